@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the BPF programs and user space say to each other: ring buffer events, records of the
+ * iterator pass, the argument of the look-at-a-process program.  Fixed widths, explicit padding,
+ * a size assert for each; both sides include this file.  Every record is zeroed before it is
+ * filled.  ABI_VERSION changes whenever a layout does; the object carries it in its rodata and
+ * user space refuses another one.
+ */
+#ifndef BPF_ABI_H
+#define BPF_ABI_H
+
+#ifndef __VMLINUX_H__
+#include <stdint.h>
+#define abi_u8	uint8_t
+#define abi_u16 uint16_t
+#define abi_u32 uint32_t
+#define abi_u64 uint64_t
+#define abi_s32 int32_t
+#else
+#define abi_u8	__u8
+#define abi_u16 __u16
+#define abi_u32 __u32
+#define abi_u64 __u64
+#define abi_s32 __s32
+#endif
+
+#define ABI_VERSION	  1
+#define ABI_COMM_SIZE	  16
+#define ABI_ANCESTORS_MAX 8
+#define ABI_PATH_SIZE	  512 /* bytes of components, leaf first, each ended by NUL */
+#define ABI_PATH_DEPTH	  24  /* components walked; deeper paths keep their end */
+#define ABI_LOOK_FDS_MAX  64  /* sockets reported by one look at a process */
+
+enum abi_kind {
+	ABI_PROCESS = 1,
+	ABI_BIND,
+	ABI_LISTEN,
+	ABI_UNLISTEN,
+	ABI_CLOSE,
+	ABI_FAIL,
+	ABI_FORK,
+	ABI_EXEC,
+	ABI_EXIT,
+	ABI_HOLDER, /* iterator pass and look only */
+};
+
+enum abi_call { ABI_CALL_BIND = 1, ABI_CALL_LISTEN };
+
+/* Every record starts with this.  size counts the whole record. */
+struct abi_head {
+	abi_u16 kind;
+	abi_u16 size;
+	abi_u32 pid; /* thread group in the initial pid namespace */
+	abi_u64 boot_ns;
+	abi_u64 start_ns; /* start_boottime of the thread group leader */
+	abi_u64 cgroup_id;
+	abi_u32 uid; /* effective */
+	abi_u32 pad;
+	char comm[ABI_COMM_SIZE]; /* of the leader */
+};
+_Static_assert(sizeof(struct abi_head) == 56, "abi_head");
+
+struct abi_socket {
+	abi_u64 cookie;
+	abi_u64 inode;
+	abi_u32 netns;
+	abi_u32 dev;	   /* bound interface index, 0 = any */
+	abi_u32 sk_uid;	   /* owner of the socket */
+	abi_u16 protocol;
+	abi_u16 port;	   /* host order */
+	abi_u8 family;
+	abi_u8 tcp_state;  /* kernel's number; for UDP as it stands in sk_state */
+	abi_u8 v6only;
+	abi_u8 reuse;	   /* bit 0 SO_REUSEADDR, bit 1 SO_REUSEPORT */
+	abi_u32 file_refs; /* references to the struct file; 0 = not read */
+	abi_u8 addr[16];   /* IPv4 in the first four bytes, network order */
+};
+_Static_assert(sizeof(struct abi_socket) == 56, "abi_socket");
+
+/* ABI_BIND, ABI_LISTEN, ABI_UNLISTEN, ABI_CLOSE, ABI_FAIL */
+struct abi_socket_event {
+	struct abi_head head;
+	struct abi_socket socket;
+	abi_s32 error; /* positive errno, ABI_FAIL only */
+	abi_u32 call;  /* enum abi_call, ABI_FAIL only */
+};
+_Static_assert(sizeof(struct abi_socket_event) == 120, "abi_socket_event");
+
+/* ABI_FORK (child), ABI_EXEC, ABI_EXIT (exit_code) */
+struct abi_task_event {
+	struct abi_head head;
+	abi_u32 child_pid;
+	abi_s32 exit_code; /* as waitpid() reports it */
+	abi_u64 child_start_ns;
+};
+_Static_assert(sizeof(struct abi_task_event) == 72, "abi_task_event");
+
+struct abi_ancestor {
+	abi_u64 start_ns;
+	abi_u32 pid;
+	abi_u32 pad;
+	char comm[ABI_COMM_SIZE];
+};
+_Static_assert(sizeof(struct abi_ancestor) == 32, "abi_ancestor");
+
+/*
+ * ABI_PROCESS: sent once for each image of a process (again when parent, directory or program
+ * changed).  Paths are dentry names from the leaf to the root, "name\0name\0…"; an empty first
+ * component means unknown; `*_len` counts the bytes in use; *_cut is 1 when ABI_PATH_DEPTH or
+ * ABI_PATH_SIZE ended the walk before the root.
+ */
+struct abi_process_event {
+	struct abi_head head;
+	abi_u32 ppid;
+	abi_u32 sid;
+	abi_u16 exe_len;
+	abi_u16 cwd_len;
+	abi_u8 exe_cut;
+	abi_u8 cwd_cut;
+	abi_u8 n_ancestors;
+	abi_u8 pad;
+	struct abi_ancestor ancestors[ABI_ANCESTORS_MAX];
+	char exe[ABI_PATH_SIZE];
+	char cwd[ABI_PATH_SIZE];
+};
+_Static_assert(sizeof(struct abi_process_event) == 56 + 16 + 256 + 1024, "abi_process_event");
+
+/* ABI_HOLDER: one descriptor of a process that refers to a tracked socket. */
+struct abi_holder {
+	struct abi_head head;
+	struct abi_socket socket;
+	abi_u32 fd;
+	abi_u32 pad;
+};
+_Static_assert(sizeof(struct abi_holder) == 120, "abi_holder");
+
+/*
+ * Argument and answer of the look-at-a-process program (BPF_PROG_TEST_RUN of a SEC("syscall")
+ * program): which tracked sockets does this process hold right now?
+ */
+struct abi_look {
+	abi_u32 pid;	  /* in */
+	abi_s32 result;	  /* out: 0, or a negative errno: -ESRCH */
+	abi_u64 start_ns; /* out: start of the process that was looked at */
+	abi_u32 n_fds;	  /* out: entries in use */
+	abi_u32 more;	  /* out: 1 when there were more than fit */
+	struct {
+		abi_u64 cookie;
+		abi_u64 inode;
+		abi_u32 fd;
+		abi_u32 file_refs;
+	} fds[ABI_LOOK_FDS_MAX];
+};
+_Static_assert(sizeof(struct abi_look) == 24 + 24 * ABI_LOOK_FDS_MAX, "abi_look");
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A command of pd is one file with one row: its name, its arguments, its options, its help.  The
+ * dispatcher, `pd help`, the man page and the completions all read that row.
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <stdbool.h>
+
+#define COMMAND_OPTIONS_MAX 16
+
+struct command_option {
+	const char *name; /* long name without dashes, "port" */
+	char letter;	  /* 'p', or 0 */
+	const char *value; /* "PORT" when it takes a value, else NULL */
+	const char *help;
+};
+
+/* What was given on the command line; all borrowed from argv. */
+struct command_line {
+	bool json, quiet;
+	int n_args;
+	const char *const *args; /* operands */
+	const char *values[COMMAND_OPTIONS_MAX]; /* by index into options; "" for a given flag */
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* "[ID] [-p PORT] …" as the usage line shows it */
+	const char *summary;   /* one line */
+	const char *details;   /* more help; may be NULL */
+	const char *examples;  /* lines ending in \n */
+	int min_args, max_args; /* max -1 = any */
+	struct command_option options[COMMAND_OPTIONS_MAX]; /* ends at a NULL name */
+	/* Runs it; returns pd's exit code. */
+	int (*run)(const struct command *self, const struct command_line *line);
+};
+
+/* The value of an option by its long name; NULL when it was not given. */
+const char *command_value(const struct command *self, const struct command_line *line,
+			  const char *name);
+
+extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_status, cmd_log, cmd_watch,
+	cmd_start, cmd_stop, cmd_version, cmd_help;
+
+/* All of them, in the order in which help lists them; ends with NULL. */
+extern const struct command *const commands[];
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Renderers print, commands do not: a command fills a model, one of these shows it.  They know the
+ * terminal (width, colours, UTF-8) and escape every cell.
+ */
+#ifndef CLI_RENDER_H
+#define CLI_RENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct json_object;
+
+enum render_tone { TONE_PLAIN = 0, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_DIM };
+
+/* Reads NO_COLOR, --color=WHEN ("auto", "always", "never"; NULL = auto), isatty, the locale. */
+void render_setup(const char *color_when);
+
+/* The sign of a tone where the locale is UTF-8 (✅ ⚠️ ❌), else "ok", "!", "x". */
+const char *render_sign(enum render_tone tone);
+
+/* A table: headings, then cells row by row.  NULL cells print as "-". */
+struct render_cell {
+	char *text; /* owned by the table once added */
+	enum render_tone tone;
+};
+struct render_table;
+struct render_table *render_table_new(const char *const *headings, int n_columns);
+/* Which column may be cut when the terminal is narrow (-1 = none). */
+void render_table_flexible(struct render_table *t, int column);
+void render_table_right(struct render_table *t, int column);
+/* Adds a cell (printf) to the current row; rows end by themselves. */
+void render_table_cell(struct render_table *t, enum render_tone tone, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void render_table_print(struct render_table *t); /* to stdout, and frees it */
+
+/* "Label:      text" lines as in `pd status`. */
+void render_field(const char *label, enum render_tone tone, bool sign, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* One JSON object to stdout: indented on a terminal, one line otherwise. */
+void render_json(struct json_object *o);
+
+/* The one-line error: "pd: message" on stderr, or the JSON error object on stdout with --json. */
+void render_error(bool json, struct json_object *answer);
+/* The same for a fault of the command line itself: exit code 2. */
+int render_usage_error(bool json, const char *command, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP/JSON over a Unix socket: the only way in.  Every request carries its caller's uid and pid
+ * (SO_PEERCRED): anybody who can connect may look, only the owner of a claim or root may change it,
+ * and the command line and directory of a process are shown to its own user and to root only.
+ *
+ * Bodies are one JSON object with "ok" and "version"; an error is
+ * {"ok":false,"version":1,"error":{"code","message"}} with the HTTP status of base/outcome.h.
+ *
+ *   GET    /v1/status                                      pd status
+ *   GET    /v1/services?pattern=&port=&status=             pd find
+ *   GET    /v1/sockets?port=                               pd find --all
+ *   POST   /v1/claims   {id, port, range, ttl, health, cwd}  pd claim
+ *   POST   /v1/releases {match}                            pd release (an id, a pattern, ":PORT")
+ *   GET    /v1/why?port=&proto=&addr=&v6only=              pd why
+ *   GET    /v1/log?filter=&since=&from=&to=&n=             pd log
+ *   GET    /v1/events?pattern=                             pd watch: a line of JSON for each event
+ *   GET    /v1/activity?filter=                            pd log -f: a line for each new entry
+ *
+ * Group commit: a handler that writes leaves its reply in a queue; at the end of the loop's turn one
+ * commit covers all of them, then they are sent.  A failed commit turns each into its error.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include <stdint.h>
+
+#include "base/event.h"
+#include "inventory/inventory.h"
+#include "registry/registry.h"
+#include "sentinel/sentinel.h"
+
+#define API_VERSION		1
+#define API_BODY_MAX_BYTES	(64 * 1024)   /* of a request; more is refused with 413 */
+#define API_HEADERS_MAX_BYTES	(16 * 1024)
+#define API_REQUEST_TIMEOUT_S	30	      /* an idle or slow client is dropped */
+#define API_CONNECTIONS_MAX	256	      /* over all; see API_CONNECTIONS_PER_UID */
+#define API_CONNECTIONS_PER_UID 128	      /* root and the daemon's own user are exempt */
+#define API_STREAM_BACKLOG_BYTES (256 * 1024) /* a watcher that reads slower is disconnected */
+#define API_LOG_DEFAULT_ROWS	50
+#define API_LOG_MAX_ROWS	10000
+
+struct api;
+struct event_base;
+
+/* What the API looks at, and whom it tells.  Everything is borrowed and outlives the api. */
+struct api_config {
+	struct event_base *loop;
+	struct registry *registry;
+	struct inventory *inventory;
+	struct sentinel *sentinel;
+	const char *database_path;
+	const char *version;	/* of the program */
+	int64_t started_at;	/* Unix seconds */
+	/* A claim on this port was made, moved or released: bring its status up to date now. */
+	void (*claims_changed)(uint16_t port, void *user_data);
+	void *user_data;
+};
+
+/* Serves on a listening Unix socket, which it consumes.  0, negative errno. */
+int api_new(const struct api_config *config, int listen_fd, struct api **ret);
+void api_free(struct api *api);
+
+/* Sends the event to every watcher whose pattern fits; `service` owns the port, or NULL. */
+void api_publish_event(struct api *api, const struct event *event, const char *service,
+		       int64_t at_unix);
+/* The same for an entry of the audit trail. */
+void api_publish_activity(struct api *api, const struct activity *entry);
+
+/* Asks for the commit at the end of this turn (for writers other than the API). */
+void api_schedule_commit(struct api *api);
+
+struct api_counters {
+	uint64_t requests, errors, connections, dropped_watchers;
+	uint64_t total_us, max_us;
+};
+struct api_counters api_counters(const struct api *api);
+
+#endif

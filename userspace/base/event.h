@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A kernel event in host terms: what sentinel/ decodes, what inventory/ applies, what history is
+ * written from.  Events of one CPU are in order; of two CPUs nearly so: consumers join sockets by
+ * cookie and processes by pid + start time, never by position.
+ */
+#ifndef BASE_EVENT_H
+#define BASE_EVENT_H
+
+#include <stdint.h>
+
+#include "base/net.h"
+#include "base/process.h"
+
+enum event_kind {
+	EVENT_PROCESS = 1, /* who `process` is; precedes the first socket event of that process, and
+			    * comes again when its parent, directory or program changed */
+	EVENT_BIND,	   /* bind() done: TCP (not listening yet) or UDP; port may be ephemeral */
+	EVENT_LISTEN,	   /* TCP went to LISTEN */
+	EVENT_UNLISTEN,	   /* TCP left LISTEN: closed, or shut down and still bound */
+	EVENT_CLOSE,	   /* the last descriptor of a tracked socket is closed */
+	EVENT_FAIL,	   /* bind() or listen() was refused: `error`, with what was asked */
+	EVENT_FORK,	   /* a process that holds tracked sockets forked `child` */
+	EVENT_EXEC,	   /* a process that holds tracked sockets executed a program */
+	EVENT_EXIT,	   /* a process that holds tracked sockets ended with `exit_code` */
+	_EVENT_KIND_MAX
+};
+
+enum event_call { EVENT_CALL_NONE = 0, EVENT_CALL_BIND, EVENT_CALL_LISTEN };
+
+struct event {
+	enum event_kind kind;
+	uint64_t boot_ns;	   /* CLOCK_BOOTTIME when it happened */
+	struct process_id actor;   /* who did it (thread group) */
+	uid_t uid;
+	char comm[PROCESS_COMM_SIZE];
+	uint64_t cgroup_id;
+
+	/* socket events */
+	uint64_t cookie; /* 0 = unknown (refused calls that never got one) */
+	uint64_t inode;	 /* 0 = unknown */
+	uint32_t netns;	 /* inode number of the network namespace */
+	uint16_t protocol; /* IPPROTO_*, MPTCP is 262 */
+	uint8_t family;	   /* AF_INET, AF_INET6; 0 = unknown */
+	struct net_addr addr;
+	uint16_t port;
+
+	/* EVENT_FAIL */
+	enum event_call call;
+	int error; /* positive errno */
+
+	/* EVENT_FORK, EVENT_EXIT */
+	struct process_id child;
+	int exit_code; /* as waitpid() reports it: status << 8 | signal */
+
+	/* EVENT_PROCESS: everything, with id == actor; else zeroed */
+	struct process process;
+};
+
+/* "BIND", "LISTEN", "CLOSE", "FAIL", "EXIT", … as `pd watch` prints them; static storage. */
+const char *event_kind_name(enum event_kind kind);
+
+#endif

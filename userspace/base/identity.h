@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names of services (`project:stack:context`), patterns over them, and the port that a name hashes
+ * to.  Pure: no I/O, no allocation.
+ */
+#ifndef BASE_IDENTITY_H
+#define BASE_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IDENTITY_PART_MAX 64
+#define IDENTITY_MAX	  (3 * IDENTITY_PART_MAX + 2) /* without the NUL */
+#define PATTERN_MAX	  256
+
+#define PORT_RANGE_FIRST 3100 /* the default range, both ends included */
+#define PORT_RANGE_LAST	 9999
+
+struct port_range {
+	uint16_t first, last; /* both included; first <= last, first >= 1 */
+};
+
+/*
+ * Checks a name: one to three parts of [A-Za-z0-9._-]{1,64} joined by ':'.  0, or -EINVAL with a
+ * sentence that names the fault in *ret_why (static storage; may be NULL).
+ */
+int identity_check(const char *id, const char **ret_why);
+
+/*
+ * Makes one legal part out of any text (a directory's or a branch's name): every other byte becomes
+ * '-', cut to IDENTITY_PART_MAX, never empty ("x" at worst).  ret holds IDENTITY_PART_MAX + 1.
+ */
+void identity_part_from(const char *text, char *ret);
+
+/* Checks a pattern: not empty, at most PATTERN_MAX, only identity characters, ':', '*' and '?'. */
+int pattern_check(const char *pattern, const char **ret_why);
+
+/* '*' is any run (also across ':'), '?' one character, everything else itself. Linear memory, no
+ * exponential time on hostile patterns. */
+bool pattern_match(const char *pattern, const char *id);
+
+/* True when the text has a wildcard at all. */
+bool pattern_has_wildcard(const char *pattern);
+
+/* "A-B" with 1 <= A <= B <= 65535; 0, -EINVAL. */
+int port_range_parse(const char *text, struct port_range *ret);
+
+/*
+ * The n-th candidate (n from 0) for a name: XXH64(name, seed 0) spread over the range, then each
+ * next port, wrapping; every port of the range comes exactly once for n < size of the range.
+ */
+uint16_t port_candidate(const char *id, struct port_range range, unsigned n);
+
+#endif

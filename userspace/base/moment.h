@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Durations and moments as people write them.  Pure: `now` is handed in, the zone is the process's
+ * own (localtime_r).  A text that cannot be read is refused, never guessed.
+ */
+#ifndef BASE_MOMENT_H
+#define BASE_MOMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DURATION_MAX_S (100LL * 366 * 86400)
+
+/*
+ * Reads `45s`, `30m`, `2h30m`, `1d`, `1w2d`: positive numbers with a unit (w d h m s), each unit at
+ * most once, largest first, nothing else.  Seconds.  0, or -EINVAL with where it went wrong in
+ * *ret_at (offset into text; may be NULL).
+ */
+int duration_parse(const char *text, int64_t *ret_s, size_t *ret_at);
+
+/* "45s", "3m", "2h", "5d": the largest unit only, as tables show an age.  ret holds 16 bytes. */
+char *duration_format_short(int64_t s, char *ret);
+
+/* "45s", "2h 15m", "3d 4h": the two largest units.  ret holds 32 bytes. */
+char *duration_format_long(int64_t s, char *ret);
+
+/*
+ * Reads RFC 3339 (`2024-02-28T02:00:00Z`, `…+01:00`), `2024-02-28`, `2024-02-28 14:00[:05]`,
+ * `2024-02-28 2:00am`, `14:00`, `2:47am`, `now`, `today [TIME]`, `yesterday [TIME]`.  A time
+ * without a day is today's, or yesterday's when today's is still to come.  Unix seconds.
+ * 0, -EINVAL with the offset of the fault.
+ */
+int moment_parse(const char *text, int64_t now, int64_t *ret_unix, size_t *ret_at);
+
+/* "2:47:23" local when it is of today, else "Feb 28 2:47:23", with the year when it differs.
+ * ret holds 32 bytes. */
+char *moment_format_log(int64_t unix_s, int64_t now, char *ret);
+
+#endif

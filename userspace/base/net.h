@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vocabulary of sockets that all rooms share.  Ports are in host order everywhere; an IPv4
+ * address occupies bytes[0..3] and the rest is zero.
+ */
+#ifndef BASE_NET_H
+#define BASE_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NET_ADDR_STR_SIZE 46 /* INET6_ADDRSTRLEN */
+
+struct net_addr {
+	uint8_t bytes[16];
+};
+
+enum socket_state {
+	SOCKET_UNKNOWN = 0,
+	SOCKET_LISTEN,	/* TCP in LISTEN; for UDP see SOCKET_BOUND */
+	SOCKET_BOUND,	/* TCP bound-inactive, UDP bound */
+	SOCKET_SYN_SENT,
+	SOCKET_SYN_RECV,
+	SOCKET_ESTABLISHED,
+	SOCKET_FIN_WAIT1,
+	SOCKET_FIN_WAIT2,
+	SOCKET_TIME_WAIT,
+	SOCKET_CLOSE_WAIT,
+	SOCKET_LAST_ACK,
+	SOCKET_CLOSING,
+	_SOCKET_STATE_MAX
+};
+
+/* "LISTEN", "BOUND", "TIME_WAIT", … as ss spells them with underscores; static storage. */
+const char *socket_state_name(enum socket_state s);
+
+/* The state of a kernel TCP state number (TCP_ESTABLISHED = 1 … TCP_BOUND_INACTIVE = 13). */
+enum socket_state socket_state_of_tcp(uint8_t tcp_state);
+
+/* "tcp", "udp", "mptcp", "udplite"; "ip-N" is never needed: other protocols are not tracked. */
+const char *net_protocol_name(uint16_t protocol);
+
+/* AF_INET or AF_INET6 address as text into ret (NET_ADDR_STR_SIZE bytes). Returns ret. */
+const char *net_addr_format(uint8_t family, const struct net_addr *a, char *ret);
+
+/*
+ * Reads a numeric IPv4 or IPv6 address; "*" is the IPv6 wildcard (dual stack), "localhost" is
+ * 127.0.0.1.  0, or -EINVAL when it is neither.
+ */
+int net_addr_parse(const char *text, uint8_t *ret_family, struct net_addr *ret);
+
+bool net_addr_is_wildcard(uint8_t family, const struct net_addr *a);
+
+/*
+ * Reads a port as people type it: decimal 1..65535, no sign, no leading zero, nothing after it.
+ * 0, or -EINVAL.
+ */
+int net_port_parse(const char *text, uint16_t *ret_port);
+
+/* "EADDRINUSE" for 98 and so on; static storage; "E?" for a number without a name. */
+const char *net_errno_name(int error);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known of a process.  A process is its pid *and* its start time: pids are reused, the pair
+ * is not.  Start times are in clock ticks since boot (USER_HZ, field 22 of /proc/PID/stat), because
+ * that is the finest unit in which the kernel's own record and /proc agree.
+ *
+ * All strings come from processes and are hostile bytes until text.h has looked at them.
+ */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PROCESS_COMM_SIZE      16
+#define PROCESS_PATH_SIZE      512 /* exe and cwd; longer paths keep their end behind a "…" */
+#define PROCESS_ANCESTORS_MAX  8
+#define PROCESS_UID_UNKNOWN    ((uid_t)-1)
+
+struct process_id {
+	pid_t pid;
+	uint64_t start_ticks;
+};
+
+struct process_ancestor {
+	struct process_id id;
+	char comm[PROCESS_COMM_SIZE];
+};
+
+struct process {
+	struct process_id id;
+	uid_t uid;
+	pid_t ppid;
+	pid_t sid;		/* session id; 0 = unknown */
+	uint64_t cgroup_id;	/* cgroup v2; 0 = unknown */
+	char comm[PROCESS_COMM_SIZE];
+	char exe[PROCESS_PATH_SIZE];	/* "" = unknown */
+	char cwd[PROCESS_PATH_SIZE];	/* "" = unknown */
+	uint8_t n_ancestors;		/* nearest first; pid 1 is the last where it fits */
+	struct process_ancestor ancestors[PROCESS_ANCESTORS_MAX];
+};
+
+static inline bool process_id_equal(const struct process_id *a, const struct process_id *b)
+{
+	return a->pid == b->pid && a->start_ticks == b->start_ticks;
+}
+
+#endif

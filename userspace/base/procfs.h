@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads /proc/PID for the facts that every process may read of every other (stat, cmdline, cgroup)
+ * and, where the reader is allowed, cwd and exe.  Each function copes with the process vanishing
+ * at any moment: -ESRCH, never a half-filled answer.
+ */
+#ifndef BASE_PROCFS_H
+#define BASE_PROCFS_H
+
+#include <stddef.h>
+
+#include "base/process.h"
+
+#define PROCFS_CMDLINE_SIZE 4096 /* longer command lines are cut there */
+
+/* The identity of a live process; 0, -ESRCH. */
+int procfs_identity(pid_t pid, struct process_id *ret);
+
+/*
+ * Everything of struct process that /proc gives the caller: id, uid, ppid, sid, comm, the chain
+ * of ancestors, exe and cwd where readable (else "").  cgroup_id stays 0.  0, -ESRCH.
+ */
+int procfs_describe(pid_t pid, struct process *ret);
+
+/*
+ * The command line with its arguments joined by single spaces, NUL-terminated, cut to size - 1.
+ * Kernel threads and zombies give "".  0, -ESRCH (also when the pid now belongs to another
+ * process than `id`).
+ */
+int procfs_cmdline(const struct process_id *id, char *ret, size_t size);
+
+/* One-letter state of the process ('R', 'S', 'T', 't', 'Z', 'D', …); 0 when it is gone. */
+char procfs_state(const struct process_id *id);
+
+/*
+ * The path of the process's cgroup: v2 ("0::") where it says more than "/", else the longest of
+ * the v1 hierarchies.  0, -ESRCH.
+ */
+int procfs_cgroup(const struct process_id *id, char *ret, size_t size);
+
+/* True while exactly this process exists (a zombie is gone). */
+bool procfs_alive(const struct process_id *id);
+
+/* Unix time in seconds at which the process started. */
+int64_t procfs_start_unix(const struct process_id *id);
+
+/* A string that changes with each boot (/proc/sys/kernel/random/boot_id); static storage. */
+const char *procfs_boot_id(void);
+
+#endif

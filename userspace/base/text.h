@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes that came from elsewhere, made fit for JSON and for a terminal.  Pure. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* True when the n bytes are well-formed UTF-8 (no overlongs, no surrogates, <= U+10FFFF). */
+bool text_is_utf8(const char *s, size_t n);
+
+/*
+ * Copies s with each malformed byte replaced by U+FFFD so that the result is valid UTF-8, cut at a
+ * character boundary to fit size (with its NUL).  Returns ret.
+ */
+char *text_to_utf8(const char *s, char *ret, size_t size);
+
+/*
+ * Copies s with everything that could move a cursor, start an escape sequence or reorder text
+ * (C0, DEL, C1, bidirectional controls, malformed bytes) written as \n, \t, \e, \xNN or \u{NNNN}.
+ * Cut at a character boundary to fit size.  Returns ret.
+ */
+char *text_escape_terminal(const char *s, char *ret, size_t size);
+
+/* Damerau-Levenshtein distance (optimal string alignment), for "did you mean"; strings <= 64. */
+unsigned text_distance(const char *a, const char *b);
+
+#endif

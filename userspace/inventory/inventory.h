@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is: every bound socket of the machine, and every process behind it.
+ *
+ * The table is rebuilt by inventory_resync() (one iterator pass over all processes, one sock_diag
+ * dump, /proc where there is no iterator) and then kept by inventory_apply() from events.  It holds
+ * listeners, bound-inactive TCP sockets and bound UDP sockets of all network namespaces; TIME_WAIT
+ * and connections are looked up on demand with inventory_query_port().
+ *
+ * Rows are keyed by socket cookie.  An MPTCP listener is one row (its TCP subflow, which owns the
+ * port), its holders joined by inode.
+ */
+#ifndef INVENTORY_INVENTORY_H
+#define INVENTORY_INVENTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/event.h"
+#include "base/net.h"
+#include "base/process.h"
+
+struct inventory;
+struct abi_look;
+
+#define INVENTORY_HOLDER_FDS 8 /* descriptor numbers kept for each holder */
+
+struct holder {
+	struct process_id id;
+	uint8_t n_fds; /* 0 = not looked at yet */
+	uint16_t fd_count; /* how many descriptors it really has, may exceed n_fds */
+	int fds[INVENTORY_HOLDER_FDS];
+};
+
+/* How the process that bound a socket went away. */
+enum binder_fate {
+	BINDER_ALIVE = 0,
+	BINDER_EXITED_WELL,   /* exit code 0: a daemonizing parent, perhaps */
+	BINDER_EXITED_BADLY,  /* another code, or a signal */
+	BINDER_GONE,	      /* it was gone before we looked */
+};
+
+/* One socket; borrowed views stay valid until the next call that is not const. */
+struct socket_row {
+	uint64_t cookie;
+	uint64_t inode; /* 0 = no file, or not known yet */
+	uint32_t netns;
+	uint16_t protocol;
+	uint8_t family;
+	enum socket_state state;
+	struct net_addr addr;
+	uint16_t port;
+	bool v6only;
+	int v6only_known; /* sock_diag and events tell; /proc does not */
+	uint32_t dev;
+	uid_t uid; /* of the socket; PROCESS_UID_UNKNOWN where nobody tells */
+	uint64_t cgroup_id; /* in which it was created */
+	int64_t since;	    /* Unix seconds of bind or listen; 0 = before we watched */
+	int64_t seen;	    /* Unix seconds when the table first held it */
+	uint32_t timer_ms;  /* TIME_WAIT: what is left */
+	struct process_id binder; /* pid 0 = unknown (bound before we watched): the oldest holder counts */
+	pid_t binder_sid;   /* 0 = unknown */
+	enum binder_fate binder_fate;
+	size_t n_holders;
+	struct holder *holders; /* oldest first */
+	bool complete;	    /* every reference to the file is accounted for by `holders` */
+};
+
+/* Where holders come from: sentinel's iterator and look, or NULL members for /proc only. */
+struct holder_source {
+	int (*open_pass)(void *user_data);			 /* as sentinel_open_holder_pass */
+	int (*look)(void *user_data, struct abi_look *look);	 /* as sentinel_look */
+	void (*track_socket)(void *user_data, uint64_t cookie);
+	void (*track_process)(void *user_data, const struct process_id *id, bool track);
+	void *user_data;
+};
+
+/* Opens the netlink socket and learns the own netns.  `source` is copied.  0, negative errno. */
+int inventory_new(const struct holder_source *source, struct inventory **ret);
+void inventory_free(struct inventory *inv);
+
+/* The network namespace that the daemon lives in; claims are about this one. */
+uint32_t inventory_own_netns(const struct inventory *inv);
+
+/* Called for each (netns, port) whose rows changed. */
+typedef void (*inventory_changed)(uint32_t netns, uint16_t port, void *user_data);
+
+/*
+ * Rebuilds the table from the kernel.  What events taught (since, binder, fate) is kept for rows
+ * whose cookie is still there.  `changed` is called once for each port that differs from before.
+ * 0, or a negative errno, and then the old table stands.
+ */
+int inventory_resync(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data);
+
+/*
+ * Applies one event.  `changed` as above.  *ret_settle becomes true when something cannot be known
+ * yet (a holder ended and its socket is still there, a holder forked): the caller calls
+ * inventory_settle() INVENTORY_SETTLE_MS later.
+ */
+#define INVENTORY_SETTLE_MS 3
+int inventory_apply(struct inventory *inv, const struct event *event, int64_t now,
+		    inventory_changed changed, void *user_data, bool *ret_settle);
+
+/*
+ * Looks again at the sockets that were left unsettled: drops holders that ended, finds the heirs
+ * (a look at each candidate; a full pass only when the file has references that no candidate
+ * explains).  *ret_again is true when some socket is still undecided (call again later, the table
+ * gives up after a bounded number of tries).
+ */
+int inventory_settle(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data,
+		     bool *ret_again);
+
+/* Verifies the holders of all rows of a port by looking at them now.  0, negative errno. */
+int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port);
+
+/* Rows of one port in one netns (0 = all namespaces); returns how many matched, stores up to max. */
+size_t inventory_by_port(const struct inventory *inv, uint32_t netns, uint16_t port,
+			 const struct socket_row **ret, size_t max);
+
+/* Calls visit for every row, in order of port, then cookie.  Stops when visit returns false. */
+void inventory_for_each(const struct inventory *inv,
+			bool (*visit)(const struct socket_row *row, void *user_data), void *user_data);
+
+/* Number of rows, and of known processes. */
+size_t inventory_count(const struct inventory *inv);
+
+/* What is known of a process; NULL when nothing is.  Borrowed. */
+const struct process *inventory_process(const struct inventory *inv, const struct process_id *id);
+
+/*
+ * All owners of a port in the own netns as sock_diag lists them now: also TIME_WAIT and
+ * connections (state tells).  holders and binder are filled from the table where the cookie is
+ * known.  The array is owned by the caller: free(*ret) (the holders stay borrowed).
+ * protocol: IPPROTO_TCP or IPPROTO_UDP.
+ */
+int inventory_query_port(struct inventory *inv, uint16_t protocol, uint16_t port,
+			 struct socket_row **ret, size_t *ret_n);
+
+/*
+ * True when no socket at all is bound to the port in the own netns: TCP or UDP, IPv4 or IPv6,
+ * listening, connected or merely bound (TIME_WAIT does not count).  Asks the table and sock_diag.
+ */
+int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free);
+
+/* ip_local_port_range and ip_local_reserved_ports of the own netns, read now. */
+bool inventory_port_is_reserved(struct inventory *inv, uint16_t port);
+
+#endif

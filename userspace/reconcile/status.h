@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Services × sockets → status.  Pure: facts in, verdicts out, no I/O, no clock, no allocation.
+ */
+#ifndef RECONCILE_STATUS_H
+#define RECONCILE_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/process.h"
+#include "inventory/inventory.h"
+#include "registry/registry.h"
+
+#define RECONCILE_STALE_AGE_S (30 * 60)
+
+/* How reconcile looks up what is known of a process; NULL when nothing is. */
+typedef const struct process *(*process_lookup)(const struct process_id *id, void *user_data);
+
+/* True for a socket that serves: TCP (or MPTCP) in LISTEN, UDP bound without a peer. */
+bool socket_serves(const struct socket_row *row);
+
+/*
+ * Does a process fit a claim?  It runs as the claim's user and (descends from the claimer, or
+ * shares its session, or works in its directory or below).  Facts that are unknown never make it
+ * fit; where *nothing* of the three is known of the process, the user alone decides.
+ */
+bool process_fits_claim(const struct service *claim, const struct process *process);
+
+struct status_verdict {
+	enum service_status status;
+	const struct socket_row *socket; /* that decided; NULL when none did; borrowed from rows */
+	struct process_id process;	 /* the holder that decided; pid 0 = none */
+	char reason[160];		 /* one clause for the log and for find */
+};
+
+/*
+ * The status of a claim from the sockets on its port (all rows of the port in the own netns).
+ * Several sockets: active wins over orphaned, orphaned over squatted.  Without a serving socket:
+ * ghost when it was ever active, else claimed; stale when nothing was seen for stale_age_s.
+ */
+void reconcile_service(const struct service *claim, const struct socket_row *const *rows, size_t n,
+		       process_lookup lookup, void *user_data, int64_t now, int64_t stale_age_s,
+		       struct status_verdict *ret);
+
+enum orphan_reason {
+	ORPHAN_NOT = 0,	     /* not an orphan row */
+	ORPHAN_IN_RANGE,     /* listens in the range that services are given */
+	ORPHAN_ONCE_CLAIMED, /* listens on a port that somebody claimed before */
+};
+
+/* A live listener that no claim accounts for: is it a row of `pd find`? */
+enum orphan_reason reconcile_orphan(const struct socket_row *row, struct port_range range,
+				    bool port_is_claimed, bool ever_claimed);
+const char *orphan_reason_text(enum orphan_reason reason);
+
+#endif

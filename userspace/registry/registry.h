@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What should be: services and their ports, and the audit trail; SQLite behind it, this room its
+ * only writer.  All SQL stands in one table (statements.c), the schema and its migrations in
+ * schema.c.
+ *
+ * Writes happen inside a batch: registry_begin() opens a transaction unless one is open,
+ * registry_commit() makes everything since then durable (synchronous=FULL) at once.  An answer to
+ * a client is sent after the commit that covers it, never before.  Each call below that changes
+ * something is a savepoint of its own: when it fails, it alone is undone.
+ *
+ * Strings handed in are borrowed; strings inside rows handed out are borrowed for the call.
+ * Times are Unix seconds.
+ */
+#ifndef REGISTRY_REGISTRY_H
+#define REGISTRY_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/identity.h"
+#include "base/outcome.h"
+#include "base/process.h"
+
+struct registry;
+
+enum service_status {
+	SERVICE_CLAIMED = 0,
+	SERVICE_ACTIVE,
+	SERVICE_GHOST,
+	SERVICE_STALE,
+	SERVICE_ORPHANED,
+	SERVICE_SQUATTED,
+	_SERVICE_STATUS_MAX
+};
+
+/* "claimed", "active", … as the contract spells them; static storage. */
+const char *service_status_name(enum service_status s);
+/* The status of a name, or -1. */
+int service_status_of_name(const char *name);
+
+struct service {
+	const char *id;
+	uint16_t port;
+	enum service_status status;
+	int64_t created_at;
+	int64_t updated_at;   /* last time something was seen: claim, re-claim, status change to or from life */
+	int64_t expires_at;   /* --ttl; 0 = never */
+	const char *health_path; /* NULL = none */
+	/* who claimed it, and from where: what "fits the claim" is decided by */
+	uid_t uid;
+	const char *cwd;       /* "" = unknown */
+	pid_t sid;	       /* session of the claimer; 0 = unknown */
+	struct process_id claimer; /* the shell or program that ran pd; pid 0 = unknown */
+	bool same_boot;	       /* claimed since this boot: sid and claimer mean something */
+	bool ever_active;      /* something that fits has listened since the claim */
+};
+
+enum activity_action {
+	ACTIVITY_CLAIM = 0,
+	ACTIVITY_RELEASE,
+	ACTIVITY_ACTIVE,
+	ACTIVITY_GHOST,
+	ACTIVITY_ORPHAN,
+	ACTIVITY_SQUAT,
+	ACTIVITY_STALE,
+	ACTIVITY_FAIL,
+	ACTIVITY_GAP,	 /* events were lost, or the daemon was down */
+	ACTIVITY_DAEMON, /* started, stopped */
+	_ACTIVITY_ACTION_MAX
+};
+
+/* "CLAIM", … static storage. */
+const char *activity_action_name(enum activity_action a);
+/* The action of a name in any case, or -1. */
+int activity_action_of_name(const char *name);
+
+struct activity {
+	int64_t id;	       /* given by the database; 0 when handed in */
+	enum activity_action action;
+	const char *service;   /* "" = none */
+	const char *details;   /* one line of text, already made valid UTF-8 */
+	int64_t timestamp;
+	uint16_t port;	       /* 0 = none */
+	pid_t pid;	       /* who did it; 0 = none */
+	uid_t uid;	       /* PROCESS_UID_UNKNOWN = none */
+	const char *comm;      /* "" = none */
+	int error;	       /* errno of a FAIL; 0 = none */
+};
+
+/*
+ * Opens or creates the database, migrates it forward, reads its pragmas back.  0, or a negative
+ * errno with one clear sentence in ret_error (size bytes): a file that is not a database, a newer
+ * schema (named), a truncated file, no permission.  A file that is refused is not touched.
+ */
+int registry_open(const char *path, struct registry **ret, char *ret_error, size_t size);
+void registry_close(struct registry *r); /* commits nothing that is open; checkpoints the WAL */
+
+int registry_begin(struct registry *r);
+bool registry_in_batch(const struct registry *r);
+/* 0, or a negative errno (-ENOSPC when the disk is full) and everything since begin is undone. */
+int registry_commit(struct registry *r);
+
+/* quick_check of the file; *ret_detail (size bytes) names the first fault.  0 healthy, 1 not. */
+int registry_check(struct registry *r, char *ret_detail, size_t size);
+
+/* True when another connection wrote into the file since the last call (PRAGMA data_version). */
+bool registry_changed_by_others(struct registry *r);
+
+struct registry_counters {
+	uint64_t statements; /* executed */
+	uint64_t commits;
+	uint64_t errors;
+};
+struct registry_counters registry_counters(const struct registry *r);
+
+/* --- services --- */
+
+struct claim_request {
+	const char *id;
+	uint16_t port;		  /* exactly this one; 0 = assign */
+	struct port_range range;  /* first = 0: the default, or what the service already has */
+	int64_t ttl_s;		  /* 0 = none */
+	const char *health_path;  /* NULL = leave as it is */
+	uid_t uid;		  /* of the caller */
+	const char *cwd;
+	pid_t sid;
+	struct process_id claimer;
+	int64_t now;
+};
+
+/* May a port be handed out?  Asked for candidates only, never for a port the claim already has. */
+typedef bool (*port_usable)(uint16_t port, void *user_data);
+
+struct claim_result {
+	uint16_t port;
+	bool existing;		/* the service had it before */
+	uint16_t previous_port; /* -p moved an existing claim: where it was; else 0 */
+	char holder_id[IDENTITY_MAX + 1]; /* OUTCOME_CONFLICT by a claim: whose; else "" */
+	uid_t holder_uid;	/* OUTCOME_NOT_ALLOWED: whose it is */
+};
+
+/*
+ * Claims a port for a service (the rules stand in the contract): an existing claim of the same uid
+ * keeps its port and is refreshed; a remembered port comes first, then the candidates of the name.
+ * 0; OUTCOME_CONFLICT (port claimed by holder_id, or not usable: holder_id empty);
+ * OUTCOME_NOT_ALLOWED (the id is another user's; root may); OUTCOME_NO_FREE_PORT; negative errno.
+ * *ret is filled for every outcome.
+ */
+int registry_claim(struct registry *r, const struct claim_request *request, port_usable usable,
+		   void *user_data, struct claim_result *ret);
+
+/* Removes the claim and remembers its port.  0, OUTCOME_NO when there is none, negative errno. */
+int registry_release(struct registry *r, const char *id, int64_t now);
+
+/* Calls visit with the service; 0, OUTCOME_NO, negative errno.  The row is borrowed for the call. */
+typedef bool (*service_visit)(const struct service *service, void *user_data);
+int registry_service_by_id(struct registry *r, const char *id, service_visit visit, void *user_data);
+int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit, void *user_data);
+
+struct service_filter {
+	const char *pattern; /* NULL = all */
+	uint16_t port;	     /* 0 = all */
+	int status;	     /* enum service_status, -1 = all */
+};
+/* In order of id.  visit returns false to stop.  visit may not call the registry's write functions. */
+int registry_for_each_service(struct registry *r, const struct service_filter *filter,
+			      service_visit visit, void *user_data);
+
+/*
+ * Stores a new status; `updated_at` moves to now when `touch`; `ever_active` is set when the status
+ * is SERVICE_ACTIVE.
+ */
+int registry_set_status(struct registry *r, const char *id, enum service_status status, bool touch,
+			int64_t now);
+
+/* Counts by status, indexed by enum service_status. */
+int registry_count_services(struct registry *r, int64_t ret_counts[_SERVICE_STATUS_MAX]);
+
+/* Was this port ever claimed by anybody?  1, 0, negative errno. */
+int registry_port_ever_claimed(struct registry *r, uint16_t port);
+
+/*
+ * The next moment at which a status changes by time alone: the earliest claim that turns stale or
+ * expires (INT64_MAX = never).
+ */
+int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret_unix);
+
+/* --- activity --- */
+
+#define ACTIVITY_KEEP_ROWS   100000
+#define ACTIVITY_KEEP_S	     (30 * 86400)
+#define ACTIVITY_KEEP_NEWEST 1000 /* never pruned */
+
+/* Appends; *ret_id (may be NULL) gets the new row's id. */
+int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_id);
+
+struct activity_filter {
+	const char *pattern; /* service, pattern over services; NULL = all */
+	int action;	     /* enum activity_action, -1 = all */
+	int64_t from, to;    /* both included; 0 = open */
+	int64_t after_id;    /* only newer rows; 0 = all */
+	int64_t limit;	     /* rows at most; 0 = no limit */
+};
+typedef bool (*activity_visit)(const struct activity *entry, void *user_data);
+/* Newest first. */
+int registry_for_each_activity(struct registry *r, const struct activity_filter *filter,
+			       activity_visit visit, void *user_data);
+int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret);
+/* Drops what is older than the limits above, at most max_rows at a time.  Returns how many, or errno. */
+int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
+
+/* Rows of locks and sessions that are held or active. */
+int registry_count_locks(struct registry *r, int64_t now, int64_t *ret);
+int registry_count_sessions(struct registry *r, int64_t *ret);
+
+/* The last moment at which this database knew that a daemon was running on it; 0 = never.  Stored
+ * with registry_mark_alive(), read at start to name the gap. */
+int registry_last_alive(struct registry *r, int64_t *ret);
+int registry_mark_alive(struct registry *r, int64_t now);
+
+#endif

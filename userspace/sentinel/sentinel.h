@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happened: the kernel's events, in order of arrival.
+ *
+ * A sentinel stands on one rung of a ladder.  sentinel_bpf.c loads the BPF object program by
+ * program, keeps what really loads *and fires*, and hands out events from the ring buffer.
+ * sentinel_poll.c is the rung without BPF: it has no events of its own, only a descriptor that
+ * becomes readable when a TCP or UDP socket was destroyed and once in SENTINEL_POLL_MS, and asks
+ * its user to resync.  Callers see one interface.
+ *
+ * Lifecycle: sentinel_new() needs the privileges; everything after it works with no capability.
+ */
+#ifndef SENTINEL_SENTINEL_H
+#define SENTINEL_SENTINEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/event.h"
+
+struct sentinel;
+struct abi_look;
+
+#define SENTINEL_POLL_MS 1000
+
+enum sentinel_mode { SENTINEL_MODE_POLL = 0, SENTINEL_MODE_BPF };
+
+enum sentinel_probe_state {
+	SENTINEL_PROBE_REFUSED = 0, /* did not load or attach: see `reason` */
+	SENTINEL_PROBE_SILENT,	    /* attached, but its proof never arrived */
+	SENTINEL_PROBE_WORKS,	    /* its proof arrived */
+};
+
+/* One rung as `pd status` names it. */
+struct sentinel_probe {
+	const char *name;     /* "bind" "listen" "set_state" "post_bind" "release" "process" … */
+	const char *attached; /* "tp/syscalls/sys_enter_bind", … */
+	const char *blind;    /* what is not seen without it, one clause */
+	enum sentinel_probe_state state;
+	char reason[96];      /* why refused; "" otherwise */
+};
+
+struct sentinel_report {
+	enum sentinel_mode mode;
+	const struct sentinel_probe *probes;
+	int n_probes;
+	const char *why_not_bpf; /* poll mode: the reason in words; else NULL */
+};
+
+struct sentinel_counters {
+	uint64_t events;	/* delivered to the handler */
+	uint64_t lost;		/* dropped in the kernel: ring full, map full */
+	uint64_t failed_reads;	/* BPF helpers that failed */
+	uint64_t malformed;	/* records that user space refused */
+};
+
+/* Called for each event; the event and what it points to are borrowed for the call. */
+typedef void (*sentinel_handler)(const struct event *event, void *user_data);
+
+/*
+ * Stands on the highest rung that works.  `allow_bpf` false forces polling.  Proves each probe
+ * with events of its own (binds sockets on loopback, port chosen by the kernel), which are not
+ * delivered later.  0, or a negative errno when not even polling works.
+ */
+int sentinel_new(bool allow_bpf, struct sentinel **ret);
+void sentinel_free(struct sentinel *s);
+
+const struct sentinel_report *sentinel_report(const struct sentinel *s);
+struct sentinel_counters sentinel_counters(const struct sentinel *s);
+
+/* A descriptor that polls readable when there is something to dispatch; borrowed. */
+int sentinel_fd(const struct sentinel *s);
+
+/*
+ * Delivers everything that is there, without blocking.  *ret_resync becomes true when events were
+ * lost since the last call, or (poll rung) when the table must be read anew: the caller answers
+ * with a full pass.  0, or a negative errno.
+ */
+int sentinel_dispatch(struct sentinel *s, sentinel_handler handler, void *user_data,
+		      bool *ret_resync);
+
+/*
+ * A new descriptor on one full iterator pass over all processes' descriptors; reading it to its
+ * end gives abi_process_event and abi_holder records (bpf/abi.h).  A process's record precedes its
+ * first holder.  Owned by the caller.  -EOPNOTSUPP on rungs without the iterator.
+ */
+int sentinel_open_holder_pass(struct sentinel *s);
+
+/*
+ * Which tracked sockets does the process `look->pid` hold right now?  Fills the rest of *look; costs
+ * a walk of that process's descriptors only.  0, -ESRCH, -EOPNOTSUPP where the kernel cannot.
+ */
+int sentinel_look(struct sentinel *s, struct abi_look *look);
+
+/*
+ * Tells the kernel side which sockets that existed before the sentinel are tracked (their CLOSE is
+ * then reported) and which processes hold tracked sockets (their FORK, EXEC, EXIT are).  Sockets
+ * and processes that are seen binding are added by the kernel side itself.  No-ops on the poll rung.
+ */
+int sentinel_track_socket(struct sentinel *s, uint64_t cookie);
+int sentinel_track_process(struct sentinel *s, const struct process_id *id);
+int sentinel_untrack_process(struct sentinel *s, const struct process_id *id);
+
+#endif
