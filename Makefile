@@ -10,7 +10,7 @@ DESTDIR ?=
 BUILD ?= build
 CC ?= cc
 CLANG ?= clang
-BPFTOOL ?= $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool || echo bpftool)
+BPFTOOL ?= $(or $(shell scripts/find-bpftool),bpftool)
 PKG_CONFIG ?= pkg-config
 # SANITIZE=1 builds with the address and undefined-behaviour sanitizers, WERROR=1 stops at warnings.
 SANITIZE ?=
@@ -112,11 +112,68 @@ $(BUILD)/tests/kernel/%: tests/kernel/%.c Makefile $(foreach r,$(filter-out daem
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< -o $@ $(ALL_LDFLAGS) $(call link_room,api) -lcmocka
 
+# Small programs that the command-line tests start: servers with habits that python's have not.
+CLI_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cli/helpers/*.c))
+$(BUILD)/tests/cli/helpers/%: tests/cli/helpers/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE $< -o $@
+
+unit-tests: $(UNIT_TESTS)
+kernel-tests: $(KERNEL_TESTS)
+cli-helpers: $(CLI_HELPERS)
+
+# --- what people type --------------------------------------------------------
+# T=TEXT runs only the tests whose name, or whose file's name, contains TEXT.
+T ?=
+RUN_TESTS := tests/run --build $(BUILD) $(if $(T),-k '$(T)')
+
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | \
+		awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+run: ## set up, build, start the daemon, show what is on the ports
+	@BUILD=$(BUILD) scripts/run
+
+demo: ## the 2:47 am story with real processes, on a daemon of its own
+	@scripts/bootstrap build
+	@$(MAKE) -s --no-print-directory -j$$(nproc) all
+	@BUILD=$(BUILD) scripts/demo
+
+test: ## everything; T=TEXT: only the tests whose name contains TEXT
+	@scripts/bootstrap test
+	@$(RUN_TESTS)
+
+test-unit: ## the unit tests, under sanitizers; T=TEXT as above
+	@scripts/bootstrap test
+	@$(RUN_TESTS) unit
+
+test-kernel: ## the kernel tests: real eBPF, as root; T=TEXT as above
+	@scripts/bootstrap test
+	@$(RUN_TESTS) kernel
+
+test-cli: ## the command-line tests: the real daemon and pd; T=TEXT as above
+	@scripts/bootstrap test
+	@$(RUN_TESTS) cli
+
+check: ## which room includes what, and the formatting; seconds
+	@scripts/bootstrap test
+	@$(RUN_TESTS) checks
+
+format: ## lay out every C file with clang-format
+	@scripts/bootstrap test
+	find bpf cli userspace tests -name '*.[ch]' -print0 | xargs -0 clang-format -i
+
+install: all ## install into $(DESTDIR)$(PREFIX), /usr/local by default
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/pd $(BUILD)/portdaddyd
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/port-daddy README.md LICENSE
+
+uninstall: ## remove what install installed; claims and their database stay
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,pd portdaddyd)
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/port-daddy
 
 clean: ## remove what was built
 	rm -rf build
 
-.PHONY: all help clean
+.PHONY: all help run demo test test-unit test-kernel test-cli check format install uninstall clean \
+	unit-tests kernel-tests cli-helpers
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
