@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/failures.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#define ROWS_LOOKED_AT 16 /* sockets of one port searched for the holder */
+
+static bool same(const struct failures *f, unsigned i, const struct event *e)
+{
+	return process_id_equal(&f->seen[i].actor, &e->actor) && f->seen[i].port == e->port &&
+	       f->seen[i].error == e->error && f->seen[i].call == e->call;
+}
+
+static bool within_budget(struct failures *f, int64_t now)
+{
+	if (f->second != now) {
+		f->second = now;
+		f->written_now = 0;
+	}
+	if (f->written_now < FAILURES_PER_S) {
+		f->written_now++;
+		return true;
+	}
+	f->dropped++;
+	return false;
+}
+
+bool failures_admit(struct failures *f, const struct event *event, int64_t now,
+		    unsigned *ret_repeated)
+{
+	unsigned slot = FAILURES_REMEMBERED;
+
+	for (unsigned i = 0; i < FAILURES_REMEMBERED && slot == FAILURES_REMEMBERED; i++)
+		if (f->seen[i].written && same(f, i, event))
+			slot = i;
+	if (slot < FAILURES_REMEMBERED && now - f->seen[slot].written < FAILURES_REPEAT_S) {
+		f->seen[slot].suppressed++;
+		return false;
+	}
+	if (!within_budget(f, now))
+		return false;
+	*ret_repeated = slot < FAILURES_REMEMBERED ? f->seen[slot].suppressed : 0;
+	if (slot == FAILURES_REMEMBERED) {
+		slot = f->next;
+		f->next = (f->next + 1) % FAILURES_REMEMBERED;
+	}
+	f->seen[slot].actor = event->actor;
+	f->seen[slot].port = event->port;
+	f->seen[slot].error = event->error;
+	f->seen[slot].call = event->call;
+	f->seen[slot].written = now;
+	f->seen[slot].suppressed = 0;
+	return true;
+}
+
+/* The socket in the way, if the table has one: a listener before a socket that is only bound. */
+static const struct socket_row *find_holder(const struct event *e, const struct inventory *inv)
+{
+	const struct socket_row *rows[ROWS_LOOKED_AT], *best = NULL;
+	size_t n = inventory_by_port(inv, e->netns, e->port, rows, ARRAY_SIZE(rows));
+
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++) {
+		/* the caller's own socket is bound by now when listen() was refused */
+		if (rows[i]->cookie == e->cookie && e->cookie)
+			continue;
+		if (!best || (rows[i]->state == SOCKET_LISTEN && best->state != SOCKET_LISTEN))
+			best = rows[i];
+	}
+	return best;
+}
+
+static void describe_holder(const struct socket_row *row, const struct inventory *inv, char *ret,
+			    size_t size)
+{
+	const struct process *process;
+	char comm[4 * PROCESS_COMM_SIZE];
+
+	if (!row->n_holders) {
+		snprintf(ret, size, "; the port has a %s socket that no process is seen to hold",
+			 socket_state_name(row->state));
+		return;
+	}
+	process = inventory_process(inv, &row->holders[0].id);
+	snprintf(ret, size, "; held by %s (%d)",
+		 text_escape_terminal(process ? process->comm : "?", comm, sizeof(comm)),
+		 row->holders[0].id.pid);
+}
+
+void failures_describe(const struct event *e, const struct inventory *inv, unsigned repeated,
+		       char *ret)
+{
+	char address[NET_ADDR_STR_SIZE] = "", holder[128] = "", again[48] = "";
+	bool v6 = e->family == AF_INET6;
+
+	if (e->error == EADDRINUSE) {
+		const struct socket_row *row = find_holder(e, inv);
+
+		if (row)
+			describe_holder(row, inv, holder, sizeof(holder));
+	}
+	if (repeated)
+		snprintf(again, sizeof(again), " (and %u times more before)", repeated);
+	snprintf(ret, FAILURES_DETAILS_SIZE, "%s %s%s%s:%u: %s%s%s",
+		 e->call == EVENT_CALL_LISTEN ? "listen" : "bind", v6 ? "[" : "",
+		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "", e->port,
+		 net_errno_name(e->error), holder, again);
+}

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/keeper.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/api.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/moment.h"
+#include "base/text.h"
+#include "daemon/failures.h"
+#include "reconcile/status.h"
+
+#define ROWS_MAX	   64	/* sockets of one port that a status is judged by */
+#define PENDING_PORTS_MAX  256	/* ports that wait for the table to settle; more: all are judged */
+#define DEADLINE_RETRY_S   60	/* an expired claim that is still live is asked again after this */
+#define PRUNE_EVERY	   1000 /* entries written between two prunings */
+#define PRUNE_ROWS	   2000 /* dropped at once, so that no turn of the loop takes long */
+#define EVENT_DETAILS_SIZE 256
+#define MARK_ALIVE_EVERY_S 60 /* only together with an entry: an idle daemon writes nothing */
+
+struct keeper {
+	struct keeper_config config;
+	struct api *api;
+	struct event *readable, *settle, *deadline;
+	struct failures failures;
+	uint64_t lost_reported;
+	unsigned entries_since_prune;
+	int64_t alive_marked; /* Unix seconds */
+	bool starting;	      /* changes are told as "while no daemon ran" */
+	/* Ports that an exit, a fork or an exec touched: judged once the table has settled, because
+	 * the close of the dead process's sockets is about to arrive. */
+	bool deferring;
+	size_t n_pending;
+	uint16_t pending[PENDING_PORTS_MAX];
+};
+
+static int64_t now_unix(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
+}
+
+static const struct process *look_up(const struct process_id *id, void *user_data)
+{
+	return inventory_process(user_data, id);
+}
+
+/* --- writing down --- */
+
+static void prune(struct keeper *k, int64_t now)
+{
+	int r;
+
+	if (++k->entries_since_prune < PRUNE_EVERY)
+		return;
+	k->entries_since_prune = 0;
+	r = registry_prune_activity(k->config.registry, now, PRUNE_ROWS);
+	if (r < 0)
+		log_warning("old log entries were not pruned: %s", strerror(-r));
+}
+
+static void write_activity(struct keeper *k, struct activity *entry)
+{
+	int r = registry_begin(k->config.registry);
+
+	if (!r)
+		r = registry_log(k->config.registry, entry, &entry->id);
+	if (!r && entry->timestamp - k->alive_marked >= MARK_ALIVE_EVERY_S) {
+		r = registry_mark_alive(k->config.registry, entry->timestamp);
+		k->alive_marked = entry->timestamp;
+	}
+	if (r) {
+		log_error("%s %s was not written down: %s", activity_action_name(entry->action),
+			  entry->service, strerror(-r));
+		return;
+	}
+	api_schedule_commit(k->api);
+	api_publish_activity(k->api, entry);
+	prune(k, entry->timestamp);
+}
+
+static void note(struct keeper *k, enum activity_action action, const char *details, int64_t now)
+{
+	struct activity entry = {
+		.action = action,
+		.service = "",
+		.details = details,
+		.timestamp = now,
+		.pid = getpid(),
+		.uid = geteuid(),
+		.comm = "portdaddyd",
+	};
+
+	write_activity(k, &entry);
+}
+
+/* --- one port --- */
+
+static const struct {
+	enum activity_action action;
+	bool touch; /* it was seen alive, or seen dying, just now */
+	bool silent;
+} transitions[] = {
+	[SERVICE_CLAIMED] = { .silent = true },
+	[SERVICE_ACTIVE] = { ACTIVITY_ACTIVE, .touch = true },
+	[SERVICE_GHOST] = { ACTIVITY_GHOST, .touch = true },
+	[SERVICE_STALE] = { ACTIVITY_STALE },
+	[SERVICE_ORPHANED] = { ACTIVITY_ORPHAN, .touch = true },
+	[SERVICE_SQUATTED] = { ACTIVITY_SQUAT },
+};
+_Static_assert(ARRAY_SIZE(transitions) == _SERVICE_STATUS_MAX, "one row for each status");
+
+/* A claim and its verdict, copied out of the registry's cursor: inside it nothing may be written.
+ */
+struct judgement {
+	struct keeper *k;
+	int64_t now;
+	bool found;
+	char id[IDENTITY_MAX + 1];
+	uint16_t port;
+	uid_t uid;
+	enum service_status before;
+	struct status_verdict verdict;
+};
+
+static bool judge(const struct service *service, void *user_data)
+{
+	struct judgement *j = user_data;
+	struct inventory *inv = j->k->config.inventory;
+	const struct socket_row *rows[ROWS_MAX];
+	size_t n = inventory_by_port(inv, inventory_own_netns(inv), service->port, rows, ROWS_MAX);
+
+	snprintf(j->id, sizeof(j->id), "%s", service->id);
+	j->found = true;
+	j->port = service->port;
+	j->uid = service->uid;
+	j->before = service->status;
+	reconcile_service(service, rows, n < ROWS_MAX ? n : ROWS_MAX, look_up, inv, j->now,
+			  RECONCILE_STALE_AGE_S, &j->verdict);
+	return false;
+}
+
+static void write_status(struct keeper *k, const struct judgement *j)
+{
+	enum service_status status = j->verdict.status;
+	char details[EVENT_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE] = "";
+	const struct process *process = inventory_process(k->config.inventory, &j->verdict.process);
+	struct activity entry = {
+		.action = transitions[status].action,
+		.service = j->id,
+		.details = details,
+		.timestamp = j->now,
+		.port = j->port,
+		.pid = j->verdict.process.pid,
+		.uid = process ? process->uid : j->uid,
+		.comm = process ? text_to_utf8(process->comm, comm, sizeof(comm)) : "",
+	};
+	int r = registry_begin(k->config.registry);
+
+	if (!r)
+		r = registry_set_status(k->config.registry, j->id, status,
+					transitions[status].touch, j->now);
+	if (r) {
+		log_error("%s: status %s was not stored: %s", j->id, service_status_name(status),
+			  strerror(-r));
+		return;
+	}
+	api_schedule_commit(k->api);
+	if (transitions[status].silent)
+		return;
+	snprintf(details, sizeof(details), "Port %u: %s%s", j->port, j->verdict.reason,
+		 k->starting ? " (changed while no daemon ran)" : "");
+	write_activity(k, &entry);
+}
+
+static void schedule_deadline(struct keeper *k, int64_t now);
+
+static void refresh_port(struct keeper *k, uint16_t port, int64_t now)
+{
+	struct judgement j = { .k = k, .now = now };
+	int r = registry_service_by_port(k->config.registry, port, judge, &j);
+
+	if (r < 0)
+		log_error("the claim of port %u was not read: %s", port, strerror(-r));
+	if (!j.found || j.verdict.status == j.before)
+		return;
+	write_status(k, &j);
+	schedule_deadline(k, now);
+}
+
+static void port_changed(uint32_t netns, uint16_t port, void *user_data)
+{
+	struct keeper *k = user_data;
+
+	if (netns != inventory_own_netns(k->config.inventory))
+		return;
+	if (!k->deferring) {
+		refresh_port(k, port, now_unix());
+		return;
+	}
+	for (size_t i = 0; i < k->n_pending; i++)
+		if (k->pending[i] == port)
+			return;
+	if (k->n_pending < PENDING_PORTS_MAX)
+		k->pending[k->n_pending] = port;
+	k->n_pending++; /* beyond the maximum: judge_pending() judges every claim */
+}
+
+void keeper_claims_changed(uint16_t port, void *user_data)
+{
+	struct keeper *k = user_data;
+	int64_t now = now_unix();
+
+	refresh_port(k, port, now);
+	schedule_deadline(k, now);
+}
+
+/* --- all ports --- */
+
+struct id_list {
+	size_t n, size;
+	uint16_t *ports;
+	bool no_memory;
+};
+
+static bool collect_port(const struct service *service, void *user_data)
+{
+	struct id_list *list = user_data;
+
+	if (list->n == list->size) {
+		size_t size = list->size ? 2 * list->size : 64;
+		uint16_t *ports = reallocarray(list->ports, size, sizeof(*ports));
+
+		if (!ports) {
+			list->no_memory = true;
+			return false;
+		}
+		list->ports = ports;
+		list->size = size;
+	}
+	list->ports[list->n++] = service->port;
+	return true;
+}
+
+static int refresh_all(struct keeper *k, int64_t now)
+{
+	const struct service_filter all = { .status = -1 };
+	struct id_list list = { 0 };
+	int r = registry_for_each_service(k->config.registry, &all, collect_port, &list);
+
+	if (!r && list.no_memory)
+		r = -ENOMEM;
+	for (size_t i = 0; !r && i < list.n; i++)
+		refresh_port(k, list.ports[i], now);
+	free(list.ports);
+	return r < 0 ? r : 0;
+}
+
+static void judge_pending(struct keeper *k, int64_t now)
+{
+	size_t n = k->n_pending;
+
+	k->n_pending = 0;
+	if (n > PENDING_PORTS_MAX) {
+		int r = refresh_all(k, now);
+
+		if (r)
+			log_error("the claims were not read: %s", strerror(-r));
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		refresh_port(k, k->pending[i], now);
+}
+
+static void resync(struct keeper *k, int64_t now)
+{
+	struct sentinel_counters counters = sentinel_counters(k->config.sentinel);
+	char details[EVENT_DETAILS_SIZE];
+	int r = inventory_resync(k->config.inventory, now, port_changed, k);
+
+	if (r) {
+		log_error("the table of sockets was not rebuilt: %s", strerror(-r));
+		return;
+	}
+	if (counters.lost == k->lost_reported)
+		return;
+	snprintf(details, sizeof(details), "%llu kernel events were lost; the table was read anew",
+		 (unsigned long long)(counters.lost - k->lost_reported));
+	k->lost_reported = counters.lost;
+	log_warning("%s", details);
+	note(k, ACTIVITY_GAP, details, now);
+}
+
+/* --- time --- */
+
+struct expired {
+	int64_t now;
+	bool found;
+	char id[IDENTITY_MAX + 1];
+	uint16_t port;
+};
+
+static bool find_expired(const struct service *service, void *user_data)
+{
+	struct expired *e = user_data;
+	bool live = service->status == SERVICE_ACTIVE || service->status == SERVICE_ORPHANED;
+
+	if (live || !service->expires_at || service->expires_at > e->now)
+		return true;
+	e->found = true;
+	e->port = service->port;
+	snprintf(e->id, sizeof(e->id), "%s", service->id);
+	return false;
+}
+
+/* Releases claims whose --ttl is over and that nothing uses. */
+static void release_expired(struct keeper *k, int64_t now)
+{
+	const struct service_filter all = { .status = -1 };
+
+	for (;;) {
+		struct expired e = { .now = now };
+		char details[EVENT_DETAILS_SIZE];
+		int r = registry_for_each_service(k->config.registry, &all, find_expired, &e);
+
+		if (r < 0 || !e.found)
+			return;
+		r = registry_begin(k->config.registry);
+		if (!r)
+			r = registry_release(k->config.registry, e.id, now);
+		if (r) {
+			log_error("%s: not released at its end: %s", e.id, strerror(-r));
+			return;
+		}
+		snprintf(details, sizeof(details), "Port %u released: its time is over", e.port);
+		write_activity(k, &(struct activity){ .action = ACTIVITY_RELEASE,
+						      .service = e.id,
+						      .details = details,
+						      .timestamp = now,
+						      .port = e.port,
+						      .pid = getpid(),
+						      .uid = geteuid(),
+						      .comm = "portdaddyd" });
+	}
+}
+
+static void schedule_deadline(struct keeper *k, int64_t now)
+{
+	struct timeval wait = { 0 };
+	int64_t at;
+	int r = registry_next_deadline(k->config.registry, RECONCILE_STALE_AGE_S, &at);
+
+	if (r) {
+		log_error("the next deadline was not read: %s", strerror(-r));
+		return;
+	}
+	if (at == INT64_MAX) {
+		event_del(k->deadline);
+		return;
+	}
+	/* one second past it: ages are compared in whole seconds */
+	wait.tv_sec = at < now ? DEADLINE_RETRY_S : at - now + 1;
+	event_add(k->deadline, &wait);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *user_data)
+{
+	struct keeper *k = user_data;
+	int64_t now = now_unix();
+	int r = refresh_all(k, now);
+
+	if (r)
+		log_error("the claims were not read: %s", strerror(-r));
+	release_expired(k, now);
+	schedule_deadline(k, now);
+}
+
+/* --- events --- */
+
+struct owner {
+	char id[IDENTITY_MAX + 1];
+};
+
+static bool copy_id(const struct service *service, void *user_data)
+{
+	struct owner *owner = user_data;
+
+	snprintf(owner->id, sizeof(owner->id), "%s", service->id);
+	return false;
+}
+
+/* The service that owns the event's port, or NULL. */
+static const char *owner_of(struct keeper *k, const struct event *event, struct owner *owner)
+{
+	if (!event->port || event->netns != inventory_own_netns(k->config.inventory))
+		return NULL;
+	return registry_service_by_port(k->config.registry, event->port, copy_id, owner)
+		       ? NULL
+		       : owner->id;
+}
+
+static void write_failure(struct keeper *k, const struct event *event, const char *service,
+			  int64_t now)
+{
+	char details[FAILURES_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE];
+	unsigned repeated;
+
+	if (!failures_admit(&k->failures, event, now, &repeated))
+		return;
+	failures_describe(event, k->config.inventory, repeated, details);
+	write_activity(k, &(struct activity){
+				  .action = ACTIVITY_FAIL,
+				  .service = service ? service : "",
+				  .details = details,
+				  .timestamp = now,
+				  .port = event->port,
+				  .pid = event->actor.pid,
+				  .uid = event->uid,
+				  .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
+				  .error = event->error,
+			  });
+}
+
+static void schedule_settle(struct keeper *k)
+{
+	static const struct timeval wait = { .tv_usec = INVENTORY_SETTLE_MS * 1000 };
+
+	if (!event_pending(k->settle, EV_TIMEOUT, NULL))
+		event_add(k->settle, &wait);
+}
+
+static void on_event(const struct event *event, void *user_data)
+{
+	struct keeper *k = user_data;
+	int64_t now = now_unix();
+	struct owner owner;
+	const char *service;
+	bool settle = false;
+	int r;
+
+	k->deferring = event->kind == EVENT_EXIT || event->kind == EVENT_FORK ||
+		       event->kind == EVENT_EXEC;
+	r = inventory_apply(k->config.inventory, event, now, port_changed, k, &settle);
+	k->deferring = false;
+	if (r)
+		log_error("an event of pid %d was not applied: %s", event->actor.pid, strerror(-r));
+	if (settle || k->n_pending)
+		schedule_settle(k);
+
+	service = owner_of(k, event, &owner);
+	if (event->kind == EVENT_FAIL)
+		write_failure(k, event, service, now);
+	api_publish_event(k->api, event, service, now);
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *user_data)
+{
+	struct keeper *k = user_data;
+	int64_t now = now_unix();
+	bool again = false;
+	int r = inventory_settle(k->config.inventory, now, port_changed, k, &again);
+
+	if (r)
+		log_error("the table was not settled: %s", strerror(-r));
+	judge_pending(k, now);
+	if (again)
+		schedule_settle(k);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *user_data)
+{
+	struct keeper *k = user_data;
+	bool lost = false;
+	int r = sentinel_dispatch(k->config.sentinel, on_event, k, &lost);
+
+	if (r)
+		log_error("kernel events were not read: %s", strerror(-r));
+	if (lost)
+		resync(k, now_unix());
+}
+
+/* --- lifecycle --- */
+
+int keeper_new(const struct keeper_config *config, struct keeper **ret)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return -ENOMEM;
+	k->config = *config;
+	k->readable = event_new(config->loop, sentinel_fd(config->sentinel), EV_READ | EV_PERSIST,
+				on_readable, k);
+	k->settle = evtimer_new(config->loop, on_settle, k);
+	k->deadline = evtimer_new(config->loop, on_deadline, k);
+	if (!k->readable || !k->settle || !k->deadline) {
+		keeper_free(k);
+		return -ENOMEM;
+	}
+	*ret = k;
+	return 0;
+}
+
+void keeper_free(struct keeper *k)
+{
+	if (!k)
+		return;
+	if (k->deadline)
+		event_free(k->deadline);
+	if (k->settle)
+		event_free(k->settle);
+	if (k->readable)
+		event_free(k->readable);
+	free(k);
+}
+
+void keeper_set_api(struct keeper *k, struct api *api)
+{
+	k->api = api;
+}
+
+static void note_start(struct keeper *k, int64_t last, int64_t now)
+{
+	const struct sentinel_report *report = sentinel_report(k->config.sentinel);
+	char details[EVENT_DETAILS_SIZE], age[32];
+	int working = 0;
+
+	for (int i = 0; i < report->n_probes; i++)
+		working += report->probes[i].state == SENTINEL_PROBE_WORKS;
+	if (report->mode == SENTINEL_MODE_BPF)
+		snprintf(details, sizeof(details), "started (pid %d, eBPF, %d of %d probes)",
+			 getpid(), working, report->n_probes);
+	else
+		snprintf(details, sizeof(details), "started (pid %d, polling: %s)", getpid(),
+			 report->why_not_bpf);
+	log_info("%s", details);
+	note(k, ACTIVITY_DAEMON, details, now);
+	if (!last || now <= last)
+		return;
+	snprintf(details, sizeof(details), "no daemon listened for up to %s before this",
+		 duration_format_long(now - last, age));
+	note(k, ACTIVITY_GAP, details, now);
+}
+
+int keeper_start(struct keeper *k)
+{
+	int64_t now = now_unix(), last = 0;
+	int r = registry_last_alive(k->config.registry, &last);
+
+	if (r)
+		return r;
+	note_start(k, last, now);
+	k->starting = true;
+	k->deferring = true; /* the claims are judged once, below, on the finished table */
+	r = inventory_resync(k->config.inventory, now, port_changed, k);
+	k->deferring = false;
+	k->n_pending = 0;
+	if (!r)
+		r = refresh_all(k, now);
+	k->starting = false;
+	if (!r)
+		r = registry_begin(k->config.registry);
+	if (!r)
+		r = registry_mark_alive(k->config.registry, now);
+	if (!r && event_add(k->readable, NULL))
+		r = -ENOMEM;
+	if (r)
+		return r;
+	api_schedule_commit(k->api);
+	schedule_deadline(k, now);
+	/* what happened while the table was being read waits in the ring: nothing is missed */
+	event_active(k->readable, EV_READ, 0);
+	return 0;
+}
+
+void keeper_stop(struct keeper *k)
+{
+	int64_t now = now_unix();
+	int r;
+
+	note(k, ACTIVITY_DAEMON, "stopped", now);
+	r = registry_mark_alive(k->config.registry, now);
+	if (!r)
+		r = registry_commit(k->config.registry);
+	if (r)
+		log_error("the end was not written down: %s", strerror(-r));
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * portdaddyd: composes the rooms and runs the loop.  The order is the security argument: what needs
+ * privilege is opened first, privilege is dropped for good, and only then is anything read that a
+ * client or a file of the user has written.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "api/api.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/outcome.h"
+#include "daemon/keeper.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+#include "daemon/privileges.h"
+#include "daemon/state.h"
+#include "inventory/inventory.h"
+#include "registry/registry.h"
+#include "sentinel/sentinel.h"
+
+#define STOP_SIGNALS 3
+
+struct daemon {
+	struct identity_target target;
+	struct state state;
+	struct event_base *loop;
+	struct event *stop_events[STOP_SIGNALS];
+	struct sentinel *sentinel;
+	struct inventory *inventory;
+	struct registry *registry;
+	struct keeper *keeper;
+	struct api *api;
+};
+
+/* --- what inventory needs of sentinel --- */
+
+static int open_pass(void *user_data)
+{
+	return sentinel_open_holder_pass(user_data);
+}
+
+static int look(void *user_data, struct abi_look *ret)
+{
+	return sentinel_look(user_data, ret);
+}
+
+static void track_socket(void *user_data, uint64_t cookie)
+{
+	int r = sentinel_track_socket(user_data, cookie);
+
+	if (r)
+		log_warning("a socket is not tracked: %s", strerror(-r));
+}
+
+static void track_process(void *user_data, const struct process_id *id, bool track)
+{
+	int r = track ? sentinel_track_process(user_data, id)
+		      : sentinel_untrack_process(user_data, id);
+
+	if (r && r != -ENOENT) /* the kernel side forgets a process by itself when it exits */
+		log_warning("process %d is not tracked: %s", id->pid, strerror(-r));
+}
+
+static int new_inventory(struct daemon *d)
+{
+	struct holder_source source = { 0 };
+
+	if (sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
+		source = (struct holder_source){ open_pass, look, track_socket, track_process,
+						 d->sentinel };
+	return inventory_new(&source, &d->inventory);
+}
+
+/* --- start, in order --- */
+
+/* The directory, the lock and the socket's place, made as the user that the daemon becomes. */
+static int take_state(struct daemon *d, const struct options *options)
+{
+	char error[STATE_ERROR_SIZE] = "";
+	int r = state_find(options->service, &d->target, &d->state, error);
+	int back;
+
+	if (!r)
+		r = privileges_as_user(&d->target, true);
+	if (!r)
+		r = state_lock(&d->state, &d->target, error);
+	back = privileges_as_user(&d->target, false);
+	if (r)
+		log_error("%s", *error ? error : strerror(-r));
+	return r ? r : back;
+}
+
+static int open_kernel(struct daemon *d, const struct options *options)
+{
+	int r = sentinel_new(!options->no_bpf, &d->sentinel);
+
+	if (r) {
+		log_error("the kernel gives no socket events at all: %s", strerror(-r));
+		return r;
+	}
+	r = new_inventory(d);
+	if (r)
+		log_error("the kernel's socket tables cannot be read: %s", strerror(-r));
+	return r;
+}
+
+static int drop_privileges(const struct daemon *d)
+{
+	int r = privileges_drop(&d->target);
+
+	if (r) {
+		log_error("privileges were not given up: %s", strerror(-r));
+		return r;
+	}
+	if (d->target.stays_root)
+		log_info("running as root without any capability (no --user, no sudo user, no user "
+			 "\"port-daddy\")");
+	else if (d->target.started_by_root)
+		log_info("running as %s without any capability", d->target.name);
+	return 0;
+}
+
+static int open_registry(struct daemon *d)
+{
+	char error[STATE_ERROR_SIZE] = "";
+	int r = registry_open(d->state.database, &d->registry, error, sizeof(error));
+
+	if (r)
+		log_error("%s", error);
+	return r;
+}
+
+static int serve(struct daemon *d)
+{
+	char error[STATE_ERROR_SIZE] = "";
+	struct api_config config = {
+		.loop = d->loop,
+		.registry = d->registry,
+		.inventory = d->inventory,
+		.sentinel = d->sentinel,
+		.database_path = d->state.database,
+		.version = PD_VERSION,
+		.started_at = time(NULL),
+		.claims_changed = keeper_claims_changed,
+	};
+	const struct keeper_config keeper = { d->loop, d->sentinel, d->inventory, d->registry };
+	int r = keeper_new(&keeper, &d->keeper);
+
+	if (r)
+		return r;
+	r = state_listen(&d->state, &d->target, error);
+	if (r) {
+		log_error("%s", error);
+		return r;
+	}
+	config.user_data = d->keeper;
+	r = api_new(&config, TAKE_FD(d->state.listen_fd), &d->api);
+	if (r)
+		return r;
+	keeper_set_api(d->keeper, d->api);
+	return keeper_start(d->keeper);
+}
+
+static void on_stop_signal(evutil_socket_t signal, short what, void *user_data)
+{
+	struct daemon *d = user_data;
+
+	log_info("stopping (signal %d)", (int)signal);
+	event_base_loopbreak(d->loop);
+}
+
+static int new_loop(struct daemon *d)
+{
+	static const int signals[STOP_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+
+	d->loop = event_base_new();
+	/* Three levels, of which the middle one is the default: commits come last in a turn. */
+	if (!d->loop || event_base_priority_init(d->loop, 3))
+		return -ENOMEM;
+	for (int i = 0; i < STOP_SIGNALS; i++) {
+		d->stop_events[i] = evsignal_new(d->loop, signals[i], on_stop_signal, d);
+		if (!d->stop_events[i] || event_add(d->stop_events[i], NULL))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int start(struct daemon *d, const struct options *options)
+{
+	int r = privileges_choose(options->user, &d->target);
+
+	if (r) {
+		log_error(r == -ENOENT ? "there is no user '%s'"
+				       : "only root may become another user ('%s')",
+			  options->user);
+		return r;
+	}
+	r = take_state(d, options);
+	if (!r)
+		r = open_kernel(d, options);
+	if (!r)
+		r = drop_privileges(d);
+	if (!r)
+		r = open_registry(d);
+	if (!r)
+		r = new_loop(d);
+	if (!r)
+		r = serve(d);
+	return r;
+}
+
+static void deinit(struct daemon *d)
+{
+	api_free(d->api);
+	keeper_free(d->keeper);
+	registry_close(d->registry);
+	inventory_free(d->inventory);
+	sentinel_free(d->sentinel);
+	for (int i = 0; i < STOP_SIGNALS; i++)
+		if (d->stop_events[i])
+			event_free(d->stop_events[i]);
+	if (d->loop)
+		event_base_free(d->loop);
+	state_deinit(&d->state);
+}
+
+static int exit_code(int error)
+{
+	enum outcome outcome = error == -EBUSY || error == -EADDRINUSE ? OUTCOME_CONFLICT
+								       : outcome_of_errno(error);
+
+	return outcome_row(error ? outcome : OUTCOME_OK)->exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = { .state = { .lock_fd = -1, .listen_fd = -1 } };
+	struct options options;
+	int r, code;
+
+	if (options_parse(argc, argv, &options, &code))
+		return code;
+	if (options.debug)
+		log_set_level(LOG_LEVEL_DEBUG);
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+
+	r = start(&d, &options);
+	if (!r) {
+		/* loading BPF needs far more memory than running it */
+		malloc_trim(0);
+		log_info("listening on %s", d.state.socket);
+		if (notify_manager("READY=1"))
+			log_warning("the service manager was not told that we are ready");
+		if (event_base_dispatch(d.loop) < 0)
+			r = -EIO;
+		notify_manager("STOPPING=1");
+		keeper_stop(d.keeper);
+	}
+	deinit(&d);
+	return exit_code(r);
+}

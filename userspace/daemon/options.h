@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon's command line.  Everything else it needs comes from the environment (base/paths.h).
+ */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+
+struct options {
+	bool service;	  /* --system: state and socket of the system service */
+	bool no_bpf;	  /* --no-bpf: stand on the polling rung */
+	bool debug;	  /* --debug */
+	const char *user; /* --user NAME: become this user after the start; borrowed from argv */
+};
+
+/*
+ * Reads argv.  0; -1 when the daemon shall exit at once with *ret_exit_code (help and version were
+ * printed, or the command line is wrong and one line on stderr says why).
+ */
+int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/paths.h"
+
+#define LOCK_NAME      "daemon.lock"
+#define LISTEN_BACKLOG 511 /* many short-lived clients at once; the kernel caps it at somaxconn */
+
+/* Writes the sentence, returns the error. */
+static int fail(char *ret_error, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(ret_error, STATE_ERROR_SIZE, format, args);
+	va_end(args);
+	return error;
+}
+
+static int make_system_directory(const char *path, mode_t mode,
+				 const struct identity_target *target, char *ret_error)
+{
+	if (mkdir(path, mode) && errno != EEXIST)
+		return fail(ret_error, -errno, "cannot make %s: %m", path);
+	if (chown(path, target->uid, target->gid) || chmod(path, mode))
+		return fail(ret_error, -errno, "cannot give %s to %s: %m", path, target->name);
+	return 0;
+}
+
+/* Root makes the service's directories below /var/lib and /run, which only root can write to. */
+static int make_system_directories(const struct identity_target *target, const struct state *s,
+				   char *ret_error)
+{
+	char copy[sizeof(s->socket)];
+	int r;
+
+	if (!strcmp(s->directory, PATHS_SYSTEM_STATE)) {
+		r = make_system_directory(PATHS_SYSTEM_STATE, 0711, target, ret_error);
+		if (r)
+			return r;
+	}
+	if (strcmp(s->socket, PATHS_SYSTEM_SOCKET))
+		return 0;
+	snprintf(copy, sizeof(copy), "%s", s->socket);
+	return make_system_directory(dirname(copy), 0755, target, ret_error);
+}
+
+int state_find(bool service, const struct identity_target *target, struct state *ret,
+	       char *ret_error)
+{
+	int r;
+
+	*ret = (struct state){ .lock_fd = -1, .listen_fd = -1 };
+	r = paths_state_dir(service, target->uid, ret->directory, sizeof(ret->directory));
+	if (r)
+		return fail(ret_error, r, "no state directory for %s: %s (set PORT_DADDY_HOME)",
+			    target->name, strerror(-r));
+	r = paths_listen_socket(service, ret->directory, ret->socket, sizeof(ret->socket));
+	if (r)
+		return fail(ret_error, r,
+			    "the socket's path below %s is longer than the %zu bytes that the "
+			    "kernel allows (set PORT_DADDY_SOCKET)",
+			    ret->directory, sizeof(ret->socket) - 1);
+	snprintf(ret->database, sizeof(ret->database), "%s/%s", ret->directory,
+		 PATHS_DATABASE_NAME);
+	if (service && geteuid() == 0)
+		return make_system_directories(target, ret, ret_error);
+	return 0;
+}
+
+static int make_directory(const struct state *s, const struct identity_target *target,
+			  char *ret_error)
+{
+	/* Everybody may connect to a daemon that root started: the way to its socket is open,
+	 * the database itself stays the owner's (umask 077). */
+	mode_t mode = target->started_by_root ? 0711 : 0700;
+	struct stat st;
+
+	if (mkdir(s->directory, mode) && errno != EEXIST)
+		return fail(ret_error, -errno, "cannot make the state directory %s: %m",
+			    s->directory);
+	if (stat(s->directory, &st))
+		return fail(ret_error, -errno, "cannot look at %s: %m", s->directory);
+	if (!S_ISDIR(st.st_mode))
+		return fail(ret_error, -ENOTDIR, "%s is not a directory", s->directory);
+	if (st.st_uid == geteuid() && (st.st_mode & mode) != mode &&
+	    chmod(s->directory, (st.st_mode & 07777) | mode))
+		return fail(ret_error, -errno, "cannot open %s to its socket's users: %m",
+			    s->directory);
+	return 0;
+}
+
+int state_lock(struct state *s, const struct identity_target *target, char *ret_error)
+{
+	char path[STATE_PATH_SIZE + 32], pid[32] = "";
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	r = make_directory(s, target, ret_error);
+	if (r)
+		return r;
+	snprintf(path, sizeof(path), "%s/%s", s->directory, LOCK_NAME);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return fail(ret_error, -errno, "cannot open %s: %m", path);
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return fail(ret_error, -errno, "cannot lock %s: %m", path);
+		if (read(fd, pid, sizeof(pid) - 1) > 0)
+			pid[strcspn(pid, "\n")] = 0;
+		return fail(ret_error, -EBUSY, "%s is in use by another portdaddyd (pid %s)",
+			    s->directory, *pid ? pid : "unknown");
+	}
+	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0)
+		return fail(ret_error, -errno, "cannot write %s: %m", path);
+	s->lock_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static bool somebody_answers(const struct sockaddr_un *address)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && !connect(fd, (const void *)address, sizeof(*address));
+}
+
+int state_listen(struct state *s, const struct identity_target *target, char *ret_error)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -1;
+	mode_t mode = target->started_by_root ? 0666 : 0600;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", s->socket);
+	if (somebody_answers(&address))
+		return fail(ret_error, -EADDRINUSE, "another daemon answers on %s", s->socket);
+	if (unlink(s->socket) && errno != ENOENT)
+		return fail(ret_error, -errno, "cannot replace %s: %m", s->socket);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fail(ret_error, -errno, "no Unix socket: %m");
+	/* umask 077 is in force: the file is private until chmod opens it */
+	if (bind(fd, (void *)&address, sizeof(address)) || chmod(s->socket, mode) ||
+	    listen(fd, LISTEN_BACKLOG))
+		return fail(ret_error, -errno, "cannot listen on %s: %m", s->socket);
+	s->listen_fd = TAKE_FD(fd);
+	s->listening = true;
+	return 0;
+}
+
+void state_deinit(struct state *s)
+{
+	if (s->listening)
+		unlink(s->socket);
+	closep(&s->listen_fd);
+	closep(&s->lock_fd);
+	*s = (struct state){ .lock_fd = -1, .listen_fd = -1 };
+}
