@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/event.h"
+
+#include "base/cleanup.h"
+
+static const char *const names[] = {
+	[EVENT_PROCESS] = "PROCESS",   [EVENT_BIND] = "BIND",	[EVENT_LISTEN] = "LISTEN",
+	[EVENT_UNLISTEN] = "UNLISTEN", [EVENT_CLOSE] = "CLOSE", [EVENT_FAIL] = "FAIL",
+	[EVENT_FORK] = "FORK",	       [EVENT_EXEC] = "EXEC",	[EVENT_EXIT] = "EXIT",
+};
+_Static_assert(ARRAY_SIZE(names) == _EVENT_KIND_MAX, "every kind has a name");
+
+const char *event_kind_name(enum event_kind kind)
+{
+	if ((unsigned)kind >= _EVENT_KIND_MAX || !names[kind])
+		return "UNKNOWN";
+	return names[kind];
+}

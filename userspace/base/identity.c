@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/identity.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/net.h"
+
+/* Not isalnum(): the answer may not depend on the locale. */
+static bool is_part_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '_' || c == '-';
+}
+
+static int refuse(const char **ret_why, const char *why)
+{
+	if (ret_why)
+		*ret_why = why;
+	return -EINVAL;
+}
+
+int identity_check(const char *id, const char **ret_why)
+{
+	unsigned parts = 1;
+	size_t length = 0;
+
+	if (!*id)
+		return refuse(ret_why, "a name is empty");
+	for (const char *c = id; *c; c++) {
+		if (*c == ':') {
+			if (length == 0)
+				return refuse(ret_why, "a part of the name is empty");
+			if (++parts > 3)
+				return refuse(ret_why, "a name has at most three parts");
+			length = 0;
+		} else if (!is_part_char(*c)) {
+			return refuse(ret_why, "a name has only letters, digits, '.', '_', '-', "
+					       "and ':' between its parts");
+		} else if (++length > IDENTITY_PART_MAX) {
+			return refuse(ret_why, "a part of a name has at most 64 characters");
+		}
+	}
+	if (length == 0)
+		return refuse(ret_why, "a part of the name is empty");
+	return 0;
+}
+
+void identity_part_from(const char *text, char *ret)
+{
+	size_t n = 0;
+
+	for (; text[n] && n < IDENTITY_PART_MAX; n++)
+		ret[n] = is_part_char(text[n]) ? text[n] : '-';
+	if (n == 0)
+		ret[n++] = 'x';
+	ret[n] = '\0';
+}
+
+int pattern_check(const char *pattern, const char **ret_why)
+{
+	if (!*pattern)
+		return refuse(ret_why, "a pattern is empty");
+	if (strnlen(pattern, PATTERN_MAX + 1) > PATTERN_MAX)
+		return refuse(ret_why, "a pattern has at most 256 characters");
+	for (const char *c = pattern; *c; c++)
+		if (!is_part_char(*c) && !strchr(":*?", *c))
+			return refuse(ret_why, "a pattern has only letters, digits, '.', '_', '-', "
+					       "':', '*' and '?'");
+	return 0;
+}
+
+/*
+ * Only the last '*' is ever tried again: whatever an earlier one could still take, the last one can
+ * take as well.  So the time is at most the product of the lengths.
+ */
+bool pattern_match(const char *pattern, const char *id)
+{
+	const char *after_star = NULL, *retry = NULL;
+
+	while (*id) {
+		if (*pattern == '*') {
+			after_star = ++pattern;
+			retry = id;
+		} else if (*pattern == '?' || *pattern == *id) {
+			pattern++;
+			id++;
+		} else if (after_star) {
+			pattern = after_star;
+			id = ++retry;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}
+
+bool pattern_has_wildcard(const char *pattern)
+{
+	return strpbrk(pattern, "*?") != NULL;
+}
+
+int port_range_parse(const char *text, struct port_range *ret)
+{
+	const char *dash = strchr(text, '-');
+	struct port_range range;
+	char first[8];
+
+	if (!dash || (size_t)(dash - text) >= sizeof(first))
+		return -EINVAL;
+	memcpy(first, text, (size_t)(dash - text));
+	first[dash - text] = '\0';
+	if (net_port_parse(first, &range.first) < 0 || net_port_parse(dash + 1, &range.last) < 0)
+		return -EINVAL;
+	if (range.first > range.last)
+		return -EINVAL;
+	*ret = range;
+	return 0;
+}
+
+uint16_t port_candidate(const char *id, struct port_range range, unsigned n)
+{
+	uint64_t size = (uint64_t)range.last - range.first + 1;
+
+	return (uint16_t)(range.first + (XXH64(id, strlen(id), 0) % size + n % size) % size);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define STAT_BYTES   1024 /* 52 numbers and a name; the kernel's longest line is near 400 */
+#define STATUS_BYTES 4096
+#define CGROUP_BYTES 8192 /* a dozen v1 hierarchies with container paths */
+#define NAME_BYTES   64	  /* "/proc/PID/cmdline" */
+#define ELLIPSIS     "\xE2\x80\xA6"
+#define NS_PER_S     1000000000LL
+
+/* Fields of /proc/PID/stat by their number in proc_pid_stat(5). */
+enum { FIELD_STATE = 3, FIELD_PPID = 4, FIELD_SESSION = 6, FIELD_THREADS = 20, FIELD_START = 22 };
+
+struct stat_line {
+	struct process_id id;
+	char state;
+	pid_t ppid, sid;
+	long threads;
+	char comm[PROCESS_COMM_SIZE];
+};
+
+/* The file of a process vanishes as ENOENT at open and as ESRCH at read. */
+static int process_error(int error)
+{
+	return error == ENOENT ? -ESRCH : -error;
+}
+
+/* Reads up to size - 1 bytes of a file of the process and ends them with NUL; bytes or -ESRCH. */
+static ssize_t read_process_file(pid_t pid, const char *name, char *ret, size_t size)
+{
+	char path[NAME_BYTES];
+	_cleanup_close_ int fd = -1;
+	size_t used = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return process_error(errno);
+	while (used < size - 1) {
+		ssize_t n = read(fd, ret + used, size - 1 - used);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return process_error(errno);
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	ret[used] = '\0';
+	return (ssize_t)used;
+}
+
+/* The kernel writes newline and backslash of a name as \n and \\ there, all else as it is. */
+static void copy_comm(const char *from, const char *end, char *ret)
+{
+	size_t n = 0;
+
+	for (; from < end && n < PROCESS_COMM_SIZE - 1; from++, n++) {
+		ret[n] = *from;
+		if (*from != '\\' || from + 1 == end)
+			continue;
+		from++;
+		ret[n] = *from == 'n' ? '\n' : *from;
+	}
+	ret[n] = '\0';
+}
+
+/* The name may hold spaces and parentheses: only the last ')' ends it. */
+static int parse_stat(const char *line, struct stat_line *ret)
+{
+	const char *name = strchr(line, '('), *p = strrchr(line, ')');
+	struct stat_line s = { 0 };
+
+	if (!name || !p || p < name)
+		return -ESRCH;
+	s.id.pid = (pid_t)strtol(line, NULL, 10);
+	copy_comm(name + 1, p, s.comm);
+	for (int field = FIELD_STATE; field <= FIELD_START; field++) {
+		p = strchr(p, ' ');
+		if (!p)
+			return -ESRCH;
+		p++;
+		if (field == FIELD_STATE)
+			s.state = *p;
+		else if (field == FIELD_PPID)
+			s.ppid = (pid_t)strtol(p, NULL, 10);
+		else if (field == FIELD_SESSION)
+			s.sid = (pid_t)strtol(p, NULL, 10);
+		else if (field == FIELD_THREADS)
+			s.threads = strtol(p, NULL, 10);
+		else if (field == FIELD_START)
+			s.id.start_ticks = strtoull(p, NULL, 10);
+	}
+	*ret = s;
+	return 0;
+}
+
+static int read_stat(pid_t pid, struct stat_line *ret)
+{
+	char line[STAT_BYTES];
+	ssize_t n;
+
+	if (pid <= 0)
+		return -ESRCH;
+	n = read_process_file(pid, "stat", line, sizeof(line));
+	return n < 0 ? (int)n : parse_stat(line, ret);
+}
+
+/* Is the pid still this process?  Asked after the answer was read, so that the answer is its own.
+ */
+static int check_identity(const struct process_id *id)
+{
+	struct stat_line s;
+	int r = read_stat(id->pid, &s);
+
+	if (r < 0)
+		return r;
+	return process_id_equal(&s.id, id) ? 0 : -ESRCH;
+}
+
+int procfs_identity(pid_t pid, struct process_id *ret)
+{
+	struct stat_line s;
+	int r = read_stat(pid, &s);
+
+	if (r == 0)
+		*ret = s.id;
+	return r;
+}
+
+/* The effective uid.  The owner of /proc/PID would be root's for a process that is not dumpable. */
+static int read_uid(pid_t pid, uid_t *ret)
+{
+	char status[STATUS_BYTES];
+	ssize_t n = read_process_file(pid, "status", status, sizeof(status));
+	const char *line;
+	unsigned real, effective;
+
+	if (n < 0)
+		return (int)n;
+	line = strstr(status, "\nUid:");
+	if (!line || sscanf(line, "\nUid: %u %u", &real, &effective) != 2)
+		return -ESRCH;
+	*ret = effective;
+	return 0;
+}
+
+/* Keeps the end of a path that is too long, from a character boundary on. */
+static void copy_path(const char *path, size_t n, char *ret)
+{
+	const size_t room = PROCESS_PATH_SIZE - 1 - strlen(ELLIPSIS);
+	const char *from = path;
+
+	ret[0] = '\0';
+	if (n >= PROCESS_PATH_SIZE) {
+		from = path + n - room;
+		while (((unsigned char)*from & 0xC0) == 0x80)
+			from++;
+		strcpy(ret, ELLIPSIS);
+	}
+	strcat(ret, from);
+}
+
+/* "" when the link may not be read: other users' processes, kernel threads. */
+static void read_link(pid_t pid, const char *name, char *ret)
+{
+	char path[NAME_BYTES], target[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0) {
+		ret[0] = '\0';
+		return;
+	}
+	target[n] = '\0';
+	copy_path(target, (size_t)n, ret);
+}
+
+/*
+ * Follows the parents upward.  A parent that ends meanwhile cuts the chain there; one that is
+ * younger than its child is another process under a reused pid.
+ */
+static void read_ancestors(const struct stat_line *self, struct process *p)
+{
+	struct stat_line child = *self, parent;
+
+	while (p->n_ancestors < PROCESS_ANCESTORS_MAX && child.ppid > 0) {
+		struct process_ancestor *a = &p->ancestors[p->n_ancestors];
+
+		if (read_stat(child.ppid, &parent) < 0 ||
+		    parent.id.start_ticks > child.id.start_ticks)
+			return;
+		a->id = parent.id;
+		memcpy(a->comm, parent.comm, sizeof(a->comm));
+		p->n_ancestors++;
+		child = parent;
+	}
+}
+
+int procfs_describe(pid_t pid, struct process *ret)
+{
+	struct process p = { 0 };
+	struct stat_line s;
+	int r;
+
+	r = read_stat(pid, &s);
+	if (r < 0)
+		return r;
+	p.id = s.id;
+	p.ppid = s.ppid;
+	p.sid = s.sid;
+	memcpy(p.comm, s.comm, sizeof(p.comm));
+	r = read_uid(pid, &p.uid);
+	if (r < 0)
+		return r;
+	read_link(pid, "exe", p.exe);
+	read_link(pid, "cwd", p.cwd);
+	read_ancestors(&s, &p);
+	r = check_identity(&p.id);
+	if (r < 0)
+		return r;
+	*ret = p;
+	return 0;
+}
+
+int procfs_cmdline(const struct process_id *id, char *ret, size_t size)
+{
+	_cleanup_free_ char *line = NULL;
+	ssize_t n;
+	int r;
+
+	if (size == 0)
+		return -EINVAL;
+	line = malloc(size);
+	if (!line)
+		return -ENOMEM;
+	n = read_process_file(id->pid, "cmdline", line, size);
+	if (n < 0)
+		return (int)n;
+	while (n > 0 && line[n - 1] == '\0')
+		n--;
+	for (ssize_t i = 0; i < n; i++)
+		if (line[i] == '\0')
+			line[i] = ' ';
+	r = check_identity(id);
+	if (r < 0)
+		return r;
+	memcpy(ret, line, (size_t)n);
+	ret[n] = '\0';
+	return 0;
+}
+
+char procfs_state(const struct process_id *id)
+{
+	struct stat_line s;
+
+	if (read_stat(id->pid, &s) < 0 || !process_id_equal(&s.id, id))
+		return 0;
+	return s.state;
+}
+
+/* "/" says nothing, so a longer path of any hierarchy is better; v2 is taken first. */
+static const char *best_cgroup(char *lines)
+{
+	const char *best = "";
+	char *rest = lines, *line;
+
+	while ((line = strsep(&rest, "\n"))) {
+		char *controllers = strchr(line, ':');
+		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+
+		if (!path)
+			continue;
+		path++;
+		if (strncmp(line, "0::", 3) == 0 && strcmp(path, "/") != 0)
+			return path;
+		if (strlen(path) > strlen(best))
+			best = path;
+	}
+	return best;
+}
+
+int procfs_cgroup(const struct process_id *id, char *ret, size_t size)
+{
+	char lines[CGROUP_BYTES];
+	const char *path;
+	ssize_t n;
+	int r;
+
+	n = read_process_file(id->pid, "cgroup", lines, sizeof(lines));
+	r = check_identity(id);
+	if (r < 0)
+		return r;
+	/* the process is there and the file is not: a kernel without cgroups */
+	path = n < 0 ? "" : best_cgroup(lines);
+	if (strlen(path) >= size)
+		return -ENAMETOOLONG;
+	strcpy(ret, path);
+	return 0;
+}
+
+bool procfs_alive(const struct process_id *id)
+{
+	struct stat_line s;
+
+	if (read_stat(id->pid, &s) < 0 || !process_id_equal(&s.id, id))
+		return false;
+	/* a main thread that ended is shown as a zombie while other threads run on */
+	return (s.state != 'Z' && s.state != 'X') || s.threads > 1;
+}
+
+int64_t procfs_start_unix(const struct process_id *id)
+{
+	const int64_t ticks_per_s = sysconf(_SC_CLK_TCK);
+	struct timespec real, boot;
+	int64_t boot_ns, ticks = (int64_t)id->start_ticks;
+
+	/* both clocks, not btime of /proc/stat: that is cut to a second */
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	boot_ns = (real.tv_sec - boot.tv_sec) * NS_PER_S + (real.tv_nsec - boot.tv_nsec);
+	return (boot_ns + ticks / ticks_per_s * NS_PER_S +
+		ticks % ticks_per_s * (NS_PER_S / ticks_per_s)) /
+	       NS_PER_S;
+}
+
+const char *procfs_boot_id(void)
+{
+	static char boot_id[64];
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	if (boot_id[0])
+		return boot_id;
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, boot_id, sizeof(boot_id) - 1);
+	boot_id[n > 0 ? n : 0] = '\0';
+	boot_id[strcspn(boot_id, "\n")] = '\0';
+	return boot_id;
+}
