@@ -1,0 +1,511 @@
+# SPDX-License-Identifier: MIT
+"""What the command-line tests stand on: a daemon of one's own, real servers, and waiting.
+
+Every daemon has a state directory of its own under /tmp and is reached through PORT_DADDY_HOME, so
+tests disturb neither each other nor a daemon that really serves this machine.  Everything that is
+started is ended by its pid.  Nothing sleeps for a fixed time: wait_until() polls a condition.
+"""
+import collections
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def _path(variable, default):
+    return os.path.abspath(os.path.join(ROOT, os.environ.get(variable) or default))
+
+
+BUILD = _path("PD_BUILD", "build")
+PD = _path("PD_BIN", os.path.join(BUILD, "pd"))
+DAEMON = _path("PORTDADDYD_BIN", os.path.join(BUILD, "portdaddyd"))
+# Built as users get them: what is measured (memory, reaction time) is measured on these.
+PLAIN_PD, PLAIN_DAEMON = os.path.join(BUILD, "pd"), os.path.join(BUILD, "portdaddyd")
+PYTHON = "/usr/bin/python3"
+
+IS_ROOT = os.geteuid() == 0
+NOBODY = 65534
+SCALE = float(os.environ.get("PD_TIMEOUT_SCALE", "1"))  # for emulated machines
+DEADLINE_S = 10 * SCALE
+
+# Exit codes of the contract.
+DONE, NO, WRONG, NO_DAEMON, CONFLICT, NOT_ALLOWED, FAILED = range(7)
+
+BASE_ENV = {k: v for k, v in os.environ.items()
+            if not k.startswith(("PORT_DADDY", "SUDO_", "NO_COLOR", "LC_", "LANG"))}
+BASE_ENV["LC_ALL"] = "C.UTF-8"
+BASE_ENV["PATH"] = BASE_ENV.get("PATH", "") + ":/usr/sbin:/sbin"
+# A process that gave up its capabilities cannot be examined for leaks by itself.
+BASE_ENV["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=0"
+BASE_ENV["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+
+needs_root = unittest.skipUnless(IS_ROOT, "needs root")
+
+
+def wait_until(condition, what="the condition", deadline_s=DEADLINE_S, every_s=0.005):
+    """Calls condition() until it returns something true, and returns that."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {deadline_s:g} s; last seen: {value!r}")
+        time.sleep(every_s)
+
+
+def temp_dir(prefix="pd-", mode=0o755):
+    path = tempfile.mkdtemp(prefix=prefix, dir="/tmp")
+    os.chmod(path, mode)
+    return path
+
+
+_public = {}  # directory of programs: its copy
+
+
+def public_copy(program):
+    """The program at a path that every user can execute; a checkout may lie in a private home."""
+    source, name = os.path.split(program)
+    if source not in _public:
+        _public[source] = temp_dir("pd-bin-")
+    # pd starts the daemon that lies beside it
+    for each in ("pd", "portdaddyd") if name in ("pd", "portdaddyd") else (name,):
+        target = os.path.join(_public[source], each)
+        if not os.path.exists(target):
+            shutil.copy(os.path.join(source, each), target)
+    return os.path.join(_public[source], name)
+
+
+class Child:
+    """A process of a test; killed by its pid at the test's end."""
+
+    def __init__(self, argv, uid=None, **options):
+        options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("stdout", subprocess.PIPE)
+        options.setdefault("stderr", subprocess.STDOUT)
+        options.setdefault("env", BASE_ENV)
+        if uid is not None:
+            options.update(user=uid, group=uid, extra_groups=[])
+        self.argv = argv
+        self.process = subprocess.Popen(argv, **options)
+        self.pid = self.process.pid
+
+    def kill(self, number=signal.SIGKILL):
+        """Kills it and waits until it is gone."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self, deadline_s=DEADLINE_S):
+        return self.process.wait(deadline_s)
+
+    def output(self):
+        """All that it printed; it must have ended or be about to."""
+        text, _ = self.process.communicate(timeout=DEADLINE_S)
+        return text.decode(errors="backslashreplace") if isinstance(text, bytes) else text
+
+    def read_line(self):
+        line = self.process.stdout.readline()
+        return line.decode(errors="backslashreplace").strip()
+
+
+class LineReader:
+    """Collects the lines of a stream (pd watch, pd log -f) while the test goes on."""
+
+    def __init__(self, child):
+        self.child, self.lines = child, []
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        for raw in self.child.process.stdout:
+            self.lines.append(raw.decode(errors="backslashreplace").rstrip("\n"))
+
+    def wait_for(self, predicate, what="a line", deadline_s=DEADLINE_S):
+        try:
+            return wait_until(lambda: next((l for l in list(self.lines) if predicate(l)), None),
+                              what, deadline_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; lines so far:\n" + "\n".join(self.lines)) from None
+
+
+Answer = collections.namedtuple("Answer", "code out err")
+
+
+class Daemon:
+    """A portdaddyd with a state directory of its own."""
+
+    def __init__(self, *arguments, uid=None, home=None, program=None, pd=None, env=None):
+        self.arguments, self.uid = arguments, uid
+        self.home = home or temp_dir("pd-home-")
+        self.owns_home = home is None
+        if uid is not None and home is None:
+            os.chown(self.home, uid, uid)
+        self.program, self.pd_program = program or DAEMON, pd or PD
+        if uid is not None:
+            self.program, self.pd_program = public_copy(self.program), public_copy(self.pd_program)
+        self.env = {**BASE_ENV, "PORT_DADDY_HOME": self.home, "PORT_DADDY_NO_AUTOSTART": "1",
+                    **(env or {})}
+        if uid is not None:
+            self.env["HOME"] = self.home
+        self.log_path = os.path.join(self.home, "test-daemon.log")
+        self.process = None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def socket(self):
+        return os.path.join(self.home, "pd.sock")
+
+    @property
+    def database(self):
+        return os.path.join(self.home, "port-registry.db")
+
+    def launch(self):
+        """Starts the process and does not wait for it to answer."""
+        options = {}
+        if self.uid is not None:
+            options.update(user=self.uid, group=self.uid, extra_groups=[])
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([self.program, *self.arguments], env=self.env,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            cwd="/", **options)
+        return self
+
+    def start(self):
+        self.launch()
+        try:
+            wait_until(self.answers, "the daemon answers", 20 * SCALE)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; exit status {self.process.poll()}, it said:\n"
+                                 + self.log()) from None
+        return self
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError("the daemon ended")
+        try:
+            connect(self.socket).close()
+            return True
+        except OSError:
+            return False
+
+    def log(self):
+        try:
+            with open(self.log_path, encoding="utf-8", errors="backslashreplace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it; returns its exit status."""
+        if not self.process:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("the daemon did not end within its deadline") from None
+
+    def discard(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.owns_home:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    # --- asking it ---
+
+    def run(self, *arguments, uid=None, cwd=None, env=None, input_text=None, deadline_s=30 * SCALE):
+        """Runs pd; the exit code is the caller's business."""
+        program, options = self.pd_program, {}
+        if uid is not None:
+            program = public_copy(program)
+            options.update(user=uid, group=uid, extra_groups=[])
+        done = subprocess.run([program, *arguments], env={**self.env, **(env or {})},
+                              cwd=cwd or self.home, input=input_text, capture_output=True,
+                              timeout=deadline_s,
+                              **({} if input_text is not None else {}), **options)
+        return Answer(done.returncode, done.stdout.decode(errors="surrogateescape"),
+                      done.stderr.decode(errors="surrogateescape"))
+
+    def pd(self, *arguments, **options):
+        """Runs pd, which must succeed; its stdout."""
+        answer = self.run(*arguments, **options)
+        if answer.code != DONE:
+            raise AssertionError(f"pd {' '.join(arguments)}: exit {answer.code}\n"
+                                 f"stdout: {answer.out}\nstderr: {answer.err}\n{self.log()}")
+        return answer.out
+
+    def json(self, *arguments, code=DONE, **options):
+        answer = self.run(*arguments, "-j", **options)
+        try:
+            parsed = json.loads(answer.out)
+        except ValueError:
+            raise AssertionError(f"pd {' '.join(arguments)} -j: exit {answer.code}, no JSON:\n"
+                                 f"{answer.out}\n{answer.err}") from None
+        if code is not None and answer.code != code:
+            raise AssertionError(f"pd {' '.join(arguments)} -j: exit {answer.code}: {answer.out}")
+        return parsed
+
+    def claim(self, identity, *arguments, **options):
+        return int(self.pd("claim", identity, "-q", *arguments, **options))
+
+    def service(self, identity):
+        """The row of pd find, or None."""
+        found = self.json("find", identity, code=None)
+        return next((s for s in found.get("services", []) if s["id"] == identity), None)
+
+    def wait_status(self, identity, status, deadline_s=DEADLINE_S):
+        def there():
+            row = self.service(identity)
+            return row if row and row["status"] == status else None
+        try:
+            return wait_until(there, f"{identity} is {status}", deadline_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {self.service(identity)}\n{self.log()}") from None
+
+    def orphan(self, port):
+        found = self.json("find", code=None)
+        return next((o for o in found.get("orphans", []) if o["port"] == port), None)
+
+    def query(self, sql, *values):
+        """Reads the database as a person with sqlite3 would: past the daemon, read-only."""
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=5)
+        try:
+            return connection.execute(sql, values).fetchall()
+        finally:
+            connection.close()
+
+    def uses_bpf(self):
+        return self.json("status")["kernel"]["mode"] == "bpf"
+
+
+def connect(path, timeout_s=DEADLINE_S):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(timeout_s)
+    try:
+        s.connect(path)
+    except OSError:
+        s.close()
+        raise
+    return s
+
+
+def free_port(first=20000, last=31000):
+    """A port outside the range of services and of outgoing connections, free on every address."""
+    for port in range(first + os.getpid() % 1000, last):
+        try:
+            with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as tcp, \
+                 socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+                tcp.bind(("::", port))
+                udp.bind(("::", port))
+                return port
+        except OSError:
+            continue
+    raise AssertionError("no free port")
+
+
+def proc_status(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def make_subreaper(on=True):
+    """Orphans of this process become its children, so that the test can end them."""
+    ctypes.CDLL(None, use_errno=True).prctl(36, 1 if on else 0, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+# Listens on a port and says so; the rest of the behaviour comes with the tests.
+LISTEN = """
+import os, signal, socket, sys, time
+def listener(port, host="127.0.0.1", family=socket.AF_INET, kind=socket.SOCK_STREAM):
+    s = socket.socket(family, kind)
+    s.bind((host, port))
+    if kind == socket.SOCK_STREAM:
+        s.listen()
+    return s
+def ready(*words):
+    print("ready", *words, flush=True)
+def rest():
+    while True:
+        signal.pause()
+"""
+
+
+class PortDaddyTest(unittest.TestCase):
+    """A test with a daemon (self.daemon) and children that end with it."""
+
+    daemon_arguments = ()
+    longMessage = True
+
+    def setUp(self):
+        self.children, self.daemons, self.strays = [], [], []
+        self.work = temp_dir("pd-work-")
+        self.addCleanup(shutil.rmtree, self.work, True)
+        self.addCleanup(self._end_everything)
+        self.daemon = self.start_daemon(*self.daemon_arguments)
+
+    def start_daemon(self, *arguments, **options):
+        daemon = Daemon(*arguments, **options)
+        self.daemons.append(daemon)
+        return daemon.start()
+
+    def new_daemon(self, *arguments, **options):
+        """One that is not started yet; discarded with the test."""
+        daemon = Daemon(*arguments, **options)
+        self.daemons.append(daemon)
+        return daemon
+
+    def spawn(self, argv, **options):
+        options.setdefault("cwd", self.work)
+        child = Child(argv, **options)
+        self.children.append(child)
+        return child
+
+    def spawn_python(self, code, *arguments, **options):
+        """Runs code behind LISTEN's helpers; returns once it has printed "ready"."""
+        child = self.spawn([PYTHON, "-u", "-c", LISTEN + code, *map(str, arguments)], **options)
+        child.ready = child.read_line()
+        if not child.ready.startswith("ready"):
+            raise AssertionError(f"the helper did not start: {child.ready}\n{child.output()}")
+        return child
+
+    def http_server(self, port, **options):
+        """`python3 -m http.server PORT`, as people start it; returns once it listens."""
+        child = self.spawn([PYTHON, "-m", "http.server", str(port)], **options)
+        self.wait_listening(child, port)
+        return child
+
+    def wait_listening(self, child, port):
+        def there():
+            if child.process.poll() is not None:
+                raise AssertionError(f"{child.argv} ended: {child.output()}")
+            return listens(port)
+        wait_until(there, f"port {port} is listened on")
+
+    def helper(self, name):
+        return os.path.join(BUILD, "tests/cli/helpers", name)
+
+    def pd_stream(self, *arguments):
+        """pd watch or pd log -f in the background, as a LineReader."""
+        child = self.spawn([self.daemon.pd_program, *arguments], env=self.daemon.env)
+        return LineReader(child)
+
+    def _end_everything(self):
+        for child in self.children:
+            if child.process.poll() is None:
+                child.process.kill()
+            child.process.wait()
+            if child.process.stdout:
+                child.process.stdout.close()
+        for pid in self.strays:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        faults = []
+        for daemon in self.daemons:
+            log = daemon.log()
+            if re.search(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:", log):
+                faults.append(log)
+            daemon.discard()
+        if faults:
+            self.fail("a sanitizer complained about the daemon:\n" + "\n".join(faults))
+
+
+def listens(port, netns_pid="self"):
+    """Does a TCP socket listen on the port?  From /proc, independent of what is tested."""
+    wanted = f":{port:04X}"
+    for name in ("tcp", "tcp6"):
+        with open(f"/proc/{netns_pid}/net/{name}", encoding="ascii") as f:
+            for line in f:
+                fields = line.split()
+                if len(fields) > 3 and fields[1].endswith(wanted) and fields[3] == "0A":
+                    return True
+    return False
+
+
+class TapResult(unittest.TestResult):
+    """Prints TAP for tests/run: a result line, and behind a failure its traceback."""
+
+    def __init__(self, stream):
+        super().__init__()
+        self.stream, self.count = stream, 0
+
+    def _line(self, ok, test, extra="", detail=""):
+        self.count += 1
+        name = getattr(test, "_testMethodName", str(test))
+        print(f"{'ok' if ok else 'not ok'} {self.count} - {name}{extra}", file=self.stream)
+        for line in detail.splitlines():
+            print(f"# {line}", file=self.stream)
+        self.stream.flush()
+
+    def _fault(self, test, error):
+        self._line(False, test, detail="".join(traceback.format_exception(*error)))
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self._line(True, test)
+
+    def addError(self, test, error):
+        super().addError(test, error)
+        self._fault(test, error)
+
+    def addFailure(self, test, error):
+        super().addFailure(test, error)
+        self._fault(test, error)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self._line(True, test, f" # SKIP {reason}")
+
+    def addSubTest(self, test, subtest, error):
+        super().addSubTest(test, subtest, error)
+        if error:
+            print(f"# in {subtest}", file=self.stream)
+            for line in "".join(traceback.format_exception(*error)).splitlines():
+                print(f"# {line}", file=self.stream)
+
+
+def flatten(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flatten(test)
+        else:
+            yield test
+
+
+def main():
+    """Runs the tests of the calling file; a first argument or $PD_TEST_NAME selects by name."""
+    wanted = (sys.argv[1] if len(sys.argv) > 1 else os.environ.get("PD_TEST_NAME", ""))
+    wanted = wanted.lower().replace(" ", "_")
+    tests = [t for t in flatten(unittest.defaultTestLoader.loadTestsFromModule(
+        sys.modules["__main__"])) if wanted in t._testMethodName.lower()]
+    print(f"1..{len(tests)}", flush=True)
+    result = TapResult(sys.stdout)
+    try:
+        for test in tests:
+            test.run(result)
+    finally:
+        for directory in _public.values():
+            shutil.rmtree(directory, ignore_errors=True)
+    return 0 if result.wasSuccessful() else 1

@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Real servers of every kind: each is found with its port, protocol and processes."""
+import os
+import subprocess
+import sys
+
+import harness
+from harness import needs_root, wait_until
+
+NODE_SERVER = "require('http').createServer((q, r) => r.end('ok'))" \
+              ".listen(+process.argv[1], () => console.log('ready'))"
+
+
+class RealServersTest(harness.PortDaddyTest):
+    def holders(self, port):
+        """All pids that `pd find --all` shows on a port."""
+        return sorted({pid for s in self.sockets(port) for pid in s["pids"]})
+
+    def sockets(self, port):
+        found = self.daemon.json("find", "--all")
+        rows = found.get("sockets") or found.get("orphans") or []
+        return [s for s in rows if s["port"] == port]
+
+    def test_node_server_is_active(self):
+        port = self.daemon.claim("demo:node")
+        server = self.spawn(["node", "-e", NODE_SERVER, str(port)])
+        self.assertEqual(server.read_line(), "ready")
+        row = self.daemon.wait_status("demo:node", "active")
+        self.assertEqual(row["pids"], [server.pid])
+        self.assertEqual(row["process"], "node")
+
+    def test_reuseport_listeners_are_all_named(self):
+        port = self.daemon.claim("demo:shared")
+        parent = self.spawn([self.helper("reuseport"), str(port)])
+        pids = sorted(int(parent.read_line().split()[1]) for _ in range(2))
+        self.strays.extend(pids)
+
+        def both():
+            row = self.daemon.service("demo:shared")
+            return row["status"] == "active" and sorted(row["pids"]) == pids
+        wait_until(both, "both processes hold the port")
+
+    def test_reuseport_service_is_active_until_the_last_listener_ends(self):
+        port = self.daemon.claim("demo:shared")
+        parent = self.spawn([self.helper("reuseport"), str(port)])
+        pids = {int(parent.read_line().split()[1]) for _ in range(2)}
+        self.strays.extend(pids)
+        child = (pids - {parent.pid}).pop()
+        self.daemon.wait_status("demo:shared", "active")
+        os.kill(child, 9)
+        wait_until(lambda: self.daemon.service("demo:shared")["pids"] == [parent.pid],
+                   "the parent alone")
+        self.assertEqual(self.daemon.service("demo:shared")["status"], "active")
+        parent.kill()
+        self.daemon.wait_status("demo:shared", "ghost")
+
+    def test_udp_socket_makes_a_service_active_and_its_close_a_ghost(self):
+        port = self.daemon.claim("demo:udp")
+        server = self.spawn_python(
+            "s = listener(int(sys.argv[1]), kind=socket.SOCK_DGRAM)\nready()\nrest()", port)
+        self.assertEqual(self.daemon.wait_status("demo:udp", "active")["pids"], [server.pid])
+        server.kill()
+        self.daemon.wait_status("demo:udp", "ghost")
+
+    def test_dual_stack_listener_is_active_and_one_row(self):
+        port = self.daemon.claim("demo:dual")
+        server = self.spawn_python("s = listener(int(sys.argv[1]), '::', socket.AF_INET6)\n"
+                                   "ready()\nrest()", port)
+        self.assertEqual(self.daemon.wait_status("demo:dual", "active")["pids"], [server.pid])
+        self.assertEqual(len(self.sockets(port)), 1)
+
+    def test_ipv6_only_and_ipv4_servers_on_one_port_are_both_shown(self):
+        port = harness.free_port()
+        first = self.spawn_python(
+            "s = socket.socket(socket.AF_INET6)\n"
+            "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n"
+            "s.bind(('::1', int(sys.argv[1])))\ns.listen()\nready()\nrest()", port)
+        second = self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", port)
+        wait_until(lambda: self.holders(port) == sorted([first.pid, second.pid]), "both holders")
+
+    def test_server_that_ran_before_the_daemon_is_found(self):
+        port = harness.free_port()
+        server = self.http_server(port)
+        late = self.start_daemon()
+        self.daemon = late
+        self.assertEqual(self.holders(port), [server.pid])
+
+    def test_thousand_listeners_do_not_hide_one(self):
+        port = self.daemon.claim("demo:one")
+        crowd = self.spawn_python(
+            "crowd = []\nfor p in range(20000, 32000):\n"
+            "    try:\n        crowd.append(listener(p, '127.0.0.9'))\n    except OSError:\n"
+            "        continue\n    if len(crowd) == 900:\n        break\nready(len(crowd))\nrest()")
+        self.assertEqual(crowd.ready, "ready 900")
+        server = self.http_server(port)
+        self.assertEqual(self.daemon.wait_status("demo:one", "active")["pids"], [server.pid])
+        rows = [s for s in self.daemon.json("find", "--all").get("sockets", [])
+                if crowd.pid in s["pids"]]
+        self.assertEqual(len(rows), 900)
+
+
+@needs_root
+class NamespaceTest(harness.PortDaddyTest):
+    """A listener in another network namespace owns nothing here."""
+
+    def in_namespace(self, port):
+        code = harness.LISTEN + "s = listener(int(sys.argv[1]), '0.0.0.0')\nready()\nrest()"
+        child = self.spawn(["unshare", "--net", harness.PYTHON, "-u", "-c", code, str(port)])
+        self.assertEqual(child.read_line(), "ready")
+        return child
+
+    def test_listener_in_another_namespace_does_not_make_a_claim_active(self):
+        port = self.daemon.claim("demo:here")
+        other = self.in_namespace(port)
+
+        def seen():
+            rows = self.daemon.json("find", "--all").get("sockets", [])
+            return [s for s in rows if s["port"] == port and other.pid in s["pids"]]
+        if self.daemon.uses_bpf():
+            wait_until(seen, "the other namespace's listener is shown")
+        self.assertEqual(self.daemon.service("demo:here")["status"], "claimed")
+        server = self.http_server(port)
+        self.assertEqual(self.daemon.wait_status("demo:here", "active")["pids"], [server.pid])
+
+    def test_why_says_that_the_port_is_busy_in_another_namespace(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: other namespaces are not seen")
+        port = harness.free_port()
+        other = self.in_namespace(port)
+
+        def verdict():
+            return self.daemon.json("why", str(port), code=None)["verdict"] == "other_netns"
+        wait_until(verdict, "the verdict names the other namespace")
+        answer = self.daemon.json("why", str(port))
+        self.assertTrue(answer["free"])
+        self.assertIn(other.pid, [h["pid"] for h in answer["holders"]])
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())
