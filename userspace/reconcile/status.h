@@ -24,7 +24,8 @@ bool socket_serves(const struct socket_row *row);
 /*
  * Does a process fit a claim?  It runs as the claim's user and (descends from the claimer, or
  * shares its session, or works in its directory or below).  Facts that are unknown never make it
- * fit; where *nothing* of the three is known of the process, the user alone decides.
+ * fit; where *none* of the three can be compared (unknown of the process, or of the claim: made
+ * before this boot, without a directory), the user alone decides.
  */
 bool process_fits_claim(const struct service *claim, const struct process *process);
 

@@ -46,16 +46,16 @@ struct why_question {
 	uint16_t port;
 };
 
+#define WHY_BLOCKING_MAX 16 /* sockets that are shown; nobody reads a longer list */
+
 struct why_answer {
 	enum why_verdict verdict;
 	bool free;	/* the kernel would let this bind (and listen) succeed */
-	int error;	/* errno that the caller would get; 0 when free */
-	size_t n_blocking;
-	const struct socket_row *blocking[16]; /* the first ones in the way; borrowed */
+	int error;	/* errno that the caller would get; 0 when free, or when that is unknown */
+	size_t n_blocking; /* at most WHY_BLOCKING_MAX */
+	const struct socket_row *blocking[WHY_BLOCKING_MAX]; /* strongest first; borrowed */
 	char rule[240]; /* the kernel rule in one sentence */
 };
-
-#define WHY_BLOCKING_MAX 16
 
 /*
  * `here`: all owners of the port and protocol in the asker's netns (inventory_query_port);

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "reconcile/status.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/moment.h"
+#include "base/text.h"
+
+#define PROTOCOL_MPTCP 262	      /* IPPROTO_MPTCP; older libc headers do not have it */
+#define WHO_BYTES      96	      /* an escaped comm (4 bytes a byte at most) and a pid */
+#define PATH_CUT       "\xE2\x80\xA6" /* what a path that kept only its end begins with */
+
+/* A claim, and how to look at processes: what every decision below needs. */
+struct view {
+	const struct service *claim;
+	process_lookup lookup;
+	void *user_data;
+};
+
+/* --- does it fit? ----------------------------------------------------------------------- */
+
+bool socket_serves(const struct socket_row *row)
+{
+	if (row->protocol == IPPROTO_TCP || row->protocol == PROTOCOL_MPTCP)
+		return row->state == SOCKET_LISTEN;
+	/* a UDP socket with a peer is ESTABLISHED: a client */
+	return row->state == SOCKET_BOUND;
+}
+
+/* An answer to one of the three questions; unknown is neither yes nor no. */
+enum answer { UNKNOWN, NO, YES };
+
+static enum answer descends_from_claimer(const struct service *claim, const struct process *process)
+{
+	/* pids of another boot name other processes */
+	if (!claim->same_boot || claim->claimer.pid == 0)
+		return UNKNOWN;
+	if (process_id_equal(&claim->claimer, &process->id))
+		return YES;
+	for (size_t i = 0; i < process->n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
+		if (process_id_equal(&claim->claimer, &process->ancestors[i].id))
+			return YES;
+	return process->n_ancestors > 0 ? NO : UNKNOWN;
+}
+
+static enum answer shares_session(const struct service *claim, const struct process *process)
+{
+	if (!claim->same_boot || claim->sid == 0 || process->sid == 0)
+		return UNKNOWN;
+	return claim->sid == process->sid ? YES : NO;
+}
+
+static enum answer works_below(const struct service *claim, const struct process *process)
+{
+	const char *cwd = process->cwd;
+	size_t n = claim->cwd ? strlen(claim->cwd) : 0;
+
+	if (n == 0 || cwd[0] == '\0')
+		return UNKNOWN;
+	if (strcmp(cwd, claim->cwd) == 0)
+		return YES;
+	if (strncmp(cwd, PATH_CUT, strlen(PATH_CUT)) == 0)
+		return UNKNOWN; /* its beginning, which would tell, was cut off */
+	while (n > 0 && claim->cwd[n - 1] == '/')
+		n--; /* "/" becomes "", which everything is below */
+	if (strncmp(cwd, claim->cwd, n) != 0)
+		return NO;
+	return cwd[n] == '/' || cwd[n] == '\0' ? YES : NO;
+}
+
+bool process_fits_claim(const struct service *claim, const struct process *process)
+{
+	enum answer answers[] = {
+		descends_from_claimer(claim, process),
+		shares_session(claim, process),
+		works_below(claim, process),
+	};
+	bool any_known = false;
+
+	if (process->uid == PROCESS_UID_UNKNOWN || process->uid != claim->uid)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		if (answers[i] == YES)
+			return true;
+		any_known |= answers[i] == NO;
+	}
+	return !any_known;
+}
+
+/* --- one socket ------------------------------------------------------------------------- */
+
+/*
+ * What is known of a holder.  Of one that nobody described, the socket's user is known: processes
+ * seldom serve on another user's socket.
+ */
+static struct process holder_process(const struct view *view, const struct socket_row *row,
+				     const struct holder *holder)
+{
+	const struct process *known = view->lookup(&holder->id, view->user_data);
+	struct process stranger = { .id = holder->id, .uid = row->uid };
+
+	return known ? *known : stranger;
+}
+
+/* "node (94120)", or "process 94120" when its name is unknown.  Names are hostile: escaped. */
+static const char *describe(const struct process *process, char *ret)
+{
+	char comm[PROCESS_COMM_SIZE + 1] = { 0 }, escaped[WHO_BYTES - 16];
+
+	memcpy(comm, process->comm, PROCESS_COMM_SIZE);
+	text_escape_terminal(comm, escaped, sizeof(escaped));
+	if (comm[0])
+		snprintf(ret, WHO_BYTES, "%s (%d)", escaped, process->id.pid);
+	else
+		snprintf(ret, WHO_BYTES, "process %d", process->id.pid);
+	return ret;
+}
+
+static bool binder_is_gone(const struct socket_row *row)
+{
+	if (row->binder.pid == 0 || row->binder_fate == BINDER_ALIVE)
+		return false;
+	for (size_t i = 0; i < row->n_holders; i++)
+		if (process_id_equal(&row->binder, &row->holders[i].id))
+			return false;
+	return true;
+}
+
+/*
+ * A parent that bound, forked and left with success, and an heir outside its session, is how
+ * programs daemonize.  Without the binder's session only an heir that leads one is certain to have
+ * left it.
+ */
+static bool daemonized(const struct socket_row *row, const struct process *heir)
+{
+	if (row->binder_fate != BINDER_EXITED_WELL || heir->sid == 0)
+		return false;
+	if (row->binder_sid == 0)
+		return heir->sid == heir->id.pid;
+	return heir->sid != row->binder_sid;
+}
+
+/* Nobody is seen to hold the socket: another user's process, io_uring, a message in flight. */
+static void judge_hidden(const struct view *view, const struct socket_row *row,
+			 struct status_verdict *ret)
+{
+	bool own = row->uid == view->claim->uid && row->uid != PROCESS_UID_UNKNOWN;
+
+	if (own && !binder_is_gone(row)) {
+		ret->status = SERVICE_ACTIVE;
+		strcpy(ret->reason, "holder hidden");
+	} else if (own) {
+		ret->status = SERVICE_ORPHANED;
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "parent %d is gone, a hidden process keeps the port", row->binder.pid);
+	} else if (row->uid == PROCESS_UID_UNKNOWN) {
+		ret->status = SERVICE_SQUATTED;
+		strcpy(ret->reason, "held by a hidden process, not by this claim");
+	} else {
+		ret->status = SERVICE_SQUATTED;
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "held by a hidden process of user %u, not by this claim", row->uid);
+	}
+}
+
+/* The binder is gone.  Who descends from it may hang below init by now, so the user decides. */
+static bool judge_heir(const struct view *view, const struct socket_row *row,
+		       const struct process *heir, struct status_verdict *ret)
+{
+	char who[WHO_BYTES];
+
+	if (heir->uid == PROCESS_UID_UNKNOWN || heir->uid != view->claim->uid)
+		return false;
+	describe(heir, who);
+	if (daemonized(row, heir)) {
+		ret->status = SERVICE_ACTIVE;
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "%s listens as a daemon, its parent %d left with success", who,
+			 row->binder.pid);
+	} else {
+		ret->status = SERVICE_ORPHANED;
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "parent %d is gone, child %s keeps the port", row->binder.pid, who);
+	}
+	return true;
+}
+
+/* The binder lives, or was never known and the oldest holder stands for it. */
+static bool judge_holder(const struct view *view, const struct process *holder,
+			 struct status_verdict *ret)
+{
+	char who[WHO_BYTES];
+
+	if (!process_fits_claim(view->claim, holder))
+		return false;
+	ret->status = SERVICE_ACTIVE;
+	snprintf(ret->reason, sizeof(ret->reason), "%s listens", describe(holder, who));
+	return true;
+}
+
+static void judge_squatter(const struct process *holder, struct status_verdict *ret)
+{
+	char who[WHO_BYTES];
+
+	ret->status = SERVICE_SQUATTED;
+	describe(holder, who);
+	if (holder->uid == PROCESS_UID_UNKNOWN)
+		snprintf(ret->reason, sizeof(ret->reason), "held by %s, not by this claim", who);
+	else
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "held by %s of user %u, not by this claim", who, holder->uid);
+}
+
+/*
+ * The oldest holder that fits decides.  It need not be the binder: with socket activation the
+ * binder is the service manager, which stays and holds the socket, too.
+ */
+static void judge_socket(const struct view *view, const struct socket_row *row,
+			 struct status_verdict *ret)
+{
+	bool gone = binder_is_gone(row);
+	struct process holder;
+
+	*ret = (struct status_verdict){ .socket = row };
+	if (row->n_holders == 0) {
+		judge_hidden(view, row, ret);
+		return;
+	}
+	for (size_t i = 0; i < row->n_holders; i++) {
+		holder = holder_process(view, row, &row->holders[i]);
+		ret->process = holder.id;
+		if (gone ? judge_heir(view, row, &holder, ret) : judge_holder(view, &holder, ret))
+			return;
+	}
+	holder = holder_process(view, row, &row->holders[0]);
+	ret->process = holder.id;
+	judge_squatter(&holder, ret);
+}
+
+/* --- a service -------------------------------------------------------------------------- */
+
+static void judge_silence(const struct service *claim, int64_t now, int64_t stale_age_s,
+			  struct status_verdict *ret)
+{
+	int64_t silent_s = now - claim->updated_at;
+	char age[16];
+
+	*ret = (struct status_verdict){ .status = SERVICE_CLAIMED };
+	if (silent_s >= stale_age_s) {
+		ret->status = SERVICE_STALE;
+		snprintf(ret->reason, sizeof(ret->reason), "nothing seen for %s",
+			 duration_format_short(silent_s, age));
+	} else if (claim->ever_active) {
+		ret->status = SERVICE_GHOST;
+		strcpy(ret->reason, "nothing listens on the port any more");
+	} else {
+		strcpy(ret->reason, "nothing has listened on the port yet");
+	}
+}
+
+void reconcile_service(const struct service *claim, const struct socket_row *const *rows, size_t n,
+		       process_lookup lookup, void *user_data, int64_t now, int64_t stale_age_s,
+		       struct status_verdict *ret)
+{
+	static const int ranks[_SERVICE_STATUS_MAX] = {
+		[SERVICE_ACTIVE] = 3,
+		[SERVICE_ORPHANED] = 2,
+		[SERVICE_SQUATTED] = 1,
+	};
+	const struct view view = { claim, lookup, user_data };
+	struct status_verdict verdict;
+
+	judge_silence(claim, now, stale_age_s, ret);
+	for (size_t i = 0; i < n; i++) {
+		if (!socket_serves(rows[i]))
+			continue;
+		judge_socket(&view, rows[i], &verdict);
+		if (ranks[verdict.status] > ranks[ret->status])
+			*ret = verdict;
+	}
+}
+
+/* --- sockets without a service ---------------------------------------------------------- */
+
+static const char *const orphan_texts[] = {
+	[ORPHAN_NOT] = "",
+	[ORPHAN_IN_RANGE] = "listens in the range of services, unclaimed",
+	[ORPHAN_ONCE_CLAIMED] = "listens on a port that was claimed before",
+};
+
+enum orphan_reason reconcile_orphan(const struct socket_row *row, struct port_range range,
+				    bool port_is_claimed, bool ever_claimed)
+{
+	if (port_is_claimed || !socket_serves(row))
+		return ORPHAN_NOT;
+	if (ever_claimed)
+		return ORPHAN_ONCE_CLAIMED;
+	if (row->port >= range.first && row->port <= range.last)
+		return ORPHAN_IN_RANGE;
+	return ORPHAN_NOT;
+}
+
+const char *orphan_reason_text(enum orphan_reason reason)
+{
+	return (unsigned)reason < ARRAY_SIZE(orphan_texts) ? orphan_texts[reason] : "";
+}
