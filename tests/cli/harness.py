@@ -503,8 +503,7 @@ def main():
     print(f"1..{len(tests)}", flush=True)
     result = TapResult(sys.stdout)
     try:
-        for test in tests:
-            test.run(result)
+        unittest.TestSuite(tests).run(result)
     finally:
         for directory in _public.values():
             shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""`pd why PORT`: would a bind succeed now, and if not, who is in the way by which rule.
+
+Each answer is held against the kernel's own: the test binds the port itself.
+"""
+import errno
+import socket
+import sys
+
+import harness
+from harness import wait_until
+
+
+def kernel_says(port, family=socket.AF_INET6, address="::", kind=socket.SOCK_STREAM):
+    """What bind and listen really answer: an errno, 0 for success."""
+    with socket.socket(family, kind) as s:
+        if family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            s.bind((address, port))
+            if kind == socket.SOCK_STREAM:
+                s.listen()
+        except OSError as error:
+            return error.errno
+    return 0
+
+
+class WhyTest(harness.PortDaddyTest):
+    def setUp(self):
+        super().setUp()
+        self.port = harness.free_port()
+
+    def why(self, *arguments):
+        return self.daemon.json("why", str(self.port), *arguments, code=None)
+
+    def agrees(self, answer, kernel):
+        self.assertEqual(answer["free"], kernel == 0, answer)
+        if kernel:
+            self.assertEqual(answer["errno"], errno.errorcode[kernel])
+
+    def wait_verdict(self, verdict, *arguments):
+        def there():
+            answer = self.why(*arguments)
+            return answer if answer["verdict"] == verdict else None
+        try:
+            return wait_until(there, f"the verdict is {verdict}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {self.why(*arguments)}") from None
+
+    def test_free_port_is_free_and_exit_0(self):
+        answer = self.daemon.run("why", str(self.port))
+        self.assertEqual(answer.code, harness.DONE)
+        self.assertIn("free", answer.out)
+        self.assertEqual(self.why()["verdict"], "free")
+
+    def test_live_listener_is_named_with_pid_and_exit_1(self):
+        server = self.http_server(self.port)
+        answer = self.wait_verdict("listener")
+        self.agrees(answer, kernel_says(self.port))
+        self.assertIn(server.pid, [h["pid"] for h in answer["holders"]])
+        text = self.daemon.run("why", str(self.port))
+        self.assertEqual(text.code, harness.NO)
+        self.assertIn(str(server.pid), text.out)
+
+    def test_all_holders_of_a_shared_listener_are_named(self):
+        parent = self.spawn_python("s = listener(int(sys.argv[1]), '0.0.0.0')\nchild = os.fork()\n"
+                                   "if child == 0:\n    rest()\nready(child)\nrest()", self.port)
+        child = int(parent.ready.split()[1])
+        self.strays.append(child)
+        wait_until(lambda: sorted(h["pid"] for h in self.why()["holders"])
+                   == sorted([parent.pid, child]), "both holders")
+
+    def test_json_has_the_contracts_members(self):
+        self.http_server(self.port)
+        answer = self.why()
+        for member in ("port", "proto", "free", "verdict", "summary", "rule", "sockets", "holders",
+                       "service", "errno", "complete", "remedies"):
+            self.assertIn(member, answer)
+        for member in ("proto", "family", "addr", "port", "state", "netns", "uid", "inode",
+                       "cookie", "v6only"):
+            self.assertIn(member, answer["sockets"][0])
+        for member in ("pid", "startTime", "comm", "cmdline", "exe", "cwd", "user", "fds", "since",
+                       "ancestry"):
+            self.assertIn(member, answer["holders"][0])
+        for remedy in answer["remedies"]:
+            self.assertIn("text", remedy)
+
+    def test_socket_that_is_bound_and_does_not_listen(self):
+        holder = self.spawn_python("s = socket.socket()\ns.bind(('0.0.0.0', int(sys.argv[1])))\n"
+                                   "ready()\nrest()", self.port)
+        answer = self.wait_verdict("bound_not_listening")
+        self.agrees(answer, kernel_says(self.port))
+        self.assertIn(holder.pid, [h["pid"] for h in answer["holders"]])
+
+    def test_time_wait_is_explained_and_has_no_holder(self):
+        code = """
+server = socket.socket()
+server.bind(("127.0.0.1", int(sys.argv[1])))
+server.listen()
+client = socket.create_connection(server.getsockname())
+accepted, _ = server.accept()
+accepted.close()
+client.close()
+server.close()
+ready()
+"""
+        self.spawn_python(code, self.port).wait()
+        answer = self.wait_verdict("time_wait")
+        self.agrees(answer, kernel_says(self.port))
+        self.assertEqual(answer["holders"], [])
+
+    def test_listener_on_another_address_leaves_a_specific_address_free(self):
+        self.spawn_python("s = listener(int(sys.argv[1]), '127.0.0.2')\nready()\nrest()", self.port)
+        answer = self.wait_verdict("free", "--addr", "127.0.0.1")
+        self.agrees(answer, kernel_says(self.port, socket.AF_INET, "127.0.0.1"))
+        refused = self.why("--addr", "0.0.0.0")
+        self.agrees(refused, kernel_says(self.port, socket.AF_INET, "0.0.0.0"))
+        self.assertEqual(refused["verdict"], "listener_wildcard_overlap")
+
+    def test_dual_stack_listener_blocks_ipv4(self):
+        self.spawn_python("s = socket.socket(socket.AF_INET6)\n"
+                          "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)\n"
+                          "s.bind(('::', int(sys.argv[1])))\ns.listen()\nready()\nrest()",
+                          self.port)
+        answer = self.wait_verdict("dual_stack", "--addr", "0.0.0.0")
+        self.agrees(answer, kernel_says(self.port, socket.AF_INET, "0.0.0.0"))
+
+    def test_udp_holder_blocks_udp_and_not_tcp(self):
+        holder = self.spawn_python("s = listener(int(sys.argv[1]), '0.0.0.0', "
+                                   "kind=socket.SOCK_DGRAM)\nready()\nrest()", self.port)
+        answer = self.wait_verdict("udp_bound", "--udp")
+        self.agrees(answer, kernel_says(self.port, kind=socket.SOCK_DGRAM))
+        self.assertIn(holder.pid, [h["pid"] for h in answer["holders"]])
+        self.agrees(self.why(), kernel_says(self.port))
+
+    def test_claim_on_the_port_is_named(self):
+        self.daemon.claim("app:owner", "-p", str(self.port))
+        self.http_server(self.port)
+        self.wait_verdict("listener")
+        self.assertIn("app:owner", self.daemon.run("why", str(self.port)).out)
+
+    def test_holder_that_ended_is_not_named(self):
+        server = self.http_server(self.port)
+        self.wait_verdict("listener")
+        server.kill()
+        answer = self.wait_verdict("free")
+        self.assertEqual(answer["holders"], [])
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())
