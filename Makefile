@@ -16,6 +16,8 @@ PKG_CONFIG ?= pkg-config
 SANITIZE ?=
 WERROR ?=
 
+comma := ,
+
 # --- flags -------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wmissing-prototypes \
 	-Wstrict-prototypes -Wold-style-definition -Wundef -Wvla -Wformat=2 -Wformat-truncation=0 \
@@ -25,7 +27,6 @@ ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	-D_GNU_SOURCE -DPD_VERSION='"$(VERSION)"' -fstack-protector-strong -ffunction-sections \
 	-fdata-sections -ffile-prefix-map=$(CURDIR)=. -I. -Iuserspace -I$(BUILD)
-comma := ,
 ALL_LDFLAGS := -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 
