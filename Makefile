@@ -21,7 +21,8 @@ comma := ,
 # --- flags -------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wmissing-prototypes \
 	-Wstrict-prototypes -Wold-style-definition -Wundef -Wvla -Wformat=2 -Wformat-truncation=0 \
-	-Wno-unused-parameter -Wno-missing-field-initializers -Wno-unknown-warning-option
+	-Wno-unused-parameter -Wno-missing-field-initializers \
+	$(if $(findstring clang,$(CC)),-Wno-unknown-warning-option)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all) \
