@@ -13,25 +13,21 @@
 #include "base/moment.h"
 #include "base/text.h"
 #include "daemon/failures.h"
+#include "daemon/journal.h"
 #include "reconcile/status.h"
 
-#define ROWS_MAX	   64	/* sockets of one port that a status is judged by */
-#define PENDING_PORTS_MAX  256	/* ports that wait for the table to settle; more: all are judged */
-#define DEADLINE_RETRY_S   60	/* an expired claim that is still live is asked again after this */
-#define PRUNE_EVERY	   1000 /* entries written between two prunings */
-#define PRUNE_ROWS	   2000 /* dropped at once, so that no turn of the loop takes long */
+#define ROWS_MAX	   64  /* sockets of one port that a status is judged by */
+#define PENDING_PORTS_MAX  256 /* ports that wait for the table to settle; more: all are judged */
+#define DEADLINE_RETRY_S   60  /* an expired claim that is still live is asked again after this */
 #define EVENT_DETAILS_SIZE 256
-#define MARK_ALIVE_EVERY_S 60 /* only together with an entry: an idle daemon writes nothing */
 
 struct keeper {
 	struct keeper_config config;
-	struct api *api;
 	struct event *readable, *settle, *deadline;
 	struct failures failures;
+	struct journal journal;
 	uint64_t lost_reported;
-	unsigned entries_since_prune;
-	int64_t alive_marked; /* Unix seconds */
-	bool starting;	      /* changes are told as "while no daemon ran" */
+	bool starting; /* changes are told as "while no daemon ran" */
 	/* Ports that an exit, a fork or an exec touched: judged once the table has settled, because
 	 * the close of the dead process's sockets is about to arrive. */
 	bool deferring;
@@ -50,55 +46,6 @@ static int64_t now_unix(void)
 static const struct process *look_up(const struct process_id *id, void *user_data)
 {
 	return inventory_process(user_data, id);
-}
-
-/* --- writing down --- */
-
-static void prune(struct keeper *k, int64_t now)
-{
-	int r;
-
-	if (++k->entries_since_prune < PRUNE_EVERY)
-		return;
-	k->entries_since_prune = 0;
-	r = registry_prune_activity(k->config.registry, now, PRUNE_ROWS);
-	if (r < 0)
-		log_warning("old log entries were not pruned: %s", strerror(-r));
-}
-
-static void write_activity(struct keeper *k, struct activity *entry)
-{
-	int r = registry_begin(k->config.registry);
-
-	if (!r)
-		r = registry_log(k->config.registry, entry, &entry->id);
-	if (!r && entry->timestamp - k->alive_marked >= MARK_ALIVE_EVERY_S) {
-		r = registry_mark_alive(k->config.registry, entry->timestamp);
-		k->alive_marked = entry->timestamp;
-	}
-	if (r) {
-		log_error("%s %s was not written down: %s", activity_action_name(entry->action),
-			  entry->service, strerror(-r));
-		return;
-	}
-	api_schedule_commit(k->api);
-	api_publish_activity(k->api, entry);
-	prune(k, entry->timestamp);
-}
-
-static void note(struct keeper *k, enum activity_action action, const char *details, int64_t now)
-{
-	struct activity entry = {
-		.action = action,
-		.service = "",
-		.details = details,
-		.timestamp = now,
-		.pid = getpid(),
-		.uid = geteuid(),
-		.comm = "portdaddyd",
-	};
-
-	write_activity(k, &entry);
 }
 
 /* --- one port --- */
@@ -172,12 +119,12 @@ static void write_status(struct keeper *k, const struct judgement *j)
 			  strerror(-r));
 		return;
 	}
-	api_schedule_commit(k->api);
+	api_schedule_commit(k->journal.api);
 	if (transitions[status].silent)
 		return;
 	snprintf(details, sizeof(details), "Port %u: %s%s", j->port, j->verdict.reason,
 		 k->starting ? " (changed while no daemon ran)" : "");
-	write_activity(k, &entry);
+	journal_write(&k->journal, &entry);
 }
 
 static void schedule_deadline(struct keeper *k, int64_t now);
@@ -295,7 +242,7 @@ static void resync(struct keeper *k, int64_t now)
 		 (unsigned long long)(counters.lost - k->lost_reported));
 	k->lost_reported = counters.lost;
 	log_warning("%s", details);
-	note(k, ACTIVITY_GAP, details, now);
+	journal_note(&k->journal, ACTIVITY_GAP, details, now);
 }
 
 /* --- time --- */
@@ -340,14 +287,14 @@ static void release_expired(struct keeper *k, int64_t now)
 			return;
 		}
 		snprintf(details, sizeof(details), "Port %u released: its time is over", e.port);
-		write_activity(k, &(struct activity){ .action = ACTIVITY_RELEASE,
-						      .service = e.id,
-						      .details = details,
-						      .timestamp = now,
-						      .port = e.port,
-						      .pid = getpid(),
-						      .uid = geteuid(),
-						      .comm = "portdaddyd" });
+		journal_write(&k->journal, &(struct activity){ .action = ACTIVITY_RELEASE,
+							       .service = e.id,
+							       .details = details,
+							       .timestamp = now,
+							       .port = e.port,
+							       .pid = getpid(),
+							       .uid = geteuid(),
+							       .comm = "portdaddyd" });
 	}
 }
 
@@ -415,17 +362,17 @@ static void write_failure(struct keeper *k, const struct event *event, const cha
 	if (!failures_admit(&k->failures, event, now, &repeated))
 		return;
 	failures_describe(event, k->config.inventory, repeated, details);
-	write_activity(k, &(struct activity){
-				  .action = ACTIVITY_FAIL,
-				  .service = service ? service : "",
-				  .details = details,
-				  .timestamp = now,
-				  .port = event->port,
-				  .pid = event->actor.pid,
-				  .uid = event->uid,
-				  .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
-				  .error = event->error,
-			  });
+	journal_write(&k->journal, &(struct activity){
+					   .action = ACTIVITY_FAIL,
+					   .service = service ? service : "",
+					   .details = details,
+					   .timestamp = now,
+					   .port = event->port,
+					   .pid = event->actor.pid,
+					   .uid = event->uid,
+					   .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
+					   .error = event->error,
+				   });
 }
 
 static void schedule_settle(struct keeper *k)
@@ -457,7 +404,7 @@ static void on_event(const struct event *event, void *user_data)
 	service = owner_of(k, event, &owner);
 	if (event->kind == EVENT_FAIL)
 		write_failure(k, event, service, now);
-	api_publish_event(k->api, event, service, now);
+	api_publish_event(k->journal.api, event, service, now);
 }
 
 static void on_settle(evutil_socket_t fd, short what, void *user_data)
@@ -495,6 +442,7 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret)
 	if (!k)
 		return -ENOMEM;
 	k->config = *config;
+	k->journal.registry = config->registry;
 	k->readable = event_new(config->loop, sentinel_fd(config->sentinel), EV_READ | EV_PERSIST,
 				on_readable, k);
 	k->settle = evtimer_new(config->loop, on_settle, k);
@@ -522,7 +470,7 @@ void keeper_free(struct keeper *k)
 
 void keeper_set_api(struct keeper *k, struct api *api)
 {
-	k->api = api;
+	k->journal.api = api;
 }
 
 static void note_start(struct keeper *k, int64_t last, int64_t now)
@@ -540,12 +488,12 @@ static void note_start(struct keeper *k, int64_t last, int64_t now)
 		snprintf(details, sizeof(details), "started (pid %d, polling: %s)", getpid(),
 			 report->why_not_bpf);
 	log_info("%s", details);
-	note(k, ACTIVITY_DAEMON, details, now);
+	journal_note(&k->journal, ACTIVITY_DAEMON, details, now);
 	if (!last || now <= last)
 		return;
 	snprintf(details, sizeof(details), "no daemon listened for up to %s before this",
 		 duration_format_long(now - last, age));
-	note(k, ACTIVITY_GAP, details, now);
+	journal_note(&k->journal, ACTIVITY_GAP, details, now);
 }
 
 int keeper_start(struct keeper *k)
@@ -572,7 +520,7 @@ int keeper_start(struct keeper *k)
 		r = -ENOMEM;
 	if (r)
 		return r;
-	api_schedule_commit(k->api);
+	api_schedule_commit(k->journal.api);
 	schedule_deadline(k, now);
 	/* what happened while the table was being read waits in the ring: nothing is missed */
 	event_active(k->readable, EV_READ, 0);
@@ -584,7 +532,7 @@ void keeper_stop(struct keeper *k)
 	int64_t now = now_unix();
 	int r;
 
-	note(k, ACTIVITY_DAEMON, "stopped", now);
+	journal_note(&k->journal, ACTIVITY_DAEMON, "stopped", now);
 	r = registry_mark_alive(k->config.registry, now);
 	if (!r)
 		r = registry_commit(k->config.registry);
