@@ -62,22 +62,10 @@ static ssize_t read_process_file(pid_t pid, const char *name, char *ret, size_t 
 	return (ssize_t)used;
 }
 
-/* The kernel writes newline and backslash of a name as \n and \\ there, all else as it is. */
-static void copy_comm(const char *from, const char *end, char *ret)
-{
-	size_t n = 0;
-
-	for (; from < end && n < PROCESS_COMM_SIZE - 1; from++, n++) {
-		ret[n] = *from;
-		if (*from != '\\' || from + 1 == end)
-			continue;
-		from++;
-		ret[n] = *from == 'n' ? '\n' : *from;
-	}
-	ret[n] = '\0';
-}
-
-/* The name may hold spaces and parentheses: only the last ')' ends it. */
+/*
+ * The name stands there as it is (only status escapes it) and may hold spaces, newlines and
+ * parentheses: only the last ')' ends it.  Those of kernel threads are longer than a comm.
+ */
 static int parse_stat(const char *line, struct stat_line *ret)
 {
 	const char *name = strchr(line, '('), *p = strrchr(line, ')');
@@ -86,7 +74,8 @@ static int parse_stat(const char *line, struct stat_line *ret)
 	if (!name || !p || p < name)
 		return -ESRCH;
 	s.id.pid = (pid_t)strtol(line, NULL, 10);
-	copy_comm(name + 1, p, s.comm);
+	name++;
+	snprintf(s.comm, sizeof(s.comm), "%.*s", (int)(p - name), name);
 	for (int field = FIELD_STATE; field <= FIELD_START; field++) {
 		p = strchr(p, ' ');
 		if (!p)

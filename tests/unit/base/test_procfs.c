@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+
+#define DEADLINE_S 10
+
+/* A child that did what it was told to and waits to be ended. */
+struct child {
+	pid_t pid;
+	struct process_id id;
+};
+
+/* Forks; the child runs prepare(), says so through a pipe, and sleeps. */
+static struct child child_start(void (*prepare)(void))
+{
+	struct child c;
+	int ready[2];
+	char byte;
+
+	assert_int_equal(pipe(ready), 0);
+	c.pid = fork();
+	assert_true(c.pid >= 0);
+	if (c.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (prepare)
+			prepare();
+		if (write(ready[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	assert_int_equal(procfs_identity(c.pid, &c.id), 0);
+	return c;
+}
+
+static void child_end(struct child *c)
+{
+	kill(c->pid, SIGKILL);
+	waitpid(c->pid, NULL, 0);
+}
+
+/* Waits until the process is in a state; false when it does not get there in time. */
+static bool wait_for_state(const struct process_id *id, char state)
+{
+	time_t end = time(NULL) + DEADLINE_S;
+
+	while (procfs_state(id) != state)
+		if (time(NULL) > end)
+			return false;
+	return true;
+}
+
+static void a_process_describes_itself(void **state)
+{
+	struct process p;
+	char cwd[PATH_MAX];
+
+	assert_int_equal(procfs_describe(getpid(), &p), 0);
+	assert_int_equal(p.id.pid, getpid());
+	assert_true(p.id.start_ticks > 0);
+	assert_int_equal(p.ppid, getppid());
+	assert_int_equal(p.sid, getsid(0));
+	assert_int_equal(p.uid, geteuid());
+	assert_string_equal(p.comm, "test_procfs");
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	assert_string_equal(p.cwd, cwd);
+	assert_non_null(strstr(p.exe, "/test_procfs"));
+	assert_true(p.n_ancestors >= 1);
+	assert_int_equal(p.ancestors[0].id.pid, getppid());
+	assert_int_equal(p.cgroup_id, 0);
+}
+
+static void a_child_has_its_parent_as_nearest_ancestor(void **state)
+{
+	struct child c = child_start(NULL);
+	struct process_id self;
+	struct process p;
+
+	assert_int_equal(procfs_identity(getpid(), &self), 0);
+	assert_int_equal(procfs_describe(c.pid, &p), 0);
+	assert_true(process_id_equal(&p.ancestors[0].id, &self));
+	assert_string_equal(p.ancestors[0].comm, "test_procfs");
+	if (p.n_ancestors > 1)
+		assert_int_equal(p.ancestors[1].id.pid, getppid());
+	child_end(&c);
+}
+
+static void take_a_hostile_name(void)
+{
+	prctl(PR_SET_NAME, "x) Z 1 (y\n\\\x1b)");
+}
+
+static void a_hostile_name_does_not_shift_the_fields(void **state)
+{
+	struct child c = child_start(take_a_hostile_name);
+	struct process p;
+
+	assert_int_equal(procfs_describe(c.pid, &p), 0);
+	assert_string_equal(p.comm, "x) Z 1 (y\n\\\x1b)");
+	assert_int_equal(p.ppid, getpid());
+	assert_int_equal(p.sid, getsid(0));
+	assert_true(procfs_alive(&c.id));
+	child_end(&c);
+}
+
+static void take_the_longest_name(void)
+{
+	prctl(PR_SET_NAME, "\\\n\\\n\\\n\\\n\\\n\\\n\\\n\\");
+}
+
+static void the_longest_name_is_read_whole(void **state)
+{
+	struct child c = child_start(take_the_longest_name);
+	struct process p;
+
+	assert_int_equal(procfs_describe(c.pid, &p), 0);
+	assert_string_equal(p.comm, "\\\n\\\n\\\n\\\n\\\n\\\n\\\n\\");
+	child_end(&c);
+}
+
+static void a_zombie_is_gone_and_says_nothing(void **state)
+{
+	struct child c = child_start(NULL);
+	char line[64] = "unset";
+
+	assert_true(procfs_alive(&c.id));
+	kill(c.pid, SIGKILL);
+	assert_true(wait_for_state(&c.id, 'Z'));
+	assert_false(procfs_alive(&c.id));
+	assert_int_equal(procfs_cmdline(&c.id, line, sizeof(line)), 0);
+	assert_string_equal(line, "");
+	waitpid(c.pid, NULL, 0);
+	assert_int_equal(procfs_state(&c.id), 0);
+	assert_false(procfs_alive(&c.id));
+}
+
+static void *sleep_on(void *unused)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* The main thread ends, another goes on: /proc shows a zombie that still holds its sockets. */
+static void leave_the_main_thread(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, sleep_on, NULL);
+}
+
+static void a_process_whose_main_thread_ended_is_alive(void **state)
+{
+	struct process_id id;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		leave_the_main_thread();
+		pthread_exit(NULL);
+	}
+	assert_int_equal(procfs_identity(pid, &id), 0);
+	assert_true(wait_for_state(&id, 'Z'));
+	assert_true(procfs_alive(&id));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_false(procfs_alive(&id));
+}
+
+static void a_reused_pid_is_not_the_process(void **state)
+{
+	struct process_id stranger;
+	char text[PROCFS_CMDLINE_SIZE] = "untouched";
+
+	assert_int_equal(procfs_identity(getpid(), &stranger), 0);
+	stranger.start_ticks--;
+	assert_false(procfs_alive(&stranger));
+	assert_int_equal(procfs_state(&stranger), 0);
+	assert_int_equal(procfs_cmdline(&stranger, text, sizeof(text)), -ESRCH);
+	assert_int_equal(procfs_cgroup(&stranger, text, sizeof(text)), -ESRCH);
+	assert_string_equal(text, "untouched");
+}
+
+static void a_process_that_is_not_there_is_esrch(void **state)
+{
+	static const pid_t pids[] = { 0, -1, INT_MIN, INT_MAX };
+
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		struct process_id id = { pids[i], 1 };
+		struct process p;
+		char text[64];
+
+		assert_int_equal(procfs_identity(pids[i], &id), -ESRCH);
+		assert_int_equal(procfs_describe(pids[i], &p), -ESRCH);
+		assert_int_equal(procfs_cmdline(&id, text, sizeof(text)), -ESRCH);
+		assert_int_equal(procfs_cgroup(&id, text, sizeof(text)), -ESRCH);
+		assert_false(procfs_alive(&id));
+	}
+}
+
+static void a_command_line_is_joined_with_spaces_and_cut(void **state)
+{
+	pid_t pid = fork();
+	struct process_id id;
+	time_t end = time(NULL) + DEADLINE_S;
+	char line[64] = "";
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("sleep", "sleep", "1000", "0", (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(procfs_identity(pid, &id), 0);
+	while (strcmp(line, "sleep 1000 0") != 0 && time(NULL) < end)
+		assert_int_equal(procfs_cmdline(&id, line, sizeof(line)), 0);
+	assert_string_equal(line, "sleep 1000 0");
+	assert_int_equal(procfs_cmdline(&id, line, 6), 0);
+	assert_string_equal(line, "sleep");
+	assert_int_equal(procfs_cmdline(&id, line, 1), 0);
+	assert_string_equal(line, "");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Forks down; the innermost looks at itself.  Exit status 0 = as it should be. */
+static void chain_deeper(int depth)
+{
+	struct process p;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid > 0) {
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		return;
+	}
+	while (--depth > 0) {
+		pid = fork();
+		if (pid < 0)
+			_exit(2);
+		if (pid > 0)
+			_exit(waitpid(pid, &status, 0) == pid ? WEXITSTATUS(status) : 3);
+	}
+	if (procfs_describe(getpid(), &p) != 0 || p.n_ancestors != PROCESS_ANCESTORS_MAX)
+		_exit(4);
+	_exit(p.ancestors[0].id.pid == getppid() ? 0 : 5);
+}
+
+static void ancestors_end_at_their_limit(void **state)
+{
+	chain_deeper(PROCESS_ANCESTORS_MAX + 3);
+}
+
+static void enter_a_deep_directory(void)
+{
+	char name[101];
+
+	memset(name, 'd', 98);
+	strcpy(name + 98, "\xC3\xA9"); /* so that some cut would fall into a character */
+	for (int i = 0; i < 7; i++)
+		if (mkdir(name, 0700) != 0 || chdir(name) != 0)
+			_exit(1);
+}
+
+static void a_long_directory_keeps_its_end(void **state)
+{
+	char top[] = "/tmp/procfs-test-XXXXXX", command[64];
+	struct child c;
+	struct process p;
+
+	assert_non_null(mkdtemp(top));
+	assert_int_equal(chdir(top), 0);
+	c = child_start(enter_a_deep_directory);
+	assert_int_equal(procfs_describe(c.pid, &p), 0);
+	assert_int_equal(strncmp(p.cwd, "\xE2\x80\xA6", 3), 0);
+	assert_in_range(strlen(p.cwd), PROCESS_PATH_SIZE - 4, PROCESS_PATH_SIZE - 1);
+	assert_int_not_equal(p.cwd[3] & 0xC0, 0x80);
+	assert_string_equal(p.cwd + strlen(p.cwd) - 3, "d\xC3\xA9");
+	child_end(&c);
+	assert_int_equal(chdir("/"), 0);
+	snprintf(command, sizeof(command), "rm -rf %s", top);
+	assert_int_equal(system(command), 0);
+}
+
+static void start_time_is_near_now_for_a_new_process(void **state)
+{
+	time_t before = time(NULL);
+	struct child c = child_start(NULL);
+	int64_t started = procfs_start_unix(&c.id);
+
+	/* a tick may round it down into the second before */
+	assert_in_range(started, before - 1, time(NULL));
+	child_end(&c);
+}
+
+static void a_process_has_a_cgroup_where_there_are_cgroups(void **state)
+{
+	struct process_id id;
+	char path[PATH_MAX] = "";
+
+	assert_int_equal(procfs_identity(getpid(), &id), 0);
+	assert_int_equal(procfs_cgroup(&id, path, sizeof(path)), 0);
+	if (access("/proc/self/cgroup", R_OK) == 0)
+		assert_int_equal(path[0], '/');
+	assert_int_equal(procfs_cgroup(&id, path, 1), path[0] ? -ENAMETOOLONG : 0);
+}
+
+static void the_boot_has_one_id(void **state)
+{
+	assert_int_equal(strlen(procfs_boot_id()), 36);
+	assert_null(strchr(procfs_boot_id(), '\n'));
+	assert_ptr_equal(procfs_boot_id(), procfs_boot_id());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_process_describes_itself),
+		cmocka_unit_test(a_child_has_its_parent_as_nearest_ancestor),
+		cmocka_unit_test(a_hostile_name_does_not_shift_the_fields),
+		cmocka_unit_test(the_longest_name_is_read_whole),
+		cmocka_unit_test(a_zombie_is_gone_and_says_nothing),
+		cmocka_unit_test(a_process_whose_main_thread_ended_is_alive),
+		cmocka_unit_test(a_reused_pid_is_not_the_process),
+		cmocka_unit_test(a_process_that_is_not_there_is_esrch),
+		cmocka_unit_test(a_command_line_is_joined_with_spaces_and_cut),
+		cmocka_unit_test(ancestors_end_at_their_limit),
+		cmocka_unit_test(a_long_directory_keeps_its_end),
+		cmocka_unit_test(start_time_is_near_now_for_a_new_process),
+		cmocka_unit_test(a_process_has_a_cgroup_where_there_are_cgroups),
+		cmocka_unit_test(the_boot_has_one_id),
+	};
+
+	return cmocka_run_group_tests_name("base/procfs", tests, NULL, NULL);
+}
