@@ -7,7 +7,8 @@
  * Writes happen inside a batch: registry_begin() opens a transaction unless one is open,
  * registry_commit() makes everything since then durable (synchronous=FULL) at once.  An answer to
  * a client is sent after the commit that covers it, never before.  Each call below that changes
- * something is a savepoint of its own: when it fails, it alone is undone.
+ * something is a savepoint of its own: when it fails, it alone is undone; outside of a batch it
+ * returns -EINVAL.
  *
  * Strings handed in are borrowed; strings inside rows handed out are borrowed for the call.
  * Times are Unix seconds.
@@ -46,16 +47,17 @@ struct service {
 	uint16_t port;
 	enum service_status status;
 	int64_t created_at;
-	int64_t updated_at;   /* last time something was seen: claim, re-claim, status change to or from life */
-	int64_t expires_at;   /* --ttl; 0 = never */
+	int64_t updated_at; /* last time something was seen: claim, re-claim, status change to or
+			       from life */
+	int64_t expires_at; /* --ttl; 0 = never */
 	const char *health_path; /* NULL = none */
 	/* who claimed it, and from where: what "fits the claim" is decided by */
 	uid_t uid;
-	const char *cwd;       /* "" = unknown */
-	pid_t sid;	       /* session of the claimer; 0 = unknown */
+	const char *cwd;	   /* "" = unknown */
+	pid_t sid;		   /* session of the claimer; 0 = unknown */
 	struct process_id claimer; /* the shell or program that ran pd; pid 0 = unknown */
-	bool same_boot;	       /* claimed since this boot: sid and claimer mean something */
-	bool ever_active;      /* something that fits has listened since the claim */
+	bool same_boot;		   /* claimed since this boot: sid and claimer mean something */
+	bool ever_active;	   /* something that fits has listened since the claim */
 };
 
 enum activity_action {
@@ -78,29 +80,47 @@ const char *activity_action_name(enum activity_action a);
 int activity_action_of_name(const char *name);
 
 struct activity {
-	int64_t id;	       /* given by the database; 0 when handed in */
+	int64_t id; /* given by the database; 0 when handed in */
 	enum activity_action action;
-	const char *service;   /* "" = none */
-	const char *details;   /* one line of text, already made valid UTF-8 */
+	const char *service; /* "" = none */
+	const char *details; /* one line of text, already made valid UTF-8 */
 	int64_t timestamp;
-	uint16_t port;	       /* 0 = none */
-	pid_t pid;	       /* who did it; 0 = none */
-	uid_t uid;	       /* PROCESS_UID_UNKNOWN = none */
-	const char *comm;      /* "" = none */
-	int error;	       /* errno of a FAIL; 0 = none */
+	uint16_t port;	  /* 0 = none */
+	pid_t pid;	  /* who did it; 0 = none */
+	uid_t uid;	  /* PROCESS_UID_UNKNOWN = none */
+	const char *comm; /* "" = none */
+	int error;	  /* errno of a FAIL; 0 = none */
 };
 
 /*
- * Opens or creates the database, migrates it forward, reads its pragmas back.  0, or a negative
- * errno with one clear sentence in ret_error (size bytes): a file that is not a database, a newer
- * schema (named), a truncated file, no permission.  A file that is refused is not touched.
+ * Opens or creates the database (mode 0600), migrates it forward, reads its pragmas back.  0, or a
+ * negative errno with one clear sentence in ret_error (size bytes): -EMEDIUMTYPE no database, or
+ * another application's; -EPROTONOSUPPORT a newer schema (named); -EUCLEAN truncated or damaged;
+ * -EACCES, -EROFS, -ENOENT, -ENOSPC as the system says; -EOPNOTSUPP a filesystem without WAL;
+ * -EBUSY somebody holds it.  A file that is refused is not touched.
+ *
+ * To be opened after the last fork and the last change of user: SQLite's locks belong to the
+ * process, and the log is created with the user of that moment.  Nobody else in the process may
+ * open and close the file: that would drop the locks.
+ *
+ * People write into the file by hand.  A service row whose id or port is not legal is skipped by
+ * every reader, its port (when it is one) is not handed out, and a claim of its id mends it.  An
+ * unknown status reads as claimed, a time outside of 0..9999-12-31 as 0, a missing uid as that of
+ * the file's owner, every other value that does not fit its type as unknown.  An activity row with
+ * an unknown action is skipped.
  */
 int registry_open(const char *path, struct registry **ret, char *ret_error, size_t size);
 void registry_close(struct registry *r); /* commits nothing that is open; checkpoints the WAL */
 
+/*
+ * 0; -EBUSY when another program's transaction lasts longer than two seconds.  A full disk or an
+ * I/O error can undo a batch as a whole before its commit: from then on every write, begin and the
+ * commit return that error, and the batch after that commit starts clean.
+ */
 int registry_begin(struct registry *r);
 bool registry_in_batch(const struct registry *r);
-/* 0, or a negative errno (-ENOSPC when the disk is full) and everything since begin is undone. */
+/* 0 (also when no batch is open), or a negative errno (-ENOSPC when the disk is full) and
+ * everything since begin is undone. */
 int registry_commit(struct registry *r);
 
 /* quick_check of the file; *ret_detail (size bytes) names the first fault.  0 healthy, 1 not. */
@@ -120,11 +140,11 @@ struct registry_counters registry_counters(const struct registry *r);
 
 struct claim_request {
 	const char *id;
-	uint16_t port;		  /* exactly this one; 0 = assign */
-	struct port_range range;  /* first = 0: the default, or what the service already has */
-	int64_t ttl_s;		  /* 0 = none */
-	const char *health_path;  /* NULL = leave as it is */
-	uid_t uid;		  /* of the caller */
+	uint16_t port;		 /* exactly this one; 0 = assign */
+	struct port_range range; /* first = 0: the default, or what the service already has */
+	int64_t ttl_s;		 /* 0 = none */
+	const char *health_path; /* NULL = leave as it is */
+	uid_t uid;		 /* of the caller */
 	const char *cwd;
 	pid_t sid;
 	struct process_id claimer;
@@ -136,15 +156,17 @@ typedef bool (*port_usable)(uint16_t port, void *user_data);
 
 struct claim_result {
 	uint16_t port;
-	bool existing;		/* the service had it before */
-	uint16_t previous_port; /* -p moved an existing claim: where it was; else 0 */
+	bool existing;			  /* the service had it before */
+	uint16_t previous_port;		  /* -p moved an existing claim: where it was; else 0 */
 	char holder_id[IDENTITY_MAX + 1]; /* OUTCOME_CONFLICT by a claim: whose; else "" */
-	uid_t holder_uid;	/* OUTCOME_NOT_ALLOWED: whose it is */
+	uid_t holder_uid;		  /* OUTCOME_NOT_ALLOWED: whose it is */
 };
 
 /*
  * Claims a port for a service (the rules stand in the contract): an existing claim of the same uid
  * keeps its port and is refreshed; a remembered port comes first, then the candidates of the name.
+ * A ghost or stale service counts as claimed again, and so does one that is moved.  Root refreshing
+ * another user's claim changes neither whose it is nor who claimed it.
  * 0; OUTCOME_CONFLICT (port claimed by holder_id, or not usable: holder_id empty);
  * OUTCOME_NOT_ALLOWED (the id is another user's; root may); OUTCOME_NO_FREE_PORT; negative errno.
  * *ret is filled for every outcome.
@@ -155,23 +177,27 @@ int registry_claim(struct registry *r, const struct claim_request *request, port
 /* Removes the claim and remembers its port.  0, OUTCOME_NO when there is none, negative errno. */
 int registry_release(struct registry *r, const char *id, int64_t now);
 
-/* Calls visit with the service; 0, OUTCOME_NO, negative errno.  The row is borrowed for the call. */
+/* Calls visit with the service; 0, OUTCOME_NO, negative errno.  The row is borrowed for the call.
+ */
 typedef bool (*service_visit)(const struct service *service, void *user_data);
-int registry_service_by_id(struct registry *r, const char *id, service_visit visit, void *user_data);
-int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit, void *user_data);
+int registry_service_by_id(struct registry *r, const char *id, service_visit visit,
+			   void *user_data);
+int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit,
+			     void *user_data);
 
 struct service_filter {
 	const char *pattern; /* NULL = all */
 	uint16_t port;	     /* 0 = all */
 	int status;	     /* enum service_status, -1 = all */
 };
-/* In order of id.  visit returns false to stop.  visit may not call the registry's write functions. */
+/* In order of id.  visit returns false to stop.  visit may not call the registry's write functions.
+ */
 int registry_for_each_service(struct registry *r, const struct service_filter *filter,
 			      service_visit visit, void *user_data);
 
 /*
  * Stores a new status; `updated_at` moves to now when `touch`; `ever_active` is set when the status
- * is SERVICE_ACTIVE.
+ * is SERVICE_ACTIVE.  0, OUTCOME_NO when there is no such service, negative errno.
  */
 int registry_set_status(struct registry *r, const char *id, enum service_status status, bool touch,
 			int64_t now);
@@ -193,6 +219,8 @@ int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret
 #define ACTIVITY_KEEP_ROWS   100000
 #define ACTIVITY_KEEP_S	     (30 * 86400)
 #define ACTIVITY_KEEP_NEWEST 1000 /* never pruned */
+/* Remembered ports; a port that was ever claimed stays known as such beyond this. */
+#define REGISTRY_PORTS_KEEP_ROWS 200000
 
 /* Appends; *ret_id (may be NULL) gets the new row's id. */
 int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_id);
@@ -209,7 +237,10 @@ typedef bool (*activity_visit)(const struct activity *entry, void *user_data);
 int registry_for_each_activity(struct registry *r, const struct activity_filter *filter,
 			       activity_visit visit, void *user_data);
 int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret);
-/* Drops what is older than the limits above, at most max_rows at a time.  Returns how many, or errno. */
+/*
+ * Drops what is older than the limits above, at most max_rows at a time, and as many remembered
+ * ports beyond theirs.  Returns how many rows of activity are gone, or a negative errno.
+ */
 int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
 
 /* Rows of locks and sessions that are held or active. */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "registry/internal.h"
+
+/* What is handed out of a field that holds bytes which are no text. */
+#define REPAIRED_SIZE 1024
+
+static const char *const action_names[] = {
+	[ACTIVITY_CLAIM] = "CLAIM",   [ACTIVITY_RELEASE] = "RELEASE", [ACTIVITY_ACTIVE] = "ACTIVE",
+	[ACTIVITY_GHOST] = "GHOST",   [ACTIVITY_ORPHAN] = "ORPHAN",   [ACTIVITY_SQUAT] = "SQUAT",
+	[ACTIVITY_STALE] = "STALE",   [ACTIVITY_FAIL] = "FAIL",	      [ACTIVITY_GAP] = "GAP",
+	[ACTIVITY_DAEMON] = "DAEMON",
+};
+_Static_assert(ARRAY_SIZE(action_names) == _ACTIVITY_ACTION_MAX, "every action has a name");
+
+const char *activity_action_name(enum activity_action a)
+{
+	return (unsigned)a < _ACTIVITY_ACTION_MAX ? action_names[a] : "UNKNOWN";
+}
+
+int activity_action_of_name(const char *name)
+{
+	for (int i = 0; i < _ACTIVITY_ACTION_MAX; i++)
+		if (strcasecmp(action_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+/* NULL instead of "": sqlite3's `IS NULL` and count() then work as people expect. */
+static void bind_text_or_null(struct query *q, int index, const char *text)
+{
+	query_bind_text(q, index, text && *text ? text : NULL);
+}
+
+int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_id)
+{
+	char comm[4 * PROCESS_COMM_SIZE];
+	int error = registry_write_check(r);
+
+	if (error < 0)
+		return error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_INSERT);
+	query_bind_text(&q, 1, activity_action_name(entry->action));
+	bind_text_or_null(&q, 2, entry->service);
+	bind_text_or_null(&q, 3, entry->details);
+	query_bind_int(&q, 4, entry->timestamp);
+	query_bind_int_or_null(&q, 5, entry->port, 0);
+	query_bind_int_or_null(&q, 6, entry->pid, 0);
+	query_bind_int_or_null(&q, 7, entry->uid, PROCESS_UID_UNKNOWN);
+	bind_text_or_null(&q, 8,
+			  entry->comm ? text_to_utf8(entry->comm, comm, sizeof(comm)) : NULL);
+	query_bind_int_or_null(&q, 9, entry->error, 0);
+	error = query_run(&q);
+	if (error == 0 && ret_id)
+		*ret_id = sqlite3_last_insert_rowid(r->db);
+	return error;
+}
+
+struct activity_row {
+	struct activity entry;
+	char service[REPAIRED_SIZE], details[REPAIRED_SIZE], comm[REPAIRED_SIZE];
+};
+
+/* False when the action is none of ours: a person wrote that row, and no reader knows its name. */
+static bool activity_decode(const struct query *q, struct activity_row *ret)
+{
+	struct activity *entry = &ret->entry;
+	const char *name = query_column_text(q, ACTIVITY_COLUMN_ACTION);
+	int action = name ? activity_action_of_name(name) : -1;
+
+	if (action < 0)
+		return false;
+	entry->id = query_column_int(q, ACTIVITY_COLUMN_ID, INT64_MIN, INT64_MAX, 0);
+	entry->action = (enum activity_action)action;
+	entry->service = query_column_utf8(q, ACTIVITY_COLUMN_SERVICE, ret->service, REPAIRED_SIZE);
+	entry->details = query_column_utf8(q, ACTIVITY_COLUMN_DETAILS, ret->details, REPAIRED_SIZE);
+	entry->timestamp = query_column_int(q, ACTIVITY_COLUMN_TIMESTAMP, 0, REGISTRY_TIME_MAX_S,
+					    0);
+	entry->port = (uint16_t)query_column_int(q, ACTIVITY_COLUMN_PORT, 0, UINT16_MAX, 0);
+	entry->pid = (pid_t)query_column_int(q, ACTIVITY_COLUMN_PID, 0, INT32_MAX, 0);
+	entry->uid = (uid_t)query_column_int(q, ACTIVITY_COLUMN_UID, 0, PROCESS_UID_UNKNOWN,
+					     PROCESS_UID_UNKNOWN);
+	entry->comm = query_column_utf8(q, ACTIVITY_COLUMN_COMM, ret->comm, REPAIRED_SIZE);
+	entry->error = (int)query_column_int(q, ACTIVITY_COLUMN_ERROR, 0, INT32_MAX, 0);
+	return true;
+}
+
+/* Only for patterns with a wildcard; the others are compared by the index. */
+static bool service_matches(const struct query *q, const char *pattern)
+{
+	const char *service = query_column_text(q, ACTIVITY_COLUMN_SERVICE);
+
+	return service && pattern_match(pattern, service);
+}
+
+static void bind_filter(struct query *q, const struct activity_filter *filter)
+{
+	/* ids that people gave by hand may be negative; "all" means all */
+	query_bind_int(q, 1, filter->after_id > 0 ? filter->after_id : INT64_MIN);
+	if (filter->action >= 0)
+		query_bind_text(q, 2, activity_action_name((enum activity_action)filter->action));
+	query_bind_int(q, 3, filter->from);
+	query_bind_int(q, 4, filter->to);
+}
+
+int registry_for_each_activity(struct registry *r, const struct activity_filter *filter,
+			       activity_visit visit, void *user_data)
+{
+	bool wild = filter->pattern && pattern_has_wildcard(filter->pattern);
+	bool exact = filter->pattern && !wild;
+	_cleanup_(query_done) struct query q = query_start(r, exact ? STATEMENT_ACTIVITY_OF_SERVICE
+								    : STATEMENT_ACTIVITY_SCAN);
+	struct activity_row row;
+	int64_t visited = 0;
+	int more;
+
+	bind_filter(&q, filter);
+	if (exact)
+		query_bind_text(&q, 5, filter->pattern);
+	while ((filter->limit <= 0 || visited < filter->limit) && (more = query_next(&q)) != 0) {
+		if (more < 0)
+			return more;
+		if ((wild && !service_matches(&q, filter->pattern)) || !activity_decode(&q, &row))
+			continue;
+		visited++;
+		if (!visit(&row.entry, user_data))
+			return 0;
+	}
+	return 0;
+}
+
+int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_COUNT_SINCE);
+	int more;
+
+	query_bind_int(&q, 1, since);
+	more = query_next(&q);
+	if (more <= 0)
+		return more < 0 ? more : -EIO;
+	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0);
+	return 0;
+}
+
+static int activity_count(struct registry *r, int64_t *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_COUNT);
+	int more = query_next(&q);
+
+	if (more <= 0)
+		return more < 0 ? more : -EIO;
+	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0);
+	return 0;
+}
+
+static int prune_oldest(struct registry *r, int64_t rows)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_PRUNE_OLDEST);
+	int error;
+
+	query_bind_int(&q, 1, rows);
+	error = query_run(&q);
+	return error < 0 ? error : sqlite3_changes(r->db);
+}
+
+static int prune_before(struct registry *r, int64_t before, int max_rows)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_PRUNE_BEFORE);
+	int error;
+
+	query_bind_int(&q, 1, before);
+	query_bind_int(&q, 2, max_rows);
+	query_bind_int(&q, 3, ACTIVITY_KEEP_NEWEST);
+	error = query_run(&q);
+	return error < 0 ? error : sqlite3_changes(r->db);
+}
+
+/* Too many rows first, then too old ones; how many are gone. */
+static int prune_rows(struct registry *r, int64_t now, int max_rows)
+{
+	int64_t count;
+	int pruned = 0, more;
+	int error = activity_count(r, &count);
+
+	if (error < 0)
+		return error;
+	if (count > ACTIVITY_KEEP_ROWS) {
+		int64_t excess = count - ACTIVITY_KEEP_ROWS;
+
+		pruned = prune_oldest(r, excess < max_rows ? excess : max_rows);
+	}
+	if (pruned < 0 || pruned == max_rows)
+		return pruned;
+	more = prune_before(r, now - ACTIVITY_KEEP_S, max_rows - pruned);
+	return more < 0 ? more : pruned + more;
+}
+
+int registry_prune_activity(struct registry *r, int64_t now, int max_rows)
+{
+	int pruned = 0;
+	int error = registry_savepoint_open(r);
+
+	if (error < 0)
+		return error;
+	if (max_rows > 0) {
+		pruned = prune_rows(r, now, max_rows);
+		error = pruned < 0 ? pruned : registry_ports_prune(r, max_rows);
+	}
+	error = registry_savepoint_close(r, error);
+	return error < 0 ? error : pruned;
+}

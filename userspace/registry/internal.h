@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this room share and nobody else sees. */
+#ifndef REGISTRY_INTERNAL_H
+#define REGISTRY_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "registry/portset.h"
+#include "registry/registry.h"
+#include "registry/statements.h"
+
+/* 9999-12-31: a time beyond it was typed by hand; clamped, so that adding an age cannot overflow.
+ */
+#define REGISTRY_TIME_MAX_S INT64_C(253402300799)
+
+/*
+ * A full disk or an I/O error can make SQLite undo the whole transaction on its own.  From then on
+ * a statement would commit by itself: a lost batch takes no more writes until its commit has told
+ * everybody.
+ */
+enum batch_state { BATCH_NONE = 0, BATCH_OPEN, BATCH_LOST };
+
+struct registry {
+	sqlite3 *db;
+	sqlite3_stmt *statements[_STATEMENT_MAX];
+	bool accepted; /* the file is ours and of our version: closing may write into it */
+	enum batch_state batch;
+	int batch_error;
+	uid_t owner; /* of the file: whose a row without a uid is */
+
+	struct portset claimed; /* ports of services, also of rows that violate our rules */
+	struct portset ever;	/* ports that anybody ever claimed */
+	bool ports_loaded;
+	int64_t ports_version;	  /* data_version that both sets were loaded at */
+	int64_t reported_version; /* data_version at the last registry_changed_by_others() */
+
+	struct registry_counters counters;
+};
+
+/* 0 in an open batch, -EINVAL outside of one, the batch's error when it was lost. */
+int registry_write_check(const struct registry *r);
+
+/* The errno of a failed SQLite call; notices a batch that SQLite undid. */
+int registry_error(struct registry *r, int rc);
+
+/*
+ * A change of several statements: savepoint_open(), the statements, savepoint_close(their result).
+ * Closing with an error undoes them alone; returns that error, or that of the release.
+ */
+int registry_savepoint_open(struct registry *r);
+int registry_savepoint_close(struct registry *r, int error);
+
+/* Brings the two port sets up to date with what other connections wrote; 0, negative errno. */
+int registry_ports_refresh(struct registry *r);
+
+/* Stores that a service had a port, as the one it had last; 0, negative errno. */
+int registry_port_remember(struct registry *r, const char *id, uint16_t port, int64_t now);
+
+/* Forgets remembered ports beyond REGISTRY_PORTS_KEEP_ROWS, the oldest first, at most max_rows. */
+int registry_ports_prune(struct registry *r, int max_rows);
+
+/* A service as stored, with what only the claim needs. */
+struct service_row {
+	struct service service;
+	bool has_port;		 /* service.port is valid */
+	struct port_range range; /* first = 0: none was asked for */
+};
+
+/* Decodes the row that q stands on.  False when no legal id is in it: the row is to be skipped. */
+bool service_row_decode(const struct query *q, struct service_row *ret);
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/registry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "registry/internal.h"
+#include "registry/schema.h"
+
+/*
+ * How long a write waits for another's: a person's shell in a transaction, a backup.  Longer than
+ * any sane write, short enough that a forgotten BEGIN in a shell turns claims into errors and does
+ * not stop the daemon's loop for good.
+ */
+#define BUSY_TIMEOUT "2000" /* ms */
+
+DEFINE_CLEANUP(struct registry *, registry_close);
+
+/* Set and read back; `expected` is what the pragma then answers. */
+static const struct {
+	const char *name, *value, *expected;
+} pragmas[] = {
+	{ "busy_timeout", BUSY_TIMEOUT, BUSY_TIMEOUT },
+	{ "journal_mode", "WAL", "wal" },
+	{ "synchronous", "FULL", "2" }, /* power loss: each commit is synced */
+	{ "foreign_keys", "ON", "1" },
+	{ "cache_size", "-2000", "-2000" }, /* KiB */
+	{ "temp_store", "MEMORY", "2" },    /* no files outside of the state directory */
+	{ "mmap_size", "0", "0" },	    /* an I/O error is an error, not a SIGBUS */
+	{ "wal_autocheckpoint", "1000", "1000" },
+	{ "journal_size_limit", "4194304", "4194304" }, /* a log that once grew shrinks again */
+	{ "trusted_schema", "OFF", "0" },
+	{ "cell_size_check", "ON", "1" },
+};
+
+static int pragma_set(sqlite3 *db, size_t i, char *ret_found, size_t size)
+{
+	char sql[96];
+	sqlite3_stmt *stmt = NULL;
+	int rc;
+
+	snprintf(sql, sizeof(sql), "PRAGMA %s = %s", pragmas[i].name, pragmas[i].value);
+	rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	snprintf(sql, sizeof(sql), "PRAGMA %s", pragmas[i].name);
+	rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		snprintf(ret_found, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int pragmas_set(sqlite3 *db, const char *path, char *ret_error, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pragmas); i++) {
+		char found[32] = "nothing";
+		int rc = pragma_set(db, i, found, sizeof(found));
+
+		if (rc != SQLITE_OK) {
+			int error = statements_errno(rc, sqlite3_system_errno(db));
+
+			snprintf(ret_error, size, "cannot set %s = %s on %s: %s", pragmas[i].name,
+				 pragmas[i].value, path, sqlite3_errstr(rc));
+			return error;
+		}
+		if (strcmp(found, pragmas[i].expected) != 0) {
+			snprintf(
+				ret_error, size,
+				"%s: %s = %s is not possible here, it stays %s (a filesystem "
+				"without shared memory? choose another place with PORT_DADDY_HOME)",
+				path, pragmas[i].name, pragmas[i].value, found);
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
+}
+
+/*
+ * The log, its index and the journal lie beside the file, so the directory has to be writable;
+ * SQLite alone would say "unable to open database file".
+ */
+static int directory_check(const char *path, char *ret_error, size_t size)
+{
+	_cleanup_free_ char *directory = NULL;
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : 0;
+
+	directory = !slash ? strdup(".") : length == 0 ? strdup("/") : strndup(path, length);
+	if (!directory)
+		return -ENOMEM;
+	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0) {
+		int error = -errno;
+
+		snprintf(ret_error, size, "the directory %s cannot be written to: %s", directory,
+			 strerror(-error));
+		return error;
+	}
+	return 0;
+}
+
+/* SQLite would create it readable for everybody; it holds the directories that people work in. */
+static int file_create(const char *path, char *ret_error, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0 && errno != EEXIST) {
+		int error = -errno;
+
+		snprintf(ret_error, size, "cannot create %s: %s", path, strerror(-error));
+		return error;
+	}
+	return 0;
+}
+
+/* Opens without changing anything yet: until the file is accepted, closing leaves the log alone. */
+static int connection_open(struct registry *r, const char *path, char *ret_error, size_t size)
+{
+	struct stat st;
+	int rc = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int error;
+
+	if (rc != SQLITE_OK) {
+		error = statements_errno(rc, r->db ? sqlite3_system_errno(r->db) : 0);
+		snprintf(ret_error, size, "cannot open %s: %s", path, strerror(-error));
+		return error;
+	}
+	sqlite3_extended_result_codes(r->db, 1);
+	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_busy_timeout(r->db, atoi(BUSY_TIMEOUT));
+	/* SQLite opens what it may not write for reading, silently */
+	if (sqlite3_db_readonly(r->db, "main") == 1) {
+		snprintf(ret_error, size, "%s cannot be written to: %s", path, strerror(EACCES));
+		return -EACCES;
+	}
+	if (stat(path, &st) < 0)
+		return -errno;
+	r->owner = st.st_uid;
+	return 0;
+}
+
+/* A file that was not closed properly is looked through before anything is written into it. */
+static int unclean_check(struct registry *r, const char *path, char *ret_error, size_t size)
+{
+	char fault[128] = "";
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(r->db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		snprintf(fault, sizeof(fault), "%s", (const char *)sqlite3_column_text(stmt, 0));
+	else
+		snprintf(fault, sizeof(fault), "%s", sqlite3_errstr(rc));
+	sqlite3_finalize(stmt);
+	if (strcmp(fault, "ok") == 0)
+		return 0;
+	snprintf(ret_error, size, "%s is damaged (%s); left as it is, restore or remove it", path,
+		 fault);
+	return rc == SQLITE_ROW ? -EUCLEAN : statements_errno(rc, sqlite3_system_errno(r->db));
+}
+
+static int file_accept(struct registry *r, const char *path, int kind, char *ret_error, size_t size)
+{
+	int error = 0;
+	int rc;
+
+	if (kind == SCHEMA_FILE_UNCLEAN)
+		error = unclean_check(r, path, ret_error, size);
+	if (error == 0)
+		error = schema_migrate(r->db, path, ret_error, size);
+	if (error == 0)
+		error = pragmas_set(r->db, path, ret_error, size);
+	if (error < 0)
+		return error;
+	rc = statements_prepare(r->db, r->statements);
+	if (rc != SQLITE_OK) {
+		snprintf(ret_error, size, "%s lacks what its schema version promises: %s", path,
+			 sqlite3_errmsg(r->db));
+		return statements_errno(rc, sqlite3_system_errno(r->db));
+	}
+	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	r->accepted = true;
+	return 0;
+}
+
+int registry_open(const char *path, struct registry **ret, char *ret_error, size_t size)
+{
+	_cleanup_(registry_closep) struct registry *r = NULL;
+	int kind, error;
+
+	snprintf(ret_error, size, "cannot open %s", path);
+	kind = schema_inspect(path, ret_error, size);
+	if (kind < 0)
+		return kind;
+	error = directory_check(path, ret_error, size);
+	if (error == 0 && kind == SCHEMA_FILE_NEW)
+		error = file_create(path, ret_error, size);
+	if (error < 0)
+		return error;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	error = connection_open(r, path, ret_error, size);
+	if (error == 0)
+		error = file_accept(r, path, kind, ret_error, size);
+	if (error < 0)
+		return error;
+	registry_changed_by_others(r); /* from now on */
+	*ret_error = '\0';
+	*ret = TAKE_PTR(r);
+	return 0;
+}
+
+void registry_close(struct registry *r)
+{
+	if (!r)
+		return;
+	if (r->batch == BATCH_OPEN)
+		query_execute(r, STATEMENT_ROLLBACK);
+	statements_finalize(r->statements);
+	/* not only as the last connection, as closing would do: a person's shell may stay open */
+	if (r->accepted)
+		sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_close(r->db);
+	free(r);
+}
+
+int registry_error(struct registry *r, int rc)
+{
+	int error = statements_errno(rc, sqlite3_system_errno(r->db));
+
+	r->counters.errors++;
+	if (r->batch == BATCH_OPEN && sqlite3_get_autocommit(r->db)) {
+		r->batch = BATCH_LOST;
+		r->batch_error = error;
+		r->ports_loaded = false;
+	}
+	return error;
+}
+
+int registry_write_check(const struct registry *r)
+{
+	if (r->batch == BATCH_LOST)
+		return r->batch_error;
+	return r->batch == BATCH_OPEN ? 0 : -EINVAL;
+}
+
+bool registry_in_batch(const struct registry *r)
+{
+	return r->batch != BATCH_NONE;
+}
+
+int registry_begin(struct registry *r)
+{
+	int error;
+
+	if (r->batch == BATCH_LOST)
+		return r->batch_error;
+	if (r->batch == BATCH_OPEN)
+		return 0;
+	error = query_execute(r, STATEMENT_BEGIN);
+	if (error == 0)
+		r->batch = BATCH_OPEN;
+	return error;
+}
+
+int registry_commit(struct registry *r)
+{
+	int error = r->batch == BATCH_LOST ? r->batch_error : 0;
+
+	if (r->batch == BATCH_OPEN)
+		error = query_execute(r, STATEMENT_COMMIT);
+	if (error == 0 && r->batch == BATCH_OPEN)
+		r->counters.commits++;
+	if (error < 0) {
+		r->ports_loaded = false;
+		/* a commit that failed may or may not have ended the transaction */
+		if (!sqlite3_get_autocommit(r->db))
+			query_execute(r, STATEMENT_ROLLBACK);
+	}
+	r->batch = BATCH_NONE;
+	r->batch_error = 0;
+	return error;
+}
+
+int registry_savepoint_open(struct registry *r)
+{
+	int error = registry_write_check(r);
+
+	return error < 0 ? error : query_execute(r, STATEMENT_SAVEPOINT);
+}
+
+int registry_savepoint_close(struct registry *r, int error)
+{
+	if (r->batch != BATCH_OPEN)
+		return error < 0 ? error : r->batch_error;
+	if (error < 0) {
+		r->ports_loaded = false;
+		query_execute(r, STATEMENT_SAVEPOINT_ROLLBACK);
+		query_execute(r, STATEMENT_SAVEPOINT_RELEASE);
+		return error;
+	}
+	return query_execute(r, STATEMENT_SAVEPOINT_RELEASE);
+}
+
+int registry_check(struct registry *r, char *ret_detail, size_t size)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_QUICK_CHECK);
+	const char *found;
+	int more = query_next(&q);
+
+	if (more == -EUCLEAN || more == -EMEDIUMTYPE) {
+		snprintf(ret_detail, size, "%s", sqlite3_errmsg(r->db));
+		return 1;
+	}
+	if (more <= 0)
+		return more < 0 ? more : -EIO;
+	found = query_column_text(&q, 0);
+	snprintf(ret_detail, size, "%s", found ? found : "");
+	return found && strcmp(found, "ok") == 0 ? 0 : 1;
+}
+
+static int data_version(struct registry *r, int64_t *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_DATA_VERSION);
+	int more = query_next(&q);
+
+	if (more <= 0)
+		return more < 0 ? more : -EIO;
+	*ret = query_column_int(&q, 0, INT64_MIN, INT64_MAX, 0);
+	return 0;
+}
+
+bool registry_changed_by_others(struct registry *r)
+{
+	int64_t version;
+
+	/* what cannot be read may have changed */
+	if (data_version(r, &version) < 0)
+		return true;
+	if (version == r->reported_version)
+		return false;
+	r->reported_version = version;
+	return true;
+}
+
+struct registry_counters registry_counters(const struct registry *r)
+{
+	return r->counters;
+}
+
+static int portset_load(struct registry *r, enum statement which, struct portset *set)
+{
+	_cleanup_(query_done) struct query q = query_start(r, which);
+	int more;
+
+	while ((more = query_next(&q)) > 0)
+		portset_add(set, (uint16_t)query_column_int(&q, 0, 1, UINT16_MAX, 0));
+	return more;
+}
+
+int registry_ports_refresh(struct registry *r)
+{
+	int64_t version;
+	int error = data_version(r, &version);
+
+	if (error < 0 || (r->ports_loaded && version == r->ports_version))
+		return error;
+	r->ports_loaded = false;
+	portset_clear(&r->claimed);
+	error = portset_load(r, STATEMENT_PORTS_CLAIMED, &r->claimed);
+	if (error < 0)
+		return error;
+	r->ever = r->claimed;
+	error = portset_load(r, STATEMENT_PORTS_EVER, &r->ever);
+	if (error < 0)
+		return error;
+	r->ports_version = version;
+	r->ports_loaded = true;
+	return 0;
+}
+
+int registry_last_alive(struct registry *r, int64_t *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_META_GET);
+	int more;
+
+	query_bind_text(&q, 1, "lastAlive");
+	more = query_next(&q);
+	if (more < 0)
+		return more;
+	*ret = more ? query_column_int(&q, 0, 0, REGISTRY_TIME_MAX_S, 0) : 0;
+	return 0;
+}
+
+int registry_mark_alive(struct registry *r, int64_t now)
+{
+	int error = registry_write_check(r);
+
+	if (error < 0)
+		return error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_META_SET);
+	query_bind_text(&q, 1, "lastAlive");
+	query_bind_int(&q, 2, now);
+	return query_run(&q);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "base/text.h"
+#include "registry/internal.h"
+
+static const char *const status_names[] = {
+	[SERVICE_CLAIMED] = "claimed",	 [SERVICE_ACTIVE] = "active",
+	[SERVICE_GHOST] = "ghost",	 [SERVICE_STALE] = "stale",
+	[SERVICE_ORPHANED] = "orphaned", [SERVICE_SQUATTED] = "squatted",
+};
+_Static_assert(ARRAY_SIZE(status_names) == _SERVICE_STATUS_MAX, "every status has a name");
+
+const char *service_status_name(enum service_status s)
+{
+	return (unsigned)s < _SERVICE_STATUS_MAX ? status_names[s] : "unknown";
+}
+
+int service_status_of_name(const char *name)
+{
+	for (int i = 0; i < _SERVICE_STATUS_MAX; i++)
+		if (strcmp(status_names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+/* The bound of each column is that of its type; what lies outside counts as not known. */
+static void decode_claimer(const struct query *q, struct service *ret)
+{
+	const char *cwd = query_column_text(q, SERVICE_COLUMN_CWD);
+	const char *boot_id = query_column_text(q, SERVICE_COLUMN_BOOT_ID);
+
+	ret->uid = (uid_t)query_column_int(q, SERVICE_COLUMN_UID, 0, PROCESS_UID_UNKNOWN - 1,
+					   q->registry->owner);
+	ret->cwd = cwd ? cwd : "";
+	ret->sid = (pid_t)query_column_int(q, SERVICE_COLUMN_SID, 0, INT32_MAX, 0);
+	ret->claimer.pid = (pid_t)query_column_int(q, SERVICE_COLUMN_CLAIMER_PID, 0, INT32_MAX, 0);
+	ret->claimer.start_ticks = (uint64_t)query_column_int(q, SERVICE_COLUMN_CLAIMER_START, 0,
+							      INT64_MAX, 0);
+	ret->same_boot = boot_id && strcmp(boot_id, procfs_boot_id()) == 0;
+}
+
+static int64_t column_time(const struct query *q, int column)
+{
+	return query_column_int(q, column, 0, REGISTRY_TIME_MAX_S, 0);
+}
+
+static enum service_status column_status(const struct query *q)
+{
+	const char *name = query_column_text(q, SERVICE_COLUMN_STATUS);
+	int status = name ? service_status_of_name(name) : -1;
+
+	return status < 0 ? SERVICE_CLAIMED : (enum service_status)status;
+}
+
+bool service_row_decode(const struct query *q, struct service_row *ret)
+{
+	struct service *service = &ret->service;
+	const char *health;
+
+	*ret = (struct service_row){ 0 };
+	if (sqlite3_column_type(q->stmt, SERVICE_COLUMN_ID) != SQLITE_TEXT)
+		return false;
+	service->id = query_column_text(q, SERVICE_COLUMN_ID);
+	if (!service->id || identity_check(service->id, NULL) < 0)
+		return false;
+	if (sqlite3_column_type(q->stmt, SERVICE_COLUMN_PORT) == SQLITE_INTEGER)
+		service->port = (uint16_t)query_column_int(q, SERVICE_COLUMN_PORT, 1, UINT16_MAX,
+							   0);
+	ret->has_port = service->port != 0;
+	service->status = column_status(q);
+	service->created_at = column_time(q, SERVICE_COLUMN_CREATED_AT);
+	service->updated_at = column_time(q, SERVICE_COLUMN_UPDATED_AT);
+	service->expires_at = column_time(q, SERVICE_COLUMN_EXPIRES_AT);
+	health = query_column_text(q, SERVICE_COLUMN_HEALTH_PATH);
+	service->health_path = health && text_is_utf8(health, strlen(health)) ? health : NULL;
+	service->ever_active = query_column_int(q, SERVICE_COLUMN_EVER_ACTIVE, 0, 1, 0);
+	ret->range.first = (uint16_t)query_column_int(q, SERVICE_COLUMN_RANGE_FIRST, 1, UINT16_MAX,
+						      0);
+	ret->range.last = (uint16_t)query_column_int(q, SERVICE_COLUMN_RANGE_LAST, 1, UINT16_MAX,
+						     0);
+	if (ret->range.first > ret->range.last)
+		ret->range = (struct port_range){ 0 };
+	decode_claimer(q, service);
+	return true;
+}
+
+/* The row as others may see it: with a legal id and a legal port. */
+static bool decode_visible(const struct query *q, struct service_row *ret)
+{
+	return service_row_decode(q, ret) && ret->has_port;
+}
+
+static int visit_one(struct query *q, service_visit visit, void *user_data)
+{
+	struct service_row row;
+	int more = query_next(q);
+
+	if (more < 0)
+		return more;
+	if (!more || !decode_visible(q, &row))
+		return OUTCOME_NO;
+	visit(&row.service, user_data);
+	return 0;
+}
+
+int registry_service_by_id(struct registry *r, const char *id, service_visit visit, void *user_data)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_ID);
+
+	query_bind_text(&q, 1, id);
+	return visit_one(&q, visit, user_data);
+}
+
+int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit,
+			     void *user_data)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_PORT);
+
+	query_bind_int(&q, 1, port);
+	return visit_one(&q, visit, user_data);
+}
+
+static bool filter_accepts(const struct service_filter *filter, const struct service *service)
+{
+	if (filter->pattern && !pattern_match(filter->pattern, service->id))
+		return false;
+	if (filter->port != 0 && filter->port != service->port)
+		return false;
+	return filter->status < 0 || filter->status == (int)service->status;
+}
+
+/*
+ * The literal text before a pattern's first wildcard bounds the walk over the index: all ids of the
+ * walk lie in [lower, upper).  DEL sorts behind every byte of a legal id.
+ */
+static void pattern_bounds(const char *pattern, char lower[PATTERN_MAX + 2],
+			   char upper[PATTERN_MAX + 2])
+{
+	size_t n = pattern ? strcspn(pattern, "*?") : 0;
+
+	if (n > PATTERN_MAX)
+		n = PATTERN_MAX;
+	if (n > 0)
+		memcpy(lower, pattern, n);
+	lower[n] = '\0';
+	memcpy(upper, lower, n);
+	strcpy(upper + n, "\x7f");
+}
+
+int registry_for_each_service(struct registry *r, const struct service_filter *filter,
+			      service_visit visit, void *user_data)
+{
+	char lower[PATTERN_MAX + 2], upper[PATTERN_MAX + 2];
+	enum statement which = filter->port != 0 ? STATEMENT_SERVICE_BY_PORT
+						 : STATEMENT_SERVICE_SCAN;
+	_cleanup_(query_done) struct query q = query_start(r, which);
+	struct service_row row;
+	int more;
+
+	if (filter->port != 0) {
+		query_bind_int(&q, 1, filter->port);
+	} else {
+		pattern_bounds(filter->pattern, lower, upper);
+		query_bind_text(&q, 1, lower);
+		query_bind_text(&q, 2, upper);
+	}
+	while ((more = query_next(&q)) > 0) {
+		if (!decode_visible(&q, &row) || !filter_accepts(filter, &row.service))
+			continue;
+		if (!visit(&row.service, user_data))
+			return 0;
+	}
+	return more;
+}
+
+/* What a release has to know of the row, also of one that readers skip. */
+static int stored_port(struct registry *r, const char *id, uint16_t *ret_port)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_ID);
+	struct service_row row;
+	int more;
+
+	query_bind_text(&q, 1, id);
+	more = query_next(&q);
+	if (more <= 0)
+		return more < 0 ? more : OUTCOME_NO;
+	*ret_port = service_row_decode(&q, &row) ? row.service.port : 0;
+	return 0;
+}
+
+static int service_delete(struct registry *r, const char *id)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_DELETE);
+
+	query_bind_text(&q, 1, id);
+	return query_run(&q);
+}
+
+int registry_release(struct registry *r, const char *id, int64_t now)
+{
+	uint16_t port;
+	int error = registry_write_check(r);
+
+	if (error == 0)
+		error = registry_ports_refresh(r);
+	if (error == 0)
+		error = stored_port(r, id, &port);
+	if (error != 0)
+		return error;
+	error = registry_savepoint_open(r);
+	if (error < 0)
+		return error;
+	error = service_delete(r, id);
+	if (error == 0 && port != 0)
+		error = registry_port_remember(r, id, port, now);
+	error = registry_savepoint_close(r, error);
+	if (error == 0 && port != 0)
+		portset_remove(&r->claimed, port);
+	return error;
+}
+
+int registry_set_status(struct registry *r, const char *id, enum service_status status, bool touch,
+			int64_t now)
+{
+	int error = registry_write_check(r);
+
+	if (error < 0)
+		return error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_SET_STATUS);
+	query_bind_text(&q, 1, id);
+	query_bind_text(&q, 2, service_status_name(status));
+	query_bind_int_or_null(&q, 3, touch ? now : -1, -1);
+	query_bind_int_or_null(&q, 4, status == SERVICE_ACTIVE, false);
+	error = query_run(&q);
+	if (error < 0)
+		return error;
+	return sqlite3_changes(r->db) > 0 ? 0 : OUTCOME_NO;
+}
+
+static bool count_visit(const struct service *service, void *user_data)
+{
+	int64_t *counts = user_data;
+
+	counts[service->status]++;
+	return true;
+}
+
+/* By walking the rows, not by GROUP BY: the sum is that of the rows which find shows. */
+int registry_count_services(struct registry *r, int64_t ret_counts[_SERVICE_STATUS_MAX])
+{
+	static const struct service_filter all = { .status = -1 };
+	int64_t counts[_SERVICE_STATUS_MAX] = { 0 };
+	int error = registry_for_each_service(r, &all, count_visit, counts);
+
+	if (error == 0)
+		memcpy(ret_counts, counts, sizeof(counts));
+	return error;
+}
+
+/*
+ * The first row of an ordered query that is not to be skipped: 1, 0 when there is none.  A row that
+ * nobody sees would never leave its place and be due for ever.
+ */
+static int first_visible(struct query *q, struct service *ret)
+{
+	struct service_row row;
+	int more;
+
+	while ((more = query_next(q)) > 0) {
+		if (!decode_visible(q, &row))
+			continue;
+		*ret = row.service;
+		return 1;
+	}
+	return more;
+}
+
+static int oldest_update(struct registry *r, enum service_status status, int64_t *ret_unix)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_OLDEST);
+	struct service service;
+	int found;
+
+	query_bind_text(&q, 1, service_status_name(status));
+	found = first_visible(&q, &service);
+	if (found > 0)
+		*ret_unix = service.updated_at;
+	return found;
+}
+
+static int earliest_expiry(struct registry *r, int64_t *ret_unix)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_EXPIRING);
+	struct service service;
+	int found = first_visible(&q, &service);
+
+	/* 0: a time beyond the clamp, which is never */
+	if (found > 0 && service.expires_at > 0)
+		*ret_unix = service.expires_at;
+	return found > 0 ? service.expires_at > 0 : found;
+}
+
+int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret_unix)
+{
+	static const enum service_status ageing[] = { SERVICE_CLAIMED, SERVICE_GHOST };
+	int64_t next = INT64_MAX;
+	int64_t at = 0;
+	int found = earliest_expiry(r, &at);
+
+	if (found < 0)
+		return found;
+	if (found > 0)
+		next = at;
+	for (size_t i = 0; i < ARRAY_SIZE(ageing); i++) {
+		found = oldest_update(r, ageing[i], &at);
+		if (found < 0)
+			return found;
+		/* stale is *older* than the age: one second later, or the caller would spin */
+		if (found > 0 && at + stale_age_s + 1 < next)
+			next = at + stale_age_s + 1;
+	}
+	*ret_unix = next;
+	return 0;
+}
+
+static int count_with(struct query *q, int64_t *ret)
+{
+	int more = query_next(q);
+
+	if (more <= 0)
+		return more < 0 ? more : -EIO;
+	*ret = query_column_int(q, 0, 0, INT64_MAX, 0);
+	return 0;
+}
+
+int registry_count_locks(struct registry *r, int64_t now, int64_t *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_COUNT);
+
+	query_bind_int(&q, 1, now);
+	return count_with(&q, ret);
+}
+
+int registry_count_sessions(struct registry *r, int64_t *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_COUNT);
+
+	return count_with(&q, ret);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/statements.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "registry/internal.h"
+
+/* In the order of enum service_column. */
+#define SERVICE_COLUMNS                                                                  \
+	"id, port, status, createdAt, updatedAt, expiresAt, healthPath, uid, cwd, sid, " \
+	"claimerPid, claimerStart, bootId, everActive, rangeFirst, rangeLast"
+
+/* In the order of enum activity_column. */
+#define ACTIVITY_COLUMNS "id, action, service, details, timestamp, port, pid, uid, comm, error"
+
+/* Parameters that both ways to read the activity share: ?1 after, ?2 action, ?3 from, ?4 to.  The
+ * unary plus keeps the planner from the index on time: the answer is ordered by id. */
+#define ACTIVITY_CONDITIONS                                                         \
+	"id > ?1 AND (?2 IS NULL OR action = ?2) AND (?3 = 0 OR +timestamp >= ?3) " \
+	"AND (?4 = 0 OR +timestamp <= ?4)"
+
+static const char *const statement_sql[] = {
+	/* The write lock at once: a reader that turns writer later can be refused for ever. */
+	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+	[STATEMENT_COMMIT] = "COMMIT",
+	[STATEMENT_ROLLBACK] = "ROLLBACK",
+	[STATEMENT_SAVEPOINT] = "SAVEPOINT change",
+	[STATEMENT_SAVEPOINT_RELEASE] = "RELEASE change",
+	[STATEMENT_SAVEPOINT_ROLLBACK] = "ROLLBACK TO change",
+	[STATEMENT_DATA_VERSION] = "PRAGMA data_version",
+	[STATEMENT_QUICK_CHECK] = "PRAGMA quick_check(1)",
+	[STATEMENT_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+	[STATEMENT_META_SET] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+
+	[STATEMENT_SERVICE_BY_ID] = "SELECT " SERVICE_COLUMNS " FROM services WHERE id = ?1",
+	[STATEMENT_SERVICE_BY_PORT] = "SELECT " SERVICE_COLUMNS " FROM services WHERE port = ?1",
+	[STATEMENT_SERVICE_SCAN] = "SELECT " SERVICE_COLUMNS " FROM services "
+				   "WHERE id >= ?1 AND id < ?2 ORDER BY id",
+	[STATEMENT_SERVICE_INSERT] =
+		"INSERT INTO services(id, port, createdAt, updatedAt, healthPath, status, uid, "
+		"cwd, "
+		"sid, claimerPid, claimerStart, bootId, everActive, expiresAt, rangeFirst, "
+		"rangeLast) "
+		"VALUES(?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+	/* The parameters of the insert; where NULL is bound, what is there stays. */
+	[STATEMENT_SERVICE_REFRESH] =
+		"UPDATE services SET port = ?2, createdAt = coalesce(createdAt, ?3), updatedAt = "
+		"?3, "
+		"healthPath = coalesce(?4, healthPath), status = ?5, uid = ?6, "
+		"cwd = coalesce(?7, cwd), sid = coalesce(?8, sid), "
+		"claimerPid = coalesce(?9, claimerPid), "
+		"claimerStart = coalesce(?10, claimerStart), bootId = coalesce(?11, bootId), "
+		"everActive = ?12, expiresAt = ?13, rangeFirst = coalesce(?14, rangeFirst), "
+		"rangeLast = coalesce(?15, rangeLast) WHERE id = ?1",
+	[STATEMENT_SERVICE_DELETE] = "DELETE FROM services WHERE id = ?1",
+	[STATEMENT_SERVICE_SET_STATUS] =
+		"UPDATE services SET status = ?2, updatedAt = coalesce(?3, updatedAt), "
+		"everActive = coalesce(?4, everActive) WHERE id = ?1",
+	[STATEMENT_SERVICE_OLDEST] = "SELECT " SERVICE_COLUMNS " FROM services "
+				     "WHERE status = ?1 ORDER BY updatedAt",
+	[STATEMENT_SERVICE_EXPIRING] = "SELECT " SERVICE_COLUMNS " FROM services "
+				       "WHERE expiresAt > 0 ORDER BY expiresAt",
+
+	/* Replaced, not updated: the highest rowid of an id is the port that it had last. */
+	[STATEMENT_PORT_REMEMBER] =
+		"INSERT OR REPLACE INTO ports(id, port, claimedAt) VALUES(?1, ?2, ?3)",
+	[STATEMENT_PORT_REMEMBERED] =
+		"SELECT port FROM ports WHERE id = ?1 ORDER BY rowid DESC LIMIT 1",
+	[STATEMENT_PORTS_CLAIMED] = "SELECT port FROM services "
+				    "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
+	[STATEMENT_PORTS_EVER] = "SELECT DISTINCT port FROM ports "
+				 "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
+	[STATEMENT_PORTS_COUNT] = "SELECT count(*) FROM ports",
+	/* A port's newest row stays, because it says that the port was ever claimed. */
+	[STATEMENT_PORTS_PRUNE] =
+		"DELETE FROM ports WHERE rowid IN (SELECT p.rowid FROM ports p "
+		"WHERE EXISTS (SELECT 1 FROM ports q WHERE q.port = p.port AND q.rowid > p.rowid) "
+		"ORDER BY p.rowid LIMIT ?1)",
+
+	[STATEMENT_ACTIVITY_INSERT] =
+		"INSERT INTO activity(action, service, details, timestamp, port, pid, uid, comm, "
+		"error) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[STATEMENT_ACTIVITY_SCAN] = "SELECT " ACTIVITY_COLUMNS " FROM activity "
+				    "WHERE " ACTIVITY_CONDITIONS " ORDER BY id DESC",
+	[STATEMENT_ACTIVITY_OF_SERVICE] = "SELECT " ACTIVITY_COLUMNS " FROM activity "
+					  "WHERE service = ?5 AND " ACTIVITY_CONDITIONS
+					  " ORDER BY id DESC",
+	[STATEMENT_ACTIVITY_COUNT] = "SELECT count(*) FROM activity",
+	[STATEMENT_ACTIVITY_COUNT_SINCE] = "SELECT count(*) FROM activity WHERE timestamp >= ?1",
+	[STATEMENT_ACTIVITY_PRUNE_OLDEST] =
+		"DELETE FROM activity WHERE id IN (SELECT id FROM activity ORDER BY id LIMIT ?1)",
+	/* ?3: how many of the newest are kept whatever their age. */
+	[STATEMENT_ACTIVITY_PRUNE_BEFORE] =
+		"DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE timestamp < ?1 "
+		"AND id <= (SELECT id FROM activity ORDER BY id DESC LIMIT 1 OFFSET ?3) "
+		"ORDER BY timestamp LIMIT ?2)",
+
+	[STATEMENT_LOCKS_COUNT] = "SELECT count(*) FROM locks "
+				  "WHERE ifnull(ttl, 0) <= 0 OR ifnull(acquiredAt, 0) + ttl > ?1",
+	[STATEMENT_SESSIONS_COUNT] =
+		"SELECT count(*) FROM sessions "
+		"WHERE endedAt IS NULL AND ifnull(status, 'active') = 'active'",
+};
+_Static_assert(sizeof(statement_sql) / sizeof(statement_sql[0]) == _STATEMENT_MAX,
+	       "every statement has its SQL");
+
+int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[_STATEMENT_MAX])
+{
+	for (int i = 0; i < _STATEMENT_MAX; i++) {
+		int rc = sqlite3_prepare_v3(db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					    &statements[i], NULL);
+
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	return SQLITE_OK;
+}
+
+void statements_finalize(sqlite3_stmt *statements[_STATEMENT_MAX])
+{
+	for (int i = 0; i < _STATEMENT_MAX; i++) {
+		sqlite3_finalize(statements[i]);
+		statements[i] = NULL;
+	}
+}
+
+static const struct {
+	int rc, error;
+} errno_of_rc[] = {
+	{ SQLITE_FULL, -ENOSPC },	 { SQLITE_BUSY, -EBUSY },
+	{ SQLITE_LOCKED, -EBUSY },	 { SQLITE_NOMEM, -ENOMEM },
+	{ SQLITE_READONLY, -EROFS },	 { SQLITE_PERM, -EACCES },
+	{ SQLITE_AUTH, -EACCES },	 { SQLITE_CORRUPT, -EUCLEAN },
+	{ SQLITE_NOTADB, -EMEDIUMTYPE }, { SQLITE_TOOBIG, -E2BIG },
+	{ SQLITE_CONSTRAINT, -EEXIST },	 { SQLITE_INTERRUPT, -EINTR },
+	{ SQLITE_CANTOPEN, -EACCES },	 { SQLITE_IOERR, -EIO },
+};
+
+int statements_errno(int rc, int system_errno)
+{
+	int primary = rc & 0xff; /* the rest of an extended code says where, not what */
+
+	if ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && system_errno > 0)
+		return -system_errno;
+	for (size_t i = 0; i < sizeof(errno_of_rc) / sizeof(errno_of_rc[0]); i++)
+		if (errno_of_rc[i].rc == primary)
+			return errno_of_rc[i].error;
+	return -EIO;
+}
+
+struct query query_start(struct registry *r, enum statement which)
+{
+	struct query q = { .registry = r, .stmt = r->statements[which], .cached = true };
+
+	if (sqlite3_stmt_busy(q.stmt)) {
+		q.stmt = NULL;
+		q.cached = false;
+		q.rc = sqlite3_prepare_v3(r->db, statement_sql[which], -1, 0, &q.stmt, NULL);
+	}
+	r->counters.statements++;
+	return q;
+}
+
+void query_done(struct query *q)
+{
+	if (!q->cached) {
+		sqlite3_finalize(q->stmt);
+		return;
+	}
+	sqlite3_reset(q->stmt);
+	sqlite3_clear_bindings(q->stmt);
+}
+
+static void keep_first(struct query *q, int rc)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = rc;
+}
+
+void query_bind_text(struct query *q, int index, const char *text)
+{
+	keep_first(q, sqlite3_bind_text(q->stmt, index, text, -1, SQLITE_STATIC));
+}
+
+void query_bind_int(struct query *q, int index, int64_t value)
+{
+	keep_first(q, sqlite3_bind_int64(q->stmt, index, value));
+}
+
+void query_bind_null(struct query *q, int index)
+{
+	keep_first(q, sqlite3_bind_null(q->stmt, index));
+}
+
+void query_bind_int_or_null(struct query *q, int index, int64_t value, int64_t none)
+{
+	if (value == none)
+		query_bind_null(q, index);
+	else
+		query_bind_int(q, index, value);
+}
+
+int query_next(struct query *q)
+{
+	int rc = q->rc;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q->stmt);
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc == SQLITE_DONE)
+		return 0;
+	q->rc = rc;
+	return registry_error(q->registry, rc);
+}
+
+int query_run(struct query *q)
+{
+	int more;
+
+	do {
+		more = query_next(q);
+	} while (more > 0);
+	return more;
+}
+
+int query_execute(struct registry *r, enum statement which)
+{
+	_cleanup_(query_done) struct query q = query_start(r, which);
+
+	return query_run(&q);
+}
+
+int64_t query_column_int(const struct query *q, int column, int64_t min, int64_t max,
+			 int64_t otherwise)
+{
+	int64_t value;
+
+	if (sqlite3_column_type(q->stmt, column) == SQLITE_NULL)
+		return otherwise;
+	value = sqlite3_column_int64(q->stmt, column);
+	return value >= min && value <= max ? value : otherwise;
+}
+
+const char *query_column_text(const struct query *q, int column)
+{
+	return (const char *)sqlite3_column_text(q->stmt, column);
+}
+
+const char *query_column_utf8(const struct query *q, int column, char *buffer, size_t size)
+{
+	const char *text = query_column_text(q, column);
+
+	if (!text)
+		return "";
+	if (text_is_utf8(text, strlen(text)))
+		return text;
+	return text_to_utf8(text, buffer, size);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every statement that runs while the daemon works, prepared once at open, and the typed way to run
+ * one: a query remembers its first failed bind, so that a caller checks one result, at the step.
+ *
+ *	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_ID);
+ *
+ *	query_bind_text(&q, 1, id);
+ *	while ((error = query_next(&q)) > 0)
+ *		… query_column_int(&q, COLUMN) …
+ */
+#ifndef REGISTRY_STATEMENTS_H
+#define REGISTRY_STATEMENTS_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct registry;
+
+enum statement {
+	STATEMENT_BEGIN = 0,
+	STATEMENT_COMMIT,
+	STATEMENT_ROLLBACK,
+	STATEMENT_SAVEPOINT,
+	STATEMENT_SAVEPOINT_RELEASE,
+	STATEMENT_SAVEPOINT_ROLLBACK,
+	STATEMENT_DATA_VERSION,
+	STATEMENT_QUICK_CHECK,
+	STATEMENT_META_GET,
+	STATEMENT_META_SET,
+
+	STATEMENT_SERVICE_BY_ID,
+	STATEMENT_SERVICE_BY_PORT,
+	STATEMENT_SERVICE_SCAN,
+	STATEMENT_SERVICE_INSERT,
+	STATEMENT_SERVICE_REFRESH,
+	STATEMENT_SERVICE_DELETE,
+	STATEMENT_SERVICE_SET_STATUS,
+	STATEMENT_SERVICE_OLDEST,
+	STATEMENT_SERVICE_EXPIRING,
+
+	STATEMENT_PORT_REMEMBER,
+	STATEMENT_PORT_REMEMBERED,
+	STATEMENT_PORTS_CLAIMED,
+	STATEMENT_PORTS_EVER,
+	STATEMENT_PORTS_COUNT,
+	STATEMENT_PORTS_PRUNE,
+
+	STATEMENT_ACTIVITY_INSERT,
+	STATEMENT_ACTIVITY_SCAN,
+	STATEMENT_ACTIVITY_OF_SERVICE,
+	STATEMENT_ACTIVITY_COUNT,
+	STATEMENT_ACTIVITY_COUNT_SINCE,
+	STATEMENT_ACTIVITY_PRUNE_OLDEST,
+	STATEMENT_ACTIVITY_PRUNE_BEFORE,
+
+	STATEMENT_LOCKS_COUNT,
+	STATEMENT_SESSIONS_COUNT,
+	_STATEMENT_MAX
+};
+
+/* The columns of STATEMENT_SERVICE_BY_ID, _BY_PORT, _SCAN, _OLDEST and _EXPIRING. */
+enum service_column {
+	SERVICE_COLUMN_ID = 0,
+	SERVICE_COLUMN_PORT,
+	SERVICE_COLUMN_STATUS,
+	SERVICE_COLUMN_CREATED_AT,
+	SERVICE_COLUMN_UPDATED_AT,
+	SERVICE_COLUMN_EXPIRES_AT,
+	SERVICE_COLUMN_HEALTH_PATH,
+	SERVICE_COLUMN_UID,
+	SERVICE_COLUMN_CWD,
+	SERVICE_COLUMN_SID,
+	SERVICE_COLUMN_CLAIMER_PID,
+	SERVICE_COLUMN_CLAIMER_START,
+	SERVICE_COLUMN_BOOT_ID,
+	SERVICE_COLUMN_EVER_ACTIVE,
+	SERVICE_COLUMN_RANGE_FIRST,
+	SERVICE_COLUMN_RANGE_LAST,
+};
+
+/* The columns of STATEMENT_ACTIVITY_SCAN and _OF_SERVICE. */
+enum activity_column {
+	ACTIVITY_COLUMN_ID = 0,
+	ACTIVITY_COLUMN_ACTION,
+	ACTIVITY_COLUMN_SERVICE,
+	ACTIVITY_COLUMN_DETAILS,
+	ACTIVITY_COLUMN_TIMESTAMP,
+	ACTIVITY_COLUMN_PORT,
+	ACTIVITY_COLUMN_PID,
+	ACTIVITY_COLUMN_UID,
+	ACTIVITY_COLUMN_COMM,
+	ACTIVITY_COLUMN_ERROR,
+};
+
+/* Prepares all of them; 0 or an SQLite result code, with what is prepared so far in statements. */
+int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[_STATEMENT_MAX]);
+void statements_finalize(sqlite3_stmt *statements[_STATEMENT_MAX]);
+
+/* The negative errno that stands for an SQLite result code; system_errno refines I/O errors. */
+int statements_errno(int rc, int system_errno);
+
+struct query {
+	struct registry *registry;
+	sqlite3_stmt *stmt;
+	int rc;	     /* of the first bind that failed */
+	bool cached; /* stmt is the registry's; else it is this query's own */
+};
+
+/*
+ * Starts on a prepared statement.  A statement that is being stepped through already (a visit that
+ * asks the registry the same question again) is prepared a second time for this query.
+ */
+struct query query_start(struct registry *r, enum statement which);
+void query_done(struct query *q);
+
+/* The text is borrowed until query_done(); NULL is bound as NULL. */
+void query_bind_text(struct query *q, int index, const char *text);
+void query_bind_int(struct query *q, int index, int64_t value);
+void query_bind_null(struct query *q, int index);
+/* NULL instead of `none`. */
+void query_bind_int_or_null(struct query *q, int index, int64_t value, int64_t none);
+
+/* 1 with a row, 0 at the end, negative errno (and the batch is marked as lost where SQLite undid it
+ * as a whole). */
+int query_next(struct query *q);
+/* Runs a statement to its end; 0, negative errno. */
+int query_run(struct query *q);
+/* query_start() and query_run() of a statement without parameters. */
+int query_execute(struct registry *r, enum statement which);
+
+/*
+ * Columns may hold whatever a person typed: text in integers, NULL, numbers out of range.  An
+ * integer is what SQLite makes of it, `otherwise` when that is outside min..max or NULL.
+ */
+int64_t query_column_int(const struct query *q, int column, int64_t min, int64_t max,
+			 int64_t otherwise);
+/* NULL for NULL. */
+const char *query_column_text(const struct query *q, int column);
+/* The text when it is valid UTF-8, else a repaired copy in buffer, "" for NULL. */
+const char *query_column_utf8(const struct query *q, int column, char *buffer, size_t size);
+
+#endif
