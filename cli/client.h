@@ -12,15 +12,18 @@
 
 struct json_object;
 
-/* Adds "name=value" percent-encoded to a path's query; NULL values are left out. ret: size bytes. */
+/*
+ * Adds "name=value" percent-encoded to a path's query; NULL values are left out.  ret: size bytes.
+ * 0, or -ENAMETOOLONG.
+ */
 struct client_param {
 	const char *name, *value;
 };
 int client_path(const char *base, const struct client_param *params, int n, char *ret, int size);
 
 /*
- * Sends one request and reads the whole answer.  Connects to the first socket that answers; starts a
- * daemon where none does (unless PORT_DADDY_NO_AUTOSTART=1) and says so in one line on stderr.
+ * Sends one request and reads the whole answer.  Connects to the first socket that answers; starts
+ * a daemon where none does (unless PORT_DADDY_NO_AUTOSTART=1) and says so in one line on stderr.
  * body may be NULL (GET) or an object (POST; borrowed).
  * Returns the outcome; *ret is always an object in the API's shape ({"ok":…}), also for failures of
  * the client itself (no daemon, broken answer).  Owned by the caller: json_object_put().
@@ -29,16 +32,25 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 			    struct json_object **ret);
 
 /*
- * Opens a stream of JSON lines and calls each() with every object until it returns false, the
- * stream ends, or a signal asks to stop.  Returns the outcome as above.
+ * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or
+ * SIGTERM asks to stop, or the reader of our stdout leaves: OUTCOME_OK.  The first object is the
+ * daemon's "stream" line: from here on nothing is missed.  Another outcome, with *ret_error in the
+ * API's shape (owned by the caller), when it cannot be opened or the daemon ends it.
  */
-enum outcome client_stream(const char *path, bool (*each)(struct json_object *line, void *user_data),
-			   void *user_data, struct json_object **ret_error);
+enum outcome client_stream(const char *path,
+			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+			   struct json_object **ret_error);
 
-/* Connects without starting anything: a descriptor, or -1 when no daemon answers. */
+/*
+ * Connects without starting anything: a descriptor, or -1 when no daemon answers.  The path that
+ * answered, cut to size (may be NULL).
+ */
 int client_connect(char *ret_socket_path, int size);
 
-/* Starts the daemon in the caller's state directory; OUTCOME_OK once it answers. */
+/*
+ * Starts the daemon in the caller's state directory; OUTCOME_OK once it answers, else
+ * OUTCOME_NO_DAEMON with one sentence in ret_error.  `say_so` tells of it on stderr.
+ */
 enum outcome client_start_daemon(bool say_so, char *ret_error, int size);
 
 #endif

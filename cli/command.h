@@ -11,8 +11,8 @@
 #define COMMAND_OPTIONS_MAX 16
 
 struct command_option {
-	const char *name; /* long name without dashes, "port" */
-	char letter;	  /* 'p', or 0 */
+	const char *name;  /* long name without dashes, "port" */
+	char letter;	   /* 'p', or 0 */
 	const char *value; /* "PORT" when it takes a value, else NULL */
 	const char *help;
 };
@@ -21,16 +21,16 @@ struct command_option {
 struct command_line {
 	bool json, quiet;
 	int n_args;
-	const char *const *args; /* operands */
+	const char *const *args;		 /* operands */
 	const char *values[COMMAND_OPTIONS_MAX]; /* by index into options; "" for a given flag */
 };
 
 struct command {
 	const char *name;
-	const char *arguments; /* "[ID] [-p PORT] …" as the usage line shows it */
-	const char *summary;   /* one line */
-	const char *details;   /* more help; may be NULL */
-	const char *examples;  /* lines ending in \n */
+	const char *arguments;	/* "[ID] [-p PORT] …" as the usage line shows it */
+	const char *summary;	/* one line */
+	const char *details;	/* more help; may be NULL */
+	const char *examples;	/* lines ending in \n */
 	int min_args, max_args; /* max -1 = any */
 	struct command_option options[COMMAND_OPTIONS_MAX]; /* ends at a NULL name */
 	/* Runs it; returns pd's exit code. */
@@ -41,8 +41,8 @@ struct command {
 const char *command_value(const struct command *self, const struct command_line *line,
 			  const char *name);
 
-extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_status, cmd_log, cmd_watch,
-	cmd_start, cmd_stop, cmd_version, cmd_help;
+extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_status, cmd_log,
+	cmd_watch, cmd_start, cmd_stop, cmd_version, cmd_help;
 
 /* All of them, in the order in which help lists them; ends with NULL. */
 extern const struct command *const commands[];

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/outcome.h"
+
 struct json_object;
 
 enum render_tone { TONE_PLAIN = 0, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_DIM };
@@ -19,11 +21,21 @@ void render_setup(const char *color_when);
 /* The sign of a tone where the locale is UTF-8 (✅ ⚠️ ❌), else "ok", "!", "x". */
 const char *render_sign(enum render_tone tone);
 
-/* A table: headings, then cells row by row.  NULL cells print as "-". */
-struct render_cell {
-	char *text; /* owned by the table once added */
-	enum render_tone tone;
-};
+/* True where the locale is UTF-8; `plain` is what others print instead of `utf8`. */
+bool render_is_utf8(void);
+const char *render_either(const char *utf8, const char *plain);
+
+/*
+ * Running text on stdout, without a newline: formatted, then everything in it that a terminal
+ * could take for a command is escaped, then coloured.  For lines that are no table and no field.
+ */
+void render_text(enum render_tone tone, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void render_newline(void);
+/* "pd: text" on stderr, escaped likewise: what is not a result. */
+void render_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A table: headings, then cells row by row; an empty cell prints as "-". */
 struct render_table;
 struct render_table *render_table_new(const char *const *headings, int n_columns);
 /* Which column may be cut when the terminal is narrow (-1 = none). */
@@ -33,6 +45,7 @@ void render_table_right(struct render_table *t, int column);
 void render_table_cell(struct render_table *t, enum render_tone tone, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void render_table_print(struct render_table *t); /* to stdout, and frees it */
+void render_table_free(struct render_table *t);
 
 /* "Label:      text" lines as in `pd status`. */
 void render_field(const char *label, enum render_tone tone, bool sign, const char *format, ...)
@@ -40,9 +53,13 @@ void render_field(const char *label, enum render_tone tone, bool sign, const cha
 
 /* One JSON object to stdout: indented on a terminal, one line otherwise. */
 void render_json(struct json_object *o);
+/* One JSON object on one line, flushed: an element of a stream. */
+void render_json_line(struct json_object *o);
 
 /* The one-line error: "pd: message" on stderr, or the JSON error object on stdout with --json. */
 void render_error(bool json, struct json_object *answer);
+/* The error object of the API's shape for a failure of pd itself.  Owned by the caller. */
+struct json_object *render_error_object(enum outcome outcome, const char *message);
 /* The same for a fault of the command line itself: exit code 2. */
 int render_usage_error(bool json, const char *command, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/client.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/paths.h"
+#include "cli/answer.h"
+#include "cli/connection.h"
+#include "cli/render.h"
+
+#define JSON_VERSION   1
+#define JSON_DEPTH_MAX 32 /* the deepest answer, `why`, has six levels */
+
+DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
+
+static enum outcome fail(struct json_object **ret, enum outcome outcome, const char *message)
+{
+	*ret = render_error_object(outcome, message);
+	return outcome;
+}
+
+/* What went wrong between pd and the daemon, in words. */
+static enum outcome fail_exchange(struct json_object **ret, int error)
+{
+	static const struct {
+		int error;
+		const char *message;
+	} rows[] = {
+		{ -ECONNRESET, "the daemon ended before its answer was complete" },
+		{ -EPIPE, "the daemon ended before it had read the request" },
+		{ -EAGAIN, "the daemon runs and does not answer" },
+		{ -EBADMSG, "what answers on the daemon's socket does not speak its protocol" },
+		{ -EFBIG, "the answer is longer than pd accepts" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].error == error)
+			return fail(ret, OUTCOME_FAILED, rows[i].message);
+	return fail(ret, OUTCOME_FAILED, strerror(-error));
+}
+
+/* 0; -ENOENT when nobody listens anywhere; -EAGAIN when one listens and accepts nobody. */
+static int connect_any(struct connection *c, char *ret_path, int size)
+{
+	char paths[PATHS_SOCKETS_MAX][108];
+	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX);
+
+	for (int i = 0; i < n; i++) {
+		int e = connection_open(c, paths[i]);
+
+		if (e == 0 && ret_path)
+			snprintf(ret_path, (size_t)size, "%s", paths[i]);
+		if (e == 0 || e == -EAGAIN)
+			return e;
+	}
+	return -ENOENT;
+}
+
+int client_connect(char *ret_socket_path, int size)
+{
+	struct connection c;
+
+	if (connect_any(&c, ret_socket_path, size) < 0)
+		return -1;
+	return TAKE_FD(c.fd);
+}
+
+static bool may_start(void)
+{
+	const char *forbidden = getenv("PORT_DADDY_NO_AUTOSTART");
+
+	return !forbidden || strcmp(forbidden, "1") != 0;
+}
+
+/* Connects, and starts a daemon where there is none. */
+static enum outcome dial(struct connection *c, struct json_object **ret_error)
+{
+	enum outcome outcome;
+	char error[1024];
+	int e = connect_any(c, NULL, 0);
+
+	if (e == -ENOENT && !may_start())
+		return fail(ret_error, OUTCOME_NO_DAEMON,
+			    "no daemon is running; start one with: pd start");
+	if (e == -ENOENT) {
+		outcome = client_start_daemon(true, error, sizeof(error));
+		if (outcome != OUTCOME_OK)
+			return fail(ret_error, outcome, error);
+		e = connect_any(c, NULL, 0);
+	}
+	if (e == -ENOENT)
+		return fail(ret_error, OUTCOME_NO_DAEMON, "the daemon ended again; see: pd start");
+	return e < 0 ? fail_exchange(ret_error, e) : OUTCOME_OK;
+}
+
+static struct json_object *parse(const char *text, size_t n)
+{
+	_cleanup_(json_tokener_freep) struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX);
+	_cleanup_(answer_freep) struct json_object *o = NULL;
+	size_t end;
+
+	if (!t)
+		return NULL;
+	o = json_tokener_parse_ex(t, text, (int)n);
+	end = json_tokener_get_parse_end(t);
+	if (!o || json_tokener_get_error(t) != json_tokener_success ||
+	    strspn(text + end, " \t\r\n") != n - end)
+		return NULL;
+	return TAKE_PTR(o);
+}
+
+/* Takes `answer`: into *ret when it has the API's shape, else an error takes its place. */
+static enum outcome judge(struct json_object *answer, int http_status, struct json_object **ret)
+{
+	_cleanup_(answer_freep) struct json_object *o = answer;
+	char message[160];
+
+	if (!answer_has(o, "ok")) {
+		snprintf(message, sizeof(message),
+			 "the daemon answered with HTTP status %d and nothing that pd understands",
+			 http_status);
+		return fail(ret, OUTCOME_FAILED, message);
+	}
+	if (answer_int(o, "version") != JSON_VERSION) {
+		snprintf(message, sizeof(message),
+			 "the daemon speaks version %lld, this pd version %d; restart it: "
+			 "pd stop, pd start",
+			 (long long)answer_int(o, "version"), JSON_VERSION);
+		return fail(ret, OUTCOME_FAILED, message);
+	}
+	*ret = TAKE_PTR(o);
+	if (answer_bool(*ret, "ok"))
+		return OUTCOME_OK;
+	return outcome_of_code(answer_text(answer_member(*ret, "error"), "code"));
+}
+
+/* An error answer's outcome is never OK, whatever its code says. */
+static enum outcome read_answer(struct connection *c, struct json_object **ret)
+{
+	enum outcome outcome;
+	size_t n;
+	int e = connection_read_body(c, &n);
+
+	if (e < 0)
+		return fail_exchange(ret, e);
+	outcome = judge(parse(c->bytes + c->head.size, n), c->head.status, ret);
+	if (outcome == OUTCOME_OK && !answer_bool(*ret, "ok"))
+		return OUTCOME_FAILED;
+	return outcome;
+}
+
+/* Connects, sends, and reads as far as the answer's head. */
+static enum outcome ask(struct connection *c, const char *method, const char *path,
+			const char *body, struct json_object **ret_error)
+{
+	enum outcome outcome = dial(c, ret_error);
+	int sent, e;
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	sent = connection_send(c, method, path, body);
+	/* A daemon that refuses a request may answer and close before it has read all of it. */
+	if (sent < 0 && sent != -EPIPE)
+		return fail_exchange(ret_error, sent);
+	e = connection_read_head(c);
+	if (e < 0)
+		return fail_exchange(ret_error, sent < 0 ? sent : e);
+	return OUTCOME_OK;
+}
+
+enum outcome client_request(const char *method, const char *path, struct json_object *body,
+			    struct json_object **ret)
+{
+	const char *text = body ? json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN)
+				: NULL;
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	enum outcome outcome = ask(&c, method, path, text, ret);
+
+	return outcome == OUTCOME_OK ? read_answer(&c, ret) : outcome;
+}
+
+/* --- streams --- */
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_to_stop(int signal_number)
+{
+	stop_asked = 1;
+}
+
+static const int stop_signals[] = { SIGINT, SIGTERM };
+
+struct stop_guard {
+	sigset_t before; /* the mask while waiting, and afterwards */
+	struct sigaction actions[ARRAY_SIZE(stop_signals)];
+};
+
+/* The signals are let in only while the stream waits, so none is lost between look and sleep. */
+static void guard_begin(struct stop_guard *guard)
+{
+	struct sigaction action = { .sa_handler = ask_to_stop };
+	sigset_t blocked;
+
+	stop_asked = 0;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		sigaddset(&blocked, stop_signals[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &guard->before);
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		sigaction(stop_signals[i], &action, &guard->actions[i]);
+}
+
+static void guard_end(struct stop_guard *guard)
+{
+	sigprocmask(SIG_SETMASK, &guard->before, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		sigaction(stop_signals[i], &guard->actions[i], NULL);
+}
+
+static enum outcome read_lines(struct connection *c, const sigset_t *waiting,
+			       bool (*each)(struct json_object *line, void *user_data),
+			       void *user_data, struct json_object **ret_error)
+{
+	for (;;) {
+		_cleanup_(answer_freep) struct json_object *o = NULL;
+		char *line;
+		int r = connection_next_line(c, waiting, &line);
+
+		if ((r == -EINTR && stop_asked) || r == -EPIPE)
+			return OUTCOME_OK;
+		if (r == -EINTR)
+			continue; /* SIGCONT after ^Z, a resized window */
+		if (r < 0)
+			return fail_exchange(ret_error, r);
+		if (r == 0)
+			return fail(ret_error, OUTCOME_FAILED, "the daemon ended the stream");
+		o = parse(line, strlen(line));
+		if (!o)
+			return fail_exchange(ret_error, -EBADMSG);
+		if (!each(o, user_data))
+			return OUTCOME_OK;
+	}
+}
+
+enum outcome client_stream(const char *path,
+			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+			   struct json_object **ret_error)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	enum outcome outcome = ask(&c, "GET", path, NULL, ret_error);
+	struct stop_guard guard;
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (c.head.status != 200) {
+		outcome = read_answer(&c, ret_error);
+		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
+	}
+	guard_begin(&guard);
+	outcome = read_lines(&c, &guard.before, each, user_data, ret_error);
+	guard_end(&guard);
+	return outcome;
+}

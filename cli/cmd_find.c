@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/identity.h"
+#include "base/text.h"
+#include "cli/answer.h"
+#include "cli/check.h"
+#include "cli/command.h"
+#include "cli/find_view.h"
+#include "cli/render.h"
+#include "cli/show.h"
+
+/* The statuses of the contract, and the rows without a claim, which the table calls "orphan". */
+static const char *const statuses[] = {
+	"claimed", "active", "ghost", "stale", "orphaned", "squatted", "orphan",
+};
+
+struct query {
+	const char *pattern; /* NULL = all */
+	const char *port;    /* NULL = all; digits */
+	const char *status;  /* NULL = all */
+	bool all;
+};
+
+static int check_status(const struct command *self, const struct command_line *line,
+			const char *status)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (strcmp(statuses[i], status) == 0)
+			return 0;
+	return render_usage_error(line->json, self->name,
+				  "--status '%.100s' is none of claimed, active, ghost, stale, "
+				  "orphaned, squatted, orphan",
+				  status);
+}
+
+static int read_query(const struct command *self, const struct command_line *line, struct query *q)
+{
+	const char *operand = line->n_args ? line->args[0] : NULL;
+	int e = operand ? check_match(self, line, operand) : 0;
+
+	*q = (struct query){
+		.status = command_value(self, line, "status"),
+		.all = command_value(self, line, "all") != NULL,
+	};
+	if (e)
+		return e;
+	if (operand && operand[0] == ':')
+		q->port = operand + 1;
+	else
+		q->pattern = operand;
+	return q->status ? check_status(self, line, q->status) : 0;
+}
+
+static bool is_orphan_query(const struct query *q)
+{
+	return q->status && strcmp(q->status, "orphan") == 0;
+}
+
+/* Does the row belong into the answer, where the daemon has not decided that already? */
+static bool is_wanted(const struct query *q, struct json_object *row)
+{
+	if (q->pattern && !pattern_match(q->pattern, answer_text(row, "service")))
+		return false;
+	return !q->status || strcmp(q->status, answer_text(row, "status")) == 0;
+}
+
+/* Replaces a member array by its wanted rows; all of them go when q is NULL. */
+static void keep_wanted(struct json_object *answer, const char *key, const struct query *q)
+{
+	struct json_object *list = answer_member(answer, key), *kept = json_object_new_array();
+
+	for (size_t i = 0; q && i < answer_length(list); i++)
+		if (is_wanted(q, answer_at(list, i)))
+			json_object_array_add(kept, json_object_get(answer_at(list, i)));
+	json_object_object_add(answer, key, kept);
+}
+
+/* What the daemon cannot be asked: orphan rows alone, and services behind the sockets. */
+static void narrow(struct json_object *answer, const struct query *q)
+{
+	if (q->all) {
+		keep_wanted(answer, "sockets", q);
+		return;
+	}
+	if (is_orphan_query(q))
+		keep_wanted(answer, "services", NULL);
+	else if (q->status)
+		keep_wanted(answer, "orphans", NULL);
+}
+
+static int ask(const struct query *q, bool json, struct json_object **ret)
+{
+	struct client_param params[] = {
+		{ "pattern", q->all ? NULL : q->pattern },
+		{ "port", q->port },
+		{ "status", q->all || is_orphan_query(q) ? NULL : q->status },
+	};
+	char path[PATTERN_MAX * 3 + 128];
+	int e = client_path(q->all ? "/v1/sockets" : "/v1/services", params, ARRAY_SIZE(params),
+			    path, sizeof(path));
+
+	if (e < 0)
+		return render_usage_error(json, "find", "the pattern is too long");
+	return answer_get(json, "GET", path, NULL, ret);
+}
+
+static size_t count(struct json_object *answer, const struct query *q)
+{
+	if (q->all)
+		return answer_length(answer_member(answer, "sockets"));
+	return answer_length(answer_member(answer, "services")) +
+	       answer_length(answer_member(answer, "orphans"));
+}
+
+/* Nothing was found: "no" when something was asked for, else an invitation. */
+static int say_nothing_found(const struct query *q, bool json)
+{
+	int no = outcome_row(OUTCOME_NO)->exit_code;
+
+	if (!q->pattern && !q->port && !q->status) {
+		if (!json)
+			render_note("%s",
+				    q->all ? "no socket listens on this machine"
+					   : "nothing is claimed yet; try: pd claim myapp:web");
+		return 0;
+	}
+	if (json)
+		return no;
+	if (q->port && !q->all)
+		render_note("no service has port %s; what is on it: pd why %s", q->port, q->port);
+	else if (q->port)
+		render_note("nothing listens on port %s", q->port);
+	else if (q->pattern && strspn(q->pattern, "0123456789") == strlen(q->pattern))
+		render_note("no service is called '%s'; the port is: pd find :%s", q->pattern,
+			    q->pattern);
+	else if (q->pattern && q->status)
+		render_note("no service that fits '%s' is %s", q->pattern, q->status);
+	else if (q->pattern)
+		render_note("no service fits '%s'", q->pattern);
+	else
+		render_note("no service is %s", q->status);
+	return no;
+}
+
+static void print_ports(struct json_object *list)
+{
+	for (size_t i = 0; i < answer_length(list); i++)
+		printf("%d\n", (int)answer_int(answer_at(list, i), "port"));
+}
+
+static void show(const struct query *q, const struct command_line *line, struct json_object *answer)
+{
+	if (line->json) {
+		render_json(answer);
+	} else if (line->quiet) {
+		print_ports(answer_member(answer, q->all ? "sockets" : "services"));
+		print_ports(answer_member(answer, "orphans"));
+	} else if (count(answer, q) > 0 && q->all) {
+		find_view_sockets(answer_member(answer, "sockets"));
+	} else if (count(answer, q) > 0) {
+		find_view_services(answer_member(answer, "services"),
+				   answer_member(answer, "orphans"));
+	}
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	struct query q;
+	int e = read_query(self, line, &q);
+
+	if (!e)
+		e = ask(&q, line->json, &answer);
+	if (e)
+		return e;
+	narrow(answer, &q);
+	show(&q, line, answer);
+	return count(answer, &q) > 0 ? 0 : say_nothing_found(&q, line->json);
+}
+
+const struct command cmd_find = {
+	.name = "find",
+	.arguments = "[PATTERN|:PORT] [--status S] [--all]",
+	.summary = "list services, their ports, and the processes behind them",
+	.details =
+		"Status, as the kernel has it:\n"
+		"  claimed   nothing has listened on the port yet\n"
+		"  active    a process that fits the claim listens\n"
+		"  ghost     it was active, and nothing is on the port any more\n"
+		"  stale     claimed or ghost, and nothing seen for 30 minutes\n"
+		"  orphaned  the process that opened the port is gone, an heir holds it\n"
+		"  squatted  a process that does not fit the claim holds the port\n"
+		"  orphan    no claim at all: the row is called (unclaimed)\n"
+		"\n"
+		"Exit code 1 when nothing fits.  -q prints the ports alone.\n",
+	.examples = "  pd find\n"
+		    "  pd find 'myapp:*'\n"
+		    "  pd find :3000\n"
+		    "  pd find --status ghost\n"
+		    "  pd find --all\n",
+	.max_args = 1,
+	.options = {
+		{ "status", 's', "STATUS", "only services of this status" },
+		{ "all", 'a', NULL, "every listening socket of the machine" },
+		{ NULL },
+	},
+	.run = run,
+};

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/moment.h"
+#include "cli/answer.h"
+#include "cli/command.h"
+#include "cli/render.h"
+
+#define LINE_SIZE 256
+
+static void show_daemon(struct json_object *daemon)
+{
+	char uptime[16];
+
+	render_field("Daemon", TONE_GOOD, true, "Running (pid %d, %s uptime)",
+		     (int)answer_int(daemon, "pid"),
+		     duration_format_short(answer_int(daemon, "uptime"), uptime));
+}
+
+/* One line for a probe that does not work: which, why, and what is therefore not seen. */
+static void show_probe(struct json_object *probe)
+{
+	const char *state = answer_text(probe, "state");
+	const char *reason = answer_text(probe, "reason");
+
+	if (strcmp(state, "works") == 0)
+		return;
+	render_field("", TONE_WARN, false, "%s is %s%s%s: %s", answer_text(probe, "name"), state,
+		     *reason ? ", " : "", reason, answer_text(probe, "blind"));
+}
+
+static void show_kernel(struct json_object *kernel)
+{
+	struct json_object *probes = answer_member(kernel, "probes");
+	long long working = (long long)answer_int(kernel, "working");
+	long long total = (long long)answer_int(kernel, "total");
+	long long lost = (long long)answer_int(kernel, "lost");
+	const char *why_not = answer_text(kernel, "whyNot");
+
+	if (strcmp(answer_text(kernel, "mode"), "bpf") != 0) {
+		render_field("Kernel", TONE_WARN, true, "Polling once a second%s%s",
+			     *why_not ? ": " : "", why_not);
+		return;
+	}
+	render_field("Kernel", working == total && !lost ? TONE_GOOD : TONE_WARN, true,
+		     "eBPF (%lld of %lld probes, %lld events lost)", working, total, lost);
+	for (size_t i = 0; i < answer_length(probes); i++)
+		show_probe(answer_at(probes, i));
+}
+
+static void show_database(struct json_object *database)
+{
+	bool healthy = answer_bool(database, "healthy");
+	const char *detail = answer_text(database, "detail");
+
+	render_field("Database", healthy ? TONE_GOOD : TONE_BAD, true, "%s (%s)%s%s",
+		     healthy ? "Healthy" : "Damaged", answer_text(database, "path"),
+		     *detail ? ": " : "", detail);
+}
+
+static void show_services(struct json_object *services)
+{
+	static const struct {
+		const char *key, *one, *many;
+	} kinds[] = {
+		{ "active", "active", "active" },	 { "claimed", "claimed", "claimed" },
+		{ "stale", "stale", "stale" },		 { "ghost", "ghost", "ghosts" },
+		{ "orphaned", "orphaned", "orphaned" },	 { "squatted", "squatted", "squatted" },
+		{ "orphans", "unclaimed", "unclaimed" },
+	};
+	char line[LINE_SIZE] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		long long n = (long long)answer_int(services, kinds[i].key);
+
+		if (n > 0)
+			used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%lld %s",
+						 used ? ", " : "", n,
+						 n == 1 ? kinds[i].one : kinds[i].many);
+	}
+	render_field("Services", TONE_PLAIN, false, "%s", used ? line : "none yet");
+}
+
+static void show_count(const char *label, int64_t n, const char *what)
+{
+	if (n > 0)
+		render_field(label, TONE_PLAIN, false, "%lld %s", (long long)n, what);
+	else
+		render_field(label, TONE_PLAIN, false, "none");
+}
+
+static void show(struct json_object *status)
+{
+	long long recent = (long long)answer_int(answer_member(status, "activity"), "recent");
+
+	show_daemon(answer_member(status, "daemon"));
+	show_kernel(answer_member(status, "kernel"));
+	show_database(answer_member(status, "database"));
+	show_services(answer_member(status, "services"));
+	show_count("Locks", answer_int(answer_member(status, "locks"), "held"), "held");
+	show_count("Sessions", answer_int(answer_member(status, "sessions"), "active"), "active");
+	render_field("Activity", TONE_PLAIN, false, "%lld event%s in last 5 minutes", recent,
+		     recent == 1 ? "" : "s");
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	_cleanup_(answer_freep) struct json_object *status = NULL;
+	int e = answer_get(line->json, "GET", "/v1/status", NULL, &status);
+	bool healthy;
+
+	if (e)
+		return e;
+	healthy = answer_bool(answer_member(status, "database"), "healthy");
+	if (line->json)
+		render_json(status);
+	else if (line->quiet)
+		printf("%s\n", healthy ? "ok" : "damaged");
+	else
+		show(status);
+	return healthy ? 0 : outcome_row(OUTCOME_NO)->exit_code;
+}
+
+const struct command cmd_status = {
+	.name = "status",
+	.arguments = "",
+	.summary = "show how the daemon, the kernel's probes and the services are",
+	.details = "Names every probe that the kernel refused, and what is therefore not seen.\n"
+		   "Exit code 1 when the database is damaged.\n",
+	.examples = "  pd status\n"
+		    "  pd status -j | jq .kernel\n",
+	.run = run,
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/identity.h"
+#include "cli/answer.h"
+#include "cli/check.h"
+#include "cli/command.h"
+#include "cli/entry_view.h"
+#include "cli/render.h"
+#include "cli/show.h"
+
+#define EVENT_WIDTH    7
+#define ENDPOINT_SIZE  128
+#define ENDPOINT_WIDTH 24
+#define PROCESS_WIDTH  24
+
+/* "tcp 127.0.0.1:3000", "udp [::1]:5353" */
+static const char *endpoint_of(struct json_object *event, char *ret)
+{
+	const char *address = answer_text(event, "addr");
+	bool v6 = strchr(address, ':') != NULL;
+
+	snprintf(ret, ENDPOINT_SIZE, "%s %s%s%s:%d", answer_text(event, "proto"), v6 ? "[" : "",
+		 *address ? address : "?", v6 ? "]" : "", (int)answer_int(event, "port"));
+	return ret;
+}
+
+static void show_error(struct json_object *event)
+{
+	struct json_object *holder = answer_member(event, "holder");
+	const char *error = answer_text(event, "errno");
+
+	if (!*error)
+		return;
+	render_text(TONE_BAD, "  %s", error);
+	if (answer_int(holder, "pid"))
+		render_text(TONE_PLAIN, ", held by %s (pid %d)", answer_text(holder, "comm"),
+			    (int)answer_int(holder, "pid"));
+}
+
+static void show_event(struct json_object *event)
+{
+	const char *kind = answer_text(event, "event");
+	const char *service = answer_text(event, "service");
+	char endpoint[ENDPOINT_SIZE], process[ENDPOINT_SIZE];
+
+	snprintf(process, sizeof(process), "%s (%d)", answer_text(event, "comm"),
+		 (int)answer_int(event, "pid"));
+	entry_view_time(answer_int(event, "at"));
+	render_text(show_action_tone(kind), "%-*s", EVENT_WIDTH, kind);
+	if (answer_int(event, "port"))
+		render_text(TONE_PLAIN, " %-*s", ENDPOINT_WIDTH, endpoint_of(event, endpoint));
+	else
+		render_text(TONE_PLAIN, " %-*s", ENDPOINT_WIDTH, "");
+	render_text(TONE_PLAIN, " %-*s", PROCESS_WIDTH, process);
+	render_text(TONE_PLAIN, " %s", service);
+	show_error(event);
+	render_newline();
+}
+
+struct watch {
+	const struct command_line *line;
+};
+
+static bool on_line(struct json_object *line, void *user_data)
+{
+	const struct watch *watch = user_data;
+
+	if (answer_has(line, "stream"))
+		return true;
+	if (watch->line->json)
+		render_json_line(line);
+	else if (answer_has(line, "details"))
+		entry_view(line, ENTRY_VIEW_WIDTH);
+	else
+		show_event(line);
+	fflush(stdout);
+	return !ferror(stdout);
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+	struct watch watch = { line };
+	struct client_param params[] = { { "pattern", line->n_args ? line->args[0] : NULL } };
+	char path[PATTERN_MAX * 3 + 128];
+	enum outcome outcome;
+	int e = line->n_args ? check_pattern(self, line, line->args[0]) : 0;
+
+	if (!e && client_path("/v1/events", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
+		e = render_usage_error(line->json, self->name, "the pattern is too long");
+	if (e)
+		return e;
+	outcome = client_stream(path, on_line, &watch, &error);
+	if (outcome != OUTCOME_OK)
+		render_error(line->json, error);
+	return outcome_row(outcome)->exit_code;
+}
+
+const struct command cmd_watch = {
+	.name = "watch",
+	.arguments = "[PATTERN]",
+	.summary = "print claims and the kernel's events as they happen",
+	.details =
+		"BIND, LISTEN, CLOSE, FAIL and EXIT come from the kernel, the moment they happen;\n"
+		"a FAIL names the address that was asked for, the error, and who holds it.  Ends\n"
+		"with ^C.  With -j, one JSON object a line.\n",
+	.examples = "  pd watch\n"
+		    "  pd watch 'myapp:*'\n"
+		    "  pd watch -j | jq -c 'select(.event == \"FAIL\")'\n",
+	.max_args = 1,
+	.run = run,
+};

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/command.h"
+
+#include <stddef.h>
+
+const struct command *const commands[] = {
+	&cmd_claim, &cmd_release, &cmd_find, &cmd_why,	   &cmd_status, &cmd_log,
+	&cmd_watch, &cmd_start,	  &cmd_stop, &cmd_version, &cmd_help,	NULL,
+};

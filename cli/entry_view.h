@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* One line for an entry of the log, as `pd log` and `pd watch` print it. */
+#ifndef CLI_ENTRY_VIEW_H
+#define CLI_ENTRY_VIEW_H
+
+struct json_object;
+
+#define ENTRY_VIEW_WIDTH 17 /* of the column of services, at least */
+
+/* The width that fits the services of an array of entries, within reason. */
+int entry_view_width(struct json_object *entries);
+
+/* "[2:47:23] CLAIM   myapp:web         Port 3101 assigned" */
+void entry_view(struct json_object *entry, int service_width);
+
+/* "[2:47:23] " for Unix seconds. */
+void entry_view_time(long long unix_s);
+
+#endif

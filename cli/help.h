@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Help text, made from the rows of the command table. */
+#ifndef CLI_HELP_H
+#define CLI_HELP_H
+
+#include <stdio.h>
+
+struct command;
+
+/* Usage, summary, details, options and examples of one command, on stdout. */
+void help_command(const struct command *command);
+/* What pd is, and all commands. */
+void help_all(FILE *to);
+
+#endif

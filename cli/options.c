@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* A suggestion further away than this is noise. */
+#define SUGGEST_DISTANCE_MAX 3
+/* text_distance() compares names up to this length. */
+#define SUGGEST_NAME_MAX 64
+
+enum global_option { GLOBAL_JSON, GLOBAL_QUIET, GLOBAL_COLOR, GLOBAL_HELP, GLOBAL_VERSION };
+
+const struct command_option options_global[] = {
+	[GLOBAL_JSON] = { "json", 'j', NULL, "print one JSON object" },
+	[GLOBAL_QUIET] = { "quiet", 'q', NULL, "print the bare value" },
+	[GLOBAL_COLOR] = { "color", 0, "WHEN", "auto, always or never" },
+	[GLOBAL_HELP] = { "help", 'h', NULL, "explain the command" },
+	[GLOBAL_VERSION] = { "version", 0, NULL, "print the version of pd" },
+	{ NULL },
+};
+
+struct reader {
+	int argc, next, n_operands;
+	char **argv;
+	const struct command *const *table;
+	struct options *out;
+	char *error;
+	size_t size;
+};
+
+static int fail(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(struct reader *r, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(r->error, r->size, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+static void consider(const char *given, const char *candidate, unsigned *best, const char **name)
+{
+	unsigned distance = text_distance(given, candidate);
+
+	/* Half of the letters must be right, or every short word is near to every other. */
+	if (distance < *best && distance * 2 <= strlen(candidate)) {
+		*best = distance;
+		*name = candidate;
+	}
+}
+
+static const char *nearest_command(const struct command *const *table, const char *given)
+{
+	unsigned best = SUGGEST_DISTANCE_MAX + 1;
+	const char *name = NULL;
+
+	if (strlen(given) > SUGGEST_NAME_MAX)
+		return NULL;
+	for (; *table; table++)
+		consider(given, (*table)->name, &best, &name);
+	return name;
+}
+
+static const char *nearest_option(const struct command *command, const char *given)
+{
+	unsigned best = SUGGEST_DISTANCE_MAX + 1;
+	const struct command_option *o;
+	const char *name = NULL;
+
+	if (strlen(given) > SUGGEST_NAME_MAX)
+		return NULL;
+	for (o = options_global; o->name; o++)
+		consider(given, o->name, &best, &name);
+	for (o = command ? command->options : NULL; o && o->name; o++)
+		consider(given, o->name, &best, &name);
+	return name;
+}
+
+static int set_global(struct reader *r, enum global_option which, const char *value)
+{
+	struct options *out = r->out;
+
+	switch (which) {
+	case GLOBAL_JSON:
+		out->line.json = true;
+		return 0;
+	case GLOBAL_QUIET:
+		out->line.quiet = true;
+		return 0;
+	case GLOBAL_HELP:
+		out->help = true;
+		return 0;
+	case GLOBAL_VERSION:
+		out->version = true;
+		return 0;
+	case GLOBAL_COLOR:
+		if (strcmp(value, "auto") != 0 && strcmp(value, "always") != 0 &&
+		    strcmp(value, "never") != 0)
+			return fail(r, "--color is auto, always or never, not '%.100s'", value);
+		out->color = value;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* The option itself, in whichever of the two tables has it. */
+struct found {
+	const struct command_option *option;
+	bool global;
+};
+
+static bool is_named(const struct command_option *o, const char *name, size_t length, char letter)
+{
+	if (letter)
+		return o->letter == letter;
+	return strlen(o->name) == length && memcmp(o->name, name, length) == 0;
+}
+
+static struct found find_option(const struct command *command, const char *name, size_t length,
+				char letter)
+{
+	const struct command_option *o;
+
+	for (o = command ? command->options : NULL; o && o->name; o++)
+		if (is_named(o, name, length, letter))
+			return (struct found){ o, false };
+	for (o = options_global; o->name; o++)
+		if (is_named(o, name, length, letter))
+			return (struct found){ o, true };
+	return (struct found){ NULL, false };
+}
+
+static int set_option(struct reader *r, struct found f, const char *value)
+{
+	if (f.global)
+		return set_global(r, f.option - options_global, value);
+	r->out->line.values[f.option - r->out->command->options] = value ? value : "";
+	return 0;
+}
+
+/* The value that follows as a word of its own; NULL at the end of the line. */
+static const char *take_word(struct reader *r)
+{
+	return r->next < r->argc ? r->argv[r->next++] : NULL;
+}
+
+static int read_long(struct reader *r, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	size_t length = equals ? (size_t)(equals - text) : strlen(text);
+	struct found f = find_option(r->out->command, text, length, 0);
+	const char *value = equals ? equals + 1 : NULL;
+
+	if (!f.option) {
+		char name[SUGGEST_NAME_MAX + 1];
+		const char *near;
+
+		snprintf(name, sizeof(name), "%.*s", (int)length, text);
+		near = nearest_option(r->out->command, name);
+		if (near)
+			return fail(r, "unknown option --%s; did you mean --%s?", name, near);
+		return fail(r, "unknown option --%s", name);
+	}
+	if (!f.option->value && value)
+		return fail(r, "--%s takes no value", f.option->name);
+	if (f.option->value && !value)
+		value = take_word(r);
+	if (f.option->value && !value)
+		return fail(r, "--%s needs a value: --%s %s", f.option->name, f.option->name,
+			    f.option->value);
+	return set_option(r, f, value);
+}
+
+/* -q, -jq, -p 3000, -p3000 */
+static int read_letters(struct reader *r, const char *letters)
+{
+	for (; *letters; letters++) {
+		struct found f = find_option(r->out->command, NULL, 0, *letters);
+		const char *value = NULL;
+		int e;
+
+		if (!f.option)
+			return fail(r, "unknown option -%c", *letters);
+		if (f.option->value) {
+			value = letters[1] ? letters + 1 : take_word(r);
+			if (!value)
+				return fail(r, "-%c needs a value: -%c %s", *letters, *letters,
+					    f.option->value);
+		}
+		e = set_option(r, f, value);
+		if (e < 0 || value)
+			return e;
+	}
+	return 0;
+}
+
+static int read_operand(struct reader *r, char *word)
+{
+	const char *near;
+
+	if (r->out->command) {
+		r->argv[r->n_operands++] = word;
+		return 0;
+	}
+	for (const struct command *const *c = r->table; *c; c++) {
+		if (strcmp((*c)->name, word) == 0) {
+			r->out->command = *c;
+			return 0;
+		}
+	}
+	near = nearest_command(r->table, word);
+	if (near)
+		return fail(r, "unknown command '%.100s'; did you mean: pd %s", word, near);
+	return fail(r, "unknown command '%.100s'; pd help lists them all", word);
+}
+
+static int read_word(struct reader *r, char *word)
+{
+	if (word[0] != '-' || word[1] == '\0')
+		return read_operand(r, word);
+	if (word[1] == '-')
+		return read_long(r, word + 2);
+	return read_letters(r, word + 1);
+}
+
+static int check_count(struct reader *r)
+{
+	const struct command *c = r->out->command;
+	int n = r->n_operands;
+
+	if (!c || r->out->help || r->out->version)
+		return 0;
+	if (n < c->min_args)
+		return fail(r, "something is missing: pd %s %s", c->name, c->arguments);
+	if (c->max_args >= 0 && n > c->max_args)
+		return fail(r, "'%.100s' is too much: pd %s%s%s", r->argv[c->max_args], c->name,
+			    *c->arguments ? " " : "", c->arguments);
+	return 0;
+}
+
+int options_parse(int argc, char **argv, const struct command *const *table, struct options *ret,
+		  char *ret_error, size_t size)
+{
+	struct reader r = { argc, 1, 0, argv, table, ret, ret_error, size };
+	bool options_end = false;
+
+	*ret = (struct options){ 0 };
+	while (r.next < r.argc) {
+		char *word = argv[r.next++];
+		int e;
+
+		if (!options_end && strcmp(word, "--") == 0) {
+			options_end = true;
+			continue;
+		}
+		e = options_end ? read_operand(&r, word) : read_word(&r, word);
+		if (e < 0)
+			return e;
+	}
+	ret->line.n_args = r.n_operands;
+	ret->line.args = (const char *const *)argv;
+	return check_count(&r);
+}
+
+bool options_want_json(int argc, char *const *argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "-j") == 0 || strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+const char *command_value(const struct command *self, const struct command_line *line,
+			  const char *name)
+{
+	for (int i = 0; i < COMMAND_OPTIONS_MAX && self->options[i].name; i++)
+		if (strcmp(self->options[i].name, name) == 0)
+			return line->values[i];
+	return NULL;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/render.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/outcome.h"
+#include "cli/answer.h"
+#include "cli/terminal.h"
+
+/* Width of "Label:" with the spaces behind it. */
+#define FIELD_LABEL_WIDTH 12
+
+static void put(enum render_tone tone, const char *text)
+{
+	const char *start = terminal_tone_start(tone);
+
+	if (start)
+		printf("%s%s%s", start, text, TERMINAL_TONE_END);
+	else
+		fputs(text, stdout);
+}
+
+void render_text(enum render_tone tone, const char *format, ...)
+{
+	char text[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	put(tone, terminal_format(text, format, args));
+	va_end(args);
+}
+
+void render_newline(void)
+{
+	putchar('\n');
+}
+
+void render_note(const char *format, ...)
+{
+	char text[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	terminal_format(text, format, args);
+	va_end(args);
+	/* Notes and results meet on one terminal: keep them in the order in which they were made.
+	 */
+	fflush(stdout);
+	fprintf(stderr, "pd: %s\n", text);
+}
+
+void render_field(const char *label, enum render_tone tone, bool sign, const char *format, ...)
+{
+	char text[TERMINAL_TEXT_MAX_BYTES];
+	char head[FIELD_LABEL_WIDTH + 32];
+	va_list args;
+
+	snprintf(head, sizeof(head), "%s%s", label, *label ? ":" : "");
+	printf("%-*s", FIELD_LABEL_WIDTH, head);
+	/* Many terminals draw the warning sign over the column behind it: it gets one more. */
+	if (sign && *render_sign(tone))
+		printf("%s%s", render_sign(tone),
+		       tone == TONE_WARN && render_is_utf8() ? "  " : " ");
+	va_start(args, format);
+	terminal_format(text, format, args);
+	va_end(args);
+	put(sign ? TONE_PLAIN : tone, text);
+	putchar('\n');
+}
+
+void render_error(bool json, struct json_object *answer)
+{
+	if (json)
+		render_json(answer);
+	else
+		render_note("%s", answer_error_message(answer));
+}
+
+int render_usage_error(bool json, const char *command, const char *format, ...)
+{
+	const struct outcome_row *row = outcome_row(OUTCOME_BAD_REQUEST);
+	char message[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (json) {
+		struct json_object *o = render_error_object(OUTCOME_BAD_REQUEST, message);
+
+		render_json(o);
+		answer_free(o);
+	} else {
+		render_note("%s%s%s", command ? command : "", command ? ": " : "", message);
+	}
+	return row->exit_code;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/show.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/moment.h"
+
+struct word {
+	const char *name;
+	enum render_tone tone;
+};
+
+static const struct word statuses[] = {
+	{ "active", TONE_GOOD },  { "claimed", TONE_PLAIN }, { "ghost", TONE_WARN },
+	{ "stale", TONE_DIM },	  { "orphaned", TONE_WARN }, { "orphan", TONE_WARN },
+	{ "squatted", TONE_BAD },
+};
+
+static const struct word actions[] = {
+	{ "CLAIM", TONE_GOOD }, { "ACTIVE", TONE_GOOD },  { "LISTEN", TONE_GOOD },
+	{ "GHOST", TONE_WARN }, { "ORPHAN", TONE_WARN },  { "GAP", TONE_WARN },
+	{ "FAIL", TONE_BAD },	{ "SQUAT", TONE_BAD },	  { "STALE", TONE_DIM },
+	{ "CLOSE", TONE_DIM },	{ "UNLISTEN", TONE_DIM }, { "EXIT", TONE_DIM },
+};
+
+static enum render_tone tone_of(const struct word *words, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(words[i].name, name) == 0)
+			return words[i].tone;
+	return TONE_PLAIN;
+}
+
+enum render_tone show_status_tone(const char *status)
+{
+	return tone_of(statuses, ARRAY_SIZE(statuses), status);
+}
+
+enum render_tone show_action_tone(const char *action)
+{
+	return tone_of(actions, ARRAY_SIZE(actions), action);
+}
+
+const char *show_ago(int64_t unix_s, char *ret)
+{
+	int64_t age = (int64_t)time(NULL) - unix_s;
+	char text[16];
+
+	/* The clock may have been set back since. */
+	if (unix_s == 0)
+		ret[0] = '\0';
+	else if (age < 1)
+		snprintf(ret, SHOW_AGE_SIZE, "just now");
+	else
+		snprintf(ret, SHOW_AGE_SIZE, "%s ago", duration_format_short(age, text));
+	return ret;
+}

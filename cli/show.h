@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Words that several commands print: ages, statuses, who holds a port. */
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/render.h"
+
+#define SHOW_AGE_SIZE 32
+
+struct json_object;
+
+/* "2h ago", "just now"; "" for 0, which is "not known".  ret holds SHOW_AGE_SIZE. */
+const char *show_ago(int64_t unix_s, char *ret);
+
+/* How a status of a service, or of an orphan row, is coloured. */
+enum render_tone show_status_tone(const char *status);
+
+/* How an action of the log, or an event of the kernel, is coloured. */
+enum render_tone show_action_tone(const char *action);
+
+#endif
