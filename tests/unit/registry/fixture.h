@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* A registry in a directory of its own, and the shell of a person who looks into the same file. */
+#ifndef TESTS_REGISTRY_FIXTURE_H
+#define TESTS_REGISTRY_FIXTURE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "registry/registry.h"
+
+#define FIXTURE_NOW 1700000000
+
+struct fixture {
+	char directory[64];
+	char path[128];
+	struct registry *registry;
+	char error[512]; /* of the last fixture_open_fails() */
+};
+
+static inline void fixture_open(struct fixture *f)
+{
+	int error = registry_open(f->path, &f->registry, f->error, sizeof(f->error));
+
+	if (error < 0)
+		fail_msg("registry_open: %d (%s)", error, f->error);
+}
+
+static inline int fixture_open_fails(struct fixture *f)
+{
+	struct registry *r = NULL;
+	int error = registry_open(f->path, &r, f->error, sizeof(f->error));
+
+	assert_null(r);
+	assert_true(error < 0);
+	assert_true(f->error[0] != '\0');
+	return error;
+}
+
+static inline void fixture_close(struct fixture *f)
+{
+	registry_close(f->registry);
+	f->registry = NULL;
+}
+
+static inline void fixture_reopen(struct fixture *f)
+{
+	fixture_close(f);
+	fixture_open(f);
+}
+
+/* A directory and a path in it, nothing opened yet. */
+static inline int fixture_setup_empty(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -1;
+	strcpy(f->directory, "/tmp/pd-registry-XXXXXX");
+	if (!mkdtemp(f->directory))
+		return -1;
+	snprintf(f->path, sizeof(f->path), "%s/port-registry.db", f->directory);
+	*state = f;
+	return 0;
+}
+
+static inline int fixture_setup(void **state)
+{
+	if (fixture_setup_empty(state) < 0)
+		return -1;
+	fixture_open(*state);
+	return 0;
+}
+
+static inline void fixture_remove(const char *directory, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	unlink(path);
+}
+
+static inline int fixture_teardown(void **state)
+{
+	static const char *const names[] = { "port-registry.db", "port-registry.db-wal",
+					     "port-registry.db-shm", "port-registry.db-journal" };
+	struct fixture *f = *state;
+
+	registry_close(f->registry);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		fixture_remove(f->directory, names[i]);
+	rmdir(f->directory);
+	free(f);
+	return 0;
+}
+
+static inline void fixture_begin(struct fixture *f)
+{
+	assert_int_equal(registry_begin(f->registry), 0);
+}
+
+static inline void fixture_commit(struct fixture *f)
+{
+	assert_int_equal(registry_commit(f->registry), 0);
+}
+
+/* What a person types into sqlite3, with the file opened for it alone. */
+static inline void fixture_shell(const struct fixture *f, const char *sql)
+{
+	sqlite3 *db = NULL;
+	char *message = NULL;
+
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+		fail_msg("%s: %s", sql, message);
+	sqlite3_close(db);
+}
+
+/* The first column of the first row as text; "NULL" for NULL, "none" without a row. */
+static inline void fixture_ask(const struct fixture *f, const char *sql, char *ret, size_t size)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	const char *found = "none";
+
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	if (sqlite3_step(stmt) == SQLITE_ROW) {
+		found = (const char *)sqlite3_column_text(stmt, 0);
+		found = found ? found : "NULL";
+	}
+	snprintf(ret, size, "%s", found);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+}
+
+static inline void fixture_expect(const struct fixture *f, const char *sql, const char *expected)
+{
+	char found[4096];
+
+	fixture_ask(f, sql, found, sizeof(found));
+	assert_string_equal(found, expected);
+}
+
+static inline struct claim_request fixture_request(const char *id)
+{
+	return (struct claim_request){ .id = id,
+				       .uid = 1000,
+				       .cwd = "/home/ann/work",
+				       .sid = 77,
+				       .claimer = { .pid = 78, .start_ticks = 7900 },
+				       .now = FIXTURE_NOW };
+}
+
+/* A claim in a batch of its own, which has to succeed; its port. */
+static inline uint16_t fixture_claim(struct fixture *f, const char *id, uint16_t port)
+{
+	struct claim_request request = fixture_request(id);
+	struct claim_result result;
+
+	request.port = port;
+	fixture_begin(f);
+	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
+	fixture_commit(f);
+	return result.port;
+}
+
+static inline void fixture_release(struct fixture *f, const char *id)
+{
+	fixture_begin(f);
+	assert_int_equal(registry_release(f->registry, id, FIXTURE_NOW), 0);
+	fixture_commit(f);
+}
+
+/* A copy of a service whose strings live as long as the copy. */
+struct service_copy {
+	struct service service;
+	char id[IDENTITY_MAX + 1], health_path[256], cwd[256];
+	bool has_health_path;
+};
+
+static inline bool service_copy_visit(const struct service *service, void *user_data)
+{
+	struct service_copy *copy = user_data;
+
+	copy->service = *service;
+	snprintf(copy->id, sizeof(copy->id), "%s", service->id);
+	snprintf(copy->cwd, sizeof(copy->cwd), "%s", service->cwd);
+	copy->has_health_path = service->health_path;
+	snprintf(copy->health_path, sizeof(copy->health_path), "%s",
+		 service->health_path ? service->health_path : "");
+	return true;
+}
+
+static inline struct service_copy fixture_service(struct fixture *f, const char *id)
+{
+	struct service_copy copy;
+
+	assert_int_equal(registry_service_by_id(f->registry, id, service_copy_visit, &copy), 0);
+	return copy;
+}
+
+/* Seed of a random test: $PD_SEED, else a new one; printed, so that a failure can be repeated. */
+static inline unsigned fixture_seed(void)
+{
+	const char *given = getenv("PD_SEED");
+	unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)getpid();
+
+	print_message("# PD_SEED=%u\n", seed);
+	return seed;
+}
+
+#define registry_test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define registry_test_unopened(name) \
+	cmocka_unit_test_setup_teardown(name, fixture_setup_empty, fixture_teardown)
+
+#endif
