@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/commit.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <string.h>
+
+#include "api/reply.h"
+#include "api/server.h"
+#include "api/stream.h"
+#include "base/log.h"
+
+struct staged_reply {
+	struct staged_reply *next;
+	struct evhttp_request *http;
+	struct json_object *answer;
+	uint64_t began_us;
+	uint16_t *touched;
+	size_t n_touched;
+};
+
+struct staged_activity {
+	struct staged_activity *next;
+	struct activity entry; /* its strings point into `text` */
+	char text[];
+};
+
+struct commit_queue {
+	struct api *api;
+	struct event *turn_end; /* low priority: runs when the rest of the turn has */
+	struct event *latest;	/* middle priority: so that a storm of reads cannot starve it */
+	struct staged_reply *replies, **last_reply;
+	struct staged_activity *activities, **last_activity;
+};
+
+static void free_activity_list(struct staged_activity *list)
+{
+	while (list) {
+		struct staged_activity *next = list->next;
+
+		free(list);
+		list = next;
+	}
+}
+
+static void answer_all(struct commit_queue *q, struct staged_reply *list, int error)
+{
+	const struct api_config *config = &q->api->config;
+
+	while (list) {
+		struct staged_reply *reply = list;
+		enum outcome outcome = error ? reply_outcome(error) : OUTCOME_OK;
+
+		list = reply->next;
+		if (error) {
+			json_object_put(reply->answer);
+			reply->answer = reply_error_new(
+				outcome, "nothing was changed: the database could not be written",
+				NULL);
+			/* their statuses were judged from claims that are undone now */
+			for (size_t i = 0; i < reply->n_touched; i++)
+				config->claims_changed(reply->touched[i], config->user_data);
+		}
+		reply_send(q->api, reply->http, outcome, reply->answer, reply->began_us);
+		json_object_put(reply->answer);
+		free(reply->touched);
+		free(reply);
+	}
+}
+
+static void flush(struct commit_queue *q)
+{
+	struct registry *registry = q->api->config.registry;
+	/* Taken off first: telling the keeper of an undone claim may stage new entries. */
+	struct staged_reply *replies = q->replies;
+	struct staged_activity *activities = q->activities;
+	int error = 0;
+
+	q->replies = NULL;
+	q->last_reply = &q->replies;
+	q->activities = NULL;
+	q->last_activity = &q->activities;
+	event_del(q->turn_end);
+	event_del(q->latest);
+
+	if (registry_in_batch(registry))
+		error = registry_commit(registry);
+	if (error)
+		log_error("the database could not be written: %s", strerror(-error));
+	answer_all(q, replies, error);
+	for (struct staged_activity *a = activities; a && !error; a = a->next)
+		stream_activity(q->api->streams, &a->entry);
+	free_activity_list(activities);
+}
+
+static void on_commit(evutil_socket_t fd, short what, void *user_data)
+{
+	flush(user_data);
+}
+
+int commit_queue_new(struct api *api, struct commit_queue **ret)
+{
+	struct event_base *loop = api->config.loop;
+	struct commit_queue *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return -ENOMEM;
+	q->api = api;
+	q->last_reply = &q->replies;
+	q->last_activity = &q->activities;
+	q->turn_end = event_new(loop, -1, 0, on_commit, q);
+	q->latest = evtimer_new(loop, on_commit, q);
+	if (!q->turn_end || !q->latest ||
+	    event_priority_set(q->turn_end, event_base_get_npriorities(loop) - 1)) {
+		commit_queue_free(q);
+		return -ENOMEM;
+	}
+	*ret = q;
+	return 0;
+}
+
+void commit_queue_free(struct commit_queue *q)
+{
+	if (!q)
+		return;
+	if (q->turn_end && q->latest)
+		flush(q);
+	/* answering may have staged once more */
+	free_activity_list(q->activities);
+	if (q->turn_end)
+		event_free(q->turn_end);
+	if (q->latest)
+		event_free(q->latest);
+	free(q);
+}
+
+void commit_schedule(struct commit_queue *q)
+{
+	static const struct timeval wait = { .tv_usec = COMMIT_WAIT_MAX_MS * 1000 };
+
+	event_active(q->turn_end, EV_TIMEOUT, 0);
+	if (!event_pending(q->latest, EV_TIMEOUT, NULL))
+		event_add(q->latest, &wait);
+}
+
+int commit_stage_reply(struct commit_queue *q, struct request *r)
+{
+	struct staged_reply *reply = calloc(1, sizeof(*reply));
+
+	if (!reply)
+		return -ENOMEM;
+	reply->http = TAKE_PTR(r->http);
+	reply->answer = TAKE_PTR(r->answer);
+	reply->touched = TAKE_PTR(r->touched);
+	reply->n_touched = r->n_touched;
+	reply->began_us = r->began_us;
+	*q->last_reply = reply;
+	q->last_reply = &reply->next;
+	commit_schedule(q);
+	return 0;
+}
+
+int commit_stage_activity(struct commit_queue *q, const struct activity *entry)
+{
+	const char *const texts[] = { entry->service, entry->details, entry->comm };
+	size_t sizes[ARRAY_SIZE(texts)], total = 0;
+	struct staged_activity *a;
+	char *at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		total += sizes[i] = texts[i] ? strlen(texts[i]) + 1 : 1;
+	a = calloc(1, sizeof(*a) + total);
+	if (!a)
+		return -ENOMEM;
+	a->entry = *entry;
+	at = a->text;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		memcpy(at, texts[i] ? texts[i] : "", sizes[i]);
+		*(i == 0 ? &a->entry.service : i == 1 ? &a->entry.details : &a->entry.comm) = at;
+		at += sizes[i];
+	}
+	*q->last_activity = a;
+	q->last_activity = &a->next;
+	commit_schedule(q);
+	return 0;
+}

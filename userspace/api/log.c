@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/log.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "api/server.h"
+#include "api/view.h"
+#include "base/moment.h"
+#include "base/net.h"
+
+#define MOMENT_EXAMPLES "2:47am, 14:00, yesterday 9pm, 2024-02-28 14:00 or 2024-02-28T14:00:00Z"
+/* A moment of digits alone is Unix seconds, as our own JSON has them; a year has fewer digits. */
+#define UNIX_DIGITS_MIN 9
+#define UNIX_DIGITS_MAX 11
+
+static int bad_filter(struct request *r, const char *text, const char *why)
+{
+	char actions[160] = "";
+	size_t used = 0;
+
+	for (int a = 0; a < _ACTIVITY_ACTION_MAX && used < sizeof(actions); a++)
+		used += snprintf(actions + used, sizeof(actions) - used, "%s%s", a ? ", " : "",
+				 activity_action_name((enum activity_action)a));
+	return request_fail(r, OUTCOME_BAD_REQUEST,
+			    "filter \"%.64s\" is neither an action (%s) nor a service: %s", text,
+			    actions, why);
+}
+
+int log_filter_parse(struct request *r, const char *text, struct log_filter *ret)
+{
+	const char *why;
+
+	*ret = (struct log_filter){ .action = -1 };
+	if (!text)
+		return 0;
+	ret->action = activity_action_of_name(text);
+	if (ret->action >= 0)
+		return 0;
+	if (pattern_check(text, &why))
+		return bad_filter(r, text, why);
+	ret->pattern = text;
+	return 0;
+}
+
+bool log_filter_match(const struct log_filter *f, int action, const char *service)
+{
+	if (f->action >= 0 && f->action != action)
+		return false;
+	return !f->pattern || (service && *service && pattern_match(f->pattern, service));
+}
+
+struct json_object *log_entry_view(struct api *api, const struct activity *entry)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_add_int(o, "id", entry->id);
+	json_add_int(o, "at", entry->timestamp);
+	json_add_text(o, "action", activity_action_name(entry->action));
+	json_add_text(o, "service", entry->service);
+	json_add_text(o, "details", entry->details);
+	json_add_known(o, "port", entry->port);
+	json_add_known(o, "pid", entry->pid);
+	json_add(o, "uid",
+		 entry->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(entry->uid));
+	json_add_text(o, "user", view_user_name(entry->uid));
+	json_add_text(o, "comm", entry->comm);
+	json_add_text(o, "errno", entry->error ? net_errno_name(entry->error) : NULL);
+	return o;
+}
+
+static bool is_unix_seconds(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return !text[n] && n >= UNIX_DIGITS_MIN && n <= UNIX_DIGITS_MAX;
+}
+
+static int parse_moment(struct request *r, const char *name, int64_t *ret)
+{
+	const char *text = request_param(r, name);
+	size_t at = 0;
+
+	*ret = 0;
+	if (!text)
+		return 0;
+	if (is_unix_seconds(text)) {
+		*ret = strtoll(text, NULL, 10);
+		return 0;
+	}
+	if (moment_parse(text, r->now, ret, &at))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "%s \"%.64s\" is no moment (see character %zu); write it "
+				    "like " MOMENT_EXAMPLES,
+				    name, text, at + 1);
+	return 0;
+}
+
+static int parse_since(struct request *r, int64_t *from)
+{
+	const char *text = request_param(r, "since");
+	int64_t seconds, begin;
+	size_t at = 0;
+
+	if (!text)
+		return 0;
+	if (is_unix_seconds(text))
+		begin = strtoll(text, NULL, 10);
+	else if (!duration_parse(text, &seconds, &at))
+		begin = r->now - seconds;
+	else
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "since \"%.64s\" is no duration (see character %zu); write it "
+				    "like 45s, 30m, 2h30m or 1d",
+				    text, at + 1);
+	if (begin > *from)
+		*from = begin > 1 ? begin : 1;
+	return 0;
+}
+
+static int parse_rows(struct request *r, int64_t *ret)
+{
+	const char *text = request_param(r, "n");
+	char *end;
+
+	*ret = API_LOG_DEFAULT_ROWS;
+	if (!text)
+		return 0;
+	errno = 0;
+	*ret = strtoll(text, &end, 10);
+	if (errno || *end || !isdigit((unsigned char)*text) || *ret < 1 || *ret > API_LOG_MAX_ROWS)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "n \"%.32s\" is not a number of lines; write one from 1 to %d",
+				    text, API_LOG_MAX_ROWS);
+	return 0;
+}
+
+static int parse(struct request *r, struct activity_filter *ret)
+{
+	struct log_filter filter;
+	int fault = log_filter_parse(r, request_param(r, "filter"), &filter);
+
+	*ret = (struct activity_filter){ .action = filter.action, .pattern = filter.pattern };
+	if (!fault)
+		fault = parse_moment(r, "from", &ret->from);
+	if (!fault)
+		fault = parse_moment(r, "to", &ret->to);
+	if (!fault)
+		fault = parse_since(r, &ret->from);
+	if (!fault)
+		fault = parse_rows(r, &ret->limit);
+	if (!fault && ret->to && ret->from > ret->to)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "from lies after to: nothing can match");
+	return fault;
+}
+
+struct listing {
+	struct api *api;
+	struct json_object *entries;
+};
+
+static bool list_entry(const struct activity *entry, void *user_data)
+{
+	struct listing *listing = user_data;
+
+	json_append(listing->entries, log_entry_view(listing->api, entry));
+	return true;
+}
+
+int log_get(struct request *r)
+{
+	struct listing listing = { .api = r->api };
+	struct activity_filter filter;
+	int fault = parse(r, &filter);
+
+	if (fault)
+		return fault;
+	listing.entries = json_add_array(r->answer, "entries");
+	return registry_for_each_activity(r->api->config.registry, &filter, list_entry, &listing);
+}

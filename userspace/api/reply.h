@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers: the two shapes of a body, and the sending of one. */
+#ifndef API_REPLY_H
+#define API_REPLY_H
+
+#include <stdint.h>
+
+#include "api/json.h"
+#include "base/outcome.h"
+
+struct api;
+struct evhttp_request;
+
+/* {"ok":true,"version":1}; owned by the caller. */
+struct json_object *reply_ok_new(void);
+
+/*
+ * {"ok":false,"version":1,"error":{"code","message"}} and the members of `extra` (borrowed, may be
+ * NULL); owned by the caller.
+ */
+struct json_object *reply_error_new(enum outcome outcome, const char *message,
+				    struct json_object *extra);
+
+/* The outcome that a handler's return value stands for: itself, or that of a negative errno. */
+enum outcome reply_outcome(int result);
+
+/* A sentence for a failure that nobody described. */
+const char *reply_default_message(int result);
+
+/*
+ * Sends a body (borrowed) with the status of the outcome and counts the request.  The http request
+ * is consumed; one whose client has left is only freed.
+ */
+void reply_send(struct api *api, struct evhttp_request *http, enum outcome outcome,
+		struct json_object *body, uint64_t began_us);
+
+#endif

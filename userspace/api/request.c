@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/request.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <inttypes.h>
+#include <json-c/json_tokener.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "api/commit.h"
+#include "api/reply.h"
+#include "api/server.h"
+#include "base/net.h"
+#include "base/text.h"
+
+static void json_tokener_freep(struct json_tokener **tokener)
+{
+	if (*tokener)
+		json_tokener_free(*tokener);
+}
+
+int request_fail(struct request *r, enum outcome outcome, const char *format, ...)
+{
+	char text[REQUEST_MESSAGE_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	/* what the client sent may be quoted in it, cut in the middle of a character */
+	text_to_utf8(text, r->message, sizeof(r->message));
+	return outcome;
+}
+
+int request_init(struct request *ret, struct api *api, struct evhttp_request *http)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(http);
+	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	*ret = (struct request){
+		.api = api, .http = http, .now = time(NULL), .began_us = server_now_us()
+	};
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		return -errno;
+	ret->pid = peer.pid;
+	ret->uid = peer.uid;
+	ret->answer = reply_ok_new();
+	return 0;
+}
+
+void request_deinit(struct request *r)
+{
+	for (int i = 0; i < REQUEST_NAMES_MAX; i++)
+		free(r->params[i]);
+	json_object_put(r->body);
+	json_object_put(r->answer);
+	json_object_put(r->extra);
+	free(r->touched);
+}
+
+static int name_index(const struct route *route, const char *name, size_t length)
+{
+	for (int i = 0; i < REQUEST_NAMES_MAX && route->names[i]; i++)
+		if (strlen(route->names[i]) == length && !strncmp(route->names[i], name, length))
+			return i;
+	return -1;
+}
+
+/* "id, port, range": what the route would have taken. */
+static const char *names_text(const struct route *route, char *ret, size_t size)
+{
+	size_t used = 0;
+
+	snprintf(ret, size, "none");
+	for (int i = 0; i < REQUEST_NAMES_MAX && route->names[i] && used < size; i++)
+		used += snprintf(ret + used, size - used, "%s%s", i ? ", " : "", route->names[i]);
+	return ret;
+}
+
+/* A name that nobody reads is refused: ignored, a mistyped filter would show everything. */
+static int unknown_name(struct request *r, const char *what, const char *name, size_t length)
+{
+	char legal[128];
+
+	return request_fail(r, OUTCOME_BAD_REQUEST, "unknown %s \"%.*s\"; %s takes: %s", what,
+			    (int)(length < 64 ? length : 64), name, r->route->path,
+			    names_text(r->route, legal, sizeof(legal)));
+}
+
+static int decode_param(struct request *r, int index, const char *value, size_t length)
+{
+	_cleanup_free_ char *encoded = strndup(value, length);
+	_cleanup_free_ char *decoded = NULL;
+	size_t size = 0;
+
+	if (!encoded)
+		return -ENOMEM;
+	decoded = evhttp_uridecode(encoded, 1, &size);
+	if (!decoded)
+		return -ENOMEM;
+	if (size > REQUEST_PARAM_MAX_BYTES)
+		return request_fail(r, OUTCOME_TOO_LARGE, "parameter %s is longer than %d bytes",
+				    r->route->names[index], REQUEST_PARAM_MAX_BYTES);
+	if (strlen(decoded) != size || !text_is_utf8(decoded, size))
+		return request_fail(
+			r, OUTCOME_BAD_REQUEST,
+			"parameter %s is not text: it has a NUL byte or malformed UTF-8",
+			r->route->names[index]);
+	if (r->params[index])
+		return request_fail(r, OUTCOME_BAD_REQUEST, "parameter %s is given twice",
+				    r->route->names[index]);
+	r->params[index] = TAKE_PTR(decoded);
+	return 0;
+}
+
+/* evhttp's own parser cuts values at %00 and keeps only the last of two: read here instead. */
+static int parse_query(struct request *r)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r->http);
+	const char *at = evhttp_uri_get_query(uri);
+
+	while (at && *at) {
+		size_t length = strcspn(at, "&"), name = strcspn(at, "=&");
+		int index = name_index(r->route, at, name);
+		int fault = 0;
+
+		if (name && (r->route->place != REQUEST_QUERY || index < 0))
+			return unknown_name(r, "parameter", at, name);
+		if (name && name == length)
+			return request_fail(r, OUTCOME_BAD_REQUEST,
+					    "parameter %s has no value; write %s=…",
+					    r->route->names[index], r->route->names[index]);
+		/* an empty value is "not given": forms and clients send it for an unset option */
+		if (name && length > name + 1)
+			fault = decode_param(r, index, at + name + 1, length - name - 1);
+		if (fault)
+			return fault;
+		at += length + (at[length] == '&');
+	}
+	return 0;
+}
+
+static int check_members(struct request *r)
+{
+	json_object_object_foreach(r->body, key, value) {
+		(void)value;
+		if (name_index(r->route, key, strlen(key)) < 0)
+			return unknown_name(r, "member", key, strlen(key));
+	}
+	return 0;
+}
+
+static int parse_body(struct request *r)
+{
+	struct evbuffer *input = evhttp_request_get_input_buffer(r->http);
+	size_t size = evbuffer_get_length(input);
+	const char *text;
+	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
+	enum json_tokener_error error;
+
+	if (size > API_BODY_MAX_BYTES)
+		return request_fail(r, OUTCOME_TOO_LARGE, "the body is longer than %d bytes",
+				    API_BODY_MAX_BYTES);
+	if (!size)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "the body is empty; send one JSON object");
+	text = (const char *)evbuffer_pullup(input, -1);
+	tokener = json_tokener_new_ex(REQUEST_JSON_DEPTH);
+	if (!text || !tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* The tokener ends at a NUL byte: it is content here, so refuse it by hand. */
+	if (memchr(text, 0, size))
+		return request_fail(r, OUTCOME_BAD_REQUEST, "the body has a NUL byte");
+	r->body = json_tokener_parse_ex(tokener, text, (int)size);
+	error = json_tokener_get_error(tokener);
+	if (error == json_tokener_continue) {
+		/* a bare number or an unfinished object: the end of the input decides */
+		json_object_put(r->body);
+		r->body = json_tokener_parse_ex(tokener, "", 1);
+		error = json_tokener_get_error(tokener);
+	}
+	if (error != json_tokener_success)
+		return request_fail(r, OUTCOME_BAD_REQUEST, "the body is not JSON: %s at byte %zu",
+				    json_tokener_error_desc(error),
+				    json_tokener_get_parse_end(tokener));
+	if (!json_object_is_type(r->body, json_type_object))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "the body is not a JSON object; write {\"%s\": …}",
+				    r->route->names[0]);
+	return check_members(r);
+}
+
+int request_parse(struct request *r, const struct route *route)
+{
+	int fault;
+
+	r->route = route;
+	fault = parse_query(r);
+	if (fault || route->place == REQUEST_QUERY)
+		return fault;
+	return parse_body(r);
+}
+
+const char *request_param(const struct request *r, const char *name)
+{
+	int index = name_index(r->route, name, strlen(name));
+
+	return index < 0 ? NULL : r->params[index];
+}
+
+static int bad_port(struct request *r, const char *name, const char *text)
+{
+	return request_fail(r, OUTCOME_BAD_REQUEST,
+			    "%s \"%.64s\" is not a port; write a number from 1 to 65535, like 3000",
+			    name, text);
+}
+
+int request_param_port(struct request *r, const char *name, uint16_t *ret)
+{
+	const char *text = request_param(r, name);
+
+	*ret = 0;
+	if (text && net_port_parse(text, ret))
+		return bad_port(r, name, text);
+	return 0;
+}
+
+int request_member_text(struct request *r, const char *name, const char **ret)
+{
+	struct json_object *member = json_object_object_get(r->body, name);
+
+	*ret = NULL;
+	if (!member)
+		return 0;
+	if (!json_object_is_type(member, json_type_string))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"%s\" is not a string; write \"%s\": \"…\"", name, name);
+	*ret = json_object_get_string(member);
+	if (strlen(*ret) != (size_t)json_object_get_string_len(member))
+		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" has a NUL byte", name);
+	return 0;
+}
+
+int request_member_port(struct request *r, const char *name, uint16_t *ret)
+{
+	struct json_object *member = json_object_object_get(r->body, name);
+	char digits[24];
+	const char *text = digits;
+	int fault;
+
+	*ret = 0;
+	if (!member)
+		return 0;
+	if (json_object_is_type(member, json_type_int)) {
+		snprintf(digits, sizeof(digits), "%" PRId64, json_object_get_int64(member));
+	} else {
+		fault = request_member_text(r, name, &text);
+		if (fault)
+			return bad_port(r, name, json_object_get_string(member));
+	}
+	return net_port_parse(text, ret) ? bad_port(r, name, text) : 0;
+}
+
+int request_begin_write(struct request *r)
+{
+	int fault = registry_begin(r->api->config.registry);
+
+	if (!fault)
+		r->writes = true;
+	return fault;
+}
+
+int request_touch_port(struct request *r, uint16_t port)
+{
+	const struct api_config *config = &r->api->config;
+	uint16_t *touched = reallocarray(r->touched, r->n_touched + 1, sizeof(*touched));
+
+	if (!touched)
+		return -ENOMEM;
+	r->touched = touched;
+	r->touched[r->n_touched++] = port;
+	config->claims_changed(port, config->user_data);
+	return 0;
+}
+
+void request_extra(struct request *r, const char *key, struct json_object *value)
+{
+	if (!r->extra)
+		r->extra = json_object_new_object();
+	json_add(r->extra, key, value);
+}

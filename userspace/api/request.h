@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request as a handler sees it: who asks, what was asked (parameters of the query, members of
+ * the body: both checked against the route's list of names), and the answer that it fills.
+ *
+ * A handler returns 0 (the answer is sent), an outcome (an error with the text of request_fail()),
+ * or a negative errno.
+ */
+#ifndef API_REQUEST_H
+#define API_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <event2/http.h>
+
+#include "api/json.h"
+#include "base/outcome.h"
+#include "base/process.h"
+
+#define REQUEST_NAMES_MAX    8
+#define REQUEST_MESSAGE_SIZE 768
+#define REQUEST_PARAM_MAX_BYTES                                                          \
+	1024		     /* of one decoded value; the longest legal one is a pattern \
+			      */
+#define REQUEST_JSON_DEPTH 8 /* no body of ours nests deeper than one level */
+
+struct api;
+struct request;
+
+enum request_place { REQUEST_QUERY, REQUEST_BODY };
+
+struct route {
+	enum evhttp_cmd_type method;
+	const char *path;
+	int (*handle)(struct request *r);
+	enum request_place place;
+	const char *names[REQUEST_NAMES_MAX]; /* parameters or members that it takes */
+};
+
+struct request {
+	struct api *api;
+	struct evhttp_request *http; /* evhttp's; every path ends in one evhttp_send_reply() */
+	const struct route *route;
+	pid_t pid; /* of the peer when it connected; 0 = not visible from here */
+	uid_t uid;
+	int64_t now;	   /* Unix seconds */
+	uint64_t began_us; /* CLOCK_MONOTONIC */
+
+	char *params[REQUEST_NAMES_MAX]; /* decoded, by index into route->names; NULL = not given */
+	struct json_object *body;
+
+	struct json_object *answer; /* {"ok":true,"version":1}: the handler adds to it */
+	struct json_object *extra;  /* members that stand beside "error"; NULL = none */
+	char message[REQUEST_MESSAGE_SIZE];
+	bool writes;	   /* the answer waits for the commit */
+	bool taken;	   /* the handler keeps `http`: a stream */
+	uint16_t *touched; /* ports whose claims this request changed */
+	size_t n_touched;
+};
+
+/* Fills *ret for a connection's request.  0, or a negative errno when nobody can be named. */
+int request_init(struct request *ret, struct api *api, struct evhttp_request *http);
+void request_deinit(struct request *r);
+
+/* Reads query or body as the route says.  0, OUTCOME_BAD_REQUEST, OUTCOME_TOO_LARGE, errno. */
+int request_parse(struct request *r, const struct route *route);
+
+/* Keeps the sentence for the client and returns the outcome. */
+int request_fail(struct request *r, enum outcome outcome, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The value of a parameter; NULL when it was not given.  Borrowed. */
+const char *request_param(const struct request *r, const char *name);
+/* A port in the query; 0 in *ret when not given.  0, OUTCOME_BAD_REQUEST. */
+int request_param_port(struct request *r, const char *name, uint16_t *ret);
+
+/* A string member of the body; NULL in *ret when missing or null.  Borrowed.  0,
+ * OUTCOME_BAD_REQUEST. */
+int request_member_text(struct request *r, const char *name, const char **ret);
+/* A port in the body, number or digits; 0 in *ret when missing.  0, OUTCOME_BAD_REQUEST. */
+int request_member_port(struct request *r, const char *name, uint16_t *ret);
+
+/* Opens the batch of this turn; from now on the answer waits for its commit.  0, negative errno. */
+int request_begin_write(struct request *r);
+/* Notes a port whose claim changed, and has its status brought up to date. */
+int request_touch_port(struct request *r, uint16_t port);
+
+/* Adds a member that stands beside "error".  value is consumed. */
+void request_extra(struct request *r, const char *key, struct json_object *value);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/routes.h"
+
+#include <string.h>
+
+static const struct route routes[] = {
+	{ EVHTTP_REQ_GET, "/v1/status", status_get },
+	{ EVHTTP_REQ_GET, "/v1/services", services_get, .names = { "pattern", "port", "status" } },
+	{ EVHTTP_REQ_GET, "/v1/sockets", sockets_get, .names = { "port" } },
+	{ EVHTTP_REQ_POST, "/v1/claims", claims_post, REQUEST_BODY,
+	  .names = { "id", "port", "range", "ttl", "health", "cwd" } },
+	{ EVHTTP_REQ_POST, "/v1/releases", releases_post, REQUEST_BODY, .names = { "match" } },
+	{ EVHTTP_REQ_GET, "/v1/why", why_get, .names = { "port", "proto", "addr", "v6only" } },
+	{ EVHTTP_REQ_GET, "/v1/log", log_get, .names = { "filter", "since", "from", "to", "n" } },
+	{ EVHTTP_REQ_GET, "/v1/events", stream_events_get, .names = { "pattern" } },
+	{ EVHTTP_REQ_GET, "/v1/activity", stream_activity_get, .names = { "filter" } },
+};
+
+int routes_find(const char *path, enum evhttp_cmd_type method, const struct route **ret)
+{
+	int fault = OUTCOME_NO_ROUTE;
+
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (strcmp(routes[i].path, path) != 0)
+			continue;
+		*ret = &routes[i];
+		if (routes[i].method == method)
+			return 0;
+		fault = OUTCOME_NO_METHOD;
+	}
+	return fault;
+}
+
+const char *routes_method_name(enum evhttp_cmd_type method)
+{
+	return method == EVHTTP_REQ_POST ? "POST" : "GET";
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Which handler answers what. */
+#ifndef API_ROUTES_H
+#define API_ROUTES_H
+
+#include "api/request.h"
+
+/*
+ * The route of a path and method.  0; OUTCOME_NO_ROUTE; OUTCOME_NO_METHOD, and then *ret is a route
+ * of that path, whose method would have been right.
+ */
+int routes_find(const char *path, enum evhttp_cmd_type method, const struct route **ret);
+
+const char *routes_method_name(enum evhttp_cmd_type method);
+
+/* The handlers, one room's file each. */
+int status_get(struct request *r);
+int services_get(struct request *r);
+int sockets_get(struct request *r);
+int claims_post(struct request *r);
+int releases_post(struct request *r);
+int why_get(struct request *r);
+int log_get(struct request *r);
+int stream_events_get(struct request *r);
+int stream_activity_get(struct request *r);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a connection and of a request.  Three facts of libevent 2.1's HTTP server shape it:
+ *
+ * - A request that was handed to us must end in exactly one reply, also when its client has left:
+ *   evhttp then detaches it from the connection and leaves its freeing to that reply.  While an
+ *   answer waits for its commit nothing is read from the connection, so it cannot end by itself.
+ * - What evhttp cannot parse (a request line, a header, a body far beyond the limit) it answers on
+ *   its own, in HTML, and closes.  Everything that it can parse is answered here, as JSON.
+ * - It writes with writev(), which takes no MSG_NOSIGNAL: SIGPIPE is ignored for the process.
+ */
+#include "api/server.h"
+
+#include <errno.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "api/admission.h"
+#include "api/commit.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/routes.h"
+#include "api/stream.h"
+#include "base/log.h"
+
+/* Bodies up to this are read, so that a body over the limit gets an answer in JSON. */
+#define BODY_READ_MAX_BYTES (2 * API_BODY_MAX_BYTES)
+/* Connections that wait to be accepted.  All of them are accepted at once: with API_CONNECTIONS_MAX
+ * this bounds our descriptors far below the usual limit of 1024. */
+#define LISTEN_BACKLOG 512
+/* After accept() failed (no descriptors left) the listener would be ready again at once. */
+#define ACCEPT_PAUSE_MS 100
+/* All that evhttp names, so that a wrong method is answered from the table of routes; CONNECT has
+ * no path. */
+#define METHODS                                                                                    \
+	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | \
+	 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH)
+
+uint64_t server_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* --- a request --- */
+
+static int refuse_method(struct request *r, const struct route *route)
+{
+	const char *method = routes_method_name(route->method);
+
+	evhttp_add_header(evhttp_request_get_output_headers(r->http), "Allow", method);
+	return request_fail(r, OUTCOME_NO_METHOD, "%s takes %s only", route->path, method);
+}
+
+static int dispatch(struct request *r)
+{
+	const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(r->http));
+	const struct route *route = NULL;
+	int result = routes_find(path ? path : "", evhttp_request_get_command(r->http), &route);
+
+	if (result == OUTCOME_NO_METHOD)
+		return refuse_method(r, route);
+	if (result)
+		return request_fail(r, OUTCOME_NO_ROUTE, "there is no %.200s here", path);
+	result = request_parse(r, route);
+	return result ? result : route->handle(r);
+}
+
+static void send_error(struct request *r, int result)
+{
+	enum outcome outcome = reply_outcome(result);
+	_cleanup_json_ struct json_object *body = reply_error_new(
+		outcome, *r->message ? r->message : reply_default_message(result), r->extra);
+
+	if (result < 0)
+		log_error("%s failed: %s", r->route ? r->route->path : "a request",
+			  strerror(-result));
+	reply_send(r->api, r->http, outcome, body, r->began_us);
+}
+
+static void answer(struct request *r)
+{
+	int result = dispatch(r);
+
+	if (!result && r->taken)
+		return;
+	if (!result && r->writes)
+		result = commit_stage_reply(r->api->commits, r);
+	else if (!result)
+		reply_send(r->api, r->http, OUTCOME_OK, r->answer, r->began_us);
+	if (result)
+		send_error(r, result);
+	/* what a failed request wrote before it failed is kept, or undone, with the turn's commit
+	 */
+	if (r->writes)
+		commit_schedule(r->api->commits);
+}
+
+static void on_request(struct evhttp_request *http, void *user_data)
+{
+	struct api *api = user_data;
+	struct evhttp_connection *connection = evhttp_request_get_connection(http);
+	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+	struct request r;
+	int fault;
+
+	if (!admission_admitted(api->admission, fd)) {
+		evhttp_connection_free(connection); /* frees the request as well */
+		return;
+	}
+	fault = request_init(&r, api, http);
+	if (fault)
+		send_error(&r, fault);
+	else
+		answer(&r);
+	request_deinit(&r);
+}
+
+/* --- the listener --- */
+
+static void on_accept_again(evutil_socket_t fd, short what, void *user_data)
+{
+	struct api *api = user_data;
+
+	evconnlistener_enable(api->listener);
+}
+
+/* The callback's argument is evhttp's, which has no way back to us: the one server of a process. */
+static struct api *accepting;
+
+static void on_accept_error(struct evconnlistener *listener, void *evhttp)
+{
+	static const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
+
+	log_warning("a client was not accepted: %s", strerror(errno));
+	evconnlistener_disable(listener);
+	event_add(accepting->accept_again, &pause);
+}
+
+static void remember_socket_path(struct api *api, int fd)
+{
+	struct sockaddr_un name = { 0 };
+	socklen_t size = sizeof(name);
+
+	if (getsockname(fd, (struct sockaddr *)&name, &size) || name.sun_family != AF_UNIX)
+		return;
+	snprintf(api->socket_path, sizeof(api->socket_path), "%.*s", (int)sizeof(name.sun_path),
+		 name.sun_path);
+}
+
+static int listen_on(struct api *api, int listen_fd)
+{
+	_cleanup_close_ int fd = listen_fd;
+
+	remember_socket_path(api, fd);
+	if (evutil_make_socket_nonblocking(fd) || listen(fd, LISTEN_BACKLOG))
+		return -errno;
+	api->accept_again = evtimer_new(api->config.loop, on_accept_again, api);
+	if (!api->accept_again)
+		return -ENOMEM;
+	api->listener = evconnlistener_new(api->config.loop, NULL, NULL,
+					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (!api->listener)
+		return -ENOMEM;
+	TAKE_FD(fd);
+	if (!evhttp_bind_listener(api->http, api->listener)) {
+		evconnlistener_free(api->listener);
+		return -ENOMEM;
+	}
+	accepting = api;
+	evconnlistener_set_error_cb(api->listener, on_accept_error);
+	return 0;
+}
+
+/* --- lifecycle --- */
+
+static int build(struct api *api)
+{
+	int r;
+
+	api->http = evhttp_new(api->config.loop);
+	if (!api->http)
+		return -ENOMEM;
+	evhttp_set_max_body_size(api->http, BODY_READ_MAX_BYTES);
+	evhttp_set_max_headers_size(api->http, API_HEADERS_MAX_BYTES);
+	evhttp_set_timeout(api->http, API_REQUEST_TIMEOUT_S);
+	evhttp_set_allowed_methods(api->http, METHODS);
+	evhttp_set_gencb(api->http, on_request, api);
+	r = admission_new(api->config.loop, api->http, &api->counters.connections, &api->admission);
+	if (!r)
+		r = commit_queue_new(api, &api->commits);
+	if (!r)
+		r = streams_new(api, &api->streams);
+	return r;
+}
+
+int api_new(const struct api_config *config, int listen_fd, struct api **ret)
+{
+	_cleanup_close_ int fd = listen_fd;
+	struct api *api = calloc(1, sizeof(*api));
+	int r;
+
+	if (!api)
+		return -ENOMEM;
+	api->config = *config;
+	signal(SIGPIPE, SIG_IGN);
+	r = build(api);
+	if (!r)
+		r = listen_on(api, TAKE_FD(fd));
+	if (r) {
+		api_free(api);
+		return r;
+	}
+	*ret = api;
+	return 0;
+}
+
+void api_free(struct api *api)
+{
+	if (!api)
+		return;
+	/* answers that wait are sent before their connections end; streams end with theirs */
+	commit_queue_free(api->commits);
+	if (accepting == api)
+		accepting = NULL;
+	if (api->http)
+		evhttp_free(api->http);
+	streams_free(api->streams);
+	admission_free(api->admission);
+	if (api->accept_again)
+		event_free(api->accept_again);
+	free(api);
+}
+
+void api_schedule_commit(struct api *api)
+{
+	commit_schedule(api->commits);
+}
+
+struct api_counters api_counters(const struct api *api)
+{
+	return api->counters;
+}

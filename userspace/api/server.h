@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this room share and nobody else sees. */
+#ifndef API_SERVER_H
+#define API_SERVER_H
+
+#include "api/api.h"
+
+struct admission;
+struct commit_queue;
+struct evconnlistener;
+struct evhttp;
+struct event;
+struct streams;
+
+#define SERVER_SOCKET_PATH_SIZE 112 /* sun_path and a NUL */
+
+struct api {
+	struct api_config config;
+	struct evhttp *http;
+	struct evconnlistener *listener; /* evhttp's once bound */
+	struct event *accept_again;	 /* after accept() ran out of descriptors */
+	struct admission *admission;
+	struct commit_queue *commits;
+	struct streams *streams;
+	struct api_counters counters;
+	char socket_path[SERVER_SOCKET_PATH_SIZE]; /* "" = not bound to a name */
+	/* of the last quick_check, which reads the whole file */
+	int64_t checked_at;
+	int database_fault; /* as registry_check() returned it */
+	char database_detail[128];
+};
+
+/* CLOCK_MONOTONIC in microseconds. */
+uint64_t server_now_us(void);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/services.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "api/server.h"
+#include "api/view.h"
+
+#define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
+
+static const struct port_range range_of_services = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
+
+/* --- copies --- */
+
+static void service_free(struct service *s)
+{
+	free((char *)s->id);
+	free((char *)s->cwd);
+	free((char *)s->health_path);
+}
+
+void service_list_free(struct service_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		service_free(&list->services[i]);
+	free(list->services);
+	*list = (struct service_list){ 0 };
+}
+
+static bool grow(struct service_list *list)
+{
+	size_t size = list->size ? 2 * list->size : 32;
+	struct service *services = reallocarray(list->services, size, sizeof(*services));
+
+	if (!services)
+		return false;
+	list->services = services;
+	list->size = size;
+	return true;
+}
+
+bool service_list_add(const struct service *service, void *user_data)
+{
+	struct service_list *list = user_data;
+	struct service copy = *service;
+
+	copy.id = strdup(service->id);
+	copy.cwd = strdup(service->cwd ? service->cwd : "");
+	copy.health_path = service->health_path ? strdup(service->health_path) : NULL;
+	if (!copy.id || !copy.cwd || (service->health_path && !copy.health_path) ||
+	    (list->n == list->size && !grow(list))) {
+		service_free(&copy);
+		list->no_memory = true;
+		return false;
+	}
+	list->services[list->n++] = copy;
+	return true;
+}
+
+/* --- judged now --- */
+
+static const struct process *look_up(const struct process_id *id, void *user_data)
+{
+	return inventory_process(user_data, id);
+}
+
+int service_judge(struct api *api, const struct service *service, int64_t now,
+		  struct service_now *ret)
+{
+	struct inventory *inv = api->config.inventory;
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	size_t n;
+	int r = view_rows_of_port(inv, inventory_own_netns(inv), service->port, &rows, &n);
+
+	if (r)
+		return r;
+	reconcile_service(service, rows, n, look_up, inv, now, RECONCILE_STALE_AGE_S,
+			  &ret->verdict);
+	return view_holdings(rows, n, true, &ret->holdings, &ret->n_holdings);
+}
+
+static const char *deciding_name(const struct inventory *inv, const struct service_now *s,
+				 char *ret)
+{
+	static const struct process_id nobody;
+	const struct process_id *id = &s->verdict.process;
+
+	if (!id->pid)
+		id = s->n_holdings ? &s->holdings[0].holder->id : &nobody;
+	return view_process_name(inv, id, ret);
+}
+
+static struct json_object *service_view(struct api *api, const struct service *s,
+					const struct service_now *now, uid_t viewer)
+{
+	struct json_object *o = json_object_new_object();
+	char comm[PROCESS_COMM_SIZE];
+
+	json_add_text(o, "id", s->id);
+	json_add_int(o, "port", s->port);
+	json_add_text(o, "status", service_status_name(now->verdict.status));
+	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
+	json_add_text(o, "process", deciding_name(api->config.inventory, now, comm));
+	json_add_int(o, "createdAt", s->created_at);
+	json_add_int(o, "updatedAt", s->updated_at);
+	json_add_known(o, "expiresAt", s->expires_at);
+	json_add_text(o, "healthPath", s->health_path);
+	json_add_text(o, "user", view_user_name(s->uid));
+	json_add_text(o, "cwd", view_may_see(viewer, s->uid) ? s->cwd : NULL);
+	json_add_text(o, "reason", now->verdict.reason);
+	return o;
+}
+
+static int add_service(struct request *r, struct json_object *array, const struct service *s,
+		       int wanted)
+{
+	const struct api_config *config = &r->api->config;
+	struct service_now now = { 0 };
+	int fault = service_judge(r->api, s, r->now, &now);
+
+	if (!fault && (wanted < 0 || now.verdict.status == (enum service_status)wanted))
+		json_append(array, service_view(r->api, s, &now, r->uid));
+	free(now.holdings);
+	/* the look at the holders saw more than the events had told: let the keeper know */
+	if (!fault && now.verdict.status != s->status)
+		config->claims_changed(s->port, config->user_data);
+	return fault;
+}
+
+/* --- orphans --- */
+
+static bool any(const struct service *service, void *user_data)
+{
+	return false;
+}
+
+int services_orphan_reason(struct api *api, const struct socket_row *row)
+{
+	struct registry *registry = api->config.registry;
+	int claimed, ever;
+
+	if (!socket_serves(row) || row->netns != inventory_own_netns(api->config.inventory))
+		return ORPHAN_NOT;
+	claimed = registry_service_by_port(registry, row->port, any, NULL);
+	if (claimed < 0)
+		return claimed;
+	ever = registry_port_ever_claimed(registry, row->port);
+	if (ever < 0)
+		return ever;
+	return reconcile_orphan(row, range_of_services, claimed == 0, ever > 0);
+}
+
+struct port_set {
+	const struct inventory *inv;
+	uint16_t wanted; /* 0 = all */
+	size_t n;
+	uint16_t ports[UINT16_MAX]; /* as they come: ascending */
+};
+
+static bool collect_port(const struct socket_row *row, void *user_data)
+{
+	struct port_set *set = user_data;
+
+	if (row->netns != inventory_own_netns(set->inv) || !socket_serves(row))
+		return true;
+	if (set->wanted && set->wanted != row->port)
+		return true;
+	if (!set->n || set->ports[set->n - 1] != row->port)
+		set->ports[set->n++] = row->port;
+	return set->n < UINT16_MAX;
+}
+
+static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
+{
+	struct inventory *inv = api->config.inventory;
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	size_t n;
+	int r = view_rows_of_port(inv, inventory_own_netns(inv), port, &rows, &n);
+
+	for (size_t i = 0; !r && i < n; i++) {
+		int reason = services_orphan_reason(api, rows[i]);
+
+		if (reason < 0)
+			return reason;
+		if (reason != ORPHAN_NOT)
+			visit(rows[i], (enum orphan_reason)reason, user_data);
+	}
+	return r;
+}
+
+int services_for_each_orphan(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
+{
+	_cleanup_free_ struct port_set *set = calloc(1, sizeof(*set));
+	int r = 0;
+
+	if (!set)
+		return -ENOMEM;
+	set->inv = api->config.inventory;
+	set->wanted = port;
+	inventory_for_each(set->inv, collect_port, set);
+	for (size_t i = 0; !r && i < set->n; i++)
+		r = visit_port(api, set->ports[i], visit, user_data);
+	return r;
+}
+
+struct orphan_listing {
+	struct request *request;
+	struct json_object *array;
+	int fault;
+};
+
+static void add_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
+{
+	struct orphan_listing *listing = user_data;
+	const struct inventory *inv = listing->request->api->config.inventory;
+	_cleanup_free_ struct holding *holdings = NULL;
+	struct json_object *o;
+	char addr[NET_ADDR_STR_SIZE], comm[PROCESS_COMM_SIZE] = "";
+	size_t n;
+
+	listing->fault = view_holdings(&row, 1, true, &holdings, &n);
+	if (listing->fault)
+		return;
+	o = json_object_new_object();
+	if (n)
+		view_process_name(inv, &holdings[0].holder->id, comm);
+	json_add_int(o, "port", row->port);
+	json_add_text(o, "proto", net_protocol_name(row->protocol));
+	json_add_text(o, "addr", net_addr_format(row->family, &row->addr, addr));
+	json_add(o, "pids", view_pids(holdings, n));
+	json_add_text(o, "process", comm);
+	json_add_text(o, "user", view_user_name(row->uid));
+	json_add_text(o, "reason", orphan_reason_text(reason));
+	json_append(listing->array, o);
+}
+
+/* --- GET /v1/services --- */
+
+struct question {
+	struct service_filter filter;
+	int status; /* enum service_status, -1 = all */
+	bool claims, orphans;
+};
+
+static int bad_status(struct request *r, const char *text)
+{
+	char names[128] = "";
+	size_t used = 0;
+
+	for (int s = 0; s < _SERVICE_STATUS_MAX && used < sizeof(names); s++)
+		used += snprintf(names + used, sizeof(names) - used, "%s, ",
+				 service_status_name((enum service_status)s));
+	return request_fail(r, OUTCOME_BAD_REQUEST, "status \"%.32s\" is none of: %s" ORPHAN_STATUS,
+			    text, names);
+}
+
+static int parse(struct request *r, struct question *ret)
+{
+	const char *status = request_param(r, "status"), *why;
+	struct service_filter *filter = &ret->filter;
+	int fault = request_param_port(r, "port", &filter->port);
+
+	if (fault)
+		return fault;
+	filter->pattern = request_param(r, "pattern");
+	filter->status = -1;
+	if (filter->pattern && pattern_check(filter->pattern, &why))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "pattern \"%.64s\" cannot be read: %s; write one like myapp:*",
+				    filter->pattern, why);
+	ret->claims = !status || strcmp(status, ORPHAN_STATUS) != 0;
+	/* an orphan has no name that a pattern could fit */
+	ret->orphans = !filter->pattern && (!status || !ret->claims);
+	ret->status = status && ret->claims ? service_status_of_name(status) : -1;
+	if (status && ret->claims && ret->status < 0)
+		return bad_status(r, status);
+	return 0;
+}
+
+static int add_services(struct request *r, const struct question *q, struct json_object *array)
+{
+	struct service_list list = { 0 };
+	int fault = registry_for_each_service(r->api->config.registry, &q->filter, service_list_add,
+					      &list);
+
+	if (!fault && list.no_memory)
+		fault = -ENOMEM;
+	for (size_t i = 0; !fault && i < list.n; i++)
+		fault = add_service(r, array, &list.services[i], q->status);
+	service_list_free(&list);
+	return fault;
+}
+
+int services_get(struct request *r)
+{
+	struct question q;
+	struct json_object *services, *orphans;
+	struct orphan_listing listing = { .request = r };
+	int fault = parse(r, &q);
+
+	if (fault)
+		return fault;
+	services = json_add_array(r->answer, "services");
+	orphans = json_add_array(r->answer, "orphans");
+	if (q.claims)
+		fault = add_services(r, &q, services);
+	if (fault || !q.orphans)
+		return fault;
+	listing.array = orphans;
+	fault = services_for_each_orphan(r->api, q.filter.port, add_orphan, &listing);
+	return fault ? fault : listing.fault;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include <time.h>
+#include <unistd.h>
+
+#include "api/routes.h"
+#include "api/server.h"
+#include "api/services.h"
+#include "api/view.h"
+
+#define ACTIVITY_RECENT_S 300
+/* A quick_check reads the whole file: asked again after this, however often the status is. */
+#define CHECK_EVERY_S 5
+
+static const char *const probe_states[] = {
+	[SENTINEL_PROBE_REFUSED] = "refused",
+	[SENTINEL_PROBE_SILENT] = "silent",
+	[SENTINEL_PROBE_WORKS] = "works",
+};
+
+static int add_daemon(struct request *r)
+{
+	const struct api_config *config = &r->api->config;
+	struct json_object *o = json_add_object(r->answer, "daemon");
+
+	json_add_int(o, "pid", getpid());
+	json_add_int(o, "uptime", r->now > config->started_at ? r->now - config->started_at : 0);
+	json_add_int(o, "startedAt", config->started_at);
+	json_add_text(o, "version", config->version);
+	json_add_text(o, "user", view_user_name(geteuid()));
+	json_add_int(o, "uid", geteuid());
+	json_add_text(o, "socket", r->api->socket_path);
+	return 0;
+}
+
+static struct json_object *probe_view(const struct sentinel_probe *probe)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_add_text(o, "name", probe->name);
+	json_add_text(o, "attached", probe->attached);
+	json_add_text(o, "state", probe_states[probe->state]);
+	json_add_text(o, "reason", probe->reason);
+	json_add_text(o, "blind", probe->blind);
+	return o;
+}
+
+static int add_kernel(struct request *r)
+{
+	const struct sentinel *sentinel = r->api->config.sentinel;
+	const struct sentinel_report *report = sentinel_report(sentinel);
+	struct sentinel_counters counters = sentinel_counters(sentinel);
+	struct json_object *o = json_add_object(r->answer, "kernel");
+	struct json_object *probes;
+	int working = 0;
+
+	json_add_text(o, "mode", report->mode == SENTINEL_MODE_BPF ? "bpf" : "poll");
+	probes = json_add_array(o, "probes");
+	for (int i = 0; i < report->n_probes; i++) {
+		json_append(probes, probe_view(&report->probes[i]));
+		working += report->probes[i].state == SENTINEL_PROBE_WORKS;
+	}
+	json_add_int(o, "working", working);
+	json_add_int(o, "total", report->n_probes);
+	json_add_int(o, "lost", (int64_t)counters.lost);
+	json_add_int(o, "events", (int64_t)counters.events);
+	json_add_int(o, "failedReads", (int64_t)counters.failed_reads);
+	json_add_int(o, "malformed", (int64_t)counters.malformed);
+	json_add_text(o, "whyNot", report->why_not_bpf);
+	return 0;
+}
+
+static int add_database(struct request *r)
+{
+	struct api *api = r->api;
+	struct json_object *o = json_add_object(r->answer, "database");
+
+	if (!api->checked_at || r->now - api->checked_at >= CHECK_EVERY_S ||
+	    r->now < api->checked_at) {
+		api->database_detail[0] = 0;
+		api->database_fault = registry_check(api->config.registry, api->database_detail,
+						     sizeof(api->database_detail));
+		api->checked_at = r->now;
+	}
+	json_add_text(o, "path", api->config.database_path);
+	json_add_bool(o, "healthy", !api->database_fault);
+	json_add_text(o, "detail", api->database_detail);
+	return 0;
+}
+
+static void count_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
+{
+	++*(int64_t *)user_data;
+}
+
+static int add_services(struct request *r)
+{
+	int64_t counts[_SERVICE_STATUS_MAX] = { 0 }, orphans = 0;
+	struct json_object *o = json_add_object(r->answer, "services");
+	int fault = registry_count_services(r->api->config.registry, counts);
+
+	if (!fault)
+		fault = services_for_each_orphan(r->api, 0, count_orphan, &orphans);
+	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
+		json_add_int(o, service_status_name((enum service_status)s), counts[s]);
+	json_add_int(o, "orphans", orphans);
+	return fault;
+}
+
+static int add_locks_and_sessions(struct request *r)
+{
+	struct registry *registry = r->api->config.registry;
+	int64_t locks = 0, sessions = 0, recent = 0;
+	int fault = registry_count_locks(registry, r->now, &locks);
+
+	if (!fault)
+		fault = registry_count_sessions(registry, &sessions);
+	if (!fault)
+		fault = registry_count_activity_since(registry, r->now - ACTIVITY_RECENT_S,
+						      &recent);
+	json_add_int(json_add_object(r->answer, "locks"), "held", locks);
+	json_add_int(json_add_object(r->answer, "sessions"), "active", sessions);
+	json_add_int(json_add_object(r->answer, "activity"), "recent", recent);
+	return fault;
+}
+
+static int add_api(struct request *r)
+{
+	struct api_counters counters = r->api->counters;
+	struct json_object *o = json_add_object(r->answer, "api");
+
+	json_add_int(o, "requests", (int64_t)counters.requests);
+	json_add_int(o, "errors", (int64_t)counters.errors);
+	json_add_int(o, "connections", (int64_t)counters.connections);
+	json_add_int(o, "droppedWatchers", (int64_t)counters.dropped_watchers);
+	json_add_int(o, "averageUs",
+		     counters.requests ? (int64_t)(counters.total_us / counters.requests) : 0);
+	json_add_int(o, "maxUs", (int64_t)counters.max_us);
+	return 0;
+}
+
+int status_get(struct request *r)
+{
+	static int (*const parts[])(struct request *) = {
+		add_daemon, add_kernel, add_database, add_services, add_locks_and_sessions, add_api
+	};
+	int fault = 0;
+
+	for (size_t i = 0; !fault && i < ARRAY_SIZE(parts); i++)
+		fault = parts[i](r);
+	return fault;
+}

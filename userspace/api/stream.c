@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/stream.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "api/commit.h"
+#include "api/json.h"
+#include "api/log.h"
+#include "api/request.h"
+#include "api/routes.h"
+#include "api/server.h"
+#include "api/view.h"
+#include "base/log.h"
+
+/* What a watcher may send us after its request before we stop reading from it.  Nobody reads it. */
+#define WATCHER_INPUT_MAX_BYTES 4096
+
+struct watcher {
+	struct watcher *next, *previous;
+	struct streams *streams;
+	struct evhttp_request *http;
+	bool events; /* kernel events and activity; else activity only */
+	struct log_filter filter;
+	char pattern[PATTERN_MAX + 1]; /* what filter.pattern points to */
+};
+
+struct streams {
+	struct api *api;
+	struct watcher *watchers;
+};
+
+int streams_new(struct api *api, struct streams **ret)
+{
+	struct streams *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->api = api;
+	*ret = s;
+	return 0;
+}
+
+void streams_free(struct streams *s)
+{
+	free(s);
+}
+
+/* --- one watcher --- */
+
+static void on_close(struct evhttp_connection *connection, void *user_data)
+{
+	struct watcher *w = user_data;
+
+	/*
+	 * When the client left, evhttp has taken the request off the connection and nobody else
+	 * frees it; when the connection is freed by us, it frees its requests itself.
+	 */
+	if (!evhttp_request_get_connection(w->http))
+		evhttp_request_free(w->http);
+	if (w->next)
+		w->next->previous = w->previous;
+	if (w->previous)
+		w->previous->next = w->next;
+	else
+		w->streams->watchers = w->next;
+	free(w);
+}
+
+static size_t backlog(struct evhttp_connection *connection)
+{
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+
+	return evbuffer_get_length(bufferevent_get_output(bev));
+}
+
+/* Sends one line, or ends the watcher (and frees it) when too much waits for it already. */
+static void send_line(struct watcher *w, struct json_object *line)
+{
+	struct api *api = w->streams->api;
+	struct evhttp_connection *connection = evhttp_request_get_connection(w->http);
+	struct evbuffer *text = evbuffer_new();
+	size_t length = 0;
+	const char *json = json_object_to_json_string_length(
+		line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+	bool whole = text && json && !evbuffer_add(text, json, length) &&
+		     !evbuffer_add(text, "\n", 1);
+
+	if (!whole || backlog(connection) + length > API_STREAM_BACKLOG_BYTES) {
+		log_info("a watcher that reads too slowly was disconnected");
+		api->counters.dropped_watchers++;
+		evhttp_connection_free(connection);
+	} else {
+		evhttp_send_reply_chunk(w->http, text);
+	}
+	if (text)
+		evbuffer_free(text);
+}
+
+static void say_hello(struct watcher *w)
+{
+	_cleanup_json_ struct json_object *hello = json_object_new_object();
+
+	json_add_bool(hello, "ok", true);
+	json_add_int(hello, "version", API_VERSION);
+	json_add_text(hello, "stream", w->events ? "events" : "activity");
+	send_line(w, hello);
+}
+
+static int start(struct request *r, bool events, const struct log_filter *filter)
+{
+	static const struct timeval write_timeout = { .tv_sec = API_REQUEST_TIMEOUT_S };
+	struct streams *s = r->api->streams;
+	struct evhttp_connection *connection = evhttp_request_get_connection(r->http);
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+	struct watcher *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	w->streams = s;
+	w->http = r->http;
+	w->events = events;
+	w->filter = *filter;
+	if (filter->pattern) {
+		snprintf(w->pattern, sizeof(w->pattern), "%s", filter->pattern);
+		w->filter.pattern = w->pattern;
+	}
+	w->next = s->watchers;
+	if (w->next)
+		w->next->previous = w;
+	s->watchers = w;
+	r->taken = true;
+	r->api->counters.requests++;
+
+	evhttp_connection_set_closecb(connection, on_close, w);
+	evhttp_add_header(evhttp_request_get_output_headers(r->http), "Content-Type",
+			  "application/x-ndjson");
+	evhttp_send_reply_start(r->http, HTTP_OK, NULL);
+	/* evhttp reads on to learn of the end: a watcher says nothing for hours, or too much */
+	bufferevent_set_timeouts(bev, NULL, &write_timeout);
+	bufferevent_setwatermark(bev, EV_READ, 0, WATCHER_INPUT_MAX_BYTES);
+	say_hello(w);
+	return 0;
+}
+
+int stream_events_get(struct request *r)
+{
+	struct log_filter filter = { .action = -1, .pattern = request_param(r, "pattern") };
+	const char *why;
+
+	if (filter.pattern && pattern_check(filter.pattern, &why))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "pattern \"%.64s\" cannot be read: %s; write one like myapp:*",
+				    filter.pattern, why);
+	return start(r, true, &filter);
+}
+
+int stream_activity_get(struct request *r)
+{
+	struct log_filter filter;
+	int fault = log_filter_parse(r, request_param(r, "filter"), &filter);
+
+	return fault ? fault : start(r, false, &filter);
+}
+
+/* --- activity --- */
+
+/* In the stream of events an entry of the audit trail looks like an event. */
+static struct json_object *activity_as_event(const struct activity *entry)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_add_int(o, "at", entry->timestamp);
+	json_add_text(o, "event", activity_action_name(entry->action));
+	json_add_text(o, "service", entry->service);
+	json_add_known(o, "port", entry->port);
+	json_add_text(o, "details", entry->details);
+	json_add_known(o, "pid", entry->pid);
+	json_add_text(o, "comm", entry->comm);
+	return o;
+}
+
+void stream_activity(struct streams *s, const struct activity *entry)
+{
+	_cleanup_json_ struct json_object *as_event = NULL;
+	_cleanup_json_ struct json_object *as_entry = NULL;
+	struct watcher *next;
+
+	for (struct watcher *w = s->watchers; w; w = next) {
+		next = w->next;
+		/* a refusal comes as the kernel's own event, with the address that was asked for */
+		if (w->events && entry->action == ACTIVITY_FAIL)
+			continue;
+		if (!log_filter_match(&w->filter, entry->action, entry->service))
+			continue;
+		if (w->events && !as_event)
+			as_event = activity_as_event(entry);
+		if (!w->events && !as_entry)
+			as_entry = log_entry_view(s->api, entry);
+		send_line(w, w->events ? as_event : as_entry);
+	}
+}
+
+void api_publish_activity(struct api *api, const struct activity *entry)
+{
+	int r;
+
+	if (!api->streams->watchers)
+		return;
+	if (!registry_in_batch(api->config.registry)) {
+		stream_activity(api->streams, entry);
+		return;
+	}
+	r = commit_stage_activity(api->commits, entry);
+	if (r)
+		log_error("a log entry was not streamed: %s", strerror(-r));
+}
+
+/* --- kernel events --- */
+
+/* The others are steps of the bookkeeping: a CLOSE follows each UNLISTEN. */
+static bool is_streamed(enum event_kind kind)
+{
+	return kind == EVENT_BIND || kind == EVENT_LISTEN || kind == EVENT_CLOSE ||
+	       kind == EVENT_FAIL || kind == EVENT_EXIT;
+}
+
+/* Who was in the way of a refused call, as the table of sockets stands at this moment. */
+static void add_holder_in_the_way(struct json_object *o, const struct api *api,
+				  const struct event *event)
+{
+	const struct inventory *inv = api->config.inventory;
+	const struct socket_row *rows[16];
+	size_t n = inventory_by_port(inv, event->netns, event->port, rows, ARRAY_SIZE(rows));
+
+	if (event->error != EADDRINUSE)
+		return;
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++) {
+		const struct process *process;
+		struct json_object *holder;
+
+		/* the caller's own socket is bound by now when its listen() was refused */
+		if (!rows[i]->n_holders || (event->cookie && rows[i]->cookie == event->cookie))
+			continue;
+		process = inventory_process(inv, &rows[i]->holders[0].id);
+		holder = json_add_object(o, "holder");
+		json_add_int(holder, "pid", rows[i]->holders[0].id.pid);
+		json_add_text(holder, "comm", process ? process->comm : NULL);
+		return;
+	}
+}
+
+static void add_exit(struct json_object *o, const struct event *event)
+{
+	int status = event->exit_code;
+
+	json_add(o, "exitCode",
+		 WIFEXITED(status) ? json_object_new_int(WEXITSTATUS(status)) : NULL);
+	json_add(o, "signal", WIFSIGNALED(status) ? json_object_new_int(WTERMSIG(status)) : NULL);
+}
+
+static struct json_object *event_view(const struct api *api, const struct event *event,
+				      const char *service, int64_t at_unix)
+{
+	struct json_object *o = json_object_new_object();
+	char addr[NET_ADDR_STR_SIZE];
+	bool has_socket = event->kind != EVENT_EXIT;
+	bool has_addr = has_socket && event->family;
+
+	json_add_int(o, "at", at_unix);
+	json_add_text(o, "event", event_kind_name(event->kind));
+	json_add_text(o, "proto", has_socket ? net_protocol_name(event->protocol) : NULL);
+	json_add_text(o, "addr",
+		      has_addr ? net_addr_format(event->family, &event->addr, addr) : NULL);
+	json_add_known(o, "port", has_socket ? event->port : 0);
+	json_add_known(o, "netns", event->netns);
+	json_add_known(o, "pid", event->actor.pid);
+	json_add_text(o, "comm", event->comm);
+	json_add_text(o, "user", view_user_name(event->uid));
+	json_add_text(o, "service", service);
+	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
+	if (event->kind == EVENT_FAIL) {
+		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
+		add_holder_in_the_way(o, api, event);
+	}
+	if (event->kind == EVENT_EXIT)
+		add_exit(o, event);
+	return o;
+}
+
+void api_publish_event(struct api *api, const struct event *event, const char *service,
+		       int64_t at_unix)
+{
+	_cleanup_json_ struct json_object *line = NULL;
+	struct watcher *next;
+
+	if (!api->streams->watchers || !is_streamed(event->kind))
+		return;
+	for (struct watcher *w = api->streams->watchers; w; w = next) {
+		next = w->next;
+		if (!w->events || !log_filter_match(&w->filter, -1, service))
+			continue;
+		if (!line)
+			line = event_view(api, event, service, at_unix);
+		send_line(w, line);
+	}
+}
