@@ -54,41 +54,23 @@ static int read_query(const struct command *self, const struct command_line *lin
 	return q->status ? check_status(self, line, q->status) : 0;
 }
 
-static bool is_orphan_query(const struct query *q)
+/* The daemon selects services; of sockets it knows only the port as a question. */
+static bool is_wanted(const struct query *q, struct json_object *socket)
 {
-	return q->status && strcmp(q->status, "orphan") == 0;
-}
-
-/* Does the row belong into the answer, where the daemon has not decided that already? */
-static bool is_wanted(const struct query *q, struct json_object *row)
-{
-	if (q->pattern && !pattern_match(q->pattern, answer_text(row, "service")))
+	if (q->pattern && !pattern_match(q->pattern, answer_text(socket, "service")))
 		return false;
-	return !q->status || strcmp(q->status, answer_text(row, "status")) == 0;
+	return !q->status || strcmp(q->status, answer_text(socket, "status")) == 0;
 }
 
-/* Replaces a member array by its wanted rows; all of them go when q is NULL. */
-static void keep_wanted(struct json_object *answer, const char *key, const struct query *q)
+static void keep_wanted_sockets(struct json_object *answer, const struct query *q)
 {
-	struct json_object *list = answer_member(answer, key), *kept = json_object_new_array();
+	struct json_object *list = answer_member(answer, "sockets");
+	struct json_object *kept = json_object_new_array();
 
-	for (size_t i = 0; q && i < answer_length(list); i++)
+	for (size_t i = 0; i < answer_length(list); i++)
 		if (is_wanted(q, answer_at(list, i)))
 			json_object_array_add(kept, json_object_get(answer_at(list, i)));
-	json_object_object_add(answer, key, kept);
-}
-
-/* What the daemon cannot be asked: orphan rows alone, and services behind the sockets. */
-static void narrow(struct json_object *answer, const struct query *q)
-{
-	if (q->all) {
-		keep_wanted(answer, "sockets", q);
-		return;
-	}
-	if (is_orphan_query(q))
-		keep_wanted(answer, "services", NULL);
-	else if (q->status)
-		keep_wanted(answer, "orphans", NULL);
+	json_object_object_add(answer, "sockets", kept);
 }
 
 static int ask(const struct query *q, bool json, struct json_object **ret)
@@ -96,7 +78,7 @@ static int ask(const struct query *q, bool json, struct json_object **ret)
 	struct client_param params[] = {
 		{ "pattern", q->all ? NULL : q->pattern },
 		{ "port", q->port },
-		{ "status", q->all || is_orphan_query(q) ? NULL : q->status },
+		{ "status", q->all ? NULL : q->status },
 	};
 	char path[PATTERN_MAX * 3 + 128];
 	int e = client_path(q->all ? "/v1/sockets" : "/v1/services", params, ARRAY_SIZE(params),
@@ -176,7 +158,8 @@ static int run(const struct command *self, const struct command_line *line)
 		e = ask(&q, line->json, &answer);
 	if (e)
 		return e;
-	narrow(answer, &q);
+	if (q.all)
+		keep_wanted_sockets(answer, &q);
 	show(&q, line, answer);
 	return count(answer, &q) > 0 ? 0 : say_nothing_found(&q, line->json);
 }

@@ -40,6 +40,15 @@ static void show_error(struct json_object *event)
 			    (int)answer_int(holder, "pid"));
 }
 
+/* How a process ended; other events have neither member. */
+static void show_end(struct json_object *event)
+{
+	if (answer_has(event, "signal"))
+		render_text(TONE_PLAIN, "  killed by signal %d", (int)answer_int(event, "signal"));
+	else if (answer_has(event, "exitCode"))
+		render_text(TONE_PLAIN, "  exit code %d", (int)answer_int(event, "exitCode"));
+}
+
 static void show_event(struct json_object *event)
 {
 	const char *kind = answer_text(event, "event");
@@ -57,6 +66,7 @@ static void show_event(struct json_object *event)
 	render_text(TONE_PLAIN, " %-*s", PROCESS_WIDTH, process);
 	render_text(TONE_PLAIN, " %s", service);
 	show_error(event);
+	show_end(event);
 	render_newline();
 }
 

@@ -143,23 +143,33 @@ static void context_of(const struct worktree *w, char *ret)
 		identity_part_from(last_part(w->gitdir), ret);
 }
 
-int project_identity(const char *directory, char *ret)
+int project_parts(const char *directory, char *ret_name, char *ret_context)
 {
-	char name[IDENTITY_PART_MAX + 1], context[IDENTITY_PART_MAX + 1];
 	struct worktree w;
 	int linked = find_worktree(directory, &w);
 
 	if (linked < 0)
 		return linked;
+	ret_context[0] = '\0';
+	if (linked)
+		context_of(&w, ret_context);
 	if (linked && strcmp(directory, w.top) == 0)
-		repository_name(w.common, name);
+		repository_name(w.common, ret_name);
 	else
-		identity_part_from(last_part(directory), name);
-	if (!linked) {
+		identity_part_from(last_part(directory), ret_name);
+	return 0;
+}
+
+int project_identity(const char *directory, char *ret)
+{
+	char name[IDENTITY_PART_MAX + 1], context[IDENTITY_PART_MAX + 1];
+	int e = project_parts(directory, name, context);
+
+	if (e < 0)
+		return e;
+	if (*context)
+		snprintf(ret, IDENTITY_MAX + 1, "%s:" PROJECT_STACK ":%s", name, context);
+	else
 		strcpy(ret, name);
-		return 0;
-	}
-	context_of(&w, context);
-	snprintf(ret, IDENTITY_MAX + 1, "%s:" PROJECT_STACK ":%s", name, context);
 	return 0;
 }

@@ -21,4 +21,10 @@
  */
 int project_identity(const char *directory, char *ret);
 
+/*
+ * The same in parts: NAME, and the branch in a linked worktree, else "".  Each holds
+ * IDENTITY_PART_MAX + 1.
+ */
+int project_parts(const char *directory, char *ret_name, char *ret_context);
+
 #endif

@@ -64,6 +64,7 @@ static const char *descriptors_of(struct json_object *holder, char *ret)
 static void show_holder(struct json_object *holder)
 {
 	const char *cmdline = answer_text(holder, "cmdline");
+	const char *state = answer_text(holder, "state");
 	char line[LINE_SIZE], age[SHOW_AGE_SIZE];
 
 	render_text(TONE_WARN, "  pid %lld", (long long)answer_int(holder, "pid"));
@@ -73,9 +74,12 @@ static void show_holder(struct json_object *holder)
 	fact("directory", answer_text(holder, "cwd"));
 	fact("program", *cmdline ? "" : answer_text(holder, "exe"));
 	fact("started by", ancestry_of(holder, line));
+	if (strcmp(state, "stopped") == 0 || strcmp(state, "traced") == 0)
+		fact("state", state);
 	fact("unit", answer_text(holder, "unit"));
 	fact("container", answer_text(holder, "container"));
-	fact("holds it", show_ago(answer_int(holder, "since"), age));
+	fact("started", show_ago(answer_int(holder, "startTime"), age));
+	fact("since", show_ago(answer_int(holder, "since"), age));
 	fact("descriptor", descriptors_of(holder, line));
 }
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "cli/client.h"
+#include "cli/http.h"
+#include "unit/random.h"
+
+#define ROUNDS 20000
+
+static const char good[] = "HTTP/1.0 404 Not Found\r\nContent-Type: application/json\r\n"
+			   "content-length:  12 \r\n\r\n{\"ok\":false}";
+
+static int parse(const char *text, struct http_head *ret)
+{
+	return http_head_parse(text, strlen(text), ret);
+}
+
+static void head_gives_status_length_and_where_the_body_begins(void **state)
+{
+	struct http_head head;
+
+	assert_int_equal(parse(good, &head), 0);
+	assert_int_equal(head.status, 404);
+	assert_int_equal(head.content_length, 12);
+	assert_string_equal(good + head.size, "{\"ok\":false}");
+}
+
+static void head_without_a_length_ends_with_the_connection(void **state)
+{
+	struct http_head head;
+
+	assert_int_equal(parse("HTTP/1.1 200 OK\n\n", &head), 0);
+	assert_int_equal(head.content_length, -1);
+}
+
+static void every_beginning_of_a_head_is_incomplete_and_not_wrong(void **state)
+{
+	size_t whole = (size_t)(strstr(good, "{") - good);
+	struct http_head head;
+
+	for (size_t n = 0; n < whole; n++)
+		assert_int_equal(http_head_parse(good, n, &head), -EAGAIN);
+}
+
+static void what_is_no_http_answer_is_refused(void **state)
+{
+	static const char *const faulty[] = {
+		"SSH-2.0-OpenSSH_9\r\n",
+		"HTTP/2.0 200 OK\r\n\r\n",
+		"HTTP/1.0 OK\r\n\r\n",
+		"HTTP/1.0 20 OK\r\n\r\n",
+		"HTTP/1.0 999 OK\r\n\r\n",
+		"HTTP/1.0\r\n\r\n",
+		"HTTP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n",
+		"HTTP/1.0 200 OK\r\nContent-Length: 12x\r\n\r\n",
+		"HTTP/1.0 200 OK\r\nContent-Length:\r\n\r\n",
+		"HTTP/1.0 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+		"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+	};
+	struct http_head head;
+
+	for (size_t i = 0; i < ARRAY_SIZE(faulty); i++)
+		assert_int_equal(parse(faulty[i], &head), -EBADMSG);
+}
+
+static void endless_head_is_refused(void **state)
+{
+	_cleanup_free_ char *text = malloc(HTTP_HEAD_MAX_BYTES + 100);
+	struct http_head head;
+
+	memset(text, 'x', HTTP_HEAD_MAX_BYTES + 100);
+	memcpy(text, "HTTP/1.0 200 OK\r\n", 17);
+	assert_int_equal(http_head_parse(text, HTTP_HEAD_MAX_BYTES + 100, &head), -EBADMSG);
+}
+
+static void damaged_heads_are_never_read_beyond_their_end(void **state)
+{
+	struct random_source random = random_start(__func__);
+
+	for (int round = 0; round < ROUNDS; round++) {
+		size_t n = random_below(&random, sizeof(good));
+		_cleanup_free_ char *text = malloc(n + 1); /* the sanitizer guards its end */
+		struct http_head head;
+		int e;
+
+		memcpy(text, good, n);
+		if (n)
+			text[random_below(&random, n)] = (char)random_below(&random, 256);
+		e = http_head_parse(text, n, &head);
+		assert_true(e == 0 || e == -EAGAIN || e == -EBADMSG);
+		if (e == 0)
+			assert_true(head.size <= n);
+	}
+}
+
+static void parameters_are_encoded_and_missing_ones_left_out(void **state)
+{
+	const struct client_param params[] = { { "pattern", "my app:*?&=%" },
+					       { "port", NULL },
+					       { "x", "\xC3\xA9~._-" } };
+	char path[128];
+
+	assert_int_equal(client_path("/v1/x", params, 3, path, sizeof(path)), 0);
+	assert_string_equal(path, "/v1/x?pattern=my%20app%3A%2A%3F%26%3D%25&x=%C3%A9~._-");
+}
+
+static void path_without_parameters_has_no_question_mark(void **state)
+{
+	const struct client_param params[] = { { "port", NULL } };
+	char path[32];
+
+	assert_int_equal(client_path("/v1/x", params, 1, path, sizeof(path)), 0);
+	assert_string_equal(path, "/v1/x");
+}
+
+static void path_that_does_not_fit_is_refused_at_every_length(void **state)
+{
+	const struct client_param params[] = { { "a", "b:c" } };
+	char path[64];
+
+	for (int size = 1; size <= (int)strlen("/v1/x?a=b%3Ac"); size++)
+		assert_int_equal(client_path("/v1/x", params, 1, path, size), -ENAMETOOLONG);
+	assert_int_equal(client_path("/v1/x", params, 1, path, 14), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(head_gives_status_length_and_where_the_body_begins),
+		cmocka_unit_test(head_without_a_length_ends_with_the_connection),
+		cmocka_unit_test(every_beginning_of_a_head_is_incomplete_and_not_wrong),
+		cmocka_unit_test(what_is_no_http_answer_is_refused),
+		cmocka_unit_test(endless_head_is_refused),
+		cmocka_unit_test(damaged_heads_are_never_read_beyond_their_end),
+		cmocka_unit_test(parameters_are_encoded_and_missing_ones_left_out),
+		cmocka_unit_test(path_without_parameters_has_no_question_mark),
+		cmocka_unit_test(path_that_does_not_fit_is_refused_at_every_length),
+	};
+
+	return cmocka_run_group_tests_name("cli/http", tests, NULL, NULL);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "cli/options.h"
+#include "unit/random.h"
+
+#define WORDS_MAX 16
+#define ROUNDS	  20000
+
+static const struct command give = {
+	.name = "give",
+	.arguments = "[THING]",
+	.max_args = 1,
+	.options = { { "port", 'p', "PORT", "" }, { "force", 'f', NULL, "" }, { NULL } },
+};
+
+static const struct command take = {
+	.name = "take",
+	.arguments = "WHAT…",
+	.min_args = 1,
+	.max_args = -1,
+	.options = { { NULL } },
+};
+
+static const struct command *const table[] = { &give, &take, NULL };
+
+struct parsed {
+	char *argv[WORDS_MAX];
+	struct options options;
+	char error[256];
+	int result;
+};
+
+/* Parses "pd" and the words up to NULL. */
+static struct parsed *parse(const char *first, ...)
+{
+	static struct parsed p;
+	va_list words;
+	int n = 1;
+
+	memset(&p, 0, sizeof(p));
+	p.argv[0] = (char *)"pd";
+	va_start(words, first);
+	for (const char *w = first; w; w = va_arg(words, const char *))
+		p.argv[n++] = (char *)w;
+	va_end(words);
+	p.result = options_parse(n, p.argv, table, &p.options, p.error, sizeof(p.error));
+	return &p;
+}
+
+static void refused(const struct parsed *p, const char *word)
+{
+	assert_int_equal(p->result, -EINVAL);
+	if (!strstr(p->error, word))
+		fail_msg("'%s' does not say '%s'", p->error, word);
+}
+
+static const char *value(const struct parsed *p, const char *name)
+{
+	return command_value(p->options.command, &p->options.line, name);
+}
+
+static void value_of_an_option_comes_in_four_spellings(void **state)
+{
+	const char *const spellings[][2] = {
+		{ "--port=30", NULL }, { "--port", "30" }, { "-p30", NULL }, { "-p", "30" }
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(spellings); i++) {
+		struct parsed *p = parse("give", spellings[i][0], spellings[i][1], NULL);
+
+		assert_int_equal(p->result, 0);
+		assert_string_equal(value(p, "port"), "30");
+		assert_null(value(p, "force"));
+		assert_int_equal(p->options.line.n_args, 0);
+	}
+}
+
+static void letters_can_stand_together_and_the_last_one_takes_the_value(void **state)
+{
+	struct parsed *p = parse("give", "-qfp30", "x", NULL);
+
+	assert_int_equal(p->result, 0);
+	assert_true(p->options.line.quiet);
+	assert_string_equal(value(p, "force"), "");
+	assert_string_equal(value(p, "port"), "30");
+	assert_string_equal(p->options.line.args[0], "x");
+}
+
+static void options_may_stand_before_the_command_and_behind_the_operands(void **state)
+{
+	struct parsed *p = parse("-j", "--color", "never", "give", "x", "-f", NULL);
+
+	assert_int_equal(p->result, 0);
+	assert_ptr_equal(p->options.command, &give);
+	assert_true(p->options.line.json);
+	assert_string_equal(p->options.color, "never");
+	assert_int_equal(p->options.line.n_args, 1);
+	assert_string_equal(value(p, "force"), "");
+}
+
+static void two_dashes_end_the_options(void **state)
+{
+	struct parsed *p = parse("take", "a", "--", "-j", "--", "--port", NULL);
+
+	assert_int_equal(p->result, 0);
+	assert_false(p->options.line.json);
+	assert_int_equal(p->options.line.n_args, 4);
+	assert_string_equal(p->options.line.args[1], "-j");
+	assert_string_equal(p->options.line.args[2], "--");
+	assert_string_equal(p->options.line.args[3], "--port");
+}
+
+static void single_dash_and_empty_word_are_operands(void **state)
+{
+	struct parsed *p = parse("take", "-", "", NULL);
+
+	assert_int_equal(p->result, 0);
+	assert_int_equal(p->options.line.n_args, 2);
+	assert_string_equal(p->options.line.args[0], "-");
+	assert_string_equal(p->options.line.args[1], "");
+}
+
+static void value_may_look_like_an_option(void **state)
+{
+	assert_string_equal(value(parse("give", "-p", "-1", NULL), "port"), "-1");
+}
+
+static void abbreviation_of_an_option_is_refused_with_the_whole_name(void **state)
+{
+	refused(parse("give", "--por", "3", NULL), "--port");
+	refused(parse("give", "--js", NULL), "unknown option --js");
+}
+
+static void faults_name_the_thing(void **state)
+{
+	refused(parse("giv", NULL), "did you mean: pd give");
+	refused(parse("zzzzzzzz", NULL), "'zzzzzzzz'");
+	refused(parse("give", "--frce", NULL), "--force");
+	refused(parse("give", "-x", NULL), "-x");
+	refused(parse("give", "--port", NULL), "--port needs a value");
+	refused(parse("give", "-p", NULL), "-p needs a value");
+	refused(parse("give", "--force=yes", NULL), "--force takes no value");
+	refused(parse("give", "--color=pink", NULL), "'pink'");
+	refused(parse("give", "a", "b", NULL), "'b' is too much");
+	refused(parse("take", NULL), "WHAT");
+	refused(parse("take", "--port", "3", "x", NULL), "--port");
+}
+
+static void help_asks_for_no_operands(void **state)
+{
+	struct parsed *p = parse("take", "--help", NULL);
+
+	assert_int_equal(p->result, 0);
+	assert_true(p->options.help);
+}
+
+static void json_is_recognised_in_a_faulty_line(void **state)
+{
+	char *const before[] = { (char *)"pd", (char *)"giv", (char *)"--json" };
+	char *const behind[] = { (char *)"pd", (char *)"giv", (char *)"--", (char *)"-j" };
+
+	assert_true(options_want_json(3, before));
+	assert_false(options_want_json(4, behind));
+}
+
+static void faults_know_the_command_that_they_belong_to(void **state)
+{
+	assert_ptr_equal(parse("give", "--nope", NULL)->options.command, &give);
+	assert_null(parse("--nope", "give", NULL)->options.command);
+}
+
+static void any_words_are_taken_or_refused_with_a_sentence(void **state)
+{
+	static const char *const words[] = { "give", "take", "--port",	"-p",	   "-pf",   "-fp",
+					     "--",   "-",    "",	"-j",	   "--x",   "--=",
+					     "-jq",  "x",    "--port=", "--color", "never", "-h" };
+	struct random_source random = random_start(__func__);
+
+	for (int round = 0; round < ROUNDS; round++) {
+		char *argv[WORDS_MAX] = { (char *)"pd" };
+		int argc = 1 + (int)random_below(&random, WORDS_MAX - 1);
+		struct options options;
+		char error[256] = "";
+		int e;
+
+		for (int i = 1; i < argc; i++)
+			argv[i] = (char *)words[random_below(&random, ARRAY_SIZE(words))];
+		e = options_parse(argc, argv, table, &options, error, sizeof(error));
+		if (e < 0)
+			assert_true(*error);
+		else
+			assert_in_range(options.line.n_args, 0, argc - 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(value_of_an_option_comes_in_four_spellings),
+		cmocka_unit_test(letters_can_stand_together_and_the_last_one_takes_the_value),
+		cmocka_unit_test(options_may_stand_before_the_command_and_behind_the_operands),
+		cmocka_unit_test(two_dashes_end_the_options),
+		cmocka_unit_test(single_dash_and_empty_word_are_operands),
+		cmocka_unit_test(value_may_look_like_an_option),
+		cmocka_unit_test(abbreviation_of_an_option_is_refused_with_the_whole_name),
+		cmocka_unit_test(faults_name_the_thing),
+		cmocka_unit_test(help_asks_for_no_operands),
+		cmocka_unit_test(json_is_recognised_in_a_faulty_line),
+		cmocka_unit_test(faults_know_the_command_that_they_belong_to),
+		cmocka_unit_test(any_words_are_taken_or_refused_with_a_sentence),
+	};
+
+	return cmocka_run_group_tests_name("cli/options", tests, NULL, NULL);
+}
