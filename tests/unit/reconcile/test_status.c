@@ -1,0 +1,886 @@
+/* SPDX-License-Identifier: MIT */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "reconcile/status.h"
+#include "unit/random.h"
+
+#define ME	100
+#define OTHER	33
+#define NOW	1000000
+#define STALE_S 1800
+#define MPTCP	262
+
+/* --- a small world: shell 10 (session 10) claims; 20 is a server that it started ------------- */
+
+enum { SHELL = 10, SERVER = 20, CHILD = 21, DAEMON = 22, STRANGER = 30, SQUATTER = 40 };
+
+static const struct process world[] = {
+	{ .id = { SHELL, 1 }, .uid = ME, .sid = SHELL, .comm = "bash", .cwd = "/home/me" },
+	{ .id = { SERVER, 5 },
+	  .uid = ME,
+	  .sid = SHELL,
+	  .comm = "node",
+	  .cwd = "/srv",
+	  .n_ancestors = 1,
+	  .ancestors = { { { SHELL, 1 }, "bash" } } },
+	/* an heir that was reparented to init */
+	{ .id = { CHILD, 6 },
+	  .uid = ME,
+	  .sid = SHELL,
+	  .comm = "sleep",
+	  .cwd = "/srv",
+	  .n_ancestors = 1,
+	  .ancestors = { { { 1, 0 }, "init" } } },
+	/* an heir that leads its own session */
+	{ .id = { DAEMON, 7 },
+	  .uid = ME,
+	  .sid = DAEMON,
+	  .comm = "nginx",
+	  .cwd = "/",
+	  .n_ancestors = 1,
+	  .ancestors = { { { 1, 0 }, "init" } } },
+	/* the same user's, from elsewhere */
+	{ .id = { STRANGER, 8 },
+	  .uid = ME,
+	  .sid = STRANGER,
+	  .comm = "vite",
+	  .cwd = "/home/me/other",
+	  .n_ancestors = 1,
+	  .ancestors = { { { 1, 0 }, "init" } } },
+	{ .id = { SQUATTER, 9 }, .uid = OTHER, .sid = SQUATTER, .comm = "apache", .cwd = "/work" },
+};
+
+static const struct process *look_up(const struct process_id *id, void *user_data)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(world); i++)
+		if (process_id_equal(&world[i].id, id))
+			return &world[i];
+	return NULL;
+}
+
+static const struct process *process(pid_t pid)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(world); i++)
+		if (world[i].id.pid == pid)
+			return &world[i];
+	fail_msg("no process %d", pid);
+	return NULL;
+}
+
+static struct service claim_of_shell(void)
+{
+	return (struct service){ .id = "myapp:web",
+				 .port = 3100,
+				 .uid = ME,
+				 .cwd = "/work",
+				 .sid = SHELL,
+				 .claimer = { SHELL, 1 },
+				 .same_boot = true,
+				 .updated_at = NOW - 10 };
+}
+
+/* One listening socket with up to three holders. */
+struct listener {
+	struct socket_row row;
+	struct holder holders[3];
+};
+
+static struct socket_row *listener_init(struct listener *l, const pid_t *holders)
+{
+	*l = (struct listener){ .row = { .protocol = IPPROTO_TCP,
+					 .family = AF_INET,
+					 .state = SOCKET_LISTEN,
+					 .port = 3100,
+					 .uid = ME,
+					 .holders = l->holders } };
+	for (; *holders; holders++)
+		l->holders[l->row.n_holders++].id = process(*holders)->id;
+	return &l->row;
+}
+
+static struct status_verdict judge(const struct service *claim, const struct socket_row *row)
+{
+	struct status_verdict v;
+
+	reconcile_service(claim, &row, row ? 1 : 0, look_up, NULL, NOW, STALE_S, &v);
+	return v;
+}
+
+/* --- which sockets serve --------------------------------------------------------------------- */
+
+static void listeners_and_bound_udp_sockets_serve(void **state)
+{
+	static const struct {
+		uint16_t protocol;
+		enum socket_state state;
+		bool serves;
+	} cases[] = {
+		{ IPPROTO_TCP, SOCKET_LISTEN, true },
+		{ MPTCP, SOCKET_LISTEN, true },
+		{ IPPROTO_TCP, SOCKET_BOUND, false },
+		{ IPPROTO_TCP, SOCKET_ESTABLISHED, false },
+		{ IPPROTO_TCP, SOCKET_TIME_WAIT, false },
+		{ IPPROTO_UDP, SOCKET_BOUND, true },
+		{ IPPROTO_UDP, SOCKET_ESTABLISHED, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct socket_row row = { .protocol = cases[i].protocol, .state = cases[i].state };
+
+		assert_int_equal(socket_serves(&row), cases[i].serves);
+	}
+}
+
+/* --- which processes fit --------------------------------------------------------------------- */
+
+static void a_descendant_of_the_claimer_fits(void **state)
+{
+	struct service claim = claim_of_shell();
+
+	claim.sid = 0;
+	claim.cwd = "";
+	assert_true(process_fits_claim(&claim, process(SHELL)));
+	assert_true(process_fits_claim(&claim, process(SERVER)));
+	assert_false(process_fits_claim(&claim, process(STRANGER)));
+}
+
+static void a_process_of_the_same_session_fits(void **state)
+{
+	struct service claim = claim_of_shell();
+
+	claim.claimer.pid = 0;
+	claim.cwd = "";
+	assert_true(process_fits_claim(&claim, process(CHILD)));
+	assert_false(process_fits_claim(&claim, process(STRANGER)));
+}
+
+static void a_process_in_the_directory_or_below_fits(void **state)
+{
+	static const struct {
+		const char *claim, *process;
+		bool fits;
+	} cases[] = {
+		{ "/work", "/work", true },
+		{ "/work", "/work/sub/dir", true },
+		{ "/work", "/workshop", false },
+		{ "/work", "/wor", false },
+		{ "/work", "/", false },
+		{ "/work/", "/work", true },
+		{ "/work/", "/work/sub", true },
+		{ "/", "/anything", true },
+		{ "/", "/", true },
+		{ "/work", "/home/work", false },
+		{ "/work", "/work (deleted)", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct service claim = { .uid = ME, .cwd = cases[i].claim };
+		struct process p = { .id = { 50, 1 }, .uid = ME };
+
+		strcpy(p.cwd, cases[i].process);
+		assert_int_equal(process_fits_claim(&claim, &p), cases[i].fits);
+	}
+}
+
+static void another_users_process_never_fits(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct process p = *process(SERVER);
+
+	p.uid = OTHER;
+	strcpy(p.cwd, "/work");
+	assert_false(process_fits_claim(&claim, &p));
+	p.uid = 0;
+	assert_false(process_fits_claim(&claim, &p));
+	p.uid = PROCESS_UID_UNKNOWN;
+	assert_false(process_fits_claim(&claim, &p));
+}
+
+static void a_reused_pid_is_not_the_claimer(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct process p = { .id = { SHELL, 77 }, .uid = ME, .sid = 99, .cwd = "/elsewhere" };
+
+	assert_false(process_fits_claim(&claim, &p));
+	p.id.pid = 50;
+	p.n_ancestors = 1;
+	p.ancestors[0].id = (struct process_id){ SHELL, 77 };
+	assert_false(process_fits_claim(&claim, &p));
+	p.ancestors[0].id.start_ticks = 1;
+	assert_true(process_fits_claim(&claim, &p));
+}
+
+static void pids_of_another_boot_mean_nothing(void **state)
+{
+	struct service claim = claim_of_shell();
+
+	claim.same_boot = false;
+	assert_false(process_fits_claim(&claim, process(SERVER)));
+	claim.cwd = "/srv";
+	assert_true(process_fits_claim(&claim, process(SERVER)));
+}
+
+static void where_nothing_can_be_compared_the_user_decides(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct process p = { .id = { 50, 1 }, .uid = ME };
+
+	assert_true(process_fits_claim(&claim, &p));
+	p.sid = 99; /* known, and another session */
+	assert_false(process_fits_claim(&claim, &p));
+	claim.same_boot = false; /* sessions of two boots cannot be compared */
+	assert_true(process_fits_claim(&claim, &p));
+	strcpy(p.cwd, "/elsewhere");
+	assert_false(process_fits_claim(&claim, &p));
+	claim.cwd = NULL;
+	assert_true(process_fits_claim(&claim, &p));
+}
+
+static void a_directory_whose_beginning_was_cut_is_unknown(void **state)
+{
+	struct service claim = { .uid = ME, .cwd = "/work" };
+	struct process p = { .id = { 50, 1 }, .uid = ME, .cwd = "\xE2\x80\xA6/deep/down" };
+
+	assert_true(process_fits_claim(&claim, &p));
+	claim.cwd = "\xE2\x80\xA6/deep/down";
+	claim.same_boot = true;
+	claim.sid = 1;
+	p.sid = 2;
+	assert_true(process_fits_claim(&claim, &p));
+	claim.cwd = "/work";
+	assert_false(process_fits_claim(&claim, &p));
+}
+
+/* --- statuses -------------------------------------------------------------------------------- */
+
+struct status_case {
+	const char *what;
+	pid_t holders[4];
+	pid_t binder; /* 0 = unknown, -1 = one that is not in the world any more */
+	enum binder_fate fate;
+	pid_t binder_sid;
+	enum service_status status;
+	pid_t decided_by;
+	const char *reason;
+};
+
+static const struct status_case status_cases[] = {
+	{ "the binder serves",
+	  { SERVER },
+	  SERVER,
+	  BINDER_ALIVE,
+	  SHELL,
+	  SERVICE_ACTIVE,
+	  SERVER,
+	  "node (20) listens" },
+	{ "bound before we watched",
+	  { SERVER },
+	  0,
+	  BINDER_ALIVE,
+	  0,
+	  SERVICE_ACTIVE,
+	  SERVER,
+	  "node (20) listens" },
+	{ "a worker shares it",
+	  { SERVER, CHILD },
+	  SERVER,
+	  BINDER_ALIVE,
+	  SHELL,
+	  SERVICE_ACTIVE,
+	  SERVER,
+	  "node (20) listens" },
+	{ "the binder gave it to its worker",
+	  { CHILD },
+	  SERVER,
+	  BINDER_ALIVE,
+	  SHELL,
+	  SERVICE_ACTIVE,
+	  CHILD,
+	  "sleep (21) listens" },
+	{ "the parent was killed",
+	  { CHILD },
+	  -1,
+	  BINDER_EXITED_BADLY,
+	  SHELL,
+	  SERVICE_ORPHANED,
+	  CHILD,
+	  "parent 4711 is gone, child sleep (21) keeps the port" },
+	{ "the parent left by itself, the child stayed in its session",
+	  { CHILD },
+	  -1,
+	  BINDER_EXITED_WELL,
+	  SHELL,
+	  SERVICE_ORPHANED,
+	  CHILD,
+	  "parent 4711 is gone, child sleep (21) keeps the port" },
+	{ "the parent was gone when we looked",
+	  { CHILD },
+	  -1,
+	  BINDER_GONE,
+	  SHELL,
+	  SERVICE_ORPHANED,
+	  CHILD,
+	  "parent 4711 is gone, child sleep (21) keeps the port" },
+	{ "it daemonized",
+	  { DAEMON },
+	  -1,
+	  BINDER_EXITED_WELL,
+	  SHELL,
+	  SERVICE_ACTIVE,
+	  DAEMON,
+	  "nginx (22) listens as a daemon, its parent 4711 left with success" },
+	{ "it daemonized, from a session that is not known",
+	  { DAEMON },
+	  -1,
+	  BINDER_EXITED_WELL,
+	  0,
+	  SERVICE_ACTIVE,
+	  DAEMON,
+	  "nginx (22) listens as a daemon, its parent 4711 left with success" },
+	{ "an unknown session and an heir that leads none",
+	  { CHILD },
+	  -1,
+	  BINDER_EXITED_WELL,
+	  0,
+	  SERVICE_ORPHANED,
+	  CHILD,
+	  "parent 4711 is gone, child sleep (21) keeps the port" },
+	{ "a daemon whose parent was killed",
+	  { DAEMON },
+	  -1,
+	  BINDER_EXITED_BADLY,
+	  SHELL,
+	  SERVICE_ORPHANED,
+	  DAEMON,
+	  "parent 4711 is gone, child nginx (22) keeps the port" },
+	{ "another user's server",
+	  { SQUATTER },
+	  SQUATTER,
+	  BINDER_ALIVE,
+	  SQUATTER,
+	  SERVICE_SQUATTED,
+	  SQUATTER,
+	  "held by apache (40) of user 33, not by this claim" },
+	{ "the same user's, from elsewhere",
+	  { STRANGER },
+	  STRANGER,
+	  BINDER_ALIVE,
+	  STRANGER,
+	  SERVICE_SQUATTED,
+	  STRANGER,
+	  "held by vite (30) of user 100, not by this claim" },
+	{ "an heir of another user",
+	  { SQUATTER },
+	  -1,
+	  BINDER_EXITED_BADLY,
+	  SHELL,
+	  SERVICE_SQUATTED,
+	  SQUATTER,
+	  "held by apache (40) of user 33, not by this claim" },
+	{ "handed over by another user's service manager",
+	  { SQUATTER, SERVER },
+	  SQUATTER,
+	  BINDER_ALIVE,
+	  SQUATTER,
+	  SERVICE_ACTIVE,
+	  SERVER,
+	  "node (20) listens" },
+	{ "two heirs, one of another user",
+	  { SQUATTER, CHILD },
+	  -1,
+	  BINDER_EXITED_BADLY,
+	  SHELL,
+	  SERVICE_ORPHANED,
+	  CHILD,
+	  "parent 4711 is gone, child sleep (21) keeps the port" },
+	{ "nobody is seen", { 0 }, 0, BINDER_ALIVE, 0, SERVICE_ACTIVE, 0, "holder hidden" },
+	{ "nobody is seen, the binder lives",
+	  { 0 },
+	  SERVER,
+	  BINDER_ALIVE,
+	  SHELL,
+	  SERVICE_ACTIVE,
+	  0,
+	  "holder hidden" },
+	{ "nobody is seen, the binder is gone",
+	  { 0 },
+	  -1,
+	  BINDER_EXITED_BADLY,
+	  SHELL,
+	  SERVICE_ORPHANED,
+	  0,
+	  "parent 4711 is gone, a hidden process keeps the port" },
+};
+
+static void statuses_follow_from_holders_and_binder(void **state)
+{
+	struct service claim = claim_of_shell();
+
+	for (size_t i = 0; i < ARRAY_SIZE(status_cases); i++) {
+		const struct status_case *c = &status_cases[i];
+		struct status_verdict v;
+		struct socket_row *row;
+		struct listener l;
+
+		row = listener_init(&l, c->holders);
+		row->binder_fate = c->fate;
+		row->binder_sid = c->binder_sid;
+		if (c->binder)
+			row->binder = c->binder < 0 ? (struct process_id){ 4711, 3 }
+						    : process(c->binder)->id;
+		v = judge(&claim, row);
+		if (v.status != c->status)
+			print_error("%s\n", c->what);
+		assert_int_equal(v.status, c->status);
+		assert_string_equal(v.reason, c->reason);
+		assert_int_equal(v.process.pid, c->decided_by);
+		assert_ptr_equal(v.socket, row);
+	}
+}
+
+static void a_hidden_holder_of_another_user_squats(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener l;
+	struct socket_row *row = listener_init(&l, (pid_t[]){ 0 });
+	struct status_verdict v;
+
+	row->uid = OTHER;
+	v = judge(&claim, row);
+	assert_int_equal(v.status, SERVICE_SQUATTED);
+	assert_string_equal(v.reason, "held by a hidden process of user 33, not by this claim");
+	row->uid = PROCESS_UID_UNKNOWN;
+	v = judge(&claim, row);
+	assert_int_equal(v.status, SERVICE_SQUATTED);
+	assert_string_equal(v.reason, "held by a hidden process, not by this claim");
+}
+
+static void a_holder_of_which_nothing_is_known_counts_as_the_sockets_user(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener l;
+	struct socket_row *row = listener_init(&l, (pid_t[]){ 0 });
+	struct status_verdict v;
+
+	row->n_holders = 1;
+	row->holders[0].id = (struct process_id){ 812, 4 };
+	v = judge(&claim, row);
+	assert_int_equal(v.status, SERVICE_ACTIVE);
+	assert_string_equal(v.reason, "process 812 listens");
+	row->uid = OTHER;
+	v = judge(&claim, row);
+	assert_int_equal(v.status, SERVICE_SQUATTED);
+	assert_string_equal(v.reason, "held by process 812 of user 33, not by this claim");
+}
+
+/* The binder's pid lives on as another process: the binder is gone all the same. */
+static void a_reused_pid_does_not_keep_the_binder_alive(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener l;
+	struct socket_row *row = listener_init(&l, (pid_t[]){ CHILD, 0 });
+
+	row->binder = (struct process_id){ CHILD, 2 };
+	row->binder_fate = BINDER_EXITED_BADLY;
+	row->binder_sid = SHELL;
+	assert_int_equal(judge(&claim, row).status, SERVICE_ORPHANED);
+	row->binder.start_ticks = process(CHILD)->id.start_ticks;
+	assert_int_equal(judge(&claim, row).status, SERVICE_ACTIVE);
+}
+
+/* All 16 bytes in use and no NUL: as the kernel never writes a name, and a bad event may. */
+static const struct process hostile = {
+	.id = { 60, 1 },
+	.uid = OTHER,
+	.comm = { 27, '[', '2', 'J', '\n', -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 },
+};
+
+static const struct process *look_up_hostile(const struct process_id *id, void *user_data)
+{
+	return &hostile;
+}
+
+static void a_hostile_name_is_escaped_in_the_reason(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener l;
+	const struct socket_row *row = listener_init(&l, (pid_t[]){ SQUATTER, 0 });
+	struct status_verdict v;
+
+	reconcile_service(&claim, &row, 1, look_up_hostile, NULL, NOW, STALE_S, &v);
+	assert_string_equal(v.reason, "held by \\e[2J\\n\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff"
+				      "\\xff\\xff\\xff (60) of user 33, not by this claim");
+}
+
+static void active_wins_over_orphaned_and_orphaned_over_squatted(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener active, orphaned, squatted;
+	const struct socket_row *rows[3] = { listener_init(&squatted, (pid_t[]){ SQUATTER, 0 }),
+					     listener_init(&orphaned, (pid_t[]){ CHILD, 0 }),
+					     listener_init(&active, (pid_t[]){ SERVER, 0 }) };
+	struct status_verdict v;
+
+	orphaned.row.binder = (struct process_id){ 4711, 3 };
+	orphaned.row.binder_fate = BINDER_EXITED_BADLY;
+	for (int turn = 0; turn < 3; turn++) {
+		const struct socket_row *turned[] = { rows[turn], rows[(turn + 1) % 3],
+						      rows[(turn + 2) % 3] };
+
+		reconcile_service(&claim, turned, 3, look_up, NULL, NOW, STALE_S, &v);
+		assert_int_equal(v.status, SERVICE_ACTIVE);
+		assert_ptr_equal(v.socket, &active.row);
+	}
+	reconcile_service(&claim, rows, 2, look_up, NULL, NOW, STALE_S, &v);
+	assert_int_equal(v.status, SERVICE_ORPHANED);
+	reconcile_service(&claim, rows, 1, look_up, NULL, NOW, STALE_S, &v);
+	assert_int_equal(v.status, SERVICE_SQUATTED);
+}
+
+static void without_a_serving_socket_time_decides(void **state)
+{
+	static const struct {
+		bool ever_active;
+		int64_t silent_s;
+		enum service_status status;
+		const char *reason;
+	} cases[] = {
+		{ false, 0, SERVICE_CLAIMED, "nothing has listened on the port yet" },
+		{ false, STALE_S - 1, SERVICE_CLAIMED, "nothing has listened on the port yet" },
+		{ false, STALE_S, SERVICE_STALE, "nothing seen for 30m" },
+		{ true, 0, SERVICE_GHOST, "nothing listens on the port any more" },
+		{ true, STALE_S - 1, SERVICE_GHOST, "nothing listens on the port any more" },
+		{ true, STALE_S, SERVICE_STALE, "nothing seen for 30m" },
+		{ true, 5 * 86400, SERVICE_STALE, "nothing seen for 5d" },
+		{ true, -3600, SERVICE_GHOST, "nothing listens on the port any more" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct service claim = claim_of_shell();
+		struct status_verdict v;
+
+		claim.ever_active = cases[i].ever_active;
+		claim.updated_at = NOW - cases[i].silent_s;
+		v = judge(&claim, NULL);
+		assert_int_equal(v.status, cases[i].status);
+		assert_string_equal(v.reason, cases[i].reason);
+		assert_null(v.socket);
+		assert_int_equal(v.process.pid, 0);
+	}
+}
+
+static void a_socket_that_does_not_serve_changes_nothing(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener l;
+	struct socket_row *row = listener_init(&l, (pid_t[]){ SQUATTER, 0 });
+
+	row->state = SOCKET_BOUND;
+	assert_int_equal(judge(&claim, row).status, SERVICE_CLAIMED);
+	row->state = SOCKET_TIME_WAIT;
+	claim.ever_active = true;
+	assert_int_equal(judge(&claim, row).status, SERVICE_GHOST);
+}
+
+static void a_live_listener_is_never_stale(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener l;
+
+	claim.updated_at = 0;
+	assert_int_equal(judge(&claim, listener_init(&l, (pid_t[]){ SERVER, 0 })).status,
+			 SERVICE_ACTIVE);
+}
+
+/* --- orphan rows ----------------------------------------------------------------------------- */
+
+static void listeners_without_a_claim_are_orphans_in_the_range_or_once_claimed(void **state)
+{
+	static const struct {
+		uint16_t port;
+		enum socket_state state;
+		bool claimed, ever;
+		enum orphan_reason reason;
+	} cases[] = {
+		{ 3100, SOCKET_LISTEN, false, false, ORPHAN_IN_RANGE },
+		{ 9999, SOCKET_LISTEN, false, false, ORPHAN_IN_RANGE },
+		{ 3099, SOCKET_LISTEN, false, false, ORPHAN_NOT },
+		{ 10000, SOCKET_LISTEN, false, false, ORPHAN_NOT },
+		{ 80, SOCKET_LISTEN, false, true, ORPHAN_ONCE_CLAIMED },
+		{ 3100, SOCKET_LISTEN, false, true, ORPHAN_ONCE_CLAIMED },
+		{ 3100, SOCKET_LISTEN, true, true, ORPHAN_NOT },
+		{ 3100, SOCKET_BOUND, false, true, ORPHAN_NOT },
+		{ 3100, SOCKET_TIME_WAIT, false, false, ORPHAN_NOT },
+	};
+	const struct port_range range = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct socket_row row = { .protocol = IPPROTO_TCP,
+					  .port = cases[i].port,
+					  .state = cases[i].state };
+		enum orphan_reason reason = reconcile_orphan(&row, range, cases[i].claimed,
+							     cases[i].ever);
+
+		assert_int_equal(reason, cases[i].reason);
+		assert_int_equal(strlen(orphan_reason_text(reason)) > 0, reason != ORPHAN_NOT);
+	}
+}
+
+/* --- random worlds --------------------------------------------------------------------------- */
+
+#define WORLDS	    30000
+#define PROCESSES   8
+#define SOCKETS	    4
+#define MAX_HOLDERS 3
+
+struct random_world {
+	struct process processes[PROCESSES];
+	size_t n_known; /* the rest exists, and nobody described it */
+	struct service claim;
+	struct socket_row sockets[SOCKETS];
+	struct holder holders[SOCKETS][MAX_HOLDERS];
+	size_t n_sockets;
+};
+
+static const char *const directories[] = { "", "/", "/work", "/work/sub", "/workshop", "/home/me" };
+
+static const struct process *look_up_random(const struct process_id *id, void *user_data)
+{
+	const struct random_world *w = user_data;
+
+	for (size_t i = 0; i < w->n_known; i++)
+		if (process_id_equal(&w->processes[i].id, id))
+			return &w->processes[i];
+	return NULL;
+}
+
+static void fill_process(struct random_source *r, struct random_world *w, size_t i)
+{
+	struct process *p = &w->processes[i];
+
+	/* few pids and start times, so that pids are reused */
+	p->id = (struct process_id){ 1 + (pid_t)random_below(r, 6), i + 1 };
+	p->uid = random_below(r, 3) ? ME : OTHER;
+	p->sid = (pid_t)random_below(r, 4);
+	snprintf(p->comm, sizeof(p->comm), "p%zu", i);
+	strcpy(p->cwd, directories[random_below(r, ARRAY_SIZE(directories))]);
+	if (i > 0 && random_below(r, 2)) {
+		p->n_ancestors = 1;
+		p->ancestors[0].id = w->processes[random_below(r, (unsigned)i)].id;
+	}
+}
+
+static void fill_socket(struct random_source *r, struct random_world *w, size_t i)
+{
+	static const enum socket_state states[] = { SOCKET_LISTEN, SOCKET_LISTEN, SOCKET_LISTEN,
+						    SOCKET_BOUND, SOCKET_TIME_WAIT };
+	struct socket_row *row = &w->sockets[i];
+
+	row->protocol = random_below(r, 4) ? IPPROTO_TCP : IPPROTO_UDP;
+	row->state = states[random_below(r, ARRAY_SIZE(states))];
+	row->uid = random_below(r, 3) ? ME : OTHER;
+	row->holders = w->holders[i];
+	row->n_holders = random_below(r, MAX_HOLDERS + 1);
+	for (size_t h = 0; h < row->n_holders; h++)
+		row->holders[h].id = w->processes[random_below(r, PROCESSES)].id;
+	if (random_below(r, 3))
+		row->binder = w->processes[random_below(r, PROCESSES)].id;
+	row->binder_sid = (pid_t)random_below(r, 4);
+	row->binder_fate = (enum binder_fate)random_below(r, 4);
+}
+
+static void fill_world(struct random_source *r, struct random_world *w)
+{
+	memset(w, 0, sizeof(*w));
+	for (size_t i = 0; i < PROCESSES; i++)
+		fill_process(r, w, i);
+	w->n_known = random_below(r, 4) ? PROCESSES : random_below(r, PROCESSES);
+	w->claim = (struct service){ .id = "a",
+				     .port = 3100,
+				     .uid = ME,
+				     .cwd = directories[random_below(r, ARRAY_SIZE(directories))],
+				     .sid = (pid_t)random_below(r, 4),
+				     .same_boot = random_below(r, 2),
+				     .ever_active = random_below(r, 2),
+				     .updated_at = NOW - random_below(r, 2 * STALE_S) };
+	if (random_below(r, 2))
+		w->claim.claimer = w->processes[random_below(r, PROCESSES)].id;
+	w->n_sockets = random_below(r, SOCKETS + 1);
+	for (size_t i = 0; i < w->n_sockets; i++)
+		fill_socket(r, w, i);
+}
+
+/* The contract's sentences again, said as sets instead of as steps. */
+static bool says_fits(const struct service *c, const struct process *p)
+{
+	bool can_descend = c->same_boot && c->claimer.pid;
+	bool can_share = c->same_boot && c->sid && p->sid;
+	bool can_live = c->cwd[0] && p->cwd[0];
+	bool is_claimer = can_descend && process_id_equal(&p->id, &c->claimer);
+	bool descends = can_descend && p->n_ancestors &&
+			process_id_equal(&p->ancestors[0].id, &c->claimer);
+	char below[64];
+
+	snprintf(below, sizeof(below), "%s/", strcmp(c->cwd, "/") ? c->cwd : "");
+	if (p->uid != c->uid)
+		return false;
+	if (is_claimer || descends || (can_share && c->sid == p->sid))
+		return true;
+	if (can_live && (!strcmp(p->cwd, c->cwd) || !strncmp(p->cwd, below, strlen(below))))
+		return true;
+	return !(can_descend && p->n_ancestors) && !can_share && !can_live;
+}
+
+static struct process says_process(const struct random_world *w, const struct socket_row *row,
+				   size_t holder)
+{
+	const struct process *p = look_up_random(&row->holders[holder].id, (void *)w);
+
+	return p ? *p : (struct process){ .id = row->holders[holder].id, .uid = row->uid };
+}
+
+static enum service_status says_socket(const struct random_world *w, const struct socket_row *row)
+{
+	bool binder_holds = false, any_fits = false, leads_own = false;
+	const struct process *heir = NULL;
+	struct process holders[MAX_HOLDERS];
+	bool gone;
+
+	for (size_t i = 0; i < row->n_holders; i++) {
+		holders[i] = says_process(w, row, i);
+		binder_holds |= process_id_equal(&holders[i].id, &row->binder);
+		any_fits |= says_fits(&w->claim, &holders[i]);
+		if (!heir && holders[i].uid == w->claim.uid)
+			heir = &holders[i];
+	}
+	gone = row->binder.pid && row->binder_fate != BINDER_ALIVE && !binder_holds;
+	if (row->n_holders == 0 && row->uid != w->claim.uid)
+		return SERVICE_SQUATTED;
+	if (row->n_holders == 0)
+		return gone ? SERVICE_ORPHANED : SERVICE_ACTIVE;
+	if (!gone)
+		return any_fits ? SERVICE_ACTIVE : SERVICE_SQUATTED;
+	if (!heir)
+		return SERVICE_SQUATTED;
+	leads_own = heir->sid &&
+		    (row->binder_sid ? heir->sid != row->binder_sid : heir->sid == heir->id.pid);
+	return leads_own && row->binder_fate == BINDER_EXITED_WELL ? SERVICE_ACTIVE
+								   : SERVICE_ORPHANED;
+}
+
+static enum service_status says_world(const struct random_world *w)
+{
+	bool seen[_SERVICE_STATUS_MAX] = { false };
+
+	for (size_t i = 0; i < w->n_sockets; i++)
+		if (socket_serves(&w->sockets[i]))
+			seen[says_socket(w, &w->sockets[i])] = true;
+	if (seen[SERVICE_ACTIVE])
+		return SERVICE_ACTIVE;
+	if (seen[SERVICE_ORPHANED])
+		return SERVICE_ORPHANED;
+	if (seen[SERVICE_SQUATTED])
+		return SERVICE_SQUATTED;
+	if (NOW - w->claim.updated_at >= STALE_S)
+		return SERVICE_STALE;
+	return w->claim.ever_active ? SERVICE_GHOST : SERVICE_CLAIMED;
+}
+
+static void check_shape(const struct random_world *w, const struct status_verdict *v)
+{
+	bool held = false;
+
+	assert_true(strlen(v->reason) > 0);
+	if (!v->socket) {
+		assert_int_equal(v->process.pid, 0);
+		return;
+	}
+	assert_true(v->socket >= w->sockets && v->socket < w->sockets + w->n_sockets);
+	assert_true(socket_serves(v->socket));
+	for (size_t i = 0; i < v->socket->n_holders; i++)
+		held |= process_id_equal(&v->socket->holders[i].id, &v->process);
+	assert_int_equal(held, v->socket->n_holders > 0);
+}
+
+static void random_worlds_are_judged_as_the_contract_says(void **state)
+{
+	struct random_source r = random_start(__func__);
+	int seen[_SERVICE_STATUS_MAX] = { 0 };
+
+	for (int i = 0; i < WORLDS; i++) {
+		const struct socket_row *rows[SOCKETS];
+		struct status_verdict v;
+		struct random_world w;
+
+		fill_world(&r, &w);
+		for (size_t s = 0; s < w.n_sockets; s++)
+			rows[s] = &w.sockets[s];
+		reconcile_service(&w.claim, rows, w.n_sockets, look_up_random, &w, NOW, STALE_S,
+				  &v);
+		if (v.status != says_world(&w))
+			print_error("world %d: %s\n", i, v.reason);
+		assert_int_equal(v.status, says_world(&w));
+		check_shape(&w, &v);
+		seen[v.status]++;
+	}
+	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
+		assert_true(seen[s] > WORLDS / 100); /* the worlds are rich enough */
+}
+
+static void the_order_of_sockets_does_not_matter(void **state)
+{
+	struct random_source r = random_start(__func__);
+
+	for (int i = 0; i < WORLDS / 10; i++) {
+		const struct socket_row *rows[SOCKETS], *reversed[SOCKETS];
+		struct status_verdict a, b;
+		struct random_world w;
+
+		fill_world(&r, &w);
+		for (size_t s = 0; s < w.n_sockets; s++)
+			rows[s] = reversed[w.n_sockets - 1 - s] = &w.sockets[s];
+		reconcile_service(&w.claim, rows, w.n_sockets, look_up_random, &w, NOW, STALE_S,
+				  &a);
+		reconcile_service(&w.claim, reversed, w.n_sockets, look_up_random, &w, NOW, STALE_S,
+				  &b);
+		assert_int_equal(a.status, b.status);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(listeners_and_bound_udp_sockets_serve),
+		cmocka_unit_test(a_descendant_of_the_claimer_fits),
+		cmocka_unit_test(a_process_of_the_same_session_fits),
+		cmocka_unit_test(a_process_in_the_directory_or_below_fits),
+		cmocka_unit_test(another_users_process_never_fits),
+		cmocka_unit_test(a_reused_pid_is_not_the_claimer),
+		cmocka_unit_test(pids_of_another_boot_mean_nothing),
+		cmocka_unit_test(where_nothing_can_be_compared_the_user_decides),
+		cmocka_unit_test(a_directory_whose_beginning_was_cut_is_unknown),
+		cmocka_unit_test(statuses_follow_from_holders_and_binder),
+		cmocka_unit_test(a_hidden_holder_of_another_user_squats),
+		cmocka_unit_test(a_holder_of_which_nothing_is_known_counts_as_the_sockets_user),
+		cmocka_unit_test(a_reused_pid_does_not_keep_the_binder_alive),
+		cmocka_unit_test(a_hostile_name_is_escaped_in_the_reason),
+		cmocka_unit_test(active_wins_over_orphaned_and_orphaned_over_squatted),
+		cmocka_unit_test(without_a_serving_socket_time_decides),
+		cmocka_unit_test(a_socket_that_does_not_serve_changes_nothing),
+		cmocka_unit_test(a_live_listener_is_never_stale),
+		cmocka_unit_test(
+			listeners_without_a_claim_are_orphans_in_the_range_or_once_claimed),
+		cmocka_unit_test(random_worlds_are_judged_as_the_contract_says),
+		cmocka_unit_test(the_order_of_sockets_does_not_matter),
+	};
+
+	return cmocka_run_group_tests_name("reconcile/status", tests, NULL, NULL);
+}
