@@ -74,8 +74,16 @@ class PortChoiceTest(harness.PortDaddyTest):
         os.makedirs(deeper)
         self.daemon.pd("claim", cwd=deeper)
         ids = [s["id"] for s in self.daemon.json("find")["services"]]
-        self.assertEqual(len(ids), 2, ids)
-        self.assertTrue(any("api" in i for i in ids) and any("web" in i for i in ids), ids)
+        self.assertEqual(ids, ["shop:api", "shop:web"])
+        self.assertEqual(self.daemon.service("shop:api")["healthPath"], "/health")
+
+    def test_broken_configuration_is_refused_with_its_place(self):
+        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
+            f.write('{ "services": { "api": \n')
+        answer = self.daemon.run("claim", cwd=self.work)
+        self.assertNotEqual(answer.code, harness.DONE)
+        self.assertIn(".portdaddyrc", answer.err)
+        self.assertEqual(self.daemon.query("SELECT count(*) FROM services"), [(0,)])
 
     def test_export_prints_a_line_for_the_shell(self):
         text = self.daemon.pd("claim", "app:exported", "--export")

@@ -347,6 +347,43 @@ class RebuildTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.wait_status("app:web", "active")["pids"], [second.pid])
 
 
+@needs_root
+class ReusedPidTest(harness.PortDaddyTest):
+    """A pid that comes back belongs to another process."""
+
+    def setUp(self):
+        super().setUp()
+        if not os.path.exists("/proc/sys/kernel/ns_last_pid"):
+            self.skipTest("this kernel does not let a test choose a pid")
+        self.port = self.daemon.claim("app:web")
+        self.server = self.http_server(self.port)
+        self.daemon.wait_status("app:web", "active")
+
+    def reuse_pid(self):
+        """A harmless process under the pid that the server had."""
+        def try_again():
+            with open("/proc/sys/kernel/ns_last_pid", "w", encoding="ascii") as f:
+                f.write(str(self.server.pid - 1))
+            child = self.spawn(["sleep", "1000"])
+            if child.pid == self.server.pid:
+                return child
+            child.kill()
+            return None
+        return wait_until(try_again, "the pid comes back")
+
+    def test_reused_pid_does_not_keep_a_ghost_alive(self):
+        self.server.kill()
+        self.reuse_pid()
+        self.assertEqual(self.daemon.wait_status("app:web", "ghost")["pids"], [])
+
+    def test_reused_pid_is_not_taken_for_the_server_after_a_restart(self):
+        self.daemon.stop(signal.SIGKILL)
+        self.server.kill()
+        self.reuse_pid()
+        self.daemon.start()
+        self.assertEqual(self.daemon.wait_status("app:web", "ghost")["pids"], [])
+
+
 class LossTest(harness.PortDaddyTest):
     """Thousands of events at once: the table is right afterwards, whatever was lost."""
 
