@@ -9,12 +9,9 @@
 #include "cli/command.h"
 #include "cli/entry_view.h"
 #include "cli/render.h"
-#include "cli/show.h"
 
-#define EVENT_WIDTH    7
 #define ENDPOINT_SIZE  128
 #define ENDPOINT_WIDTH 24
-#define PROCESS_WIDTH  24
 
 /* "tcp 127.0.0.1:3000", "udp [::1]:5353" */
 static const char *endpoint_of(struct json_object *event, char *ret)
@@ -34,7 +31,7 @@ static void show_error(struct json_object *event)
 
 	if (!*error)
 		return;
-	render_text(TONE_BAD, "  %s", error);
+	render_text(TONE_BAD, ", %s", error);
 	if (answer_int(holder, "pid"))
 		render_text(TONE_PLAIN, ", held by %s (pid %d)", answer_text(holder, "comm"),
 			    (int)answer_int(holder, "pid"));
@@ -44,27 +41,22 @@ static void show_error(struct json_object *event)
 static void show_end(struct json_object *event)
 {
 	if (answer_has(event, "signal"))
-		render_text(TONE_PLAIN, "  killed by signal %d", (int)answer_int(event, "signal"));
+		render_text(TONE_PLAIN, ", killed by signal %d", (int)answer_int(event, "signal"));
 	else if (answer_has(event, "exitCode"))
-		render_text(TONE_PLAIN, "  exit code %d", (int)answer_int(event, "exitCode"));
+		render_text(TONE_PLAIN, ", exit code %d", (int)answer_int(event, "exitCode"));
 }
 
 static void show_event(struct json_object *event)
 {
 	const char *kind = answer_text(event, "event");
-	const char *service = answer_text(event, "service");
-	char endpoint[ENDPOINT_SIZE], process[ENDPOINT_SIZE];
+	char endpoint[ENDPOINT_SIZE];
 
-	snprintf(process, sizeof(process), "%s (%d)", answer_text(event, "comm"),
-		 (int)answer_int(event, "pid"));
-	entry_view_time(answer_int(event, "at"));
-	render_text(show_action_tone(kind), "%-*s", EVENT_WIDTH, kind);
+	entry_view_head(answer_int(event, "at"), kind, answer_text(event, "service"),
+			ENTRY_VIEW_WIDTH);
 	if (answer_int(event, "port"))
-		render_text(TONE_PLAIN, " %-*s", ENDPOINT_WIDTH, endpoint_of(event, endpoint));
-	else
-		render_text(TONE_PLAIN, " %-*s", ENDPOINT_WIDTH, "");
-	render_text(TONE_PLAIN, " %-*s", PROCESS_WIDTH, process);
-	render_text(TONE_PLAIN, " %s", service);
+		render_text(TONE_PLAIN, "%-*s  ", ENDPOINT_WIDTH, endpoint_of(event, endpoint));
+	render_text(TONE_PLAIN, "%s (pid %d)", answer_text(event, "comm"),
+		    (int)answer_int(event, "pid"));
 	show_error(event);
 	show_end(event);
 	render_newline();

@@ -25,11 +25,13 @@ int entry_view_width(struct json_object *entries)
 	return (int)width;
 }
 
-void entry_view_time(long long unix_s)
+void entry_view_head(int64_t at_unix_s, const char *action, const char *service, int service_width)
 {
 	char at[32];
 
-	render_text(TONE_DIM, "[%s] ", moment_format_log(unix_s, (int64_t)time(NULL), at));
+	render_text(TONE_DIM, "[%s] ", moment_format_log(at_unix_s, (int64_t)time(NULL), at));
+	render_text(show_action_tone(action), "%-*s", ACTION_WIDTH, action);
+	render_text(TONE_PLAIN, " %-*s ", service_width, service);
 }
 
 /* A line of the stream calls the action "event", the log calls it "action". */
@@ -42,12 +44,10 @@ static const char *action_of(struct json_object *entry)
 
 void entry_view(struct json_object *entry, int service_width)
 {
-	const char *action = action_of(entry);
 	int64_t at = answer_int(entry, "at");
 
-	entry_view_time(at ? at : answer_int(entry, "timestamp"));
-	render_text(show_action_tone(action), "%-*s", ACTION_WIDTH, action);
-	render_text(TONE_PLAIN, " %-*s ", service_width, answer_text(entry, "service"));
+	entry_view_head(at ? at : answer_int(entry, "timestamp"), action_of(entry),
+			answer_text(entry, "service"), service_width);
 	render_text(TONE_PLAIN, "%s", answer_text(entry, "details"));
 	render_newline();
 }

@@ -3,6 +3,8 @@
 #ifndef CLI_ENTRY_VIEW_H
 #define CLI_ENTRY_VIEW_H
 
+#include <stdint.h>
+
 struct json_object;
 
 #define ENTRY_VIEW_WIDTH 17 /* of the column of services, at least */
@@ -13,7 +15,7 @@ int entry_view_width(struct json_object *entries);
 /* "[2:47:23] CLAIM   myapp:web         Port 3101 assigned" */
 void entry_view(struct json_object *entry, int service_width);
 
-/* "[2:47:23] " for Unix seconds. */
-void entry_view_time(long long unix_s);
+/* What such a line begins with, up to its details. */
+void entry_view_head(int64_t at_unix_s, const char *action, const char *service, int service_width);
 
 #endif

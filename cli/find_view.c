@@ -54,6 +54,7 @@ void find_view_services(struct json_object *services, struct json_object *orphan
 	struct render_table *t = render_table_new(service_headings, ARRAY_SIZE(service_headings));
 
 	render_table_flexible(t, SERVICE_PROCESS);
+	render_table_flexible(t, SERVICE_NAME);
 	for (size_t i = 0; i < answer_length(services); i++)
 		add_service(t, answer_at(services, i));
 	for (size_t i = 0; i < answer_length(orphans); i++)
@@ -134,6 +135,7 @@ void find_view_sockets(struct json_object *sockets)
 						  with_netns ? _SOCKET_COLUMNS : SOCKET_NETNS);
 
 	render_table_flexible(t, SOCKET_PROCESS);
+	render_table_flexible(t, SOCKET_SERVICE);
 	for (size_t i = 0; i < answer_length(sockets); i++)
 		add_socket(t, answer_at(sockets, i), with_netns);
 	render_table_print(t);

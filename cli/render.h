@@ -38,7 +38,8 @@ void render_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A table: headings, then cells row by row; an empty cell prints as "-". */
 struct render_table;
 struct render_table *render_table_new(const char *const *headings, int n_columns);
-/* Which column may be cut when the terminal is narrow (-1 = none). */
+/* Which column may be cut when the terminal is narrow; called again, the next one that may be when
+ * that is not enough. */
 void render_table_flexible(struct render_table *t, int column);
 void render_table_right(struct render_table *t, int column);
 /* Adds a cell (printf) to the current row; rows end by themselves. */

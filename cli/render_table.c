@@ -6,16 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include "base/cleanup.h"
 #include "cli/terminal.h"
 
 #define COLUMN_SEPARATOR "  "
+#define FLEXIBLE_MAX	 2 /* columns that may be cut: the process, then the service */
 
 struct render_table {
 	struct libscols_table *table;
 	struct libscols_line *line;
 	int n_columns, next;
+	int flexible[FLEXIBLE_MAX];
+	int n_flexible;
 };
 
 /* No memory for a table of a few kilobytes: nothing sensible is left to be done. */
@@ -53,8 +58,8 @@ static void add_flag(struct render_table *t, int column, int flag)
 
 void render_table_flexible(struct render_table *t, int column)
 {
-	if (column >= 0)
-		add_flag(t, column, SCOLS_FL_TRUNC);
+	if (t->n_flexible < FLEXIBLE_MAX)
+		t->flexible[t->n_flexible++] = column;
 }
 
 void render_table_right(struct render_table *t, int column)
@@ -81,34 +86,78 @@ void render_table_cell(struct render_table *t, enum render_tone tone, const char
 	t->next++;
 }
 
-static size_t table_width(const struct render_table *t)
+/* Columns that a line of the table fills; the colours' sequences fill none. */
+static int line_width(const char *line, const char *end)
 {
-	size_t width = strlen(COLUMN_SEPARATOR) * (size_t)(t->n_columns - 1);
+	mbstate_t state = { 0 };
+	int width = 0;
 
-	for (int i = 0; i < t->n_columns; i++)
-		width += scols_column_get_width(scols_table_get_column(t->table, (size_t)i));
+	while (line < end) {
+		wchar_t c;
+		size_t n;
+
+		if (*line == '\033') {
+			line = memchr(line, 'm', (size_t)(end - line));
+			if (!line++)
+				break;
+			continue;
+		}
+		n = mbrtowc(&c, line, (size_t)(end - line), &state);
+		if (n == 0 || n > (size_t)(end - line))
+			n = 1; /* every cell was made valid: this is not reached */
+		else if (wcwidth(c) > 0)
+			width += wcwidth(c);
+		line += n;
+	}
 	return width;
 }
 
-static void print_rule(size_t width)
+/* The widest line: on a terminal the last column's own width is all that is left of the screen. */
+static int table_width(const char *text)
 {
-	while (width--)
+	int width = 0;
+
+	while (*text) {
+		const char *end = strchrnul(text, '\n');
+		int n = line_width(text, end);
+
+		if (n > width)
+			width = n;
+		text = *end ? end + 1 : end;
+	}
+	return width;
+}
+
+static void print_rule(int width)
+{
+	while (width-- > 0)
 		fputs(render_either("─", "-"), stdout);
 	putchar('\n');
 }
 
+/* Lays the table out into memory; one more column is cut for as long as it is too wide. */
+static char *lay_out(struct render_table *t)
+{
+	for (int i = 0;; i++) {
+		_cleanup_free_ char *text = NULL;
+
+		if (scols_print_table_to_string(t->table, &text) != 0)
+			must(NULL);
+		if (!isatty(STDOUT_FILENO) || i == t->n_flexible ||
+		    table_width(must(text)) <= (int)scols_table_get_termwidth(t->table))
+			return TAKE_PTR(text);
+		add_flag(t, t->flexible[i], SCOLS_FL_TRUNC);
+	}
+}
+
 void render_table_print(struct render_table *t)
 {
-	_cleanup_free_ char *text = NULL;
-	char *rows;
+	_cleanup_free_ char *text = lay_out(t);
+	char *rows = text ? strchr(text, '\n') : NULL;
 
-	/* The widths are known once the table has been laid out: lay it out into memory first. */
-	if (scols_print_table_to_string(t->table, &text) != 0)
-		must(NULL);
-	rows = text ? strchr(text, '\n') : NULL;
 	if (rows) {
 		fwrite(text, 1, (size_t)(rows + 1 - text), stdout);
-		print_rule(table_width(t));
+		print_rule(table_width(text));
 		fputs(rows + 1, stdout);
 		if (rows[1] && rows[strlen(rows) - 1] != '\n')
 			putchar('\n');

@@ -73,12 +73,12 @@ static void show_holder(struct json_object *holder)
 	fact("user", answer_text(holder, "user"));
 	fact("directory", answer_text(holder, "cwd"));
 	fact("program", *cmdline ? "" : answer_text(holder, "exe"));
-	fact("started by", ancestry_of(holder, line));
 	if (strcmp(state, "stopped") == 0 || strcmp(state, "traced") == 0)
 		fact("state", state);
 	fact("unit", answer_text(holder, "unit"));
 	fact("container", answer_text(holder, "container"));
 	fact("started", show_ago(answer_int(holder, "startTime"), age));
+	fact("started by", ancestry_of(holder, line));
 	fact("since", show_ago(answer_int(holder, "since"), age));
 	fact("descriptor", descriptors_of(holder, line));
 }
@@ -105,7 +105,6 @@ static void heading(const char *label, const char *text)
 {
 	if (!*text)
 		return;
-	render_newline();
 	render_text(TONE_DIM, "%-10s", label);
 	render_text(TONE_PLAIN, "%s", text);
 	render_newline();
@@ -151,6 +150,8 @@ void why_view(struct json_object *why)
 	render_text(free ? TONE_GOOD : TONE_BAD, "%s", answer_text(why, "summary"));
 	render_newline();
 	show_holders(why);
+	if (*service_of(why) || *answer_text(why, "rule") || *answer_text(why, "errno"))
+		render_newline();
 	heading("Service", service_of(why));
 	heading("Rule", answer_text(why, "rule"));
 	heading("Error", answer_text(why, "errno"));
