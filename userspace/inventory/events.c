@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* One event, one change of the table. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "inventory/internal.h"
+
+/* What a handler works with. */
+struct apply {
+	struct table *table;
+	const struct event *event;
+	int64_t now;
+	bool settle;
+};
+
+/* --- sockets --------------------------------------------------------------------------------- */
+
+/* Who did it, described by the event alone where its description was lost. */
+static int actor_of(struct apply *a, struct proc **ret)
+{
+	const struct event *e = a->event;
+	struct proc *proc;
+	int r = table_get_proc(a->table, &e->actor, &proc);
+
+	if (r)
+		return r;
+	if (!proc->described && !proc_describe_from_procfs(proc)) {
+		proc->process.uid = e->uid;
+		memcpy(proc->process.comm, e->comm, sizeof(e->comm));
+	}
+	if (!proc->process.cgroup_id)
+		proc->process.cgroup_id = e->cgroup_id;
+	*ret = proc;
+	return 0;
+}
+
+static int add_row(struct apply *a, struct row **ret)
+{
+	const struct event *e = a->event;
+	struct socket_row facts = {
+		.cookie = e->cookie,
+		.inode = e->inode,
+		.netns = e->netns,
+		.protocol = e->protocol,
+		.family = e->family,
+		.state = SOCKET_BOUND,
+		.addr = e->addr,
+		.port = e->port,
+		.uid = e->uid,
+		.cgroup_id = e->cgroup_id,
+		.seen = a->now,
+	};
+	int r = table_add_row(a->table, &facts, ret);
+
+	if (!r)
+		(*ret)->tracked = true; /* by the kernel side, at this bind or listen */
+	return r;
+}
+
+static int row_of_event(struct apply *a, struct row **ret)
+{
+	const struct event *e = a->event;
+	struct row *row;
+	int r = table_match(a->table, e->cookie, e->inode, e->protocol, &row);
+
+	if (!r && !row)
+		r = add_row(a, &row);
+	if (r)
+		return r;
+	if (e->port)
+		table_place_row(a->table, row, e->netns, e->port);
+	if (e->family) {
+		row->view.family = e->family;
+		row->view.addr = e->addr;
+	}
+	row->view.since = a->now;
+	table_note(a->table, row);
+	*ret = row;
+	return 0;
+}
+
+/* The actor has a descriptor of it; the first one that is seen with it bound it. */
+static int attach_actor(struct apply *a, struct row *row)
+{
+	struct proc *proc;
+	int r;
+
+	if (a->event->actor.pid == 0)
+		return 0;
+	r = actor_of(a, &proc);
+	/* An exit that overtook its bind: the socket's CLOSE is near, or an heir is to be found. */
+	if (!r && proc->exited) {
+		a->settle = true;
+		table_unsettle(a->table, row);
+		return 0;
+	}
+	if (!r)
+		r = row_add_holder(a->table, row, proc, NULL);
+	if (!r && row->view.binder.pid == 0)
+		r = row_set_binder(a->table, row, proc);
+	if (r)
+		return r;
+	/* The kernel side tracks who binds.  If we took that back before, our word may have been
+	 * the later one. */
+	if (proc->untracked_once)
+		proc_track(a->table, proc);
+	proc->tracked = true;
+	return 0;
+}
+
+static int apply_bind(struct apply *a)
+{
+	struct row *row;
+	int r;
+
+	if (!a->event->cookie)
+		return 0;
+	r = row_of_event(a, &row);
+	/* A row that a resync already saw listening is ahead of this event: its state stays. */
+	return r ? r : attach_actor(a, row);
+}
+
+static int apply_listen(struct apply *a)
+{
+	struct row *row;
+	int r;
+
+	if (!a->event->cookie)
+		return 0;
+	r = row_of_event(a, &row);
+	if (r)
+		return r;
+	row->view.state = SOCKET_LISTEN;
+	return attach_actor(a, row);
+}
+
+static int apply_unlisten(struct apply *a)
+{
+	struct row *row = table_find(a->table, a->event->cookie);
+
+	if (!row || row->view.state != SOCKET_LISTEN)
+		return 0;
+	row->view.state = SOCKET_BOUND;
+	table_note(a->table, row);
+	return 0;
+}
+
+static int apply_close(struct apply *a)
+{
+	struct row *row = table_find(a->table, a->event->cookie);
+
+	/* An MPTCP socket whose own cookie was never told: it shares the inode with its subflow. */
+	if (!row && a->event->protocol == TABLE_IPPROTO_MPTCP && a->event->inode)
+		row = table_find_inode(a->table, a->event->inode);
+	if (row)
+		table_remove_row(a->table, row);
+	return 0;
+}
+
+/* --- processes ------------------------------------------------------------------------------- */
+
+static int apply_process(struct apply *a)
+{
+	struct proc *proc;
+	int r = table_get_proc(a->table, &a->event->actor, &proc);
+
+	if (r)
+		return r;
+	proc_describe(proc, &a->event->process);
+	for (size_t i = 0; i < proc->n_rows; i++)
+		table_note(a->table, proc->rows[i]);
+	return 0;
+}
+
+/* A descriptor table is copied by fork(), but for CLONE_FILES: the look tells. */
+static int inherit_rows(struct apply *a, const struct proc *parent, struct proc *child)
+{
+	bool any = false;
+	int r;
+
+	for (size_t i = 0; i < parent->n_rows; i++) {
+		if (!row_holder(parent->rows[i], &parent->process.id))
+			continue; /* it bound the socket and has given it away */
+		r = row_add_holder(a->table, parent->rows[i], child, NULL);
+		if (r)
+			return r;
+		any = true;
+	}
+	if (!any)
+		return 0;
+	proc_want_look(a->table, child);
+	a->settle = true;
+	return 0;
+}
+
+/* The parent holds nothing any more: neither of the two need be watched. */
+static void forget_family(struct apply *a, struct proc *parent)
+{
+	const struct holder_source *source = a->table->source;
+
+	if (source->track_process)
+		source->track_process(source->user_data, &a->event->child, false);
+	if (parent)
+		proc_untrack(a->table, parent);
+}
+
+static int apply_fork(struct apply *a)
+{
+	struct proc *parent = table_proc(a->table, &a->event->actor), *child;
+	int r;
+
+	if (a->event->child.pid == 0)
+		return -EINVAL;
+	if (!parent || parent->n_rows == 0) {
+		forget_family(a, parent);
+		return 0;
+	}
+	r = table_get_proc(a->table, &a->event->child, &child);
+	if (r || child->exited)
+		return r;
+	child->tracked = true; /* the kernel side tracks children of those it tracks */
+	proc_inherit(child, parent);
+	r = inherit_rows(a, parent, child);
+	if (child->n_rows == 0)
+		proc_untrack(a->table, child);
+	return r;
+}
+
+/* Descriptors with close-on-exec are gone now; which of them had it, only a look tells. */
+static int apply_exec(struct apply *a)
+{
+	struct proc *proc = table_proc(a->table, &a->event->actor);
+
+	if (!proc)
+		return 0;
+	memcpy(proc->process.comm, a->event->comm, sizeof(proc->process.comm));
+	proc->process.exe[0] = '\0';
+	if (proc->n_rows == 0)
+		return 0;
+	proc_want_look(a->table, proc);
+	a->settle = true;
+	return 0;
+}
+
+static void leave_row(struct apply *a, struct row *row, struct proc *proc)
+{
+	bool bound_it = process_id_equal(&row->view.binder, &proc->process.id);
+
+	table_note(a->table, row);
+	if (bound_it)
+		row->view.binder_fate = a->event->exit_code ? BINDER_EXITED_BADLY
+							    : BINDER_EXITED_WELL;
+	row_drop_holder(a->table, row, proc);
+	if (row->view.n_holders == 0) {
+		table_unsettle(a->table, row);
+		a->settle = true;
+		return;
+	}
+	if (!bound_it)
+		return;
+	/* Heirs: whether they still have it, and in which session they live now, is worth a look.
+	 */
+	for (size_t i = 0; i < row->view.n_holders; i++) {
+		struct proc *heir = table_proc(a->table, &row->view.holders[i].id);
+
+		if (heir)
+			proc_want_look(a->table, heir);
+	}
+	a->settle = true;
+}
+
+static int apply_exit(struct apply *a)
+{
+	struct proc *proc = table_proc(a->table, &a->event->actor);
+
+	if (!proc)
+		return 0;
+	for (size_t i = proc->n_rows; i > 0; i--)
+		leave_row(a, proc->rows[i - 1], proc);
+	proc_set_exited(a->table, proc);
+	return 0;
+}
+
+static int apply_nothing(struct apply *a)
+{
+	return 0;
+}
+
+static int (*const handlers[])(struct apply *a) = {
+	[EVENT_PROCESS] = apply_process, [EVENT_BIND] = apply_bind,
+	[EVENT_LISTEN] = apply_listen,	 [EVENT_UNLISTEN] = apply_unlisten,
+	[EVENT_CLOSE] = apply_close,	 [EVENT_FAIL] = apply_nothing,
+	[EVENT_FORK] = apply_fork,	 [EVENT_EXEC] = apply_exec,
+	[EVENT_EXIT] = apply_exit,
+};
+_Static_assert(ARRAY_SIZE(handlers) == _EVENT_KIND_MAX, "every kind of event is handled");
+
+int inventory_apply(struct inventory *inv, const struct event *event, int64_t now,
+		    inventory_changed changed, void *user_data, bool *ret_settle)
+{
+	struct apply a = { .table = inv->table, .event = event, .now = now };
+	int r, flushed;
+
+	*ret_settle = false;
+	if ((unsigned)event->kind >= _EVENT_KIND_MAX || !handlers[event->kind])
+		return -EINVAL;
+	r = handlers[event->kind](&a);
+	flushed = changes_flush(&inv->table->changes, changed, user_data);
+	*ret_settle = a.settle;
+	return r ? r : flushed;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this room share behind struct inventory. */
+#ifndef INVENTORY_INTERNAL_H
+#define INVENTORY_INTERNAL_H
+
+#include "inventory/sockdiag.h"
+#include "inventory/table.h"
+
+struct inventory {
+	struct table *table;
+	struct sockdiag *diag;
+	struct holder_source source;
+	uint32_t own_netns;
+	bool no_iterator;	   /* the source has none, or said -EOPNOTSUPP */
+	bool no_look;
+	bool lists_bound_inactive; /* sock_diag of this kernel does */
+};
+
+/* CLOCK_MONOTONIC in milliseconds. */
+uint64_t inventory_now_ms(void);
+
+/*
+ * Reads the holders of every row anew: by the iterator, else by the walk of /proc.  With `create`,
+ * sockets that have no row get one (iterator only).  Holders that are not there any more are
+ * dropped.  0, negative errno (then no holder was dropped).
+ */
+int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now);
+
+/*
+ * Looks at one process now: adds and drops it as a holder, unsettles rows whose references do not
+ * add up.  A process that is gone or holds nothing is dropped everywhere and not tracked any more.
+ * 0, negative errno.
+ */
+int look_at_process(struct inventory *inv, struct proc *proc);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* The processes of the table: who they are, which rows name them, and when they are forgotten. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "inventory/table.h"
+
+#define ROWS_FIRST 2 /* most servers have one socket for each address family */
+
+enum { IDLE_ALIVE = 0, IDLE_GONE = 1 };
+
+static const size_t idle_max[] = {
+	[IDLE_ALIVE] = TABLE_IDLE_MAX,
+	[IDLE_GONE] = TABLE_IDLE_GONE,
+};
+
+static struct proc_key key_of(const struct process_id *id)
+{
+	return (struct proc_key){ .start_ticks = id->start_ticks, .pid = (uint64_t)id->pid };
+}
+
+struct proc *table_proc(const struct table *t, const struct process_id *id)
+{
+	struct proc_key key = key_of(id);
+	struct proc *proc;
+
+	HASH_FIND(hh, t->procs, &key, sizeof(key), proc);
+	return proc;
+}
+
+/* --- lifetime -------------------------------------------------------------------------------- */
+
+static void proc_free(struct table *t, struct proc *proc)
+{
+	proc_untrack(t, proc);
+	proc_unwant_look(t, proc);
+	HASH_DEL(t->procs, proc);
+	free(proc->rows);
+	free(proc);
+}
+
+static int idle_list(const struct proc *proc)
+{
+	return proc->exited ? IDLE_GONE : IDLE_ALIVE;
+}
+
+static void idle_remove(struct table *t, struct proc *proc)
+{
+	int which = idle_list(proc);
+
+	DL_DELETE2(t->idle[which], proc, idle_prev, idle_next);
+	t->n_idle[which]--;
+}
+
+static void idle_append(struct table *t, struct proc *proc)
+{
+	int which = idle_list(proc);
+
+	DL_APPEND2(t->idle[which], proc, idle_prev, idle_next);
+	if (++t->n_idle[which] <= idle_max[which])
+		return;
+	proc = t->idle[which];
+	idle_remove(t, proc);
+	proc_free(t, proc);
+}
+
+int table_get_proc(struct table *t, const struct process_id *id, struct proc **ret)
+{
+	struct proc *proc = table_proc(t, id);
+
+	if (!proc) {
+		proc = calloc(1, sizeof(*proc));
+		if (!proc)
+			return -ENOMEM;
+		proc->key = key_of(id);
+		proc->process.id = *id;
+		proc->process.uid = PROCESS_UID_UNKNOWN;
+		HASH_ADD(hh, t->procs, key, sizeof(proc->key), proc);
+		if (!proc->hh.tbl) {
+			free(proc);
+			return -ENOMEM;
+		}
+		idle_append(t, proc);
+	}
+	*ret = proc;
+	return 0;
+}
+
+int proc_link(struct table *t, struct proc *proc, struct row *row)
+{
+	/* Newest first: a process that is linked again was mostly linked last. */
+	for (size_t i = proc->n_rows; i > 0; i--)
+		if (proc->rows[i - 1] == row)
+			return 0;
+	if (proc->n_rows == proc->rows_size) {
+		size_t size = proc->rows_size ? 2 * proc->rows_size : ROWS_FIRST;
+		struct row **rows = reallocarray(proc->rows, size, sizeof(*rows));
+
+		if (!rows)
+			return -ENOMEM;
+		proc->rows = rows;
+		proc->rows_size = size;
+	}
+	if (proc->n_rows == 0)
+		idle_remove(t, proc);
+	proc->rows[proc->n_rows++] = row;
+	return 0;
+}
+
+void proc_unlink(struct table *t, struct proc *proc, struct row *row)
+{
+	for (size_t i = proc->n_rows; i > 0; i--) {
+		if (proc->rows[i - 1] != row)
+			continue;
+		proc->rows[i - 1] = proc->rows[--proc->n_rows];
+		if (proc->n_rows == 0)
+			idle_append(t, proc);
+		return;
+	}
+}
+
+void proc_set_exited(struct table *t, struct proc *proc)
+{
+	bool idle = proc->n_rows == 0;
+
+	proc_unwant_look(t, proc);
+	/* The kernel side forgot it at its exit, unless our request came after that. */
+	if (proc->tracked_here)
+		proc_untrack(t, proc);
+	proc->tracked = false;
+	if (proc->exited)
+		return;
+	if (idle)
+		idle_remove(t, proc);
+	proc->exited = true;
+	if (idle)
+		idle_append(t, proc);
+}
+
+void proc_want_look(struct table *t, struct proc *proc)
+{
+	if (proc->look_wanted || proc->exited)
+		return;
+	proc->look_wanted = true;
+	DL_APPEND2(t->looks, proc, look_prev, look_next);
+}
+
+void proc_unwant_look(struct table *t, struct proc *proc)
+{
+	if (!proc->look_wanted)
+		return;
+	proc->look_wanted = false;
+	DL_DELETE2(t->looks, proc, look_prev, look_next);
+}
+
+void proc_track(struct table *t, struct proc *proc)
+{
+	if (proc->tracked || proc->exited || !t->source->track_process)
+		return;
+	t->source->track_process(t->source->user_data, &proc->process.id, true);
+	proc->tracked = true;
+	proc->tracked_here = true;
+}
+
+void proc_untrack(struct table *t, struct proc *proc)
+{
+	if (!proc->tracked)
+		return;
+	if (t->source->track_process)
+		t->source->track_process(t->source->user_data, &proc->process.id, false);
+	proc->tracked = false;
+	proc->tracked_here = false;
+	proc->untracked_once = true;
+}
+
+/* --- who they are ---------------------------------------------------------------------------- */
+
+/*
+ * A chain changes only when an ancestor dies and its child moves up to a reaper: then the newer
+ * chain starts with somebody whom the older one names further up, or with init, which a long chain
+ * was cut before.  The older one says more.
+ */
+static bool chain_is_continued(const struct process *older, const struct process *newer)
+{
+	if (newer->n_ancestors == 0 || (older->n_ancestors > 0 && newer->ancestors[0].id.pid == 1))
+		return true;
+	for (size_t i = 1; i < older->n_ancestors; i++)
+		if (process_id_equal(&older->ancestors[i].id, &newer->ancestors[0].id))
+			return true;
+	return false;
+}
+
+void proc_describe(struct proc *proc, const struct process *newer)
+{
+	struct process older = proc->process, *now = &proc->process;
+
+	*now = *newer;
+	now->id = older.id;
+	if (!proc->described) {
+		proc->described = true;
+		return;
+	}
+	if (!now->cgroup_id)
+		now->cgroup_id = older.cgroup_id;
+	if (!now->sid)
+		now->sid = older.sid;
+	if (!now->exe[0])
+		memcpy(now->exe, older.exe, sizeof(now->exe));
+	if (!now->cwd[0])
+		memcpy(now->cwd, older.cwd, sizeof(now->cwd));
+	if (!chain_is_continued(&older, newer))
+		return;
+	now->n_ancestors = older.n_ancestors;
+	memcpy(now->ancestors, older.ancestors, sizeof(now->ancestors));
+}
+
+void proc_inherit(struct proc *child, const struct proc *parent)
+{
+	struct process *c = &child->process;
+	const struct process *p = &parent->process;
+	size_t n = p->n_ancestors;
+
+	if (child->described || !parent->described)
+		return;
+	*c = *p;
+	c->id = (struct process_id){ .pid = (pid_t)child->key.pid,
+				     .start_ticks = child->key.start_ticks };
+	c->ppid = p->id.pid;
+	if (n > PROCESS_ANCESTORS_MAX - 1)
+		n = PROCESS_ANCESTORS_MAX - 1;
+	memcpy(c->ancestors + 1, p->ancestors, n * sizeof(*c->ancestors));
+	c->ancestors[0].id = p->id;
+	memcpy(c->ancestors[0].comm, p->comm, sizeof(p->comm));
+	c->n_ancestors = (uint8_t)(n + 1);
+	child->described = true;
+}
+
+bool proc_describe_from_procfs(struct proc *proc)
+{
+	struct process now;
+
+	if (procfs_describe(proc->process.id.pid, &now) ||
+	    !process_id_equal(&now.id, &proc->process.id))
+		return false;
+	proc_describe(proc, &now);
+	return true;
+}

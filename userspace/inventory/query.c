@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Questions about one port that the kernel answers now. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "inventory/internal.h"
+
+#define ANSWER_FIRST 8
+#define ANSWER_MAX   (1000 * 1000) /* rows: a port of a busy server has as many connections */
+
+static const uint8_t families[] = { AF_INET, AF_INET6 };
+static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+
+struct answer {
+	struct inventory *inv;
+	struct socket_row *rows;
+	size_t n, size;
+};
+
+static int reserve_row(struct answer *a)
+{
+	size_t size = a->size ? 2 * a->size : ANSWER_FIRST;
+	struct socket_row *rows;
+
+	if (a->n < a->size)
+		return 0;
+	if (a->n >= ANSWER_MAX)
+		return -E2BIG;
+	rows = reallocarray(a->rows, size, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	a->rows = rows;
+	a->size = size;
+	return 0;
+}
+
+/* What only the table knows of it. */
+static void fill_from_table(struct socket_row *row, const struct row *known)
+{
+	row->since = known->view.since;
+	row->seen = known->view.seen;
+	row->binder = known->view.binder;
+	row->binder_sid = known->view.binder_sid;
+	row->binder_fate = known->view.binder_fate;
+	row->n_holders = known->view.n_holders;
+	row->holders = known->view.holders;
+	row->complete = known->view.complete;
+	row->protocol = known->view.protocol; /* sock_diag lists MPTCP's subflow as TCP */
+}
+
+static int add_answer(const struct sockdiag_socket *s, void *user_data)
+{
+	struct answer *a = user_data;
+	const struct row *known = table_find(a->inv->table, s->cookie);
+	struct socket_row *row;
+	int r = reserve_row(a);
+
+	if (r)
+		return r;
+	row = &a->rows[a->n++];
+	*row = (struct socket_row){
+		.cookie = s->cookie,
+		.inode = s->inode,
+		.netns = a->inv->own_netns,
+		.protocol = s->protocol,
+		.family = s->family,
+		.state = s->state,
+		.addr = s->addr,
+		.port = s->port,
+		.v6only = s->v6only,
+		.v6only_known = s->v6only_known,
+		.dev = s->dev,
+		.uid = s->uid,
+		.cgroup_id = s->cgroup_id,
+		.timer_ms = s->timer == SOCKDIAG_TIMER_TIMEWAIT ? s->expires_ms : 0,
+	};
+	if (known)
+		fill_from_table(row, known);
+	return 0;
+}
+
+int inventory_query_port(struct inventory *inv, uint16_t protocol, uint16_t port,
+			 struct socket_row **ret, size_t *ret_n)
+{
+	struct answer a = { .inv = inv };
+
+	if (port == 0 || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct sockdiag_query query = {
+			.family = families[i],
+			.protocol = (uint8_t)protocol,
+			.states = SOCKDIAG_ALL,
+			.port = port,
+		};
+		int r = sockdiag_dump(inv->diag, &query, add_answer, &a);
+
+		if (r) {
+			free(a.rows);
+			return r;
+		}
+	}
+	*ret = a.rows;
+	*ret_n = a.n;
+	return 0;
+}
+
+/* Minisockets (TIME_WAIT, and FIN_WAIT2 that nobody holds) end by themselves: they do not count. */
+static int note_owner(const struct sockdiag_socket *s, void *user_data)
+{
+	if (s->timer != SOCKDIAG_TIMER_TIMEWAIT)
+		*(bool *)user_data = true;
+	return 0;
+}
+
+int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free)
+{
+	bool taken = inventory_by_port(inv, inv->own_netns, port, NULL, 0) > 0;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(protocols) && !taken; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(families) && !taken; j++) {
+			struct sockdiag_query query = {
+				.family = families[j],
+				.protocol = protocols[i],
+				.states = SOCKDIAG_ALL,
+				.port = port,
+			};
+
+			r = sockdiag_dump(inv->diag, &query, note_owner, &taken);
+			if (r)
+				return r;
+		}
+	*ret_free = !taken;
+	return 0;
+}

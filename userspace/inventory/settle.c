@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* What events leave open: holders that ended or forked, sockets whose references do not add up. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <utlist.h>
+
+#include "inventory/internal.h"
+
+#define SETTLE_LOOKS_MAX      64  /* processes looked at in one call: some milliseconds */
+#define SETTLE_PASSES_MAX     3	  /* for a socket that nobody is found to hold; then it stays so */
+#define INVENTORY_PASS_MIN_MS 250 /* between passes for the same row: a pass may take 20 ms */
+#define VERIFY_LOOKS_MAX      64  /* more holders than that: one pass is cheaper */
+
+uint64_t inventory_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* --- looks ----------------------------------------------------------------------------------- */
+
+static int run_looks(struct inventory *inv, unsigned *budget)
+{
+	while (inv->table->looks && *budget > 0) {
+		struct proc *proc = inv->table->looks;
+		int r = look_at_process(inv, proc);
+
+		if (r)
+			return r;
+		--*budget;
+		/* It still holds something: a session or a program may be new since its fork. */
+		if (!proc->exited && proc->n_rows > 0)
+			proc_describe_from_procfs(proc);
+	}
+	return 0;
+}
+
+static void want_holders(struct table *t, struct row *row)
+{
+	for (size_t i = 0; i < row->view.n_holders; i++) {
+		struct proc *proc = table_proc(t, &row->view.holders[i].id);
+
+		if (proc)
+			proc_want_look(t, proc);
+	}
+}
+
+/* Rows that the looks explained are settled; of the others every holder is looked at once. */
+static void sort_rows(struct table *t)
+{
+	struct row *row, *next;
+
+	DL_FOREACH_SAFE2(t->unsettled, row, next, unsettled_next)
+	{
+		if (row_is_settled(row)) {
+			table_settle(t, row);
+		} else if (!row->looked) {
+			row->looked = true;
+			want_holders(t, row);
+		}
+	}
+}
+
+/* --- passes ---------------------------------------------------------------------------------- */
+
+struct search {
+	uint64_t cookie;
+	bool found;
+};
+
+static int match_cookie(const struct sockdiag_socket *socket, void *user_data)
+{
+	struct search *search = user_data;
+
+	search->found |= socket->cookie == search->cookie;
+	return 0;
+}
+
+/* Is the socket still there?  1, 0, negative errno. */
+static int still_listed(struct inventory *inv, const struct row *row)
+{
+	bool udp = row->view.protocol == IPPROTO_UDP;
+	struct sockdiag_query query = {
+		.family = row->view.family,
+		.protocol = udp ? IPPROTO_UDP : IPPROTO_TCP,
+		.states = SOCKDIAG_ALL,
+		.port = row->view.port,
+	};
+	struct search search = { .cookie = row->view.cookie };
+	int r;
+
+	if (row->view.netns != inv->own_netns)
+		return 0;
+	r = sockdiag_dump(inv->diag, &query, match_cookie, &search);
+	if (r || search.found)
+		return r ? r : 1;
+	return !udp && row->view.state == SOCKET_BOUND && !inv->lists_bound_inactive;
+}
+
+/*
+ * Nobody explains it: in flight in a message, held by io_uring, hidden, or its CLOSE was lost.  A
+ * row that neither the pass nor the kernel's list shows is no socket any more.
+ */
+static int give_up(struct inventory *inv, struct row *row)
+{
+	int r = 1;
+
+	if (row->view.n_holders == 0)
+		r = still_listed(inv, row);
+	if (r < 0)
+		return r;
+	if (r)
+		table_settle(inv->table, row);
+	else
+		table_remove_row(inv->table, row);
+	return 0;
+}
+
+/* Settles what can be; *ret_due: a pass would help and may be made now. */
+static int decide_rows(struct inventory *inv, bool *ret_due, bool *ret_again)
+{
+	uint64_t now_ms = inventory_now_ms();
+	struct row *row, *next;
+	int r;
+
+	*ret_due = false;
+	DL_FOREACH_SAFE2(inv->table->unsettled, row, next, unsettled_next)
+	{
+		if (row_is_settled(row)) {
+			table_settle(inv->table, row);
+		} else if (row->passes >= SETTLE_PASSES_MAX) {
+			r = give_up(inv, row);
+			if (r)
+				return r;
+		} else {
+			*ret_again = true;
+			if (!row->passed_ms || now_ms - row->passed_ms >= INVENTORY_PASS_MIN_MS)
+				*ret_due = true;
+		}
+	}
+	return 0;
+}
+
+static int make_pass(struct inventory *inv, int64_t now)
+{
+	struct table *t = inv->table;
+	struct row *row;
+	int r = pass_run(inv, t, false, now);
+
+	DL_FOREACH2(t->unsettled, row, unsettled_next)
+	{
+		row->passes++;
+		row->passed_ms = inventory_now_ms();
+	}
+	while (!r && t->looks)
+		proc_unwant_look(t, t->looks); /* all of them were just looked at */
+	return r;
+}
+
+static int settle(struct inventory *inv, int64_t now, bool *ret_again)
+{
+	unsigned budget = SETTLE_LOOKS_MAX;
+	bool due;
+	int r = run_looks(inv, &budget);
+
+	if (r)
+		return r;
+	sort_rows(inv->table);
+	r = run_looks(inv, &budget);
+	if (r)
+		return r;
+	if (inv->table->looks) {
+		*ret_again = true;
+		return 0;
+	}
+	r = decide_rows(inv, &due, ret_again);
+	if (r || !due)
+		return r;
+	*ret_again = false;
+	r = make_pass(inv, now);
+	return r ? r : decide_rows(inv, &due, ret_again);
+}
+
+int inventory_settle(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data,
+		     bool *ret_again)
+{
+	bool again = false;
+	int r = settle(inv, now, &again);
+	int flushed = changes_flush(&inv->table->changes, changed, user_data);
+
+	*ret_again = again;
+	return r ? r : flushed;
+}
+
+/* --- on demand ------------------------------------------------------------------------------- */
+
+static bool is_in(const struct row *row, uint32_t netns)
+{
+	return netns == 0 || row->view.netns == netns;
+}
+
+/* Every holder of the port is looked at; false when there are too many for that. */
+static bool want_port(struct table *t, uint32_t netns, uint16_t port)
+{
+	size_t n = 0;
+	struct row *row;
+
+	DL_FOREACH2(t->by_port[port], row, port_next)
+	if (is_in(row, netns))
+		n += row->view.n_holders;
+	if (n > VERIFY_LOOKS_MAX)
+		return false;
+	DL_FOREACH2(t->by_port[port], row, port_next)
+	if (is_in(row, netns))
+		want_holders(t, row);
+	return true;
+}
+
+static bool port_needs_pass(struct table *t, uint32_t netns, uint16_t port)
+{
+	uint64_t now_ms = inventory_now_ms();
+	struct row *row;
+
+	DL_FOREACH2(t->by_port[port], row, port_next)
+	{
+		if (!is_in(row, netns) || row_is_settled(row))
+			continue;
+		if (!row->passed_ms || now_ms - row->passed_ms >= INVENTORY_PASS_MIN_MS)
+			return true;
+	}
+	return false;
+}
+
+int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
+{
+	struct table *t = inv->table;
+	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
+	struct row *row;
+	int r = 0;
+
+	if (want_port(t, netns, port))
+		r = run_looks(inv, &budget);
+	if (r || !port_needs_pass(t, netns, port))
+		return r;
+	r = pass_run(inv, t, false, 0);
+	DL_FOREACH2(t->by_port[port], row, port_next)
+	if (is_in(row, netns))
+		row->passed_ms = inventory_now_ms();
+	return r;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table itself: rows by cookie, by inode and by port, processes by pid and start time, and the
+ * links between the two.  Knows no descriptor and no clock; events.c, settle.c and resync.c decide
+ * what stands in it.
+ *
+ * A process lives as long as a row names it (as holder or binder).  Without a row it waits in a
+ * bounded queue, because the kernel describes a process once, before its first socket, and not
+ * again when it binds the next one.
+ */
+#ifndef INVENTORY_TABLE_H
+#define INVENTORY_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A table that cannot grow refuses the row instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "inventory/changes.h"
+#include "inventory/inventory.h"
+
+#define TABLE_PORTS	   65536
+#define TABLE_IDLE_MAX	   512 /* processes without a row, alive: about 700 kB at most */
+#define TABLE_IDLE_GONE	   64  /* processes without a row, ended: for the log of their end */
+#define TABLE_IPPROTO_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
+
+struct row {
+	struct socket_row view; /* what others see; first */
+	size_t holders_size;
+	uint32_t file_refs;	/* references to the struct file as last read; 0 = not read */
+	uint32_t unexplained;	/* of those, what even a full pass found no descriptor for */
+	uint64_t passed_ms;	/* CLOCK_MONOTONIC of the last full pass made for this row; 0 = none */
+	uint8_t passes;		/* made since it was unsettled */
+	bool unsettled;
+	bool looked;		/* all its holders were looked at since it was unsettled */
+	bool tracked;		/* the kernel side reports its CLOSE */
+	bool confirmed;		/* resync: sock_diag lists it */
+	struct alias *alias;	/* MPTCP only */
+	struct row *port_prev, *port_next;
+	struct row *unsettled_prev, *unsettled_next;
+	UT_hash_handle hh, hh_inode;
+};
+
+/* The cookie of an MPTCP socket, whose row is keyed by that of the TCP subflow with the port. */
+struct alias {
+	uint64_t cookie;
+	struct row *row;
+	UT_hash_handle hh;
+};
+
+/* struct process_id without its padding, which a hash must not see. */
+struct proc_key {
+	uint64_t start_ticks;
+	uint64_t pid;
+};
+
+struct proc {
+	struct proc_key key;
+	struct process process;
+	struct row **rows; /* that name it, in no order */
+	size_t n_rows, rows_size;
+	bool described;	   /* more than the identity is known */
+	bool exited;
+	bool tracked;	   /* the kernel side reports its FORK, EXEC and EXIT */
+	bool tracked_here; /* because we asked: nobody else takes it back */
+	bool untracked_once;
+	bool look_wanted;
+	struct proc *look_prev, *look_next;
+	struct proc *idle_prev, *idle_next;
+	UT_hash_handle hh;
+};
+
+struct table {
+	struct row *by_cookie;
+	struct row *by_inode;
+	struct alias *aliases;
+	struct row **by_port; /* TABLE_PORTS lists, each in order of cookie */
+	struct row *unsettled;
+	struct proc *procs;
+	struct proc *looks;   /* processes to look at */
+	struct proc *idle[2]; /* without a row: alive, ended; oldest first */
+	size_t n_idle[2];
+	struct changes changes;
+	const struct holder_source *source; /* borrowed; to untrack what is forgotten */
+};
+
+int table_new(const struct holder_source *source, struct table **ret);
+void table_free(struct table *t);
+
+/* --- rows (table.c) --- */
+
+/* By cookie, also an MPTCP socket's own; NULL when there is none. */
+struct row *table_find(const struct table *t, uint64_t cookie);
+struct row *table_find_inode(const struct table *t, uint64_t inode);
+/* By cookie, else by inode where that is not 0: one file is one socket to those who hold it. */
+struct row *table_find_socket(const struct table *t, uint64_t cookie, uint64_t inode);
+
+/* Adds a row with these facts (no holders, no binder).  The cookie must be new.  0, -ENOMEM. */
+int table_add_row(struct table *t, const struct socket_row *facts, struct row **ret);
+/* Takes it out of every index, frees it, notes the change. */
+void table_remove_row(struct table *t, struct row *row);
+
+/* Moves a row to its port. */
+void table_place_row(struct table *t, struct row *row, uint32_t netns, uint16_t port);
+
+/*
+ * A socket with this cookie, inode (0 = unknown) and protocol was seen: finds the row that stands
+ * for it.  Joins MPTCP socket and subflow, and drops a row whose inode now belongs to another
+ * socket.  *ret is NULL when the socket is new.  0, -ENOMEM.
+ */
+int table_match(struct table *t, uint64_t cookie, uint64_t inode, uint16_t protocol,
+		struct row **ret);
+
+void table_note(struct table *t, const struct row *row);
+void table_unsettle(struct table *t, struct row *row);
+void table_settle(struct table *t, struct row *row);
+
+/* --- holders (holders.c) --- */
+
+struct holder *row_holder(const struct row *row, const struct process_id *id);
+/* Finds or adds, by age; a new one has not been looked at.  *ret may be NULL.  0, -ENOMEM. */
+int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct holder **ret);
+void row_drop_holder(struct table *t, struct row *row, struct proc *proc);
+int row_set_binder(struct table *t, struct row *row, struct proc *proc);
+void holder_add_fd(struct holder *holder, int fd);
+/* Descriptors found so far; *ret_all (may be NULL): every holder has been looked at. */
+uint32_t row_found_fds(const struct row *row, bool *ret_all);
+/* It has holders, all were looked at, and no reference is open that a full pass could explain. */
+bool row_is_settled(const struct row *row);
+/* Computes `complete` anew; notes a change. */
+void row_count_refs(struct table *t, struct row *row);
+
+/* --- processes (processes.c) --- */
+
+struct proc *table_proc(const struct table *t, const struct process_id *id);
+/* Finds or adds (described only by its identity).  0, -ENOMEM. */
+int table_get_proc(struct table *t, const struct process_id *id, struct proc **ret);
+int proc_link(struct table *t, struct proc *proc, struct row *row);
+void proc_unlink(struct table *t, struct proc *proc, struct row *row);
+void proc_set_exited(struct table *t, struct proc *proc);
+void proc_want_look(struct table *t, struct proc *proc);
+void proc_unwant_look(struct table *t, struct proc *proc);
+void proc_track(struct table *t, struct proc *proc);
+void proc_untrack(struct table *t, struct proc *proc);
+
+/*
+ * Takes a newer description of the same process.  What the newer one lacks is kept, and so is a
+ * chain of ancestors that the newer one merely continues: a parent's end may not cut it.
+ */
+void proc_describe(struct proc *proc, const struct process *newer);
+/* A child as it is right after fork(): everything its parent's but the identity. */
+void proc_inherit(struct proc *child, const struct proc *parent);
+/* Describes it from /proc; false when it is not there any more. */
+bool proc_describe_from_procfs(struct proc *proc);
+
+#endif
