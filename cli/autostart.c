@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@
 #include "cli/client.h"
 #include "cli/render.h"
 
+#define SERVICE_USER  "port-daddy" /* made by the package of the service */
 #define DAEMON_NAME   "portdaddyd"
 #define START_WAIT_MS 5000 /* loading the BPF object takes 40 ms, on an emulated CPU a second */
 #define START_POLL_MS 5	   /* how soon after its start the daemon is noticed */
@@ -32,7 +34,8 @@
 #define LOG_TAIL_BYTES 2048 /* the last line is looked for in the log's end */
 
 struct start {
-	uid_t uid; /* whose daemon it is to be */
+	uid_t uid;    /* whose daemon it is to be */
+	bool service; /* started with --system */
 	char state[PATH_MAX];
 	char program[PATH_MAX];
 	char *error;
@@ -52,18 +55,39 @@ static enum outcome fail(struct start *s, const char *format, ...)
 	return OUTCOME_NO_DAEMON;
 }
 
-/* Under sudo the daemon becomes the invoking user's, and lives in that user's directory. */
-static uid_t invoking_user(void)
+/* The user behind sudo; false when there is none. */
+static bool sudo_user(uid_t *ret)
 {
-	const char *text = geteuid() == 0 ? getenv("SUDO_UID") : NULL;
+	const char *text = getenv("SUDO_UID");
 	unsigned long uid;
 	char *end;
 
 	if (!text || *text < '0' || *text > '9')
-		return getuid();
+		return false;
 	errno = 0;
 	uid = strtoul(text, &end, 10);
-	return errno || *end || uid >= UINT32_MAX ? getuid() : (uid_t)uid;
+	if (errno || *end || uid == 0 || uid >= UINT32_MAX)
+		return false;
+	*ret = (uid_t)uid;
+	return true;
+}
+
+/*
+ * Whom the daemon will be, by its own rule: under sudo the invoking user; as plain root the
+ * service's user where there is one, and then at the service's place, where clients look for it.
+ */
+static void choose_owner(struct start *s)
+{
+	const struct passwd *pw;
+
+	s->uid = getuid();
+	if (geteuid() != 0 || sudo_user(&s->uid))
+		return;
+	pw = getpwnam(SERVICE_USER);
+	if (pw) {
+		s->uid = pw->pw_uid;
+		s->service = true;
+	}
 }
 
 /* The directory of the running pd, without a slash at its end. */
@@ -155,6 +179,12 @@ static void make_absolute(const char *name)
 	setenv(name, path, 1);
 }
 
+/* What a service manager told our caller about itself is not said to the daemon. */
+static const char *const not_ours[] = {
+	"INVOCATION_ID", "JOURNAL_STREAM",    "LISTEN_FDS",   "LISTEN_FDNAMES", "LISTEN_PID",
+	"NOTIFY_SOCKET", "RUNTIME_DIRECTORY", "WATCHDOG_PID", "WATCHDOG_USEC",
+};
+
 /* In the grandchild: becomes the daemon. */
 static void __attribute__((noreturn)) become_daemon(const struct start *s, int log)
 {
@@ -173,7 +203,9 @@ static void __attribute__((noreturn)) become_daemon(const struct start *s, int l
 	closefrom(STDERR_FILENO + 1);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
-	execlp(s->program, DAEMON_NAME, (char *)NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(not_ours); i++)
+		unsetenv(not_ours[i]);
+	execlp(s->program, DAEMON_NAME, s->service ? "--system" : NULL, (char *)NULL);
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", s->program, strerror(errno));
 	_exit(127);
 }
@@ -304,13 +336,15 @@ static enum outcome explain_failure(struct start *s, int log, off_t log_from, bo
 
 enum outcome client_start_daemon(bool say_so, char *ret_error, int size)
 {
-	struct start s = { .uid = invoking_user(), .error = ret_error, .size = size };
+	struct start s = { .error = ret_error, .size = size };
 	_cleanup_close_ int log = -1;
 	bool died = false;
 	off_t log_from;
 	pid_t pid;
-	int e = paths_state_dir(false, s.uid, s.state, sizeof(s.state));
+	int e;
 
+	choose_owner(&s);
+	e = paths_state_dir(s.service, s.uid, s.state, sizeof(s.state));
 	if (e < 0)
 		return fail(&s,
 			    "there is no place for the daemon's files: %s (set PORT_DADDY_HOME)",

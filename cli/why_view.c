@@ -8,9 +8,10 @@
 #include "cli/render.h"
 #include "cli/show.h"
 
-#define FACT_LABEL_WIDTH  11
-#define COMMAND_WIDTH_MAX 40 /* a longer command has its explanation on the next line */
-#define LINE_SIZE	  1024
+#define FACT_LABEL_WIDTH   11
+#define COMMAND_WIDTH_MAX  40 /* a longer command has its explanation on the next line */
+#define FAILURES_SHOWN_MAX 3
+#define LINE_SIZE	   1024
 
 /* "  label      text"; nothing when there is no text. */
 static void fact(const char *label, const char *text)
@@ -142,6 +143,27 @@ static void show_remedies(struct json_object *remedies)
 	}
 }
 
+/* Refused calls on this port: whether somebody really met what is explained here. */
+static void show_failures(struct json_object *failures)
+{
+	size_t n = answer_length(failures);
+
+	if (n == 0)
+		return;
+	render_newline();
+	render_text(TONE_PLAIN, "Refused lately:");
+	render_newline();
+	for (size_t i = 0; i < n && i < FAILURES_SHOWN_MAX; i++) {
+		struct json_object *failure = answer_at(failures, i);
+		char age[SHOW_AGE_SIZE];
+
+		render_text(TONE_DIM, "  %-9s", show_ago(answer_int(failure, "at"), age));
+		render_text(TONE_PLAIN, " %s (pid %d)  %s", answer_text(failure, "comm"),
+			    (int)answer_int(failure, "pid"), answer_text(failure, "details"));
+		render_newline();
+	}
+}
+
 void why_view(struct json_object *why)
 {
 	bool free = answer_bool(why, "free");
@@ -155,6 +177,7 @@ void why_view(struct json_object *why)
 	heading("Service", service_of(why));
 	heading("Rule", answer_text(why, "rule"));
 	heading("Error", answer_text(why, "errno"));
+	show_failures(answer_member(why, "failures"));
 	if (answer_length(remedies) == 0)
 		return;
 	render_newline();
