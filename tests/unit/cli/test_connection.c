@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* The client against a daemon that sends what we write, in the pieces in which we write it. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "cli/connection.h"
+
+struct pair {
+	struct connection client;
+	int server;
+};
+
+static struct pair connected(void)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	return (struct pair){ .client = { .fd = ends[0] }, .server = ends[1] };
+}
+
+static void disconnect(struct pair *p)
+{
+	connection_close(&p->client);
+	closep(&p->server);
+	p->server = -1;
+}
+
+static void say(struct pair *p, const char *text)
+{
+	assert_int_equal(write(p->server, text, strlen(text)), strlen(text));
+}
+
+static void hang_up(struct pair *p)
+{
+	close(p->server);
+	p->server = -1;
+}
+
+/* Sends a text one byte at a time, then hangs up. */
+struct slow {
+	int fd;
+	const char *text;
+};
+
+static void *send_slowly(void *argument)
+{
+	struct slow *slow = argument;
+
+	for (const char *c = slow->text; *c; c++)
+		if (write(slow->fd, c, 1) != 1)
+			return NULL;
+	shutdown(slow->fd, SHUT_WR);
+	return NULL;
+}
+
+static void body_is_read_whatever_the_pieces_are(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+	struct slow slow = { p.server,
+			     "HTTP/1.0 200 OK\r\nContent-Length: 13\r\n\r\n{\"ok\": true}\n" };
+	pthread_t thread;
+	size_t n;
+
+	assert_int_equal(pthread_create(&thread, NULL, send_slowly, &slow), 0);
+	assert_int_equal(connection_read_head(&p.client), 0);
+	assert_int_equal(connection_read_body(&p.client, &n), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(n, 13);
+	assert_string_equal(p.client.bytes + p.client.head.size, "{\"ok\": true}\n");
+}
+
+static void body_without_a_length_ends_with_the_connection(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+	size_t n;
+
+	say(&p, "HTTP/1.0 200 OK\r\n\r\n{}");
+	hang_up(&p);
+	assert_int_equal(connection_read_head(&p.client), 0);
+	assert_int_equal(connection_read_body(&p.client, &n), 0);
+	assert_int_equal(n, 2);
+}
+
+static void daemon_that_ends_in_the_middle_is_noticed(void **state)
+{
+	_cleanup_(disconnect) struct pair head = connected();
+	_cleanup_(disconnect) struct pair body = connected();
+	size_t n;
+
+	say(&head, "HTTP/1.0 200 OK\r\nContent-");
+	hang_up(&head);
+	assert_int_equal(connection_read_head(&head.client), -ECONNRESET);
+
+	say(&body, "HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\n{\"ok\":");
+	hang_up(&body);
+	assert_int_equal(connection_read_head(&body.client), 0);
+	assert_int_equal(connection_read_body(&body.client, &n), -ECONNRESET);
+}
+
+static void announced_answer_above_the_limit_is_refused_unread(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+	char head[128];
+	size_t n;
+
+	snprintf(head, sizeof(head), "HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n",
+		 CONNECTION_ANSWER_MAX_BYTES + 1);
+	say(&p, head);
+	assert_int_equal(connection_read_head(&p.client), 0);
+	assert_int_equal(connection_read_body(&p.client, &n), -EFBIG);
+}
+
+static void request_has_its_length_and_body(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+	char request[512];
+	ssize_t n;
+
+	assert_int_equal(connection_send(&p.client, "POST", "/v1/claims", "{\"id\":\"a\"}"), 0);
+	n = read(p.server, request, sizeof(request) - 1);
+	assert_true(n > 0);
+	request[n] = '\0';
+	assert_memory_equal(request, "POST /v1/claims HTTP/1.0\r\n", 26);
+	assert_non_null(strstr(request, "\r\nContent-Length: 10\r\n"));
+	assert_string_equal(strstr(request, "\r\n\r\n"), "\r\n\r\n{\"id\":\"a\"}");
+}
+
+static void sending_to_a_daemon_that_is_gone_ends_no_process(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+
+	hang_up(&p);
+	assert_int_equal(connection_send(&p.client, "GET", "/", NULL), -EPIPE);
+}
+
+static void expect_line(struct pair *p, const char *expected)
+{
+	char *line;
+	sigset_t none;
+
+	sigemptyset(&none);
+	assert_int_equal(connection_next_line(&p->client, &none, &line), 1);
+	assert_string_equal(line, expected);
+}
+
+static void lines_come_whole_and_the_end_is_an_end(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+	sigset_t none;
+	char *line;
+
+	sigemptyset(&none);
+	say(&p, "HTTP/1.0 200 OK\r\n\r\n{\"a\":1}\n{\"b\"");
+	assert_int_equal(connection_read_head(&p.client), 0);
+	expect_line(&p, "{\"a\":1}");
+	say(&p, ":2}\n\n{\"c\":3}\nrest");
+	expect_line(&p, "{\"b\":2}");
+	expect_line(&p, "");
+	expect_line(&p, "{\"c\":3}");
+	hang_up(&p);
+	assert_int_equal(connection_next_line(&p.client, &none, &line), 0);
+}
+
+static void *send_endlessly(void *argument)
+{
+	static const char block[65536] = { [0 ... 65535] = 'x' };
+	int fd = *(int *)argument;
+
+	while (send(fd, block, sizeof(block), MSG_NOSIGNAL) > 0)
+		;
+	return NULL;
+}
+
+static void line_without_an_end_is_refused(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+	pthread_t thread;
+	sigset_t none;
+	char *line;
+
+	sigemptyset(&none);
+	say(&p, "HTTP/1.0 200 OK\r\n\r\n");
+	assert_int_equal(connection_read_head(&p.client), 0);
+	assert_int_equal(pthread_create(&thread, NULL, send_endlessly, &p.server), 0);
+	assert_int_equal(connection_next_line(&p.client, &none, &line), -EFBIG);
+	shutdown(p.client.fd, SHUT_RDWR);
+	pthread_join(thread, NULL);
+}
+
+static void note_signal(int number)
+{
+}
+
+static void signal_that_came_before_the_wait_ends_it(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+	struct sigaction action = { .sa_handler = note_signal };
+	sigset_t blocked, before;
+	char *line;
+
+	say(&p, "HTTP/1.0 200 OK\r\n\r\n");
+	assert_int_equal(connection_read_head(&p.client), 0);
+	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &blocked, &before);
+	raise(SIGUSR1);
+	assert_int_equal(connection_next_line(&p.client, &before, &line), -EINTR);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static void path_that_no_socket_can_have_is_refused(void **state)
+{
+	struct connection c;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(connection_open(&c, path), -ENAMETOOLONG);
+	assert_int_equal(connection_open(&c, "/nonexistent/pd.sock"), -ENOENT);
+	assert_int_equal(c.fd, -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(body_is_read_whatever_the_pieces_are),
+		cmocka_unit_test(body_without_a_length_ends_with_the_connection),
+		cmocka_unit_test(daemon_that_ends_in_the_middle_is_noticed),
+		cmocka_unit_test(announced_answer_above_the_limit_is_refused_unread),
+		cmocka_unit_test(request_has_its_length_and_body),
+		cmocka_unit_test(sending_to_a_daemon_that_is_gone_ends_no_process),
+		cmocka_unit_test(lines_come_whole_and_the_end_is_an_end),
+		cmocka_unit_test(line_without_an_end_is_refused),
+		cmocka_unit_test(signal_that_came_before_the_wait_ends_it),
+		cmocka_unit_test(path_that_no_socket_can_have_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("cli/connection", tests, NULL, NULL);
+}
