@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * How to get at things in the kernel: one accessor for each thing that differs between kernels or
+ * between program types, decided by what the kernel's BTF has, never by a version.
+ *
+ * `trusted` (a constant at each call) says how a pointer may be read.  A pointer that the verifier
+ * typed can be dereferenced: that is cheaper, and still allowed under lockdown=confidentiality. One
+ * that came out of an untyped array (a descriptor table) must be read through the probe helper, and
+ * a program that needs the helper anyway uses it for everything: for each single load through a
+ * trusted pointer the verifier searches the kernel's whole BTF (0.2 ms on recent kernels).
+ */
+#ifndef BPF_KERNEL_ACCESS_H
+#define BPF_KERNEL_ACCESS_H
+
+#include "kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define ACCESS(trusted, p, member) ((trusted) ? (p)->member : BPF_CORE_READ(p, member))
+#define ACCESS_BITS(trusted, p, member) \
+	((trusted) ? BPF_CORE_READ_BITFIELD(p, member) : BPF_CORE_READ_BITFIELD_PROBED(p, member))
+
+/*
+ * How many references a file has.  90ee6ed776c0 ("fs: port files to file_ref", 6.13) replaced
+ * f_count by f_ref, which is stored biased by one.
+ */
+static __always_inline __u32 file_references(struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ref))
+		return file->f_ref.refcnt.counter + 1;
+	return file->f_count.counter;
+}
+
+/* Nobody has the file open any more: it is being released. */
+static __always_inline bool file_is_dead(struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ref))
+		return file->f_ref.refcnt.counter < 0;
+	return file->f_count.counter == 0;
+}
+
+/* The last thread of its group is going: the kernel counts down before sched_process_exit. */
+static __always_inline bool task_group_is_dead(struct task_struct *task)
+{
+	return task->signal->live.counter == 0;
+}
+
+/* What waitpid() will report, by the rule of wait_task_zombie(). */
+static __always_inline int task_exit_code(struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+
+	if (signal->flags & SIGNAL_GROUP_EXIT)
+		return signal->group_exit_code;
+	return task->group_leader->exit_code;
+}
+
+static __always_inline __u64 task_cgroup_id(const bool trusted, struct task_struct *task)
+{
+	return trusted ? task->cgroups->dfl_cgrp->kn->id
+		       : BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+}
+
+/* to: ABI_COMM_SIZE bytes, aligned to eight. */
+static __always_inline void task_copy_comm(const bool trusted, char *to, struct task_struct *task)
+{
+	__u64 *words = (__u64 *)to;
+
+	if (trusted) {
+		const __u64 *from = (const __u64 *)task->comm;
+
+		words[0] = from[0];
+		words[1] = from[1];
+	} else {
+		bpf_core_read(to, sizeof(task->comm), &task->comm);
+	}
+}
+
+static __always_inline struct path read_path(const struct path *path)
+{
+	struct path copy = {
+		.mnt = BPF_CORE_READ(path, mnt),
+		.dentry = BPF_CORE_READ(path, dentry),
+	};
+
+	return copy;
+}
+
+static __always_inline bool file_is_socket(struct file *file)
+{
+	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFSOCK;
+}
+
+/*
+ * The socket behind a descriptor of this task; NULL when there is none.  A descriptor opened with
+ * O_PATH on a Unix socket's name has a socket inode too, but no socket: hence the way back.
+ */
+static __always_inline struct socket *task_socket_of_fd(struct task_struct *task, __u32 fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **table = BPF_CORE_READ(fdt, fd), *file;
+	struct socket *socket;
+
+	if (fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	if (bpf_probe_read_kernel(&file, sizeof(file), table + fd) || !file)
+		return NULL;
+	if (!file_is_socket(file))
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	if (!socket || BPF_CORE_READ(socket, file) != file)
+		return NULL;
+	return socket;
+}
+
+/*
+ * The inode of a socket's file.  The subflow under an MPTCP listener has no file of its own on
+ * older kernels; its inode number is then set to that of the MPTCP socket (mptcp_subflow_create_
+ * socket), in the allocation that surrounds the socket.
+ */
+static __always_inline __u64 socket_inode(const bool trusted, struct socket *socket,
+					  bool probing_is_allowed)
+{
+	struct socket_alloc *around;
+	struct file *file;
+
+	if (!socket)
+		return 0;
+	file = ACCESS(trusted, socket, file);
+	if (file)
+		return trusted ? file->f_inode->i_ino : BPF_CORE_READ(file, f_inode, i_ino);
+	if (!probing_is_allowed)
+		return 0;
+	around = (void *)socket - bpf_core_field_offset(struct socket_alloc, socket);
+	return BPF_CORE_READ(around, vfs_inode.i_ino);
+}
+
+static __always_inline __u32 sock_netns(const bool trusted, const struct sock *sk)
+{
+	return trusted ? sk->__sk_common.skc_net.net->ns.inum
+		       : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+#endif

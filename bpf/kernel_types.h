@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The kernel's structures, cut down to the members that the programs read.  Each access is a CO-RE
+ * relocation, so order, padding and everything left out do not matter: libbpf finds the members by
+ * name in the BTF of the kernel that runs.  Takes the place of a generated vmlinux.h: no kernel
+ * headers and no BTF are needed on the machine that builds, and the object is a quarter the size.
+ */
+#ifndef BPF_KERNEL_TYPES_H
+#define BPF_KERNEL_TYPES_H
+
+/* Tells abi.h and libbpf's headers that kernel types come from here, not from libc. */
+#define __VMLINUX_H__
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define AF_UNSPEC 0
+#define AF_INET	  2
+#define AF_INET6  10
+
+#define IPPROTO_TCP	6
+#define IPPROTO_UDP	17
+#define IPPROTO_UDPLITE 136
+#define IPPROTO_MPTCP	262
+
+#define TCP_CLOSE  7
+#define TCP_LISTEN 10
+
+#define S_IFMT	 0170000
+#define S_IFSOCK 0140000
+
+#define SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h */
+#define PIDTYPE_SID	  3   /* include/linux/pid_types.h */
+
+/* Results that restart the call instead of returning to the program: ERESTARTSYS … 516. */
+#define RESTART_FIRST 512
+#define RESTART_LAST  516
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct atomic {
+	int counter;
+};
+
+struct atomic_long {
+	long counter;
+};
+
+struct file_ref {
+	struct atomic_long refcnt;
+};
+
+struct kernel_uid {
+	__u32 val;
+};
+
+struct dentry;
+
+struct qstr {
+	__u32 len;
+	const unsigned char *name;
+};
+
+struct inode {
+	unsigned short i_mode;
+	unsigned long i_ino;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct file {
+	void *private_data;
+	struct inode *f_inode;
+	struct path f_path;
+	struct atomic_long f_count; /* before 6.13 */
+	struct file_ref f_ref;	    /* since 6.13 */
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct fs_struct {
+	struct path root;
+	struct path pwd;
+};
+
+struct mm_struct {
+	struct file *exe_file;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct net *net_ns;
+};
+
+struct upid {
+	int nr;
+};
+
+struct pid {
+	struct upid numbers[1];
+};
+
+struct signal_struct {
+	struct atomic live;
+	int group_exit_code;
+	unsigned int flags;
+	struct pid *pids[4];
+};
+
+struct cred {
+	struct kernel_uid euid;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct task_struct {
+	int exit_code;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	__u64 start_boottime;
+	const struct cred *cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	struct mm_struct *mm;
+	struct css_set *cgroups;
+};
+
+struct linux_binprm;
+
+struct in6_addr {
+	union {
+		__u32 u6_addr32[4];
+	} in6_u;
+};
+
+struct possible_net {
+	struct net *net;
+};
+
+struct atomic64 {
+	__s64 counter;
+};
+
+struct sock_common {
+	__u32 skc_rcv_saddr;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	unsigned char skc_reuse : 4;
+	unsigned char skc_reuseport : 1;
+	unsigned char skc_ipv6only : 1;
+	int skc_bound_dev_if;
+	struct possible_net skc_net;
+	struct in6_addr skc_v6_rcv_saddr;
+	struct atomic64 skc_cookie;
+};
+
+struct socket;
+
+struct sock {
+	struct sock_common __sk_common;
+	struct socket *sk_socket;
+	struct kernel_uid sk_uid;
+	__u16 sk_protocol;
+};
+
+struct inet_sock {
+	__u16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	bool is_mptcp;
+};
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+
+struct socket_alloc {
+	struct socket socket;
+	struct inode vfs_inode;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id;
+	__u64 seq_num;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+
+struct trace_event_raw_sys_enter {
+	unsigned long args[6];
+};
+
+struct trace_event_raw_sys_exit {
+	long ret;
+};
+
+#pragma clang attribute pop
+
+/* User space's sockaddr_in and sockaddr_in6 share family and port; both fit into the longer. */
+struct user_sockaddr {
+	__u16 family;
+	__u16 port_be16;
+	__u32 addr4; /* IPv6: flow information */
+	__u32 addr6[4];
+	__u32 scope_id;
+};
+#define USER_SOCKADDR_IN_BYTES	16
+#define USER_SOCKADDR_IN6_BYTES 24 /* without the scope, as the kernel accepts it (RFC 2133) */
+
+#endif

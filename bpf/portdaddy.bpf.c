@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The kernel side of the sentinel.  Each program watches one place; a socket is known by its
+ * cookie, a process by its thread group and start time.  Loaded program by program: none needs
+ * another, but those that user space names as one probe.
+ */
+#include "kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "abi.h"
+#include "kernel_access.h"
+#include "record.h"
+#include "state.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* --- bind() and listen(): entry joined with exit, for a refusal leaves nothing on the socket ---
+ */
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/* Copies what the program asked for.  The page may not be there yet at entry; at exit it is. */
+static __always_inline bool copy_asked_address(struct call *call)
+{
+	__u32 n = call->addr_bytes;
+
+	if (n < USER_SOCKADDR_IN_BYTES)
+		return false;
+	if (n > sizeof(call->addr))
+		n = sizeof(call->addr);
+	return bpf_probe_read_user(&call->addr, n, (void *)call->user_addr) == 0;
+}
+
+static __always_inline void remember_call(struct call *call)
+{
+	__u64 key = bpf_get_current_pid_tgid();
+
+	if (bpf_map_update_elem(&calls, &key, call, BPF_ANY))
+		count(&lost_map);
+}
+
+SEC("tp/syscalls/sys_enter_bind")
+int enter_bind(struct trace_event_raw_sys_enter *ctx)
+{
+	struct call call = {
+		.kind = ABI_CALL_BIND,
+		.fd = ctx->args[0],
+		.user_addr = ctx->args[1],
+		.addr_bytes = ctx->args[2],
+	};
+
+	if (is_ignored(current_pid()))
+		return 0;
+	if (copy_asked_address(&call) && call.addr.family != AF_UNSPEC &&
+	    !family_is_ours(call.addr.family))
+		return 0;
+	remember_call(&call);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_enter_listen")
+int enter_listen(struct trace_event_raw_sys_enter *ctx)
+{
+	struct call call = { .kind = ABI_CALL_LISTEN, .fd = ctx->args[0] };
+
+	if (!is_ignored(current_pid()))
+		remember_call(&call);
+	return 0;
+}
+
+static __always_inline struct sock *sock_of_call(struct task_struct *task, const struct call *call)
+{
+	struct socket *socket = task_socket_of_fd(task, call->fd);
+	struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
+
+	if (!sk || !family_is_ours(BPF_CORE_READ(sk, __sk_common.skc_family)))
+		return NULL;
+	return protocol_is_ours(BPF_CORE_READ(sk, sk_protocol)) ? sk : NULL;
+}
+
+static __always_inline void fill_asked_address(struct abi_socket *to, const struct user_sockaddr *a)
+{
+	__u32 *words = (__u32 *)to->addr;
+
+	to->family = a->family;
+	to->port = bpf_ntohs(a->port_be16);
+	__builtin_memset(to->addr, 0, sizeof(to->addr));
+	if (a->family == AF_INET)
+		words[0] = a->addr4;
+	else
+		__builtin_memcpy(words, a->addr6, sizeof(a->addr6));
+}
+
+static __always_inline void emit_refusal(struct task_struct *task, struct call *call, int error)
+{
+	struct sock *sk = sock_of_call(task, call);
+	struct abi_socket_event *e;
+
+	if (!sk)
+		return;
+	if (call->kind == ABI_CALL_BIND && !call->addr.family && !copy_asked_address(call)) {
+		count(&failed_reads);
+		return;
+	}
+	if (call->kind == ABI_CALL_BIND && !family_is_ours(call->addr.family))
+		return;
+	e = reserve_socket_event(false, task, ABI_FAIL);
+	if (!e)
+		return;
+	fill_socket(false, &e->socket, sk);
+	if (call->kind == ABI_CALL_BIND)
+		fill_asked_address(&e->socket, &call->addr);
+	e->call = call->kind;
+	e->error = error;
+	bpf_ringbuf_submit(e, 0);
+}
+
+/* A listen() that went well: now the socket has its port, also when bind() was never called. */
+static __always_inline void emit_listening(struct task_struct *task, struct call *call)
+{
+	struct sock *sk = call->listen_cookie ? sock_of_call(task, call) : NULL;
+	struct abi_socket_event *e;
+
+	if (!sk)
+		return;
+	track_socket(call->listen_cookie);
+	track_holder(false, task);
+	e = reserve_socket_event(false, task, ABI_LISTEN);
+	if (!e)
+		return;
+	fill_socket(false, &e->socket, sk);
+	e->socket.cookie = call->listen_cookie; /* of an MPTCP socket: that of its subflow */
+	e->socket.tcp_state = TCP_LISTEN;
+	bpf_ringbuf_submit(e, 0);
+}
+
+static __always_inline bool is_refusal(long ret)
+{
+	return ret < 0 && !(-ret >= RESTART_FIRST && -ret <= RESTART_LAST);
+}
+
+SEC("tp/syscalls/sys_exit_bind")
+int exit_bind(struct trace_event_raw_sys_exit *ctx)
+{
+	struct call *call = current_call(ABI_CALL_BIND);
+	__u64 key = bpf_get_current_pid_tgid();
+
+	if (!call)
+		return 0;
+	if (is_refusal(ctx->ret))
+		emit_refusal(current_task(), call, -ctx->ret);
+	bpf_map_delete_elem(&calls, &key);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_listen")
+int exit_listen(struct trace_event_raw_sys_exit *ctx)
+{
+	struct call *call = current_call(ABI_CALL_LISTEN);
+	__u64 key = bpf_get_current_pid_tgid();
+
+	if (!call)
+		return 0;
+	if (is_refusal(ctx->ret))
+		emit_refusal(current_task(), call, -ctx->ret);
+	else
+		emit_listening(current_task(), call);
+	bpf_map_delete_elem(&calls, &key);
+	return 0;
+}
+
+/* --- LISTEN and its end --- */
+
+static __always_inline void fill_tcp(struct abi_socket *to, struct tcp_sock *tcp)
+{
+	if (tcp->is_mptcp)
+		to->protocol = IPPROTO_MPTCP;
+	/* a port that the kernel chose is given back before the state changes, but not wiped out */
+	if (!to->port)
+		to->port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+}
+
+static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct abi_socket_event *e = reserve_socket_event(true, task, kind);
+	struct tcp_sock *tcp;
+
+	if (!e)
+		return;
+	fill_socket(true, &e->socket, sk);
+	e->socket.cookie = cookie;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp)
+		fill_tcp(&e->socket, tcp);
+	bpf_ringbuf_submit(e, 0);
+}
+
+/*
+ * The release hook is called for the MPTCP socket, not for the subflow that we track: its close is
+ * the end of listening when no file is left that could be listened on.
+ */
+static __always_inline bool is_mptcp_close(struct sock *sk)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct file *file;
+
+	if (!tcp || !tcp->is_mptcp)
+		return false;
+	if (!sk->sk_socket)
+		return true;
+	file = sk->sk_socket->file;
+	return !file || file_is_dead(file);
+}
+
+/*
+ * The state changes before the kernel knows whether the port can be had, and before a socket that
+ * was never bound has one.  Inside a listen() that we watch the event waits for the result; a
+ * listener from elsewhere (io_uring, the kernel itself) is reported at once, as it stands.
+ */
+static __always_inline bool waits_for_result(__u64 cookie, bool listens)
+{
+	struct call *call = current_call(ABI_CALL_LISTEN);
+
+	if (!call)
+		return false;
+	if (listens) {
+		call->listen_cookie = cookie;
+		return true;
+	}
+	if (call->listen_cookie != cookie)
+		return false;
+	call->listen_cookie = 0; /* a listen() that is being refused */
+	return true;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
+{
+	bool listens = new_state == TCP_LISTEN;
+	__u64 cookie;
+
+	if ((old_state == TCP_LISTEN) == listens || is_ignored(current_pid()))
+		return 0;
+	/* not the MPTCP socket itself: its TCP subflow owns the port */
+	if (sk->sk_protocol != IPPROTO_TCP || !family_is_ours(sk->__sk_common.skc_family))
+		return 0;
+	cookie = bpf_get_socket_cookie(sk);
+	if (waits_for_result(cookie, listens))
+		return 0;
+	if (listens) {
+		track_socket(cookie);
+		track_holder(true, bpf_get_current_task_btf());
+	}
+	emit_state(sk, cookie, listens ? ABI_LISTEN : ABI_UNLISTEN);
+	if (!listens && is_mptcp_close(sk) && !bpf_map_delete_elem(&tracked, &cookie))
+		emit_state(sk, cookie, ABI_CLOSE);
+	return 0;
+}
+
+/* --- bound and closed sockets, also UDP --- */
+
+static __always_inline void fill_bound_address(struct abi_socket *to, struct bpf_sock *ctx,
+					       const bool v6)
+{
+	__u32 *words = (__u32 *)to->addr;
+
+	to->family = v6 ? AF_INET6 : AF_INET;
+	to->port = ctx->src_port; /* host order, unlike dst_port */
+	if (!v6) {
+		words[0] = ctx->src_ip4;
+		return;
+	}
+	words[0] = ctx->src_ip6[0];
+	words[1] = ctx->src_ip6[1];
+	words[2] = ctx->src_ip6[2];
+	words[3] = ctx->src_ip6[3];
+}
+
+/*
+ * The context tells the address only.  Inside a bind() that we watch, the rest is read from the
+ * descriptor's socket; else the task's network namespace must do, which is the socket's unless it
+ * was created in another one.
+ */
+static __always_inline void fill_bound_socket(struct abi_socket *to, struct task_struct *task,
+					      struct bpf_sock *ctx)
+{
+	struct call *call = current_call(ABI_CALL_BIND);
+	struct sock *sk = call ? sock_of_call(task, call) : NULL;
+
+	if (sk) {
+		fill_socket(false, to, sk);
+		__builtin_memset(to->addr, 0, sizeof(to->addr));
+		return;
+	}
+	to->protocol = ctx->protocol;
+	to->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	to->tcp_state = TCP_CLOSE;
+	to->sk_uid = bpf_get_current_uid_gid();
+}
+
+static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct abi_socket_event *e;
+	struct task_struct *task;
+
+	if (is_ignored(current_pid()) || !protocol_is_ours(ctx->protocol))
+		return 1;
+	task = current_task();
+	track_socket(cookie);
+	track_holder(false, task);
+	e = reserve_socket_event(false, task, ABI_BIND);
+	if (!e)
+		return 1;
+	fill_bound_socket(&e->socket, task, ctx);
+	fill_bound_address(&e->socket, ctx, v6);
+	e->socket.cookie = cookie;
+	bpf_ringbuf_submit(e, 0);
+	return 1;
+}
+
+SEC("cgroup/post_bind4")
+int post_bind4(struct bpf_sock *ctx)
+{
+	return socket_is_bound(ctx, false);
+}
+
+SEC("cgroup/post_bind6")
+int post_bind6(struct bpf_sock *ctx)
+{
+	return socket_is_bound(ctx, true);
+}
+
+/* The port can not be read here: user space joins by cookie. */
+SEC("cgroup/sock_release")
+int release(struct bpf_sock *ctx)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct abi_socket_event *e;
+
+	if (bpf_map_delete_elem(&tracked, &cookie) || is_ignored(current_pid()))
+		return 1;
+	e = reserve_socket_event(true, bpf_get_current_task_btf(), ABI_CLOSE);
+	if (!e)
+		return 1;
+	e->socket.cookie = cookie;
+	e->socket.protocol = ctx->protocol;
+	e->socket.family = ctx->family;
+	bpf_ringbuf_submit(e, 0);
+	return 1;
+}
+
+/* --- processes that hold sockets --- */
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (parent->tgid == child->tgid || is_ignored(parent->tgid) || !is_holder(parent->tgid))
+		return 0;
+	track_holder(true, child);
+	emit_task_event(parent, ABI_FORK, child, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	if (!is_holder(task->tgid))
+		return 0;
+	describe_current();
+	emit_task_event(task, ABI_EXEC, NULL, 0);
+	return 0;
+}
+
+/* Descriptors are closed after this: UNLISTEN and CLOSE of a dying process follow its EXIT. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	__u32 pid = task->tgid;
+
+	if (!is_holder(pid) || !task_group_is_dead(task))
+		return 0;
+	/* two last threads may both see the group dead: who removes it reports it */
+	if (bpf_map_delete_elem(&holders, &pid))
+		return 0;
+	bpf_map_delete_elem(&described, &pid);
+	emit_task_event(task, ABI_EXIT, NULL, task_exit_code(task));
+	return 0;
+}
+
+/* --- every process's sockets, in one pass --- */
+
+/* Listening, or bound without more: what owns a port.  For UDP the state says nothing. */
+static __always_inline bool sock_owns_port(const struct sock *sk)
+{
+	unsigned char state = sk->__sk_common.skc_state;
+
+	if (!family_is_ours(sk->__sk_common.skc_family) || !protocol_is_ours(sk->sk_protocol))
+		return false;
+	if (!sk->__sk_common.skc_num)
+		return false;
+	if (sk->sk_protocol == IPPROTO_UDP || sk->sk_protocol == IPPROTO_UDPLITE)
+		return true;
+	return state == TCP_LISTEN || state == TCP_CLOSE;
+}
+
+static __always_inline long write_process(struct seq_file *seq, struct task_struct *task)
+{
+	__u32 zero = 0;
+	struct abi_process_event *record = bpf_map_lookup_elem(&pass_scratch, &zero);
+
+	if (!record)
+		return -1;
+	zero_process(record);
+	if (may_probe) {
+		fill_process(record, task);
+	} else {
+		fill_head(true, &record->head, task, ABI_PROCESS, sizeof(*record));
+		record->exe_len = 1;
+		record->cwd_len = 1;
+	}
+	return bpf_seq_write(seq, record, sizeof(*record));
+}
+
+/* The thread group whose record this pass wrote last.  User space runs one pass at a time. */
+static __u32 last_described_pid;
+
+SEC("iter/task_file")
+int pass(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	__u32 before = ctx->meta->seq_num ? last_described_pid : 0;
+	struct abi_holder holder = {};
+	struct socket *socket;
+	struct sock *sk;
+
+	last_described_pid = before;
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || !sock_owns_port(sk))
+		return 0;
+	if (task->tgid != before && write_process(seq, task))
+		return 0;
+	fill_head(true, &holder.head, task, ABI_HOLDER, sizeof(holder));
+	fill_socket(true, &holder.socket, sk);
+	holder.socket.cookie = bpf_get_socket_cookie(sk);
+	holder.socket.file_refs = file_references(file) - 1; /* the iterator's own */
+	holder.fd = ctx->fd;
+	/* on overflow the kernel drops what this turn wrote and runs it again */
+	if (!bpf_seq_write(seq, &holder, sizeof(holder)))
+		last_described_pid = task->tgid;
+	return 0;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What the programs remember between events: maps, settings from user space, counters of losses. */
+#ifndef BPF_STATE_H
+#define BPF_STATE_H
+
+#include "abi.h"
+#include "kernel_access.h"
+
+/* Some 8,000 socket events, or 700 descriptions: seconds of a busy machine. */
+#define RING_BYTES (1024 * 1024)
+
+#define TRACKED_MAX 65536 /* sockets whose close is reported */
+#define HOLDERS_MAX 65536 /* processes whose fork, exec and exit are reported */
+
+/* Calls between entry and exit.  Least recently used: an entry whose exit was never seen goes. */
+#define CALLS_MAX     4096
+#define DESCRIBED_MAX 8192 /* a process that fell out is merely described again */
+
+/* A bind or listen on its way: what was asked, and what set_state saw meanwhile. */
+struct call {
+	__u64 user_addr;     /* where the program keeps its sockaddr */
+	__u64 listen_cookie; /* this socket went to LISTEN inside this call; 0 = none */
+	__u32 fd;
+	__u32 addr_bytes;
+	__u32 kind; /* enum abi_call */
+	struct user_sockaddr addr;
+};
+
+/* What a description stood on; when it changed, the process is described again. */
+struct description {
+	__u64 start_ns;
+	__u64 exe;
+	__u64 cwd;
+	__u32 ppid;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_BYTES);
+} ring SEC(".maps");
+
+/* Not preallocated: most machines use a few dozen of the entries. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, TRACKED_MAX);
+	__type(key, __u64); /* cookie */
+	__type(value, __u8);
+} tracked SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HOLDERS_MAX);
+	__type(key, __u32);   /* thread group */
+	__type(value, __u64); /* start_ns */
+} holders SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CALLS_MAX);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, struct call);
+} calls SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DESCRIBED_MAX);
+	__type(key, __u32); /* thread group */
+	__type(value, struct description);
+} described SEC(".maps");
+
+/* The iterator's big record: too big for the stack, and the ring is not its way out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct abi_process_event);
+} pass_scratch SEC(".maps");
+
+const volatile __u32 abi_version = ABI_VERSION;
+
+/*
+ * False under lockdown=confidentiality, which refuses every program that can read the kernel's
+ * memory at will.  What can do without then still loads: it describes no process.
+ */
+const volatile bool may_probe = true;
+
+/* The daemon's own thread group; its events are of no interest once it has proved the probes. */
+volatile __u32 ignored_pid;
+
+/* Read by user space through the mapped section: each says that the table can no longer be trusted
+ * (lost_*), or that a record is less complete than it could be. */
+volatile __u64 lost_ring;
+volatile __u64 lost_map;
+volatile __u64 failed_reads;
+
+static __always_inline void count(volatile __u64 *counter)
+{
+	__sync_fetch_and_add(counter, 1);
+}
+
+static __always_inline __u32 current_pid(void)
+{
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+static __always_inline bool is_ignored(__u32 pid)
+{
+	return pid == ignored_pid;
+}
+
+static __always_inline struct call *current_call(__u32 kind)
+{
+	__u64 key = bpf_get_current_pid_tgid();
+	struct call *call = bpf_map_lookup_elem(&calls, &key);
+
+	return call && call->kind == kind ? call : NULL;
+}
+
+static __always_inline void track_socket(__u64 cookie)
+{
+	__u8 yes = 1;
+
+	if (cookie && bpf_map_update_elem(&tracked, &cookie, &yes, BPF_ANY))
+		count(&lost_map);
+}
+
+static __always_inline void track_holder(const bool trusted, struct task_struct *task)
+{
+	__u64 start_ns = trusted ? task->group_leader->start_boottime
+				 : BPF_CORE_READ(task, group_leader, start_boottime);
+	__u32 pid = ACCESS(trusted, task, tgid);
+
+	if (bpf_map_update_elem(&holders, &pid, &start_ns, BPF_ANY))
+		count(&lost_map);
+}
+
+static __always_inline bool is_holder(__u32 pid)
+{
+	return bpf_map_lookup_elem(&holders, &pid) != NULL;
+}
+
+#endif

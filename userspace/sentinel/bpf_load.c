@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "sentinel/bpf_load.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define TRACEFS	      "/sys/kernel/tracing"
+#define TRACEFS_OLD   "/sys/kernel/debug/tracing"
+#define MOUNTS	      "/proc/self/mounts"
+#define LOCKDOWN      "/sys/kernel/security/lockdown"
+#define MESSAGE_SIZE  192
+#define LIBBPF_PREFIX "libbpf: "
+
+static char message[MESSAGE_SIZE];
+
+static void endmntentp(FILE **f)
+{
+	if (*f)
+		endmntent(*f);
+}
+
+int bpf_load_mount_tracefs(void)
+{
+	if (access(TRACEFS "/events", F_OK) == 0 || access(TRACEFS_OLD "/events", F_OK) == 0)
+		return 0;
+	return mount("tracefs", TRACEFS, "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0
+		       ? -errno
+		       : 0;
+}
+
+int bpf_load_open_cgroup_root(void)
+{
+	_cleanup_(endmntentp) FILE *mounts = setmntent(MOUNTS, "re");
+	struct mntent *m;
+
+	if (!mounts)
+		return -errno;
+	while ((m = getmntent(mounts))) {
+		int fd;
+
+		if (strcmp(m->mnt_type, "cgroup2") != 0)
+			continue;
+		fd = open(m->mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	return -ENOENT;
+}
+
+bool bpf_load_probing_is_allowed(void)
+{
+	_cleanup_file_ FILE *f = fopen(LOCKDOWN, "re");
+	char line[128];
+
+	return !f || !fgets(line, sizeof(line), f) || !strstr(line, "[confidentiality]");
+}
+
+/* The first line of a message; the verifier's log follows on further ones. */
+static int keep_first_warning(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char text[MESSAGE_SIZE];
+	const char *start = text;
+
+	if (level != LIBBPF_WARN || message[0])
+		return 0;
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	if (strncmp(start, LIBBPF_PREFIX, strlen(LIBBPF_PREFIX)) == 0)
+		start += strlen(LIBBPF_PREFIX);
+	snprintf(message, sizeof(message), "%s", start);
+	return 0;
+}
+
+void bpf_load_capture_messages(void)
+{
+	libbpf_set_print(keep_first_warning);
+	bpf_load_reset_message();
+}
+
+void bpf_load_reset_message(void)
+{
+	message[0] = '\0';
+}
+
+const char *bpf_load_message(void)
+{
+	return message;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What loading the BPF object needs from the system around it: tracefs, the root of cgroup v2, the
+ * state of lockdown, and libbpf's words kept off stderr.  Private to the room.
+ */
+#ifndef SENTINEL_BPF_LOAD_H
+#define SENTINEL_BPF_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Mounts tracefs at its usual place where it is not mounted: without it no syscall tracepoint can
+ * be attached.  0, negative errno.
+ */
+int bpf_load_mount_tracefs(void);
+
+/* A descriptor on the root of the cgroup v2 hierarchy, wherever it is mounted; negative errno. */
+int bpf_load_open_cgroup_root(void);
+
+/* lockdown=confidentiality refuses every program that can read the kernel's memory. */
+bool bpf_load_probing_is_allowed(void);
+
+/*
+ * libbpf's messages go nowhere, but the first warning since the last reset is kept: it names the
+ * cause, the later ones what followed from it.  Static storage; "" when there was none.
+ */
+void bpf_load_capture_messages(void);
+void bpf_load_reset_message(void);
+const char *bpf_load_message(void);
+
+#endif

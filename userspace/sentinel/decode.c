@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "sentinel/decode.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bpf/abi.h"
+
+#define NS_PER_S      1000000000ULL
+#define ERRNO_MAX     4095	     /* MAX_ERRNO of the kernel */
+#define CUT_MARK      "\xe2\x80\xa6" /* "…" before what is left of a path */
+#define CUT_MARK_SIZE (sizeof(CUT_MARK) - 1)
+
+_Static_assert(PROCESS_COMM_SIZE == ABI_COMM_SIZE, "names of tasks");
+_Static_assert(PROCESS_ANCESTORS_MAX == ABI_ANCESTORS_MAX, "ancestors");
+_Static_assert(PROCESS_PATH_SIZE >= CUT_MARK_SIZE + 2 + 256, "a cut path shows a component");
+
+/* As /proc/PID/stat does it: nsec_to_clock_t(), which divides by the length of a tick. */
+static uint64_t ticks_of_ns(uint64_t ns, uint64_t ticks_per_s)
+{
+	return ns / (NS_PER_S / ticks_per_s);
+}
+
+/* The kernel ends names with NUL; a record that does not is cut, not believed. */
+static void copy_comm(char *to, const char *from)
+{
+	memcpy(to, from, PROCESS_COMM_SIZE - 1);
+	to[PROCESS_COMM_SIZE - 1] = '\0';
+}
+
+static void decode_head(const struct abi_head *head, uint64_t ticks_per_s, struct event *to)
+{
+	to->boot_ns = head->boot_ns;
+	to->actor.pid = (pid_t)head->pid;
+	to->actor.start_ticks = ticks_of_ns(head->start_ns, ticks_per_s);
+	to->uid = head->uid;
+	to->cgroup_id = head->cgroup_id;
+	copy_comm(to->comm, head->comm);
+}
+
+static bool protocol_is_ours(uint16_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
+	       protocol == 262; /* IPPROTO_MPTCP, which older libc headers lack */
+}
+
+static int decode_socket(const void *bytes, uint64_t ticks_per_s, struct event *to)
+{
+	struct abi_socket_event record;
+	bool fail = to->kind == EVENT_FAIL;
+
+	memcpy(&record, bytes, sizeof(record));
+	if (record.socket.family != AF_INET && record.socket.family != AF_INET6)
+		return -EBADMSG;
+	if (!protocol_is_ours(record.socket.protocol))
+		return -EBADMSG;
+	if (fail && (record.error <= 0 || record.error > ERRNO_MAX))
+		return -EBADMSG;
+	if (fail && record.call != ABI_CALL_BIND && record.call != ABI_CALL_LISTEN)
+		return -EBADMSG;
+	decode_head(&record.head, ticks_per_s, to);
+	to->cookie = record.socket.cookie;
+	to->inode = record.socket.inode;
+	to->netns = record.socket.netns;
+	to->protocol = record.socket.protocol;
+	to->family = record.socket.family;
+	to->port = record.socket.port;
+	memcpy(to->addr.bytes, record.socket.addr, record.socket.family == AF_INET ? 4 : 16);
+	if (fail) {
+		to->call = record.call == ABI_CALL_BIND ? EVENT_CALL_BIND : EVENT_CALL_LISTEN;
+		to->error = record.error;
+	}
+	return 0;
+}
+
+static int decode_task(const void *bytes, uint64_t ticks_per_s, struct event *to)
+{
+	struct abi_task_event record;
+
+	memcpy(&record, bytes, sizeof(record));
+	decode_head(&record.head, ticks_per_s, to);
+	to->exit_code = record.exit_code;
+	to->child.pid = (pid_t)record.child_pid;
+	to->child.start_ticks = ticks_of_ns(record.child_start_ns, ticks_per_s);
+	return 0;
+}
+
+/*
+ * "leaf\0parent\0…" → "/parent/leaf".  Filled from the end, for the end is what matters: what does
+ * not fit is left out at the front, and then a "…" stands there.
+ */
+static int decode_path(const char *names, size_t used, bool cut, char *ret)
+{
+	char text[PROCESS_PATH_SIZE];
+	size_t at = sizeof(text) - 1, i = 0;
+
+	if (used > ABI_PATH_SIZE || (used && names[used - 1]))
+		return -EBADMSG;
+	ret[0] = '\0';
+	if (used && !names[0])
+		return used == 1 ? 0 : -EBADMSG;
+	text[at] = '\0';
+	while (i < used) {
+		size_t n = strlen(names + i); /* ends at names[used - 1] at the latest */
+
+		if (!n)
+			return -EBADMSG;
+		if (n + 1 + CUT_MARK_SIZE > at) {
+			cut = true;
+			break;
+		}
+		at -= n;
+		memcpy(text + at, names + i, n);
+		text[--at] = '/';
+		i += n + 1;
+	}
+	if (!used && !cut)
+		text[--at] = '/';
+	if (cut && used) {
+		at -= CUT_MARK_SIZE;
+		memcpy(text + at, CUT_MARK, CUT_MARK_SIZE);
+	}
+	memcpy(ret, text + at, sizeof(text) - at);
+	return 0;
+}
+
+static void decode_ancestors(const struct abi_process_event *record, uint64_t ticks_per_s,
+			     struct process *to)
+{
+	to->n_ancestors = record->n_ancestors;
+	for (int i = 0; i < record->n_ancestors; i++) {
+		const struct abi_ancestor *from = &record->ancestors[i];
+
+		to->ancestors[i].id.pid = (pid_t)from->pid;
+		to->ancestors[i].id.start_ticks = ticks_of_ns(from->start_ns, ticks_per_s);
+		copy_comm(to->ancestors[i].comm, from->comm);
+	}
+}
+
+static int decode_process(const void *bytes, uint64_t ticks_per_s, struct event *to)
+{
+	struct process *p = &to->process;
+	struct abi_process_event record;
+	int r;
+
+	memcpy(&record, bytes, sizeof(record));
+	if (record.n_ancestors > ABI_ANCESTORS_MAX)
+		return -EBADMSG;
+	r = decode_path(record.exe, record.exe_len, record.exe_cut, p->exe);
+	if (r < 0)
+		return r;
+	r = decode_path(record.cwd, record.cwd_len, record.cwd_cut, p->cwd);
+	if (r < 0)
+		return r;
+	decode_head(&record.head, ticks_per_s, to);
+	p->id = to->actor;
+	p->uid = to->uid;
+	p->ppid = (pid_t)record.ppid;
+	p->sid = (pid_t)record.sid;
+	p->cgroup_id = to->cgroup_id;
+	memcpy(p->comm, to->comm, sizeof(p->comm));
+	decode_ancestors(&record, ticks_per_s, p);
+	return 0;
+}
+
+static const struct {
+	enum event_kind kind;
+	size_t size;
+	int (*decode)(const void *bytes, uint64_t ticks_per_s, struct event *to);
+} kinds[] = {
+	[ABI_PROCESS] = { EVENT_PROCESS, sizeof(struct abi_process_event), decode_process },
+	[ABI_BIND] = { EVENT_BIND, sizeof(struct abi_socket_event), decode_socket },
+	[ABI_LISTEN] = { EVENT_LISTEN, sizeof(struct abi_socket_event), decode_socket },
+	[ABI_UNLISTEN] = { EVENT_UNLISTEN, sizeof(struct abi_socket_event), decode_socket },
+	[ABI_CLOSE] = { EVENT_CLOSE, sizeof(struct abi_socket_event), decode_socket },
+	[ABI_FAIL] = { EVENT_FAIL, sizeof(struct abi_socket_event), decode_socket },
+	[ABI_FORK] = { EVENT_FORK, sizeof(struct abi_task_event), decode_task },
+	[ABI_EXEC] = { EVENT_EXEC, sizeof(struct abi_task_event), decode_task },
+	[ABI_EXIT] = { EVENT_EXIT, sizeof(struct abi_task_event), decode_task },
+};
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == ABI_HOLDER, "every kind of the ring");
+
+int decode_event(const void *bytes, size_t size, uint64_t ticks_per_s, struct event *ret)
+{
+	struct abi_head head;
+	struct event event;
+	int r;
+
+	if (size < sizeof(head) || !ticks_per_s || ticks_per_s > NS_PER_S)
+		return -EBADMSG;
+	memcpy(&head, bytes, sizeof(head));
+	if (head.kind == 0 || head.kind >= ABI_HOLDER)
+		return -EBADMSG;
+	if (size != kinds[head.kind].size || head.size != size)
+		return -EBADMSG;
+	memset(&event, 0, sizeof(event));
+	event.kind = kinds[head.kind].kind;
+	r = kinds[head.kind].decode(bytes, ticks_per_s, &event);
+	if (r < 0)
+		return r;
+	*ret = event;
+	return 0;
+}

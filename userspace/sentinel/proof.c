@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * "Attached" is not "works": with ftrace switched off, or a hook that another program overrides,
+ * probes attach and never fire.  So each is shown an event that must make it fire.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sentinel/rung.h"
+
+static int open_socket(int type, bool reuse, int *ret)
+{
+	int one = 1, fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	*ret = fd;
+	if (reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int bind_loopback(int fd, in_port_t *port_be16)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = *port_be16,
+	};
+	socklen_t n = sizeof(a);
+
+	if (bind(fd, (struct sockaddr *)&a, n) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+		return -errno;
+	*port_be16 = a.sin_port;
+	return 0;
+}
+
+/*
+ * Two sockets with SO_REUSEADDR share the port until one of them listens: then the other's listen
+ * is refused, and so is the bind of a third one without the option.
+ */
+static int open_listeners(struct proof *proof)
+{
+	socklen_t n = sizeof(proof->cookie);
+	in_port_t port = 0;
+	int r;
+
+	r = open_socket(SOCK_STREAM, true, &proof->tcp);
+	r = r ?: open_socket(SOCK_STREAM, true, &proof->rival);
+	r = r ?: open_socket(SOCK_STREAM, false, &proof->refused);
+	r = r ?: bind_loopback(proof->tcp, &port);
+	r = r ?: bind_loopback(proof->rival, &port);
+	if (r < 0)
+		return r;
+	if (getsockopt(proof->tcp, SOL_SOCKET, SO_COOKIE, &proof->cookie, &n) < 0)
+		return -errno;
+	if (listen(proof->tcp, 1) < 0)
+		return -errno;
+	if (listen(proof->rival, 1) == 0 || bind_loopback(proof->refused, &port) == 0)
+		return -ENOTRECOVERABLE; /* a kernel with other rules: nothing could be proved */
+	return 0;
+}
+
+int proof_open_sockets(struct proof *proof)
+{
+	in_port_t port = 0;
+	int r = open_listeners(proof);
+
+	r = r ?: open_socket(SOCK_DGRAM, false, &proof->udp);
+	return r ?: bind_loopback(proof->udp, &port);
+}
+
+void proof_close_sockets(struct proof *proof)
+{
+	closep(&proof->refused);
+	closep(&proof->rival);
+	closep(&proof->udp);
+	closep(&proof->tcp);
+	*proof = PROOF_NONE;
+}
+
+int proof_run_child(pid_t *ret)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		_exit(0);
+	while (waitpid(child, NULL, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	*ret = child;
+	return 0;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a rung of the ladder gives to sentinel.c.  Private to the room.  A rung embeds struct
+ * sentinel as its first member and allocates itself; everything it does goes through its ops.
+ */
+#ifndef SENTINEL_RUNG_H
+#define SENTINEL_RUNG_H
+
+#include <stddef.h>
+
+#include "sentinel/sentinel.h"
+
+#define RUNG_PROBES_MAX 9
+#define RUNG_WHY_SIZE	160
+
+struct sentinel_ops {
+	void (*free)(struct sentinel *s);
+	int (*fd)(const struct sentinel *s);
+	int (*dispatch)(struct sentinel *s, sentinel_handler handler, void *user_data,
+			bool *ret_resync);
+	struct sentinel_counters (*counters)(const struct sentinel *s);
+	/* NULL where the rung has none */
+	int (*open_holder_pass)(struct sentinel *s);
+	int (*look)(struct sentinel *s, struct abi_look *look);
+	int (*track_socket)(struct sentinel *s, uint64_t cookie);
+	int (*track_process)(struct sentinel *s, const struct process_id *id, bool track);
+};
+
+struct sentinel {
+	const struct sentinel_ops *ops;
+	struct sentinel_report report;
+	struct sentinel_probe probes[RUNG_PROBES_MAX]; /* what report.probes points to */
+	char why_not_bpf[RUNG_WHY_SIZE];
+};
+
+/*
+ * What an attempt at BPF taught, also when it failed: the fate of each probe, and why the rung as a
+ * whole cannot be stood on.
+ */
+struct rung_attempt {
+	struct sentinel_probe probes[RUNG_PROBES_MAX];
+	int n_probes;
+	char why[RUNG_WHY_SIZE];
+};
+
+/* 0, or a negative errno with the reason in attempt->why. */
+int sentinel_bpf_new(struct rung_attempt *attempt, struct sentinel **ret);
+int sentinel_poll_new(struct sentinel **ret);
+
+/* The sockets whose events prove the probes; see proof.c. */
+struct proof {
+	int tcp, rival, refused, udp;
+	uint64_t cookie; /* of tcp */
+};
+#define PROOF_NONE                                               \
+	(struct proof)                                           \
+	{                                                        \
+		.tcp = -1, .rival = -1, .refused = -1, .udp = -1 \
+	}
+
+/* A bind and a listen that are refused, a listener, a bound UDP socket; loopback, kernel's ports.
+ */
+int proof_open_sockets(struct proof *proof);
+void proof_close_sockets(struct proof *proof);
+/* A child that ends at once; waits for it.  0, negative errno. */
+int proof_run_child(pid_t *ret);
+
+#endif

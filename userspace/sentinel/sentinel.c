@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* The ladder: tries BPF, else polls, and hands every call to the rung that it stands on. */
+#include "sentinel/sentinel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sentinel/rung.h"
+
+/* The poll rung shows what it lacks: the probes of the attempt before its own. */
+static void report_refused_probes(struct sentinel *s, const struct rung_attempt *attempt)
+{
+	int own = s->report.n_probes;
+
+	if (own + attempt->n_probes > RUNG_PROBES_MAX)
+		return;
+	memmove(s->probes + attempt->n_probes, s->probes, sizeof(s->probes[0]) * (size_t)own);
+	memcpy(s->probes, attempt->probes, sizeof(s->probes[0]) * (size_t)attempt->n_probes);
+	s->report.n_probes = own + attempt->n_probes;
+	snprintf(s->why_not_bpf, sizeof(s->why_not_bpf), "%s", attempt->why);
+}
+
+int sentinel_new(bool allow_bpf, struct sentinel **ret)
+{
+	struct rung_attempt attempt = { .why = "switched off by configuration" };
+	int r;
+
+	if (allow_bpf && sentinel_bpf_new(&attempt, ret) == 0)
+		return 0;
+	r = sentinel_poll_new(ret);
+	if (r < 0)
+		return r;
+	report_refused_probes(*ret, &attempt);
+	return 0;
+}
+
+void sentinel_free(struct sentinel *s)
+{
+	if (s)
+		s->ops->free(s);
+}
+
+const struct sentinel_report *sentinel_report(const struct sentinel *s)
+{
+	return &s->report;
+}
+
+struct sentinel_counters sentinel_counters(const struct sentinel *s)
+{
+	return s->ops->counters(s);
+}
+
+int sentinel_fd(const struct sentinel *s)
+{
+	return s->ops->fd(s);
+}
+
+int sentinel_dispatch(struct sentinel *s, sentinel_handler handler, void *user_data,
+		      bool *ret_resync)
+{
+	return s->ops->dispatch(s, handler, user_data, ret_resync);
+}
+
+int sentinel_open_holder_pass(struct sentinel *s)
+{
+	return s->ops->open_holder_pass ? s->ops->open_holder_pass(s) : -EOPNOTSUPP;
+}
+
+int sentinel_look(struct sentinel *s, struct abi_look *look)
+{
+	return s->ops->look ? s->ops->look(s, look) : -EOPNOTSUPP;
+}
+
+int sentinel_track_socket(struct sentinel *s, uint64_t cookie)
+{
+	return s->ops->track_socket ? s->ops->track_socket(s, cookie) : 0;
+}
+
+int sentinel_track_process(struct sentinel *s, const struct process_id *id)
+{
+	return s->ops->track_process ? s->ops->track_process(s, id, true) : 0;
+}
+
+int sentinel_untrack_process(struct sentinel *s, const struct process_id *id)
+{
+	return s->ops->track_process ? s->ops->track_process(s, id, false) : 0;
+}

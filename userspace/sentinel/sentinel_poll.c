@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The rung without BPF: no events, but two reasons to read the table anew.  The kernel tells when a
+ * TCP or UDP socket was destroyed (sock_diag's multicast groups, which take CAP_NET_ADMIN to join
+ * and nothing to stay in), and a timer covers everything else.
+ *
+ * A machine that looks up names destroys UDP sockets by the hundred: after each resync the groups
+ * rest for QUIET_MS, so that the table is never read more often than that.
+ */
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "sentinel/rung.h"
+
+#define QUIET_MS 100
+/* Drained, not read: what was destroyed is found out by the resync. */
+#define DRAIN_BYTES 8192
+
+enum phase { PHASE_WATCH = 0, PHASE_QUIET };
+
+struct poll_rung {
+	struct sentinel base;
+	int epoll_fd, timer_fd, netlink_fd; /* netlink_fd may be -1 */
+	enum phase phase;
+};
+
+static void poll_free(struct sentinel *s)
+{
+	struct poll_rung *p = (struct poll_rung *)s;
+
+	closep(&p->netlink_fd);
+	closep(&p->timer_fd);
+	closep(&p->epoll_fd);
+	free(p);
+}
+
+static void poll_freep(struct poll_rung **p)
+{
+	if (*p)
+		poll_free(&(*p)->base);
+}
+
+static int poll_fd(const struct sentinel *s)
+{
+	return ((const struct poll_rung *)s)->epoll_fd;
+}
+
+static struct sentinel_counters poll_counters(const struct sentinel *s)
+{
+	return (struct sentinel_counters){ 0 };
+}
+
+/* PHASE_WATCH lasts until the next timed resync, PHASE_QUIET until the groups are heard again. */
+static int enter_phase(struct poll_rung *p, enum phase phase)
+{
+	long ms = phase == PHASE_QUIET ? QUIET_MS : SENTINEL_POLL_MS - QUIET_MS;
+	struct itimerspec in = {
+		.it_value = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 },
+	};
+	struct epoll_event e = { .events = phase == PHASE_WATCH ? EPOLLIN : 0 };
+
+	if (p->netlink_fd >= 0 && epoll_ctl(p->epoll_fd, EPOLL_CTL_MOD, p->netlink_fd, &e) < 0)
+		return -errno;
+	if (timerfd_settime(p->timer_fd, 0, &in, NULL) < 0)
+		return -errno;
+	p->phase = phase;
+	return 0;
+}
+
+/* Was anything there?  ENOBUFS, when the kernel had more to tell than fits, is something, too. */
+static bool drain_netlink(int fd)
+{
+	char bytes[DRAIN_BYTES];
+	bool any = false;
+
+	while (fd >= 0) {
+		if (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+			any = true;
+		else if (errno != EINTR)
+			break;
+	}
+	return any;
+}
+
+static int poll_dispatch(struct sentinel *s, sentinel_handler handler, void *user_data,
+			 bool *ret_resync)
+{
+	struct poll_rung *p = (struct poll_rung *)s;
+	uint64_t expirations;
+	bool timer = read(p->timer_fd, &expirations, sizeof(expirations)) > 0, resync;
+
+	if (p->phase == PHASE_QUIET) {
+		*ret_resync = false;
+		return timer ? enter_phase(p, PHASE_WATCH) : 0;
+	}
+	resync = drain_netlink(p->netlink_fd) || timer;
+	*ret_resync = resync;
+	return resync ? enter_phase(p, PHASE_QUIET) : 0;
+}
+
+static const struct sentinel_ops poll_ops = {
+	.free = poll_free,
+	.fd = poll_fd,
+	.dispatch = poll_dispatch,
+	.counters = poll_counters,
+};
+
+static int join_destroy_groups(int *ret_fd)
+{
+	static const int groups[] = { SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET_UDP_DESTROY,
+				      SKNLGRP_INET6_TCP_DESTROY, SKNLGRP_INET6_UDP_DESTROY };
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+					NETLINK_SOCK_DIAG);
+
+	if (fd < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(int)))
+			return -errno;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int watch_fd(const struct poll_rung *p, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	return epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static void report_destroy(struct sentinel *s, int joined)
+{
+	s->probes[0] = (struct sentinel_probe){
+		.name = "destroy",
+		.attached = "sock_diag destroy notifications",
+		.blind = "the end of a socket is noticed within a second only",
+		.state = joined < 0 ? SENTINEL_PROBE_REFUSED : SENTINEL_PROBE_WORKS,
+	};
+	if (joined < 0)
+		snprintf(s->probes[0].reason, sizeof(s->probes[0].reason), "%s", strerror(-joined));
+	s->report = (struct sentinel_report){
+		.mode = SENTINEL_MODE_POLL,
+		.probes = s->probes,
+		.n_probes = 1,
+		.why_not_bpf = s->why_not_bpf,
+	};
+}
+
+int sentinel_poll_new(struct sentinel **ret)
+{
+	_cleanup_(poll_freep) struct poll_rung *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->base.ops = &poll_ops;
+	p->netlink_fd = -1;
+	p->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (p->timer_fd < 0 || p->epoll_fd < 0)
+		return -errno;
+	report_destroy(&p->base, join_destroy_groups(&p->netlink_fd));
+	r = watch_fd(p, p->timer_fd);
+	if (r == 0 && p->netlink_fd >= 0)
+		r = watch_fd(p, p->netlink_fd);
+	r = r ?: enter_phase(p, PHASE_WATCH);
+	if (r < 0)
+		return r;
+	*ret = &TAKE_PTR(p)->base;
+	return 0;
+}
