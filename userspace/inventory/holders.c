@@ -46,7 +46,7 @@ int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct h
 
 	if (!holder) {
 		r = reserve_holder(row);
-		if (!r)
+		if (!r && !process_id_equal(&row->view.binder, &proc->process.id))
 			r = proc_link(t, proc, row);
 		if (r)
 			return r;
@@ -83,8 +83,10 @@ void row_drop_holder(struct table *t, struct row *row, struct proc *proc)
 int row_set_binder(struct table *t, struct row *row, struct proc *proc)
 {
 	struct proc *old = table_proc(t, &row->view.binder);
-	int r = proc_link(t, proc, row);
+	int r = 0;
 
+	if (old != proc && !row_holder(row, &proc->process.id))
+		r = proc_link(t, proc, row);
 	if (r)
 		return r;
 	row->view.binder = proc->process.id;

@@ -237,6 +237,9 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 		return r;
 	HASH_ITER(hh, t->by_cookie, row, next)
 		sweep_row(t, row, by_proc);
+	/* A resync tracks when its new table is whole and knows who is tracked already. */
+	if (t == inv->table)
+		table_track_processes(t);
 	return 0;
 }
 
@@ -294,7 +297,7 @@ static void forget_gone(struct table *t, struct proc *proc)
 			table_note(t, row);
 		}
 		row_drop_holder(t, row, proc);
-		if (row->view.n_holders == 0)
+		if (!row->unsettled && !row_is_settled(row))
 			table_unsettle(t, row);
 	}
 	proc_set_exited(t, proc);

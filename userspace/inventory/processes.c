@@ -92,10 +92,6 @@ int table_get_proc(struct table *t, const struct process_id *id, struct proc **r
 
 int proc_link(struct table *t, struct proc *proc, struct row *row)
 {
-	/* Newest first: a process that is linked again was mostly linked last. */
-	for (size_t i = proc->n_rows; i > 0; i--)
-		if (proc->rows[i - 1] == row)
-			return 0;
 	if (proc->n_rows == proc->rows_size) {
 		size_t size = proc->rows_size ? 2 * proc->rows_size : ROWS_FIRST;
 		struct row **rows = reallocarray(proc->rows, size, sizeof(*rows));
@@ -175,6 +171,15 @@ void proc_untrack(struct table *t, struct proc *proc)
 	proc->tracked = false;
 	proc->tracked_here = false;
 	proc->untracked_once = true;
+}
+
+void table_track_processes(struct table *t)
+{
+	struct proc *proc, *next;
+
+	HASH_ITER(hh, t->procs, proc, next)
+		if (proc->n_rows > 0)
+			proc_track(t, proc);
 }
 
 /* --- who they are ---------------------------------------------------------------------------- */

@@ -277,15 +277,6 @@ static void describe_strangers(struct resync *s)
 			proc_describe_from_procfs(proc);
 }
 
-static void track_processes(struct resync *s)
-{
-	struct proc *proc, *next;
-
-	HASH_ITER(hh, s->fresh->procs, proc, next)
-		if (proc->n_rows > 0)
-			proc_track(s->fresh, proc);
-}
-
 /* --- what differs ---------------------------------------------------------------------------- */
 
 static bool same_holders(const struct row *a, const struct row *b)
@@ -345,7 +336,7 @@ int inventory_resync(struct inventory *inv, int64_t now, inventory_changed chang
 		return r;
 	describe_strangers(&s);
 	note_differences(&s);
-	track_processes(&s);
+	table_track_processes(fresh);
 	inv->table = fresh;
 	fresh = old; /* freed at the end */
 	return changes_flush(&inv->table->changes, changed, user_data);

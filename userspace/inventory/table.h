@@ -138,6 +138,7 @@ void row_count_refs(struct table *t, struct row *row);
 struct proc *table_proc(const struct table *t, const struct process_id *id);
 /* Finds or adds (described only by its identity).  0, -ENOMEM. */
 int table_get_proc(struct table *t, const struct process_id *id, struct proc **ret);
+/* The row names it from now on, as holder or binder; once for both.  0, -ENOMEM. */
 int proc_link(struct table *t, struct proc *proc, struct row *row);
 void proc_unlink(struct table *t, struct proc *proc, struct row *row);
 void proc_set_exited(struct table *t, struct proc *proc);
@@ -145,6 +146,8 @@ void proc_want_look(struct table *t, struct proc *proc);
 void proc_unwant_look(struct table *t, struct proc *proc);
 void proc_track(struct table *t, struct proc *proc);
 void proc_untrack(struct table *t, struct proc *proc);
+/* Every process that a row names. */
+void table_track_processes(struct table *t);
 
 /*
  * Takes a newer description of the same process.  What the newer one lacks is kept, and so is a
