@@ -208,6 +208,9 @@ static int held_by_process(struct request *r, uint16_t port)
 		fault = view_holdings(rows, n, false, &holdings, &n_holdings);
 	if (fault)
 		return fault;
+	if (json_object_get_boolean(json_object_object_get(why, "free")))
+		return request_fail(r, OUTCOME_CONFLICT,
+				    "port %u was taken and has just become free: try again", port);
 	if (!n_holdings)
 		return request_fail(r, OUTCOME_CONFLICT, "%s See: pd why %u", summary, port);
 	address_text(holdings[0].socket, r->now, where, sizeof(where));

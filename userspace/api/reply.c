@@ -2,6 +2,7 @@
 #include "api/reply.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <string.h>
 
@@ -62,15 +63,33 @@ static void count(struct api *api, enum outcome outcome, uint64_t began_us)
 		api->counters.max_us = us;
 }
 
+/*
+ * At the server's end no loop runs any more that would write: what fits into the client's socket is
+ * written here.  The bufferevent keeps the front of its output for its own writing.
+ */
+static void push(struct evhttp_connection *connection)
+{
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+	struct evbuffer *output = bufferevent_get_output(bev);
+
+	if (evbuffer_unfreeze(output, 1) || evbuffer_write(output, bufferevent_getfd(bev)) < 0)
+		log_warning("an answer was not sent: the server ends");
+	evbuffer_freeze(output, 1);
+}
+
 void reply_send(struct api *api, struct evhttp_request *http, enum outcome outcome,
 		struct json_object *body, uint64_t began_us)
 {
+	struct evhttp_connection *connection = evhttp_request_get_connection(http);
 	struct evbuffer *text = evbuffer_new();
+	/* evhttp would send a body to HEAD as well */
+	bool has_body = evhttp_request_get_command(http) != EVHTTP_REQ_HEAD;
 	size_t length = 0;
 	const char *json = json_object_to_json_string_length(
 		body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
 
-	if (!text || !json || evbuffer_add(text, json, length) || evbuffer_add(text, "\n", 1))
+	if (!text || !json ||
+	    (has_body && (evbuffer_add(text, json, length) || evbuffer_add(text, "\n", 1))))
 		log_error("an answer was lost: %s", strerror(ENOMEM));
 	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
 			  "application/json");
@@ -78,5 +97,7 @@ void reply_send(struct api *api, struct evhttp_request *http, enum outcome outco
 	evhttp_send_reply(http, outcome_row(outcome)->http, NULL, text);
 	if (text)
 		evbuffer_free(text);
+	if (api->ending && connection)
+		push(connection);
 	count(api, outcome, began_us);
 }

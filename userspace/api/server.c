@@ -229,7 +229,8 @@ void api_free(struct api *api)
 {
 	if (!api)
 		return;
-	/* answers that wait are sent before their connections end; streams end with theirs */
+	/* answers that wait are committed and sent; streams end with their connections */
+	api->ending = true;
 	commit_queue_free(api->commits);
 	if (accepting == api)
 		accepting = NULL;

@@ -23,6 +23,7 @@ struct api {
 	struct commit_queue *commits;
 	struct streams *streams;
 	struct api_counters counters;
+	bool ending; /* api_free() has begun: answers are written at once */
 	char socket_path[SERVER_SOCKET_PATH_SIZE]; /* "" = not bound to a name */
 	/* of the last quick_check, which reads the whole file */
 	int64_t checked_at;

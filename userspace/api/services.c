@@ -232,6 +232,7 @@ static void add_orphan(const struct socket_row *row, enum orphan_reason reason, 
 	json_add(o, "pids", view_pids(holdings, n));
 	json_add_text(o, "process", comm);
 	json_add_text(o, "user", view_user_name(row->uid));
+	json_add_known(o, "since", row->since);
 	json_add_text(o, "reason", orphan_reason_text(reason));
 	json_append(listing->array, o);
 }

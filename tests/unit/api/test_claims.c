@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: MIT */
+/* Claims and releases over the wire: bodies, owners, ports, commits. */
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+
+#include "world.h"
+
+#define PARALLEL 200
+
+/* --- bodies --- */
+
+static void bodies_that_are_not_an_object_are_refused(void **state)
+{
+	static const struct {
+		const char *body, *words;
+	} rows[] = {
+		{ "", "empty" },
+		{ "{", "not JSON" },
+		{ "{\"id\":\"a\"} x", "not JSON" },
+		{ "{\"id\":\"a\"}{}", "not JSON" },
+		{ "{'id':'a'}", "not JSON" },
+		{ "{\"id\":\"a\",}", "not JSON" },
+		{ "{\"id\":NaN}", "not a string" },
+		{ "{\"id\":\"\xff\xfe\"}", "not JSON" },
+		{ "{\"id\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", "not JSON" },
+		{ "[]", "not a JSON object" },
+		{ "null", "not a JSON object" },
+		{ "3000", "not a JSON object" },
+		{ "\"id\"", "not a JSON object" },
+		{ "{\"idd\":\"a\"}", "unknown member \"idd\"; /v1/claims takes: id, port, range" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_answer_ struct answer a = ask_post(*state, "/v1/claims", rows[i].body);
+
+		assert_error(&a, 400, "bad_request", rows[i].words);
+	}
+}
+
+static void a_body_with_a_nul_byte_is_refused(void **state)
+{
+	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 12\r\n\r\n"
+				   "{\"id\":\"a\0b\"}";
+	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_answer_ struct answer a = { 0 };
+
+	assert_true(client_write(*state, &c, text, sizeof(text) - 1));
+	a = client_answer(*state, &c);
+	assert_error(&a, 400, "bad_request", "NUL");
+}
+
+static void members_are_checked(void **state)
+{
+	static const struct {
+		const char *body, *words;
+	} rows[] = {
+		{ "{}", "\"id\" is missing" },
+		{ "{\"id\":null}", "\"id\" is missing" },
+		{ "{\"id\":7}", "\"id\" is not a string" },
+		{ "{\"id\":[\"a\"]}", "\"id\" is not a string" },
+		{ "{\"id\":\"a\\u0000b\"}", "NUL" },
+		{ "{\"id\":\"\"}", "myapp:web" },
+		{ "{\"id\":\"a b\"}", "myapp:web" },
+		{ "{\"id\":\"a:b:c:d\"}", "myapp:web" },
+		{ "{\"id\":\"a*\"}", "myapp:web" },
+		{ "{\"id\":\"a\",\"port\":0}", "port \"0\"" },
+		{ "{\"id\":\"a\",\"port\":65536}", "1 to 65535" },
+		{ "{\"id\":\"a\",\"port\":-1}", "1 to 65535" },
+		{ "{\"id\":\"a\",\"port\":18446744073709551617}", "1 to 65535" },
+		{ "{\"id\":\"a\",\"port\":3000.5}", "1 to 65535" },
+		{ "{\"id\":\"a\",\"port\":\"080\"}", "1 to 65535" },
+		{ "{\"id\":\"a\",\"port\":true}", "1 to 65535" },
+		{ "{\"id\":\"a\",\"range\":\"9-1\"}", "3100-3199" },
+		{ "{\"id\":\"a\",\"range\":\"0-10\"}", "3100-3199" },
+		{ "{\"id\":\"a\",\"range\":\"4000-5000\",\"port\":80}", "outside the range" },
+		{ "{\"id\":\"a\",\"ttl\":\"5\"}", "2h30m" },
+		{ "{\"id\":\"a\",\"ttl\":5}", "not a string" },
+		{ "{\"id\":\"a\",\"health\":\"health\"}", "/health" },
+		{ "{\"id\":\"a\",\"health\":\"/a b\"}", "/health" },
+		{ "{\"id\":\"a\",\"cwd\":\"src\"}", "absolute" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_answer_ struct answer a = ask_post(*state, "/v1/claims", rows[i].body);
+
+		assert_error(&a, 400, "bad_request", rows[i].words);
+	}
+}
+
+static void a_refused_body_changes_nothing(void **state)
+{
+	_cleanup_answer_ struct answer before = ask_get(*state, "/v1/services?status=claimed");
+	_cleanup_answer_ struct answer bad = ask_post(*state, "/v1/claims",
+						      "{\"id\":\"changes:nothing\",\"port\":0}");
+	_cleanup_answer_ struct answer after = ask_get(*state, "/v1/services?status=claimed");
+
+	assert_int_equal(bad.status, 400);
+	assert_int_equal(count_of(&before, "services"), count_of(&after, "services"));
+}
+
+/* --- claims --- */
+
+static struct answer claim(struct world *w, const char *id, uint16_t port)
+{
+	char body[256];
+
+	if (port)
+		snprintf(body, sizeof(body), "{\"id\":\"%s\",\"port\":%u}", id, port);
+	else
+		snprintf(body, sizeof(body), "{\"id\":\"%s\"}", id);
+	return ask_post(w, "/v1/claims", body);
+}
+
+static size_t entries_of(struct world *w, const char *filter)
+{
+	char path[256];
+	_cleanup_answer_ struct answer a = { 0 };
+
+	snprintf(path, sizeof(path), "/v1/log?n=10000&filter=%s", filter);
+	a = ask_get(w, path);
+	assert_ok(&a);
+	return count_of(&a, "entries");
+}
+
+static void a_claim_gets_a_port_of_the_range_and_is_logged(void **state)
+{
+	_cleanup_answer_ struct answer a = claim(*state, "shop:web", 0), log = { 0 };
+	char details[64];
+
+	assert_ok(&a);
+	assert_string_equal(text_of(&a, "id"), "shop:web");
+	assert_true(int_of(&a, "port") >= 3100 && int_of(&a, "port") <= 9999);
+	assert_false(json_object_get_boolean(member(a.body, "existing")));
+	assert_string_equal(text_of(&a, "status"), "claimed");
+	assert_null(member(a.body, "previousPort"));
+	log = ask_get(*state, "/v1/log?filter=shop:web");
+	snprintf(details, sizeof(details), "Port %d assigned", (int)int_of(&a, "port"));
+	assert_string_equal(text_of(&log, "entries.0.details"), details);
+	assert_string_equal(text_of(&log, "entries.0.action"), "CLAIM");
+	assert_int_equal(int_of(&log, "entries.0.pid"), getpid());
+}
+
+static void a_claim_made_again_keeps_its_port_and_writes_no_line(void **state)
+{
+	_cleanup_answer_ struct answer first = claim(*state, "again", 0);
+	size_t lines = entries_of(*state, "again");
+	_cleanup_answer_ struct answer second = claim(*state, "again", 0);
+
+	assert_ok(&second);
+	assert_int_equal(int_of(&first, "port"), int_of(&second, "port"));
+	assert_true(json_object_get_boolean(member(second.body, "existing")));
+	assert_int_equal(entries_of(*state, "again"), lines);
+}
+
+static void a_claim_moved_to_another_port_says_where_it_was(void **state)
+{
+	uint16_t port = free_port();
+	_cleanup_answer_ struct answer first = claim(*state, "moved", 0);
+	_cleanup_answer_ struct answer second = claim(*state, "moved", port);
+
+	assert_ok(&second);
+	assert_int_equal(int_of(&second, "port"), port);
+	assert_int_equal(int_of(&second, "previousPort"), int_of(&first, "port"));
+	assert_int_equal(entries_of(*state, "moved"), 2);
+}
+
+static void a_claim_remembers_ttl_health_and_directory(void **state)
+{
+	_cleanup_answer_ struct answer a =
+		ask_post(*state, "/v1/claims",
+			 "{\"id\":\"full\",\"range\":\"7000-7100\",\"ttl\":\"2h\","
+			 "\"health\":\"/healthz\",\"cwd\":\"/srv/full\"}");
+	_cleanup_answer_ struct answer found = ask_get(*state, "/v1/services?pattern=full");
+
+	assert_ok(&a);
+	assert_true(int_of(&a, "port") >= 7000 && int_of(&a, "port") <= 7100);
+	assert_string_equal(text_of(&found, "services.0.healthPath"), "/healthz");
+	assert_string_equal(text_of(&found, "services.0.cwd"), "/srv/full");
+	assert_int_equal(int_of(&found, "services.0.expiresAt"),
+			 int_of(&found, "services.0.createdAt") + 7200);
+}
+
+static void a_claim_without_directory_has_the_callers(void **state)
+{
+	_cleanup_answer_ struct answer a = claim(*state, "here", 0);
+	_cleanup_answer_ struct answer found = ask_get(*state, "/v1/services?pattern=here");
+	char cwd[4096];
+
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	assert_string_equal(text_of(&found, "services.0.cwd"), cwd);
+}
+
+static void a_claim_of_a_taken_port_names_the_holder(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_answer_ struct answer a = { 0 };
+	char words[64];
+
+	world_resync(*state);
+	a = claim(*state, "taken", port);
+	snprintf(words, sizeof(words), "(%d), listening on 127.0.0.1:%u", getpid(), port);
+	assert_error(&a, 409, "conflict", words);
+	assert_string_equal(text_of(&a, "why.errno"), "EADDRINUSE");
+	assert_int_equal(int_of(&a, "why.holders.0.pid"), getpid());
+}
+
+static void a_claim_of_a_port_that_udp_holds_names_the_holder(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = bound_socket(SOCK_DGRAM, &port);
+	_cleanup_answer_ struct answer a = { 0 };
+
+	world_resync(*state);
+	a = claim(*state, "taken:udp", port);
+	assert_error(&a, 409, "conflict", "is held by");
+	assert_string_equal(text_of(&a, "why.verdict"), "udp_bound");
+}
+
+static void a_claim_of_a_claimed_port_names_its_owner(void **state)
+{
+	_cleanup_answer_ struct answer mine = claim(*state, "owner", 0);
+	_cleanup_answer_ struct answer a = claim(*state, "late", (uint16_t)int_of(&mine, "port"));
+
+	assert_error(&a, 409, "conflict", "is claimed by owner");
+	assert_string_equal(text_of(&a, "holder.id"), "owner");
+	assert_string_equal(text_of(&a, "why.service"), "owner");
+}
+
+static void a_full_range_is_said_so(void **state)
+{
+	_cleanup_answer_ struct answer one =
+		ask_post(*state, "/v1/claims", "{\"id\":\"narrow:1\",\"range\":\"7200-7200\"}");
+	_cleanup_answer_ struct answer two =
+		ask_post(*state, "/v1/claims", "{\"id\":\"narrow:2\",\"range\":\"7200-7200\"}");
+
+	assert_ok(&one);
+	assert_error(&two, 409, "no_free_port", "7200");
+}
+
+/* --- owners --- */
+
+static void a_claim_of_another_users_name_is_refused(void **state)
+{
+	_cleanup_answer_ struct answer mine = claim(*state, "rooted", 0);
+	_cleanup_answer_ struct answer theirs = ask_as_other(*state, "POST", "/v1/claims",
+							     "{\"id\":\"rooted\"}");
+
+	assert_ok(&mine);
+	assert_error(&theirs, 403, "not_allowed", "belongs to user root");
+}
+
+static void root_may_claim_and_release_for_another_user(void **state)
+{
+	_cleanup_answer_ struct answer theirs = ask_as_other(*state, "POST", "/v1/claims",
+							     "{\"id\":\"theirs\"}");
+	_cleanup_answer_ struct answer again = claim(*state, "theirs", 0);
+	_cleanup_answer_ struct answer released = ask_post(*state, "/v1/releases",
+							   "{\"match\":\"theirs\"}");
+
+	assert_ok(&theirs);
+	assert_ok(&again);
+	assert_int_equal(int_of(&again, "port"), int_of(&theirs, "port"));
+	assert_ok(&released);
+	assert_string_equal(text_of(&released, "released.0.id"), "theirs");
+}
+
+static void a_release_of_another_users_service_changes_nothing(void **state)
+{
+	_cleanup_answer_ struct answer mine = claim(*state, "kept", 0);
+	_cleanup_answer_ struct answer a = ask_as_other(*state, "POST", "/v1/releases",
+							"{\"match\":\"kept\"}");
+	_cleanup_answer_ struct answer found = ask_get(*state, "/v1/services?pattern=kept");
+
+	assert_error(&a, 403, "not_allowed", "kept belongs to user root");
+	assert_string_equal(text_of(&a, "refused.0.id"), "kept");
+	assert_int_equal(int_of(&found, "services.0.port"), int_of(&mine, "port"));
+}
+
+static void a_pattern_skips_what_belongs_to_others(void **state)
+{
+	_cleanup_answer_ struct answer mine = claim(*state, "mix:root", 0);
+	_cleanup_answer_ struct answer theirs = ask_as_other(*state, "POST", "/v1/claims",
+							     "{\"id\":\"mix:nobody\"}");
+	_cleanup_answer_ struct answer a = ask_as_other(*state, "POST", "/v1/releases",
+							"{\"match\":\"mix:*\"}");
+
+	assert_ok(&a);
+	assert_int_equal(count_of(&a, "released"), 1);
+	assert_string_equal(text_of(&a, "released.0.id"), "mix:nobody");
+	assert_string_equal(text_of(&a, "refused.0.id"), "mix:root");
+}
+
+static void the_directory_of_a_claim_is_its_users_to_see(void **state)
+{
+	_cleanup_answer_ struct answer a = claim(*state, "private", 0);
+	_cleanup_answer_ struct answer mine = ask_get(*state, "/v1/services?pattern=private");
+	_cleanup_answer_ struct answer theirs = ask_as_other(*state, "GET",
+							     "/v1/services?pattern=private", "");
+
+	assert_non_null(member(mine.body, "services.0.cwd"));
+	assert_ok(&theirs);
+	assert_string_equal(text_of(&theirs, "services.0.user"), "root");
+	assert_null(member(theirs.body, "services.0.cwd"));
+}
+
+/* --- releases --- */
+
+static void a_release_is_logged_and_the_port_is_remembered(void **state)
+{
+	_cleanup_answer_ struct answer first = claim(*state, "back", 0);
+	_cleanup_answer_ struct answer released = ask_post(*state, "/v1/releases",
+							   "{\"match\":\"back\"}");
+	_cleanup_answer_ struct answer log = ask_get(*state, "/v1/log?filter=back&n=1");
+	_cleanup_answer_ struct answer second = claim(*state, "back", 0);
+
+	assert_ok(&released);
+	assert_int_equal(int_of(&released, "released.0.port"), int_of(&first, "port"));
+	assert_int_equal(count_of(&released, "released.0.heldBy"), 0);
+	assert_int_equal(count_of(&released, "refused"), 0);
+	assert_string_equal(text_of(&log, "entries.0.action"), "RELEASE");
+	assert_int_equal(int_of(&second, "port"), int_of(&first, "port"));
+}
+
+static void a_release_by_port_says_who_still_holds_it(void **state)
+{
+	uint16_t port = free_port();
+	_cleanup_answer_ struct answer mine = claim(*state, "held", port), a = { 0 };
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_port = htons(port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char body[64];
+
+	assert_ok(&mine);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	world_resync(*state);
+	snprintf(body, sizeof(body), "{\"match\":\":%u\"}", port);
+	a = ask_post(*state, "/v1/releases", body);
+	assert_ok(&a);
+	assert_string_equal(text_of(&a, "released.0.id"), "held");
+	assert_int_equal(int_of(&a, "released.0.heldBy.0.pid"), getpid());
+}
+
+static void a_release_of_an_unclaimed_port_names_the_process_on_it(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_answer_ struct answer a = { 0 };
+	char body[64], words[64];
+
+	world_resync(*state);
+	snprintf(body, sizeof(body), "{\"match\":\":%u\"}", port);
+	snprintf(words, sizeof(words), "(%d) holds it", getpid());
+	a = ask_post(*state, "/v1/releases", body);
+	assert_error(&a, 404, "not_found", words);
+}
+
+static void a_release_of_nothing_is_not_found(void **state)
+{
+	_cleanup_answer_ struct answer id = ask_post(*state, "/v1/releases",
+						     "{\"match\":\"no.one\"}");
+	_cleanup_answer_ struct answer many = ask_post(*state, "/v1/releases",
+						       "{\"match\":\"zz*\"}");
+	_cleanup_answer_ struct answer port = ask_post(*state, "/v1/releases",
+						       "{\"match\":\":1\"}");
+
+	assert_error(&id, 404, "not_found", "no service no.one");
+	assert_error(&many, 404, "not_found", "zz*");
+	assert_error(&port, 404, "not_found", "port 1");
+}
+
+static void what_cannot_be_matched_is_refused(void **state)
+{
+	static const char *const bodies[] = {
+		"{}",
+		"{\"match\":\"\"}",
+		"{\"match\":\":\"}",
+		"{\"match\":\":080\"}",
+		"{\"match\":\"a b*\"}",
+		"{\"match\":\"a:b:c:d\"}",
+		"{\"match\":3000}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		_cleanup_answer_ struct answer a = ask_post(*state, "/v1/releases", bodies[i]);
+
+		assert_error(&a, 400, "bad_request", "");
+	}
+}
+
+/* --- many at once, and durability --- */
+
+static void parallel_claims(struct world *w, const char *format, int64_t ports[PARALLEL])
+{
+	struct client *clients = calloc(PARALLEL, sizeof(*clients));
+
+	assert_non_null(clients);
+	for (int i = 0; i < PARALLEL; i++)
+		clients[i] = client_new(w);
+	for (int i = 0; i < PARALLEL; i++) {
+		char id[64], body[128];
+
+		snprintf(id, sizeof(id), format, i);
+		snprintf(body, sizeof(body), "{\"id\":\"%s\"}", id);
+		client_post(w, &clients[i], "/v1/claims", body);
+	}
+	for (int i = 0; i < PARALLEL; i++) {
+		_cleanup_answer_ struct answer a = client_answer(w, &clients[i]);
+
+		assert_ok(&a);
+		ports[i] = int_of(&a, "port");
+		client_free(&clients[i]);
+	}
+	free(clients);
+}
+
+static void parallel_claims_of_different_names_get_different_ports(void **state)
+{
+	int64_t ports[PARALLEL];
+
+	parallel_claims(*state, "many:n%d", ports);
+	for (int i = 0; i < PARALLEL; i++)
+		for (int j = 0; j < i; j++)
+			assert_int_not_equal(ports[i], ports[j]);
+}
+
+static void parallel_claims_of_one_name_get_one_port(void **state)
+{
+	int64_t ports[PARALLEL];
+
+	parallel_claims(*state, "many:same", ports);
+	for (int i = 1; i < PARALLEL; i++)
+		assert_int_equal(ports[i], ports[0]);
+	assert_int_equal(entries_of(*state, "many:same"), 1);
+}
+
+static void claims_of_one_turn_share_a_commit(void **state)
+{
+	struct world *w = *state;
+	uint64_t before = registry_counters(w->registry).commits;
+	struct client clients[20];
+
+	/* all of them wait in their sockets before the loop turns */
+	for (int i = 0; i < 20; i++) {
+		char text[256], body[64];
+		int n;
+
+		clients[i] = client_new(w);
+		snprintf(body, sizeof(body), "{\"id\":\"turn:n%d\"}", i);
+		n = snprintf(text, sizeof(text),
+			     "POST /v1/claims HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%s",
+			     strlen(body), body);
+		assert_int_equal(send(clients[i].fd, text, n, 0), n);
+	}
+	for (int i = 0; i < 20; i++) {
+		_cleanup_answer_ struct answer a = client_answer(w, &clients[i]);
+
+		assert_ok(&a);
+		client_free(&clients[i]);
+	}
+	assert_true(registry_counters(w->registry).commits - before < 10);
+}
+
+static void an_answered_claim_is_committed(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer a = claim(w, "durable", 0);
+	sqlite3 *db;
+	sqlite3_stmt *statement;
+
+	/* another connection sees committed rows only */
+	assert_int_equal(sqlite3_open_v2(w->database, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT port FROM services WHERE id='durable'", -1,
+					    &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(statement, 0), int_of(&a, "port"));
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+}
+
+static void a_failed_commit_is_an_error_and_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	struct rlimit before, none = { .rlim_cur = 1 };
+	_cleanup_answer_ struct answer failed = { 0 }, found = { 0 }, works = { 0 };
+
+	/* no file may grow: what a full disk is to the database */
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	failed = claim(w, "no:disk", 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+
+	assert_true(failed.status == 500 || failed.status == 507);
+	assert_false(json_object_get_boolean(member(failed.body, "ok")));
+	found = ask_get(w, "/v1/services?pattern=no:disk");
+	assert_ok(&found);
+	assert_int_equal(count_of(&found, "services"), 0);
+	works = claim(w, "no:disk", 0);
+	assert_ok(&works);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bodies_that_are_not_an_object_are_refused),
+		cmocka_unit_test(a_body_with_a_nul_byte_is_refused),
+		cmocka_unit_test(members_are_checked),
+		cmocka_unit_test(a_refused_body_changes_nothing),
+		cmocka_unit_test(a_claim_gets_a_port_of_the_range_and_is_logged),
+		cmocka_unit_test(a_claim_made_again_keeps_its_port_and_writes_no_line),
+		cmocka_unit_test(a_claim_moved_to_another_port_says_where_it_was),
+		cmocka_unit_test(a_claim_remembers_ttl_health_and_directory),
+		cmocka_unit_test(a_claim_without_directory_has_the_callers),
+		cmocka_unit_test(a_claim_of_a_taken_port_names_the_holder),
+		cmocka_unit_test(a_claim_of_a_port_that_udp_holds_names_the_holder),
+		cmocka_unit_test(a_claim_of_a_claimed_port_names_its_owner),
+		cmocka_unit_test(a_full_range_is_said_so),
+		cmocka_unit_test(a_claim_of_another_users_name_is_refused),
+		cmocka_unit_test(root_may_claim_and_release_for_another_user),
+		cmocka_unit_test(a_release_of_another_users_service_changes_nothing),
+		cmocka_unit_test(a_pattern_skips_what_belongs_to_others),
+		cmocka_unit_test(the_directory_of_a_claim_is_its_users_to_see),
+		cmocka_unit_test(a_release_is_logged_and_the_port_is_remembered),
+		cmocka_unit_test(a_release_by_port_says_who_still_holds_it),
+		cmocka_unit_test(a_release_of_an_unclaimed_port_names_the_process_on_it),
+		cmocka_unit_test(a_release_of_nothing_is_not_found),
+		cmocka_unit_test(what_cannot_be_matched_is_refused),
+		cmocka_unit_test(parallel_claims_of_different_names_get_different_ports),
+		cmocka_unit_test(parallel_claims_of_one_name_get_one_port),
+		cmocka_unit_test(claims_of_one_turn_share_a_commit),
+		cmocka_unit_test(an_answered_claim_is_committed),
+		cmocka_unit_test(a_failed_commit_is_an_error_and_changes_nothing),
+	};
+
+	return cmocka_run_group_tests_name("api/claims", tests, world_open, world_close);
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/* The server against well-formed, malformed and hostile HTTP. */
+#include "world.h"
+
+static void assert_alive(struct world *w)
+{
+	_cleanup_answer_ struct answer a = ask_get(w, "/v1/log?n=1");
+
+	assert_ok(&a);
+}
+
+static void every_body_says_ok_and_its_version(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/services");
+
+	assert_ok(&a);
+	assert_non_null(strcasestr(a.head, "Content-Type: application/json"));
+}
+
+static void an_unknown_path_is_404_in_json(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_get(*state, "/v2/services");
+
+	assert_error(&a, 404, "no_route", "/v2/services");
+}
+
+static void a_wrong_method_is_405_and_names_the_right_one(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_post(*state, "/v1/services", "{}");
+
+	assert_error(&a, 405, "no_method", "GET");
+	assert_non_null(strstr(a.head, "Allow: GET"));
+}
+
+static void a_head_request_is_answered_without_a_body(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+
+	client_say(*state, &c, "HEAD /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n");
+	client_wait_end(*state, &c);
+	assert_int_equal(strncmp(c.text, "HTTP/1.1 405", 12), 0);
+	assert_null(strstr(c.text, "{"));
+}
+
+static void an_http_1_0_client_gets_its_answer_and_the_end(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+
+	client_say(*state, &c, "GET /v1/services HTTP/1.0\r\n\r\n");
+	client_wait_end(*state, &c);
+	assert_non_null(strstr(c.text, "\"ok\":true"));
+}
+
+static void a_connection_serves_one_request_after_another(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+
+	for (int i = 0; i < 20; i++) {
+		_cleanup_answer_ struct answer a = { 0 };
+
+		client_get(*state, &c, "/v1/services");
+		a = client_answer(*state, &c);
+		assert_ok(&a);
+	}
+}
+
+static void pipelined_requests_are_answered_in_their_order(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_answer_ struct answer claim = { 0 }, find = { 0 }, lost = { 0 };
+
+	client_say(*state, &c,
+		   "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n{\"id\":\"pipe\"}"
+		   "GET /v1/services?pattern=pipe HTTP/1.1\r\n\r\n"
+		   "GET /nowhere HTTP/1.1\r\n\r\n");
+	claim = client_answer(*state, &c);
+	find = client_answer(*state, &c);
+	lost = client_answer(*state, &c);
+	assert_ok(&claim);
+	assert_ok(&find);
+	assert_int_equal(int_of(&find, "services.0.port"), int_of(&claim, "port"));
+	assert_error(&lost, 404, "no_route", "");
+}
+
+static void garbage_behind_a_good_request_ends_the_connection_only(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_answer_ struct answer a = { 0 };
+
+	client_say(*state, &c, "GET /v1/services HTTP/1.1\r\n\r\n\x01\x02 garbage\r\n\r\n");
+	a = client_answer(*state, &c);
+	assert_ok(&a);
+	client_wait_end(*state, &c);
+	assert_alive(*state);
+}
+
+static void a_request_may_arrive_byte_by_byte(void **state)
+{
+	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n"
+				   "{\"id\":\"slow\"}";
+	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_answer_ struct answer a = { 0 };
+
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		assert_true(client_write(*state, &c, text + i, 1));
+	a = client_answer(*state, &c);
+	assert_ok(&a);
+}
+
+static void a_chunked_body_is_read(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_answer_ struct answer a = { 0 };
+
+	client_say(*state, &c,
+		   "POST /v1/claims HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+		   "5\r\n{\"id\"\r\na\r\n:\"chunked\"\r\n1\r\n}\r\n0\r\n\r\n");
+	a = client_answer(*state, &c);
+	assert_ok(&a);
+	assert_string_equal(text_of(&a, "id"), "chunked");
+}
+
+static void a_client_may_expect_100_continue(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+
+	client_say(
+		*state, &c,
+		"POST /v1/claims HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 13\r\n\r\n");
+	client_wait_text(*state, &c, "100 Continue\r\n");
+	client_say(*state, &c, "{\"id\":\"wait\"}");
+	client_wait_text(*state, &c, "\"ok\":true");
+}
+
+static struct answer post_bytes(struct world *w, size_t size)
+{
+	_cleanup_client_ struct client c = client_new(w);
+	_cleanup_free_ char *body = malloc(size);
+	char head[128];
+
+	assert_non_null(body);
+	memset(body, ' ', size);
+	snprintf(head, sizeof(head), "POST /v1/claims HTTP/1.1\r\nContent-Length: %zu\r\n\r\n",
+		 size);
+	client_say(w, &c, head);
+	client_write(w, &c, body, size); /* may be cut short by the refusal */
+	return client_answer(w, &c);
+}
+
+static void a_body_of_64_kb_is_read_and_one_byte_more_is_too_large(void **state)
+{
+	_cleanup_answer_ struct answer fits = post_bytes(*state, API_BODY_MAX_BYTES);
+	_cleanup_answer_ struct answer over = post_bytes(*state, API_BODY_MAX_BYTES + 1);
+
+	assert_error(&fits, 400, "bad_request", "not JSON");
+	assert_error(&over, 413, "too_large", "65536");
+}
+
+static void a_body_of_megabytes_is_refused_with_413(void **state)
+{
+	_cleanup_answer_ struct answer a = post_bytes(*state, 8 << 20);
+
+	assert_int_equal(a.status, 413);
+	assert_alive(*state);
+}
+
+static void headers_without_end_are_refused(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+	char line[1024];
+
+	snprintf(line, sizeof(line), "X-%0990d: 1\r\n", 0);
+	client_say(*state, &c, "GET /v1/status HTTP/1.1\r\n");
+	for (int i = 0; i < 64 && client_write(*state, &c, line, strlen(line)); i++)
+		;
+	client_wait_end(*state, &c);
+	assert_null(strstr(c.text, "\"ok\":true"));
+	assert_alive(*state);
+}
+
+static void requests_that_are_not_http_do_no_harm(void **state)
+{
+	static const char *const texts[] = {
+		"\r\n\r\n",
+		"GET\r\n\r\n",
+		"GET /v1/status\r\n\r\n",
+		"GET  HTTP/1.1\r\n\r\n",
+		"GET /v1/status HTTP/9.9\r\n\r\n",
+		"FROB /v1/status HTTP/1.1\r\n\r\n",
+		"CONNECT pd:80 HTTP/1.1\r\n\r\n",
+		"CONNECT / HTTP/1.1\r\n\r\n",
+		"OPTIONS * HTTP/1.1\r\n\r\n",
+		"GET http://[::1/v1/status HTTP/1.1\r\n\r\n",
+		"GET http:// HTTP/1.1\r\n\r\n",
+		"GET /%zz?%=&=&&port=%4 HTTP/1.1\r\n\r\n",
+		"GET ?port=1 HTTP/1.1\r\n\r\n",
+		"GET /v1/status HTTP/1.1\r\nno colon here\r\n\r\n",
+		"GET /v1/status HTTP/1.1\r\n: empty\r\n\r\n",
+		"GET /v1/status HTTP/1.1\r\n folded\r\n\r\n",
+		"POST /v1/claims HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+		"POST /v1/claims HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+		"POST /v1/claims HTTP/1.1\r\nContent-Length: 4x\r\n\r\n{}{}",
+		"POST /v1/claims HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n",
+		"POST /v1/claims HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffff\r\n",
+		"POST /v1/claims HTTP/1.1\r\nExpect: the-unexpected\r\nContent-Length: 2\r\n\r\n{}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_client_ struct client c = client_new(*state);
+
+		client_say(*state, &c, texts[i]);
+		shutdown(c.fd, SHUT_WR);
+		client_wait_end(*state, &c);
+		assert_alive(*state);
+	}
+}
+
+static uint64_t seed_of_run(void)
+{
+	const char *given = getenv("PD_SEED");
+	uint64_t seed = given ? strtoull(given, NULL, 0)
+			      : (uint64_t)time(NULL) * 1000003 + getpid();
+
+	print_message("PD_SEED=%llu\n", (unsigned long long)seed);
+	return seed;
+}
+
+static uint32_t next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return (uint32_t)(*seed >> 16);
+}
+
+/* Good requests with some bytes changed, cut, doubled, sent in pieces. */
+static void mutated_requests_do_no_harm(void **state)
+{
+	static const char *const seeds[] = {
+		"GET /v1/services?pattern=a*&port=3100&status=active HTTP/1.1\r\nHost: pd\r\n\r\n",
+		"POST /v1/claims HTTP/1.1\r\nContent-Length: 35\r\n\r\n"
+		"{\"id\":\"fuzz\",\"ttl\":\"2h\",\"port\":null}",
+		"POST /v1/releases HTTP/1.1\r\nContent-Length: 16\r\n\r\n{\"match\":\"fuzz\"}",
+		"GET /v1/events?pattern=* HTTP/1.1\r\n\r\n",
+		"POST /v1/claims HTTP/1.1\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+	};
+	uint64_t seed = seed_of_run() | 1;
+
+	for (int round = 0; round < 400; round++) {
+		_cleanup_client_ struct client c = client_new(*state);
+		const char *text = seeds[next_random(&seed) % ARRAY_SIZE(seeds)];
+		size_t n = strlen(text);
+		char bytes[512];
+
+		memcpy(bytes, text, n);
+		for (uint32_t change = next_random(&seed) % 6; change; change--)
+			bytes[next_random(&seed) % n] = (char)next_random(&seed);
+		if (next_random(&seed) % 4 == 0)
+			n = next_random(&seed) % n;
+		for (size_t at = 0; at < n;) {
+			size_t piece = 1 + next_random(&seed) % (n - at);
+
+			if (!client_write(*state, &c, bytes + at, piece))
+				break;
+			at += piece;
+		}
+		client_read(&c);
+	}
+	assert_alive(*state);
+}
+
+static void a_client_that_leaves_before_its_answer_harms_nobody(void **state)
+{
+	struct world *w = *state;
+	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n"
+				   "{\"id\":\"left\"}";
+	_cleanup_answer_ struct answer a = { 0 };
+
+	for (int i = 0; i < 50; i++) {
+		struct client c = client_new(w);
+
+		assert_int_equal(send(c.fd, text, sizeof(text) - 1, MSG_NOSIGNAL),
+				 sizeof(text) - 1);
+		client_free(&c);
+	}
+	a = ask_get(w, "/v1/services?pattern=left");
+	assert_ok(&a);
+	assert_int_equal(count_of(&a, "services"), 1);
+}
+
+static void the_end_of_the_server_answers_whom_it_has_heard(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = client_new(w);
+	_cleanup_answer_ struct answer a = { 0 };
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	client_post(w, &c, "/v1/claims", "{\"id\":\"end\"}");
+	/* heard, and by chance answered already */
+	while (!registry_in_batch(w->registry) && !c.n)
+		client_step(w, &c, deadline);
+	api_free(w->api);
+	a = client_answer(w, &c);
+	assert_ok(&a);
+	unlink(w->socket);
+	world_open_api(w);
+}
+
+static void parameters_are_checked(void **state)
+{
+	static const struct {
+		const char *path, *words;
+	} rows[] = {
+		{ "/v1/services?prot=3000",
+		  "unknown parameter \"prot\"; /v1/services takes: pattern" },
+		{ "/v1/services?port=3000&port=3001", "twice" },
+		{ "/v1/services?pattern=a%00b", "NUL" },
+		{ "/v1/services?pattern=%ff%fe", "UTF-8" },
+		{ "/v1/services?port", "no value" },
+		{ "/v1/services?port=0", "1 to 65535" },
+		{ "/v1/services?port=65536", "1 to 65535" },
+		{ "/v1/services?port=080", "1 to 65535" },
+		{ "/v1/services?port=-1", "1 to 65535" },
+		{ "/v1/services?port=3000x", "1 to 65535" },
+		{ "/v1/services?pattern=a%20b", "pattern" },
+		{ "/v1/services?status=dead",
+		  "claimed, active, ghost, stale, orphaned, squatted, orphan" },
+		{ "/v1/status?x=1", "takes: none" },
+		{ "/v1/claims?id=x", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_answer_ struct answer a = ask_get(*state, rows[i].path);
+
+		if (rows[i].words)
+			assert_error(&a, 400, "bad_request", rows[i].words);
+		else
+			assert_error(&a, 405, "no_method", "POST");
+	}
+}
+
+static void an_empty_parameter_is_none(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/services?pattern=&port=&");
+
+	assert_ok(&a);
+}
+
+static void a_parameter_of_a_kilobyte_is_too_large(void **state)
+{
+	char path[2048];
+	_cleanup_answer_ struct answer a = { 0 };
+
+	snprintf(path, sizeof(path), "/v1/services?pattern=%01500d", 0);
+	a = ask_get(*state, path);
+	assert_error(&a, 413, "too_large", "pattern");
+}
+
+static void requests_and_errors_are_counted(void **state)
+{
+	struct world *w = *state;
+	struct api_counters before = api_counters(w->api), after;
+	_cleanup_answer_ struct answer good = ask_get(w, "/v1/services");
+	_cleanup_answer_ struct answer bad = ask_get(w, "/nowhere");
+
+	after = api_counters(w->api);
+	assert_int_equal(after.requests - before.requests, 2);
+	assert_int_equal(after.errors - before.errors, 1);
+	assert_int_equal(after.connections - before.connections, 2);
+	assert_true(after.max_us > 0 && after.total_us >= after.max_us);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_body_says_ok_and_its_version),
+		cmocka_unit_test(an_unknown_path_is_404_in_json),
+		cmocka_unit_test(a_wrong_method_is_405_and_names_the_right_one),
+		cmocka_unit_test(a_head_request_is_answered_without_a_body),
+		cmocka_unit_test(an_http_1_0_client_gets_its_answer_and_the_end),
+		cmocka_unit_test(a_connection_serves_one_request_after_another),
+		cmocka_unit_test(pipelined_requests_are_answered_in_their_order),
+		cmocka_unit_test(garbage_behind_a_good_request_ends_the_connection_only),
+		cmocka_unit_test(a_request_may_arrive_byte_by_byte),
+		cmocka_unit_test(a_chunked_body_is_read),
+		cmocka_unit_test(a_client_may_expect_100_continue),
+		cmocka_unit_test(a_body_of_64_kb_is_read_and_one_byte_more_is_too_large),
+		cmocka_unit_test(a_body_of_megabytes_is_refused_with_413),
+		cmocka_unit_test(headers_without_end_are_refused),
+		cmocka_unit_test(requests_that_are_not_http_do_no_harm),
+		cmocka_unit_test(mutated_requests_do_no_harm),
+		cmocka_unit_test(a_client_that_leaves_before_its_answer_harms_nobody),
+		cmocka_unit_test(the_end_of_the_server_answers_whom_it_has_heard),
+		cmocka_unit_test(parameters_are_checked),
+		cmocka_unit_test(an_empty_parameter_is_none),
+		cmocka_unit_test(a_parameter_of_a_kilobyte_is_too_large),
+		cmocka_unit_test(requests_and_errors_are_counted),
+	};
+
+	return cmocka_run_group_tests_name("api/http", tests, world_open, world_close);
+}

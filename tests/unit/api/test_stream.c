@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* Watchers: what they get, what they miss, how they end. */
+#include "world.h"
+
+static struct client watch(struct world *w, const char *path)
+{
+	struct client c = client_new(w);
+
+	client_get(w, &c, path);
+	client_wait_text(w, &c, "\"stream\"");
+	return c;
+}
+
+static void claim(struct world *w, const char *id)
+{
+	char body[128];
+	_cleanup_answer_ struct answer a = { 0 };
+
+	snprintf(body, sizeof(body), "{\"id\":\"%s\"}", id);
+	a = ask_post(w, "/v1/claims", body);
+	assert_ok(&a);
+}
+
+static struct event event_of(enum event_kind kind)
+{
+	struct event e = {
+		.kind = kind,
+		.actor = { .pid = 4711, .start_ticks = 1 },
+		.uid = 0,
+		.netns = 1,
+		.protocol = IPPROTO_TCP,
+		.family = AF_INET,
+		.addr = { { 127, 0, 0, 1 } },
+		.port = 3000,
+	};
+
+	snprintf(e.comm, sizeof(e.comm), "node");
+	return e;
+}
+
+/* What was published before is on its way when this line has come. */
+static void wait_published(struct world *w, struct client *c)
+{
+	static int marks;
+	struct event e = event_of(EVENT_BIND);
+
+	snprintf(e.comm, sizeof(e.comm), "mark%d.", ++marks % 1000);
+	api_publish_event(w->api, &e, "mark", 1);
+	client_wait_text(w, c, e.comm);
+}
+
+static void the_first_line_says_that_the_stream_is_on(void **state)
+{
+	_cleanup_client_ struct client c = watch(*state, "/v1/events");
+
+	assert_int_equal(strncmp(c.text, "HTTP/1.1 200", 12), 0);
+	assert_non_null(strstr(c.text, "{\"ok\":true,\"version\":1,\"stream\":\"events\"}\n"));
+}
+
+static void an_http_1_0_watcher_gets_bare_lines(void **state)
+{
+	_cleanup_client_ struct client c = client_new(*state);
+
+	client_say(*state, &c, "GET /v1/activity HTTP/1.0\r\n\r\n");
+	client_wait_text(*state, &c,
+			 "\r\n\r\n{\"ok\":true,\"version\":1,\"stream\":\"activity\"}\n");
+}
+
+static void a_bad_pattern_is_refused_before_the_stream_begins(void **state)
+{
+	_cleanup_answer_ struct answer events = ask_get(*state, "/v1/events?pattern=a%20b");
+	_cleanup_answer_ struct answer entries = ask_get(*state, "/v1/activity?filter=a%20b");
+
+	assert_error(&events, 400, "bad_request", "myapp:*");
+	assert_error(&entries, 400, "bad_request", "CLAIM, RELEASE");
+}
+
+static void a_claim_is_streamed_as_event_and_as_entry(void **state)
+{
+	_cleanup_client_ struct client events = watch(*state, "/v1/events");
+	_cleanup_client_ struct client entries = watch(*state, "/v1/activity");
+
+	claim(*state, "live:web");
+	client_wait_text(*state, &events, "\"event\":\"CLAIM\",\"service\":\"live:web\"");
+	client_wait_text(*state, &entries, "\"action\":\"CLAIM\",\"service\":\"live:web\"");
+}
+
+static void a_kernel_event_has_the_words_of_the_contract(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/events");
+	struct event e = event_of(EVENT_FAIL);
+
+	e.error = EADDRINUSE;
+	e.call = EVENT_CALL_BIND;
+	api_publish_event(w->api, &e, "shop", 1234567890);
+	client_wait_text(w, &c, "\"errno\":\"EADDRINUSE\"");
+	client_wait_text(w, &c,
+			 "{\"at\":1234567890,\"event\":\"FAIL\",\"proto\":\"tcp\","
+			 "\"addr\":\"127.0.0.1\",\"port\":3000,\"netns\":1,\"pid\":4711,"
+			 "\"comm\":\"node\"");
+	client_wait_text(w, &c, "\"service\":\"shop\"");
+	client_wait_text(w, &c, "\"call\":\"bind\"");
+}
+
+static void a_refused_bind_names_who_was_in_the_way(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/events");
+	struct event e = event_of(EVENT_FAIL);
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	char words[64];
+
+	world_resync(w);
+	e.error = EADDRINUSE;
+	e.netns = inventory_own_netns(w->inventory);
+	e.port = port;
+	api_publish_event(w->api, &e, NULL, 1);
+	snprintf(words, sizeof(words), "\"holder\":{\"pid\":%d,", getpid());
+	client_wait_text(w, &c, words);
+}
+
+static void an_exit_tells_code_or_signal(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/events");
+	struct event e = event_of(EVENT_EXIT);
+
+	e.exit_code = 3 << 8;
+	api_publish_event(w->api, &e, NULL, 1);
+	client_wait_text(w, &c, "\"exitCode\":3,\"signal\":null");
+	e.exit_code = 9;
+	api_publish_event(w->api, &e, NULL, 1);
+	client_wait_text(w, &c, "\"exitCode\":null,\"signal\":9");
+}
+
+static void bookkeeping_events_are_not_streamed(void **state)
+{
+	static const enum event_kind kinds[] = { EVENT_PROCESS, EVENT_FORK, EVENT_EXEC,
+						 EVENT_UNLISTEN };
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/events");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct event e = event_of(kinds[i]);
+
+		api_publish_event(w->api, &e, NULL, 1);
+	}
+	wait_published(w, &c);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		assert_null(strstr(c.text, event_kind_name(kinds[i])));
+}
+
+static void a_pattern_lets_only_its_services_through(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/events?pattern=mar*");
+	struct event e = event_of(EVENT_LISTEN);
+
+	api_publish_event(w->api, &e, "other", 1);
+	api_publish_event(w->api, &e, NULL, 1);
+	claim(w, "unwanted");
+	wait_published(w, &c);
+	assert_null(strstr(c.text, "other"));
+	assert_null(strstr(c.text, "unwanted"));
+	assert_null(strstr(c.text, "LISTEN"));
+}
+
+static void a_filter_by_action_lets_only_it_through(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/activity?filter=release");
+	_cleanup_answer_ struct answer a = { 0 };
+
+	claim(w, "acted");
+	a = ask_post(w, "/v1/releases", "{\"match\":\"acted\"}");
+	assert_ok(&a);
+	client_wait_text(w, &c, "\"RELEASE\"");
+	assert_null(strstr(c.text, "\"CLAIM\""));
+}
+
+static void an_entry_of_an_open_batch_waits_for_its_commit(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/activity");
+	struct activity entry = { .action = ACTIVITY_GAP,
+				  .service = "",
+				  .details = "held back",
+				  .timestamp = 1,
+				  .uid = PROCESS_UID_UNKNOWN,
+				  .comm = "" };
+
+	assert_int_equal(registry_begin(w->registry), 0);
+	assert_int_equal(registry_log(w->registry, &entry, &entry.id), 0);
+	api_publish_activity(w->api, &entry);
+	client_read(&c);
+	assert_null(strstr(c.text, "held back"));
+	assert_true(registry_in_batch(w->registry));
+	client_wait_text(w, &c, "held back");
+	assert_false(registry_in_batch(w->registry));
+}
+
+static void a_watcher_that_does_not_read_is_disconnected(void **state)
+{
+	struct world *w = *state;
+	struct client slow = watch(w, "/v1/events");
+	_cleanup_client_ struct client quick = watch(w, "/v1/events");
+	uint64_t before = api_counters(w->api).dropped_watchers;
+	int64_t deadline = now_ms() + DEADLINE_MS;
+	struct event e = event_of(EVENT_BIND);
+
+	while (api_counters(w->api).dropped_watchers == before) {
+		for (int i = 0; i < 100; i++)
+			api_publish_event(w->api, &e, "flood", 1);
+		world_turn(w);
+		client_read(&quick);
+		assert_true(now_ms() < deadline);
+	}
+	client_wait_end(w, &slow);
+	client_free(&slow);
+	/* who reads loses nothing */
+	wait_published(w, &quick);
+	assert_int_equal(api_counters(w->api).dropped_watchers, before + 1);
+}
+
+static void a_watcher_that_leaves_is_forgotten(void **state)
+{
+	struct world *w = *state;
+	struct event e = event_of(EVENT_BIND);
+
+	for (int i = 0; i < 20; i++) {
+		struct client c = watch(w, "/v1/events");
+
+		client_free(&c);
+		api_publish_event(w->api, &e, "gone", 1);
+		world_turn(w);
+		api_publish_event(w->api, &e, "gone", 1);
+	}
+}
+
+static void what_a_watcher_says_is_not_kept(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/events");
+	static char noise[65536];
+
+	memset(noise, 'x', sizeof(noise));
+	/* the socket fills up: the server stops reading, and goes on serving */
+	for (int i = 0; i < 1000 && send(c.fd, noise, sizeof(noise), MSG_NOSIGNAL) > 0; i++)
+		world_turn(w);
+	assert_int_equal(send(c.fd, noise, sizeof(noise), MSG_NOSIGNAL), -1);
+	assert_int_equal(errno, EAGAIN);
+	wait_published(w, &c);
+}
+
+static void the_end_of_the_server_ends_the_streams(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = watch(w, "/v1/events");
+
+	api_free(w->api);
+	client_wait_end(w, &c);
+	unlink(w->socket);
+	world_open_api(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_line_says_that_the_stream_is_on),
+		cmocka_unit_test(an_http_1_0_watcher_gets_bare_lines),
+		cmocka_unit_test(a_bad_pattern_is_refused_before_the_stream_begins),
+		cmocka_unit_test(a_claim_is_streamed_as_event_and_as_entry),
+		cmocka_unit_test(a_kernel_event_has_the_words_of_the_contract),
+		cmocka_unit_test(a_refused_bind_names_who_was_in_the_way),
+		cmocka_unit_test(an_exit_tells_code_or_signal),
+		cmocka_unit_test(bookkeeping_events_are_not_streamed),
+		cmocka_unit_test(a_pattern_lets_only_its_services_through),
+		cmocka_unit_test(a_filter_by_action_lets_only_it_through),
+		cmocka_unit_test(an_entry_of_an_open_batch_waits_for_its_commit),
+		cmocka_unit_test(a_watcher_that_does_not_read_is_disconnected),
+		cmocka_unit_test(a_watcher_that_leaves_is_forgotten),
+		cmocka_unit_test(what_a_watcher_says_is_not_kept),
+		cmocka_unit_test(the_end_of_the_server_ends_the_streams),
+	};
+
+	return cmocka_run_group_tests_name("api/stream", tests, world_open, world_close);
+}

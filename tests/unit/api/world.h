@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A daemon's rooms around an api, in this process: a real registry in a directory of its own, a real
+ * inventory over /proc, a sentinel that polls.  The loop is turned by the tests; clients are raw
+ * sockets, so that what goes over the wire is what the test wrote.
+ */
+#ifndef TESTS_API_WORLD_H
+#define TESTS_API_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/cleanup.h"
+#include "reconcile/status.h"
+
+#define DEADLINE_MS 20000 /* generous: sanitizers, emulated machines */
+#define OTHER_UID   65534
+
+struct world {
+	struct event_base *loop;
+	struct registry *registry;
+	struct inventory *inventory;
+	struct sentinel *sentinel;
+	struct api *api;
+	char dir[64], database[96], socket[96];
+	unsigned changed; /* calls of claims_changed */
+};
+
+struct client {
+	int fd;
+	size_t n, size;
+	char *text; /* received so far, NUL-terminated */
+	bool ended;
+};
+
+struct answer {
+	int status;
+	char *head;
+	struct json_object *body; /* NULL when it is not JSON */
+};
+
+static inline int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* --- the world --- */
+
+static inline const struct process *world_process(const struct process_id *id, void *inventory)
+{
+	return inventory_process(inventory, id);
+}
+
+struct judged {
+	struct world *w;
+	bool found;
+	char id[IDENTITY_MAX + 1];
+	struct status_verdict verdict;
+};
+
+static inline bool world_judge(const struct service *service, void *user_data)
+{
+	struct judged *j = user_data;
+	struct inventory *inv = j->w->inventory;
+	const struct socket_row *rows[64];
+	size_t n = inventory_by_port(inv, inventory_own_netns(inv), service->port, rows, 64);
+
+	j->found = true;
+	snprintf(j->id, sizeof(j->id), "%s", service->id);
+	reconcile_service(service, rows, n < 64 ? n : 64, world_process, inv, time(NULL),
+			  RECONCILE_STALE_AGE_S, &j->verdict);
+	return false;
+}
+
+/* What the daemon does, in small. */
+static inline void world_claims_changed(uint16_t port, void *user_data)
+{
+	struct judged j = { .w = user_data };
+
+	j.w->changed++;
+	registry_service_by_port(j.w->registry, port, world_judge, &j);
+	if (!j.found)
+		return;
+	assert_int_equal(registry_begin(j.w->registry), 0);
+	assert_int_equal(registry_set_status(j.w->registry, j.id, j.verdict.status, false,
+					     time(NULL)),
+			 0);
+	api_schedule_commit(j.w->api);
+}
+
+static inline int world_listen(struct world *w)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(chmod(w->socket, 0666), 0);
+	assert_int_equal(listen(fd, 128), 0);
+	return fd;
+}
+
+static inline void world_ignore(uint32_t netns, uint16_t port, void *user_data)
+{
+}
+
+static inline void world_resync(struct world *w)
+{
+	assert_int_equal(inventory_resync(w->inventory, time(NULL), world_ignore, NULL), 0);
+}
+
+static inline void world_open_api(struct world *w)
+{
+	struct api_config config = {
+		.loop = w->loop,
+		.registry = w->registry,
+		.inventory = w->inventory,
+		.sentinel = w->sentinel,
+		.database_path = w->database,
+		.version = "0.0.0-test",
+		.started_at = time(NULL),
+		.claims_changed = world_claims_changed,
+		.user_data = w,
+	};
+
+	assert_int_equal(api_new(&config, world_listen(w), &w->api), 0);
+}
+
+static inline int world_open(void **state)
+{
+	static const struct holder_source proc_only;
+	struct world *w = calloc(1, sizeof(*w));
+	char error[256] = "";
+
+	assert_non_null(w);
+	snprintf(w->dir, sizeof(w->dir), "/tmp/pd-api-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	assert_int_equal(chmod(w->dir, 0755), 0); /* other users connect as well */
+	snprintf(w->database, sizeof(w->database), "%s/port-registry.db", w->dir);
+	snprintf(w->socket, sizeof(w->socket), "%s/pd.sock", w->dir);
+	w->loop = event_base_new();
+	assert_non_null(w->loop);
+	assert_int_equal(event_base_priority_init(w->loop, 3), 0);
+	if (registry_open(w->database, &w->registry, error, sizeof(error)))
+		fail_msg("registry: %s", error);
+	assert_int_equal(inventory_new(&proc_only, &w->inventory), 0);
+	assert_int_equal(sentinel_new(false, &w->sentinel), 0);
+	world_resync(w);
+	world_open_api(w);
+	*state = w;
+	return 0;
+}
+
+static inline int world_close(void **state)
+{
+	struct world *w = *state;
+	char command[128];
+
+	api_free(w->api);
+	sentinel_free(w->sentinel);
+	inventory_free(w->inventory);
+	registry_close(w->registry);
+	event_base_free(w->loop);
+	snprintf(command, sizeof(command), "rm -r %s", w->dir);
+	assert_int_equal(system(command), 0);
+	free(w);
+	return 0;
+}
+
+static inline void world_turn(struct world *w)
+{
+	event_base_loop(w->loop, EVLOOP_NONBLOCK);
+}
+
+/* --- clients --- */
+
+static inline struct client client_new(struct world *w)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct client c = { .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
+	assert_true(c.fd >= 0);
+	assert_int_equal(connect(c.fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(fcntl(c.fd, F_SETFL, O_NONBLOCK), 0);
+	c.size = 4096;
+	c.text = calloc(1, c.size);
+	assert_non_null(c.text);
+	return c;
+}
+
+static inline void client_free(struct client *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	free(c->text);
+	*c = (struct client){ .fd = -1 };
+}
+
+/* Takes what has arrived; never waits. */
+static inline void client_read(struct client *c)
+{
+	while (!c->ended) {
+		ssize_t n;
+
+		if (c->size - c->n < 4096) {
+			c->size *= 2;
+			c->text = realloc(c->text, c->size);
+			assert_non_null(c->text);
+		}
+		n = recv(c->fd, c->text + c->n, c->size - c->n - 1, 0);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			c->ended = true;
+			return;
+		}
+		c->n += n;
+		c->text[c->n] = 0;
+	}
+}
+
+/* Writes all of it, turning the loop as needed; false when the server has ended the connection. */
+static inline bool client_write(struct world *w, struct client *c, const void *bytes, size_t size)
+{
+	const char *at = bytes;
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	while (size) {
+		ssize_t n = send(c->fd, at, size, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EAGAIN)
+			return false;
+		if (n > 0) {
+			at += n;
+			size -= n;
+		}
+		world_turn(w);
+		assert_true(now_ms() < deadline);
+	}
+	return true;
+}
+
+static inline void client_say(struct world *w, struct client *c, const char *text)
+{
+	assert_true(client_write(w, c, text, strlen(text)));
+}
+
+/* One step of waiting: the loop turns, then what came is read. */
+static inline void client_step(struct world *w, struct client *c, int64_t deadline)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+	if (now_ms() >= deadline)
+		fail_msg("no answer in time; so far: %.200s", c->text);
+	world_turn(w);
+	poll(&p, 1, 1);
+	client_read(c);
+}
+
+static inline void client_wait_end(struct world *w, struct client *c)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	while (!c->ended)
+		client_step(w, c, deadline);
+}
+
+static inline void client_wait_text(struct world *w, struct client *c, const char *text)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	while (!strstr(c->text, text)) {
+		if (c->ended)
+			fail_msg("ended before \"%s\" came; so far: %.400s", text, c->text);
+		client_step(w, c, deadline);
+	}
+}
+
+/* Bytes of the first whole answer in the text; 0 when it is not complete. */
+static inline size_t answer_size(const struct client *c)
+{
+	const char *end = strstr(c->text, "\r\n\r\n"), *length;
+	size_t size;
+
+	if (!end)
+		return 0;
+	length = strcasestr(c->text, "\r\nContent-Length:");
+	if (!length || length > end)
+		return c->ended ? c->n : 0;
+	size = (end + 4 - c->text) + strtoul(length + 17, NULL, 10);
+	return size <= c->n ? size : 0;
+}
+
+/* Waits for one answer and takes it off the client's text. */
+static inline struct answer client_answer(struct world *w, struct client *c)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+	struct answer a = { 0 };
+	size_t size, head;
+
+	while (!(size = answer_size(c))) {
+		if (c->ended)
+			fail_msg("the connection ended without an answer: %.200s", c->text);
+		client_step(w, c, deadline);
+	}
+	head = strstr(c->text, "\r\n\r\n") + 4 - c->text;
+	a.head = strndup(c->text, head);
+	assert_int_equal(sscanf(c->text, "HTTP/1.%*d %d", &a.status), 1);
+	if (size > head) {
+		char *body = strndup(c->text + head, size - head);
+
+		a.body = json_tokener_parse(body);
+		free(body);
+	}
+	memmove(c->text, c->text + size, c->n - size + 1);
+	c->n -= size;
+	return a;
+}
+
+static inline void answer_free(struct answer *a)
+{
+	free(a->head);
+	json_object_put(a->body);
+	*a = (struct answer){ 0 };
+}
+#define _cleanup_answer_ _cleanup_(answer_free)
+#define _cleanup_client_ _cleanup_(client_free)
+
+static inline void client_post(struct world *w, struct client *c, const char *path,
+			       const char *body)
+{
+	char *text;
+
+	assert_true(asprintf(&text, "POST %s HTTP/1.1\r\nHost: pd\r\nContent-Length: %zu\r\n\r\n%s",
+			     path, strlen(body), body) > 0);
+	client_say(w, c, text);
+	free(text);
+}
+
+static inline void client_get(struct world *w, struct client *c, const char *path)
+{
+	char *text;
+
+	assert_true(asprintf(&text, "GET %s HTTP/1.1\r\nHost: pd\r\n\r\n", path) > 0);
+	client_say(w, c, text);
+	free(text);
+}
+
+/* One request on a connection of its own. */
+static inline struct answer ask_get(struct world *w, const char *path)
+{
+	_cleanup_client_ struct client c = client_new(w);
+
+	client_get(w, &c, path);
+	return client_answer(w, &c);
+}
+
+static inline struct answer ask_post(struct world *w, const char *path, const char *body)
+{
+	_cleanup_client_ struct client c = client_new(w);
+
+	client_post(w, &c, path, body);
+	return client_answer(w, &c);
+}
+
+/* The same as user OTHER_UID: a child connects, the parent turns the loop. */
+static inline struct answer ask_as_other(struct world *w, const char *method, const char *path,
+					 const char *body)
+{
+	int pair[2], status;
+	char *text;
+	pid_t child;
+	struct client reader = { .size = 4096, .text = calloc(1, 4096) };
+	struct answer a;
+
+	assert_true(asprintf(&text,
+			     "%s %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+			     method, path, strlen(body), body) > 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		struct sockaddr_un name = { .sun_family = AF_UNIX };
+		char bytes[4096];
+		ssize_t n = 0;
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+		snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
+		if (setresgid(OTHER_UID, OTHER_UID, OTHER_UID) ||
+		    setresuid(OTHER_UID, OTHER_UID, OTHER_UID) ||
+		    connect(fd, (struct sockaddr *)&name, sizeof(name)) ||
+		    send(fd, text, strlen(text), 0) < 0)
+			_exit(1);
+		while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+			if (send(pair[1], bytes, n, 0) != n)
+				_exit(2);
+		_exit(0);
+	}
+	close(pair[1]);
+	reader.fd = pair[0];
+	assert_int_equal(fcntl(reader.fd, F_SETFL, O_NONBLOCK), 0);
+	a = client_answer(w, &reader);
+	client_wait_end(w, &reader);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	client_free(&reader);
+	free(text);
+	return a;
+}
+
+/* --- answers --- */
+
+/* A member by its path, "services.0.port"; NULL when there is none or it is null. */
+static inline struct json_object *member(struct json_object *o, const char *path)
+{
+	char copy[128], *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (char *part = strtok_r(copy, ".", &save); part && o; part = strtok_r(NULL, ".", &save))
+		o = json_object_is_type(o, json_type_array)
+			    ? json_object_array_get_idx(o, strtoul(part, NULL, 10))
+			    : json_object_object_get(o, part);
+	return o;
+}
+
+static inline const char *text_of(const struct answer *a, const char *path)
+{
+	const char *text = json_object_get_string(member(a->body, path));
+
+	return text ? text : "(null)";
+}
+
+static inline int64_t int_of(const struct answer *a, const char *path)
+{
+	return json_object_get_int64(member(a->body, path));
+}
+
+static inline size_t count_of(const struct answer *a, const char *path)
+{
+	struct json_object *array = member(a->body, path);
+
+	assert_non_null(array);
+	return json_object_array_length(array);
+}
+
+static inline void assert_ok(const struct answer *a)
+{
+	if (a->status != 200)
+		fail_msg("status %d: %s", a->status, json_object_get_string(a->body));
+	assert_true(json_object_get_boolean(member(a->body, "ok")));
+	assert_int_equal(int_of(a, "version"), 1);
+}
+
+/* An error of the code whose sentence has the words. */
+static inline void assert_error(const struct answer *a, int status, const char *code,
+				const char *words)
+{
+	if (a->status != status)
+		fail_msg("status %d, not %d: %s", a->status, status,
+			 json_object_get_string(a->body));
+	assert_non_null(a->body);
+	assert_false(json_object_get_boolean(member(a->body, "ok")));
+	assert_int_equal(int_of(a, "version"), 1);
+	assert_string_equal(text_of(a, "error.code"), code);
+	if (!strstr(text_of(a, "error.message"), words))
+		fail_msg("\"%s\" is not in: %s", words, text_of(a, "error.message"));
+}
+
+/* --- sockets on which something happens --- */
+
+/* A bound socket on loopback with a port of the kernel's choice; type SOCK_STREAM or SOCK_DGRAM. */
+static inline int bound_socket(int type, uint16_t *ret_port)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(name);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+	*ret_port = ntohs(name.sin_port);
+	return fd;
+}
+
+static inline int listening_socket(uint16_t *ret_port)
+{
+	int fd = bound_socket(SOCK_STREAM, ret_port);
+
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+/* A loopback port that nothing holds, for an explicit claim. */
+static inline uint16_t free_port(void)
+{
+	uint16_t port;
+	int fd = bound_socket(SOCK_STREAM, &port);
+
+	close(fd);
+	return port;
+}
+
+#endif
