@@ -52,7 +52,7 @@ static void show_kernel(struct json_object *kernel)
 static void show_database(struct json_object *database)
 {
 	bool healthy = answer_bool(database, "healthy");
-	const char *detail = answer_text(database, "detail");
+	const char *detail = healthy ? "" : answer_text(database, "detail");
 
 	render_field("Database", healthy ? TONE_GOOD : TONE_BAD, true, "%s (%s)%s%s",
 		     healthy ? "Healthy" : "Damaged", answer_text(database, "path"),

@@ -48,6 +48,10 @@ void entry_view(struct json_object *entry, int service_width)
 
 	entry_view_head(at ? at : answer_int(entry, "timestamp"), action_of(entry),
 			answer_text(entry, "service"), service_width);
+	/* Of a refused call the details name who was in the way; who was refused stands beside. */
+	if (strcmp(action_of(entry), "FAIL") == 0 && answer_int(entry, "pid"))
+		render_text(TONE_PLAIN, "%s (%d) ", answer_text(entry, "comm"),
+			    (int)answer_int(entry, "pid"));
 	render_text(TONE_PLAIN, "%s", answer_text(entry, "details"));
 	render_newline();
 }
