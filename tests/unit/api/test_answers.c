@@ -4,11 +4,17 @@
 
 #include "world.h"
 
-static struct answer get(struct world *w, const char *format, unsigned n)
+static struct answer get(struct world *w, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static struct answer get(struct world *w, const char *format, ...)
 {
 	char path[128];
+	va_list args;
 
-	snprintf(path, sizeof(path), format, n);
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
 	return ask_get(w, path);
 }
 
@@ -47,6 +53,7 @@ static int listen_in_range(uint16_t *ret_port)
 		}
 	}
 	fail_msg("no port of 9000-9900 is free");
+	*ret_port = 0;
 	return -1;
 }
 
