@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* A network namespace of the test's own, and sockets in it. */
+#ifndef TESTS_UNIT_INVENTORY_NETNS_H
+#define TESTS_UNIT_INVENTORY_NETNS_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* Moves the whole test into a new namespace with lo up; -errno where that is not allowed. */
+static inline int netns_enter(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	_cleanup_close_ int fd = -1;
+
+	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return -errno;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
+}
+
+#define NETNS_REUSEPORT 1
+#define NETNS_V6ONLY	2
+#define NETNS_LISTEN	4
+
+/* A socket of the family, bound to loopback (NULL) or the address; negative errno. */
+static inline int netns_bind(int family, int type, const char *address, uint16_t port, int flags)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int one = 1, v6only = !!(flags & NETNS_V6ONLY);
+	_cleanup_close_ int fd = socket(family, type | SOCK_CLOEXEC, 0);
+	const struct sockaddr *to = family == AF_INET ? (void *)&v4 : (void *)&v6;
+
+	if (fd < 0)
+		return -errno;
+	if (!address)
+		address = family == AF_INET ? "127.0.0.1" : "::1";
+	inet_pton(family, address,
+		  family == AF_INET ? (void *)&v4.sin_addr : (void *)&v6.sin6_addr);
+	if (flags & NETNS_REUSEPORT)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+	if (bind(fd, to, family == AF_INET ? sizeof(v4) : sizeof(v6)) < 0)
+		return -errno;
+	if ((flags & NETNS_LISTEN) && listen(fd, 8) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/*
+ * A connection to 127.0.0.1:port whose server side closes first: TIME_WAIT on the port once the
+ * client has closed, too.
+ */
+static inline int netns_make_time_wait(uint16_t port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+	_cleanup_close_ int listener = netns_bind(AF_INET, SOCK_STREAM, NULL, port, NETNS_LISTEN);
+	_cleanup_close_ int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char byte;
+	int server;
+
+	if (listener < 0)
+		return listener;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(client, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return -errno;
+	server = accept(listener, NULL, NULL);
+	if (server < 0)
+		return -errno;
+	close(server);
+	/* the end of the stream: the server's FIN is here, now ours answers it */
+	return read(client, &byte, 1) == 0 ? 0 : -EIO;
+}
+
+#endif
