@@ -399,7 +399,7 @@ class PortDaddyTest(unittest.TestCase):
         def there():
             if child.process.poll() is not None:
                 raise AssertionError(f"{child.argv} ended: {child.output()}")
-            return listens(port)
+            return listens(port, child.pid)
         wait_until(there, f"port {port} is listened on")
 
     def helper(self, name):
@@ -432,16 +432,34 @@ class PortDaddyTest(unittest.TestCase):
             self.fail("a sanitizer complained about the daemon:\n" + "\n".join(faults))
 
 
-def listens(port, netns_pid="self"):
-    """Does a TCP socket listen on the port?  From /proc, independent of what is tested."""
+def listening_inodes(port):
+    """Of the TCP sockets that listen on the port.  From /proc, independent of what is tested."""
     wanted = f":{port:04X}"
     for name in ("tcp", "tcp6"):
-        with open(f"/proc/{netns_pid}/net/{name}", encoding="ascii") as f:
+        with open(f"/proc/net/{name}", encoding="ascii") as f:
             for line in f:
                 fields = line.split()
-                if len(fields) > 3 and fields[1].endswith(wanted) and fields[3] == "0A":
-                    return True
-    return False
+                if len(fields) > 9 and fields[1].endswith(wanted) and fields[3] == "0A":
+                    yield fields[9]
+
+
+def listens(port, pid=None):
+    """Does a TCP socket listen on the port, held by this very process if one is given?"""
+    inodes = set(listening_inodes(port))
+    return bool(inodes) if pid is None else bool(inodes & socket_inodes(pid))
+
+
+def socket_inodes(pid):
+    """Of the sockets that a process of one's own holds; empty when it is gone."""
+    found = set()
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+            if target.startswith("socket:["):
+                found.add(target[8:-1])
+    except OSError:
+        pass
+    return found
 
 
 class TapResult(unittest.TestResult):

