@@ -231,7 +231,7 @@ static int held_by_claim(struct request *r, uint16_t port, const char *id)
 	fault = explain(r, port, why, &summary);
 	if (fault)
 		return fault;
-	return request_fail(r, OUTCOME_CONFLICT, "port %u is claimed by %s; see: pd find :%u", port,
+	return request_fail(r, OUTCOME_CONFLICT, "port %u is claimed by %s; see: pd why %u", port,
 			    id, port);
 }
 

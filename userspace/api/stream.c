@@ -270,7 +270,8 @@ static struct json_object *event_view(const struct api *api, const struct event 
 	struct json_object *o = json_object_new_object();
 	char addr[NET_ADDR_STR_SIZE];
 	bool has_socket = event->kind != EVENT_EXIT;
-	bool has_addr = has_socket && event->family;
+	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
+	bool has_addr = has_socket && event->family && event->port;
 
 	json_add_int(o, "at", at_unix);
 	json_add_text(o, "event", event_kind_name(event->kind));
