@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "bpf/abi.h"
+#include "sentinel/decode.h"
+#include "unit/random.h"
+
+#define TICKS  100
+#define ROUNDS 200000
+
+static void fill_head(struct abi_head *head, uint16_t kind, size_t size)
+{
+	*head = (struct abi_head){
+		.kind = kind,
+		.size = (uint16_t)size,
+		.pid = 4711,
+		.boot_ns = 9000000001,
+		.start_ns = 1239999999,
+		.cgroup_id = 77,
+		.uid = 1000,
+		.comm = "server",
+	};
+}
+
+static struct abi_socket_event socket_event(uint16_t kind)
+{
+	struct abi_socket_event e = {
+		.socket = { .cookie = 12,
+			    .inode = 34,
+			    .netns = 4026531833U,
+			    .protocol = IPPROTO_TCP,
+			    .port = 3100,
+			    .family = AF_INET,
+			    .addr = { 127, 0, 0, 1 } },
+	};
+
+	fill_head(&e.head, kind, sizeof(e));
+	return e;
+}
+
+static struct abi_socket_event refusal(void)
+{
+	struct abi_socket_event e = socket_event(ABI_FAIL);
+
+	e.error = EADDRINUSE;
+	e.call = ABI_CALL_LISTEN;
+	return e;
+}
+
+static void set_path(char *path, uint16_t *len, const char *names, size_t size)
+{
+	memcpy(path, names, size);
+	*len = (uint16_t)size;
+}
+
+/* The literal's own NUL ends the last component. */
+#define SET_PATH(e, which, names) set_path((e)->which, &(e)->which##_len, names, sizeof(names))
+
+static struct abi_process_event process_event(void)
+{
+	struct abi_process_event e = {
+		.ppid = 12,
+		.sid = 11,
+		.n_ancestors = 2,
+		.ancestors = { { 1230000000, 12, 0, "bash" }, { 10000000, 1, 0, "init" } },
+	};
+
+	fill_head(&e.head, ABI_PROCESS, sizeof(e));
+	SET_PATH(&e, exe, "node\0bin\0usr");
+	SET_PATH(&e, cwd, "web\0src");
+	return e;
+}
+
+static int decode(const void *bytes, size_t size, struct event *ret)
+{
+	return decode_event(bytes, size, TICKS, ret);
+}
+
+static void socket_events_keep_every_field(void **state)
+{
+	static const struct {
+		uint16_t abi;
+		enum event_kind kind;
+	} kinds[] = { { ABI_BIND, EVENT_BIND },
+		      { ABI_LISTEN, EVENT_LISTEN },
+		      { ABI_UNLISTEN, EVENT_UNLISTEN },
+		      { ABI_CLOSE, EVENT_CLOSE } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct abi_socket_event record = socket_event(kinds[i].abi);
+		struct event e;
+
+		assert_int_equal(decode(&record, sizeof(record), &e), 0);
+		assert_int_equal(e.kind, kinds[i].kind);
+		assert_int_equal(e.actor.pid, 4711);
+		assert_int_equal(e.boot_ns, 9000000001);
+		assert_int_equal(e.uid, 1000);
+		assert_int_equal(e.cgroup_id, 77);
+		assert_string_equal(e.comm, "server");
+		assert_int_equal(e.cookie, 12);
+		assert_int_equal(e.inode, 34);
+		assert_int_equal(e.netns, 4026531833U);
+		assert_int_equal(e.protocol, IPPROTO_TCP);
+		assert_int_equal(e.family, AF_INET);
+		assert_int_equal(e.port, 3100);
+		assert_memory_equal(e.addr.bytes, "\x7f\0\0\1", 4);
+		assert_int_equal(e.error, 0);
+		assert_int_equal(e.call, EVENT_CALL_NONE);
+	}
+}
+
+static void start_time_is_in_whole_ticks_as_proc_shows_it(void **state)
+{
+	struct abi_socket_event record = socket_event(ABI_BIND);
+	struct event e;
+
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.actor.start_ticks, 123);
+}
+
+static void refusal_tells_call_and_errno(void **state)
+{
+	struct abi_socket_event record = refusal();
+	struct event e;
+
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.kind, EVENT_FAIL);
+	assert_int_equal(e.call, EVENT_CALL_LISTEN);
+	assert_int_equal(e.error, EADDRINUSE);
+}
+
+static void error_of_an_event_that_is_no_refusal_is_ignored(void **state)
+{
+	struct abi_socket_event record = socket_event(ABI_BIND);
+	struct event e;
+
+	record.error = EADDRINUSE;
+	record.call = ABI_CALL_BIND;
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.error, 0);
+	assert_int_equal(e.call, EVENT_CALL_NONE);
+}
+
+static void bytes_after_an_ipv4_address_are_zero(void **state)
+{
+	static const uint8_t zeroes[12];
+	struct abi_socket_event record = socket_event(ABI_BIND);
+	struct event e;
+
+	memset(record.socket.addr, 0xAA, sizeof(record.socket.addr));
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_memory_equal(e.addr.bytes + 4, zeroes, sizeof(zeroes));
+}
+
+static void task_events_name_child_and_exit_code(void **state)
+{
+	struct abi_task_event record = { .child_pid = 4712,
+					 .child_start_ns = 5000000000,
+					 .exit_code = 7 << 8 };
+	struct event e;
+
+	fill_head(&record.head, ABI_FORK, sizeof(record));
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.kind, EVENT_FORK);
+	assert_int_equal(e.child.pid, 4712);
+	assert_int_equal(e.child.start_ticks, 500);
+	record.head.kind = ABI_EXIT;
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.kind, EVENT_EXIT);
+	assert_int_equal(e.exit_code, 7 << 8);
+}
+
+static void process_has_paths_from_the_root_and_ancestors_nearest_first(void **state)
+{
+	struct abi_process_event record = process_event();
+	struct event e;
+
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.kind, EVENT_PROCESS);
+	assert_true(process_id_equal(&e.process.id, &e.actor));
+	assert_int_equal(e.process.uid, 1000);
+	assert_int_equal(e.process.ppid, 12);
+	assert_int_equal(e.process.sid, 11);
+	assert_int_equal(e.process.cgroup_id, 77);
+	assert_string_equal(e.process.comm, "server");
+	assert_string_equal(e.process.exe, "/usr/bin/node");
+	assert_string_equal(e.process.cwd, "/src/web");
+	assert_int_equal(e.process.n_ancestors, 2);
+	assert_int_equal(e.process.ancestors[0].id.pid, 12);
+	assert_int_equal(e.process.ancestors[0].id.start_ticks, 123);
+	assert_string_equal(e.process.ancestors[1].comm, "init");
+}
+
+static void path_without_components_is_the_root(void **state)
+{
+	struct abi_process_event record = process_event();
+	struct event e;
+
+	record.cwd_len = 0;
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_string_equal(e.process.cwd, "/");
+}
+
+static void empty_component_alone_is_an_unknown_path(void **state)
+{
+	struct abi_process_event record = process_event();
+	struct event e;
+
+	SET_PATH(&record, exe, "");
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_string_equal(e.process.exe, "");
+}
+
+static void cut_path_says_so_in_front(void **state)
+{
+	struct abi_process_event record = process_event();
+	struct event e;
+
+	record.cwd_cut = 1;
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_string_equal(e.process.cwd, "\xe2\x80\xa6/src/web");
+}
+
+static void longest_path_keeps_its_end(void **state)
+{
+	struct abi_process_event record = process_event();
+	struct event e;
+	size_t n;
+
+	memset(record.cwd, 'x', sizeof(record.cwd));
+	memcpy(record.cwd, "leaf", 5);
+	for (size_t i = 99; i < sizeof(record.cwd); i += 100)
+		record.cwd[i] = '\0';
+	record.cwd[sizeof(record.cwd) - 1] = '\0';
+	record.cwd_len = sizeof(record.cwd);
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	n = strlen(e.process.cwd);
+	assert_true(n < sizeof(e.process.cwd));
+	assert_string_equal(e.process.cwd + n - 5, "/leaf");
+	assert_memory_equal(e.process.cwd, "\xe2\x80\xa6/", 4);
+}
+
+static void name_without_terminator_is_cut(void **state)
+{
+	struct abi_socket_event record = socket_event(ABI_BIND);
+	struct event e;
+
+	memset(record.head.comm, 'a', sizeof(record.head.comm));
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(strlen(e.comm), PROCESS_COMM_SIZE - 1);
+}
+
+static void wrong_sizes_are_refused(void **state)
+{
+	struct abi_socket_event record = refusal();
+	struct event e;
+
+	for (size_t size = 0; size < sizeof(record); size++)
+		assert_int_equal(decode(&record, size, &e), -EBADMSG);
+	record.head.size--;
+	assert_int_equal(decode(&record, sizeof(record), &e), -EBADMSG);
+	assert_int_equal(decode(&record, sizeof(record) - 1, &e), -EBADMSG);
+}
+
+static void kinds_that_the_ring_never_carries_are_refused(void **state)
+{
+	static const uint16_t kinds[] = { 0, ABI_HOLDER, ABI_HOLDER + 1, 255, 65535 };
+	struct abi_socket_event record = socket_event(ABI_BIND);
+	struct event e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		record.head.kind = kinds[i];
+		assert_int_equal(decode(&record, sizeof(record), &e), -EBADMSG);
+	}
+}
+
+/* One byte or word of a good record made impossible, and the record is refused. */
+#define REFUSED(make, field, value)                                                 \
+	do {                                                                        \
+		__typeof__(make) record_ = make;                                    \
+		struct event e_ = { .port = 1 };                                    \
+		record_.field = (value);                                            \
+		assert_int_equal(decode(&record_, sizeof(record_), &e_), -EBADMSG); \
+		assert_int_equal(e_.port, 1);                                       \
+	} while (0)
+
+static void values_that_no_program_sends_are_refused(void **state)
+{
+	REFUSED(socket_event(ABI_BIND), socket.family, AF_UNIX);
+	REFUSED(socket_event(ABI_BIND), socket.family, 0);
+	REFUSED(socket_event(ABI_BIND), socket.protocol, IPPROTO_ICMP);
+	REFUSED(refusal(), error, 0);
+	REFUSED(refusal(), error, -EADDRINUSE);
+	REFUSED(refusal(), error, 4096);
+	REFUSED(refusal(), call, 0);
+	REFUSED(refusal(), call, ABI_CALL_LISTEN + 1);
+	REFUSED(process_event(), n_ancestors, ABI_ANCESTORS_MAX + 1);
+	REFUSED(process_event(), exe_len, ABI_PATH_SIZE + 1);
+	REFUSED(process_event(), cwd_len, 3);	/* not at a component's end */
+	REFUSED(process_event(), cwd[0], '\0'); /* unknown, and yet more follows */
+}
+
+static void clock_without_ticks_is_refused(void **state)
+{
+	struct abi_socket_event record = socket_event(ABI_BIND);
+	struct event e;
+
+	assert_int_equal(decode_event(&record, sizeof(record), 0, &e), -EBADMSG);
+	assert_int_equal(decode_event(&record, sizeof(record), UINT64_MAX, &e), -EBADMSG);
+}
+
+static void assert_sane(const struct event *e)
+{
+	assert_in_range(e->kind, EVENT_PROCESS, _EVENT_KIND_MAX - 1);
+	assert_true(strlen(e->comm) < sizeof(e->comm));
+	assert_true(strlen(e->process.exe) < sizeof(e->process.exe));
+	assert_true(strlen(e->process.cwd) < sizeof(e->process.cwd));
+	assert_in_range(e->process.n_ancestors, 0, PROCESS_ANCESTORS_MAX);
+	for (int i = 0; i < e->process.n_ancestors; i++)
+		assert_true(strlen(e->process.ancestors[i].comm) < PROCESS_COMM_SIZE);
+}
+
+/* The bytes end where the heap block ends: a read past them is seen by the sanitizer. */
+static void random_bytes_are_refused_or_decoded_within_bounds(void **state)
+{
+	struct random_source r = random_start("decode");
+	static const size_t sizes[] = { sizeof(struct abi_socket_event),
+					sizeof(struct abi_task_event),
+					sizeof(struct abi_process_event) };
+
+	for (int i = 0; i < ROUNDS; i++) {
+		size_t size = random_below(&r, 4) ? sizes[random_below(&r, 3)]
+						  : random_below(&r, 1500);
+		char *bytes = malloc(size ? size : 1);
+		struct abi_head head;
+		struct event e;
+
+		assert_non_null(bytes);
+		for (size_t k = 0; k < size; k++)
+			bytes[k] = (char)(random_below(&r, 4) ? random_u64(&r) : 0);
+		if (size >= sizeof(head)) {
+			memcpy(&head, bytes, sizeof(head));
+			head.kind = (uint16_t)random_below(&r, ABI_HOLDER + 2);
+			head.size = (uint16_t)size;
+			memcpy(bytes, &head, sizeof(head));
+		}
+		if (decode(bytes, size, &e) == 0)
+			assert_sane(&e);
+		free(bytes);
+	}
+}
+
+/* Good records with a few bytes changed get further into the decoder than noise does. */
+static void damaged_records_are_refused_or_decoded_within_bounds(void **state)
+{
+	struct random_source r = random_start("damage");
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct abi_process_event process = process_event();
+		struct abi_socket_event socket = refusal();
+		bool which = random_below(&r, 2);
+		size_t size = which ? sizeof(process) : sizeof(socket);
+		char *bytes = malloc(size);
+		struct event e;
+
+		assert_non_null(bytes);
+		memcpy(bytes, which ? (void *)&process : (void *)&socket, size);
+		for (unsigned k = 0; k <= random_below(&r, 8); k++)
+			bytes[random_below(&r, (unsigned)size)] = (char)random_u64(&r);
+		if (decode(bytes, size, &e) == 0)
+			assert_sane(&e);
+		free(bytes);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(socket_events_keep_every_field),
+		cmocka_unit_test(start_time_is_in_whole_ticks_as_proc_shows_it),
+		cmocka_unit_test(refusal_tells_call_and_errno),
+		cmocka_unit_test(error_of_an_event_that_is_no_refusal_is_ignored),
+		cmocka_unit_test(bytes_after_an_ipv4_address_are_zero),
+		cmocka_unit_test(task_events_name_child_and_exit_code),
+		cmocka_unit_test(process_has_paths_from_the_root_and_ancestors_nearest_first),
+		cmocka_unit_test(path_without_components_is_the_root),
+		cmocka_unit_test(empty_component_alone_is_an_unknown_path),
+		cmocka_unit_test(cut_path_says_so_in_front),
+		cmocka_unit_test(longest_path_keeps_its_end),
+		cmocka_unit_test(name_without_terminator_is_cut),
+		cmocka_unit_test(wrong_sizes_are_refused),
+		cmocka_unit_test(kinds_that_the_ring_never_carries_are_refused),
+		cmocka_unit_test(values_that_no_program_sends_are_refused),
+		cmocka_unit_test(clock_without_ticks_is_refused),
+		cmocka_unit_test(random_bytes_are_refused_or_decoded_within_bounds),
+		cmocka_unit_test(damaged_records_are_refused_or_decoded_within_bounds),
+	};
+
+	return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
+}
