@@ -383,15 +383,46 @@ static void schedule_settle(struct keeper *k)
 		event_add(k->settle, &wait);
 }
 
-static void on_event(const struct event *event, void *user_data)
+/*
+ * The kernel's close event knows its socket by the cookie alone; the table, which is about to
+ * forget it, knows the rest.
+ */
+static void complete_close(const struct inventory *inv, struct event *close)
+{
+	const struct socket_row *row = inventory_by_cookie(inv, close->cookie);
+
+	if (!row)
+		return;
+	close->inode = row->inode;
+	close->netns = row->netns;
+	close->protocol = row->protocol;
+	close->family = row->family;
+	close->addr = row->addr;
+	close->port = row->port;
+}
+
+/* Failures that a starting daemon provokes to prove its probes are nobody's concern. */
+static bool is_proof(const struct event *event)
+{
+	return !strcmp(event->comm, "portdaddyd");
+}
+
+static void on_event(const struct event *seen, void *user_data)
 {
 	struct keeper *k = user_data;
 	int64_t now = now_unix();
+	struct event completed;
+	const struct event *event = seen;
 	struct owner owner;
 	const char *service;
 	bool settle = false;
 	int r;
 
+	if (seen->kind == EVENT_CLOSE) {
+		completed = *seen;
+		complete_close(k->config.inventory, &completed);
+		event = &completed;
+	}
 	k->deferring = event->kind == EVENT_EXIT || event->kind == EVENT_FORK ||
 		       event->kind == EVENT_EXEC;
 	r = inventory_apply(k->config.inventory, event, now, port_changed, k, &settle);
@@ -402,7 +433,7 @@ static void on_event(const struct event *event, void *user_data)
 		schedule_settle(k);
 
 	service = owner_of(k, event, &owner);
-	if (event->kind == EVENT_FAIL)
+	if (event->kind == EVENT_FAIL && !is_proof(event))
 		write_failure(k, event, service, now);
 	api_publish_event(k->journal.api, event, service, now);
 }
@@ -489,10 +520,10 @@ static void note_start(struct keeper *k, int64_t last, int64_t now)
 			 report->why_not_bpf);
 	log_info("%s", details);
 	journal_note(&k->journal, ACTIVITY_DAEMON, details, now);
-	if (!last || now <= last)
+	if (!last)
 		return;
 	snprintf(details, sizeof(details), "no daemon listened for up to %s before this",
-		 duration_format_long(now - last, age));
+		 duration_format_long(now > last ? now - last : 1, age));
 	journal_note(&k->journal, ACTIVITY_GAP, details, now);
 }
 

@@ -67,6 +67,13 @@ size_t inventory_by_port(const struct inventory *inv, uint32_t netns, uint16_t p
 	return n;
 }
 
+const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64_t cookie)
+{
+	const struct row *row = table_find(inv->table, cookie);
+
+	return row ? &row->view : NULL;
+}
+
 void inventory_for_each(const struct inventory *inv,
 			bool (*visit)(const struct socket_row *row, void *user_data),
 			void *user_data)

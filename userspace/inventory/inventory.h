@@ -118,6 +118,9 @@ int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port);
 size_t inventory_by_port(const struct inventory *inv, uint32_t netns, uint16_t port,
 			 const struct socket_row **ret, size_t max);
 
+/* The row of a socket, or NULL.  Borrowed. */
+const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64_t cookie);
+
 /* Calls visit for every row, in order of port, then cookie.  Stops when visit returns false. */
 void inventory_for_each(const struct inventory *inv,
 			bool (*visit)(const struct socket_row *row, void *user_data), void *user_data);
