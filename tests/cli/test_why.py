@@ -71,6 +71,12 @@ class WhyTest(harness.PortDaddyTest):
         wait_until(lambda: sorted(h["pid"] for h in self.why()["holders"])
                    == sorted([parent.pid, child]), "both holders")
 
+    def test_answer_is_complete_when_every_reference_to_the_socket_is_a_holder(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: references are not counted")
+        self.http_server(self.port)
+        wait_until(lambda: self.why()["complete"], "one process, one descriptor, nothing else")
+
     def test_json_has_the_contracts_members(self):
         self.http_server(self.port)
         answer = self.why()
