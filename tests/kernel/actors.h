@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What kernel tests are made of: child processes that do things to sockets and tell what they did,
+ * and a sentinel whose events are kept until a test asks for one.
+ */
+#ifndef KERNEL_ACTORS_H
+#define KERNEL_ACTORS_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "bpf/abi.h"
+#include "sentinel/sentinel.h"
+
+#define WAIT_MS	   5000 /* for what should come at once */
+#define EVENTS_MAX 20000
+
+/* --- the watching side --- */
+
+struct watcher {
+	struct sentinel *sentinel;
+	struct event *events;
+	size_t n;
+	int resyncs;
+};
+
+static inline int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static inline void keep_event(const struct event *event, void *user_data)
+{
+	struct watcher *w = user_data;
+
+	if (w->n < EVENTS_MAX)
+		w->events[w->n++] = *event;
+}
+
+static inline void dispatch(struct watcher *w)
+{
+	bool resync = false;
+
+	assert_int_equal(sentinel_dispatch(w->sentinel, keep_event, w, &resync), 0);
+	w->resyncs += resync;
+}
+
+/* The first kept event of this kind by this process, from index `from` on; NULL. */
+static inline const struct event *find_event(const struct watcher *w, enum event_kind kind,
+					     pid_t pid, size_t from)
+{
+	for (size_t i = from; i < w->n; i++)
+		if (w->events[i].kind == kind && w->events[i].actor.pid == pid)
+			return &w->events[i];
+	return NULL;
+}
+
+static inline size_t count_events(const struct watcher *w, enum event_kind kind, pid_t pid)
+{
+	size_t n = 0;
+
+	for (const struct event *e = w->events; (e = find_event(w, kind, pid, e - w->events)); e++)
+		n++;
+	return n;
+}
+
+/* Waits for an event; the test fails when it does not come. */
+static inline const struct event *await_event(struct watcher *w, enum event_kind kind, pid_t pid)
+{
+	int64_t deadline = now_ms() + WAIT_MS;
+	const struct event *e;
+
+	while (dispatch(w), !(e = find_event(w, kind, pid, 0))) {
+		struct pollfd p = { .fd = sentinel_fd(w->sentinel), .events = POLLIN };
+
+		if (now_ms() >= deadline)
+			fail_msg("no %s of process %d", event_kind_name(kind), pid);
+		poll(&p, 1, (int)(deadline - now_ms()));
+	}
+	return e;
+}
+
+static inline int start_watching(void **state)
+{
+	struct watcher *w = calloc(1, sizeof(*w));
+
+	if (!w || !(w->events = calloc(EVENTS_MAX, sizeof(*w->events))))
+		return -1;
+	*state = w;
+	return sentinel_new(true, &w->sentinel);
+}
+
+static inline int forget_events(void **state)
+{
+	struct watcher *w = *state;
+
+	dispatch(w);
+	w->n = 0;
+	w->resyncs = 0;
+	return 0;
+}
+
+static inline int stop_watching(void **state)
+{
+	struct watcher *w = *state;
+
+	sentinel_free(w->sentinel);
+	free(w->events);
+	free(w);
+	return 0;
+}
+
+/* --- the acting side --- */
+
+/* What a child tells of what it did. */
+struct told {
+	int error; /* negative errno: it could not do what it should; the test fails, or skips */
+	uint16_t port;
+	uint64_t cookie;
+	uint32_t netns;
+	int fd;
+	pid_t pid; /* of a grandchild */
+};
+
+struct child {
+	pid_t pid;
+	int to, from;
+};
+
+/* In the child: tell, and wait for the next step.  A parent that is gone ends the child. */
+struct act {
+	int to, from;
+};
+
+static inline void act_tell(struct act *act, const struct told *told)
+{
+	if (write(act->to, told, sizeof(*told)) != sizeof(*told))
+		_exit(125);
+}
+
+static inline void act_await(struct act *act)
+{
+	char go;
+
+	if (read(act->from, &go, 1) != 1)
+		_exit(126);
+}
+
+static inline void act_tell_and_await(struct act *act, const struct told *told)
+{
+	act_tell(act, told);
+	act_await(act);
+}
+
+/* `run` returns the exit code. */
+static inline struct child start_child(int (*run)(struct act *act))
+{
+	struct child child;
+	int down[2], up[2];
+
+	assert_int_equal(pipe2(down, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
+	child.pid = fork();
+	assert_true(child.pid >= 0);
+	if (child.pid == 0) {
+		struct act act = { .to = up[1], .from = down[0] };
+
+		close(down[1]);
+		close(up[0]);
+		_exit(run(&act));
+	}
+	close(down[0]);
+	close(up[1]);
+	child.to = down[1];
+	child.from = up[0];
+	return child;
+}
+
+static inline struct told hear(struct child *child)
+{
+	struct told told;
+
+	assert_int_equal(read(child->from, &told, sizeof(told)), sizeof(told));
+	return told;
+}
+
+/* The same for a child that is expected to have managed it. */
+static inline struct told hear_well(struct child *child)
+{
+	struct told told = hear(child);
+
+	assert_int_equal(told.error, 0);
+	return told;
+}
+
+static inline void step(struct child *child)
+{
+	assert_int_equal(write(child->to, "", 1), 1);
+}
+
+/* Lets the child end (a child that awaits a step leaves) and returns its wait status. */
+static inline int end_child(struct child *child)
+{
+	int status = 0;
+
+	close(child->to);
+	close(child->from);
+	assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
+	return status;
+}
+
+/* --- sockets --- */
+
+static inline uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t n = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &n);
+	return cookie;
+}
+
+static inline uint16_t port_of(int fd)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+
+	getsockname(fd, (struct sockaddr *)&a, &n);
+	/* the port is at the same place in both families */
+	return ntohs(((struct sockaddr_in *)&a)->sin_port);
+}
+
+static inline int bind_to(int fd, uint16_t port)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(port),
+	};
+
+	return bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+}
+
+static inline int bind6_to(int fd, uint16_t port)
+{
+	struct sockaddr_in6 a = {
+		.sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
+		.sin6_port = htons(port),
+	};
+
+	return bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+}
+
+/* A listener on loopback, on a port of the kernel's choice; what it is goes into *told. */
+static inline int open_listener(int protocol, struct told *told)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0 || bind_to(fd, 0) < 0 || listen(fd, 8) < 0)
+		told->error = -errno;
+	told->fd = fd;
+	told->port = port_of(fd);
+	told->cookie = cookie_of(fd);
+	return fd;
+}
+
+/* The same, bound only. */
+static inline int open_bound(int type, struct told *told)
+{
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind_to(fd, 0) < 0)
+		told->error = -errno;
+	told->fd = fd;
+	told->port = port_of(fd);
+	told->cookie = cookie_of(fd);
+	return fd;
+}
+
+static inline int run_listener(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_listener(0, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+#endif

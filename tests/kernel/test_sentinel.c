@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sentinel tells of sockets, with the real programs in the real kernel. */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "kernel/actors.h"
+
+#define MPTCP  262
+#define NOBODY 65534
+
+static void assert_loopback(const struct event *e, uint16_t protocol, uint16_t port)
+{
+	assert_int_equal(e->family, AF_INET);
+	assert_memory_equal(e->addr.bytes, "\x7f\0\0\1", 4);
+	assert_int_equal(e->protocol, protocol);
+	assert_int_equal(e->port, port);
+}
+
+/* --- what was refused --- */
+
+static int run_refused_bind(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_listener(0, &told);
+	if (bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port) != -EADDRINUSE)
+		told.error = -ENOTRECOVERABLE;
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void refused_bind_reports_the_asked_port_errno_and_pid(void **state)
+{
+	struct child child = start_child(run_refused_bind);
+	struct told told = hear_well(&child);
+	const struct event *e = await_event(*state, EVENT_FAIL, child.pid);
+
+	assert_loopback(e, IPPROTO_TCP, told.port);
+	assert_int_equal(e->error, EADDRINUSE);
+	assert_int_equal(e->call, EVENT_CALL_BIND);
+	assert_int_not_equal(e->inode, 0);
+	assert_int_not_equal(e->netns, 0);
+	end_child(&child);
+}
+
+static int run_refused_bind6(struct act *act)
+{
+	int first = socket(AF_INET6, SOCK_DGRAM, 0), second = socket(AF_INET6, SOCK_DGRAM, 0);
+	struct told told = { .error = bind6_to(first, 0), .port = port_of(first) };
+
+	if (told.error == 0 && bind6_to(second, told.port) != -EADDRINUSE)
+		told.error = -ENOTRECOVERABLE;
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void refused_bind_of_ipv6_reports_the_asked_address(void **state)
+{
+	struct child child = start_child(run_refused_bind6);
+	struct told told = hear(&child);
+	const struct event *e;
+
+	if (told.error == -EADDRNOTAVAIL || told.error == -EAFNOSUPPORT) {
+		print_message("# SKIP no IPv6 on the loopback interface\n");
+		end_child(&child);
+		skip();
+	}
+	assert_int_equal(told.error, 0);
+	e = await_event(*state, EVENT_FAIL, child.pid);
+	assert_int_equal(e->family, AF_INET6);
+	assert_memory_equal(e->addr.bytes, &in6addr_loopback, 16);
+	assert_int_equal(e->protocol, IPPROTO_UDP);
+	assert_int_equal(e->port, told.port);
+	end_child(&child);
+}
+
+static int run_refused_listen(struct act *act)
+{
+	int one = 1, first = socket(AF_INET, SOCK_STREAM, 0),
+	    second = socket(AF_INET, SOCK_STREAM, 0);
+	struct told told = { 0 };
+
+	setsockopt(first, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(second, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind_to(first, 0) < 0 || bind_to(second, port_of(first)) < 0 || listen(first, 8) < 0)
+		told.error = -errno;
+	told.port = port_of(first);
+	told.cookie = cookie_of(second);
+	if (listen(second, 8) == 0)
+		told.error = -ENOTRECOVERABLE;
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void refused_listen_is_reported(void **state)
+{
+	struct child child = start_child(run_refused_listen);
+	struct told told = hear_well(&child);
+	const struct event *e = await_event(*state, EVENT_FAIL, child.pid);
+
+	assert_loopback(e, IPPROTO_TCP, told.port);
+	assert_int_equal(e->error, EADDRINUSE);
+	assert_int_equal(e->call, EVENT_CALL_LISTEN);
+	assert_int_equal(e->cookie, told.cookie);
+	end_child(&child);
+}
+
+static void refused_listen_is_no_listener(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_refused_listen);
+	struct told told = hear_well(&child);
+
+	await_event(w, EVENT_FAIL, child.pid);
+	assert_int_equal(count_events(w, EVENT_LISTEN, child.pid), 1);
+	assert_int_not_equal(find_event(w, EVENT_LISTEN, child.pid, 0)->cookie, told.cookie);
+	assert_int_equal(count_events(w, EVENT_UNLISTEN, child.pid), 0);
+	end_child(&child);
+}
+
+static int run_refusals_elsewhere(struct act *act)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct told told = { 0 };
+
+	bind_to(-1, 80);
+	bind_to(STDIN_FILENO, 80);
+	bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a));
+	listen(socket(AF_UNIX, SOCK_STREAM, 0), 1);
+	bind(socket(AF_INET, SOCK_STREAM, 0), NULL, sizeof(a));
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void refusals_that_concern_no_port_are_not_reported(void **state)
+{
+	struct child child = start_child(run_refusals_elsewhere);
+
+	hear_well(&child);
+	await_event(*state, EVENT_BIND, child.pid);
+	assert_int_equal(count_events(*state, EVENT_FAIL, child.pid), 0);
+	end_child(&child);
+}
+
+/* --- what listens --- */
+
+static void listener_has_cookie_inode_port_and_namespace(void **state)
+{
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	const struct event *e = await_event(*state, EVENT_LISTEN, child.pid);
+	struct process_id id;
+	char path[64];
+	struct stat st;
+
+	assert_loopback(e, IPPROTO_TCP, told.port);
+	assert_int_equal(e->cookie, told.cookie);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", child.pid, told.fd);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(e->inode, st.st_ino);
+	assert_int_equal(stat("/proc/self/ns/net", &st), 0);
+	assert_int_equal(e->netns, st.st_ino);
+	assert_int_equal(procfs_identity(child.pid, &id), 0);
+	assert_true(process_id_equal(&e->actor, &id));
+	end_child(&child);
+}
+
+static int run_listen_without_bind(struct act *act)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct told told = { .error = listen(fd, 8) < 0 ? -errno : 0 };
+
+	told.port = port_of(fd);
+	told.cookie = cookie_of(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void listen_without_bind_has_its_port(void **state)
+{
+	struct child child = start_child(run_listen_without_bind);
+	struct told told = hear_well(&child);
+	const struct event *e = await_event(*state, EVENT_LISTEN, child.pid);
+
+	assert_int_not_equal(told.port, 0);
+	assert_int_equal(e->port, told.port);
+	assert_int_equal(e->cookie, told.cookie);
+	end_child(&child);
+}
+
+static void killed_holder_ends_the_listener(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+
+	kill(child.pid, SIGKILL);
+	assert_int_equal(await_event(w, EVENT_UNLISTEN, child.pid)->cookie, told.cookie);
+	assert_int_equal(find_event(w, EVENT_UNLISTEN, child.pid, 0)->port, told.port);
+	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	assert_int_equal(await_event(w, EVENT_EXIT, child.pid)->exit_code, SIGKILL);
+	end_child(&child);
+}
+
+static int run_shutdown(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_listener(0, &told);
+
+	shutdown(fd, SHUT_RDWR);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void shut_down_listener_is_not_closed(void **state)
+{
+	struct child child = start_child(run_shutdown);
+	struct told told = hear_well(&child);
+
+	assert_int_equal(await_event(*state, EVENT_UNLISTEN, child.pid)->cookie, told.cookie);
+	assert_int_equal(count_events(*state, EVENT_CLOSE, child.pid), 0);
+	end_child(&child);
+	assert_int_equal(await_event(*state, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+}
+
+static int run_mptcp_listener(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_listener(MPTCP, &told);
+
+	act_tell_and_await(act, &told);
+	close(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void mptcp_listener_is_reported_as_such(void **state)
+{
+	struct child child = start_child(run_mptcp_listener);
+	struct told told = hear(&child);
+	const struct event *e;
+	uint64_t cookie;
+	char path[64];
+	struct stat st;
+
+	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL) {
+		print_message("# SKIP this kernel has no MPTCP\n");
+		end_child(&child);
+		skip();
+	}
+	assert_int_equal(told.error, 0);
+	e = await_event(*state, EVENT_LISTEN, child.pid);
+	assert_loopback(e, MPTCP, told.port);
+	cookie = e->cookie; /* of the subflow, which owns the port */
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", child.pid, told.fd);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(e->inode, st.st_ino);
+	step(&child);
+	assert_int_equal(await_event(*state, EVENT_UNLISTEN, child.pid)->cookie, cookie);
+	assert_int_equal(await_event(*state, EVENT_CLOSE, child.pid)->cookie, cookie);
+	hear_well(&child);
+	end_child(&child);
+}
+
+/* --- what is only bound --- */
+
+static int run_udp(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_bound(SOCK_DGRAM, &told);
+
+	act_tell_and_await(act, &told);
+	close(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void udp_socket_is_seen_when_bound_and_when_closed(void **state)
+{
+	struct child child = start_child(run_udp);
+	struct told told = hear_well(&child);
+	const struct event *e = await_event(*state, EVENT_BIND, child.pid);
+
+	assert_loopback(e, IPPROTO_UDP, told.port);
+	assert_int_equal(e->cookie, told.cookie);
+	assert_int_not_equal(e->inode, 0);
+	step(&child);
+	assert_int_equal(await_event(*state, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	hear_well(&child);
+	end_child(&child);
+}
+
+static int raise_loopback(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
+}
+
+static int run_in_own_netns(struct act *act)
+{
+	struct told told = { 0 };
+	struct stat st = { 0 };
+
+	if (unshare(CLONE_NEWNET) < 0 || stat("/proc/self/ns/net", &st) < 0)
+		told.error = -errno;
+	told.error = told.error ?: raise_loopback();
+	if (told.error == 0) {
+		open_listener(0, &told);
+		open_bound(SOCK_DGRAM, &told);
+	}
+	told.netns = (uint32_t)st.st_ino;
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void sockets_of_another_namespace_carry_it(void **state)
+{
+	struct child child = start_child(run_in_own_netns);
+	struct told told = hear_well(&child);
+
+	assert_int_equal(await_event(*state, EVENT_LISTEN, child.pid)->netns, told.netns);
+	assert_int_equal(await_event(*state, EVENT_BIND, child.pid)->netns, told.netns);
+	end_child(&child);
+}
+
+static int run_socket_of_another_netns(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct stat st = { 0 };
+
+	if (stat("/proc/self/ns/net", &st) < 0 || unshare(CLONE_NEWNET) < 0)
+		told.error = -errno;
+	told.error = told.error ?: bind_to(fd, 0);
+	told.netns = (uint32_t)st.st_ino;
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void namespace_is_the_sockets_and_not_the_process(void **state)
+{
+	struct child child = start_child(run_socket_of_another_netns);
+	struct told told = hear_well(&child);
+
+	assert_int_equal(await_event(*state, EVENT_BIND, child.pid)->netns, told.netns);
+	end_child(&child);
+}
+
+/* --- what was there before, and what is ours --- */
+
+static int run_before_the_sentinel(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_bound(SOCK_DGRAM, &told);
+
+	act_tell_and_await(act, &told);
+	close(fd);
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 3;
+}
+
+static void tracked_socket_and_process_from_before_report_their_end(void **state)
+{
+	struct child child = start_child(run_before_the_sentinel);
+	struct told told = hear_well(&child);
+	struct process_id id;
+	void *later = NULL;
+
+	assert_int_equal(start_watching(&later), 0);
+	assert_int_equal(procfs_identity(child.pid, &id), 0);
+	assert_int_equal(sentinel_track_socket(((struct watcher *)later)->sentinel, told.cookie),
+			 0);
+	assert_int_equal(sentinel_track_process(((struct watcher *)later)->sentinel, &id), 0);
+	step(&child);
+	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	hear_well(&child);
+	step(&child);
+	assert_int_equal(await_event(later, EVENT_EXIT, child.pid)->exit_code, 3 << 8);
+	end_child(&child);
+	stop_watching(&later);
+}
+
+static int run_untracked(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void untracked_process_is_left_alone(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_untracked);
+	struct process_id id;
+
+	hear_well(&child);
+	assert_int_equal(procfs_identity(child.pid, &id), 0);
+	assert_int_equal(sentinel_untrack_process(w->sentinel, &id), 0);
+	assert_int_equal(sentinel_untrack_process(w->sentinel, &id), 0);
+	end_child(&child);
+	await_event(w, EVENT_CLOSE, id.pid); /* comes after what would have been its EXIT */
+	assert_int_equal(count_events(w, EVENT_EXIT, id.pid), 0);
+}
+
+static void own_sockets_are_not_reported(void **state)
+{
+	struct watcher *w = *state;
+	struct told told = { 0 };
+	struct child child;
+
+	close(open_listener(0, &told));
+	child = start_child(run_listener);
+	hear_well(&child);
+	await_event(w, EVENT_LISTEN, child.pid);
+	for (size_t i = 0; i < w->n; i++)
+		assert_int_not_equal(w->events[i].actor.pid, getpid());
+	end_child(&child);
+}
+
+static void every_probe_proved_itself(void **state)
+{
+	struct watcher *w = *state;
+	const struct sentinel_report *report = sentinel_report(w->sentinel);
+
+	assert_int_equal(report->mode, SENTINEL_MODE_BPF);
+	assert_null(report->why_not_bpf);
+	for (int i = 0; i < report->n_probes; i++) {
+		if (report->probes[i].state != SENTINEL_PROBE_WORKS)
+			print_message("# %s: %s\n", report->probes[i].name,
+				      report->probes[i].reason);
+		assert_int_equal(report->probes[i].state, SENTINEL_PROBE_WORKS);
+	}
+}
+
+/* --- losses --- */
+
+/* Binds until the ring must be full, for it does not stop before it is told to. */
+static int run_flood(struct act *act)
+{
+	struct told told = { 0 };
+
+	act_tell_and_await(act, &told);
+	for (int i = 0; i < 12000; i++) {
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+		bind_to(fd, 0);
+		close(fd);
+	}
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void flooded_ring_counts_losses_and_asks_for_one_resync(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_flood);
+	uint64_t before = sentinel_counters(w->sentinel).lost;
+
+	hear_well(&child);
+	step(&child);
+	hear_well(&child); /* nobody dispatched meanwhile */
+	assert_true(sentinel_counters(w->sentinel).lost > before);
+	assert_int_equal(w->resyncs, 0);
+	dispatch(w);
+	assert_int_equal(w->resyncs, 1);
+	end_child(&child);
+	while (w->resyncs = 0, w->n = 0, dispatch(w), w->n) {
+	}
+	assert_int_equal(w->resyncs, 0);
+	assert_int_equal(sentinel_counters(w->sentinel).malformed, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, forget_events)
+	static const struct CMUnitTest tests[] = {
+		TEST(every_probe_proved_itself),
+		TEST(refused_bind_reports_the_asked_port_errno_and_pid),
+		TEST(refused_bind_of_ipv6_reports_the_asked_address),
+		TEST(refused_listen_is_reported),
+		TEST(refused_listen_is_no_listener),
+		TEST(refusals_that_concern_no_port_are_not_reported),
+		TEST(listener_has_cookie_inode_port_and_namespace),
+		TEST(listen_without_bind_has_its_port),
+		TEST(killed_holder_ends_the_listener),
+		TEST(shut_down_listener_is_not_closed),
+		TEST(mptcp_listener_is_reported_as_such),
+		TEST(udp_socket_is_seen_when_bound_and_when_closed),
+		TEST(sockets_of_another_namespace_carry_it),
+		TEST(namespace_is_the_sockets_and_not_the_process),
+		TEST(tracked_socket_and_process_from_before_report_their_end),
+		TEST(untracked_process_is_left_alone),
+		TEST(own_sockets_are_not_reported),
+		TEST(flooded_ring_counts_losses_and_asks_for_one_resync),
+	};
+
+	return cmocka_run_group_tests_name("sentinel", tests, start_watching, stop_watching);
+}
