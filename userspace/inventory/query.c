@@ -54,7 +54,8 @@ static void fill_from_table(struct socket_row *row, const struct row *known)
 static int add_answer(const struct sockdiag_socket *s, void *user_data)
 {
 	struct answer *a = user_data;
-	const struct row *known = table_find(a->inv->table, s->cookie);
+	/* An MPTCP listener may be known by its own cookie only; the subflow shares its inode. */
+	const struct row *known = table_find_socket(a->inv->table, s->cookie, s->inode);
 	struct socket_row *row;
 	int r = reserve_row(a);
 

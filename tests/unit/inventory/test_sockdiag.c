@@ -318,6 +318,38 @@ static void an_mptcp_listener_is_one_row_with_its_holder(void **state)
 	inventory_free(inv);
 }
 
+static void a_query_joins_an_mptcp_listener_by_inode(void **state)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, MPTCP);
+	struct event e = { .kind = EVENT_LISTEN,
+			   .cookie = UINT64_MAX, /* the subflow has another one */
+			   .protocol = MPTCP,
+			   .family = AF_INET,
+			   .port = PORT,
+			   .actor = { getpid(), 1 } };
+	struct holder_source none = { 0 };
+	struct inventory *inv;
+	struct socket_row *rows;
+	bool settle;
+	size_t n;
+
+	if (fd < 0)
+		skip(); /* kernel without MPTCP */
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(inventory_new(&none, &inv), 0);
+	e.inode = inode_of(fd);
+	e.netns = inventory_own_netns(inv);
+	assert_int_equal(inventory_apply(inv, &e, 1, NULL, NULL, &settle), 0);
+	assert_int_equal(inventory_query_port(inv, IPPROTO_TCP, PORT, &rows, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(rows[0].protocol, MPTCP);
+	assert_int_equal(rows[0].n_holders, 1);
+	free(rows);
+	inventory_free(inv);
+}
+
 /* A setup marks the tests that need the namespace. */
 #define T(name) cmocka_unit_test_setup(name, nothing)
 
@@ -337,6 +369,7 @@ int main(void)
 		T(a_query_lists_time_wait_with_what_is_left),
 		T(a_query_has_the_holders_of_the_table),
 		T(an_mptcp_listener_is_one_row_with_its_holder),
+		T(a_query_joins_an_mptcp_listener_by_inode),
 	};
 
 	if (netns_enter())
