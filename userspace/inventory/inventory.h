@@ -59,7 +59,8 @@ struct socket_row {
 	int64_t since;	    /* Unix seconds of bind or listen; 0 = before we watched */
 	int64_t seen;	    /* Unix seconds when the table first held it */
 	uint32_t timer_ms;  /* TIME_WAIT: what is left */
-	struct process_id binder; /* pid 0 = unknown (bound before we watched): the oldest holder counts */
+	/* pid 0 = unknown; a resync puts the oldest holder here for sockets bound before we watched */
+	struct process_id binder;
 	pid_t binder_sid;   /* 0 = unknown */
 	enum binder_fate binder_fate;
 	size_t n_holders;
@@ -83,7 +84,10 @@ void inventory_free(struct inventory *inv);
 /* The network namespace that the daemon lives in; claims are about this one. */
 uint32_t inventory_own_netns(const struct inventory *inv);
 
-/* Called for each (netns, port) whose rows changed. */
+/*
+ * Called for each (netns, port) whose rows changed, when the table stands again; it may call the
+ * functions that take a const inventory.  The child of a fork is told once a look confirmed it.
+ */
 typedef void (*inventory_changed)(uint32_t netns, uint16_t port, void *user_data);
 
 /*
@@ -111,7 +115,11 @@ int inventory_apply(struct inventory *inv, const struct event *event, int64_t no
 int inventory_settle(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data,
 		     bool *ret_again);
 
-/* Verifies the holders of all rows of a port by looking at them now.  0, negative errno. */
+/*
+ * Verifies the holders of all rows of a port (netns 0 = of all namespaces) by looking at them now;
+ * until then a holder that only events told of has no descriptor numbers.  What differs is told by
+ * the next call that takes a `changed`.  0, negative errno.
+ */
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port);
 
 /* Rows of one port in one netns (0 = all namespaces); returns how many matched, stores up to max. */
