@@ -43,6 +43,13 @@ static void free_activity_list(struct staged_activity *list)
 	}
 }
 
+static const char *failure_text(enum outcome outcome)
+{
+	if (outcome == OUTCOME_NO_SPACE)
+		return "nothing was changed: the disk is full";
+	return "nothing was changed: the database could not be written";
+}
+
 static void answer_all(struct commit_queue *q, struct staged_reply *list, int error)
 {
 	const struct api_config *config = &q->api->config;
@@ -54,9 +61,7 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 		list = reply->next;
 		if (error) {
 			json_object_put(reply->answer);
-			reply->answer = reply_error_new(
-				outcome, "nothing was changed: the database could not be written",
-				NULL);
+			reply->answer = reply_error_new(outcome, failure_text(outcome), NULL);
 			/* their statuses were judged from claims that are undone now */
 			for (size_t i = 0; i < reply->n_touched; i++)
 				config->claims_changed(reply->touched[i], config->user_data);
@@ -86,7 +91,8 @@ static void flush(struct commit_queue *q)
 	if (registry_in_batch(registry))
 		error = registry_commit(registry);
 	if (error)
-		log_error("the database could not be written: %s", strerror(-error));
+		log_error("%s could not be written: %s", q->api->config.database_path,
+			  strerror(-error));
 	answer_all(q, replies, error);
 	for (struct staged_activity *a = activities; a && !error; a = a->next)
 		stream_activity(q->api->streams, &a->entry);

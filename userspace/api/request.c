@@ -132,12 +132,11 @@ static int parse_query(struct request *r)
 
 		if (name && (r->route->place != REQUEST_QUERY || index < 0))
 			return unknown_name(r, "parameter", at, name);
-		if (name && name == length)
+		if (name && name + 1 >= length)
 			return request_fail(r, OUTCOME_BAD_REQUEST,
 					    "parameter %s has no value; write %s=…",
 					    r->route->names[index], r->route->names[index]);
-		/* an empty value is "not given": forms and clients send it for an unset option */
-		if (name && length > name + 1)
+		if (name)
 			fault = decode_param(r, index, at + name + 1, length - name - 1);
 		if (fault)
 			return fault;

@@ -83,10 +83,11 @@ static int add_failures(struct api *api, uint16_t port, struct json_object *o)
 
 struct facts {
 	struct why_answer answer;
-	struct socket_row *here;	     /* owned: all owners of the port now */
-	const struct socket_row **elsewhere; /* owned array: the same port in other namespaces */
-	struct holding *holdings;	     /* owned */
-	size_t n_here, n_elsewhere, n_holdings;
+	struct socket_row *here;	       /* owned: all owners of the port now */
+	const struct socket_row **elsewhere;   /* owned array: the same port in other namespaces */
+	struct holding *holdings;	       /* owned */
+	const struct socket_row *const *shown; /* blocking ones, or those elsewhere */
+	size_t n_here, n_elsewhere, n_holdings, n_shown;
 	struct service_list claim;
 };
 
@@ -113,10 +114,19 @@ static void keep_elsewhere(struct facts *f, uint32_t own, uint16_t protocol)
 	f->n_elsewhere = kept;
 }
 
+static void choose_shown(struct facts *f)
+{
+	bool there = f->answer.verdict == WHY_OTHER_NETNS;
+
+	f->shown = there ? f->elsewhere : f->answer.blocking;
+	f->n_shown = there ? f->n_elsewhere : f->answer.n_blocking;
+	if (f->n_shown > WHY_BLOCKING_MAX)
+		f->n_shown = WHY_BLOCKING_MAX;
+}
+
 static int gather(struct api *api, const struct why_question *q, struct facts *f)
 {
 	struct inventory *inv = api->config.inventory;
-	size_t n_blocking;
 	/* looks at the holders of all namespaces, so the query below finds them alive */
 	int r = view_rows_of_port(inv, 0, q->port, &f->elsewhere, &f->n_elsewhere);
 
@@ -134,9 +144,8 @@ static int gather(struct api *api, const struct why_question *q, struct facts *f
 	keep_elsewhere(f, inventory_own_netns(inv), q->protocol);
 	why_explain(q, f->here, f->n_here, f->elsewhere, f->n_elsewhere, is_ephemeral(q->port),
 		    &f->answer);
-	n_blocking = f->answer.n_blocking < WHY_BLOCKING_MAX ? f->answer.n_blocking
-							     : WHY_BLOCKING_MAX;
-	r = view_holdings(f->answer.blocking, n_blocking, false, &f->holdings, &f->n_holdings);
+	choose_shown(f);
+	r = view_holdings(f->shown, f->n_shown, false, &f->holdings, &f->n_holdings);
 	if (!r)
 		r = registry_service_by_port(api->config.registry, q->port, service_list_add,
 					     &f->claim);
@@ -166,8 +175,8 @@ static void add_sockets(struct json_object *o, const struct why_facts *f)
 	struct json_object *holders = json_add_array(o, "holders");
 	bool complete = f->answer->verdict != WHY_UNKNOWN;
 
-	for (size_t i = 0; i < f->answer->n_blocking && i < WHY_BLOCKING_MAX; i++) {
-		const struct socket_row *row = f->answer->blocking[i];
+	for (size_t i = 0; i < f->n_shown; i++) {
+		const struct socket_row *row = f->shown[i];
 
 		json_append(sockets, view_socket(f->inv, row));
 		/* nobody refers to a TIME_WAIT remainder: there is nothing to account for */
@@ -206,6 +215,8 @@ int why_view(struct api *api, const struct why_question *question, uid_t viewer,
 
 	if (r)
 		return r;
+	f.shown = facts.shown;
+	f.n_shown = facts.n_shown;
 	f.holdings = facts.holdings;
 	f.n_holdings = facts.n_holdings;
 	f.claim = facts.claim.n ? facts.claim.services[0].id : NULL;

@@ -16,7 +16,10 @@ struct why_facts {
 	const struct inventory *inv;
 	const struct why_question *question;
 	const struct why_answer *answer;
-	const struct holding *holdings; /* of the blocking sockets, oldest first */
+	/* what is in the way; for WHY_OTHER_NETNS what would be, there */
+	const struct socket_row *const *shown;
+	size_t n_shown;
+	const struct holding *holdings; /* of the sockets shown, oldest first */
 	size_t n_holdings;
 	const char *claim; /* the service that owns the port; NULL = none */
 	uid_t viewer;

@@ -118,9 +118,9 @@ static void wait_or_close(const struct why_facts *f, struct json_object *array)
 	uint32_t most = 0;
 	char age[32];
 
-	for (size_t i = 0; i < f->answer->n_blocking && i < WHY_BLOCKING_MAX; i++)
-		if (f->answer->blocking[i]->timer_ms > most)
-			most = f->answer->blocking[i]->timer_ms;
+	for (size_t i = 0; i < f->n_shown; i++)
+		if (f->shown[i]->timer_ms > most)
+			most = f->shown[i]->timer_ms;
 	add(array, NULL, "wait %s", why_age((most + 999) / 1000, age));
 	add(array, NULL,
 	    "set SO_REUSEADDR in the server: it helps when the old one and the new one both do");

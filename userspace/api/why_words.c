@@ -35,7 +35,7 @@ static void name_holders(const struct why_facts *f, char *ret)
 	const char *user;
 
 	if (!f->n_holdings) {
-		user = f->answer->n_blocking ? view_user_name(f->answer->blocking[0]->uid) : NULL;
+		user = f->n_shown ? view_user_name(f->shown[0]->uid) : NULL;
 		snprintf(ret, WHO_SIZE, "a process%s%s that is hidden from here",
 			 user ? " of user " : "", user ? user : "");
 		return;
@@ -50,7 +50,7 @@ static void name_holders(const struct why_facts *f, char *ret)
 /* " for 5 days"; "" where nobody saw it begin. */
 static void name_age(const struct why_facts *f, char *ret, size_t size)
 {
-	int64_t since = f->answer->n_blocking ? f->answer->blocking[0]->since : 0;
+	int64_t since = f->n_shown ? f->shown[0]->since : 0;
 	char age[32];
 
 	if (since)
@@ -73,7 +73,7 @@ static void add_stopped(const struct why_facts *f, char *ret, size_t size)
 /* Where the wanted and the held address differ, the difference is the explanation. */
 static void add_address(const struct why_facts *f, char *ret, size_t size)
 {
-	const struct socket_row *owner = f->answer->n_blocking ? f->answer->blocking[0] : NULL;
+	const struct socket_row *owner = f->n_shown ? f->shown[0] : NULL;
 	char held[NET_ADDR_STR_SIZE], wanted[NET_ADDR_STR_SIZE];
 
 	if (!owner || f->answer->verdict == WHY_LISTENER) {
@@ -133,9 +133,9 @@ static int64_t wait_seconds(const struct why_facts *f)
 {
 	uint32_t most = 0;
 
-	for (size_t i = 0; i < f->answer->n_blocking && i < WHY_BLOCKING_MAX; i++)
-		if (f->answer->blocking[i]->timer_ms > most)
-			most = f->answer->blocking[i]->timer_ms;
+	for (size_t i = 0; i < f->n_shown; i++)
+		if (f->shown[i]->timer_ms > most)
+			most = f->shown[i]->timer_ms;
 	return (most + 999) / 1000;
 }
 
@@ -151,7 +151,7 @@ static void say_time_wait(const struct why_facts *f, const char *port, const cha
 
 static void say_connection(const struct why_facts *f, const char *port, const char *who, char *ret)
 {
-	size_t n = f->answer->n_blocking;
+	size_t n = f->n_shown;
 
 	snprintf(ret, WHY_SUMMARY_SIZE,
 		 "%s is taken: nobody listens on it any more, but %zu connection%s of the old "
