@@ -85,20 +85,28 @@ static inline size_t count_events(const struct watcher *w, enum event_kind kind,
 	return n;
 }
 
-/* Waits for an event; the test fails when it does not come. */
-static inline const struct event *await_event(struct watcher *w, enum event_kind kind, pid_t pid)
+/* Waits until there are n of them and returns the last; the test fails when they do not come. */
+static inline const struct event *await_events(struct watcher *w, enum event_kind kind, pid_t pid,
+					       size_t n)
 {
 	int64_t deadline = now_ms() + WAIT_MS;
-	const struct event *e;
+	const struct event *e = w->events;
 
-	while (dispatch(w), !(e = find_event(w, kind, pid, 0))) {
+	while (dispatch(w), count_events(w, kind, pid) < n) {
 		struct pollfd p = { .fd = sentinel_fd(w->sentinel), .events = POLLIN };
 
 		if (now_ms() >= deadline)
 			fail_msg("no %s of process %d", event_kind_name(kind), pid);
 		poll(&p, 1, (int)(deadline - now_ms()));
 	}
+	for (size_t i = 0; i < n; i++)
+		e = find_event(w, kind, pid, (size_t)(e - w->events) + (i > 0));
 	return e;
+}
+
+static inline const struct event *await_event(struct watcher *w, enum event_kind kind, pid_t pid)
+{
+	return await_events(w, kind, pid, 1);
 }
 
 static inline int start_watching(void **state)

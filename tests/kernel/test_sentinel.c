@@ -67,9 +67,8 @@ static void refused_bind_of_ipv6_reports_the_asked_address(void **state)
 	const struct event *e;
 
 	if (told.error == -EADDRNOTAVAIL || told.error == -EAFNOSUPPORT) {
-		print_message("# SKIP no IPv6 on the loopback interface\n");
 		end_child(&child);
-		skip();
+		skip(); /* no IPv6 on the loopback interface */
 	}
 	assert_int_equal(told.error, 0);
 	e = await_event(*state, EVENT_FAIL, child.pid);
@@ -251,9 +250,8 @@ static void mptcp_listener_is_reported_as_such(void **state)
 	struct stat st;
 
 	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL) {
-		print_message("# SKIP this kernel has no MPTCP\n");
 		end_child(&child);
-		skip();
+		skip(); /* this kernel has no MPTCP */
 	}
 	assert_int_equal(told.error, 0);
 	e = await_event(*state, EVENT_LISTEN, child.pid);

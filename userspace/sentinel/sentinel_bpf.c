@@ -525,14 +525,12 @@ static int load(const struct sentinel_probe *probes, int only, struct portdaddy_
 	return 0;
 }
 
-/* Who may not even create a map need not try program by program. */
-static bool may_create_maps(void)
+/* Who may not even create a map need not try program by program.  0, negative errno. */
+static int try_to_create_a_map(void)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
+	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
 
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	return fd < 0 ? -errno : 0;
 }
 
 static void find_refused_probes(struct sentinel_probe *probes)
@@ -554,9 +552,10 @@ static int load_what_can_be(struct sentinel_probe *probes, struct portdaddy_bpf 
 
 	if (r == 0)
 		return 0;
-	if (!may_create_maps()) {
+	r = try_to_create_a_map();
+	if (r < 0) {
 		for (int i = 0; i < _PROBE_MAX; i++)
-			refuse(&probes[i], "no permission to use BPF", r);
+			refuse(&probes[i], r == -EPERM ? "no permission to use BPF" : NULL, r);
 		return r;
 	}
 	find_refused_probes(probes);

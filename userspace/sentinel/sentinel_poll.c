@@ -114,18 +114,25 @@ static const struct sentinel_ops poll_ops = {
 	.counters = poll_counters,
 };
 
+#define GROUP_BIT(group) (1U << ((group)-1))
+
+/*
+ * Joined by bind(): a socket that joins by NETLINK_ADD_MEMBERSHIP and was never bound has port 0,
+ * which is the sender's, and a sender does not hear itself.
+ */
 static int join_destroy_groups(int *ret_fd)
 {
-	static const int groups[] = { SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET_UDP_DESTROY,
-				      SKNLGRP_INET6_TCP_DESTROY, SKNLGRP_INET6_UDP_DESTROY };
+	const struct sockaddr_nl groups = {
+		.nl_family = AF_NETLINK,
+		.nl_groups =
+			GROUP_BIT(SKNLGRP_INET_TCP_DESTROY) | GROUP_BIT(SKNLGRP_INET_UDP_DESTROY) |
+			GROUP_BIT(SKNLGRP_INET6_TCP_DESTROY) | GROUP_BIT(SKNLGRP_INET6_UDP_DESTROY),
+	};
 	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 					NETLINK_SOCK_DIAG);
 
-	if (fd < 0)
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&groups, sizeof(groups)) < 0)
 		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(int)))
-			return -errno;
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

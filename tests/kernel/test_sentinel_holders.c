@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/* Who holds a socket: the pass over all processes, the look at one, and all of it unprivileged. */
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "kernel/actors.h"
+#include "sentinel/decode.h"
+
+#define NOBODY	    65534
+#define MPTCP	    262
+#define HOLDERS_MAX 64
+#define MANY_FDS    200 /* more than one look reports */
+
+/* --- the pass --- */
+
+struct seen {
+	struct abi_holder holders[HOLDERS_MAX];
+	int n;
+};
+
+/* One pass to its end, in reads of this size; keeps the holders of the cookie or the inode. */
+static void pass_over_all(struct sentinel *s, size_t read_size, uint64_t cookie, uint64_t inode,
+			  struct seen *ret)
+{
+	_cleanup_close_ int fd = sentinel_open_holder_pass(s);
+	static char bytes[1 << 20];
+	uint32_t described = 0;
+	size_t n = 0, at = 0;
+	ssize_t r;
+
+	assert_true(fd >= 0);
+	while ((r = read(fd, bytes + n, read_size)) > 0) {
+		n += (size_t)r;
+		assert_true(n + read_size <= sizeof(bytes));
+	}
+	assert_int_equal(r, 0);
+	ret->n = 0;
+	while (at < n) {
+		struct abi_holder holder;
+		struct event e;
+
+		memcpy(&holder.head, bytes + at, sizeof(holder.head));
+		if (holder.head.kind == ABI_PROCESS) {
+			assert_int_equal(decode_event(bytes + at, holder.head.size, 100, &e), 0);
+			described = holder.head.pid;
+		} else {
+			assert_int_equal(holder.head.kind, ABI_HOLDER);
+			assert_int_equal(holder.head.size, sizeof(holder));
+			assert_int_equal(holder.head.pid, described);
+			memcpy(&holder, bytes + at, sizeof(holder));
+			if ((cookie && holder.socket.cookie == cookie) ||
+			    (inode && holder.socket.inode == inode))
+				ret->holders[ret->n++] = holder;
+		}
+		assert_true(ret->n < HOLDERS_MAX);
+		at += holder.head.size;
+	}
+	assert_int_equal(at, n);
+}
+
+static int run_shared_listener(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_listener(0, &told);
+
+	told.pid = fork();
+	if (told.pid == 0) {
+		if (dup2(fd, 77) != 77)
+			_exit(1);
+		act_tell_and_await(act, &told);
+		_exit(0);
+	}
+	waitpid(told.pid, NULL, 0);
+	return 0;
+}
+
+static void pass_finds_every_holder_with_its_descriptors(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_shared_listener);
+	struct told told = hear_well(&child);
+	bool parent = false, heir = false, copy = false;
+	struct seen seen;
+
+	pass_over_all(w->sentinel, 65536, told.cookie, 0, &seen);
+	assert_int_equal(seen.n, 3);
+	for (int i = 0; i < seen.n; i++) {
+		const struct abi_holder *h = &seen.holders[i];
+
+		assert_int_equal(h->socket.port, told.port);
+		assert_int_equal(h->socket.protocol, IPPROTO_TCP);
+		assert_int_equal(h->socket.family, AF_INET);
+		assert_int_equal(h->socket.tcp_state, 10);
+		assert_int_equal(h->socket.file_refs, 3);
+		parent |= h->head.pid == (uint32_t)child.pid && h->fd == (uint32_t)told.fd;
+		heir |= h->head.pid != (uint32_t)child.pid && h->fd == (uint32_t)told.fd;
+		copy |= h->head.pid != (uint32_t)child.pid && h->fd == 77;
+	}
+	assert_true(parent && heir && copy);
+	end_child(&child);
+}
+
+static void pass_is_the_same_in_small_reads(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_shared_listener);
+	struct told told = hear_well(&child);
+	struct seen seen;
+
+	pass_over_all(w->sentinel, 100, told.cookie, 0, &seen);
+	assert_int_equal(seen.n, 3);
+	end_child(&child);
+}
+
+static int run_no_owner_of_a_port(struct act *act)
+{
+	struct told told = { 0 };
+	int listener = open_listener(0, &told), client = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(told.port),
+	};
+
+	if (connect(client, (struct sockaddr *)&a, sizeof(a)) < 0)
+		told.error = -errno;
+	close(listener);
+	told.cookie = cookie_of(client);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void pass_leaves_connections_out(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_no_owner_of_a_port);
+	struct told told = hear_well(&child);
+	struct seen seen;
+
+	pass_over_all(w->sentinel, 65536, told.cookie, 0, &seen);
+	assert_int_equal(seen.n, 0);
+	end_child(&child);
+}
+
+static int run_mptcp_listener(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_listener(MPTCP, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void pass_and_event_of_an_mptcp_listener_meet_in_the_inode(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_mptcp_listener);
+	struct told told = hear(&child);
+	struct seen seen;
+
+	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL) {
+		end_child(&child);
+		skip(); /* this kernel has no MPTCP */
+	}
+	assert_int_equal(told.error, 0);
+	pass_over_all(w->sentinel, 65536, 0, await_event(w, EVENT_LISTEN, child.pid)->inode, &seen);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.holders[0].socket.protocol, MPTCP);
+	assert_int_equal(seen.holders[0].socket.port, told.port);
+	end_child(&child);
+}
+
+static int run_bound_elsewhere(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in any = { .sin_family = AF_INET };
+
+	if (unshare(CLONE_NEWNET) < 0)
+		told.error = -errno;
+	close(fd);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
+		told.error = -errno;
+	told.cookie = cookie_of(fd);
+	told.port = port_of(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void pass_sees_bound_sockets_of_other_namespaces(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_bound_elsewhere);
+	struct told told = hear_well(&child);
+	struct seen seen;
+
+	pass_over_all(w->sentinel, 65536, told.cookie, 0, &seen);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.holders[0].socket.port, told.port);
+	assert_int_equal(seen.holders[0].socket.netns,
+			 await_event(w, EVENT_BIND, child.pid)->netns);
+	end_child(&child);
+}
+
+/* --- the look --- */
+
+static void look_finds_what_a_process_holds(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	struct abi_look look = { .pid = (uint32_t)child.pid };
+	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
+
+	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(look.result, 0);
+	assert_int_equal(look.n_fds, 1);
+	assert_int_equal(look.more, 0);
+	assert_int_equal(look.fds[0].cookie, told.cookie);
+	assert_int_equal(look.fds[0].inode, e->inode);
+	assert_int_equal(look.fds[0].fd, told.fd);
+	assert_int_equal(look.fds[0].file_refs, 1);
+	assert_int_equal(look.start_ns / 10000000, e->actor.start_ticks);
+	end_child(&child);
+}
+
+static int run_many(struct act *act)
+{
+	struct told told = { 0 };
+
+	for (int i = 0; i < MANY_FDS; i++)
+		open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void look_says_when_there_is_more(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_many);
+	struct abi_look look = { .pid = (uint32_t)child.pid };
+
+	hear_well(&child);
+	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(look.n_fds, ABI_LOOK_FDS_MAX);
+	assert_int_equal(look.more, 1);
+	end_child(&child);
+}
+
+static int run_nothing(struct act *act)
+{
+	struct told told = { 0 };
+
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void look_at_a_process_without_sockets_finds_none(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_nothing);
+	struct abi_look look = { .pid = (uint32_t)child.pid };
+	struct process_id id;
+
+	hear_well(&child);
+	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(look.n_fds, 0);
+	assert_int_equal(procfs_identity(child.pid, &id), 0);
+	assert_int_equal(look.start_ns / 10000000, id.start_ticks);
+	end_child(&child);
+}
+
+static void look_at_a_process_that_is_gone_says_so(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_nothing);
+	struct abi_look look = { .pid = (uint32_t)child.pid };
+
+	hear_well(&child);
+	end_child(&child);
+	assert_int_equal(sentinel_look(w->sentinel, &look), -ESRCH);
+	assert_int_equal(look.result, -ESRCH);
+	look.pid = 0;
+	assert_int_equal(sentinel_look(w->sentinel, &look), -ESRCH);
+}
+
+/* --- without any capability --- */
+
+static int drop_everything(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+/* Runs the test's body in a child that gave up everything; its failed asserts fail the test. */
+static void unprivileged(void **state, void (*body)(void **state))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		const struct CMUnitTest test = { "unprivileged", body, NULL, NULL, *state };
+
+		if (drop_everything() < 0)
+			_exit(2);
+		cmocka_set_message_output(CM_OUTPUT_STDOUT);
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(3);
+		_exit(_cmocka_run_group_tests("unprivileged", &test, 1, NULL, NULL));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static struct child others_listener; /* root's, started before the drop */
+static struct told others_told;
+
+static void see_events_of_others(void **state)
+{
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+
+	assert_int_equal(await_event(*state, EVENT_LISTEN, child.pid)->port, told.port);
+	assert_int_equal(await_event(*state, EVENT_LISTEN, others_listener.pid)->port,
+			 others_told.port);
+	end_child(&child);
+}
+
+static void pass_and_look_at_others(void **state)
+{
+	struct watcher *w = *state;
+	struct abi_look look = { .pid = (uint32_t)others_listener.pid };
+	struct seen seen;
+
+	pass_over_all(w->sentinel, 65536, others_told.cookie, 0, &seen);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(look.n_fds, 1);
+	assert_int_equal(look.fds[0].cookie, others_told.cookie);
+}
+
+static void track_and_untrack(void **state)
+{
+	struct watcher *w = *state;
+	struct process_id id;
+
+	assert_int_equal(procfs_identity(others_listener.pid, &id), 0);
+	assert_int_equal(sentinel_track_socket(w->sentinel, others_told.cookie), 0);
+	assert_int_equal(sentinel_track_process(w->sentinel, &id), 0);
+	assert_int_equal(sentinel_untrack_process(w->sentinel, &id), 0);
+}
+
+static void everything_works_without_capabilities_as_another_user(void **state)
+{
+	others_listener = start_child(run_listener);
+	others_told = hear_well(&others_listener);
+	unprivileged(state, pass_and_look_at_others);
+	unprivileged(state, track_and_untrack);
+	unprivileged(state, see_events_of_others);
+	end_child(&others_listener);
+}
+
+static void stand_on_the_poll_rung(void **state)
+{
+	const struct sentinel_report *report;
+	struct sentinel *s;
+
+	assert_int_equal(sentinel_new(true, &s), 0);
+	report = sentinel_report(s);
+	assert_int_equal(report->mode, SENTINEL_MODE_POLL);
+	assert_true(report->why_not_bpf && *report->why_not_bpf);
+	/* the last one is the poll rung's own */
+	for (int i = 0; i < report->n_probes - 1; i++) {
+		assert_int_equal(report->probes[i].state, SENTINEL_PROBE_REFUSED);
+		assert_string_not_equal(report->probes[i].reason, "");
+	}
+	sentinel_free(s);
+}
+
+static void without_privileges_from_the_start_it_polls_and_says_why(void **state)
+{
+	unprivileged(state, stand_on_the_poll_rung);
+}
+
+/* --- the rung without BPF --- */
+
+static bool asks_for_resync(struct sentinel *s, int within_ms)
+{
+	int64_t deadline = now_ms() + within_ms;
+	bool resync = false;
+
+	while (!resync && now_ms() < deadline) {
+		struct pollfd p = { .fd = sentinel_fd(s), .events = POLLIN };
+
+		poll(&p, 1, (int)(deadline - now_ms()));
+		assert_int_equal(sentinel_dispatch(s, NULL, NULL, &resync), 0);
+	}
+	return resync;
+}
+
+static void polling_asks_for_a_resync_each_second(void **state)
+{
+	struct sentinel *s;
+
+	assert_int_equal(sentinel_new(false, &s), 0);
+	assert_int_equal(sentinel_report(s)->mode, SENTINEL_MODE_POLL);
+	assert_true(asks_for_resync(s, 2 * SENTINEL_POLL_MS));
+	assert_true(asks_for_resync(s, 2 * SENTINEL_POLL_MS));
+	sentinel_free(s);
+}
+
+static void polling_hears_of_a_destroyed_socket(void **state)
+{
+	struct told told = { 0 };
+	struct sentinel *s;
+	int64_t start;
+
+	assert_int_equal(sentinel_new(false, &s), 0);
+	start = now_ms();
+	close(open_bound(SOCK_DGRAM, &told));
+	assert_true(asks_for_resync(s, SENTINEL_POLL_MS));
+	assert_in_range(now_ms() - start, 0, SENTINEL_POLL_MS / 2);
+	sentinel_free(s);
+}
+
+static void polling_has_neither_pass_nor_look(void **state)
+{
+	struct abi_look look = { .pid = (uint32_t)getpid() };
+	struct sentinel *s;
+
+	assert_int_equal(sentinel_new(false, &s), 0);
+	assert_int_equal(sentinel_open_holder_pass(s), -EOPNOTSUPP);
+	assert_int_equal(sentinel_look(s, &look), -EOPNOTSUPP);
+	assert_int_equal(sentinel_track_socket(s, 1), 0);
+	sentinel_free(s);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, forget_events)
+	static const struct CMUnitTest tests[] = {
+		TEST(pass_finds_every_holder_with_its_descriptors),
+		TEST(pass_is_the_same_in_small_reads),
+		TEST(pass_leaves_connections_out),
+		TEST(pass_and_event_of_an_mptcp_listener_meet_in_the_inode),
+		TEST(pass_sees_bound_sockets_of_other_namespaces),
+		TEST(look_finds_what_a_process_holds),
+		TEST(look_says_when_there_is_more),
+		TEST(look_at_a_process_without_sockets_finds_none),
+		TEST(look_at_a_process_that_is_gone_says_so),
+		TEST(everything_works_without_capabilities_as_another_user),
+		TEST(without_privileges_from_the_start_it_polls_and_says_why),
+		TEST(polling_asks_for_a_resync_each_second),
+		TEST(polling_hears_of_a_destroyed_socket),
+		TEST(polling_has_neither_pass_nor_look),
+	};
+
+	return cmocka_run_group_tests_name("sentinel holders", tests, start_watching,
+					   stop_watching);
+}

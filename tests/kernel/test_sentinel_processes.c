@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sentinel tells of processes: who they are, what they hold, how they end. */
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "kernel/actors.h"
+
+#define LOOP_BINDS 50
+
+/* --- descriptions --- */
+
+static int run_bind_loop(struct act *act)
+{
+	struct told told = { 0 };
+
+	for (int i = 0; i < LOOP_BINDS; i++)
+		close(open_bound(SOCK_DGRAM, &told));
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void process_is_described_before_its_first_event_and_not_again(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_bind_loop);
+	const struct event *e;
+
+	hear_well(&child);
+	e = await_event(w, EVENT_PROCESS, child.pid);
+	for (const struct event *before = w->events; before < e; before++)
+		assert_int_not_equal(before->actor.pid, child.pid);
+	await_events(w, EVENT_CLOSE, child.pid, LOOP_BINDS);
+	assert_int_equal(count_events(w, EVENT_PROCESS, child.pid), 1);
+	end_child(&child);
+}
+
+static void description_agrees_with_proc(void **state)
+{
+	struct child child = start_child(run_bind_loop);
+	const struct process *p;
+	struct process proc;
+
+	hear_well(&child);
+	assert_int_equal(procfs_describe(child.pid, &proc), 0);
+	p = &await_event(*state, EVENT_PROCESS, child.pid)->process;
+	assert_true(process_id_equal(&p->id, &proc.id));
+	assert_int_equal(p->uid, proc.uid);
+	assert_int_equal(p->ppid, proc.ppid);
+	assert_int_equal(p->sid, proc.sid);
+	assert_string_equal(p->comm, proc.comm);
+	assert_string_equal(p->exe, proc.exe);
+	assert_string_equal(p->cwd, proc.cwd);
+	assert_int_equal(p->n_ancestors, proc.n_ancestors);
+	for (int i = 0; i < p->n_ancestors; i++) {
+		assert_true(process_id_equal(&p->ancestors[i].id, &proc.ancestors[i].id));
+		assert_string_equal(p->ancestors[i].comm, proc.ancestors[i].comm);
+	}
+	end_child(&child);
+}
+
+static int run_change_directory(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_bound(SOCK_DGRAM, &told);
+	told.error = chdir("/usr") < 0 ? -errno : told.error;
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void process_is_described_again_when_its_directory_changed(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_change_directory);
+
+	hear_well(&child);
+	await_events(w, EVENT_BIND, child.pid, 2);
+	assert_int_equal(count_events(w, EVENT_PROCESS, child.pid), 2);
+	assert_string_equal(await_events(w, EVENT_PROCESS, child.pid, 2)->process.cwd, "/usr");
+	end_child(&child);
+}
+
+/* Goes down `depth` new directories of `length` letters each below a new one. */
+static int descend(char *top, int depth, int length)
+{
+	char name[256];
+
+	memset(name, 'd', sizeof(name));
+	name[length] = '\0';
+	if (!mkdtemp(top) || chdir(top) < 0)
+		return -errno;
+	for (int i = 0; i < depth; i++)
+		if (mkdir(name, 0700) < 0 || chdir(name) < 0)
+			return -errno;
+	return 0;
+}
+
+static int ascend_and_remove(const char *top, int depth, int length)
+{
+	char name[256];
+
+	memset(name, 'd', sizeof(name));
+	name[length] = '\0';
+	for (int i = 0; i < depth; i++)
+		if (chdir("..") < 0 || rmdir(name) < 0)
+			return -errno;
+	return rmdir(top) < 0 ? -errno : 0;
+}
+
+static int run_in_deep_directory(struct act *act, int depth, int length)
+{
+	char top[] = "/tmp/pd-deep-XXXXXX";
+	struct told told = { .error = descend(top, depth, length) };
+
+	if (told.error == 0)
+		open_bound(SOCK_DGRAM, &told);
+	told.error = told.error ?: ascend_and_remove(top, depth, length);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static int run_at_length_limit(struct act *act)
+{
+	return run_in_deep_directory(act, 2, 200);
+}
+
+static int run_beyond_length_limit(struct act *act)
+{
+	return run_in_deep_directory(act, 4, 200);
+}
+
+static int run_beyond_depth_limit(struct act *act)
+{
+	return run_in_deep_directory(act, 40, 1);
+}
+
+static void long_directory_is_told_whole(void **state)
+{
+	struct child child = start_child(run_at_length_limit);
+	const char *cwd;
+
+	hear_well(&child);
+	cwd = await_event(*state, EVENT_PROCESS, child.pid)->process.cwd;
+	assert_memory_equal(cwd, "/tmp/pd-deep-", 13);
+	assert_int_equal(strlen(cwd), strlen("/tmp/pd-deep-XXXXXX") + 2 * 201);
+	end_child(&child);
+}
+
+static void directory_beyond_the_limits_keeps_its_end(void **state)
+{
+	int (*const runs[])(struct act *) = { run_beyond_length_limit, run_beyond_depth_limit };
+
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		struct child child = start_child(runs[i]);
+		const char *cwd;
+
+		hear_well(&child);
+		cwd = await_event(*state, EVENT_PROCESS, child.pid)->process.cwd;
+		assert_memory_equal(cwd, "\xe2\x80\xa6/d", 5);
+		assert_int_equal(cwd[strlen(cwd) - 1], 'd');
+		end_child(&child);
+	}
+}
+
+static int run_below_a_mount(struct act *act)
+{
+	char top[] = "/tmp/pd-mount-XXXXXX";
+	struct told told = { 0 };
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    !mkdtemp(top) || mount("none", top, "tmpfs", 0, NULL) < 0 || chdir(top) < 0 ||
+	    mkdir("inner", 0700) < 0 || chdir("inner") < 0)
+		told.error = -errno;
+	open_bound(SOCK_DGRAM, &told);
+	if (told.error == 0 && (chdir("/") < 0 || umount2(top, MNT_DETACH) < 0 || rmdir(top) < 0))
+		told.error = -errno;
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void directory_is_told_across_mount_points(void **state)
+{
+	struct child child = start_child(run_below_a_mount);
+	const char *cwd;
+
+	hear_well(&child);
+	cwd = await_event(*state, EVENT_PROCESS, child.pid)->process.cwd;
+	assert_memory_equal(cwd, "/tmp/pd-mount-", 14);
+	assert_string_equal(cwd + strlen("/tmp/pd-mount-XXXXXX"), "/inner");
+	end_child(&child);
+}
+
+static int run_in_chroot(struct act *act)
+{
+	struct told told = { 0 };
+
+	if (chroot("/usr") < 0 || chdir("/bin") < 0)
+		told.error = -errno;
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void directory_is_told_as_the_process_sees_it(void **state)
+{
+	struct child child = start_child(run_in_chroot);
+
+	hear_well(&child);
+	assert_string_equal(await_event(*state, EVENT_PROCESS, child.pid)->process.cwd, "/bin");
+	end_child(&child);
+}
+
+/* The child's child binds, twice; between, the child ends. */
+static int run_orphan(struct act *act)
+{
+	pid_t parent = getpid(), child = fork();
+	struct told told = { .pid = getpid() };
+
+	if (child > 0) {
+		act_await(act);
+		return 0;
+	}
+	open_bound(SOCK_DGRAM, &told);
+	act_tell(act, &told);
+	for (int64_t end = now_ms() + WAIT_MS; getppid() == parent && now_ms() < end;)
+		poll(NULL, 0, 1);
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void ancestors_survive_the_end_of_the_parent(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_orphan);
+	struct told told = hear_well(&child);
+	const struct event *e;
+
+	step(&child);
+	assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
+	e = await_event(w, EVENT_PROCESS, told.pid);
+	assert_int_equal(e->process.ppid, child.pid);
+	assert_int_equal(e->process.ancestors[0].id.pid, child.pid);
+	assert_int_equal(e->process.ancestors[1].id.pid, getpid());
+	hear_well(&child);
+	await_events(w, EVENT_BIND, told.pid, 2);
+	e = await_events(w, EVENT_PROCESS, told.pid, 2);
+	assert_int_not_equal(e->process.ppid, child.pid);
+	close(child.to);
+	close(child.from);
+}
+
+/* --- life and death of holders --- */
+
+static int run_exit_with_code(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 7;
+}
+
+static void end_of_a_holder_carries_its_exit_code(void **state)
+{
+	struct child child = start_child(run_exit_with_code);
+
+	hear_well(&child);
+	step(&child);
+	assert_int_equal(await_event(*state, EVENT_EXIT, child.pid)->exit_code, 7 << 8);
+	assert_int_equal(end_child(&child), 7 << 8);
+}
+
+static void *end_late(void *act)
+{
+	act_await(act);
+	return NULL;
+}
+
+/* The main thread leaves first; the process lives as long as its last thread. */
+static int run_threads(struct act *act)
+{
+	struct told told = { 0 };
+	pthread_t thread;
+
+	open_bound(SOCK_DGRAM, &told);
+	told.error = -pthread_create(&thread, NULL, end_late, act);
+	act_tell(act, &told);
+	pthread_exit(NULL);
+}
+
+static void process_ends_once_with_its_last_thread(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_threads);
+	struct process_id id;
+	const struct event *e;
+
+	hear_well(&child);
+	assert_int_equal(procfs_identity(child.pid, &id), 0);
+	/* of the main thread alone */
+	for (int64_t end = now_ms() + WAIT_MS; procfs_state(&id) != 'Z' && now_ms() < end;)
+		poll(NULL, 0, 1);
+	assert_int_equal(procfs_state(&id), 'Z');
+	dispatch(w);
+	assert_int_equal(count_events(w, EVENT_EXIT, child.pid), 0);
+	step(&child);
+	e = await_event(w, EVENT_EXIT, child.pid);
+	assert_true(process_id_equal(&e->actor, &id));
+	assert_int_equal(e->exit_code, 0);
+	end_child(&child);
+	await_event(w, EVENT_CLOSE, id.pid);
+	assert_int_equal(count_events(w, EVENT_EXIT, id.pid), 1);
+}
+
+static int run_forking_holder(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_bound(SOCK_DGRAM, &told);
+	told.pid = fork();
+	if (told.pid == 0) {
+		act_await(act);
+		_exit(5);
+	}
+	act_tell(act, &told);
+	waitpid(told.pid, NULL, 0);
+	act_await(act);
+	return 0;
+}
+
+static void fork_of_a_holder_names_the_child_and_tracks_it(void **state)
+{
+	struct child child = start_child(run_forking_holder);
+	struct told told = hear_well(&child);
+	const struct event *e = await_event(*state, EVENT_FORK, child.pid);
+	struct process_id id;
+
+	assert_int_equal(procfs_identity(told.pid, &id), 0);
+	assert_true(process_id_equal(&e->child, &id));
+	step(&child);
+	assert_int_equal(await_event(*state, EVENT_EXIT, told.pid)->exit_code, 5 << 8);
+	end_child(&child);
+}
+
+static int run_executing_holder(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	execl("/bin/true", "true", NULL);
+	return 1;
+}
+
+static void exec_of_a_holder_describes_the_new_program_first(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_executing_holder);
+	const struct event *exec, *process;
+
+	hear_well(&child);
+	step(&child);
+	exec = await_event(w, EVENT_EXEC, child.pid);
+	assert_string_equal(exec->comm, "true");
+	process = await_events(w, EVENT_PROCESS, child.pid, 2);
+	assert_true(process < exec);
+	assert_string_equal(process->process.comm, "true");
+	assert_non_null(strstr(process->process.exe, "/true"));
+	end_child(&child);
+}
+
+static int run_without_sockets(struct act *act)
+{
+	struct told told = { .pid = fork() };
+
+	if (told.pid == 0)
+		_exit(0);
+	waitpid(told.pid, NULL, 0);
+	act_tell(act, &told);
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void processes_without_sockets_are_not_reported(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_without_sockets);
+	struct told told = hear_well(&child);
+
+	await_event(w, EVENT_BIND, child.pid);
+	assert_int_equal(count_events(w, EVENT_FORK, child.pid), 0);
+	assert_int_equal(count_events(w, EVENT_EXIT, told.pid), 0);
+	end_child(&child);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, forget_events)
+	static const struct CMUnitTest tests[] = {
+		TEST(process_is_described_before_its_first_event_and_not_again),
+		TEST(description_agrees_with_proc),
+		TEST(process_is_described_again_when_its_directory_changed),
+		TEST(long_directory_is_told_whole),
+		TEST(directory_beyond_the_limits_keeps_its_end),
+		TEST(directory_is_told_across_mount_points),
+		TEST(directory_is_told_as_the_process_sees_it),
+		TEST(ancestors_survive_the_end_of_the_parent),
+		TEST(end_of_a_holder_carries_its_exit_code),
+		TEST(process_ends_once_with_its_last_thread),
+		TEST(fork_of_a_holder_names_the_child_and_tracks_it),
+		TEST(exec_of_a_holder_describes_the_new_program_first),
+		TEST(processes_without_sockets_are_not_reported),
+	};
+
+	return cmocka_run_group_tests_name("sentinel processes", tests, start_watching,
+					   stop_watching);
+}
