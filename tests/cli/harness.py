@@ -463,26 +463,33 @@ def socket_inodes(pid):
 
 
 class TapResult(unittest.TestResult):
-    """Prints TAP for tests/run: a result line, and behind a failure its traceback."""
+    """Prints TAP for tests/run: one line for each test, and behind a failure all that went wrong."""
 
     def __init__(self, stream):
         super().__init__()
-        self.stream, self.count = stream, 0
+        self.stream, self.count, self.faults, self.skip = stream, 0, [], None
 
-    def _line(self, ok, test, extra="", detail=""):
+    def startTest(self, test):
+        super().startTest(test)
+        self.faults, self.skip = [], None
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self._line(test)
+
+    def _line(self, test):
         self.count += 1
         name = getattr(test, "_testMethodName", str(test))
-        print(f"{'ok' if ok else 'not ok'} {self.count} - {name}{extra}", file=self.stream)
-        for line in detail.splitlines():
+        skip = "" if self.skip is None or self.faults else f" # SKIP {self.skip}"
+        print(f"{'not ok' if self.faults else 'ok'} {self.count} - {name}{skip}", file=self.stream)
+        for line in "".join(self.faults).splitlines():
             print(f"# {line}", file=self.stream)
         self.stream.flush()
 
     def _fault(self, test, error):
-        self._line(False, test, detail="".join(traceback.format_exception(*error)))
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self._line(True, test)
+        self.faults.append("".join(traceback.format_exception(*error)))
+        if not isinstance(test, unittest.TestCase):  # setUpClass: its tests do not even start
+            self._line(test)
 
     def addError(self, test, error):
         super().addError(test, error)
@@ -492,16 +499,14 @@ class TapResult(unittest.TestResult):
         super().addFailure(test, error)
         self._fault(test, error)
 
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        self._line(True, test, f" # SKIP {reason}")
-
     def addSubTest(self, test, subtest, error):
         super().addSubTest(test, subtest, error)
         if error:
-            print(f"# in {subtest}", file=self.stream)
-            for line in "".join(traceback.format_exception(*error)).splitlines():
-                print(f"# {line}", file=self.stream)
+            self.faults.append(f"in {subtest}\n" + "".join(traceback.format_exception(*error)))
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.skip = reason
 
 
 def flatten(suite):

@@ -12,15 +12,16 @@ NODE_SERVER = "require('http').createServer((q, r) => r.end('ok'))" \
               ".listen(+process.argv[1], () => console.log('ready'))"
 
 
+CROWD = 900  # listeners of one process; more than any queue between the daemon's rooms holds
+
+
 class RealServersTest(harness.PortDaddyTest):
     def holders(self, port):
         """All pids that `pd find --all` shows on a port."""
         return sorted({pid for s in self.sockets(port) for pid in s["pids"]})
 
     def sockets(self, port):
-        found = self.daemon.json("find", "--all")
-        rows = found.get("sockets") or found.get("orphans") or []
-        return [s for s in rows if s["port"] == port]
+        return [s for s in self.daemon.json("find", "--all")["sockets"] if s["port"] == port]
 
     def test_node_server_is_active(self):
         port = self.daemon.claim("demo:node")
@@ -86,18 +87,43 @@ class RealServersTest(harness.PortDaddyTest):
         self.daemon = late
         self.assertEqual(self.holders(port), [server.pid])
 
-    def test_thousand_listeners_do_not_hide_one(self):
-        port = self.daemon.claim("demo:one")
-        crowd = self.spawn_python(
+    def crowd(self):
+        """A process with CROWD listening sockets."""
+        child = self.spawn_python(
             "crowd = []\nfor p in range(20000, 32000):\n"
             "    try:\n        crowd.append(listener(p, '127.0.0.9'))\n    except OSError:\n"
-            "        continue\n    if len(crowd) == 900:\n        break\nready(len(crowd))\nrest()")
-        self.assertEqual(crowd.ready, "ready 900")
+            "        continue\n    if len(crowd) == int(sys.argv[1]):\n        break\n"
+            "ready(len(crowd))\nrest()", CROWD)
+        self.assertEqual(child.ready, f"ready {CROWD}")
+        return child
+
+    def sockets_of(self, child):
+        return [s for s in self.daemon.json("find", "--all")["sockets"] if child.pid in s["pids"]]
+
+    def test_crowd_of_listeners_does_not_hide_one(self):
+        port = self.daemon.claim("demo:one")
+        crowd = self.crowd()
         server = self.http_server(port)
         self.assertEqual(self.daemon.wait_status("demo:one", "active")["pids"], [server.pid])
-        rows = [s for s in self.daemon.json("find", "--all").get("sockets", [])
-                if crowd.pid in s["pids"]]
-        self.assertEqual(len(rows), 900)
+        self.assertEqual(len(self.sockets_of(crowd)), CROWD)
+
+    def test_daemon_that_starts_in_a_crowd_sees_everyone_in_it(self):
+        port = self.daemon.claim("demo:one")
+        server = self.http_server(port)
+        crowd = self.crowd()
+        self.daemon.stop()
+        self.daemon.start()
+        self.assertEqual(self.daemon.wait_status("demo:one", "active")["pids"], [server.pid])
+        self.assertEqual(len(self.sockets_of(crowd)), CROWD)
+
+    def test_crowd_that_leaves_at_once_leaves_an_empty_table(self):
+        port = self.daemon.claim("demo:one")
+        server = self.http_server(port)
+        crowd = self.crowd()
+        wait_until(lambda: len(self.sockets_of(crowd)) == CROWD, "the crowd is there")
+        crowd.kill()
+        wait_until(lambda: not self.sockets_of(crowd), "the crowd is gone")
+        self.assertEqual(self.daemon.wait_status("demo:one", "active")["pids"], [server.pid])
 
 
 @needs_root
