@@ -41,7 +41,7 @@ enum outcome reply_outcome(int result)
 	if (result >= 0)
 		return (enum outcome)result;
 	/* An error of the daemon's own is never the client's fault, whatever its number says. */
-	outcome = outcome_of_errno(-result);
+	outcome = outcome_of_errno(result);
 	return outcome == OUTCOME_NO_SPACE ? outcome : OUTCOME_FAILED;
 }
 
