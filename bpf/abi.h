@@ -64,15 +64,15 @@ struct abi_socket {
 	abi_u64 cookie;
 	abi_u64 inode;
 	abi_u32 netns;
-	abi_u32 dev;	   /* bound interface index, 0 = any */
-	abi_u32 sk_uid;	   /* owner of the socket */
+	abi_u32 dev;	/* bound interface index, 0 = any */
+	abi_u32 sk_uid; /* owner of the socket */
 	abi_u16 protocol;
-	abi_u16 port;	   /* host order */
+	abi_u16 port; /* host order */
 	abi_u8 family;
-	abi_u8 tcp_state;  /* kernel's number; for UDP as it stands in sk_state */
+	abi_u8 tcp_state; /* kernel's number; for UDP as it stands in sk_state */
 	abi_u8 v6only;
 	abi_u8 reuse;	   /* bit 0 SO_REUSEADDR, bit 1 SO_REUSEPORT */
-	abi_u32 file_refs; /* references to the struct file; 0 = not read */
+	abi_u32 file_refs; /* lasting references to the struct file; 0 = not read */
 	abi_u8 addr[16];   /* IPv4 in the first four bytes, network order */
 };
 _Static_assert(sizeof(struct abi_socket) == 56, "abi_socket");
@@ -152,5 +152,85 @@ struct abi_look {
 	} fds[ABI_LOOK_FDS_MAX];
 };
 _Static_assert(sizeof(struct abi_look) == 24 + 24 * ABI_LOOK_FDS_MAX, "abi_look");
+
+/* Owners in one answer of the bind walk; a longer walk is asked for again from `skip`. */
+#define ABI_OWNERS_MAX 512
+
+/* errno values that the walk answers with, the same on every architecture */
+#define ABI_ESRCH      3
+#define ABI_EOPNOTSUPP 95
+
+enum abi_owner_flags {
+	ABI_OWNER_MINISOCKET = 1 << 0,	 /* a time-wait entry: no file, no process */
+	ABI_OWNER_NO_FILE = 1 << 1,	 /* no struct file: an orphan or the kernel's own */
+	ABI_OWNER_KERNEL = 1 << 2,	 /* made by the kernel for itself */
+	ABI_OWNER_ADDR_LOCK = 1 << 3,	 /* the program bound an address (SOCK_BINDADDR_LOCK) */
+	ABI_OWNER_PORT_LOCK = 1 << 4,	 /* the program asked for this port (SOCK_BINDPORT_LOCK) */
+	ABI_OWNER_CONNECT_BIND = 1 << 5, /* connect() chose the port (since 6.18) */
+	ABI_OWNER_MPTCP = 1 << 6,
+	ABI_OWNER_FORCE_REUSE = 1 << 7,
+	ABI_OWNER_SHUT_DOWN = 1 << 8, /* shutdown() of both directions */
+};
+
+/* One owner of a port: an entry of the bind table. */
+struct abi_owner {
+	abi_u64 sock; /* its address: tells entries apart, means nothing else */
+	abi_u64 file; /* the same of its struct file */
+	abi_u64 cookie;
+	abi_u64 inode;
+	abi_u32 uid;
+	abi_u32 dev;
+	abi_u32 file_refs;
+	abi_u32 flags;
+	abi_u32 sleeper; /* thread group that sleeps on this very socket; 0 = nobody */
+	abi_u16 protocol;
+	abi_u8 family;
+	abi_u8 tcp_state;
+	abi_u8 v6only;
+	abi_u8 reuseaddr;
+	abi_u8 reuseport;
+	abi_u8 tw_substate;
+	abi_u16 peer_port;
+	abi_u16 pad;
+	abi_u8 addr[16];
+	abi_u8 peer[16];
+};
+_Static_assert(sizeof(struct abi_owner) == 96, "abi_owner");
+
+/*
+ * Argument of the bind walk and head of its answer.  Every owner of a port in the network namespace
+ * of a process, in the order in which the kernel looks at them.
+ */
+struct abi_walk {
+	abi_u32 pid;	    /* in: whose namespace; 0 = the caller's */
+	abi_u16 protocol;   /* in: TCP or UDP */
+	abi_u16 port;	    /* in: host order */
+	abi_u32 skip;	    /* in: owners to pass over first */
+	abi_u32 slot2;	    /* in: UDP: 0 = the primary chain, else this secondary slot + 1 */
+	abi_s32 result;	    /* out: 0, -ESRCH, -EOPNOTSUPP */
+	abi_u32 netns;	    /* out */
+	abi_u32 hash_mix;   /* out: seed of the namespace's hashes */
+	abi_u32 n_owners;   /* out: stored */
+	abi_u32 more;	    /* out: 1 when there are more than fit */
+	abi_u32 slot_count; /* out: UDP: sockets in the slot, of every port */
+	abi_u32 slot2_mask; /* out: UDP: size of the secondary table - 1 */
+	abi_u32 fastuid;    /* out, from here on: struct inet_bind_bucket */
+	abi_u32 fast_rcv_saddr;
+	abi_u8 fast_v6_rcv_saddr[16];
+	abi_u16 fast_family;
+	abi_u8 fast_ipv6_only;
+	abi_u8 bucket; /* 1 = there is a bucket */
+	signed char fastreuse;
+	signed char fastreuseport;
+	abi_u16 pad;
+};
+_Static_assert(sizeof(struct abi_walk) == 76, "abi_walk");
+
+struct abi_walk_answer {
+	struct abi_walk head;
+	abi_u32 pad;
+	struct abi_owner owners[ABI_OWNERS_MAX];
+};
+_Static_assert(sizeof(struct abi_walk_answer) == 80 + 96 * ABI_OWNERS_MAX, "abi_walk_answer");
 
 #endif

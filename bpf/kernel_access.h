@@ -41,6 +41,14 @@ static __always_inline bool file_is_dead(struct file *file)
 	return file->f_count.counter == 0;
 }
 
+/* The same through a pointer that the verifier did not type. */
+static __always_inline __u64 file_references_probed(const struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ref))
+		return BPF_CORE_READ(file, f_ref.refcnt.counter) + 1;
+	return BPF_CORE_READ(file, f_count.counter);
+}
+
 /* The last thread of its group is going: the kernel counts down before sched_process_exit. */
 static __always_inline bool task_group_is_dead(struct task_struct *task)
 {
@@ -141,6 +149,68 @@ static __always_inline __u32 sock_netns(const bool trusted, const struct sock *s
 {
 	return trusted ? sk->__sk_common.skc_net.net->ns.inum
 		       : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* --- who waits on a socket --- */
+
+#define WAITERS_MAX 256 /* entries of one wait queue that are looked at */
+
+struct waiters {
+	struct list_head *head, *node;
+	struct file *file;
+	__u32 references; /* to the file, held only as long as somebody waits */
+	__u32 sleeper;	  /* a thread group that sleeps in a call on this very socket; 0 = none */
+};
+
+/* A wait queue's entry may belong to a task, to epoll (NULL) or to io_uring (something else). */
+static __always_inline bool is_task(const struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	return leader && BPF_CORE_READ(leader, group_leader) == leader &&
+	       (__u32)BPF_CORE_READ(task, pid) < PID_MAX_LIMIT;
+}
+
+static long look_at_waiter(__u64 turn, struct waiters *w)
+{
+	struct list_head *node = w->node;
+	struct wait_queue_entry *entry;
+	struct poll_table_entry *poll;
+	struct task_struct *task;
+
+	if (!node || node == w->head)
+		return 1;
+	entry = (void *)node - bpf_core_field_offset(struct wait_queue_entry, entry);
+	poll = (void *)entry - bpf_core_field_offset(struct poll_table_entry, wait);
+	task = BPF_CORE_READ(entry, private);
+	if (BPF_CORE_READ(poll, filp) == w->file) {
+		w->references++;
+	} else if (task && is_task(task)) {
+		w->sleeper = BPF_CORE_READ(task, tgid);
+		/* a call holds a reference of its own only where another thread could close the
+		 * descriptor under it (fdget) */
+		if (BPF_CORE_READ(task, files, count.counter) > 1)
+			w->references++;
+	}
+	w->node = BPF_CORE_READ(node, next);
+	return 0;
+}
+
+/* `to` is zeroed. */
+static __always_inline void sock_waiters(const struct sock *sk, struct file *file,
+					 struct waiters *to)
+{
+	struct socket_wq *wq = BPF_CORE_READ(sk, sk_wq);
+	struct list_head *node;
+
+	if (!wq)
+		return;
+	to->file = file;
+	to->head = (void *)wq + bpf_core_field_offset(struct socket_wq, wait) +
+		   bpf_core_field_offset(struct wait_queue_head, head);
+	node = to->head;
+	to->node = BPF_CORE_READ(node, next);
+	bpf_loop(WAITERS_MAX, look_at_waiter, to, 0);
 }
 
 #endif

@@ -24,8 +24,18 @@
 #define IPPROTO_UDPLITE 136
 #define IPPROTO_MPTCP	262
 
-#define TCP_CLOSE  7
-#define TCP_LISTEN 10
+#define TCP_TIME_WAIT	 6
+#define TCP_CLOSE	 7
+#define TCP_LISTEN	 10
+#define TCP_NEW_SYN_RECV 12
+
+/* sk_userlocks (include/net/sock.h) */
+#define SOCK_BINDADDR_LOCK 4
+#define SOCK_BINDPORT_LOCK 8
+#define SOCK_CONNECT_BIND  16 /* since 6.18 */
+
+#define SHUTDOWN_BOTH 3
+#define PID_MAX_LIMIT (4 * 1024 * 1024)
 
 #define S_IFMT	 0170000
 #define S_IFSOCK 0140000
@@ -53,6 +63,18 @@ struct file_ref {
 
 struct kernel_uid {
 	__u32 val;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
 };
 
 struct dentry;
@@ -101,6 +123,7 @@ struct fdtable {
 };
 
 struct files_struct {
+	struct atomic count;
 	struct fdtable *fdt;
 };
 
@@ -117,8 +140,45 @@ struct ns_common {
 	unsigned int inum;
 };
 
+/* Who owns which TCP port: a bucket for each port, in it a bucket for each address (since 6.1). */
+struct inet_bind_hashbucket {
+	struct hlist_head chain;
+};
+
+struct inet_hashinfo {
+	struct inet_bind_hashbucket *bhash;
+	unsigned int bhash_size;
+};
+
+struct inet_timewait_death_row {
+	struct inet_hashinfo *hashinfo;
+};
+
+/* Who owns which UDP port: sockets by port alone, and by address and port. */
+struct udp_hslot {
+	struct hlist_head head;
+	int count;
+};
+
+struct udp_hslot_main { /* an entry of hash2 since 6.13 */
+	struct udp_hslot hslot;
+};
+
+struct udp_table {
+	struct udp_hslot *hash;
+	void *hash2;
+	unsigned int mask;
+};
+
+struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row;
+	struct udp_table *udp_table;
+};
+
 struct net {
 	struct ns_common ns;
+	unsigned int hash_mix;
+	struct netns_ipv4 ipv4;
 };
 
 struct nsproxy {
@@ -189,18 +249,65 @@ struct atomic64 {
 	__s64 counter;
 };
 
+struct inet_bind_bucket {
+	struct possible_net ib_net;
+	unsigned short port;
+	signed char fastreuse;
+	signed char fastreuseport;
+	struct kernel_uid fastuid;
+	struct in6_addr fast_v6_rcv_saddr;
+	__u32 fast_rcv_saddr;
+	unsigned short fast_sk_family;
+	bool fast_ipv6_only;
+	struct hlist_node node;
+	struct hlist_head bhash2; /* since 6.8 */
+	struct hlist_head owners; /* before 6.8 */
+};
+
+struct inet_bind2_bucket {
+	struct hlist_node bhash_node;
+	struct hlist_head owners;
+};
+
 struct sock_common {
+	__u32 skc_daddr;
 	__u32 skc_rcv_saddr;
+	__u16 skc_u16hashes[2];
+	__u16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	unsigned char skc_reuse : 4;
 	unsigned char skc_reuseport : 1;
 	unsigned char skc_ipv6only : 1;
+	unsigned char skc_net_refcnt : 1;
 	int skc_bound_dev_if;
+	struct hlist_node skc_bind_node;
+	struct hlist_node skc_portaddr_node;
 	struct possible_net skc_net;
+	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	struct atomic64 skc_cookie;
+	struct hlist_node skc_node;
+};
+
+struct wait_queue_entry {
+	void *private;
+	struct list_head entry;
+};
+
+struct wait_queue_head {
+	struct list_head head;
+};
+
+struct socket_wq {
+	struct wait_queue_head wait;
+};
+
+/* How poll() and select() wait: each entry holds a reference to the file. */
+struct poll_table_entry {
+	struct file *filp;
+	struct wait_queue_entry wait;
 };
 
 struct socket;
@@ -208,8 +315,15 @@ struct socket;
 struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
+	struct socket_wq *sk_wq;
 	struct kernel_uid sk_uid;
 	__u16 sk_protocol;
+	unsigned char sk_userlocks;
+	unsigned char sk_shutdown;
+};
+
+struct inet_timewait_sock {
+	unsigned char tw_substate;
 };
 
 struct inet_sock {

@@ -440,6 +440,7 @@ int pass(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	__u32 before = ctx->meta->seq_num ? last_described_pid : 0;
 	struct abi_holder holder = {};
+	struct waiters waiters = {};
 	struct socket *socket;
 	struct sock *sk;
 
@@ -458,9 +459,15 @@ int pass(struct bpf_iter__task_file *ctx)
 	fill_socket(true, &holder.socket, sk);
 	holder.socket.cookie = bpf_get_socket_cookie(sk);
 	holder.socket.file_refs = file_references(file) - 1; /* the iterator's own */
+	if (may_probe) {
+		sock_waiters(sk, file, &waiters);
+		holder.socket.file_refs -= waiters.references;
+	}
 	holder.fd = ctx->fd;
 	/* on overflow the kernel drops what this turn wrote and runs it again */
 	if (!bpf_seq_write(seq, &holder, sizeof(holder)))
 		last_described_pid = task->tgid;
 	return 0;
 }
+
+#include "walk.h"

@@ -55,6 +55,7 @@ static int open_listeners(struct proof *proof)
 	r = r ?: open_socket(SOCK_STREAM, true, &proof->rival);
 	r = r ?: open_socket(SOCK_STREAM, false, &proof->refused);
 	r = r ?: bind_loopback(proof->tcp, &port);
+	proof->port = ntohs(port);
 	r = r ?: bind_loopback(proof->rival, &port);
 	if (r < 0)
 		return r;

@@ -10,7 +10,7 @@
 
 #include "sentinel/sentinel.h"
 
-#define RUNG_PROBES_MAX 9
+#define RUNG_PROBES_MAX 10
 #define RUNG_WHY_SIZE	160
 
 struct sentinel_ops {
@@ -22,6 +22,8 @@ struct sentinel_ops {
 	/* NULL where the rung has none */
 	int (*open_holder_pass)(struct sentinel *s);
 	int (*look)(struct sentinel *s, struct abi_look *look);
+	int (*walk)(struct sentinel *s, const struct abi_walk *asked,
+		    const struct abi_walk_answer **ret);
 	int (*track_socket)(struct sentinel *s, uint64_t cookie);
 	int (*track_process)(struct sentinel *s, const struct process_id *id, bool track);
 };
@@ -51,6 +53,7 @@ int sentinel_poll_new(struct sentinel **ret);
 struct proof {
 	int tcp, rival, refused, udp;
 	uint64_t cookie; /* of tcp */
+	uint16_t port;	 /* of tcp, host order */
 };
 #define PROOF_NONE                                               \
 	(struct proof)                                           \

@@ -72,6 +72,12 @@ int sentinel_look(struct sentinel *s, struct abi_look *look)
 	return s->ops->look ? s->ops->look(s, look) : -EOPNOTSUPP;
 }
 
+int sentinel_walk(struct sentinel *s, const struct abi_walk *asked,
+		  const struct abi_walk_answer **ret)
+{
+	return s->ops->walk ? s->ops->walk(s, asked, ret) : -EOPNOTSUPP;
+}
+
 int sentinel_track_socket(struct sentinel *s, uint64_t cookie)
 {
 	return s->ops->track_socket ? s->ops->track_socket(s, cookie) : 0;

@@ -20,6 +20,8 @@
 
 struct sentinel;
 struct abi_look;
+struct abi_walk;
+struct abi_walk_answer;
 
 #define SENTINEL_POLL_MS 1000
 
@@ -37,7 +39,7 @@ struct sentinel_probe {
 	const char *attached; /* "tp/syscalls/sys_enter_bind", … */
 	const char *blind;    /* what is not seen without it, one clause */
 	enum sentinel_probe_state state;
-	char reason[96];      /* why refused; "" otherwise */
+	char reason[96]; /* why refused; "" otherwise */
 };
 
 struct sentinel_report {
@@ -48,10 +50,10 @@ struct sentinel_report {
 };
 
 struct sentinel_counters {
-	uint64_t events;	/* delivered to the handler */
-	uint64_t lost;		/* dropped in the kernel: ring full, map full */
-	uint64_t failed_reads;	/* BPF helpers that failed */
-	uint64_t malformed;	/* records that user space refused */
+	uint64_t events;       /* delivered to the handler */
+	uint64_t lost;	       /* dropped in the kernel: ring full, map full */
+	uint64_t failed_reads; /* BPF helpers that failed */
+	uint64_t malformed;    /* records that user space refused */
 };
 
 /* Called for each event; the event and what it points to are borrowed for the call. */
@@ -87,15 +89,24 @@ int sentinel_dispatch(struct sentinel *s, sentinel_handler handler, void *user_d
 int sentinel_open_holder_pass(struct sentinel *s);
 
 /*
- * Which tracked sockets does the process `look->pid` hold right now?  Fills the rest of *look; costs
- * a walk of that process's descriptors only.  0, -ESRCH, -EOPNOTSUPP where the kernel cannot.
+ * Which tracked sockets does the process `look->pid` hold right now?  Fills the rest of *look;
+ * costs a walk of that process's descriptors only.  0, -ESRCH, -EOPNOTSUPP where the kernel cannot.
  */
 int sentinel_look(struct sentinel *s, struct abi_look *look);
 
 /*
+ * Walks the kernel's own bind table: the owners of one port (bpf/abi.h).  *ret is borrowed until
+ * the next walk; its head.result is the walk's own outcome.  Takes no lock: two walks that agree
+ * are the truth.  0, -EOPNOTSUPP on rungs without it, negative errno.
+ */
+int sentinel_walk(struct sentinel *s, const struct abi_walk *asked,
+		  const struct abi_walk_answer **ret);
+
+/*
  * Tells the kernel side which sockets that existed before the sentinel are tracked (their CLOSE is
  * then reported) and which processes hold tracked sockets (their FORK, EXEC, EXIT are).  Sockets
- * and processes that are seen binding are added by the kernel side itself.  No-ops on the poll rung.
+ * and processes that are seen binding are added by the kernel side itself.  No-ops on the poll
+ * rung.
  */
 int sentinel_track_socket(struct sentinel *s, uint64_t cookie);
 int sentinel_track_process(struct sentinel *s, const struct process_id *id);

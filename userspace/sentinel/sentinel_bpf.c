@@ -10,10 +10,12 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,73 +25,21 @@
 #include "portdaddy.skel.h"
 #include "sentinel/bpf_load.h"
 #include "sentinel/decode.h"
+#include "sentinel/look.h"
+#include "sentinel/probes.h"
 #include "sentinel/rung.h"
 
-#define PROGRAMS_MAX   16
-#define PROOF_WAIT_MS  500   /* events come within microseconds; a loaded machine gets this long */
-#define DISPATCH_MAX   4096  /* events of one turn, so that a flood cannot starve the caller */
-#define LOOK_BYTES     32768 /* what the kernel's iterator hands out at once */
+#define PROOF_WAIT_MS  500  /* events come within microseconds; a loaded machine gets this long */
+#define DISPATCH_MAX   4096 /* events of one turn, so that a flood cannot starve the caller */
 #define STOP_CONSUMING (-ECANCELED)
-
-enum probe {
-	PROBE_BIND = 0,
-	PROBE_LISTEN,
-	PROBE_SET_STATE,
-	PROBE_POST_BIND,
-	PROBE_RELEASE,
-	PROBE_PROCESS,
-	PROBE_HOLDERS,
-	PROBE_LOOK,
-	_PROBE_MAX
-};
-_Static_assert((int)_PROBE_MAX < RUNG_PROBES_MAX, "room for the poll rung's own");
-
-/* The programs of a probe stand and fall together. */
-static const struct {
-	const char *name, *attached, *blind;
-	const char *programs[3];
-} probe_rows[] = {
-	[PROBE_BIND] = { "bind",
-			 "tp/syscalls/sys_{enter,exit}_bind",
-			 "refused binds",
-			 { "enter_bind", "exit_bind" } },
-	[PROBE_LISTEN] = { "listen",
-			   "tp/syscalls/sys_{enter,exit}_listen",
-			   "refused listens",
-			   { "enter_listen", "exit_listen" } },
-	[PROBE_SET_STATE] = { "set_state",
-			      "tp_btf/inet_sock_set_state",
-			      "listeners when they come and go",
-			      { "set_state" } },
-	[PROBE_POST_BIND] = { "post_bind",
-			      "cgroup/post_bind4, post_bind6",
-			      "sockets that are bound and do not listen, and UDP, when they come",
-			      { "post_bind4", "post_bind6" } },
-	[PROBE_RELEASE] = { "release",
-			    "cgroup/sock_release",
-			    "sockets that are bound and do not listen, and UDP, when they go",
-			    { "release" } },
-	[PROBE_PROCESS] = { "process",
-			    "tp_btf/sched_process_{fork,exec,exit}",
-			    "heirs, and ends, of the processes that hold sockets",
-			    { "process_fork", "process_exec", "process_exit" } },
-	[PROBE_HOLDERS] = { "holders",
-			    "iter/task_file",
-			    "which processes of other users hold a socket",
-			    { "pass" } },
-	[PROBE_LOOK] = { "look",
-			 "iter/task_file of one process",
-			 "which sockets one process holds, without asking all of them",
-			 { NULL } },
-};
-_Static_assert(ARRAY_SIZE(probe_rows) == _PROBE_MAX, "a row for each probe");
 
 struct bpf_rung {
 	struct sentinel base;
 	struct portdaddy_bpf *skel;
 	struct bpf_link *links[PROGRAMS_MAX];
 	int n_links;
-	struct bpf_link *pass; /* borrowed from links */
+	struct bpf_link *pass;		      /* borrowed from links */
+	const struct abi_walk_answer *answer; /* the walk's map */
 	struct ring_buffer *ring;
 	struct sentinel *companion; /* the poll rung, where BPF sees too little */
 	int epoll_fd;		    /* over both; -1 without a companion */
@@ -203,120 +153,19 @@ static int bpf_open_holder_pass(struct sentinel *s)
 	struct bpf_rung *b = (struct bpf_rung *)s;
 	int fd;
 
-	if (!b->pass)
+	if (!b->links.holders)
 		return -EOPNOTSUPP;
-	fd = bpf_iter_create(bpf_link__fd(b->pass));
+	fd = bpf_iter_create(bpf_link__fd(b->links.holders));
 	return fd < 0 ? -errno : fd;
-}
-
-/* A pass over one process: kernels before 6.1 do not know the parameter. */
-static int open_pass_over(struct bpf_rung *b, pid_t pid)
-{
-	union bpf_iter_link_info info = { .task.pid = (__u32)pid };
-	LIBBPF_OPTS(bpf_link_create_opts, options, .iter_info = &info,
-		    .iter_info_len = sizeof(info));
-	_cleanup_close_ int link = -1;
-	int fd;
-
-	if (!b->pass)
-		return -EOPNOTSUPP;
-	link = bpf_link_create(bpf_program__fd(b->skel->progs.pass), 0, BPF_TRACE_ITER, &options);
-	if (link < 0)
-		return errno == E2BIG || errno == EINVAL ? -EOPNOTSUPP : -errno;
-	fd = bpf_iter_create(link);
-	return fd < 0 ? -errno : fd;
-}
-
-static void look_at_holder(struct abi_look *look, const char *bytes)
-{
-	struct abi_holder holder;
-
-	memcpy(&holder, bytes, sizeof(holder));
-	look->start_ns = holder.head.start_ns;
-	if (look->n_fds == ABI_LOOK_FDS_MAX) {
-		look->more = 1;
-		return;
-	}
-	look->fds[look->n_fds].cookie = holder.socket.cookie;
-	look->fds[look->n_fds].inode = holder.socket.inode;
-	look->fds[look->n_fds].fd = holder.fd;
-	look->fds[look->n_fds].file_refs = holder.socket.file_refs;
-	look->n_fds++;
-}
-
-/* Takes the whole records off the front; returns how many bytes that were, or -EBADMSG. */
-static ssize_t look_at_records(struct abi_look *look, const char *bytes, size_t n)
-{
-	struct abi_head head;
-	size_t at = 0;
-
-	while (n - at >= sizeof(head)) {
-		memcpy(&head, bytes + at, sizeof(head));
-		if (head.kind == ABI_HOLDER && head.size != sizeof(struct abi_holder))
-			return -EBADMSG;
-		if (head.size < sizeof(head))
-			return -EBADMSG;
-		if (n - at < head.size)
-			break;
-		if (head.kind == ABI_HOLDER)
-			look_at_holder(look, bytes + at);
-		at += head.size;
-	}
-	return (ssize_t)at;
-}
-
-static int look_through(struct abi_look *look, int fd)
-{
-	char bytes[LOOK_BYTES];
-	size_t have = 0;
-
-	while (!look->more) {
-		ssize_t n = read(fd, bytes + have, sizeof(bytes) - have), used;
-
-		if (n == 0)
-			return have ? -EBADMSG : 0;
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n < 0)
-			return -errno;
-		have += (size_t)n;
-		used = look_at_records(look, bytes, have);
-		if (used < 0)
-			return (int)used;
-		have -= (size_t)used;
-		memmove(bytes, bytes + used, have);
-	}
-	return 0;
-}
-
-/* A process without sockets leaves no record: is it there at all, and since when? */
-static int look_for_start(struct bpf_rung *b, struct abi_look *look)
-{
-	struct process_id id;
-	int r;
-
-	if (look->start_ns)
-		return 0;
-	r = procfs_identity((pid_t)look->pid, &id);
-	if (r < 0)
-		return r;
-	look->start_ns = id.start_ticks * (1000000000ULL / b->ticks_per_s);
-	return 0;
 }
 
 static int bpf_look(struct sentinel *s, struct abi_look *look)
 {
 	struct bpf_rung *b = (struct bpf_rung *)s;
-	_cleanup_close_ int fd = -1;
-	int r;
 
-	*look = (struct abi_look){ .pid = look->pid };
-	if (look->pid == 0) /* the iterator would take it for all processes */
-		return look->result = -ESRCH;
-	fd = open_pass_over(b, (pid_t)look->pid);
-	r = fd < 0 ? fd : look_through(look, fd);
-	r = r ?: look_for_start(b, look);
-	return look->result = r;
+	if (!b->links.holders)
+		return -EOPNOTSUPP;
+	return look_at_process(bpf_program__fd(b->skel->progs.pass), b->ticks_per_s, look);
 }
 
 /* --- what the kernel side tracks --- */
@@ -364,6 +213,18 @@ static void note_proof(const struct event *e, void *user_data)
 		b->proved |= 1U << PROBE_POST_BIND;
 	else if (e->kind == EVENT_CLOSE)
 		b->proved |= 1U << PROBE_RELEASE;
+}
+
+static void prove_walk(struct bpf_rung *b, const struct proof *proof)
+{
+	const struct abi_walk asked = { .protocol = IPPROTO_TCP, .port = proof->port };
+	const struct abi_walk_answer *answer;
+
+	if (bpf_walk(&b->base, &asked, &answer) < 0 || answer->head.result)
+		return;
+	for (uint32_t i = 0; i < answer->head.n_owners; i++)
+		if (answer->owners[i].cookie == proof->cookie)
+			b->proved |= 1U << PROBE_WALK;
 }
 
 /* A look is a pass over one process: it proves both. */
@@ -446,6 +307,8 @@ static int cause_events(struct bpf_rung *b, struct process_id *self)
 	r = r ?: bpf_track_socket(&b->base, proof.cookie);
 	if (r == 0)
 		prove_holders(b, proof.cookie);
+	if (r == 0)
+		prove_walk(b, &proof);
 	proof_close_sockets(&proof);
 	return r ?: proof_run_child(&b->proof_child);
 }
@@ -472,25 +335,6 @@ static int prove(struct bpf_rung *b)
 
 /* --- loading and attaching --- */
 
-static void describe_probes(struct sentinel_probe *probes)
-{
-	for (int i = 0; i < _PROBE_MAX; i++)
-		probes[i] = (struct sentinel_probe){
-			.name = probe_rows[i].name,
-			.attached = probe_rows[i].attached,
-			.blind = probe_rows[i].blind,
-			.state = SENTINEL_PROBE_SILENT, /* until it is refused, or proved */
-		};
-}
-
-static void refuse(struct sentinel_probe *probe, const char *reason, int error)
-{
-	probe->state = SENTINEL_PROBE_REFUSED;
-	if (!reason || !*reason)
-		reason = strerror(-error);
-	snprintf(probe->reason, sizeof(probe->reason), "%s", reason);
-}
-
 static bool is_wanted(const struct sentinel_probe *probes, int probe, int only)
 {
 	return probes[probe].state != SENTINEL_PROBE_REFUSED && (only < 0 || only == probe);
@@ -510,7 +354,7 @@ static int load(const struct sentinel_probe *probes, int only, struct portdaddy_
 	skel->rodata->may_probe = bpf_load_probing_is_allowed();
 	bpf_object__for_each_program(program, skel->obj) bpf_program__set_autoload(program, false);
 	for (int i = 0; i < _PROBE_MAX; i++) {
-		for (int k = 0; k < 3 && probe_rows[i].programs[k]; k++) {
+		for (int k = 0; k < PROBE_PROGRAMS_MAX && probe_rows[i].programs[k]; k++) {
 			program = bpf_object__find_program_by_name(skel->obj,
 								   probe_rows[i].programs[k]);
 			bpf_program__set_autoload(program, is_wanted(probes, i, only));
@@ -542,7 +386,7 @@ static void find_refused_probes(struct sentinel_probe *probes)
 		if (r == 0)
 			portdaddy_bpf__destroy(skel);
 		else if (r < 0)
-			refuse(&probes[i], bpf_load_message(), r);
+			probe_refuse(&probes[i], bpf_load_message(), r);
 	}
 }
 
@@ -555,65 +399,12 @@ static int load_what_can_be(struct sentinel_probe *probes, struct portdaddy_bpf 
 	r = try_to_create_a_map();
 	if (r < 0) {
 		for (int i = 0; i < _PROBE_MAX; i++)
-			refuse(&probes[i], r == -EPERM ? "no permission to use BPF" : NULL, r);
+			probe_refuse(&probes[i], r == -EPERM ? "no permission to use BPF" : NULL,
+				     r);
 		return r;
 	}
 	find_refused_probes(probes);
 	return load(probes, -1, ret);
-}
-
-static struct bpf_link *attach_program(struct bpf_program *program, int cgroup_fd)
-{
-	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK)
-		return bpf_program__attach_cgroup(program, cgroup_fd);
-	return bpf_program__attach(program);
-}
-
-static int attach_probe(struct bpf_rung *b, int probe, int cgroup_fd)
-{
-	for (int k = 0; k < 3 && probe_rows[probe].programs[k]; k++) {
-		struct bpf_program *program = bpf_object__find_program_by_name(
-			b->skel->obj, probe_rows[probe].programs[k]);
-		struct bpf_link *link = attach_program(program, cgroup_fd);
-
-		if (!link)
-			return -errno;
-		b->links[b->n_links++] = link;
-		if (program == b->skel->progs.pass)
-			b->pass = link;
-	}
-	return 0;
-}
-
-static void detach_since(struct bpf_rung *b, int n_links)
-{
-	while (b->n_links > n_links)
-		bpf_link__destroy(b->links[--b->n_links]);
-}
-
-static void attach(struct bpf_rung *b)
-{
-	int tracefs = bpf_load_mount_tracefs();
-	_cleanup_close_ int cgroup_fd = bpf_load_open_cgroup_root();
-
-	for (int i = 0; i < _PROBE_MAX; i++) {
-		struct sentinel_probe *p = &b->base.probes[i];
-		int before = b->n_links, r;
-
-		if (p->state == SENTINEL_PROBE_REFUSED)
-			continue;
-		bpf_load_reset_message();
-		r = attach_probe(b, i, cgroup_fd);
-		if (r == 0)
-			continue;
-		detach_since(b, before);
-		if (tracefs < 0 && (i == PROBE_BIND || i == PROBE_LISTEN))
-			refuse(p, "tracefs is not mounted and may not be mounted", r);
-		else if (cgroup_fd < 0 && (i == PROBE_POST_BIND || i == PROBE_RELEASE))
-			refuse(p, "no cgroup v2 hierarchy is mounted", r);
-		else
-			refuse(p, bpf_load_message(), r);
-	}
 }
 
 /* --- life --- */
@@ -624,8 +415,10 @@ static void bpf_free(struct sentinel *s)
 
 	sentinel_free(b->companion);
 	closep(&b->epoll_fd);
+	if (b->answer)
+		munmap((void *)b->answer, sizeof(*b->answer));
 	ring_buffer__free(b->ring);
-	detach_since(b, 0);
+	probes_detach(&b->links);
 	portdaddy_bpf__destroy(b->skel);
 	free(b);
 }
@@ -643,6 +436,7 @@ static const struct sentinel_ops bpf_ops = {
 	.counters = bpf_counters,
 	.open_holder_pass = bpf_open_holder_pass,
 	.look = bpf_look,
+	.walk = bpf_walk,
 	.track_socket = bpf_track_socket,
 	.track_process = bpf_track_process,
 };
@@ -674,8 +468,9 @@ static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 {
 	int r = load_what_can_be(b->base.probes, &b->skel);
 
+	r = r ?: map_answer(b);
 	if (r == 0) {
-		attach(b);
+		probes_attach(b->skel->obj, b->base.probes, &b->links);
 		b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.ring), receive, b, NULL);
 		r = b->ring ? prove(b) : -errno;
 	}
@@ -704,7 +499,7 @@ int sentinel_bpf_new(struct rung_attempt *attempt, struct sentinel **ret)
 	b->base.report.n_probes = _PROBE_MAX;
 	b->epoll_fd = -1;
 	b->ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
-	describe_probes(b->base.probes);
+	probes_describe(b->base.probes);
 	bpf_load_capture_messages();
 	r = start(b, attempt);
 	/* libbpf parsed the kernel's whole BTF: give those megabytes back */

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The bind walk: every owner of a port, as the kernel's own bind table lists it.  No netlink answer
+ * has all of them, nor their flags.  Takes no lock; user space repeats it until two walks agree.
+ *
+ * TCP: hashinfo->bhash[(port + hash_mix) & (size - 1)] → the port's bucket → a bucket for each
+ * address → its owners (since 6.8; before, the port's bucket has the owners itself).
+ * UDP: udp_table->hash[(port + hash_mix) & mask] → sockets of every port of the slot.
+ */
+#ifndef BPF_WALK_H
+#define BPF_WALK_H
+
+#include "abi.h"
+#include "kernel_access.h"
+#include "record.h"
+
+#define CHAIN_MAX (1024 * 1024) /* steps along one chain; the kernel allows 8 million */
+
+/* From 6.2 on (3f0e6f2b41d3). */
+struct task_struct *bpf_task_from_pid(int pid) __ksym __weak;
+void bpf_task_release(struct task_struct *task) __ksym __weak;
+
+/* One answer at a time: user space makes one walk at a time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct abi_walk_answer);
+} walk_answer SEC(".maps");
+
+enum { STEP_AGAIN = 0, STEP_LAST = 1 }; /* for bpf_loop() */
+
+/* --- one owner --- */
+
+static __always_inline void fill_owner_address(struct abi_owner *to, const struct sock *sk)
+{
+	__u32 *addr = (__u32 *)to->addr, *peer = (__u32 *)to->peer;
+
+	to->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (to->family == AF_INET) {
+		addr[0] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+		peer[0] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+		return;
+	}
+	BPF_CORE_READ_INTO(&to->addr, sk, __sk_common.skc_v6_rcv_saddr);
+	BPF_CORE_READ_INTO(&to->peer, sk, __sk_common.skc_v6_daddr);
+}
+
+/* What sockets, time-wait entries and requests have in common (struct sock_common). */
+static __always_inline void fill_owner_common(struct abi_owner *to, const struct sock *sk)
+{
+	to->sock = (__u64)sk;
+	to->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	to->tcp_state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	to->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	to->dev = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+	to->v6only = BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_ipv6only);
+	to->reuseaddr = BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuse);
+	to->reuseport = BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_reuseport);
+	if (to->reuseaddr > 1) /* SK_FORCE_REUSE */
+		to->flags |= ABI_OWNER_FORCE_REUSE;
+	fill_owner_address(to, sk);
+}
+
+static __always_inline __u32 owner_lock_flags(const struct sock *sk)
+{
+	__u8 locks = BPF_CORE_READ(sk, sk_userlocks);
+	__u32 flags = 0;
+
+	if (locks & SOCK_BINDADDR_LOCK)
+		flags |= ABI_OWNER_ADDR_LOCK;
+	if (locks & SOCK_BINDPORT_LOCK)
+		flags |= ABI_OWNER_PORT_LOCK;
+	if (locks & SOCK_CONNECT_BIND)
+		flags |= ABI_OWNER_CONNECT_BIND;
+	return flags;
+}
+
+static __always_inline void fill_owner_file(struct abi_owner *to, const struct sock *sk,
+					    struct file *file)
+{
+	struct waiters waiters = {};
+
+	to->file = (__u64)file;
+	to->inode = BPF_CORE_READ(file, f_inode, i_ino);
+	sock_waiters(sk, file, &waiters);
+	to->sleeper = waiters.sleeper;
+	to->file_refs = file_references_probed(file) - waiters.references;
+}
+
+static __noinline void fill_owner(struct abi_owner *to, const struct sock *sk)
+{
+	struct socket *socket;
+	struct file *file;
+
+	__builtin_memset(to, 0, sizeof(*to));
+	fill_owner_common(to, sk);
+	if (to->tcp_state == TCP_TIME_WAIT || to->tcp_state == TCP_NEW_SYN_RECV) {
+		to->flags |= ABI_OWNER_MINISOCKET | ABI_OWNER_NO_FILE;
+		if (to->tcp_state == TCP_TIME_WAIT)
+			to->tw_substate = BPF_CORE_READ((struct inet_timewait_sock *)sk,
+							tw_substate);
+		return;
+	}
+	to->protocol = BPF_CORE_READ(sk, sk_protocol);
+	to->uid = BPF_CORE_READ(sk, sk_uid.val);
+	to->flags |= owner_lock_flags(sk);
+	if (BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_BOTH)
+		to->flags |= ABI_OWNER_SHUT_DOWN;
+	if (!BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_net_refcnt))
+		to->flags |= ABI_OWNER_KERNEL;
+	if (to->protocol == IPPROTO_TCP && BPF_CORE_READ((struct tcp_sock *)sk, is_mptcp))
+		to->flags |= ABI_OWNER_MPTCP;
+	socket = BPF_CORE_READ(sk, sk_socket);
+	file = socket ? BPF_CORE_READ(socket, file) : NULL;
+	if (file)
+		fill_owner_file(to, sk, file);
+	else
+		to->flags |= ABI_OWNER_NO_FILE;
+}
+
+/* --- along the chains --- */
+
+struct owners_walk {
+	struct abi_walk_answer *to;
+	struct hlist_node *bucket2; /* the next address's bucket; NULL after the last */
+	struct hlist_node *owner;
+	const struct net *net;
+	__u32 node_offset; /* of the chain's node in struct sock */
+	__u32 passed_over;
+	__u16 port;
+	bool udp; /* chains are shared by ports and namespaces */
+};
+
+static __always_inline bool is_asked_for(const struct owners_walk *w, const struct sock *sk)
+{
+	if (!w->udp)
+		return true;
+	return BPF_CORE_READ(sk, __sk_common.skc_u16hashes[0]) == w->port &&
+	       BPF_CORE_READ(sk, __sk_common.skc_net.net) == w->net;
+}
+
+static __always_inline long step_to_next_address(struct owners_walk *w)
+{
+	struct hlist_node *node = w->bucket2;
+	struct inet_bind2_bucket *bucket;
+
+	if (!node)
+		return STEP_LAST;
+	bucket = (void *)node - bpf_core_field_offset(struct inet_bind2_bucket, bhash_node);
+	w->owner = BPF_CORE_READ(bucket, owners.first);
+	w->bucket2 = BPF_CORE_READ(bucket, bhash_node.next);
+	return STEP_AGAIN;
+}
+
+static long owners_step(__u64 turn, struct owners_walk *w)
+{
+	struct abi_walk_answer *to = w->to;
+	struct hlist_node *node = w->owner;
+	const struct sock *sk;
+	__u32 n = to->head.n_owners;
+
+	if (!node)
+		return step_to_next_address(w);
+	sk = (void *)node - w->node_offset;
+	w->owner = BPF_CORE_READ(node, next);
+	if (!is_asked_for(w, sk) || w->passed_over++ < to->head.skip)
+		return STEP_AGAIN;
+	if (n >= ABI_OWNERS_MAX) {
+		to->head.more = 1;
+		return STEP_LAST;
+	}
+	fill_owner(&to->owners[n], sk);
+	to->head.n_owners = n + 1;
+	return STEP_AGAIN;
+}
+
+struct bucket_search {
+	const struct net *net;
+	struct hlist_node *node;
+	struct inet_bind_bucket *found;
+	__u16 port;
+};
+
+static long bucket_step(__u64 turn, struct bucket_search *s)
+{
+	struct hlist_node *node = s->node;
+	struct inet_bind_bucket *bucket;
+
+	if (!node)
+		return STEP_LAST;
+	bucket = (void *)node - bpf_core_field_offset(struct inet_bind_bucket, node);
+	if (BPF_CORE_READ(bucket, port) == s->port && BPF_CORE_READ(bucket, ib_net.net) == s->net) {
+		s->found = bucket;
+		return STEP_LAST;
+	}
+	s->node = BPF_CORE_READ(node, next);
+	return STEP_AGAIN;
+}
+
+static __always_inline void fill_bucket(struct abi_walk *to, struct inet_bind_bucket *bucket)
+{
+	to->bucket = 1;
+	to->fastreuse = BPF_CORE_READ(bucket, fastreuse);
+	to->fastreuseport = BPF_CORE_READ(bucket, fastreuseport);
+	to->fastuid = BPF_CORE_READ(bucket, fastuid.val);
+	to->fast_rcv_saddr = BPF_CORE_READ(bucket, fast_rcv_saddr);
+	BPF_CORE_READ_INTO(&to->fast_v6_rcv_saddr, bucket, fast_v6_rcv_saddr);
+	to->fast_family = BPF_CORE_READ(bucket, fast_sk_family);
+	to->fast_ipv6_only = BPF_CORE_READ(bucket, fast_ipv6_only);
+}
+
+static __always_inline void walk_tcp(const struct net *net, struct abi_walk_answer *to)
+{
+	struct inet_hashinfo *info = BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
+	__u32 slot = (to->head.port + to->head.hash_mix) & (BPF_CORE_READ(info, bhash_size) - 1);
+	struct inet_bind_hashbucket *chain = (void *)BPF_CORE_READ(info, bhash) +
+					     slot * bpf_core_type_size(struct inet_bind_hashbucket);
+	struct bucket_search search = { .net = net, .port = to->head.port };
+	struct owners_walk w = { .to = to, .net = net, .port = to->head.port };
+	struct inet_bind_bucket *bucket;
+
+	search.node = BPF_CORE_READ(chain, chain.first);
+	bpf_loop(CHAIN_MAX, bucket_step, &search, 0);
+	bucket = search.found;
+	if (!bucket)
+		return;
+	fill_bucket(&to->head, bucket);
+	w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_bind_node);
+	if (bpf_core_field_exists(bucket->bhash2))
+		w.bucket2 = BPF_CORE_READ(bucket, bhash2.first);
+	else
+		w.owner = BPF_CORE_READ(bucket, owners.first);
+	bpf_loop(CHAIN_MAX, owners_step, &w, 0);
+}
+
+/* The slot of hash2 that was asked for; its entries grew with 4-tuple hashing (6.13). */
+static __always_inline struct udp_hslot *secondary_slot(const struct udp_table *table, __u32 slot)
+{
+	__u32 bytes = bpf_core_type_exists(struct udp_hslot_main)
+			      ? bpf_core_type_size(struct udp_hslot_main)
+			      : bpf_core_type_size(struct udp_hslot);
+
+	return BPF_CORE_READ(table, hash2) + slot * bytes;
+}
+
+static __always_inline void walk_udp(const struct net *net, struct abi_walk_answer *to)
+{
+	struct udp_table *table = BPF_CORE_READ(net, ipv4.udp_table);
+	__u32 mask = BPF_CORE_READ(table, mask);
+	struct owners_walk w = { .to = to, .net = net, .port = to->head.port, .udp = true };
+	struct udp_hslot *slot;
+
+	if (to->head.slot2) {
+		slot = secondary_slot(table, (to->head.slot2 - 1) & mask);
+		w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_portaddr_node);
+	} else {
+		slot = (void *)BPF_CORE_READ(table, hash) +
+		       ((to->head.port + to->head.hash_mix) & mask) *
+			       bpf_core_type_size(struct udp_hslot);
+		w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_node);
+	}
+	to->head.slot_count = BPF_CORE_READ(slot, count);
+	to->head.slot2_mask = mask;
+	w.owner = BPF_CORE_READ(slot, head.first);
+	bpf_loop(CHAIN_MAX, owners_step, &w, 0);
+}
+
+static __always_inline void walk_namespace(struct task_struct *task, struct abi_walk_answer *to)
+{
+	const struct net *net = BPF_CORE_READ(task, nsproxy, net_ns);
+
+	if (!net) { /* a zombie has none any more */
+		to->head.result = -ABI_ESRCH;
+		return;
+	}
+	to->head.netns = BPF_CORE_READ(net, ns.inum);
+	to->head.hash_mix = BPF_CORE_READ(net, hash_mix);
+	if (to->head.protocol == IPPROTO_UDP)
+		walk_udp(net, to);
+	else
+		walk_tcp(net, to);
+}
+
+static __always_inline void walk_other(struct abi_walk_answer *to)
+{
+	struct task_struct *task;
+
+	if (!bpf_task_from_pid || !bpf_task_release) {
+		to->head.result = -ABI_EOPNOTSUPP;
+		return;
+	}
+	task = bpf_task_from_pid(to->head.pid);
+	if (!task) {
+		to->head.result = -ABI_ESRCH;
+		return;
+	}
+	walk_namespace(task, to);
+	bpf_task_release(task);
+}
+
+SEC("syscall")
+int walk(struct abi_walk *asked)
+{
+	__u32 zero = 0;
+	struct abi_walk_answer *to = bpf_map_lookup_elem(&walk_answer, &zero);
+
+	if (!to)
+		return 1;
+	__builtin_memset(&to->head, 0, sizeof(to->head));
+	to->head.pid = asked->pid;
+	to->head.protocol = asked->protocol;
+	to->head.port = asked->port;
+	to->head.skip = asked->skip;
+	to->head.slot2 = asked->slot2;
+	if (to->head.pid)
+		walk_other(to);
+	else
+		walk_namespace(bpf_get_current_task_btf(), to);
+	return 0;
+}
+
+#endif

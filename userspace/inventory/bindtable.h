@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every owner of a port as the kernel's own bind table lists it: listeners, sockets that are only
+ * bound, connections, TIME_WAIT entries, orphans, the kernel's own sockets, with the flags that no
+ * netlink answer carries.  Read by a walk of the table inside the kernel (bpf/walk.h), which takes
+ * no lock: it is repeated until two walks agree.
+ */
+#ifndef INVENTORY_BINDTABLE_H
+#define INVENTORY_BINDTABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/net.h"
+
+#define BINDTABLE_TRIES	 5     /* walks made until two agree */
+#define BINDTABLE_OWNERS 65536 /* owners read of one port; more is -E2BIG */
+
+/* One owner of the port. */
+struct bind_owner {
+	uint64_t id;	 /* tells owners apart within one table; means nothing else */
+	uint64_t cookie; /* 0 = it never got one */
+	uint64_t inode;	 /* 0 = no file */
+	uint16_t protocol; /* 0 for a minisocket */
+	uint8_t family;
+	enum socket_state state; /* SOCKET_BOUND for bound-inactive and UDP */
+	enum socket_state substate; /* of a TIME_WAIT entry: FIN_WAIT2 or TIME_WAIT */
+	struct net_addr addr, peer;
+	uint16_t peer_port; /* 0 = no peer */
+	bool v6only;
+	bool reuseaddr, reuseport; /* as they are now, not as they were at its bind */
+	bool force_reuse;	   /* SK_FORCE_REUSE (TCP_REPAIR) */
+	uid_t uid;		   /* sk_uid; without meaning for a minisocket */
+	uint32_t dev;		   /* bound interface, 0 = any */
+	uint32_t file_refs;	   /* references to its struct file; 0 = it has none */
+	bool minisocket;	   /* TIME_WAIT or a request: no file, no process */
+	bool kernel;		   /* made by the kernel for itself (vxlan, NFS, …) */
+	bool port_asked;	   /* a program asked for this very port */
+	bool connect_bound;	   /* connect() chose the port (known since 6.18) */
+	bool shut_down;
+	bool mptcp;
+	pid_t sleeper;		   /* a process that sleeps on this socket; 0 = none */
+};
+
+/* What the kernel caches for a TCP port (struct inet_bind_bucket); all zero for none. */
+struct bind_bucket {
+	int8_t fastreuse;     /* > 0: every owner had SO_REUSEADDR when it came (up to 6.7) */
+	int8_t fastreuseport; /* 0 no, 1 any address, 2 the cached address only */
+	uid_t fastuid;
+	uint8_t fast_family;
+	bool fast_ipv6_only;
+	uint32_t fast_rcv_saddr_be32;
+	struct net_addr fast_v6_rcv_saddr;
+};
+
+/*
+ * The owners in the order in which the kernel looks at them.  UDP: the primary chain; where the slot
+ * is crowded and the asked address specific, the kernel looks at the chains of the address hash
+ * instead: then `secondary` is true and `owners` is chain(address) followed by chain(wildcard).
+ */
+struct bind_table {
+	uint32_t netns;
+	bool stable; /* two walks agreed */
+	struct bind_bucket bucket;
+	struct bind_owner *owners;
+	size_t n_owners;
+	bool secondary;
+	size_t n_first_chain; /* secondary: how many of owners are in the address's own chain */
+};
+
+struct abi_walk;
+struct abi_walk_answer;
+
+/* One walk; *ret is borrowed until the next one (sentinel_walk). */
+typedef int (*bindtable_walk)(void *user_data, const struct abi_walk *asked,
+			      const struct abi_walk_answer **ret);
+
+struct bindtable_question {
+	uint16_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t port;
+	pid_t pid;	   /* in the network namespace of this process; 0 = our own */
+	uint8_t family;	   /* UDP: the address that will be bound, which chooses the chains */
+	struct net_addr addr;
+};
+
+/*
+ * Reads the table.  0 and *ret filled, its owners freed with bindtable_deinit(); -ESRCH when the
+ * process is gone; -EOPNOTSUPP where the kernel cannot be walked; -E2BIG; -ENOMEM.
+ */
+int bindtable_read(bindtable_walk walk, void *user_data, const struct bindtable_question *question,
+		   struct bind_table *ret);
+void bindtable_deinit(struct bind_table *table);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "sentinel/probes.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "sentinel/bpf_load.h"
+
+_Static_assert((int)_PROBE_MAX < RUNG_PROBES_MAX, "room for the poll rung's own");
+
+const struct probe_row probe_rows[_PROBE_MAX] = {
+	[PROBE_BIND] = { "bind",
+			 "tp/syscalls/sys_{enter,exit}_bind",
+			 "refused binds",
+			 { "enter_bind", "exit_bind" } },
+	[PROBE_LISTEN] = { "listen",
+			   "tp/syscalls/sys_{enter,exit}_listen",
+			   "refused listens",
+			   { "enter_listen", "exit_listen" } },
+	[PROBE_SET_STATE] = { "set_state",
+			      "tp_btf/inet_sock_set_state",
+			      "listeners when they come and go",
+			      { "set_state" } },
+	[PROBE_POST_BIND] = { "post_bind",
+			      "cgroup/post_bind4, post_bind6",
+			      "sockets that are bound and do not listen, and UDP, when they come",
+			      { "post_bind4", "post_bind6" } },
+	[PROBE_RELEASE] = { "release",
+			    "cgroup/sock_release",
+			    "sockets that are bound and do not listen, and UDP, when they go",
+			    { "release" } },
+	[PROBE_PROCESS] = { "process",
+			    "tp_btf/sched_process_{fork,exec,exit}",
+			    "heirs, and ends, of the processes that hold sockets",
+			    { "process_fork", "process_exec", "process_exit" } },
+	[PROBE_HOLDERS] = { "holders",
+			    "iter/task_file",
+			    "which processes of other users hold a socket",
+			    { "pass" } },
+	[PROBE_LOOK] = { "look",
+			 "iter/task_file of one process",
+			 "which sockets one process holds, without asking all of them",
+			 { NULL } },
+	[PROBE_WALK] = { "walk",
+			 "the bind table, by BPF_PROG_TEST_RUN",
+			 "the flags of sockets that decide whether a port can be shared",
+			 { "walk" } },
+};
+
+void probes_describe(struct sentinel_probe *probes)
+{
+	for (int i = 0; i < _PROBE_MAX; i++)
+		probes[i] = (struct sentinel_probe){
+			.name = probe_rows[i].name,
+			.attached = probe_rows[i].attached,
+			.blind = probe_rows[i].blind,
+			.state = SENTINEL_PROBE_SILENT, /* until it is refused, or proved */
+		};
+}
+
+void probe_refuse(struct sentinel_probe *probe, const char *reason, int error)
+{
+	probe->state = SENTINEL_PROBE_REFUSED;
+	if (!reason || !*reason)
+		reason = strerror(-error);
+	snprintf(probe->reason, sizeof(probe->reason), "%s", reason);
+}
+
+static struct bpf_link *attach_program(struct bpf_program *program, int cgroup_fd)
+{
+	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK)
+		return bpf_program__attach_cgroup(program, cgroup_fd);
+	return bpf_program__attach(program);
+}
+
+static int attach_probe(struct bpf_object *object, enum probe probe, int cgroup_fd,
+			struct probe_links *links)
+{
+	const char *const *names = probe_rows[probe].programs;
+
+	for (int i = 0; i < PROBE_PROGRAMS_MAX && names[i]; i++) {
+		struct bpf_program *program = bpf_object__find_program_by_name(object, names[i]);
+		struct bpf_link *link = attach_program(program, cgroup_fd);
+
+		if (!link)
+			return -errno;
+		links->links[links->n++] = link;
+		if (probe == PROBE_HOLDERS)
+			links->holders = link;
+	}
+	return 0;
+}
+
+static void detach_since(struct probe_links *links, int n)
+{
+	while (links->n > n)
+		bpf_link__destroy(links->links[--links->n]);
+}
+
+void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
+		   struct probe_links *links)
+{
+	int tracefs = bpf_load_mount_tracefs();
+	_cleanup_close_ int cgroup_fd = bpf_load_open_cgroup_root();
+
+	for (int i = 0; i < _PROBE_MAX; i++) {
+		int before = links->n, r;
+
+		if (probes[i].state == SENTINEL_PROBE_REFUSED)
+			continue;
+		bpf_load_reset_message();
+		r = attach_probe(object, i, cgroup_fd, links);
+		if (r == 0)
+			continue;
+		detach_since(links, before);
+		if (tracefs < 0 && (i == PROBE_BIND || i == PROBE_LISTEN))
+			probe_refuse(&probes[i], "tracefs is not mounted and may not be mounted",
+				     r);
+		else if (cgroup_fd < 0 && (i == PROBE_POST_BIND || i == PROBE_RELEASE))
+			probe_refuse(&probes[i], "no cgroup v2 hierarchy is mounted", r);
+		else
+			probe_refuse(&probes[i], bpf_load_message(), r);
+	}
+}
+
+void probes_detach(struct probe_links *links)
+{
+	detach_since(links, 0);
+	links->holders = NULL;
+}

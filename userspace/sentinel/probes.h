@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The probes of the BPF rung: which programs each is made of, what is blind without it, and how it
+ * is attached.  Private to the room.
+ */
+#ifndef SENTINEL_PROBES_H
+#define SENTINEL_PROBES_H
+
+#include "sentinel/rung.h"
+
+struct bpf_link;
+struct bpf_object;
+
+#define PROBE_PROGRAMS_MAX 3
+#define PROBE_LINKS_MAX	   16
+
+enum probe {
+	PROBE_BIND = 0,
+	PROBE_LISTEN,
+	PROBE_SET_STATE,
+	PROBE_POST_BIND,
+	PROBE_RELEASE,
+	PROBE_PROCESS,
+	PROBE_HOLDERS,
+	PROBE_LOOK,
+	PROBE_WALK,
+	_PROBE_MAX
+};
+
+/* The programs of a probe stand and fall together. */
+struct probe_row {
+	const char *name, *attached, *blind;
+	const char *programs[PROBE_PROGRAMS_MAX]; /* NULL: no more of them */
+};
+extern const struct probe_row probe_rows[_PROBE_MAX];
+
+/* What is attached; destroyed in reverse order. */
+struct probe_links {
+	struct bpf_link *links[PROBE_LINKS_MAX];
+	int n;
+	struct bpf_link *holders; /* the iterator's, borrowed; NULL when it is not attached */
+};
+
+/* Fills _PROBE_MAX entries; none is refused yet. */
+void probes_describe(struct sentinel_probe *probes);
+
+/* Marks it refused.  Without a reason (NULL or "") the errno's text is it. */
+void probe_refuse(struct sentinel_probe *probe, const char *reason, int error);
+
+/* Attaches, of a loaded object, what is not refused; what cannot be attached is refused then. */
+void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
+		   struct probe_links *links);
+void probes_detach(struct probe_links *links);
+
+#endif
