@@ -83,8 +83,11 @@ static int attach_probe(struct bpf_object *object, enum probe probe, int cgroup_
 
 	for (int i = 0; i < PROBE_PROGRAMS_MAX && names[i]; i++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(object, names[i]);
-		struct bpf_link *link = attach_program(program, cgroup_fd);
+		struct bpf_link *link;
 
+		if (bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL)
+			continue; /* is run, not attached */
+		link = attach_program(program, cgroup_fd);
 		if (!link)
 			return -errno;
 		links->links[links->n++] = link;

@@ -36,9 +36,7 @@
 struct bpf_rung {
 	struct sentinel base;
 	struct portdaddy_bpf *skel;
-	struct bpf_link *links[PROGRAMS_MAX];
-	int n_links;
-	struct bpf_link *pass;		      /* borrowed from links */
+	struct probe_links links;
 	const struct abi_walk_answer *answer; /* the walk's map */
 	struct ring_buffer *ring;
 	struct sentinel *companion; /* the poll rung, where BPF sees too little */
@@ -166,6 +164,25 @@ static int bpf_look(struct sentinel *s, struct abi_look *look)
 	if (!b->links.holders)
 		return -EOPNOTSUPP;
 	return look_at_process(bpf_program__fd(b->skel->progs.pass), b->ticks_per_s, look);
+}
+
+static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
+		    const struct abi_walk_answer **ret)
+{
+	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct abi_walk in = *asked; /* the kernel copies the argument back */
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &in, .ctx_size_in = sizeof(in));
+	int r;
+
+	if (!b->answer || b->base.probes[PROBE_WALK].state == SENTINEL_PROBE_REFUSED)
+		return -EOPNOTSUPP;
+	r = bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.walk), &options);
+	if (r < 0)
+		return -errno;
+	if (options.retval)
+		return -EIO;
+	*ret = b->answer;
+	return 0;
 }
 
 /* --- what the kernel side tracks --- */
@@ -461,6 +478,18 @@ static int add_companion(struct bpf_rung *b)
 	    epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, sentinel_fd(b->companion), &e) < 0 ||
 	    epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, ring_buffer__epoll_fd(b->ring), &e) < 0)
 		return -errno;
+	return 0;
+}
+
+/* The answer is 48 kB: read in place, not copied at each walk. */
+static int map_answer(struct bpf_rung *b)
+{
+	void *at = mmap(NULL, sizeof(*b->answer), PROT_READ, MAP_SHARED,
+			bpf_map__fd(b->skel->maps.walk_answer), 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	b->answer = at;
 	return 0;
 }
 
