@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bind oracle against the kernel: random situations in a network namespace of their own, each
+ * judged from a walk of the bind table and then really bound (and listened on).  PD_SEED repeats a
+ * run, PD_SITUATIONS sets how many (2,000).
+ */
+#include <linux/filter.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include "actors.h"
+#include "inventory/bindtable.h"
+#include "reconcile/oracle.h"
+#include "unit/random.h"
+
+#define SITUATIONS  2000
+#define HOLDERS_MAX 5
+#define CROWD_MAX   24 /* UDP sockets in one slot: above 10 the kernel changes its way */
+#define FIRST_PORT  2000
+#define PORTS	    50000
+#define UIDS	    2
+#define DEVICES	    2
+
+static struct sentinel *sentinel;
+
+struct address {
+	const char *text;
+	uint8_t family;
+};
+
+static const struct address addresses[] = {
+	{ "0.0.0.0", AF_INET },
+	{ "127.0.0.1", AF_INET },
+	{ "127.0.0.2", AF_INET },
+	{ "::", AF_INET6 },
+	{ "::1", AF_INET6 },
+	{ "fd00::2", AF_INET6 },
+	{ "::ffff:127.0.0.1", AF_INET6 },
+	{ "::ffff:0.0.0.0", AF_INET6 },
+};
+
+/* One side of a situation: a socket and how it is dressed. */
+struct dress {
+	const struct address *address;
+	bool v6only, reuseaddr, reuseport, program;
+	uid_t uid;
+	const char *device;
+};
+
+struct world {
+	struct random_source random;
+	int fds[CROWD_MAX + 4 * HOLDERS_MAX];
+	size_t n;
+	uint16_t port;
+	bool udp;
+};
+
+static bool chance(struct world *w, unsigned percent)
+{
+	return random_below(&w->random, 100) < percent;
+}
+
+static struct dress random_dress(struct world *w)
+{
+	static const char *const devices[DEVICES] = { "lo", "pd0" };
+
+	return (struct dress){
+		.address = &addresses[random_below(&w->random, ARRAY_SIZE(addresses))],
+		.v6only = chance(w, 30),
+		.reuseaddr = chance(w, 50),
+		.reuseport = chance(w, 40),
+		.program = chance(w, 8),
+		.uid = random_below(&w->random, UIDS) ? 65534 : 0,
+		.device = chance(w, 15) ? devices[random_below(&w->random, DEVICES)] : NULL,
+	};
+}
+
+static socklen_t fill_address(const struct address *a, uint16_t port, struct sockaddr_storage *to)
+{
+	struct sockaddr_in *v4 = (void *)to;
+	struct sockaddr_in6 *v6 = (void *)to;
+
+	memset(to, 0, sizeof(*to));
+	to->ss_family = a->family;
+	if (a->family == AF_INET) {
+		v4->sin_port = htons(port);
+		assert_int_equal(inet_pton(AF_INET, a->text, &v4->sin_addr), 1);
+		return sizeof(*v4);
+	}
+	v6->sin6_port = htons(port);
+	assert_int_equal(inet_pton(AF_INET6, a->text, &v6->sin6_addr), 1);
+	return sizeof(*v6);
+}
+
+static void set_option(int fd, int level, int name, int value)
+{
+	assert_int_equal(setsockopt(fd, level, name, &value, sizeof(value)), 0);
+}
+
+/* A program for a reuseport group that always picks its first socket. */
+static void attach_program(int fd)
+{
+	struct sock_filter first = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { 1, &first };
+
+	/* refused on a socket without SO_REUSEPORT on some kernels: then it has no program */
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program));
+}
+
+static int dressed_socket(struct world *w, const struct dress *d)
+{
+	int fd = socket(d->address->family, w->udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	if (d->address->family == AF_INET6)
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, d->v6only);
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, d->reuseaddr);
+	set_option(fd, SOL_SOCKET, SO_REUSEPORT, d->reuseport);
+	if (d->program && d->reuseport)
+		attach_program(fd);
+	assert_int_equal(fchown(fd, d->uid, (gid_t)-1), 0); /* sk_uid follows */
+	if (d->device)
+		assert_int_equal(
+			setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, d->device, strlen(d->device)),
+			0);
+	return fd;
+}
+
+static void keep(struct world *w, int fd)
+{
+	assert_true(w->n < ARRAY_SIZE(w->fds));
+	w->fds[w->n++] = fd;
+}
+
+static int bind_dressed(int fd, const struct dress *d, uint16_t port)
+{
+	struct sockaddr_storage a;
+	socklen_t size = fill_address(d->address, port, &a);
+
+	return bind(fd, (void *)&a, size) ? errno : 0;
+}
+
+/* A connection to the listener, ended from its side: TIME_WAIT; or left as it is. */
+static void make_connection(struct world *w, int listener)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(w->port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), server;
+
+	(void)connect(client, (void *)&to, sizeof(to));
+	set_option(listener, SOL_SOCKET, SO_RCVLOWAT, 1);
+	(void)fcntl(listener, F_SETFL, O_NONBLOCK);
+	server = accept(listener, NULL, NULL);
+	if (server < 0) {
+		close(client);
+		return;
+	}
+	if (chance(w, 50)) {
+		close(server);
+		close(client);
+	} else {
+		keep(w, server);
+		keep(w, client);
+	}
+}
+
+/* Puts a bound TCP socket into one of the states in which it may meet a newcomer. */
+static void age_tcp(struct world *w, int fd)
+{
+	unsigned what = random_below(&w->random, 10);
+
+	if (what < 4 || listen(fd, 4))
+		return;
+	if (what == 5)
+		shutdown(fd, SHUT_RDWR);
+	else if (what > 7)
+		make_connection(w, fd);
+}
+
+/* What counts is the flag now, not at the bind. */
+static void change_mind(struct world *w, int fd)
+{
+	if (chance(w, 10))
+		set_option(fd, SOL_SOCKET, SO_REUSEADDR, chance(w, 50));
+	if (chance(w, 10)) {
+		int value = chance(w, 50);
+
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof(value));
+	}
+}
+
+static void add_holder(struct world *w)
+{
+	struct dress d = random_dress(w);
+	int fd = dressed_socket(w, &d);
+
+	if (bind_dressed(fd, &d, w->port)) {
+		close(fd);
+		return;
+	}
+	keep(w, fd);
+	if (!w->udp)
+		age_tcp(w, fd);
+	change_mind(w, fd);
+}
+
+/* UDP sockets of other addresses in the same slot, so that the address hash is looked at. */
+static void add_crowd(struct world *w)
+{
+	for (unsigned i = 0; i < CROWD_MAX; i++) {
+		char text[INET_ADDRSTRLEN];
+		struct address a = { text, AF_INET };
+		struct dress d = { .address = &a, .reuseport = chance(w, 50) };
+		int fd;
+
+		snprintf(text, sizeof(text), "127.0.1.%u", i + 1);
+		fd = dressed_socket(w, &d);
+		if (bind_dressed(fd, &d, w->port))
+			close(fd);
+		else
+			keep(w, fd);
+	}
+}
+
+static void clear(struct world *w)
+{
+	while (w->n)
+		close(w->fds[--w->n]);
+}
+
+static int walk(void *user_data, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(user_data, asked, ret);
+}
+
+static struct bind_asked question_of(struct world *w, const struct dress *d)
+{
+	struct bind_asked q = {
+		.protocol = w->udp ? IPPROTO_UDP : IPPROTO_TCP,
+		.v6only = d->v6only,
+		.reuseaddr = d->reuseaddr,
+		.reuseport = d->reuseport,
+		.uid = d->uid,
+		.dev = d->device ? if_nametoindex(d->device) : 0,
+		.has_program = d->program && d->reuseport,
+	};
+
+	assert_int_equal(net_addr_parse(d->address->text, &q.family, &q.addr), 0);
+	return q;
+}
+
+static int predict(struct world *w, const struct bind_asked *q, struct bind_verdict *ret)
+{
+	struct bindtable_question where = {
+		.protocol = q->protocol, .port = w->port, .family = q->family, .addr = q->addr
+	};
+	struct bind_table table;
+
+	assert_int_equal(bindtable_read(walk, sentinel, &where, &table), 0);
+	bind_oracle(&table, q, ret);
+	bindtable_deinit(&table);
+	return ret->error;
+}
+
+static void report(const struct world *w, unsigned i, const char *call, const struct dress *d,
+		   const struct bind_verdict *v, int kernel)
+{
+	print_error(
+		"situation %u: %s %s %s:%u v6only %d reuseaddr %d reuseport %d program %d uid %u "
+		"dev %s: the oracle says %s (%s), the kernel %s\n",
+		i, w->udp ? "udp" : "tcp", call, d->address->text, w->port, d->v6only, d->reuseaddr,
+		d->reuseport, d->program, d->uid, d->device ? d->device : "-",
+		v->error ? net_errno_name(v->error) : "free", bind_rule_text(v->rule),
+		kernel ? net_errno_name(kernel) : "free");
+}
+
+/* listen() asks again: somebody may have begun to listen since the bind. */
+static unsigned check_listen(struct world *w, unsigned i, int fd, const struct dress *d)
+{
+	struct bind_asked q = question_of(w, d);
+	struct bind_verdict v;
+	socklen_t size = sizeof(q.self);
+	int predicted, kernel;
+
+	if (w->n && chance(w, 30))
+		(void)listen(w->fds[random_below(&w->random, (unsigned)w->n)], 1);
+	q.listening = true;
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &q.self, &size), 0);
+	predicted = predict(w, &q, &v);
+	kernel = listen(fd, 1) ? errno : 0;
+	if (predicted == kernel)
+		return 0;
+	report(w, i, "listen", d, &v, kernel);
+	return 1;
+}
+
+/* *ret_compared counts situations that reached the conflict rules. */
+static unsigned check_situation(struct world *w, unsigned i, unsigned *ret_compared)
+{
+	struct dress d = random_dress(w);
+	struct bind_asked q = question_of(w, &d);
+	struct bind_verdict v;
+	int fd, predicted, kernel;
+	unsigned wrong = 0;
+
+	fd = dressed_socket(w, &d);
+	predicted = predict(w, &q, &v);
+	kernel = bind_dressed(fd, &d, w->port);
+	if (kernel == 0 || kernel == EADDRINUSE) {
+		++*ret_compared;
+		if (predicted != kernel) {
+			report(w, i, "bind", &d, &v, kernel);
+			wrong = 1;
+		} else if (!kernel && !w->udp) {
+			wrong = check_listen(w, i, fd, &d);
+		}
+	}
+	close(fd);
+	return wrong;
+}
+
+static unsigned run_situations(unsigned n, unsigned *ret_compared)
+{
+	struct world w = { .random = random_start("oracle_and_kernel_agree") };
+	unsigned wrong = 0;
+
+	*ret_compared = 0;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned holders = random_below(&w.random, HOLDERS_MAX);
+
+		w.port = (uint16_t)(FIRST_PORT + random_below(&w.random, PORTS));
+		w.udp = chance(&w, 33);
+		if (w.udp && chance(&w, 20))
+			add_crowd(&w);
+		for (unsigned h = 0; h < holders; h++)
+			add_holder(&w);
+		wrong += check_situation(&w, i, ret_compared);
+		clear(&w);
+	}
+	return wrong;
+}
+
+/* A network of our own: loopback, a second device, a few more addresses. */
+static void enter_network(void)
+{
+	static const char setup[] = "ip link set lo up && ip addr add fd00::2/128 dev lo nodad && "
+				    "ip link add pd0 type bridge && ip link set pd0 up && "
+				    "sysctl -qw net.ipv4.tcp_max_tw_buckets=100000";
+
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(system(setup), 0);
+}
+
+static void oracle_and_kernel_agree(void **state)
+{
+	const char *given = getenv("PD_SITUATIONS");
+	unsigned n = given ? (unsigned)strtoul(given, NULL, 10) : SITUATIONS, compared, wrong;
+
+	wrong = run_situations(n, &compared);
+	print_message("# %u situations, %u compared, %u mismatches\n", n, compared, wrong);
+	assert_true(compared > n / 2);
+	assert_int_equal(wrong, 0);
+}
+
+static int start(void **state)
+{
+	if (geteuid() != 0)
+		return 0;
+	enter_network();
+	return sentinel_new(true, &sentinel);
+}
+
+static int end(void **state)
+{
+	sentinel_free(sentinel);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(oracle_and_kernel_agree),
+	};
+
+	return cmocka_run_group_tests_name("oracle", tests, start, end);
+}
