@@ -427,6 +427,12 @@ static void own_sockets_are_not_reported(void **state)
 	end_child(&child);
 }
 
+/* What every kernel that we support must give; the others may be refused, but say why. */
+static bool is_needed(const char *probe)
+{
+	return strcmp(probe, "walk") != 0;
+}
+
 static void every_probe_proved_itself(void **state)
 {
 	struct watcher *w = *state;
@@ -435,10 +441,13 @@ static void every_probe_proved_itself(void **state)
 	assert_int_equal(report->mode, SENTINEL_MODE_BPF);
 	assert_null(report->why_not_bpf);
 	for (int i = 0; i < report->n_probes; i++) {
-		if (report->probes[i].state != SENTINEL_PROBE_WORKS)
-			print_message("# %s: %s\n", report->probes[i].name,
-				      report->probes[i].reason);
-		assert_int_equal(report->probes[i].state, SENTINEL_PROBE_WORKS);
+		const struct sentinel_probe *p = &report->probes[i];
+
+		if (p->state != SENTINEL_PROBE_WORKS)
+			print_message("# %s: %s\n", p->name, p->reason);
+		assert_int_not_equal(p->state, SENTINEL_PROBE_SILENT);
+		if (is_needed(p->name))
+			assert_int_equal(p->state, SENTINEL_PROBE_WORKS);
 	}
 }
 

@@ -62,6 +62,9 @@ bool bpf_load_probing_is_allowed(void)
 	return !f || !fgets(line, sizeof(line), f) || !strstr(line, "[confidentiality]");
 }
 
+static int keep_first_warning(enum libbpf_print_level level, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
 /* The first line of a message; the verifier's log follows on further ones. */
 static int keep_first_warning(enum libbpf_print_level level, const char *format, va_list args)
 {
