@@ -213,4 +213,16 @@ static __always_inline void sock_waiters(const struct sock *sk, struct file *fil
 	bpf_loop(WAITERS_MAX, look_at_waiter, to, 0);
 }
 
+/*
+ * The hash table of a namespace's UDP sockets.  NULL before ba6aac151674 ("udp: Access &udp_table
+ * via net.", 6.2): then there is one table, a symbol that is looked for in 200,000 lines of
+ * kallsyms at each load, which is not worth it.
+ */
+static __always_inline struct udp_table *net_udp_table(const struct net *net)
+{
+	if (bpf_core_field_exists(net->ipv4.udp_table))
+		return BPF_CORE_READ(net, ipv4.udp_table);
+	return NULL;
+}
+
 #endif

@@ -247,11 +247,15 @@ static __always_inline struct udp_hslot *secondary_slot(const struct udp_table *
 
 static __always_inline void walk_udp(const struct net *net, struct abi_walk_answer *to)
 {
-	struct udp_table *table = BPF_CORE_READ(net, ipv4.udp_table);
+	struct udp_table *table = net_udp_table(net);
 	__u32 mask = BPF_CORE_READ(table, mask);
 	struct owners_walk w = { .to = to, .net = net, .port = to->head.port, .udp = true };
 	struct udp_hslot *slot;
 
+	if (!table) {
+		to->head.result = -ABI_EOPNOTSUPP;
+		return;
+	}
 	if (to->head.slot2) {
 		slot = secondary_slot(table, (to->head.slot2 - 1) & mask);
 		w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_portaddr_node);
