@@ -290,36 +290,55 @@ static void look_at_a_process_that_is_gone_says_so(void **state)
 
 /* --- without any capability --- */
 
-static int drop_everything(void)
+/* Keeps the capabilities of this mask (none of those above 63 exists). */
+static int keep_capabilities(uint64_t mask)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
+	struct __user_cap_data_struct data[2] = { 0 };
 
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted = (uint32_t)(mask >> (32 * i));
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+static int drop_everything(void)
+{
 	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
-	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+	return keep_capabilities(0);
 }
 
-/* Runs the test's body in a child that gave up everything; its failed asserts fail the test. */
-static void unprivileged(void **state, void (*body)(void **state))
+/* What loading and tracing take, and nothing that cgroups would ask for. */
+static int drop_network_rights(void)
+{
+	return keep_capabilities(1ULL << CAP_BPF | 1ULL << CAP_PERFMON);
+}
+
+/* Runs the test's body in a child that gave up rights; its failed asserts fail the test. */
+static void run_after(int (*drop)(void), void **state, void (*body)(void **state))
 {
 	int status = 0;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		const struct CMUnitTest test = { "unprivileged", body, NULL, NULL, *state };
+		const struct CMUnitTest test = { "body", body, NULL, NULL, *state };
 
-		if (drop_everything() < 0)
+		if (drop() < 0)
 			_exit(2);
 		cmocka_set_message_output(CM_OUTPUT_STDOUT);
 		if (!freopen("/dev/null", "w", stdout))
 			_exit(3);
-		_exit(_cmocka_run_group_tests("unprivileged", &test, 1, NULL, NULL));
+		_exit(_cmocka_run_group_tests("body", &test, 1, NULL, NULL));
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+static void unprivileged(void **state, void (*body)(void **state))
+{
+	run_after(drop_everything, state, body);
 }
 
 static struct child others_listener; /* root's, started before the drop */
@@ -394,6 +413,10 @@ static void without_privileges_from_the_start_it_polls_and_says_why(void **state
 
 /* --- the rung without BPF --- */
 
+static void ignore(const struct event *event, void *user_data)
+{
+}
+
 static bool asks_for_resync(struct sentinel *s, int within_ms)
 {
 	int64_t deadline = now_ms() + within_ms;
@@ -403,9 +426,46 @@ static bool asks_for_resync(struct sentinel *s, int within_ms)
 		struct pollfd p = { .fd = sentinel_fd(s), .events = POLLIN };
 
 		poll(&p, 1, (int)(deadline - now_ms()));
-		assert_int_equal(sentinel_dispatch(s, NULL, NULL, &resync), 0);
+		assert_int_equal(sentinel_dispatch(s, ignore, NULL, &resync), 0);
 	}
 	return resync;
+}
+
+static enum sentinel_probe_state state_of(const struct sentinel *s, const char *probe)
+{
+	const struct sentinel_report *report = sentinel_report(s);
+
+	for (int i = 0; i < report->n_probes; i++)
+		if (strcmp(report->probes[i].name, probe) == 0)
+			return report->probes[i].state;
+	fail_msg("no probe %s", probe);
+	return SENTINEL_PROBE_REFUSED;
+}
+
+static void stand_with_cgroups_refused(void **state)
+{
+	struct child child;
+	struct watcher *w;
+	void *started = NULL;
+
+	assert_int_equal(start_watching(&started), 0);
+	w = started;
+	assert_int_equal(sentinel_report(w->sentinel)->mode, SENTINEL_MODE_BPF);
+	assert_int_equal(state_of(w->sentinel, "post_bind"), SENTINEL_PROBE_REFUSED);
+	assert_int_equal(state_of(w->sentinel, "release"), SENTINEL_PROBE_REFUSED);
+	assert_int_equal(state_of(w->sentinel, "set_state"), SENTINEL_PROBE_WORKS);
+	assert_int_equal(state_of(w->sentinel, "holders"), SENTINEL_PROBE_WORKS);
+	child = start_child(run_listener);
+	hear_well(&child);
+	await_event(w, EVENT_LISTEN, child.pid);
+	end_child(&child);
+	assert_true(asks_for_resync(w->sentinel, 2 * SENTINEL_POLL_MS));
+	stop_watching(&started);
+}
+
+static void refused_probes_leave_the_others_and_polling_fills_the_gap(void **state)
+{
+	run_after(drop_network_rights, state, stand_with_cgroups_refused);
 }
 
 static void polling_asks_for_a_resync_each_second(void **state)
@@ -460,6 +520,7 @@ int main(void)
 		TEST(look_at_a_process_that_is_gone_says_so),
 		TEST(everything_works_without_capabilities_as_another_user),
 		TEST(without_privileges_from_the_start_it_polls_and_says_why),
+		TEST(refused_probes_leave_the_others_and_polling_fills_the_gap),
 		TEST(polling_asks_for_a_resync_each_second),
 		TEST(polling_hears_of_a_destroyed_socket),
 		TEST(polling_has_neither_pass_nor_look),
