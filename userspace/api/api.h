@@ -17,8 +17,8 @@
  *   GET    /v1/events?pattern=                             pd watch: a line of JSON for each event
  *   GET    /v1/activity?filter=                            pd log -f: a line for each new entry
  *
- * Group commit: a handler that writes leaves its reply in a queue; at the end of the loop's turn one
- * commit covers all of them, then they are sent.  A failed commit turns each into its error.
+ * Group commit: a handler that writes leaves its reply in a queue; at the end of the loop's turn
+ * one commit covers all of them, then they are sent.  A failed commit turns each into its error.
  */
 #ifndef API_API_H
 #define API_API_H
@@ -30,15 +30,15 @@
 #include "registry/registry.h"
 #include "sentinel/sentinel.h"
 
-#define API_VERSION		1
-#define API_BODY_MAX_BYTES	(64 * 1024)   /* of a request; more is refused with 413 */
-#define API_HEADERS_MAX_BYTES	(16 * 1024)
-#define API_REQUEST_TIMEOUT_S	30	      /* an idle or slow client is dropped */
-#define API_CONNECTIONS_MAX	256	      /* over all; see API_CONNECTIONS_PER_UID */
-#define API_CONNECTIONS_PER_UID 128	      /* root and the daemon's own user are exempt */
+#define API_VERSION		 1
+#define API_BODY_MAX_BYTES	 (64 * 1024) /* of a request; more is refused with 413 */
+#define API_HEADERS_MAX_BYTES	 (16 * 1024)
+#define API_REQUEST_TIMEOUT_S	 30	      /* an idle or slow client is dropped */
+#define API_CONNECTIONS_MAX	 256	      /* over all; see API_CONNECTIONS_PER_UID */
+#define API_CONNECTIONS_PER_UID	 128	      /* root and the daemon's own user are exempt */
 #define API_STREAM_BACKLOG_BYTES (256 * 1024) /* a watcher that reads slower is disconnected */
-#define API_LOG_DEFAULT_ROWS	50
-#define API_LOG_MAX_ROWS	10000
+#define API_LOG_DEFAULT_ROWS	 50
+#define API_LOG_MAX_ROWS	 10000
 
 struct api;
 struct event_base;
@@ -50,8 +50,8 @@ struct api_config {
 	struct inventory *inventory;
 	struct sentinel *sentinel;
 	const char *database_path;
-	const char *version;	/* of the program */
-	int64_t started_at;	/* Unix seconds */
+	const char *version; /* of the program */
+	int64_t started_at;  /* Unix seconds */
 	/* A claim on this port was made, moved or released: bring its status up to date now. */
 	void (*claims_changed)(uint16_t port, void *user_data);
 	void *user_data;

@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
+#define _cleanup_(fn) __attribute__((cleanup(fn), unused)) /* held, not read: clang warns */
 
 /* Defines `free_fnp(T **)` for use with _cleanup_ from a destructor that accepts NULL. */
-#define DEFINE_CLEANUP(type, free_fn)                                                              \
-	static inline void free_fn##p(type *p)                                                     \
-	{                                                                                          \
-		if (*p)                                                                            \
-			free_fn(*p);                                                               \
-	}                                                                                          \
+#define DEFINE_CLEANUP(type, free_fn)          \
+	static inline void free_fn##p(type *p) \
+	{                                      \
+		if (*p)                        \
+			free_fn(*p);           \
+	}                                      \
 	_Static_assert(1, "")
 
 static inline void freep(void *p)
@@ -44,18 +44,18 @@ DEFINE_CLEANUP(FILE *, fclose);
 #define _cleanup_close_ _cleanup_(closep)
 #define _cleanup_file_	_cleanup_(fclosep)
 
-#define TAKE_PTR(p)                                                                                \
-	({                                                                                         \
-		__typeof__(p) taken_ = (p);                                                        \
-		(p) = NULL;                                                                        \
-		taken_;                                                                            \
+#define TAKE_PTR(p)                         \
+	({                                  \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL;                 \
+		taken_;                     \
 	})
 
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int taken_ = (fd);                                                                 \
-		(fd) = -1;                                                                         \
-		taken_;                                                                            \
+#define TAKE_FD(fd)                \
+	({                         \
+		int taken_ = (fd); \
+		(fd) = -1;         \
+		taken_;            \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -30,16 +30,16 @@ enum event_call { EVENT_CALL_NONE = 0, EVENT_CALL_BIND, EVENT_CALL_LISTEN };
 
 struct event {
 	enum event_kind kind;
-	uint64_t boot_ns;	   /* CLOCK_BOOTTIME when it happened */
-	struct process_id actor;   /* who did it (thread group) */
+	uint64_t boot_ns;	 /* CLOCK_BOOTTIME when it happened */
+	struct process_id actor; /* who did it (thread group) */
 	uid_t uid;
 	char comm[PROCESS_COMM_SIZE];
 	uint64_t cgroup_id;
 
 	/* socket events */
-	uint64_t cookie; /* 0 = unknown (refused calls that never got one) */
-	uint64_t inode;	 /* 0 = unknown */
-	uint32_t netns;	 /* inode number of the network namespace */
+	uint64_t cookie;   /* 0 = unknown (refused calls that never got one) */
+	uint64_t inode;	   /* 0 = unknown */
+	uint32_t netns;	   /* inode number of the network namespace */
 	uint16_t protocol; /* IPPROTO_*, MPTCP is 262 */
 	uint8_t family;	   /* AF_INET, AF_INET6; 0 = unknown */
 	struct net_addr addr;

@@ -18,8 +18,8 @@ struct net_addr {
 
 enum socket_state {
 	SOCKET_UNKNOWN = 0,
-	SOCKET_LISTEN,	/* TCP in LISTEN; for UDP see SOCKET_BOUND */
-	SOCKET_BOUND,	/* TCP bound-inactive, UDP bound */
+	SOCKET_LISTEN, /* TCP in LISTEN; for UDP see SOCKET_BOUND */
+	SOCKET_BOUND,  /* TCP bound-inactive, UDP bound */
 	SOCKET_SYN_SENT,
 	SOCKET_SYN_RECV,
 	SOCKET_ESTABLISHED,

@@ -13,10 +13,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROCESS_COMM_SIZE      16
-#define PROCESS_PATH_SIZE      512 /* exe and cwd; longer paths keep their end behind a "…" */
-#define PROCESS_ANCESTORS_MAX  8
-#define PROCESS_UID_UNKNOWN    ((uid_t)-1)
+#define PROCESS_COMM_SIZE     16
+#define PROCESS_PATH_SIZE     512 /* exe and cwd; longer paths keep their end behind a "…" */
+#define PROCESS_ANCESTORS_MAX 8
+#define PROCESS_UID_UNKNOWN   ((uid_t)-1)
 
 struct process_id {
 	pid_t pid;
@@ -32,12 +32,12 @@ struct process {
 	struct process_id id;
 	uid_t uid;
 	pid_t ppid;
-	pid_t sid;		/* session id; 0 = unknown */
-	uint64_t cgroup_id;	/* cgroup v2; 0 = unknown */
+	pid_t sid;	    /* session id; 0 = unknown */
+	uint64_t cgroup_id; /* cgroup v2; 0 = unknown */
 	char comm[PROCESS_COMM_SIZE];
-	char exe[PROCESS_PATH_SIZE];	/* "" = unknown */
-	char cwd[PROCESS_PATH_SIZE];	/* "" = unknown */
-	uint8_t n_ancestors;		/* nearest first; pid 1 is the last where it fits */
+	char exe[PROCESS_PATH_SIZE]; /* "" = unknown */
+	char cwd[PROCESS_PATH_SIZE]; /* "" = unknown */
+	uint8_t n_ancestors;	     /* nearest first; pid 1 is the last where it fits */
 	struct process_ancestor ancestors[PROCESS_ANCESTORS_MAX];
 };
 

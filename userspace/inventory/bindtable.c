@@ -10,9 +10,10 @@
 #include "base/cleanup.h"
 #include "bpf/abi.h"
 
-#define UDP_CROWDED_SLOT    10 /* udp_lib_get_port(): above this the address hash is looked at */
+#define UDP_CROWDED_SLOT 10 /* udp_lib_get_port(): above this the address hash is looked at */
 
-/* --- the kernel's hash of an address (include/linux/jhash.h), which names the secondary slot --- */
+/* --- the kernel's hash of an address (include/linux/jhash.h), which names the secondary slot ---
+ */
 
 #define JHASH_INITVAL 0xdeadbeef
 

@@ -20,12 +20,12 @@
 
 /* One owner of the port. */
 struct bind_owner {
-	uint64_t id;	 /* tells owners apart within one table; means nothing else */
-	uint64_t cookie; /* 0 = it never got one */
-	uint64_t inode;	 /* 0 = no file */
+	uint64_t id;	   /* tells owners apart within one table; means nothing else */
+	uint64_t cookie;   /* 0 = it never got one */
+	uint64_t inode;	   /* 0 = no file */
 	uint16_t protocol; /* 0 for a minisocket */
 	uint8_t family;
-	enum socket_state state; /* SOCKET_BOUND for bound-inactive and UDP */
+	enum socket_state state;    /* SOCKET_BOUND for bound-inactive and UDP */
 	enum socket_state substate; /* of a TIME_WAIT entry: FIN_WAIT2 or TIME_WAIT */
 	struct net_addr addr, peer;
 	uint16_t peer_port; /* 0 = no peer */
@@ -41,7 +41,7 @@ struct bind_owner {
 	bool connect_bound;	   /* connect() chose the port (known since 6.18) */
 	bool shut_down;
 	bool mptcp;
-	pid_t sleeper;		   /* a process that sleeps on this socket; 0 = none */
+	pid_t sleeper; /* a process that sleeps on this socket; 0 = none */
 };
 
 /* What the kernel caches for a TCP port (struct inet_bind_bucket); all zero for none. */
@@ -56,9 +56,10 @@ struct bind_bucket {
 };
 
 /*
- * The owners in the order in which the kernel looks at them.  UDP: the primary chain; where the slot
- * is crowded and the asked address specific, the kernel looks at the chains of the address hash
- * instead: then `secondary` is true and `owners` is chain(address) followed by chain(wildcard).
+ * The owners in the order in which the kernel looks at them.  UDP: the primary chain; where the
+ * slot is crowded and the asked address specific, the kernel looks at the chains of the address
+ * hash instead: then `secondary` is true and `owners` is chain(address) followed by
+ * chain(wildcard).
  */
 struct bind_table {
 	uint32_t netns;
@@ -80,8 +81,8 @@ typedef int (*bindtable_walk)(void *user_data, const struct abi_walk *asked,
 struct bindtable_question {
 	uint16_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	uint16_t port;
-	pid_t pid;	   /* in the network namespace of this process; 0 = our own */
-	uint8_t family;	   /* UDP: the address that will be bound, which chooses the chains */
+	pid_t pid;	/* in the network namespace of this process; 0 = our own */
+	uint8_t family; /* UDP: the address that will be bound, which chooses the chains */
 	struct net_addr addr;
 };
 

@@ -16,7 +16,7 @@ struct changes {
 	struct change {
 		uint32_t netns;
 		uint16_t port;
-	} *items;
+	} * items;
 	size_t n, size;
 	bool no_memory; /* something could not be noted: changes_flush() says so */
 };

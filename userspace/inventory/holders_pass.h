@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The byte stream of a full pass over all processes' descriptors: struct abi_process_event, then the
- * struct abi_holder records of that process (bpf/abi.h).  Decoding is pure and never trusts a size,
- * a length or a terminator; reading is a loop around it.
+ * The byte stream of a full pass over all processes' descriptors: struct abi_process_event, then
+ * the struct abi_holder records of that process (bpf/abi.h).  Decoding is pure and never trusts a
+ * size, a length or a terminator; reading is a loop around it.
  */
 #ifndef INVENTORY_HOLDERS_PASS_H
 #define INVENTORY_HOLDERS_PASS_H
@@ -13,7 +13,8 @@
 #include "base/net.h"
 #include "base/process.h"
 
-#define HOLDERS_PASS_RECORDS_MAX (4 * 1000 * 1000) /* more than pids times sockets of a real machine */
+#define HOLDERS_PASS_RECORDS_MAX \
+	(4 * 1000 * 1000) /* more than pids times sockets of a real machine */
 
 /* One descriptor that refers to a socket. */
 struct pass_holder {

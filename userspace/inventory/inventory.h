@@ -28,7 +28,7 @@ struct abi_look;
 
 struct holder {
 	struct process_id id;
-	uint8_t n_fds; /* 0 = not looked at yet */
+	uint8_t n_fds;	   /* 0 = not looked at yet */
 	uint16_t fd_count; /* how many descriptors it really has, may exceed n_fds */
 	int fds[INVENTORY_HOLDER_FDS];
 };
@@ -36,9 +36,9 @@ struct holder {
 /* How the process that bound a socket went away. */
 enum binder_fate {
 	BINDER_ALIVE = 0,
-	BINDER_EXITED_WELL,   /* exit code 0: a daemonizing parent, perhaps */
-	BINDER_EXITED_BADLY,  /* another code, or a signal */
-	BINDER_GONE,	      /* it was gone before we looked */
+	BINDER_EXITED_WELL,  /* exit code 0: a daemonizing parent, perhaps */
+	BINDER_EXITED_BADLY, /* another code, or a signal */
+	BINDER_GONE,	     /* it was gone before we looked */
 };
 
 /* One socket; borrowed views stay valid until the next call that is not const. */
@@ -54,24 +54,25 @@ struct socket_row {
 	bool v6only;
 	int v6only_known; /* sock_diag and events tell; /proc does not */
 	uint32_t dev;
-	uid_t uid; /* of the socket; PROCESS_UID_UNKNOWN where nobody tells */
+	uid_t uid;	    /* of the socket; PROCESS_UID_UNKNOWN where nobody tells */
 	uint64_t cgroup_id; /* in which it was created */
 	int64_t since;	    /* Unix seconds of bind or listen; 0 = before we watched */
 	int64_t seen;	    /* Unix seconds when the table first held it */
 	uint32_t timer_ms;  /* TIME_WAIT: what is left */
-	/* pid 0 = unknown; a resync puts the oldest holder here for sockets bound before we watched */
+	/* pid 0 = unknown; a resync puts the oldest holder here for sockets bound before we watched
+	 */
 	struct process_id binder;
-	pid_t binder_sid;   /* 0 = unknown */
+	pid_t binder_sid; /* 0 = unknown */
 	enum binder_fate binder_fate;
 	size_t n_holders;
 	struct holder *holders; /* oldest first */
-	bool complete;	    /* every reference to the file is accounted for by `holders` */
+	bool complete;		/* every reference to the file is accounted for by `holders` */
 };
 
 /* Where holders come from: sentinel's iterator and look, or NULL members for /proc only. */
 struct holder_source {
-	int (*open_pass)(void *user_data);			 /* as sentinel_open_holder_pass */
-	int (*look)(void *user_data, struct abi_look *look);	 /* as sentinel_look */
+	int (*open_pass)(void *user_data);		     /* as sentinel_open_holder_pass */
+	int (*look)(void *user_data, struct abi_look *look); /* as sentinel_look */
 	void (*track_socket)(void *user_data, uint64_t cookie);
 	void (*track_process)(void *user_data, const struct process_id *id, bool track);
 	void *user_data;
@@ -95,7 +96,8 @@ typedef void (*inventory_changed)(uint32_t netns, uint16_t port, void *user_data
  * whose cookie is still there.  `changed` is called once for each port that differs from before.
  * 0, or a negative errno, and then the old table stands.
  */
-int inventory_resync(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data);
+int inventory_resync(struct inventory *inv, int64_t now, inventory_changed changed,
+		     void *user_data);
 
 /*
  * Applies one event.  `changed` as above.  *ret_settle becomes true when something cannot be known
@@ -122,7 +124,8 @@ int inventory_settle(struct inventory *inv, int64_t now, inventory_changed chang
  */
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port);
 
-/* Rows of one port in one netns (0 = all namespaces); returns how many matched, stores up to max. */
+/* Rows of one port in one netns (0 = all namespaces); returns how many matched, stores up to max.
+ */
 size_t inventory_by_port(const struct inventory *inv, uint32_t netns, uint16_t port,
 			 const struct socket_row **ret, size_t max);
 
@@ -131,7 +134,8 @@ const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64
 
 /* Calls visit for every row, in order of port, then cookie.  Stops when visit returns false. */
 void inventory_for_each(const struct inventory *inv,
-			bool (*visit)(const struct socket_row *row, void *user_data), void *user_data);
+			bool (*visit)(const struct socket_row *row, void *user_data),
+			void *user_data);
 
 /* Number of rows, and of known processes. */
 size_t inventory_count(const struct inventory *inv);

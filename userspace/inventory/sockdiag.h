@@ -28,7 +28,7 @@ struct sockdiag_query {
 	uint8_t family;	  /* AF_INET, AF_INET6 */
 	uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP */
 	uint32_t states;
-	uint16_t port;	  /* local; 0 = all */
+	uint16_t port; /* local; 0 = all */
 };
 
 /* What one message says. */
@@ -65,8 +65,8 @@ int sockdiag_dump(struct sockdiag *s, const struct sockdiag_query *query, sockdi
 int sockdiag_lists_bound_inactive(struct sockdiag *s, bool *ret);
 
 /*
- * Decodes one SOCK_DIAG_BY_FAMILY message.  Pure.  0, or -EBADMSG for a message that is too short or
- * of another family.
+ * Decodes one SOCK_DIAG_BY_FAMILY message.  Pure.  0, or -EBADMSG for a message that is too short
+ * or of another family.
  */
 int sockdiag_decode(const struct nlmsghdr *message, uint8_t protocol, struct sockdiag_socket *ret);
 

@@ -22,23 +22,23 @@
 #include "inventory/changes.h"
 #include "inventory/inventory.h"
 
-#define TABLE_PORTS	   65536
-#define TABLE_IDLE_MAX	   512 /* processes without a row, alive: about 700 kB at most */
-#define TABLE_IDLE_GONE	   64  /* processes without a row, ended: for the log of their end */
+#define TABLE_PORTS	    65536
+#define TABLE_IDLE_MAX	    512 /* processes without a row, alive: about 700 kB at most */
+#define TABLE_IDLE_GONE	    64	/* processes without a row, ended: for the log of their end */
 #define TABLE_IPPROTO_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
 
 struct row {
 	struct socket_row view; /* what others see; first */
 	size_t holders_size;
-	uint32_t file_refs;	/* references to the struct file as last read; 0 = not read */
-	uint32_t unexplained;	/* of those, what even a full pass found no descriptor for */
-	uint64_t passed_ms;	/* CLOCK_MONOTONIC of the last full pass made for this row; 0 = none */
-	uint8_t passes;		/* made since it was unsettled */
+	uint32_t file_refs;   /* references to the struct file as last read; 0 = not read */
+	uint32_t unexplained; /* of those, what even a full pass found no descriptor for */
+	uint64_t passed_ms; /* CLOCK_MONOTONIC of the last full pass made for this row; 0 = none */
+	uint8_t passes;	    /* made since it was unsettled */
 	bool unsettled;
-	bool looked;		/* all its holders were looked at since it was unsettled */
-	bool tracked;		/* the kernel side reports its CLOSE */
-	bool confirmed;		/* resync: sock_diag lists it */
-	struct alias *alias;	/* MPTCP only */
+	bool looked;	     /* all its holders were looked at since it was unsettled */
+	bool tracked;	     /* the kernel side reports its CLOSE */
+	bool confirmed;	     /* resync: sock_diag lists it */
+	struct alias *alias; /* MPTCP only */
 	struct row *port_prev, *port_next;
 	struct row *unsettled_prev, *unsettled_next;
 	UT_hash_handle hh, hh_inode;
@@ -62,7 +62,7 @@ struct proc {
 	struct process process;
 	struct row **rows; /* that name it, in no order */
 	size_t n_rows, rows_size;
-	bool described;	   /* more than the identity is known */
+	bool described; /* more than the identity is known */
 	bool exited;
 	bool tracked;	   /* the kernel side reports its FORK, EXEC and EXIT */
 	bool tracked_here; /* because we asked: nobody else takes it back */

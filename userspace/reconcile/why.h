@@ -50,11 +50,11 @@ struct why_question {
 
 struct why_answer {
 	enum why_verdict verdict;
-	bool free;	/* the kernel would let this bind (and listen) succeed */
-	int error;	/* errno that the caller would get; 0 when free, or when that is unknown */
-	size_t n_blocking; /* at most WHY_BLOCKING_MAX */
+	bool free; /* the kernel would let this bind (and listen) succeed */
+	int error; /* errno that the caller would get; 0 when free, or when that is unknown */
+	size_t n_blocking;				     /* at most WHY_BLOCKING_MAX */
 	const struct socket_row *blocking[WHY_BLOCKING_MAX]; /* strongest first; borrowed */
-	char rule[240]; /* the kernel rule in one sentence */
+	char rule[240];					     /* the kernel rule in one sentence */
 };
 
 /*

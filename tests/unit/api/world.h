@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A daemon's rooms around an api, in this process: a real registry in a directory of its own, a real
- * inventory over /proc, a sentinel that polls.  The loop is turned by the tests; clients are raw
- * sockets, so that what goes over the wire is what the test wrote.
+ * A daemon's rooms around an api, in this process: a real registry in a directory of its own, a
+ * real inventory over /proc, a sentinel that polls.  The loop is turned by the tests; clients are
+ * raw sockets, so that what goes over the wire is what the test wrote.
  */
 #ifndef TESTS_API_WORLD_H
 #define TESTS_API_WORLD_H
@@ -106,9 +106,8 @@ static inline void world_claims_changed(uint16_t port, void *user_data)
 	if (!j.found)
 		return;
 	assert_int_equal(registry_begin(j.w->registry), 0);
-	assert_int_equal(registry_set_status(j.w->registry, j.id, j.verdict.status, false,
-					     time(NULL)),
-			 0);
+	assert_int_equal(
+		registry_set_status(j.w->registry, j.id, j.verdict.status, false, time(NULL)), 0);
 	api_schedule_commit(j.w->api);
 }
 
