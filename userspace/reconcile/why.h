@@ -14,6 +14,7 @@
 #include "base/event.h"
 #include "base/net.h"
 #include "inventory/bindtable.h"
+#include "inventory/grips.h"
 #include "inventory/inventory.h"
 
 /* The order is that of verdict_names in why.c; the contract's words. */
@@ -122,28 +123,15 @@ struct why_question {
 	int error;		  /* what the caller got */
 	struct process_id caller; /* pid 0 = nobody: a question */
 	uint64_t cookie;	  /* of the caller's own socket, which never blocks itself */
-	bool no_entry;		  /* the call was answered before the kernel looked at it (seccomp) */
-};
-
-/* Ways of holding a socket that are not a descriptor in a process's table. */
-enum why_grip {
-	GRIP_NONE = 0,
-	GRIP_THREAD,	       /* a descriptor table private to one thread */
-	GRIP_ZOMBIE_LEADER,    /* the main thread has exited, others live */
-	GRIP_IO_URING_FILE,    /* a registered file of a ring */
-	GRIP_IO_URING_REQUEST, /* a pending request of a ring */
-	GRIP_IN_FLIGHT,	       /* a message in a Unix socket that nobody has received */
-	GRIP_MMAP,	       /* a memory mapping */
-	GRIP_SYSCALL,	       /* a thread blocked in a call on a closed descriptor */
+	bool no_entry; /* the call was answered before the kernel looked at it (seccomp) */
 };
 
 /* One owner of the port with everything that is known of it. */
 struct why_owner {
 	struct bind_owner bind;
-	bool flags_known; /* from the bind walk; else only what sock_diag tells */
+	bool flags_known;	      /* from the bind walk; else only what sock_diag tells */
 	const struct socket_row *row; /* holders, binder, since; NULL where the table has none */
-	enum why_grip grip;	      /* of `gripper`, where no descriptor explains the socket */
-	struct process_id gripper;
+	struct grip grip;	      /* where descriptors do not explain the socket */
 	char holder_state; /* of the oldest holder: 'T', 't', 'D', 'Z', … as in /proc; 0 = gone */
 	bool holder_frozen, holder_exiting;
 	bool same_program; /* the holder runs the caller's program with the caller's arguments */
@@ -167,7 +155,8 @@ struct why_environment {
 	bool caller_in_own_userns; /* not the one that owns the network namespace */
 	bool ipv6_disabled;
 	enum why_address_state address;
-	bool cgroup_bind_program, cgroup_post_bind_program; /* attached on the caller's cgroup path */
+	bool cgroup_bind_program,
+		cgroup_post_bind_program; /* attached on the caller's cgroup path */
 	bool caller_has_seccomp, caller_has_landlock;
 };
 
@@ -175,11 +164,11 @@ struct why_environment {
 
 struct why_answer {
 	enum why_verdict verdict;
-	bool free;	   /* the kernel would let this bind (and listen) succeed */
-	int error;	   /* errno that the caller gets or got; 0 when free, or when that is unknown */
-	size_t n_blocking; /* at most WHY_BLOCKING_MAX */
+	bool free; /* the kernel would let this bind (and listen) succeed */
+	int error; /* errno that the caller gets or got; 0 when free, or when that is unknown */
+	size_t n_blocking;				    /* at most WHY_BLOCKING_MAX */
 	const struct why_owner *blocking[WHY_BLOCKING_MAX]; /* strongest first; borrowed */
-	char rule[240];	   /* the kernel rule in one sentence, at most 200 characters */
+	char rule[240]; /* the kernel rule in one sentence, at most 200 characters */
 };
 
 /*
