@@ -14,6 +14,7 @@ struct bind_owner {
 	uint64_t id;	   /* tells owners apart within one table; means nothing else */
 	uint64_t cookie;   /* 0 = it never got one */
 	uint64_t inode;	   /* 0 = no file */
+	uint64_t file_id;  /* tells its struct file apart; 0 = no file */
 	uint16_t protocol; /* 0 for a minisocket */
 	uint8_t family;
 	enum socket_state state;    /* SOCKET_BOUND for bound-inactive and UDP */

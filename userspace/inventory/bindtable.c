@@ -86,6 +86,7 @@ static void decode_owner(const struct abi_owner *from, struct bind_owner *to)
 		.id = from->sock,
 		.cookie = from->cookie,
 		.inode = from->inode,
+		.file_id = from->file,
 		.protocol = from->protocol,
 		.family = from->family,
 		.state = socket_state_of_tcp(from->tcp_state),
