@@ -9,6 +9,8 @@
 
 #include "base/net.h"
 
+struct abi_owner;
+
 /* One owner of a port. */
 struct bind_owner {
 	uint64_t id;	   /* tells owners apart within one table; means nothing else */
@@ -35,6 +37,9 @@ struct bind_owner {
 	bool mptcp;
 	pid_t sleeper; /* a process that sleeps on this socket; 0 = none */
 };
+
+/* Fills *to from a record of the walk (bpf/abi.h).  Pure; any bytes give some owner. */
+void bind_owner_decode(const struct abi_owner *from, struct bind_owner *to);
 
 /* What the kernel caches for a TCP port (struct inet_bind_bucket); all zero for none. */
 struct bind_bucket {
