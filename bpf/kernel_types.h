@@ -216,6 +216,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct seccomp {
+	int mode;
+};
+
 struct task_struct {
 	int exit_code;
 	int pid;
@@ -231,7 +235,21 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct css_set *cgroups;
+	unsigned int ptrace;
+	struct seccomp seccomp;
 };
+
+/* The registers of the interrupted program; at the exit of a system call, still its arguments. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long di, si, dx;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	__u64 regs[31];
+	__u64 orig_x0; /* regs[0] has the result by then */
+};
+#endif
 
 struct linux_binprm;
 
@@ -312,6 +330,10 @@ struct poll_table_entry {
 
 struct socket;
 
+struct sock_reuseport {
+	__u16 num_closed_socks;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
@@ -320,6 +342,7 @@ struct sock {
 	__u16 sk_protocol;
 	unsigned char sk_userlocks;
 	unsigned char sk_shutdown;
+	struct sock_reuseport *sk_reuseport_cb;
 };
 
 struct inet_timewait_sock {

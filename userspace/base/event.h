@@ -52,10 +52,14 @@ struct event {
 	enum event_call call;
 	int error;     /* positive errno */
 	bool no_entry; /* the call was answered before the kernel looked at it (seccomp) */
-	bool v6only, reuseaddr, reuseport, has_program; /* of the caller's socket, at that moment */
+	bool v6only, reuseaddr, reuseport; /* of the caller's socket, at that moment */
+	bool has_program; /* it attached a reuseport program, in a way that keeps it from sharing */
 	uid_t sk_uid;
 	uint32_t dev;
-	uint8_t n_owners; /* owners of the port at that moment, the first ones */
+	uint16_t bound_port; /* EVENT_CALL_BIND: the port that the socket had already; 0 = none */
+	bool more_owners;    /* there were more than these */
+	uint8_t n_owners;    /* owners of the port at that moment, likely culprits first; for a
+			      * refused listen() the caller's own socket is one of them */
 	struct bind_owner owners[EVENT_OWNERS_MAX];
 
 	/* EVENT_FORK, EVENT_EXIT */
