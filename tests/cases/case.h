@@ -93,6 +93,7 @@ struct scenario {
 	void (*set_up)(struct scene *s);
 	void (*prepare)(struct scene *s);	/* in the victim, before anybody asks */
 	void (*arm)(struct scene *s);		/* when the victim is prepared */
+	void (*before)(struct scene *s);	/* when the victim is about to try */
 	struct outcome (*try)(struct scene *s); /* in the victim; NULL: binds and listens */
 	void (*after)(struct scene *s);		/* as soon as the victim has its answer */
 	void (*remedy)(struct scene *s);
@@ -381,8 +382,11 @@ static inline void print_ready(struct scene *s)
 
 static inline void play_victim(struct scene *s)
 {
-	int told = actor_step(&s->victim);
+	int told;
 
+	if (scenario.before && !s->remedied)
+		scenario.before(s);
+	told = actor_step(&s->victim);
 	if (scenario.after && !s->remedied)
 		scenario.after(s);
 	printf("{\"event\":\"outcome\",\"pid\":%d,\"call\":\"%s\",\"errno\":\"%s\"}\n",
