@@ -251,15 +251,15 @@ int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
 struct failure {
 	int64_t id; /* given by the database */
 	int64_t at;
-	struct process_id caller;
-	uid_t uid;
+	struct process_id caller; /* handed out with start 0 when it was before this boot */
+	uid_t uid;		  /* PROCESS_UID_UNKNOWN = unknown */
 	const char *comm;
 	uint16_t port;
 	int error;
 	const char *explanation; /* the why object as JSON text */
 };
 
-/* Stores it and drops the oldest beyond FAILURES_KEEP_ROWS. */
+/* Stores it and drops the oldest beyond FAILURES_KEEP_ROWS; *ret_id (may be NULL) gets its id. */
 int registry_record_failure(struct registry *r, const struct failure *failure, int64_t *ret_id);
 
 struct failure_filter {
@@ -269,7 +269,7 @@ struct failure_filter {
 	int64_t limit;
 };
 typedef bool (*failure_visit)(const struct failure *failure, void *user_data);
-/* Newest first. */
+/* Newest first.  Rows without an explanation that is valid UTF-8 are skipped. */
 int registry_for_each_failure(struct registry *r, const struct failure_filter *filter,
 			      failure_visit visit, void *user_data);
 
