@@ -109,6 +109,12 @@ static inline struct outcome try_endpoint(struct scene *s)
 	return o;
 }
 
+/* For await(), where the kernel lets go a moment later. */
+static inline bool is_free(struct scene *s)
+{
+	return try_endpoint(s).error == 0;
+}
+
 /* The holder's socket, bound. */
 static inline int holder_bind(struct scene *s)
 {

@@ -17,13 +17,6 @@ static void run_registered(struct scene *s)
 	tell(s, 0);
 }
 
-static bool is_free(struct scene *s)
-{
-	struct outcome o = try_endpoint(s);
-
-	return o.error == 0;
-}
-
 static void start_registered(struct scene *s)
 {
 	skip_without_ring();

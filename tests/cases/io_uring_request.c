@@ -15,13 +15,6 @@ static void run_accepting(struct scene *s)
 	tell(s, 0);
 }
 
-static bool is_free(struct scene *s)
-{
-	struct outcome o = try_endpoint(s);
-
-	return o.error == 0;
-}
-
 static void start_accepting(struct scene *s)
 {
 	skip_without_ring();

@@ -11,9 +11,9 @@ static void add_address(struct scene *s)
 
 static void set_up_link(struct scene *s)
 {
-	(void)s;
 	write_file("/proc/sys/net/ipv6/conf/case0/accept_dad", "0"); /* no second to wait */
 	command("ip link set case1 up && ip link set case0 up");
+	await(is_free, s);
 }
 
 const struct scenario scenario = {

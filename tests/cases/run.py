@@ -1,0 +1,241 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Plays every case of tests/cases and holds `pd why` against what the kernel really did.
+
+One daemon watches them all.  Each case is a program (see case.h) in a network namespace of its own:
+
+  1. `pd why PORT --netns PID …` before anybody tries: the live verdict
+  2. the victim binds and listens: the kernel's errno must be the one that the case is about
+  3. `pd why --pid VICTIM`: the recorded verdict, of the moment of the refusal
+  4. the remedy is applied, and the same attempt must succeed
+
+Verdict, errno, holders and completeness are compared both times; no remedy may kill a process that
+holds nothing, nor destroy a listener.  In the end a table shows all cases.
+
+With arguments: only the cases of these names.
+"""
+import glob
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "cli"))
+import harness  # noqa: E402
+
+STEP_DEADLINE_S = 15 * harness.SCALE
+ANSWER_DEADLINE_S = 4 * harness.SCALE  # for facts that reach the daemon by events
+COLUMNS = ("case", "verdict", "errno", "live", "recorded", "holders", "complete", "remedy")
+NOT_ASKED = "–"
+
+
+class Play:
+    """A running case program."""
+
+    def __init__(self, name, port):
+        program = os.path.join(harness.BUILD, "tests/cases", name)
+        self.process = subprocess.Popen([program, str(port)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env=harness.BASE_ENV, cwd="/")
+        self.said = b""
+
+    def read(self):
+        end = time.monotonic() + STEP_DEADLINE_S
+        while b"\n" not in self.said:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                raise AssertionError("the case did not answer in time")
+            more = os.read(self.process.stdout.fileno(), 65536)
+            if not more:
+                raise AssertionError("the case broke: "
+                                     + self.process.stderr.read().decode(errors="replace"))
+            self.said += more
+        line, _, self.said = self.said.partition(b"\n")
+        return json.loads(line)
+
+    def step(self, word):
+        self.process.stdin.write(word.encode() + b"\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def end(self):
+        """It ends all that it started when its stdin ends."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(STEP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def judge(answer, ready, verdicts, free=None):
+    """{column: what is wrong} of one answer of pd why -j."""
+    wrong = {}
+    if "error" in answer:
+        return {"verdict": answer["error"]["code"]}
+    if answer.get("verdict") not in verdicts:
+        wrong["verdict"] = str(answer.get("verdict"))
+    if free is not None and answer.get("free") is not free:
+        wrong["free"] = f"free: {answer.get('free')}"
+    if not free and answer.get("errno") != ready["errno"]:
+        wrong["errno"] = str(answer.get("errno"))
+    named = {h["pid"] for h in answer.get("holders", [])}
+    must, may = set(ready["holders"]), set(ready["bystanders"])
+    if not must <= named or not named <= must | may:
+        wrong["holders"] = f"{sorted(named)} for {sorted(must)}"
+    if not free and ready["complete"] is not None and answer.get("complete") != ready["complete"]:
+        wrong["complete"] = str(answer.get("complete"))
+    wrong.update(judge_remedies(answer, must | may, ready))
+    return wrong
+
+
+def judge_remedies(answer, holders, ready):
+    """Remedies that harm: what people copy must be right for this very case."""
+    remedies = answer.get("remedies") or []
+    commands = [r.get("command") or "" for r in remedies]
+    for command in commands:
+        killed = re.match(r"(?:sudo )?kill(?: -\w+)*((?: \d+)+)", command)
+        strangers = {int(p) for p in killed[1].split()} - holders if killed else None
+        if strangers:
+            return {"remedies": f"kills {sorted(strangers)}"}
+        if "ss -K" in command and "listener" in str(answer.get("verdict")):
+            return {"remedies": "destroys a listener"}
+    if ready["errno"] and not answer.get("free") and not remedies:
+        return {"remedies": "none"}
+    return {}
+
+
+class Cases(unittest.TestCase):
+    """A method for each case is added below."""
+
+    longMessage = True
+    rows = []
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = harness.Daemon().start()
+        cls.bpf = cls.daemon.uses_bpf()
+        cls.port = harness.free_port()
+
+    @classmethod
+    def tearDownClass(cls):
+        log = cls.daemon.log()
+        cls.daemon.stop()
+        cls.daemon.discard()
+        if re.search(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:", log):
+            raise AssertionError("a sanitizer complained about the daemon:\n" + log)
+
+    def play(self, name):
+        row = dict.fromkeys(COLUMNS, NOT_ASKED)
+        if not self.bpf:
+            self.skipTest("no eBPF here: refusals are not recorded")
+        row["case"], self.row = name, row
+        self.rows.append(row)
+        self.faults = []
+        play = Play(name, self.port)
+        try:
+            self.perform(play, row)
+        finally:
+            play.end()
+        if self.faults:
+            self.fail("\n".join([f"{which} {what}: {text}" for which, what, text in self.faults]
+                                + [f"{which}: {json.dumps(answer)}"
+                                   for which, answer in self.answers.items()]))
+
+    def perform(self, play, row):
+        self.answers = {}
+        ready = play.read()
+        if ready["event"] == "skip":
+            row["verdict"] = "skipped"
+            self.skipTest(ready["reason"])
+        row["verdict"] = ready["verdict"] or ready["live"]
+        if not ready["liveAfter"]:
+            self.ask_live(ready)
+        self.attempt(play, "victim", ready, ready["errno"])
+        if ready["liveAfter"]:
+            self.ask_live(ready)
+        if ready["verdict"]:
+            self.ask_recorded(ready)
+        if ready["remedy"]:
+            self.assertEqual(play.step("remedy")["event"], "remedied")
+            self.attempt(play, "again", ready, "")
+            row["remedy"] = "ok"
+        for column in ("holders", "complete"):
+            compared = column == "holders" or ready["complete"] is not None
+            row[column] = self.column_text(column) if compared and self.answers else NOT_ASKED
+
+    def attempt(self, play, word, ready, error):
+        """The kernel's own answer; a case that does not get it is a case about something else."""
+        outcome = play.step(word)
+        ready["victim"] = outcome["pid"]
+        if word == "victim":
+            self.row["errno"] = outcome["errno"] or "0"
+        else:
+            self.row["remedy"] = outcome["errno"]
+        self.assertEqual(outcome["errno"], error, f"of the attempt ({word})")
+        if error:
+            self.assertEqual(outcome["call"], ready["call"])
+
+    def column_text(self, column):
+        faults = [text for which, what, text in self.faults if what == column]
+        return faults[0] if faults else "ok"
+
+    def ask_live(self, ready):
+        verdicts = ready["live"].split("|")
+        if not verdicts[0]:
+            return
+        free = verdicts[0] in ("free", "other_netns", "gone")
+        # another word for a question without an asker: the same sockets, or none
+        expected = dict(ready) if not free else {**ready, "bystanders": ready["holders"]
+                                                 + ready["bystanders"], "holders": []}
+        arguments = ("why", str(ready["port"]), "--netns", str(ready["netns"]), *ready["flags"])
+        self.ask("live", arguments, lambda answer: judge(answer, expected, verdicts, free))
+
+    def ask_recorded(self, ready):
+        self.ask("recorded", ("why", "--pid", str(ready["victim"])),
+                 lambda answer: judge(answer, ready, [ready["verdict"]]))
+
+    def ask(self, which, arguments, judgement):
+        """Asks until the answer is right; what the last one had wrong becomes a fault."""
+        end = time.monotonic() + ANSWER_DEADLINE_S
+        while True:
+            answer = self.daemon.json(*arguments, code=None)
+            wrong = judgement(answer)
+            if not wrong or time.monotonic() > end:
+                break
+            time.sleep(0.02)
+        self.answers[which] = answer
+        self.faults += [(which, what, text) for what, text in wrong.items()]
+        own = {what: text for what, text in wrong.items() if what not in ("holders", "complete")}
+        self.row[which] = own.get("verdict") or "; ".join(own.values()) or "ok"
+
+
+def add_cases():
+    for path in sorted(glob.glob(os.path.join(HERE, "*.c"))):
+        name = os.path.splitext(os.path.basename(path))[0]
+
+        def test(self, name=name):
+            self.play(name)
+        setattr(Cases, f"test_{name}_is_explained", harness.needs_root(test))
+
+
+def print_table():
+    """Behind "#=": tests/run shows such lines as they are."""
+    rows = [dict(zip(COLUMNS, COLUMNS)), *Cases.rows]
+    widths = {c: max(len(row[c]) for row in rows) for c in COLUMNS}
+    for row in rows if Cases.rows else ():
+        print("#= " + "  ".join(row[c].ljust(widths[c]) for c in COLUMNS).rstrip())
+
+
+add_cases()
+if __name__ == "__main__":
+    status = harness.main()
+    print_table()
+    sys.exit(status)
