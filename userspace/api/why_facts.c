@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/why_facts.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/server.h"
+#include "api/services.h"
+#include "api/why.h"
+#include "api/why_environment.h"
+#include "api/why_holders.h"
+#include "api/why_process.h"
+#include "base/procfs.h"
+
+#define PROTOCOL_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
+
+void why_facts_deinit(struct why_facts *f)
+{
+	bindtable_deinit(&f->table);
+	free(f->owners);
+	free(f->rows);
+	free(f->others);
+	free(f->holdings);
+	free(f->found);
+	free(f->claim);
+}
+
+const struct socket_row *why_facts_row(const struct why_facts *f, const struct why_owner *owner)
+{
+	bool here = owner >= f->owners && owner < f->owners + f->n_owners;
+
+	return here ? &f->rows[owner - f->owners] : owner->row;
+}
+
+/* MPTCP takes its ports from TCP. */
+static bool same_table(const struct socket_row *row, uint16_t protocol)
+{
+	if (protocol == IPPROTO_UDP)
+		return row->protocol == IPPROTO_UDP;
+	return row->protocol == IPPROTO_TCP || row->protocol == PROTOCOL_MPTCP;
+}
+
+/* --- owners and their rows --- */
+
+/* An owner as far as netlink and the table tell. */
+static void owner_of_row(const struct socket_row *row, struct why_owner *ret)
+{
+	*ret = (struct why_owner){
+		.bind = { .id = row->cookie,
+			  .cookie = row->cookie,
+			  .inode = row->inode,
+			  .protocol = row->protocol,
+			  .family = row->family,
+			  .state = row->state,
+			  .addr = row->addr,
+			  .v6only = row->v6only,
+			  .uid = row->uid,
+			  .dev = row->dev,
+			  .minisocket = row->state == SOCKET_TIME_WAIT,
+			  .mptcp = row->protocol == PROTOCOL_MPTCP },
+		.row = row,
+		.timer_ms = row->timer_ms,
+	};
+}
+
+/* What the walk says of an owner is newer and surer than what the table says. */
+static void row_of_owner(const struct why_facts *f, const struct bind_owner *o,
+			 struct socket_row *row)
+{
+	row->cookie = o->cookie;
+	row->inode = o->inode;
+	row->netns = f->place.netns;
+	if (!row->protocol)
+		row->protocol = o->mptcp ? PROTOCOL_MPTCP : f->question.protocol;
+	row->family = o->family;
+	row->state = o->state;
+	row->addr = o->addr;
+	row->port = f->question.port;
+	row->v6only = o->v6only;
+	row->v6only_known = true;
+	row->dev = o->dev;
+	row->uid = o->minisocket ? PROCESS_UID_UNKNOWN : o->uid;
+}
+
+static int by_cookie(const void *left, const void *right)
+{
+	const struct socket_row *a = left, *b = right;
+
+	return (a->cookie > b->cookie) - (a->cookie < b->cookie);
+}
+
+/* The table's rows of the port in the place; MPTCP is joined by inode. */
+struct known {
+	const struct inventory *inv;
+	struct socket_row *dumped; /* sorted by cookie; NULL outside of the own namespace */
+	size_t n_dumped;
+	const struct socket_row **rows;
+	size_t n_rows;
+};
+
+static const struct socket_row *find_known(const struct known *k, const struct bind_owner *o)
+{
+	struct socket_row key = { .cookie = o->cookie };
+	const struct socket_row *row = NULL;
+
+	if (o->cookie && k->n_dumped)
+		row = bsearch(&key, k->dumped, k->n_dumped, sizeof(key), by_cookie);
+	if (!row && o->cookie)
+		row = inventory_by_cookie(k->inv, o->cookie);
+	for (size_t i = 0; !row && o->inode && i < k->n_rows; i++)
+		if (k->rows[i]->inode == o->inode)
+			row = k->rows[i];
+	return row;
+}
+
+static int alloc_owners(struct why_facts *f, size_t n)
+{
+	f->owners = calloc(n + 1, sizeof(*f->owners));
+	f->rows = calloc(n + 1, sizeof(*f->rows));
+	if (!f->owners || !f->rows)
+		return -ENOMEM;
+	f->n_owners = n;
+	return 0;
+}
+
+static int join_walk(struct why_facts *f, const struct bind_owner *walked, size_t n,
+		     const struct known *k)
+{
+	int r = alloc_owners(f, n);
+
+	for (size_t i = 0; !r && i < n; i++) {
+		const struct socket_row *known = find_known(k, &walked[i]);
+
+		if (known)
+			f->rows[i] = *known;
+		row_of_owner(f, &walked[i], &f->rows[i]);
+		f->owners[i] = (struct why_owner){ .bind = walked[i],
+						   .flags_known = true,
+						   .row = known ? &f->rows[i] : NULL,
+						   .timer_ms = f->rows[i].timer_ms };
+	}
+	return r;
+}
+
+/* Without a walk: every owner that netlink lists, else what the table has. */
+static int join_rows(struct why_facts *f, const struct known *k)
+{
+	size_t kept = 0;
+	int r = alloc_owners(f, k->dumped ? k->n_dumped : k->n_rows);
+
+	for (size_t i = 0; !r && i < f->n_owners; i++) {
+		const struct socket_row *row = k->dumped ? &k->dumped[i] : k->rows[i];
+
+		if (!same_table(row, f->question.protocol))
+			continue;
+		f->rows[kept] = *row;
+		owner_of_row(&f->rows[kept], &f->owners[kept]);
+		kept++;
+	}
+	f->n_owners = r ? 0 : kept;
+	return r;
+}
+
+/* --- other namespaces --- */
+
+static int list_rows(const struct inventory *inv, uint32_t netns, uint16_t port,
+		     const struct socket_row ***ret, size_t *ret_n)
+{
+	const struct socket_row *first;
+	size_t n = inventory_by_port(inv, netns, port, &first, 1);
+
+	*ret = calloc(n + 1, sizeof(struct socket_row *));
+	if (!*ret)
+		return -ENOMEM;
+	*ret_n = inventory_by_port(inv, netns, port, *ret, n);
+	return 0;
+}
+
+/* Keeps the rows of other namespaces and of the question's protocol. */
+static size_t keep_elsewhere(const struct why_facts *f, const struct socket_row **rows, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (rows[i]->netns != f->place.netns && same_table(rows[i], f->question.protocol))
+			rows[kept++] = rows[i];
+	return kept;
+}
+
+static void show(struct why_facts *f, const struct socket_row *const *elsewhere, size_t n)
+{
+	f->n_shown = f->answer.n_blocking;
+	memcpy(f->shown, f->answer.blocking, f->n_shown * sizeof(*f->shown));
+	if (f->answer.verdict != WHY_OTHER_NETNS || !f->others)
+		return;
+	f->n_others = n < WHY_BLOCKING_MAX ? n : WHY_BLOCKING_MAX;
+	f->n_shown = f->n_others;
+	for (size_t i = 0; i < f->n_others; i++) {
+		owner_of_row(elsewhere[i], &f->others[i]);
+		f->shown[i] = &f->others[i];
+	}
+}
+
+/* --- the verdict --- */
+
+static void explain(struct why_facts *f, const struct socket_row *const *elsewhere, size_t n)
+{
+	why_explain(&f->question, f->walked ? &f->table : NULL, f->owners, f->n_owners, elsewhere,
+		    n, &f->environment, &f->answer);
+}
+
+static const struct process_id *oldest_process(const struct why_owner *o)
+{
+	if (o->row && o->row->n_holders)
+		return &o->row->holders[0].id;
+	return o->grip.process.pid ? &o->grip.process : NULL;
+}
+
+static void look_at_holder(const struct why_facts *f, struct why_owner *o)
+{
+	const struct process_id *id = oldest_process(o);
+
+	if (!id)
+		return;
+	o->holder_state = procfs_state(id);
+	o->holder_frozen = why_process_is_frozen(id);
+	o->holder_exiting = why_process_is_exiting(id);
+	o->same_program = !process_id_equal(id, &f->question.caller) &&
+			  why_process_same(f->inv, id, &f->question.caller);
+}
+
+/* Rows borrow their holders from the table, which the search for grips may have changed. */
+static void borrow_anew(struct why_facts *f, struct why_owner *o)
+{
+	struct socket_row *row = &f->rows[o - f->owners];
+	const struct socket_row *now;
+
+	if (!o->row)
+		return;
+	now = row->cookie ? inventory_by_cookie(f->inv, row->cookie) : NULL;
+	row->n_holders = now ? now->n_holders : 0;
+	row->holders = now ? now->holders : NULL;
+	row->complete = now && now->complete;
+}
+
+/* The owners in the way, with everything that can be found out about them. */
+static int look_closer(struct api *api, struct why_facts *f, bool search)
+{
+	struct why_owner *blocking[WHY_BLOCKING_MAX];
+	size_t n = f->answer.n_blocking;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
+	if (search && n) {
+		r = why_find_grips(api, blocking, n);
+		for (size_t i = 0; !r && i < f->n_owners; i++)
+			borrow_anew(f, &f->owners[i]);
+		if (!r)
+			r = why_find_holders(api, f, blocking, n);
+	}
+	for (size_t i = 0; !r && i < n; i++)
+		look_at_holder(f, blocking[i]);
+	return r;
+}
+
+static int judge(struct api *api, struct why_facts *f, bool search)
+{
+	_cleanup_free_ const struct socket_row **elsewhere = NULL;
+	size_t n = 0;
+	int r;
+
+	f->others = calloc(WHY_BLOCKING_MAX, sizeof(*f->others));
+	if (!f->others)
+		return -ENOMEM;
+	why_environment_read(f, &f->environment);
+	explain(f, NULL, 0);
+	if (!f->answer.n_blocking)
+		why_environment_read_rest(f, &f->environment);
+	r = look_closer(api, f, search);
+	if (!r) /* last: its rows are borrowed until the table changes */
+		r = list_rows(f->inv, 0, f->question.port, &elsewhere, &n);
+	if (r)
+		return r;
+	n = keep_elsewhere(f, elsewhere, n);
+	explain(f, elsewhere, n);
+	show(f, elsewhere, n);
+	return 0;
+}
+
+/* --- around it --- */
+
+static int add_claim(struct api *api, struct why_facts *f)
+{
+	struct service_list list = { 0 };
+	int r = 0;
+
+	if (f->place.own) /* claims are about this namespace */
+		r = registry_service_by_port(api->config.registry, f->question.port,
+					     service_list_add, &list);
+	if (r == OUTCOME_NO)
+		r = 0;
+	if (!r && (list.no_memory || (list.n && !(f->claim = strdup(list.services[0].id)))))
+		r = -ENOMEM;
+	service_list_free(&list);
+	return r;
+}
+
+static bool is_held_by(const struct holding *holdings, size_t n, const struct process_id *id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (process_id_equal(&holdings[i].holder->id, id))
+			return true;
+	return false;
+}
+
+/* The processes behind the sockets shown: by descriptor, then those with another grip. */
+static int add_holdings(struct why_facts *f)
+{
+	const struct socket_row *rows[WHY_BLOCKING_MAX];
+	struct holding *all;
+	int r;
+
+	for (size_t i = 0; i < f->n_shown; i++)
+		rows[i] = why_facts_row(f, f->shown[i]);
+	r = view_holdings(rows, f->n_shown, false, &f->holdings, &f->n_holdings);
+	if (r)
+		return r;
+	all = reallocarray(f->holdings, f->n_holdings + f->n_shown + 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	f->holdings = all;
+	for (size_t i = 0; i < f->n_shown; i++) {
+		const struct grip *grip = &f->shown[i]->grip;
+
+		if (!grip->process.pid || is_held_by(all, f->n_holdings, &grip->process))
+			continue;
+		f->grips[i].id = grip->process;
+		all[f->n_holdings++] = (struct holding){ &f->grips[i], rows[i],
+							 why_grip_text(grip->kind) };
+	}
+	return 0;
+}
+
+static void say_missing(struct api *api, struct why_facts *f)
+{
+	const struct sentinel_report *report = sentinel_report(api->config.sentinel);
+
+	if (f->answer.verdict != WHY_UNKNOWN)
+		return;
+	if (f->place.unreachable) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "a process in the namespace %s: the kernel's table is read through one",
+			 f->place.name);
+		snprintf(f->missing_command, sizeof(f->missing_command),
+			 "sudo ip netns exec %s sh -c 'pd why %u --netns $$'", f->place.name,
+			 f->question.port);
+	} else if (!f->walked && report->mode == SENTINEL_MODE_POLL) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "the kernel's own table of bound sockets, which needs eBPF (%s)",
+			 report->why_not_bpf);
+		snprintf(f->missing_command, sizeof(f->missing_command), "pd stop; sudo pd start");
+	} else if (!f->walked) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "the kernel's own table of bound sockets, which this kernel does not "
+			 "let eBPF read (%s)",
+			 strerror(-f->walk_error));
+	} else if (!f->table.stable) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "a moment of rest: the sockets of the port changed during every look");
+		snprintf(f->missing_command, sizeof(f->missing_command), "pd why %u",
+			 f->question.port);
+	} else if (f->viewer) {
+		snprintf(f->missing, sizeof(f->missing), "what only root may read");
+		snprintf(f->missing_command, sizeof(f->missing_command), "sudo pd why %u",
+			 f->question.port);
+	}
+}
+
+static int finish(struct api *api, struct why_facts *f)
+{
+	int r = add_claim(api, f);
+
+	if (!r)
+		r = add_holdings(f);
+	if (r)
+		return r;
+	why_split_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
+			  f->warning);
+	say_missing(api, f);
+	return 0;
+}
+
+/* --- now --- */
+
+static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(sentinel, asked, ret);
+}
+
+/* 0 also where there is nothing to walk: `walked` tells. */
+static int read_table(struct api *api, struct why_facts *f)
+{
+	const struct bindtable_question q = {
+		.protocol = f->question.protocol,
+		.port = f->question.port,
+		.pid = f->place.pid,
+		.family = f->question.family,
+		.addr = f->question.addr,
+	};
+	int r = bindtable_read(walk, api->config.sentinel, &q, &f->table);
+
+	f->walk_error = r;
+	/* a process that moved to another namespace since, or ended, shows the wrong table */
+	f->walked = !r && (f->place.own || f->table.netns == f->place.netns);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* netlink answers for the own namespace only.  Asked before the walk: asking gives each socket a
+ * cookie, by which the two are joined. */
+static int read_known(struct api *api, struct why_facts *f, struct known *k)
+{
+	int r = 0;
+
+	if (f->place.own)
+		r = inventory_query_port(api->config.inventory, f->question.protocol,
+					 f->question.port, &k->dumped, &k->n_dumped);
+	if (!r)
+		r = list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
+	if (!r && k->n_dumped)
+		qsort(k->dumped, k->n_dumped, sizeof(*k->dumped), by_cookie);
+	return r;
+}
+
+static int verify(struct api *api, const struct why_facts *f)
+{
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	size_t n;
+
+	return view_rows_of_port(api->config.inventory, 0, f->question.port, &rows, &n);
+}
+
+int why_facts_gather(struct api *api, struct why_facts *f)
+{
+	struct known k = { .inv = api->config.inventory };
+	int r;
+
+	f->inv = api->config.inventory;
+	r = verify(api, f);
+	if (!r)
+		r = read_known(api, f, &k);
+	if (!r && !f->place.unreachable)
+		r = read_table(api, f);
+	if (!r && f->walked)
+		r = join_walk(f, f->table.owners, f->table.n_owners, &k);
+	else if (!r)
+		r = join_rows(f, &k);
+	free(k.dumped);
+	free(k.rows);
+	if (!r)
+		r = judge(api, f, true);
+	return r ? r : finish(api, f);
+}
+
+/* --- then --- */
+
+static void recall_question(const struct event *e, struct why_facts *f)
+{
+	f->question = (struct why_question){
+		.protocol = e->protocol == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP,
+		.family = e->family ? e->family : AF_INET,
+		.addr = e->addr,
+		.port = e->port,
+		.v6only = e->v6only,
+		.reuseaddr = e->reuseaddr,
+		.reuseport = e->reuseport,
+		.has_program = e->has_program,
+		.uid = e->sk_uid,
+		.dev = e->dev,
+		.call = e->call,
+		.error = e->error,
+		.caller = e->actor,
+		.cookie = e->cookie,
+		.no_entry = e->no_entry,
+	};
+	f->caller = e->actor.pid;
+	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
+	f->caller_comm[sizeof(f->caller_comm) - 1] = '\0';
+}
+
+static int recall_owners(const struct event *e, struct why_facts *f)
+{
+	struct known k = { .inv = f->inv };
+	int r = list_rows(f->inv, e->netns, e->port, &k.rows, &k.n_rows);
+
+	if (r)
+		return r;
+	/* an event without owners of a port that is taken: its walk failed, the table remembers */
+	if (!e->n_owners && e->error == EADDRINUSE && k.n_rows)
+		r = join_rows(f, &k);
+	else
+		r = join_walk(f, e->owners, e->n_owners, &k);
+	if (!r && (e->n_owners || !k.n_rows || e->error != EADDRINUSE)) {
+		f->table.owners = calloc((size_t)e->n_owners + 1, sizeof(*e->owners));
+		f->walked = f->table.owners != NULL;
+		r = f->walked ? 0 : -ENOMEM;
+	}
+	if (!r && f->walked) {
+		memcpy(f->table.owners, e->owners, e->n_owners * sizeof(*e->owners));
+		f->table.n_owners = e->n_owners;
+		f->table.netns = e->netns;
+		f->table.stable = true;
+	}
+	free(k.rows);
+	return r;
+}
+
+int why_facts_recall(struct api *api, const struct event *event, struct why_facts *f)
+{
+	int r;
+
+	if (event->n_owners > EVENT_OWNERS_MAX)
+		return -EINVAL;
+	f->inv = api->config.inventory;
+	f->place.netns = event->netns;
+	f->place.own = event->netns == inventory_own_netns(f->inv);
+	f->place.pid = f->place.own ? 0 : event->actor.pid;
+	recall_question(event, f);
+	r = recall_owners(event, f);
+	if (!r)
+		r = judge(api, f, false);
+	return r ? r : finish(api, f);
+}
