@@ -366,8 +366,8 @@ static inline void print_ready(struct scene *s)
 	};
 	const char *verdict = scenario.verdict ?: "";
 
-	printf("{\"event\":\"ready\",\"port\":%u,\"netns\":%d,\"victim\":%d", asked_port(s),
-	       getpid(), s->victim.pid);
+	printf("{\"event\":\"ready\",\"port\":%u,\"netns\":%d,\"uid\":%u", asked_port(s),
+	       getpid(), s->attempt.uid);
 	printf(",\"verdict\":\"%s\",\"live\":\"%s\",\"liveAfter\":%s", verdict,
 	       scenario.live ?: verdict, scenario.live_after ? "true" : "false");
 	printf(",\"errno\":\"%s\",\"call\":\"%s\"", error_name(scenario.error),

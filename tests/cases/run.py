@@ -7,6 +7,7 @@ One daemon watches them all.  Each case is a program (see case.h) in a network n
   1. `pd why PORT --netns PID …` before anybody tries: the live verdict
   2. the victim binds and listens: the kernel's errno must be the one that the case is about
   3. `pd why --pid VICTIM`: the recorded verdict, of the moment of the refusal
+     and plain `pd why`, asked by the victim's user where that is not root, must say the same
   4. the remedy is applied, and the same attempt must succeed
 
 Verdict, errno, holders and completeness are compared both times; no remedy may kill a process that
@@ -30,7 +31,7 @@ import harness  # noqa: E402
 
 STEP_DEADLINE_S = 15 * harness.SCALE
 ANSWER_DEADLINE_S = 4 * harness.SCALE  # for facts that reach the daemon by events
-COLUMNS = ("case", "verdict", "errno", "live", "recorded", "holders", "complete", "remedy")
+COLUMNS = ("case", "verdict", "errno", "live", "recorded", "as user", "holders", "complete", "remedy")
 NOT_ASKED = "–"
 
 
@@ -201,12 +202,15 @@ class Cases(unittest.TestCase):
     def ask_recorded(self, ready):
         self.ask("recorded", ("why", "--pid", str(ready["victim"])),
                  lambda answer: judge(answer, ready, [ready["verdict"]]))
+        if ready["uid"]:
+            self.ask("as user", ("why",), lambda answer: judge(answer, ready, [ready["verdict"]]),
+                     uid=ready["uid"])
 
-    def ask(self, which, arguments, judgement):
+    def ask(self, which, arguments, judgement, **options):
         """Asks until the answer is right; what the last one had wrong becomes a fault."""
         end = time.monotonic() + ANSWER_DEADLINE_S
         while True:
-            answer = self.daemon.json(*arguments, code=None)
+            answer = self.daemon.json(*arguments, code=None, **options)
             wrong = judgement(answer)
             if not wrong or time.monotonic() > end:
                 break
