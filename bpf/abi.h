@@ -43,6 +43,7 @@ enum abi_kind {
 	ABI_EXEC,
 	ABI_EXIT,
 	ABI_HOLDER, /* iterator pass and look only */
+	ABI_GRIP,   /* passes over everything that holds a file only */
 };
 
 enum abi_call { ABI_CALL_BIND = 1, ABI_CALL_LISTEN };
@@ -256,5 +257,37 @@ struct abi_walk_answer {
 	struct abi_owner owners[ABI_OWNERS_MAX];
 };
 _Static_assert(sizeof(struct abi_walk_answer) == 80 + 96 * ABI_OWNERS_MAX, "abi_walk_answer");
+
+/* Files looked for in one pass over everything that holds a file. */
+#define ABI_GRIP_FILES_MAX 64
+
+/* One pass each. */
+enum abi_grip_pass {
+	ABI_GRIPS_FILES = 0, /* descriptors; what their sockets and rings hold in turn */
+	ABI_GRIPS_QUEUED,    /* Unix sockets of the reader's network namespace, also without one */
+	ABI_GRIPS_MAPPED,    /* memory mappings */
+	ABI_GRIP_PASSES
+};
+
+enum abi_grip_kind {
+	ABI_GRIP_FD = 1,       /* a descriptor in the process's table */
+	ABI_GRIP_THREAD_FD,    /* in a table private to one of its threads */
+	ABI_GRIP_ZOMBIE_FD,    /* in the table of a process whose main thread has exited */
+	ABI_GRIP_RING_FILE,    /* registered with an io_uring */
+	ABI_GRIP_RING_REQUEST, /* a pending request of an io_uring */
+	ABI_GRIP_IN_FLIGHT,    /* in a message that a Unix socket has not received */
+	ABI_GRIP_MAPPING,
+};
+
+/* ABI_GRIP.  The process of one in flight has the receiving socket; ABI_GRIPS_QUEUED names none. */
+struct abi_grip {
+	struct abi_head head;
+	abi_u64 where;	/* address of the table, ring, socket or mapping: two may report the same */
+	abi_u32 target; /* index of the file asked for */
+	abi_u32 kind;	/* enum abi_grip_kind */
+	abi_u32 references;
+	abi_u32 fd; /* ABI_GRIP_*FD: the descriptor */
+};
+_Static_assert(sizeof(struct abi_grip) == 80, "abi_grip");
 
 #endif

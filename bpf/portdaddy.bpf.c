@@ -11,6 +11,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "abi.h"
+#include "grips.h"
 #include "kernel_access.h"
 #include "record.h"
 #include "refusal.h"
@@ -351,6 +352,25 @@ static __always_inline long write_process(struct seq_file *seq, struct task_stru
 /* The thread group whose record this pass wrote last.  User space runs one pass at a time. */
 static __u32 last_described_pid;
 
+/* The table that this pass showed last of those without a main thread, and by which thread. */
+static __u64 shown_table;
+static __u32 shown_by;
+
+/*
+ * The iterator passes over threads that share the main thread's table.  A main thread that has
+ * exited has none any more: then the iterator shows every thread's, again and again the same.
+ */
+static __always_inline bool is_shown_already(struct task_struct *task)
+{
+	if (task->group_leader->files)
+		return false;
+	if (shown_table == (__u64)task->files)
+		return shown_by != task->pid;
+	shown_table = (__u64)task->files;
+	shown_by = task->pid;
+	return false;
+}
+
 SEC("iter/task_file")
 int pass(struct bpf_iter__task_file *ctx)
 {
@@ -364,13 +384,15 @@ int pass(struct bpf_iter__task_file *ctx)
 	struct sock *sk;
 
 	last_described_pid = before;
+	if (!ctx->meta->seq_num)
+		shown_table = 0;
 	if (!task || !file)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !sock_owns_port(sk))
+	if (!sk || !sock_owns_port(sk) || is_shown_already(task))
 		return 0;
 	if (task->tgid != before && write_process(seq, task))
 		return 0;
