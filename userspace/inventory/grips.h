@@ -6,6 +6,7 @@
 #ifndef INVENTORY_GRIPS_H
 #define INVENTORY_GRIPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,8 @@
 #include "base/process.h"
 
 struct inventory;
+
+#define GRIPS_OWNERS_MAX 256 /* looked for at once: four times every pass, some 100 ms at worst */
 
 enum grip_kind {
 	GRIP_NONE = 0,
@@ -27,15 +30,31 @@ enum grip_kind {
 
 /* What was found for one owner. */
 struct grip {
+	/* of several the one that explains most; GRIP_NONE: descriptors explain it all, or nothing
+	 * does */
 	enum grip_kind kind;
-	struct process_id process; /* whose it is; pid 0 = nobody's (in flight) or not found */
-	uint32_t references;	   /* of the file that this explains */
+	/*
+	 * Whose it is; of several, the oldest.  In flight: who has the receiving socket open.  pid
+	 * 0 = nobody's: that socket is not accepted yet, or is in flight itself.
+	 */
+	struct process_id process;
+	uint32_t references; /* of owner.file_refs, by all grips, beyond descriptors in any table */
+	/*
+	 * The same pass counts descriptors too: in tables of processes and of threads, each table
+	 * once however many share it.
+	 */
+	uint32_t descriptors;
+	bool complete; /* a proof: references and descriptors are all of owner.file_refs */
 };
 
 /*
- * Looks for grips on each of the n owners (one pass of each kind over all processes, for all of
- * them together): only for owners whose file has more references than descriptors were found.
- * ret: n entries.  0; -EOPNOTSUPP where the kernel cannot be asked; negative errno.
+ * Looks for grips on each of the n <= GRIPS_OWNERS_MAX owners (one pass of each kind over all
+ * processes, for 64 of them together).  Worth its time for owners whose file has more references
+ * than descriptors were found, and for those that have a sleeper and no descriptor: the walk does
+ * not count the reference of a call that sleeps.  Messages in Unix sockets that no process has open
+ * are found in the reader's network namespace only; all processes are those of its PID namespace.
+ * The table's rows learn what was found: `complete` counts it in.
+ * ret: n entries.  0; -EOPNOTSUPP where the kernel cannot be asked; -E2BIG; negative errno.
  */
 int inventory_find_grips(struct inventory *inv, const struct bind_owner *owners, size_t n,
 			 struct grip *ret);

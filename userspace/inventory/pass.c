@@ -225,9 +225,11 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	struct row *row, *next;
 	int r;
 
-	HASH_ITER(hh, t->by_cookie, row, next)
+	HASH_ITER(hh, t->by_cookie, row, next) {
+		row->gripped = 0;
 		for (size_t i = 0; i < row->view.n_holders; i++)
 			forget_fds(&row->view.holders[i]);
+	}
 	r = run_iterator(inv, &pass);
 	if (r == -EOPNOTSUPP && !create) {
 		by_proc = true;
@@ -256,6 +258,7 @@ static int apply_look(struct table *t, struct proc *proc, const struct abi_look 
 		if (!row)
 			continue;
 		row->file_refs = look->fds[i].file_refs;
+		row->gripped = 0;
 		r = found_fd(t, row, proc, (int)look->fds[i].fd);
 		if (r)
 			return r;
