@@ -15,10 +15,11 @@
 #include "walk.h"
 
 /*
- * Owners passed on the way to those that are kept.  The caller waits meanwhile: a port with this
- * many connections costs it some 2 ms, about what the kernel took to refuse it.
+ * Owners passed on the way to those that are kept.  The caller waits meanwhile, half a
+ * microsecond for each (cold memory): a millisecond is the most that a refusal may cost.  A
+ * listener behind more connections than this is missed; `more` says that there was something.
  */
-#define REFUSAL_STEPS 32768
+#define REFUSAL_STEPS 2048
 
 static __always_inline struct task_struct *current_task(void)
 {
@@ -131,7 +132,8 @@ static long refusal_step(__u64 turn, struct owners_walk *w)
 	if (!w->owner)
 		return step_to_next_address(w);
 	sk = take_owner(w);
-	if (!is_of_this_port(w, sk) || is_likely_culprit(w, sk, &to->socket) == w->others)
+	/* in this order: a busy server's connections are passed over after a look at the state */
+	if (is_likely_culprit(w, sk, &to->socket) == w->others || !is_of_this_port(w, sk))
 		return STEP_AGAIN;
 	if (n >= ABI_FAILURE_OWNERS) {
 		to->more = 1;
@@ -176,8 +178,9 @@ static __noinline void fill_owners(struct abi_failure *to, const struct sock *sk
 
 	if (!w.port || to->socket.protocol == IPPROTO_UDPLITE || !start_walk(&w))
 		return;
-	bpf_loop(REFUSAL_STEPS, refusal_step, &w, 0);
-	if (!start_walk(&w))
+	if (bpf_loop(REFUSAL_STEPS, refusal_step, &w, 0) == REFUSAL_STEPS)
+		to->more = 1;
+	if (to->n_owners == ABI_FAILURE_OWNERS || !start_walk(&w))
 		return;
 	w.others = true;
 	bpf_loop(REFUSAL_STEPS, refusal_step, &w, 0);

@@ -57,7 +57,8 @@ struct event {
 	uid_t sk_uid;
 	uint32_t dev;
 	uint16_t bound_port; /* EVENT_CALL_BIND: the port that the socket had already; 0 = none */
-	bool more_owners;    /* there were more than these */
+	bool more_owners;    /* there were more than these; behind thousands of connections even a
+			      * listener is not among them */
 	uint8_t n_owners;    /* owners of the port at that moment, likely culprits first; for a
 			      * refused listen() the caller's own socket is one of them */
 	struct bind_owner owners[EVENT_OWNERS_MAX];

@@ -118,12 +118,15 @@ static void describe_cause(const struct event *e, const struct inventory *inv, c
 		snprintf(ret, size, "; held by the kernel itself");
 		return;
 	}
-	if (owner)
-		row = owner->cookie ? inventory_by_cookie(inv, owner->cookie) : NULL;
-	else
-		row = find_holder(e, inv);
-	if (owner || row)
-		describe_holder(row, owner ? owner->state : row->state, inv, ret, size);
+	/* of very many owners only connections were looked at: the table knows the listener */
+	row = find_holder(e, inv);
+	if (!owner || (e->more_owners && owner->peer_port && row)) {
+		if (row)
+			describe_holder(row, row->state, inv, ret, size);
+		return;
+	}
+	row = owner->cookie ? inventory_by_cookie(inv, owner->cookie) : NULL;
+	describe_holder(row, owner->state, inv, ret, size);
 }
 
 void failures_describe(const struct event *e, const struct inventory *inv, unsigned repeated,

@@ -158,6 +158,23 @@ static void table_is_asked_where_the_owners_were_not_seen(void **state)
 	inventory_free(inv);
 }
 
+static void listener_behind_too_many_connections_is_known_to_the_table(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[FAILURES_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.n_owners = 1;
+	e.more_owners = true;
+	e.owners[0] = (struct bind_owner){ .cookie = 99,
+					   .state = SOCKET_ESTABLISHED,
+					   .peer_port = 40000 };
+	failures_describe(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
 static void callers_own_socket_is_not_in_its_way(void **state)
 {
 	struct inventory *inv = table_with_a_listener();
@@ -197,6 +214,7 @@ int main(void)
 		cmocka_unit_test(description_names_the_owner_of_that_moment),
 		cmocka_unit_test(owner_of_that_moment_counts_and_not_who_listens_by_now),
 		cmocka_unit_test(table_is_asked_where_the_owners_were_not_seen),
+		cmocka_unit_test(listener_behind_too_many_connections_is_known_to_the_table),
 		cmocka_unit_test(callers_own_socket_is_not_in_its_way),
 		cmocka_unit_test(answer_in_the_kernels_place_is_said),
 	};
