@@ -166,7 +166,13 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	bool listens = new_state == TCP_LISTEN;
 	__u64 cookie;
 
-	if ((old_state == TCP_LISTEN) == listens || is_ignored(current_pid()))
+	/*
+	 * A listener can only be closed.  LISTEN to SYN_RECV is an accepted connection: a copy of
+	 * the listener that is given its own state, and up to 6.12 with the listener's cookie.
+	 */
+	if (!listens && (old_state != TCP_LISTEN || new_state != TCP_CLOSE))
+		return 0;
+	if ((listens && old_state == TCP_LISTEN) || is_ignored(current_pid()))
 		return 0;
 	/* not the MPTCP socket itself: its TCP subflow owns the port */
 	if (sk->sk_protocol != IPPROTO_TCP || !family_is_ours(sk->__sk_common.skc_family))

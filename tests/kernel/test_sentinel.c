@@ -208,6 +208,31 @@ static void killed_holder_ends_the_listener(void **state)
 	end_child(&child);
 }
 
+/* Then binds a second socket, whose event comes after whatever the connection caused. */
+static int run_accept(struct act *act)
+{
+	struct told told = { 0 }, marker = { 0 };
+	int fd = open_listener(0, &told), client = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(told.port) };
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(client, (struct sockaddr *)&a, sizeof(a)) < 0 || accept(fd, NULL, NULL) < 0)
+		told.error = -errno;
+	open_bound(SOCK_DGRAM, &marker);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void accepted_connection_is_not_the_end_of_its_listener(void **state)
+{
+	struct child child = start_child(run_accept);
+
+	hear_well(&child);
+	await_events(*state, EVENT_BIND, child.pid, 2);
+	assert_int_equal(count_events(*state, EVENT_UNLISTEN, child.pid), 0);
+	end_child(&child);
+}
+
 static int run_shutdown(struct act *act)
 {
 	struct told told = { 0 };
@@ -507,6 +532,7 @@ int main(void)
 		TEST(listener_has_cookie_inode_port_and_namespace),
 		TEST(listen_without_bind_has_its_port),
 		TEST(killed_holder_ends_the_listener),
+		TEST(accepted_connection_is_not_the_end_of_its_listener),
 		TEST(shut_down_listener_is_not_closed),
 		TEST(mptcp_listener_is_reported_as_such),
 		TEST(udp_socket_is_seen_when_bound_and_when_closed),
