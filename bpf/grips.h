@@ -200,23 +200,28 @@ static __always_inline void look_at_registered(const struct io_ring_ctx *ring)
 }
 
 struct request_search {
-	const struct io_hash_bucket *buckets;
+	const void *buckets;
 	struct hlist_node *request;
 	__u32 n, at;
 };
 
+static __always_inline struct hlist_node *first_request(const void *buckets, __u32 at)
+{
+	const struct io_hash_bucket *bucket = buckets +
+					      at * bpf_core_type_size(struct io_hash_bucket);
+
+	return BPF_CORE_READ(bucket, list.first);
+}
+
 static long look_at_request(__u64 turn, struct request_search *s)
 {
 	struct hlist_node *node = s->request;
-	const struct io_hash_bucket *bucket;
 	struct io_kiocb *request;
 
 	if (!node) {
 		if (s->at >= s->n)
 			return GRIP_LAST;
-		bucket = (const void *)s->buckets +
-			 s->at * bpf_core_type_size(struct io_hash_bucket);
-		s->request = BPF_CORE_READ(bucket, list.first);
+		s->request = first_request(s->buckets, s->at);
 		s->at++;
 		return GRIP_NEXT;
 	}
@@ -228,13 +233,16 @@ static long look_at_request(__u64 turn, struct request_search *s)
 	return GRIP_NEXT;
 }
 
-static __always_inline void look_at_requests(const struct io_hash_bucket *buckets, __u32 bits)
+static __always_inline void look_at_requests(const void *buckets, __u32 bits)
 {
-	struct request_search s = { .buckets = buckets };
+	struct request_search s = { .buckets = buckets, .at = 1 };
 
 	if (!buckets || bits > RING_TABLE_BITS)
 		return;
 	s.n = 1U << bits;
+	/* Not NULL to start with: before 6.6 the verifier follows the first turn only, and would
+	 * throw away what a constant keeps it from seeing. */
+	s.request = first_request(buckets, 0);
 	bpf_loop(GRIP_STEPS_MAX, look_at_request, &s, 0);
 }
 
