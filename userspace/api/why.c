@@ -145,9 +145,10 @@ static void add_missing(const struct why_facts *f, struct json_object *o)
 	json_add_text(missing, "command", f->missing_command);
 }
 
+/* Of a refusal what the caller got, whatever is found out about it. */
 static int error_of(const struct why_facts *f)
 {
-	return f->question.error ? f->question.error : f->answer.error;
+	return f->question.caller.pid ? f->question.error : f->answer.error;
 }
 
 void why_view_facts(const struct why_facts *f, struct json_object *o)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/why_environment.h"
 
-#include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <linux/landlock.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "api/why_process.h"
 #include "base/cleanup.h"
@@ -101,16 +104,21 @@ enum why_address_state why_address_in_fib_trie(const char *text, const uint8_t v
 	return any ? ADDRESS_NONLOCAL : ADDRESS_LOCAL;
 }
 
-/* "fe80…0001 04 40 20 80 eth0": address, index, prefix, scope, flags, name. */
-enum why_address_state why_address_in_if_inet6(const char *text, const uint8_t v6[16])
+static const char *find_inet6(const char *text, const uint8_t v6[16])
 {
 	char wanted[33];
-	const char *line;
-	unsigned flags;
 
 	for (int i = 0; i < 16; i++)
 		snprintf(wanted + 2 * i, 3, "%02x", v6[i]);
-	line = strstr(text, wanted);
+	return strstr(text, wanted);
+}
+
+/* "fe80…0001 04 40 20 80 eth0": address, index, prefix, scope, flags, name. */
+enum why_address_state why_address_in_if_inet6(const char *text, const uint8_t v6[16])
+{
+	const char *line = find_inet6(text, v6);
+	unsigned flags;
+
 	if (!line || sscanf(line + 32, " %*x %*x %*x %x", &flags) != 1)
 		return ADDRESS_NONLOCAL;
 	if (flags & FLAG_DADFAILED)
@@ -153,6 +161,15 @@ static bool some_link_went_down(const struct why_facts *f)
 	return false;
 }
 
+/* The interface that has the address, by its name at the end of the line. */
+static bool is_link_up(const char *if_inet6, const char *igmp, const uint8_t v6[16])
+{
+	const char *line = find_inet6(if_inet6, v6);
+	char name[32];
+
+	return line && sscanf(line, "%*s %*x %*x %*x %*x %31s", name) == 1 && is_up(igmp, name);
+}
+
 static bool is_loopback6(const uint8_t v6[16])
 {
 	return IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)v6);
@@ -172,6 +189,8 @@ static enum why_address_state state_of_v6(const struct why_facts *f, const uint8
 	*ret_disabled = loopback_up && why_address_in_if_inet6(inet6, in6addr_loopback.s6_addr) ==
 					       ADDRESS_NONLOCAL;
 	state = why_address_in_if_inet6(inet6, v6);
+	if (state == ADDRESS_TENTATIVE && !is_link_up(inet6, igmp, v6))
+		return ADDRESS_LINK_DOWN; /* the check waits for the link */
 	if (v6[0] == 0xff)
 		return ADDRESS_LOCAL; /* a group */
 	if (state != ADDRESS_NONLOCAL || *ret_disabled)
@@ -239,26 +258,46 @@ void why_environment_read(const struct why_facts *f, struct why_environment *ret
 	read_rights(f, ret);
 }
 
+/* The security modules of the kernel; "" where none has had its file system mounted. */
+static void read_modules(char *ret, size_t size)
+{
+	_cleanup_file_ FILE *file = fopen("/sys/kernel/security/lsm", "re");
+
+	ret[0] = '\0';
+	if (file && !fgets(ret, (int)size, file))
+		ret[0] = '\0';
+}
+
+/* It knows ports since version 4 of its interface. */
+static bool landlock_knows_ports(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4;
+}
+
 /*
- * Landlock leaves no trace that others may read.  By exclusion: the kernel has it, the process may
- * have used it, and no other security module that refuses binds is in the list.
+ * Landlock leaves no trace that others may read.  By exclusion: the kernel has it, the process
+ * could install it, and no other module that refuses binds is there.  Those that take a policy need
+ * their file system for it.
  */
-static bool only_landlock_is_left(const struct why_facts *f)
+static bool only_landlock_is_left(const struct why_facts *f, const char *modules)
 {
 	static const char *const others[] = { "selinux", "apparmor", "smack", "tomoyo", "bpf" };
-	_cleanup_file_ FILE *file = fopen("/sys/kernel/security/lsm", "re");
 	struct why_rights rights;
-	char list[256] = "";
 
-	if (!f->caller || !file || !fgets(list, sizeof(list), file) || !strstr(list, "landlock"))
-		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (strstr(list, others[i]))
+		if (strstr(modules, others[i]))
 			return false;
-	return !why_process_rights(f->caller, &rights) && (rights.no_new_privs || rights.may_admin);
+	return f->caller && landlock_knows_ports() && !why_process_rights(f->caller, &rights) &&
+	       (rights.no_new_privs || rights.may_admin);
 }
 
 void why_environment_read_rest(const struct why_facts *f, struct why_environment *ret)
 {
-	ret->caller_has_landlock = only_landlock_is_left(f);
+	char modules[256];
+
+	read_modules(modules, sizeof(modules));
+	ret->caller_has_landlock = only_landlock_is_left(f, modules);
+	/* BPF programs may not be listed without privilege.  By exclusion again: bind() itself
+	 * never answers EPERM, a program on the cgroup does unless it chooses another errno. */
+	ret->cgroup_bind_program = f->question.error == EPERM && !strstr(modules, "bpf");
 }

@@ -15,7 +15,9 @@
 #include "api/why_process.h"
 #include "base/procfs.h"
 
-#define PROTOCOL_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
+/* A program that is refused in a loop may not keep the daemon busy: a tenth of the time at most. */
+#define SEARCH_REST_FACTOR 9
+#define PROTOCOL_MPTCP	   262 /* IPPROTO_MPTCP; older libc headers do not have it */
 
 void why_facts_deinit(struct why_facts *f)
 {
@@ -101,6 +103,19 @@ struct known {
 	size_t n_rows;
 };
 
+static int list_rows(const struct inventory *inv, uint32_t netns, uint16_t port,
+		     const struct socket_row ***ret, size_t *ret_n)
+{
+	const struct socket_row *first;
+	size_t n = inventory_by_port(inv, netns, port, &first, 1);
+
+	*ret = calloc(n + 1, sizeof(struct socket_row *));
+	if (!*ret)
+		return -ENOMEM;
+	*ret_n = inventory_by_port(inv, netns, port, *ret, n);
+	return 0;
+}
+
 static const struct socket_row *find_known(const struct known *k, const struct bind_owner *o)
 {
 	struct socket_row key = { .cookie = o->cookie };
@@ -166,19 +181,6 @@ static int join_rows(struct why_facts *f, const struct known *k)
 
 /* --- other namespaces --- */
 
-static int list_rows(const struct inventory *inv, uint32_t netns, uint16_t port,
-		     const struct socket_row ***ret, size_t *ret_n)
-{
-	const struct socket_row *first;
-	size_t n = inventory_by_port(inv, netns, port, &first, 1);
-
-	*ret = calloc(n + 1, sizeof(struct socket_row *));
-	if (!*ret)
-		return -ENOMEM;
-	*ret_n = inventory_by_port(inv, netns, port, *ret, n);
-	return 0;
-}
-
 /* Keeps the rows of other namespaces and of the question's protocol. */
 static size_t keep_elsewhere(const struct why_facts *f, const struct socket_row **rows, size_t n)
 {
@@ -225,6 +227,7 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 
 	if (!id)
 		return;
+	o->kin = why_kin_of(f->inv, o->row, id);
 	o->holder_state = procfs_state(id);
 	o->holder_frozen = why_process_is_frozen(id);
 	o->holder_exiting = why_process_is_exiting(id);
@@ -233,21 +236,56 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 }
 
 /* Rows borrow their holders from the table, which the search for grips may have changed. */
-static void borrow_anew(struct why_facts *f, struct why_owner *o)
+static void borrow_anew(struct why_facts *f, const struct known *k, struct why_owner *o)
 {
 	struct socket_row *row = &f->rows[o - f->owners];
 	const struct socket_row *now;
 
 	if (!o->row)
 		return;
-	now = row->cookie ? inventory_by_cookie(f->inv, row->cookie) : NULL;
+	now = find_known(k, &o->bind);
 	row->n_holders = now ? now->n_holders : 0;
 	row->holders = now ? now->holders : NULL;
 	row->complete = now && now->complete;
 }
 
+static int search_processes(struct api *api, struct why_facts *f, struct why_owner *const *blocking,
+			    size_t n)
+{
+	struct known k = { .inv = f->inv };
+	int r = why_find_grips(api, blocking, n);
+
+	if (!r)
+		r = list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
+	for (size_t i = 0; !r && i < f->n_owners; i++)
+		borrow_anew(f, &k, &f->owners[i]);
+	free(k.rows);
+	return r ? r : why_find_holders(api, f, blocking, n);
+}
+
+/*
+ * Of a refusal the table's memory comes first; where it does not explain a socket, what holds it a
+ * moment later is better than nothing.
+ */
+static int search_if_rested(struct api *api, struct why_facts *f, struct why_owner *const *blocking,
+			    size_t n)
+{
+	uint64_t now = server_now_us();
+	int r;
+
+	if (f->question.caller.pid &&
+	    now - api->searched_us < SEARCH_REST_FACTOR * api->search_took_us)
+		return 0;
+	r = search_processes(api, f, blocking, n);
+	if (f->question.caller.pid) {
+		api->searched_us = server_now_us();
+		api->search_took_us = api->searched_us - now;
+	}
+	return r;
+}
+
 /* The owners in the way, with everything that can be found out about them. */
-static int look_closer(struct api *api, struct why_facts *f, bool search)
+static int look_closer(struct api *api, struct why_facts *f)
 {
 	struct why_owner *blocking[WHY_BLOCKING_MAX];
 	size_t n = f->answer.n_blocking;
@@ -255,19 +293,14 @@ static int look_closer(struct api *api, struct why_facts *f, bool search)
 
 	for (size_t i = 0; i < n; i++)
 		blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
-	if (search && n) {
-		r = why_find_grips(api, blocking, n);
-		for (size_t i = 0; !r && i < f->n_owners; i++)
-			borrow_anew(f, &f->owners[i]);
-		if (!r)
-			r = why_find_holders(api, f, blocking, n);
-	}
+	if (n)
+		r = search_if_rested(api, f, blocking, n);
 	for (size_t i = 0; !r && i < n; i++)
 		look_at_holder(f, blocking[i]);
 	return r;
 }
 
-static int judge(struct api *api, struct why_facts *f, bool search)
+static int judge(struct api *api, struct why_facts *f)
 {
 	_cleanup_free_ const struct socket_row **elsewhere = NULL;
 	size_t n = 0;
@@ -280,7 +313,7 @@ static int judge(struct api *api, struct why_facts *f, bool search)
 	explain(f, NULL, 0);
 	if (!f->answer.n_blocking)
 		why_environment_read_rest(f, &f->environment);
-	r = look_closer(api, f, search);
+	r = look_closer(api, f);
 	if (!r) /* last: its rows are borrowed until the table changes */
 		r = list_rows(f->inv, 0, f->question.port, &elsewhere, &n);
 	if (r)
@@ -461,7 +494,7 @@ int why_facts_gather(struct api *api, struct why_facts *f)
 	free(k.dumped);
 	free(k.rows);
 	if (!r)
-		r = judge(api, f, true);
+		r = judge(api, f);
 	return r ? r : finish(api, f);
 }
 
@@ -485,6 +518,7 @@ static void recall_question(const struct event *e, struct why_facts *f)
 		.caller = e->actor,
 		.cookie = e->cookie,
 		.no_entry = e->no_entry,
+		.bound_port = e->bound_port,
 	};
 	f->caller = e->actor.pid;
 	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
@@ -531,6 +565,6 @@ int why_facts_recall(struct api *api, const struct event *event, struct why_fact
 	recall_question(event, f);
 	r = recall_owners(event, f);
 	if (!r)
-		r = judge(api, f, false);
+		r = judge(api, f);
 	return r ? r : finish(api, f);
 }

@@ -12,6 +12,7 @@
 #include "api/server.h"
 #include "api/why.h"
 
+#define REMEMBERED_S  60 /* "a moment ago": long enough to read an error and type a command */
 #define PID_MAX_LIMIT (4 * 1024 * 1024) /* include/linux/threads.h */
 
 /* --- a question --- */
@@ -83,7 +84,14 @@ static int parse_flags(struct request *r, struct why_question *q)
 static int parse_place(struct request *r, struct why_facts *f)
 {
 	const char *netns = request_param(r, "netns"), *dev = request_param(r, "dev");
-	int fault = why_place_find(r->api, netns, &f->place);
+	char peer[16];
+	int fault;
+
+	/* not said: where the asker is, which may be a container */
+	snprintf(peer, sizeof(peer), "%d", r->pid);
+	fault = why_place_find(r->api, netns || !r->pid ? netns : peer, &f->place);
+	if (!netns && (fault || f->place.unreachable))
+		fault = why_place_find(r->api, NULL, &f->place);
 
 	if (fault == -ESRCH)
 		return request_fail(r, OUTCOME_BAD_REQUEST, "there is no process %.32s", netns);
@@ -107,6 +115,41 @@ static int parse_place(struct request *r, struct why_facts *f)
 					      "there is no interface \"%.32s\"", dev);
 }
 
+struct memory {
+	const struct why_facts *f;
+	int error;
+};
+
+static bool remember(const struct failure *failure, void *user_data)
+{
+	struct memory *memory = user_data;
+	_cleanup_json_ struct json_object *o = json_tokener_parse(failure->explanation);
+	struct json_object *netns = NULL, *proto = NULL;
+
+	if (!json_object_is_type(o, json_type_object) || failure->error != EADDRINUSE ||
+	    memory->f->now - failure->at > REMEMBERED_S)
+		return false;
+	json_object_object_get_ex(o, "netns", &netns);
+	json_object_object_get_ex(o, "proto", &proto);
+	if (json_object_get_int64(netns) == memory->f->place.netns && proto &&
+	    !strcmp(json_object_get_string(proto), net_protocol_name(memory->f->question.protocol)))
+		memory->error = failure->error;
+	return false;
+}
+
+/* Who asks right after a refusal wants to hear of that, also when the port is free by now. */
+static int remember_refusal(struct request *r, struct why_facts *f)
+{
+	const struct failure_filter newest = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
+					       .port = f->question.port,
+					       .limit = 1 };
+	struct memory memory = { .f = f };
+	int fault = registry_for_each_failure(r->api->config.registry, &newest, remember, &memory);
+
+	f->question.error = memory.error;
+	return fault;
+}
+
 static int ask(struct request *r, uint16_t port)
 {
 	_cleanup_(why_facts_deinit) struct why_facts f = {
@@ -124,6 +167,8 @@ static int ask(struct request *r, uint16_t port)
 		fault = parse_flags(r, &f.question);
 	if (!fault)
 		fault = parse_place(r, &f);
+	if (!fault)
+		fault = remember_refusal(r, &f);
 	return fault ? fault : why_view_place(r->api, &f, r->answer);
 }
 

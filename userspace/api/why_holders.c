@@ -7,18 +7,27 @@
 #include <unistd.h>
 
 #include "api/server.h"
-#include "inventory/holders_pass.h"
+#include "bpf/abi.h"
+#include "inventory/grips_pass.h"
 #include "inventory/holders_proc.h"
 #include "sentinel/sentinel.h"
 
 /* References to the owner's file that are explained. */
 static uint32_t explained(const struct why_owner *o)
 {
-	uint32_t n = o->grip.references;
+	uint32_t n = 0;
 
 	for (size_t i = 0; o->row && i < o->row->n_holders; i++)
 		n += o->row->holders[i].fd_count;
-	return n;
+	return o->grip.references + (n > o->grip.descriptors ? n : o->grip.descriptors);
+}
+
+/* The walk does not count the reference of a call that sleeps on a closed descriptor. */
+static bool is_a_riddle(const struct why_owner *o)
+{
+	bool held = o->row && o->row->n_holders;
+
+	return explained(o) < o->bind.file_refs || (!held && o->bind.sleeper);
 }
 
 static bool has_open_references(const struct why_owner *o)
@@ -28,7 +37,7 @@ static bool has_open_references(const struct why_owner *o)
 
 bool why_owner_is_complete(const struct why_owner *o)
 {
-	if (o->row && o->row->complete)
+	if ((o->row && o->row->complete) || o->grip.complete)
 		return true;
 	/* what the walk did not list has references that nobody counted */
 	return o->flags_known ? !has_open_references(o) : o->bind.minisocket;
@@ -59,7 +68,9 @@ int why_find_grips(struct api *api, struct why_owner *const *owners, size_t n)
 	int r;
 
 	for (size_t i = 0; i < n && i < WHY_BLOCKING_MAX; i++) {
-		if (!has_open_references(owners[i]))
+		const struct bind_owner *o = &owners[i]->bind;
+
+		if (o->minisocket || o->kernel || !o->file_id || !is_a_riddle(owners[i]))
 			continue;
 		wanted[n_wanted] = owners[i]->bind;
 		whose[n_wanted++] = owners[i];
@@ -113,43 +124,45 @@ static int add_found(struct search *s, size_t owner, const struct process_id *id
 	return 0;
 }
 
-static int add_match(struct search *s, uint64_t cookie, uint64_t inode, const struct process_id *id,
-		     int fd)
+/* The kernel's pass names each descriptor of these very files. */
+static int search_by_file(struct api *api, struct search *s)
 {
-	int r = 0;
+	uint64_t files[WHY_BLOCKING_MAX];
+	struct grip_records records = { 0 };
+	_cleanup_close_ int fd = -1;
+	int r;
 
-	for (size_t i = 0; !r && i < s->n_wanted; i++) {
-		const struct bind_owner *o = &s->wanted[i]->bind;
-
-		if ((cookie && cookie == o->cookie) || (inode && inode == o->inode))
-			r = add_found(s, i, id, fd);
-	}
+	for (size_t i = 0; i < s->n_wanted; i++)
+		files[i] = s->wanted[i]->bind.file_id;
+	fd = sentinel_open_grips(api->config.sentinel, ABI_GRIPS_FILES, files, s->n_wanted);
+	if (fd < 0)
+		return fd;
+	r = grips_pass_read(fd, s->n_wanted, &records);
+	for (size_t i = 0; !r && i < records.n; i++)
+		if (records.records[i].kind == ABI_GRIP_FD && records.records[i].id.pid)
+			r = add_found(s, records.records[i].target, &records.records[i].id,
+				      (int)records.records[i].fd);
+	grip_records_deinit(&records);
 	return r;
-}
-
-static int visit_pass(const struct pass_record *record, void *user_data)
-{
-	const struct pass_holder *h = &record->holder;
-
-	if (record->kind != PASS_HOLDER)
-		return 0;
-	return add_match(user_data, h->cookie, h->inode, &h->id, h->fd);
 }
 
 static int visit_proc(const struct process_id *id, int fd, uint64_t inode, void *user_data)
 {
-	return add_match(user_data, 0, inode, id, fd);
+	struct search *s = user_data;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < s->n_wanted; i++)
+		if (inode == s->wanted[i]->bind.inode)
+			r = add_found(s, i, id, fd);
+	return r;
 }
 
 static int search_processes(struct api *api, struct search *s)
 {
-	_cleanup_close_ int fd = sentinel_open_holder_pass(api->config.sentinel);
-	int r = fd < 0 ? fd : holders_pass_read(fd, visit_pass, s);
+	int r = search_by_file(api, s);
 
-	if (r == -ENOMEM || s->n_found)
-		return r;
 	/* /proc shows what our own user holds, to root everything */
-	return holders_proc_walk(visit_proc, s);
+	return r == -EOPNOTSUPP ? holders_proc_walk(visit_proc, s) : r;
 }
 
 static int by_owner_and_age(const void *left, const void *right)

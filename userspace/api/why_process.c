@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/view.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "inventory/inventory.h"
@@ -190,6 +191,55 @@ pid_t why_process_tracer(const struct process_id *id)
 		return 0;
 	status_number(status, "TracerPid", 10, &tracer);
 	return (pid_t)tracer;
+}
+
+/* --- kin --- */
+
+static bool descends_from(const struct process *process, const struct process_id *ancestor)
+{
+	for (int i = 0; i < process->n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
+		if (process_id_equal(&process->ancestors[i].id, ancestor))
+			return true;
+	return false;
+}
+
+static bool holds(const struct socket_row *row, const struct process_id *id)
+{
+	for (size_t i = 0; i < row->n_holders; i++)
+		if (process_id_equal(&row->holders[i].id, id))
+			return true;
+	return false;
+}
+
+/* A child that outlived its parent has another one now: init, or whoever takes orphans. */
+static enum why_kin kin_of_orphan(const struct inventory *inv, const struct process_id *holder)
+{
+	const struct process *then = inventory_process(inv, holder);
+	struct process now;
+
+	if (procfs_describe(holder->pid, &now) || !process_id_equal(&now.id, holder))
+		return KIN_UNKNOWN;
+	if (then ? then->ppid && then->ppid != now.ppid : now.ppid == 1 && now.sid != now.id.pid)
+		return KIN_HEIR;
+	return KIN_UNKNOWN;
+}
+
+enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *row,
+			const struct process_id *holder)
+{
+	struct process process;
+
+	if (!row || !row->binder.pid)
+		return kin_of_orphan(inv, holder);
+	if (process_id_equal(&row->binder, holder) || holds(row, &row->binder) ||
+	    !view_describe(inv, holder, &process) || !process.n_ancestors)
+		return KIN_UNKNOWN;
+	if (!descends_from(&process, &row->binder))
+		return KIN_STRANGER;
+	if (row->binder_fate == BINDER_ALIVE)
+		return KIN_UNKNOWN; /* a parent that closed its own descriptor and lives on */
+	return row->binder_fate == BINDER_EXITED_WELL && process.sid == process.id.pid ? KIN_DAEMON
+										       : KIN_HEIR;
 }
 
 /* --- programs --- */

@@ -10,6 +10,8 @@
 
 #include "base/process.h"
 
+#include "reconcile/why.h"
+
 struct inventory;
 
 struct why_rights {
@@ -33,6 +35,12 @@ char *why_process_thaw(const struct process_id *id, const char *sudo, char *ret,
 bool why_process_is_exiting(const struct process_id *id);
 /* Who traces it; 0 = nobody. */
 pid_t why_process_tracer(const struct process_id *id);
+/*
+ * What the oldest holder is to the process that bound the socket; of a socket without a row that
+ * knows its binder (a connection), to the parent that it had when the table met it.
+ */
+enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *row,
+			const struct process_id *holder);
 /* Both run the same program with the same arguments. */
 bool why_process_same(const struct inventory *inv, const struct process_id *a,
 		      const struct process_id *b);
