@@ -118,12 +118,24 @@ struct why_question {
 	uid_t uid;
 	uint32_t dev; /* 0 = any */
 
-	/* Of a refusal that was recorded; all zero for a question about now. */
+	/*
+	 * Of a refusal that was recorded; all zero for a question about now.  Without a call, an
+	 * EADDRINUSE here makes it a question about now that remembers a refusal (WHY_GONE).
+	 */
 	enum event_call call;
 	int error;		  /* what the caller got */
 	struct process_id caller; /* pid 0 = nobody: a question */
 	uint64_t cookie;	  /* of the caller's own socket, which never blocks itself */
-	bool no_entry; /* the call was answered before the kernel looked at it (seccomp) */
+	bool no_entry;	     /* the call was answered before the kernel looked at it (seccomp) */
+	uint16_t bound_port; /* that the caller's socket had before a refused bind(); 0 = none */
+};
+
+/* The oldest holder and the process that bound the socket (of a connection: that accepted it). */
+enum why_kin {
+	KIN_UNKNOWN = 0, /* not known, nothing remarkable, or one and the same */
+	KIN_HEIR,	 /* descends from it, and it is gone */
+	KIN_DAEMON,   /* the same, but meant: it left with success and the heir leads a session */
+	KIN_STRANGER, /* neither descends from it nor is it: the descriptor was passed */
 };
 
 /* One owner of the port with everything that is known of it. */
@@ -132,6 +144,7 @@ struct why_owner {
 	bool flags_known;	      /* from the bind walk; else only what sock_diag tells */
 	const struct socket_row *row; /* holders, binder, since; NULL where the table has none */
 	struct grip grip;	      /* where descriptors do not explain the socket */
+	enum why_kin kin;
 	char holder_state; /* of the oldest holder: 'T', 't', 'D', 'Z', … as in /proc; 0 = gone */
 	bool holder_frozen, holder_exiting;
 	bool same_program; /* the holder runs the caller's program with the caller's arguments */
@@ -147,7 +160,10 @@ enum why_address_state {
 	ADDRESS_LINK_DOWN,
 };
 
-/* What else may refuse a bind; read only when no owner explains it. */
+/*
+ * What else may refuse a bind.  A question about now meets the address before any owner, as in the
+ * kernel; everything else counts only where no owner explains the refusal.
+ */
 struct why_environment {
 	uint16_t ephemeral_first, ephemeral_last;
 	uint16_t unprivileged_port_start;
@@ -158,6 +174,8 @@ struct why_environment {
 	bool cgroup_bind_program,
 		cgroup_post_bind_program; /* attached on the caller's cgroup path */
 	bool caller_has_seccomp, caller_has_landlock;
+	/* where a BPF program on the caller's cgroup sends this bind; 0 = nowhere, or not known */
+	uint16_t rewritten_port;
 };
 
 #define WHY_BLOCKING_MAX 16 /* sockets that are shown; nobody reads a longer list */
@@ -165,8 +183,10 @@ struct why_environment {
 struct why_answer {
 	enum why_verdict verdict;
 	bool free; /* the kernel would let this bind (and listen) succeed */
-	int error; /* errno that the caller gets or got; 0 when free, or when that is unknown */
-	size_t n_blocking;				    /* at most WHY_BLOCKING_MAX */
+	int error; /* errno that the caller gets or got; 0 when free (but for WHY_GONE) or unknown
+		    */
+	/* at most WHY_BLOCKING_MAX; of WHY_UNKNOWN: those that may be in the way */
+	size_t n_blocking;
 	const struct why_owner *blocking[WHY_BLOCKING_MAX]; /* strongest first; borrowed */
 	char rule[240]; /* the kernel rule in one sentence, at most 200 characters */
 };
@@ -174,7 +194,8 @@ struct why_answer {
 /*
  * `table`: the bucket and order for the oracle, its owners in the order of `owners` (the first
  * table->n_owners of them); NULL where the kernel could not be walked: then a question that sets a
- * flag, or an owner whose flags decide, gives WHY_UNKNOWN.
+ * flag, or an owner whose flags decide, gives WHY_UNKNOWN.  So does a table that is not stable and
+ * has nobody in the way.  Of a recorded refusal the owners are those of that moment.
  * `elsewhere`: rows of the same port in other namespaces (may be empty).
  */
 void why_explain(const struct why_question *question, const struct bind_table *table,
