@@ -15,9 +15,9 @@
 #include "walk.h"
 
 /*
- * Owners passed on the way to those that are kept.  The caller waits meanwhile, half a
- * microsecond for each (cold memory): a millisecond is the most that a refusal may cost.  A
- * listener behind more connections than this is missed; `more` says that there was something.
+ * Owners passed on the way to those that are kept.  The caller waits meanwhile, half a microsecond
+ * for each in cold memory: a millisecond is the most that a refusal may cost.  A listener behind
+ * more connections than this is missed; `more` says that there was something.
  */
 #define REFUSAL_STEPS 2048
 

@@ -225,11 +225,15 @@ static int run_accept(struct act *act)
 
 static void accepted_connection_is_not_the_end_of_its_listener(void **state)
 {
+	struct watcher *w = *state;
 	struct child child = start_child(run_accept);
+	struct told told = hear_well(&child);
 
-	hear_well(&child);
-	await_events(*state, EVENT_BIND, child.pid, 2);
-	assert_int_equal(count_events(*state, EVENT_UNLISTEN, child.pid), 0);
+	await_events(w, EVENT_BIND, child.pid, 2);
+	/* of whatever process: the connection is made where its packets are received */
+	for (size_t i = 0; i < w->n; i++)
+		if (w->events[i].kind == EVENT_UNLISTEN)
+			assert_int_not_equal(w->events[i].port, told.port);
 	end_child(&child);
 }
 
