@@ -1,170 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything that holds a socket and is no descriptor: each made for real by a child. */
-#include <linux/io_uring.h>
-#include <poll.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "inventory/bindtable.h"
-#include "inventory/grips.h"
-#include "inventory/inventory.h"
 #include "kernel/actors.h"
+#include "kernel/asker.h"
+#include "kernel/letting_go.h"
 
+#define NOBODY	    65534
 #define MANY_OWNERS 70 /* more than one pass looks for */
-
-/* --- the asking side ------------------------------------------------------------------------- */
-
-struct asker {
-	struct sentinel *sentinel;
-	struct inventory *inventory;
-};
-
-static int walk(void *user_data, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(user_data, asked, ret);
-}
-
-static int open_pass(void *user_data)
-{
-	return sentinel_open_holder_pass(user_data);
-}
-
-static int look(void *user_data, struct abi_look *ret)
-{
-	return sentinel_look(user_data, ret);
-}
-
-static void track_socket(void *user_data, uint64_t cookie)
-{
-	sentinel_track_socket(user_data, cookie);
-}
-
-static void track_process(void *user_data, const struct process_id *id, bool track)
-{
-	if (track)
-		sentinel_track_process(user_data, id);
-	else
-		sentinel_untrack_process(user_data, id);
-}
-
-static int open_grips(void *user_data, unsigned pass, const uint64_t *files, size_t n)
-{
-	return sentinel_open_grips(user_data, pass, files, n);
-}
-
-static const struct sentinel_probe *probe(const struct asker *a, const char *name)
-{
-	const struct sentinel_report *report = sentinel_report(a->sentinel);
-
-	for (int i = 0; i < report->n_probes; i++)
-		if (!strcmp(report->probes[i].name, name))
-			return &report->probes[i];
-	fail_msg("no probe %s", name);
-	return NULL;
-}
-
-static void need_probe(const struct asker *a, const char *name)
-{
-	const struct sentinel_probe *p = probe(a, name);
-
-	if (p->state == SENTINEL_PROBE_WORKS)
-		return;
-	print_message("# skipped: the probe %s is refused here: %s\n", name, p->reason);
-	skip();
-}
-
-static void need(struct child *child, int error, const char *what)
-{
-	if (!error)
-		return;
-	print_message("# skipped: no %s here: %s\n", what, strerror(-error));
-	end_child(child);
-	skip();
-}
-
-static int start_asking(void **state)
-{
-	struct asker *a = calloc(1, sizeof(*a));
-	struct holder_source source;
-
-	if (!a || sentinel_new(true, &a->sentinel))
-		return -1;
-	source = (struct holder_source){ open_pass,	look,	     track_socket,
-					 track_process, a->sentinel, open_grips };
-	*state = a;
-	return inventory_new(&source, &a->inventory);
-}
-
-static int stop_asking(void **state)
-{
-	struct asker *a = *state;
-
-	inventory_free(a->inventory);
-	sentinel_free(a->sentinel);
-	free(a);
-	return 0;
-}
-
-static void read_table(const struct asker *a, uint16_t port, struct bind_table *ret)
-{
-	const struct bindtable_question question = { .protocol = IPPROTO_TCP, .port = port };
-
-	need_probe(a, "walk");
-	need_probe(a, "grips");
-	assert_int_equal(bindtable_read(walk, a->sentinel, &question, ret), 0);
-}
-
-/* The only owner of the port, and what holds it. */
-static struct bind_owner find_grip(const struct asker *a, uint16_t port, struct grip *ret)
-{
-	struct bind_table table;
-	struct bind_owner owner;
-
-	read_table(a, port, &table);
-	assert_int_equal(table.n_owners, 1);
-	owner = table.owners[0];
-	bindtable_deinit(&table);
-	assert_true(owner.file_id);
-	assert_int_equal(inventory_find_grips(a->inventory, &owner, 1, ret), 0);
-	return owner;
-}
-
-static size_t count_holders(const struct asker *a, uint16_t port)
-{
-	const struct socket_row *row;
-	size_t n = 0;
-
-	assert_int_equal(inventory_resync(a->inventory, 0, NULL, NULL), 0);
-	if (inventory_by_port(a->inventory, 0, port, &row, 1) == 1)
-		n = row->n_holders;
-	return n;
-}
-
-static void assert_process(const struct grip *grip, pid_t pid)
-{
-	struct process_id id;
-
-	assert_int_equal(grip->process.pid, pid);
-	assert_int_equal(procfs_identity(pid, &id), 0);
-	assert_true(process_id_equal(&grip->process, &id));
-}
-
-/* A grip that no descriptor shares, and the proof that it is all. */
-static void assert_only_grip(const struct asker *a, uint16_t port, enum grip_kind kind, pid_t pid)
-{
-	struct grip grip;
-
-	find_grip(a, port, &grip);
-	assert_int_equal(grip.kind, kind);
-	assert_process(&grip, pid);
-	assert_int_equal(grip.descriptors, 0);
-	assert_int_equal(grip.references, 1);
-	assert_true(grip.complete);
-	assert_int_equal(count_holders(a, port), 0);
-}
 
 /* --- descriptors ----------------------------------------------------------------------------- */
 
@@ -184,26 +33,6 @@ static void ordinary_descriptor_is_no_grip_and_complete(void **state)
 }
 
 /* --- in flight ------------------------------------------------------------------------------- */
-
-static int send_fds(int over, const int *fds, size_t n)
-{
-	union {
-		char bytes[CMSG_SPACE(8 * sizeof(int))];
-		struct cmsghdr aligned;
-	} control = { 0 };
-	char byte = 0;
-	struct iovec data = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
-
-	control.aligned.cmsg_level = SOL_SOCKET;
-	control.aligned.cmsg_type = SCM_RIGHTS;
-	control.aligned.cmsg_len = CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(&control.aligned), fds, n * sizeof(int));
-	return sendmsg(over, &message, 0) < 0 ? -errno : 0;
-}
 
 static int run_sender(struct act *act)
 {
@@ -360,51 +189,6 @@ static void mapping_of_a_closed_socket_is_named(void **state)
 }
 
 /* --- io_uring -------------------------------------------------------------------------------- */
-
-/* A ring of the smallest size, by bare system calls. */
-struct ring {
-	int fd;
-	struct io_uring_params params;
-	struct io_uring_sqe *entries;
-	char *queue;
-};
-
-static int ring_open(struct ring *ring)
-{
-	struct io_uring_params *p = &ring->params;
-	size_t bytes;
-
-	memset(ring, 0, sizeof(*ring));
-	ring->fd = (int)syscall(SYS_io_uring_setup, 4, p);
-	if (ring->fd < 0)
-		return -errno;
-	bytes = p->sq_off.array + p->sq_entries * sizeof(uint32_t);
-	ring->queue = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd,
-			   IORING_OFF_SQ_RING);
-	ring->entries = mmap(NULL, p->sq_entries * sizeof(*ring->entries), PROT_READ | PROT_WRITE,
-			     MAP_SHARED, ring->fd, IORING_OFF_SQES);
-	return ring->queue == MAP_FAILED || ring->entries == MAP_FAILED ? -errno : 0;
-}
-
-static int ring_register(struct ring *ring, int fd)
-{
-	int fds[2] = { -1, fd };
-
-	return syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_FILES, fds, 2) < 0 ? -errno
-											   : 0;
-}
-
-static int ring_submit_accept(struct ring *ring, int fd, uint8_t flags)
-{
-	uint32_t *tail = (uint32_t *)(ring->queue + ring->params.sq_off.tail);
-	uint32_t *array = (uint32_t *)(ring->queue + ring->params.sq_off.array);
-
-	ring->entries[0] =
-		(struct io_uring_sqe){ .opcode = IORING_OP_ACCEPT, .fd = fd, .flags = flags };
-	array[*tail & (ring->params.sq_entries - 1)] = 0;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	return syscall(SYS_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0) == 1 ? 0 : -errno;
-}
 
 static int run_registered(struct act *act)
 {
@@ -649,6 +433,45 @@ static void process_whose_main_thread_has_exited_is_named(void **state)
 	end_child(&child);
 }
 
+/* --- without any capability --------------------------------------------------------------------
+ */
+
+/* What the daemon does once it has opened everything. */
+static int drop_everything(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+static void grips_of_others_are_found_without_any_capability(void **state)
+{
+	struct asker *a = *state;
+	struct child child = start_child(run_sender);
+	struct told told = hear_well(&child);
+	struct bind_table table;
+	int status = 0;
+	pid_t pid;
+
+	read_table(a, told.port, &table);
+	pid = fork();
+	if (pid == 0) {
+		struct grip grip;
+
+		if (drop_everything() || inventory_find_grips(a->inventory, table.owners, 1, &grip))
+			_exit(1);
+		_exit(grip.kind != GRIP_IN_FLIGHT || grip.process.pid != child.pid);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	bindtable_deinit(&table);
+	end_child(&child);
+}
+
 /* --- together -------------------------------------------------------------------------------- */
 
 /* One socket, held in three ways. */
@@ -756,6 +579,7 @@ int main(void)
 		cmocka_unit_test(call_that_sleeps_on_a_closed_descriptor_is_named),
 		cmocka_unit_test(descriptor_private_to_a_thread_is_named),
 		cmocka_unit_test(process_whose_main_thread_has_exited_is_named),
+		cmocka_unit_test(grips_of_others_are_found_without_any_capability),
 		cmocka_unit_test(row_is_complete_when_grips_explain_the_rest),
 		cmocka_unit_test(more_owners_than_one_pass_takes_are_all_looked_for),
 	};
