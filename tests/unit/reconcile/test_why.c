@@ -540,6 +540,34 @@ static void a_table_that_kept_changing_does_not_say_free(void **state)
 	assert_int_equal(explain_world(&plain, &w).verdict, WHY_LISTENER);
 }
 
+static void a_listener_comes_before_its_many_connections(void **state)
+{
+	static struct why_owner owners[40];
+	static struct bind_owner walked[40];
+	const struct bind_table table = { .stable = true, .owners = walked, .n_owners = 40 };
+	struct why_question q = question_of(&plain);
+	struct why_answer a;
+
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+		struct bind_owner *b = &owners[i].bind;
+
+		owners[i].flags_known = true;
+		b->addr = address("127.0.0.1", &b->family);
+		b->state = i % 2 ? SOCKET_ESTABLISHED : SOCKET_TIME_WAIT;
+		b->inode = b->file_refs = i % 2;
+	}
+	owners[39].bind.state = SOCKET_LISTEN;
+	owners[38].bind.state = SOCKET_BOUND;
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++)
+		walked[i] = owners[i].bind;
+	why_explain(&q, &table, owners, ARRAY_SIZE(owners), NULL, 0, NULL, &a);
+	assert_int_equal(a.n_blocking, WHY_BLOCKING_MAX);
+	assert_ptr_equal(a.blocking[0], &owners[39]);
+	assert_ptr_equal(a.blocking[1], &owners[38]);
+	assert_ptr_equal(a.blocking[2], &owners[1]); /* of equals, the first */
+	assert_ptr_equal(a.blocking[15], &owners[27]);
+}
+
 /* --- without the kernel's table -------------------------------------------------------------- */
 
 struct untold {
@@ -697,6 +725,7 @@ int main(void)
 		cmocka_unit_test(a_remembered_refusal_of_a_port_that_is_free_now_is_gone),
 		cmocka_unit_test(a_refused_listen_is_not_blamed_on_the_caller_s_own_socket),
 		cmocka_unit_test(a_table_that_kept_changing_does_not_say_free),
+		cmocka_unit_test(a_listener_comes_before_its_many_connections),
 		cmocka_unit_test(without_the_table_nothing_is_guessed),
 		cmocka_unit_test(rules_name_the_sockets_and_what_makes_them_meet),
 		cmocka_unit_test(the_longest_addresses_leave_a_whole_sentence),
