@@ -7,6 +7,7 @@
  * and what `pd why` has to say.  main() below plays it, step by step as the runner (run.py) says on
  * stdin, and answers each step with one line of JSON on stdout:
  *
+ *   NAME PORT FIRST_UID
  *   (start)  {"event":"ready", "port":…, "netns":PID, "verdict":…, "holders":[PID…], …}
  *            or {"event":"skip","reason":…}
  *   victim   {"event":"outcome","pid":…,"call":"bind","errno":"EADDRINUSE"}: a process bound
@@ -48,7 +49,7 @@ struct endpoint {
 	bool program;	    /* SO_ATTACH_REUSEPORT_CBPF before bind() */
 	const char *device; /* SO_BINDTODEVICE */
 	uint32_t scope;
-	uid_t uid; /* of the process */
+	unsigned user; /* 0 = root; 1, 2: ordinary users, see case_uid() */
 };
 
 struct actor {
@@ -200,9 +201,19 @@ static inline void set_arguments(struct scene *s, const char *name)
 	prctl(PR_SET_NAME, name);
 }
 
-static inline void become_user(uid_t uid)
+/* Users that nobody else has, so that "the user's newest refusal" is one of this case. */
+static uid_t first_uid;
+
+static inline uid_t case_uid(unsigned user)
 {
-	if (uid)
+	return user ? first_uid + user : 0;
+}
+
+static inline void become_user(unsigned user)
+{
+	uid_t uid = case_uid(user);
+
+	if (user)
 		need(setresgid(uid, uid, uid) == 0 && setresuid(uid, uid, uid) == 0);
 }
 
@@ -313,7 +324,7 @@ static inline void run_victim(struct scene *s)
 {
 	struct outcome o;
 
-	become_user(s->attempt.uid);
+	become_user(s->attempt.user);
 	s->fd = -1;
 	if (scenario.prepare)
 		scenario.prepare(s);
@@ -354,8 +365,8 @@ static inline void print_flags(const struct endpoint *e)
 		printf(",\"--v6only\"");
 	if (e->device)
 		printf(",\"--dev\",\"%s\"", e->device);
-	if (e->uid)
-		printf(",\"--uid\",\"%u\"", e->uid);
+	if (e->user)
+		printf(",\"--uid\",\"%u\"", case_uid(e->user));
 	printf("]");
 }
 
@@ -366,8 +377,8 @@ static inline void print_ready(struct scene *s)
 	};
 	const char *verdict = scenario.verdict ?: "";
 
-	printf("{\"event\":\"ready\",\"port\":%u,\"netns\":%d,\"uid\":%u", asked_port(s),
-	       getpid(), s->attempt.uid);
+	printf("{\"event\":\"ready\",\"port\":%u,\"netns\":%d,\"uid\":%u", asked_port(s), getpid(),
+	       case_uid(s->attempt.user));
 	printf(",\"verdict\":\"%s\",\"live\":\"%s\",\"liveAfter\":%s", verdict,
 	       scenario.live ?: verdict, scenario.live_after ? "true" : "false");
 	printf(",\"errno\":\"%s\",\"call\":\"%s\"", error_name(scenario.error),
@@ -433,11 +444,12 @@ int main(int argc, char **argv)
 	struct scene s = { .holder = scenario.holder, .attempt = scenario.attempt, .fd = -1 };
 	char line[64];
 
-	if (argc != 2)
+	if (argc != 3)
 		return 2;
 	s.port = (uint16_t)atoi(argv[1]);
+	first_uid = (uid_t)atoi(argv[2]);
 	s.arguments = argv[0];
-	s.arguments_size = (size_t)(argv[1] + strlen(argv[1]) + 1 - argv[0]);
+	s.arguments_size = (size_t)(argv[2] + strlen(argv[2]) + 1 - argv[0]);
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	signal(SIGPIPE, SIG_IGN);
 	need(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);

@@ -136,14 +136,14 @@ static inline int holder_listen(struct scene *s)
 
 static inline void run_bound(struct scene *s)
 {
-	become_user(s->holder.uid);
+	become_user(s->holder.user);
 	holder_bind(s);
 	tell(s, 0);
 }
 
 static inline void run_listener(struct scene *s)
 {
-	become_user(s->holder.uid);
+	become_user(s->holder.user);
 	holder_listen(s);
 	tell(s, 0);
 }

@@ -11,7 +11,7 @@ static void start_willing(struct scene *s)
 const struct scenario scenario = {
 	.live = "free",
 	.complete = COMPLETE_OR_NOT,
-	.holder = { .addr = "0.0.0.0", .reuseport = true, .uid = 64001 },
-	.attempt = { .addr = "0.0.0.0", .reuseport = true, .uid = 64001 },
+	.holder = { .addr = "0.0.0.0", .reuseport = true, .user = 1 },
+	.attempt = { .addr = "0.0.0.0", .reuseport = true, .user = 1 },
 	.set_up = start_willing,
 };

@@ -5,8 +5,8 @@
 const struct scenario scenario = {
 	.verdict = "listener",
 	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0", .uid = 64001 },
-	.attempt = { .addr = "0.0.0.0", .uid = 64001 },
+	.holder = { .addr = "0.0.0.0", .user = 1 },
+	.attempt = { .addr = "0.0.0.0", .user = 1 },
 	.set_up = start_listener,
 	.remedy = stop_holder,
 };

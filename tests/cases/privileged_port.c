@@ -12,6 +12,6 @@ const struct scenario scenario = {
 	.verdict = "privileged_port",
 	.error = EACCES,
 	.complete = COMPLETE_OR_NOT,
-	.attempt = { .addr = "127.0.0.1", .port = 80, .uid = 64001 },
+	.attempt = { .addr = "127.0.0.1", .port = 80, .user = 1 },
 	.remedy = lower_the_start,
 };

@@ -4,14 +4,14 @@
 
 static void run_as_one_user(struct scene *s)
 {
-	s->attempt.uid = s->holder.uid;
+	s->attempt.user = s->holder.user;
 }
 
 const struct scenario scenario = {
 	.verdict = "reuseport_uid",
 	.error = EADDRINUSE,
-	.holder = { .type = SOCK_DGRAM, .addr = "0.0.0.0", .reuseport = true, .uid = 64001 },
-	.attempt = { .type = SOCK_DGRAM, .addr = "0.0.0.0", .reuseport = true, .uid = 64002 },
+	.holder = { .type = SOCK_DGRAM, .addr = "0.0.0.0", .reuseport = true, .user = 1 },
+	.attempt = { .type = SOCK_DGRAM, .addr = "0.0.0.0", .reuseport = true, .user = 2 },
 	.set_up = start_bound,
 	.remedy = run_as_one_user,
 };
