@@ -46,32 +46,42 @@ static __always_inline void note_reference(const void *file)
 	grip_hits++;
 }
 
-/* Writes what was noted and forgets it: on overflow the kernel drops the turn and repeats it. */
-static __noinline int write_noted(struct seq_file *seq, struct abi_grip *grip)
+struct noted {
+	struct seq_file *seq;
+	struct abi_grip grip;
+};
+
+static long write_references(__u64 target, struct noted *noted)
 {
-	if (!grip_hits)
-		return 0;
+	struct abi_grip *grip = &noted->grip;
+
+	if (target >= ABI_GRIP_FILES_MAX)
+		return GRIP_LAST;
+	grip->references = grip_references[target];
+	if (!grip->references)
+		return GRIP_NEXT;
+	grip_references[target] = 0;
+	grip->target = target;
+	bpf_seq_write(noted->seq, grip, sizeof(*grip));
+	return GRIP_NEXT;
+}
+
+/* Writes what was noted and forgets it: on overflow the kernel drops the turn and repeats it. */
+static __always_inline void write_noted(struct noted *noted)
+{
 	grip_hits = 0;
-	for (int i = 0; i < ABI_GRIP_FILES_MAX; i++) {
-		grip->references = grip_references[i];
-		if (!grip->references)
-			continue;
-		grip_references[i] = 0;
-		grip->target = i;
-		bpf_seq_write(seq, grip, sizeof(*grip));
-	}
-	return 0;
+	bpf_loop(ABI_GRIP_FILES_MAX, write_references, noted, 0);
 }
 
 static __always_inline void write_noted_of(struct seq_file *seq, struct task_struct *task,
 					   __u32 kind, const void *where)
 {
-	struct abi_grip grip = { .kind = kind, .where = (__u64)where };
+	struct noted noted = { .seq = seq, .grip = { .kind = kind, .where = (__u64)where } };
 
 	if (!grip_hits)
 		return;
-	fill_head(true, &grip.head, task, ABI_GRIP, sizeof(grip));
-	write_noted(seq, &grip);
+	fill_head(true, &noted.grip.head, task, ABI_GRIP, sizeof(noted.grip));
+	write_noted(&noted);
 }
 
 /* --- messages in Unix sockets --- */
@@ -321,16 +331,18 @@ int grips_files(struct bpf_iter__task_file *ctx)
 SEC("iter/unix")
 int grips_queued(struct bpf_iter__unix *ctx)
 {
-	struct abi_grip grip = { .kind = ABI_GRIP_IN_FLIGHT };
+	struct noted noted = { .seq = ctx->meta->seq, .grip = { .kind = ABI_GRIP_IN_FLIGHT } };
 	struct unix_sock *sk = ctx->unix_sk;
 
 	if (!sk)
 		return 0;
 	look_at_queue((struct sock *)sk);
-	grip.head.kind = ABI_GRIP;
-	grip.head.size = sizeof(grip);
-	grip.where = (__u64)sk;
-	write_noted(ctx->meta->seq, &grip);
+	if (!grip_hits)
+		return 0;
+	noted.grip.head.kind = ABI_GRIP;
+	noted.grip.head.size = sizeof(noted.grip);
+	noted.grip.where = (__u64)sk;
+	write_noted(&noted);
 	return 0;
 }
 
