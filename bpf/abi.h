@@ -132,7 +132,7 @@ struct abi_holder {
 	struct abi_head head;
 	struct abi_socket socket;
 	abi_u32 fd;
-	abi_u32 pad;
+	abi_u32 table; /* whose table: ABI_GRIP_FD and the two that follow (enum abi_grip_kind) */
 };
 _Static_assert(sizeof(struct abi_holder) == 120, "abi_holder");
 
@@ -151,9 +151,11 @@ struct abi_look {
 		abi_u64 inode;
 		abi_u32 fd;
 		abi_u32 file_refs;
+		abi_u32 table; /* as in struct abi_holder */
+		abi_u32 pad;
 	} fds[ABI_LOOK_FDS_MAX];
 };
-_Static_assert(sizeof(struct abi_look) == 24 + 24 * ABI_LOOK_FDS_MAX, "abi_look");
+_Static_assert(sizeof(struct abi_look) == 24 + 32 * ABI_LOOK_FDS_MAX, "abi_look");
 
 /* errno values as asm-generic has them; the programs run on no architecture with others */
 #define ABI_ESRCH      3

@@ -411,6 +411,7 @@ int pass(struct bpf_iter__task_file *ctx)
 		holder.socket.file_refs -= waiters.references;
 	}
 	holder.fd = ctx->fd;
+	holder.table = kind_of_descriptor(task);
 	/* on overflow the kernel drops what this turn wrote and runs it again */
 	if (!bpf_seq_write(seq, &holder, sizeof(holder)))
 		last_described_pid = task->tgid;

@@ -135,6 +135,15 @@ static inline size_t count_holders(const struct asker *a, uint16_t port)
 	return n;
 }
 
+static inline const struct holder *first_holder(const struct asker *a, uint16_t port)
+{
+	const struct socket_row *row;
+
+	assert_int_equal(inventory_by_port(a->inventory, 0, port, &row, 1), 1);
+	assert_true(row->n_holders > 0);
+	return &row->holders[0];
+}
+
 static inline void assert_process(const struct grip *grip, pid_t pid)
 {
 	struct process_id id;

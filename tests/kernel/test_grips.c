@@ -363,6 +363,10 @@ static void descriptor_private_to_a_thread_is_named(void **state)
 	assert_int_equal(grip.references, 0);
 	assert_true(grip.complete);
 	assert_int_equal(count_holders(*state, told.port), 1);
+	assert_true(first_holder(*state, told.port)->private_only);
+	assert_int_equal(inventory_verify_port(((struct asker *)*state)->inventory, 0, told.port),
+			 0);
+	assert_true(first_holder(*state, told.port)->private_only);
 	end_child(&child);
 }
 
@@ -429,6 +433,7 @@ static void process_whose_main_thread_has_exited_is_named(void **state)
 	assert_int_equal(
 		inventory_by_port(((struct asker *)*state)->inventory, 0, told.port, &row, 1), 1);
 	assert_int_equal(row->holders[0].fd_count, 1);
+	assert_false(row->holders[0].private_only);
 	assert_true(row->complete);
 	end_child(&child);
 }

@@ -29,6 +29,7 @@ struct abi_look;
 struct holder {
 	struct process_id id;
 	uint8_t n_fds;	   /* 0 = not looked at yet */
+	bool private_only; /* all of them in tables private to threads: /proc/PID/fd has none */
 	uint16_t fd_count; /* how many descriptors it really has, may exceed n_fds */
 	int fds[INVENTORY_HOLDER_FDS];
 };
