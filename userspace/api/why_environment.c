@@ -235,8 +235,10 @@ static void read_rights(const struct why_facts *f, struct why_environment *ret)
 		ret->caller_may_bind_low = f->question.uid == 0;
 		return;
 	}
-	/* a namespace that was made together with a user namespace belongs to that one */
-	ret->caller_in_own_userns = rights.own_userns && f->place.own;
+	/* a network namespace that was made together with a user namespace belongs to that one;
+	 * where the caller was refused all the same, it does not */
+	ret->caller_in_own_userns = rights.own_userns &&
+				    (f->place.own || f->question.error == EACCES);
 	ret->caller_may_bind_low = rights.may_bind_low && !ret->caller_in_own_userns;
 	ret->caller_has_seccomp = rights.seccomp;
 }

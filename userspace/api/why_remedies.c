@@ -235,10 +235,12 @@ static void detach(const struct why_facts *f, struct json_object *array)
 /* The place's own ss: it shows, and closes, sockets of one namespace. */
 static void ss_command(const struct why_facts *f, const char *what, char *ret)
 {
+	/* of a refusal the caller is gone soon; a holder lives there as long as it matters */
+	pid_t pid = f->n_holdings ? f->holdings[0].holder->id.pid : f->place.pid;
 	char enter[48] = "";
 
-	if (!f->place.own && f->place.pid)
-		snprintf(enter, sizeof(enter), "nsenter -t %d -n ", f->place.pid);
+	if (!f->place.own && pid)
+		snprintf(enter, sizeof(enter), "nsenter -t %d -n ", pid);
 	snprintf(ret, COMMAND_SIZE, "%s%sss %s 'sport = :%u'", sudo(f), enter, what,
 		 f->question.port);
 }

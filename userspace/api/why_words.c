@@ -84,6 +84,16 @@ static void fill_is(const struct why_facts *f, char *ret)
 	strcpy(ret, is_past(f) ? "was" : "is");
 }
 
+static void fill_has(const struct why_facts *f, char *ret)
+{
+	strcpy(ret, is_past(f) ? "had" : "has");
+}
+
+static void fill_holds(const struct why_facts *f, char *ret)
+{
+	strcpy(ret, is_past(f) ? "held" : "holds");
+}
+
 static void fill_who(const struct why_facts *f, char *ret)
 {
 	why_name_holders(f, ret, PLACE_SIZE);
@@ -215,7 +225,8 @@ static const struct {
 	{ "theirs", fill_their_user }, { "yours", fill_your_user },
 	{ "tracer", fill_tracer },     { "errno", fill_errno },
 	{ "call", fill_call },	       { "range", fill_range },
-	{ "start", fill_start },
+	{ "start", fill_start },       { "has", fill_has },
+	{ "holds", fill_holds },
 };
 
 /* --- sentences --- */
@@ -239,7 +250,7 @@ static const char *const sentences[] = {
 			      "within one user only, and you are {yours}.",
 	[WHY_REUSEPORT_PROGRAM] = "{port} {is} taken: {who} {listens}; a server that brings its "
 				  "own load-balancing program cannot join it.",
-	[WHY_SELF] = "{port} {is} taken by the same program: {who} has it open already.",
+	[WHY_SELF] = "{port} {is} taken by the same program: {who} {has} it open already.",
 	[WHY_SAME_SERVICE] = "{port} {is} taken: another instance of the same program, {who}, "
 			     "{listens}.",
 	[WHY_LISTENER_SHARED] = "{port} {is} taken: {who} hold one listening socket together; "
@@ -247,9 +258,9 @@ static const char *const sentences[] = {
 	[WHY_LISTENER_INHERITED] =
 		"{port} {is} taken: the server that opened it is gone, but {who} "
 		"inherited its socket.",
-	[WHY_FD_PASSED] = "{port} {is} taken: {who} holds the socket; another process opened it "
+	[WHY_FD_PASSED] = "{port} {is} taken: {who} {holds} the socket; another process opened it "
 			  "and handed it over.",
-	[WHY_BOUND_NOT_LISTENING] = "{port} {is} taken: {who} has reserved it{for} but does not "
+	[WHY_BOUND_NOT_LISTENING] = "{port} {is} taken: {who} {has} reserved it{for} but does not "
 				    "listen on it (netstat and lsof do not show this).",
 	[WHY_LISTENER_SHUT_DOWN] = "{port} {is} taken: {who} stopped listening but never closed "
 				   "the socket (netstat and lsof do not show this).",
@@ -261,13 +272,15 @@ static const char *const sentences[] = {
 			       "yours includes or equals.",
 	[WHY_MPTCP_LISTENER] = "{port} {is} taken: {who} {listens} (with Multipath TCP).",
 
-	[WHY_THREAD_PRIVATE_FDS] = "{port} {is} taken: a single thread of {who} holds it, in a "
+	[WHY_THREAD_PRIVATE_FDS] = "{port} {is} taken: a single thread of {who} {holds} it, in a "
 				   "descriptor table of its own.",
 	[WHY_ZOMBIE_LEADER] = "{port} {is} taken: {who} looks dead (its main thread ended), but "
 			      "its other threads still run and hold it.",
-	[WHY_IO_URING_FILE] = "{port} {is} taken: {who} has it registered with io_uring, although "
-			      "it closed the descriptor.",
-	[WHY_IO_URING_REQUEST] = "{port} {is} taken: a pending io_uring request of {who} holds it.",
+	[WHY_IO_URING_FILE] =
+		"{port} {is} taken: {who} {has} it registered with io_uring, although "
+		"it closed the descriptor.",
+	[WHY_IO_URING_REQUEST] =
+		"{port} {is} taken: a pending io_uring request of {who} {holds} it.",
 	[WHY_IO_URING_TEARDOWN] = "{port} {is} taken for a moment: the kernel is still cleaning "
 				  "up after a server that used io_uring.",
 	[WHY_IN_FLIGHT] = "{port} {is} taken: its socket was sent to another process, which has "
@@ -275,35 +288,36 @@ static const char *const sentences[] = {
 	[WHY_MMAP_PINNED] = "{port} {is} taken: {who} closed it but has its memory still mapped.",
 	[WHY_SYSCALL_PINNED] = "{port} {is} taken: {who} closed it while one of its threads was "
 			       "still waiting for a connection.",
-	[WHY_CLOSING_LINGER] = "{port} {is} taken: {who} is closing it and waits for the other "
+	[WHY_CLOSING_LINGER] = "{port} {is} taken: {who} {is} closing it and waits for the other "
 			       "side to read what is left.",
 	[WHY_HOLDER_STOPPED] =
 		"{port} {is} taken: {who} {is} stopped (as by Ctrl-Z), so it answers nobody.",
 	[WHY_HOLDER_TRACED] =
-		"{port} {is} taken: {who} is held by a debugger{tracer}, so it answers nobody.",
-	[WHY_HOLDER_FROZEN] = "{port} {is} taken: {who} is frozen (a paused container, perhaps), "
+		"{port} {is} taken: {who} {is} held by a debugger{tracer}, so it answers nobody.",
+	[WHY_HOLDER_FROZEN] = "{port} {is} taken: {who} {is} frozen (a paused container, perhaps), "
 			      "so it answers nobody and cannot end.",
-	[WHY_HOLDER_UNINTERRUPTIBLE] = "{port} {is} taken: {who} is stuck waiting for a disk or "
+	[WHY_HOLDER_UNINTERRUPTIBLE] = "{port} {is} taken: {who} {is} stuck waiting for a disk or "
 				       "another device, and cannot end before that answers.",
-	[WHY_HOLDER_EXITING] = "{port} {is} taken for a moment: {who} is about to end.",
-	[WHY_HOLDER_HIDDEN] = "{port} {is} taken: {who} has it.",
+	[WHY_HOLDER_EXITING] = "{port} {is} taken for a moment: {who} {is} about to end.",
+	[WHY_HOLDER_HIDDEN] = "{port} {is} taken: {who} {has} it.",
 
 	[WHY_CONN_OF_CLOSED_LISTENER] = "{port} {is} taken: nobody listens on it any more, but "
 					"{connections} of the old server remained open ({who}).",
-	[WHY_CONN_CLOSE_WAIT] = "{port} {is} taken: {who} has not closed {connections} that the "
+	[WHY_CONN_CLOSE_WAIT] = "{port} {is} taken: {who} {has} not closed {connections} that the "
 				"other side hung up.",
 	[WHY_CHILD_OF_DEAD_PARENT] = "{port} {is} taken: the server is gone, but its child {who} "
 				     "goes on with {connections}.",
-	[WHY_ORPHAN_FIN_WAIT1] = "{port} {is} taken: no process holds it, but data of a server "
+	[WHY_ORPHAN_FIN_WAIT1] = "{port} {is} taken: no process {holds} it, but data of a server "
 				 "that ended waits to be read by the other side.",
-	[WHY_ORPHAN_FIN_WAIT2] = "{port} {is} taken for up to {wait}: no process holds it, the "
+	[WHY_ORPHAN_FIN_WAIT2] = "{port} {is} taken for up to {wait}: no process {holds} it, the "
 				 "other side has not hung up on a server that ended.",
-	[WHY_ORPHAN_LAST_ACK] = "{port} {is} taken: no process holds it, the last packet of a "
+	[WHY_ORPHAN_LAST_ACK] = "{port} {is} taken: no process {holds} it, the last packet of a "
 				"closed connection waits to be confirmed.",
-	[WHY_ORPHAN_CLOSING] = "{port} {is} taken: no process holds it, both sides of a "
+	[WHY_ORPHAN_CLOSING] = "{port} {is} taken: no process {holds} it, both sides of a "
 			       "connection hung up at once and wait for each other.",
-	[WHY_TIME_WAIT] = "{port} {is} taken for another {wait}: no process holds it, connections "
-			  "of a server that stopped are being closed (TIME_WAIT).",
+	[WHY_TIME_WAIT] =
+		"{port} {is} taken for another {wait}: no process {holds} it, connections "
+		"of a server that stopped are being closed (TIME_WAIT).",
 	[WHY_TIME_WAIT_REUSE_ONE_SIDED] =
 		"{port} {is} taken for another {wait}: the old server did not set SO_REUSEADDR, "
 		"so yours helps only from the next restart on.",
@@ -312,11 +326,11 @@ static const char *const sentences[] = {
 		"it did not set SO_REUSEADDR, so yours cannot help this time.",
 	[WHY_OUTGOING_CONNECTION] = "{port} {is} taken: an outgoing connection of {who}{peer} "
 				    "uses it as its own port.",
-	[WHY_OUTGOING_CONNECTING] = "{port} {is} taken: {who} is just trying to connect{peer} "
+	[WHY_OUTGOING_CONNECTING] = "{port} {is} taken: {who} {is} just trying to connect{peer} "
 				    "and uses it as its own port.",
 
-	[WHY_UDP_BOUND] = "{port} {is} taken: {who} has it open{for}.",
-	[WHY_UDP_CONNECTED] = "{port} {is} taken: {who} has it open{for}, connected{peer}.",
+	[WHY_UDP_BOUND] = "{port} {is} taken: {who} {has} it open{for}.",
+	[WHY_UDP_CONNECTED] = "{port} {is} taken: {who} {has} it open{for}, connected{peer}.",
 	[WHY_UDP_EPHEMERAL] = "{port} {is} taken: {who} was given it by chance, for packets that "
 			      "it sends.",
 	[WHY_KERNEL_SOCKET] = "{port} {is} taken by the kernel itself (a VXLAN or tunnel device, "
@@ -410,12 +424,17 @@ static void add_state(const struct why_facts *f, char *ret)
 	if (v >= WHY_HOLDER_STOPPED && v <= WHY_HOLDER_HIDDEN)
 		return; /* said already */
 	for (size_t i = 0; i < f->n_shown; i++) {
-		if (f->shown[i]->holder_frozen)
-			return add(ret, " It is frozen (a paused container, perhaps).");
-		if (f->shown[i]->holder_state == 'T')
-			return add(ret, " It is stopped (as by Ctrl-Z), so it answers nobody.");
-		if (f->shown[i]->holder_state == 't')
-			return add(ret, " A debugger holds it.");
+		const struct why_owner *o = f->shown[i];
+
+		if (o->holder_frozen)
+			add(ret, " It is frozen (a paused container, perhaps).");
+		else if (o->holder_state == 'T')
+			add(ret, " It is stopped (as by Ctrl-Z), so it answers nobody.");
+		else if (o->holder_state == 't')
+			add(ret, " A debugger holds it.");
+		else
+			continue;
+		return;
 	}
 }
 
