@@ -32,6 +32,56 @@ static void ordinary_descriptor_is_no_grip_and_complete(void **state)
 	end_child(&child);
 }
 
+struct descriptors {
+	struct process_id id;
+	int fd, n;
+};
+
+static int keep_descriptor(size_t owner, const struct process_id *id, int fd, void *user_data)
+{
+	struct descriptors *found = user_data;
+
+	assert_int_equal(owner, 0);
+	*found = (struct descriptors){ *id, fd, found->n + 1 };
+	return 0;
+}
+
+static int stop_at_once(size_t owner, const struct process_id *id, int fd, void *user_data)
+{
+	return -ECANCELED;
+}
+
+static void descriptors_of_an_owner_are_visited(void **state)
+{
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	struct asker *a = *state;
+	struct inventory *proc_only = NULL;
+	struct descriptors by_kernel = { 0 }, by_proc = { 0 };
+	struct bind_table table;
+
+	read_table(a, told.port, &table);
+	assert_int_equal(inventory_find_descriptors(a->inventory, table.owners, 1, keep_descriptor,
+						    &by_kernel),
+			 0);
+	assert_int_equal(by_kernel.n, 1);
+	assert_int_equal(by_kernel.id.pid, child.pid);
+	assert_int_equal(by_kernel.fd, told.fd);
+	assert_int_equal(
+		inventory_find_descriptors(a->inventory, table.owners, 1, stop_at_once, NULL),
+		-ECANCELED);
+	assert_int_equal(inventory_new(&(struct holder_source){ 0 }, &proc_only), 0);
+	assert_int_equal(
+		inventory_find_descriptors(proc_only, table.owners, 1, keep_descriptor, &by_proc),
+		0);
+	assert_int_equal(by_proc.n, 1);
+	assert_true(process_id_equal(&by_proc.id, &by_kernel.id));
+	assert_int_equal(by_proc.fd, told.fd);
+	inventory_free(proc_only);
+	bindtable_deinit(&table);
+	end_child(&child);
+}
+
 /* --- in flight ------------------------------------------------------------------------------- */
 
 static int run_sender(struct act *act)
@@ -573,6 +623,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ordinary_descriptor_is_no_grip_and_complete),
+		cmocka_unit_test(descriptors_of_an_owner_are_visited),
 		cmocka_unit_test(message_that_nobody_received_is_named_with_its_receiver),
 		cmocka_unit_test(every_copy_in_every_message_counts_once),
 		cmocka_unit_test(message_in_a_socket_that_is_itself_in_flight_is_nobodys),

@@ -7,6 +7,7 @@
 #include "base/procfs.h"
 #include "bpf/abi.h"
 #include "inventory/grips_pass.h"
+#include "inventory/holders_proc.h"
 #include "inventory/internal.h"
 
 /* Cheapest first: of the later ones, each is run only while something is left to be explained. */
@@ -115,4 +116,73 @@ int inventory_find_grips(struct inventory *inv, const struct bind_owner *owners,
 			return r;
 	}
 	return 0;
+}
+
+/* --- descriptors --- */
+
+struct search {
+	const struct bind_owner *owners;
+	size_t n;
+	grips_visit visit;
+	void *user_data;
+};
+
+static int visit_records(const struct search *search, size_t at, struct grip_records *records)
+{
+	int r = 0;
+
+	grips_sort(records);
+	for (size_t i = 0; !r && i < records->n; i++) {
+		const struct grip_record *record = &records->records[i];
+
+		if (grip_record_is_descriptor(record))
+			r = search->visit(at + record->target, &record->id, (int)record->fd,
+					  search->user_data);
+	}
+	return r;
+}
+
+static int search_by_pass(struct inventory *inv, const struct search *search)
+{
+	size_t step;
+	int r = 0;
+
+	for (size_t at = 0; !r && at < search->n; at += step) {
+		struct round round = { .owners = search->owners + at };
+
+		step = search->n - at < ABI_GRIP_FILES_MAX ? search->n - at : ABI_GRIP_FILES_MAX;
+		round.n = step;
+		for (size_t i = 0; i < step; i++)
+			round.files[i] = round.owners[i].file_id;
+		r = run_pass(inv, &round, ABI_GRIPS_FILES);
+		if (!r)
+			r = visit_records(search, at, &round.records);
+		grip_records_deinit(&round.records);
+	}
+	return r;
+}
+
+static int visit_link(const struct process_id *id, int fd, uint64_t inode, void *user_data)
+{
+	const struct search *search = user_data;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < search->n; i++)
+		if (search->owners[i].inode == inode)
+			r = search->visit(i, id, fd, search->user_data);
+	return r;
+}
+
+int inventory_find_descriptors(struct inventory *inv, const struct bind_owner *owners, size_t n,
+			       grips_visit visit, void *user_data)
+{
+	struct search search = { owners, n, visit, user_data };
+	int r = -EOPNOTSUPP;
+
+	if (n > GRIPS_OWNERS_MAX)
+		return -E2BIG;
+	if (inv->source.open_grips)
+		r = search_by_pass(inv, &search);
+	/* said before anything is visited: every owner's pass is the same program's */
+	return r == -EOPNOTSUPP ? holders_proc_walk(visit_link, &search) : r;
 }

@@ -59,4 +59,15 @@ struct grip {
 int inventory_find_grips(struct inventory *inv, const struct bind_owner *owners, size_t n,
 			 struct grip *ret);
 
+/*
+ * Calls visit for each descriptor of the owners' files, also for owners that the table has no row
+ * for (connections): `owner` is the index, `id` the process, also where only a thread's table has
+ * it.  Where the kernel cannot be asked, /proc is walked, which shows what the reader may see.
+ * visit returns 0, or a negative errno that ends the search and is passed on.  0, -E2BIG as above,
+ * negative errno.
+ */
+typedef int (*grips_visit)(size_t owner, const struct process_id *id, int fd, void *user_data);
+int inventory_find_descriptors(struct inventory *inv, const struct bind_owner *owners, size_t n,
+			       grips_visit visit, void *user_data);
+
 #endif

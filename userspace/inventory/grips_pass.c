@@ -164,6 +164,18 @@ static void drop_repeated(struct grip_records *records)
 	records->n = n;
 }
 
+void grips_sort(struct grip_records *records)
+{
+	if (records->n)
+		qsort(records->records, records->n, sizeof(*records->records), compare);
+	drop_repeated(records);
+}
+
+bool grip_record_is_descriptor(const struct grip_record *record)
+{
+	return kinds[record->kind].is_descriptor;
+}
+
 static bool has_descriptor(const struct grip_record *records, size_t n, pid_t pid, bool ordinary)
 {
 	for (size_t i = 0; i < n; i++)
@@ -254,9 +266,7 @@ void grips_add_up(struct grip_records *records, const struct bind_owner *owners,
 {
 	size_t from = 0, to;
 
-	if (records->n)
-		qsort(records->records, records->n, sizeof(*records->records), compare);
-	drop_repeated(records);
+	grips_sort(records);
 	for (size_t i = 0; i < n; i++) {
 		for (to = from; to < records->n && records->records[to].target == i;)
 			to++;

@@ -6,6 +6,7 @@
 #ifndef INVENTORY_GRIPS_PASS_H
 #define INVENTORY_GRIPS_PASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,9 +42,14 @@ int grips_pass_decode(const void *bytes, size_t size, size_t n_targets, uint64_t
  */
 int grips_pass_read(int fd, size_t n_targets, struct grip_records *records);
 
+/* Sorts by file, kind and thing, and drops what two records say of one thing. */
+void grips_sort(struct grip_records *records);
+
+bool grip_record_is_descriptor(const struct grip_record *record);
+
 /*
- * Adds up the records of n owners' files into ret; sorts the records and drops what two of them
- * say of one thing.  `process` of a GRIP_SYSCALL keeps a start time of 0.
+ * Adds up the records of n owners' files into ret, sorting them.  `process` of a GRIP_SYSCALL keeps
+ * a start time of 0.
  */
 void grips_add_up(struct grip_records *records, const struct bind_owner *owners, size_t n,
 		  struct grip *ret);
