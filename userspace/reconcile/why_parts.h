@@ -70,10 +70,10 @@ static inline bool why_addr_is_any(uint8_t family, const struct net_addr *a)
 	return net_addr_is_wildcard(family, a);
 }
 
-/* The dual-stack `::` of now: what `pd why PORT` asks about when it is given no address. */
+/* What `pd why PORT` asks about when it is given no address; a refused bind did name one. */
 static inline bool why_asks_for_any(const struct why_question *q)
 {
-	return !why_is_recorded(q) && q->family == AF_INET6 && !q->v6only &&
+	return !why_is_recorded(q) && !q->addr_named && q->family == AF_INET6 && !q->v6only &&
 	       net_addr_is_wildcard(AF_INET6, &q->addr);
 }
 

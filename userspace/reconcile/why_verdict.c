@@ -89,6 +89,14 @@ static enum why_verdict name_linger(const struct why_case *c)
 										: WHY_FREE;
 }
 
+static bool is_private_to_threads(const struct why_owner *o)
+{
+	for (size_t i = 0; i < n_holders(o); i++)
+		if (!o->row->holders[i].private_only)
+			return false;
+	return n_holders(o) > 0;
+}
+
 /* A grip explains the socket only where no descriptor does. */
 static enum why_verdict name_grip(const struct why_case *c)
 {
@@ -111,17 +119,37 @@ static enum why_verdict name_grip(const struct why_case *c)
 		alone = alone || (n_holders(o) == 1 && is_held_by(o, &o->grip.process));
 	if (alone && (size_t)kind < ARRAY_SIZE(verdicts) && kind != GRIP_NONE)
 		return verdicts[kind];
+	/* a leader that has exited has no table: then its threads' looks private, too */
 	if (n_holders(o) && o->holder_state == 'Z')
 		return WHY_ZOMBIE_LEADER;
+	if (is_private_to_threads(o))
+		return WHY_THREAD_PRIVATE_FDS;
 	return alone && file_is_dying(o) && o->bind.sleeper ? WHY_SYSCALL_PINNED : WHY_FREE;
 }
 
+static enum why_verdict name_reuseport(const struct why_case *c)
+{
+	if (!c->owner->flags_known)
+		return WHY_FREE;
+	if (c->rule == BIND_RULE_REUSEPORT_HALF)
+		return c->question->reuseport ? WHY_REUSEPORT_MISSING_HOLDER
+					      : WHY_REUSEPORT_MISSING_VICTIM;
+	if (c->rule == BIND_RULE_REUSEPORT_UID)
+		return WHY_REUSEPORT_UID;
+	return c->rule == BIND_RULE_REUSEPORT_PROGRAM ? WHY_REUSEPORT_PROGRAM : WHY_FREE;
+}
+
+/* Of UDP only who asked for SO_REUSEPORT is told of it. */
 static enum why_verdict name_udp(const struct why_case *c)
 {
 	const struct why_owner *o = c->owner;
+	enum why_verdict verdict;
 
 	if (!is_udp(c))
 		return WHY_FREE;
+	verdict = c->question->reuseport ? name_reuseport(c) : WHY_FREE;
+	if (verdict != WHY_FREE)
+		return verdict;
 	if (o->bind.peer_port)
 		return WHY_UDP_CONNECTED;
 	return o->flags_known && !o->bind.port_asked ? WHY_UDP_EPHEMERAL : WHY_UDP_BOUND;
@@ -209,18 +237,6 @@ static enum why_verdict name_listen_conflict(const struct why_case *c)
 {
 	return c->listening && c->owner->bind.state == SOCKET_LISTEN ? WHY_LISTEN_CONFLICT
 								     : WHY_FREE;
-}
-
-static enum why_verdict name_reuseport(const struct why_case *c)
-{
-	if (!c->owner->flags_known)
-		return WHY_FREE;
-	if (c->rule == BIND_RULE_REUSEPORT_HALF)
-		return c->question->reuseport ? WHY_REUSEPORT_MISSING_HOLDER
-					      : WHY_REUSEPORT_MISSING_VICTIM;
-	if (c->rule == BIND_RULE_REUSEPORT_UID)
-		return WHY_REUSEPORT_UID;
-	return c->rule == BIND_RULE_REUSEPORT_PROGRAM ? WHY_REUSEPORT_PROGRAM : WHY_FREE;
 }
 
 /* A frozen process sleeps in D on cgroup v1; one that ends may do anything: those two first. */

@@ -26,7 +26,7 @@ struct situation {
 	struct why_owner owner;	      /* but for the address and the row */
 	struct socket_row row;
 	pid_t holders[HOLDERS_MAX];
-	bool no_row;
+	bool no_row, private_only;
 	struct why_environment environment;
 	struct bind_bucket bucket;
 };
@@ -64,6 +64,8 @@ static const struct situation situations[] = {
 	{ WHY_DUAL_STACK, "::ffff:127.0.0.1", "::", LISTENS, FILE_OF_ONE },
 	{ WHY_DUAL_STACK, "::ffff:127.0.0.1", "127.0.0.1", LISTENS, FILE_OF_ONE },
 	{ WHY_DUAL_STACK, "127.0.0.1", "::ffff:127.0.0.1", LISTENS, FILE_OF_ONE },
+	{ WHY_DUAL_STACK, "::", "0.0.0.0", LISTENS, FILE_OF_ONE, .question.addr_named = true },
+	{ WHY_LISTENER, "::", "::", LISTENS, FILE_OF_ONE, .question.addr_named = true },
 	/* a refused bind of `::` did name its address */
 	{ WHY_DUAL_STACK, "::", "0.0.0.0", LISTENS, FILE_OF_ONE, REFUSED(EVENT_CALL_BIND) },
 	{ WHY_FREE, "127.0.0.1", "::", LISTENS, .owner.bind.v6only = true, FILE_OF_ONE },
@@ -128,6 +130,9 @@ static const struct situation situations[] = {
 	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, GRIP_OF(GRIP_THREAD) },
 	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, GRIP_OF(GRIP_THREAD),
 	  .holders = { HOLDER } },
+	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, FILE_OF_ONE, .private_only = true },
+	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, FILE_OF_ONE, .private_only = true,
+	  .owner.holder_state = 'Z' },
 	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, GRIP_OF(GRIP_ZOMBIE_LEADER) },
 	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_state = 'Z' },
 	{ WHY_IO_URING_FILE, "::", "::", LISTENS, GRIP_OF(GRIP_IO_URING_FILE) },
@@ -211,6 +216,10 @@ static const struct situation situations[] = {
 	{ WHY_UDP_BOUND, "::", "127.0.0.1", UDP, FILE_OF_ONE, .owner.bind.port_asked = true },
 	{ WHY_UDP_CONNECTED, "::", "127.0.0.1", UDP, FILE_OF_ONE, .owner.bind.peer_port = 53 },
 	{ WHY_UDP_EPHEMERAL, "::", "127.0.0.1", UDP, FILE_OF_ONE },
+	{ WHY_REUSEPORT_UID, "::", "127.0.0.1", UDP, FILE_OF_ONE, .question.reuseport = true,
+	  .owner.bind.reuseport = true, .owner.bind.uid = 1000 },
+	{ WHY_UDP_BOUND, "::", "127.0.0.1", UDP, FILE_OF_ONE, .owner.bind.port_asked = true,
+	  .owner.bind.reuseport = true },
 	{ WHY_KERNEL_SOCKET, "::", "0.0.0.0", UDP, .owner.bind.kernel = true,
 	  .owner.bind.inode = 7 },
 	{ WHY_KERNEL_SOCKET, "::", "0.0.0.0", LISTENS, .owner.bind.kernel = true },
@@ -254,6 +263,7 @@ static void world_init(const struct situation *s, struct world *w)
 	w->owner.bind.addr = address(s->owned, &w->owner.bind.family);
 	for (size_t i = 0; i < HOLDERS_MAX && s->holders[i]; i++) {
 		w->holders[i].id = (struct process_id){ s->holders[i], 1 };
+		w->holders[i].private_only = s->private_only;
 		w->row.n_holders = i + 1;
 	}
 	w->row.holders = w->holders;
