@@ -157,7 +157,7 @@ test-cli: ## the command-line tests: the real daemon and pd; T=TEXT as above
 	@scripts/bootstrap test
 	@$(RUN_TESTS) cli
 
-check: ## which room includes what, and the formatting; seconds
+check: ## which room includes what, names, and the formatting; seconds
 	@scripts/bootstrap test
 	@$(RUN_TESTS) checks
 
