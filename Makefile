@@ -77,8 +77,10 @@ $(BUILD)/libcli.a: $(filter-out $(BUILD)/obj/cli/pd.o,$(call objects,cli))
 $(BUILD)/pd: $(BUILD)/obj/cli/pd.o $(BUILD)/libcli.a $(BUILD)/libbase.a
 	$(CC) $(ALL_LDFLAGS) $< -o $@ $(call link_room,cli)
 
-$(BUILD)/portdaddyd: $(BUILD)/obj/userspace/daemon/main.o $(foreach r,$(ROOMS),$(call archive,$(r)))
-	$(CC) $(ALL_LDFLAGS) $< -o $@ $(call link_room,daemon)
+# Whole archives: two rooms that define one name are an error here, not a silent choice.
+$(BUILD)/portdaddyd: $(foreach r,$(ROOMS),$(call archive,$(r)))
+	$(CC) $(ALL_LDFLAGS) -Wl,--whole-archive $^ -Wl,--no-whole-archive -o $@ \
+		$(foreach r,$(ROOMS),$(LIBS_$(r)))
 
 # --- BPF ---------------------------------------------------------------------
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/ppc64le/powerpc/;s/riscv64/riscv/')

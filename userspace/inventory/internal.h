@@ -31,6 +31,6 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now);
  * add up.  A process that is gone or holds nothing is dropped everywhere and not tracked any more.
  * 0, negative errno.
  */
-int look_at_process(struct inventory *inv, struct proc *proc);
+int pass_look(struct inventory *inv, struct proc *proc);
 
 #endif

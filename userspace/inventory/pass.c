@@ -322,7 +322,7 @@ static void sweep_process(struct table *t, struct proc *proc, bool all)
 		proc_untrack(t, proc);
 }
 
-int look_at_process(struct inventory *inv, struct proc *proc)
+int pass_look(struct inventory *inv, struct proc *proc)
 {
 	struct table *t = inv->table;
 	bool all;

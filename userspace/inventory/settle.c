@@ -27,7 +27,7 @@ static int run_looks(struct inventory *inv, unsigned *budget)
 {
 	while (inv->table->looks && *budget > 0) {
 		struct proc *proc = inv->table->looks;
-		int r = look_at_process(inv, proc);
+		int r = pass_look(inv, proc);
 
 		if (r)
 			return r;

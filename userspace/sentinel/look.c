@@ -107,7 +107,7 @@ static int look_for_start(uint64_t ticks_per_s, struct abi_look *look)
 	return 0;
 }
 
-int look_at_process(int program_fd, uint64_t ticks_per_s, struct abi_look *look)
+int look_run(int program_fd, uint64_t ticks_per_s, struct abi_look *look)
 {
 	_cleanup_close_ int fd = -1;
 	int r;

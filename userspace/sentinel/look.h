@@ -14,6 +14,6 @@ struct abi_look;
  * give a cookie to a socket that has none.
  * 0; -ESRCH; -EOPNOTSUPP on kernels before 6.1, which know no such parameter; negative errno.
  */
-int look_at_process(int program_fd, uint64_t ticks_per_s, struct abi_look *look);
+int look_run(int program_fd, uint64_t ticks_per_s, struct abi_look *look);
 
 #endif
