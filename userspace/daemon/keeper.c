@@ -165,45 +165,6 @@ void keeper_claims_changed(uint16_t port, void *user_data)
 
 /* --- all ports --- */
 
-struct id_list {
-	size_t n, size;
-	uint16_t *ports;
-	bool no_memory;
-};
-
-static bool collect_port(const struct service *service, void *user_data)
-{
-	struct id_list *list = user_data;
-
-	if (list->n == list->size) {
-		size_t size = list->size ? 2 * list->size : 64;
-		uint16_t *ports = reallocarray(list->ports, size, sizeof(*ports));
-
-		if (!ports) {
-			list->no_memory = true;
-			return false;
-		}
-		list->ports = ports;
-		list->size = size;
-	}
-	list->ports[list->n++] = service->port;
-	return true;
-}
-
-static int refresh_all(struct keeper *k, int64_t now)
-{
-	const struct service_filter all = { .status = -1 };
-	struct id_list list = { 0 };
-	int r = registry_for_each_service(k->config.registry, &all, collect_port, &list);
-
-	if (!r && list.no_memory)
-		r = -ENOMEM;
-	for (size_t i = 0; !r && i < list.n; i++)
-		refresh_port(k, list.ports[i], now);
-	free(list.ports);
-	return r < 0 ? r : 0;
-}
-
 static void judge_pending(struct keeper *k, int64_t now)
 {
 	if (!k->pending)
@@ -216,6 +177,25 @@ static void judge_pending(struct keeper *k, int64_t now)
 		for (; ports; ports &= ports - 1)
 			refresh_port(k, (uint16_t)(64 * i + (size_t)__builtin_ctzll(ports)), now);
 	}
+}
+
+static bool add_pending(const struct service *service, void *user_data)
+{
+	struct keeper *k = user_data;
+
+	k->pending_ports[service->port / 64] |= 1ULL << service->port % 64;
+	k->pending = true;
+	return true;
+}
+
+/* Judges every claim.  0, negative errno. */
+static int refresh_all(struct keeper *k, int64_t now)
+{
+	const struct service_filter all = { .status = -1 };
+	int r = registry_for_each_service(k->config.registry, &all, add_pending, k);
+
+	judge_pending(k, now);
+	return r < 0 ? r : 0;
 }
 
 static void resync(struct keeper *k, int64_t now)
@@ -531,8 +511,6 @@ int keeper_start(struct keeper *k)
 	k->deferring = true; /* the claims are judged once, below, on the finished table */
 	r = inventory_resync(k->config.inventory, now, port_changed, k);
 	k->deferring = false;
-	k->pending = false;
-	memset(k->pending_ports, 0, sizeof(k->pending_ports));
 	if (!r)
 		r = refresh_all(k, now);
 	k->starting = false;
