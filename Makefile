@@ -155,6 +155,9 @@ test-kernel: ## the kernel tests: real eBPF, as root; T=TEXT as above
 	@scripts/bootstrap test
 	@$(RUN_TESTS) kernel
 
+test-vm: kernel-tests ## the kernel tests under stock 6.1 and 6.12 kernels, emulated (Debian; minutes)
+	@tests/vm/suite $(BUILD)
+
 test-cli: ## the command-line tests: the real daemon and pd; T=TEXT as above
 	@scripts/bootstrap test
 	@$(RUN_TESTS) cli
@@ -178,6 +181,6 @@ uninstall: ## remove what install installed; claims and their database stay
 clean: ## remove what was built
 	rm -rf build
 
-.PHONY: all help run demo test test-unit test-kernel test-cli check format install uninstall clean \
+.PHONY: all help run demo test test-unit test-kernel test-vm test-cli check format install uninstall clean \
 	unit-tests kernel-tests cli-helpers
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
