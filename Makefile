@@ -77,8 +77,10 @@ $(BUILD)/libcli.a: $(filter-out $(BUILD)/obj/cli/pd.o,$(call objects,cli))
 $(BUILD)/pd: $(BUILD)/obj/cli/pd.o $(BUILD)/libcli.a $(BUILD)/libbase.a
 	$(CC) $(ALL_LDFLAGS) $< -o $@ $(call link_room,cli)
 
-$(BUILD)/portdaddyd: $(BUILD)/obj/userspace/daemon/main.o $(foreach r,$(ROOMS),$(call archive,$(r)))
-	$(CC) $(ALL_LDFLAGS) $< -o $@ $(call link_room,daemon)
+# Whole archives: two rooms that define one name are an error here, not a silent choice.
+$(BUILD)/portdaddyd: $(foreach r,$(ROOMS),$(call archive,$(r)))
+	$(CC) $(ALL_LDFLAGS) -Wl,--whole-archive $^ -Wl,--no-whole-archive -o $@ \
+		$(foreach r,$(ROOMS),$(LIBS_$(r)))
 
 # --- BPF ---------------------------------------------------------------------
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/ppc64le/powerpc/;s/riscv64/riscv/')
@@ -162,6 +164,9 @@ test-kernel: ## the kernel tests: real eBPF, as root; T=TEXT as above
 	@scripts/bootstrap test
 	@$(RUN_TESTS) kernel
 
+test-vm: kernel-tests ## the kernel tests under stock 6.1 and 6.12 kernels, emulated (Debian; minutes)
+	@tests/vm/suite $(BUILD)
+
 test-cli: ## the command-line tests: the real daemon and pd; T=TEXT as above
 	@scripts/bootstrap test
 	@$(RUN_TESTS) cli
@@ -170,7 +175,7 @@ test-cases: ## every verdict of pd why, played with real processes; T=TEXT as ab
 	@scripts/bootstrap test
 	@$(RUN_TESTS) cases
 
-check: ## which room includes what, and the formatting; seconds
+check: ## which room includes what, names, and the formatting; seconds
 	@scripts/bootstrap test
 	@$(RUN_TESTS) checks
 
@@ -189,6 +194,6 @@ uninstall: ## remove what install installed; claims and their database stay
 clean: ## remove what was built
 	rm -rf build
 
-.PHONY: all help run demo test test-unit test-kernel test-cli test-cases check format install uninstall clean \
-	unit-tests kernel-tests cli-helpers cases
+.PHONY: all help run demo test test-unit test-kernel test-vm test-cli test-cases check format \
+	install uninstall clean unit-tests kernel-tests cli-helpers cases
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -323,17 +323,33 @@ static unsigned check_situation(struct world *w, unsigned i, unsigned *ret_compa
 	return wrong;
 }
 
+/* Before 6.2 all namespaces share one UDP table, and the walk does not know where it is. */
+static bool can_walk_udp(void)
+{
+	struct bindtable_question where = { .protocol = IPPROTO_UDP, .port = FIRST_PORT };
+	struct bind_table table;
+	int r = bindtable_read(walk, sentinel, &where, &table);
+
+	if (r == -EOPNOTSUPP)
+		return false;
+	assert_int_equal(r, 0);
+	bindtable_deinit(&table);
+	return true;
+}
+
 static unsigned run_situations(unsigned n, unsigned *ret_compared)
 {
 	struct world w = { .random = random_start("oracle_and_kernel_agree") };
+	bool udp_too = can_walk_udp();
 	unsigned wrong = 0;
 
+	print_message("# TCP%s\n", udp_too ? " and UDP" : " only");
 	*ret_compared = 0;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned holders = random_below(&w.random, HOLDERS_MAX);
 
 		w.port = (uint16_t)(FIRST_PORT + random_below(&w.random, PORTS));
-		w.udp = chance(&w, 33);
+		w.udp = udp_too && chance(&w, 33);
 		if (w.udp && chance(&w, 20))
 			add_crowd(&w);
 		for (unsigned h = 0; h < holders; h++)

@@ -16,9 +16,8 @@
 #include "daemon/journal.h"
 #include "reconcile/status.h"
 
-#define ROWS_MAX	   64  /* sockets of one port that a status is judged by */
-#define PENDING_PORTS_MAX  256 /* ports that wait for the table to settle; more: all are judged */
-#define DEADLINE_RETRY_S   60  /* an expired claim that is still live is asked again after this */
+#define ROWS_MAX	   64 /* sockets of one port that a status is judged by */
+#define DEADLINE_RETRY_S   60 /* an expired claim that is still live is asked again after this */
 #define EVENT_DETAILS_SIZE 256
 
 struct keeper {
@@ -30,9 +29,8 @@ struct keeper {
 	bool starting; /* changes are told as "while no daemon ran" */
 	/* Ports that an exit, a fork or an exec touched: judged once the table has settled, because
 	 * the close of the dead process's sockets is about to arrive. */
-	bool deferring;
-	size_t n_pending;
-	uint16_t pending[PENDING_PORTS_MAX];
+	bool deferring, pending;
+	uint64_t pending_ports[65536 / 64]; /* a bit for each */
 };
 
 static int64_t now_unix(void)
@@ -152,12 +150,8 @@ static void port_changed(uint32_t netns, uint16_t port, void *user_data)
 		refresh_port(k, port, now_unix());
 		return;
 	}
-	for (size_t i = 0; i < k->n_pending; i++)
-		if (k->pending[i] == port)
-			return;
-	if (k->n_pending < PENDING_PORTS_MAX)
-		k->pending[k->n_pending] = port;
-	k->n_pending++; /* beyond the maximum: judge_pending() judges every claim */
+	k->pending_ports[port / 64] |= 1ULL << port % 64;
+	k->pending = true;
 }
 
 void keeper_claims_changed(uint16_t port, void *user_data)
@@ -171,59 +165,37 @@ void keeper_claims_changed(uint16_t port, void *user_data)
 
 /* --- all ports --- */
 
-struct id_list {
-	size_t n, size;
-	uint16_t *ports;
-	bool no_memory;
-};
-
-static bool collect_port(const struct service *service, void *user_data)
+static void judge_pending(struct keeper *k, int64_t now)
 {
-	struct id_list *list = user_data;
+	if (!k->pending)
+		return;
+	k->pending = false;
+	for (size_t i = 0; i < ARRAY_SIZE(k->pending_ports); i++) {
+		uint64_t ports = k->pending_ports[i];
 
-	if (list->n == list->size) {
-		size_t size = list->size ? 2 * list->size : 64;
-		uint16_t *ports = reallocarray(list->ports, size, sizeof(*ports));
-
-		if (!ports) {
-			list->no_memory = true;
-			return false;
-		}
-		list->ports = ports;
-		list->size = size;
+		k->pending_ports[i] = 0;
+		for (; ports; ports &= ports - 1)
+			refresh_port(k, (uint16_t)(64 * i + (size_t)__builtin_ctzll(ports)), now);
 	}
-	list->ports[list->n++] = service->port;
+}
+
+static bool add_pending(const struct service *service, void *user_data)
+{
+	struct keeper *k = user_data;
+
+	k->pending_ports[service->port / 64] |= 1ULL << service->port % 64;
+	k->pending = true;
 	return true;
 }
 
+/* Judges every claim.  0, negative errno. */
 static int refresh_all(struct keeper *k, int64_t now)
 {
 	const struct service_filter all = { .status = -1 };
-	struct id_list list = { 0 };
-	int r = registry_for_each_service(k->config.registry, &all, collect_port, &list);
+	int r = registry_for_each_service(k->config.registry, &all, add_pending, k);
 
-	if (!r && list.no_memory)
-		r = -ENOMEM;
-	for (size_t i = 0; !r && i < list.n; i++)
-		refresh_port(k, list.ports[i], now);
-	free(list.ports);
+	judge_pending(k, now);
 	return r < 0 ? r : 0;
-}
-
-static void judge_pending(struct keeper *k, int64_t now)
-{
-	size_t n = k->n_pending;
-
-	k->n_pending = 0;
-	if (n > PENDING_PORTS_MAX) {
-		int r = refresh_all(k, now);
-
-		if (r)
-			log_error("the claims were not read: %s", strerror(-r));
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		refresh_port(k, k->pending[i], now);
 }
 
 static void resync(struct keeper *k, int64_t now)
@@ -462,7 +434,7 @@ static void on_event(const struct event *seen, void *user_data)
 	k->deferring = false;
 	if (r)
 		log_error("an event of pid %d was not applied: %s", event->actor.pid, strerror(-r));
-	if (settle || k->n_pending)
+	if (settle || k->pending)
 		schedule_settle(k);
 
 	service = owner_of(k, event, &owner);
@@ -572,7 +544,6 @@ int keeper_start(struct keeper *k)
 	k->deferring = true; /* the claims are judged once, below, on the finished table */
 	r = inventory_resync(k->config.inventory, now, port_changed, k);
 	k->deferring = false;
-	k->n_pending = 0;
 	if (!r)
 		r = refresh_all(k, now);
 	k->starting = false;

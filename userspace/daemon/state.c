@@ -22,6 +22,9 @@
 
 /* Writes the sentence, returns the error. */
 static int fail(char *ret_error, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(char *ret_error, int error, const char *format, ...)
 {
 	va_list args;
 

@@ -90,14 +90,6 @@ static bool activity_decode(const struct query *q, struct activity_row *ret)
 	return true;
 }
 
-/* Only for patterns with a wildcard; the others are compared by the index. */
-static bool service_matches(const struct query *q, const char *pattern)
-{
-	const char *service = query_column_text(q, ACTIVITY_COLUMN_SERVICE);
-
-	return service && pattern_match(pattern, service);
-}
-
 static void bind_filter(struct query *q, const struct activity_filter *filter)
 {
 	/* ids that people gave by hand may be negative; "all" means all */
@@ -111,8 +103,7 @@ static void bind_filter(struct query *q, const struct activity_filter *filter)
 int registry_for_each_activity(struct registry *r, const struct activity_filter *filter,
 			       activity_visit visit, void *user_data)
 {
-	bool wild = filter->pattern && pattern_has_wildcard(filter->pattern);
-	bool exact = filter->pattern && !wild;
+	bool exact = filter->pattern && !pattern_has_wildcard(filter->pattern);
 	_cleanup_(query_done) struct query q = query_start(r, exact ? STATEMENT_ACTIVITY_OF_SERVICE
 								    : STATEMENT_ACTIVITY_SCAN);
 	struct activity_row row;
@@ -120,12 +111,11 @@ int registry_for_each_activity(struct registry *r, const struct activity_filter 
 	int more;
 
 	bind_filter(&q, filter);
-	if (exact)
-		query_bind_text(&q, 5, filter->pattern);
+	query_bind_text(&q, 5, filter->pattern);
 	while ((filter->limit <= 0 || visited < filter->limit) && (more = query_next(&q)) != 0) {
 		if (more < 0)
 			return more;
-		if ((wild && !service_matches(&q, filter->pattern)) || !activity_decode(&q, &row))
+		if (!activity_decode(&q, &row))
 			continue;
 		visited++;
 		if (!visit(&row.entry, user_data))

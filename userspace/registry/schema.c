@@ -277,6 +277,11 @@ static int inspect_content(const char *path, char *ret_error, size_t size)
 		snprintf(ret_error, size, "%s is not a SQLite database; left as it is", path);
 		return -EMEDIUMTYPE;
 	}
+	if (file_bytes < HEADER_BYTES) {
+		snprintf(ret_error, size, "%s is truncated: %lld bytes; left as it is", path,
+			 (long long)file_bytes);
+		return -EUCLEAN;
+	}
 	application_id = read_be32(header + HEADER_APPLICATION_ID);
 	if (application_id == SCHEMA_APPLICATION_ID)
 		return inspect_ours(path, header, file_bytes, ret_error, size);

@@ -92,7 +92,9 @@ static const char *const statement_sql[] = {
 		"INSERT INTO activity(action, service, details, timestamp, port, pid, uid, comm, "
 		"error) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[STATEMENT_ACTIVITY_SCAN] = "SELECT " ACTIVITY_COLUMNS " FROM activity "
-				    "WHERE " ACTIVITY_CONDITIONS " ORDER BY id DESC",
+				    "WHERE " ACTIVITY_CONDITIONS
+				    " AND (?5 IS NULL OR pattern_match(?5, service)) "
+				    "ORDER BY id DESC",
 	[STATEMENT_ACTIVITY_OF_SERVICE] = "SELECT " ACTIVITY_COLUMNS " FROM activity "
 					  "WHERE service = ?5 AND " ACTIVITY_CONDITIONS
 					  " ORDER BY id DESC",
@@ -127,16 +129,26 @@ static const char *const statement_sql[] = {
 _Static_assert(sizeof(statement_sql) / sizeof(statement_sql[0]) == _STATEMENT_MAX,
 	       "every statement has its SQL");
 
+/* pattern_match(PATTERN, TEXT) in SQL: a row that does not match is never copied out of its page.
+ */
+static void sql_pattern_match(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+	const char *pattern = (const char *)sqlite3_value_text(argv[0]);
+	const char *text = (const char *)sqlite3_value_text(argv[1]);
+
+	sqlite3_result_int(context, pattern && text && pattern_match(pattern, text));
+}
+
 int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[_STATEMENT_MAX])
 {
-	for (int i = 0; i < _STATEMENT_MAX; i++) {
-		int rc = sqlite3_prepare_v3(db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-					    &statements[i], NULL);
+	int rc = sqlite3_create_function_v2(db, "pattern_match", 2,
+					    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+					    NULL, sql_pattern_match, NULL, NULL, NULL);
 
-		if (rc != SQLITE_OK)
-			return rc;
-	}
-	return SQLITE_OK;
+	for (int i = 0; rc == SQLITE_OK && i < _STATEMENT_MAX; i++)
+		rc = sqlite3_prepare_v3(db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					&statements[i], NULL);
+	return rc;
 }
 
 void statements_finalize(sqlite3_stmt *statements[_STATEMENT_MAX])

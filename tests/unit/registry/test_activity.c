@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit/registry/fixture.h"
+
+#include <time.h>
+
+struct listing {
+	char text[4096]; /* "id:service " of each entry */
+	int rows;
+	int stop_after;
+	struct activity last;
+	char service[256], details[4096], comm[64]; /* of the last */
+};
+
+static bool list(const struct activity *entry, void *user_data)
+{
+	struct listing *l = user_data;
+	size_t n = strlen(l->text);
+
+	snprintf(l->text + n, sizeof(l->text) - n, "%" PRId64 ":%s ", entry->id, entry->service);
+	l->last = *entry;
+	snprintf(l->service, sizeof(l->service), "%s", entry->service);
+	snprintf(l->details, sizeof(l->details), "%s", entry->details);
+	snprintf(l->comm, sizeof(l->comm), "%s", entry->comm);
+	l->rows++;
+	return --l->stop_after != 0;
+}
+
+static bool count(const struct activity *entry, void *user_data)
+{
+	(*(int64_t *)user_data)++;
+	return true;
+}
+
+static void log_entry(struct fixture *f, enum activity_action action, const char *service,
+		      int64_t timestamp)
+{
+	struct activity entry = { .action = action,
+				  .service = service,
+				  .details = "",
+				  .comm = "",
+				  .uid = PROCESS_UID_UNKNOWN,
+				  .timestamp = timestamp };
+
+	assert_int_equal(registry_log(f->registry, &entry, NULL), 0);
+}
+
+/* Five entries, ids 1 to 5, at 101 to 105. */
+static void log_some(struct fixture *f)
+{
+	fixture_begin(f);
+	log_entry(f, ACTIVITY_CLAIM, "a:web", 101);
+	log_entry(f, ACTIVITY_CLAIM, "a:api", 102);
+	log_entry(f, ACTIVITY_GHOST, "a:web", 103);
+	log_entry(f, ACTIVITY_DAEMON, "", 104);
+	log_entry(f, ACTIVITY_CLAIM, "b_web", 105);
+	fixture_commit(f);
+}
+
+static void expect(struct fixture *f, struct activity_filter filter, const char *expected)
+{
+	struct listing l = { .stop_after = -1 };
+
+	assert_int_equal(registry_for_each_activity(f->registry, &filter, list, &l), 0);
+	assert_string_equal(l.text, expected);
+}
+
+static void newest_entries_come_first(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .action = -1 },
+	       "5:b_web 4: 3:a:web 2:a:api 1:a:web ");
+}
+
+static void every_field_is_read_back(void **state)
+{
+	struct fixture *f = *state;
+	struct activity_filter all = { .action = -1 };
+	struct listing l = { .stop_after = -1 };
+	struct activity entry = { .action = ACTIVITY_FAIL,
+				  .service = "a:web",
+				  .details = "bind 127.0.0.1:3100",
+				  .timestamp = FIXTURE_NOW,
+				  .port = 65535,
+				  .pid = 4321,
+				  .uid = 0,
+				  .comm = "node",
+				  .error = EADDRINUSE };
+	int64_t id = 0;
+
+	fixture_begin(f);
+	assert_int_equal(registry_log(f->registry, &entry, &id), 0);
+	fixture_commit(f);
+	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
+	assert_int_equal(l.last.id, id);
+	assert_int_equal(l.last.action, ACTIVITY_FAIL);
+	assert_string_equal(l.service, "a:web");
+	assert_string_equal(l.details, "bind 127.0.0.1:3100");
+	assert_int_equal(l.last.timestamp, FIXTURE_NOW);
+	assert_int_equal(l.last.port, 65535);
+	assert_int_equal(l.last.pid, 4321);
+	assert_int_equal(l.last.uid, 0);
+	assert_string_equal(l.comm, "node");
+	assert_int_equal(l.last.error, EADDRINUSE);
+}
+
+static void what_is_not_known_is_null_to_a_shell(void **state)
+{
+	struct fixture *f = *state;
+	struct activity_filter all = { .action = -1 };
+	struct listing l = { .stop_after = -1 };
+
+	fixture_begin(f);
+	log_entry(f, ACTIVITY_GAP, "", 5);
+	fixture_commit(f);
+	fixture_expect(f,
+		       "SELECT count(*) FROM activity WHERE service IS NULL AND port IS NULL AND "
+		       "pid IS NULL AND uid IS NULL AND comm IS NULL AND error IS NULL",
+		       "1");
+	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
+	assert_int_equal(l.last.uid, PROCESS_UID_UNKNOWN);
+	assert_string_equal(l.service, "");
+	assert_string_equal(l.comm, "");
+}
+
+static void filter_without_wildcard_is_the_whole_name(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .pattern = "a:web", .action = -1 },
+	       "3:a:web 1:a:web ");
+	expect(*state, (struct activity_filter){ .pattern = "a", .action = -1 }, "");
+}
+
+static void filter_with_wildcard_is_a_pattern(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .pattern = "*web", .action = -1 },
+	       "5:b_web 3:a:web 1:a:web ");
+	expect(*state, (struct activity_filter){ .pattern = "a?api", .action = -1 }, "2:a:api ");
+}
+
+static void underscore_and_percent_are_literal(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .pattern = "a_web", .action = -1 }, "");
+	expect(*state, (struct activity_filter){ .pattern = "%", .action = -1 }, "");
+}
+
+static void filters_combine(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .action = ACTIVITY_CLAIM },
+	       "5:b_web 2:a:api 1:a:web ");
+	expect(*state, (struct activity_filter){ .pattern = "a:web", .action = ACTIVITY_CLAIM },
+	       "1:a:web ");
+	expect(*state, (struct activity_filter){ .pattern = "a:*", .action = -1, .from = 102 },
+	       "3:a:web 2:a:api ");
+	expect(*state, (struct activity_filter){ .pattern = "a:web", .action = -1, .to = 102 },
+	       "1:a:web ");
+}
+
+static void both_ends_of_a_time_span_are_included(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .action = -1, .from = 102, .to = 104 },
+	       "4: 3:a:web 2:a:api ");
+}
+
+static void only_newer_entries_are_given_after_an_id(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .action = -1, .after_id = 3 }, "5:b_web 4: ");
+	expect(*state, (struct activity_filter){ .action = -1, .after_id = 5 }, "");
+}
+
+static void limit_counts_entries_that_match(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .action = -1, .limit = 2 }, "5:b_web 4: ");
+	expect(*state, (struct activity_filter){ .pattern = "a:*", .action = -1, .limit = 2 },
+	       "3:a:web 2:a:api ");
+}
+
+static void visit_may_stop(void **state)
+{
+	struct fixture *f = *state;
+	struct activity_filter all = { .action = -1 };
+	struct listing l = { .stop_after = 1 };
+
+	log_some(f);
+	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
+	assert_int_equal(l.rows, 1);
+}
+
+static void rows_typed_by_hand_do_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	struct activity_filter all = { .action = -1 };
+	struct listing l = { .stop_after = -1 };
+
+	fixture_shell(f, "INSERT INTO activity VALUES(-5, 'claim', x'ff41', x'c328', 'late', "
+			 "70000, -1, -1, x'80', 99999999999), (NULL, NULL, NULL, NULL, NULL, NULL, "
+			 "NULL, NULL, NULL, NULL), (9, 'MYSTERY', 'a', 'b', 5, 1, 1, 1, 'c', 0)");
+	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
+	assert_int_equal(l.rows, 1);
+	assert_int_equal(l.last.id, -5);
+	assert_int_equal(l.last.action, ACTIVITY_CLAIM);
+	assert_string_equal(l.service, "\xef\xbf\xbd"
+				       "A");
+	assert_string_equal(l.details, "\xef\xbf\xbd(");
+	assert_int_equal(l.last.timestamp, 0);
+	assert_int_equal(l.last.port, 0);
+	assert_int_equal(l.last.pid, 0);
+	assert_int_equal(l.last.uid, PROCESS_UID_UNKNOWN);
+	assert_int_equal(l.last.error, 0);
+}
+
+static void names_of_processes_are_stored_as_text(void **state)
+{
+	struct fixture *f = *state;
+	struct activity entry = {
+		.action = ACTIVITY_FAIL,
+		.details = "",
+		.timestamp = 1,
+		.uid = 5,
+		.comm = "\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff"
+	};
+
+	fixture_begin(f);
+	assert_int_equal(registry_log(f->registry, &entry, NULL), 0);
+	fixture_commit(f);
+	fixture_expect(f, "SELECT length(comm) FROM activity", "15");
+}
+
+static void entries_since_a_moment_are_counted(void **state)
+{
+	struct fixture *f = *state;
+	int64_t found = -1;
+
+	log_some(f);
+	assert_int_equal(registry_count_activity_since(f->registry, 103, &found), 0);
+	assert_int_equal(found, 3);
+}
+
+static void entry_outside_of_a_batch_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct activity entry = { .action = ACTIVITY_GAP };
+
+	assert_int_equal(registry_log(f->registry, &entry, NULL), -EINVAL);
+	assert_int_equal(registry_prune_activity(f->registry, 1, 10), -EINVAL);
+}
+
+static void action_names_are_read_back_in_any_case(void **state)
+{
+	for (int a = 0; a < _ACTIVITY_ACTION_MAX; a++)
+		assert_int_equal(activity_action_of_name(activity_action_name(a)), a);
+	assert_int_equal(activity_action_of_name("claim"), ACTIVITY_CLAIM);
+	assert_int_equal(activity_action_of_name("claims"), -1);
+}
+
+/* --- many rows ----------------------------------------------------------------------------------
+ */
+
+static void fill(struct fixture *f, int rows, int64_t first_timestamp)
+{
+	char sql[512];
+
+	snprintf(sql, sizeof(sql),
+		 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT %d) "
+		 "INSERT INTO activity(action, service, details, timestamp, port, pid, uid, comm) "
+		 "SELECT CASE i %% 1000 WHEN 0 THEN 'FAIL' ELSE 'CLAIM' END, "
+		 "'project' || (i %% 500) || ':web', 'Port 3100 assigned', %" PRId64 " + i, 3100, "
+		 "1234, 1000, 'bash' FROM n",
+		 rows, first_timestamp);
+	fixture_shell(f, sql);
+}
+
+static int prune(struct fixture *f, int64_t now, int max_rows)
+{
+	int pruned;
+
+	fixture_begin(f);
+	pruned = registry_prune_activity(f->registry, now, max_rows);
+	fixture_commit(f);
+	return pruned;
+}
+
+static void old_entries_are_pruned_but_the_newest_thousand(void **state)
+{
+	struct fixture *f = *state;
+
+	fill(f, 1500, 1000);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 500);
+	fixture_expect(f, "SELECT min(timestamp) FROM activity", "1500");
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
+}
+
+static void entries_of_the_last_days_are_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	fill(f, 1500, FIXTURE_NOW - ACTIVITY_KEEP_S);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
+}
+
+static void prune_takes_no_more_than_it_may(void **state)
+{
+	struct fixture *f = *state;
+
+	fill(f, 1500, 1000);
+	assert_int_equal(prune(f, FIXTURE_NOW, 7), 7);
+	assert_int_equal(prune(f, FIXTURE_NOW, 0), 0);
+	fixture_expect(f, "SELECT count(*) FROM activity", "1493");
+}
+
+static void entries_beyond_the_limit_of_rows_are_pruned(void **state)
+{
+	struct fixture *f = *state;
+
+	fill(f, ACTIVITY_KEEP_ROWS + 30, FIXTURE_NOW);
+	assert_int_equal(prune(f, FIXTURE_NOW, 20), 20);
+	assert_int_equal(prune(f, FIXTURE_NOW, 20), 10);
+	fixture_expect(f, "SELECT min(id) FROM activity", "31");
+}
+
+static void remembered_ports_are_bounded_and_stay_known_as_claimed(void **state)
+{
+	struct fixture *f = *state;
+	char sql[256];
+
+	snprintf(sql, sizeof(sql),
+		 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT %d) "
+		 "INSERT INTO ports SELECT 'x' || i, 3100 + i %% 100, 5 FROM n",
+		 REGISTRY_PORTS_KEEP_ROWS + 500);
+	fixture_claim(f, "only", 9000);
+	fixture_release(f, "only");
+	fixture_shell(f, sql);
+	assert_int_equal(prune(f, FIXTURE_NOW, 400), 0);
+	fixture_expect(f, "SELECT count(*) FROM ports", "200101");
+	assert_int_equal(prune(f, FIXTURE_NOW, 400), 0);
+	fixture_expect(f, "SELECT count(*) FROM ports", "200000");
+	fixture_reopen(f);
+	assert_int_equal(registry_port_ever_claimed(f->registry, 9000), 1);
+}
+
+static double answer_ms(struct fixture *f, struct activity_filter filter, int64_t *ret_rows)
+{
+	struct timespec before, after;
+
+	*ret_rows = 0;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	assert_int_equal(registry_for_each_activity(f->registry, &filter, count, ret_rows), 0);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	return (after.tv_sec - before.tv_sec) * 1e3 + (after.tv_nsec - before.tv_nsec) / 1e6;
+}
+
+/*
+ * The aim is 20 ms (printed); the bound is CPU time and wide enough for the sanitizers, and still
+ * fails when an answer sorts or asks once for each row.
+ */
+static void hundred_thousand_entries_are_filtered_in_milliseconds(void **state)
+{
+	static const struct {
+		struct activity_filter filter;
+		int64_t rows;
+	} cases[] = {
+		{ { .pattern = "project7:web", .action = -1 }, 200 },
+		{ { .pattern = "project7*", .action = -1 }, 11 * 200 },
+		{ { .pattern = "*nothing*", .action = -1 }, 0 },
+		{ { .action = ACTIVITY_FAIL }, 100 },
+		{ { .action = -1, .from = FIXTURE_NOW + 99990 }, 10 },
+		{ { .action = -1, .limit = 50 }, 50 },
+	};
+	struct fixture *f = *state;
+	int64_t rows;
+
+	fill(f, ACTIVITY_KEEP_ROWS, FIXTURE_NOW);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		double ms = answer_ms(f, cases[i].filter, &rows);
+
+		print_message("# filter %zu: %" PRId64 " rows in %.1f ms\n", i, rows, ms);
+		assert_int_equal(rows, cases[i].rows);
+		assert_true(ms < 400);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		registry_test(newest_entries_come_first),
+		registry_test(every_field_is_read_back),
+		registry_test(what_is_not_known_is_null_to_a_shell),
+		registry_test(filter_without_wildcard_is_the_whole_name),
+		registry_test(filter_with_wildcard_is_a_pattern),
+		registry_test(underscore_and_percent_are_literal),
+		registry_test(filters_combine),
+		registry_test(both_ends_of_a_time_span_are_included),
+		registry_test(only_newer_entries_are_given_after_an_id),
+		registry_test(limit_counts_entries_that_match),
+		registry_test(visit_may_stop),
+		registry_test(rows_typed_by_hand_do_no_harm),
+		registry_test(names_of_processes_are_stored_as_text),
+		registry_test(entries_since_a_moment_are_counted),
+		registry_test(entry_outside_of_a_batch_is_refused),
+		registry_test(action_names_are_read_back_in_any_case),
+		registry_test(old_entries_are_pruned_but_the_newest_thousand),
+		registry_test(entries_of_the_last_days_are_kept),
+		registry_test(prune_takes_no_more_than_it_may),
+		registry_test(entries_beyond_the_limit_of_rows_are_pruned),
+		registry_test(remembered_ports_are_bounded_and_stay_known_as_claimed),
+		registry_test(hundred_thousand_entries_are_filtered_in_milliseconds),
+	};
+
+	return cmocka_run_group_tests_name("registry activity", tests, NULL, NULL);
+}

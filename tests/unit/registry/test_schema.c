@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit/registry/fixture.h"
+
+#include <sys/wait.h>
+
+#include "registry/schema.h"
+
+/* --- what a refused file must keep ---------------------------------------------------------------
+ */
+
+struct content {
+	char *bytes;
+	size_t size;
+};
+
+static struct content read_content(const char *path)
+{
+	struct content c = { 0 };
+	struct stat st;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	assert_int_equal(fstat(fd, &st), 0);
+	c.size = (size_t)st.st_size;
+	c.bytes = malloc(c.size + 1);
+	assert_non_null(c.bytes);
+	assert_int_equal(read(fd, c.bytes, c.size), (ssize_t)c.size);
+	return c;
+}
+
+static void assert_unchanged(const char *path, struct content *before)
+{
+	struct content after = read_content(path);
+
+	assert_int_equal(after.size, before->size);
+	assert_memory_equal(after.bytes, before->bytes, before->size);
+	free(after.bytes);
+	free(before->bytes);
+}
+
+static bool exists(const struct fixture *f, const char *suffix)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s%s", f->path, suffix);
+	return access(path, F_OK) == 0;
+}
+
+static void expect_refusal(struct fixture *f, int error, const char *says)
+{
+	struct content before = read_content(f->path);
+
+	assert_int_equal(fixture_open_fails(f), error);
+	if (!strstr(f->error, says) || !strstr(f->error, f->path))
+		fail_msg("'%s' does not speak of '%s' and '%s'", f->error, f->path, says);
+	assert_unchanged(f->path, &before);
+}
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, size), (ssize_t)size);
+}
+
+/* --- the schema ----------------------------------------------------------------------------------
+ */
+
+static void promised_columns_come_first_and_are_plain(void **state)
+{
+	static const struct {
+		const char *table, *columns;
+	} promised[] = {
+		{ "services", "id TEXT 1,port INTEGER 0,createdAt INTEGER 0,updatedAt INTEGER 0,"
+			      "healthPath TEXT 0,status TEXT 0" },
+		{ "sessions", "id TEXT 1,purpose TEXT 0,startedAt INTEGER 0,endedAt INTEGER 0,"
+			      "status TEXT 0" },
+		{ "locks", "name TEXT 1,holder TEXT 0,acquiredAt INTEGER 0,ttl INTEGER 0" },
+		{ "activity", "id INTEGER 1,action TEXT 0,service TEXT 0,details TEXT 0,"
+			      "timestamp INTEGER 0" },
+	};
+	struct fixture *f = *state;
+	char sql[256], found[1024];
+
+	for (size_t i = 0; i < ARRAY_SIZE(promised); i++) {
+		snprintf(sql, sizeof(sql),
+			 "SELECT group_concat(name || ' ' || type || ' ' || pk) "
+			 "FROM pragma_table_info('%s') WHERE \"notnull\" = 0",
+			 promised[i].table);
+		fixture_ask(f, sql, found, sizeof(found));
+		assert_memory_equal(found, promised[i].columns, strlen(promised[i].columns));
+	}
+}
+
+static void file_says_whose_and_of_which_version_it_is(void **state)
+{
+	struct fixture *f = *state;
+	char version[16], id[16];
+
+	snprintf(version, sizeof(version), "%d", schema_version());
+	snprintf(id, sizeof(id), "%d", SCHEMA_APPLICATION_ID);
+	fixture_expect(f, "PRAGMA user_version", version);
+	fixture_expect(f, "PRAGMA application_id", id);
+	fixture_expect(f, "PRAGMA journal_mode", "wal");
+}
+
+static void file_is_private(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void opening_twice_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct content before;
+
+	fixture_claim(f, "web", 5000);
+	fixture_close(f);
+	before = read_content(f->path);
+	fixture_open(f);
+	fixture_close(f);
+	assert_unchanged(f->path, &before);
+}
+
+static void closing_leaves_one_file(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 5000);
+	fixture_close(f);
+	assert_false(exists(f, "-wal"));
+	assert_false(exists(f, "-shm"));
+}
+
+static void empty_file_is_filled(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f->path, "", 0);
+	fixture_open(f);
+	fixture_claim(f, "web", 5000);
+}
+
+static void database_without_tables_is_filled(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "PRAGMA journal_mode = WAL; CREATE TABLE t(x); DROP TABLE t");
+	fixture_open(f);
+	fixture_claim(f, "web", 5000);
+}
+
+static void path_may_hold_what_a_uri_gives_a_meaning_to(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_remove(f->directory, "port-registry.db");
+	snprintf(f->path, sizeof(f->path), "%s/a%%41?b#c d.db", f->directory);
+	fixture_open(f);
+	fixture_claim(f, "web", 5000);
+	fixture_reopen(f);
+	assert_int_equal(fixture_service(f, "web").service.port, 5000);
+	fixture_close(f);
+	assert_int_equal(unlink(f->path), 0);
+}
+
+static void random_bytes_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char bytes[8192];
+
+	srand(fixture_seed());
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)rand();
+	write_file(f->path, bytes, sizeof(bytes));
+	expect_refusal(f, -EMEDIUMTYPE, "not a SQLite database");
+	assert_false(exists(f, "-wal"));
+}
+
+static void short_text_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(f->path, "hello", 5);
+	expect_refusal(f, -EMEDIUMTYPE, "not a SQLite database");
+}
+
+static void database_of_another_application_is_refused_by_the_name_of_its_table(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "CREATE TABLE bookmarks(url TEXT); INSERT INTO bookmarks VALUES('x')");
+	expect_refusal(f, -EMEDIUMTYPE, "bookmarks");
+	assert_false(exists(f, "-wal"));
+	assert_false(exists(f, "-shm"));
+}
+
+static void database_with_a_table_named_like_ours_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "CREATE TABLE services(id TEXT PRIMARY KEY, port INTEGER)");
+	expect_refusal(f, -EMEDIUMTYPE, "services");
+}
+
+static void database_with_another_application_id_is_refused_by_it(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "PRAGMA application_id = 0x0f055112");
+	expect_refusal(f, -EMEDIUMTYPE, "0x0f055112");
+}
+
+static void log_of_another_application_is_left_as_it_is(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *other;
+	char log[256];
+	struct content before;
+
+	assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other,
+				      "PRAGMA journal_mode = WAL; CREATE TABLE bookmarks(url)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	snprintf(log, sizeof(log), "%s-wal", f->path);
+	before = read_content(log);
+	assert_true(before.size > 0);
+	expect_refusal(f, -EMEDIUMTYPE, "another application");
+	assert_unchanged(log, &before);
+	sqlite3_close(other);
+}
+
+static void newer_schema_is_refused_by_its_number(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_close(f);
+	fixture_shell(f, "PRAGMA user_version = 9041");
+	expect_refusal(f, -EPROTONOSUPPORT, "9041");
+}
+
+static void newer_schema_that_is_only_in_the_log_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct registry *r = NULL;
+	sqlite3 *shell;
+	int error;
+
+	fixture_close(f);
+	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(shell, "PRAGMA user_version = 9041", NULL, NULL, NULL), 0);
+	error = registry_open(f->path, &r, f->error, sizeof(f->error));
+	assert_int_equal(error, -EPROTONOSUPPORT);
+	assert_non_null(strstr(f->error, "9041"));
+	sqlite3_close(shell);
+}
+
+static void truncated_file_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 5000);
+	fixture_close(f);
+	assert_int_equal(truncate(f->path, 8192), 0);
+	expect_refusal(f, -EUCLEAN, "truncated");
+	assert_int_equal(truncate(f->path, 50), 0);
+	expect_refusal(f, -EUCLEAN, "truncated");
+}
+
+/* A damaged page behind a log that was left: looked through before anything is written. */
+static void damaged_file_with_a_log_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char log[256];
+	char junk[4096];
+	int fd;
+
+	fixture_close(f);
+	fd = open(f->path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	memset(junk, 0xee, sizeof(junk));
+	assert_int_equal(pwrite(fd, junk, sizeof(junk), 4096), sizeof(junk));
+	close(fd);
+	snprintf(log, sizeof(log), "%s-wal", f->path);
+	write_file(log, junk, 100); /* no valid frame in it */
+	expect_refusal(f, -EUCLEAN, "damaged");
+}
+
+static void damage_is_named_by_the_check(void **state)
+{
+	struct fixture *f = *state;
+	char detail[256] = "";
+
+	assert_int_equal(registry_check(f->registry, detail, sizeof(detail)), 0);
+	assert_string_equal(detail, "ok");
+	fixture_close(f);
+	fixture_shell(f, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = "
+			 "(SELECT rootpage FROM sqlite_master WHERE name = 'portsByPort') "
+			 "WHERE name = 'servicesByPort'");
+	fixture_open(f);
+	assert_int_equal(registry_check(f->registry, detail, sizeof(detail)), 1);
+	assert_string_not_equal(detail, "ok");
+}
+
+static void file_without_its_tables_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_close(f);
+	fixture_shell(f, "DROP TABLE activity");
+	expect_refusal(f, -EIO, "activity");
+}
+
+static void directory_in_its_place_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mkdir(f->path, 0700), 0);
+	assert_int_equal(fixture_open_fails(f), -EISDIR);
+	assert_int_equal(rmdir(f->path), 0);
+}
+
+static void fifo_in_its_place_is_refused_without_waiting(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+	assert_int_equal(fixture_open_fails(f), -EMEDIUMTYPE);
+}
+
+static void missing_directory_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	snprintf(f->path, sizeof(f->path), "%s/nowhere/port-registry.db", f->directory);
+	assert_int_equal(fixture_open_fails(f), -ENOENT);
+	assert_non_null(strstr(f->error, "nowhere"));
+}
+
+/* Runs `check` in a child that is not root; its exit status is the verdict. */
+static void as_nobody(struct fixture *f, int (*check)(struct fixture *f))
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(99);
+		_exit(check(f));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static int open_is_not_permitted(struct fixture *f)
+{
+	struct registry *r = NULL;
+	int error = registry_open(f->path, &r, f->error, sizeof(f->error));
+
+	if (error != -EACCES)
+		return 1;
+	return strstr(f->error, f->directory) ? 0 : 2;
+}
+
+static void read_only_directory_is_refused_and_named(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(chmod(f->directory, 0555), 0);
+	as_nobody(f, open_is_not_permitted);
+	assert_int_equal(chmod(f->directory, 0700), 0);
+	assert_false(exists(f, ""));
+}
+
+static void read_only_directory_with_a_database_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct content before;
+
+	fixture_close(f);
+	before = read_content(f->path);
+	assert_int_equal(chmod(f->path, 0666), 0);
+	assert_int_equal(chmod(f->directory, 0555), 0);
+	as_nobody(f, open_is_not_permitted);
+	assert_int_equal(chmod(f->directory, 0700), 0);
+	assert_unchanged(f->path, &before);
+}
+
+static void read_only_file_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_close(f);
+	assert_int_equal(chmod(f->path, 0444), 0);
+	assert_int_equal(chmod(f->directory, 0777), 0);
+	as_nobody(f, open_is_not_permitted);
+	assert_int_equal(chmod(f->directory, 0700), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		registry_test(promised_columns_come_first_and_are_plain),
+		registry_test(file_says_whose_and_of_which_version_it_is),
+		registry_test(file_is_private),
+		registry_test(opening_twice_changes_nothing),
+		registry_test(closing_leaves_one_file),
+		registry_test_unopened(empty_file_is_filled),
+		registry_test_unopened(database_without_tables_is_filled),
+		registry_test_unopened(path_may_hold_what_a_uri_gives_a_meaning_to),
+		registry_test_unopened(random_bytes_are_refused),
+		registry_test_unopened(short_text_is_refused),
+		registry_test_unopened(
+			database_of_another_application_is_refused_by_the_name_of_its_table),
+		registry_test_unopened(database_with_a_table_named_like_ours_is_refused),
+		registry_test_unopened(database_with_another_application_id_is_refused_by_it),
+		registry_test_unopened(log_of_another_application_is_left_as_it_is),
+		registry_test(newer_schema_is_refused_by_its_number),
+		registry_test(newer_schema_that_is_only_in_the_log_is_refused),
+		registry_test(truncated_file_is_refused),
+		registry_test(damaged_file_with_a_log_is_refused),
+		registry_test(damage_is_named_by_the_check),
+		registry_test(file_without_its_tables_is_refused),
+		registry_test_unopened(directory_in_its_place_is_refused),
+		registry_test_unopened(fifo_in_its_place_is_refused_without_waiting),
+		registry_test_unopened(missing_directory_is_named),
+		registry_test_unopened(read_only_directory_is_refused_and_named),
+		registry_test(read_only_directory_with_a_database_is_refused),
+		registry_test(read_only_file_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("registry schema", tests, NULL, NULL);
+}
