@@ -221,12 +221,27 @@ static const struct process_id *oldest_process(const struct why_owner *o)
 	return o->grip.process.pid ? &o->grip.process : NULL;
 }
 
+/* Descriptors explain it, but none that /proc/PID/fd shows. */
+static void note_private_tables(struct why_owner *o)
+{
+	size_t n = o->row ? o->row->n_holders : 0;
+
+	if (!n || o->grip.kind != GRIP_NONE)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (!o->row->holders[i].private_only)
+			return;
+	o->grip.kind = GRIP_THREAD;
+	o->grip.process = o->row->holders[0].id;
+}
+
 static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 {
 	const struct process_id *id = oldest_process(o);
 
 	if (!id)
 		return;
+	note_private_tables(o);
 	o->kin = why_kin_of(f->inv, o->row, id);
 	o->holder_state = procfs_state(id);
 	o->holder_frozen = why_process_is_frozen(id);
