@@ -175,7 +175,7 @@ enum abi_owner_flags {
 	ABI_OWNER_CONNECT_BIND = 1 << 5, /* connect() chose the port (since 6.18) */
 	ABI_OWNER_MPTCP = 1 << 6,
 	ABI_OWNER_FORCE_REUSE = 1 << 7,
-	ABI_OWNER_SHUT_DOWN = 1 << 8, /* shutdown() of both directions */
+	ABI_OWNER_SHUT_DOWN = 1 << 8, /* shutdown() of both directions, or of a listener */
 };
 
 /* One owner of a port: an entry of the bind table. */

@@ -356,6 +356,7 @@ struct sock {
 	unsigned char sk_userlocks;
 	struct sk_buff_head sk_receive_queue;
 	unsigned char sk_shutdown;
+	__u32 sk_max_ack_backlog;
 	struct sock_reuseport *sk_reuseport_cb;
 };
 

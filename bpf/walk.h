@@ -63,6 +63,15 @@ static __always_inline void fill_owner_common(struct abi_owner *to, const struct
 	fill_owner_address(to, sk);
 }
 
+/* shutdown() of a listener disconnects it (inet_shutdown), which clears sk_shutdown; that it once
+ * listened is seen by its backlog. */
+static __always_inline bool was_shut_down(const struct abi_owner *to, const struct sock *sk)
+{
+	if (BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_BOTH)
+		return true;
+	return to->tcp_state == TCP_CLOSE && BPF_CORE_READ(sk, sk_max_ack_backlog) != 0;
+}
+
 static __always_inline __u32 owner_lock_flags(const struct sock *sk)
 {
 	__u8 locks = BPF_CORE_READ(sk, sk_userlocks);
@@ -113,7 +122,7 @@ __noinline int fill_owner(struct abi_owner *to, __u64 address)
 	to->protocol = BPF_CORE_READ(sk, sk_protocol);
 	to->uid = BPF_CORE_READ(sk, sk_uid.val);
 	to->flags |= owner_lock_flags(sk);
-	if (BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_BOTH)
+	if (was_shut_down(to, sk))
 		to->flags |= ABI_OWNER_SHUT_DOWN;
 	if (!BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_net_refcnt))
 		to->flags |= ABI_OWNER_KERNEL;
