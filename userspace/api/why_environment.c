@@ -172,7 +172,14 @@ static bool is_link_up(const char *if_inet6, const char *igmp, const uint8_t v6[
 
 static bool is_loopback6(const uint8_t v6[16])
 {
-	return IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)v6);
+	return !memcmp(v6, &in6addr_loopback, sizeof(in6addr_loopback));
+}
+
+static bool is_mapped(const uint8_t v6[16])
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, 0xff };
+
+	return !memcmp(v6, prefix, sizeof(prefix));
 }
 
 static enum why_address_state state_of_v6(const struct why_facts *f, const uint8_t v6[16],
@@ -204,7 +211,7 @@ static void read_address(const struct why_facts *f, struct why_environment *ret)
 {
 	const struct why_question *q = &f->question;
 	const uint8_t *bytes = q->addr.bytes;
-	bool mapped = q->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)bytes);
+	bool mapped = q->family == AF_INET6 && is_mapped(bytes);
 	_cleanup_free_ char *trie = NULL;
 
 	ret->address = ADDRESS_LOCAL;

@@ -534,6 +534,7 @@ static void recall_question(const struct event *e, struct why_facts *f)
 		.cookie = e->cookie,
 		.no_entry = e->no_entry,
 		.bound_port = e->bound_port,
+		.addr_named = true,
 	};
 	f->caller = e->actor.pid;
 	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));

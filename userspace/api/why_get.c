@@ -61,6 +61,7 @@ static int parse_address(struct request *r, struct why_question *q)
 				    "addr \"%.64s\" is not an address; write one like 127.0.0.1, "
 				    "::1 or * for all",
 				    addr);
+	q->addr_named = addr && strcmp(addr, "*") != 0; /* what is asked by default */
 	return 0;
 }
 

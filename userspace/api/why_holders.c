@@ -4,13 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/server.h"
-#include "bpf/abi.h"
-#include "inventory/grips_pass.h"
-#include "inventory/holders_proc.h"
-#include "sentinel/sentinel.h"
 
 /* References to the owner's file that are explained. */
 static uint32_t explained(const struct why_owner *o)
@@ -124,45 +119,9 @@ static int add_found(struct search *s, size_t owner, const struct process_id *id
 	return 0;
 }
 
-/* The kernel's pass names each descriptor of these very files. */
-static int search_by_file(struct api *api, struct search *s)
+static int visit_descriptor(size_t owner, const struct process_id *id, int fd, void *user_data)
 {
-	uint64_t files[WHY_BLOCKING_MAX];
-	struct grip_records records = { 0 };
-	_cleanup_close_ int fd = -1;
-	int r;
-
-	for (size_t i = 0; i < s->n_wanted; i++)
-		files[i] = s->wanted[i]->bind.file_id;
-	fd = sentinel_open_grips(api->config.sentinel, ABI_GRIPS_FILES, files, s->n_wanted);
-	if (fd < 0)
-		return fd;
-	r = grips_pass_read(fd, s->n_wanted, &records);
-	for (size_t i = 0; !r && i < records.n; i++)
-		if (records.records[i].kind == ABI_GRIP_FD && records.records[i].id.pid)
-			r = add_found(s, records.records[i].target, &records.records[i].id,
-				      (int)records.records[i].fd);
-	grip_records_deinit(&records);
-	return r;
-}
-
-static int visit_proc(const struct process_id *id, int fd, uint64_t inode, void *user_data)
-{
-	struct search *s = user_data;
-	int r = 0;
-
-	for (size_t i = 0; !r && i < s->n_wanted; i++)
-		if (inode == s->wanted[i]->bind.inode)
-			r = add_found(s, i, id, fd);
-	return r;
-}
-
-static int search_processes(struct api *api, struct search *s)
-{
-	int r = search_by_file(api, s);
-
-	/* /proc shows what our own user holds, to root everything */
-	return r == -EOPNOTSUPP ? holders_proc_walk(visit_proc, s) : r;
+	return add_found(user_data, owner, id, fd);
 }
 
 static int by_owner_and_age(const void *left, const void *right)
@@ -199,6 +158,7 @@ static int hand_out(struct why_facts *f, struct search *s)
 int why_find_holders(struct api *api, struct why_facts *f, struct why_owner *const *owners,
 		     size_t n)
 {
+	struct bind_owner wanted[WHY_BLOCKING_MAX];
 	struct search s = { 0 };
 	int r = 0;
 
@@ -206,11 +166,14 @@ int why_find_holders(struct api *api, struct why_facts *f, struct why_owner *con
 		const struct why_owner *o = owners[i];
 		bool held = (o->row && o->row->n_holders) || o->grip.kind != GRIP_NONE;
 
-		if (!held && o->bind.inode && !o->bind.minisocket && !o->bind.kernel)
-			s.wanted[s.n_wanted++] = owners[i];
+		if (held || !o->bind.inode || o->bind.minisocket || o->bind.kernel)
+			continue;
+		wanted[s.n_wanted] = o->bind;
+		s.wanted[s.n_wanted++] = owners[i];
 	}
 	if (s.n_wanted)
-		r = search_processes(api, &s);
+		r = inventory_find_descriptors(api->config.inventory, wanted, s.n_wanted,
+					       visit_descriptor, &s);
 	if (!r)
 		r = hand_out(f, &s);
 	free(s.found);

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "api/why.h"
 #include "api/why_process.h"
@@ -262,14 +263,24 @@ static void close_connection(const struct why_facts *f, struct json_object *arra
 	add(array, command, "close what is left of it now");
 }
 
-/* A blocked accept() returns; nothing else of the socket is left to lose. */
+/* A blocked accept() returns with a connection, and nothing holds the socket any more. */
 static void wake(const struct why_facts *f, struct json_object *array)
 {
-	char command[COMMAND_SIZE];
+	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
+	char command[COMMAND_SIZE], enter[64] = "", addr[NET_ADDR_STR_SIZE] = "127.0.0.1";
 
-	ss_command(f, "-K -t -l", command);
+	if (o && !net_addr_is_wildcard(o->family, &o->addr))
+		net_addr_format(o->family, &o->addr, addr);
+	else if (o && o->family == AF_INET6)
+		strcpy(addr, "::1");
+	if (!f->place.own && f->n_holdings)
+		snprintf(enter, sizeof(enter), "%snsenter -t %d -n ", sudo(f),
+			 f->holdings[0].holder->id.pid);
+	snprintf(command, sizeof(command), "%sbash -c ': < /dev/tcp/%s/%u'", enter, addr,
+		 f->question.port);
 	add(array, command,
-	    "wake the waiting thread; in the program, shutdown() before close() does that");
+	    "wake the waiting thread by one connection; in the program, shutdown() before "
+	    "close() does that");
 }
 
 static void wait_timer(const struct why_facts *f, struct json_object *array)
