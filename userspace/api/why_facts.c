@@ -12,12 +12,12 @@
 #include "api/why.h"
 #include "api/why_environment.h"
 #include "api/why_holders.h"
+#include "api/why_owners.h"
 #include "api/why_process.h"
 #include "base/procfs.h"
 
 /* A program that is refused in a loop may not keep the daemon busy: a tenth of the time at most. */
 #define SEARCH_REST_FACTOR 9
-#define PROTOCOL_MPTCP	   262 /* IPPROTO_MPTCP; older libc headers do not have it */
 
 void why_facts_deinit(struct why_facts *f)
 {
@@ -37,148 +37,6 @@ const struct socket_row *why_facts_row(const struct why_facts *f, const struct w
 	return here ? &f->rows[owner - f->owners] : owner->row;
 }
 
-/* MPTCP takes its ports from TCP. */
-static bool same_table(const struct socket_row *row, uint16_t protocol)
-{
-	if (protocol == IPPROTO_UDP)
-		return row->protocol == IPPROTO_UDP;
-	return row->protocol == IPPROTO_TCP || row->protocol == PROTOCOL_MPTCP;
-}
-
-/* --- owners and their rows --- */
-
-/* An owner as far as netlink and the table tell. */
-static void owner_of_row(const struct socket_row *row, struct why_owner *ret)
-{
-	*ret = (struct why_owner){
-		.bind = { .id = row->cookie,
-			  .cookie = row->cookie,
-			  .inode = row->inode,
-			  .protocol = row->protocol,
-			  .family = row->family,
-			  .state = row->state,
-			  .addr = row->addr,
-			  .v6only = row->v6only,
-			  .uid = row->uid,
-			  .dev = row->dev,
-			  .minisocket = row->state == SOCKET_TIME_WAIT,
-			  .mptcp = row->protocol == PROTOCOL_MPTCP },
-		.row = row,
-		.timer_ms = row->timer_ms,
-	};
-}
-
-/* What the walk says of an owner is newer and surer than what the table says. */
-static void row_of_owner(const struct why_facts *f, const struct bind_owner *o,
-			 struct socket_row *row)
-{
-	row->cookie = o->cookie;
-	row->inode = o->inode;
-	row->netns = f->place.netns;
-	if (!row->protocol)
-		row->protocol = o->mptcp ? PROTOCOL_MPTCP : f->question.protocol;
-	row->family = o->family;
-	row->state = o->state;
-	row->addr = o->addr;
-	row->port = f->question.port;
-	row->v6only = o->v6only;
-	row->v6only_known = true;
-	row->dev = o->dev;
-	row->uid = o->minisocket ? PROCESS_UID_UNKNOWN : o->uid;
-}
-
-static int by_cookie(const void *left, const void *right)
-{
-	const struct socket_row *a = left, *b = right;
-
-	return (a->cookie > b->cookie) - (a->cookie < b->cookie);
-}
-
-/* The table's rows of the port in the place; MPTCP is joined by inode. */
-struct known {
-	const struct inventory *inv;
-	struct socket_row *dumped; /* sorted by cookie; NULL outside of the own namespace */
-	size_t n_dumped;
-	const struct socket_row **rows;
-	size_t n_rows;
-};
-
-static int list_rows(const struct inventory *inv, uint32_t netns, uint16_t port,
-		     const struct socket_row ***ret, size_t *ret_n)
-{
-	const struct socket_row *first;
-	size_t n = inventory_by_port(inv, netns, port, &first, 1);
-
-	*ret = calloc(n + 1, sizeof(struct socket_row *));
-	if (!*ret)
-		return -ENOMEM;
-	*ret_n = inventory_by_port(inv, netns, port, *ret, n);
-	return 0;
-}
-
-static const struct socket_row *find_known(const struct known *k, const struct bind_owner *o)
-{
-	struct socket_row key = { .cookie = o->cookie };
-	const struct socket_row *row = NULL;
-
-	if (o->cookie && k->n_dumped)
-		row = bsearch(&key, k->dumped, k->n_dumped, sizeof(key), by_cookie);
-	if (!row && o->cookie)
-		row = inventory_by_cookie(k->inv, o->cookie);
-	for (size_t i = 0; !row && o->inode && i < k->n_rows; i++)
-		if (k->rows[i]->inode == o->inode)
-			row = k->rows[i];
-	return row;
-}
-
-static int alloc_owners(struct why_facts *f, size_t n)
-{
-	f->owners = calloc(n + 1, sizeof(*f->owners));
-	f->rows = calloc(n + 1, sizeof(*f->rows));
-	if (!f->owners || !f->rows)
-		return -ENOMEM;
-	f->n_owners = n;
-	return 0;
-}
-
-static int join_walk(struct why_facts *f, const struct bind_owner *walked, size_t n,
-		     const struct known *k)
-{
-	int r = alloc_owners(f, n);
-
-	for (size_t i = 0; !r && i < n; i++) {
-		const struct socket_row *known = find_known(k, &walked[i]);
-
-		if (known)
-			f->rows[i] = *known;
-		row_of_owner(f, &walked[i], &f->rows[i]);
-		f->owners[i] = (struct why_owner){ .bind = walked[i],
-						   .flags_known = true,
-						   .row = known ? &f->rows[i] : NULL,
-						   .timer_ms = f->rows[i].timer_ms };
-	}
-	return r;
-}
-
-/* Without a walk: every owner that netlink lists, else what the table has. */
-static int join_rows(struct why_facts *f, const struct known *k)
-{
-	size_t kept = 0;
-	int r = alloc_owners(f, k->dumped ? k->n_dumped : k->n_rows);
-
-	for (size_t i = 0; !r && i < f->n_owners; i++) {
-		const struct socket_row *row = k->dumped ? &k->dumped[i] : k->rows[i];
-
-		if (!same_table(row, f->question.protocol))
-			continue;
-		f->rows[kept] = *row;
-		owner_of_row(&f->rows[kept], &f->owners[kept]);
-		kept++;
-	}
-	f->n_owners = r ? 0 : kept;
-	return r;
-}
-
 /* --- other namespaces --- */
 
 /* Keeps the rows of other namespaces and of the question's protocol. */
@@ -187,7 +45,8 @@ static size_t keep_elsewhere(const struct why_facts *f, const struct socket_row 
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (rows[i]->netns != f->place.netns && same_table(rows[i], f->question.protocol))
+		if (rows[i]->netns != f->place.netns &&
+		    why_same_table(rows[i], f->question.protocol))
 			rows[kept++] = rows[i];
 	return kept;
 }
@@ -201,7 +60,7 @@ static void show(struct why_facts *f, const struct socket_row *const *elsewhere,
 	f->n_others = n < WHY_BLOCKING_MAX ? n : WHY_BLOCKING_MAX;
 	f->n_shown = f->n_others;
 	for (size_t i = 0; i < f->n_others; i++) {
-		owner_of_row(elsewhere[i], &f->others[i]);
+		why_owner_of_row(elsewhere[i], &f->others[i]);
 		f->shown[i] = &f->others[i];
 	}
 }
@@ -251,14 +110,14 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 }
 
 /* Rows borrow their holders from the table, which the search for grips may have changed. */
-static void borrow_anew(struct why_facts *f, const struct known *k, struct why_owner *o)
+static void borrow_anew(struct why_facts *f, const struct why_known *k, struct why_owner *o)
 {
 	struct socket_row *row = &f->rows[o - f->owners];
 	const struct socket_row *now;
 
 	if (!o->row)
 		return;
-	now = find_known(k, &o->bind);
+	now = why_find_known(k, &o->bind);
 	row->n_holders = now ? now->n_holders : 0;
 	row->holders = now ? now->holders : NULL;
 	row->complete = now && now->complete;
@@ -267,11 +126,11 @@ static void borrow_anew(struct why_facts *f, const struct known *k, struct why_o
 static int search_processes(struct api *api, struct why_facts *f, struct why_owner *const *blocking,
 			    size_t n)
 {
-	struct known k = { .inv = f->inv };
+	struct why_known k = { .inv = f->inv };
 	int r = why_find_grips(api, blocking, n);
 
 	if (!r)
-		r = list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
+		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
 	for (size_t i = 0; !r && i < f->n_owners; i++)
 		borrow_anew(f, &k, &f->owners[i]);
 	free(k.rows);
@@ -330,7 +189,7 @@ static int judge(struct api *api, struct why_facts *f)
 		why_environment_read_rest(f, &f->environment);
 	r = look_closer(api, f);
 	if (!r) /* last: its rows are borrowed until the table changes */
-		r = list_rows(f->inv, 0, f->question.port, &elsewhere, &n);
+		r = why_list_rows(f->inv, 0, f->question.port, &elsewhere, &n);
 	if (r)
 		return r;
 	n = keep_elsewhere(f, elsewhere, n);
@@ -469,7 +328,7 @@ static int read_table(struct api *api, struct why_facts *f)
 
 /* netlink answers for the own namespace only.  Asked before the walk: asking gives each socket a
  * cookie, by which the two are joined. */
-static int read_known(struct api *api, struct why_facts *f, struct known *k)
+static int read_known(struct api *api, struct why_facts *f, struct why_known *k)
 {
 	int r = 0;
 
@@ -477,9 +336,9 @@ static int read_known(struct api *api, struct why_facts *f, struct known *k)
 		r = inventory_query_port(api->config.inventory, f->question.protocol,
 					 f->question.port, &k->dumped, &k->n_dumped);
 	if (!r)
-		r = list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
-	if (!r && k->n_dumped)
-		qsort(k->dumped, k->n_dumped, sizeof(*k->dumped), by_cookie);
+		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
+	if (!r)
+		why_sort_known(k);
 	return r;
 }
 
@@ -493,7 +352,7 @@ static int verify(struct api *api, const struct why_facts *f)
 
 int why_facts_gather(struct api *api, struct why_facts *f)
 {
-	struct known k = { .inv = api->config.inventory };
+	struct why_known k = { .inv = api->config.inventory };
 	int r;
 
 	f->inv = api->config.inventory;
@@ -503,9 +362,9 @@ int why_facts_gather(struct api *api, struct why_facts *f)
 	if (!r && !f->place.unreachable)
 		r = read_table(api, f);
 	if (!r && f->walked)
-		r = join_walk(f, f->table.owners, f->table.n_owners, &k);
+		r = why_join_walk(f, f->table.owners, f->table.n_owners, &k);
 	else if (!r)
-		r = join_rows(f, &k);
+		r = why_join_rows(f, &k);
 	free(k.dumped);
 	free(k.rows);
 	if (!r)
@@ -543,16 +402,16 @@ static void recall_question(const struct event *e, struct why_facts *f)
 
 static int recall_owners(const struct event *e, struct why_facts *f)
 {
-	struct known k = { .inv = f->inv };
-	int r = list_rows(f->inv, e->netns, e->port, &k.rows, &k.n_rows);
+	struct why_known k = { .inv = f->inv };
+	int r = why_list_rows(f->inv, e->netns, e->port, &k.rows, &k.n_rows);
 
 	if (r)
 		return r;
 	/* an event without owners of a port that is taken: its walk failed, the table remembers */
 	if (!e->n_owners && e->error == EADDRINUSE && k.n_rows)
-		r = join_rows(f, &k);
+		r = why_join_rows(f, &k);
 	else
-		r = join_walk(f, e->owners, e->n_owners, &k);
+		r = why_join_walk(f, e->owners, e->n_owners, &k);
 	if (!r && (e->n_owners || !k.n_rows || e->error != EADDRINUSE)) {
 		f->table.owners = calloc((size_t)e->n_owners + 1, sizeof(*e->owners));
 		f->walked = f->table.owners != NULL;
