@@ -69,6 +69,7 @@ struct scene {
 	struct actor victim;
 	int fd;		      /* a socket that the victim prepared; -1 */
 	bool remedied;	      /* for what a victim prepares */
+	bool tried;	      /* there has been a victim */
 	int tell_fd, hear_fd; /* an actor's ends */
 	char *arguments;      /* of this process, as others see them */
 	size_t arguments_size;
@@ -98,6 +99,7 @@ struct scenario {
 	struct outcome (*try)(struct scene *s); /* in the victim; NULL: binds and listens */
 	void (*after)(struct scene *s);		/* as soon as the victim has its answer */
 	void (*remedy)(struct scene *s);
+	bool comes_back; /* what is stopped: pd's commands are not tried */
 };
 
 extern const struct scenario scenario;
@@ -385,6 +387,7 @@ static inline void print_ready(struct scene *s)
 	       call_name(scenario.call));
 	printf(",\"complete\":%s,\"remedy\":%s", complete[scenario.complete],
 	       scenario.remedy ? "true" : "false");
+	printf(",\"command\":%s", scenario.remedy && !scenario.comes_back ? "true" : "false");
 	print_pids("holders", s->holders);
 	print_pids("bystanders", s->bystanders);
 	print_flags(&s->attempt);
@@ -395,11 +398,12 @@ static inline void play_victim(struct scene *s)
 {
 	int told;
 
-	if (scenario.before && !s->remedied)
+	if (scenario.before && !s->tried)
 		scenario.before(s);
 	told = actor_step(&s->victim);
-	if (scenario.after && !s->remedied)
+	if (scenario.after && !s->tried)
 		scenario.after(s);
+	s->tried = true;
 	printf("{\"event\":\"outcome\",\"pid\":%d,\"call\":\"%s\",\"errno\":\"%s\"}\n",
 	       s->victim.pid, call_name((enum call)(told >> 16)), error_name(told & 0xffff));
 }

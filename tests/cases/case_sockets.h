@@ -275,6 +275,26 @@ static inline void run_server_closing_full(struct scene *s)
 	tell(s, 0);
 }
 
+/* The states of /proc/net/tcp (include/net/tcp_states.h) in which a case may have to wait. */
+#define STATE_FIN_WAIT1	 "04"
+#define STATE_FIN_WAIT2	 "05"
+#define STATE_TIME_WAIT	 "06"
+#define STATE_CLOSE_WAIT "08"
+#define STATE_LAST_ACK	 "09"
+#define STATE_CLOSING	 "0B"
+
+/* Waits until the server's side of the connection is in this state: an ACK may be delayed. */
+static inline void await_state(struct scene *s, const char *state)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line),
+		 "i=0; until grep -qi ':%04X 0100007F:.... %s ' /proc/net/tcp;"
+		 " do i=$((i+1)); [ $i -lt 500 ] || exit 1; sleep 0.01; done",
+		 s->port, state);
+	command("%s", line);
+}
+
 /* Resets the connection from the client's side: its unread data does. */
 static inline void kill_client(struct scene *s)
 {

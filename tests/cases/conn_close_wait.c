@@ -7,6 +7,7 @@ static void start(struct scene *s)
 	start_connection(s, run_server_keeping);
 	actor_step(&s->client);
 	must_be_named(s, s->server.pid);
+	await_state(s, STATE_CLOSE_WAIT);
 }
 
 static void restart_server(struct scene *s)

@@ -6,6 +6,7 @@ static void start(struct scene *s)
 {
 	start_connection(s, run_server_closing);
 	actor_kill(&s->client);
+	await_state(s, STATE_TIME_WAIT);
 }
 
 const struct scenario scenario = {

@@ -47,4 +47,5 @@ const struct scenario scenario = {
 	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start_supervisor,
 	.remedy = stop_both,
+	.comes_back = true,
 };

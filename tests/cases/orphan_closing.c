@@ -7,6 +7,7 @@ static void start(struct scene *s)
 	start_connection(s, run_server_closing_full);
 	actor_step(&s->server);
 	actor_step(&s->client);
+	await_state(s, STATE_CLOSING);
 }
 
 const struct scenario scenario = {

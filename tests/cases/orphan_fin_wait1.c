@@ -6,6 +6,7 @@ static void start(struct scene *s)
 {
 	start_connection(s, run_server_closing_full);
 	actor_step(&s->server);
+	await_state(s, STATE_FIN_WAIT1);
 }
 
 const struct scenario scenario = {

@@ -5,6 +5,7 @@
 static void start(struct scene *s)
 {
 	start_connection(s, run_server_closing);
+	await_state(s, STATE_FIN_WAIT2);
 }
 
 const struct scenario scenario = {

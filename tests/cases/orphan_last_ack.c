@@ -7,6 +7,7 @@ static void start(struct scene *s)
 	start_connection(s, run_server_closing_full);
 	actor_step(&s->client);
 	actor_step(&s->server);
+	await_state(s, STATE_LAST_ACK);
 }
 
 const struct scenario scenario = {

@@ -27,4 +27,5 @@ const struct scenario scenario = {
 	.prepare = listen_on_v6,
 	.arm = name_victim,
 	.remedy = leave_the_other_family,
+	.comes_back = true,
 };

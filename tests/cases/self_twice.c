@@ -27,4 +27,5 @@ const struct scenario scenario = {
 	.prepare = listen_first,
 	.arm = name_victim,
 	.remedy = start_once,
+	.comes_back = true,
 };
