@@ -7,13 +7,17 @@
 
 #include "api/server.h"
 
-/* References to the owner's file that are explained. */
-static uint32_t explained(const struct why_owner *o)
+/* Descriptors of one that nobody has looked at: events told that it used the socket. */
+#define DESCRIPTORS_TOLD 1
+
+/* References to the owner's file that are explained; `told`: also by what events told. */
+static uint32_t explained(const struct why_owner *o, bool told)
 {
 	uint32_t n = 0;
 
 	for (size_t i = 0; o->row && i < o->row->n_holders; i++)
-		n += o->row->holders[i].fd_count;
+		n += o->row->holders[i].n_fds || !told ? o->row->holders[i].fd_count
+						       : DESCRIPTORS_TOLD;
 	return o->grip.references + (n > o->grip.descriptors ? n : o->grip.descriptors);
 }
 
@@ -22,12 +26,12 @@ static bool is_a_riddle(const struct why_owner *o)
 {
 	bool held = o->row && o->row->n_holders;
 
-	return explained(o) < o->bind.file_refs || (!held && o->bind.sleeper);
+	return explained(o, false) < o->bind.file_refs || (!held && o->bind.sleeper);
 }
 
 static bool has_open_references(const struct why_owner *o)
 {
-	return !o->bind.minisocket && !o->bind.kernel && explained(o) < o->bind.file_refs;
+	return !o->bind.minisocket && !o->bind.kernel && explained(o, true) < o->bind.file_refs;
 }
 
 bool why_owner_is_complete(const struct why_owner *o)
@@ -52,6 +56,23 @@ const char *why_grip_text(enum grip_kind kind)
 	};
 
 	return (size_t)kind < ARRAY_SIZE(texts) ? texts[kind] : NULL;
+}
+
+/*
+ * Everything that holds the file was found, and the table has holders that nobody looked at: it
+ * may be others by now.  Those that have descriptors are found again (why_find_holders).
+ */
+static void doubt_holders(struct why_facts *f, struct why_owner *o)
+{
+	struct socket_row *row = &f->rows[o - f->owners];
+	bool doubtful = false;
+
+	for (size_t i = 0; i < row->n_holders; i++)
+		doubtful = doubtful || !row->holders[i].n_fds;
+	if (!doubtful || !o->grip.complete)
+		return;
+	row->n_holders = 0;
+	row->holders = NULL;
 }
 
 int why_find_grips(struct api *api, struct why_owner *const *owners, size_t n)
@@ -164,7 +185,11 @@ int why_find_holders(struct api *api, struct why_facts *f, struct why_owner *con
 
 	for (size_t i = 0; i < n && i < WHY_BLOCKING_MAX; i++) {
 		const struct why_owner *o = owners[i];
-		bool held = (o->row && o->row->n_holders) || o->grip.kind != GRIP_NONE;
+		bool held;
+
+		doubt_holders(f, owners[i]);
+		held = (o->row && o->row->n_holders) ||
+		       (o->grip.kind != GRIP_NONE && !o->grip.descriptors);
 
 		if (held || !o->bind.inode || o->bind.minisocket || o->bind.kernel)
 			continue;
