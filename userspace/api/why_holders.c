@@ -24,8 +24,10 @@ static uint32_t explained(const struct why_owner *o, bool told)
 /* The walk does not count the reference of a call that sleeps on a closed descriptor. */
 static bool is_a_riddle(const struct why_owner *o)
 {
-	bool held = o->row && o->row->n_holders;
+	bool held = false;
 
+	for (size_t i = 0; o->row && i < o->row->n_holders; i++)
+		held = held || o->row->holders[i].n_fds;
 	return explained(o, false) < o->bind.file_refs || (!held && o->bind.sleeper);
 }
 
