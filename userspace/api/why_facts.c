@@ -137,11 +137,50 @@ static int search_processes(struct api *api, struct why_facts *f, struct why_own
 	return r ? r : why_find_holders(api, f, blocking, n);
 }
 
+static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(sentinel, asked, ret);
+}
+
+static bool is_listed(const struct bind_table *table, const struct bind_owner *owner)
+{
+	for (size_t i = 0; i < table->n_owners; i++)
+		if (table->owners[i].id == owner->id && table->owners[i].file_id == owner->file_id)
+			return true;
+	return false;
+}
+
+/*
+ * Keeps the owners that are still there.  Of a socket that is gone nothing can be found any more,
+ * and the address of its file may be that of another file by now.
+ */
+static size_t keep_present(struct api *api, const struct why_facts *f, struct why_owner **owners,
+			   size_t n)
+{
+	const struct bindtable_question q = {
+		.protocol = f->question.protocol,
+		.port = f->question.port,
+		.pid = f->place.pid,
+		.family = f->question.family,
+		.addr = f->question.addr,
+	};
+	struct bind_table table;
+	size_t kept = 0;
+
+	if (bindtable_read(walk, api->config.sentinel, &q, &table))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_listed(&table, &owners[i]->bind))
+			owners[kept++] = owners[i];
+	bindtable_deinit(&table);
+	return kept;
+}
+
 /*
  * Of a refusal the table's memory comes first; where it does not explain a socket, what holds it a
  * moment later is better than nothing.
  */
-static int search_if_rested(struct api *api, struct why_facts *f, struct why_owner *const *blocking,
+static int search_if_rested(struct api *api, struct why_facts *f, struct why_owner **blocking,
 			    size_t n)
 {
 	uint64_t now = server_now_us();
@@ -150,7 +189,9 @@ static int search_if_rested(struct api *api, struct why_facts *f, struct why_own
 	if (f->question.caller.pid &&
 	    now - api->searched_us < SEARCH_REST_FACTOR * api->search_took_us)
 		return 0;
-	r = search_processes(api, f, blocking, n);
+	if (f->question.caller.pid)
+		n = keep_present(api, f, blocking, n);
+	r = n ? search_processes(api, f, blocking, n) : 0;
 	if (f->question.caller.pid) {
 		api->searched_us = server_now_us();
 		api->search_took_us = api->searched_us - now;
@@ -161,14 +202,14 @@ static int search_if_rested(struct api *api, struct why_facts *f, struct why_own
 /* The owners in the way, with everything that can be found out about them. */
 static int look_closer(struct api *api, struct why_facts *f)
 {
-	struct why_owner *blocking[WHY_BLOCKING_MAX];
+	struct why_owner *blocking[WHY_BLOCKING_MAX], *searched[WHY_BLOCKING_MAX];
 	size_t n = f->answer.n_blocking;
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++)
-		blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
+		searched[i] = blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
 	if (n)
-		r = search_if_rested(api, f, blocking, n);
+		r = search_if_rested(api, f, searched, n);
 	for (size_t i = 0; !r && i < n; i++)
 		look_at_holder(f, blocking[i]);
 	return r;
@@ -302,11 +343,6 @@ static int finish(struct api *api, struct why_facts *f)
 }
 
 /* --- now --- */
-
-static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(sentinel, asked, ret);
-}
 
 /* 0 also where there is nothing to walk: `walked` tells. */
 static int read_table(struct api *api, struct why_facts *f)
