@@ -105,6 +105,11 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 	o->holder_state = procfs_state(id);
 	o->holder_frozen = why_process_is_frozen(id);
 	o->holder_exiting = why_process_is_exiting(id);
+	/* Of a refusal: who is ending a moment later was most likely alive and well then. */
+	if (f->question.caller.pid && (o->holder_exiting || o->holder_state == 'Z')) {
+		o->holder_exiting = false;
+		o->holder_state = 0;
+	}
 	o->same_program = !process_id_equal(id, &f->question.caller) &&
 			  why_process_same(f->inv, id, &f->question.caller);
 }
