@@ -102,7 +102,8 @@ $(BUILD)/obj/userspace/sentinel/sentinel_bpf.o: $(BUILD)/portdaddy.skel.h
 
 # --- tests -------------------------------------------------------------------
 # tests/unit/ROOM/NAME.c links room ROOM and what that room may use, nothing more;
-# tests/kernel/NAME.c links everything; tests/cli/NAME.py drives the programs.
+# tests/kernel/NAME.c links everything; tests/cli/NAME.py drives the programs; tests/cases/NAME.c
+# is a situation that tests/cases/run.py asks `pd why` about.
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*.c))
 KERNEL_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/kernel/test_*.c))
 
@@ -122,9 +123,17 @@ $(BUILD)/tests/cli/helpers/%: tests/cli/helpers/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE $< -o $@
 
+# Situations in which bind() is refused, played for tests/cases/run.py.
+CASES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cases/*.c))
+$(BUILD)/tests/cases/%: tests/cases/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE -MMD -MP -MF $@.d \
+		-pthread $< -o $@
+
 unit-tests: $(UNIT_TESTS)
 kernel-tests: $(KERNEL_TESTS)
 cli-helpers: $(CLI_HELPERS)
+cases: $(CASES)
 
 # --- what people type --------------------------------------------------------
 # T=TEXT runs only the tests whose name, or whose file's name, contains TEXT.
@@ -162,6 +171,10 @@ test-cli: ## the command-line tests: the real daemon and pd; T=TEXT as above
 	@scripts/bootstrap test
 	@$(RUN_TESTS) cli
 
+test-cases: ## every verdict of pd why, played with real processes; T=TEXT as above
+	@scripts/bootstrap test
+	@$(RUN_TESTS) cases
+
 check: ## which room includes what, names, and the formatting; seconds
 	@scripts/bootstrap test
 	@$(RUN_TESTS) checks
@@ -181,6 +194,6 @@ uninstall: ## remove what install installed; claims and their database stay
 clean: ## remove what was built
 	rm -rf build
 
-.PHONY: all help run demo test test-unit test-kernel test-vm test-cli check format install uninstall clean \
-	unit-tests kernel-tests cli-helpers
+.PHONY: all help run demo test test-unit test-kernel test-vm test-cli test-cases check format \
+	install uninstall clean unit-tests kernel-tests cli-helpers cases
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

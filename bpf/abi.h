@@ -24,12 +24,13 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	  1
-#define ABI_COMM_SIZE	  16
-#define ABI_ANCESTORS_MAX 8
-#define ABI_PATH_SIZE	  512 /* bytes of components, leaf first, each ended by NUL */
-#define ABI_PATH_DEPTH	  24  /* components walked; deeper paths keep their end */
-#define ABI_LOOK_FDS_MAX  64  /* sockets reported by one look at a process */
+#define ABI_VERSION	   2
+#define ABI_COMM_SIZE	   16
+#define ABI_ANCESTORS_MAX  8
+#define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
+#define ABI_PATH_DEPTH	   24  /* components walked; deeper paths keep their end */
+#define ABI_LOOK_FDS_MAX   64  /* sockets reported by one look at a process */
+#define ABI_FAILURE_OWNERS 8   /* owners of the port that a refusal carries */
 
 enum abi_kind {
 	ABI_PROCESS = 1,
@@ -42,6 +43,7 @@ enum abi_kind {
 	ABI_EXEC,
 	ABI_EXIT,
 	ABI_HOLDER, /* iterator pass and look only */
+	ABI_GRIP,   /* passes over everything that holds a file only */
 };
 
 enum abi_call { ABI_CALL_BIND = 1, ABI_CALL_LISTEN };
@@ -60,6 +62,8 @@ struct abi_head {
 };
 _Static_assert(sizeof(struct abi_head) == 56, "abi_head");
 
+enum abi_reuse { ABI_REUSEADDR = 1 << 0, ABI_REUSEPORT = 1 << 1 };
+
 struct abi_socket {
 	abi_u64 cookie;
 	abi_u64 inode;
@@ -71,20 +75,18 @@ struct abi_socket {
 	abi_u8 family;
 	abi_u8 tcp_state; /* kernel's number; for UDP as it stands in sk_state */
 	abi_u8 v6only;
-	abi_u8 reuse;	   /* bit 0 SO_REUSEADDR, bit 1 SO_REUSEPORT */
+	abi_u8 reuse;	   /* enum abi_reuse */
 	abi_u32 file_refs; /* lasting references to the struct file; 0 = not read */
 	abi_u8 addr[16];   /* IPv4 in the first four bytes, network order */
 };
 _Static_assert(sizeof(struct abi_socket) == 56, "abi_socket");
 
-/* ABI_BIND, ABI_LISTEN, ABI_UNLISTEN, ABI_CLOSE, ABI_FAIL */
+/* ABI_BIND, ABI_LISTEN, ABI_UNLISTEN, ABI_CLOSE */
 struct abi_socket_event {
 	struct abi_head head;
 	struct abi_socket socket;
-	abi_s32 error; /* positive errno, ABI_FAIL only */
-	abi_u32 call;  /* enum abi_call, ABI_FAIL only */
 };
-_Static_assert(sizeof(struct abi_socket_event) == 120, "abi_socket_event");
+_Static_assert(sizeof(struct abi_socket_event) == 112, "abi_socket_event");
 
 /* ABI_FORK (child), ABI_EXEC, ABI_EXIT (exit_code) */
 struct abi_task_event {
@@ -130,7 +132,7 @@ struct abi_holder {
 	struct abi_head head;
 	struct abi_socket socket;
 	abi_u32 fd;
-	abi_u32 pad;
+	abi_u32 table; /* whose table: ABI_GRIP_FD and the two that follow (enum abi_grip_kind) */
 };
 _Static_assert(sizeof(struct abi_holder) == 120, "abi_holder");
 
@@ -149,16 +151,20 @@ struct abi_look {
 		abi_u64 inode;
 		abi_u32 fd;
 		abi_u32 file_refs;
+		abi_u32 table; /* as in struct abi_holder */
+		abi_u32 pad;
 	} fds[ABI_LOOK_FDS_MAX];
 };
-_Static_assert(sizeof(struct abi_look) == 24 + 24 * ABI_LOOK_FDS_MAX, "abi_look");
+_Static_assert(sizeof(struct abi_look) == 24 + 32 * ABI_LOOK_FDS_MAX, "abi_look");
+
+/* errno values as asm-generic has them; the programs run on no architecture with others */
+#define ABI_ESRCH      3
+#define ABI_EFAULT     14
+#define ABI_EOPNOTSUPP 95
+#define ABI_EADDRINUSE 98
 
 /* Owners in one answer of the bind walk; a longer walk is asked for again from `skip`. */
 #define ABI_OWNERS_MAX 512
-
-/* errno values that the walk answers with, the same on every architecture */
-#define ABI_ESRCH      3
-#define ABI_EOPNOTSUPP 95
 
 enum abi_owner_flags {
 	ABI_OWNER_MINISOCKET = 1 << 0,	 /* a time-wait entry: no file, no process */
@@ -169,7 +175,7 @@ enum abi_owner_flags {
 	ABI_OWNER_CONNECT_BIND = 1 << 5, /* connect() chose the port (since 6.18) */
 	ABI_OWNER_MPTCP = 1 << 6,
 	ABI_OWNER_FORCE_REUSE = 1 << 7,
-	ABI_OWNER_SHUT_DOWN = 1 << 8, /* shutdown() of both directions */
+	ABI_OWNER_SHUT_DOWN = 1 << 8, /* shutdown() of both directions, or of a listener */
 };
 
 /* One owner of a port: an entry of the bind table. */
@@ -196,6 +202,27 @@ struct abi_owner {
 	abi_u8 peer[16];
 };
 _Static_assert(sizeof(struct abi_owner) == 96, "abi_owner");
+
+/*
+ * ABI_FAIL: a refused bind() or listen(), written in the context of the call.  `socket` is the
+ * caller's, with the address and port that it asked for (an address that could not be understood
+ * leaves the socket's family, and zeros).  `owners` are those of the port at that instant, the
+ * likely culprits first; only where the errno is EADDRINUSE.
+ */
+struct abi_failure {
+	struct abi_head head;
+	struct abi_socket socket;
+	abi_s32 error;	      /* positive errno */
+	abi_u16 call;	      /* enum abi_call */
+	abi_u16 bound_port;   /* bind(): the port that the socket had already; 0 = none */
+	abi_u8 no_entry;      /* answered before the kernel looked at the call (seccomp, ptrace) */
+	abi_u8 in_group;      /* the socket is in a reuseport group: it attached a program to it */
+	abi_u16 group_closed; /* shut down members of that group */
+	abi_u16 n_owners;     /* in use */
+	abi_u16 more;	      /* 1 when there were more than fit */
+	struct abi_owner owners[ABI_FAILURE_OWNERS];
+};
+_Static_assert(sizeof(struct abi_failure) == 128 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
 
 /*
  * Argument of the bind walk and head of its answer.  Every owner of a port in the network namespace
@@ -232,5 +259,37 @@ struct abi_walk_answer {
 	struct abi_owner owners[ABI_OWNERS_MAX];
 };
 _Static_assert(sizeof(struct abi_walk_answer) == 80 + 96 * ABI_OWNERS_MAX, "abi_walk_answer");
+
+/* Files looked for in one pass over everything that holds a file. */
+#define ABI_GRIP_FILES_MAX 64
+
+/* One pass each. */
+enum abi_grip_pass {
+	ABI_GRIPS_FILES = 0, /* descriptors; what their sockets and rings hold in turn */
+	ABI_GRIPS_QUEUED,    /* Unix sockets of the reader's network namespace, also without one */
+	ABI_GRIPS_MAPPED,    /* memory mappings */
+	ABI_GRIP_PASSES
+};
+
+enum abi_grip_kind {
+	ABI_GRIP_FD = 1,       /* a descriptor in the process's table */
+	ABI_GRIP_THREAD_FD,    /* in a table private to one of its threads */
+	ABI_GRIP_ZOMBIE_FD,    /* in the table of a process whose main thread has exited */
+	ABI_GRIP_RING_FILE,    /* registered with an io_uring */
+	ABI_GRIP_RING_REQUEST, /* a pending request of an io_uring */
+	ABI_GRIP_IN_FLIGHT,    /* in a message that a Unix socket has not received */
+	ABI_GRIP_MAPPING,
+};
+
+/* ABI_GRIP.  The process of one in flight has the receiving socket; ABI_GRIPS_QUEUED names none. */
+struct abi_grip {
+	struct abi_head head;
+	abi_u64 where;	/* address of the table, ring, socket or mapping: two may report the same */
+	abi_u32 target; /* index of the file asked for */
+	abi_u32 kind;	/* enum abi_grip_kind */
+	abi_u32 references;
+	abi_u32 fd; /* ABI_GRIP_*FD: the descriptor */
+};
+_Static_assert(sizeof(struct abi_grip) == 80, "abi_grip");
 
 #endif

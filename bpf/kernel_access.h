@@ -151,6 +151,51 @@ static __always_inline __u32 sock_netns(const bool trusted, const struct sock *s
 		       : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
+/* The members of a reuseport group that were shut down: counted since 5c040eaf5d17 (5.14). */
+static __always_inline __u16 group_closed_members(const struct sock_reuseport *group)
+{
+	if (bpf_core_field_exists(group->num_closed_socks))
+		return BPF_CORE_READ(group, num_closed_socks);
+	return 0;
+}
+
+/* May something answer this task's calls in the kernel's place: a seccomp filter, a tracer? */
+static __always_inline bool task_is_intercepted(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, ptrace))
+		return true;
+	return bpf_core_field_exists(task->seccomp.mode) && BPF_CORE_READ(task, seccomp.mode);
+}
+
+struct call_arguments {
+	__u64 first, second, third;
+};
+
+/*
+ * The arguments of the current task's system call, read at its exit.  False on an architecture
+ * whose registers are not known here.
+ */
+static __always_inline bool read_call_arguments(struct call_arguments *to)
+{
+#if defined(__TARGET_ARCH_x86)
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	to->first = BPF_CORE_READ(regs, di);
+	to->second = BPF_CORE_READ(regs, si);
+	to->third = BPF_CORE_READ(regs, dx);
+	return true;
+#elif defined(__TARGET_ARCH_arm64)
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	to->first = BPF_CORE_READ(regs, orig_x0);
+	to->second = BPF_CORE_READ(regs, regs[1]);
+	to->third = BPF_CORE_READ(regs, regs[2]);
+	return true;
+#else
+	return false;
+#endif
+}
+
 /* --- who waits on a socket --- */
 
 #define WAITERS_MAX 256 /* entries of one wait queue that are looked at */

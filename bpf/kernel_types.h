@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #define AF_UNSPEC 0
+#define AF_UNIX	  1
 #define AF_INET	  2
 #define AF_INET6  10
 
@@ -36,6 +37,9 @@
 
 #define SHUTDOWN_BOTH 3
 #define PID_MAX_LIMIT (4 * 1024 * 1024)
+
+#define REQ_F_FIXED_FILE 1	/* include/linux/io_uring_types.h: a registered file */
+#define FFS_MASK	 (~7UL) /* of a slot's file_ptr; the rest are flags */
 
 #define S_IFMT	 0170000
 #define S_IFSOCK 0140000
@@ -216,6 +220,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct seccomp {
+	int mode;
+};
+
 struct task_struct {
 	int exit_code;
 	int pid;
@@ -231,7 +239,21 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct css_set *cgroups;
+	unsigned int ptrace;
+	struct seccomp seccomp;
 };
+
+/* The registers of the interrupted program; at the exit of a system call, still its arguments. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long di, si, dx;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	__u64 regs[31];
+	__u64 orig_x0; /* regs[0] has the result by then */
+};
+#endif
 
 struct linux_binprm;
 
@@ -304,6 +326,15 @@ struct socket_wq {
 	struct wait_queue_head wait;
 };
 
+struct sk_buff {
+	struct sk_buff *next;
+	char cb[48];
+};
+
+struct sk_buff_head {
+	struct sk_buff *next;
+};
+
 /* How poll() and select() wait: each entry holds a reference to the file. */
 struct poll_table_entry {
 	struct file *filp;
@@ -312,6 +343,10 @@ struct poll_table_entry {
 
 struct socket;
 
+struct sock_reuseport {
+	__u16 num_closed_socks;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket;
@@ -319,7 +354,10 @@ struct sock {
 	struct kernel_uid sk_uid;
 	__u16 sk_protocol;
 	unsigned char sk_userlocks;
+	struct sk_buff_head sk_receive_queue;
 	unsigned char sk_shutdown;
+	__u32 sk_max_ack_backlog;
+	struct sock_reuseport *sk_reuseport_cb;
 };
 
 struct inet_timewait_sock {
@@ -349,6 +387,61 @@ struct socket_alloc {
 	struct inode vfs_inode;
 };
 
+/* Descriptors that travel in a message of a Unix socket: what skb->cb points to. */
+struct scm_fp_list {
+	short count;
+	struct file *fp[1]; /* SCM_MAX_FD of them */
+};
+
+struct unix_skb_parms {
+	struct scm_fp_list *fp;
+};
+
+struct unix_sock {
+	struct sock sk;
+};
+
+struct vm_area_struct {
+	struct file *vm_file;
+};
+
+/* io_uring: the files registered with a ring, and the requests that wait for something. */
+struct io_rsrc_node { /* since 6.13 */
+	unsigned long file_ptr;
+};
+
+struct io_rsrc_data {
+	unsigned int nr;
+	struct io_rsrc_node **nodes;
+};
+
+struct io_file_table {
+	struct io_rsrc_data data; /* since 6.13 */
+	void *files;		  /* before: an array of struct io_fixed_file */
+};
+
+struct io_kiocb {
+	struct file *file;
+	__u64 flags;
+	struct hlist_node hash_node;
+};
+
+struct io_hash_bucket {
+	struct hlist_head list;
+};
+
+struct io_hash_table {
+	struct io_hash_bucket *hbs;
+	unsigned int hash_bits;
+};
+
+struct io_ring_ctx {
+	struct io_file_table file_table;
+	unsigned int nr_user_files;		  /* before 6.13 */
+	struct io_hash_table cancel_table;	  /* since 6.0 */
+	struct io_hash_table cancel_table_locked; /* 6.0 to 6.11 */
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -362,6 +455,18 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	__u32 fd;
 	struct file *file;
+};
+
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
+};
+
+struct bpf_iter__unix {
+	struct bpf_iter_meta *meta;
+	struct unix_sock *unix_sk;
+	__u32 uid;
 };
 
 struct trace_event_raw_sys_enter {

@@ -11,39 +11,17 @@
 #include <bpf/bpf_tracing.h>
 
 #include "abi.h"
+#include "grips.h"
 #include "kernel_access.h"
 #include "record.h"
+#include "refusal.h"
 #include "state.h"
+#include "walk.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* --- bind() and listen(): entry joined with exit, for a refusal leaves nothing on the socket ---
  */
-
-static __always_inline struct task_struct *current_task(void)
-{
-	return (struct task_struct *)bpf_get_current_task();
-}
-
-/* Copies what the program asked for.  The page may not be there yet at entry; at exit it is. */
-static __always_inline bool copy_asked_address(struct call *call)
-{
-	__u32 n = call->addr_bytes;
-
-	if (n < USER_SOCKADDR_IN_BYTES)
-		return false;
-	if (n > sizeof(call->addr))
-		n = sizeof(call->addr);
-	return bpf_probe_read_user(&call->addr, n, (void *)call->user_addr) == 0;
-}
-
-static __always_inline void remember_call(struct call *call)
-{
-	__u64 key = bpf_get_current_pid_tgid();
-
-	if (bpf_map_update_elem(&calls, &key, call, BPF_ANY))
-		count(&lost_map);
-}
 
 SEC("tp/syscalls/sys_enter_bind")
 int enter_bind(struct trace_event_raw_sys_enter *ctx)
@@ -57,8 +35,7 @@ int enter_bind(struct trace_event_raw_sys_enter *ctx)
 
 	if (is_ignored(current_pid()))
 		return 0;
-	if (copy_asked_address(&call) && call.addr.family != AF_UNSPEC &&
-	    !family_is_ours(call.addr.family))
+	if (copy_asked_address(&call) && is_foreign_address(&call.addr))
 		return 0;
 	remember_call(&call);
 	return 0;
@@ -72,53 +49,6 @@ int enter_listen(struct trace_event_raw_sys_enter *ctx)
 	if (!is_ignored(current_pid()))
 		remember_call(&call);
 	return 0;
-}
-
-static __always_inline struct sock *sock_of_call(struct task_struct *task, const struct call *call)
-{
-	struct socket *socket = task_socket_of_fd(task, call->fd);
-	struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
-
-	if (!sk || !family_is_ours(BPF_CORE_READ(sk, __sk_common.skc_family)))
-		return NULL;
-	return protocol_is_ours(BPF_CORE_READ(sk, sk_protocol)) ? sk : NULL;
-}
-
-static __always_inline void fill_asked_address(struct abi_socket *to, const struct user_sockaddr *a)
-{
-	__u32 *words = (__u32 *)to->addr;
-
-	to->family = a->family;
-	to->port = bpf_ntohs(a->port_be16);
-	__builtin_memset(to->addr, 0, sizeof(to->addr));
-	if (a->family == AF_INET)
-		words[0] = a->addr4;
-	else
-		__builtin_memcpy(words, a->addr6, sizeof(a->addr6));
-}
-
-static __always_inline void emit_refusal(struct task_struct *task, struct call *call, int error)
-{
-	struct sock *sk = sock_of_call(task, call);
-	struct abi_socket_event *e;
-
-	if (!sk)
-		return;
-	if (call->kind == ABI_CALL_BIND && !call->addr.family && !copy_asked_address(call)) {
-		count(&failed_reads);
-		return;
-	}
-	if (call->kind == ABI_CALL_BIND && !family_is_ours(call->addr.family))
-		return;
-	e = reserve_socket_event(false, task, ABI_FAIL);
-	if (!e)
-		return;
-	fill_socket(false, &e->socket, sk);
-	if (call->kind == ABI_CALL_BIND)
-		fill_asked_address(&e->socket, &call->addr);
-	e->call = call->kind;
-	e->error = error;
-	bpf_ringbuf_submit(e, 0);
 }
 
 /* A listen() that went well: now the socket has its port, also when bind() was never called. */
@@ -140,38 +70,28 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 	bpf_ringbuf_submit(e, 0);
 }
 
-static __always_inline bool is_refusal(long ret)
-{
-	return ret < 0 && !(-ret >= RESTART_FIRST && -ret <= RESTART_LAST);
-}
-
 SEC("tp/syscalls/sys_exit_bind")
 int exit_bind(struct trace_event_raw_sys_exit *ctx)
 {
-	struct call *call = current_call(ABI_CALL_BIND);
-	__u64 key = bpf_get_current_pid_tgid();
-
-	if (!call)
-		return 0;
 	if (is_refusal(ctx->ret))
-		emit_refusal(current_task(), call, -ctx->ret);
-	bpf_map_delete_elem(&calls, &key);
+		report_refusal(ABI_CALL_BIND, -ctx->ret);
+	forget_call(ABI_CALL_BIND);
 	return 0;
 }
 
 SEC("tp/syscalls/sys_exit_listen")
 int exit_listen(struct trace_event_raw_sys_exit *ctx)
 {
-	struct call *call = current_call(ABI_CALL_LISTEN);
-	__u64 key = bpf_get_current_pid_tgid();
+	struct call *call;
 
-	if (!call)
-		return 0;
-	if (is_refusal(ctx->ret))
-		emit_refusal(current_task(), call, -ctx->ret);
-	else
-		emit_listening(current_task(), call);
-	bpf_map_delete_elem(&calls, &key);
+	if (is_refusal(ctx->ret)) {
+		report_refusal(ABI_CALL_LISTEN, -ctx->ret);
+	} else {
+		call = current_call(ABI_CALL_LISTEN);
+		if (call)
+			emit_listening(current_task(), call);
+	}
+	forget_call(ABI_CALL_LISTEN);
 	return 0;
 }
 
@@ -246,7 +166,13 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	bool listens = new_state == TCP_LISTEN;
 	__u64 cookie;
 
-	if ((old_state == TCP_LISTEN) == listens || is_ignored(current_pid()))
+	/*
+	 * A listener can only be closed.  LISTEN to SYN_RECV is an accepted connection: a copy of
+	 * the listener that is given its own state, and up to 6.12 with the listener's cookie.
+	 */
+	if (!listens && (old_state != TCP_LISTEN || new_state != TCP_CLOSE))
+		return 0;
+	if ((listens && old_state == TCP_LISTEN) || is_ignored(current_pid()))
 		return 0;
 	/* not the MPTCP socket itself: its TCP subflow owns the port */
 	if (sk->sk_protocol != IPPROTO_TCP || !family_is_ours(sk->__sk_common.skc_family))
@@ -432,6 +358,25 @@ static __always_inline long write_process(struct seq_file *seq, struct task_stru
 /* The thread group whose record this pass wrote last.  User space runs one pass at a time. */
 static __u32 last_described_pid;
 
+/* The table that this pass showed last of those without a main thread, and by which thread. */
+static __u64 shown_table;
+static __u32 shown_by;
+
+/*
+ * The iterator passes over threads that share the main thread's table.  A main thread that has
+ * exited has none any more: then the iterator shows every thread's, again and again the same.
+ */
+static __always_inline bool is_shown_already(struct task_struct *task)
+{
+	if (task->group_leader->files)
+		return false;
+	if (shown_table == (__u64)task->files)
+		return shown_by != task->pid;
+	shown_table = (__u64)task->files;
+	shown_by = task->pid;
+	return false;
+}
+
 SEC("iter/task_file")
 int pass(struct bpf_iter__task_file *ctx)
 {
@@ -445,13 +390,15 @@ int pass(struct bpf_iter__task_file *ctx)
 	struct sock *sk;
 
 	last_described_pid = before;
+	if (!ctx->meta->seq_num)
+		shown_table = 0;
 	if (!task || !file)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !sock_owns_port(sk))
+	if (!sk || !sock_owns_port(sk) || is_shown_already(task))
 		return 0;
 	if (task->tgid != before && write_process(seq, task))
 		return 0;
@@ -464,10 +411,9 @@ int pass(struct bpf_iter__task_file *ctx)
 		holder.socket.file_refs -= waiters.references;
 	}
 	holder.fd = ctx->fd;
+	holder.table = kind_of_descriptor(task);
 	/* on overflow the kernel drops what this turn wrote and runs it again */
 	if (!bpf_seq_write(seq, &holder, sizeof(holder)))
 		last_described_pid = task->tgid;
 	return 0;
 }
-
-#include "walk.h"

@@ -63,6 +63,15 @@ static __always_inline void fill_owner_common(struct abi_owner *to, const struct
 	fill_owner_address(to, sk);
 }
 
+/* shutdown() of a listener disconnects it (inet_shutdown), which clears sk_shutdown; that it once
+ * listened is seen by its backlog. */
+static __always_inline bool was_shut_down(const struct abi_owner *to, const struct sock *sk)
+{
+	if (BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_BOTH)
+		return true;
+	return to->tcp_state == TCP_CLOSE && BPF_CORE_READ(sk, sk_max_ack_backlog) != 0;
+}
+
 static __always_inline __u32 owner_lock_flags(const struct sock *sk)
 {
 	__u8 locks = BPF_CORE_READ(sk, sk_userlocks);
@@ -89,11 +98,18 @@ static __always_inline void fill_owner_file(struct abi_owner *to, const struct s
 	to->file_refs = file_references_probed(file) - waiters.references;
 }
 
-static __noinline void fill_owner(struct abi_owner *to, const struct sock *sk)
+/*
+ * Global, so that the verifier looks at it once for a program and not once for every state in which
+ * a walk may come here; hence the socket as a number.  The result means nothing.
+ */
+__noinline int fill_owner(struct abi_owner *to, __u64 address)
 {
+	const struct sock *sk = (const struct sock *)address;
 	struct socket *socket;
 	struct file *file;
 
+	if (!to)
+		return 0;
 	__builtin_memset(to, 0, sizeof(*to));
 	fill_owner_common(to, sk);
 	if (to->tcp_state == TCP_TIME_WAIT || to->tcp_state == TCP_NEW_SYN_RECV) {
@@ -101,12 +117,12 @@ static __noinline void fill_owner(struct abi_owner *to, const struct sock *sk)
 		if (to->tcp_state == TCP_TIME_WAIT)
 			to->tw_substate = BPF_CORE_READ((struct inet_timewait_sock *)sk,
 							tw_substate);
-		return;
+		return 0;
 	}
 	to->protocol = BPF_CORE_READ(sk, sk_protocol);
 	to->uid = BPF_CORE_READ(sk, sk_uid.val);
 	to->flags |= owner_lock_flags(sk);
-	if (BPF_CORE_READ(sk, sk_shutdown) == SHUTDOWN_BOTH)
+	if (was_shut_down(to, sk))
 		to->flags |= ABI_OWNER_SHUT_DOWN;
 	if (!BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_net_refcnt))
 		to->flags |= ABI_OWNER_KERNEL;
@@ -118,19 +134,21 @@ static __noinline void fill_owner(struct abi_owner *to, const struct sock *sk)
 		fill_owner_file(to, sk, file);
 	else
 		to->flags |= ABI_OWNER_NO_FILE;
+	return 0;
 }
 
 /* --- along the chains --- */
 
 struct owners_walk {
-	struct abi_walk_answer *to;
+	void *to;		    /* the record to be filled */
 	struct hlist_node *bucket2; /* the next address's bucket; NULL after the last */
 	struct hlist_node *owner;
 	const struct net *net;
 	__u32 node_offset; /* of the chain's node in struct sock */
 	__u32 passed_over;
 	__u16 port;
-	bool udp; /* chains are shared by ports and namespaces */
+	bool udp;    /* chains are shared by ports and namespaces */
+	bool others; /* of a refusal: the second turn, for the less likely culprits */
 };
 
 static __always_inline bool is_asked_for(const struct owners_walk *w, const struct sock *sk)
@@ -154,24 +172,31 @@ static __always_inline long step_to_next_address(struct owners_walk *w)
 	return STEP_AGAIN;
 }
 
+/* The socket that the walk stands on, and one step onwards. */
+static __always_inline const struct sock *take_owner(struct owners_walk *w)
+{
+	struct hlist_node *node = w->owner;
+
+	w->owner = BPF_CORE_READ(node, next);
+	return (void *)node - w->node_offset;
+}
+
 static long owners_step(__u64 turn, struct owners_walk *w)
 {
 	struct abi_walk_answer *to = w->to;
-	struct hlist_node *node = w->owner;
 	const struct sock *sk;
 	__u32 n = to->head.n_owners;
 
-	if (!node)
+	if (!w->owner)
 		return step_to_next_address(w);
-	sk = (void *)node - w->node_offset;
-	w->owner = BPF_CORE_READ(node, next);
+	sk = take_owner(w);
 	if (!is_asked_for(w, sk) || w->passed_over++ < to->head.skip)
 		return STEP_AGAIN;
 	if (n >= ABI_OWNERS_MAX) {
 		to->head.more = 1;
 		return STEP_LAST;
 	}
-	fill_owner(&to->owners[n], sk);
+	fill_owner(&to->owners[n], (__u64)sk);
 	to->head.n_owners = n + 1;
 	return STEP_AGAIN;
 }
@@ -199,6 +224,28 @@ static long bucket_step(__u64 turn, struct bucket_search *s)
 	return STEP_AGAIN;
 }
 
+static __always_inline struct inet_bind_bucket *find_bucket(const struct net *net, __u16 port)
+{
+	struct inet_hashinfo *info = BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
+	__u32 slot = (port + BPF_CORE_READ(net, hash_mix)) & (BPF_CORE_READ(info, bhash_size) - 1);
+	struct inet_bind_hashbucket *chain = (void *)BPF_CORE_READ(info, bhash) +
+					     slot * bpf_core_type_size(struct inet_bind_hashbucket);
+	struct bucket_search search = { .net = net, .port = port };
+
+	search.node = BPF_CORE_READ(chain, chain.first);
+	bpf_loop(CHAIN_MAX, bucket_step, &search, 0);
+	return search.found;
+}
+
+static __always_inline void start_in_bucket(struct owners_walk *w, struct inet_bind_bucket *bucket)
+{
+	w->node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_bind_node);
+	if (bpf_core_field_exists(bucket->bhash2))
+		w->bucket2 = BPF_CORE_READ(bucket, bhash2.first);
+	else
+		w->owner = BPF_CORE_READ(bucket, owners.first);
+}
+
 static __always_inline void fill_bucket(struct abi_walk *to, struct inet_bind_bucket *bucket)
 {
 	to->bucket = 1;
@@ -213,25 +260,13 @@ static __always_inline void fill_bucket(struct abi_walk *to, struct inet_bind_bu
 
 static __always_inline void walk_tcp(const struct net *net, struct abi_walk_answer *to)
 {
-	struct inet_hashinfo *info = BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
-	__u32 slot = (to->head.port + to->head.hash_mix) & (BPF_CORE_READ(info, bhash_size) - 1);
-	struct inet_bind_hashbucket *chain = (void *)BPF_CORE_READ(info, bhash) +
-					     slot * bpf_core_type_size(struct inet_bind_hashbucket);
-	struct bucket_search search = { .net = net, .port = to->head.port };
 	struct owners_walk w = { .to = to, .net = net, .port = to->head.port };
-	struct inet_bind_bucket *bucket;
+	struct inet_bind_bucket *bucket = find_bucket(net, to->head.port);
 
-	search.node = BPF_CORE_READ(chain, chain.first);
-	bpf_loop(CHAIN_MAX, bucket_step, &search, 0);
-	bucket = search.found;
 	if (!bucket)
 		return;
 	fill_bucket(&to->head, bucket);
-	w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_bind_node);
-	if (bpf_core_field_exists(bucket->bhash2))
-		w.bucket2 = BPF_CORE_READ(bucket, bhash2.first);
-	else
-		w.owner = BPF_CORE_READ(bucket, owners.first);
+	start_in_bucket(&w, bucket);
 	bpf_loop(CHAIN_MAX, owners_step, &w, 0);
 }
 
@@ -243,6 +278,14 @@ static __always_inline struct udp_hslot *secondary_slot(const struct udp_table *
 			      : bpf_core_type_size(struct udp_hslot);
 
 	return BPF_CORE_READ(table, hash2) + slot * bytes;
+}
+
+static __always_inline struct udp_hslot *primary_slot(const struct udp_table *table,
+						      const struct net *net, __u16 port)
+{
+	__u32 slot = (port + BPF_CORE_READ(net, hash_mix)) & BPF_CORE_READ(table, mask);
+
+	return (void *)BPF_CORE_READ(table, hash) + slot * bpf_core_type_size(struct udp_hslot);
 }
 
 static __always_inline void walk_udp(const struct net *net, struct abi_walk_answer *to)
@@ -260,9 +303,7 @@ static __always_inline void walk_udp(const struct net *net, struct abi_walk_answ
 		slot = secondary_slot(table, (to->head.slot2 - 1) & mask);
 		w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_portaddr_node);
 	} else {
-		slot = (void *)BPF_CORE_READ(table, hash) +
-		       ((to->head.port + to->head.hash_mix) & mask) *
-			       bpf_core_type_size(struct udp_hslot);
+		slot = primary_slot(table, net, to->head.port);
 		w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_node);
 	}
 	to->head.slot_count = BPF_CORE_READ(slot, count);

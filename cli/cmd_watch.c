@@ -60,6 +60,10 @@ static void show_event(struct json_object *event)
 	show_error(event);
 	show_end(event);
 	render_newline();
+	if (*answer_text(event, "warning")) {
+		render_text(TONE_WARN, "  warning: %s", answer_text(event, "warning"));
+		render_newline();
+	}
 }
 
 struct watch {

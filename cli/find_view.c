@@ -49,8 +49,22 @@ static void add_orphan(struct render_table *t, struct json_object *orphan)
 	render_table_cell(t, show_status_tone("orphan"), "orphan");
 }
 
+/* Two servers that split a port's families are two rows with one warning: said once. */
+static void show_warnings(struct json_object *list, const char **last)
+{
+	for (size_t i = 0; i < answer_length(list); i++) {
+		const char *warning = answer_text(answer_at(list, i), "warning");
+
+		if (!*warning || strcmp(warning, *last) == 0)
+			continue;
+		render_note("warning: %s", warning);
+		*last = warning;
+	}
+}
+
 void find_view_services(struct json_object *services, struct json_object *orphans)
 {
+	const char *last = "";
 	struct render_table *t = render_table_new(service_headings, ARRAY_SIZE(service_headings));
 
 	render_table_flexible(t, SERVICE_PROCESS);
@@ -60,6 +74,8 @@ void find_view_services(struct json_object *services, struct json_object *orphan
 	for (size_t i = 0; i < answer_length(orphans); i++)
 		add_orphan(t, answer_at(orphans, i));
 	render_table_print(t);
+	show_warnings(services, &last);
+	show_warnings(orphans, &last);
 }
 
 /* --- sockets --- */

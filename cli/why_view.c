@@ -3,8 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
+#include "base/procfs.h"
 #include "cli/answer.h"
+#include "cli/project.h"
 #include "cli/render.h"
 #include "cli/show.h"
 
@@ -12,6 +15,46 @@
 #define COMMAND_WIDTH_MAX  40 /* a longer command has its explanation on the next line */
 #define FAILURES_SHOWN_MAX 3
 #define LINE_SIZE	   1024
+#define WIDTH		   80 /* whatever the terminal: what is pasted into a message fits */
+#define HEADING_WIDTH	   10
+#define START_SLACK_S	   1 /* two readings of one start time differ by the clock's adjustment */
+
+/* Terminals in the device numbers of /proc/PID/stat (Documentation/admin-guide/devices.txt). */
+#define PTS_MAJOR     136
+#define PTS_MAJORS    8
+#define CONSOLE_MAJOR 4
+#define CONSOLES      64
+
+/* The bytes of the text that fit into `room` columns, ended at a blank where there is one. */
+static size_t line_length(const char *text, size_t room)
+{
+	size_t columns = 0, last_blank = 0, i;
+
+	for (i = 0; text[i]; i++) {
+		if (((unsigned char)text[i] & 0xC0) == 0x80)
+			continue; /* inside a character */
+		if (text[i] == ' ')
+			last_blank = i;
+		if (columns++ == room)
+			return last_blank ? last_blank : i;
+	}
+	return i;
+}
+
+/* Text from a column on; what does not fit goes on in the next line at the same column. */
+static void wrap(enum render_tone tone, size_t column, const char *text)
+{
+	while (*text) {
+		size_t n = line_length(text, WIDTH - column);
+
+		render_text(tone, "%.*s", (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+		render_newline();
+		if (*text)
+			render_text(TONE_PLAIN, "%*s", (int)column, "");
+	}
+}
 
 /* "  label      text"; nothing when there is no text. */
 static void fact(const char *label, const char *text)
@@ -19,8 +62,7 @@ static void fact(const char *label, const char *text)
 	if (!*text)
 		return;
 	render_text(TONE_DIM, "    %-*s", FACT_LABEL_WIDTH, label);
-	render_text(TONE_PLAIN, "%s", text);
-	render_newline();
+	wrap(TONE_PLAIN, 4 + FACT_LABEL_WIDTH, text);
 }
 
 /* Appends, cut to what fits.  Returns the new length. */
@@ -62,19 +104,98 @@ static const char *descriptors_of(struct json_object *holder, char *ret)
 	return ret;
 }
 
+/* True when the process is still there: what is read of it now is about the same one. */
+static bool is_alive(struct json_object *holder, struct process_id *ret)
+{
+	int64_t start = answer_int(holder, "startTime"), now;
+
+	if (procfs_identity((pid_t)answer_int(holder, "pid"), ret))
+		return false;
+	now = procfs_start_unix(ret);
+	return start && now - start <= START_SLACK_S && start - now <= START_SLACK_S;
+}
+
+/* "pts/3"; "" for none.  Everybody may read it, so pd does: the daemon has no use for it. */
+static const char *terminal_of(const struct process_id *id, char *ret)
+{
+	char path[64], line[LINE_SIZE] = "";
+	_cleanup_file_ FILE *file = NULL;
+	const char *end;
+	unsigned device = 0, major_number, minor_number;
+
+	ret[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/stat", id->pid);
+	file = fopen(path, "re");
+	if (!file || !fread(line, 1, sizeof(line) - 1, file))
+		return ret;
+	end = strrchr(line, ')');
+	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %u", &device) != 1)
+		return ret;
+	major_number = major(device);
+	minor_number = minor(device);
+	if (major_number >= PTS_MAJOR && major_number < PTS_MAJOR + PTS_MAJORS)
+		snprintf(ret, LINE_SIZE, "pts/%u", (major_number - PTS_MAJOR) * 256 + minor_number);
+	else if (major_number == CONSOLE_MAJOR && minor_number < CONSOLES)
+		snprintf(ret, LINE_SIZE, "tty%u", minor_number);
+	return ret;
+}
+
+/* The branch of a linked git worktree that it works in, which one directory alone does not tell. */
+static const char *worktree_of(const char *directory, char *ret)
+{
+	char name[IDENTITY_PART_MAX + 1], branch[IDENTITY_PART_MAX + 1];
+
+	ret[0] = '\0';
+	if (*directory == '/' && project_parts(directory, name, branch) == 0 && *branch)
+		snprintf(ret, LINE_SIZE, "%s of %s", branch, name);
+	return ret;
+}
+
+static void show_surroundings(struct json_object *holder)
+{
+	const char *directory = answer_text(holder, "cwd");
+	char line[LINE_SIZE];
+	struct process_id id;
+	struct process process;
+
+	if (!is_alive(holder, &id)) {
+		fact("directory", directory);
+		return;
+	}
+	/* the caller may be allowed more than the daemon */
+	if (!*directory && procfs_describe(id.pid, &process) == 0 &&
+	    process_id_equal(&process.id, &id))
+		directory = process.cwd;
+	fact("directory", directory);
+	fact("worktree", worktree_of(directory, line));
+	fact("terminal", terminal_of(&id, line));
+}
+
+static bool is_worth_saying(const char *state)
+{
+	static const char *const dull[] = { "", "running", "sleeping", "idle" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dull); i++)
+		if (strcmp(state, dull[i]) == 0)
+			return false;
+	return true;
+}
+
 static void show_holder(struct json_object *holder)
 {
 	const char *cmdline = answer_text(holder, "cmdline");
 	const char *state = answer_text(holder, "state");
 	char line[LINE_SIZE], age[SHOW_AGE_SIZE];
+	int column;
 
-	render_text(TONE_WARN, "  pid %lld", (long long)answer_int(holder, "pid"));
-	render_text(TONE_PLAIN, "  %s", *cmdline ? cmdline : answer_text(holder, "comm"));
-	render_newline();
+	column = snprintf(line, sizeof(line), "  pid %lld  ", (long long)answer_int(holder, "pid"));
+	render_text(TONE_WARN, "%s", line);
+	wrap(TONE_PLAIN, (size_t)column, *cmdline ? cmdline : answer_text(holder, "comm"));
 	fact("user", answer_text(holder, "user"));
-	fact("directory", answer_text(holder, "cwd"));
+	fact("held by", answer_text(holder, "via"));
+	show_surroundings(holder);
 	fact("program", *cmdline ? "" : answer_text(holder, "exe"));
-	if (strcmp(state, "stopped") == 0 || strcmp(state, "traced") == 0)
+	if (is_worth_saying(state))
 		fact("state", state);
 	fact("unit", answer_text(holder, "unit"));
 	fact("container", answer_text(holder, "container"));
@@ -106,9 +227,8 @@ static void heading(const char *label, const char *text)
 {
 	if (!*text)
 		return;
-	render_text(TONE_DIM, "%-10s", label);
-	render_text(TONE_PLAIN, "%s", text);
-	render_newline();
+	render_text(TONE_DIM, "%-*s", HEADING_WIDTH, label);
+	wrap(TONE_PLAIN, HEADING_WIDTH, text);
 }
 
 /* The service is an id, or an object that has one. */
@@ -133,13 +253,20 @@ static void show_remedies(struct json_object *remedies)
 		const char *command = answer_text(answer_at(remedies, i), "command");
 		const char *text = answer_text(answer_at(remedies, i), "text");
 
-		if (*command) {
-			render_text(TONE_GOOD, "  %-*s", width, command);
-			render_text(TONE_DIM, "  %s", text);
-		} else {
-			render_text(TONE_PLAIN, "  %s", text);
+		render_text(TONE_PLAIN, "  ");
+		if (!*command) {
+			wrap(TONE_PLAIN, 2, text);
+			continue;
 		}
-		render_newline();
+		render_text(TONE_GOOD, "%-*s", width, command);
+		if (strlen(command) > COMMAND_WIDTH_MAX) {
+			render_newline();
+			render_text(TONE_PLAIN, "%6s", "");
+			wrap(TONE_DIM, 6, text);
+		} else {
+			render_text(TONE_PLAIN, "  ");
+			wrap(TONE_DIM, 4 + (size_t)width, text);
+		}
 	}
 }
 
@@ -157,11 +284,41 @@ static void show_failures(struct json_object *failures)
 		struct json_object *failure = answer_at(failures, i);
 		char age[SHOW_AGE_SIZE];
 
-		render_text(TONE_DIM, "  %-9s", show_ago(answer_int(failure, "at"), age));
-		render_text(TONE_PLAIN, " %s (pid %d)  %s", answer_text(failure, "comm"),
-			    (int)answer_int(failure, "pid"), answer_text(failure, "details"));
-		render_newline();
+		char line[LINE_SIZE];
+
+		render_text(TONE_DIM, "  %-9s ", show_ago(answer_int(failure, "at"), age));
+		snprintf(line, sizeof(line), "%s (pid %d)  %s", answer_text(failure, "comm"),
+			 (int)answer_int(failure, "pid"), answer_text(failure, "details"));
+		wrap(TONE_PLAIN, 12, line);
 	}
+}
+
+/* Of a refusal that was recorded: "node (pid 4711) asked for [::]:3000, 12s ago". */
+static void show_asked(struct json_object *asked)
+{
+	const char *addr = answer_text(asked, "addr");
+	bool v6 = strchr(addr, ':') != NULL;
+	char line[LINE_SIZE], age[SHOW_AGE_SIZE];
+
+	if (!answer_int(asked, "pid"))
+		return;
+	snprintf(line, sizeof(line), "%s (pid %d) asked %s %s%s%s:%d, %s",
+		 answer_text(asked, "comm"), (int)answer_int(asked, "pid"),
+		 strcmp(answer_text(asked, "call"), "listen") == 0 ? "to listen on" : "for",
+		 v6 ? "[" : "", addr, v6 ? "]" : "", (int)answer_int(asked, "port"),
+		 show_ago(answer_int(asked, "at"), age));
+	wrap(TONE_DIM, 0, line);
+}
+
+static void show_warning(const char *label, const char *text)
+{
+	char line[LINE_SIZE];
+
+	if (!*text)
+		return;
+	render_newline();
+	snprintf(line, sizeof(line), "%s: %s.", label, text);
+	wrap(TONE_WARN, 0, line);
 }
 
 void why_view(struct json_object *why)
@@ -169,9 +326,11 @@ void why_view(struct json_object *why)
 	bool free = answer_bool(why, "free");
 	struct json_object *remedies = answer_member(why, "remedies");
 
-	render_text(free ? TONE_GOOD : TONE_BAD, "%s", answer_text(why, "summary"));
-	render_newline();
+	wrap(free ? TONE_GOOD : TONE_BAD, 0, answer_text(why, "summary"));
+	show_asked(answer_member(why, "asked"));
 	show_holders(why);
+	show_warning("Warning", answer_text(why, "warning"));
+	show_warning("Missing", answer_text(answer_member(why, "missing"), "text"));
 	if (*service_of(why) || *answer_text(why, "rule") || *answer_text(why, "errno"))
 		render_newline();
 	heading("Service", service_of(why));

@@ -119,7 +119,7 @@ class RawHttpTest(harness.PortDaddyTest):
         self.refused(400, "bad_request", "POST", "/v1/claims", b'{"id":' + b"[" * 20000)
 
     def test_bad_query_values(self):
-        for path in ("/v1/why?port=0", "/v1/why?port=99999", "/v1/why", "/v1/why?port=3000&proto=x",
+        for path in ("/v1/why?port=0", "/v1/why?port=99999", "/v1/why?pid=0", "/v1/why?port=3000&proto=x",
                      "/v1/services?status=zombie", "/v1/services?pattern=", "/v1/log?n=many",
                      "/v1/log?from=soon"):
             self.refused(400, "bad_request", "GET", path)

@@ -1,20 +1,27 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """`pd why PORT`: would a bind succeed now, and if not, who is in the way by which rule.
+`pd why`: why was the newest one refused.
 
 Each answer is held against the kernel's own: the test binds the port itself.
 """
 import errno
+import json
+import os
+import shutil
 import socket
 import sys
+import unittest
 
 import harness
 from harness import wait_until
 
 
-def kernel_says(port, family=socket.AF_INET6, address="::", kind=socket.SOCK_STREAM):
+def kernel_says(port, family=socket.AF_INET6, address="::", kind=socket.SOCK_STREAM, flags=()):
     """What bind and listen really answer: an errno, 0 for success."""
     with socket.socket(family, kind) as s:
+        for flag in flags:
+            s.setsockopt(socket.SOL_SOCKET, flag, 1)
         if family == socket.AF_INET6:
             s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         try:
@@ -153,6 +160,151 @@ ready()
         server.kill()
         answer = self.wait_verdict("free")
         self.assertEqual(answer["holders"], [])
+
+    def test_flags_are_asked_about_and_shown(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: flags cannot be read")
+        self.spawn_python("s = socket.socket()\n"
+                          "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)\n"
+                          "s.bind(('127.0.0.1', int(sys.argv[1])))\ns.listen()\nready()\nrest()",
+                          self.port)
+        asked = ("--addr", "127.0.0.1")
+        plain = self.wait_verdict("reuseport_missing_victim", *asked)
+        self.agrees(plain, kernel_says(self.port, socket.AF_INET, "127.0.0.1"))
+        self.assertTrue(plain["sockets"][0]["reuseport"])
+        self.assertFalse(plain["sockets"][0]["reuseaddr"])
+        shared = self.why(*asked, "--reuseport")
+        self.agrees(shared, kernel_says(self.port, socket.AF_INET, "127.0.0.1",
+                                        flags=[socket.SO_REUSEPORT]))
+        self.assertTrue(shared["free"])
+        if harness.IS_ROOT:
+            self.assertEqual(self.why(*asked, "--reuseport", "--uid", "12345")["verdict"],
+                             "reuseport_uid")
+
+    @harness.needs_root
+    def test_namespace_of_a_process_is_asked_by_its_pid(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: other namespaces cannot be read")
+        holder = self.spawn_python("import ctypes\nctypes.CDLL(None).unshare(0x40000000)\n"
+                                   "s = listener(int(sys.argv[1]), '0.0.0.0')\nready()\nrest()",
+                                   self.port)
+        there = ("--netns", str(holder.pid), "--addr", "0.0.0.0")
+        answer = self.wait_verdict("listener", *there)
+        self.assertEqual([h["pid"] for h in answer["holders"]], [holder.pid])
+        self.assertEqual(self.wait_verdict("other_netns")["free"], True)
+
+    def test_two_servers_on_one_port_are_warned_of(self):
+        self.spawn_python("s = listener(int(sys.argv[1]), '127.0.0.1')\nready()\nrest()", self.port)
+        self.spawn_python("s = socket.socket(socket.AF_INET6)\n"
+                          "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n"
+                          "s.bind(('::1', int(sys.argv[1])))\ns.listen()\nready()\nrest()",
+                          self.port)
+        harness.wait_until(lambda: self.why()["warning"], "the warning")
+        self.assertIn("localhost", self.daemon.run("why", str(self.port)).out)
+
+    def test_lines_fit_80_columns_but_for_commands(self):
+        self.http_server(self.port)
+        self.wait_verdict("listener")
+        for line in self.daemon.run("why", str(self.port)).out.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+
+
+class RefusalTest(harness.PortDaddyTest):
+    """`pd why` right after a server could not start."""
+
+    def setUp(self):
+        super().setUp()
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: refusals are not recorded")
+        self.port = harness.free_port()
+
+    def recorded(self, *arguments, pid=None, **options):
+        """The newest refusal, once the daemon has heard of it."""
+        def there():
+            answer = self.daemon.json("why", *arguments, code=None, **options)
+            return answer if pid is None or (answer.get("asked") or {}).get("pid") == pid else None
+        return wait_until(there, f"the refusal of {pid} is recorded")
+
+    def refuse(self, argv, **options):
+        """Runs a server that cannot have the port; its pid."""
+        victim = self.spawn(argv, **options)
+        self.assertNotEqual(victim.wait(), 0, victim.argv)
+        return victim.pid
+
+    def agree(self, answer, victim, holder):
+        self.assertEqual(answer["errno"], "EADDRINUSE", answer)
+        self.assertEqual(answer["asked"]["pid"], victim)
+        self.assertEqual(answer["asked"]["port"], self.port)
+        self.assertIn(holder, [h["pid"] for h in answer["holders"]])
+        self.assertFalse(answer["free"])
+
+    def test_failed_python_server_is_explained_without_a_port(self):
+        server = self.http_server(self.port)
+        victim = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])
+        answer = self.recorded("--pid", str(victim), pid=victim)
+        self.agree(answer, victim, server.pid)
+        text = self.daemon.run("why", "--pid", str(victim))
+        self.assertEqual(text.code, harness.NO)
+        self.assertIn(f"pid {server.pid}", text.out)
+        self.assertRegex(text.out, rf"\(pid {victim}\) asked for .*:{self.port}, ")
+
+    @unittest.skipUnless(shutil.which("node"), "needs node")
+    def test_failed_node_server_is_explained_without_a_port(self):
+        script = os.path.join(self.work, "server.js")
+        with open(script, "w", encoding="ascii") as f:
+            f.write("require('http').createServer().listen(+process.argv[2]);\n")
+        node = [shutil.which("node"), script, str(self.port)]
+        server = self.spawn(node)
+        self.wait_listening(server, self.port)
+        victim = self.refuse(node)
+        answer = self.recorded("--pid", str(victim), pid=victim)
+        self.agree(answer, victim, server.pid)
+        self.assertEqual(answer["verdict"], "same_service")
+        self.assertEqual(answer["asked"]["addr"], "::")
+
+    def test_holder_that_has_gone_is_still_named(self):
+        server = self.http_server(self.port)
+        victim = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])
+        server.kill()
+        answer = self.recorded("--pid", str(victim), pid=victim)
+        self.agree(answer, victim, server.pid)
+
+    def test_refusals_survive_a_restart_of_the_daemon(self):
+        server = self.http_server(self.port)
+        victim = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])
+        self.recorded("--pid", str(victim), pid=victim)
+        self.daemon.stop()
+        self.daemon.start()
+        self.agree(self.recorded("--pid", str(victim), pid=victim), victim, server.pid)
+
+    def test_last_lists_the_newest_first(self):
+        self.http_server(self.port)
+        victims = [self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])
+                   for _ in range(2)]
+        self.recorded("--pid", str(victims[1]), pid=victims[1])
+        answer = self.daemon.json("why", "--last", "50", code=None)
+        pids = [r["asked"]["pid"] for r in answer["refusals"]]
+        self.assertLess(pids.index(victims[1]), pids.index(victims[0]))
+
+    def test_nothing_recorded_says_what_to_do(self):
+        answer = self.daemon.run("why", "--pid", "1")
+        self.assertEqual(answer.code, harness.NO)
+        self.assertIn("again", answer.err)
+        self.assertEqual(json.loads(self.daemon.run("why", "--pid", "1", "-j").out)["error"]["code"],
+                         "not_found")
+
+    @harness.needs_root
+    def test_ordinary_user_hears_of_the_own_refusals_only(self):
+        server = self.http_server(self.port)
+        roots = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])
+        theirs = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)],
+                             uid=harness.NOBODY, cwd="/")
+        as_user = {"uid": harness.NOBODY, "cwd": "/"}
+        answer = self.recorded("--pid", str(theirs), pid=theirs, **as_user)
+        self.agree(answer, theirs, server.pid)
+        self.assertIsNone(answer["holders"][0]["cmdline"])
+        self.recorded("--pid", str(roots), pid=roots)
+        self.assertEqual(self.daemon.run("why", "--pid", str(roots), **as_user).code, harness.NO)
 
 
 if __name__ == "__main__":

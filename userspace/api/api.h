@@ -12,7 +12,9 @@
  *   GET    /v1/sockets?port=                               pd find --all
  *   POST   /v1/claims   {id, port, range, ttl, health, cwd}  pd claim
  *   POST   /v1/releases {match}                            pd release (an id, a pattern, ":PORT")
- *   GET    /v1/why?port=&proto=&addr=&v6only=              pd why
+ *   GET    /v1/why?port=&proto=&addr=&v6only=&reuseaddr=&reuseport=&dev=&uid=&netns=
+ *                                                          pd why PORT
+ *   GET    /v1/why?pid=&last=                              pd why, of recorded refusals
  *   GET    /v1/log?filter=&since=&from=&to=&n=             pd log
  *   GET    /v1/events?pattern=                             pd watch: a line of JSON for each event
  *   GET    /v1/activity?filter=                            pd log -f: a line for each new entry
@@ -66,6 +68,12 @@ void api_publish_event(struct api *api, const struct event *event, const char *s
 		       int64_t at_unix);
 /* The same for an entry of the audit trail. */
 void api_publish_activity(struct api *api, const struct activity *entry);
+
+/*
+ * Explains a refusal (EVENT_FAIL) from the state of that moment: the why object as JSON text, as
+ * its caller's user may see it.  Owned by the caller: free().  0, negative errno.
+ */
+int api_explain_failure(struct api *api, const struct event *event, int64_t at_unix, char **ret);
 
 /* Asks for the commit at the end of this turn (for writers other than the API). */
 void api_schedule_commit(struct api *api);

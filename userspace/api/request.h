@@ -19,7 +19,7 @@
 #include "base/outcome.h"
 #include "base/process.h"
 
-#define REQUEST_NAMES_MAX    8
+#define REQUEST_NAMES_MAX    12
 #define REQUEST_MESSAGE_SIZE 768
 #define REQUEST_PARAM_MAX_BYTES                                                          \
 	1024		     /* of one decoded value; the longest legal one is a pattern \

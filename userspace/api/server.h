@@ -29,6 +29,8 @@ struct api {
 	int64_t checked_at;
 	int database_fault; /* as registry_check() returned it */
 	char database_detail[128];
+	/* of the last search through all processes that a recorded refusal made */
+	uint64_t searched_us, search_took_us;
 };
 
 /* CLOCK_MONOTONIC in microseconds. */

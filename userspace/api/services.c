@@ -2,11 +2,13 @@
 #include "api/services.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
+#include "api/why.h"
 
 #define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
 
@@ -92,6 +94,15 @@ static const char *deciding_name(const struct inventory *inv, const struct servi
 	return view_process_name(inv, id, ret);
 }
 
+static void add_warning(struct json_object *o, const struct inventory *inv, uint16_t protocol,
+			uint16_t port)
+{
+	char warning[WHY_WARNING_SIZE];
+
+	why_split_warning(inv, inventory_own_netns(inv), protocol, port, warning);
+	json_add_text(o, "warning", warning);
+}
+
 static struct json_object *service_view(struct api *api, const struct service *s,
 					const struct service_now *now, uid_t viewer)
 {
@@ -110,6 +121,7 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	json_add_text(o, "user", view_user_name(s->uid));
 	json_add_text(o, "cwd", view_may_see(viewer, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "reason", now->verdict.reason);
+	add_warning(o, api->config.inventory, IPPROTO_TCP, s->port);
 	return o;
 }
 
@@ -234,6 +246,7 @@ static void add_orphan(const struct socket_row *row, enum orphan_reason reason, 
 	json_add_text(o, "user", view_user_name(row->uid));
 	json_add_known(o, "since", row->since);
 	json_add_text(o, "reason", orphan_reason_text(reason));
+	add_warning(o, inv, row->protocol, row->port);
 	json_append(listing->array, o);
 }
 

@@ -16,6 +16,7 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
+#include "api/why.h"
 #include "base/log.h"
 
 /* What a watcher may send us after its request before we stop reading from it.  Nobody reads it. */
@@ -268,7 +269,7 @@ static struct json_object *event_view(const struct api *api, const struct event 
 				      const char *service, int64_t at_unix)
 {
 	struct json_object *o = json_object_new_object();
-	char addr[NET_ADDR_STR_SIZE];
+	char addr[NET_ADDR_STR_SIZE], warning[WHY_WARNING_SIZE];
 	bool has_socket = event->kind != EVENT_EXIT;
 	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
 	bool has_addr = has_socket && event->family && event->port;
@@ -289,6 +290,9 @@ static struct json_object *event_view(const struct api *api, const struct event 
 		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
 		add_holder_in_the_way(o, api, event);
 	}
+	if (event->kind == EVENT_LISTEN && why_split_warning(api->config.inventory, event->netns,
+							     event->protocol, event->port, warning))
+		json_add_text(o, "warning", warning);
 	if (event->kind == EVENT_EXIT)
 		add_exit(o, event);
 	return o;

@@ -78,7 +78,8 @@ int view_holdings(const struct socket_row *const *rows, size_t n, bool serving,
 	for (size_t i = 0; i < n; i++)
 		for (size_t h = 0; h < rows[i]->n_holders; h++)
 			if (!serving || socket_serves(rows[i]))
-				list[used++] = (struct holding){ &rows[i]->holders[h], rows[i] };
+				list[used++] = (struct holding){ &rows[i]->holders[h], rows[i],
+								 NULL };
 	qsort(list, used, sizeof(*list), by_age);
 	for (size_t i = 0; i < used; i++)
 		if (!unique || by_age(&list[unique - 1], &list[i]))
@@ -222,6 +223,7 @@ struct json_object *view_holder(const struct inventory *inv, const struct holdin
 	fds = json_add_array(o, "fds");
 	for (int i = 0; i < h->holder->n_fds && i < INVENTORY_HOLDER_FDS; i++)
 		json_append(fds, json_object_new_int(h->holder->fds[i]));
+	json_add_text(o, "via", h->via);
 	json_add_known(o, "since", h->socket->since);
 	add_ancestry(o, &process);
 	json_add_text(o, "unit", owner.unit);

@@ -27,6 +27,7 @@ bool view_may_see(uid_t viewer, uid_t owner);
 struct holding {
 	const struct holder *holder;
 	const struct socket_row *socket; /* the first of its sockets */
+	const char *via;		 /* how, where not by a descriptor of its own; else NULL */
 };
 
 /*

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "base/bind.h"
 #include "base/net.h"
 #include "base/process.h"
 
@@ -25,6 +26,8 @@ enum event_kind {
 	EVENT_EXIT,	   /* a process that holds tracked sockets ended with `exit_code` */
 	_EVENT_KIND_MAX
 };
+
+#define EVENT_OWNERS_MAX 8 /* owners that a refusal carries; nobody reads a longer list */
 
 enum event_call { EVENT_CALL_NONE = 0, EVENT_CALL_BIND, EVENT_CALL_LISTEN };
 
@@ -47,7 +50,18 @@ struct event {
 
 	/* EVENT_FAIL */
 	enum event_call call;
-	int error; /* positive errno */
+	int error;     /* positive errno */
+	bool no_entry; /* the call was answered before the kernel looked at it (seccomp) */
+	bool v6only, reuseaddr, reuseport; /* of the caller's socket, at that moment */
+	bool has_program; /* it attached a reuseport program, in a way that keeps it from sharing */
+	uid_t sk_uid;
+	uint32_t dev;
+	uint16_t bound_port; /* EVENT_CALL_BIND: the port that the socket had already; 0 = none */
+	bool more_owners;    /* there were more than these; behind thousands of connections even a
+			      * listener is not among them */
+	uint8_t n_owners;    /* owners of the port at that moment, likely culprits first; for a
+			      * refused listen() the caller's own socket is one of them */
+	struct bind_owner owners[EVENT_OWNERS_MAX];
 
 	/* EVENT_FORK, EVENT_EXIT */
 	struct process_id child;

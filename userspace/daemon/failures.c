@@ -58,14 +58,23 @@ bool failures_admit(struct failures *f, const struct event *event, int64_t now,
 	return true;
 }
 
-/* The socket in the way, if the table has one: a listener before a socket that is only bound. */
+/* The owner in the way at that moment; likely ones come first.  NULL when nobody saw one. */
+static const struct bind_owner *find_owner(const struct event *e)
+{
+	for (int i = 0; i < e->n_owners; i++)
+		/* the caller's own socket is bound by now when listen() was refused */
+		if (!e->cookie || e->owners[i].cookie != e->cookie)
+			return &e->owners[i];
+	return NULL;
+}
+
+/* The same as the table has it now: a listener before a socket that is only bound. */
 static const struct socket_row *find_holder(const struct event *e, const struct inventory *inv)
 {
 	const struct socket_row *rows[ROWS_LOOKED_AT], *best = NULL;
 	size_t n = inventory_by_port(inv, e->netns, e->port, rows, ARRAY_SIZE(rows));
 
 	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++) {
-		/* the caller's own socket is bound by now when listen() was refused */
 		if (rows[i]->cookie == e->cookie && e->cookie)
 			continue;
 		if (!best || (rows[i]->state == SOCKET_LISTEN && best->state != SOCKET_LISTEN))
@@ -74,15 +83,16 @@ static const struct socket_row *find_holder(const struct event *e, const struct 
 	return best;
 }
 
-static void describe_holder(const struct socket_row *row, const struct inventory *inv, char *ret,
-			    size_t size)
+/* row: of that socket; NULL where the table has none. */
+static void describe_holder(const struct socket_row *row, enum socket_state state,
+			    const struct inventory *inv, char *ret, size_t size)
 {
 	const struct process *process;
 	char comm[4 * PROCESS_COMM_SIZE];
 
-	if (!row->n_holders) {
+	if (!row || !row->n_holders) {
 		snprintf(ret, size, "; the port has a %s socket that no process is seen to hold",
-			 socket_state_name(row->state));
+			 socket_state_name(state));
 		return;
 	}
 	process = inventory_process(inv, &row->holders[0].id);
@@ -91,18 +101,41 @@ static void describe_holder(const struct socket_row *row, const struct inventory
 		 row->holders[0].id.pid);
 }
 
+/* Who was there when it was refused is right also when somebody else is there by now. */
+static void describe_cause(const struct event *e, const struct inventory *inv, char *ret,
+			   size_t size)
+{
+	const struct bind_owner *owner = find_owner(e);
+	const struct socket_row *row;
+
+	if (e->no_entry) {
+		snprintf(ret, size, "; answered in the kernel's place (a seccomp filter)");
+		return;
+	}
+	if (e->error != EADDRINUSE)
+		return;
+	if (owner && owner->kernel) {
+		snprintf(ret, size, "; held by the kernel itself");
+		return;
+	}
+	/* of very many owners only connections were looked at: the table knows the listener */
+	row = find_holder(e, inv);
+	if (!owner || (e->more_owners && owner->peer_port && row)) {
+		if (row)
+			describe_holder(row, row->state, inv, ret, size);
+		return;
+	}
+	row = owner->cookie ? inventory_by_cookie(inv, owner->cookie) : NULL;
+	describe_holder(row, owner->state, inv, ret, size);
+}
+
 void failures_describe(const struct event *e, const struct inventory *inv, unsigned repeated,
 		       char *ret)
 {
 	char address[NET_ADDR_STR_SIZE] = "", holder[128] = "", again[48] = "";
 	bool v6 = e->family == AF_INET6;
 
-	if (e->error == EADDRINUSE) {
-		const struct socket_row *row = find_holder(e, inv);
-
-		if (row)
-			describe_holder(row, inv, holder, sizeof(holder));
-	}
+	describe_cause(e, inv, holder, sizeof(holder));
 	if (repeated)
 		snprintf(again, sizeof(again), " (and %u times more before)", repeated);
 	snprintf(ret, FAILURES_DETAILS_SIZE, "%s %s%s%s:%u: %s%s%s",

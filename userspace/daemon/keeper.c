@@ -325,14 +325,15 @@ static const char *owner_of(struct keeper *k, const struct event *event, struct 
 		       : owner->id;
 }
 
-static void write_failure(struct keeper *k, const struct event *event, const char *service,
+/* False when it is only a repetition, or one too many. */
+static bool write_failure(struct keeper *k, const struct event *event, const char *service,
 			  int64_t now)
 {
 	char details[FAILURES_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE];
 	unsigned repeated;
 
 	if (!failures_admit(&k->failures, event, now, &repeated))
-		return;
+		return false;
 	failures_describe(event, k->config.inventory, repeated, details);
 	journal_write(&k->journal, &(struct activity){
 					   .action = ACTIVITY_FAIL,
@@ -345,6 +346,38 @@ static void write_failure(struct keeper *k, const struct event *event, const cha
 					   .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
 					   .error = event->error,
 				   });
+	return true;
+}
+
+/*
+ * Explained now, and not when somebody asks: the holder may be gone by then.  Without an
+ * explanation the entry in the audit trail stands alone.
+ */
+static void explain_failure(struct keeper *k, const struct event *event, int64_t now)
+{
+	_cleanup_free_ char *explanation = NULL;
+	int r = api_explain_failure(k->journal.api, event, now, &explanation);
+
+	if (!r)
+		r = registry_begin(k->config.registry);
+	if (!r)
+		r = registry_record_failure(k->config.registry,
+					    &(struct failure){
+						    .at = now,
+						    .caller = event->actor,
+						    .uid = event->uid,
+						    .comm = event->comm,
+						    .port = event->port,
+						    .error = event->error,
+						    .explanation = explanation,
+					    },
+					    NULL);
+	if (r) {
+		log_error("why pid %d was refused port %u was not written down: %s",
+			  event->actor.pid, event->port, strerror(-r));
+		return;
+	}
+	api_schedule_commit(k->journal.api);
 }
 
 static void schedule_settle(struct keeper *k)
@@ -405,8 +438,8 @@ static void on_event(const struct event *seen, void *user_data)
 		schedule_settle(k);
 
 	service = owner_of(k, event, &owner);
-	if (event->kind == EVENT_FAIL && !is_proof(event))
-		write_failure(k, event, service, now);
+	if (event->kind == EVENT_FAIL && !is_proof(event) && write_failure(k, event, service, now))
+		explain_failure(k, event, now);
 	api_publish_event(k->journal.api, event, service, now);
 }
 

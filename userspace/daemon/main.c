@@ -70,13 +70,18 @@ static void track_process(void *user_data, const struct process_id *id, bool tra
 		log_warning("process %d is not tracked: %s", id->pid, strerror(-r));
 }
 
+static int open_grips(void *user_data, unsigned pass, const uint64_t *files, size_t n)
+{
+	return sentinel_open_grips(user_data, pass, files, n);
+}
+
 static int new_inventory(struct daemon *d)
 {
 	struct holder_source source = { 0 };
 
 	if (sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
-		source = (struct holder_source){ open_pass, look, track_socket, track_process,
-						 d->sentinel };
+		source = (struct holder_source){ open_pass,	look,	     track_socket,
+						 track_process, d->sentinel, open_grips };
 	return inventory_new(&source, &d->inventory);
 }
 

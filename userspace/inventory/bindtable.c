@@ -80,36 +80,6 @@ static uint32_t portaddr_hash(uint8_t family, const struct net_addr *addr, uint1
 
 /* --- records --- */
 
-static void decode_owner(const struct abi_owner *from, struct bind_owner *to)
-{
-	*to = (struct bind_owner){
-		.id = from->sock,
-		.cookie = from->cookie,
-		.inode = from->inode,
-		.protocol = from->protocol,
-		.family = from->family,
-		.state = socket_state_of_tcp(from->tcp_state),
-		.substate = socket_state_of_tcp(from->tw_substate),
-		.peer_port = from->peer_port,
-		.v6only = from->v6only,
-		.reuseaddr = from->reuseaddr,
-		.reuseport = from->reuseport,
-		.force_reuse = from->flags & ABI_OWNER_FORCE_REUSE,
-		.uid = from->uid,
-		.dev = from->dev,
-		.file_refs = from->file_refs,
-		.minisocket = from->flags & ABI_OWNER_MINISOCKET,
-		.kernel = from->flags & ABI_OWNER_KERNEL,
-		.port_asked = from->flags & ABI_OWNER_PORT_LOCK,
-		.connect_bound = from->flags & ABI_OWNER_CONNECT_BIND,
-		.shut_down = from->flags & ABI_OWNER_SHUT_DOWN,
-		.mptcp = from->flags & ABI_OWNER_MPTCP,
-		.sleeper = (pid_t)from->sleeper,
-	};
-	memcpy(to->addr.bytes, from->addr, sizeof(to->addr.bytes));
-	memcpy(to->peer.bytes, from->peer, sizeof(to->peer.bytes));
-}
-
 static void decode_bucket(const struct abi_walk *from, struct bind_bucket *to)
 {
 	memset(to, 0, sizeof(*to)); /* with its padding: tables are compared as bytes */
@@ -141,7 +111,7 @@ static int append(struct bind_table *table, const struct abi_walk_answer *answer
 		return -ENOMEM;
 	table->owners = owners;
 	for (size_t i = 0; i < n; i++)
-		decode_owner(&answer->owners[i], &owners[table->n_owners + i]);
+		bind_owner_decode(&answer->owners[i], &owners[table->n_owners + i]);
 	table->n_owners = total;
 	return 0;
 }

@@ -23,6 +23,7 @@ struct pass_holder {
 	char comm[PROCESS_COMM_SIZE];
 	uint64_t cgroup_id; /* of the process */
 	int fd;
+	bool private_table; /* of one thread, not the process's */
 	uint64_t cookie, inode;
 	uint32_t netns, dev, file_refs;
 	uid_t sk_uid;

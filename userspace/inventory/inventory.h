@@ -29,6 +29,7 @@ struct abi_look;
 struct holder {
 	struct process_id id;
 	uint8_t n_fds;	   /* 0 = not looked at yet */
+	bool private_only; /* all of them in tables private to threads: /proc/PID/fd has none */
 	uint16_t fd_count; /* how many descriptors it really has, may exceed n_fds */
 	int fds[INVENTORY_HOLDER_FDS];
 };
@@ -66,7 +67,9 @@ struct socket_row {
 	enum binder_fate binder_fate;
 	size_t n_holders;
 	struct holder *holders; /* oldest first */
-	bool complete;		/* every reference to the file is accounted for by `holders` */
+	/* every reference to the file is accounted for by `holders`, and by grips if those were
+	 * looked for (grips.h) */
+	bool complete;
 };
 
 /* Where holders come from: sentinel's iterator and look, or NULL members for /proc only. */
@@ -76,6 +79,8 @@ struct holder_source {
 	void (*track_socket)(void *user_data, uint64_t cookie);
 	void (*track_process)(void *user_data, const struct process_id *id, bool track);
 	void *user_data;
+	/* as sentinel_open_grips */
+	int (*open_grips)(void *user_data, unsigned pass, const uint64_t *files, size_t n);
 };
 
 /* Opens the netlink socket and learns the own netns.  `source` is copied.  0, negative errno. */

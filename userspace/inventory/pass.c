@@ -27,7 +27,7 @@ struct pass {
 
 /* --- what was found -------------------------------------------------------------------------- */
 
-static int found_fd(struct table *t, struct row *row, struct proc *proc, int fd)
+static int found_fd(struct table *t, struct row *row, struct proc *proc, int fd, bool private)
 {
 	struct holder *holder;
 	int r = row_add_holder(t, row, proc, &holder);
@@ -38,7 +38,9 @@ static int found_fd(struct table *t, struct row *row, struct proc *proc, int fd)
 		if (holder->fd_count != FDS_FORGOTTEN)
 			table_note(t, row); /* new, or a candidate until now */
 		holder->fd_count = 0;
+		holder->private_only = true;
 	}
+	holder->private_only = holder->private_only && private;
 	holder_add_fd(holder, fd);
 	return 0;
 }
@@ -147,7 +149,7 @@ static int visit_record(const struct pass_record *record, void *user_data)
 		return r;
 	describe_holder(pass, h, proc);
 	row->file_refs = h->file_refs;
-	return found_fd(pass->table, row, proc, h->fd);
+	return found_fd(pass->table, row, proc, h->fd, h->private_table);
 }
 
 /* 0, -EOPNOTSUPP without an iterator. */
@@ -181,7 +183,7 @@ static int visit_link(const struct process_id *id, int fd, uint64_t inode, void 
 		return r;
 	if (!proc->described)
 		proc_describe_from_procfs(proc);
-	return found_fd(pass->table, row, proc, fd);
+	return found_fd(pass->table, row, proc, fd, false);
 }
 
 static int visit_nothing(const struct process_id *id, int fd, uint64_t inode, void *user_data)
@@ -225,9 +227,11 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	struct row *row, *next;
 	int r;
 
-	HASH_ITER(hh, t->by_cookie, row, next)
+	HASH_ITER(hh, t->by_cookie, row, next) {
+		row->gripped = 0;
 		for (size_t i = 0; i < row->view.n_holders; i++)
 			forget_fds(&row->view.holders[i]);
+	}
 	r = run_iterator(inv, &pass);
 	if (r == -EOPNOTSUPP && !create) {
 		by_proc = true;
@@ -256,7 +260,9 @@ static int apply_look(struct table *t, struct proc *proc, const struct abi_look 
 		if (!row)
 			continue;
 		row->file_refs = look->fds[i].file_refs;
-		r = found_fd(t, row, proc, (int)look->fds[i].fd);
+		row->gripped = 0;
+		r = found_fd(t, row, proc, (int)look->fds[i].fd,
+			     look->fds[i].table == ABI_GRIP_THREAD_FD);
 		if (r)
 			return r;
 	}

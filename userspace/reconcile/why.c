@@ -2,28 +2,84 @@
 #include "reconcile/why.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
-
-#define ENDPOINT_SIZE (NET_ADDR_STR_SIZE + 8) /* "[address]:port" */
+#include "reconcile/why_parts.h"
 
 static const char *const verdict_names[] = {
 	[WHY_FREE] = "free",
+	[WHY_UNKNOWN] = "unknown",
 	[WHY_LISTENER] = "listener",
 	[WHY_LISTENER_WILDCARD_OVERLAP] = "listener_wildcard_overlap",
 	[WHY_DUAL_STACK] = "dual_stack",
+	[WHY_REUSEADDR_VS_LISTENER] = "reuseaddr_vs_listener",
+	[WHY_REUSEPORT_MISSING_HOLDER] = "reuseport_missing_holder",
+	[WHY_REUSEPORT_MISSING_VICTIM] = "reuseport_missing_victim",
+	[WHY_REUSEPORT_UID] = "reuseport_uid",
+	[WHY_REUSEPORT_PROGRAM] = "reuseport_program",
+	[WHY_SELF] = "self",
+	[WHY_SAME_SERVICE] = "same_service",
+	[WHY_LISTENER_SHARED] = "listener_shared",
+	[WHY_LISTENER_INHERITED] = "listener_inherited",
+	[WHY_FD_PASSED] = "fd_passed",
 	[WHY_BOUND_NOT_LISTENING] = "bound_not_listening",
-	[WHY_TIME_WAIT] = "time_wait",
+	[WHY_LISTENER_SHUT_DOWN] = "listener_shut_down",
+	[WHY_FAILED_CLIENT] = "failed_client",
+	[WHY_LISTEN_CONFLICT] = "listen_conflict",
+	[WHY_DEVICE_OVERLAP] = "device_overlap",
+	[WHY_MPTCP_LISTENER] = "mptcp_listener",
+	[WHY_THREAD_PRIVATE_FDS] = "thread_private_fds",
+	[WHY_ZOMBIE_LEADER] = "zombie_leader",
+	[WHY_IO_URING_FILE] = "io_uring_file",
+	[WHY_IO_URING_REQUEST] = "io_uring_request",
+	[WHY_IO_URING_TEARDOWN] = "io_uring_teardown",
+	[WHY_IN_FLIGHT] = "in_flight",
+	[WHY_MMAP_PINNED] = "mmap_pinned",
+	[WHY_SYSCALL_PINNED] = "syscall_pinned",
+	[WHY_CLOSING_LINGER] = "closing_linger",
+	[WHY_HOLDER_STOPPED] = "holder_stopped",
+	[WHY_HOLDER_TRACED] = "holder_traced",
+	[WHY_HOLDER_FROZEN] = "holder_frozen",
+	[WHY_HOLDER_UNINTERRUPTIBLE] = "holder_uninterruptible",
+	[WHY_HOLDER_EXITING] = "holder_exiting",
+	[WHY_HOLDER_HIDDEN] = "holder_hidden",
 	[WHY_CONN_OF_CLOSED_LISTENER] = "conn_of_closed_listener",
 	[WHY_CONN_CLOSE_WAIT] = "conn_close_wait",
+	[WHY_CHILD_OF_DEAD_PARENT] = "child_of_dead_parent",
+	[WHY_ORPHAN_FIN_WAIT1] = "orphan_fin_wait1",
+	[WHY_ORPHAN_FIN_WAIT2] = "orphan_fin_wait2",
+	[WHY_ORPHAN_LAST_ACK] = "orphan_last_ack",
+	[WHY_ORPHAN_CLOSING] = "orphan_closing",
+	[WHY_TIME_WAIT] = "time_wait",
+	[WHY_TIME_WAIT_REUSE_ONE_SIDED] = "time_wait_reuse_one_sided",
+	[WHY_CONN_REUSE_ONE_SIDED] = "conn_reuse_one_sided",
 	[WHY_OUTGOING_CONNECTION] = "outgoing_connection",
+	[WHY_OUTGOING_CONNECTING] = "outgoing_connecting",
 	[WHY_UDP_BOUND] = "udp_bound",
+	[WHY_UDP_CONNECTED] = "udp_connected",
+	[WHY_UDP_EPHEMERAL] = "udp_ephemeral",
+	[WHY_KERNEL_SOCKET] = "kernel_socket",
+	[WHY_EPHEMERAL_EXHAUSTED] = "ephemeral_exhausted",
+	[WHY_PORT_REWRITTEN_BY_BPF] = "port_rewritten_by_bpf",
+	[WHY_FAKED_BY_CGROUP_BPF] = "faked_by_cgroup_bpf",
+	[WHY_INTERCEPTED_BY_SECCOMP] = "intercepted_by_seccomp",
+	[WHY_DENIED_BY_CGROUP_BPF] = "denied_by_cgroup_bpf",
+	[WHY_DENIED_BY_CGROUP_POST_BIND] = "denied_by_cgroup_post_bind",
+	[WHY_DENIED_BY_LANDLOCK] = "denied_by_landlock",
+	[WHY_DENIED_BY_LSM] = "denied_by_lsm",
+	[WHY_PRIVILEGED_PORT] = "privileged_port",
+	[WHY_PRIVILEGED_PORT_USERNS] = "privileged_port_userns",
+	[WHY_NONLOCAL_ADDRESS] = "nonlocal_address",
+	[WHY_V6_TENTATIVE] = "v6_tentative",
+	[WHY_V6_DADFAILED] = "v6_dadfailed",
+	[WHY_IPV6_DISABLED] = "ipv6_disabled",
+	[WHY_V6_LINK_DOWN] = "v6_link_down",
+	[WHY_LINKLOCAL_NO_SCOPE] = "linklocal_no_scope",
+	[WHY_BAD_SCOPE] = "bad_scope",
+	[WHY_V6ONLY_MAPPED] = "v6only_mapped",
+	[WHY_ALREADY_BOUND] = "already_bound",
 	[WHY_OTHER_NETNS] = "other_netns",
-	[WHY_UNKNOWN] = "unknown",
+	[WHY_GONE] = "gone",
 };
 _Static_assert(ARRAY_SIZE(verdict_names) == _WHY_VERDICT_MAX, "every verdict has a name");
 
@@ -34,319 +90,286 @@ const char *why_verdict_name(enum why_verdict v)
 	return verdict_names[v];
 }
 
-/* --- addresses -------------------------------------------------------------------------- */
+/* --- who is in the way ----------------------------------------------------------------------- */
 
-/* One side of the comparison, as ipv6_rcv_saddr_equal() sees it. */
-struct side {
-	uint8_t family;
-	const struct net_addr *addr;
-	bool v6only;
-	bool any;     /* 0.0.0.0, ::ffff:0.0.0.0 or :: */
-	bool is_ipv4; /* AF_INET, or ::ffff:a.b.c.d: an IPv4 address on an IPv6 socket */
+/* The strongest owners in the way so far, strongest first. */
+struct culprits {
+	struct culprit {
+		const struct why_owner *owner;
+		enum why_verdict verdict;
+		enum bind_rule rule;
+		unsigned strength; /* lower is stronger */
+	} list[WHY_BLOCKING_MAX];
+	size_t n;
 };
 
-static bool is_mapped(const struct net_addr *a)
+static void add_culprit(struct culprits *all, const struct culprit *new)
 {
-	static const uint8_t prefix[12] = { [10] = 0xFF, [11] = 0xFF };
+	size_t at = all->n;
 
-	return memcmp(a->bytes, prefix, sizeof(prefix)) == 0;
+	/* of two that are equal, the first stays first */
+	while (at > 0 && all->list[at - 1].strength > new->strength)
+		at--;
+	if (at == WHY_BLOCKING_MAX)
+		return;
+	if (all->n < WHY_BLOCKING_MAX)
+		all->n++;
+	for (size_t i = all->n - 1; i > at; i--)
+		all->list[i] = all->list[i - 1];
+	all->list[at] = *new;
 }
 
-/* The four bytes of the IPv4 address of a side that is one. */
-static const uint8_t *ipv4_bytes(const struct side *s)
+static struct bind_asked ask_oracle(const struct why_question *q, bool listening)
 {
-	return s->family == AF_INET ? s->addr->bytes : s->addr->bytes + 12;
+	return (struct bind_asked){
+		.protocol = q->protocol,
+		.family = q->family,
+		.addr = q->addr,
+		.v6only = q->v6only,
+		.reuseaddr = q->reuseaddr,
+		.reuseport = q->reuseport,
+		.uid = q->uid,
+		.dev = q->dev,
+		.listening = listening,
+		.self = q->cookie,
+		.has_program = q->has_program,
+	};
 }
 
-static struct side side_of(uint8_t family, const struct net_addr *addr, bool v6only)
-{
-	struct side s = { .family = family, .addr = addr, .v6only = v6only };
+/* Without the kernel's table some of an owner's flags are not known, and may decide. */
+enum certainty { NEVER, PERHAPS, ALWAYS };
 
-	s.is_ipv4 = family == AF_INET || is_mapped(addr);
-	s.any = s.is_ipv4 ? memcmp(ipv4_bytes(&s), "\0\0\0\0", 4) == 0
-			  : net_addr_is_wildcard(family, addr);
-	return s;
+#define UNKNOWN_REUSEADDR 1u
+#define UNKNOWN_REUSEPORT 2u
+#define UNKNOWN_V6ONLY	  4u
+#define UNKNOWN_ALL	  7u
+
+/* The owner as it would be with these of its unknown flags set. */
+static struct bind_owner suppose(const struct why_owner *o, unsigned flags)
+{
+	struct bind_owner b = o->bind;
+
+	if (o->flags_known)
+		return b;
+	b.reuseaddr = flags & UNKNOWN_REUSEADDR;
+	b.reuseport = flags & UNKNOWN_REUSEPORT;
+	/* of any other address it makes no difference */
+	if (!(o->row && o->row->v6only_known) && b.family == AF_INET6 &&
+	    net_addr_is_wildcard(AF_INET6, &b.addr))
+		b.v6only = flags & UNKNOWN_V6ONLY;
+	return b;
 }
 
-static struct side side_of_question(const struct why_question *q)
+static enum certainty certainty_without_table(const struct why_owner *o,
+					      const struct bind_asked *asked,
+					      enum bind_rule *ret_rule)
 {
-	return side_of(q->family, &q->addr, q->v6only);
-}
+	unsigned n = 0;
 
-static struct side side_of_owner(const struct socket_row *owner)
-{
-	return side_of(owner->family, &owner->addr, owner->v6only);
-}
+	for (unsigned flags = 0; flags <= UNKNOWN_ALL; flags++) {
+		struct bind_owner b = suppose(o, flags);
 
-static bool sides_overlap(const struct side *a, const struct side *b)
-{
-	if (a->is_ipv4 && b->is_ipv4)
-		return a->any || b->any || memcmp(ipv4_bytes(a), ipv4_bytes(b), 4) == 0;
-	if (a->is_ipv4 != b->is_ipv4) {
-		/* only `::` reaches over to IPv4; a specific IPv6 address never does */
-		const struct side *six = a->is_ipv4 ? b : a;
-
-		return six->any && !six->v6only;
+		n += bind_oracle_blocks(&b, asked, ret_rule);
 	}
-	return a->any || b->any || memcmp(a->addr->bytes, b->addr->bytes, 16) == 0;
+	if (!o->flags_known)
+		*ret_rule = BIND_RULE_TAKEN;
+	if (n == 0)
+		return NEVER;
+	/* the caches of the port, or another owner of one uid, may let a SO_REUSEPORT socket pass
+	 */
+	return n == UNKNOWN_ALL + 1 && (!asked->reuseport || asked->has_program) ? ALWAYS : PERHAPS;
 }
 
-bool why_addresses_overlap(const struct why_question *q, const struct socket_row *owner)
-{
-	struct side asked = side_of_question(q), owned = side_of_owner(owner);
-
-	/* the question names no device, and no device meets every device */
-	return sides_overlap(&asked, &owned);
-}
-
-/* The dual-stack `::`: what `pd why PORT` asks about when it is given no address. */
-static bool asks_for_any(const struct why_question *q)
-{
-	return q->family == AF_INET6 && !q->v6only && net_addr_is_wildcard(AF_INET6, &q->addr);
-}
-
-/* Would the answer be another one if we knew whether this `::` socket is V6ONLY? */
-static bool hangs_on_v6only(const struct why_question *q, const struct socket_row *owner)
-{
-	struct side asked = side_of_question(q), owned = side_of_owner(owner);
-
-	return !owner->v6only_known && asked.is_ipv4 && !owned.is_ipv4 && owned.any;
-}
-
-/* --- verdicts --------------------------------------------------------------------------- */
-
-static enum why_verdict verdict_of_listener(const struct why_question *q,
-					    const struct socket_row *owner)
-{
-	if (asks_for_any(q))
-		return WHY_LISTENER;
-	if (q->family != owner->family)
-		return WHY_DUAL_STACK;
-	if (memcmp(&q->addr, &owner->addr, sizeof(q->addr)) == 0)
-		return WHY_LISTENER;
-	return WHY_LISTENER_WILDCARD_OVERLAP;
-}
-
-static enum why_verdict verdict_of(const struct why_question *q, const struct socket_row *owner,
-				   bool ephemeral)
-{
-	if (q->protocol == IPPROTO_UDP)
-		return WHY_UDP_BOUND;
-	switch (owner->state) {
-	case SOCKET_LISTEN:
-		return verdict_of_listener(q, owner);
-	case SOCKET_BOUND:
-		return WHY_BOUND_NOT_LISTENING;
-	case SOCKET_TIME_WAIT:
-		return WHY_TIME_WAIT;
-	case SOCKET_CLOSE_WAIT:
-		return WHY_CONN_CLOSE_WAIT;
-	case SOCKET_SYN_SENT:
-		return WHY_OUTGOING_CONNECTION; /* whoever chose the port: nobody accepts this one
-						 */
-	case SOCKET_SYN_RECV:
-	case SOCKET_ESTABLISHED:
-	case SOCKET_FIN_WAIT1:
-	case SOCKET_FIN_WAIT2:
-	case SOCKET_LAST_ACK:
-	case SOCKET_CLOSING:
-		return ephemeral ? WHY_OUTGOING_CONNECTION : WHY_CONN_OF_CLOSED_LISTENER;
-	case SOCKET_UNKNOWN:
-	case _SOCKET_STATE_MAX:
-		break;
-	}
-	return WHY_UNKNOWN;
-}
-
-/* Strongest first: what has to go before anything weaker matters. */
-static const enum why_verdict strength[] = {
-	WHY_LISTENER,
-	WHY_LISTENER_WILDCARD_OVERLAP,
-	WHY_DUAL_STACK,
-	WHY_UDP_BOUND,
-	WHY_BOUND_NOT_LISTENING,
-	WHY_CONN_CLOSE_WAIT,
-	WHY_OUTGOING_CONNECTION,
-	WHY_CONN_OF_CLOSED_LISTENER,
-	WHY_TIME_WAIT,
-	WHY_UNKNOWN,
+/* One situation while it is looked at. */
+struct look {
+	const struct why_question *question;
+	const struct why_environment *environment;
+	const struct bind_table *table; /* NULL = the kernel could not be walked */
+	const struct why_owner *owners;
+	size_t n_owners;
+	bool listening;		  /* what is refused is the listen() */
+	enum bind_rule free_rule; /* why it would succeed */
+	struct culprits culprits;
+	enum certainty certainty; /* that somebody is in the way */
 };
 
-static void collect_blocking(const struct why_question *q, const struct socket_row *here, size_t n,
-			     bool ephemeral, struct why_answer *ret)
+static struct why_case case_of(const struct look *l, const struct why_owner *owner,
+			       enum bind_rule rule)
 {
-	for (size_t s = 0; s < ARRAY_SIZE(strength); s++) {
-		for (size_t i = 0; i < n; i++) {
-			if (ret->n_blocking == WHY_BLOCKING_MAX)
-				return;
-			if (hangs_on_v6only(q, &here[i]) || !why_addresses_overlap(q, &here[i]) ||
-			    verdict_of(q, &here[i], ephemeral) != strength[s])
-				continue;
-			if (ret->n_blocking == 0)
-				ret->verdict = strength[s];
-			ret->blocking[ret->n_blocking++] = &here[i];
-		}
+	return (struct why_case){
+		.question = l->question,
+		.environment = l->environment,
+		.bucket = l->table ? &l->table->bucket : NULL,
+		.owner = owner,
+		.rule = rule,
+		.listening = l->listening,
+	};
+}
+
+/* Those that are in the way at least so surely. */
+static void collect(struct look *l, enum certainty at_least)
+{
+	struct bind_asked asked = ask_oracle(l->question, l->listening);
+
+	for (size_t i = 0; i < l->n_owners; i++) {
+		struct culprit new = { .owner = &l->owners[i] };
+		enum certainty c;
+		struct why_case its;
+
+		if (l->table)
+			c = bind_oracle_blocks(&new.owner->bind, &asked, &new.rule) ? ALWAYS
+										    : NEVER;
+		else
+			c = certainty_without_table(new.owner, &asked, &new.rule);
+		if (c < at_least || c == NEVER)
+			continue;
+		its = case_of(l, new.owner, new.rule);
+		new.verdict = why_name_situation(&its, &new.strength);
+		add_culprit(&l->culprits, &new);
 	}
 }
 
-static bool any_hangs_on_v6only(const struct why_question *q, const struct socket_row *here,
-				size_t n)
+/* A question about now asks for bind() and, of TCP, for listen() after it. */
+static void ask_table(struct look *l)
 {
-	for (size_t i = 0; i < n; i++)
-		if (hangs_on_v6only(q, &here[i]))
-			return true;
-	return false;
+	struct bind_asked asked = ask_oracle(l->question, false);
+	struct bind_verdict verdict;
+
+	bind_oracle(l->table, &asked, &verdict);
+	l->free_rule = verdict.rule;
+	if (!verdict.error && l->question->protocol != IPPROTO_UDP) {
+		asked.listening = true;
+		bind_oracle(l->table, &asked, &verdict);
+		l->listening = verdict.error != 0;
+	}
+	l->certainty = verdict.error ? ALWAYS : NEVER;
+	if (verdict.error)
+		collect(l, ALWAYS);
+	else if (!l->table->stable && l->table->n_owners)
+		l->certainty = PERHAPS;
 }
 
+static void find_culprits(struct look *l)
+{
+	bool recorded = why_is_recorded(l->question);
+
+	l->listening = recorded && l->question->call == EVENT_CALL_LISTEN;
+	l->free_rule = l->n_owners ? BIND_RULE_NO_OVERLAP : BIND_RULE_FREE;
+	if (l->table && !recorded) {
+		ask_table(l);
+		return;
+	}
+	/* the caches of the port were not recorded: who is in the way, not whether, is asked */
+	collect(l, ALWAYS);
+	l->certainty = l->culprits.n ? ALWAYS : NEVER;
+	if (l->culprits.n || l->table)
+		return;
+	collect(l, PERHAPS);
+	l->certainty = l->culprits.n ? PERHAPS : NEVER;
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+static void answer_without_owner(const struct look *l, enum why_verdict verdict, int error,
+				 struct why_answer *ret)
+{
+	struct why_case c = case_of(l, NULL, l->free_rule);
+
+	ret->verdict = verdict;
+	ret->error = error;
+	why_write_rule(&c, verdict, ret->rule, sizeof(ret->rule));
+}
+
+static void answer_owners(const struct look *l, struct why_answer *ret)
+{
+	const struct culprit *first = &l->culprits.list[0];
+	struct why_case c = case_of(l, first->owner, first->rule);
+
+	ret->verdict = l->certainty == ALWAYS ? first->verdict : WHY_UNKNOWN;
+	if (why_is_recorded(l->question))
+		ret->error = l->question->error;
+	else
+		ret->error = l->certainty == ALWAYS ? EADDRINUSE : 0;
+	ret->n_blocking = l->culprits.n;
+	for (size_t i = 0; i < l->culprits.n; i++)
+		ret->blocking[i] = l->culprits.list[i].owner;
+	why_write_rule(&c, ret->verdict, ret->rule, sizeof(ret->rule));
+}
+
+/* MPTCP takes its ports from TCP; UDP has its own. */
 static bool any_of_protocol(const struct why_question *q, const struct socket_row *const *rows,
 			    size_t n)
 {
-	/* the rest (TCP and MPTCP) shares one table of ports */
 	for (size_t i = 0; i < n; i++)
 		if ((rows[i]->protocol == IPPROTO_UDP) == (q->protocol == IPPROTO_UDP))
 			return true;
 	return false;
 }
 
-/* --- rules in words --------------------------------------------------------------------- */
-
-static const char *format_endpoint(uint8_t family, const struct net_addr *addr, uint16_t port,
-				   char *ret)
+static void answer_free(const struct look *l, bool busy_elsewhere, struct why_answer *ret)
 {
-	char text[NET_ADDR_STR_SIZE];
+	enum why_verdict verdict = busy_elsewhere ? WHY_OTHER_NETNS : WHY_FREE;
 
-	net_addr_format(family, addr, text);
-	snprintf(ret, ENDPOINT_SIZE, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
-	return ret;
+	if (l->question->error) /* of a refusal that is remembered */
+		verdict = WHY_GONE;
+	ret->free = true;
+	answer_without_owner(l, verdict, l->question->error, ret);
 }
 
-/* A sentence: before, the owner's address and port, middle, and with `after` also the asked one. */
-struct rule {
-	const char *before, *middle, *after;
-};
-
-static const struct rule rules[_WHY_VERDICT_MAX] = {
-	[WHY_LISTENER] = { "A socket listens on ",
-			   " already; two sockets share an address and port only when both set "
-			   "SO_REUSEPORT.",
-			   NULL },
-	[WHY_BOUND_NOT_LISTENING] = { "A socket is bound to ",
-				      " without listening; the port is taken from bind() on, not "
-				      "from listen().",
-				      NULL },
-	[WHY_TIME_WAIT] = { "A closed connection of ",
-			    " is in TIME_WAIT; until that ends, only a server that sets "
-			    "SO_REUSEADDR gets the port, if the old one set it too.",
-			    NULL },
-	[WHY_CONN_OF_CLOSED_LISTENER] = { "A connection accepted on ",
-					  " outlives its listener and keeps the port, unless both "
-					  "the old and the new server set SO_REUSEADDR.",
-					  NULL },
-	[WHY_CONN_CLOSE_WAIT] = { "The peer has closed a connection of ",
-				  ", its holder has not; until it does, the connection keeps the "
-				  "port.",
-				  NULL },
-	[WHY_OUTGOING_CONNECTION] = { "An outgoing connection uses ",
-				      " as its own end; ports of ip_local_port_range are given to "
-				      "such connections at any time.",
-				      NULL },
-	[WHY_UDP_BOUND] = { "A UDP socket is bound to ",
-			    "; UDP has no listen(), the bind alone takes the port.", NULL },
-	[WHY_UNKNOWN] = { "A socket whose state could not be read owns ", ".", NULL },
-};
-
-static const struct rule listener_elsewhere = {
-	"A socket listens on ", ", and a server on every address needs the port on each of them.",
-	NULL
-};
-static const struct rule owner_covers = { "A socket listens on ",
-					  ", which covers every address of its family, also ",
-					  "." };
-static const struct rule asked_covers = { "A socket listens on ",
-					  ", which is one of the addresses that ", " covers." };
-static const struct rule dual_stack_covers = {
-	"The IPv6 socket that listens on ", " is not V6ONLY, so it owns the port for IPv4, also ",
-	"."
-};
-static const struct rule same_ipv4_address = {
-	"A socket listens on ", "; to the kernel that overlaps ",
-	", an IPv4 address on a socket of the other family."
-};
-static const struct rule explicit_source_port = {
-	"An outgoing connection uses ", " as its own end and keeps the port until it is closed.",
-	NULL
-};
-
-static const struct rule *choose_rule(const struct why_question *q, const struct socket_row *owner,
-				      enum why_verdict verdict, bool ephemeral)
+static void explain_refusal(struct look *l, struct why_answer *ret)
 {
-	bool owner_is_wide = side_of_owner(owner).any;
+	const struct why_question *q = l->question;
 
-	if (verdict == WHY_LISTENER && asks_for_any(q) && !owner_is_wide)
-		return &listener_elsewhere;
-	if (verdict == WHY_LISTENER_WILDCARD_OVERLAP)
-		return owner_is_wide ? &owner_covers : &asked_covers;
-	if (verdict == WHY_DUAL_STACK)
-		return side_of_owner(owner).is_ipv4 ? &same_ipv4_address : &dual_stack_covers;
-	if (verdict == WHY_OUTGOING_CONNECTION && !ephemeral)
-		return &explicit_source_port;
-	return &rules[verdict];
-}
-
-static void explain_blocked(const struct why_question *q, bool ephemeral, struct why_answer *ret)
-{
-	const struct socket_row *owner = ret->blocking[0];
-	const struct rule *rule = choose_rule(q, owner, ret->verdict, ephemeral);
-	char asked[ENDPOINT_SIZE], owned[ENDPOINT_SIZE];
-
-	format_endpoint(q->family, &q->addr, q->port, asked);
-	format_endpoint(owner->family, &owner->addr, owner->port, owned);
-	snprintf(ret->rule, sizeof(ret->rule), "%s%s%s%s%s", rule->before, owned, rule->middle,
-		 rule->after ? asked : "", rule->after ? rule->after : "");
-}
-
-static void explain_unblocked(const struct why_question *q, size_t n_here, struct why_answer *ret)
-{
-	char asked[ENDPOINT_SIZE];
-
-	format_endpoint(q->family, &q->addr, q->port, asked);
-	if (ret->verdict == WHY_UNKNOWN)
-		snprintf(ret->rule, sizeof(ret->rule),
-			 "A socket on [::]:%u may own the port for IPv4 as well; whether it is "
-			 "V6ONLY could not be read.",
-			 q->port);
-	else if (ret->verdict == WHY_OTHER_NETNS)
-		snprintf(ret->rule, sizeof(ret->rule),
-			 "%s is free here: the port is in use in another network namespace, and "
-			 "namespaces do not share ports.",
-			 asked);
-	else if (n_here > 0)
-		snprintf(ret->rule, sizeof(ret->rule),
-			 "%s is free: the sockets on this port have addresses that do not overlap "
-			 "it.",
-			 asked);
+	if (q->error == EADDRINUSE && !q->no_entry && q->port)
+		find_culprits(l);
+	if (l->culprits.n)
+		answer_owners(l, ret);
 	else
-		snprintf(ret->rule, sizeof(ret->rule), "%s is free: no socket owns the port.",
-			 asked);
+		answer_without_owner(l, why_name_refusal(q, l->environment), q->error, ret);
 }
 
-void why_explain(const struct why_question *q, const struct socket_row *here, size_t n_here,
-		 const struct socket_row *const *elsewhere, size_t n_elsewhere, bool ephemeral,
-		 struct why_answer *ret)
+static void explain_now(struct look *l, bool busy_elsewhere, struct why_answer *ret)
 {
-	*ret = (struct why_answer){ .verdict = WHY_FREE };
-	collect_blocking(q, here, n_here, ephemeral, ret);
-	if (ret->n_blocking > 0) {
-		ret->error = EADDRINUSE;
-		explain_blocked(q, ephemeral, ret);
+	enum why_verdict foreseen;
+	int error;
+
+	foreseen = why_foresee_address(l->question, l->environment, &error);
+	if (foreseen != WHY_FREE) {
+		answer_without_owner(l, foreseen, error, ret);
 		return;
 	}
-	if (any_hangs_on_v6only(q, here, n_here)) {
-		ret->verdict = WHY_UNKNOWN;
-	} else {
-		ret->free = true;
-		if (any_of_protocol(q, elsewhere, n_elsewhere))
-			ret->verdict = WHY_OTHER_NETNS;
-	}
-	explain_unblocked(q, n_here, ret);
+	find_culprits(l);
+	foreseen = why_foresee_rights(l->question, l->environment, &error);
+	if (l->culprits.n)
+		answer_owners(l, ret);
+	else if (foreseen != WHY_FREE)
+		answer_without_owner(l, foreseen, error, ret);
+	else if (l->certainty != NEVER)
+		answer_without_owner(l, WHY_UNKNOWN, l->certainty == ALWAYS ? EADDRINUSE : 0, ret);
+	else
+		answer_free(l, busy_elsewhere, ret);
+}
+
+void why_explain(const struct why_question *question, const struct bind_table *table,
+		 const struct why_owner *owners, size_t n_owners,
+		 const struct socket_row *const *elsewhere, size_t n_elsewhere,
+		 const struct why_environment *environment, struct why_answer *ret)
+{
+	static const struct why_environment nothing_known;
+	struct look l = {
+		.question = question,
+		.environment = environment ? environment : &nothing_known,
+		.table = table,
+		.owners = owners,
+		.n_owners = n_owners,
+	};
+
+	/* beyond the table there is nobody that the oracle has seen */
+	if (table && table->n_owners < n_owners)
+		l.n_owners = table->n_owners;
+	*ret = (struct why_answer){ .verdict = WHY_FREE };
+	if (why_is_recorded(question))
+		explain_refusal(&l, ret);
+	else
+		explain_now(&l, any_of_protocol(question, elsewhere, n_elsewhere), ret);
 }

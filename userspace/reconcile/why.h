@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A port → the verdict of `pd why`: would this bind and listen succeed now; if not, which socket is
- * in the way and by which kernel rule.  Pure.
- *
- * The rule (Linux net/ipv4/inet_connection_sock.c, inet_csk_get_port and inet_bind_conflict; for
- * UDP net/ipv4/udp.c, udp_lib_get_port): an owner of the port in the same network namespace
- * conflicts when devices overlap and addresses overlap (equal, or one of them is a wildcard; `::`
- * without V6ONLY covers IPv4) unless both sides opted into sharing.  This question is asked for a
- * caller that sets neither SO_REUSEADDR nor SO_REUSEPORT, for which the answer is certain.
+ * in the way, by which kernel rule, and of which of the many situations it is one.  Pure: facts in,
+ * a verdict out.  The kernel's own rule is reconcile/oracle.h; this room names the situation.
  */
 #ifndef RECONCILE_WHY_H
 #define RECONCILE_WHY_H
@@ -16,34 +11,172 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/event.h"
 #include "base/net.h"
+#include "inventory/bindtable.h"
+#include "inventory/grips.h"
 #include "inventory/inventory.h"
 
+/* The order is that of verdict_names in why.c; the contract's words. */
 enum why_verdict {
 	WHY_FREE = 0,
+	WHY_UNKNOWN, /* what decides could not be read; never a guess */
+
+	/* A: a process holds a TCP socket on the port */
 	WHY_LISTENER,
 	WHY_LISTENER_WILDCARD_OVERLAP,
 	WHY_DUAL_STACK,
+	WHY_REUSEADDR_VS_LISTENER,
+	WHY_REUSEPORT_MISSING_HOLDER,
+	WHY_REUSEPORT_MISSING_VICTIM,
+	WHY_REUSEPORT_UID,
+	WHY_REUSEPORT_PROGRAM,
+	WHY_SELF,
+	WHY_SAME_SERVICE,
+	WHY_LISTENER_SHARED,
+	WHY_LISTENER_INHERITED,
+	WHY_FD_PASSED,
 	WHY_BOUND_NOT_LISTENING,
-	WHY_TIME_WAIT,
+	WHY_LISTENER_SHUT_DOWN,
+	WHY_FAILED_CLIENT,
+	WHY_LISTEN_CONFLICT,
+	WHY_DEVICE_OVERLAP,
+	WHY_MPTCP_LISTENER,
+
+	/* B: no descriptor points to it, or its process cannot let go */
+	WHY_THREAD_PRIVATE_FDS,
+	WHY_ZOMBIE_LEADER,
+	WHY_IO_URING_FILE,
+	WHY_IO_URING_REQUEST,
+	WHY_IO_URING_TEARDOWN,
+	WHY_IN_FLIGHT,
+	WHY_MMAP_PINNED,
+	WHY_SYSCALL_PINNED,
+	WHY_CLOSING_LINGER,
+	WHY_HOLDER_STOPPED,
+	WHY_HOLDER_TRACED,
+	WHY_HOLDER_FROZEN,
+	WHY_HOLDER_UNINTERRUPTIBLE,
+	WHY_HOLDER_EXITING,
+	WHY_HOLDER_HIDDEN,
+
+	/* C: connections */
 	WHY_CONN_OF_CLOSED_LISTENER,
 	WHY_CONN_CLOSE_WAIT,
+	WHY_CHILD_OF_DEAD_PARENT,
+	WHY_ORPHAN_FIN_WAIT1,
+	WHY_ORPHAN_FIN_WAIT2,
+	WHY_ORPHAN_LAST_ACK,
+	WHY_ORPHAN_CLOSING,
+	WHY_TIME_WAIT,
+	WHY_TIME_WAIT_REUSE_ONE_SIDED,
+	WHY_CONN_REUSE_ONE_SIDED,
 	WHY_OUTGOING_CONNECTION,
+	WHY_OUTGOING_CONNECTING,
+
+	/* D: UDP and the kernel */
 	WHY_UDP_BOUND,
+	WHY_UDP_CONNECTED,
+	WHY_UDP_EPHEMERAL,
+	WHY_KERNEL_SOCKET,
+
+	/* E: nothing in the table; the errno comes from elsewhere */
+	WHY_EPHEMERAL_EXHAUSTED,
+	WHY_PORT_REWRITTEN_BY_BPF,
+	WHY_FAKED_BY_CGROUP_BPF,
+	WHY_INTERCEPTED_BY_SECCOMP,
+	WHY_DENIED_BY_CGROUP_BPF,
+	WHY_DENIED_BY_CGROUP_POST_BIND,
+	WHY_DENIED_BY_LANDLOCK,
+	WHY_DENIED_BY_LSM,
+	WHY_PRIVILEGED_PORT,
+	WHY_PRIVILEGED_PORT_USERNS,
+	WHY_NONLOCAL_ADDRESS,
+	WHY_V6_TENTATIVE,
+	WHY_V6_DADFAILED,
+	WHY_IPV6_DISABLED,
+	WHY_V6_LINK_DOWN,
+	WHY_LINKLOCAL_NO_SCOPE,
+	WHY_BAD_SCOPE,
+	WHY_V6ONLY_MAPPED,
+	WHY_ALREADY_BOUND,
 	WHY_OTHER_NETNS, /* free here; the port is busy in another namespace */
-	WHY_UNKNOWN,
+	WHY_GONE,	 /* it was refused, and now it would succeed */
 	_WHY_VERDICT_MAX
 };
 
 /* The contract's word: "listener", "other_netns", …; static storage. */
 const char *why_verdict_name(enum why_verdict v);
 
+/* The bind (and listen) that is asked about, or that was refused. */
 struct why_question {
-	uint16_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t protocol; /* IPPROTO_TCP (also for MPTCP) or IPPROTO_UDP */
 	uint8_t family;
 	struct net_addr addr; /* the default question is AF_INET6, all zeros: dual stack */
-	bool v6only;
+	bool addr_named;      /* somebody asks for that very address; else `::` stands for any */
 	uint16_t port;
+	bool v6only, reuseaddr, reuseport, has_program;
+	uid_t uid;
+	uint32_t dev; /* 0 = any */
+
+	/*
+	 * Of a refusal that was recorded; all zero for a question about now.  Without a call, an
+	 * EADDRINUSE here makes it a question about now that remembers a refusal (WHY_GONE).
+	 */
+	enum event_call call;
+	int error;		  /* what the caller got */
+	struct process_id caller; /* pid 0 = nobody: a question */
+	uint64_t cookie;	  /* of the caller's own socket, which never blocks itself */
+	bool no_entry;	     /* the call was answered before the kernel looked at it (seccomp) */
+	uint16_t bound_port; /* that the caller's socket had before a refused bind(); 0 = none */
+};
+
+/* The oldest holder and the process that bound the socket (of a connection: that accepted it). */
+enum why_kin {
+	KIN_UNKNOWN = 0, /* not known, nothing remarkable, or one and the same */
+	KIN_HEIR,	 /* descends from it, and it is gone */
+	KIN_DAEMON,   /* the same, but meant: it left with success and the heir leads a session */
+	KIN_STRANGER, /* neither descends from it nor is it: the descriptor was passed */
+};
+
+/* One owner of the port with everything that is known of it. */
+struct why_owner {
+	struct bind_owner bind;
+	bool flags_known;	      /* from the bind walk; else only what sock_diag tells */
+	const struct socket_row *row; /* holders, binder, since; NULL where the table has none */
+	struct grip grip;	      /* where descriptors do not explain the socket */
+	enum why_kin kin;
+	char holder_state; /* of the oldest holder: 'T', 't', 'D', 'Z', … as in /proc; 0 = gone */
+	bool holder_frozen, holder_exiting;
+	bool same_program; /* the holder runs the caller's program with the caller's arguments */
+	uint32_t timer_ms; /* TIME_WAIT, orphans: what is left */
+};
+
+enum why_address_state {
+	ADDRESS_UNKNOWN = 0,
+	ADDRESS_LOCAL,
+	ADDRESS_NONLOCAL,
+	ADDRESS_TENTATIVE,
+	ADDRESS_DADFAILED,
+	ADDRESS_LINK_DOWN,
+};
+
+/*
+ * What else may refuse a bind.  A question about now meets the address before any owner, as in the
+ * kernel; everything else counts only where no owner explains the refusal.
+ */
+struct why_environment {
+	uint16_t ephemeral_first, ephemeral_last;
+	uint16_t unprivileged_port_start;
+	bool caller_may_bind_low;  /* CAP_NET_BIND_SERVICE where it counts */
+	bool caller_in_own_userns; /* not the one that owns the network namespace */
+	bool ipv6_disabled;
+	enum why_address_state address;
+	bool cgroup_bind_program,
+		cgroup_post_bind_program; /* attached on the caller's cgroup path */
+	bool caller_has_seccomp, caller_has_landlock;
+	/* where a BPF program on the caller's cgroup sends this bind; 0 = nowhere, or not known */
+	uint16_t rewritten_port;
 };
 
 #define WHY_BLOCKING_MAX 16 /* sockets that are shown; nobody reads a longer list */
@@ -51,22 +184,24 @@ struct why_question {
 struct why_answer {
 	enum why_verdict verdict;
 	bool free; /* the kernel would let this bind (and listen) succeed */
-	int error; /* errno that the caller would get; 0 when free, or when that is unknown */
-	size_t n_blocking;				     /* at most WHY_BLOCKING_MAX */
-	const struct socket_row *blocking[WHY_BLOCKING_MAX]; /* strongest first; borrowed */
-	char rule[240];					     /* the kernel rule in one sentence */
+	int error; /* errno that the caller gets or got; 0 when free (but for WHY_GONE) or unknown
+		    */
+	/* at most WHY_BLOCKING_MAX; of WHY_UNKNOWN: those that may be in the way */
+	size_t n_blocking;
+	const struct why_owner *blocking[WHY_BLOCKING_MAX]; /* strongest first; borrowed */
+	char rule[240]; /* the kernel rule in one sentence, at most 200 characters */
 };
 
 /*
- * `here`: all owners of the port and protocol in the asker's netns (inventory_query_port);
+ * `table`: the bucket and order for the oracle, its owners in the order of `owners` (the first
+ * table->n_owners of them); NULL where the kernel could not be walked: then a question that sets a
+ * flag, or an owner whose flags decide, gives WHY_UNKNOWN.  So does a table that is not stable and
+ * has nobody in the way.  Of a recorded refusal the owners are those of that moment.
  * `elsewhere`: rows of the same port in other namespaces (may be empty).
- * `ephemeral`: the port lies inside ip_local_port_range.
  */
-void why_explain(const struct why_question *q, const struct socket_row *here, size_t n_here,
-		 const struct socket_row *const *elsewhere, size_t n_elsewhere, bool ephemeral,
-		 struct why_answer *ret);
-
-/* True when the two could not both be bound (devices, addresses; not flags). Exposed for tests. */
-bool why_addresses_overlap(const struct why_question *q, const struct socket_row *owner);
+void why_explain(const struct why_question *question, const struct bind_table *table,
+		 const struct why_owner *owners, size_t n_owners,
+		 const struct socket_row *const *elsewhere, size_t n_elsewhere,
+		 const struct why_environment *environment, struct why_answer *ret);
 
 #endif

@@ -243,6 +243,36 @@ int registry_count_activity_since(struct registry *r, int64_t since, int64_t *re
  */
 int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
 
+/* --- refusals --- */
+
+#define FAILURES_KEEP_ROWS 1000 /* explanations are a few kB each */
+
+/* A refused bind() or listen() with its explanation as it was at that moment. */
+struct failure {
+	int64_t id; /* given by the database */
+	int64_t at;
+	struct process_id caller; /* handed out with start 0 when it was before this boot */
+	uid_t uid;		  /* PROCESS_UID_UNKNOWN = unknown */
+	const char *comm;
+	uint16_t port;
+	int error;
+	const char *explanation; /* the why object as JSON text */
+};
+
+/* Stores it and drops the oldest beyond FAILURES_KEEP_ROWS; *ret_id (may be NULL) gets its id. */
+int registry_record_failure(struct registry *r, const struct failure *failure, int64_t *ret_id);
+
+struct failure_filter {
+	uid_t uid;     /* PROCESS_UID_UNKNOWN = of everybody */
+	pid_t pid;     /* 0 = of any process */
+	uint16_t port; /* 0 = of any port */
+	int64_t limit;
+};
+typedef bool (*failure_visit)(const struct failure *failure, void *user_data);
+/* Newest first.  Rows without an explanation that is valid UTF-8 are skipped. */
+int registry_for_each_failure(struct registry *r, const struct failure_filter *filter,
+			      failure_visit visit, void *user_data);
+
 /* Rows of locks and sessions that are held or active. */
 int registry_count_locks(struct registry *r, int64_t now, int64_t *ret);
 int registry_count_sessions(struct registry *r, int64_t *ret);

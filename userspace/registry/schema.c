@@ -81,6 +81,21 @@ static const char *const migrations[] = {
 	"CREATE INDEX portsByPort ON ports(port);\n"
 
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;\n",
+
+	"CREATE TABLE failures( -- refused binds and listens, explained as they were at that time\n"
+	"  id INTEGER PRIMARY KEY,\n"
+	"  timestamp INTEGER,\n"
+	"  pid INTEGER,\n"
+	"  startTicks INTEGER, -- clock ticks since the boot below\n"
+	"  bootId TEXT,\n"
+	"  uid INTEGER,\n"
+	"  comm TEXT,\n"
+	"  port INTEGER,\n"
+	"  error INTEGER, -- errno\n"
+	"  explanation TEXT -- JSON\n"
+	");\n"
+	"CREATE INDEX failuresByUid ON failures(uid);\n"
+	"CREATE INDEX failuresByPid ON failures(pid);\n",
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

@@ -22,6 +22,14 @@
 	"id > ?1 AND (?2 IS NULL OR action = ?2) AND (?3 = 0 OR +timestamp >= ?3) " \
 	"AND (?4 = 0 OR +timestamp <= ?4)"
 
+/* In the order of enum failure_column. */
+#define FAILURE_COLUMNS \
+	"id, timestamp, pid, startTicks, bootId, uid, comm, port, error, explanation"
+
+/* ?1 uid, ?2 pid, ?3 port; NULL = any.  Unary plus: see ACTIVITY_CONDITIONS. */
+#define FAILURE_OF_UID	"(?1 IS NULL OR +uid = ?1)"
+#define FAILURE_OF_PORT "(?3 IS NULL OR port = ?3)"
+
 static const char *const statement_sql[] = {
 	/* The write lock at once: a reader that turns writer later can be refused for ever. */
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -99,6 +107,18 @@ static const char *const statement_sql[] = {
 		"DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE timestamp < ?1 "
 		"AND id <= (SELECT id FROM activity ORDER BY id DESC LIMIT 1 OFFSET ?3) "
 		"ORDER BY timestamp LIMIT ?2)",
+
+	[STATEMENT_FAILURE_INSERT] =
+		"INSERT INTO failures(timestamp, pid, startTicks, bootId, uid, comm, port, error, "
+		"explanation) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[STATEMENT_FAILURE_SCAN] = "SELECT " FAILURE_COLUMNS " FROM failures "
+				   "WHERE " FAILURE_OF_PORT " ORDER BY id DESC",
+	[STATEMENT_FAILURE_OF_UID] = "SELECT " FAILURE_COLUMNS " FROM failures "
+				     "WHERE uid = ?1 AND " FAILURE_OF_PORT " ORDER BY id DESC",
+	[STATEMENT_FAILURE_OF_PID] = "SELECT " FAILURE_COLUMNS " FROM failures "
+				     "WHERE pid = ?2 AND " FAILURE_OF_UID " AND " FAILURE_OF_PORT
+				     " ORDER BY id DESC",
+	[STATEMENT_FAILURE_PRUNE] = "DELETE FROM failures WHERE id <= ?1",
 
 	[STATEMENT_LOCKS_COUNT] = "SELECT count(*) FROM locks "
 				  "WHERE ifnull(ttl, 0) <= 0 OR ifnull(acquiredAt, 0) + ttl > ?1",

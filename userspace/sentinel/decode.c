@@ -16,6 +16,7 @@
 
 _Static_assert(PROCESS_COMM_SIZE == ABI_COMM_SIZE, "names of tasks");
 _Static_assert(PROCESS_ANCESTORS_MAX == ABI_ANCESTORS_MAX, "ancestors");
+_Static_assert(EVENT_OWNERS_MAX == ABI_FAILURE_OWNERS, "owners");
 _Static_assert(PROCESS_PATH_SIZE >= CUT_MARK_SIZE + 2 + 256, "a cut path shows a component");
 
 /* As /proc/PID/stat does it: nsec_to_clock_t(), which divides by the length of a tick. */
@@ -47,33 +48,66 @@ static bool protocol_is_ours(uint16_t protocol)
 	       protocol == PROTOCOL_MPTCP;
 }
 
-static int decode_socket(const void *bytes, uint64_t ticks_per_s, struct event *to)
+static bool family_is_ours(uint8_t family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+static int decode_socket(const struct abi_socket *from, struct event *to)
+{
+	if (!family_is_ours(from->family) || !protocol_is_ours(from->protocol))
+		return -EBADMSG;
+	to->cookie = from->cookie;
+	to->inode = from->inode;
+	to->netns = from->netns;
+	to->protocol = from->protocol;
+	to->family = from->family;
+	to->port = from->port;
+	memcpy(to->addr.bytes, from->addr, from->family == AF_INET ? 4 : 16);
+	return 0;
+}
+
+static int decode_socket_event(const void *bytes, uint64_t ticks_per_s, struct event *to)
 {
 	struct abi_socket_event record;
-	bool fail = to->kind == EVENT_FAIL;
 
 	memcpy(&record, bytes, sizeof(record));
-	if (record.socket.family != AF_INET && record.socket.family != AF_INET6)
+	decode_head(&record.head, ticks_per_s, to);
+	return decode_socket(&record.socket, to);
+}
+
+/* The kernel side reads without a lock: an owner that was freed meanwhile is nobody. */
+static void decode_owners(const struct abi_failure *record, struct event *to)
+{
+	for (int i = 0; i < record->n_owners; i++)
+		if (family_is_ours(record->owners[i].family))
+			bind_owner_decode(&record->owners[i], &to->owners[to->n_owners++]);
+	to->more_owners = record->more;
+}
+
+static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event *to)
+{
+	struct abi_failure record;
+
+	memcpy(&record, bytes, sizeof(record));
+	if (record.error <= 0 || record.error > ERRNO_MAX || record.n_owners > ABI_FAILURE_OWNERS)
 		return -EBADMSG;
-	if (!protocol_is_ours(record.socket.protocol))
-		return -EBADMSG;
-	if (fail && (record.error <= 0 || record.error > ERRNO_MAX))
-		return -EBADMSG;
-	if (fail && record.call != ABI_CALL_BIND && record.call != ABI_CALL_LISTEN)
+	if (record.call != ABI_CALL_BIND && record.call != ABI_CALL_LISTEN)
 		return -EBADMSG;
 	decode_head(&record.head, ticks_per_s, to);
-	to->cookie = record.socket.cookie;
-	to->inode = record.socket.inode;
-	to->netns = record.socket.netns;
-	to->protocol = record.socket.protocol;
-	to->family = record.socket.family;
-	to->port = record.socket.port;
-	memcpy(to->addr.bytes, record.socket.addr, record.socket.family == AF_INET ? 4 : 16);
-	if (fail) {
-		to->call = record.call == ABI_CALL_BIND ? EVENT_CALL_BIND : EVENT_CALL_LISTEN;
-		to->error = record.error;
-	}
-	return 0;
+	to->call = record.call == ABI_CALL_BIND ? EVENT_CALL_BIND : EVENT_CALL_LISTEN;
+	to->error = record.error;
+	to->bound_port = record.bound_port;
+	to->no_entry = record.no_entry;
+	to->v6only = record.socket.v6only;
+	to->reuseaddr = record.socket.reuse & ABI_REUSEADDR;
+	to->reuseport = record.socket.reuse & ABI_REUSEPORT;
+	/* inet_bind_conflict(): a group of its own forbids sharing, until a member of it closed */
+	to->has_program = record.in_group && !record.group_closed;
+	to->sk_uid = record.socket.sk_uid;
+	to->dev = record.socket.dev;
+	decode_owners(&record, to);
+	return decode_socket(&record.socket, to);
 }
 
 static int decode_task(const void *bytes, uint64_t ticks_per_s, struct event *to)
@@ -172,11 +206,11 @@ static const struct {
 	int (*decode)(const void *bytes, uint64_t ticks_per_s, struct event *to);
 } kinds[] = {
 	[ABI_PROCESS] = { EVENT_PROCESS, sizeof(struct abi_process_event), decode_process },
-	[ABI_BIND] = { EVENT_BIND, sizeof(struct abi_socket_event), decode_socket },
-	[ABI_LISTEN] = { EVENT_LISTEN, sizeof(struct abi_socket_event), decode_socket },
-	[ABI_UNLISTEN] = { EVENT_UNLISTEN, sizeof(struct abi_socket_event), decode_socket },
-	[ABI_CLOSE] = { EVENT_CLOSE, sizeof(struct abi_socket_event), decode_socket },
-	[ABI_FAIL] = { EVENT_FAIL, sizeof(struct abi_socket_event), decode_socket },
+	[ABI_BIND] = { EVENT_BIND, sizeof(struct abi_socket_event), decode_socket_event },
+	[ABI_LISTEN] = { EVENT_LISTEN, sizeof(struct abi_socket_event), decode_socket_event },
+	[ABI_UNLISTEN] = { EVENT_UNLISTEN, sizeof(struct abi_socket_event), decode_socket_event },
+	[ABI_CLOSE] = { EVENT_CLOSE, sizeof(struct abi_socket_event), decode_socket_event },
+	[ABI_FAIL] = { EVENT_FAIL, sizeof(struct abi_failure), decode_failure },
 	[ABI_FORK] = { EVENT_FORK, sizeof(struct abi_task_event), decode_task },
 	[ABI_EXEC] = { EVENT_EXEC, sizeof(struct abi_task_event), decode_task },
 	[ABI_EXIT] = { EVENT_EXIT, sizeof(struct abi_task_event), decode_task },

@@ -44,6 +44,7 @@ static void look_at_holder(struct abi_look *look, const char *bytes)
 	look->fds[look->n_fds].inode = holder.socket.inode;
 	look->fds[look->n_fds].fd = holder.fd;
 	look->fds[look->n_fds].file_refs = holder.socket.file_refs;
+	look->fds[look->n_fds].table = holder.table;
 	look->n_fds++;
 }
 

@@ -10,6 +10,7 @@
 #include "sentinel/bpf_load.h"
 
 _Static_assert((int)_PROBE_MAX < RUNG_PROBES_MAX, "room for the poll rung's own");
+_Static_assert(PROBE_GRIPS + (int)ABI_GRIP_PASSES == (int)_PROBE_MAX, "a probe for each pass");
 
 const struct probe_row probe_rows[_PROBE_MAX] = {
 	[PROBE_BIND] = { "bind",
@@ -48,6 +49,18 @@ const struct probe_row probe_rows[_PROBE_MAX] = {
 			 "the bind table, by BPF_PROG_TEST_RUN",
 			 "the flags of sockets that decide whether a port can be shared",
 			 { "walk" } },
+	[PROBE_GRIPS] = { "grips",
+			  "iter/task_file, for descriptors, rings and messages",
+			  "which io_uring or unreceived message keeps a closed socket open",
+			  { "grips_files" } },
+	[PROBE_GRIPS_QUEUED] = { "queued",
+				 "iter/unix",
+				 "unreceived messages of Unix sockets that no process has open",
+				 { "grips_queued" } },
+	[PROBE_GRIPS_MAPPED] = { "mapped",
+				 "iter/task_vma",
+				 "which memory mapping keeps a closed socket open",
+				 { "grips_mapped" } },
 };
 
 void probes_describe(struct sentinel_probe *probes)
@@ -93,6 +106,8 @@ static int attach_probe(struct bpf_object *object, enum probe probe, int cgroup_
 		links->links[links->n++] = link;
 		if (probe == PROBE_HOLDERS)
 			links->holders = link;
+		if (probe >= PROBE_GRIPS && probe < PROBE_GRIPS + ABI_GRIP_PASSES)
+			links->grips[probe - PROBE_GRIPS] = link;
 	}
 	return 0;
 }
@@ -133,4 +148,5 @@ void probes_detach(struct probe_links *links)
 {
 	detach_since(links, 0);
 	links->holders = NULL;
+	memset(links->grips, 0, sizeof(links->grips));
 }

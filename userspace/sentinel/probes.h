@@ -6,13 +6,14 @@
 #ifndef SENTINEL_PROBES_H
 #define SENTINEL_PROBES_H
 
+#include "bpf/abi.h"
 #include "sentinel/rung.h"
 
 struct bpf_link;
 struct bpf_object;
 
 #define PROBE_PROGRAMS_MAX 3
-#define PROBE_LINKS_MAX	   16
+#define PROBE_LINKS_MAX	   20
 
 enum probe {
 	PROBE_BIND = 0,
@@ -24,6 +25,9 @@ enum probe {
 	PROBE_HOLDERS,
 	PROBE_LOOK,
 	PROBE_WALK,
+	PROBE_GRIPS, /* and the next ones: in the order of enum abi_grip_pass */
+	PROBE_GRIPS_QUEUED,
+	PROBE_GRIPS_MAPPED,
 	_PROBE_MAX
 };
 
@@ -38,7 +42,8 @@ extern const struct probe_row probe_rows[_PROBE_MAX];
 struct probe_links {
 	struct bpf_link *links[PROBE_LINKS_MAX];
 	int n;
-	struct bpf_link *holders; /* the iterator's, borrowed; NULL when it is not attached */
+	/* the iterators', borrowed; NULL when it is not attached */
+	struct bpf_link *holders, *grips[ABI_GRIP_PASSES];
 };
 
 /* Fills _PROBE_MAX entries; none is refused yet. */

@@ -10,7 +10,7 @@
 
 #include "sentinel/sentinel.h"
 
-#define RUNG_PROBES_MAX 10
+#define RUNG_PROBES_MAX 16
 #define RUNG_WHY_SIZE	160
 
 struct sentinel_ops {
@@ -24,6 +24,7 @@ struct sentinel_ops {
 	int (*look)(struct sentinel *s, struct abi_look *look);
 	int (*walk)(struct sentinel *s, const struct abi_walk *asked,
 		    const struct abi_walk_answer **ret);
+	int (*open_grips)(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n);
 	int (*track_socket)(struct sentinel *s, uint64_t cookie);
 	int (*track_process)(struct sentinel *s, const struct process_id *id, bool track);
 };

@@ -78,6 +78,11 @@ int sentinel_walk(struct sentinel *s, const struct abi_walk *asked,
 	return s->ops->walk ? s->ops->walk(s, asked, ret) : -EOPNOTSUPP;
 }
 
+int sentinel_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n)
+{
+	return s->ops->open_grips ? s->ops->open_grips(s, pass, files, n) : -EOPNOTSUPP;
+}
+
 int sentinel_track_socket(struct sentinel *s, uint64_t cookie)
 {
 	return s->ops->track_socket ? s->ops->track_socket(s, cookie) : 0;

@@ -14,6 +14,7 @@
 #define SENTINEL_SENTINEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/event.h"
@@ -101,6 +102,14 @@ int sentinel_look(struct sentinel *s, struct abi_look *look);
  */
 int sentinel_walk(struct sentinel *s, const struct abi_walk *asked,
 		  const struct abi_walk_answer **ret);
+
+/*
+ * A new descriptor on one pass over everything that may hold one of these n <= ABI_GRIP_FILES_MAX
+ * files, which are named as the walk names them (struct abi_owner).  Reading it to its end gives
+ * abi_grip records.  `pass` is one of enum abi_grip_pass; one pass at a time.  Owned by the caller.
+ * -EOPNOTSUPP where the kernel cannot be asked, -E2BIG, negative errno.
+ */
+int sentinel_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n);
 
 /*
  * Tells the kernel side which sockets that existed before the sentinel are tracked (their CLOSE is

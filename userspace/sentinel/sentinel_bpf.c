@@ -25,6 +25,7 @@
 #include "portdaddy.skel.h"
 #include "sentinel/bpf_load.h"
 #include "sentinel/decode.h"
+#include "sentinel/grip_pass.h"
 #include "sentinel/look.h"
 #include "sentinel/probes.h"
 #include "sentinel/rung.h"
@@ -185,6 +186,16 @@ static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
 	return 0;
 }
 
+static int bpf_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n)
+{
+	struct bpf_rung *b = (struct bpf_rung *)s;
+
+	if (pass >= ABI_GRIP_PASSES || !b->links.grips[pass])
+		return -EOPNOTSUPP;
+	return grip_pass_open(b->links.grips[pass], bpf_map__fd(b->skel->maps.grip_targets), files,
+			      n);
+}
+
 /* --- what the kernel side tracks --- */
 
 static int bpf_track_socket(struct sentinel *s, uint64_t cookie)
@@ -232,16 +243,37 @@ static void note_proof(const struct event *e, void *user_data)
 		b->proved |= 1U << PROBE_RELEASE;
 }
 
-static void prove_walk(struct bpf_rung *b, const struct proof *proof)
+/* Returns what the walk calls the file of the proof's listener; 0 without a walk. */
+static uint64_t prove_walk(struct bpf_rung *b, const struct proof *proof)
 {
 	const struct abi_walk asked = { .protocol = IPPROTO_TCP, .port = proof->port };
 	const struct abi_walk_answer *answer;
 
 	if (bpf_walk(&b->base, &asked, &answer) < 0 || answer->head.result)
-		return;
-	for (uint32_t i = 0; i < answer->head.n_owners; i++)
-		if (answer->owners[i].cookie == proof->cookie)
-			b->proved |= 1U << PROBE_WALK;
+		return 0;
+	for (uint32_t i = 0; i < answer->head.n_owners; i++) {
+		if (answer->owners[i].cookie != proof->cookie)
+			continue;
+		b->proved |= 1U << PROBE_WALK;
+		return answer->owners[i].file;
+	}
+	return 0;
+}
+
+/* What the walk does not name cannot be asked for. */
+static void prove_grips(struct bpf_rung *b, const struct proof *proof, uint64_t file)
+{
+	for (int i = 0; i < ABI_GRIP_PASSES; i++) {
+		struct sentinel_probe *probe = &b->base.probes[PROBE_GRIPS + i];
+
+		if (probe->state == SENTINEL_PROBE_REFUSED)
+			continue;
+		if (!file)
+			probe_refuse(probe, "there is no walk that names files", -EOPNOTSUPP);
+		else if (grip_pass_prove(i, b->links.grips[i],
+					 bpf_map__fd(b->skel->maps.grip_targets), file, proof->tcp))
+			b->proved |= 1U << (PROBE_GRIPS + i);
+	}
 }
 
 /* A look is a pass over one process: it proves both. */
@@ -325,7 +357,7 @@ static int cause_events(struct bpf_rung *b, struct process_id *self)
 	if (r == 0)
 		prove_holders(b, proof.cookie);
 	if (r == 0)
-		prove_walk(b, &proof);
+		prove_grips(b, &proof, prove_walk(b, &proof));
 	proof_close_sockets(&proof);
 	return r ?: proof_run_child(&b->proof_child);
 }
@@ -454,6 +486,7 @@ static const struct sentinel_ops bpf_ops = {
 	.open_holder_pass = bpf_open_holder_pass,
 	.look = bpf_look,
 	.walk = bpf_walk,
+	.open_grips = bpf_open_grips,
 	.track_socket = bpf_track_socket,
 	.track_process = bpf_track_process,
 };

@@ -11,10 +11,12 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "api/json.h"
 #include "api/reply.h"
 #include "api/why.h"
+#include "api/why_environment.h"
 
 static void an_error_inside_is_never_the_clients_fault(void **state)
 {
@@ -45,18 +47,14 @@ static void an_age_is_told_in_its_largest_unit(void **state)
 
 /* Facts about one socket that no process is seen to hold. */
 struct made_up {
-	struct why_question question;
-	struct why_answer answer;
 	struct socket_row row;
-	const struct socket_row *rows[1];
+	struct why_owner owner;
 	struct why_facts facts;
 };
 
 static void make_up(struct made_up *m, enum why_verdict verdict, enum socket_state socket)
 {
 	*m = (struct made_up){
-		.question = why_default_question(IPPROTO_TCP, 3000),
-		.answer = { .verdict = verdict },
 		.row = { .family = AF_INET,
 			 .port = 3000,
 			 .state = socket,
@@ -64,13 +62,29 @@ static void make_up(struct made_up *m, enum why_verdict verdict, enum socket_sta
 			 .timer_ms = 41200,
 			 .since = 1000 },
 	};
-	m->rows[0] = &m->row;
-	m->facts = (struct why_facts){ .question = &m->question,
-				       .answer = &m->answer,
-				       .shown = m->rows,
+	m->owner = (struct why_owner){ .bind = { .family = AF_INET, .state = socket },
+				       .row = &m->row,
+				       .timer_ms = 41200 };
+	m->facts = (struct why_facts){ .question = why_default_question(IPPROTO_TCP, 3000),
+				       .answer = { .verdict = verdict },
+				       .place = { .own = true },
+				       .shown = { &m->owner },
 				       .n_shown = 1,
 				       .viewer = 1000,
 				       .now = 1000 + 5 * 86400 };
+}
+
+/* It is refused, to a process that is gone by now. */
+static void make_recorded(struct made_up *m, int error)
+{
+	m->facts.question.caller = (struct process_id){ .pid = 1 << 22, .start_ticks = 1 };
+	m->facts.question.error = error;
+	m->facts.question.call = EVENT_CALL_BIND;
+}
+
+static bool is_said_of_an_address(enum why_verdict v)
+{
+	return v == WHY_EPHEMERAL_EXHAUSTED;
 }
 
 static void every_verdict_has_a_sentence_that_names_the_port(void **state)
@@ -78,15 +92,108 @@ static void every_verdict_has_a_sentence_that_names_the_port(void **state)
 	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
 		struct made_up m;
 		char text[WHY_SUMMARY_SIZE] = "";
-		_cleanup_json_ struct json_object *remedies = json_object_new_array();
 
 		make_up(&m, (enum why_verdict)v, SOCKET_LISTEN);
 		why_summarize(&m.facts, text);
-		assert_non_null(strstr(text, "Port 3000"));
-		why_add_remedies(&m.facts, remedies);
+		if (!is_said_of_an_address((enum why_verdict)v) && !strcasestr(text, "port 3000"))
+			fail_msg("%s: %s", why_verdict_name((enum why_verdict)v), text);
 		m.facts.n_shown = 0; /* nothing to name must not be a reason to fail */
+		make_recorded(&m, EADDRINUSE);
 		why_summarize(&m.facts, text);
-		why_add_remedies(&m.facts, remedies);
+		assert_true(*text);
+	}
+}
+
+static void no_place_of_a_sentence_is_left_unfilled(void **state)
+{
+	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
+		struct made_up m;
+		char text[WHY_SUMMARY_SIZE] = "";
+
+		make_up(&m, (enum why_verdict)v, SOCKET_LISTEN);
+		why_summarize(&m.facts, text);
+		/* a place without a name would leave two blanks, or one before a full stop */
+		if (strpbrk(text, "{}") || strstr(text, "  ") || strstr(text, " .") ||
+		    strstr(text, " ,"))
+			fail_msg("%s: %s", why_verdict_name((enum why_verdict)v), text);
+	}
+}
+
+static size_t remedies_of(const struct made_up *m, struct json_object **ret)
+{
+	*ret = json_object_new_array();
+	why_add_remedies(&m->facts, *ret);
+	return json_object_array_length(*ret);
+}
+
+static void every_refusal_has_one_to_three_remedies(void **state)
+{
+	for (int v = WHY_UNKNOWN; v < _WHY_VERDICT_MAX; v++) {
+		_cleanup_json_ struct json_object *remedies = NULL;
+		struct made_up m;
+		size_t n;
+
+		make_up(&m, (enum why_verdict)v, SOCKET_LISTEN);
+		n = remedies_of(&m, &remedies);
+		/* a port that is busy elsewhere, by nobody who is seen, needs nothing here */
+		if (v != WHY_OTHER_NETNS && (n < 1 || n > WHY_REMEDIES_MAX))
+			fail_msg("%s: %zu", why_verdict_name((enum why_verdict)v), n);
+	}
+}
+
+static void ss_never_closes_a_listener(void **state)
+{
+	for (int v = WHY_LISTENER; v <= WHY_MPTCP_LISTENER; v++) {
+		_cleanup_json_ struct json_object *remedies = NULL;
+		struct made_up m;
+
+		make_up(&m, (enum why_verdict)v, SOCKET_LISTEN);
+		remedies_of(&m, &remedies);
+		assert_null(strstr(json_object_get_string(remedies), "ss -K"));
+	}
+}
+
+static void a_connection_is_closed_and_its_program_lives(void **state)
+{
+	static const enum why_verdict verdicts[] = {
+		WHY_CONN_OF_CLOSED_LISTENER,
+		WHY_CONN_CLOSE_WAIT,
+		WHY_OUTGOING_CONNECTION,
+		WHY_CONN_REUSE_ONE_SIDED,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+		_cleanup_json_ struct json_object *remedies = NULL;
+		struct holder holder = { .id = { .pid = getpid() } };
+		struct holding holding = { .holder = &holder };
+		struct made_up m;
+
+		make_up(&m, verdicts[i], SOCKET_ESTABLISHED);
+		m.facts.holdings = &holding;
+		m.facts.n_holdings = 1;
+		remedies_of(&m, &remedies);
+		assert_null(strstr(json_object_get_string(remedies), "\"kill "));
+		assert_non_null(strstr(json_object_get_string(remedies),
+				       "sudo ss -K -t state connected 'sport = :3000'"));
+	}
+}
+
+static void a_remedy_for_old_sockets_names_both_generations(void **state)
+{
+	static const enum why_verdict verdicts[] = {
+		WHY_TIME_WAIT,
+		WHY_TIME_WAIT_REUSE_ONE_SIDED,
+		WHY_CONN_OF_CLOSED_LISTENER,
+		WHY_CONN_REUSE_ONE_SIDED,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+		_cleanup_json_ struct json_object *remedies = NULL;
+		struct made_up m;
+
+		make_up(&m, verdicts[i], SOCKET_TIME_WAIT);
+		remedies_of(&m, &remedies);
+		assert_non_null(strstr(json_object_get_string(remedies), "both"));
 	}
 }
 
@@ -101,30 +208,106 @@ static void a_hidden_listener_is_told_with_its_user_and_age(void **state)
 				  "here has been listening on it for 5 days.");
 }
 
+static void a_refusal_that_was_recorded_is_told_in_the_past(void **state)
+{
+	struct made_up m;
+	char text[WHY_SUMMARY_SIZE];
+
+	make_up(&m, WHY_LISTENER, SOCKET_LISTEN);
+	make_recorded(&m, EADDRINUSE);
+	why_summarize(&m.facts, text);
+	assert_string_equal(text, "Port 3000 was taken: a process of user root that is hidden from "
+				  "here had been listening on it for 5 days.");
+}
+
 static void time_wait_is_told_with_what_is_left_of_it(void **state)
 {
 	struct made_up m;
 	char text[WHY_SUMMARY_SIZE];
-	_cleanup_json_ struct json_object *remedies = json_object_new_array();
+	_cleanup_json_ struct json_object *remedies = NULL;
 
 	make_up(&m, WHY_TIME_WAIT, SOCKET_TIME_WAIT);
 	why_summarize(&m.facts, text);
 	assert_non_null(strstr(text, "taken for another 42 seconds"));
-	why_add_remedies(&m.facts, remedies);
+	remedies_of(&m, &remedies);
 	assert_non_null(strstr(json_object_get_string(remedies),
 			       "sudo ss -K -t state time-wait 'sport = :3000'"));
 }
 
 static void a_free_port_names_its_claim(void **state)
 {
+	static char claim[] = "myapp:web";
 	struct made_up m;
 	char text[WHY_SUMMARY_SIZE];
 
 	make_up(&m, WHY_FREE, SOCKET_UNKNOWN);
-	m.facts.claim = "myapp:web";
+	m.facts.claim = claim;
 	m.facts.n_shown = 0;
 	why_summarize(&m.facts, text);
 	assert_string_equal(text, "Port 3000 is free. myapp:web owns the claim on it.");
+}
+
+static void what_is_missing_comes_with_the_command_that_supplies_it(void **state)
+{
+	struct made_up m;
+	_cleanup_json_ struct json_object *remedies = NULL;
+
+	make_up(&m, WHY_UNKNOWN, SOCKET_LISTEN);
+	strcpy(m.facts.missing, "the flags");
+	strcpy(m.facts.missing_command, "sudo pd start");
+	remedies_of(&m, &remedies);
+	assert_non_null(strstr(json_object_get_string(remedies), "missing: the flags"));
+	assert_non_null(strstr(json_object_get_string(remedies), "\"sudo pd start\""));
+}
+
+/* --- the addresses of a namespace --- */
+
+static const char fib_trie[] = "Main:\n"
+			       "  +-- 0.0.0.0/0 3 0 5\n"
+			       "     |-- 0.0.0.0\n"
+			       "        /0 universe UNICAST\n"
+			       "     +-- 127.0.0.0/8 2 0 2\n"
+			       "        |-- 127.0.0.0\n"
+			       "           /8 host LOCAL\n"
+			       "     |-- 192.0.2.7\n"
+			       "        /32 host LOCAL\n"
+			       "     |-- 192.0.2.255\n"
+			       "        /32 link BROADCAST\n";
+
+static void an_address_is_local_when_a_route_says_so(void **state)
+{
+	static const struct {
+		uint8_t addr[4];
+		enum why_address_state state;
+	} rows[] = {
+		{ { 127, 0, 0, 1 }, ADDRESS_LOCAL },   { { 127, 9, 9, 9 }, ADDRESS_LOCAL },
+		{ { 192, 0, 2, 7 }, ADDRESS_LOCAL },   { { 192, 0, 2, 8 }, ADDRESS_NONLOCAL },
+		{ { 192, 0, 2, 255 }, ADDRESS_LOCAL }, { { 224, 0, 0, 1 }, ADDRESS_LOCAL },
+		{ { 10, 1, 2, 3 }, ADDRESS_NONLOCAL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(why_address_in_fib_trie(fib_trie, rows[i].addr), rows[i].state);
+	/* such a namespace takes every address */
+	assert_int_equal(why_address_in_fib_trie("", rows[6].addr), ADDRESS_LOCAL);
+}
+
+static void an_ipv6_address_has_the_state_of_its_flags(void **state)
+{
+	static const char text[] = "fe8000000000000000fc00fffe000001 04 40 20 40     eth0\n"
+				   "20010db8000000000000000000000001 04 40 00 88     eth0\n"
+				   "00000000000000000000000000000001 01 80 10 80       lo\n";
+	static const uint8_t tentative[16] = {
+		0xfe, 0x80, [9] = 0xfc, [11] = 0xff, 0xfe, [15] = 1
+	};
+	static const uint8_t failed[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+	static const uint8_t loopback[16] = { [15] = 1 };
+	static const uint8_t other[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 2 };
+
+	assert_int_equal(why_address_in_if_inet6(text, tentative), ADDRESS_TENTATIVE);
+	assert_int_equal(why_address_in_if_inet6(text, failed), ADDRESS_DADFAILED);
+	assert_int_equal(why_address_in_if_inet6(text, loopback), ADDRESS_LOCAL);
+	assert_int_equal(why_address_in_if_inet6(text, other), ADDRESS_NONLOCAL);
 }
 
 int main(void)
@@ -133,6 +316,15 @@ int main(void)
 		cmocka_unit_test(an_error_inside_is_never_the_clients_fault),
 		cmocka_unit_test(an_age_is_told_in_its_largest_unit),
 		cmocka_unit_test(every_verdict_has_a_sentence_that_names_the_port),
+		cmocka_unit_test(no_place_of_a_sentence_is_left_unfilled),
+		cmocka_unit_test(every_refusal_has_one_to_three_remedies),
+		cmocka_unit_test(ss_never_closes_a_listener),
+		cmocka_unit_test(a_connection_is_closed_and_its_program_lives),
+		cmocka_unit_test(a_remedy_for_old_sockets_names_both_generations),
+		cmocka_unit_test(a_refusal_that_was_recorded_is_told_in_the_past),
+		cmocka_unit_test(what_is_missing_comes_with_the_command_that_supplies_it),
+		cmocka_unit_test(an_address_is_local_when_a_route_says_so),
+		cmocka_unit_test(an_ipv6_address_has_the_state_of_its_flags),
 		cmocka_unit_test(a_hidden_listener_is_told_with_its_user_and_age),
 		cmocka_unit_test(time_wait_is_told_with_what_is_left_of_it),
 		cmocka_unit_test(a_free_port_names_its_claim),

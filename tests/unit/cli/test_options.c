@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -201,6 +202,76 @@ static void any_words_are_taken_or_refused_with_a_sentence(void **state)
 	}
 }
 
+/* --- the options of why: what they mean together is checked before a daemon is asked --- */
+
+static int run_why(const char *first, ...)
+{
+	const struct command *const only_why[] = { &cmd_why, NULL };
+	char *argv[WORDS_MAX] = { (char *)"pd", (char *)"why" };
+	struct options options;
+	char error[256] = "";
+	va_list words;
+	int n = 2;
+
+	va_start(words, first);
+	for (const char *w = first; w; w = va_arg(words, const char *))
+		argv[n++] = (char *)w;
+	va_end(words);
+	assert_int_equal(setenv("PORT_DADDY_SOCKET", "/nonexistent/pd.sock", 1), 0);
+	assert_int_equal(setenv("PORT_DADDY_NO_AUTOSTART", "1", 1), 0);
+	if (options_parse(n, argv, only_why, &options, error, sizeof(error)) < 0)
+		return 2;
+	return cmd_why.run(&cmd_why, &options.line);
+}
+
+static void why_asks_the_daemon_what_makes_sense(void **state)
+{
+	/* 3: nobody answers, so it was asked */
+	assert_int_equal(run_why("3000", NULL), 3);
+	assert_int_equal(run_why("3000", "--udp", "--reuseaddr", "--reuseport", NULL), 3);
+	assert_int_equal(run_why("3000", "--v6only", NULL), 3);
+	assert_int_equal(run_why("3000", "--v6only", "--addr", "::1", NULL), 3);
+	assert_int_equal(run_why("3000", "--dev", "lo", "--uid", "0", NULL), 3);
+	assert_int_equal(run_why("3000", "--uid", "root", NULL), 3);
+	assert_int_equal(run_why("3000", "--netns", "1", NULL), 3);
+	assert_int_equal(run_why(NULL), 3);
+	assert_int_equal(run_why("--pid", "4711", "--last", "50", NULL), 3);
+}
+
+static void why_refuses_what_makes_no_sense_before_it_asks(void **state)
+{
+	static const char *const lines[][4] = {
+		{ "0" },
+		{ "65536" },
+		{ "http" },
+		{ "3000", "--addr", "300.1.1.1" },
+		{ "3000", "--addr=127.0.0.1", "--v6only" },
+		{ "3000", "--uid", "nosuchuser-" },
+		{ "3000", "--uid", "-1" },
+		{ "3000", "--uid", "4294967295" },
+		{ "3000", "--uid", "" },
+		{ "3000", "--dev", "nosuchdev0" },
+		{ "3000", "--netns", "nosuchname" },
+		{ "3000", "--netns", "4194304" },
+		{ "3000", "--netns", "../netns" },
+		{ "3000", "--netns", "" },
+		{ "3000", "--pid", "1" },
+		{ "3000", "--last", "1" },
+		{ "--udp" },
+		{ "--reuseaddr" },
+		{ "--netns", "1" },
+		{ "--pid", "0" },
+		{ "--pid", "x" },
+		{ "--last", "51" },
+		{ "--last", "-1" },
+		{ "3000", "3001" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (run_why(lines[i][0], lines[i][1], lines[i][2], lines[i][3], NULL) != 2)
+			fail_msg("%s %s: not refused", lines[i][0], lines[i][1] ? lines[i][1] : "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +286,8 @@ int main(void)
 		cmocka_unit_test(help_asks_for_no_operands),
 		cmocka_unit_test(json_is_recognised_in_a_faulty_line),
 		cmocka_unit_test(faults_know_the_command_that_they_belong_to),
+		cmocka_unit_test(why_asks_the_daemon_what_makes_sense),
+		cmocka_unit_test(why_refuses_what_makes_no_sense_before_it_asks),
 		cmocka_unit_test(any_words_are_taken_or_refused_with_a_sentence),
 	};
 

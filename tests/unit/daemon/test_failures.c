@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,6 +89,120 @@ static void description_names_call_address_and_errno(void **state)
 	assert_string_equal(text, "listen [::]:3000: EACCES (and 3 times more before)");
 }
 
+/* A table that knows of one listener, 12, held by "node" (94120). */
+static struct inventory *table_with_a_listener(void)
+{
+	struct event process = { .kind = EVENT_PROCESS,
+				 .actor = { .pid = 94120, .start_ticks = 7 } };
+	struct event listens = {
+		.kind = EVENT_LISTEN,
+		.actor = process.actor,
+		.cookie = 12,
+		.inode = 34,
+		.protocol = IPPROTO_TCP,
+		.family = AF_INET,
+		.port = 3000,
+	};
+	const struct holder_source nobody = { 0 };
+	struct inventory *inv = NULL;
+	bool settle = false;
+
+	strcpy(process.comm, "node");
+	process.process.id = process.actor;
+	strcpy(process.process.comm, "node");
+	assert_int_equal(inventory_new(&nobody, &inv), 0);
+	listens.netns = inventory_own_netns(inv);
+	assert_int_equal(inventory_apply(inv, &process, 1000, NULL, NULL, &settle), 0);
+	assert_int_equal(inventory_apply(inv, &listens, 1000, NULL, NULL, &settle), 0);
+	return inv;
+}
+
+static void description_names_the_owner_of_that_moment(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[FAILURES_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
+	failures_describe(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
+static void owner_of_that_moment_counts_and_not_who_listens_by_now(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[FAILURES_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .minisocket = true, .state = SOCKET_TIME_WAIT };
+	failures_describe(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a TIME_WAIT socket "
+				  "that no process is seen to hold");
+	inventory_free(inv);
+}
+
+static void table_is_asked_where_the_owners_were_not_seen(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[FAILURES_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	failures_describe(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
+static void listener_behind_too_many_connections_is_known_to_the_table(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[FAILURES_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.n_owners = 1;
+	e.more_owners = true;
+	e.owners[0] = (struct bind_owner){ .cookie = 99,
+					   .state = SOCKET_ESTABLISHED,
+					   .peer_port = 40000 };
+	failures_describe(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
+static void callers_own_socket_is_not_in_its_way(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[FAILURES_DETAILS_SIZE];
+
+	e.call = EVENT_CALL_LISTEN;
+	e.cookie = 11;
+	e.n_owners = 2;
+	e.owners[0] = (struct bind_owner){ .cookie = 11, .state = SOCKET_BOUND };
+	e.owners[1] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
+	failures_describe(&e, inv, 0, text);
+	assert_string_equal(text, "listen 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
+static void answer_in_the_kernels_place_is_said(void **state)
+{
+	struct event e = refusal(10, 3000);
+	char text[FAILURES_DETAILS_SIZE];
+
+	e.error = EPERM;
+	e.no_entry = true;
+	failures_describe(&e, NULL, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EPERM; answered in the kernel's place "
+				  "(a seccomp filter)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +211,12 @@ int main(void)
 		cmocka_unit_test(another_port_process_or_errno_is_another_refusal),
 		cmocka_unit_test(flood_of_different_refusals_stays_within_the_budget),
 		cmocka_unit_test(description_names_call_address_and_errno),
+		cmocka_unit_test(description_names_the_owner_of_that_moment),
+		cmocka_unit_test(owner_of_that_moment_counts_and_not_who_listens_by_now),
+		cmocka_unit_test(table_is_asked_where_the_owners_were_not_seen),
+		cmocka_unit_test(listener_behind_too_many_connections_is_known_to_the_table),
+		cmocka_unit_test(callers_own_socket_is_not_in_its_way),
+		cmocka_unit_test(answer_in_the_kernels_place_is_said),
 	};
 
 	return cmocka_run_group_tests_name("failures", tests, NULL, NULL);

@@ -5,16 +5,236 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "reconcile/why.h"
-#include "unit/random.h"
 
 #define PORT	       3000
 #define RULE_MAX_CHARS 200
+#define PROTOCOL_MPTCP 262
+#define HOLDERS_MAX    3
+
+enum { CALLER = 100, HOLDER = 200, BINDER = 300, OTHER = 400 }; /* pids */
+
+/* One owner in the way of one question. */
+struct situation {
+	enum why_verdict verdict;
+	const char *asked, *owned;
+	struct why_question question; /* but for the address */
+	struct why_owner owner;	      /* but for the address and the row */
+	struct socket_row row;
+	pid_t holders[HOLDERS_MAX];
+	bool no_row, private_only;
+	struct why_environment environment;
+	struct bind_bucket bucket;
+};
+
+#define LISTENS	    .owner.bind.state = SOCKET_LISTEN
+#define IS_BOUND    .owner.bind.state = SOCKET_BOUND
+#define FILE_OF_ONE .owner.bind.inode = 7, .owner.bind.file_refs = 1, .holders = { HOLDER }
+#define NO_HOLDER   .owner.bind.inode = 7, .owner.bind.file_refs = 1
+#define REFUSED(c) \
+	.question.call = (c), .question.error = EADDRINUSE, .question.caller = { CALLER, 1 }
+#define GRIP_OF(k) NO_HOLDER, .owner.grip = { (k), { HOLDER, 1 }, 1 }
+#define ESTABLISHED                                                                         \
+	.owner.bind = {                                                                     \
+		.state = SOCKET_ESTABLISHED, .inode = 7, .file_refs = 1, .peer_port = 50000 \
+	}
+#define RANGE .environment.ephemeral_first = 32768, .environment.ephemeral_last = 60999
+#define UDP   .question.protocol = IPPROTO_UDP, IS_BOUND
+
+static const struct situation situations[] = {
+	/* what a person asks who names no address */
+	{ WHY_LISTENER, "::", "127.0.0.1", LISTENS, FILE_OF_ONE },
+	{ WHY_LISTENER, "::", "0.0.0.0", LISTENS, FILE_OF_ONE },
+	{ WHY_LISTENER, "::", "::", LISTENS, FILE_OF_ONE },
+	{ WHY_LISTENER, "::", "::", LISTENS, .owner.bind.v6only = true, FILE_OF_ONE },
+	{ WHY_LISTENER, "::", "::ffff:127.0.0.1", LISTENS, FILE_OF_ONE },
+	/* one address against another */
+	{ WHY_LISTENER, "127.0.0.1", "127.0.0.1", LISTENS, FILE_OF_ONE },
+	{ WHY_FREE, "127.0.0.1", "127.0.0.2", LISTENS, FILE_OF_ONE },
+	{ WHY_LISTENER_WILDCARD_OVERLAP, "127.0.0.1", "0.0.0.0", LISTENS, FILE_OF_ONE },
+	{ WHY_LISTENER_WILDCARD_OVERLAP, "0.0.0.0", "127.0.0.1", LISTENS, FILE_OF_ONE },
+	{ WHY_LISTENER_WILDCARD_OVERLAP, "::1", "::", LISTENS, .owner.bind.v6only = true,
+	  FILE_OF_ONE },
+	{ WHY_DUAL_STACK, "127.0.0.1", "::", LISTENS, FILE_OF_ONE },
+	{ WHY_DUAL_STACK, "0.0.0.0", "::", LISTENS, FILE_OF_ONE },
+	{ WHY_DUAL_STACK, "::ffff:127.0.0.1", "::", LISTENS, FILE_OF_ONE },
+	{ WHY_DUAL_STACK, "::ffff:127.0.0.1", "127.0.0.1", LISTENS, FILE_OF_ONE },
+	{ WHY_DUAL_STACK, "127.0.0.1", "::ffff:127.0.0.1", LISTENS, FILE_OF_ONE },
+	{ WHY_DUAL_STACK, "::", "0.0.0.0", LISTENS, FILE_OF_ONE, .question.addr_named = true },
+	{ WHY_LISTENER, "::", "::", LISTENS, FILE_OF_ONE, .question.addr_named = true },
+	/* a refused bind of `::` did name its address */
+	{ WHY_DUAL_STACK, "::", "0.0.0.0", LISTENS, FILE_OF_ONE, REFUSED(EVENT_CALL_BIND) },
+	{ WHY_FREE, "127.0.0.1", "::", LISTENS, .owner.bind.v6only = true, FILE_OF_ONE },
+	{ WHY_FREE, "::1", "0.0.0.0", LISTENS, FILE_OF_ONE },
+	/* flags */
+	{ WHY_REUSEADDR_VS_LISTENER, "0.0.0.0", "127.0.0.1", LISTENS, FILE_OF_ONE,
+	  .question.reuseaddr = true, .owner.bind.reuseaddr = true },
+	{ WHY_FREE, "0.0.0.0", "127.0.0.1", IS_BOUND, FILE_OF_ONE, .question.reuseaddr = true,
+	  .owner.bind.reuseaddr = true },
+	{ WHY_LISTEN_CONFLICT, "127.0.0.1", "127.0.0.1", LISTENS, FILE_OF_ONE,
+	  REFUSED(EVENT_CALL_LISTEN), .question.reuseaddr = true, .owner.bind.reuseaddr = true },
+	/* up to 6.7 the bucket lets it bind; then listen() looks again */
+	{ WHY_LISTEN_CONFLICT, "127.0.0.1", "127.0.0.1", LISTENS, FILE_OF_ONE,
+	  .question.reuseaddr = true, .owner.bind.reuseaddr = true, .bucket.fastreuse = 1 },
+	{ WHY_REUSEPORT_MISSING_HOLDER, "::", "::", LISTENS, FILE_OF_ONE,
+	  .question.reuseport = true },
+	{ WHY_REUSEPORT_MISSING_VICTIM, "::", "::", LISTENS, FILE_OF_ONE,
+	  .owner.bind.reuseport = true },
+	{ WHY_REUSEPORT_UID, "::", "::", LISTENS, FILE_OF_ONE, .question.reuseport = true,
+	  .owner.bind.reuseport = true, .owner.bind.uid = 1000 },
+	{ WHY_REUSEPORT_PROGRAM, "::", "::", LISTENS, FILE_OF_ONE, .question.reuseport = true,
+	  .question.has_program = true, .owner.bind.reuseport = true },
+	{ WHY_FREE, "::", "::", LISTENS, FILE_OF_ONE, .question.reuseport = true,
+	  .owner.bind.reuseport = true },
+	/* who holds it */
+	{ WHY_SELF, "0.0.0.0", "::", LISTENS, NO_HOLDER, .holders = { HOLDER, CALLER },
+	  REFUSED(EVENT_CALL_BIND) },
+	{ WHY_SELF, "0.0.0.0", "::", LISTENS, .row.binder = { CALLER, 1 },
+	  REFUSED(EVENT_CALL_BIND) },
+	{ WHY_SAME_SERVICE, "::", "::", LISTENS, FILE_OF_ONE, .owner.same_program = true },
+	{ WHY_SAME_SERVICE, "::", "::", LISTENS, FILE_OF_ONE, .owner.same_program = true,
+	  .question.reuseaddr = true, .owner.bind.reuseaddr = true },
+	{ WHY_LISTENER_SHARED, "::", "::", LISTENS, NO_HOLDER, .holders = { HOLDER, OTHER } },
+	{ WHY_LISTENER_INHERITED, "::", "::", LISTENS, FILE_OF_ONE, .owner.kin = KIN_HEIR,
+	  .row.binder = { BINDER, 1 }, .row.binder_fate = BINDER_EXITED_WELL },
+	{ WHY_LISTENER_INHERITED, "::", "::", LISTENS, FILE_OF_ONE, .row.binder = { BINDER, 1 },
+	  .row.binder_fate = BINDER_EXITED_BADLY },
+	/* a daemon's parent leaves with success */
+	{ WHY_LISTENER, "::", "::", LISTENS, FILE_OF_ONE, .row.binder = { BINDER, 1 },
+	  .row.binder_fate = BINDER_EXITED_WELL },
+	{ WHY_LISTENER, "::", "::", LISTENS, FILE_OF_ONE, .owner.kin = KIN_DAEMON,
+	  .row.binder = { BINDER, 1 }, .row.binder_fate = BINDER_EXITED_WELL },
+	{ WHY_FD_PASSED, "::", "::", LISTENS, FILE_OF_ONE, .owner.kin = KIN_STRANGER,
+	  .row.binder = { BINDER, 1 }, .row.binder_fate = BINDER_EXITED_BADLY },
+	{ WHY_LISTENER_SHARED, "::", "::", LISTENS, NO_HOLDER, .holders = { BINDER, OTHER },
+	  .owner.kin = KIN_STRANGER, .row.binder = { BINDER, 1 } },
+	{ WHY_MPTCP_LISTENER, "::", "::", LISTENS, FILE_OF_ONE, .owner.bind.mptcp = true,
+	  .row.protocol = PROTOCOL_MPTCP },
+	{ WHY_DEVICE_OVERLAP, "0.0.0.0", "0.0.0.0", LISTENS, FILE_OF_ONE, .owner.bind.dev = 2 },
+	{ WHY_DEVICE_OVERLAP, "0.0.0.0", "0.0.0.0", LISTENS, FILE_OF_ONE, .question.dev = 2 },
+	{ WHY_FREE, "0.0.0.0", "0.0.0.0", LISTENS, FILE_OF_ONE, .question.dev = 2,
+	  .owner.bind.dev = 3 },
+	/* bound only */
+	{ WHY_BOUND_NOT_LISTENING, "::", "127.0.0.1", IS_BOUND, FILE_OF_ONE },
+	{ WHY_LISTENER_SHUT_DOWN, "::", "127.0.0.1", IS_BOUND, FILE_OF_ONE,
+	  .owner.bind.shut_down = true },
+	{ WHY_FAILED_CLIENT, "::", "127.0.0.1", IS_BOUND, FILE_OF_ONE,
+	  .owner.bind.peer.bytes = { 127, 0, 0, 1 } },
+	{ WHY_FAILED_CLIENT, "::", "127.0.0.1", IS_BOUND, FILE_OF_ONE, .owner.bind.peer_port = 9,
+	  .owner.bind.shut_down = true },
+	/* no descriptor points to it, or its process cannot let go */
+	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, GRIP_OF(GRIP_THREAD) },
+	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, GRIP_OF(GRIP_THREAD),
+	  .holders = { HOLDER } },
+	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, FILE_OF_ONE, .private_only = true },
+	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, FILE_OF_ONE, .private_only = true,
+	  .owner.holder_state = 'Z' },
+	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, GRIP_OF(GRIP_ZOMBIE_LEADER) },
+	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_state = 'Z' },
+	{ WHY_IO_URING_FILE, "::", "::", LISTENS, GRIP_OF(GRIP_IO_URING_FILE) },
+	{ WHY_IO_URING_REQUEST, "::", "::", LISTENS, GRIP_OF(GRIP_IO_URING_REQUEST) },
+	{ WHY_LISTENER, "::", "::", LISTENS, GRIP_OF(GRIP_IO_URING_REQUEST),
+	  .holders = { HOLDER } },
+	{ WHY_IO_URING_TEARDOWN, "::", "::", LISTENS, NO_HOLDER, .row.binder = { BINDER, 1 },
+	  .row.binder_fate = BINDER_EXITED_BADLY },
+	{ WHY_IO_URING_TEARDOWN, "::", "::", LISTENS, .owner.bind.inode = 7 },
+	{ WHY_IN_FLIGHT, "::", "::", LISTENS, GRIP_OF(GRIP_IN_FLIGHT) },
+	{ WHY_MMAP_PINNED, "::", "::", LISTENS, GRIP_OF(GRIP_MMAP) },
+	{ WHY_SYSCALL_PINNED, "::", "::", LISTENS, GRIP_OF(GRIP_SYSCALL) },
+	{ WHY_SYSCALL_PINNED, "::", "::", LISTENS, .owner.bind.inode = 7,
+	  .owner.bind.sleeper = HOLDER },
+	{ WHY_CLOSING_LINGER, "::", "127.0.0.1",
+	  .owner.bind = { .state = SOCKET_FIN_WAIT1, .inode = 7, .sleeper = HOLDER } },
+	{ WHY_HOLDER_STOPPED, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_state = 'T' },
+	{ WHY_HOLDER_STOPPED, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_state = 'T',
+	  .question.reuseaddr = true, .owner.bind.reuseaddr = true },
+	{ WHY_REUSEPORT_MISSING_HOLDER, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_state = 'T',
+	  .question.reuseport = true },
+	{ WHY_HOLDER_TRACED, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_state = 't' },
+	{ WHY_HOLDER_FROZEN, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_state = 'D',
+	  .owner.holder_frozen = true },
+	{ WHY_HOLDER_UNINTERRUPTIBLE, "::", "::", IS_BOUND, FILE_OF_ONE,
+	  .owner.holder_state = 'D' },
+	{ WHY_HOLDER_EXITING, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_exiting = true },
+	{ WHY_HOLDER_HIDDEN, "::", "::", LISTENS, NO_HOLDER },
+	{ WHY_HOLDER_HIDDEN, "::", "::", LISTENS, NO_HOLDER, .no_row = true },
+	/* of a refusal the socket may be gone by now: nobody hides */
+	{ WHY_LISTENER, "::1", "::1", LISTENS, NO_HOLDER, .no_row = true,
+	  REFUSED(EVENT_CALL_BIND) },
+	/* connections */
+	{ WHY_CONN_OF_CLOSED_LISTENER, "::", "127.0.0.1", ESTABLISHED, .holders = { HOLDER } },
+	{ WHY_CONN_OF_CLOSED_LISTENER, "::", "127.0.0.1", ESTABLISHED, RANGE },
+	{ WHY_CONN_REUSE_ONE_SIDED, "::", "127.0.0.1", ESTABLISHED, .question.reuseaddr = true },
+	{ WHY_FREE, "::", "127.0.0.1", .question.reuseaddr = true,
+	  .owner.bind = { .state = SOCKET_ESTABLISHED, .reuseaddr = true } },
+	{ WHY_CONN_CLOSE_WAIT, "::", "127.0.0.1",
+	  .owner.bind = { .state = SOCKET_CLOSE_WAIT, .inode = 7, .file_refs = 1 } },
+	{ WHY_CHILD_OF_DEAD_PARENT, "::", "127.0.0.1", ESTABLISHED, .holders = { HOLDER },
+	  .owner.kin = KIN_HEIR },
+	{ WHY_CHILD_OF_DEAD_PARENT, "::", "127.0.0.1", ESTABLISHED, .holders = { HOLDER },
+	  .row.binder = { BINDER, 1 }, .row.binder_fate = BINDER_EXITED_WELL },
+	{ WHY_ORPHAN_FIN_WAIT1, "::", "127.0.0.1", .owner.bind.state = SOCKET_FIN_WAIT1 },
+	{ WHY_ORPHAN_LAST_ACK, "::", "127.0.0.1", .owner.bind.state = SOCKET_LAST_ACK },
+	{ WHY_ORPHAN_CLOSING, "::", "127.0.0.1", .owner.bind.state = SOCKET_CLOSING },
+	{ WHY_ORPHAN_FIN_WAIT2, "::", "127.0.0.1", .owner.bind.state = SOCKET_FIN_WAIT2 },
+	{ WHY_ORPHAN_FIN_WAIT2, "::", "127.0.0.1",
+	  .owner.bind = { .state = SOCKET_TIME_WAIT,
+			  .substate = SOCKET_FIN_WAIT2,
+			  .minisocket = true } },
+	{ WHY_TIME_WAIT, "::", "127.0.0.1",
+	  .owner.bind = { .state = SOCKET_TIME_WAIT, .minisocket = true, .reuseaddr = true } },
+	{ WHY_TIME_WAIT_REUSE_ONE_SIDED, "::", "127.0.0.1", .question.reuseaddr = true,
+	  .owner.bind = { .state = SOCKET_TIME_WAIT, .minisocket = true } },
+	{ WHY_FREE, "::", "127.0.0.1", .question.reuseaddr = true,
+	  .owner.bind = { .state = SOCKET_TIME_WAIT, .minisocket = true, .reuseaddr = true } },
+	{ WHY_OUTGOING_CONNECTING, "::", "127.0.0.1",
+	  .owner.bind = { .state = SOCKET_SYN_SENT, .inode = 7, .file_refs = 1 } },
+	{ WHY_OUTGOING_CONNECTION, "::", "127.0.0.1",
+	  .owner.bind = { .state = SOCKET_CLOSE_WAIT,
+			  .inode = 7,
+			  .file_refs = 1,
+			  .connect_bound = true } },
+	{ WHY_OUTGOING_CONNECTION, "::", "127.0.0.1",
+	  .owner.bind = { .state = SOCKET_ESTABLISHED,
+			  .inode = 7,
+			  .file_refs = 1,
+			  .port_asked = true } },
+	/* kernels before 6.18 do not mark them */
+	{ WHY_OUTGOING_CONNECTION, "::", "127.0.0.1", .environment.ephemeral_first = 1024,
+	  .environment.ephemeral_last = 60999, .bucket.fastreuse = -1, ESTABLISHED },
+	{ WHY_OUTGOING_CONNECTION, "::", "127.0.0.1", .environment.ephemeral_first = 1024,
+	  .environment.ephemeral_last = 60999,
+	  .owner.bind = { .state = SOCKET_ESTABLISHED,
+			  .inode = 7,
+			  .file_refs = 1,
+			  .peer_port = 443 } },
+	/* UDP and the kernel */
+	{ WHY_UDP_BOUND, "::", "127.0.0.1", UDP, FILE_OF_ONE, .owner.bind.port_asked = true },
+	{ WHY_UDP_CONNECTED, "::", "127.0.0.1", UDP, FILE_OF_ONE, .owner.bind.peer_port = 53 },
+	{ WHY_UDP_EPHEMERAL, "::", "127.0.0.1", UDP, FILE_OF_ONE },
+	{ WHY_REUSEPORT_UID, "::", "127.0.0.1", UDP, FILE_OF_ONE, .question.reuseport = true,
+	  .owner.bind.reuseport = true, .owner.bind.uid = 1000 },
+	{ WHY_UDP_BOUND, "::", "127.0.0.1", UDP, FILE_OF_ONE, .owner.bind.port_asked = true,
+	  .owner.bind.reuseport = true },
+	{ WHY_KERNEL_SOCKET, "::", "0.0.0.0", UDP, .owner.bind.kernel = true,
+	  .owner.bind.inode = 7 },
+	{ WHY_KERNEL_SOCKET, "::", "0.0.0.0", LISTENS, .owner.bind.kernel = true },
+	{ WHY_UNKNOWN, "::", "127.0.0.1", .owner.bind.state = SOCKET_UNKNOWN },
+};
+
+/* A situation with everything that it borrows. */
+struct world {
+	struct why_question question;
+	struct why_owner owner;
+	struct socket_row row;
+	struct holder holders[HOLDERS_MAX];
+	struct bind_owner owned;
+	struct bind_table table;
+};
 
 static struct net_addr address(const char *text, uint8_t *ret_family)
 {
@@ -24,426 +244,502 @@ static struct net_addr address(const char *text, uint8_t *ret_family)
 	return a;
 }
 
-static struct why_question ask(const char *addr, bool v6only)
+static struct why_question question_of(const struct situation *s)
 {
-	struct why_question q = { .protocol = IPPROTO_TCP, .port = PORT, .v6only = v6only };
+	struct why_question q = s->question;
 
-	q.addr = address(addr, &q.family);
+	if (!q.protocol)
+		q.protocol = IPPROTO_TCP;
+	q.port = PORT;
+	q.addr = address(s->asked, &q.family);
 	return q;
 }
 
-static struct socket_row owner(const char *addr, bool v6only, enum socket_state state)
+static void world_init(const struct situation *s, struct world *w)
 {
-	struct socket_row row = { .protocol = IPPROTO_TCP,
-				  .port = PORT,
-				  .state = state,
-				  .v6only = v6only,
-				  .v6only_known = true };
-
-	row.addr = address(addr, &row.family);
-	return row;
+	*w = (struct world){ .owner = s->owner, .row = s->row };
+	w->question = question_of(s);
+	w->owner.flags_known = true;
+	w->owner.bind.addr = address(s->owned, &w->owner.bind.family);
+	for (size_t i = 0; i < HOLDERS_MAX && s->holders[i]; i++) {
+		w->holders[i].id = (struct process_id){ s->holders[i], 1 };
+		w->holders[i].private_only = s->private_only;
+		w->row.n_holders = i + 1;
+	}
+	w->row.holders = w->holders;
+	w->owner.row = s->no_row ? NULL : &w->row;
+	w->owned = w->owner.bind;
+	w->table = (struct bind_table){
+		.stable = true, .bucket = s->bucket, .owners = &w->owned, .n_owners = 1
+	};
 }
 
-static struct why_answer explain(const struct why_question *q, const struct socket_row *here,
-				 size_t n, bool ephemeral)
+static void check_sentence(const struct why_answer *a)
+{
+	size_t n = strlen(a->rule);
+
+	if (n < 1 || n > RULE_MAX_CHARS || strchr(a->rule, '@'))
+		print_error("%s: '%s' (%zu)\n", why_verdict_name(a->verdict), a->rule, n);
+	assert_in_range(n, 1, RULE_MAX_CHARS);
+	assert_int_equal(a->rule[n - 1], '.');
+	assert_null(strchr(a->rule, '@'));
+}
+
+static struct why_answer explain_world(const struct situation *s, struct world *w)
 {
 	struct why_answer a;
 
-	why_explain(q, here, n, NULL, 0, ephemeral, &a);
-	assert_in_range(strlen(a.rule), 1, RULE_MAX_CHARS);
-	assert_int_equal(a.rule[strlen(a.rule) - 1], '.');
+	why_explain(&w->question, &w->table, &w->owner, 1, NULL, 0, &s->environment, &a);
+	check_sentence(&a);
 	return a;
 }
 
-/* --- one owner ------------------------------------------------------------------------------- */
-
-struct verdict_case {
-	const char *asked;
-	bool asked_v6only;
-	const char *owned;
-	bool owned_v6only;
-	enum socket_state state;
-	bool ephemeral;
-	enum why_verdict verdict;
-};
-
-static const struct verdict_case verdict_cases[] = {
-	/* what a person asks who names no address */
-	{ "::", false, "127.0.0.1", false, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "::", false, "0.0.0.0", false, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "::", false, "::", false, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "::", false, "::", true, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "::", false, "::1", true, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "::", false, "::ffff:127.0.0.1", false, SOCKET_LISTEN, false, WHY_LISTENER },
-	/* one address against another */
-	{ "127.0.0.1", false, "127.0.0.1", false, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "127.0.0.1", false, "127.0.0.2", false, SOCKET_LISTEN, false, WHY_FREE },
-	{ "127.0.0.1", false, "0.0.0.0", false, SOCKET_LISTEN, false,
-	  WHY_LISTENER_WILDCARD_OVERLAP },
-	{ "0.0.0.0", false, "127.0.0.1", false, SOCKET_LISTEN, false,
-	  WHY_LISTENER_WILDCARD_OVERLAP },
-	{ "0.0.0.0", false, "0.0.0.0", false, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "::1", false, "::", true, SOCKET_LISTEN, false, WHY_LISTENER_WILDCARD_OVERLAP },
-	{ "::", true, "::1", true, SOCKET_LISTEN, false, WHY_LISTENER_WILDCARD_OVERLAP },
-	{ "::", true, "::", false, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "::1", false, "::1", false, SOCKET_LISTEN, false, WHY_LISTENER },
-	{ "::1", false, "fd00::1", false, SOCKET_LISTEN, false, WHY_FREE },
-	/* one family against the other */
-	{ "127.0.0.1", false, "::", false, SOCKET_LISTEN, false, WHY_DUAL_STACK },
-	{ "0.0.0.0", false, "::", false, SOCKET_LISTEN, false, WHY_DUAL_STACK },
-	{ "127.0.0.1", false, "::", true, SOCKET_LISTEN, false, WHY_FREE },
-	{ "::", true, "0.0.0.0", false, SOCKET_LISTEN, false, WHY_FREE },
-	{ "127.0.0.1", false, "::1", false, SOCKET_LISTEN, false, WHY_FREE },
-	{ "::1", false, "0.0.0.0", false, SOCKET_LISTEN, false, WHY_FREE },
-	{ "::ffff:127.0.0.1", false, "127.0.0.1", false, SOCKET_LISTEN, false, WHY_DUAL_STACK },
-	{ "127.0.0.1", false, "::ffff:127.0.0.1", false, SOCKET_LISTEN, false, WHY_DUAL_STACK },
-	{ "127.0.0.1", false, "::ffff:127.0.0.2", false, SOCKET_LISTEN, false, WHY_FREE },
-	{ "::ffff:127.0.0.1", false, "::1", false, SOCKET_LISTEN, false, WHY_FREE },
-	/* what is no listener */
-	{ "::", false, "127.0.0.1", false, SOCKET_BOUND, false, WHY_BOUND_NOT_LISTENING },
-	{ "127.0.0.1", false, "::", false, SOCKET_BOUND, false, WHY_BOUND_NOT_LISTENING },
-	{ "::", false, "127.0.0.1", false, SOCKET_TIME_WAIT, false, WHY_TIME_WAIT },
-	{ "::", false, "127.0.0.1", false, SOCKET_TIME_WAIT, true, WHY_TIME_WAIT },
-	{ "::", false, "127.0.0.1", false, SOCKET_CLOSE_WAIT, false, WHY_CONN_CLOSE_WAIT },
-	{ "::", false, "127.0.0.1", false, SOCKET_ESTABLISHED, false, WHY_CONN_OF_CLOSED_LISTENER },
-	{ "::", false, "127.0.0.1", false, SOCKET_FIN_WAIT1, false, WHY_CONN_OF_CLOSED_LISTENER },
-	{ "::", false, "127.0.0.1", false, SOCKET_FIN_WAIT2, false, WHY_CONN_OF_CLOSED_LISTENER },
-	{ "::", false, "127.0.0.1", false, SOCKET_LAST_ACK, false, WHY_CONN_OF_CLOSED_LISTENER },
-	{ "::", false, "127.0.0.1", false, SOCKET_CLOSING, false, WHY_CONN_OF_CLOSED_LISTENER },
-	{ "::", false, "127.0.0.1", false, SOCKET_ESTABLISHED, true, WHY_OUTGOING_CONNECTION },
-	{ "::", false, "127.0.0.1", false, SOCKET_SYN_SENT, true, WHY_OUTGOING_CONNECTION },
-	{ "::", false, "127.0.0.1", false, SOCKET_SYN_SENT, false, WHY_OUTGOING_CONNECTION },
-	{ "127.0.0.2", false, "127.0.0.1", false, SOCKET_TIME_WAIT, false, WHY_FREE },
-	{ "::", false, "127.0.0.1", false, SOCKET_UNKNOWN, false, WHY_UNKNOWN },
-};
-
-static void verdicts_follow_from_addresses_and_states(void **state)
+static void each_situation_has_its_verdict(void **state)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(verdict_cases); i++) {
-		const struct verdict_case *c = &verdict_cases[i];
-		struct why_question q = ask(c->asked, c->asked_v6only);
-		struct socket_row row = owner(c->owned, c->owned_v6only, c->state);
-		struct why_answer a = explain(&q, &row, 1, c->ephemeral);
-		bool free = c->verdict == WHY_FREE;
+	for (size_t i = 0; i < ARRAY_SIZE(situations); i++) {
+		const struct situation *s = &situations[i];
+		bool free = s->verdict == WHY_FREE;
+		struct world w;
+		struct why_answer a;
 
-		if (a.verdict != c->verdict)
-			print_error("case %zu: %s against %s: %s\n", i, c->asked, c->owned,
-				    why_verdict_name(a.verdict));
-		assert_int_equal(a.verdict, c->verdict);
+		world_init(s, &w);
+		a = explain_world(s, &w);
+		if (a.verdict != s->verdict)
+			print_error("situation %zu, %s against %s: %s, not %s\n", i, s->asked,
+				    s->owned, why_verdict_name(a.verdict),
+				    why_verdict_name(s->verdict));
+		assert_int_equal(a.verdict, s->verdict);
 		assert_int_equal(a.free, free);
 		assert_int_equal(a.error, free ? 0 : EADDRINUSE);
 		assert_int_equal(a.n_blocking, free ? 0 : 1);
 		if (!free)
-			assert_ptr_equal(a.blocking[0], &row);
+			assert_ptr_equal(a.blocking[0], &w.owner);
 	}
 }
+
+/* --- refusals that no owner explains --------------------------------------------------------- */
+
+struct refusal {
+	enum why_verdict verdict;
+	int error;
+	const char *asked;
+	struct why_question question;
+	struct why_environment environment;
+	enum why_verdict now; /* of the same question about now */
+};
+
+#define LISTENING .question.call = EVENT_CALL_LISTEN
+
+static const struct refusal refusals[] = {
+	{ WHY_EPHEMERAL_EXHAUSTED, EADDRINUSE, "0.0.0.0",
+	  .environment = { .ephemeral_first = 32768, .ephemeral_last = 60999 } },
+	{ WHY_EPHEMERAL_EXHAUSTED, EADDRINUSE, "0.0.0.0", LISTENING },
+	{ WHY_PORT_REWRITTEN_BY_BPF, EADDRINUSE, "127.0.0.1", .question.port = PORT,
+	  .environment = { .cgroup_bind_program = true, .rewritten_port = 3001 } },
+	{ WHY_FAKED_BY_CGROUP_BPF, EADDRINUSE, "127.0.0.1", .question.port = PORT,
+	  .environment = { .cgroup_bind_program = true } },
+	{ WHY_FAKED_BY_CGROUP_BPF, ETXTBSY, "127.0.0.1", .question.port = PORT,
+	  .environment = { .cgroup_bind_program = true } },
+	{ WHY_FAKED_BY_CGROUP_BPF, EACCES, "127.0.0.1", .question.port = PORT,
+	  .environment = { .cgroup_bind_program = true } },
+	{ WHY_UNKNOWN, EADDRINUSE, "127.0.0.1", .question.port = PORT },
+	{ WHY_UNKNOWN, EFAULT, "127.0.0.1", .question.port = PORT,
+	  .environment = { .cgroup_bind_program = true } },
+	{ WHY_INTERCEPTED_BY_SECCOMP, EADDRINUSE, "127.0.0.1",
+	  .question = { .port = PORT, .no_entry = true } },
+	{ WHY_INTERCEPTED_BY_SECCOMP, EPERM, "127.0.0.1",
+	  .question = { .port = 80, .no_entry = true },
+	  .environment = { .cgroup_bind_program = true } },
+	{ WHY_DENIED_BY_CGROUP_BPF, EPERM, "127.0.0.1", .question.port = PORT,
+	  .environment = { .cgroup_bind_program = true } },
+	{ WHY_DENIED_BY_CGROUP_POST_BIND, EPERM, "127.0.0.1", .question.port = PORT,
+	  .environment = { .cgroup_post_bind_program = true } },
+	{ WHY_DENIED_BY_LSM, EPERM, "127.0.0.1", .question.port = PORT },
+	{ WHY_DENIED_BY_LANDLOCK, EACCES, "127.0.0.1", .question.port = PORT,
+	  .environment = { .caller_has_landlock = true, .unprivileged_port_start = 1024 } },
+	{ WHY_DENIED_BY_LSM, EACCES, "127.0.0.1",
+	  .question = { .port = PORT, .protocol = IPPROTO_UDP },
+	  .environment = { .caller_has_landlock = true } },
+	{ WHY_DENIED_BY_LSM, EACCES, "127.0.0.1", .question.port = 80,
+	  .environment = { .unprivileged_port_start = 1024, .caller_may_bind_low = true } },
+	{ WHY_PRIVILEGED_PORT, EACCES, "127.0.0.1", .question.port = 80,
+	  .environment = { .unprivileged_port_start = 1024, .caller_has_landlock = true },
+	  .now = WHY_PRIVILEGED_PORT },
+	{ WHY_PRIVILEGED_PORT_USERNS, EACCES, "127.0.0.1", .question.port = 80,
+	  .environment = { .unprivileged_port_start = 1024, .caller_in_own_userns = true },
+	  .now = WHY_PRIVILEGED_PORT_USERNS },
+	{ WHY_NONLOCAL_ADDRESS, EADDRNOTAVAIL, "192.0.2.1", .question.port = PORT,
+	  .environment = { .address = ADDRESS_NONLOCAL }, .now = WHY_NONLOCAL_ADDRESS },
+	/* it has come since, or nobody could look */
+	{ WHY_NONLOCAL_ADDRESS, EADDRNOTAVAIL, "2001:db8::1", .question.port = PORT,
+	  .environment = { .address = ADDRESS_LOCAL } },
+	{ WHY_NONLOCAL_ADDRESS, EADDRNOTAVAIL, "192.0.2.1", .question.port = PORT,
+	  .environment = { .ipv6_disabled = true } },
+	{ WHY_FAKED_BY_CGROUP_BPF, EADDRNOTAVAIL, "127.0.0.1", .question.port = PORT,
+	  .environment = { .address = ADDRESS_LOCAL, .cgroup_bind_program = true } },
+	{ WHY_V6_TENTATIVE, EADDRNOTAVAIL, "2001:db8::1", .question.port = PORT,
+	  .environment = { .address = ADDRESS_TENTATIVE }, .now = WHY_V6_TENTATIVE },
+	{ WHY_V6_DADFAILED, EADDRNOTAVAIL, "2001:db8::1", .question.port = PORT,
+	  .environment = { .address = ADDRESS_DADFAILED }, .now = WHY_V6_DADFAILED },
+	{ WHY_V6_LINK_DOWN, EADDRNOTAVAIL, "2001:db8::1", .question.port = PORT,
+	  .environment = { .address = ADDRESS_LINK_DOWN }, .now = WHY_V6_LINK_DOWN },
+	{ WHY_IPV6_DISABLED, EADDRNOTAVAIL, "::1", .question.port = PORT,
+	  .environment = { .address = ADDRESS_NONLOCAL, .ipv6_disabled = true },
+	  .now = WHY_IPV6_DISABLED },
+	{ WHY_IPV6_DISABLED, EADDRNOTAVAIL, "::1", .question.port = PORT,
+	  .environment = { .ipv6_disabled = true } },
+	{ WHY_LINKLOCAL_NO_SCOPE, EINVAL, "fe80::1", .question.port = PORT,
+	  .now = WHY_LINKLOCAL_NO_SCOPE },
+	{ WHY_V6ONLY_MAPPED, EINVAL, "::ffff:127.0.0.1",
+	  .question = { .port = PORT, .v6only = true }, .now = WHY_V6ONLY_MAPPED },
+	{ WHY_ALREADY_BOUND, EINVAL, "127.0.0.1",
+	  .question = { .port = PORT, .bound_port = 4000 } },
+	{ WHY_UNKNOWN, EINVAL, "127.0.0.1", .question.port = PORT },
+	{ WHY_UNKNOWN, EINVAL, "127.0.0.1", .question.port = PORT, LISTENING },
+	{ WHY_BAD_SCOPE, ENODEV, "fe80::1", .question = { .port = PORT, .dev = 9999 } },
+};
+
+static struct why_question question_of_refusal(const struct refusal *r)
+{
+	struct why_question q = r->question;
+
+	if (!q.protocol)
+		q.protocol = IPPROTO_TCP;
+	if (!q.call)
+		q.call = EVENT_CALL_BIND;
+	q.error = r->error;
+	q.caller = (struct process_id){ CALLER, 1 };
+	q.addr = address(r->asked, &q.family);
+	return q;
+}
+
+static void each_refusal_without_an_owner_has_its_verdict(void **state)
+{
+	const struct bind_table nobody = { .stable = true };
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		const struct refusal *r = &refusals[i];
+		struct why_question q = question_of_refusal(r);
+		struct why_answer a;
+
+		why_explain(&q, &nobody, NULL, 0, NULL, 0, &r->environment, &a);
+		check_sentence(&a);
+		if (a.verdict != r->verdict)
+			print_error("refusal %zu: %s\n", i, why_verdict_name(a.verdict));
+		assert_int_equal(a.verdict, r->verdict);
+		assert_int_equal(a.error, r->error);
+		assert_false(a.free);
+		assert_int_equal(a.n_blocking, 0);
+	}
+}
+
+static void what_refuses_before_the_owners_is_foreseen(void **state)
+{
+	const struct bind_table nobody = { .stable = true };
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		const struct refusal *r = &refusals[i];
+		struct why_question q = question_of_refusal(r);
+		struct why_answer a;
+
+		q.call = EVENT_CALL_NONE;
+		q.error = 0;
+		q.caller = (struct process_id){ 0 };
+		q.no_entry = false;
+		why_explain(&q, &nobody, NULL, 0, NULL, 0, &r->environment, &a);
+		check_sentence(&a);
+		assert_int_equal(a.verdict, r->now);
+		assert_int_equal(a.error, r->now == WHY_FREE ? 0 : r->error);
+		assert_int_equal(a.free, r->now == WHY_FREE);
+	}
+}
+
+static void every_verdict_is_given_by_some_situation(void **state)
+{
+	bool seen[_WHY_VERDICT_MAX] = { [WHY_OTHER_NETNS] = true, [WHY_GONE] = true };
+
+	for (size_t i = 0; i < ARRAY_SIZE(situations); i++)
+		seen[situations[i].verdict] = true;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		seen[refusals[i].verdict] = true;
+	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
+		if (!seen[v])
+			print_error("%s is never given\n", why_verdict_name(v));
+		assert_true(seen[v]);
+	}
+}
+
+/* --- other questions ------------------------------------------------------------------------- */
+
+static const struct situation plain = { WHY_LISTENER, "::", "0.0.0.0", LISTENS, FILE_OF_ONE };
+
+static void a_port_that_is_busy_elsewhere_is_free_here(void **state)
+{
+	const struct bind_table nobody = { .stable = true };
+	struct socket_row row = { .protocol = IPPROTO_TCP, .state = SOCKET_LISTEN };
+	const struct socket_row *elsewhere = &row;
+	struct why_question q = question_of(&plain);
+	struct why_answer a;
+
+	why_explain(&q, &nobody, NULL, 0, &elsewhere, 1, NULL, &a);
+	check_sentence(&a);
+	assert_int_equal(a.verdict, WHY_OTHER_NETNS);
+	assert_true(a.free);
+	assert_int_equal(a.error, 0);
+	row.protocol = IPPROTO_UDP;
+	why_explain(&q, &nobody, NULL, 0, &elsewhere, 1, NULL, &a);
+	assert_int_equal(a.verdict, WHY_FREE);
+}
+
+static void an_owner_here_matters_more_than_one_elsewhere(void **state)
+{
+	struct socket_row row = { .protocol = IPPROTO_TCP, .state = SOCKET_LISTEN };
+	const struct socket_row *elsewhere = &row;
+	struct world w;
+	struct why_answer a;
+
+	world_init(&plain, &w);
+	why_explain(&w.question, &w.table, &w.owner, 1, &elsewhere, 1, NULL, &a);
+	assert_int_equal(a.verdict, WHY_LISTENER);
+}
+
+static void a_remembered_refusal_of_a_port_that_is_free_now_is_gone(void **state)
+{
+	const struct bind_table nobody = { .stable = true };
+	struct why_question q = question_of(&plain);
+	struct why_answer a;
+
+	q.error = EADDRINUSE;
+	why_explain(&q, &nobody, NULL, 0, NULL, 0, NULL, &a);
+	check_sentence(&a);
+	assert_int_equal(a.verdict, WHY_GONE);
+	assert_true(a.free);
+	assert_int_equal(a.error, EADDRINUSE);
+}
+
+static void a_refused_listen_is_not_blamed_on_the_caller_s_own_socket(void **state)
+{
+	struct situation s = { .asked = "127.0.0.1",
+			       .owned = "127.0.0.1",
+			       LISTENS,
+			       FILE_OF_ONE,
+			       REFUSED(EVENT_CALL_LISTEN) };
+	struct world w;
+
+	s.question.cookie = s.owner.bind.cookie = 77;
+	world_init(&s, &w);
+	assert_int_equal(explain_world(&s, &w).verdict, WHY_UNKNOWN);
+	w.owner.bind.cookie = 78;
+	assert_int_equal(explain_world(&s, &w).verdict, WHY_LISTEN_CONFLICT);
+}
+
+static void a_table_that_kept_changing_does_not_say_free(void **state)
+{
+	struct situation s = { .asked = "127.0.0.1", .owned = "127.0.0.2", LISTENS, FILE_OF_ONE };
+	struct world w;
+	struct why_answer a;
+
+	world_init(&s, &w);
+	w.table.stable = false;
+	a = explain_world(&s, &w);
+	assert_int_equal(a.verdict, WHY_UNKNOWN);
+	assert_false(a.free);
+	assert_int_equal(a.error, 0);
+	world_init(&plain, &w);
+	w.table.stable = false;
+	assert_int_equal(explain_world(&plain, &w).verdict, WHY_LISTENER);
+}
+
+static void a_listener_comes_before_its_many_connections(void **state)
+{
+	static struct why_owner owners[40];
+	static struct bind_owner walked[40];
+	const struct bind_table table = { .stable = true, .owners = walked, .n_owners = 40 };
+	struct why_question q = question_of(&plain);
+	struct why_answer a;
+
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+		struct bind_owner *b = &owners[i].bind;
+
+		owners[i].flags_known = true;
+		b->addr = address("127.0.0.1", &b->family);
+		b->state = i % 2 ? SOCKET_ESTABLISHED : SOCKET_TIME_WAIT;
+		b->inode = b->file_refs = i % 2;
+	}
+	owners[39].bind.state = SOCKET_LISTEN;
+	owners[38].bind.state = SOCKET_BOUND;
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++)
+		walked[i] = owners[i].bind;
+	why_explain(&q, &table, owners, ARRAY_SIZE(owners), NULL, 0, NULL, &a);
+	assert_int_equal(a.n_blocking, WHY_BLOCKING_MAX);
+	assert_ptr_equal(a.blocking[0], &owners[39]);
+	assert_ptr_equal(a.blocking[1], &owners[38]);
+	assert_ptr_equal(a.blocking[2], &owners[1]); /* of equals, the first */
+	assert_ptr_equal(a.blocking[15], &owners[27]);
+}
+
+/* --- without the kernel's table -------------------------------------------------------------- */
+
+struct untold {
+	enum why_verdict verdict;
+	const char *asked, *owned;
+	enum socket_state state;
+	bool reuseaddr, reuseport, v6only_known;
+	const char *missing;
+};
+
+static const struct untold untold[] = {
+	{ WHY_LISTENER, "::", "0.0.0.0", SOCKET_LISTEN, false, false, false, NULL },
+	{ WHY_TIME_WAIT, "::", "127.0.0.1", SOCKET_TIME_WAIT, false, false, false, NULL },
+	{ WHY_FREE, "127.0.0.1", "127.0.0.2", SOCKET_LISTEN, true, true, true, NULL },
+	{ WHY_LISTENER, "::", "0.0.0.0", SOCKET_LISTEN, true, false, true, NULL },
+	{ WHY_UNKNOWN, "::", "127.0.0.1", SOCKET_TIME_WAIT, true, false, true, "SO_REUSEADDR" },
+	{ WHY_UNKNOWN, "::", "0.0.0.0", SOCKET_LISTEN, false, true, true, "SO_REUSEPORT" },
+	{ WHY_UNKNOWN, "127.0.0.1", "::", SOCKET_LISTEN, false, false, false, "V6ONLY" },
+	{ WHY_DUAL_STACK, "127.0.0.1", "::", SOCKET_LISTEN, false, false, true, NULL },
+	{ WHY_LISTENER_WILDCARD_OVERLAP, "::1", "::", SOCKET_LISTEN, false, false, false, NULL },
+};
+
+static void without_the_table_nothing_is_guessed(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(untold); i++) {
+		const struct untold *u = &untold[i];
+		struct situation s = { .asked = u->asked,
+				       .owned = u->owned,
+				       .holders = { HOLDER } };
+		struct world w;
+		struct why_answer a;
+
+		s.question.reuseaddr = u->reuseaddr;
+		s.question.reuseport = u->reuseport;
+		s.row.v6only_known = u->v6only_known;
+		s.owner.bind.state = u->state;
+		s.owner.bind.minisocket = u->state == SOCKET_TIME_WAIT;
+		world_init(&s, &w);
+		w.owner.flags_known = false;
+		why_explain(&w.question, NULL, &w.owner, 1, NULL, 0, NULL, &a);
+		check_sentence(&a);
+		if (a.verdict != u->verdict)
+			print_error("case %zu: %s\n", i, why_verdict_name(a.verdict));
+		assert_int_equal(a.verdict, u->verdict);
+		assert_int_equal(a.free, u->verdict == WHY_FREE);
+		assert_int_equal(a.error, u->missing || a.free ? 0 : EADDRINUSE);
+		/* who may be in the way is shown as well */
+		assert_int_equal(a.n_blocking, u->verdict != WHY_FREE);
+		if (u->missing)
+			assert_non_null(strstr(a.rule, u->missing));
+	}
+}
+
+/* --- words ----------------------------------------------------------------------------------- */
 
 static void rules_name_the_sockets_and_what_makes_them_meet(void **state)
 {
 	static const struct {
-		const char *asked, *owned, *words[3];
-		enum socket_state state;
+		struct situation situation;
+		const char *words[3];
 	} cases[] = {
-		{ "::", "::", { "[::]:3000", "SO_REUSEPORT" }, SOCKET_LISTEN },
-		{ "::", "127.0.0.1", { "127.0.0.1:3000", "every address" }, SOCKET_LISTEN },
-		{ "127.0.0.1",
-		  "0.0.0.0",
-		  { "0.0.0.0:3000, which covers", "127.0.0.1:3000" },
-		  SOCKET_LISTEN },
-		{ "0.0.0.0",
-		  "127.0.0.1",
-		  { "listens on 127.0.0.1:3000", "0.0.0.0:3000 covers" },
-		  SOCKET_LISTEN },
-		{ "127.0.0.1", "::", { "[::]:3000", "V6ONLY", "127.0.0.1:3000" }, SOCKET_LISTEN },
-		{ "127.0.0.1",
-		  "::ffff:127.0.0.1",
-		  { "[::ffff:127.0.0.1]:3000", "IPv4" },
-		  SOCKET_LISTEN },
-		{ "::", "::", { "bind()", "listen()" }, SOCKET_BOUND },
-		{ "::", "127.0.0.1", { "TIME_WAIT", "SO_REUSEADDR" }, SOCKET_TIME_WAIT },
-		{ "::", "127.0.0.1", { "holder" }, SOCKET_CLOSE_WAIT },
-		{ "::", "127.0.0.1", { "outlives its listener" }, SOCKET_ESTABLISHED },
-		{ "::", "127.0.0.1", { "outgoing" }, SOCKET_SYN_SENT },
-		{ "127.0.0.1",
-		  "127.0.0.2",
-		  { "127.0.0.1:3000 is free", "do not overlap" },
-		  SOCKET_LISTEN },
+		{ { WHY_LISTENER, "::", "::", LISTENS, FILE_OF_ONE },
+		  { "[::]:3000", "SO_REUSEPORT" } },
+		{ { WHY_LISTENER, "::", "127.0.0.1", LISTENS, FILE_OF_ONE },
+		  { "127.0.0.1:3000", "every address" } },
+		{ { WHY_LISTENER_WILDCARD_OVERLAP, "127.0.0.1", "0.0.0.0", LISTENS, FILE_OF_ONE },
+		  { "0.0.0.0:3000, which covers", "127.0.0.1:3000" } },
+		{ { WHY_LISTENER_WILDCARD_OVERLAP, "0.0.0.0", "127.0.0.1", LISTENS, FILE_OF_ONE },
+		  { "listens on 127.0.0.1:3000", "0.0.0.0:3000 covers" } },
+		{ { WHY_DUAL_STACK, "127.0.0.1", "::", LISTENS, FILE_OF_ONE },
+		  { "[::]:3000", "V6ONLY", "127.0.0.1:3000" } },
+		{ { WHY_DUAL_STACK, "::", "0.0.0.0", LISTENS, FILE_OF_ONE,
+		    REFUSED(EVENT_CALL_BIND) },
+		  { "0.0.0.0:3000", "[::]:3000", "V6ONLY" } },
+		{ { WHY_REUSEPORT_UID, "::", "::", LISTENS, FILE_OF_ONE, .question.reuseport = true,
+		    .question.uid = 12, .owner.bind.reuseport = true, .owner.bind.uid = 34 },
+		  { "user id 34", "to 12" } },
+		{ { WHY_OUTGOING_CONNECTION, "::", "127.0.0.1", RANGE,
+		    .owner.bind = { .state = SOCKET_ESTABLISHED,
+				    .inode = 7,
+				    .file_refs = 1,
+				    .connect_bound = true } },
+		  { "from 32768 to 60999" } },
+		{ { WHY_FREE, "127.0.0.1", "127.0.0.2", LISTENS, FILE_OF_ONE },
+		  { "127.0.0.1:3000 is free", "do not overlap" } },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct why_question q = ask(cases[i].asked, false);
-		struct socket_row row = owner(cases[i].owned, false, cases[i].state);
-		struct why_answer a = explain(&q, &row, 1, false);
+		struct world w;
+		struct why_answer a;
 
-		for (size_t w = 0; w < ARRAY_SIZE(cases[i].words) && cases[i].words[w]; w++) {
-			if (!strstr(a.rule, cases[i].words[w]))
-				print_error("'%s' lacks '%s'\n", a.rule, cases[i].words[w]);
-			assert_non_null(strstr(a.rule, cases[i].words[w]));
+		world_init(&cases[i].situation, &w);
+		a = explain_world(&cases[i].situation, &w);
+		assert_int_equal(a.verdict, cases[i].situation.verdict);
+		for (size_t k = 0; k < ARRAY_SIZE(cases[i].words) && cases[i].words[k]; k++) {
+			if (!strstr(a.rule, cases[i].words[k]))
+				print_error("'%s' lacks '%s'\n", a.rule, cases[i].words[k]);
+			assert_non_null(strstr(a.rule, cases[i].words[k]));
 		}
 	}
 }
 
 static void the_longest_addresses_leave_a_whole_sentence(void **state)
 {
-	static const char *const longest = "1111:2222:3333:4444:5555:6666:7777:8888";
+	static const char longest[] = "1111:2222:3333:4444:5555:6666:7777:8888";
 
-	for (int s = SOCKET_LISTEN; s < _SOCKET_STATE_MAX; s++) {
-		struct why_question questions[] = { ask(longest, false), ask("::", false),
-						    ask("::", true) };
-		struct socket_row rows[] = { owner(longest, true, s), owner("::", false, s) };
+	for (size_t i = 0; i < ARRAY_SIZE(situations); i++) {
+		struct situation s = situations[i];
+		struct world w;
 
-		for (size_t i = 0; i < ARRAY_SIZE(questions); i++)
-			for (size_t j = 0; j < ARRAY_SIZE(rows); j++) {
-				questions[i].port = rows[j].port = 65535;
-				explain(&questions[i], &rows[j], 1, false);
-				explain(&questions[i], &rows[j], 1, true);
-			}
+		world_init(&s, &w);
+		w.owner.bind.addr = address(longest, &w.owner.bind.family);
+		w.question.addr = w.owner.bind.addr;
+		w.question.family = w.owner.bind.family;
+		w.question.port = 65535;
+		w.question.uid = w.owner.bind.uid = UINT32_MAX;
+		w.owner.bind.uid = s.verdict == WHY_REUSEPORT_UID ? UINT32_MAX - 1 : UINT32_MAX;
+		w.owned = w.owner.bind;
+		explain_world(&s, &w);
 	}
-}
-
-static void an_empty_port_is_free(void **state)
-{
-	struct why_question q = ask("::", false);
-	struct why_answer a = explain(&q, NULL, 0, false);
-
-	assert_int_equal(a.verdict, WHY_FREE);
-	assert_true(a.free);
-	assert_int_equal(a.error, 0);
-	assert_string_equal(a.rule, "[::]:3000 is free: no socket owns the port.");
-}
-
-static void any_udp_socket_blocks_a_udp_bind(void **state)
-{
-	struct why_question q = ask("127.0.0.1", false);
-	struct socket_row row = owner("0.0.0.0", false, SOCKET_BOUND);
-	struct why_answer a;
-
-	q.protocol = row.protocol = IPPROTO_UDP;
-	a = explain(&q, &row, 1, false);
-	assert_int_equal(a.verdict, WHY_UDP_BOUND);
-	assert_int_equal(a.error, EADDRINUSE);
-	row.state = SOCKET_ESTABLISHED;
-	assert_int_equal(explain(&q, &row, 1, true).verdict, WHY_UDP_BOUND);
-	row = owner("127.0.0.2", false, SOCKET_BOUND);
-	row.protocol = IPPROTO_UDP;
-	assert_int_equal(explain(&q, &row, 1, false).verdict, WHY_FREE);
-}
-
-/* --- several owners -------------------------------------------------------------------------- */
-
-static void the_strongest_owner_gives_the_verdict(void **state)
-{
-	/* weakest first; each one added takes over */
-	struct socket_row rows[] = {
-		owner("127.0.0.1", false, SOCKET_TIME_WAIT),
-		owner("127.0.0.1", false, SOCKET_ESTABLISHED),
-		owner("127.0.0.1", false, SOCKET_BOUND),
-		owner("::", false, SOCKET_LISTEN),
-		owner("0.0.0.0", false, SOCKET_LISTEN),
-		owner("127.0.0.1", false, SOCKET_LISTEN),
-	};
-	static const enum why_verdict verdicts[] = {
-		WHY_TIME_WAIT,	WHY_CONN_OF_CLOSED_LISTENER,   WHY_BOUND_NOT_LISTENING,
-		WHY_DUAL_STACK, WHY_LISTENER_WILDCARD_OVERLAP, WHY_LISTENER,
-	};
-	struct why_question q = ask("127.0.0.1", false);
-
-	for (size_t n = 1; n <= ARRAY_SIZE(rows); n++) {
-		struct why_answer a = explain(&q, rows, n, false);
-
-		assert_int_equal(a.verdict, verdicts[n - 1]);
-		assert_int_equal(a.n_blocking, n);
-		for (size_t i = 0; i < n; i++)
-			assert_ptr_equal(a.blocking[i], &rows[n - 1 - i]);
-	}
-}
-
-static void a_listener_comes_before_its_many_connections(void **state)
-{
-	struct why_question q = ask("::", false);
-	struct socket_row rows[40];
-	struct why_answer a;
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		rows[i] = owner("127.0.0.1", false, SOCKET_ESTABLISHED);
-	rows[39] = owner("0.0.0.0", false, SOCKET_LISTEN);
-	a = explain(&q, rows, ARRAY_SIZE(rows), false);
-	assert_int_equal(a.verdict, WHY_LISTENER);
-	assert_int_equal(a.n_blocking, WHY_BLOCKING_MAX);
-	assert_ptr_equal(a.blocking[0], &rows[39]);
-	assert_ptr_equal(a.blocking[1], &rows[0]);
-}
-
-static void owners_that_do_not_overlap_are_not_shown(void **state)
-{
-	struct why_question q = ask("127.0.0.1", false);
-	struct socket_row rows[] = { owner("127.0.0.2", false, SOCKET_LISTEN),
-				     owner("::1", false, SOCKET_LISTEN),
-				     owner("127.0.0.1", false, SOCKET_TIME_WAIT) };
-	struct why_answer a = explain(&q, rows, ARRAY_SIZE(rows), false);
-
-	assert_int_equal(a.verdict, WHY_TIME_WAIT);
-	assert_int_equal(a.n_blocking, 1);
-	assert_ptr_equal(a.blocking[0], &rows[2]);
-}
-
-static void an_unknown_v6only_is_said_and_not_guessed(void **state)
-{
-	struct why_question q = ask("127.0.0.1", false);
-	struct socket_row row = owner("::", false, SOCKET_LISTEN);
-	struct why_answer a;
-
-	row.v6only_known = false;
-	a = explain(&q, &row, 1, false);
-	assert_int_equal(a.verdict, WHY_UNKNOWN);
-	assert_false(a.free);
-	assert_int_equal(a.n_blocking, 0);
-	assert_non_null(strstr(a.rule, "V6ONLY"));
-	/* where it makes no difference, it is not missed */
-	q = ask("::1", false);
-	assert_int_equal(explain(&q, &row, 1, false).verdict, WHY_LISTENER_WILDCARD_OVERLAP);
-	q = ask("::", false);
-	assert_int_equal(explain(&q, &row, 1, false).verdict, WHY_LISTENER);
-}
-
-/* --- other namespaces ------------------------------------------------------------------------ */
-
-static void a_port_that_is_busy_elsewhere_is_free_here(void **state)
-{
-	struct why_question q = ask("::", false);
-	struct socket_row row = owner("0.0.0.0", false, SOCKET_LISTEN);
-	const struct socket_row *elsewhere = &row;
-	struct why_answer a;
-
-	why_explain(&q, NULL, 0, &elsewhere, 1, false, &a);
-	assert_int_equal(a.verdict, WHY_OTHER_NETNS);
-	assert_true(a.free);
-	assert_int_equal(a.error, 0);
-	assert_int_equal(a.n_blocking, 0);
-	row.protocol = IPPROTO_UDP;
-	why_explain(&q, NULL, 0, &elsewhere, 1, false, &a);
-	assert_int_equal(a.verdict, WHY_FREE);
-}
-
-static void an_owner_here_matters_more_than_one_elsewhere(void **state)
-{
-	struct why_question q = ask("::", false);
-	struct socket_row here = owner("0.0.0.0", false, SOCKET_TIME_WAIT);
-	struct socket_row row = owner("0.0.0.0", false, SOCKET_LISTEN);
-	const struct socket_row *elsewhere = &row;
-	struct why_answer a;
-
-	why_explain(&q, &here, 1, &elsewhere, 1, false, &a);
-	assert_int_equal(a.verdict, WHY_TIME_WAIT);
-	assert_ptr_equal(a.blocking[0], &here);
-}
-
-static void verdicts_have_the_documented_names(void **state)
-{
-	static const char *const names[] = { "free",
-					     "listener",
-					     "listener_wildcard_overlap",
-					     "dual_stack",
-					     "bound_not_listening",
-					     "time_wait",
-					     "conn_of_closed_listener",
-					     "conn_close_wait",
-					     "outgoing_connection",
-					     "udp_bound",
-					     "other_netns",
-					     "unknown" };
-
-	assert_int_equal(ARRAY_SIZE(names), _WHY_VERDICT_MAX);
-	for (int v = 0; v < _WHY_VERDICT_MAX; v++)
-		assert_string_equal(why_verdict_name(v), names[v]);
-	assert_string_equal(why_verdict_name(_WHY_VERDICT_MAX), "unknown");
-	assert_string_equal(why_verdict_name(-1), "unknown");
-}
-
-/* --- random situations ----------------------------------------------------------------------- */
-
-struct endpoint {
-	const char *text;
-	unsigned covers; /* bits of the concrete addresses 127.0.0.1, 127.0.0.2, ::1, fd00::1 */
-	unsigned covers_as_v6only;
-};
-
-/* What each address means, as the set of concrete addresses at which it takes packets. */
-static const struct endpoint endpoints[] = {
-	{ "127.0.0.1", 1, 1 },	      { "127.0.0.2", 2, 2 },
-	{ "0.0.0.0", 3, 3 },	      { "::1", 4, 4 },
-	{ "fd00::1", 8, 8 },	      { "::", 15, 12 },
-	{ "::ffff:127.0.0.1", 1, 1 }, { "::ffff:127.0.0.2", 2, 2 },
-	{ "::ffff:0.0.0.0", 3, 3 },
-};
-
-static void addresses_overlap_when_they_share_a_concrete_address(void **state)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(endpoints) * 2; i++) {
-		for (size_t j = 0; j < ARRAY_SIZE(endpoints) * 2; j++) {
-			const struct endpoint *a = &endpoints[i / 2], *b = &endpoints[j / 2];
-			struct why_question q = ask(a->text, i % 2);
-			struct socket_row row = owner(b->text, j % 2, SOCKET_LISTEN);
-			unsigned shared = (i % 2 ? a->covers_as_v6only : a->covers) &
-					  (j % 2 ? b->covers_as_v6only : b->covers);
-
-			if (why_addresses_overlap(&q, &row) != (shared != 0))
-				print_error("%s%s and %s%s\n", a->text, i % 2 ? " V6ONLY" : "",
-					    b->text, j % 2 ? " V6ONLY" : "");
-			assert_int_equal(why_addresses_overlap(&q, &row), shared != 0);
-		}
-	}
-}
-
-static void random_situations_are_answered_consistently(void **state)
-{
-	struct random_source r = random_start(__func__);
-
-	for (int i = 0; i < 20000; i++) {
-		struct why_question q = ask(endpoints[random_below(&r, ARRAY_SIZE(endpoints))].text,
-					    random_below(&r, 2));
-		struct socket_row rows[24];
-		size_t n = random_below(&r, ARRAY_SIZE(rows) + 1), overlapping = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		struct why_question q = question_of_refusal(&refusals[i]);
 		struct why_answer a;
 
-		q.protocol = random_below(&r, 3) ? IPPROTO_TCP : IPPROTO_UDP;
-		for (size_t k = 0; k < n; k++) {
-			rows[k] = owner(endpoints[random_below(&r, ARRAY_SIZE(endpoints))].text,
-					random_below(&r, 2), random_below(&r, _SOCKET_STATE_MAX));
-			rows[k].protocol = q.protocol;
-			overlapping += why_addresses_overlap(&q, &rows[k]);
-		}
-		a = explain(&q, rows, n, random_below(&r, 2));
-		assert_int_equal(a.free, overlapping == 0);
-		assert_int_equal(a.free, a.verdict == WHY_FREE);
-		assert_int_equal(a.error, a.free ? 0 : EADDRINUSE);
-		assert_int_equal(a.n_blocking,
-				 overlapping < WHY_BLOCKING_MAX ? overlapping : WHY_BLOCKING_MAX);
-		for (size_t k = 0; k < a.n_blocking; k++) {
-			assert_true(why_addresses_overlap(&q, a.blocking[k]));
-			for (size_t m = 0; m < k; m++)
-				assert_ptr_not_equal(a.blocking[k], a.blocking[m]);
-		}
+		q.addr = address(longest, &q.family);
+		q.port = q.port ? 65535 : 0;
+		why_explain(&q, NULL, NULL, 0, NULL, 0, &refusals[i].environment, &a);
+		check_sentence(&a);
 	}
+}
+
+static void verdicts_have_names_of_their_own(void **state)
+{
+	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
+		assert_non_null(why_verdict_name(v));
+		for (int other = 0; other < v; other++)
+			assert_string_not_equal(why_verdict_name(v), why_verdict_name(other));
+	}
+	assert_string_equal(why_verdict_name(WHY_CONN_OF_CLOSED_LISTENER),
+			    "conn_of_closed_listener");
+	assert_string_equal(why_verdict_name(WHY_GONE), "gone");
+	assert_string_equal(why_verdict_name(_WHY_VERDICT_MAX), "unknown");
+	assert_string_equal(why_verdict_name(-1), "unknown");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts_follow_from_addresses_and_states),
-		cmocka_unit_test(rules_name_the_sockets_and_what_makes_them_meet),
-		cmocka_unit_test(the_longest_addresses_leave_a_whole_sentence),
-		cmocka_unit_test(an_empty_port_is_free),
-		cmocka_unit_test(any_udp_socket_blocks_a_udp_bind),
-		cmocka_unit_test(the_strongest_owner_gives_the_verdict),
-		cmocka_unit_test(a_listener_comes_before_its_many_connections),
-		cmocka_unit_test(owners_that_do_not_overlap_are_not_shown),
-		cmocka_unit_test(an_unknown_v6only_is_said_and_not_guessed),
+		cmocka_unit_test(each_situation_has_its_verdict),
+		cmocka_unit_test(each_refusal_without_an_owner_has_its_verdict),
+		cmocka_unit_test(what_refuses_before_the_owners_is_foreseen),
+		cmocka_unit_test(every_verdict_is_given_by_some_situation),
 		cmocka_unit_test(a_port_that_is_busy_elsewhere_is_free_here),
 		cmocka_unit_test(an_owner_here_matters_more_than_one_elsewhere),
-		cmocka_unit_test(verdicts_have_the_documented_names),
-		cmocka_unit_test(addresses_overlap_when_they_share_a_concrete_address),
-		cmocka_unit_test(random_situations_are_answered_consistently),
+		cmocka_unit_test(a_remembered_refusal_of_a_port_that_is_free_now_is_gone),
+		cmocka_unit_test(a_refused_listen_is_not_blamed_on_the_caller_s_own_socket),
+		cmocka_unit_test(a_table_that_kept_changing_does_not_say_free),
+		cmocka_unit_test(a_listener_comes_before_its_many_connections),
+		cmocka_unit_test(without_the_table_nothing_is_guessed),
+		cmocka_unit_test(rules_name_the_sockets_and_what_makes_them_meet),
+		cmocka_unit_test(the_longest_addresses_leave_a_whole_sentence),
+		cmocka_unit_test(verdicts_have_names_of_their_own),
 	};
 
 	return cmocka_run_group_tests_name("reconcile/why", tests, NULL, NULL);

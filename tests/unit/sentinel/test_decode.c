@@ -48,13 +48,35 @@ static struct abi_socket_event socket_event(uint16_t kind)
 	return e;
 }
 
-static struct abi_socket_event refusal(void)
+static struct abi_owner owner(uint64_t cookie)
 {
-	struct abi_socket_event e = socket_event(ABI_FAIL);
+	return (struct abi_owner){
+		.cookie = cookie,
+		.inode = 35,
+		.uid = 1001,
+		.file_refs = 2,
+		.flags = ABI_OWNER_PORT_LOCK | ABI_OWNER_MPTCP,
+		.protocol = IPPROTO_TCP,
+		.family = AF_INET6,
+		.tcp_state = 10, /* TCP_LISTEN */
+		.v6only = 1,
+		.reuseport = 1,
+		.addr = { [15] = 1 },
+	};
+}
 
-	e.error = EADDRINUSE;
-	e.call = ABI_CALL_LISTEN;
-	return e;
+static struct abi_failure refusal(void)
+{
+	struct abi_failure f = {
+		.socket = socket_event(ABI_FAIL).socket,
+		.error = EADDRINUSE,
+		.call = ABI_CALL_LISTEN,
+		.n_owners = 2,
+		.owners = { owner(100), owner(101) },
+	};
+
+	fill_head(&f.head, ABI_FAIL, sizeof(f));
+	return f;
 }
 
 static void set_path(char *path, uint16_t *len, const char *names, size_t size)
@@ -130,25 +152,84 @@ static void start_time_is_in_whole_ticks_as_proc_shows_it(void **state)
 
 static void refusal_tells_call_and_errno(void **state)
 {
-	struct abi_socket_event record = refusal();
+	struct abi_failure record = refusal();
 	struct event e;
 
 	assert_int_equal(decode(&record, sizeof(record), &e), 0);
 	assert_int_equal(e.kind, EVENT_FAIL);
 	assert_int_equal(e.call, EVENT_CALL_LISTEN);
 	assert_int_equal(e.error, EADDRINUSE);
+	assert_int_equal(e.actor.pid, 4711);
+	assert_int_equal(e.port, 3100);
+	assert_false(e.no_entry);
 }
 
-static void error_of_an_event_that_is_no_refusal_is_ignored(void **state)
+static void refusal_tells_the_callers_socket_as_it_was(void **state)
 {
-	struct abi_socket_event record = socket_event(ABI_BIND);
+	struct abi_failure record = refusal();
 	struct event e;
 
-	record.error = EADDRINUSE;
-	record.call = ABI_CALL_BIND;
+	record.no_entry = 1;
+	record.bound_port = 3101;
+	record.socket.v6only = 1;
+	record.socket.reuse = ABI_REUSEPORT;
+	record.socket.sk_uid = 1002;
+	record.socket.dev = 3;
 	assert_int_equal(decode(&record, sizeof(record), &e), 0);
-	assert_int_equal(e.error, 0);
-	assert_int_equal(e.call, EVENT_CALL_NONE);
+	assert_true(e.no_entry);
+	assert_int_equal(e.bound_port, 3101);
+	assert_true(e.v6only);
+	assert_false(e.reuseaddr);
+	assert_true(e.reuseport);
+	assert_int_equal(e.sk_uid, 1002);
+	assert_int_equal(e.dev, 3);
+}
+
+static void reuseport_group_with_closed_members_keeps_nobody_from_sharing(void **state)
+{
+	struct abi_failure record = refusal();
+	struct event e;
+
+	record.in_group = 1;
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_true(e.has_program);
+	record.group_closed = 1;
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_false(e.has_program);
+}
+
+static void refusal_keeps_the_owners_in_their_order(void **state)
+{
+	struct abi_failure record = refusal();
+	struct event e;
+
+	record.more = 1;
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.n_owners, 2);
+	assert_true(e.more_owners);
+	assert_int_equal(e.owners[0].cookie, 100);
+	assert_int_equal(e.owners[0].inode, 35);
+	assert_int_equal(e.owners[0].uid, 1001);
+	assert_int_equal(e.owners[0].state, SOCKET_LISTEN);
+	assert_int_equal(e.owners[0].file_refs, 2);
+	assert_true(e.owners[0].v6only);
+	assert_true(e.owners[0].reuseport);
+	assert_false(e.owners[0].reuseaddr);
+	assert_true(e.owners[0].port_asked);
+	assert_true(e.owners[0].mptcp);
+	assert_int_equal(e.owners[0].addr.bytes[15], 1);
+	assert_int_equal(e.owners[1].cookie, 101);
+}
+
+static void owner_that_was_freed_under_the_walk_is_left_out(void **state)
+{
+	struct abi_failure record = refusal();
+	struct event e;
+
+	record.owners[0].family = 0;
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.n_owners, 1);
+	assert_int_equal(e.owners[0].cookie, 101);
 }
 
 static void bytes_after_an_ipv4_address_are_zero(void **state)
@@ -262,7 +343,7 @@ static void name_without_terminator_is_cut(void **state)
 
 static void wrong_sizes_are_refused(void **state)
 {
-	struct abi_socket_event record = refusal();
+	struct abi_failure record = refusal();
 	struct event e;
 
 	for (size_t size = 0; size < sizeof(record); size++)
@@ -304,6 +385,10 @@ static void values_that_no_program_sends_are_refused(void **state)
 	REFUSED(refusal(), error, 4096);
 	REFUSED(refusal(), call, 0);
 	REFUSED(refusal(), call, ABI_CALL_LISTEN + 1);
+	REFUSED(refusal(), n_owners, ABI_FAILURE_OWNERS + 1);
+	REFUSED(refusal(), n_owners, UINT16_MAX);
+	REFUSED(refusal(), socket.family, AF_UNIX);
+	REFUSED(refusal(), socket.protocol, IPPROTO_ICMP);
 	REFUSED(process_event(), n_ancestors, ABI_ANCESTORS_MAX + 1);
 	REFUSED(process_event(), exe_len, ABI_PATH_SIZE + 1);
 	REFUSED(process_event(), cwd_len, 3);	/* not at a component's end */
@@ -325,6 +410,7 @@ static void assert_sane(const struct event *e)
 	assert_true(strlen(e->comm) < sizeof(e->comm));
 	assert_true(strlen(e->process.exe) < sizeof(e->process.exe));
 	assert_true(strlen(e->process.cwd) < sizeof(e->process.cwd));
+	assert_in_range(e->n_owners, 0, EVENT_OWNERS_MAX);
 	assert_in_range(e->process.n_ancestors, 0, PROCESS_ANCESTORS_MAX);
 	for (int i = 0; i < e->process.n_ancestors; i++)
 		assert_true(strlen(e->process.ancestors[i].comm) < PROCESS_COMM_SIZE);
@@ -336,10 +422,11 @@ static void random_bytes_are_refused_or_decoded_within_bounds(void **state)
 	struct random_source r = random_start("decode");
 	static const size_t sizes[] = { sizeof(struct abi_socket_event),
 					sizeof(struct abi_task_event),
-					sizeof(struct abi_process_event) };
+					sizeof(struct abi_process_event),
+					sizeof(struct abi_failure) };
 
 	for (int i = 0; i < ROUNDS; i++) {
-		size_t size = random_below(&r, 4) ? sizes[random_below(&r, 3)]
+		size_t size = random_below(&r, 4) ? sizes[random_below(&r, ARRAY_SIZE(sizes))]
 						  : random_below(&r, 1500);
 		char *bytes = malloc(size ? size : 1);
 		struct abi_head head;
@@ -367,14 +454,14 @@ static void damaged_records_are_refused_or_decoded_within_bounds(void **state)
 
 	for (int i = 0; i < ROUNDS; i++) {
 		struct abi_process_event process = process_event();
-		struct abi_socket_event socket = refusal();
+		struct abi_failure failure = refusal();
 		bool which = random_below(&r, 2);
-		size_t size = which ? sizeof(process) : sizeof(socket);
+		size_t size = which ? sizeof(process) : sizeof(failure);
 		char *bytes = malloc(size);
 		struct event e;
 
 		assert_non_null(bytes);
-		memcpy(bytes, which ? (void *)&process : (void *)&socket, size);
+		memcpy(bytes, which ? (void *)&process : (void *)&failure, size);
 		for (unsigned k = 0; k <= random_below(&r, 8); k++)
 			bytes[random_below(&r, (unsigned)size)] = (char)random_u64(&r);
 		if (decode(bytes, size, &e) == 0)
@@ -389,7 +476,10 @@ int main(void)
 		cmocka_unit_test(socket_events_keep_every_field),
 		cmocka_unit_test(start_time_is_in_whole_ticks_as_proc_shows_it),
 		cmocka_unit_test(refusal_tells_call_and_errno),
-		cmocka_unit_test(error_of_an_event_that_is_no_refusal_is_ignored),
+		cmocka_unit_test(refusal_tells_the_callers_socket_as_it_was),
+		cmocka_unit_test(reuseport_group_with_closed_members_keeps_nobody_from_sharing),
+		cmocka_unit_test(refusal_keeps_the_owners_in_their_order),
+		cmocka_unit_test(owner_that_was_freed_under_the_walk_is_left_out),
 		cmocka_unit_test(bytes_after_an_ipv4_address_are_zero),
 		cmocka_unit_test(task_events_name_child_and_exit_code),
 		cmocka_unit_test(process_has_paths_from_the_root_and_ancestors_nearest_first),

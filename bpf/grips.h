@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Everything that holds a file: descriptors, also those of tables private to a thread, messages in
+ * Unix sockets that nobody received, files and requests of io_uring, memory mappings.  Iterators,
+ * one for each way around; user space says beforehand which files it asks for, by address, and runs
+ * one pass at a time.  All of it needs the probe helper: under lockdown=confidentiality it does not
+ * load.
+ */
+#ifndef BPF_GRIPS_H
+#define BPF_GRIPS_H
+
+#include "abi.h"
+#include "kernel_access.h"
+#include "record.h"
+
+/* Steps along one queue or table; what is beyond stays unexplained, and the file incomplete. */
+#define GRIP_STEPS_MAX	(64 * 1024)
+#define SCM_FILES_MAX	253 /* SCM_MAX_FD: descriptors of one message */
+#define RING_NAME	"[io_uring]"
+#define RING_TABLE_BITS 16 /* of the request table; the kernel makes at most 8 */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ABI_GRIP_FILES_MAX);
+	__type(key, __u64);   /* struct file */
+	__type(value, __u32); /* index */
+} grip_targets SEC(".maps");
+
+/* References of the container that is being looked at; all zero between two of them. */
+static __u32 grip_references[ABI_GRIP_FILES_MAX];
+static __u32 grip_hits;
+
+enum { GRIP_NEXT = 0, GRIP_LAST = 1 }; /* for bpf_loop() */
+
+static __always_inline void note_reference(const void *file)
+{
+	__u64 key = (__u64)file;
+	__u32 *target = bpf_map_lookup_elem(&grip_targets, &key), i;
+
+	if (!target)
+		return;
+	i = *target;
+	if (i >= ABI_GRIP_FILES_MAX)
+		return;
+	grip_references[i]++;
+	grip_hits++;
+}
+
+struct noted {
+	struct seq_file *seq;
+	struct abi_grip grip;
+};
+
+static long write_references(__u64 target, struct noted *noted)
+{
+	struct abi_grip *grip = &noted->grip;
+
+	if (target >= ABI_GRIP_FILES_MAX)
+		return GRIP_LAST;
+	grip->references = grip_references[target];
+	if (!grip->references)
+		return GRIP_NEXT;
+	grip_references[target] = 0;
+	grip->target = target;
+	bpf_seq_write(noted->seq, grip, sizeof(*grip));
+	return GRIP_NEXT;
+}
+
+/* Writes what was noted and forgets it: on overflow the kernel drops the turn and repeats it. */
+static __always_inline void write_noted(struct noted *noted)
+{
+	grip_hits = 0;
+	bpf_loop(ABI_GRIP_FILES_MAX, write_references, noted, 0);
+}
+
+static __always_inline void write_noted_of(struct seq_file *seq, struct task_struct *task,
+					   __u32 kind, const void *where)
+{
+	struct noted noted = { .seq = seq, .grip = { .kind = kind, .where = (__u64)where } };
+
+	if (!grip_hits)
+		return;
+	fill_head(true, &noted.grip.head, task, ABI_GRIP, sizeof(noted.grip));
+	write_noted(&noted);
+}
+
+/* --- messages in Unix sockets --- */
+
+struct message_search {
+	struct scm_fp_list *list;
+	__u32 n;
+};
+
+static long look_at_sent_file(__u64 turn, struct message_search *s)
+{
+	struct file **files = (void *)s->list + bpf_core_field_offset(struct scm_fp_list, fp);
+	struct file *file;
+
+	if (turn >= s->n)
+		return GRIP_LAST;
+	if (!bpf_probe_read_kernel(&file, sizeof(file), files + turn))
+		note_reference(file);
+	return GRIP_NEXT;
+}
+
+struct queue_search {
+	const void *head;
+	struct sk_buff *message;
+};
+
+static long look_at_message(__u64 turn, struct queue_search *s)
+{
+	struct sk_buff *message = s->message;
+	struct unix_skb_parms *parms;
+	struct message_search files;
+	struct scm_fp_list *list;
+
+	if (!message || message == s->head)
+		return GRIP_LAST;
+	s->message = BPF_CORE_READ(message, next);
+	parms = (void *)message + bpf_core_field_offset(struct sk_buff, cb);
+	list = BPF_CORE_READ(parms, fp);
+	if (!list)
+		return GRIP_NEXT;
+	files.list = list;
+	files.n = BPF_CORE_READ(list, count);
+	bpf_loop(SCM_FILES_MAX, look_at_sent_file, &files, 0);
+	return GRIP_NEXT;
+}
+
+/* Takes no lock: a message that is received meanwhile is missed, or found twice. */
+static __always_inline void look_at_queue(const struct sock *sk)
+{
+	struct queue_search s = {
+		.head = (const void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue),
+		.message = BPF_CORE_READ(sk, sk_receive_queue.next),
+	};
+
+	bpf_loop(GRIP_STEPS_MAX, look_at_message, &s, 0);
+}
+
+/* --- io_uring --- */
+
+/* The file's operations would tell, but their address is a symbol that costs a look-up at load. */
+static __always_inline struct io_ring_ctx *ring_of_file(const struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	char name[sizeof(RING_NAME)] = {};
+
+	if (BPF_CORE_READ(dentry, d_name.len) != sizeof(RING_NAME) - 1)
+		return NULL;
+	if (bpf_probe_read_kernel(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name)))
+		return NULL;
+	for (int i = 0; i < (int)sizeof(name) - 1; i++)
+		if (name[i] != RING_NAME[i])
+			return NULL;
+	/* a directory entry may have this name, too, but no parent but itself has only ours */
+	if (BPF_CORE_READ(dentry, d_parent) != dentry)
+		return NULL;
+	return BPF_CORE_READ(file, private_data);
+}
+
+struct slot_search {
+	const void *slots;
+	__u32 n;
+};
+
+/* Since 7029acd8a950 ("io_uring/rsrc: get rid of per-ring io_rsrc_node list", 6.13). */
+static long look_at_node(__u64 turn, struct slot_search *s)
+{
+	struct io_rsrc_node *const *nodes = s->slots, *node;
+
+	if (turn >= s->n)
+		return GRIP_LAST;
+	if (!bpf_probe_read_kernel(&node, sizeof(node), nodes + turn) && node)
+		note_reference((void *)(BPF_CORE_READ(node, file_ptr) & FFS_MASK));
+	return GRIP_NEXT;
+}
+
+/*
+ * Before, struct io_fixed_file was one word, the pointer and its flags.  Not a relocation: for a
+ * type that the kernel has not, libbpf searches all modules, which takes CAP_SYS_ADMIN.
+ */
+static long look_at_fixed_file(__u64 turn, struct slot_search *s)
+{
+	const unsigned long *slots = s->slots;
+	unsigned long file_ptr;
+
+	if (turn >= s->n)
+		return GRIP_LAST;
+	if (!bpf_probe_read_kernel(&file_ptr, sizeof(file_ptr), slots + turn))
+		note_reference((void *)(file_ptr & FFS_MASK));
+	return GRIP_NEXT;
+}
+
+static __always_inline void look_at_registered(const struct io_ring_ctx *ring)
+{
+	struct slot_search s = {};
+
+	if (bpf_core_field_exists(ring->file_table.data.nodes)) {
+		s.slots = BPF_CORE_READ(ring, file_table.data.nodes);
+		s.n = BPF_CORE_READ(ring, file_table.data.nr);
+		bpf_loop(GRIP_STEPS_MAX, look_at_node, &s, 0);
+	} else if (bpf_core_field_exists(ring->file_table.files) &&
+		   bpf_core_field_exists(ring->nr_user_files)) {
+		s.slots = BPF_CORE_READ(ring, file_table.files);
+		s.n = BPF_CORE_READ(ring, nr_user_files);
+		bpf_loop(GRIP_STEPS_MAX, look_at_fixed_file, &s, 0);
+	}
+}
+
+struct request_search {
+	const void *buckets;
+	struct hlist_node *request;
+	__u32 n, at;
+};
+
+static __always_inline struct hlist_node *first_request(const void *buckets, __u32 at)
+{
+	const struct io_hash_bucket *bucket = buckets +
+					      at * bpf_core_type_size(struct io_hash_bucket);
+
+	return BPF_CORE_READ(bucket, list.first);
+}
+
+static long look_at_request(__u64 turn, struct request_search *s)
+{
+	struct hlist_node *node = s->request;
+	struct io_kiocb *request;
+
+	if (!node) {
+		if (s->at >= s->n)
+			return GRIP_LAST;
+		s->request = first_request(s->buckets, s->at);
+		s->at++;
+		return GRIP_NEXT;
+	}
+	request = (void *)node - bpf_core_field_offset(struct io_kiocb, hash_node);
+	s->request = BPF_CORE_READ(node, next);
+	/* a registered file is held by its slot */
+	if (!(BPF_CORE_READ_BITFIELD_PROBED(request, flags) & REQ_F_FIXED_FILE))
+		note_reference(BPF_CORE_READ(request, file));
+	return GRIP_NEXT;
+}
+
+static __always_inline void look_at_requests(const void *buckets, __u32 bits)
+{
+	struct request_search s = { .buckets = buckets, .at = 1 };
+
+	if (!buckets || bits > RING_TABLE_BITS)
+		return;
+	s.n = 1U << bits;
+	/* Not NULL to start with: before 6.6 the verifier follows the first turn only, and would
+	 * throw away what a constant keeps it from seeing. */
+	s.request = first_request(buckets, 0);
+	bpf_loop(GRIP_STEPS_MAX, look_at_request, &s, 0);
+}
+
+/* Before 6.0 the requests are in another table, which is not read. */
+static __always_inline void look_at_pending(const struct io_ring_ctx *ring)
+{
+	if (bpf_core_field_exists(ring->cancel_table.hbs))
+		look_at_requests(BPF_CORE_READ(ring, cancel_table.hbs),
+				 BPF_CORE_READ(ring, cancel_table.hash_bits));
+	if (bpf_core_field_exists(ring->cancel_table_locked))
+		look_at_requests(BPF_CORE_READ(ring, cancel_table_locked.hbs),
+				 BPF_CORE_READ(ring, cancel_table_locked.hash_bits));
+}
+
+/* --- the passes --- */
+
+/* A main thread that has exited has no table any more; the pass then shows that of each thread. */
+static __always_inline __u32 kind_of_descriptor(struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+
+	if (task->pid == leader->pid || task->files == leader->files)
+		return ABI_GRIP_FD;
+	return leader->files ? ABI_GRIP_THREAD_FD : ABI_GRIP_ZOMBIE_FD;
+}
+
+static __always_inline void write_descriptor(struct seq_file *seq, struct task_struct *task,
+					     struct file *file, __u32 fd)
+{
+	__u64 key = (__u64)file;
+	__u32 *target = bpf_map_lookup_elem(&grip_targets, &key);
+	struct abi_grip grip = { .references = 1, .fd = fd };
+
+	if (!target)
+		return;
+	grip.target = *target;
+	grip.kind = kind_of_descriptor(task);
+	grip.where = (__u64)task->files;
+	fill_head(true, &grip.head, task, ABI_GRIP, sizeof(grip));
+	bpf_seq_write(seq, &grip, sizeof(grip));
+}
+
+SEC("iter/task_file")
+int grips_files(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct io_ring_ctx *ring;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (socket) {
+		write_descriptor(seq, task, file, ctx->fd);
+		sk = socket->sk;
+		if (!sk || sk->__sk_common.skc_family != AF_UNIX)
+			return 0;
+		look_at_queue(sk);
+		write_noted_of(seq, task, ABI_GRIP_IN_FLIGHT, sk);
+		return 0;
+	}
+	ring = ring_of_file(file);
+	if (!ring)
+		return 0;
+	look_at_registered(ring);
+	write_noted_of(seq, task, ABI_GRIP_RING_FILE, ring);
+	look_at_pending(ring);
+	write_noted_of(seq, task, ABI_GRIP_RING_REQUEST, ring);
+	return 0;
+}
+
+/* Also sockets without a descriptor: not accepted yet, or themselves in flight. */
+SEC("iter/unix")
+int grips_queued(struct bpf_iter__unix *ctx)
+{
+	struct noted noted = { .seq = ctx->meta->seq, .grip = { .kind = ABI_GRIP_IN_FLIGHT } };
+	struct unix_sock *sk = ctx->unix_sk;
+
+	if (!sk)
+		return 0;
+	look_at_queue((struct sock *)sk);
+	if (!grip_hits)
+		return 0;
+	noted.grip.head.kind = ABI_GRIP;
+	noted.grip.head.size = sizeof(noted.grip);
+	noted.grip.where = (__u64)sk;
+	write_noted(&noted);
+	return 0;
+}
+
+SEC("iter/task_vma")
+int grips_mapped(struct bpf_iter__task_vma *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct vm_area_struct *vma = ctx->vma;
+
+	if (!task || !vma)
+		return 0;
+	note_reference(vma->vm_file);
+	write_noted_of(ctx->meta->seq, task, ABI_GRIP_MAPPING, vma);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * A refused bind() or listen(), recorded while the call returns: what was asked, the flags of the
+ * caller's socket, and who owned the port.  A refusal leaves nothing on the socket, and its cause
+ * may be gone a millisecond later.  All of it happens on the way out of a call that failed; a call
+ * that went well pays for one comparison.
+ */
+#ifndef BPF_REFUSAL_H
+#define BPF_REFUSAL_H
+
+#include "abi.h"
+#include "kernel_access.h"
+#include "record.h"
+#include "state.h"
+#include "walk.h"
+
+/*
+ * Owners passed on the way to those that are kept.  The caller waits meanwhile, half a microsecond
+ * for each in cold memory: a millisecond is the most that a refusal may cost.  A listener behind
+ * more connections than this is missed; `more` says that there was something.
+ */
+#define REFUSAL_STEPS 2048
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/* --- the call --- */
+
+/* Copies what the program asked for.  The page may not be there yet at entry; at exit it is. */
+static __always_inline bool copy_asked_address(struct call *call)
+{
+	__u32 n = call->addr_bytes;
+
+	if (n < USER_SOCKADDR_IN_BYTES)
+		return false;
+	if (n > sizeof(call->addr))
+		n = sizeof(call->addr);
+	return bpf_probe_read_user(&call->addr, n, (void *)call->user_addr) == 0;
+}
+
+static __always_inline void remember_call(struct call *call)
+{
+	__u64 key = bpf_get_current_pid_tgid();
+
+	if (bpf_map_update_elem(&calls, &key, call, BPF_ANY))
+		count(&lost_map);
+}
+
+static __always_inline void forget_call(__u32 kind)
+{
+	__u64 key = bpf_get_current_pid_tgid();
+
+	if (current_call(kind))
+		bpf_map_delete_elem(&calls, &key);
+}
+
+/* A bind() to such an address is not remembered at its entry: nearly always of a Unix socket. */
+static __always_inline bool is_foreign_address(const struct user_sockaddr *a)
+{
+	return a->family != AF_UNSPEC && !family_is_ours(a->family);
+}
+
+static __always_inline struct sock *sock_of_call(struct task_struct *task, const struct call *call)
+{
+	struct socket *socket = task_socket_of_fd(task, call->fd);
+	struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
+
+	if (!sk || !family_is_ours(BPF_CORE_READ(sk, __sk_common.skc_family)))
+		return NULL;
+	return protocol_is_ours(BPF_CORE_READ(sk, sk_protocol)) ? sk : NULL;
+}
+
+static __always_inline bool is_refusal(long ret)
+{
+	return ret < 0 && !(-ret >= RESTART_FIRST && -ret <= RESTART_LAST);
+}
+
+/* --- who owned the port --- */
+
+/*
+ * Could this owner's address meet the asked one?  Not the kernel's whole rule, only what keeps the
+ * right owners when there are more than fit.  An IPv6 socket has in skc_rcv_saddr 0 for ::, the
+ * IPv4 address for a mapped one, and 127.0.0.6 for the rest.
+ */
+static __always_inline bool addresses_may_meet(const struct abi_socket *asked,
+					       const struct sock *sk)
+{
+	__u32 owner4 = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+	const __u64 *asked6 = (const __u64 *)asked->addr;
+	__u32 asked4 = ((const __u32 *)asked->addr)[asked->family == AF_INET ? 0 : 3];
+	struct in6_addr owner6 = {};
+	__u64 *halves = (__u64 *)&owner6;
+
+	if (!owner4 || !asked4 || owner4 == asked4)
+		return true;
+	if (asked->family == AF_INET || BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET)
+		return false;
+	BPF_CORE_READ_INTO(&owner6, sk, __sk_common.skc_v6_rcv_saddr);
+	return halves[0] == asked6[0] && halves[1] == asked6[1];
+}
+
+/*
+ * A listener, or a socket that is merely bound: behind a busy server's connections in the chain,
+ * and yet what people look for.  The state of UDP sockets says nothing.
+ */
+static __always_inline bool is_likely_culprit(const struct owners_walk *w, const struct sock *sk,
+					      const struct abi_socket *asked)
+{
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+
+	if (!w->udp && state != TCP_LISTEN && state != TCP_CLOSE)
+		return false;
+	return addresses_may_meet(asked, sk);
+}
+
+/* Nothing is locked: an entry may have been freed under the walk, and be another's by now. */
+static __always_inline bool is_of_this_port(const struct owners_walk *w, const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_num) == w->port &&
+	       BPF_CORE_READ(sk, __sk_common.skc_net.net) == w->net &&
+	       family_is_ours(BPF_CORE_READ(sk, __sk_common.skc_family));
+}
+
+static long refusal_step(__u64 turn, struct owners_walk *w)
+{
+	struct abi_failure *to = w->to;
+	const struct sock *sk;
+	__u32 n = to->n_owners;
+
+	if (!w->owner)
+		return step_to_next_address(w);
+	sk = take_owner(w);
+	/* in this order: a busy server's connections are passed over after a look at the state */
+	if (is_likely_culprit(w, sk, &to->socket) == w->others || !is_of_this_port(w, sk))
+		return STEP_AGAIN;
+	if (n >= ABI_FAILURE_OWNERS) {
+		to->more = 1;
+		return STEP_LAST;
+	}
+	fill_owner(&to->owners[n], (__u64)sk);
+	to->n_owners = n + 1;
+	return STEP_AGAIN;
+}
+
+/* False when there is nothing to walk. */
+static __always_inline bool start_walk(struct owners_walk *w)
+{
+	struct inet_bind_bucket *bucket;
+	struct udp_table *table;
+	struct udp_hslot *slot;
+
+	if (!w->udp) {
+		bucket = find_bucket(w->net, w->port);
+		if (bucket)
+			start_in_bucket(w, bucket);
+		return bucket;
+	}
+	table = net_udp_table(w->net);
+	if (!table)
+		return false;
+	w->node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_node);
+	slot = primary_slot(table, w->net, w->port);
+	w->owner = BPF_CORE_READ(slot, head.first);
+	return true;
+}
+
+/* In the socket's own namespace, which need not be the task's.  UDP-Lite has a table of its own. */
+static __noinline void fill_owners(struct abi_failure *to, const struct sock *sk)
+{
+	struct owners_walk w = {
+		.to = to,
+		.net = BPF_CORE_READ(sk, __sk_common.skc_net.net),
+		.port = to->socket.port,
+		.udp = to->socket.protocol == IPPROTO_UDP,
+	};
+
+	if (!w.port || to->socket.protocol == IPPROTO_UDPLITE || !start_walk(&w))
+		return;
+	if (bpf_loop(REFUSAL_STEPS, refusal_step, &w, 0) == REFUSAL_STEPS)
+		to->more = 1;
+	if (to->n_owners == ABI_FAILURE_OWNERS || !start_walk(&w))
+		return;
+	w.others = true;
+	bpf_loop(REFUSAL_STEPS, refusal_step, &w, 0);
+}
+
+/* --- the record --- */
+
+/*
+ * What was asked takes the place of what the socket has.  An address of another family, or one that
+ * is too short to be any, leaves the socket's family and no address.
+ */
+static __always_inline void fill_asked_address(struct abi_socket *to, const struct user_sockaddr *a)
+{
+	__u32 *words = (__u32 *)to->addr;
+
+	to->port = 0;
+	__builtin_memset(to->addr, 0, sizeof(to->addr));
+	if (is_foreign_address(a))
+		return;
+	if (a->family)
+		to->family = a->family;
+	to->port = bpf_ntohs(a->port_be16);
+	if (to->family == AF_INET)
+		words[0] = a->addr4;
+	else
+		__builtin_memcpy(words, a->addr6, sizeof(a->addr6));
+}
+
+static __always_inline void fill_group(struct abi_failure *to, const struct sock *sk)
+{
+	const struct sock_reuseport *group = BPF_CORE_READ(sk, sk_reuseport_cb);
+
+	if (!group)
+		return;
+	to->in_group = 1;
+	to->group_closed = group_closed_members(group);
+}
+
+static __always_inline void emit_refusal(struct task_struct *task, const struct sock *sk,
+					 const struct call *call, int error, bool no_entry)
+{
+	struct abi_failure *f;
+
+	describe_current();
+	f = bpf_ringbuf_reserve(&ring, sizeof(*f), 0);
+	if (!f) {
+		count(&lost_ring);
+		return;
+	}
+	__builtin_memset(f, 0, sizeof(*f));
+	fill_head(false, &f->head, task, ABI_FAIL, sizeof(*f));
+	fill_socket(false, &f->socket, sk);
+	if (call->kind == ABI_CALL_BIND) {
+		f->bound_port = f->socket.port;
+		fill_asked_address(&f->socket, &call->addr);
+	}
+	fill_group(f, sk);
+	f->call = call->kind;
+	f->error = error;
+	f->no_entry = no_entry;
+	if (error == ABI_EADDRINUSE)
+		fill_owners(f, sk);
+	bpf_ringbuf_submit(f, 0);
+}
+
+/* The call as its registers still tell it. */
+static __always_inline bool recover_call(struct call *call, __u32 kind)
+{
+	struct call_arguments arguments;
+
+	if (!read_call_arguments(&arguments))
+		return false;
+	call->kind = kind;
+	call->fd = arguments.first;
+	if (kind == ABI_CALL_BIND) {
+		call->user_addr = arguments.second;
+		call->addr_bytes = arguments.third;
+	}
+	return true;
+}
+
+/* False when the program gave an address that nobody can read: that concerns no port. */
+static __always_inline bool know_asked_address(struct call *call, int error)
+{
+	if (call->kind != ABI_CALL_BIND || call->addr.family ||
+	    call->addr_bytes < USER_SOCKADDR_IN_BYTES || copy_asked_address(call))
+		return true;
+	if (error != ABI_EFAULT)
+		count(&failed_reads);
+	return false;
+}
+
+/*
+ * A seccomp filter, or a tracer, runs before the entry's tracepoint; when it answers in the
+ * kernel's place there is an exit without an entry.  Global, so that it is verified by itself; the
+ * result means nothing.
+ */
+__noinline int report_refusal(__u32 kind, int error)
+{
+	struct task_struct *task = current_task();
+	struct call *entered = current_call(kind), call = {};
+	struct sock *sk;
+
+	if (entered)
+		call = *entered;
+	else if (is_ignored(current_pid()) || !recover_call(&call, kind))
+		return 0;
+	sk = sock_of_call(task, &call);
+	if (!sk || !know_asked_address(&call, error))
+		return 0;
+	emit_refusal(task, sk, &call, error,
+		     !entered && !is_foreign_address(&call.addr) && task_is_intercepted(task));
+	return 0;
+}
+
+#endif

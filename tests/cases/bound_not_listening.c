@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* bind() without listen(): most tools do not show it. */
+#include "case.h"
+
+const struct scenario scenario = {
+	.verdict = "bound_not_listening",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .addr = "0.0.0.0" },
+	.set_up = start_bound,
+	.remedy = stop_holder,
+};

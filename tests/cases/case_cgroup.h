@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* A cgroup (version 2) of the case's own, and BPF programs that are attached to it. */
+#ifndef CASES_CASE_CGROUP_H
+#define CASES_CASE_CGROUP_H
+
+#include <linux/bpf.h>
+#include <mntent.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "case.h"
+
+static char cgroup_path[256];
+
+/* After every process of the case has ended: atexit() calls in reverse. */
+static inline void cgroup_remove(void)
+{
+	end_descendants();
+	rmdir(cgroup_path);
+}
+
+static inline void cgroup_make(void)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "r");
+	struct mntent *m;
+
+	need(mounts);
+	while ((m = getmntent(mounts)) && strcmp(m->mnt_type, "cgroup2") != 0)
+		;
+	if (!m)
+		skip("no cgroup version 2 here");
+	snprintf(cgroup_path, sizeof(cgroup_path), "%s/pd-case-%d", m->mnt_dir, getpid());
+	endmntent(mounts);
+	need(mkdir(cgroup_path, 0755) == 0);
+	atexit(cgroup_remove);
+}
+
+static inline void cgroup_write(const char *name, const char *text)
+{
+	char path[sizeof(cgroup_path) + 32];
+
+	snprintf(path, sizeof(path), "%s/%s", cgroup_path, name);
+	write_file(path, text);
+}
+
+static inline void cgroup_move(pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	cgroup_write("cgroup.procs", text);
+}
+
+static inline bool cgroup_is_frozen(struct scene *s)
+{
+	char path[sizeof(cgroup_path) + 32], text[128] = "";
+	int fd;
+
+	(void)s;
+	snprintf(path, sizeof(path), "%s/cgroup.events", cgroup_path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	need(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return strstr(text, "frozen 1");
+}
+
+/* Loads the program and attaches it to the cgroup; returns its descriptor. */
+static inline int cgroup_attach(enum bpf_prog_type type, enum bpf_attach_type where,
+				const struct bpf_insn *code, size_t n)
+{
+	union bpf_attr load = {
+		.prog_type = type,
+		.expected_attach_type = where,
+		.insns = (uintptr_t)code,
+		.insn_cnt = (uint32_t)n,
+		.license = (uintptr_t) "GPL",
+	};
+	union bpf_attr attach = { .attach_type = where, .attach_flags = BPF_F_ALLOW_MULTI };
+	int program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+
+	if (program < 0)
+		skip("programs for cgroups cannot be loaded here");
+	attach.attach_bpf_fd = (uint32_t)program;
+	attach.target_fd = (uint32_t)open(cgroup_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	need(syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach)) == 0);
+	close((int)attach.target_fd);
+	return program;
+}
+
+static inline void cgroup_detach(int program, enum bpf_attach_type where)
+{
+	union bpf_attr detach = { .attach_type = where, .attach_bpf_fd = (uint32_t)program };
+
+	detach.target_fd = (uint32_t)open(cgroup_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	need(syscall(SYS_bpf, BPF_PROG_DETACH, &detach, sizeof(detach)) == 0);
+	close((int)detach.target_fd);
+}
+
+/* The instructions that these programs are made of. */
+#define BPF_RETURN()                       \
+	{                                  \
+		.code = BPF_JMP | BPF_EXIT \
+	}
+#define BPF_SET(reg, value)                                                           \
+	{                                                                             \
+		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (reg), .imm = (value) \
+	}
+#define BPF_STORE32(reg, offset, value)                                              \
+	{                                                                            \
+		.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = (reg), .off = (offset), \
+		.imm = (value)                                                       \
+	}
+#define BPF_HELPER(id)                                  \
+	{                                               \
+		.code = BPF_JMP | BPF_CALL, .imm = (id) \
+	}
+
+#endif

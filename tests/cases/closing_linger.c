@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* close() waits for data that the peer does not take (SO_LINGER). */
+#include <pthread.h>
+#include <sys/syscall.h>
+
+#include "case.h"
+
+#define LINGER_S 600
+
+static volatile pid_t closer;
+
+static void *close_it(void *fd)
+{
+	closer = (pid_t)syscall(SYS_gettid);
+	close(*(int *)fd);
+	return NULL;
+}
+
+static bool sleeps_in_close(struct scene *s)
+{
+	char path[64], text[64] = "";
+	int fd;
+
+	(void)s;
+	if (!closer)
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", closer);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	need(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return text[0] != 'r' && atoi(text) == SYS_close;
+}
+
+static void run_lingering(struct scene *s)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
+	int fd = serve_one(s);
+	pthread_t thread;
+
+	need(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0);
+	send_until_full(fd);
+	need(pthread_create(&thread, NULL, close_it, &fd) == 0);
+	await(sleeps_in_close, s);
+	tell(s, 0);
+}
+
+static void start_lingering(struct scene *s)
+{
+	start_connection(s, run_lingering);
+	must_be_named(s, s->server.pid);
+}
+
+const struct scenario scenario = {
+	.verdict = "closing_linger",
+	.error = EADDRINUSE,
+	.complete = COMPLETE_OR_NOT,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .addr = "0.0.0.0" },
+	.set_up = start_lingering,
+	.remedy = kill_client,
+};

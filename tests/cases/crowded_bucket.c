@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Ten thousand sockets share the port: SO_REUSEPORT of one process. */
+#include <sys/resource.h>
+
+#include "case.h"
+
+#define CROWD 10000
+
+static void run_crowd(struct scene *s)
+{
+	struct rlimit files = { CROWD + 100, CROWD + 100 };
+
+	need(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	for (int i = 0; i < CROWD; i++)
+		holder_listen(s);
+	tell(s, 0);
+}
+
+static void start_crowd(struct scene *s)
+{
+	s->first = actor_start(s, "holder", run_crowd);
+	must_be_named(s, s->first.pid);
+}
+
+const struct scenario scenario = {
+	.verdict = "reuseport_missing_victim",
+	.error = EADDRINUSE,
+	.complete = COMPLETE_OR_NOT,
+	.holder = { .addr = "0.0.0.0", .reuseport = true },
+	.attempt = { .addr = "0.0.0.0" },
+	.set_up = start_crowd,
+	.remedy = stop_holder,
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* A BPF program on the victim's cgroup refuses the address. */
+#include "case.h"
+#include "case_cgroup.h"
+
+static int program;
+
+static void attach(struct scene *s)
+{
+	static const struct bpf_insn code[] = { BPF_SET(BPF_REG_0, 0), BPF_RETURN() };
+
+	(void)s;
+	cgroup_make();
+	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 2);
+}
+
+static void join(struct scene *s)
+{
+	(void)s;
+	cgroup_move(getpid());
+}
+
+static void detach(struct scene *s)
+{
+	(void)s;
+	cgroup_detach(program, BPF_CGROUP_INET4_BIND);
+}
+
+const struct scenario scenario = {
+	.verdict = "denied_by_cgroup_bpf",
+	.live = "free", /* of anybody outside of the cgroup */
+	.error = EPERM,
+	.complete = COMPLETE_OR_NOT,
+	.attempt = { .addr = "127.0.0.1" },
+	.set_up = attach,
+	.prepare = join,
+	.remedy = detach,
+};

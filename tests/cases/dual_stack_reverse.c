@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The victim's :: would cover the IPv4 listener. */
+#include "case.h"
+
+static void split_families(struct scene *s)
+{
+	s->attempt.v6only = true;
+}
+
+const struct scenario scenario = {
+	.verdict = "dual_stack",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .family = AF_INET6, .addr = "::" },
+	.set_up = start_listener,
+	.remedy = split_families,
+};

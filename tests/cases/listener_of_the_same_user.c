@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything belongs to one ordinary user, who asks for himself. */
+#include "case.h"
+
+const struct scenario scenario = {
+	.verdict = "listener",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0", .user = 1 },
+	.attempt = { .addr = "0.0.0.0", .user = 1 },
+	.set_up = start_listener,
+	.remedy = stop_holder,
+};

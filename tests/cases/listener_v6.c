@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* A server listens on one IPv6 address, and another wants the same. */
+#include "case.h"
+
+const struct scenario scenario = {
+	.verdict = "listener",
+	.error = EADDRINUSE,
+	.holder = { .family = AF_INET6, .addr = "::1" },
+	.attempt = { .family = AF_INET6, .addr = "::1" },
+	.set_up = start_listener,
+	.remedy = stop_holder,
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The holder's name tries to speak to a terminal, and to a JSON parser. */
+#include "case.h"
+
+static void run_hostile(struct scene *s)
+{
+	prctl(PR_SET_NAME, "\033[2J\"}]\n\\\xff\xfe");
+	memcpy(s->arguments, "\033]0;\"\n\xff", 7);
+	run_listener(s);
+}
+
+static void start_hostile(struct scene *s)
+{
+	s->first = actor_start(s, "holder", run_hostile);
+	must_be_named(s, s->first.pid);
+}
+
+const struct scenario scenario = {
+	.verdict = "listener",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .addr = "0.0.0.0" },
+	.set_up = start_hostile,
+	.remedy = stop_holder,
+};

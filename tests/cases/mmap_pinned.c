@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* A memory mapping of the listening socket is left; its descriptor is closed. */
+#include <sys/mman.h>
+
+#include "case.h"
+
+static void run_mapped(struct scene *s)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = holder_listen(s);
+	void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+
+	need(map != MAP_FAILED);
+	close(fd);
+	tell(s, 0);
+	need(munmap(map, size) == 0);
+	tell(s, 0);
+}
+
+static void start_mapped(struct scene *s)
+{
+	s->first = actor_start(s, "holder", run_mapped);
+	must_be_named(s, s->first.pid);
+}
+
+const struct scenario scenario = {
+	.verdict = "mmap_pinned",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .addr = "0.0.0.0" },
+	.set_up = start_mapped,
+	.remedy = let_holder_go_on,
+};

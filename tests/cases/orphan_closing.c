@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Both sides said goodbye at once, and the server's data is still not read. */
+#include "case.h"
+
+static void start(struct scene *s)
+{
+	start_connection(s, run_server_closing_full);
+	actor_step(&s->server);
+	actor_step(&s->client);
+	await_state(s, STATE_CLOSING);
+}
+
+const struct scenario scenario = {
+	.verdict = "orphan_closing",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .addr = "0.0.0.0" },
+	.set_up = start,
+	.remedy = destroy_sockets,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The port is taken in another network namespace: nobody is in the way here. */
+#include "case.h"
+
+static void run_elsewhere(struct scene *s)
+{
+	need(unshare(CLONE_NEWNET) == 0);
+	command("ip link set lo up");
+	run_listener(s);
+}
+
+static void start_elsewhere(struct scene *s)
+{
+	s->first = actor_start(s, "holder", run_elsewhere);
+	may_be_named(s, s->first.pid);
+}
+
+const struct scenario scenario = {
+	.live = "other_netns",
+	.complete = COMPLETE_OR_NOT,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .addr = "0.0.0.0" },
+	.set_up = start_elsewhere,
+};

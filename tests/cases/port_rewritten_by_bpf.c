@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* A BPF program on the victim's cgroup turns the asked port into another one, which is taken. */
+#include <stddef.h>
+
+#include "case.h"
+#include "case_cgroup.h"
+
+static int program;
+
+static void attach(struct scene *s)
+{
+	struct bpf_insn code[] = {
+		BPF_STORE32(BPF_REG_1, offsetof(struct bpf_sock_addr, user_port), 0),
+		BPF_SET(BPF_REG_0, 1),
+		BPF_RETURN(),
+	};
+
+	s->holder.port = (uint16_t)(s->port + 1);
+	start_listener(s);
+	code[0].imm = htons(s->holder.port);
+	cgroup_make();
+	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
+}
+
+static void join(struct scene *s)
+{
+	(void)s;
+	cgroup_move(getpid());
+}
+
+static void detach(struct scene *s)
+{
+	(void)s;
+	cgroup_detach(program, BPF_CGROUP_INET4_BIND);
+}
+
+const struct scenario scenario = {
+	.verdict = "port_rewritten_by_bpf",
+	.live = "free", /* the port that was asked for is */
+	.error = EADDRINUSE,
+	.complete = COMPLETE_OR_NOT,
+	.holder = { .addr = "127.0.0.1" },
+	.attempt = { .addr = "127.0.0.1" },
+	.set_up = attach,
+	.prepare = join,
+	.remedy = detach,
+};

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* SO_REUSEADDR on both sides never lets a second one in while the first listens. */
+#include "case.h"
+
+const struct scenario scenario = {
+	.verdict = "reuseaddr_vs_listener",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0", .reuseaddr = true },
+	.attempt = { .addr = "0.0.0.0", .reuseaddr = true },
+	.set_up = start_listener,
+	.remedy = stop_holder,
+};

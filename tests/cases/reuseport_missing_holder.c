@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Only the newcomer has SO_REUSEPORT. */
+#include "case.h"
+
+static void set_it_on_both(struct scene *s)
+{
+	s->holder.reuseport = true;
+	restart_listener(s);
+}
+
+const struct scenario scenario = {
+	.verdict = "reuseport_missing_holder",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .addr = "0.0.0.0", .reuseport = true },
+	.set_up = start_listener,
+	.remedy = set_it_on_both,
+};

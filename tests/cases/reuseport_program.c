@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* SO_ATTACH_REUSEPORT_CBPF before bind() makes a group of its own, which cannot be merged. */
+#include "case.h"
+
+static void attach_later(struct scene *s)
+{
+	s->attempt.program = false;
+}
+
+const struct scenario scenario = {
+	.verdict = "reuseport_program",
+	.live = "free", /* a question cannot tell of a program */
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0", .reuseport = true },
+	.attempt = { .addr = "0.0.0.0", .reuseport = true, .program = true },
+	.set_up = start_listener,
+	.remedy = attach_later,
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* UDP knows SO_REUSEPORT of two users, too. */
+#include "case.h"
+
+static void run_as_one_user(struct scene *s)
+{
+	s->attempt.user = s->holder.user;
+}
+
+const struct scenario scenario = {
+	.verdict = "reuseport_uid",
+	.error = EADDRINUSE,
+	.holder = { .type = SOCK_DGRAM, .addr = "0.0.0.0", .reuseport = true, .user = 1 },
+	.attempt = { .type = SOCK_DGRAM, .addr = "0.0.0.0", .reuseport = true, .user = 2 },
+	.set_up = start_bound,
+	.remedy = run_as_one_user,
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* SO_REUSEPORT on both sides, but of two users. */
+#include "case.h"
+
+static void run_as_one_user(struct scene *s)
+{
+	s->attempt.user = s->holder.user;
+}
+
+const struct scenario scenario = {
+	.verdict = "reuseport_uid",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0", .reuseport = true, .user = 1 },
+	.attempt = { .addr = "0.0.0.0", .reuseport = true, .user = 2 },
+	.set_up = start_listener,
+	.remedy = run_as_one_user,
+};

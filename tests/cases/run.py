@@ -1,0 +1,301 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Plays every case of tests/cases and holds `pd why` against what the kernel really did.
+
+One daemon watches them all.  Each case is a program (see case.h) in a network namespace of its own:
+
+  1. `pd why PORT --netns PID …` before anybody tries: the live verdict
+  2. the victim binds and listens: the kernel's errno must be the one that the case is about
+  3. `pd why --pid VICTIM`: the recorded verdict, of the moment of the refusal
+     and plain `pd why`, asked by the victim's user where that is not root, must say the same
+  4. the remedy is applied, and the same attempt must succeed
+
+Verdict, errno, holders and completeness are compared each time; no remedy may kill a process that
+holds nothing, nor destroy a socket that stays bound.
+
+A second play has the victim try at once, before anybody has asked about the port: the record of that
+moment is all there is.  Then the commands that pd prints are run in turn until the same attempt
+succeeds.  In the end a table shows all cases.
+
+With arguments: only the cases of these names.
+"""
+import glob
+import itertools
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "cli"))
+import harness  # noqa: E402
+
+STEP_DEADLINE_S = 15 * harness.SCALE
+ANSWER_DEADLINE_S = 4 * harness.SCALE  # for facts that reach the daemon by events
+COLUMNS = ("case", "verdict", "errno", "live", "recorded", "as user", "holders", "complete", "remedy",
+           "at once", "command")
+NOT_ASKED = "–"
+# What pd why cannot tell yet, and why: played and shown in the table, but no failure.
+GAPS = {
+    "child_of_dead_parent": "under a subreaper nothing remembers the dead parent of a connection",
+    "denied_by_cgroup_post_bind": "which cgroup programs are attached is not recorded",
+    "faked_by_cgroup_bpf": "which cgroup programs are attached is not recorded",
+    "gone": "a holder that dies within a millisecond of the refusal may be missed",
+    "port_rewritten_by_bpf": "the port that a cgroup program put in place is not recorded",
+}
+FIRST_UID = 2000000  # of users that no machine has
+# What pd prints and this may run: it reaches nothing but the case's own processes and namespace.
+SAFE_COMMANDS = re.compile(r"(kill( -\w+)?( \d+)+"
+                           r"|nsenter -t \d+ -n (ss -K|ip link del|sysctl) [-\w ='\":.\[\]]*"
+                           r"|echo 0 \| tee '/sys/fs/cgroup/[\w/-]*/pd-case-\d+/cgroup\.freeze')")
+HELPS_WITHIN_S = 1 * harness.SCALE  # a command: the end of a process takes a moment
+
+
+class Play:
+    """A running case program."""
+
+    def __init__(self, name, port, first_uid):
+        program = os.path.join(harness.BUILD, "tests/cases", name)
+        self.process = subprocess.Popen([program, str(port), str(first_uid)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env=harness.BASE_ENV, cwd="/")
+        self.said = b""
+
+    def read(self):
+        end = time.monotonic() + STEP_DEADLINE_S
+        while b"\n" not in self.said:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                raise AssertionError("the case did not answer in time")
+            more = os.read(self.process.stdout.fileno(), 65536)
+            if not more:
+                raise AssertionError("the case broke: "
+                                     + self.process.stderr.read().decode(errors="replace"))
+            self.said += more
+        line, _, self.said = self.said.partition(b"\n")
+        return json.loads(line)
+
+    def step(self, word):
+        self.process.stdin.write(word.encode() + b"\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def end(self):
+        """It ends all that it started when its stdin ends."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(STEP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def judge(answer, ready, verdicts, free=None):
+    """{column: what is wrong} of one answer of pd why -j."""
+    wrong = {}
+    if "error" in answer:
+        return {"verdict": answer["error"]["code"]}
+    if answer.get("verdict") not in verdicts:
+        wrong["verdict"] = str(answer.get("verdict"))
+    if free is not None and answer.get("free") is not free:
+        wrong["free"] = f"free: {answer.get('free')}"
+    if not free and answer.get("errno") != ready["errno"]:
+        wrong["errno"] = str(answer.get("errno"))
+    named = {h["pid"] for h in answer.get("holders", [])}
+    must, may = set(ready["holders"]), set(ready["bystanders"])
+    if not must <= named or not named <= must | may:
+        wrong["holders"] = f"{sorted(named)} for {sorted(must)}"
+    if not free and ready["complete"] is not None and answer.get("complete") != ready["complete"]:
+        wrong["complete"] = str(answer.get("complete"))
+    wrong.update(judge_remedies(answer, must | may, ready))
+    return wrong
+
+
+def judge_remedies(answer, holders, ready):
+    """Remedies that harm: what people copy must be right for this very case."""
+    remedies = answer.get("remedies") or []
+    commands = [r.get("command") or "" for r in remedies]
+    for command in commands:
+        killed = re.match(r"(?:sudo )?kill(?: -\w+)*((?: \d+)+)", command)
+        strangers = {int(p) for p in killed[1].split()} - holders if killed else None
+        if strangers:
+            return {"remedies": f"kills {sorted(strangers)}"}
+        states = {s["state"] for s in answer.get("sockets", [])}
+        # a thread in accept() is woken by it; every other socket would stay, unseen by most tools
+        if "ss -K" in command and states & {"LISTEN", "BOUND"} and \
+           answer.get("verdict") != "syscall_pinned":
+            return {"remedies": "destroys a socket that stays bound"}
+    if ready["errno"] and not answer.get("free") and not remedies:
+        return {"remedies": "none"}
+    return {}
+
+
+class Cases(unittest.TestCase):
+    """A method for each case is added below."""
+
+    longMessage = True
+    rows = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = harness.Daemon().start()
+        cls.bpf = cls.daemon.uses_bpf()
+        # One for each case: a network namespace may get the number of one that has just ended.
+        cls.ports = itertools.count(harness.free_port())
+        cls.first_uid = FIRST_UID + 10 * (os.getpid() % 100000)
+
+    @classmethod
+    def tearDownClass(cls):
+        log = cls.daemon.log()
+        cls.daemon.stop()
+        cls.daemon.discard()
+        if re.search(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:", log):
+            raise AssertionError("a sanitizer complained about the daemon:\n" + log)
+
+    def play(self, name, perform):
+        if not self.bpf:
+            self.skipTest("no eBPF here: refusals are not recorded")
+        self.row = self.rows.setdefault(name, {**dict.fromkeys(COLUMNS, NOT_ASKED), "case": name})
+        self.faults, self.answers = [], {}
+        play = Play(name, next(self.ports), self.first_uid)
+        try:
+            ready = play.read()
+            if ready["event"] == "skip":
+                self.row["verdict"] = "skipped"
+                self.skipTest(ready["reason"])
+            self.row["verdict"] = ready["verdict"] or ready["live"]
+            perform(self, play, ready)
+        finally:
+            play.end()
+        if self.faults and name in GAPS:
+            self.skipTest("not told apart yet: " + GAPS[name])
+        if self.faults:
+            self.fail("\n".join([f"{which} {what}: {text}" for which, what, text in self.faults]
+                                + [f"{which}: {json.dumps(answer)}"
+                                   for which, answer in self.answers.items()]))
+
+    def explain(self, play, ready):
+        """The first play of a case."""
+        if not ready["liveAfter"]:
+            self.ask_live(ready)
+        self.attempt(play, "victim", ready, ready["errno"])
+        if ready["liveAfter"]:
+            self.ask_live(ready)
+        if ready["verdict"]:
+            self.ask_recorded("recorded", ready)
+        if ready["uid"] and ready["verdict"]:
+            self.ask("as user", ("why",), lambda answer: judge(answer, ready, [ready["verdict"]]),
+                     uid=ready["uid"])
+        if ready["remedy"]:
+            self.assertEqual(play.step("remedy")["event"], "remedied")
+            self.attempt(play, "again", ready, "")
+            self.row["remedy"] = "ok"
+        for column in ("holders", "complete"):
+            compared = column == "holders" or ready["complete"] is not None
+            self.row[column] = (self.column_text(column) if compared and self.answers
+                                else NOT_ASKED)
+
+    def record_at_once(self, play, ready):
+        """The second play: the victim tries before the daemon was asked about anything."""
+        if not ready["verdict"]:
+            return
+        self.attempt(play, "victim", ready, ready["errno"])
+        self.ask_recorded("at once", ready)
+        commands = [r.get("command") or "" for r in self.answers["at once"].get("remedies", [])]
+        commands = [c for c in commands if SAFE_COMMANDS.fullmatch(c)]
+        if self.faults or not ready["command"] or not commands:
+            return
+        helped = next((c for c in commands if self.command_helps(play, c)), None)
+        self.row["command"] = "ok" if helped else "no help"
+        if not helped:
+            self.faults.append(("command", "none helped", "; ".join(commands)))
+
+    def command_helps(self, play, command):
+        subprocess.run(["sh", "-c", command], check=False, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, env=harness.BASE_ENV, timeout=STEP_DEADLINE_S)
+        end = time.monotonic() + HELPS_WITHIN_S
+        while play.step("again")["errno"]:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def attempt(self, play, word, ready, error):
+        """The kernel's own answer; a case that does not get it is a case about something else."""
+        outcome = play.step(word)
+        ready["victim"] = outcome["pid"]
+        if word == "victim":
+            self.row["errno"] = outcome["errno"] or "0"
+        else:
+            self.row["remedy"] = outcome["errno"]
+        self.assertEqual(outcome["errno"], error, f"of the attempt ({word})")
+        if error:
+            self.assertEqual(outcome["call"], ready["call"])
+
+    def column_text(self, column):
+        faults = [text for which, what, text in self.faults if what == column]
+        return faults[0] if faults else "ok"
+
+    def ask_live(self, ready):
+        verdicts = ready["live"].split("|")
+        if not verdicts[0]:
+            return
+        free = verdicts[0] in ("free", "other_netns", "gone")
+        # another word for a question without an asker: the same sockets, or none
+        expected = dict(ready) if not free else {**ready, "bystanders": ready["holders"]
+                                                 + ready["bystanders"], "holders": []}
+        arguments = ("why", str(ready["port"]), "--netns", str(ready["netns"]), *ready["flags"])
+        self.ask("live", arguments, lambda answer: judge(answer, expected, verdicts, free))
+
+    def ask_recorded(self, which, ready):
+        self.ask(which, ("why", "--pid", str(ready["victim"])),
+                 lambda answer: judge(answer, ready, [ready["verdict"]]))
+
+    def ask(self, which, arguments, judgement, **options):
+        """Asks until the answer is right; what the last one had wrong becomes a fault."""
+        end = time.monotonic() + ANSWER_DEADLINE_S
+        while True:
+            answer = self.daemon.json(*arguments, code=None, **options)
+            wrong = judgement(answer)
+            if not wrong or time.monotonic() > end:
+                break
+            time.sleep(0.02)
+        self.answers[which] = answer
+        self.faults += [(which, what, text) for what, text in wrong.items()]
+        own = {what: text for what, text in wrong.items() if what not in ("holders", "complete")}
+        self.row[which] = own.get("verdict") or "; ".join(own.values()) or "ok"
+
+
+def add_cases():
+    for path in sorted(glob.glob(os.path.join(HERE, "*.c"))):
+        name = os.path.splitext(os.path.basename(path))[0]
+
+        def explained(self, name=name):
+            self.play(name, Cases.explain)
+
+        def recorded(self, name=name):
+            self.play(name, Cases.record_at_once)
+        setattr(Cases, f"test_{name}_is_explained", harness.needs_root(explained))
+        if not name.startswith("free_") and name != "other_netns":
+            setattr(Cases, f"test_{name}_is_recorded_at_once", harness.needs_root(recorded))
+
+
+def print_table():
+    """Behind "#=": tests/run shows such lines as they are."""
+    rows = [dict(zip(COLUMNS, COLUMNS)), *Cases.rows.values()]
+    widths = {c: max(len(row[c]) for row in rows) for c in COLUMNS}
+    for row in rows if Cases.rows else ():
+        print("#= " + "  ".join(row[c].ljust(widths[c]) for c in COLUMNS).rstrip())
+
+
+add_cases()
+if __name__ == "__main__":
+    status = harness.main()
+    print_table()
+    sys.exit(status)

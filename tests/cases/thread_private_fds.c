@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread with a descriptor table of its own: /proc/PID/fd does not show the socket. */
+#include <pthread.h>
+
+#include "case.h"
+
+static void *listen_privately(void *scene)
+{
+	need(unshare(CLONE_FILES) == 0);
+	holder_listen(scene);
+	tell(scene, 0);
+	return NULL;
+}
+
+static void run_threads(struct scene *s)
+{
+	pthread_t thread;
+
+	need(pthread_create(&thread, NULL, listen_privately, s) == 0);
+	for (;;)
+		pause();
+}
+
+static void start_threads(struct scene *s)
+{
+	s->first = actor_start(s, "holder", run_threads);
+	must_be_named(s, s->first.pid);
+}
+
+const struct scenario scenario = {
+	.verdict = "thread_private_fds",
+	.error = EADDRINUSE,
+	.holder = { .addr = "0.0.0.0" },
+	.attempt = { .addr = "0.0.0.0" },
+	.set_up = start_threads,
+	.remedy = stop_holder,
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel gave the UDP port to a client that asked for none. */
+#include "case.h"
+
+static void run_sender(struct scene *s)
+{
+	struct endpoint peer = { .addr = "127.0.0.1", .port = 9 };
+	struct sockaddr_storage a;
+	socklen_t n = endpoint_address(&peer, 0, &a);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	need(sendto(fd, "", 1, 0, (struct sockaddr *)&a, n) == 1);
+	tell(s, local_port(fd));
+}
+
+static void start_sender(struct scene *s)
+{
+	s->first = actor_start(s, "client", run_sender);
+	s->port = (uint16_t)s->first.told;
+	must_be_named(s, s->first.pid);
+}
+
+const struct scenario scenario = {
+	.verdict = "udp_ephemeral",
+	.error = EADDRINUSE,
+	.attempt = { .type = SOCK_DGRAM, .addr = "0.0.0.0" },
+	.set_up = start_sender,
+	.remedy = stop_holder,
+};

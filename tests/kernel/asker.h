@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* The asking side of tests of grips: an inventory on a real kernel, and what it says of a port. */
+#ifndef KERNEL_ASKER_H
+#define KERNEL_ASKER_H
+
+#include "inventory/bindtable.h"
+#include "inventory/grips.h"
+#include "inventory/inventory.h"
+#include "kernel/actors.h"
+
+struct asker {
+	struct sentinel *sentinel;
+	struct inventory *inventory;
+};
+
+static inline int walk(void *user_data, const struct abi_walk *asked,
+		       const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(user_data, asked, ret);
+}
+
+static inline int open_pass(void *user_data)
+{
+	return sentinel_open_holder_pass(user_data);
+}
+
+static inline int look(void *user_data, struct abi_look *ret)
+{
+	return sentinel_look(user_data, ret);
+}
+
+static inline void track_socket(void *user_data, uint64_t cookie)
+{
+	sentinel_track_socket(user_data, cookie);
+}
+
+static inline void track_process(void *user_data, const struct process_id *id, bool track)
+{
+	if (track)
+		sentinel_track_process(user_data, id);
+	else
+		sentinel_untrack_process(user_data, id);
+}
+
+static inline int open_grips(void *user_data, unsigned pass, const uint64_t *files, size_t n)
+{
+	return sentinel_open_grips(user_data, pass, files, n);
+}
+
+static inline const struct sentinel_probe *probe(const struct asker *a, const char *name)
+{
+	const struct sentinel_report *report = sentinel_report(a->sentinel);
+
+	for (int i = 0; i < report->n_probes; i++)
+		if (!strcmp(report->probes[i].name, name))
+			return &report->probes[i];
+	fail_msg("no probe %s", name);
+	return NULL;
+}
+
+static inline void need_probe(const struct asker *a, const char *name)
+{
+	const struct sentinel_probe *p = probe(a, name);
+
+	if (p->state == SENTINEL_PROBE_WORKS)
+		return;
+	print_message("# skipped: the probe %s is refused here: %s\n", name, p->reason);
+	skip();
+}
+
+static inline void need(struct child *child, int error, const char *what)
+{
+	if (!error)
+		return;
+	print_message("# skipped: no %s here: %s\n", what, strerror(-error));
+	end_child(child);
+	skip();
+}
+
+static inline int start_asking(void **state)
+{
+	struct asker *a = calloc(1, sizeof(*a));
+	struct holder_source source;
+
+	if (!a || sentinel_new(true, &a->sentinel))
+		return -1;
+	source = (struct holder_source){ open_pass,	look,	     track_socket,
+					 track_process, a->sentinel, open_grips };
+	*state = a;
+	return inventory_new(&source, &a->inventory);
+}
+
+static inline int stop_asking(void **state)
+{
+	struct asker *a = *state;
+
+	inventory_free(a->inventory);
+	sentinel_free(a->sentinel);
+	free(a);
+	return 0;
+}
+
+static inline void read_table(const struct asker *a, uint16_t port, struct bind_table *ret)
+{
+	const struct bindtable_question question = { .protocol = IPPROTO_TCP, .port = port };
+
+	need_probe(a, "walk");
+	need_probe(a, "grips");
+	assert_int_equal(bindtable_read(walk, a->sentinel, &question, ret), 0);
+}
+
+/* The only owner of the port, and what holds it. */
+static inline struct bind_owner find_grip(const struct asker *a, uint16_t port, struct grip *ret)
+{
+	struct bind_table table;
+	struct bind_owner owner;
+
+	read_table(a, port, &table);
+	assert_int_equal(table.n_owners, 1);
+	owner = table.owners[0];
+	bindtable_deinit(&table);
+	assert_true(owner.file_id);
+	assert_int_equal(inventory_find_grips(a->inventory, &owner, 1, ret), 0);
+	return owner;
+}
+
+static inline size_t count_holders(const struct asker *a, uint16_t port)
+{
+	const struct socket_row *row;
+	size_t n = 0;
+
+	assert_int_equal(inventory_resync(a->inventory, 0, NULL, NULL), 0);
+	if (inventory_by_port(a->inventory, 0, port, &row, 1) == 1)
+		n = row->n_holders;
+	return n;
+}
+
+static inline const struct holder *first_holder(const struct asker *a, uint16_t port)
+{
+	const struct socket_row *row;
+
+	assert_int_equal(inventory_by_port(a->inventory, 0, port, &row, 1), 1);
+	assert_true(row->n_holders > 0);
+	return &row->holders[0];
+}
+
+static inline void assert_process(const struct grip *grip, pid_t pid)
+{
+	struct process_id id;
+
+	assert_int_equal(grip->process.pid, pid);
+	assert_int_equal(procfs_identity(pid, &id), 0);
+	assert_true(process_id_equal(&grip->process, &id));
+}
+
+/* A grip that no descriptor shares, and the proof that it is all. */
+static inline void assert_only_grip(const struct asker *a, uint16_t port, enum grip_kind kind,
+				    pid_t pid)
+{
+	struct grip grip;
+
+	find_grip(a, port, &grip);
+	assert_int_equal(grip.kind, kind);
+	assert_process(&grip, pid);
+	assert_int_equal(grip.descriptors, 0);
+	assert_int_equal(grip.references, 1);
+	assert_true(grip.complete);
+	assert_int_equal(count_holders(a, port), 0);
+}
+
+#endif

@@ -1,0 +1,644 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything that holds a socket and is no descriptor: each made for real by a child. */
+#include <grp.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "kernel/actors.h"
+#include "kernel/asker.h"
+#include "kernel/letting_go.h"
+
+#define NOBODY	    65534
+#define MANY_OWNERS 70 /* more than one pass looks for */
+
+/* --- descriptors ----------------------------------------------------------------------------- */
+
+static void ordinary_descriptor_is_no_grip_and_complete(void **state)
+{
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	struct grip grip;
+
+	find_grip(*state, told.port, &grip);
+	assert_int_equal(grip.kind, GRIP_NONE);
+	assert_int_equal(grip.process.pid, 0);
+	assert_int_equal(grip.descriptors, 1);
+	assert_int_equal(grip.references, 0);
+	assert_true(grip.complete);
+	end_child(&child);
+}
+
+struct descriptors {
+	struct process_id id;
+	int fd, n;
+};
+
+static int keep_descriptor(size_t owner, const struct process_id *id, int fd, void *user_data)
+{
+	struct descriptors *found = user_data;
+
+	assert_int_equal(owner, 0);
+	*found = (struct descriptors){ *id, fd, found->n + 1 };
+	return 0;
+}
+
+static int stop_at_once(size_t owner, const struct process_id *id, int fd, void *user_data)
+{
+	return -ECANCELED;
+}
+
+static void descriptors_of_an_owner_are_visited(void **state)
+{
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	struct asker *a = *state;
+	struct inventory *proc_only = NULL;
+	struct descriptors by_kernel = { 0 }, by_proc = { 0 };
+	struct bind_table table;
+
+	read_table(a, told.port, &table);
+	assert_int_equal(inventory_find_descriptors(a->inventory, table.owners, 1, keep_descriptor,
+						    &by_kernel),
+			 0);
+	assert_int_equal(by_kernel.n, 1);
+	assert_int_equal(by_kernel.id.pid, child.pid);
+	assert_int_equal(by_kernel.fd, told.fd);
+	assert_int_equal(
+		inventory_find_descriptors(a->inventory, table.owners, 1, stop_at_once, NULL),
+		-ECANCELED);
+	assert_int_equal(inventory_new(&(struct holder_source){ 0 }, &proc_only), 0);
+	assert_int_equal(
+		inventory_find_descriptors(proc_only, table.owners, 1, keep_descriptor, &by_proc),
+		0);
+	assert_int_equal(by_proc.n, 1);
+	assert_true(process_id_equal(&by_proc.id, &by_kernel.id));
+	assert_int_equal(by_proc.fd, told.fd);
+	inventory_free(proc_only);
+	bindtable_deinit(&table);
+	end_child(&child);
+}
+
+/* --- in flight ------------------------------------------------------------------------------- */
+
+static int run_sender(struct act *act)
+{
+	struct told told = { 0 };
+	int ends[2], fd = open_listener(0, &told);
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+		return 1;
+	told.error = send_fds(ends[0], (int[]){ fd }, 1);
+	close(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void message_that_nobody_received_is_named_with_its_receiver(void **state)
+{
+	struct child child = start_child(run_sender);
+	struct told told = hear_well(&child);
+
+	assert_only_grip(*state, told.port, GRIP_IN_FLIGHT, child.pid);
+	end_child(&child);
+}
+
+/* The listener and its copies, in two messages, and in a process that shares the socket pair. */
+static int run_sender_of_many(struct act *act)
+{
+	struct told told = { 0 };
+	int ends[2], fd = open_listener(0, &told);
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0)
+		return 1;
+	told.error = send_fds(ends[0], (int[]){ ends[0], fd, fd }, 3);
+	told.error = told.error ?: send_fds(ends[0], (int[]){ fd }, 1);
+	close(fd);
+	told.pid = fork();
+	if (told.pid == 0) {
+		act_await(act);
+		_exit(0);
+	}
+	act_tell_and_await(act, &told);
+	waitpid(told.pid, NULL, 0);
+	return 0;
+}
+
+static void every_copy_in_every_message_counts_once(void **state)
+{
+	struct child child = start_child(run_sender_of_many);
+	struct told told = hear_well(&child);
+	struct grip grip;
+
+	find_grip(*state, told.port, &grip);
+	assert_int_equal(grip.kind, GRIP_IN_FLIGHT);
+	assert_int_equal(grip.references, 3);
+	assert_true(grip.complete);
+	assert_process(&grip, child.pid);
+	close(child.to); /* ends both */
+	child.to = -1;
+	end_child(&child);
+}
+
+/* A socket pair whose receiving end travels too: no process has it open. */
+static int run_sender_in_a_message(struct act *act)
+{
+	struct told told = { 0 };
+	int inner[2], outer[2], fd = open_listener(0, &told);
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, inner) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, outer) < 0)
+		return 1;
+	told.error = send_fds(inner[0], (int[]){ fd }, 1);
+	told.error = told.error ?: send_fds(outer[0], (int[]){ inner[1] }, 1);
+	close(fd);
+	close(inner[1]);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void message_in_a_socket_that_is_itself_in_flight_is_nobodys(void **state)
+{
+	struct child child;
+	struct told told;
+	struct grip grip;
+
+	need_probe(*state, "queued");
+	child = start_child(run_sender_in_a_message);
+	told = hear_well(&child);
+	find_grip(*state, told.port, &grip);
+	assert_int_equal(grip.kind, GRIP_IN_FLIGHT);
+	assert_int_equal(grip.process.pid, 0);
+	assert_int_equal(grip.references, 1);
+	assert_true(grip.complete);
+	end_child(&child);
+}
+
+static int run_receiver(struct act *act)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec data = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct told told = { 0 };
+	int ends[2], fd = open_listener(0, &told);
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+		return 1;
+	told.error = send_fds(ends[0], (int[]){ fd }, 1);
+	close(fd);
+	if (recvmsg(ends[1], &message, 0) < 0)
+		told.error = -errno;
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void message_that_was_received_is_a_descriptor_again(void **state)
+{
+	struct child child = start_child(run_receiver);
+	struct told told = hear_well(&child);
+	struct grip grip;
+
+	find_grip(*state, told.port, &grip);
+	assert_int_equal(grip.kind, GRIP_NONE);
+	assert_int_equal(grip.descriptors, 1);
+	assert_true(grip.complete);
+	end_child(&child);
+}
+
+/* --- mappings -------------------------------------------------------------------------------- */
+
+static int run_mapper(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_listener(0, &told);
+
+	if (mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+		told.error = -errno;
+	close(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void mapping_of_a_closed_socket_is_named(void **state)
+{
+	struct child child;
+	struct told told;
+
+	need_probe(*state, "mapped");
+	child = start_child(run_mapper);
+	told = hear(&child);
+	need(&child, told.error, "mapping of a TCP socket");
+	assert_only_grip(*state, told.port, GRIP_MMAP, child.pid);
+	end_child(&child);
+}
+
+/* --- io_uring -------------------------------------------------------------------------------- */
+
+static int run_registered(struct act *act)
+{
+	struct told told = { 0 };
+	struct ring ring;
+	int fd = open_listener(0, &told);
+
+	told.error = told.error ?: ring_open(&ring);
+	told.error = told.error ?: ring_register(&ring, fd);
+	close(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void file_registered_with_a_ring_is_named(void **state)
+{
+	struct child child = start_child(run_registered);
+	struct told told = hear(&child);
+
+	need(&child, told.error, "io_uring");
+	assert_only_grip(*state, told.port, GRIP_IO_URING_FILE, child.pid);
+	end_child(&child);
+}
+
+static int run_accept_request(struct act *act)
+{
+	struct told told = { 0 };
+	struct ring ring;
+	int fd = open_listener(0, &told);
+
+	told.error = told.error ?: ring_open(&ring);
+	told.error = told.error ?: ring_submit_accept(&ring, fd, 0);
+	close(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void pending_request_of_a_ring_is_named(void **state)
+{
+	struct child child = start_child(run_accept_request);
+	struct told told = hear(&child);
+
+	need(&child, told.error, "io_uring");
+	assert_only_grip(*state, told.port, GRIP_IO_URING_REQUEST, child.pid);
+	end_child(&child);
+}
+
+static int run_request_on_registered(struct act *act)
+{
+	struct told told = { 0 };
+	struct ring ring;
+	int fd = open_listener(0, &told);
+
+	told.error = told.error ?: ring_open(&ring);
+	told.error = told.error ?: ring_register(&ring, fd);
+	told.error = told.error ?: ring_submit_accept(&ring, 1, IOSQE_FIXED_FILE);
+	close(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void request_on_a_registered_file_counts_the_file_only(void **state)
+{
+	struct child child = start_child(run_request_on_registered);
+	struct told told = hear(&child);
+
+	need(&child, told.error, "io_uring");
+	assert_only_grip(*state, told.port, GRIP_IO_URING_FILE, child.pid);
+	end_child(&child);
+}
+
+/* --- calls and threads ----------------------------------------------------------------------- */
+
+static void *block_in_accept(void *listener)
+{
+	accept(*(int *)listener, NULL, NULL);
+	return NULL;
+}
+
+/* Sleeps in the call of this number? */
+static bool sleeps_in(pid_t tid, long call)
+{
+	char path[64], text[32] = "";
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && atol(text) == call &&
+	       text[0] != 'r';
+}
+
+static pid_t other_thread(void)
+{
+	for (pid_t tid = getpid() + 1; tid < getpid() + 1000; tid++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/self/task/%d", tid);
+		if (!access(path, F_OK))
+			return tid;
+	}
+	return 0;
+}
+
+static int run_blocked_accept(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_listener(0, &told);
+	int64_t deadline = now_ms() + WAIT_MS;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, block_in_accept, &fd))
+		return 1;
+	while (!sleeps_in(other_thread(), SYS_accept) && now_ms() < deadline)
+		sched_yield();
+	close(fd);
+	act_tell_and_await(act, &told);
+	_exit(0);
+}
+
+static void call_that_sleeps_on_a_closed_descriptor_is_named(void **state)
+{
+	struct child child = start_child(run_blocked_accept);
+	struct told told = hear_well(&child);
+	struct bind_owner owner;
+	struct grip grip;
+
+	owner = find_grip(*state, told.port, &grip);
+	assert_int_equal(owner.sleeper, child.pid);
+	assert_int_equal(grip.kind, GRIP_SYSCALL);
+	assert_process(&grip, child.pid);
+	assert_int_equal(grip.descriptors, 0);
+	assert_true(grip.complete);
+	assert_int_equal(count_holders(*state, told.port), 0);
+	end_child(&child);
+}
+
+static struct act *thread_act; /* of the child that started the thread */
+
+static void *listen_in_private(void *unused)
+{
+	struct told told = { 0 };
+
+	if (unshare(CLONE_FILES))
+		told.error = -errno;
+	else
+		open_listener(0, &told);
+	act_tell_and_await(thread_act, &told);
+	_exit(0);
+}
+
+static int run_private_table(struct act *act)
+{
+	pthread_t thread;
+
+	thread_act = act;
+	if (pthread_create(&thread, NULL, listen_in_private, NULL))
+		return 1;
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+static void descriptor_private_to_a_thread_is_named(void **state)
+{
+	struct child child = start_child(run_private_table);
+	struct told told = hear_well(&child);
+	struct grip grip;
+
+	find_grip(*state, told.port, &grip);
+	assert_int_equal(grip.kind, GRIP_THREAD);
+	assert_process(&grip, child.pid);
+	assert_int_equal(grip.descriptors, 1);
+	assert_int_equal(grip.references, 0);
+	assert_true(grip.complete);
+	assert_int_equal(count_holders(*state, told.port), 1);
+	assert_true(first_holder(*state, told.port)->private_only);
+	assert_int_equal(inventory_verify_port(((struct asker *)*state)->inventory, 0, told.port),
+			 0);
+	assert_true(first_holder(*state, told.port)->private_only);
+	end_child(&child);
+}
+
+static pthread_t main_thread;
+
+static void *outlive_the_main_thread(void *unused)
+{
+	struct told told = { 0 };
+
+	pthread_join(main_thread, NULL);
+	open_listener(0, &told);
+	act_tell_and_await(thread_act, &told);
+	_exit(0);
+}
+
+static void *sit(void *unused)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static int run_leaderless(struct act *act)
+{
+	pthread_t thread, others[2];
+
+	thread_act = act;
+	main_thread = pthread_self();
+	if (pthread_create(&thread, NULL, outlive_the_main_thread, NULL) ||
+	    pthread_create(&others[0], NULL, sit, NULL) ||
+	    pthread_create(&others[1], NULL, sit, NULL))
+		return 1;
+	/* not pthread_exit(), whose unwinding the sanitizers do not survive */
+	syscall(SYS_exit, 0);
+	return 1;
+}
+
+/* The thread is joined before the kernel is through with it. */
+static void await_zombie(pid_t pid)
+{
+	int64_t deadline = now_ms() + WAIT_MS;
+	struct process_id id;
+
+	assert_int_equal(procfs_identity(pid, &id), 0);
+	while (procfs_state(&id) != 'Z' && now_ms() < deadline)
+		sched_yield();
+	assert_int_equal(procfs_state(&id), 'Z');
+}
+
+static void process_whose_main_thread_has_exited_is_named(void **state)
+{
+	struct child child = start_child(run_leaderless);
+	struct told told = hear_well(&child);
+	const struct socket_row *row;
+	struct grip grip;
+
+	await_zombie(child.pid);
+	find_grip(*state, told.port, &grip);
+	assert_int_equal(grip.kind, GRIP_ZOMBIE_LEADER);
+	assert_int_equal(grip.process.pid, child.pid);
+	assert_int_equal(grip.descriptors, 1); /* three threads, one table */
+	assert_true(grip.complete);
+	assert_int_equal(count_holders(*state, told.port), 1);
+	assert_int_equal(
+		inventory_by_port(((struct asker *)*state)->inventory, 0, told.port, &row, 1), 1);
+	assert_int_equal(row->holders[0].fd_count, 1);
+	assert_false(row->holders[0].private_only);
+	assert_true(row->complete);
+	end_child(&child);
+}
+
+/* --- without any capability --------------------------------------------------------------------
+ */
+
+/* What the daemon does once it has opened everything. */
+static int drop_everything(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+static void grips_of_others_are_found_without_any_capability(void **state)
+{
+	struct asker *a = *state;
+	struct child child = start_child(run_sender);
+	struct told told = hear_well(&child);
+	struct bind_table table;
+	int status = 0;
+	pid_t pid;
+
+	read_table(a, told.port, &table);
+	pid = fork();
+	if (pid == 0) {
+		struct grip grip;
+
+		if (drop_everything() || inventory_find_grips(a->inventory, table.owners, 1, &grip))
+			_exit(1);
+		_exit(grip.kind != GRIP_IN_FLIGHT || grip.process.pid != child.pid);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	bindtable_deinit(&table);
+	end_child(&child);
+}
+
+/* --- together -------------------------------------------------------------------------------- */
+
+/* One socket, held in three ways. */
+static int run_everything(struct act *act)
+{
+	struct told told = { 0 };
+	int ends[2], fd = open_listener(0, &told);
+	struct ring ring;
+
+	told.error = told.error ?: ring_open(&ring);
+	told.error = told.error ?: ring_register(&ring, fd);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+		return 1;
+	told.error = told.error ?: send_fds(ends[0], (int[]){ fd, fd }, 2);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void row_is_complete_when_grips_explain_the_rest(void **state)
+{
+	struct asker *a = *state;
+	struct child child = start_child(run_everything);
+	struct told told = hear(&child);
+	const struct socket_row *row;
+	struct grip grip;
+
+	need(&child, told.error, "io_uring");
+	assert_int_equal(count_holders(a, told.port), 1);
+	inventory_by_port(a->inventory, 0, told.port, &row, 1);
+	assert_false(row->complete);
+	find_grip(a, told.port, &grip);
+	assert_int_equal(grip.kind, GRIP_IN_FLIGHT); /* two of the four references */
+	assert_int_equal(grip.references, 3);
+	assert_int_equal(grip.descriptors, 1);
+	assert_true(grip.complete);
+	assert_true(row->complete);
+	end_child(&child);
+}
+
+static int run_many(struct act *act)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	struct told told = { 0 };
+	int one = 1, ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0)
+		return 1;
+	for (int i = 0; i < MANY_OWNERS && !told.error; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (unsigned)i);
+		addr.sin_port = htons(told.port);
+		if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+			told.error = -errno;
+		told.port = port_of(fd);
+		if (i != MANY_OWNERS - 1)
+			continue;
+		/* only the last of them */
+		told.cookie = cookie_of(fd);
+		told.error = told.error ?: send_fds(ends[0], (int[]){ fd }, 1);
+		close(fd);
+	}
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void more_owners_than_one_pass_takes_are_all_looked_for(void **state)
+{
+	struct asker *a = *state;
+	struct child child = start_child(run_many);
+	struct told told = hear_well(&child);
+	struct grip grips[MANY_OWNERS];
+	struct bind_table table;
+
+	read_table(a, told.port, &table);
+	assert_int_equal(table.n_owners, MANY_OWNERS);
+	assert_int_equal(inventory_find_grips(a->inventory, table.owners, table.n_owners, grips),
+			 0);
+	for (size_t i = 0; i < table.n_owners; i++) {
+		assert_int_equal(grips[i].kind, table.owners[i].cookie == told.cookie
+							? GRIP_IN_FLIGHT
+							: GRIP_NONE);
+		assert_true(grips[i].complete);
+	}
+	assert_int_equal(
+		inventory_find_grips(a->inventory, table.owners, GRIPS_OWNERS_MAX + 1, grips),
+		-E2BIG);
+	bindtable_deinit(&table);
+	end_child(&child);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ordinary_descriptor_is_no_grip_and_complete),
+		cmocka_unit_test(descriptors_of_an_owner_are_visited),
+		cmocka_unit_test(message_that_nobody_received_is_named_with_its_receiver),
+		cmocka_unit_test(every_copy_in_every_message_counts_once),
+		cmocka_unit_test(message_in_a_socket_that_is_itself_in_flight_is_nobodys),
+		cmocka_unit_test(message_that_was_received_is_a_descriptor_again),
+		cmocka_unit_test(mapping_of_a_closed_socket_is_named),
+		cmocka_unit_test(file_registered_with_a_ring_is_named),
+		cmocka_unit_test(pending_request_of_a_ring_is_named),
+		cmocka_unit_test(request_on_a_registered_file_counts_the_file_only),
+		cmocka_unit_test(call_that_sleeps_on_a_closed_descriptor_is_named),
+		cmocka_unit_test(descriptor_private_to_a_thread_is_named),
+		cmocka_unit_test(process_whose_main_thread_has_exited_is_named),
+		cmocka_unit_test(grips_of_others_are_found_without_any_capability),
+		cmocka_unit_test(row_is_complete_when_grips_explain_the_rest),
+		cmocka_unit_test(more_owners_than_one_pass_takes_are_all_looked_for),
+	};
+
+	return cmocka_run_group_tests_name("grips", tests, start_asking, stop_asking);
+}

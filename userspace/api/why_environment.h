@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What else may refuse a bind: sysctls, addresses, the caller's rights. */
+#ifndef API_WHY_ENVIRONMENT_H
+#define API_WHY_ENVIRONMENT_H
+
+#include "api/why_facts.h"
+
+/* The ranges of ports, the asked address, and what the caller may. */
+void why_environment_read(const struct why_facts *f, struct why_environment *ret);
+
+/* What is worth a look only when no owner explains the refusal. */
+void why_environment_read_rest(const struct why_facts *f, struct why_environment *ret);
+
+/*
+ * Is an address in the tables that /proc/PID/net/fib_trie and if_inet6 print?  Pure.  The first is
+ * ADDRESS_LOCAL for any address when the table is empty: such a namespace takes every address.
+ */
+enum why_address_state why_address_in_fib_trie(const char *text, const uint8_t v4[4]);
+enum why_address_state why_address_in_if_inet6(const char *text, const uint8_t v6[16]);
+
+#endif

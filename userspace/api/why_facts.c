@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/why_facts.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/server.h"
+#include "api/services.h"
+#include "api/why.h"
+#include "api/why_environment.h"
+#include "api/why_holders.h"
+#include "api/why_owners.h"
+#include "api/why_process.h"
+#include "base/procfs.h"
+
+/* A program that is refused in a loop may not keep the daemon busy: a tenth of the time at most. */
+#define SEARCH_REST_FACTOR 9
+
+void why_facts_deinit(struct why_facts *f)
+{
+	bindtable_deinit(&f->table);
+	free(f->owners);
+	free(f->rows);
+	free(f->others);
+	free(f->holdings);
+	free(f->found);
+	free(f->claim);
+}
+
+const struct socket_row *why_facts_row(const struct why_facts *f, const struct why_owner *owner)
+{
+	bool here = owner >= f->owners && owner < f->owners + f->n_owners;
+
+	return here ? &f->rows[owner - f->owners] : owner->row;
+}
+
+/* --- other namespaces --- */
+
+/* Keeps the rows of other namespaces and of the question's protocol. */
+static size_t keep_elsewhere(const struct why_facts *f, const struct socket_row **rows, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (rows[i]->netns != f->place.netns &&
+		    why_same_table(rows[i], f->question.protocol))
+			rows[kept++] = rows[i];
+	return kept;
+}
+
+static void show(struct why_facts *f, const struct socket_row *const *elsewhere, size_t n)
+{
+	f->n_shown = f->answer.n_blocking;
+	memcpy(f->shown, f->answer.blocking, f->n_shown * sizeof(*f->shown));
+	if (f->answer.verdict != WHY_OTHER_NETNS || !f->others)
+		return;
+	f->n_others = n < WHY_BLOCKING_MAX ? n : WHY_BLOCKING_MAX;
+	f->n_shown = f->n_others;
+	for (size_t i = 0; i < f->n_others; i++) {
+		why_owner_of_row(elsewhere[i], &f->others[i]);
+		f->shown[i] = &f->others[i];
+	}
+}
+
+/* --- the verdict --- */
+
+static void explain(struct why_facts *f, const struct socket_row *const *elsewhere, size_t n)
+{
+	why_explain(&f->question, f->walked ? &f->table : NULL, f->owners, f->n_owners, elsewhere,
+		    n, &f->environment, &f->answer);
+}
+
+static const struct process_id *oldest_process(const struct why_owner *o)
+{
+	if (o->row && o->row->n_holders)
+		return &o->row->holders[0].id;
+	return o->grip.process.pid ? &o->grip.process : NULL;
+}
+
+/* Descriptors explain it, but none that /proc/PID/fd shows. */
+static void note_private_tables(struct why_owner *o)
+{
+	size_t n = o->row ? o->row->n_holders : 0;
+
+	if (!n || o->grip.kind != GRIP_NONE)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (!o->row->holders[i].private_only)
+			return;
+	o->grip.kind = GRIP_THREAD;
+	o->grip.process = o->row->holders[0].id;
+}
+
+static void look_at_holder(const struct why_facts *f, struct why_owner *o)
+{
+	const struct process_id *id = oldest_process(o);
+
+	if (!id)
+		return;
+	note_private_tables(o);
+	o->kin = why_kin_of(f->inv, o->row, id);
+	o->holder_state = procfs_state(id);
+	o->holder_frozen = why_process_is_frozen(id);
+	o->holder_exiting = why_process_is_exiting(id);
+	/* Of a refusal: who is ending a moment later was most likely alive and well then. */
+	if (f->question.caller.pid && (o->holder_exiting || !procfs_alive(id))) {
+		o->holder_exiting = false;
+		o->holder_state = 0;
+	}
+	o->same_program = !process_id_equal(id, &f->question.caller) &&
+			  why_process_same(f->inv, id, &f->question.caller);
+}
+
+/* Rows borrow their holders from the table, which the search for grips may have changed. */
+static void borrow_anew(struct why_facts *f, const struct why_known *k, struct why_owner *o)
+{
+	struct socket_row *row = &f->rows[o - f->owners];
+	const struct socket_row *now;
+
+	if (!o->row)
+		return;
+	now = why_find_known(k, &o->bind);
+	row->n_holders = now ? now->n_holders : 0;
+	row->holders = now ? now->holders : NULL;
+	row->complete = now && now->complete;
+}
+
+static int search_processes(struct api *api, struct why_facts *f, struct why_owner *const *blocking,
+			    size_t n)
+{
+	struct why_known k = { .inv = f->inv };
+	int r = why_find_grips(api, blocking, n);
+
+	if (!r)
+		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
+	for (size_t i = 0; !r && i < f->n_owners; i++)
+		borrow_anew(f, &k, &f->owners[i]);
+	free(k.rows);
+	return r ? r : why_find_holders(api, f, blocking, n);
+}
+
+static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(sentinel, asked, ret);
+}
+
+static bool is_listed(const struct bind_table *table, const struct bind_owner *owner)
+{
+	for (size_t i = 0; i < table->n_owners; i++)
+		if (table->owners[i].id == owner->id && table->owners[i].file_id == owner->file_id)
+			return true;
+	return false;
+}
+
+/*
+ * Keeps the owners that are still there.  Of a socket that is gone nothing can be found any more,
+ * and the address of its file may be that of another file by now.
+ */
+static size_t keep_present(struct api *api, const struct why_facts *f, struct why_owner **owners,
+			   size_t n)
+{
+	const struct bindtable_question q = {
+		.protocol = f->question.protocol,
+		.port = f->question.port,
+		.pid = f->place.pid,
+		.family = f->question.family,
+		.addr = f->question.addr,
+	};
+	struct bind_table table;
+	size_t kept = 0;
+
+	if (bindtable_read(walk, api->config.sentinel, &q, &table))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_listed(&table, &owners[i]->bind))
+			owners[kept++] = owners[i];
+	bindtable_deinit(&table);
+	return kept;
+}
+
+/*
+ * Of a refusal the table's memory comes first; where it does not explain a socket, what holds it a
+ * moment later is better than nothing.
+ */
+static int search_if_rested(struct api *api, struct why_facts *f, struct why_owner **blocking,
+			    size_t n)
+{
+	uint64_t now = server_now_us();
+	int r;
+
+	if (f->question.caller.pid &&
+	    now - api->searched_us < SEARCH_REST_FACTOR * api->search_took_us)
+		return 0;
+	if (f->question.caller.pid)
+		n = keep_present(api, f, blocking, n);
+	r = n ? search_processes(api, f, blocking, n) : 0;
+	if (f->question.caller.pid) {
+		api->searched_us = server_now_us();
+		api->search_took_us = api->searched_us - now;
+	}
+	return r;
+}
+
+/* The owners in the way, with everything that can be found out about them. */
+static int look_closer(struct api *api, struct why_facts *f)
+{
+	struct why_owner *blocking[WHY_BLOCKING_MAX], *searched[WHY_BLOCKING_MAX];
+	size_t n = f->answer.n_blocking;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		searched[i] = blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
+	if (n)
+		r = search_if_rested(api, f, searched, n);
+	for (size_t i = 0; !r && i < n; i++)
+		look_at_holder(f, blocking[i]);
+	return r;
+}
+
+static int judge(struct api *api, struct why_facts *f)
+{
+	_cleanup_free_ const struct socket_row **elsewhere = NULL;
+	size_t n = 0;
+	int r;
+
+	f->others = calloc(WHY_BLOCKING_MAX, sizeof(*f->others));
+	if (!f->others)
+		return -ENOMEM;
+	why_environment_read(f, &f->environment);
+	explain(f, NULL, 0);
+	if (!f->answer.n_blocking)
+		why_environment_read_rest(f, &f->environment);
+	r = look_closer(api, f);
+	if (!r) /* last: its rows are borrowed until the table changes */
+		r = why_list_rows(f->inv, 0, f->question.port, &elsewhere, &n);
+	if (r)
+		return r;
+	n = keep_elsewhere(f, elsewhere, n);
+	explain(f, elsewhere, n);
+	show(f, elsewhere, n);
+	return 0;
+}
+
+/* --- around it --- */
+
+static int add_claim(struct api *api, struct why_facts *f)
+{
+	struct service_list list = { 0 };
+	int r = 0;
+
+	if (f->place.own) /* claims are about this namespace */
+		r = registry_service_by_port(api->config.registry, f->question.port,
+					     service_list_add, &list);
+	if (r == OUTCOME_NO)
+		r = 0;
+	if (!r && (list.no_memory || (list.n && !(f->claim = strdup(list.services[0].id)))))
+		r = -ENOMEM;
+	service_list_free(&list);
+	return r;
+}
+
+static bool is_held_by(const struct holding *holdings, size_t n, const struct process_id *id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (process_id_equal(&holdings[i].holder->id, id))
+			return true;
+	return false;
+}
+
+/* The processes behind the sockets shown: by descriptor, then those with another grip. */
+static int add_holdings(struct why_facts *f)
+{
+	const struct socket_row *rows[WHY_BLOCKING_MAX];
+	struct holding *all;
+	int r;
+
+	for (size_t i = 0; i < f->n_shown; i++)
+		rows[i] = why_facts_row(f, f->shown[i]);
+	r = view_holdings(rows, f->n_shown, false, &f->holdings, &f->n_holdings);
+	if (r)
+		return r;
+	all = reallocarray(f->holdings, f->n_holdings + f->n_shown + 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	f->holdings = all;
+	for (size_t i = 0; i < f->n_shown; i++) {
+		const struct grip *grip = &f->shown[i]->grip;
+
+		if (!grip->process.pid || is_held_by(all, f->n_holdings, &grip->process))
+			continue;
+		f->grips[i].id = grip->process;
+		all[f->n_holdings++] = (struct holding){ &f->grips[i], rows[i],
+							 why_grip_text(grip->kind) };
+	}
+	return 0;
+}
+
+static void say_missing(struct api *api, struct why_facts *f)
+{
+	const struct sentinel_report *report = sentinel_report(api->config.sentinel);
+
+	if (f->answer.verdict != WHY_UNKNOWN)
+		return;
+	if (f->place.unreachable) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "a process in the namespace %s: the kernel's table is read through one",
+			 f->place.name);
+		snprintf(f->missing_command, sizeof(f->missing_command),
+			 "sudo ip netns exec %s sh -c 'pd why %u --netns $$'", f->place.name,
+			 f->question.port);
+	} else if (!f->walked && report->mode == SENTINEL_MODE_POLL) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "the kernel's own table of bound sockets, which needs eBPF (%s)",
+			 report->why_not_bpf);
+		snprintf(f->missing_command, sizeof(f->missing_command), "pd stop; sudo pd start");
+	} else if (!f->walked) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "the kernel's own table of bound sockets, which this kernel does not "
+			 "let eBPF read (%s)",
+			 strerror(-f->walk_error));
+	} else if (!f->table.stable) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "a moment of rest: the sockets of the port changed during every look");
+		snprintf(f->missing_command, sizeof(f->missing_command), "pd why %u",
+			 f->question.port);
+	} else if (f->viewer) {
+		snprintf(f->missing, sizeof(f->missing), "what only root may read");
+		snprintf(f->missing_command, sizeof(f->missing_command), "sudo pd why %u",
+			 f->question.port);
+	}
+}
+
+static int finish(struct api *api, struct why_facts *f)
+{
+	int r = add_claim(api, f);
+
+	if (!r)
+		r = add_holdings(f);
+	if (r)
+		return r;
+	why_split_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
+			  f->warning);
+	say_missing(api, f);
+	return 0;
+}
+
+/* --- now --- */
+
+/* 0 also where there is nothing to walk: `walked` tells. */
+static int read_table(struct api *api, struct why_facts *f)
+{
+	const struct bindtable_question q = {
+		.protocol = f->question.protocol,
+		.port = f->question.port,
+		.pid = f->place.pid,
+		.family = f->question.family,
+		.addr = f->question.addr,
+	};
+	int r = bindtable_read(walk, api->config.sentinel, &q, &f->table);
+
+	f->walk_error = r;
+	/* a process that moved to another namespace since, or ended, shows the wrong table */
+	f->walked = !r && (f->place.own || f->table.netns == f->place.netns);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* netlink answers for the own namespace only.  Asked before the walk: asking gives each socket a
+ * cookie, by which the two are joined. */
+static int read_known(struct api *api, struct why_facts *f, struct why_known *k)
+{
+	int r = 0;
+
+	if (f->place.own)
+		r = inventory_query_port(api->config.inventory, f->question.protocol,
+					 f->question.port, &k->dumped, &k->n_dumped);
+	if (!r)
+		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
+	if (!r)
+		why_sort_known(k);
+	return r;
+}
+
+static int verify(struct api *api, const struct why_facts *f)
+{
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	size_t n;
+
+	return view_rows_of_port(api->config.inventory, 0, f->question.port, &rows, &n);
+}
+
+int why_facts_gather(struct api *api, struct why_facts *f)
+{
+	struct why_known k = { .inv = api->config.inventory };
+	int r;
+
+	f->inv = api->config.inventory;
+	r = verify(api, f);
+	if (!r)
+		r = read_known(api, f, &k);
+	if (!r && !f->place.unreachable)
+		r = read_table(api, f);
+	if (!r && f->walked)
+		r = why_join_walk(f, f->table.owners, f->table.n_owners, &k);
+	else if (!r)
+		r = why_join_rows(f, &k);
+	free(k.dumped);
+	free(k.rows);
+	if (!r)
+		r = judge(api, f);
+	return r ? r : finish(api, f);
+}
+
+/* --- then --- */
+
+static void recall_question(const struct event *e, struct why_facts *f)
+{
+	f->question = (struct why_question){
+		.protocol = e->protocol == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP,
+		.family = e->family ? e->family : AF_INET,
+		.addr = e->addr,
+		.port = e->port,
+		.v6only = e->v6only,
+		.reuseaddr = e->reuseaddr,
+		.reuseport = e->reuseport,
+		.has_program = e->has_program,
+		.uid = e->sk_uid,
+		.dev = e->dev,
+		.call = e->call,
+		.error = e->error,
+		.caller = e->actor,
+		.cookie = e->cookie,
+		.no_entry = e->no_entry,
+		.bound_port = e->bound_port,
+		.addr_named = true,
+	};
+	f->caller = e->actor.pid;
+	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
+	f->caller_comm[sizeof(f->caller_comm) - 1] = '\0';
+}
+
+static int recall_owners(const struct event *e, struct why_facts *f)
+{
+	struct why_known k = { .inv = f->inv };
+	int r = why_list_rows(f->inv, e->netns, e->port, &k.rows, &k.n_rows);
+
+	if (r)
+		return r;
+	/* an event without owners of a port that is taken: its walk failed, the table remembers */
+	if (!e->n_owners && e->error == EADDRINUSE && k.n_rows)
+		r = why_join_rows(f, &k);
+	else
+		r = why_join_walk(f, e->owners, e->n_owners, &k);
+	if (!r && (e->n_owners || !k.n_rows || e->error != EADDRINUSE)) {
+		f->table.owners = calloc((size_t)e->n_owners + 1, sizeof(*e->owners));
+		f->walked = f->table.owners != NULL;
+		r = f->walked ? 0 : -ENOMEM;
+	}
+	if (!r && f->walked) {
+		memcpy(f->table.owners, e->owners, e->n_owners * sizeof(*e->owners));
+		f->table.n_owners = e->n_owners;
+		f->table.netns = e->netns;
+		f->table.stable = true;
+	}
+	free(k.rows);
+	return r;
+}
+
+int why_facts_recall(struct api *api, const struct event *event, struct why_facts *f)
+{
+	int r;
+
+	if (event->n_owners > EVENT_OWNERS_MAX)
+		return -EINVAL;
+	f->inv = api->config.inventory;
+	f->place.netns = event->netns;
+	f->place.own = event->netns == inventory_own_netns(f->inv);
+	f->place.pid = f->place.own ? 0 : event->actor.pid;
+	recall_question(event, f);
+	r = recall_owners(event, f);
+	if (!r)
+		r = judge(api, f);
+	return r ? r : finish(api, f);
+}

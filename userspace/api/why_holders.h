@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who holds an owner that the table of sockets does not explain: other grips than descriptors, and
+ * the descriptors of connections, which the table does not follow.
+ */
+#ifndef API_WHY_HOLDERS_H
+#define API_WHY_HOLDERS_H
+
+#include "api/why_facts.h"
+
+/* Fills owner->grip of those whose file has more references than are known.  0, negative errno. */
+int why_find_grips(struct api *api, struct why_owner *const *owners, size_t n);
+
+/*
+ * Fills the holders in the rows of those owners that have a file and no known holder, from one look
+ * at every process (f->found owns them).  0, negative errno.
+ */
+int why_find_holders(struct api *api, struct why_facts *f, struct why_owner *const *owners,
+		     size_t n);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc tells everybody of a process that matters to `why`: rights, and states that hold up
+ * its end.  Each function copes with the process vanishing. */
+#ifndef API_WHY_PROCESS_H
+#define API_WHY_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/process.h"
+
+#include "reconcile/why.h"
+
+struct inventory;
+
+struct why_rights {
+	bool may_bind_low; /* CAP_NET_BIND_SERVICE in its effective set */
+	bool may_admin;	   /* CAP_SYS_ADMIN likewise */
+	bool own_userns;   /* not in the initial user namespace */
+	bool seccomp;	   /* a filter is installed */
+	bool no_new_privs;
+};
+
+/* 0, -ESRCH. */
+int why_process_rights(pid_t pid, struct why_rights *ret);
+
+bool why_process_is_frozen(const struct process_id *id);
+/*
+ * The command that thaws its cgroup, with `sudo` before what needs it ("" or "sudo "); "" when it
+ * is not found.  Returns ret.
+ */
+char *why_process_thaw(const struct process_id *id, const char *sudo, char *ret, size_t size);
+/* On its way out: exiting, or writing a core dump. */
+bool why_process_is_exiting(const struct process_id *id);
+/* Who traces it; 0 = nobody. */
+pid_t why_process_tracer(const struct process_id *id);
+/*
+ * What the oldest holder is to the process that bound the socket; of a socket without a row that
+ * knows its binder (a connection), to the parent that it had when the table met it.
+ */
+enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *row,
+			const struct process_id *holder);
+/* Both run the same program with the same arguments. */
+bool why_process_same(const struct inventory *inv, const struct process_id *a,
+		      const struct process_id *b);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of why share: who is in the way is why.c, what to call it and how to say it not.
+ */
+#ifndef RECONCILE_WHY_PARTS_H
+#define RECONCILE_WHY_PARTS_H
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "reconcile/oracle.h"
+#include "reconcile/why.h"
+
+/* One owner that is in the way of one question. */
+struct why_case {
+	const struct why_question *question;
+	const struct why_environment *environment;
+	const struct bind_bucket *bucket; /* NULL = not known */
+	const struct why_owner *owner;	  /* NULL for a sentence about no owner */
+	enum bind_rule rule;		  /* by which it is in the way */
+	bool listening;			  /* bind() is done, listen() is asked */
+};
+
+/*
+ * Which situation of the taxonomy is this, most specific first?  *ret_strength: lower is stronger,
+ * what has to go before anything weaker matters.
+ */
+enum why_verdict why_name_situation(const struct why_case *c, unsigned *ret_strength);
+
+/* The recorded errno is not the doing of an owner: whose is it?  WHY_UNKNOWN when nobody's. */
+enum why_verdict why_name_refusal(const struct why_question *q, const struct why_environment *e);
+
+/*
+ * Would a bind now be refused before the kernel looks at the owners?  WHY_FREE, or the verdict and
+ * the errno.  why_foresee_rights() is apart: a port that is taken anyway is better explained so.
+ */
+enum why_verdict why_foresee_address(const struct why_question *q, const struct why_environment *e,
+				     int *ret_error);
+enum why_verdict why_foresee_rights(const struct why_question *q, const struct why_environment *e,
+				    int *ret_error);
+
+/* The sentence for a verdict; c->owner is NULL for verdicts about no owner. */
+void why_write_rule(const struct why_case *c, enum why_verdict verdict, char *ret, size_t size);
+
+/* Asked about what happened, not about now. */
+static inline bool why_is_recorded(const struct why_question *q)
+{
+	return q->error && (q->call != EVENT_CALL_NONE || q->error != EADDRINUSE || q->no_entry);
+}
+
+/* ::ffff:a.b.c.d, an IPv4 address on an IPv6 socket */
+static inline bool why_addr_is_mapped(uint8_t family, const struct net_addr *a)
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return family == AF_INET6 && !memcmp(a->bytes, prefix, sizeof(prefix));
+}
+
+static inline bool why_addr_is_ipv4(uint8_t family, const struct net_addr *a)
+{
+	return family == AF_INET || why_addr_is_mapped(family, a);
+}
+
+/* 0.0.0.0, ::ffff:0.0.0.0 or :: */
+static inline bool why_addr_is_any(uint8_t family, const struct net_addr *a)
+{
+	if (why_addr_is_mapped(family, a))
+		return !memcmp(a->bytes + 12, "\0\0\0\0", 4);
+	return net_addr_is_wildcard(family, a);
+}
+
+/* What `pd why PORT` asks about when it is given no address; a refused bind did name one. */
+static inline bool why_asks_for_any(const struct why_question *q)
+{
+	return !why_is_recorded(q) && !q->addr_named && q->family == AF_INET6 && !q->v6only &&
+	       net_addr_is_wildcard(AF_INET6, &q->addr);
+}
+
+#endif

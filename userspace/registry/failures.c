@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "base/text.h"
+#include "registry/internal.h"
+
+#define COMM_SIZE 1024 /* of a name that a person typed and that is no text */
+
+static int insert(struct registry *r, const struct failure *failure, int64_t *ret_id)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_FAILURE_INSERT);
+	char comm[4 * PROCESS_COMM_SIZE];
+	int error;
+
+	query_bind_int(&q, 1, failure->at);
+	query_bind_int_or_null(&q, 2, failure->caller.pid, 0);
+	query_bind_int_or_null(&q, 3, (int64_t)failure->caller.start_ticks, 0);
+	query_bind_text(&q, 4, procfs_boot_id());
+	query_bind_int_or_null(&q, 5, failure->uid, PROCESS_UID_UNKNOWN);
+	query_bind_text(&q, 6,
+			failure->comm ? text_to_utf8(failure->comm, comm, sizeof(comm)) : NULL);
+	query_bind_int(&q, 7, failure->port);
+	query_bind_int(&q, 8, failure->error);
+	query_bind_text(&q, 9, failure->explanation);
+	error = query_run(&q);
+	if (error == 0)
+		*ret_id = sqlite3_last_insert_rowid(r->db);
+	return error;
+}
+
+/* By id and not by count: ids have no gaps but those that people make, and a count would read every
+ * row with its kilobytes at each insert. */
+static int prune(struct registry *r, int64_t newest)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_FAILURE_PRUNE);
+
+	if (newest < INT64_MIN + FAILURES_KEEP_ROWS) /* an id that a person gave */
+		return 0;
+	query_bind_int(&q, 1, newest - FAILURES_KEEP_ROWS);
+	return query_run(&q);
+}
+
+int registry_record_failure(struct registry *r, const struct failure *failure, int64_t *ret_id)
+{
+	int64_t id = 0;
+	int error = registry_savepoint_open(r);
+
+	if (error < 0)
+		return error;
+	error = insert(r, failure, &id);
+	if (error == 0)
+		error = prune(r, id);
+	error = registry_savepoint_close(r, error);
+	if (error == 0 && ret_id)
+		*ret_id = id;
+	return error;
+}
+
+/* A pid means the same process only within one boot; of an earlier one its start is not known. */
+static uint64_t start_of_this_boot(const struct query *q)
+{
+	const char *boot_id = query_column_text(q, FAILURE_COLUMN_BOOT_ID);
+
+	if (!boot_id || strcmp(boot_id, procfs_boot_id()) != 0)
+		return 0;
+	return (uint64_t)query_column_int(q, FAILURE_COLUMN_START_TICKS, 0, INT64_MAX, 0);
+}
+
+/* False when nothing is explained: a person wrote that row. */
+static bool failure_decode(const struct query *q, struct failure *ret, char comm[COMM_SIZE])
+{
+	const char *explanation = query_column_text(q, FAILURE_COLUMN_EXPLANATION);
+
+	if (!explanation || !*explanation || !text_is_utf8(explanation, strlen(explanation)))
+		return false;
+	*ret = (struct failure){
+		.id = query_column_int(q, FAILURE_COLUMN_ID, INT64_MIN, INT64_MAX, 0),
+		.at = query_column_int(q, FAILURE_COLUMN_TIMESTAMP, 0, REGISTRY_TIME_MAX_S, 0),
+		.caller.pid = (pid_t)query_column_int(q, FAILURE_COLUMN_PID, 0, INT32_MAX, 0),
+		.caller.start_ticks = start_of_this_boot(q),
+		.uid = (uid_t)query_column_int(q, FAILURE_COLUMN_UID, 0, PROCESS_UID_UNKNOWN,
+					       PROCESS_UID_UNKNOWN),
+		.comm = query_column_utf8(q, FAILURE_COLUMN_COMM, comm, COMM_SIZE),
+		.port = (uint16_t)query_column_int(q, FAILURE_COLUMN_PORT, 0, UINT16_MAX, 0),
+		.error = (int)query_column_int(q, FAILURE_COLUMN_ERROR, 0, INT32_MAX, 0),
+		.explanation = explanation,
+	};
+	return true;
+}
+
+static enum statement statement_for(const struct failure_filter *filter)
+{
+	if (filter->pid)
+		return STATEMENT_FAILURE_OF_PID;
+	return filter->uid != PROCESS_UID_UNKNOWN ? STATEMENT_FAILURE_OF_UID
+						  : STATEMENT_FAILURE_SCAN;
+}
+
+int registry_for_each_failure(struct registry *r, const struct failure_filter *filter,
+			      failure_visit visit, void *user_data)
+{
+	_cleanup_(query_done) struct query q = query_start(r, statement_for(filter));
+	char comm[COMM_SIZE];
+	int64_t visited = 0;
+	int more;
+
+	query_bind_int_or_null(&q, 1, filter->uid, PROCESS_UID_UNKNOWN);
+	query_bind_int_or_null(&q, 2, filter->pid, 0);
+	query_bind_int_or_null(&q, 3, filter->port, 0);
+	while ((filter->limit <= 0 || visited < filter->limit) && (more = query_next(&q)) != 0) {
+		struct failure failure;
+
+		if (more < 0)
+			return more;
+		if (!failure_decode(&q, &failure, comm))
+			continue;
+		visited++;
+		if (!visit(&failure, user_data))
+			return 0;
+	}
+	return 0;
+}
