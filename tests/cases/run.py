@@ -47,7 +47,6 @@ GAPS = {
     "denied_by_cgroup_post_bind": "which cgroup programs are attached is not recorded",
     "faked_by_cgroup_bpf": "which cgroup programs are attached is not recorded",
     "gone": "a holder that dies within a millisecond of the refusal may be missed",
-    "zombie_leader": "of a refusal, a leader that has exited may pass for a process that is ending",
     "port_rewritten_by_bpf": "the port that a cgroup program put in place is not recorded",
 }
 FIRST_UID = 2000000  # of users that no machine has

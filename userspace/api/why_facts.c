@@ -106,7 +106,8 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 	o->holder_frozen = why_process_is_frozen(id);
 	o->holder_exiting = why_process_is_exiting(id);
 	/* Of a refusal: who is ending a moment later was most likely alive and well then. */
-	if (f->question.caller.pid && (o->holder_exiting || !procfs_alive(id))) {
+	if (f->question.caller.pid &&
+	    (!procfs_alive(id) || (o->holder_exiting && o->holder_state != 'Z'))) {
 		o->holder_exiting = false;
 		o->holder_state = 0;
 	}
