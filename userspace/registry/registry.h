@@ -69,6 +69,12 @@ enum activity_action {
 	ACTIVITY_SQUAT,
 	ACTIVITY_STALE,
 	ACTIVITY_FAIL,
+	ACTIVITY_HEALTH, /* a service became healthy or unhealthy */
+	ACTIVITY_LOCK,	 /* the service column names the lock; so for UNLOCK */
+	ACTIVITY_UNLOCK,
+	ACTIVITY_SESSION, /* started, ended; the service column names the session; so for NOTE */
+	ACTIVITY_NOTE,
+	ACTIVITY_CLEANUP,
 	ACTIVITY_GAP,	 /* events were lost, or the daemon was down */
 	ACTIVITY_DAEMON, /* started, stopped */
 	_ACTIVITY_ACTION_MAX
@@ -82,7 +88,7 @@ int activity_action_of_name(const char *name);
 struct activity {
 	int64_t id; /* given by the database; 0 when handed in */
 	enum activity_action action;
-	const char *service; /* "" = none */
+	const char *service; /* what it is about: a service, lock or session; "" = none */
 	const char *details; /* one line of text, already made valid UTF-8 */
 	int64_t timestamp;
 	uint16_t port;	  /* 0 = none */

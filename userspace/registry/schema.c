@@ -96,6 +96,47 @@ static const char *const migrations[] = {
 	");\n"
 	"CREATE INDEX failuresByUid ON failures(uid);\n"
 	"CREATE INDEX failuresByPid ON failures(pid);\n",
+
+	/* A free lock keeps its row, without a holder: people see which locks there are. */
+	"ALTER TABLE locks ADD COLUMN expiresAt INTEGER; -- acquiredAt or last renewal + ttl\n"
+	"ALTER TABLE locks ADD COLUMN fence INTEGER; -- of the grant; only grows, over all locks\n"
+	"ALTER TABLE locks ADD COLUMN uid INTEGER;\n"
+	"ALTER TABLE locks ADD COLUMN pid INTEGER; -- the process that it ends with\n"
+	"ALTER TABLE locks ADD COLUMN startTicks INTEGER;\n"
+	"ALTER TABLE locks ADD COLUMN bootId TEXT;\n"
+	"ALTER TABLE locks ADD COLUMN comm TEXT;\n"
+	"ALTER TABLE locks ADD COLUMN releasedAt INTEGER; -- when it last became free\n"
+
+	"ALTER TABLE sessions ADD COLUMN agent TEXT; -- a name for who works in it\n"
+	"ALTER TABLE sessions ADD COLUMN uid INTEGER;\n"
+	"ALTER TABLE sessions ADD COLUMN cwd TEXT; -- top of the worktree, or the directory\n"
+	"ALTER TABLE sessions ADD COLUMN tty TEXT;\n"
+	"ALTER TABLE sessions ADD COLUMN pid INTEGER; -- whose end makes it stalled\n"
+	"ALTER TABLE sessions ADD COLUMN startTicks INTEGER;\n"
+	"ALTER TABLE sessions ADD COLUMN bootId TEXT;\n"
+	"ALTER TABLE sessions ADD COLUMN stalledAt INTEGER;\n"
+	"CREATE INDEX sessionsByStatus ON sessions(status, startedAt);\n"
+
+	"CREATE TABLE notes(\n"
+	"  id INTEGER PRIMARY KEY,\n"
+	"  session TEXT,\n"
+	"  timestamp INTEGER,\n"
+	"  text TEXT,\n"
+	"  uid INTEGER,\n"
+	"  pid INTEGER,\n"
+	"  comm TEXT\n"
+	");\n"
+	"CREATE INDEX notesBySession ON notes(session);\n"
+
+	"CREATE TABLE health( -- the last check of each service\n"
+	"  id TEXT PRIMARY KEY REFERENCES services(id) ON DELETE CASCADE,\n"
+	"  checkedAt INTEGER,\n"
+	"  result TEXT,\n"
+	"  httpStatus INTEGER,\n"
+	"  elapsedUs INTEGER,\n"
+	"  url TEXT,\n"
+	"  details TEXT\n"
+	");\n",
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "registry/schema.h"
+#include "unit/registry/stored_v2.h"
 
 /* --- what a refused file must keep ---------------------------------------------------------------
  */
@@ -405,6 +406,27 @@ static void read_only_file_is_refused(void **state)
 	assert_int_equal(chmod(f->directory, 0700), 0);
 }
 
+/* --- files of older versions ------------------------------------------------------------------ */
+
+static void database_of_version_2_keeps_its_locks_and_sessions(void **state)
+{
+	struct fixture *f = *state;
+	char version[16];
+
+	snprintf(version, sizeof(version), "%d", schema_version());
+	fixture_shell(f, stored_v2);
+	fixture_expect(f, "PRAGMA user_version", "2");
+	fixture_open(f);
+	fixture_close(f);
+	fixture_expect(f, "PRAGMA user_version", version);
+	fixture_expect(f, "SELECT healthPath FROM services WHERE id = 'myapp:web'", "/health");
+	fixture_expect(f, "SELECT holder FROM locks WHERE name = 'db-migrations'", "myapp:db-init");
+	fixture_expect(f, "SELECT purpose FROM sessions", "Building checkout UI");
+	fixture_expect(f, "SELECT count(*) FROM failures", "1");
+	fixture_expect(f, "SELECT count(*) FROM notes", "0");
+	fixture_expect(f, "SELECT count(*) FROM health", "0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +457,7 @@ int main(void)
 		registry_test_unopened(read_only_directory_is_refused_and_named),
 		registry_test(read_only_directory_with_a_database_is_refused),
 		registry_test(read_only_file_is_refused),
+		registry_test_unopened(database_of_version_2_keeps_its_locks_and_sessions),
 	};
 
 	return cmocka_run_group_tests_name("registry schema", tests, NULL, NULL);
