@@ -79,8 +79,12 @@ int api_explain_failure(struct api *api, const struct event *event, int64_t at_u
 void api_schedule_commit(struct api *api);
 
 struct api_counters {
-	uint64_t requests, errors, connections, dropped_watchers;
-	uint64_t total_us, max_us;
+	uint64_t requests;
+	uint64_t errors;  /* answers that are the daemon's fault: status 500 and above */
+	uint64_t refused; /* answers that are the client's */
+	uint64_t connections, dropped_watchers;
+	/* Of all requests but those that wait by their client's wish, as a stream does. */
+	uint64_t timed, total_us, max_us;
 };
 struct api_counters api_counters(const struct api *api);
 

@@ -14,7 +14,8 @@ struct staged_reply {
 	struct staged_reply *next;
 	struct evhttp_request *http;
 	struct json_object *answer;
-	uint64_t began_us;
+	struct request_trace trace;
+	uint64_t staged_us;
 	uint16_t *touched;
 	size_t n_touched;
 };
@@ -50,6 +51,15 @@ static const char *failure_text(enum outcome outcome)
 	return "nothing was changed: the database could not be written";
 }
 
+/* One commit serves them all: each waited for its begin, and for the whole of it. */
+static void note_costs(struct staged_reply *list, uint64_t began_us, uint64_t took_us)
+{
+	for (; list; list = list->next) {
+		list->trace.queue_us += began_us - list->staged_us;
+		list->trace.database_us += took_us;
+	}
+}
+
 static void answer_all(struct commit_queue *q, struct staged_reply *list, int error)
 {
 	const struct api_config *config = &q->api->config;
@@ -66,7 +76,7 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 			for (size_t i = 0; i < reply->n_touched; i++)
 				config->claims_changed(reply->touched[i], config->user_data);
 		}
-		reply_send(q->api, reply->http, outcome, reply->answer, reply->began_us);
+		reply_send(q->api, reply->http, outcome, reply->answer, &reply->trace);
 		json_object_put(reply->answer);
 		free(reply->touched);
 		free(reply);
@@ -79,6 +89,7 @@ static void flush(struct commit_queue *q)
 	/* Taken off first: telling the keeper of an undone claim may stage new entries. */
 	struct staged_reply *replies = q->replies;
 	struct staged_activity *activities = q->activities;
+	uint64_t began_us = server_now_us();
 	int error = 0;
 
 	q->replies = NULL;
@@ -93,6 +104,7 @@ static void flush(struct commit_queue *q)
 	if (error)
 		log_error("%s could not be written: %s", q->api->config.database_path,
 			  strerror(-error));
+	note_costs(replies, began_us, server_now_us() - began_us);
 	answer_all(q, replies, error);
 	for (struct staged_activity *a = activities; a && !error; a = a->next)
 		stream_activity(q->api->streams, &a->entry);
@@ -159,7 +171,8 @@ int commit_stage_reply(struct commit_queue *q, struct request *r)
 	reply->answer = TAKE_PTR(r->answer);
 	reply->touched = TAKE_PTR(r->touched);
 	reply->n_touched = r->n_touched;
-	reply->began_us = r->began_us;
+	reply->trace = r->trace;
+	reply->staged_us = server_now_us();
 	*q->last_reply = reply;
 	q->last_reply = &reply->next;
 	commit_schedule(q);

@@ -6,6 +6,7 @@
 #include <event2/http.h>
 #include <string.h>
 
+#include "api/metrics.h"
 #include "api/server.h"
 #include "base/log.h"
 
@@ -52,17 +53,6 @@ const char *reply_default_message(int result)
 	return outcome_row((enum outcome)result)->help;
 }
 
-static void count(struct api *api, enum outcome outcome, uint64_t began_us)
-{
-	uint64_t us = server_now_us() - began_us;
-
-	api->counters.requests++;
-	api->counters.errors += outcome != OUTCOME_OK;
-	api->counters.total_us += us;
-	if (us > api->counters.max_us)
-		api->counters.max_us = us;
-}
-
 /*
  * At the server's end no loop runs any more that would write: what fits into the client's socket is
  * written here.  The bufferevent keeps the front of its output for its own writing.
@@ -77,27 +67,48 @@ static void push(struct evhttp_connection *connection)
 	evbuffer_freeze(output, 1);
 }
 
-void reply_send(struct api *api, struct evhttp_request *http, enum outcome outcome,
-		struct json_object *body, uint64_t began_us)
+static void transmit(struct api *api, struct evhttp_request *http, enum outcome outcome,
+		     const char *content_type, struct evbuffer *body)
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(http);
+
+	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type", content_type);
+	/* with a NULL phrase evhttp takes its own for the status */
+	evhttp_send_reply(http, outcome_row(outcome)->http, NULL, body);
+	if (body)
+		evbuffer_free(body);
+	if (api->ending && connection)
+		push(connection);
+}
+
+/* evhttp would send a body to HEAD as well. */
+static bool wants_body(struct evhttp_request *http)
+{
+	return evhttp_request_get_command(http) != EVHTTP_REQ_HEAD;
+}
+
+void reply_send(struct api *api, struct evhttp_request *http, enum outcome outcome,
+		struct json_object *body, const struct request_trace *trace)
+{
 	struct evbuffer *text = evbuffer_new();
-	/* evhttp would send a body to HEAD as well */
-	bool has_body = evhttp_request_get_command(http) != EVHTTP_REQ_HEAD;
 	size_t length = 0;
 	const char *json = json_object_to_json_string_length(
 		body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
 
 	if (!text || !json ||
-	    (has_body && (evbuffer_add(text, json, length) || evbuffer_add(text, "\n", 1))))
+	    (wants_body(http) && (evbuffer_add(text, json, length) || evbuffer_add(text, "\n", 1))))
 		log_error("an answer was lost: %s", strerror(ENOMEM));
-	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
-			  "application/json");
-	/* with a NULL phrase evhttp takes its own for the status */
-	evhttp_send_reply(http, outcome_row(outcome)->http, NULL, text);
-	if (text)
-		evbuffer_free(text);
-	if (api->ending && connection)
-		push(connection);
-	count(api, outcome, began_us);
+	transmit(api, http, outcome, "application/json", text);
+	metrics_answered(api, trace, outcome);
+}
+
+void reply_send_text(struct api *api, struct evhttp_request *http, const char *content_type,
+		     const char *body, const struct request_trace *trace)
+{
+	struct evbuffer *text = evbuffer_new();
+
+	if (!text || (wants_body(http) && evbuffer_add(text, body, strlen(body))))
+		log_error("an answer was lost: %s", strerror(ENOMEM));
+	transmit(api, http, OUTCOME_OK, content_type, text);
+	metrics_answered(api, trace, OUTCOME_OK);
 }

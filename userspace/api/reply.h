@@ -10,6 +10,7 @@
 
 struct api;
 struct evhttp_request;
+struct request_trace;
 
 /* {"ok":true,"version":1}; owned by the caller. */
 struct json_object *reply_ok_new(void);
@@ -32,6 +33,10 @@ const char *reply_default_message(int result);
  * is consumed; one whose client has left is only freed.
  */
 void reply_send(struct api *api, struct evhttp_request *http, enum outcome outcome,
-		struct json_object *body, uint64_t began_us);
+		struct json_object *body, const struct request_trace *trace);
+
+/* The same for a body of another kind (borrowed, NUL-terminated). */
+void reply_send_text(struct api *api, struct evhttp_request *http, const char *content_type,
+		     const char *body, const struct request_trace *trace);
 
 #endif

@@ -44,7 +44,10 @@ int request_init(struct request *ret, struct api *api, struct evhttp_request *ht
 	socklen_t size = sizeof(peer);
 
 	*ret = (struct request){
-		.api = api, .http = http, .now = time(NULL), .began_us = server_now_us()
+		.api = api,
+		.http = http,
+		.now = time(NULL),
+		.trace.began_us = server_now_us(),
 	};
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
 		return -errno;
@@ -196,15 +199,34 @@ static int parse_body(struct request *r)
 	return check_members(r);
 }
 
+void request_subject(struct request *r, const char *text)
+{
+	text_to_utf8(text, r->trace.subject, sizeof(r->trace.subject));
+}
+
+static void guess_subject(struct request *r)
+{
+	const char *first = r->route->names[0];
+	const char *text = first ? r->params[0] : NULL;
+
+	if (first && r->body)
+		text = json_object_get_string(json_object_object_get(r->body, first));
+	if (text)
+		request_subject(r, text);
+}
+
 int request_parse(struct request *r, const struct route *route)
 {
 	int fault;
 
 	r->route = route;
+	r->trace.route = route;
 	fault = parse_query(r);
-	if (fault || route->place == REQUEST_QUERY)
-		return fault;
-	return parse_body(r);
+	if (!fault && route->place == REQUEST_BODY)
+		fault = parse_body(r);
+	if (!fault)
+		guess_subject(r);
+	return fault;
 }
 
 const char *request_param(const struct request *r, const char *name)

@@ -16,11 +16,13 @@
 #include <event2/http.h>
 
 #include "api/json.h"
+#include "base/identity.h"
 #include "base/outcome.h"
 #include "base/process.h"
 
 #define REQUEST_NAMES_MAX    12
 #define REQUEST_MESSAGE_SIZE 768
+#define REQUEST_SUBJECT_SIZE (IDENTITY_MAX + 1)
 #define REQUEST_PARAM_MAX_BYTES                                                          \
 	1024		     /* of one decoded value; the longest legal one is a pattern \
 			      */
@@ -28,6 +30,16 @@
 
 struct api;
 struct request;
+
+/* What a request costs; it outlives the request where the answer waits. */
+struct request_trace {
+	const struct route *route;	    /* NULL: the path is none */
+	uint64_t began_us;		    /* CLOCK_MONOTONIC */
+	uint64_t database_us;		    /* spent in statements and in the commit */
+	uint64_t queue_us;		    /* spent waiting for the commit to begin */
+	bool waits;			    /* by the client's wish: counted, not timed */
+	char subject[REQUEST_SUBJECT_SIZE]; /* service, lock or session; "" = none */
+};
 
 enum request_place { REQUEST_QUERY, REQUEST_BODY };
 
@@ -45,8 +57,8 @@ struct request {
 	const struct route *route;
 	pid_t pid; /* of the peer when it connected; 0 = not visible from here */
 	uid_t uid;
-	int64_t now;	   /* Unix seconds */
-	uint64_t began_us; /* CLOCK_MONOTONIC */
+	int64_t now; /* Unix seconds */
+	struct request_trace trace;
 
 	char *params[REQUEST_NAMES_MAX]; /* decoded, by index into route->names; NULL = not given */
 	struct json_object *body;
@@ -81,6 +93,12 @@ int request_param_port(struct request *r, const char *name, uint16_t *ret);
 int request_member_text(struct request *r, const char *name, const char **ret);
 /* A port in the body, number or digits; 0 in *ret when missing.  0, OUTCOME_BAD_REQUEST. */
 int request_member_port(struct request *r, const char *name, uint16_t *ret);
+
+/*
+ * Names what the request is about for `pd metrics --slow`, cut to size.  request_parse() has taken
+ * the first of the route's names for it; a handler that knows better says so.
+ */
+void request_subject(struct request *r, const char *text);
 
 /* Opens the batch of this turn; from now on the answer waits for its commit.  0, negative errno. */
 int request_begin_write(struct request *r);

@@ -18,6 +18,18 @@ static const struct route routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/activity", stream_activity_get, .names = { "filter" } },
 };
 
+_Static_assert(ARRAY_SIZE(routes) <= ROUTES_MAX, "there is a counter for every route");
+
+size_t routes_index(const struct route *route)
+{
+	return route ? (size_t)(route - routes) : ROUTES_MAX;
+}
+
+const struct route *routes_at(size_t index)
+{
+	return index < ARRAY_SIZE(routes) ? &routes[index] : NULL;
+}
+
 int routes_find(const char *path, enum evhttp_cmd_type method, const struct route **ret)
 {
 	int fault = OUTCOME_NO_ROUTE;

@@ -11,6 +11,12 @@
  */
 int routes_find(const char *path, enum evhttp_cmd_type method, const struct route **ret);
 
+/* A number below ROUTES_MAX for each route, ROUTES_MAX for NULL; routes_at() gives it back. */
+#define ROUTES_MAX 40
+size_t routes_index(const struct route *route);
+/* NULL beyond the last. */
+const struct route *routes_at(size_t index);
+
 const char *routes_method_name(enum evhttp_cmd_type method);
 
 /* The handlers, one room's file each. */

@@ -85,19 +85,26 @@ static void send_error(struct request *r, int result)
 	if (result < 0)
 		log_error("%s failed: %s", r->route ? r->route->path : "a request",
 			  strerror(-result));
-	reply_send(r->api, r->http, outcome, body, r->began_us);
+	reply_send(r->api, r->http, outcome, body, &r->trace);
+}
+
+static uint64_t database_us(const struct request *r)
+{
+	return registry_counters(r->api->config.registry).busy_ns / 1000;
 }
 
 static void answer(struct request *r)
 {
+	uint64_t before_us = database_us(r);
 	int result = dispatch(r);
 
+	r->trace.database_us = database_us(r) - before_us;
 	if (!result && r->taken)
 		return;
 	if (!result && r->writes)
 		result = commit_stage_reply(r->api->commits, r);
 	else if (!result)
-		reply_send(r->api, r->http, OUTCOME_OK, r->answer, r->began_us);
+		reply_send(r->api, r->http, OUTCOME_OK, r->answer, &r->trace);
 	if (result)
 		send_error(r, result);
 	/* what a failed request wrote before it failed is kept, or undone, with the turn's commit

@@ -4,6 +4,7 @@
 #define API_SERVER_H
 
 #include "api/api.h"
+#include "api/metrics.h"
 
 struct admission;
 struct commit_queue;
@@ -23,6 +24,7 @@ struct api {
 	struct commit_queue *commits;
 	struct streams *streams;
 	struct api_counters counters;
+	struct metrics metrics;
 	bool ending; /* api_free() has begun: answers are written at once */
 	char socket_path[SERVER_SOCKET_PATH_SIZE]; /* "" = not bound to a name */
 	/* of the last quick_check, which reads the whole file */

@@ -130,10 +130,11 @@ static int add_api(struct request *r)
 
 	json_add_int(o, "requests", (int64_t)counters.requests);
 	json_add_int(o, "errors", (int64_t)counters.errors);
+	json_add_int(o, "refused", (int64_t)counters.refused);
 	json_add_int(o, "connections", (int64_t)counters.connections);
 	json_add_int(o, "droppedWatchers", (int64_t)counters.dropped_watchers);
 	json_add_int(o, "averageUs",
-		     counters.requests ? (int64_t)(counters.total_us / counters.requests) : 0);
+		     counters.timed ? (int64_t)(counters.total_us / counters.timed) : 0);
 	json_add_int(o, "maxUs", (int64_t)counters.max_us);
 	return 0;
 }

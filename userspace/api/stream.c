@@ -136,7 +136,8 @@ static int start(struct request *r, bool events, const struct log_filter *filter
 		w->next->previous = w;
 	s->watchers = w;
 	r->taken = true;
-	r->api->counters.requests++;
+	r->trace.waits = true;
+	metrics_answered(r->api, &r->trace, OUTCOME_OK);
 
 	evhttp_connection_set_closecb(connection, on_close, w);
 	evhttp_add_header(evhttp_request_get_output_headers(r->http), "Content-Type",
@@ -304,6 +305,7 @@ void api_publish_event(struct api *api, const struct event *event, const char *s
 	_cleanup_json_ struct json_object *line = NULL;
 	struct watcher *next;
 
+	api->metrics.events[event->kind]++;
 	if (!api->streams->watchers || !is_streamed(event->kind))
 		return;
 	for (struct watcher *w = api->streams->watchers; w; w = next) {

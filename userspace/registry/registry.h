@@ -139,6 +139,7 @@ struct registry_counters {
 	uint64_t statements; /* executed */
 	uint64_t commits;
 	uint64_t errors;
+	uint64_t busy_ns; /* spent inside SQLite, waiting for the disk included */
 };
 struct registry_counters registry_counters(const struct registry *r);
 

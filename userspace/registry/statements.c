@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -235,12 +236,30 @@ void query_bind_int_or_null(struct query *q, int index, int64_t value, int64_t n
 		query_bind_int(q, index, value);
 }
 
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Two readings of a clock that is mapped into the process: some 40 ns a row. */
+static int timed_step(struct query *q)
+{
+	uint64_t began = clock_ns();
+	int rc = sqlite3_step(q->stmt);
+
+	q->registry->counters.busy_ns += clock_ns() - began;
+	return rc;
+}
+
 int query_next(struct query *q)
 {
 	int rc = q->rc;
 
 	if (rc == SQLITE_OK)
-		rc = sqlite3_step(q->stmt);
+		rc = timed_step(q);
 	if (rc == SQLITE_ROW)
 		return 1;
 	if (rc == SQLITE_DONE)
