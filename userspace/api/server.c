@@ -25,6 +25,7 @@
 
 #include "api/admission.h"
 #include "api/commit.h"
+#include "api/process_watch.h"
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/routes.h"
@@ -208,6 +209,8 @@ static int build(struct api *api)
 		r = commit_queue_new(api, &api->commits);
 	if (!r)
 		r = streams_new(api, &api->streams);
+	if (!r)
+		r = process_watcher_new(api->config.loop, &api->processes);
 	return r;
 }
 
@@ -243,6 +246,7 @@ void api_free(struct api *api)
 		accepting = NULL;
 	if (api->http)
 		evhttp_free(api->http);
+	process_watcher_free(api->processes);
 	streams_free(api->streams);
 	admission_free(api->admission);
 	if (api->accept_again)

@@ -11,6 +11,7 @@ struct commit_queue;
 struct evconnlistener;
 struct evhttp;
 struct event;
+struct process_watcher;
 struct streams;
 
 #define SERVER_SOCKET_PATH_SIZE 112 /* sun_path and a NUL */
@@ -23,6 +24,7 @@ struct api {
 	struct admission *admission;
 	struct commit_queue *commits;
 	struct streams *streams;
+	struct process_watcher *processes;
 	struct api_counters counters;
 	struct metrics metrics;
 	bool ending; /* api_free() has begun: answers are written at once */

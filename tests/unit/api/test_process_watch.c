@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Ends of processes as the loop tells of them; the processes are real. */
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include "api/process_watch.h"
+#include "base/procfs.h"
+#include "world.h"
+
+struct watched {
+	pid_t pid;
+	struct process_id id;
+	struct process_watch *watch;
+	unsigned told;
+	bool frees;
+};
+
+static void start(struct watched *w)
+{
+	w->pid = fork();
+	assert_true(w->pid >= 0);
+	if (!w->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(procfs_identity(w->pid, &w->id), 0);
+}
+
+static void end(struct watched *w)
+{
+	assert_int_equal(kill(w->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(w->pid, NULL, 0), w->pid);
+}
+
+static void on_gone(const struct process_id *id, void *user_data)
+{
+	struct watched *w = user_data;
+
+	assert_true(process_id_equal(id, &w->id));
+	w->told++;
+	if (w->frees) {
+		process_watch_free(w->watch);
+		w->watch = NULL;
+	}
+}
+
+struct room {
+	struct event_base *loop;
+	struct process_watcher *watcher;
+};
+
+static int open_room(void **state)
+{
+	struct room *room = calloc(1, sizeof(*room));
+
+	room->loop = event_base_new();
+	assert_int_equal(process_watcher_new(room->loop, &room->watcher), 0);
+	*state = room;
+	return 0;
+}
+
+static int close_room(void **state)
+{
+	struct room *room = *state;
+
+	process_watcher_free(room->watcher);
+	event_base_free(room->loop);
+	free(room);
+	return 0;
+}
+
+static void watch(struct room *room, struct watched *w)
+{
+	assert_int_equal(process_watch_new(room->watcher, &w->id, on_gone, w, &w->watch), 0);
+}
+
+static void wait_told(struct room *room, const struct watched *w)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	while (!w->told) {
+		assert_true(now_ms() < deadline);
+		event_base_loop(room->loop, EVLOOP_ONCE);
+	}
+}
+
+static void a_killed_process_is_told_once(void **state)
+{
+	struct watched w = { 0 };
+
+	start(&w);
+	watch(*state, &w);
+	end(&w);
+	wait_told(*state, &w);
+	event_base_loop(((struct room *)*state)->loop, EVLOOP_NONBLOCK);
+	assert_int_equal(w.told, 1);
+}
+
+static void a_zombie_counts_as_gone(void **state)
+{
+	struct watched w = { 0 };
+
+	start(&w);
+	watch(*state, &w);
+	assert_int_equal(kill(w.pid, SIGKILL), 0);
+	wait_told(*state, &w);
+	assert_int_equal(
+		process_watch_new(((struct room *)*state)->watcher, &w.id, on_gone, &w, &w.watch),
+		-ESRCH);
+	assert_int_equal(waitpid(w.pid, NULL, 0), w.pid);
+}
+
+static void a_reused_pid_is_another_process(void **state)
+{
+	struct room *room = *state;
+	struct watched w = { 0 };
+
+	start(&w);
+	w.id.start_ticks--;
+	assert_int_equal(process_watch_new(room->watcher, &w.id, on_gone, &w, &w.watch), -ESRCH);
+	end(&w);
+}
+
+static void a_watch_may_be_freed_while_it_tells(void **state)
+{
+	struct watched w = { .frees = true };
+
+	start(&w);
+	watch(*state, &w);
+	end(&w);
+	wait_told(*state, &w);
+	assert_null(w.watch);
+}
+
+static void a_freed_watch_tells_nothing(void **state)
+{
+	struct watched quiet = { 0 }, other = { 0 };
+
+	start(&quiet);
+	start(&other);
+	watch(*state, &quiet);
+	watch(*state, &other);
+	process_watch_free(quiet.watch);
+	end(&quiet);
+	end(&other);
+	wait_told(*state, &other);
+	assert_int_equal(quiet.told, 0);
+}
+
+static void beyond_the_descriptors_the_timer_looks(void **state)
+{
+	struct watched many[PROCESS_WATCH_FDS_MAX] = { 0 }, w = { 0 };
+
+	start(&w);
+	for (size_t i = 0; i < PROCESS_WATCH_FDS_MAX; i++) {
+		many[i].id = w.id;
+		watch(*state, &many[i]);
+		assert_non_null(many[i].watch);
+	}
+	watch(*state, &w);
+	end(&w);
+	wait_told(*state, &w);
+	assert_int_equal(w.told, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_killed_process_is_told_once, open_room,
+						close_room),
+		cmocka_unit_test_setup_teardown(a_zombie_counts_as_gone, open_room, close_room),
+		cmocka_unit_test_setup_teardown(a_reused_pid_is_another_process, open_room,
+						close_room),
+		cmocka_unit_test_setup_teardown(a_watch_may_be_freed_while_it_tells, open_room,
+						close_room),
+		cmocka_unit_test_setup_teardown(a_freed_watch_tells_nothing, open_room, close_room),
+		cmocka_unit_test_setup_teardown(beyond_the_descriptors_the_timer_looks, open_room,
+						close_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
