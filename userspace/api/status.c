@@ -110,7 +110,7 @@ static int add_locks_and_sessions(struct request *r)
 {
 	struct registry *registry = r->api->config.registry;
 	int64_t locks = 0, sessions = 0, recent = 0;
-	int fault = registry_count_locks(registry, r->now, &locks);
+	int fault = registry_count_locks(registry, &locks);
 
 	if (!fault)
 		fault = registry_count_sessions(registry, &sessions);

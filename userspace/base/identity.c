@@ -60,6 +60,21 @@ void identity_part_from(const char *text, char *ret)
 	ret[n] = '\0';
 }
 
+int lock_name_check(const char *name, const char **ret_why)
+{
+	if (!*name)
+		return refuse(ret_why, "the name is empty");
+	if (strnlen(name, LOCK_NAME_MAX + 1) > LOCK_NAME_MAX)
+		return refuse(ret_why, "the name of a lock has at most 128 characters");
+	if (*name == '-')
+		return refuse(ret_why, "the name of a lock does not begin with '-'");
+	for (const char *c = name; *c; c++)
+		if (!is_part_char(*c) && *c != ':')
+			return refuse(ret_why, "the name of a lock has only letters, digits, '.', "
+					       "'_', '-' and ':'");
+	return 0;
+}
+
 int pattern_check(const char *pattern, const char **ret_why)
 {
 	if (!*pattern)

@@ -13,6 +13,7 @@
 #define IDENTITY_PART_MAX 64
 #define IDENTITY_MAX	  (3 * IDENTITY_PART_MAX + 2) /* without the NUL */
 #define PATTERN_MAX	  256
+#define LOCK_NAME_MAX	  128
 
 #define PORT_RANGE_FIRST 3100 /* the default range, both ends included */
 #define PORT_RANGE_LAST	 9999
@@ -32,6 +33,12 @@ int identity_check(const char *id, const char **ret_why);
  * '-', cut to IDENTITY_PART_MAX, never empty ("x" at worst).  ret holds IDENTITY_PART_MAX + 1.
  */
 void identity_part_from(const char *text, char *ret);
+
+/*
+ * Checks the name of a lock: 1 to LOCK_NAME_MAX characters of [A-Za-z0-9._:-], so that every
+ * pattern over services can name it too; not a '-' first, which would read as an option.
+ */
+int lock_name_check(const char *name, const char **ret_why);
 
 /* Checks a pattern: not empty, at most PATTERN_MAX, only identity characters, ':', '*' and '?'. */
 int pattern_check(const char *pattern, const char **ret_why);

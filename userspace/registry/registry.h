@@ -281,7 +281,7 @@ int registry_for_each_failure(struct registry *r, const struct failure_filter *f
 			      failure_visit visit, void *user_data);
 
 /* Rows of locks and sessions that are held or active. */
-int registry_count_locks(struct registry *r, int64_t now, int64_t *ret);
+int registry_count_locks(struct registry *r, int64_t *ret);
 int registry_count_sessions(struct registry *r, int64_t *ret);
 
 /* The last moment at which this database knew that a daemon was running on it; 0 = never.  Stored

@@ -338,11 +338,10 @@ static int count_with(struct query *q, int64_t *ret)
 	return 0;
 }
 
-int registry_count_locks(struct registry *r, int64_t now, int64_t *ret)
+int registry_count_locks(struct registry *r, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_COUNT);
 
-	query_bind_int(&q, 1, now);
 	return count_with(&q, ret);
 }
 

@@ -31,6 +31,16 @@
 #define FAILURE_OF_UID	"(?1 IS NULL OR +uid = ?1)"
 #define FAILURE_OF_PORT "(?3 IS NULL OR port = ?3)"
 
+/* In the order of enum lock_column. */
+#define LOCK_COLUMNS                                                                          \
+	"name, holder, acquiredAt, ttl, expiresAt, releasedAt, fence, uid, pid, startTicks, " \
+	"bootId, comm"
+
+/* A holder that a person emptied is none. */
+#define LOCK_IS_HELD "ifnull(holder, '') <> ''"
+/* The same number that a reader makes of what a person typed there. */
+#define LOCK_HAS_FENCE "max(CAST(ifnull(fence, 0) AS INTEGER), 0) = ?2"
+
 static const char *const statement_sql[] = {
 	/* The write lock at once: a reader that turns writer later can be refused for ever. */
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -43,6 +53,9 @@ static const char *const statement_sql[] = {
 	[STATEMENT_QUICK_CHECK] = "PRAGMA quick_check(1)",
 	[STATEMENT_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[STATEMENT_META_SET] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+	[STATEMENT_META_COUNT_UP] =
+		"INSERT INTO meta(key, value) VALUES(?1, 1) ON CONFLICT(key) "
+		"DO UPDATE SET value = CAST(value AS INTEGER) + 1 RETURNING value",
 
 	[STATEMENT_SERVICE_BY_ID] = "SELECT " SERVICE_COLUMNS " FROM services WHERE id = ?1",
 	[STATEMENT_SERVICE_BY_PORT] = "SELECT " SERVICE_COLUMNS " FROM services WHERE port = ?1",
@@ -121,8 +134,26 @@ static const char *const statement_sql[] = {
 				     " ORDER BY id DESC",
 	[STATEMENT_FAILURE_PRUNE] = "DELETE FROM failures WHERE id <= ?1",
 
-	[STATEMENT_LOCKS_COUNT] = "SELECT count(*) FROM locks "
-				  "WHERE ifnull(ttl, 0) <= 0 OR ifnull(acquiredAt, 0) + ttl > ?1",
+	[STATEMENT_LOCK_BY_NAME] = "SELECT " LOCK_COLUMNS " FROM locks WHERE name = ?1",
+	[STATEMENT_LOCKS_SCAN] = "SELECT " LOCK_COLUMNS " FROM locks ORDER BY name",
+	[STATEMENT_LOCKS_HELD] = "SELECT " LOCK_COLUMNS " FROM locks "
+				 "WHERE " LOCK_IS_HELD " ORDER BY name",
+	[STATEMENT_LOCKS_COUNT] = "SELECT count(*) FROM locks WHERE " LOCK_IS_HELD,
+	[STATEMENT_LOCK_GRANT] =
+		"INSERT OR REPLACE INTO locks(name, holder, acquiredAt, ttl, expiresAt, fence, "
+		"uid, pid, startTicks, bootId, comm) "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+	[STATEMENT_LOCK_RENEW] = "UPDATE locks SET ttl = ?3, expiresAt = ?4 "
+				 "WHERE name = ?1 AND " LOCK_HAS_FENCE " AND " LOCK_IS_HELD,
+	/* The number stays: of the last grant. */
+	[STATEMENT_LOCK_RELEASE] =
+		"UPDATE locks SET holder = NULL, acquiredAt = NULL, ttl = NULL, expiresAt = NULL, "
+		"uid = NULL, pid = NULL, startTicks = NULL, bootId = NULL, comm = NULL, "
+		"releasedAt = ?3 WHERE name = ?1 AND " LOCK_HAS_FENCE " AND " LOCK_IS_HELD,
+	[STATEMENT_LOCKS_PRUNE] = "DELETE FROM locks WHERE rowid IN (SELECT rowid FROM locks "
+				  "WHERE NOT " LOCK_IS_HELD " ORDER BY releasedAt DESC, rowid DESC "
+				  "LIMIT -1 OFFSET ?1)",
+
 	[STATEMENT_SESSIONS_COUNT] =
 		"SELECT count(*) FROM sessions "
 		"WHERE endedAt IS NULL AND ifnull(status, 'active') = 'active'",

@@ -223,6 +223,26 @@ static void ranges_are_read_strictly(void **state)
 	assert_int_equal(range.first, 65535); /* untouched by what was refused */
 }
 
+static void names_of_locks_are_bounded_and_plain(void **state)
+{
+	static const char *const good[] = { "db-migrations", "a", "myapp:db:x:y:z", "v1.2_3" };
+	static const char *const bad[] = { "",	    "-x",	"a b",	 "a/b", "a\nb",
+					   "a\x1b", "\xc3\xa4", "a\x7f", "*" };
+	char longest[LOCK_NAME_MAX + 2];
+	const char *why = NULL;
+
+	memset(longest, 'x', sizeof(longest));
+	longest[LOCK_NAME_MAX + 1] = '\0';
+	assert_int_equal(lock_name_check(longest, &why), -EINVAL);
+	assert_non_null(strstr(why, "128"));
+	longest[LOCK_NAME_MAX] = '\0';
+	assert_int_equal(lock_name_check(longest, NULL), 0);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_int_equal(lock_name_check(good[i], NULL), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(lock_name_check(bad[i], NULL), -EINVAL);
+}
+
 static void candidates_visit_every_port_of_a_range_once(void **state)
 {
 	static const struct port_range ranges[] = {
@@ -291,6 +311,7 @@ int main(void)
 		cmocka_unit_test(hostile_patterns_end_quickly),
 		cmocka_unit_test(wildcards_are_noticed),
 		cmocka_unit_test(ranges_are_read_strictly),
+		cmocka_unit_test(names_of_locks_are_bounded_and_plain),
 		cmocka_unit_test(candidates_visit_every_port_of_a_range_once),
 		cmocka_unit_test(first_candidates_are_those_of_the_published_hash),
 		cmocka_unit_test(names_spread_over_the_range),

@@ -801,12 +801,14 @@ static void held_locks_and_active_sessions_are_counted(void **state)
 	struct fixture *f = *state;
 	int64_t count = -1;
 
-	fixture_shell(f, "INSERT INTO locks VALUES('over', 'a', 100, 50), ('held', 'a', 100, 500), "
-			 "('ever', 'a', 100, NULL), ('odd', NULL, 'x', 9223372036854775807);"
-			 "INSERT INTO sessions VALUES('s1', 'p', 1, NULL, 'active'), "
-			 "('s2', 'p', 1, 5, 'ended'), ('s3', 'p', 1, NULL, NULL)");
-	assert_int_equal(registry_count_locks(f->registry, 200, &count), 0);
-	assert_int_equal(count, 3);
+	fixture_shell(f, "INSERT INTO locks(name, holder, acquiredAt, ttl) VALUES"
+			 "('held', 'a', 100, 500), ('ever', 'a', 100, NULL), ('free', NULL, 1, 1), "
+			 "('emptied', '', 'x', 9223372036854775807);"
+			 "INSERT INTO sessions(id, purpose, startedAt, endedAt, status) VALUES"
+			 "('s1', 'p', 1, NULL, 'active'), ('s2', 'p', 1, 5, 'ended'), "
+			 "('s3', 'p', 1, NULL, NULL)");
+	assert_int_equal(registry_count_locks(f->registry, &count), 0);
+	assert_int_equal(count, 2);
 	assert_int_equal(registry_count_sessions(f->registry, &count), 0);
 	assert_int_equal(count, 2);
 }

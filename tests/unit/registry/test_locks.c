@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* Locks as they are stored: grants, fencing numbers, free rows, and rows that people wrote. */
+#include "unit/registry/fixture.h"
+
+#include "registry/locks.h"
+
+static struct lock lock_of(const char *name, const char *holder)
+{
+	struct lock lock = {
+		.acquired_at = FIXTURE_NOW,
+		.ttl_s = 300,
+		.expires_at = FIXTURE_NOW + 300,
+		.uid = 1000,
+		.process = { .pid = 78, .start_ticks = 7900 },
+		.comm = "bash",
+	};
+
+	snprintf(lock.name, sizeof(lock.name), "%s", name);
+	snprintf(lock.holder, sizeof(lock.holder), "%s", holder);
+	return lock;
+}
+
+static int64_t granted(struct fixture *f, const char *name, const char *holder)
+{
+	struct lock lock = lock_of(name, holder);
+
+	fixture_begin(f);
+	assert_int_equal(registry_lock_grant(f->registry, &lock), 0);
+	fixture_commit(f);
+	return lock.fence;
+}
+
+static int released(struct fixture *f, const char *name, int64_t fence, int64_t now)
+{
+	int r;
+
+	fixture_begin(f);
+	r = registry_lock_release(f->registry, name, fence, now);
+	fixture_commit(f);
+	return r;
+}
+
+static struct lock loaded(struct fixture *f, const char *name)
+{
+	struct lock lock;
+
+	assert_int_equal(registry_lock_load(f->registry, name, &lock), 0);
+	return lock;
+}
+
+static void a_grant_reads_back_as_it_was_stored(void **state)
+{
+	struct fixture *f = *state;
+	int64_t fence = granted(f, "db-migrations", "myapp:db-init");
+	struct lock lock;
+
+	fixture_reopen(f);
+	lock = loaded(f, "db-migrations");
+	assert_true(lock_is_held(&lock));
+	assert_string_equal(lock.holder, "myapp:db-init");
+	assert_int_equal(lock.acquired_at, FIXTURE_NOW);
+	assert_int_equal(lock.ttl_s, 300);
+	assert_int_equal(lock.expires_at, FIXTURE_NOW + 300);
+	assert_int_equal(lock.fence, fence);
+	assert_int_equal(lock.uid, 1000);
+	assert_int_equal(lock.process.pid, 78);
+	assert_int_equal(lock.process.start_ticks, 7900);
+	assert_string_equal(lock.comm, "bash");
+}
+
+static void a_lock_that_was_never_used_is_a_no(void **state)
+{
+	struct fixture *f = *state;
+	struct lock lock;
+
+	assert_int_equal(registry_lock_load(f->registry, "never", &lock), OUTCOME_NO);
+}
+
+static void fences_grow_over_all_locks_and_over_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	int64_t last = 0;
+
+	for (int i = 0; i < 6; i++) {
+		int64_t fence = granted(f, i % 2 ? "one" : "other", "a");
+
+		assert_true(fence > last);
+		last = fence;
+		if (i == 3)
+			fixture_reopen(f);
+	}
+}
+
+static void a_grant_that_is_undone_leaves_no_holder_and_no_smaller_fence(void **state)
+{
+	struct fixture *f = *state;
+	int64_t before = granted(f, "kept", "a");
+	struct lock lock = lock_of("undone", "a");
+
+	fixture_begin(f);
+	assert_int_equal(registry_lock_grant(f->registry, &lock), 0);
+	/* closed with the batch open: what kill -9 does to it */
+	fixture_reopen(f);
+	assert_int_equal(registry_lock_load(f->registry, "undone", &lock), OUTCOME_NO);
+	assert_true(granted(f, "undone", "a") > before);
+}
+
+static void a_fence_counter_that_a_person_spoiled_counts_on(void **state)
+{
+	struct fixture *f = *state;
+
+	granted(f, "a", "a");
+	fixture_shell(f, "UPDATE meta SET value = 'many' WHERE key = 'lockFence'");
+	assert_int_equal(granted(f, "a", "a"), 1);
+	assert_int_equal(granted(f, "a", "a"), 2);
+}
+
+static void a_released_lock_stays_listed_without_a_holder(void **state)
+{
+	struct fixture *f = *state;
+	int64_t fence = granted(f, "payment-config", "a");
+	struct lock lock;
+
+	assert_int_equal(released(f, "payment-config", fence, FIXTURE_NOW + 9), 0);
+	lock = loaded(f, "payment-config");
+	assert_false(lock_is_held(&lock));
+	assert_int_equal(lock.released_at, FIXTURE_NOW + 9);
+	fixture_expect(f, "SELECT holder IS NULL AND pid IS NULL AND ttl IS NULL FROM locks", "1");
+}
+
+static void a_release_with_an_older_fence_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int64_t old = granted(f, "a", "first");
+	struct lock lock;
+
+	granted(f, "a", "second");
+	assert_int_equal(released(f, "a", old, FIXTURE_NOW), OUTCOME_NO);
+	lock = loaded(f, "a");
+	assert_string_equal(lock.holder, "second");
+}
+
+static void a_renewal_keeps_the_fence_and_moves_the_end(void **state)
+{
+	struct fixture *f = *state;
+	int64_t fence = granted(f, "a", "first");
+	struct lock lock = loaded(f, "a");
+
+	lock.ttl_s = 60;
+	lock.expires_at = FIXTURE_NOW + 1060;
+	fixture_begin(f);
+	assert_int_equal(registry_lock_renew(f->registry, &lock), 0);
+	fixture_commit(f);
+	lock = loaded(f, "a");
+	assert_int_equal(lock.fence, fence);
+	assert_int_equal(lock.expires_at, FIXTURE_NOW + 1060);
+	assert_int_equal(lock.acquired_at, FIXTURE_NOW);
+}
+
+static void a_free_lock_is_not_renewed(void **state)
+{
+	struct fixture *f = *state;
+	int64_t fence = granted(f, "a", "first");
+	struct lock lock = loaded(f, "a");
+
+	released(f, "a", fence, FIXTURE_NOW);
+	fixture_begin(f);
+	assert_int_equal(registry_lock_renew(f->registry, &lock), OUTCOME_NO);
+	fixture_commit(f);
+}
+
+static void the_longest_free_locks_are_forgotten_and_held_ones_never(void **state)
+{
+	struct fixture *f = *state;
+	char name[32];
+
+	granted(f, "held", "a");
+	for (int i = 0; i < LOCKS_KEEP_FREE_MAX + 5; i++) {
+		int64_t fence;
+
+		snprintf(name, sizeof(name), "free%d", i);
+		fence = granted(f, name, "a");
+		assert_int_equal(released(f, name, fence, FIXTURE_NOW + i), 0);
+	}
+	fixture_expect(f, "SELECT count(*) FROM locks WHERE holder IS NULL", "256");
+	fixture_expect(f, "SELECT min(releasedAt) - 1700000000 FROM locks WHERE holder IS NULL",
+		       "5");
+	fixture_expect(f, "SELECT holder FROM locks WHERE name = 'held'", "a");
+}
+
+static void held_locks_are_loaded_in_order_of_name(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ struct lock *held = NULL;
+	_cleanup_free_ struct lock *all = NULL;
+	size_t n_held = 0, n_all = 0;
+
+	granted(f, "c", "x");
+	granted(f, "a", "x");
+	released(f, "b", granted(f, "b", "x"), FIXTURE_NOW);
+	assert_int_equal(registry_locks_load(f->registry, true, &held, &n_held), 0);
+	assert_int_equal(registry_locks_load(f->registry, false, &all, &n_all), 0);
+	assert_int_equal(n_held, 2);
+	assert_string_equal(held[0].name, "a");
+	assert_string_equal(held[1].name, "c");
+	assert_int_equal(n_all, 3);
+}
+
+static void a_process_of_an_earlier_boot_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+	struct lock lock;
+
+	granted(f, "a", "x");
+	fixture_shell(f, "UPDATE locks SET bootId = 'another boot'");
+	lock = loaded(f, "a");
+	assert_true(lock_is_held(&lock));
+	assert_int_equal(lock.process.pid, 0);
+}
+
+static void rows_that_people_wrote_do_no_harm(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_free_ struct lock *all = NULL;
+	size_t n = 0;
+
+	fixture_shell(f, "INSERT INTO locks(name, holder, acquiredAt, ttl, pid, fence, uid) VALUES"
+			 "('bad name', 'x', 1, 1, 1, 1, 1), (NULL, 'x', 1, 1, 1, 1, 1), "
+			 "(x'ff', 'x', 1, 1, 1, 1, 1), ('-x', 'x', 1, 1, 1, 1, 1), "
+			 "('odd', CAST(x'41ff42' AS TEXT), 'soon', -5, 'me', 'no', 99999999999)");
+	assert_int_equal(registry_locks_load(f->registry, false, &all, &n), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(all[0].name, "odd");
+	assert_string_equal(all[0].holder, "A\xEF\xBF\xBD"
+					   "B");
+	assert_int_equal(all[0].acquired_at, 0);
+	assert_int_equal(all[0].ttl_s, 0);
+	assert_int_equal(all[0].process.pid, 0);
+	assert_int_equal(released(f, "odd", all[0].fence, FIXTURE_NOW), 0);
+}
+
+static void outside_of_a_batch_nothing_is_written(void **state)
+{
+	struct fixture *f = *state;
+	struct lock lock = lock_of("a", "x");
+
+	assert_int_equal(registry_lock_grant(f->registry, &lock), -EINVAL);
+	assert_int_equal(registry_lock_renew(f->registry, &lock), -EINVAL);
+	assert_int_equal(registry_lock_release(f->registry, "a", 1, FIXTURE_NOW), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		registry_test(a_grant_reads_back_as_it_was_stored),
+		registry_test(a_lock_that_was_never_used_is_a_no),
+		registry_test(fences_grow_over_all_locks_and_over_a_restart),
+		registry_test(a_grant_that_is_undone_leaves_no_holder_and_no_smaller_fence),
+		registry_test(a_fence_counter_that_a_person_spoiled_counts_on),
+		registry_test(a_released_lock_stays_listed_without_a_holder),
+		registry_test(a_release_with_an_older_fence_changes_nothing),
+		registry_test(a_renewal_keeps_the_fence_and_moves_the_end),
+		registry_test(a_free_lock_is_not_renewed),
+		registry_test(the_longest_free_locks_are_forgotten_and_held_ones_never),
+		registry_test(held_locks_are_loaded_in_order_of_name),
+		registry_test(a_process_of_an_earlier_boot_is_unknown),
+		registry_test(rows_that_people_wrote_do_no_harm),
+		registry_test(outside_of_a_batch_nothing_is_written),
+	};
+
+	return cmocka_run_group_tests_name("registry/locks", tests, NULL, NULL);
+}

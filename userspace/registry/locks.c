@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/locks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "base/text.h"
+#include "registry/internal.h"
+
+#define FENCE_KEY  "lockFence" /* in meta: the number of the last grant */
+#define FIRST_ROWS 16
+
+/* --- reading --- */
+
+static void copy_text(const struct query *q, int column, char *ret, size_t size)
+{
+	const char *text = query_column_text(q, column);
+
+	text_to_utf8(text ? text : "", ret, size);
+}
+
+static int64_t column_time(const struct query *q, int column)
+{
+	return query_column_int(q, column, 0, REGISTRY_TIME_MAX_S, 0);
+}
+
+/* A pid means the same process only within one boot. */
+static struct process_id column_process(const struct query *q)
+{
+	const char *boot_id = query_column_text(q, LOCK_COLUMN_BOOT_ID);
+	struct process_id id = {
+		.pid = (pid_t)query_column_int(q, LOCK_COLUMN_PID, 0, INT32_MAX, 0),
+		.start_ticks = (uint64_t)query_column_int(q, LOCK_COLUMN_START_TICKS, 0, INT64_MAX,
+							  0),
+	};
+
+	if (!boot_id || strcmp(boot_id, procfs_boot_id()) != 0)
+		id = (struct process_id){ 0 };
+	return id;
+}
+
+/* False when the name is not legal: a person wrote that row. */
+static bool lock_decode(const struct query *q, struct lock *ret)
+{
+	const char *name = query_column_text(q, LOCK_COLUMN_NAME);
+
+	if (!name || lock_name_check(name, NULL) < 0)
+		return false;
+	*ret = (struct lock){
+		.acquired_at = column_time(q, LOCK_COLUMN_ACQUIRED_AT),
+		.ttl_s = column_time(q, LOCK_COLUMN_TTL),
+		.expires_at = column_time(q, LOCK_COLUMN_EXPIRES_AT),
+		.released_at = column_time(q, LOCK_COLUMN_RELEASED_AT),
+		.fence = query_column_int(q, LOCK_COLUMN_FENCE, 0, INT64_MAX, 0),
+		.uid = (uid_t)query_column_int(q, LOCK_COLUMN_UID, 0, PROCESS_UID_UNKNOWN - 1,
+					       q->registry->owner),
+		.process = column_process(q),
+	};
+	strcpy(ret->name, name);
+	copy_text(q, LOCK_COLUMN_HOLDER, ret->holder, sizeof(ret->holder));
+	copy_text(q, LOCK_COLUMN_COMM, ret->comm, sizeof(ret->comm));
+	return true;
+}
+
+int registry_lock_load(struct registry *r, const char *name, struct lock *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_BY_NAME);
+	int more;
+
+	query_bind_text(&q, 1, name);
+	more = query_next(&q);
+	if (more < 0)
+		return more;
+	return more && lock_decode(&q, ret) ? 0 : OUTCOME_NO;
+}
+
+int registry_locks_load(struct registry *r, bool held, struct lock **ret, size_t *ret_n)
+{
+	_cleanup_(query_done) struct query q = query_start(r, held ? STATEMENT_LOCKS_HELD
+								   : STATEMENT_LOCKS_SCAN);
+	_cleanup_free_ struct lock *locks = NULL;
+	size_t n = 0, size = 0;
+	int more;
+
+	while ((more = query_next(&q)) > 0) {
+		if (n == size) {
+			struct lock *grown;
+
+			size = size ? 2 * size : FIRST_ROWS;
+			grown = reallocarray(locks, size, sizeof(*locks));
+			if (!grown)
+				return -ENOMEM;
+			locks = grown;
+		}
+		n += lock_decode(&q, &locks[n]);
+	}
+	if (more < 0)
+		return more;
+	*ret = TAKE_PTR(locks);
+	*ret_n = n;
+	return 0;
+}
+
+/* --- writing --- */
+
+static int next_fence(struct registry *r, int64_t *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_META_COUNT_UP);
+	int64_t fence;
+	int more;
+
+	query_bind_text(&q, 1, FENCE_KEY);
+	more = query_next(&q);
+	if (more <= 0)
+		return more < 0 ? more : -EIO;
+	fence = query_column_int(&q, 0, 1, INT64_MAX, 0);
+	/* RETURNING has written by its first row, and is over at the end only */
+	more = query_next(&q);
+	if (more < 0)
+		return more;
+	if (!fence)
+		return -EOVERFLOW;
+	*ret = fence;
+	return 0;
+}
+
+static int grant(struct registry *r, const struct lock *lock)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_GRANT);
+
+	query_bind_text(&q, 1, lock->name);
+	query_bind_text(&q, 2, lock->holder);
+	query_bind_int(&q, 3, lock->acquired_at);
+	query_bind_int_or_null(&q, 4, lock->ttl_s, 0);
+	query_bind_int_or_null(&q, 5, lock->expires_at, 0);
+	query_bind_int(&q, 6, lock->fence);
+	query_bind_int(&q, 7, lock->uid);
+	query_bind_int(&q, 8, lock->process.pid);
+	query_bind_int(&q, 9, (int64_t)lock->process.start_ticks);
+	query_bind_text(&q, 10, procfs_boot_id());
+	query_bind_text(&q, 11, lock->comm);
+	return query_run(&q);
+}
+
+int registry_lock_grant(struct registry *r, struct lock *lock)
+{
+	int error = registry_savepoint_open(r);
+
+	if (error < 0)
+		return error;
+	error = next_fence(r, &lock->fence);
+	if (error == 0)
+		error = grant(r, lock);
+	return registry_savepoint_close(r, error);
+}
+
+int registry_lock_renew(struct registry *r, const struct lock *lock)
+{
+	int error = registry_write_check(r);
+
+	if (error < 0)
+		return error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_RENEW);
+	query_bind_text(&q, 1, lock->name);
+	query_bind_int(&q, 2, lock->fence);
+	query_bind_int_or_null(&q, 3, lock->ttl_s, 0);
+	query_bind_int_or_null(&q, 4, lock->expires_at, 0);
+	error = query_run(&q);
+	if (error < 0)
+		return error;
+	return sqlite3_changes(r->db) ? 0 : OUTCOME_NO;
+}
+
+static int release(struct registry *r, const char *name, int64_t fence, int64_t now, int *ret_rows)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_RELEASE);
+	int error;
+
+	query_bind_text(&q, 1, name);
+	query_bind_int(&q, 2, fence);
+	query_bind_int(&q, 3, now);
+	error = query_run(&q);
+	*ret_rows = error == 0 ? sqlite3_changes(r->db) : 0;
+	return error;
+}
+
+static int forget_oldest(struct registry *r)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_PRUNE);
+
+	query_bind_int(&q, 1, LOCKS_KEEP_FREE_MAX);
+	return query_run(&q);
+}
+
+int registry_lock_release(struct registry *r, const char *name, int64_t fence, int64_t now)
+{
+	int rows = 0;
+	int error = registry_savepoint_open(r);
+
+	if (error < 0)
+		return error;
+	error = release(r, name, fence, now, &rows);
+	if (error == 0 && rows)
+		error = forget_oldest(r);
+	error = registry_savepoint_close(r, error);
+	return error < 0 ? error : rows ? 0 : OUTCOME_NO;
+}

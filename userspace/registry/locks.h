@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Locks as they are stored.  A lock that is free keeps its row without a holder, so that people see
+ * which locks there are.  Who may hold one, and when it ends, is decided elsewhere: this file keeps
+ * what was decided, and hands out the fencing numbers.
+ *
+ * Every grant has a fencing number that is greater than that of every grant before it, of any lock,
+ * also after a restart.  A renewal keeps its number.
+ *
+ * A row that a person wrote by hand is skipped when its name is not legal; a holder that is no text
+ * is repaired, every other value that does not fit its type reads as unknown.
+ */
+#ifndef REGISTRY_LOCKS_H
+#define REGISTRY_LOCKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/identity.h"
+#include "base/process.h"
+
+struct registry;
+
+#define LOCK_HOLDER_MAX	    128 /* bytes of a holder's name, without the NUL */
+#define LOCKS_KEEP_FREE_MAX 256 /* free locks that stay listed; the longest free are forgotten */
+
+/* A copy: nothing in it is borrowed. */
+struct lock {
+	char name[LOCK_NAME_MAX + 1];
+	char holder[LOCK_HOLDER_MAX + 1]; /* "" = free; then only name and released_at count */
+	int64_t acquired_at;
+	int64_t ttl_s;	     /* 0 = none */
+	int64_t expires_at;  /* 0 = never */
+	int64_t released_at; /* 0 = never */
+	int64_t fence;
+	uid_t uid;
+	struct process_id process; /* that it ends with; pid 0 = unknown, or of an earlier boot */
+	char comm[4 * PROCESS_COMM_SIZE]; /* as UTF-8 */
+};
+
+static inline bool lock_is_held(const struct lock *lock)
+{
+	return lock->holder[0] != '\0';
+}
+
+/* 0; OUTCOME_NO when it was never used, or was forgotten; negative errno. */
+int registry_lock_load(struct registry *r, const char *name, struct lock *ret);
+
+/*
+ * All of them in order of name (held: only those that are held).  *ret is the caller's: free().
+ * 0, negative errno.
+ */
+int registry_locks_load(struct registry *r, bool held, struct lock **ret, size_t *ret_n);
+
+/*
+ * Stores the lock as held, whatever it was, with a new fencing number, which is filled in.
+ * 0, negative errno.
+ */
+int registry_lock_grant(struct registry *r, struct lock *lock);
+
+/* Stores a new TTL and end of a held lock; 0, OUTCOME_NO when it is not held with that fence. */
+int registry_lock_renew(struct registry *r, const struct lock *lock);
+
+/*
+ * Stores that the lock is free since `now`, and forgets free ones beyond LOCKS_KEEP_FREE_MAX.
+ * 0; OUTCOME_NO when it is not held with that fence; negative errno.
+ */
+int registry_lock_release(struct registry *r, const char *name, int64_t fence, int64_t now);
+
+#endif
