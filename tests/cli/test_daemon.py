@@ -250,10 +250,10 @@ class RefusedDatabaseTest(harness.PortDaddyTest):
 
         def decided():
             return self.daemon.process.poll() is not None \
-                or self.daemon.run("status").code == harness.DONE
+                or self.daemon.run("status").code != harness.NO_DAEMON
         wait_until(decided, "it starts or refuses")
         if self.daemon.process.poll() is None:
-            database = self.daemon.json("status")["database"]
+            database = self.daemon.json("status", code=harness.NO)["database"]
             self.assertFalse(database["healthy"], database)
         else:
             self.assertIn(self.daemon.database, self.daemon.log())

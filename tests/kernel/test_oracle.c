@@ -365,7 +365,7 @@ static void enter_network(void)
 {
 	static const char setup[] = "ip link set lo up && ip addr add fd00::2/128 dev lo nodad && "
 				    "ip link add pd0 type bridge && ip link set pd0 up && "
-				    "sysctl -qw net.ipv4.tcp_max_tw_buckets=100000";
+				    "echo 100000 > /proc/sys/net/ipv4/tcp_max_tw_buckets";
 
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	assert_int_equal(system(setup), 0);
