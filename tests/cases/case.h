@@ -387,7 +387,7 @@ static inline void print_ready(struct scene *s)
 	       call_name(scenario.call));
 	printf(",\"complete\":%s,\"remedy\":%s", complete[scenario.complete],
 	       scenario.remedy ? "true" : "false");
-	printf(",\"command\":%s", scenario.remedy && !scenario.comes_back ? "true" : "false");
+	printf(",\"command\":%s", scenario.comes_back ? "false" : "true");
 	print_pids("holders", s->holders);
 	print_pids("bystanders", s->bystanders);
 	print_flags(&s->attempt);

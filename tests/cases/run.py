@@ -14,8 +14,8 @@ Verdict, errno, holders and completeness are compared each time; no remedy may k
 holds nothing, nor destroy a socket that stays bound.
 
 A second play has the victim try at once, before anybody has asked about the port: the record of that
-moment is all there is.  Then the commands that pd prints are run in turn until the same attempt
-succeeds.  In the end a table shows all cases.
+moment is all there is.  Then each command that pd prints to free the port is run alone, in a play of
+its own, and the same attempt must succeed.  In the end a table shows all cases.
 
 With arguments: only the cases of these names.
 """
@@ -50,10 +50,15 @@ GAPS = {
     "port_rewritten_by_bpf": "the port that a cgroup program put in place is not recorded",
 }
 FIRST_UID = 2000000  # of users that no machine has
-# What pd prints and this may run: it reaches nothing but the case's own processes and namespace.
-SAFE_COMMANDS = re.compile(r"(kill( -\w+)?( \d+)+"
-                           r"|nsenter -t \d+ -n (ss -K|ip link del|sysctl) [-\w ='\":.\[\]]*"
-                           r"|echo 0 \| tee '/sys/fs/cgroup/[\w/-]*/pd-case-\d+/cgroup\.freeze')")
+# What pd prints to free the port, and this may run: it reaches the case's own processes and namespace
+# only.  Not among them: what lets a process go on and keep its port, and what only shows something.
+THAW = r"echo 0 \| tee '/sys/fs/cgroup/[\w/-]*/pd-case-\d+/cgroup\.freeze'"
+FREEING_COMMANDS = re.compile(
+    rf"(kill( -KILL)?( \d+)+( && kill -CONT( \d+)+)?( && {THAW})?"
+    r"|nsenter -t \d+ -n (ss -K -t state [-\w]+ 'sport = :\d+'|bash -c ': < /dev/tcp/[\w.:]+/\d+'"
+    r"|sysctl net\.ipv4\.ip_local_port_range=\"\d+ \d+\"|sysctl net\.ipv[46]\.(conf\.)?"
+    r"(all\.disable_ipv6|ip_unprivileged_port_start)=\d+))")
+COMMANDS_MAX = 3  # that one answer has
 HELPS_WITHIN_S = 1 * harness.SCALE  # a command: the end of a process takes a moment
 
 
@@ -96,6 +101,13 @@ class Play:
             self.process.wait()
         self.process.stdout.close()
         self.process.stderr.close()
+
+
+def netns_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:
+        return None
 
 
 def judge(answer, ready, verdicts, free=None):
@@ -216,14 +228,33 @@ class Cases(unittest.TestCase):
             return
         self.attempt(play, "victim", ready, ready["errno"])
         self.ask_recorded("at once", ready)
-        commands = [r.get("command") or "" for r in self.answers["at once"].get("remedies", [])]
-        commands = [c for c in commands if SAFE_COMMANDS.fullmatch(c)]
-        if self.faults or not ready["command"] or not commands:
+
+    def free_by_a_command(self, play, ready):
+        """One more play for each command: number self.number, alone, must free the port."""
+        if not ready["verdict"] or not ready["command"]:
             return
-        helped = next((c for c in commands if self.command_helps(play, c)), None)
-        self.row["command"] = "ok" if helped else "no help"
-        if not helped:
-            self.faults.append(("command", "none helped", "; ".join(commands)))
+        self.attempt(play, "victim", ready, ready["errno"])
+        self.ask_recorded("at once", ready)
+        commands = [(r.get("command") or "").replace("sudo ", "")
+                    for r in self.answers["at once"].get("remedies", [])]
+        commands = [c for c in commands if FREEING_COMMANDS.fullmatch(c)]
+        self.more = self.number + 1 < len(commands)
+        if self.faults or len(commands) <= self.number:
+            return
+        command = commands[self.number]
+        entered = re.match(r"nsenter -t (\d+)", command)
+        if entered and netns_of(entered[1]) != netns_of(ready["netns"]):
+            self.faults.append(("command", "wrong namespace", command))
+        elif not self.command_helps(play, command):
+            self.faults.append(("command", "did not help", command))
+        self.row["command"] = "no help" if self.faults else f"{self.number + 1} ok"
+
+    def play_commands(self, name):
+        for self.number in range(COMMANDS_MAX):
+            self.more = False
+            self.play(name, Cases.free_by_a_command)
+            if not self.more:
+                return
 
     def command_helps(self, play, command):
         subprocess.run(["sh", "-c", command], check=False, stdout=subprocess.DEVNULL,
@@ -290,9 +321,13 @@ def add_cases():
 
         def recorded(self, name=name):
             self.play(name, Cases.record_at_once)
+
+        def freed(self, name=name):
+            self.play_commands(name)
         setattr(Cases, f"test_{name}_is_explained", harness.needs_root(explained))
         if not name.startswith("free_") and name != "other_netns":
             setattr(Cases, f"test_{name}_is_recorded_at_once", harness.needs_root(recorded))
+            setattr(Cases, f"test_{name}_is_freed_by_each_command", harness.needs_root(freed))
 
 
 def print_table():

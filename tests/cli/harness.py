@@ -432,6 +432,29 @@ class PortDaddyTest(unittest.TestCase):
             self.fail("a sanitizer complained about the daemon:\n" + "\n".join(faults))
 
 
+class RefusalTest(PortDaddyTest):
+    """A test of what is recorded of refused binds: with a free port of its own (self.port)."""
+
+    def setUp(self):
+        super().setUp()
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: refusals are not recorded")
+        self.port = free_port()
+
+    def recorded(self, *arguments, pid=None, **options):
+        """The newest refusal, once the daemon has heard of it."""
+        def there():
+            answer = self.daemon.json("why", *arguments, code=None, **options)
+            return answer if pid is None or (answer.get("asked") or {}).get("pid") == pid else None
+        return wait_until(there, f"the refusal of {pid} is recorded")
+
+    def refuse(self, argv, **options):
+        """Runs a server that cannot have the port; its pid."""
+        victim = self.spawn(argv, **options)
+        self.assertNotEqual(victim.wait(), 0, victim.argv)
+        return victim.pid
+
+
 def listening_inodes(port):
     """Of the TCP sockets that listen on the port.  From /proc, independent of what is tested."""
     wanted = f":{port:04X}"

@@ -209,27 +209,8 @@ ready()
             self.assertLessEqual(len(line), 80, line)
 
 
-class RefusalTest(harness.PortDaddyTest):
+class RefusalTest(harness.RefusalTest):
     """`pd why` right after a server could not start."""
-
-    def setUp(self):
-        super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: refusals are not recorded")
-        self.port = harness.free_port()
-
-    def recorded(self, *arguments, pid=None, **options):
-        """The newest refusal, once the daemon has heard of it."""
-        def there():
-            answer = self.daemon.json("why", *arguments, code=None, **options)
-            return answer if pid is None or (answer.get("asked") or {}).get("pid") == pid else None
-        return wait_until(there, f"the refusal of {pid} is recorded")
-
-    def refuse(self, argv, **options):
-        """Runs a server that cannot have the port; its pid."""
-        victim = self.spawn(argv, **options)
-        self.assertNotEqual(victim.wait(), 0, victim.argv)
-        return victim.pid
 
     def agree(self, answer, victim, holder):
         self.assertEqual(answer["errno"], "EADDRINUSE", answer)

@@ -31,7 +31,8 @@ static bool is_container_id(const char *s)
 	return n == CONTAINER_HEX;
 }
 
-static bool parse_container(const char *name, const char *parent, struct cgroup_owner *ret)
+static bool parse_container(const char *name, const char *parent, bool of_user,
+			    struct cgroup_owner *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
 		size_t skip = strlen(schemes[i].prefix);
@@ -42,6 +43,7 @@ static bool parse_container(const char *name, const char *parent, struct cgroup_
 			continue;
 		snprintf(ret->container, sizeof(ret->container), "%.12s", name + skip);
 		ret->engine = schemes[i].engine;
+		ret->of_user = of_user;
 		return true;
 	}
 	return false;
@@ -63,7 +65,7 @@ void cgroup_parse(const char *path, struct cgroup_owner *ret)
 	*ret = (struct cgroup_owner){ .engine = NULL };
 	snprintf(copy, sizeof(copy), "%s", path);
 	for (name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
-		parse_container(name, parent, ret);
+		parse_container(name, parent, below_user, ret);
 		parent = name;
 		if (!strncmp(name, "user@", 5)) {
 			below_user = true;

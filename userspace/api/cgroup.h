@@ -9,8 +9,8 @@
 #define CGROUP_CONTAINER_SIZE 13  /* the short form, 12 digits, that docker and podman print */
 
 struct cgroup_owner {
-	char unit[CGROUP_UNIT_SIZE];	       /* "nginx.service"; "" = in none */
-	bool of_user;			       /* the unit is one of a user's own manager */
+	char unit[CGROUP_UNIT_SIZE]; /* "nginx.service"; "" = in none */
+	bool of_user; /* the unit or container is one of a user's own manager or engine */
 	char container[CGROUP_CONTAINER_SIZE]; /* "" = in none */
 	const char *engine; /* "docker", "podman", "crictl"; NULL without container */
 };

@@ -342,6 +342,7 @@ static int finish(struct api *api, struct why_facts *f)
 		r = add_holdings(f);
 	if (r)
 		return r;
+	why_place_find_entry(api, f);
 	why_split_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
 			  f->warning);
 	say_missing(api, f);

@@ -23,6 +23,10 @@ struct why_place {
 	bool own;
 	bool unreachable; /* it exists, and no process is known in it */
 	char name[64];	  /* as it was asked for; "" = the own one */
+	bool of_asker;	  /* who asks is in it himself */
+	/* what stands before a command that acts there: "nsenter -t 4711 -n "; "" = nothing */
+	char enter[96];
+	bool shut; /* no way in is known */
 };
 
 /* Everything that words and remedies are made of. */
@@ -82,6 +86,9 @@ const char *why_grip_text(enum grip_kind kind);
  * -ESRCH for a pid that is gone.
  */
 int why_place_find(struct api *api, const char *text, struct why_place *ret);
+
+/* Fills `enter` and `shut` of the place, once the holders are known. */
+void why_place_find_entry(struct api *api, struct why_facts *f);
 
 /* The index of an interface of the place; 0 = there is none. */
 uint32_t why_place_device(const struct why_place *place, const char *name);

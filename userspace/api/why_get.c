@@ -93,6 +93,7 @@ static int parse_place(struct request *r, struct why_facts *f)
 	fault = why_place_find(r->api, netns || !r->pid ? netns : peer, &f->place);
 	if (!netns && (fault || f->place.unreachable))
 		fault = why_place_find(r->api, NULL, &f->place);
+	f->place.of_asker = !netns;
 
 	if (fault == -ESRCH)
 		return request_fail(r, OUTCOME_BAD_REQUEST, "there is no process %.32s", netns);

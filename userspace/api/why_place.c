@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which network namespace is meant, and a process in it: the kernel's table is read through one. */
+#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -10,10 +11,14 @@
 
 #include "api/server.h"
 #include "api/why_facts.h"
+#include "api/why_remedies.h"
+#include "base/cleanup.h"
 #include "base/procfs.h"
 
 #define NETNS_DIRECTORY "/run/netns"
 #define PID_MAX_LIMIT	(4 * 1024 * 1024) /* include/linux/threads.h */
+
+DEFINE_CLEANUP(DIR *, closedir);
 
 static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
 {
@@ -109,6 +114,62 @@ int why_place_find(struct api *api, const char *text, struct why_place *ret)
 	if (!r && ret->netns == own)
 		*ret = (struct why_place){ .netns = own, .own = true };
 	return r;
+}
+
+/* --- the way in --- */
+
+/* A name below /run/netns; it lasts longer than any process. */
+static bool enter_by_name(struct why_place *place)
+{
+	_cleanup_(closedirp) DIR *directory = opendir(NETNS_DIRECTORY);
+	const struct dirent *entry;
+	struct stat st;
+
+	while (directory && (entry = readdir(directory))) {
+		if (!remedy_is_plain_word(entry->d_name) ||
+		    strlen(entry->d_name) >= sizeof(place->name) ||
+		    fstatat(dirfd(directory), entry->d_name, &st, 0) || st.st_ino != place->netns)
+			continue;
+		snprintf(place->enter, sizeof(place->enter), "ip netns exec %s ", entry->d_name);
+		return true;
+	}
+	return false;
+}
+
+static bool enter_by_pid(struct api *api, struct why_place *place, pid_t pid)
+{
+	if (!pid || netns_of(api, pid) != place->netns)
+		return false;
+	snprintf(place->enter, sizeof(place->enter), "nsenter -t %d -n ", pid);
+	return true;
+}
+
+/* Who failed is gone soon; the shell that started it stays. */
+static bool enter_by_caller(struct api *api, struct why_facts *f)
+{
+	struct process caller;
+
+	if (!f->question.caller.pid || !view_describe(f->inv, &f->question.caller, &caller))
+		return false;
+	for (int i = 0; i < caller.n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
+		if (enter_by_pid(api, &f->place, caller.ancestors[i].id.pid))
+			return true;
+	return enter_by_pid(api, &f->place, caller.id.pid);
+}
+
+void why_place_find_entry(struct api *api, struct why_facts *f)
+{
+	struct inhabitant wanted = { .api = api, .netns = f->place.netns };
+
+	if (f->place.own || f->place.of_asker || enter_by_name(&f->place))
+		return;
+	for (size_t i = 0; i < f->n_holdings; i++)
+		if (enter_by_pid(api, &f->place, f->holdings[i].holder->id.pid))
+			return;
+	if (enter_by_caller(api, f) || enter_by_pid(api, &f->place, f->place.pid))
+		return;
+	inventory_for_each(api->config.inventory, find_inhabitant, &wanted);
+	f->place.shut = !enter_by_pid(api, &f->place, wanted.pid);
 }
 
 uint32_t why_place_device(const struct why_place *place, const char *name)

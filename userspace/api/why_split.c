@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "api/why.h"
+#include "api/why_supervisor.h"
 
 #define SERVER_SIZE 64
 #define ROWS_MAX    64 /* sockets of one port that are looked through */
@@ -39,6 +40,21 @@ static const char *name_server(const struct inventory *inv, const struct socket_
 	return ret;
 }
 
+/* One server that opens both by itself, or two children that one parent made for it (docker-proxy),
+ * are as it should be. */
+static bool are_one_server(const struct inventory *inv, const struct process_id *a,
+			   const struct process_id *b)
+{
+	struct process left, right;
+
+	if (process_id_equal(a, b))
+		return true;
+	return view_describe(inv, a, &left) && view_describe(inv, b, &right) &&
+	       !strcmp(left.comm, right.comm) && left.n_ancestors && right.n_ancestors &&
+	       process_id_equal(&left.ancestors[0].id, &right.ancestors[0].id) &&
+	       why_forward_find(&left, &(struct why_forward){ 0 });
+}
+
 bool why_split_warning(const struct inventory *inv, uint32_t netns, uint16_t protocol,
 		       uint16_t port, char *ret)
 {
@@ -58,8 +74,8 @@ bool why_split_warning(const struct inventory *inv, uint32_t netns, uint16_t pro
 			six = six ? six : rows[i];
 	}
 	if (!four || !six || !four->n_holders || !six->n_holders ||
-	    process_id_equal(&four->holders[0].id, &six->holders[0].id))
-		return false; /* one server that opens both by itself is as it should be */
+	    are_one_server(inv, &four->holders[0].id, &six->holders[0].id))
+		return false;
 	snprintf(ret, WHY_WARNING_SIZE,
 		 "two servers share port %u: %s on IPv4 and %s on IPv6; \"localhost\" may reach "
 		 "either",

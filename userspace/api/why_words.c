@@ -11,6 +11,7 @@
 
 #include "api/why.h"
 #include "api/why_process.h"
+#include "api/why_supervisor.h"
 #include "base/procfs.h"
 
 #define WHO_SIZE   160
@@ -438,18 +439,45 @@ static void add_state(const struct why_facts *f, char *ret)
 	}
 }
 
-/* A manager starts it again: killing it gains a second. */
+/* It listens for a container: killing it cuts that off. */
+static bool add_forward(const struct process *process, char *ret)
+{
+	char text[PLACE_SIZE], addr[NET_ADDR_STR_SIZE];
+	struct why_forward forward;
+
+	if (!why_forward_find(process, &forward))
+		return false;
+	if (forward.family)
+		snprintf(text, sizeof(text), " It passes the port on to a container (%s port %u).",
+			 net_addr_format(forward.family, &forward.addr, addr), forward.port);
+	else
+		snprintf(text, sizeof(text), " It has the port for a container.");
+	add(ret, text);
+	return true;
+}
+
+/* Somebody starts it again: killing it gains a second. */
 static void add_supervisor(const struct why_facts *f, char *ret)
 {
+	struct why_supervisor supervisor;
 	struct cgroup_owner owner;
+	struct process process;
+	char text[PLACE_SIZE];
 
-	if (!f->n_holdings)
+	if (!f->n_holdings || !view_describe(f->inv, &f->holdings[0].holder->id, &process))
 		return;
-	view_cgroup(&f->holdings[0].holder->id, &owner);
-	if (*owner.container)
+	view_cgroup(&process.id, &owner);
+	if (*owner.container) {
 		add(ret, " It runs in a container.");
-	else if (*owner.unit)
+	} else if (add_forward(&process, ret)) {
+		return;
+	} else if (*owner.unit) {
 		add(ret, " It is a service of systemd, which may start it again.");
+	} else if (why_supervisor_find(&process, &supervisor)) {
+		snprintf(text, sizeof(text), " Killed, it comes back: %s (pid %d) starts it again.",
+			 supervisor.name, supervisor.id.pid);
+		add(ret, text);
+	}
 }
 
 void why_summarize(const struct why_facts *f, char *ret)
@@ -466,6 +494,6 @@ void why_summarize(const struct why_facts *f, char *ret)
 	if (v == WHY_FREE || v == WHY_OTHER_NETNS)
 		return;
 	add_state(f, ret);
-	if (v >= WHY_LISTENER && v <= WHY_MPTCP_LISTENER)
+	if (v < WHY_CONN_OF_CLOSED_LISTENER || v == WHY_UDP_BOUND)
 		add_supervisor(f, ret);
 }

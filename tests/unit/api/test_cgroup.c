@@ -37,6 +37,8 @@ static const struct {
 	{ "/docker/" HEX "/sub", "", "0123456789ab", "docker" },
 	{ "/machine.slice/libpod-" HEX ".scope/container", "", "0123456789ab", "podman" },
 	{ "/libpod_parent/" HEX, "", "0123456789ab", "podman" },
+	{ "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" HEX ".scope", "",
+	  "0123456789ab", "podman", true },
 	{ "/kubepods.slice/kubepods-pod1.slice/cri-containerd-" HEX ".scope", "", "0123456789ab",
 	  "crictl" },
 	{ "/kubepods.slice/pod1/crio-" HEX ".scope", "", "0123456789ab", "crictl" },
