@@ -24,32 +24,46 @@ static int bad_filter(struct request *r, const char *text, const char *why)
 	for (int a = 0; a < _ACTIVITY_ACTION_MAX && used < sizeof(actions); a++)
 		used += snprintf(actions + used, sizeof(actions) - used, "%s%s", a ? ", " : "",
 				 activity_action_name((enum activity_action)a));
-	return request_fail(r, OUTCOME_BAD_REQUEST,
-			    "filter \"%.64s\" is neither an action (%s) nor a service: %s", text,
-			    actions, why);
+	return request_fail(
+		r, OUTCOME_BAD_REQUEST,
+		"filter \"%.64s\" is neither an action (%s) nor a service, lock or session: %s",
+		text, actions, why);
+}
+
+static int add_word(struct request *r, const char *word, struct activity_filter *ret, size_t *n)
+{
+	int action = activity_action_of_name(word);
+	const char *why;
+
+	if (action >= 0) {
+		ret->actions |= ACTIVITY_BIT(action);
+		return 0;
+	}
+	if (pattern_check(word, &why))
+		return bad_filter(r, word, why);
+	if (*n == ACTIVITY_SUBJECTS_MAX)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "filter names more than %d services, locks or sessions; a "
+				    "pattern like myapp:* stands for many",
+				    ACTIVITY_SUBJECTS_MAX);
+	ret->subjects[(*n)++] = word;
+	return 0;
 }
 
 int log_filter_parse(struct request *r, const char *text, struct log_filter *ret)
 {
-	const char *why;
+	size_t n = 0;
+	char *rest;
+	int fault = 0;
 
-	*ret = (struct log_filter){ .action = -1 };
+	ret->activity = (struct activity_filter){ 0 };
 	if (!text)
 		return 0;
-	ret->action = activity_action_of_name(text);
-	if (ret->action >= 0)
-		return 0;
-	if (pattern_check(text, &why))
-		return bad_filter(r, text, why);
-	ret->pattern = text;
-	return 0;
-}
-
-bool log_filter_match(const struct log_filter *f, int action, const char *service)
-{
-	if (f->action >= 0 && f->action != action)
-		return false;
-	return !f->pattern || (service && *service && pattern_match(f->pattern, service));
+	snprintf(ret->text, sizeof(ret->text), "%s", text);
+	rest = ret->text;
+	while (!fault && rest)
+		fault = add_word(r, strsep(&rest, ","), &ret->activity, &n);
+	return fault;
 }
 
 struct json_object *log_entry_view(struct api *api, const struct activity *entry)
@@ -137,21 +151,20 @@ static int parse_rows(struct request *r, int64_t *ret)
 	return 0;
 }
 
-static int parse(struct request *r, struct activity_filter *ret)
+static int parse(struct request *r, struct log_filter *ret)
 {
-	struct log_filter filter;
-	int fault = log_filter_parse(r, request_param(r, "filter"), &filter);
+	struct activity_filter *activity = &ret->activity;
+	int fault = log_filter_parse(r, request_param(r, "filter"), ret);
 
-	*ret = (struct activity_filter){ .action = filter.action, .pattern = filter.pattern };
 	if (!fault)
-		fault = parse_moment(r, "from", &ret->from);
+		fault = parse_moment(r, "from", &activity->from);
 	if (!fault)
-		fault = parse_moment(r, "to", &ret->to);
+		fault = parse_moment(r, "to", &activity->to);
 	if (!fault)
-		fault = parse_since(r, &ret->from);
+		fault = parse_since(r, &activity->from);
 	if (!fault)
-		fault = parse_rows(r, &ret->limit);
-	if (!fault && ret->to && ret->from > ret->to)
+		fault = parse_rows(r, &activity->limit);
+	if (!fault && activity->to && activity->from > activity->to)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "from lies after to: nothing can match");
 	return fault;
@@ -173,11 +186,12 @@ static bool list_entry(const struct activity *entry, void *user_data)
 int log_get(struct request *r)
 {
 	struct listing listing = { .api = r->api };
-	struct activity_filter filter;
+	struct log_filter filter;
 	int fault = parse(r, &filter);
 
 	if (fault)
 		return fault;
 	listing.entries = json_add_array(r->answer, "entries");
-	return registry_for_each_activity(r->api->config.registry, &filter, list_entry, &listing);
+	return registry_for_each_activity(r->api->config.registry, &filter.activity, list_entry,
+					  &listing);
 }

@@ -9,18 +9,16 @@
 #include "registry/registry.h"
 
 struct log_filter {
-	int action;	     /* enum activity_action, -1 = all */
-	const char *pattern; /* over services; NULL = all.  Borrowed from the request */
+	struct activity_filter activity;	/* its subjects point into `text` */
+	char text[REQUEST_PARAM_MAX_BYTES + 1]; /* a copy of what was asked, cut at its commas */
 };
 
 /*
- * Reads "CLAIM" (an action in any case) or a pattern over services; NULL is everything.
- * 0, OUTCOME_BAD_REQUEST.
+ * Reads "CLAIM,myapp:*": actions in any case, and names or patterns of what an entry is about (a
+ * service, a lock, a session), up to ACTIVITY_SUBJECTS_MAX; NULL is everything.  A word that is an
+ * action means the action.  *ret may not be moved afterwards.  0, OUTCOME_BAD_REQUEST.
  */
 int log_filter_parse(struct request *r, const char *text, struct log_filter *ret);
-
-/* action -1: something that is no entry and only has a service (NULL or "" = none). */
-bool log_filter_match(const struct log_filter *f, int action, const char *service);
 
 /* One entry as JSON; owned by the caller. */
 struct json_object *log_entry_view(struct api *api, const struct activity *entry);

@@ -28,7 +28,6 @@ struct watcher {
 	struct evhttp_request *http;
 	bool events; /* kernel events and activity; else activity only */
 	struct log_filter filter;
-	char pattern[PATTERN_MAX + 1]; /* what filter.pattern points to */
 };
 
 struct streams {
@@ -113,31 +112,22 @@ static void say_hello(struct watcher *w)
 	send_line(w, hello);
 }
 
-static int start(struct request *r, bool events, const struct log_filter *filter)
+/* Takes the watcher over; from here on the connection's end frees it. */
+static void start(struct request *r, struct watcher *w)
 {
 	static const struct timeval write_timeout = { .tv_sec = API_REQUEST_TIMEOUT_S };
 	struct streams *s = r->api->streams;
 	struct evhttp_connection *connection = evhttp_request_get_connection(r->http);
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
-	struct watcher *w = calloc(1, sizeof(*w));
 
-	if (!w)
-		return -ENOMEM;
 	w->streams = s;
 	w->http = r->http;
-	w->events = events;
-	w->filter = *filter;
-	if (filter->pattern) {
-		snprintf(w->pattern, sizeof(w->pattern), "%s", filter->pattern);
-		w->filter.pattern = w->pattern;
-	}
 	w->next = s->watchers;
 	if (w->next)
 		w->next->previous = w;
 	s->watchers = w;
 	r->taken = true;
-	r->trace.waits = true;
-	metrics_answered(r->api, &r->trace, OUTCOME_OK);
+	r->api->counters.requests++;
 
 	evhttp_connection_set_closecb(connection, on_close, w);
 	evhttp_add_header(evhttp_request_get_output_headers(r->http), "Content-Type",
@@ -147,27 +137,42 @@ static int start(struct request *r, bool events, const struct log_filter *filter
 	bufferevent_set_timeouts(bev, NULL, &write_timeout);
 	bufferevent_setwatermark(bev, EV_READ, 0, WATCHER_INPUT_MAX_BYTES);
 	say_hello(w);
-	return 0;
 }
 
 int stream_events_get(struct request *r)
 {
-	struct log_filter filter = { .action = -1, .pattern = request_param(r, "pattern") };
-	const char *why;
+	const char *pattern = request_param(r, "pattern"), *why;
+	struct watcher *w;
 
-	if (filter.pattern && pattern_check(filter.pattern, &why))
+	if (pattern && pattern_check(pattern, &why))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "pattern \"%.64s\" cannot be read: %s; write one like myapp:*",
-				    filter.pattern, why);
-	return start(r, true, &filter);
+				    pattern, why);
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->events = true;
+	if (pattern) {
+		snprintf(w->filter.text, sizeof(w->filter.text), "%s", pattern);
+		w->filter.activity.subjects[0] = w->filter.text;
+	}
+	start(r, w);
+	return 0;
 }
 
 int stream_activity_get(struct request *r)
 {
-	struct log_filter filter;
-	int fault = log_filter_parse(r, request_param(r, "filter"), &filter);
+	struct watcher *w = calloc(1, sizeof(*w));
+	int fault;
 
-	return fault ? fault : start(r, false, &filter);
+	if (!w)
+		return -ENOMEM;
+	fault = log_filter_parse(r, request_param(r, "filter"), &w->filter);
+	if (fault)
+		free(w);
+	else
+		start(r, w);
+	return fault;
 }
 
 /* --- activity --- */
@@ -198,7 +203,7 @@ void stream_activity(struct streams *s, const struct activity *entry)
 		/* a refusal comes as the kernel's own event, with the address that was asked for */
 		if (w->events && entry->action == ACTIVITY_FAIL)
 			continue;
-		if (!log_filter_match(&w->filter, entry->action, entry->service))
+		if (!activity_filter_accepts(&w->filter.activity, entry->action, entry->service))
 			continue;
 		if (w->events && !as_event)
 			as_event = activity_as_event(entry);
@@ -310,7 +315,7 @@ void api_publish_event(struct api *api, const struct event *event, const char *s
 		return;
 	for (struct watcher *w = api->streams->watchers; w; w = next) {
 		next = w->next;
-		if (!w->events || !log_filter_match(&w->filter, -1, service))
+		if (!w->events || !activity_filter_accepts(&w->filter.activity, -1, service))
 			continue;
 		if (!line)
 			line = event_view(api, event, service, at_unix);

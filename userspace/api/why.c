@@ -61,7 +61,7 @@ static bool add_failure(const struct activity *entry, void *user_data)
 
 static int add_failures(struct api *api, uint16_t port, struct json_object *o)
 {
-	const struct activity_filter filter = { .action = ACTIVITY_FAIL,
+	const struct activity_filter filter = { .actions = ACTIVITY_BIT(ACTIVITY_FAIL),
 						.limit = FAILURES_SEARCHED };
 	struct failure_search search = { .port = port, .array = json_add_array(o, "failures") };
 

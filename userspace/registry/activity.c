@@ -7,9 +7,6 @@
 #include "base/text.h"
 #include "registry/internal.h"
 
-/* What is handed out of a field that holds bytes which are no text. */
-#define REPAIRED_SIZE 1024
-
 static const char *const action_names[] = {
 	[ACTIVITY_CLAIM] = "CLAIM",   [ACTIVITY_RELEASE] = "RELEASE",
 	[ACTIVITY_ACTIVE] = "ACTIVE", [ACTIVITY_GHOST] = "GHOST",
@@ -63,69 +60,6 @@ int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_
 	if (error == 0 && ret_id)
 		*ret_id = sqlite3_last_insert_rowid(r->db);
 	return error;
-}
-
-struct activity_row {
-	struct activity entry;
-	char service[REPAIRED_SIZE], details[REPAIRED_SIZE], comm[REPAIRED_SIZE];
-};
-
-/* False when the action is none of ours: a person wrote that row, and no reader knows its name. */
-static bool activity_decode(const struct query *q, struct activity_row *ret)
-{
-	struct activity *entry = &ret->entry;
-	const char *name = query_column_text(q, ACTIVITY_COLUMN_ACTION);
-	int action = name ? activity_action_of_name(name) : -1;
-
-	if (action < 0)
-		return false;
-	entry->id = query_column_int(q, ACTIVITY_COLUMN_ID, INT64_MIN, INT64_MAX, 0);
-	entry->action = (enum activity_action)action;
-	entry->service = query_column_utf8(q, ACTIVITY_COLUMN_SERVICE, ret->service, REPAIRED_SIZE);
-	entry->details = query_column_utf8(q, ACTIVITY_COLUMN_DETAILS, ret->details, REPAIRED_SIZE);
-	entry->timestamp = query_column_int(q, ACTIVITY_COLUMN_TIMESTAMP, 0, REGISTRY_TIME_MAX_S,
-					    0);
-	entry->port = (uint16_t)query_column_int(q, ACTIVITY_COLUMN_PORT, 0, UINT16_MAX, 0);
-	entry->pid = (pid_t)query_column_int(q, ACTIVITY_COLUMN_PID, 0, INT32_MAX, 0);
-	entry->uid = (uid_t)query_column_int(q, ACTIVITY_COLUMN_UID, 0, PROCESS_UID_UNKNOWN,
-					     PROCESS_UID_UNKNOWN);
-	entry->comm = query_column_utf8(q, ACTIVITY_COLUMN_COMM, ret->comm, REPAIRED_SIZE);
-	entry->error = (int)query_column_int(q, ACTIVITY_COLUMN_ERROR, 0, INT32_MAX, 0);
-	return true;
-}
-
-static void bind_filter(struct query *q, const struct activity_filter *filter)
-{
-	/* ids that people gave by hand may be negative; "all" means all */
-	query_bind_int(q, 1, filter->after_id > 0 ? filter->after_id : INT64_MIN);
-	if (filter->action >= 0)
-		query_bind_text(q, 2, activity_action_name((enum activity_action)filter->action));
-	query_bind_int(q, 3, filter->from);
-	query_bind_int(q, 4, filter->to);
-}
-
-int registry_for_each_activity(struct registry *r, const struct activity_filter *filter,
-			       activity_visit visit, void *user_data)
-{
-	bool exact = filter->pattern && !pattern_has_wildcard(filter->pattern);
-	_cleanup_(query_done) struct query q = query_start(r, exact ? STATEMENT_ACTIVITY_OF_SERVICE
-								    : STATEMENT_ACTIVITY_SCAN);
-	struct activity_row row;
-	int64_t visited = 0;
-	int more;
-
-	bind_filter(&q, filter);
-	query_bind_text(&q, 5, filter->pattern);
-	while ((filter->limit <= 0 || visited < filter->limit) && (more = query_next(&q)) != 0) {
-		if (more < 0)
-			return more;
-		if (!activity_decode(&q, &row))
-			continue;
-		visited++;
-		if (!visit(&row.entry, user_data))
-			return 0;
-	}
-	return 0;
 }
 
 int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret)

@@ -232,17 +232,27 @@ int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret
 /* Appends; *ret_id (may be NULL) gets the new row's id. */
 int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_id);
 
+#define ACTIVITY_SUBJECTS_MAX 16 /* of one filter; more than anybody types */
+#define ACTIVITY_BIT(action)  (UINT32_C(1) << (action))
+_Static_assert(_ACTIVITY_ACTION_MAX <= 32, "every action has a bit");
+
+/* What is set is combined with "and"; several subjects, and several actions, with "or". */
 struct activity_filter {
-	const char *pattern; /* service, pattern over services; NULL = all */
-	int action;	     /* enum activity_action, -1 = all */
-	int64_t from, to;    /* both included; 0 = open */
-	int64_t after_id;    /* only newer rows; 0 = all */
-	int64_t limit;	     /* rows at most; 0 = no limit */
+	/* names or patterns of what entries are about; the first NULL ends them; none = all */
+	const char *subjects[ACTIVITY_SUBJECTS_MAX + 1];
+	uint32_t actions; /* ACTIVITY_BIT() of each; 0 = all */
+	int64_t from, to; /* both included; 0 = open */
+	int64_t after_id; /* only newer rows; 0 = all */
+	int64_t limit;	  /* rows at most; 0 = no limit */
 };
 typedef bool (*activity_visit)(const struct activity *entry, void *user_data);
-/* Newest first. */
+/* Newest first, that is by id.  100,000 entries are looked through in milliseconds, see
+ * activity_find.c. */
 int registry_for_each_activity(struct registry *r, const struct activity_filter *filter,
 			       activity_visit visit, void *user_data);
+/* Subjects and actions only; action -1 is something that is no entry and only has a subject (NULL
+ * or "" = none). */
+bool activity_filter_accepts(const struct activity_filter *filter, int action, const char *service);
 int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret);
 /*
  * Drops what is older than the limits above, at most max_rows at a time, and as many remembered

@@ -17,17 +17,18 @@
 /* In the order of enum activity_column. */
 #define ACTIVITY_COLUMNS "id, action, service, details, timestamp, port, pid, uid, comm, error"
 
-/* Parameters that both ways to read the activity share: ?1 after, ?2 action, ?3 from, ?4 to.  The
- * unary plus keeps the planner from the index on time: the answer is ordered by id. */
-#define ACTIVITY_CONDITIONS                                                         \
-	"id > ?1 AND (?2 IS NULL OR action = ?2) AND (?3 = 0 OR +timestamp >= ?3) " \
-	"AND (?4 = 0 OR +timestamp <= ?4)"
+/* Parameters that all ways to walk down the activity share: ?1 and ?2 the ids, both included, ?3
+ * from, ?4 to, 0 = open.  The unary plus keeps the planner from the index on time: the answer is
+ * ordered by id. */
+#define ACTIVITY_WALK                                                                       \
+	"id >= ?1 AND id <= ?2 AND (?3 = 0 OR +timestamp >= ?3) AND (?4 = 0 OR +timestamp " \
+	"<= ?4) ORDER BY id DESC"
 
 /* In the order of enum failure_column. */
 #define FAILURE_COLUMNS \
 	"id, timestamp, pid, startTicks, bootId, uid, comm, port, error, explanation"
 
-/* ?1 uid, ?2 pid, ?3 port; NULL = any.  Unary plus: see ACTIVITY_CONDITIONS. */
+/* ?1 uid, ?2 pid, ?3 port; NULL = any.  Unary plus: see ACTIVITY_WALK. */
 #define FAILURE_OF_UID	"(?1 IS NULL OR +uid = ?1)"
 #define FAILURE_OF_PORT "(?3 IS NULL OR port = ?3)"
 
@@ -105,13 +106,27 @@ static const char *const statement_sql[] = {
 	[STATEMENT_ACTIVITY_INSERT] =
 		"INSERT INTO activity(action, service, details, timestamp, port, pid, uid, comm, "
 		"error) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-	[STATEMENT_ACTIVITY_SCAN] = "SELECT " ACTIVITY_COLUMNS " FROM activity "
-				    "WHERE " ACTIVITY_CONDITIONS
-				    " AND (?5 IS NULL OR pattern_match(?5, service)) "
-				    "ORDER BY id DESC",
-	[STATEMENT_ACTIVITY_OF_SERVICE] = "SELECT " ACTIVITY_COLUMNS " FROM activity "
-					  "WHERE service = ?5 AND " ACTIVITY_CONDITIONS
-					  " ORDER BY id DESC",
+	[STATEMENT_ACTIVITY_BY_ID] = "SELECT " ACTIVITY_COLUMNS " FROM activity WHERE id = ?1",
+	[STATEMENT_ACTIVITY_IDS] = "SELECT id, action, service FROM activity WHERE " ACTIVITY_WALK,
+	[STATEMENT_ACTIVITY_IDS_OF_SUBJECT] =
+		"SELECT id, action, service FROM activity INDEXED BY activityByService "
+		"WHERE service = ?5 AND " ACTIVITY_WALK,
+	[STATEMENT_ACTIVITY_IDS_OF_ACTION] =
+		"SELECT id, action, NULL FROM activity INDEXED BY activityByAction "
+		"WHERE action = ?6 AND " ACTIVITY_WALK,
+	[STATEMENT_ACTIVITY_IDS_OF_BOTH] =
+		"SELECT id, action, service FROM activity INDEXED BY activityByBoth "
+		"WHERE service = ?5 AND action = ?6 AND " ACTIVITY_WALK,
+	[STATEMENT_ACTIVITY_IDS_OF_SPAN] =
+		"SELECT min(id), max(id) FROM activity INDEXED BY activityByTime "
+		"WHERE timestamp >= ?1 AND timestamp <= ?2",
+	/* From each name a step to the next one: DISTINCT would read the whole index. */
+	[STATEMENT_ACTIVITY_SUBJECTS] =
+		"WITH RECURSIVE names(name) AS ("
+		"SELECT min(service) FROM activity WHERE service >= ?1 AND service < ?2 "
+		"UNION ALL SELECT (SELECT min(service) FROM activity "
+		"WHERE service > name AND service < ?2) FROM names WHERE name IS NOT NULL) "
+		"SELECT name FROM names WHERE name IS NOT NULL",
 	[STATEMENT_ACTIVITY_COUNT] = "SELECT count(*) FROM activity",
 	[STATEMENT_ACTIVITY_COUNT_SINCE] = "SELECT count(*) FROM activity WHERE timestamp >= ?1",
 	[STATEMENT_ACTIVITY_PRUNE_OLDEST] =
@@ -161,21 +176,9 @@ static const char *const statement_sql[] = {
 _Static_assert(sizeof(statement_sql) / sizeof(statement_sql[0]) == _STATEMENT_MAX,
 	       "every statement has its SQL");
 
-/* pattern_match(PATTERN, TEXT) in SQL: a row that does not match is never copied out of its page.
- */
-static void sql_pattern_match(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	const char *pattern = (const char *)sqlite3_value_text(argv[0]);
-	const char *text = (const char *)sqlite3_value_text(argv[1]);
-
-	sqlite3_result_int(context, pattern && text && pattern_match(pattern, text));
-}
-
 int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[_STATEMENT_MAX])
 {
-	int rc = sqlite3_create_function_v2(db, "pattern_match", 2,
-					    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-					    NULL, sql_pattern_match, NULL, NULL, NULL);
+	int rc = SQLITE_OK;
 
 	for (int i = 0; rc == SQLITE_OK && i < _STATEMENT_MAX; i++)
 		rc = sqlite3_prepare_v3(db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,

@@ -64,17 +64,44 @@ static void expect(struct fixture *f, struct activity_filter filter, const char 
 	assert_string_equal(l.text, expected);
 }
 
+/* The ids that a filter should give, found by asking for everything. */
+struct agreement {
+	const struct activity_filter *filter;
+	int64_t ids[512];
+	size_t n, compared;
+};
+
+static bool expect_fitting(const struct activity *e, void *user_data)
+{
+	struct agreement *a = user_data;
+	const struct activity_filter *f = a->filter;
+
+	if (activity_filter_accepts(f, e->action, e->service) && e->id > f->after_id &&
+	    (!f->from || e->timestamp >= f->from) && (!f->to || e->timestamp <= f->to) &&
+	    (!f->limit || (int64_t)a->n < f->limit))
+		a->ids[a->n++] = e->id;
+	return true;
+}
+
+static bool compare_fitting(const struct activity *e, void *user_data)
+{
+	struct agreement *a = user_data;
+
+	assert_true(a->compared < a->n);
+	assert_int_equal(e->id, a->ids[a->compared++]);
+	return true;
+}
+
 static void newest_entries_come_first(void **state)
 {
 	log_some(*state);
-	expect(*state, (struct activity_filter){ .action = -1 },
-	       "5:b_web 4: 3:a:web 2:a:api 1:a:web ");
+	expect(*state, (struct activity_filter){ 0 }, "5:b_web 4: 3:a:web 2:a:api 1:a:web ");
 }
 
 static void every_field_is_read_back(void **state)
 {
 	struct fixture *f = *state;
-	struct activity_filter all = { .action = -1 };
+	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = -1 };
 	struct activity entry = { .action = ACTIVITY_FAIL,
 				  .service = "a:web",
@@ -106,7 +133,7 @@ static void every_field_is_read_back(void **state)
 static void what_is_not_known_is_null_to_a_shell(void **state)
 {
 	struct fixture *f = *state;
-	struct activity_filter all = { .action = -1 };
+	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = -1 };
 
 	fixture_begin(f);
@@ -125,65 +152,149 @@ static void what_is_not_known_is_null_to_a_shell(void **state)
 static void filter_without_wildcard_is_the_whole_name(void **state)
 {
 	log_some(*state);
-	expect(*state, (struct activity_filter){ .pattern = "a:web", .action = -1 },
-	       "3:a:web 1:a:web ");
-	expect(*state, (struct activity_filter){ .pattern = "a", .action = -1 }, "");
+	expect(*state, (struct activity_filter){ .subjects = { "a:web" } }, "3:a:web 1:a:web ");
+	expect(*state, (struct activity_filter){ .subjects = { "a" } }, "");
 }
 
 static void filter_with_wildcard_is_a_pattern(void **state)
 {
 	log_some(*state);
-	expect(*state, (struct activity_filter){ .pattern = "*web", .action = -1 },
+	expect(*state, (struct activity_filter){ .subjects = { "*web" } },
 	       "5:b_web 3:a:web 1:a:web ");
-	expect(*state, (struct activity_filter){ .pattern = "a?api", .action = -1 }, "2:a:api ");
+	expect(*state, (struct activity_filter){ .subjects = { "a?api" } }, "2:a:api ");
 }
 
 static void underscore_and_percent_are_literal(void **state)
 {
 	log_some(*state);
-	expect(*state, (struct activity_filter){ .pattern = "a_web", .action = -1 }, "");
-	expect(*state, (struct activity_filter){ .pattern = "%", .action = -1 }, "");
+	expect(*state, (struct activity_filter){ .subjects = { "a_web" } }, "");
+	expect(*state, (struct activity_filter){ .subjects = { "%" } }, "");
 }
 
 static void filters_combine(void **state)
 {
 	log_some(*state);
-	expect(*state, (struct activity_filter){ .action = ACTIVITY_CLAIM },
+	expect(*state, (struct activity_filter){ .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
 	       "5:b_web 2:a:api 1:a:web ");
-	expect(*state, (struct activity_filter){ .pattern = "a:web", .action = ACTIVITY_CLAIM },
+	expect(*state,
+	       (struct activity_filter){ .subjects = { "a:web" },
+					 .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
 	       "1:a:web ");
-	expect(*state, (struct activity_filter){ .pattern = "a:*", .action = -1, .from = 102 },
+	expect(*state, (struct activity_filter){ .subjects = { "a:*" }, .from = 102 },
 	       "3:a:web 2:a:api ");
-	expect(*state, (struct activity_filter){ .pattern = "a:web", .action = -1, .to = 102 },
-	       "1:a:web ");
+	expect(*state, (struct activity_filter){ .subjects = { "a:web" }, .to = 102 }, "1:a:web ");
+}
+
+static void subjects_are_alternatives_and_so_are_actions(void **state)
+{
+	log_some(*state);
+	expect(*state, (struct activity_filter){ .subjects = { "a:api", "b*" } },
+	       "5:b_web 2:a:api ");
+	expect(*state, (struct activity_filter){ .subjects = { "a:w*", "*:web", "a:web" } },
+	       "3:a:web 1:a:web ");
+	expect(*state,
+	       (struct activity_filter){ .actions = ACTIVITY_BIT(ACTIVITY_GHOST) |
+						    ACTIVITY_BIT(ACTIVITY_DAEMON) },
+	       "4: 3:a:web ");
+	expect(*state,
+	       (struct activity_filter){ .subjects = { "a:api", "a:w*" },
+					 .actions = ACTIVITY_BIT(ACTIVITY_GHOST) |
+						    ACTIVITY_BIT(ACTIVITY_CLAIM),
+					 .limit = 2 },
+	       "3:a:web 2:a:api ");
+}
+
+static void clock_that_was_set_back_changes_no_order(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_begin(f);
+	log_entry(f, ACTIVITY_CLAIM, "a", 300);
+	log_entry(f, ACTIVITY_CLAIM, "b", 100);
+	log_entry(f, ACTIVITY_CLAIM, "c", 200);
+	fixture_commit(f);
+	expect(f, (struct activity_filter){ 0 }, "3:c 2:b 1:a ");
+	expect(f, (struct activity_filter){ .from = 200 }, "3:c 1:a ");
+	expect(f, (struct activity_filter){ .to = 200 }, "3:c 2:b ");
+	expect(f, (struct activity_filter){ .from = 301 }, "");
+}
+
+/* More names than are walked one by one: the answer stays the same. */
+static void pattern_over_thousands_of_names_gives_the_newest(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT "
+			 "5000) INSERT INTO activity(id, action, service, timestamp) "
+			 "SELECT i, 'NOTE', 's-' || i, i FROM n");
+	expect(f, (struct activity_filter){ .subjects = { "s-*" }, .limit = 3 },
+	       "5000:s-5000 4999:s-4999 4998:s-4998 ");
+	expect(f, (struct activity_filter){ .subjects = { "s-1?", "s-4999" } },
+	       "4999:s-4999 19:s-19 18:s-18 17:s-17 16:s-16 15:s-15 14:s-14 13:s-13 12:s-12 "
+	       "11:s-11 10:s-10 ");
+}
+
+/* What a filter gives is what a look at each entry gives. */
+static void filters_agree_with_a_look_at_each_entry(void **state)
+{
+	static const char *const words[] = { "a", "b", "a:*", "*:x", "?", "*", "a:x", "z" };
+	static const char *const services[] = { "a", "b", "a:x", "b:x", "" };
+	struct fixture *f = *state;
+	unsigned seed = fixture_seed();
+
+	srandom(seed);
+	fixture_begin(f);
+	for (int i = 0; i < 300; i++)
+		log_entry(f, (enum activity_action)(random() % 4), services[random() % 5],
+			  1000 + i + random() % 20);
+	fixture_commit(f);
+	for (int round = 0; round < 400; round++) {
+		struct activity_filter filter = { .actions = (uint32_t)random() % 16,
+						  .limit = random() % 4 ? random() % 40 : 0 };
+		struct activity_filter all = { 0 };
+		struct agreement a = { .filter = &filter };
+
+		for (long i = random() % 4; i > 0; i--)
+			filter.subjects[i - 1] = words[random() % 8];
+		if (random() % 2)
+			filter.from = 1000 + random() % 320;
+		if (random() % 2)
+			filter.to = 1000 + random() % 320;
+		if (random() % 3 == 0)
+			filter.after_id = random() % 300;
+		assert_int_equal(registry_for_each_activity(f->registry, &all, expect_fitting, &a),
+				 0);
+		assert_int_equal(
+			registry_for_each_activity(f->registry, &filter, compare_fitting, &a), 0);
+		assert_int_equal(a.compared, a.n);
+	}
 }
 
 static void both_ends_of_a_time_span_are_included(void **state)
 {
 	log_some(*state);
-	expect(*state, (struct activity_filter){ .action = -1, .from = 102, .to = 104 },
-	       "4: 3:a:web 2:a:api ");
+	expect(*state, (struct activity_filter){ .from = 102, .to = 104 }, "4: 3:a:web 2:a:api ");
 }
 
 static void only_newer_entries_are_given_after_an_id(void **state)
 {
 	log_some(*state);
-	expect(*state, (struct activity_filter){ .action = -1, .after_id = 3 }, "5:b_web 4: ");
-	expect(*state, (struct activity_filter){ .action = -1, .after_id = 5 }, "");
+	expect(*state, (struct activity_filter){ .after_id = 3 }, "5:b_web 4: ");
+	expect(*state, (struct activity_filter){ .after_id = 5 }, "");
 }
 
 static void limit_counts_entries_that_match(void **state)
 {
 	log_some(*state);
-	expect(*state, (struct activity_filter){ .action = -1, .limit = 2 }, "5:b_web 4: ");
-	expect(*state, (struct activity_filter){ .pattern = "a:*", .action = -1, .limit = 2 },
+	expect(*state, (struct activity_filter){ .limit = 2 }, "5:b_web 4: ");
+	expect(*state, (struct activity_filter){ .subjects = { "a:*" }, .limit = 2 },
 	       "3:a:web 2:a:api ");
 }
 
 static void visit_may_stop(void **state)
 {
 	struct fixture *f = *state;
-	struct activity_filter all = { .action = -1 };
+	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = 1 };
 
 	log_some(f);
@@ -194,7 +305,7 @@ static void visit_may_stop(void **state)
 static void rows_typed_by_hand_do_no_harm(void **state)
 {
 	struct fixture *f = *state;
-	struct activity_filter all = { .action = -1 };
+	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = -1 };
 
 	fixture_shell(f, "INSERT INTO activity VALUES(-5, 'claim', x'ff41', x'c328', 'late', "
@@ -364,12 +475,21 @@ static void hundred_thousand_entries_are_filtered_in_milliseconds(void **state)
 		struct activity_filter filter;
 		int64_t rows;
 	} cases[] = {
-		{ { .pattern = "project7:web", .action = -1 }, 200 },
-		{ { .pattern = "project7*", .action = -1 }, 11 * 200 },
-		{ { .pattern = "*nothing*", .action = -1 }, 0 },
-		{ { .action = ACTIVITY_FAIL }, 100 },
-		{ { .action = -1, .from = FIXTURE_NOW + 99990 }, 10 },
-		{ { .action = -1, .limit = 50 }, 50 },
+		{ { .subjects = { "project7:web" } }, 200 },
+		{ { .subjects = { "project7*" } }, 11 * 200 },
+		{ { .subjects = { "*nothing*" } }, 0 },
+		{ { .actions = ACTIVITY_BIT(ACTIVITY_FAIL) }, 100 },
+		{ { .from = FIXTURE_NOW + 99990 }, 10 },
+		{ { .limit = 50 }, 50 },
+		{ { .subjects = { "*:web" }, .actions = ACTIVITY_BIT(ACTIVITY_LOCK) }, 0 },
+		{ { .subjects = { "*:w?b" }, .actions = ACTIVITY_BIT(ACTIVITY_FAIL), .limit = 50 },
+		  50 },
+		{ { .subjects = { "*" }, .limit = 50 }, 50 },
+		{ { .actions = ACTIVITY_BIT(ACTIVITY_CLAIM),
+		    .to = FIXTURE_NOW + 50000,
+		    .limit = 50 },
+		  50 },
+		{ { .subjects = { "project7:web" }, .to = FIXTURE_NOW + 60 }, 1 },
 	};
 	struct fixture *f = *state;
 	int64_t rows;
@@ -394,6 +514,10 @@ int main(void)
 		registry_test(filter_with_wildcard_is_a_pattern),
 		registry_test(underscore_and_percent_are_literal),
 		registry_test(filters_combine),
+		registry_test(subjects_are_alternatives_and_so_are_actions),
+		registry_test(clock_that_was_set_back_changes_no_order),
+		registry_test(pattern_over_thousands_of_names_gives_the_newest),
+		registry_test(filters_agree_with_a_look_at_each_entry),
 		registry_test(both_ends_of_a_time_span_are_included),
 		registry_test(only_newer_entries_are_given_after_an_id),
 		registry_test(limit_counts_entries_that_match),
