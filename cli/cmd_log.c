@@ -15,46 +15,106 @@
 #define LOG_MAX_ROWS 10000 /* what the daemon hands out at once */
 #define MOMENT_SIZE  sizeof("2024-02-28T02:00:00Z....")
 
+/* The values of every --filter with commas between them; the daemon takes no longer one. */
+#define FILTER_SIZE 1024
+
 struct query {
 	const struct command_line *line;
-	const char *filter, *since, *n;
-	bool follow;
+	const char *since, *n;
+	bool follow, verbose;
+	char filter[FILTER_SIZE + 1];		 /* "" = everything */
 	char from[MOMENT_SIZE], to[MOMENT_SIZE]; /* "" = open */
 	int64_t last_id;			 /* the newest entry that was printed */
 	int failed;				 /* exit code of the look back while following */
 };
 
-/* A moment in words means the caller's zone; the daemon may live in another one. */
-static int read_moment(const struct command *self, const struct command_line *line,
-		       const char *option, int64_t now, char *ret)
+/* "CLAIM,myapp:*": each word an action, or what an entry is about. */
+static int check_filter(const struct command *self, const struct command_line *line,
+			const char *filter)
 {
-	const char *text = command_value(self, line, option);
-	struct tm tm;
-	int64_t at;
-	time_t t;
-	int e;
+	for (const char *word = filter;; word++) {
+		size_t n = strcspn(word, ",");
+		char text[FILTER_SIZE + 1];
+		const char *why;
+
+		snprintf(text, sizeof(text), "%.*s", (int)n, word);
+		if (pattern_check(text, &why) < 0)
+			return render_usage_error(
+				line->json, self->name,
+				"--filter '%.100s' is no action, service, lock, session or "
+				"pattern: %s; for example CLAIM or 'myapp:*'",
+				text, why);
+		word += n;
+		if (!*word)
+			return 0;
+	}
+}
+
+static int read_filter(const struct command *self, const struct command_line *line, char *ret)
+{
+	size_t used = 0;
+	const char *word;
 
 	ret[0] = '\0';
-	if (!text)
-		return 0;
-	e = check_moment(self, line, option, text, now, &at);
-	if (e)
-		return e;
-	t = (time_t)at;
-	if (!gmtime_r(&t, &tm) || strftime(ret, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		return render_usage_error(line->json, self->name, "--%s '%s' is too far away",
-					  option, text);
+	for (int i = 0; (word = command_value_at(self, line, "filter", i)); i++) {
+		int e = check_filter(self, line, word);
+
+		if (e)
+			return e;
+		used += (size_t)snprintf(ret + used, FILTER_SIZE + 1 - used, "%s%s", i ? "," : "",
+					 word);
+		if (used > FILTER_SIZE)
+			return render_usage_error(line->json, self->name,
+						  "the filter is longer than %d characters",
+						  FILTER_SIZE);
+	}
 	return 0;
 }
 
-static int check_spans(const struct command *self, const struct command_line *line,
-		       const struct query *q)
+/* RFC 3339: a moment in words means the caller's zone, and the daemon may live in another one. */
+static int put_moment(const struct command *self, const struct command_line *line,
+		      const char *option, int64_t at, char *ret)
 {
-	int64_t age;
+	time_t t = (time_t)at;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) && strftime(ret, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+		return 0;
+	return render_usage_error(line->json, self->name, "--%s '%.100s' is too far away", option,
+				  command_value(self, line, option));
+}
+
+/* 0 in *ret when the option was not given. */
+static int read_moment(const struct command *self, const struct command_line *line,
+		       const char *option, int64_t now, char *ret_text, int64_t *ret)
+{
+	const char *text = command_value(self, line, option);
+	int e;
+
+	*ret = 0;
+	ret_text[0] = '\0';
+	if (!text)
+		return 0;
+	e = check_moment(self, line, option, text, now, ret);
+	return e ? e : put_moment(self, line, option, *ret, ret_text);
+}
+
+static int read_span(const struct command *self, const struct command_line *line, struct query *q)
+{
+	int64_t now = (int64_t)time(NULL), from, to, age;
 	int e = q->since ? check_duration(self, line, "since", q->since, &age) : 0;
 
+	if (!e)
+		e = read_moment(self, line, "from", now, q->from, &from);
+	if (!e)
+		e = read_moment(self, line, "to", now, q->to, &to);
 	if (e)
 		return e;
+	if (*q->from && *q->to && from > to)
+		return render_usage_error(
+			line->json, self->name,
+			"--from '%.100s' lies after --to '%.100s': no entry can fit",
+			command_value(self, line, "from"), command_value(self, line, "to"));
 	if (q->since && *q->from)
 		return render_usage_error(line->json, self->name,
 					  "--since and --from exclude each other");
@@ -66,38 +126,32 @@ static int check_spans(const struct command *self, const struct command_line *li
 
 static int read_query(const struct command *self, const struct command_line *line, struct query *q)
 {
-	int64_t now = (int64_t)time(NULL);
 	long rows;
-	int e = 0;
+	int e;
 
 	*q = (struct query){
 		.line = line,
-		.filter = command_value(self, line, "filter"),
 		.since = command_value(self, line, "since"),
 		.n = command_value(self, line, "lines"),
 		.follow = command_value(self, line, "follow") != NULL,
+		.verbose = command_value(self, line, "verbose") != NULL,
 	};
-	if (q->filter)
-		e = check_pattern(self, line, q->filter);
+	e = read_filter(self, line, q->filter);
 	if (!e && q->n)
 		e = check_count(self, line, "--lines", q->n, LOG_MAX_ROWS, &rows);
-	if (!e)
-		e = read_moment(self, line, "from", now, q->from);
-	if (!e)
-		e = read_moment(self, line, "to", now, q->to);
-	return e ? e : check_spans(self, line, q);
+	return e ? e : read_span(self, line, q);
 }
 
 static int ask(const struct query *q, struct json_object **ret)
 {
 	struct client_param params[] = {
-		{ "filter", q->filter },
+		{ "filter", *q->filter ? q->filter : NULL },
 		{ "since", q->since },
 		{ "from", *q->from ? q->from : NULL },
 		{ "to", *q->to ? q->to : NULL },
 		{ "n", q->n },
 	};
-	char path[PATTERN_MAX * 3 + 512];
+	char path[FILTER_SIZE * 3 + 512];
 
 	if (client_path("/v1/log", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return render_usage_error(q->line->json, "log", "the filter is too long");
@@ -121,7 +175,7 @@ static int show_once(struct query *q)
 		render_json(answer);
 	else
 		for (size_t i = 0; i < n; i++)
-			entry_view(answer_at(entries, i), entry_view_width(entries));
+			entry_view(answer_at(entries, i), entry_view_width(entries), q->verbose);
 	if (n > 0)
 		return 0;
 	if (!q->line->json)
@@ -143,7 +197,7 @@ static void show_followed(struct query *q, struct json_object *entry)
 	if (q->line->json)
 		render_json_line(entry);
 	else
-		entry_view(entry, ENTRY_VIEW_WIDTH);
+		entry_view(entry, ENTRY_VIEW_WIDTH, q->verbose);
 	fflush(stdout);
 }
 
@@ -175,8 +229,8 @@ static bool on_line(struct json_object *line, void *user_data)
 static int follow(struct query *q)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
-	struct client_param params[] = { { "filter", q->filter } };
-	char path[PATTERN_MAX * 3 + 128];
+	struct client_param params[] = { { "filter", *q->filter ? q->filter : NULL } };
+	char path[FILTER_SIZE * 3 + 128];
 	enum outcome outcome;
 
 	if (client_path("/v1/activity", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
@@ -201,23 +255,36 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_log = {
 	.name = "log",
-	.arguments = "[--filter SERVICE|ACTION] [--since DUR | --from T] [--to T] [-n N] [-f]",
-	.summary = "show what happened to services and ports, newest first",
-	.details = "Actions: CLAIM RELEASE ACTIVE GHOST ORPHAN SQUAT STALE FAIL GAP DAEMON.\n"
-		   "Moments: 2024-02-28 2:00am, 2024-02-28 14:00, 14:00, yesterday 9pm, now, or\n"
-		   "RFC 3339.  Exit code 1 when no entry fits.\n",
+	.arguments = "[--filter WHAT]... [--since DUR | --from T] [--to T] [-n N] [-f] [-v]",
+	.summary = "show what happened to services, ports, locks and sessions, newest first",
+	.details =
+		"WHAT is a service, a lock, a session, a pattern over those, or an action in any\n"
+		"case; several are given with commas or with --filter again.  An entry fits when it\n"
+		"has one of the actions and is about one of the others.  A word that is an action\n"
+		"means the action: a service called claim is reached by the pattern 'clai?'.\n"
+		"\n"
+		"Actions: CLAIM RELEASE CLEANUP of ports; ACTIVE GHOST ORPHAN SQUAT STALE, what the\n"
+		"kernel showed of a service; FAIL, a bind or listen that was refused; HEALTH, its\n"
+		"answer changed; LOCK UNLOCK; SESSION NOTE; DAEMON, its start and end; GAP, a time\n"
+		"in which events were not seen.\n"
+		"\n"
+		"Moments: 2024-02-28 2:00am, 2024-02-28 14:00, 14:00, yesterday 9pm, now, or\n"
+		"RFC 3339.  Old entries are dropped by age and number: portdaddyd --help.\n"
+		"Exit code 1 when no entry fits.\n",
 	.examples = "  pd log\n"
 		    "  pd log --filter myapp:api --since 1h\n"
-		    "  pd log --filter FAIL -n 5\n"
+		    "  pd log --filter CLAIM,RELEASE --filter 'myapp:*'\n"
+		    "  pd log --filter db-migrations --since 2h30m -v\n"
 		    "  pd log --from '2024-02-28 2:00am' --to '2024-02-28 3:00am'\n"
 		    "  pd log -f\n",
 	.options = {
-		{ "filter", 0, "F", "a service, a pattern, or an action" },
+		{ "filter", 0, "WHAT", "a service, lock, session, pattern or action", .repeats = true },
 		{ "since", 0, "DUR", "not older than: 45s, 30m, 2h30m, 1d" },
 		{ "from", 0, "T", "not before this moment" },
 		{ "to", 0, "T", "not after this moment" },
 		{ "lines", 'n', "N", "at most so many entries (default 50)" },
 		{ "follow", 'f', NULL, "print the last entries, then each new one" },
+		{ "verbose", 'v', NULL, "also who did it: user, program and pid" },
 		{ NULL },
 	},
 	.run = run,

@@ -79,7 +79,7 @@ static bool on_line(struct json_object *line, void *user_data)
 	if (watch->line->json)
 		render_json_line(line);
 	else if (answer_has(line, "details"))
-		entry_view(line, ENTRY_VIEW_WIDTH);
+		entry_view(line, ENTRY_VIEW_WIDTH, false);
 	else
 		show_event(line);
 	fflush(stdout);

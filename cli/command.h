@@ -9,12 +9,14 @@
 #include <stdbool.h>
 
 #define COMMAND_OPTIONS_MAX 16
+#define COMMAND_REPEATS_MAX 32 /* values of options that may come again; more are refused */
 
 struct command_option {
 	const char *name;  /* long name without dashes, "port" */
 	char letter;	   /* 'p', or 0 */
 	const char *value; /* "PORT" when it takes a value, else NULL */
 	const char *help;
+	bool repeats; /* may be given again, each value counts; else the last one does */
 };
 
 /* What was given on the command line; all borrowed from argv. */
@@ -23,6 +25,11 @@ struct command_line {
 	int n_args;
 	const char *const *args;		 /* operands */
 	const char *values[COMMAND_OPTIONS_MAX]; /* by index into options; "" for a given flag */
+	struct {
+		const struct command_option *option;
+		const char *value;
+	} repeats[COMMAND_REPEATS_MAX]; /* every value of options that may come again */
+	int n_repeats;
 };
 
 struct command {
@@ -40,6 +47,10 @@ struct command {
 /* The value of an option by its long name; NULL when it was not given. */
 const char *command_value(const struct command *self, const struct command_line *line,
 			  const char *name);
+
+/* The n-th value (from 0) of an option that may come again; NULL behind the last. */
+const char *command_value_at(const struct command *self, const struct command_line *line,
+			     const char *name, int n);
 
 extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_status, cmd_log,
 	cmd_watch, cmd_start, cmd_stop, cmd_version, cmd_help;

@@ -42,7 +42,21 @@ static const char *action_of(struct json_object *entry)
 	return *action ? action : answer_text(entry, "event");
 }
 
-void entry_view(struct json_object *entry, int service_width)
+static void show_who(struct json_object *entry)
+{
+	const char *user = answer_text(entry, "user"), *comm = answer_text(entry, "comm");
+	int pid = (int)answer_int(entry, "pid");
+
+	if (!*user && !pid)
+		return;
+	render_text(TONE_DIM, "  (%s%s", *user ? "by " : "", user);
+	if (pid)
+		render_text(TONE_DIM, "%s%s%s%d", *user ? ": " : "", comm, *comm ? " " : "pid ",
+			    pid);
+	render_text(TONE_DIM, ")");
+}
+
+void entry_view(struct json_object *entry, int service_width, bool who)
 {
 	int64_t at = answer_int(entry, "at");
 
@@ -53,5 +67,7 @@ void entry_view(struct json_object *entry, int service_width)
 		render_text(TONE_PLAIN, "%s (%d) ", answer_text(entry, "comm"),
 			    (int)answer_int(entry, "pid"));
 	render_text(TONE_PLAIN, "%s", answer_text(entry, "details"));
+	if (who)
+		show_who(entry);
 	render_newline();
 }

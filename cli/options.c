@@ -138,12 +138,24 @@ static struct found find_option(const struct command *command, const char *name,
 	return (struct found){ NULL, false };
 }
 
+static int keep_repeat(struct reader *r, const struct command_option *option, const char *value)
+{
+	struct command_line *line = &r->out->line;
+
+	if (line->n_repeats == COMMAND_REPEATS_MAX)
+		return fail(r, "--%s is given more than %d times", option->name,
+			    COMMAND_REPEATS_MAX);
+	line->repeats[line->n_repeats].option = option;
+	line->repeats[line->n_repeats++].value = value;
+	return 0;
+}
+
 static int set_option(struct reader *r, struct found f, const char *value)
 {
 	if (f.global)
 		return set_global(r, f.option - options_global, value);
 	r->out->line.values[f.option - r->out->command->options] = value ? value : "";
-	return 0;
+	return f.option->repeats ? keep_repeat(r, f.option, value) : 0;
 }
 
 /* The value that follows as a word of its own; NULL at the end of the line. */
@@ -284,5 +296,14 @@ const char *command_value(const struct command *self, const struct command_line 
 	for (int i = 0; i < COMMAND_OPTIONS_MAX && self->options[i].name; i++)
 		if (strcmp(self->options[i].name, name) == 0)
 			return line->values[i];
+	return NULL;
+}
+
+const char *command_value_at(const struct command *self, const struct command_line *line,
+			     const char *name, int n)
+{
+	for (int i = 0; i < line->n_repeats; i++)
+		if (strcmp(line->repeats[i].option->name, name) == 0 && n-- == 0)
+			return line->repeats[i].value;
 	return NULL;
 }

@@ -20,10 +20,11 @@ static const struct word statuses[] = {
 };
 
 static const struct word actions[] = {
-	{ "CLAIM", TONE_GOOD }, { "ACTIVE", TONE_GOOD },  { "LISTEN", TONE_GOOD },
-	{ "GHOST", TONE_WARN }, { "ORPHAN", TONE_WARN },  { "GAP", TONE_WARN },
-	{ "FAIL", TONE_BAD },	{ "SQUAT", TONE_BAD },	  { "STALE", TONE_DIM },
-	{ "CLOSE", TONE_DIM },	{ "UNLISTEN", TONE_DIM }, { "EXIT", TONE_DIM },
+	{ "CLAIM", TONE_GOOD },	 { "ACTIVE", TONE_GOOD }, { "LISTEN", TONE_GOOD },
+	{ "GHOST", TONE_WARN },	 { "ORPHAN", TONE_WARN }, { "GAP", TONE_WARN },
+	{ "FAIL", TONE_BAD },	 { "SQUAT", TONE_BAD },	  { "STALE", TONE_DIM },
+	{ "CLEANUP", TONE_DIM }, { "CLOSE", TONE_DIM },	  { "UNLISTEN", TONE_DIM },
+	{ "EXIT", TONE_DIM },
 };
 
 static enum render_tone tone_of(const struct word *words, size_t n, const char *name)

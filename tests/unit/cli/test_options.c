@@ -27,7 +27,9 @@ static const struct command take = {
 	.arguments = "WHAT…",
 	.min_args = 1,
 	.max_args = -1,
-	.options = { { NULL } },
+	.options = { { "from", 0, "WHERE", "", .repeats = true },
+		     { "to", 0, "WHERE", "" },
+		     { NULL } },
 };
 
 static const struct command *const table[] = { &give, &take, NULL };
@@ -66,6 +68,38 @@ static void refused(const struct parsed *p, const char *word)
 static const char *value(const struct parsed *p, const char *name)
 {
 	return command_value(p->options.command, &p->options.line, name);
+}
+
+static const char *value_at(const struct parsed *p, const char *name, int n)
+{
+	return command_value_at(p->options.command, &p->options.line, name, n);
+}
+
+static void every_value_of_an_option_that_may_come_again_counts(void **state)
+{
+	struct parsed *p = parse("take", "--from", "a", "this", "--from=b", "--to", "c", NULL);
+
+	assert_int_equal(p->result, 0);
+	assert_string_equal(value_at(p, "from", 0), "a");
+	assert_string_equal(value_at(p, "from", 1), "b");
+	assert_null(value_at(p, "from", 2));
+	assert_null(value_at(p, "to", 0));
+	assert_string_equal(value(p, "from"), "b");
+}
+
+static void option_that_comes_too_often_is_refused(void **state)
+{
+	char *argv[2 * COMMAND_REPEATS_MAX + 5] = { (char *)"pd", (char *)"take", (char *)"x" };
+	struct options options;
+	char error[256];
+	int n = 3;
+
+	for (int i = 0; i <= COMMAND_REPEATS_MAX; i++) {
+		argv[n++] = (char *)"--from";
+		argv[n++] = (char *)"here";
+	}
+	assert_int_equal(options_parse(n, argv, table, &options, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "32 times"));
 }
 
 static void value_of_an_option_comes_in_four_spellings(void **state)
@@ -275,6 +309,8 @@ static void why_refuses_what_makes_no_sense_before_it_asks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_value_of_an_option_that_may_come_again_counts),
+		cmocka_unit_test(option_that_comes_too_often_is_refused),
 		cmocka_unit_test(value_of_an_option_comes_in_four_spellings),
 		cmocka_unit_test(letters_can_stand_together_and_the_last_one_takes_the_value),
 		cmocka_unit_test(options_may_stand_before_the_command_and_behind_the_operands),

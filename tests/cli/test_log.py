@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""pd log: the audit trail and its filters."""
+import os
+import re
+import sqlite3
+import sys
+import time
+
+import harness
+from harness import NO, WRONG, wait_until
+
+
+class LogFilterTest(harness.PortDaddyTest):
+    def setUp(self):
+        super().setUp()
+        for name in ("shop:api", "shop:web", "blog:api"):
+            self.daemon.claim(name)
+        self.daemon.pd("release", "shop:api")
+        self.daemon.pd("release", "blog:api")
+
+    def entries(self, *arguments, code=harness.DONE):
+        """("CLAIM", "shop:api") of each entry, newest first."""
+        log = self.daemon.json("log", *arguments, code=code)
+        return [(e["action"], e["service"]) for e in log["entries"]]
+
+    def test_action_and_pattern_are_both_met(self):
+        self.assertEqual(self.entries("--filter", "CLAIM", "--filter", "shop:*"),
+                         [("CLAIM", "shop:web"), ("CLAIM", "shop:api")])
+
+    def test_subjects_are_alternatives(self):
+        self.assertEqual(self.entries("--filter", "blog:api", "--filter", "shop:web"),
+                         [("RELEASE", "blog:api"), ("CLAIM", "blog:api"), ("CLAIM", "shop:web")])
+
+    def test_actions_are_alternatives_and_come_with_commas_in_any_case(self):
+        self.assertEqual(self.entries("--filter", "release,Claim", "--filter", "*:api"),
+                         [("RELEASE", "blog:api"), ("RELEASE", "shop:api"),
+                          ("CLAIM", "blog:api"), ("CLAIM", "shop:api")])
+
+    def test_action_wins_over_a_service_of_its_name_and_a_pattern_reaches_that(self):
+        self.daemon.claim("claim")
+        self.assertEqual(len(self.entries("--filter", "claim")), 4)
+        self.assertEqual(self.entries("--filter", "clai?"), [("CLAIM", "claim")])
+
+    def test_action_that_never_happened_is_no(self):
+        self.assertEqual(self.entries("--filter", "UNLOCK", code=NO), [])
+        answer = self.daemon.run("log", "--filter", "UNLOCK")
+        self.assertEqual((answer.code, answer.out), (NO, ""))
+        self.assertIn("no entry fits", answer.err)
+
+    def test_word_that_cannot_be_a_filter_is_refused_by_name(self):
+        for word in ("two words", "shop:api,", "", "a\x1b[2J"):
+            with self.subTest(word=word):
+                answer = self.daemon.run("log", "--filter", word)
+                self.assertEqual(answer.code, WRONG)
+                self.assertIn("--filter", answer.err)
+                self.assertNotIn("\x1b", answer.err)
+
+    def test_too_many_subjects_are_refused_with_the_limit(self):
+        answer = self.daemon.run("log", "--filter", ",".join(f"s{i}" for i in range(17)))
+        self.assertEqual(answer.code, WRONG)
+        self.assertIn("16", answer.err)
+        answer = self.daemon.run("log", "--filter", "x" * 250 + ",", "--filter", "y")
+        self.assertEqual(answer.code, WRONG)
+
+    def test_from_after_to_is_refused_with_both(self):
+        answer = self.daemon.run("log", "--from", "2024-02-28 3:00am", "--to", "2024-02-28 2:00am")
+        self.assertEqual(answer.code, WRONG)
+        self.assertIn("'2024-02-28 3:00am' lies after --to '2024-02-28 2:00am'", answer.err)
+
+    def test_near_misses_of_moments_and_durations_are_refused_with_the_place(self):
+        for option, text, place in (("--since", "2h30", "character 5"), ("--since", "30", "3"),
+                                    ("--since", "0m", "1"), ("--since", "30m2h", "5"),
+                                    ("--from", "25:00", "character 1"),
+                                    ("--from", "2024-13-01", "character 6"),
+                                    ("--to", "2024-02-30", "character 9"),
+                                    ("--to", "14:60", "character 4"),
+                                    ("--to", "13:00pm", "character 1"),
+                                    ("--from", "tomorrow", "character 1")):
+            with self.subTest(text=text):
+                answer = self.daemon.run("log", option, text)
+                self.assertEqual(answer.code, WRONG)
+                self.assertRegex(answer.err, rf"{option} '{text}'.*character .*for example")
+                self.assertIn(place, answer.err)
+
+    def test_every_form_of_a_moment_is_read(self):
+        for text in ("2024-02-28T02:00:00Z", "2024-02-28T02:00:00+01:00", "2024-02-28 2:00am",
+                     "2024-02-28 14:00", "2024-02-28", "yesterday 9pm", "yesterday", "today"):
+            with self.subTest(text=text):
+                self.assertIn(("CLAIM", "shop:web"), self.entries("--from", text, "-n", "1000"))
+        self.assertEqual(self.entries("--to", "2024-02-28T02:00:00Z", code=NO), [])
+        self.assertIn(("CLAIM", "shop:web"), self.entries("--to", "now"))
+
+    def test_moments_mean_the_callers_zone(self):
+        with sqlite3.connect(self.daemon.database) as db:
+            db.execute("INSERT INTO activity(action, service, timestamp) "
+                       "VALUES('NOTE', 'noon', 1719828000)")  # 2024-07-01 12:00 in Berlin
+        span = ("--from", "2024-07-01 12:00", "--to", "2024-07-01 12:00")
+        berlin = self.daemon.run("log", *span, env={"TZ": "Europe/Berlin"})
+        self.assertIn("noon", berlin.out)
+        self.assertIn("12:00:00]", berlin.out)
+        self.assertEqual(self.daemon.run("log", *span, env={"TZ": "America/New_York"}).code, NO)
+
+    def test_entry_of_another_day_shows_its_date(self):
+        with sqlite3.connect(self.daemon.database) as db:
+            db.execute("INSERT INTO activity(action, service, details, timestamp) "
+                       "VALUES('CLAIM', 'old', 'Port 3101 assigned', ?)",
+                       (int(time.time()) - 3 * 86400,))
+        self.assertRegex(self.daemon.pd("log", "--filter", "old"),
+                         r"^\[[A-Z][a-z]{2} \d+ (\d{4} )?\d+:\d\d:\d\d\] CLAIM   old  ")
+
+    def test_lines_look_as_in_the_tutorial(self):
+        port = self.daemon.service("shop:web")["port"]
+        self.assertRegex(self.daemon.pd("log", "--filter", "shop:web"),
+                         rf"^\[\d+:\d\d:\d\d\] CLAIM   shop:web          Port {port} assigned\n$")
+
+    def test_who_did_it_is_in_the_json_and_shown_by_verbose(self):
+        entry = self.daemon.json("log", "--filter", "shop:web")["entries"][0]
+        self.assertEqual((entry["uid"], entry["comm"]), (os.geteuid(), "pd"))
+        self.assertGreater(entry["pid"], 1)
+        self.assertTrue(entry["user"])
+        self.assertIn(f"assigned  (by {entry['user']}: pd {entry['pid']})\n",
+                      self.daemon.pd("log", "-v", "--filter", "shop:web"))
+
+    def test_follow_takes_the_same_filters(self):
+        stream = self.pd_stream("log", "-f", "--filter", "CLAIM,RELEASE", "--filter", "shop:n*")
+        wait_until(lambda: self._again("shop:next") and any("RELEASE" in l for l in stream.lines),
+                   "the release is followed", every_s=0.1)
+        self.assertFalse([l for l in stream.lines if "shop:next" not in l])
+
+    def _again(self, name):
+        self.daemon.claim(name)
+        self.daemon.claim("other:name")
+        return self.daemon.pd("release", name)
+
+
+class LogOfTheDaemonTest(harness.PortDaddyTest):
+    def test_start_end_and_the_gap_between_are_entries(self):
+        first = self.daemon.pid
+        self.daemon.stop()
+        self.daemon.start()
+        entries = self.daemon.json("log", "--filter", "DAEMON,GAP")["entries"]
+        told = [(e["action"], e["details"]) for e in entries]
+        self.assertEqual([a for a, _ in told], ["GAP", "DAEMON", "DAEMON", "DAEMON"])
+        self.assertRegex(told[0][1], r"^no daemon listened for up to \d+s before this$")
+        self.assertIn(f"pid {self.daemon.pid}", told[1][1])
+        self.assertEqual(told[2][1], "stopped")
+        self.assertIn(f"pid {first}", told[3][1])
+        self.assertTrue(all(e["comm"] == "portdaddyd" for e in entries))
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())
