@@ -130,10 +130,20 @@ $(BUILD)/tests/cases/%: tests/cases/%.c Makefile
 	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE -MMD -MP -MF $@.d \
 		-pthread $< -o $@
 
+# What tests/bench/run measures with; cores.c links the rooms whose pure functions it counts.
+BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+$(BUILD)/tests/bench/%: tests/bench/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE -pthread $< -o $@ -lsqlite3
+$(BUILD)/tests/bench/cores: tests/bench/cores.c Makefile $(foreach r,$(filter-out daemon,$(ROOMS)),$(call archive,$(r)))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< -o $@ $(ALL_LDFLAGS) $(call link_room,api)
+
 unit-tests: $(UNIT_TESTS)
 kernel-tests: $(KERNEL_TESTS)
 cli-helpers: $(CLI_HELPERS)
 cases: $(CASES)
+bench-tools: all $(BENCH_TOOLS)
 
 # --- what people type --------------------------------------------------------
 # T=TEXT runs only the tests whose name, or whose file's name, contains TEXT.
@@ -175,6 +185,16 @@ test-cases: ## every verdict of pd why, played with real processes; T=TEXT as ab
 	@scripts/bootstrap test
 	@$(RUN_TESTS) cases
 
+bench: ## speed and memory, each against something measured beside it; K=TEXT: only such lines
+	@scripts/bootstrap bench
+	@$(MAKE) -s --no-print-directory -j$$(nproc) bench-tools
+	@PD_BUILD=$(BUILD) tests/bench/run --json $(BUILD)/bench.json $(if $(K),-k '$(K)')
+
+bench-check: ## what became slower than tests/bench/baseline.json says
+	@scripts/bootstrap bench
+	@$(MAKE) -s --no-print-directory -j$$(nproc) bench-tools
+	@PD_BUILD=$(BUILD) tests/bench/run --check tests/bench/baseline.json $(if $(K),-k '$(K)')
+
 check: ## which room includes what, names, and the formatting; seconds
 	@scripts/bootstrap test
 	@$(RUN_TESTS) checks
@@ -195,5 +215,5 @@ clean: ## remove what was built
 	rm -rf build
 
 .PHONY: all help run demo test test-unit test-kernel test-vm test-cli test-cases check format \
-	install uninstall clean unit-tests kernel-tests cli-helpers cases
+	install uninstall clean unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * claims SOCKET CLIENTS COUNT PREFIX RANGE: CLIENTS connections, each a thread, claim COUNT new
+ * names in all, one after the other on each connection.  Prints claims a second and the median of
+ * a claim's microseconds.
+ */
+#include <err.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 64
+
+static struct {
+	const char *socket, *prefix, *range;
+	int count;
+	atomic_int next;
+	int64_t *took_ns;
+} work;
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&name, sizeof(name)))
+		err(1, "%s", path);
+	return fd;
+}
+
+/* True when the answer in the buffer is whole. */
+static bool is_whole(const char *answer, size_t used)
+{
+	const char *length = strcasestr(answer, "content-length:");
+	const char *body = strstr(answer, "\r\n\r\n");
+
+	return length && body &&
+	       used >= (size_t)(body + 4 - answer) + strtoul(length + 15, NULL, 10);
+}
+
+static void claim(int fd, int number)
+{
+	char body[256], request[512], answer[8192] = "";
+	size_t used = 0;
+	int size;
+
+	snprintf(body, sizeof(body), "{\"id\":\"%s:n%d\",\"range\":\"%s\"}", work.prefix, number,
+		 work.range);
+	size = snprintf(request, sizeof(request),
+			"POST /v1/claims HTTP/1.1\r\nHost: localhost\r\n"
+			"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+			strlen(body), body);
+	if (write(fd, request, (size_t)size) != size)
+		err(1, "write");
+	while (!is_whole(answer, used)) {
+		ssize_t n = read(fd, answer + used, sizeof(answer) - 1 - used);
+
+		if (n <= 0)
+			errx(1, "the answer ends after %zu bytes", used);
+		used += (size_t)n;
+		answer[used] = 0;
+	}
+	if (strncmp(answer, "HTTP/1.1 200", 12))
+		errx(1, "%s", answer);
+}
+
+static void *client(void *unused __attribute__((unused)))
+{
+	int fd = connect_to(work.socket);
+
+	for (;;) {
+		int number = atomic_fetch_add(&work.next, 1);
+		int64_t began = now_ns();
+
+		if (number >= work.count)
+			break;
+		claim(fd, number);
+		work.took_ns[number] = now_ns() - began;
+	}
+	close(fd);
+	return NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t threads[CLIENTS_MAX];
+	int clients = argc == 6 ? atoi(argv[2]) : 0;
+	int64_t began;
+	double seconds;
+
+	if (clients < 1 || clients > CLIENTS_MAX || atoi(argv[3]) < 1)
+		errx(2, "usage: claims SOCKET CLIENTS COUNT PREFIX RANGE");
+	work.socket = argv[1];
+	work.count = atoi(argv[3]);
+	work.prefix = argv[4];
+	work.range = argv[5];
+	work.took_ns = calloc((size_t)work.count, sizeof(*work.took_ns));
+	if (!work.took_ns)
+		err(1, "memory");
+	began = now_ns();
+	for (int i = 0; i < clients; i++)
+		if (pthread_create(&threads[i], NULL, client, NULL))
+			errx(1, "thread");
+	for (int i = 0; i < clients; i++)
+		pthread_join(threads[i], NULL);
+	seconds = (double)(now_ns() - began) / 1e9;
+	qsort(work.took_ns, (size_t)work.count, sizeof(*work.took_ns), compare);
+	printf("%.1f %.1f\n", work.count / seconds, (double)work.took_ns[work.count / 2] / 1e3);
+	free(work.took_ns);
+	return 0;
+}

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: MIT
+"""The lines of the benchmark: what is held against what, and how far it has to reach."""
+import collections
+import dataclasses
+import os
+import sqlite3
+import statistics
+import time
+import typing
+
+import stand
+from stand import harness
+
+FIRST_PORT = 20000    # of the herd: outside of the services' range and of outgoing connections
+HERD = 2000
+CLAIMS = 2000         # of one sample
+MANY_SERVICES = 50000
+FLOOD = 200000
+IDLE_S = 60
+
+Figures = collections.namedtuple("Figures", "value ours theirs")
+
+
+@dataclasses.dataclass
+class Line:
+    name: str
+    against: str
+    worse_when: str  # "less": a ratio that has to be large; "more": a figure that has to be small
+    limit: float
+    unit: str        # "×", " ms", …
+    measure: typing.Callable
+
+    @property
+    def target(self):
+        return f"{'≥' if self.worse_when == 'less' else '≤'} {self.limit:g}{self.unit}"
+
+    def reaches(self, value):
+        return value >= self.limit if self.worse_when == "less" else value <= self.limit
+
+
+LINES = []
+
+
+def line(name, against, worse_when, limit, unit="×"):
+    def add(function):
+        LINES.append(Line(name, against, worse_when, limit, unit, function))
+        return function
+    return add
+
+
+def faster(ours, theirs, unit="ms"):
+    return Figures(theirs / ours, f"{ours:.2f} {unit}", f"{theirs:.2f} {unit}")
+
+
+def costlier(ours, theirs, unit="ms"):
+    return Figures(ours / theirs, f"{ours:.2f} {unit}", f"{theirs:.2f} {unit}")
+
+
+# --- asking, on a machine with many processes ----------------------------------------------------
+
+@line("pd find --all, herd of 2,000", "ss -ltnp", "less", 60)
+def find_all():
+    ss = stand.needs("ss")
+    with stand.herd(HERD, 100, FIRST_PORT), stand.daemon() as d:
+        return faster(*stand.turns(d.env, [harness.PLAIN_PD, "find", "--all"], [ss, "-ltnp"]))
+
+
+@line("pd why PORT, herd of 2,000", "lsof -nP -iTCP:PORT -sTCP:LISTEN", "less", 100)
+def why_port():
+    lsof = stand.needs("lsof")
+    with stand.herd(HERD, 100, FIRST_PORT), stand.daemon() as d:
+        return faster(*stand.turns(d.env, [harness.PLAIN_PD, "why", str(FIRST_PORT + 50)],
+                                   [lsof, "-nP", f"-iTCP:{FIRST_PORT + 50}", "-sTCP:LISTEN"]))
+
+
+@line("pd find :PORT, 10,000 processes", "the same, 100 processes", "more", 1.2)
+def find_is_flat():
+    few, many = [], []
+    with stand.daemon() as d, stand.herd(100, 100, FIRST_PORT):
+        command = [harness.PLAIN_PD, "find", f":{FIRST_PORT + 50}"]
+        for _ in range(3):
+            few += stand.turns(d.env, command)
+            with stand.herd(9900):
+                many += stand.turns(d.env, command)
+    return costlier(statistics.median(many), statistics.median(few))
+
+
+# --- asking, as a process ------------------------------------------------------------------------
+
+def claim_again(d, *others):
+    """pd claim of a service that is there, in turn with other commands."""
+    d.claim("bench:web")
+    return stand.turns(d.env, [harness.PLAIN_PD, "claim", "bench:web", "-q"], *others, rounds=60)
+
+
+@line("pd claim ID -q, whole process", "a program that connects, sends, reads", "more", 1.5)
+def claim_process():
+    with stand.daemon() as d:
+        least = [os.path.join(stand.TOOLS, "asks"), d.socket, "POST", "/v1/claims",
+                 '{"id":"bench:web"}']
+        return costlier(*claim_again(d, least))
+
+
+@line("pd claim ID -q, whole process", "true", "more", 2.5)
+def claim_against_true():
+    with stand.daemon() as d:
+        return costlier(*claim_again(d, [stand.needs("true")]))
+
+
+# --- claims --------------------------------------------------------------------------------------
+
+def claims(d, clients, prefix, count=CLAIMS, sockets="3100-9999"):
+    rate, median_us = stand.tool("claims", d.socket, clients, count, prefix, sockets)[0]
+    return rate, median_us
+
+
+def alone(directory):
+    """SQLite alone, on a database that a daemon has made; (rate, median of microseconds)."""
+    with stand.daemon() as d:
+        d.stop()
+        return stand.tool("commits", d.database, CLAIMS, 10000)[0]
+
+
+def claim_samples(clients, rounds=5):
+    ours, theirs = [], []
+    for i in range(rounds):
+        with stand.daemon() as d:
+            ours.append(claims(d, clients, f"c{i}"))
+        theirs.append(alone(d.home))
+    return [[statistics.median(column) for column in zip(*s)] for s in (ours, theirs)]
+
+
+@line("claim of a new name, 1 client, latency", "SQLite alone, the same writes", "more", 1.5)
+def claim_latency():
+    ours, theirs = claim_samples(1)
+    return costlier(ours[1], theirs[1], "µs")
+
+
+@line("claims of new names, 16 clients, rate", "SQLite alone, one by one", "less", 4)
+def claim_rate():
+    ours, theirs = claim_samples(16)
+    return Figures(ours[0] / theirs[0], f"{ours[0]:.0f}/s", f"{theirs[0]:.0f}/s")
+
+
+def fill(path, services, free):
+    """Rows as many people's claims would leave them; ports of `free` stay unclaimed."""
+    ports = [p for p in range(1024, 65536) if p not in free][:services]
+    with sqlite3.connect(path) as db:
+        now = int(time.time())
+        db.executemany(
+            "INSERT INTO services(id, port, createdAt, updatedAt, status, uid, everActive, "
+            "expiresAt) VALUES(?, ?, ?, ?, 'claimed', 0, 0, 0)",
+            ((f"many:s{p}", p, now, now) for p in ports))
+        db.executemany("INSERT INTO ports VALUES(?, ?, ?)", ((f"many:s{p}", p, now) for p in ports))
+    db.close()
+
+
+def filled_daemon(services, free=range(3100, 10000)):
+    """The state directory of a daemon that has that many services."""
+    home = harness.temp_dir("pd-bench-")
+    with stand.daemon(home=home) as d:
+        d.stop()
+        fill(d.database, services, free)
+    return home
+
+
+@line("claim of a new name, 50,000 services", "the same, 10 services", "more", 1.3)
+def claim_is_flat():
+    few, many = [], []
+    homes = filled_daemon(10), filled_daemon(MANY_SERVICES)
+    for i in range(5):
+        for home, samples in zip(homes, (few, many)):
+            with stand.daemon(home=home) as d:
+                samples.append(claims(d, 1, f"c{i}", 1000)[1])
+    for home in homes:
+        harness.shutil.rmtree(home)
+    return costlier(statistics.median(many), statistics.median(few), "µs")
+
+
+# --- what others pay -----------------------------------------------------------------------------
+
+def with_and_without(kind, count, rounds=10):
+    """Nanoseconds of a loop, without and with a daemon's probes attached, in turn."""
+    without, attached = [], []
+    for _ in range(rounds):
+        without.append(stand.tool("loops", kind, count)[0][0])
+        with stand.daemon():
+            attached.append(stand.tool("loops", kind, count)[0][0])
+    return statistics.median(attached), statistics.median(without)
+
+
+@line("socket, bind, listen, close with probes", "without", "more", 1.05)
+def listen_loop():
+    return costlier(*(ns / 1e3 for ns in with_and_without("listen", 20000)), "µs")
+
+
+@line("a system call without sockets, with probes", "without", "more", 1.03)
+def other_call():
+    return costlier(*with_and_without("call", 2000000), "ns")
+
+
+# --- events --------------------------------------------------------------------------------------
+
+@line("listen() returned → line of the stream, median", "", "more", 0.3, " ms")
+def watch_median():
+    with stand.daemon() as d:
+        return Figures(stand.tool("watchlag", d.socket, 1000)[0][0] / 1e3, "", "")
+
+
+@line("the same, 99th percentile", "", "more", 2, " ms")
+def watch_tail():
+    with stand.daemon() as d:
+        return Figures(stand.tool("watchlag", d.socket, 1000)[0][1] / 1e3, "", "")
+
+
+def kernel_listeners():
+    done = harness.subprocess.run([stand.needs("ss"), "-Hltn"], capture_output=True, text=True,
+                                  check=True)
+    return sorted(int(l.split()[3].rpartition(":")[2]) for l in done.stdout.splitlines())
+
+
+def table_listeners(d):
+    own = os.stat("/proc/self/ns/net").st_ino
+    return sorted(s["port"] for s in d.json("find", "--all")["sockets"]
+                  if s["netns"] == own and s["state"] == "LISTEN" and s["proto"] == "tcp")
+
+
+@line("200,000 × bind, listen, close: sockets wrong in the table", "", "more", 0, "")
+def flood():
+    with stand.daemon() as d:
+        stand.tool("loops", "listen", FLOOD)
+        harness.wait_until(lambda: table_listeners(d) == kernel_listeners(), "the table is right",
+                           30)
+        kernel = d.json("status")["kernel"]
+        peak = int(harness.proc_status(d.pid)["VmHWM"].split()[0]) / 1024
+        wrong = set(table_listeners(d)) ^ set(kernel_listeners())
+    return Figures(len(wrong), f"{kernel['lost']} lost, {kernel['events']} seen",
+                   f"peak {peak:.1f} MB")
+
+
+# --- having it -----------------------------------------------------------------------------------
+
+@line("memory (PSS), 100 active services", "", "more", 8, " MB")
+def memory_of_hundred():
+    with stand.herd(100, 100, FIRST_PORT), stand.daemon() as d:
+        for i in range(100):
+            d.claim(f"bench:s{i}", "-p", str(FIRST_PORT + i))
+        return Figures(stand.memory(d.pid) / 2**20, "", "")
+
+
+@line("memory (PSS), 50,000 services", "", "more", 48, " MB")
+def memory_of_many():
+    home = filled_daemon(MANY_SERVICES)
+    with stand.daemon(home=home) as d:
+        d.run("find", "-q")
+        value = stand.memory(d.pid) / 2**20
+    harness.shutil.rmtree(home)
+    return Figures(value, "", "")
+
+
+@line("idle for 60 s, 100 active services: wake-ups", "", "more", 1, "")
+def idle():
+    with stand.herd(100, 100, FIRST_PORT), stand.daemon() as d:
+        for i in range(100):
+            d.claim(f"bench:s{i}", "-p", str(FIRST_PORT + i))
+        harness.wait_until(lambda: d.json("status")["services"]["active"] == 100, "all are active")
+        woken, ticks = stand.wake_ups(d.pid), stand.cpu_ticks(d.pid)
+        time.sleep(IDLE_S)
+        woken = stand.wake_ups(d.pid) - woken
+        ticks = stand.cpu_ticks(d.pid) - ticks
+    return Figures(woken, f"{ticks} ticks of CPU", "")
+
+
+@line("daemon's start → first answer", "", "more", 120, " ms")
+def start():
+    samples = []
+    for _ in range(10):
+        d = harness.Daemon(program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD)
+        samples.append(stand.time_to_first_answer(d))
+        d.stop()
+        d.discard()
+    return Figures(statistics.median(samples), "", "")

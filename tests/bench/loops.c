@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loops KIND COUNT: nanoseconds for one turn of a loop of system calls.
+ *
+ *	listen	socket, bind to port 0 on 127.0.0.1, listen, close
+ *	bind	the same without listen
+ *	call	getppid(), which has nothing to do with sockets
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static void take_port(bool listens)
+{
+	struct sockaddr_in name = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof(name)))
+		err(1, "bind");
+	if (listens && listen(fd, 16))
+		err(1, "listen");
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	const char *kind = argc == 3 ? argv[1] : "";
+	long count = argc == 3 ? atol(argv[2]) : 0;
+	int64_t began;
+
+	if (count <= 0 || (strcmp(kind, "listen") && strcmp(kind, "bind") && strcmp(kind, "call")))
+		errx(2, "usage: loops listen|bind|call COUNT");
+	began = now_ns();
+	for (long i = 0; i < count; i++) {
+		if (*kind == 'c')
+			syscall(SYS_getppid);
+		else
+			take_port(*kind == 'l');
+	}
+	printf("%.1f\n", (double)(now_ns() - began) / (double)count);
+	return 0;
+}
