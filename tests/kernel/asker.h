@@ -84,8 +84,8 @@ static inline int start_asking(void **state)
 
 	if (!a || sentinel_new(true, &a->sentinel))
 		return -1;
-	source = (struct holder_source){ open_pass,	look,	     track_socket,
-					 track_process, a->sentinel, open_grips };
+	source = (struct holder_source){ open_pass,   look,	  track_socket, track_process,
+					 a->sentinel, open_grips, walk };
 	*state = a;
 	return inventory_new(&source, &a->inventory);
 }

@@ -75,13 +75,19 @@ static int open_grips(void *user_data, unsigned pass, const uint64_t *files, siz
 	return sentinel_open_grips(user_data, pass, files, n);
 }
 
+static int walk(void *user_data, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(user_data, asked, ret);
+}
+
 static int new_inventory(struct daemon *d)
 {
 	struct holder_source source = { 0 };
 
 	if (sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
 		source = (struct holder_source){ open_pass,	look,	     track_socket,
-						 track_process, d->sentinel, open_grips };
+						 track_process, d->sentinel, open_grips,
+						 walk };
 	return inventory_new(&source, &d->inventory);
 }
 

@@ -23,6 +23,8 @@
 
 struct inventory;
 struct abi_look;
+struct abi_walk;
+struct abi_walk_answer;
 
 #define INVENTORY_HOLDER_FDS 8 /* descriptor numbers kept for each holder */
 
@@ -81,6 +83,9 @@ struct holder_source {
 	void *user_data;
 	/* as sentinel_open_grips */
 	int (*open_grips)(void *user_data, unsigned pass, const uint64_t *files, size_t n);
+	/* as sentinel_walk */
+	int (*walk)(void *user_data, const struct abi_walk *asked,
+		    const struct abi_walk_answer **ret);
 };
 
 /* Opens the netlink socket and learns the own netns.  `source` is copied.  0, negative errno. */
@@ -159,7 +164,9 @@ int inventory_query_port(struct inventory *inv, uint16_t protocol, uint16_t port
 
 /*
  * True when no socket at all is bound to the port in the own netns: TCP or UDP, IPv4 or IPv6,
- * listening, connected or merely bound (TIME_WAIT does not count).  Asks the table and sock_diag.
+ * listening, connected or merely bound (TIME_WAIT does not count).  Asks the table and the walk of
+ * the kernel's own bind table (microseconds), or where there is none sock_diag, which reads every
+ * connection of the machine (a millisecond).
  */
 int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free);
 

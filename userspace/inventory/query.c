@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "inventory/bindtable.h"
 #include "inventory/internal.h"
 
 #define ANSWER_FIRST 8
@@ -109,6 +110,8 @@ int inventory_query_port(struct inventory *inv, uint16_t protocol, uint16_t port
 	return 0;
 }
 
+/* --- is anybody there? ------------------------------------------------------------------------ */
+
 /* Minisockets (TIME_WAIT, and FIN_WAIT2 that nobody holds) end by themselves: they do not count. */
 static int note_owner(const struct sockdiag_socket *s, void *user_data)
 {
@@ -117,24 +120,52 @@ static int note_owner(const struct sockdiag_socket *s, void *user_data)
 	return 0;
 }
 
+static int list_has_owner(struct inventory *inv, uint16_t protocol, uint16_t port, bool *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !*ret; i++) {
+		struct sockdiag_query query = {
+			.family = families[i],
+			.protocol = (uint8_t)protocol,
+			.states = SOCKDIAG_ALL,
+			.port = port,
+		};
+		int r = sockdiag_dump(inv->diag, &query, note_owner, ret);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int walk_has_owner(struct inventory *inv, uint16_t protocol, uint16_t port, bool *ret)
+{
+	struct bindtable_question question = { .protocol = protocol, .port = port };
+	struct bind_table table;
+	int r;
+
+	if (!inv->source.walk)
+		return -EOPNOTSUPP;
+	r = bindtable_read(inv->source.walk, inv->source.user_data, &question, &table);
+	if (r)
+		return r;
+	for (size_t i = 0; i < table.n_owners; i++)
+		*ret |= !table.owners[i].minisocket;
+	bindtable_deinit(&table);
+	return 0;
+}
+
 int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free)
 {
 	bool taken = inventory_by_port(inv, inv->own_netns, port, NULL, 0) > 0;
-	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(protocols) && !taken; i++)
-		for (size_t j = 0; j < ARRAY_SIZE(families) && !taken; j++) {
-			struct sockdiag_query query = {
-				.family = families[j],
-				.protocol = protocols[i],
-				.states = SOCKDIAG_ALL,
-				.port = port,
-			};
+	for (size_t i = 0; i < ARRAY_SIZE(protocols) && !taken; i++) {
+		int r = walk_has_owner(inv, protocols[i], port, &taken);
 
-			r = sockdiag_dump(inv->diag, &query, note_owner, &taken);
-			if (r)
-				return r;
-		}
+		if (r == -EOPNOTSUPP)
+			r = list_has_owner(inv, protocols[i], port, &taken);
+		if (r)
+			return r;
+	}
 	*ret_free = !taken;
 	return 0;
 }
