@@ -67,7 +67,7 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 	fill_socket(false, &e->socket, sk);
 	e->socket.cookie = call->listen_cookie; /* of an MPTCP socket: that of its subflow */
 	e->socket.tcp_state = TCP_LISTEN;
-	bpf_ringbuf_submit(e, 0);
+	submit_along(e);
 }
 
 SEC("tp/syscalls/sys_exit_bind")
@@ -119,7 +119,7 @@ static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (tcp)
 		fill_tcp(&e->socket, tcp);
-	bpf_ringbuf_submit(e, 0);
+	submit_soon(e);
 }
 
 /*
@@ -179,6 +179,9 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 		return 0;
 	cookie = bpf_get_socket_cookie(sk);
 	if (waits_for_result(cookie, listens))
+		return 0;
+	/* a close() that was reported when it began: CLOSE says it all */
+	if (!listens && !bpf_map_lookup_elem(&tracked, &cookie))
 		return 0;
 	if (listens) {
 		track_socket(cookie);
@@ -248,7 +251,7 @@ static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
 	fill_bound_socket(&e->socket, task, ctx);
 	fill_bound_address(&e->socket, ctx, v6);
 	e->socket.cookie = cookie;
-	bpf_ringbuf_submit(e, 0);
+	submit_soon(e);
 	return 1;
 }
 
@@ -279,7 +282,7 @@ int release(struct bpf_sock *ctx)
 	e->socket.cookie = cookie;
 	e->socket.protocol = ctx->protocol;
 	e->socket.family = ctx->family;
-	bpf_ringbuf_submit(e, 0);
+	submit_soon(e);
 	return 1;
 }
 

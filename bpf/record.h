@@ -6,6 +6,7 @@
 #include "abi.h"
 #include "kernel_access.h"
 #include "state.h"
+#include "wake.h"
 
 /* Steps of one walk: over components, and over mount points between them. */
 #define PATH_TURNS (ABI_PATH_DEPTH + 8)
@@ -233,7 +234,7 @@ __noinline int describe_current(void)
 	fill_process(record, task);
 	if (bpf_map_update_elem(&described, &pid, &now, BPF_ANY))
 		count(&failed_reads);
-	bpf_ringbuf_submit(record, 0);
+	submit_with_next(record);
 	return 0;
 }
 
@@ -317,7 +318,7 @@ static __always_inline void emit_task_event(struct task_struct *task, __u16 kind
 		e->child_pid = child->tgid;
 		e->child_start_ns = child->start_boottime;
 	}
-	bpf_ringbuf_submit(e, 0);
+	submit_at_once(e);
 }
 
 #endif

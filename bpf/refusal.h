@@ -243,7 +243,7 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	f->no_entry = no_entry;
 	if (error == ABI_EADDRINUSE)
 		fill_owners(f, sk);
-	bpf_ringbuf_submit(f, 0);
+	submit_at_once(f);
 }
 
 /* The call as its registers still tell it. */

@@ -74,7 +74,10 @@ static int dispatch(struct request *r)
 	if (result)
 		return request_fail(r, OUTCOME_NO_ROUTE, "there is no %.200s here", path);
 	result = request_parse(r, route);
-	return result ? result : route->handle(r);
+	if (result)
+		return result;
+	r->api->config.catch_up(r->api->config.user_data);
+	return route->handle(r);
 }
 
 static void send_error(struct request *r, int result)

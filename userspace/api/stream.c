@@ -230,7 +230,7 @@ void api_publish_activity(struct api *api, const struct activity *entry)
 
 /* --- kernel events --- */
 
-/* The others are steps of the bookkeeping: a CLOSE follows each UNLISTEN. */
+/* The others are steps of the bookkeeping. */
 static bool is_streamed(enum event_kind kind)
 {
 	return kind == EVENT_BIND || kind == EVENT_LISTEN || kind == EVENT_CLOSE ||

@@ -18,7 +18,7 @@ enum event_kind {
 			    * comes again when its parent, directory or program changed */
 	EVENT_BIND,	   /* bind() done: TCP (not listening yet) or UDP; port may be ephemeral */
 	EVENT_LISTEN,	   /* TCP went to LISTEN */
-	EVENT_UNLISTEN,	   /* TCP left LISTEN: closed, or shut down and still bound */
+	EVENT_UNLISTEN,	   /* TCP left LISTEN and is still bound: shut down */
 	EVENT_CLOSE,	   /* the last descriptor of a tracked socket is closed */
 	EVENT_FAIL,	   /* bind() or listen() was refused: `error`, with what was asked */
 	EVENT_FORK,	   /* a process that holds tracked sockets forked `child` */

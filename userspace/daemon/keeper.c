@@ -457,7 +457,7 @@ static void on_settle(evutil_socket_t fd, short what, void *user_data)
 		schedule_settle(k);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *user_data)
+void keeper_catch_up(void *user_data)
 {
 	struct keeper *k = user_data;
 	bool lost = false;
@@ -467,6 +467,11 @@ static void on_readable(evutil_socket_t fd, short what, void *user_data)
 		log_error("kernel events were not read: %s", strerror(-r));
 	if (lost)
 		resync(k, now_unix());
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *user_data)
+{
+	keeper_catch_up(user_data);
 }
 
 /* --- lifecycle --- */

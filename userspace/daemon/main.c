@@ -162,6 +162,7 @@ static int serve(struct daemon *d)
 		.version = PD_VERSION,
 		.started_at = time(NULL),
 		.claims_changed = keeper_claims_changed,
+		.catch_up = keeper_catch_up,
 	};
 	const struct keeper_config keeper = { d->loop, d->sentinel, d->inventory, d->registry };
 	int r = keeper_new(&keeper, &d->keeper);

@@ -77,8 +77,12 @@ int proof_open_sockets(struct proof *proof)
 	return r ?: bind_loopback(proof->udp, &port);
 }
 
+/* A listener that is shut down stops listening before it closes: two events, one after the other.
+ */
 void proof_close_sockets(struct proof *proof)
 {
+	if (proof->tcp >= 0)
+		shutdown(proof->tcp, SHUT_RDWR);
 	closep(&proof->refused);
 	closep(&proof->rival);
 	closep(&proof->udp);

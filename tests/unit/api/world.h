@@ -97,6 +97,11 @@ static inline bool world_judge(const struct service *service, void *user_data)
 }
 
 /* What the daemon does, in small. */
+/* The world's table is filled by hand: nothing waits anywhere. */
+static inline void world_catch_up(void *user_data)
+{
+}
+
 static inline void world_claims_changed(uint16_t port, void *user_data)
 {
 	struct judged j = { .w = user_data };
@@ -144,6 +149,7 @@ static inline void world_open_api(struct world *w)
 		.version = "0.0.0-test",
 		.started_at = time(NULL),
 		.claims_changed = world_claims_changed,
+		.catch_up = world_catch_up,
 		.user_data = w,
 	};
 

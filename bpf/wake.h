@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * When user space is told that there are records.
+ *
+ * Waking it costs whoever makes the event two microseconds, and a daemon that sleeps between two
+ * events of one loop is woken for each.  So what can wait does, WAKE_AFTER_NS, and one timer serves
+ * all that came meanwhile.  Refusals and the ends of processes cannot: who looks at once finds
+ * more.
+ *
+ * The record is submitted first, then the timer is looked at: its callback says "not pending"
+ * before it wakes, so a record that saw "pending" is in the ring when the wake-up comes.
+ */
+#ifndef BPF_WAKE_H
+#define BPF_WAKE_H
+
+#include "state.h"
+
+#define WAKE_AFTER_NS	100000
+#define CLOCK_MONOTONIC 1
+
+/* From here on nothing waits: the ring must not fill up while everybody counts on the timer. */
+#define RING_CROWDED_BYTES (RING_BYTES / 4)
+
+struct alarm {
+	struct bpf_timer timer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct alarm);
+} alarms SEC(".maps");
+
+static __u32 alarm_is_set;
+
+/* A record of nothing carries the wake-up. */
+static __always_inline void wake_now(void)
+{
+	void *nothing = bpf_ringbuf_reserve(&ring, sizeof(__u64), 0);
+
+	if (nothing)
+		bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
+}
+
+static int on_alarm(void *map, __u32 *key, struct alarm *alarm)
+{
+	__sync_lock_test_and_set(&alarm_is_set, 0);
+	wake_now();
+	return 0;
+}
+
+/* False when this kernel has no timer for us. */
+static __always_inline bool set_alarm(void)
+{
+	__u32 zero = 0;
+	struct alarm *alarm = bpf_map_lookup_elem(&alarms, &zero);
+
+	if (!alarm)
+		return false;
+	/* is set up already but for the first time */
+	if (!bpf_timer_init(&alarm->timer, &alarms, CLOCK_MONOTONIC) &&
+	    bpf_timer_set_callback(&alarm->timer, on_alarm))
+		return false;
+	return !bpf_timer_start(&alarm->timer, WAKE_AFTER_NS, 0);
+}
+
+static __always_inline bool ring_is_crowded(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > RING_CROWDED_BYTES;
+}
+
+/* For programs that may use timers. */
+static __always_inline void submit_soon(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	if (ring_is_crowded()) {
+		wake_now();
+	} else if (!__sync_val_compare_and_swap(&alarm_is_set, 0, 1) && !set_alarm()) {
+		alarm_is_set = 0;
+		wake_now();
+	}
+}
+
+/* For programs on tracepoints, which may not: rides along when an alarm is set. */
+static __always_inline void submit_along(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	if (!__sync_fetch_and_add(&alarm_is_set, 0) || ring_is_crowded())
+		wake_now();
+}
+
+static __always_inline void submit_at_once(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+}
+
+/* What follows it in the ring wakes for both. */
+static __always_inline void submit_with_next(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+#endif
