@@ -85,6 +85,13 @@ def find_is_flat():
     return costlier(statistics.median(many), statistics.median(few))
 
 
+@line("full resync, herd of 2,000", "the bare iterator pass", "more", 1.5)
+def resync():
+    with stand.herd(HERD, 100, FIRST_PORT):
+        samples = stand.tool("resync", stand.ROUNDS)
+    return costlier(*(statistics.median(column) for column in zip(*samples)))
+
+
 # --- asking, as a process ------------------------------------------------------------------------
 
 def claim_again(d, *others):
