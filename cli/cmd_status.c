@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "cli/command.h"
 #include "cli/render.h"
 
-#define LINE_SIZE 256
+#define LINE_SIZE   256
+#define NAMES_SHOWN 4 /* of sessions; the others are counted */
 
 static void show_daemon(struct json_object *daemon)
 {
@@ -91,6 +93,29 @@ static void show_count(const char *label, int64_t n, const char *what)
 		render_field(label, TONE_PLAIN, false, "none");
 }
 
+/* "2 active (Agent 1, Agent 2), 1 stalled" */
+static void show_sessions(struct json_object *sessions)
+{
+	struct json_object *names = answer_member(sessions, "names");
+	long long active = (long long)answer_int(sessions, "active");
+	long long stalled = (long long)answer_int(sessions, "stalled");
+	char line[LINE_SIZE] = "", more[32] = "", stuck[32] = "";
+	size_t n = answer_length(names), used = 0, i;
+
+	for (i = 0; i < n && i < NAMES_SHOWN; i++)
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", i ? ", " : "",
+					 json_object_get_string(answer_at(names, i)));
+	if (active > (long long)i)
+		snprintf(more, sizeof(more), ", +%lld", active - (long long)i);
+	if (stalled)
+		snprintf(stuck, sizeof(stuck), "%s%lld stalled", active ? ", " : "", stalled);
+	if (active)
+		render_field("Sessions", TONE_PLAIN, false, "%lld active (%s%s)%s", active, line,
+			     more, stuck);
+	else
+		render_field("Sessions", TONE_PLAIN, false, "%s", stalled ? stuck : "none");
+}
+
 static void show(struct json_object *status)
 {
 	long long recent = (long long)answer_int(answer_member(status, "activity"), "recent");
@@ -100,7 +125,7 @@ static void show(struct json_object *status)
 	show_database(answer_member(status, "database"));
 	show_services(answer_member(status, "services"));
 	show_count("Locks", answer_int(answer_member(status, "locks"), "held"), "held");
-	show_count("Sessions", answer_int(answer_member(status, "sessions"), "active"), "active");
+	show_sessions(answer_member(status, "sessions"));
 	render_field("Activity", TONE_PLAIN, false, "%lld event%s in last 5 minutes", recent,
 		     recent == 1 ? "" : "s");
 }

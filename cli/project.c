@@ -116,6 +116,23 @@ static int find_worktree(const char *directory, struct worktree *w)
 	return 0;
 }
 
+int project_top(const char *directory, char *ret)
+{
+	char top[PATH_MAX], path[PATH_MAX];
+
+	if (strlen(directory) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	strcpy(ret, directory);
+	strcpy(top, directory);
+	do {
+		if (join(path, top, ".git") == 0 && access(path, F_OK) == 0) {
+			strcpy(ret, *top ? top : "/");
+			return 0;
+		}
+	} while (cut_last_part(top));
+	return 0;
+}
+
 /* "/src/shop/.git" and "/src/shop/.bare" are "shop", "/srv/shop.git" is too. */
 static void repository_name(const char *common, char *ret)
 {

@@ -27,4 +27,10 @@ int project_identity(const char *directory, char *ret);
  */
 int project_parts(const char *directory, char *ret_name, char *ret_context);
 
+/*
+ * The top of the working tree that a directory lies in: the nearest one at or above it that has a
+ * ".git"; the directory itself where there is none.  ret holds PATH_MAX.  0, -ENAMETOOLONG.
+ */
+int project_top(const char *directory, char *ret);
+
 #endif

@@ -32,6 +32,12 @@ const char *render_either(const char *utf8, const char *plain);
 void render_text(enum render_tone tone, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void render_newline(void);
+/* How many columns the text fills once it is printed so. */
+int render_width(const char *text);
+/* Columns of the terminal that stdout is; 0 = it is none. */
+int render_columns(void);
+/* Any length of text, which render_text() would cut. */
+void render_long_text(const char *text);
 /* "pd: text" on stderr, escaped likewise: what is not a result. */
 void render_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

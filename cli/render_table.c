@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -110,6 +111,35 @@ static int line_width(const char *line, const char *end)
 		line += n;
 	}
 	return width;
+}
+
+static char *fit(char *ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static char *fit(char *ret, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	terminal_format(ret, format, args);
+	va_end(args);
+	return ret;
+}
+
+int render_width(const char *text)
+{
+	char shown[TERMINAL_TEXT_MAX_BYTES];
+
+	fit(shown, "%s", text);
+	return line_width(shown, shown + strlen(shown));
+}
+
+int render_columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		return 0;
+	return size.ws_col;
 }
 
 /* The widest line: on a terminal the last column's own width is all that is left of the screen. */

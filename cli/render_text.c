@@ -32,6 +32,22 @@ void render_text(enum render_tone tone, const char *format, ...)
 	va_end(args);
 }
 
+/* A bound on what is escaped at once: eight bytes for each at worst. */
+#define PIECE_BYTES (TERMINAL_TEXT_MAX_BYTES / 8 - 8)
+
+void render_long_text(const char *text)
+{
+	while (*text) {
+		size_t n = strnlen(text, PIECE_BYTES);
+
+		/* not inside of a character */
+		while (text[n] && n > 1 && ((unsigned char)text[n] & 0xC0) == 0x80)
+			n--;
+		render_text(TONE_PLAIN, "%.*s", (int)n, text);
+		text += n;
+	}
+}
+
 void render_newline(void)
 {
 	putchar('\n');

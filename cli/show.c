@@ -19,6 +19,12 @@ static const struct word statuses[] = {
 	{ "squatted", TONE_BAD },
 };
 
+static const struct word session_statuses[] = {
+	{ "active", TONE_GOOD },
+	{ "stalled", TONE_WARN },
+	{ "completed", TONE_DIM },
+};
+
 static const struct word actions[] = {
 	{ "CLAIM", TONE_GOOD },	 { "ACTIVE", TONE_GOOD }, { "LISTEN", TONE_GOOD },
 	{ "GHOST", TONE_WARN },	 { "ORPHAN", TONE_WARN }, { "GAP", TONE_WARN },
@@ -38,6 +44,11 @@ static enum render_tone tone_of(const struct word *words, size_t n, const char *
 enum render_tone show_status_tone(const char *status)
 {
 	return tone_of(statuses, ARRAY_SIZE(statuses), status);
+}
+
+enum render_tone show_session_tone(const char *status)
+{
+	return tone_of(session_statuses, ARRAY_SIZE(session_statuses), status);
 }
 
 enum render_tone show_action_tone(const char *action)

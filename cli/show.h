@@ -18,6 +18,9 @@ const char *show_ago(int64_t unix_s, char *ret);
 /* How a status of a service, or of an orphan row, is coloured. */
 enum render_tone show_status_tone(const char *status);
 
+/* How a status of a session is coloured. */
+enum render_tone show_session_tone(const char *status);
+
 /* How an action of the log, or an event of the kernel, is coloured. */
 enum render_tone show_action_tone(const char *action);
 

@@ -16,6 +16,11 @@
  *                                                          pd why PORT
  *   GET    /v1/why?pid=&last=                              pd why, of recorded refusals
  *   GET    /v1/log?filter=&since=&from=&to=&n=             pd log
+ *   GET    /v1/sessions?all=                               pd sessions
+ *   POST   /v1/sessions {purpose, agent, cwd}              pd session start
+ *   POST   /v1/sessions/end {session, environment, cwd, note}  pd session end
+ *   GET    /v1/notes?session=&environment=&cwd=&n=         pd notes
+ *   POST   /v1/notes {session, environment, cwd, text}     pd note
  *   GET    /v1/events?pattern=                             pd watch: a line of JSON for each event
  *   GET    /v1/activity?filter=                            pd log -f: a line for each new entry
  *
@@ -76,6 +81,12 @@ void api_publish_activity(struct api *api, const struct activity *entry);
  * its caller's user may see it.  Owned by the caller: free().  0, negative errno.
  */
 int api_explain_failure(struct api *api, const struct event *event, int64_t at_unix, char **ret);
+
+/*
+ * Begins to watch the processes of active sessions, once the registry's past is written down: what
+ * ended while no daemon ran is stalled now.
+ */
+void api_watch_sessions(struct api *api);
 
 /* Asks for the commit at the end of this turn (for writers other than the API). */
 void api_schedule_commit(struct api *api);

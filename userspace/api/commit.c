@@ -7,6 +7,7 @@
 
 #include "api/reply.h"
 #include "api/server.h"
+#include "api/sessions.h"
 #include "api/stream.h"
 #include "base/log.h"
 
@@ -109,6 +110,9 @@ static void flush(struct commit_queue *q)
 	for (struct staged_activity *a = activities; a && !error; a = a->next)
 		stream_activity(q->api->streams, &a->entry);
 	free_activity_list(activities);
+	/* a session that began or ended in what was undone did not */
+	if (error && !q->api->ending)
+		session_watches_reload_later(q->api->sessions);
 }
 
 static void on_commit(evutil_socket_t fd, short what, void *user_data)

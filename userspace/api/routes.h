@@ -27,6 +27,11 @@ int claims_post(struct request *r);
 int releases_post(struct request *r);
 int why_get(struct request *r);
 int log_get(struct request *r);
+int sessions_get(struct request *r);
+int sessions_post(struct request *r);
+int sessions_end_post(struct request *r);
+int notes_get(struct request *r);
+int notes_post(struct request *r);
 int stream_events_get(struct request *r);
 int stream_activity_get(struct request *r);
 

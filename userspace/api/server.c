@@ -29,6 +29,7 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/routes.h"
+#include "api/sessions.h"
 #include "api/stream.h"
 #include "base/log.h"
 
@@ -214,6 +215,8 @@ static int build(struct api *api)
 		r = streams_new(api, &api->streams);
 	if (!r)
 		r = process_watcher_new(api->config.loop, &api->processes);
+	if (!r)
+		r = session_watches_new(api, &api->sessions);
 	return r;
 }
 
@@ -249,6 +252,7 @@ void api_free(struct api *api)
 		accepting = NULL;
 	if (api->http)
 		evhttp_free(api->http);
+	session_watches_free(api->sessions);
 	process_watcher_free(api->processes);
 	streams_free(api->streams);
 	admission_free(api->admission);

@@ -12,6 +12,7 @@ struct evconnlistener;
 struct evhttp;
 struct event;
 struct process_watcher;
+struct session_watches;
 struct streams;
 
 #define SERVER_SOCKET_PATH_SIZE 112 /* sun_path and a NUL */
@@ -25,6 +26,7 @@ struct api {
 	struct commit_queue *commits;
 	struct streams *streams;
 	struct process_watcher *processes;
+	struct session_watches *sessions;
 	struct api_counters counters;
 	struct metrics metrics;
 	bool ending; /* api_free() has begun: answers are written at once */

@@ -5,6 +5,7 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/services.h"
+#include "api/sessions.h"
 #include "api/view.h"
 
 #define ACTIVITY_RECENT_S 300
@@ -109,16 +110,15 @@ static int add_services(struct request *r)
 static int add_locks_and_sessions(struct request *r)
 {
 	struct registry *registry = r->api->config.registry;
-	int64_t locks = 0, sessions = 0, recent = 0;
+	int64_t locks = 0, recent = 0;
 	int fault = registry_count_locks(registry, &locks);
 
 	if (!fault)
-		fault = registry_count_sessions(registry, &sessions);
+		fault = sessions_add_status(r->api, json_add_object(r->answer, "sessions"));
 	if (!fault)
 		fault = registry_count_activity_since(registry, r->now - ACTIVITY_RECENT_S,
 						      &recent);
 	json_add_int(json_add_object(r->answer, "locks"), "held", locks);
-	json_add_int(json_add_object(r->answer, "sessions"), "active", sessions);
 	json_add_int(json_add_object(r->answer, "activity"), "recent", recent);
 	return fault;
 }

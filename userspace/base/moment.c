@@ -325,10 +325,11 @@ done:
 	return r;
 }
 
+static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+				  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
 char *moment_format_log(int64_t unix_s, int64_t now, char *ret)
 {
-	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-					  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	time_t then_t = unix_s, now_t = now;
 	struct tm then, today;
 	int n = 0;
@@ -342,5 +343,33 @@ char *moment_format_log(int64_t unix_s, int64_t now, char *ret)
 	if (then.tm_year != today.tm_year)
 		n += snprintf(ret + n, 32 - (size_t)n, "%lld ", 1900LL + then.tm_year);
 	snprintf(ret + n, 32 - (size_t)n, "%d:%02d:%02d", then.tm_hour, then.tm_min, then.tm_sec);
+	return ret;
+}
+
+char *moment_format_clock(int64_t unix_s, char *ret)
+{
+	time_t t = unix_s;
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm))
+		snprintf(ret, 16, "?"); /* a year beyond int */
+	else
+		snprintf(ret, 16, "%d:%02d%s", (tm.tm_hour + 11) % 12 + 1, tm.tm_min,
+			 tm.tm_hour < 12 ? "am" : "pm");
+	return ret;
+}
+
+char *moment_format_day(int64_t unix_s, int64_t now, char *ret)
+{
+	time_t then_t = unix_s, now_t = now;
+	struct tm then, today;
+
+	if (!localtime_r(&then_t, &then) || !localtime_r(&now_t, &today))
+		snprintf(ret, 32, "%lld", (long long)unix_s);
+	else if (then.tm_year != today.tm_year)
+		snprintf(ret, 32, "%s %d %lld", months[then.tm_mon], then.tm_mday,
+			 1900LL + then.tm_year);
+	else
+		snprintf(ret, 32, "%s %d", months[then.tm_mon], then.tm_mday);
 	return ret;
 }

@@ -36,4 +36,10 @@ int moment_parse(const char *text, int64_t now, int64_t *ret_unix, size_t *ret_a
  * ret holds 32 bytes. */
 char *moment_format_log(int64_t unix_s, int64_t now, char *ret);
 
+/* "2:10am" local.  ret holds 16 bytes. */
+char *moment_format_clock(int64_t unix_s, char *ret);
+
+/* "Feb 28" local, with the year when it is not now's.  ret holds 32 bytes. */
+char *moment_format_day(int64_t unix_s, int64_t now, char *ret);
+
 #endif

@@ -4,28 +4,39 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/major.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
-#define STAT_BYTES   1024 /* 52 numbers and a name; the kernel's longest line is near 400 */
-#define STATUS_BYTES 4096
-#define CGROUP_BYTES 8192 /* a dozen v1 hierarchies with container paths */
-#define NAME_BYTES   64	  /* "/proc/PID/cmdline" */
-#define ELLIPSIS     "\xE2\x80\xA6"
-#define NS_PER_S     1000000000LL
+#define STAT_BYTES	   1024 /* 52 numbers and a name; the kernel's longest line is near 400 */
+#define STATUS_BYTES	   4096
+#define CGROUP_BYTES	   8192 /* a dozen v1 hierarchies with container paths */
+#define NAME_BYTES	   64	/* "/proc/PID/cmdline" */
+#define ELLIPSIS	   "\xE2\x80\xA6"
+#define NS_PER_S	   1000000000LL
+#define FIRST_SERIAL_MINOR 64 /* of TTY_MAJOR */
 
 /* Fields of /proc/PID/stat by their number in proc_pid_stat(5). */
-enum { FIELD_STATE = 3, FIELD_PPID = 4, FIELD_SESSION = 6, FIELD_THREADS = 20, FIELD_START = 22 };
+enum {
+	FIELD_STATE = 3,
+	FIELD_PPID = 4,
+	FIELD_SESSION = 6,
+	FIELD_TTY = 7,
+	FIELD_THREADS = 20,
+	FIELD_START = 22
+};
 
 struct stat_line {
 	struct process_id id;
 	char state;
 	pid_t ppid, sid;
+	dev_t tty; /* 0 = none */
 	long threads;
 	char comm[PROCESS_COMM_SIZE];
 };
@@ -62,6 +73,12 @@ static ssize_t read_process_file(pid_t pid, const char *name, char *ret, size_t 
 	return (ssize_t)used;
 }
 
+/* The kernel's 32-bit form of a device number (new_encode_dev), printed as a signed number. */
+static dev_t decode_tty(uint32_t number)
+{
+	return makedev(number >> 8 & 0xfff, (number & 0xff) | (number >> 12 & 0xfff00));
+}
+
 /*
  * The name stands there as it is (only status escapes it) and may hold spaces, newlines and
  * parentheses: only the last ')' ends it.  Those of kernel threads are longer than a comm.
@@ -87,6 +104,8 @@ static int parse_stat(const char *line, struct stat_line *ret)
 			s.ppid = (pid_t)strtol(p, NULL, 10);
 		else if (field == FIELD_SESSION)
 			s.sid = (pid_t)strtol(p, NULL, 10);
+		else if (field == FIELD_TTY)
+			s.tty = decode_tty((uint32_t)strtol(p, NULL, 10));
 		else if (field == FIELD_THREADS)
 			s.threads = strtol(p, NULL, 10);
 		else if (field == FIELD_START)
@@ -222,6 +241,32 @@ int procfs_describe(pid_t pid, struct process *ret)
 	if (r < 0)
 		return r;
 	*ret = p;
+	return 0;
+}
+
+/* Names of Documentation/admin-guide/devices.txt; a driver that is not in it by its numbers. */
+int procfs_tty(const struct process_id *id, char *ret, size_t size)
+{
+	struct stat_line s;
+	unsigned kind, number;
+	int r = read_stat(id->pid, &s);
+
+	if (r == 0 && !process_id_equal(&s.id, id))
+		r = -ESRCH;
+	if (r < 0)
+		return r;
+	kind = major(s.tty);
+	number = minor(s.tty);
+	if (!s.tty)
+		ret[0] = '\0';
+	else if (kind == UNIX98_PTY_SLAVE_MAJOR)
+		snprintf(ret, size, "pts/%u", number);
+	else if (kind == TTY_MAJOR && number < FIRST_SERIAL_MINOR)
+		snprintf(ret, size, "tty%u", number);
+	else if (kind == TTY_MAJOR)
+		snprintf(ret, size, "ttyS%u", number - FIRST_SERIAL_MINOR);
+	else
+		snprintf(ret, size, "tty %u:%u", kind, number);
 	return 0;
 }
 

@@ -22,6 +22,10 @@ int procfs_identity(pid_t pid, struct process_id *ret);
  */
 int procfs_describe(pid_t pid, struct process *ret);
 
+/* The name of its controlling terminal, "pts/3"; "" when it has none.  0, -ESRCH. */
+#define PROCFS_TTY_SIZE 32
+int procfs_tty(const struct process_id *id, char *ret, size_t size);
+
 /*
  * The command line with its arguments joined by single spaces, NUL-terminated, cut to size - 1.
  * Kernel threads and zombies give "".  0, -ESRCH (also when the pid now belongs to another

@@ -179,7 +179,10 @@ static int serve(struct daemon *d)
 	if (r)
 		return r;
 	keeper_set_api(d->keeper, d->api);
-	return keeper_start(d->keeper);
+	r = keeper_start(d->keeper);
+	if (!r)
+		api_watch_sessions(d->api);
+	return r;
 }
 
 static void on_stop_signal(evutil_socket_t signal, short what, void *user_data)

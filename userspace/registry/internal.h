@@ -59,6 +59,10 @@ int registry_port_remember(struct registry *r, const char *id, uint16_t port, in
 /* Forgets remembered ports beyond REGISTRY_PORTS_KEEP_ROWS, the oldest first, at most max_rows. */
 int registry_ports_prune(struct registry *r, int max_rows);
 
+/* Forgets sessions and notes beyond the limits of sessions.h, the oldest first, at most max_rows of
+ * each. */
+int registry_sessions_prune(struct registry *r, int64_t now, int max_rows);
+
 /* A service as stored, with what only the claim needs. */
 struct service_row {
 	struct service service;

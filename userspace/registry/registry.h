@@ -256,7 +256,8 @@ bool activity_filter_accepts(const struct activity_filter *filter, int action, c
 int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret);
 /*
  * Drops what is older than the limits above, at most max_rows at a time, and as many remembered
- * ports beyond theirs.  Returns how many rows of activity are gone, or a negative errno.
+ * ports, sessions and notes beyond theirs (sessions.h).  Returns how many rows of activity are
+ * gone, or a negative errno.
  */
 int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
 
@@ -290,9 +291,8 @@ typedef bool (*failure_visit)(const struct failure *failure, void *user_data);
 int registry_for_each_failure(struct registry *r, const struct failure_filter *filter,
 			      failure_visit visit, void *user_data);
 
-/* Rows of locks and sessions that are held or active. */
+/* Rows of locks that are held. */
 int registry_count_locks(struct registry *r, int64_t *ret);
-int registry_count_sessions(struct registry *r, int64_t *ret);
 
 /* The last moment at which this database knew that a daemon was running on it; 0 = never.  Stored
  * with registry_mark_alive(), read at start to name the gap. */

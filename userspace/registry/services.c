@@ -344,10 +344,3 @@ int registry_count_locks(struct registry *r, int64_t *ret)
 
 	return count_with(&q, ret);
 }
-
-int registry_count_sessions(struct registry *r, int64_t *ret)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_COUNT);
-
-	return count_with(&q, ret);
-}

@@ -42,6 +42,25 @@
 /* The same number that a reader makes of what a person typed there. */
 #define LOCK_HAS_FENCE "max(CAST(ifnull(fence, 0) AS INTEGER), 0) = ?2"
 
+/* enum session_status of a row, whatever a person made of it. */
+#define SESSION_STATE                                                                  \
+	"CASE WHEN ifnull(endedAt, 0) > 0 OR ifnull(status, '') = 'completed' THEN 2 " \
+	"WHEN ifnull(status, '') = 'stalled' THEN 1 ELSE 0 END"
+
+/* In the order of enum session_column. */
+#define SESSION_COLUMNS                                                                         \
+	"id, purpose, agent, startedAt, endedAt, stalledAt, " SESSION_STATE " AS state, "       \
+	"uid, cwd, tty, pid, startTicks, bootId, "                                              \
+	"(SELECT count(*) FROM notes WHERE notes.session = sessions.id), "                      \
+	"(SELECT text FROM notes WHERE notes.session = sessions.id ORDER BY id DESC LIMIT 1), " \
+	"(SELECT timestamp FROM notes WHERE notes.session = sessions.id ORDER BY id DESC LIMIT 1)"
+
+/* When a session that is not active became so. */
+#define SESSION_OVER_SINCE "coalesce(endedAt, stalledAt, startedAt, 0)"
+
+/* In the order of enum note_column. */
+#define NOTE_COLUMNS "id, session, timestamp, text, uid, pid, comm"
+
 static const char *const statement_sql[] = {
 	/* The write lock at once: a reader that turns writer later can be refused for ever. */
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -169,9 +188,53 @@ static const char *const statement_sql[] = {
 				  "WHERE NOT " LOCK_IS_HELD " ORDER BY releasedAt DESC, rowid DESC "
 				  "LIMIT -1 OFFSET ?1)",
 
-	[STATEMENT_SESSIONS_COUNT] =
-		"SELECT count(*) FROM sessions "
-		"WHERE endedAt IS NULL AND ifnull(status, 'active') = 'active'",
+	[STATEMENT_SESSION_INSERT] =
+		"INSERT OR IGNORE INTO sessions(id, purpose, startedAt, status, agent, uid, cwd, "
+		"tty, pid, startTicks, bootId) "
+		"VALUES(?1, ?2, ?3, 'active', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[STATEMENT_SESSION_END] = "UPDATE sessions SET status = 'completed', endedAt = ?2 "
+				  "WHERE id = ?1",
+	[STATEMENT_SESSION_STALL] = "UPDATE sessions SET status = 'stalled', stalledAt = ?2 "
+				    "WHERE id = ?1 AND " SESSION_STATE " = 0",
+	[STATEMENT_SESSION_REVIVE] =
+		"UPDATE sessions SET status = 'active', stalledAt = NULL, pid = ?2, "
+		"startTicks = ?3, bootId = ?4, tty = ?5 WHERE id = ?1",
+	[STATEMENT_SESSION_BY_ID] = "SELECT " SESSION_COLUMNS " FROM sessions WHERE id = ?1",
+	/* the table is bounded and small: no index is worth the range's upper end */
+	[STATEMENT_SESSION_BY_PREFIX] = "SELECT " SESSION_COLUMNS " FROM sessions "
+					"WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id",
+	[STATEMENT_SESSION_OPEN] = "SELECT " SESSION_COLUMNS " FROM sessions WHERE state < 2 "
+				   "ORDER BY startedAt, id",
+	[STATEMENT_SESSION_COMPLETED] = "SELECT " SESSION_COLUMNS " FROM sessions WHERE state = 2 "
+					"ORDER BY " SESSION_OVER_SINCE " DESC, startedAt DESC, id",
+	[STATEMENT_SESSIONS_COUNT] = "SELECT " SESSION_STATE
+				     " AS state, count(*) FROM sessions GROUP BY state",
+	[STATEMENT_SESSIONS_COUNT_OF_UID] =
+		"SELECT count(*) FROM sessions WHERE uid = ?1 AND " SESSION_STATE " = 0",
+	/* ?1 rows kept, ?2 rows kept whatever their age, ?3 older ones go, ?4 at most. */
+	[STATEMENT_SESSIONS_PRUNE] =
+		"DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM (SELECT rowid, "
+		"row_number() OVER (ORDER BY " SESSION_OVER_SINCE
+		" DESC, id) AS place, " SESSION_OVER_SINCE
+		" AS since FROM sessions WHERE " SESSION_STATE " <> 0) "
+		"WHERE place > ?1 OR (place > ?2 AND since < ?3) ORDER BY place DESC LIMIT ?4)",
+
+	[STATEMENT_NOTE_INSERT] = "INSERT INTO notes(session, timestamp, text, uid, pid, comm) "
+				  "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[STATEMENT_NOTE_OF_SESSION] = "SELECT " NOTE_COLUMNS " FROM (SELECT " NOTE_COLUMNS
+				      " FROM notes "
+				      "WHERE session = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+	/* ?2: how many of the newest are kept. */
+	[STATEMENT_NOTE_PRUNE_SESSION] =
+		"DELETE FROM notes WHERE session = ?1 AND id <= (SELECT id FROM notes "
+		"WHERE session = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+	[STATEMENT_NOTES_PRUNE] =
+		"DELETE FROM notes WHERE id IN (SELECT id FROM notes WHERE id <= (SELECT id "
+		"FROM notes ORDER BY id DESC LIMIT 1 OFFSET ?1) ORDER BY id LIMIT ?2)",
+	/* Of sessions that were pruned. */
+	[STATEMENT_NOTES_PRUNE_LEFT] =
+		"DELETE FROM notes WHERE id IN (SELECT id FROM notes WHERE session IS NULL "
+		"OR session NOT IN (SELECT id FROM sessions WHERE id IS NOT NULL) LIMIT ?1)",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(statement_sql[0]) == _STATEMENT_MAX,
 	       "every statement has its SQL");

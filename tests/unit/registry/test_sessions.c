@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "fixture.h"
+
+#include "base/outcome.h"
+#include "base/procfs.h"
+#include "registry/sessions.h"
+
+#define ANN 1000
+#define BEN 1001
+
+static struct session session_of(const char *purpose)
+{
+	return (struct session){ .purpose = purpose,
+				 .agent = "",
+				 .started_at = FIXTURE_NOW,
+				 .uid = ANN,
+				 .cwd = "/home/ann/shop",
+				 .tty = "pts/3",
+				 .process = { .pid = 78, .start_ticks = 7900 } };
+}
+
+static void start(struct fixture *f, const struct session *s, char *ret_id)
+{
+	fixture_begin(f);
+	assert_int_equal(registry_session_start(f->registry, s, ret_id), 0);
+	fixture_commit(f);
+}
+
+static void add_note(struct fixture *f, const char *session, const char *text, int64_t at)
+{
+	const struct note note = { .session = session,
+				   .text = text,
+				   .timestamp = at,
+				   .uid = ANN,
+				   .pid = 5,
+				   .comm = "pd" };
+
+	fixture_begin(f);
+	assert_int_equal(registry_note_add(f->registry, &note, NULL), 0);
+	fixture_commit(f);
+}
+
+/* The ids (or texts) that were visited, each followed by a blank. */
+struct seen {
+	char text[8192];
+	struct session last;
+	char tty[64], note[64], purpose[512];
+	size_t n;
+};
+
+static bool see(const struct session *s, void *user_data)
+{
+	struct seen *seen = user_data;
+	size_t used = strlen(seen->text);
+
+	snprintf(seen->text + used, sizeof(seen->text) - used, "%s ", s->id);
+	seen->last = *s;
+	snprintf(seen->tty, sizeof(seen->tty), "%s", s->tty);
+	snprintf(seen->note, sizeof(seen->note), "%s", s->last_note);
+	snprintf(seen->purpose, sizeof(seen->purpose), "%s", s->purpose);
+	seen->n++;
+	return true;
+}
+
+static struct seen find(struct fixture *f, const char *text)
+{
+	struct seen seen = { 0 };
+
+	assert_int_equal(registry_session_find(f->registry, text, see, &seen), 0);
+	return seen;
+}
+
+static struct seen list(struct fixture *f, const struct session_filter *filter)
+{
+	struct seen seen = { 0 };
+
+	assert_int_equal(registry_for_each_session(f->registry, filter, see, &seen), 0);
+	return seen;
+}
+
+static const struct session_filter everything = { .uid = PROCESS_UID_UNKNOWN };
+
+static void a_session_comes_back_as_it_was_started(void **state)
+{
+	struct session s = session_of("Building checkout UI");
+	char id[SESSION_ID_MAX + 1];
+	struct seen seen;
+
+	s.agent = "Agent 1";
+	start(*state, &s, id);
+	fixture_reopen(*state);
+	seen = find(*state, id);
+	assert_int_equal(seen.n, 1);
+	assert_string_equal(seen.purpose, "Building checkout UI");
+	assert_string_equal(seen.tty, "pts/3");
+	assert_int_equal(seen.last.status, SESSION_ACTIVE);
+	assert_int_equal(seen.last.started_at, FIXTURE_NOW);
+	assert_int_equal(seen.last.uid, ANN);
+	assert_int_equal(seen.last.process.pid, 78);
+	assert_int_equal(seen.last.process.start_ticks, 7900);
+	assert_true(seen.last.same_boot);
+}
+
+static void ids_are_short_legal_and_differ(void **state)
+{
+	const struct session s = session_of("p");
+	char id[SESSION_ID_MAX + 1];
+
+	for (int i = 0; i < 100; i++) {
+		start(*state, &s, id);
+		assert_memory_equal(id, SESSION_ID_PREFIX, strlen(SESSION_ID_PREFIX));
+		assert_int_equal(strlen(id), strlen(SESSION_ID_PREFIX) + SESSION_ID_CHARS);
+		assert_true(id[8] >= 'a' && id[8] <= 'z');
+	}
+	fixture_expect(*state, "SELECT count(DISTINCT id) FROM sessions", "100");
+}
+
+static void the_contracts_columns_hold_what_people_expect(void **state)
+{
+	const struct session s = session_of("Building checkout UI");
+	char id[SESSION_ID_MAX + 1];
+
+	start(*state, &s, id);
+	fixture_expect(*state,
+		       "SELECT purpose || '|' || startedAt || '|' || (endedAt IS NULL) || '|' "
+		       "|| status FROM sessions",
+		       "Building checkout UI|1700000000|1|active");
+	fixture_begin(*state);
+	assert_int_equal(registry_session_end(((struct fixture *)*state)->registry, id, 1700000100),
+			 0);
+	fixture_commit(*state);
+	fixture_expect(*state, "SELECT endedAt || status FROM sessions", "1700000100completed");
+}
+
+static void any_beginning_of_an_id_finds_it(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "INSERT INTO sessions(id) VALUES('session-ab3'), ('session-ab4x'), "
+			 "('session-ab4'), ('session-cd7'), ('mine')");
+	assert_string_equal(find(f, "session-ab3").text, "session-ab3 ");
+	assert_string_equal(find(f, "ab3").text, "session-ab3 ");
+	assert_string_equal(find(f, "c").text, "session-cd7 ");
+	assert_string_equal(find(f, "session-c").text, "session-cd7 ");
+	assert_string_equal(find(f, "m").text, "mine ");
+	/* the whole id wins over the one that it begins */
+	assert_string_equal(find(f, "ab4").text, "session-ab4 ");
+	assert_string_equal(find(f, "ab").text, "session-ab3 session-ab4 session-ab4x ");
+	assert_string_equal(find(f, "").text, "");
+	assert_string_equal(find(f, "zz").text, "");
+	assert_string_equal(find(f, "%").text, "");
+}
+
+static void a_stalled_session_is_revived_on_another_process(void **state)
+{
+	struct fixture *f = *state;
+	const struct session s = session_of("p");
+	const struct process_id other = { .pid = 99, .start_ticks = 1234 };
+	char id[SESSION_ID_MAX + 1];
+	struct seen seen;
+
+	start(f, &s, id);
+	fixture_begin(f);
+	assert_int_equal(registry_session_stall(f->registry, id, FIXTURE_NOW + 5), 0);
+	fixture_commit(f);
+	seen = find(f, id);
+	assert_int_equal(seen.last.status, SESSION_STALLED);
+	assert_int_equal(seen.last.stalled_at, FIXTURE_NOW + 5);
+	fixture_begin(f);
+	assert_int_equal(registry_session_revive(f->registry, id, &other, "pts/9"), 0);
+	fixture_commit(f);
+	seen = find(f, id);
+	assert_int_equal(seen.last.status, SESSION_ACTIVE);
+	assert_int_equal(seen.last.stalled_at, 0);
+	assert_int_equal(seen.last.process.pid, 99);
+	assert_string_equal(seen.tty, "pts/9");
+}
+
+static void what_is_not_there_cannot_be_changed(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_begin(f);
+	assert_int_equal(registry_session_end(f->registry, "session-zzz", 1), OUTCOME_NO);
+	assert_int_equal(registry_session_stall(f->registry, "session-zzz", 1), OUTCOME_NO);
+	fixture_commit(f);
+	assert_int_equal(registry_session_end(f->registry, "session-zzz", 1), -EINVAL);
+}
+
+static void open_ones_come_first_and_the_newest_completed_next(void **state)
+{
+	struct fixture *f = *state;
+	struct session_filter filter = everything;
+
+	fixture_shell(
+		f, "INSERT INTO sessions(id, startedAt, endedAt, status, uid) VALUES"
+		   "('done-old', 1, 10, 'completed', 1000), ('done-new', 1, 20, 'completed', 1001),"
+		   "('young', 9, NULL, 'active', 1000), ('stuck', 2, NULL, 'stalled', 1000)");
+	assert_string_equal(list(f, &filter).text, "stuck young done-new done-old ");
+	filter.limit = 1;
+	assert_string_equal(list(f, &filter).text, "stuck young done-new ");
+	filter.uid = ANN;
+	assert_string_equal(list(f, &filter).text, "stuck young done-old ");
+	filter.open = true;
+	assert_string_equal(list(f, &filter).text, "stuck young ");
+}
+
+static void rows_that_people_typed_are_read_or_skipped(void **state)
+{
+	struct fixture *f = *state;
+	int64_t counts[_SESSION_STATUS_MAX];
+
+	fixture_shell(f,
+		      "INSERT INTO sessions(id, purpose, startedAt, endedAt, status) VALUES"
+		      "('a', NULL, 'x', NULL, NULL), ('b b', 'p', 1, NULL, 'active'),"
+		      "(NULL, 'p', 1, NULL, 'active'), ('c', x'ff', 1, 7, 'active'),"
+		      "('d', 'p', 99999999999999, NULL, 'odd'), ('e', 'p', 1, NULL, 'completed')");
+	assert_string_equal(list(f, &everything).text, "d a c e ");
+	assert_int_equal(find(f, "a").last.uid, geteuid());
+	assert_int_equal(find(f, "c").last.status, SESSION_COMPLETED);
+	assert_string_equal(find(f, "c").purpose, "\xef\xbf\xbd");
+	assert_int_equal(registry_count_sessions(f->registry, counts), 0);
+	assert_int_equal(counts[SESSION_COMPLETED], 2);
+	assert_int_equal(counts[SESSION_STALLED], 0);
+}
+
+static void a_user_may_not_have_endless_active_sessions(void **state)
+{
+	struct fixture *f = *state;
+	struct session s = session_of("p");
+	char id[SESSION_ID_MAX + 1];
+
+	fixture_begin(f);
+	for (int i = 0; i < SESSIONS_ACTIVE_PER_UID; i++)
+		assert_int_equal(registry_session_start(f->registry, &s, id), 0);
+	assert_int_equal(registry_session_start(f->registry, &s, id), OUTCOME_CONFLICT);
+	s.uid = BEN;
+	assert_int_equal(registry_session_start(f->registry, &s, id), 0);
+	fixture_commit(f);
+}
+
+/* --- notes --- */
+
+static bool see_note(const struct note *note, void *user_data)
+{
+	struct seen *seen = user_data;
+	size_t used = strlen(seen->text);
+
+	snprintf(seen->text + used, sizeof(seen->text) - used, "%s,", note->text);
+	seen->n++;
+	return true;
+}
+
+static struct seen notes_of(struct fixture *f, const char *session, int64_t limit)
+{
+	struct seen seen = { 0 };
+
+	assert_int_equal(registry_for_each_note(f->registry, session, limit, see_note, &seen), 0);
+	return seen;
+}
+
+static void notes_come_oldest_first_and_the_limit_keeps_the_newest(void **state)
+{
+	struct fixture *f = *state;
+	const struct session s = session_of("p");
+	char id[SESSION_ID_MAX + 1], other[SESSION_ID_MAX + 1];
+
+	start(f, &s, id);
+	start(f, &s, other);
+	add_note(f, id, "one", 1);
+	add_note(f, other, "elsewhere", 2);
+	add_note(f, id, "two\n\x1b[31m", 3);
+	add_note(f, id, "three", 4);
+	assert_string_equal(notes_of(f, id, 0).text, "one,two\n\x1b[31m,three,");
+	assert_string_equal(notes_of(f, id, 2).text, "two\n\x1b[31m,three,");
+	assert_string_equal(find(f, id).note, "three");
+	assert_int_equal(find(f, id).last.last_note_at, 4);
+	assert_int_equal(find(f, id).last.n_notes, 3);
+	assert_int_equal(find(f, other).last.n_notes, 1);
+}
+
+static void a_session_keeps_its_newest_notes(void **state)
+{
+	struct fixture *f = *state;
+	const struct session s = session_of("p");
+	char id[SESSION_ID_MAX + 1], text[16], sql[256];
+
+	start(f, &s, id);
+	snprintf(sql, sizeof(sql),
+		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
+		 "INSERT INTO notes(session, timestamp, text) SELECT '%s', i, i FROM c",
+		 NOTES_PER_SESSION, id);
+	fixture_shell(f, sql);
+	add_note(f, id, "last", 99);
+	snprintf(text, sizeof(text), "%d", NOTES_PER_SESSION);
+	fixture_expect(f, "SELECT count(*) FROM notes", text);
+	fixture_expect(f, "SELECT min(id) FROM notes", "2");
+}
+
+/* --- retention --- */
+
+static void prune(struct fixture *f)
+{
+	fixture_begin(f);
+	assert_int_equal(registry_prune_activity(f->registry, FIXTURE_NOW, 100000), 0);
+	fixture_commit(f);
+}
+
+static void sessions_beyond_the_limits_go_with_their_notes(void **state)
+{
+	struct fixture *f = *state;
+	char sql[512];
+
+	/* all of them ended long ago, but for one that is active */
+	snprintf(sql, sizeof(sql),
+		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
+		 "INSERT INTO sessions(id, startedAt, endedAt, status) "
+		 "SELECT 's' || i, i, i, 'completed' FROM c;"
+		 "INSERT INTO sessions(id, startedAt, status) VALUES('old-active', 1, 'active');"
+		 "INSERT INTO notes(session, text) VALUES('s1', 'x'), ('old-active', 'y'), "
+		 "(NULL, 'z')",
+		 SESSIONS_KEEP_ROWS + 50);
+	fixture_shell(f, sql);
+	prune(f);
+	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEEP_NEWEST);
+	fixture_expect(f, "SELECT count(*) FROM sessions WHERE status = 'completed'", sql);
+	fixture_expect(f, "SELECT min(endedAt) FROM sessions", "1031");
+	fixture_expect(f, "SELECT group_concat(text) FROM notes", "y");
+}
+
+static void young_sessions_are_kept_up_to_their_number(void **state)
+{
+	struct fixture *f = *state;
+	char sql[512];
+
+	snprintf(sql, sizeof(sql),
+		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
+		 "INSERT INTO sessions(id, startedAt, stalledAt, status) "
+		 "SELECT 's' || i, 1, %d - i, 'stalled' FROM c",
+		 SESSIONS_KEEP_ROWS + 50, FIXTURE_NOW);
+	fixture_shell(f, sql);
+	prune(f);
+	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEEP_ROWS);
+	fixture_expect(f, "SELECT count(*) FROM sessions", sql);
+	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 's1'", "1");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		registry_test(a_session_comes_back_as_it_was_started),
+		registry_test(ids_are_short_legal_and_differ),
+		registry_test(the_contracts_columns_hold_what_people_expect),
+		registry_test(any_beginning_of_an_id_finds_it),
+		registry_test(a_stalled_session_is_revived_on_another_process),
+		registry_test(what_is_not_there_cannot_be_changed),
+		registry_test(open_ones_come_first_and_the_newest_completed_next),
+		registry_test(rows_that_people_typed_are_read_or_skipped),
+		registry_test(a_user_may_not_have_endless_active_sessions),
+		registry_test(notes_come_oldest_first_and_the_limit_keeps_the_newest),
+		registry_test(a_session_keeps_its_newest_notes),
+		registry_test(sessions_beyond_the_limits_go_with_their_notes),
+		registry_test(young_sessions_are_kept_up_to_their_number),
+	};
+
+	return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
+}

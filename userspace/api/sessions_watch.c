@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stalls sessions at the moment when what they stand on is gone: the process by its pidfd, the
+ * terminal by the name that vanishes from /dev/pts.  The name goes before the kernel hangs the
+ * terminal up and the shell dies of it: so a moment later it is asked whether the process lives on
+ * without it.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/process_watch.h"
+#include "api/server.h"
+#include "api/sessions.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/procfs.h"
+#include "base/text.h"
+
+#define TERMINALS	   "/dev/pts"
+#define TERMINAL_SETTLE_MS 20 /* a hangup takes microseconds */
+#define DETAILS_SIZE	   96
+#define RELOAD_S	   10 /* after a failed commit: a full disk stays full for a while */
+
+struct watched {
+	struct watched *next, *previous;
+	struct session_watches *owner;
+	char id[SESSION_ID_MAX + 1];
+	uid_t uid;
+	struct process_id process;
+	char tty[PROCFS_TTY_SIZE];
+	char comm[PROCESS_COMM_SIZE];
+	struct process_watch *watch; /* NULL: it was gone at once */
+};
+
+struct session_watches {
+	struct api *api;
+	struct watched *list;
+	int inotify_fd; /* -1: terminals are not watched */
+	struct event *terminals, *settled, *reload;
+};
+
+static void drop(struct watched *s)
+{
+	if (s->next)
+		s->next->previous = s->previous;
+	if (s->previous)
+		s->previous->next = s->next;
+	else
+		s->owner->list = s->next;
+	process_watch_free(s->watch);
+	free(s);
+}
+
+/* --- stalling --- */
+
+/* 0, OUTCOME_NO when somebody ended it meanwhile, negative errno. */
+static int write_stalled(struct api *api, const struct watched *s, const char *details)
+{
+	char comm[4 * PROCESS_COMM_SIZE];
+	struct activity entry = {
+		.action = ACTIVITY_SESSION,
+		.service = s->id,
+		.details = details,
+		.timestamp = time(NULL),
+		.pid = s->process.pid,
+		.uid = s->uid,
+		.comm = text_to_utf8(s->comm, comm, sizeof(comm)),
+	};
+	int r = registry_begin(api->config.registry);
+
+	if (!r)
+		r = registry_session_stall(api->config.registry, s->id, entry.timestamp);
+	if (!r)
+		r = registry_log(api->config.registry, &entry, &entry.id);
+	api_schedule_commit(api);
+	if (!r)
+		api_publish_activity(api, &entry);
+	return r;
+}
+
+/* Ends the watch as well. */
+static void stall(struct watched *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void stall(struct watched *s, const char *format, ...)
+{
+	char details[DETAILS_SIZE];
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	vsnprintf(details, sizeof(details), format, args);
+	va_end(args);
+	r = write_stalled(s->owner->api, s, details);
+	if (r < 0)
+		log_error("%s was not marked as stalled: %s", s->id, strerror(-r));
+	drop(s);
+}
+
+static void on_process_gone(const struct process_id *id, void *user_data)
+{
+	stall(user_data, "stalled: its shell %d is gone", id->pid);
+}
+
+static bool lost_its_terminal(const struct watched *s)
+{
+	char tty[PROCFS_TTY_SIZE];
+
+	return *s->tty && procfs_tty(&s->process, tty, sizeof(tty)) == 0 &&
+	       strcmp(tty, s->tty) != 0;
+}
+
+static void on_reload(evutil_socket_t fd, short what, void *user_data)
+{
+	session_watches_reload(user_data);
+}
+
+void session_watches_reload_later(struct session_watches *w)
+{
+	static const struct timeval wait = { .tv_sec = RELOAD_S };
+
+	if (!event_pending(w->reload, EV_TIMEOUT, NULL))
+		event_add(w->reload, &wait);
+}
+
+static void on_settled(evutil_socket_t fd, short what, void *user_data)
+{
+	struct session_watches *w = user_data;
+	struct watched *next;
+
+	for (struct watched *s = w->list; s; s = next) {
+		next = s->next;
+		if (lost_its_terminal(s))
+			stall(s, "stalled: its terminal %s is gone", s->tty);
+	}
+}
+
+/* Which terminal went does not matter: all that is watched is asked. */
+static void on_terminals(evutil_socket_t fd, short what, void *user_data)
+{
+	static const struct timeval wait = { .tv_usec = TERMINAL_SETTLE_MS * 1000 };
+	struct session_watches *w = user_data;
+	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+	while (read(fd, events, sizeof(events)) > 0)
+		continue;
+	event_add(w->settled, &wait);
+}
+
+/* --- watching --- */
+
+static struct watched *find(struct session_watches *w, const char *id)
+{
+	for (struct watched *s = w->list; s; s = s->next)
+		if (strcmp(s->id, id) == 0)
+			return s;
+	return NULL;
+}
+
+static void describe(struct watched *s)
+{
+	struct process p;
+
+	if (procfs_describe(s->process.pid, &p) == 0 && process_id_equal(&p.id, &s->process))
+		memcpy(s->comm, p.comm, sizeof(s->comm));
+}
+
+int session_watch(struct session_watches *w, const char *id, uid_t uid,
+		  const struct process_id *process, const char *tty)
+{
+	struct watched *s;
+	int r;
+
+	session_unwatch(w, id);
+	if (!process->pid) /* nobody to wait for: it is ended by hand */
+		return 0;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->owner = w;
+	s->uid = uid;
+	s->process = *process;
+	snprintf(s->id, sizeof(s->id), "%s", id);
+	snprintf(s->tty, sizeof(s->tty), "%s", tty);
+	describe(s);
+	s->next = w->list;
+	if (s->next)
+		s->next->previous = s;
+	w->list = s;
+	r = process_watch_new(w->api->processes, process, on_process_gone, s, &s->watch);
+	if (r == -ESRCH)
+		stall(s, "stalled: its shell %d is gone", process->pid);
+	else if (r)
+		drop(s);
+	return r == -ESRCH ? 0 : r;
+}
+
+void session_unwatch(struct session_watches *w, const char *id)
+{
+	struct watched *s = find(w, id);
+
+	if (s)
+		drop(s);
+}
+
+/* --- lifecycle --- */
+
+/* Without /dev/pts (a bare container) a terminal's end is its shell's. */
+static int watch_terminals(struct session_watches *w)
+{
+	w->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (w->inotify_fd < 0 || inotify_add_watch(w->inotify_fd, TERMINALS, IN_DELETE) < 0) {
+		log_debug("terminals are not watched: %s", strerror(errno));
+		return 0;
+	}
+	w->terminals = event_new(w->api->config.loop, w->inotify_fd, EV_READ | EV_PERSIST,
+				 on_terminals, w);
+	return w->terminals && !event_add(w->terminals, NULL) ? 0 : -ENOMEM;
+}
+
+int session_watches_new(struct api *api, struct session_watches **ret)
+{
+	struct session_watches *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->api = api;
+	w->inotify_fd = -1;
+	w->settled = evtimer_new(api->config.loop, on_settled, w);
+	w->reload = evtimer_new(api->config.loop, on_reload, w);
+	r = w->settled && w->reload ? watch_terminals(w) : -ENOMEM;
+	if (r) {
+		session_watches_free(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+void session_watches_free(struct session_watches *w)
+{
+	if (!w)
+		return;
+	while (w->list)
+		drop(w->list);
+	if (w->terminals)
+		event_free(w->terminals);
+	if (w->settled)
+		event_free(w->settled);
+	if (w->reload)
+		event_free(w->reload);
+	closep(&w->inotify_fd);
+	free(w);
+}
+
+struct stored {
+	struct session_copy *sessions;
+	char (*ttys)[PROCFS_TTY_SIZE];
+	size_t n;
+	bool no_memory;
+};
+
+/* Of an earlier boot no process lives: it gets a pid that none has. */
+static struct process_id process_of(const struct session *s)
+{
+	return s->same_boot ? s->process : (struct process_id){ .pid = s->process.pid };
+}
+
+static bool keep(const struct session *s, void *user_data)
+{
+	struct stored *all = user_data;
+	struct session_copy *sessions;
+	void *ttys;
+
+	if (s->status != SESSION_ACTIVE || !s->process.pid)
+		return true;
+	sessions = reallocarray(all->sessions, all->n + 1, sizeof(*sessions));
+	if (sessions)
+		all->sessions = sessions;
+	ttys = reallocarray(all->ttys, all->n + 1, sizeof(*all->ttys));
+	if (ttys)
+		all->ttys = ttys;
+	all->no_memory = !sessions || !ttys;
+	if (all->no_memory)
+		return false;
+	sessions[all->n] = (struct session_copy){ .uid = s->uid, .process = process_of(s) };
+	snprintf(sessions[all->n].id, sizeof(sessions->id), "%s", s->id);
+	snprintf(all->ttys[all->n++], PROCFS_TTY_SIZE, "%s", s->tty);
+	return true;
+}
+
+void session_watches_reload(struct session_watches *w)
+{
+	static const struct session_filter open = { .uid = PROCESS_UID_UNKNOWN, .open = true };
+	struct stored all = { 0 };
+	int r;
+
+	while (w->list)
+		drop(w->list);
+	r = registry_for_each_session(w->api->config.registry, &open, keep, &all);
+	if (!r && all.no_memory)
+		r = -ENOMEM;
+	for (size_t i = 0; i < all.n && !r; i++) {
+		const struct session_copy *s = &all.sessions[i];
+
+		r = session_watch(w, s->id, s->uid, &s->process, all.ttys[i]);
+	}
+	if (r)
+		log_error("not every session is watched: %s", strerror(-r));
+	free(all.sessions);
+	free(all.ttys);
+}
+
+void api_watch_sessions(struct api *api)
+{
+	session_watches_reload(api->sessions);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sessions and their notes: who works on what, and how far they came.  A session stands on a
+ * process; it is active until it is ended, stalled while its process is gone.
+ *
+ * The rules of registry.h hold: writes inside a batch, strings borrowed, Unix seconds.  People
+ * insert rows by hand: a row without a legal id is skipped, one with an endedAt is completed, an
+ * unknown status reads as active, a missing uid as that of the file's owner.
+ */
+#ifndef REGISTRY_SESSIONS_H
+#define REGISTRY_SESSIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/process.h"
+#include "base/session.h"
+
+struct registry;
+
+enum session_status { SESSION_ACTIVE = 0, SESSION_STALLED, SESSION_COMPLETED, _SESSION_STATUS_MAX };
+
+/* "active", "stalled", "completed"; static storage. */
+const char *session_status_name(enum session_status s);
+
+/* A user's own; more is a loop that starts one after the other. */
+#define SESSIONS_ACTIVE_PER_UID 256
+/* Sessions that are not active: so many, and so long; never fewer than the newest. */
+#define SESSIONS_KEEP_ROWS   1000
+#define SESSIONS_KEEP_S	     (30 * 86400)
+#define SESSIONS_KEEP_NEWEST 20
+/* Notes of one session, the newest; and of all: some 300 MB if each were as long as may be. */
+#define NOTES_PER_SESSION 2000
+#define NOTES_KEEP_ROWS	  20000
+
+struct session {
+	const char *id;
+	const char *purpose; /* "" = none */
+	const char *agent;   /* a name for who works in it; "" = none */
+	int64_t started_at;
+	int64_t ended_at;   /* 0 = not */
+	int64_t stalled_at; /* 0 = not */
+	enum session_status status;
+	uid_t uid;
+	const char *cwd;	   /* top of the worktree, or the directory; "" = unknown */
+	const char *tty;	   /* "pts/3"; "" = none */
+	struct process_id process; /* whose end makes it stalled; pid 0 = none */
+	bool same_boot;		   /* process means something */
+	/* the newest note; "" and 0 = none.  Not filled in by what writes. */
+	const char *last_note;
+	int64_t last_note_at;
+	int64_t n_notes;
+};
+
+/*
+ * Starts an active session with a new random id, copied to ret_id (SESSION_ID_MAX + 1 bytes);
+ * session->id and status are not read.  0; OUTCOME_CONFLICT when the user has
+ * SESSIONS_ACTIVE_PER_UID; negative errno.
+ */
+int registry_session_start(struct registry *r, const struct session *session, char *ret_id);
+
+/* 0, OUTCOME_NO when there is no such session, negative errno. */
+int registry_session_end(struct registry *r, const char *id, int64_t now);
+/* OUTCOME_NO also when it is not active. */
+int registry_session_stall(struct registry *r, const char *id, int64_t now);
+/* Active again, on another process and terminal. */
+int registry_session_revive(struct registry *r, const char *id, const struct process_id *process,
+			    const char *tty);
+
+/* The row is borrowed for the call; false stops.  It may not call what writes. */
+typedef bool (*session_visit)(const struct session *session, void *user_data);
+
+/*
+ * Sessions that a text means: the one of that id, with or without the prefix, else all whose id
+ * begins so, in order of id.  0, negative errno.
+ */
+int registry_session_find(struct registry *r, const char *text, session_visit visit,
+			  void *user_data);
+
+struct session_filter {
+	uid_t uid;     /* PROCESS_UID_UNKNOWN = of everybody */
+	bool open;     /* active and stalled ones only */
+	int64_t limit; /* of completed ones, the newest; 0 = all */
+};
+/* Open ones first, the oldest before; then the completed, the newest before. */
+int registry_for_each_session(struct registry *r, const struct session_filter *filter,
+			      session_visit visit, void *user_data);
+
+/* Counts by status, indexed by enum session_status. */
+int registry_count_sessions(struct registry *r, int64_t ret_counts[_SESSION_STATUS_MAX]);
+
+struct note {
+	int64_t id; /* given by the database */
+	const char *session;
+	int64_t timestamp;
+	const char *text; /* valid UTF-8 */
+	uid_t uid;	  /* PROCESS_UID_UNKNOWN = unknown */
+	pid_t pid;	  /* 0 = unknown */
+	const char *comm; /* "" = unknown */
+};
+
+/* Appends, and drops the session's oldest beyond NOTES_PER_SESSION; *ret_id may be NULL. */
+int registry_note_add(struct registry *r, const struct note *note, int64_t *ret_id);
+
+typedef bool (*note_visit)(const struct note *note, void *user_data);
+/* The newest `limit` notes of a session (0 = all), oldest first. */
+int registry_for_each_note(struct registry *r, const char *session, int64_t limit, note_visit visit,
+			   void *user_data);
+
+#endif
