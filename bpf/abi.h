@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   2
+#define ABI_VERSION	   3
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -203,11 +203,21 @@ struct abi_owner {
 };
 _Static_assert(sizeof(struct abi_owner) == 96, "abi_owner");
 
+/* How far a refused bind() came, as the programs on its socket's cgroup saw it. */
+enum abi_stage {
+	ABI_STAGE_UNKNOWN = 0, /* nothing was attached that could tell; or a listen() */
+	ABI_STAGE_ENTERED,     /* not as far as those programs: a security module refused it */
+	ABI_STAGE_DENIED,      /* one of the cgroup's bind programs refused it */
+	ABI_STAGE_PASSED,      /* not by those programs, as far as could be seen */
+	ABI_STAGE_BOUND,       /* it had the port already: only a post_bind program can refuse it */
+};
+
 /*
  * ABI_FAIL: a refused bind() or listen(), written in the context of the call.  `socket` is the
- * caller's, with the address and port that it asked for (an address that could not be understood
- * leaves the socket's family, and zeros).  `owners` are those of the port at that instant, the
- * likely culprits first; only where the errno is EADDRINUSE.
+ * caller's, with the address and port that the cgroup's programs made of what it asked for: the
+ * same, as a rule.  An address that could not be understood leaves the socket's family, and zeros.
+ * `owners` are those of the port at that instant, the likely culprits first; only where the errno
+ * is EADDRINUSE.
  */
 struct abi_failure {
 	struct abi_head head;
@@ -220,9 +230,16 @@ struct abi_failure {
 	abi_u16 group_closed; /* shut down members of that group */
 	abi_u16 n_owners;     /* in use */
 	abi_u16 more;	      /* 1 when there were more than fit */
+	abi_u64 program_cgroup; /* bind(): the nearest cgroup with a program on the hook that it
+				 * came to last; ours are on the root.  0 = not found */
+	abi_u16 asked_port;
+	abi_u8 asked_family;
+	abi_u8 stage; /* enum abi_stage */
+	abi_u32 pad;
+	abi_u8 asked_addr[16];
 	struct abi_owner owners[ABI_FAILURE_OWNERS];
 };
-_Static_assert(sizeof(struct abi_failure) == 128 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
+_Static_assert(sizeof(struct abi_failure) == 160 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
 
 /*
  * Argument of the bind walk and head of its answer.  Every owner of a port in the network namespace

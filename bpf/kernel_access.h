@@ -196,6 +196,61 @@ static __always_inline bool read_call_arguments(struct call_arguments *to)
 #endif
 }
 
+/* --- programs of cgroups --- */
+
+#define CGROUP_LEVELS_MAX 32 /* deeper ones are not searched */
+
+/* The index of a hook among those of a cgroup; negative where the kernel counts differently. */
+static __always_inline int cgroup_hook(bool post_bind, const bool v6)
+{
+	if (!bpf_core_enum_value_exists(enum cgroup_bpf_attach_type, CGROUP_INET4_BIND))
+		return -1;
+	if (post_bind)
+		return v6 ? bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET6_POST_BIND)
+			  : bpf_core_enum_value(enum cgroup_bpf_attach_type,
+						CGROUP_INET4_POST_BIND);
+	return v6 ? bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET6_BIND)
+		  : bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET4_BIND);
+}
+
+/*
+ * Are there programs on this hook of the very cgroup?  00442143a2ab ("bpf: convert cgroup_bpf.progs
+ * to hlist", 6.1): before, an empty list points to itself.
+ */
+static __always_inline bool cgroup_has_program(const struct cgroup *cgroup, int hook)
+{
+	__u32 hooks = bpf_core_enum_value(enum cgroup_bpf_attach_type, MAX_CGROUP_BPF_ATTACH_TYPE);
+	__u32 list_bytes = bpf_core_field_size(cgroup->bpf.progs) / hooks;
+	const void *list = (const void *)cgroup + bpf_core_field_offset(struct cgroup, bpf.progs) +
+			   hook * list_bytes;
+	const void *first = NULL;
+
+	bpf_probe_read_kernel(&first, sizeof(first), list);
+	return first && first != list;
+}
+
+/*
+ * The socket's cgroup, or the nearest of its parents, that has a program on this hook; 0 = none.
+ * bd0a7dc8a1e8 ("cgroup: Make use of the pointer only", 5.16): before, it may be something else
+ * than a pointer.
+ */
+static __always_inline __u64 nearest_cgroup_with_program(const struct sock *sk, int hook)
+{
+	struct cgroup_subsys_state *parent;
+	struct cgroup *cgroup;
+
+	if (hook < 0 || !bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return 0;
+	cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	for (int i = 0; i < CGROUP_LEVELS_MAX && cgroup; i++) {
+		if (cgroup_has_program(cgroup, hook))
+			return BPF_CORE_READ(cgroup, kn, id);
+		parent = BPF_CORE_READ(cgroup, self.parent);
+		cgroup = parent ? BPF_CORE_READ(parent, cgroup) : NULL;
+	}
+	return 0;
+}
+
 /* --- who waits on a socket --- */
 
 #define WAITERS_MAX 256 /* entries of one wait queue that are looked at */

@@ -212,8 +212,33 @@ struct kernfs_node {
 	__u64 id;
 };
 
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup_bpf {
+	struct hlist_head progs[1]; /* one for each hook; struct list_head before 6.1 */
+};
+
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+	struct cgroup_bpf bpf;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup; /* since 5.16 */
+};
+
+enum cgroup_bpf_attach_type {
+	CGROUP_INET4_BIND,
+	CGROUP_INET6_BIND,
+	CGROUP_INET4_POST_BIND,
+	CGROUP_INET6_POST_BIND,
+	MAX_CGROUP_BPF_ATTACH_TYPE,
 };
 
 struct css_set {
@@ -358,6 +383,7 @@ struct sock {
 	unsigned char sk_shutdown;
 	__u32 sk_max_ack_backlog;
 	struct sock_reuseport *sk_reuseport_cb;
+	struct sock_cgroup_data sk_cgrp_data;
 };
 
 struct inet_timewait_sock {

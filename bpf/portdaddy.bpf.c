@@ -28,6 +28,7 @@ int enter_bind(struct trace_event_raw_sys_enter *ctx)
 {
 	struct call call = {
 		.kind = ABI_CALL_BIND,
+		.stage = ABI_STAGE_ENTERED,
 		.fd = ctx->args[0],
 		.user_addr = ctx->args[1],
 		.addr_bytes = ctx->args[2],
@@ -70,11 +71,32 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 	submit_along(e);
 }
 
+/* It had the port, that was reported, and then somebody refused: nothing is bound any more. */
+static __always_inline void take_back_bind(void)
+{
+	struct call *call = current_call(ABI_CALL_BIND);
+	__u64 cookie = call ? call->bound_cookie : 0;
+	struct abi_socket_event *e;
+	struct sock *sk;
+
+	if (!cookie || bpf_map_delete_elem(&tracked, &cookie))
+		return;
+	sk = sock_of_call(current_task(), call);
+	e = sk ? reserve_socket_event(false, current_task(), ABI_CLOSE) : NULL;
+	if (!e)
+		return;
+	fill_socket(false, &e->socket, sk);
+	e->socket.cookie = cookie;
+	submit_along(e);
+}
+
 SEC("tp/syscalls/sys_exit_bind")
 int exit_bind(struct trace_event_raw_sys_exit *ctx)
 {
-	if (is_refusal(ctx->ret))
+	if (is_refusal(ctx->ret)) {
+		take_back_bind();
 		report_refusal(ABI_CALL_BIND, -ctx->ret);
+	}
 	forget_call(ABI_CALL_BIND);
 	return 0;
 }
@@ -193,6 +215,53 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
+/* --- what the programs of cgroups make of a bind() --- */
+
+/*
+ * A bind() runs through those of the socket's cgroup, then through those of each parent; all of
+ * them, also when one has refused.  Ours are on the root: they see what the others have made of the
+ * address, and whether they refused, and change nothing.  (1 is "go on"; its second bit would spare
+ * the caller the check of CAP_NET_BIND_SERVICE.)  Of the root's own programs, those that were
+ * attached later run later.
+ */
+static __always_inline void note_stage(struct call *call)
+{
+	bool denied = may_see_answers && bpf_get_retval() < 0;
+
+	call->stage = denied ? ABI_STAGE_DENIED : ABI_STAGE_PASSED;
+}
+
+SEC("cgroup/bind4")
+int pd_bind4(struct bpf_sock_addr *ctx)
+{
+	struct call *call = current_call(ABI_CALL_BIND);
+
+	if (!call)
+		return 1;
+	note_stage(call);
+	call->given.family = AF_INET;
+	call->given.port_be16 = ctx->user_port;
+	call->given.addr4 = ctx->user_ip4;
+	return 1;
+}
+
+SEC("cgroup/bind6")
+int pd_bind6(struct bpf_sock_addr *ctx)
+{
+	struct call *call = current_call(ABI_CALL_BIND);
+
+	if (!call)
+		return 1;
+	note_stage(call);
+	call->given.family = AF_INET6;
+	call->given.port_be16 = ctx->user_port;
+	call->given.addr6[0] = ctx->user_ip6[0];
+	call->given.addr6[1] = ctx->user_ip6[1];
+	call->given.addr6[2] = ctx->user_ip6[2];
+	call->given.addr6[3] = ctx->user_ip6[3];
+	return 1;
+}
+
 /* --- bound and closed sockets, also UDP --- */
 
 static __always_inline void fill_bound_address(struct abi_socket *to, struct bpf_sock *ctx,
@@ -218,9 +287,8 @@ static __always_inline void fill_bound_address(struct abi_socket *to, struct bpf
  * was created in another one.
  */
 static __always_inline void fill_bound_socket(struct abi_socket *to, struct task_struct *task,
-					      struct bpf_sock *ctx)
+					      struct bpf_sock *ctx, const struct call *call)
 {
-	struct call *call = current_call(ABI_CALL_BIND);
 	struct sock *sk = call ? sock_of_call(task, call) : NULL;
 
 	if (sk) {
@@ -236,11 +304,17 @@ static __always_inline void fill_bound_socket(struct abi_socket *to, struct task
 
 static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
 {
+	struct call *call = current_call(ABI_CALL_BIND);
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct abi_socket_event *e;
 	struct task_struct *task;
 
 	if (is_ignored(current_pid()) || !protocol_is_ours(ctx->protocol))
+		return 1;
+	if (call)
+		call->stage = ABI_STAGE_BOUND;
+	/* another program has refused: the port is about to be put back */
+	if (may_see_answers && bpf_get_retval() < 0)
 		return 1;
 	task = current_task();
 	track_socket(cookie);
@@ -248,28 +322,30 @@ static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
 	e = reserve_socket_event(false, task, ABI_BIND);
 	if (!e)
 		return 1;
-	fill_bound_socket(&e->socket, task, ctx);
+	fill_bound_socket(&e->socket, task, ctx, call);
 	fill_bound_address(&e->socket, ctx, v6);
 	e->socket.cookie = cookie;
 	submit_soon(e);
+	if (call)
+		call->bound_cookie = cookie;
 	return 1;
 }
 
 SEC("cgroup/post_bind4")
-int post_bind4(struct bpf_sock *ctx)
+int pd_post_bind4(struct bpf_sock *ctx)
 {
 	return socket_is_bound(ctx, false);
 }
 
 SEC("cgroup/post_bind6")
-int post_bind6(struct bpf_sock *ctx)
+int pd_post_bind6(struct bpf_sock *ctx)
 {
 	return socket_is_bound(ctx, true);
 }
 
 /* The port can not be read here: user space joins by cookie. */
 SEC("cgroup/sock_release")
-int release(struct bpf_sock *ctx)
+int pd_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct abi_socket_event *e;

@@ -219,6 +219,25 @@ static __always_inline void fill_group(struct abi_failure *to, const struct sock
 	to->group_closed = group_closed_members(group);
 }
 
+/* What was asked, what the programs of cgroups made of it, and how far it came. */
+static __always_inline void fill_bind(struct abi_failure *to, const struct sock *sk,
+				      const struct call *call)
+{
+	to->bound_port = to->socket.port;
+	fill_asked_address(&to->socket, &call->addr);
+	to->asked_family = to->socket.family;
+	to->asked_port = to->socket.port;
+	__builtin_memcpy(to->asked_addr, to->socket.addr, sizeof(to->asked_addr));
+	/* of another family than the socket's: the kernel goes no further with it */
+	if (call->given.family == to->socket.family)
+		fill_asked_address(&to->socket, &call->given);
+	if (call->stage == ABI_STAGE_ENTERED && !binds_are_seen)
+		return;
+	to->stage = call->stage;
+	to->program_cgroup = nearest_cgroup_with_program(
+		sk, cgroup_hook(call->stage == ABI_STAGE_BOUND, to->socket.family == AF_INET6));
+}
+
 static __always_inline void emit_refusal(struct task_struct *task, const struct sock *sk,
 					 const struct call *call, int error, bool no_entry)
 {
@@ -233,10 +252,8 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	__builtin_memset(f, 0, sizeof(*f));
 	fill_head(false, &f->head, task, ABI_FAIL, sizeof(*f));
 	fill_socket(false, &f->socket, sk);
-	if (call->kind == ABI_CALL_BIND) {
-		f->bound_port = f->socket.port;
-		fill_asked_address(&f->socket, &call->addr);
-	}
+	if (call->kind == ABI_CALL_BIND)
+		fill_bind(f, sk, call);
 	fill_group(f, sk);
 	f->call = call->kind;
 	f->error = error;

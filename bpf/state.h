@@ -20,10 +20,14 @@
 struct call {
 	__u64 user_addr;     /* where the program keeps its sockaddr */
 	__u64 listen_cookie; /* this socket went to LISTEN inside this call; 0 = none */
+	__u64 bound_cookie;  /* this socket was reported as bound inside this call; 0 = none */
 	__u32 fd;
 	__u32 addr_bytes;
-	__u32 kind; /* enum abi_call */
+	__u16 kind;  /* enum abi_call */
+	__u16 stage; /* enum abi_stage */
 	struct user_sockaddr addr;
+	struct user_sockaddr
+		given; /* by the cgroup's programs to the kernel; no family: not seen */
 };
 
 /* What a description stood on; when it changed, the process is described again. */
@@ -86,6 +90,16 @@ const volatile __u32 abi_version = ABI_VERSION;
  * memory at will.  What can do without then still loads: it describes no process.
  */
 const volatile bool may_probe = true;
+
+/*
+ * bpf_get_retval() in programs of cgroups ("bpf: Use cgroup_{common,current}_func_proto in more
+ * hooks", 6.1): what those before it in the same call have answered.
+ */
+const volatile bool may_see_answers = false;
+
+/* The cgroups' bind hooks have proved that they are seen: a call that did not come there is told
+ * from one that nobody watched. */
+volatile bool binds_are_seen;
 
 /* The daemon's own thread group; its events are of no interest once it has proved the probes. */
 volatile __u32 ignored_pid;

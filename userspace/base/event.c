@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/event.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 
 static const char *const names[] = {
@@ -9,6 +11,13 @@ static const char *const names[] = {
 	[EVENT_FORK] = "FORK",	       [EVENT_EXEC] = "EXEC",	[EVENT_EXIT] = "EXIT",
 };
 _Static_assert(ARRAY_SIZE(names) == _EVENT_KIND_MAX, "every kind has a name");
+
+bool event_is_rewritten(const struct event *event)
+{
+	return event->stage == EVENT_STAGE_PASSED &&
+	       (event->given_port != event->port ||
+		memcmp(&event->given_addr, &event->addr, sizeof(event->addr)) != 0);
+}
 
 const char *event_kind_name(enum event_kind kind)
 {

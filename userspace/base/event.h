@@ -7,6 +7,7 @@
 #ifndef BASE_EVENT_H
 #define BASE_EVENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/bind.h"
@@ -28,6 +29,16 @@ enum event_kind {
 };
 
 #define EVENT_OWNERS_MAX 8 /* owners that a refusal carries; nobody reads a longer list */
+
+/* How far a refused bind() came before somebody refused it. */
+enum event_stage {
+	EVENT_STAGE_UNKNOWN = 0, /* nobody saw */
+	EVENT_STAGE_ENTERED,	 /* a security module refused it */
+	EVENT_STAGE_DENIED,	 /* a bind program of a cgroup did */
+	EVENT_STAGE_PASSED,	 /* the kernel's own rules did, as far as was seen */
+	EVENT_STAGE_BOUND,	 /* it had the port: a post_bind program of a cgroup did */
+	_EVENT_STAGE_MAX
+};
 
 enum event_call { EVENT_CALL_NONE = 0, EVENT_CALL_BIND, EVENT_CALL_LISTEN };
 
@@ -57,10 +68,20 @@ struct event {
 	uid_t sk_uid;
 	uint32_t dev;
 	uint16_t bound_port; /* EVENT_CALL_BIND: the port that the socket had already; 0 = none */
-	bool more_owners;    /* there were more than these; behind thousands of connections even a
-			      * listener is not among them */
-	uint8_t n_owners;    /* owners of the port at that moment, likely culprits first; for a
-			      * refused listen() the caller's own socket is one of them */
+	/*
+	 * EVENT_CALL_BIND: what programs of cgroups made of the address before the kernel looked
+	 * for it, of the same family; as a rule the same.  The owners are those of given_port.
+	 */
+	struct net_addr given_addr;
+	uint16_t given_port;
+	enum event_stage stage;
+	/* the nearest cgroup of the socket with a program on the hook that it came to last, which
+	 * says something only where a program has refused or rewritten; 0 = not found */
+	uint64_t program_cgroup_id;
+	bool more_owners; /* there were more than these; behind thousands of connections even a
+			   * listener is not among them */
+	uint8_t n_owners; /* owners of the port at that moment, likely culprits first; for a
+			   * refused listen() the caller's own socket is one of them */
 	struct bind_owner owners[EVENT_OWNERS_MAX];
 
 	/* EVENT_FORK, EVENT_EXIT */
@@ -70,6 +91,9 @@ struct event {
 	/* EVENT_PROCESS: everything, with id == actor; else zeroed */
 	struct process process;
 };
+
+/* A refused bind() that a program of a cgroup had sent elsewhere before the kernel refused it. */
+bool event_is_rewritten(const struct event *event);
 
 /* "BIND", "LISTEN", "CLOSE", "FAIL", "EXIT", … as `pd watch` prints them; static storage. */
 const char *event_kind_name(enum event_kind kind);

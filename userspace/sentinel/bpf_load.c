@@ -62,6 +62,17 @@ bool bpf_load_probing_is_allowed(void)
 	return !f || !fgets(line, sizeof(line), f) || !strstr(line, "[confidentiality]");
 }
 
+bool bpf_load_answers_can_be_seen(void)
+{
+	static const enum bpf_prog_type types[] = { BPF_PROG_TYPE_CGROUP_SOCK,
+						    BPF_PROG_TYPE_CGROUP_SOCK_ADDR };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (libbpf_probe_bpf_helper(types[i], BPF_FUNC_get_retval, NULL) != 1)
+			return false;
+	return true;
+}
+
 static int keep_first_warning(enum libbpf_print_level level, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 

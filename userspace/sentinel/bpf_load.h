@@ -21,6 +21,9 @@ int bpf_load_open_cgroup_root(void);
 /* lockdown=confidentiality refuses every program that can read the kernel's memory. */
 bool bpf_load_probing_is_allowed(void);
 
+/* Can programs of cgroups see what those before them answered (bpf_get_retval)? */
+bool bpf_load_answers_can_be_seen(void);
+
 /*
  * libbpf's messages go nowhere, but the first warning since the last reset is kept: it names the
  * cause, the later ones what followed from it.  Static storage; "" when there was none.

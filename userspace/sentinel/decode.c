@@ -16,6 +16,12 @@
 
 _Static_assert(PROCESS_COMM_SIZE == ABI_COMM_SIZE, "names of tasks");
 _Static_assert(PROCESS_ANCESTORS_MAX == ABI_ANCESTORS_MAX, "ancestors");
+_Static_assert((int)EVENT_STAGE_ENTERED == ABI_STAGE_ENTERED &&
+		       (int)EVENT_STAGE_DENIED == ABI_STAGE_DENIED &&
+		       (int)EVENT_STAGE_PASSED == ABI_STAGE_PASSED &&
+		       (int)EVENT_STAGE_BOUND == ABI_STAGE_BOUND &&
+		       (int)_EVENT_STAGE_MAX == ABI_STAGE_BOUND + 1,
+	       "stages");
 _Static_assert(EVENT_OWNERS_MAX == ABI_FAILURE_OWNERS, "owners");
 _Static_assert(PROCESS_PATH_SIZE >= CUT_MARK_SIZE + 2 + 256, "a cut path shows a component");
 
@@ -85,19 +91,38 @@ static void decode_owners(const struct abi_failure *record, struct event *to)
 	to->more_owners = record->more;
 }
 
+/* A refused bind() is about what was asked; the record's socket has what became of that. */
+static int decode_asked(const struct abi_failure *record, struct event *to)
+{
+	to->given_addr = to->addr;
+	to->given_port = to->port;
+	if (record->call != ABI_CALL_BIND)
+		return 0;
+	if (record->asked_family != to->family)
+		return -EBADMSG;
+	to->port = record->asked_port;
+	memcpy(to->addr.bytes, record->asked_addr, to->family == AF_INET ? 4 : 16);
+	return 0;
+}
+
 static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event *to)
 {
 	struct abi_failure record;
+	int r;
 
 	memcpy(&record, bytes, sizeof(record));
 	if (record.error <= 0 || record.error > ERRNO_MAX || record.n_owners > ABI_FAILURE_OWNERS)
 		return -EBADMSG;
 	if (record.call != ABI_CALL_BIND && record.call != ABI_CALL_LISTEN)
 		return -EBADMSG;
+	if (record.stage >= _EVENT_STAGE_MAX)
+		return -EBADMSG;
 	decode_head(&record.head, ticks_per_s, to);
 	to->call = record.call == ABI_CALL_BIND ? EVENT_CALL_BIND : EVENT_CALL_LISTEN;
 	to->error = record.error;
 	to->bound_port = record.bound_port;
+	to->stage = (enum event_stage)record.stage;
+	to->program_cgroup_id = record.program_cgroup;
 	to->no_entry = record.no_entry;
 	to->v6only = record.socket.v6only;
 	to->reuseaddr = record.socket.reuse & ABI_REUSEADDR;
@@ -107,7 +132,8 @@ static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event 
 	to->sk_uid = record.socket.sk_uid;
 	to->dev = record.socket.dev;
 	decode_owners(&record, to);
-	return decode_socket(&record.socket, to);
+	r = decode_socket(&record.socket, to);
+	return r ? r : decode_asked(&record, to);
 }
 
 static int decode_task(const void *bytes, uint64_t ticks_per_s, struct event *to)

@@ -25,14 +25,18 @@ const struct probe_row probe_rows[_PROBE_MAX] = {
 			      "tp_btf/inet_sock_set_state",
 			      "listeners when they come and go",
 			      { "set_state" } },
+	[PROBE_PRE_BIND] = { "pre_bind",
+			     "cgroup/bind4, bind6",
+			     "binds that another BPF program of a cgroup refuses or rewrites",
+			     { "pd_bind4", "pd_bind6" } },
 	[PROBE_POST_BIND] = { "post_bind",
 			      "cgroup/post_bind4, post_bind6",
 			      "sockets that are bound and do not listen, and UDP, when they come",
-			      { "post_bind4", "post_bind6" } },
+			      { "pd_post_bind4", "pd_post_bind6" } },
 	[PROBE_RELEASE] = { "release",
 			    "cgroup/sock_release",
 			    "sockets that are bound and do not listen, and UDP, when they go",
-			    { "release" } },
+			    { "pd_release" } },
 	[PROBE_PROCESS] = { "process",
 			    "tp_btf/sched_process_{fork,exec,exit}",
 			    "heirs, and ends, of the processes that hold sockets",
@@ -84,9 +88,13 @@ void probe_refuse(struct sentinel_probe *probe, const char *reason, int error)
 
 static struct bpf_link *attach_program(struct bpf_program *program, int cgroup_fd)
 {
-	if (bpf_program__type(program) == BPF_PROG_TYPE_CGROUP_SOCK)
+	switch (bpf_program__type(program)) {
+	case BPF_PROG_TYPE_CGROUP_SOCK:
+	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
 		return bpf_program__attach_cgroup(program, cgroup_fd);
-	return bpf_program__attach(program);
+	default:
+		return bpf_program__attach(program);
+	}
 }
 
 static int attach_probe(struct bpf_object *object, enum probe probe, int cgroup_fd,
@@ -110,6 +118,11 @@ static int attach_probe(struct bpf_object *object, enum probe probe, int cgroup_
 			links->grips[probe - PROBE_GRIPS] = link;
 	}
 	return 0;
+}
+
+static bool is_on_cgroups(enum probe probe)
+{
+	return probe == PROBE_PRE_BIND || probe == PROBE_POST_BIND || probe == PROBE_RELEASE;
 }
 
 static void detach_since(struct probe_links *links, int n)
@@ -137,7 +150,7 @@ void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
 		if (tracefs < 0 && (i == PROBE_BIND || i == PROBE_LISTEN))
 			probe_refuse(&probes[i], "tracefs is not mounted and may not be mounted",
 				     r);
-		else if (cgroup_fd < 0 && (i == PROBE_POST_BIND || i == PROBE_RELEASE))
+		else if (cgroup_fd < 0 && is_on_cgroups(i))
 			probe_refuse(&probes[i], "no cgroup v2 hierarchy is mounted", r);
 		else
 			probe_refuse(&probes[i], bpf_load_message(), r);

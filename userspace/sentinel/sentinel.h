@@ -36,7 +36,7 @@ enum sentinel_probe_state {
 
 /* One rung as `pd status` names it. */
 struct sentinel_probe {
-	const char *name;     /* "bind" "listen" "set_state" "post_bind" "release" "process" … */
+	const char *name;     /* "bind" "listen" "set_state" "pre_bind" "post_bind" "process" … */
 	const char *attached; /* "tp/syscalls/sys_enter_bind", … */
 	const char *blind;    /* what is not seen without it, one clause */
 	enum sentinel_probe_state state;

@@ -224,6 +224,14 @@ static int bpf_track_process(struct sentinel *s, const struct process_id *id, bo
 
 /* --- proof --- */
 
+/* A refused bind carries what the programs on the cgroups' bind hooks saw of it. */
+static void note_refusal(struct bpf_rung *b, const struct event *e)
+{
+	b->proved |= 1U << (e->call == EVENT_CALL_BIND ? PROBE_BIND : PROBE_LISTEN);
+	if (e->stage == EVENT_STAGE_PASSED)
+		b->proved |= 1U << PROBE_PRE_BIND;
+}
+
 /* Which probe is the only one to send this event; other processes' events prove nothing. */
 static void note_proof(const struct event *e, void *user_data)
 {
@@ -234,7 +242,7 @@ static void note_proof(const struct event *e, void *user_data)
 	if (e->actor.pid != getpid())
 		return;
 	if (e->kind == EVENT_FAIL)
-		b->proved |= 1U << (e->call == EVENT_CALL_BIND ? PROBE_BIND : PROBE_LISTEN);
+		note_refusal(b, e);
 	else if (e->kind == EVENT_UNLISTEN)
 		b->proved |= 1U << PROBE_SET_STATE;
 	else if (e->kind == EVENT_BIND)
@@ -274,6 +282,17 @@ static void prove_grips(struct bpf_rung *b, const struct proof *proof, uint64_t 
 					 bpf_map__fd(b->skel->maps.grip_targets), file, proof->tcp))
 			b->proved |= 1U << (PROBE_GRIPS + i);
 	}
+}
+
+/* What it sees is told by the record of a refusal, and by nothing else. */
+static void doubt_pre_bind(struct bpf_rung *b)
+{
+	struct sentinel_probe *probes = b->base.probes;
+
+	if (probes[PROBE_BIND].state == SENTINEL_PROBE_REFUSED &&
+	    probes[PROBE_PRE_BIND].state != SENTINEL_PROBE_REFUSED)
+		probe_refuse(&probes[PROBE_PRE_BIND], "there is no record of refused binds",
+			     -EOPNOTSUPP);
 }
 
 /* A look is a pass over one process: it proves both. */
@@ -352,6 +371,7 @@ static int cause_events(struct bpf_rung *b, struct process_id *self)
 
 	/* tracked by hand, so that no probe's proof hangs on another probe */
 	r = r ?: bpf_track_process(&b->base, self, true);
+	doubt_pre_bind(b);
 	r = r ?: proof_open_sockets(&proof);
 	r = r ?: bpf_track_socket(&b->base, proof.cookie);
 	if (r == 0)
@@ -374,6 +394,7 @@ static int prove(struct bpf_rung *b)
 
 	r = r ?: await_proofs(b);
 	b->skel->bss->ignored_pid = (uint32_t)getpid();
+	b->skel->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
 	r = r ?: bpf_track_process(&b->base, &self, false);
 	r = r ?: consume(b, ignore_event, NULL);
 	judge_probes(b);
@@ -401,6 +422,7 @@ static int load(const struct sentinel_probe *probes, int only, struct portdaddy_
 	if (!skel)
 		return -errno;
 	skel->rodata->may_probe = bpf_load_probing_is_allowed();
+	skel->rodata->may_see_answers = bpf_load_answers_can_be_seen();
 	bpf_object__for_each_program(program, skel->obj) bpf_program__set_autoload(program, false);
 	for (int i = 0; i < _PROBE_MAX; i++) {
 		for (int k = 0; k < PROBE_PROGRAMS_MAX && probe_rows[i].programs[k]; k++) {

@@ -185,6 +185,35 @@ static void refusal_tells_the_callers_socket_as_it_was(void **state)
 	assert_int_equal(e.dev, 3);
 }
 
+static void refused_bind_tells_what_was_asked_and_what_programs_made_of_it(void **state)
+{
+	struct abi_failure record = refusal();
+	struct event e;
+
+	record.call = ABI_CALL_BIND;
+	record.stage = ABI_STAGE_PASSED;
+	record.program_cgroup = 4242;
+	record.asked_family = AF_INET;
+	record.asked_port = 3000;
+	memcpy(record.asked_addr, "\x7f\0\0\2", 4);
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.stage, EVENT_STAGE_PASSED);
+	assert_int_equal(e.program_cgroup_id, 4242);
+	assert_int_equal(e.port, 3000);
+	assert_memory_equal(e.addr.bytes, "\x7f\0\0\2", 4);
+	assert_int_equal(e.given_port, 3100);
+	assert_memory_equal(e.given_addr.bytes, "\x7f\0\0\1", 4);
+	assert_true(event_is_rewritten(&e));
+	record.stage = ABI_STAGE_DENIED; /* then the kernel never looked at it */
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_false(event_is_rewritten(&e));
+	record.asked_family = AF_INET6;
+	assert_int_equal(decode(&record, sizeof(record), &e), -EBADMSG);
+	record.asked_family = AF_INET;
+	record.stage = ABI_STAGE_BOUND + 1;
+	assert_int_equal(decode(&record, sizeof(record), &e), -EBADMSG);
+}
+
 static void reuseport_group_with_closed_members_keeps_nobody_from_sharing(void **state)
 {
 	struct abi_failure record = refusal();
@@ -477,6 +506,7 @@ int main(void)
 		cmocka_unit_test(start_time_is_in_whole_ticks_as_proc_shows_it),
 		cmocka_unit_test(refusal_tells_call_and_errno),
 		cmocka_unit_test(refusal_tells_the_callers_socket_as_it_was),
+		cmocka_unit_test(refused_bind_tells_what_was_asked_and_what_programs_made_of_it),
 		cmocka_unit_test(reuseport_group_with_closed_members_keeps_nobody_from_sharing),
 		cmocka_unit_test(refusal_keeps_the_owners_in_their_order),
 		cmocka_unit_test(owner_that_was_freed_under_the_walk_is_left_out),
