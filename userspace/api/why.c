@@ -78,8 +78,8 @@ static void add_asked(const struct why_facts *f, struct json_object *o)
 	char addr[NET_ADDR_STR_SIZE];
 
 	json_add_text(asked, "call", q->call == EVENT_CALL_LISTEN ? "listen" : "bind");
-	json_add_text(asked, "addr", net_addr_format(q->family, &q->addr, addr));
-	json_add_int(asked, "port", q->port);
+	json_add_text(asked, "addr", net_addr_format(q->family, why_asked_addr(q), addr));
+	json_add_int(asked, "port", why_asked_port(q));
 	json_add_known(asked, "pid", q->caller.pid);
 	json_add_text(asked, "comm", recorded ? f->caller_comm : NULL);
 	json_add_known(asked, "at", recorded ? f->now : 0);
@@ -87,6 +87,24 @@ static void add_asked(const struct why_facts *f, struct json_object *o)
 	json_add_bool(asked, "reuseport", q->reuseport);
 	json_add_bool(asked, "v6only", q->v6only);
 	json_add_int(asked, "uid", q->uid);
+}
+
+/* What a program of a cgroup did to the bind; null where none did anything. */
+static void add_program(const struct why_facts *f, struct json_object *o)
+{
+	const struct why_question *q = &f->question;
+	char addr[NET_ADDR_STR_SIZE];
+	struct json_object *program;
+
+	if (!f->by_program) {
+		json_add(o, "program", NULL);
+		return;
+	}
+	program = json_add_object(o, "program");
+	json_add_text(program, "cgroup", *f->program_cgroup ? f->program_cgroup : NULL);
+	json_add_text(program, "addr",
+		      q->rewritten ? net_addr_format(q->family, &q->addr, addr) : NULL);
+	json_add_known(program, "port", q->rewritten ? q->port : 0);
 }
 
 static void add_peer(struct json_object *o, const struct bind_owner *owner)
@@ -156,7 +174,7 @@ void why_view_facts(const struct why_facts *f, struct json_object *o)
 	char summary[WHY_SUMMARY_SIZE];
 
 	why_summarize(f, summary);
-	json_add_int(o, "port", f->question.port);
+	json_add_int(o, "port", why_asked_port(&f->question));
 	json_add_text(o, "proto", net_protocol_name(f->question.protocol));
 	/* what was refused was not free, whatever it is by now */
 	json_add_bool(o, "free", f->answer.free && !f->question.caller.pid);
@@ -170,6 +188,7 @@ void why_view_facts(const struct why_facts *f, struct json_object *o)
 	add_missing(f, o);
 	add_sockets(f, o);
 	add_asked(f, o);
+	add_program(f, o);
 	why_add_remedies(f, json_add_array(o, "remedies"));
 }
 

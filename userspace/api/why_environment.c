@@ -263,6 +263,10 @@ void why_environment_read(const struct why_facts *f, struct why_environment *ret
 	ret->ephemeral_last = (uint16_t)last;
 	/* 65536 is legal and says that every port is privileged */
 	ret->unprivileged_port_start = start > UINT16_MAX ? UINT16_MAX : (uint16_t)start;
+	/* the kernel's own EACCES behind the cgroups' programs: of that port it is true at least */
+	if (f->question.stage == EVENT_STAGE_PASSED && f->question.error == EACCES &&
+	    ret->unprivileged_port_start <= f->question.port && f->question.port < UINT16_MAX)
+		ret->unprivileged_port_start = (uint16_t)(f->question.port + 1);
 	read_address(f, ret);
 	read_rights(f, ret);
 }
@@ -308,5 +312,6 @@ void why_environment_read_rest(const struct why_facts *f, struct why_environment
 	ret->caller_has_landlock = only_landlock_is_left(f, modules);
 	/* BPF programs may not be listed without privilege.  By exclusion again: bind() itself
 	 * never answers EPERM, a program on the cgroup does unless it chooses another errno. */
-	ret->cgroup_bind_program = f->question.error == EPERM && !strstr(modules, "bpf");
+	ret->cgroup_bind_program = f->question.stage == EVENT_STAGE_UNKNOWN &&
+				   f->question.error == EPERM && !strstr(modules, "bpf");
 }

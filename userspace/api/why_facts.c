@@ -253,7 +253,7 @@ static int add_claim(struct api *api, struct why_facts *f)
 	int r = 0;
 
 	if (f->place.own) /* claims are about this namespace */
-		r = registry_service_by_port(api->config.registry, f->question.port,
+		r = registry_service_by_port(api->config.registry, why_asked_port(&f->question),
 					     service_list_add, &list);
 	if (r == OUTCOME_NO)
 		r = 0;
@@ -417,6 +417,18 @@ int why_facts_gather(struct api *api, struct why_facts *f)
 
 /* --- then --- */
 
+/* Behind the programs of cgroups the kernel goes on with what they made of the address. */
+static void recall_rewriting(const struct event *e, struct why_question *q)
+{
+	if (!event_is_rewritten(e))
+		return;
+	q->rewritten = true;
+	q->asked_addr = q->addr;
+	q->asked_port = q->port;
+	q->addr = e->given_addr;
+	q->port = e->given_port;
+}
+
 static void recall_question(const struct event *e, struct why_facts *f)
 {
 	f->question = (struct why_question){
@@ -436,17 +448,34 @@ static void recall_question(const struct event *e, struct why_facts *f)
 		.cookie = e->cookie,
 		.no_entry = e->no_entry,
 		.bound_port = e->bound_port,
+		.stage = e->stage,
 		.addr_named = true,
 	};
+	recall_rewriting(e, &f->question);
 	f->caller = e->actor.pid;
 	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
 	f->caller_comm[sizeof(f->caller_comm) - 1] = '\0';
 }
 
+/* Named while its process is there to be asked for its cgroup. */
+static void recall_program(const struct event *e, struct why_facts *f)
+{
+	static const enum why_verdict verdicts[] = { WHY_PORT_REWRITTEN_BY_BPF,
+						     WHY_FAKED_BY_CGROUP_BPF,
+						     WHY_DENIED_BY_CGROUP_BPF,
+						     WHY_DENIED_BY_CGROUP_POST_BIND };
+
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
+		f->by_program = f->by_program || f->answer.verdict == verdicts[i];
+	if (f->by_program)
+		why_process_find_cgroup(&e->actor, e->program_cgroup_id, f->program_cgroup,
+					sizeof(f->program_cgroup));
+}
+
 static int recall_owners(const struct event *e, struct why_facts *f)
 {
 	struct why_known k = { .inv = f->inv };
-	int r = why_list_rows(f->inv, e->netns, e->port, &k.rows, &k.n_rows);
+	int r = why_list_rows(f->inv, e->netns, f->question.port, &k.rows, &k.n_rows);
 
 	if (r)
 		return r;
@@ -484,5 +513,7 @@ int why_facts_recall(struct api *api, const struct event *event, struct why_fact
 	r = recall_owners(event, f);
 	if (!r)
 		r = judge(api, f);
+	if (!r)
+		recall_program(event, f);
 	return r ? r : finish(api, f);
 }

@@ -13,6 +13,7 @@
 
 #define WHY_MISSING_SIZE 256
 #define WHY_COMMAND_SIZE 256
+#define WHY_CGROUP_SIZE	 448 /* of a cgroup's path in a command; a longer one is not named */
 
 struct api;
 
@@ -48,6 +49,8 @@ struct why_facts {
 	size_t n_holdings;
 	char *claim; /* owned: the service that owns the port; NULL = none */
 	char warning[256];
+	bool by_program; /* a program of a cgroup refused the bind, or sent it elsewhere */
+	char program_cgroup[WHY_CGROUP_SIZE]; /* the directory of that cgroup; "" = not found */
 	/* WHY_UNKNOWN: what could not be read, and the command that would supply it; "" = none */
 	char missing[WHY_MISSING_SIZE], missing_command[WHY_COMMAND_SIZE];
 

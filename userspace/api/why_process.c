@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/view.h"
@@ -161,6 +162,47 @@ char *why_process_thaw(const struct process_id *id, const char *sudo, char *ret,
 	if (!*frozen.file || n >= (int)size || strchr(frozen.file, '\''))
 		ret[0] = '\0';
 	return ret;
+}
+
+/* --- cgroups --- */
+
+/* A cgroup's id is the inode number of its directory.  Cuts `path` to the one that has it. */
+static bool climb_to(const char *mount, char *path, uint64_t cgroup_id, char *ret, size_t size)
+{
+	struct stat st;
+
+	for (;;) {
+		char *slash = strrchr(path, '/');
+		int n = snprintf(ret, size, "%s%s", mount, path);
+
+		if (n < (int)size && !stat(ret, &st) && st.st_ino == cgroup_id)
+			return true;
+		if (!slash)
+			return false;
+		*slash = '\0';
+	}
+}
+
+bool why_process_find_cgroup(const struct process_id *id, uint64_t cgroup_id, char *ret,
+			     size_t size)
+{
+	char text[FILE_BYTES], path[FILE_BYTES], *own;
+
+	ret[0] = '\0';
+	if (!cgroup_id || !read_process_text(id->pid, "cgroup", text) || !procfs_state(id))
+		return false;
+	own = !strncmp(text, "0::", 3) ? text : strstr(text, "\n0::");
+	if (!own)
+		return false;
+	own += strspn(own, "\n0:");
+	own[strcspn(own, "\n")] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(cgroup2_mounts); i++) {
+		snprintf(path, sizeof(path), "%s", own);
+		if (climb_to(cgroup2_mounts[i], path, cgroup_id, ret, size))
+			return true;
+	}
+	ret[0] = '\0';
+	return false;
 }
 
 /* --- ends --- */

@@ -31,6 +31,12 @@ bool why_process_is_frozen(const struct process_id *id);
  * is not found.  Returns ret.
  */
 char *why_process_thaw(const struct process_id *id, const char *sudo, char *ret, size_t size);
+/*
+ * Where the cgroup with this id is mounted, which must be the process's own or one of its parents
+ * (version 2); false when it is not found, or the process is gone.
+ */
+bool why_process_find_cgroup(const struct process_id *id, uint64_t cgroup_id, char *ret,
+			     size_t size);
 /* On its way out: exiting, or writing a core dump. */
 bool why_process_is_exiting(const struct process_id *id);
 /* Who traces it; 0 = nobody. */

@@ -271,13 +271,43 @@ static void widen_range(const struct why_facts *f, struct json_object *array)
 		   "see which connections use them up");
 }
 
+/* ret: REMEDY_COMMAND_SIZE bytes */
+static const char *show_programs(const struct why_facts *f, char *ret)
+{
+	/* a quote would make another command of it */
+	if (*f->program_cgroup && !strchr(f->program_cgroup, '\''))
+		snprintf(ret, REMEDY_COMMAND_SIZE, "%sbpftool cgroup show '%s'", remedy_sudo(f),
+			 f->program_cgroup);
+	else
+		snprintf(ret, REMEDY_COMMAND_SIZE, "%sbpftool cgroup tree", remedy_sudo(f));
+	return ret;
+}
+
 static void list_cgroup_programs(const struct why_facts *f, struct json_object *array)
 {
+	char command[REMEDY_COMMAND_SIZE];
+
 	remedy_add(
-		array, "sudo bpftool cgroup tree",
+		array, show_programs(f, command),
 		"find the program (systemd's SocketBindDeny=, Cilium and the like) and allow port "
 		"%u: SocketBindAllow=",
-		f->question.port);
+		why_asked_port(&f->question));
+}
+
+static void list_rewriting_programs(const struct why_facts *f, struct json_object *array)
+{
+	char command[REMEDY_COMMAND_SIZE];
+
+	remedy_add(array, show_programs(f, command),
+		   "find the program that rewrites addresses (Cilium and the like), and why it "
+		   "sends port %u there",
+		   why_asked_port(&f->question));
+}
+
+static void stop_there(const struct why_facts *f, struct json_object *array)
+{
+	if (f->n_shown)
+		remedy_stop(f, array);
 }
 
 /* --- words without a command --- */
@@ -407,7 +437,7 @@ static const remedy_step steps[][STEPS_MAX] = {
 	[WHY_KERNEL_SOCKET] = { find_kernel_device, claim },
 
 	[WHY_EPHEMERAL_EXHAUSTED] = { widen_range },
-	[WHY_PORT_REWRITTEN_BY_BPF] = { list_cgroup_programs },
+	[WHY_PORT_REWRITTEN_BY_BPF] = { list_rewriting_programs, stop_there },
 	[WHY_FAKED_BY_CGROUP_BPF] = { list_cgroup_programs },
 	[WHY_INTERCEPTED_BY_SECCOMP] = { seccomp_filter },
 	[WHY_DENIED_BY_CGROUP_BPF] = { list_cgroup_programs, claim },

@@ -74,8 +74,10 @@ static void fill_port(const struct why_facts *f, char *ret)
 {
 	bool udp = f->question.protocol == IPPROTO_UDP;
 
-	if (f->question.port)
-		snprintf(ret, PLACE_SIZE, "%sort %u", udp ? "UDP p" : "P", f->question.port);
+	uint16_t port = why_asked_port(&f->question);
+
+	if (port)
+		snprintf(ret, PLACE_SIZE, "%sort %u", udp ? "UDP p" : "P", port);
 	else
 		snprintf(ret, PLACE_SIZE, "A free %sport", udp ? "UDP " : "");
 }
@@ -137,6 +139,31 @@ static void fill_wait(const struct why_facts *f, char *ret)
 static void fill_asked(const struct why_facts *f, char *ret)
 {
 	net_addr_format(f->question.family, &f->question.addr, ret);
+}
+
+/* What a program made of the asked address: of the two what is another. */
+static void fill_given(const struct why_facts *f, char *ret)
+{
+	const struct why_question *q = &f->question;
+	char addr[NET_ADDR_STR_SIZE];
+
+	if (!memcmp(&q->addr, why_asked_addr(q), sizeof(q->addr)))
+		snprintf(ret, PLACE_SIZE, "port %u", q->port);
+	else
+		snprintf(ret, PLACE_SIZE, "%s port %u", net_addr_format(q->family, &q->addr, addr),
+			 q->port);
+}
+
+static void fill_taken(const struct why_facts *f, char *ret)
+{
+	char who[WHO_SIZE];
+
+	why_name_holders(f, who, sizeof(who));
+	if (f->n_shown)
+		snprintf(ret, PLACE_SIZE, "that was taken by %s", who);
+	else
+		snprintf(ret, PLACE_SIZE, "that was refused (%s)",
+			 net_errno_name(f->question.error));
 }
 
 static void fill_held(const struct why_facts *f, char *ret)
@@ -227,7 +254,8 @@ static const struct {
 	{ "tracer", fill_tracer },     { "errno", fill_errno },
 	{ "call", fill_call },	       { "range", fill_range },
 	{ "start", fill_start },       { "has", fill_has },
-	{ "holds", fill_holds },
+	{ "holds", fill_holds },       { "given", fill_given },
+	{ "taken", fill_taken },
 };
 
 /* --- sentences --- */
@@ -339,8 +367,8 @@ static const char *const sentences[] = {
 
 	[WHY_EPHEMERAL_EXHAUSTED] = "No port is left: all of {range}, from which the system "
 				    "chooses, are in use.",
-	[WHY_PORT_REWRITTEN_BY_BPF] = "{port} is not the port that was bound: a BPF program "
-				      "rewrote it to another, and that one is taken.",
+	[WHY_PORT_REWRITTEN_BY_BPF] = "{port} was not what was bound: a BPF program of the "
+				      "process's cgroup made {given} of it, and {taken}.",
 	[WHY_FAKED_BY_CGROUP_BPF] = "{port} is free, and was refused all the same ({errno}): a "
 				    "BPF program of the process's cgroup answered.",
 	[WHY_INTERCEPTED_BY_SECCOMP] = "{port}: the {call} never reached the kernel's network "

@@ -72,7 +72,8 @@ static const struct bind_owner *find_owner(const struct event *e)
 static const struct socket_row *find_holder(const struct event *e, const struct inventory *inv)
 {
 	const struct socket_row *rows[ROWS_LOOKED_AT], *best = NULL;
-	size_t n = inventory_by_port(inv, e->netns, e->port, rows, ARRAY_SIZE(rows));
+	uint16_t port = event_is_rewritten(e) ? e->given_port : e->port;
+	size_t n = inventory_by_port(inv, e->netns, port, rows, ARRAY_SIZE(rows));
 
 	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++) {
 		if (rows[i]->cookie == e->cookie && e->cookie)
@@ -112,6 +113,10 @@ static void describe_cause(const struct event *e, const struct inventory *inv, c
 		snprintf(ret, size, "; answered in the kernel's place (a seccomp filter)");
 		return;
 	}
+	if (e->stage == EVENT_STAGE_DENIED || e->stage == EVENT_STAGE_BOUND) {
+		snprintf(ret, size, "; answered by a BPF program of its cgroup");
+		return;
+	}
 	if (e->error != EADDRINUSE)
 		return;
 	if (owner && owner->kernel) {
@@ -129,17 +134,31 @@ static void describe_cause(const struct event *e, const struct inventory *inv, c
 	describe_holder(row, owner->state, inv, ret, size);
 }
 
+/* Where a program of a cgroup sent it: "; made 127.0.0.1:3001 by a BPF program of its cgroup". */
+static void describe_rewriting(const struct event *e, char *ret, size_t size)
+{
+	char address[NET_ADDR_STR_SIZE];
+
+	net_addr_format(e->family, &e->given_addr, address);
+	snprintf(ret, size,
+		 e->family == AF_INET6 ? "; made [%s]:%u by a BPF program of its cgroup"
+				       : "; made %s:%u by a BPF program of its cgroup",
+		 address, e->given_port);
+}
+
 void failures_describe(const struct event *e, const struct inventory *inv, unsigned repeated,
 		       char *ret)
 {
-	char address[NET_ADDR_STR_SIZE] = "", holder[128] = "", again[48] = "";
+	char address[NET_ADDR_STR_SIZE] = "", made[112] = "", holder[128] = "", again[48] = "";
 	bool v6 = e->family == AF_INET6;
 
+	if (event_is_rewritten(e))
+		describe_rewriting(e, made, sizeof(made));
 	describe_cause(e, inv, holder, sizeof(holder));
 	if (repeated)
 		snprintf(again, sizeof(again), " (and %u times more before)", repeated);
-	snprintf(ret, FAILURES_DETAILS_SIZE, "%s %s%s%s:%u: %s%s%s",
+	snprintf(ret, FAILURES_DETAILS_SIZE, "%s %s%s%s:%u: %s%s%s%s",
 		 e->call == EVENT_CALL_LISTEN ? "listen" : "bind", v6 ? "[" : "",
 		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "", e->port,
-		 net_errno_name(e->error), holder, again);
+		 net_errno_name(e->error), made, holder, again);
 }

@@ -16,7 +16,7 @@
 #define FAILURES_REMEMBERED   32 /* different refusals whose repetitions are counted */
 #define FAILURES_REPEAT_S     10 /* the same refusal is written once in this time */
 #define FAILURES_PER_S	      50 /* rows written in one second at most */
-#define FAILURES_DETAILS_SIZE 256
+#define FAILURES_DETAILS_SIZE 320
 
 struct failures {
 	struct {

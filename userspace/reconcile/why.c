@@ -316,16 +316,32 @@ static void answer_free(const struct look *l, bool busy_elsewhere, struct why_an
 	answer_without_owner(l, verdict, l->question->error, ret);
 }
 
+/* The caller asked for something else: whatever is in the way there comes second. */
+static void blame_rewriting(const struct look *l, struct why_answer *ret)
+{
+	struct why_case c = case_of(l, ret->n_blocking ? ret->blocking[0] : NULL, l->free_rule);
+
+	ret->verdict = WHY_PORT_REWRITTEN_BY_BPF;
+	why_write_rule(&c, ret->verdict, ret->rule, sizeof(ret->rule));
+}
+
 static void explain_refusal(struct look *l, struct why_answer *ret)
 {
 	const struct why_question *q = l->question;
+	enum why_verdict verdict = why_name_program(q);
 
+	if (verdict != WHY_FREE) {
+		answer_without_owner(l, verdict, q->error, ret);
+		return;
+	}
 	if (q->error == EADDRINUSE && !q->no_entry && q->port)
 		find_culprits(l);
 	if (l->culprits.n)
 		answer_owners(l, ret);
 	else
 		answer_without_owner(l, why_name_refusal(q, l->environment), q->error, ret);
+	if (q->rewritten)
+		blame_rewriting(l, ret);
 }
 
 static void explain_now(struct look *l, bool busy_elsewhere, struct why_answer *ret)

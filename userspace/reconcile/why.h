@@ -127,8 +127,14 @@ struct why_question {
 	int error;		  /* what the caller got */
 	struct process_id caller; /* pid 0 = nobody: a question */
 	uint64_t cookie;	  /* of the caller's own socket, which never blocks itself */
-	bool no_entry;	     /* the call was answered before the kernel looked at it (seccomp) */
-	uint16_t bound_port; /* that the caller's socket had before a refused bind(); 0 = none */
+	bool no_entry;		/* the call was answered before the kernel looked at it (seccomp) */
+	uint16_t bound_port;	/* that the caller's socket had before a refused bind(); 0 = none */
+	enum event_stage stage; /* how far the bind() came */
+	/* a program of a cgroup sent it elsewhere: `addr` and `port` are those, and these are what
+	 * the caller asked for */
+	bool rewritten;
+	struct net_addr asked_addr;
+	uint16_t asked_port;
 };
 
 /* The oldest holder and the process that bound the socket (of a connection: that accepted it). */
@@ -172,12 +178,20 @@ struct why_environment {
 	bool caller_in_own_userns; /* not the one that owns the network namespace */
 	bool ipv6_disabled;
 	enum why_address_state address;
-	bool cgroup_bind_program,
-		cgroup_post_bind_program; /* attached on the caller's cgroup path */
+	bool cgroup_bind_program; /* of a refusal whose stage nobody saw: by exclusion */
 	bool caller_has_seccomp, caller_has_landlock;
-	/* where a BPF program on the caller's cgroup sends this bind; 0 = nowhere, or not known */
-	uint16_t rewritten_port;
 };
+
+/* What the caller asked for, also where a program of a cgroup made something else of it. */
+static inline uint16_t why_asked_port(const struct why_question *q)
+{
+	return q->rewritten ? q->asked_port : q->port;
+}
+
+static inline const struct net_addr *why_asked_addr(const struct why_question *q)
+{
+	return q->rewritten ? &q->asked_addr : &q->addr;
+}
 
 #define WHY_BLOCKING_MAX 16 /* sockets that are shown; nobody reads a longer list */
 

@@ -28,6 +28,12 @@ struct why_case {
  */
 enum why_verdict why_name_situation(const struct why_case *c, unsigned *ret_strength);
 
+/*
+ * Did a program of a cgroup refuse it, whoever owns the port?  Their own errno is EPERM;
+ * bpf_set_retval() makes it any.  WHY_FREE when none was seen to.
+ */
+enum why_verdict why_name_program(const struct why_question *q);
+
 /* The recorded errno is not the doing of an owner: whose is it?  WHY_UNKNOWN when nobody's. */
 enum why_verdict why_name_refusal(const struct why_question *q, const struct why_environment *e);
 

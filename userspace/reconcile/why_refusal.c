@@ -54,11 +54,21 @@ static enum why_verdict name_privileged(const struct why_environment *e)
 	return e->caller_in_own_userns ? WHY_PRIVILEGED_PORT_USERNS : WHY_PRIVILEGED_PORT;
 }
 
+enum why_verdict why_name_program(const struct why_question *q)
+{
+	if (q->no_entry)
+		return WHY_FREE;
+	if (q->stage == EVENT_STAGE_DENIED)
+		return q->error == EPERM ? WHY_DENIED_BY_CGROUP_BPF : WHY_FAKED_BY_CGROUP_BPF;
+	if (q->stage == EVENT_STAGE_BOUND)
+		return q->error == EPERM ? WHY_DENIED_BY_CGROUP_POST_BIND : WHY_FAKED_BY_CGROUP_BPF;
+	return WHY_FREE;
+}
+
 /* bpf_set_retval(): a program may answer with any errno. */
 static enum why_verdict name_faked(const struct why_environment *e)
 {
-	return e->cgroup_bind_program || e->cgroup_post_bind_program ? WHY_FAKED_BY_CGROUP_BPF
-								     : WHY_UNKNOWN;
+	return e->cgroup_bind_program ? WHY_FAKED_BY_CGROUP_BPF : WHY_UNKNOWN;
 }
 
 /* --- by errno ------------------------------------------------------------------------------- */
@@ -68,8 +78,6 @@ static enum why_verdict name_eaddrinuse(const struct why_question *q,
 {
 	if (!q->port)
 		return WHY_EPHEMERAL_EXHAUSTED;
-	if (e->rewritten_port && e->rewritten_port != q->port)
-		return WHY_PORT_REWRITTEN_BY_BPF;
 	return name_faked(e);
 }
 
@@ -91,7 +99,9 @@ static enum why_verdict name_eacces(const struct why_question *q, const struct w
 {
 	enum why_verdict verdict;
 
-	if (is_privileged(q, e))
+	/* behind the cgroups' programs nothing else answers EACCES, before them this does not */
+	if (q->stage == EVENT_STAGE_PASSED ||
+	    (q->stage == EVENT_STAGE_UNKNOWN && is_privileged(q, e)))
 		return name_privileged(e);
 	if (e->caller_has_landlock && q->protocol != IPPROTO_UDP) /* it knows TCP alone */
 		return WHY_DENIED_BY_LANDLOCK;
@@ -101,9 +111,12 @@ static enum why_verdict name_eacces(const struct why_question *q, const struct w
 
 static enum why_verdict name_eperm(const struct why_question *q, const struct why_environment *e)
 {
-	if (e->cgroup_bind_program)
+	/* PASSED: by a program that runs behind those that saw it, for the kernel's own rules never
+	 * answer EPERM */
+	if (q->stage == EVENT_STAGE_PASSED ||
+	    (q->stage == EVENT_STAGE_UNKNOWN && e->cgroup_bind_program))
 		return WHY_DENIED_BY_CGROUP_BPF;
-	return e->cgroup_post_bind_program ? WHY_DENIED_BY_CGROUP_POST_BIND : WHY_DENIED_BY_LSM;
+	return WHY_DENIED_BY_LSM;
 }
 
 static enum why_verdict name_einval(const struct why_question *q, const struct why_environment *e)

@@ -10,8 +10,8 @@
 
 /*
  * In the sentences: @o the owner's address and port, @q the asked ones, @e the errno, @u the
- * owner's uid, @U the asker's, @f and @l the ephemeral range, @s the first unprivileged port, @r
- * the port that a program put in the place of the asked one.
+ * owner's uid, @U the asker's, @f and @l the ephemeral range, @s the first unprivileged port.  Of
+ * a bind that a program sent elsewhere @a are the asked ones, and @q those where it was sent.
  */
 static const char *const rules[_WHY_VERDICT_MAX] = {
 	[WHY_LISTENER] =
@@ -160,8 +160,8 @@ static const char *const rules[_WHY_VERDICT_MAX] = {
 		"Without a port of its own a socket gets one from @f to @l, and "
 		"none of them was left for this address.",
 	[WHY_PORT_REWRITTEN_BY_BPF] =
-		"A BPF program on the caller's cgroup sent the bind of @q to port "
-		"@r, and that one is taken.",
+		"A BPF program on the caller's cgroup sent the bind of @a to @q, which the "
+		"kernel refused with @e.",
 	[WHY_FAKED_BY_CGROUP_BPF] = "No socket was in the way of @q: a BPF program on the caller's "
 				    "cgroup answered @e itself.",
 	[WHY_INTERCEPTED_BY_SECCOMP] =
@@ -288,6 +288,9 @@ static const char *choose_rule(const struct why_case *c, enum why_verdict verdic
 		return "A socket listens on @o, which is one of the addresses that @q covers.";
 	if (verdict == WHY_DUAL_STACK && b)
 		return choose_dual_stack(c->question, b);
+	if (verdict == WHY_PORT_REWRITTEN_BY_BPF && b)
+		return "A BPF program on the caller's cgroup sent the bind of @a to @q, and that "
+		       "one is taken.";
 	if (verdict == WHY_OUTGOING_CONNECTION && b && b->port_asked)
 		return "An outgoing connection asked for @o as its own end and keeps the port "
 		       "until "
@@ -315,14 +318,18 @@ static void fill_in(const struct why_case *c, char letter, char *ret)
 		char letter;
 		unsigned number;
 	} numbers[] = {
-		{ 'u', b ? b->uid : 0 },     { 'U', q->uid },
-		{ 'f', e->ephemeral_first }, { 'l', e->ephemeral_last },
-		{ 'r', e->rewritten_port },  { 's', e->unprivileged_port_start },
+		{ 'u', b ? b->uid : 0 },
+		{ 'U', q->uid },
+		{ 'f', e->ephemeral_first },
+		{ 'l', e->ephemeral_last },
+		{ 's', e->unprivileged_port_start },
 	};
 
 	*ret = '\0';
 	if (letter == 'q')
 		format_endpoint(q->family, &q->addr, q->port, ret);
+	else if (letter == 'a')
+		format_endpoint(q->family, why_asked_addr(q), why_asked_port(q), ret);
 	else if (letter == 'o' && b)
 		format_endpoint(b->family, &b->addr, q->port, ret);
 	else if (letter == 'e')

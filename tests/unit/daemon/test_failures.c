@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/cleanup.h"
 #include "daemon/failures.h"
 
 static struct event refusal(pid_t pid, uint16_t port)
@@ -203,6 +204,39 @@ static void answer_in_the_kernels_place_is_said(void **state)
 				  "(a seccomp filter)");
 }
 
+static void answer_of_a_program_is_said_whoever_owns_the_port(void **state)
+{
+	static const enum event_stage stages[] = { EVENT_STAGE_DENIED, EVENT_STAGE_BOUND };
+	struct inventory *inv = table_with_a_listener();
+	char text[FAILURES_DETAILS_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
+		struct event e = refusal(10, 3000);
+
+		e.netns = inventory_own_netns(inv);
+		e.stage = stages[i];
+		failures_describe(&e, inv, 0, text);
+		assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; answered by a BPF "
+					  "program of its cgroup");
+	}
+	inventory_free(inv);
+}
+
+static void rewritten_port_is_said_and_who_holds_it(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 4000);
+	char text[FAILURES_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.stage = EVENT_STAGE_PASSED;
+	e.given_port = 3000;
+	failures_describe(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:4000: EADDRINUSE; made 0.0.0.0:3000 by a BPF "
+				  "program of its cgroup; held by node (94120)");
+	inventory_free(inv);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +251,8 @@ int main(void)
 		cmocka_unit_test(listener_behind_too_many_connections_is_known_to_the_table),
 		cmocka_unit_test(callers_own_socket_is_not_in_its_way),
 		cmocka_unit_test(answer_in_the_kernels_place_is_said),
+		cmocka_unit_test(answer_of_a_program_is_said_whoever_owns_the_port),
+		cmocka_unit_test(rewritten_port_is_said_and_who_holds_it),
 	};
 
 	return cmocka_run_group_tests_name("failures", tests, NULL, NULL);

@@ -328,14 +328,27 @@ struct refusal {
 	enum why_verdict now; /* of the same question about now */
 };
 
-#define LISTENING .question.call = EVENT_CALL_LISTEN
+#define LISTENING   .question.call = EVENT_CALL_LISTEN
+#define STAGE(name) .stage = EVENT_STAGE_##name
+#define REWRITTEN   STAGE(PASSED), .rewritten = true, .asked_port = PORT + 1
 
 static const struct refusal refusals[] = {
 	{ WHY_EPHEMERAL_EXHAUSTED, EADDRINUSE, "0.0.0.0",
 	  .environment = { .ephemeral_first = 32768, .ephemeral_last = 60999 } },
 	{ WHY_EPHEMERAL_EXHAUSTED, EADDRINUSE, "0.0.0.0", LISTENING },
-	{ WHY_PORT_REWRITTEN_BY_BPF, EADDRINUSE, "127.0.0.1", .question.port = PORT,
-	  .environment = { .cgroup_bind_program = true, .rewritten_port = 3001 } },
+	{ WHY_PORT_REWRITTEN_BY_BPF, EADDRINUSE, "127.0.0.1",
+	  .question = { .port = PORT, REWRITTEN } },
+	{ WHY_PORT_REWRITTEN_BY_BPF, EADDRNOTAVAIL, "127.0.0.1",
+	  .question = { .port = PORT, REWRITTEN } },
+	{ WHY_PORT_REWRITTEN_BY_BPF, EACCES, "127.0.0.1", .question = { .port = 80, REWRITTEN },
+	  .environment = { .unprivileged_port_start = 1024 }, .now = WHY_PRIVILEGED_PORT },
+	{ WHY_FAKED_BY_CGROUP_BPF, EADDRINUSE, "127.0.0.1",
+	  .question = { .port = PORT, STAGE(DENIED) } },
+	{ WHY_FAKED_BY_CGROUP_BPF, EINVAL, "127.0.0.1",
+	  .question = { .port = PORT, STAGE(DENIED) } },
+	{ WHY_FAKED_BY_CGROUP_BPF, EADDRINUSE, "127.0.0.1",
+	  .question = { .port = PORT, STAGE(BOUND) } },
+	{ WHY_FAKED_BY_CGROUP_BPF, EADDRINUSE, "127.0.0.1", .question = { STAGE(DENIED) } },
 	{ WHY_FAKED_BY_CGROUP_BPF, EADDRINUSE, "127.0.0.1", .question.port = PORT,
 	  .environment = { .cgroup_bind_program = true } },
 	{ WHY_FAKED_BY_CGROUP_BPF, ETXTBSY, "127.0.0.1", .question.port = PORT,
@@ -353,7 +366,13 @@ static const struct refusal refusals[] = {
 	{ WHY_DENIED_BY_CGROUP_BPF, EPERM, "127.0.0.1", .question.port = PORT,
 	  .environment = { .cgroup_bind_program = true } },
 	{ WHY_DENIED_BY_CGROUP_POST_BIND, EPERM, "127.0.0.1", .question.port = PORT,
-	  .environment = { .cgroup_post_bind_program = true } },
+	  .question.stage = EVENT_STAGE_BOUND },
+	{ WHY_DENIED_BY_CGROUP_BPF, EPERM, "127.0.0.1",
+	  .question = { .port = PORT, STAGE(DENIED) } },
+	{ WHY_DENIED_BY_CGROUP_BPF, EPERM, "127.0.0.1",
+	  .question = { .port = PORT, STAGE(PASSED) } },
+	{ WHY_DENIED_BY_LSM, EPERM, "127.0.0.1", .question = { .port = PORT, STAGE(ENTERED) },
+	  .environment = { .cgroup_bind_program = true } },
 	{ WHY_DENIED_BY_LSM, EPERM, "127.0.0.1", .question.port = PORT },
 	{ WHY_DENIED_BY_LANDLOCK, EACCES, "127.0.0.1", .question.port = PORT,
 	  .environment = { .caller_has_landlock = true, .unprivileged_port_start = 1024 } },
@@ -362,6 +381,11 @@ static const struct refusal refusals[] = {
 	  .environment = { .caller_has_landlock = true } },
 	{ WHY_DENIED_BY_LSM, EACCES, "127.0.0.1", .question.port = 80,
 	  .environment = { .unprivileged_port_start = 1024, .caller_may_bind_low = true } },
+	{ WHY_DENIED_BY_LANDLOCK, EACCES, "127.0.0.1", .question = { .port = 80, STAGE(ENTERED) },
+	  .environment = { .unprivileged_port_start = 1024, .caller_has_landlock = true },
+	  .now = WHY_PRIVILEGED_PORT },
+	{ WHY_PRIVILEGED_PORT, EACCES, "127.0.0.1", .question = { .port = PORT, STAGE(PASSED) },
+	  .environment = { .caller_has_landlock = true } },
 	{ WHY_PRIVILEGED_PORT, EACCES, "127.0.0.1", .question.port = 80,
 	  .environment = { .unprivileged_port_start = 1024, .caller_has_landlock = true },
 	  .now = WHY_PRIVILEGED_PORT },

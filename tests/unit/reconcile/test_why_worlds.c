@@ -84,6 +84,10 @@ static void random_question(struct world *w)
 	q->error = chance(w, 60) ? EADDRINUSE : errors[below(w, ARRAY_SIZE(errors))];
 	q->caller = random_process(w);
 	q->no_entry = chance(w, 5);
+	if (!q->no_entry && q->call == EVENT_CALL_BIND)
+		q->stage = below(w, _EVENT_STAGE_MAX);
+	q->rewritten = q->stage == EVENT_STAGE_PASSED && chance(w, 50);
+	q->asked_port = 40001;
 	q->bound_port = chance(w, 10) ? 5000 : 0;
 }
 
@@ -171,9 +175,7 @@ static void random_world(struct world *w)
 		.ipv6_disabled = chance(w, 20),
 		.address = chance(w, 20) ? below(w, ADDRESS_LINK_DOWN + 1) : ADDRESS_LOCAL,
 		.cgroup_bind_program = chance(w, 20),
-		.cgroup_post_bind_program = chance(w, 20),
 		.caller_has_landlock = chance(w, 20),
-		.rewritten_port = chance(w, 10) ? 40001 : 0,
 	};
 	w->n = below(w, chance(w, 30) ? 2 : OWNERS_MAX + 1);
 	for (size_t i = 0; i < w->n; i++)
@@ -298,6 +300,13 @@ static void check_recorded(const struct world *w, const struct why_answer *a)
 	assert_int_equal(a->error, w->question.error);
 	if (w->question.error != EADDRINUSE || w->question.no_entry)
 		assert_int_equal(a->n_blocking, 0);
+	if (w->question.stage == EVENT_STAGE_DENIED || w->question.stage == EVENT_STAGE_BOUND) {
+		assert_int_equal(a->n_blocking, 0);
+		assert_in_range(a->verdict, WHY_FAKED_BY_CGROUP_BPF,
+				WHY_DENIED_BY_CGROUP_POST_BIND);
+	}
+	if (w->question.rewritten)
+		assert_int_equal(a->verdict, WHY_PORT_REWRITTEN_BY_BPF);
 }
 
 static void every_answer_is_sound_and_agrees_with_the_oracle(void **state)
