@@ -5,17 +5,30 @@
 
 #include <linux/bpf.h>
 #include <mntent.h>
+#include <stddef.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "case.h"
 
 static char cgroup_path[256];
+static char cgroup_root[128]; /* where the hierarchy is mounted */
+
+/* Into the case's cgroup, or out of it; a socket belongs to where its process is at that time. */
+static inline void cgroup_move_to(const char *cgroup, pid_t pid)
+{
+	char path[sizeof(cgroup_path) + 32], text[16];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	snprintf(text, sizeof(text), "%d", pid);
+	write_file(path, text);
+}
 
 /* After every process of the case has ended: atexit() calls in reverse. */
 static inline void cgroup_remove(void)
 {
 	end_descendants();
+	cgroup_move_to(cgroup_root, getpid());
 	rmdir(cgroup_path);
 }
 
@@ -29,7 +42,8 @@ static inline void cgroup_make(void)
 		;
 	if (!m)
 		skip("no cgroup version 2 here");
-	snprintf(cgroup_path, sizeof(cgroup_path), "%s/pd-case-%d", m->mnt_dir, getpid());
+	snprintf(cgroup_root, sizeof(cgroup_root), "%s", m->mnt_dir);
+	snprintf(cgroup_path, sizeof(cgroup_path), "%s/pd-case-%d", cgroup_root, getpid());
 	endmntent(mounts);
 	need(mkdir(cgroup_path, 0755) == 0);
 	atexit(cgroup_remove);
@@ -45,10 +59,13 @@ static inline void cgroup_write(const char *name, const char *text)
 
 static inline void cgroup_move(pid_t pid)
 {
-	char text[16];
+	cgroup_move_to(cgroup_path, pid);
+}
 
-	snprintf(text, sizeof(text), "%d", pid);
-	cgroup_write("cgroup.procs", text);
+/* This process, and each victim from its birth: an ordinary user cannot move itself. */
+static inline void cgroup_enter(void)
+{
+	cgroup_move(getpid());
 }
 
 static inline bool cgroup_is_frozen(struct scene *s)
@@ -95,6 +112,10 @@ static inline void cgroup_detach(int program, enum bpf_attach_type where)
 	need(syscall(SYS_bpf, BPF_PROG_DETACH, &detach, sizeof(detach)) == 0);
 	close((int)detach.target_fd);
 }
+
+/* The address as the program may change it. */
+#define USER_PORT (int)offsetof(struct bpf_sock_addr, user_port)
+#define USER_IP4  (int)offsetof(struct bpf_sock_addr, user_ip4)
 
 /* The instructions that these programs are made of. */
 #define BPF_RETURN()                       \

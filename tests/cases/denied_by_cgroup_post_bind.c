@@ -12,12 +12,7 @@ static void attach(struct scene *s)
 	(void)s;
 	cgroup_make();
 	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET4_POST_BIND, code, 2);
-}
-
-static void join(struct scene *s)
-{
-	(void)s;
-	cgroup_move(getpid());
+	cgroup_enter();
 }
 
 static void detach(struct scene *s)
@@ -31,8 +26,7 @@ const struct scenario scenario = {
 	.live = "free", /* of anybody outside of the cgroup */
 	.error = EPERM,
 	.complete = COMPLETE_OR_NOT,
-	.attempt = { .addr = "127.0.0.1" },
+	.attempt = { .addr = "127.0.0.1", .user = 1 },
 	.set_up = attach,
-	.prepare = join,
 	.remedy = detach,
 };

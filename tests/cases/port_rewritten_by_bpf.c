@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A BPF program on the victim's cgroup turns the asked port into another one, which is taken. */
-#include <stddef.h>
-
 #include "case.h"
 #include "case_cgroup.h"
 
@@ -10,7 +8,7 @@ static int program;
 static void attach(struct scene *s)
 {
 	struct bpf_insn code[] = {
-		BPF_STORE32(BPF_REG_1, offsetof(struct bpf_sock_addr, user_port), 0),
+		BPF_STORE32(BPF_REG_1, USER_PORT, 0),
 		BPF_SET(BPF_REG_0, 1),
 		BPF_RETURN(),
 	};
@@ -20,12 +18,7 @@ static void attach(struct scene *s)
 	code[0].imm = htons(s->holder.port);
 	cgroup_make();
 	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
-}
-
-static void join(struct scene *s)
-{
-	(void)s;
-	cgroup_move(getpid());
+	cgroup_enter();
 }
 
 static void detach(struct scene *s)
@@ -40,8 +33,7 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.complete = COMPLETE_OR_NOT,
 	.holder = { .addr = "127.0.0.1" },
-	.attempt = { .addr = "127.0.0.1" },
+	.attempt = { .addr = "127.0.0.1", .user = 1 },
 	.set_up = attach,
-	.prepare = join,
 	.remedy = detach,
 };

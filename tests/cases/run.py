@@ -44,10 +44,7 @@ NOT_ASKED = "–"
 # What pd why cannot tell yet, and why: played and shown in the table, but no failure.
 GAPS = {
     "child_of_dead_parent": "under a subreaper nothing remembers the dead parent of a connection",
-    "denied_by_cgroup_post_bind": "which cgroup programs are attached is not recorded",
-    "faked_by_cgroup_bpf": "which cgroup programs are attached is not recorded",
     "gone": "a holder that dies within a millisecond of the refusal may be missed",
-    "port_rewritten_by_bpf": "the port that a cgroup program put in place is not recorded",
 }
 FIRST_UID = 2000000  # of users that no machine has
 # What pd prints to free the port, and this may run: it reaches the case's own processes and namespace

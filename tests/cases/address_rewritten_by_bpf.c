@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A BPF program on the victim's cgroup binds UDP sockets to another address, where one is. */
+#include "case.h"
+#include "case_cgroup.h"
+
+static int program;
+
+static void attach(struct scene *s)
+{
+	struct bpf_insn code[] = {
+		BPF_STORE32(BPF_REG_1, USER_IP4, (int32_t)htonl(0x7f000002)),
+		BPF_SET(BPF_REG_0, 1),
+		BPF_RETURN(),
+	};
+
+	start_bound(s);
+	cgroup_make();
+	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
+	cgroup_enter();
+}
+
+static void detach(struct scene *s)
+{
+	(void)s;
+	cgroup_detach(program, BPF_CGROUP_INET4_BIND);
+}
+
+const struct scenario scenario = {
+	.verdict = "port_rewritten_by_bpf",
+	.live = "free", /* the address that was asked for is */
+	.error = EADDRINUSE,
+	.complete = COMPLETE_OR_NOT,
+	.holder = { .type = SOCK_DGRAM, .addr = "127.0.0.2" },
+	.attempt = { .type = SOCK_DGRAM, .addr = "127.0.0.1", .user = 1 },
+	.set_up = attach,
+	.remedy = detach,
+};

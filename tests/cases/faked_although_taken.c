@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* A BPF program answers EADDRINUSE before the kernel looks: who has the port makes no difference.
+ */
+#include "case.h"
+#include "case_cgroup.h"
+
+static int program;
+
+static void attach(struct scene *s)
+{
+	static const struct bpf_insn code[] = {
+		BPF_SET(BPF_REG_1, -EADDRINUSE),
+		BPF_HELPER(BPF_FUNC_set_retval),
+		BPF_SET(BPF_REG_0, 0),
+		BPF_RETURN(),
+	};
+
+	s->first = actor_start(s, "holder", run_listener);
+	cgroup_make();
+	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 4);
+	cgroup_enter();
+}
+
+/* Both: with the program alone gone, the listener would be in the way. */
+static void detach_and_stop(struct scene *s)
+{
+	cgroup_detach(program, BPF_CGROUP_INET4_BIND);
+	actor_kill(&s->first);
+}
+
+const struct scenario scenario = {
+	.verdict = "faked_by_cgroup_bpf",
+	.live = "", /* of others: the listener */
+	.error = EADDRINUSE,
+	.complete = COMPLETE_OR_NOT,
+	.holder = { .addr = "127.0.0.1" },
+	.attempt = { .addr = "127.0.0.1", .user = 1 },
+	.set_up = attach,
+	.remedy = detach_and_stop,
+};

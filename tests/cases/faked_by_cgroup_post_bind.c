@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A BPF program answers EADDRINUSE once the socket has its port; nobody else had it. */
+#include "case.h"
+#include "case_cgroup.h"
+
+static int program;
+
+static void attach(struct scene *s)
+{
+	static const struct bpf_insn code[] = {
+		BPF_SET(BPF_REG_1, -EADDRINUSE),
+		BPF_HELPER(BPF_FUNC_set_retval),
+		BPF_SET(BPF_REG_0, 0),
+		BPF_RETURN(),
+	};
+
+	(void)s;
+	cgroup_make();
+	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET6_POST_BIND, code, 4);
+	cgroup_enter();
+}
+
+static void detach(struct scene *s)
+{
+	(void)s;
+	cgroup_detach(program, BPF_CGROUP_INET6_POST_BIND);
+}
+
+const struct scenario scenario = {
+	.verdict = "faked_by_cgroup_bpf",
+	.live = "free", /* of anybody outside of the cgroup */
+	.error = EADDRINUSE,
+	.complete = COMPLETE_OR_NOT,
+	.attempt = { .family = AF_INET6, .addr = "::1", .user = 1 },
+	.set_up = attach,
+	.remedy = detach,
+};
