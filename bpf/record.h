@@ -284,15 +284,23 @@ static __always_inline void fill_socket(const bool trusted, struct abi_socket *t
 	fill_address(trusted, to, sk);
 }
 
+/* Records that can be made good by a pass have to leave some room. */
+static __always_inline bool ring_is_full_of_sockets(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > RING_BYTES - RING_KEPT_BYTES;
+}
+
 /* A zeroed record with its head; NULL when the ring is full, and then that is counted. */
 static __always_inline struct abi_socket_event *reserve_socket_event(const bool trusted,
 								     struct task_struct *task,
 								     __u16 kind)
 {
-	struct abi_socket_event *e;
+	struct abi_socket_event *e = NULL;
 
-	describe_current();
-	e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	if (!ring_is_full_of_sockets()) {
+		describe_current();
+		e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	}
 	if (!e) {
 		count(&lost_ring);
 		return NULL;

@@ -9,6 +9,12 @@
 /* Some 8,000 socket events, or 700 descriptions: seconds of a busy machine. */
 #define RING_BYTES (1024 * 1024)
 
+/*
+ * What a flood of sockets leaves to refusals and to the ends of processes: a lost socket is found
+ * again by a pass over all, they are not.  Some 250 refusals.
+ */
+#define RING_KEPT_BYTES (RING_BYTES / 4)
+
 #define TRACKED_MAX 65536 /* sockets whose close is reported */
 #define HOLDERS_MAX 65536 /* processes whose fork, exec and exit are reported */
 
