@@ -13,6 +13,7 @@ NODE_SERVER = "require('http').createServer((q, r) => r.end('ok'))" \
 
 
 CROWD = 900  # listeners of one process; more than any queue between the daemon's rooms holds
+BIG_PAGES = 65536  # of 4 kB: a quarter of a gigabyte, which takes the kernel some 30 ms to free
 
 
 class RealServersTest(harness.PortDaddyTest):
@@ -63,6 +64,37 @@ class RealServersTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.wait_status("demo:udp", "active")["pids"], [server.pid])
         server.kill()
         self.daemon.wait_status("demo:udp", "ghost")
+
+    def big_server(self, port):
+        """Its end takes long: the kernel tells of it, frees the memory, and closes the socket."""
+        return self.spawn_python("memory = bytearray(os.urandom(4096)) * int(sys.argv[2])\n"
+                                 "s = listener(int(sys.argv[1]))\nready()\nrest()",
+                                 port, BIG_PAGES)
+
+    def log_of(self, service):
+        return [e[0] for e in self.daemon.query(
+            "SELECT details FROM activity WHERE service = ? AND action IN"
+            " ('GHOST', 'ORPHAN', 'SQUAT')", service)]
+
+    def test_server_whose_end_takes_long_leaves_no_hidden_process_in_the_log(self):
+        port = self.daemon.claim("demo:big")
+        server = self.big_server(port)
+        self.daemon.wait_status("demo:big", "active")
+        server.process.kill()
+        self.daemon.wait_status("demo:big", "ghost")
+        self.assertEqual(wait_until(lambda: self.log_of("demo:big"), "an entry"),
+                         [f"Port {port}: nothing listens on the port any more"])
+
+    def test_daemon_that_stops_while_a_server_ends_calls_nobody_hidden(self):
+        port = self.daemon.claim("demo:big")
+        server = self.big_server(port)
+        self.daemon.wait_status("demo:big", "active")
+        server.process.kill()
+        self.daemon.pd("stop")
+        self.assertEqual([d for d in self.log_of("demo:big") if "hidden" in d], [])
+        self.daemon.process.wait(harness.DEADLINE_S)
+        self.daemon.start()
+        self.daemon.wait_status("demo:big", "ghost")
 
     def test_dual_stack_listener_is_active_and_one_row(self):
         port = self.daemon.claim("demo:dual")

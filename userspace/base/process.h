@@ -41,6 +41,13 @@ struct process {
 	struct process_ancestor ancestors[PROCESS_ANCESTORS_MAX];
 };
 
+/* How far a process is on its way out. */
+enum process_stage {
+	PROCESS_RUNS = 0,
+	PROCESS_ENDING, /* its exit has begun: its descriptors may be closed already, or not yet */
+	PROCESS_GONE,	/* nothing is left that it could hold; it may still be a zombie */
+};
+
 static inline bool process_id_equal(const struct process_id *a, const struct process_id *b)
 {
 	return a->pid == b->pid && a->start_ticks == b->start_ticks;

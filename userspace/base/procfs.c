@@ -28,15 +28,19 @@ enum {
 	FIELD_PPID = 4,
 	FIELD_SESSION = 6,
 	FIELD_TTY = 7,
+	FIELD_FLAGS = 9,
 	FIELD_THREADS = 20,
-	FIELD_START = 22
+	FIELD_START = 22,
 };
+
+#define PF_EXITING 0x4 /* linux/sched.h */
 
 struct stat_line {
 	struct process_id id;
 	char state;
 	pid_t ppid, sid;
 	dev_t tty; /* 0 = none */
+	unsigned long flags;
 	long threads;
 	char comm[PROCESS_COMM_SIZE];
 };
@@ -106,6 +110,8 @@ static int parse_stat(const char *line, struct stat_line *ret)
 			s.sid = (pid_t)strtol(p, NULL, 10);
 		else if (field == FIELD_TTY)
 			s.tty = decode_tty((uint32_t)strtol(p, NULL, 10));
+		else if (field == FIELD_FLAGS)
+			s.flags = strtoul(p, NULL, 10);
 		else if (field == FIELD_THREADS)
 			s.threads = strtol(p, NULL, 10);
 		else if (field == FIELD_START)
@@ -346,14 +352,23 @@ int procfs_cgroup(const struct process_id *id, char *ret, size_t size)
 	return 0;
 }
 
-bool procfs_alive(const struct process_id *id)
+enum process_stage procfs_stage(const struct process_id *id)
 {
 	struct stat_line s;
 
 	if (read_stat(id->pid, &s) < 0 || !process_id_equal(&s.id, id))
-		return false;
+		return PROCESS_GONE;
 	/* a main thread that ended is shown as a zombie while other threads run on */
-	return (s.state != 'Z' && s.state != 'X') || s.threads > 1;
+	if (s.threads > 1)
+		return PROCESS_RUNS;
+	if (s.state == 'Z' || s.state == 'X')
+		return PROCESS_GONE;
+	return s.flags & PF_EXITING ? PROCESS_ENDING : PROCESS_RUNS;
+}
+
+bool procfs_alive(const struct process_id *id)
+{
+	return procfs_stage(id) != PROCESS_GONE;
 }
 
 int64_t procfs_start_unix(const struct process_id *id)

@@ -45,6 +45,9 @@ int procfs_cgroup(const struct process_id *id, char *ret, size_t size);
 /* True while exactly this process exists (a zombie is gone). */
 bool procfs_alive(const struct process_id *id);
 
+/* A process whose main thread has left others behind runs. */
+enum process_stage procfs_stage(const struct process_id *id);
+
 /* Unix time in seconds at which the process started. */
 int64_t procfs_start_unix(const struct process_id *id);
 

@@ -443,20 +443,6 @@ static void on_event(const struct event *seen, void *user_data)
 	api_publish_event(k->journal.api, event, service, now);
 }
 
-static void on_settle(evutil_socket_t fd, short what, void *user_data)
-{
-	struct keeper *k = user_data;
-	int64_t now = now_unix();
-	bool again = false;
-	int r = inventory_settle(k->config.inventory, now, port_changed, k, &again);
-
-	if (r)
-		log_error("the table was not settled: %s", strerror(-r));
-	judge_pending(k, now);
-	if (again)
-		schedule_settle(k);
-}
-
 void keeper_catch_up(void *user_data)
 {
 	struct keeper *k = user_data;
@@ -465,13 +451,32 @@ void keeper_catch_up(void *user_data)
 
 	if (r)
 		log_error("kernel events were not read: %s", strerror(-r));
-	if (lost)
-		resync(k, now_unix());
+	if (!lost)
+		return;
+	resync(k, now_unix());
+	schedule_settle(k);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *user_data)
 {
 	keeper_catch_up(user_data);
+}
+
+/* After everything that was told: a close that waits in the ring is no riddle. */
+static void on_settle(evutil_socket_t fd, short what, void *user_data)
+{
+	struct keeper *k = user_data;
+	int64_t now = now_unix();
+	bool again = false;
+	int r;
+
+	keeper_catch_up(k);
+	r = inventory_settle(k->config.inventory, now, port_changed, k, &again);
+	if (r)
+		log_error("the table was not settled: %s", strerror(-r));
+	judge_pending(k, now);
+	if (again)
+		schedule_settle(k);
 }
 
 /* --- lifecycle --- */
@@ -564,6 +569,7 @@ int keeper_start(struct keeper *k)
 	schedule_deadline(k, now);
 	/* what happened while the table was being read waits in the ring: nothing is missed */
 	event_active(k->readable, EV_READ, 0);
+	schedule_settle(k);
 	return 0;
 }
 
@@ -572,6 +578,7 @@ void keeper_stop(struct keeper *k)
 	int64_t now = now_unix();
 	int r;
 
+	keeper_catch_up(k);
 	journal_note(&k->journal, ACTIVITY_DAEMON, "stopped", now);
 	r = registry_mark_alive(k->config.registry, now);
 	if (!r)

@@ -196,7 +196,7 @@ static int inherit_rows(struct apply *a, const struct proc *parent, struct proc 
 	return 0;
 }
 
-/* The parent holds nothing any more: neither of the two need be watched. */
+/* Nobody asks about these two: neither need be watched. */
 static void forget_family(struct apply *a, struct proc *parent)
 {
 	const struct holder_source *source = a->table->source;
@@ -207,6 +207,16 @@ static void forget_family(struct apply *a, struct proc *parent)
 		proc_untrack(a->table, parent);
 }
 
+/*
+ * The parent holds no socket that the table follows any more, but it may hold connections that its
+ * child inherits: once it is dead, only this tells whose child that was.  Both wait without a row,
+ * so the oldest are forgotten.  A parent that forks on and on is a shell, or a build.
+ */
+static bool is_worth_remembering(const struct proc *parent)
+{
+	return parent && parent->described && parent->idle_forks < PROC_IDLE_FORKS_MAX;
+}
+
 static int apply_fork(struct apply *a)
 {
 	struct proc *parent = table_proc(a->table, &a->event->actor), *child;
@@ -214,7 +224,7 @@ static int apply_fork(struct apply *a)
 
 	if (a->event->child.pid == 0)
 		return -EINVAL;
-	if (!parent || parent->n_rows == 0) {
+	if (!parent || (parent->n_rows == 0 && !is_worth_remembering(parent))) {
 		forget_family(a, parent);
 		return 0;
 	}
@@ -223,6 +233,10 @@ static int apply_fork(struct apply *a)
 		return r;
 	child->tracked = true; /* the kernel side tracks children of those it tracks */
 	proc_inherit(child, parent);
+	if (parent->n_rows == 0) {
+		child->idle_forks = ++parent->idle_forks;
+		return 0;
+	}
 	r = inherit_rows(a, parent, child);
 	if (child->n_rows == 0)
 		proc_untrack(a->table, child);
@@ -253,6 +267,8 @@ static void leave_row(struct apply *a, struct row *row, struct proc *proc)
 	if (bound_it)
 		row->view.binder_fate = a->event->exit_code ? BINDER_EXITED_BADLY
 							    : BINDER_EXITED_WELL;
+	if (row_holder(row, &proc->process.id))
+		row_note_leaving(row, &proc->process.id, inventory_now_ms());
 	row_drop_holder(a->table, row, proc);
 	if (row->view.n_holders == 0) {
 		table_unsettle(a->table, row);

@@ -58,6 +58,7 @@ int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct h
 		*holder = (struct holder){ .id = proc->process.id };
 		row->view.n_holders++;
 		row->view.complete = false;
+		row->view.undecided = false;
 	}
 	if (ret)
 		*ret = holder;
@@ -77,6 +78,7 @@ void row_drop_holder(struct table *t, struct row *row, struct proc *proc)
 	if (!process_id_equal(&row->view.binder, &proc->process.id))
 		proc_unlink(t, proc, row);
 	row->view.complete = false;
+	row->view.undecided = row->unsettled && row->view.n_holders == 0;
 	table_note(t, row);
 }
 

@@ -33,4 +33,7 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now);
  */
 int pass_look(struct inventory *inv, struct proc *proc);
 
+/* It has ended, whether or not anybody tells: it holds nothing and is not tracked any more. */
+void pass_forget_gone(struct table *t, struct proc *proc);
+
 #endif

@@ -72,6 +72,14 @@ struct socket_row {
 	/* every reference to the file is accounted for by `holders`, and by grips if those were
 	 * looked for (grips.h) */
 	bool complete;
+	/*
+	 * Its last known holder has ended, and neither its close nor an heir has been seen yet: the
+	 * kernel closes descriptors after it has told of the end.  Who holds it cannot be said now,
+	 * and soon can.
+	 */
+	bool undecided;
+	/* who had it, has ended, and is still on its way out; pid 0 = nobody */
+	struct process_id leaving;
 };
 
 /* Where holders come from: sentinel's iterator and look, or NULL members for /proc only. */
@@ -86,6 +94,8 @@ struct holder_source {
 	/* as sentinel_walk */
 	int (*walk)(void *user_data, const struct abi_walk *asked,
 		    const struct abi_walk_answer **ret);
+	/* as procfs_stage(), which NULL stands for */
+	enum process_stage (*stage)(void *user_data, const struct process_id *id);
 };
 
 /* Opens the netlink socket and learns the own netns.  `source` is copied.  0, negative errno. */
@@ -126,6 +136,12 @@ int inventory_apply(struct inventory *inv, const struct event *event, int64_t no
  */
 int inventory_settle(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data,
 		     bool *ret_again);
+
+/*
+ * Looks at every known holder of a port now; unlike the next one never at all processes.  A port
+ * with very many holders is left as it is.  0, negative errno.
+ */
+int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port);
 
 /*
  * Verifies the holders of all rows of a port (netns 0 = of all namespaces) by looking at them now;

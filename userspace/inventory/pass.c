@@ -45,6 +45,17 @@ static int found_fd(struct table *t, struct row *row, struct proc *proc, int fd,
 	return 0;
 }
 
+/*
+ * Has it ended, and will the kernel side's EXIT say so?  What happened before that end is in the
+ * ring as well, ahead of it, and a refusal there asks who held the socket: so it stays a holder,
+ * without descriptors, until it is told.  Of those that only we had tracked nothing may come.
+ */
+static bool end_is_yet_to_be_told(const struct table *t, const struct proc *proc)
+{
+	return proc->tracked && !proc->tracked_here && !proc->exited &&
+	       table_stage(t, &proc->process.id) != PROCESS_RUNS;
+}
+
 static void forget_fds(struct holder *holder)
 {
 	if (holder->n_fds > 0)
@@ -212,8 +223,9 @@ static void sweep_row(struct table *t, struct row *row, bool hidden_stay)
 		if (holder->n_fds > 0)
 			continue;
 		holder->fd_count = 0;
-		if (!hidden_stay || !is_hidden(&holder->id))
-			drop_holder(t, row, proc);
+		if ((hidden_stay && is_hidden(&holder->id)) || end_is_yet_to_be_told(t, proc))
+			continue;
+		drop_holder(t, row, proc);
 	}
 	found = row_found_fds(row, NULL);
 	row->unexplained = row->file_refs > found ? row->file_refs - found : 0;
@@ -292,7 +304,7 @@ static int ask(struct inventory *inv, struct proc *proc, bool *ret_all)
 	return apply_look(inv->table, proc, &look);
 }
 
-static void forget_gone(struct table *t, struct proc *proc)
+void pass_forget_gone(struct table *t, struct proc *proc)
 {
 	for (size_t i = proc->n_rows; i > 0; i--) {
 		struct row *row = proc->rows[i - 1];
@@ -328,6 +340,18 @@ static void sweep_process(struct table *t, struct proc *proc, bool all)
 		proc_untrack(t, proc);
 }
 
+/* The look found nothing of what it is said to hold. */
+static bool lost_all(const struct proc *proc)
+{
+	for (size_t i = 0; i < proc->n_rows; i++) {
+		const struct holder *holder = row_holder(proc->rows[i], &proc->process.id);
+
+		if (holder && holder->n_fds)
+			return false;
+	}
+	return true;
+}
+
 int pass_look(struct inventory *inv, struct proc *proc)
 {
 	struct table *t = inv->table;
@@ -342,17 +366,13 @@ int pass_look(struct inventory *inv, struct proc *proc)
 	}
 	proc_unwant_look(t, proc);
 	r = ask(inv, proc, &all);
-	if (r == -ESRCH) {
-		forget_gone(t, proc);
-		return 0;
-	}
-	if (r == -EACCES || r == -EPERM) {
-		sweep_process(t, proc,
-			      false); /* hidden: it stays a holder that was not looked at */
-		return 0;
-	}
-	if (r)
+	/* whom one may not look at stays a holder that was not looked at */
+	if (r && r != -ESRCH && r != -EACCES && r != -EPERM)
 		return r;
-	sweep_process(t, proc, all);
+	if (r == -ESRCH && !end_is_yet_to_be_told(t, proc))
+		pass_forget_gone(t, proc);
+	else
+		sweep_process(t, proc,
+			      !r && all && !(lost_all(proc) && end_is_yet_to_be_told(t, proc)));
 	return 0;
 }

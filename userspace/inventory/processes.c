@@ -23,6 +23,11 @@ static struct proc_key key_of(const struct process_id *id)
 	return (struct proc_key){ .start_ticks = id->start_ticks, .pid = (uint64_t)id->pid };
 }
 
+enum process_stage table_stage(const struct table *t, const struct process_id *id)
+{
+	return t->source->stage ? t->source->stage(t->source->user_data, id) : procfs_stage(id);
+}
+
 struct proc *table_proc(const struct table *t, const struct process_id *id)
 {
 	struct proc_key key = key_of(id);

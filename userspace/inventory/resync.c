@@ -194,8 +194,22 @@ static void check_binder(struct resync *s, struct row *row)
 
 	if (row->view.binder_fate != BINDER_ALIVE || row_holder(row, binder))
 		return;
-	if (!procfs_alive(binder))
-		row->view.binder_fate = BINDER_GONE;
+	if (procfs_alive(binder))
+		return;
+	row->view.binder_fate = BINDER_GONE;
+	/* it may have ended between the pass and the list: is the socket still there now? */
+	if (row->view.n_holders == 0)
+		table_unsettle(s->fresh, row);
+}
+
+/* Nobody holds it, and the old table was still waiting for its close. */
+static void carry_doubt(struct resync *s, struct row *row, const struct row *old)
+{
+	if (!old->view.undecided || row->view.n_holders > 0)
+		return;
+	memcpy(row->leaving, old->leaving, sizeof(row->leaving));
+	row->left_ms = old->left_ms;
+	table_unsettle(s->fresh, row);
 }
 
 static int carry_binder(struct resync *s, struct row *row, const struct row *old)
@@ -243,6 +257,7 @@ static int carry_rows(struct resync *s)
 			if (!row->view.cgroup_id)
 				row->view.cgroup_id = old->view.cgroup_id;
 			r = carry_binder(s, row, old);
+			carry_doubt(s, row, old);
 		}
 		if (!r)
 			r = adopt_binder(s, row);

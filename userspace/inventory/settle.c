@@ -12,6 +12,9 @@
 #define SETTLE_PASSES_MAX     3	  /* for a socket that nobody is found to hold; then it stays so */
 #define INVENTORY_PASS_MIN_MS 250 /* between passes for the same row: a pass may take 20 ms */
 #define VERIFY_LOOKS_MAX      64  /* more holders than that: one pass is cheaper */
+/* A process that ends is waited for this long before others are searched for its socket: usually
+ * it takes a millisecond, on a loaded machine hundreds, with a core to be written seconds. */
+#define LEAVING_MAX_MS 5000
 
 uint64_t inventory_now_ms(void)
 {
@@ -101,6 +104,18 @@ static int still_listed(struct inventory *inv, const struct row *row)
 	return !udp && row->view.state == SOCKET_BOUND && !inv->lists_bound_inactive;
 }
 
+/* Holders whose end was to be told, and was not. */
+static void forget_dead(struct table *t, struct row *row)
+{
+	for (size_t i = row->view.n_holders; i > 0; i--) {
+		const struct holder *holder = &row->view.holders[i - 1];
+		struct proc *proc = table_proc(t, &holder->id);
+
+		if (!holder->n_fds && table_stage(t, &holder->id) == PROCESS_GONE)
+			pass_forget_gone(t, proc);
+	}
+}
+
 /*
  * Nobody explains it: in flight in a message, held by io_uring, hidden, or its CLOSE was lost.  A
  * row that neither the pass nor the kernel's list shows is no socket any more.
@@ -109,6 +124,7 @@ static int give_up(struct inventory *inv, struct row *row)
 {
 	int r = 1;
 
+	forget_dead(inv->table, row);
 	if (row->view.n_holders == 0)
 		r = still_listed(inv, row);
 	if (r < 0)
@@ -118,6 +134,19 @@ static int give_up(struct inventory *inv, struct row *row)
 	else
 		table_remove_row(inv->table, row);
 	return 0;
+}
+
+/*
+ * Has one of those who held it ended, without having closed its descriptors yet?  The kernel does
+ * that behind the EXIT, and is done when the process is a zombie.
+ */
+static bool is_being_left(const struct table *t, struct row *row, uint64_t now_ms)
+{
+	row->view.leaving = (struct process_id){ 0 };
+	for (size_t i = 0; i < ROW_LEAVING_MAX && !row->view.n_holders; i++)
+		if (row->leaving[i].pid && table_stage(t, &row->leaving[i]) != PROCESS_GONE)
+			row->view.leaving = row->leaving[i];
+	return row->view.leaving.pid && now_ms - row->left_ms < LEAVING_MAX_MS;
 }
 
 /* Settles what can be; *ret_due: a pass would help and may be made now. */
@@ -132,6 +161,8 @@ static int decide_rows(struct inventory *inv, bool *ret_due, bool *ret_again)
 	{
 		if (row_is_settled(row)) {
 			table_settle(inv->table, row);
+		} else if (is_being_left(inv->table, row, now_ms)) {
+			*ret_again = true;
 		} else if (row->passes >= SETTLE_PASSES_MAX) {
 			r = give_up(inv, row);
 			if (r)
@@ -235,15 +266,19 @@ static bool port_needs_pass(struct table *t, uint32_t netns, uint16_t port)
 	return false;
 }
 
+int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
+{
+	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
+
+	return want_port(inv->table, netns, port) ? run_looks(inv, &budget) : 0;
+}
+
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	struct table *t = inv->table;
-	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
 	struct row *row;
-	int r = 0;
+	int r = inventory_look_at_port(inv, netns, port);
 
-	if (want_port(t, netns, port))
-		r = run_looks(inv, &budget);
 	if (r || !port_needs_pass(t, netns, port))
 		return r;
 	r = pass_run(inv, t, false, 0);

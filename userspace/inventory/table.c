@@ -208,6 +208,7 @@ void table_unsettle(struct table *t, struct row *row)
 {
 	row->looked = false;
 	row->passes = 0;
+	row->view.undecided = row->view.n_holders == 0;
 	if (row->unsettled)
 		return;
 	row->unsettled = true;
@@ -220,6 +221,17 @@ void table_settle(struct table *t, struct row *row)
 		return;
 	row->unsettled = false;
 	DL_DELETE2(t->unsettled, row, unsettled_prev, unsettled_next);
+	if (!row->view.undecided)
+		return;
+	row->view.undecided = false;
+	table_note(t, row);
+}
+
+void row_note_leaving(struct row *row, const struct process_id *id, uint64_t now_ms)
+{
+	memmove(row->leaving + 1, row->leaving, sizeof(row->leaving) - sizeof(*row->leaving));
+	row->leaving[0] = *id;
+	row->left_ms = now_ms;
 }
 
 /* --- one socket, several names --------------------------------------------------------------- */

@@ -24,7 +24,9 @@
 
 #define TABLE_PORTS	    65536
 #define TABLE_IDLE_MAX	    512 /* processes without a row, alive: about 700 kB at most */
+#define PROC_IDLE_FORKS_MAX 64	/* then it is not watched any more; two events for each */
 #define TABLE_IDLE_GONE	    64	/* processes without a row, ended: for the log of their end */
+#define ROW_LEAVING_MAX	    4	/* of a crowd that is killed, one of the last closes the socket */
 #define TABLE_IPPROTO_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
 
 struct row {
@@ -36,10 +38,12 @@ struct row {
 	uint64_t passed_ms; /* CLOCK_MONOTONIC of the last full pass made for this row; 0 = none */
 	uint8_t passes;	    /* made since it was unsettled */
 	bool unsettled;
-	bool looked;	     /* all its holders were looked at since it was unsettled */
-	bool tracked;	     /* the kernel side reports its CLOSE */
-	bool confirmed;	     /* resync: sock_diag lists it */
-	struct alias *alias; /* MPTCP only */
+	bool looked;	/* all its holders were looked at since it was unsettled */
+	bool tracked;	/* the kernel side reports its CLOSE */
+	bool confirmed; /* resync: sock_diag lists it */
+	struct process_id leaving[ROW_LEAVING_MAX]; /* former holders that ended, newest first */
+	uint64_t left_ms;			    /* CLOCK_MONOTONIC when the newest did */
+	struct alias *alias;			    /* MPTCP only */
 	struct row *port_prev, *port_next;
 	struct row *unsettled_prev, *unsettled_next;
 	UT_hash_handle hh, hh_inode;
@@ -69,6 +73,7 @@ struct proc {
 	bool tracked_here; /* because we asked: nobody else takes it back */
 	bool untracked_once;
 	bool look_wanted;
+	uint8_t idle_forks; /* made without a row, by it and by those it descends from */
 	struct proc *look_prev, *look_next;
 	struct proc *idle_prev, *idle_next;
 	UT_hash_handle hh;
@@ -118,6 +123,8 @@ int table_match(struct table *t, uint64_t cookie, uint64_t inode, uint16_t proto
 void table_note(struct table *t, const struct row *row);
 void table_unsettle(struct table *t, struct row *row);
 void table_settle(struct table *t, struct row *row);
+/* A holder of the row has ended; its descriptors are about to be closed. */
+void row_note_leaving(struct row *row, const struct process_id *id, uint64_t now_ms);
 
 /* --- holders (holders.c) --- */
 
@@ -136,6 +143,8 @@ void row_count_refs(struct table *t, struct row *row);
 
 /* --- processes (processes.c) --- */
 
+/* As the source of holders tells it. */
+enum process_stage table_stage(const struct table *t, const struct process_id *id);
 struct proc *table_proc(const struct table *t, const struct process_id *id);
 /* Finds or adds (described only by its identity).  0, -ENOMEM. */
 int table_get_proc(struct table *t, const struct process_id *id, struct proc **ret);

@@ -143,6 +143,16 @@ static bool daemonized(const struct socket_row *row, const struct process *heir)
 	return heir->sid != row->binder_sid;
 }
 
+/*
+ * Its process has just ended, and the kernel may be about to close the socket: nothing is
+ * concluded from that, the status stays.
+ */
+static void judge_undecided(const struct view *view, struct status_verdict *ret)
+{
+	ret->status = view->claim->status;
+	strcpy(ret->reason, "its process has just ended");
+}
+
 /* Nobody is seen to hold the socket: another user's process, io_uring, a message in flight. */
 static void judge_hidden(const struct view *view, const struct socket_row *row,
 			 struct status_verdict *ret)
@@ -152,6 +162,11 @@ static void judge_hidden(const struct view *view, const struct socket_row *row,
 	if (own && !binder_is_gone(row)) {
 		ret->status = SERVICE_ACTIVE;
 		strcpy(ret->reason, "holder hidden");
+	} else if (own && row->leaving.pid) {
+		ret->status = SERVICE_ORPHANED;
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "process %d has ended, but the kernel still keeps its port",
+			 row->leaving.pid);
 	} else if (own) {
 		ret->status = SERVICE_ORPHANED;
 		snprintf(ret->reason, sizeof(ret->reason),
@@ -225,6 +240,10 @@ static void judge_socket(const struct view *view, const struct socket_row *row,
 	struct process holder;
 
 	*ret = (struct status_verdict){ .socket = row };
+	if (row->n_holders == 0 && row->undecided) {
+		judge_undecided(view, ret);
+		return;
+	}
 	if (row->n_holders == 0) {
 		judge_hidden(view, row, ret);
 		return;

@@ -33,6 +33,7 @@ struct fake {
 	size_t n_fds;
 	uint32_t alive[FAKE_PIDS_MAX]; /* processes that hold nothing */
 	size_t n_alive;
+	struct process_id ending; /* on its way out */
 	uint32_t netns;
 	uint16_t port, protocol;
 	uint8_t tcp_state;
@@ -155,12 +156,29 @@ static inline void fake_track_process(void *user_data, const struct process_id *
 		f->tracked[id->pid - FAKE_PID] += track ? 1 : -1;
 }
 
+/* Those that hold something or are said to be alive run; all others are gone, but for one. */
+static inline enum process_stage fake_stage(void *user_data, const struct process_id *id)
+{
+	const struct fake *f = user_data;
+
+	if (process_id_equal(id, &f->ending))
+		return PROCESS_ENDING;
+	for (size_t i = 0; i < f->n_alive; i++)
+		if (f->alive[i] == (uint32_t)id->pid)
+			return PROCESS_RUNS;
+	for (size_t i = 0; i < f->n_fds; i++)
+		if (f->fds[i].pid == (uint32_t)id->pid && f->fds[i].start_ticks == id->start_ticks)
+			return PROCESS_RUNS;
+	return PROCESS_GONE;
+}
+
 static inline struct holder_source fake_source(struct fake *f)
 {
 	return (struct holder_source){ .open_pass = fake_open_pass,
 				       .look = fake_look,
 				       .track_socket = fake_track_socket,
 				       .track_process = fake_track_process,
+				       .stage = fake_stage,
 				       .user_data = f };
 }
 

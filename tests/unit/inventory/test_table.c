@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "inventory/table.h"
 #include "unit/inventory/fake.h"
 
 #define PORT	   3000
@@ -575,16 +576,108 @@ static void verifying_a_port_reads_descriptor_numbers(void **state)
 	assert_true(only_row(w)->complete);
 }
 
+static void close_and_fork_on_and_on(struct world *w)
+{
+	apply(w, socket_event(EVENT_CLOSE, 1, 10, PORT));
+	for (int i = 0; i <= PROC_IDLE_FORKS_MAX; i++)
+		apply(w, fork_event(1, 2));
+}
+
+static void a_closed_server_that_forks_on_and_on_is_not_watched(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w);
+	close_and_fork_on_and_on(w);
+	assert_int_equal(w->fake.tracked[1], -1);
+}
+
+static void a_child_of_a_closed_server_remembers_its_dead_parent(void **state)
+{
+	struct world *w = *state;
+	struct process_id child = fake_id(2), parent = fake_id(1);
+	const struct process *process;
+
+	start_server(w);
+	apply(w, socket_event(EVENT_CLOSE, 1, 10, PORT));
+	apply(w, fork_event(1, 2));
+	apply(w, exit_event(1, 0));
+	process = inventory_process(w->inv, &child);
+	assert_non_null(process);
+	assert_int_equal(process->ppid, parent.pid);
+	assert_true(process_id_equal(&process->ancestors[0].id, &parent));
+}
+
 static void a_closed_server_that_binds_again_is_watched_again(void **state)
 {
 	struct world *w = *state;
 
 	start_server(w);
-	apply(w, socket_event(EVENT_CLOSE, 1, 10, PORT));
-	apply(w, fork_event(1, 2));
+	close_and_fork_on_and_on(w);
 	assert_int_equal(w->fake.tracked[1], -1);
 	apply(w, socket_event(EVENT_BIND, 1, 11, PORT));
 	assert_int_equal(w->fake.tracked[1], 0);
+}
+
+static void a_holder_stays_until_its_end_is_told(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w);
+	assert_int_equal(inventory_look_at_port(w->inv, FAKE_NETNS, PORT), 0);
+	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
+	apply(w, exit_event(1, 9));
+	assert_holders(only_row(w), 0, NULL);
+}
+
+static void a_holder_that_closes_its_descriptors_at_its_end_stays_until_that_is_told(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w);
+	w->fake.ending = fake_id(1);
+	w->fake.alive[w->fake.n_alive++] = FAKE_PID + 1;
+	assert_int_equal(inventory_look_at_port(w->inv, FAKE_NETNS, PORT), 0);
+	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
+}
+
+static void an_end_that_is_never_told_is_noticed_in_the_end(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w);
+	fake_hold(&w->fake, fake_id(2), 10, 3, 1);
+	apply(w, fork_event(1, 2));
+	settle(w);
+	assert_holders(only_row(w), 1, (unsigned[]){ 2 });
+}
+
+static void a_socket_is_undecided_while_its_process_ends(void **state)
+{
+	struct world *w = *state;
+	bool again;
+
+	start_server(w);
+	w->fake.ending = fake_id(1);
+	apply(w, exit_event(1, 9));
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(inventory_settle(w->inv, NOW, count_change, w, &again), 0);
+	assert_true(again);
+	assert_true(only_row(w)->undecided);
+	assert_int_equal(only_row(w)->leaving.pid, FAKE_PID + 1);
+	assert_int_equal(w->fake.passes, 0);
+}
+
+static void a_socket_with_an_heir_is_decided_at_once(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w);
+	fake_hold(&w->fake, fake_id(3), 10, 7, 1);
+	apply(w, exit_event(1, 9));
+	assert_true(only_row(w)->undecided);
+	settle(w);
+	assert_false(only_row(w)->undecided);
 }
 
 static void a_bind_that_its_exit_overtook_has_no_holder(void **state)
@@ -833,6 +926,13 @@ int main(void)
 		T(a_reused_pid_is_not_taken_for_the_holder),
 		T(a_parent_that_closed_its_copy_is_noticed_by_the_count),
 		T(verifying_a_port_reads_descriptor_numbers),
+		T(a_closed_server_that_forks_on_and_on_is_not_watched),
+		T(a_child_of_a_closed_server_remembers_its_dead_parent),
+		T(a_holder_stays_until_its_end_is_told),
+		T(a_holder_that_closes_its_descriptors_at_its_end_stays_until_that_is_told),
+		T(an_end_that_is_never_told_is_noticed_in_the_end),
+		T(a_socket_is_undecided_while_its_process_ends),
+		T(a_socket_with_an_heir_is_decided_at_once),
 		T(a_closed_server_that_binds_again_is_watched_again),
 		T(a_bind_that_its_exit_overtook_has_no_holder),
 		T(resync_makes_rows_with_holders_and_processes),

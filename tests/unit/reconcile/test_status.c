@@ -445,6 +445,41 @@ static void statuses_follow_from_holders_and_binder(void **state)
 	}
 }
 
+/* The kernel tells of an end before it closes what the process had. */
+static void the_status_stays_while_the_process_ends(void **state)
+{
+	static const enum service_status before[] = { SERVICE_ACTIVE, SERVICE_ORPHANED,
+						      SERVICE_SQUATTED };
+	struct service claim = claim_of_shell();
+	struct listener l;
+	struct socket_row *row = listener_init(&l, (pid_t[]){ 0 });
+
+	claim.ever_active = true;
+	row->binder = (struct process_id){ 4711, 3 };
+	row->binder_fate = BINDER_EXITED_BADLY;
+	row->undecided = true;
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
+		claim.status = before[i];
+		assert_int_equal(judge(&claim, row).status, before[i]);
+	}
+}
+
+static void a_process_that_does_not_let_go_is_named(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener l;
+	struct socket_row *row = listener_init(&l, (pid_t[]){ 0 });
+	struct status_verdict v;
+
+	row->binder = (struct process_id){ 4711, 3 };
+	row->binder_fate = BINDER_EXITED_BADLY;
+	row->leaving = row->binder;
+	v = judge(&claim, row);
+	assert_int_equal(v.status, SERVICE_ORPHANED);
+	assert_string_equal(v.reason,
+			    "process 4711 has ended, but the kernel still keeps its port");
+}
+
 static void a_hidden_holder_of_another_user_squats(void **state)
 {
 	struct service claim = claim_of_shell();
@@ -646,6 +681,8 @@ int main(void)
 		cmocka_unit_test(where_nothing_can_be_compared_the_user_decides),
 		cmocka_unit_test(a_directory_whose_beginning_was_cut_is_unknown),
 		cmocka_unit_test(statuses_follow_from_holders_and_binder),
+		cmocka_unit_test(the_status_stays_while_the_process_ends),
+		cmocka_unit_test(a_process_that_does_not_let_go_is_named),
 		cmocka_unit_test(a_hidden_holder_of_another_user_squats),
 		cmocka_unit_test(a_holder_of_which_nothing_is_known_counts_as_the_sockets_user),
 		cmocka_unit_test(a_reused_pid_does_not_keep_the_binder_alive),
