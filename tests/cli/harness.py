@@ -541,11 +541,12 @@ def flatten(suite):
 
 
 def main():
-    """Runs the tests of the calling file; a first argument or $PD_TEST_NAME selects by name."""
-    wanted = (sys.argv[1] if len(sys.argv) > 1 else os.environ.get("PD_TEST_NAME", ""))
-    wanted = wanted.lower().replace(" ", "_")
+    """Runs the tests of the calling file.  Arguments, or $PD_TEST_NAME, select by name: those that
+    contain one of the texts."""
+    wanted = [text.lower().replace(" ", "_")
+              for text in sys.argv[1:] or [os.environ.get("PD_TEST_NAME", "")]]
     tests = [t for t in flatten(unittest.defaultTestLoader.loadTestsFromModule(
-        sys.modules["__main__"])) if wanted in t._testMethodName.lower()]
+        sys.modules["__main__"])) if any(text in t._testMethodName.lower() for text in wanted)]
     print(f"1..{len(tests)}", flush=True)
     result = TapResult(sys.stdout)
     try:

@@ -35,8 +35,10 @@ struct api {
 	int64_t checked_at;
 	int database_fault; /* as registry_check() returned it */
 	char database_detail[128];
-	/* of the last search through all processes that a recorded refusal made */
-	uint64_t searched_us, search_took_us;
+	/* of searches through all processes that recorded refusals make (why_search.c) */
+	uint64_t searched_us;
+	int64_t search_credit_us;
+	unsigned searches_left_out; /* since the last one */
 };
 
 /* CLOCK_MONOTONIC in microseconds. */

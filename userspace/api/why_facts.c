@@ -14,10 +14,8 @@
 #include "api/why_holders.h"
 #include "api/why_owners.h"
 #include "api/why_process.h"
+#include "api/why_search.h"
 #include "base/procfs.h"
-
-/* A program that is refused in a loop may not keep the daemon busy: a tenth of the time at most. */
-#define SEARCH_REST_FACTOR 9
 
 void why_facts_deinit(struct why_facts *f)
 {
@@ -27,6 +25,7 @@ void why_facts_deinit(struct why_facts *f)
 	free(f->others);
 	free(f->holdings);
 	free(f->found);
+	free(f->then);
 	free(f->claim);
 }
 
@@ -115,107 +114,17 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 			  why_process_same(f->inv, id, &f->question.caller);
 }
 
-/* Rows borrow their holders from the table, which the search for grips may have changed. */
-static void borrow_anew(struct why_facts *f, const struct why_known *k, struct why_owner *o)
-{
-	struct socket_row *row = &f->rows[o - f->owners];
-	const struct socket_row *now;
-
-	if (!o->row)
-		return;
-	now = why_find_known(k, &o->bind);
-	row->n_holders = now ? now->n_holders : 0;
-	row->holders = now ? now->holders : NULL;
-	row->complete = now && now->complete;
-}
-
-static int search_processes(struct api *api, struct why_facts *f, struct why_owner *const *blocking,
-			    size_t n)
-{
-	struct why_known k = { .inv = f->inv };
-	int r = why_find_grips(api, blocking, n);
-
-	if (!r)
-		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
-	for (size_t i = 0; !r && i < f->n_owners; i++)
-		borrow_anew(f, &k, &f->owners[i]);
-	free(k.rows);
-	return r ? r : why_find_holders(api, f, blocking, n);
-}
-
-static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(sentinel, asked, ret);
-}
-
-static bool is_listed(const struct bind_table *table, const struct bind_owner *owner)
-{
-	for (size_t i = 0; i < table->n_owners; i++)
-		if (table->owners[i].id == owner->id && table->owners[i].file_id == owner->file_id)
-			return true;
-	return false;
-}
-
-/*
- * Keeps the owners that are still there.  Of a socket that is gone nothing can be found any more,
- * and the address of its file may be that of another file by now.
- */
-static size_t keep_present(struct api *api, const struct why_facts *f, struct why_owner **owners,
-			   size_t n)
-{
-	const struct bindtable_question q = {
-		.protocol = f->question.protocol,
-		.port = f->question.port,
-		.pid = f->place.pid,
-		.family = f->question.family,
-		.addr = f->question.addr,
-	};
-	struct bind_table table;
-	size_t kept = 0;
-
-	if (bindtable_read(walk, api->config.sentinel, &q, &table))
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (is_listed(&table, &owners[i]->bind))
-			owners[kept++] = owners[i];
-	bindtable_deinit(&table);
-	return kept;
-}
-
-/*
- * Of a refusal the table's memory comes first; where it does not explain a socket, what holds it a
- * moment later is better than nothing.
- */
-static int search_if_rested(struct api *api, struct why_facts *f, struct why_owner **blocking,
-			    size_t n)
-{
-	uint64_t now = server_now_us();
-	int r;
-
-	if (f->question.caller.pid &&
-	    now - api->searched_us < SEARCH_REST_FACTOR * api->search_took_us)
-		return 0;
-	if (f->question.caller.pid)
-		n = keep_present(api, f, blocking, n);
-	r = n ? search_processes(api, f, blocking, n) : 0;
-	if (f->question.caller.pid) {
-		api->searched_us = server_now_us();
-		api->search_took_us = api->searched_us - now;
-	}
-	return r;
-}
-
 /* The owners in the way, with everything that can be found out about them. */
 static int look_closer(struct api *api, struct why_facts *f)
 {
-	struct why_owner *blocking[WHY_BLOCKING_MAX], *searched[WHY_BLOCKING_MAX];
+	struct why_owner *blocking[WHY_BLOCKING_MAX];
 	size_t n = f->answer.n_blocking;
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++)
-		searched[i] = blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
+		blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
 	if (n)
-		r = search_if_rested(api, f, searched, n);
+		r = why_search(api, f, blocking, n);
 	for (size_t i = 0; !r && i < n; i++)
 		look_at_holder(f, blocking[i]);
 	return r;
@@ -354,14 +263,7 @@ static int finish(struct api *api, struct why_facts *f)
 /* 0 also where there is nothing to walk: `walked` tells. */
 static int read_table(struct api *api, struct why_facts *f)
 {
-	const struct bindtable_question q = {
-		.protocol = f->question.protocol,
-		.port = f->question.port,
-		.pid = f->place.pid,
-		.family = f->question.family,
-		.addr = f->question.addr,
-	};
-	int r = bindtable_read(walk, api->config.sentinel, &q, &f->table);
+	int r = why_walk_now(api, f, &f->table);
 
 	f->walk_error = r;
 	/* a process that moved to another namespace since, or ended, shows the wrong table */
@@ -496,7 +398,7 @@ static int recall_owners(const struct event *e, struct why_facts *f)
 		f->table.stable = true;
 	}
 	free(k.rows);
-	return r;
+	return r ? r : why_keep_holders(f);
 }
 
 int why_facts_recall(struct api *api, const struct event *event, struct why_facts *f)

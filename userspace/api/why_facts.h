@@ -64,6 +64,8 @@ struct why_facts {
 	struct why_owner *others; /* in other namespaces */
 	size_t n_others;
 	struct holder *found; /* holders that only a search found, one list after the other */
+	struct holder *then;  /* of a refusal: the holders as the table had them, likewise */
+	bool left_out;	      /* a search was due, and there were too many before it */
 	struct holder grips[WHY_BLOCKING_MAX];
 };
 

@@ -44,6 +44,13 @@ bool why_owner_is_complete(const struct why_owner *o)
 	return o->flags_known ? !has_open_references(o) : o->bind.minisocket;
 }
 
+bool why_owner_is_open(const struct why_owner *o)
+{
+	if (o->bind.minisocket || o->bind.kernel || !o->bind.inode)
+		return false;
+	return has_open_references(o) || !o->row || !o->row->n_holders;
+}
+
 const char *why_grip_text(enum grip_kind kind)
 {
 	static const char *const texts[] = {

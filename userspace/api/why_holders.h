@@ -8,6 +8,9 @@
 
 #include "api/why_facts.h"
 
+/* Has it a file that the known holders, also those that only events told of, do not explain? */
+bool why_owner_is_open(const struct why_owner *owner);
+
 /* Fills owner->grip of those whose file has more references than are known.  0, negative errno. */
 int why_find_grips(struct api *api, struct why_owner *const *owners, size_t n);
 

@@ -341,6 +341,9 @@ SAY(wait_end, "wait: it frees the port when it has ended");
 SAY(wait_device, "wait for the disk or network file system; no signal ends it before");
 SAY(wait_peer, "wait, or end the program on the other side of the connection");
 SAY(fix_leak, "mend the leak: the server must close connections that the other side hung up");
+SAY(stop_child,
+    "then stop the child, too; killed first, it leaves its side of the connection behind "
+    "for a minute");
 SAY(wait_connect, "wait: the attempt fails after about two minutes, or connects");
 SAY(seccomp_filter, "change the filter: systemd SystemCallFilter=, the container's seccomp "
 		    "profile, or the sandbox");
@@ -420,7 +423,7 @@ static const remedy_step steps[][STEPS_MAX] = {
 
 	[WHY_CONN_OF_CLOSED_LISTENER] = { close_connection, reuseaddr_both, claim },
 	[WHY_CONN_CLOSE_WAIT] = { close_connection, fix_leak, claim },
-	[WHY_CHILD_OF_DEAD_PARENT] = { remedy_stop_or_show, reuseaddr_both, claim },
+	[WHY_CHILD_OF_DEAD_PARENT] = { close_connection, stop_child, reuseaddr_both },
 	[WHY_ORPHAN_FIN_WAIT1] = { close_connection, wait_peer, reuseaddr_both },
 	[WHY_ORPHAN_FIN_WAIT2] = { wait_timer, close_connection, reuseaddr_both },
 	[WHY_ORPHAN_LAST_ACK] = { close_connection, wait_peer, reuseaddr_both },

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/why_search.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/server.h"
+#include "api/why_holders.h"
+#include "api/why_owners.h"
+#include "base/log.h"
+#include "base/procfs.h"
+
+/*
+ * Programs that are refused in a loop may not keep the daemon busy.  A search through all processes
+ * takes some milliseconds, on big machines some dozens: a tenth of the time in the long run, and a
+ * burst of refusals (everything is started at once) does not wait for it.
+ */
+#define SEARCH_SHARE	 10
+#define SEARCH_CREDIT_US (2 * 1000 * 1000)
+
+/* --- the kernel's table, again --------------------------------------------------------------- */
+
+static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(sentinel, asked, ret);
+}
+
+int why_walk_now(struct api *api, const struct why_facts *f, struct bind_table *ret)
+{
+	const struct bindtable_question q = {
+		.protocol = f->question.protocol,
+		.port = f->question.port,
+		.pid = f->place.pid,
+		.family = f->question.family,
+		.addr = f->question.addr,
+	};
+
+	return bindtable_read(walk, api->config.sentinel, &q, ret);
+}
+
+static bool is_listed(const struct bind_table *table, const struct bind_owner *owner)
+{
+	for (size_t i = 0; i < table->n_owners; i++)
+		if (table->owners[i].id == owner->id && table->owners[i].file_id == owner->file_id)
+			return true;
+	return false;
+}
+
+/*
+ * Keeps the owners that are still there.  Of a socket that is gone nothing can be found any more,
+ * and the address of its file may be that of another file by now.
+ */
+static size_t keep_present(struct api *api, const struct why_facts *f, struct why_owner **owners,
+			   size_t n)
+{
+	struct bind_table table;
+	size_t kept = 0;
+
+	if (why_walk_now(api, f, &table))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_listed(&table, &owners[i]->bind))
+			owners[kept++] = owners[i];
+	bindtable_deinit(&table);
+	return kept;
+}
+
+/* --- now ------------------------------------------------------------------------------------- */
+
+/* Rows borrow their holders from the table, which the search for grips may have changed. */
+static void borrow_anew(struct why_facts *f, const struct why_known *k, struct why_owner *o)
+{
+	struct socket_row *row = &f->rows[o - f->owners];
+	const struct socket_row *now;
+
+	if (!o->row)
+		return;
+	now = why_find_known(k, &o->bind);
+	row->n_holders = now ? now->n_holders : 0;
+	row->holders = now ? now->holders : NULL;
+	row->complete = now && now->complete;
+}
+
+static int search_now(struct api *api, struct why_facts *f, struct why_owner *const *owners,
+		      size_t n)
+{
+	struct why_known k = { .inv = f->inv };
+	int r = why_find_grips(api, owners, n);
+
+	if (!r)
+		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
+	for (size_t i = 0; !r && i < f->n_owners; i++)
+		borrow_anew(f, &k, &f->owners[i]);
+	free(k.rows);
+	return r ? r : why_find_holders(api, f, owners, n);
+}
+
+/* --- then ------------------------------------------------------------------------------------ */
+
+int why_keep_holders(struct why_facts *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_owners; i++)
+		n += f->rows[i].n_holders;
+	f->then = calloc(n + 1, sizeof(*f->then));
+	if (!f->then)
+		return -ENOMEM;
+	n = 0;
+	for (size_t i = 0; i < f->n_owners; i++) {
+		struct socket_row *row = &f->rows[i];
+
+		if (row->n_holders)
+			memcpy(f->then + n, row->holders, row->n_holders * sizeof(*f->then));
+		row->holders = f->then + n;
+		n += row->n_holders;
+	}
+	return 0;
+}
+
+static const struct holder *find_holder(const struct socket_row *row, const struct process_id *id)
+{
+	for (size_t i = 0; row && i < row->n_holders; i++)
+		if (process_id_equal(&row->holders[i].id, id))
+			return &row->holders[i];
+	return NULL;
+}
+
+/*
+ * Did it hold the socket then, although a look finds no descriptor of it now?  Not if others
+ * account for every reference, nor if events alone had told of it (a child's copy that was closed
+ * at once) and it is alive: the socket is still there, so it has not been closed since.
+ */
+static bool held_it_then(const struct holder *then, bool explained)
+{
+	return !explained && (then->n_fds || procfs_stage(&then->id) != PROCESS_RUNS);
+}
+
+/* What a look at the holders says a moment later; `now` is the table's row, or NULL. */
+static void correct_holders(struct why_facts *f, const struct why_owner *o,
+			    const struct socket_row *now)
+{
+	struct socket_row *row = &f->rows[o - f->owners];
+	struct holder *then = row->holders;
+	uint32_t found = 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < row->n_holders; i++) {
+		const struct holder *seen = find_holder(now, &then[i].id);
+
+		if (seen && seen->n_fds)
+			found += seen->fd_count;
+	}
+	for (size_t i = 0; i < row->n_holders; i++) {
+		const struct holder *seen = find_holder(now, &then[i].id);
+
+		if (seen && seen->n_fds)
+			then[kept++] = *seen;
+		else if (held_it_then(&then[i], o->bind.file_refs && found >= o->bind.file_refs))
+			then[kept++] = then[i];
+	}
+	row->n_holders = kept;
+}
+
+static int look_at_holders(struct api *api, struct why_facts *f, struct why_owner **owners,
+			   size_t *n)
+{
+	struct why_known k = { .inv = f->inv };
+	int r = inventory_look_at_port(api->config.inventory, f->place.netns, f->question.port);
+
+	if (!r)
+		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
+	if (r)
+		return r;
+	/* whose socket vanished during the look: nothing that was not seen proves anything */
+	*n = keep_present(api, f, owners, *n);
+	for (size_t i = 0; i < *n; i++)
+		if (owners[i]->row)
+			correct_holders(f, owners[i], why_find_known(&k, &owners[i]->bind));
+	free(k.rows);
+	return 0;
+}
+
+/* --- how often ------------------------------------------------------------------------------- */
+
+static bool may_search(struct api *api)
+{
+	uint64_t now = server_now_us();
+	int64_t earned = (int64_t)((now - api->searched_us) / SEARCH_SHARE);
+
+	api->searched_us = now;
+	api->search_credit_us += earned < SEARCH_CREDIT_US ? earned : SEARCH_CREDIT_US;
+	if (api->search_credit_us > SEARCH_CREDIT_US)
+		api->search_credit_us = SEARCH_CREDIT_US;
+	return api->search_credit_us > 0;
+}
+
+/* Said once for each row of them. */
+static void leave_out(struct api *api, struct why_facts *f)
+{
+	f->left_out = true;
+	if (!api->searches_left_out++)
+		log_warning("refused binds come too fast: some are explained without a search "
+			    "for who holds the port");
+}
+
+static int search_within_budget(struct api *api, struct why_facts *f,
+				struct why_owner *const *owners, size_t n)
+{
+	uint64_t began = server_now_us();
+	int r;
+
+	if (!may_search(api)) {
+		leave_out(api, f);
+		return 0;
+	}
+	if (api->searches_left_out)
+		log_info("%u refused binds were explained without a search",
+			 api->searches_left_out);
+	api->searches_left_out = 0;
+	r = why_find_grips(api, owners, n);
+	if (!r)
+		r = why_find_holders(api, f, owners, n);
+	api->search_credit_us -= (int64_t)(server_now_us() - began);
+	return r;
+}
+
+static int search_then(struct api *api, struct why_facts *f, struct why_owner *const *owners,
+		       size_t n)
+{
+	struct why_owner *searched[WHY_BLOCKING_MAX];
+	size_t kept = 0;
+	int r;
+
+	memcpy(searched, owners, n * sizeof(struct why_owner *));
+	n = keep_present(api, f, searched, n);
+	r = n ? look_at_holders(api, f, searched, &n) : 0;
+	for (size_t i = 0; i < n; i++)
+		if (why_owner_is_open(searched[i]))
+			searched[kept++] = searched[i];
+	return r || !kept ? r : search_within_budget(api, f, searched, kept);
+}
+
+int why_search(struct api *api, struct why_facts *f, struct why_owner *const *owners, size_t n)
+{
+	return f->question.caller.pid ? search_then(api, f, owners, n)
+				      : search_now(api, f, owners, n);
+}
