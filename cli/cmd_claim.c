@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/health_path.h"
 #include "base/identity.h"
 #include "cli/answer.h"
 #include "cli/check.h"
@@ -39,13 +40,17 @@ static int check_range(const struct command *self, const struct command_line *li
 }
 
 static int check_health(const struct command *self, const struct command_line *line,
-			const char *path)
+			const char *text)
 {
-	if (!path || (path[0] == '/' && strlen(path) <= CONFIG_HEALTH_MAX))
+	struct health_path path;
+	const char *why;
+
+	if (!text || health_path_parse(text, &path, &why) == 0)
 		return 0;
 	return render_usage_error(line->json, self->name,
-				  "--health '%.100s' is no path of a URL, for example /health",
-				  path);
+				  "--health '%.100s' cannot be used: %s; for example /health, or "
+				  "https:/health",
+				  text, why);
 }
 
 static int read_wish(const struct command *self, const struct command_line *line, struct wish *wish)
@@ -239,7 +244,7 @@ const struct command cmd_claim = {
 		{ "port", 'p', "PORT", "exactly this port" },
 		{ "range", 0, "A-B", "a port from this range (default 3100-9999)" },
 		{ "ttl", 0, "DUR", "the claim ends after this time: 45s, 30m, 2h30m, 1d" },
-		{ "health", 0, "PATH", "where the service answers health checks: /health" },
+		{ "health", 0, "PATH", "where the service answers health checks: /health, https:/health" },
 		{ "export", 0, NULL, "print `export PORT=3101` for eval; API_PORT where there are several" },
 		{ NULL },
 	},

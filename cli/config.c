@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/health_path.h"
 #include "cli/project.h"
 
 #define JSON_DEPTH_MAX 16
@@ -139,19 +140,20 @@ static int parse(const struct reader *r, const char *text, size_t n, struct json
 static int read_health(const struct reader *r, const char *name, struct json_object *service,
 		       char *ret)
 {
-	struct json_object *path;
+	struct json_object *text;
+	struct health_path path;
+	const char *why = "it is no string";
 
 	ret[0] = '\0';
-	if (!json_object_object_get_ex(service, "healthPath", &path))
+	if (!json_object_object_get_ex(service, "healthPath", &text))
 		return 0;
-	if (!json_object_is_type(path, json_type_string) ||
-	    json_object_get_string(path)[0] != '/' ||
-	    json_object_get_string_len(path) > CONFIG_HEALTH_MAX)
-		return fail(
-			r,
-			"the healthPath of service '%s' is no path of a URL, for example /health",
-			name);
-	strcpy(ret, json_object_get_string(path));
+	if (!json_object_is_type(text, json_type_string) ||
+	    health_path_parse(json_object_get_string(text), &path, &why) < 0)
+		return fail(r,
+			    "the healthPath of service '%s' cannot be used: %s; for example "
+			    "/health, or https:/health",
+			    name, why);
+	health_path_format(&path, ret);
 	return 0;
 }
 

@@ -14,17 +14,17 @@
 #include <stddef.h>
 
 #include "base/cleanup.h"
+#include "base/health_path.h"
 #include "base/identity.h"
 
 #define CONFIG_NAME	    ".portdaddyrc"
 #define CONFIG_MAX_BYTES    (1024 * 1024) /* a file that people write by hand */
 #define CONFIG_SERVICES_MAX 256		  /* far above any project; a range has 6900 ports */
-#define CONFIG_HEALTH_MAX   1024	  /* characters of a health path */
 
 struct config_service {
 	char id[IDENTITY_MAX + 1];
 	char name[IDENTITY_PART_MAX + 1];
-	char health[CONFIG_HEALTH_MAX + 1]; /* "" = none */
+	char health[HEALTH_PATH_SIZE]; /* "" = none */
 };
 
 struct config {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* POST /v1/claims: the claimer is who connected, never what the body says. */
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -12,13 +11,13 @@
 #include "api/services.h"
 #include "api/view.h"
 #include "api/why.h"
+#include "base/health_path.h"
 #include "base/log.h"
 #include "base/moment.h"
 #include "base/procfs.h"
 #include "base/text.h"
 
-#define HEALTH_PATH_MAX_BYTES 1024
-#define DETAILS_SIZE	      96
+#define DETAILS_SIZE 96
 
 /* --- what was asked --- */
 
@@ -76,23 +75,21 @@ static int parse_ttl(struct request *r, struct claim_request *c)
 	return 0;
 }
 
-static int parse_health(struct request *r, struct claim_request *c)
+/* A URL that was pasted is kept as the path that it means, in `ret` (HEALTH_PATH_SIZE). */
+static int parse_health(struct request *r, struct claim_request *c, char *ret)
 {
-	const char *text;
+	struct health_path path;
+	const char *text, *why;
 	int fault = request_member_text(r, "health", &text);
 
 	if (fault || !text)
 		return fault;
-	c->health_path = text;
-	if (*text != '/' || strlen(text) > HEALTH_PATH_MAX_BYTES)
+	if (health_path_parse(text, &path, &why))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "health \"%.64s\" is not a path; write it like /health", text);
-	for (; *text; text++)
-		if (isspace((unsigned char)*text) || iscntrl((unsigned char)*text))
-			return request_fail(
-				r, OUTCOME_BAD_REQUEST,
-				"health has a blank or control character; write it like "
-				"/health");
+				    "health \"%.64s\" cannot be used: %s; write it like /health or "
+				    "https:/health",
+				    text, why);
+	c->health_path = health_path_format(&path, ret);
 	return 0;
 }
 
@@ -119,7 +116,7 @@ static int parse_claimer(struct request *r, struct claim_request *c, struct proc
 	return 0;
 }
 
-static int parse(struct request *r, struct claim_request *c, struct process *peer)
+static int parse(struct request *r, struct claim_request *c, struct process *peer, char *health)
 {
 	int fault;
 
@@ -130,7 +127,7 @@ static int parse(struct request *r, struct claim_request *c, struct process *pee
 	if (!fault)
 		fault = parse_ttl(r, c);
 	if (!fault)
-		fault = parse_health(r, c);
+		fault = parse_health(r, c, health);
 	return fault ? fault : parse_claimer(r, c, peer);
 }
 
@@ -353,7 +350,8 @@ int claims_post(struct request *r)
 {
 	struct claim_request c;
 	struct process peer;
-	int fault = parse(r, &c, &peer);
+	char health[HEALTH_PATH_SIZE];
+	int fault = parse(r, &c, &peer, health);
 
 	return fault ? fault : claim(r, &c, &peer);
 }
