@@ -37,19 +37,22 @@ LIBBPF_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 LIBS_sentinel := $(if $(LIBBPF_ARCHIVE),$(LIBBPF_ARCHIVE),-lbpf) -lelf -lz
 LIBS_inventory := -lmnl
 LIBS_registry := -lsqlite3
+# The order is that of the linker: who uses comes before what is used.
+LIBS_health := -levent_openssl -levent_extra -levent_core -lssl -lcrypto
 LIBS_api := -levent_core -levent_extra -ljson-c
 LIBS_daemon := -lcap-ng
 LIBS_cli := -ljson-c -lsmartcols
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile api daemon
+ROOMS := base sentinel inventory registry reconcile health api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
 USES_registry := base
 USES_reconcile := base registry inventory
-USES_api := reconcile registry inventory sentinel base
-USES_daemon := api reconcile registry inventory sentinel base
+USES_health := base
+USES_api := health reconcile registry inventory sentinel base
+USES_daemon := api health reconcile registry inventory sentinel base
 USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* The queue of checks, their deadlines, and the order of attempts. */
+#include "health/health.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "health/internal.h"
+
+static const char *const result_names[] = {
+	[HEALTH_OK] = "ok",
+	[HEALTH_HTTP_ERROR] = "http_error",
+	[HEALTH_TIMEOUT] = "timeout",
+	[HEALTH_REFUSED] = "refused",
+	[HEALTH_UNREACHABLE] = "unreachable",
+	[HEALTH_RESET] = "reset",
+	[HEALTH_CLOSED] = "closed",
+	[HEALTH_NOT_HTTP] = "not_http",
+	[HEALTH_TLS_FAILED] = "tls_failed",
+	[HEALTH_FAILED] = "failed",
+};
+_Static_assert(ARRAY_SIZE(result_names) == _HEALTH_RESULT_MAX, "every result has a name");
+
+const char *health_result_name(enum health_result result)
+{
+	return (unsigned)result < _HEALTH_RESULT_MAX ? result_names[result] : "failed";
+}
+
+uint64_t health_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* --- time --- */
+
+static void run_timer_in(struct health_check *c, uint64_t wait_us)
+{
+	struct timeval wait = { .tv_sec = (time_t)(wait_us / 1000000),
+				.tv_usec = (suseconds_t)(wait_us % 1000000) };
+
+	event_add(c->timer, &wait);
+}
+
+static uint64_t left_us(const struct health_check *c)
+{
+	uint64_t now = health_now_us();
+
+	return c->deadline_us > now ? c->deadline_us - now : 0;
+}
+
+void health_head_known(struct health_check *c)
+{
+	uint64_t left = left_us(c), wait = HEALTH_BODY_WAIT_MS * 1000;
+
+	c->attempt.head_known = true;
+	c->answer.elapsed_us = health_now_us() - c->attempt.began_us;
+	if (left > wait)
+		c->deadline_us -= left - wait;
+	run_timer_in(c, left_us(c));
+}
+
+/*
+ * Everything goes on from the loop, in on_timer(): a settled attempt is still on the stack of the
+ * library that told of it, which may not be freed under it.
+ */
+void health_settle(struct health_check *c, enum health_result result)
+{
+	if (c->state == CHECK_SETTLED)
+		return;
+	c->state = CHECK_SETTLED;
+	c->answer.result = result;
+	c->answer.scheme = c->attempt.scheme;
+	if (!c->attempt.head_known)
+		c->answer.elapsed_us = health_now_us() - c->attempt.began_us;
+	event_active(c->timer, EV_TIMEOUT, 0);
+}
+
+/* --- attempts --- */
+
+static void begin(struct health_check *c, enum health_scheme scheme)
+{
+	c->state = CHECK_RUNNING;
+	c->attempt = (struct attempt){ .scheme = scheme, .began_us = health_now_us() };
+	if (scheme == HEALTH_TCP)
+		health_tcp_begin(c);
+	else
+		health_http_begin(c, scheme == HEALTH_HTTPS);
+}
+
+static void end(struct health_check *c)
+{
+	health_http_end(c);
+	health_tcp_end(c);
+}
+
+static void run_next(struct health *h)
+{
+	while (h->n_running < h->running_max && !TAILQ_EMPTY(&h->waiting)) {
+		struct health_check *c = TAILQ_FIRST(&h->waiting);
+
+		TAILQ_REMOVE(&h->waiting, c, link);
+		h->n_waiting--;
+		TAILQ_INSERT_TAIL(&h->running, c, link);
+		h->n_running++;
+		begin(c, c->target.scheme);
+	}
+}
+
+static void take_off(struct health_check *c)
+{
+	struct health *h = c->health;
+
+	if (c->state == CHECK_WAITING) {
+		TAILQ_REMOVE(&h->waiting, c, link);
+		h->n_waiting--;
+		return;
+	}
+	TAILQ_REMOVE(&h->running, c, link);
+	h->n_running--;
+}
+
+static void check_free(struct health_check *c)
+{
+	end(c);
+	if (c->timer)
+		event_free(c->timer);
+	free((char *)c->target.host);
+	free((char *)c->target.path);
+	free(c);
+}
+
+static void finish(struct health_check *c, const struct health_answer *answer)
+{
+	struct health_answer copy = *answer;
+	struct health *h = c->health;
+	health_done done = c->done;
+	void *user_data = c->user_data;
+
+	take_off(c);
+	check_free(c);
+	run_next(h);
+	done(&copy, user_data);
+}
+
+/* What the deadline met.  A status that came in time counts, however long its body takes. */
+static void expire(struct health_check *c)
+{
+	struct health_answer *a = &c->answer;
+
+	a->result = HEALTH_TIMEOUT;
+	a->elapsed_us = (uint64_t)c->timeout_ms * 1000;
+	a->scheme = c->attempt.scheme;
+	if (c->state == CHECK_WAITING)
+		snprintf(a->details, sizeof(a->details), "not tried: %zu other checks ran",
+			 c->health->n_running);
+	else
+		snprintf(a->details, sizeof(a->details), "no response for %u%s",
+			 c->timeout_ms % 1000 ? c->timeout_ms : c->timeout_ms / 1000,
+			 c->timeout_ms % 1000 ? "ms" : "s");
+}
+
+static void retry_over_tls(struct health_check *c)
+{
+	c->tried_tls = true;
+	c->plain = c->answer;
+	end(c);
+	c->answer = (struct health_answer){ 0 };
+	run_timer_in(c, left_us(c));
+	begin(c, HEALTH_HTTPS);
+}
+
+static void settled(struct health_check *c)
+{
+	bool retried = c->tried_tls;
+
+	if (!retried && c->attempt.scheme == HEALTH_HTTP && left_us(c) &&
+	    health_http_hints_at_tls(c)) {
+		retry_over_tls(c);
+		return;
+	}
+	/* TLS was only a guess: where it leads nowhere, the first answer stands */
+	finish(c, retried && !c->attempt.head_known ? &c->plain : &c->answer);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *user_data)
+{
+	struct health_check *c = user_data;
+
+	if (c->state == CHECK_SETTLED) {
+		settled(c);
+	} else if (left_us(c)) {
+		/* the loop counts from the begin of its turn, which may be long ago */
+		run_timer_in(c, left_us(c));
+	} else if (c->attempt.head_known) {
+		health_settle(c, c->answer.result);
+	} else {
+		expire(c);
+		finish(c, c->tried_tls ? &c->plain : &c->answer);
+	}
+}
+
+/* --- the interface --- */
+
+static size_t running_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur / 2 >= HEALTH_RUNNING_MAX)
+		return HEALTH_RUNNING_MAX;
+	return limit.rlim_cur / 2 ? limit.rlim_cur / 2 : 1;
+}
+
+int health_new(struct event_base *loop, struct health **ret)
+{
+	struct health *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	h->loop = loop;
+	h->running_max = running_max();
+	TAILQ_INIT(&h->waiting);
+	TAILQ_INIT(&h->running);
+	*ret = h;
+	return 0;
+}
+
+void health_free(struct health *h)
+{
+	if (!h)
+		return;
+	h->running_max = 0; /* nothing takes the place of what is cancelled */
+	while (!TAILQ_EMPTY(&h->waiting))
+		health_check_cancel(TAILQ_FIRST(&h->waiting));
+	while (!TAILQ_EMPTY(&h->running))
+		health_check_cancel(TAILQ_FIRST(&h->running));
+	health_tls_free(h);
+	free(h);
+}
+
+static int check_new(struct health *h, const struct health_target *target,
+		     struct health_check **ret)
+{
+	struct health_check *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->health = h;
+	c->target = *target;
+	c->target.host = strdup(target->host);
+	c->target.path = target->path ? strdup(target->path) : NULL;
+	c->timer = evtimer_new(h->loop, on_timer, c);
+	if (!c->target.host || (target->path && !c->target.path) || !c->timer) {
+		check_free(c);
+		return -ENOMEM;
+	}
+	*ret = c;
+	return 0;
+}
+
+int health_check_start(struct health *h, const struct health_target *target, uint64_t since_us,
+		       unsigned timeout_ms, health_done done, void *user_data,
+		       struct health_check **ret)
+{
+	struct health_check *c;
+	int r;
+
+	if (h->n_waiting + h->n_running >= HEALTH_CHECKS_MAX)
+		return -EBUSY;
+	r = check_new(h, target, &c);
+	if (r)
+		return r;
+	c->done = done;
+	c->user_data = user_data;
+	c->timeout_ms = timeout_ms;
+	c->deadline_us = since_us + (uint64_t)timeout_ms * 1000;
+	run_timer_in(c, left_us(c));
+	TAILQ_INSERT_TAIL(&h->waiting, c, link);
+	h->n_waiting++;
+	run_next(h);
+	*ret = c;
+	return 0;
+}
+
+void health_check_cancel(struct health_check *c)
+{
+	struct health *h;
+
+	if (!c)
+		return;
+	h = c->health;
+	take_off(c);
+	check_free(c);
+	run_next(h);
+}

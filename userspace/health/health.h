@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is a service well?  Connects to it and, where it has a health path, asks over HTTP or HTTPS.
+ * Everything runs on the caller's event loop; each check ends by its own deadline, whatever the
+ * other side does.
+ *
+ * 2xx and 3xx are healthy; redirects are not followed.  The certificate of an HTTPS service is not
+ * verified: development servers sign their own.  A plain request to a service that turns out to
+ * speak TLS is asked once more over TLS, within the same deadline.
+ *
+ * The checker closes first wherever the protocol lets it, and aborts a connection that the server
+ * has closed already: a check leaves no TIME_WAIT on the service's port, which would keep a server
+ * without SO_REUSEADDR from starting again.
+ *
+ * SIGPIPE must be ignored in the process: OpenSSL writes with write().
+ */
+#ifndef HEALTH_HEALTH_H
+#define HEALTH_HEALTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/net.h"
+
+/* Checks that hold a connection at the same time; the rest waits, and its deadline runs already.
+ * Above the 300 services of a large workspace, all of which may be silent, and below the usual
+ * 1024 descriptors of a process, of which checks take half at most. */
+#define HEALTH_RUNNING_MAX 512
+/* Checks that run or wait: a kilobyte each.  Beyond it they are refused. */
+#define HEALTH_CHECKS_MAX 16384
+#define HEALTH_HEAD_MAX_BYTES                                              \
+	(32 * 1024) /* of an answer; more is not HTTP as services speak it \
+		     */
+/* Of a body nothing is needed.  It is read so far, and so long, that a server can finish writing
+ * a usual one and does not log a broken connection for each check. */
+#define HEALTH_BODY_MAX_BYTES (64 * 1024)
+#define HEALTH_BODY_WAIT_MS   100
+
+enum health_scheme { HEALTH_TCP = 0, HEALTH_HTTP, HEALTH_HTTPS };
+
+enum health_result {
+	HEALTH_OK = 0,	    /* 2xx, 3xx; for HEALTH_TCP: connected */
+	HEALTH_HTTP_ERROR,  /* any other status */
+	HEALTH_TIMEOUT,	    /* the deadline passed */
+	HEALTH_REFUSED,	    /* nothing listens there */
+	HEALTH_UNREACHABLE, /* no such address, no route */
+	HEALTH_RESET,	    /* the peer reset the connection */
+	HEALTH_CLOSED,	    /* the peer closed it before its answer was complete */
+	HEALTH_NOT_HTTP,    /* it answered something else */
+	HEALTH_TLS_FAILED,  /* no TLS connection came about */
+	HEALTH_FAILED,	    /* for a reason of our own: no descriptor, no memory */
+	_HEALTH_RESULT_MAX
+};
+
+/* "ok", "http_error", … as JSON and the database spell them; static storage. */
+const char *health_result_name(enum health_result result);
+
+struct health_target {
+	uint8_t family; /* AF_INET, AF_INET6 */
+	struct net_addr addr;
+	uint32_t scope_id; /* of a link-local address; 0 = none */
+	uint16_t port;
+	enum health_scheme scheme;
+	const char *host; /* for the Host header, without port; copied */
+	const char *path; /* not for HEALTH_TCP; copied */
+};
+
+#define HEALTH_REASON_SIZE  64
+#define HEALTH_DETAILS_SIZE 160
+
+struct health_answer {
+	enum health_result result;
+	enum health_scheme scheme; /* as it was spoken in the end */
+	int http_status;	   /* 0 = none */
+	uint64_t elapsed_us;	   /* from the connect to the answer's head */
+	/* Both valid UTF-8 without control characters, whatever the server sent. */
+	char reason[HEALTH_REASON_SIZE];   /* "Internal Server Error"; may be empty */
+	char details[HEALTH_DETAILS_SIZE]; /* a clause that explains the result; may be empty */
+};
+
+struct event_base;
+struct health;
+struct health_check;
+
+/* The loop is borrowed and outlives the checker.  0, -ENOMEM. */
+int health_new(struct event_base *loop, struct health **ret);
+/* Cancels what still runs. */
+void health_free(struct health *h);
+
+/* Called once for each check that was not cancelled, from the loop; the check is gone then. */
+typedef void (*health_done)(const struct health_answer *answer, void *user_data);
+
+/*
+ * Starts a check that ends timeout_ms after since_us (CLOCK_MONOTONIC), at the latest: all checks
+ * of one question have one deadline.  `done` is never called before this returns.  *ret is
+ * borrowed, valid until `done` or health_check_cancel().  0, -EBUSY (HEALTH_CHECKS_MAX), -ENOMEM.
+ */
+int health_check_start(struct health *h, const struct health_target *target, uint64_t since_us,
+		       unsigned timeout_ms, health_done done, void *user_data,
+		       struct health_check **ret);
+
+/* Ends it without a call; NULL is none. */
+void health_check_cancel(struct health_check *check);
+
+#endif
