@@ -168,6 +168,13 @@ static const char *const statement_sql[] = {
 				     " ORDER BY id DESC",
 	[STATEMENT_FAILURE_PRUNE] = "DELETE FROM failures WHERE id <= ?1",
 
+	/* By way of a SELECT: a service that was released meanwhile is no violated reference. */
+	[STATEMENT_HEALTH_STORE] =
+		"INSERT OR REPLACE INTO health(id, checkedAt, result, httpStatus, elapsedUs, url, "
+		"details) SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM services WHERE id = ?1",
+	[STATEMENT_HEALTH_BY_ID] = "SELECT checkedAt, result, httpStatus, elapsedUs, url, details "
+				   "FROM health WHERE id = ?1",
+
 	[STATEMENT_LOCK_BY_NAME] = "SELECT " LOCK_COLUMNS " FROM locks WHERE name = ?1",
 	[STATEMENT_LOCKS_SCAN] = "SELECT " LOCK_COLUMNS " FROM locks ORDER BY name",
 	[STATEMENT_LOCKS_HELD] = "SELECT " LOCK_COLUMNS " FROM locks "
