@@ -15,6 +15,7 @@
  *   GET    /v1/why?port=&proto=&addr=&v6only=&reuseaddr=&reuseport=&dev=&uid=&netns=
  *                                                          pd why PORT
  *   GET    /v1/why?pid=&last=                              pd why, of recorded refusals
+ *   GET    /v1/health?match=&timeout=                      pd health: a line of JSON each
  *   GET    /v1/log?filter=&since=&from=&to=&n=             pd log
  *   GET    /v1/sessions?all=                               pd sessions
  *   POST   /v1/sessions {purpose, agent, cwd}              pd session start

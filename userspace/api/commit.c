@@ -21,6 +21,12 @@ struct staged_reply {
 	size_t n_touched;
 };
 
+struct staged_call {
+	struct staged_call *next;
+	void (*call)(int error, void *user_data);
+	void *user_data;
+};
+
 struct staged_activity {
 	struct staged_activity *next;
 	struct activity entry; /* its strings point into `text` */
@@ -32,6 +38,7 @@ struct commit_queue {
 	struct event *turn_end; /* low priority: runs when the rest of the turn has */
 	struct event *latest;	/* middle priority: so that a storm of reads cannot starve it */
 	struct staged_reply *replies, **last_reply;
+	struct staged_call *calls; /* in no order */
 	struct staged_activity *activities, **last_activity;
 };
 
@@ -40,6 +47,17 @@ static void free_activity_list(struct staged_activity *list)
 	while (list) {
 		struct staged_activity *next = list->next;
 
+		free(list);
+		list = next;
+	}
+}
+
+static void make_calls(struct staged_call *list, int error)
+{
+	while (list) {
+		struct staged_call *next = list->next;
+
+		list->call(error, list->user_data);
 		free(list);
 		list = next;
 	}
@@ -89,12 +107,14 @@ static void flush(struct commit_queue *q)
 	struct registry *registry = q->api->config.registry;
 	/* Taken off first: telling the keeper of an undone claim may stage new entries. */
 	struct staged_reply *replies = q->replies;
+	struct staged_call *calls = q->calls;
 	struct staged_activity *activities = q->activities;
 	uint64_t began_us = server_now_us();
 	int error = 0;
 
 	q->replies = NULL;
 	q->last_reply = &q->replies;
+	q->calls = NULL;
 	q->activities = NULL;
 	q->last_activity = &q->activities;
 	event_del(q->turn_end);
@@ -107,6 +127,7 @@ static void flush(struct commit_queue *q)
 			  strerror(-error));
 	note_costs(replies, began_us, server_now_us() - began_us);
 	answer_all(q, replies, error);
+	make_calls(calls, error);
 	for (struct staged_activity *a = activities; a && !error; a = a->next)
 		stream_activity(q->api->streams, &a->entry);
 	free_activity_list(activities);
@@ -179,6 +200,19 @@ int commit_stage_reply(struct commit_queue *q, struct request *r)
 	reply->staged_us = server_now_us();
 	*q->last_reply = reply;
 	q->last_reply = &reply->next;
+	commit_schedule(q);
+	return 0;
+}
+
+int commit_stage_call(struct commit_queue *q, void (*call)(int error, void *user_data),
+		      void *user_data)
+{
+	struct staged_call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	*c = (struct staged_call){ q->calls, call, user_data };
+	q->calls = c;
 	commit_schedule(q);
 	return 0;
 }

@@ -29,6 +29,13 @@ void commit_schedule(struct commit_queue *q);
  */
 int commit_stage_reply(struct commit_queue *q, struct request *r);
 
+/*
+ * Calls back once the commit is made: error is 0, or the negative errno with which it failed.  For
+ * answers that are no reply of the usual shape.  0, -ENOMEM.
+ */
+int commit_stage_call(struct commit_queue *q, void (*call)(int error, void *user_data),
+		      void *user_data);
+
 /* Keeps a copy of the entry until it is durable, then streams it.  0, -ENOMEM. */
 int commit_stage_activity(struct commit_queue *q, const struct activity *entry);
 

@@ -13,6 +13,7 @@ static const struct route routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/why", why_get,
 	  .names = { "port", "proto", "addr", "v6only", "reuseaddr", "reuseport", "dev", "uid",
 		     "netns", "pid", "last" } },
+	{ EVHTTP_REQ_GET, "/v1/health", health_get, .names = { "match", "timeout" } },
 	{ EVHTTP_REQ_GET, "/v1/log", log_get, .names = { "filter", "since", "from", "to", "n" } },
 	{ EVHTTP_REQ_GET, "/v1/sessions", sessions_get, .names = { "all" } },
 	{ EVHTTP_REQ_POST, "/v1/sessions", sessions_post, REQUEST_BODY,

@@ -26,6 +26,7 @@ int sockets_get(struct request *r);
 int claims_post(struct request *r);
 int releases_post(struct request *r);
 int why_get(struct request *r);
+int health_get(struct request *r);
 int log_get(struct request *r);
 int sessions_get(struct request *r);
 int sessions_post(struct request *r);

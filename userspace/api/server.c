@@ -32,6 +32,7 @@
 #include "api/sessions.h"
 #include "api/stream.h"
 #include "base/log.h"
+#include "health/health.h"
 
 /* Bodies up to this are read, so that a body over the limit gets an answer in JSON. */
 #define BODY_READ_MAX_BYTES (2 * API_BODY_MAX_BYTES)
@@ -217,6 +218,8 @@ static int build(struct api *api)
 		r = process_watcher_new(api->config.loop, &api->processes);
 	if (!r)
 		r = session_watches_new(api, &api->sessions);
+	if (!r)
+		r = health_new(api->config.loop, &api->health);
 	return r;
 }
 
@@ -254,6 +257,7 @@ void api_free(struct api *api)
 		evhttp_free(api->http);
 	session_watches_free(api->sessions);
 	process_watcher_free(api->processes);
+	health_free(api->health); /* its checks ended with the connections */
 	streams_free(api->streams);
 	admission_free(api->admission);
 	if (api->accept_again)

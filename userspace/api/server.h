@@ -11,6 +11,7 @@ struct commit_queue;
 struct evconnlistener;
 struct evhttp;
 struct event;
+struct health;
 struct process_watcher;
 struct session_watches;
 struct streams;
@@ -27,6 +28,7 @@ struct api {
 	struct streams *streams;
 	struct process_watcher *processes;
 	struct session_watches *sessions;
+	struct health *health; /* checks of services */
 	struct api_counters counters;
 	struct metrics metrics;
 	bool ending; /* api_free() has begun: answers are written at once */
