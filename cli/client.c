@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,4 +266,16 @@ enum outcome client_stream(const char *path,
 	outcome = read_lines(&c, &guard.before, each, user_data, ret_error);
 	guard_end(&guard);
 	return outcome;
+}
+
+bool client_pause(int64_t seconds)
+{
+	struct timespec wait = { .tv_sec = (time_t)seconds };
+	struct stop_guard guard;
+
+	guard_begin(&guard);
+	/* another signal (SIGWINCH) only makes it shorter */
+	ppoll(NULL, 0, &wait, &guard.before);
+	guard_end(&guard);
+	return !stop_asked;
 }

@@ -7,6 +7,7 @@
 #define CLI_CLIENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/outcome.h"
 
@@ -40,6 +41,9 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 enum outcome client_stream(const char *path,
 			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
 			   struct json_object **ret_error);
+
+/* Sleeps.  False when SIGINT or SIGTERM asked to stop meanwhile. */
+bool client_pause(int64_t seconds);
 
 /*
  * Connects without starting anything: a descriptor, or -1 when no daemon answers.  The path that

@@ -41,6 +41,16 @@ void render_long_text(const char *text);
 /* "pd: text" on stderr, escaped likewise: what is not a result. */
 void render_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * A line on stderr that the next one, or render_progress_end(), takes away again; nothing where
+ * stderr is no terminal.
+ */
+void render_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void render_progress_end(void);
+/* Is stdout a terminal that can be redrawn?  Empties it. */
+bool render_can_redraw(void);
+void render_redraw(void);
+
 /* A table: headings, then cells row by row; an empty cell prints as "-". */
 struct render_table;
 struct render_table *render_table_new(const char *const *headings, int n_columns);

@@ -3,7 +3,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/outcome.h"
 #include "cli/answer.h"
@@ -11,6 +13,9 @@
 
 /* Width of "Label:" with the spaces behind it. */
 #define FIELD_LABEL_WIDTH 12
+/* ECMA-48, as every terminal of the last decades knows it: EL; CUP and ED. */
+#define ERASE_LINE     "\033[K"
+#define HOME_AND_ERASE "\033[H\033[J"
 
 static void put(enum render_tone tone, const char *text)
 {
@@ -65,6 +70,42 @@ void render_note(const char *format, ...)
 	 */
 	fflush(stdout);
 	fprintf(stderr, "pd: %s\n", text);
+}
+
+static bool in_progress;
+
+void render_progress(const char *format, ...)
+{
+	char text[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	va_start(args, format);
+	terminal_format(text, format, args);
+	va_end(args);
+	fflush(stdout);
+	fprintf(stderr, "\r%s" ERASE_LINE, text);
+	in_progress = true;
+}
+
+void render_progress_end(void)
+{
+	if (in_progress)
+		fputs("\r" ERASE_LINE, stderr);
+	in_progress = false;
+}
+
+bool render_can_redraw(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (!term || strcmp(term, "dumb") != 0);
+}
+
+void render_redraw(void)
+{
+	fputs(HOME_AND_ERASE, stdout);
 }
 
 void render_field(const char *label, enum render_tone tone, bool sign, const char *format, ...)
