@@ -52,6 +52,22 @@ int check_match(const struct command *self, const struct command_line *line, con
 	return check_pattern(self, line, text);
 }
 
+/* `at`: how far the text could be read; at its end, something is missing rather than wrong. */
+static int refuse_text(const struct command *self, const struct command_line *line,
+		       const char *option, const char *text, size_t at, const char *what,
+		       const char *examples)
+{
+	if (!text[at])
+		return render_usage_error(line->json, self->name,
+					  "--%s '%.100s' is only the beginning of a %s; for "
+					  "example %s",
+					  option, text, what, examples);
+	return render_usage_error(
+		line->json, self->name,
+		"--%s '%.100s' is no %s from character %zu on ('%.100s'); for example %s", option,
+		text, what, at + 1, text + at, examples);
+}
+
 int check_duration(const struct command *self, const struct command_line *line, const char *option,
 		   const char *text, int64_t *ret_s)
 {
@@ -59,11 +75,7 @@ int check_duration(const struct command *self, const struct command_line *line, 
 
 	if (duration_parse(text, ret_s, &at) == 0)
 		return 0;
-	return render_usage_error(
-		line->json, self->name,
-		"--%s '%.100s' is no duration from character %zu on ('%.100s'); for "
-		"example 45s, 30m, 2h30m, 1d",
-		option, text, at + 1, text + at);
+	return refuse_text(self, line, option, text, at, "duration", "45s, 30m, 2h30m, 1d");
 }
 
 int check_moment(const struct command *self, const struct command_line *line, const char *option,
@@ -73,11 +85,8 @@ int check_moment(const struct command *self, const struct command_line *line, co
 
 	if (moment_parse(text, now, ret_unix, &at) == 0)
 		return 0;
-	return render_usage_error(
-		line->json, self->name,
-		"--%s '%.100s' is no moment from character %zu on ('%.100s'); for "
-		"example '2024-02-28 2:00am', 14:00, 'yesterday 9pm'",
-		option, text, at + 1, text + at);
+	return refuse_text(self, line, option, text, at, "moment",
+			   "'2024-02-28 2:00am', 14:00, 'yesterday 9pm'");
 }
 
 int check_count(const struct command *self, const struct command_line *line, const char *option,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,18 +83,30 @@ static bool wait_for_end(int pidfd, pid_t pid)
 	}
 }
 
+static int refuse(bool json, const struct peer *daemon)
+{
+	const struct passwd *user = getpwuid(daemon->uid);
+	char message[256];
+
+	if (user)
+		snprintf(message, sizeof(message),
+			 "the daemon (pid %d) belongs to user %.64s: sudo pd stop", daemon->pid,
+			 user->pw_name);
+	else
+		snprintf(message, sizeof(message),
+			 "the daemon (pid %d) belongs to user %u: sudo pd stop", daemon->pid,
+			 daemon->uid);
+	return fail(json, OUTCOME_NOT_ALLOWED, message);
+}
+
 static int stop(const struct command_line *line, const struct peer *daemon)
 {
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, daemon->pid, 0);
 	char message[256];
 	int e = send_term(pidfd, daemon->pid);
 
-	if (e == -EPERM) {
-		snprintf(message, sizeof(message),
-			 "the daemon (pid %d) belongs to user %u: sudo pd stop", daemon->pid,
-			 daemon->uid);
-		return fail(line->json, OUTCOME_NOT_ALLOWED, message);
-	}
+	if (e == -EPERM)
+		return refuse(line->json, daemon);
 	if (e < 0 && e != -ESRCH)
 		return fail(line->json, OUTCOME_FAILED, strerror(-e));
 	if (e == 0 && !wait_for_end(pidfd, daemon->pid)) {

@@ -86,6 +86,20 @@ static bool on_line(struct json_object *line, void *user_data)
 	return !ferror(stdout);
 }
 
+/* Silence would be taken for peace: without eBPF most of what a watch is opened for is not seen. */
+static int say_what_is_not_seen(void)
+{
+	_cleanup_(answer_freep) struct json_object *status = NULL;
+	int e = answer_get(false, "GET", "/v1/status", NULL, &status);
+
+	if (e)
+		return e;
+	if (strcmp(answer_text(answer_member(status, "kernel"), "mode"), "bpf") != 0)
+		render_note("the daemon runs without eBPF: it looks once a second, and does not "
+			    "see refused binds (pd status says why)");
+	return 0;
+}
+
 static int run(const struct command *self, const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
@@ -97,6 +111,8 @@ static int run(const struct command *self, const struct command_line *line)
 
 	if (!e && client_path("/v1/events", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		e = render_usage_error(line->json, self->name, "the pattern is too long");
+	if (!e && !line->json && !line->quiet)
+		e = say_what_is_not_seen();
 	if (e)
 		return e;
 	outcome = client_stream(path, on_line, &watch, &error);

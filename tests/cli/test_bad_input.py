@@ -33,7 +33,7 @@ REFUSED = {
     "why_port_with_a_leading_zero": (["why", "080"], ["080"]),
     "range_upside_down": (["claim", "app:web", "--range", "4000-3000"], ["4000-3000"]),
     "range_that_is_no_range": (["claim", "app:web", "--range", "4000"], ["4000"]),
-    "duration_without_a_unit": (["claim", "app:web", "--ttl", "30"], ["30"]),
+    "duration_without_a_unit": (["claim", "app:web", "--ttl", "30"], ["30", "only the beginning"]),
     "duration_that_is_no_duration": (["log", "--since", "soon"], ["soon"]),
     "moment_that_is_no_moment": (["log", "--from", "25:99"], ["25:99"]),
     "number_that_is_no_number": (["log", "-n", "many"], ["many"]),

@@ -330,6 +330,10 @@ class PollingColumnTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.json("status")["kernel"]["mode"], "poll")
         self.assertRegex(self.daemon.pd("status"), r"(?m)^Kernel: .*[Pp]oll")
 
+    def test_polling_daemon_makes_watch_say_that_refusals_are_not_seen(self):
+        watch = self.pd_stream("watch")
+        watch.wait_for(lambda l: "refused binds" in l, "a note")
+
 
 if __name__ == "__main__":
     sys.exit(harness.main())

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The daemon itself: what it may, what it costs, what it refuses, what it remembers."""
 import os
+import pwd
 import shutil
 import signal
 import sqlite3
@@ -87,6 +88,12 @@ class PrivilegeTest(harness.PortDaddyTest):
 
     def test_root_daemon_may_be_asked_by_everybody(self):
         self.assertEqual(self.daemon.run("status", uid=NOBODY).code, harness.DONE)
+
+    def test_stop_by_another_user_is_refused_and_names_the_owner(self):
+        answer = self.daemon.run("stop", uid=NOBODY)
+        self.assertEqual(answer.code, harness.NOT_ALLOWED, answer)
+        owner = pwd.getpwuid(os.stat(f"/proc/{self.daemon.pid}").st_uid).pw_name
+        self.assertIn(f"belongs to user {owner}", answer.err)
 
     def test_socket_is_gone_after_a_stop(self):
         self.assertEqual(self.daemon.stop(), 0)
