@@ -330,6 +330,22 @@ class PollingColumnTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.json("status")["kernel"]["mode"], "poll")
         self.assertRegex(self.daemon.pd("status"), r"(?m)^Kernel: .*[Pp]oll")
 
+    def test_polling_daemon_walks_proc_once_for_a_list_of_ports(self):
+        self.spawn_python("""
+crowd = [socket.create_server(("127.0.0.1", 0)) for n in range(100)]
+ready()
+rest()
+""")
+        processes = sum(name.isdigit() for name in os.listdir("/proc"))
+
+        def reads():
+            with open(f"/proc/{self.daemon.pid}/io", encoding="ascii") as f:
+                return int(dict(line.split(": ") for line in f)["syscr"])
+        before = reads()
+        self.daemon.pd("status")
+        # each walk reads once of every process; a few of the daemon's own may fall in between
+        self.assertLess(reads() - before, 20 * processes)
+
     def test_polling_daemon_makes_watch_say_that_refusals_are_not_seen(self):
         watch = self.pd_stream("watch")
         watch.wait_for(lambda l: "refused binds" in l, "a note")

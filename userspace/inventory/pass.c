@@ -251,8 +251,12 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	}
 	if (r)
 		return r;
-	HASH_ITER(hh, t->by_cookie, row, next)
+	HASH_ITER(hh, t->by_cookie, row, next) {
 		sweep_row(t, row, by_proc);
+		/* It is dear, and a hidden holder never settles a port: one walk serves all. */
+		if (by_proc)
+			row->passed_ms = inventory_now_ms();
+	}
 	/* A resync tracks when its new table is whole and knows who is tracked already. */
 	if (t == inv->table)
 		table_track_processes(t);

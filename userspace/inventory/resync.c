@@ -253,7 +253,8 @@ static int carry_rows(struct resync *s)
 		if (old) {
 			row->view.since = old->view.since;
 			row->view.seen = old->view.seen;
-			row->passed_ms = old->passed_ms;
+			if (!row->passed_ms)
+				row->passed_ms = old->passed_ms;
 			if (!row->view.cgroup_id)
 				row->view.cgroup_id = old->view.cgroup_id;
 			r = carry_binder(s, row, old);

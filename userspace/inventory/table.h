@@ -35,8 +35,10 @@ struct row {
 	uint32_t file_refs;   /* references to the struct file as last read; 0 = not read */
 	uint32_t gripped;     /* of those, by what is no descriptor; 0 again at the next look */
 	uint32_t unexplained; /* of those, what even a full pass found no descriptor for */
-	uint64_t passed_ms; /* CLOCK_MONOTONIC of the last full pass made for this row; 0 = none */
-	uint8_t passes;	    /* made since it was unsettled */
+	/* CLOCK_MONOTONIC of the last full pass made for this row, or of any walk of /proc; 0 =
+	 * none */
+	uint64_t passed_ms;
+	uint8_t passes; /* made since it was unsettled */
 	bool unsettled;
 	bool looked;	/* all its holders were looked at since it was unsettled */
 	bool tracked;	/* the kernel side reports its CLOSE */
