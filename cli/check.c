@@ -78,6 +78,20 @@ int check_duration(const struct command *self, const struct command_line *line, 
 	return refuse_text(self, line, option, text, at, "duration", "45s, 30m, 2h30m, 1d");
 }
 
+int check_fine_duration(const struct command *self, const struct command_line *line,
+			const char *option, const char *text, int64_t *ret_us)
+{
+	size_t at;
+
+	if (duration_parse_us(text, ret_us, &at) == 0)
+		return 0;
+	return render_usage_error(
+		line->json, self->name,
+		"--%s '%.100s' is no duration from character %zu on ('%.100s'); for "
+		"example 5ms, 250us, 1s500ms, 2m",
+		option, text, at + 1, text + at);
+}
+
 int check_moment(const struct command *self, const struct command_line *line, const char *option,
 		 const char *text, int64_t now, int64_t *ret_unix)
 {

@@ -20,6 +20,9 @@ int check_pattern(const struct command *self, const struct command_line *line, c
 int check_match(const struct command *self, const struct command_line *line, const char *text);
 int check_duration(const struct command *self, const struct command_line *line, const char *option,
 		   const char *text, int64_t *ret_s);
+/* The same with ms and us as units. */
+int check_fine_duration(const struct command *self, const struct command_line *line,
+			const char *option, const char *text, int64_t *ret_us);
 int check_moment(const struct command *self, const struct command_line *line, const char *option,
 		 const char *text, int64_t now, int64_t *ret_unix);
 /* A number from 1 to max. */

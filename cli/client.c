@@ -185,6 +185,26 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 	return outcome == OUTCOME_OK ? read_answer(&c, ret) : outcome;
 }
 
+enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	enum outcome outcome = ask(&c, "GET", path, NULL, ret_error);
+	size_t n;
+	int e;
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (c.head.status != 200) {
+		outcome = read_answer(&c, ret_error);
+		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
+	}
+	e = connection_read_body(&c, &n);
+	if (e < 0)
+		return fail_exchange(ret_error, e);
+	*ret_text = strndup(c.bytes + c.head.size, n);
+	return *ret_text ? OUTCOME_OK : fail_exchange(ret_error, -ENOMEM);
+}
+
 /* --- streams --- */
 
 static volatile sig_atomic_t stop_asked;

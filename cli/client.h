@@ -33,6 +33,12 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 			    struct json_object **ret);
 
 /*
+ * The same for an answer that is text: OUTCOME_OK and *ret_text, NUL-terminated, owned by the
+ * caller: free(); else the error in *ret_error.
+ */
+enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error);
+
+/*
  * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or
  * SIGTERM asks to stop, or the reader of our stdout leaves: OUTCOME_OK.  The first object is the
  * daemon's "stream" line: from here on nothing is missed.  Another outcome, with *ret_error in the

@@ -70,3 +70,47 @@ const char *show_ago(int64_t unix_s, char *ret)
 		snprintf(ret, SHOW_AGE_SIZE, "%s ago", duration_format_short(age, text));
 	return ret;
 }
+
+const char *show_number(int64_t n, char *ret)
+{
+	char digits[24];
+	size_t length = (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)n);
+	char *end = ret;
+
+	for (size_t i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0 && digits[i - 1] != '-')
+			*end++ = ',';
+		*end++ = digits[i];
+	}
+	*end = '\0';
+	return ret;
+}
+
+/* Two digits that say something, whatever the size. */
+const char *show_latency(int64_t us, char *ret)
+{
+	double ms = (double)us / 1000;
+
+	if (us == 0)
+		snprintf(ret, SHOW_NUMBER_SIZE, "0ms");
+	else if (us < 100)
+		snprintf(ret, SHOW_NUMBER_SIZE, "%lldus", (long long)us);
+	else if (us < 1000)
+		snprintf(ret, SHOW_NUMBER_SIZE, "%.2fms", ms);
+	else if (us < 100 * 1000)
+		snprintf(ret, SHOW_NUMBER_SIZE, "%.1fms", ms);
+	else if (us < 10 * 1000 * 1000)
+		snprintf(ret, SHOW_NUMBER_SIZE, "%.0fms", ms);
+	else
+		snprintf(ret, SHOW_NUMBER_SIZE, "%.1fs", ms / 1000);
+	return ret;
+}
+
+const char *show_bytes(int64_t n, char *ret)
+{
+	if (n < 1024 * 1024)
+		snprintf(ret, SHOW_NUMBER_SIZE, "%lldKB", (long long)(n + 512) / 1024);
+	else
+		snprintf(ret, SHOW_NUMBER_SIZE, "%.1fMB", (double)n / (1024 * 1024));
+	return ret;
+}

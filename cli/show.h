@@ -15,6 +15,16 @@ struct json_object;
 /* "2h ago", "just now"; "" for 0, which is "not known".  ret holds SHOW_AGE_SIZE. */
 const char *show_ago(int64_t unix_s, char *ret);
 
+/* "1,247".  ret holds SHOW_NUMBER_SIZE. */
+#define SHOW_NUMBER_SIZE 32
+const char *show_number(int64_t n, char *ret);
+
+/* "50us", "0.45ms", "8.3ms", "234ms", "12.5s".  ret holds SHOW_NUMBER_SIZE. */
+const char *show_latency(int64_t us, char *ret);
+
+/* "812KB", "24.5MB".  ret holds SHOW_NUMBER_SIZE. */
+const char *show_bytes(int64_t n, char *ret);
+
 /* How a status of a service, or of an orphan row, is coloured. */
 enum render_tone show_status_tone(const char *status);
 

@@ -22,6 +22,8 @@
  *   POST   /v1/sessions/end {session, environment, cwd, note}  pd session end
  *   GET    /v1/notes?session=&environment=&cwd=&n=         pd notes
  *   POST   /v1/notes {session, environment, cwd, text}     pd note
+ *   GET    /v1/metrics?over=                               pd metrics (over: microseconds)
+ *   GET    /metrics                                        the same for Prometheus, as text
  *   GET    /v1/events?pattern=                             pd watch: a line of JSON for each event
  *   GET    /v1/activity?filter=                            pd log -f: a line for each new entry
  *

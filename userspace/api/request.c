@@ -63,6 +63,7 @@ void request_deinit(struct request *r)
 		free(r->params[i]);
 	json_object_put(r->body);
 	json_object_put(r->answer);
+	free(r->text);
 	json_object_put(r->extra);
 	free(r->touched);
 }

@@ -65,6 +65,8 @@ struct request {
 
 	struct json_object *answer; /* {"ok":true,"version":1}: the handler adds to it */
 	struct json_object *extra;  /* members that stand beside "error"; NULL = none */
+	char *text;		    /* sent instead of `answer` when set, as content_type */
+	const char *content_type;
 	char message[REQUEST_MESSAGE_SIZE];
 	bool writes;	   /* the answer waits for the commit */
 	bool taken;	   /* the handler keeps `http`: a stream */

@@ -24,6 +24,8 @@ static const struct route routes[] = {
 	  .names = { "session", "environment", "cwd", "n" } },
 	{ EVHTTP_REQ_POST, "/v1/notes", notes_post, REQUEST_BODY,
 	  .names = { "session", "environment", "cwd", "text" } },
+	{ EVHTTP_REQ_GET, "/v1/metrics", metrics_get, .names = { "over" } },
+	{ EVHTTP_REQ_GET, "/metrics", metrics_text_get },
 	{ EVHTTP_REQ_GET, "/v1/events", stream_events_get, .names = { "pattern" } },
 	{ EVHTTP_REQ_GET, "/v1/activity", stream_activity_get, .names = { "filter" } },
 };

@@ -33,6 +33,8 @@ int sessions_post(struct request *r);
 int sessions_end_post(struct request *r);
 int notes_get(struct request *r);
 int notes_post(struct request *r);
+int metrics_get(struct request *r);
+int metrics_text_get(struct request *r);
 int stream_events_get(struct request *r);
 int stream_activity_get(struct request *r);
 

@@ -109,6 +109,8 @@ static void answer(struct request *r)
 		return;
 	if (!result && r->writes)
 		result = commit_stage_reply(r->api->commits, r);
+	else if (!result && r->text)
+		reply_send_text(r->api, r->http, r->content_type, r->text, &r->trace);
 	else if (!result)
 		reply_send(r->api, r->http, OUTCOME_OK, r->answer, &r->trace);
 	if (result)

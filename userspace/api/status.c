@@ -12,12 +12,6 @@
 /* A quick_check reads the whole file: asked again after this, however often the status is. */
 #define CHECK_EVERY_S 5
 
-static const char *const probe_states[] = {
-	[SENTINEL_PROBE_REFUSED] = "refused",
-	[SENTINEL_PROBE_SILENT] = "silent",
-	[SENTINEL_PROBE_WORKS] = "works",
-};
-
 static int add_daemon(struct request *r)
 {
 	const struct api_config *config = &r->api->config;
@@ -33,18 +27,6 @@ static int add_daemon(struct request *r)
 	return 0;
 }
 
-static struct json_object *probe_view(const struct sentinel_probe *probe)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_add_text(o, "name", probe->name);
-	json_add_text(o, "attached", probe->attached);
-	json_add_text(o, "state", probe_states[probe->state]);
-	json_add_text(o, "reason", probe->reason);
-	json_add_text(o, "blind", probe->blind);
-	return o;
-}
-
 static int add_kernel(struct request *r)
 {
 	const struct sentinel *sentinel = r->api->config.sentinel;
@@ -57,7 +39,7 @@ static int add_kernel(struct request *r)
 	json_add_text(o, "mode", report->mode == SENTINEL_MODE_BPF ? "bpf" : "poll");
 	probes = json_add_array(o, "probes");
 	for (int i = 0; i < report->n_probes; i++) {
-		json_append(probes, probe_view(&report->probes[i]));
+		json_append(probes, view_probe(&report->probes[i]));
 		working += report->probes[i].state == SENTINEL_PROBE_WORKS;
 	}
 	json_add_int(o, "working", working);

@@ -15,6 +15,7 @@
 #include "api/cgroup.h"
 #include "api/json.h"
 #include "inventory/inventory.h"
+#include "sentinel/sentinel.h"
 
 /* The name of a user, digits where there is none, NULL for PROCESS_UID_UNKNOWN.  Static storage,
  * valid until the next call. */
@@ -53,6 +54,9 @@ void view_cgroup(const struct process_id *id, struct cgroup_owner *ret);
 
 /* Words for the state letter of /proc/PID/stat: "running", "stopped", …; NULL for 0 and unknown. */
 const char *view_state_name(char state);
+
+/* A probe as `pd status` names it. */
+struct json_object *view_probe(const struct sentinel_probe *probe);
 
 /* A socket's own members. */
 struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row);

@@ -18,6 +18,9 @@
  */
 int duration_parse(const char *text, int64_t *ret_s, size_t *ret_at);
 
+/* The same in microseconds, where `ms` and `us` are units too: `5ms`, `1s500ms`, `250us`. */
+int duration_parse_us(const char *text, int64_t *ret_us, size_t *ret_at);
+
 /* "45s", "3m", "2h", "5d": the largest unit only, as tables show an age.  ret holds 16 bytes. */
 char *duration_format_short(int64_t s, char *ret);
 

@@ -11,6 +11,7 @@ struct inventory {
 	struct sockdiag *diag;
 	struct holder_source source;
 	uint32_t own_netns;
+	uint64_t resyncs;
 	bool no_iterator; /* the source has none, or said -EOPNOTSUPP */
 	bool no_look;
 	bool lists_bound_inactive; /* sock_diag of this kernel does */

@@ -97,3 +97,8 @@ const struct process *inventory_process(const struct inventory *inv, const struc
 
 	return proc ? &proc->process : NULL;
 }
+
+uint64_t inventory_resyncs(const struct inventory *inv)
+{
+	return inv->resyncs;
+}

@@ -163,8 +163,11 @@ void inventory_for_each(const struct inventory *inv,
 			bool (*visit)(const struct socket_row *row, void *user_data),
 			void *user_data);
 
-/* Number of rows, and of known processes. */
+/* Number of rows. */
 size_t inventory_count(const struct inventory *inv);
+
+/* How often the table was rebuilt, the first time included. */
+uint64_t inventory_resyncs(const struct inventory *inv);
 
 /* What is known of a process; NULL when nothing is.  Borrowed. */
 const struct process *inventory_process(const struct inventory *inv, const struct process_id *id);

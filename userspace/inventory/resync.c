@@ -354,6 +354,7 @@ int inventory_resync(struct inventory *inv, int64_t now, inventory_changed chang
 	note_differences(&s);
 	table_track_processes(fresh);
 	inv->table = fresh;
+	inv->resyncs++;
 	fresh = old; /* freed at the end */
 	return changes_flush(&inv->table->changes, changed, user_data);
 }

@@ -88,6 +88,85 @@ static void durations_are_read(void **state)
 	}
 }
 
+static void fine_durations_are_read_in_microseconds(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t us;
+	} cases[] = {
+		{ "5ms", 5000 },
+		{ "250us", 250 },
+		{ "1s500ms", 1500000 },
+		{ "2m", 120000000 },
+		{ "1m1ms", 60001000 },
+		{ "1w2d3h4m5s6ms7us", INT64_C(788645006007) },
+		{ "36600d", DURATION_MAX_S * INT64_C(1000000) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t us = UNTOUCHED;
+
+		assert_int_equal(duration_parse_us(cases[i].text, &us, NULL), 0);
+		assert_int_equal(us, cases[i].us);
+	}
+}
+
+static void faulty_fine_durations_are_refused_with_the_place(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t at;
+	} cases[] = {
+		{ "", 0 },	    { "5", 1 },
+		{ "0ms", 0 },	    { "ms", 0 },
+		{ "5 ms", 1 },	    { "5ns", 1 },
+		{ "5ms1s", 4 },	    { "5msx", 3 },
+		{ "1ms1ms", 4 },    { "1.5ms", 1 },
+		{ "5MS", 1 },	    { "36601d", 0 },
+		{ "36600d1us", 6 }, { "99999999999w", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t us = UNTOUCHED;
+		size_t at = 999;
+
+		assert_int_equal(duration_parse_us(cases[i].text, &us, &at), -EINVAL);
+		assert_int_equal(us, UNTOUCHED);
+		assert_int_equal(at, cases[i].at);
+	}
+}
+
+static void seconds_know_no_milliseconds(void **state)
+{
+	int64_t s = UNTOUCHED;
+	size_t at = 999;
+
+	assert_int_equal(duration_parse("5ms", &s, &at), -EINVAL);
+	assert_int_equal(at, 2);
+}
+
+static void a_clock_time_and_a_day_are_written_as_people_say_them(void **state)
+{
+	static const struct {
+		int hour, minute;
+		const char *text;
+	} cases[] = { { 0, 5, "12:05am" },  { 2, 10, "2:10am" },  { 11, 59, "11:59am" },
+		      { 12, 0, "12:00pm" }, { 13, 30, "1:30pm" }, { 23, 59, "11:59pm" } };
+	char text[32];
+
+	set_zone("UTC");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_string_equal(
+			moment_format_clock(utc(2024, 2, 28, cases[i].hour, cases[i].minute, 0),
+					    text),
+			cases[i].text);
+	assert_string_equal(moment_format_day(utc(2024, 2, 8, 1, 0, 0), NOW, text), "Feb 8");
+	assert_string_equal(moment_format_day(utc(2023, 12, 31, 1, 0, 0), NOW, text),
+			    "Dec 31 2023");
+	set_zone("America/New_York");
+	assert_string_equal(moment_format_clock(utc(2024, 2, 28, 7, 10, 0), text), "2:10am");
+}
+
 static void faulty_durations_are_refused_with_the_place(void **state)
 {
 	static const struct {
@@ -431,6 +510,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_are_read),
 		cmocka_unit_test(faulty_durations_are_refused_with_the_place),
+		cmocka_unit_test(fine_durations_are_read_in_microseconds),
+		cmocka_unit_test(faulty_fine_durations_are_refused_with_the_place),
+		cmocka_unit_test(seconds_know_no_milliseconds),
+		cmocka_unit_test(a_clock_time_and_a_day_are_written_as_people_say_them),
 		cmocka_unit_test(random_texts_are_durations_only_when_written_as_such),
 		cmocka_unit_test(a_written_duration_is_read_back),
 		cmocka_unit_test(ages_show_their_largest_unit),

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/metrics: what was counted, as JSON. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/metrics.h"
+#include "api/routes.h"
+#include "api/server.h"
+#include "api/view.h"
+
+#define OVER_DEFAULT_US 100000 /* what a person notices */
+
+static int parse_over(struct request *r, uint64_t *ret)
+{
+	const char *text = request_param(r, "over");
+	char *end;
+
+	*ret = OVER_DEFAULT_US;
+	if (!text)
+		return 0;
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	if (errno || *end || !isdigit((unsigned char)*text))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "over \"%.32s\" is not a number of microseconds", text);
+	return 0;
+}
+
+static int add_requests(struct request *r)
+{
+	const struct api_counters *c = &r->api->counters;
+	struct json_object *o = r->answer;
+	int64_t started_at = r->api->config.started_at;
+
+	json_add_int(o, "startedAt", started_at);
+	json_add_int(o, "uptime", r->now > started_at ? r->now - started_at : 0);
+	json_add_int(o, "requests", (int64_t)c->requests);
+	json_add_int(o, "errors", (int64_t)c->errors);
+	json_add_int(o, "refused", (int64_t)c->refused);
+	json_add_int(o, "averageUs", c->timed ? (int64_t)(c->total_us / c->timed) : 0);
+	json_add_int(o, "maxUs", (int64_t)c->max_us);
+	json_add_int(o, "connections", (int64_t)c->connections);
+	json_add_int(o, "droppedWatchers", (int64_t)c->dropped_watchers);
+	return 0;
+}
+
+static int add_database(struct request *r)
+{
+	struct registry_counters c = registry_counters(r->api->config.registry);
+	struct json_object *o = json_add_object(r->answer, "database");
+
+	json_add_int(o, "queries", (int64_t)c.statements);
+	json_add_int(o, "commits", (int64_t)c.commits);
+	json_add_int(o, "errors", (int64_t)c.errors);
+	json_add_int(o, "busyUs", (int64_t)(c.busy_ns / 1000));
+	return 0;
+}
+
+static int add_memory(struct request *r)
+{
+	uint64_t bytes = 0;
+	int fault = metrics_memory(&bytes);
+
+	json_add_known(json_add_object(r->answer, "memory"), "bytes", (int64_t)bytes);
+	return fault;
+}
+
+static void add_events(struct json_object *o, const struct metrics *m)
+{
+	struct json_object *kinds = json_add_object(o, "byKind");
+
+	for (int kind = EVENT_PROCESS; kind < _EVENT_KIND_MAX; kind++)
+		json_add_int(kinds, event_kind_name((enum event_kind)kind),
+			     (int64_t)m->events[kind]);
+}
+
+static int add_kernel(struct request *r)
+{
+	const struct api_config *config = &r->api->config;
+	const struct sentinel_report *report = sentinel_report(config->sentinel);
+	struct sentinel_counters c = sentinel_counters(config->sentinel);
+	struct json_object *o = json_add_object(r->answer, "kernel"), *probes;
+
+	json_add_text(o, "mode", report->mode == SENTINEL_MODE_BPF ? "bpf" : "poll");
+	json_add_int(o, "events", (int64_t)c.events);
+	json_add_int(o, "lost", (int64_t)c.lost);
+	json_add_int(o, "failedReads", (int64_t)c.failed_reads);
+	json_add_int(o, "malformed", (int64_t)c.malformed);
+	json_add_int(o, "resyncs", (int64_t)inventory_resyncs(config->inventory));
+	json_add_int(o, "sockets", (int64_t)inventory_count(config->inventory));
+	add_events(o, &r->api->metrics);
+	probes = json_add_array(o, "probes");
+	for (int i = 0; i < report->n_probes; i++)
+		json_append(probes, view_probe(&report->probes[i]));
+	return 0;
+}
+
+static void name_route(struct json_object *o, const struct route *route)
+{
+	json_add_text(o, "method", route ? routes_method_name(route->method) : NULL);
+	json_add_text(o, "path", route ? route->path : NULL);
+}
+
+static int add_routes(struct request *r)
+{
+	const struct metrics *m = &r->api->metrics;
+	struct json_object *list = json_add_array(r->answer, "routes");
+
+	for (size_t i = 0; i <= ROUTES_MAX; i++)
+		for (int outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
+			struct json_object *o;
+
+			if (!m->answers[i][outcome])
+				continue;
+			o = json_object_new_object();
+			name_route(o, routes_at(i));
+			json_add_text(o, "outcome", outcome_row((enum outcome)outcome)->code);
+			json_add_int(o, "count", (int64_t)m->answers[i][outcome]);
+			json_append(list, o);
+		}
+	return 0;
+}
+
+static struct json_object *slow_view(const struct metrics_slow *slow)
+{
+	struct json_object *o = json_object_new_object();
+
+	name_route(o, slow->route);
+	json_add_text(o, "subject", slow->subject);
+	json_add_text(o, "outcome", outcome_row(slow->outcome)->code);
+	json_add_int(o, "at", slow->at);
+	json_add_int(o, "tookUs", (int64_t)slow->took_us);
+	json_add_int(o, "databaseUs", (int64_t)slow->database_us);
+	json_add_int(o, "queueUs", (int64_t)slow->queue_us);
+	return o;
+}
+
+static int add_slow(struct request *r)
+{
+	const struct metrics *m = &r->api->metrics;
+	struct json_object *o, *list;
+	size_t found[METRICS_SLOWEST], n;
+	uint64_t over_us;
+	int fault = parse_over(r, &over_us);
+
+	if (fault)
+		return fault;
+	o = json_add_object(r->answer, "slow");
+	n = metrics_slowest(m, over_us, found);
+	json_add_int(o, "overUs", (int64_t)over_us);
+	/* below the fastest that is kept nothing is known */
+	json_add_bool(o, "complete", m->n_slowest < METRICS_SLOWEST || n < METRICS_SLOWEST);
+	list = json_add_array(o, "requests");
+	for (size_t i = 0; i < n; i++)
+		json_append(list, slow_view(&m->slowest[found[i]]));
+	return 0;
+}
+
+int metrics_get(struct request *r)
+{
+	static int (*const parts[])(struct request *) = { add_requests, add_database, add_memory,
+							  add_kernel,	add_routes,   add_slow };
+	int fault = 0;
+
+	for (size_t i = 0; !fault && i < ARRAY_SIZE(parts); i++)
+		fault = parts[i](r);
+	return fault;
+}
