@@ -208,41 +208,6 @@ static int add_holdings(struct why_facts *f)
 	return 0;
 }
 
-static void say_missing(struct api *api, struct why_facts *f)
-{
-	const struct sentinel_report *report = sentinel_report(api->config.sentinel);
-
-	if (f->answer.verdict != WHY_UNKNOWN)
-		return;
-	if (f->place.unreachable) {
-		snprintf(f->missing, sizeof(f->missing),
-			 "a process in the namespace %s: the kernel's table is read through one",
-			 f->place.name);
-		snprintf(f->missing_command, sizeof(f->missing_command),
-			 "sudo ip netns exec %s sh -c 'pd why %u --netns $$'", f->place.name,
-			 f->question.port);
-	} else if (!f->walked && report->mode == SENTINEL_MODE_POLL) {
-		snprintf(f->missing, sizeof(f->missing),
-			 "the kernel's own table of bound sockets, which needs eBPF (%s)",
-			 report->why_not_bpf);
-		snprintf(f->missing_command, sizeof(f->missing_command), "pd stop; sudo pd start");
-	} else if (!f->walked) {
-		snprintf(f->missing, sizeof(f->missing),
-			 "the kernel's own table of bound sockets, which this kernel does not "
-			 "let eBPF read (%s)",
-			 strerror(-f->walk_error));
-	} else if (!f->table.stable) {
-		snprintf(f->missing, sizeof(f->missing),
-			 "a moment of rest: the sockets of the port changed during every look");
-		snprintf(f->missing_command, sizeof(f->missing_command), "pd why %u",
-			 f->question.port);
-	} else if (f->viewer) {
-		snprintf(f->missing, sizeof(f->missing), "what only root may read");
-		snprintf(f->missing_command, sizeof(f->missing_command), "sudo pd why %u",
-			 f->question.port);
-	}
-}
-
 static int finish(struct api *api, struct why_facts *f)
 {
 	int r = add_claim(api, f);
@@ -254,7 +219,7 @@ static int finish(struct api *api, struct why_facts *f)
 	why_place_find_entry(api, f);
 	why_split_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
 			  f->warning);
-	say_missing(api, f);
+	why_say_missing(api, f);
 	return 0;
 }
 
@@ -306,6 +271,7 @@ int why_facts_gather(struct api *api, struct why_facts *f)
 		r = read_known(api, f, &k);
 	if (!r && !f->place.unreachable)
 		r = read_table(api, f);
+	f->question.blind = !f->walked && !f->place.own;
 	if (!r && f->walked)
 		r = why_join_walk(f, f->table.owners, f->table.n_owners, &k);
 	else if (!r)

@@ -16,6 +16,7 @@
 #define WHY_CGROUP_SIZE	 448 /* of a cgroup's path in a command; a longer one is not named */
 
 struct api;
+struct sentinel_report;
 
 /* The network namespace that is asked about. */
 struct why_place {
@@ -51,12 +52,12 @@ struct why_facts {
 	char warning[256];
 	bool by_program; /* a program of a cgroup refused the bind, or sent it elsewhere */
 	char program_cgroup[WHY_CGROUP_SIZE]; /* the directory of that cgroup; "" = not found */
-	/* WHY_UNKNOWN: what could not be read, and the command that would supply it; "" = none */
-	char missing[WHY_MISSING_SIZE], missing_command[WHY_COMMAND_SIZE];
+	/* what could not be read, what would lift that, and the command for it; "" = none */
+	char missing[WHY_MISSING_SIZE], lift[WHY_MISSING_SIZE], missing_command[WHY_COMMAND_SIZE];
 
 	/* owned, behind the answer */
 	struct bind_table table;
-	bool walked; /* the table was read */
+	bool walked;	 /* the table was read */
 	int walk_error;
 	struct why_owner *owners; /* owners[i] has rows[i], whether or not the table knew one */
 	struct socket_row *rows;
@@ -91,6 +92,14 @@ const char *why_grip_text(enum grip_kind kind);
  * -ESRCH for a pid that is gone.
  */
 int why_place_find(struct api *api, const char *text, struct why_place *ret);
+
+/* Fills missing, lift and missing_command: what stays out of reach of this daemon. */
+void why_say_missing(struct api *api, struct why_facts *f);
+
+/* What would give a daemon that runs without BPF more to see.  ret_lift and ret_command:
+ * WHY_MISSING_SIZE and WHY_COMMAND_SIZE bytes; "" where there is no such command. */
+void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer, char *ret_lift,
+		       char *ret_command);
 
 /* Fills `enter` and `shut` of the place, once the holders are known. */
 void why_place_find_entry(struct api *api, struct why_facts *f);

@@ -203,13 +203,15 @@ static bool add_refusal(const struct failure *failure, void *user_data)
 static int none_recorded(struct request *r, uint32_t pid)
 {
 	const struct sentinel_report *report = sentinel_report(r->api->config.sentinel);
-	char of[48] = "";
+	char of[48] = "", lift[WHY_MISSING_SIZE], command[WHY_COMMAND_SIZE];
 
-	if (report->mode == SENTINEL_MODE_POLL)
+	if (report->mode == SENTINEL_MODE_POLL) {
+		why_lift_obstacle(report, r->uid, lift, command);
 		return request_fail(r, OUTCOME_NO,
 				    "refusals are recorded by eBPF, without which this daemon runs "
-				    "(%s); name the port: pd why PORT",
-				    report->why_not_bpf);
+				    "(%s); name the port: pd why PORT, or %s%s%s",
+				    report->why_not_bpf, lift, *command ? ": " : "", command);
+	}
 	if (pid)
 		snprintf(of, sizeof(of), " of process %u", pid);
 	return request_fail(r, OUTCOME_NO,

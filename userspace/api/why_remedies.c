@@ -164,9 +164,8 @@ static void look_at_all(const struct why_facts *f, struct json_object *array)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
-	if (*f->missing)
-		remedy_add(array, *f->missing_command ? f->missing_command : NULL, "missing: %s",
-			   f->missing);
+	if (*f->lift)
+		remedy_add(array, *f->missing_command ? f->missing_command : NULL, "%s", f->lift);
 	remedy_add(array,
 		   remedy_there(f, true, command, "ss -tanup 'sport = :%u'", f->question.port),
 		   "look at every socket of the port as root");

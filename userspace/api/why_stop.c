@@ -286,17 +286,11 @@ void remedy_stop(const struct why_facts *f, struct json_object *array)
 
 void remedy_show_hidden(const struct why_facts *f, struct json_object *array)
 {
-	char command[REMEDY_COMMAND_SIZE];
-
-	snprintf(command, sizeof(command), "sudo pd why %u%s", f->question.port,
-		 f->question.protocol == IPPROTO_UDP ? " --udp" : "");
-	if (f->viewer)
-		remedy_add(array, command, "look as root, on the host if this is a container");
+	if (*f->lift)
+		remedy_add(array, *f->missing_command ? f->missing_command : NULL,
+			   "%s, to see who has it", f->lift);
 	else
-		remedy_add(
-			array, NULL,
-			"look as root on the host: a process of another pid namespace, or one that "
-			"nobody may look at, has it");
+		remedy_add(array, NULL, "look on the host, outside of every container");
 }
 
 void remedy_stop_or_show(const struct why_facts *f, struct json_object *array)

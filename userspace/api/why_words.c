@@ -52,8 +52,8 @@ void why_name_holders(const struct why_facts *f, char *ret, size_t size)
 
 	if (!f->n_holdings) {
 		user = f->n_shown ? view_user_name(why_facts_row(f, f->shown[0])->uid) : NULL;
-		snprintf(ret, size, "a process%s%s that is hidden from here",
-			 user ? " of user " : "", user ? user : "");
+		snprintf(ret, size, "a process%s%s%s", user ? " of user " : "", user ? user : "",
+			 f->left_out ? "" : " that is hidden from here");
 		return;
 	}
 	view_process_name(f->inv, &f->holdings[0].holder->id, comm);
@@ -219,6 +219,11 @@ static void fill_tracer(const struct why_facts *f, char *ret)
 		snprintf(ret, PLACE_SIZE, " (pid %d)", pid);
 }
 
+static void fill_what(const struct why_facts *f, char *ret)
+{
+	strcpy(ret, f->n_shown || is_past(f) ? "what holds it" : "whether anything holds it");
+}
+
 static void fill_errno(const struct why_facts *f, char *ret)
 {
 	snprintf(ret, PLACE_SIZE, "%s",
@@ -255,14 +260,14 @@ static const struct {
 	{ "call", fill_call },	       { "range", fill_range },
 	{ "start", fill_start },       { "has", fill_has },
 	{ "holds", fill_holds },       { "given", fill_given },
-	{ "taken", fill_taken },
+	{ "taken", fill_taken },       { "what", fill_what },
 };
 
 /* --- sentences --- */
 
 static const char *const sentences[] = {
 	[WHY_FREE] = "{port} is free.",
-	[WHY_UNKNOWN] = "{port}: what holds it could not be found out from here.",
+	[WHY_UNKNOWN] = "{port}: {what} could not be found out from here.",
 
 	[WHY_LISTENER] = "{port} {is} taken: {who} {listens}.",
 	[WHY_LISTENER_WILDCARD_OVERLAP] =

@@ -360,7 +360,7 @@ static void explain_now(struct look *l, bool busy_elsewhere, struct why_answer *
 		answer_owners(l, ret);
 	else if (foreseen != WHY_FREE)
 		answer_without_owner(l, foreseen, error, ret);
-	else if (l->certainty != NEVER)
+	else if (l->certainty != NEVER || l->question->blind)
 		answer_without_owner(l, WHY_UNKNOWN, l->certainty == ALWAYS ? EADDRINUSE : 0, ret);
 	else
 		answer_free(l, busy_elsewhere, ret);

@@ -113,7 +113,8 @@ struct why_question {
 	uint16_t protocol; /* IPPROTO_TCP (also for MPTCP) or IPPROTO_UDP */
 	uint8_t family;
 	struct net_addr addr; /* the default question is AF_INET6, all zeros: dual stack */
-	bool addr_named;      /* somebody asks for that very address; else `::` stands for any */
+	bool blind; /* the owners could not be listed at all: nobody in the way proves nothing */
+	bool addr_named; /* somebody asks for that very address; else `::` stands for any */
 	uint16_t port;
 	bool v6only, reuseaddr, reuseport, has_program;
 	uid_t uid;

@@ -240,6 +240,9 @@ static const char *choose_unknown(const struct why_case *c)
 	if (!c->owner && why_is_recorded(q))
 		return "@q was refused with @e, and nothing that was seen at that moment explains "
 		       "it.";
+	if (!c->owner && q->blind)
+		return "Which sockets own the port of @q in that network namespace cannot be read "
+		       "from here.";
 	if (!c->owner)
 		return "The sockets on the port of @q changed during every look at them.";
 	if (c->owner->bind.state == SOCKET_UNKNOWN)

@@ -43,8 +43,20 @@ struct sentinel_probe {
 	char reason[96]; /* why refused; "" otherwise */
 };
 
+/* What keeps it from BPF; each is lifted by something else. */
+enum sentinel_obstacle {
+	SENTINEL_OBSTACLE_NONE = 0,
+	SENTINEL_OBSTACLE_CHOICE,	 /* forbidden by the caller */
+	SENTINEL_OBSTACLE_USER,		 /* an ordinary user may not */
+	SENTINEL_OBSTACLE_PID_NAMESPACE, /* the kernel's pids are not those of this process's /proc
+					  */
+	SENTINEL_OBSTACLE_KERNEL,
+	_SENTINEL_OBSTACLE_MAX
+};
+
 struct sentinel_report {
 	enum sentinel_mode mode;
+	enum sentinel_obstacle obstacle;
 	const struct sentinel_probe *probes;
 	int n_probes;
 	const char *why_not_bpf; /* poll mode: the reason in words; else NULL */
