@@ -109,6 +109,13 @@ class HoldersTest(harness.RefusalTest):
     def test_go_server_in_the_way_is_named_to_an_ordinary_user(self):
         self.python_meets_go_server(**self.user)
 
+    def test_node_whose_main_thread_has_a_name_is_called_by_its_program(self):
+        self.spawn_python("open('/proc/self/comm', 'w').write('MainThread')\n"
+                          "s = listener(int(sys.argv[1]))\nready()\nrest()", self.port)
+        answer = wait_until(lambda: self.daemon.json("why", str(self.port), code=None),
+                            "the answer")
+        self.assertIn("python3 (pid", answer["summary"])
+
     # --- containers ---
 
     def proxy_meets_python(self, **options):

@@ -134,15 +134,35 @@ int view_rows_of_port(struct inventory *inv, uint32_t netns, uint16_t port,
 
 /* --- processes --- */
 
+static void name_by_program(struct process *process)
+{
+	char line[PROCFS_CMDLINE_SIZE] = "", *end;
+	const char *path = process->exe, *slash;
+
+	if (strcmp(process->comm, VIEW_NODE_THREAD) != 0)
+		return;
+	if (!*path && !procfs_cmdline(&process->id, line, sizeof(line))) {
+		end = strchr(line, ' ');
+		if (end)
+			*end = '\0';
+		path = line;
+	}
+	slash = strrchr(path, '/');
+	path = slash ? slash + 1 : path;
+	if (*path)
+		snprintf(process->comm, sizeof(process->comm), "%s", path);
+}
+
 bool view_describe(const struct inventory *inv, const struct process_id *id, struct process *ret)
 {
 	const struct process *known = inventory_process(inv, id);
 
-	if (known) {
+	if (known)
 		*ret = *known;
-		return true;
-	}
-	return id->pid > 0 && !procfs_describe(id->pid, ret) && process_id_equal(&ret->id, id);
+	else if (id->pid <= 0 || procfs_describe(id->pid, ret) || !process_id_equal(&ret->id, id))
+		return false;
+	name_by_program(ret);
+	return true;
 }
 
 const char *view_process_name(const struct inventory *inv, const struct process_id *id, char *ret)

@@ -46,7 +46,12 @@ int view_holdings(const struct socket_row *const *rows, size_t n, bool serving,
 int view_rows_of_port(struct inventory *inv, uint32_t netns, uint16_t port,
 		      const struct socket_row ***ret, size_t *ret_n);
 
-/* What is known of a process, from the inventory or else from /proc; false when nothing is. */
+/* What Node.js (24 and newer) names its main thread, and with it the process: no name for people.
+ */
+#define VIEW_NODE_THREAD "MainThread"
+
+/* What is known of a process, from the inventory or else from /proc; false when nothing is.  Its
+ * comm is that of its program where it is VIEW_NODE_THREAD. */
 bool view_describe(const struct inventory *inv, const struct process_id *id, struct process *ret);
 
 /* Where the process runs, from its cgroup. */

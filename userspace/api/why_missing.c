@@ -113,7 +113,7 @@ static void say_unseen(const struct sentinel_report *report, struct why_facts *f
 		snprintf(f->missing, sizeof(f->missing),
 			 "a look through all processes, which was not made because many binds were "
 			 "refused at once");
-		snprintf(f->lift, sizeof(f->lift), "see who has the port now");
+		snprintf(f->lift, sizeof(f->lift), "ask now");
 		ask_again(f, "");
 		return;
 	}

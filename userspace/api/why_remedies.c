@@ -110,8 +110,8 @@ static void wait_timer(const struct why_facts *f, struct json_object *array)
 {
 	char age[32];
 
-	if (why_wait_seconds(f))
-		remedy_add(array, NULL, "wait %s", why_age(why_wait_seconds(f), age));
+	remedy_add(array, NULL, "wait %s",
+		   why_wait_seconds(f) ? why_age(why_wait_seconds(f), age) : "up to a minute");
 }
 
 /* The ports reserved so far, which setting it replaces; false where they cannot be read. */

@@ -13,6 +13,7 @@
 #include "api/why_process.h"
 #include "api/why_supervisor.h"
 #include "base/procfs.h"
+#include "reconcile/why_parts.h"
 
 #define WHO_SIZE   160
 #define PLACE_SIZE (2 * WHO_SIZE)
@@ -82,6 +83,14 @@ static void fill_port(const struct why_facts *f, char *ret)
 		snprintf(ret, PLACE_SIZE, "A free %sport", udp ? "UDP " : "");
 }
 
+/* The same inside of a sentence. */
+static void fill_that(const struct why_facts *f, char *ret)
+{
+	fill_port(f, ret);
+	if (*ret != 'U')
+		*ret = *ret == 'P' ? 'p' : 'a';
+}
+
 static void fill_is(const struct why_facts *f, char *ret)
 {
 	strcpy(ret, is_past(f) ? "was" : "is");
@@ -131,9 +140,15 @@ static void fill_listens(const struct why_facts *f, char *ret)
 		snprintf(ret, PLACE_SIZE, "%s listening on it", is_past(f) ? "was" : "is");
 }
 
+/* TCP_TIMEWAIT_LEN and the default of tcp_fin_timeout; sock_diag alone tells what is left. */
 static void fill_wait(const struct why_facts *f, char *ret)
 {
-	why_age(why_wait_seconds(f), ret);
+	char age[32];
+
+	if (why_wait_seconds(f))
+		snprintf(ret, PLACE_SIZE, "another %s", why_age(why_wait_seconds(f), age));
+	else
+		strcpy(ret, "up to a minute");
 }
 
 static void fill_asked(const struct why_facts *f, char *ret)
@@ -174,6 +189,42 @@ static void fill_held(const struct why_facts *f, char *ret)
 		net_addr_format(o->family, &o->addr, ret);
 	else
 		strcpy(ret, "address");
+}
+
+/* Which of the two addresses is the wider one. */
+static void fill_covers(const struct why_facts *f, char *ret)
+{
+	const struct why_question *q = &f->question;
+	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
+	char held[NET_ADDR_STR_SIZE] = "address", asked[NET_ADDR_STR_SIZE];
+	bool owner_is_wide = !o || why_addr_is_any(o->family, &o->addr);
+
+	net_addr_format(q->family, &q->addr, asked);
+	if (o)
+		net_addr_format(o->family, &o->addr, held);
+	snprintf(ret, PLACE_SIZE, "%s %s also covers %s %s", owner_is_wide ? "Its" : "Your",
+		 owner_is_wide ? held : asked, owner_is_wide ? "your" : "its",
+		 owner_is_wide ? asked : held);
+}
+
+/* An IPv6 socket that serves IPv4 as well: the holder's, the asker's, or an address written so. */
+static void fill_families(const struct why_facts *f, char *ret)
+{
+	const struct why_question *q = &f->question;
+	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
+	char held[NET_ADDR_STR_SIZE] = "::", asked[NET_ADDR_STR_SIZE];
+
+	net_addr_format(q->family, &q->addr, asked);
+	if (o)
+		net_addr_format(o->family, &o->addr, held);
+	if (!o || !why_addr_is_ipv4(o->family, &o->addr))
+		snprintf(ret, PLACE_SIZE, "for IPv4 and IPv6 at once (its %s covers your %s)", held,
+			 asked);
+	else if (why_addr_is_ipv4(q->family, &q->addr))
+		snprintf(ret, PLACE_SIZE, "on %s, which meets your %s", held, asked);
+	else
+		snprintf(ret, PLACE_SIZE, "for IPv4, and your %s wants IPv4 and IPv6 at once",
+			 asked);
 }
 
 static void fill_peer(const struct why_facts *f, char *ret)
@@ -261,6 +312,8 @@ static const struct {
 	{ "start", fill_start },       { "has", fill_has },
 	{ "holds", fill_holds },       { "given", fill_given },
 	{ "taken", fill_taken },       { "what", fill_what },
+	{ "covers", fill_covers },     { "families", fill_families },
+	{ "that", fill_that },
 };
 
 /* --- sentences --- */
@@ -270,10 +323,8 @@ static const char *const sentences[] = {
 	[WHY_UNKNOWN] = "{port}: {what} could not be found out from here.",
 
 	[WHY_LISTENER] = "{port} {is} taken: {who} {listens}.",
-	[WHY_LISTENER_WILDCARD_OVERLAP] =
-		"{port} {is} taken: {who} {listens}. Its {held} also covers your {asked}.",
-	[WHY_DUAL_STACK] = "{port} {is} taken: {who} {listens}, for IPv4 and IPv6 at once "
-			   "({held} and your {asked} overlap).",
+	[WHY_LISTENER_WILDCARD_OVERLAP] = "{port} {is} taken: {who} {listens}. {covers}.",
+	[WHY_DUAL_STACK] = "{port} {is} taken: {who} {listens}, {families}.",
 	[WHY_REUSEADDR_VS_LISTENER] = "{port} {is} taken: {who} {listens}, and SO_REUSEADDR never "
 				      "lets two servers listen on one port.",
 	[WHY_REUSEPORT_MISSING_HOLDER] = "{port} {is} taken: {who} {listens} without SO_REUSEPORT, "
@@ -284,7 +335,7 @@ static const char *const sentences[] = {
 			      "within one user only, and you are {yours}.",
 	[WHY_REUSEPORT_PROGRAM] = "{port} {is} taken: {who} {listens}; a server that brings its "
 				  "own load-balancing program cannot join it.",
-	[WHY_SELF] = "{port} {is} taken by the same program: {who} {has} it open already.",
+	[WHY_SELF] = "{port} {is} taken by the asking program itself: {who} {has} it open already.",
 	[WHY_SAME_SERVICE] = "{port} {is} taken: another instance of the same program, {who}, "
 			     "{listens}.",
 	[WHY_LISTENER_SHARED] = "{port} {is} taken: {who} hold one listening socket together; "
@@ -343,17 +394,16 @@ static const char *const sentences[] = {
 				     "goes on with {connections}.",
 	[WHY_ORPHAN_FIN_WAIT1] = "{port} {is} taken: no process {holds} it, but data of a server "
 				 "that ended waits to be read by the other side.",
-	[WHY_ORPHAN_FIN_WAIT2] = "{port} {is} taken for up to {wait}: no process {holds} it, the "
+	[WHY_ORPHAN_FIN_WAIT2] = "{port} {is} taken for {wait}: no process {holds} it, the "
 				 "other side has not hung up on a server that ended.",
 	[WHY_ORPHAN_LAST_ACK] = "{port} {is} taken: no process {holds} it, the last packet of a "
 				"closed connection waits to be confirmed.",
 	[WHY_ORPHAN_CLOSING] = "{port} {is} taken: no process {holds} it, both sides of a "
 			       "connection hung up at once and wait for each other.",
-	[WHY_TIME_WAIT] =
-		"{port} {is} taken for another {wait}: no process {holds} it, connections "
-		"of a server that stopped are being closed (TIME_WAIT).",
+	[WHY_TIME_WAIT] = "{port} {is} taken for {wait}: no process {holds} it, connections "
+			  "of a server that stopped are being closed (TIME_WAIT).",
 	[WHY_TIME_WAIT_REUSE_ONE_SIDED] =
-		"{port} {is} taken for another {wait}: the old server did not set SO_REUSEADDR, "
+		"{port} {is} taken for {wait}: the old server did not set SO_REUSEADDR, "
 		"so yours helps only from the next restart on.",
 	[WHY_CONN_REUSE_ONE_SIDED] =
 		"{port} {is} taken: {connections} of the old server remained open ({who}), and "
@@ -376,8 +426,9 @@ static const char *const sentences[] = {
 				      "process's cgroup made {given} of it, and {taken}.",
 	[WHY_FAKED_BY_CGROUP_BPF] = "{port} is free, and was refused all the same ({errno}): a "
 				    "BPF program of the process's cgroup answered.",
-	[WHY_INTERCEPTED_BY_SECCOMP] = "{port}: the {call} never reached the kernel's network "
-				       "code; a seccomp filter answered {errno}.",
+	[WHY_INTERCEPTED_BY_SECCOMP] =
+		"{port} {is} refused by a sandbox: a seccomp filter answered the "
+		"{call} with {errno} before the kernel looked at it.",
 	[WHY_DENIED_BY_CGROUP_BPF] = "{port} {is} forbidden: a BPF program of the process's "
 				     "cgroup refuses the {call} ({errno}).",
 	[WHY_DENIED_BY_CGROUP_POST_BIND] = "{port} {is} forbidden: a BPF program of the process's "
@@ -391,20 +442,20 @@ static const char *const sentences[] = {
 	[WHY_PRIVILEGED_PORT_USERNS] = "{port} {is} for privileged programs: being root inside a "
 				       "container or user namespace does not count here.",
 	[WHY_NONLOCAL_ADDRESS] = "{asked} {is} not an address of this machine, so no port of it "
-				 "can be bound ({port}).",
+				 "can be bound ({that}).",
 	[WHY_V6_TENTATIVE] = "{asked} {is} not ready: the system still checks that nobody else "
-			     "has this address ({port}).",
+			     "has this address ({that}).",
 	[WHY_V6_DADFAILED] = "{asked} cannot be used: another machine of the network has the "
-			     "same address ({port}).",
-	[WHY_IPV6_DISABLED] = "IPv6 {is} switched off here, so {asked} cannot be bound ({port}).",
+			     "same address ({that}).",
+	[WHY_IPV6_DISABLED] = "IPv6 {is} switched off here, so {asked} cannot be bound ({that}).",
 	[WHY_V6_LINK_DOWN] = "{asked} {is} not there: a network interface is down, and those lose "
-			     "their IPv6 addresses ({port}).",
+			     "their IPv6 addresses ({that}).",
 	[WHY_LINKLOCAL_NO_SCOPE] = "{asked} {is} incomplete: an address that starts with fe80 "
-				   "needs an interface, as in %eth0 ({port}).",
-	[WHY_BAD_SCOPE] = "The network interface that was asked for does not exist ({port} of "
+				   "needs an interface, as in %eth0 ({that}).",
+	[WHY_BAD_SCOPE] = "The network interface that was asked for does not exist ({that} of "
 			  "{asked}).",
-	[WHY_V6ONLY_MAPPED] = "{asked} {is} an IPv4 address in IPv6 clothes, and the socket is "
-			      "for IPv6 only ({port}).",
+	[WHY_V6ONLY_MAPPED] = "{asked} {is} an IPv4 address written as IPv6, and the socket is "
+			      "for IPv6 only ({that}).",
 	[WHY_ALREADY_BOUND] = "{port}: the program bound the same socket twice.",
 	[WHY_OTHER_NETNS] = "{port} is free here; {who} has it in another network namespace (a "
 			    "container, perhaps).",

@@ -60,9 +60,8 @@ static const char *const rules[_WHY_VERDICT_MAX] = {
 	[WHY_LISTEN_CONFLICT] =
 		"bind() may share a port by SO_REUSEADDR, but listen() looks again, "
 		"and another socket listens on @o.",
-	[WHY_DEVICE_OVERLAP] =
-		"The socket on @o and @q meet on a network device: without a device a "
-		"socket meets those of every device.",
+	[WHY_DEVICE_OVERLAP] = "The socket on @o and the asking one meet on a network device: one "
+			       "without a device (SO_BINDTODEVICE) meets those of every device.",
 	[WHY_MPTCP_LISTENER] =
 		"A Multipath TCP socket listens on @o; its port is a TCP port, taken "
 		"for plain TCP as well.",
@@ -175,7 +174,7 @@ static const char *const rules[_WHY_VERDICT_MAX] = {
 	[WHY_DENIED_BY_LSM] = "A security policy of the system (SELinux, AppArmor or another) does "
 			      "not allow the caller to bind @q.",
 	[WHY_PRIVILEGED_PORT] = "Ports below @s are only for programs with the capability "
-				"CAP_NET_BIND_SERVICE, and the caller of @q has it not.",
+				"CAP_NET_BIND_SERVICE, and the caller of @q does not have it.",
 	[WHY_PRIVILEGED_PORT_USERNS] =
 		"Ports below @s need CAP_NET_BIND_SERVICE in the user namespace that owns this "
 		"network; root of another one may not bind @q.",
