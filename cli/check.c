@@ -2,6 +2,7 @@
 #include "cli/check.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/moment.h"
 #include "base/net.h"
 #include "cli/command.h"
+#include "cli/config.h"
 #include "cli/render.h"
 
 int check_port(const struct command *self, const struct command_line *line, const char *text,
@@ -117,4 +119,19 @@ int check_count(const struct command *self, const struct command_line *line, con
 	}
 	return render_usage_error(line->json, self->name, "%s '%.100s' is no number from 1 to %ld",
 				  option, text, max);
+}
+
+int check_config(const struct command *self, const struct command_line *line, const char *directory,
+		 struct config **ret)
+{
+	char error[PATH_MAX + 512];
+	int found = config_find(directory, ret, error, sizeof(error));
+
+	if (found < 0)
+		return render_usage_error(line->json, self->name, "%s", error);
+	if (!found)
+		*ret = NULL;
+	for (size_t i = 0; found && i < (*ret)->n_warnings; i++)
+		render_note("%s", (*ret)->warnings[i]);
+	return 0;
 }

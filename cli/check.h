@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct command;
+struct config;
 struct command_line;
 
 int check_port(const struct command *self, const struct command_line *line, const char *text,
@@ -28,5 +29,12 @@ int check_moment(const struct command *self, const struct command_line *line, co
 /* A number from 1 to max. */
 int check_count(const struct command *self, const struct command_line *line, const char *option,
 		const char *text, long max, long *ret);
+
+/*
+ * The nearest .portdaddyrc of a directory, with its warnings printed; NULL in *ret where there is
+ * none.  The caller's: config_free().
+ */
+int check_config(const struct command *self, const struct command_line *line, const char *directory,
+		 struct config **ret);
 
 #endif

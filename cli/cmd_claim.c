@@ -99,13 +99,13 @@ static struct json_object *body_of(const struct wish *wish)
 }
 
 static void show(const struct command *self, const struct command_line *line,
-		 struct json_object *answer, const char *variable)
+		 struct json_object *answer)
 {
 	int port = (int)answer_int(answer, "port");
 	int previous = (int)answer_int(answer, "previousPort");
 
 	if (command_value(self, line, "export")) {
-		printf("export %s=%d\n", variable, port);
+		printf("export PORT=%d\n", port);
 	} else if (line->quiet) {
 		printf("%d\n", port);
 	} else {
@@ -118,64 +118,166 @@ static void show(const struct command *self, const struct command_line *line,
 	}
 }
 
-static int ask(const struct command_line *line, const struct wish *wish, struct json_object **ret)
-{
-	_cleanup_(answer_freep) struct json_object *body = body_of(wish);
-
-	return answer_get(line->json, "POST", "/v1/claims", body, ret);
-}
-
 static int claim_one(const struct command *self, const struct command_line *line,
 		     const struct wish *wish)
 {
+	_cleanup_(answer_freep) struct json_object *body = body_of(wish);
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = ask(line, wish, &answer);
+	int e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 
 	if (e)
 		return e;
 	if (line->json)
 		render_json(answer);
 	else
-		show(self, line, answer, "PORT");
+		show(self, line, answer);
 	return 0;
 }
 
+/* --- the services of a configuration --- */
+
+#define VARIABLE_SIZE (IDENTITY_PART_MAX + sizeof("__PORT"))
+
 /* "API_PORT" of "api"; a character that a variable's name may not have becomes '_'. */
-static void variable_of(const char *name, char *ret, size_t size)
+static void variable_of(const char *name, char ret[VARIABLE_SIZE])
 {
-	snprintf(ret, size, "%s%s_PORT", *name >= '0' && *name <= '9' ? "_" : "", name);
+	snprintf(ret, VARIABLE_SIZE, "%s%s_PORT", *name >= '0' && *name <= '9' ? "_" : "", name);
 	for (; *ret; ret++)
 		*ret = (char)(isalnum((unsigned char)*ret) ? toupper((unsigned char)*ret) : '_');
 }
 
-/* One after the other; the first refusal ends it, and what was claimed before stays claimed. */
+/* Two names that differ only in what a variable cannot hold would overwrite each other. */
+static int check_variables(const struct command *self, const struct command_line *line,
+			   const struct config *config)
+{
+	char one[VARIABLE_SIZE], other[VARIABLE_SIZE];
+
+	for (size_t i = 0; i < config->n; i++) {
+		variable_of(config->services[i].name, one);
+		for (size_t j = 0; j < i; j++) {
+			variable_of(config->services[j].name, other);
+			if (strcmp(one, other) == 0)
+				return render_usage_error(
+					line->json, self->name,
+					"%s: services '%s' and '%s' would both be %s; rename one, "
+					"or claim them by their IDs",
+					config->path, config->services[j].name,
+					config->services[i].name, one);
+		}
+	}
+	return 0;
+}
+
+static struct json_object *body_of_all(const struct wish *wish, const struct config *config)
+{
+	struct json_object *o = body_of(wish), *list = json_object_new_array();
+
+	json_object_object_add(o, "services", list);
+	for (size_t i = 0; i < config->n; i++) {
+		struct json_object *service = json_object_new_object();
+
+		add_text(service, "id", config->services[i].id);
+		add_text(service, "health", config->services[i].health);
+		json_object_array_add(list, service);
+	}
+	return o;
+}
+
+static const char *note_of(struct json_object *service, char *ret, size_t size)
+{
+	int port = (int)answer_int(service, "port");
+	int previous = (int)answer_int(service, "previousPort");
+
+	ret[0] = '\0';
+	if (previous && previous != port)
+		snprintf(ret, size, "claimed, it had %d", previous);
+	else
+		snprintf(ret, size, "%s",
+			 answer_bool(service, "existing") ? "already yours" : "claimed");
+	return ret;
+}
+
+static void show_table(struct json_object *services)
+{
+	static const char *const headings[] = { "Service", "Port", "Claim" };
+	struct render_table *t = render_table_new(headings, ARRAY_SIZE(headings));
+	char note[64];
+
+	render_table_right(t, 1);
+	for (size_t i = 0; i < answer_length(services); i++) {
+		struct json_object *service = answer_at(services, i);
+		bool existing = answer_bool(service, "existing");
+
+		render_table_cell(t, TONE_PLAIN, "%s", answer_text(service, "id"));
+		render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(service, "port"));
+		render_table_cell(t, existing ? TONE_DIM : TONE_GOOD, "%s",
+				  note_of(service, note, sizeof(note)));
+	}
+	render_table_print(t);
+}
+
+/* Each by the name of its variable; a project of one service has PORT, as a single claim has. */
+static void show_exports(struct json_object *services, const struct config *config)
+{
+	char variable[VARIABLE_SIZE];
+
+	for (size_t i = 0; i < answer_length(services) && i < config->n; i++) {
+		variable_of(config->services[i].name, variable);
+		printf("export %s=%d\n", config->n > 1 ? variable : "PORT",
+		       (int)answer_int(answer_at(services, i), "port"));
+	}
+}
+
+static void show_all(const struct command *self, const struct command_line *line,
+		     struct json_object *answer, const struct config *config)
+{
+	struct json_object *services = answer_member(answer, "services");
+
+	if (line->json) {
+		render_json(answer);
+	} else if (command_value(self, line, "export")) {
+		show_exports(services, config);
+	} else if (line->quiet) {
+		for (size_t i = 0; i < answer_length(services); i++)
+			printf("%d\n", (int)answer_int(answer_at(services, i), "port"));
+	} else {
+		show_table(services);
+	}
+}
+
+/* All of them or none: a project half of whose ports belong to somebody else does not run. */
 static int claim_services(const struct command *self, const struct command_line *line,
 			  struct wish *wish, const struct config *config)
 {
-	_cleanup_(answer_freep) struct json_object *all = json_object_new_object();
-	struct json_object *claims = json_object_new_array();
+	_cleanup_(answer_freep) struct json_object *body = NULL;
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	int e = command_value(self, line, "export") ? check_variables(self, line, config) : 0;
 
-	json_object_object_add(all, "ok", json_object_new_boolean(true));
-	json_object_object_add(all, "version", json_object_new_int(1));
-	json_object_object_add(all, "claims", claims);
-	for (size_t i = 0; i < config->n; i++) {
-		const struct config_service *service = &config->services[i];
-		struct json_object *answer = NULL;
-		char variable[IDENTITY_PART_MAX + 16];
-		int e;
+	if (e)
+		return e;
+	if (!wish->range && *config->range)
+		wish->range = config->range;
+	body = body_of_all(wish, config);
+	e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
+	if (e && !line->json && config->n > 1)
+		render_note("none of the %zu services of %s was claimed", config->n, config->path);
+	if (!e)
+		show_all(self, line, answer, config);
+	return e;
+}
 
-		wish->id = service->id;
-		wish->health = service->health;
-		e = ask(line, wish, &answer);
-		if (e)
-			return e;
-		variable_of(service->name, variable, sizeof(variable));
-		if (!line->json)
-			show(self, line, answer, config->n > 1 ? variable : "PORT");
-		json_object_array_add(claims, answer);
-	}
-	if (line->json)
-		render_json(all);
+/* What a configuration that names several services cannot share out. */
+static int check_shared(const struct command *self, const struct command_line *line,
+			const struct wish *wish, const struct config *config)
+{
+	if (config->n == 0)
+		return render_usage_error(line->json, self->name,
+					  "%s names no services: {\"services\": {\"web\": {}}}",
+					  config->path);
+	if (wish->health || (wish->port && config->n > 1))
+		return render_usage_error(line->json, self->name,
+					  "%s names the services; --%s needs an ID", config->path,
+					  wish->health ? "health" : "port");
 	return 0;
 }
 
@@ -184,21 +286,24 @@ static int claim_here(const struct command *self, const struct command_line *lin
 		      struct wish *wish)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
-	char error[PATH_MAX + 256], id[IDENTITY_MAX + 1];
-	int found, e;
+	char id[IDENTITY_MAX + 1];
+	int e;
 
 	if (!*wish->cwd)
 		return render_usage_error(line->json, self->name,
 					  "this directory was deleted and has no name; give one: "
 					  "pd claim myapp:web");
-	found = config_find(wish->cwd, &config, error, sizeof(error));
-	if (found < 0)
-		return render_usage_error(line->json, self->name, "%s", error);
-	if (found && (wish->health || (wish->port && config->n > 1)))
-		return render_usage_error(line->json, self->name,
-					  "%s names the services; --%s needs an ID", config->path,
-					  wish->health ? "health" : "port");
-	if (found)
+	e = check_config(self, line, wish->cwd, &config);
+	if (!e && config)
+		e = check_shared(self, line, wish, config);
+	if (e)
+		return e;
+	if (config && wish->port) {
+		wish->id = config->services[0].id;
+		wish->health = config->services[0].health;
+		return claim_one(self, line, wish);
+	}
+	if (config)
 		return claim_services(self, line, wish, config);
 	e = project_identity(wish->cwd, id);
 	if (e < 0)
@@ -228,11 +333,14 @@ const struct command cmd_claim = {
 		"ID is project, project:stack or project:stack:context.  The same ID gets the same\n"
 		"port every time, on every machine where that port is free.\n"
 		"\n"
-		"Without ID, the services of the nearest .portdaddyrc are claimed; where there is\n"
-		"none, one that is named after the current directory.  In a linked git worktree the\n"
-		"branch becomes the context, so that each checkout has ports of its own: in a\n"
-		"worktree of shop on the branch fix/cart these are shop:web:fix-cart and, without a\n"
-		".portdaddyrc, shop:" PROJECT_STACK ":fix-cart.\n"
+		"Without ID, the services of the nearest .portdaddyrc are claimed, all of them or\n"
+		"none; where there is no such file, one that is named after the current directory.\n"
+		"In a linked git worktree the branch becomes the context, so that each checkout has\n"
+		"ports of its own: in a worktree of shop on the branch fix/cart these are\n"
+		"shop:web:fix-cart and, without a .portdaddyrc, shop:" PROJECT_STACK ":fix-cart.\n"
+		"\n"
+		"--export prints PORT for one service, and for several a variable each: API_PORT of\n"
+		"the service api.\n"
 		"\n"
 		"-p gives exactly that port or fails (exit code 4) and says who has it.\n",
 	.examples = "  pd claim myapp:web\n"

@@ -56,6 +56,7 @@ extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_statu
 	cmd_watch, cmd_start, cmd_stop, cmd_version, cmd_help;
 extern const struct command cmd_health;
 extern const struct command cmd_session, cmd_sessions, cmd_note, cmd_notes, cmd_metrics;
+extern const struct command cmd_cleanup;
 
 /* All of them, in the order in which help lists them; ends with NULL. */
 extern const struct command *const commands[];

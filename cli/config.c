@@ -9,133 +9,117 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/health_path.h"
+#include "base/moment.h"
+#include "base/text.h"
+#include "cli/config_text.h"
 #include "cli/project.h"
 
-#define JSON_DEPTH_MAX 16
-
-DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
-
-static void json_putp(struct json_object **o)
-{
-	json_object_put(*o);
-}
+#define KEY_DISTANCE_MAX 3  /* a suggestion further away than this is noise */
+#define KEY_MAX		 64 /* what text_distance() compares */
+#define WARNING_SIZE	 (PATH_MAX + 512)
 
 struct reader {
-	const char *path;
-	char *error;
-	size_t size;
+	struct config_text text;
+	struct config *config;
 };
 
-static int fail(const struct reader *r, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+/* --- warnings --- */
 
-static int fail(const struct reader *r, const char *format, ...)
+static void warn(struct reader *r, struct json_object *value, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* One that finds no memory or no room is left out: nothing depends on it. */
+static void warn(struct reader *r, struct json_object *value, const char *format, ...)
 {
+	struct config *c = r->config;
+	char text[WARNING_SIZE];
 	va_list args;
-	int n = snprintf(r->error, r->size, "%s: ", r->path);
+	size_t n;
 
-	if (n < 0 || (size_t)n >= r->size)
-		return -EINVAL;
+	if (c->n_warnings == CONFIG_WARNINGS_MAX)
+		return;
+	n = strlen(config_text_place(&r->text, value, text, sizeof(text)));
 	va_start(args, format);
-	vsnprintf(r->error + n, r->size - (size_t)n, format, args);
+	if (c->n_warnings == CONFIG_WARNINGS_MAX - 1)
+		snprintf(text, sizeof(text), "%s: and more of that kind", c->path);
+	else
+		vsnprintf(text + n, sizeof(text) - n, format, args);
 	va_end(args);
-	return -EINVAL;
+	c->warnings[c->n_warnings] = strdup(text);
+	c->n_warnings += c->warnings[c->n_warnings] != NULL;
 }
 
-/* The whole file, NUL-terminated. */
-static int read_all(const struct reader *r, int fd, char **ret, size_t *ret_size)
+/* --- keys --- */
+
+static const char *const root_keys[] = { "project",    "services", "range",
+					 "cleanupAge", "$schema",  NULL };
+static const char *const service_keys[] = {
+	"healthPath", "cmd", "needs", "env", "cwd", "port", NULL
+};
+
+static const char *nearest(const char *const *keys, const char *given)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t used = 0;
-	struct stat st;
+	unsigned best = KEY_DISTANCE_MAX + 1;
+	const char *found = NULL;
 
-	if (fstat(fd, &st) < 0)
-		return fail(r, "%s", strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return fail(r, "is no file");
-	if (st.st_size > CONFIG_MAX_BYTES)
-		return fail(r, "is longer than %d bytes", CONFIG_MAX_BYTES);
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return fail(r, "%s", strerror(ENOMEM));
-	while (used < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + used, (size_t)st.st_size - used);
+	if (strlen(given) > KEY_MAX)
+		return NULL;
+	for (; *keys; keys++) {
+		unsigned distance = text_distance(given, *keys);
 
-		if (n < 0 && errno != EINTR)
-			return fail(r, "%s", strerror(errno));
-		if (n == 0)
-			break;
-		used += n > 0 ? (size_t)n : 0;
+		/* half of the letters must be right, or every short name is near to every other */
+		if (distance < best && distance * 2 <= strlen(*keys)) {
+			best = distance;
+			found = *keys;
+		}
 	}
-	text[used] = '\0';
-	*ret = TAKE_PTR(text);
-	*ret_size = used;
-	return 0;
+	return found;
 }
 
-/* Line and column, from 1, of a byte. */
-static int fail_at(const struct reader *r, const char *text, size_t at, const char *why)
+static bool is_among(const char *const *keys, const char *given)
 {
-	int line = 1, column = 1;
-
-	for (size_t i = 0; i < at && text[i]; i++) {
-		column = text[i] == '\n' ? 1 : column + 1;
-		line += text[i] == '\n';
-	}
-	return fail(r, "line %d, column %d: %s", line, column, why);
+	for (; *keys; keys++)
+		if (strcmp(*keys, given) == 0)
+			return true;
+	return false;
 }
 
-static bool is_blank(const char *text)
+static void check_keys(struct reader *r, struct json_object *o, const char *const *keys,
+		       const char *where)
 {
-	return text[strspn(text, " \t\r\n")] == '\0';
-}
+	json_object_object_foreach(o, key, value) {
+		const char *near = nearest(keys, key);
 
-/* json-c skips comments before a value; behind the last one they are skipped here. */
-static bool only_comments(const char *text)
-{
-	for (;;) {
-		const char *end;
-
-		text += strspn(text, " \t\r\n");
-		if (strncmp(text, "//", 2) == 0)
-			end = strchrnul(text, '\n');
-		else if (strncmp(text, "/*", 2) == 0 && (end = strstr(text + 2, "*/")))
-			end += 2;
+		if (is_among(keys, key))
+			continue;
+		if (near)
+			warn(r, value, "\"%.100s\" is not known%s; did you mean \"%s\"?", key,
+			     where, near);
 		else
-			return *text == '\0';
-		text = end;
+			warn(r, value, "\"%.100s\" is not known%s and not obeyed", key, where);
 	}
 }
 
-static int parse(const struct reader *r, const char *text, size_t n, struct json_object **ret)
+/* A text of an object; "" in ret (size bytes) when it is missing, -EINVAL when it is no text. */
+static int read_text(const struct reader *r, struct json_object *o, const char *key,
+		     const char *example, char *ret, size_t size)
 {
-	_cleanup_(json_tokener_freep) struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX);
-	struct json_object *o;
-	enum json_tokener_error e;
+	struct json_object *value;
 
-	if (!t)
-		return fail(r, "%s", strerror(ENOMEM));
-	if (is_blank(text))
-		return fail(r, "is empty");
-	/* With the NUL, or an unfinished text would wait for more. */
-	o = json_tokener_parse_ex(t, text, (int)n + 1);
-	e = json_tokener_get_error(t);
-	if (!o || e != json_tokener_success) {
-		json_object_put(o);
-		return fail_at(r, text, json_tokener_get_parse_end(t), json_tokener_error_desc(e));
-	}
-	if (!only_comments(text + json_tokener_get_parse_end(t))) {
-		json_object_put(o);
-		return fail_at(r, text, json_tokener_get_parse_end(t),
-			       "something stands behind the object");
-	}
-	*ret = o;
+	ret[0] = '\0';
+	if (!json_object_object_get_ex(o, key, &value))
+		return 0;
+	if (!json_object_is_type(value, json_type_string) ||
+	    (size_t)json_object_get_string_len(value) >= size)
+		return config_text_fail(&r->text, value, "\"%s\" is no text like %s", key, example);
+	strcpy(ret, json_object_get_string(value));
 	return 0;
 }
+
+/* --- a service --- */
 
 static int read_health(const struct reader *r, const char *name, struct json_object *service,
 		       char *ret)
@@ -149,12 +133,72 @@ static int read_health(const struct reader *r, const char *name, struct json_obj
 		return 0;
 	if (!json_object_is_type(text, json_type_string) ||
 	    health_path_parse(json_object_get_string(text), &path, &why) < 0)
-		return fail(r,
-			    "the healthPath of service '%s' cannot be used: %s; for example "
-			    "/health, or https:/health",
-			    name, why);
+		return config_text_fail(&r->text, text,
+					"the healthPath of service '%s' cannot be used: %s; for "
+					"example /health, or https:/health",
+					name, why);
 	health_path_format(&path, ret);
 	return 0;
+}
+
+static int read_needs(struct reader *r, const char *name, struct json_object *services,
+		      struct json_object *service)
+{
+	struct json_object *needs;
+
+	if (!json_object_object_get_ex(service, "needs", &needs))
+		return 0;
+	if (!json_object_is_type(needs, json_type_array))
+		return config_text_fail(&r->text, needs,
+					"the needs of service '%s' are no list like [\"api\"]",
+					name);
+	for (size_t i = 0; i < json_object_array_length(needs); i++) {
+		struct json_object *need = json_object_array_get_idx(needs, i);
+
+		if (!json_object_is_type(need, json_type_string))
+			return config_text_fail(&r->text, needs,
+						"the needs of service '%s' are no list like "
+						"[\"api\"]",
+						name);
+		if (!json_object_object_get_ex(services, json_object_get_string(need), NULL))
+			warn(r, needs, "service '%s' needs '%.100s', which is not in this file",
+			     name, json_object_get_string(need));
+	}
+	return 0;
+}
+
+/* Members that are only read when a service is started; here they have to be of their type. */
+static int check_types(const struct reader *r, const char *name, struct json_object *service)
+{
+	static const struct {
+		const char *key, *like;
+		enum json_type type;
+	} rows[] = {
+		{ "cmd", "\"npm run dev -- --port ${PORT}\"", json_type_string },
+		{ "cwd", "\"packages/api\"", json_type_string },
+		{ "env", "{\"NODE_ENV\": \"development\"}", json_type_object },
+	};
+	struct json_object *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (json_object_object_get_ex(service, rows[i].key, &value) &&
+		    !json_object_is_type(value, rows[i].type))
+			return config_text_fail(&r->text, value,
+						"the %s of service '%s' is not written like %s",
+						rows[i].key, name, rows[i].like);
+	return 0;
+}
+
+static void warn_of_port(struct reader *r, const char *id, struct json_object *service)
+{
+	struct json_object *port;
+
+	if (json_object_object_get_ex(service, "port", &port))
+		warn(r, port,
+		     "\"port\" is not obeyed: the name decides, so that a port is the same on "
+		     "every "
+		     "machine where it is free; for this machine alone: pd claim %s -p %.5s",
+		     id, json_object_get_string(port));
 }
 
 /* What all identities of the file share: PROJECT, and the branch or "". */
@@ -163,64 +207,78 @@ struct frame {
 	char context[IDENTITY_PART_MAX + 1];
 };
 
-static int read_service(const struct reader *r, const struct frame *frame, const char *name,
-			struct json_object *value, struct config_service *ret)
+static int read_service(struct reader *r, const struct frame *frame, const char *name,
+			struct json_object *services, struct config_service *ret)
 {
+	struct json_object *value = json_object_object_get(services, name);
 	const char *why;
+	int e;
 
 	if (strchr(name, ':') || identity_check(name, &why) < 0)
-		return fail(r, "'%.100s' is no name of a service: letters, digits, '.', '_', '-'",
-			    name);
+		return config_text_fail(
+			&r->text, value,
+			"'%.100s' is no name of a service: letters, digits, '.', '_', '-'", name);
 	if (!json_object_is_type(value, json_type_object))
-		return fail(r, "service '%s' is no object", name);
+		return config_text_fail(
+			&r->text, value,
+			"service '%s' is no object like {\"healthPath\": \"/health\"}", name);
 	strcpy(ret->name, name);
 	snprintf(ret->id, sizeof(ret->id), "%s:%s%s%s", frame->project, name,
 		 *frame->context ? ":" : "", frame->context);
-	return read_health(r, name, value, ret->health);
+	check_keys(r, value, service_keys, " of a service");
+	warn_of_port(r, ret->id, value);
+	e = check_types(r, name, value);
+	if (!e)
+		e = read_needs(r, name, services, value);
+	return e ? e : read_health(r, name, value, ret->health);
 }
 
-static int read_frame(const struct reader *r, struct json_object *root, struct frame *ret)
+/* --- the file --- */
+
+static int read_frame(const struct reader *r, struct frame *ret)
 {
 	char directory[PATH_MAX];
 	struct json_object *project;
 	int e;
 
-	snprintf(directory, sizeof(directory), "%.*s", (int)(strrchr(r->path, '/') - r->path),
-		 r->path);
+	snprintf(directory, sizeof(directory), "%.*s",
+		 (int)(strrchr(r->text.path, '/') - r->text.path), r->text.path);
 	e = project_parts(directory, ret->project, ret->context);
 	if (e < 0)
-		return fail(r, "cannot read git's files beside it: %s", strerror(-e));
-	if (!json_object_object_get_ex(root, "project", &project))
+		return config_text_fail(&r->text, NULL, "cannot read git's files beside it: %s",
+					strerror(-e));
+	if (!json_object_object_get_ex(r->text.root, "project", &project))
 		return 0;
 	if (!json_object_is_type(project, json_type_string) ||
 	    strchr(json_object_get_string(project), ':') ||
 	    identity_check(json_object_get_string(project), NULL) < 0)
-		return fail(r, "\"project\" is no name: letters, digits, '.', '_', '-'");
+		return config_text_fail(&r->text, project,
+					"\"project\" is no name: letters, digits, '.', '_', '-'");
 	strcpy(ret->project, json_object_get_string(project));
 	return 0;
 }
 
-static int read_services(const struct reader *r, struct json_object *root, struct config *c)
+static int read_services(struct reader *r)
 {
+	struct config *c = r->config;
 	struct json_object *services;
 	struct frame frame;
-	int e;
+	int e = read_frame(r, &frame);
 
-	if (!json_object_is_type(root, json_type_object) ||
-	    !json_object_object_get_ex(root, "services", &services) ||
-	    !json_object_is_type(services, json_type_object) ||
-	    json_object_object_length(services) == 0)
-		return fail(r, "it names no services: {\"services\": {\"web\": {}}}");
-	if (json_object_object_length(services) > CONFIG_SERVICES_MAX)
-		return fail(r, "it names more than %d services", CONFIG_SERVICES_MAX);
-	e = read_frame(r, root, &frame);
-	if (e < 0)
+	if (e < 0 || !json_object_object_get_ex(r->text.root, "services", &services))
 		return e;
-	c->services = calloc((size_t)json_object_object_length(services), sizeof(*c->services));
+	if (!json_object_is_type(services, json_type_object))
+		return config_text_fail(&r->text, services,
+					"\"services\" is no object like {\"web\": {}}");
+	if (json_object_object_length(services) > CONFIG_SERVICES_MAX)
+		return config_text_fail(&r->text, services, "it names more than %d services",
+					CONFIG_SERVICES_MAX);
+	c->services = calloc((size_t)json_object_object_length(services) + 1, sizeof(*c->services));
 	if (!c->services)
-		return fail(r, "%s", strerror(ENOMEM));
+		return config_text_fail(&r->text, NULL, "%s", strerror(ENOMEM));
 	json_object_object_foreach(services, name, value) {
-		e = read_service(r, &frame, name, value, &c->services[c->n]);
+		(void)value;
+		e = read_service(r, &frame, name, services, &c->services[c->n]);
 		if (e < 0)
 			return e;
 		c->n++;
@@ -228,22 +286,54 @@ static int read_services(const struct reader *r, struct json_object *root, struc
 	return 0;
 }
 
-static int load(const char *path, int fd, struct config **ret, char *ret_error, size_t size)
+static int read_settings(struct reader *r)
 {
-	struct reader r = { path, ret_error, size };
-	_cleanup_(config_freep) struct config *c = calloc(1, sizeof(*c));
-	_cleanup_(json_putp) struct json_object *root = NULL;
-	_cleanup_free_ char *text = NULL;
-	size_t n = 0;
+	struct json_object *root = r->text.root;
+	struct config *c = r->config;
+	struct port_range range;
+	int64_t age_s;
+	int e = read_text(r, root, "range", "\"4000-4999\"", c->range, sizeof(c->range));
+
+	if (!e)
+		e = read_text(r, root, "cleanupAge", "\"7d\"", c->cleanup_age,
+			      sizeof(c->cleanup_age));
+	if (!e && *c->range && port_range_parse(c->range, &range) < 0)
+		return config_text_fail(&r->text, json_object_object_get(root, "range"),
+					"\"range\" is no range of ports like \"4000-4999\"");
+	if (!e && *c->cleanup_age && duration_parse(c->cleanup_age, &age_s, NULL) < 0)
+		return config_text_fail(
+			&r->text, json_object_object_get(root, "cleanupAge"),
+			"\"cleanupAge\" is no duration like \"12h\", \"7d\" or \"2w\"");
+	return e;
+}
+
+static int read_root(struct reader *r)
+{
 	int e;
 
-	if (!c || !(c->path = strdup(path)))
-		return fail(&r, "%s", strerror(ENOMEM));
-	e = read_all(&r, fd, &text, &n);
+	if (!json_object_is_type(r->text.root, json_type_object))
+		return config_text_fail(&r->text, NULL,
+					"is no object like {\"services\": {\"web\": {}}}");
+	check_keys(r, r->text.root, root_keys, "");
+	e = read_settings(r);
+	return e ? e : read_services(r);
+}
+
+static int load(const char *path, int fd, struct config **ret, char *ret_error, size_t size)
+{
+	_cleanup_(config_freep) struct config *c = calloc(1, sizeof(*c));
+	_cleanup_(config_text_deinit) struct config_text text = { 0 };
+	struct reader r = { .config = c };
+	int e;
+
+	if (!c || !(c->path = strdup(path))) {
+		snprintf(ret_error, size, "%s: %s", path, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	e = config_text_read(path, fd, ret_error, size, &text);
+	r.text = text;
 	if (e == 0)
-		e = parse(&r, text, n, &root);
-	if (e == 0)
-		e = read_services(&r, root, c);
+		e = read_root(&r);
 	if (e < 0)
 		return e;
 	*ret = TAKE_PTR(c);
@@ -261,8 +351,10 @@ int config_find(const char *directory, struct config **ret, char *ret_error, siz
 		while (n > 0 && directory[n - 1] == '/')
 			n--;
 		if (snprintf(path, sizeof(path), "%.*s/%s", (int)n, directory, CONFIG_NAME) >=
-		    PATH_MAX)
+		    PATH_MAX) {
+			snprintf(ret_error, size, "%s", strerror(ENAMETOOLONG));
 			return -ENAMETOOLONG;
+		}
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 		if (fd >= 0)
 			return load(path, fd, ret, ret_error, size);
@@ -281,6 +373,8 @@ void config_free(struct config *c)
 {
 	if (!c)
 		return;
+	for (size_t i = 0; i < c->n_warnings; i++)
+		free(c->warnings[i]);
 	free(c->path);
 	free(c->services);
 	free(c);

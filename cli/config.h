@@ -2,10 +2,17 @@
 /*
  * `.portdaddyrc`: the services of a project.  JSON with comments and trailing commas:
  *
- *   { "project": "shop", "services": { "api": { "healthPath": "/health" }, "web": {} } }
+ *   {
+ *     "project": "shop",
+ *     "range": "4000-4999",    // where its ports come from
+ *     "cleanupAge": "3d",      // of pd cleanup
+ *     "services": { "api": { "healthPath": "/health" }, "web": { "needs": ["api"] } }
+ *   }
  *
  * A service is PROJECT:NAME, in a linked git worktree PROJECT:NAME:BRANCH; without "project" the
- * name of the file's directory stands for it.  Members that are not named here are other commands'.
+ * name of the file's directory stands for it.  A "port" of a service is not obeyed but warned of:
+ * a file that is shared pins no port on machines that it does not know; `pd claim ID -p PORT` does
+ * so on this one.  "cmd", "env", "cwd" and "needs" are for starting services.
  */
 #ifndef CLI_CONFIG_H
 #define CLI_CONFIG_H
@@ -18,8 +25,10 @@
 #include "base/identity.h"
 
 #define CONFIG_NAME	    ".portdaddyrc"
-#define CONFIG_MAX_BYTES    (1024 * 1024) /* a file that people write by hand */
-#define CONFIG_SERVICES_MAX 256		  /* far above any project; a range has 6900 ports */
+#define CONFIG_SERVICES_MAX 256 /* far above any project; a range has 6900 ports */
+#define CONFIG_AGE_SIZE	    32	/* of a duration's text */
+#define CONFIG_RANGE_SIZE   16	/* of "10000-20000" */
+#define CONFIG_WARNINGS_MAX 20	/* more are summed up in the last one */
 
 struct config_service {
 	char id[IDENTITY_MAX + 1];
@@ -28,9 +37,14 @@ struct config_service {
 };
 
 struct config {
-	char *path;			 /* of the file */
-	struct config_service *services; /* in the order of the file */
-	size_t n;
+	char *path;			   /* of the file */
+	struct config_service *services;   /* in the order of the file */
+	size_t n;			   /* may be 0 */
+	char range[CONFIG_RANGE_SIZE];	   /* "" = the default */
+	char cleanup_age[CONFIG_AGE_SIZE]; /* "" = the default */
+	/* sentences with file and place, about what is not obeyed: unknown names, ports */
+	char *warnings[CONFIG_WARNINGS_MAX];
+	size_t n_warnings;
 };
 
 /*

@@ -11,7 +11,10 @@
  *   GET    /v1/services?pattern=&port=&status=             pd find
  *   GET    /v1/sockets?port=                               pd find --all
  *   POST   /v1/claims   {id, port, range, ttl, health, cwd}  pd claim
+ *   POST   /v1/claims   {services: [{id, health}], range, ttl, cwd}
+ *                                                          all of a project, or none
  *   POST   /v1/releases {match}                            pd release (an id, a pattern, ":PORT")
+ *   POST   /v1/cleanups {olderThan, stale, dryRun}         pd cleanup
  *   GET    /v1/why?port=&proto=&addr=&v6only=&reuseaddr=&reuseport=&dev=&uid=&netns=
  *                                                          pd why PORT
  *   GET    /v1/why?pid=&last=                              pd why, of recorded refusals

@@ -18,13 +18,14 @@
 #include "base/text.h"
 
 #define DETAILS_SIZE 96
+#define SERVICES_MAX 256 /* of one request; a project has a handful, a range 6900 ports */
 
 /* --- what was asked --- */
 
-static int parse_id(struct request *r, struct claim_request *c)
+static int parse_id(struct request *r, struct json_object *o, struct claim_request *c)
 {
 	const char *why;
-	int fault = request_member_text(r, "id", &c->id);
+	int fault = request_object_text(r, o, "id", &c->id);
 
 	if (fault)
 		return fault;
@@ -76,11 +77,12 @@ static int parse_ttl(struct request *r, struct claim_request *c)
 }
 
 /* A URL that was pasted is kept as the path that it means, in `ret` (HEALTH_PATH_SIZE). */
-static int parse_health(struct request *r, struct claim_request *c, char *ret)
+static int parse_health(struct request *r, struct json_object *o, struct claim_request *c,
+			char *ret)
 {
 	struct health_path path;
 	const char *text, *why;
-	int fault = request_member_text(r, "health", &text);
+	int fault = request_object_text(r, o, "health", &text);
 
 	if (fault || !text)
 		return fault;
@@ -116,19 +118,124 @@ static int parse_claimer(struct request *r, struct claim_request *c, struct proc
 	return 0;
 }
 
-static int parse(struct request *r, struct claim_request *c, struct process *peer, char *health)
+struct before {
+	bool found;
+	uid_t uid;
+};
+
+struct order {
+	struct claim_request request;
+	struct claim_result result;
+	struct before before;
+	char health[HEALTH_PATH_SIZE]; /* what request.health_path points to */
+};
+
+/* What one request claims: all of it or nothing. */
+struct orders {
+	struct order *orders;
+	size_t n;
+	bool list; /* "services" were given: the answer is a list, too */
+	struct process peer;
+};
+
+static void orders_deinit(struct orders *o)
+{
+	free(o->orders);
+}
+
+/* What all claims of the request share. */
+static int parse_common(struct request *r, struct claim_request *c, struct process *peer)
 {
 	int fault;
 
 	*c = (struct claim_request){ .uid = r->uid, .now = r->now };
-	fault = parse_id(r, c);
-	if (!fault)
-		fault = parse_port_and_range(r, c);
+	fault = parse_port_and_range(r, c);
 	if (!fault)
 		fault = parse_ttl(r, c);
-	if (!fault)
-		fault = parse_health(r, c, health);
 	return fault ? fault : parse_claimer(r, c, peer);
+}
+
+static int parse_one(struct request *r, struct json_object *o, const struct claim_request *common,
+		     struct order *ret)
+{
+	int fault;
+
+	ret->request = *common;
+	fault = parse_id(r, o, &ret->request);
+	return fault ? fault : parse_health(r, o, &ret->request, ret->health);
+}
+
+static int check_service(struct request *r, struct json_object *o)
+{
+	if (!json_object_is_type(o, json_type_object))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"services\" holds something that is no object; write "
+				    "[{\"id\": \"myapp:web\"}]");
+	json_object_object_foreach(o, key, value) {
+		(void)value;
+		if (strcmp(key, "id") != 0 && strcmp(key, "health") != 0)
+			return request_fail(r, OUTCOME_BAD_REQUEST,
+					    "unknown member \"%.64s\" in \"services\"; it takes: "
+					    "id, health",
+					    key);
+	}
+	return 0;
+}
+
+static int check_services(struct request *r, struct json_object *services)
+{
+	static const char *const alone[] = { "id", "port", "health" };
+
+	if (!json_object_is_type(services, json_type_array) || !json_object_array_length(services))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"services\" is no list; write [{\"id\": \"myapp:web\"}]");
+	if (json_object_array_length(services) > SERVICES_MAX)
+		return request_fail(r, OUTCOME_TOO_LARGE, "more than %d services at once",
+				    SERVICES_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(alone); i++)
+		if (json_object_object_get(r->body, alone[i]))
+			return request_fail(r, OUTCOME_BAD_REQUEST,
+					    "\"%s\" and \"services\" exclude each other", alone[i]);
+	return 0;
+}
+
+static int parse_services(struct request *r, struct json_object *services,
+			  const struct claim_request *common, struct orders *ret)
+{
+	size_t n = json_object_array_length(services);
+	int fault = 0;
+
+	ret->list = true;
+	ret->orders = calloc(n, sizeof(*ret->orders));
+	if (!ret->orders)
+		return -ENOMEM;
+	for (; !fault && ret->n < n; ret->n++) {
+		struct json_object *o = json_object_array_get_idx(services, ret->n);
+
+		fault = check_service(r, o);
+		if (!fault)
+			fault = parse_one(r, o, common, &ret->orders[ret->n]);
+	}
+	return fault;
+}
+
+static int parse(struct request *r, struct orders *ret)
+{
+	struct json_object *services = json_object_object_get(r->body, "services");
+	struct claim_request common;
+	int fault = services ? check_services(r, services) : 0;
+
+	if (!fault)
+		fault = parse_common(r, &common, &ret->peer);
+	if (fault)
+		return fault;
+	if (services)
+		return parse_services(r, services, &common, ret);
+	ret->orders = calloc(1, sizeof(*ret->orders));
+	if (!ret->orders)
+		return -ENOMEM;
+	ret->n = 1;
+	return parse_one(r, r->body, &common, &ret->orders[0]);
 }
 
 /* --- may the port be given? --- */
@@ -259,11 +366,6 @@ static int refuse(struct request *r, int outcome, const struct claim_request *c,
 
 /* --- done --- */
 
-struct before {
-	bool found;
-	uid_t uid;
-};
-
 static bool remember_owner(const struct service *service, void *user_data)
 {
 	*(struct before *)user_data = (struct before){ true, service->uid };
@@ -303,55 +405,94 @@ static bool copy_status(const struct service *service, void *user_data)
 	return false;
 }
 
-static int add_answer(struct request *r, const struct claim_request *c,
-		      const struct claim_result *result)
+static int add_answer(struct request *r, const struct order *order, struct json_object *o)
 {
 	enum service_status status = SERVICE_CLAIMED;
-	int fault = registry_service_by_id(r->api->config.registry, c->id, copy_status, &status);
+	int fault = registry_service_by_id(r->api->config.registry, order->request.id, copy_status,
+					   &status);
 
 	if (fault)
 		return fault < 0 ? fault : -ENOENT;
-	json_add_text(r->answer, "id", c->id);
-	json_add_int(r->answer, "port", result->port);
-	json_add_bool(r->answer, "existing", result->existing);
-	json_add_text(r->answer, "status", service_status_name(status));
-	json_add_known(r->answer, "previousPort", result->previous_port);
+	json_add_text(o, "id", order->request.id);
+	json_add_int(o, "port", order->result.port);
+	json_add_bool(o, "existing", order->result.existing);
+	json_add_text(o, "status", service_status_name(status));
+	json_add_known(o, "previousPort", order->result.previous_port);
 	return 0;
 }
 
-static int claim(struct request *r, const struct claim_request *c, const struct process *peer)
+static int claim_one(struct request *r, struct order *order)
 {
 	struct registry *registry = r->api->config.registry;
-	struct probing probing = { .inventory = r->api->config.inventory, .asked = c->port };
-	struct before before = { 0 };
-	struct claim_result result = { 0 };
-	int fault = registry_service_by_id(registry, c->id, remember_owner, &before);
+	struct probing probing = { .inventory = r->api->config.inventory,
+				   .asked = order->request.port };
+	int fault = registry_service_by_id(registry, order->request.id, remember_owner,
+					   &order->before);
 
 	if (fault < 0)
 		return fault;
-	fault = request_begin_write(r);
-	if (!fault)
-		fault = registry_claim(registry, c, is_usable, &probing, &result);
+	fault = registry_claim(registry, &order->request, is_usable, &probing, &order->result);
 	/* "not usable" because the kernel was not to be asked is a failure, not a conflict */
-	if (fault > 0 && probing.fault)
-		fault = probing.fault;
-	if (fault)
-		return refuse(r, fault, c, &result);
-	if (!result.existing || result.previous_port || (before.found && before.uid != r->uid))
-		fault = log_claim(r, c, &result, peer);
-	if (!fault && result.previous_port)
-		fault = request_touch_port(r, result.previous_port);
+	return fault > 0 && probing.fault ? probing.fault : fault;
+}
+
+/* All or none.  Nobody is told before every one of them stands. */
+static int claim_all(struct request *r, struct orders *orders)
+{
+	struct registry *registry = r->api->config.registry;
+	struct order *refused = NULL;
+	int fault = request_begin_write(r), end;
+
 	if (!fault)
-		fault = request_touch_port(r, result.port);
-	return fault ? fault : add_answer(r, c, &result);
+		fault = registry_group_begin(registry);
+	if (fault)
+		return fault;
+	for (size_t i = 0; !fault && i < orders->n; i++) {
+		refused = &orders->orders[i];
+		fault = claim_one(r, refused);
+	}
+	end = registry_group_end(registry, fault != 0);
+	if (fault)
+		return refuse(r, fault, &refused->request, &refused->result);
+	return end;
+}
+
+static int settle(struct request *r, const struct orders *orders, const struct order *order)
+{
+	const struct claim_result *result = &order->result;
+	bool changed_hands = order->before.found && order->before.uid != r->uid;
+	int fault = 0;
+
+	if (!result->existing || result->previous_port || changed_hands)
+		fault = log_claim(r, &order->request, result, &orders->peer);
+	if (!fault && result->previous_port)
+		fault = request_touch_port(r, result->previous_port);
+	return fault ? fault : request_touch_port(r, result->port);
+}
+
+static int answer(struct request *r, const struct orders *orders)
+{
+	struct json_object *list = orders->list ? json_add_array(r->answer, "services") : NULL;
+	int fault = 0;
+
+	for (size_t i = 0; !fault && i < orders->n; i++)
+		fault = settle(r, orders, &orders->orders[i]);
+	for (size_t i = 0; !fault && i < orders->n; i++) {
+		struct json_object *o = list ? json_object_new_object() : r->answer;
+
+		fault = add_answer(r, &orders->orders[i], o);
+		if (list)
+			json_append(list, o);
+	}
+	return fault;
 }
 
 int claims_post(struct request *r)
 {
-	struct claim_request c;
-	struct process peer;
-	char health[HEALTH_PATH_SIZE];
-	int fault = parse(r, &c, &peer, health);
+	_cleanup_(orders_deinit) struct orders orders = { 0 };
+	int fault = parse(r, &orders);
 
-	return fault ? fault : claim(r, &c, &peer);
+	if (!fault)
+		fault = claim_all(r, &orders);
+	return fault ? fault : answer(r, &orders);
 }

@@ -3,22 +3,19 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/commit.h"
+#include "api/release.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/services.h"
 #include "api/view.h"
-#include "base/log.h"
 #include "base/net.h"
-#include "base/procfs.h"
-#include "base/text.h"
 
 struct release {
 	const char *match;
 	bool many; /* a pattern: what is not the caller's is skipped */
 	struct service_filter filter;
 	struct json_object *released, *refused;
-	char comm[4 * PROCESS_COMM_SIZE]; /* of the caller */
+	char comm[RELEASE_COMM_SIZE]; /* of the caller */
 };
 
 /* --- what was asked --- */
@@ -102,39 +99,11 @@ static int nothing_matched(struct request *r, const struct release *rel)
 
 /* --- done --- */
 
-static int log_release(struct request *r, const struct release *rel, const struct service *s)
-{
-	char details[64];
-	struct activity entry = {
-		.action = ACTIVITY_RELEASE,
-		.service = s->id,
-		.details = details,
-		.timestamp = r->now,
-		.port = s->port,
-		.pid = r->pid,
-		.uid = r->uid,
-		.comm = rel->comm,
-	};
-	int fault;
-
-	snprintf(details, sizeof(details), "Port %u released", s->port);
-	fault = registry_log(r->api->config.registry, &entry, &entry.id);
-	if (!fault)
-		api_publish_activity(r->api, &entry);
-	return fault;
-}
-
 static int release_one(struct request *r, struct release *rel, const struct service *s)
 {
 	struct json_object *o;
-	int fault = request_begin_write(r);
+	int fault = release_service(r, s, rel->comm, NULL);
 
-	if (!fault)
-		fault = registry_release(r->api->config.registry, s->id, r->now);
-	if (!fault)
-		fault = log_release(r, rel, s);
-	if (!fault)
-		fault = request_touch_port(r, s->port);
 	if (fault)
 		return fault;
 	o = json_object_new_object();
@@ -161,7 +130,7 @@ static int release_list(struct request *r, struct release *rel, const struct ser
 	for (size_t i = 0; !fault && i < list->n; i++) {
 		const struct service *s = &list->services[i];
 
-		if (r->uid == 0 || r->uid == s->uid)
+		if (release_is_allowed(r, s))
 			fault = release_one(r, rel, s);
 		else
 			note_refused(rel, s);
@@ -178,13 +147,11 @@ int releases_post(struct request *r)
 {
 	struct release rel = { 0 };
 	struct service_list list = { 0 };
-	struct process peer;
 	int fault = parse(r, &rel);
 
 	if (fault)
 		return fault;
-	if (r->pid && !procfs_describe(r->pid, &peer))
-		text_to_utf8(peer.comm, rel.comm, sizeof(rel.comm));
+	release_caller_name(r, rel.comm);
 	rel.released = json_add_array(r->answer, "released");
 	rel.refused = json_add_array(r->answer, "refused");
 	fault = registry_for_each_service(r->api->config.registry, &rel.filter, service_list_add,

@@ -254,9 +254,10 @@ int request_param_port(struct request *r, const char *name, uint16_t *ret)
 	return 0;
 }
 
-int request_member_text(struct request *r, const char *name, const char **ret)
+int request_object_text(struct request *r, struct json_object *object, const char *name,
+			const char **ret)
 {
-	struct json_object *member = json_object_object_get(r->body, name);
+	struct json_object *member = json_object_object_get(object, name);
 
 	*ret = NULL;
 	if (!member)
@@ -268,6 +269,11 @@ int request_member_text(struct request *r, const char *name, const char **ret)
 	if (strlen(*ret) != (size_t)json_object_get_string_len(member))
 		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" has a NUL byte", name);
 	return 0;
+}
+
+int request_member_text(struct request *r, const char *name, const char **ret)
+{
+	return request_object_text(r, r->body, name, ret);
 }
 
 int request_member_port(struct request *r, const char *name, uint16_t *ret)
@@ -288,6 +294,20 @@ int request_member_port(struct request *r, const char *name, uint16_t *ret)
 			return bad_port(r, name, json_object_get_string(member));
 	}
 	return net_port_parse(text, ret) ? bad_port(r, name, text) : 0;
+}
+
+int request_member_bool(struct request *r, const char *name, bool *ret)
+{
+	struct json_object *member = json_object_object_get(r->body, name);
+
+	*ret = false;
+	if (!member)
+		return 0;
+	if (!json_object_is_type(member, json_type_boolean))
+		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" is neither true nor false",
+				    name);
+	*ret = json_object_get_boolean(member);
+	return 0;
 }
 
 int request_begin_write(struct request *r)

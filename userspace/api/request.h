@@ -93,8 +93,13 @@ int request_param_port(struct request *r, const char *name, uint16_t *ret);
 /* A string member of the body; NULL in *ret when missing or null.  Borrowed.  0,
  * OUTCOME_BAD_REQUEST. */
 int request_member_text(struct request *r, const char *name, const char **ret);
+/* The same of an object within the body. */
+int request_object_text(struct request *r, struct json_object *object, const char *name,
+			const char **ret);
 /* A port in the body, number or digits; 0 in *ret when missing.  0, OUTCOME_BAD_REQUEST. */
 int request_member_port(struct request *r, const char *name, uint16_t *ret);
+/* true or false; false in *ret when missing or null.  0, OUTCOME_BAD_REQUEST. */
+int request_member_bool(struct request *r, const char *name, bool *ret);
 
 /*
  * Names what the request is about for `pd metrics --slow`, cut to size.  request_parse() has taken

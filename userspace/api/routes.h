@@ -25,6 +25,7 @@ int services_get(struct request *r);
 int sockets_get(struct request *r);
 int claims_post(struct request *r);
 int releases_post(struct request *r);
+int cleanups_post(struct request *r);
 int why_get(struct request *r);
 int health_get(struct request *r);
 int log_get(struct request *r);

@@ -312,6 +312,18 @@ int registry_savepoint_close(struct registry *r, int error)
 	return query_execute(r, STATEMENT_SAVEPOINT_RELEASE);
 }
 
+int registry_group_begin(struct registry *r)
+{
+	return registry_savepoint_open(r);
+}
+
+int registry_group_end(struct registry *r, bool undo)
+{
+	int error = registry_savepoint_close(r, undo ? -ECANCELED : 0);
+
+	return undo && error == -ECANCELED ? 0 : error;
+}
+
 int registry_check(struct registry *r, char *ret_detail, size_t size)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_QUICK_CHECK);

@@ -129,6 +129,14 @@ bool registry_in_batch(const struct registry *r);
  * everything since begin is undone. */
 int registry_commit(struct registry *r);
 
+/*
+ * Changes that stand or fall together: registry_group_begin(), the calls, registry_group_end(), of
+ * which undo takes back what was changed in between and nothing else of the batch.  Groups do not
+ * nest.  0, negative errno.
+ */
+int registry_group_begin(struct registry *r);
+int registry_group_end(struct registry *r, bool undo);
+
 /* quick_check of the file; *ret_detail (size bytes) names the first fault.  0 healthy, 1 not. */
 int registry_check(struct registry *r, char *ret_detail, size_t size);
 

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "cli/config.h"
 #include "cli/project.h"
+#include "unit/random.h"
 
 /* --- a tree of files of one's own --- */
 
@@ -231,16 +232,162 @@ static void faulty_files_are_refused_with_file_and_place(void **state)
 	refused("{\n \"services\": {,}\n}", "line 2");
 	refused("{\"services\": {\"web\": {}}", "line 1");
 	refused("{\"services\": {\"web\": {}}} x", "behind the object");
-	refused("[]", "no services");
-	refused("{}", "no services");
-	refused("{\"services\": {}}", "no services");
-	refused("{\"services\": [\"web\"]}", "no services");
+	refused("[]", "is no object");
+	refused("null", "is no object");
+	refused("\"text\"", "is no object");
+	refused("{\"services\": [\"web\"]}", "line 1, column 2: \"services\" is no object");
+	refused("{\n\t\"range\": \"9-1\"\n}", "line 2, column 2: \"range\"");
+	refused("{\"range\": 4000}", "\"range\" is no text");
+	refused("{\"cleanupAge\": \"7\"}", "column 2: \"cleanupAge\"");
+	refused("{\"cleanupAge\": \"0d\"}", "cleanupAge");
 	refused("{\"services\": {\"my web\": {}}}", "'my web'");
 	refused("{\"services\": {\"a:b\": {}}}", "'a:b'");
-	refused("{\"services\": {\"web\": 3000}}", "'web'");
+	refused("{\"services\": {\"web\": 3000}}", "column 15: service 'web' is no object");
+	refused("{\"services\": {\"web\": null}}", "'web'");
+	refused("{\"services\": {\"web\":\n {\"cmd\": 1}}}", "line 2, column 3: the cmd");
+	refused("{\"services\": {\"web\": {\"env\": []}}}", "the env of service 'web'");
+	refused("{\"services\": {\"web\": {\"needs\": \"api\"}}}", "the needs of service 'web'");
+	refused("{\"services\": {\"web\": {\"needs\": [3]}}}", "the needs of service 'web'");
 	refused("{\"services\": {\"web\": {\"healthPath\": 3}}}", "healthPath");
 	refused("{\"project\": \"a b\", \"services\": {\"web\": {}}}", "project");
 	refused("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "line 1");
+}
+
+static void name_that_stands_twice_is_refused_where_it_stands_again(void **state)
+{
+	refused("{\"services\": {\n\"a\": {},\n \"b\": {}, \"a\": {} }}",
+		"line 3, column 11: \"a\" stands here twice");
+	refused("{\"project\": \"x\",\n\"project\": \"y\"}", "line 2, column 1: \"project\"");
+	refused("{\"services\": {\"a\": {}, \"b\": {}},\n \"services\": {\"c\": {}}}",
+		"line 2, column 2: \"services\"");
+	/* the same name, spelled differently; a quote and a brace in a comment and in a text */
+	refused("{/* \" { */\"cmd\": \"}:{\",\n\"\\u0063md\": 1}", "line 2, column 1: \"cmd\"");
+	refused("{\"a\": 1, \"a\": null}", "stands twice in the object that ends here");
+}
+
+static void same_name_in_different_objects_is_no_duplicate(void **state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+
+	write_file(".portdaddyrc",
+		   "{\"services\": {\"cmd\": {\"cmd\": \"\\\"cmd\\\":\"},"
+		   "\"env\": {\"env\": {\"cmd\": \"a\", \"env\": \"b\"}, \"cmd\": \"c\"}}}");
+	c = found(root);
+	assert_int_equal(c->n, 2);
+	assert_int_equal(c->n_warnings, 0);
+}
+
+static void columns_count_characters(void **state)
+{
+	refused("{\"cmd\": \"\xc3\xa4\", \"services\": {\"web\": 3}}", "column 27: service 'web'");
+}
+
+static void file_that_is_no_text_is_refused(void **state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	static const char bytes[] = "{\"services\":\n{\"w\0b\": {}}}";
+	char error[PATH_MAX + 256] = "";
+	_cleanup_file_ FILE *f = fopen(at(".portdaddyrc"), "w");
+
+	assert_int_equal(fwrite(bytes, sizeof(bytes) - 1, 1, f), 1);
+	assert_int_equal(fflush(f), 0);
+	assert_int_equal(config_find(root, &c, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "line 2, column 4: a NUL byte"));
+	refused("{\"services\": {\"\xff\": {}}}", "line 1");
+	refused("{\"project\": \"cut off", "line 1, column 21: unexpected end");
+}
+
+static void file_of_ten_megabytes_is_refused_with_the_limit(void **state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	char error[PATH_MAX + 256] = "";
+
+	write_file(".portdaddyrc", "{}");
+	assert_int_equal(truncate(at(".portdaddyrc"), 10 << 20), 0);
+	assert_int_equal(config_find(root, &c, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "10485760 bytes long; at most 1048576"));
+}
+
+static void warned(const struct config *c, const char *words)
+{
+	for (size_t i = 0; i < c->n_warnings; i++)
+		if (strstr(c->warnings[i], words))
+			return;
+	fail_msg("no warning says '%s'; the first is '%s'", words,
+		 c->n_warnings ? c->warnings[0] : "");
+}
+
+static void names_that_are_not_known_are_warned_of_with_the_nearest(void **state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+
+	write_file(".portdaddyrc",
+		   "{\n\"projct\": \"x\", \"zzz\": null,\n\"services\": {\"web\": {\n"
+		   "  \"healthpath\": \"/x\", \"needs\": [\"api\"], \"port\": 3000}}}");
+	c = found(root);
+	warned(c, "line 2, column 1: \"projct\" is not known; did you mean \"project\"?");
+	warned(c, "\"zzz\" is not known and not obeyed");
+	warned(c, "line 4, column 3: \"healthpath\" is not known of a service; did you mean "
+		  "\"healthPath\"?");
+	warned(c, "needs 'api', which is not in this file");
+	warned(c, "\"port\" is not obeyed");
+	warned(c, ":web -p 3000");
+	assert_int_equal(c->n_warnings, 5);
+	assert_int_equal(c->n, 1);
+}
+
+static void warnings_are_bounded(void **state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+	char text[2048] = "{";
+
+	for (int i = 0; i < 100; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "\"u%d\": 1,", i);
+	strcat(text, "}");
+	write_file(".portdaddyrc", text);
+	c = found(root);
+	assert_int_equal(c->n_warnings, CONFIG_WARNINGS_MAX);
+	assert_non_null(strstr(c->warnings[CONFIG_WARNINGS_MAX - 1], "and more"));
+}
+
+static void settings_without_services_are_read(void **state)
+{
+	_cleanup_(config_freep) struct config *c = NULL;
+
+	write_file(".portdaddyrc", "{\"cleanupAge\": \"2d\", \"range\": \"4000-4999\"}");
+	c = found(root);
+	assert_int_equal(c->n, 0);
+	assert_string_equal(c->cleanup_age, "2d");
+	assert_string_equal(c->range, "4000-4999");
+}
+
+/* Whatever stands in the file: a verdict, and neither a crash nor a hang. */
+static void random_damage_to_a_file_does_no_harm(void **state)
+{
+	static const char sound[] =
+		"{ // c\n \"project\": \"shop\", \"services\": {\n"
+		" \"web\": {\"cmd\": \"x\", \"needs\": [\"api\",]}, /* a */\n"
+		" \"api\": {\"healthPath\": \"/h\", \"env\": {\"A\": \"1\"}}, }, }\n";
+	static const char alphabet[] = "{}[]\",:/*\\'\n 0a\xff";
+
+	struct random_source random = random_start("damage");
+
+	for (int round = 0; round < 3000; round++) {
+		struct config *c = NULL;
+		char error[PATH_MAX + 256] = "", text[sizeof(sound)];
+		int r;
+
+		memcpy(text, sound, sizeof(sound));
+		for (unsigned n = 1 + random_below(&random, 4); n > 0; n--)
+			text[random_below(&random, sizeof(text) - 1)] =
+				alphabet[random_below(&random, sizeof(alphabet) - 1)];
+		if (random_below(&random, 4) == 0)
+			text[random_below(&random, sizeof(text) - 1)] = '\0';
+		write_file(".portdaddyrc", text);
+		r = config_find(root, &c, error, sizeof(error));
+		assert_true(r == 1 || (r < 0 && *error && !c));
+		config_free(c);
+	}
 }
 
 int main(void)
@@ -260,6 +407,15 @@ int main(void)
 		IN_TREE(services_of_a_linked_worktree_have_the_branch_as_context),
 		IN_TREE(nothing_is_found_where_there_is_none),
 		IN_TREE(faulty_files_are_refused_with_file_and_place),
+		IN_TREE(random_damage_to_a_file_does_no_harm),
+		IN_TREE(settings_without_services_are_read),
+		IN_TREE(warnings_are_bounded),
+		IN_TREE(names_that_are_not_known_are_warned_of_with_the_nearest),
+		IN_TREE(file_of_ten_megabytes_is_refused_with_the_limit),
+		IN_TREE(file_that_is_no_text_is_refused),
+		IN_TREE(columns_count_characters),
+		IN_TREE(same_name_in_different_objects_is_no_duplicate),
+		IN_TREE(name_that_stands_twice_is_refused_where_it_stands_again),
 	};
 
 	return cmocka_run_group_tests_name("cli/project", tests, NULL, NULL);

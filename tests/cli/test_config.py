@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+""".portdaddyrc: what it says is done, what it says wrongly is told with its place."""
+import json
+import os
+import subprocess
+import sys
+
+import harness
+from harness import CONFLICT, DONE, NOT_ALLOWED, WRONG
+
+SHOP = """{
+  // the shop
+  "project": "shop",
+  "services": {
+    "web": { "cmd": "npm run dev -- --port ${PORT}", "needs": ["api"] },
+    "api": {
+      "healthPath": "/health" /* No "port" field */
+    },
+  },
+}
+"""
+
+
+class ConfigTest(harness.PortDaddyTest):
+    def write(self, text, mode="w"):
+        with open(os.path.join(self.work, ".portdaddyrc"), mode) as f:
+            f.write(text)
+
+    def claim(self, *arguments, **options):
+        return self.daemon.run("claim", *arguments, cwd=self.work, **options)
+
+    def port(self, identity):
+        return self.daemon.service(identity)["port"]
+
+    def services(self):
+        return self.daemon.query("SELECT id FROM services ORDER BY id")
+
+    def test_all_services_are_claimed_and_shown_as_a_table(self):
+        self.write(SHOP)
+        answer = self.claim()
+        self.assertEqual((answer.code, answer.err), (DONE, ""))
+        rows = [line.split() for line in answer.out.splitlines()]
+        self.assertEqual(rows[0], ["Service", "Port", "Claim"])
+        self.assertEqual(rows[2:], [["shop:web", str(self.port("shop:web")), "claimed"],
+                                    ["shop:api", str(self.port("shop:api")), "claimed"]])
+        self.assertEqual(self.daemon.service("shop:api")["healthPath"], "/health")
+        self.assertIn("already yours", self.claim().out)
+
+    def test_quiet_prints_the_ports_in_the_order_of_the_file(self):
+        self.write(SHOP)
+        self.assertEqual(self.claim("-q").out,
+                         f"{self.port('shop:web')}\n{self.port('shop:api')}\n")
+
+    def test_json_lists_the_services(self):
+        self.write(SHOP)
+        answer = json.loads(self.claim("-j").out)
+        self.assertEqual([(s["id"], s["existing"]) for s in answer["services"]],
+                         [("shop:web", False), ("shop:api", False)])
+        self.assertEqual((answer["ok"], answer["version"]), (True, 1))
+
+    def test_export_is_for_eval(self):
+        self.write(SHOP)
+        shell = subprocess.run(
+            ["sh", "-c", f'eval "$({self.daemon.pd_program} claim --export)"; '
+             'echo $WEB_PORT $API_PORT $PORT'],
+            cwd=self.work, env=self.daemon.env, capture_output=True, text=True, check=True)
+        self.assertEqual(shell.stdout.split(),
+                         [str(self.port("shop:web")), str(self.port("shop:api"))])
+
+    def test_export_of_a_single_service_is_port(self):
+        self.write('{"project": "shop", "services": {"web-2.x": {}}}')
+        self.assertEqual(self.claim("--export").out, f"export PORT={self.port('shop:web-2.x')}\n")
+
+    def test_exported_names_are_names_of_variables(self):
+        self.write('{"project": "shop", "services": {"web-2.x": {}, "2nd": {}}}')
+        self.assertRegex(self.claim("--export").out,
+                         r"^export WEB_2_X_PORT=\d+\nexport _2ND_PORT=\d+\n$")
+
+    def test_exported_names_that_collide_are_said_and_nothing_is_claimed(self):
+        self.write('{"project": "shop", "services": {"a-b": {}, "a.b": {}}}')
+        answer = self.claim("--export")
+        self.assertEqual((answer.code, answer.out), (WRONG, ""))
+        self.assertIn("'a-b' and 'a.b' would both be A_B_PORT", answer.err)
+        self.assertEqual(self.services(), [])
+        self.assertEqual(self.claim().code, DONE)
+
+    @harness.needs_root
+    def test_all_or_none_are_claimed(self):
+        self.write(SHOP)
+        self.daemon.claim("shop:api")
+        answer = self.daemon.run("claim", cwd=self.work, uid=harness.NOBODY)
+        self.assertEqual(answer.code, NOT_ALLOWED)
+        self.assertIn("shop:api belongs to", answer.err)
+        self.assertIn("none of the 2 services", answer.err)
+        self.assertEqual(self.services(), [("shop:api",)])
+        self.assertEqual(self.daemon.json("log", "--filter", "shop:web", code=None)["entries"], [])
+        self.assertEqual(self.daemon.json("find", "shop:web", code=None)["services"], [])
+
+    def test_range_of_the_file_is_where_the_ports_come_from(self):
+        self.write('{"project": "shop", "range": "31500-31501", '
+                   '"services": {"a": {}, "b": {}}}')
+        self.assertEqual(sorted(self.claim("-q").out.split()), ["31500", "31501"])
+        self.write('{"project": "shop", "range": "31500-31501", '
+                   '"services": {"c": {}}}')
+        self.assertEqual(self.claim().code, CONFLICT)
+        self.assertEqual(self.claim("--range", "31600-31600", "-q").out, "31600\n")
+
+    def test_unknown_names_are_warned_of_and_the_rest_is_obeyed(self):
+        self.write('{"project": "shop",\n "services": {"web": {\n  "healthpath": "/up"}}}')
+        answer = self.claim("-q")
+        self.assertEqual(answer.code, DONE)
+        self.assertEqual(answer.out, f"{self.port('shop:web')}\n")
+        self.assertIn('.portdaddyrc: line 3, column 3: "healthpath" is not known of a service; '
+                      'did you mean "healthPath"?', answer.err)
+
+    def test_port_is_not_obeyed_but_said(self):
+        self.write('{"project": "shop", "services": {"web": {"port": 3000}}}')
+        answer = self.claim("-q")
+        self.assertNotEqual(answer.out, "3000\n")
+        self.assertIn("pd claim shop:web -p 3000", answer.err)
+
+    def test_faults_are_told_with_their_place_and_change_nothing(self):
+        cases = {
+            '{"services": {"a": {},\n "a": {}}}': 'line 2, column 2: "a" stands here twice',
+            '{"services": {"we\0b": {}}}': "line 1, column 18: a NUL byte",
+            '{"services": {"web': "line 1, column 19: unexpected end",
+            '{"services": {"web": {} "api": {}}}': "line 1, column 25",
+            '{"services": {"web": {"healthPath": "up"}}}': "line 1, column 23: the healthPath",
+            '{"services": {"web\x1b[2J": {}}}': "no name of a service",
+            '{"services": {}}': "names no services",
+            "[]": "is no object",
+            "": "is empty",
+            " " * 1048577: "1048577 bytes long; at most 1048576",
+        }
+        for text, words in cases.items():
+            with self.subTest(text=text[:40]):
+                self.write(text)
+                answer = self.claim()
+                self.assertEqual((answer.code, answer.out), (WRONG, ""))
+                self.assertIn(words, answer.err)
+                self.assertIn(".portdaddyrc", answer.err)
+                self.assertNotIn("\x1b", answer.err)
+                self.assertEqual(len(answer.err.splitlines()), 1, answer.err)
+                refused = json.loads(self.claim("-j").out)
+                self.assertEqual(refused["error"]["code"], "bad_request")
+        self.assertEqual(self.services(), [])
+
+    def test_api_refuses_what_a_list_of_services_may_not_hold(self):
+        for body, words in (('{"services": []}', "no list"), ('{"services": [3]}', "no object"),
+                            ('{"services": [{"id": "a", "x": 1}]}', "unknown member"),
+                            ('{"services": [{"id": "a"}], "port": 80}', "exclude each other"),
+                            ('{"services": [{"id": "a"}, {}]}', '"id" is missing')):
+            with self.subTest(body=body):
+                done = subprocess.run(
+                    ["curl", "-s", "--unix-socket", self.daemon.socket, "-d", body,
+                     "http://localhost/v1/claims"], capture_output=True, text=True, check=True)
+                self.assertIn(words, json.loads(done.stdout)["error"]["message"])
+        self.assertEqual(self.services(), [])
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())

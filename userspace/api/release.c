@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/release.h"
+
+#include <stdio.h>
+
+#include "api/server.h"
+#include "base/procfs.h"
+#include "base/text.h"
+
+#define DETAILS_SIZE 128
+
+void release_caller_name(const struct request *r, char ret[RELEASE_COMM_SIZE])
+{
+	struct process peer;
+
+	ret[0] = '\0';
+	if (r->pid && !procfs_describe(r->pid, &peer))
+		text_to_utf8(peer.comm, ret, RELEASE_COMM_SIZE);
+}
+
+bool release_is_allowed(const struct request *r, const struct service *s)
+{
+	return r->uid == 0 || r->uid == s->uid;
+}
+
+int release_log(struct request *r, enum activity_action action, const struct service *s,
+		const char *comm, const char *details)
+{
+	struct activity entry = {
+		.action = action,
+		.service = s ? s->id : "",
+		.details = details,
+		.timestamp = r->now,
+		.port = s ? s->port : 0,
+		.pid = r->pid,
+		.uid = r->uid,
+		.comm = comm,
+	};
+	int fault = registry_log(r->api->config.registry, &entry, &entry.id);
+
+	if (!fault)
+		api_publish_activity(r->api, &entry);
+	return fault;
+}
+
+int release_service(struct request *r, const struct service *s, const char *comm, const char *why)
+{
+	char details[DETAILS_SIZE];
+	int fault = request_begin_write(r);
+
+	snprintf(details, sizeof(details), "Port %u released%s%s", s->port, why ? ": " : "",
+		 why ? why : "");
+	if (!fault)
+		fault = registry_release(r->api->config.registry, s->id, r->now);
+	if (!fault)
+		fault = release_log(r, ACTIVITY_RELEASE, s, comm, details);
+	return fault ? fault : request_touch_port(r, s->port);
+}
