@@ -106,6 +106,9 @@ static void run_next(struct health *h)
 	while (h->n_running < h->running_max && !TAILQ_EMPTY(&h->waiting)) {
 		struct health_check *c = TAILQ_FIRST(&h->waiting);
 
+		/* its timer is due: the place is for one that can still use it */
+		if (!left_us(c))
+			return;
 		TAILQ_REMOVE(&h->waiting, c, link);
 		h->n_waiting--;
 		TAILQ_INSERT_TAIL(&h->running, c, link);
@@ -158,13 +161,10 @@ static void expire(struct health_check *c)
 	a->result = HEALTH_TIMEOUT;
 	a->elapsed_us = (uint64_t)c->timeout_ms * 1000;
 	a->scheme = c->attempt.scheme;
-	if (c->state == CHECK_WAITING)
-		snprintf(a->details, sizeof(a->details), "not tried: %zu other checks ran",
-			 c->health->n_running);
-	else
-		snprintf(a->details, sizeof(a->details), "no response for %u%s",
-			 c->timeout_ms % 1000 ? c->timeout_ms : c->timeout_ms / 1000,
-			 c->timeout_ms % 1000 ? "ms" : "s");
+	snprintf(a->details, sizeof(a->details), "%s %u%s",
+		 c->state == CHECK_WAITING ? "not tried within" : "no response for",
+		 c->timeout_ms % 1000 ? c->timeout_ms : c->timeout_ms / 1000,
+		 c->timeout_ms % 1000 ? "ms" : "s");
 }
 
 static void retry_over_tls(struct health_check *c)
