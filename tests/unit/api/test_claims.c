@@ -78,6 +78,7 @@ static void members_are_checked(void **state)
 		{ "{\"id\":\"a\",\"ttl\":5}", "not a string" },
 		{ "{\"id\":\"a\",\"health\":\"health\"}", "/health" },
 		{ "{\"id\":\"a\",\"health\":\"/a b\"}", "/health" },
+		{ "{\"id\":\"a\",\"health\":\"https://example.org/\"}", "localhost" },
 		{ "{\"id\":\"a\",\"cwd\":\"src\"}", "absolute" },
 	};
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/health: its parameters, its lines, and clients that leave. */
+#include "world.h"
+
+static void parameters_are_checked(void **state)
+{
+	static const struct {
+		const char *path, *words;
+		int status;
+		const char *code;
+	} rows[] = {
+		{ "/v1/health?match=a%20b", "cannot be read", 400, "bad_request" },
+		{ "/v1/health?match=:0", "not a port", 400, "bad_request" },
+		{ "/v1/health?timeout=5", "no duration", 400, "bad_request" },
+		{ "/v1/health?timeout=301s", "300s", 400, "bad_request" },
+		{ "/v1/health?pattern=x", "match, timeout", 400, "bad_request" },
+		{ "/v1/health?match=nobody", "there is no service nobody", 404, "not_found" },
+		{ "/v1/health?match=no*", "no service matches", 404, "not_found" },
+		{ "/v1/health?match=:1", "no service owns port 1", 404, "not_found" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_answer_ struct answer a = ask_get(*state, rows[i].path);
+
+		assert_error(&a, rows[i].status, rows[i].code, rows[i].words);
+	}
+}
+
+static void claim(struct world *w, const char *id, uint16_t port, const char *health)
+{
+	char body[256];
+	struct answer a;
+
+	snprintf(body, sizeof(body), "{\"id\":\"%s\",\"port\":%u,\"health\":\"%s\"}", id, port,
+		 health);
+	a = ask_post(w, "/v1/claims", body);
+	assert_ok(&a);
+	answer_free(&a);
+}
+
+static void without_services_the_first_line_is_followed_by_the_last(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = client_new(w);
+
+	client_say(w, &c, "GET /v1/health HTTP/1.0\r\n\r\n");
+	client_wait_end(w, &c);
+	assert_non_null(strstr(c.text, "\"stream\":\"health\",\"total\":0}\n{\"ok\":true"));
+	assert_non_null(strstr(c.text, "\"healthy\":0,\"unhealthy\":0,\"unchecked\":0"));
+}
+
+static void what_nothing_listens_for_is_said_and_kept(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = client_new(w);
+	_cleanup_client_ struct client again = client_new(w);
+
+	claim(w, "t:web", free_port(), "/health");
+	client_say(w, &c, "GET /v1/health?match=t:web HTTP/1.0\r\n\r\n");
+	client_wait_end(w, &c);
+	assert_non_null(strstr(c.text, "\"result\":\"waiting\",\"healthy\":false"));
+	assert_non_null(strstr(c.text, "\"previous\":null"));
+	assert_non_null(strstr(c.text, "\"stored\":true"));
+	client_say(w, &again, "GET /v1/health?match=t:web HTTP/1.0\r\n\r\n");
+	client_wait_end(w, &again);
+	assert_non_null(strstr(again.text, "\"previous\":{\"result\":\"waiting\""));
+}
+
+/* A listener of this very process, whose claim is asked for: accepts and says nothing. */
+static int silent_service(struct world *w, const char *id)
+{
+	uint16_t port;
+	int fd = bound_socket(SOCK_STREAM, &port);
+	char cwd[4096], body[4400];
+	struct answer a;
+
+	close(fd);
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	snprintf(body, sizeof(body), "{\"id\":\"%s\",\"port\":%u,\"health\":\"/h\",\"cwd\":\"%s\"}",
+		 id, port, cwd);
+	a = ask_post(w, "/v1/claims", body);
+	assert_ok(&a);
+	answer_free(&a);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd,
+			      (struct sockaddr *)&(struct sockaddr_in){
+				      .sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
+			      sizeof(struct sockaddr_in)),
+			 0);
+	assert_int_equal(listen(fd, 8), 0);
+	world_resync(w);
+	return fd;
+}
+
+static void progress_is_told_until_the_deadline(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = client_new(w);
+	int fd = silent_service(w, "t:silent");
+
+	client_say(w, &c, "GET /v1/health?timeout=2s HTTP/1.1\r\nHost: pd\r\n\r\n");
+	client_wait_text(w, &c, "{\"waiting\":1,\"total\":1}");
+	client_wait_end(w, &c);
+	assert_non_null(strstr(c.text, "\"result\":\"timeout\""));
+	assert_non_null(strstr(c.text, "no response for 2s"));
+	close(fd);
+}
+
+static void a_client_that_leaves_takes_its_checks_along(void **state)
+{
+	struct world *w = *state;
+	int fd = silent_service(w, "t:silent");
+	struct client c = client_new(w);
+	char byte;
+	int peer, n;
+
+	client_say(w, &c, "GET /v1/health?timeout=60s HTTP/1.0\r\n\r\n");
+	client_wait_text(w, &c, "\"stream\":\"health\"");
+	peer = accept(fd, NULL, NULL);
+	assert_true(peer >= 0);
+	client_free(&c);
+	while ((n = recv(peer, &byte, 1, MSG_DONTWAIT)) > 0 || (n < 0 && errno == EAGAIN))
+		world_turn(w);
+	assert_int_equal(n, 0);
+	close(peer);
+	close(fd);
+}
+
+static void a_server_that_ends_amid_a_round_leaks_nothing(void **state)
+{
+	struct world *w = *state;
+	int fd = silent_service(w, "t:silent");
+	_cleanup_client_ struct client c = client_new(w);
+
+	client_say(w, &c, "GET /v1/health?timeout=60s HTTP/1.0\r\n\r\n");
+	client_wait_text(w, &c, "\"stream\":\"health\"");
+	api_free(w->api);
+	w->api = NULL;
+	close(fd);
+}
+
+#define world_test(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		world_test(parameters_are_checked),
+		world_test(without_services_the_first_line_is_followed_by_the_last),
+		world_test(what_nothing_listens_for_is_said_and_kept),
+		world_test(progress_is_told_until_the_deadline),
+		world_test(a_client_that_leaves_takes_its_checks_along),
+		world_test(a_server_that_ends_amid_a_round_leaks_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

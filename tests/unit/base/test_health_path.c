@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/health_path.h"
+#include "unit/random.h"
+
+static void paths_and_urls_are_kept_as_what_they_mean(void **state)
+{
+	static const struct {
+		const char *text, *kept;
+		bool https;
+	} rows[] = {
+		{ "/", "/", false },
+		{ "/health?deep=1&b=%20", "/health?deep=1&b=%20", false },
+		{ "http:/health", "/health", false },
+		{ "https:/health", "https:/health", true },
+		{ "HTTPS:/health", "https:/health", true },
+		{ "http://localhost/health", "/health", false },
+		{ "https://localhost", "https:/", true },
+		{ "https://LocalHost/a", "https:/a", true },
+		{ "http://127.0.0.1/a", "/a", false },
+		{ "https://[::1]/a", "https:/a", true },
+		{ "//double", "//double", false },
+		{ "/caf\xc3\xa9", "/caf\xc3\xa9", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct health_path path;
+		char kept[HEALTH_PATH_SIZE];
+
+		assert_int_equal(health_path_parse(rows[i].text, &path, NULL), 0);
+		assert_int_equal(path.https, rows[i].https);
+		assert_string_equal(health_path_format(&path, kept), rows[i].kept);
+	}
+}
+
+static void what_is_no_path_of_this_machine_is_refused_with_why(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} rows[] = {
+		{ "", "no path" },
+		{ "health", "no path" },
+		{ "https:", "no path" },
+		{ "https:health", "no path" },
+		{ "ftp:/health", "no path" },
+		{ "https://", "localhost" },
+		{ "https://example.org/health", "localhost" },
+		{ "http://localhost.example.org/", "localhost" },
+		{ "http://127.0.0.12/", "localhost" },
+		{ "http://localhost:3100/health", "port" },
+		{ "/a b", "blank" },
+		{ "/a\r\nX-Evil: 1", "blank" },
+		{ "/a\x7f", "blank" },
+		{ "/a#b", "#" },
+	};
+	struct health_path path = { .path = "untouched" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *why = "";
+
+		assert_int_equal(health_path_parse(rows[i].text, &path, &why), -EINVAL);
+		if (!strstr(why, rows[i].words))
+			fail_msg("\"%s\": %s", rows[i].text, why);
+	}
+	assert_string_equal(path.path, "untouched");
+}
+
+static void a_path_may_be_1024_bytes_long(void **state)
+{
+	char text[HEALTH_PATH_MAX_BYTES + 2];
+	struct health_path path;
+
+	memset(text, 'a', sizeof(text));
+	text[0] = '/';
+	text[HEALTH_PATH_MAX_BYTES + 1] = '\0';
+	assert_int_equal(health_path_parse(text, &path, NULL), -EINVAL);
+	text[HEALTH_PATH_MAX_BYTES] = '\0';
+	assert_int_equal(health_path_parse(text, &path, NULL), 0);
+}
+
+static void what_is_kept_reads_as_itself(void **state)
+{
+	static const char alphabet[] = "htps:/localhost.#[]1 \r?";
+	struct random_source r = random_start(__func__);
+
+	for (int i = 0; i < 20000; i++) {
+		char text[40], first[HEALTH_PATH_SIZE], second[HEALTH_PATH_SIZE];
+		struct health_path path;
+
+		random_string(&r, alphabet, sizeof(alphabet) - 1, text, sizeof(text));
+		if (health_path_parse(text, &path, NULL))
+			continue;
+		health_path_format(&path, first);
+		assert_null(strpbrk(first, " \r\n"));
+		assert_int_equal(health_path_parse(first, &path, NULL), 0);
+		assert_string_equal(health_path_format(&path, second), first);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(paths_and_urls_are_kept_as_what_they_mean),
+		cmocka_unit_test(what_is_no_path_of_this_machine_is_refused_with_why),
+		cmocka_unit_test(a_path_may_be_1024_bytes_long),
+		cmocka_unit_test(what_is_kept_reads_as_itself),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
