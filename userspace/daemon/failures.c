@@ -18,12 +18,18 @@ static bool same(const struct failures *f, unsigned i, const struct event *e)
 
 static bool within_budget(struct failures *f, int64_t now)
 {
-	if (f->second != now) {
-		f->second = now;
-		f->written_now = 0;
-	}
-	if (f->written_now < FAILURES_PER_S) {
-		f->written_now++;
+	int64_t passed_s = now - f->second;
+
+	/* a clock that was set back gives nothing, one that was set forward no more than a burst */
+	if (passed_s > FAILURES_BURST)
+		passed_s = FAILURES_BURST;
+	if (passed_s > 0)
+		f->credit += passed_s * FAILURES_PER_S;
+	if (f->credit > FAILURES_BURST)
+		f->credit = FAILURES_BURST;
+	f->second = now;
+	if (f->credit > 0) {
+		f->credit--;
 		return true;
 	}
 	f->dropped++;

@@ -13,9 +13,14 @@
 #include "base/event.h"
 #include "inventory/inventory.h"
 
-#define FAILURES_REMEMBERED   32 /* different refusals whose repetitions are counted */
-#define FAILURES_REPEAT_S     10 /* the same refusal is written once in this time */
-#define FAILURES_PER_S	      50 /* rows written in one second at most */
+#define FAILURES_REMEMBERED 32 /* different refusals whose repetitions are counted */
+#define FAILURES_REPEAT_S   10 /* the same refusal is written once in this time */
+#define FAILURES_PER_S	    50 /* rows written in a second, in the long run */
+/*
+ * Rows at once: all that a machine starts is refused, or a script retries for some seconds as fast
+ * as it can.  The next refusal, which somebody asks about, is not to pay for it.
+ */
+#define FAILURES_BURST	      1000
 #define FAILURES_DETAILS_SIZE 320
 
 struct failures {
@@ -27,10 +32,10 @@ struct failures {
 		int64_t written;     /* Unix seconds of its last row */
 		unsigned suppressed; /* repetitions since */
 	} seen[FAILURES_REMEMBERED];
-	unsigned next;	      /* the slot to overwrite */
-	int64_t second;	      /* of the budget below */
-	unsigned written_now; /* rows in that second */
-	uint64_t dropped;     /* over the budget, never written */
+	unsigned next;	  /* the slot to overwrite */
+	int64_t second;	  /* of the budget below */
+	int64_t credit;	  /* rows that may be written */
+	uint64_t dropped; /* over the budget, never written */
 };
 
 /*

@@ -25,7 +25,7 @@ struct keeper {
 	struct event *readable, *settle, *deadline;
 	struct failures failures;
 	struct journal journal;
-	uint64_t lost_reported;
+	uint64_t lost_reported, dropped_reported;
 	bool starting; /* changes are told as "while no daemon ran" */
 	/* Ports that an exit, a fork or an exec touched: judged once the table has settled, because
 	 * the close of the dead process's sockets is about to arrive. */
@@ -325,6 +325,21 @@ static const char *owner_of(struct keeper *k, const struct event *event, struct 
 		       : owner->id;
 }
 
+/* Refusals over the budget leave no rows, but a gap that says how many there were. */
+static void note_dropped(struct keeper *k, int64_t now)
+{
+	char details[EVENT_DETAILS_SIZE];
+
+	if (k->failures.dropped == k->dropped_reported)
+		return;
+	snprintf(details, sizeof(details),
+		 "%llu refused calls were not written down: more than %d a second came for long",
+		 (unsigned long long)(k->failures.dropped - k->dropped_reported), FAILURES_PER_S);
+	k->dropped_reported = k->failures.dropped;
+	log_warning("%s", details);
+	journal_note(&k->journal, ACTIVITY_GAP, details, now);
+}
+
 /* False when it is only a repetition, or one too many. */
 static bool write_failure(struct keeper *k, const struct event *event, const char *service,
 			  int64_t now)
@@ -334,6 +349,7 @@ static bool write_failure(struct keeper *k, const struct event *event, const cha
 
 	if (!failures_admit(&k->failures, event, now, &repeated))
 		return false;
+	note_dropped(k, now);
 	failures_describe(event, k->config.inventory, repeated, details);
 	journal_write(&k->journal, &(struct activity){
 					   .action = ACTIVITY_FAIL,
@@ -579,6 +595,7 @@ void keeper_stop(struct keeper *k)
 	int r;
 
 	keeper_catch_up(k);
+	note_dropped(k, now);
 	journal_note(&k->journal, ACTIVITY_DAEMON, "stopped", now);
 	r = registry_mark_alive(k->config.registry, now);
 	if (!r)

@@ -74,8 +74,39 @@ static void flood_of_different_refusals_stays_within_the_budget(void **state)
 
 		written += failures_admit(&f, &e, 1000, &repeated);
 	}
-	assert_int_equal(written, FAILURES_PER_S);
-	assert_int_equal(f.dropped, 10000 - FAILURES_PER_S);
+	assert_int_equal(written, FAILURES_BURST);
+	assert_int_equal(f.dropped, 10000 - FAILURES_BURST);
+}
+
+static void budget_comes_back_with_time(void **state)
+{
+	struct failures f = { 0 };
+	struct event e;
+	unsigned repeated;
+
+	for (int i = 0; i < 10000; i++) {
+		e = refusal(10 + i, 3000);
+		failures_admit(&f, &e, 1000, &repeated);
+	}
+	for (int i = 0; i < FAILURES_PER_S; i++) {
+		e = refusal(20000 + i, 3000);
+		assert_true(failures_admit(&f, &e, 1001, &repeated));
+	}
+	e = refusal(30000, 3000);
+	assert_false(failures_admit(&f, &e, 1001, &repeated));
+}
+
+static void clock_that_is_set_back_gives_nothing(void **state)
+{
+	struct failures f = { 0 };
+	struct event e;
+	unsigned repeated, written = 0;
+
+	for (int i = 0; i < 10000; i++) {
+		e = refusal(10 + i, 3000);
+		written += failures_admit(&f, &e, 10000 - i, &repeated);
+	}
+	assert_int_equal(written, FAILURES_BURST);
 }
 
 static void description_names_call_address_and_errno(void **state)
@@ -244,6 +275,8 @@ int main(void)
 		cmocka_unit_test(repeated_refusal_is_one_row_with_a_count),
 		cmocka_unit_test(another_port_process_or_errno_is_another_refusal),
 		cmocka_unit_test(flood_of_different_refusals_stays_within_the_budget),
+		cmocka_unit_test(budget_comes_back_with_time),
+		cmocka_unit_test(clock_that_is_set_back_gives_nothing),
 		cmocka_unit_test(description_names_call_address_and_errno),
 		cmocka_unit_test(description_names_the_owner_of_that_moment),
 		cmocka_unit_test(owner_of_that_moment_counts_and_not_who_listens_by_now),
