@@ -72,6 +72,19 @@ static void explain(struct why_facts *f, const struct socket_row *const *elsewhe
 		    n, &f->environment, &f->answer);
 }
 
+/*
+ * Its process has ended, and the kernel has not taken it apart yet.  Of a refusal it was so then,
+ * whatever is left of it now.
+ */
+static bool is_being_left(const struct why_facts *f, const struct why_owner *o)
+{
+	if (!o->row || o->row->n_holders || !o->row->leaving.pid || o->grip.kind != GRIP_NONE)
+		return false;
+	if (o->bind.kernel) /* made for a process, but never the process's own */
+		return false;
+	return f->question.caller.pid || procfs_alive(&o->row->leaving);
+}
+
 static const struct process_id *oldest_process(const struct why_owner *o)
 {
 	if (o->row && o->row->n_holders)
@@ -95,8 +108,12 @@ static void note_private_tables(struct why_owner *o)
 
 static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 {
-	const struct process_id *id = oldest_process(o);
+	bool being_left = is_being_left(f, o);
+	const struct process_id *id;
 
+	if (being_left)
+		o->grip.process = o->row->leaving;
+	id = oldest_process(o);
 	if (!id)
 		return;
 	note_private_tables(o);
@@ -105,11 +122,12 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 	o->holder_frozen = why_process_is_frozen(id);
 	o->holder_exiting = why_process_is_exiting(id);
 	/* Of a refusal: who is ending a moment later was most likely alive and well then. */
-	if (f->question.caller.pid &&
+	if (f->question.caller.pid && !being_left &&
 	    (!procfs_alive(id) || (o->holder_exiting && o->holder_state != 'Z'))) {
 		o->holder_exiting = false;
 		o->holder_state = 0;
 	}
+	o->holder_exiting = o->holder_exiting || being_left;
 	o->same_program = !process_id_equal(id, &f->question.caller) &&
 			  why_process_same(f->inv, id, &f->question.caller);
 }

@@ -271,6 +271,7 @@ static void leave_row(struct apply *a, struct row *row, struct proc *proc)
 		row_note_leaving(row, &proc->process.id, inventory_now_ms());
 	row_drop_holder(a->table, row, proc);
 	if (row->view.n_holders == 0) {
+		row->view.leaving = proc->process.id;
 		table_unsettle(a->table, row);
 		a->settle = true;
 		return;

@@ -59,6 +59,7 @@ int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct h
 		row->view.n_holders++;
 		row->view.complete = false;
 		row->view.undecided = false;
+		row->view.leaving = (struct process_id){ 0 };
 	}
 	if (ret)
 		*ret = holder;

@@ -78,7 +78,8 @@ struct socket_row {
 	 * and soon can.
 	 */
 	bool undecided;
-	/* who had it, has ended, and is still on its way out; pid 0 = nobody */
+	/* who had it last, has ended, and is still on its way out, as far as is known; pid 0 =
+	 * nobody */
 	struct process_id leaving;
 };
 
