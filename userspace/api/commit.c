@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/http.h>
 #include <string.h>
 
+#include "api/lock_keeper.h"
 #include "api/reply.h"
 #include "api/server.h"
 #include "api/sessions.h"
@@ -19,6 +21,8 @@ struct staged_reply {
 	uint64_t staged_us;
 	uint16_t *touched;
 	size_t n_touched;
+	void (*settled)(struct evhttp_connection *connection, int error, void *user_data);
+	void *settled_data;
 };
 
 struct staged_call {
@@ -85,6 +89,9 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 
 	while (list) {
 		struct staged_reply *reply = list;
+		/* the request is consumed by its answer; its connection lasts until it is written
+		 */
+		struct evhttp_connection *connection = evhttp_request_get_connection(reply->http);
 		enum outcome outcome = error ? reply_outcome(error) : OUTCOME_OK;
 
 		list = reply->next;
@@ -96,6 +103,8 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 				config->claims_changed(reply->touched[i], config->user_data);
 		}
 		reply_send(q->api, reply->http, outcome, reply->answer, &reply->trace);
+		if (reply->settled)
+			reply->settled(connection, error, reply->settled_data);
 		json_object_put(reply->answer);
 		free(reply->touched);
 		free(reply);
@@ -125,6 +134,8 @@ static void flush(struct commit_queue *q)
 	if (error)
 		log_error("%s could not be written: %s", q->api->config.database_path,
 			  strerror(-error));
+	if (error && q->api->locks)
+		lock_keeper_undone(q->api->locks);
 	note_costs(replies, began_us, server_now_us() - began_us);
 	answer_all(q, replies, error);
 	make_calls(calls, error);
@@ -166,7 +177,9 @@ void commit_queue_free(struct commit_queue *q)
 {
 	if (!q)
 		return;
-	if (q->turn_end && q->latest)
+	/* a grant that nobody took passes to the next in its queue, and so on */
+	while (q->turn_end && q->latest &&
+	       (q->replies || registry_in_batch(q->api->config.registry)))
 		flush(q);
 	/* answering may have staged once more */
 	free_activity_list(q->activities);
@@ -196,6 +209,8 @@ int commit_stage_reply(struct commit_queue *q, struct request *r)
 	reply->answer = TAKE_PTR(r->answer);
 	reply->touched = TAKE_PTR(r->touched);
 	reply->n_touched = r->n_touched;
+	reply->settled = r->settled;
+	reply->settled_data = TAKE_PTR(r->settled_data);
 	reply->trace = r->trace;
 	reply->staged_us = server_now_us();
 	*q->last_reply = reply;

@@ -68,6 +68,18 @@ void request_deinit(struct request *r)
 	free(r->touched);
 }
 
+void request_keep(struct request *r, struct request *ret)
+{
+	*ret = *r;
+	ret->trace.waits = true;
+	memset(r->params, 0, sizeof(r->params));
+	r->body = r->answer = r->extra = NULL;
+	r->touched = NULL;
+	r->n_touched = 0;
+	r->text = NULL;
+	r->taken = true;
+}
+
 static int name_index(const struct route *route, const char *name, size_t length)
 {
 	for (int i = 0; i < REQUEST_NAMES_MAX && route->names[i]; i++)
@@ -307,6 +319,20 @@ int request_member_bool(struct request *r, const char *name, bool *ret)
 		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" is neither true nor false",
 				    name);
 	*ret = json_object_get_boolean(member);
+	return 0;
+}
+
+int request_member_count(struct request *r, const char *name, int64_t *ret)
+{
+	struct json_object *member = json_object_object_get(r->body, name);
+
+	*ret = 0;
+	if (!member)
+		return 0;
+	if (!json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 1)
+		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" is not a number from 1 on",
+				    name);
+	*ret = json_object_get_int64(member);
 	return 0;
 }
 

@@ -72,11 +72,23 @@ struct request {
 	bool taken;	   /* the handler keeps `http`: a stream */
 	uint16_t *touched; /* ports whose claims this request changed */
 	size_t n_touched;
+	/*
+	 * Called once for an answer that waited for the commit, right behind its sending: with the
+	 * commit's error or 0, and the connection, NULL when the client has left.  NULL = nobody.
+	 */
+	void (*settled)(struct evhttp_connection *connection, int error, void *user_data);
+	void *settled_data;
 };
 
 /* Fills *ret for a connection's request.  0, or a negative errno when nobody can be named. */
 int request_init(struct request *ret, struct api *api, struct evhttp_request *http);
 void request_deinit(struct request *r);
+
+/*
+ * Moves a request to where it outlives its handler, which then answers it later, by
+ * server_answer().  *r stays valid and empty.
+ */
+void request_keep(struct request *r, struct request *ret);
 
 /* Reads query or body as the route says.  0, OUTCOME_BAD_REQUEST, OUTCOME_TOO_LARGE, errno. */
 int request_parse(struct request *r, const struct route *route);
@@ -100,6 +112,8 @@ int request_object_text(struct request *r, struct json_object *object, const cha
 int request_member_port(struct request *r, const char *name, uint16_t *ret);
 /* true or false; false in *ret when missing or null.  0, OUTCOME_BAD_REQUEST. */
 int request_member_bool(struct request *r, const char *name, bool *ret);
+/* A whole number from 1 on; 0 in *ret when missing or null.  0, OUTCOME_BAD_REQUEST. */
+int request_member_count(struct request *r, const char *name, int64_t *ret);
 
 /*
  * Names what the request is about for `pd metrics --slow`, cut to size.  request_parse() has taken

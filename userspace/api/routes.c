@@ -28,6 +28,12 @@ static const struct route routes[] = {
 	  .names = { "session", "environment", "cwd", "text" } },
 	{ EVHTTP_REQ_GET, "/v1/metrics", metrics_get, .names = { "over" } },
 	{ EVHTTP_REQ_GET, "/metrics", metrics_text_get },
+	{ EVHTTP_REQ_GET, "/v1/locks", locks_get, .names = { "name" } },
+	{ EVHTTP_REQ_POST, "/v1/locks", locks_post, REQUEST_BODY,
+	  .names = { "name", "holder", "onBehalf", "ttl", "wait", "owner", "cwd", "program",
+		     "fence" } },
+	{ EVHTTP_REQ_POST, "/v1/unlocks", unlocks_post, REQUEST_BODY,
+	  .names = { "name", "holder", "onBehalf", "force", "owner", "cwd", "fence" } },
 	{ EVHTTP_REQ_GET, "/v1/events", stream_events_get, .names = { "pattern" } },
 	{ EVHTTP_REQ_GET, "/v1/activity", stream_activity_get, .names = { "filter" } },
 };

@@ -36,6 +36,9 @@ int notes_get(struct request *r);
 int notes_post(struct request *r);
 int metrics_get(struct request *r);
 int metrics_text_get(struct request *r);
+int locks_get(struct request *r);
+int locks_post(struct request *r);
+int unlocks_post(struct request *r);
 int stream_events_get(struct request *r);
 int stream_activity_get(struct request *r);
 

@@ -25,6 +25,7 @@
 
 #include "api/admission.h"
 #include "api/commit.h"
+#include "api/lock_keeper.h"
 #include "api/process_watch.h"
 #include "api/reply.h"
 #include "api/request.h"
@@ -99,26 +100,33 @@ static uint64_t database_us(const struct request *r)
 	return registry_counters(r->api->config.registry).busy_ns / 1000;
 }
 
-static void answer(struct request *r)
+void server_answer(struct request *r, int result)
 {
-	uint64_t before_us = database_us(r);
-	int result = dispatch(r);
-
-	r->trace.database_us = database_us(r) - before_us;
-	if (!result && r->taken)
-		return;
 	if (!result && r->writes)
 		result = commit_stage_reply(r->api->commits, r);
 	else if (!result && r->text)
 		reply_send_text(r->api, r->http, r->content_type, r->text, &r->trace);
 	else if (!result)
 		reply_send(r->api, r->http, OUTCOME_OK, r->answer, &r->trace);
-	if (result)
+	if (result) {
 		send_error(r, result);
+		if (r->settled)
+			r->settled(NULL, result, TAKE_PTR(r->settled_data));
+	}
 	/* what a failed request wrote before it failed is kept, or undone, with the turn's commit
 	 */
 	if (r->writes)
 		commit_schedule(r->api->commits);
+}
+
+static void answer(struct request *r)
+{
+	uint64_t before_us = database_us(r);
+	int result = dispatch(r);
+
+	r->trace.database_us = database_us(r) - before_us;
+	if (result || !r->taken)
+		server_answer(r, result);
 }
 
 static void on_request(struct evhttp_request *http, void *user_data)
@@ -222,6 +230,9 @@ static int build(struct api *api)
 		r = session_watches_new(api, &api->sessions);
 	if (!r)
 		r = health_new(api->config.loop, &api->health);
+	r = lock_keeper_new(api, &api->locks);
+	if (!r)
+		r = lock_keeper_start(api->locks);
 	return r;
 }
 
@@ -258,6 +269,7 @@ void api_free(struct api *api)
 	if (api->http)
 		evhttp_free(api->http);
 	session_watches_free(api->sessions);
+	lock_keeper_free(api->locks);
 	process_watcher_free(api->processes);
 	health_free(api->health); /* its checks ended with the connections */
 	streams_free(api->streams);

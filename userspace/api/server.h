@@ -12,6 +12,8 @@ struct evconnlistener;
 struct evhttp;
 struct event;
 struct health;
+struct request;
+struct lock_keeper;
 struct process_watcher;
 struct session_watches;
 struct streams;
@@ -29,6 +31,7 @@ struct api {
 	struct process_watcher *processes;
 	struct session_watches *sessions;
 	struct health *health; /* checks of services */
+	struct lock_keeper *locks;
 	struct api_counters counters;
 	struct metrics metrics;
 	bool ending; /* api_free() has begun: answers are written at once */
@@ -42,6 +45,12 @@ struct api {
 	int64_t search_credit_us;
 	unsigned searches_left_out; /* since the last one */
 };
+
+/*
+ * Ends a request as its handler's result says: the answer, at once or with the commit, or the
+ * error.  The http request is consumed, the rest stays the caller's.
+ */
+void server_answer(struct request *r, int result);
 
 /* CLOCK_MONOTONIC in microseconds. */
 uint64_t server_now_us(void);

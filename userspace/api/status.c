@@ -2,6 +2,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/lock_keeper.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/services.h"
@@ -9,6 +10,7 @@
 #include "api/view.h"
 
 #define ACTIVITY_RECENT_S 300
+#define LOCK_NAMES_MAX	  8 /* a line of a terminal; pd locks has them all */
 /* A quick_check reads the whole file: asked again after this, however often the status is. */
 #define CHECK_EVERY_S 5
 
@@ -89,18 +91,31 @@ static int add_services(struct request *r)
 	return fault;
 }
 
-static int add_locks_and_sessions(struct request *r)
+/* How many are held, and the names of the first. */
+static int add_locks(struct request *r)
+{
+	struct json_object *o = json_add_object(r->answer, "locks");
+	_cleanup_free_ struct lock *locks = NULL;
+	struct json_object *names;
+	size_t n = 0;
+	int fault = lock_keeper_look_all(r->api->locks, true, &locks, &n);
+
+	json_add_int(o, "held", (int64_t)n);
+	names = json_add_array(o, "names");
+	for (size_t i = 0; i < n && i < LOCK_NAMES_MAX; i++)
+		json_append(names, json_text(locks[i].name));
+	return fault;
+}
+
+static int add_sessions_and_activity(struct request *r)
 {
 	struct registry *registry = r->api->config.registry;
-	int64_t locks = 0, recent = 0;
-	int fault = registry_count_locks(registry, &locks);
+	int64_t recent = 0;
+	int fault = sessions_add_status(r->api, json_add_object(r->answer, "sessions"));
 
-	if (!fault)
-		fault = sessions_add_status(r->api, json_add_object(r->answer, "sessions"));
 	if (!fault)
 		fault = registry_count_activity_since(registry, r->now - ACTIVITY_RECENT_S,
 						      &recent);
-	json_add_int(json_add_object(r->answer, "locks"), "held", locks);
 	json_add_int(json_add_object(r->answer, "activity"), "recent", recent);
 	return fault;
 }
@@ -123,9 +138,10 @@ static int add_api(struct request *r)
 
 int status_get(struct request *r)
 {
-	static int (*const parts[])(struct request *) = {
-		add_daemon, add_kernel, add_database, add_services, add_locks_and_sessions, add_api
-	};
+	static int (*const parts[])(struct request *) = { add_daemon,	add_kernel,
+							  add_database, add_services,
+							  add_locks,	add_sessions_and_activity,
+							  add_api };
 	int fault = 0;
 
 	for (size_t i = 0; !fault && i < ARRAY_SIZE(parts); i++)

@@ -23,7 +23,7 @@
 
 struct registry;
 
-#define LOCK_HOLDER_MAX	    128 /* bytes of a holder's name, without the NUL */
+#define LOCK_HOLDER_MAX	    IDENTITY_MAX /* bytes of a holder's name, without the NUL */
 #define LOCKS_KEEP_FREE_MAX 256 /* free locks that stay listed; the longest free are forgotten */
 
 /* A copy: nothing in it is borrowed. */

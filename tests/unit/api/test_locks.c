@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: MIT */
+/* Locks: grants, queues, and everything that ends one. */
+#include "world.h"
+
+#include <signal.h>
+
+#include "api/lock_keeper.h"
+
+/* Another process that asks for a lock, relays its answer, and lives until it is killed. */
+struct rival {
+	pid_t pid;
+	struct client answer;
+};
+
+static void be_rival(struct world *w, const char *text, int relay)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char bytes[4096];
+	ssize_t n;
+
+	/* a copy of the server's descriptors would keep its connections open */
+	for (int other = 3; other < 1024; other++)
+		if (other != fd && other != relay)
+			close(other);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
+	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) ||
+	    send(fd, text, strlen(text), 0) < 0)
+		_exit(1);
+	while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+		if (send(relay, bytes, n, 0) != n)
+			_exit(2);
+	close(relay); /* an HTTP/1.0 answer ends with its connection */
+	for (;;)
+		pause();
+}
+
+static char *http_1_0(const char *path, const char *body)
+{
+	char *text;
+
+	assert_true(asprintf(&text, "POST %s HTTP/1.0\r\nContent-Length: %zu\r\n\r\n%s", path,
+			     strlen(body), body) > 0);
+	return text;
+}
+
+static struct rival rival_new(struct world *w, const char *body)
+{
+	struct rival r = { .answer = { .size = 4096, .text = calloc(1, 4096) } };
+	char *text = http_1_0("/v1/locks", body);
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	r.pid = fork();
+	assert_true(r.pid >= 0);
+	if (!r.pid)
+		be_rival(w, text, pair[1]);
+	close(pair[1]);
+	free(text);
+	r.answer.fd = pair[0];
+	assert_int_equal(fcntl(r.answer.fd, F_SETFL, O_NONBLOCK), 0);
+	return r;
+}
+
+static void rival_kill(struct rival *r)
+{
+	if (!r->pid)
+		return;
+	kill(r->pid, SIGKILL);
+	assert_int_equal(waitpid(r->pid, NULL, 0), r->pid);
+	r->pid = 0;
+	client_free(&r->answer);
+}
+#define _cleanup_rival_ _cleanup_(rival_kill)
+
+static int64_t rival_granted(struct world *w, struct rival *r)
+{
+	_cleanup_answer_ struct answer a = client_answer(w, &r->answer);
+
+	assert_ok(&a);
+	return int_of(&a, "fence");
+}
+
+static size_t waiting(struct world *w, const char *name)
+{
+	_cleanup_answer_ struct answer a = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/v1/locks?name=%s", name);
+	a = ask_get(w, path);
+	return count_of(&a, "locks.0.waiters");
+}
+
+static void wait_waiting(struct world *w, const char *name, size_t n)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	while (waiting(w, name) != n)
+		assert_true(now_ms() < deadline);
+}
+
+static void wait_held(struct world *w, const char *name, bool held)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/v1/locks?name=%s", name);
+	for (;;) {
+		_cleanup_answer_ struct answer a = ask_get(w, path);
+
+		if (json_object_get_boolean(member(a.body, "locks.0.held")) == held)
+			return;
+		assert_true(now_ms() < deadline);
+	}
+}
+
+static int64_t lock(struct world *w, const char *body)
+{
+	_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks", body);
+
+	assert_ok(&a);
+	return int_of(&a, "fence");
+}
+
+static void last_log_says(struct world *w, const char *name, const char *words)
+{
+	_cleanup_answer_ struct answer a = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/v1/log?filter=%s&n=1", name);
+	a = ask_get(w, path);
+	assert_ok(&a);
+	if (!strstr(text_of(&a, "entries.0.details"), words))
+		fail_msg("\"%s\" is not in: %s", words, text_of(&a, "entries.0.details"));
+}
+
+/* --- grants --- */
+
+static void a_grant_names_holder_fence_and_end(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer a =
+		ask_post(w, "/v1/locks",
+			 "{\"name\":\"db-migrations\",\"holder\":\"myapp:db\",\"ttl\":\"5m\"}");
+
+	assert_ok(&a);
+	assert_string_equal(text_of(&a, "name"), "db-migrations");
+	assert_string_equal(text_of(&a, "holder"), "myapp:db");
+	assert_true(int_of(&a, "fence") > 0);
+	assert_false(json_object_get_boolean(member(a.body, "existing")));
+	assert_int_equal(int_of(&a, "expiresAt"), int_of(&a, "acquiredAt") + 300);
+	last_log_says(w, "db-migrations", "Locked by myapp:db for 5m");
+}
+
+static void the_same_process_and_holder_renew_with_the_same_fence(void **state)
+{
+	struct world *w = *state;
+	int64_t fence = lock(w, "{\"name\":\"a\",\"holder\":\"h\"}");
+	_cleanup_answer_ struct answer again =
+		ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\",\"ttl\":\"9s\"}");
+
+	assert_ok(&again);
+	assert_true(json_object_get_boolean(member(again.body, "existing")));
+	assert_int_equal(int_of(&again, "fence"), fence);
+	assert_int_equal(int_of(&again, "ttl"), 9);
+}
+
+static void another_holder_of_the_same_process_is_refused(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer a = { 0 };
+
+	lock(w, "{\"name\":\"a\",\"holder\":\"one\"}");
+	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"two\"}");
+	assert_error(&a, 409, "conflict", "held by one");
+}
+
+static void another_process_of_the_same_holder_is_refused(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
+	_cleanup_answer_ struct answer a = { 0 };
+
+	rival_granted(w, &r);
+	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\"}");
+	assert_error(&a, 409, "conflict", "held by h");
+	assert_int_equal(int_of(&a, "lock.pid"), r.pid);
+}
+
+static void a_holder_that_nobody_names_is_the_service_of_its_directory(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer claimed =
+		ask_post(w, "/v1/claims", "{\"id\":\"shop:db\",\"cwd\":\"/srv/shop\"}");
+	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"cwd\":\"/srv/shop\"}");
+	_cleanup_answer_ struct answer a = client_answer(w, &r.answer);
+
+	assert_ok(&claimed);
+	assert_ok(&a);
+	assert_string_equal(text_of(&a, "holder"), "shop:db");
+}
+
+static void a_holder_without_any_service_is_user_and_program(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks",
+						    "{\"name\":\"a\",\"program\":\"npm run\"}");
+
+	assert_ok(&a);
+	assert_non_null(strstr(text_of(&a, "holder"), ":npm-run"));
+}
+
+static void a_grant_to_renew_that_is_gone_is_a_conflict(void **state)
+{
+	struct world *w = *state;
+	int64_t fence = lock(w, "{\"name\":\"a\",\"holder\":\"h\"}");
+	_cleanup_answer_ struct answer ended = ask_post(w, "/v1/unlocks",
+							"{\"name\":\"a\",\"holder\":\"h\"}");
+	_cleanup_answer_ struct answer a = { 0 };
+	char body[80];
+
+	assert_ok(&ended);
+	snprintf(body, sizeof(body), "{\"name\":\"a\",\"holder\":\"h\",\"fence\":%lld}",
+		 (long long)fence);
+	a = ask_post(w, "/v1/locks", body);
+	assert_error(&a, 409, "conflict", "any more");
+	wait_held(w, "a", false);
+}
+
+static void requests_that_make_no_sense_are_refused(void **state)
+{
+	static const struct {
+		const char *body, *words;
+	} rows[] = {
+		{ "{}", "missing" },
+		{ "{\"name\":\"\"}", "empty" },
+		{ "{\"name\":\"a b\"}", "letters" },
+		{ "{\"name\":\"a\\u001b[2J\"}", "letters" },
+		{ "{\"name\":\"--force\"}", "begin with" },
+		{ "{\"name\":\"a\",\"ttl\":\"0\"}", "no duration" },
+		{ "{\"name\":\"a\",\"ttl\":\"0s\"}", "no duration" },
+		{ "{\"name\":\"a\",\"ttl\":5}", "not a string" },
+		{ "{\"name\":\"a\",\"wait\":\"soon\"}", "no duration" },
+		{ "{\"name\":\"a\",\"owner\":\"init\"}", "neither" },
+		{ "{\"name\":\"a\",\"holder\":\"\"}", "1 to" },
+		{ "{\"name\":\"a\",\"holder\":\"a\\nb\"}", "control" },
+		{ "{\"name\":\"a\",\"fence\":-1}", "number" },
+		{ "{\"name\":\"a\",\"pid\":1}", "unknown member" },
+	};
+	char long_name[10100], body[10200];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_answer_ struct answer a = ask_post(*state, "/v1/locks", rows[i].body);
+
+		assert_error(&a, 400, "bad_request", rows[i].words);
+	}
+	memset(long_name, 'x', sizeof(long_name));
+	long_name[10000] = '\0';
+	snprintf(body, sizeof(body), "{\"name\":\"%s\"}", long_name);
+	_cleanup_answer_ struct answer a = ask_post(*state, "/v1/locks", body);
+	assert_error(&a, 400, "bad_request", "at most 128");
+}
+
+/* --- what ends a lock --- */
+
+static void a_lock_ends_with_its_process(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\"}");
+
+	rival_granted(w, &r);
+	wait_held(w, "a", true);
+	rival_kill(&r);
+	wait_held(w, "a", false);
+	last_log_says(w, "a", "has ended");
+}
+
+static void a_lock_ends_at_its_ttl(void **state)
+{
+	struct world *w = *state;
+	int64_t began = now_ms();
+
+	lock(w, "{\"name\":\"a\",\"ttl\":\"1s\"}");
+	wait_held(w, "a", false);
+	assert_true(now_ms() - began >= 1000);
+	last_log_says(w, "a", "its time of 1s is over");
+}
+
+static void a_renewal_puts_the_end_off(void **state)
+{
+	struct world *w = *state;
+
+	lock(w, "{\"name\":\"a\",\"ttl\":\"1s\"}");
+	lock(w, "{\"name\":\"b\",\"ttl\":\"1s\"}");
+	lock(w, "{\"name\":\"a\",\"ttl\":\"1h\"}");
+	wait_held(w, "b", false);
+	wait_held(w, "a", true);
+}
+
+static void a_lock_of_others_is_not_unlocked_without_force(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
+	_cleanup_answer_ struct answer refused = { 0 }, other = { 0 }, forced = { 0 };
+
+	rival_granted(w, &r);
+	refused = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
+	assert_error(&refused, 403, "not_allowed", "--force");
+	other = ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"holder\":\"x\"}");
+	assert_error(&other, 403, "not_allowed", "held by h");
+	wait_held(w, "a", true);
+	forced = ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"holder\":\"x\",\"force\":true}");
+	assert_ok(&forced);
+	assert_true(json_object_get_boolean(member(forced.body, "forced")));
+	wait_held(w, "a", false);
+	last_log_says(w, "a", "by x, with --force");
+}
+
+static void the_holders_name_unlocks_from_another_process(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival r = rival_new(w,
+						   "{\"name\":\"a\",\"onBehalf\":\"session-1\"}");
+	_cleanup_answer_ struct answer a = { 0 };
+
+	rival_granted(w, &r);
+	a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"onBehalf\":\"session-1\"}");
+	assert_ok(&a);
+	assert_false(json_object_get_boolean(member(a.body, "forced")));
+}
+
+static void a_lock_of_another_user_is_not_unlocked_even_with_force(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer a = { 0 };
+
+	if (geteuid() != 0)
+		skip();
+	lock(w, "{\"name\":\"a\",\"holder\":\"h\"}");
+	a = ask_as_other(w, "POST", "/v1/unlocks",
+			 "{\"name\":\"a\",\"holder\":\"h\",\"force\":true}");
+	assert_error(&a, 403, "not_allowed", "belongs to user");
+	wait_held(w, "a", true);
+}
+
+static void what_is_not_held_is_not_unlocked(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_post(*state, "/v1/unlocks", "{\"name\":\"a\"}");
+
+	assert_error(&a, 404, "not_found", "not held");
+}
+
+/* --- the queue --- */
+
+static void waiters_are_served_in_the_order_in_which_they_came(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival first = rival_new(w, "{\"name\":\"a\"}");
+	_cleanup_rival_ struct rival second = { 0 };
+	_cleanup_rival_ struct rival third = { 0 };
+	int64_t fences[3];
+
+	fences[0] = rival_granted(w, &first);
+	second = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 1);
+	third = rival_new(w, "{\"name\":\"a\",\"wait\":\"1h\"}");
+	wait_waiting(w, "a", 2);
+	rival_kill(&first);
+	fences[1] = rival_granted(w, &second);
+	assert_int_equal(waiting(w, "a"), 1);
+	assert_int_equal(answer_size(&third.answer), 0);
+	rival_kill(&second);
+	fences[2] = rival_granted(w, &third);
+	assert_true(fences[0] < fences[1] && fences[1] < fences[2]);
+}
+
+static void a_release_is_followed_by_the_next_grant(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival r = { 0 };
+	_cleanup_answer_ struct answer a = { 0 };
+
+	lock(w, "{\"name\":\"a\"}");
+	r = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 1);
+	a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
+	assert_ok(&a);
+	rival_granted(w, &r);
+}
+
+static void a_waiter_that_was_killed_is_passed_over(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival dead = { 0 };
+	_cleanup_rival_ struct rival next = { 0 };
+	_cleanup_answer_ struct answer a = { 0 };
+
+	lock(w, "{\"name\":\"a\"}");
+	dead = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 1);
+	next = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 2);
+	rival_kill(&dead);
+	a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
+	assert_ok(&a);
+	rival_granted(w, &next);
+}
+
+static void a_waiter_whose_connection_ends_leaves_the_queue(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
+	struct client c;
+
+	rival_granted(w, &holder);
+	c = client_new(w);
+	client_post(w, &c, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 1);
+	client_free(&c);
+	wait_waiting(w, "a", 0);
+	rival_kill(&holder);
+	wait_held(w, "a", false);
+}
+
+static void a_waiter_is_refused_when_its_time_is_over(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
+	_cleanup_answer_ struct answer a = { 0 };
+	int64_t began;
+
+	rival_granted(w, &holder);
+	began = now_ms();
+	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"wait\":\"1s\"}");
+	assert_error(&a, 409, "conflict", "waited 1s");
+	assert_true(now_ms() - began >= 1000);
+	assert_int_equal(waiting(w, "a"), 0);
+}
+
+static void one_that_waits_for_what_its_process_gets_is_answered_with_it(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
+	_cleanup_client_ struct client one = client_new(w), two = client_new(w);
+	_cleanup_answer_ struct answer first = { 0 }, second = { 0 };
+
+	rival_granted(w, &holder);
+	client_post(w, &one, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
+	client_post(w, &two, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 2);
+	rival_kill(&holder);
+	first = client_answer(w, &one);
+	second = client_answer(w, &two);
+	assert_ok(&first);
+	assert_ok(&second);
+	assert_int_equal(int_of(&first, "fence"), int_of(&second, "fence"));
+	assert_true(json_object_get_boolean(member(second.body, "existing")));
+}
+
+static void more_waiters_than_the_limit_are_refused(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
+	struct client waiters[LOCK_WAITERS_MAX];
+	_cleanup_answer_ struct answer a = { 0 };
+
+	rival_granted(w, &holder);
+	for (size_t i = 0; i < LOCK_WAITERS_MAX; i++) {
+		waiters[i] = client_new(w);
+		client_post(w, &waiters[i], "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
+	}
+	wait_waiting(w, "a", LOCK_WAITERS_MAX);
+	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
+	assert_error(&a, 413, "too_large", "128");
+	for (size_t i = 0; i < LOCK_WAITERS_MAX; i++)
+		client_free(&waiters[i]);
+	wait_waiting(w, "a", 0);
+}
+
+/* --- answers that nobody takes --- */
+
+static void a_grant_whose_client_has_left_before_it_is_taken_back(void **state)
+{
+	struct world *w = *state;
+	struct client c = client_new(w);
+	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
+
+	assert_int_equal(send(c.fd, text, strlen(text), 0), strlen(text));
+	free(text);
+	client_free(&c);
+	world_turn(w);
+	wait_held(w, "a", false);
+	last_log_says(w, "a", "left before the answer");
+}
+
+static void a_grant_whose_answer_was_not_read_is_taken_back(void **state)
+{
+	struct world *w = *state;
+	struct client c = client_new(w);
+	struct pollfd p = { .fd = c.fd, .events = POLLIN };
+	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	assert_int_equal(send(c.fd, text, strlen(text), 0), strlen(text));
+	free(text);
+	while (!poll(&p, 1, 0)) {
+		world_turn(w);
+		assert_true(now_ms() < deadline);
+	}
+	client_free(&c);
+	wait_held(w, "a", false);
+	last_log_says(w, "a", "left before the answer");
+}
+
+static void a_grant_that_was_taken_back_goes_to_the_next(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
+	_cleanup_rival_ struct rival next = { 0 };
+	struct client c;
+	char *text = http_1_0("/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
+	struct pollfd p = { .events = POLLIN };
+
+	rival_granted(w, &holder);
+	c = client_new(w);
+	client_say(w, &c, text);
+	free(text);
+	wait_waiting(w, "a", 1);
+	next = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 2);
+	rival_kill(&holder);
+	p.fd = c.fd;
+	while (!poll(&p, 1, 0))
+		world_turn(w);
+	client_free(&c);
+	rival_granted(w, &next);
+}
+
+static void a_grant_whose_answer_was_read_stays(void **state)
+{
+	struct world *w = *state;
+	struct client c = client_new(w);
+	_cleanup_answer_ struct answer a = { 0 };
+	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
+
+	client_say(w, &c, text);
+	free(text);
+	a = client_answer(w, &c);
+	assert_ok(&a);
+	client_free(&c);
+	for (int i = 0; i < 20; i++)
+		world_turn(w);
+	wait_held(w, "a", true);
+}
+
+/* --- a restart --- */
+
+static void restart(struct world *w)
+{
+	api_free(w->api);
+	unlink(w->socket);
+	world_open_api(w);
+}
+
+static void after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_end(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\"}");
+	int64_t fence = rival_granted(w, &r);
+	_cleanup_answer_ struct answer a = { 0 };
+
+	restart(w);
+	a = ask_get(w, "/v1/locks?name=a");
+	assert_int_equal(int_of(&a, "locks.0.pid"), r.pid);
+	assert_int_equal(int_of(&a, "locks.0.fence"), fence);
+	rival_kill(&r);
+	wait_held(w, "a", false);
+}
+
+static void after_a_restart_the_lock_of_a_dead_process_is_free(void **state)
+{
+	struct world *w = *state;
+	struct rival r = rival_new(w, "{\"name\":\"a\"}");
+
+	rival_granted(w, &r);
+	api_free(w->api);
+	rival_kill(&r);
+	unlink(w->socket);
+	world_open_api(w);
+	wait_held(w, "a", false);
+	last_log_says(w, "a", "its process has ended");
+}
+
+static void waiters_hear_of_the_servers_end(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
+	_cleanup_client_ struct client c = client_new(w);
+
+	rival_granted(w, &holder);
+	client_post(w, &c, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 1);
+	restart(w);
+	client_wait_end(w, &c);
+	assert_int_equal(waiting(w, "a"), 0);
+}
+
+/* --- looking --- */
+
+static void locks_are_listed_held_and_available(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer freed = { 0 }, list = { 0 }, status = { 0 };
+
+	lock(w, "{\"name\":\"payment-config\"}");
+	freed = ask_post(w, "/v1/unlocks", "{\"name\":\"payment-config\"}");
+	assert_ok(&freed);
+	lock(w, "{\"name\":\"db-migrations\",\"holder\":\"myapp:db-init\"}");
+	list = ask_get(w, "/v1/locks");
+	assert_int_equal(count_of(&list, "locks"), 2);
+	assert_string_equal(text_of(&list, "locks.0.name"), "db-migrations");
+	assert_string_equal(text_of(&list, "locks.0.holder"), "myapp:db-init");
+	assert_false(json_object_get_boolean(member(list.body, "locks.1.held")));
+	status = ask_get(w, "/v1/status");
+	assert_int_equal(int_of(&status, "locks.held"), 1);
+	assert_string_equal(text_of(&status, "locks.names.0"), "db-migrations");
+}
+
+static void a_lock_that_was_never_used_is_a_no(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/locks?name=never");
+
+	assert_error(&a, 404, "not_found", "no lock never");
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
+	const struct CMUnitTest tests[] = {
+		T(a_grant_names_holder_fence_and_end),
+		T(the_same_process_and_holder_renew_with_the_same_fence),
+		T(another_holder_of_the_same_process_is_refused),
+		T(another_process_of_the_same_holder_is_refused),
+		T(a_holder_that_nobody_names_is_the_service_of_its_directory),
+		T(a_holder_without_any_service_is_user_and_program),
+		T(a_grant_to_renew_that_is_gone_is_a_conflict),
+		T(requests_that_make_no_sense_are_refused),
+		T(a_lock_ends_with_its_process),
+		T(a_lock_ends_at_its_ttl),
+		T(a_renewal_puts_the_end_off),
+		T(a_lock_of_others_is_not_unlocked_without_force),
+		T(the_holders_name_unlocks_from_another_process),
+		T(a_lock_of_another_user_is_not_unlocked_even_with_force),
+		T(what_is_not_held_is_not_unlocked),
+		T(waiters_are_served_in_the_order_in_which_they_came),
+		T(a_release_is_followed_by_the_next_grant),
+		T(a_waiter_that_was_killed_is_passed_over),
+		T(a_waiter_whose_connection_ends_leaves_the_queue),
+		T(a_waiter_is_refused_when_its_time_is_over),
+		T(one_that_waits_for_what_its_process_gets_is_answered_with_it),
+		T(more_waiters_than_the_limit_are_refused),
+		T(a_grant_whose_client_has_left_before_it_is_taken_back),
+		T(a_grant_whose_answer_was_not_read_is_taken_back),
+		T(a_grant_that_was_taken_back_goes_to_the_next),
+		T(a_grant_whose_answer_was_read_stays),
+		T(after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_end),
+		T(after_a_restart_the_lock_of_a_dead_process_is_free),
+		T(waiters_hear_of_the_servers_end),
+		T(locks_are_listed_held_and_available),
+		T(a_lock_that_was_never_used_is_a_no),
+	};
+
+	return cmocka_run_group_tests_name("api/locks", tests, NULL, NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/lock_view.h"
+
+#include <stdio.h>
+
+#include "api/json.h"
+#include "api/lock_keeper.h"
+#include "api/view.h"
+#include "base/moment.h"
+
+static void add_waiter(const struct lock *wanted, int64_t since, void *user_data)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_add_text(o, "holder", wanted->holder);
+	json_add_int(o, "pid", wanted->process.pid);
+	json_add_text(o, "process", wanted->comm);
+	json_add_text(o, "user", view_user_name(wanted->uid));
+	json_add_int(o, "since", since);
+	json_append(user_data, o);
+}
+
+struct json_object *lock_view(const struct lock_keeper *k, const struct lock *lock)
+{
+	struct json_object *o = json_object_new_object();
+	bool held = lock_is_held(lock);
+
+	json_add_text(o, "name", lock->name);
+	json_add_bool(o, "held", held);
+	json_add_text(o, "holder", lock->holder);
+	json_add_known(o, "pid", held ? lock->process.pid : 0);
+	json_add_text(o, "process", held ? lock->comm : NULL);
+	json_add_text(o, "user", held ? view_user_name(lock->uid) : NULL);
+	json_add_known(o, "acquiredAt", held ? lock->acquired_at : 0);
+	json_add_known(o, "ttl", held ? lock->ttl_s : 0);
+	json_add_known(o, "expiresAt", held ? lock->expires_at : 0);
+	json_add_known(o, "fence", held ? lock->fence : 0);
+	json_add_known(o, "releasedAt", lock->released_at);
+	lock_keeper_for_each_waiter(k, lock->name, add_waiter, json_add_array(o, "waiters"));
+	return o;
+}
+
+const char *lock_words_held(const struct lock *lock, int64_t now, char *ret)
+{
+	char age[32], rest[32];
+	int64_t left = lock->expires_at > now ? lock->expires_at - now : 0;
+
+	snprintf(ret, LOCK_WORDS_SIZE, "held by %s (%s, pid %d) for %s%s%s%s", lock->holder,
+		 lock->comm, lock->process.pid, duration_format_short(now - lock->acquired_at, age),
+		 lock->ttl_s ? ", " : "", lock->ttl_s ? duration_format_long(left, rest) : "",
+		 lock->ttl_s ? " left" : "");
+	return ret;
+}
