@@ -48,6 +48,13 @@ int64_t answer_item_int(struct json_object *list, size_t i)
 	return number_of(answer_at(list, i));
 }
 
+const char *answer_item_text(struct json_object *list, size_t i)
+{
+	struct json_object *item = answer_at(list, i);
+
+	return json_object_is_type(item, json_type_string) ? json_object_get_string(item) : "";
+}
+
 bool answer_bool(struct json_object *o, const char *key)
 {
 	struct json_object *member = answer_member(o, key);

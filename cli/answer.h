@@ -27,6 +27,8 @@ size_t answer_length(struct json_object *list);
 struct json_object *answer_at(struct json_object *list, size_t i);
 /* An element that is a number; 0 when it is none. */
 int64_t answer_item_int(struct json_object *list, size_t i);
+/* An element that is a string; "" when it is none; borrowed. */
+const char *answer_item_text(struct json_object *list, size_t i);
 
 /* The sentence of an error answer; never empty. */
 const char *answer_error_message(struct json_object *answer);

@@ -189,6 +189,7 @@ static const char *const not_ours[] = {
 static void __attribute__((noreturn)) become_daemon(const struct start *s, int log)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
 
 	make_absolute("PORT_DADDY_HOME");
 	make_absolute("PORT_DADDY_SOCKET");
@@ -203,6 +204,9 @@ static void __attribute__((noreturn)) become_daemon(const struct start *s, int l
 	closefrom(STDERR_FILENO + 1);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
+	/* pd with-lock keeps signals blocked, and a daemon of that kind could not be stopped */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(not_ours); i++)
 		unsetenv(not_ours[i]);
 	execlp(s->program, DAEMON_NAME, s->service ? "--system" : NULL, (char *)NULL);

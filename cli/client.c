@@ -45,6 +45,12 @@ static enum outcome fail_exchange(struct json_object **ret, int error)
 	return fail(ret, OUTCOME_FAILED, strerror(-error));
 }
 
+static enum outcome fail_connection(struct connection *c, struct json_object **ret, int error)
+{
+	c->broken = error == -ECONNRESET || error == -EPIPE;
+	return fail_exchange(ret, error);
+}
+
 /* 0; -ENOENT when nobody listens anywhere; -EAGAIN when one listens and accepts nobody. */
 static int connect_any(struct connection *c, char *ret_path, int size)
 {
@@ -148,47 +154,63 @@ static enum outcome read_answer(struct connection *c, struct json_object **ret)
 	int e = connection_read_body(c, &n);
 
 	if (e < 0)
-		return fail_exchange(ret, e);
+		return fail_connection(c, ret, e);
 	outcome = judge(parse(c->bytes + c->head.size, n), c->head.status, ret);
 	if (outcome == OUTCOME_OK && !answer_bool(*ret, "ok"))
 		return OUTCOME_FAILED;
 	return outcome;
 }
 
-/* Connects, sends, and reads as far as the answer's head. */
+/* Connects, sends, and reads as far as the answer's head, which may take timeout_s (0: for ever).
+ */
 static enum outcome ask(struct connection *c, const char *method, const char *path,
-			const char *body, struct json_object **ret_error)
+			const char *body, int64_t timeout_s, struct json_object **ret_error)
 {
 	enum outcome outcome = dial(c, ret_error);
 	int sent, e;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
+	e = connection_set_patience(c, timeout_s);
+	if (e < 0)
+		return fail_exchange(ret_error, e);
 	sent = connection_send(c, method, path, body);
 	/* A daemon that refuses a request may answer and close before it has read all of it. */
 	if (sent < 0 && sent != -EPIPE)
 		return fail_exchange(ret_error, sent);
 	e = connection_read_head(c);
 	if (e < 0)
-		return fail_exchange(ret_error, sent < 0 ? sent : e);
+		return fail_connection(c, ret_error, sent < 0 ? sent : e);
 	return OUTCOME_OK;
+}
+
+enum outcome client_request_patiently(const char *method, const char *path,
+				      struct json_object *body, int64_t timeout_s, bool *ret_broken,
+				      struct json_object **ret)
+{
+	const char *text = body ? json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN)
+				: NULL;
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	enum outcome outcome = ask(&c, method, path, text, timeout_s, ret);
+
+	if (outcome == OUTCOME_OK)
+		outcome = read_answer(&c, ret);
+	*ret_broken = c.broken;
+	return outcome;
 }
 
 enum outcome client_request(const char *method, const char *path, struct json_object *body,
 			    struct json_object **ret)
 {
-	const char *text = body ? json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN)
-				: NULL;
-	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	enum outcome outcome = ask(&c, method, path, text, ret);
+	bool broken;
 
-	return outcome == OUTCOME_OK ? read_answer(&c, ret) : outcome;
+	return client_request_patiently(method, path, body, CONNECTION_TIMEOUT_S, &broken, ret);
 }
 
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	enum outcome outcome = ask(&c, "GET", path, NULL, ret_error);
+	enum outcome outcome = ask(&c, "GET", path, NULL, CONNECTION_TIMEOUT_S, ret_error);
 	size_t n;
 	int e;
 
@@ -273,7 +295,7 @@ enum outcome client_stream(const char *path,
 			   struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	enum outcome outcome = ask(&c, "GET", path, NULL, ret_error);
+	enum outcome outcome = ask(&c, "GET", path, NULL, CONNECTION_TIMEOUT_S, ret_error);
 	struct stop_guard guard;
 
 	if (outcome != OUTCOME_OK)

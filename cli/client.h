@@ -39,6 +39,14 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error);
 
 /*
+ * The same for an answer that may come late: it is waited for up to timeout_s (0: for ever).
+ * *ret_broken tells that the daemon ended before it answered; what it did by then is not known.
+ */
+enum outcome client_request_patiently(const char *method, const char *path,
+				      struct json_object *body, int64_t timeout_s, bool *ret_broken,
+				      struct json_object **ret);
+
+/*
  * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or
  * SIGTERM asks to stop, or the reader of our stdout leaves: OUTCOME_OK.  The first object is the
  * daemon's "stream" line: from here on nothing is missed.  Another outcome, with *ret_error in the

@@ -8,8 +8,9 @@
 #include "cli/command.h"
 #include "cli/render.h"
 
-#define LINE_SIZE   256
-#define NAMES_SHOWN 4 /* of sessions; the others are counted */
+#define LINE_SIZE	256
+#define NAMES_SHOWN	4    /* of sessions; the others are counted */
+#define LOCK_NAMES_SIZE 1200 /* the names that the daemon sends, of full length */
 
 static void show_daemon(struct json_object *daemon)
 {
@@ -85,14 +86,6 @@ static void show_services(struct json_object *services)
 	render_field("Services", TONE_PLAIN, false, "%s", used ? line : "none yet");
 }
 
-static void show_count(const char *label, int64_t n, const char *what)
-{
-	if (n > 0)
-		render_field(label, TONE_PLAIN, false, "%lld %s", (long long)n, what);
-	else
-		render_field(label, TONE_PLAIN, false, "none");
-}
-
 /* "2 active (Agent 1, Agent 2), 1 stalled" */
 static void show_sessions(struct json_object *sessions)
 {
@@ -116,6 +109,24 @@ static void show_sessions(struct json_object *sessions)
 		render_field("Sessions", TONE_PLAIN, false, "%s", stalled ? stuck : "none");
 }
 
+/* "1 active (db-migrations)" */
+static void show_locks(struct json_object *locks)
+{
+	struct json_object *list = answer_member(locks, "names");
+	long long n = (long long)answer_int(locks, "held");
+	char names[LOCK_NAMES_SIZE] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < answer_length(list) && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
+					 answer_item_text(list, i));
+	if (n > 0)
+		render_field("Locks", TONE_PLAIN, false, "%lld active (%s%s)", n, names,
+			     (size_t)n > answer_length(list) ? ", ..." : "");
+	else
+		render_field("Locks", TONE_PLAIN, false, "none");
+}
+
 static void show(struct json_object *status)
 {
 	long long recent = (long long)answer_int(answer_member(status, "activity"), "recent");
@@ -124,7 +135,7 @@ static void show(struct json_object *status)
 	show_kernel(answer_member(status, "kernel"));
 	show_database(answer_member(status, "database"));
 	show_services(answer_member(status, "services"));
-	show_count("Locks", answer_int(answer_member(status, "locks"), "held"), "held");
+	show_locks(answer_member(status, "locks"));
 	show_sessions(answer_member(status, "sessions"));
 	render_field("Activity", TONE_PLAIN, false, "%lld event%s in last 5 minutes", recent,
 		     recent == 1 ? "" : "s");

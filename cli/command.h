@@ -14,7 +14,8 @@
 struct command_option {
 	const char *name;  /* long name without dashes, "port" */
 	char letter;	   /* 'p', or 0 */
-	const char *value; /* "PORT" when it takes a value, else NULL */
+	/* "PORT" when it takes a value, "[=DUR]" when it may, behind a '=' only; else NULL */
+	const char *value;
 	const char *help;
 	bool repeats; /* may be given again, each value counts; else the last one does */
 };
@@ -57,6 +58,7 @@ extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_statu
 extern const struct command cmd_health;
 extern const struct command cmd_session, cmd_sessions, cmd_note, cmd_notes, cmd_metrics;
 extern const struct command cmd_cleanup;
+extern const struct command cmd_lock, cmd_unlock, cmd_locks, cmd_with_lock;
 
 /* All of them, in the order in which help lists them; ends with NULL. */
 extern const struct command *const commands[];

@@ -49,6 +49,13 @@ int connection_open(struct connection *c, const char *socket_path)
 	return 0;
 }
 
+int connection_set_patience(struct connection *c, int64_t timeout_s)
+{
+	struct timeval t = { .tv_sec = timeout_s };
+
+	return setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ? -errno : 0;
+}
+
 void connection_close(struct connection *c)
 {
 	closep(&c->fd);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cli/http.h"
 
@@ -20,10 +21,13 @@ struct connection {
 	char *bytes;
 	size_t used, size;
 	struct http_head head;
+	bool broken; /* the other side ended in the midst of an exchange */
 };
 
 /* Connects to a socket's path; 0, or a negative errno. */
 int connection_open(struct connection *c, const char *socket_path);
+/* Waits for answers so long instead of CONNECTION_TIMEOUT_S; 0 = for ever.  0, negative errno. */
+int connection_set_patience(struct connection *c, int64_t timeout_s);
 void connection_close(struct connection *c); /* takes a closed or zeroed one with fd -1 */
 
 /* Sends a request; body may be NULL.  0, negative errno (-EPIPE: the other side is gone). */

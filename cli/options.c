@@ -164,6 +164,12 @@ static const char *take_word(struct reader *r)
 	return r->next < r->argc ? r->argv[r->next++] : NULL;
 }
 
+/* One that only may have a value gets it behind a '=' alone: the next word is an operand. */
+static bool needs_value(const struct command_option *o)
+{
+	return o->value && o->value[0] != '[';
+}
+
 static int read_long(struct reader *r, const char *text)
 {
 	const char *equals = strchr(text, '=');
@@ -183,9 +189,9 @@ static int read_long(struct reader *r, const char *text)
 	}
 	if (!f.option->value && value)
 		return fail(r, "--%s takes no value", f.option->name);
-	if (f.option->value && !value)
+	if (needs_value(f.option) && !value)
 		value = take_word(r);
-	if (f.option->value && !value)
+	if (needs_value(f.option) && !value)
 		return fail(r, "--%s needs a value: --%s %s", f.option->name, f.option->name,
 			    f.option->value);
 	return set_option(r, f, value);
@@ -201,7 +207,7 @@ static int read_letters(struct reader *r, const char *letters)
 
 		if (!f.option)
 			return fail(r, "unknown option -%c", *letters);
-		if (f.option->value) {
+		if (needs_value(f.option)) {
 			value = letters[1] ? letters + 1 : take_word(r);
 			if (!value)
 				return fail(r, "-%c needs a value: -%c %s", *letters, *letters,
