@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   3
+#define ABI_VERSION	   4
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -203,6 +203,19 @@ struct abi_owner {
 };
 _Static_assert(sizeof(struct abi_owner) == 96, "abi_owner");
 
+enum abi_nonlocal { ABI_NONLOCAL_IPV4 = 1 << 0, ABI_NONLOCAL_IPV6 = 1 << 1 };
+
+/* A network namespace, and what is set in it that bears on binds. */
+struct abi_netns {
+	abi_u64 cookie;		 /* unlike its inode never given twice; 0 = the kernel has none */
+	abi_u16 ephemeral_first; /* ip_local_port_range */
+	abi_u16 ephemeral_last;
+	abi_u16 unprivileged_start; /* ip_unprivileged_port_start; 65536 is cut to 65535 */
+	abi_u8 nonlocal;	    /* enum abi_nonlocal: ip_nonlocal_bind */
+	abi_u8 known;		    /* 1 = the settings could be read */
+};
+_Static_assert(sizeof(struct abi_netns) == 16, "abi_netns");
+
 /* How far a refused bind() came, as the programs on its socket's cgroup saw it. */
 enum abi_stage {
 	ABI_STAGE_UNKNOWN = 0, /* nothing was attached that could tell; or a listen() */
@@ -237,9 +250,10 @@ struct abi_failure {
 	abi_u8 stage; /* enum abi_stage */
 	abi_u32 pad;
 	abi_u8 asked_addr[16];
+	struct abi_netns place;
 	struct abi_owner owners[ABI_FAILURE_OWNERS];
 };
-_Static_assert(sizeof(struct abi_failure) == 160 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
+_Static_assert(sizeof(struct abi_failure) == 176 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
 
 /*
  * Argument of the bind walk and head of its answer.  Every owner of a port in the network namespace
@@ -267,15 +281,16 @@ struct abi_walk {
 	signed char fastreuse;
 	signed char fastreuseport;
 	abi_u16 pad;
+	abi_u32 pad2;
+	struct abi_netns place; /* out */
 };
-_Static_assert(sizeof(struct abi_walk) == 76, "abi_walk");
+_Static_assert(sizeof(struct abi_walk) == 96, "abi_walk");
 
 struct abi_walk_answer {
 	struct abi_walk head;
-	abi_u32 pad;
 	struct abi_owner owners[ABI_OWNERS_MAX];
 };
-_Static_assert(sizeof(struct abi_walk_answer) == 80 + 96 * ABI_OWNERS_MAX, "abi_walk_answer");
+_Static_assert(sizeof(struct abi_walk_answer) == 96 + 96 * ABI_OWNERS_MAX, "abi_walk_answer");
 
 /* Files looked for in one pass over everything that holds a file. */
 #define ABI_GRIP_FILES_MAX 64

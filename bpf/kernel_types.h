@@ -174,15 +174,37 @@ struct udp_table {
 	unsigned int mask;
 };
 
+struct local_ports {
+	__u32 range; /* first, and last << 16 */
+};
+
+/* before 6.8 (d9f28735af87) */
+struct local_ports___pair {
+	int range[2];
+};
+
 struct netns_ipv4 {
 	struct inet_timewait_death_row tcp_death_row;
 	struct udp_table *udp_table;
+	struct local_ports ip_local_ports;
+	int sysctl_ip_prot_sock;
+	__u8 sysctl_ip_nonlocal_bind; /* a wider type before 5.14, whose low byte this is */
+};
+
+struct netns_sysctl_ipv6 {
+	__u8 ip_nonlocal_bind; /* the same */
+};
+
+struct netns_ipv6 {
+	struct netns_sysctl_ipv6 sysctl;
 };
 
 struct net {
 	struct ns_common ns;
+	__u64 net_cookie; /* since 5.12 (3d368ab87cf6) */
 	unsigned int hash_mix;
 	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
 };
 
 struct nsproxy {

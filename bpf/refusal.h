@@ -258,6 +258,7 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	f->call = call->kind;
 	f->error = error;
 	f->no_entry = no_entry;
+	fill_netns(&f->place, (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net));
 	if (error == ABI_EADDRINUSE)
 		fill_owners(f, sk);
 	submit_at_once(f);
@@ -279,14 +280,14 @@ static __always_inline bool recover_call(struct call *call, __u32 kind)
 	return true;
 }
 
-/* False when the program gave an address that nobody can read: that concerns no port. */
+/* False where the address can be read by the kernel, as it seems, and not by this. */
 static __always_inline bool know_asked_address(struct call *call, int error)
 {
 	if (call->kind != ABI_CALL_BIND || call->addr.family ||
-	    call->addr_bytes < USER_SOCKADDR_IN_BYTES || copy_asked_address(call))
+	    call->addr_bytes < USER_SOCKADDR_IN_BYTES || copy_asked_address(call) ||
+	    error == ABI_EFAULT)
 		return true;
-	if (error != ABI_EFAULT)
-		count(&failed_reads);
+	count(&failed_reads);
 	return false;
 }
 

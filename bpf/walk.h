@@ -312,6 +312,48 @@ static __always_inline void walk_udp(const struct net *net, struct abi_walk_answ
 	bpf_loop(CHAIN_MAX, owners_step, &w, 0);
 }
 
+/* --- the namespace --- */
+
+static __always_inline void fill_ephemeral_range(struct abi_netns *to, const struct net *net)
+{
+	const struct local_ports *ports = &net->ipv4.ip_local_ports;
+	const struct local_ports___pair *pair = (const void *)ports;
+	int range[2] = {};
+	__u32 both;
+
+	if (bpf_core_field_exists(ports->range)) {
+		both = BPF_CORE_READ(net, ipv4.ip_local_ports.range);
+		to->ephemeral_first = both & 0xffff;
+		to->ephemeral_last = both >> 16;
+		return;
+	}
+	if (bpf_core_field_exists(pair->range))
+		BPF_CORE_READ_INTO(&range, pair, range);
+	to->ephemeral_first = range[0];
+	to->ephemeral_last = range[1];
+}
+
+/* Global, as fill_owner() is. */
+__noinline int fill_netns(struct abi_netns *to, __u64 address)
+{
+	const struct net *net = (const struct net *)address;
+	int start;
+
+	if (!to)
+		return 0;
+	if (bpf_core_field_exists(net->net_cookie))
+		to->cookie = BPF_CORE_READ(net, net_cookie);
+	fill_ephemeral_range(to, net);
+	start = BPF_CORE_READ(net, ipv4.sysctl_ip_prot_sock);
+	to->unprivileged_start = start > 0xffff ? 0xffff : start;
+	if (BPF_CORE_READ(net, ipv4.sysctl_ip_nonlocal_bind))
+		to->nonlocal |= ABI_NONLOCAL_IPV4;
+	if (bpf_core_field_exists(net->ipv6) && BPF_CORE_READ(net, ipv6.sysctl.ip_nonlocal_bind))
+		to->nonlocal |= ABI_NONLOCAL_IPV6;
+	to->known = to->ephemeral_last != 0;
+	return 0;
+}
+
 static __always_inline void walk_namespace(struct task_struct *task, struct abi_walk_answer *to)
 {
 	const struct net *net = BPF_CORE_READ(task, nsproxy, net_ns);
@@ -322,6 +364,7 @@ static __always_inline void walk_namespace(struct task_struct *task, struct abi_
 	}
 	to->head.netns = BPF_CORE_READ(net, ns.inum);
 	to->head.hash_mix = BPF_CORE_READ(net, hash_mix);
+	fill_netns(&to->head.place, (__u64)net);
 	if (to->head.protocol == IPPROTO_UDP)
 		walk_udp(net, to);
 	else

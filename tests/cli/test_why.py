@@ -243,6 +243,14 @@ class RefusalTest(harness.RefusalTest):
         self.assertEqual(answer["verdict"], "same_service")
         self.assertEqual(answer["asked"]["addr"], "::")
 
+    def test_bind_with_an_address_that_cannot_be_read_is_recorded(self):
+        victim = self.spawn_python("import ctypes\ns = socket.socket()\n"
+                                   "ctypes.CDLL(None).bind(s.fileno(), ctypes.c_void_p(8), 16)\n"
+                                   "ready()\nrest()")
+        answer = self.recorded("--pid", str(victim.pid), pid=victim.pid)
+        self.assertEqual((answer["verdict"], answer["errno"]), ("unknown", "EFAULT"))
+        self.assertIn("fault of the program", answer["summary"])
+
     def test_holder_that_has_gone_is_still_named(self):
         server = self.http_server(self.port)
         victim = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])

@@ -237,29 +237,57 @@ static bool is_streamed(enum event_kind kind)
 	       kind == EVENT_FAIL || kind == EVENT_EXIT;
 }
 
-/* Who was in the way of a refused call, as the table of sockets stands at this moment. */
+/* The same as the table has it now. */
+static const struct socket_row *find_row_in_the_way(const struct inventory *inv,
+						    const struct event *event)
+{
+	const struct socket_row *rows[16];
+	uint16_t port = event_is_rewritten(event) ? event->given_port : event->port;
+	size_t n = inventory_by_port(inv, event->netns, port, rows, ARRAY_SIZE(rows));
+
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++)
+		if (rows[i]->n_holders && (!event->cookie || rows[i]->cookie != event->cookie))
+			return rows[i];
+	return NULL;
+}
+
+/*
+ * Who was in the way of a refused call, by the record of that moment.  Of very many owners it has
+ * connections only; without owners its walk failed: then the table has to do.
+ */
+static const struct socket_row *row_in_the_way(const struct inventory *inv,
+					       const struct event *event)
+{
+	for (int i = 0; i < event->n_owners; i++) {
+		const struct bind_owner *owner = &event->owners[i];
+
+		/* the caller's own socket is bound by now when its listen() was refused */
+		if (event->cookie && owner->cookie == event->cookie)
+			continue;
+		if (event->more_owners && owner->peer_port)
+			break;
+		return owner->cookie ? inventory_by_cookie(inv, owner->cookie) : NULL;
+	}
+	return find_row_in_the_way(inv, event);
+}
+
 static void add_holder_in_the_way(struct json_object *o, const struct api *api,
 				  const struct event *event)
 {
 	const struct inventory *inv = api->config.inventory;
-	const struct socket_row *rows[16];
-	size_t n = inventory_by_port(inv, event->netns, event->port, rows, ARRAY_SIZE(rows));
+	const struct socket_row *row;
+	struct json_object *holder;
+	char comm[PROCESS_COMM_SIZE];
 
-	if (event->error != EADDRINUSE)
+	if (event->error != EADDRINUSE || event->no_entry)
 		return;
-	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++) {
-		const struct process *process;
-		struct json_object *holder;
-
-		/* the caller's own socket is bound by now when its listen() was refused */
-		if (!rows[i]->n_holders || (event->cookie && rows[i]->cookie == event->cookie))
-			continue;
-		process = inventory_process(inv, &rows[i]->holders[0].id);
-		holder = json_add_object(o, "holder");
-		json_add_int(holder, "pid", rows[i]->holders[0].id.pid);
-		json_add_text(holder, "comm", process ? process->comm : NULL);
+	row = row_in_the_way(inv, event);
+	if (!row || !row->n_holders)
 		return;
-	}
+	holder = json_add_object(o, "holder");
+	json_add_int(holder, "pid", row->holders[0].id.pid);
+	view_process_name(inv, &row->holders[0].id, comm);
+	json_add_text(holder, "comm", *comm ? comm : NULL);
 }
 
 static void add_exit(struct json_object *o, const struct event *event)

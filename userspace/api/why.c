@@ -183,6 +183,7 @@ void why_view_facts(const struct why_facts *f, struct json_object *o)
 	json_add_text(o, "rule", f->answer.rule);
 	json_add_text(o, "errno", error_of(f) ? net_errno_name(error_of(f)) : NULL);
 	json_add_known(o, "netns", f->place.netns);
+	json_add(o, "netnsCookie", f->place.set.cookie ? json_u64_text(f->place.set.cookie) : NULL);
 	json_add_text(o, "service", f->claim);
 	json_add_text(o, "warning", f->warning);
 	add_missing(f, o);

@@ -26,6 +26,9 @@ void why_view_facts(const struct why_facts *f, struct json_object *o);
 /* One sentence for a web developer.  ret: WHY_SUMMARY_SIZE bytes. */
 void why_summarize(const struct why_facts *f, char *ret);
 
+/* The program passed an address that nobody can read (EFAULT): that concerns no port. */
+bool why_is_program_fault(const struct why_facts *f);
+
 /* What can be done, at most WHY_REMEDIES_MAX {text, command} objects appended to `array`; a command
  * is correct as it stands or absent. */
 void why_add_remedies(const struct why_facts *f, struct json_object *array);

@@ -13,8 +13,8 @@
 #include "api/why_process.h"
 #include "base/cleanup.h"
 
-/* Of another namespace the sysctls cannot be read from here: a new one has the kernel's defaults
- * (inet_net_init, ip_unprivileged_port_start). */
+/* What a new namespace has (inet_net_init, ip_unprivileged_port_start): without eBPF the sysctls of
+ * another one cannot be read from here. */
 #define EPHEMERAL_FIRST	   32768
 #define EPHEMERAL_LAST	   60999
 #define UNPRIVILEGED_START 1024
@@ -207,6 +207,15 @@ static enum why_address_state state_of_v6(const struct why_facts *f, const uint8
 	return state;
 }
 
+/* ip_nonlocal_bind */
+static bool takes_any_address(const struct why_facts *f, bool v6)
+{
+	if (f->place.set.known)
+		return v6 ? f->place.set.nonlocal_ipv6 : f->place.set.nonlocal_ipv4;
+	return f->place.own &&
+	       read_sysctl(v6 ? "ipv6/ip_nonlocal_bind" : "ipv4/ip_nonlocal_bind", 0, NULL);
+}
+
 static void read_address(const struct why_facts *f, struct why_environment *ret)
 {
 	const struct why_question *q = &f->question;
@@ -219,14 +228,14 @@ static void read_address(const struct why_facts *f, struct why_environment *ret)
 		return;
 	if (q->family == AF_INET6 && !mapped) {
 		ret->address = state_of_v6(f, bytes, &ret->ipv6_disabled);
-		if (f->place.own && read_sysctl("ipv6/ip_nonlocal_bind", 0, NULL))
+		if (takes_any_address(f, true))
 			ret->address = ADDRESS_LOCAL;
 		return;
 	}
 	trie = read_net(f, "fib_trie");
 	ret->address = trie ? why_address_in_fib_trie(trie, bytes + (mapped ? 12 : 0))
 			    : ADDRESS_UNKNOWN;
-	if (f->place.own && read_sysctl("ipv4/ip_nonlocal_bind", 0, NULL))
+	if (takes_any_address(f, false))
 		ret->address = ADDRESS_LOCAL;
 }
 
@@ -255,7 +264,11 @@ void why_environment_read(const struct why_facts *f, struct why_environment *ret
 	unsigned last = EPHEMERAL_LAST, first = EPHEMERAL_FIRST, start = UNPRIVILEGED_START;
 
 	*ret = (struct why_environment){ .address = ADDRESS_UNKNOWN };
-	if (f->place.own) {
+	if (f->place.set.known) {
+		first = f->place.set.ephemeral_first;
+		last = f->place.set.ephemeral_last;
+		start = f->place.set.unprivileged_start;
+	} else if (f->place.own) {
 		first = read_sysctl("ipv4/ip_local_port_range", EPHEMERAL_FIRST, &last);
 		start = read_sysctl("ipv4/ip_unprivileged_port_start", UNPRIVILEGED_START, NULL);
 	}

@@ -251,6 +251,12 @@ static int read_table(struct api *api, struct why_facts *f)
 	f->walk_error = r;
 	/* a process that moved to another namespace since, or ended, shows the wrong table */
 	f->walked = !r && (f->place.own || f->table.netns == f->place.netns);
+	if (f->walked)
+		f->place.set = f->table.place;
+	/* a new namespace may have the number of one that has ended */
+	if (f->remembered_place && f->place.set.cookie &&
+	    f->remembered_place != f->place.set.cookie)
+		f->question.error = 0;
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -395,6 +401,7 @@ int why_facts_recall(struct api *api, const struct event *event, struct why_fact
 		return -EINVAL;
 	f->inv = api->config.inventory;
 	f->place.netns = event->netns;
+	f->place.set = event->place;
 	f->place.own = event->netns == inventory_own_netns(f->inv);
 	f->place.pid = f->place.own ? 0 : event->actor.pid;
 	recall_question(event, f);

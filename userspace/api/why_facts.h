@@ -28,7 +28,8 @@ struct why_place {
 	bool of_asker;	  /* who asks is in it himself */
 	/* what stands before a command that acts there: "nsenter -t 4711 -n "; "" = nothing */
 	char enter[96];
-	bool shut; /* no way in is known */
+	bool shut;	       /* no way in is known */
+	struct bind_netns set; /* as the kernel has it; not `known` without eBPF */
 };
 
 /* Everything that words and remedies are made of. */
@@ -57,7 +58,8 @@ struct why_facts {
 
 	/* owned, behind the answer */
 	struct bind_table table;
-	bool walked;	 /* the table was read */
+	bool walked;		   /* the table was read */
+	uint64_t remembered_place; /* cookie of the namespace of question.error; 0 = not known */
 	int walk_error;
 	struct why_owner *owners; /* owners[i] has rows[i], whether or not the table knew one */
 	struct socket_row *rows;

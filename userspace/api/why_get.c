@@ -120,25 +120,28 @@ static int parse_place(struct request *r, struct why_facts *f)
 struct memory {
 	const struct why_facts *f;
 	int error;
+	uint64_t cookie; /* of its network namespace; 0 = not known */
 };
 
 static bool remember(const struct failure *failure, void *user_data)
 {
 	struct memory *memory = user_data;
 	_cleanup_json_ struct json_object *o = json_tokener_parse(failure->explanation);
-	struct json_object *netns = NULL, *proto = NULL, *program = NULL;
+	struct json_object *netns = NULL, *proto = NULL, *program = NULL, *cookie = NULL;
 
 	if (!json_object_is_type(o, json_type_object) || failure->error != EADDRINUSE ||
 	    memory->f->now - failure->at > REMEMBERED_S)
 		return false;
 	json_object_object_get_ex(o, "netns", &netns);
 	json_object_object_get_ex(o, "proto", &proto);
+	json_object_object_get_ex(o, "netnsCookie", &cookie);
 	/* answered by a program: nothing was in the way of the port, and nothing is gone */
 	if (json_object_object_get_ex(o, "program", &program) && program)
 		return false;
 	if (json_object_get_int64(netns) == memory->f->place.netns && proto &&
 	    !strcmp(json_object_get_string(proto), net_protocol_name(memory->f->question.protocol)))
 		memory->error = failure->error;
+	memory->cookie = cookie ? strtoull(json_object_get_string(cookie), NULL, 10) : 0;
 	return false;
 }
 
@@ -152,6 +155,7 @@ static int remember_refusal(struct request *r, struct why_facts *f)
 	int fault = registry_for_each_failure(r->api->config.registry, &newest, remember, &memory);
 
 	f->question.error = memory.error;
+	f->remembered_place = memory.cookie;
 	return fault;
 }
 

@@ -466,6 +466,10 @@ void why_add_remedies(const struct why_facts *f, struct json_object *array)
 {
 	const remedy_step *todo = steps[f->answer.verdict];
 
+	if (why_is_program_fault(f)) {
+		remedy_add(array, NULL, "mend the program: the struct sockaddr that it passes");
+		return;
+	}
 	for (size_t i = 0; i < STEPS_MAX && todo[i]; i++)
 		todo[i](f, array);
 }

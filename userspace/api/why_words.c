@@ -4,6 +4,7 @@
  * sentence for each verdict, with places that are filled in; of a refusal that was recorded it
  * speaks in the past.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -463,6 +464,15 @@ static const char *const sentences[] = {
 };
 _Static_assert(ARRAY_SIZE(sentences) == _WHY_VERDICT_MAX, "every verdict has its sentence");
 
+static const char program_fault[] =
+	"The {call} failed for a fault of the program: the address that it passed lies in memory "
+	"that cannot be read.";
+
+bool why_is_program_fault(const struct why_facts *f)
+{
+	return is_past(f) && f->question.error == EFAULT && f->answer.verdict == WHY_UNKNOWN;
+}
+
 static const char *place_fill(const struct why_facts *f, const char *name, size_t length, char *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
@@ -569,7 +579,7 @@ void why_summarize(const struct why_facts *f, char *ret)
 	enum why_verdict v = f->answer.verdict;
 
 	*ret = '\0';
-	expand(f, sentences[v], ret);
+	expand(f, why_is_program_fault(f) ? program_fault : sentences[v], ret);
 	if (v == WHY_FREE && f->claim) {
 		add(ret, " ");
 		add(ret, f->claim);

@@ -35,3 +35,16 @@ void bind_owner_decode(const struct abi_owner *from, struct bind_owner *to)
 	memcpy(to->addr.bytes, from->addr, sizeof(to->addr.bytes));
 	memcpy(to->peer.bytes, from->peer, sizeof(to->peer.bytes));
 }
+
+void bind_netns_decode(const struct abi_netns *from, struct bind_netns *to)
+{
+	*to = (struct bind_netns){
+		.cookie = from->cookie,
+		.known = from->known,
+		.ephemeral_first = from->ephemeral_first,
+		.ephemeral_last = from->ephemeral_last,
+		.unprivileged_start = from->unprivileged_start,
+		.nonlocal_ipv4 = from->nonlocal & ABI_NONLOCAL_IPV4,
+		.nonlocal_ipv6 = from->nonlocal & ABI_NONLOCAL_IPV6,
+	};
+}

@@ -41,6 +41,20 @@ struct bind_owner {
 /* Fills *to from a record of the walk (bpf/abi.h).  Pure; any bytes give some owner. */
 void bind_owner_decode(const struct abi_owner *from, struct bind_owner *to);
 
+/* A network namespace, and what is set in it that bears on binds. */
+struct bind_netns {
+	uint64_t cookie; /* unlike its inode never given twice; 0 = the kernel has none */
+	bool known;	 /* what follows could be read */
+	uint16_t ephemeral_first, ephemeral_last;
+	uint16_t unprivileged_start; /* 65535 also where no port is unprivileged */
+	bool nonlocal_ipv4, nonlocal_ipv6;
+};
+
+struct abi_netns;
+
+/* Pure, as bind_owner_decode(). */
+void bind_netns_decode(const struct abi_netns *from, struct bind_netns *to);
+
 /* What the kernel caches for a TCP port (struct inet_bind_bucket); all zero for none. */
 struct bind_bucket {
 	int8_t fastreuse;     /* > 0: every owner had SO_REUSEADDR when it came (up to 6.7) */

@@ -78,6 +78,7 @@ struct event {
 	/* the nearest cgroup of the socket with a program on the hook that it came to last, which
 	 * says something only where a program has refused or rewritten; 0 = not found */
 	uint64_t program_cgroup_id;
+	struct bind_netns place;
 	bool more_owners; /* there were more than these; behind thousands of connections even a
 			   * listener is not among them */
 	uint8_t n_owners; /* owners of the port at that moment, likely culprits first; for a

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The kernel rule behind a verdict, in one sentence that names the addresses that matter. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "reconcile/why_parts.h"
@@ -236,6 +237,9 @@ static const char *choose_unknown(const struct why_case *c)
 {
 	const struct why_question *q = c->question;
 
+	if (!c->owner && q->error == EFAULT)
+		return "The program gave the call an address in memory that cannot be read; that "
+		       "is a fault of the program.";
 	if (!c->owner && why_is_recorded(q))
 		return "@q was refused with @e, and nothing that was seen at that moment explains "
 		       "it.";

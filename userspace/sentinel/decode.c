@@ -131,6 +131,7 @@ static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event 
 	to->has_program = record.in_group && !record.group_closed;
 	to->sk_uid = record.socket.sk_uid;
 	to->dev = record.socket.dev;
+	bind_netns_decode(&record.place, &to->place);
 	decode_owners(&record, to);
 	r = decode_socket(&record.socket, to);
 	return r ? r : decode_asked(&record, to);
