@@ -51,10 +51,14 @@ struct actor {
 static void serve(struct lock_keeper *k, const char *name);
 static int settle(struct lock_keeper *k, const char *name);
 
+static bool same_process(const struct lock *a, const struct lock *b)
+{
+	return a->uid == b->uid && process_id_equal(&a->process, &b->process);
+}
+
 static bool same_owner(const struct lock *a, const struct lock *b)
 {
-	return a->uid == b->uid && process_id_equal(&a->process, &b->process) &&
-	       strcmp(a->holder, b->holder) == 0;
+	return same_process(a, b) && strcmp(a->holder, b->holder) == 0;
 }
 
 static int journal(struct lock_keeper *k, enum activity_action action, const char *name,
@@ -540,6 +544,16 @@ static void serve(struct lock_keeper *k, const char *name)
 
 /* --- requests --- */
 
+/* The fence says which grant is meant: the holder's name need not be said again. */
+static int renew_only(struct lock_keeper *k, struct request *r, struct hold *h,
+		      const struct lock_wish *wish)
+{
+	if (h && h->lock.fence == wish->renew_only && same_process(&h->lock, &wish->lock))
+		return renew(k, r, h, wish->lock.ttl_s);
+	return request_fail(r, OUTCOME_CONFLICT, "%s is not held with fence %lld any more",
+			    wish->lock.name, (long long)wish->renew_only);
+}
+
 int lock_keeper_acquire(struct lock_keeper *k, struct request *r, const struct lock_wish *wish)
 {
 	const char *name = wish->lock.name;
@@ -549,12 +563,10 @@ int lock_keeper_acquire(struct lock_keeper *k, struct request *r, const struct l
 	if (fault)
 		return fault;
 	h = hold_find(k, name);
-	if (h && same_owner(&h->lock, &wish->lock) &&
-	    (!wish->renew_only || wish->renew_only == h->lock.fence))
-		return renew(k, r, h, wish->lock.ttl_s);
 	if (wish->renew_only)
-		return request_fail(r, OUTCOME_CONFLICT, "%s is not held with fence %lld any more",
-				    name, (long long)wish->renew_only);
+		return renew_only(k, r, h, wish);
+	if (h && same_owner(&h->lock, &wish->lock))
+		return renew(k, r, h, wish->lock.ttl_s);
 	if (!h)
 		return grant(k, r, wish);
 	if (wish->wait_s)

@@ -136,8 +136,8 @@ static int check_name(struct request *r, const char *name)
 
 /* --- the holder's name --- */
 
-/* How closely a claim fits the asker, best first. */
-enum nearness { NEAR_SHELL = 0, NEAR_SESSION, NEAR_DIRECTORY, _NEARNESS_MAX };
+/* How closely a claim fits the asker, best first: below these by whose shell has claimed it. */
+enum nearness { NEAR_SESSION = PROCESS_ANCESTORS_MAX, NEAR_DIRECTORY, _NEARNESS_MAX };
 
 struct search {
 	const struct asker *asker;
@@ -148,29 +148,26 @@ struct search {
 	} found[_NEARNESS_MAX];
 };
 
-static bool is_claimer(const struct asker *a, const struct process_id *claimer)
+/* Which of the asker's ancestors it is, nearest first; PROCESS_ANCESTORS_MAX for none. */
+static unsigned ancestor_index(const struct asker *a, const struct process_id *id)
 {
 	for (unsigned i = 0; i < a->peer.n_ancestors; i++)
-		if (process_id_equal(&a->peer.ancestors[i].id, claimer))
-			return true;
-	return false;
+		if (process_id_equal(&a->peer.ancestors[i].id, id))
+			return i;
+	return PROCESS_ANCESTORS_MAX;
 }
 
 static bool consider(const struct service *s, void *user_data)
 {
 	struct search *search = user_data;
 	const struct asker *a = search->asker;
-	enum nearness near;
+	unsigned near = s->same_boot ? ancestor_index(a, &s->claimer) : PROCESS_ANCESTORS_MAX;
 
 	if (s->uid != search->uid)
 		return true;
-	if (s->same_boot && s->claimer.pid && is_claimer(a, &s->claimer))
-		near = NEAR_SHELL;
-	else if (s->same_boot && s->sid && s->sid == a->peer.sid)
-		near = NEAR_SESSION;
-	else if (*s->cwd && strcmp(s->cwd, a->cwd) == 0)
-		near = NEAR_DIRECTORY;
-	else
+	if (near == PROCESS_ANCESTORS_MAX && !(s->same_boot && s->sid && s->sid == a->peer.sid))
+		near = *s->cwd && strcmp(s->cwd, a->cwd) == 0 ? NEAR_DIRECTORY : _NEARNESS_MAX;
+	if (near == _NEARNESS_MAX)
 		return true;
 	search->found[near].n++;
 	snprintf(search->found[near].id, sizeof(search->found[near].id), "%s", s->id);
@@ -178,8 +175,9 @@ static bool consider(const struct service *s, void *user_data)
 }
 
 /*
- * The service whose claim comes from the asker's shell, else from its session, else from its
- * directory.  Where several are equally near it is none of them: not guessed.
+ * The service whose claim comes from the asker's shell or from whoever started that, the nearest
+ * first, else from its session, else from its directory.  Where several are equally near it is none
+ * of them: not guessed.
  */
 static int service_of(struct request *r, const struct asker *a, char ret[IDENTITY_MAX + 1])
 {
@@ -309,7 +307,8 @@ static bool is_own(const struct request *r, const struct unlock *u, const struct
 		return false;
 	if (a->holder)
 		return strcmp(lock->holder, a->holder) == 0;
-	return process_id_equal(&a->peer.id, &lock->process) || is_claimer(a, &lock->process) ||
+	return process_id_equal(&a->peer.id, &lock->process) ||
+	       ancestor_index(a, &lock->process) < PROCESS_ANCESTORS_MAX ||
 	       (a->on_behalf && strcmp(lock->holder, a->on_behalf) == 0);
 }
 
