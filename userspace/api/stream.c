@@ -127,7 +127,8 @@ static void start(struct request *r, struct watcher *w)
 		w->next->previous = w;
 	s->watchers = w;
 	r->taken = true;
-	r->api->counters.requests++;
+	r->trace.waits = true;
+	metrics_answered(r->api, &r->trace, OUTCOME_OK);
 
 	evhttp_connection_set_closecb(connection, on_close, w);
 	evhttp_add_header(evhttp_request_get_output_headers(r->http), "Content-Type",
