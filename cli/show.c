@@ -101,8 +101,10 @@ const char *show_latency(int64_t us, char *ret)
 		snprintf(ret, SHOW_NUMBER_SIZE, "%.1fms", ms);
 	else if (us < 10 * 1000 * 1000)
 		snprintf(ret, SHOW_NUMBER_SIZE, "%.0fms", ms);
-	else
+	else if (us < 60 * 1000 * 1000)
 		snprintf(ret, SHOW_NUMBER_SIZE, "%.1fs", ms / 1000);
+	else
+		duration_format_long(us / 1000000, ret);
 	return ret;
 }
 

@@ -403,7 +403,7 @@ class SessionsTest(PortDaddyTest):
         terminal = Terminal(self, ["/bin/bash", "--norc", "--noprofile"])
         terminal.type("stty cols 80; $PD sessions --color never; echo DONE")
         terminal.wait_for("\nDONE\r\n")
-        line = next(l for l in terminal.text.split("\r\n") if l.startswith(session))
+        line = re.search(rf"{session}[^\r\n]*", terminal.text)[0]
         self.assertLessEqual(len(line), 80)
         self.assertIn("…", line)
 

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions and notes over the wire: bodies, owners, whose session is meant, and undone commits. */
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/prctl.h>
+
+#include "base/procfs.h"
+#include "base/session.h"
+#include "world.h"
+
+static struct answer start(struct world *w, const char *purpose, const char *cwd)
+{
+	char body[512];
+
+	snprintf(body, sizeof(body), "{\"purpose\":\"%s\",\"cwd\":\"%s\"}", purpose, cwd);
+	return ask_post(w, "/v1/sessions", body);
+}
+
+static struct answer note(struct world *w, const char *session, const char *text)
+{
+	char body[512];
+
+	snprintf(body, sizeof(body), "{\"session\":\"%s\",\"text\":\"%s\"}", session, text);
+	return ask_post(w, "/v1/notes", body);
+}
+
+static int64_t status_count(struct world *w, const char *path)
+{
+	_cleanup_answer_ struct answer a = ask_get(w, "/v1/status");
+
+	assert_ok(&a);
+	return int_of(&a, path);
+}
+
+/* --- bodies --- */
+
+static void members_are_checked(void **state)
+{
+	static const struct {
+		const char *path, *body, *words;
+	} rows[] = {
+		{ "/v1/sessions", "{}", "\"purpose\" is missing" },
+		{ "/v1/sessions", "{\"purpose\":\"\"}", "\"purpose\" is missing" },
+		{ "/v1/sessions", "{\"purpose\":\" \\n\"}", "\"purpose\" is missing" },
+		{ "/v1/sessions", "{\"purpose\":7}", "not a string" },
+		{ "/v1/sessions", "{\"purpose\":\"a\\u0000b\"}", "NUL" },
+		{ "/v1/sessions", "{\"purpose\":\"p\",\"cwd\":\"src\"}", "absolute" },
+		{ "/v1/sessions", "{\"purpose\":\"p\",\"pid\":1}", "unknown member" },
+		{ "/v1/sessions", "{\"purpose\":\"\xff\"}", "not JSON" },
+		{ "/v1/notes", "{}", "\"text\" is missing" },
+		{ "/v1/notes", "{\"text\":\"\\n\"}", "the note is empty" },
+		{ "/v1/notes", "{\"text\":\"x\",\"session\":\"a b\"}", "session-ab3" },
+		{ "/v1/notes", "{\"text\":\"x\",\"environment\":\"a;b\"}", "$PORT_DADDY_SESSION" },
+		{ "/v1/notes", "{\"text\":\"x\",\"session\":[]}", "not a string" },
+		{ "/v1/sessions/end", "{\"note\":7}", "not a string" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_answer_ struct answer a = ask_post(*state, rows[i].path, rows[i].body);
+
+		assert_error(&a, 400, "bad_request", rows[i].words);
+	}
+}
+
+/* A body that ends in n times 'a'. */
+static char *long_body(const char *before, size_t n)
+{
+	char *text = malloc(n + 1), *body;
+
+	assert_non_null(text);
+	memset(text, 'a', n);
+	text[n] = '\0';
+	assert_true(asprintf(&body, "%s%s\"}", before, text) > 0);
+	free(text);
+	return body;
+}
+
+static void texts_over_their_limits_are_too_large(void **state)
+{
+	static const struct {
+		const char *path, *before;
+		size_t limit;
+	} rows[] = {
+		{ "/v1/sessions", "{\"purpose\":\"", SESSION_PURPOSE_MAX_BYTES },
+		{ "/v1/sessions", "{\"purpose\":\"p\",\"agent\":\"", SESSION_AGENT_MAX_BYTES },
+		{ "/v1/notes", "{\"text\":\"", NOTE_MAX_BYTES },
+		{ "/v1/sessions/end", "{\"note\":\"", NOTE_MAX_BYTES },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *body = long_body(rows[i].before, rows[i].limit + 1);
+		_cleanup_answer_ struct answer a = ask_post(*state, rows[i].path, body);
+		char limit[32];
+
+		snprintf(limit, sizeof(limit), "%zu", rows[i].limit);
+		assert_error(&a, 413, "too_large", limit);
+	}
+}
+
+static void a_note_of_the_longest_kind_comes_back_whole(void **state)
+{
+	_cleanup_answer_ struct answer s = start(*state, "p", "/tmp");
+	_cleanup_free_ char *body = long_body("{\"text\":\"", NOTE_MAX_BYTES);
+	_cleanup_answer_ struct answer posted = { 0 }, got = { 0 };
+
+	assert_ok(&s);
+	/* the only session of this shell */
+	posted = ask_post(*state, "/v1/notes", body);
+	assert_ok(&posted);
+	got = ask_get(*state, "/v1/notes");
+	assert_ok(&got);
+	assert_int_equal(strlen(text_of(&got, "notes.0.text")), NOTE_MAX_BYTES);
+}
+
+/* --- whose --- */
+
+static void the_process_is_the_parent_of_who_connects(void **state)
+{
+	_cleanup_answer_ struct answer s = start(*state, "p", "/tmp");
+	_cleanup_answer_ struct answer list = ask_get(*state, "/v1/sessions");
+
+	assert_ok(&s);
+	/* this test connects: what started it is the shell */
+	assert_int_equal(int_of(&s, "pid"), getppid());
+	assert_int_equal(int_of(&list, "sessions.0.pid"), getppid());
+	assert_string_equal(text_of(&list, "sessions.0.status"), "active");
+	assert_string_equal(text_of(&list, "sessions.0.cwd"), "/tmp");
+}
+
+static void another_users_session_is_neither_implied_nor_changed(void **state)
+{
+	_cleanup_answer_ struct answer s = start(*state, "p", "/tmp");
+	_cleanup_answer_ struct answer implied = { 0 }, named = { 0 }, looked = { 0 };
+	char body[256], path[128];
+
+	if (geteuid() != 0)
+		skip();
+	assert_ok(&s);
+	implied = ask_as_other(*state, "POST", "/v1/notes", "{\"text\":\"x\",\"cwd\":\"/tmp\"}");
+	assert_error(&implied, 404, "not_found", "pd session start");
+	snprintf(body, sizeof(body), "{\"text\":\"x\",\"session\":\"%s\"}", text_of(&s, "id"));
+	named = ask_as_other(*state, "POST", "/v1/notes", body);
+	assert_error(&named, 403, "not_allowed", "root");
+	snprintf(path, sizeof(path), "/v1/sessions?all=1");
+	looked = ask_as_other(*state, "GET", path, "");
+	assert_ok(&looked);
+	assert_string_equal(text_of(&looked, "sessions.0.purpose"), "p");
+	assert_string_equal(text_of(&looked, "sessions.0.cwd"), "(null)");
+}
+
+static void root_writes_into_a_stalled_session_of_another_without_reviving_it(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer noted = { 0 };
+	sqlite3 *db;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(sqlite3_open(w->database, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "INSERT INTO sessions(id, purpose, startedAt, status, uid) "
+				      "VALUES('session-ab3', 'p', 1, 'stalled', 1000)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	noted = note(w, "ab3", "x");
+	assert_ok(&noted);
+	assert_int_equal(status_count(w, "sessions.stalled"), 1);
+}
+
+/* --- the end of a process --- */
+
+/* A child that starts a session through a grandchild and lives on; returns its pid. */
+static pid_t start_from_child(struct world *w, char *ret_id)
+{
+	int pair[2];
+	struct client reader = { .size = 4096, .text = calloc(1, 4096) };
+	struct answer a;
+	pid_t child;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!fork()) {
+			static const char text[] = "POST /v1/sessions HTTP/1.1\r\n"
+						   "Connection: close\r\n"
+						   "Content-Length: 15\r\n\r\n"
+						   "{\"purpose\":\"p\"}";
+			struct sockaddr_un name = { .sun_family = AF_UNIX };
+			char bytes[4096];
+			ssize_t n;
+			int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+			snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
+			if (connect(fd, (struct sockaddr *)&name, sizeof(name)) ||
+			    send(fd, text, sizeof(text) - 1, 0) < 0)
+				_exit(1);
+			while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+				if (send(pair[1], bytes, n, 0) != n)
+					_exit(2);
+			_exit(0);
+		}
+		for (;;)
+			pause();
+	}
+	close(pair[1]);
+	reader.fd = pair[0];
+	assert_int_equal(fcntl(reader.fd, F_SETFL, O_NONBLOCK), 0);
+	a = client_answer(w, &reader);
+	assert_ok(&a);
+	assert_int_equal(int_of(&a, "pid"), child);
+	snprintf(ret_id, SESSION_ID_MAX + 1, "%s", text_of(&a, "id"));
+	answer_free(&a);
+	client_free(&reader);
+	return child;
+}
+
+static void wait_stalled(struct world *w, int64_t n)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	while (status_count(w, "sessions.stalled") != n)
+		assert_true(now_ms() < deadline);
+}
+
+static void the_end_of_the_shell_stalls_and_is_written_down(void **state)
+{
+	char id[SESSION_ID_MAX + 1], path[128], words[64];
+	pid_t shell = start_from_child(*state, id);
+	_cleanup_answer_ struct answer log = { 0 };
+
+	assert_int_equal(status_count(*state, "sessions.active"), 1);
+	assert_int_equal(kill(shell, SIGKILL), 0);
+	wait_stalled(*state, 1);
+	assert_int_equal(waitpid(shell, NULL, 0), shell);
+	snprintf(path, sizeof(path), "/v1/log?filter=%s", id);
+	log = ask_get(*state, path);
+	snprintf(words, sizeof(words), "stalled: its shell %d is gone", shell);
+	assert_string_equal(text_of(&log, "entries.0.details"), words);
+	assert_string_equal(text_of(&log, "entries.0.action"), "SESSION");
+	assert_int_equal(int_of(&log, "entries.0.pid"), shell);
+}
+
+static void an_ended_session_is_not_stalled_any_more(void **state)
+{
+	char id[SESSION_ID_MAX + 1], body[128];
+	pid_t shell = start_from_child(*state, id), other;
+	_cleanup_answer_ struct answer ended = { 0 }, again = { 0 };
+
+	snprintf(body, sizeof(body), "{\"session\":\"%s\"}", id);
+	ended = ask_post(*state, "/v1/sessions/end", body);
+	assert_ok(&ended);
+	again = ask_post(*state, "/v1/sessions/end", body);
+	assert_error(&again, 404, "not_found", "has ended");
+	assert_int_equal(kill(shell, SIGKILL), 0);
+	assert_int_equal(waitpid(shell, NULL, 0), shell);
+	/* one that ends later is told later: by then the first would have been */
+	other = start_from_child(*state, id);
+	assert_int_equal(kill(other, SIGKILL), 0);
+	wait_stalled(*state, 1);
+	assert_int_equal(waitpid(other, NULL, 0), other);
+}
+
+static void what_ended_while_no_daemon_ran_is_stalled_when_the_watch_begins(void **state)
+{
+	struct world *w = *state;
+	char id[SESSION_ID_MAX + 1];
+	pid_t shell = start_from_child(w, id);
+
+	api_free(w->api);
+	assert_int_equal(kill(shell, SIGKILL), 0);
+	assert_int_equal(waitpid(shell, NULL, 0), shell);
+	assert_int_equal(unlink(w->socket), 0);
+	world_open_api(w);
+	assert_int_equal(status_count(w, "sessions.stalled"), 0);
+	api_watch_sessions(w->api);
+	assert_int_equal(status_count(w, "sessions.stalled"), 1);
+}
+
+/* --- names in the status --- */
+
+static void the_status_names_agents_else_purposes_and_is_bounded(void **state)
+{
+	_cleanup_answer_ struct answer agent =
+		ask_post(*state, "/v1/sessions", "{\"purpose\":\"p\",\"agent\":\"Agent 1\"}");
+	_cleanup_answer_ struct answer status = { 0 };
+
+	assert_ok(&agent);
+	for (int i = 0; i < 12; i++) {
+		_cleanup_answer_ struct answer s = start(
+			*state, "\xc3\xa4 purpose that is far too long for one line of the status",
+			"/tmp");
+
+		assert_ok(&s);
+	}
+	status = ask_get(*state, "/v1/status");
+	assert_int_equal(int_of(&status, "sessions.active"), 13);
+	assert_int_equal(count_of(&status, "sessions.names"), 8);
+	assert_true(strlen(text_of(&status, "sessions.names.7")) <= 40);
+}
+
+#define session_test(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		session_test(members_are_checked),
+		session_test(texts_over_their_limits_are_too_large),
+		session_test(a_note_of_the_longest_kind_comes_back_whole),
+		session_test(the_process_is_the_parent_of_who_connects),
+		session_test(another_users_session_is_neither_implied_nor_changed),
+		session_test(root_writes_into_a_stalled_session_of_another_without_reviving_it),
+		session_test(the_end_of_the_shell_stalls_and_is_written_down),
+		session_test(an_ended_session_is_not_stalled_any_more),
+		session_test(what_ended_while_no_daemon_ran_is_stalled_when_the_watch_begins),
+		session_test(the_status_names_agents_else_purposes_and_is_bounded),
+	};
+
+	return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
+}
