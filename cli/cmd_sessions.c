@@ -14,8 +14,9 @@
 #define PURPOSE_COLUMNS_MAX 60 /* a longer purpose is cut; --json has all of it */
 #define AGENT_COLUMNS_MAX   20
 #define STATUS_COLUMNS	    16
-#define NOTE_COLUMNS	    60 /* of a last note, where there is no terminal to fit it to */
-#define NOTE_COLUMNS_MIN    16 /* less of one says nothing */
+#define NOTE_COLUMNS	    75 /* of a last note, where there is no terminal to fit it to */
+#define NOTE_COLUMNS_MIN    40 /* in less of one nothing is said */
+#define ID_COLUMNS	    11 /* "session-ab3" */
 #define CUT_SIZE	    1024
 
 /* Cuts to so many columns, with a mark where something is missing. */
@@ -49,45 +50,64 @@ static int columns_of(struct json_object *sessions, const char *key, int widest,
 	return widest;
 }
 
-struct layout {
-	int purpose, agent; /* columns; 0 = there is none */
-};
-
-static void show_last_note(struct json_object *note, int used)
+static void show_last_note(struct json_object *note, int columns)
 {
-	int columns = render_columns() ? render_columns() - used : NOTE_COLUMNS + SHOW_AGE_SIZE;
 	char text[CUT_SIZE], ago[SHOW_AGE_SIZE], tail[SHOW_AGE_SIZE + 8];
 
 	snprintf(tail, sizeof(tail), " (%s)", show_ago(answer_int(note, "at"), ago));
 	columns -= (int)strlen(tail);
-	if (columns < NOTE_COLUMNS_MIN)
-		return;
-	render_text(TONE_DIM, "  %s%s", cut(answer_text(note, "text"), columns, text), tail);
+	render_text(TONE_DIM, "%s%s", cut(answer_text(note, "text"), columns, text), tail);
+}
+
+struct layout {
+	int purpose, agent; /* columns; 0 = there is none */
+	int note;	    /* what is left of the line; too little: a line of its own */
+};
+
+static struct layout lay_out(struct json_object *sessions)
+{
+	struct layout l = {
+		.purpose = columns_of(sessions, "purpose", PURPOSE_COLUMNS, PURPOSE_COLUMNS_MAX),
+		.agent = columns_of(sessions, "agent", 0, AGENT_COLUMNS_MAX),
+		.note = NOTE_COLUMNS,
+	};
+	int before = ID_COLUMNS + 2 + l.purpose + 2 + STATUS_COLUMNS + 2 +
+		     (l.agent ? l.agent + 2 : 0);
+
+	if (render_columns())
+		l.note = render_columns() - before;
+	return l;
 }
 
 /* "session-ab3  Building checkout UI         active, 30m     Agent 1  Component complete (2m ago)"
  */
 static void show_session(struct json_object *s, const struct layout *layout)
 {
-	const char *id = answer_text(s, "id"), *status = answer_text(s, "status");
+	const char *status = answer_text(s, "status");
 	struct json_object *note = answer_member(s, "lastNote");
 	char purpose[CUT_SIZE], agent[CUT_SIZE], age[16], state[64];
-	bool more = note || *answer_text(s, "agent");
+	bool below = layout->note < NOTE_COLUMNS_MIN, beside = note && !below;
 
 	cut(answer_text(s, "purpose"), PURPOSE_COLUMNS_MAX, purpose);
 	cut(answer_text(s, "agent"), AGENT_COLUMNS_MAX, agent);
 	snprintf(state, sizeof(state), "%s, %s", status,
 		 duration_format_short((int64_t)time(NULL) - answer_int(s, "since"), age));
-	render_text(TONE_PLAIN, "%s  %s%*s  ", id, purpose, layout->purpose - render_width(purpose),
-		    "");
+	render_text(TONE_PLAIN, "%-*s  %s%*s  ", ID_COLUMNS, answer_text(s, "id"), purpose,
+		    layout->purpose - render_width(purpose), "");
 	/* no blanks at the line's end where nothing follows */
-	render_text(show_session_tone(status), "%-*s", more ? STATUS_COLUMNS : 0, state);
-	if (more && layout->agent)
+	render_text(show_session_tone(status), "%-*s", beside || *agent ? STATUS_COLUMNS : 0,
+		    state);
+	if (layout->agent && (beside || *agent))
 		render_text(TONE_PLAIN, "  %s%*s", agent,
-			    note ? layout->agent - render_width(agent) : 0, "");
+			    beside ? layout->agent - render_width(agent) : 0, "");
+	if (beside)
+		render_text(TONE_PLAIN, "  ");
+	if (note && below) {
+		render_newline();
+		render_text(TONE_PLAIN, "%*s", ID_COLUMNS + 2, "");
+	}
 	if (note)
-		show_last_note(note, (int)strlen(id) + 2 + layout->purpose + 2 + STATUS_COLUMNS +
-					     (layout->agent ? 2 + layout->agent : 0) + 2);
+		show_last_note(note, below ? render_columns() - ID_COLUMNS - 2 : layout->note);
 	render_newline();
 }
 
@@ -95,10 +115,7 @@ static void show(const struct command *self, const struct command_line *line,
 		 struct json_object *answer)
 {
 	struct json_object *sessions = answer_member(answer, "sessions");
-	const struct layout layout = {
-		columns_of(sessions, "purpose", PURPOSE_COLUMNS, PURPOSE_COLUMNS_MAX),
-		columns_of(sessions, "agent", 0, AGENT_COLUMNS_MAX),
-	};
+	const struct layout layout = lay_out(sessions);
 	int64_t total = answer_int(answer, "active") + answer_int(answer, "stalled") +
 			answer_int(answer, "completed");
 	size_t n = answer_length(sessions);

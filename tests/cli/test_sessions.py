@@ -397,15 +397,18 @@ class SessionsTest(PortDaddyTest):
         self.assertRegex(self.daemon.pd("sessions"),
                          r"^session-ef2  Database schema +completed, 2m\n$")
 
-    def test_narrow_terminal_cuts_the_last_note_and_nothing_else(self):
+    def test_terminal_gets_the_last_note_beside_or_below_and_never_wraps(self):
         session = self.start("Building checkout UI")
         self.daemon.pd("note", "ä" * 300, "-s", session)
-        terminal = Terminal(self, ["/bin/bash", "--norc", "--noprofile"])
-        terminal.type("stty cols 80; $PD sessions --color never; echo DONE")
-        terminal.wait_for("\nDONE\r\n")
-        line = re.search(rf"{session}[^\r\n]*", terminal.text)[0]
-        self.assertLessEqual(len(line), 80)
-        self.assertIn("…", line)
+        for columns, lines in ((80, 2), (120, 1)):
+            terminal = Terminal(self, ["/bin/bash", "--norc", "--noprofile"])
+            terminal.type(f"stty cols {columns}; $PD sessions --color never; echo DONE")
+            terminal.wait_for("\nDONE\r\n")
+            shown = re.search(rf"({session}.*)DONE\r\n", terminal.text, re.S)[1].split("\r\n")[:-1]
+            self.assertEqual(len(shown), lines, shown)
+            self.assertLessEqual(max(map(len, shown)), columns)
+            self.assertRegex(shown[-1], r"ää… \((just now|\ds ago)\)$")
+            self.assertEqual(shown, [line.rstrip() for line in shown])
 
     def test_help_has_examples(self):
         for command in ("session", "sessions", "note", "notes"):
