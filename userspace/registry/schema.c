@@ -139,8 +139,8 @@ static const char *const migrations[] = {
 	");\n",
 
 	/* Each way to filter the audit trail walks down an index that ends in the id. */
-	"CREATE INDEX activityByAction ON activity(action);\n"
-	"CREATE INDEX activityByBoth ON activity(service, action) WHERE service IS NOT NULL;\n",
+	("CREATE INDEX activityByAction ON activity(action);\n"
+	 "CREATE INDEX activityByBoth ON activity(service, action) WHERE service IS NOT NULL;\n"),
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */
