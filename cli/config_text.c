@@ -50,6 +50,9 @@ char *config_text_place(const struct config_text *t, struct json_object *value, 
 }
 
 static int fail_behind(const struct config_text *t, const char *place, const char *format,
+		       va_list args) __attribute__((format(printf, 3, 0)));
+
+static int fail_behind(const struct config_text *t, const char *place, const char *format,
 		       va_list args)
 {
 	int n = snprintf(t->error, t->error_size, "%s", place);
