@@ -148,6 +148,48 @@ class LogOfTheDaemonTest(harness.PortDaddyTest):
         self.assertIn(f"pid {first}", told[3][1])
         self.assertTrue(all(e["comm"] == "portdaddyd" for e in entries))
 
+    def fill(self, rows, age_s):
+        with sqlite3.connect(self.daemon.database) as db:
+            db.executemany("INSERT INTO activity(action, service, timestamp) VALUES('NOTE', ?, ?)",
+                           [(f"old:{i}", int(time.time()) - age_s) for i in range(rows)])
+
+    def kept(self):
+        return self.daemon.query("SELECT count(*) FROM activity WHERE service LIKE 'old:%'")[0][0]
+
+    def restart(self, *arguments, env=None):
+        self.daemon.stop()
+        self.daemon.arguments = arguments
+        self.daemon.env.update(env or {})
+        self.daemon.start()
+        self.daemon.json("status")  # it can be connected to before it answers
+
+    def test_entries_beyond_a_lower_number_are_dropped_at_start(self):
+        self.fill(6000, 60)
+        self.restart("--log-rows", "2000")
+        # what the daemon said of itself counts, too
+        self.assertTrue(1980 <= self.kept() <= 2000, self.kept())
+        self.restart(env={"PORT_DADDY_LOG_ROWS": "1000"})
+        self.assertTrue(980 <= self.kept() <= 1000, self.kept())
+
+    def test_entries_beyond_a_lower_age_are_dropped_but_the_newest_thousand(self):
+        self.fill(3000, 7200)
+        self.restart("--log-keep", "1d")
+        self.assertEqual(self.kept(), 3000)
+        self.restart(env={"PORT_DADDY_LOG_KEEP": "1h"})
+        self.assertTrue(980 <= self.kept() <= 1000, self.kept())
+
+    def test_limits_that_cannot_be_are_refused(self):
+        for arguments, env, words in (
+                (("--log-rows", "999"), {}, "--log-rows '999'.*1000"),
+                (("--log-rows", "1e9"), {}, "--log-rows '1e9'"),
+                (("--log-keep", "30"), {}, "--log-keep '30'"),
+                ((), {"PORT_DADDY_LOG_KEEP": "never"}, "PORT_DADDY_LOG_KEEP 'never'"),
+                ((), {"PORT_DADDY_LOG_ROWS": ""}, "PORT_DADDY_LOG_ROWS ''")):
+            with self.subTest(arguments=arguments, env=env):
+                daemon = self.new_daemon(*arguments, env=env).launch()
+                self.assertEqual(daemon.process.wait(harness.DEADLINE_S), WRONG)
+                self.assertRegex(daemon.log(), words)
+
 
 if __name__ == "__main__":
     sys.exit(harness.main())

@@ -72,6 +72,8 @@ struct api_config {
 	int64_t started_at;  /* Unix seconds */
 	/* A claim on this port was made, moved or released: bring its status up to date now. */
 	void (*claims_changed)(uint16_t port, void *user_data);
+	/* An entry was added to the audit trail, in the open batch or before; may be NULL. */
+	void (*entry_written)(void *user_data);
 	/* Apply what the kernel has told by now: an answer is as new as the question. */
 	void (*catch_up)(void *user_data);
 	void *user_data;

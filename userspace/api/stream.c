@@ -218,6 +218,8 @@ void api_publish_activity(struct api *api, const struct activity *entry)
 {
 	int r;
 
+	if (api->config.entry_written)
+		api->config.entry_written(api->config.user_data);
 	if (!api->streams->watchers)
 		return;
 	if (!registry_in_batch(api->config.registry)) {

@@ -11,16 +11,35 @@
 #define PRUNE_ROWS	   2000 /* dropped at once, so that no turn of the loop takes long */
 #define MARK_ALIVE_EVERY_S 60	/* only together with an entry: an idle daemon writes nothing */
 
-static void prune(struct journal *j, int64_t now)
+void journal_count(struct journal *j, int64_t now)
 {
 	int r;
 
 	if (++j->entries_since_prune < PRUNE_EVERY)
 		return;
 	j->entries_since_prune = 0;
-	r = registry_prune_activity(j->registry, now, PRUNE_ROWS);
+	r = registry_begin(j->registry);
+	if (!r)
+		r = registry_prune_activity(j->registry, now, PRUNE_ROWS);
 	if (r < 0)
 		log_warning("old log entries were not pruned: %s", strerror(-r));
+	else
+		api_schedule_commit(j->api);
+}
+
+int journal_prune_all(struct journal *j, int64_t now)
+{
+	int pruned, r;
+
+	/* in bites: a transaction of the whole trail would fill the write-ahead log */
+	do {
+		r = registry_begin(j->registry);
+		if (r)
+			return r;
+		pruned = registry_prune_activity(j->registry, now, PRUNE_ROWS);
+		r = registry_commit(j->registry);
+	} while (!r && pruned == PRUNE_ROWS);
+	return pruned < 0 ? pruned : r;
 }
 
 static int append(struct journal *j, struct activity *entry)
@@ -46,7 +65,6 @@ void journal_write(struct journal *j, struct activity *entry)
 	}
 	api_schedule_commit(j->api);
 	api_publish_activity(j->api, entry);
-	prune(j, entry->timestamp);
 }
 
 void journal_note(struct journal *j, enum activity_action action, const char *details, int64_t now)

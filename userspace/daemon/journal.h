@@ -22,6 +22,15 @@ struct journal {
 /* Writes the entry (its id is filled in); a failure is logged, there is nobody to return it to. */
 void journal_write(struct journal *j, struct activity *entry);
 
+/*
+ * Counts an entry, whoever wrote it, and drops old ones once enough were added: to be called for
+ * each (api_config.entry_written).
+ */
+void journal_count(struct journal *j, int64_t now);
+
+/* Drops everything that is beyond the limits, as after a start with lower ones.  0, -errno. */
+int journal_prune_all(struct journal *j, int64_t now);
+
 /* An entry about the daemon itself. */
 void journal_note(struct journal *j, enum activity_action action, const char *details, int64_t now);
 

@@ -154,6 +154,13 @@ static void port_changed(uint32_t netns, uint16_t port, void *user_data)
 	k->pending = true;
 }
 
+void keeper_entry_written(void *user_data)
+{
+	struct keeper *k = user_data;
+
+	journal_count(&k->journal, now_unix());
+}
+
 void keeper_claims_changed(uint16_t port, void *user_data)
 {
 	struct keeper *k = user_data;
@@ -563,6 +570,8 @@ int keeper_start(struct keeper *k)
 	int64_t now = now_unix(), last = 0;
 	int r = registry_last_alive(k->config.registry, &last);
 
+	if (!r)
+		r = journal_prune_all(&k->journal, now);
 	if (r)
 		return r;
 	note_start(k, last, now);

@@ -44,6 +44,9 @@ int keeper_start(struct keeper *k);
 /* Writes down the end: the last moment at which the registry is known to be true. */
 void keeper_stop(struct keeper *k);
 
+/* An entry was added to the audit trail (api_config.entry_written). */
+void keeper_entry_written(void *keeper);
+
 /* A claim on this port was made, moved or released (api_config.claims_changed). */
 void keeper_claims_changed(uint16_t port, void *keeper);
 

@@ -140,13 +140,15 @@ static int drop_privileges(const struct daemon *d)
 	return 0;
 }
 
-static int open_registry(struct daemon *d)
+static int open_registry(struct daemon *d, const struct options *options)
 {
 	char error[STATE_ERROR_SIZE] = "";
 	int r = registry_open(d->state.database, &d->registry, error, sizeof(error));
 
 	if (r)
 		log_error("%s", error);
+	else
+		registry_set_activity_limits(d->registry, &options->log);
 	return r;
 }
 
@@ -162,6 +164,7 @@ static int serve(struct daemon *d)
 		.version = PD_VERSION,
 		.started_at = time(NULL),
 		.claims_changed = keeper_claims_changed,
+		.entry_written = keeper_entry_written,
 		.catch_up = keeper_catch_up,
 	};
 	const struct keeper_config keeper = { d->loop, d->sentinel, d->inventory, d->registry };
@@ -225,7 +228,7 @@ static int start(struct daemon *d, const struct options *options)
 	if (!r)
 		r = drop_privileges(d);
 	if (!r)
-		r = open_registry(d);
+		r = open_registry(d, options);
 	if (!r)
 		r = new_loop(d);
 	if (!r)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/moment.h"
 #include "base/outcome.h"
+
+#define LOG_ROWS_MAX 10000000 /* 1.5 GB of database; more is a mistyped zero */
 
 static const char usage_text[] =
 	"Usage: portdaddyd [OPTION]...\n"
@@ -18,19 +22,25 @@ static const char usage_text[] =
 	"      --system     use the system service's state and socket\n"
 	"                   (/var/lib/port-daddy, /run/port-daddy/pd.sock)\n"
 	"      --no-bpf     do not load eBPF; poll sock_diag instead\n"
+	"      --log-keep DUR  drop entries of pd log that are older: 12h, 30d, 8w (default 30d)\n"
+	"      --log-rows N    keep at most so many entries (default 100000, at least 1000: the\n"
+	"                   newest 1000 are never dropped)\n"
 	"      --debug      log more\n"
 	"      --version    print the version\n"
 	"  -h, --help       print this help\n"
 	"\n"
-	"Environment: PORT_DADDY_HOME (state directory), PORT_DADDY_SOCKET.\n"
+	"Environment: PORT_DADDY_HOME (state directory), PORT_DADDY_SOCKET,\n"
+	"PORT_DADDY_LOG_KEEP and PORT_DADDY_LOG_ROWS (as the two options).\n"
 	"Example: sudo portdaddyd --user \"$USER\"\n";
 
-enum { OPT_USER = 256, OPT_SYSTEM, OPT_NO_BPF, OPT_DEBUG, OPT_VERSION };
+enum { OPT_USER = 256, OPT_SYSTEM, OPT_NO_BPF, OPT_DEBUG, OPT_VERSION, OPT_KEEP, OPT_ROWS };
 
 static const struct option long_options[] = {
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "system", no_argument, NULL, OPT_SYSTEM },
 	{ "no-bpf", no_argument, NULL, OPT_NO_BPF },
+	{ "log-keep", required_argument, NULL, OPT_KEEP },
+	{ "log-rows", required_argument, NULL, OPT_ROWS },
 	{ "debug", no_argument, NULL, OPT_DEBUG },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, 'h' },
@@ -43,6 +53,39 @@ static int leave(int code, int *ret_exit_code)
 	return -1;
 }
 
+/* False, with one line on stderr, when it is none; `name` is the option or the variable. */
+static bool read_keep(const char *name, const char *text, struct activity_limits *log)
+{
+	size_t at = 0;
+
+	if (!text || duration_parse(text, &log->age_s, &at) == 0)
+		return true;
+	fprintf(stderr,
+		"portdaddyd: %s '%s' is no duration (see character %zu); for example 12h, 30d or "
+		"8w\n",
+		name, text, at + 1);
+	return false;
+}
+
+static bool read_rows(const char *name, const char *text, struct activity_limits *log)
+{
+	char *end;
+	long long rows;
+
+	if (!text)
+		return true;
+	errno = 0;
+	rows = strtoll(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && !errno && rows >= ACTIVITY_KEEP_NEWEST &&
+	    rows <= LOG_ROWS_MAX) {
+		log->rows = rows;
+		return true;
+	}
+	fprintf(stderr, "portdaddyd: %s '%s' is no number from %d to %d\n", name, text,
+		ACTIVITY_KEEP_NEWEST, LOG_ROWS_MAX);
+	return false;
+}
+
 int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code)
 {
 	int wrong = outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
@@ -50,8 +93,12 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 
 	*ret = (struct options){
 		/* systemd sets both for a unit with RuntimeDirectory= */
+		.log = { ACTIVITY_KEEP_ROWS, ACTIVITY_KEEP_S },
 		.service = geteuid() == 0 && getenv("INVOCATION_ID") && getenv("RUNTIME_DIRECTORY"),
 	};
+	if (!read_keep("PORT_DADDY_LOG_KEEP", getenv("PORT_DADDY_LOG_KEEP"), &ret->log) ||
+	    !read_rows("PORT_DADDY_LOG_ROWS", getenv("PORT_DADDY_LOG_ROWS"), &ret->log))
+		return leave(wrong, ret_exit_code);
 	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		switch (c) {
 		case OPT_USER:
@@ -62,6 +109,14 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 			break;
 		case OPT_NO_BPF:
 			ret->no_bpf = true;
+			break;
+		case OPT_KEEP:
+			if (!read_keep("--log-keep", optarg, &ret->log))
+				return leave(wrong, ret_exit_code);
+			break;
+		case OPT_ROWS:
+			if (!read_rows("--log-rows", optarg, &ret->log))
+				return leave(wrong, ret_exit_code);
 			break;
 		case OPT_DEBUG:
 			ret->debug = true;

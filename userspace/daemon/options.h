@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon's command line.  Everything else it needs comes from the environment (base/paths.h).
- */
+/* The daemon's command line.  Everything else it needs comes from the environment (base/paths.h);
+ * a daemon that pd starts by itself gets no options, so the log's limits have variables, too. */
 #ifndef DAEMON_OPTIONS_H
 #define DAEMON_OPTIONS_H
 
 #include <stdbool.h>
 
+#include "registry/registry.h"
+
 struct options {
-	bool service;	  /* --system: state and socket of the system service */
-	bool no_bpf;	  /* --no-bpf: stand on the polling rung */
-	bool debug;	  /* --debug */
+	bool service;		    /* --system: state and socket of the system service */
+	bool no_bpf;		    /* --no-bpf: stand on the polling rung */
+	bool debug;		    /* --debug */
+	struct activity_limits log; /* --log-keep, --log-rows, or their variables */
 	const char *user; /* --user NAME: become this user after the start; borrowed from argv */
 };
 

@@ -117,15 +117,22 @@ static int prune_rows(struct registry *r, int64_t now, int max_rows)
 
 	if (error < 0)
 		return error;
-	if (count > ACTIVITY_KEEP_ROWS) {
-		int64_t excess = count - ACTIVITY_KEEP_ROWS;
+	if (count > r->keep.rows) {
+		int64_t excess = count - r->keep.rows;
 
 		pruned = prune_oldest(r, excess < max_rows ? excess : max_rows);
 	}
 	if (pruned < 0 || pruned == max_rows)
 		return pruned;
-	more = prune_before(r, now - ACTIVITY_KEEP_S, max_rows - pruned);
+	more = prune_before(r, now - r->keep.age_s, max_rows - pruned);
 	return more < 0 ? more : pruned + more;
+}
+
+void registry_set_activity_limits(struct registry *r, const struct activity_limits *limits)
+{
+	r->keep = *limits;
+	if (r->keep.rows < ACTIVITY_KEEP_NEWEST)
+		r->keep.rows = ACTIVITY_KEEP_NEWEST;
 }
 
 int registry_prune_activity(struct registry *r, int64_t now, int max_rows)

@@ -209,6 +209,7 @@ int registry_open(const char *path, struct registry **ret, char *ret_error, size
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
+	r->keep = (struct activity_limits){ ACTIVITY_KEEP_ROWS, ACTIVITY_KEEP_S };
 	error = connection_open(r, path, ret_error, size);
 	if (error == 0)
 		error = file_accept(r, path, kind, ret_error, size);

@@ -234,6 +234,14 @@ int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret
 #define ACTIVITY_KEEP_ROWS   100000
 #define ACTIVITY_KEEP_S	     (30 * 86400)
 #define ACTIVITY_KEEP_NEWEST 1000 /* never pruned */
+
+/* How much of the audit trail is kept; registry_open() starts with the defaults above. */
+struct activity_limits {
+	int64_t rows; /* at least ACTIVITY_KEEP_NEWEST */
+	int64_t age_s;
+};
+void registry_set_activity_limits(struct registry *r, const struct activity_limits *limits);
+
 /* Remembered ports; a port that was ever claimed stays known as such beyond this. */
 #define REGISTRY_PORTS_KEEP_ROWS 200000
 

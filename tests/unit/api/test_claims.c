@@ -124,6 +124,51 @@ static size_t entries_of(struct world *w, const char *filter)
 	return count_of(&a, "entries");
 }
 
+static void the_daemon_hears_of_each_entry_that_a_request_writes(void **state)
+{
+	struct world *w = *state;
+	unsigned before = w->entries_written;
+	_cleanup_answer_ struct answer one = claim(w, "heard:one", 0),
+				       again = claim(w, "heard:one", 0),
+				       gone = ask_post(w, "/v1/releases",
+						       "{\"match\":\"heard:one\"}");
+
+	assert_ok(&one);
+	assert_ok(&again);
+	assert_ok(&gone);
+	assert_int_equal(w->entries_written - before, 2);
+}
+
+static void services_of_one_request_are_all_claimed_or_none(void **state)
+{
+	struct world *w = *state;
+	uint16_t taken;
+	_cleanup_close_ int fd = listening_socket(&taken);
+	char body[256];
+	_cleanup_answer_ struct answer
+		all = ask_post(w, "/v1/claims",
+			       "{\"services\":[{\"id\":\"lot:a\"},{\"id\":\"lot:b\","
+			       "\"health\":\"/up\"}]}"),
+		none = { 0 }, rows = { 0 };
+	unsigned entries;
+
+	assert_ok(&all);
+	assert_int_equal(count_of(&all, "services"), 2);
+	assert_string_equal(text_of(&all, "services.1.id"), "lot:b");
+	entries = w->entries_written;
+	/* the second finds the only port of the range taken, by the first or by the listener */
+	snprintf(body, sizeof(body),
+		 "{\"range\":\"%u-%u\",\"services\":[{\"id\":\"lost:a\"},{\"id\":\"lost:b\"},"
+		 "{\"id\":\"lost:c\"}]}",
+		 taken - 1, taken);
+	none = ask_post(w, "/v1/claims", body);
+	assert_error(&none, 409, "no_free_port", "taken");
+	rows = ask_get(w, "/v1/services?pattern=lost:*");
+	assert_int_equal(count_of(&rows, "services"), 0);
+	assert_int_equal(entries_of(w, "lost:*"), 0);
+	assert_int_equal(w->entries_written, entries);
+}
+
 static void a_claim_gets_a_port_of_the_range_and_is_logged(void **state)
 {
 	_cleanup_answer_ struct answer a = claim(*state, "shop:web", 0), log = { 0 };
@@ -512,6 +557,8 @@ int main(void)
 		cmocka_unit_test(a_body_with_a_nul_byte_is_refused),
 		cmocka_unit_test(members_are_checked),
 		cmocka_unit_test(a_refused_body_changes_nothing),
+		cmocka_unit_test(the_daemon_hears_of_each_entry_that_a_request_writes),
+		cmocka_unit_test(services_of_one_request_are_all_claimed_or_none),
 		cmocka_unit_test(a_claim_gets_a_port_of_the_range_and_is_logged),
 		cmocka_unit_test(a_claim_made_again_keeps_its_port_and_writes_no_line),
 		cmocka_unit_test(a_claim_moved_to_another_port_says_where_it_was),

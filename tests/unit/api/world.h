@@ -45,6 +45,7 @@ struct world {
 	struct api *api;
 	char dir[64], database[96], socket[96];
 	unsigned changed; /* calls of claims_changed */
+	unsigned entries_written;
 };
 
 struct client {
@@ -116,6 +117,11 @@ static inline void world_claims_changed(uint16_t port, void *user_data)
 	api_schedule_commit(j.w->api);
 }
 
+static inline void world_entry_written(void *user_data)
+{
+	((struct world *)user_data)->entries_written++;
+}
+
 static inline int world_listen(struct world *w)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -149,6 +155,7 @@ static inline void world_open_api(struct world *w)
 		.version = "0.0.0-test",
 		.started_at = time(NULL),
 		.claims_changed = world_claims_changed,
+		.entry_written = world_entry_written,
 		.catch_up = world_catch_up,
 		.user_data = w,
 	};

@@ -434,6 +434,21 @@ static void entries_beyond_the_limit_of_rows_are_pruned(void **state)
 	fixture_expect(f, "SELECT min(id) FROM activity", "31");
 }
 
+static void limits_may_be_others_and_still_keep_the_newest_thousand(void **state)
+{
+	static const struct activity_limits few = { .rows = 1200, .age_s = 100 },
+					    none = { .rows = 1, .age_s = 1 };
+	struct fixture *f = *state;
+
+	fill(f, 1500, FIXTURE_NOW - 1400);
+	registry_set_activity_limits(f->registry, &few);
+	assert_int_equal(prune(f, FIXTURE_NOW, 250), 250);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 250);
+	registry_set_activity_limits(f->registry, &none);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
+	fixture_expect(f, "SELECT count(*) || ' ' || min(id) FROM activity", "1000 501");
+}
+
 static void remembered_ports_are_bounded_and_stay_known_as_claimed(void **state)
 {
 	struct fixture *f = *state;
@@ -531,6 +546,7 @@ int main(void)
 		registry_test(entries_of_the_last_days_are_kept),
 		registry_test(prune_takes_no_more_than_it_may),
 		registry_test(entries_beyond_the_limit_of_rows_are_pruned),
+		registry_test(limits_may_be_others_and_still_keep_the_newest_thousand),
 		registry_test(remembered_ports_are_bounded_and_stay_known_as_claimed),
 		registry_test(hundred_thousand_entries_are_filtered_in_milliseconds),
 	};
