@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -333,6 +336,44 @@ static void the_boot_has_one_id(void **state)
 	assert_ptr_equal(procfs_boot_id(), procfs_boot_id());
 }
 
+static void leave_the_terminal(void)
+{
+	setsid();
+}
+
+static int terminal = -1;
+
+static void take_the_terminal(void)
+{
+	setsid();
+	if (ioctl(terminal, TIOCSCTTY, 0))
+		_exit(1);
+}
+
+static void a_terminal_has_its_name_and_none_has_none(void **state)
+{
+	int pty = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char expected[64], tty[PROCFS_TTY_SIZE] = "?";
+	struct child with, without = child_start(leave_the_terminal);
+
+	assert_true(pty >= 0);
+	assert_int_equal(grantpt(pty) || unlockpt(pty), 0);
+	assert_int_equal(ptsname_r(pty, expected, sizeof(expected)), 0);
+	terminal = open(expected, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(terminal >= 0);
+	with = child_start(take_the_terminal);
+	assert_int_equal(procfs_tty(&with.id, tty, sizeof(tty)), 0);
+	assert_string_equal(tty, expected + strlen("/dev/"));
+	assert_int_equal(procfs_tty(&without.id, tty, sizeof(tty)), 0);
+	assert_string_equal(tty, "");
+	with.id.start_ticks++;
+	assert_int_equal(procfs_tty(&with.id, tty, sizeof(tty)), -ESRCH);
+	child_end(&with);
+	child_end(&without);
+	close(terminal);
+	close(pty);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +390,7 @@ int main(void)
 		cmocka_unit_test(a_long_directory_keeps_its_end),
 		cmocka_unit_test(start_time_is_near_now_for_a_new_process),
 		cmocka_unit_test(a_process_has_a_cgroup_where_there_are_cgroups),
+		cmocka_unit_test(a_terminal_has_its_name_and_none_has_none),
 		cmocka_unit_test(the_boot_has_one_id),
 	};
 

@@ -390,6 +390,25 @@ static void random_damage_to_a_file_does_no_harm(void **state)
 	}
 }
 
+static void top_of_a_tree_is_the_nearest_directory_with_git_in_it(void **state)
+{
+	char top[PATH_MAX];
+
+	directory("shop/.git");
+	directory("shop/web/src");
+	directory("shop/vendor/lib/src");
+	write_file("shop/vendor/lib/.git", "gitdir: ../../.git/modules/lib\n");
+	directory("elsewhere/deep");
+	assert_int_equal(project_top(at("shop/web/src"), top), 0);
+	assert_string_equal(top, at("shop"));
+	assert_int_equal(project_top(at("shop"), top), 0);
+	assert_string_equal(top, at("shop"));
+	assert_int_equal(project_top(at("shop/vendor/lib/src"), top), 0);
+	assert_string_equal(top, at("shop/vendor/lib"));
+	assert_int_equal(project_top(at("elsewhere/deep"), top), 0);
+	assert_string_equal(top, at("elsewhere/deep"));
+}
+
 int main(void)
 {
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
@@ -401,6 +420,7 @@ int main(void)
 		IN_TREE(linked_worktree_of_a_bare_repository_has_its_name),
 		IN_TREE(detached_worktree_has_gits_name_of_it_as_context),
 		IN_TREE(submodule_is_no_worktree),
+		IN_TREE(top_of_a_tree_is_the_nearest_directory_with_git_in_it),
 		IN_TREE(git_file_with_other_content_is_no_worktree),
 		IN_TREE(services_are_read_in_order_from_above_with_comments_and_commas),
 		IN_TREE(project_without_a_name_is_called_as_its_directory),
