@@ -264,20 +264,24 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	submit_at_once(f);
 }
 
-/* The call as its registers still tell it. */
-static __always_inline bool recover_call(struct call *call, __u32 kind)
+/*
+ * Remembers the call as its registers still tell it.  Not inlined, and the call is not on the stack
+ * of who works on it: the stacks of a chain of functions add up to no more than 512 bytes, which
+ * Linux 6.1 counts in steps of 32.
+ */
+static __noinline void remember_late(__u32 kind)
 {
+	struct call call = { .kind = kind };
 	struct call_arguments arguments;
 
 	if (!read_call_arguments(&arguments))
-		return false;
-	call->kind = kind;
-	call->fd = arguments.first;
+		return;
+	call.fd = arguments.first;
 	if (kind == ABI_CALL_BIND) {
-		call->user_addr = arguments.second;
-		call->addr_bytes = arguments.third;
+		call.user_addr = arguments.second;
+		call.addr_bytes = arguments.third;
 	}
-	return true;
+	remember_call(&call);
 }
 
 /* False where the address can be read by the kernel, as it seems, and not by this. */
@@ -299,18 +303,19 @@ static __always_inline bool know_asked_address(struct call *call, int error)
 __noinline int report_refusal(__u32 kind, int error)
 {
 	struct task_struct *task = current_task();
-	struct call *entered = current_call(kind), call = {};
+	struct call *call = current_call(kind);
+	bool entered = call;
 	struct sock *sk;
 
-	if (entered)
-		call = *entered;
-	else if (is_ignored(current_pid()) || !recover_call(&call, kind))
+	if (!entered && !is_ignored(current_pid())) {
+		remember_late(kind);
+		call = current_call(kind);
+	}
+	sk = call ? sock_of_call(task, call) : NULL;
+	if (!sk || !know_asked_address(call, error))
 		return 0;
-	sk = sock_of_call(task, &call);
-	if (!sk || !know_asked_address(&call, error))
-		return 0;
-	emit_refusal(task, sk, &call, error,
-		     !entered && !is_foreign_address(&call.addr) && task_is_intercepted(task));
+	emit_refusal(task, sk, call, error,
+		     !entered && !is_foreign_address(&call->addr) && task_is_intercepted(task));
 	return 0;
 }
 
