@@ -37,8 +37,8 @@ static void hostile_command_lines_tell_nothing(void **state)
 		"docker-proxy -container-ip 172.17.0.2 -container-port 80x",
 		"docker-proxy -container-ip \x1b[31m -container-port 80",
 		"docker-proxy x-container-ip 172.17.0.2 x-container-port 80",
-		"docker-proxy -container-ip 999999999999999999999999999999999999999999999999999 "
-		"-container-port 80",
+		("docker-proxy -container-ip 999999999999999999999999999999999999999999999999999 "
+		 "-container-port 80"),
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
