@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""The README's tour is a real session: typed again, every command prints what stands there.
+
+Lines that begin with "$ " are typed, those below them are expected, in their order; a line "…"
+stands for any others.  Numbers, ages and the ids of sessions differ from run to run.
+"""
+import os
+import re
+import sys
+
+import harness
+from shell import Shell
+
+README = os.path.join(harness.ROOT, "README.md")
+SERVICE = "shop:api"
+
+
+def tour():
+    """[(command, [expected lines])] of the README's section."""
+    with open(README, encoding="utf-8") as f:
+        section = f.read().partition("\n## A tour\n")[2].partition("\n## ")[0]
+    steps = []
+    for block in re.findall(r"```console\n(.*?)```", section, re.S):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append((line[2:], []))
+            else:
+                steps[-1][1].append(line)
+    return steps
+
+
+# What varies from one run to the next, and what may stand in its place.
+VARIES = [
+    (r"just now|\d+[smhd](?: ago)?\b", r"(?:just now|\d+[smhd](?: ago)?)"),
+    (r"session-\w+", r"session-\w+"),
+    (r"\b\d+:\d\d[ap]m", r"\d+:\d\d[ap]m"),
+    (r"<?\d[\d.,]*", r"<?\d[\d.,]*"),
+    (r"─+", "─+"),
+    (r" +", " +"),
+    (r"…", ".*"),
+]
+TOKEN = re.compile("|".join(f"({written})" for written, _ in VARIES))
+
+
+def pattern(line):
+    """The line as a regular expression that takes other runs' numbers, ages and ids."""
+    found, at = "", 0
+    for token in TOKEN.finditer(line):
+        found += re.escape(line[at:token.start()]) + VARIES[token.lastindex - 1][1]
+        at = token.end()
+    found += re.escape(line[at:])
+    # what else listens on this machine
+    return found + r"(, \d+ unclaimed)?" if line.startswith("Services:") else found
+
+
+class Tour(harness.PortDaddyTest):
+    def settle(self, command):
+        """What a person's eyes take to move on, the kernel needs too."""
+        if command.endswith("&"):
+            self.daemon.wait_status(SERVICE, "active")
+        elif command.startswith("kill"):
+            self.daemon.wait_status(SERVICE, "ghost")
+
+    def compare(self, command, output, expected):
+        lines, at = output.splitlines(), 0
+        for line in expected:
+            if line == "…":
+                continue
+            found = next((i for i in range(at, len(lines)) if re.fullmatch(pattern(line), lines[i].rstrip())),
+                         None)
+            self.assertIsNotNone(found, f"$ {command}\n{line}\nis not what it prints:\n{output}")
+            at = found + 1
+        if "…" not in expected:
+            self.assertEqual(len(lines), len(expected), f"$ {command}\n{output}")
+
+    def test_readme_shows_what_pd_prints(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: the tour shows what it sees")
+        steps = tour()
+        self.assertGreater(len(steps), 15)
+        project = os.path.join(self.work, "shop")
+        os.mkdir(project)
+        shell = Shell(self.daemon, project)
+        self.addCleanup(shell.close)
+        for command, expected in steps:
+            output, _ = shell.type(command)
+            self.compare(command, output, expected)
+            self.settle(command)
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())
