@@ -20,8 +20,8 @@ static void print_options(FILE *to, const struct command_option *options)
 
 		if (o->letter)
 			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-		snprintf(name, sizeof(name), "%s--%s%s%s", letter, o->name, o->value && o->value[0] != '[' ? " " : "",
-			 o->value ? o->value : "");
+		snprintf(name, sizeof(name), "%s--%s%s%s", letter, o->name,
+			 o->value && o->value[0] != '[' ? " " : "", o->value ? o->value : "");
 		fprintf(to, "  %-*s %s\n", OPTION_COLUMN, name, o->help);
 	}
 }

@@ -12,8 +12,8 @@
 #define COMMAND_REPEATS_MAX 32 /* values of options that may come again; more are refused */
 
 struct command_option {
-	const char *name;  /* long name without dashes, "port" */
-	char letter;	   /* 'p', or 0 */
+	const char *name; /* long name without dashes, "port" */
+	char letter;	  /* 'p', or 0 */
 	/* "PORT" when it takes a value, "[=DUR]" when it may, behind a '=' only; else NULL */
 	const char *value;
 	const char *help;
