@@ -406,6 +406,47 @@ static void a_time_that_comes_twice_means_its_first_occurrence(void **state)
 	assert_int_equal(parsed("2024-10-27 03:00", NOW), utc(2024, 10, 27, 2, 0, 0));
 }
 
+/* Clocks in New York went from 2:00 to 3:00 on 10 March 2024, and from 2:00 to 1:00 on 3 November.
+ */
+#define NEW_YORK "EST5EDT,M3.2.0,M11.1.0"
+
+static void clocks_west_of_greenwich_skip_and_repeat_by_the_same_rules(void **state)
+{
+	set_zone(NEW_YORK);
+	assert_refused("2024-03-10 2:00am", NOW, 11);
+	assert_refused("2024-03-10 02:59:59", NOW, 11);
+	assert_int_equal(parsed("2024-03-10 1:59am", NOW), utc(2024, 3, 10, 6, 59, 0));
+	assert_int_equal(parsed("2024-03-10 3:00am", NOW), utc(2024, 3, 10, 7, 0, 0));
+	assert_int_equal(parsed("2024-11-03 1:30am", NOW), utc(2024, 11, 3, 5, 30, 0));
+	assert_int_equal(parsed("2024-11-03 2:00am", NOW), utc(2024, 11, 3, 7, 0, 0));
+	assert_int_equal(parsed("2024-11-03", NOW), utc(2024, 11, 3, 4, 0, 0));
+}
+
+/* Each half hour of a year, written as the clocks show it, is read as that or its first time. */
+static void what_clocks_show_is_read_back_all_year_round(void **state)
+{
+	static const char *const zones[] = { BERLIN, NEW_YORK, "UTC0", "NPT-5:45" };
+
+	for (size_t z = 0; z < ARRAY_SIZE(zones); z++) {
+		int repeated = 0;
+
+		set_zone(zones[z]);
+		for (time_t t = utc(2024, 1, 1, 0, 0, 0); t < utc(2025, 1, 1, 0, 0, 0); t += 1800) {
+			struct tm tm;
+			char text[32];
+			int64_t read;
+
+			assert_non_null(localtime_r(&t, &tm));
+			strftime(text, sizeof(text), "%Y-%m-%d %H:%M", &tm);
+			read = parsed(text, NOW);
+			if (read != t)
+				assert_int_equal(read, t - 3600);
+			repeated += read != t;
+		}
+		assert_int_equal(repeated, z < 2 ? 2 : 0);
+	}
+}
+
 /* Where midnight is the hour that is skipped (as in Brazil until 2018), the day begins at 1:00. */
 static void a_day_without_midnight_begins_with_its_first_moment(void **state)
 {
@@ -523,6 +564,8 @@ int main(void)
 		cmocka_unit_test(
 			a_skipped_time_alone_is_refused_after_the_jump_and_yesterdays_before),
 		cmocka_unit_test(a_time_that_comes_twice_means_its_first_occurrence),
+		cmocka_unit_test(clocks_west_of_greenwich_skip_and_repeat_by_the_same_rules),
+		cmocka_unit_test(what_clocks_show_is_read_back_all_year_round),
 		cmocka_unit_test(a_day_without_midnight_begins_with_its_first_moment),
 		cmocka_unit_test(yesterday_is_a_calendar_day_also_when_days_have_23_hours),
 		cmocka_unit_test(every_existing_local_time_is_read_back),
