@@ -176,7 +176,7 @@ static int once(const struct query *q)
 
 	if (e)
 		return e;
-	if (!r.summary) /* interrupted: as a shell has it for SIGINT */
+	if (!r.summary) /* ^C: not known is not well, for a script that goes on */
 		return outcome_row(OUTCOME_NO)->exit_code;
 	show(q, &r);
 	return answer_int(r.summary, "unhealthy") ? outcome_row(OUTCOME_NO)->exit_code : 0;

@@ -11,8 +11,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import (DONE, FAILED, NO, SCALE, WRONG, PortDaddyTest, connect, free_port, main,
-                     needs_root, wait_until)
+from harness import (DONE, FAILED, LISTEN, NO, PYTHON, SCALE, WRONG, PortDaddyTest, connect,
+                     free_port, main, needs_root, wait_until)
 
 # One server of each habit, told by its argument.  HTTP/1.1 unless it says otherwise.
 SERVER = """
@@ -292,6 +292,38 @@ class KnownByTheKernel(HealthTest):
         found = self.check("mine", code=NO)
         self.assertEqual(found["result"], "squatted")
         self.assertIn("not by this claim", found["details"])
+
+    @needs_root
+    def test_a_listener_in_another_network_namespace_is_named(self):
+        port = free_port()
+        self.daemon.claim("t:inside", "-p", str(port), "--health", "/health", cwd=self.work)
+        child = self.spawn(["unshare", "--net", PYTHON, "-u", "-c", LISTEN + "s = listener("
+                            f"{port}, '0.0.0.0')\nready()\nrest()"])
+        self.assertEqual(child.read_line(), "ready")
+        found = wait_until(lambda: next((s for s in [self.check("inside", code=NO)]
+                                         if s["result"] != "waiting"), None), "it is seen")
+        self.assertEqual(found["result"], "other_namespace")
+        self.assertIn(f"({child.pid}) listens in another network namespace", found["details"])
+
+    def test_a_child_that_kept_the_port_is_asked_and_called_orphaned(self):
+        port = free_port()
+        self.daemon.claim("t:heir", "-p", str(port), "--health", "/health", cwd=self.work)
+        self.spawn([PYTHON, "-c", LISTEN + f"""
+s = listener({port})
+if os.fork():
+    while not os.path.exists("go"): time.sleep(0.005)
+    os._exit(1)
+open("go", "w").write(str(os.getpid()))
+while True:
+    c, _ = s.accept()
+    c.recv(4096)
+    c.send(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+"""])
+        go = os.path.join(self.work, "go")
+        self.strays.append(int(wait_until(lambda: os.path.exists(go) and open(go).read(), "fork")))
+        self.daemon.wait_status("t:heir", "orphaned")
+        found = self.check("heir", code=DONE)
+        self.assertEqual((found["status"], found["httpStatus"]), ("orphaned", 200))
 
     def test_udp_is_not_checked_and_not_ill(self):
         port = free_port()
