@@ -276,10 +276,6 @@ void why_environment_read(const struct why_facts *f, struct why_environment *ret
 	ret->ephemeral_last = (uint16_t)last;
 	/* 65536 is legal and says that every port is privileged */
 	ret->unprivileged_port_start = start > UINT16_MAX ? UINT16_MAX : (uint16_t)start;
-	/* the kernel's own EACCES behind the cgroups' programs: of that port it is true at least */
-	if (f->question.stage == EVENT_STAGE_PASSED && f->question.error == EACCES &&
-	    ret->unprivileged_port_start <= f->question.port && f->question.port < UINT16_MAX)
-		ret->unprivileged_port_start = (uint16_t)(f->question.port + 1);
 	read_address(f, ret);
 	read_rights(f, ret);
 }
