@@ -93,7 +93,7 @@ const char *show_latency(int64_t us, char *ret)
 
 	if (us == 0)
 		snprintf(ret, SHOW_NUMBER_SIZE, "0ms");
-	else if (us < 100)
+	else if (us < 10)
 		snprintf(ret, SHOW_NUMBER_SIZE, "%lldus", (long long)us);
 	else if (us < 1000)
 		snprintf(ret, SHOW_NUMBER_SIZE, "%.2fms", ms);

@@ -19,7 +19,7 @@ const char *show_ago(int64_t unix_s, char *ret);
 #define SHOW_NUMBER_SIZE 32
 const char *show_number(int64_t n, char *ret);
 
-/* "50us", "0.45ms", "8.3ms", "234ms", "12.5s", "1m 5s".  ret holds SHOW_NUMBER_SIZE. */
+/* "5us", "0.45ms", "8.3ms", "234ms", "12.5s", "1m 5s".  ret holds SHOW_NUMBER_SIZE. */
 const char *show_latency(int64_t us, char *ret);
 
 /* "812KB", "24.5MB".  ret holds SHOW_NUMBER_SIZE. */
