@@ -280,8 +280,8 @@ class JsonEverywhereTest(harness.PortDaddyTest):
 
 
 class HelpTest(harness.PortDaddyTest):
-    commands = ("claim", "release", "find", "why", "status", "log", "watch", "start", "stop",
-                "version", "help")
+    commands = ("claim", "release", "cleanup", "find", "why", "status", "log", "watch", "start",
+                "stop", "version", "help")
 
     def test_help_lists_every_command(self):
         text = self.daemon.pd("help")

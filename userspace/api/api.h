@@ -20,6 +20,7 @@
  *   GET    /v1/why?pid=&last=                              pd why, of recorded refusals
  *   GET    /v1/health?match=&timeout=                      pd health: a line of JSON each
  *   GET    /v1/log?filter=&since=&from=&to=&n=             pd log
+ *                                                          filter: words with commas between
  *   GET    /v1/sessions?all=                               pd sessions
  *   POST   /v1/sessions {purpose, agent, cwd}              pd session start
  *   POST   /v1/sessions/end {session, environment, cwd, note}  pd session end
