@@ -39,17 +39,20 @@ int why_walk_now(struct api *api, const struct why_facts *f, struct bind_table *
 	return bindtable_read(walk, api->config.sentinel, &q, ret);
 }
 
-static bool is_listed(const struct bind_table *table, const struct bind_owner *owner)
+static const struct bind_owner *find_listed(const struct bind_table *table,
+					    const struct bind_owner *owner)
 {
 	for (size_t i = 0; i < table->n_owners; i++)
 		if (table->owners[i].id == owner->id && table->owners[i].file_id == owner->file_id)
-			return true;
-	return false;
+			return &table->owners[i];
+	return NULL;
 }
 
 /*
  * Keeps the owners that are still there.  Of a socket that is gone nothing can be found any more,
- * and the address of its file may be that of another file by now.
+ * and the address of its file may be that of another file by now.  A reference that is gone a
+ * moment later did not last: somebody who walks through all files takes one for as long as he
+ * looks.
  */
 static size_t keep_present(struct api *api, const struct why_facts *f, struct why_owner **owners,
 			   size_t n)
@@ -59,9 +62,15 @@ static size_t keep_present(struct api *api, const struct why_facts *f, struct wh
 
 	if (why_walk_now(api, f, &table))
 		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (is_listed(&table, &owners[i]->bind))
-			owners[kept++] = owners[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct bind_owner *now = find_listed(&table, &owners[i]->bind);
+
+		if (!now)
+			continue;
+		if (now->file_refs && now->file_refs < owners[i]->bind.file_refs)
+			owners[i]->bind.file_refs = now->file_refs;
+		owners[kept++] = owners[i];
+	}
 	bindtable_deinit(&table);
 	return kept;
 }
@@ -184,6 +193,7 @@ static int look_at_holders(struct api *api, struct why_facts *f, struct why_owne
 
 /* --- how often ------------------------------------------------------------------------------- */
 
+/* Once the credit is used up some of it has to come back: not every other one is searched for. */
 static bool may_search(struct api *api)
 {
 	uint64_t now = server_now_us();
@@ -193,7 +203,7 @@ static bool may_search(struct api *api)
 	api->search_credit_us += earned < SEARCH_CREDIT_US ? earned : SEARCH_CREDIT_US;
 	if (api->search_credit_us > SEARCH_CREDIT_US)
 		api->search_credit_us = SEARCH_CREDIT_US;
-	return api->search_credit_us > 0;
+	return api->search_credit_us > (api->searches_left_out ? SEARCH_CREDIT_US / 10 : 0);
 }
 
 /* Said once for each row of them. */
@@ -226,6 +236,13 @@ static int search_within_budget(struct api *api, struct why_facts *f,
 	return r;
 }
 
+/* Its process was ending then, and still is: nobody else is to be looked for yet. */
+static bool is_being_closed(const struct why_owner *o)
+{
+	return o->row && !o->row->n_holders && o->row->leaving.pid &&
+	       procfs_alive(&o->row->leaving);
+}
+
 static int search_then(struct api *api, struct why_facts *f, struct why_owner *const *owners,
 		       size_t n)
 {
@@ -237,7 +254,7 @@ static int search_then(struct api *api, struct why_facts *f, struct why_owner *c
 	n = keep_present(api, f, searched, n);
 	r = n ? look_at_holders(api, f, searched, &n) : 0;
 	for (size_t i = 0; i < n; i++)
-		if (why_owner_is_open(searched[i]))
+		if (why_owner_is_open(searched[i]) && !is_being_closed(searched[i]))
 			searched[kept++] = searched[i];
 	return r || !kept ? r : search_within_budget(api, f, searched, kept);
 }
