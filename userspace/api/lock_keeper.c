@@ -24,6 +24,9 @@
 #define DETAILS_SIZE 512
 /* After a write failed (a full disk, a person's transaction) the locks are looked at again. */
 #define RETRY_S 5
+/* Locks may fill the audit trail faster than everything else together: they prune it, too. */
+#define PRUNE_EVERY 1000 /* entries */
+#define PRUNE_ROWS  2000 /* at once, so that no turn of the loop takes long */
 
 struct hold {
 	TAILQ_ENTRY(hold) entry;
@@ -39,6 +42,7 @@ struct lock_keeper {
 	struct lock_queue *queue;
 	struct event *again;
 	TAILQ_HEAD(, hold) holds;
+	unsigned entries_since_prune;
 };
 
 /* Who ends a hold, for the audit trail. */
@@ -73,11 +77,17 @@ static int journal(struct lock_keeper *k, enum activity_action action, const cha
 		.uid = actor->uid,
 		.comm = actor->comm,
 	};
-	int r = registry_log(k->api->config.registry, &entry, &entry.id);
+	struct registry *registry = k->api->config.registry;
+	int r = registry_log(registry, &entry, &entry.id);
 
-	if (!r)
-		api_publish_activity(k->api, &entry);
-	return r;
+	if (r)
+		return r;
+	api_publish_activity(k->api, &entry);
+	if (++k->entries_since_prune < PRUNE_EVERY)
+		return 0;
+	k->entries_since_prune = 0;
+	r = registry_prune_activity(registry, entry.timestamp, PRUNE_ROWS);
+	return r < 0 ? r : 0;
 }
 
 static void look_again(struct lock_keeper *k)
