@@ -97,8 +97,10 @@ static void stall(struct watched *s, const char *format, ...)
 	vsnprintf(details, sizeof(details), format, args);
 	va_end(args);
 	r = write_stalled(s->owner->api, s, details);
-	if (r < 0)
-		log_error("%s was not marked as stalled: %s", s->id, strerror(-r));
+	if (r < 0) {
+		log_error("%s was not marked as stalled yet: %s", s->id, strerror(-r));
+		session_watches_reload_later(s->owner);
+	}
 	drop(s);
 }
 
