@@ -124,7 +124,7 @@ class FightTest(harness.PortDaddyTest):
         self.addCleanup(os.close, self.record)
         self.addCleanup(os.close, self.faults)
         self.socket, self.pd, self.env = self.daemon.socket, self.daemon.pd_program, self.daemon.env
-        self.fighters = {}  # pid: index
+        self.fighters, self.groups = {}, []  # pid: index
         self.addCleanup(self.end_fighters)
 
     def count(self):
@@ -134,10 +134,12 @@ class FightTest(harness.PortDaddyTest):
         pid = os.fork()
         if pid == 0:
             try:
+                os.setpgid(0, 0)  # the pd of a killed fighter is found by its group
                 Fighter(self, index).fight()
             finally:
                 os._exit(0)
         self.fighters[pid] = index
+        self.groups.append(pid)
 
     def end_fighters(self):
         for pid in self.fighters:
@@ -146,7 +148,12 @@ class FightTest(harness.PortDaddyTest):
             except ProcessLookupError:
                 pass
             os.waitpid(pid, 0)
-        self.fighters = {}
+        for group in self.groups:
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.fighters, self.groups = {}, []
 
     def kill_one(self):
         """Of those that have not finished; another takes its place."""
