@@ -179,12 +179,14 @@ static int serve(struct daemon *d)
 	}
 	config.user_data = d->keeper;
 	r = api_new(&config, TAKE_FD(d->state.listen_fd), &d->api);
-	if (r)
-		return r;
-	keeper_set_api(d->keeper, d->api);
-	r = keeper_start(d->keeper);
+	if (!r) {
+		keeper_set_api(d->keeper, d->api);
+		r = keeper_start(d->keeper);
+	}
 	if (!r)
 		api_watch_sessions(d->api);
+	else /* what both of them read first */
+		log_error("%s cannot be worked with: %s", d->state.database, strerror(-r));
 	return r;
 }
 
