@@ -34,6 +34,7 @@ struct registry {
 	int64_t ports_version;	  /* data_version that both sets were loaded at */
 	int64_t reported_version; /* data_version at the last registry_changed_by_others() */
 
+	bool impatient; /* the last begin found somebody else's write */
 	struct activity_limits keep;
 	struct registry_counters counters;
 };

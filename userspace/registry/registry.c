@@ -18,6 +18,9 @@
  * not stop the daemon's loop for good.
  */
 #define BUSY_TIMEOUT "2000" /* ms */
+/* Once a write has waited in vain, the next ones do not: a flood of events would else hold the loop
+ * for two seconds each. */
+#define BUSY_AGAIN_MS 20
 
 DEFINE_CLEANUP(struct registry *, registry_close);
 
@@ -271,6 +274,10 @@ int registry_begin(struct registry *r)
 	error = query_execute(r, STATEMENT_BEGIN);
 	if (error == 0)
 		r->batch = BATCH_OPEN;
+	if (r->impatient != (error == -EBUSY)) {
+		r->impatient = error == -EBUSY;
+		sqlite3_busy_timeout(r->db, r->impatient ? BUSY_AGAIN_MS : atoi(BUSY_TIMEOUT));
+	}
 	return error;
 }
 

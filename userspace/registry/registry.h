@@ -119,9 +119,10 @@ int registry_open(const char *path, struct registry **ret, char *ret_error, size
 void registry_close(struct registry *r); /* commits nothing that is open; checkpoints the WAL */
 
 /*
- * 0; -EBUSY when another program's transaction lasts longer than two seconds.  A full disk or an
- * I/O error can undo a batch as a whole before its commit: from then on every write, begin and the
- * commit return that error, and the batch after that commit starts clean.
+ * 0; -EBUSY when another program's transaction lasts longer than two seconds (the next begins then
+ * wait no longer, until one succeeds).  A full disk or an I/O error can undo a batch as a whole
+ * before its commit: from then on every write, begin and the commit return that error, and the
+ * batch after that commit starts clean.
  */
 int registry_begin(struct registry *r);
 bool registry_in_batch(const struct registry *r);
