@@ -470,8 +470,10 @@ void keeper_catch_up(void *user_data)
 {
 	struct keeper *k = user_data;
 	bool lost = false;
-	int r = sentinel_dispatch(k->config.sentinel, on_event, k, &lost);
+	int r;
 
+	inventory_refresh(k->config.inventory);
+	r = sentinel_dispatch(k->config.sentinel, on_event, k, &lost);
 	if (r)
 		log_error("kernel events were not read: %s", strerror(-r));
 	if (!lost)

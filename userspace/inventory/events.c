@@ -324,6 +324,7 @@ int inventory_apply(struct inventory *inv, const struct event *event, int64_t no
 	*ret_settle = false;
 	if ((unsigned)event->kind >= _EVENT_KIND_MAX || !handlers[event->kind])
 		return -EINVAL;
+	inventory_refresh(inv);
 	r = handlers[event->kind](&a);
 	flushed = changes_flush(&inv->table->changes, changed, user_data);
 	*ret_settle = a.settle;

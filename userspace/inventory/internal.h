@@ -10,6 +10,7 @@ struct inventory {
 	struct table *table;
 	struct sockdiag *diag;
 	struct holder_source source;
+	uint64_t turn; /* of inventory_refresh(), from 1 */
 	uint32_t own_netns;
 	uint64_t resyncs;
 	bool no_iterator; /* the source has none, or said -EOPNOTSUPP */

@@ -20,6 +20,7 @@ int inventory_new(const struct holder_source *source, struct inventory **ret)
 	if (!inv)
 		return -ENOMEM;
 	inv->source = *source;
+	inv->turn = 1;
 	inv->no_iterator = !source->open_pass;
 	inv->no_look = !source->look;
 	if (stat("/proc/self/ns/net", &st) < 0)

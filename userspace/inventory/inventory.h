@@ -139,6 +139,12 @@ int inventory_settle(struct inventory *inv, int64_t now, inventory_changed chang
 		     bool *ret_again);
 
 /*
+ * A new question begins, or something happened: whoever was looked at before may be looked at
+ * again.  Within one question a process that holds many ports is looked at once.
+ */
+void inventory_refresh(struct inventory *inv);
+
+/*
  * Looks at every known holder of a port now; unlike the next one never at all processes.  A port
  * with very many holders is left as it is.  0, negative errno.
  */

@@ -237,6 +237,7 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	struct pass pass = { .inv = inv, .table = t, .create = create, .now = now };
 	bool by_proc = false;
 	struct row *row, *next;
+	uint64_t now_ms;
 	int r;
 
 	HASH_ITER(hh, t->by_cookie, row, next) {
@@ -251,11 +252,10 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	}
 	if (r)
 		return r;
+	now_ms = inventory_now_ms();
 	HASH_ITER(hh, t->by_cookie, row, next) {
 		sweep_row(t, row, by_proc);
-		/* It is dear, and a hidden holder never settles a port: one walk serves all. */
-		if (by_proc)
-			row->passed_ms = inventory_now_ms();
+		row->passed_ms = now_ms; /* one pass serves every port, settled by it or not */
 	}
 	/* A resync tracks when its new table is whole and knows who is tracked already. */
 	if (t == inv->table)
@@ -264,6 +264,33 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 }
 
 /* --- one process ----------------------------------------------------------------------------- */
+
+static void forget_fds_of(struct proc *proc, struct row *row)
+{
+	struct holder *holder = row_holder(row, &proc->process.id);
+
+	if (holder)
+		forget_fds(holder);
+}
+
+static void forget_all_fds(struct proc *proc)
+{
+	for (size_t i = 0; i < proc->n_rows; i++)
+		forget_fds_of(proc, proc->rows[i]);
+}
+
+/* Of what a look did not get to, the descriptors that were known stay. */
+static void forget_looked_at(struct table *t, struct proc *proc, const struct abi_look *look)
+{
+	for (uint32_t i = 0; look->more && i < look->n_fds; i++) {
+		struct row *row = table_find_socket(t, look->fds[i].cookie, look->fds[i].inode);
+
+		if (row)
+			forget_fds_of(proc, row);
+	}
+	if (!look->more)
+		forget_all_fds(proc);
+}
 
 static int apply_look(struct table *t, struct proc *proc, const struct abi_look *look)
 {
@@ -298,13 +325,19 @@ static int ask(struct inventory *inv, struct proc *proc, bool *ret_all)
 		r = inv->source.look(inv->source.user_data, &look);
 	if (r == -EOPNOTSUPP) {
 		inv->no_look = true;
+		forget_all_fds(proc);
 		return holders_proc_look(&proc->process.id, visit_link, &pass);
 	}
-	if (r || look.result)
-		return r ? r : look.result;
-	if (look.start_ns / ns_per_tick != proc->process.id.start_ticks)
-		return -ESRCH;
+	if (!r)
+		r = look.result;
+	if (!r && look.start_ns / ns_per_tick != proc->process.id.start_ticks)
+		r = -ESRCH;
+	if (r) {
+		forget_all_fds(proc);
+		return r;
+	}
 	*ret_all = !look.more;
+	forget_looked_at(inv->table, proc, &look);
 	return apply_look(inv->table, proc, &look);
 }
 
@@ -362,14 +395,9 @@ int pass_look(struct inventory *inv, struct proc *proc)
 	bool all;
 	int r;
 
-	for (size_t i = 0; i < proc->n_rows; i++) {
-		struct holder *holder = row_holder(proc->rows[i], &proc->process.id);
-
-		if (holder)
-			forget_fds(holder);
-	}
 	proc_unwant_look(t, proc);
 	r = ask(inv, proc, &all);
+	proc->looked_turn = inv->turn;
 	/* whom one may not look at stays a holder that was not looked at */
 	if (r && r != -ESRCH && r != -EACCES && r != -EPERM)
 		return r;

@@ -183,10 +183,7 @@ static int make_pass(struct inventory *inv, int64_t now)
 	int r = pass_run(inv, t, false, now);
 
 	DL_FOREACH2(t->unsettled, row, unsettled_next)
-	{
-		row->passes++;
-		row->passed_ms = inventory_now_ms();
-	}
+	row->passes++;
 	while (!r && t->looks)
 		proc_unwant_look(t, t->looks); /* all of them were just looked at */
 	return r;
@@ -234,20 +231,30 @@ static bool is_in(const struct row *row, uint32_t netns)
 	return netns == 0 || row->view.netns == netns;
 }
 
-/* Every holder of the port is looked at; false when there are too many for that. */
-static bool want_port(struct table *t, uint32_t netns, uint16_t port)
+static void want_stale_holders(struct inventory *inv, struct row *row)
 {
-	size_t n = 0;
-	struct row *row;
+	for (size_t i = 0; i < row->view.n_holders; i++) {
+		struct proc *proc = table_proc(inv->table, &row->view.holders[i].id);
 
-	DL_FOREACH2(t->by_port[port], row, port_next)
+		if (proc && proc->looked_turn != inv->turn)
+			proc_want_look(inv->table, proc);
+	}
+}
+
+/* Every holder of the port is looked at; false when there are too many for that. */
+static bool want_port(struct inventory *inv, uint32_t netns, uint16_t port)
+{
+	struct row *row, *first = inv->table->by_port[port];
+	size_t n = 0;
+
+	DL_FOREACH2(first, row, port_next)
 	if (is_in(row, netns))
 		n += row->view.n_holders;
 	if (n > VERIFY_LOOKS_MAX)
 		return false;
-	DL_FOREACH2(t->by_port[port], row, port_next)
+	DL_FOREACH2(first, row, port_next)
 	if (is_in(row, netns))
-		want_holders(t, row);
+		want_stale_holders(inv, row);
 	return true;
 }
 
@@ -266,24 +273,24 @@ static bool port_needs_pass(struct table *t, uint32_t netns, uint16_t port)
 	return false;
 }
 
+void inventory_refresh(struct inventory *inv)
+{
+	inv->turn++;
+}
+
 int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
 
-	return want_port(inv->table, netns, port) ? run_looks(inv, &budget) : 0;
+	return want_port(inv, netns, port) ? run_looks(inv, &budget) : 0;
 }
 
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	struct table *t = inv->table;
-	struct row *row;
 	int r = inventory_look_at_port(inv, netns, port);
 
 	if (r || !port_needs_pass(t, netns, port))
 		return r;
-	r = pass_run(inv, t, false, 0);
-	DL_FOREACH2(t->by_port[port], row, port_next)
-	if (is_in(row, netns))
-		row->passed_ms = inventory_now_ms();
-	return r;
+	return pass_run(inv, t, false, 0);
 }

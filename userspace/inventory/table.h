@@ -75,7 +75,8 @@ struct proc {
 	bool tracked_here; /* because we asked: nobody else takes it back */
 	bool untracked_once;
 	bool look_wanted;
-	uint8_t idle_forks; /* made without a row, by it and by those it descends from */
+	uint64_t looked_turn; /* inventory.turn of the last look at it; 0 = none */
+	uint8_t idle_forks;   /* made without a row, by it and by those it descends from */
 	struct proc *look_prev, *look_next;
 	struct proc *idle_prev, *idle_next;
 	UT_hash_handle hh;

@@ -98,9 +98,10 @@ static inline bool world_judge(const struct service *service, void *user_data)
 }
 
 /* What the daemon does, in small. */
-/* The world's table is filled by hand: nothing waits anywhere. */
+/* The table is filled by hand and nothing waits anywhere; a new question begins. */
 static inline void world_catch_up(void *user_data)
 {
+	inventory_refresh(((struct world *)user_data)->inventory);
 }
 
 static inline void world_claims_changed(uint16_t port, void *user_data)
