@@ -132,7 +132,6 @@ static int run_refusals_elsewhere(struct act *act)
 	bind_to(STDIN_FILENO, 80);
 	bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a));
 	listen(socket(AF_UNIX, SOCK_STREAM, 0), 1);
-	bind(socket(AF_INET, SOCK_STREAM, 0), NULL, sizeof(a));
 	open_bound(SOCK_DGRAM, &told);
 	act_tell_and_await(act, &told);
 	return 0;
