@@ -70,8 +70,8 @@ class CleanupTest(harness.PortDaddyTest):
         self.http_server(port)
         self.daemon.wait_status("a:live", "active")
         self.age("a:live", 30 * DAY, "ghost")
-        answer = self.daemon.json("cleanup", "--stale")
-        self.assertEqual((answer["released"], answer["left"]["inUse"]), ([], 1))
+        # whether the row is still a ghost then is the daemon's affair: it may have judged it anew
+        self.assertEqual(self.daemon.json("cleanup", "--stale")["released"], [])
         self.assertEqual(self.ids(), ["a:live"])
 
     def test_stale_takes_what_find_shows_as_stale_whatever_its_age(self):
