@@ -137,7 +137,8 @@ $(BUILD)/tests/cases/%: tests/cases/%.c Makefile
 BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 $(BUILD)/tests/bench/%: tests/bench/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE -pthread $< -o $@ -lsqlite3
+	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE -MMD -MP -MF $@.d \
+		-pthread $< -o $@ -lsqlite3
 $(BUILD)/tests/bench/cores $(BUILD)/tests/bench/resync: $(BUILD)/tests/bench/%: tests/bench/%.c Makefile $(foreach r,$(filter-out daemon,$(ROOMS)),$(call archive,$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< -o $@ $(ALL_LDFLAGS) $(call link_room,api)

@@ -3,16 +3,13 @@
  * asks SOCKET METHOD PATH [BODY]: the least that a program can do to get an answer from the daemon:
  * connect, send, read to the end.  What `pd` needs beyond this is pd's own.
  */
-#include <err.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	char request[2048], answer[65536];
 	const char *body = argc > 4 ? argv[4] : "";
 	size_t used = 0;
@@ -21,10 +18,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		errx(2, "usage: asks SOCKET METHOD PATH [BODY]");
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", argv[1]);
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&name, sizeof(name)))
-		err(1, "%s", argv[1]);
+	fd = connect_to(argv[1]);
 	size = snprintf(request, sizeof(request), "%s %s HTTP/1.0\r\nContent-Length: %zu\r\n\r\n%s",
 			argv[2], argv[3], strlen(body), body);
 	if (size >= (int)sizeof(request) || write(fd, request, (size_t)size) != size)

@@ -4,18 +4,13 @@
  * names in all, one after the other on each connection.  Prints claims a second and the median of
  * a claim's microseconds.
  */
-#include <err.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define CLIENTS_MAX 64
 
@@ -25,25 +20,6 @@ static struct {
 	atomic_int next;
 	int64_t *took_ns;
 } work;
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&name, sizeof(name)))
-		err(1, "%s", path);
-	return fd;
-}
 
 /* True when the answer in the buffer is whole. */
 static bool is_whole(const char *answer, size_t used)
@@ -98,13 +74,6 @@ static void *client(void *unused __attribute__((unused)))
 	return NULL;
 }
 
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
 	pthread_t threads[CLIENTS_MAX];
@@ -118,9 +87,7 @@ int main(int argc, char **argv)
 	work.count = atoi(argv[3]);
 	work.prefix = argv[4];
 	work.range = argv[5];
-	work.took_ns = calloc((size_t)work.count, sizeof(*work.took_ns));
-	if (!work.took_ns)
-		err(1, "memory");
+	work.took_ns = samples_new(work.count);
 	began = now_ns();
 	for (int i = 0; i < clients; i++)
 		if (pthread_create(&threads[i], NULL, client, NULL))
@@ -128,8 +95,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < clients; i++)
 		pthread_join(threads[i], NULL);
 	seconds = (double)(now_ns() - began) / 1e9;
-	qsort(work.took_ns, (size_t)work.count, sizeof(*work.took_ns), compare);
-	printf("%.1f %.1f\n", work.count / seconds, (double)work.took_ns[work.count / 2] / 1e3);
+	printf("%.1f %.1f\n", work.count / seconds, percentile_us(work.took_ns, work.count, 50));
 	free(work.took_ns);
 	return 0;
 }

@@ -5,12 +5,9 @@
  * file is one that the daemon made.  Prints transactions a second and the median of their
  * microseconds.
  */
-#include <err.h>
 #include <sqlite3.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+
+#include "tool.h"
 
 static const char *const writes[] = {
 	"BEGIN IMMEDIATE",
@@ -24,14 +21,6 @@ static const char *const writes[] = {
 	"COMMIT",
 };
 #define N_WRITES (int)(sizeof(writes) / sizeof(writes[0]))
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 static void must(sqlite3 *db, int rc)
 {
@@ -55,13 +44,6 @@ static void claim(sqlite3 *db, sqlite3_stmt *const *statements, int number, int 
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
 	sqlite3_stmt *statements[N_WRITES];
@@ -71,8 +53,8 @@ int main(int argc, char **argv)
 
 	if (count < 1)
 		errx(2, "usage: commits DATABASE COUNT FIRST_PORT");
-	took_ns = calloc((size_t)count, sizeof(*took_ns));
-	if (!took_ns || sqlite3_open_v2(argv[1], &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+	took_ns = samples_new(count);
+	if (sqlite3_open_v2(argv[1], &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		errx(1, "%s: %s", argv[1], db ? sqlite3_errmsg(db) : "no memory");
 	must(db, sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", NULL, NULL,
 			      NULL));
@@ -86,8 +68,7 @@ int main(int argc, char **argv)
 		took_ns[i] = now_ns() - start;
 	}
 	printf("%.1f ", count / ((double)(now_ns() - began) / 1e9));
-	qsort(took_ns, (size_t)count, sizeof(*took_ns), compare);
-	printf("%.1f\n", (double)took_ns[count / 2] / 1e3);
+	printf("%.1f\n", percentile_us(took_ns, count, 50));
 	for (int i = 0; i < N_WRITES; i++)
 		sqlite3_finalize(statements[i]);
 	free(took_ns);

@@ -7,24 +7,12 @@
  *	call	getppid(), which has nothing to do with sockets
  */
 #include <arpa/inet.h>
-#include <err.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
+#include "tool.h"
 
 static void take_port(bool listens)
 {

@@ -5,30 +5,19 @@
  * vfork keeps the starting side the same for all.  Output goes to /dev/null; exit codes 0
  * and 1 are answers (found or not); anything else ends the measuring.
  */
-#include <err.h>
 #include <fcntl.h>
 #include <spawn.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define COMMANDS_MAX 8
 #define WARM_ROUNDS  2 /* page cache, and the daemon's own */
 #define ANSWERS_MAX  1
 
 extern char **environ;
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 static int64_t run(char **argv, const posix_spawn_file_actions_t *quiet)
 {

@@ -4,40 +4,15 @@
  * Prints the median and the 99th percentile in microseconds.
  */
 #include <arpa/inet.h>
-#include <err.h>
 #include <poll.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define ANSWER_MS 2000
 
 static const char ask[] = "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static int connect_to(const char *path)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&name, sizeof(name)) ||
-	    write(fd, ask, sizeof(ask) - 1) != (ssize_t)sizeof(ask) - 1)
-		err(1, "%s", path);
-	return fd;
-}
 
 /* Reads on until the text has come by. */
 static void read_until(int stream, const char *text)
@@ -91,13 +66,6 @@ static int64_t listen_once(int stream)
 	return began;
 }
 
-static int compare(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
 	int count = argc == 3 ? atoi(argv[2]) : 0, stream;
@@ -105,16 +73,15 @@ int main(int argc, char **argv)
 
 	if (count < 100)
 		errx(2, "usage: watchlag SOCKET COUNT, at least 100");
-	took_ns = calloc((size_t)count, sizeof(*took_ns));
-	if (!took_ns)
-		err(1, "memory");
+	took_ns = samples_new(count);
 	stream = connect_to(argv[1]);
+	if (write(stream, ask, sizeof(ask) - 1) != (ssize_t)sizeof(ask) - 1)
+		err(1, "write");
 	read_until(stream, "\"stream\":\"events\"");
 	for (int i = 0; i < count; i++)
 		took_ns[i] = listen_once(stream);
-	qsort(took_ns, (size_t)count, sizeof(*took_ns), compare);
-	printf("%.1f %.1f\n", (double)took_ns[count / 2] / 1e3,
-	       (double)took_ns[count * 99 / 100] / 1e3);
+	printf("%.1f ", percentile_us(took_ns, count, 50));
+	printf("%.1f\n", percentile_us(took_ns, count, 99));
 	free(took_ns);
 	return 0;
 }
