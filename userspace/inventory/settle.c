@@ -26,7 +26,11 @@ uint64_t inventory_now_ms(void)
 
 /* --- looks ----------------------------------------------------------------------------------- */
 
-static int run_looks(struct inventory *inv, unsigned *budget)
+/*
+ * `anew`: after a fork or an exit, which may have made a session or a program new.  Who is looked
+ * at for a question only is known well enough: reading /proc costs more than the look.
+ */
+static int run_looks(struct inventory *inv, unsigned *budget, bool anew)
 {
 	while (inv->table->looks && *budget > 0) {
 		struct proc *proc = inv->table->looks;
@@ -35,8 +39,7 @@ static int run_looks(struct inventory *inv, unsigned *budget)
 		if (r)
 			return r;
 		--*budget;
-		/* It still holds something: a session or a program may be new since its fork. */
-		if (!proc->exited && proc->n_rows > 0)
+		if ((anew || !proc->described) && !proc->exited && proc->n_rows > 0)
 			proc_describe_from_procfs(proc);
 	}
 	return 0;
@@ -193,12 +196,12 @@ static int settle(struct inventory *inv, int64_t now, bool *ret_again)
 {
 	unsigned budget = SETTLE_LOOKS_MAX;
 	bool due;
-	int r = run_looks(inv, &budget);
+	int r = run_looks(inv, &budget, true);
 
 	if (r)
 		return r;
 	sort_rows(inv->table);
-	r = run_looks(inv, &budget);
+	r = run_looks(inv, &budget, true);
 	if (r)
 		return r;
 	if (inv->table->looks) {
@@ -282,7 +285,7 @@ int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
 
-	return want_port(inv, netns, port) ? run_looks(inv, &budget) : 0;
+	return want_port(inv, netns, port) ? run_looks(inv, &budget, false) : 0;
 }
 
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
