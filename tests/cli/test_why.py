@@ -209,6 +209,36 @@ ready()
             self.assertLessEqual(len(line), 80, line)
 
 
+class TeardownTest(harness.PortDaddyTest):
+    def kill_and_ask(self):
+        """What pd why says right after the end of a process that listened through a ring."""
+        child = self.spawn([self.helper("ring"), str(self.port)])
+        if child.read_line() != "ready":
+            self.skipTest("no io_uring here")
+        wait_until(lambda: not self.daemon.json("why", str(self.port), code=None)["free"],
+                   "the ring's port is taken")
+        child.kill()
+        answer = self.daemon.json("why", str(self.port), code=None)
+        wait_until(lambda: self.daemon.json("why", str(self.port), code=None)["free"],
+                   "the ring is gone")
+        return answer
+
+    def test_ring_of_a_dead_process_is_named_while_it_is_torn_down(self):
+        """The kernel takes some 25 ms for it: not every question comes in time, one does."""
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: nobody knows whose ring it was")
+        self.port = harness.free_port()
+
+        def seen():
+            answer = self.kill_and_ask()
+            self.assertIn(answer["verdict"], ("io_uring_teardown", "free"))
+            return answer if not answer["free"] else None
+
+        answer = wait_until(seen, "a ring that is torn down")
+        self.assertEqual((answer["errno"], answer["holders"]), ("EADDRINUSE", []))
+        self.assertIn("for a moment", answer["summary"])
+
+
 class RefusalTest(harness.RefusalTest):
     """`pd why` right after a server could not start."""
 
