@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The lines of the benchmark: what is held against what, and how far it has to reach."""
 import collections
+import contextlib
 import dataclasses
 import os
 import sqlite3
@@ -247,11 +248,21 @@ def flood():
 
 # --- having it -----------------------------------------------------------------------------------
 
-@line("memory (PSS), 100 active services", "", "more", 8, " MB")
-def memory_of_hundred():
-    with stand.herd(100, 100, FIRST_PORT), stand.daemon() as d:
+@contextlib.contextmanager
+def hundred_services():
+    """A daemon with a hundred claims that are served."""
+    with stand.daemon() as d:
         for i in range(100):
             d.claim(f"bench:s{i}", "-p", str(FIRST_PORT + i))
+        with stand.herd(100, 100, FIRST_PORT):
+            harness.wait_until(lambda: d.json("status")["services"]["active"] == 100,
+                               "all are active")
+            yield d
+
+
+@line("memory (PSS), 100 active services", "", "more", 8, " MB")
+def memory_of_hundred():
+    with hundred_services() as d:
         return Figures(stand.memory(d.pid) / 2**20, "", "")
 
 
@@ -267,10 +278,7 @@ def memory_of_many():
 
 @line("idle for 60 s, 100 active services: wake-ups", "", "more", 1, "")
 def idle():
-    with stand.herd(100, 100, FIRST_PORT), stand.daemon() as d:
-        for i in range(100):
-            d.claim(f"bench:s{i}", "-p", str(FIRST_PORT + i))
-        harness.wait_until(lambda: d.json("status")["services"]["active"] == 100, "all are active")
+    with hundred_services() as d:
         woken, ticks = stand.wake_ups(d.pid), stand.cpu_ticks(d.pid)
         time.sleep(IDLE_S)
         woken = stand.wake_ups(d.pid) - woken
