@@ -36,6 +36,9 @@ DAEMON = _path("PORTDADDYD_BIN", os.path.join(BUILD, "portdaddyd"))
 PLAIN_PD, PLAIN_DAEMON = os.path.join(BUILD, "pd"), os.path.join(BUILD, "portdaddyd")
 PYTHON = "/usr/bin/python3"
 
+# Whoever runs this in the background may ignore it, and then no child could ever catch it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 SCALE = float(os.environ.get("PD_TIMEOUT_SCALE", "1"))  # for emulated machines
