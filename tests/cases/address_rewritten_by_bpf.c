@@ -3,8 +3,6 @@
 #include "case.h"
 #include "case_cgroup.h"
 
-static int program;
-
 static void attach(struct scene *s)
 {
 	struct bpf_insn code[] = {
@@ -14,15 +12,7 @@ static void attach(struct scene *s)
 	};
 
 	start_bound(s);
-	cgroup_make();
-	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
-	cgroup_enter();
-}
-
-static void detach(struct scene *s)
-{
-	(void)s;
-	cgroup_detach(program, BPF_CGROUP_INET4_BIND);
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
 }
 
 const struct scenario scenario = {
@@ -33,5 +23,5 @@ const struct scenario scenario = {
 	.holder = { .type = SOCK_DGRAM, .addr = "127.0.0.2" },
 	.attempt = { .type = SOCK_DGRAM, .addr = "127.0.0.1", .user = 1 },
 	.set_up = attach,
-	.remedy = detach,
+	.remedy = cgroup_stop_program,
 };

@@ -113,6 +113,26 @@ static inline void cgroup_detach(int program, enum bpf_attach_type where)
 	close((int)detach.target_fd);
 }
 
+static int cgroup_program; /* that cgroup_start_program() attached */
+static enum bpf_attach_type cgroup_program_where;
+
+/* Puts this process, and with it each victim, into a cgroup that has this program. */
+static inline void cgroup_start_program(enum bpf_prog_type type, enum bpf_attach_type where,
+					const struct bpf_insn *code, size_t n)
+{
+	cgroup_make();
+	cgroup_program = cgroup_attach(type, where, code, n);
+	cgroup_program_where = where;
+	cgroup_enter();
+}
+
+/* For remedy. */
+static inline void cgroup_stop_program(struct scene *s)
+{
+	(void)s;
+	cgroup_detach(cgroup_program, cgroup_program_where);
+}
+
 /* The address as the program may change it. */
 #define USER_PORT (int)offsetof(struct bpf_sock_addr, user_port)
 #define USER_IP4  (int)offsetof(struct bpf_sock_addr, user_ip4)

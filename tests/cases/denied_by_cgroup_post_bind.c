@@ -3,22 +3,12 @@
 #include "case.h"
 #include "case_cgroup.h"
 
-static int program;
-
 static void attach(struct scene *s)
 {
 	static const struct bpf_insn code[] = { BPF_SET(BPF_REG_0, 0), BPF_RETURN() };
 
 	(void)s;
-	cgroup_make();
-	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET4_POST_BIND, code, 2);
-	cgroup_enter();
-}
-
-static void detach(struct scene *s)
-{
-	(void)s;
-	cgroup_detach(program, BPF_CGROUP_INET4_POST_BIND);
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET4_POST_BIND, code, 2);
 }
 
 const struct scenario scenario = {
@@ -28,5 +18,5 @@ const struct scenario scenario = {
 	.complete = COMPLETE_OR_NOT,
 	.attempt = { .addr = "127.0.0.1", .user = 1 },
 	.set_up = attach,
-	.remedy = detach,
+	.remedy = cgroup_stop_program,
 };

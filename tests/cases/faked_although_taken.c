@@ -4,8 +4,6 @@
 #include "case.h"
 #include "case_cgroup.h"
 
-static int program;
-
 static void attach(struct scene *s)
 {
 	static const struct bpf_insn code[] = {
@@ -16,15 +14,13 @@ static void attach(struct scene *s)
 	};
 
 	s->first = actor_start(s, "holder", run_listener);
-	cgroup_make();
-	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 4);
-	cgroup_enter();
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 4);
 }
 
 /* Both: with the program alone gone, the listener would be in the way. */
-static void detach_and_stop(struct scene *s)
+static void stop_both(struct scene *s)
 {
-	cgroup_detach(program, BPF_CGROUP_INET4_BIND);
+	cgroup_stop_program(s);
 	actor_kill(&s->first);
 }
 
@@ -36,5 +32,5 @@ const struct scenario scenario = {
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .addr = "127.0.0.1", .user = 1 },
 	.set_up = attach,
-	.remedy = detach_and_stop,
+	.remedy = stop_both,
 };

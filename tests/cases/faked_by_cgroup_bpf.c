@@ -3,8 +3,6 @@
 #include "case.h"
 #include "case_cgroup.h"
 
-static int program;
-
 static void attach(struct scene *s)
 {
 	static const struct bpf_insn code[] = {
@@ -15,15 +13,7 @@ static void attach(struct scene *s)
 	};
 
 	(void)s;
-	cgroup_make();
-	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 4);
-	cgroup_enter();
-}
-
-static void detach(struct scene *s)
-{
-	(void)s;
-	cgroup_detach(program, BPF_CGROUP_INET4_BIND);
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 4);
 }
 
 const struct scenario scenario = {
@@ -33,5 +23,5 @@ const struct scenario scenario = {
 	.complete = COMPLETE_OR_NOT,
 	.attempt = { .addr = "127.0.0.1", .user = 1 },
 	.set_up = attach,
-	.remedy = detach,
+	.remedy = cgroup_stop_program,
 };

@@ -3,8 +3,6 @@
 #include "case.h"
 #include "case_cgroup.h"
 
-static int program;
-
 static void attach(struct scene *s)
 {
 	struct bpf_insn code[] = {
@@ -16,15 +14,7 @@ static void attach(struct scene *s)
 	s->holder.port = (uint16_t)(s->port + 1);
 	start_listener(s);
 	code[0].imm = htons(s->holder.port);
-	cgroup_make();
-	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
-	cgroup_enter();
-}
-
-static void detach(struct scene *s)
-{
-	(void)s;
-	cgroup_detach(program, BPF_CGROUP_INET4_BIND);
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
 }
 
 const struct scenario scenario = {
@@ -35,5 +25,5 @@ const struct scenario scenario = {
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .addr = "127.0.0.1", .user = 1 },
 	.set_up = attach,
-	.remedy = detach,
+	.remedy = cgroup_stop_program,
 };

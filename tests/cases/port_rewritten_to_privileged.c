@@ -5,8 +5,6 @@
 
 #define PRIVILEGED 80
 
-static int program;
-
 static void attach(struct scene *s)
 {
 	struct bpf_insn code[] = {
@@ -16,15 +14,7 @@ static void attach(struct scene *s)
 	};
 
 	(void)s;
-	cgroup_make();
-	program = cgroup_attach(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_BIND, code, 3);
-	cgroup_enter();
-}
-
-static void detach(struct scene *s)
-{
-	(void)s;
-	cgroup_detach(program, BPF_CGROUP_INET6_BIND);
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_BIND, code, 3);
 }
 
 const struct scenario scenario = {
@@ -34,5 +24,5 @@ const struct scenario scenario = {
 	.complete = COMPLETE_OR_NOT,
 	.attempt = { .family = AF_INET6, .addr = "::1", .user = 1 },
 	.set_up = attach,
-	.remedy = detach,
+	.remedy = cgroup_stop_program,
 };

@@ -238,6 +238,16 @@ static inline int end_child(struct child *child)
 	return status;
 }
 
+/* The child's error is none, or that there is no IPv6 on the loopback interface: then skips. */
+static inline void need_ipv6(struct child *child, int error)
+{
+	if (error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT) {
+		end_child(child);
+		skip();
+	}
+	assert_int_equal(error, 0);
+}
+
 /* --- sockets --- */
 
 static inline uint64_t cookie_of(int fd)

@@ -168,4 +168,16 @@ static inline void assert_only_grip(const struct asker *a, uint16_t port, enum g
 	assert_int_equal(count_holders(a, port), 0);
 }
 
+/* The child gives its descriptor up for another grip, and is named for that. */
+static inline void assert_child_is_named(const struct asker *a, int (*run)(struct act *act),
+					 const char *what, enum grip_kind kind)
+{
+	struct child child = start_child(run);
+	struct told told = hear(&child);
+
+	need(&child, told.error, what);
+	assert_only_grip(a, told.port, kind, child.pid);
+	end_child(&child);
+}
+
 #endif

@@ -255,12 +255,7 @@ static int run_registered(struct act *act)
 
 static void file_registered_with_a_ring_is_named(void **state)
 {
-	struct child child = start_child(run_registered);
-	struct told told = hear(&child);
-
-	need(&child, told.error, "io_uring");
-	assert_only_grip(*state, told.port, GRIP_IO_URING_FILE, child.pid);
-	end_child(&child);
+	assert_child_is_named(*state, run_registered, "io_uring", GRIP_IO_URING_FILE);
 }
 
 static int run_accept_request(struct act *act)
@@ -278,12 +273,7 @@ static int run_accept_request(struct act *act)
 
 static void pending_request_of_a_ring_is_named(void **state)
 {
-	struct child child = start_child(run_accept_request);
-	struct told told = hear(&child);
-
-	need(&child, told.error, "io_uring");
-	assert_only_grip(*state, told.port, GRIP_IO_URING_REQUEST, child.pid);
-	end_child(&child);
+	assert_child_is_named(*state, run_accept_request, "io_uring", GRIP_IO_URING_REQUEST);
 }
 
 static int run_request_on_registered(struct act *act)
@@ -302,12 +292,7 @@ static int run_request_on_registered(struct act *act)
 
 static void request_on_a_registered_file_counts_the_file_only(void **state)
 {
-	struct child child = start_child(run_request_on_registered);
-	struct told told = hear(&child);
-
-	need(&child, told.error, "io_uring");
-	assert_only_grip(*state, told.port, GRIP_IO_URING_FILE, child.pid);
-	end_child(&child);
+	assert_child_is_named(*state, run_request_on_registered, "io_uring", GRIP_IO_URING_FILE);
 }
 
 /* --- calls and threads ----------------------------------------------------------------------- */
