@@ -16,6 +16,7 @@ import harness
 from shell import Shell
 
 AGE = r"\d+[smhd]"
+CREATED = rf"(just now|{AGE} ago)"
 TOOK = r"\(<?\d+(\.\d+)?ms\)"
 DAY_S = 86400
 
@@ -112,8 +113,8 @@ class Story(harness.PortDaddyTest):
         self.said("pd find", "Service +Port .*Created +Status", "─+",
                   rf"frontend:react +\d+ .*{AGE} ago +stale",
                   rf"legacy:service +{self.legacy} .*5d ago +stale",
-                  rf"myapp:api +\d+ .*{AGE} ago +active", rf"myapp:web +\d+ .*{AGE} ago +active",
-                  rf"other:service +\d+ .*{AGE} ago +active")
+                  rf"myapp:api +\d+ .*{CREATED} +active", rf"myapp:web +\d+ .*{CREATED} +active",
+                  rf"other:service +\d+ .*{CREATED} +active")
         only = self.said("pd find myapp:*", r"myapp:api .*active", r"myapp:web .*active")
         self.assertNotIn("other:service", only)
         self.said("pd find '*:api'", r"broken:api .*active", r"myapp:api .*active")
