@@ -18,6 +18,7 @@ CLAIMS = 2000         # of one sample
 MANY_SERVICES = 50000
 FLOOD = 200000
 IDLE_S = 60
+SAMPLES = 10          # of a line that alternates whole daemons; each is often a median itself
 
 Figures = collections.namedtuple("Figures", "value ours theirs")
 
@@ -129,7 +130,7 @@ def alone(directory):
         return stand.tool("commits", d.database, CLAIMS, 10000)[0]
 
 
-def claim_samples(clients, rounds=5):
+def claim_samples(clients, rounds=SAMPLES):
     ours, theirs = [], []
     for i in range(rounds):
         with stand.daemon() as d:
@@ -176,7 +177,7 @@ def filled_daemon(services, free=range(3100, 10000)):
 def claim_is_flat():
     few, many = [], []
     homes = filled_daemon(10), filled_daemon(MANY_SERVICES)
-    for i in range(5):
+    for i in range(SAMPLES):
         for home, samples in zip(homes, (few, many)):
             with stand.daemon(home=home) as d:
                 samples.append(claims(d, 1, f"c{i}", 1000)[1])
@@ -187,7 +188,7 @@ def claim_is_flat():
 
 # --- what others pay -----------------------------------------------------------------------------
 
-def with_and_without(kind, count, rounds=10):
+def with_and_without(kind, count, rounds=SAMPLES):
     """Nanoseconds of a loop, without and with a daemon's probes attached, in turn."""
     without, attached = [], []
     for _ in range(rounds):
@@ -289,7 +290,7 @@ def idle():
 @line("daemon's start → first answer", "", "more", 120, " ms")
 def start():
     samples = []
-    for _ in range(10):
+    for _ in range(SAMPLES):
         d = harness.Daemon(program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD)
         samples.append(stand.time_to_first_answer(d))
         d.stop()
