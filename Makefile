@@ -41,7 +41,9 @@ LIBS_registry := -lsqlite3
 LIBS_health := -levent_openssl -levent_extra -levent_core -lssl -lcrypto
 LIBS_api := -levent_core -levent_extra -ljson-c
 LIBS_daemon := -lcap-ng
-LIBS_cli := -ljson-c -lsmartcols
+# pd is started by every script and prompt: a library less to find, map and bind is felt there.
+JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir json-c 2>/dev/null)/libjson-c.a))
+LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c) -lsmartcols
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
 ROOMS := base sentinel inventory registry reconcile health api daemon

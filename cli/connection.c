@@ -17,7 +17,7 @@
 
 static int set_timeouts(int fd)
 {
-	struct timeval t = { .tv_sec = CONNECTION_TIMEOUT_S };
+	static const struct timeval t = { .tv_sec = CONNECTION_TIMEOUT_S };
 
 	/* SO_SNDTIMEO also bounds a connect() to a socket whose backlog is full. */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0 ||
@@ -53,6 +53,8 @@ int connection_set_patience(struct connection *c, int64_t timeout_s)
 {
 	struct timeval t = { .tv_sec = timeout_s };
 
+	if (timeout_s == CONNECTION_TIMEOUT_S)
+		return 0; /* since connection_open() */
 	return setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ? -errno : 0;
 }
 

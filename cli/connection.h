@@ -26,7 +26,8 @@ struct connection {
 
 /* Connects to a socket's path; 0, or a negative errno. */
 int connection_open(struct connection *c, const char *socket_path);
-/* Waits for answers so long instead of CONNECTION_TIMEOUT_S; 0 = for ever.  0, negative errno. */
+/* Once, after connection_open(): waits for answers so long instead of CONNECTION_TIMEOUT_S; 0 = for
+ * ever.  0, negative errno. */
 int connection_set_patience(struct connection *c, int64_t timeout_s);
 void connection_close(struct connection *c); /* takes a closed or zeroed one with fd -1 */
 

@@ -13,7 +13,14 @@
 #include "base/text.h"
 #include "cli/terminal.h"
 
-static bool utf8, colors;
+/*
+ * Both are found out when something asks for the first time: what a script reads, mostly a number,
+ * needs neither, and the locale's files take longer to open than the number to be asked for.
+ */
+enum answer { NOT_ASKED = 0, NO, YES };
+
+static enum answer utf8, colors;
+static const char *color_wish;
 
 /* The locale's name as setlocale(LC_CTYPE, "") looks for it. */
 static const char *wanted_locale(void)
@@ -39,8 +46,9 @@ static bool decide_utf8(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-static bool decide_colors(const char *when)
+static bool decide_colors(void)
 {
+	const char *when = color_wish;
 	const char *no_color = getenv("NO_COLOR");
 	const char *term = getenv("TERM");
 
@@ -55,18 +63,20 @@ static bool decide_colors(const char *when)
 
 void render_setup(const char *color_when)
 {
-	utf8 = decide_utf8();
-	colors = decide_colors(color_when);
+	color_wish = color_when;
+	utf8 = colors = NOT_ASKED;
 }
 
 bool render_is_utf8(void)
 {
-	return utf8;
+	if (utf8 == NOT_ASKED)
+		utf8 = decide_utf8() ? YES : NO;
+	return utf8 == YES;
 }
 
 const char *render_either(const char *in_utf8, const char *plain)
 {
-	return utf8 ? in_utf8 : plain;
+	return render_is_utf8() ? in_utf8 : plain;
 }
 
 const char *render_sign(enum render_tone tone)
@@ -77,12 +87,14 @@ const char *render_sign(enum render_tone tone)
 		[TONE_DIM] = { "", "" },
 	};
 
-	return signs[tone][utf8];
+	return signs[tone][render_is_utf8()];
 }
 
 bool terminal_has_colors(void)
 {
-	return colors;
+	if (colors == NOT_ASKED)
+		colors = decide_colors() ? YES : NO;
+	return colors == YES;
 }
 
 const char *terminal_tone_start(enum render_tone tone)
@@ -94,7 +106,14 @@ const char *terminal_tone_start(enum render_tone tone)
 		[TONE_DIM] = "\033[2m",
 	};
 
-	return colors ? sequences[tone] : NULL;
+	return sequences[tone] && terminal_has_colors() ? sequences[tone] : NULL;
+}
+
+static bool is_ascii(const char *s)
+{
+	while (*s && (uint8_t)*s < 0x80)
+		s++;
+	return !*s;
 }
 
 /* Bytes above ASCII mean anything, C1 controls too, where the locale is not UTF-8. */
@@ -117,7 +136,8 @@ char *terminal_format(char *ret, const char *format, va_list args)
 	char escaped[TERMINAL_TEXT_MAX_BYTES];
 
 	vsnprintf(raw, sizeof(raw), format, args);
-	if (utf8)
+	/* of other text the locale need not be known, and is when the width of any is measured */
+	if (is_ascii(raw) || render_is_utf8())
 		return text_escape_terminal(raw, ret, TERMINAL_TEXT_MAX_BYTES);
 	text_escape_terminal(raw, escaped, sizeof(escaped));
 	escape_high_bytes(escaped, ret, TERMINAL_TEXT_MAX_BYTES);

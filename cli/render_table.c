@@ -97,6 +97,11 @@ static int line_width(const char *line, const char *end)
 		wchar_t c;
 		size_t n;
 
+		if (*line >= ' ' && *line <= '~') {
+			width++;
+			line++;
+			continue;
+		}
 		if (*line == '\033') {
 			line = memchr(line, 'm', (size_t)(end - line));
 			if (!line++)

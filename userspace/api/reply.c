@@ -4,6 +4,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/metrics.h"
@@ -67,24 +68,39 @@ static void push(struct evhttp_connection *connection)
 	evbuffer_freeze(output, 1);
 }
 
+/* evhttp would send a body to HEAD as well. */
+static bool wants_body(struct evhttp_request *http)
+{
+	return evhttp_request_get_command(http) != EVHTTP_REQ_HEAD;
+}
+
+/*
+ * evhttp leaves it out towards HTTP/1.0: such a client would have to wait for the connection's end,
+ * and be woken a second time, to know that it has read everything.
+ */
+static void add_length(struct evhttp_request *http, struct evbuffer *body)
+{
+	char digits[24];
+
+	if (!body || !wants_body(http))
+		return;
+	snprintf(digits, sizeof(digits), "%zu", evbuffer_get_length(body));
+	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Length", digits);
+}
+
 static void transmit(struct api *api, struct evhttp_request *http, enum outcome outcome,
 		     const char *content_type, struct evbuffer *body)
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(http);
 
 	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type", content_type);
+	add_length(http, body);
 	/* with a NULL phrase evhttp takes its own for the status */
 	evhttp_send_reply(http, outcome_row(outcome)->http, NULL, body);
 	if (body)
 		evbuffer_free(body);
 	if (api->ending && connection)
 		push(connection);
-}
-
-/* evhttp would send a body to HEAD as well. */
-static bool wants_body(struct evhttp_request *http)
-{
-	return evhttp_request_get_command(http) != EVHTTP_REQ_HEAD;
 }
 
 void reply_send(struct api *api, struct evhttp_request *http, enum outcome outcome,
