@@ -6,6 +6,14 @@
 #include "inventory/sockdiag.h"
 #include "inventory/table.h"
 
+/* A file below /proc/sys/net of the own netns; opened when it is first read. */
+struct sysctl_file {
+	int fd; /* -1 = not open */
+	char *text;
+	size_t size;
+};
+void sysctl_file_deinit(struct sysctl_file *file);
+
 struct inventory {
 	struct table *table;
 	struct sockdiag *diag;
@@ -13,6 +21,7 @@ struct inventory {
 	uint64_t turn; /* of inventory_refresh(), from 1 */
 	uint32_t own_netns;
 	uint64_t resyncs;
+	struct sysctl_file local_range, reserved_list;
 	bool no_iterator; /* the source has none, or said -EOPNOTSUPP */
 	bool no_look;
 	bool lists_bound_inactive; /* sock_diag of this kernel does */

@@ -21,6 +21,7 @@ int inventory_new(const struct holder_source *source, struct inventory **ret)
 		return -ENOMEM;
 	inv->source = *source;
 	inv->turn = 1;
+	inv->local_range.fd = inv->reserved_list.fd = -1;
 	inv->no_iterator = !source->open_pass;
 	inv->no_look = !source->look;
 	if (stat("/proc/self/ns/net", &st) < 0)
@@ -41,6 +42,8 @@ void inventory_free(struct inventory *inv)
 {
 	if (!inv)
 		return;
+	sysctl_file_deinit(&inv->reserved_list);
+	sysctl_file_deinit(&inv->local_range);
 	sockdiag_free(inv->diag);
 	table_free(inv->table);
 	free(inv);

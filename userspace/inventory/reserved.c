@@ -4,15 +4,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
-#include "inventory/inventory.h"
+#include "inventory/internal.h"
 
 #define RANGE_PATH "/proc/sys/net/ipv4/ip_local_port_range"
 #define LIST_PATH  "/proc/sys/net/ipv4/ip_local_reserved_ports"
+
+#define SYSCTL_FIRST_BYTES 1024
+/* Every second port, in words: 196 kB; the kernel writes neighbours as a range. */
+#define SYSCTL_MAX_BYTES (256 * 1024)
 
 /* A number at *text, which moves behind it; -1 when there is none. */
 static long read_number(const char **text)
@@ -58,24 +60,55 @@ bool reserved_in_list(const char *text, uint16_t port)
 	return false;
 }
 
-/* The first line of a file, however long (a list of all odd ports has 190 kB); NULL without one. */
-static char *read_line(const char *path)
+static bool grow(struct sysctl_file *file)
 {
-	_cleanup_file_ FILE *file = fopen(path, "re");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
+	size_t size = file->size ? 2 * file->size : SYSCTL_FIRST_BYTES;
+	char *text = size <= SYSCTL_MAX_BYTES ? realloc(file->text, size) : NULL;
 
-	if (!file || getline(&line, &size, file) < 0)
-		return NULL;
-	return TAKE_PTR(line);
+	if (!text)
+		return false;
+	file->text = text;
+	file->size = size;
+	return true;
+}
+
+/*
+ * The text of a sysctl, read now through a descriptor that stays open; NULL where it cannot be
+ * read.  The kernel gives a list at one go, cut to the buffer, and nothing to a second read: stdio
+ * would see the first 1024 bytes.  So what fills the buffer is read again into a larger one.
+ */
+static const char *read_sysctl(struct sysctl_file *file, const char *path)
+{
+	if (file->fd < 0)
+		file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (file->size || grow(file)) {
+		ssize_t n = pread(file->fd, file->text, file->size, 0);
+
+		if (n < 0)
+			return NULL;
+		if ((size_t)n < file->size) {
+			file->text[n] = '\0';
+			return file->text;
+		}
+		if (!grow(file))
+			return NULL;
+	}
+	return NULL;
+}
+
+void sysctl_file_deinit(struct sysctl_file *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	free(file->text);
 }
 
 bool inventory_port_is_reserved(struct inventory *inv, uint16_t port)
 {
-	_cleanup_free_ char *range = read_line(RANGE_PATH), *list = NULL;
+	const char *range = read_sysctl(&inv->local_range, RANGE_PATH), *list;
 
 	if (range && reserved_in_range(range, port))
 		return true;
-	list = read_line(LIST_PATH);
+	list = read_sysctl(&inv->reserved_list, LIST_PATH);
 	return list && reserved_in_list(list, port);
 }

@@ -139,6 +139,30 @@ static void ports_set_aside_by_the_kernel_are_reserved(void **state)
 	assert_false(inventory_port_is_reserved(*state, 41001));
 }
 
+static void a_list_of_a_thousand_reserved_ports_is_read_to_its_end(void **state)
+{
+	char list[8192];
+	size_t used = 0;
+
+	for (int port = 3001; port <= 5001; port += 2)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%d,", port);
+	list[used - 1] = '\0';
+	write_sysctl("ip_local_port_range", "40000 41000");
+	write_sysctl("ip_local_reserved_ports", list);
+	assert_true(inventory_port_is_reserved(*state, 5001));
+	assert_false(inventory_port_is_reserved(*state, 5000));
+}
+
+static void a_sysctl_that_changes_is_read_anew(void **state)
+{
+	write_sysctl("ip_local_port_range", "40000 41000");
+	write_sysctl("ip_local_reserved_ports", "3000");
+	assert_true(inventory_port_is_reserved(*state, 3000));
+	write_sysctl("ip_local_reserved_ports", "3001");
+	assert_false(inventory_port_is_reserved(*state, 3000));
+	assert_true(inventory_port_is_reserved(*state, 3001));
+}
+
 static void a_list_of_reserved_ports_is_read_whatever_it_holds(void **state)
 {
 	static const struct {
@@ -186,6 +210,8 @@ int main(void)
 		T(a_connection_takes_the_port),
 		T(time_wait_does_not_take_the_port),
 		T(ports_set_aside_by_the_kernel_are_reserved),
+		T(a_list_of_a_thousand_reserved_ports_is_read_to_its_end),
+		T(a_sysctl_that_changes_is_read_anew),
 		cmocka_unit_test(a_list_of_reserved_ports_is_read_whatever_it_holds),
 		cmocka_unit_test(a_port_range_is_read_with_both_ends),
 	};
