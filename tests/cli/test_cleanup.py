@@ -9,6 +9,7 @@ import harness
 from harness import DONE, WRONG
 
 HOUR, DAY = 3600, 86400
+STALE_AGE = 30 * 60
 
 
 class CleanupTest(harness.PortDaddyTest):
@@ -130,6 +131,32 @@ class CleanupTest(harness.PortDaddyTest):
         self.assertEqual((answer["olderThan"], answer["dryRun"]), (7 * DAY, False))
         self.assertEqual(answer["left"]["younger"], 1)
         self.assertLess(abs(answer["left"]["youngestAge"] - 2 * DAY), 60)
+
+    def statuses(self):
+        return {row[0] for row in self.daemon.query("SELECT status FROM services")}
+
+    def test_claims_that_nothing_was_seen_of_turn_stale_by_themselves(self):
+        self.daemon.claim("a:first")
+        self.daemon.stop()
+        with sqlite3.connect(self.daemon.database, timeout=10) as db:
+            then = int(time.time()) - STALE_AGE + 2
+            db.execute("UPDATE services SET updatedAt = ?", (then,))
+            db.executemany("INSERT INTO services(id, port, createdAt, updatedAt, status, uid) "
+                           "VALUES(?, ?, ?, ?, 'claimed', 0)",
+                           ((f"many:s{n}", 20000 + n, then, then) for n in range(200)))
+        db.close()
+        self.daemon.start()
+        self.assertEqual(self.statuses(), {"claimed"})
+        harness.wait_until(lambda: self.statuses() == {"stale"}, "all are stale")
+
+    def test_claims_whose_time_is_over_are_released_by_themselves(self):
+        for n in range(3):
+            self.daemon.claim(f"a:s{n}", "--ttl", "1s")
+        self.daemon.claim("a:stays", "--ttl", "1h")
+        harness.wait_until(lambda: self.ids() == ["a:stays"], "the others are released")
+        entries = self.daemon.json("log", "--filter", "release")["entries"]
+        self.assertEqual({e["service"] for e in entries}, {"a:s0", "a:s1", "a:s2"})
+        self.assertIn("its time is over", entries[0]["details"])
 
     def test_wrong_words_are_refused(self):
         for arguments in (["--older-than", "3"], ["--older-than", "0d"], ["--older-than", "d3"],

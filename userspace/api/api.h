@@ -71,8 +71,11 @@ struct api_config {
 	const char *database_path;
 	const char *version; /* of the program */
 	int64_t started_at;  /* Unix seconds */
-	/* A claim on this port was made, moved or released: bring its status up to date now. */
-	void (*claims_changed)(uint16_t port, void *user_data);
+	/*
+	 * A claim on this port was made, moved or released: bring its status up to date now.  The
+	 * status of the claim that it has now (enum service_status), -1 without one.
+	 */
+	int (*claims_changed)(uint16_t port, void *user_data);
 	/* An entry was added to the audit trail, in the open batch or before; may be NULL. */
 	void (*entry_written)(void *user_data);
 	/* Apply what the kernel has told by now: an answer is as new as the question. */

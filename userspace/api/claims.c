@@ -108,8 +108,10 @@ static int parse_claimer(struct request *r, struct claim_request *c, struct proc
 			"cwd \"%.64s\" is not an absolute path; write it like /home/me/app",
 			c->cwd);
 	/* 0: the peer lives in a pid namespace that is not below ours */
-	if (!r->pid || procfs_describe(r->pid, peer))
+	if (!r->pid || procfs_describe_briefly(r->pid, peer))
 		*peer = (struct process){ .id = { .pid = 0 } };
+	if (!c->cwd && peer->id.pid)
+		procfs_cwd(peer->id.pid, peer->cwd);
 	if (!c->cwd)
 		c->cwd = peer->cwd;
 	c->sid = peer->sid;
@@ -118,15 +120,10 @@ static int parse_claimer(struct request *r, struct claim_request *c, struct proc
 	return 0;
 }
 
-struct before {
-	bool found;
-	uid_t uid;
-};
-
 struct order {
 	struct claim_request request;
 	struct claim_result result;
-	struct before before;
+	int status;		       /* enum service_status, as judged now */
 	char health[HEALTH_PATH_SIZE]; /* what request.health_path points to */
 };
 
@@ -366,12 +363,6 @@ static int refuse(struct request *r, int outcome, const struct claim_request *c,
 
 /* --- done --- */
 
-static bool remember_owner(const struct service *service, void *user_data)
-{
-	*(struct before *)user_data = (struct before){ true, service->uid };
-	return false;
-}
-
 static int log_claim(struct request *r, const struct claim_request *c,
 		     const struct claim_result *result, const struct process *peer)
 {
@@ -399,26 +390,13 @@ static int log_claim(struct request *r, const struct claim_request *c,
 	return fault;
 }
 
-static bool copy_status(const struct service *service, void *user_data)
+static void add_answer(const struct order *order, struct json_object *o)
 {
-	*(enum service_status *)user_data = service->status;
-	return false;
-}
-
-static int add_answer(struct request *r, const struct order *order, struct json_object *o)
-{
-	enum service_status status = SERVICE_CLAIMED;
-	int fault = registry_service_by_id(r->api->config.registry, order->request.id, copy_status,
-					   &status);
-
-	if (fault)
-		return fault < 0 ? fault : -ENOENT;
 	json_add_text(o, "id", order->request.id);
 	json_add_int(o, "port", order->result.port);
 	json_add_bool(o, "existing", order->result.existing);
-	json_add_text(o, "status", service_status_name(status));
+	json_add_text(o, "status", service_status_name(order->status));
 	json_add_known(o, "previousPort", order->result.previous_port);
-	return 0;
 }
 
 static int claim_one(struct request *r, struct order *order)
@@ -426,48 +404,55 @@ static int claim_one(struct request *r, struct order *order)
 	struct registry *registry = r->api->config.registry;
 	struct probing probing = { .inventory = r->api->config.inventory,
 				   .asked = order->request.port };
-	int fault = registry_service_by_id(registry, order->request.id, remember_owner,
-					   &order->before);
+	int fault = registry_claim(registry, &order->request, is_usable, &probing, &order->result);
 
-	if (fault < 0)
-		return fault;
-	fault = registry_claim(registry, &order->request, is_usable, &probing, &order->result);
 	/* "not usable" because the kernel was not to be asked is a failure, not a conflict */
 	return fault > 0 && probing.fault ? probing.fault : fault;
+}
+
+static int claim_each(struct request *r, struct orders *orders, struct order **ret_refused)
+{
+	int fault = 0;
+
+	for (size_t i = 0; !fault && i < orders->n; i++) {
+		*ret_refused = &orders->orders[i];
+		fault = claim_one(r, *ret_refused);
+	}
+	return fault;
 }
 
 /* All or none.  Nobody is told before every one of them stands. */
 static int claim_all(struct request *r, struct orders *orders)
 {
 	struct registry *registry = r->api->config.registry;
+	bool grouped = orders->n > 1; /* a single one that fails undoes itself */
 	struct order *refused = NULL;
-	int fault = request_begin_write(r), end;
+	int fault = request_begin_write(r), end = 0;
 
-	if (!fault)
+	if (!fault && grouped)
 		fault = registry_group_begin(registry);
 	if (fault)
 		return fault;
-	for (size_t i = 0; !fault && i < orders->n; i++) {
-		refused = &orders->orders[i];
-		fault = claim_one(r, refused);
-	}
-	end = registry_group_end(registry, fault != 0);
+	fault = claim_each(r, orders, &refused);
+	if (grouped)
+		end = registry_group_end(registry, fault != 0);
 	if (fault)
 		return refuse(r, fault, &refused->request, &refused->result);
 	return end;
 }
 
-static int settle(struct request *r, const struct orders *orders, const struct order *order)
+static int settle(struct request *r, const struct orders *orders, struct order *order)
 {
 	const struct claim_result *result = &order->result;
-	bool changed_hands = order->before.found && order->before.uid != r->uid;
 	int fault = 0;
 
-	if (!result->existing || result->previous_port || changed_hands)
+	if (!result->existing || result->previous_port || result->of_other_user)
 		fault = log_claim(r, &order->request, result, &orders->peer);
 	if (!fault && result->previous_port)
-		fault = request_touch_port(r, result->previous_port);
-	return fault ? fault : request_touch_port(r, result->port);
+		fault = request_touch_port(r, result->previous_port, NULL);
+	if (!fault)
+		fault = request_touch_port(r, result->port, &order->status);
+	return !fault && order->status < 0 ? -ENOENT : fault;
 }
 
 static int answer(struct request *r, const struct orders *orders)
@@ -475,12 +460,11 @@ static int answer(struct request *r, const struct orders *orders)
 	struct json_object *list = orders->list ? json_add_array(r->answer, "services") : NULL;
 	int fault = 0;
 
-	for (size_t i = 0; !fault && i < orders->n; i++)
-		fault = settle(r, orders, &orders->orders[i]);
 	for (size_t i = 0; !fault && i < orders->n; i++) {
 		struct json_object *o = list ? json_object_new_object() : r->answer;
 
-		fault = add_answer(r, &orders->orders[i], o);
+		fault = settle(r, orders, &orders->orders[i]);
+		add_answer(&orders->orders[i], o);
 		if (list)
 			json_append(list, o);
 	}

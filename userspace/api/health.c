@@ -376,7 +376,7 @@ static int start_round(struct request *r, const struct question *q, const struct
 	round->began_us = server_now_us();
 	round->pid = r->pid;
 	round->uid = r->uid;
-	if (r->pid && !procfs_describe(r->pid, &peer))
+	if (r->pid && !procfs_describe_briefly(r->pid, &peer))
 		text_to_utf8(peer.comm, round->comm, sizeof(round->comm));
 	round->progress = event_new(r->api->config.loop, -1, EV_PERSIST, on_progress, round);
 	if (round->progress)

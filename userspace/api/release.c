@@ -14,7 +14,7 @@ void release_caller_name(const struct request *r, char ret[RELEASE_COMM_SIZE])
 	struct process peer;
 
 	ret[0] = '\0';
-	if (r->pid && !procfs_describe(r->pid, &peer))
+	if (r->pid && !procfs_describe_briefly(r->pid, &peer))
 		text_to_utf8(peer.comm, ret, RELEASE_COMM_SIZE);
 }
 
@@ -54,5 +54,5 @@ int release_service(struct request *r, const struct service *s, const char *comm
 		fault = registry_release(r->api->config.registry, s->id, r->now);
 	if (!fault)
 		fault = release_log(r, ACTIVITY_RELEASE, s, comm, details);
-	return fault ? fault : request_touch_port(r, s->port);
+	return fault ? fault : request_touch_port(r, s->port, NULL);
 }

@@ -345,16 +345,19 @@ int request_begin_write(struct request *r)
 	return fault;
 }
 
-int request_touch_port(struct request *r, uint16_t port)
+int request_touch_port(struct request *r, uint16_t port, int *ret_status)
 {
 	const struct api_config *config = &r->api->config;
+	int status;
 	uint16_t *touched = reallocarray(r->touched, r->n_touched + 1, sizeof(*touched));
 
 	if (!touched)
 		return -ENOMEM;
 	r->touched = touched;
 	r->touched[r->n_touched++] = port;
-	config->claims_changed(port, config->user_data);
+	status = config->claims_changed(port, config->user_data);
+	if (ret_status)
+		*ret_status = status;
 	return 0;
 }
 

@@ -123,8 +123,11 @@ void request_subject(struct request *r, const char *text);
 
 /* Opens the batch of this turn; from now on the answer waits for its commit.  0, negative errno. */
 int request_begin_write(struct request *r);
-/* Notes a port whose claim changed, and has its status brought up to date. */
-int request_touch_port(struct request *r, uint16_t port);
+/*
+ * Notes a port whose claim changed, and has its status brought up to date; *ret_status (may be
+ * NULL) becomes what api_config.claims_changed said.  0, -ENOMEM.
+ */
+int request_touch_port(struct request *r, uint16_t port, int *ret_status);
 
 /* Adds a member that stands beside "error".  value is consumed. */
 void request_extra(struct request *r, const char *key, struct json_object *value);

@@ -121,15 +121,26 @@ static int parse_stat(const char *line, struct stat_line *ret)
 	return 0;
 }
 
+/* The kernel writes the line at one go: a second read, only to see its end, would cost as much. */
 static int read_stat(pid_t pid, struct stat_line *ret)
 {
-	char line[STAT_BYTES];
+	char path[NAME_BYTES], line[STAT_BYTES];
+	_cleanup_close_ int fd = -1;
 	ssize_t n;
 
 	if (pid <= 0)
 		return -ESRCH;
-	n = read_process_file(pid, "stat", line, sizeof(line));
-	return n < 0 ? (int)n : parse_stat(line, ret);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return process_error(errno);
+	do
+		n = read(fd, line, sizeof(line) - 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return process_error(errno);
+	line[n] = '\0';
+	return parse_stat(line, ret);
 }
 
 /* Is the pid still this process?  Asked after the answer was read, so that the answer is its own.
@@ -207,11 +218,11 @@ static void read_link(pid_t pid, const char *name, char *ret)
  * Follows the parents upward.  A parent that ends meanwhile cuts the chain there; one that is
  * younger than its child is another process under a reused pid.
  */
-static void read_ancestors(const struct stat_line *self, struct process *p)
+static void read_ancestors(const struct stat_line *self, uint8_t max, struct process *p)
 {
 	struct stat_line child = *self, parent;
 
-	while (p->n_ancestors < PROCESS_ANCESTORS_MAX && child.ppid > 0) {
+	while (p->n_ancestors < max && child.ppid > 0) {
 		struct process_ancestor *a = &p->ancestors[p->n_ancestors];
 
 		if (read_stat(child.ppid, &parent) < 0 ||
@@ -224,25 +235,49 @@ static void read_ancestors(const struct stat_line *self, struct process *p)
 	}
 }
 
+static struct process process_of_stat(const struct stat_line *s)
+{
+	struct process p = {
+		.id = s->id, .uid = PROCESS_UID_UNKNOWN, .ppid = s->ppid, .sid = s->sid
+	};
+
+	memcpy(p.comm, s->comm, sizeof(p.comm));
+	return p;
+}
+
+int procfs_describe_briefly(pid_t pid, struct process *ret)
+{
+	struct stat_line s;
+	int r = read_stat(pid, &s);
+
+	if (r < 0)
+		return r;
+	*ret = process_of_stat(&s);
+	read_ancestors(&s, 1, ret);
+	return 0;
+}
+
+void procfs_cwd(pid_t pid, char ret[PROCESS_PATH_SIZE])
+{
+	read_link(pid, "cwd", ret);
+}
+
 int procfs_describe(pid_t pid, struct process *ret)
 {
-	struct process p = { 0 };
+	struct process p;
 	struct stat_line s;
 	int r;
 
 	r = read_stat(pid, &s);
 	if (r < 0)
 		return r;
-	p.id = s.id;
-	p.ppid = s.ppid;
-	p.sid = s.sid;
-	memcpy(p.comm, s.comm, sizeof(p.comm));
+	p = process_of_stat(&s);
 	r = read_uid(pid, &p.uid);
 	if (r < 0)
 		return r;
 	read_link(pid, "exe", p.exe);
 	read_link(pid, "cwd", p.cwd);
-	read_ancestors(&s, &p);
+	read_ancestors(&s, PROCESS_ANCESTORS_MAX, &p);
 	r = check_identity(&p.id);
 	if (r < 0)
 		return r;

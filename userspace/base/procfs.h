@@ -22,6 +22,15 @@ int procfs_identity(pid_t pid, struct process_id *ret);
  */
 int procfs_describe(pid_t pid, struct process *ret);
 
+/*
+ * The same without what costs most: id, ppid, sid, comm and the parent as the only ancestor, each
+ * of one moment.  uid is PROCESS_UID_UNKNOWN, the rest empty.  0, -ESRCH.
+ */
+int procfs_describe_briefly(pid_t pid, struct process *ret);
+
+/* Its working directory as procfs_describe() gives it; "" where it is not readable. */
+void procfs_cwd(pid_t pid, char ret[PROCESS_PATH_SIZE]);
+
 /* The name of its controlling terminal, "pts/3"; "" when it has none.  0, -ESRCH. */
 #define PROCFS_TTY_SIZE 32
 int procfs_tty(const struct process_id *id, char *ret, size_t size);

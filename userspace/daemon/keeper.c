@@ -12,17 +12,18 @@
 #include "base/log.h"
 #include "base/moment.h"
 #include "base/text.h"
+#include "daemon/deadlines.h"
 #include "daemon/failures.h"
 #include "daemon/journal.h"
 #include "reconcile/status.h"
 
 #define ROWS_MAX	   64 /* sockets of one port that a status is judged by */
-#define DEADLINE_RETRY_S   60 /* an expired claim that is still live is asked again after this */
 #define EVENT_DETAILS_SIZE 256
 
 struct keeper {
 	struct keeper_config config;
-	struct event *readable, *settle, *deadline;
+	struct event *readable, *settle;
+	struct deadlines deadlines;
 	struct failures failures;
 	struct journal journal;
 	uint64_t lost_reported, dropped_reported;
@@ -73,12 +74,14 @@ struct judgement {
 	uid_t uid;
 	enum service_status before;
 	struct status_verdict verdict;
+	int64_t deadline; /* with that status; Unix seconds */
 };
 
 static bool judge(const struct service *service, void *user_data)
 {
 	struct judgement *j = user_data;
 	struct inventory *inv = j->k->config.inventory;
+	enum service_status now;
 	const struct socket_row *rows[ROWS_MAX];
 	size_t n = inventory_by_port(inv, inventory_own_netns(inv), service->port, rows, ROWS_MAX);
 
@@ -89,10 +92,14 @@ static bool judge(const struct service *service, void *user_data)
 	j->before = service->status;
 	reconcile_service(service, rows, n < ROWS_MAX ? n : ROWS_MAX, look_up, inv, j->now,
 			  RECONCILE_STALE_AGE_S, &j->verdict);
+	now = j->verdict.status;
+	j->deadline = deadlines_of(
+		service, now,
+		now != service->status && transitions[now].touch ? j->now : service->updated_at);
 	return false;
 }
 
-static void write_status(struct keeper *k, const struct judgement *j)
+static int write_status(struct keeper *k, const struct judgement *j)
 {
 	enum service_status status = j->verdict.status;
 	char details[EVENT_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE] = "";
@@ -115,29 +122,36 @@ static void write_status(struct keeper *k, const struct judgement *j)
 	if (r) {
 		log_error("%s: status %s was not stored: %s", j->id, service_status_name(status),
 			  strerror(-r));
-		return;
+		return r;
 	}
 	api_schedule_commit(k->journal.api);
 	if (transitions[status].silent)
-		return;
+		return 0;
 	snprintf(details, sizeof(details), "Port %u: %s%s", j->port, j->verdict.reason,
 		 k->starting ? " (changed while no daemon ran)" : "");
 	journal_write(&k->journal, &entry);
+	return 0;
 }
 
-static void schedule_deadline(struct keeper *k, int64_t now);
-
-static void refresh_port(struct keeper *k, uint16_t port, int64_t now)
+/* The status of the claim that the port has now, -1 without one. */
+static int refresh_port(struct keeper *k, uint16_t port, int64_t now)
 {
 	struct judgement j = { .k = k, .now = now };
 	int r = registry_service_by_port(k->config.registry, port, judge, &j);
 
 	if (r < 0)
 		log_error("the claim of port %u was not read: %s", port, strerror(-r));
-	if (!j.found || j.verdict.status == j.before)
-		return;
-	write_status(k, &j);
-	schedule_deadline(k, now);
+	if (!j.found)
+		return -1;
+	if (j.verdict.status != j.before && write_status(k, &j))
+		return j.before;
+	deadlines_note(&k->deadlines, j.deadline, now);
+	return j.verdict.status;
+}
+
+static int judge_due(uint16_t port, int64_t now, void *user_data)
+{
+	return refresh_port(user_data, port, now);
 }
 
 static void port_changed(uint32_t netns, uint16_t port, void *user_data)
@@ -161,13 +175,9 @@ void keeper_entry_written(void *user_data)
 	journal_count(&k->journal, now_unix());
 }
 
-void keeper_claims_changed(uint16_t port, void *user_data)
+int keeper_claims_changed(uint16_t port, void *user_data)
 {
-	struct keeper *k = user_data;
-	int64_t now = now_unix();
-
-	refresh_port(k, port, now);
-	schedule_deadline(k, now);
+	return refresh_port(user_data, port, now_unix());
 }
 
 /* --- all ports --- */
@@ -222,90 +232,6 @@ static void resync(struct keeper *k, int64_t now)
 	k->lost_reported = counters.lost;
 	log_warning("%s", details);
 	journal_note(&k->journal, ACTIVITY_GAP, details, now);
-}
-
-/* --- time --- */
-
-struct expired {
-	int64_t now;
-	bool found;
-	char id[IDENTITY_MAX + 1];
-	uint16_t port;
-};
-
-static bool find_expired(const struct service *service, void *user_data)
-{
-	struct expired *e = user_data;
-	bool live = service->status == SERVICE_ACTIVE || service->status == SERVICE_ORPHANED;
-
-	if (live || !service->expires_at || service->expires_at > e->now)
-		return true;
-	e->found = true;
-	e->port = service->port;
-	snprintf(e->id, sizeof(e->id), "%s", service->id);
-	return false;
-}
-
-/* Releases claims whose --ttl is over and that nothing uses. */
-static void release_expired(struct keeper *k, int64_t now)
-{
-	const struct service_filter all = { .status = -1 };
-
-	for (;;) {
-		struct expired e = { .now = now };
-		char details[EVENT_DETAILS_SIZE];
-		int r = registry_for_each_service(k->config.registry, &all, find_expired, &e);
-
-		if (r < 0 || !e.found)
-			return;
-		r = registry_begin(k->config.registry);
-		if (!r)
-			r = registry_release(k->config.registry, e.id, now);
-		if (r) {
-			log_error("%s: not released at its end: %s", e.id, strerror(-r));
-			return;
-		}
-		snprintf(details, sizeof(details), "Port %u released: its time is over", e.port);
-		journal_write(&k->journal, &(struct activity){ .action = ACTIVITY_RELEASE,
-							       .service = e.id,
-							       .details = details,
-							       .timestamp = now,
-							       .port = e.port,
-							       .pid = getpid(),
-							       .uid = geteuid(),
-							       .comm = "portdaddyd" });
-	}
-}
-
-static void schedule_deadline(struct keeper *k, int64_t now)
-{
-	struct timeval wait = { 0 };
-	int64_t at;
-	int r = registry_next_deadline(k->config.registry, RECONCILE_STALE_AGE_S, &at);
-
-	if (r) {
-		log_error("the next deadline was not read: %s", strerror(-r));
-		return;
-	}
-	if (at == INT64_MAX) {
-		event_del(k->deadline);
-		return;
-	}
-	/* one second past it: ages are compared in whole seconds */
-	wait.tv_sec = at < now ? DEADLINE_RETRY_S : at - now + 1;
-	event_add(k->deadline, &wait);
-}
-
-static void on_deadline(evutil_socket_t fd, short what, void *user_data)
-{
-	struct keeper *k = user_data;
-	int64_t now = now_unix();
-	int r = refresh_all(k, now);
-
-	if (r)
-		log_error("the claims were not read: %s", strerror(-r));
-	release_expired(k, now);
-	schedule_deadline(k, now);
 }
 
 /* --- events --- */
@@ -517,8 +443,13 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret)
 	k->readable = event_new(config->loop, sentinel_fd(config->sentinel), EV_READ | EV_PERSIST,
 				on_readable, k);
 	k->settle = evtimer_new(config->loop, on_settle, k);
-	k->deadline = evtimer_new(config->loop, on_deadline, k);
-	if (!k->readable || !k->settle || !k->deadline) {
+	k->deadlines = (struct deadlines){
+		.registry = config->registry,
+		.journal = &k->journal,
+		.judge = judge_due,
+		.user_data = k,
+	};
+	if (!k->readable || !k->settle || deadlines_init(&k->deadlines, config->loop)) {
 		keeper_free(k);
 		return -ENOMEM;
 	}
@@ -530,8 +461,7 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
-	if (k->deadline)
-		event_free(k->deadline);
+	deadlines_deinit(&k->deadlines);
 	if (k->settle)
 		event_free(k->settle);
 	if (k->readable)
@@ -593,7 +523,7 @@ int keeper_start(struct keeper *k)
 	if (r)
 		return r;
 	api_schedule_commit(k->journal.api);
-	schedule_deadline(k, now);
+	deadlines_reschedule(&k->deadlines, now);
 	/* what happened while the table was being read waits in the ring: nothing is missed */
 	event_active(k->readable, EV_READ, 0);
 	schedule_settle(k);

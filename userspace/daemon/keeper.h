@@ -48,7 +48,7 @@ void keeper_stop(struct keeper *k);
 void keeper_entry_written(void *keeper);
 
 /* A claim on this port was made, moved or released (api_config.claims_changed). */
-void keeper_claims_changed(uint16_t port, void *keeper);
+int keeper_claims_changed(uint16_t port, void *keeper);
 
 /* Applies the events that wait in the ring (api_config.catch_up). */
 void keeper_catch_up(void *keeper);

@@ -31,6 +31,7 @@ struct registry {
 	struct portset claimed; /* ports of services, also of rows that violate our rules */
 	struct portset ever;	/* ports that anybody ever claimed */
 	bool ports_loaded;
+	bool ports_settled;	  /* looked at in this batch: nobody else writes before its end */
 	int64_t ports_version;	  /* data_version that both sets were loaded at */
 	int64_t reported_version; /* data_version at the last registry_changed_by_others() */
 
@@ -51,6 +52,12 @@ int registry_error(struct registry *r, int rc);
  */
 int registry_savepoint_open(struct registry *r);
 int registry_savepoint_close(struct registry *r, int error);
+
+/* A change that could be undone neither alone nor by hand: everything since begin will be. */
+void registry_batch_lose(struct registry *r, int error);
+
+/* Deletes the row, whatever is in it; 0 also when there is none. */
+int registry_service_delete(struct registry *r, const char *id);
 
 /* Brings the two port sets up to date with what other connections wrote; 0, negative errno. */
 int registry_ports_refresh(struct registry *r);

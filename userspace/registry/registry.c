@@ -200,6 +200,11 @@ int registry_open(const char *path, struct registry **ret, char *ret_error, size
 	_cleanup_(registry_closep) struct registry *r = NULL;
 	int kind, error;
 
+	/*
+	 * SQLite's account of its memory takes a lock at every allocation, and nobody reads it.
+	 * Refused, without harm, once the process has used the library.
+	 */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	snprintf(ret_error, size, "cannot open %s", path);
 	kind = schema_inspect(path, ret_error, size);
 	if (kind < 0)
@@ -238,16 +243,22 @@ void registry_close(struct registry *r)
 	free(r);
 }
 
+void registry_batch_lose(struct registry *r, int error)
+{
+	if (r->batch != BATCH_OPEN)
+		return;
+	r->batch = BATCH_LOST;
+	r->batch_error = error;
+	r->ports_loaded = false;
+}
+
 int registry_error(struct registry *r, int rc)
 {
 	int error = statements_errno(rc, sqlite3_system_errno(r->db));
 
 	r->counters.errors++;
-	if (r->batch == BATCH_OPEN && sqlite3_get_autocommit(r->db)) {
-		r->batch = BATCH_LOST;
-		r->batch_error = error;
-		r->ports_loaded = false;
-	}
+	if (sqlite3_get_autocommit(r->db))
+		registry_batch_lose(r, error);
 	return error;
 }
 
@@ -274,6 +285,7 @@ int registry_begin(struct registry *r)
 	error = query_execute(r, STATEMENT_BEGIN);
 	if (error == 0)
 		r->batch = BATCH_OPEN;
+	r->ports_settled = false;
 	if (r->impatient != (error == -EBUSY)) {
 		r->impatient = error == -EBUSY;
 		sqlite3_busy_timeout(r->db, r->impatient ? BUSY_AGAIN_MS : atoi(BUSY_TIMEOUT));
@@ -391,10 +403,16 @@ static int portset_load(struct registry *r, enum statement which, struct portset
 int registry_ports_refresh(struct registry *r)
 {
 	int64_t version;
-	int error = data_version(r, &version);
+	int error;
 
-	if (error < 0 || (r->ports_loaded && version == r->ports_version))
+	if (r->ports_loaded && r->ports_settled && r->batch == BATCH_OPEN)
+		return 0;
+	error = data_version(r, &version);
+	if (error < 0)
 		return error;
+	r->ports_settled = r->batch == BATCH_OPEN;
+	if (r->ports_loaded && version == r->ports_version)
+		return 0;
 	r->ports_loaded = false;
 	portset_clear(&r->claimed);
 	error = portset_load(r, STATEMENT_PORTS_CLAIMED, &r->claimed);

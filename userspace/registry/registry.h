@@ -174,6 +174,7 @@ struct claim_result {
 	uint16_t port;
 	bool existing;			  /* the service had it before */
 	uint16_t previous_port;		  /* -p moved an existing claim: where it was; else 0 */
+	bool of_other_user;		  /* root refreshed it: it stays whose it is */
 	char holder_id[IDENTITY_MAX + 1]; /* OUTCOME_CONFLICT by a claim: whose; else "" */
 	uid_t holder_uid;		  /* OUTCOME_NOT_ALLOWED: whose it is */
 };
@@ -225,8 +226,18 @@ int registry_count_services(struct registry *r, int64_t ret_counts[_SERVICE_STAT
 int registry_port_ever_claimed(struct registry *r, uint16_t port);
 
 /*
- * The next moment at which a status changes by time alone: the earliest claim that turns stale or
- * expires (INT64_MAX = never).
+ * Services that are claimed or ghosts and were last seen at `since` or before, and services whose
+ * --ttl is over at `now` while nothing serves them (one that is used ends when its use does); the
+ * oldest of each kind first.  visit as above.
+ */
+int registry_for_each_silent(struct registry *r, int64_t since, service_visit visit,
+			     void *user_data);
+int registry_for_each_expired(struct registry *r, int64_t now, service_visit visit,
+			      void *user_data);
+
+/*
+ * The next moment at which a status changes by time alone: the earliest claim that turns stale, or
+ * that expires and is not used (INT64_MAX = never).
  */
 int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret_unix);
 

@@ -193,7 +193,7 @@ static int stored_port(struct registry *r, const char *id, uint16_t *ret_port)
 	return 0;
 }
 
-static int service_delete(struct registry *r, const char *id)
+int registry_service_delete(struct registry *r, const char *id)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_DELETE);
 
@@ -215,7 +215,7 @@ int registry_release(struct registry *r, const char *id, int64_t now)
 	error = registry_savepoint_open(r);
 	if (error < 0)
 		return error;
-	error = service_delete(r, id);
+	error = registry_service_delete(r, id);
 	if (error == 0 && port != 0)
 		error = registry_port_remember(r, id, port, now);
 	error = registry_savepoint_close(r, error);
@@ -280,6 +280,57 @@ static int first_visible(struct query *q, struct service *ret)
 	return more;
 }
 
+/* Services that turn stale one day: enum service_status as the index of their times knows it. */
+static const enum service_status ageing[] = { SERVICE_CLAIMED, SERVICE_GHOST };
+
+/* 1 when enough were visited, 0, negative errno. */
+static int visit_silent(struct registry *r, enum service_status status, int64_t since,
+			service_visit visit, void *user_data)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_OLDEST);
+	struct service service;
+	int found;
+
+	query_bind_text(&q, 1, service_status_name(status));
+	while ((found = first_visible(&q, &service)) > 0 && service.updated_at <= since)
+		if (!visit(&service, user_data))
+			return 1;
+	return found < 0 ? found : 0;
+}
+
+int registry_for_each_silent(struct registry *r, int64_t since, service_visit visit,
+			     void *user_data)
+{
+	int enough = 0;
+
+	for (size_t i = 0; !enough && i < ARRAY_SIZE(ageing); i++)
+		enough = visit_silent(r, ageing[i], since, visit, user_data);
+	return enough < 0 ? enough : 0;
+}
+
+/* The first whose end can come; 0 as its time is one beyond the clamp, which is never. */
+static int next_ending(struct query *q, struct service *ret)
+{
+	int found;
+
+	do
+		found = first_visible(q, ret);
+	while (found > 0 && (ret->status == SERVICE_ACTIVE || ret->status == SERVICE_ORPHANED));
+	return found > 0 ? ret->expires_at > 0 : found;
+}
+
+int registry_for_each_expired(struct registry *r, int64_t now, service_visit visit, void *user_data)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_EXPIRING);
+	struct service service;
+	int found;
+
+	while ((found = next_ending(&q, &service)) > 0 && service.expires_at <= now)
+		if (!visit(&service, user_data))
+			return 0;
+	return found < 0 ? found : 0;
+}
+
 static int oldest_update(struct registry *r, enum service_status status, int64_t *ret_unix)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_OLDEST);
@@ -297,17 +348,15 @@ static int earliest_expiry(struct registry *r, int64_t *ret_unix)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_EXPIRING);
 	struct service service;
-	int found = first_visible(&q, &service);
+	int found = next_ending(&q, &service);
 
-	/* 0: a time beyond the clamp, which is never */
-	if (found > 0 && service.expires_at > 0)
+	if (found > 0)
 		*ret_unix = service.expires_at;
-	return found > 0 ? service.expires_at > 0 : found;
+	return found;
 }
 
 int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret_unix)
 {
-	static const enum service_status ageing[] = { SERVICE_CLAIMED, SERVICE_GHOST };
 	int64_t next = INT64_MAX;
 	int64_t at = 0;
 	int found = earliest_expiry(r, &at);

@@ -109,8 +109,8 @@ static const char *const statement_sql[] = {
 	/* Replaced, not updated: the highest rowid of an id is the port that it had last. */
 	[STATEMENT_PORT_REMEMBER] =
 		"INSERT OR REPLACE INTO ports(id, port, claimedAt) VALUES(?1, ?2, ?3)",
-	[STATEMENT_PORT_REMEMBERED] =
-		"SELECT port FROM ports WHERE id = ?1 ORDER BY rowid DESC LIMIT 1",
+	/* The port of the row whose rowid is the highest; ORDER BY would build a table to sort. */
+	[STATEMENT_PORT_REMEMBERED] = "SELECT port, max(rowid) FROM ports WHERE id = ?1",
 	[STATEMENT_PORTS_CLAIMED] = "SELECT port FROM services "
 				    "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
 	[STATEMENT_PORTS_EVER] = "SELECT DISTINCT port FROM ports "

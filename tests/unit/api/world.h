@@ -104,18 +104,19 @@ static inline void world_catch_up(void *user_data)
 	inventory_refresh(((struct world *)user_data)->inventory);
 }
 
-static inline void world_claims_changed(uint16_t port, void *user_data)
+static inline int world_claims_changed(uint16_t port, void *user_data)
 {
 	struct judged j = { .w = user_data };
 
 	j.w->changed++;
 	registry_service_by_port(j.w->registry, port, world_judge, &j);
 	if (!j.found)
-		return;
+		return -1;
 	assert_int_equal(registry_begin(j.w->registry), 0);
 	assert_int_equal(
 		registry_set_status(j.w->registry, j.id, j.verdict.status, false, time(NULL)), 0);
 	api_schedule_commit(j.w->api);
+	return j.verdict.status;
 }
 
 static inline void world_entry_written(void *user_data)

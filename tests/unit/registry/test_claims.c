@@ -712,59 +712,44 @@ static void status_names_are_read_back(void **state)
 	assert_int_equal(service_status_of_name("dead"), -1);
 }
 
-static int64_t deadline(struct fixture *f)
-{
-	int64_t at = -1;
-
-	assert_int_equal(registry_next_deadline(f->registry, 1800, &at), 0);
-	return at;
-}
-
-static void deadline_is_never_without_services(void **state)
-{
-	assert_true(deadline(*state) == INT64_MAX);
-}
-
-static void deadline_is_the_first_moment_at_which_a_claim_is_older_than_stale(void **state)
+static void claim_whose_port_cannot_be_remembered_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
-
-	fixture_claim(f, "a", 0);
-	assert_int_equal(deadline(f), FIXTURE_NOW + 1801);
-}
-
-static void deadline_is_an_expiry_that_comes_first(void **state)
-{
-	struct fixture *f = *state;
-	struct claim_request request = fixture_request("b");
+	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
-	fixture_claim(f, "a", 0);
-	request.ttl_s = 60;
-	assert_int_equal(claim(f, &request, &result), 0);
-	assert_int_equal(deadline(f), FIXTURE_NOW + 60);
-}
-
-static void active_and_stale_services_have_no_deadline(void **state)
-{
-	struct fixture *f = *state;
-
-	fixture_claim(f, "a", 0);
-	fixture_claim(f, "b", 0);
+	fixture_shell(f, "CREATE TRIGGER t BEFORE INSERT ON ports WHEN NEW.id = 'web' "
+			 "BEGIN SELECT RAISE(ABORT, 'no'); END");
 	fixture_begin(f);
-	assert_int_equal(registry_set_status(f->registry, "a", SERVICE_ACTIVE, true, 5), 0);
-	assert_int_equal(registry_set_status(f->registry, "b", SERVICE_STALE, true, 5), 0);
+	assert_true(registry_claim(f->registry, &request, NULL, NULL, &result) < 0);
+	request.id = "other";
+	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
 	fixture_commit(f);
-	assert_true(deadline(f) == INT64_MAX);
+	fixture_expect(f, "SELECT group_concat(id) FROM services", "other");
+	fixture_expect(f, "SELECT group_concat(id) FROM ports", "other");
 }
 
-static void row_that_nobody_sees_has_no_deadline(void **state)
+static void claim_that_cannot_be_taken_back_takes_the_batch_with_it(void **state)
 {
 	struct fixture *f = *state;
+	struct claim_request request = fixture_request("other");
+	struct claim_result result;
 
-	fixture_shell(f, "INSERT INTO services(id, port, updatedAt, expiresAt, status) "
-			 "VALUES('bad name', 4100, 1, 1, 'claimed'), ('b', 70000, 1, 1, 'ghost')");
-	assert_true(deadline(f) == INT64_MAX);
+	fixture_shell(f, "CREATE TRIGGER t BEFORE INSERT ON ports WHEN NEW.id = 'web' "
+			 "BEGIN SELECT RAISE(ABORT, 'no'); END;"
+			 "CREATE TRIGGER u BEFORE DELETE ON services "
+			 "BEGIN SELECT RAISE(ABORT, 'no'); END");
+	fixture_begin(f);
+	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
+	request.id = "web";
+	assert_true(registry_claim(f->registry, &request, NULL, NULL, &result) < 0);
+	assert_true(registry_commit(f->registry) < 0);
+	fixture_expect(f, "SELECT count(*) FROM services", "0");
+	fixture_begin(f);
+	request.id = "other";
+	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
+	fixture_commit(f);
+	fixture_expect(f, "SELECT group_concat(id) FROM services", "other");
 }
 
 static void port_is_ever_claimed_after_release_and_by_hand(void **state)
@@ -942,6 +927,8 @@ int main(void)
 		registry_test(unusable_candidates_are_passed_over),
 		registry_test(full_range_has_no_free_port),
 		registry_test(range_of_a_claim_is_kept_for_its_next_move),
+		registry_test(claim_whose_port_cannot_be_remembered_leaves_nothing),
+		registry_test(claim_that_cannot_be_taken_back_takes_the_batch_with_it),
 		registry_test(released_port_is_remembered),
 		registry_test(released_port_is_remembered_after_another_had_it),
 		registry_test(remembered_port_outside_of_the_asked_range_is_not_given),
@@ -969,11 +956,6 @@ int main(void)
 		registry_test(status_without_touch_leaves_the_time),
 		registry_test(status_of_nothing_says_no),
 		registry_test(status_names_are_read_back),
-		registry_test(deadline_is_never_without_services),
-		registry_test(deadline_is_the_first_moment_at_which_a_claim_is_older_than_stale),
-		registry_test(deadline_is_an_expiry_that_comes_first),
-		registry_test(active_and_stale_services_have_no_deadline),
-		registry_test(row_that_nobody_sees_has_no_deadline),
 		registry_test(port_is_ever_claimed_after_release_and_by_hand),
 		registry_test(last_alive_is_what_was_marked),
 		registry_test(held_locks_are_counted),

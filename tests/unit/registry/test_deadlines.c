@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* Claims that change by time alone: which are due, and when the next one is. */
+#include "fixture.h"
+
+static int claim(struct fixture *f, const struct claim_request *request, struct claim_result *ret)
+{
+	int error;
+
+	fixture_begin(f);
+	error = registry_claim(f->registry, request, NULL, NULL, ret);
+	fixture_commit(f);
+	return error;
+}
+
+static int64_t deadline(struct fixture *f)
+{
+	int64_t at = -1;
+
+	assert_int_equal(registry_next_deadline(f->registry, 1800, &at), 0);
+	return at;
+}
+
+static void deadline_is_never_without_services(void **state)
+{
+	assert_true(deadline(*state) == INT64_MAX);
+}
+
+static void deadline_is_the_first_moment_at_which_a_claim_is_older_than_stale(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "a", 0);
+	assert_int_equal(deadline(f), FIXTURE_NOW + 1801);
+}
+
+static void deadline_is_an_expiry_that_comes_first(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("b");
+	struct claim_result result;
+
+	fixture_claim(f, "a", 0);
+	request.ttl_s = 60;
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_int_equal(deadline(f), FIXTURE_NOW + 60);
+}
+
+static void active_and_stale_services_have_no_deadline(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "a", 0);
+	fixture_claim(f, "b", 0);
+	fixture_begin(f);
+	assert_int_equal(registry_set_status(f->registry, "a", SERVICE_ACTIVE, true, 5), 0);
+	assert_int_equal(registry_set_status(f->registry, "b", SERVICE_STALE, true, 5), 0);
+	fixture_commit(f);
+	assert_true(deadline(f) == INT64_MAX);
+}
+
+static void row_that_nobody_sees_has_no_deadline(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "INSERT INTO services(id, port, updatedAt, expiresAt, status) "
+			 "VALUES('bad name', 4100, 1, 1, 'claimed'), ('b', 70000, 1, 1, 'ghost')");
+	assert_true(deadline(f) == INT64_MAX);
+}
+
+static void claim_that_expired_in_use_has_no_deadline(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("used");
+	struct claim_result result;
+
+	request.ttl_s = 60;
+	assert_int_equal(claim(f, &request, &result), 0);
+	request.id = "next";
+	request.ttl_s = 90;
+	assert_int_equal(claim(f, &request, &result), 0);
+	fixture_begin(f);
+	assert_int_equal(registry_set_status(f->registry, "used", SERVICE_ACTIVE, true, 5), 0);
+	fixture_commit(f);
+	assert_int_equal(deadline(f), FIXTURE_NOW + 90);
+}
+
+/* --- what is due --- */
+
+struct names {
+	char text[256];
+	int left; /* visits that are still wanted */
+};
+
+static bool add_name(const struct service *service, void *user_data)
+{
+	struct names *names = user_data;
+
+	snprintf(names->text + strlen(names->text), sizeof(names->text) - strlen(names->text),
+		 "%s ", service->id);
+	return --names->left > 0;
+}
+
+static void expect_silent(struct fixture *f, int64_t since, int most, const char *expected)
+{
+	struct names names = { .left = most };
+
+	assert_int_equal(registry_for_each_silent(f->registry, since, add_name, &names), 0);
+	assert_string_equal(names.text, expected);
+}
+
+static void expect_expired(struct fixture *f, int64_t now, int most, const char *expected)
+{
+	struct names names = { .left = most };
+
+	assert_int_equal(registry_for_each_expired(f->registry, now, add_name, &names), 0);
+	assert_string_equal(names.text, expected);
+}
+
+static void silent_are_claimed_and_ghosts_the_oldest_first(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "INSERT INTO services(id, port, updatedAt, status) VALUES"
+			 "('young', 4001, 301, 'claimed'), ('b', 4002, 300, 'claimed'), "
+			 "('a', 4003, 200, 'claimed'), ('g', 4004, 100, 'ghost'), "
+			 "('active', 4005, 1, 'active'), ('stale', 4006, 1, 'stale'), "
+			 "('bad name', 4007, 1, 'ghost')");
+	expect_silent(f, 300, 9, "a b g ");
+	expect_silent(f, 300, 2, "a b ");
+	expect_silent(f, 300, 1, "a ");
+	expect_silent(f, 50, 9, "");
+}
+
+static void expired_are_those_whose_time_is_over_and_that_nothing_serves(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "INSERT INTO services(id, port, expiresAt, status) VALUES"
+			 "('later', 4001, 301, 'claimed'), ('b', 4002, 300, 'claimed'), "
+			 "('a', 4003, 200, 'stale'), ('used', 4004, 100, 'active'), "
+			 "('heir', 4005, 100, 'orphaned'), ('never', 4006, 0, 'claimed'), "
+			 "('beyond', 4007, 999999999999999, 'claimed')");
+	expect_expired(f, 300, 9, "a b ");
+	expect_expired(f, 300, 1, "a ");
+	expect_expired(f, 100, 9, "");
+	expect_expired(f, INT64_MAX, 9, "a b later ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		registry_test(deadline_is_never_without_services),
+		registry_test(deadline_is_the_first_moment_at_which_a_claim_is_older_than_stale),
+		registry_test(deadline_is_an_expiry_that_comes_first),
+		registry_test(active_and_stale_services_have_no_deadline),
+		registry_test(row_that_nobody_sees_has_no_deadline),
+		registry_test(claim_that_expired_in_use_has_no_deadline),
+		registry_test(silent_are_claimed_and_ghosts_the_oldest_first),
+		registry_test(expired_are_those_whose_time_is_over_and_that_nothing_serves),
+	};
+
+	return cmocka_run_group_tests_name("deadlines", tests, NULL, NULL);
+}
