@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   4
+#define ABI_VERSION	   5
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -156,6 +156,27 @@ struct abi_look {
 	} fds[ABI_LOOK_FDS_MAX];
 };
 _Static_assert(sizeof(struct abi_look) == 24 + 32 * ABI_LOOK_FDS_MAX, "abi_look");
+
+/* Descriptors in one roll call: 16 kB. */
+#define ABI_HOLDS_MAX 511
+
+/* A descriptor that a process is known to have on a socket, and whether that is still so. */
+struct abi_hold {
+	abi_u64 cookie;	   /* in */
+	abi_u32 pid;	   /* in: thread group */
+	abi_u32 fd;	   /* in */
+	abi_u64 start_ns;  /* out: start of the process with this pid; 0 = there is none */
+	abi_u32 file_refs; /* out: as in struct abi_socket; 0 = it is another file, or closed */
+	abi_u32 pad;
+};
+_Static_assert(sizeof(struct abi_hold) == 32, "abi_hold");
+
+struct abi_roll {
+	abi_u32 n; /* in use */
+	abi_u32 pad[7];
+	struct abi_hold holds[ABI_HOLDS_MAX];
+};
+_Static_assert(sizeof(struct abi_roll) == 32 + 32 * ABI_HOLDS_MAX, "abi_roll");
 
 /* errno values as asm-generic has them; the programs run on no architecture with others */
 #define ABI_ESRCH      3

@@ -12,6 +12,7 @@
 
 #include "abi.h"
 #include "grips.h"
+#include "holds.h"
 #include "kernel_access.h"
 #include "record.h"
 #include "refusal.h"

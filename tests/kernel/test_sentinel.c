@@ -452,7 +452,7 @@ static void own_sockets_are_not_reported(void **state)
 /* What every kernel that we support must give; the others may be refused, but say why. */
 static bool is_needed(const char *probe)
 {
-	static const char *const optional[] = { "walk", "grips", "queued", "mapped" };
+	static const char *const optional[] = { "walk", "roll", "grips", "queued", "mapped" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(optional); i++)
 		if (!strcmp(probe, optional[i]))

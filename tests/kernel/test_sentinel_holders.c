@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -288,6 +289,95 @@ static void look_at_a_process_that_is_gone_says_so(void **state)
 	assert_int_equal(sentinel_look(w->sentinel, &look), -ESRCH);
 }
 
+/* --- the roll call --- */
+
+static bool can_call_roll(struct watcher *w)
+{
+	const struct sentinel_report *report = sentinel_report(w->sentinel);
+
+	for (int i = 0; i < report->n_probes; i++)
+		if (!strcmp(report->probes[i].name, "roll"))
+			return report->probes[i].state == SENTINEL_PROBE_WORKS;
+	return false;
+}
+
+static void roll_tells_which_descriptors_still_are_the_sockets(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
+	struct abi_hold holds[] = {
+		{ .cookie = told.cookie, .pid = (uint32_t)child.pid, .fd = (uint32_t)told.fd },
+		{ .cookie = told.cookie, .pid = (uint32_t)child.pid, .fd = (uint32_t)told.fd + 1 },
+		{ .cookie = told.cookie + 1, .pid = (uint32_t)child.pid, .fd = (uint32_t)told.fd },
+		{ .cookie = told.cookie, .pid = (uint32_t)getpid(), .fd = (uint32_t)told.fd },
+	};
+
+	if (!can_call_roll(w))
+		skip();
+	assert_int_equal(sentinel_call_roll(w->sentinel, holds, 4), 0);
+	assert_int_equal(holds[0].file_refs, 1);
+	assert_int_equal(holds[0].start_ns / 10000000, e->actor.start_ticks);
+	for (int i = 1; i < 4; i++)
+		assert_int_equal(holds[i].file_refs, 0);
+	end_child(&child);
+	holds[0].start_ns = holds[0].file_refs = 0;
+	assert_int_equal(sentinel_call_roll(w->sentinel, holds, 1), 0);
+	assert_int_equal(holds[0].start_ns, 0);
+	assert_int_equal(holds[0].file_refs, 0);
+}
+
+/* The look accounts for who sleeps on the socket; the roll must come to the same count. */
+static void roll_and_look_count_the_same_references(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	struct abi_look look = { .pid = (uint32_t)child.pid };
+	struct abi_hold hold = { .cookie = told.cookie,
+				 .pid = (uint32_t)child.pid,
+				 .fd = (uint32_t)told.fd };
+	int epoll = epoll_create1(0);
+	struct epoll_event event = { .events = EPOLLIN };
+	int pidfd = (int)syscall(SYS_pidfd_open, child.pid, 0);
+	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, told.fd, 0);
+
+	if (!can_call_roll(w))
+		skip();
+	assert_true(copy >= 0);
+	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, copy, &event), 0);
+	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(sentinel_call_roll(w->sentinel, &hold, 1), 0);
+	assert_int_equal(look.fds[0].file_refs, 2);
+	assert_int_equal(hold.file_refs, look.fds[0].file_refs);
+	close(copy);
+	close(pidfd);
+	close(epoll);
+	end_child(&child);
+}
+
+static void a_long_roll_is_called_in_parts(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	const size_t n = 2 * ABI_HOLDS_MAX + 7;
+	struct abi_hold *holds = calloc(n, sizeof(*holds));
+
+	if (!can_call_roll(w))
+		skip();
+	for (size_t i = 0; i < n; i++)
+		holds[i] = (struct abi_hold){ .cookie = told.cookie,
+					      .pid = (uint32_t)child.pid,
+					      .fd = (uint32_t)told.fd };
+	assert_int_equal(sentinel_call_roll(w->sentinel, holds, n), 0);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(holds[i].file_refs, 1);
+	free(holds);
+	end_child(&child);
+}
+
 /* --- without any capability --- */
 
 /* Keeps the capabilities of this mask (none of those above 63 exists). */
@@ -359,6 +449,9 @@ static void pass_and_look_at_others(void **state)
 {
 	struct watcher *w = *state;
 	struct abi_look look = { .pid = (uint32_t)others_listener.pid };
+	struct abi_hold hold = { .cookie = others_told.cookie,
+				 .pid = (uint32_t)others_listener.pid,
+				 .fd = (uint32_t)others_told.fd };
 	struct seen seen;
 
 	pass_over_all(w->sentinel, 65536, others_told.cookie, 0, &seen);
@@ -366,6 +459,10 @@ static void pass_and_look_at_others(void **state)
 	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
 	assert_int_equal(look.n_fds, 1);
 	assert_int_equal(look.fds[0].cookie, others_told.cookie);
+	if (!can_call_roll(w))
+		return;
+	assert_int_equal(sentinel_call_roll(w->sentinel, &hold, 1), 0);
+	assert_int_equal(hold.file_refs, look.fds[0].file_refs);
 }
 
 static void track_and_untrack(void **state)
@@ -496,11 +593,13 @@ static void polling_hears_of_a_destroyed_socket(void **state)
 static void polling_has_neither_pass_nor_look(void **state)
 {
 	struct abi_look look = { .pid = (uint32_t)getpid() };
+	struct abi_hold hold = { .pid = (uint32_t)getpid() };
 	struct sentinel *s;
 
 	assert_int_equal(sentinel_new(false, &s), 0);
 	assert_int_equal(sentinel_open_holder_pass(s), -EOPNOTSUPP);
 	assert_int_equal(sentinel_look(s, &look), -EOPNOTSUPP);
+	assert_int_equal(sentinel_call_roll(s, &hold, 1), -EOPNOTSUPP);
 	assert_int_equal(sentinel_track_socket(s, 1), 0);
 	sentinel_free(s);
 }
@@ -518,6 +617,9 @@ int main(void)
 		TEST(look_says_when_there_is_more),
 		TEST(look_at_a_process_without_sockets_finds_none),
 		TEST(look_at_a_process_that_is_gone_says_so),
+		TEST(roll_tells_which_descriptors_still_are_the_sockets),
+		TEST(roll_and_look_count_the_same_references),
+		TEST(a_long_roll_is_called_in_parts),
 		TEST(everything_works_without_capabilities_as_another_user),
 		TEST(without_privileges_from_the_start_it_polls_and_says_why),
 		TEST(refused_probes_leave_the_others_and_polling_fills_the_gap),

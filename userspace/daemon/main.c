@@ -75,6 +75,11 @@ static int open_grips(void *user_data, unsigned pass, const uint64_t *files, siz
 	return sentinel_open_grips(user_data, pass, files, n);
 }
 
+static int call_roll(void *user_data, struct abi_hold *holds, size_t n)
+{
+	return sentinel_call_roll(user_data, holds, n);
+}
+
 static int walk(void *user_data, const struct abi_walk *asked, const struct abi_walk_answer **ret)
 {
 	return sentinel_walk(user_data, asked, ret);
@@ -85,9 +90,16 @@ static int new_inventory(struct daemon *d)
 	struct holder_source source = { 0 };
 
 	if (sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
-		source = (struct holder_source){ open_pass,	look,	     track_socket,
-						 track_process, d->sentinel, open_grips,
-						 walk };
+		source = (struct holder_source){
+			.open_pass = open_pass,
+			.look = look,
+			.track_socket = track_socket,
+			.track_process = track_process,
+			.user_data = d->sentinel,
+			.call_roll = call_roll,
+			.open_grips = open_grips,
+			.walk = walk,
+		};
 	return inventory_new(&source, &d->inventory);
 }
 

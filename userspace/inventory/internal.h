@@ -18,12 +18,14 @@ struct inventory {
 	struct table *table;
 	struct sockdiag *diag;
 	struct holder_source source;
-	uint64_t turn; /* of inventory_refresh(), from 1 */
+	uint64_t turn;	       /* of inventory_refresh(), from 1 */
+	uint64_t listing_turn; /* the turn of the last question about many ports */
 	uint32_t own_netns;
 	uint64_t resyncs;
 	struct sysctl_file local_range, reserved_list;
 	bool no_iterator; /* the source has none, or said -EOPNOTSUPP */
 	bool no_look;
+	bool no_roll;
 	bool lists_bound_inactive; /* sock_diag of this kernel does */
 };
 
@@ -43,6 +45,12 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now);
  * 0, negative errno.
  */
 int pass_look(struct inventory *inv, struct proc *proc);
+
+/*
+ * inventory_call_roll() of those who are to be looked at: who answers to each of his descriptors
+ * is not to be looked at any more, the others still are.  0, negative errno.
+ */
+int roll_call_looks(struct inventory *inv);
 
 /* It has ended, whether or not anybody tells: it holds nothing and is not tracked any more. */
 void pass_forget_gone(struct table *t, struct proc *proc);

@@ -22,6 +22,7 @@
 #include "base/process.h"
 
 struct inventory;
+struct abi_hold;
 struct abi_look;
 struct abi_walk;
 struct abi_walk_answer;
@@ -90,6 +91,8 @@ struct holder_source {
 	void (*track_socket)(void *user_data, uint64_t cookie);
 	void (*track_process)(void *user_data, const struct process_id *id, bool track);
 	void *user_data;
+	/* as sentinel_call_roll */
+	int (*call_roll)(void *user_data, struct abi_hold *holds, size_t n);
 	/* as sentinel_open_grips */
 	int (*open_grips)(void *user_data, unsigned pass, const uint64_t *files, size_t n);
 	/* as sentinel_walk */
@@ -156,6 +159,18 @@ int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
  * the next call that takes a `changed`.  0, negative errno.
  */
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port);
+
+/*
+ * Before inventory_verify_port() is called for many ports: asks the holders of all rows that
+ * `wanted` picks (NULL = of every row) for the descriptors that they are known to have, in one call
+ * to the kernel.  Those who do not answer as expected are left to be looked at one by one, port by
+ * port; everybody, where the kernel cannot be asked so.  Until inventory_refresh(), a socket that
+ * nobody was found to hold is searched for among all processes every few seconds only.  0, negative
+ * errno.
+ */
+int inventory_call_roll(struct inventory *inv,
+			bool (*wanted)(const struct socket_row *row, void *user_data),
+			void *user_data);
 
 /* Rows of one port in one netns (0 = all namespaces); returns how many matched, stores up to max.
  */

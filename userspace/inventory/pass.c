@@ -230,6 +230,7 @@ static void sweep_row(struct table *t, struct row *row, bool hidden_stay)
 	found = row_found_fds(row, NULL);
 	row->unexplained = row->file_refs > found ? row->file_refs - found : 0;
 	row_count_refs(t, row);
+	row->vain = row_is_settled(row) ? 0 : row->vain + (row->vain < UINT8_MAX);
 }
 
 int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)

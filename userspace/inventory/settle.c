@@ -12,6 +12,7 @@
 #define SETTLE_PASSES_MAX     3	  /* for a socket that nobody is found to hold; then it stays so */
 #define INVENTORY_PASS_MIN_MS 250 /* between passes for the same row: a pass may take 20 ms */
 #define VERIFY_LOOKS_MAX      64  /* more holders than that: one pass is cheaper */
+#define VAIN_DOUBLINGS_MAX    4	  /* 4 s: see may_pass() */
 /* A process that ends is waited for this long before others are searched for its socket: usually
  * it takes a millisecond, on a loaded machine hundreds, with a core to be written seconds. */
 #define LEAVING_MAX_MS 5000
@@ -43,6 +44,14 @@ static int run_looks(struct inventory *inv, unsigned *budget, bool anew)
 			proc_describe_from_procfs(proc);
 	}
 	return 0;
+}
+
+/* On demand: most of those who were known before only have to be asked whether they still hold. */
+static int verify_looks(struct inventory *inv, unsigned budget)
+{
+	int r = roll_call_looks(inv);
+
+	return r ? r : run_looks(inv, &budget, false);
 }
 
 static void want_holders(struct table *t, struct row *row)
@@ -261,16 +270,29 @@ static bool want_port(struct inventory *inv, uint32_t netns, uint16_t port)
 	return true;
 }
 
-static bool port_needs_pass(struct table *t, uint32_t netns, uint16_t port)
+/*
+ * Who holds the socket cannot be seen (hidden, in flight, the kernel's own), or has just got it in
+ * a way that no event tells.  The question about this port searches; one about all ports, which
+ * such a socket alone would make a hundred times slower, does so less and less often.
+ */
+static bool may_pass(const struct inventory *inv, const struct row *row, uint64_t now_ms)
+{
+	unsigned doublings = row->vain < VAIN_DOUBLINGS_MAX ? row->vain : VAIN_DOUBLINGS_MAX;
+	uint64_t interval_ms = INVENTORY_PASS_MIN_MS;
+
+	if (inv->listing_turn == inv->turn)
+		interval_ms <<= doublings;
+	return !row->passed_ms || now_ms - row->passed_ms >= interval_ms;
+}
+
+static bool port_needs_pass(const struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	uint64_t now_ms = inventory_now_ms();
 	struct row *row;
 
-	DL_FOREACH2(t->by_port[port], row, port_next)
+	DL_FOREACH2(inv->table->by_port[port], row, port_next)
 	{
-		if (!is_in(row, netns) || row_is_settled(row))
-			continue;
-		if (!row->passed_ms || now_ms - row->passed_ms >= INVENTORY_PASS_MIN_MS)
+		if (is_in(row, netns) && !row_is_settled(row) && may_pass(inv, row, now_ms))
 			return true;
 	}
 	return false;
@@ -285,15 +307,14 @@ int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
 
-	return want_port(inv, netns, port) ? run_looks(inv, &budget, false) : 0;
+	return want_port(inv, netns, port) ? verify_looks(inv, budget) : 0;
 }
 
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
-	struct table *t = inv->table;
 	int r = inventory_look_at_port(inv, netns, port);
 
-	if (r || !port_needs_pass(t, netns, port))
+	if (r || !port_needs_pass(inv, netns, port))
 		return r;
-	return pass_run(inv, t, false, 0);
+	return pass_run(inv, inv->table, false, 0);
 }

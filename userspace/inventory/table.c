@@ -208,6 +208,7 @@ void table_unsettle(struct table *t, struct row *row)
 {
 	row->looked = false;
 	row->passes = 0;
+	row->vain = 0;
 	row->view.undecided = row->view.n_holders == 0;
 	if (row->unsettled)
 		return;

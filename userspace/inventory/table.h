@@ -39,6 +39,7 @@ struct row {
 	 * none */
 	uint64_t passed_ms;
 	uint8_t passes; /* made since it was unsettled */
+	uint8_t vain;	/* passes in a row that found nobody, or not everybody; see settle.c */
 	bool unsettled;
 	bool looked;	/* all its holders were looked at since it was unsettled */
 	bool tracked;	/* the kernel side reports its CLOSE */
@@ -76,6 +77,7 @@ struct proc {
 	bool untracked_once;
 	bool look_wanted;
 	uint64_t looked_turn; /* inventory.turn of the last look at it; 0 = none */
+	uint64_t asked_turn;  /* the same of the last roll that it was on */
 	uint8_t idle_forks;   /* made without a row, by it and by those it descends from */
 	struct proc *look_prev, *look_next;
 	struct proc *idle_prev, *idle_next;

@@ -26,6 +26,7 @@ enum probe {
 	PROBE_HOLDERS,
 	PROBE_LOOK,
 	PROBE_WALK,
+	PROBE_ROLL,
 	PROBE_GRIPS, /* and the next ones: in the order of enum abi_grip_pass */
 	PROBE_GRIPS_QUEUED,
 	PROBE_GRIPS_MAPPED,

@@ -24,6 +24,7 @@ struct sentinel_ops {
 	int (*look)(struct sentinel *s, struct abi_look *look);
 	int (*walk)(struct sentinel *s, const struct abi_walk *asked,
 		    const struct abi_walk_answer **ret);
+	int (*call_roll)(struct sentinel *s, struct abi_hold *holds, size_t n);
 	int (*open_grips)(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n);
 	int (*track_socket)(struct sentinel *s, uint64_t cookie);
 	int (*track_process)(struct sentinel *s, const struct process_id *id, bool track);

@@ -107,6 +107,11 @@ int sentinel_walk(struct sentinel *s, const struct abi_walk *asked,
 	return s->ops->walk ? s->ops->walk(s, asked, ret) : -EOPNOTSUPP;
 }
 
+int sentinel_call_roll(struct sentinel *s, struct abi_hold *holds, size_t n)
+{
+	return s->ops->call_roll ? s->ops->call_roll(s, holds, n) : -EOPNOTSUPP;
+}
+
 int sentinel_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n)
 {
 	return s->ops->open_grips ? s->ops->open_grips(s, pass, files, n) : -EOPNOTSUPP;

@@ -20,6 +20,7 @@
 #include "base/event.h"
 
 struct sentinel;
+struct abi_hold;
 struct abi_look;
 struct abi_walk;
 struct abi_walk_answer;
@@ -106,6 +107,14 @@ int sentinel_open_holder_pass(struct sentinel *s);
  * costs a walk of that process's descriptors only.  0, -ESRCH, -EOPNOTSUPP where the kernel cannot.
  */
 int sentinel_look(struct sentinel *s, struct abi_look *look);
+
+/*
+ * Are these n descriptors still those of these sockets?  Answers in the array (bpf/abi.h): two
+ * microseconds for each, however many descriptors its process has.  Of a process's other
+ * descriptors, and of those in tables private to a thread, it knows nothing.  0, -EOPNOTSUPP where
+ * the kernel cannot, negative errno.
+ */
+int sentinel_call_roll(struct sentinel *s, struct abi_hold *holds, size_t n);
 
 /*
  * Walks the kernel's own bind table: the owners of one port (bpf/abi.h).  *ret is borrowed until

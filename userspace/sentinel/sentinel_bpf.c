@@ -39,6 +39,7 @@ struct bpf_rung {
 	struct portdaddy_bpf *skel;
 	struct probe_links links;
 	const struct abi_walk_answer *answer; /* the walk's map */
+	struct abi_roll *roll;		      /* the roll call's */
 	struct ring_buffer *ring;
 	struct sentinel *companion; /* the poll rung, where BPF sees too little */
 	int epoll_fd;		    /* over both; -1 without a companion */
@@ -186,6 +187,35 @@ static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
 	return 0;
 }
 
+/* A part of the roll that fits the map. */
+static int call_part(struct bpf_rung *b, struct abi_hold *holds, size_t n)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+
+	memcpy(b->roll->holds, holds, n * sizeof(*holds));
+	b->roll->n = (uint32_t)n;
+	if (bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.call_roll), &options) < 0)
+		return -errno;
+	if (options.retval)
+		return -EOPNOTSUPP;
+	memcpy(holds, b->roll->holds, n * sizeof(*holds));
+	return 0;
+}
+
+static int bpf_call_roll(struct sentinel *s, struct abi_hold *holds, size_t n)
+{
+	struct bpf_rung *b = (struct bpf_rung *)s;
+	int r = 0;
+
+	if (!b->roll || b->base.probes[PROBE_ROLL].state == SENTINEL_PROBE_REFUSED)
+		return -EOPNOTSUPP;
+	for (size_t at = 0, part; !r && at < n; at += part) {
+		part = n - at < ABI_HOLDS_MAX ? n - at : ABI_HOLDS_MAX;
+		r = call_part(b, holds + at, part);
+	}
+	return r;
+}
+
 static int bpf_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n)
 {
 	struct bpf_rung *b = (struct bpf_rung *)s;
@@ -266,6 +296,20 @@ static uint64_t prove_walk(struct bpf_rung *b, const struct proof *proof)
 		return answer->owners[i].file;
 	}
 	return 0;
+}
+
+static void prove_roll(struct bpf_rung *b, const struct proof *proof)
+{
+	struct abi_hold hold = { .cookie = proof->cookie,
+				 .pid = (uint32_t)getpid(),
+				 .fd = (uint32_t)proof->tcp };
+	int r = bpf_call_roll(&b->base, &hold, 1);
+
+	if (r == 0 && hold.file_refs)
+		b->proved |= 1U << PROBE_ROLL;
+	if (r == -EOPNOTSUPP && b->base.probes[PROBE_ROLL].state != SENTINEL_PROBE_REFUSED)
+		probe_refuse(&b->base.probes[PROBE_ROLL],
+			     "this kernel does not find processes by pid for BPF (6.2)", r);
 }
 
 /* What the walk does not name cannot be asked for. */
@@ -376,6 +420,8 @@ static int cause_events(struct bpf_rung *b, struct process_id *self)
 	r = r ?: bpf_track_socket(&b->base, proof.cookie);
 	if (r == 0)
 		prove_holders(b, proof.cookie);
+	if (r == 0)
+		prove_roll(b, &proof);
 	if (r == 0)
 		prove_grips(b, &proof, prove_walk(b, &proof));
 	proof_close_sockets(&proof);
@@ -488,6 +534,8 @@ static void bpf_free(struct sentinel *s)
 	closep(&b->epoll_fd);
 	if (b->answer)
 		munmap((void *)b->answer, sizeof(*b->answer));
+	if (b->roll)
+		munmap(b->roll, sizeof(*b->roll));
 	ring_buffer__free(b->ring);
 	probes_detach(&b->links);
 	portdaddy_bpf__destroy(b->skel);
@@ -508,6 +556,7 @@ static const struct sentinel_ops bpf_ops = {
 	.open_holder_pass = bpf_open_holder_pass,
 	.look = bpf_look,
 	.walk = bpf_walk,
+	.call_roll = bpf_call_roll,
 	.open_grips = bpf_open_grips,
 	.track_socket = bpf_track_socket,
 	.track_process = bpf_track_process,
@@ -536,23 +585,32 @@ static int add_companion(struct bpf_rung *b)
 	return 0;
 }
 
-/* The answer is 48 kB: read in place, not copied at each walk. */
-static int map_answer(struct bpf_rung *b)
+/* What the programs answer is read in place, 48 kB and 16 kB: not copied by a call for each. */
+static int map_value(struct bpf_map *map, size_t size, int protection, void **ret)
 {
-	void *at = mmap(NULL, sizeof(*b->answer), PROT_READ, MAP_SHARED,
-			bpf_map__fd(b->skel->maps.walk_answer), 0);
+	void *at = mmap(NULL, size, protection, MAP_SHARED, bpf_map__fd(map), 0);
 
 	if (at == MAP_FAILED)
 		return -errno;
-	b->answer = at;
+	*ret = at;
 	return 0;
+}
+
+static int map_answers(struct bpf_rung *b)
+{
+	int r = map_value(b->skel->maps.walk_answer, sizeof(*b->answer), PROT_READ,
+			  (void **)&b->answer);
+
+	return r
+		       ?: map_value(b->skel->maps.roll, sizeof(*b->roll), PROT_READ | PROT_WRITE,
+				    (void **)&b->roll);
 }
 
 static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 {
 	int r = load_what_can_be(b->base.probes, &b->skel);
 
-	r = r ?: map_answer(b);
+	r = r ?: map_answers(b);
 	if (r == 0) {
 		probes_attach(b->skel->obj, b->base.probes, &b->links);
 		b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.ring), receive, b, NULL);

@@ -37,7 +37,7 @@ struct fake {
 	uint32_t netns;
 	uint16_t port, protocol;
 	uint8_t tcp_state;
-	unsigned looks, passes;
+	unsigned looks, passes, rolls;
 	unsigned tracked_sockets;
 	int tracked[FAKE_PIDS_MAX]; /* by pid - FAKE_PID: track minus untrack calls */
 };
@@ -84,6 +84,25 @@ static inline int fake_look(void *user_data, struct abi_look *look)
 		look->fds[look->n_fds++].file_refs = fd->refs;
 	}
 	return alive ? 0 : -ESRCH;
+}
+
+static inline int fake_call_roll(void *user_data, struct abi_hold *holds, size_t n)
+{
+	struct fake *f = user_data;
+
+	f->rolls++;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < f->n_fds; k++) {
+			const struct fake_fd *fd = &f->fds[k];
+
+			if (fd->pid != holds[i].pid)
+				continue;
+			holds[i].start_ns = fake_ns(fd->start_ticks);
+			if (fd->fd == holds[i].fd && fd->cookie == holds[i].cookie)
+				holds[i].file_refs = fd->refs;
+		}
+	}
+	return 0;
 }
 
 static inline struct abi_holder fake_holder(const struct fake *f, const struct fake_fd *fd)
@@ -179,6 +198,7 @@ static inline struct holder_source fake_source(struct fake *f)
 				       .track_socket = fake_track_socket,
 				       .track_process = fake_track_process,
 				       .stage = fake_stage,
+				       .call_roll = fake_call_roll,
 				       .user_data = f };
 }
 
