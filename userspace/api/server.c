@@ -66,6 +66,20 @@ static int refuse_method(struct request *r, const struct route *route)
 	return request_fail(r, OUTCOME_NO_METHOD, "%s takes %s only", route->path, method);
 }
 
+/* A question mostly asks the registry again and again: for each service, for each socket. */
+static int handle(struct request *r, const struct route *route)
+{
+	struct registry *registry = r->api->config.registry;
+	int result;
+
+	if (route->method != EVHTTP_REQ_GET)
+		return route->handle(r);
+	registry_read_begin(registry);
+	result = route->handle(r);
+	registry_read_end(registry);
+	return result;
+}
+
 static int dispatch(struct request *r)
 {
 	const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(r->http));
@@ -80,7 +94,7 @@ static int dispatch(struct request *r)
 	if (result)
 		return result;
 	r->api->config.catch_up(r->api->config.user_data);
-	return route->handle(r);
+	return handle(r, route);
 }
 
 static void send_error(struct request *r, int result)

@@ -26,7 +26,8 @@ struct registry {
 	bool accepted; /* the file is ours and of our version: closing may write into it */
 	enum batch_state batch;
 	int batch_error;
-	uid_t owner; /* of the file: whose a row without a uid is */
+	bool reading; /* a transaction of reads is open; never together with a batch */
+	uid_t owner;  /* of the file: whose a row without a uid is */
 
 	struct portset claimed; /* ports of services, also of rows that violate our rules */
 	struct portset ever;	/* ports that anybody ever claimed */

@@ -274,10 +274,27 @@ bool registry_in_batch(const struct registry *r)
 	return r->batch != BATCH_NONE;
 }
 
+void registry_read_begin(struct registry *r)
+{
+	if (r->batch == BATCH_NONE && !r->reading)
+		r->reading = query_execute(r, STATEMENT_BEGIN_READING) == 0;
+}
+
+void registry_read_end(struct registry *r)
+{
+	if (!r->reading)
+		return;
+	r->reading = false;
+	query_execute(r, STATEMENT_COMMIT);
+	if (!sqlite3_get_autocommit(r->db))
+		query_execute(r, STATEMENT_ROLLBACK);
+}
+
 int registry_begin(struct registry *r)
 {
 	int error;
 
+	registry_read_end(r);
 	if (r->batch == BATCH_LOST)
 		return r->batch_error;
 	if (r->batch == BATCH_OPEN)

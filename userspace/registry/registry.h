@@ -131,6 +131,14 @@ bool registry_in_batch(const struct registry *r);
 int registry_commit(struct registry *r);
 
 /*
+ * Until registry_read_end(), or a batch that begins before, the reads of this registry are one
+ * transaction: each of them alone takes and gives back the file's locks, three system calls for
+ * microseconds of work.  Nothing happens inside of a batch.  Reads need neither of the two.
+ */
+void registry_read_begin(struct registry *r);
+void registry_read_end(struct registry *r);
+
+/*
  * Changes that stand or fall together: registry_group_begin(), the calls, registry_group_end(), of
  * which undo takes back what was changed in between and nothing else of the batch.  Groups do not
  * nest.  0, negative errno.

@@ -64,6 +64,7 @@
 static const char *const statement_sql[] = {
 	/* The write lock at once: a reader that turns writer later can be refused for ever. */
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+	[STATEMENT_BEGIN_READING] = "BEGIN",
 	[STATEMENT_COMMIT] = "COMMIT",
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_SAVEPOINT] = "SAVEPOINT change",

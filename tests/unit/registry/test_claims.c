@@ -495,6 +495,37 @@ static void shell_in_a_write_transaction_makes_begin_busy(void **state)
 	fixture_claim(f, "web", 0);
 }
 
+static void reads_that_were_begun_see_one_state_until_their_end(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 0);
+	registry_read_begin(f->registry);
+	assert_null(fixture_service(f, "web").service.health_path);
+	fixture_shell(f, "UPDATE services SET healthPath = '/x'");
+	assert_null(fixture_service(f, "web").service.health_path);
+	registry_read_end(f->registry);
+	assert_non_null(fixture_service(f, "web").service.health_path);
+}
+
+/* A claim's status may be put right while services are listed. */
+static void a_batch_ends_reads_that_were_begun(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t port;
+
+	registry_read_begin(f->registry);
+	registry_read_begin(f->registry);
+	port = fixture_claim(f, "web", 0);
+	assert_int_equal(fixture_service(f, "web").service.port, port);
+	registry_read_end(f->registry);
+	fixture_begin(f);
+	registry_read_begin(f->registry);
+	registry_read_end(f->registry);
+	assert_true(registry_in_batch(f->registry));
+	fixture_commit(f);
+}
+
 struct id_list {
 	char text[512];
 	int stop_after;
@@ -938,6 +969,8 @@ int main(void)
 		registry_test(illegal_requests_are_refused),
 		registry_test(write_outside_of_a_batch_is_refused),
 		registry_test(claims_of_one_batch_see_each_other),
+		registry_test(reads_that_were_begun_see_one_state_until_their_end),
+		registry_test(a_batch_ends_reads_that_were_begun),
 		registry_test(uncommitted_claims_are_gone_after_close),
 		registry_test(port_claimed_by_hand_is_not_given),
 		registry_test(changes_of_a_shell_are_noticed_once),
