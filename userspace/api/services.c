@@ -143,45 +143,60 @@ static int add_service(struct request *r, struct json_object *array, const struc
 
 /* --- orphans --- */
 
+static bool serves_here(const struct socket_row *row, void *user_data)
+{
+	return row->netns == inventory_own_netns(user_data) && socket_serves(row);
+}
+
+/* For a question about all services: asked for once, who answers need not be for each of them. */
+static int call_roll(struct api *api)
+{
+	struct inventory *inv = api->config.inventory;
+
+	return inventory_call_roll(inv, serves_here, inv);
+}
+
 static bool any(const struct service *service, void *user_data)
 {
 	return false;
 }
 
-int services_orphan_reason(struct api *api, const struct socket_row *row)
+int services_unclaimed_reason(struct api *api, const struct socket_row *row)
 {
-	struct registry *registry = api->config.registry;
-	int claimed, ever;
+	int ever;
 
 	if (!socket_serves(row) || row->netns != inventory_own_netns(api->config.inventory))
 		return ORPHAN_NOT;
-	claimed = registry_service_by_port(registry, row->port, any, NULL);
-	if (claimed < 0)
-		return claimed;
-	ever = registry_port_ever_claimed(registry, row->port);
+	ever = registry_port_ever_claimed(api->config.registry, row->port);
 	if (ever < 0)
 		return ever;
-	return reconcile_orphan(row, range_of_services, claimed == 0, ever > 0);
+	return reconcile_orphan(row, range_of_services, false, ever > 0);
 }
 
 struct port_set {
-	const struct inventory *inv;
+	struct api *api;
 	uint16_t wanted; /* 0 = all */
+	int fault;
 	size_t n;
 	uint16_t ports[UINT16_MAX]; /* as they come: ascending */
 };
 
+/* Where somebody serves and, were there no claim, would be an orphan. */
 static bool collect_port(const struct socket_row *row, void *user_data)
 {
 	struct port_set *set = user_data;
+	int reason;
 
-	if (row->netns != inventory_own_netns(set->inv) || !socket_serves(row))
-		return true;
 	if (set->wanted && set->wanted != row->port)
 		return true;
-	if (!set->n || set->ports[set->n - 1] != row->port)
+	if (set->n && set->ports[set->n - 1] == row->port)
+		return true;
+	reason = services_unclaimed_reason(set->api, row);
+	if (reason < 0)
+		set->fault = reason;
+	if (reason > ORPHAN_NOT)
 		set->ports[set->n++] = row->port;
-	return set->n < UINT16_MAX;
+	return !set->fault && set->n < UINT16_MAX;
 }
 
 static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
@@ -189,10 +204,13 @@ static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *
 	struct inventory *inv = api->config.inventory;
 	_cleanup_free_ const struct socket_row **rows = NULL;
 	size_t n;
-	int r = view_rows_of_port(inv, inventory_own_netns(inv), port, &rows, &n);
+	int r = registry_service_by_port(api->config.registry, port, any, NULL);
 
+	if (r != OUTCOME_NO)
+		return r; /* claimed: it is nobody's orphan */
+	r = view_rows_of_port(inv, inventory_own_netns(inv), port, &rows, &n);
 	for (size_t i = 0; !r && i < n; i++) {
-		int reason = services_orphan_reason(api, rows[i]);
+		int reason = services_unclaimed_reason(api, rows[i]);
 
 		if (reason < 0)
 			return reason;
@@ -205,13 +223,14 @@ static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *
 int services_for_each_orphan(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
 {
 	_cleanup_free_ struct port_set *set = calloc(1, sizeof(*set));
-	int r = 0;
+	int r = port ? 0 : call_roll(api);
 
-	if (!set)
-		return -ENOMEM;
-	set->inv = api->config.inventory;
+	if (r || !set)
+		return r ? r : -ENOMEM;
+	set->api = api;
 	set->wanted = port;
-	inventory_for_each(set->inv, collect_port, set);
+	inventory_for_each(api->config.inventory, collect_port, set);
+	r = set->fault;
 	for (size_t i = 0; !r && i < set->n; i++)
 		r = visit_port(api, set->ports[i], visit, user_data);
 	return r;
@@ -301,6 +320,8 @@ static int add_services(struct request *r, const struct question *q, struct json
 
 	if (!fault && list.no_memory)
 		fault = -ENOMEM;
+	if (!fault && list.n > 1)
+		fault = call_roll(r->api);
 	for (size_t i = 0; !fault && i < list.n; i++)
 		fault = add_service(r, array, &list.services[i], q->status);
 	service_list_free(&list);

@@ -34,7 +34,7 @@ typedef void (*orphan_visit)(const struct socket_row *row, enum orphan_reason re
 			     void *user_data);
 int services_for_each_orphan(struct api *api, uint16_t port, orphan_visit visit, void *user_data);
 
-/* The orphan reason of a row of the own namespace, by asking the registry.  Negative errno. */
-int services_orphan_reason(struct api *api, const struct socket_row *row);
+/* The orphan reason of a row on whose port there is no claim.  Negative errno. */
+int services_unclaimed_reason(struct api *api, const struct socket_row *row);
 
 #endif

@@ -273,23 +273,31 @@ static void add_device(struct json_object *o, uint32_t dev, bool own_netns)
 	json_add_text(o, "dev", dev ? name : NULL);
 }
 
-struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row)
+struct json_object *view_socket_briefly(const struct inventory *inv, const struct socket_row *row)
 {
 	struct json_object *o = json_object_new_object();
-	bool own = row->netns == inventory_own_netns(inv);
-	bool v6only = row->family == AF_INET6 && row->v6only_known;
 	char addr[NET_ADDR_STR_SIZE];
 
 	json_add_text(o, "proto", net_protocol_name(row->protocol));
-	json_add_text(o, "family", row->family == AF_INET6 ? "ipv6" : "ipv4");
 	json_add_text(o, "addr", net_addr_format(row->family, &row->addr, addr));
 	json_add_int(o, "port", row->port);
 	json_add_text(o, "state", socket_state_name(row->state));
 	json_add_int(o, "netns", row->netns);
-	json_add_bool(o, "ownNetns", own);
+	json_add_bool(o, "ownNetns", row->netns == inventory_own_netns(inv));
+	json_add_text(o, "user", view_user_name(row->uid));
+	json_add_known(o, "since", row->since);
+	return o;
+}
+
+struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row)
+{
+	struct json_object *o = view_socket_briefly(inv, row);
+	bool own = row->netns == inventory_own_netns(inv);
+	bool v6only = row->family == AF_INET6 && row->v6only_known;
+
+	json_add_text(o, "family", row->family == AF_INET6 ? "ipv6" : "ipv4");
 	json_add(o, "uid",
 		 row->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(row->uid));
-	json_add_text(o, "user", view_user_name(row->uid));
 	json_add_known(o, "inode", row->inode);
 	json_add(o, "cookie", row->cookie ? json_u64_text(row->cookie) : NULL);
 	/* no interface of the kernel tells the flags of another process's socket without BPF */
@@ -297,7 +305,6 @@ struct json_object *view_socket(const struct inventory *inv, const struct socket
 	json_add(o, "reuseport", NULL);
 	json_add(o, "v6only", v6only ? json_object_new_boolean(row->v6only) : NULL);
 	add_device(o, row->dev, own);
-	json_add_known(o, "since", row->since);
 	json_add_known(o, "timerMs", row->timer_ms);
 	return o;
 }

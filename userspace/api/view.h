@@ -63,7 +63,8 @@ const char *view_state_name(char state);
 /* A probe as `pd status` names it. */
 struct json_object *view_probe(const struct sentinel_probe *probe);
 
-/* A socket's own members. */
+/* Of a socket's own members those that a line about it shows, then all of them. */
+struct json_object *view_socket_briefly(const struct inventory *inv, const struct socket_row *row);
 struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row);
 /* A holder as `why` shows it. */
 struct json_object *view_holder(const struct inventory *inv, const struct holding *h, uid_t viewer);

@@ -191,6 +191,25 @@ static void sockets_name_their_holders_and_their_claim(void **state)
 	assert_non_null(member(a.body, "sockets.0.cookie"));
 }
 
+static void sockets_without_details_say_who_and_leave_out_how(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_answer_ struct answer brief = { 0 }, full = { 0 };
+
+	world_resync(*state);
+	brief = get(*state, "/v1/sockets?details=no&port=%u", port);
+	full = get(*state, "/v1/sockets?details=yes&port=%u", port);
+	assert_int_equal(int_of(&brief, "sockets.0.pids.0"), getpid());
+	assert_string_equal(text_of(&brief, "sockets.0.process"),
+			    text_of(&full, "sockets.0.process"));
+	assert_string_equal(text_of(&brief, "sockets.0.addr"), text_of(&full, "sockets.0.addr"));
+	assert_string_equal(text_of(&brief, "sockets.0.user"), text_of(&full, "sockets.0.user"));
+	assert_null(member(brief.body, "sockets.0.holders"));
+	assert_null(member(brief.body, "sockets.0.inode"));
+	assert_int_equal(int_of(&full, "sockets.0.holders.0.pid"), getpid());
+}
+
 static void all_lists_in_order_of_port_and_only_what_serves(void **state)
 {
 	uint16_t listening, merely_bound;
@@ -649,6 +668,7 @@ static void a_question_that_cannot_be_read_is_refused(void **state)
 		"/v1/why?last=0",
 		"/v1/why?last=51",
 		"/v1/sockets?port=80x",
+		"/v1/sockets?details=maybe",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
@@ -752,6 +772,7 @@ int main(void)
 		cmocka_unit_test(a_claimed_port_is_no_orphan),
 		cmocka_unit_test(a_status_filters_by_what_is_now),
 		cmocka_unit_test(sockets_name_their_holders_and_their_claim),
+		cmocka_unit_test(sockets_without_details_say_who_and_leave_out_how),
 		cmocka_unit_test(all_lists_in_order_of_port_and_only_what_serves),
 		cmocka_unit_test(a_free_port_is_free),
 		cmocka_unit_test(a_listener_is_explained_with_process_and_remedies),
