@@ -80,7 +80,7 @@ static __always_inline void write_noted_of(struct seq_file *seq, struct task_str
 
 	if (!grip_hits)
 		return;
-	fill_head(true, &noted.grip.head, task, ABI_GRIP, sizeof(noted.grip));
+	fill_head(&noted.grip.head, task, ABI_GRIP, sizeof(noted.grip));
 	write_noted(&noted);
 }
 
@@ -291,7 +291,7 @@ static __always_inline void write_descriptor(struct seq_file *seq, struct task_s
 	grip.target = *target;
 	grip.kind = kind_of_descriptor(task);
 	grip.where = (__u64)task->files;
-	fill_head(true, &grip.head, task, ABI_GRIP, sizeof(grip));
+	fill_head(&grip.head, task, ABI_GRIP, sizeof(grip));
 	bpf_seq_write(seq, &grip, sizeof(grip));
 }
 
@@ -307,6 +307,7 @@ int grips_files(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file)
 		return 0;
+	task = UNTRUSTED(task_struct, task);
 	socket = bpf_sock_from_file(file);
 	if (socket) {
 		write_descriptor(seq, task, file, ctx->fd);
@@ -355,7 +356,7 @@ int grips_mapped(struct bpf_iter__task_vma *ctx)
 	if (!task || !vma)
 		return 0;
 	note_reference(vma->vm_file);
-	write_noted_of(ctx->meta->seq, task, ABI_GRIP_MAPPING, vma);
+	write_noted_of(ctx->meta->seq, UNTRUSTED(task_struct, task), ABI_GRIP_MAPPING, vma);
 	return 0;
 }
 

@@ -27,30 +27,25 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 SEC("tp/syscalls/sys_enter_bind")
 int enter_bind(struct trace_event_raw_sys_enter *ctx)
 {
-	struct call call = {
-		.kind = ABI_CALL_BIND,
-		.stage = ABI_STAGE_ENTERED,
-		.fd = ctx->args[0],
-		.user_addr = ctx->args[1],
-		.addr_bytes = ctx->args[2],
-	};
-
-	if (is_ignored(current_pid()))
-		return 0;
-	if (copy_asked_address(&call) && is_foreign_address(&call.addr))
-		return 0;
-	remember_call(&call);
+	if (!is_ignored(current_pid()))
+		remember_call(ABI_CALL_BIND, ctx->args[0], ctx->args[1], ctx->args[2]);
 	return 0;
 }
 
 SEC("tp/syscalls/sys_enter_listen")
 int enter_listen(struct trace_event_raw_sys_enter *ctx)
 {
-	struct call call = { .kind = ABI_CALL_LISTEN, .fd = ctx->args[0] };
-
 	if (!is_ignored(current_pid()))
-		remember_call(&call);
+		remember_call(ABI_CALL_LISTEN, ctx->args[0], 0, 0);
 	return 0;
+}
+
+static __always_inline void fill_socket_of_call(struct abi_socket *to, struct sock *sk)
+{
+	if (can_cast())
+		fill_socket(true, to, sk);
+	else
+		fill_socket(false, to, sk);
 }
 
 /* A listen() that went well: now the socket has its port, also when bind() was never called. */
@@ -62,11 +57,11 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 	if (!sk)
 		return;
 	track_socket(call->listen_cookie);
-	track_holder(false, task);
-	e = reserve_socket_event(false, task, ABI_LISTEN);
+	track_holder(task);
+	e = reserve_socket_event(task, ABI_LISTEN);
 	if (!e)
 		return;
-	fill_socket(false, &e->socket, sk);
+	fill_socket_of_call(&e->socket, sk);
 	e->socket.cookie = call->listen_cookie; /* of an MPTCP socket: that of its subflow */
 	e->socket.tcp_state = TCP_LISTEN;
 	submit_along(e);
@@ -83,10 +78,10 @@ static __always_inline void take_back_bind(void)
 	if (!cookie || bpf_map_delete_elem(&tracked, &cookie))
 		return;
 	sk = sock_of_call(current_task(), call);
-	e = sk ? reserve_socket_event(false, current_task(), ABI_CLOSE) : NULL;
+	e = sk ? reserve_socket_event(current_task(), ABI_CLOSE) : NULL;
 	if (!e)
 		return;
-	fill_socket(false, &e->socket, sk);
+	fill_socket_of_call(&e->socket, sk);
 	e->socket.cookie = cookie;
 	submit_along(e);
 }
@@ -131,13 +126,12 @@ static __always_inline void fill_tcp(struct abi_socket *to, struct tcp_sock *tcp
 
 static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct abi_socket_event *e = reserve_socket_event(true, task, kind);
+	struct abi_socket_event *e = reserve_socket_event(current_task(), kind);
 	struct tcp_sock *tcp;
 
 	if (!e)
 		return;
-	fill_socket(true, &e->socket, sk);
+	fill_socket(true, &e->socket, UNTRUSTED(sock, sk));
 	e->socket.cookie = cookie;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (tcp)
@@ -208,7 +202,7 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 		return 0;
 	if (listens) {
 		track_socket(cookie);
-		track_holder(true, bpf_get_current_task_btf());
+		track_holder(current_task());
 	}
 	emit_state(sk, cookie, listens ? ABI_LISTEN : ABI_UNLISTEN);
 	if (!listens && is_mptcp_close(sk) && !bpf_map_delete_elem(&tracked, &cookie))
@@ -270,6 +264,7 @@ static __always_inline void fill_bound_address(struct abi_socket *to, struct bpf
 {
 	__u32 *words = (__u32 *)to->addr;
 
+	__builtin_memset(to->addr, 0, sizeof(to->addr));
 	to->family = v6 ? AF_INET6 : AF_INET;
 	to->port = ctx->src_port; /* host order, unlike dst_port */
 	if (!v6) {
@@ -282,25 +277,35 @@ static __always_inline void fill_bound_address(struct abi_socket *to, struct bpf
 	words[3] = ctx->src_ip6[3];
 }
 
+static __always_inline void fill_bound_from_context(struct abi_socket *to, struct bpf_sock *ctx)
+{
+	struct sock *sk = AS_TYPE(sock, bpf_cast_to_kern_ctx(ctx));
+
+	fill_socket(true, to, sk);
+	if (to->protocol == IPPROTO_TCP && AS_TYPE(tcp_sock, sk)->is_mptcp)
+		to->protocol = IPPROTO_MPTCP;
+}
+
 /*
- * The context tells the address only.  Inside a bind() that we watch, the rest is read from the
+ * Where the context tells the address only: inside a bind() that we watch the rest is read from the
  * descriptor's socket; else the task's network namespace must do, which is the socket's unless it
  * was created in another one.
  */
-static __always_inline void fill_bound_socket(struct abi_socket *to, struct task_struct *task,
-					      struct bpf_sock *ctx, const struct call *call)
+static __always_inline void fill_bound_from_call(struct abi_socket *to, struct bpf_sock *ctx,
+						 const struct call *call, bool v6)
 {
-	struct sock *sk = call ? sock_of_call(task, call) : NULL;
+	struct task_struct *task = current_task();
+	struct sock *sk = call ? sock_of_fd(false, task, call->fd) : NULL;
 
 	if (sk) {
 		fill_socket(false, to, sk);
-		__builtin_memset(to->addr, 0, sizeof(to->addr));
-		return;
+	} else {
+		to->protocol = ctx->protocol;
+		to->netns = task->nsproxy->net_ns->ns.inum;
+		to->tcp_state = TCP_CLOSE;
+		to->sk_uid = bpf_get_current_uid_gid();
 	}
-	to->protocol = ctx->protocol;
-	to->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-	to->tcp_state = TCP_CLOSE;
-	to->sk_uid = bpf_get_current_uid_gid();
+	fill_bound_address(to, ctx, v6);
 }
 
 static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
@@ -308,7 +313,6 @@ static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
 	struct call *call = current_call(ABI_CALL_BIND);
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct abi_socket_event *e;
-	struct task_struct *task;
 
 	if (is_ignored(current_pid()) || !protocol_is_ours(ctx->protocol))
 		return 1;
@@ -317,14 +321,15 @@ static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
 	/* another program has refused: the port is about to be put back */
 	if (may_see_answers && bpf_get_retval() < 0)
 		return 1;
-	task = current_task();
 	track_socket(cookie);
-	track_holder(false, task);
-	e = reserve_socket_event(false, task, ABI_BIND);
+	track_holder(current_task());
+	e = reserve_socket_event(current_task(), ABI_BIND);
 	if (!e)
 		return 1;
-	fill_bound_socket(&e->socket, task, ctx, call);
-	fill_bound_address(&e->socket, ctx, v6);
+	if (can_cast())
+		fill_bound_from_context(&e->socket, ctx);
+	else
+		fill_bound_from_call(&e->socket, ctx, call, v6);
 	e->socket.cookie = cookie;
 	submit_soon(e);
 	if (call)
@@ -344,7 +349,7 @@ int pd_post_bind6(struct bpf_sock *ctx)
 	return socket_is_bound(ctx, true);
 }
 
-/* The port can not be read here: user space joins by cookie. */
+/* The context has no port here: user space joins by cookie. */
 SEC("cgroup/sock_release")
 int pd_release(struct bpf_sock *ctx)
 {
@@ -353,7 +358,7 @@ int pd_release(struct bpf_sock *ctx)
 
 	if (bpf_map_delete_elem(&tracked, &cookie) || is_ignored(current_pid()))
 		return 1;
-	e = reserve_socket_event(true, bpf_get_current_task_btf(), ABI_CLOSE);
+	e = reserve_socket_event(current_task(), ABI_CLOSE);
 	if (!e)
 		return 1;
 	e->socket.cookie = cookie;
@@ -370,7 +375,9 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 {
 	if (parent->tgid == child->tgid || is_ignored(parent->tgid) || !is_holder(parent->tgid))
 		return 0;
-	track_holder(true, child);
+	parent = UNTRUSTED(task_struct, parent);
+	child = UNTRUSTED(task_struct, child);
+	track_holder(child);
 	emit_task_event(parent, ABI_FORK, child, 0);
 	return 0;
 }
@@ -381,14 +388,15 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	if (!is_holder(task->tgid))
 		return 0;
 	describe_current();
-	emit_task_event(task, ABI_EXEC, NULL, 0);
+	emit_task_event(UNTRUSTED(task_struct, task), ABI_EXEC, NULL, 0);
 	return 0;
 }
 
 /* Descriptors are closed after this: UNLISTEN and CLOSE of a dying process follow its EXIT. */
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *task)
+int BPF_PROG(process_exit, struct task_struct *trusted)
 {
+	struct task_struct *task = UNTRUSTED(task_struct, trusted);
 	__u32 pid = task->tgid;
 
 	if (!is_holder(pid) || !task_group_is_dead(task))
@@ -428,7 +436,7 @@ static __always_inline long write_process(struct seq_file *seq, struct task_stru
 	if (may_probe) {
 		fill_process(record, task);
 	} else {
-		fill_head(true, &record->head, task, ABI_PROCESS, sizeof(*record));
+		fill_head(&record->head, task, ABI_PROCESS, sizeof(*record));
 		record->exe_len = 1;
 		record->cwd_len = 1;
 	}
@@ -478,12 +486,15 @@ int pass(struct bpf_iter__task_file *ctx)
 	if (!socket)
 		return 0;
 	sk = socket->sk;
-	if (!sk || !sock_owns_port(sk) || is_shown_already(task))
+	if (!sk || !sock_owns_port(sk))
+		return 0;
+	task = UNTRUSTED(task_struct, task);
+	if (is_shown_already(task))
 		return 0;
 	if (task->tgid != before && write_process(seq, task))
 		return 0;
-	fill_head(true, &holder.head, task, ABI_HOLDER, sizeof(holder));
-	fill_socket(true, &holder.socket, sk);
+	fill_head(&holder.head, task, ABI_HOLDER, sizeof(holder));
+	fill_socket(true, &holder.socket, UNTRUSTED(sock, sk));
 	holder.socket.cookie = bpf_get_socket_cookie(sk);
 	holder.socket.file_refs = file_references(file) - 1; /* the iterator's own */
 	if (may_probe) {

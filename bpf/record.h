@@ -11,19 +11,19 @@
 /* Steps of one walk: over components, and over mount points between them. */
 #define PATH_TURNS (ABI_PATH_DEPTH + 8)
 
-static __always_inline void fill_head(const bool trusted, struct abi_head *head,
-				      struct task_struct *task, __u16 kind, __u16 size)
+static __always_inline void fill_head(struct abi_head *head, struct task_struct *task, __u16 kind,
+				      __u16 size)
 {
-	struct task_struct *leader = ACCESS(trusted, task, group_leader);
+	struct task_struct *leader = task->group_leader;
 
 	head->kind = kind;
 	head->size = size;
-	head->pid = ACCESS(trusted, task, tgid);
+	head->pid = task->tgid;
 	head->boot_ns = bpf_ktime_get_boot_ns();
-	head->start_ns = ACCESS(trusted, leader, start_boottime);
-	head->cgroup_id = task_cgroup_id(trusted, task);
-	head->uid = trusted ? task->cred->euid.val : BPF_CORE_READ(task, cred, euid.val);
-	task_copy_comm(trusted, head->comm, leader);
+	head->start_ns = leader->start_boottime;
+	head->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	head->uid = task->cred->euid.val;
+	task_copy_comm(head->comm, leader);
 }
 
 /* --- paths --- */
@@ -119,12 +119,12 @@ static __always_inline void fill_ancestors(struct abi_process_event *to, struct 
 	for (int i = 0; i < ABI_ANCESTORS_MAX; i++) {
 		struct abi_ancestor *ancestor = &to->ancestors[i];
 
-		task = BPF_CORE_READ(task, group_leader, real_parent, group_leader);
-		ancestor->pid = BPF_CORE_READ(task, tgid);
+		task = task->group_leader->real_parent->group_leader;
+		ancestor->pid = task->tgid;
 		if (!ancestor->pid) /* the idle task is nobody's parent */
 			break;
-		ancestor->start_ns = BPF_CORE_READ(task, start_boottime);
-		task_copy_comm(false, ancestor->comm, task);
+		ancestor->start_ns = task->start_boottime;
+		task_copy_comm(ancestor->comm, task);
 		to->n_ancestors = i + 1;
 	}
 }
@@ -147,18 +147,15 @@ static __always_inline void fill_path(const struct path *of, const struct path *
 	bpf_loop(PATH_TURNS + 1, walk_up, &w, 0);
 }
 
-/*
- * `to` is zeroed.  One empty component stands for a path that is not known.  Probe reads all
- * through: a description is rare, and needs them anyway for the paths.
- */
+/* `to` is zeroed.  One empty component stands for a path that is not known. */
 static __always_inline void fill_process(struct abi_process_event *to, struct task_struct *task)
 {
-	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct file *exe = task->mm->exe_file;
+	struct fs_struct *fs = task->fs;
 	struct path root, path;
 
-	fill_head(false, &to->head, task, ABI_PROCESS, sizeof(*to));
-	to->ppid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+	fill_head(&to->head, task, ABI_PROCESS, sizeof(*to));
+	to->ppid = task->group_leader->real_parent->tgid;
 	to->sid = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID], numbers[0].nr);
 	fill_ancestors(to, task);
 	to->exe_len = 1;
@@ -194,15 +191,15 @@ static __always_inline bool description_equal(const struct description *a,
 /* False for a process that has no memory: a kernel thread, or one on its way out. */
 static __always_inline bool read_description(struct description *to, struct task_struct *task)
 {
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct mm_struct *mm = task->mm;
+	struct fs_struct *fs = task->fs;
 
 	if (!mm || !fs)
 		return false;
-	to->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	to->exe = (__u64)BPF_CORE_READ(mm, exe_file);
-	to->cwd = (__u64)BPF_CORE_READ(fs, pwd.dentry);
-	to->ppid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+	to->start_ns = task->group_leader->start_boottime;
+	to->exe = (__u64)mm->exe_file;
+	to->cwd = (__u64)fs->pwd.dentry;
+	to->ppid = task->group_leader->real_parent->tgid;
 	return true;
 }
 
@@ -215,7 +212,7 @@ static __always_inline bool read_description(struct description *to, struct task
  */
 __noinline int describe_current(void)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct description now = {}, *before;
 	struct abi_process_event *record;
 	__u32 pid = current_pid();
@@ -251,53 +248,49 @@ static __always_inline bool family_is_ours(__u16 family)
 	return family == AF_INET || family == AF_INET6;
 }
 
-static __always_inline void fill_address(const bool trusted, struct abi_socket *to,
+static __always_inline void fill_address(const bool typed, struct abi_socket *to,
 					 const struct sock *sk)
 {
 	__u32 *words = (__u32 *)to->addr;
 
 	if (to->family == AF_INET) {
-		words[0] = ACCESS(trusted, sk, __sk_common.skc_rcv_saddr);
+		words[0] = ACCESS(typed, sk, __sk_common.skc_rcv_saddr);
 		return;
 	}
 #pragma unroll
 	for (int i = 0; i < 4; i++)
-		words[i] = ACCESS(trusted, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
+		words[i] = ACCESS(typed, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
 }
 
 /* Everything but file_refs; the cookie only if the socket has one already. */
-static __always_inline void fill_socket(const bool trusted, struct abi_socket *to,
+static __always_inline void fill_socket(const bool typed, struct abi_socket *to,
 					const struct sock *sk)
 {
-	to->cookie = ACCESS(trusted, sk, __sk_common.skc_cookie.counter);
-	to->inode = socket_inode(trusted, ACCESS(trusted, sk, sk_socket), may_probe);
-	to->netns = sock_netns(trusted, sk);
-	to->dev = ACCESS(trusted, sk, __sk_common.skc_bound_dev_if);
-	to->sk_uid = ACCESS(trusted, sk, sk_uid.val);
-	to->protocol = ACCESS(trusted, sk, sk_protocol);
-	to->port = ACCESS(trusted, sk, __sk_common.skc_num);
-	to->family = ACCESS(trusted, sk, __sk_common.skc_family);
-	to->tcp_state = ACCESS(trusted, sk, __sk_common.skc_state);
-	to->v6only = ACCESS_BITS(trusted, sk, __sk_common.skc_ipv6only);
-	to->reuse = !!ACCESS_BITS(trusted, sk, __sk_common.skc_reuse) |
-		    ACCESS_BITS(trusted, sk, __sk_common.skc_reuseport) << 1;
-	fill_address(trusted, to, sk);
+	to->cookie = ACCESS(typed, sk, __sk_common.skc_cookie.counter);
+	to->inode = socket_inode(typed, ACCESS(typed, sk, sk_socket), may_probe);
+	to->netns = sock_netns(typed, sk);
+	to->dev = ACCESS(typed, sk, __sk_common.skc_bound_dev_if);
+	to->sk_uid = ACCESS(typed, sk, sk_uid.val);
+	to->protocol = ACCESS(typed, sk, sk_protocol);
+	to->port = ACCESS(typed, sk, __sk_common.skc_num);
+	to->family = ACCESS(typed, sk, __sk_common.skc_family);
+	to->tcp_state = ACCESS(typed, sk, __sk_common.skc_state);
+	to->v6only = ACCESS_BITS(typed, sk, __sk_common.skc_ipv6only);
+	to->reuse = !!ACCESS_BITS(typed, sk, __sk_common.skc_reuse) |
+		    ACCESS_BITS(typed, sk, __sk_common.skc_reuseport) << 1;
+	fill_address(typed, to, sk);
 }
 
-/* Records that can be made good by a pass have to leave some room. */
-static __always_inline bool ring_is_full_of_sockets(void)
-{
-	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > RING_BYTES - RING_KEPT_BYTES;
-}
-
-/* A zeroed record with its head; NULL when the ring is full, and then that is counted. */
-static __always_inline struct abi_socket_event *reserve_socket_event(const bool trusted,
-								     struct task_struct *task,
+/*
+ * A zeroed record with its head; NULL when the ring is full, and then that is counted.  Records
+ * that can be made good by a pass have to leave some room.
+ */
+static __always_inline struct abi_socket_event *reserve_socket_event(struct task_struct *task,
 								     __u16 kind)
 {
 	struct abi_socket_event *e = NULL;
 
-	if (!ring_is_full_of_sockets()) {
+	if (ring_bytes_waiting() <= RING_BYTES - RING_KEPT_BYTES) {
 		describe_current();
 		e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 	}
@@ -306,7 +299,7 @@ static __always_inline struct abi_socket_event *reserve_socket_event(const bool 
 		return NULL;
 	}
 	__builtin_memset(e, 0, sizeof(*e));
-	fill_head(trusted, &e->head, task, kind, sizeof(*e));
+	fill_head(&e->head, task, kind, sizeof(*e));
 	return e;
 }
 
@@ -320,7 +313,7 @@ static __always_inline void emit_task_event(struct task_struct *task, __u16 kind
 		return;
 	}
 	__builtin_memset(e, 0, sizeof(*e));
-	fill_head(true, &e->head, task, kind, sizeof(*e));
+	fill_head(&e->head, task, kind, sizeof(*e));
 	e->exit_code = exit_code;
 	if (child) {
 		e->child_pid = child->tgid;

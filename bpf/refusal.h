@@ -21,14 +21,9 @@
  */
 #define REFUSAL_STEPS 2048
 
-static __always_inline struct task_struct *current_task(void)
-{
-	return (struct task_struct *)bpf_get_current_task();
-}
-
 /* --- the call --- */
 
-/* Copies what the program asked for.  The page may not be there yet at entry; at exit it is. */
+/* Copies what the program asked for: at exit, when the kernel has had the page brought in. */
 static __always_inline bool copy_asked_address(struct call *call)
 {
 	__u32 n = call->addr_bytes;
@@ -40,36 +35,58 @@ static __always_inline bool copy_asked_address(struct call *call)
 	return bpf_probe_read_user(&call->addr, n, (void *)call->user_addr) == 0;
 }
 
-static __always_inline void remember_call(struct call *call)
+/* A thread keeps its entry from call to call: to write it anew costs a fifth of to make one. */
+static __always_inline void remember_call(__u32 kind, __u64 fd, __u64 user_addr, __u64 addr_bytes)
 {
 	__u64 key = bpf_get_current_pid_tgid();
+	struct call *call = bpf_map_lookup_elem(&calls, &key), none = {};
 
-	if (bpf_map_update_elem(&calls, &key, call, BPF_ANY))
-		count(&lost_map);
+	if (!call) {
+		if (bpf_map_update_elem(&calls, &key, &none, BPF_ANY))
+			count(&lost_map);
+		call = bpf_map_lookup_elem(&calls, &key);
+		if (!call)
+			return;
+	}
+	call->user_addr = user_addr;
+	call->listen_cookie = 0;
+	call->bound_cookie = 0;
+	call->fd = fd;
+	call->addr_bytes = addr_bytes;
+	call->stage = kind == ABI_CALL_BIND ? ABI_STAGE_ENTERED : ABI_STAGE_UNKNOWN;
+	call->addr.family = 0;
+	call->given.family = 0;
+	call->kind = kind;
 }
 
 static __always_inline void forget_call(__u32 kind)
 {
-	__u64 key = bpf_get_current_pid_tgid();
+	struct call *call = current_call(kind);
 
-	if (current_call(kind))
-		bpf_map_delete_elem(&calls, &key);
+	if (call)
+		call->kind = 0;
 }
 
-/* A bind() to such an address is not remembered at its entry: nearly always of a Unix socket. */
 static __always_inline bool is_foreign_address(const struct user_sockaddr *a)
 {
 	return a->family != AF_UNSPEC && !family_is_ours(a->family);
 }
 
+static __always_inline struct sock *sock_of_fd(const bool typed, struct task_struct *task, __u32 fd)
+{
+	struct sock *sk = task_sock_of_fd(typed, task, fd);
+
+	if (!sk || !family_is_ours(ACCESS(typed, sk, __sk_common.skc_family)))
+		return NULL;
+	return protocol_is_ours(ACCESS(typed, sk, sk_protocol)) ? sk : NULL;
+}
+
+/* Typed where can_cast(). */
 static __always_inline struct sock *sock_of_call(struct task_struct *task, const struct call *call)
 {
-	struct socket *socket = task_socket_of_fd(task, call->fd);
-	struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
-
-	if (!sk || !family_is_ours(BPF_CORE_READ(sk, __sk_common.skc_family)))
-		return NULL;
-	return protocol_is_ours(BPF_CORE_READ(sk, sk_protocol)) ? sk : NULL;
+	if (can_cast())
+		return sock_of_fd(true, task, call->fd);
+	return sock_of_fd(false, task, call->fd);
 }
 
 static __always_inline bool is_refusal(long ret)
@@ -250,7 +267,7 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 		return;
 	}
 	__builtin_memset(f, 0, sizeof(*f));
-	fill_head(false, &f->head, task, ABI_FAIL, sizeof(*f));
+	fill_head(&f->head, task, ABI_FAIL, sizeof(*f));
 	fill_socket(false, &f->socket, sk);
 	if (call->kind == ABI_CALL_BIND)
 		fill_bind(f, sk, call);
@@ -271,25 +288,22 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
  */
 static __noinline void remember_late(__u32 kind)
 {
-	struct call call = { .kind = kind };
 	struct call_arguments arguments;
+	struct call *call;
 
 	if (!read_call_arguments(&arguments))
 		return;
-	call.fd = arguments.first;
-	if (kind == ABI_CALL_BIND) {
-		call.user_addr = arguments.second;
-		call.addr_bytes = arguments.third;
-	}
-	remember_call(&call);
+	remember_call(kind, arguments.first, arguments.second, arguments.third);
+	call = current_call(kind);
+	if (call)
+		call->stage = ABI_STAGE_UNKNOWN;
 }
 
 /* False where the address can be read by the kernel, as it seems, and not by this. */
 static __always_inline bool know_asked_address(struct call *call, int error)
 {
-	if (call->kind != ABI_CALL_BIND || call->addr.family ||
-	    call->addr_bytes < USER_SOCKADDR_IN_BYTES || copy_asked_address(call) ||
-	    error == ABI_EFAULT)
+	if (call->kind != ABI_CALL_BIND || call->addr_bytes < USER_SOCKADDR_IN_BYTES ||
+	    copy_asked_address(call) || error == ABI_EFAULT)
 		return true;
 	count(&failed_reads);
 	return false;

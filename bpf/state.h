@@ -139,20 +139,25 @@ static __always_inline struct call *current_call(__u32 kind)
 	return call && call->kind == kind ? call : NULL;
 }
 
+/* Both look first: to write what is there already costs an allocation. */
 static __always_inline void track_socket(__u64 cookie)
 {
 	__u8 yes = 1;
 
-	if (cookie && bpf_map_update_elem(&tracked, &cookie, &yes, BPF_ANY))
+	if (!cookie || bpf_map_lookup_elem(&tracked, &cookie))
+		return;
+	if (bpf_map_update_elem(&tracked, &cookie, &yes, BPF_ANY))
 		count(&lost_map);
 }
 
-static __always_inline void track_holder(const bool trusted, struct task_struct *task)
+static __always_inline void track_holder(struct task_struct *task)
 {
-	__u64 start_ns = trusted ? task->group_leader->start_boottime
-				 : BPF_CORE_READ(task, group_leader, start_boottime);
-	__u32 pid = ACCESS(trusted, task, tgid);
+	__u64 start_ns = task->group_leader->start_boottime, *known;
+	__u32 pid = task->tgid;
 
+	known = bpf_map_lookup_elem(&holders, &pid);
+	if (known && *known == start_ns)
+		return;
 	if (bpf_map_update_elem(&holders, &pid, &start_ns, BPF_ANY))
 		count(&lost_map);
 }

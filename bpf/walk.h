@@ -405,7 +405,7 @@ int walk(struct abi_walk *asked)
 	if (to->head.pid)
 		walk_other(to);
 	else
-		walk_namespace(bpf_get_current_task_btf(), to);
+		walk_namespace(current_task(), to);
 	return 0;
 }
 
