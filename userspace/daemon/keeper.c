@@ -27,7 +27,8 @@ struct keeper {
 	struct failures failures;
 	struct journal journal;
 	uint64_t lost_reported, dropped_reported;
-	bool starting; /* changes are told as "while no daemon ran" */
+	bool starting;	  /* changes are told as "while no daemon ran" */
+	bool ports_fresh; /* the registry's, in this turn */
 	/* Ports that an exit, a fork or an exec touched: judged once the table has settled, because
 	 * the close of the dead process's sockets is about to arrive. */
 	bool deferring, pending;
@@ -154,11 +155,27 @@ static int judge_due(uint16_t port, int64_t now, void *user_data)
 	return refresh_port(user_data, port, now);
 }
 
+/* Nearly all events are of ports that nobody claimed: those cost no query. */
+static bool may_be_claimed(struct keeper *k, uint32_t netns, uint16_t port)
+{
+	int r;
+
+	if (netns != inventory_own_netns(k->config.inventory))
+		return false;
+	if (!k->ports_fresh) {
+		r = registry_ports_refresh(k->config.registry);
+		if (r)
+			log_error("the claimed ports were not read: %s", strerror(-r));
+		k->ports_fresh = true;
+	}
+	return registry_port_may_be_claimed(k->config.registry, port);
+}
+
 static void port_changed(uint32_t netns, uint16_t port, void *user_data)
 {
 	struct keeper *k = user_data;
 
-	if (netns != inventory_own_netns(k->config.inventory))
+	if (!may_be_claimed(k, netns, port))
 		return;
 	if (!k->deferring) {
 		refresh_port(k, port, now_unix());
@@ -251,7 +268,7 @@ static bool copy_id(const struct service *service, void *user_data)
 /* The service that owns the event's port, or NULL. */
 static const char *owner_of(struct keeper *k, const struct event *event, struct owner *owner)
 {
-	if (!event->port || event->netns != inventory_own_netns(k->config.inventory))
+	if (!event->port || !may_be_claimed(k, event->netns, event->port))
 		return NULL;
 	return registry_service_by_port(k->config.registry, event->port, copy_id, owner)
 		       ? NULL
@@ -399,6 +416,7 @@ void keeper_catch_up(void *user_data)
 	int r;
 
 	inventory_refresh(k->config.inventory);
+	k->ports_fresh = false;
 	r = sentinel_dispatch(k->config.sentinel, on_event, k, &lost);
 	if (r)
 		log_error("kernel events were not read: %s", strerror(-r));

@@ -61,7 +61,6 @@ void registry_batch_lose(struct registry *r, int error);
 int registry_service_delete(struct registry *r, const char *id);
 
 /* Brings the two port sets up to date with what other connections wrote; 0, negative errno. */
-int registry_ports_refresh(struct registry *r);
 
 /* Stores that a service had a port, as the one it had last; 0, negative errno. */
 int registry_port_remember(struct registry *r, const char *id, uint16_t port, int64_t now);

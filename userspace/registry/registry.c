@@ -444,6 +444,11 @@ int registry_ports_refresh(struct registry *r)
 	return 0;
 }
 
+bool registry_port_may_be_claimed(const struct registry *r, uint16_t port)
+{
+	return !r->ports_loaded || portset_has(&r->claimed, port);
+}
+
 int registry_last_alive(struct registry *r, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_META_GET);

@@ -210,6 +210,15 @@ int registry_service_by_id(struct registry *r, const char *id, service_visit vis
 int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit,
 			     void *user_data);
 
+/*
+ * Reads which ports are claimed, if another program has written to the database since the last
+ * time.  0, negative errno.
+ */
+int registry_ports_refresh(struct registry *r);
+
+/* False when no service had the port at the last refresh, nor since through us: without a query. */
+bool registry_port_may_be_claimed(const struct registry *r, uint16_t port);
+
 struct service_filter {
 	const char *pattern; /* NULL = all */
 	uint16_t port;	     /* 0 = all */
