@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,11 @@
 
 #include "base/cleanup.h"
 #include "base/paths.h"
+#include "base/procfs.h"
 
 #define LOCK_NAME      "daemon.lock"
+#define LOCK_WAIT_MS   3000 /* the end of a killed daemon takes tens of ms, emulated a second */
+#define LOCK_POLL_MS   5
 #define LISTEN_BACKLOG 511 /* many short-lived clients at once; the kernel caps it at somaxconn */
 
 /* Writes the sentence, returns the error. */
@@ -107,10 +111,43 @@ static int make_directory(const struct state *s, const struct identity_target *t
 	return 0;
 }
 
+/* The pid in the lock file; 0 when there is none. */
+static pid_t read_holder(int fd)
+{
+	char text[32] = "";
+
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (pid_t)atoi(text) : 0;
+}
+
+static bool is_ending(pid_t pid)
+{
+	struct process_id id;
+
+	return procfs_identity(pid, &id) < 0 || procfs_stage(&id) != PROCESS_RUNS;
+}
+
+/*
+ * A daemon that was killed keeps its lock for as long as the kernel takes its eBPF programs down:
+ * that one is waited for, another is not.  0; -EWOULDBLOCK and *ret_holder; another errno.
+ */
+static int take_lock(int fd, pid_t *ret_holder)
+{
+	for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB); ms += LOCK_POLL_MS) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		*ret_holder = read_holder(fd);
+		if (ms >= LOCK_WAIT_MS || !is_ending(*ret_holder))
+			return -EWOULDBLOCK;
+		poll(NULL, 0, LOCK_POLL_MS);
+	}
+	return 0;
+}
+
 int state_lock(struct state *s, const struct identity_target *target, char *ret_error)
 {
-	char path[STATE_PATH_SIZE + 32], pid[32] = "";
+	char path[STATE_PATH_SIZE + 32], who[32] = "";
 	_cleanup_close_ int fd = -1;
+	pid_t holder = 0;
 	int r;
 
 	r = make_directory(s, target, ret_error);
@@ -120,14 +157,14 @@ int state_lock(struct state *s, const struct identity_target *target, char *ret_
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return fail(ret_error, -errno, "cannot open %s: %m", path);
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK)
-			return fail(ret_error, -errno, "cannot lock %s: %m", path);
-		if (read(fd, pid, sizeof(pid) - 1) > 0)
-			pid[strcspn(pid, "\n")] = 0;
-		return fail(ret_error, -EBUSY, "%s is in use by another portdaddyd (pid %s)",
-			    s->directory, *pid ? pid : "unknown");
-	}
+	r = take_lock(fd, &holder);
+	if (holder)
+		snprintf(who, sizeof(who), " (pid %d)", holder);
+	if (r == -EWOULDBLOCK)
+		return fail(ret_error, -EBUSY, "%s is in use by another portdaddyd%s", s->directory,
+			    who);
+	if (r)
+		return fail(ret_error, r, "cannot lock %s: %s", path, strerror(-r));
 	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0)
 		return fail(ret_error, -errno, "cannot write %s: %m", path);
 	s->lock_fd = TAKE_FD(fd);

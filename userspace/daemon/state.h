@@ -29,7 +29,10 @@ struct state {
 int state_find(bool service, const struct identity_target *target, struct state *ret,
 	       char *ret_error);
 
-/* Makes the directory and takes the lock; as the target user.  -EBUSY names who holds it. */
+/*
+ * Makes the directory and takes the lock; as the target user.  -EBUSY names who holds it; one that
+ * is about to end is waited for.
+ */
 int state_lock(struct state *s, const struct identity_target *target, char *ret_error);
 
 /*
