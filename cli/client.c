@@ -16,6 +16,7 @@
 
 #define JSON_VERSION   1
 #define JSON_DEPTH_MAX 32 /* the deepest answer, `why`, has six levels */
+#define REPEATS_MAX    3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
@@ -32,8 +33,10 @@ static enum outcome fail_exchange(struct json_object **ret, int error)
 		int error;
 		const char *message;
 	} rows[] = {
-		{ -ECONNRESET, "the daemon ended before its answer was complete" },
+		{ -ECONNRESET, "the daemon ended before it had read the request" },
 		{ -EPIPE, "the daemon ended before it had read the request" },
+		{ -ENODATA, "the daemon ended before it answered" },
+		{ -ECONNABORTED, "the daemon ended before its answer was complete" },
 		{ -EAGAIN, "the daemon runs and does not answer" },
 		{ -EBADMSG, "what answers on the daemon's socket does not speak its protocol" },
 		{ -EFBIG, "the answer is longer than pd accepts" },
@@ -45,9 +48,26 @@ static enum outcome fail_exchange(struct json_object **ret, int error)
 	return fail(ret, OUTCOME_FAILED, strerror(-error));
 }
 
-static enum outcome fail_connection(struct connection *c, struct json_object **ret, int error)
+/* Nothing of it was carried out: what is read in part only is never dispatched. */
+static bool was_not_read(int error)
 {
-	c->broken = error == -ECONNRESET || error == -EPIPE;
+	return error == -ECONNRESET || error == -EPIPE;
+}
+
+static bool was_lost(int error)
+{
+	return error == -ENODATA || error == -ECONNABORTED;
+}
+
+/* The same when an exchange had begun. */
+static enum outcome fail_connection(struct connection *c, const char *method,
+				    struct json_object **ret, int error)
+{
+	c->broken = was_not_read(error) || was_lost(error);
+	if (was_lost(error) && strcmp(method, "GET") != 0)
+		return fail(ret, OUTCOME_FAILED,
+			    "the daemon ended before it had answered; whether this was carried "
+			    "out is not known (see: pd log)");
 	return fail_exchange(ret, error);
 }
 
@@ -147,41 +167,81 @@ static enum outcome judge(struct json_object *answer, int http_status, struct js
 }
 
 /* An error answer's outcome is never OK, whatever its code says. */
-static enum outcome read_answer(struct connection *c, struct json_object **ret)
+static enum outcome read_answer(struct connection *c, const char *method, struct json_object **ret)
 {
 	enum outcome outcome;
 	size_t n;
 	int e = connection_read_body(c, &n);
 
 	if (e < 0)
-		return fail_connection(c, ret, e);
+		return fail_connection(c, method, ret, e);
 	outcome = judge(parse(c->bytes + c->head.size, n), c->head.status, ret);
 	if (outcome == OUTCOME_OK && !answer_bool(*ret, "ok"))
 		return OUTCOME_FAILED;
 	return outcome;
 }
 
-/* Connects, sends, and reads as far as the answer's head, which may take timeout_s (0: for ever).
+struct request {
+	const char *method, *path, *body; /* the body may be NULL */
+	int64_t timeout_s;		  /* for the answer's head; 0: for ever */
+};
+
+/* Sends, and reads as far as the answer's head. */
+static int exchange(struct connection *c, const struct request *r)
+{
+	int sent, e = connection_set_patience(c, r->timeout_s);
+
+	if (e < 0)
+		return e;
+	sent = connection_send(c, r->method, r->path, r->body);
+	/* A daemon that refuses a request may answer and close before it has read all of it. */
+	if (sent < 0 && sent != -EPIPE)
+		return sent;
+	e = connection_read_head(c);
+	return e < 0 && sent < 0 ? sent : e;
+}
+
+/*
+ * Connects again after an exchange that failed, where the request may be repeated; true when it
+ * did.  One that nobody read is as good as never sent.  A question that was read is only asked of a
+ * daemon that is there by now: it may be what ended the last one, and a fresh one is neither
+ * started to be ended, too, nor against whoever has just stopped the other.
  */
-static enum outcome ask(struct connection *c, const char *method, const char *path,
-			const char *body, int64_t timeout_s, struct json_object **ret_error)
+static bool dial_again(struct connection *c, const struct request *r, int error, bool *may_start,
+		       enum outcome *ret_outcome, struct json_object **ret_error)
+{
+	if (error == -ENODATA && !strcmp(r->method, "GET"))
+		*may_start = false;
+	else if (!was_not_read(error))
+		return false;
+	connection_close(c);
+	if (!*may_start)
+		return connect_any(c, NULL, 0) == 0;
+	*ret_outcome = dial(c, ret_error);
+	return *ret_outcome == OUTCOME_OK;
+}
+
+/* Connects and sends, and reads as far as the answer's head. */
+static enum outcome ask(struct connection *c, const struct request *r,
+			struct json_object **ret_error)
 {
 	enum outcome outcome = dial(c, ret_error);
-	int sent, e;
+	bool may_start = true;
+	int e = 0;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	e = connection_set_patience(c, timeout_s);
-	if (e < 0)
-		return fail_exchange(ret_error, e);
-	sent = connection_send(c, method, path, body);
-	/* A daemon that refuses a request may answer and close before it has read all of it. */
-	if (sent < 0 && sent != -EPIPE)
-		return fail_exchange(ret_error, sent);
-	e = connection_read_head(c);
-	if (e < 0)
-		return fail_connection(c, ret_error, sent < 0 ? sent : e);
-	return OUTCOME_OK;
+	for (int repeats = 0;; repeats++) {
+		e = exchange(c, r);
+		if (e == 0)
+			return OUTCOME_OK;
+		if (repeats == REPEATS_MAX || !dial_again(c, r, e, &may_start, &outcome, ret_error))
+			break;
+	}
+	if (outcome == OUTCOME_OK)
+		return fail_connection(c, r->method, ret_error, e);
+	c->broken = true;
+	return outcome;
 }
 
 enum outcome client_request_patiently(const char *method, const char *path,
@@ -191,10 +251,10 @@ enum outcome client_request_patiently(const char *method, const char *path,
 	const char *text = body ? json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN)
 				: NULL;
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	enum outcome outcome = ask(&c, method, path, text, timeout_s, ret);
+	enum outcome outcome = ask(&c, &(struct request){ method, path, text, timeout_s }, ret);
 
 	if (outcome == OUTCOME_OK)
-		outcome = read_answer(&c, ret);
+		outcome = read_answer(&c, method, ret);
 	*ret_broken = c.broken;
 	return outcome;
 }
@@ -210,14 +270,17 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	enum outcome outcome = ask(&c, "GET", path, NULL, CONNECTION_TIMEOUT_S, ret_error);
+	const struct request r = { .method = "GET",
+				   .path = path,
+				   .timeout_s = CONNECTION_TIMEOUT_S };
+	enum outcome outcome = ask(&c, &r, ret_error);
 	size_t n;
 	int e;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	if (c.head.status != 200) {
-		outcome = read_answer(&c, ret_error);
+		outcome = read_answer(&c, r.method, ret_error);
 		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 	}
 	e = connection_read_body(&c, &n);
@@ -295,13 +358,16 @@ enum outcome client_stream(const char *path,
 			   struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	enum outcome outcome = ask(&c, "GET", path, NULL, CONNECTION_TIMEOUT_S, ret_error);
+	const struct request r = { .method = "GET",
+				   .path = path,
+				   .timeout_s = CONNECTION_TIMEOUT_S };
+	enum outcome outcome = ask(&c, &r, ret_error);
 	struct stop_guard guard;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	if (c.head.status != 200) {
-		outcome = read_answer(&c, ret_error);
+		outcome = read_answer(&c, r.method, ret_error);
 		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 	}
 	guard_begin(&guard);

@@ -26,8 +26,11 @@ int client_path(const char *base, const struct client_param *params, int n, char
  * Sends one request and reads the whole answer.  Connects to the first socket that answers; starts
  * a daemon where none does (unless PORT_DADDY_NO_AUTOSTART=1) and says so in one line on stderr.
  * body may be NULL (GET) or an object (POST; borrowed).
- * Returns the outcome; *ret is always an object in the API's shape ({"ok":…}), also for failures of
- * the client itself (no daemon, broken answer).  Owned by the caller: json_object_put().
+ * When the daemon ends meanwhile, a request that it had not read is repeated, and one that only
+ * asks (GET) is where a daemon is there again; of any other the error says that what became of it
+ * is not known. Returns the outcome; *ret is always an object in the API's shape ({"ok":…}), also
+ * for failures of the client itself (no daemon, broken answer).  Owned by the caller:
+ * json_object_put().
  */
 enum outcome client_request(const char *method, const char *path, struct json_object *body,
 			    struct json_object **ret);

@@ -145,7 +145,7 @@ int connection_read_head(struct connection *c)
 		if (n < 0)
 			return (int)n;
 		if (n == 0)
-			return -ECONNRESET;
+			return c->used ? -ECONNABORTED : -ENODATA;
 		e = http_head_parse(c->bytes, c->used, &c->head);
 	}
 	return e;
@@ -167,7 +167,7 @@ int connection_read_body(struct connection *c, size_t *ret_size)
 		if (n < 0)
 			return (int)n;
 		if (n == 0 && c->head.content_length >= 0)
-			return -ECONNRESET;
+			return -ECONNABORTED;
 		if (n == 0)
 			break;
 	}

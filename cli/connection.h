@@ -35,14 +35,16 @@ void connection_close(struct connection *c); /* takes a closed or zeroed one wit
 int connection_send(struct connection *c, const char *method, const char *path, const char *body);
 
 /*
- * Reads until the head is known.  0; -ECONNRESET when the other side closed before; -EBADMSG;
- * -EAGAIN after CONNECTION_TIMEOUT_S without a byte.
+ * Reads until the head is known.  0; when the other side ended before: -ECONNRESET if it had not
+ * read all of the request (a Unix socket tells its peer so), -ENODATA if it had and answered
+ * nothing, -ECONNABORTED in the midst of the head; -EBADMSG; -EAGAIN after CONNECTION_TIMEOUT_S
+ * without a byte.
  */
 int connection_read_head(struct connection *c);
 
 /*
  * Reads the whole body, NUL-terminated behind its last byte, in bytes + head.size.  *ret_size is
- * its length.  0; -ECONNRESET when it is shorter than announced; -EFBIG; -EAGAIN as above.
+ * its length.  0; -ECONNABORTED when it is shorter than announced; -EFBIG; -EAGAIN as above.
  */
 int connection_read_body(struct connection *c, size_t *ret_size);
 

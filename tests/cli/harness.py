@@ -332,6 +332,21 @@ def proc_status(pid):
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
 
 
+def runs(pid):
+    """Is it alive?  A zombie is not, whoever is to reap it."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def waits_for_time(pid):
+    """Is it in a sleep of fixed length?  SQLite sleeps so for somebody else's transaction."""
+    with open(f"/proc/{pid}/wchan", encoding="ascii") as f:
+        return "nanosleep" in f.read()
+
+
 def make_subreaper(on=True):
     """Orphans of this process become its children, so that the test can end them."""
     ctypes.CDLL(None, use_errno=True).prctl(36, 1 if on else 0, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
@@ -473,6 +488,13 @@ def listens(port, pid=None):
     """Does a TCP socket listen on the port, held by this very process if one is given?"""
     inodes = set(listening_inodes(port))
     return bool(inodes) if pid is None else bool(inodes & socket_inodes(pid))
+
+
+def connections(port):
+    """Established TCP connections to a port."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        return [line for line in f.readlines()[1:]
+                if line.split()[2].endswith(f":{port:04X}") and line.split()[3] == "01"]
 
 
 def socket_inodes(pid):

@@ -101,12 +101,29 @@ static void daemon_that_ends_in_the_middle_is_noticed(void **state)
 
 	say(&head, "HTTP/1.0 200 OK\r\nContent-");
 	hang_up(&head);
-	assert_int_equal(connection_read_head(&head.client), -ECONNRESET);
+	assert_int_equal(connection_read_head(&head.client), -ECONNABORTED);
 
 	say(&body, "HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\n{\"ok\":");
 	hang_up(&body);
 	assert_int_equal(connection_read_head(&body.client), 0);
-	assert_int_equal(connection_read_body(&body.client, &n), -ECONNRESET);
+	assert_int_equal(connection_read_body(&body.client, &n), -ECONNABORTED);
+}
+
+static void request_that_was_not_read_is_told_from_one_without_an_answer(void **state)
+{
+	_cleanup_(disconnect) struct pair unread = connected();
+	_cleanup_(disconnect) struct pair read_all = connected();
+	char request[512];
+
+	assert_int_equal(connection_send(&unread.client, "POST", "/", "{}"), 0);
+	assert_int_equal(read(unread.server, request, 10), 10);
+	hang_up(&unread);
+	assert_int_equal(connection_read_head(&unread.client), -ECONNRESET);
+
+	assert_int_equal(connection_send(&read_all.client, "POST", "/", "{}"), 0);
+	assert_true(read(read_all.server, request, sizeof(request)) > 10);
+	hang_up(&read_all);
+	assert_int_equal(connection_read_head(&read_all.client), -ENODATA);
 }
 
 static void announced_answer_above_the_limit_is_refused_unread(void **state)
@@ -239,6 +256,7 @@ int main(void)
 		cmocka_unit_test(body_is_read_whatever_the_pieces_are),
 		cmocka_unit_test(body_without_a_length_ends_with_the_connection),
 		cmocka_unit_test(daemon_that_ends_in_the_middle_is_noticed),
+		cmocka_unit_test(request_that_was_not_read_is_told_from_one_without_an_answer),
 		cmocka_unit_test(announced_answer_above_the_limit_is_refused_unread),
 		cmocka_unit_test(request_has_its_length_and_body),
 		cmocka_unit_test(sending_to_a_daemon_that_is_gone_ends_no_process),
