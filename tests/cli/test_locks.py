@@ -13,7 +13,6 @@ import harness
 from harness import CONFLICT, DONE, NO, NOT_ALLOWED, SCALE, WRONG, needs_root, wait_until
 
 DEATH_MAX_S = 0.1 * SCALE
-ATTEMPTS = 5  # of a measurement: somebody else may have the processor for a moment
 
 
 class LockTestBase(harness.PortDaddyTest):
@@ -101,7 +100,7 @@ class StoryTest(LockTestBase):
 class OwnerTest(LockTestBase):
     def test_a_lock_is_the_scripts_and_ends_within_a_tenth_of_a_second_of_its_death(self):
         took = []
-        for _ in range(ATTEMPTS):
+        for _ in range(harness.ATTEMPTS):
             shell = self.holder()
             self.assertEqual(self.lock()["pid"], shell.pid)
             # a connection that waits tells the moment without polling
@@ -269,18 +268,18 @@ class WithLockTest(LockTestBase):
         self.assertEqual(self.with_lock("--wait=1s", "--", "echo", "ran").code, CONFLICT)
 
     def test_it_renews_while_the_command_runs(self):
-        child = self.start("--ttl", "1s", "--", "sh", "-c", "echo on; read line; echo off",
+        child = self.start("--ttl", "3s", "--", "sh", "-c", "echo on; read line; echo off",
                            stdin=subprocess.PIPE)
         self.assertEqual(child.read_line(), "on")
         before = self.lock()
-        # three renewals: the lock's end has moved by more than its whole time
-        wait_until(lambda: self.lock()["expiresAt"] >= before["expiresAt"] + 2, "renewals")
+        # the lock's end has moved by more than its whole time
+        wait_until(lambda: self.lock()["expiresAt"] >= before["expiresAt"] + 4, "renewals")
         self.assertEqual(self.lock()["fence"], before["fence"])
         child.process.stdin.close()
         self.assertEqual(child.wait(), 0)
 
     def test_a_command_whose_lock_was_taken_is_ended(self):
-        child = self.start("--ttl", "1s", "--", "sleep", "1000")
+        child = self.start("--ttl", "3s", "--", "sleep", "1000")
         wait_until(lambda: self.lock() and self.lock()["held"], "it is locked")
         self.daemon.pd("unlock", "a", "--force")
         self.assertEqual(child.wait(), CONFLICT)

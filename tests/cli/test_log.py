@@ -9,6 +9,10 @@ import time
 import harness
 from harness import NO, WRONG, wait_until
 
+# Their rules, written out: a machine need not have the zones' files.
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
+NEW_YORK = "EST5EDT,M3.2.0,M11.1.0"
+
 
 class LogFilterTest(harness.PortDaddyTest):
     def setUp(self):
@@ -96,10 +100,10 @@ class LogFilterTest(harness.PortDaddyTest):
             db.execute("INSERT INTO activity(action, service, timestamp) "
                        "VALUES('NOTE', 'noon', 1719828000)")  # 2024-07-01 12:00 in Berlin
         span = ("--from", "2024-07-01 12:00", "--to", "2024-07-01 12:00")
-        berlin = self.daemon.run("log", *span, env={"TZ": "Europe/Berlin"})
+        berlin = self.daemon.run("log", *span, env={"TZ": BERLIN})
         self.assertIn("noon", berlin.out)
         self.assertIn("12:00:00]", berlin.out)
-        self.assertEqual(self.daemon.run("log", *span, env={"TZ": "America/New_York"}).code, NO)
+        self.assertEqual(self.daemon.run("log", *span, env={"TZ": NEW_YORK}).code, NO)
 
     def test_entry_of_another_day_shows_its_date(self):
         with sqlite3.connect(self.daemon.database) as db:
@@ -139,7 +143,8 @@ class LogOfTheDaemonTest(harness.PortDaddyTest):
         first = self.daemon.pid
         self.daemon.stop()
         self.daemon.start()
-        entries = self.daemon.json("log", "--filter", "DAEMON,GAP")["entries"]
+        entries = [e for e in self.daemon.json("log", "--filter", "DAEMON,GAP")["entries"]
+                   if e["action"] == "DAEMON" or "no daemon" in e["details"]]
         told = [(e["action"], e["details"]) for e in entries]
         self.assertEqual([a for a, _ in told], ["GAP", "DAEMON", "DAEMON", "DAEMON"])
         self.assertRegex(told[0][1], r"^no daemon listened for up to \d+s before this$")

@@ -48,7 +48,8 @@ class MetricsTest(PortDaddyTest):
     def test_probes_losses_and_resyncs_are_named(self):
         shown = self.daemon.pd("metrics")
         kernel = self.daemon.json("metrics")["kernel"]
-        self.assertRegex(shown, r"(?m)^Events Lost: +0$")
+        lost = re.search(r"(?m)^Events Lost: +([\d,]+)$", shown)[1]  # others may flood the kernel
+        self.assertLessEqual(int(lost.replace(",", "")), kernel["lost"])
         self.assertRegex(shown, r"(?m)^Resyncs: +\d+$")
         self.assertGreaterEqual(kernel["resyncs"], 1)
         for probe in kernel["probes"]:
@@ -105,8 +106,8 @@ class MetricsTest(PortDaddyTest):
         db = harness.sqlite3.connect(self.daemon.database, isolation_level=None)
         db.execute("BEGIN IMMEDIATE")
         claim = self.spawn([self.daemon.pd_program, "claim", "slow:one"], env=self.daemon.env)
-        harness.wait_until(lambda: harness.proc_status(claim.pid)["State"][0] == "S", "it waits")
-        harness.time.sleep(0.3)
+        harness.wait_until(lambda: harness.waits_for_time(self.daemon.pid), "it waits")
+        harness.time.sleep(0.3)  # the length is what is measured
         db.execute("ROLLBACK")
         db.close()
         self.assertEqual(claim.wait(), DONE)
@@ -166,13 +167,21 @@ class MetricsTest(PortDaddyTest):
         self.daemon.pd("session", "start", "p")
         answer = self.daemon.json("metrics")
         self.assertEqual(self.value("requests", route="/v1/claims", outcome="ok"), 1)
-        self.assertEqual(self.value("database_commits"), answer["database"]["commits"])
-        self.assertEqual(self.value("resyncs"), answer["kernel"]["resyncs"])
+        self.same("database_commits", lambda: self.daemon.json("metrics")["database"]["commits"])
+        self.same("resyncs", lambda: self.daemon.json("metrics")["kernel"]["resyncs"])
         self.assertEqual(self.value("probe_works"),
                          sum(p["state"] == "works" for p in answer["kernel"]["probes"]))
         self.assertEqual(self.value("services", status="claimed"), 1)
         self.assertEqual(self.value("sessions"), 1)
         self.assertGreater(self.value("memory_bytes"), 1_000_000)
+
+    def same(self, family, number):
+        """What the machine's other programs raise may grow between two questions."""
+        def between():
+            before, value, after = number(), self.value(family), number()
+            self.assertTrue(before <= value <= after, (family, before, value, after))
+            return before == after
+        harness.wait_until(between, f"{family} stands still for three questions")
 
     def test_scraper_finds_it_on_the_socket(self):
         done = subprocess.run(["curl", "-si", "--unix-socket", self.daemon.socket,

@@ -137,7 +137,7 @@ class RealServersTest(harness.PortDaddyTest):
         crowd = self.crowd()
         server = self.http_server(port)
         self.assertEqual(self.daemon.wait_status("demo:one", "active")["pids"], [server.pid])
-        self.assertEqual(len(self.sockets_of(crowd)), CROWD)
+        wait_until(lambda: len(self.sockets_of(crowd)) == CROWD, "the crowd is there")
 
     def test_daemon_that_starts_in_a_crowd_sees_everyone_in_it(self):
         port = self.daemon.claim("demo:one")
@@ -146,7 +146,7 @@ class RealServersTest(harness.PortDaddyTest):
         self.daemon.stop()
         self.daemon.start()
         self.assertEqual(self.daemon.wait_status("demo:one", "active")["pids"], [server.pid])
-        self.assertEqual(len(self.sockets_of(crowd)), CROWD)
+        wait_until(lambda: len(self.sockets_of(crowd)) == CROWD, "the crowd is there")
 
     def test_crowd_that_leaves_at_once_leaves_an_empty_table(self):
         port = self.daemon.claim("demo:one")

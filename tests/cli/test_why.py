@@ -215,13 +215,14 @@ class TeardownTest(harness.PortDaddyTest):
         child = self.spawn([self.helper("ring"), str(self.port)])
         if child.read_line() != "ready":
             self.skipTest("no io_uring here")
-        wait_until(lambda: not self.daemon.json("why", str(self.port), code=None)["free"],
-                   "the ring's port is taken")
+        wait_until(lambda: not self.ask()["free"], "the ring's port is taken")
         child.kill()
-        answer = self.daemon.json("why", str(self.port), code=None)
-        wait_until(lambda: self.daemon.json("why", str(self.port), code=None)["free"],
-                   "the ring is gone")
+        answer = self.ask()
+        wait_until(lambda: self.ask()["free"], "the ring is gone")
         return answer
+
+    def ask(self):
+        return self.daemon.get(f"/v1/why?port={self.port}")
 
     def test_ring_of_a_dead_process_is_named_while_it_is_torn_down(self):
         """The kernel takes some 25 ms for it: not every question comes in time, one does."""
