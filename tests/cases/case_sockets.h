@@ -290,7 +290,7 @@ static inline void await_state(struct scene *s, const char *state)
 
 	snprintf(line, sizeof(line),
 		 "i=0; until grep -qi ':%04X 0100007F:.... %s ' /proc/net/tcp;"
-		 " do i=$((i+1)); [ $i -lt 500 ] || exit 1; sleep 0.01; done",
+		 " do i=$((i+1)); [ $i -lt 2000 ] || exit 1; sleep 0.01; done",
 		 s->port, state);
 	command("%s", line);
 }

@@ -30,7 +30,7 @@
 #include "bpf/abi.h"
 #include "sentinel/sentinel.h"
 
-#define WAIT_MS	   5000 /* for what should come at once */
+#define WAIT_MS	   20000 /* for what should come at once */
 #define EVENTS_MAX 20000
 
 /* --- the watching side --- */

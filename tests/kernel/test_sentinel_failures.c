@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "kernel/actors.h"
+#include "unit/inventory/netns.h"
 
 #define MPTCP	    262
 #define NOBODY	    65534
@@ -347,6 +348,7 @@ static int run_time_wait(struct act *act)
 	close(server);
 	told.error = told.error ?: read(client, &end, 1) != 0 ? -EPROTO : 0;
 	close(client);
+	told.error = told.error ?: netns_await_time_wait(told.port);
 	told.error = told.error
 			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
 					     EADDRINUSE);

@@ -13,6 +13,7 @@
 #define NOBODY	    65534
 #define MPTCP	    262
 #define HOLDERS_MAX 64
+#define ATTEMPTS    5	/* of a measurement */
 #define MANY_FDS    200 /* more than one look reports */
 
 /* --- the pass --- */
@@ -556,7 +557,7 @@ static void stand_with_cgroups_refused(void **state)
 	hear_well(&child);
 	await_event(w, EVENT_LISTEN, child.pid);
 	end_child(&child);
-	assert_true(asks_for_resync(w->sentinel, 2 * SENTINEL_POLL_MS));
+	assert_true(asks_for_resync(w->sentinel, WAIT_MS));
 	stop_watching(&started);
 }
 
@@ -571,23 +572,35 @@ static void polling_asks_for_a_resync_each_second(void **state)
 
 	assert_int_equal(sentinel_new(false, &s), 0);
 	assert_int_equal(sentinel_report(s)->mode, SENTINEL_MODE_POLL);
-	assert_true(asks_for_resync(s, 2 * SENTINEL_POLL_MS));
-	assert_true(asks_for_resync(s, 2 * SENTINEL_POLL_MS));
+	assert_true(asks_for_resync(s, WAIT_MS));
+	assert_true(asks_for_resync(s, WAIT_MS));
 	sentinel_free(s);
 }
 
-static void polling_hears_of_a_destroyed_socket(void **state)
+/* Milliseconds from the end of a socket to the sentinel's wish. */
+static int64_t hear_of_a_destroyed_socket(void)
 {
 	struct told told = { 0 };
 	struct sentinel *s;
-	int64_t start;
+	int64_t start, took;
 
 	assert_int_equal(sentinel_new(false, &s), 0);
 	start = now_ms();
 	close(open_bound(SOCK_DGRAM, &told));
-	assert_true(asks_for_resync(s, SENTINEL_POLL_MS));
-	assert_in_range(now_ms() - start, 0, SENTINEL_POLL_MS / 2);
+	assert_true(asks_for_resync(s, WAIT_MS));
+	took = now_ms() - start;
 	sentinel_free(s);
+	return took;
+}
+
+static void polling_hears_of_a_destroyed_socket(void **state)
+{
+	int64_t took = SENTINEL_POLL_MS;
+
+	/* again, where somebody else had the processor until the next poll */
+	for (int i = 0; i < ATTEMPTS && took > SENTINEL_POLL_MS / 2; i++)
+		took = hear_of_a_destroyed_socket();
+	assert_in_range(took, 0, SENTINEL_POLL_MS / 2);
 }
 
 static void polling_has_neither_pass_nor_look(void **state)

@@ -8,10 +8,12 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -46,6 +48,9 @@ static inline void netns_skip_tests(struct CMUnitTest *tests, size_t n)
 #define NETNS_V6ONLY	2
 #define NETNS_LISTEN	4
 
+#define NETNS_TIME_WAIT	 6 /* of include/net/tcp_states.h */
+#define NETNS_DEADLINE_S 20
+
 /* A socket of the family, bound to loopback (NULL) or the address; negative errno. */
 static inline int netns_bind(int family, int type, const char *address, uint16_t port, int flags)
 {
@@ -72,10 +77,31 @@ static inline int netns_bind(int family, int type, const char *address, uint16_t
 	return TAKE_FD(fd);
 }
 
-/*
- * A connection to 127.0.0.1:port whose server side closes first: TIME_WAIT on the port once the
- * client has closed, too.
- */
+static inline bool netns_has_time_wait(uint16_t port)
+{
+	_cleanup_file_ FILE *f = fopen("/proc/net/tcp", "re");
+	unsigned local, state;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " %*d: %*8x:%x %*8x:%*x %x", &local, &state) == 2 &&
+		    local == port && state == NETNS_TIME_WAIT)
+			return true;
+	return false;
+}
+
+/* After the last close(): what a socket sends to itself may be received a moment later. */
+static inline int netns_await_time_wait(uint16_t port)
+{
+	time_t deadline = time(NULL) + NETNS_DEADLINE_S;
+
+	while (!netns_has_time_wait(port))
+		if (time(NULL) > deadline)
+			return -ETIMEDOUT;
+	return 0;
+}
+
+/* A connection to 127.0.0.1:port whose server side closes first: TIME_WAIT on the port. */
 static inline int netns_make_time_wait(uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
@@ -94,7 +120,11 @@ static inline int netns_make_time_wait(uint16_t port)
 		return -errno;
 	close(server);
 	/* the end of the stream: the server's FIN is here, now ours answers it */
-	return read(client, &byte, 1) == 0 ? 0 : -EIO;
+	if (read(client, &byte, 1) != 0)
+		return -EIO;
+	closep(&client);
+	client = -1;
+	return netns_await_time_wait(port);
 }
 
 #endif
