@@ -21,6 +21,27 @@ struct {
 	__type(value, struct abi_roll);
 } roll SEC(".maps");
 
+/*
+ * The socket behind a descriptor of a task that is known by its address only; NULL when there is
+ * none.  The way back, as in task_sock_of_fd(): an O_PATH descriptor has a socket's inode, too.
+ */
+static __always_inline struct socket *socket_of_fd_probed(struct task_struct *task, __u32 fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **table = BPF_CORE_READ(fdt, fd), *file;
+	struct socket *socket;
+
+	if (fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	file = file_in_slot(false, table + fd);
+	if (!file || file_type(false, file) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	if (!socket || BPF_CORE_READ(socket, file) != file)
+		return NULL;
+	return socket;
+}
+
 /* As sock_owns_port() of the pass says it of a socket that the verifier knows. */
 static __always_inline bool sock_still_owns_port(const struct sock *sk)
 {
@@ -46,7 +67,7 @@ __noinline int fill_hold(struct abi_hold *to, __u64 address)
 	if (!to)
 		return 0;
 	to->start_ns = BPF_CORE_READ(task, start_boottime);
-	socket = task_socket_of_fd(task, to->fd);
+	socket = socket_of_fd_probed(task, to->fd);
 	sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
 	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) != to->cookie)
 		return 0;

@@ -42,6 +42,11 @@ static inline void track_process(void *user_data, const struct process_id *id, b
 		sentinel_untrack_process(user_data, id);
 }
 
+static inline int call_roll(void *user_data, struct abi_hold *holds, size_t n)
+{
+	return sentinel_call_roll(user_data, holds, n);
+}
+
 static inline int open_grips(void *user_data, unsigned pass, const uint64_t *files, size_t n)
 {
 	return sentinel_open_grips(user_data, pass, files, n);
@@ -84,8 +89,16 @@ static inline int start_asking(void **state)
 
 	if (!a || sentinel_new(true, &a->sentinel))
 		return -1;
-	source = (struct holder_source){ open_pass,   look,	  track_socket, track_process,
-					 a->sentinel, open_grips, walk };
+	source = (struct holder_source){
+		.open_pass = open_pass,
+		.look = look,
+		.track_socket = track_socket,
+		.track_process = track_process,
+		.user_data = a->sentinel,
+		.call_roll = call_roll,
+		.open_grips = open_grips,
+		.walk = walk,
+	};
 	*state = a;
 	return inventory_new(&source, &a->inventory);
 }
