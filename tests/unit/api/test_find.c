@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* What find and find --all answer. */
+#include "unit/api/answers.h"
+
+static struct answer claim_port(struct world *w, const char *id, uint16_t port)
+{
+	char body[128];
+
+	snprintf(body, sizeof(body), "{\"id\":\"%s\",\"port\":%u}", id, port);
+	return ask_post(w, "/v1/claims", body);
+}
+
+/* A listener on exactly this port. */
+static int listen_at(uint16_t port)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_port = htons(port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) || listen(fd, 8)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* A listener in the range that services are given, on a port that is free by chance. */
+static int listen_in_range(uint16_t *ret_port)
+{
+	for (uint16_t port = 9900; port > 9000; port--) {
+		int fd = listen_at(port);
+
+		if (fd >= 0) {
+			*ret_port = port;
+			return fd;
+		}
+	}
+	fail_msg("no port of 9000-9900 is free");
+	*ret_port = 0;
+	return -1;
+}
+
+/* --- find --- */
+
+static void nothing_found_is_two_empty_arrays(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/services?pattern=none:*");
+
+	assert_ok(&a);
+	assert_int_equal(count_of(&a, "services"), 0);
+	assert_int_equal(count_of(&a, "orphans"), 0);
+}
+
+static void a_served_claim_is_active_with_its_process(void **state)
+{
+	uint16_t port = free_port();
+	_cleanup_answer_ struct answer claimed = claim_port(*state, "served", port), a = { 0 };
+	_cleanup_close_ int fd = listen_at(port);
+
+	assert_ok(&claimed);
+	assert_true(fd >= 0);
+	world_resync(*state);
+	a = ask_get(*state, "/v1/services?pattern=serv*");
+	assert_ok(&a);
+	assert_string_equal(text_of(&a, "services.0.status"), "active");
+	assert_int_equal(count_of(&a, "services.0.pids"), 1);
+	assert_int_equal(int_of(&a, "services.0.pids.0"), getpid());
+	assert_string_not_equal(text_of(&a, "services.0.process"), "(null)");
+}
+
+static void a_pid_that_died_is_not_printed(void **state)
+{
+	struct world *w = *state;
+	uint16_t port;
+	int fd = listening_socket(&port), status;
+	pid_t child = fork();
+	_cleanup_answer_ struct answer before = { 0 }, after = { 0 };
+
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	world_resync(w); /* parent and child hold the socket */
+	before = get(w, "/v1/sockets?port=%u", port);
+	close(fd);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	after = get(w, "/v1/sockets?port=%u", port); /* no event has told the table */
+	assert_int_equal(count_of(&before, "sockets.0.pids"), 2);
+	for (size_t i = 0; i < count_of(&after, "sockets"); i++)
+		assert_int_equal(count_of(&after, "sockets.0.pids"), 0);
+}
+
+static void a_listener_of_the_range_without_a_claim_is_an_orphan_row(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listen_in_range(&port);
+	_cleanup_answer_ struct answer a = { 0 }, only = { 0 }, claims = { 0 };
+
+	world_resync(*state);
+	a = get(*state, "/v1/services?port=%u", port);
+	assert_ok(&a);
+	assert_int_equal(count_of(&a, "orphans"), 1);
+	assert_int_equal(int_of(&a, "orphans.0.port"), port);
+	assert_string_equal(text_of(&a, "orphans.0.proto"), "tcp");
+	assert_string_equal(text_of(&a, "orphans.0.addr"), "127.0.0.1");
+	assert_int_equal(int_of(&a, "orphans.0.pids.0"), getpid());
+	assert_string_equal(text_of(&a, "orphans.0.user"), "root");
+	assert_string_not_equal(text_of(&a, "orphans.0.reason"), "(null)");
+
+	only = ask_get(*state, "/v1/services?status=orphan");
+	claims = ask_get(*state, "/v1/services?status=active");
+	assert_int_equal(count_of(&only, "services"), 0);
+	assert_true(count_of(&only, "orphans") >= 1);
+	assert_int_equal(count_of(&claims, "orphans"), 0);
+}
+
+static void a_claimed_port_is_no_orphan(void **state)
+{
+	uint16_t port;
+	int fd = listen_in_range(&port);
+	_cleanup_answer_ struct answer claimed = { 0 }, a = { 0 };
+
+	close(fd);
+	world_resync(*state);
+	claimed = claim_port(*state, "claimed:served", port);
+	fd = listen_at(port);
+	world_resync(*state);
+	a = get(*state, "/v1/services?port=%u", port);
+	close(fd);
+	assert_ok(&claimed);
+	assert_int_equal(count_of(&a, "services"), 1);
+	assert_int_equal(count_of(&a, "orphans"), 0);
+}
+
+static void a_status_filters_by_what_is_now(void **state)
+{
+	uint16_t port = free_port();
+	_cleanup_answer_ struct answer claimed = claim_port(*state, "turns", port);
+	_cleanup_answer_ struct answer before = { 0 }, active = { 0 };
+	struct world *w = *state;
+	unsigned changed;
+	int fd;
+
+	before = ask_get(w, "/v1/services?pattern=turns&status=active");
+	fd = listen_at(port);
+	world_resync(w); /* and nobody judged the claim since */
+	changed = w->changed;
+	active = ask_get(w, "/v1/services?pattern=turns&status=active");
+	close(fd);
+	assert_int_equal(count_of(&before, "services"), 0);
+	assert_int_equal(count_of(&active, "services"), 1);
+	assert_int_equal(w->changed, changed + 1);
+}
+
+/* --- find --all --- */
+
+static void sockets_name_their_holders_and_their_claim(void **state)
+{
+	uint16_t port = free_port();
+	_cleanup_answer_ struct answer claimed = claim_port(*state, "all:web", port), a = { 0 };
+	_cleanup_close_ int fd = listen_at(port);
+
+	world_resync(*state);
+	a = get(*state, "/v1/sockets?port=%u", port);
+	assert_ok(&a);
+	assert_int_equal(count_of(&a, "sockets"), 1);
+	assert_string_equal(text_of(&a, "sockets.0.state"), "LISTEN");
+	assert_string_equal(text_of(&a, "sockets.0.service"), "all:web");
+	assert_string_equal(text_of(&a, "sockets.0.status"), "active");
+	assert_true(json_object_get_boolean(member(a.body, "sockets.0.ownNetns")));
+	assert_int_equal(int_of(&a, "sockets.0.holders.0.pid"), getpid());
+	assert_int_equal(int_of(&a, "sockets.0.holders.0.fds.0"), fd);
+	assert_non_null(member(a.body, "sockets.0.cookie"));
+}
+
+static void sockets_without_details_say_who_and_leave_out_how(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_answer_ struct answer brief = { 0 }, full = { 0 };
+
+	world_resync(*state);
+	brief = get(*state, "/v1/sockets?details=no&port=%u", port);
+	full = get(*state, "/v1/sockets?details=yes&port=%u", port);
+	assert_int_equal(int_of(&brief, "sockets.0.pids.0"), getpid());
+	assert_string_equal(text_of(&brief, "sockets.0.process"),
+			    text_of(&full, "sockets.0.process"));
+	assert_string_equal(text_of(&brief, "sockets.0.addr"), text_of(&full, "sockets.0.addr"));
+	assert_string_equal(text_of(&brief, "sockets.0.user"), text_of(&full, "sockets.0.user"));
+	assert_null(member(brief.body, "sockets.0.holders"));
+	assert_null(member(brief.body, "sockets.0.inode"));
+	assert_int_equal(int_of(&full, "sockets.0.holders.0.pid"), getpid());
+}
+
+static void all_lists_in_order_of_port_and_only_what_serves(void **state)
+{
+	uint16_t listening, merely_bound;
+	_cleanup_close_ int one = listening_socket(&listening);
+	_cleanup_close_ int two = bound_socket(SOCK_STREAM, &merely_bound);
+	_cleanup_answer_ struct answer all = { 0 }, narrow = { 0 };
+	bool found = false;
+
+	world_resync(*state);
+	all = ask_get(*state, "/v1/sockets");
+	narrow = get(*state, "/v1/sockets?port=%u", merely_bound);
+	for (size_t i = 0; i < count_of(&all, "sockets"); i++) {
+		struct json_object *row = json_object_array_get_idx(member(all.body, "sockets"), i);
+		int port = json_object_get_int(json_object_object_get(row, "port"));
+
+		found = found || port == listening;
+		assert_int_not_equal(port, merely_bound);
+		if (i)
+			assert_true(port >= json_object_get_int(member(
+						    json_object_array_get_idx(
+							    member(all.body, "sockets"), i - 1),
+						    "port")));
+	}
+	assert_true(found);
+	/* without sock_diag's bound-inactive dump (before 6.8) nobody sees it */
+	if (count_of(&narrow, "sockets"))
+		assert_string_equal(text_of(&narrow, "sockets.0.state"), "BOUND");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_found_is_two_empty_arrays),
+		cmocka_unit_test(a_served_claim_is_active_with_its_process),
+		cmocka_unit_test(a_pid_that_died_is_not_printed),
+		cmocka_unit_test(a_listener_of_the_range_without_a_claim_is_an_orphan_row),
+		cmocka_unit_test(a_claimed_port_is_no_orphan),
+		cmocka_unit_test(a_status_filters_by_what_is_now),
+		cmocka_unit_test(sockets_name_their_holders_and_their_claim),
+		cmocka_unit_test(sockets_without_details_say_who_and_leave_out_how),
+		cmocka_unit_test(all_lists_in_order_of_port_and_only_what_serves),
+	};
+
+	return cmocka_run_group_tests_name("api/find", tests, world_open, world_close);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* What log and status answer. */
+#include "unit/api/answers.h"
+
+/* --- log --- */
+
+static void the_log_is_newest_first_and_counted(void **state)
+{
+	_cleanup_answer_ struct answer one = ask_post(*state, "/v1/claims", "{\"id\":\"log:1\"}");
+	_cleanup_answer_ struct answer two = ask_post(*state, "/v1/claims", "{\"id\":\"log:2\"}");
+	_cleanup_answer_ struct answer both = ask_get(*state, "/v1/log?filter=log:*");
+	_cleanup_answer_ struct answer last = ask_get(*state, "/v1/log?n=1&filter=claim");
+
+	assert_int_equal(count_of(&both, "entries"), 2);
+	assert_string_equal(text_of(&both, "entries.0.service"), "log:2");
+	assert_true(int_of(&both, "entries.0.id") > int_of(&both, "entries.1.id"));
+	assert_int_equal(count_of(&last, "entries"), 1);
+	assert_string_equal(text_of(&last, "entries.0.service"), "log:2");
+	assert_string_equal(text_of(&last, "entries.0.user"), "root");
+}
+
+static void the_log_is_cut_by_time(void **state)
+{
+	_cleanup_answer_ struct answer one = ask_post(*state, "/v1/claims", "{\"id\":\"log:3\"}");
+	_cleanup_answer_ struct answer since = ask_get(*state, "/v1/log?filter=log:3&since=1h");
+	_cleanup_answer_ struct answer past =
+		ask_get(*state, "/v1/log?filter=log:3&to=2001-01-01T00:00:00Z");
+	_cleanup_answer_ struct answer unix_s = ask_get(*state,
+							"/v1/log?filter=log:3&from=1000000000");
+	_cleanup_answer_ struct answer zone =
+		ask_get(*state, "/v1/log?filter=log:3&from=2001-01-01T00:00:00%2B01:00");
+
+	assert_int_equal(count_of(&since, "entries"), 1);
+	assert_int_equal(count_of(&past, "entries"), 0);
+	assert_int_equal(count_of(&unix_s, "entries"), 1);
+	assert_int_equal(count_of(&zone, "entries"), 1);
+}
+
+static void a_log_that_cannot_be_cut_is_refused(void **state)
+{
+	static const struct {
+		const char *path, *words;
+	} rows[] = {
+		{ "/v1/log?n=0", "1 to 10000" },
+		{ "/v1/log?n=10001", "1 to 10000" },
+		{ "/v1/log?n=-5", "1 to 10000" },
+		{ "/v1/log?n=%201", "1 to 10000" },
+		{ "/v1/log?n=99999999999999999999", "1 to 10000" },
+		{ "/v1/log?since=soon", "2h30m" },
+		{ "/v1/log?since=1d2x", "character" },
+		{ "/v1/log?from=2001-13-01", "2:47am" },
+		{ "/v1/log?to=25:00", "2:47am" },
+		{ "/v1/log?from=2002-01-01&to=2001-01-01", "after" },
+		{ "/v1/log?filter=what%20ever", "CLAIM" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_answer_ struct answer a = ask_get(*state, rows[i].path);
+
+		assert_error(&a, 400, "bad_request", rows[i].words);
+	}
+}
+
+/* --- status --- */
+
+static void the_status_has_every_part_of_the_contract(void **state)
+{
+	static const char *const parts[] = {
+		"daemon.pid",	     "daemon.uptime",	  "daemon.version",   "kernel.mode",
+		"kernel.probes",     "kernel.lost",	  "database.path",    "database.healthy",
+		"services.active",   "services.claimed",  "services.stale",   "services.ghost",
+		"services.orphaned", "services.squatted", "services.orphans", "locks.held",
+		"sessions.active",   "activity.recent",
+	};
+	struct world *w = *state;
+	_cleanup_answer_ struct answer a = ask_get(w, "/v1/status");
+
+	assert_ok(&a);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (!member(a.body, parts[i]))
+			fail_msg("%s is missing", parts[i]);
+	assert_int_equal(int_of(&a, "daemon.pid"), getpid());
+	assert_string_equal(text_of(&a, "daemon.socket"), w->socket);
+	assert_string_equal(text_of(&a, "kernel.mode"), "poll");
+	assert_true(json_object_get_boolean(member(a.body, "database.healthy")));
+	assert_true(int_of(&a, "activity.recent") > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_log_is_newest_first_and_counted),
+		cmocka_unit_test(the_log_is_cut_by_time),
+		cmocka_unit_test(a_log_that_cannot_be_cut_is_refused),
+		cmocka_unit_test(the_status_has_every_part_of_the_contract),
+	};
+
+	return cmocka_run_group_tests_name("api/log and status", tests, world_open, world_close);
+}

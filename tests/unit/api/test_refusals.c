@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* What `pd why` answers of refusals that were recorded, and to whom. */
+#include "unit/api/answers.h"
+
+/* --- why, of recorded refusals --- */
+
+static void record(struct world *w, uid_t uid, pid_t pid, uint16_t port, const char *verdict)
+{
+	char text[256];
+	struct failure failure = { .at = time(NULL),
+				   .caller = { .pid = pid, .start_ticks = 7 },
+				   .uid = uid,
+				   .comm = "vite",
+				   .port = port,
+				   .error = EADDRINUSE,
+				   .explanation = text };
+
+	snprintf(text, sizeof(text),
+		 "{\"port\":%u,\"free\":false,\"verdict\":\"%s\",\"summary\":\"Port %u was "
+		 "taken.\"}",
+		 port, verdict, port);
+	assert_int_equal(registry_begin(w->registry), 0);
+	assert_int_equal(registry_record_failure(w->registry, &failure, NULL), 0);
+	assert_int_equal(registry_commit(w->registry), 0);
+}
+
+static void without_a_recorded_refusal_the_answer_says_what_to_do(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/why");
+
+	assert_error(&a, 404, "not_found", "name the port");
+}
+
+static void the_newest_refusal_is_the_answer(void **state)
+{
+	_cleanup_answer_ struct answer newest = { 0 }, of_pid = { 0 }, two = { 0 };
+
+	record(*state, 0, 7001, 3001, "listener");
+	record(*state, 0, 7002, 3002, "time_wait");
+	newest = ask_get(*state, "/v1/why");
+	of_pid = ask_get(*state, "/v1/why?pid=7001");
+	two = ask_get(*state, "/v1/why?last=2");
+	assert_ok(&newest);
+	assert_int_equal(int_of(&newest, "port"), 3002);
+	assert_string_equal(text_of(&newest, "verdict"), "time_wait");
+	assert_null(member(newest.body, "refusals"));
+	assert_int_equal(int_of(&of_pid, "port"), 3001);
+	assert_int_equal(int_of(&two, "port"), 3002);
+	assert_int_equal(count_of(&two, "refusals"), 2);
+	assert_int_equal(int_of(&two, "refusals.0.port"), 3002);
+	assert_int_equal(int_of(&two, "refusals.1.port"), 3001);
+}
+
+static void refusals_are_shown_to_root_and_their_own_user_only(void **state)
+{
+	_cleanup_answer_ struct answer mine = { 0 }, theirs = { 0 }, of_pid = { 0 };
+
+	record(*state, OTHER_UID, 7003, 3003, "listener");
+	record(*state, 0, 7004, 3004, "listener");
+	mine = ask_get(*state, "/v1/why?pid=7003");
+	theirs = ask_as_other(*state, "GET", "/v1/why", "");
+	of_pid = ask_as_other(*state, "GET", "/v1/why?pid=7004", "");
+	assert_int_equal(int_of(&mine, "port"), 3003);
+	assert_int_equal(int_of(&theirs, "port"), 3003);
+	assert_error(&of_pid, 404, "not_found", "");
+}
+
+/* --- explaining a refusal --- */
+
+static struct event refusal(uint16_t port)
+{
+	struct event e = { .kind = EVENT_FAIL,
+			   .uid = 0,
+			   .comm = "victim",
+			   .protocol = IPPROTO_TCP,
+			   .family = AF_INET,
+			   .port = port,
+			   .call = EVENT_CALL_BIND,
+			   .error = EADDRINUSE };
+
+	e.actor.pid = 1 << 22; /* above every pid: it is gone by now */
+	e.actor.start_ticks = 7;
+	return e;
+}
+
+static struct json_object *explain(struct world *w, const struct event *e)
+{
+	char *text = NULL;
+	struct json_object *o;
+
+	assert_int_equal(api_explain_failure(w->api, e, time(NULL) - 12, &text), 0);
+	o = json_tokener_parse(text);
+	assert_non_null(o);
+	free(text);
+	return o;
+}
+
+static const char *text_in(struct json_object *o, const char *path)
+{
+	const char *text = json_object_get_string(member(o, path));
+
+	return text ? text : "(null)";
+}
+
+static void a_refusal_names_the_holder_of_that_moment(void **state)
+{
+	struct world *w = *state;
+	uint16_t port;
+	int fd = listening_socket(&port);
+	struct event e = refusal(port);
+	const struct socket_row *row;
+	struct json_object *o;
+	char words[32];
+
+	world_resync(w);
+	assert_int_equal(inventory_by_port(w->inventory, 0, port, &row, 1), 1);
+	e.netns = row->netns;
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .id = 1,
+					   .cookie = row->cookie,
+					   .inode = row->inode,
+					   .protocol = IPPROTO_TCP,
+					   .family = AF_INET,
+					   .state = SOCKET_LISTEN,
+					   .addr = row->addr,
+					   .file_refs = 1,
+					   .port_asked = true };
+	close(fd); /* gone before anybody looks; the table has not been told */
+	o = explain(w, &e);
+	assert_string_equal(text_in(o, "errno"), "EADDRINUSE");
+	assert_false(json_object_get_boolean(member(o, "free")));
+	assert_int_equal(json_object_get_int(member(o, "holders.0.pid")), getpid());
+	snprintf(words, sizeof(words), "(pid %d)", getpid());
+	assert_non_null(strstr(text_in(o, "summary"), words));
+	assert_non_null(strstr(text_in(o, "summary"), "was taken"));
+	assert_string_equal(text_in(o, "asked.call"), "bind");
+	assert_string_equal(text_in(o, "asked.comm"), "victim");
+	assert_int_equal(json_object_get_int(member(o, "asked.pid")), 1 << 22);
+	assert_in_range(time(NULL) - json_object_get_int64(member(o, "asked.at")), 11, 40);
+	json_object_put(o);
+}
+
+static void a_refusal_without_owners_keeps_its_errno(void **state)
+{
+	struct world *w = *state;
+	struct event e = refusal(80);
+	struct json_object *o;
+
+	e.error = EACCES;
+	e.uid = e.sk_uid = OTHER_UID;
+	e.netns = inventory_own_netns(w->inventory);
+	o = explain(w, &e);
+	assert_string_equal(text_in(o, "errno"), "EACCES");
+	assert_string_equal(text_in(o, "verdict"), "privileged_port");
+	assert_int_equal(json_object_array_length(member(o, "holders")), 0);
+	json_object_put(o);
+}
+
+static void two_servers_on_one_port_are_warned_of(void **state)
+{
+	struct world *w = *state;
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
+	uint16_t port;
+	int four = listening_socket(&port), fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int status, yes = 1, go[2];
+	_cleanup_answer_ struct answer why = { 0 }, one = { 0 };
+	pid_t child;
+	char byte;
+
+	assert_int_equal(pipe(go), 0);
+	world_resync(w);
+	one = get(w, "/v1/why?port=%u", port);
+	child = fork();
+	if (!child) {
+		close(four);
+		six.sin6_port = htons(port);
+		if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) ||
+		    bind(fd, (struct sockaddr *)&six, sizeof(six)) || listen(fd, 8) ||
+		    write(go[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(fd);
+	assert_int_equal(read(go[0], &byte, 1), 1);
+	world_resync(w);
+	why = get(w, "/v1/why?port=%u", port);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(four);
+	close(go[0]);
+	close(go[1]);
+	assert_null(member(one.body, "warning"));
+	assert_non_null(strstr(text_of(&why, "warning"), "two servers share port"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_recorded_refusal_the_answer_says_what_to_do),
+		cmocka_unit_test(the_newest_refusal_is_the_answer),
+		cmocka_unit_test(refusals_are_shown_to_root_and_their_own_user_only),
+		cmocka_unit_test(a_refusal_names_the_holder_of_that_moment),
+		cmocka_unit_test(a_refusal_without_owners_keeps_its_errno),
+		cmocka_unit_test(two_servers_on_one_port_are_warned_of),
+	};
+
+	return cmocka_run_group_tests_name("api/refusals", tests, world_open, world_close);
+}

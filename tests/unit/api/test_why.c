@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* What `pd why PORT` answers, and to whom. */
+#include "unit/api/answers.h"
+
+/* --- why --- */
+
+static void a_free_port_is_free(void **state)
+{
+	_cleanup_answer_ struct answer a = get(*state, "/v1/why?port=%u", free_port());
+
+	assert_ok(&a);
+	assert_true(json_object_get_boolean(member(a.body, "free")));
+	assert_string_equal(text_of(&a, "verdict"), "free");
+	assert_non_null(strstr(text_of(&a, "summary"), "is free"));
+	assert_null(member(a.body, "errno"));
+	assert_int_equal(count_of(&a, "remedies"), 0);
+	assert_string_equal(text_of(&a, "asked.call"), "bind");
+}
+
+static void a_listener_is_explained_with_process_and_remedies(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_answer_ struct answer a = { 0 };
+	char words[32];
+
+	world_resync(*state);
+	a = get(*state, "/v1/why?port=%u&addr=127.0.0.1", port);
+	assert_ok(&a);
+	assert_string_equal(text_of(&a, "verdict"), "listener");
+	assert_string_equal(text_of(&a, "errno"), "EADDRINUSE");
+	snprintf(words, sizeof(words), "(pid %d)", getpid());
+	assert_non_null(strstr(text_of(&a, "summary"), words));
+	assert_int_equal(int_of(&a, "holders.0.pid"), getpid());
+	assert_int_equal(int_of(&a, "holders.0.fds.0"), fd);
+	assert_int_equal(int_of(&a, "holders.0.ancestry.0.pid"), getppid());
+	assert_true(int_of(&a, "holders.0.startTime") > 1000000000);
+	assert_non_null(member(a.body, "holders.0.cmdline"));
+	assert_non_null(strstr(json_object_get_string(member(a.body, "remedies")), "pd claim"));
+}
+
+static void a_wildcard_question_meets_a_specific_listener(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_answer_ struct answer taken = { 0 }, other = { 0 }, v6only = { 0 };
+
+	world_resync(*state);
+	taken = get(*state, "/v1/why?port=%u&addr=0.0.0.0", port);
+	other = get(*state, "/v1/why?port=%u&addr=127.0.0.2", port);
+	v6only = get(*state, "/v1/why?port=%u&v6only=1", port);
+	assert_string_equal(text_of(&taken, "verdict"), "listener_wildcard_overlap");
+	assert_true(json_object_get_boolean(member(other.body, "free")));
+	assert_true(json_object_get_boolean(member(v6only.body, "free")));
+}
+
+static void udp_is_asked_about_by_itself(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = bound_socket(SOCK_DGRAM, &port);
+	_cleanup_answer_ struct answer tcp = { 0 }, udp = { 0 };
+
+	world_resync(*state);
+	tcp = get(*state, "/v1/why?port=%u", port);
+	udp = get(*state, "/v1/why?port=%u&proto=udp", port);
+	assert_true(json_object_get_boolean(member(tcp.body, "free")));
+	assert_string_equal(text_of(&udp, "verdict"), "udp_bound");
+	assert_string_equal(text_of(&udp, "proto"), "udp");
+	assert_non_null(strstr(text_of(&udp, "summary"), "UDP port"));
+}
+
+static void what_a_process_was_told_is_shown_to_root_and_its_user_only(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_answer_ struct answer mine = { 0 }, theirs = { 0 }, sockets = { 0 };
+	static const char *const hidden[] = { "cmdline", "exe", "cwd" };
+	char path[64], name[64];
+
+	world_resync(*state);
+	snprintf(path, sizeof(path), "/v1/why?port=%u", port);
+	mine = ask_get(*state, path);
+	theirs = ask_as_other(*state, "GET", path, "");
+	snprintf(path, sizeof(path), "/v1/sockets?port=%u", port);
+	sockets = ask_as_other(*state, "GET", path, "");
+	assert_ok(&theirs);
+	assert_int_equal(int_of(&theirs, "holders.0.pid"), getpid());
+	assert_string_equal(text_of(&theirs, "holders.0.user"), "root");
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
+		snprintf(name, sizeof(name), "holders.0.%s", hidden[i]);
+		assert_non_null(member(mine.body, name));
+		assert_null(member(theirs.body, name));
+		snprintf(name, sizeof(name), "sockets.0.holders.0.%s", hidden[i]);
+		assert_null(member(sockets.body, name));
+	}
+	/* nor is a command offered that would not work */
+	assert_null(strstr(json_object_get_string(member(theirs.body, "remedies")), "\"kill "));
+}
+
+static void a_user_sees_what_the_own_process_was_told(void **state)
+{
+	struct world *w = *state;
+	uint16_t port;
+	int fd = listening_socket(&port), go[2], status;
+	_cleanup_answer_ struct answer theirs = { 0 };
+	char path[64], byte;
+	pid_t child;
+
+	assert_int_equal(pipe(go), 0);
+	child = fork();
+	if (!child) {
+		if (setresgid(OTHER_UID, OTHER_UID, OTHER_UID) ||
+		    setresuid(OTHER_UID, OTHER_UID, OTHER_UID) || write(go[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(go[0], &byte, 1), 1);
+	close(fd); /* the child alone holds it */
+	world_resync(w);
+	snprintf(path, sizeof(path), "/v1/why?port=%u", port);
+	theirs = ask_as_other(w, "GET", path, "");
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(go[0]);
+	close(go[1]);
+	assert_int_equal(int_of(&theirs, "holders.0.pid"), child);
+	assert_non_null(member(theirs.body, "holders.0.cmdline"));
+}
+
+static void a_stopped_holder_is_named_stopped(void **state)
+{
+	struct world *w = *state;
+	uint16_t port;
+	int fd = listening_socket(&port), status;
+	_cleanup_answer_ struct answer a = { 0 };
+	pid_t child = fork();
+
+	if (!child) {
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	close(fd);
+	world_resync(w);
+	a = get(w, "/v1/why?port=%u", port);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_string_equal(text_of(&a, "holders.0.state"), "stopped");
+	assert_non_null(strstr(text_of(&a, "summary"), "Ctrl-Z"));
+	assert_non_null(strstr(json_object_get_string(member(a.body, "remedies")), "kill -CONT"));
+}
+
+static void a_hostile_process_name_is_valid_json(void **state)
+{
+	struct world *w = *state;
+	uint16_t port;
+	int fd = listening_socket(&port), status, go[2];
+	_cleanup_answer_ struct answer a = { 0 };
+	pid_t child;
+	char byte;
+
+	assert_int_equal(pipe(go), 0);
+	child = fork();
+	if (!child) {
+		FILE *comm = fopen("/proc/self/comm", "w");
+
+		if (!comm || fputs("\x1b[31m\"\xff\xfe\n\\", comm) < 0 || fclose(comm) ||
+		    write(go[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(go[0], &byte, 1), 1);
+	close(fd);
+	world_resync(w);
+	a = get(w, "/v1/why?port=%u", port);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(go[0]);
+	close(go[1]);
+	assert_non_null(a.body);
+	assert_int_equal(int_of(&a, "holders.0.pid"), child);
+	assert_int_equal(strncmp(text_of(&a, "holders.0.comm"), "\x1b[31m\"\xef\xbf\xbd", 9), 0);
+}
+
+static void refusals_of_the_port_are_listed(void **state)
+{
+	struct world *w = *state;
+	uint16_t port = free_port();
+	_cleanup_answer_ struct answer a = { 0 };
+	char details[64];
+	struct activity entry = { .action = ACTIVITY_FAIL,
+				  .service = "",
+				  .details = details,
+				  .timestamp = time(NULL),
+				  .port = port,
+				  .pid = 77,
+				  .uid = 0,
+				  .comm = "vite",
+				  .error = EADDRINUSE };
+
+	snprintf(details, sizeof(details), "bind [::1]:%u: EADDRINUSE; held by node (1)", port);
+	assert_int_equal(registry_begin(w->registry), 0);
+	assert_int_equal(registry_log(w->registry, &entry, NULL), 0);
+	entry.port++;
+	assert_int_equal(registry_log(w->registry, &entry, NULL), 0);
+	assert_int_equal(registry_commit(w->registry), 0);
+	a = get(w, "/v1/why?port=%u", port);
+	assert_int_equal(count_of(&a, "failures"), 1);
+	assert_string_equal(text_of(&a, "failures.0.comm"), "vite");
+	assert_string_equal(text_of(&a, "failures.0.errno"), "EADDRINUSE");
+	assert_string_equal(text_of(&a, "failures.0.addr"), "::1");
+	assert_string_equal(text_of(&a, "failures.0.call"), "bind");
+}
+
+/* --- explaining a refusal --- */
+
+static void a_question_that_cannot_be_read_is_refused(void **state)
+{
+	static const char *const paths[] = {
+		"/v1/why?port=0",
+		"/v1/why?port=3000&proto=sctp",
+		"/v1/why?port=3000&addr=256.1.1.1",
+		"/v1/why?port=3000&v6only=yes",
+		"/v1/why?port=3000&reuseaddr=2",
+		"/v1/why?port=3000&reuseport=on",
+		"/v1/why?port=3000&addr=127.0.0.1&v6only=1",
+		"/v1/why?port=3000&dev=nosuchdev0",
+		"/v1/why?port=3000&uid=-1",
+		"/v1/why?port=3000&uid=4294967295",
+		"/v1/why?port=3000&netns=nosuchname",
+		"/v1/why?port=3000&netns=../../proc/1/ns/net",
+		"/v1/why?port=3000&netns=4194303",
+		"/v1/why?port=3000&pid=1",
+		"/v1/why?port=3000&last=1",
+		"/v1/why?udp=1",
+		"/v1/why?proto=udp",
+		"/v1/why?pid=0",
+		"/v1/why?pid=x",
+		"/v1/why?last=0",
+		"/v1/why?last=51",
+		"/v1/sockets?port=80x",
+		"/v1/sockets?details=maybe",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		_cleanup_answer_ struct answer a = ask_get(*state, paths[i]);
+
+		assert_error(&a, 400, "bad_request", "");
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_free_port_is_free),
+		cmocka_unit_test(a_listener_is_explained_with_process_and_remedies),
+		cmocka_unit_test(a_wildcard_question_meets_a_specific_listener),
+		cmocka_unit_test(udp_is_asked_about_by_itself),
+		cmocka_unit_test(what_a_process_was_told_is_shown_to_root_and_its_user_only),
+		cmocka_unit_test(a_user_sees_what_the_own_process_was_told),
+		cmocka_unit_test(a_stopped_holder_is_named_stopped),
+		cmocka_unit_test(a_hostile_process_name_is_valid_json),
+		cmocka_unit_test(refusals_of_the_port_are_listed),
+		cmocka_unit_test(a_question_that_cannot_be_read_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("api/why", tests, world_open, world_close);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* The table is read anew: what stays, what goes, what the losses had hidden. */
+#include "unit/inventory/table_world.h"
+
+static void resync_makes_rows_with_holders_and_processes(void **state)
+{
+	struct world *w = *state;
+	struct process_id id = fake_id(1);
+
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	resync(w);
+	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
+	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
+	assert_int_equal(only_row(w)->since, 0);
+	assert_int_equal(only_row(w)->seen, NOW + 100);
+	assert_true(only_row(w)->complete);
+	assert_string_equal(inventory_process(w->inv, &id)->exe, "/usr/bin/server");
+	assert_string_equal(inventory_process(w->inv, &id)->cwd, "/home/app");
+	assert_int_equal(w->fake.tracked[1], 1);
+	assert_true(w->fake.tracked_sockets > 0);
+	assert_int_equal(w->changes, 1);
+}
+
+static void a_second_resync_changes_and_tracks_nothing(void **state)
+{
+	struct world *w = *state;
+
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	resync(w);
+	resync(w);
+	assert_int_equal(w->changes, 0);
+	assert_int_equal(w->fake.tracked[1], 1);
+}
+
+static void resync_keeps_what_events_taught(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w);
+	apply(w, fork_event(1, 2));
+	fake_hold(&w->fake, fake_id(2), 10, 3, 1);
+	apply(w, exit_event(1, 0));
+	resync(w);
+	assert_int_equal(only_row(w)->since, NOW);
+	assert_int_equal(only_row(w)->binder.pid, FAKE_PID + 1);
+	assert_int_equal(only_row(w)->binder_sid, 42);
+	assert_int_equal(only_row(w)->binder_fate, BINDER_EXITED_WELL);
+	assert_string_equal(inventory_process(w->inv, &only_row(w)->binder)->comm, "server");
+}
+
+static void resync_drops_rows_whose_close_was_lost(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w);
+	resync(w);
+	assert_no_row(w);
+	assert_int_equal(w->changes, 1);
+	assert_int_equal(w->last_port, PORT);
+}
+
+static void resync_notices_a_binder_whose_exit_was_lost(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w);
+	fake_hold(&w->fake, fake_id(2), 10, 3, 1);
+	resync(w);
+	assert_holders(only_row(w), 1, (unsigned[]){ 2 });
+	assert_int_equal(only_row(w)->binder_fate, BINDER_GONE);
+	assert_int_equal(w->changes, 1);
+}
+
+static void the_oldest_holder_stands_for_an_unknown_binder(void **state)
+{
+	struct world *w = *state;
+
+	fake_hold(&w->fake, fake_id(2), 10, 3, 2);
+	fake_hold(&w->fake, fake_id(1), 10, 3, 2);
+	resync(w);
+	assert_int_equal(only_row(w)->binder.pid, FAKE_PID + 1);
+	apply(w, exit_event(1, 0));
+	assert_int_equal(only_row(w)->binder_fate, BINDER_EXITED_WELL);
+	assert_holders(only_row(w), 1, (unsigned[]){ 2 });
+}
+
+static void connections_in_a_pass_make_no_rows(void **state)
+{
+	struct world *w = *state;
+
+	w->fake.tcp_state = 1;
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	resync(w);
+	assert_no_row(w);
+}
+
+static int broken_pass(void *user_data)
+{
+	int fd = memfd_create("pass", MFD_CLOEXEC);
+
+	if (write(fd, "not a record of ours, but long enough to have a head, surely", 60) < 0)
+		return -EIO;
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static void a_failed_resync_leaves_the_table(void **state)
+{
+	struct world *w = *state;
+	struct holder_source source = fake_source(&w->fake);
+
+	inventory_free(w->inv);
+	source.open_pass = broken_pass;
+	assert_int_equal(inventory_new(&source, &w->inv), 0);
+	start_server(w);
+	assert_int_equal(inventory_resync(w->inv, NOW, count_change, w), -EBADMSG);
+	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
+	assert_int_equal(w->changes, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(resync_makes_rows_with_holders_and_processes),
+		T(a_second_resync_changes_and_tracks_nothing),
+		T(resync_keeps_what_events_taught),
+		T(resync_drops_rows_whose_close_was_lost),
+		T(resync_notices_a_binder_whose_exit_was_lost),
+		T(the_oldest_holder_stands_for_an_unknown_binder),
+		T(connections_in_a_pass_make_no_rows),
+		T(a_failed_resync_leaves_the_table),
+	};
+
+	return cmocka_run_group_tests_name("inventory table resync", tests, NULL, NULL);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* Which port a claim gets: asked for, free, remembered; against a model, too. */
+#include "unit/registry/claims.h"
+
+static bool refuse_even(uint16_t port, void *user_data)
+{
+	return port % 2 == 1;
+}
+
+static void exact_port_is_given(void **state)
+{
+	assert_int_equal(fixture_claim(*state, "web", 443), 443);
+}
+
+static void claim_of_taken_port_names_the_holder(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("other");
+	struct claim_result result;
+
+	fixture_claim(f, "web", 5000);
+	request.port = 5000;
+	assert_int_equal(claim(f, &request, &result), OUTCOME_CONFLICT);
+	assert_string_equal(result.holder_id, "web");
+	assert_int_equal(result.port, 5000);
+	assert_int_equal(registry_service_by_id(f->registry, "other", service_copy_visit, NULL),
+			 OUTCOME_NO);
+}
+
+static void claim_of_unusable_port_names_no_holder(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	request.port = 5000;
+	fixture_begin(f);
+	assert_int_equal(registry_claim(f->registry, &request, refuse_even, NULL, &result),
+			 OUTCOME_CONFLICT);
+	fixture_commit(f);
+	assert_string_equal(result.holder_id, "");
+}
+
+static void exact_port_moves_an_existing_claim(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t port = fixture_claim(f, "web", 0);
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	request.port = 5000;
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_true(result.existing);
+	assert_int_equal(result.port, 5000);
+	assert_int_equal(result.previous_port, port);
+	assert_int_equal(registry_port_ever_claimed(f->registry, port), 1);
+	assert_int_equal(fixture_claim(f, "other", port), port);
+}
+
+static void refused_move_leaves_the_claim_where_it_was(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t port = fixture_claim(f, "web", 0);
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	fixture_claim(f, "other", 5000);
+	request.port = 5000;
+	assert_int_equal(claim(f, &request, &result), OUTCOME_CONFLICT);
+	assert_int_equal(fixture_service(f, "web").service.port, port);
+}
+
+static void unusable_candidates_are_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	request.range = small_range;
+	fixture_begin(f);
+	assert_int_equal(registry_claim(f->registry, &request, refuse_even, NULL, &result), 0);
+	fixture_commit(f);
+	assert_int_equal(result.port % 2, 1);
+	assert_in_range(result.port, 4000, 4007);
+}
+
+static void full_range_has_no_free_port(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("last");
+	struct claim_result result;
+	unsigned asked = 0;
+	char id[16];
+
+	for (int i = 0; i < 8; i++) {
+		snprintf(id, sizeof(id), "s%d", i);
+		fixture_claim(f, id, (uint16_t)(4000 + i));
+	}
+	request.range = small_range;
+	fixture_begin(f);
+	assert_int_equal(registry_claim(f->registry, &request, refuse_all, &asked, &result),
+			 OUTCOME_NO_FREE_PORT);
+	fixture_commit(f);
+	assert_int_equal(asked, 0);
+}
+
+static void range_of_a_claim_is_kept_for_its_next_move(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	request.range = small_range;
+	assert_int_equal(claim(f, &request, &result), 0);
+	fixture_shell(f, "UPDATE services SET port = NULL; DELETE FROM ports");
+	request.range = (struct port_range){ 0 };
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_in_range(result.port, 4000, 4007);
+}
+
+static void released_port_is_remembered(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 3000);
+	fixture_release(f, "web");
+	assert_int_equal(fixture_claim(f, "web", 0), 3000);
+}
+
+static void released_port_is_remembered_after_another_had_it(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 3000);
+	fixture_release(f, "web");
+	fixture_claim(f, "other", 3000);
+	fixture_release(f, "other");
+	fixture_reopen(f);
+	assert_int_equal(fixture_claim(f, "web", 0), 3000);
+}
+
+static void remembered_port_outside_of_the_asked_range_is_not_given(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	fixture_claim(f, "web", 3000);
+	fixture_release(f, "web");
+	request.range = small_range;
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_in_range(result.port, 4000, 4007);
+}
+
+static void remembered_port_that_is_unusable_is_not_given(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	fixture_claim(f, "web", 3000);
+	fixture_release(f, "web");
+	fixture_begin(f);
+	assert_int_equal(registry_claim(f->registry, &request, refuse_even, NULL, &result), 0);
+	fixture_commit(f);
+	assert_int_equal(result.port % 2, 1);
+}
+
+static void last_of_several_ports_is_remembered(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 6000);
+	fixture_claim(f, "web", 5000);
+	fixture_release(f, "web");
+	assert_int_equal(fixture_claim(f, "web", 0), 5000);
+	fixture_claim(f, "web", 6000);
+	fixture_release(f, "web");
+	assert_int_equal(fixture_claim(f, "web", 0), 6000);
+}
+
+static void port_claimed_by_hand_is_not_given(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t port = fixture_claim(f, "web", 0);
+	char sql[128];
+
+	fixture_release(f, "web");
+	snprintf(sql, sizeof(sql), "INSERT INTO services(id, port) VALUES('hand', %u)", port);
+	fixture_shell(f, sql);
+	assert_true(fixture_claim(f, "web", 0) != port);
+	assert_int_equal(fixture_service(f, "hand").service.port, port);
+}
+
+static void claim_whose_port_cannot_be_remembered_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	fixture_shell(f, "CREATE TRIGGER t BEFORE INSERT ON ports WHEN NEW.id = 'web' "
+			 "BEGIN SELECT RAISE(ABORT, 'no'); END");
+	fixture_begin(f);
+	assert_true(registry_claim(f->registry, &request, NULL, NULL, &result) < 0);
+	request.id = "other";
+	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
+	fixture_commit(f);
+	fixture_expect(f, "SELECT group_concat(id) FROM services", "other");
+	fixture_expect(f, "SELECT group_concat(id) FROM ports", "other");
+}
+
+static void port_is_ever_claimed_after_release_and_by_hand(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(registry_port_ever_claimed(f->registry, 5000), 0);
+	fixture_claim(f, "web", 5000);
+	fixture_release(f, "web");
+	assert_int_equal(registry_port_ever_claimed(f->registry, 5000), 1);
+	fixture_shell(f, "INSERT INTO services(id, port) VALUES('hand', 5001)");
+	assert_int_equal(registry_port_ever_claimed(f->registry, 5001), 1);
+	fixture_reopen(f);
+	assert_int_equal(registry_port_ever_claimed(f->registry, 5000), 1);
+}
+
+/* --- a random world against a model --- */
+
+#define MODEL_IDS   24
+#define MODEL_STEPS 2000
+
+struct model {
+	uint16_t port[MODEL_IDS];	/* 0: not claimed */
+	uint16_t remembered[MODEL_IDS]; /* 0: never claimed */
+	uid_t uid[MODEL_IDS];
+};
+
+static int model_holder(const struct model *m, uint16_t port)
+{
+	for (int i = 0; i < MODEL_IDS; i++)
+		if (m->port[i] == port)
+			return i;
+	return -1;
+}
+
+static int model_claim(struct model *m, int i, const struct claim_request *request)
+{
+	uint16_t chosen = request->port;
+
+	if (m->port[i] != 0 && m->uid[i] != request->uid && request->uid != 0)
+		return OUTCOME_NOT_ALLOWED;
+	if (m->port[i] != 0 && (chosen == 0 || chosen == m->port[i]))
+		return 0;
+	if (chosen != 0 && model_holder(m, chosen) >= 0)
+		return OUTCOME_CONFLICT;
+	if (chosen == 0 && m->remembered[i] != 0 && model_holder(m, m->remembered[i]) < 0)
+		chosen = m->remembered[i];
+	for (unsigned n = 0; chosen == 0 && n < 16; n++) {
+		uint16_t candidate = port_candidate(request->id, request->range, n);
+
+		if (model_holder(m, candidate) < 0)
+			chosen = candidate;
+	}
+	if (chosen == 0)
+		return OUTCOME_NO_FREE_PORT;
+	if (m->port[i] == 0)
+		m->uid[i] = request->uid;
+	m->port[i] = m->remembered[i] = chosen;
+	return 0;
+}
+
+static void model_compare(struct fixture *f, const struct model *m)
+{
+	char id[16];
+
+	for (int i = 0; i < MODEL_IDS; i++) {
+		struct service_copy copy;
+		int found;
+
+		snprintf(id, sizeof(id), "id:%d", i);
+		found = registry_service_by_id(f->registry, id, service_copy_visit, &copy);
+		assert_int_equal(found, m->port[i] ? 0 : OUTCOME_NO);
+		if (found == 0) {
+			assert_int_equal(copy.service.port, m->port[i]);
+			assert_int_equal(copy.service.uid, m->uid[i]);
+		}
+	}
+}
+
+static void model_step(struct fixture *f, struct model *m)
+{
+	static const struct port_range range = { 4000, 4015 }; /* fewer ports than names */
+	static const uid_t uids[] = { 0, 1000, 1001 };
+	int i = rand() % MODEL_IDS;
+	struct claim_request request;
+	struct claim_result result;
+	char id[16];
+
+	snprintf(id, sizeof(id), "id:%d", i);
+	if (rand() % 4 == 0) {
+		int expected = m->port[i] ? 0 : OUTCOME_NO;
+
+		assert_int_equal(registry_release(f->registry, id, FIXTURE_NOW), expected);
+		m->port[i] = 0;
+		return;
+	}
+	request = fixture_request(id);
+	request.uid = uids[rand() % 3];
+	request.range = range;
+	if (rand() % 3 == 0)
+		request.port = (uint16_t)(4000 + rand() % 16);
+	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result),
+			 model_claim(m, i, &request));
+}
+
+static void random_claims_and_releases_agree_with_a_model(void **state)
+{
+	struct fixture *f = *state;
+	struct model m = { { 0 } };
+
+	srand(fixture_seed());
+	fixture_shell(f, "PRAGMA user_version"); /* a second connection came and went */
+	for (int step = 0; step < MODEL_STEPS; step++) {
+		if (step % 100 == 0) {
+			fixture_commit(f);
+			if (step % 500 == 0)
+				fixture_reopen(f);
+			fixture_begin(f);
+		}
+		model_step(f, &m);
+		if (step % 20 == 0)
+			model_compare(f, &m);
+	}
+	fixture_commit(f);
+	model_compare(f, &m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		registry_test(exact_port_is_given),
+		registry_test(claim_of_taken_port_names_the_holder),
+		registry_test(claim_of_unusable_port_names_no_holder),
+		registry_test(exact_port_moves_an_existing_claim),
+		registry_test(refused_move_leaves_the_claim_where_it_was),
+		registry_test(unusable_candidates_are_passed_over),
+		registry_test(full_range_has_no_free_port),
+		registry_test(range_of_a_claim_is_kept_for_its_next_move),
+		registry_test(claim_whose_port_cannot_be_remembered_leaves_nothing),
+		registry_test(released_port_is_remembered),
+		registry_test(released_port_is_remembered_after_another_had_it),
+		registry_test(remembered_port_outside_of_the_asked_range_is_not_given),
+		registry_test(remembered_port_that_is_unusable_is_not_given),
+		registry_test(last_of_several_ports_is_remembered),
+		registry_test(port_claimed_by_hand_is_not_given),
+		registry_test(port_is_ever_claimed_after_release_and_by_hand),
+		registry_test(random_claims_and_releases_agree_with_a_model),
+	};
+
+	return cmocka_run_group_tests_name("registry claim ports", tests, NULL, NULL);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* The database while people write into it with a shell, and what they leave there. */
+#include "unit/registry/claims.h"
+
+static void changes_of_a_shell_are_noticed_once(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 0);
+	assert_false(registry_changed_by_others(f->registry));
+	fixture_shell(f, "UPDATE services SET healthPath = '/x'");
+	assert_true(registry_changed_by_others(f->registry));
+	assert_false(registry_changed_by_others(f->registry));
+}
+
+static void shell_in_a_read_transaction_does_not_stop_claims(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *shell;
+
+	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(shell, "BEGIN; SELECT * FROM services", NULL, NULL, NULL), 0);
+	fixture_claim(f, "web", 0);
+	sqlite3_close(shell);
+}
+
+static void shell_in_a_write_transaction_makes_begin_busy(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *shell;
+
+	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(shell, "BEGIN IMMEDIATE", NULL, NULL, NULL), 0);
+	assert_int_equal(registry_begin(f->registry), -EBUSY);
+	assert_false(registry_in_batch(f->registry));
+	assert_int_equal(sqlite3_exec(shell, "ROLLBACK", NULL, NULL, NULL), 0);
+	sqlite3_close(shell);
+	fixture_claim(f, "web", 0);
+}
+
+/* Text in integers, NULLs, illegal names, ports out of range, a blob as a name: all of it typed. */
+static void rows_that_violate_the_rules_are_skipped(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "good", 0);
+	fixture_shell(f, "INSERT INTO services(id, port) VALUES('bad name', 4100), (NULL, 4101), "
+			 "('p:zero', 0), ('p:big', 70000), ('p:neg', -1), ('p:text', 'abc'), "
+			 "('p:null', NULL), ('p:real', 3100.5), (x'00ff', 4102), "
+			 "('p:\xff', 4103), ('', 4104)");
+	expect_ids(f, (struct service_filter){ .status = -1 }, "good ");
+	assert_int_equal(registry_service_by_id(f->registry, "p:big", service_copy_visit, NULL),
+			 OUTCOME_NO);
+	assert_int_equal(registry_service_by_port(f->registry, 4100, service_copy_visit, NULL),
+			 OUTCOME_NO);
+}
+
+static void odd_values_of_a_legal_row_are_clamped(void **state)
+{
+	struct fixture *f = *state;
+	struct service_copy found;
+
+	fixture_shell(f, "INSERT INTO services VALUES('odd', 4100, 'x', -5, x'ff', 'weird', -3, "
+			 "NULL, 'y', 99999999999, -1, NULL, 'z', 9223372036854775807, 9, 2)");
+	found = fixture_service(f, "odd");
+	assert_int_equal(found.service.status, SERVICE_CLAIMED);
+	assert_int_equal(found.service.created_at, 0);
+	assert_int_equal(found.service.updated_at, 0);
+	assert_int_equal(found.service.expires_at, 0);
+	assert_false(found.has_health_path);
+	assert_int_equal(found.service.uid, geteuid()); /* who owns the file */
+	assert_string_equal(found.cwd, "");
+	assert_int_equal(found.service.sid, 0);
+	assert_int_equal(found.service.claimer.pid, 0);
+	assert_int_equal(found.service.claimer.start_ticks, 0);
+	assert_false(found.service.same_boot);
+	assert_false(found.service.ever_active);
+}
+
+static void port_of_a_skipped_row_is_in_conflict(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	fixture_shell(f, "INSERT INTO services(id, port) VALUES('bad \xff name', 4100)");
+	request.port = 4100;
+	assert_int_equal(claim(f, &request, &result), OUTCOME_CONFLICT);
+	assert_string_equal(result.holder_id, "bad \xef\xbf\xbd name");
+}
+
+static void claim_mends_a_row_without_a_legal_port(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	request.uid = geteuid();
+	fixture_shell(f, "INSERT INTO services(id, port) VALUES('web', 'abc')");
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_false(result.existing);
+	assert_int_equal(fixture_service(f, "web").service.port, result.port);
+	assert_int_equal(fixture_service(f, "web").service.created_at, FIXTURE_NOW);
+}
+
+static void dropped_table_is_an_error_and_not_a_crash(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	fixture_shell(f, "DROP TABLE services");
+	assert_true(claim(f, &request, &result) < 0);
+	assert_true(registry_service_by_id(f->registry, "web", service_copy_visit, NULL) < 0);
+	assert_true(registry_counters(f->registry).errors > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		registry_test(changes_of_a_shell_are_noticed_once),
+		registry_test(shell_in_a_read_transaction_does_not_stop_claims),
+		registry_test(shell_in_a_write_transaction_makes_begin_busy),
+		registry_test(rows_that_violate_the_rules_are_skipped),
+		registry_test(odd_values_of_a_legal_row_are_clamped),
+		registry_test(port_of_a_skipped_row_is_in_conflict),
+		registry_test(claim_mends_a_row_without_a_legal_port),
+		registry_test(dropped_table_is_an_error_and_not_a_crash),
+	};
+
+	return cmocka_run_group_tests_name("registry hand-written", tests, NULL, NULL);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Services as they are listed, counted, and given a status. */
+#include "unit/registry/claims.h"
+
+static void reads_that_were_begun_see_one_state_until_their_end(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 0);
+	registry_read_begin(f->registry);
+	assert_null(fixture_service(f, "web").service.health_path);
+	fixture_shell(f, "UPDATE services SET healthPath = '/x'");
+	assert_null(fixture_service(f, "web").service.health_path);
+	registry_read_end(f->registry);
+	assert_non_null(fixture_service(f, "web").service.health_path);
+}
+
+/* A claim's status may be put right while services are listed. */
+static void a_batch_ends_reads_that_were_begun(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t port;
+
+	registry_read_begin(f->registry);
+	registry_read_begin(f->registry);
+	port = fixture_claim(f, "web", 0);
+	assert_int_equal(fixture_service(f, "web").service.port, port);
+	registry_read_end(f->registry);
+	fixture_begin(f);
+	registry_read_begin(f->registry);
+	registry_read_end(f->registry);
+	assert_true(registry_in_batch(f->registry));
+	fixture_commit(f);
+}
+
+static void services_are_listed_in_order_of_id(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "b:web", 0);
+	fixture_claim(f, "a:web", 0);
+	fixture_claim(f, "a", 0);
+	fixture_claim(f, "a.b", 0);
+	expect_ids(f, (struct service_filter){ .status = -1 }, "a a.b a:web b:web ");
+}
+
+static void filter_takes_pattern_port_and_status_together(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "a:web", 5000);
+	fixture_claim(f, "a:api", 5001);
+	fixture_claim(f, "ab:web", 5002);
+	fixture_begin(f);
+	assert_int_equal(registry_set_status(f->registry, "a:api", SERVICE_GHOST, true, 5), 0);
+	fixture_commit(f);
+	expect_ids(f, (struct service_filter){ .pattern = "a:*", .status = -1 }, "a:api a:web ");
+	expect_ids(f, (struct service_filter){ .pattern = "*web", .status = -1 }, "a:web ab:web ");
+	expect_ids(f, (struct service_filter){ .pattern = "a?:web", .status = -1 }, "ab:web ");
+	expect_ids(f, (struct service_filter){ .pattern = "a:web", .status = -1 }, "a:web ");
+	expect_ids(f, (struct service_filter){ .pattern = "a", .status = -1 }, "");
+	expect_ids(f, (struct service_filter){ .port = 5001, .status = -1 }, "a:api ");
+	expect_ids(f, (struct service_filter){ .status = SERVICE_GHOST }, "a:api ");
+	expect_ids(f, (struct service_filter){ .port = 5001, .status = SERVICE_ACTIVE }, "");
+	expect_ids(f, (struct service_filter){ .pattern = "a:w*", .port = 5001, .status = -1 }, "");
+}
+
+static void visit_may_stop_the_walk(void **state)
+{
+	struct fixture *f = *state;
+	struct id_list list = { .stop_after = 1 };
+	struct service_filter all = { .status = -1 };
+
+	fixture_claim(f, "a", 0);
+	fixture_claim(f, "b", 0);
+	assert_int_equal(registry_for_each_service(f->registry, &all, append_id, &list), 0);
+	assert_string_equal(list.text, "a ");
+}
+
+struct nested {
+	struct registry *registry;
+	int visits;
+};
+
+static bool count_nested(const struct service *service, void *user_data)
+{
+	static const struct service_filter all = { .status = -1 };
+	struct nested *nested = user_data;
+	struct id_list inner = { .stop_after = -1 };
+
+	assert_int_equal(registry_for_each_service(nested->registry, &all, append_id, &inner), 0);
+	assert_string_equal(inner.text, "a b c ");
+	nested->visits++;
+	return true;
+}
+
+static void visit_may_ask_the_same_question_again(void **state)
+{
+	struct fixture *f = *state;
+	struct nested nested = { .registry = f->registry };
+	struct service_filter all = { .status = -1 };
+
+	fixture_claim(f, "a", 0);
+	fixture_claim(f, "b", 0);
+	fixture_claim(f, "c", 0);
+	assert_int_equal(registry_for_each_service(f->registry, &all, count_nested, &nested), 0);
+	assert_int_equal(nested.visits, 3);
+}
+
+static void counts_are_those_of_the_rows_that_are_shown(void **state)
+{
+	struct fixture *f = *state;
+	int64_t counts[_SERVICE_STATUS_MAX];
+
+	fixture_claim(f, "a", 0);
+	fixture_claim(f, "b", 0);
+	fixture_shell(f, "INSERT INTO services(id, port, status) VALUES('c', 70000, 'ghost'), "
+			 "('d', 4100, 'ghost'), ('e', 4101, 'strange')");
+	assert_int_equal(registry_count_services(f->registry, counts), 0);
+	assert_int_equal(counts[SERVICE_CLAIMED], 3);
+	assert_int_equal(counts[SERVICE_GHOST], 1);
+	assert_int_equal(counts[SERVICE_ACTIVE], 0);
+}
+
+static void status_without_touch_leaves_the_time(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_claim(f, "a", 0);
+	fixture_begin(f);
+	assert_int_equal(
+		registry_set_status(f->registry, "a", SERVICE_STALE, false, FIXTURE_NOW + 50), 0);
+	fixture_commit(f);
+	assert_int_equal(fixture_service(f, "a").service.updated_at, FIXTURE_NOW);
+	assert_int_equal(fixture_service(f, "a").service.status, SERVICE_STALE);
+}
+
+static void status_of_nothing_says_no(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_begin(f);
+	assert_int_equal(registry_set_status(f->registry, "a", SERVICE_STALE, true, 1), OUTCOME_NO);
+	fixture_commit(f);
+}
+
+static void status_names_are_read_back(void **state)
+{
+	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
+		assert_int_equal(service_status_of_name(service_status_name(s)), s);
+	assert_int_equal(service_status_of_name("dead"), -1);
+}
+
+static void last_alive_is_what_was_marked(void **state)
+{
+	struct fixture *f = *state;
+	int64_t at = -1;
+
+	assert_int_equal(registry_last_alive(f->registry, &at), 0);
+	assert_int_equal(at, 0);
+	fixture_begin(f);
+	assert_int_equal(registry_mark_alive(f->registry, FIXTURE_NOW), 0);
+	fixture_commit(f);
+	fixture_reopen(f);
+	assert_int_equal(registry_last_alive(f->registry, &at), 0);
+	assert_int_equal(at, FIXTURE_NOW);
+}
+
+static void held_locks_are_counted(void **state)
+{
+	struct fixture *f = *state;
+	int64_t count = -1;
+
+	fixture_shell(f, "INSERT INTO locks(name, holder, acquiredAt, ttl) VALUES"
+			 "('held', 'a', 100, 500), ('ever', 'a', 100, NULL), ('free', NULL, 1, 1), "
+			 "('emptied', '', 'x', 9223372036854775807)");
+	assert_int_equal(registry_count_locks(f->registry, &count), 0);
+	assert_int_equal(count, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		registry_test(reads_that_were_begun_see_one_state_until_their_end),
+		registry_test(a_batch_ends_reads_that_were_begun),
+		registry_test(services_are_listed_in_order_of_id),
+		registry_test(filter_takes_pattern_port_and_status_together),
+		registry_test(visit_may_stop_the_walk),
+		registry_test(visit_may_ask_the_same_question_again),
+		registry_test(counts_are_those_of_the_rows_that_are_shown),
+		registry_test(status_without_touch_leaves_the_time),
+		registry_test(status_of_nothing_says_no),
+		registry_test(status_names_are_read_back),
+		registry_test(last_alive_is_what_was_marked),
+		registry_test(held_locks_are_counted),
+	};
+
+	return cmocka_run_group_tests_name("registry services", tests, NULL, NULL);
+}
