@@ -286,6 +286,17 @@ class Daemon:
                 answer += chunk
         return json.loads(answer.partition(b"\r\n\r\n")[2])
 
+    def clients(self, state):
+        """How many connections its socket has, by state: "02" not accepted yet, "03" accepted."""
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
+            rows = [line.split() for line in f]
+        return sum(r[-1] == self.socket and r[5] == state for r in rows)
+
+    def waits_for_writer(self):
+        """It has a request, and sleeps until somebody else's transaction ends (by SQLite's way)."""
+        with open(f"/proc/{self.pid}/wchan", encoding="ascii") as f:
+            return "nanosleep" in f.read() and self.clients("03") > 0
+
     def claim(self, identity, *arguments, **options):
         return int(self.pd("claim", identity, "-q", *arguments, **options))
 
@@ -377,12 +388,6 @@ def runs(pid):
             return f.read().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
-
-
-def waits_for_time(pid):
-    """Is it in a sleep of fixed length?  SQLite sleeps so for somebody else's transaction."""
-    with open(f"/proc/{pid}/wchan", encoding="ascii") as f:
-        return "nanosleep" in f.read()
 
 
 def make_subreaper(on=True):

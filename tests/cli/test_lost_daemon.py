@@ -21,17 +21,11 @@ class LostDaemonTest(harness.PortDaddyTest):
         return self.spawn([self.daemon.pd_program, *arguments],
                           env=self.autostart if autostart else self.daemon.env)
 
-    def unaccepted(self):
-        """Connections to the daemon's socket that it has not accepted yet."""
-        with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
-            rows = [line.split() for line in f]
-        return [r for r in rows if r[-1] == self.daemon.socket and r[5] == "02"]  # SS_CONNECTING
-
     def lose_unread(self, *arguments, **options):
         """pd, whose daemon ends by kill -9 before it even looks at the connection."""
         self.daemon.process.send_signal(signal.SIGSTOP)
         asker = self.start_pd(*arguments, **options)
-        wait_until(self.unaccepted, "pd is connected")
+        wait_until(lambda: self.daemon.clients("02"), "pd is connected")
         self.daemon.stop(signal.SIGKILL)
         return asker
 
@@ -55,11 +49,12 @@ class LostDaemonTest(harness.PortDaddyTest):
         self.assertIn("no daemon is running", asker.output())
 
     def test_change_that_was_read_is_not_repeated_and_its_fate_is_said_to_be_unknown(self):
+        self.daemon.claim("app:first")  # with all that it had to write by itself
         writer = sqlite3.connect(self.daemon.database, isolation_level=None)
         self.addCleanup(writer.close)
         writer.execute("BEGIN IMMEDIATE")
         asker = self.start_pd("claim", "app:web")
-        wait_until(lambda: harness.waits_for_time(self.daemon.pid), "it waits for the writer")
+        wait_until(self.daemon.waits_for_writer, "it waits for the writer")
         self.daemon.stop(signal.SIGKILL)
         self.assertEqual(asker.wait(), FAILED)
         said = asker.output()

@@ -102,11 +102,12 @@ class MetricsTest(PortDaddyTest):
         self.assertTrue(slow["complete"])
 
     def test_write_behind_another_programs_transaction_shows_its_time_in_the_database(self):
+        self.daemon.claim("first:one")  # with all that the daemon had to write by itself
         # a person's shell in a transaction: the daemon's begin waits for it
         db = harness.sqlite3.connect(self.daemon.database, isolation_level=None)
         db.execute("BEGIN IMMEDIATE")
         claim = self.spawn([self.daemon.pd_program, "claim", "slow:one"], env=self.daemon.env)
-        harness.wait_until(lambda: harness.waits_for_time(self.daemon.pid), "it waits")
+        harness.wait_until(self.daemon.waits_for_writer, "it waits")
         harness.time.sleep(0.3)  # the length is what is measured
         db.execute("ROLLBACK")
         db.close()

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/* What a refusal of a taken port carries: who asked, and who owned the port just then. */
+#include <linux/filter.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include "kernel/refusals.h"
+#include "unit/inventory/netns.h"
+
+#define MPTCP	    262
+#define CONNECTIONS 12 /* more than a refusal carries */
+
+static int switch_on(int fd, int level, int option)
+{
+	int one = 1;
+
+	return setsockopt(fd, level, option, &one, sizeof(one)) < 0 ? -errno : 0;
+}
+
+/* --- the port is taken --- */
+
+static int run_with_flags(struct act *act)
+{
+	struct told told = { 0 };
+	int victim = socket(AF_INET, SOCK_STREAM, 0);
+
+	open_listener(0, &told);
+	told.error = told.error ?: switch_on(victim, SOL_SOCKET, SO_REUSEADDR);
+	told.error = told.error ?: switch_on(victim, SOL_SOCKET, SO_REUSEPORT);
+	told.error = told.error ?: refused_with(bind_to(victim, told.port), EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void refusal_has_the_flags_and_the_owner_of_the_callers_socket(void **state)
+{
+	struct child child = start_child(run_with_flags);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_true(e->reuseaddr);
+	assert_true(e->reuseport);
+	assert_false(e->v6only);
+	assert_false(e->has_program);
+	assert_false(e->no_entry);
+	assert_int_equal(e->sk_uid, geteuid());
+	assert_int_equal(e->dev, 0);
+	assert_int_equal(e->bound_port, 0);
+	end_child(&child);
+}
+
+static void refusal_has_the_owners_of_the_port(void **state)
+{
+	struct child child = start_child(run_with_flags);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+	const struct bind_owner *owner = &e->owners[0];
+
+	assert_int_equal(e->n_owners, 1);
+	assert_false(e->more_owners);
+	assert_int_equal(owner->cookie, told.cookie);
+	assert_int_equal(owner->state, SOCKET_LISTEN);
+	assert_int_equal(owner->protocol, IPPROTO_TCP);
+	assert_int_equal(owner->family, AF_INET);
+	assert_memory_equal(owner->addr.bytes, "\x7f\0\0\1", 4);
+	assert_false(owner->reuseaddr);
+	assert_false(owner->reuseport);
+	assert_false(owner->port_asked); /* the kernel chose it */
+	assert_int_equal(owner->uid, geteuid());
+	assert_int_not_equal(owner->inode, 0);
+	assert_int_equal(owner->file_refs, 1);
+	end_child(&child);
+}
+
+static int run_short_lived_listener(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_listener(0, &told);
+
+	told.error = told.error
+			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
+					     EADDRINUSE);
+	close(fd);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void listener_that_is_gone_by_now_is_among_the_owners(void **state)
+{
+	struct child child = start_child(run_short_lived_listener);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_listens(e, told.cookie);
+	assert_int_equal(await_event(*state, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	end_child(&child);
+}
+
+static int run_v6only(struct act *act)
+{
+	int owner = socket(AF_INET6, SOCK_STREAM, 0), victim = socket(AF_INET6, SOCK_STREAM, 0);
+	struct told told = { .error = bind6_to(owner, 0) };
+
+	told.cookie = cookie_of(owner);
+	told.port = port_of(owner);
+	told.error = told.error ?: switch_on(victim, IPPROTO_IPV6, IPV6_V6ONLY);
+	told.error = told.error ?: refused_with(bind6_to(victim, told.port), EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void ipv6_owner_that_only_is_bound_is_told_from_a_listener(void **state)
+{
+	struct child child = start_child(run_v6only);
+	struct told told = hear(&child);
+	const struct event *e;
+
+	need_ipv6(&child, told.error);
+	e = await_event(*state, EVENT_FAIL, child.pid);
+	assert_true(e->v6only);
+	assert_int_equal(e->n_owners, 1);
+	assert_int_equal(e->owners[0].cookie, told.cookie);
+	assert_int_equal(e->owners[0].state, SOCKET_BOUND);
+	assert_memory_equal(e->owners[0].addr.bytes, &in6addr_loopback, 16);
+	end_child(&child);
+}
+
+static int run_udp(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_bound(SOCK_DGRAM, &told);
+	told.error = told.error
+			     ?: refused_with(bind_to(socket(AF_INET, SOCK_DGRAM, 0), told.port),
+					     EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+/* Where UDP has one table for all namespaces (before 6.2) it is not walked. */
+static bool udp_is_walked(const struct watcher *w)
+{
+	const struct abi_walk asked = { .protocol = IPPROTO_UDP, .port = 1 };
+	const struct abi_walk_answer *answer;
+
+	return sentinel_walk(w->sentinel, &asked, &answer) == 0 &&
+	       answer->head.result != -EOPNOTSUPP;
+}
+
+static void udp_owner_is_found_among_udp_sockets(void **state)
+{
+	struct child child = start_child(run_udp);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_int_equal(e->protocol, IPPROTO_UDP);
+	if (!udp_is_walked(*state)) {
+		end_child(&child);
+		skip();
+	}
+	assert_int_equal(e->n_owners, 1);
+	assert_int_equal(e->owners[0].cookie, told.cookie);
+	assert_int_equal(e->owners[0].protocol, IPPROTO_UDP);
+	end_child(&child);
+}
+
+static int run_mptcp(struct act *act)
+{
+	struct told told = { 0 };
+	int victim = socket(AF_INET, SOCK_STREAM, MPTCP);
+
+	open_listener(MPTCP, &told);
+	told.error = told.error ?: switch_on(victim, SOL_SOCKET, SO_REUSEADDR);
+	told.error = told.error ?: refused_with(bind_to(victim, told.port), EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void mptcp_caller_and_mptcp_owner_are_told_as_such(void **state)
+{
+	struct child child = start_child(run_mptcp);
+	struct told told = hear(&child);
+	const struct event *e;
+
+	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL) {
+		end_child(&child);
+		skip(); /* this kernel has no MPTCP */
+	}
+	assert_int_equal(told.error, 0);
+	e = await_event(*state, EVENT_FAIL, child.pid);
+	assert_int_equal(e->protocol, MPTCP);
+	assert_true(e->reuseaddr);
+	assert_int_equal(e->n_owners, 1);
+	assert_true(e->owners[0].mptcp);
+	assert_int_equal(e->owners[0].state, SOCKET_LISTEN);
+	end_child(&child);
+}
+
+static int run_refused_listen(struct act *act)
+{
+	int first = socket(AF_INET, SOCK_STREAM, 0), second = socket(AF_INET, SOCK_STREAM, 0);
+	struct told told = { 0 };
+
+	told.error = switch_on(first, SOL_SOCKET, SO_REUSEADDR);
+	told.error = told.error ?: switch_on(second, SOL_SOCKET, SO_REUSEADDR);
+	told.error = told.error ?: bind_to(first, 0);
+	told.error = told.error ?: bind_to(second, port_of(first));
+	told.error = told.error ?: listen(first, 8) < 0 ? -errno : 0;
+	told.error = told.error ?: refused_with(listen(second, 8) < 0 ? -errno : 0, EADDRINUSE);
+	told.cookie = cookie_of(first);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void refused_listen_has_the_rival_and_itself_among_the_owners(void **state)
+{
+	struct child child = start_child(run_refused_listen);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_int_equal(e->call, EVENT_CALL_LISTEN);
+	assert_listens(e, told.cookie);
+	assert_true(owner_of(e, told.cookie)->reuseaddr);
+	assert_non_null(owner_of(e, e->cookie));
+	assert_int_equal(e->n_owners, 2);
+	end_child(&child);
+}
+
+static int connect_to(uint16_t port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(port),
+	};
+
+	return connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : fd;
+}
+
+static int run_busy_server(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_listener(0, &told);
+
+	for (int i = 0; i < CONNECTIONS && !told.error; i++)
+		if (connect_to(told.port) < 0 || accept(fd, NULL, NULL) < 0)
+			told.error = -errno;
+	told.error = told.error
+			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
+					     EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void listener_comes_before_its_connections(void **state)
+{
+	struct child child = start_child(run_busy_server);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_int_equal(e->n_owners, EVENT_OWNERS_MAX);
+	assert_true(e->more_owners);
+	assert_int_equal(e->owners[0].cookie, told.cookie);
+	assert_int_equal(e->owners[1].state, SOCKET_ESTABLISHED);
+	assert_int_not_equal(e->owners[1].peer_port, 0);
+	end_child(&child);
+}
+
+static int run_many_addresses(struct act *act)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct told told = { 0 };
+
+	for (int i = 1; i <= 2 * EVENT_OWNERS_MAX; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		socklen_t n = sizeof(a);
+
+		a.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)i);
+		if (bind(fd, (struct sockaddr *)&a, n) < 0 || listen(fd, 1) < 0 ||
+		    getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+			told.error = -errno;
+		if (i == EVENT_OWNERS_MAX)
+			told.cookie = cookie_of(fd);
+	}
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK + EVENT_OWNERS_MAX);
+	if (bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a)) == 0)
+		told.error = -ENOTRECOVERABLE;
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void owner_of_the_asked_address_comes_first(void **state)
+{
+	struct child child = start_child(run_many_addresses);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_int_equal(e->owners[0].cookie, told.cookie);
+	end_child(&child);
+}
+
+static int run_time_wait(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_listener(0, &told), client = connect_to(told.port), server;
+	char end;
+
+	server = accept(fd, NULL, NULL);
+	if (client < 0 || server < 0)
+		told.error = -errno;
+	close(fd);
+	close(server);
+	told.error = told.error ?: read(client, &end, 1) != 0 ? -EPROTO : 0;
+	close(client);
+	told.error = told.error ?: netns_await_time_wait(told.port);
+	told.error = told.error
+			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
+					     EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void time_wait_entry_is_an_owner(void **state)
+{
+	struct child child = start_child(run_time_wait);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_int_equal(e->n_owners, 1);
+	assert_true(e->owners[0].minisocket);
+	assert_int_equal(e->owners[0].state, SOCKET_TIME_WAIT);
+	end_child(&child);
+}
+
+static int run_socket_of_another_netns(struct act *act)
+{
+	struct told told = { 0 };
+	int victim = socket(AF_INET, SOCK_STREAM, 0);
+
+	open_listener(0, &told);
+	if (unshare(CLONE_NEWNET) < 0)
+		told.error = -errno;
+	told.error = told.error ?: refused_with(bind_to(victim, told.port), EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void owners_are_those_of_the_sockets_namespace(void **state)
+{
+	struct child child = start_child(run_socket_of_another_netns);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_listens(e, told.cookie);
+	end_child(&child);
+}
+
+static int run_with_program(struct act *act)
+{
+	struct sock_filter first_member[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog program = { ARRAY_SIZE(first_member), first_member };
+	int owner = socket(AF_INET, SOCK_STREAM, 0), victim = socket(AF_INET, SOCK_STREAM, 0);
+	struct told told = { 0 };
+
+	told.error = switch_on(owner, SOL_SOCKET, SO_REUSEPORT);
+	told.error = told.error ?: switch_on(victim, SOL_SOCKET, SO_REUSEPORT);
+	told.error = told.error ?: bind_to(owner, 0);
+	if (setsockopt(victim, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) < 0)
+		told.error = -errno;
+	told.error = told.error ?: refused_with(bind_to(victim, port_of(owner)), EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void program_of_the_callers_reuseport_group_is_seen(void **state)
+{
+	struct child child = start_child(run_with_program);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_true(e->has_program);
+	assert_true(e->owners[0].reuseport);
+	end_child(&child);
+}
+
+static int raise_loopback(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+static int run_exhausted(struct act *act)
+{
+	struct told told = { 0 };
+
+	if (unshare(CLONE_NEWNET) < 0)
+		told.error = -errno;
+	told.error = told.error ?: raise_loopback();
+	told.error = told.error
+			     ?: write_file("/proc/sys/net/ipv4/ip_local_port_range", "40001 40001");
+	told.error = told.error ?: bind_to(socket(AF_INET, SOCK_STREAM, 0), 0);
+	told.error =
+		told.error ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), 0), EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void exhausted_range_is_a_refusal_of_port_0_without_owners(void **state)
+{
+	struct child child = start_child(run_exhausted);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_int_equal(e->error, EADDRINUSE);
+	assert_int_equal(e->port, 0);
+	assert_int_equal(e->n_owners, 0);
+	end_child(&child);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, forget_events)
+	static const struct CMUnitTest tests[] = {
+		TEST(refusal_has_the_flags_and_the_owner_of_the_callers_socket),
+		TEST(refusal_has_the_owners_of_the_port),
+		TEST(listener_that_is_gone_by_now_is_among_the_owners),
+		TEST(ipv6_owner_that_only_is_bound_is_told_from_a_listener),
+		TEST(udp_owner_is_found_among_udp_sockets),
+		TEST(mptcp_caller_and_mptcp_owner_are_told_as_such),
+		TEST(refused_listen_has_the_rival_and_itself_among_the_owners),
+		TEST(listener_comes_before_its_connections),
+		TEST(owner_of_the_asked_address_comes_first),
+		TEST(time_wait_entry_is_an_owner),
+		TEST(owners_are_those_of_the_sockets_namespace),
+		TEST(program_of_the_callers_reuseport_group_is_seen),
+		TEST(exhausted_range_is_a_refusal_of_port_0_without_owners),
+	};
+
+	return cmocka_run_group_tests_name("sentinel owners", tests, start_watching, stop_watching);
+}
