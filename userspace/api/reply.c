@@ -9,6 +9,8 @@
 
 #include "api/metrics.h"
 #include "api/server.h"
+#include "api/written.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 
 struct json_object *reply_ok_new(void)
@@ -93,6 +95,8 @@ static void transmit(struct api *api, struct evhttp_request *http, enum outcome 
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(http);
 
+	if (body && evbuffer_get_length(body) >= REPLY_LARGE_BYTES)
+		server_trim_memory_soon(api);
 	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type", content_type);
 	add_length(http, body);
 	/* with a NULL phrase evhttp takes its own for the status */
@@ -108,14 +112,24 @@ void reply_send(struct api *api, struct evhttp_request *http, enum outcome outco
 {
 	struct evbuffer *text = evbuffer_new();
 	size_t length = 0;
-	const char *json = json_object_to_json_string_length(
-		body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+	const char *json = json_object_to_json_string_length(body, REPLY_JSON_FLAGS, &length);
 
 	if (!text || !json ||
 	    (wants_body(http) && (evbuffer_add(text, json, length) || evbuffer_add(text, "\n", 1))))
 		log_error("an answer was lost: %s", strerror(ENOMEM));
 	transmit(api, http, outcome, "application/json", text);
 	metrics_answered(api, trace, outcome);
+}
+
+void reply_send_written(struct api *api, struct evhttp_request *http, struct written *written,
+			const struct request_trace *trace)
+{
+	struct evbuffer *text = TAKE_PTR(written->text);
+
+	if (evbuffer_add(text, "}\n", 2))
+		log_error("an answer was lost: %s", strerror(ENOMEM));
+	transmit(api, http, OUTCOME_OK, "application/json", text);
+	metrics_answered(api, trace, OUTCOME_OK);
 }
 
 void reply_send_text(struct api *api, struct evhttp_request *http, const char *content_type,

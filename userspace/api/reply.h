@@ -11,6 +11,11 @@
 struct api;
 struct evhttp_request;
 struct request_trace;
+struct written;
+
+#define REPLY_JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+/* Behind an answer of this size memory is given back: glibc alone keeps what lies in between. */
+#define REPLY_LARGE_BYTES (1024 * 1024)
 
 /* {"ok":true,"version":1}; owned by the caller. */
 struct json_object *reply_ok_new(void);
@@ -34,6 +39,10 @@ const char *reply_default_message(int result);
  */
 void reply_send(struct api *api, struct evhttp_request *http, enum outcome outcome,
 		struct json_object *body, const struct request_trace *trace);
+
+/* The same for an answer that was written down, whose text is consumed. */
+void reply_send_written(struct api *api, struct evhttp_request *http, struct written *written,
+			const struct request_trace *trace);
 
 /* The same for a body of another kind (borrowed, NUL-terminated). */
 void reply_send_text(struct api *api, struct evhttp_request *http, const char *content_type,

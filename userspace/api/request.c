@@ -63,6 +63,7 @@ void request_deinit(struct request *r)
 		free(r->params[i]);
 	json_object_put(r->body);
 	json_object_put(r->answer);
+	written_deinit(&r->written);
 	free(r->text);
 	json_object_put(r->extra);
 	free(r->touched);
@@ -76,6 +77,7 @@ void request_keep(struct request *r, struct request *ret)
 	r->body = r->answer = r->extra = NULL;
 	r->touched = NULL;
 	r->n_touched = 0;
+	r->written = (struct written){ 0 };
 	r->text = NULL;
 	r->taken = true;
 }

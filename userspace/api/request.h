@@ -16,6 +16,7 @@
 #include <event2/http.h>
 
 #include "api/json.h"
+#include "api/written.h"
 #include "base/identity.h"
 #include "base/outcome.h"
 #include "base/process.h"
@@ -65,6 +66,7 @@ struct request {
 
 	struct json_object *answer; /* {"ok":true,"version":1}: the handler adds to it */
 	struct json_object *extra;  /* members that stand beside "error"; NULL = none */
+	struct written written;	    /* the same as text, where lists are long (written.h) */
 	char *text;		    /* sent instead of `answer` when set, as content_type */
 	const char *content_type;
 	char message[REQUEST_MESSAGE_SIZE];

@@ -17,6 +17,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -42,6 +43,8 @@
 #define LISTEN_BACKLOG 512
 /* After accept() failed (no descriptors left) the listener would be ready again at once. */
 #define ACCEPT_PAUSE_MS 100
+/* Behind a large answer: long enough for any client of this machine to have read it. */
+#define TRIM_AFTER_S 1
 /* All that evhttp names, so that a wrong method is answered from the table of routes; CONNECT has
  * no path. */
 #define METHODS                                                                                    \
@@ -118,6 +121,8 @@ void server_answer(struct request *r, int result)
 {
 	if (!result && r->writes)
 		result = commit_stage_reply(r->api->commits, r);
+	else if (!result && r->written.text)
+		reply_send_written(r->api, r->http, &r->written, &r->trace);
 	else if (!result && r->text)
 		reply_send_text(r->api, r->http, r->content_type, r->text, &r->trace);
 	else if (!result)
@@ -219,6 +224,20 @@ static int listen_on(struct api *api, int listen_fd)
 	return 0;
 }
 
+/* --- memory --- */
+
+static void on_trim_memory(evutil_socket_t fd, short what, void *user_data)
+{
+	malloc_trim(0);
+}
+
+void server_trim_memory_soon(struct api *api)
+{
+	static const struct timeval wait = { .tv_sec = TRIM_AFTER_S };
+
+	event_add(api->trim_memory, &wait);
+}
+
 /* --- lifecycle --- */
 
 static int build(struct api *api)
@@ -226,7 +245,8 @@ static int build(struct api *api)
 	int r;
 
 	api->http = evhttp_new(api->config.loop);
-	if (!api->http)
+	api->trim_memory = evtimer_new(api->config.loop, on_trim_memory, api);
+	if (!api->http || !api->trim_memory)
 		return -ENOMEM;
 	evhttp_set_max_body_size(api->http, BODY_READ_MAX_BYTES);
 	evhttp_set_max_headers_size(api->http, API_HEADERS_MAX_BYTES);
@@ -290,6 +310,8 @@ void api_free(struct api *api)
 	admission_free(api->admission);
 	if (api->accept_again)
 		event_free(api->accept_again);
+	if (api->trim_memory)
+		event_free(api->trim_memory);
 	free(api);
 }
 

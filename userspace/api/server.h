@@ -25,6 +25,7 @@ struct api {
 	struct evhttp *http;
 	struct evconnlistener *listener; /* evhttp's once bound */
 	struct event *accept_again;	 /* after accept() ran out of descriptors */
+	struct event *trim_memory;	 /* after a large answer */
 	struct admission *admission;
 	struct commit_queue *commits;
 	struct streams *streams;
@@ -51,6 +52,9 @@ struct api {
  * error.  The http request is consumed, the rest stays the caller's.
  */
 void server_answer(struct request *r, int result);
+
+/* Gives free memory back to the kernel, once the answer that needed it is sent. */
+void server_trim_memory_soon(struct api *api);
 
 /* CLOCK_MONOTONIC in microseconds. */
 uint64_t server_now_us(void);

@@ -10,6 +10,8 @@
 #include "api/view.h"
 #include "api/why.h"
 
+/* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
+#define PAGE_SERVICES 256
 #define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
 
 static const struct port_range range_of_services = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
@@ -125,18 +127,19 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	return o;
 }
 
-static int add_service(struct request *r, struct json_object *array, const struct service *s,
-		       int wanted)
+static int add_service(struct request *r, const struct service *s, int wanted)
 {
 	const struct api_config *config = &r->api->config;
 	struct service_now now = { 0 };
 	int fault = service_judge(r->api, s, r->now, &now);
 
-	if (!fault && (wanted < 0 || now.verdict.status == (enum service_status)wanted))
-		json_append(array, service_view(r->api, s, &now, r->uid));
+	if (fault)
+		return fault;
+	if (wanted < 0 || now.verdict.status == (enum service_status)wanted)
+		fault = written_list_add(r, service_view(r->api, s, &now, r->uid));
 	free(now.holdings);
 	/* the look at the holders saw more than the events had told: let the keeper know */
-	if (!fault && now.verdict.status != s->status)
+	if (now.verdict.status != s->status)
 		config->claims_changed(s->port, config->user_data);
 	return fault;
 }
@@ -238,7 +241,6 @@ int services_for_each_orphan(struct api *api, uint16_t port, orphan_visit visit,
 
 struct orphan_listing {
 	struct request *request;
-	struct json_object *array;
 	int fault;
 };
 
@@ -251,7 +253,8 @@ static void add_orphan(const struct socket_row *row, enum orphan_reason reason, 
 	char addr[NET_ADDR_STR_SIZE], comm[PROCESS_COMM_SIZE] = "";
 	size_t n;
 
-	listing->fault = view_holdings(&row, 1, true, &holdings, &n);
+	if (!listing->fault)
+		listing->fault = view_holdings(&row, 1, true, &holdings, &n);
 	if (listing->fault)
 		return;
 	o = json_object_new_object();
@@ -266,7 +269,7 @@ static void add_orphan(const struct socket_row *row, enum orphan_reason reason, 
 	json_add_known(o, "since", row->since);
 	json_add_text(o, "reason", orphan_reason_text(reason));
 	add_warning(o, inv, row->protocol, row->port);
-	json_append(listing->array, o);
+	listing->fault = written_list_add(listing->request, o);
 }
 
 /* --- GET /v1/services --- */
@@ -312,38 +315,64 @@ static int parse(struct request *r, struct question *ret)
 	return 0;
 }
 
-static int add_services(struct request *r, const struct question *q, struct json_object *array)
+static bool add_to_page(const struct service *service, void *page)
 {
-	struct service_list list = { 0 };
-	int fault = registry_for_each_service(r->api->config.registry, &q->filter, service_list_add,
-					      &list);
+	return service_list_add(service, page) && ((struct service_list *)page)->n < PAGE_SERVICES;
+}
 
-	if (!fault && list.no_memory)
+/* Adds the services behind *after, which then names the last of them.  1 = there may be more. */
+static int add_page(struct request *r, const struct question *q, char *after)
+{
+	struct service_filter filter = q->filter;
+	struct service_list page = { 0 };
+	int fault;
+
+	filter.after = after;
+	fault = registry_for_each_service(r->api->config.registry, &filter, add_to_page, &page);
+	if (!fault && page.no_memory)
 		fault = -ENOMEM;
-	if (!fault && list.n > 1)
+	if (!fault && page.n > 1 && !*after)
 		fault = call_roll(r->api);
-	for (size_t i = 0; !fault && i < list.n; i++)
-		fault = add_service(r, array, &list.services[i], q->status);
-	service_list_free(&list);
+	for (size_t i = 0; !fault && i < page.n; i++)
+		fault = add_service(r, &page.services[i], q->status);
+	if (!fault && page.n == PAGE_SERVICES) {
+		snprintf(after, IDENTITY_MAX + 1, "%s", page.services[page.n - 1].id);
+		fault = 1;
+	}
+	service_list_free(&page);
 	return fault;
+}
+
+static int list_services(struct request *r, const struct question *q)
+{
+	char after[IDENTITY_MAX + 1] = "";
+	int more = written_list_begin(r, "services");
+
+	if (!more && q->claims)
+		do
+			more = add_page(r, q, after);
+		while (more > 0);
+	return more ? more : written_list_end(r);
+}
+
+static int list_orphans(struct request *r, const struct question *q)
+{
+	struct orphan_listing listing = { .request = r };
+	int fault = written_list_begin(r, "orphans");
+
+	if (!fault && q->orphans)
+		fault = services_for_each_orphan(r->api, q->filter.port, add_orphan, &listing);
+	if (!fault)
+		fault = listing.fault;
+	return fault ? fault : written_list_end(r);
 }
 
 int services_get(struct request *r)
 {
 	struct question q;
-	struct json_object *services, *orphans;
-	struct orphan_listing listing = { .request = r };
 	int fault = parse(r, &q);
 
-	if (fault)
-		return fault;
-	services = json_add_array(r->answer, "services");
-	orphans = json_add_array(r->answer, "orphans");
-	if (q.claims)
-		fault = add_services(r, &q, services);
-	if (fault || !q.orphans)
-		return fault;
-	listing.array = orphans;
-	fault = services_for_each_orphan(r->api, q.filter.port, add_orphan, &listing);
-	return fault ? fault : listing.fault;
+	if (!fault)
+		fault = list_services(r, &q);
+	return fault ? fault : list_orphans(r, &q);
 }

@@ -223,6 +223,7 @@ struct service_filter {
 	const char *pattern; /* NULL = all */
 	uint16_t port;	     /* 0 = all */
 	int status;	     /* enum service_status, -1 = all */
+	const char *after;   /* only those behind this id in their order; NULL or "" = all */
 };
 /* In order of id.  visit returns false to stop.  visit may not call the registry's write functions.
  */

@@ -168,6 +168,7 @@ int registry_for_each_service(struct registry *r, const struct service_filter *f
 		pattern_bounds(filter->pattern, lower, upper);
 		query_bind_text(&q, 1, lower);
 		query_bind_text(&q, 2, upper);
+		query_bind_text(&q, 3, filter->after ? filter->after : "");
 	}
 	while ((more = query_next(&q)) > 0) {
 		if (!decode_visible(&q, &row) || !filter_accepts(filter, &row.service))

@@ -81,7 +81,7 @@ static const char *const statement_sql[] = {
 	[STATEMENT_SERVICE_BY_ID] = "SELECT " SERVICE_COLUMNS " FROM services WHERE id = ?1",
 	[STATEMENT_SERVICE_BY_PORT] = "SELECT " SERVICE_COLUMNS " FROM services WHERE port = ?1",
 	[STATEMENT_SERVICE_SCAN] = "SELECT " SERVICE_COLUMNS " FROM services "
-				   "WHERE id >= ?1 AND id < ?2 ORDER BY id",
+				   "WHERE id >= max(?1, ?3) AND id < ?2 AND id <> ?3 ORDER BY id",
 	[STATEMENT_SERVICE_INSERT] =
 		"INSERT INTO services(id, port, createdAt, updatedAt, healthPath, status, uid, "
 		"cwd, "

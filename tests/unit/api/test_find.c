@@ -223,9 +223,42 @@ static void all_lists_in_order_of_port_and_only_what_serves(void **state)
 		assert_string_equal(text_of(&narrow, "sockets.0.state"), "BOUND");
 }
 
+/* More than a page of them, which is what is copied at a time. */
+static void a_long_list_has_every_service_once_and_in_order(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer all = { 0 }, some = { 0 };
+	char last[IDENTITY_MAX + 1] = "";
+
+	assert_int_equal(registry_begin(w->registry), 0);
+	for (int i = 0; i < 600; i++) {
+		char id[32];
+		struct claim_request request = { .id = id, .uid = geteuid(), .now = time(NULL) };
+		struct claim_result result;
+
+		snprintf(id, sizeof(id), "long:s%d", i);
+		assert_int_equal(registry_claim(w->registry, &request, NULL, NULL, &result), 0);
+	}
+	assert_int_equal(registry_commit(w->registry), 0);
+	all = ask_get(w, "/v1/services?pattern=long:*");
+	some = ask_get(w, "/v1/services?pattern=long:s5*");
+	assert_ok(&all);
+	assert_int_equal(count_of(&all, "services"), 600);
+	assert_int_equal(count_of(&some, "services"), 111);
+	for (size_t i = 0; i < 600; i++) {
+		struct json_object *service =
+			json_object_array_get_idx(member(all.body, "services"), i);
+		const char *id = json_object_get_string(json_object_object_get(service, "id"));
+
+		assert_true(strcmp(last, id) < 0);
+		snprintf(last, sizeof(last), "%s", id);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_long_list_has_every_service_once_and_in_order),
 		cmocka_unit_test(nothing_found_is_two_empty_arrays),
 		cmocka_unit_test(a_served_claim_is_active_with_its_process),
 		cmocka_unit_test(a_pid_that_died_is_not_printed),

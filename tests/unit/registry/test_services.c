@@ -65,6 +65,22 @@ static void filter_takes_pattern_port_and_status_together(void **state)
 	expect_ids(f, (struct service_filter){ .pattern = "a:w*", .port = 5001, .status = -1 }, "");
 }
 
+static void a_walk_begins_behind_the_id_that_is_named(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "INSERT INTO services(id, port) VALUES('a', 1), ('a-b', 2), ('a:b', 3), "
+			 "('b', 4), ('b.', 5), ('bb', 6), ('c', 7)");
+	expect_ids(f, (struct service_filter){ .status = -1, .after = "" }, "a a-b a:b b b. bb c ");
+	expect_ids(f, (struct service_filter){ .status = -1, .after = "a" }, "a-b a:b b b. bb c ");
+	expect_ids(f, (struct service_filter){ .status = -1, .after = "az" }, "b b. bb c ");
+	expect_ids(f, (struct service_filter){ .pattern = "b*", .status = -1, .after = "a" },
+		   "b b. bb ");
+	expect_ids(f, (struct service_filter){ .pattern = "b*", .status = -1, .after = "b." },
+		   "bb ");
+	expect_ids(f, (struct service_filter){ .pattern = "b", .status = -1, .after = "b" }, "");
+}
+
 static void visit_may_stop_the_walk(void **state)
 {
 	struct fixture *f = *state;
@@ -185,6 +201,7 @@ int main(void)
 		registry_test(a_batch_ends_reads_that_were_begun),
 		registry_test(services_are_listed_in_order_of_id),
 		registry_test(filter_takes_pattern_port_and_status_together),
+		registry_test(a_walk_begins_behind_the_id_that_is_named),
 		registry_test(visit_may_stop_the_walk),
 		registry_test(visit_may_ask_the_same_question_again),
 		registry_test(counts_are_those_of_the_rows_that_are_shown),
