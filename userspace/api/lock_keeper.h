@@ -26,9 +26,6 @@ struct api;
 struct lock_keeper;
 struct request;
 
-#define LOCKS_HELD_MAX	   512 /* at one time; each has a timer and a watch */
-#define LOCKS_HELD_PER_UID 256 /* root and the daemon's own user are exempt */
-
 int lock_keeper_new(struct api *api, struct lock_keeper **ret);
 /* Before anybody is served: keeps the locks of living processes and releases the others. */
 int lock_keeper_start(struct lock_keeper *k);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/lock_hold.h"
+
+#include <errno.h>
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/process_watch.h"
+#include "api/server.h"
+#include "base/log.h"
+#include "base/moment.h"
+
+struct lock_hold *lock_hold_find(const struct lock_holds *holds, const char *name)
+{
+	struct lock_hold *h;
+
+	TAILQ_FOREACH(h, &holds->all, entry)
+		if (strcmp(h->lock.name, name) == 0)
+			return h;
+	return NULL;
+}
+
+void lock_hold_free(struct lock_hold *h)
+{
+	TAILQ_REMOVE(&h->holds->all, h, entry);
+	process_watch_free(h->watch);
+	if (h->expiry)
+		event_free(h->expiry);
+	free(h);
+}
+
+int lock_hold_release(struct lock_holds *holds, const struct lock *lock, const char *details,
+		      const struct lock_actor *actor)
+{
+	struct registry *registry = holds->journal.api->config.registry;
+	int r = registry_begin(registry);
+
+	if (!r)
+		r = registry_lock_release(registry, lock->name, lock->fence, time(NULL));
+	/* OUTCOME_NO: a person has freed it by hand already */
+	if (!r)
+		r = lock_journal_add(&holds->journal, ACTIVITY_UNLOCK, lock->name, details, actor);
+	if (r >= 0)
+		api_schedule_commit(holds->journal.api);
+	return r < 0 ? r : 0;
+}
+
+void lock_hold_end(struct lock_hold *h, const char *details, const struct lock_actor *actor)
+{
+	struct lock_holds *holds = h->holds;
+	struct lock lock = h->lock;
+	int r;
+
+	lock_hold_free(h);
+	r = lock_hold_release(holds, &lock, details, actor);
+	if (!r) {
+		holds->ended(lock.name, holds->user_data);
+		return;
+	}
+	log_error("lock %s was not released: %s", lock.name, strerror(-r));
+	holds->failed(holds->user_data);
+}
+
+static void on_process_gone(const struct process_id *id, void *user_data)
+{
+	struct lock_hold *h = user_data;
+	struct lock lock = h->lock;
+	struct lock_actor actor = lock_actor_of(&lock);
+	char why[96], details[LOCK_DETAILS_SIZE];
+
+	snprintf(why, sizeof(why), "%s (pid %d) has ended", lock.comm, id->pid);
+	lock_journal_words_of_end(&lock, why, details);
+	lock_hold_end(h, details, &actor);
+}
+
+static void on_expiry(evutil_socket_t fd, short what, void *user_data)
+{
+	struct lock_hold *h = user_data;
+	struct lock_actor actor = lock_actor_daemon();
+	char why[96], details[LOCK_DETAILS_SIZE], ttl[32];
+
+	snprintf(why, sizeof(why), "its time of %s is over",
+		 duration_format_long(h->lock.ttl_s, ttl));
+	lock_journal_words_of_end(&h->lock, why, details);
+	lock_hold_end(h, details, &actor);
+}
+
+int lock_hold_set_expiry(struct lock_hold *h, int64_t in_s)
+{
+	const struct timeval wait = { .tv_sec = in_s };
+
+	if (!h->lock.ttl_s)
+		return h->expiry ? event_del(h->expiry) : 0;
+	if (!h->expiry)
+		h->expiry = evtimer_new(h->holds->journal.api->config.loop, on_expiry, h);
+	return h->expiry && !event_add(h->expiry, &wait) ? 0 : -ENOMEM;
+}
+
+int lock_hold_new(struct lock_holds *holds, const struct lock *lock, int64_t expires_in_s,
+		  struct lock_hold **ret)
+{
+	struct lock_hold *h = calloc(1, sizeof(*h));
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	h->holds = holds;
+	h->lock = *lock;
+	TAILQ_INSERT_TAIL(&holds->all, h, entry);
+	r = process_watch_new(holds->journal.api->processes, &lock->process, on_process_gone, h,
+			      &h->watch);
+	if (!r)
+		r = lock_hold_set_expiry(h, expires_in_s);
+	if (r) {
+		lock_hold_free(h);
+		return r;
+	}
+	*ret = h;
+	return 0;
+}
