@@ -16,7 +16,6 @@
 #define USER_NAMES	 16  /* more different users than that rarely hold ports */
 #define USER_NAME_KEEP_S 300 /* a renamed user shows up after this */
 #define USER_BUFFER_SIZE 4096
-#define CGROUP_PATH_SIZE 4096
 
 /* --- users --- */
 
@@ -176,7 +175,7 @@ const char *view_process_name(const struct inventory *inv, const struct process_
 
 void view_cgroup(const struct process_id *id, struct cgroup_owner *ret)
 {
-	char path[CGROUP_PATH_SIZE];
+	char path[PROCFS_CGROUP_SIZE];
 
 	if (procfs_cgroup(id, path, sizeof(path)))
 		path[0] = 0;
@@ -212,31 +211,26 @@ static void add_ancestry(struct json_object *o, const struct process *process)
 	}
 }
 
-static void add_private(struct json_object *o, const struct process *process, uid_t viewer)
-{
-	char cmdline[PROCFS_CMDLINE_SIZE];
-	bool may = view_may_see(viewer, process->uid);
-	bool read = may && !procfs_cmdline(&process->id, cmdline, sizeof(cmdline));
-
-	json_add_text(o, "cmdline", read ? cmdline : NULL);
-	json_add_text(o, "exe", may ? process->exe : NULL);
-	json_add_text(o, "cwd", may ? process->cwd : NULL);
-}
-
 struct json_object *view_holder(const struct inventory *inv, const struct holding *h, uid_t viewer)
 {
 	const struct process_id *id = &h->holder->id;
 	struct process process;
+	struct procfs_facts facts;
 	struct cgroup_owner owner;
 	struct json_object *o = json_object_new_object(), *fds;
+	bool may;
 
 	if (!view_describe(inv, id, &process))
 		process = (struct process){ .id = *id, .uid = PROCESS_UID_UNKNOWN };
-	view_cgroup(id, &owner);
+	may = view_may_see(viewer, process.uid);
+	procfs_facts(id, may, &facts); /* of one that is gone: nothing */
+	cgroup_parse(facts.cgroup, &owner);
 	json_add_int(o, "pid", id->pid);
 	json_add_known(o, "startTime", procfs_start_unix(id));
 	json_add_text(o, "comm", process.comm);
-	add_private(o, &process, viewer);
+	json_add_text(o, "cmdline", facts.cmdline);
+	json_add_text(o, "exe", may ? process.exe : NULL);
+	json_add_text(o, "cwd", may ? process.cwd : NULL);
 	json_add_text(o, "user", view_user_name(process.uid));
 	json_add(o, "uid",
 		 process.uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(process.uid));
@@ -248,7 +242,7 @@ struct json_object *view_holder(const struct inventory *inv, const struct holdin
 	add_ancestry(o, &process);
 	json_add_text(o, "unit", owner.unit);
 	json_add_text(o, "container", owner.container);
-	json_add_text(o, "state", view_state_name(procfs_state(id)));
+	json_add_text(o, "state", view_state_name(facts.state));
 	return o;
 }
 

@@ -311,6 +311,19 @@ int procfs_tty(const struct process_id *id, char *ret, size_t size)
 	return 0;
 }
 
+/* Of whichever process has the pid now; its length, or -ESRCH. */
+static ssize_t read_cmdline(pid_t pid, char *ret, size_t size)
+{
+	ssize_t n = read_process_file(pid, "cmdline", ret, size);
+
+	while (n > 0 && ret[n - 1] == '\0')
+		n--;
+	for (ssize_t i = 0; i < n; i++)
+		if (ret[i] == '\0')
+			ret[i] = ' ';
+	return n;
+}
+
 int procfs_cmdline(const struct process_id *id, char *ret, size_t size)
 {
 	_cleanup_free_ char *line = NULL;
@@ -322,14 +335,9 @@ int procfs_cmdline(const struct process_id *id, char *ret, size_t size)
 	line = malloc(size);
 	if (!line)
 		return -ENOMEM;
-	n = read_process_file(id->pid, "cmdline", line, size);
+	n = read_cmdline(id->pid, line, size);
 	if (n < 0)
 		return (int)n;
-	while (n > 0 && line[n - 1] == '\0')
-		n--;
-	for (ssize_t i = 0; i < n; i++)
-		if (line[i] == '\0')
-			line[i] = ' ';
 	r = check_identity(id);
 	if (r < 0)
 		return r;
@@ -368,23 +376,43 @@ static const char *best_cgroup(char *lines)
 	return best;
 }
 
+/* Of whichever process has the pid now; "" where it is not there, or the kernel has no cgroups. */
+static const char *read_cgroup(pid_t pid, char lines[CGROUP_BYTES])
+{
+	return read_process_file(pid, "cgroup", lines, CGROUP_BYTES) < 0 ? "" : best_cgroup(lines);
+}
+
 int procfs_cgroup(const struct process_id *id, char *ret, size_t size)
 {
 	char lines[CGROUP_BYTES];
-	const char *path;
-	ssize_t n;
-	int r;
+	const char *path = read_cgroup(id->pid, lines);
+	int r = check_identity(id);
 
-	n = read_process_file(id->pid, "cgroup", lines, sizeof(lines));
-	r = check_identity(id);
 	if (r < 0)
 		return r;
-	/* the process is there and the file is not: a kernel without cgroups */
-	path = n < 0 ? "" : best_cgroup(lines);
 	if (strlen(path) >= size)
 		return -ENAMETOOLONG;
 	strcpy(ret, path);
 	return 0;
+}
+
+int procfs_facts(const struct process_id *id, bool with_cmdline, struct procfs_facts *ret)
+{
+	char lines[CGROUP_BYTES];
+	struct stat_line s;
+	ssize_t n = with_cmdline ? read_cmdline(id->pid, ret->cmdline, sizeof(ret->cmdline)) : 0;
+	const char *cgroup = read_cgroup(id->pid, lines);
+	int r = read_stat(id->pid, &s);
+
+	/* asked last: what was read before is this process's own */
+	if (r == 0 && !process_id_equal(&s.id, id))
+		r = -ESRCH;
+	ret->cmdline[r == 0 && n > 0 ? n : 0] = '\0';
+	ret->cgroup[0] = '\0';
+	if (r == 0 && strlen(cgroup) < sizeof(ret->cgroup))
+		strcpy(ret->cgroup, cgroup);
+	ret->state = r == 0 ? s.state : 0;
+	return r;
 }
 
 enum process_stage procfs_stage(const struct process_id *id)

@@ -12,6 +12,7 @@
 #include "base/process.h"
 
 #define PROCFS_CMDLINE_SIZE 4096 /* longer command lines are cut there */
+#define PROCFS_CGROUP_SIZE  4096
 
 /* The identity of a live process; 0, -ESRCH. */
 int procfs_identity(pid_t pid, struct process_id *ret);
@@ -50,6 +51,18 @@ char procfs_state(const struct process_id *id);
  * the v1 hierarchies.  0, -ESRCH.
  */
 int procfs_cgroup(const struct process_id *id, char *ret, size_t size);
+
+/*
+ * Command line ("" unless asked for), cgroup and state, of one moment: each of them alone has to
+ * ask again whether the pid still means this process.  0; -ESRCH, -ENAMETOOLONG, and then all of
+ * them are empty.
+ */
+struct procfs_facts {
+	char cmdline[PROCFS_CMDLINE_SIZE];
+	char cgroup[PROCFS_CGROUP_SIZE];
+	char state;
+};
+int procfs_facts(const struct process_id *id, bool with_cmdline, struct procfs_facts *ret);
 
 /* True while exactly this process exists (a zombie is gone). */
 bool procfs_alive(const struct process_id *id);

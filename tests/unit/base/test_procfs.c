@@ -329,6 +329,36 @@ static void a_process_has_a_cgroup_where_there_are_cgroups(void **state)
 	assert_int_equal(procfs_cgroup(&id, path, 1), path[0] ? -ENAMETOOLONG : 0);
 }
 
+static void facts_are_what_each_alone_would_be(void **state)
+{
+	struct procfs_facts facts;
+	char cmdline[PROCFS_CMDLINE_SIZE], cgroup[PROCFS_CGROUP_SIZE];
+	struct process_id id;
+
+	assert_int_equal(procfs_identity(getpid(), &id), 0);
+	assert_int_equal(procfs_cmdline(&id, cmdline, sizeof(cmdline)), 0);
+	assert_int_equal(procfs_cgroup(&id, cgroup, sizeof(cgroup)), 0);
+	assert_int_equal(procfs_facts(&id, true, &facts), 0);
+	assert_string_equal(facts.cmdline, cmdline);
+	assert_string_equal(facts.cgroup, cgroup);
+	assert_int_equal(facts.state, 'R');
+	assert_int_equal(procfs_facts(&id, false, &facts), 0);
+	assert_string_equal(facts.cmdline, "");
+}
+
+static void a_reused_pid_has_no_facts(void **state)
+{
+	struct procfs_facts facts;
+	struct process_id stranger;
+
+	assert_int_equal(procfs_identity(getpid(), &stranger), 0);
+	stranger.start_ticks--;
+	assert_int_equal(procfs_facts(&stranger, true, &facts), -ESRCH);
+	assert_string_equal(facts.cmdline, "");
+	assert_string_equal(facts.cgroup, "");
+	assert_int_equal(facts.state, 0);
+}
+
 static void the_boot_has_one_id(void **state)
 {
 	assert_int_equal(strlen(procfs_boot_id()), 36);
@@ -390,6 +420,8 @@ int main(void)
 		cmocka_unit_test(a_long_directory_keeps_its_end),
 		cmocka_unit_test(start_time_is_near_now_for_a_new_process),
 		cmocka_unit_test(a_process_has_a_cgroup_where_there_are_cgroups),
+		cmocka_unit_test(facts_are_what_each_alone_would_be),
+		cmocka_unit_test(a_reused_pid_has_no_facts),
 		cmocka_unit_test(a_terminal_has_its_name_and_none_has_none),
 		cmocka_unit_test(the_boot_has_one_id),
 	};
