@@ -13,8 +13,8 @@
 #include "base/moment.h"
 #include "base/text.h"
 #include "daemon/deadlines.h"
-#include "daemon/failures.h"
 #include "daemon/journal.h"
+#include "daemon/refusals.h"
 #include "reconcile/status.h"
 
 #define ROWS_MAX	   64 /* sockets of one port that a status is judged by */
@@ -24,9 +24,9 @@ struct keeper {
 	struct keeper_config config;
 	struct event *readable, *settle;
 	struct deadlines deadlines;
-	struct failures failures;
+	struct refusals refusals;
 	struct journal journal;
-	uint64_t lost_reported, dropped_reported;
+	uint64_t lost_reported;
 	bool starting;	  /* changes are told as "while no daemon ran" */
 	bool ports_fresh; /* the registry's, in this turn */
 	/* Ports that an exit, a fork or an exec touched: judged once the table has settled, because
@@ -275,77 +275,6 @@ static const char *owner_of(struct keeper *k, const struct event *event, struct 
 		       : owner->id;
 }
 
-/* Refusals over the budget leave no rows, but a gap that says how many there were. */
-static void note_dropped(struct keeper *k, int64_t now)
-{
-	char details[EVENT_DETAILS_SIZE];
-
-	if (k->failures.dropped == k->dropped_reported)
-		return;
-	snprintf(details, sizeof(details),
-		 "%llu refused calls were not written down: more than %d a second came for long",
-		 (unsigned long long)(k->failures.dropped - k->dropped_reported), FAILURES_PER_S);
-	k->dropped_reported = k->failures.dropped;
-	log_warning("%s", details);
-	journal_note(&k->journal, ACTIVITY_GAP, details, now);
-}
-
-/* False when it is only a repetition, or one too many. */
-static bool write_failure(struct keeper *k, const struct event *event, const char *service,
-			  int64_t now)
-{
-	char details[FAILURES_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE];
-	unsigned repeated;
-
-	if (!failures_admit(&k->failures, event, now, &repeated))
-		return false;
-	note_dropped(k, now);
-	failures_describe(event, k->config.inventory, repeated, details);
-	journal_write(&k->journal, &(struct activity){
-					   .action = ACTIVITY_FAIL,
-					   .service = service ? service : "",
-					   .details = details,
-					   .timestamp = now,
-					   .port = event->port,
-					   .pid = event->actor.pid,
-					   .uid = event->uid,
-					   .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
-					   .error = event->error,
-				   });
-	return true;
-}
-
-/*
- * Explained now, and not when somebody asks: the holder may be gone by then.  Without an
- * explanation the entry in the audit trail stands alone.
- */
-static void explain_failure(struct keeper *k, const struct event *event, int64_t now)
-{
-	_cleanup_free_ char *explanation = NULL;
-	int r = api_explain_failure(k->journal.api, event, now, &explanation);
-
-	if (!r)
-		r = registry_begin(k->config.registry);
-	if (!r)
-		r = registry_record_failure(k->config.registry,
-					    &(struct failure){
-						    .at = now,
-						    .caller = event->actor,
-						    .uid = event->uid,
-						    .comm = event->comm,
-						    .port = event->port,
-						    .error = event->error,
-						    .explanation = explanation,
-					    },
-					    NULL);
-	if (r) {
-		log_error("why pid %d was refused port %u was not written down: %s",
-			  event->actor.pid, event->port, strerror(-r));
-		return;
-	}
-	api_schedule_commit(k->journal.api);
-}
-
 static void schedule_settle(struct keeper *k)
 {
 	static const struct timeval wait = { .tv_usec = INVENTORY_SETTLE_MS * 1000 };
@@ -370,12 +299,6 @@ static void complete_close(const struct inventory *inv, struct event *close)
 	close->family = row->family;
 	close->addr = row->addr;
 	close->port = row->port;
-}
-
-/* Failures that a starting daemon provokes to prove its probes are nobody's concern. */
-static bool is_proof(const struct event *event)
-{
-	return !strcmp(event->comm, "portdaddyd");
 }
 
 static void on_event(const struct event *seen, void *user_data)
@@ -404,8 +327,8 @@ static void on_event(const struct event *seen, void *user_data)
 		schedule_settle(k);
 
 	service = owner_of(k, event, &owner);
-	if (event->kind == EVENT_FAIL && !is_proof(event) && write_failure(k, event, service, now))
-		explain_failure(k, event, now);
+	if (event->kind == EVENT_FAIL)
+		refusals_record(&k->refusals, event, service, now);
 	api_publish_event(k->journal.api, event, service, now);
 }
 
@@ -458,6 +381,8 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret)
 		return -ENOMEM;
 	k->config = *config;
 	k->journal.registry = config->registry;
+	k->refusals.inventory = config->inventory;
+	k->refusals.journal = &k->journal;
 	k->readable = event_new(config->loop, sentinel_fd(config->sentinel), EV_READ | EV_PERSIST,
 				on_readable, k);
 	k->settle = evtimer_new(config->loop, on_settle, k);
@@ -554,7 +479,7 @@ void keeper_stop(struct keeper *k)
 	int r;
 
 	keeper_catch_up(k);
-	note_dropped(k, now);
+	refusals_note_dropped(&k->refusals, now);
 	journal_note(&k->journal, ACTIVITY_DAEMON, "stopped", now);
 	r = registry_mark_alive(k->config.registry, now);
 	if (!r)
