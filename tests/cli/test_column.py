@@ -14,19 +14,21 @@ from harness import DEADLINE_S, LISTEN, NOBODY, PYTHON, needs_root, wait_until
 
 REACTION_S = 0.1 * harness.SCALE  # a killed server is a ghost in the database within this time
 
-# Listens, hands the socket to a child, says its pid.  "keep" lives on, anything else leaves well.
+# Listens, hands the socket to a child, says its pid.  "keep" lives on, anything else leaves well;
+# the child of "daemonize" has its own session by then, that of "late" only at SIGUSR1.
 PARENT_AND_CHILD = """
 s = listener(int(sys.argv[1]))
 is_settled, settled = os.pipe()
 child = os.fork()
 if child == 0:
+    signal.signal(signal.SIGUSR1, lambda *_: os.setsid())
     if sys.argv[2] == "daemonize":
         os.setsid()
     os.write(settled, b"!")
     rest()
 os.read(is_settled, 1)
 ready(child)
-if sys.argv[2] == "daemonize":
+if sys.argv[2] != "keep":
     os._exit(0)
 rest()
 """
@@ -170,6 +172,15 @@ class HeirTest(harness.PortDaddyTest):
             return row if row["pids"] == [child] else None
         row = wait_until(child_alone, "only the daemonized child holds the port")
         self.assertEqual(row["status"], "active")
+
+    def test_child_that_leaves_the_session_after_its_parents_end_is_a_daemon_then(self):
+        port = self.daemon.claim("demo:daemonized")
+        parent, child = self.serve_and_fork(port, "late")
+        parent.wait()
+        self.daemon.wait_status("demo:daemonized", "orphaned")
+        os.kill(child, signal.SIGUSR1)
+        row = self.daemon.wait_status("demo:daemonized", "active")
+        self.assertEqual(row["pids"], [child])
 
 
 class UnclaimedTest(harness.PortDaddyTest):

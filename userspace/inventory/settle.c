@@ -253,6 +253,23 @@ static void want_stale_holders(struct inventory *inv, struct row *row)
 	}
 }
 
+/*
+ * Whom a parent that left with success made its heir may be about to become a daemon: it calls
+ * setsid() after that, and no event tells of it.
+ */
+static void describe_heirs(struct inventory *inv, const struct row *row)
+{
+	if (row->view.binder_fate != BINDER_EXITED_WELL)
+		return;
+	for (size_t i = 0; i < row->view.n_holders; i++) {
+		struct proc *heir = table_proc(inv->table, &row->view.holders[i].id);
+
+		if (heir && heir->process.sid != heir->process.id.pid &&
+		    (!row->view.binder_sid || heir->process.sid == row->view.binder_sid))
+			proc_describe_from_procfs(heir);
+	}
+}
+
 /* Every holder of the port is looked at; false when there are too many for that. */
 static bool want_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
@@ -265,8 +282,10 @@ static bool want_port(struct inventory *inv, uint32_t netns, uint16_t port)
 	if (n > VERIFY_LOOKS_MAX)
 		return false;
 	DL_FOREACH2(first, row, port_next)
-	if (is_in(row, netns))
+	if (is_in(row, netns)) {
 		want_stale_holders(inv, row);
+		describe_heirs(inv, row);
+	}
 	return true;
 }
 
