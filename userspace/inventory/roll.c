@@ -146,15 +146,23 @@ static void take_references(struct table *t, const struct proc *proc, const stru
 		row->gripped = 0;
 		holds += holder->n_fds;
 		row_count_refs(t, row);
-		if (!row->unsettled && !row_is_settled(row))
-			table_unsettle(t, row);
 	}
 }
 
-/* Whoever answered to all need not be looked at any more in this turn. */
-static void read_answers(struct inventory *inv, const struct roll *roll)
+/* No reference is left open that it may have made itself: a copy of a descriptor, say. */
+static bool explains_all(const struct proc *proc)
+{
+	for (size_t i = 0; i < proc->n_rows; i++)
+		if (row_holder(proc->rows[i], &proc->process.id) && !row_is_settled(proc->rows[i]))
+			return false;
+	return true;
+}
+
+/* Whoever answered to all, and has no more than that, need not be looked at in this turn. */
+static void read_answers(struct inventory *inv, struct roll *roll)
 {
 	const struct abi_hold *holds = roll->holds;
+	size_t n_answered = 0;
 
 	for (size_t i = 0; i < roll->n_procs; i++) {
 		struct proc *proc = roll->procs[i];
@@ -162,10 +170,15 @@ static void read_answers(struct inventory *inv, const struct roll *roll)
 
 		if (answers(holds, n, &proc->process.id)) {
 			take_references(inv->table, proc, holds);
-			proc->looked_turn = inv->turn;
-			proc_unwant_look(inv->table, proc);
+			roll->procs[n_answered++] = proc;
 		}
 		holds += n;
+	}
+	for (size_t i = 0; i < n_answered; i++) {
+		if (!explains_all(roll->procs[i]))
+			continue;
+		roll->procs[i]->looked_turn = inv->turn;
+		proc_unwant_look(inv->table, roll->procs[i]);
 	}
 }
 

@@ -94,7 +94,7 @@ static void who_closed_the_socket_is_looked_at_and_dropped(void **state)
 	fake_hold(&w->fake, fake_id(1), COOKIE, 3, 1);
 	w->fake.alive[w->fake.n_alive++] = FAKE_PID + 2;
 	ask(w);
-	assert_int_equal(w->fake.looks, 1);
+	assert_int_equal(w->fake.passes, 0);
 	assert_int_equal(only_row(w)->n_holders, 1);
 	assert_int_equal(only_row(w)->holders[0].id.pid, FAKE_PID + 1);
 	assert_true(only_row(w)->complete);
@@ -110,6 +110,20 @@ static void who_moved_the_socket_is_looked_at_and_stays(void **state)
 	assert_int_equal(w->fake.looks, 1);
 	assert_int_equal(only_row(w)->holders[0].fds[0], 7);
 	assert_int_equal(only_row(w)->holders[0].fd_count, 1);
+}
+
+static void who_copied_its_descriptor_is_looked_at_and_no_pass_is_made(void **state)
+{
+	struct world *w = *state;
+
+	start_servers(w, 1);
+	w->fake.fds[0].refs = 2;
+	fake_hold(&w->fake, fake_id(1), COOKIE, 9, 2);
+	ask(w);
+	assert_int_equal(w->fake.looks, 1);
+	assert_int_equal(w->fake.passes, 0);
+	assert_int_equal(only_row(w)->holders[0].fd_count, 2);
+	assert_true(only_row(w)->complete);
 }
 
 static void a_reused_pid_does_not_answer(void **state)
@@ -209,6 +223,7 @@ int main(void)
 		T(a_port_alone_is_asked_for_by_roll_too),
 		T(who_closed_the_socket_is_looked_at_and_dropped),
 		T(who_moved_the_socket_is_looked_at_and_stays),
+		T(who_copied_its_descriptor_is_looked_at_and_no_pass_is_made),
 		T(a_reused_pid_does_not_answer),
 		T(an_heir_that_nobody_announced_is_searched_for),
 		T(a_source_that_cannot_call_is_asked_once),
