@@ -522,6 +522,7 @@ struct trace_event_raw_sys_enter {
 };
 
 struct trace_event_raw_sys_exit {
+	long id; /* for programs the kernel fills the lower half only */
 	long ret;
 };
 

@@ -51,7 +51,7 @@ static __always_inline void fill_socket_of_call(struct abi_socket *to, struct so
 /* A listen() that went well: now the socket has its port, also when bind() was never called. */
 static __always_inline void emit_listening(struct task_struct *task, struct call *call)
 {
-	struct sock *sk = call->listen_cookie ? sock_of_call(task, call) : NULL;
+	struct sock *sk = sock_of_call(task, call);
 	struct abi_socket_event *e;
 
 	if (!sk)
@@ -68,10 +68,9 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 }
 
 /* It had the port, that was reported, and then somebody refused: nothing is bound any more. */
-static __always_inline void take_back_bind(void)
+static __always_inline void take_back_bind(struct call *call)
 {
-	struct call *call = current_call(ABI_CALL_BIND);
-	__u64 cookie = call ? call->bound_cookie : 0;
+	__u64 cookie = call->bound_cookie;
 	struct abi_socket_event *e;
 	struct sock *sk;
 
@@ -86,30 +85,26 @@ static __always_inline void take_back_bind(void)
 	submit_along(e);
 }
 
-SEC("tp/syscalls/sys_exit_bind")
-int exit_bind(struct trace_event_raw_sys_exit *ctx)
+/* For both calls: it is by far the longest to verify. */
+SEC("tp/syscalls/sys_exit")
+int exit_call(struct trace_event_raw_sys_exit *ctx)
 {
-	if (is_refusal(ctx->ret)) {
-		take_back_bind();
-		report_refusal(ABI_CALL_BIND, -ctx->ret);
-	}
-	forget_call(ABI_CALL_BIND);
-	return 0;
-}
+	__u32 kind = (__u32)ctx->id == bind_number ? ABI_CALL_BIND : ABI_CALL_LISTEN;
+	struct call *call = current_call(kind);
+	long ret = ctx->ret;
 
-SEC("tp/syscalls/sys_exit_listen")
-int exit_listen(struct trace_event_raw_sys_exit *ctx)
-{
-	struct call *call;
-
-	if (is_refusal(ctx->ret)) {
-		report_refusal(ABI_CALL_LISTEN, -ctx->ret);
-	} else {
-		call = current_call(ABI_CALL_LISTEN);
-		if (call)
-			emit_listening(current_task(), call);
+	/* the context is read here, and not where the compiler finds an address for it */
+	barrier_var(ret);
+	if (is_refusal(ret)) {
+		if (kind == ABI_CALL_BIND && call)
+			take_back_bind(call);
+		report_refusal(kind, -ret);
+		call = current_call(kind);
+	} else if (call && call->listen_cookie) {
+		emit_listening(current_task(), call);
 	}
-	forget_call(ABI_CALL_LISTEN);
+	if (call)
+		call->kind = 0;
 	return 0;
 }
 

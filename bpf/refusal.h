@@ -59,14 +59,6 @@ static __always_inline void remember_call(__u32 kind, __u64 fd, __u64 user_addr,
 	call->kind = kind;
 }
 
-static __always_inline void forget_call(__u32 kind)
-{
-	struct call *call = current_call(kind);
-
-	if (call)
-		call->kind = 0;
-}
-
 static __always_inline bool is_foreign_address(const struct user_sockaddr *a)
 {
 	return a->family != AF_UNSPEC && !family_is_ours(a->family);

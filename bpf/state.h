@@ -91,6 +91,9 @@ struct {
 
 const volatile __u32 abi_version = ABI_VERSION;
 
+/* The number of the system call bind(); the other one that is watched is listen(). */
+const volatile __u32 bind_number;
+
 /*
  * False under lockdown=confidentiality, which refuses every program that can read the kernel's
  * memory at will.  What can do without then still loads: it describes no process.

@@ -27,6 +27,11 @@ static void endmntentp(FILE **f)
 		endmntent(*f);
 }
 
+const char *bpf_load_tracefs(void)
+{
+	return access(TRACEFS "/events", F_OK) == 0 ? TRACEFS : TRACEFS_OLD;
+}
+
 int bpf_load_mount_tracefs(void)
 {
 	if (access(TRACEFS "/events", F_OK) == 0 || access(TRACEFS_OLD "/events", F_OK) == 0)

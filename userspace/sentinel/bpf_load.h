@@ -15,6 +15,9 @@
  */
 int bpf_load_mount_tracefs(void);
 
+/* Where it is mounted; static storage. */
+const char *bpf_load_tracefs(void);
+
 /* A descriptor on the root of the cgroup v2 hierarchy, wherever it is mounted; negative errno. */
 int bpf_load_open_cgroup_root(void);
 

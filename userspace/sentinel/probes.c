@@ -16,11 +16,13 @@ const struct probe_row probe_rows[_PROBE_MAX] = {
 	[PROBE_BIND] = { "bind",
 			 "tp/syscalls/sys_{enter,exit}_bind",
 			 "refused binds",
-			 { "enter_bind", "exit_bind" } },
+			 { "enter_bind", "exit_call" },
+			 { TRACEPOINT_ENTER_BIND, TRACEPOINT_EXIT_BIND } },
 	[PROBE_LISTEN] = { "listen",
 			   "tp/syscalls/sys_{enter,exit}_listen",
 			   "refused listens",
-			   { "enter_listen", "exit_listen" } },
+			   { "enter_listen", "exit_call" },
+			   { TRACEPOINT_ENTER_LISTEN, TRACEPOINT_EXIT_LISTEN } },
 	[PROBE_SET_STATE] = { "set_state",
 			      "tp_btf/inet_sock_set_state",
 			      "listeners when they come and go",
@@ -90,6 +92,23 @@ void probe_refuse(struct sentinel_probe *probe, const char *reason, int error)
 	snprintf(probe->reason, sizeof(probe->reason), "%s", reason);
 }
 
+static struct bpf_link *attach_to_tracepoint(struct bpf_program *program, int fd)
+{
+	struct bpf_link *link = NULL;
+
+	if (fd < 0)
+		errno = -fd;
+	else
+		link = bpf_program__attach_perf_event(program, fd); /* owns it from here on */
+	if (!link && fd >= 0) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+	}
+	return link;
+}
+
 static struct bpf_link *attach_program(struct bpf_program *program, int cgroup_fd)
 {
 	switch (bpf_program__type(program)) {
@@ -102,17 +121,19 @@ static struct bpf_link *attach_program(struct bpf_program *program, int cgroup_f
 }
 
 static int attach_probe(struct bpf_object *object, enum probe probe, int cgroup_fd,
-			struct probe_links *links)
+			struct tracepoints *tracepoints, struct probe_links *links)
 {
 	const char *const *names = probe_rows[probe].programs;
 
 	for (int i = 0; i < PROBE_PROGRAMS_MAX && names[i]; i++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(object, names[i]);
+		enum tracepoint at = probe_rows[probe].tracepoints[i];
 		struct bpf_link *link;
 
 		if (bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL)
 			continue; /* is run, not attached */
-		link = attach_program(program, cgroup_fd);
+		link = at ? attach_to_tracepoint(program, tracepoints_take(tracepoints, at))
+			  : attach_program(program, cgroup_fd);
 		if (!link)
 			return -errno;
 		links->links[links->n++] = link;
@@ -136,9 +157,8 @@ static void detach_since(struct probe_links *links, int n)
 }
 
 void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
-		   struct probe_links *links)
+		   struct tracepoints *tracepoints, struct probe_links *links)
 {
-	int tracefs = bpf_load_mount_tracefs();
 	_cleanup_close_ int cgroup_fd = bpf_load_open_cgroup_root();
 
 	for (int i = 0; i < _PROBE_MAX; i++) {
@@ -147,11 +167,11 @@ void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
 		if (probes[i].state == SENTINEL_PROBE_REFUSED)
 			continue;
 		bpf_load_reset_message();
-		r = attach_probe(object, i, cgroup_fd, links);
+		r = attach_probe(object, i, cgroup_fd, tracepoints, links);
 		if (r == 0)
 			continue;
 		detach_since(links, before);
-		if (tracefs < 0 && (i == PROBE_BIND || i == PROBE_LISTEN))
+		if (tracepoints->tracefs < 0 && probe_rows[i].tracepoints[0])
 			probe_refuse(&probes[i], "tracefs is not mounted and may not be mounted",
 				     r);
 		else if (cgroup_fd < 0 && is_on_cgroups(i))

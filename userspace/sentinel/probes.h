@@ -8,11 +8,12 @@
 
 #include "bpf/abi.h"
 #include "sentinel/rung.h"
+#include "sentinel/tracepoints.h"
 
 struct bpf_link;
 struct bpf_object;
 
-#define PROBE_PROGRAMS_MAX 3
+#define PROBE_PROGRAMS_MAX 3 /* as many tracepoints, in the same order */
 #define PROBE_LINKS_MAX	   20
 
 enum probe {
@@ -37,6 +38,7 @@ enum probe {
 struct probe_row {
 	const char *name, *attached, *blind;
 	const char *programs[PROBE_PROGRAMS_MAX]; /* NULL: no more of them */
+	enum tracepoint tracepoints[PROBE_PROGRAMS_MAX];
 };
 extern const struct probe_row probe_rows[_PROBE_MAX];
 
@@ -56,7 +58,7 @@ void probe_refuse(struct sentinel_probe *probe, const char *reason, int error);
 
 /* Attaches, of a loaded object, what is not refused; what cannot be attached is refused then. */
 void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
-		   struct probe_links *links);
+		   struct tracepoints *tracepoints, struct probe_links *links);
 void probes_detach(struct probe_links *links);
 
 #endif

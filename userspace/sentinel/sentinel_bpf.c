@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -457,7 +458,8 @@ static bool is_wanted(const struct sentinel_probe *probes, int probe, int only)
 }
 
 /* Loads what the probes that are not refused need; `only` >= 0: that probe alone. */
-static int load(const struct sentinel_probe *probes, int only, struct portdaddy_bpf **ret)
+static int load(const struct sentinel_probe *probes, int only, bool may_cast,
+		struct portdaddy_bpf **ret)
 {
 	struct portdaddy_bpf *skel;
 	struct bpf_program *program;
@@ -467,6 +469,8 @@ static int load(const struct sentinel_probe *probes, int only, struct portdaddy_
 	skel = portdaddy_bpf__open();
 	if (!skel)
 		return -errno;
+	skel->rodata->bind_number = SYS_bind;
+	skel->rodata->may_cast = may_cast;
 	skel->rodata->may_probe = bpf_load_probing_is_allowed();
 	skel->rodata->may_see_answers = bpf_load_answers_can_be_seen();
 	bpf_object__for_each_program(program, skel->obj) bpf_program__set_autoload(program, false);
@@ -474,7 +478,9 @@ static int load(const struct sentinel_probe *probes, int only, struct portdaddy_
 		for (int k = 0; k < PROBE_PROGRAMS_MAX && probe_rows[i].programs[k]; k++) {
 			program = bpf_object__find_program_by_name(skel->obj,
 								   probe_rows[i].programs[k]);
-			bpf_program__set_autoload(program, is_wanted(probes, i, only));
+			/* some are in two probes */
+			if (is_wanted(probes, i, only))
+				bpf_program__set_autoload(program, true);
 		}
 	}
 	r = skel->rodata->abi_version == ABI_VERSION ? portdaddy_bpf__load(skel) : -EPROTO;
@@ -486,6 +492,16 @@ static int load(const struct sentinel_probe *probes, int only, struct portdaddy_
 	return 0;
 }
 
+static bool can_load(const struct sentinel_probe *probes, int only, bool may_cast)
+{
+	struct portdaddy_bpf *skel;
+
+	if (load(probes, only, may_cast, &skel) < 0)
+		return false;
+	portdaddy_bpf__destroy(skel);
+	return true;
+}
+
 /* Who may not even create a map need not try program by program.  0, negative errno. */
 static int try_to_create_a_map(void)
 {
@@ -494,11 +510,11 @@ static int try_to_create_a_map(void)
 	return fd < 0 ? -errno : 0;
 }
 
-static void find_refused_probes(struct sentinel_probe *probes)
+static void find_refused_probes(struct sentinel_probe *probes, bool may_cast)
 {
 	for (int i = 0; i < _PROBE_MAX; i++) {
 		struct portdaddy_bpf *skel;
-		int r = probe_rows[i].programs[0] ? load(probes, i, &skel) : 1;
+		int r = probe_rows[i].programs[0] ? load(probes, i, may_cast, &skel) : 1;
 
 		if (r == 0)
 			portdaddy_bpf__destroy(skel);
@@ -509,7 +525,8 @@ static void find_refused_probes(struct sentinel_probe *probes)
 
 static int load_what_can_be(struct sentinel_probe *probes, struct portdaddy_bpf **ret)
 {
-	int r = load(probes, -1, ret);
+	bool may_cast = true;
+	int r = load(probes, -1, may_cast, ret);
 
 	if (r == 0)
 		return 0;
@@ -520,8 +537,9 @@ static int load_what_can_be(struct sentinel_probe *probes, struct portdaddy_bpf 
 				     r);
 		return r;
 	}
-	find_refused_probes(probes);
-	return load(probes, -1, ret);
+	may_cast = can_load(probes, PROBE_SET_STATE, may_cast);
+	find_refused_probes(probes, may_cast);
+	return load(probes, -1, may_cast, ret);
 }
 
 /* --- life --- */
@@ -608,11 +626,15 @@ static int map_answers(struct bpf_rung *b)
 
 static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 {
-	int r = load_what_can_be(b->base.probes, &b->skel);
+	_cleanup_(tracepoints_close) struct tracepoints tracepoints;
+	int r;
 
+	tracepoints_start_opening(&tracepoints);
+	r = load_what_can_be(b->base.probes, &b->skel);
+	tracepoints_await(&tracepoints);
 	r = r ?: map_answers(b);
 	if (r == 0) {
-		probes_attach(b->skel->obj, b->base.probes, &b->links);
+		probes_attach(b->skel->obj, b->base.probes, &tracepoints, &b->links);
 		b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.ring), receive, b, NULL);
 		r = b->ring ? prove(b) : -errno;
 	}
