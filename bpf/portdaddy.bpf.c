@@ -119,6 +119,12 @@ static __always_inline void fill_tcp(struct abi_socket *to, struct tcp_sock *tcp
 		to->port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
 }
 
+static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
+{
+	return can_cast() ? AS_TYPE(tcp_sock, sk) : bpf_skc_to_tcp_sock(sk);
+}
+
+/* Of a TCP socket. */
 static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind)
 {
 	struct abi_socket_event *e = reserve_socket_event(current_task(), kind);
@@ -128,7 +134,7 @@ static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind
 		return;
 	fill_socket(true, &e->socket, UNTRUSTED(sock, sk));
 	e->socket.cookie = cookie;
-	tcp = bpf_skc_to_tcp_sock(sk);
+	tcp = tcp_of(sk);
 	if (tcp)
 		fill_tcp(&e->socket, tcp);
 	submit_soon(e);
@@ -140,14 +146,15 @@ static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind
  */
 static __always_inline bool is_mptcp_close(struct sock *sk)
 {
-	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct socket *socket = UNTRUSTED(sock, sk)->sk_socket;
+	struct tcp_sock *tcp = tcp_of(sk);
 	struct file *file;
 
 	if (!tcp || !tcp->is_mptcp)
 		return false;
-	if (!sk->sk_socket)
+	if (!socket)
 		return true;
-	file = sk->sk_socket->file;
+	file = socket->file;
 	return !file || file_is_dead(file);
 }
 
