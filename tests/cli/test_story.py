@@ -145,7 +145,9 @@ class Story(harness.PortDaddyTest):
 
     def read_the_log(self):
         clock = r"\[\d+:\d\d:\d\d\]"
-        self.said("pd log", rf"{clock} STALE   legacy:service +.*",
+        self.said("pd log", rf"{clock} STALE   legacy:service +.*")
+        # refusals of the whole machine stand there, too
+        self.said("pd log -n 1000", rf"{clock} STALE   legacy:service +.*",
                   rf"{clock} ACTIVE  myapp:api +.*",
                   rf"{clock} CLAIM   myapp:web +Port \d+ assigned",
                   rf"{clock} CLAIM   myapp:api +Port \d+ assigned")

@@ -96,7 +96,9 @@ static inline const struct event *await_events(struct watcher *w, enum event_kin
 		struct pollfd p = { .fd = sentinel_fd(w->sentinel), .events = POLLIN };
 
 		if (now_ms() >= deadline)
-			fail_msg("no %s of process %d", event_kind_name(kind), pid);
+			fail_msg("no %s of process %d; %llu events were lost",
+				 event_kind_name(kind), pid,
+				 (unsigned long long)sentinel_counters(w->sentinel).lost);
 		poll(&p, 1, (int)(deadline - now_ms()));
 	}
 	for (size_t i = 0; i < n; i++)
