@@ -107,9 +107,7 @@ static int parse_claimer(struct request *r, struct claim_request *c, struct proc
 			r, OUTCOME_BAD_REQUEST,
 			"cwd \"%.64s\" is not an absolute path; write it like /home/me/app",
 			c->cwd);
-	/* 0: the peer lives in a pid namespace that is not below ours */
-	if (!r->pid || procfs_describe_briefly(r->pid, peer))
-		*peer = (struct process){ .id = { .pid = 0 } };
+	request_caller(r, peer);
 	if (!c->cwd && peer->id.pid)
 		procfs_cwd(peer->id.pid, peer->cwd);
 	if (!c->cwd)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "api/server.h"
-#include "base/procfs.h"
 #include "base/text.h"
 
 #define DETAILS_SIZE 128
@@ -13,9 +12,8 @@ void release_caller_name(const struct request *r, char ret[RELEASE_COMM_SIZE])
 {
 	struct process peer;
 
-	ret[0] = '\0';
-	if (r->pid && !procfs_describe_briefly(r->pid, &peer))
-		text_to_utf8(peer.comm, ret, RELEASE_COMM_SIZE);
+	request_caller(r, &peer);
+	text_to_utf8(peer.comm, ret, RELEASE_COMM_SIZE);
 }
 
 bool release_is_allowed(const struct request *r, const struct service *s)

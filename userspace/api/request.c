@@ -338,6 +338,14 @@ int request_member_count(struct request *r, const char *name, int64_t *ret)
 	return 0;
 }
 
+void request_caller(const struct request *r, struct process *ret)
+{
+	struct procfs_kept *kept = &r->api->callers[(unsigned)r->pid % SERVER_CALLERS];
+
+	if (!r->pid || procfs_describe_kept(kept, r->pid, ret))
+		*ret = (struct process){ 0 };
+}
+
 int request_begin_write(struct request *r)
 {
 	int fault = registry_begin(r->api->config.registry);

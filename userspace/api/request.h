@@ -118,6 +118,12 @@ int request_member_bool(struct request *r, const char *name, bool *ret);
 int request_member_count(struct request *r, const char *name, int64_t *ret);
 
 /*
+ * Who asks, as procfs_describe_briefly() says it now; pid 0 in *ret where it has ended, or lives in
+ * a pid namespace that is not below ours.
+ */
+void request_caller(const struct request *r, struct process *ret);
+
+/*
  * Names what the request is about for `pd metrics --slow`, cut to size.  request_parse() has taken
  * the first of the route's names for it; a handler that knows better says so.
  */

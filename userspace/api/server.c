@@ -308,6 +308,8 @@ void api_free(struct api *api)
 	health_free(api->health); /* its checks ended with the connections */
 	streams_free(api->streams);
 	admission_free(api->admission);
+	for (size_t i = 0; i < SERVER_CALLERS; i++)
+		procfs_kept_deinit(&api->callers[i]);
 	if (api->accept_again)
 		event_free(api->accept_again);
 	if (api->trim_memory)

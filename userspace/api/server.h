@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "api/metrics.h"
+#include "base/procfs.h"
 
 struct admission;
 struct commit_queue;
@@ -18,6 +19,8 @@ struct process_watcher;
 struct session_watches;
 struct streams;
 
+/* Programs that keep asking, each with a descriptor; more of them are described from the start. */
+#define SERVER_CALLERS		32
 #define SERVER_SOCKET_PATH_SIZE 112 /* sun_path and a NUL */
 
 struct api {
@@ -33,6 +36,7 @@ struct api {
 	struct session_watches *sessions;
 	struct health *health; /* checks of services */
 	struct lock_keeper *locks;
+	struct procfs_kept callers[SERVER_CALLERS]; /* by pid */
 	struct api_counters counters;
 	struct metrics metrics;
 	bool ending; /* api_free() has begun: answers are written at once */

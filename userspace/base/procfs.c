@@ -121,26 +121,41 @@ static int parse_stat(const char *line, struct stat_line *ret)
 	return 0;
 }
 
-/* The kernel writes the line at one go: a second read, only to see its end, would cost as much. */
-static int read_stat(pid_t pid, struct stat_line *ret)
+static int open_stat(pid_t pid)
 {
-	char path[NAME_BYTES], line[STAT_BYTES];
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
+	char path[NAME_BYTES];
+	int fd;
 
 	if (pid <= 0)
 		return -ESRCH;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return process_error(errno);
+	return fd < 0 ? process_error(errno) : fd;
+}
+
+/*
+ * The line as it is now.  The kernel writes it at one go: a second read, only to see its end, would
+ * cost as much.
+ */
+static int read_stat_from(int fd, struct stat_line *ret)
+{
+	char line[STAT_BYTES];
+	ssize_t n;
+
 	do
-		n = read(fd, line, sizeof(line) - 1);
+		n = pread(fd, line, sizeof(line) - 1, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return process_error(errno);
 	line[n] = '\0';
 	return parse_stat(line, ret);
+}
+
+static int read_stat(pid_t pid, struct stat_line *ret)
+{
+	_cleanup_close_ int fd = open_stat(pid);
+
+	return fd < 0 ? fd : read_stat_from(fd, ret);
 }
 
 /* Is the pid still this process?  Asked after the answer was read, so that the answer is its own.
@@ -255,6 +270,62 @@ int procfs_describe_briefly(pid_t pid, struct process *ret)
 	*ret = process_of_stat(&s);
 	read_ancestors(&s, 1, ret);
 	return 0;
+}
+
+/*
+ * A parent that ends gives its children to another process, which is older than itself.  So as long
+ * as the number stays the same, the parent is the same process, and it lives.
+ */
+static void update(const struct stat_line *s, struct process *p)
+{
+	if (s->ppid != p->ppid || !p->n_ancestors) {
+		p->n_ancestors = 0;
+		read_ancestors(s, 1, p);
+	}
+	p->ppid = s->ppid;
+	p->sid = s->sid;
+	memcpy(p->comm, s->comm, sizeof(p->comm));
+}
+
+static int keep(struct procfs_kept *kept, pid_t pid)
+{
+	_cleanup_close_ int fd = open_stat(pid);
+	struct stat_line s;
+	int r;
+
+	procfs_kept_deinit(kept);
+	if (fd < 0)
+		return fd;
+	r = read_stat_from(fd, &s);
+	if (r < 0)
+		return r;
+	kept->fd = TAKE_FD(fd);
+	kept->process = process_of_stat(&s);
+	read_ancestors(&s, 1, &kept->process);
+	return 0;
+}
+
+int procfs_describe_kept(struct procfs_kept *kept, pid_t pid, struct process *ret)
+{
+	struct stat_line s;
+	int r = 0;
+
+	/* the descriptor is that of the process: it reads nothing of another one under its number
+	 */
+	if (pid > 0 && kept->process.id.pid == pid && !read_stat_from(kept->fd, &s))
+		update(&s, &kept->process);
+	else
+		r = keep(kept, pid);
+	if (r == 0)
+		*ret = kept->process;
+	return r;
+}
+
+void procfs_kept_deinit(struct procfs_kept *kept)
+{
+	if (kept->process.id.pid)
+		close(kept->fd);
+	*kept = (struct procfs_kept){ 0 };
 }
 
 void procfs_cwd(pid_t pid, char ret[PROCESS_PATH_SIZE])

@@ -29,6 +29,19 @@ int procfs_describe(pid_t pid, struct process *ret);
  */
 int procfs_describe_briefly(pid_t pid, struct process *ret);
 
+/* A brief description and the descriptor by which it is brought up to date; { 0 } = none. */
+struct procfs_kept {
+	struct process process; /* pid 0: nothing is kept */
+	int fd;
+};
+
+/*
+ * The same as procfs_describe_briefly() for a process that is described again and again: one read
+ * instead of two files.  Whatever was kept before of another process is dropped.  0, -ESRCH.
+ */
+int procfs_describe_kept(struct procfs_kept *kept, pid_t pid, struct process *ret);
+void procfs_kept_deinit(struct procfs_kept *kept);
+
 /* Its working directory as procfs_describe() gives it; "" where it is not readable. */
 void procfs_cwd(pid_t pid, char ret[PROCESS_PATH_SIZE]);
 

@@ -106,6 +106,103 @@ static void a_child_has_its_parent_as_nearest_ancestor(void **state)
 	child_end(&c);
 }
 
+static void a_brief_description_agrees_with_the_full_one(void **state)
+{
+	struct child c = child_start(NULL);
+	struct process full, brief;
+
+	assert_int_equal(procfs_describe(c.pid, &full), 0);
+	assert_int_equal(procfs_describe_briefly(c.pid, &brief), 0);
+	assert_true(process_id_equal(&brief.id, &full.id));
+	assert_int_equal(brief.ppid, full.ppid);
+	assert_int_equal(brief.sid, full.sid);
+	assert_string_equal(brief.comm, full.comm);
+	assert_int_equal(brief.n_ancestors, 1);
+	assert_memory_equal(&brief.ancestors[0], &full.ancestors[0], sizeof(full.ancestors[0]));
+	assert_string_equal(brief.cwd, "");
+	child_end(&c);
+}
+
+static void a_kept_description_follows_the_process(void **state)
+{
+	struct procfs_kept kept = { 0 };
+	struct process p, brief;
+
+	assert_int_equal(procfs_describe_kept(&kept, getpid(), &p), 0);
+	assert_string_equal(p.comm, "test_procfs");
+	assert_int_equal(prctl(PR_SET_NAME, "renamed"), 0);
+	assert_int_equal(procfs_describe_kept(&kept, getpid(), &p), 0);
+	assert_string_equal(p.comm, "renamed");
+	assert_int_equal(procfs_describe_briefly(getpid(), &brief), 0);
+	assert_memory_equal(&p, &brief, sizeof(p));
+	assert_int_equal(prctl(PR_SET_NAME, "test_procfs"), 0);
+	procfs_kept_deinit(&kept);
+}
+
+static void a_kept_description_of_a_process_that_ended_is_dropped(void **state)
+{
+	struct child first = child_start(NULL), second = child_start(NULL);
+	struct procfs_kept kept = { 0 };
+	struct process p;
+
+	assert_int_equal(procfs_describe_kept(&kept, first.pid, &p), 0);
+	child_end(&first);
+	assert_int_equal(procfs_describe_kept(&kept, first.pid, &p), -ESRCH);
+	assert_int_equal(kept.process.id.pid, 0);
+	assert_int_equal(procfs_describe_kept(&kept, second.pid, &p), 0);
+	assert_int_equal(p.id.pid, second.pid);
+	child_end(&second);
+	procfs_kept_deinit(&kept);
+}
+
+/* Leaves a grandchild behind, whose number it writes into the pipe, and ends when that is closed.
+ */
+static void leave_a_grandchild(const int to_test[2], const int to_child[2])
+{
+	pid_t pid;
+	char byte;
+
+	close(to_child[1]);
+	pid = fork();
+	if (pid == 0) {
+		alarm(DEADLINE_S);
+		pause();
+		_exit(0);
+	}
+	if (write(to_test[1], &pid, sizeof(pid)) != sizeof(pid) || read(to_child[0], &byte, 1) != 0)
+		_exit(1);
+	_exit(0);
+}
+
+static void a_kept_description_has_the_parent_of_now(void **state)
+{
+	struct procfs_kept kept = { 0 };
+	int to_test[2], to_child[2];
+	struct process before, after;
+	pid_t child, grandchild;
+
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	assert_int_equal(pipe2(to_test, O_CLOEXEC) | pipe2(to_child, O_CLOEXEC), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		leave_a_grandchild(to_test, to_child);
+	assert_int_equal(read(to_test[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+	assert_int_equal(procfs_describe_kept(&kept, grandchild, &before), 0);
+	assert_int_equal(before.ancestors[0].id.pid, child);
+	close(to_child[1]);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(procfs_describe_kept(&kept, grandchild, &after), 0);
+	assert_int_equal(after.ancestors[0].id.pid, getpid());
+	kill(grandchild, SIGKILL);
+	assert_int_equal(waitpid(grandchild, NULL, 0), grandchild);
+	procfs_kept_deinit(&kept);
+	close(to_child[0]);
+	close(to_test[0]);
+	close(to_test[1]);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+
 static void take_a_hostile_name(void)
 {
 	prctl(PR_SET_NAME, "x) Z 1 (y\n\\\x1b)");
@@ -409,6 +506,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_describes_itself),
 		cmocka_unit_test(a_child_has_its_parent_as_nearest_ancestor),
+		cmocka_unit_test(a_brief_description_agrees_with_the_full_one),
+		cmocka_unit_test(a_kept_description_follows_the_process),
+		cmocka_unit_test(a_kept_description_of_a_process_that_ended_is_dropped),
+		cmocka_unit_test(a_kept_description_has_the_parent_of_now),
 		cmocka_unit_test(a_hostile_name_does_not_shift_the_fields),
 		cmocka_unit_test(the_longest_name_is_read_whole),
 		cmocka_unit_test(a_zombie_is_gone_and_says_nothing),
