@@ -6,7 +6,6 @@ tests disturb neither each other nor a daemon that really serves this machine.  
 started is ended by its pid.  Nothing sleeps for a fixed time: wait_until() polls a condition.
 """
 import collections
-import ctypes
 import glob
 import json
 import os
@@ -20,8 +19,12 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import unittest
+
+# The tests know them by this module's name
+from proc import (connections, listens, make_subreaper,  # noqa: F401
+                  proc_status, runs, socket_inodes)
+from tap import TapResult, flatten
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -52,9 +55,9 @@ DONE, NO, WRONG, NO_DAEMON, CONFLICT, NOT_ALLOWED, FAILED = range(7)
 
 # Neither whoever runs this nor a service manager above decides how the programs behave.
 BASE_ENV = {k: v for k, v in os.environ.items()
-            if not k.startswith(("PORT_DADDY", "SUDO_", "NO_COLOR", "LC_", "LANG", "COLUMNS", "LINES",
-                                 "NOTIFY_", "LISTEN_", "WATCHDOG_", "INVOCATION_", "JOURNAL_",
-                                 "RUNTIME_DIRECTORY"))}
+            if not k.startswith(("PORT_DADDY", "SUDO_", "NO_COLOR", "LC_", "LANG", "COLUMNS",
+                                 "LINES", "NOTIFY_", "LISTEN_", "WATCHDOG_", "INVOCATION_",
+                                 "JOURNAL_", "RUNTIME_DIRECTORY"))}
 BASE_ENV["LC_ALL"] = "C.UTF-8"
 # A zone in which it is noon: what is shown with a date on another day, is not at midnight either.
 BASE_ENV["TZ"] = f"NOON{time.gmtime().tm_hour - 12:+d}"
@@ -376,25 +379,6 @@ def free_port(first=None, last=None):
     raise AssertionError("no free port")
 
 
-def proc_status(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-
-
-def runs(pid):
-    """Is it alive?  A zombie is not, whoever is to reap it."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
-            return f.read().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def make_subreaper(on=True):
-    """Orphans of this process become its children, so that the test can end them."""
-    ctypes.CDLL(None, use_errno=True).prctl(36, 1 if on else 0, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
 # Listens on a port and says so; the rest of the behaviour comes with the tests.
 LISTEN = """
 import os, signal, socket, sys, time
@@ -514,98 +498,6 @@ class RefusalTest(PortDaddyTest):
         victim = self.spawn(argv, **options)
         self.assertNotEqual(victim.wait(), 0, victim.argv)
         return victim.pid
-
-
-def listening_inodes(port):
-    """Of the TCP sockets that listen on the port.  From /proc, independent of what is tested."""
-    wanted = f":{port:04X}"
-    for name in ("tcp", "tcp6"):
-        with open(f"/proc/net/{name}", encoding="ascii") as f:
-            for line in f:
-                fields = line.split()
-                if len(fields) > 9 and fields[1].endswith(wanted) and fields[3] == "0A":
-                    yield fields[9]
-
-
-def listens(port, pid=None):
-    """Does a TCP socket listen on the port, held by this very process if one is given?"""
-    inodes = set(listening_inodes(port))
-    return bool(inodes) if pid is None else bool(inodes & socket_inodes(pid))
-
-
-def connections(port):
-    """Established TCP connections to a port."""
-    with open("/proc/net/tcp", encoding="ascii") as f:
-        return [line for line in f.readlines()[1:]
-                if line.split()[2].endswith(f":{port:04X}") and line.split()[3] == "01"]
-
-
-def socket_inodes(pid):
-    """Of the sockets that a process of one's own holds; empty when it is gone."""
-    found = set()
-    try:
-        for fd in os.listdir(f"/proc/{pid}/fd"):
-            target = os.readlink(f"/proc/{pid}/fd/{fd}")
-            if target.startswith("socket:["):
-                found.add(target[8:-1])
-    except OSError:
-        pass
-    return found
-
-
-class TapResult(unittest.TestResult):
-    """Prints TAP for tests/run: one line for each test, and behind a failure all that went wrong."""
-
-    def __init__(self, stream):
-        super().__init__()
-        self.stream, self.count, self.faults, self.skip = stream, 0, [], None
-
-    def startTest(self, test):
-        super().startTest(test)
-        self.faults, self.skip = [], None
-
-    def stopTest(self, test):
-        super().stopTest(test)
-        self._line(test)
-
-    def _line(self, test):
-        self.count += 1
-        name = getattr(test, "_testMethodName", str(test))
-        skip = "" if self.skip is None or self.faults else f" # SKIP {self.skip}"
-        print(f"{'not ok' if self.faults else 'ok'} {self.count} - {name}{skip}", file=self.stream)
-        for line in "".join(self.faults).splitlines():
-            print(f"# {line}", file=self.stream)
-        self.stream.flush()
-
-    def _fault(self, test, error):
-        self.faults.append("".join(traceback.format_exception(*error)))
-        if not isinstance(test, unittest.TestCase):  # setUpClass: its tests do not even start
-            self._line(test)
-
-    def addError(self, test, error):
-        super().addError(test, error)
-        self._fault(test, error)
-
-    def addFailure(self, test, error):
-        super().addFailure(test, error)
-        self._fault(test, error)
-
-    def addSubTest(self, test, subtest, error):
-        super().addSubTest(test, subtest, error)
-        if error:
-            self.faults.append(f"in {subtest}\n" + "".join(traceback.format_exception(*error)))
-
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        self.skip = reason
-
-
-def flatten(suite):
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            yield from flatten(test)
-        else:
-            yield test
 
 
 def main():
