@@ -103,7 +103,8 @@ $(BUILD)/portdaddy.skel.h: $(BUILD)/portdaddy.bpf.o
 	$(BPFTOOL) gen skeleton $< name portdaddy_bpf > $@.tmp
 	@mv $@.tmp $@
 
-$(BUILD)/obj/userspace/sentinel/sentinel_bpf.o: $(BUILD)/portdaddy.skel.h
+# those that include sentinel/bpf_halves.h
+$(addprefix $(BUILD)/obj/userspace/sentinel/,bpf_halves.o probes.o sentinel_bpf.o): $(BUILD)/portdaddy.skel.h
 
 # --- tests -------------------------------------------------------------------
 # tests/unit/ROOM/NAME.c links room ROOM and what that room may use, nothing more;

@@ -19,7 +19,8 @@
 #define MESSAGE_SIZE  192
 #define LIBBPF_PREFIX "libbpf: "
 
-static char message[MESSAGE_SIZE];
+/* Of the thread: two load at the same time. */
+static _Thread_local char message[MESSAGE_SIZE];
 
 static void endmntentp(FILE **f)
 {

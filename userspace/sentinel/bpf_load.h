@@ -29,7 +29,7 @@ bool bpf_load_answers_can_be_seen(void);
 
 /*
  * libbpf's messages go nowhere, but the first warning since the last reset is kept: it names the
- * cause, the later ones what followed from it.  Static storage; "" when there was none.
+ * cause, the later ones what followed from it.  Each thread has its own.  "" when there was none.
  */
 void bpf_load_capture_messages(void);
 void bpf_load_reset_message(void);

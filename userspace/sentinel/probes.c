@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "sentinel/bpf_halves.h"
 #include "sentinel/bpf_load.h"
 
 _Static_assert((int)_PROBE_MAX < RUNG_PROBES_MAX, "room for the poll rung's own");
@@ -156,7 +157,7 @@ static void detach_since(struct probe_links *links, int n)
 		bpf_link__destroy(links->links[--links->n]);
 }
 
-void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
+void probes_attach(const struct halves *bpf, struct sentinel_probe *probes,
 		   struct tracepoints *tracepoints, struct probe_links *links)
 {
 	_cleanup_close_ int cgroup_fd = bpf_load_open_cgroup_root();
@@ -167,7 +168,7 @@ void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
 		if (probes[i].state == SENTINEL_PROBE_REFUSED)
 			continue;
 		bpf_load_reset_message();
-		r = attach_probe(object, i, cgroup_fd, tracepoints, links);
+		r = attach_probe(halves_object(bpf, i), i, cgroup_fd, tracepoints, links);
 		if (r == 0)
 			continue;
 		detach_since(links, before);

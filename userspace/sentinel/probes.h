@@ -11,7 +11,7 @@
 #include "sentinel/tracepoints.h"
 
 struct bpf_link;
-struct bpf_object;
+struct halves;
 
 #define PROBE_PROGRAMS_MAX 3 /* as many tracepoints, in the same order */
 #define PROBE_LINKS_MAX	   20
@@ -56,8 +56,8 @@ void probes_describe(struct sentinel_probe *probes);
 /* Marks it refused.  Without a reason (NULL or "") the errno's text is it. */
 void probe_refuse(struct sentinel_probe *probe, const char *reason, int error);
 
-/* Attaches, of a loaded object, what is not refused; what cannot be attached is refused then. */
-void probes_attach(struct bpf_object *object, struct sentinel_probe *probes,
+/* Attaches, of the loaded halves, what is not refused; what cannot be attached is refused then. */
+void probes_attach(const struct halves *bpf, struct sentinel_probe *probes,
 		   struct tracepoints *tracepoints, struct probe_links *links);
 void probes_detach(struct probe_links *links);
 

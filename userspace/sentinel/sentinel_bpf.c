@@ -16,14 +16,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "bpf/abi.h"
-#include "portdaddy.skel.h"
+#include "sentinel/bpf_halves.h"
 #include "sentinel/bpf_load.h"
 #include "sentinel/decode.h"
 #include "sentinel/grip_pass.h"
@@ -37,7 +36,7 @@
 
 struct bpf_rung {
 	struct sentinel base;
-	struct portdaddy_bpf *skel;
+	struct halves bpf;
 	struct probe_links links;
 	const struct abi_walk_answer *answer; /* the walk's map */
 	struct abi_roll *roll;		      /* the roll call's */
@@ -63,7 +62,7 @@ struct bpf_rung {
 
 static uint64_t lost(const struct bpf_rung *b)
 {
-	return b->skel->bss->lost_ring + b->skel->bss->lost_map;
+	return b->bpf.listening->bss->lost_ring + b->bpf.listening->bss->lost_map;
 }
 
 static struct sentinel_counters bpf_counters(const struct sentinel *s)
@@ -72,7 +71,7 @@ static struct sentinel_counters bpf_counters(const struct sentinel *s)
 	struct sentinel_counters c = b->counters;
 
 	c.lost = lost(b);
-	c.failed_reads = b->skel->bss->failed_reads;
+	c.failed_reads = b->bpf.listening->bss->failed_reads + b->bpf.asked->bss->failed_reads;
 	return c;
 }
 
@@ -166,7 +165,7 @@ static int bpf_look(struct sentinel *s, struct abi_look *look)
 
 	if (!b->links.holders)
 		return -EOPNOTSUPP;
-	return look_run(bpf_program__fd(b->skel->progs.pass), b->ticks_per_s, look);
+	return look_run(bpf_program__fd(b->bpf.asked->progs.pass), b->ticks_per_s, look);
 }
 
 static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
@@ -179,7 +178,7 @@ static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
 
 	if (!b->answer || b->base.probes[PROBE_WALK].state == SENTINEL_PROBE_REFUSED)
 		return -EOPNOTSUPP;
-	r = bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.walk), &options);
+	r = bpf_prog_test_run_opts(bpf_program__fd(b->bpf.asked->progs.walk), &options);
 	if (r < 0)
 		return -errno;
 	if (options.retval)
@@ -195,7 +194,7 @@ static int call_part(struct bpf_rung *b, struct abi_hold *holds, size_t n)
 
 	memcpy(b->roll->holds, holds, n * sizeof(*holds));
 	b->roll->n = (uint32_t)n;
-	if (bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.call_roll), &options) < 0)
+	if (bpf_prog_test_run_opts(bpf_program__fd(b->bpf.asked->progs.call_roll), &options) < 0)
 		return -errno;
 	if (options.retval)
 		return -EOPNOTSUPP;
@@ -223,8 +222,8 @@ static int bpf_open_grips(struct sentinel *s, unsigned pass, const uint64_t *fil
 
 	if (pass >= ABI_GRIP_PASSES || !b->links.grips[pass])
 		return -EOPNOTSUPP;
-	return grip_pass_open(b->links.grips[pass], bpf_map__fd(b->skel->maps.grip_targets), files,
-			      n);
+	return grip_pass_open(b->links.grips[pass], bpf_map__fd(b->bpf.asked->maps.grip_targets),
+			      files, n);
 }
 
 /* --- what the kernel side tracks --- */
@@ -236,7 +235,8 @@ static int bpf_track_socket(struct sentinel *s, uint64_t cookie)
 
 	if (!cookie)
 		return -EINVAL;
-	return bpf_map_update_elem(bpf_map__fd(b->skel->maps.tracked), &cookie, &yes, BPF_ANY) < 0
+	return bpf_map_update_elem(bpf_map__fd(b->bpf.listening->maps.tracked), &cookie, &yes,
+				   BPF_ANY) < 0
 		       ? -errno
 		       : 0;
 }
@@ -245,7 +245,7 @@ static int bpf_track_process(struct sentinel *s, const struct process_id *id, bo
 {
 	struct bpf_rung *b = (struct bpf_rung *)s;
 	uint64_t start_ns = id->start_ticks * (1000000000ULL / b->ticks_per_s);
-	int map = bpf_map__fd(b->skel->maps.holders), r;
+	int map = bpf_map__fd(b->bpf.listening->maps.holders), r;
 	uint32_t pid = (uint32_t)id->pid;
 
 	r = track ? bpf_map_update_elem(map, &pid, &start_ns, BPF_ANY)
@@ -324,7 +324,8 @@ static void prove_grips(struct bpf_rung *b, const struct proof *proof, uint64_t 
 		if (!file)
 			probe_refuse(probe, "there is no walk that names files", -EOPNOTSUPP);
 		else if (grip_pass_prove(i, b->links.grips[i],
-					 bpf_map__fd(b->skel->maps.grip_targets), file, proof->tcp))
+					 bpf_map__fd(b->bpf.asked->maps.grip_targets), file,
+					 proof->tcp))
 			b->proved |= 1U << (PROBE_GRIPS + i);
 	}
 }
@@ -440,106 +441,14 @@ static int prove(struct bpf_rung *b)
 	int r = cause_events(b, &self);
 
 	r = r ?: await_proofs(b);
-	b->skel->bss->ignored_pid = (uint32_t)getpid();
-	b->skel->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
+	b->bpf.listening->bss->ignored_pid = (uint32_t)getpid();
+	b->bpf.listening->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
 	r = r ?: bpf_track_process(&b->base, &self, false);
 	r = r ?: consume(b, ignore_event, NULL);
 	judge_probes(b);
 	b->counters = (struct sentinel_counters){ 0 };
 	b->lost_before = lost(b);
 	return r;
-}
-
-/* --- loading and attaching --- */
-
-static bool is_wanted(const struct sentinel_probe *probes, int probe, int only)
-{
-	return probes[probe].state != SENTINEL_PROBE_REFUSED && (only < 0 || only == probe);
-}
-
-/* Loads what the probes that are not refused need; `only` >= 0: that probe alone. */
-static int load(const struct sentinel_probe *probes, int only, bool may_cast,
-		struct portdaddy_bpf **ret)
-{
-	struct portdaddy_bpf *skel;
-	struct bpf_program *program;
-	int r;
-
-	bpf_load_reset_message();
-	skel = portdaddy_bpf__open();
-	if (!skel)
-		return -errno;
-	skel->rodata->bind_number = SYS_bind;
-	skel->rodata->may_cast = may_cast;
-	skel->rodata->may_probe = bpf_load_probing_is_allowed();
-	skel->rodata->may_see_answers = bpf_load_answers_can_be_seen();
-	bpf_object__for_each_program(program, skel->obj) bpf_program__set_autoload(program, false);
-	for (int i = 0; i < _PROBE_MAX; i++) {
-		for (int k = 0; k < PROBE_PROGRAMS_MAX && probe_rows[i].programs[k]; k++) {
-			program = bpf_object__find_program_by_name(skel->obj,
-								   probe_rows[i].programs[k]);
-			/* some are in two probes */
-			if (is_wanted(probes, i, only))
-				bpf_program__set_autoload(program, true);
-		}
-	}
-	r = skel->rodata->abi_version == ABI_VERSION ? portdaddy_bpf__load(skel) : -EPROTO;
-	if (r < 0) {
-		portdaddy_bpf__destroy(skel);
-		return r;
-	}
-	*ret = skel;
-	return 0;
-}
-
-static bool can_load(const struct sentinel_probe *probes, int only, bool may_cast)
-{
-	struct portdaddy_bpf *skel;
-
-	if (load(probes, only, may_cast, &skel) < 0)
-		return false;
-	portdaddy_bpf__destroy(skel);
-	return true;
-}
-
-/* Who may not even create a map need not try program by program.  0, negative errno. */
-static int try_to_create_a_map(void)
-{
-	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
-
-	return fd < 0 ? -errno : 0;
-}
-
-static void find_refused_probes(struct sentinel_probe *probes, bool may_cast)
-{
-	for (int i = 0; i < _PROBE_MAX; i++) {
-		struct portdaddy_bpf *skel;
-		int r = probe_rows[i].programs[0] ? load(probes, i, may_cast, &skel) : 1;
-
-		if (r == 0)
-			portdaddy_bpf__destroy(skel);
-		else if (r < 0)
-			probe_refuse(&probes[i], bpf_load_message(), r);
-	}
-}
-
-static int load_what_can_be(struct sentinel_probe *probes, struct portdaddy_bpf **ret)
-{
-	bool may_cast = true;
-	int r = load(probes, -1, may_cast, ret);
-
-	if (r == 0)
-		return 0;
-	r = try_to_create_a_map();
-	if (r < 0) {
-		for (int i = 0; i < _PROBE_MAX; i++)
-			probe_refuse(&probes[i], r == -EPERM ? "no permission to use BPF" : NULL,
-				     r);
-		return r;
-	}
-	may_cast = can_load(probes, PROBE_SET_STATE, may_cast);
-	find_refused_probes(probes, may_cast);
-	return load(probes, -1, may_cast, ret);
 }
 
 /* --- life --- */
@@ -556,7 +465,7 @@ static void bpf_free(struct sentinel *s)
 		munmap(b->roll, sizeof(*b->roll));
 	ring_buffer__free(b->ring);
 	probes_detach(&b->links);
-	portdaddy_bpf__destroy(b->skel);
+	halves_destroy(&b->bpf);
 	free(b);
 }
 
@@ -616,12 +525,12 @@ static int map_value(struct bpf_map *map, size_t size, int protection, void **re
 
 static int map_answers(struct bpf_rung *b)
 {
-	int r = map_value(b->skel->maps.walk_answer, sizeof(*b->answer), PROT_READ,
+	int r = map_value(b->bpf.asked->maps.walk_answer, sizeof(*b->answer), PROT_READ,
 			  (void **)&b->answer);
 
 	return r
-		       ?: map_value(b->skel->maps.roll, sizeof(*b->roll), PROT_READ | PROT_WRITE,
-				    (void **)&b->roll);
+		       ?: map_value(b->bpf.asked->maps.roll, sizeof(*b->roll),
+				    PROT_READ | PROT_WRITE, (void **)&b->roll);
 }
 
 static int start(struct bpf_rung *b, struct rung_attempt *attempt)
@@ -630,12 +539,13 @@ static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 	int r;
 
 	tracepoints_start_opening(&tracepoints);
-	r = load_what_can_be(b->base.probes, &b->skel);
+	r = halves_load(b->base.probes, &b->bpf);
 	tracepoints_await(&tracepoints);
 	r = r ?: map_answers(b);
 	if (r == 0) {
-		probes_attach(b->skel->obj, b->base.probes, &tracepoints, &b->links);
-		b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.ring), receive, b, NULL);
+		probes_attach(&b->bpf, b->base.probes, &tracepoints, &b->links);
+		b->ring = ring_buffer__new(bpf_map__fd(b->bpf.listening->maps.ring), receive, b,
+					   NULL);
 		r = b->ring ? prove(b) : -errno;
 	}
 	memcpy(attempt->probes, b->base.probes, sizeof(attempt->probes));
