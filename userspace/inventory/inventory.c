@@ -78,16 +78,29 @@ const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64
 	return row ? &row->view : NULL;
 }
 
+static bool visit_port(const struct inventory *inv, size_t port,
+		       bool (*visit)(const struct socket_row *row, void *user_data),
+		       void *user_data)
+{
+	const struct row *row;
+
+	DL_FOREACH2(inv->table->by_port[port], row, port_next)
+	{
+		if (!visit(&row->view, user_data))
+			return false;
+	}
+	return true;
+}
+
 void inventory_for_each(const struct inventory *inv,
 			bool (*visit)(const struct socket_row *row, void *user_data),
 			void *user_data)
 {
-	const struct row *row;
-
-	for (size_t port = 0; port < TABLE_PORTS; port++)
-		DL_FOREACH2(inv->table->by_port[port], row, port_next)
-	if (!visit(&row->view, user_data))
-		return;
+	for (size_t i = 0; i < ARRAY_SIZE(inv->table->ports); i++)
+		for (uint64_t left = inv->table->ports[i]; left; left &= left - 1)
+			if (!visit_port(inv, 64 * i + (size_t)__builtin_ctzll(left), visit,
+					user_data))
+				return;
 }
 
 size_t inventory_count(const struct inventory *inv)

@@ -102,11 +102,16 @@ static void port_insert(struct table *t, struct row *row)
 	struct row **head = &t->by_port[row->view.port];
 
 	DL_INSERT_INORDER2(*head, row, compare_cookies, port_prev, port_next);
+	t->ports[row->view.port / 64] |= UINT64_C(1) << row->view.port % 64;
 }
 
 static void port_remove(struct table *t, struct row *row)
 {
-	DL_DELETE2(t->by_port[row->view.port], row, port_prev, port_next);
+	uint16_t port = row->view.port;
+
+	DL_DELETE2(t->by_port[port], row, port_prev, port_next);
+	if (!t->by_port[port])
+		t->ports[port / 64] &= ~(UINT64_C(1) << port % 64);
 }
 
 static int inode_insert(struct table *t, struct row *row, uint64_t inode)

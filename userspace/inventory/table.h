@@ -88,7 +88,8 @@ struct table {
 	struct row *by_cookie;
 	struct row *by_inode;
 	struct alias *aliases;
-	struct row **by_port; /* TABLE_PORTS lists, each in order of cookie */
+	struct row **by_port;		  /* TABLE_PORTS lists, each in order of cookie */
+	uint64_t ports[TABLE_PORTS / 64]; /* those that have any: a bit for each */
 	struct row *unsettled;
 	struct proc *procs;
 	struct proc *looks;   /* processes to look at */

@@ -32,7 +32,7 @@ struct registry {
 	struct portset claimed; /* ports of services, also of rows that violate our rules */
 	struct portset ever;	/* ports that anybody ever claimed */
 	bool ports_loaded;
-	bool ports_settled;	  /* looked at in this batch: nobody else writes before its end */
+	bool ports_settled;	  /* looked at in this transaction: it sees no other's writes */
 	int64_t ports_version;	  /* data_version that both sets were loaded at */
 	int64_t reported_version; /* data_version at the last registry_changed_by_others() */
 
@@ -59,6 +59,9 @@ void registry_batch_lose(struct registry *r, int error);
 
 /* Deletes the row, whatever is in it; 0 also when there is none. */
 int registry_service_delete(struct registry *r, const char *id);
+
+/* In a batch or in reads that were begun: what was read once stays so until it is changed here. */
+bool registry_in_transaction(const struct registry *r);
 
 /* Brings the two port sets up to date with what other connections wrote; 0, negative errno. */
 

@@ -276,8 +276,10 @@ bool registry_in_batch(const struct registry *r)
 
 void registry_read_begin(struct registry *r)
 {
-	if (r->batch == BATCH_NONE && !r->reading)
-		r->reading = query_execute(r, STATEMENT_BEGIN_READING) == 0;
+	if (r->batch != BATCH_NONE || r->reading)
+		return;
+	r->reading = query_execute(r, STATEMENT_BEGIN_READING) == 0;
+	r->ports_settled = false;
 }
 
 void registry_read_end(struct registry *r)
@@ -417,17 +419,22 @@ static int portset_load(struct registry *r, enum statement which, struct portset
 	return more;
 }
 
+bool registry_in_transaction(const struct registry *r)
+{
+	return r->batch == BATCH_OPEN || r->reading;
+}
+
 int registry_ports_refresh(struct registry *r)
 {
 	int64_t version;
 	int error;
 
-	if (r->ports_loaded && r->ports_settled && r->batch == BATCH_OPEN)
+	if (r->ports_loaded && r->ports_settled && registry_in_transaction(r))
 		return 0;
 	error = data_version(r, &version);
 	if (error < 0)
 		return error;
-	r->ports_settled = r->batch == BATCH_OPEN;
+	r->ports_settled = registry_in_transaction(r);
 	if (r->ports_loaded && version == r->ports_version)
 		return 0;
 	r->ports_loaded = false;

@@ -119,6 +119,13 @@ int registry_service_by_id(struct registry *r, const char *id, service_visit vis
 int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit,
 			     void *user_data)
 {
+	/* asked for each socket of the machine, of which few are claimed */
+	int error = registry_in_transaction(r) ? registry_ports_refresh(r) : 0;
+
+	if (error < 0)
+		return error;
+	if (registry_in_transaction(r) && !portset_has(&r->claimed, port))
+		return OUTCOME_NO;
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_PORT);
 
 	query_bind_int(&q, 1, port);
