@@ -164,13 +164,10 @@ struct udp_hslot {
 	int count;
 };
 
-struct udp_hslot_main { /* an entry of hash2 since 6.13 */
-	struct udp_hslot hslot;
-};
-
 struct udp_table {
 	struct udp_hslot *hash;
 	void *hash2;
+	struct udp_hslot *hash4; /* since 6.13; the entries of hash2 grew with it */
 	unsigned int mask;
 };
 

@@ -270,13 +270,17 @@ static __always_inline void walk_tcp(const struct net *net, struct abi_walk_answ
 	bpf_loop(CHAIN_MAX, owners_step, &w, 0);
 }
 
-/* The slot of hash2 that was asked for; its entries grew with 4-tuple hashing (6.13). */
+/*
+ * The slot of hash2 that was asked for.  Its entries grew with 4-tuple hashing (78c91ae2c6de, 6.13)
+ * by a counter, aligned to two words.  Not a relocation: for a type that the kernel has not, libbpf
+ * searches all modules, which takes CAP_SYS_ADMIN.
+ */
 static __always_inline struct udp_hslot *secondary_slot(const struct udp_table *table, __u32 slot)
 {
-	__u32 bytes = bpf_core_type_exists(struct udp_hslot_main)
-			      ? bpf_core_type_size(struct udp_hslot_main)
-			      : bpf_core_type_size(struct udp_hslot);
+	__u32 bytes = bpf_core_type_size(struct udp_hslot), align = 2 * sizeof(long);
 
+	if (bpf_core_field_exists(table->hash4))
+		bytes = (bytes + sizeof(__u32) + align - 1) & ~(align - 1);
 	return BPF_CORE_READ(table, hash2) + slot * bytes;
 }
 

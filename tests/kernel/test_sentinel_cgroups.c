@@ -25,10 +25,11 @@
 	{                                                                             \
 		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (reg), .imm = (value) \
 	}
-#define STORE(offset, value)                                                                  \
-	{                                                                                     \
-		.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = BPF_REG_1, .off = (int)(offset), \
-		.imm = (value)                                                                \
+/* Of a register: a constant may be stored into the context since 6.3 only. */
+#define STORE(offset, reg)                                                                 \
+	{                                                                                  \
+		.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_1, .src_reg = (reg), \
+		.off = (int)(offset)                                                       \
 	}
 #define LOAD(reg, offset)                                                                  \
 	{                                                                                  \
@@ -174,10 +175,12 @@ static struct program rewrite(uint16_t to)
 	return (struct program){
 		BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
 		BPF_CGROUP_INET4_BIND,
-		{ STORE(offsetof(struct bpf_sock_addr, user_port), htons(to)),
-		  STORE(offsetof(struct bpf_sock_addr, user_ip4), (int32_t)htonl(0x7f000002)),
-		  SET(BPF_REG_0, ALLOW), RETURN() },
-		4,
+		{ SET(BPF_REG_2, htons(to)),
+		  STORE(offsetof(struct bpf_sock_addr, user_port), BPF_REG_2),
+		  SET(BPF_REG_2, (int32_t)htonl(0x7f000002)),
+		  STORE(offsetof(struct bpf_sock_addr, user_ip4), BPF_REG_2), SET(BPF_REG_0, ALLOW),
+		  RETURN() },
+		6,
 	};
 }
 
