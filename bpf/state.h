@@ -18,7 +18,7 @@
 #define TRACKED_MAX 65536 /* sockets whose close is reported */
 #define HOLDERS_MAX 65536 /* processes whose fork, exec and exit are reported */
 
-/* Calls between entry and exit.  Least recently used: an entry whose exit was never seen goes. */
+/* Threads that bind or listen.  Least recently used: that of a thread that is gone goes. */
 #define CALLS_MAX     4096
 #define DESCRIBED_MAX 8192 /* a process that fell out is merely described again */
 

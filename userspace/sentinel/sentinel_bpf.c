@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rung on BPF.  The object is loaded whole; where the kernel refuses that, each probe is tried
- * alone to find out which are refused and why, and the rest is loaded.  Then everything that was
- * attached has to prove itself.  What can be done without listeners' events is nothing: if
+ * The rung on BPF.  What the kernel takes of the object is loaded (bpf_halves.h) and attached; then
+ * each probe has to prove itself.  What can be done without listeners' events is nothing: if
  * `set_state` does not work, neither does the rung.  If bound sockets or closes are not seen, the
  * poll rung's reasons for a resync are listened to as well.
  */
