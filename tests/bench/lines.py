@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import json
 import os
 import sqlite3
 import statistics
@@ -110,7 +111,7 @@ def claim_again(d, *others):
 def claim_process():
     with stand.daemon() as d:
         least = [os.path.join(stand.TOOLS, "asks"), d.socket, "POST", "/v1/claims",
-                 '{"id":"bench:web"}']
+                 json.dumps({"id": "bench:web", "cwd": os.getcwd()})]  # as pd sends it
         return costlier(*claim_again(d, least))
 
 

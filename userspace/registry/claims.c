@@ -191,6 +191,8 @@ static int store_service(struct registry *r, const struct claim_request *request
 	query_bind_int(&q, 13, expiry(request, current));
 	query_bind_int_or_null(&q, 14, request->range.first, 0);
 	query_bind_int_or_null(&q, 15, request->range.last, 0);
+	if (current->found)
+		query_bind_int(&q, 16, REGISTRY_TOUCH_STEP_S);
 	return query_run(&q);
 }
 

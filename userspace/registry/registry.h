@@ -188,6 +188,12 @@ struct claim_result {
 };
 
 /*
+ * A claim that changes nothing moves updatedAt, which is compared with half hours and days, in
+ * steps of this length only: a prompt or a loop that asks for its port costs the disk no write.
+ */
+#define REGISTRY_TOUCH_STEP_S 10
+
+/*
  * Claims a port for a service (the rules stand in the contract): an existing claim of the same uid
  * keeps its port and is refreshed; a remembered port comes first, then the candidates of the name.
  * A ghost or stale service counts as claimed again, and so does one that is moved.  Root refreshing

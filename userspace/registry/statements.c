@@ -14,6 +14,15 @@
 	"id, port, status, createdAt, updatedAt, expiresAt, healthPath, uid, cwd, sid, " \
 	"claimerPid, claimerStart, bootId, everActive, rangeFirst, rangeLast"
 
+/* What the claim of an existing service may change beside its times, and what it makes of it. */
+#define REFRESHED_COLUMNS                                                                         \
+	"port, healthPath, status, uid, cwd, sid, claimerPid, claimerStart, bootId, everActive, " \
+	"expiresAt, rangeFirst, rangeLast"
+#define REFRESHED_VALUES                                                                      \
+	"?2, coalesce(?4, healthPath), ?5, ?6, coalesce(?7, cwd), coalesce(?8, sid), "        \
+	"coalesce(?9, claimerPid), coalesce(?10, claimerStart), coalesce(?11, bootId), ?12, " \
+	"?13, coalesce(?14, rangeFirst), coalesce(?15, rangeLast)"
+
 /* In the order of enum activity_column. */
 #define ACTIVITY_COLUMNS "id, action, service, details, timestamp, port, pid, uid, comm, error"
 
@@ -88,16 +97,13 @@ static const char *const statement_sql[] = {
 		"sid, claimerPid, claimerStart, bootId, everActive, expiresAt, rangeFirst, "
 		"rangeLast) "
 		"VALUES(?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-	/* The parameters of the insert; where NULL is bound, what is there stays. */
+	/* The parameters of the insert; where NULL is bound, what is there stays.  ?16 seconds. */
 	[STATEMENT_SERVICE_REFRESH] =
-		"UPDATE services SET port = ?2, createdAt = coalesce(createdAt, ?3), updatedAt = "
-		"?3, "
-		"healthPath = coalesce(?4, healthPath), status = ?5, uid = ?6, "
-		"cwd = coalesce(?7, cwd), sid = coalesce(?8, sid), "
-		"claimerPid = coalesce(?9, claimerPid), "
-		"claimerStart = coalesce(?10, claimerStart), bootId = coalesce(?11, bootId), "
-		"everActive = ?12, expiresAt = ?13, rangeFirst = coalesce(?14, rangeFirst), "
-		"rangeLast = coalesce(?15, rangeLast) WHERE id = ?1",
+		"UPDATE services SET updatedAt = ?3, createdAt = coalesce(createdAt, ?3), "
+		"(" REFRESHED_COLUMNS ") = (" REFRESHED_VALUES ") "
+		"WHERE id = ?1 AND (createdAt IS NULL "
+		"OR ifnull(updatedAt, 0) NOT BETWEEN ?3 - ?16 AND ?3 "
+		"OR (" REFRESHED_COLUMNS ") IS NOT (" REFRESHED_VALUES "))",
 	[STATEMENT_SERVICE_DELETE] = "DELETE FROM services WHERE id = ?1",
 	[STATEMENT_SERVICE_SET_STATUS] =
 		"UPDATE services SET status = ?2, updatedAt = coalesce(?3, updatedAt), "

@@ -67,6 +67,56 @@ static void second_claim_keeps_the_port_and_refreshes(void **state)
 	assert_int_equal(found.service.sid, 90);
 }
 
+static off_t wal_size(const struct fixture *f)
+{
+	char path[sizeof(f->path) + sizeof("-wal")];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s-wal", f->path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+static void claim_that_changes_nothing_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+	off_t before;
+
+	assert_int_equal(claim(f, &request, &result), 0);
+	before = wal_size(f);
+	request.now += REGISTRY_TOUCH_STEP_S;
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_true(result.existing);
+	assert_int_equal(wal_size(f), before);
+	request.now++;
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_int_equal(fixture_service(f, "web").service.updated_at, request.now);
+	before = wal_size(f);
+	request.claimer.pid++;
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_true(wal_size(f) > before);
+	assert_int_equal(fixture_service(f, "web").service.claimer.pid, request.claimer.pid);
+}
+
+static void claim_mends_times_that_cannot_be(void **state)
+{
+	static const char *const damages[] = {
+		"UPDATE services SET updatedAt = NULL",
+		"UPDATE services SET updatedAt = 'yesterday'",
+		"UPDATE services SET updatedAt = 4000000000", /* in the future */
+	};
+	struct fixture *f = *state;
+
+	fixture_claim(f, "web", 0);
+	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+		fixture_shell(f, damages[i]);
+		fixture_claim(f, "web", 0);
+		assert_int_equal(fixture_service(f, "web").service.updated_at, FIXTURE_NOW);
+	}
+}
+
 static void second_claim_keeps_health_and_ttl_unless_given(void **state)
 {
 	struct fixture *f = *state;
@@ -170,11 +220,11 @@ static void root_refreshes_a_users_claim_and_leaves_it_theirs(void **state)
 
 	request.uid = 0;
 	request.cwd = "/root";
-	request.now += 9;
+	request.now += 900;
 	assert_int_equal(claim(f, &request, &result), 0);
 	assert_int_equal(result.port, port);
 	assert_int_equal(fixture_service(f, "web").service.uid, 1000);
-	assert_int_equal(fixture_service(f, "web").service.updated_at, FIXTURE_NOW + 9);
+	assert_int_equal(fixture_service(f, "web").service.updated_at, FIXTURE_NOW + 900);
 	assert_string_equal(fixture_service(f, "web").cwd, "/home/ann/work");
 }
 
@@ -280,6 +330,8 @@ int main(void)
 		registry_test(claim_stores_who_claimed_it),
 		registry_test(claim_of_another_boot_is_not_of_this_boot),
 		registry_test(second_claim_keeps_the_port_and_refreshes),
+		registry_test(claim_that_changes_nothing_writes_nothing),
+		registry_test(claim_mends_times_that_cannot_be),
 		registry_test(second_claim_keeps_health_and_ttl_unless_given),
 		registry_test(claim_of_an_expired_service_does_not_expire),
 		registry_test(second_claim_asks_nobody_whether_its_own_port_is_usable),
