@@ -131,6 +131,8 @@ static struct json_object *parse(const char *text, size_t n)
 	_cleanup_(answer_freep) struct json_object *o = NULL;
 	size_t end;
 
+	/* The keys are our own daemon's: nobody picks them so that they collide. */
+	json_global_set_string_hash(JSON_C_STR_HASH_PERLLIKE);
 	if (!t)
 		return NULL;
 	o = json_tokener_parse_ex(t, text, (int)n);

@@ -79,7 +79,7 @@ static int ask(const struct query *q, bool json, struct json_object **ret)
 		{ "pattern", q->all ? NULL : q->pattern },
 		{ "port", q->port },
 		{ "status", q->all ? NULL : q->status },
-		{ "details", q->all && !json ? "no" : NULL }, /* the table has no room for them */
+		{ "details", json ? NULL : "no" }, /* the table has no room for them */
 	};
 	char path[PATTERN_MAX * 3 + 128];
 	int e = client_path(q->all ? "/v1/sockets" : "/v1/services", params, ARRAY_SIZE(params),

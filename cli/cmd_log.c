@@ -165,17 +165,18 @@ static int show_once(struct query *q)
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct json_object *entries;
 	size_t n;
-	int e = ask(q, &answer);
+	int width, e = ask(q, &answer);
 
 	if (e)
 		return e;
 	entries = answer_member(answer, "entries");
 	n = answer_length(entries);
+	width = entry_view_width(entries);
 	if (q->line->json)
 		render_json(answer);
 	else
 		for (size_t i = 0; i < n; i++)
-			entry_view(answer_at(entries, i), entry_view_width(entries), q->verbose);
+			entry_view(answer_at(entries, i), width, q->verbose);
 	if (n > 0)
 		return 0;
 	if (!q->line->json)

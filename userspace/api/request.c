@@ -268,6 +268,17 @@ int request_param_port(struct request *r, const char *name, uint16_t *ret)
 	return 0;
 }
 
+int request_param_details(struct request *r, bool *ret)
+{
+	const char *text = request_param(r, "details");
+
+	*ret = !text || strcmp(text, "no") != 0;
+	if (*ret && text && strcmp(text, "yes") != 0)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "details \"%.32s\" is neither yes nor no", text);
+	return 0;
+}
+
 int request_object_text(struct request *r, struct json_object *object, const char *name,
 			const char **ret)
 {

@@ -103,6 +103,9 @@ int request_fail(struct request *r, enum outcome outcome, const char *format, ..
 const char *request_param(const struct request *r, const char *name);
 /* A port in the query; 0 in *ret when not given.  0, OUTCOME_BAD_REQUEST. */
 int request_param_port(struct request *r, const char *name, uint16_t *ret);
+/* "details" of a list: "yes" or "no", which is what a line of a table has room for; true in *ret
+ * when not given.  0, OUTCOME_BAD_REQUEST. */
+int request_param_details(struct request *r, bool *ret);
 
 /* A string member of the body; NULL in *ret when missing or null.  Borrowed.  0,
  * OUTCOME_BAD_REQUEST. */

@@ -5,7 +5,8 @@
 
 static const struct route routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/status", status_get },
-	{ EVHTTP_REQ_GET, "/v1/services", services_get, .names = { "pattern", "port", "status" } },
+	{ EVHTTP_REQ_GET, "/v1/services", services_get,
+	  .names = { "pattern", "port", "status", "details" } },
 	{ EVHTTP_REQ_GET, "/v1/sockets", sockets_get, .names = { "port", "details" } },
 	{ EVHTTP_REQ_POST, "/v1/claims", claims_post, REQUEST_BODY,
 	  .names = { "id", "port", "range", "ttl", "health", "cwd", "services" } },

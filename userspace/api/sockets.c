@@ -40,7 +40,7 @@ static bool collect_port(const struct socket_row *row, void *user_data)
 struct listing {
 	struct request *r;
 	struct json_object *array;
-	bool details; /* who holds them, in full */
+	bool details; /* who holds them, in full: to describe them takes longest */
 };
 
 /* The claim on a port, judged; none: an empty list. */
@@ -158,18 +158,6 @@ static int add_all(const struct listing *l)
 	return fault;
 }
 
-/* A line of a table has no room for who holds the socket, and to describe them takes longest. */
-static int parse_details(struct request *r, bool *ret)
-{
-	const char *text = request_param(r, "details");
-
-	*ret = !text || strcmp(text, "no") != 0;
-	if (*ret && text && strcmp(text, "yes") != 0)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "details \"%.32s\" is neither yes nor no", text);
-	return 0;
-}
-
 int sockets_get(struct request *r)
 {
 	struct listing l = { .r = r };
@@ -177,7 +165,7 @@ int sockets_get(struct request *r)
 	int fault = request_param_port(r, "port", &port);
 
 	if (!fault)
-		fault = parse_details(r, &l.details);
+		fault = request_param_details(r, &l.details);
 	if (fault)
 		return fault;
 	l.array = json_add_array(r->answer, "sockets");

@@ -73,6 +73,16 @@ static bool append(char *ret, size_t size, size_t *used, const char *piece, size
 	return true;
 }
 
+/* How many bytes from s on, at most `max`, are printable ASCII, as most texts are throughout. */
+static size_t plain_length(const char *s, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && s[n] >= ' ' && s[n] <= '~')
+		n++;
+	return n;
+}
+
 char *text_to_utf8(const char *s, char *ret, size_t size)
 {
 	size_t left = strlen(s), used = 0, length;
@@ -82,6 +92,9 @@ char *text_to_utf8(const char *s, char *ret, size_t size)
 	if (size == 0)
 		return ret;
 	for (; left > 0 && fits; s += length, left -= length) {
+		length = plain_length(s, size - used - 1);
+		if (length > 0 && append(ret, size, &used, s, length))
+			continue;
 		length = sequence_length((const uint8_t *)s, left, &code);
 		if (length > 0) {
 			fits = append(ret, size, &used, s, length);
@@ -137,6 +150,9 @@ char *text_escape_terminal(const char *s, char *ret, size_t size)
 	if (size == 0)
 		return ret;
 	for (; left > 0 && fits; s += length, left -= length) {
+		length = plain_length(s, size - used - 1);
+		if (length > 0 && append(ret, size, &used, s, length))
+			continue;
 		length = sequence_length((const uint8_t *)s, left, &code);
 		n = escape((uint8_t)*s, length, code, piece);
 		fits = append(ret, size, &used, n > 0 ? piece : s, n > 0 ? n : length);

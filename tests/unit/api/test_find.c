@@ -194,6 +194,39 @@ static void sockets_without_details_say_who_and_leave_out_how(void **state)
 	assert_int_equal(int_of(&full, "sockets.0.holders.0.pid"), getpid());
 }
 
+static void services_without_details_say_what_a_table_shows(void **state)
+{
+	uint16_t served = free_port(), silent;
+	_cleanup_answer_ struct answer one = claim_port(*state, "brief:a", served), two = { 0 };
+	_cleanup_close_ int fd = listen_at(served);
+	_cleanup_answer_ struct answer brief = { 0 }, full = { 0 };
+
+	assert_true(fd >= 0);
+	silent = free_port();
+	two = claim_port(*state, "brief:b", silent);
+	world_resync(*state);
+	brief = get(*state, "/v1/services?details=no&pattern=brief:*");
+	full = get(*state, "/v1/services?details=yes&pattern=brief:*");
+	assert_int_equal(count_of(&brief, "services"), 2);
+	assert_int_equal(int_of(&brief, "services.0.pids.0"), getpid());
+	assert_string_equal(text_of(&brief, "services.0.process"),
+			    text_of(&full, "services.0.process"));
+	assert_int_equal(int_of(&brief, "services.1.port"), silent);
+	assert_int_equal(int_of(&brief, "services.1.createdAt"),
+			 int_of(&full, "services.1.createdAt"));
+	assert_string_equal(text_of(&brief, "services.1.status"), "claimed");
+	assert_null(member(brief.body, "services.1.pids"));
+	assert_null(member(brief.body, "services.0.cwd"));
+	assert_non_null(member(full.body, "services.0.user"));
+}
+
+static void details_are_asked_for_with_yes_or_no(void **state)
+{
+	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/services?details=maybe");
+
+	assert_error(&a, 400, "bad_request", "yes nor no");
+}
+
 static void all_lists_in_order_of_port_and_only_what_serves(void **state)
 {
 	uint16_t listening, merely_bound;
@@ -266,6 +299,8 @@ int main(void)
 		cmocka_unit_test(a_status_filters_by_what_is_now),
 		cmocka_unit_test(sockets_name_their_holders_and_their_claim),
 		cmocka_unit_test(sockets_without_details_say_who_and_leave_out_how),
+		cmocka_unit_test(services_without_details_say_what_a_table_shows),
+		cmocka_unit_test(details_are_asked_for_with_yes_or_no),
 		cmocka_unit_test(all_lists_in_order_of_port_and_only_what_serves),
 		cmocka_unit_test(a_long_list_has_every_service_once_and_in_order),
 	};
