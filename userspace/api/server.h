@@ -42,7 +42,7 @@ struct api {
 	bool ending; /* api_free() has begun: answers are written at once */
 	char socket_path[SERVER_SOCKET_PATH_SIZE]; /* "" = not bound to a name */
 	/* of the last quick_check, which reads the whole file */
-	int64_t checked_at;
+	int64_t checked_at, check_again_at;
 	int database_fault; /* as registry_check() returned it */
 	char database_detail[128];
 	/* of searches through all processes that recorded refusals make (why_search.c) */

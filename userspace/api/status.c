@@ -11,8 +11,13 @@
 
 #define ACTIVITY_RECENT_S 300
 #define LOCK_NAMES_MAX	  8 /* a line of a terminal; pd locks has them all */
-/* A quick_check reads the whole file: asked again after this, however often the status is. */
+/*
+ * A quick_check reads the whole file, 5 ms for each MB of it, and everybody else waits meanwhile:
+ * asked again after this, however often the status is, and after a thousand times as long as the
+ * last one took, so that it holds the loop for a thousandth of the time at most.
+ */
 #define CHECK_EVERY_S 5
+#define CHECK_SHARE   1000
 
 static int add_daemon(struct request *r)
 {
@@ -54,18 +59,26 @@ static int add_kernel(struct request *r)
 	return 0;
 }
 
+static void check_database(struct api *api, int64_t now)
+{
+	uint64_t began_us = server_now_us(), took_us;
+
+	if (api->checked_at && now >= api->checked_at && now < api->check_again_at)
+		return;
+	api->database_detail[0] = 0;
+	api->database_fault = registry_check(api->config.registry, api->database_detail,
+					     sizeof(api->database_detail));
+	took_us = server_now_us() - began_us;
+	api->checked_at = now;
+	api->check_again_at = now + CHECK_EVERY_S + (int64_t)(took_us * CHECK_SHARE / 1000000);
+}
+
 static int add_database(struct request *r)
 {
 	struct api *api = r->api;
 	struct json_object *o = json_add_object(r->answer, "database");
 
-	if (!api->checked_at || r->now - api->checked_at >= CHECK_EVERY_S ||
-	    r->now < api->checked_at) {
-		api->database_detail[0] = 0;
-		api->database_fault = registry_check(api->config.registry, api->database_detail,
-						     sizeof(api->database_detail));
-		api->checked_at = r->now;
-	}
+	check_database(api, r->now);
 	json_add_text(o, "path", api->config.database_path);
 	json_add_bool(o, "healthy", !api->database_fault);
 	json_add_text(o, "detail", api->database_detail);

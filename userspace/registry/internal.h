@@ -35,6 +35,8 @@ struct registry {
 	bool ports_settled;	  /* looked at in this transaction: it sees no other's writes */
 	int64_t ports_version;	  /* data_version that both sets were loaded at */
 	int64_t reported_version; /* data_version at the last registry_changed_by_others() */
+	bool all_visible;	  /* no row violated our rules at the data_version below */
+	int64_t visible_version;
 
 	bool impatient; /* the last begin found somebody else's write */
 	struct activity_limits keep;
@@ -62,6 +64,9 @@ int registry_service_delete(struct registry *r, const char *id);
 
 /* In a batch or in reads that were begun: what was read once stays so until it is changed here. */
 bool registry_in_transaction(const struct registry *r);
+
+/* PRAGMA data_version: differs once another connection has written.  0, negative errno. */
+int registry_data_version(struct registry *r, int64_t *ret);
 
 /* Brings the two port sets up to date with what other connections wrote; 0, negative errno. */
 

@@ -380,7 +380,7 @@ int registry_check(struct registry *r, char *ret_detail, size_t size)
 	return found && strcmp(found, "ok") == 0 ? 0 : 1;
 }
 
-static int data_version(struct registry *r, int64_t *ret)
+int registry_data_version(struct registry *r, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_DATA_VERSION);
 	int more = query_next(&q);
@@ -396,7 +396,7 @@ bool registry_changed_by_others(struct registry *r)
 	int64_t version;
 
 	/* what cannot be read may have changed */
-	if (data_version(r, &version) < 0)
+	if (registry_data_version(r, &version) < 0)
 		return true;
 	if (version == r->reported_version)
 		return false;
@@ -431,7 +431,7 @@ int registry_ports_refresh(struct registry *r)
 
 	if (r->ports_loaded && r->ports_settled && registry_in_transaction(r))
 		return 0;
-	error = data_version(r, &version);
+	error = registry_data_version(r, &version);
 	if (error < 0)
 		return error;
 	r->ports_settled = registry_in_transaction(r);

@@ -91,6 +91,8 @@ static const char *const statement_sql[] = {
 	[STATEMENT_SERVICE_BY_PORT] = "SELECT " SERVICE_COLUMNS " FROM services WHERE port = ?1",
 	[STATEMENT_SERVICE_SCAN] = "SELECT " SERVICE_COLUMNS " FROM services "
 				   "WHERE id >= max(?1, ?3) AND id < ?2 AND id <> ?3 ORDER BY id",
+	/* Rows with ids that no pattern reaches, too, in whatever order. */
+	[STATEMENT_SERVICE_ALL] = "SELECT " SERVICE_COLUMNS " FROM services",
 	[STATEMENT_SERVICE_INSERT] =
 		"INSERT INTO services(id, port, createdAt, updatedAt, healthPath, status, uid, "
 		"cwd, "
@@ -112,6 +114,9 @@ static const char *const statement_sql[] = {
 				     "WHERE status = ?1 ORDER BY updatedAt",
 	[STATEMENT_SERVICE_EXPIRING] = "SELECT " SERVICE_COLUMNS " FROM services "
 				       "WHERE expiresAt > 0 ORDER BY expiresAt",
+	/* Of a whole table SQLite adds up what its pages say; GROUP BY would look at each row. */
+	[STATEMENT_SERVICES_COUNT] = "SELECT count(*) FROM services",
+	[STATEMENT_SERVICES_COUNT_OF_STATUS] = "SELECT count(*) FROM services WHERE status = ?1",
 
 	/* Replaced, not updated: the highest rowid of an id is the port that it had last. */
 	[STATEMENT_PORT_REMEMBER] =

@@ -138,6 +138,32 @@ static void counts_are_those_of_the_rows_that_are_shown(void **state)
 	assert_int_equal(counts[SERVICE_ACTIVE], 0);
 }
 
+/* The second count is the index's, the third looks at the rows again. */
+static void counts_follow_our_writes_and_those_of_others(void **state)
+{
+	struct fixture *f = *state;
+	int64_t counts[_SERVICE_STATUS_MAX];
+
+	fixture_claim(f, "a", 0);
+	assert_int_equal(registry_count_services(f->registry, counts), 0);
+	assert_int_equal(counts[SERVICE_CLAIMED], 1);
+	fixture_claim(f, "b", 0);
+	fixture_begin(f);
+	assert_int_equal(registry_set_status(f->registry, "a", SERVICE_GHOST, true, FIXTURE_NOW),
+			 0);
+	fixture_commit(f);
+	assert_int_equal(registry_count_services(f->registry, counts), 0);
+	assert_int_equal(counts[SERVICE_CLAIMED], 1);
+	assert_int_equal(counts[SERVICE_GHOST], 1);
+	fixture_shell(f, "INSERT INTO services(id, port, status) VALUES('no name', 4100, 'ghost'), "
+			 "(NULL, 4101, 'ghost'), ('c', 4102, 'strange')");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(registry_count_services(f->registry, counts), 0);
+		assert_int_equal(counts[SERVICE_CLAIMED], 2);
+		assert_int_equal(counts[SERVICE_GHOST], 1);
+	}
+}
+
 static void status_without_touch_leaves_the_time(void **state)
 {
 	struct fixture *f = *state;
@@ -205,6 +231,7 @@ int main(void)
 		registry_test(visit_may_stop_the_walk),
 		registry_test(visit_may_ask_the_same_question_again),
 		registry_test(counts_are_those_of_the_rows_that_are_shown),
+		registry_test(counts_follow_our_writes_and_those_of_others),
 		registry_test(status_without_touch_leaves_the_time),
 		registry_test(status_of_nothing_says_no),
 		registry_test(status_names_are_read_back),
