@@ -38,7 +38,8 @@ LIBS_sentinel := $(if $(LIBBPF_ARCHIVE),$(LIBBPF_ARCHIVE),-lbpf) -lelf -lz -pthr
 LIBS_inventory := -lmnl
 LIBS_registry := -lsqlite3
 # The order is that of the linker: who uses comes before what is used.
-LIBS_health := -levent_openssl -levent_extra -levent_core -lssl -lcrypto
+# OpenSSL, and libevent's half of it, are loaded at the first check over TLS (health/tls.c).
+LIBS_health := -levent_extra -levent_core -ldl
 LIBS_api := -levent_core -levent_extra -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
