@@ -38,7 +38,8 @@ struct registry {
 	bool all_visible;	  /* no row violated our rules at the data_version below */
 	int64_t visible_version;
 
-	bool impatient; /* the last begin found somebody else's write */
+	bool log_is_long; /* as it may be; see wal_extend() */
+	bool impatient;	  /* the last begin found somebody else's write */
 	struct activity_limits keep;
 	struct registry_counters counters;
 };

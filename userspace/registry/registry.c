@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "registry/internal.h"
 #include "registry/schema.h"
+#include "registry/wal.h"
 
 /*
  * How long a write waits for another's: a person's shell in a transaction, a backup.  Longer than
@@ -35,8 +36,8 @@ static const struct {
 	{ "cache_size", "-2000", "-2000" }, /* KiB */
 	{ "temp_store", "MEMORY", "2" },    /* no files outside of the state directory */
 	{ "mmap_size", "0", "0" },	    /* an I/O error is an error, not a SIGBUS */
-	{ "wal_autocheckpoint", "1000", "1000" },
-	{ "journal_size_limit", "4194304", "4194304" }, /* a log that once grew shrinks again */
+	{ "wal_autocheckpoint", WAL_CHECKPOINT_PAGES, WAL_CHECKPOINT_PAGES },
+	{ "journal_size_limit", WAL_KEEP_BYTES, WAL_KEEP_BYTES }, /* what grew shrinks again */
 	{ "trusted_schema", "OFF", "0" },
 	{ "cell_size_check", "ON", "1" },
 };
@@ -316,6 +317,8 @@ int registry_commit(struct registry *r)
 {
 	int error = r->batch == BATCH_LOST ? r->batch_error : 0;
 
+	if (r->batch == BATCH_OPEN && !r->log_is_long)
+		r->log_is_long = !wal_extend(r->db);
 	if (r->batch == BATCH_OPEN)
 		error = query_execute(r, STATEMENT_COMMIT);
 	if (error == 0 && r->batch == BATCH_OPEN)

@@ -223,6 +223,9 @@ static void on_a_small_disk(struct fixture *f, void (*body)(struct fixture *f))
 	assert_int_equal(status, 0);
 }
 
+/* Claims whose pages fit the cache, but not what the log has ahead after one commit, 256 kB. */
+#define MORE_THAN_ROOM 1000
+
 static void small_batch_on_a_full_disk(struct fixture *f)
 {
 	struct registry *r = NULL;
@@ -232,11 +235,11 @@ static void small_batch_on_a_full_disk(struct fixture *f)
 	CHECK(claim_many(r, "before", 3) == 0);
 	filler = fill_disk(f->directory);
 	CHECK(filler >= 0);
-	CHECK(claim_many(r, "full", 200) == -ENOSPC);
+	CHECK(claim_many(r, "full", MORE_THAN_ROOM) == -ENOSPC);
 	CHECK(!registry_in_batch(r));
 	CHECK(count_pattern(r, "before:*") == 3);
 	CHECK(count_pattern(r, "full:*") == 0);
-	CHECK(claim_many(r, "full", 200) == -ENOSPC);
+	CHECK(claim_many(r, "full", MORE_THAN_ROOM) == -ENOSPC);
 	CHECK(ftruncate(filler, 0) == 0);
 	CHECK(claim_many(r, "full", 20) == 0);
 	CHECK(count_pattern(r, "full:*") == 20);
@@ -397,6 +400,38 @@ static void writers_of_several_processes_share_a_range_without_loss(void **state
 	fixture_expect(f, "SELECT count(DISTINCT port) FROM services", "200");
 }
 
+static off_t log_bytes(const struct fixture *f)
+{
+	char log[256];
+	struct stat st;
+
+	snprintf(log, sizeof(log), "%s-wal", f->path);
+	assert_int_equal(stat(log, &st), 0);
+	return st.st_size;
+}
+
+/* A sync is cheap where the file has its blocks already. */
+static void log_has_room_ahead_of_what_is_written_and_an_end(void **state)
+{
+	struct fixture *f = *state;
+	char id[32];
+	off_t first, longest = 0;
+
+	fixture_claim(f, "room:first", 0);
+	first = log_bytes(f);
+	assert_in_range(first, 256 * 1024, 5 * 1024 * 1024);
+	for (int i = 0; i < 200;
+	     i++) { /* some twelve pages each: more than a checkpoint waits for */
+		snprintf(id, sizeof(id), "room:n%d", i);
+		fixture_claim(f, id, 0);
+		if (log_bytes(f) > longest)
+			longest = log_bytes(f);
+	}
+	assert_true(longest > first);
+	assert_true(longest < 5 * 1024 * 1024);
+	assert_true(log_bytes(f) > 4 * 1024 * 1024);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +443,7 @@ int main(void)
 		registry_test_unopened(database_is_created_once_there_is_space),
 		registry_test_unopened(read_only_filesystem_is_refused_and_named),
 		registry_test(writers_of_several_processes_share_a_range_without_loss),
+		registry_test(log_has_room_ahead_of_what_is_written_and_an_end),
 	};
 
 	return cmocka_run_group_tests_name("registry durability", tests, NULL, NULL);
