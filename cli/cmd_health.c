@@ -218,13 +218,15 @@ static void show_changes(const struct query *q, struct json_object *before,
 
 static void redraw(const struct query *q, struct round *r)
 {
+	int width = health_view_width(r->services);
+
 	render_redraw();
 	render_text(TONE_DIM, "every %llds: %lld healthy, %lld unhealthy; ^C ends",
 		    (long long)q->interval_s, (long long)answer_int(r->summary, "healthy"),
 		    (long long)answer_int(r->summary, "unhealthy"));
 	render_newline();
 	for (size_t i = 0; i < answer_length(r->services); i++)
-		health_view_line(answer_at(r->services, i), health_view_width(r->services));
+		health_view_line(answer_at(r->services, i), width);
 }
 
 static int watch(const struct query *q)

@@ -25,6 +25,7 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/services.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/moment.h"
 #include "base/procfs.h"
@@ -35,6 +36,8 @@
 #define TIMEOUT_MAX_S	  300 /* a client that waits longer than that is not coming back */
 #define PROGRESS_S	  1
 #define INPUT_MAX_BYTES	  4096 /* what a client may send behind its request; nobody reads it */
+
+DEFINE_CLEANUP(struct evbuffer *, evbuffer_free);
 
 struct health_round {
 	struct api *api;
@@ -116,35 +119,68 @@ static int nothing_matched(struct request *r, const struct question *q)
 
 /* --- lines --- */
 
-static void send_line(struct health_round *round, struct json_object *line)
+static void add_line(struct evbuffer *lines, struct json_object *line)
 {
-	struct evbuffer *text = evbuffer_new();
 	size_t length = 0;
 	const char *json = json_object_to_json_string_length(
 		line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
 
-	if (text && json && !evbuffer_add(text, json, length) && !evbuffer_add(text, "\n", 1))
-		evhttp_send_reply_chunk(round->http, text);
-	else
+	if (!lines || !json || evbuffer_add(lines, json, length) || evbuffer_add(lines, "\n", 1))
 		log_error("a line of a health check was lost: %s", strerror(ENOMEM));
-	if (text)
-		evbuffer_free(text);
 }
 
-static void send_hello(struct health_round *round)
+static void send_line(struct health_round *round, struct json_object *line)
+{
+	_cleanup_(evbuffer_freep) struct evbuffer *text = evbuffer_new();
+
+	add_line(text, line);
+	if (text)
+		evhttp_send_reply_chunk(round->http, text);
+}
+
+static void add_hello(struct evbuffer *lines, const struct health_round *round)
 {
 	_cleanup_json_ struct json_object *line = reply_ok_new();
 
 	json_add_text(line, "stream", "health");
 	json_add_int(line, "total", (int64_t)round->n);
-	send_line(round, line);
+	add_line(lines, line);
+}
+
+/* Owned by the caller. */
+static struct json_object *line_of_item(const struct health_item *item)
+{
+	struct json_object *line = json_object_new_object();
+
+	json_add(line, "service", health_item_view(item));
+	return line;
+}
+
+static void add_item(struct evbuffer *lines, const struct health_item *item)
+{
+	_cleanup_json_ struct json_object *line = line_of_item(item);
+
+	add_line(lines, line);
+}
+
+/* What is known without asking, as one buffer: libevent keeps a kilobyte for each that is sent, and
+ * there may be 50,000 lines. */
+static void send_known(struct health_round *round)
+{
+	_cleanup_(evbuffer_freep) struct evbuffer *lines = evbuffer_new();
+
+	add_hello(lines, round);
+	for (size_t i = 0; i < round->n; i++)
+		if (round->items[i].known)
+			add_item(lines, &round->items[i]);
+	if (lines)
+		evhttp_send_reply_chunk(round->http, lines);
 }
 
 static void send_item(struct health_round *round, const struct health_item *item)
 {
-	_cleanup_json_ struct json_object *line = json_object_new_object();
+	_cleanup_json_ struct json_object *line = line_of_item(item);
 
-	json_add(line, "service", health_item_view(item));
 	send_line(round, line);
 }
 
@@ -353,10 +389,7 @@ static void begin_answer(struct health_round *round)
 	evhttp_send_reply_start(round->http, HTTP_OK, NULL);
 	bufferevent_set_timeouts(socket, NULL, &write_timeout);
 	bufferevent_setwatermark(socket, EV_READ, 0, INPUT_MAX_BYTES);
-	send_hello(round);
-	for (size_t i = 0; i < round->n; i++)
-		if (round->items[i].known)
-			send_item(round, &round->items[i]);
+	send_known(round);
 	if (round->n_waiting)
 		event_add(round->progress, &progress);
 	else
