@@ -39,6 +39,7 @@ struct registry {
 	int64_t visible_version;
 
 	bool log_is_long; /* as it may be; see wal_extend() */
+	int log_changes;  /* sqlite3_total_changes() when it was extended last */
 	bool impatient;	  /* the last begin found somebody else's write */
 	struct activity_limits keep;
 	struct registry_counters counters;

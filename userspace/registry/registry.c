@@ -313,12 +313,23 @@ int registry_begin(struct registry *r)
 	return error;
 }
 
+/* For a batch that wrote something: one that changed nothing leaves the disk alone. */
+static void log_extend(struct registry *r)
+{
+	int changes = sqlite3_total_changes(r->db);
+
+	if (r->log_is_long || changes == r->log_changes)
+		return;
+	r->log_changes = changes;
+	r->log_is_long = !wal_extend(r->db);
+}
+
 int registry_commit(struct registry *r)
 {
 	int error = r->batch == BATCH_LOST ? r->batch_error : 0;
 
-	if (r->batch == BATCH_OPEN && !r->log_is_long)
-		r->log_is_long = !wal_extend(r->db);
+	if (r->batch == BATCH_OPEN)
+		log_extend(r);
 	if (r->batch == BATCH_OPEN)
 		error = query_execute(r, STATEMENT_COMMIT);
 	if (error == 0 && r->batch == BATCH_OPEN)
