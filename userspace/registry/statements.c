@@ -149,8 +149,8 @@ static const char *const statement_sql[] = {
 		"SELECT id, action, service FROM activity INDEXED BY activityByBoth "
 		"WHERE service = ?5 AND action = ?6 AND " ACTIVITY_WALK,
 	[STATEMENT_ACTIVITY_IDS_OF_SPAN] =
-		"SELECT min(id), max(id) FROM activity INDEXED BY activityByTime "
-		"WHERE timestamp >= ?1 AND timestamp <= ?2",
+		"SELECT min(id), max(id), count(*) FROM (SELECT id FROM activity "
+		"INDEXED BY activityByTime WHERE timestamp >= ?1 AND timestamp <= ?2 LIMIT ?3)",
 	/* From each name a step to the next one: DISTINCT would read the whole index. */
 	[STATEMENT_ACTIVITY_SUBJECTS] =
 		"WITH RECURSIVE names(name) AS ("

@@ -495,6 +495,8 @@ static void hundred_thousand_entries_are_filtered_in_milliseconds(void **state)
 		{ { .subjects = { "*nothing*" } }, 0 },
 		{ { .actions = ACTIVITY_BIT(ACTIVITY_FAIL) }, 100 },
 		{ { .from = FIXTURE_NOW + 99990 }, 10 },
+		{ { .from = FIXTURE_NOW + 50000, .to = FIXTURE_NOW + 69999 }, 20000 },
+		{ { .from = FIXTURE_NOW + 50000, .to = FIXTURE_NOW + 69999, .limit = 20 }, 20 },
 		{ { .limit = 50 }, 50 },
 		{ { .subjects = { "*:web" }, .actions = ACTIVITY_BIT(ACTIVITY_LOCK) }, 0 },
 		{ { .subjects = { "*:w?b" }, .actions = ACTIVITY_BIT(ACTIVITY_FAIL), .limit = 50 },
