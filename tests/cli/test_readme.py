@@ -1,0 +1,39 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The README's table of speed is what the benchmark prints, and not of another benchmark."""
+import json
+import os
+import sys
+import unittest
+
+import harness
+
+BENCH = os.path.join(harness.ROOT, "tests", "bench")
+sys.path.insert(0, BENCH)
+import lines  # noqa: E402
+
+
+class Speed(unittest.TestCase):
+    def setUp(self):
+        with open(os.path.join(harness.ROOT, "README.md"), encoding="utf-8") as f:
+            self.section = f.read().partition("\n## Speed\n")[2].partition("\n## ")[0]
+        with open(os.path.join(BENCH, "baseline.json"), encoding="utf-8") as f:
+            self.stored = json.load(f)
+
+    def rows(self):
+        return [row for row in self.section.splitlines() if " ≤ " in row or " ≥ " in row]
+
+    def test_table_has_every_line_and_its_target(self):
+        self.assertEqual(len(self.rows()), len(lines.LINES))
+        for line, row in zip(lines.LINES, self.rows()):
+            self.assertTrue(row.startswith(line.name), row)
+            self.assertIn(f" {line.target}", row)
+
+    def test_table_is_the_stored_one(self):
+        for line, row in zip(self.stored["lines"], self.rows(), strict=True):
+            self.assertIn(f" {line['value']:g}{line['unit']} ", row)
+            self.assertEqual(row.endswith("missed"), not line["reached"], row)
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())
