@@ -490,24 +490,31 @@ static void a_cancelled_check_calls_nobody(void **state)
 	}
 }
 
+/* The checker of a process that may open so many descriptors: it asks how many at its start. */
+static void renew_with_descriptors(struct world *w, rlim_t limit)
+{
+	struct rlimit before, few;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = limit;
+	health_free(w->health);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(health_new(w->loop, &w->health), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 /* What a process with few descriptors can do at once is half of them; all deadlines hold. */
 static void checks_that_wait_for_a_place_end_with_their_deadline(void **state)
 {
 	enum { N = 40, LIMIT = 64 };
 	struct world *w = *state;
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
-	struct rlimit before, few;
 	struct outcome_of outcomes[N];
 	uint64_t began;
 	unsigned waited = 0;
 
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	few = before;
-	few.rlim_cur = LIMIT;
-	health_free(w->health);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	assert_int_equal(health_new(w->loop, &w->health), 0);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	renew_with_descriptors(w, LIMIT);
 	began = now_us();
 	/* those that have a place keep it until the others' deadline is long over */
 	for (size_t i = 0; i < N; i++)
@@ -527,16 +534,9 @@ static void a_place_that_becomes_free_is_taken(void **state)
 	enum { N = 60, LIMIT = 64 };
 	struct world *w = *state;
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
-	struct rlimit before, few;
 	struct outcome_of outcomes[N];
 
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	few = before;
-	few.rlim_cur = LIMIT;
-	health_free(w->health);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	assert_int_equal(health_new(w->loop, &w->health), 0);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	renew_with_descriptors(w, LIMIT);
 	server_says(w->server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", KEEP_OPEN);
 	for (size_t i = 0; i < N; i++)
 		start(w, &target, GENEROUS_MS, &outcomes[i]);
