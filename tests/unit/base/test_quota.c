@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/quota.h"
+
+enum { OWN = 900, ANNE = 1000, BERT = 1001, CARL = 1002 };
+
+static struct quota *quota;
+
+static int set_up(void **state)
+{
+	return quota_new(OWN, &quota);
+}
+
+static int tear_down(void **state)
+{
+	quota_free(quota);
+	return 0;
+}
+
+static void a_user_gets_what_a_user_may_have_and_no_more(void **state)
+{
+	uint64_t most = quota_limit(QUOTA_CONNECTIONS)->per_user;
+
+	for (uint64_t i = 0; i < most; i++)
+		assert_int_equal(quota_charge(quota, ANNE, QUOTA_CONNECTIONS, 1), 0);
+	assert_int_equal(quota_charge(quota, ANNE, QUOTA_CONNECTIONS, 1), QUOTA_OVER_USER);
+	assert_int_equal(quota_used(quota, ANNE, QUOTA_CONNECTIONS), most);
+	quota_give_back(quota, ANNE, QUOTA_CONNECTIONS, 1);
+	assert_int_equal(quota_charge(quota, ANNE, QUOTA_CONNECTIONS, 1), 0);
+}
+
+static void what_one_user_has_is_not_counted_for_another(void **state)
+{
+	uint64_t most = quota_limit(QUOTA_CONNECTIONS)->per_user;
+
+	assert_int_equal(quota_charge(quota, ANNE, QUOTA_CONNECTIONS, most), 0);
+	assert_int_equal(quota_used(quota, BERT, QUOTA_CONNECTIONS), 0);
+	assert_int_equal(quota_charge(quota, BERT, QUOTA_CONNECTIONS, 1), 0);
+	assert_int_equal(quota_used_by_all(quota, QUOTA_CONNECTIONS), most + 1);
+}
+
+static void users_together_leave_what_is_kept_for_root_and_the_daemon(void **state)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_CONNECTIONS);
+	uint64_t free = limit->machine - limit->reserved;
+
+	assert_int_equal(quota_charge(quota, ANNE, QUOTA_CONNECTIONS, free / 2), 0);
+	assert_int_equal(quota_charge(quota, BERT, QUOTA_CONNECTIONS, free - free / 2), 0);
+	assert_int_equal(quota_charge(quota, CARL, QUOTA_CONNECTIONS, 1), QUOTA_OVER_MACHINE);
+	assert_int_equal(quota_charge(quota, 0, QUOTA_CONNECTIONS, 1), 0);
+	assert_int_equal(quota_charge(quota, OWN, QUOTA_CONNECTIONS, limit->reserved - 1), 0);
+	assert_int_equal(quota_charge(quota, 0, QUOTA_CONNECTIONS, 1), QUOTA_OVER_MACHINE);
+}
+
+static void nothing_is_charged_when_it_is_refused(void **state)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_CONNECTIONS);
+
+	assert_int_equal(quota_charge(quota, ANNE, QUOTA_CONNECTIONS, limit->per_user + 1),
+			 QUOTA_OVER_USER);
+	assert_int_equal(quota_charge(quota, ANNE, QUOTA_CONNECTIONS, UINT64_MAX), QUOTA_OVER_USER);
+	assert_int_equal(quota_charge(quota, 0, QUOTA_CONNECTIONS, UINT64_MAX), QUOTA_OVER_MACHINE);
+	assert_int_equal(quota_used_by_all(quota, QUOTA_CONNECTIONS), 0);
+}
+
+static void every_limit_says_what_it_is_for_and_how_to_get_out(void **state)
+{
+	char text[QUOTA_REFUSAL_SIZE];
+
+	for (int kind = 0; kind < _QUOTA_MAX; kind++) {
+		const struct quota_limit *limit = quota_limit(kind);
+
+		assert_true(limit->per_user > 0);
+		assert_true(strlen(limit->reason) > 0);
+		assert_true(!limit->machine || limit->machine > limit->reserved);
+		quota_refusal(kind, QUOTA_OVER_USER, text, sizeof(text));
+		assert_non_null(strstr(text, limit->name));
+		assert_non_null(strstr(text, limit->way_out));
+		assert_true(strlen(text) < sizeof(text) - 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_user_gets_what_a_user_may_have_and_no_more,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_one_user_has_is_not_counted_for_another,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			users_together_leave_what_is_kept_for_root_and_the_daemon, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(nothing_is_charged_when_it_is_refused, set_up,
+						tear_down),
+		cmocka_unit_test(every_limit_says_what_it_is_for_and_how_to_get_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one user may use up of the daemon: one table of limits, and one count for each user of what
+ * is in use.  Things that live in memory (connections, waiting requests, unsent bytes) are charged
+ * here when they begin and given back when they end.  Rows that stay on the disk (claims, notes)
+ * are counted by the database itself; only their limits stand here.
+ *
+ * Root and the daemon's own user are not held to the limit of a user, so that whoever is to clear
+ * up can; the bound of the machine holds for everybody, and a part of it is kept for those two.
+ */
+#ifndef BASE_QUOTA_H
+#define BASE_QUOTA_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum quota_kind { QUOTA_CONNECTIONS, _QUOTA_MAX };
+
+struct quota_limit {
+	const char *name;    /* of the things, as a refusal names them: "open connections" */
+	const char *way_out; /* what the refused one can do: "close one and try again" */
+	const char *reason;  /* why this number and no other; for the documentation */
+	uint64_t per_user;   /* in the unit of the name */
+	uint64_t machine;    /* of all users together; 0 = no bound of its own */
+	uint64_t reserved;   /* of `machine`: kept for root and the daemon's own user */
+};
+
+/* The row of a kind; static storage, never NULL. */
+const struct quota_limit *quota_limit(enum quota_kind kind);
+
+/*
+ * The sentence for whoever is refused: "you have 128 open connections, the limit of a user; close
+ * one and try again".  Writes at most size bytes with the NUL; returns ret.
+ */
+#define QUOTA_REFUSAL_SIZE 256
+enum quota_outcome {
+	QUOTA_OVER_USER = 1, /* this user has all that a user may have */
+	QUOTA_OVER_MACHINE,  /* all users together have all that there is */
+};
+const char *quota_refusal(enum quota_kind kind, enum quota_outcome outcome, char *ret, size_t size);
+
+/* What is in use now, by user. */
+struct quota;
+
+/* own_uid: the daemon's own user, who is exempt as root is.  0, -ENOMEM. */
+int quota_new(uid_t own_uid, struct quota **ret);
+/* NULL is allowed. */
+void quota_free(struct quota *q);
+
+/*
+ * Charges `amount` of a kind to a user.  0; an enum quota_outcome, with nothing charged; -ENOMEM,
+ * with nothing charged.  Takes the same time however many users and things there are.
+ */
+int quota_charge(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
+/* Gives back what was charged; a contract of the caller: never more than that. */
+void quota_give_back(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
+
+uint64_t quota_used(const struct quota *q, uid_t uid, enum quota_kind kind);
+uint64_t quota_used_by_all(const struct quota *q, enum quota_kind kind);
+
+#endif
