@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   5
+#define ABI_VERSION	   6
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -251,7 +251,8 @@ enum abi_stage {
  * caller's, with the address and port that the cgroup's programs made of what it asked for: the
  * same, as a rule.  An address that could not be understood leaves the socket's family, and zeros.
  * `owners` are those of the port at that instant, the likely culprits first; only where the errno
- * is EADDRINUSE.
+ * is EADDRINUSE.  `left_out` counts the refusals of the same process that came too fast after each
+ * other to be recorded, since its last record.
  */
 struct abi_failure {
 	struct abi_head head;
@@ -269,7 +270,7 @@ struct abi_failure {
 	abi_u16 asked_port;
 	abi_u8 asked_family;
 	abi_u8 stage; /* enum abi_stage */
-	abi_u32 pad;
+	abi_u32 left_out;
 	abi_u8 asked_addr[16];
 	struct abi_netns place;
 	struct abi_owner owners[ABI_FAILURE_OWNERS];

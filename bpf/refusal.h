@@ -247,11 +247,63 @@ static __always_inline void fill_bind(struct abi_failure *to, const struct sock 
 		sk, cgroup_hook(call->stage == ABI_STAGE_BOUND, to->socket.family == AF_INET6));
 }
 
+/* --- how often --- */
+
+static __always_inline struct pace *find_pace(enum pace_of whose, __u32 id)
+{
+	__u64 key = (__u64)whose << 32 | id;
+	struct pace *pace = bpf_map_lookup_elem(&paces, &key), none = {};
+
+	if (pace)
+		return pace;
+	bpf_map_update_elem(&paces, &key, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&paces, &key);
+}
+
+/* Two threads that get here at once may both pass: a bound that is exact would need a lock. */
+static __always_inline bool keep_pace(struct pace *pace, __u64 now, __u64 each_ns, __u32 burst)
+{
+	__u64 due = pace->due_ns;
+
+	if (due > now + each_ns * (burst - 1))
+		return false;
+	pace->due_ns = (due > now ? due : now) + each_ns;
+	return true;
+}
+
+/*
+ * Is this refusal recorded?  Without an entry nothing is known against it.  *left_out gets how many
+ * of its process were not.  Before anything is read: being refused in a loop becomes cheap, too.
+ */
+static __noinline bool is_worth_a_record(__u32 *left_out)
+{
+	struct pace *process = find_pace(PACE_OF_PROCESS, current_pid());
+	struct pace *user = find_pace(PACE_OF_USER, (__u32)bpf_get_current_uid_gid());
+	__u64 now = bpf_ktime_get_ns();
+
+	if (process && !keep_pace(process, now, PACE_PROCESS_NS, PACE_PROCESS_BURST)) {
+		__sync_fetch_and_add(&process->left_out, 1);
+		return false;
+	}
+	if (user && !keep_pace(user, now, PACE_USER_NS, PACE_USER_BURST)) {
+		count(&refusals_left_out);
+		return false;
+	}
+	if (process) {
+		*left_out = process->left_out;
+		process->left_out = 0;
+	}
+	return true;
+}
+
 static __always_inline void emit_refusal(struct task_struct *task, const struct sock *sk,
 					 const struct call *call, int error, bool no_entry)
 {
 	struct abi_failure *f;
+	__u32 left_out = 0;
 
+	if (!is_worth_a_record(&left_out))
+		return;
 	describe_current();
 	f = bpf_ringbuf_reserve(&ring, sizeof(*f), 0);
 	if (!f) {
@@ -267,6 +319,7 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	f->call = call->kind;
 	f->error = error;
 	f->no_entry = no_entry;
+	f->left_out = left_out;
 	fill_netns(&f->place, (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net));
 	if (error == ABI_EADDRINUSE)
 		fill_owners(f, sk);

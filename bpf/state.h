@@ -22,6 +22,18 @@
 #define CALLS_MAX     4096
 #define DESCRIBED_MAX 8192 /* a process that fell out is merely described again */
 
+/*
+ * Refusals that are recorded, for each process and for each user.  The ring is one for everybody: a
+ * program that is refused in a loop, 50,000 times a second, would fill it before its reader has its
+ * turn, and the refusals of others would be lost in it.  A process that tries one port after the
+ * other is refused a few hundred times, and a user's whole desktop less often than that.
+ */
+#define PACE_PROCESS_NS	   (2 * 1000 * 1000) /* between two records, in the long run */
+#define PACE_USER_NS	   (500 * 1000)
+#define PACE_PROCESS_BURST 128 /* records at once */
+#define PACE_USER_BURST	   256 /* with a description each they fill half of the ring */
+#define PACES_MAX	   4096
+
 /* A bind or listen on its way: what was asked, and what set_state saw meanwhile. */
 struct call {
 	__u64 user_addr;     /* where the program keeps its sockaddr */
@@ -81,6 +93,23 @@ struct {
 	__type(value, struct description);
 } described SEC(".maps");
 
+/* How fast refusals come; least recently used: who is refused in a loop stays. */
+struct pace {
+	__u64 due_ns; /* when the next one would come in the long run; it may come a burst earlier
+		       */
+	__u32 left_out;
+	__u32 pad;
+};
+
+enum pace_of { PACE_OF_PROCESS, PACE_OF_USER };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, PACES_MAX);
+	__type(key, __u64); /* enum pace_of << 32 | thread group or uid */
+	__type(value, struct pace);
+} paces SEC(".maps");
+
 /* The iterator's big record: too big for the stack, and the ring is not its way out. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -118,6 +147,9 @@ volatile __u32 ignored_pid;
 volatile __u64 lost_ring;
 volatile __u64 lost_map;
 volatile __u64 failed_reads;
+
+/* Refusals of users who have more of them than is recorded; no loss, for the table needs none. */
+volatile __u64 refusals_left_out;
 
 static __always_inline void count(volatile __u64 *counter)
 {

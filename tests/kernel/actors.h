@@ -62,7 +62,7 @@ static inline void dispatch(struct watcher *w)
 {
 	bool resync = false;
 
-	assert_int_equal(sentinel_dispatch(w->sentinel, keep_event, w, &resync), 0);
+	assert_int_equal(sentinel_dispatch(w->sentinel, NULL, keep_event, w, &resync), 0);
 	w->resyncs += resync;
 }
 

@@ -264,6 +264,126 @@ static void filtered_bind_of_a_unix_socket_is_not_reported(void **state)
 	end_child(&child);
 }
 
+/* --- too many of them --- */
+
+#define LOOPS 2000 /* far more than a burst, and soon over: nobody reads the ring meanwhile */
+
+static int run_loop(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	open_listener(0, &told);
+	for (int i = 0; i < LOOPS && !told.error; i++)
+		told.error = refused_with(bind_to(fd, told.port), EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted(void **state)
+{
+	struct watcher *w = *state;
+	struct child loop = start_child(run_loop);
+	uint64_t lost = sentinel_counters(w->sentinel).lost, recorded, left_out = 0;
+	const struct event *e;
+
+	hear_well(&loop); /* all of it waited in the ring meanwhile */
+	await_event(w, EVENT_FAIL, loop.pid);
+	recorded = count_events(w, EVENT_FAIL, loop.pid);
+	for (e = w->events; (e = find_event(w, EVENT_FAIL, loop.pid, (size_t)(e - w->events))); e++)
+		left_out += e->left_out;
+	assert_int_equal(sentinel_counters(w->sentinel).lost, lost);
+	assert_true(recorded < LOOPS);
+	assert_true(left_out > 0);
+	/* those after the last record are told by the next one */
+	assert_true(recorded + left_out <= LOOPS);
+	end_child(&loop);
+}
+
+static int run_refused(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_listener(0, &told);
+	told.error = refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port), EADDRINUSE);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void refusal_behind_somebody_elses_loop_is_recorded(void **state)
+{
+	struct child loop = start_child(run_loop), victim;
+	struct told told;
+	const struct event *e;
+
+	hear_well(&loop); /* nobody has read the ring since */
+	victim = start_child(run_refused);
+	e = refusal_of(state, &victim, &told);
+	assert_listens(e, told.cookie);
+	assert_int_equal(e->left_out, 0);
+	end_child(&victim);
+	end_child(&loop);
+}
+
+/* --- slices --- */
+
+static int run_two_listeners(struct act *act)
+{
+	struct told told = { 0 };
+
+	open_listener(0, &told);
+	act_tell_and_await(act, &told);
+	open_listener(0, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static uint64_t boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void slice_reaches_to_its_moment_and_what_is_left_comes_with_the_next(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_two_listeners);
+	struct sentinel_slice slice;
+	bool resync = false;
+	size_t told;
+
+	hear_well(&child);
+	slice = (struct sentinel_slice){ .until_ns = boot_ns() };
+	step(&child);
+	hear_well(&child);
+	assert_int_equal(sentinel_dispatch(w->sentinel, &slice, keep_event, w, &resync), 0);
+	told = count_events(w, EVENT_LISTEN, child.pid);
+	assert_int_equal(told, 1); /* the bind() before the second listen() is the first one late */
+	await_events(w, EVENT_LISTEN, child.pid, 2);
+	end_child(&child);
+}
+
+static void slice_without_time_tells_one_event_and_the_descriptor_stays_readable(void **state)
+{
+	struct watcher *w = *state;
+	const struct sentinel_slice slice = { .budget_ns = 1 };
+	struct child child = start_child(run_two_listeners);
+	struct pollfd ready = { .fd = sentinel_fd(w->sentinel), .events = POLLIN };
+	bool resync = false;
+	size_t before;
+
+	hear_well(&child);
+	while (!count_events(w, EVENT_LISTEN, child.pid)) {
+		before = w->n;
+		assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+		assert_int_equal(sentinel_dispatch(w->sentinel, &slice, keep_event, w, &resync), 0);
+		assert_in_range(w->n, before, before + 1);
+	}
+	end_child(&child);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, forget_events)
@@ -277,6 +397,10 @@ int main(void)
 		TEST(listen_answered_by_seccomp_has_the_sockets_port),
 		TEST(refusal_by_the_kernel_under_a_filter_has_its_entry),
 		TEST(filtered_bind_of_a_unix_socket_is_not_reported),
+		TEST(program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted),
+		TEST(refusal_behind_somebody_elses_loop_is_recorded),
+		TEST(slice_reaches_to_its_moment_and_what_is_left_comes_with_the_next),
+		TEST(slice_without_time_tells_one_event_and_the_descriptor_stays_readable),
 	};
 
 	return cmocka_run_group_tests_name("sentinel failures", tests, start_watching,

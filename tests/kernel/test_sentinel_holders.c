@@ -526,7 +526,7 @@ static bool asks_for_resync(struct sentinel *s, int within_ms)
 		struct pollfd p = { .fd = sentinel_fd(s), .events = POLLIN };
 
 		poll(&p, 1, (int)(deadline - now_ms()));
-		assert_int_equal(sentinel_dispatch(s, ignore, NULL, &resync), 0);
+		assert_int_equal(sentinel_dispatch(s, NULL, ignore, NULL, &resync), 0);
 	}
 	return resync;
 }

@@ -79,10 +79,12 @@ struct event {
 	 * says something only where a program has refused or rewritten; 0 = not found */
 	uint64_t program_cgroup_id;
 	struct bind_netns place;
-	bool more_owners; /* there were more than these; behind thousands of connections even a
-			   * listener is not among them */
-	uint8_t n_owners; /* owners of the port at that moment, likely culprits first; for a
-			   * refused listen() the caller's own socket is one of them */
+	uint32_t left_out; /* refusals of the same process that came too fast to be told of, since
+			    * its last one that was */
+	bool more_owners;  /* there were more than these; behind thousands of connections even a
+			    * listener is not among them */
+	uint8_t n_owners;  /* owners of the port at that moment, likely culprits first; for a
+			    * refused listen() the caller's own socket is one of them */
 	struct bind_owner owners[EVENT_OWNERS_MAX];
 
 	/* EVENT_FORK, EVENT_EXIT */

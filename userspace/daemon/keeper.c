@@ -340,7 +340,7 @@ void keeper_catch_up(void *user_data)
 
 	inventory_refresh(k->config.inventory);
 	k->ports_fresh = false;
-	r = sentinel_dispatch(k->config.sentinel, on_event, k, &lost);
+	r = sentinel_dispatch(k->config.sentinel, NULL, on_event, k, &lost);
 	if (r)
 		log_error("kernel events were not read: %s", strerror(-r));
 	if (!lost)

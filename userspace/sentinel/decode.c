@@ -124,6 +124,7 @@ static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event 
 	to->stage = (enum event_stage)record.stage;
 	to->program_cgroup_id = record.program_cgroup;
 	to->no_entry = record.no_entry;
+	to->left_out = record.left_out;
 	to->v6only = record.socket.v6only;
 	to->reuseaddr = record.socket.reuse & ABI_REUSEADDR;
 	to->reuseport = record.socket.reuse & ABI_REUSEPORT;

@@ -16,8 +16,8 @@
 struct sentinel_ops {
 	void (*free)(struct sentinel *s);
 	int (*fd)(const struct sentinel *s);
-	int (*dispatch)(struct sentinel *s, sentinel_handler handler, void *user_data,
-			bool *ret_resync);
+	int (*dispatch)(struct sentinel *s, const struct sentinel_slice *slice,
+			sentinel_handler handler, void *user_data, bool *ret_resync);
 	struct sentinel_counters (*counters)(const struct sentinel *s);
 	/* NULL where the rung has none */
 	int (*open_holder_pass)(struct sentinel *s);

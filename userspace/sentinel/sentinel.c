@@ -85,10 +85,12 @@ int sentinel_fd(const struct sentinel *s)
 	return s->ops->fd(s);
 }
 
-int sentinel_dispatch(struct sentinel *s, sentinel_handler handler, void *user_data,
-		      bool *ret_resync)
+int sentinel_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
+		      sentinel_handler handler, void *user_data, bool *ret_resync)
 {
-	return s->ops->dispatch(s, handler, user_data, ret_resync);
+	static const struct sentinel_slice everything;
+
+	return s->ops->dispatch(s, slice ? slice : &everything, handler, user_data, ret_resync);
 }
 
 int sentinel_open_holder_pass(struct sentinel *s)

@@ -68,6 +68,7 @@ struct sentinel_counters {
 	uint64_t lost;	       /* dropped in the kernel: ring full, map full */
 	uint64_t failed_reads; /* BPF helpers that failed */
 	uint64_t malformed;    /* records that user space refused */
+	uint64_t left_out;     /* refusals of users who have more of them than is recorded */
 };
 
 /* Called for each event; the event and what it points to are borrowed for the call. */
@@ -87,13 +88,23 @@ struct sentinel_counters sentinel_counters(const struct sentinel *s);
 /* A descriptor that polls readable when there is something to dispatch; borrowed. */
 int sentinel_fd(const struct sentinel *s);
 
+/* How much one call delivers; what is left makes sentinel_fd() readable still. */
+struct sentinel_slice {
+	/*
+	 * Up to the first event that happened after this moment (CLOCK_BOOTTIME).  Every event of
+	 * before has been delivered then: its record was begun before that one's.  0 = no such end.
+	 */
+	uint64_t until_ns;
+	uint64_t budget_ns; /* of this thread's time, the handler's included; 0 = no such end */
+};
+
 /*
- * Delivers everything that is there, without blocking.  *ret_resync becomes true when events were
- * lost since the last call, or (poll rung) when the table must be read anew: the caller answers
- * with a full pass.  0, or a negative errno.
+ * Delivers what is there and within the slice (NULL = everything), without blocking.  *ret_resync
+ * becomes true when events were lost since the last call, or (poll rung) when the table must be
+ * read anew: the caller answers with a full pass.  0, or a negative errno.
  */
-int sentinel_dispatch(struct sentinel *s, sentinel_handler handler, void *user_data,
-		      bool *ret_resync);
+int sentinel_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
+		      sentinel_handler handler, void *user_data, bool *ret_resync);
 
 /*
  * A new descriptor on one full iterator pass over all processes' descriptors; reading it to its

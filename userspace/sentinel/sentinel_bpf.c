@@ -29,8 +29,8 @@
 #include "sentinel/probes.h"
 #include "sentinel/rung.h"
 
-#define PROOF_WAIT_MS  500  /* events come within microseconds; a loaded machine gets this long */
-#define DISPATCH_MAX   4096 /* events of one turn, so that a flood cannot starve the caller */
+#define PROOF_WAIT_MS  500 /* events come within microseconds; a loaded machine gets this long */
+#define NS_PER_MS      UINT64_C(1000000)
 #define STOP_CONSUMING (-ECANCELED)
 
 struct bpf_rung {
@@ -47,7 +47,8 @@ struct bpf_rung {
 	/* of the dispatch that runs */
 	sentinel_handler handler;
 	void *user_data;
-	int turn;
+	uint64_t until_ns;    /* of its slice; UINT64_MAX = no such end */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; likewise */
 	bool port_unknown;
 	struct sentinel_counters counters;
 	uint64_t lost_before;
@@ -56,6 +57,14 @@ struct bpf_rung {
 	unsigned proved; /* bit for each enum probe */
 	pid_t proof_child;
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
 
 /* --- counters --- */
 
@@ -71,6 +80,7 @@ static struct sentinel_counters bpf_counters(const struct sentinel *s)
 
 	c.lost = lost(b);
 	c.failed_reads = b->bpf.listening->bss->failed_reads + b->bpf.asked->bss->failed_reads;
+	c.left_out = b->bpf.listening->bss->refusals_left_out;
 	return c;
 }
 
@@ -85,6 +95,17 @@ static bool port_is_unknown(const struct event *e)
 	return e->kind == EVENT_LISTEN && e->port == 0;
 }
 
+/* One record that is told, or taken note of. */
+static void receive_event(struct bpf_rung *b, const struct event *event)
+{
+	if (port_is_unknown(event)) {
+		b->port_unknown = true;
+		return;
+	}
+	b->counters.events++;
+	b->handler(event, b->user_data);
+}
+
 static int receive(void *user_data, void *bytes, size_t size)
 {
 	struct bpf_rung *b = user_data;
@@ -92,22 +113,21 @@ static int receive(void *user_data, void *bytes, size_t size)
 
 	if (decode_event(bytes, size, b->ticks_per_s, &event) < 0) {
 		b->counters.malformed++;
-	} else if (port_is_unknown(&event)) {
-		b->port_unknown = true;
-	} else {
-		b->counters.events++;
-		b->handler(&event, b->user_data);
+		return 0;
 	}
-	return ++b->turn < DISPATCH_MAX ? 0 : STOP_CONSUMING;
+	receive_event(b, &event);
+	return event.boot_ns > b->until_ns || now_ns() >= b->deadline_ns ? STOP_CONSUMING : 0;
 }
 
-static int consume(struct bpf_rung *b, sentinel_handler handler, void *user_data)
+static int consume(struct bpf_rung *b, const struct sentinel_slice *slice, sentinel_handler handler,
+		   void *user_data)
 {
 	int r;
 
 	b->handler = handler;
 	b->user_data = user_data;
-	b->turn = 0;
+	b->until_ns = slice->until_ns ? slice->until_ns : UINT64_MAX;
+	b->deadline_ns = slice->budget_ns ? now_ns() + slice->budget_ns : UINT64_MAX;
 	r = ring_buffer__consume(b->ring);
 	return r < 0 && r != STOP_CONSUMING ? r : 0;
 }
@@ -116,18 +136,19 @@ static int dispatch_companion(struct bpf_rung *b, sentinel_handler handler, void
 			      bool *ret_resync)
 {
 	*ret_resync = false;
-	return b->companion ? sentinel_dispatch(b->companion, handler, user_data, ret_resync) : 0;
+	return b->companion ? sentinel_dispatch(b->companion, NULL, handler, user_data, ret_resync)
+			    : 0;
 }
 
-static int bpf_dispatch(struct sentinel *s, sentinel_handler handler, void *user_data,
-			bool *ret_resync)
+static int bpf_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
+			sentinel_handler handler, void *user_data, bool *ret_resync)
 {
 	struct bpf_rung *b = (struct bpf_rung *)s;
 	bool resync = false;
 	int r;
 
 	b->port_unknown = false;
-	r = consume(b, handler, user_data);
+	r = consume(b, slice, handler, user_data);
 	if (r < 0)
 		return r;
 	r = dispatch_companion(b, handler, user_data, &resync);
@@ -368,27 +389,17 @@ static unsigned attached_probes(const struct bpf_rung *b)
 	return mask;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int await_proofs(struct bpf_rung *b)
 {
-	int64_t deadline = now_ms() + PROOF_WAIT_MS, left;
+	uint64_t now = now_ns();
 	int r;
 
 	b->handler = note_proof;
 	b->user_data = b;
-	while (attached_probes(b) & ~b->proved) {
-		left = deadline - now_ms();
-		if (left <= 0)
-			break;
-		b->turn = 0;
-		r = ring_buffer__poll(b->ring, (int)left);
+	b->until_ns = UINT64_MAX;
+	b->deadline_ns = now + PROOF_WAIT_MS * NS_PER_MS;
+	for (; attached_probes(b) & ~b->proved && now < b->deadline_ns; now = now_ns()) {
+		r = ring_buffer__poll(b->ring, (int)((b->deadline_ns - now) / NS_PER_MS));
 		if (r < 0 && r != -EINTR && r != STOP_CONSUMING)
 			return r;
 	}
@@ -436,6 +447,8 @@ static void ignore_event(const struct event *e, void *user_data)
 /* From here on the daemon's own sockets are nobody's business. */
 static int prove(struct bpf_rung *b)
 {
+	/* a machine that is busy meanwhile tells on and on, and that is no proof any more */
+	static const struct sentinel_slice proof_slice = { .budget_ns = PROOF_WAIT_MS * NS_PER_MS };
 	struct process_id self = { 0 };
 	int r = cause_events(b, &self);
 
@@ -443,7 +456,7 @@ static int prove(struct bpf_rung *b)
 	b->bpf.listening->bss->ignored_pid = (uint32_t)getpid();
 	b->bpf.listening->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
 	r = r ?: bpf_track_process(&b->base, &self, false);
-	r = r ?: consume(b, ignore_event, NULL);
+	r = r ?: consume(b, &proof_slice, ignore_event, NULL);
 	judge_probes(b);
 	b->counters = (struct sentinel_counters){ 0 };
 	b->lost_before = lost(b);

@@ -24,6 +24,9 @@
 #define QUIET_MS 100
 /* Drained, not read: what was destroyed is found out by the resync. */
 #define DRAIN_BYTES 8192
+/* Messages of one turn.  Whoever destroys sockets faster than they are drained keeps the groups
+ * readable: they rest with the resync anyway. */
+#define DRAIN_MAX 256
 
 enum phase { PHASE_WATCH = 0, PHASE_QUIET };
 
@@ -82,7 +85,7 @@ static bool drain_netlink(int fd)
 	char bytes[DRAIN_BYTES];
 	bool any = false;
 
-	while (fd >= 0) {
+	for (int i = 0; fd >= 0 && i < DRAIN_MAX; i++) {
 		if (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
 			any = true;
 		else if (errno != EINTR)
@@ -91,8 +94,8 @@ static bool drain_netlink(int fd)
 	return any;
 }
 
-static int poll_dispatch(struct sentinel *s, sentinel_handler handler, void *user_data,
-			 bool *ret_resync)
+static int poll_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
+			 sentinel_handler handler, void *user_data, bool *ret_resync)
 {
 	struct poll_rung *p = (struct poll_rung *)s;
 	uint64_t expirations;
