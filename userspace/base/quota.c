@@ -20,6 +20,44 @@ static const struct quota_limit limits[] = {
 		.machine = 256,
 		.reserved = 32,
 	},
+	[QUOTA_REFUSALS] = {
+		.name = "refused calls written down",
+		.way_out = "ask again in a minute",
+		.reason = "all that somebody starts is refused at once, or a script retries for "
+			  "some seconds as fast as it can; in the long run nobody reads 50 a second",
+		.per_user = 1000,
+		.machine = 4000,
+		.reserved = 400,
+		.per_user_s = 50,
+		.machine_s = 100,
+	},
+	[QUOTA_REFUSALS_WAITING] = {
+		.name = "bytes of refused calls that wait to be explained",
+		.way_out = "ask again in a minute",
+		.reason = "as many as are written down at once, of 4 kB with what was known of "
+			  "the port's holders at that moment",
+		.per_user = 4 << 20,
+		.machine = 16 << 20,
+		.reserved = 2 << 20,
+	},
+	[QUOTA_REFUSALS_KEPT] = {
+		.name = "explained refusals",
+		.way_out = "the oldest of whoever has most make room",
+		.reason = "a few kB each, and nobody reads further back",
+		.per_user = 1000,
+		.machine = 1000,
+	},
+	[QUOTA_SEARCHES] = {
+		.name = "microseconds of searches through all processes",
+		.way_out = "ask with the port: pd why PORT",
+		.reason = "a search takes some milliseconds, on big machines some dozens: a tenth "
+			  "of the time in the long run, and a burst does not wait for it",
+		.per_user = 1000 * 1000,
+		.machine = 2000 * 1000,
+		.reserved = 200 * 1000,
+		.per_user_s = 50 * 1000,
+		.machine_s = 100 * 1000,
+	},
 };
 _Static_assert(ARRAY_SIZE(limits) == _QUOTA_MAX, "every kind has a row");
 

@@ -3,7 +3,8 @@
  * What one user may use up of the daemon: one table of limits, and one count for each user of what
  * is in use.  Things that live in memory (connections, waiting requests, unsent bytes) are charged
  * here when they begin and given back when they end.  Rows that stay on the disk (claims, notes)
- * are counted by the database itself; only their limits stand here.
+ * are counted by the database itself, and what comes back by itself with time is counted by a share
+ * (share.h); only their limits stand here.
  *
  * Root and the daemon's own user are not held to the limit of a user, so that whoever is to clear
  * up can; the bound of the machine holds for everybody, and a part of it is kept for those two.
@@ -15,7 +16,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum quota_kind { QUOTA_CONNECTIONS, _QUOTA_MAX };
+enum quota_kind {
+	QUOTA_CONNECTIONS,
+	QUOTA_REFUSALS,		/* comes back with time */
+	QUOTA_REFUSALS_WAITING, /* charged, in bytes */
+	QUOTA_REFUSALS_KEPT,	/* rows */
+	QUOTA_SEARCHES,		/* comes back with time, in microseconds */
+	_QUOTA_MAX
+};
 
 struct quota_limit {
 	const char *name;    /* of the things, as a refusal names them: "open connections" */
@@ -24,6 +32,8 @@ struct quota_limit {
 	uint64_t per_user;   /* in the unit of the name */
 	uint64_t machine;    /* of all users together; 0 = no bound of its own */
 	uint64_t reserved;   /* of `machine`: kept for root and the daemon's own user */
+	/* how much of it comes back in a second; 0 = it does not, somebody gives it back */
+	uint32_t per_user_s, machine_s;
 };
 
 /* The row of a kind; static storage, never NULL. */
