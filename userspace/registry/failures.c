@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/quota.h"
 #include "base/text.h"
 #include "registry/internal.h"
 
@@ -24,22 +25,54 @@ static int insert(struct registry *r, const struct failure *failure, int64_t *re
 	query_bind_int(&q, 7, failure->port);
 	query_bind_int(&q, 8, failure->error);
 	query_bind_text(&q, 9, failure->explanation);
+	query_bind_int_or_null(&q, 10, failure->id, 0);
 	error = query_run(&q);
 	if (error == 0)
 		*ret_id = sqlite3_last_insert_rowid(r->db);
 	return error;
 }
 
-/* By id and not by count: ids have no gaps but those that people make, and a count would read every
- * row with its kilobytes at each insert. */
-static int prune(struct registry *r, int64_t newest)
+/* One number; 0 where there is none. */
+static int read_number(struct registry *r, enum statement statement, int64_t *ret)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_FAILURE_PRUNE);
+	_cleanup_(query_done) struct query q = query_start(r, statement);
+	int more = query_next(&q);
 
-	if (newest < INT64_MIN + FAILURES_KEEP_ROWS) /* an id that a person gave */
-		return 0;
-	query_bind_int(&q, 1, newest - FAILURES_KEEP_ROWS);
+	if (more < 0)
+		return more;
+	*ret = more ? query_column_int(&q, 0, 0, INT64_MAX, 0) : 0;
+	return 0;
+}
+
+static int drop(struct registry *r, int64_t n)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_FAILURES_PRUNE);
+
+	query_bind_int(&q, 1, n);
 	return query_run(&q);
+}
+
+/* In bites: whose rows go is found out by looking at all of them. */
+static int prune(struct registry *r)
+{
+	int64_t keep = (int64_t)quota_limit(QUOTA_REFUSALS_KEPT)->machine, count = 0;
+	int error = read_number(r, STATEMENT_FAILURES_COUNT, &count);
+
+	return error || count < keep + FAILURES_PRUNE_BITE ? error : drop(r, count - keep);
+}
+
+int registry_next_failure_id(struct registry *r, int64_t *ret_id)
+{
+	int64_t newest = 0;
+	int error = r->failure_id ? 0 : read_number(r, STATEMENT_FAILURES_NEWEST, &newest);
+
+	if (error)
+		return error;
+	if (newest > r->failure_id)
+		r->failure_id = newest;
+	/* a person gave the last id that there is: SQLite finds one that is free */
+	*ret_id = r->failure_id < INT64_MAX ? ++r->failure_id : 0;
+	return 0;
 }
 
 int registry_record_failure(struct registry *r, const struct failure *failure, int64_t *ret_id)
@@ -51,7 +84,7 @@ int registry_record_failure(struct registry *r, const struct failure *failure, i
 		return error;
 	error = insert(r, failure, &id);
 	if (error == 0)
-		error = prune(r, id);
+		error = prune(r);
 	error = registry_savepoint_close(r, error);
 	if (error == 0 && ret_id)
 		*ret_id = id;

@@ -42,6 +42,7 @@ struct registry {
 	int log_changes;  /* sqlite3_total_changes() when it was extended last */
 	bool impatient;	  /* the last begin found somebody else's write */
 	struct activity_limits keep;
+	int64_t failure_id; /* handed out last; 0 = none yet */
 	struct registry_counters counters;
 };
 

@@ -315,11 +315,12 @@ int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
 
 /* --- refusals --- */
 
-#define FAILURES_KEEP_ROWS 1000 /* explanations are a few kB each */
+/* Rows beyond QUOTA_REFUSALS_KEPT before they are dropped, all at once. */
+#define FAILURES_PRUNE_BITE 50
 
 /* A refused bind() or listen() with its explanation as it was at that moment. */
 struct failure {
-	int64_t id; /* given by the database */
+	int64_t id; /* of registry_next_failure_id(); 0 or taken: the database gives one */
 	int64_t at;
 	struct process_id caller; /* handed out with start 0 when it was before this boot */
 	uid_t uid;		  /* PROCESS_UID_UNKNOWN = unknown */
@@ -329,7 +330,17 @@ struct failure {
 	const char *explanation; /* the why object as JSON text */
 };
 
-/* Stores it and drops the oldest beyond FAILURES_KEEP_ROWS; *ret_id (may be NULL) gets its id. */
+/*
+ * An id that is above all others, for a refusal that is explained later: rows are in order of ids,
+ * whatever the order in which they are written.  0, negative errno.
+ */
+int registry_next_failure_id(struct registry *r, int64_t *ret_id);
+
+/*
+ * Stores it; *ret_id (may be NULL) gets its id.  When there are too many, whoever has most rows
+ * loses his oldest, and among his own those of the process or port that has most: the newest of
+ * each user stays, as long as there are not more users than rows.
+ */
 int registry_record_failure(struct registry *r, const struct failure *failure, int64_t *ret_id);
 
 struct failure_filter {

@@ -169,8 +169,9 @@ static const char *const statement_sql[] = {
 		"ORDER BY timestamp LIMIT ?2)",
 
 	[STATEMENT_FAILURE_INSERT] =
-		"INSERT INTO failures(timestamp, pid, startTicks, bootId, uid, comm, port, error, "
-		"explanation) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		"INSERT INTO failures(id, timestamp, pid, startTicks, bootId, uid, comm, port, "
+		"error, explanation) VALUES(CASE WHEN EXISTS(SELECT 1 FROM failures WHERE "
+		"id = ?10) THEN NULL ELSE ?10 END, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[STATEMENT_FAILURE_SCAN] = "SELECT " FAILURE_COLUMNS " FROM failures "
 				   "WHERE " FAILURE_OF_PORT " ORDER BY id DESC",
 	[STATEMENT_FAILURE_OF_UID] = "SELECT " FAILURE_COLUMNS " FROM failures "
@@ -178,7 +179,21 @@ static const char *const statement_sql[] = {
 	[STATEMENT_FAILURE_OF_PID] = "SELECT " FAILURE_COLUMNS " FROM failures "
 				     "WHERE pid = ?2 AND " FAILURE_OF_UID " AND " FAILURE_OF_PORT
 				     " ORDER BY id DESC",
-	[STATEMENT_FAILURE_PRUNE] = "DELETE FROM failures WHERE id <= ?1",
+	/* SQLite counts by an index: the rows have kilobytes each */
+	[STATEMENT_FAILURES_COUNT] = "SELECT count(*) FROM failures",
+	[STATEMENT_FAILURES_NEWEST] = "SELECT max(id) FROM failures",
+	/*
+	 * A row's place among its user's own: behind those that are newer and of a process or port
+	 * with fewer.  Who has most has the last places, and loses them.
+	 */
+	[STATEMENT_FAILURES_PRUNE] =
+		"DELETE FROM failures WHERE id IN (SELECT id FROM ("
+		"SELECT id, row_number() OVER (PARTITION BY uid "
+		"ORDER BY max(ofPort, ofProcess), id DESC) AS place FROM ("
+		"SELECT id, uid, "
+		"row_number() OVER (PARTITION BY uid, port ORDER BY id DESC) AS ofPort, "
+		"row_number() OVER (PARTITION BY uid, pid, startTicks ORDER BY id DESC) "
+		"AS ofProcess FROM failures)) ORDER BY place DESC, id LIMIT ?1)",
 
 	/* By way of a SELECT: a service that was released meanwhile is no violated reference. */
 	[STATEMENT_HEALTH_STORE] =

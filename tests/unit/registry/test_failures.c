@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/registry/fixture.h"
 
+#include "base/quota.h"
 #include "registry/schema.h"
 #include "unit/registry/stored_v1.h"
 
@@ -44,7 +45,9 @@ struct found {
 	size_t n, stop_after;
 	struct failure first;
 	char comm[64], explanation[8192];
-	int64_t ids[2 * FAILURES_KEEP_ROWS];
+	uid_t uids[2000];
+	uint16_t ports[2000];
+	int64_t ids[2000];
 };
 
 static bool keep(const struct failure *failure, void *user_data)
@@ -58,6 +61,8 @@ static bool keep(const struct failure *failure, void *user_data)
 			 failure->explanation);
 	}
 	assert_true(found->n < ARRAY_SIZE(found->ids));
+	found->uids[found->n] = failure->uid;
+	found->ports[found->n] = failure->port;
 	found->ids[found->n++] = failure->id;
 	return found->n != found->stop_after;
 }
@@ -151,21 +156,141 @@ static void visit_that_has_enough_ends_the_search(void **state)
 	assert_int_equal(found.n, 1);
 }
 
+/* Each of a process of its own. */
+static void record_many(struct fixture *f, size_t n, uid_t uid, uint16_t port, bool each_its_port)
+{
+	fixture_begin(f);
+	for (size_t i = 0; i < n; i++) {
+		struct failure failure = refusal((pid_t)(1000 + i), uid,
+						 (uint16_t)(port + (each_its_port ? i : 0)));
+
+		assert_int_equal(registry_record_failure(f->registry, &failure, NULL), 0);
+	}
+	fixture_commit(f);
+}
+
+static size_t rows_kept(void)
+{
+	return quota_limit(QUOTA_REFUSALS_KEPT)->machine;
+}
+
+static size_t count_of(const struct found *found, uid_t uid, uint16_t port)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < found->n; i++)
+		n += found->uids[i] == uid && (!port || found->ports[i] == port);
+	return n;
+}
+
 static void oldest_refusals_make_room(void **state)
 {
 	struct fixture *f = *state;
-	struct failure failure = refusal(81, 1000, 3000);
+	size_t n = rows_kept() + FAILURES_PRUNE_BITE;
 	const struct found *found;
-	int64_t id = 0;
 
+	record_many(f, n, 1000, 3000, true);
+	found = find(f, &EVERY_FAILURE);
+	assert_int_equal(found->n, rows_kept());
+	assert_int_equal(found->ids[0], n);
+	assert_int_equal(found->ids[found->n - 1], FAILURES_PRUNE_BITE + 1);
+}
+
+static void whoever_has_most_makes_room_and_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+	const struct found *found;
+
+	record_many(f, 5, 1001, 4000, true); /* the oldest of all */
+	record_many(f, 3 * rows_kept(), 1000, 3000, true);
+	found = find(f, &EVERY_FAILURE);
+	assert_int_equal(count_of(found, 1001, 0), 5);
+	assert_in_range(found->n, rows_kept(), rows_kept() + FAILURES_PRUNE_BITE);
+}
+
+static void two_who_have_many_keep_the_same_number(void **state)
+{
+	struct fixture *f = *state;
+	const struct found *found;
+	size_t of_first, of_second;
+
+	record_many(f, rows_kept(), 1000, 3000, true);
+	record_many(f, rows_kept(), 1001, 3000, true);
+	found = find(f, &EVERY_FAILURE);
+	of_first = count_of(found, 1000, 0);
+	of_second = count_of(found, 1001, 0);
+	assert_in_range(of_first, rows_kept() / 2 - FAILURES_PRUNE_BITE, rows_kept() / 2);
+	assert_in_range(of_second, rows_kept() / 2, rows_kept() / 2 + FAILURES_PRUNE_BITE);
+}
+
+static void program_that_runs_wild_on_a_port_leaves_its_users_others(void **state)
+{
+	struct fixture *f = *state;
+	const struct found *found;
+
+	record_of(f, 81, 1000, 4000);
+	record_many(f, 2 * rows_kept(), 1000, 3000, false);
+	found = find(f, &EVERY_FAILURE);
+	assert_int_equal(count_of(found, 1000, 4000), 1);
+}
+
+static void process_that_runs_wild_over_all_ports_leaves_its_users_others(void **state)
+{
+	struct fixture *f = *state;
+	const struct found *found;
+
+	record_of(f, 81, 1000, 4000);
 	fixture_begin(f);
-	for (int i = 0; i < FAILURES_KEEP_ROWS + 5; i++)
-		assert_int_equal(registry_record_failure(f->registry, &failure, &id), 0);
+	for (size_t i = 0; i < 2 * rows_kept(); i++) {
+		struct failure failure = refusal(82, 1000, (uint16_t)(10000 + i));
+
+		assert_int_equal(registry_record_failure(f->registry, &failure, NULL), 0);
+	}
 	fixture_commit(f);
 	found = find(f, &EVERY_FAILURE);
-	assert_int_equal(found->n, FAILURES_KEEP_ROWS);
-	assert_int_equal(found->ids[0], id);
-	assert_int_equal(found->ids[found->n - 1], id - FAILURES_KEEP_ROWS + 1);
+	assert_int_equal(count_of(found, 1000, 4000), 1);
+}
+
+static void refusals_are_in_the_order_of_their_ids_and_not_of_their_explanations(void **state)
+{
+	struct fixture *f = *state;
+	struct failure first = refusal(81, 1000, 3000), second = refusal(82, 1000, 3001);
+	const struct found *found;
+
+	record_of(f, 80, 1000, 2999);
+	assert_int_equal(registry_next_failure_id(f->registry, &first.id), 0);
+	assert_int_equal(registry_next_failure_id(f->registry, &second.id), 0);
+	assert_int_equal(record(f, &second), second.id);
+	assert_int_equal(record(f, &first), first.id);
+	found = find(f, &EVERY_FAILURE);
+	assert_int_equal(found->n, 3);
+	assert_int_equal(found->ports[0], 3001);
+	assert_int_equal(found->ports[1], 3000);
+	assert_int_equal(found->ports[2], 2999);
+}
+
+static void id_that_a_person_took_meanwhile_is_no_hindrance(void **state)
+{
+	struct fixture *f = *state;
+	struct failure failure = refusal(81, 1000, 3000);
+
+	assert_int_equal(registry_next_failure_id(f->registry, &failure.id), 0);
+	fixture_shell(f, "INSERT INTO failures(id, explanation) VALUES(1, '{}')");
+	assert_int_equal(failure.id, 1);
+	assert_int_not_equal(record(f, &failure), 1);
+	assert_int_equal(find(f, &EVERY_FAILURE)->n, 2);
+}
+
+static void last_id_that_there_is_is_not_passed(void **state)
+{
+	struct fixture *f = *state;
+	struct failure failure = refusal(81, 1000, 3000);
+
+	fixture_shell(f, "INSERT INTO failures(id, explanation) VALUES(9223372036854775807, '{}')");
+	assert_int_equal(registry_next_failure_id(f->registry, &failure.id), 0);
+	assert_int_equal(failure.id, 0);
+	record(f, &failure);
+	assert_int_equal(find(f, &EVERY_FAILURE)->n, 2);
 }
 
 static void refusal_outside_of_a_batch_is_not_stored(void **state)
@@ -274,6 +399,13 @@ int main(void)
 		TEST(filters_are_all_applied),
 		TEST(visit_that_has_enough_ends_the_search),
 		TEST(oldest_refusals_make_room),
+		TEST(whoever_has_most_makes_room_and_nobody_else),
+		TEST(two_who_have_many_keep_the_same_number),
+		TEST(program_that_runs_wild_on_a_port_leaves_its_users_others),
+		TEST(process_that_runs_wild_over_all_ports_leaves_its_users_others),
+		TEST(refusals_are_in_the_order_of_their_ids_and_not_of_their_explanations),
+		TEST(id_that_a_person_took_meanwhile_is_no_hindrance),
+		TEST(last_id_that_there_is_is_not_passed),
 		TEST(refusal_outside_of_a_batch_is_not_stored),
 		TEST(name_that_is_no_text_is_mended),
 		TEST(start_of_a_process_before_this_boot_is_unknown),
