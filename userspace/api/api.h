@@ -80,6 +80,11 @@ struct api_config {
 	void (*entry_written)(void *user_data);
 	/* Apply what the kernel has told by now: an answer is as new as the question. */
 	void (*catch_up)(void *user_data);
+	/*
+	 * Refusals are asked about (the newest `limit` that the filter picks): explain those that
+	 * still wait for it.  How many had to be left waiting; may be NULL.
+	 */
+	size_t (*explain_waiting)(const struct failure_filter *asked, void *user_data);
 	void *user_data;
 };
 
@@ -94,12 +99,6 @@ void api_publish_event(struct api *api, const struct event *event, const char *s
 void api_publish_activity(struct api *api, const struct activity *entry);
 
 /*
- * Explains a refusal (EVENT_FAIL) from the state of that moment: the why object as JSON text, as
- * its caller's user may see it.  Owned by the caller: free().  0, negative errno.
- */
-int api_explain_failure(struct api *api, const struct event *event, int64_t at_unix, char **ret);
-
-/*
  * Begins to watch the processes of active sessions, once the registry's past is written down: what
  * ended while no daemon ran is stalled now.
  */
@@ -107,6 +106,8 @@ void api_watch_sessions(struct api *api);
 
 /* Asks for the commit at the end of this turn (for writers other than the API). */
 void api_schedule_commit(struct api *api);
+/* Asks for it before long, with whatever else is written until then: nobody waits for it. */
+void api_schedule_commit_soon(struct api *api);
 
 struct api_counters {
 	uint64_t requests;

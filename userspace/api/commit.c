@@ -192,9 +192,14 @@ void commit_queue_free(struct commit_queue *q)
 
 void commit_schedule(struct commit_queue *q)
 {
+	event_active(q->turn_end, EV_TIMEOUT, 0);
+	commit_schedule_soon(q);
+}
+
+void commit_schedule_soon(struct commit_queue *q)
+{
 	static const struct timeval wait = { .tv_usec = COMMIT_WAIT_MAX_MS * 1000 };
 
-	event_active(q->turn_end, EV_TIMEOUT, 0);
 	if (!event_pending(q->latest, EV_TIMEOUT, NULL))
 		event_add(q->latest, &wait);
 }

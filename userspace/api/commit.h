@@ -23,6 +23,9 @@ void commit_queue_free(struct commit_queue *q);
 /* Asks for the commit at the end of this turn. */
 void commit_schedule(struct commit_queue *q);
 
+/* Asks for it within COMMIT_WAIT_MAX_MS: for what nobody waits for. */
+void commit_schedule_soon(struct commit_queue *q);
+
 /*
  * Takes the request's http, answer and touched ports over and schedules the commit.  0; -ENOMEM,
  * and then everything is still the caller's.

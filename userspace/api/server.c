@@ -322,6 +322,11 @@ void api_schedule_commit(struct api *api)
 	commit_schedule(api->commits);
 }
 
+void api_schedule_commit_soon(struct api *api)
+{
+	commit_schedule_soon(api->commits);
+}
+
 struct api_counters api_counters(const struct api *api)
 {
 	return api->counters;

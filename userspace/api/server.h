@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "api/metrics.h"
+#include "api/why_search.h"
 #include "base/procfs.h"
 
 struct admission;
@@ -45,10 +46,7 @@ struct api {
 	int64_t checked_at, check_again_at;
 	int database_fault; /* as registry_check() returned it */
 	char database_detail[128];
-	/* of searches through all processes that recorded refusals make (why_search.c) */
-	uint64_t searched_us;
-	int64_t search_credit_us;
-	unsigned searches_left_out; /* since the last one */
+	struct why_searches searches;
 };
 
 /*

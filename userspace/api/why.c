@@ -213,20 +213,3 @@ int why_view(struct api *api, const struct why_question *question, uid_t viewer,
 
 	return r ? r : why_view_place(api, &f, o);
 }
-
-int api_explain_failure(struct api *api, const struct event *event, int64_t at_unix, char **ret)
-{
-	_cleanup_(why_facts_deinit) struct why_facts f = { .viewer = event->uid, .now = at_unix };
-	_cleanup_json_ struct json_object *o = NULL;
-	int r = why_facts_recall(api, event, &f);
-	const char *text;
-
-	if (r)
-		return r;
-	o = json_object_new_object();
-	why_view_facts(&f, o);
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
-							 JSON_C_TO_STRING_NOSLASHESCAPE);
-	*ret = text ? strdup(text) : NULL;
-	return *ret ? 0 : -ENOMEM;
-}

@@ -148,7 +148,7 @@ static int look_closer(struct api *api, struct why_facts *f)
 	return r;
 }
 
-static int judge(struct api *api, struct why_facts *f)
+int why_facts_judge(struct api *api, struct why_facts *f)
 {
 	_cleanup_free_ const struct socket_row **elsewhere = NULL;
 	size_t n = 0;
@@ -226,12 +226,10 @@ static int add_holdings(struct why_facts *f)
 	return 0;
 }
 
-static int finish(struct api *api, struct why_facts *f)
+int why_facts_finish(struct api *api, struct why_facts *f)
 {
-	int r = add_claim(api, f);
+	int r = add_holdings(f);
 
-	if (!r)
-		r = add_holdings(f);
 	if (r)
 		return r;
 	why_place_find_entry(api, f);
@@ -303,112 +301,8 @@ int why_facts_gather(struct api *api, struct why_facts *f)
 	free(k.dumped);
 	free(k.rows);
 	if (!r)
-		r = judge(api, f);
-	return r ? r : finish(api, f);
-}
-
-/* --- then --- */
-
-/* Behind the programs of cgroups the kernel goes on with what they made of the address. */
-static void recall_rewriting(const struct event *e, struct why_question *q)
-{
-	if (!event_is_rewritten(e))
-		return;
-	q->rewritten = true;
-	q->asked_addr = q->addr;
-	q->asked_port = q->port;
-	q->addr = e->given_addr;
-	q->port = e->given_port;
-}
-
-static void recall_question(const struct event *e, struct why_facts *f)
-{
-	f->question = (struct why_question){
-		.protocol = e->protocol == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP,
-		.family = e->family ? e->family : AF_INET,
-		.addr = e->addr,
-		.port = e->port,
-		.v6only = e->v6only,
-		.reuseaddr = e->reuseaddr,
-		.reuseport = e->reuseport,
-		.has_program = e->has_program,
-		.uid = e->sk_uid,
-		.dev = e->dev,
-		.call = e->call,
-		.error = e->error,
-		.caller = e->actor,
-		.cookie = e->cookie,
-		.no_entry = e->no_entry,
-		.bound_port = e->bound_port,
-		.stage = e->stage,
-		.addr_named = true,
-	};
-	recall_rewriting(e, &f->question);
-	f->caller = e->actor.pid;
-	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
-	f->caller_comm[sizeof(f->caller_comm) - 1] = '\0';
-	if (!strcmp(f->caller_comm, VIEW_NODE_THREAD))
-		view_process_name(f->inv, &e->actor, f->caller_comm);
-}
-
-/* Named while its process is there to be asked for its cgroup. */
-static void recall_program(const struct event *e, struct why_facts *f)
-{
-	static const enum why_verdict verdicts[] = { WHY_PORT_REWRITTEN_BY_BPF,
-						     WHY_FAKED_BY_CGROUP_BPF,
-						     WHY_DENIED_BY_CGROUP_BPF,
-						     WHY_DENIED_BY_CGROUP_POST_BIND };
-
-	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
-		f->by_program = f->by_program || f->answer.verdict == verdicts[i];
-	if (f->by_program)
-		why_process_find_cgroup(&e->actor, e->program_cgroup_id, f->program_cgroup,
-					sizeof(f->program_cgroup));
-}
-
-static int recall_owners(const struct event *e, struct why_facts *f)
-{
-	struct why_known k = { .inv = f->inv };
-	int r = why_list_rows(f->inv, e->netns, f->question.port, &k.rows, &k.n_rows);
-
-	if (r)
-		return r;
-	/* an event without owners of a port that is taken: its walk failed, the table remembers */
-	if (!e->n_owners && e->error == EADDRINUSE && k.n_rows)
-		r = why_join_rows(f, &k);
-	else
-		r = why_join_walk(f, e->owners, e->n_owners, &k);
-	if (!r && (e->n_owners || !k.n_rows || e->error != EADDRINUSE)) {
-		f->table.owners = calloc((size_t)e->n_owners + 1, sizeof(*e->owners));
-		f->walked = f->table.owners != NULL;
-		r = f->walked ? 0 : -ENOMEM;
-	}
-	if (!r && f->walked) {
-		memcpy(f->table.owners, e->owners, e->n_owners * sizeof(*e->owners));
-		f->table.n_owners = e->n_owners;
-		f->table.netns = e->netns;
-		f->table.stable = true;
-	}
-	free(k.rows);
-	return r ? r : why_keep_holders(f);
-}
-
-int why_facts_recall(struct api *api, const struct event *event, struct why_facts *f)
-{
-	int r;
-
-	if (event->n_owners > EVENT_OWNERS_MAX)
-		return -EINVAL;
-	f->inv = api->config.inventory;
-	f->place.netns = event->netns;
-	f->place.set = event->place;
-	f->place.own = event->netns == inventory_own_netns(f->inv);
-	f->place.pid = f->place.own ? 0 : event->actor.pid;
-	recall_question(event, f);
-	r = recall_owners(event, f);
+		r = why_facts_judge(api, f);
 	if (!r)
-		r = judge(api, f);
-	if (!r)
-		recall_program(event, f);
-	return r ? r : finish(api, f);
+		r = add_claim(api, f);
+	return r ? r : why_facts_finish(api, f);
 }

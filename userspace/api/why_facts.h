@@ -75,8 +75,9 @@ struct why_facts {
 /* For a question about now: question, place, caller, viewer and now are set.  0, negative errno. */
 int why_facts_gather(struct api *api, struct why_facts *f);
 
-/* For a refusal: from the event and the table as they stand, nothing is looked up anew. */
-int why_facts_recall(struct api *api, const struct event *event, struct why_facts *f);
+/* The two steps behind the owners: the verdict; then what stands around it.  0, negative errno. */
+int why_facts_judge(struct api *api, struct why_facts *f);
+int why_facts_finish(struct api *api, struct why_facts *f);
 
 void why_facts_deinit(struct why_facts *f);
 

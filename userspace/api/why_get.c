@@ -145,6 +145,14 @@ static bool remember(const struct failure *failure, void *user_data)
 	return false;
 }
 
+/* Who asks about a refusal does not wait for its turn among all others. */
+static size_t explain_waiting(struct request *r, const struct failure_filter *asked)
+{
+	const struct api_config *config = &r->api->config;
+
+	return config->explain_waiting ? config->explain_waiting(asked, config->user_data) : 0;
+}
+
 /* Who asks right after a refusal wants to hear of that, also when the port is free by now. */
 static int remember_refusal(struct request *r, struct why_facts *f)
 {
@@ -152,8 +160,10 @@ static int remember_refusal(struct request *r, struct why_facts *f)
 					       .port = f->question.port,
 					       .limit = 1 };
 	struct memory memory = { .f = f };
-	int fault = registry_for_each_failure(r->api->config.registry, &newest, remember, &memory);
+	int fault;
 
+	explain_waiting(r, &newest);
+	fault = registry_for_each_failure(r->api->config.registry, &newest, remember, &memory);
 	f->question.error = memory.error;
 	f->remembered_place = memory.cookie;
 	return fault;
@@ -231,6 +241,7 @@ static int recall(struct request *r)
 	struct recall recalled = { .answer = r->answer };
 	uint32_t pid = 0, last = 1;
 	struct failure_filter filter;
+	size_t waiting;
 	int fault = parse_number(r, "pid", false, PID_MAX_LIMIT, &pid);
 
 	if (!fault)
@@ -247,9 +258,12 @@ static int recall(struct request *r)
 					  .limit = last };
 	if (request_param(r, "last"))
 		recalled.refusals = json_object_new_array();
+	waiting = explain_waiting(r, &filter);
 	fault = registry_for_each_failure(r->api->config.registry, &filter, add_refusal, &recalled);
-	if (recalled.refusals)
+	if (recalled.refusals) {
 		json_add(r->answer, "refusals", recalled.refusals);
+		json_add_int(r->answer, "waiting", (int64_t)waiting);
+	}
 	if (!fault && !recalled.n)
 		fault = none_recorded(r, pid);
 	return fault;

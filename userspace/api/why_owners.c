@@ -82,7 +82,7 @@ const struct socket_row *why_find_known(const struct why_known *k, const struct 
 
 	if (o->cookie && k->n_dumped)
 		row = bsearch(&key, k->dumped, k->n_dumped, sizeof(key), by_cookie);
-	if (!row && o->cookie)
+	if (!row && o->cookie && k->inv)
 		row = inventory_by_cookie(k->inv, o->cookie);
 	for (size_t i = 0; !row && o->inode && i < k->n_rows; i++)
 		if (k->rows[i]->inode == o->inode)

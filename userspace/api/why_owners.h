@@ -7,8 +7,8 @@
 
 /* The table's rows of the port in the place; MPTCP is joined by inode. */
 struct why_known {
-	const struct inventory *inv;
-	struct socket_row *dumped; /* sorted by cookie; NULL outside of the own namespace */
+	const struct inventory *inv; /* NULL: the rows below are all that counts */
+	struct socket_row *dumped;   /* sorted by cookie; NULL outside of the own namespace */
 	size_t n_dumped;
 	const struct socket_row **rows;
 	size_t n_rows;

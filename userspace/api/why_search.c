@@ -4,20 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/server.h"
 #include "api/why_holders.h"
 #include "api/why_owners.h"
 #include "base/log.h"
 #include "base/procfs.h"
-
-/*
- * Programs that are refused in a loop may not keep the daemon busy.  A search through all processes
- * takes some milliseconds, on big machines some dozens: a tenth of the time in the long run, and a
- * burst of refusals (everything is started at once) does not wait for it.
- */
-#define SEARCH_SHARE	 10
-#define SEARCH_CREDIT_US (2 * 1000 * 1000)
+#include "base/quota.h"
 
 /* --- the kernel's table, again --------------------------------------------------------------- */
 
@@ -39,11 +33,21 @@ int why_walk_now(struct api *api, const struct why_facts *f, struct bind_table *
 	return bindtable_read(walk, api->config.sentinel, &q, ret);
 }
 
+/*
+ * The addresses of a socket and of its file are given again as soon as they are free; a cookie
+ * never is.  One that had none may have got one since.
+ */
+static bool is_same_socket(const struct bind_owner *now, const struct bind_owner *then)
+{
+	return now->id == then->id && now->file_id == then->file_id &&
+	       (!then->cookie || now->cookie == then->cookie);
+}
+
 static const struct bind_owner *find_listed(const struct bind_table *table,
 					    const struct bind_owner *owner)
 {
 	for (size_t i = 0; i < table->n_owners; i++)
-		if (table->owners[i].id == owner->id && table->owners[i].file_id == owner->file_id)
+		if (is_same_socket(&table->owners[i], owner))
 			return &table->owners[i];
 	return NULL;
 }
@@ -193,46 +197,71 @@ static int look_at_holders(struct api *api, struct why_facts *f, struct why_owne
 
 /* --- how often ------------------------------------------------------------------------------- */
 
-/* Once the credit is used up some of it has to come back: not every other one is searched for. */
-static bool may_search(struct api *api)
+static struct why_searcher *find_searcher(struct why_searches *s, uid_t uid)
 {
-	uint64_t now = server_now_us();
-	int64_t earned = (int64_t)((now - api->searched_us) / SEARCH_SHARE);
+	struct why_searcher *found = s->users;
 
-	api->searched_us = now;
-	api->search_credit_us += earned < SEARCH_CREDIT_US ? earned : SEARCH_CREDIT_US;
-	if (api->search_credit_us > SEARCH_CREDIT_US)
-		api->search_credit_us = SEARCH_CREDIT_US;
-	return api->search_credit_us > (api->searches_left_out ? SEARCH_CREDIT_US / 10 : 0);
+	for (size_t i = 0; i < WHY_SEARCHERS_MAX; i++) {
+		struct why_searcher *at = &s->users[i];
+
+		if (at->turn && at->uid == uid) {
+			found = at;
+			break;
+		}
+		if (at->turn < found->turn)
+			found = at;
+	}
+	if (!found->turn || found->uid != uid)
+		*found = (struct why_searcher){ .uid = uid };
+	found->turn = ++s->turn;
+	return found;
+}
+
+static bool may_search(struct why_searches *s, struct why_searcher *user)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_SEARCHES);
+	bool exempt = user->uid == 0 || user->uid == geteuid();
+	uint64_t machine = limit->machine - (exempt ? 0 : limit->reserved);
+	int64_t now_s = (int64_t)(server_now_us() / 1000000);
+
+	share_settle(&s->machine, now_s, limit->machine_s);
+	share_settle(&user->share, now_s, limit->per_user_s);
+	return user->share.used < (int64_t)limit->per_user &&
+	       share_allows(&user->share, &s->machine, (int64_t)machine);
 }
 
 /* Said once for each row of them. */
-static void leave_out(struct api *api, struct why_facts *f)
+static void leave_out(struct why_searches *s, struct why_facts *f)
 {
 	f->left_out = true;
-	if (!api->searches_left_out++)
-		log_warning("refused binds come too fast: some are explained without a search "
-			    "for who holds the port");
+	if (!s->left_out++)
+		log_warning("refused binds of uid %u come too fast: some are explained without a "
+			    "search for who holds the port",
+			    f->viewer);
 }
 
 static int search_within_budget(struct api *api, struct why_facts *f,
 				struct why_owner *const *owners, size_t n)
 {
+	struct why_searches *s = &api->searches;
+	struct why_searcher *user = find_searcher(s, f->viewer);
 	uint64_t began = server_now_us();
+	int64_t took;
 	int r;
 
-	if (!may_search(api)) {
-		leave_out(api, f);
+	if (!may_search(s, user)) {
+		leave_out(s, f);
 		return 0;
 	}
-	if (api->searches_left_out)
-		log_info("%u refused binds were explained without a search",
-			 api->searches_left_out);
-	api->searches_left_out = 0;
+	if (s->left_out)
+		log_info("%u refused binds were explained without a search", s->left_out);
+	s->left_out = 0;
 	r = why_find_grips(api, owners, n);
 	if (!r)
 		r = why_find_holders(api, f, owners, n);
-	api->search_credit_us -= (int64_t)(server_now_us() - began);
+	took = (int64_t)(server_now_us() - began);
+	s->machine.used += took;
+	user->share.used += took;
 	return r;
 }
 

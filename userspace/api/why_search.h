@@ -8,6 +8,26 @@
 #define API_WHY_SEARCH_H
 
 #include "api/why_facts.h"
+#include "base/share.h"
+
+/* Users whose searches are told apart; of more of them who searched least recently is forgotten. */
+#define WHY_SEARCHERS_MAX 32
+
+/*
+ * How much time the searches of recorded refusals took lately (QUOTA_SEARCHES): a program that is
+ * refused in a loop may not keep the daemon busy, nor use up what is left for others.  All zero to
+ * begin with.
+ */
+struct why_searches {
+	struct share machine;
+	struct why_searcher {
+		uint64_t turn; /* of its last search; 0 = free */
+		uid_t uid;
+		struct share share;
+	} users[WHY_SEARCHERS_MAX];
+	uint64_t turn;
+	unsigned left_out; /* since the last search */
+};
 
 /* The owners of the question's port now; ret as bindtable_read() leaves it, and so is the result.
  */

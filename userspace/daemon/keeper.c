@@ -19,12 +19,23 @@
 
 #define ROWS_MAX	   64 /* sockets of one port that a status is judged by */
 #define EVENT_DETAILS_SIZE 256
+#define NS_PER_MS	   UINT64_C(1000000)
+
+/*
+ * What one turn of the loop may spend, so that everybody who asks meanwhile has an answer within
+ * some 50 ms, whatever somebody floods the daemon with.
+ */
+#define READ_MS	     5	/* applying events */
+#define CATCH_UP_MS  10 /* the same before an answer: a ring that is full takes about that */
+#define JUDGE_MS     5	/* judging claims whose processes changed */
+#define RESYNC_SHARE 10 /* a table that is read anew rests for ten times as long as that took */
 
 struct keeper {
 	struct keeper_config config;
-	struct event *readable, *settle;
+	struct event *readable, *settle, *resync;
+	int64_t resync_after_ms; /* CLOCK_MONOTONIC */
 	struct deadlines deadlines;
-	struct refusals refusals;
+	struct refusals *refusals;
 	struct journal journal;
 	uint64_t lost_reported;
 	bool starting;	  /* changes are told as "while no daemon ran" */
@@ -41,6 +52,14 @@ static int64_t now_unix(void)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	return t.tv_sec;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static const struct process *look_up(const struct process_id *id, void *user_data)
@@ -185,6 +204,13 @@ static void port_changed(uint32_t netns, uint16_t port, void *user_data)
 	k->pending = true;
 }
 
+size_t keeper_explain_waiting(const struct failure_filter *asked, void *user_data)
+{
+	struct keeper *k = user_data;
+
+	return refusals_explain_asked(k->refusals, asked);
+}
+
 void keeper_entry_written(void *user_data)
 {
 	struct keeper *k = user_data;
@@ -199,18 +225,20 @@ int keeper_claims_changed(uint16_t port, void *user_data)
 
 /* --- all ports --- */
 
-static void judge_pending(struct keeper *k, int64_t now)
+/* Until this moment (now_ms()); what is left stays pending. */
+static void judge_pending(struct keeper *k, int64_t now, int64_t until_ms)
 {
-	if (!k->pending)
-		return;
-	k->pending = false;
-	for (size_t i = 0; i < ARRAY_SIZE(k->pending_ports); i++) {
-		uint64_t ports = k->pending_ports[i];
+	for (size_t i = 0; k->pending && i < ARRAY_SIZE(k->pending_ports); i++) {
+		while (k->pending_ports[i]) {
+			size_t bit = (size_t)__builtin_ctzll(k->pending_ports[i]);
 
-		k->pending_ports[i] = 0;
-		for (; ports; ports &= ports - 1)
-			refresh_port(k, (uint16_t)(64 * i + (size_t)__builtin_ctzll(ports)), now);
+			if (now_ms() >= until_ms)
+				return;
+			k->pending_ports[i] &= k->pending_ports[i] - 1;
+			refresh_port(k, (uint16_t)(64 * i + bit), now);
+		}
 	}
+	k->pending = false;
 }
 
 static bool add_pending(const struct service *service, void *user_data)
@@ -228,7 +256,7 @@ static int refresh_all(struct keeper *k, int64_t now)
 	const struct service_filter all = { .status = -1 };
 	int r = registry_for_each_service(k->config.registry, &all, add_pending, k);
 
-	judge_pending(k, now);
+	judge_pending(k, now, INT64_MAX);
 	return r < 0 ? r : 0;
 }
 
@@ -236,8 +264,10 @@ static void resync(struct keeper *k, int64_t now)
 {
 	struct sentinel_counters counters = sentinel_counters(k->config.sentinel);
 	char details[EVENT_DETAILS_SIZE];
+	int64_t began_ms = now_ms();
 	int r = inventory_resync(k->config.inventory, now, port_changed, k);
 
+	k->resync_after_ms = now_ms() + RESYNC_SHARE * (now_ms() - began_ms);
 	if (r) {
 		log_error("the table of sockets was not rebuilt: %s", strerror(-r));
 		return;
@@ -328,30 +358,70 @@ static void on_event(const struct event *seen, void *user_data)
 
 	service = owner_of(k, event, &owner);
 	if (event->kind == EVENT_FAIL)
-		refusals_record(&k->refusals, event, service, now);
+		refusals_record(k->refusals, event, service, now);
 	api_publish_event(k->journal.api, event, service, now);
 }
 
-void keeper_catch_up(void *user_data)
+static void resync_now(struct keeper *k)
 {
-	struct keeper *k = user_data;
+	event_del(k->resync);
+	resync(k, now_unix());
+	schedule_settle(k);
+}
+
+static void on_resync(evutil_socket_t fd, short what, void *user_data)
+{
+	resync_now(user_data);
+}
+
+static void schedule_resync(struct keeper *k)
+{
+	int64_t wait_ms = k->resync_after_ms - now_ms();
+	const struct timeval wait = { .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
+
+	if (wait_ms <= 0)
+		resync_now(k);
+	else if (!event_pending(k->resync, EV_TIMEOUT, NULL))
+		event_add(k->resync, &wait);
+}
+
+static void read_events(struct keeper *k, const struct sentinel_slice *slice)
+{
 	bool lost = false;
 	int r;
 
 	inventory_refresh(k->config.inventory);
 	k->ports_fresh = false;
-	r = sentinel_dispatch(k->config.sentinel, NULL, on_event, k, &lost);
+	r = sentinel_dispatch(k->config.sentinel, slice, on_event, k, &lost);
 	if (r)
 		log_error("kernel events were not read: %s", strerror(-r));
-	if (!lost)
-		return;
-	resync(k, now_unix());
-	schedule_settle(k);
+	if (lost)
+		schedule_resync(k);
 }
 
+/*
+ * An answer is as new as its question: what the kernel told before that was asked is applied, and
+ * whoever has just bound a port finds it.  What comes in meanwhile is for the next question.  In a
+ * flood that fills the ring the bound is a time: then an answer may be that much older.
+ */
+void keeper_catch_up(void *user_data)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	read_events(user_data,
+		    &(struct sentinel_slice){
+			    .until_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec,
+			    .budget_ns = CATCH_UP_MS * NS_PER_MS,
+		    });
+}
+
+/* What is left makes the descriptor readable in the next turn, behind the clients of this one. */
 static void on_readable(evutil_socket_t fd, short what, void *user_data)
 {
-	keeper_catch_up(user_data);
+	static const struct sentinel_slice slice = { .budget_ns = READ_MS * NS_PER_MS };
+
+	read_events(user_data, &slice);
 }
 
 /* After everything that was told: a close that waits in the ring is no riddle. */
@@ -366,8 +436,8 @@ static void on_settle(evutil_socket_t fd, short what, void *user_data)
 	r = inventory_settle(k->config.inventory, now, port_changed, k, &again);
 	if (r)
 		log_error("the table was not settled: %s", strerror(-r));
-	judge_pending(k, now);
-	if (again)
+	judge_pending(k, now, now_ms() + JUDGE_MS);
+	if (again || k->pending)
 		schedule_settle(k);
 }
 
@@ -376,23 +446,30 @@ static void on_settle(evutil_socket_t fd, short what, void *user_data)
 int keeper_new(const struct keeper_config *config, struct keeper **ret)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
+	struct refusals_config refusals;
 
 	if (!k)
 		return -ENOMEM;
+	refusals = (struct refusals_config){
+		.loop = config->loop,
+		.sentinel = config->sentinel,
+		.inventory = config->inventory,
+		.journal = &k->journal,
+	};
 	k->config = *config;
 	k->journal.registry = config->registry;
-	k->refusals.inventory = config->inventory;
-	k->refusals.journal = &k->journal;
 	k->readable = event_new(config->loop, sentinel_fd(config->sentinel), EV_READ | EV_PERSIST,
 				on_readable, k);
 	k->settle = evtimer_new(config->loop, on_settle, k);
+	k->resync = evtimer_new(config->loop, on_resync, k);
 	k->deadlines = (struct deadlines){
 		.registry = config->registry,
 		.journal = &k->journal,
 		.judge = judge_due,
 		.user_data = k,
 	};
-	if (!k->readable || !k->settle || deadlines_init(&k->deadlines, config->loop)) {
+	if (!k->readable || !k->settle || !k->resync ||
+	    deadlines_init(&k->deadlines, config->loop) || refusals_new(&refusals, &k->refusals)) {
 		keeper_free(k);
 		return -ENOMEM;
 	}
@@ -404,7 +481,10 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
+	refusals_free(k->refusals);
 	deadlines_deinit(&k->deadlines);
+	if (k->resync)
+		event_free(k->resync);
 	if (k->settle)
 		event_free(k->settle);
 	if (k->readable)
@@ -478,8 +558,9 @@ void keeper_stop(struct keeper *k)
 	int64_t now = now_unix();
 	int r;
 
+	/* for as long as at a question: a machine that is busy tells on and on */
 	keeper_catch_up(k);
-	refusals_note_dropped(&k->refusals, now);
+	refusals_finish(k->refusals, now);
 	journal_note(&k->journal, ACTIVITY_DAEMON, "stopped", now);
 	r = registry_mark_alive(k->config.registry, now);
 	if (!r)

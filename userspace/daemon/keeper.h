@@ -50,6 +50,9 @@ void keeper_entry_written(void *keeper);
 /* A claim on this port was made, moved or released (api_config.claims_changed). */
 int keeper_claims_changed(uint16_t port, void *keeper);
 
+/* Explains refusals that are asked about before their turn (api_config.explain_waiting). */
+size_t keeper_explain_waiting(const struct failure_filter *asked, void *keeper);
+
 /* Applies the events that wait in the ring (api_config.catch_up). */
 void keeper_catch_up(void *keeper);
 

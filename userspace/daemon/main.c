@@ -178,6 +178,7 @@ static int serve(struct daemon *d)
 		.claims_changed = keeper_claims_changed,
 		.entry_written = keeper_entry_written,
 		.catch_up = keeper_catch_up,
+		.explain_waiting = keeper_explain_waiting,
 	};
 	const struct keeper_config keeper = { d->loop, d->sentinel, d->inventory, d->registry };
 	int r = keeper_new(&keeper, &d->keeper);
@@ -215,7 +216,8 @@ static int new_loop(struct daemon *d)
 	static const int signals[STOP_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
 
 	d->loop = event_base_new();
-	/* Three levels, of which the middle one is the default: commits come last in a turn. */
+	/* Three levels, of which the middle one is the default: commits and the
+	 * explanations of refusals come last in a turn. */
 	if (!d->loop || event_base_priority_init(d->loop, 3))
 		return -ENOMEM;
 	for (int i = 0; i < STOP_SIGNALS; i++) {

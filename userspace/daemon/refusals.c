@@ -1,85 +1,240 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/refusals.h"
 
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "api/api.h"
+#include "api/refusal.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/quota.h"
 #include "base/text.h"
 #include "daemon/journal.h"
+#include "daemon/refusal_queue.h"
+#include "daemon/refusal_shares.h"
+#include "daemon/refusal_words.h"
 
-#define GAP_SIZE 256
+#define GAP_SIZE      256
+#define GAP_EVERY_S   1 /* one that lasts is told of again, and is no flood of its own */
+#define FINISH_MAX_MS 1000
 
-void refusals_note_dropped(struct refusals *r, int64_t now)
+struct refusals {
+	struct refusals_config config;
+	struct quota *quota;
+	struct refusal_shares *shares;
+	struct refusal_queue *queue;
+	struct event *slice;  /* low priority, without a wait: when the rest of a turn is done */
+	struct event *latest; /* middle priority, REFUSALS_WAIT_MAX_MS */
+	uint64_t unexplained; /* dropped while they waited */
+	uint64_t dropped_reported, unexplained_reported;
+	int64_t gap_noted;
+};
+
+/* What waits: the evidence, and its place among the rows. */
+struct waiting {
+	struct refusal *evidence;
+	int64_t id;
+};
+
+static void free_waiting(struct waiting *w)
+{
+	refusal_free(w->evidence);
+	free(w);
+}
+
+static void on_drop(void *waiting, void *user_data)
+{
+	struct refusals *r = user_data;
+
+	r->unexplained++;
+	free_waiting(waiting);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- what is missing ------------------------------------------------------------------------- */
+
+static void note_gap(struct refusals *r, const char *words, uint64_t n, int64_t now)
 {
 	char details[GAP_SIZE];
 
-	if (r->failures.dropped == r->dropped_reported)
-		return;
-	snprintf(details, sizeof(details),
-		 "%llu refused calls were not written down: more than %d a second came for long",
-		 (unsigned long long)(r->failures.dropped - r->dropped_reported), FAILURES_PER_S);
-	r->dropped_reported = r->failures.dropped;
+	snprintf(details, sizeof(details), "%" PRIu64 " refused calls were not %s", n, words);
 	log_warning("%s", details);
-	journal_note(r->journal, ACTIVITY_GAP, details, now);
+	journal_note(r->config.journal, ACTIVITY_GAP, details, now);
 }
 
-/* False when it is only a repetition, or one too many. */
-static bool write_failure(struct refusals *r, const struct event *event, const char *service,
-			  int64_t now)
+static void note_missing(struct refusals *r, int64_t now)
 {
-	char details[FAILURES_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE];
-	unsigned repeated;
+	uint64_t dropped = refusal_shares_dropped(r->shares) +
+			   sentinel_counters(r->config.sentinel).left_out;
+	char words[GAP_SIZE];
 
-	if (!failures_admit(&r->failures, event, now, &repeated))
-		return false;
-	refusals_note_dropped(r, now);
-	failures_describe(event, r->inventory, repeated, details);
-	journal_write(r->journal, &(struct activity){
-					  .action = ACTIVITY_FAIL,
-					  .service = service ? service : "",
-					  .details = details,
-					  .timestamp = now,
-					  .port = event->port,
-					  .pid = event->actor.pid,
-					  .uid = event->uid,
-					  .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
-					  .error = event->error,
-				  });
-	return true;
+	if (dropped != r->dropped_reported) {
+		snprintf(words, sizeof(words),
+			 "written down: more than %" PRIu32 " a second came for long",
+			 quota_limit(QUOTA_REFUSALS)->per_user_s);
+		note_gap(r, words, dropped - r->dropped_reported, now);
+		r->dropped_reported = dropped;
+	}
+	if (r->unexplained != r->unexplained_reported) {
+		note_gap(r, "explained: more of them waited than there is room for",
+			 r->unexplained - r->unexplained_reported, now);
+		r->unexplained_reported = r->unexplained;
+	}
+	r->gap_noted = now;
 }
 
-/*
- * Explained now, and not when somebody asks: the holder may be gone by then.  Without an
- * explanation the entry in the audit trail stands alone.
- */
-static void explain_failure(struct refusals *r, const struct event *event, int64_t now)
+/* --- explaining ------------------------------------------------------------------------------ */
+
+static int store(struct refusals *r, const struct waiting *w, const char *explanation)
 {
+	const struct event *event = refusal_event(w->evidence);
+	struct registry *registry = r->config.journal->registry;
+	int error = registry_begin(registry);
+
+	if (error)
+		return error;
+	return registry_record_failure(registry,
+				       &(struct failure){
+					       .id = w->id,
+					       .at = refusal_at(w->evidence),
+					       .caller = event->actor,
+					       .uid = event->uid,
+					       .comm = event->comm,
+					       .port = event->port,
+					       .error = event->error,
+					       .explanation = explanation,
+				       },
+				       NULL);
+}
+
+/* Consumes it.  Without an explanation the entry in the audit trail stands alone. */
+static void explain(struct refusals *r, struct waiting *w)
+{
+	const struct event *event = refusal_event(w->evidence);
+	struct api *api = r->config.journal->api;
 	_cleanup_free_ char *explanation = NULL;
-	int error = api_explain_failure(r->journal->api, event, now, &explanation);
+	int error = refusal_explain(w->evidence, api, &explanation);
 
 	if (!error)
-		error = registry_begin(r->journal->registry);
-	if (!error)
-		error = registry_record_failure(r->journal->registry,
-						&(struct failure){
-							.at = now,
-							.caller = event->actor,
-							.uid = event->uid,
-							.comm = event->comm,
-							.port = event->port,
-							.error = event->error,
-							.explanation = explanation,
-						},
-						NULL);
-	if (error) {
+		error = store(r, w, explanation);
+	if (error)
 		log_error("why pid %d was refused port %u was not written down: %s",
 			  event->actor.pid, event->port, strerror(-error));
+	else
+		api_schedule_commit_soon(api);
+	free_waiting(w);
+}
+
+static void schedule(struct refusals *r)
+{
+	static const struct timeval at_once, wait = { .tv_usec = REFUSALS_WAIT_MAX_MS * 1000 };
+
+	if (!refusal_queue_count(r->queue))
 		return;
+	if (!event_pending(r->slice, EV_TIMEOUT, NULL))
+		event_add(r->slice, &at_once);
+	if (!event_pending(r->latest, EV_TIMEOUT, NULL))
+		event_add(r->latest, &wait);
+}
+
+static void explain_for(struct refusals *r, uint64_t ms)
+{
+	uint64_t end = now_ms() + ms;
+	struct waiting *w;
+
+	do {
+		w = refusal_queue_take(r->queue);
+		if (w)
+			explain(r, w);
+	} while (w && now_ms() < end);
+}
+
+static void on_slice(evutil_socket_t fd, short what, void *user_data)
+{
+	struct refusals *r = user_data;
+
+	event_del(r->latest);
+	explain_for(r, REFUSALS_SLICE_MS);
+	schedule(r);
+}
+
+size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *asked)
+{
+	uint64_t end = now_ms() + REFUSALS_SLICE_MS;
+	int64_t n = 0;
+
+	while (asked->limit <= 0 || n < asked->limit) {
+		struct waiting *w = refusal_queue_take_newest(r->queue, asked->uid, asked->pid,
+							      asked->port);
+
+		if (!w)
+			break;
+		explain(r, w);
+		n++;
+		if (now_ms() >= end)
+			break;
 	}
-	api_schedule_commit(r->journal->api);
+	return refusal_queue_count_of(r->queue, asked->uid, asked->pid, asked->port);
+}
+
+/* --- recording ------------------------------------------------------------------------------- */
+
+static void write_entry(struct refusals *r, const struct event *event, const char *service,
+			unsigned repeated, int64_t now)
+{
+	char details[REFUSAL_WORDS_SIZE], comm[4 * PROCESS_COMM_SIZE];
+
+	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
+		note_missing(r, now);
+	refusal_describe(event, r->config.inventory, repeated, details);
+	journal_write(r->config.journal,
+		      &(struct activity){
+			      .action = ACTIVITY_FAIL,
+			      .service = service ? service : "",
+			      .details = details,
+			      .timestamp = now,
+			      .port = event->port,
+			      .pid = event->actor.pid,
+			      .uid = event->uid,
+			      .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
+			      .error = event->error,
+		      });
+}
+
+/* Takes the evidence now: the holder may be gone by the time that there is time for it. */
+static int put_aside(struct refusals *r, const struct event *event, const char *service,
+		     int64_t now)
+{
+	const struct refusal_key key = { event->uid, event->actor, event->port };
+	struct waiting *w = calloc(1, sizeof(*w));
+	int error;
+
+	if (!w)
+		return -ENOMEM;
+	error = refusal_new(r->config.journal->api, event, service, now, &w->evidence);
+	if (!error)
+		error = registry_next_failure_id(r->config.journal->registry, &w->id);
+	if (error) {
+		free_waiting(w);
+		return error;
+	}
+	error = refusal_queue_put(r->queue, &key, sizeof(*w) + refusal_bytes(w->evidence), w);
+	schedule(r);
+	return error;
 }
 
 /* Failures that a starting daemon provokes to prove its probes are nobody's concern. */
@@ -91,6 +246,64 @@ static bool is_proof(const struct event *event)
 void refusals_record(struct refusals *r, const struct event *event, const char *service,
 		     int64_t now)
 {
-	if (!is_proof(event) && write_failure(r, event, service, now))
-		explain_failure(r, event, now);
+	unsigned repeated;
+	int error;
+
+	if (is_proof(event) || !refusal_shares_admit(r->shares, event, now, &repeated))
+		return;
+	write_entry(r, event, service, repeated, now);
+	error = put_aside(r, event, service, now);
+	if (error)
+		log_error("why pid %d was refused port %u will not be known: %s", event->actor.pid,
+			  event->port, strerror(-error));
+}
+
+/* --- lifecycle ------------------------------------------------------------------------------- */
+
+int refusals_new(const struct refusals_config *config, struct refusals **ret)
+{
+	struct refusals *r = calloc(1, sizeof(*r));
+	int error;
+
+	if (!r)
+		return -ENOMEM;
+	r->config = *config;
+	r->slice = evtimer_new(config->loop, on_slice, r);
+	r->latest = evtimer_new(config->loop, on_slice, r);
+	error = !r->slice || !r->latest ||
+				event_priority_set(r->slice,
+						   event_base_get_npriorities(config->loop) - 1)
+			? -ENOMEM
+			: quota_new(geteuid(), &r->quota);
+	if (!error)
+		error = refusal_shares_new(geteuid(), &r->shares);
+	if (!error)
+		error = refusal_queue_new(r->quota, on_drop, r, &r->queue);
+	if (error) {
+		refusals_free(r);
+		return error;
+	}
+	*ret = r;
+	return 0;
+}
+
+void refusals_free(struct refusals *r)
+{
+	if (!r)
+		return;
+	refusal_queue_free(r->queue);
+	refusal_shares_free(r->shares);
+	quota_free(r->quota);
+	if (r->slice)
+		event_free(r->slice);
+	if (r->latest)
+		event_free(r->latest);
+	free(r);
+}
+
+void refusals_finish(struct refusals *r, int64_t now)
+{
+	explain_for(r, FINISH_MAX_MS);
+	r->unexplained += refusal_queue_count(r->queue);
+	note_missing(r, now);
 }

@@ -1,29 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Refused calls that the kernel told of: each has an entry in the audit trail, and the explanation
- * of that moment for `pd why`.
+ * Refused calls that the kernel told of: each that is worth it has an entry in the audit trail at
+ * once, and the explanation of that moment for `pd why` before long.
+ *
+ *   event ─► refusal_shares ─► audit trail
+ *               one too many: a gap says so     └─► refusal_queue ─► slices ─► registry
+ *
+ * An explanation takes some milliseconds, and a thousand of them are asked for at once: they are
+ * made in slices of REFUSALS_SLICE_MS, behind everything else that the loop has to do.
  */
 #ifndef DAEMON_REFUSALS_H
 #define DAEMON_REFUSALS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/failures.h"
-
+struct event;
+struct event_base;
+struct failure_filter;
+struct inventory;
 struct journal;
+struct refusals;
+struct sentinel;
 
-struct refusals {
-	const struct inventory *inventory; /* borrowed */
-	struct journal *journal;	   /* borrowed */
-	struct failures failures;
-	uint64_t dropped_reported;
+/* Half of it for one explanation and half for the clients behind it: 20 ms are noticed by nobody.
+ */
+#define REFUSALS_SLICE_MS 5
+/* The longest that slices are put off by a loop that never rests: then they have a tenth of it. */
+#define REFUSALS_WAIT_MAX_MS 50
+
+struct refusals_config {
+	struct event_base *loop;
+	const struct sentinel *sentinel;   /* knows what the kernel left out */
+	const struct inventory *inventory; /* whose words are those of the audit trail */
+	struct journal *journal;
 };
 
-/* Writes down one refused call; `service` owns its port, NULL without one. */
+/* Everything in the configuration is borrowed and outlives it.  0, -ENOMEM. */
+int refusals_new(const struct refusals_config *config, struct refusals **ret);
+/* What still waits stays unexplained.  NULL is allowed. */
+void refusals_free(struct refusals *r);
+
+/* Writes down one refused call (EVENT_FAIL); `service` owns its port, NULL without one. */
 void refusals_record(struct refusals *r, const struct event *event, const char *service,
 		     int64_t now);
 
-/* Those over the budget leave no rows, but a gap that says how many there were. */
-void refusals_note_dropped(struct refusals *r, int64_t now);
+/*
+ * Explains what is asked for before its turn: the newest of those that wait, as many as the filter
+ * takes, for a slice's time and at least one.  How many of them still wait.
+ */
+size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *asked);
+
+/* The end: explains what waits, for a second at most, and says what is missing. */
+void refusals_finish(struct refusals *r, int64_t now);
 
 #endif

@@ -115,6 +115,18 @@ const struct process *inventory_process(const struct inventory *inv, const struc
 	return proc ? &proc->process : NULL;
 }
 
+int inventory_recall_process(struct inventory *inv, const struct process *process)
+{
+	struct proc *proc;
+	int r = table_get_proc(inv->table, &process->id, &proc);
+
+	if (r || proc->described)
+		return r;
+	proc->process = *process;
+	proc->described = true;
+	return 0;
+}
+
 uint64_t inventory_resyncs(const struct inventory *inv)
 {
 	return inv->resyncs;

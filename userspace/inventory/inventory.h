@@ -195,6 +195,12 @@ uint64_t inventory_resyncs(const struct inventory *inv);
 const struct process *inventory_process(const struct inventory *inv, const struct process_id *id);
 
 /*
+ * Puts back what was known of a process, where nothing is known any more.  Like everybody without a
+ * socket it is forgotten again before long.  0, -ENOMEM.
+ */
+int inventory_recall_process(struct inventory *inv, const struct process *process);
+
+/*
  * All owners of a port in the own netns as sock_diag lists them now: also TIME_WAIT and
  * connections (state tells).  holders and binder are filled from the table where the cookie is
  * known.  The array is owned by the caller: free(*ret) (the holders stay borrowed).

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What `pd why` answers of refusals that were recorded, and to whom. */
+#include "api/refusal.h"
 #include "unit/api/answers.h"
 
 /* --- why, of recorded refusals --- */
@@ -83,15 +84,32 @@ static struct event refusal(uint16_t port)
 	return e;
 }
 
-static struct json_object *explain(struct world *w, const struct event *e)
+static struct refusal *take(struct world *w, const struct event *e, const char *service)
+{
+	struct refusal *evidence = NULL;
+
+	assert_int_equal(refusal_new(w->api, e, service, time(NULL) - 12, &evidence), 0);
+	return evidence;
+}
+
+static struct json_object *explain_later(struct world *w, const struct refusal *evidence)
 {
 	char *text = NULL;
 	struct json_object *o;
 
-	assert_int_equal(api_explain_failure(w->api, e, time(NULL) - 12, &text), 0);
+	assert_int_equal(refusal_explain(evidence, w->api, &text), 0);
 	o = json_tokener_parse(text);
 	assert_non_null(o);
 	free(text);
+	return o;
+}
+
+static struct json_object *explain(struct world *w, const struct event *e)
+{
+	struct refusal *evidence = take(w, e, NULL);
+	struct json_object *o = explain_later(w, evidence);
+
+	refusal_free(evidence);
 	return o;
 }
 
@@ -138,6 +156,113 @@ static void a_refusal_names_the_holder_of_that_moment(void **state)
 	assert_int_equal(json_object_get_int(member(o, "asked.pid")), 1 << 22);
 	assert_in_range(time(NULL) - json_object_get_int64(member(o, "asked.at")), 11, 40);
 	json_object_put(o);
+}
+
+/* A table that learned of one listener, 12, by events: of a process that no /proc knows. */
+static struct event table_with_a_listener(struct world *w)
+{
+	struct event process = { .kind = EVENT_PROCESS,
+				 .actor = { .pid = (1 << 22) + 1, .start_ticks = 7 } };
+	struct event listens = {
+		.kind = EVENT_LISTEN,
+		.actor = process.actor,
+		.cookie = 12,
+		.inode = 34,
+		.protocol = IPPROTO_TCP,
+		.family = AF_INET,
+		.port = 3000,
+	};
+	bool settle;
+
+	strcpy(process.comm, "node");
+	process.process.id = process.actor;
+	strcpy(process.process.comm, "node");
+	strcpy(process.process.cwd, "/srv/shop");
+	listens.netns = inventory_own_netns(w->inventory);
+	assert_int_equal(inventory_apply(w->inventory, &process, 1, world_ignore, w, &settle), 0);
+	assert_int_equal(inventory_apply(w->inventory, &listens, 1, world_ignore, w, &settle), 0);
+	return listens;
+}
+
+/* The listener is closed, its process has ended, and so many others that it was forgotten. */
+static void forget_listener(struct world *w, const struct event *listens)
+{
+	struct event gone = *listens, other = { .kind = EVENT_PROCESS };
+	bool settle;
+
+	gone.kind = EVENT_CLOSE;
+	assert_int_equal(inventory_apply(w->inventory, &gone, 2, world_ignore, w, &settle), 0);
+	gone.kind = EVENT_EXIT;
+	assert_int_equal(inventory_apply(w->inventory, &gone, 2, world_ignore, w, &settle), 0);
+	for (int i = 0; inventory_process(w->inventory, &listens->actor); i++) {
+		assert_true(i < 10000);
+		other.actor = (struct process_id){ .pid = (1 << 23) + i, .start_ticks = 7 };
+		other.kind = EVENT_PROCESS;
+		assert_int_equal(inventory_apply(w->inventory, &other, 2, world_ignore, w, &settle),
+				 0);
+		other.kind = EVENT_EXIT;
+		assert_int_equal(inventory_apply(w->inventory, &other, 2, world_ignore, w, &settle),
+				 0);
+	}
+}
+
+static void evidence_of_the_moment_outlives_the_socket_and_the_tables_memory(void **state)
+{
+	struct world *w = *state;
+	struct event e = refusal(3000), listens = table_with_a_listener(w);
+	struct refusal *evidence;
+	struct json_object *o;
+
+	e.netns = listens.netns;
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .id = 1,
+					   .cookie = 12,
+					   .inode = 34,
+					   .protocol = IPPROTO_TCP,
+					   .family = AF_INET,
+					   .state = SOCKET_LISTEN,
+					   .file_refs = 1 };
+	evidence = take(w, &e, "shop:web");
+	forget_listener(w, &listens);
+	o = explain_later(w, evidence);
+	assert_string_equal(text_in(o, "verdict"), "listener");
+	assert_int_equal(json_object_array_length(member(o, "holders")), 1);
+	assert_int_equal(json_object_get_int(member(o, "holders.0.pid")), listens.actor.pid);
+	assert_string_equal(text_in(o, "holders.0.comm"), "node");
+	assert_string_equal(text_in(o, "service"), "shop:web");
+	json_object_put(o);
+	refusal_free(evidence);
+}
+
+static void port_that_has_a_new_listener_by_now_is_not_its_doing(void **state)
+{
+	struct world *w = *state;
+	struct event e = refusal(3000), listens = table_with_a_listener(w), later;
+	struct refusal *evidence;
+	struct json_object *o;
+	bool settle;
+
+	e.netns = listens.netns;
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .id = 1,
+					   .cookie = 12,
+					   .inode = 34,
+					   .protocol = IPPROTO_TCP,
+					   .family = AF_INET,
+					   .state = SOCKET_LISTEN,
+					   .file_refs = 1 };
+	evidence = take(w, &e, NULL);
+	forget_listener(w, &listens);
+	later = listens;
+	later.cookie = 13;
+	later.inode = 35;
+	later.actor.pid++;
+	assert_int_equal(inventory_apply(w->inventory, &later, 2, world_ignore, w, &settle), 0);
+	o = explain_later(w, evidence);
+	assert_int_equal(json_object_array_length(member(o, "holders")), 1);
+	assert_int_equal(json_object_get_int(member(o, "holders.0.pid")), listens.actor.pid);
+	json_object_put(o);
+	refusal_free(evidence);
 }
 
 static void a_refusal_without_owners_keeps_its_errno(void **state)
@@ -201,6 +326,8 @@ int main(void)
 		cmocka_unit_test(the_newest_refusal_is_the_answer),
 		cmocka_unit_test(refusals_are_shown_to_root_and_their_own_user_only),
 		cmocka_unit_test(a_refusal_names_the_holder_of_that_moment),
+		cmocka_unit_test(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory),
+		cmocka_unit_test(port_that_has_a_new_listener_by_now_is_not_its_doing),
 		cmocka_unit_test(a_refusal_without_owners_keeps_its_errno),
 		cmocka_unit_test(two_servers_on_one_port_are_warned_of),
 	};

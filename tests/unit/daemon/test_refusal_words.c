@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "daemon/failures.h"
+#include "daemon/refusal_words.h"
 
 static struct event refusal(pid_t pid, uint16_t port)
 {
@@ -25,99 +25,15 @@ static struct event refusal(pid_t pid, uint16_t port)
 	};
 }
 
-static void first_refusal_is_written(void **state)
-{
-	struct failures f = { 0 };
-	struct event e = refusal(10, 3000);
-	unsigned repeated = 99;
-
-	assert_true(failures_admit(&f, &e, 1000, &repeated));
-	assert_int_equal(repeated, 0);
-}
-
-static void repeated_refusal_is_one_row_with_a_count(void **state)
-{
-	struct failures f = { 0 };
-	struct event e = refusal(10, 3000);
-	unsigned repeated;
-
-	assert_true(failures_admit(&f, &e, 1000, &repeated));
-	for (int i = 0; i < 41; i++)
-		assert_false(failures_admit(&f, &e, 1000 + i % FAILURES_REPEAT_S, &repeated));
-	assert_true(failures_admit(&f, &e, 1000 + FAILURES_REPEAT_S, &repeated));
-	assert_int_equal(repeated, 41);
-}
-
-static void another_port_process_or_errno_is_another_refusal(void **state)
-{
-	struct failures f = { 0 };
-	struct event e = refusal(10, 3000), port = refusal(10, 3001), pid = refusal(11, 3000);
-	struct event error = refusal(10, 3000), reused = refusal(10, 3000);
-	unsigned repeated;
-
-	error.error = EACCES;
-	reused.actor.start_ticks = 8;
-	assert_true(failures_admit(&f, &e, 1000, &repeated));
-	assert_true(failures_admit(&f, &port, 1000, &repeated));
-	assert_true(failures_admit(&f, &pid, 1000, &repeated));
-	assert_true(failures_admit(&f, &error, 1000, &repeated));
-	assert_true(failures_admit(&f, &reused, 1000, &repeated));
-}
-
-static void flood_of_different_refusals_stays_within_the_budget(void **state)
-{
-	struct failures f = { 0 };
-	unsigned repeated, written = 0;
-
-	for (int i = 0; i < 10000; i++) {
-		struct event e = refusal(10 + i, 3000);
-
-		written += failures_admit(&f, &e, 1000, &repeated);
-	}
-	assert_int_equal(written, FAILURES_BURST);
-	assert_int_equal(f.dropped, 10000 - FAILURES_BURST);
-}
-
-static void budget_comes_back_with_time(void **state)
-{
-	struct failures f = { 0 };
-	struct event e;
-	unsigned repeated;
-
-	for (int i = 0; i < 10000; i++) {
-		e = refusal(10 + i, 3000);
-		failures_admit(&f, &e, 1000, &repeated);
-	}
-	for (int i = 0; i < FAILURES_PER_S; i++) {
-		e = refusal(20000 + i, 3000);
-		assert_true(failures_admit(&f, &e, 1001, &repeated));
-	}
-	e = refusal(30000, 3000);
-	assert_false(failures_admit(&f, &e, 1001, &repeated));
-}
-
-static void clock_that_is_set_back_gives_nothing(void **state)
-{
-	struct failures f = { 0 };
-	struct event e;
-	unsigned repeated, written = 0;
-
-	for (int i = 0; i < 10000; i++) {
-		e = refusal(10 + i, 3000);
-		written += failures_admit(&f, &e, 10000 - i, &repeated);
-	}
-	assert_int_equal(written, FAILURES_BURST);
-}
-
 static void description_names_call_address_and_errno(void **state)
 {
 	struct event e = refusal(10, 3000);
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	e.error = EACCES;
 	e.family = AF_INET6;
 	e.call = EVENT_CALL_LISTEN;
-	failures_describe(&e, NULL, 3, text);
+	refusal_describe(&e, NULL, 3, text);
 	assert_string_equal(text, "listen [::]:3000: EACCES (and 3 times more before)");
 }
 
@@ -153,12 +69,12 @@ static void description_names_the_owner_of_that_moment(void **state)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	e.netns = inventory_own_netns(inv);
 	e.n_owners = 1;
 	e.owners[0] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
-	failures_describe(&e, inv, 0, text);
+	refusal_describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 	inventory_free(inv);
 }
@@ -167,12 +83,12 @@ static void owner_of_that_moment_counts_and_not_who_listens_by_now(void **state)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	e.netns = inventory_own_netns(inv);
 	e.n_owners = 1;
 	e.owners[0] = (struct bind_owner){ .minisocket = true, .state = SOCKET_TIME_WAIT };
-	failures_describe(&e, inv, 0, text);
+	refusal_describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a TIME_WAIT socket "
 				  "that no process is seen to hold");
 	inventory_free(inv);
@@ -182,10 +98,10 @@ static void table_is_asked_where_the_owners_were_not_seen(void **state)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	e.netns = inventory_own_netns(inv);
-	failures_describe(&e, inv, 0, text);
+	refusal_describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 	inventory_free(inv);
 }
@@ -194,7 +110,7 @@ static void listener_behind_too_many_connections_is_known_to_the_table(void **st
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	e.netns = inventory_own_netns(inv);
 	e.n_owners = 1;
@@ -202,7 +118,7 @@ static void listener_behind_too_many_connections_is_known_to_the_table(void **st
 	e.owners[0] = (struct bind_owner){ .cookie = 99,
 					   .state = SOCKET_ESTABLISHED,
 					   .peer_port = 40000 };
-	failures_describe(&e, inv, 0, text);
+	refusal_describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 	inventory_free(inv);
 }
@@ -211,14 +127,14 @@ static void callers_own_socket_is_not_in_its_way(void **state)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	e.call = EVENT_CALL_LISTEN;
 	e.cookie = 11;
 	e.n_owners = 2;
 	e.owners[0] = (struct bind_owner){ .cookie = 11, .state = SOCKET_BOUND };
 	e.owners[1] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
-	failures_describe(&e, inv, 0, text);
+	refusal_describe(&e, inv, 0, text);
 	assert_string_equal(text, "listen 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 	inventory_free(inv);
 }
@@ -226,11 +142,11 @@ static void callers_own_socket_is_not_in_its_way(void **state)
 static void answer_in_the_kernels_place_is_said(void **state)
 {
 	struct event e = refusal(10, 3000);
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	e.error = EPERM;
 	e.no_entry = true;
-	failures_describe(&e, NULL, 0, text);
+	refusal_describe(&e, NULL, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EPERM; answered in the kernel's place "
 				  "(a seccomp filter)");
 }
@@ -239,14 +155,14 @@ static void answer_of_a_program_is_said_whoever_owns_the_port(void **state)
 {
 	static const enum event_stage stages[] = { EVENT_STAGE_DENIED, EVENT_STAGE_BOUND };
 	struct inventory *inv = table_with_a_listener();
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
 		struct event e = refusal(10, 3000);
 
 		e.netns = inventory_own_netns(inv);
 		e.stage = stages[i];
-		failures_describe(&e, inv, 0, text);
+		refusal_describe(&e, inv, 0, text);
 		assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; answered by a BPF "
 					  "program of its cgroup");
 	}
@@ -257,12 +173,12 @@ static void rewritten_port_is_said_and_who_holds_it(void **state)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 4000);
-	char text[FAILURES_DETAILS_SIZE];
+	char text[REFUSAL_WORDS_SIZE];
 
 	e.netns = inventory_own_netns(inv);
 	e.stage = EVENT_STAGE_PASSED;
 	e.given_port = 3000;
-	failures_describe(&e, inv, 0, text);
+	refusal_describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:4000: EADDRINUSE; made 0.0.0.0:3000 by a BPF "
 				  "program of its cgroup; held by node (94120)");
 	inventory_free(inv);
@@ -271,12 +187,6 @@ static void rewritten_port_is_said_and_who_holds_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(first_refusal_is_written),
-		cmocka_unit_test(repeated_refusal_is_one_row_with_a_count),
-		cmocka_unit_test(another_port_process_or_errno_is_another_refusal),
-		cmocka_unit_test(flood_of_different_refusals_stays_within_the_budget),
-		cmocka_unit_test(budget_comes_back_with_time),
-		cmocka_unit_test(clock_that_is_set_back_gives_nothing),
 		cmocka_unit_test(description_names_call_address_and_errno),
 		cmocka_unit_test(description_names_the_owner_of_that_moment),
 		cmocka_unit_test(owner_of_that_moment_counts_and_not_who_listens_by_now),
@@ -288,5 +198,5 @@ int main(void)
 		cmocka_unit_test(rewritten_port_is_said_and_who_holds_it),
 	};
 
-	return cmocka_run_group_tests_name("failures", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("daemon/refusal_words", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/failures.h"
+#include "daemon/refusal_words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,60 +9,6 @@
 #include "base/text.h"
 
 #define ROWS_LOOKED_AT 16 /* sockets of one port searched for the holder */
-
-static bool same(const struct failures *f, unsigned i, const struct event *e)
-{
-	return process_id_equal(&f->seen[i].actor, &e->actor) && f->seen[i].port == e->port &&
-	       f->seen[i].error == e->error && f->seen[i].call == e->call;
-}
-
-static bool within_budget(struct failures *f, int64_t now)
-{
-	int64_t passed_s = now - f->second;
-
-	/* a clock that was set back gives nothing, one that was set forward no more than a burst */
-	if (passed_s > FAILURES_BURST)
-		passed_s = FAILURES_BURST;
-	if (passed_s > 0)
-		f->credit += passed_s * FAILURES_PER_S;
-	if (f->credit > FAILURES_BURST)
-		f->credit = FAILURES_BURST;
-	f->second = now;
-	if (f->credit > 0) {
-		f->credit--;
-		return true;
-	}
-	f->dropped++;
-	return false;
-}
-
-bool failures_admit(struct failures *f, const struct event *event, int64_t now,
-		    unsigned *ret_repeated)
-{
-	unsigned slot = FAILURES_REMEMBERED;
-
-	for (unsigned i = 0; i < FAILURES_REMEMBERED && slot == FAILURES_REMEMBERED; i++)
-		if (f->seen[i].written && same(f, i, event))
-			slot = i;
-	if (slot < FAILURES_REMEMBERED && now - f->seen[slot].written < FAILURES_REPEAT_S) {
-		f->seen[slot].suppressed++;
-		return false;
-	}
-	if (!within_budget(f, now))
-		return false;
-	*ret_repeated = slot < FAILURES_REMEMBERED ? f->seen[slot].suppressed : 0;
-	if (slot == FAILURES_REMEMBERED) {
-		slot = f->next;
-		f->next = (f->next + 1) % FAILURES_REMEMBERED;
-	}
-	f->seen[slot].actor = event->actor;
-	f->seen[slot].port = event->port;
-	f->seen[slot].error = event->error;
-	f->seen[slot].call = event->call;
-	f->seen[slot].written = now;
-	f->seen[slot].suppressed = 0;
-	return true;
-}
 
 /* The owner in the way at that moment; likely ones come first.  NULL when nobody saw one. */
 static const struct bind_owner *find_owner(const struct event *e)
@@ -130,8 +76,8 @@ static void describe_cause(const struct event *e, const struct inventory *inv, c
 		return;
 	}
 	/* of very many owners only connections were looked at: the table knows the listener */
-	row = find_holder(e, inv);
-	if (!owner || (e->more_owners && owner->peer_port && row)) {
+	row = !owner || (e->more_owners && owner->peer_port) ? find_holder(e, inv) : NULL;
+	if (!owner || row) {
 		if (row)
 			describe_holder(row, row->state, inv, ret, size);
 		return;
@@ -152,8 +98,8 @@ static void describe_rewriting(const struct event *e, char *ret, size_t size)
 		 address, e->given_port);
 }
 
-void failures_describe(const struct event *e, const struct inventory *inv, unsigned repeated,
-		       char *ret)
+void refusal_describe(const struct event *e, const struct inventory *inv, unsigned repeated,
+		      char *ret)
 {
 	char address[NET_ADDR_STR_SIZE] = "", made[112] = "", holder[128] = "", again[48] = "";
 	bool v6 = e->family == AF_INET6;
@@ -163,7 +109,7 @@ void failures_describe(const struct event *e, const struct inventory *inv, unsig
 	describe_cause(e, inv, holder, sizeof(holder));
 	if (repeated)
 		snprintf(again, sizeof(again), " (and %u times more before)", repeated);
-	snprintf(ret, FAILURES_DETAILS_SIZE, "%s %s%s%s:%u: %s%s%s%s",
+	snprintf(ret, REFUSAL_WORDS_SIZE, "%s %s%s%s:%u: %s%s%s%s",
 		 e->call == EVENT_CALL_LISTEN ? "listen" : "bind", v6 ? "[" : "",
 		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "", e->port,
 		 net_errno_name(e->error), made, holder, again);
