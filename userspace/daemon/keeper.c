@@ -25,10 +25,11 @@
  * What one turn of the loop may spend, so that everybody who asks meanwhile has an answer within
  * some 50 ms, whatever somebody floods the daemon with.
  */
-#define READ_MS	     5	/* applying events */
-#define CATCH_UP_MS  10 /* the same before an answer: a ring that is full takes about that */
-#define JUDGE_MS     5	/* judging claims whose processes changed */
-#define RESYNC_SHARE 10 /* a table that is read anew rests for ten times as long as that took */
+#define READ_MS	     5	  /* applying events */
+#define CATCH_UP_MS  10	  /* the same before an answer: a ring that is full takes about that */
+#define STOP_MS	     1000 /* the same at the end, when nobody waits any more */
+#define JUDGE_MS     5	  /* judging claims whose processes changed */
+#define RESYNC_SHARE 10	  /* a table that is read anew rests for ten times as long as that took */
 
 struct keeper {
 	struct keeper_config config;
@@ -404,16 +405,19 @@ static void read_events(struct keeper *k, const struct sentinel_slice *slice)
  * whoever has just bound a port finds it.  What comes in meanwhile is for the next question.  In a
  * flood that fills the ring the bound is a time: then an answer may be that much older.
  */
-void keeper_catch_up(void *user_data)
+static void read_up_to_now(struct keeper *k, uint64_t budget_ms)
 {
+	struct sentinel_slice slice = { .budget_ns = budget_ms * NS_PER_MS };
 	struct timespec t;
 
 	clock_gettime(CLOCK_BOOTTIME, &t);
-	read_events(user_data,
-		    &(struct sentinel_slice){
-			    .until_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec,
-			    .budget_ns = CATCH_UP_MS * NS_PER_MS,
-		    });
+	slice.until_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	read_events(k, &slice);
+}
+
+void keeper_catch_up(void *user_data)
+{
+	read_up_to_now(user_data, CATCH_UP_MS);
 }
 
 /* What is left makes the descriptor readable in the next turn, behind the clients of this one. */
@@ -558,8 +562,7 @@ void keeper_stop(struct keeper *k)
 	int64_t now = now_unix();
 	int r;
 
-	/* for as long as at a question: a machine that is busy tells on and on */
-	keeper_catch_up(k);
+	read_up_to_now(k, STOP_MS);
 	refusals_finish(k->refusals, now);
 	journal_note(&k->journal, ACTIVITY_DAEMON, "stopped", now);
 	r = registry_mark_alive(k->config.registry, now);
