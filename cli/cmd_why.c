@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <net/if.h>
 #include <pwd.h>
@@ -178,23 +179,32 @@ static int make_path(const struct command *self, const struct command_line *line
 	return render_usage_error(line->json, self->name, "the question is too long");
 }
 
+static void show_refusals(struct json_object *why, struct json_object *refusals)
+{
+	int64_t waiting = answer_int(why, "waiting");
+
+	for (size_t i = 0; i < answer_length(refusals); i++) {
+		if (i)
+			render_newline();
+		why_view(answer_at(refusals, i));
+	}
+	if (waiting)
+		render_note("%" PRId64 " more wait to be explained; ask again in a moment",
+			    waiting);
+}
+
 static void show(const struct command_line *line, struct json_object *why)
 {
 	struct json_object *refusals = answer_member(why, "refusals");
 
-	if (line->json) {
+	if (line->json)
 		render_json(why);
-	} else if (line->quiet) {
+	else if (line->quiet)
 		printf("%s\n", answer_text(why, "verdict"));
-	} else if (!refusals) {
+	else if (!refusals)
 		why_view(why);
-	} else {
-		for (size_t i = 0; i < answer_length(refusals); i++) {
-			if (i)
-				render_newline();
-			why_view(answer_at(refusals, i));
-		}
-	}
+	else
+		show_refusals(why, refusals);
 }
 
 static int run(const struct command *self, const struct command_line *line)
