@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "registry/files.h"
 #include "registry/portset.h"
 #include "registry/registry.h"
 #include "registry/statements.h"
@@ -28,6 +29,9 @@ struct registry {
 	int batch_error;
 	bool reading; /* a transaction of reads is open; never together with a batch */
 	uid_t owner;  /* of the file: whose a row without a uid is */
+	struct files files;
+	int last_error;			 /* of a statement or of the files */
+	char words[REGISTRY_WORDS_SIZE]; /* that registry_strerror() returned last */
 
 	struct portset claimed; /* ports of services, also of rows that violate our rules */
 	struct portset ever;	/* ports that anybody ever claimed */
@@ -48,6 +52,9 @@ struct registry {
 
 /* 0 in an open batch, -EINVAL outside of one, the batch's error when it was lost. */
 int registry_write_check(const struct registry *r);
+
+/* Counts an error that a caller is about to get from here, and remembers it; returns it. */
+int registry_fail(struct registry *r, int error);
 
 /* The errno of a failed SQLite call; notices a batch that SQLite undid. */
 int registry_error(struct registry *r, int rc);

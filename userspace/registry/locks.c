@@ -122,7 +122,7 @@ static int next_fence(struct registry *r, int64_t *ret)
 	if (more < 0)
 		return more;
 	if (!fence)
-		return -EOVERFLOW;
+		return registry_fail(r, -EOVERFLOW);
 	*ret = fence;
 	return 0;
 }

@@ -2,7 +2,6 @@
 #include "registry/registry.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "registry/internal.h"
 #include "registry/schema.h"
 #include "registry/wal.h"
+#include "registry/words.h"
 
 /*
  * How long a write waits for another's: a person's shell in a transaction, a backup.  Longer than
@@ -71,9 +71,7 @@ static int pragmas_set(sqlite3 *db, const char *path, char *ret_error, size_t si
 		if (rc != SQLITE_OK) {
 			int error = statements_errno(rc, sqlite3_system_errno(db));
 
-			snprintf(ret_error, size, "cannot set %s = %s on %s: %s", pragmas[i].name,
-				 pragmas[i].value, path, sqlite3_errstr(rc));
-			return error;
+			return words_of_error(path, error, sqlite3_errmsg(db), ret_error, size);
 		}
 		if (strcmp(found, pragmas[i].expected) != 0) {
 			snprintf(
@@ -87,43 +85,6 @@ static int pragmas_set(sqlite3 *db, const char *path, char *ret_error, size_t si
 	return 0;
 }
 
-/*
- * The log, its index and the journal lie beside the file, so the directory has to be writable;
- * SQLite alone would say "unable to open database file".
- */
-static int directory_check(const char *path, char *ret_error, size_t size)
-{
-	_cleanup_free_ char *directory = NULL;
-	const char *slash = strrchr(path, '/');
-	size_t length = slash ? (size_t)(slash - path) : 0;
-
-	directory = !slash ? strdup(".") : length == 0 ? strdup("/") : strndup(path, length);
-	if (!directory)
-		return -ENOMEM;
-	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0) {
-		int error = -errno;
-
-		snprintf(ret_error, size, "the directory %s cannot be written to: %s", directory,
-			 strerror(-error));
-		return error;
-	}
-	return 0;
-}
-
-/* SQLite would create it readable for everybody; it holds the directories that people work in. */
-static int file_create(const char *path, char *ret_error, size_t size)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0 && errno != EEXIST) {
-		int error = -errno;
-
-		snprintf(ret_error, size, "cannot create %s: %s", path, strerror(-error));
-		return error;
-	}
-	return 0;
-}
-
 /* Opens without changing anything yet: until the file is accepted, closing leaves the log alone. */
 static int connection_open(struct registry *r, const char *path, char *ret_error, size_t size)
 {
@@ -133,18 +94,16 @@ static int connection_open(struct registry *r, const char *path, char *ret_error
 
 	if (rc != SQLITE_OK) {
 		error = statements_errno(rc, r->db ? sqlite3_system_errno(r->db) : 0);
-		snprintf(ret_error, size, "cannot open %s: %s", path, strerror(-error));
-		return error;
+		return words_of_error(path, error, r->db ? sqlite3_errmsg(r->db) : "", ret_error,
+				      size);
 	}
 	sqlite3_extended_result_codes(r->db, 1);
 	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_busy_timeout(r->db, atoi(BUSY_TIMEOUT));
 	/* SQLite opens what it may not write for reading, silently */
-	if (sqlite3_db_readonly(r->db, "main") == 1) {
-		snprintf(ret_error, size, "%s cannot be written to: %s", path, strerror(EACCES));
-		return -EACCES;
-	}
+	if (sqlite3_db_readonly(r->db, "main") == 1)
+		return words_of_error(path, -EACCES, "", ret_error, size);
 	if (stat(path, &st) < 0)
 		return -errno;
 	r->owner = st.st_uid;
@@ -210,9 +169,9 @@ int registry_open(const char *path, struct registry **ret, char *ret_error, size
 	kind = schema_inspect(path, ret_error, size);
 	if (kind < 0)
 		return kind;
-	error = directory_check(path, ret_error, size);
+	error = files_check_directory(path, ret_error, size);
 	if (error == 0 && kind == SCHEMA_FILE_NEW)
-		error = file_create(path, ret_error, size);
+		error = files_create(path, ret_error, size);
 	if (error < 0)
 		return error;
 	r = calloc(1, sizeof(*r));
@@ -224,7 +183,10 @@ int registry_open(const char *path, struct registry **ret, char *ret_error, size
 		error = file_accept(r, path, kind, ret_error, size);
 	if (error < 0)
 		return error;
-	registry_changed_by_others(r); /* from now on */
+	registry_changed_by_others(r); /* from now on; and the log has its index after a read */
+	error = files_init(&r->files, path, ret_error, size);
+	if (error < 0)
+		return error;
 	*ret_error = '\0';
 	*ret = TAKE_PTR(r);
 	return 0;
@@ -241,6 +203,7 @@ void registry_close(struct registry *r)
 	if (r->accepted)
 		sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	sqlite3_close(r->db);
+	files_deinit(&r->files);
 	free(r);
 }
 
@@ -253,14 +216,41 @@ void registry_batch_lose(struct registry *r, int error)
 	r->ports_loaded = false;
 }
 
+int registry_fail(struct registry *r, int error)
+{
+	r->counters.errors++;
+	r->last_error = error;
+	return error;
+}
+
 int registry_error(struct registry *r, int rc)
 {
-	int error = statements_errno(rc, sqlite3_system_errno(r->db));
+	int error = registry_fail(r, statements_errno(rc, sqlite3_system_errno(r->db)));
 
-	r->counters.errors++;
 	if (sqlite3_get_autocommit(r->db))
 		registry_batch_lose(r, error);
 	return error;
+}
+
+bool registry_failed_with(const struct registry *r, int error)
+{
+	return error < 0 && r->last_error == error;
+}
+
+const char *registry_strerror(struct registry *r, int error)
+{
+	if (!registry_failed_with(r, error))
+		return strerror(-error);
+	if (error != -ESTALE || !files_check(&r->files, r->words, sizeof(r->words)))
+		words_of_error(r->files.paths[0], error, "", r->words, sizeof(r->words));
+	return r->words;
+}
+
+int registry_files_check(struct registry *r)
+{
+	int error = files_check(&r->files, NULL, 0);
+
+	return error < 0 ? registry_fail(r, error) : 0;
 }
 
 int registry_write_check(const struct registry *r)
@@ -299,7 +289,7 @@ int registry_begin(struct registry *r)
 
 	registry_read_end(r);
 	if (r->batch == BATCH_LOST)
-		return r->batch_error;
+		return registry_fail(r, r->batch_error);
 	if (r->batch == BATCH_OPEN)
 		return 0;
 	error = query_execute(r, STATEMENT_BEGIN);
@@ -329,9 +319,11 @@ int registry_commit(struct registry *r)
 	int error = r->batch == BATCH_LOST ? r->batch_error : 0;
 
 	if (r->batch == BATCH_OPEN)
+		error = registry_files_check(r);
+	if (r->batch == BATCH_OPEN && error == 0) {
 		log_extend(r);
-	if (r->batch == BATCH_OPEN)
 		error = query_execute(r, STATEMENT_COMMIT);
+	}
 	if (error == 0 && r->batch == BATCH_OPEN)
 		r->counters.commits++;
 	if (error < 0) {

@@ -103,7 +103,8 @@ struct activity {
  * negative errno with one clear sentence in ret_error (size bytes): -EMEDIUMTYPE no database, or
  * another application's; -EPROTONOSUPPORT a newer schema (named); -EUCLEAN truncated or damaged;
  * -EACCES, -EROFS, -ENOENT, -ENOSPC as the system says; -EOPNOTSUPP a filesystem without WAL;
- * -EBUSY somebody holds it.  A file that is refused is not touched.
+ * -EBUSY somebody holds it.  A file that is refused is not touched; from one that is accepted, and
+ * from its log, everybody but the owner loses what rights a copy or an older umask gave them.
  *
  * To be opened after the last fork and the last change of user: SQLite's locks belong to the
  * process, and the log is created with the user of that moment.  Nobody else in the process may
@@ -126,9 +127,30 @@ void registry_close(struct registry *r); /* commits nothing that is open; checkp
  */
 int registry_begin(struct registry *r);
 bool registry_in_batch(const struct registry *r);
-/* 0 (also when no batch is open), or a negative errno (-ENOSPC when the disk is full) and
- * everything since begin is undone. */
+/*
+ * 0 (also when no batch is open), or a negative errno and everything since begin is undone:
+ * -ENOSPC when the disk is full, -ESTALE when the paths of the database's files do not lead to what
+ * is open any more (registry_files_check()).
+ */
 int registry_commit(struct registry *r);
+
+/*
+ * 0 while the paths of the database, its log and the log's index lead to what is open; -ESTALE
+ * after one was removed or replaced.  What is open can still be read, and the next start will not
+ * find it: nothing may be written that somebody relies on.  A file that is put back is as before.
+ */
+int registry_files_check(struct registry *r);
+
+/* Is this negative errno the one that the database, and not something else, failed with last? */
+bool registry_failed_with(const struct registry *r, int error);
+
+/*
+ * What strerror() is to the system, for such an errno: one sentence that names the file, what is
+ * wrong with it, and the way out.  Any other errno gets strerror()'s own words.  Valid until the
+ * next call.
+ */
+#define REGISTRY_WORDS_SIZE 512
+const char *registry_strerror(struct registry *r, int error);
 
 /*
  * Until registry_read_end(), or a batch that begins before, the reads of this registry are one

@@ -11,6 +11,9 @@
 
 #include "base/cleanup.h"
 #include "registry/statements.h"
+#include "registry/words.h"
+
+#define DETAIL_SIZE 256 /* of SQLite's words for what went wrong */
 
 /*
  * One string for each version, in order; a published one is never changed again.
@@ -314,10 +317,8 @@ static int inspect_content(const char *path, char *ret_error, size_t size)
 
 	if (error == 0)
 		error = read_header(db, header, &file_bytes);
-	if (error < 0) {
-		snprintf(ret_error, size, "cannot read %s: %s", path, strerror(-error));
-		return error;
-	}
+	if (error < 0)
+		return words_of_error(path, error, "", ret_error, size);
 	if (memcmp(header, header_magic, sizeof(header_magic)) != 0) {
 		snprintf(ret_error, size, "%s is not a SQLite database; left as it is", path);
 		return -EMEDIUMTYPE;
@@ -345,12 +346,14 @@ int schema_inspect(const char *path, char *ret_error, size_t size)
 	if (stat(path, &st) < 0) {
 		if (errno == ENOENT)
 			return SCHEMA_FILE_NEW;
-		snprintf(ret_error, size, "cannot open %s: %s", path, strerror(errno));
-		return -errno;
+		return words_of_error(path, -errno, "", ret_error, size);
 	}
 	/* opening a FIFO would wait for its other end */
 	if (!S_ISREG(st.st_mode)) {
-		snprintf(ret_error, size, "%s is not a regular file", path);
+		snprintf(ret_error, size,
+			 "%s is not a regular file: move it away, or choose another place with "
+			 "PORT_DADDY_HOME",
+			 path);
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EMEDIUMTYPE;
 	}
 	if (st.st_size == 0)
@@ -371,15 +374,20 @@ static int read_user_version(sqlite3 *db, int *ret)
 	return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-/* The step from `version` to the next, with its number, in one transaction. */
-static int migrate_step(sqlite3 *db, int version)
+/*
+ * The step from `version` to the next, with its number, in one transaction.  SQLite's own words for
+ * what went wrong are copied out before the rollback, which has none.
+ */
+static int migrate_step(sqlite3 *db, int version, char *ret_detail, size_t size)
 {
 	char numbers[96];
 	int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	int found;
 
-	if (rc != SQLITE_OK)
+	if (rc != SQLITE_OK) {
+		snprintf(ret_detail, size, "%s", sqlite3_errmsg(db));
 		return rc;
+	}
 	snprintf(numbers, sizeof(numbers), "PRAGMA user_version = %d; PRAGMA application_id = %d",
 		 version + 1, SCHEMA_APPLICATION_ID);
 	rc = read_user_version(db, &found);
@@ -390,6 +398,8 @@ static int migrate_step(sqlite3 *db, int version)
 		rc = sqlite3_exec(db, numbers, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		snprintf(ret_detail, size, "%s", sqlite3_errmsg(db));
 	if (!sqlite3_get_autocommit(db))
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	return rc;
@@ -397,21 +407,26 @@ static int migrate_step(sqlite3 *db, int version)
 
 int schema_migrate(sqlite3 *db, const char *path, char *ret_error, size_t size)
 {
+	char detail[DETAIL_SIZE] = "";
 	int version = 0;
 	int rc = read_user_version(db, &version);
 
 	if (rc == SQLITE_OK && version == 0)
 		rc = sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
 	while (rc == SQLITE_OK && version >= 0 && version < schema_version()) {
-		rc = migrate_step(db, version);
+		rc = migrate_step(db, version, detail, sizeof(detail));
 		if (rc == SQLITE_OK)
 			rc = read_user_version(db, &version);
 	}
 	if (rc != SQLITE_OK) {
 		int error = statements_errno(rc, sqlite3_system_errno(db));
 
-		snprintf(ret_error, size, "cannot bring %s from schema version %d to %d: %s", path,
-			 version, schema_version(), sqlite3_errstr(rc));
+		if (error == -EBUSY)
+			return words_of_error(path, error, "", ret_error, size);
+		snprintf(ret_error, size,
+			 "cannot bring %s from schema version %d to %d: %s (left as it is; restore "
+			 "or remove it)",
+			 path, version, schema_version(), *detail ? detail : sqlite3_errmsg(db));
 		return error;
 	}
 	if (version < 0 || version > schema_version())
