@@ -52,14 +52,25 @@ static void show_kernel(struct json_object *kernel)
 		show_probe(answer_at(probes, i));
 }
 
+/* The file at the path is not the one that the daemon has open. */
+static bool is_lost(struct json_object *database)
+{
+	return strcmp(answer_text(database, "state"), "lost") == 0;
+}
+
 static void show_database(struct json_object *database)
 {
 	bool healthy = answer_bool(database, "healthy");
 	const char *detail = healthy ? "" : answer_text(database, "detail");
+	const char *state = healthy ? "Healthy" : is_lost(database) ? "Lost" : "Damaged";
+	const char *path = answer_text(database, "path");
 
-	render_field("Database", healthy ? TONE_GOOD : TONE_BAD, true, "%s (%s)%s%s",
-		     healthy ? "Healthy" : "Damaged", answer_text(database, "path"),
-		     *detail ? ": " : "", detail);
+	/* a sentence about the file names it */
+	if (*detail && strstr(detail, path))
+		render_field("Database", TONE_BAD, true, "%s: %s", state, detail);
+	else
+		render_field("Database", healthy ? TONE_GOOD : TONE_BAD, true, "%s (%s)%s%s", state,
+			     path, *detail ? ": " : "", detail);
 }
 
 static void show_services(struct json_object *services)
@@ -127,33 +138,55 @@ static void show_locks(struct json_object *locks)
 		render_field("Locks", TONE_PLAIN, false, "none");
 }
 
-static void show(struct json_object *status)
+static void show_activity(struct json_object *activity)
 {
-	long long recent = (long long)answer_int(answer_member(status, "activity"), "recent");
+	long long recent = (long long)answer_int(activity, "recent");
 
-	show_daemon(answer_member(status, "daemon"));
-	show_kernel(answer_member(status, "kernel"));
-	show_database(answer_member(status, "database"));
-	show_services(answer_member(status, "services"));
-	show_locks(answer_member(status, "locks"));
-	show_sessions(answer_member(status, "sessions"));
 	render_field("Activity", TONE_PLAIN, false, "%lld event%s in last 5 minutes", recent,
 		     recent == 1 ? "" : "s");
+}
+
+static void show(struct json_object *status)
+{
+	static const struct {
+		const char *key, *title;
+		void (*show)(struct json_object *part);
+	} parts[] = {
+		{ "daemon", "Daemon", show_daemon },
+		{ "kernel", "Kernel", show_kernel },
+		{ "database", "Database", show_database },
+		{ "services", "Services", show_services },
+		{ "locks", "Locks", show_locks },
+		{ "sessions", "Sessions", show_sessions },
+		{ "activity", "Activity", show_activity },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct json_object *part = answer_member(status, parts[i].key);
+		const char *fault = answer_text(part, "fault");
+
+		if (*fault)
+			render_field(parts[i].title, TONE_BAD, true, "Unknown: %s", fault);
+		else
+			parts[i].show(part);
+	}
 }
 
 static int run(const struct command *self, const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *status = NULL;
 	int e = answer_get(line->json, "GET", "/v1/status", NULL, &status);
+	struct json_object *database;
 	bool healthy;
 
 	if (e)
 		return e;
-	healthy = answer_bool(answer_member(status, "database"), "healthy");
+	database = answer_member(status, "database");
+	healthy = answer_bool(database, "healthy");
 	if (line->json)
 		render_json(status);
 	else if (line->quiet)
-		printf("%s\n", healthy ? "ok" : "damaged");
+		printf("%s\n", healthy ? "ok" : is_lost(database) ? "lost" : "damaged");
 	else
 		show(status);
 	return healthy ? 0 : outcome_row(OUTCOME_NO)->exit_code;
@@ -164,7 +197,9 @@ const struct command cmd_status = {
 	.arguments = "",
 	.summary = "show how the daemon, the kernel's probes and the services are",
 	.details = "Names every probe that the kernel refused, and what is therefore not seen.\n"
-		   "Exit code 1 when the database is damaged.\n",
+		   "Exit code 1 when the database is damaged, or is not the file at its path any "
+		   "more:\n"
+		   "claims are refused then, and the line of the database says what to do.\n",
 	.examples = "  pd status\n"
 		    "  pd status -j | jq .kernel\n",
 	.run = run,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/lock_keeper.h"
@@ -67,13 +68,6 @@ static void make_calls(struct staged_call *list, int error)
 	}
 }
 
-static const char *failure_text(enum outcome outcome)
-{
-	if (outcome == OUTCOME_NO_SPACE)
-		return "nothing was changed: the disk is full";
-	return "nothing was changed: the database could not be written";
-}
-
 /* One commit serves them all: each waited for its begin, and for the whole of it. */
 static void note_costs(struct staged_reply *list, uint64_t began_us, uint64_t took_us)
 {
@@ -83,7 +77,9 @@ static void note_costs(struct staged_reply *list, uint64_t began_us, uint64_t to
 	}
 }
 
-static void answer_all(struct commit_queue *q, struct staged_reply *list, int error)
+/* `why` is the commit's error in words. */
+static void answer_all(struct commit_queue *q, struct staged_reply *list, int error,
+		       const char *why)
 {
 	const struct api_config *config = &q->api->config;
 
@@ -97,7 +93,7 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 		list = reply->next;
 		if (error) {
 			json_object_put(reply->answer);
-			reply->answer = reply_error_new(outcome, failure_text(outcome), NULL);
+			reply->answer = reply_error_new(outcome, why, NULL);
 			/* their statuses were judged from claims that are undone now */
 			for (size_t i = 0; i < reply->n_touched; i++)
 				config->claims_changed(reply->touched[i], config->user_data);
@@ -119,6 +115,7 @@ static void flush(struct commit_queue *q)
 	struct staged_call *calls = q->calls;
 	struct staged_activity *activities = q->activities;
 	uint64_t began_us = server_now_us();
+	char why[REGISTRY_WORDS_SIZE + 32] = "";
 	int error = 0;
 
 	q->replies = NULL;
@@ -131,13 +128,15 @@ static void flush(struct commit_queue *q)
 
 	if (registry_in_batch(registry))
 		error = registry_commit(registry);
-	if (error)
-		log_error("%s could not be written: %s", q->api->config.database_path,
-			  strerror(-error));
+	if (error) {
+		snprintf(why, sizeof(why), "nothing was changed: %s",
+			 registry_strerror(registry, error));
+		log_error("%s", why);
+	}
 	if (error && q->api->locks)
 		lock_keeper_undone(q->api->locks);
 	note_costs(replies, began_us, server_now_us() - began_us);
-	answer_all(q, replies, error);
+	answer_all(q, replies, error, why);
 	make_calls(calls, error);
 	for (struct staged_activity *a = activities; a && !error; a = a->next)
 		stream_activity(q->api->streams, &a->entry);

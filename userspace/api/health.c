@@ -281,7 +281,8 @@ static int store(struct health_round *round)
 		if (round->items[i].known)
 			r = store_item(round, &round->items[i]);
 	if (r)
-		log_error("results of health checks were not stored: %s", strerror(-r));
+		log_error("results of health checks were not stored: %s",
+			  registry_strerror(round->api->config.registry, r));
 	return r;
 }
 

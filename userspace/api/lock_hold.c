@@ -61,7 +61,8 @@ void lock_hold_end(struct lock_hold *h, const char *details, const struct lock_a
 		holds->ended(lock.name, holds->user_data);
 		return;
 	}
-	log_error("lock %s was not released: %s", lock.name, strerror(-r));
+	log_error("lock %s was not released: %s", lock.name,
+		  registry_strerror(holds->journal.api->config.registry, r));
 	holds->failed(holds->user_data);
 }
 

@@ -148,7 +148,8 @@ static void on_again(evutil_socket_t fd, short what, void *user_data)
 		r = settle_awaited(k);
 	if (!r)
 		return;
-	log_error("the locks were not brought up to date: %s", strerror(-r));
+	log_error("the locks were not brought up to date: %s",
+		  registry_strerror(k->api->config.registry, r));
 	look_again(k);
 }
 

@@ -49,13 +49,6 @@ enum outcome reply_outcome(int result)
 	return outcome == OUTCOME_NO_SPACE ? outcome : OUTCOME_FAILED;
 }
 
-const char *reply_default_message(int result)
-{
-	if (result < 0)
-		return strerror(-result);
-	return outcome_row((enum outcome)result)->help;
-}
-
 /*
  * At the server's end no loop runs any more that would write: what fits into the client's socket is
  * written here.  The bufferevent keeps the front of its output for its own writing.

@@ -30,9 +30,6 @@ struct json_object *reply_error_new(enum outcome outcome, const char *message,
 /* The outcome that a handler's return value stands for: itself, or that of a negative errno. */
 enum outcome reply_outcome(int result);
 
-/* A sentence for a failure that nobody described. */
-const char *reply_default_message(int result);
-
 /*
  * Sends a body (borrowed) with the status of the outcome and counts the request.  The http request
  * is consumed; one whose client has left is only freed.

@@ -100,15 +100,33 @@ static int dispatch(struct request *r)
 	return handle(r, route);
 }
 
+/* A sentence for a failure that no handler described. */
+static void describe(struct request *r, int result)
+{
+	struct registry *registry = r->api->config.registry;
+	const char *what = r->route ? r->route->path : "a request";
+
+	if (result >= 0)
+		request_fail(r, (enum outcome)result, "%s",
+			     outcome_row((enum outcome)result)->help);
+	else if (registry_failed_with(registry, result))
+		request_fail(r, OUTCOME_FAILED, "%s", registry_strerror(registry, result));
+	else
+		request_fail(r, OUTCOME_FAILED,
+			     "the daemon failed at %s: %s (try again; its log has the same line)",
+			     what, strerror(-result));
+	if (result < 0)
+		log_error("%s failed: %s", what, registry_strerror(registry, result));
+}
+
 static void send_error(struct request *r, int result)
 {
 	enum outcome outcome = reply_outcome(result);
-	_cleanup_json_ struct json_object *body = reply_error_new(
-		outcome, *r->message ? r->message : reply_default_message(result), r->extra);
+	_cleanup_json_ struct json_object *body = NULL;
 
-	if (result < 0)
-		log_error("%s failed: %s", r->route ? r->route->path : "a request",
-			  strerror(-result));
+	if (!*r->message)
+		describe(r, result);
+	body = reply_error_new(outcome, r->message, r->extra);
 	reply_send(r->api, r->http, outcome, body, &r->trace);
 }
 

@@ -45,7 +45,7 @@ struct api {
 	/* of the last quick_check, which reads the whole file */
 	int64_t checked_at, check_again_at;
 	int database_fault; /* as registry_check() returned it */
-	char database_detail[128];
+	char database_detail[REGISTRY_WORDS_SIZE];
 	struct why_searches searches;
 };
 

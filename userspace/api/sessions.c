@@ -298,10 +298,10 @@ int sessions_add_status(struct api *api, struct json_object *o)
 	int64_t counts[_SESSION_STATUS_MAX] = { 0 };
 	int fault = registry_count_sessions(api->config.registry, counts);
 
-	json_add_int(o, "active", counts[SESSION_ACTIVE]);
-	json_add_int(o, "stalled", counts[SESSION_STALLED]);
 	if (fault)
 		return fault;
+	json_add_int(o, "active", counts[SESSION_ACTIVE]);
+	json_add_int(o, "stalled", counts[SESSION_STALLED]);
 	return registry_for_each_session(api->config.registry, &open, add_name,
 					 json_add_array(o, "names"));
 }

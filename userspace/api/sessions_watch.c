@@ -98,7 +98,8 @@ static void stall(struct watched *s, const char *format, ...)
 	va_end(args);
 	r = write_stalled(s->owner->api, s, details);
 	if (r < 0) {
-		log_error("%s was not marked as stalled yet: %s", s->id, strerror(-r));
+		log_error("%s was not marked as stalled yet: %s", s->id,
+			  registry_strerror(s->owner->api->config.registry, r));
 		session_watches_reload_later(s->owner);
 	}
 	drop(s);
@@ -314,7 +315,8 @@ void session_watches_reload(struct session_watches *w)
 		r = session_watch(w, s->id, s->uid, &s->process, all.ttys[i]);
 	}
 	if (r)
-		log_error("not every session is watched: %s", strerror(-r));
+		log_error("not every session is watched: %s",
+			  registry_strerror(w->api->config.registry, r));
 	free(all.sessions);
 	free(all.ttys);
 }

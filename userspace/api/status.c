@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,13 +18,13 @@
  * asked again after this, however often the status is, and after a thousand times as long as the
  * last one took, so that it holds the loop for a thousandth of the time at most.
  */
-#define CHECK_EVERY_S 5
-#define CHECK_SHARE   1000
+#define CHECK_EVERY_S	 5
+#define CHECK_SHARE	 1000
+#define CHECK_FAULT_SIZE 128 /* of what quick_check finds first */
 
-static int add_daemon(struct request *r)
+static int add_daemon(struct request *r, struct json_object *o)
 {
 	const struct api_config *config = &r->api->config;
-	struct json_object *o = json_add_object(r->answer, "daemon");
 
 	json_add_int(o, "pid", getpid());
 	json_add_int(o, "uptime", r->now > config->started_at ? r->now - config->started_at : 0);
@@ -34,12 +36,11 @@ static int add_daemon(struct request *r)
 	return 0;
 }
 
-static int add_kernel(struct request *r)
+static int add_kernel(struct request *r, struct json_object *o)
 {
 	const struct sentinel *sentinel = r->api->config.sentinel;
 	const struct sentinel_report *report = sentinel_report(sentinel);
 	struct sentinel_counters counters = sentinel_counters(sentinel);
-	struct json_object *o = json_add_object(r->answer, "kernel");
 	struct json_object *probes;
 	int working = 0;
 
@@ -61,28 +62,23 @@ static int add_kernel(struct request *r)
 
 static void check_database(struct api *api, int64_t now)
 {
+	struct registry *registry = api->config.registry;
 	uint64_t began_us = server_now_us(), took_us;
+	char found[CHECK_FAULT_SIZE] = "";
 
 	if (api->checked_at && now >= api->checked_at && now < api->check_again_at)
 		return;
-	api->database_detail[0] = 0;
-	api->database_fault = registry_check(api->config.registry, api->database_detail,
-					     sizeof(api->database_detail));
+	api->database_fault = registry_check(registry, found, sizeof(found));
+	if (api->database_fault < 0)
+		snprintf(api->database_detail, sizeof(api->database_detail), "%s",
+			 registry_strerror(registry, api->database_fault));
+	else
+		snprintf(api->database_detail, sizeof(api->database_detail),
+			 "%s; run `pd stop`, then restore the file from a copy or remove it",
+			 found);
 	took_us = server_now_us() - began_us;
 	api->checked_at = now;
 	api->check_again_at = now + CHECK_EVERY_S + (int64_t)(took_us * CHECK_SHARE / 1000000);
-}
-
-static int add_database(struct request *r)
-{
-	struct api *api = r->api;
-	struct json_object *o = json_add_object(r->answer, "database");
-
-	check_database(api, r->now);
-	json_add_text(o, "path", api->config.database_path);
-	json_add_bool(o, "healthy", !api->database_fault);
-	json_add_text(o, "detail", api->database_detail);
-	return 0;
 }
 
 static void count_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
@@ -90,53 +86,57 @@ static void count_orphan(const struct socket_row *row, enum orphan_reason reason
 	++*(int64_t *)user_data;
 }
 
-static int add_services(struct request *r)
+static int add_services(struct request *r, struct json_object *o)
 {
 	int64_t counts[_SERVICE_STATUS_MAX] = { 0 }, orphans = 0;
-	struct json_object *o = json_add_object(r->answer, "services");
 	int fault = registry_count_services(r->api->config.registry, counts);
 
 	if (!fault)
 		fault = services_for_each_orphan(r->api, 0, count_orphan, &orphans);
+	if (fault)
+		return fault;
 	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
 		json_add_int(o, service_status_name((enum service_status)s), counts[s]);
 	json_add_int(o, "orphans", orphans);
-	return fault;
+	return 0;
 }
 
 /* How many are held, and the names of the first. */
-static int add_locks(struct request *r)
+static int add_locks(struct request *r, struct json_object *o)
 {
-	struct json_object *o = json_add_object(r->answer, "locks");
 	_cleanup_free_ struct lock *locks = NULL;
 	struct json_object *names;
 	size_t n = 0;
 	int fault = lock_keeper_look_all(r->api->locks, true, &locks, &n);
 
+	if (fault)
+		return fault;
 	json_add_int(o, "held", (int64_t)n);
 	names = json_add_array(o, "names");
 	for (size_t i = 0; i < n && i < LOCK_NAMES_MAX; i++)
 		json_append(names, json_text(locks[i].name));
-	return fault;
+	return 0;
 }
 
-static int add_sessions_and_activity(struct request *r)
+static int add_sessions(struct request *r, struct json_object *o)
 {
-	struct registry *registry = r->api->config.registry;
-	int64_t recent = 0;
-	int fault = sessions_add_status(r->api, json_add_object(r->answer, "sessions"));
+	return sessions_add_status(r->api, o);
+}
+
+static int add_activity(struct request *r, struct json_object *o)
+{
+	int64_t recent;
+	int fault = registry_count_activity_since(r->api->config.registry,
+						  r->now - ACTIVITY_RECENT_S, &recent);
 
 	if (!fault)
-		fault = registry_count_activity_since(registry, r->now - ACTIVITY_RECENT_S,
-						      &recent);
-	json_add_int(json_add_object(r->answer, "activity"), "recent", recent);
+		json_add_int(o, "recent", recent);
 	return fault;
 }
 
-static int add_api(struct request *r)
+static int add_api(struct request *r, struct json_object *o)
 {
 	struct api_counters counters = r->api->counters;
-	struct json_object *o = json_add_object(r->answer, "api");
 
 	json_add_int(o, "requests", (int64_t)counters.requests);
 	json_add_int(o, "errors", (int64_t)counters.errors);
@@ -149,15 +149,57 @@ static int add_api(struct request *r)
 	return 0;
 }
 
+/*
+ * `fault` is that of the parts above (0, or the last one's errno): what a look at the whole file
+ * found seconds ago is not newer than what they met.
+ */
+static void add_database(struct request *r, int fault)
+{
+	struct registry *registry = r->api->config.registry;
+	struct json_object *o = json_add_object(r->answer, "database");
+	int lost = registry_files_check(registry);
+	const char *detail = r->api->database_detail, *state = "damaged";
+
+	check_database(r->api, r->now);
+	if (lost) {
+		state = "lost";
+		detail = registry_strerror(registry, lost);
+	} else if (fault) {
+		detail = registry_strerror(registry, fault);
+	} else if (!r->api->database_fault) {
+		state = "healthy";
+		detail = "";
+	}
+	json_add_text(o, "path", r->api->config.database_path);
+	json_add_bool(o, "healthy", !strcmp(state, "healthy"));
+	json_add_text(o, "state", state);
+	json_add_text(o, "detail", detail);
+}
+
+static const struct {
+	const char *name;
+	int (*add)(struct request *r, struct json_object *o);
+} parts[] = {
+	{ "daemon", add_daemon }, { "kernel", add_kernel },	{ "services", add_services },
+	{ "locks", add_locks },	  { "sessions", add_sessions }, { "activity", add_activity },
+	{ "api", add_api },
+};
+
+/* A part that cannot be told says so; it hides none of the others. */
 int status_get(struct request *r)
 {
-	static int (*const parts[])(struct request *) = { add_daemon,	add_kernel,
-							  add_database, add_services,
-							  add_locks,	add_sessions_and_activity,
-							  add_api };
-	int fault = 0;
+	struct registry *registry = r->api->config.registry;
+	int of_database = 0;
 
-	for (size_t i = 0; !fault && i < ARRAY_SIZE(parts); i++)
-		fault = parts[i](r);
-	return fault;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct json_object *o = json_add_object(r->answer, parts[i].name);
+		int fault = parts[i].add(r, o);
+
+		if (fault < 0)
+			json_add_text(o, "fault", registry_strerror(registry, fault));
+		if (fault < 0 && registry_failed_with(registry, fault))
+			of_database = fault;
+	}
+	add_database(r, of_database);
+	return 0;
 }

@@ -48,7 +48,7 @@ void deadlines_reschedule(struct deadlines *d, int64_t now)
 	int r = registry_next_deadline(d->registry, RECONCILE_STALE_AGE_S, &at);
 
 	if (r) {
-		log_error("the next deadline was not read: %s", strerror(-r));
+		log_error("the next deadline was not read: %s", registry_strerror(d->registry, r));
 		at = now + RETRY_S;
 	}
 	event_del(d->timer);
@@ -85,7 +85,7 @@ static bool judge_silent(struct deadlines *d, int64_t now)
 	bool changed = false;
 
 	if (r)
-		log_error("the claims were not read: %s", strerror(-r));
+		log_error("the claims were not read: %s", registry_strerror(d->registry, r));
 	for (size_t i = 0; i < due.n; i++) {
 		int status = d->judge(due.claims[i].port, now, d->user_data);
 
@@ -103,7 +103,7 @@ static int release(struct deadlines *d, const char *id, uint16_t port, int64_t n
 	if (!r)
 		r = registry_release(d->registry, id, now);
 	if (r) {
-		log_error("%s: not released at its end: %s", id, strerror(-r));
+		log_error("%s: not released at its end: %s", id, registry_strerror(d->registry, r));
 		return r;
 	}
 	snprintf(details, sizeof(details), "Port %u released: its time is over", port);
@@ -125,7 +125,7 @@ static bool release_expired(struct deadlines *d, int64_t now)
 	int r = registry_for_each_expired(d->registry, now, add_due, &due);
 
 	if (r)
-		log_error("the claims were not read: %s", strerror(-r));
+		log_error("the claims were not read: %s", registry_strerror(d->registry, r));
 	for (size_t i = 0; i < due.n && !r; i++)
 		r = release(d, due.claims[i].id, due.claims[i].port, now);
 	return due.n == BITE && !r;

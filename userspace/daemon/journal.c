@@ -22,7 +22,8 @@ void journal_count(struct journal *j, int64_t now)
 	if (!r)
 		r = registry_prune_activity(j->registry, now, PRUNE_ROWS);
 	if (r < 0)
-		log_warning("old log entries were not pruned: %s", strerror(-r));
+		log_warning("old log entries were not pruned: %s",
+			    registry_strerror(j->registry, r));
 	else
 		api_schedule_commit(j->api);
 }
@@ -60,7 +61,7 @@ void journal_write(struct journal *j, struct activity *entry)
 
 	if (r) {
 		log_error("%s %s was not written down: %s", activity_action_name(entry->action),
-			  entry->service, strerror(-r));
+			  entry->service, registry_strerror(j->registry, r));
 		return;
 	}
 	api_schedule_commit(j->api);

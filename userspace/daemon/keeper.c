@@ -142,7 +142,7 @@ static int write_status(struct keeper *k, const struct judgement *j)
 					transitions[status].touch, j->now);
 	if (r) {
 		log_error("%s: status %s was not stored: %s", j->id, service_status_name(status),
-			  strerror(-r));
+			  registry_strerror(k->config.registry, r));
 		return r;
 	}
 	api_schedule_commit(k->journal.api);
@@ -161,7 +161,8 @@ static int refresh_port(struct keeper *k, uint16_t port, int64_t now)
 	int r = registry_service_by_port(k->config.registry, port, judge, &j);
 
 	if (r < 0)
-		log_error("the claim of port %u was not read: %s", port, strerror(-r));
+		log_error("the claim of port %u was not read: %s", port,
+			  registry_strerror(k->config.registry, r));
 	if (!j.found)
 		return -1;
 	if (j.verdict.status != j.before && write_status(k, &j))
@@ -185,7 +186,8 @@ static bool may_be_claimed(struct keeper *k, uint32_t netns, uint16_t port)
 	if (!k->ports_fresh) {
 		r = registry_ports_refresh(k->config.registry);
 		if (r)
-			log_error("the claimed ports were not read: %s", strerror(-r));
+			log_error("the claimed ports were not read: %s",
+				  registry_strerror(k->config.registry, r));
 		k->ports_fresh = true;
 	}
 	return registry_port_may_be_claimed(k->config.registry, port);
@@ -569,5 +571,6 @@ void keeper_stop(struct keeper *k)
 	if (!r)
 		r = registry_commit(k->config.registry);
 	if (r)
-		log_error("the end was not written down: %s", strerror(-r));
+		log_error("the end was not written down: %s",
+			  registry_strerror(k->config.registry, r));
 }

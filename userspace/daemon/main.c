@@ -198,8 +198,8 @@ static int serve(struct daemon *d)
 	}
 	if (!r)
 		api_watch_sessions(d->api);
-	else /* what both of them read first */
-		log_error("%s cannot be worked with: %s", d->state.database, strerror(-r));
+	else
+		log_error("cannot serve: %s", registry_strerror(d->registry, r));
 	return r;
 }
 

@@ -133,7 +133,8 @@ static void explain(struct refusals *r, struct waiting *w)
 		error = store(r, w, explanation);
 	if (error)
 		log_error("why pid %d was refused port %u was not written down: %s",
-			  event->actor.pid, event->port, strerror(-error));
+			  event->actor.pid, event->port,
+			  registry_strerror(r->config.journal->registry, error));
 	else
 		api_schedule_commit_soon(api);
 	free_waiting(w);

@@ -86,6 +86,39 @@ static void the_status_has_every_part_of_the_contract(void **state)
 	assert_true(int_of(&a, "activity.recent") > 0);
 }
 
+static void move_database(const struct world *w, const char *from, const char *to)
+{
+	char path[128], other[128];
+
+	snprintf(path, sizeof(path), "%s%s", w->database, from);
+	snprintf(other, sizeof(other), "%s%s", w->database, to);
+	assert_int_equal(rename(path, other), 0);
+}
+
+static void a_write_without_its_file_is_refused_and_the_status_tells_it_at_once(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer before = ask_get(w, "/v1/status");
+
+	assert_string_equal(text_of(&before, "database.state"), "healthy");
+	move_database(w, "", ".aside");
+	_cleanup_answer_ struct answer claim = ask_post(w, "/v1/claims", "{\"id\":\"lost:1\"}");
+	_cleanup_answer_ struct answer lost = ask_get(w, "/v1/status");
+
+	move_database(w, ".aside", "");
+	_cleanup_answer_ struct answer again = ask_get(w, "/v1/status");
+	_cleanup_answer_ struct answer found = ask_get(w, "/v1/services?pattern=lost:1");
+
+	assert_error(&claim, 500, "failed", w->database);
+	assert_error(&claim, 500, "failed", "pd stop");
+	assert_ok(&lost);
+	assert_string_equal(text_of(&lost, "database.state"), "lost");
+	assert_false(json_object_get_boolean(member(lost.body, "database.healthy")));
+	assert_non_null(strstr(text_of(&lost, "database.detail"), w->database));
+	assert_string_equal(text_of(&again, "database.state"), "healthy");
+	assert_int_equal(count_of(&found, "services"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +126,8 @@ int main(void)
 		cmocka_unit_test(the_log_is_cut_by_time),
 		cmocka_unit_test(a_log_that_cannot_be_cut_is_refused),
 		cmocka_unit_test(the_status_has_every_part_of_the_contract),
+		cmocka_unit_test(
+			a_write_without_its_file_is_refused_and_the_status_tells_it_at_once),
 	};
 
 	return cmocka_run_group_tests_name("api/log and status", tests, world_open, world_close);
