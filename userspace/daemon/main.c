@@ -21,6 +21,7 @@
 #include "daemon/keeper.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/place.h"
 #include "daemon/privileges.h"
 #include "daemon/state.h"
 #include "inventory/inventory.h"
@@ -39,6 +40,8 @@ struct daemon {
 	struct registry *registry;
 	struct keeper *keeper;
 	struct api *api;
+	struct place *place;
+	int lost; /* -ESTALE once the place was: the daemon ends */
 };
 
 /* --- what inventory needs of sentinel --- */
@@ -203,6 +206,29 @@ static int serve(struct daemon *d)
 	return r;
 }
 
+/*
+ * A daemon that nobody reaches, or beside which another may start in the same directory, would go
+ * on with its programs in the kernel and its hands in the database.  What it knows is on the disk:
+ * the next one, which pd or the service manager starts, goes on with it.
+ */
+static void on_lost_place(const char *why, void *user_data)
+{
+	struct daemon *d = user_data;
+
+	log_error("%s; ending, the next pd starts a daemon on what is there", why);
+	d->lost = -ESTALE;
+	event_base_loopbreak(d->loop);
+}
+
+static void watch_place(struct daemon *d)
+{
+	int r = place_new(d->loop, &d->state, on_lost_place, d, &d->place);
+
+	if (r)
+		log_warning("when %s or %s is removed, it is not noticed: %s", d->state.lock,
+			    d->state.socket, strerror(-r));
+}
+
 static void on_stop_signal(evutil_socket_t signal, short what, void *user_data)
 {
 	struct daemon *d = user_data;
@@ -249,11 +275,14 @@ static int start(struct daemon *d, const struct options *options)
 		r = new_loop(d);
 	if (!r)
 		r = serve(d);
+	if (!r)
+		watch_place(d);
 	return r;
 }
 
 static void deinit(struct daemon *d)
 {
+	place_free(d->place);
 	api_free(d->api);
 	keeper_free(d->keeper);
 	registry_close(d->registry);
@@ -295,10 +324,11 @@ int main(int argc, char **argv)
 		log_info("listening on %s", d.state.socket);
 		if (notify_manager("READY=1"))
 			log_warning("the service manager was not told that we are ready");
-		if (event_base_dispatch(d.loop) < 0)
-			r = -EIO;
+		r = event_base_dispatch(d.loop) < 0 ? -EIO : d.lost;
 		notify_manager("STOPPING=1");
-		keeper_stop(d.keeper);
+		/* of a database that is gone nothing more is to be said */
+		if (!registry_files_check(d.registry))
+			keeper_stop(d.keeper);
 	}
 	deinit(&d);
 	return exit_code(r);

@@ -38,6 +38,23 @@ static int fail(char *ret_error, int error, const char *format, ...)
 	return error;
 }
 
+/* The file at the path itself, no symbolic link followed: what unlink() would remove. */
+static struct state_file look_at(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return (struct state_file){ 0 };
+	return (struct state_file){ st.st_dev, st.st_ino };
+}
+
+static bool is_still(const char *path, const struct state_file *own)
+{
+	struct state_file now = look_at(path);
+
+	return own->inode && now.inode == own->inode && now.device == own->device;
+}
+
 static int make_system_directory(const char *path, mode_t mode,
 				 const struct identity_target *target, char *ret_error)
 {
@@ -84,6 +101,7 @@ int state_find(bool service, const struct identity_target *target, struct state 
 			    ret->directory, sizeof(ret->socket) - 1);
 	snprintf(ret->database, sizeof(ret->database), "%s/%s", ret->directory,
 		 PATHS_DATABASE_NAME);
+	snprintf(ret->lock, sizeof(ret->lock), "%s/%s", ret->directory, LOCK_NAME);
 	if (service && geteuid() == 0)
 		return make_system_directories(target, ret, ret_error);
 	return 0;
@@ -145,18 +163,18 @@ static int take_lock(int fd, pid_t *ret_holder)
 
 int state_lock(struct state *s, const struct identity_target *target, char *ret_error)
 {
-	char path[STATE_PATH_SIZE + 32], who[32] = "";
+	char who[32] = "";
 	_cleanup_close_ int fd = -1;
 	pid_t holder = 0;
+	struct stat st;
 	int r;
 
 	r = make_directory(s, target, ret_error);
 	if (r)
 		return r;
-	snprintf(path, sizeof(path), "%s/%s", s->directory, LOCK_NAME);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = open(s->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
-		return fail(ret_error, -errno, "cannot open %s: %m", path);
+		return fail(ret_error, -errno, "cannot open %s: %m", s->lock);
 	r = take_lock(fd, &holder);
 	if (holder)
 		snprintf(who, sizeof(who), " (pid %d)", holder);
@@ -164,18 +182,45 @@ int state_lock(struct state *s, const struct identity_target *target, char *ret_
 		return fail(ret_error, -EBUSY, "%s is in use by another portdaddyd%s", s->directory,
 			    who);
 	if (r)
-		return fail(ret_error, r, "cannot lock %s: %s", path, strerror(-r));
+		return fail(ret_error, r, "cannot lock %s: %s", s->lock, strerror(-r));
 	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0)
-		return fail(ret_error, -errno, "cannot write %s: %m", path);
+		return fail(ret_error, -errno, "cannot write %s: %m", s->lock);
+	if (fstat(fd, &st))
+		return fail(ret_error, -errno, "cannot look at %s: %m", s->lock);
+	s->own_lock = (struct state_file){ st.st_dev, st.st_ino };
 	s->lock_fd = TAKE_FD(fd);
 	return 0;
 }
 
-static bool somebody_answers(const struct sockaddr_un *address)
+/*
+ * Removes what a daemon that was killed has left at the socket's path, and nothing else.  Only a
+ * refused connection says that nobody has the socket: a server that is too busy (EAGAIN) and one of
+ * another kind (EPROTOTYPE) are somebody.
+ */
+static int clear_socket_path(const struct sockaddr_un *address, char *ret_error)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const char *path = address->sun_path;
+	struct stat st;
 
-	return fd >= 0 && !connect(fd, (const void *)address, sizeof(*address));
+	if (fd < 0)
+		return fail(ret_error, -errno, "no Unix socket: %m");
+	if (lstat(path, &st))
+		return errno == ENOENT ? 0 : fail(ret_error, -errno, "cannot look at %s: %m", path);
+	if (!S_ISSOCK(st.st_mode))
+		return fail(
+			ret_error, -EEXIST,
+			"%s is not a socket; it stays as it is: move it away, or choose another "
+			"place with PORT_DADDY_SOCKET",
+			path);
+	if (!connect(fd, (const void *)address, sizeof(*address)) || errno != ECONNREFUSED)
+		return fail(ret_error, -EADDRINUSE,
+			    "another program has the socket %s: end it (`pd stop` if it is a "
+			    "daemon), or choose another place with PORT_DADDY_SOCKET",
+			    path);
+	if (unlink(path) && errno != ENOENT)
+		return fail(ret_error, -errno, "cannot replace %s: %m", path);
+	return 0;
 }
 
 int state_listen(struct state *s, const struct identity_target *target, char *ret_error)
@@ -183,12 +228,12 @@ int state_listen(struct state *s, const struct identity_target *target, char *re
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
 	mode_t mode = target->started_by_root ? 0666 : 0600;
+	int r;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", s->socket);
-	if (somebody_answers(&address))
-		return fail(ret_error, -EADDRINUSE, "another daemon answers on %s", s->socket);
-	if (unlink(s->socket) && errno != ENOENT)
-		return fail(ret_error, -errno, "cannot replace %s: %m", s->socket);
+	r = clear_socket_path(&address, ret_error);
+	if (r)
+		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(ret_error, -errno, "no Unix socket: %m");
@@ -196,14 +241,31 @@ int state_listen(struct state *s, const struct identity_target *target, char *re
 	if (bind(fd, (void *)&address, sizeof(address)) || chmod(s->socket, mode) ||
 	    listen(fd, LISTEN_BACKLOG))
 		return fail(ret_error, -errno, "cannot listen on %s: %m", s->socket);
+	/* by its path: fstat() of a socket tells of sockfs, not of the file */
+	s->own_socket = look_at(s->socket);
 	s->listen_fd = TAKE_FD(fd);
-	s->listening = true;
+	return 0;
+}
+
+int state_check(const struct state *s, char *ret_error)
+{
+	if (!is_still(s->lock, &s->own_lock))
+		return fail(ret_error, -ESTALE,
+			    "%s was removed or replaced: another daemon can take this one's place",
+			    s->lock);
+	if (!is_still(s->socket, &s->own_socket))
+		return fail(ret_error, -ESTALE,
+			    "%s was removed or replaced: nobody reaches this daemon any more",
+			    s->socket);
 	return 0;
 }
 
 void state_deinit(struct state *s)
 {
-	if (s->listening)
+	char why[STATE_ERROR_SIZE];
+
+	/* with the lock still ours nobody else has bound the path since */
+	if (s->own_socket.inode && !state_check(s, why))
 		unlink(s->socket);
 	closep(&s->listen_fd);
 	closep(&s->lock_fd);

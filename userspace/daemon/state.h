@@ -13,13 +13,21 @@
 #define STATE_PATH_SIZE	 4096
 #define STATE_ERROR_SIZE 512
 
+/* Which file a path led to; inode 0 = none yet. */
+struct state_file {
+	dev_t device;
+	ino_t inode;
+};
+
 struct state {
 	char directory[STATE_PATH_SIZE];
 	char database[STATE_PATH_SIZE + 32];
-	char socket[108]; /* sun_path */
-	int lock_fd;	  /* holds the lock as long as it is open */
-	int listen_fd;	  /* -1 until state_listen(); its consumer sets it back to -1 */
-	bool listening;	  /* the socket file is ours to remove */
+	char lock[STATE_PATH_SIZE + 32];
+	char socket[108];	      /* sun_path */
+	int lock_fd;		      /* holds the lock as long as it is open */
+	int listen_fd;		      /* -1 until state_listen(); its consumer sets it back to -1 */
+	struct state_file own_lock;   /* that we locked */
+	struct state_file own_socket; /* that we bound */
 };
 
 /*
@@ -36,13 +44,21 @@ int state_find(bool service, const struct identity_target *target, struct state 
 int state_lock(struct state *s, const struct identity_target *target, char *ret_error);
 
 /*
- * Binds the socket; as the target user, with the lock held.  A socket file that nobody answers on
- * is replaced; one that answers is another daemon's: -EADDRINUSE.  Mode 0666 for a daemon that was
- * started by root, else 0600.
+ * Binds the socket; as the target user, with the lock held.  A socket that nobody has bound any
+ * more is replaced.  What is no socket stays (-EEXIST), and so does a socket that somebody has:
+ * -EADDRINUSE.  Mode 0666 for a daemon that was started by root, else 0600.
  */
 int state_listen(struct state *s, const struct identity_target *target, char *ret_error);
 
-/* Removes the socket file, closes both descriptors.  The lock file stays: it may be locked again.
+/*
+ * 0 while the paths of the lock file and the socket lead to ours.  Else -ESTALE and one sentence:
+ * nobody can reach this daemon, or another one can take its place.
+ */
+int state_check(const struct state *s, char *ret_error);
+
+/*
+ * Removes the socket file if it is the one that we bound, closes both descriptors.  The lock file
+ * stays: it may be locked again.
  */
 void state_deinit(struct state *s);
 
