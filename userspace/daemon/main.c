@@ -108,6 +108,18 @@ static int new_inventory(struct daemon *d)
 
 /* --- start, in order --- */
 
+static int become_for_files(const struct identity_target *target, char *ret_error)
+{
+	int r = privileges_as_user(target, true);
+
+	if (r)
+		snprintf(ret_error, STATE_ERROR_SIZE,
+			 "cannot become %s: %s (this root lacks CAP_SETUID or CAP_SETGID, or its "
+			 "namespace has no such user; start without --user)",
+			 target->name, strerror(-r));
+	return r;
+}
+
 /* The directory, the lock and the socket's place, made as the user that the daemon becomes. */
 static int take_state(struct daemon *d, const struct options *options)
 {
@@ -116,12 +128,12 @@ static int take_state(struct daemon *d, const struct options *options)
 	int back;
 
 	if (!r)
-		r = privileges_as_user(&d->target, true);
+		r = become_for_files(&d->target, error);
 	if (!r)
 		r = state_lock(&d->state, &d->target, error);
 	back = privileges_as_user(&d->target, false);
 	if (r)
-		log_error("%s", *error ? error : strerror(-r));
+		log_error("%s", error);
 	return r ? r : back;
 }
 
@@ -149,7 +161,7 @@ static int drop_privileges(const struct daemon *d)
 	}
 	if (d->target.stays_root)
 		log_info("running as root without any capability (no --user, no sudo user, no user "
-			 "\"port-daddy\")");
+			 "\"port-daddy\", or no right to become that one)");
 	else if (d->target.started_by_root)
 		log_info("running as %s without any capability", d->target.name);
 	return 0;

@@ -36,8 +36,22 @@ static const struct passwd *sudo_user(void)
 	return getpwuid((uid_t)uid);
 }
 
+/*
+ * Tried out: root without CAP_SETUID or CAP_SETGID cannot become anybody, and root of a user
+ * namespace only whom that namespace maps.
+ */
+static bool can_become(const struct identity_target *target)
+{
+	int on = privileges_as_user(target, true), back = privileges_as_user(target, false);
+
+	return !on && !back;
+}
+
 int privileges_choose(const char *user, struct identity_target *ret)
 {
+	const struct identity_target as_root = { .name = "root",
+						 .started_by_root = true,
+						 .stays_root = true };
 	bool root = geteuid() == 0;
 	const struct passwd *pw;
 
@@ -60,9 +74,8 @@ int privileges_choose(const char *user, struct identity_target *ret)
 		pw = getpwnam(SERVICE_USER);
 	if (pw)
 		fill(pw, ret);
-	else
-		snprintf(ret->name, sizeof(ret->name), "root");
-	ret->stays_root = ret->uid == 0;
+	if (!pw || pw->pw_uid == 0 || (!user && !can_become(ret)))
+		*ret = as_root;
 	return 0;
 }
 
@@ -85,8 +98,9 @@ static int become(const struct identity_target *target)
 {
 	if (!target->started_by_root)
 		return 0;
+	/* who may not change groups has those that it was started with, as an ordinary user has */
 	if (target->stays_root)
-		return setgroups(0, NULL) ? -errno : 0;
+		return setgroups(0, NULL) && errno != EPERM ? -errno : 0;
 	if (initgroups(target->name, target->gid) ||
 	    setresgid(target->gid, target->gid, target->gid) ||
 	    setresuid(target->uid, target->uid, target->uid))
@@ -112,8 +126,10 @@ int privileges_drop(const struct identity_target *target)
 	int r;
 
 	/* The bounding set needs CAP_SETPCAP, which changing the uid takes away: it goes first.
-	 * Without root there is none to give up, and no_new_privs makes it moot. */
-	if (target->started_by_root) {
+	 * Who lacks that cannot give it up, and no_new_privs makes it moot. */
+	if (capng_get_caps_process())
+		return -EPERM;
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP)) {
 		capng_clear(CAPNG_SELECT_BOUNDS);
 		if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
 			return -EPERM;

@@ -16,12 +16,13 @@ struct identity_target {
 	gid_t gid;
 	char name[64];
 	bool started_by_root;
-	bool stays_root; /* nobody else to become: root without any capability */
+	bool stays_root; /* nobody else to become, or no right to: root without any capability */
 };
 
 /*
- * Whom to become: `user` (--user), else sudo's user, else "port-daddy" where there is one, else the
- * caller as it is.  0; -ENOENT for a user that does not exist, -EPERM for --user without root.
+ * Whom to become: `user` (--user), else sudo's user, else "port-daddy" where there is one; the
+ * caller as it is where that is nobody, or, without --user, somebody whom this root cannot become.
+ * 0; -ENOENT for a user that does not exist, -EPERM for --user without root.
  */
 int privileges_choose(const char *user, struct identity_target *ret);
 
@@ -34,7 +35,8 @@ int privileges_as_user(const struct identity_target *target, bool on);
 
 /*
  * Becomes the target for good: groups, real, effective and saved ids, every capability in every
- * set (the bounding set where allowed), no_new_privs; then reads the result back.  0, negative
+ * set (the bounding set where allowed), no_new_privs; then reads the result back.  What the caller
+ * has not, or may not give up (groups in a user namespace), is no failure.  0, negative
  * errno when anything is left over.
  */
 int privileges_drop(const struct identity_target *target);
