@@ -310,10 +310,14 @@ static void last_line(int log, off_t from, char *ret, size_t size)
 {
 	char tail[LOG_TAIL_BYTES + 1];
 	off_t end = lseek(log, 0, SEEK_END);
-	off_t start = end - from > LOG_TAIL_BYTES ? end - LOG_TAIL_BYTES : from;
-	ssize_t n = pread(log, tail, LOG_TAIL_BYTES, start);
+	/* the daemon cuts a log that is full: what it wrote may lie before `from` */
+	off_t start = end < from ? 0 : from;
+	ssize_t n;
 	char *newline;
 
+	if (end - start > LOG_TAIL_BYTES)
+		start = end - LOG_TAIL_BYTES;
+	n = pread(log, tail, LOG_TAIL_BYTES, start);
 	ret[0] = '\0';
 	if (n <= 0)
 		return;

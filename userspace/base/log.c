@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -17,6 +21,8 @@
 #define LOG_LINE_BYTES	  (LOG_MESSAGE_BYTES * 3 + 64) /* escapes make a message longer */
 
 static enum log_level max_level = LOG_LEVEL_INFO;
+static struct log_site *sites; /* that have logged */
+static bool is_own_file;       /* stderr: see log_bound_file() */
 
 void log_set_level(enum log_level level)
 {
@@ -77,6 +83,95 @@ static void write_all(const char *line, size_t n)
 	}
 }
 
+void log_bound_file(const char *path)
+{
+	struct stat named, opened;
+	int flags = fcntl(STDERR_FILENO, F_GETFL);
+
+	is_own_file = flags >= 0 && stat(path, &named) == 0 && fstat(STDERR_FILENO, &opened) == 0 &&
+		      S_ISREG(opened.st_mode) && named.st_dev == opened.st_dev &&
+		      named.st_ino == opened.st_ino;
+	/* what comes behind a cut goes to the new end, not to the old one with a hole before it */
+	if (is_own_file && fcntl(STDERR_FILENO, F_SETFL, flags | O_APPEND) < 0)
+		is_own_file = false;
+}
+
+/*
+ * Cut in place, by the descriptor: who follows it with tail goes on, and no second file appears.
+ * A descriptor that is for writing only (2>> by hand) has no lines to keep.
+ */
+static void cut_file(void)
+{
+	static const char mark[] = "older lines were dropped here\n";
+	char prefix[64];
+	_cleanup_free_ char *newest = malloc(LOG_FILE_KEEP_BYTES);
+	struct stat st;
+	ssize_t n = -1;
+	char *line = NULL;
+
+	if (fstat(STDERR_FILENO, &st) || st.st_size < LOG_FILE_MAX_BYTES)
+		return;
+	if (newest)
+		n = pread(STDERR_FILENO, newest, LOG_FILE_KEEP_BYTES,
+			  st.st_size - LOG_FILE_KEEP_BYTES);
+	if (n > 0)
+		line = memchr(newest, '\n', (size_t)n);
+	if (ftruncate(STDERR_FILENO, 0))
+		return; /* it cannot be cut: then it is not bounded */
+	write_all(prefix, format_prefix(LOG_LEVEL_INFO, prefix, sizeof(prefix)));
+	write_all(mark, sizeof(mark) - 1);
+	if (line)
+		write_all(line + 1, (size_t)(newest + n - line - 1));
+}
+
+/* The kernel's monotonic clock runs through changes of the date. */
+static uint64_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+static void say_left_out(struct log_site *site)
+{
+	if (site->left_out)
+		log_line(LOG_LEVEL_WARNING, "%u lines like the last one of %s were left out",
+			 site->left_out, site->where);
+	site->left_out = 0;
+}
+
+bool log_site_admits(struct log_site *site, const char *where, enum log_level level)
+{
+	uint64_t now = now_s();
+
+	if (level > max_level || level >= LOG_LEVEL_DEBUG)
+		return level <= max_level;
+	if (!site->where) {
+		site->where = where;
+		site->since_s = now;
+		site->next = sites;
+		sites = site;
+	}
+	if (now - site->since_s >= LOG_SITE_WINDOW_S) {
+		say_left_out(site);
+		site->since_s = now;
+		site->lines = 0;
+	}
+	if (site->lines < LOG_SITE_LINES) {
+		site->lines++;
+		return true;
+	}
+	site->left_out++;
+	return false;
+}
+
+void log_say_left_out(void)
+{
+	for (struct log_site *site = sites; site; site = site->next)
+		say_left_out(site);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	char message[LOG_MESSAGE_BYTES], line[LOG_LINE_BYTES];
@@ -96,5 +191,7 @@ void log_line(enum log_level level, const char *format, ...)
 	n += strlen(line + n);
 	line[n++] = '\n';
 	write_all(line, n);
+	if (is_own_file)
+		cut_file();
 	errno = saved;
 }

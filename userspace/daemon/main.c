@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/outcome.h"
+#include "base/paths.h"
 #include "daemon/keeper.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
@@ -120,6 +121,15 @@ static int become_for_files(const struct identity_target *target, char *ret_erro
 	return r;
 }
 
+/* The file that pd opens for the daemon that it starts; another stderr is somebody else's. */
+static void bound_log(const struct state *s)
+{
+	char path[STATE_PATH_SIZE + 32];
+
+	snprintf(path, sizeof(path), "%s/%s", s->directory, PATHS_LOG_NAME);
+	log_bound_file(path);
+}
+
 /* The directory, the lock and the socket's place, made as the user that the daemon becomes. */
 static int take_state(struct daemon *d, const struct options *options)
 {
@@ -134,6 +144,8 @@ static int take_state(struct daemon *d, const struct options *options)
 	back = privileges_as_user(&d->target, false);
 	if (r)
 		log_error("%s", error);
+	else
+		bound_log(&d->state);
 	return r ? r : back;
 }
 
@@ -343,5 +355,6 @@ int main(int argc, char **argv)
 			keeper_stop(d.keeper);
 	}
 	deinit(&d);
+	log_say_left_out();
 	return exit_code(r);
 }

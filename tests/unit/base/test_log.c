@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -74,6 +75,133 @@ static void a_message_stays_one_line_however_hostile_or_long(void **state)
 	assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
 }
 
+/* --- how much of it --- */
+
+/* stderr in a file of its own, until log_end(). */
+struct redirected {
+	char name[32];
+	int file, saved;
+};
+
+static struct redirected log_begin(int flags)
+{
+	struct redirected r = { .name = "/tmp/log-test-XXXXXX" };
+
+	unsetenv("JOURNAL_STREAM");
+	close(mkstemp(r.name));
+	r.file = open(r.name, flags | O_CLOEXEC);
+	r.saved = dup(STDERR_FILENO);
+	assert_true(r.file >= 0 && r.saved >= 0);
+	assert_true(dup2(r.file, STDERR_FILENO) >= 0);
+	return r;
+}
+
+/* What is in it; owned by the caller. */
+static char *log_end(struct redirected *r)
+{
+	_cleanup_close_ int reader = open(r->name, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	char *text;
+
+	assert_true(dup2(r->saved, STDERR_FILENO) >= 0);
+	log_bound_file("/nowhere");
+	close(r->saved);
+	close(r->file);
+	assert_int_equal(fstat(reader, &st), 0);
+	text = calloc(1, (size_t)st.st_size + 1);
+	assert_non_null(text);
+	assert_int_equal(read(reader, text, (size_t)st.st_size), st.st_size);
+	unlink(r->name);
+	return text;
+}
+
+static size_t count(const char *text, const char *part)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, part)))
+		n++, text++;
+	return n;
+}
+
+static void burst_of_one_place_is_cut_and_counted_and_leaves_the_others_alone(void **state)
+{
+	struct redirected r = log_begin(O_RDWR | O_APPEND);
+	_cleanup_free_ char *text = NULL;
+
+	for (int i = 0; i < 1000; i++)
+		log_warning("refused %d", i);
+	log_warning("something else");
+	log_say_left_out();
+	log_say_left_out();
+	text = log_end(&r);
+	assert_int_equal(count(text, "refused"), LOG_SITE_LINES);
+	assert_int_equal(count(text, "refused 0\n"), 1);
+	assert_int_equal(count(text, "something else"), 1);
+	assert_int_equal(count(text, "980 lines"), 1);
+	_Static_assert(LOG_SITE_LINES == 20, "the 980 above");
+}
+
+static void debugging_gets_every_line(void **state)
+{
+	struct redirected r = log_begin(O_RDWR | O_APPEND);
+	_cleanup_free_ char *text = NULL;
+
+	log_set_level(LOG_LEVEL_DEBUG);
+	for (int i = 0; i < 1000; i++)
+		log_debug("detail %d", i);
+	log_set_level(LOG_LEVEL_INFO);
+	text = log_end(&r);
+	assert_int_equal(count(text, "detail"), 1000);
+}
+
+static void log_lines(int n)
+{
+	for (int i = 0; i < n; i++)
+		log_line(LOG_LEVEL_INFO, "line %d of %d, some sixty bytes long with the time", i,
+			 n);
+}
+
+static void file_of_its_own_stays_bounded_and_keeps_whole_newest_lines(void **state)
+{
+	struct redirected r = log_begin(O_RDWR); /* a hole would show what O_APPEND is for */
+	_cleanup_free_ char *text = NULL;
+
+	log_bound_file(r.name);
+	log_lines(20000);
+	text = log_end(&r);
+	assert_in_range(strlen(text), LOG_FILE_KEEP_BYTES / 2, LOG_FILE_MAX_BYTES);
+	assert_non_null(strstr(text, "line 19999 of 20000"));
+	assert_null(strstr(text, "line 0 of"));
+	assert_int_equal(count(text, "older lines were dropped"), 1);
+	/* each line is whole: as many times of day as ends */
+	assert_int_equal(count(text, "\n"), count(text, "\n20") + 1);
+}
+
+static void file_that_cannot_be_read_is_bounded_too(void **state)
+{
+	struct redirected r = log_begin(O_WRONLY | O_APPEND);
+	_cleanup_free_ char *text = NULL;
+
+	log_bound_file(r.name);
+	log_lines(20000);
+	text = log_end(&r);
+	assert_true(strlen(text) < LOG_FILE_MAX_BYTES);
+	assert_non_null(strstr(text, "line 19999 of 20000"));
+}
+
+static void file_of_somebody_else_is_not_cut(void **state)
+{
+	struct redirected r = log_begin(O_RDWR | O_APPEND);
+	_cleanup_free_ char *text = NULL;
+
+	log_bound_file("/dev/null");
+	log_lines(20000);
+	text = log_end(&r);
+	assert_true(strlen(text) > LOG_FILE_MAX_BYTES);
+	assert_non_null(strstr(text, "line 0 of"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +209,11 @@ int main(void)
 		cmocka_unit_test(a_redirected_stderr_gets_words_and_the_time),
 		cmocka_unit_test(lines_above_the_level_are_dropped),
 		cmocka_unit_test(a_message_stays_one_line_however_hostile_or_long),
+		cmocka_unit_test(burst_of_one_place_is_cut_and_counted_and_leaves_the_others_alone),
+		cmocka_unit_test(debugging_gets_every_line),
+		cmocka_unit_test(file_of_its_own_stays_bounded_and_keeps_whole_newest_lines),
+		cmocka_unit_test(file_that_cannot_be_read_is_bounded_too),
+		cmocka_unit_test(file_of_somebody_else_is_not_cut),
 	};
 
 	return cmocka_run_group_tests_name("base/log", tests, NULL, NULL);
