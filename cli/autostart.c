@@ -336,8 +336,10 @@ static enum outcome explain_failure(struct start *s, int log, off_t log_from, bo
 	if (died && *line)
 		return fail(s, "the daemon could not start: %s", line);
 	if (died)
-		return fail(s, "the daemon ended at once and gave no reason (%s/%s)", s->state,
-			    PATHS_LOG_NAME);
+		return fail(s,
+			    "the daemon ended at once and said nothing in %s/%s: run %s in a "
+			    "terminal to see why",
+			    s->state, PATHS_LOG_NAME, s->program);
 	return fail(s, "the daemon does not answer within %d s (see %s/%s)", START_WAIT_MS / 1000,
 		    s->state, PATHS_LOG_NAME);
 }
@@ -359,7 +361,10 @@ enum outcome client_start_daemon(bool say_so, char *ret_error, int size)
 			    strerror(-e));
 	log = open_log(&s);
 	if (log < 0)
-		return fail(&s, "cannot write %s/%s: %s", s.state, PATHS_LOG_NAME, strerror(-log));
+		return fail(&s,
+			    "the daemon's log %s/%s cannot be written: %s (give it to its user, or "
+			    "choose another place with PORT_DADDY_HOME)",
+			    s.state, PATHS_LOG_NAME, strerror(-log));
 	find_program(&s);
 	log_from = lseek(log, 0, SEEK_END);
 	pid = spawn(&s, log);

@@ -42,10 +42,14 @@ static enum outcome fail_exchange(struct json_object **ret, int error)
 		{ -EFBIG, "the answer is longer than pd accepts" },
 	};
 
+	char message[128];
+
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].error == error)
 			return fail(ret, OUTCOME_FAILED, rows[i].message);
-	return fail(ret, OUTCOME_FAILED, strerror(-error));
+	snprintf(message, sizeof(message), "the daemon could not be asked: %s (try again)",
+		 strerror(-error));
+	return fail(ret, OUTCOME_FAILED, message);
 }
 
 /* Nothing of it was carried out: what is read in part only is never dispatched. */

@@ -107,8 +107,11 @@ static int stop(const struct command_line *line, const struct peer *daemon)
 
 	if (e == -EPERM)
 		return refuse(line->json, daemon);
-	if (e < 0 && e != -ESRCH)
-		return fail(line->json, OUTCOME_FAILED, strerror(-e));
+	if (e < 0 && e != -ESRCH) {
+		snprintf(message, sizeof(message), "the daemon (pid %d) could not be signalled: %s",
+			 daemon->pid, strerror(-e));
+		return fail(line->json, OUTCOME_FAILED, message);
+	}
 	if (e == 0 && !wait_for_end(pidfd, daemon->pid)) {
 		snprintf(message, sizeof(message), "the daemon (pid %d) still runs after %d s",
 			 daemon->pid, STOP_WAIT_MS / 1000);

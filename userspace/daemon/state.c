@@ -20,6 +20,7 @@
 #include "base/procfs.h"
 
 #define LOCK_NAME      "daemon.lock"
+#define ELSEWHERE      "choose another place with PORT_DADDY_HOME"
 #define LOCK_WAIT_MS   3000 /* the end of a killed daemon takes tens of ms, emulated a second */
 #define LOCK_POLL_MS   5
 #define LISTEN_BACKLOG 511 /* many short-lived clients at once; the kernel caps it at somaxconn */
@@ -116,12 +117,13 @@ static int make_directory(const struct state *s, const struct identity_target *t
 	struct stat st;
 
 	if (mkdir(s->directory, mode) && errno != EEXIST)
-		return fail(ret_error, -errno, "cannot make the state directory %s: %m",
-			    s->directory);
+		return fail(ret_error, -errno,
+			    "cannot make the state directory %s: %m (" ELSEWHERE ")", s->directory);
 	if (stat(s->directory, &st))
 		return fail(ret_error, -errno, "cannot look at %s: %m", s->directory);
 	if (!S_ISDIR(st.st_mode))
-		return fail(ret_error, -ENOTDIR, "%s is not a directory", s->directory);
+		return fail(ret_error, -ENOTDIR, "%s is not a directory (" ELSEWHERE ")",
+			    s->directory);
 	if (st.st_uid == geteuid() && (st.st_mode & mode) != mode &&
 	    chmod(s->directory, (st.st_mode & 07777) | mode))
 		return fail(ret_error, -errno, "cannot open %s to its socket's users: %m",
@@ -174,17 +176,20 @@ int state_lock(struct state *s, const struct identity_target *target, char *ret_
 		return r;
 	fd = open(s->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
-		return fail(ret_error, -errno, "cannot open %s: %m", s->lock);
+		return fail(ret_error, -errno, "cannot open %s: %m (" ELSEWHERE ")", s->lock);
 	r = take_lock(fd, &holder);
 	if (holder)
 		snprintf(who, sizeof(who), " (pid %d)", holder);
 	if (r == -EWOULDBLOCK)
-		return fail(ret_error, -EBUSY, "%s is in use by another portdaddyd%s", s->directory,
-			    who);
+		return fail(
+			ret_error, -EBUSY,
+			"%s is in use by another portdaddyd%s: `pd stop` ends it, or " ELSEWHERE,
+			s->directory, who);
 	if (r)
-		return fail(ret_error, r, "cannot lock %s: %s", s->lock, strerror(-r));
+		return fail(ret_error, r, "cannot lock %s: %s (" ELSEWHERE ")", s->lock,
+			    strerror(-r));
 	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0)
-		return fail(ret_error, -errno, "cannot write %s: %m", s->lock);
+		return fail(ret_error, -errno, "cannot write %s: %m (" ELSEWHERE ")", s->lock);
 	if (fstat(fd, &st))
 		return fail(ret_error, -errno, "cannot look at %s: %m", s->lock);
 	s->own_lock = (struct state_file){ st.st_dev, st.st_ino };
@@ -240,7 +245,9 @@ int state_listen(struct state *s, const struct identity_target *target, char *re
 	/* umask 077 is in force: the file is private until chmod opens it */
 	if (bind(fd, (void *)&address, sizeof(address)) || chmod(s->socket, mode) ||
 	    listen(fd, LISTEN_BACKLOG))
-		return fail(ret_error, -errno, "cannot listen on %s: %m", s->socket);
+		return fail(ret_error, -errno,
+			    "cannot listen on %s: %m (choose another place with PORT_DADDY_SOCKET)",
+			    s->socket);
 	/* by its path: fstat() of a socket tells of sockfs, not of the file */
 	s->own_socket = look_at(s->socket);
 	s->listen_fd = TAKE_FD(fd);
