@@ -20,6 +20,7 @@ DEFINE_CLEANUP(struct table *, table_free);
 struct resync {
 	struct inventory *inv;
 	struct table *fresh;
+	uint64_t started_ns; /* CLOCK_BOOTTIME */
 	int64_t now;
 };
 
@@ -336,7 +337,7 @@ static void note_differences(struct resync *s)
 int inventory_resync(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data)
 {
 	_cleanup_(table_freep) struct table *fresh = NULL;
-	struct resync s = { .inv = inv, .now = now };
+	struct resync s = { .inv = inv, .started_ns = inventory_boot_ns(), .now = now };
 	struct table *old = inv->table;
 	int r = table_new(&inv->source, &fresh);
 
@@ -354,6 +355,7 @@ int inventory_resync(struct inventory *inv, int64_t now, inventory_changed chang
 	note_differences(&s);
 	table_track_processes(fresh);
 	inv->table = fresh;
+	inv->read_ns = s.started_ns;
 	inv->resyncs++;
 	fresh = old; /* freed at the end */
 	return changes_flush(&inv->table->changes, changed, user_data);

@@ -118,6 +118,63 @@ static void a_failed_resync_leaves_the_table(void **state)
 	assert_int_equal(w->changes, 0);
 }
 
+/* --- events that waited in the ring while the table was read --------------------------------- */
+
+static void a_socket_that_closed_before_the_table_was_read_is_not_brought_back(void **state)
+{
+	struct world *w = *state;
+	struct event bind = socket_event(EVENT_BIND, 1, 10, PORT);
+	struct event listen = socket_event(EVENT_LISTEN, 1, 10, PORT);
+
+	resync(w); /* the CLOSE was lost */
+	apply(w, bind);
+	apply(w, listen);
+	assert_no_row(w);
+	assert_int_equal(w->changes, 0);
+}
+
+static void what_the_table_was_read_as_is_newer_than_what_waited(void **state)
+{
+	struct world *w = *state;
+	struct event listen = socket_event(EVENT_LISTEN, 1, 10, PORT);
+	struct event unlisten = socket_event(EVENT_UNLISTEN, 1, 11, PORT);
+
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	w->fake.tcp_state = 7; /* bound, after a shutdown that was lost */
+	resync(w);
+	apply(w, listen);
+	assert_int_equal(only_row(w)->state, SOCKET_BOUND);
+
+	w->fake.fds[0].cookie = 11; /* listens again, which was lost */
+	w->fake.fds[0].inode = 1011;
+	w->fake.tcp_state = 10;
+	resync(w);
+	apply(w, unlisten);
+	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
+}
+
+static void an_end_that_waited_is_applied(void **state)
+{
+	struct world *w = *state;
+	struct event close = socket_event(EVENT_CLOSE, 1, 10, PORT);
+
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	resync(w);
+	apply(w, close);
+	assert_no_row(w);
+}
+
+static void what_happens_after_the_table_was_read_counts(void **state)
+{
+	struct world *w = *state;
+
+	resync(w);
+	start_server(w);
+	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
+	apply(w, socket_event(EVENT_UNLISTEN, 1, 10, PORT));
+	assert_int_equal(only_row(w)->state, SOCKET_BOUND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +186,10 @@ int main(void)
 		T(the_oldest_holder_stands_for_an_unknown_binder),
 		T(connections_in_a_pass_make_no_rows),
 		T(a_failed_resync_leaves_the_table),
+		T(a_socket_that_closed_before_the_table_was_read_is_not_brought_back),
+		T(what_the_table_was_read_as_is_newer_than_what_waited),
+		T(an_end_that_waited_is_applied),
+		T(what_happens_after_the_table_was_read_counts),
 	};
 
 	return cmocka_run_group_tests_name("inventory table resync", tests, NULL, NULL);
