@@ -203,13 +203,22 @@ static void check_binder(struct resync *s, struct row *row)
 		table_unsettle(s->fresh, row);
 }
 
-/* Nobody holds it, and the old table was still waiting for its close. */
-static void carry_doubt(struct resync *s, struct row *row, const struct row *old)
+/*
+ * A socket that only the list shows may be closing: the kernel tells of a close() when it begins,
+ * and lists the socket until it is done.  Its CLOSE may be behind us, or lost; settling asks the
+ * list again.  What nobody held before either was looked into then.  Without an iterator that is no
+ * sign of anything: the holders of most sockets cannot be seen.
+ */
+static void doubt(struct resync *s, struct row *row, const struct row *old)
 {
-	if (!old->view.undecided || row->view.n_holders > 0)
+	if (row->view.n_holders > 0)
 		return;
-	memcpy(row->leaving, old->leaving, sizeof(row->leaving));
-	row->left_ms = old->left_ms;
+	if (old && old->view.undecided) {
+		memcpy(row->leaving, old->leaving, sizeof(row->leaving));
+		row->left_ms = old->left_ms;
+	} else if (s->inv->no_iterator || (old && old->view.n_holders == 0)) {
+		return;
+	}
 	table_unsettle(s->fresh, row);
 }
 
@@ -259,8 +268,8 @@ static int carry_rows(struct resync *s)
 			if (!row->view.cgroup_id)
 				row->view.cgroup_id = old->view.cgroup_id;
 			r = carry_binder(s, row, old);
-			carry_doubt(s, row, old);
 		}
+		doubt(s, row, old);
 		if (!r)
 			r = adopt_binder(s, row);
 		if (r)
