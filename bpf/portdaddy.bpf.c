@@ -141,17 +141,16 @@ static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind
 }
 
 /*
- * The release hook is called for the MPTCP socket, not for the subflow that we track: its close is
- * the end of listening when no file is left that could be listened on.
+ * A listener that goes although it is still tracked: was it shut down, or is this its close?  The
+ * release hook, which tells of that, is called for an MPTCP socket and not for the subflow that we
+ * track, and for no socket of the kernel's own; and one that user space tracks while it is being
+ * closed has it behind itself.  It is the close when no file is left that could be listened on.
  */
-static __always_inline bool is_mptcp_close(struct sock *sk)
+static __always_inline bool is_close(struct sock *sk)
 {
 	struct socket *socket = UNTRUSTED(sock, sk)->sk_socket;
-	struct tcp_sock *tcp = tcp_of(sk);
 	struct file *file;
 
-	if (!tcp || !tcp->is_mptcp)
-		return false;
 	if (!socket)
 		return true;
 	file = socket->file;
@@ -191,7 +190,8 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	 */
 	if (!listens && (old_state != TCP_LISTEN || new_state != TCP_CLOSE))
 		return 0;
-	if ((listens && old_state == TCP_LISTEN) || is_ignored(current_pid()))
+	/* Who closes is no matter: the last reference may be the daemon's, of a pass. */
+	if (listens && (old_state == TCP_LISTEN || is_ignored(current_pid())))
 		return 0;
 	/* not the MPTCP socket itself: its TCP subflow owns the port */
 	if (sk->sk_protocol != IPPROTO_TCP || !family_is_ours(sk->__sk_common.skc_family))
@@ -207,7 +207,7 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 		track_holder(current_task());
 	}
 	emit_state(sk, cookie, listens ? ABI_LISTEN : ABI_UNLISTEN);
-	if (!listens && is_mptcp_close(sk) && !bpf_map_delete_elem(&tracked, &cookie))
+	if (!listens && is_close(sk) && !bpf_map_delete_elem(&tracked, &cookie))
 		emit_state(sk, cookie, ABI_CLOSE);
 	return 0;
 }
@@ -351,14 +351,17 @@ int pd_post_bind6(struct bpf_sock *ctx)
 	return socket_is_bound(ctx, true);
 }
 
-/* The context has no port here: user space joins by cookie. */
+/*
+ * The context has no port here: user space joins by cookie.  Whoever runs this: the last reference
+ * to somebody's socket may well be that of a pass, in the daemon.
+ */
 SEC("cgroup/sock_release")
 int pd_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct abi_socket_event *e;
 
-	if (bpf_map_delete_elem(&tracked, &cookie) || is_ignored(current_pid()))
+	if (bpf_map_delete_elem(&tracked, &cookie))
 		return 1;
 	e = reserve_socket_event(current_task(), ABI_CLOSE);
 	if (!e)

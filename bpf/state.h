@@ -139,7 +139,10 @@ const volatile bool may_see_answers = false;
  * from one that nobody watched. */
 volatile bool binds_are_seen;
 
-/* The daemon's own thread group; its events are of no interest once it has proved the probes. */
+/*
+ * The daemon's own thread group.  What it binds and listens on is of no interest once it has proved
+ * the probes, and is never tracked: so nothing that comes later has to ask whose it is.
+ */
 volatile __u32 ignored_pid;
 
 /* Read by user space through the mapped section: each says that the table can no longer be trusted

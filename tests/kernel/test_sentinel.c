@@ -449,6 +449,53 @@ static void own_sockets_are_not_reported(void **state)
 	end_child(&child);
 }
 
+/*
+ * A descriptor of the child's socket in this process, which the sentinel works for: as when a pass
+ * holds the file while its owner closes it.
+ */
+static int take_descriptor(const struct child *child, int fd)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, child->pid, 0);
+	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	assert_true(copy >= 0);
+	return copy;
+}
+
+static const struct event *await_own_event(struct watcher *w, enum event_kind kind, uint64_t cookie)
+{
+	const struct event *e = await_event(w, kind, getpid());
+
+	assert_int_equal(e->cookie, cookie);
+	return e;
+}
+
+static void socket_whose_last_descriptor_the_watcher_closes_is_closed(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	int copy = take_descriptor(&child, told.fd);
+
+	end_child(&child);
+	await_event(w, EVENT_LISTEN, child.pid);
+	close(copy);
+	await_own_event(w, EVENT_CLOSE, told.cookie);
+	assert_int_equal(count_events(w, EVENT_UNLISTEN, getpid()), 0);
+}
+
+static void listener_that_the_watcher_shuts_down_listens_no_more(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	_cleanup_close_ int copy = take_descriptor(&child, told.fd);
+
+	assert_int_equal(shutdown(copy, SHUT_RDWR), 0);
+	await_own_event(w, EVENT_UNLISTEN, told.cookie);
+	end_child(&child);
+}
+
 /* What every kernel that we support must give; the others may be refused, but say why. */
 static bool is_needed(const char *probe)
 {
@@ -538,6 +585,8 @@ int main(void)
 		TEST(tracked_socket_and_process_from_before_report_their_end),
 		TEST(untracked_process_is_left_alone),
 		TEST(own_sockets_are_not_reported),
+		TEST(socket_whose_last_descriptor_the_watcher_closes_is_closed),
+		TEST(listener_that_the_watcher_shuts_down_listens_no_more),
 		TEST(flooded_ring_counts_losses_and_asks_for_one_resync),
 	};
 
