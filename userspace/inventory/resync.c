@@ -2,9 +2,9 @@
 /*
  * A table read from the kernel takes the place of the one that events kept.
  *
- * The order matters.  First the pass, then the new sockets are tracked, then sock_diag's list: a
- * socket that closes before it is tracked is missing from the list, one that closes later is
- * reported by an event.  No socket ends unseen in between.
+ * The order matters.  First the pass, which tracks each socket while it holds its file: none ends
+ * unseen from there on.  Then sock_diag's list, and what it alone shows is tracked; whether that
+ * was about to close already is asked once more (see doubt()).
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -35,9 +35,10 @@ static void track_sockets(struct resync *s)
 		return;
 	HASH_ITER(hh, s->fresh->by_cookie, row, next) {
 		old = table_find(s->inv->table, row->view.cookie);
-		if (!row->tracked && !(old && old->tracked)) {
+		/* MPTCP: the pass has seen one of the two, and which one ends is the kernel's
+		 * choice */
+		if ((!row->tracked || row->alias) && !(old && old->tracked)) {
 			source->track_socket(source->user_data, row->view.cookie);
-			/* MPTCP: which of the two the kernel reports, it decides */
 			if (row->alias)
 				source->track_socket(source->user_data, row->alias->cookie);
 		}
@@ -154,10 +155,8 @@ static int read_sockets(struct resync *s)
 		walked = true;
 		r = keep_unlistable(s);
 	}
-	if (r)
-		return r;
-	track_sockets(s);
-	r = list_sockets(s);
+	if (!r)
+		r = list_sockets(s);
 	if (r)
 		return r;
 	drop_closed(s);

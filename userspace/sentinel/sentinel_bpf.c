@@ -188,7 +188,7 @@ static int bpf_look(struct sentinel *s, struct abi_look *look)
 
 	if (!b->links.holders)
 		return -EOPNOTSUPP;
-	return look_run(bpf_program__fd(b->bpf.asked->progs.pass), b->ticks_per_s, look);
+	return look_run(bpf_program__fd(b->bpf.listening->progs.pass), b->ticks_per_s, look);
 }
 
 static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,

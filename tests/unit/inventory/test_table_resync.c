@@ -19,7 +19,6 @@ static void resync_makes_rows_with_holders_and_processes(void **state)
 	assert_string_equal(inventory_process(w->inv, &id)->exe, "/usr/bin/server");
 	assert_string_equal(inventory_process(w->inv, &id)->cwd, "/home/app");
 	assert_int_equal(w->fake.tracked[1], 1);
-	assert_true(w->fake.tracked_sockets > 0);
 	assert_int_equal(w->changes, 1);
 }
 
@@ -148,6 +147,7 @@ static void a_closing_socket_that_the_list_still_showed_goes(void **state)
 	int fd = listen_unheld(&port);
 
 	resync(w);
+	assert_true(w->fake.tracked_sockets > 0);
 	assert_int_equal(count_listed(w, port), 1);
 	close(fd); /* no event of it comes any more */
 	settle(w);
