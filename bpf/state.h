@@ -15,7 +15,8 @@
  */
 #define RING_KEPT_BYTES (RING_BYTES / 4)
 
-#define TRACKED_MAX 65536 /* sockets whose close is reported and whose storage was not to be had \
+#define TRACKED_MAX                                                                              \
+	65536		  /* sockets whose close is reported and whose storage was not to be had \
 			   */
 #define HOLDERS_MAX 65536 /* processes whose fork, exec and exit are reported */
 

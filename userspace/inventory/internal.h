@@ -24,6 +24,7 @@ struct inventory {
 	uint64_t resyncs;
 	uint64_t read_ns; /* CLOCK_BOOTTIME when the reading of this table began; 0 = never read */
 	struct sysctl_file local_range, reserved_list;
+	bool behind;	  /* inventory_note_loss() since that began, or it failed */
 	bool no_iterator; /* the source has none, or said -EOPNOTSUPP */
 	bool no_look;
 	bool no_roll;

@@ -189,6 +189,13 @@ void inventory_for_each(const struct inventory *inv,
 /* Number of rows. */
 size_t inventory_count(const struct inventory *inv);
 
+/*
+ * Something was missed: until a resync that begins after this succeeds, the table may show a socket
+ * that is gone, and lack one that is there.
+ */
+void inventory_note_loss(struct inventory *inv);
+bool inventory_is_behind(const struct inventory *inv);
+
 /* How often the table was rebuilt, the first time included. */
 uint64_t inventory_resyncs(const struct inventory *inv);
 

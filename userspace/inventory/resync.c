@@ -364,6 +364,7 @@ int inventory_resync(struct inventory *inv, int64_t now, inventory_changed chang
 	table_track_processes(fresh);
 	inv->table = fresh;
 	inv->read_ns = s.started_ns;
+	inv->behind = false;
 	inv->resyncs++;
 	fresh = old; /* freed at the end */
 	return changes_flush(&inv->table->changes, changed, user_data);

@@ -119,6 +119,26 @@ static void a_failed_resync_leaves_the_table(void **state)
 	assert_int_equal(w->changes, 0);
 }
 
+static void a_loss_is_made_good_by_a_resync_that_succeeds(void **state)
+{
+	struct world *w = *state;
+	struct holder_source source = fake_source(&w->fake);
+
+	resync(w);
+	assert_false(inventory_is_behind(w->inv));
+	inventory_note_loss(w->inv);
+	assert_true(inventory_is_behind(w->inv));
+	resync(w);
+	assert_false(inventory_is_behind(w->inv));
+
+	inventory_free(w->inv);
+	source.open_pass = broken_pass;
+	assert_int_equal(inventory_new(&source, &w->inv), 0);
+	inventory_note_loss(w->inv);
+	assert_int_equal(inventory_resync(w->inv, NOW, count_change, w), -EBADMSG);
+	assert_true(inventory_is_behind(w->inv));
+}
+
 /* --- sockets that only the list shows -------------------------------------------------------- */
 
 /* A real listener of this namespace; no process of the fake kernel's holds it. */
@@ -269,6 +289,7 @@ int main(void)
 		T(the_oldest_holder_stands_for_an_unknown_binder),
 		T(connections_in_a_pass_make_no_rows),
 		T(a_failed_resync_leaves_the_table),
+		T(a_loss_is_made_good_by_a_resync_that_succeeds),
 		T(a_closing_socket_that_the_list_still_showed_goes),
 		T(a_socket_that_nobody_holds_and_the_list_shows_stays),
 		T(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows),
