@@ -229,6 +229,13 @@ void keeper_entry_written(void *user_data)
 	journal_count(&k->journal, now_unix());
 }
 
+void keeper_clock_changed(void *user_data)
+{
+	struct keeper *k = user_data;
+
+	deadlines_look(&k->deadlines, now_unix());
+}
+
 int keeper_claims_changed(uint16_t port, void *user_data)
 {
 	return refresh_port(user_data, port, now_unix());
