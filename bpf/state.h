@@ -15,9 +15,7 @@
  */
 #define RING_KEPT_BYTES (RING_BYTES / 4)
 
-#define TRACKED_MAX                                                                              \
-	65536		  /* sockets whose close is reported and whose storage was not to be had \
-			   */
+#define TRACKED_MAX 65536 /* sockets whose close is reported and that have no mark */
 #define HOLDERS_MAX 65536 /* processes whose fork, exec and exit are reported */
 
 /* Threads that bind or listen.  Least recently used: that of a thread that is gone goes. */

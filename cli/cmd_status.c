@@ -51,9 +51,8 @@ static void show_kernel(struct json_object *kernel)
 	for (size_t i = 0; i < answer_length(probes); i++)
 		show_probe(answer_at(probes, i));
 	if (answer_bool(kernel, "behind"))
-		render_field(
-			"", TONE_WARN, false,
-			"the table of sockets lacks what was lost last; it is being read anew");
+		render_field("", TONE_WARN, false,
+			     "events were lost; the table of sockets is being read anew");
 }
 
 static void show_database(struct json_object *database)

@@ -25,10 +25,10 @@
  * What one turn of the loop may spend, so that everybody who asks meanwhile has an answer within
  * some 50 ms, whatever somebody floods the daemon with.
  */
-#define READ_MS	     5	  /* applying events */
-#define CATCH_UP_MS  10	  /* the same before an answer: a ring that is full takes about that */
-#define STOP_MS	     1000 /* the same at the end, when nobody waits any more */
-#define JUDGE_MS     5	  /* judging claims whose processes changed */
+#define READ_MS	    5	 /* applying events */
+#define CATCH_UP_MS 10	 /* the same before an answer: a ring that is full takes about that */
+#define STOP_MS	    1000 /* the same at the end, when nobody waits any more */
+#define JUDGE_MS    5	 /* judging claims whose processes changed */
 /*
  * A table that is read anew rests for ten times as long as that took of the processor: on a machine
  * that is busy the reading waits for its turn as well, and the table is wrong meanwhile.
