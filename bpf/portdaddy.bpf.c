@@ -56,7 +56,6 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 
 	if (!sk)
 		return;
-	track_socket(call->listen_cookie);
 	track_holder(task);
 	e = reserve_socket_event(task, ABI_LISTEN);
 	if (!e)
@@ -67,14 +66,17 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 	submit_along(e);
 }
 
-/* It had the port, that was reported, and then somebody refused: nothing is bound any more. */
+/*
+ * It had the port, that was reported, and then somebody refused: nothing is bound any more.  It
+ * stays tracked, for a mark cannot be taken off here; its release says once more what is known.
+ */
 static __always_inline void take_back_bind(struct call *call)
 {
 	__u64 cookie = call->bound_cookie;
 	struct abi_socket_event *e;
 	struct sock *sk;
 
-	if (!cookie || bpf_map_delete_elem(&tracked, &cookie))
+	if (!cookie)
 		return;
 	sk = sock_of_call(current_task(), call);
 	e = sk ? reserve_socket_event(current_task(), ABI_CLOSE) : NULL;
@@ -141,17 +143,16 @@ static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind
 }
 
 /*
- * The release hook is called for the MPTCP socket, not for the subflow that we track: its close is
- * the end of listening when no file is left that could be listened on.
+ * A listener that goes although it is still tracked: was it shut down, or is this its close?  The
+ * release hook, which tells of that, is called for an MPTCP socket and not for the subflow that we
+ * track, and for no socket of the kernel's own; and one that user space tracks while it is being
+ * closed has it behind itself.  It is the close when no file is left that could be listened on.
  */
-static __always_inline bool is_mptcp_close(struct sock *sk)
+static __always_inline bool is_close(struct sock *sk)
 {
 	struct socket *socket = UNTRUSTED(sock, sk)->sk_socket;
-	struct tcp_sock *tcp = tcp_of(sk);
 	struct file *file;
 
-	if (!tcp || !tcp->is_mptcp)
-		return false;
 	if (!socket)
 		return true;
 	file = socket->file;
@@ -191,23 +192,24 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	 */
 	if (!listens && (old_state != TCP_LISTEN || new_state != TCP_CLOSE))
 		return 0;
-	if ((listens && old_state == TCP_LISTEN) || is_ignored(current_pid()))
+	/* Who closes is no matter: the last reference may be the daemon's, of a pass. */
+	if (listens && (old_state == TCP_LISTEN || is_ignored(current_pid())))
 		return 0;
 	/* not the MPTCP socket itself: its TCP subflow owns the port */
 	if (sk->sk_protocol != IPPROTO_TCP || !family_is_ours(sk->__sk_common.skc_family))
 		return 0;
 	cookie = bpf_get_socket_cookie(sk);
+	if (listens)
+		track_socket(sk, cookie);
 	if (waits_for_result(cookie, listens))
 		return 0;
 	/* a close() that was reported when it began: CLOSE says it all */
-	if (!listens && !bpf_map_lookup_elem(&tracked, &cookie))
+	if (!listens && !is_tracked(sk, cookie))
 		return 0;
-	if (listens) {
-		track_socket(cookie);
+	if (listens)
 		track_holder(current_task());
-	}
 	emit_state(sk, cookie, listens ? ABI_LISTEN : ABI_UNLISTEN);
-	if (!listens && is_mptcp_close(sk) && !bpf_map_delete_elem(&tracked, &cookie))
+	if (!listens && is_close(sk) && untrack_socket(sk, cookie))
 		emit_state(sk, cookie, ABI_CLOSE);
 	return 0;
 }
@@ -323,7 +325,7 @@ static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
 	/* another program has refused: the port is about to be put back */
 	if (may_see_answers && bpf_get_retval() < 0)
 		return 1;
-	track_socket(cookie);
+	track_socket(ctx, cookie);
 	track_holder(current_task());
 	e = reserve_socket_event(current_task(), ABI_BIND);
 	if (!e)
@@ -351,14 +353,17 @@ int pd_post_bind6(struct bpf_sock *ctx)
 	return socket_is_bound(ctx, true);
 }
 
-/* The context has no port here: user space joins by cookie. */
+/*
+ * The context has no port here: user space joins by cookie.  Whoever runs this: the last reference
+ * to somebody's socket may well be that of a pass, in the daemon.
+ */
 SEC("cgroup/sock_release")
 int pd_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct abi_socket_event *e;
 
-	if (bpf_map_delete_elem(&tracked, &cookie) || is_ignored(current_pid()))
+	if (!untrack_socket(ctx, cookie))
 		return 1;
 	e = reserve_socket_event(current_task(), ABI_CLOSE);
 	if (!e)
@@ -503,6 +508,9 @@ int pass(struct bpf_iter__task_file *ctx)
 		sock_waiters(sk, file, &waiters);
 		holder.socket.file_refs -= waiters.references;
 	}
+	/* Tracked while its file is held here: its close is yet to come, and will be told. */
+	if (!is_ignored(task->tgid))
+		track_socket(sk, holder.socket.cookie);
 	holder.fd = ctx->fd;
 	holder.table = kind_of_descriptor(task);
 	/* on overflow the kernel drops what this turn wrote and runs it again */

@@ -15,7 +15,7 @@
  */
 #define RING_KEPT_BYTES (RING_BYTES / 4)
 
-#define TRACKED_MAX 65536 /* sockets whose close is reported */
+#define TRACKED_MAX 65536 /* sockets whose close is reported and that have no mark */
 #define HOLDERS_MAX 65536 /* processes whose fork, exec and exit are reported */
 
 /* Threads that bind or listen.  Least recently used: that of a thread that is gone goes. */
@@ -62,7 +62,23 @@ struct {
 	__uint(max_entries, RING_BYTES);
 } ring SEC(".maps");
 
-/* Not preallocated: most machines use a few dozen of the entries. */
+/*
+ * A mark on each socket whose close is reported; 0 = not, or not any more.  In the socket's own
+ * storage, which is charged to it and goes with it: the sockets of one user take no room from those
+ * of another, and there is no number of them that is too many.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} marked SEC(".maps");
+
+/*
+ * By cookie those that cannot be marked: what only user space found, in a list, and a socket that
+ * has no memory left for its options (its owner can see to that).  Not preallocated: most machines
+ * use a few of the entries.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -139,7 +155,10 @@ const volatile bool may_see_answers = false;
  * from one that nobody watched. */
 volatile bool binds_are_seen;
 
-/* The daemon's own thread group; its events are of no interest once it has proved the probes. */
+/*
+ * The daemon's own thread group.  What it binds and listens on is of no interest once it has proved
+ * the probes, and is never tracked: so nothing that comes later has to ask whose it is.
+ */
 volatile __u32 ignored_pid;
 
 /* Read by user space through the mapped section: each says that the table can no longer be trusted
@@ -174,17 +193,37 @@ static __always_inline struct call *current_call(__u32 kind)
 	return call && call->kind == kind ? call : NULL;
 }
 
-/* Both look first: to write what is there already costs an allocation. */
-static __always_inline void track_socket(__u64 cookie)
+/* A bpf_sock of the context, or a struct sock that the verifier knows. */
+static __always_inline void track_socket(void *sk, __u64 cookie)
 {
+	__u32 *mark = bpf_sk_storage_get(&marked, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	__u8 yes = 1;
 
-	if (!cookie || bpf_map_lookup_elem(&tracked, &cookie))
-		return;
-	if (bpf_map_update_elem(&tracked, &cookie, &yes, BPF_ANY))
+	if (mark)
+		*mark = 1;
+	else if (bpf_map_update_elem(&tracked, &cookie, &yes, BPF_ANY))
 		count(&lost_map);
 }
 
+static __always_inline bool is_tracked(void *sk, __u64 cookie)
+{
+	__u32 *mark = bpf_sk_storage_get(&marked, sk, NULL, 0);
+
+	return (mark && *mark) || bpf_map_lookup_elem(&tracked, &cookie);
+}
+
+/* True when it was tracked: whoever takes that back tells of the socket's end. */
+static __always_inline bool untrack_socket(void *sk, __u64 cookie)
+{
+	__u32 *mark = bpf_sk_storage_get(&marked, sk, NULL, 0);
+	bool was_marked = mark && *mark;
+
+	if (was_marked)
+		*mark = 0;
+	return !bpf_map_delete_elem(&tracked, &cookie) || was_marked;
+}
+
+/* Looks first: to write what is there already costs an allocation. */
 static __always_inline void track_holder(struct task_struct *task)
 {
 	__u64 start_ns = task->group_leader->start_boottime, *known;

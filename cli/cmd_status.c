@@ -50,6 +50,9 @@ static void show_kernel(struct json_object *kernel)
 		     "eBPF (%lld of %lld probes, %lld events lost)", working, total, lost);
 	for (size_t i = 0; i < answer_length(probes); i++)
 		show_probe(answer_at(probes, i));
+	if (answer_bool(kernel, "behind"))
+		render_field("", TONE_WARN, false,
+			     "events were lost; the table of sockets is being read anew");
 }
 
 /* The file at the path is not the one that the daemon has open. */

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -139,6 +140,16 @@ class OwnerTest(LockTestBase):
         shell = self.script("pd lock a -q; sh -c 'pd unlock a; true'; read line")
         shell.read_line()
         self.assertEqual(shell.read_line(), "a unlocked")
+
+    def test_a_lock_whose_time_is_over_by_the_clock_is_handed_on(self):
+        """As after a night in which the machine slept, and the daemon's timers stood."""
+        self.holder("a", "--ttl", "1h")
+        with sqlite3.connect(self.daemon.database) as db:
+            db.execute("UPDATE locks SET expiresAt = ? WHERE name = 'a'", (time.time() - 60,))
+        db.close()
+        answer = self.daemon.run("lock", "a")
+        self.assertEqual(answer.code, DONE, answer.err)
+        self.assertIn("its time is over", self.daemon.run("log", "-n", "5").out)
 
     def test_a_second_script_is_told_who_holds_it(self):
         shell = self.holder("a", "--holder", "myapp:web", "--ttl", "10m")

@@ -282,6 +282,22 @@ class RefusalTest(harness.RefusalTest):
         self.assertEqual((answer["verdict"], answer["errno"]), ("unknown", "EFAULT"))
         self.assertIn("fault of the program", answer["summary"])
 
+    def test_program_that_calls_itself_like_the_daemon_is_explained(self):
+        victim = self.spawn_python("""
+with open("/proc/self/comm", "w") as name:
+    name.write("portdaddyd")
+first, second = socket.socket(), socket.socket()
+first.bind(("127.0.0.1", 0))
+first.listen()
+try:
+    second.bind(first.getsockname())
+except OSError:
+    ready()
+rest()
+""")
+        answer = self.recorded("--pid", str(victim.pid), pid=victim.pid)
+        self.assertEqual(answer["errno"], "EADDRINUSE")
+
     def test_holder_that_has_gone_is_still_named(self):
         server = self.http_server(self.port)
         victim = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])

@@ -410,6 +410,54 @@ static void tracked_socket_and_process_from_before_report_their_end(void **state
 	stop_watching(&later);
 }
 
+static void read_pass(struct watcher *w)
+{
+	_cleanup_close_ int pass = sentinel_open_holder_pass(w->sentinel);
+	char bytes[4096];
+	ssize_t n;
+
+	assert_true(pass >= 0);
+	while ((n = read(pass, bytes, sizeof(bytes))) > 0)
+		;
+	assert_int_equal(n, 0);
+}
+
+static void socket_from_before_that_a_pass_has_shown_reports_its_close(void **state)
+{
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	void *later = NULL;
+
+	assert_int_equal(start_watching(&later), 0);
+	read_pass(later);
+	end_child(&child);
+	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	stop_watching(&later);
+}
+
+#define COOKIES_MAX (1024 * 1024) /* far more than anybody keeps room for */
+
+/* Whoever has very many sockets takes no room from those of another. */
+static void socket_is_tracked_also_when_no_cookie_can_be_added(void **state)
+{
+	void *later = NULL;
+	struct sentinel *sentinel;
+	uint64_t cookie = UINT64_MAX; /* the kernel counts upwards */
+	struct child child;
+	struct told told;
+
+	assert_int_equal(start_watching(&later), 0);
+	sentinel = ((struct watcher *)later)->sentinel;
+	while (sentinel_track_socket(sentinel, cookie) == 0 && UINT64_MAX - cookie < COOKIES_MAX)
+		cookie--;
+	assert_int_equal(sentinel_track_socket(sentinel, cookie), -E2BIG);
+	child = start_child(run_listener);
+	told = hear_well(&child);
+	end_child(&child);
+	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	stop_watching(&later);
+}
+
 static int run_untracked(struct act *act)
 {
 	struct told told = { 0 };
@@ -446,6 +494,53 @@ static void own_sockets_are_not_reported(void **state)
 	await_event(w, EVENT_LISTEN, child.pid);
 	for (size_t i = 0; i < w->n; i++)
 		assert_int_not_equal(w->events[i].actor.pid, getpid());
+	end_child(&child);
+}
+
+/*
+ * A descriptor of the child's socket in this process, which the sentinel works for: as when a pass
+ * holds the file while its owner closes it.
+ */
+static int take_descriptor(const struct child *child, int fd)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, child->pid, 0);
+	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	assert_true(copy >= 0);
+	return copy;
+}
+
+static const struct event *await_own_event(struct watcher *w, enum event_kind kind, uint64_t cookie)
+{
+	const struct event *e = await_event(w, kind, getpid());
+
+	assert_int_equal(e->cookie, cookie);
+	return e;
+}
+
+static void socket_whose_last_descriptor_the_watcher_closes_is_closed(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	int copy = take_descriptor(&child, told.fd);
+
+	end_child(&child);
+	await_event(w, EVENT_LISTEN, child.pid);
+	close(copy);
+	await_own_event(w, EVENT_CLOSE, told.cookie);
+	assert_int_equal(count_events(w, EVENT_UNLISTEN, getpid()), 0);
+}
+
+static void listener_that_the_watcher_shuts_down_listens_no_more(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_listener);
+	struct told told = hear_well(&child);
+	_cleanup_close_ int copy = take_descriptor(&child, told.fd);
+
+	assert_int_equal(shutdown(copy, SHUT_RDWR), 0);
+	await_own_event(w, EVENT_UNLISTEN, told.cookie);
 	end_child(&child);
 }
 
@@ -536,8 +631,12 @@ int main(void)
 		TEST(sockets_of_another_namespace_carry_it),
 		TEST(namespace_is_the_sockets_and_not_the_process),
 		TEST(tracked_socket_and_process_from_before_report_their_end),
+		TEST(socket_from_before_that_a_pass_has_shown_reports_its_close),
+		TEST(socket_is_tracked_also_when_no_cookie_can_be_added),
 		TEST(untracked_process_is_left_alone),
 		TEST(own_sockets_are_not_reported),
+		TEST(socket_whose_last_descriptor_the_watcher_closes_is_closed),
+		TEST(listener_that_the_watcher_shuts_down_listens_no_more),
 		TEST(flooded_ring_counts_losses_and_asks_for_one_resync),
 	};
 

@@ -78,6 +78,8 @@ struct api_config {
 	int (*claims_changed)(uint16_t port, void *user_data);
 	/* An entry was added to the audit trail, in the open batch or before; may be NULL. */
 	void (*entry_written)(void *user_data);
+	/* The machine has slept, or the clock was set: what ends by time is due; may be NULL. */
+	void (*clock_changed)(void *user_data);
 	/* Apply what the kernel has told by now: an answer is as new as the question. */
 	void (*catch_up)(void *user_data);
 	/*

@@ -50,17 +50,22 @@ static void look_again(struct lock_keeper *k)
 
 /* --- what the registry says, and what is watched --- */
 
+/* To the end of the second that is stored: never early. */
+static int64_t seconds_left(const struct lock *lock)
+{
+	return lock->ttl_s ? lock->expires_at + 1 - time(NULL) : INT64_MAX;
+}
+
 /* A held row that nobody watches: after a restart, an undone release, or by a person's hand. */
 static int adopt(struct lock_keeper *k, const struct lock *lock)
 {
 	struct lock_actor actor = lock_actor_daemon();
-	/* to the end of the second that is stored: never early */
-	int64_t left = lock->expires_at + 1 - time(NULL);
+	int64_t left = seconds_left(lock);
 	char details[LOCK_DETAILS_SIZE];
 	struct lock_hold *h;
 	int r;
 
-	if (lock->ttl_s && left <= 0) {
+	if (left <= 0) {
 		lock_journal_words_of_end(lock, "its time is over", details);
 		return lock_hold_release(&k->holds, lock, details, &actor);
 	}
@@ -71,7 +76,10 @@ static int adopt(struct lock_keeper *k, const struct lock *lock)
 	return lock_hold_release(&k->holds, lock, details, &actor);
 }
 
-/* Brings one lock's row and watch to agree, and serves who waits for it. */
+/*
+ * Brings one lock's row and watch to agree, and serves who waits for it.  A lock whose time is over
+ * by the clock is not waited for: its timer stands while the machine sleeps.
+ */
 static int settle(struct lock_keeper *k, const char *name)
 {
 	struct lock_hold *h = lock_hold_find(&k->holds, name);
@@ -81,7 +89,7 @@ static int settle(struct lock_keeper *k, const char *name)
 
 	if (r < 0)
 		return r;
-	if (h && (!held || h->lock.fence != lock.fence)) {
+	if (h && (!held || h->lock.fence != lock.fence || seconds_left(&lock) <= 0)) {
 		lock_hold_free(h);
 		h = NULL;
 	}
@@ -156,6 +164,11 @@ static void on_again(evutil_socket_t fd, short what, void *user_data)
 void lock_keeper_undone(struct lock_keeper *k)
 {
 	look_again(k);
+}
+
+void lock_keeper_clock_changed(struct lock_keeper *k)
+{
+	on_again(-1, 0, k);
 }
 
 int lock_keeper_look(struct lock_keeper *k, const char *name, struct lock *ret)

@@ -34,6 +34,8 @@ void lock_keeper_free(struct lock_keeper *k);
 
 /* What was written since the last commit is undone: everything is looked at again. */
 void lock_keeper_undone(struct lock_keeper *k);
+/* The machine has slept, or the clock was set: what is over by now is released and handed on. */
+void lock_keeper_clock_changed(struct lock_keeper *k);
 
 /*
  * Grants or renews the lock and fills the request's answer, or keeps the request until that is

@@ -33,6 +33,7 @@
 #include "api/routes.h"
 #include "api/sessions.h"
 #include "api/stream.h"
+#include "api/wall_clock.h"
 #include "base/log.h"
 #include "health/health.h"
 
@@ -258,6 +259,15 @@ void server_trim_memory_soon(struct api *api)
 
 /* --- lifecycle --- */
 
+static void on_clock_changed(void *user_data)
+{
+	struct api *api = user_data;
+
+	lock_keeper_clock_changed(api->locks);
+	if (api->config.clock_changed)
+		api->config.clock_changed(api->config.user_data);
+}
+
 static int build(struct api *api)
 {
 	int r;
@@ -285,6 +295,8 @@ static int build(struct api *api)
 	r = lock_keeper_new(api, &api->locks);
 	if (!r)
 		r = lock_keeper_start(api->locks);
+	if (!r)
+		r = wall_clock_new(api->config.loop, on_clock_changed, api, &api->wall_clock);
 	return r;
 }
 
@@ -320,6 +332,7 @@ void api_free(struct api *api)
 		accepting = NULL;
 	if (api->http)
 		evhttp_free(api->http);
+	wall_clock_free(api->wall_clock);
 	session_watches_free(api->sessions);
 	lock_keeper_free(api->locks);
 	process_watcher_free(api->processes);

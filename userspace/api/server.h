@@ -17,6 +17,7 @@ struct health;
 struct request;
 struct lock_keeper;
 struct process_watcher;
+struct wall_clock;
 struct session_watches;
 struct streams;
 
@@ -34,6 +35,7 @@ struct api {
 	struct commit_queue *commits;
 	struct streams *streams;
 	struct process_watcher *processes;
+	struct wall_clock *wall_clock;
 	struct session_watches *sessions;
 	struct health *health; /* checks of services */
 	struct lock_keeper *locks;

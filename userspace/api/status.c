@@ -53,6 +53,7 @@ static int add_kernel(struct request *r, struct json_object *o)
 	json_add_int(o, "working", working);
 	json_add_int(o, "total", report->n_probes);
 	json_add_int(o, "lost", (int64_t)counters.lost);
+	json_add_bool(o, "behind", inventory_is_behind(r->api->config.inventory));
 	json_add_int(o, "events", (int64_t)counters.events);
 	json_add_int(o, "failedReads", (int64_t)counters.failed_reads);
 	json_add_int(o, "malformed", (int64_t)counters.malformed);

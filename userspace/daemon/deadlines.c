@@ -131,10 +131,8 @@ static bool release_expired(struct deadlines *d, int64_t now)
 	return due.n == BITE && !r;
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *user_data)
+void deadlines_look(struct deadlines *d, int64_t now)
 {
-	struct deadlines *d = user_data;
-	int64_t now = time(NULL);
 	bool more = judge_silent(d, now);
 
 	more |= release_expired(d, now);
@@ -142,6 +140,11 @@ static void on_timer(evutil_socket_t fd, short what, void *user_data)
 		set(d, now, now);
 	else
 		deadlines_reschedule(d, now);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *user_data)
+{
+	deadlines_look(user_data, time(NULL));
 }
 
 /* --- lifecycle --- */

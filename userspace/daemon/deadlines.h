@@ -38,6 +38,9 @@ int64_t deadlines_of(const struct service *service, enum service_status status, 
  */
 void deadlines_note(struct deadlines *d, int64_t at_unix, int64_t now);
 
+/* Judges what is due by the clock now, whatever the timer says, and sets that anew. */
+void deadlines_look(struct deadlines *d, int64_t now);
+
 /* Asks the registry when the next one is. */
 void deadlines_reschedule(struct deadlines *d, int64_t now);
 

@@ -25,11 +25,16 @@
  * What one turn of the loop may spend, so that everybody who asks meanwhile has an answer within
  * some 50 ms, whatever somebody floods the daemon with.
  */
-#define READ_MS	     5	  /* applying events */
-#define CATCH_UP_MS  10	  /* the same before an answer: a ring that is full takes about that */
-#define STOP_MS	     1000 /* the same at the end, when nobody waits any more */
-#define JUDGE_MS     5	  /* judging claims whose processes changed */
-#define RESYNC_SHARE 10	  /* a table that is read anew rests for ten times as long as that took */
+#define READ_MS	    5	 /* applying events */
+#define CATCH_UP_MS 10	 /* the same before an answer: a ring that is full takes about that */
+#define STOP_MS	    1000 /* the same at the end, when nobody waits any more */
+#define JUDGE_MS    5	 /* judging claims whose processes changed */
+/*
+ * A table that is read anew rests for ten times as long as that took of the processor: on a machine
+ * that is busy the reading waits for its turn as well, and the table is wrong meanwhile.
+ */
+#define RESYNC_SHARE	10
+#define RESYNC_RETRY_MS 1000 /* when it could not be read */
 
 struct keeper {
 	struct keeper_config config;
@@ -55,12 +60,17 @@ static int64_t now_unix(void)
 	return t.tv_sec;
 }
 
-static int64_t now_ms(void)
+static int64_t clock_ms(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int64_t now_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 static const struct process *look_up(const struct process_id *id, void *user_data)
@@ -221,6 +231,13 @@ void keeper_entry_written(void *user_data)
 	journal_count(&k->journal, now_unix());
 }
 
+void keeper_clock_changed(void *user_data)
+{
+	struct keeper *k = user_data;
+
+	deadlines_look(&k->deadlines, now_unix());
+}
+
 int keeper_claims_changed(uint16_t port, void *user_data)
 {
 	return refresh_port(user_data, port, now_unix());
@@ -267,10 +284,11 @@ static void resync(struct keeper *k, int64_t now)
 {
 	struct sentinel_counters counters = sentinel_counters(k->config.sentinel);
 	char details[EVENT_DETAILS_SIZE];
-	int64_t began_ms = now_ms();
+	int64_t began_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID), took_ms;
 	int r = inventory_resync(k->config.inventory, now, port_changed, k);
 
-	k->resync_after_ms = now_ms() + RESYNC_SHARE * (now_ms() - began_ms);
+	took_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - began_ms;
+	k->resync_after_ms = now_ms() + (r ? RESYNC_RETRY_MS : RESYNC_SHARE * took_ms);
 	if (r) {
 		log_error("the table of sockets was not rebuilt: %s", strerror(-r));
 		return;
@@ -365,27 +383,27 @@ static void on_event(const struct event *seen, void *user_data)
 	api_publish_event(k->journal.api, event, service, now);
 }
 
-static void resync_now(struct keeper *k)
+/* Reads the table anew, or sets the timer for that, while something of it was missed. */
+static void mend_losses(struct keeper *k)
 {
-	event_del(k->resync);
-	resync(k, now_unix());
-	schedule_settle(k);
+	int64_t wait_ms = k->resync_after_ms - now_ms();
+	struct timeval wait;
+
+	if (wait_ms <= 0 && inventory_is_behind(k->config.inventory)) {
+		resync(k, now_unix());
+		schedule_settle(k);
+		wait_ms = RESYNC_RETRY_MS;
+	}
+	wait = (struct timeval){ .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
+	if (!inventory_is_behind(k->config.inventory))
+		event_del(k->resync);
+	else if (!event_pending(k->resync, EV_TIMEOUT, NULL))
+		event_add(k->resync, &wait);
 }
 
 static void on_resync(evutil_socket_t fd, short what, void *user_data)
 {
-	resync_now(user_data);
-}
-
-static void schedule_resync(struct keeper *k)
-{
-	int64_t wait_ms = k->resync_after_ms - now_ms();
-	const struct timeval wait = { .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
-
-	if (wait_ms <= 0)
-		resync_now(k);
-	else if (!event_pending(k->resync, EV_TIMEOUT, NULL))
-		event_add(k->resync, &wait);
+	mend_losses(user_data);
 }
 
 static void read_events(struct keeper *k, const struct sentinel_slice *slice)
@@ -399,7 +417,8 @@ static void read_events(struct keeper *k, const struct sentinel_slice *slice)
 	if (r)
 		log_error("kernel events were not read: %s", strerror(-r));
 	if (lost)
-		schedule_resync(k);
+		inventory_note_loss(k->config.inventory);
+	mend_losses(k);
 }
 
 /*

@@ -53,6 +53,9 @@ int keeper_claims_changed(uint16_t port, void *keeper);
 /* Explains refusals that are asked about before their turn (api_config.explain_waiting). */
 size_t keeper_explain_waiting(const struct failure_filter *asked, void *keeper);
 
+/* Judges what is due by the clock now (api_config.clock_changed). */
+void keeper_clock_changed(void *keeper);
+
 /* Applies the events that wait in the ring (api_config.catch_up). */
 void keeper_catch_up(void *keeper);
 

@@ -204,6 +204,7 @@ static int serve(struct daemon *d)
 		.started_at = time(NULL),
 		.claims_changed = keeper_claims_changed,
 		.entry_written = keeper_entry_written,
+		.clock_changed = keeper_clock_changed,
 		.catch_up = keeper_catch_up,
 		.explain_waiting = keeper_explain_waiting,
 	};

@@ -13,6 +13,7 @@ struct apply {
 	struct table *table;
 	const struct event *event;
 	int64_t now;
+	bool outdated; /* it happened before the table was read; see row_of_event() */
 	bool settle;
 };
 
@@ -60,19 +61,29 @@ static int add_row(struct apply *a, struct row **ret)
 	return r;
 }
 
+/*
+ * The row of a socket that is bound or listens; *ret is NULL for one that is gone.
+ *
+ * An event may have waited in the ring while the table was read.  What it tells is in the table by
+ * then, and so is whatever came after it, also where the record of that was lost: to apply it would
+ * bring back a socket that is closed, and no CLOSE would ever end it.  It only says who did it.
+ */
 static int row_of_event(struct apply *a, struct row **ret)
 {
 	const struct event *e = a->event;
 	struct row *row;
 	int r = table_match(a->table, e->cookie, e->inode, e->protocol, &row);
 
+	*ret = NULL;
+	if (!r && !row && a->outdated)
+		return 0;
 	if (!r && !row)
 		r = add_row(a, &row);
 	if (r)
 		return r;
-	if (e->port)
+	if (e->port && !a->outdated)
 		table_place_row(a->table, row, e->netns, e->port);
-	if (e->family) {
+	if (e->family && !a->outdated) {
 		row->view.family = e->family;
 		row->view.addr = e->addr;
 	}
@@ -119,8 +130,7 @@ static int apply_bind(struct apply *a)
 	if (!a->event->cookie)
 		return 0;
 	r = row_of_event(a, &row);
-	/* A row that a resync already saw listening is ahead of this event: its state stays. */
-	return r ? r : attach_actor(a, row);
+	return r || !row ? r : attach_actor(a, row);
 }
 
 static int apply_listen(struct apply *a)
@@ -131,9 +141,10 @@ static int apply_listen(struct apply *a)
 	if (!a->event->cookie)
 		return 0;
 	r = row_of_event(a, &row);
-	if (r)
+	if (r || !row)
 		return r;
-	row->view.state = SOCKET_LISTEN;
+	if (!a->outdated)
+		row->view.state = SOCKET_LISTEN;
 	return attach_actor(a, row);
 }
 
@@ -141,13 +152,14 @@ static int apply_unlisten(struct apply *a)
 {
 	struct row *row = table_find(a->table, a->event->cookie);
 
-	if (!row || row->view.state != SOCKET_LISTEN)
+	if (!row || row->view.state != SOCKET_LISTEN || a->outdated)
 		return 0;
 	row->view.state = SOCKET_BOUND;
 	table_note(a->table, row);
 	return 0;
 }
 
+/* Whenever it happened: a socket that is being closed may still have been listed. */
 static int apply_close(struct apply *a)
 {
 	struct row *row = table_find(a->table, a->event->cookie);
@@ -318,7 +330,12 @@ _Static_assert(ARRAY_SIZE(handlers) == _EVENT_KIND_MAX, "every kind of event is 
 int inventory_apply(struct inventory *inv, const struct event *event, int64_t now,
 		    inventory_changed changed, void *user_data, bool *ret_settle)
 {
-	struct apply a = { .table = inv->table, .event = event, .now = now };
+	struct apply a = {
+		.table = inv->table,
+		.event = event,
+		.now = now,
+		.outdated = event->boot_ns < inv->read_ns,
+	};
 	int r, flushed;
 
 	*ret_settle = false;

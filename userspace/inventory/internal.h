@@ -22,7 +22,9 @@ struct inventory {
 	uint64_t listing_turn; /* the turn of the last question about many ports */
 	uint32_t own_netns;
 	uint64_t resyncs;
+	uint64_t read_ns; /* CLOCK_BOOTTIME when the reading of this table began; 0 = never read */
 	struct sysctl_file local_range, reserved_list;
+	bool behind;	  /* inventory_note_loss() since that began, or it failed */
 	bool no_iterator; /* the source has none, or said -EOPNOTSUPP */
 	bool no_look;
 	bool no_roll;
@@ -31,6 +33,8 @@ struct inventory {
 
 /* CLOCK_MONOTONIC in milliseconds. */
 uint64_t inventory_now_ms(void);
+/* CLOCK_BOOTTIME in nanoseconds: the clock of events. */
+uint64_t inventory_boot_ns(void);
 
 /*
  * Reads the holders of every row anew: by the iterator, else by the walk of /proc.  With `create`,

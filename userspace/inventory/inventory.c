@@ -127,6 +127,16 @@ int inventory_recall_process(struct inventory *inv, const struct process *proces
 	return 0;
 }
 
+void inventory_note_loss(struct inventory *inv)
+{
+	inv->behind = true;
+}
+
+bool inventory_is_behind(const struct inventory *inv)
+{
+	return inv->behind;
+}
+
 uint64_t inventory_resyncs(const struct inventory *inv)
 {
 	return inv->resyncs;

@@ -86,7 +86,8 @@ struct socket_row {
 
 /* Where holders come from: sentinel's iterator and look, or NULL members for /proc only. */
 struct holder_source {
-	int (*open_pass)(void *user_data);		     /* as sentinel_open_holder_pass */
+	/* as sentinel_open_holder_pass: what it shows is tracked from there on */
+	int (*open_pass)(void *user_data);
 	int (*look)(void *user_data, struct abi_look *look); /* as sentinel_look */
 	void (*track_socket)(void *user_data, uint64_t cookie);
 	void (*track_process)(void *user_data, const struct process_id *id, bool track);
@@ -187,6 +188,13 @@ void inventory_for_each(const struct inventory *inv,
 
 /* Number of rows. */
 size_t inventory_count(const struct inventory *inv);
+
+/*
+ * Something was missed: until a resync that begins after this succeeds, the table may show a socket
+ * that is gone, and lack one that is there.
+ */
+void inventory_note_loss(struct inventory *inv);
+bool inventory_is_behind(const struct inventory *inv);
 
 /* How often the table was rebuilt, the first time included. */
 uint64_t inventory_resyncs(const struct inventory *inv);

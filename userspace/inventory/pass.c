@@ -98,8 +98,11 @@ static int create_row(struct pass *pass, const struct pass_holder *h, struct row
 		.uid = h->sk_uid,
 		.seen = pass->now,
 	};
+	int r = table_add_row(pass->table, &facts, ret);
 
-	return table_add_row(pass->table, &facts, ret);
+	if (!r)
+		(*ret)->tracked = true; /* by the iterator, which holds its file meanwhile */
+	return r;
 }
 
 static int row_of_holder(struct pass *pass, const struct pass_holder *h, struct row **ret)

@@ -2,9 +2,9 @@
 /*
  * A table read from the kernel takes the place of the one that events kept.
  *
- * The order matters.  First the pass, then the new sockets are tracked, then sock_diag's list: a
- * socket that closes before it is tracked is missing from the list, one that closes later is
- * reported by an event.  No socket ends unseen in between.
+ * The order matters.  First the pass, which tracks each socket while it holds its file: none ends
+ * unseen from there on.  Then sock_diag's list, and what it alone shows is tracked; whether that
+ * was about to close already is asked once more (see doubt()).
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,6 +20,7 @@ DEFINE_CLEANUP(struct table *, table_free);
 struct resync {
 	struct inventory *inv;
 	struct table *fresh;
+	uint64_t started_ns; /* CLOCK_BOOTTIME */
 	int64_t now;
 };
 
@@ -34,9 +35,10 @@ static void track_sockets(struct resync *s)
 		return;
 	HASH_ITER(hh, s->fresh->by_cookie, row, next) {
 		old = table_find(s->inv->table, row->view.cookie);
-		if (!row->tracked && !(old && old->tracked)) {
+		/* MPTCP: the pass has seen one of the two, and which one ends is the kernel's
+		 * choice */
+		if ((!row->tracked || row->alias) && !(old && old->tracked)) {
 			source->track_socket(source->user_data, row->view.cookie);
-			/* MPTCP: which of the two the kernel reports, it decides */
 			if (row->alias)
 				source->track_socket(source->user_data, row->alias->cookie);
 		}
@@ -153,10 +155,8 @@ static int read_sockets(struct resync *s)
 		walked = true;
 		r = keep_unlistable(s);
 	}
-	if (r)
-		return r;
-	track_sockets(s);
-	r = list_sockets(s);
+	if (!r)
+		r = list_sockets(s);
 	if (r)
 		return r;
 	drop_closed(s);
@@ -202,13 +202,22 @@ static void check_binder(struct resync *s, struct row *row)
 		table_unsettle(s->fresh, row);
 }
 
-/* Nobody holds it, and the old table was still waiting for its close. */
-static void carry_doubt(struct resync *s, struct row *row, const struct row *old)
+/*
+ * A socket that only the list shows may be closing: the kernel tells of a close() when it begins,
+ * and lists the socket until it is done.  Its CLOSE may be behind us, or lost; settling asks the
+ * list again.  What nobody held before either was looked into then.  Without an iterator that is no
+ * sign of anything: the holders of most sockets cannot be seen.
+ */
+static void doubt(struct resync *s, struct row *row, const struct row *old)
 {
-	if (!old->view.undecided || row->view.n_holders > 0)
+	if (row->view.n_holders > 0)
 		return;
-	memcpy(row->leaving, old->leaving, sizeof(row->leaving));
-	row->left_ms = old->left_ms;
+	if (old && old->view.undecided) {
+		memcpy(row->leaving, old->leaving, sizeof(row->leaving));
+		row->left_ms = old->left_ms;
+	} else if (s->inv->no_iterator || (old && old->view.n_holders == 0)) {
+		return;
+	}
 	table_unsettle(s->fresh, row);
 }
 
@@ -258,8 +267,8 @@ static int carry_rows(struct resync *s)
 			if (!row->view.cgroup_id)
 				row->view.cgroup_id = old->view.cgroup_id;
 			r = carry_binder(s, row, old);
-			carry_doubt(s, row, old);
 		}
+		doubt(s, row, old);
 		if (!r)
 			r = adopt_binder(s, row);
 		if (r)
@@ -336,7 +345,7 @@ static void note_differences(struct resync *s)
 int inventory_resync(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data)
 {
 	_cleanup_(table_freep) struct table *fresh = NULL;
-	struct resync s = { .inv = inv, .now = now };
+	struct resync s = { .inv = inv, .started_ns = inventory_boot_ns(), .now = now };
 	struct table *old = inv->table;
 	int r = table_new(&inv->source, &fresh);
 
@@ -354,6 +363,8 @@ int inventory_resync(struct inventory *inv, int64_t now, inventory_changed chang
 	note_differences(&s);
 	table_track_processes(fresh);
 	inv->table = fresh;
+	inv->read_ns = s.started_ns;
+	inv->behind = false;
 	inv->resyncs++;
 	fresh = old; /* freed at the end */
 	return changes_flush(&inv->table->changes, changed, user_data);

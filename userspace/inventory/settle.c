@@ -25,6 +25,14 @@ uint64_t inventory_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t inventory_boot_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 /* --- looks ----------------------------------------------------------------------------------- */
 
 /*
@@ -317,6 +325,30 @@ static bool port_needs_pass(const struct inventory *inv, uint32_t netns, uint16_
 	return false;
 }
 
+/*
+ * Whom the table says that nobody holds, and the kernel does not list: it is gone, and nobody told.
+ * Where other processes cannot be seen that would be most of them, and each resync asks anyway.
+ */
+static int drop_gone(struct inventory *inv, uint32_t netns, uint16_t port)
+{
+	struct row *row, *next;
+	int r;
+
+	if (inv->no_iterator)
+		return 0;
+	DL_FOREACH_SAFE2(inv->table->by_port[port], row, next, port_next)
+	{
+		if (!is_in(row, netns) || row->view.netns != inv->own_netns || row->view.n_holders)
+			continue;
+		r = still_listed(inv, row);
+		if (r < 0)
+			return r;
+		if (!r)
+			table_remove_row(inv->table, row);
+	}
+	return 0;
+}
+
 void inventory_refresh(struct inventory *inv)
 {
 	inv->turn++;
@@ -333,6 +365,9 @@ int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	int r = inventory_look_at_port(inv, netns, port);
 
+	if (r || !port_needs_pass(inv, netns, port))
+		return r;
+	r = drop_gone(inv, netns, port);
 	if (r || !port_needs_pass(inv, netns, port))
 		return r;
 	return pass_run(inv, inv->table, false, 0);

@@ -11,8 +11,8 @@
 #include "sentinel/bpf_load.h"
 
 #define ALL_PROBES ((1U << _PROBE_MAX) - 1)
-#define LISTENING  ((1U << PROBE_HOLDERS) - 1) /* the probes before that one */
-_Static_assert(PROBE_PROCESS + 1 == (int)PROBE_HOLDERS, "probes that listen come first");
+#define LISTENING  ((1U << PROBE_LOOK) - 1) /* the probes before that one */
+_Static_assert(PROBE_HOLDERS + 1 == (int)PROBE_LOOK, "probes that track sockets come first");
 
 static bool is_asked(enum probe probe)
 {
@@ -29,11 +29,12 @@ struct half {
 
 static void leave_maps_out(struct portdaddy_bpf *skel, unsigned wanted)
 {
-	struct bpf_map *const listening[] = { skel->maps.ring,	  skel->maps.tracked,
-					      skel->maps.holders, skel->maps.calls,
-					      skel->maps.alarms,  skel->maps.described };
+	struct bpf_map *const listening[] = { skel->maps.ring,	    skel->maps.tracked,
+					      skel->maps.marked,    skel->maps.holders,
+					      skel->maps.calls,	    skel->maps.alarms,
+					      skel->maps.described, skel->maps.pass_scratch };
 	struct bpf_map *const asked[] = { skel->maps.walk_answer, skel->maps.roll,
-					  skel->maps.pass_scratch, skel->maps.grip_targets };
+					  skel->maps.grip_targets };
 
 	for (size_t i = 0; i < ARRAY_SIZE(listening) && !(wanted & LISTENING); i++)
 		bpf_map__set_autocreate(listening[i], false);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The BPF object, loaded as two halves: what listens, and what is asked.  Half of the time of a
- * load goes into relocations and half into the verifier, and two processors can do that at the same
- * time. Each half is an instance of the same object without the other's programs and maps; they
- * share nothing.  Private to the room.
+ * The BPF object, loaded as two halves: what listens (with the pass over all holders, which tracks
+ * sockets as the listening programs do), and what else is asked.  Half of the time of a load goes
+ * into relocations and half into the verifier, and two processors can do that at the same time.
+ * Each half is an instance of the same object without the other's programs and maps; they share
+ * nothing.  Private to the room.
  */
 #ifndef SENTINEL_BPF_HALVES_H
 #define SENTINEL_BPF_HALVES_H

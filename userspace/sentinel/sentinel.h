@@ -109,7 +109,8 @@ int sentinel_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
 /*
  * A new descriptor on one full iterator pass over all processes' descriptors; reading it to its
  * end gives abi_process_event and abi_holder records (bpf/abi.h).  A process's record precedes its
- * first holder.  Owned by the caller.  -EOPNOTSUPP on rungs without the iterator.
+ * first holder.  Each socket is tracked when it is shown, while its file is held, so that its CLOSE
+ * is still to come.  Owned by the caller.  -EOPNOTSUPP on rungs without the iterator.
  */
 int sentinel_open_holder_pass(struct sentinel *s);
 
@@ -144,10 +145,10 @@ int sentinel_walk(struct sentinel *s, const struct abi_walk *asked,
 int sentinel_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n);
 
 /*
- * Tells the kernel side which sockets that existed before the sentinel are tracked (their CLOSE is
- * then reported) and which processes hold tracked sockets (their FORK, EXEC, EXIT are).  Sockets
- * and processes that are seen binding are added by the kernel side itself.  No-ops on the poll
- * rung.
+ * Tells the kernel side which sockets that neither an event nor a pass has shown are tracked (their
+ * CLOSE is then reported) and which processes hold tracked sockets (their FORK, EXEC, EXIT are).
+ * Sockets and processes that are seen binding are added by the kernel side itself.  No-ops on the
+ * poll rung.
  */
 int sentinel_track_socket(struct sentinel *s, uint64_t cookie);
 int sentinel_track_process(struct sentinel *s, const struct process_id *id);

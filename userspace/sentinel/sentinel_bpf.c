@@ -144,6 +144,7 @@ static int bpf_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
 			sentinel_handler handler, void *user_data, bool *ret_resync)
 {
 	struct bpf_rung *b = (struct bpf_rung *)s;
+	uint64_t lost_now;
 	bool resync = false;
 	int r;
 
@@ -154,8 +155,10 @@ static int bpf_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
 	r = dispatch_companion(b, handler, user_data, &resync);
 	if (r < 0)
 		return r;
-	*ret_resync = resync || b->port_unknown || lost(b) != b->lost_before;
-	b->lost_before = lost(b);
+	/* read once: what is lost from here on asks for the next resync */
+	lost_now = lost(b);
+	*ret_resync = resync || b->port_unknown || lost_now != b->lost_before;
+	b->lost_before = lost_now;
 	return 0;
 }
 
@@ -185,7 +188,7 @@ static int bpf_look(struct sentinel *s, struct abi_look *look)
 
 	if (!b->links.holders)
 		return -EOPNOTSUPP;
-	return look_run(bpf_program__fd(b->bpf.asked->progs.pass), b->ticks_per_s, look);
+	return look_run(bpf_program__fd(b->bpf.listening->progs.pass), b->ticks_per_s, look);
 }
 
 static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,

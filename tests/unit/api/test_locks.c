@@ -3,9 +3,11 @@
 #include "world.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/prctl.h>
 
 #include "api/lock_keeper.h"
+#include "api/server.h"
 
 #define TICK_MS 10 /* the clocks of time() and of the loop lag behind by a tick of the kernel */
 
@@ -379,6 +381,32 @@ static void waiters_are_served_in_the_order_in_which_they_came(void **state)
 	assert_true(fences[0] < fences[1] && fences[1] < fences[2]);
 }
 
+/* As when the machine has slept: the clock is past the end, and the timer is not. */
+static void end_by_the_clock(struct world *w)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(w->database, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "UPDATE locks SET expiresAt = unixepoch() - 60", NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival first = rival_new(w, "{\"name\":\"a\",\"ttl\":\"1h\"}");
+	_cleanup_rival_ struct rival second = { 0 };
+	int64_t fence = rival_granted(w, &first);
+
+	second = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 1);
+	end_by_the_clock(w);
+	lock_keeper_clock_changed(w->api->locks);
+	assert_true(rival_granted(w, &second) > fence);
+}
+
 static void a_release_is_followed_by_the_next_grant(void **state)
 {
 	struct world *w = *state;
@@ -658,6 +686,7 @@ int main(void)
 		T(a_lock_of_another_user_is_not_unlocked_even_with_force),
 		T(what_is_not_held_is_not_unlocked),
 		T(waiters_are_served_in_the_order_in_which_they_came),
+		T(what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end),
 		T(a_release_is_followed_by_the_next_grant),
 		T(a_waiter_that_was_killed_is_passed_over),
 		T(a_waiter_whose_connection_ends_leaves_the_queue),

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/abi.h"
@@ -204,9 +205,22 @@ static inline struct holder_source fake_source(struct fake *f)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
+static inline uint64_t fake_boot_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* It happens now. */
 static inline struct event event_of(enum event_kind kind, unsigned actor)
 {
-	struct event e = { .kind = kind, .actor = fake_id(actor), .uid = 1000, .comm = "server" };
+	struct event e = { .kind = kind,
+			   .boot_ns = fake_boot_ns(),
+			   .actor = fake_id(actor),
+			   .uid = 1000,
+			   .comm = "server" };
 
 	return e;
 }

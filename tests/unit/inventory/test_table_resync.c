@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table is read anew: what stays, what goes, what the losses had hidden. */
+#include <arpa/inet.h>
+
 #include "unit/inventory/table_world.h"
 
 static void resync_makes_rows_with_holders_and_processes(void **state)
@@ -17,7 +19,6 @@ static void resync_makes_rows_with_holders_and_processes(void **state)
 	assert_string_equal(inventory_process(w->inv, &id)->exe, "/usr/bin/server");
 	assert_string_equal(inventory_process(w->inv, &id)->cwd, "/home/app");
 	assert_int_equal(w->fake.tracked[1], 1);
-	assert_true(w->fake.tracked_sockets > 0);
 	assert_int_equal(w->changes, 1);
 }
 
@@ -118,6 +119,165 @@ static void a_failed_resync_leaves_the_table(void **state)
 	assert_int_equal(w->changes, 0);
 }
 
+static void a_loss_is_made_good_by_a_resync_that_succeeds(void **state)
+{
+	struct world *w = *state;
+	struct holder_source source = fake_source(&w->fake);
+
+	resync(w);
+	assert_false(inventory_is_behind(w->inv));
+	inventory_note_loss(w->inv);
+	assert_true(inventory_is_behind(w->inv));
+	resync(w);
+	assert_false(inventory_is_behind(w->inv));
+
+	inventory_free(w->inv);
+	source.open_pass = broken_pass;
+	assert_int_equal(inventory_new(&source, &w->inv), 0);
+	inventory_note_loss(w->inv);
+	assert_int_equal(inventory_resync(w->inv, NOW, count_change, w), -EBADMSG);
+	assert_true(inventory_is_behind(w->inv));
+}
+
+/* --- sockets that only the list shows -------------------------------------------------------- */
+
+/* A real listener of this namespace; no process of the fake kernel's holds it. */
+static int listen_unheld(uint16_t *ret_port)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	socklen_t size = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
+	*ret_port = ntohs(addr.sin_port);
+	return fd;
+}
+
+static size_t count_listed(const struct world *w, uint16_t port)
+{
+	return inventory_by_port(w->inv, inventory_own_netns(w->inv), port, NULL, 0);
+}
+
+/* The kernel tells of a close when it begins, and lists the socket until it is done. */
+static void a_closing_socket_that_the_list_still_showed_goes(void **state)
+{
+	struct world *w = *state;
+	uint16_t port;
+	int fd = listen_unheld(&port);
+
+	resync(w);
+	assert_true(w->fake.tracked_sockets > 0);
+	assert_int_equal(count_listed(w, port), 1);
+	close(fd); /* no event of it comes any more */
+	settle(w);
+	assert_int_equal(count_listed(w, port), 0);
+}
+
+static void a_socket_that_nobody_holds_and_the_list_shows_stays(void **state)
+{
+	struct world *w = *state;
+	uint16_t port;
+	int fd = listen_unheld(&port);
+
+	resync(w);
+	settle(w);
+	assert_int_equal(count_listed(w, port), 1);
+	close(fd);
+}
+
+static void who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows(void **state)
+{
+	struct world *w = *state;
+	time_t deadline = time(NULL) + DEADLINE_S;
+	uint16_t port;
+	int fd = listen_unheld(&port);
+
+	resync(w);
+	settle(w);
+	close(fd);
+	/* a question looks into it at most every 250 ms */
+	while (count_listed(w, port)) {
+		assert_true(time(NULL) < deadline);
+		assert_int_equal(inventory_verify_port(w->inv, inventory_own_netns(w->inv), port),
+				 0);
+	}
+}
+
+static void what_nobody_held_before_is_looked_into_once(void **state)
+{
+	struct world *w = *state;
+	unsigned passes;
+	uint16_t port;
+	int fd = listen_unheld(&port);
+
+	resync(w);
+	settle(w);
+	passes = w->fake.passes;
+	resync(w);
+	settle(w);
+	assert_int_equal(w->fake.passes, passes + 1); /* the resync's own */
+	assert_int_equal(count_listed(w, port), 1);
+	close(fd);
+}
+
+/* --- events that waited in the ring while the table was read --------------------------------- */
+
+static void a_socket_that_closed_before_the_table_was_read_is_not_brought_back(void **state)
+{
+	struct world *w = *state;
+	struct event bind = socket_event(EVENT_BIND, 1, 10, PORT);
+	struct event listen = socket_event(EVENT_LISTEN, 1, 10, PORT);
+
+	resync(w); /* the CLOSE was lost */
+	apply(w, bind);
+	apply(w, listen);
+	assert_no_row(w);
+	assert_int_equal(w->changes, 0);
+}
+
+static void what_the_table_was_read_as_is_newer_than_what_waited(void **state)
+{
+	struct world *w = *state;
+	struct event listen = socket_event(EVENT_LISTEN, 1, 10, PORT);
+	struct event unlisten = socket_event(EVENT_UNLISTEN, 1, 11, PORT);
+
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	w->fake.tcp_state = 7; /* bound, after a shutdown that was lost */
+	resync(w);
+	apply(w, listen);
+	assert_int_equal(only_row(w)->state, SOCKET_BOUND);
+
+	w->fake.fds[0].cookie = 11; /* listens again, which was lost */
+	w->fake.fds[0].inode = 1011;
+	w->fake.tcp_state = 10;
+	resync(w);
+	apply(w, unlisten);
+	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
+}
+
+static void an_end_that_waited_is_applied(void **state)
+{
+	struct world *w = *state;
+	struct event close = socket_event(EVENT_CLOSE, 1, 10, PORT);
+
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	resync(w);
+	apply(w, close);
+	assert_no_row(w);
+}
+
+static void what_happens_after_the_table_was_read_counts(void **state)
+{
+	struct world *w = *state;
+
+	resync(w);
+	start_server(w);
+	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
+	apply(w, socket_event(EVENT_UNLISTEN, 1, 10, PORT));
+	assert_int_equal(only_row(w)->state, SOCKET_BOUND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +289,15 @@ int main(void)
 		T(the_oldest_holder_stands_for_an_unknown_binder),
 		T(connections_in_a_pass_make_no_rows),
 		T(a_failed_resync_leaves_the_table),
+		T(a_loss_is_made_good_by_a_resync_that_succeeds),
+		T(a_closing_socket_that_the_list_still_showed_goes),
+		T(a_socket_that_nobody_holds_and_the_list_shows_stays),
+		T(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows),
+		T(what_nobody_held_before_is_looked_into_once),
+		T(a_socket_that_closed_before_the_table_was_read_is_not_brought_back),
+		T(what_the_table_was_read_as_is_newer_than_what_waited),
+		T(an_end_that_waited_is_applied),
+		T(what_happens_after_the_table_was_read_counts),
 	};
 
 	return cmocka_run_group_tests_name("inventory table resync", tests, NULL, NULL);
