@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -369,6 +370,17 @@ class InputTest(LockTestBase):
         for command in ("lock", "unlock", "locks", "with-lock"):
             self.assertRegex(self.daemon.pd(command, "--help"),
                              rf"(?s)usage: pd {command}.*Examples\n  pd {command}")
+
+    def test_a_held_lock_whose_row_is_deleted_leaves_the_daemon_well(self):
+        shells = [self.holder(name) for name in ("a", "b")]
+        with sqlite3.connect(self.daemon.database, timeout=harness.DEADLINE_S) as db:
+            db.execute("DELETE FROM locks WHERE name = 'a'")
+        db.close()
+        self.assertEqual([l["name"] for l in self.daemon.json("locks")["locks"]], ["b"])
+        self.assertEqual(self.daemon.run("lock", "a").code, DONE)
+        self.assertTrue(self.lock("b")["held"])
+        self.assertIsNone(self.daemon.process.poll(), self.daemon.log())
+        self.assertEqual([s.process.poll() for s in shells], [None, None])
 
     def test_rows_that_people_write_are_noticed_at_the_next_look(self):
         shell = self.holder()

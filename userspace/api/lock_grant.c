@@ -23,14 +23,14 @@ static struct registry *registry_of(const struct lock_grants *grants)
 /* A grant whose answer is on its way. */
 struct granting {
 	struct lock_grants *grants;
-	char name[LOCK_NAME_MAX + 1];
+	struct lock_key key;
 	int64_t fence;
 	bool closes; /* the connection ends with the answer */
 };
 
 static struct lock_hold *hold_of(const struct granting *g)
 {
-	struct lock_hold *h = lock_hold_find(g->grants->holds, g->name);
+	struct lock_hold *h = lock_hold_find(g->grants->holds, g->key);
 
 	return h && h->lock.fence == g->fence ? h : NULL;
 }
@@ -70,7 +70,7 @@ static int expect_delivery(struct lock_grants *grants, struct request *r, const 
 	if (!g)
 		return -ENOMEM;
 	g->grants = grants;
-	strcpy(g->name, lock->name);
+	g->key = lock_key_of(lock);
 	g->fence = lock->fence;
 	g->closes = r->http->major == 1 && r->http->minor == 0;
 	r->settled = on_settled;
@@ -139,7 +139,8 @@ int lock_grant_give(struct lock_grants *grants, struct request *r, const struct 
 	fault = write_grant(grants, r, &h->lock);
 	if (!fault)
 		return add_answer(r, &h->lock, false);
-	registry_lock_release(registry_of(grants), h->lock.name, h->lock.fence, time(NULL));
+	registry_lock_release(registry_of(grants), lock_key_of(&h->lock), h->lock.fence,
+			      time(NULL));
 	lock_hold_free(h);
 	return fault;
 }

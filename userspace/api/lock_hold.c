@@ -14,12 +14,12 @@
 #include "base/log.h"
 #include "base/moment.h"
 
-struct lock_hold *lock_hold_find(const struct lock_holds *holds, const char *name)
+struct lock_hold *lock_hold_find(const struct lock_holds *holds, struct lock_key key)
 {
 	struct lock_hold *h;
 
 	TAILQ_FOREACH(h, &holds->all, entry)
-		if (strcmp(h->lock.name, name) == 0)
+		if (lock_has_key(&h->lock, key))
 			return h;
 	return NULL;
 }
@@ -40,7 +40,7 @@ int lock_hold_release(struct lock_holds *holds, const struct lock *lock, const c
 	int r = registry_begin(registry);
 
 	if (!r)
-		r = registry_lock_release(registry, lock->name, lock->fence, time(NULL));
+		r = registry_lock_release(registry, lock_key_of(lock), lock->fence, time(NULL));
 	/* OUTCOME_NO: a person has freed it by hand already */
 	if (!r)
 		r = lock_journal_add(&holds->journal, ACTIVITY_UNLOCK, lock->name, details, actor);
@@ -58,7 +58,7 @@ void lock_hold_end(struct lock_hold *h, const char *details, const struct lock_a
 	lock_hold_free(h);
 	r = lock_hold_release(holds, &lock, details, actor);
 	if (!r) {
-		holds->ended(lock.name, holds->user_data);
+		holds->ended(lock_key_of(&lock), holds->user_data);
 		return;
 	}
 	log_error("lock %s was not released: %s", lock.name, strerror(-r));

@@ -174,26 +174,27 @@ int lock_queue_add(struct lock_queue *q, struct request *r, const struct lock_wi
 	return 0;
 }
 
-void lock_queue_serve(struct lock_queue *q, const char *name, lock_queue_turn turn, void *user_data)
+void lock_queue_serve(struct lock_queue *q, struct lock_key key, lock_queue_turn turn,
+		      void *user_data)
 {
 	struct waiter *w, *next;
 	int result;
 
 	for (w = TAILQ_FIRST(&q->waiters); w; w = next) {
 		next = TAILQ_NEXT(w, entry);
-		if (strcmp(w->wish.lock.name, name) == 0 &&
+		if (lock_has_key(&w->wish.lock, key) &&
 		    turn(&w->request, &w->wish, &result, user_data))
 			answer_waiter(w, result);
 	}
 }
 
-void lock_queue_for_each(const struct lock_queue *q, const char *name, lock_waiter_visit visit,
-			 void *user_data)
+void lock_queue_for_each(const struct lock_queue *q, const struct lock_key *key,
+			 lock_waiter_visit visit, void *user_data)
 {
 	struct waiter *w;
 
 	TAILQ_FOREACH(w, &q->waiters, entry)
-		if (!name || strcmp(w->wish.lock.name, name) == 0)
+		if (!key || lock_has_key(&w->wish.lock, *key))
 			visit(&w->wish.lock, w->since, user_data);
 }
 

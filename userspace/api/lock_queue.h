@@ -48,13 +48,14 @@ int lock_queue_add(struct lock_queue *q, struct request *r, const struct lock_wi
  */
 typedef bool (*lock_queue_turn)(struct request *r, const struct lock_wish *wish, int *ret_result,
 				void *user_data);
-void lock_queue_serve(struct lock_queue *q, const char *name, lock_queue_turn turn,
+void lock_queue_serve(struct lock_queue *q, struct lock_key key, lock_queue_turn turn,
 		      void *user_data);
 
-/* Each that waits for the lock (NULL: for any), in order; `since` in Unix seconds. */
+/* Each that waits for the lock (NULL: for any), in order; `since` in Unix seconds.  `visit` may not
+ * end a wait. */
 typedef void (*lock_waiter_visit)(const struct lock *wanted, int64_t since, void *user_data);
-void lock_queue_for_each(const struct lock_queue *q, const char *name, lock_waiter_visit visit,
-			 void *user_data);
+void lock_queue_for_each(const struct lock_queue *q, const struct lock_key *key,
+			 lock_waiter_visit visit, void *user_data);
 
 /* The answer when the process of a wish is not there any more. */
 int lock_queue_refuse_ended(struct request *r, const struct lock *wanted);

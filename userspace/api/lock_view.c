@@ -36,7 +36,7 @@ struct json_object *lock_view(const struct lock_keeper *k, const struct lock *lo
 	json_add_known(o, "expiresAt", held ? lock->expires_at : 0);
 	json_add_known(o, "fence", held ? lock->fence : 0);
 	json_add_known(o, "releasedAt", lock->released_at);
-	lock_keeper_for_each_waiter(k, lock->name, add_waiter, json_add_array(o, "waiters"));
+	lock_keeper_for_each_waiter(k, lock_key_of(lock), add_waiter, json_add_array(o, "waiters"));
 	return o;
 }
 

@@ -357,7 +357,7 @@ int unlocks_post(struct request *r)
 
 	if (fault)
 		return fault;
-	fault = lock_keeper_look(r->api->locks, u.name, &lock);
+	fault = lock_keeper_look(r->api->locks, lock_key_make(u.name), &lock);
 	if (fault < 0)
 		return fault;
 	if (fault == OUTCOME_NO || !lock_is_held(&lock))
@@ -377,7 +377,7 @@ static int show_one(struct request *r, const char *name, struct json_object *lis
 	int fault = check_name(r, name);
 
 	if (!fault)
-		fault = lock_keeper_look(r->api->locks, name, &lock);
+		fault = lock_keeper_look(r->api->locks, lock_key_make(name), &lock);
 	if (fault == OUTCOME_NO)
 		return request_fail(r, OUTCOME_NO, "there is no lock %s", name);
 	if (!fault)

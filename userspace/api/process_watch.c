@@ -41,9 +41,10 @@ static void schedule_poll(struct process_watcher *w)
 static void on_readable(evutil_socket_t fd, short what, void *user_data)
 {
 	struct process_watch *watch = user_data;
+	struct process_id id = watch->id; /* what is told may free the watch */
 
 	watch->told = true;
-	watch->gone(&watch->id, watch->user_data);
+	watch->gone(&id, watch->user_data);
 }
 
 static struct process_watch *find_gone(struct process_watcher *w)

@@ -2,6 +2,7 @@
 #include "registry/locks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,26 @@
 
 #define FENCE_KEY  "lockFence" /* in meta: the number of the last grant */
 #define FIRST_ROWS 16
+
+/* --- keys --- */
+
+struct lock_key lock_key_make(const char *name)
+{
+	struct lock_key key;
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return key;
+}
+
+struct lock_key lock_key_of(const struct lock *lock)
+{
+	return lock_key_make(lock->name);
+}
+
+bool lock_has_key(const struct lock *lock, struct lock_key key)
+{
+	return strcmp(lock->name, key.name) == 0;
+}
 
 /* --- reading --- */
 
@@ -65,12 +86,12 @@ static bool lock_decode(const struct query *q, struct lock *ret)
 	return true;
 }
 
-int registry_lock_load(struct registry *r, const char *name, struct lock *ret)
+int registry_lock_load(struct registry *r, struct lock_key key, struct lock *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_BY_NAME);
 	int more;
 
-	query_bind_text(&q, 1, name);
+	query_bind_text(&q, 1, key.name);
 	more = query_next(&q);
 	if (more < 0)
 		return more;
@@ -174,12 +195,13 @@ int registry_lock_renew(struct registry *r, const struct lock *lock)
 	return sqlite3_changes(r->db) ? 0 : OUTCOME_NO;
 }
 
-static int release(struct registry *r, const char *name, int64_t fence, int64_t now, int *ret_rows)
+static int release(struct registry *r, const struct lock_key *key, int64_t fence, int64_t now,
+		   int *ret_rows)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_RELEASE);
 	int error;
 
-	query_bind_text(&q, 1, name);
+	query_bind_text(&q, 1, key->name);
 	query_bind_int(&q, 2, fence);
 	query_bind_int(&q, 3, now);
 	error = query_run(&q);
@@ -195,14 +217,14 @@ static int forget_oldest(struct registry *r)
 	return query_run(&q);
 }
 
-int registry_lock_release(struct registry *r, const char *name, int64_t fence, int64_t now)
+int registry_lock_release(struct registry *r, struct lock_key key, int64_t fence, int64_t now)
 {
 	int rows = 0;
 	int error = registry_savepoint_open(r);
 
 	if (error < 0)
 		return error;
-	error = release(r, name, fence, now, &rows);
+	error = release(r, &key, fence, now, &rows);
 	if (error == 0 && rows)
 		error = forget_oldest(r);
 	error = registry_savepoint_close(r, error);

@@ -26,6 +26,14 @@ struct registry;
 #define LOCK_HOLDER_MAX	    IDENTITY_MAX /* bytes of a holder's name, without the NUL */
 #define LOCKS_KEEP_FREE_MAX 256 /* free locks that stay listed; the longest free are forgotten */
 
+/*
+ * Which lock it is.  It goes from hand to hand by value: who asks for a lock by the name inside of
+ * a hold or of a waiter would keep a pointer into what the answer may free.
+ */
+struct lock_key {
+	char name[LOCK_NAME_MAX + 1];
+};
+
 /* A copy: nothing in it is borrowed. */
 struct lock {
 	char name[LOCK_NAME_MAX + 1];
@@ -40,13 +48,18 @@ struct lock {
 	char comm[4 * PROCESS_COMM_SIZE]; /* as UTF-8 */
 };
 
+struct lock_key lock_key_of(const struct lock *lock);
+/* The name must be a legal one. */
+struct lock_key lock_key_make(const char *name);
+bool lock_has_key(const struct lock *lock, struct lock_key key);
+
 static inline bool lock_is_held(const struct lock *lock)
 {
 	return lock->holder[0] != '\0';
 }
 
 /* 0; OUTCOME_NO when it was never used, or was forgotten; negative errno. */
-int registry_lock_load(struct registry *r, const char *name, struct lock *ret);
+int registry_lock_load(struct registry *r, struct lock_key key, struct lock *ret);
 
 /*
  * All of them in order of name (held: only those that are held).  *ret is the caller's: free().
@@ -67,6 +80,6 @@ int registry_lock_renew(struct registry *r, const struct lock *lock);
  * Stores that the lock is free since `now`, and forgets free ones beyond LOCKS_KEEP_FREE_MAX.
  * 0; OUTCOME_NO when it is not held with that fence; negative errno.
  */
-int registry_lock_release(struct registry *r, const char *name, int64_t fence, int64_t now);
+int registry_lock_release(struct registry *r, struct lock_key key, int64_t fence, int64_t now);
 
 #endif

@@ -35,7 +35,7 @@ static int released(struct fixture *f, const char *name, int64_t fence, int64_t 
 	int r;
 
 	fixture_begin(f);
-	r = registry_lock_release(f->registry, name, fence, now);
+	r = registry_lock_release(f->registry, lock_key_make(name), fence, now);
 	fixture_commit(f);
 	return r;
 }
@@ -44,7 +44,7 @@ static struct lock loaded(struct fixture *f, const char *name)
 {
 	struct lock lock;
 
-	assert_int_equal(registry_lock_load(f->registry, name, &lock), 0);
+	assert_int_equal(registry_lock_load(f->registry, lock_key_make(name), &lock), 0);
 	return lock;
 }
 
@@ -73,7 +73,8 @@ static void a_lock_that_was_never_used_is_a_no(void **state)
 	struct fixture *f = *state;
 	struct lock lock;
 
-	assert_int_equal(registry_lock_load(f->registry, "never", &lock), OUTCOME_NO);
+	assert_int_equal(registry_lock_load(f->registry, lock_key_make("never"), &lock),
+			 OUTCOME_NO);
 }
 
 static void fences_grow_over_all_locks_and_over_a_restart(void **state)
@@ -101,7 +102,8 @@ static void a_grant_that_is_undone_leaves_no_holder_and_no_smaller_fence(void **
 	assert_int_equal(registry_lock_grant(f->registry, &lock), 0);
 	/* closed with the batch open: what kill -9 does to it */
 	fixture_reopen(f);
-	assert_int_equal(registry_lock_load(f->registry, "undone", &lock), OUTCOME_NO);
+	assert_int_equal(registry_lock_load(f->registry, lock_key_make("undone"), &lock),
+			 OUTCOME_NO);
 	assert_true(granted(f, "undone", "a") > before);
 }
 
@@ -246,7 +248,8 @@ static void outside_of_a_batch_nothing_is_written(void **state)
 
 	assert_int_equal(registry_lock_grant(f->registry, &lock), -EINVAL);
 	assert_int_equal(registry_lock_renew(f->registry, &lock), -EINVAL);
-	assert_int_equal(registry_lock_release(f->registry, "a", 1, FIXTURE_NOW), -EINVAL);
+	assert_int_equal(registry_lock_release(f->registry, lock_key_make("a"), 1, FIXTURE_NOW),
+			 -EINVAL);
 }
 
 int main(void)
