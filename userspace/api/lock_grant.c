@@ -92,22 +92,12 @@ static int add_answer(struct request *r, const struct lock *lock, bool existing)
 	return 0;
 }
 
-static int check_limits(const struct lock_holds *holds, struct request *r, const struct lock *lock)
+/* The hold itself is charged by its constructor. */
+static int check_limit(struct request *r, const struct lock *lock)
 {
-	size_t n = 0, of_user = 0;
-	struct lock_hold *h;
+	int outcome = quota_check(r->api->quota, lock->uid, QUOTA_LOCKS_HELD, 1);
 
-	TAILQ_FOREACH(h, &holds->all, entry) {
-		n++;
-		of_user += h->lock.uid == lock->uid;
-	}
-	if (n >= LOCKS_HELD_MAX)
-		return request_fail(r, OUTCOME_TOO_LARGE,
-				    "%zu locks are held already, and that is the limit", n);
-	if (lock_queue_has_quota(lock->uid) && of_user >= LOCKS_HELD_PER_UID)
-		return request_fail(r, OUTCOME_TOO_LARGE,
-				    "you hold %zu locks already, and that is the limit", of_user);
-	return 0;
+	return outcome ? request_fail_quota(r, QUOTA_LOCKS_HELD, outcome) : 0;
 }
 
 static int write_grant(struct lock_grants *grants, struct request *r, struct lock *lock)
@@ -125,7 +115,7 @@ int lock_grant_give(struct lock_grants *grants, struct request *r, const struct 
 {
 	struct lock lock = wish->lock;
 	struct lock_hold *h;
-	int fault = check_limits(grants->holds, r, &lock);
+	int fault = check_limit(r, &lock);
 
 	if (fault)
 		return fault;

@@ -14,8 +14,10 @@
 #include "api/lock_view.h"
 #include "api/request.h"
 #include "api/server.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/moment.h"
+#include "base/quota.h"
 
 /* After a write failed (a full disk, a person's transaction) the locks are looked at again. */
 #define RETRY_S 5
@@ -117,7 +119,7 @@ static int settle_all(struct lock_keeper *k)
 
 /* Copies: settling answers and frees waiters. */
 struct awaited {
-	struct lock_key keys[LOCK_WAITERS_MAX];
+	struct lock_key *keys;
 	size_t n;
 };
 
@@ -130,9 +132,13 @@ static void note_awaited(const struct lock *wanted, int64_t since, void *user_da
 
 static int settle_awaited(struct lock_keeper *k)
 {
-	struct awaited a = { .n = 0 };
-	int r = 0;
+	size_t waiters = quota_used_by_all(k->api->quota, QUOTA_LOCK_WAITERS);
+	_cleanup_free_ struct lock_key *keys = calloc(waiters + 1, sizeof(*keys));
+	struct awaited a = { .keys = keys };
+	int r = keys ? 0 : -ENOMEM;
 
+	if (r)
+		return r;
 	lock_queue_for_each(k->queue, NULL, note_awaited, &a);
 	for (size_t i = 0; !r && i < a.n; i++)
 		r = settle(k, a.keys[i]);

@@ -245,10 +245,15 @@ int quota_judge(enum quota_kind kind, bool exempt, uint64_t used, uint64_t used_
 	return 0;
 }
 
+int quota_check(const struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount)
+{
+	return quota_judge(kind, quota_exempts(uid, q->own_uid), quota_used(q, uid, kind),
+			   q->used[kind], amount);
+}
+
 int quota_charge(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount)
 {
-	int r = quota_judge(kind, quota_exempts(uid, q->own_uid), quota_used(q, uid, kind),
-			    q->used[kind], amount);
+	int r = quota_check(q, uid, kind, amount);
 
 	return r ? r : quota_charge_existing(q, uid, kind, amount);
 }

@@ -96,7 +96,9 @@ void quota_free(struct quota *q);
  * with nothing charged.  Takes the same time however many users and things there are.
  */
 int quota_charge(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
-/* The same of what is there already and is not to be refused, over a limit or not.  0, -ENOMEM. */
+/* What quota_charge() would answer; charges nothing. */
+int quota_check(const struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
+/* Charges what is there already and is not to be refused, over a limit or not.  0, -ENOMEM. */
 int quota_charge_existing(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
 /* Gives back what was charged; a contract of the caller: never more than that. */
 void quota_give_back(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);

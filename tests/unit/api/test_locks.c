@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include "api/lock_keeper.h"
+#include "base/quota.h"
 
 #define TICK_MS 10 /* the clocks of time() and of the loop lag behind by a tick of the kernel */
 
@@ -467,18 +468,19 @@ static void more_waiters_than_the_limit_are_refused(void **state)
 {
 	struct world *w = *state;
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
-	struct client waiters[LOCK_WAITERS_MAX];
+	const size_t most = quota_limit(QUOTA_LOCK_WAITERS)->machine;
+	_cleanup_free_ struct client *waiters = calloc(most, sizeof(*waiters));
 	_cleanup_answer_ struct answer a = { 0 };
 
 	rival_granted(w, &holder);
-	for (size_t i = 0; i < LOCK_WAITERS_MAX; i++) {
+	for (size_t i = 0; i < most; i++) {
 		waiters[i] = client_new(w);
 		client_post(w, &waiters[i], "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
 	}
-	wait_waiting(w, "a", LOCK_WAITERS_MAX);
+	wait_waiting(w, "a", most);
 	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
 	assert_error(&a, 413, "too_large", "128");
-	for (size_t i = 0; i < LOCK_WAITERS_MAX; i++)
+	for (size_t i = 0; i < most; i++)
 		client_free(&waiters[i]);
 	wait_waiting(w, "a", 0);
 }
