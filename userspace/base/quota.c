@@ -150,8 +150,8 @@ static const struct quota_limit limits[] = {
 		.name = "remembered ports",
 		.excess = QUOTA_FORGETS,
 		.reason = "half a kilobyte each at most; years of branches and their services",
-		.per_user = 50000,
-		.machine = 50000,
+		.per_user = 100000,
+		.machine = 100000,
 	},
 };
 _Static_assert(ARRAY_SIZE(limits) == _QUOTA_MAX, "every kind has a row");

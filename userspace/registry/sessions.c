@@ -91,31 +91,33 @@ static int insert_under_new_id(struct registry *r, const struct session *s, char
 	return -EEXIST;
 }
 
-static int count_active_of(struct registry *r, uid_t uid, int64_t *ret)
+/* How many active ones the user has, and all together. */
+static int count_active(struct registry *r, uid_t uid, int64_t *ret_of_user, int64_t *ret_all)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_COUNT_OF_UID);
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_COUNT_ACTIVE);
 	int more;
 
 	query_bind_int(&q, 1, uid);
 	more = query_next(&q);
 	if (more <= 0)
 		return more < 0 ? more : -EIO;
-	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0);
+	*ret_of_user = query_column_int(&q, 0, 0, INT64_MAX, 0);
+	*ret_all = query_column_int(&q, 1, 0, INT64_MAX, 0);
 	return 0;
 }
 
 int registry_session_start(struct registry *r, const struct session *session, char *ret_id)
 {
-	int64_t active = 0;
+	bool exempt = quota_exempts(session->uid, r->own_uid);
+	int64_t of_user = 0, all = 0;
 	int error = registry_write_check(r);
 
 	if (error == 0)
-		error = count_active_of(r, session->uid, &active);
-	if (error < 0)
-		return error;
-	if (active >= SESSIONS_ACTIVE_PER_UID)
-		return OUTCOME_CONFLICT;
-	return insert_under_new_id(r, session, ret_id);
+		error = count_active(r, session->uid, &of_user, &all);
+	if (error == 0)
+		error = quota_judge(QUOTA_SESSIONS_ACTIVE, exempt, (uint64_t)of_user, (uint64_t)all,
+				    1);
+	return error ? error : insert_under_new_id(r, session, ret_id);
 }
 
 static int changed_one(struct query *q)
@@ -334,13 +336,139 @@ static int note_insert(struct registry *r, const struct note *note, int64_t *ret
 	return error;
 }
 
-static int note_prune(struct registry *r, const char *session)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_PRUNE_SESSION);
+/* What may be kept of a session, of a user, or of all; kind and owner are those of noteSums. */
+struct note_bound {
+	const char *kind;
+	const char *owner; /* NULL: `user` is meant */
+	int64_t user;	   /* -1: of notes that a person wrote without one */
+	int64_t notes, bytes;
+	/* Forgets the oldest note.  How many are gone, negative errno. */
+	int (*forget)(struct registry *r, const struct note_bound *bound);
+};
 
-	query_bind_text(&q, 1, session);
-	query_bind_int(&q, 2, NOTES_PER_SESSION);
-	return query_run(&q);
+/* True in *ret when more is kept, as far as the sums tell. */
+static int sum_exceeds(struct registry *r, const struct note_bound *bound, bool *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_SUM);
+	int more;
+
+	query_bind_text(&q, 1, bound->kind);
+	if (bound->owner)
+		query_bind_text(&q, 2, bound->owner);
+	else
+		query_bind_int(&q, 2, bound->user);
+	more = query_next(&q);
+	if (more < 0)
+		return more;
+	*ret = more && (query_column_int(&q, 0, 0, INT64_MAX, 0) > bound->notes ||
+			query_column_int(&q, 1, 0, INT64_MAX, 0) > bound->bytes);
+	return 0;
+}
+
+/*
+ * A person's INSERT OR REPLACE goes past the triggers that sum up.  So before anything is forgotten
+ * the notes are counted, unless nobody else has written since that was done last.
+ */
+static int sums_check(struct registry *r, bool *ret_renewed)
+{
+	int64_t version;
+	int error = registry_data_version(r, &version);
+
+	*ret_renewed = false;
+	if (error < 0 || (r->sums_checked && r->sums_version == version))
+		return error;
+	error = query_execute(r, STATEMENT_NOTE_SUMS_CLEAR);
+	if (error == 0)
+		error = query_execute(r, STATEMENT_NOTE_SUMS_FILL);
+	r->sums_checked = error == 0;
+	r->sums_version = version;
+	*ret_renewed = error == 0;
+	return error;
+}
+
+static int note_exceeds(struct registry *r, const struct note_bound *bound, bool *ret)
+{
+	bool renewed = false;
+	int error = sum_exceeds(r, bound, ret);
+
+	if (error == 0 && *ret)
+		error = sums_check(r, &renewed);
+	return error == 0 && renewed ? sum_exceeds(r, bound, ret) : error;
+}
+
+static int forget_of_session(struct registry *r, const struct note_bound *bound)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_FORGET_OF_SESSION);
+	int error;
+
+	query_bind_text(&q, 1, bound->owner);
+	error = query_run(&q);
+	return error < 0 ? error : sqlite3_changes(r->db);
+}
+
+static int forget_of_user(struct registry *r, const struct note_bound *bound)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_FORGET_OF_USER);
+	int error;
+
+	query_bind_int_or_null(&q, 1, bound->user, -1);
+	error = query_run(&q);
+	return error < 0 ? error : sqlite3_changes(r->db);
+}
+
+/* Of the user who has most. */
+static int forget_of_greatest(struct registry *r, const struct note_bound *bound)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_SUM_GREATEST);
+	struct note_bound greatest = { .user = -1 };
+	int more = query_next(&q);
+
+	if (more <= 0)
+		return more;
+	greatest.user = query_column_int(&q, 0, -1, PROCESS_UID_UNKNOWN - 1, -1);
+	return forget_of_user(r, &greatest);
+}
+
+/* One by one: each note that comes pushes out as many bytes as it brings. */
+static int keep_within(struct registry *r, const struct note_bound *bound)
+{
+	bool exceeds = false;
+	int error, gone = 1;
+
+	while (!(error = note_exceeds(r, bound, &exceeds)) && exceeds && gone > 0)
+		gone = bound->forget(r, bound);
+	return error < 0 ? error : gone < 0 ? gone : 0;
+}
+
+static int keep_notes_within(struct registry *r, const struct note *note)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_NOTE_BYTES);
+	const struct note_bound of_session = {
+		.kind = "session",
+		.owner = note->session,
+		.notes = NOTES_PER_SESSION,
+		.bytes = NOTES_PER_SESSION_BYTES,
+		.forget = forget_of_session,
+	};
+	const struct note_bound of_user = {
+		.kind = "user",
+		.user = note->uid == PROCESS_UID_UNKNOWN ? -1 : (int64_t)note->uid,
+		.notes = INT64_MAX,
+		.bytes = (int64_t)limit->per_user,
+		.forget = forget_of_user,
+	};
+	const struct note_bound of_all = {
+		.kind = "all",
+		.owner = "",
+		.notes = INT64_MAX,
+		.bytes = (int64_t)limit->machine,
+		.forget = forget_of_greatest,
+	};
+	int error = keep_within(r, &of_session);
+
+	if (error == 0 && !quota_exempts(note->uid, r->own_uid))
+		error = keep_within(r, &of_user);
+	return error ? error : keep_within(r, &of_all);
 }
 
 int registry_note_add(struct registry *r, const struct note *note, int64_t *ret_id)
@@ -352,7 +480,7 @@ int registry_note_add(struct registry *r, const struct note *note, int64_t *ret_
 		return error;
 	error = note_insert(r, note, &id);
 	if (error == 0)
-		error = note_prune(r, note->session);
+		error = keep_notes_within(r, note);
 	error = registry_savepoint_close(r, error);
 	if (error == 0 && ret_id)
 		*ret_id = id;
@@ -388,35 +516,38 @@ int registry_for_each_note(struct registry *r, const char *session, int64_t limi
 
 /* --- retention --- */
 
-static int prune_sessions(struct registry *r, int64_t now, int max_rows)
+static int prune_old_sessions(struct registry *r, int64_t now, int max_rows)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_PRUNE);
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_PRUNE_OLD);
 
-	query_bind_int(&q, 1, SESSIONS_KEEP_ROWS);
-	query_bind_int(&q, 2, SESSIONS_KEEP_NEWEST);
-	query_bind_int(&q, 3, now - SESSIONS_KEEP_S);
-	query_bind_int(&q, 4, max_rows);
+	query_bind_int(&q, 1, SESSIONS_KEEP_NEWEST);
+	query_bind_int(&q, 2, now - SESSIONS_KEEP_S);
+	query_bind_int(&q, 3, max_rows);
 	return query_run(&q);
 }
 
-static int prune_notes(struct registry *r, int max_rows)
+static int forget_sessions(struct registry *r, int max_rows)
 {
-	_cleanup_(query_done) struct query left = query_start(r, STATEMENT_NOTES_PRUNE_LEFT);
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTES_PRUNE);
-	int error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_FORGET);
 
-	query_bind_int(&left, 1, max_rows);
-	error = query_run(&left);
-	if (error < 0)
-		return error;
-	query_bind_int(&q, 1, NOTES_KEEP_ROWS);
+	query_bind_int(&q, 1, (int64_t)quota_limit(QUOTA_SESSIONS_KEPT)->machine);
 	query_bind_int(&q, 2, max_rows);
+	return query_run(&q);
+}
+
+static int prune_notes_left(struct registry *r, int max_rows)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTES_PRUNE_LEFT);
+
+	query_bind_int(&q, 1, max_rows);
 	return query_run(&q);
 }
 
 int registry_sessions_prune(struct registry *r, int64_t now, int max_rows)
 {
-	int error = prune_sessions(r, now, max_rows);
+	int error = prune_old_sessions(r, now, max_rows);
 
-	return error < 0 ? error : prune_notes(r, max_rows);
+	if (error == 0)
+		error = forget_sessions(r, max_rows);
+	return error < 0 ? error : prune_notes_left(r, max_rows);
 }
