@@ -81,6 +81,7 @@ static int expect_delivery(struct lock_grants *grants, struct request *r, const 
 static int add_answer(struct request *r, const struct lock *lock, bool existing)
 {
 	json_add_text(r->answer, "name", lock->name);
+	json_add_bool(r->answer, "machine", lock->owner == LOCK_OF_MACHINE);
 	json_add_text(r->answer, "holder", lock->holder);
 	json_add_int(r->answer, "fence", lock->fence);
 	json_add_bool(r->answer, "existing", existing);

@@ -184,7 +184,7 @@ static int refuse_held(struct request *r, const struct lock_keeper *k, const str
 {
 	char words[LOCK_WORDS_SIZE];
 
-	request_extra(r, "lock", lock_view(k, lock));
+	request_extra(r, "lock", lock_view(k, lock, r->uid));
 	return request_fail(r, OUTCOME_CONFLICT, "%s is %s; %s", lock->name,
 			    lock_words_held(lock, time(NULL), words), behind);
 }

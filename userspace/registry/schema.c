@@ -161,12 +161,17 @@ static const char *const migrations[] = {
 	 "CREATE INDEX activityByBoth ON activity(service, action) WHERE service IS NOT NULL;\n"),
 
 	/*
+	 * The names of locks belong to users.  One that exists is its holder's; a free one, of
+	 * which nobody knows any more whose it was, is the owner's of the file.
+	 *
 	 * What is kept of each user is bounded: the log and the notes of one are found by an index
 	 * that ends in the id, and what notes take is summed up as they come and go.
 	 */
 	("CREATE INDEX activityByUid ON activity(uid);\n"
 	 "ALTER TABLE ports ADD COLUMN uid INTEGER; -- whose service had it\n"
 	 "CREATE INDEX sessionsActive ON sessions(uid) WHERE " SCHEMA_SESSION_IS_ACTIVE ";\n"
+	 "ALTER TABLE locks ADD COLUMN owner INTEGER; -- whose name it is; -1: the machine's\n"
+	 "UPDATE locks SET owner = uid;\n"
 	 "CREATE INDEX notesByUid ON notes(uid);\n"
 	 "CREATE TABLE noteSums(\n"
 	 "  kind TEXT, -- 'user', 'session', 'all'\n"

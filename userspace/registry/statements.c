@@ -45,7 +45,7 @@
 /* In the order of enum lock_column. */
 #define LOCK_COLUMNS                                                                          \
 	"name, holder, acquiredAt, ttl, expiresAt, releasedAt, fence, uid, pid, startTicks, " \
-	"bootId, comm"
+	"bootId, comm, owner"
 
 /* A holder that a person emptied is none. */
 #define LOCK_IS_HELD "ifnull(holder, '') <> ''"
@@ -218,25 +218,29 @@ static const char *const statement_sql[] = {
 	[STATEMENT_HEALTH_BY_ID] = "SELECT checkedAt, result, httpStatus, elapsedUs, url, details "
 				   "FROM health WHERE id = ?1",
 
-	[STATEMENT_LOCK_BY_NAME] = "SELECT " LOCK_COLUMNS " FROM locks WHERE name = ?1",
+	[STATEMENT_LOCK_BY_NAME] = "SELECT " LOCK_COLUMNS
+				   " FROM locks WHERE name IN (?1, ?2) ORDER BY name",
 	[STATEMENT_LOCKS_SCAN] = "SELECT " LOCK_COLUMNS " FROM locks ORDER BY name",
 	[STATEMENT_LOCKS_HELD] = "SELECT " LOCK_COLUMNS " FROM locks "
 				 "WHERE " LOCK_IS_HELD " ORDER BY name",
 	[STATEMENT_LOCKS_COUNT] = "SELECT count(*) FROM locks WHERE " LOCK_IS_HELD,
 	[STATEMENT_LOCK_GRANT] =
 		"INSERT OR REPLACE INTO locks(name, holder, acquiredAt, ttl, expiresAt, fence, "
-		"uid, pid, startTicks, bootId, comm) "
-		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+		"uid, pid, startTicks, bootId, comm, owner) "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[STATEMENT_LOCK_RENEW] = "UPDATE locks SET ttl = ?3, expiresAt = ?4 "
 				 "WHERE name = ?1 AND " LOCK_HAS_FENCE " AND " LOCK_IS_HELD,
-	/* The number stays: of the last grant. */
+	/* The number stays, of the last grant, and so does whose name it is. */
 	[STATEMENT_LOCK_RELEASE] =
 		"UPDATE locks SET holder = NULL, acquiredAt = NULL, ttl = NULL, expiresAt = NULL, "
 		"uid = NULL, pid = NULL, startTicks = NULL, bootId = NULL, comm = NULL, "
 		"releasedAt = ?3 WHERE name = ?1 AND " LOCK_HAS_FENCE " AND " LOCK_IS_HELD,
-	[STATEMENT_LOCKS_PRUNE] = "DELETE FROM locks WHERE rowid IN (SELECT rowid FROM locks "
-				  "WHERE NOT " LOCK_IS_HELD " ORDER BY releasedAt DESC, rowid DESC "
-				  "LIMIT -1 OFFSET ?1)",
+	/* Beyond ?1 those go of which their owner has the most that were free later. */
+	[STATEMENT_LOCKS_PRUNE] =
+		"DELETE FROM locks WHERE rowid IN (SELECT rowid FROM (SELECT rowid, releasedAt, "
+		"row_number() OVER (PARTITION BY owner ORDER BY releasedAt DESC, rowid DESC) "
+		"AS place FROM locks WHERE NOT " LOCK_IS_HELD ") ORDER BY place DESC, releasedAt "
+		"LIMIT max(0, (SELECT count(*) FROM locks WHERE NOT " LOCK_IS_HELD ") - ?1))",
 
 	[STATEMENT_SESSION_INSERT] =
 		"INSERT OR IGNORE INTO sessions(id, purpose, startedAt, status, agent, uid, cwd, "

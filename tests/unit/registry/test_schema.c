@@ -428,7 +428,7 @@ static void database_of_version_2_keeps_its_locks_and_sessions(void **state)
 	fixture_expect(f, "SELECT count(*) FROM health", "0");
 }
 
-static void database_of_version_4_sums_up_the_notes_that_it_has(void **state)
+static void database_of_version_4_has_owners_of_locks_and_sums_of_notes(void **state)
 {
 	struct fixture *f = *state;
 	char version[16];
@@ -443,6 +443,9 @@ static void database_of_version_4_sums_up_the_notes_that_it_has(void **state)
 	fixture_expect(f, "SELECT notes FROM noteSums WHERE kind = 'user' AND owner = 1000", "1");
 	fixture_expect(f, "SELECT bytes FROM noteSums WHERE owner = 'session-tth'", "262");
 	fixture_expect(f, "SELECT port || ifnull(uid, '?') FROM ports", "8075?");
+	fixture_expect(f, "SELECT holder || owner FROM locks WHERE name = 'deploy'",
+		       "myapp:web1000");
+	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'old'", "NULL");
 }
 
 int main(void)
@@ -476,7 +479,7 @@ int main(void)
 		registry_test(read_only_directory_with_a_database_is_refused),
 		registry_test(read_only_file_is_refused),
 		registry_test_unopened(database_of_version_2_keeps_its_locks_and_sessions),
-		registry_test_unopened(database_of_version_4_sums_up_the_notes_that_it_has),
+		registry_test_unopened(database_of_version_4_has_owners_of_locks_and_sums_of_notes),
 	};
 
 	return cmocka_run_group_tests_name("registry schema", tests, NULL, NULL);
