@@ -267,7 +267,7 @@ static int build(struct api *api)
 	if (!r)
 		r = session_watches_new(api, &api->sessions);
 	if (!r)
-		r = health_new(api->config.loop, &api->health);
+		r = health_new(api->config.loop, api->quota, &api->health);
 	r = lock_keeper_new(api, &api->locks);
 	if (!r)
 		r = lock_keeper_start(api->locks);
