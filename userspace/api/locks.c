@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/lock_keeper.h"
+#include "api/lock_names.h"
 #include "api/lock_view.h"
 #include "api/routes.h"
 #include "api/server.h"
@@ -133,67 +134,6 @@ static int check_name(struct request *r, const char *name)
 				    "db-migrations",
 				    name, why);
 	return 0;
-}
-
-/*
- * Whose name is meant: the caller's own, unless the request says the machine's or another user's.
- * `user` is NULL where the route has no such parameter.
- */
-static int name_owner(struct request *r, bool machine, const char *user, uid_t *ret)
-{
-	*ret = machine ? LOCK_OF_MACHINE : r->uid;
-	if (!user)
-		return 0;
-	if (machine)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"machine\" and \"user\" exclude each other: the machine's "
-				    "lock is everybody's");
-	if (!view_user_id(user, ret))
-		return request_fail(
-			r, OUTCOME_BAD_REQUEST,
-			"there is no user \"%.64s\"; write a name or a number that id(1) "
-			"knows",
-			user);
-	return 0;
-}
-
-/* Held locks of the name that are not the key's. */
-struct namesakes {
-	struct lock machine, other; /* one of another user; each counts when it is held */
-	size_t n_others;
-};
-
-static int find_namesakes(struct request *r, struct lock_key key, struct namesakes *ret)
-{
-	_cleanup_free_ struct lock *locks = NULL;
-	size_t n = 0;
-	int fault = lock_keeper_look_all(r->api->locks, true, &locks, &n);
-
-	*ret = (struct namesakes){ 0 };
-	for (size_t i = 0; !fault && i < n; i++) {
-		if (strcmp(locks[i].name, key.name) != 0 || locks[i].owner == key.owner)
-			continue;
-		if (locks[i].owner == LOCK_OF_MACHINE)
-			ret->machine = locks[i];
-		else if (!ret->n_others++)
-			ret->other = locks[i];
-	}
-	return fault;
-}
-
-/* Says that there is nothing of the name, and where there is something. */
-static int fail_with_namesakes(struct request *r, const struct namesakes *others,
-			       const char *sentence)
-{
-	if (lock_is_held(&others->machine))
-		return request_fail(r, OUTCOME_NO,
-				    "%s; the machine's lock of that name is held: --machine",
-				    sentence);
-	if (others->n_others)
-		return request_fail(r, OUTCOME_NO, "%s; user %s has one of that name: --user %s",
-				    sentence, view_user_name(others->other.owner),
-				    view_user_name(others->other.owner));
-	return request_fail(r, OUTCOME_NO, "%s", sentence);
 }
 
 /* --- the holder's name --- */
@@ -361,7 +301,7 @@ static int parse_key(struct request *r, struct unlock *u)
 	if (!fault)
 		fault = request_member_text(r, "user", &user);
 	if (!fault)
-		fault = name_owner(r, machine, user, &owner);
+		fault = lock_name_owner(r, machine, user, &owner);
 	if (fault)
 		return fault;
 	u->key = lock_key_make(name, owner);
@@ -442,15 +382,15 @@ static int release(struct request *r, const struct unlock *u, const struct lock 
  */
 static int find_of_another(struct request *r, const struct unlock *u, struct lock *ret)
 {
-	struct namesakes others;
+	struct lock_namesakes others;
 	char sentence[LOCK_NAME_MAX + sizeof(" is not held")];
-	int fault = find_namesakes(r, u->key, &others);
+	int fault = lock_namesakes_find(r, u->key, &others);
 
 	if (fault)
 		return fault;
 	snprintf(sentence, sizeof(sentence), "%s is not held", u->key.name);
 	if (!u->of_whoever || !others.n_others)
-		return fail_with_namesakes(r, &others, sentence);
+		return lock_namesakes_fail(r, &others, sentence);
 	if (r->uid == 0 && others.n_others > 1)
 		return request_fail(r, OUTCOME_CONFLICT,
 				    "%zu users hold a lock %s; say whose is meant: --user %s",
@@ -499,7 +439,7 @@ static int show_one(struct request *r, const char *name, struct json_object *lis
 {
 	char sentence[LOCK_NAME_MAX + sizeof("there is no lock ")];
 	bool machine = false;
-	struct namesakes others;
+	struct lock_namesakes others;
 	struct lock lock;
 	uid_t owner = r->uid;
 	int fault = check_name(r, name);
@@ -507,7 +447,7 @@ static int show_one(struct request *r, const char *name, struct json_object *lis
 	if (!fault)
 		fault = param_machine(r, &machine);
 	if (!fault)
-		fault = name_owner(r, machine, request_param(r, "user"), &owner);
+		fault = lock_name_owner(r, machine, request_param(r, "user"), &owner);
 	if (fault)
 		return fault;
 	fault = lock_keeper_look(r->api->locks, lock_key_make(name, owner), &lock);
@@ -515,9 +455,9 @@ static int show_one(struct request *r, const char *name, struct json_object *lis
 		json_append(list, lock_view(r->api->locks, &lock, r->uid));
 	if (fault != OUTCOME_NO)
 		return fault;
-	fault = find_namesakes(r, lock_key_make(name, owner), &others);
+	fault = lock_namesakes_find(r, lock_key_make(name, owner), &others);
 	snprintf(sentence, sizeof(sentence), "there is no lock %s", name);
-	return fault ? fault : fail_with_namesakes(r, &others, sentence);
+	return fault ? fault : lock_namesakes_fail(r, &others, sentence);
 }
 
 /* One's own and the machine's first, which a program may take by their names, then the others'. */
