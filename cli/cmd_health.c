@@ -179,7 +179,10 @@ static int once(const struct query *q)
 	if (!r.summary) /* ^C: not known is not well, for a script that goes on */
 		return outcome_row(OUTCOME_NO)->exit_code;
 	show(q, &r);
-	return answer_int(r.summary, "unhealthy") ? outcome_row(OUTCOME_NO)->exit_code : 0;
+	/* what was not tried for want of a place is not known to be well */
+	return answer_int(r.summary, "unhealthy") || answer_int(r.summary, "notTried")
+		       ? outcome_row(OUTCOME_NO)->exit_code
+		       : 0;
 }
 
 /* --- again and again --- */
@@ -275,7 +278,8 @@ const struct command cmd_health = {
 		"program that hangs, too.  Where nothing listens, that is said and nothing waited\n"
 		"for.\n"
 		"\n"
-		"Exit code 1 when any is unhealthy: also when it is stale, a ghost, or waited for.\n"
+		"Exit code 1 when any is unhealthy: also when it is stale, a ghost, or waited for, or\n"
+		"could not be tried in time because too many other checks ran.\n"
 		"--watch prints what changes, and on a terminal draws the whole anew.\n",
 	.examples = "  pd health\n"
 		    "  pd health myapp:api\n"

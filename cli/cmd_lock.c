@@ -58,12 +58,11 @@ static void show_held(struct json_object *lock)
 static int show_status(const struct locking *l)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	struct client_param params[] = { { "name", l->name } };
 	struct json_object *lock;
-	char path[256];
+	char path[512];
 	int e;
 
-	if (client_path("/v1/locks", params, 1, path, sizeof(path)) < 0)
+	if (locking_path(l, path, sizeof(path)) < 0)
 		return render_usage_error(l->line->json, l->self->name, "the name is too long");
 	e = answer_get(l->line->json, "GET", path, NULL, &answer);
 	if (e)
@@ -109,6 +108,9 @@ static int run(const struct command *self, const struct command_line *line)
 
 	if (e)
 		return e;
+	if (!command_value(self, line, "status") && l.user)
+		return render_usage_error(line->json, self->name,
+					  "--user looks at another user's lock: it needs --status");
 	if (!command_value(self, line, "status"))
 		return acquire(&l);
 	if (l.ttl || l.waits || command_value(self, line, "holder"))
@@ -119,13 +121,17 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_lock = {
 	.name = "lock",
-	.arguments = "NAME [--ttl DUR] [--wait[=DUR]] [--holder ID] | --status NAME",
+	.arguments = "NAME [--machine] [--ttl DUR] [--wait[=DUR]] [--holder ID] | --status NAME",
 	.summary = "take a lock for the script or shell that runs this",
 	.details =
 		"The lock belongs to the process that ran pd, a script or an interactive shell, and\n"
 		"ends with it, within moments and however it ends; or by pd unlock; or after --ttl.\n"
 		"Taken again by the same process it is renewed.  Where it is held, pd says by whom\n"
 		"and exits with 4; with --wait it waits, first come, first served, for at most DUR.\n"
+		"\n"
+		"Names are your own: another user's lock of the same name is another lock.  The one\n"
+		"that all users of this machine share is meant with --machine, here and in pd unlock\n"
+		"and pd with-lock.\n"
 		"\n"
 		"Each grant has a fencing number that only grows (-q prints it): hand it to what the\n"
 		"lock protects, and let that refuse smaller ones.\n"
@@ -136,6 +142,7 @@ const struct command cmd_lock = {
 	.examples = "  pd lock db-migrations --ttl 5m\n"
 		    "  pd lock db-migrations --wait=30s || exit\n"
 		    "  pd lock --status db-migrations\n"
+		    "  pd lock --machine apt --wait\n"
 		    "  FENCE=$(pd lock deploy -q)\n",
 	.min_args = 1,
 	.max_args = 1,
@@ -143,6 +150,8 @@ const struct command cmd_lock = {
 		{ "ttl", 0, "DUR", "it ends after this time at the latest: 45s, 30m, 2h30m, 1d" },
 		{ "wait", 0, "[=DUR]", "wait until it is free, for at most DUR" },
 		{ "holder", 0, "ID", "the holder's name that others are shown" },
+		{ "machine", 0, NULL, "the one lock of that name for everybody on this machine" },
+		{ "user", 0, "USER", "with --status: that user's lock" },
 		{ "status", 0, NULL, "show who holds it, since when and for how long" },
 		{ NULL },
 	},

@@ -24,6 +24,12 @@ static int name_width(struct json_object *locks)
 	return (int)width + COLUMN_GAP;
 }
 
+/* By the name alone; an older daemon knows one lock of a name and does not say. */
+static bool is_own(struct json_object *lock)
+{
+	return !answer_has(lock, "own") || answer_bool(lock, "own");
+}
+
 static void show_lock(struct json_object *lock, int width, int64_t now)
 {
 	size_t waiting = answer_length(answer_member(lock, "waiters"));
@@ -38,6 +44,10 @@ static void show_lock(struct json_object *lock, int width, int64_t now)
 		render_text(TONE_GOOD, " Available");
 	if (waiting)
 		render_text(TONE_DIM, " (%zu waiting)", waiting);
+	if (answer_bool(lock, "machine"))
+		render_text(TONE_DIM, " [machine]");
+	else if (!is_own(lock))
+		render_text(TONE_DIM, " [user %s]", answer_text(lock, "owner"));
 	render_newline();
 }
 
@@ -59,7 +69,8 @@ static int run(const struct command *self, const struct command_line *line)
 
 		if (!line->quiet)
 			show_lock(lock, name_width(locks), now);
-		else if (answer_bool(lock, "held"))
+		else if (answer_bool(lock, "held") &&
+			 (is_own(lock) || answer_bool(lock, "machine")))
 			printf("%s\n", answer_text(lock, "name"));
 	}
 	if (!answer_length(locks))
@@ -71,8 +82,12 @@ const struct command cmd_locks = {
 	.name = "locks",
 	.arguments = "",
 	.summary = "list the locks: who holds them, and which are available",
-	.details = "A lock that was used before and is free stays listed as available.  -q prints\n"
-		   "the names of those that are held.\n",
+	.details =
+		"A lock that was used before and is free stays listed as available.  Your own "
+		"come\n"
+		"first, with those of the whole machine, [machine] (pd lock --machine); those of\n"
+		"other users, [user NAME], keep nobody else from theirs.  -q prints the names of\n"
+		"those that are held, without other users'.\n",
 	.examples = "  pd locks\n"
 		    "  pd locks -j | jq '.locks[] | select(.held)'\n",
 	.run = run,

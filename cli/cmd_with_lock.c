@@ -130,7 +130,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_with_lock = {
 	.name = "with-lock",
-	.arguments = "NAME [--ttl DUR] [--wait[=DUR]] [--holder ID] -- CMD [ARG]...",
+	.arguments = "NAME [--machine] [--ttl DUR] [--wait[=DUR]] [--holder ID] -- CMD [ARG]...",
 	.summary = "run a command while holding a lock",
 	.details =
 		"The lock belongs to this pd and ends with it.  With --ttl it is renewed for as long\n"
@@ -148,6 +148,7 @@ const struct command cmd_with_lock = {
 	.options = {
 		{ "ttl", 0, "DUR", "renewed within this time, or it ends: 45s, 30m" },
 		{ "wait", 0, "[=DUR]", "wait until it is free, for at most DUR" },
+		{ "machine", 0, NULL, "the one lock of that name for everybody on this machine" },
 		{ "holder", 0, "ID", "the holder's name that others are shown" },
 		{ NULL },
 	},

@@ -29,6 +29,7 @@ static const struct word {
 	{ "not_http", "NOT HTTP", TONE_BAD },
 	{ "tls_failed", "TLS FAILED", TONE_BAD },
 	{ "failed", "FAILED", TONE_BAD },
+	{ "not_tried", "NOT TRIED", TONE_WARN },
 	{ "ghost", "GHOST", TONE_BAD },
 	{ "squatted", "SQUATTED", TONE_BAD },
 	{ "stale", "STALE", TONE_WARN },

@@ -74,6 +74,12 @@ int locking_read(const struct command *self, const struct command_line *line, st
 		return render_usage_error(line->json, self->name,
 					  "'%.100s' is no lock: %s; for example db-migrations",
 					  ret->name, why);
+	ret->machine = value_of(ret, "machine") != NULL;
+	ret->user = value_of(ret, "user");
+	if (ret->machine && ret->user)
+		return render_usage_error(line->json, self->name,
+					  "--machine and --user exclude each other: the machine's "
+					  "lock is everybody's");
 	ret->holder = value_of(ret, "holder");
 	ret->on_behalf = environment_holder();
 	ret->ttl = value_of(ret, "ttl");
@@ -96,6 +102,11 @@ static struct json_object *body_of(const struct locking *l)
 	char cwd[PATH_MAX];
 
 	add_text(o, "name", l->name);
+	/* a daemon that is older knows neither of them, and is told of them only where they count
+	 */
+	if (l->machine)
+		json_object_object_add(o, "machine", json_object_new_boolean(true));
+	add_text(o, "user", l->user);
 	add_text(o, "holder", l->holder);
 	add_text(o, "onBehalf", l->on_behalf);
 	add_text(o, "owner", l->own ? "caller" : "parent");
@@ -180,16 +191,26 @@ static int finish(const struct locking *l, enum outcome outcome, struct json_obj
 	return outcome_row(outcome)->exit_code;
 }
 
+int locking_path(const struct locking *l, char *ret, int size)
+{
+	struct client_param params[] = {
+		{ "name", l->name },
+		{ "machine", l->machine ? "1" : NULL },
+		{ "user", l->user },
+	};
+
+	return client_path("/v1/locks", params, ARRAY_SIZE(params), ret, size);
+}
+
 /* Who waits wants to know for whom. */
 static void say_who_holds(const struct locking *l)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	struct client_param params[] = { { "name", l->name } };
 	struct json_object *lock;
-	char path[256];
+	char path[512];
 
 	if (l->line->quiet || l->line->json || !isatty(STDERR_FILENO) ||
-	    client_path("/v1/locks", params, 1, path, sizeof(path)) < 0 ||
+	    locking_path(l, path, sizeof(path)) < 0 ||
 	    client_request("GET", path, NULL, &answer) != OUTCOME_OK)
 		return;
 	lock = answer_at(answer_member(answer, "locks"), 0);

@@ -14,6 +14,8 @@ struct locking {
 	const struct command *self;
 	const struct command_line *line;
 	const char *name;
+	bool machine;	       /* the one of that name for everybody */
+	const char *user;      /* whose it is; NULL = one's own */
 	const char *holder;    /* --holder; NULL = not given */
 	const char *on_behalf; /* the environment's session or service; NULL = none */
 	const char *ttl;       /* NULL = none */
@@ -25,7 +27,7 @@ struct locking {
 };
 
 /*
- * Reads NAME and the options ttl, wait and holder, as far as the command has them.  0, or, having
+ * Reads NAME and the options that the command has.  0, or, having
  * said what is wrong, pd's exit code.
  */
 int locking_read(const struct command *self, const struct command_line *line, struct locking *ret);
@@ -43,6 +45,11 @@ int locking_acquire(const struct locking *l, struct json_object **ret);
  */
 bool locking_renew(const struct locking *l, int64_t fence, bool *ret_lost,
 		   struct json_object **ret);
+
+/*
+ * Where to ask who holds it, in ret (size bytes).  0, -ENAMETOOLONG.
+ */
+int locking_path(const struct locking *l, char *ret, int size);
 
 /* Unlocks; fence 0: whichever grant it is.  As locking_acquire(). */
 int locking_release(const struct locking *l, bool force, int64_t fence, struct json_object **ret);

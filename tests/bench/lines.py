@@ -165,7 +165,8 @@ def fill(path, services, free):
             "INSERT INTO services(id, port, createdAt, updatedAt, status, uid, everActive, "
             "expiresAt) VALUES(?, ?, ?, ?, 'claimed', 0, 0, 0)",
             ((f"many:s{p}", p, now, now) for p in ports))
-        db.executemany("INSERT INTO ports VALUES(?, ?, ?)", ((f"many:s{p}", p, now) for p in ports))
+        db.executemany("INSERT INTO ports(id, port, claimedAt) VALUES(?, ?, ?)",
+                       ((f"many:s{p}", p, now) for p in ports))
     db.close()
 
 

@@ -86,9 +86,10 @@ class StoryTest(LockTestBase):
 
     def test_json_has_the_contracts_members(self):
         held, free = self.daemon.json("locks")["locks"]
-        self.assertEqual(set(held), {"name", "held", "holder", "pid", "process", "user",
-                                     "acquiredAt", "ttl", "expiresAt", "fence", "releasedAt",
-                                     "waiters"})
+        self.assertEqual(set(held), {"name", "owner", "machine", "own", "held", "holder", "pid",
+                                     "process", "user", "acquiredAt", "ttl", "expiresAt", "fence",
+                                     "releasedAt", "waiters"})
+        self.assertEqual((held["own"], held["machine"]), (True, False))
         self.assertEqual((held["ttl"], held["pid"]), (300, self.migration.pid))
         self.assertEqual((free["held"], free["holder"]), (False, None))
 
@@ -191,6 +192,104 @@ class OwnerTest(LockTestBase):
         answer = self.daemon.run("unlock", "a", "--force", uid=harness.NOBODY)
         self.assertEqual(answer.code, NOT_ALLOWED)
         self.assertTrue(self.lock()["held"])
+
+
+@needs_root
+class NamesOfUsersTest(LockTestBase):
+    """Two users and root with one daemon; a name is each user's own."""
+    OTHER = 65533
+
+    def held_by(self, uid, name, *options):
+        """A shell of that user that holds the lock; and its fence."""
+        path = os.path.dirname(harness.public_copy(self.daemon.pd_program))
+        shell = self.script('pd lock -q "$@"; read line', name, *options, uid=uid,
+                            env={**self.env, "PATH": path + ":" + self.env["PATH"]})
+        return shell, int(shell.read_line())
+
+    def rows(self):
+        return [(l["name"], l["owner"], l["machine"], l["held"])
+                for l in self.daemon.json("locks")["locks"]]
+
+    def test_two_users_hold_locks_of_one_name_with_fences_that_grow(self):
+        first, one = self.held_by(harness.NOBODY, "db-migrations")
+        second, two = self.held_by(self.OTHER, "db-migrations")
+        _, three = self.held_by(0, "db-migrations")
+        self.assertLess(one, two)
+        self.assertLess(two, three)
+        self.assertEqual(self.rows()[0], ("db-migrations", "root", False, True))
+        self.assertEqual(len(self.rows()), 3)
+        first.kill()
+        wait_until(lambda: sum(r[3] for r in self.rows()) == 2, "the first one's is free")
+        self.assertIsNone(second.process.poll())
+        self.assertEqual(self.daemon.run("lock", "db-migrations", uid=self.OTHER).code, CONFLICT)
+
+    def test_the_list_says_whose_the_others_are_and_quiet_leaves_them_out(self):
+        self.held_by(harness.NOBODY, "a")
+        self.held_by(0, "b")
+        self.held_by(harness.NOBODY, "everybodys", "--machine")
+        lines = self.daemon.pd("locks").splitlines()
+        self.assertNotIn("[", lines[0])
+        self.assertTrue(lines[1].endswith("[machine]"), lines)
+        self.assertTrue(lines[2].endswith("[user nobody]"), lines)
+        self.assertEqual(self.daemon.pd("locks", "-q").split(), ["b", "everybodys"])
+
+    def test_the_machines_lock_is_one_for_everybody(self):
+        _, fence = self.held_by(harness.NOBODY, "apt", "--machine")
+        answer = self.daemon.run("lock", "apt", "--machine", uid=self.OTHER)
+        self.assertEqual(answer.code, CONFLICT)
+        self.assertIn("nobody", answer.err)
+        self.assertEqual(self.daemon.run("with-lock", "apt", "--machine", "--", "true",
+                                         uid=self.OTHER).code, CONFLICT)
+        self.assertEqual(self.daemon.run("lock", "apt", uid=self.OTHER).code, DONE)
+        status = self.daemon.json("lock", "--status", "apt", "--machine")["locks"][0]
+        self.assertEqual((status["machine"], status["fence"]), (True, fence))
+        forced = self.daemon.run("unlock", "apt", "--machine", "--force", uid=self.OTHER)
+        self.assertEqual(forced.code, NOT_ALLOWED)
+        self.daemon.pd("unlock", "apt", "--machine", "--force")
+
+    def test_root_takes_anothers_lock_by_the_users_name(self):
+        self.held_by(harness.NOBODY, "a")
+        self.held_by(self.OTHER, "a")
+        unclear = self.daemon.run("unlock", "a", "--force")
+        self.assertEqual(unclear.code, CONFLICT)
+        self.assertIn("--user", unclear.err)
+        self.daemon.pd("unlock", "a", "--user", "nobody", "--force")
+        self.assertTrue(self.daemon.json("lock", "--status", "a", "--user",
+                                         str(self.OTHER))["locks"][0]["held"])
+        self.daemon.pd("unlock", "a", "--force")  # one is left: it is clear whose
+        self.assertFalse(any(row[3] for row in self.rows()))
+
+    def test_who_has_no_lock_of_the_name_is_told_where_there_is_one(self):
+        self.held_by(harness.NOBODY, "a", "--machine")
+        answer = self.daemon.run("lock", "--status", "a", uid=self.OTHER)
+        self.assertEqual(answer.code, NO)
+        self.assertIn("--machine", answer.err)
+        self.held_by(harness.NOBODY, "b")
+        answer = self.daemon.run("lock", "--status", "b", uid=self.OTHER)
+        self.assertEqual(answer.code, NO)
+        self.assertIn("--user nobody", answer.err)
+        refused = self.daemon.run("unlock", "b", "--user", "nobody", "--force", uid=self.OTHER)
+        self.assertEqual(refused.code, NOT_ALLOWED)
+
+    def test_waiters_wait_for_the_lock_of_their_own_user(self):
+        mine, _ = self.held_by(self.OTHER, "a")
+        self.held_by(harness.NOBODY, "a")
+        path = os.path.dirname(harness.public_copy(self.daemon.pd_program))
+        waiter = self.script("pd lock a --wait -q; read line", uid=self.OTHER,
+                             env={**self.env, "PATH": path + ":" + self.env["PATH"]})
+        wait_until(lambda: any(l["waiters"] for l in self.daemon.json("locks")["locks"]), "it waits")
+        mine.kill()
+        self.assertGreater(int(waiter.read_line()), 0)
+
+    def test_names_and_users_that_cannot_be_are_refused(self):
+        for arguments, words in (
+                (["lock", "a", "--user", "nobody"], "--status"),
+                (["unlock", "a", "--machine", "--user", "nobody"], "exclude"),
+                (["unlock", "a", "--user", "no-such-user"], "no user"),
+                (["lock", "a@65534"], "letters")):
+            answer = self.daemon.run(*arguments)
+            self.assertEqual(answer.code, WRONG, arguments)
+            self.assertIn(words, answer.err)
 
 
 class WaitTest(LockTestBase):
@@ -380,6 +479,17 @@ class InputTest(LockTestBase):
         for command in ("lock", "unlock", "locks", "with-lock"):
             self.assertRegex(self.daemon.pd(command, "--help"),
                              rf"(?s)usage: pd {command}.*Examples\n  pd {command}")
+
+    def test_a_held_lock_whose_row_is_deleted_leaves_the_daemon_well(self):
+        shells = [self.holder(name) for name in ("a", "b")]
+        with sqlite3.connect(self.daemon.database, timeout=harness.DEADLINE_S) as db:
+            db.execute("DELETE FROM locks WHERE name = 'a'")
+        db.close()
+        self.assertEqual([l["name"] for l in self.daemon.json("locks")["locks"]], ["b"])
+        self.assertEqual(self.daemon.run("lock", "a").code, DONE)
+        self.assertTrue(self.lock("b")["held"])
+        self.assertIsNone(self.daemon.process.poll(), self.daemon.log())
+        self.assertEqual([s.process.poll() for s in shells], [None, None])
 
     def test_rows_that_people_write_are_noticed_at_the_next_look(self):
         shell = self.holder()

@@ -28,11 +28,12 @@
  *   POST   /v1/notes {session, environment, cwd, text}     pd note
  *   GET    /v1/metrics?over=                               pd metrics (over: microseconds)
  *   GET    /metrics                                        the same for Prometheus, as text
- *   GET    /v1/locks?name=                                 pd locks, pd lock --status
- *   POST   /v1/locks   {name, holder, onBehalf, ttl, wait, owner, cwd, program, fence}
+ *   GET    /v1/locks?name=&machine=&user=                  pd locks, pd lock --status
+ *   POST   /v1/locks   {name, holder, onBehalf, ttl, wait, owner, cwd, program, fence, machine}
  *                      pd lock, pd with-lock: with "wait" the answer comes when the lock does
- *   POST   /v1/unlocks {name, holder, onBehalf, force, owner, cwd, fence}
- *                                                          pd unlock
+ *   POST   /v1/unlocks {name, holder, onBehalf, force, owner, cwd, fence, machine, user}
+ *                      pd unlock; a name is the caller's own, else that of "user", or with
+ *                      "machine" the one of everybody
  *   GET    /v1/events?pattern=                             pd watch: a line of JSON for each event
  *   GET    /v1/activity?filter=                            pd log -f: a line for each new entry
  *

@@ -350,6 +350,8 @@ static int refuse(struct request *r, int outcome, const struct claim_request *c,
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: claim another name, or ask them", c->id,
 				    view_user_name(result->holder_uid));
+	case OUTCOME_TOO_LARGE:
+		return request_fail_quota(r, QUOTA_CLAIMS, result->over);
 	case OUTCOME_NO_FREE_PORT:
 		return request_fail(r, OUTCOME_NO_FREE_PORT,
 				    "every port from %u to %u is taken; give another range",

@@ -197,13 +197,16 @@ static void on_progress(evutil_socket_t fd, short what, void *user_data)
 static void send_summary(struct health_round *round)
 {
 	_cleanup_json_ struct json_object *line = reply_ok_new();
-	int64_t counts[WELLNESS_UNKNOWN + 1] = { 0 };
+	int64_t counts[WELLNESS_UNKNOWN + 1] = { 0 }, not_tried = 0;
 
-	for (size_t i = 0; i < round->n; i++)
+	for (size_t i = 0; i < round->n; i++) {
 		counts[round->items[i].wellness]++;
+		not_tried += round->items[i].not_tried;
+	}
 	json_add_int(line, "healthy", counts[WELLNESS_WELL]);
 	json_add_int(line, "unhealthy", counts[WELLNESS_ILL]);
 	json_add_int(line, "unchecked", counts[WELLNESS_UNKNOWN]);
+	json_add_int(line, "notTried", not_tried); /* they are among the unchecked */
 	json_add_bool(line, "stored", round->stored);
 	json_add_int(line, "elapsedMs", (int64_t)((server_now_us() - round->began_us) / 1000));
 	send_line(round, line);
@@ -278,7 +281,7 @@ static int store(struct health_round *round)
 	int r = registry_begin(round->api->config.registry);
 
 	for (size_t i = 0; !r && i < round->n; i++)
-		if (round->items[i].known)
+		if (round->items[i].known && !round->items[i].not_tried)
 			r = store_item(round, &round->items[i]);
 	if (r)
 		log_error("results of health checks were not stored: %s",
@@ -347,7 +350,7 @@ static void on_checked(const struct health_answer *answer, void *user_data)
 
 static int start_check(struct health_round *round, struct health_item *item, int64_t timeout_s)
 {
-	int r = health_check_start(round->api->health, &item->target, round->began_us,
+	int r = health_check_start(round->api->health, &item->target, round->uid, round->began_us,
 				   (unsigned)timeout_s * 1000, on_checked, item, &item->check);
 
 	if (!r)
@@ -417,11 +420,7 @@ static int start_round(struct request *r, const struct question *q, const struct
 		fault = fill(round, list, q->timeout_s, r->now);
 	if (fault) {
 		round_free(round);
-		if (fault == -EBUSY)
-			return request_fail(r, OUTCOME_TOO_LARGE,
-					    "%d health checks run already: try again later",
-					    HEALTH_CHECKS_MAX);
-		return fault;
+		return fault > 0 ? request_fail_quota(r, QUOTA_HEALTH_CHECKS, fault) : fault;
 	}
 	r->taken = true;
 	r->trace.waits = true;

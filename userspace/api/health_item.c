@@ -337,10 +337,13 @@ void health_item_answer(struct health_item *item, const struct health_answer *an
 	item->check = NULL;
 	item->answer = *answer;
 	item->target.scheme = answer->scheme;
-	item->was_asked = true;
+	item->not_tried = answer->result == HEALTH_NOT_TRIED;
+	item->was_asked = !item->not_tried;
 	item->checked_at = now;
 	know(item, health_result_name(answer->result),
-	     answer->result == HEALTH_OK ? WELLNESS_WELL : WELLNESS_ILL);
+	     answer->result == HEALTH_OK ? WELLNESS_WELL
+	     : item->not_tried		 ? WELLNESS_UNKNOWN
+					 : WELLNESS_ILL);
 }
 
 /* --- words --- */

@@ -50,6 +50,7 @@ struct health_item {
 	const char *result; /* static storage */
 	enum wellness wellness;
 	bool was_asked; /* by a connection, not the kernel's table */
+	bool not_tried; /* was to be, and had no turn in time: nothing to be stored */
 	struct health_answer answer;
 	int64_t checked_at;
 };

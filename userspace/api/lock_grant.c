@@ -23,14 +23,14 @@ static struct registry *registry_of(const struct lock_grants *grants)
 /* A grant whose answer is on its way. */
 struct granting {
 	struct lock_grants *grants;
-	char name[LOCK_NAME_MAX + 1];
+	struct lock_key key;
 	int64_t fence;
 	bool closes; /* the connection ends with the answer */
 };
 
 static struct lock_hold *hold_of(const struct granting *g)
 {
-	struct lock_hold *h = lock_hold_find(g->grants->holds, g->name);
+	struct lock_hold *h = lock_hold_find(g->grants->holds, g->key);
 
 	return h && h->lock.fence == g->fence ? h : NULL;
 }
@@ -70,7 +70,7 @@ static int expect_delivery(struct lock_grants *grants, struct request *r, const 
 	if (!g)
 		return -ENOMEM;
 	g->grants = grants;
-	strcpy(g->name, lock->name);
+	g->key = lock_key_of(lock);
 	g->fence = lock->fence;
 	g->closes = r->http->major == 1 && r->http->minor == 0;
 	r->settled = on_settled;
@@ -81,6 +81,7 @@ static int expect_delivery(struct lock_grants *grants, struct request *r, const 
 static int add_answer(struct request *r, const struct lock *lock, bool existing)
 {
 	json_add_text(r->answer, "name", lock->name);
+	json_add_bool(r->answer, "machine", lock->owner == LOCK_OF_MACHINE);
 	json_add_text(r->answer, "holder", lock->holder);
 	json_add_int(r->answer, "fence", lock->fence);
 	json_add_bool(r->answer, "existing", existing);
@@ -92,22 +93,12 @@ static int add_answer(struct request *r, const struct lock *lock, bool existing)
 	return 0;
 }
 
-static int check_limits(const struct lock_holds *holds, struct request *r, const struct lock *lock)
+/* The hold itself is charged by its constructor. */
+static int check_limit(struct request *r, const struct lock *lock)
 {
-	size_t n = 0, of_user = 0;
-	struct lock_hold *h;
+	int outcome = quota_check(r->api->quota, lock->uid, QUOTA_LOCKS_HELD, 1);
 
-	TAILQ_FOREACH(h, &holds->all, entry) {
-		n++;
-		of_user += h->lock.uid == lock->uid;
-	}
-	if (n >= LOCKS_HELD_MAX)
-		return request_fail(r, OUTCOME_TOO_LARGE,
-				    "%zu locks are held already, and that is the limit", n);
-	if (lock_queue_has_quota(lock->uid) && of_user >= LOCKS_HELD_PER_UID)
-		return request_fail(r, OUTCOME_TOO_LARGE,
-				    "you hold %zu locks already, and that is the limit", of_user);
-	return 0;
+	return outcome ? request_fail_quota(r, QUOTA_LOCKS_HELD, outcome) : 0;
 }
 
 static int write_grant(struct lock_grants *grants, struct request *r, struct lock *lock)
@@ -125,7 +116,7 @@ int lock_grant_give(struct lock_grants *grants, struct request *r, const struct 
 {
 	struct lock lock = wish->lock;
 	struct lock_hold *h;
-	int fault = check_limits(grants->holds, r, &lock);
+	int fault = check_limit(r, &lock);
 
 	if (fault)
 		return fault;
@@ -139,7 +130,8 @@ int lock_grant_give(struct lock_grants *grants, struct request *r, const struct 
 	fault = write_grant(grants, r, &h->lock);
 	if (!fault)
 		return add_answer(r, &h->lock, false);
-	registry_lock_release(registry_of(grants), h->lock.name, h->lock.fence, time(NULL));
+	registry_lock_release(registry_of(grants), lock_key_of(&h->lock), h->lock.fence,
+			      time(NULL));
 	lock_hold_free(h);
 	return fault;
 }

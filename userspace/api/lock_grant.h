@@ -9,9 +9,6 @@
 #include "api/lock_hold.h"
 #include "api/lock_queue.h"
 
-#define LOCKS_HELD_MAX	   512 /* at one time; each has a timer and a watch */
-#define LOCKS_HELD_PER_UID 256 /* root and the daemon's own user are exempt */
-
 struct lock_deliveries;
 struct request;
 
@@ -21,7 +18,8 @@ struct lock_grants {
 };
 
 /*
- * Gives a lock that nobody holds, and fills the request's answer.  0; OUTCOME_TOO_LARGE (a limit);
+ * Gives a lock that nobody holds, and fills the request's answer.  0; OUTCOME_TOO_LARGE
+ * (QUOTA_LOCKS_HELD);
  * OUTCOME_BAD_REQUEST (the process has ended); negative errno.
  */
 int lock_grant_give(struct lock_grants *grants, struct request *r, const struct lock_wish *wish);

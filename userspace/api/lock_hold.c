@@ -13,13 +13,14 @@
 #include "api/server.h"
 #include "base/log.h"
 #include "base/moment.h"
+#include "base/quota.h"
 
-struct lock_hold *lock_hold_find(const struct lock_holds *holds, const char *name)
+struct lock_hold *lock_hold_find(const struct lock_holds *holds, struct lock_key key)
 {
 	struct lock_hold *h;
 
 	TAILQ_FOREACH(h, &holds->all, entry)
-		if (strcmp(h->lock.name, name) == 0)
+		if (lock_has_key(&h->lock, key))
 			return h;
 	return NULL;
 }
@@ -27,6 +28,7 @@ struct lock_hold *lock_hold_find(const struct lock_holds *holds, const char *nam
 void lock_hold_free(struct lock_hold *h)
 {
 	TAILQ_REMOVE(&h->holds->all, h, entry);
+	quota_give_back(h->holds->journal.api->quota, h->lock.uid, QUOTA_LOCKS_HELD, 1);
 	process_watch_free(h->watch);
 	if (h->expiry)
 		event_free(h->expiry);
@@ -40,7 +42,7 @@ int lock_hold_release(struct lock_holds *holds, const struct lock *lock, const c
 	int r = registry_begin(registry);
 
 	if (!r)
-		r = registry_lock_release(registry, lock->name, lock->fence, time(NULL));
+		r = registry_lock_release(registry, lock_key_of(lock), lock->fence, time(NULL));
 	/* OUTCOME_NO: a person has freed it by hand already */
 	if (!r)
 		r = lock_journal_add(&holds->journal, ACTIVITY_UNLOCK, lock->name, details, actor);
@@ -58,7 +60,7 @@ void lock_hold_end(struct lock_hold *h, const char *details, const struct lock_a
 	lock_hold_free(h);
 	r = lock_hold_release(holds, &lock, details, actor);
 	if (!r) {
-		holds->ended(lock.name, holds->user_data);
+		holds->ended(lock_key_of(&lock), holds->user_data);
 		return;
 	}
 	log_error("lock %s was not released: %s", lock.name,
@@ -104,15 +106,22 @@ int lock_hold_set_expiry(struct lock_hold *h, int64_t in_s)
 int lock_hold_new(struct lock_holds *holds, const struct lock *lock, int64_t expires_in_s,
 		  struct lock_hold **ret)
 {
+	struct api *api = holds->journal.api;
 	struct lock_hold *h = calloc(1, sizeof(*h));
 	int r;
 
 	if (!h)
 		return -ENOMEM;
+	/* who wanted it was judged before; a row that is there already is not to be refused */
+	r = quota_charge_existing(api->quota, lock->uid, QUOTA_LOCKS_HELD, 1);
+	if (r) {
+		free(h);
+		return r;
+	}
 	h->holds = holds;
 	h->lock = *lock;
 	TAILQ_INSERT_TAIL(&holds->all, h, entry);
-	r = process_watch_new(holds->journal.api->processes, &lock->process, on_process_gone, h,
+	r = process_watch_new(api->processes, &lock->process, lock->uid, on_process_gone, h,
 			      &h->watch);
 	if (!r)
 		r = lock_hold_set_expiry(h, expires_in_s);

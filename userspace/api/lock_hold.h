@@ -26,14 +26,14 @@ struct lock_holds {
 	struct lock_journal journal;
 	TAILQ_HEAD(, lock_hold) all;
 	/* A lock was released by what watched it: it is free for the next. */
-	void (*ended)(const char *name, void *user_data);
+	void (*ended)(struct lock_key key, void *user_data);
 	/* A lock could not be released: rows and holds are to be brought to agree later. */
 	void (*failed)(void *user_data);
 	void *user_data;
 };
 
 /* NULL where nobody holds the lock, as far as is known here. */
-struct lock_hold *lock_hold_find(const struct lock_holds *holds, const char *name);
+struct lock_hold *lock_hold_find(const struct lock_holds *holds, struct lock_key key);
 
 /* Watches a lock from now on.  0; -ESRCH when its process has ended; -ENOMEM. */
 int lock_hold_new(struct lock_holds *holds, const struct lock *lock, int64_t expires_in_s,

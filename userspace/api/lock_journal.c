@@ -54,8 +54,10 @@ int lock_journal_grant(struct lock_journal *j, const struct lock *lock)
 
 	if (lock->ttl_s)
 		duration_format_long(lock->ttl_s, ttl);
-	snprintf(details, sizeof(details), "Locked by %s%s%s (fence %lld)", lock->holder,
-		 *ttl ? " for " : "", ttl, (long long)lock->fence);
+	snprintf(details, sizeof(details), "Locked by %s%s%s%s (fence %lld)", lock->holder,
+		 *ttl ? " for " : "", ttl,
+		 lock->owner == LOCK_OF_MACHINE ? ", on the whole machine" : "",
+		 (long long)lock->fence);
 	return lock_journal_add(j, ACTIVITY_LOCK, lock->name, details, &actor);
 }
 

@@ -14,8 +14,10 @@
 #include "api/lock_view.h"
 #include "api/request.h"
 #include "api/server.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/moment.h"
+#include "base/quota.h"
 
 /* After a write failed (a full disk, a person's transaction) the locks are looked at again. */
 #define RETRY_S 5
@@ -28,7 +30,7 @@ struct lock_keeper {
 	struct event *again;
 };
 
-static void serve(struct lock_keeper *k, const char *name);
+static void serve(struct lock_keeper *k, struct lock_key key);
 
 static bool same_process(const struct lock *a, const struct lock *b)
 {
@@ -80,11 +82,11 @@ static int adopt(struct lock_keeper *k, const struct lock *lock)
  * Brings one lock's row and watch to agree, and serves who waits for it.  A lock whose time is over
  * by the clock is not waited for: its timer stands while the machine sleeps.
  */
-static int settle(struct lock_keeper *k, const char *name)
+static int settle(struct lock_keeper *k, struct lock_key key)
 {
-	struct lock_hold *h = lock_hold_find(&k->holds, name);
+	struct lock_hold *h = lock_hold_find(&k->holds, key);
 	struct lock lock;
-	int r = registry_lock_load(k->api->config.registry, name, &lock);
+	int r = registry_lock_load(k->api->config.registry, key, &lock);
 	bool held = !r && lock_is_held(&lock);
 
 	if (r < 0)
@@ -94,8 +96,8 @@ static int settle(struct lock_keeper *k, const char *name)
 		h = NULL;
 	}
 	r = held && !h ? adopt(k, &lock) : 0;
-	if (!r && !lock_hold_find(&k->holds, name))
-		serve(k, name);
+	if (!r && !lock_hold_find(&k->holds, key))
+		serve(k, key);
 	return r;
 }
 
@@ -106,7 +108,7 @@ static int settle_held(struct lock_keeper *k)
 	int r = registry_locks_load(k->api->config.registry, true, &locks, &n);
 
 	for (size_t i = 0; !r && i < n; i++)
-		r = settle(k, locks[i].name);
+		r = settle(k, lock_key_of(&locks[i]));
 	return r;
 }
 
@@ -118,14 +120,14 @@ static int settle_all(struct lock_keeper *k)
 
 	for (h = TAILQ_FIRST(&k->holds.all); !r && h; h = next) {
 		next = TAILQ_NEXT(h, entry);
-		r = settle(k, h->lock.name);
+		r = settle(k, lock_key_of(&h->lock));
 	}
 	return r;
 }
 
 /* Copies: settling answers and frees waiters. */
 struct awaited {
-	char names[LOCK_WAITERS_MAX][LOCK_NAME_MAX + 1];
+	struct lock_key *keys;
 	size_t n;
 };
 
@@ -133,17 +135,21 @@ static void note_awaited(const struct lock *wanted, int64_t since, void *user_da
 {
 	struct awaited *a = user_data;
 
-	strcpy(a->names[a->n++], wanted->name);
+	a->keys[a->n++] = lock_key_of(wanted);
 }
 
 static int settle_awaited(struct lock_keeper *k)
 {
-	struct awaited a = { .n = 0 };
-	int r = 0;
+	size_t waiters = quota_used_by_all(k->api->quota, QUOTA_LOCK_WAITERS);
+	_cleanup_free_ struct lock_key *keys = calloc(waiters + 1, sizeof(*keys));
+	struct awaited a = { .keys = keys };
+	int r = keys ? 0 : -ENOMEM;
 
+	if (r)
+		return r;
 	lock_queue_for_each(k->queue, NULL, note_awaited, &a);
 	for (size_t i = 0; !r && i < a.n; i++)
-		r = settle(k, a.names[i]);
+		r = settle(k, a.keys[i]);
 	return r;
 }
 
@@ -171,11 +177,11 @@ void lock_keeper_clock_changed(struct lock_keeper *k)
 	on_again(-1, 0, k);
 }
 
-int lock_keeper_look(struct lock_keeper *k, const char *name, struct lock *ret)
+int lock_keeper_look(struct lock_keeper *k, struct lock_key key, struct lock *ret)
 {
-	int r = settle(k, name);
+	int r = settle(k, key);
 
-	return r ? r : registry_lock_load(k->api->config.registry, name, ret);
+	return r ? r : registry_lock_load(k->api->config.registry, key, ret);
 }
 
 int lock_keeper_look_all(struct lock_keeper *k, bool held, struct lock **ret, size_t *ret_n)
@@ -192,7 +198,7 @@ static int refuse_held(struct request *r, const struct lock_keeper *k, const str
 {
 	char words[LOCK_WORDS_SIZE];
 
-	request_extra(r, "lock", lock_view(k, lock));
+	request_extra(r, "lock", lock_view(k, lock, r->uid));
 	return request_fail(r, OUTCOME_CONFLICT, "%s is %s; %s", lock->name,
 			    lock_words_held(lock, time(NULL), words), behind);
 }
@@ -200,7 +206,7 @@ static int refuse_held(struct request *r, const struct lock_keeper *k, const str
 static int on_waited_enough(struct request *r, const struct lock_wish *wish, void *user_data)
 {
 	const struct lock_keeper *k = user_data;
-	const struct lock_hold *h = lock_hold_find(&k->holds, wish->lock.name);
+	const struct lock_hold *h = lock_hold_find(&k->holds, lock_key_of(&wish->lock));
 	char behind[64], waited[32];
 
 	if (!h) /* free, and not theirs yet: a write has failed */
@@ -215,7 +221,7 @@ static bool take_turn(struct request *r, const struct lock_wish *wish, int *ret_
 		      void *user_data)
 {
 	struct lock_keeper *k = user_data;
-	struct lock_hold *h = lock_hold_find(&k->holds, wish->lock.name);
+	struct lock_hold *h = lock_hold_find(&k->holds, lock_key_of(&wish->lock));
 
 	if (!h)
 		*ret_result = lock_grant_give(&k->grants, r, wish);
@@ -226,14 +232,14 @@ static bool take_turn(struct request *r, const struct lock_wish *wish, int *ret_
 	return true;
 }
 
-static void serve(struct lock_keeper *k, const char *name)
+static void serve(struct lock_keeper *k, struct lock_key key)
 {
-	lock_queue_serve(k->queue, name, take_turn, k);
+	lock_queue_serve(k->queue, key, take_turn, k);
 }
 
-static void on_ended(const char *name, void *user_data)
+static void on_ended(struct lock_key key, void *user_data)
 {
-	serve(user_data, name);
+	serve(user_data, key);
 }
 
 static void on_failed(void *user_data)
@@ -255,13 +261,13 @@ static int renew_only(struct lock_keeper *k, struct request *r, struct lock_hold
 
 int lock_keeper_acquire(struct lock_keeper *k, struct request *r, const struct lock_wish *wish)
 {
-	const char *name = wish->lock.name;
+	struct lock_key key = lock_key_of(&wish->lock);
 	struct lock_hold *h;
-	int fault = settle(k, name);
+	int fault = settle(k, key);
 
 	if (fault)
 		return fault;
-	h = lock_hold_find(&k->holds, name);
+	h = lock_hold_find(&k->holds, key);
 	if (wish->renew_only)
 		return renew_only(k, r, h, wish);
 	if (h && same_owner(&h->lock, &wish->lock))
@@ -277,7 +283,8 @@ int lock_keeper_release(struct lock_keeper *k, struct request *r, const struct l
 			const char *details, const char *comm)
 {
 	struct lock_actor actor = { r->pid, r->uid, comm };
-	struct lock_hold *h = lock_hold_find(&k->holds, lock->name);
+	struct lock_key key = lock_key_of(lock);
+	struct lock_hold *h = lock_hold_find(&k->holds, key);
 	int fault = request_begin_write(r);
 
 	if (!fault)
@@ -286,14 +293,14 @@ int lock_keeper_release(struct lock_keeper *k, struct request *r, const struct l
 		return fault;
 	if (h)
 		lock_hold_free(h);
-	serve(k, lock->name);
+	serve(k, key);
 	return 0;
 }
 
-void lock_keeper_for_each_waiter(const struct lock_keeper *k, const char *name,
+void lock_keeper_for_each_waiter(const struct lock_keeper *k, struct lock_key key,
 				 lock_waiter_visit visit, void *user_data)
 {
-	lock_queue_for_each(k->queue, name, visit, user_data);
+	lock_queue_for_each(k->queue, &key, visit, user_data);
 }
 
 /* --- lifecycle --- */

@@ -49,12 +49,12 @@ int lock_keeper_release(struct lock_keeper *k, struct request *r, const struct l
 			const char *details, const char *comm);
 
 /* A lock as it is now: 0; OUTCOME_NO when it is not known; negative errno. */
-int lock_keeper_look(struct lock_keeper *k, const char *name, struct lock *ret);
+int lock_keeper_look(struct lock_keeper *k, struct lock_key key, struct lock *ret);
 /* All of them by name; *ret is the caller's: free().  0, negative errno. */
 int lock_keeper_look_all(struct lock_keeper *k, bool held, struct lock **ret, size_t *ret_n);
 
 /* Those who wait for a lock, first come first. */
-void lock_keeper_for_each_waiter(const struct lock_keeper *k, const char *name,
+void lock_keeper_for_each_waiter(const struct lock_keeper *k, struct lock_key key,
 				 lock_waiter_visit visit, void *user_data);
 
 #endif

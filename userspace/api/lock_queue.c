@@ -8,15 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <unistd.h>
 
 #include "api/process_watch.h"
 #include "api/request.h"
 #include "api/server.h"
+#include "base/quota.h"
 
 struct waiter {
 	TAILQ_ENTRY(waiter) entry;
 	struct lock_queue *queue;
+	uid_t uid;		/* who asked, to whose quota it counts */
 	struct request request; /* open until it is answered */
 	struct lock_wish wish;
 	int64_t since;
@@ -31,11 +32,6 @@ struct lock_queue {
 	TAILQ_HEAD(, waiter) waiters; /* of all locks */
 };
 
-bool lock_queue_has_quota(uid_t uid)
-{
-	return uid != 0 && uid != geteuid();
-}
-
 int lock_queue_refuse_ended(struct request *r, const struct lock *wanted)
 {
 	return request_fail(r, OUTCOME_BAD_REQUEST,
@@ -48,6 +44,7 @@ int lock_queue_refuse_ended(struct request *r, const struct lock *wanted)
 static void waiter_free(struct waiter *w)
 {
 	TAILQ_REMOVE(&w->queue->waiters, w, entry);
+	quota_give_back(w->queue->api->quota, w->uid, QUOTA_LOCK_WAITERS, 1);
 	process_watch_free(w->watch);
 	if (w->left)
 		event_free(w->left);
@@ -114,7 +111,7 @@ static int waiter_start(struct waiter *w, struct evhttp_connection *connection)
 	struct api *api = w->queue->api;
 	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
 	const struct timeval wait = { .tv_sec = w->wish.wait_s };
-	int r = process_watch_new(api->processes, &w->wish.lock.process, on_process_gone, w,
+	int r = process_watch_new(api->processes, &w->wish.lock.process, w->uid, on_process_gone, w,
 				  &w->watch);
 
 	if (r)
@@ -131,20 +128,25 @@ static int waiter_start(struct waiter *w, struct evhttp_connection *connection)
 
 /* --- the queue --- */
 
-static int check_limits(const struct lock_queue *q, struct request *r)
+static int waiter_new(struct lock_queue *q, struct request *r, const struct lock_wish *wish,
+		      struct waiter **ret)
 {
-	size_t n = 0, of_user = 0;
+	int fault = request_charge(r, QUOTA_LOCK_WAITERS);
 	struct waiter *w;
 
-	TAILQ_FOREACH(w, &q->waiters, entry) {
-		n++;
-		of_user += w->wish.lock.uid == r->uid;
+	if (fault)
+		return fault;
+	w = calloc(1, sizeof(*w));
+	if (!w) {
+		quota_give_back(q->api->quota, r->uid, QUOTA_LOCK_WAITERS, 1);
+		return -ENOMEM;
 	}
-	if (n >= LOCK_WAITERS_MAX)
-		return request_fail(r, OUTCOME_TOO_LARGE, "%zu requests wait for locks already", n);
-	if (lock_queue_has_quota(r->uid) && of_user >= LOCK_WAITERS_PER_UID)
-		return request_fail(r, OUTCOME_TOO_LARGE,
-				    "%zu requests of yours wait for locks already", of_user);
+	w->queue = q;
+	w->uid = r->uid;
+	w->wish = *wish;
+	w->since = r->now;
+	TAILQ_INSERT_TAIL(&q->waiters, w, entry);
+	*ret = w;
 	return 0;
 }
 
@@ -152,17 +154,10 @@ int lock_queue_add(struct lock_queue *q, struct request *r, const struct lock_wi
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(r->http);
 	struct waiter *w;
-	int fault = check_limits(q, r);
+	int fault = waiter_new(q, r, wish, &w);
 
 	if (fault)
 		return fault;
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		return -ENOMEM;
-	w->queue = q;
-	w->wish = *wish;
-	w->since = r->now;
-	TAILQ_INSERT_TAIL(&q->waiters, w, entry);
 	fault = waiter_start(w, connection);
 	if (fault) {
 		waiter_free(w);
@@ -174,26 +169,27 @@ int lock_queue_add(struct lock_queue *q, struct request *r, const struct lock_wi
 	return 0;
 }
 
-void lock_queue_serve(struct lock_queue *q, const char *name, lock_queue_turn turn, void *user_data)
+void lock_queue_serve(struct lock_queue *q, struct lock_key key, lock_queue_turn turn,
+		      void *user_data)
 {
 	struct waiter *w, *next;
 	int result;
 
 	for (w = TAILQ_FIRST(&q->waiters); w; w = next) {
 		next = TAILQ_NEXT(w, entry);
-		if (strcmp(w->wish.lock.name, name) == 0 &&
+		if (lock_has_key(&w->wish.lock, key) &&
 		    turn(&w->request, &w->wish, &result, user_data))
 			answer_waiter(w, result);
 	}
 }
 
-void lock_queue_for_each(const struct lock_queue *q, const char *name, lock_waiter_visit visit,
-			 void *user_data)
+void lock_queue_for_each(const struct lock_queue *q, const struct lock_key *key,
+			 lock_waiter_visit visit, void *user_data)
 {
 	struct waiter *w;
 
 	TAILQ_FOREACH(w, &q->waiters, entry)
-		if (!name || strcmp(w->wish.lock.name, name) == 0)
+		if (!key || lock_has_key(&w->wish.lock, *key))
 			visit(&w->wish.lock, w->since, user_data);
 }
 

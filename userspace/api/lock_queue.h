@@ -17,9 +17,7 @@ struct api;
 struct lock_queue;
 struct request;
 
-#define LOCK_WAITERS_MAX     128 /* half of API_CONNECTIONS_MAX: `pd unlock` still gets in */
-#define LOCK_WAITERS_PER_UID 64	 /* root and the daemon's own user are exempt */
-#define LOCK_WAIT_FOREVER    INT64_MAX
+#define LOCK_WAIT_FOREVER INT64_MAX
 
 struct lock_wish {
 	/* name, holder, uid, process and comm as they are to be; ttl_s 0: as it is, or none */
@@ -37,8 +35,8 @@ int lock_queue_new(struct api *api, lock_queue_expired expired, void *user_data,
 void lock_queue_free(struct lock_queue *q);
 
 /*
- * Keeps the request at the end of the queue.  0; OUTCOME_TOO_LARGE; OUTCOME_BAD_REQUEST when its
- * process has ended; negative errno.
+ * Keeps the request at the end of the queue.  0; OUTCOME_TOO_LARGE (QUOTA_LOCK_WAITERS);
+ * OUTCOME_BAD_REQUEST when its process has ended; negative errno.
  */
 int lock_queue_add(struct lock_queue *q, struct request *r, const struct lock_wish *wish);
 
@@ -48,17 +46,16 @@ int lock_queue_add(struct lock_queue *q, struct request *r, const struct lock_wi
  */
 typedef bool (*lock_queue_turn)(struct request *r, const struct lock_wish *wish, int *ret_result,
 				void *user_data);
-void lock_queue_serve(struct lock_queue *q, const char *name, lock_queue_turn turn,
+void lock_queue_serve(struct lock_queue *q, struct lock_key key, lock_queue_turn turn,
 		      void *user_data);
 
-/* Each that waits for the lock (NULL: for any), in order; `since` in Unix seconds. */
+/* Each that waits for the lock (NULL: for any), in order; `since` in Unix seconds.  `visit` may not
+ * end a wait. */
 typedef void (*lock_waiter_visit)(const struct lock *wanted, int64_t since, void *user_data);
-void lock_queue_for_each(const struct lock_queue *q, const char *name, lock_waiter_visit visit,
-			 void *user_data);
+void lock_queue_for_each(const struct lock_queue *q, const struct lock_key *key,
+			 lock_waiter_visit visit, void *user_data);
 
 /* The answer when the process of a wish is not there any more. */
 int lock_queue_refuse_ended(struct request *r, const struct lock *wanted);
-/* False for root and the daemon's own user, who are bound by the limits of all only. */
-bool lock_queue_has_quota(uid_t uid);
 
 #endif

@@ -20,12 +20,15 @@ static void add_waiter(const struct lock *wanted, int64_t since, void *user_data
 	json_append(user_data, o);
 }
 
-struct json_object *lock_view(const struct lock_keeper *k, const struct lock *lock)
+struct json_object *lock_view(const struct lock_keeper *k, const struct lock *lock, uid_t viewer)
 {
 	struct json_object *o = json_object_new_object();
 	bool held = lock_is_held(lock);
 
 	json_add_text(o, "name", lock->name);
+	json_add_text(o, "owner", view_user_name(lock->owner)); /* of the machine's there is none */
+	json_add_bool(o, "machine", lock->owner == LOCK_OF_MACHINE);
+	json_add_bool(o, "own", lock->owner == viewer);
 	json_add_bool(o, "held", held);
 	json_add_text(o, "holder", lock->holder);
 	json_add_known(o, "pid", held ? lock->process.pid : 0);
@@ -36,7 +39,7 @@ struct json_object *lock_view(const struct lock_keeper *k, const struct lock *lo
 	json_add_known(o, "expiresAt", held ? lock->expires_at : 0);
 	json_add_known(o, "fence", held ? lock->fence : 0);
 	json_add_known(o, "releasedAt", lock->released_at);
-	lock_keeper_for_each_waiter(k, lock->name, add_waiter, json_add_array(o, "waiters"));
+	lock_keeper_for_each_waiter(k, lock_key_of(lock), add_waiter, json_add_array(o, "waiters"));
 	return o;
 }
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /v1/locks and /v1/unlocks.  Whose a lock is, is never what the body says: it belongs to the
- * process that connected ("owner": "caller") or to the one that started it ("parent"), both as the
- * kernel names them.  The holder is a label for people.
+ * /v1/locks and /v1/unlocks.  A name belongs to the user who asks, as the kernel says; with
+ * "machine" it is the one of everybody.  Whose a lock is, is never what the body says: it belongs
+ * to the process that connected ("owner": "caller") or to the one that started it ("parent"), both
+ * as the kernel names them.  The holder is a label for people.
  */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
 #include "api/lock_keeper.h"
+#include "api/lock_names.h"
 #include "api/lock_view.h"
 #include "api/routes.h"
 #include "api/server.h"
@@ -250,10 +252,13 @@ int locks_post(struct request *r)
 	struct lock_wish wish = { .lock.uid = r->uid };
 	struct asker asker;
 	const char *name;
+	bool machine = false;
 	int fault = request_member_text(r, "name", &name);
 
 	if (!fault)
 		fault = check_name(r, name);
+	if (!fault)
+		fault = request_member_bool(r, "machine", &machine);
 	if (!fault)
 		fault = parse_times(r, &wish);
 	if (!fault)
@@ -265,6 +270,7 @@ int locks_post(struct request *r)
 	if (fault)
 		return fault;
 	strcpy(wish.lock.name, name);
+	wish.lock.owner = machine ? LOCK_OF_MACHINE : r->uid;
 	wish.lock.process = asker.owner.id;
 	text_to_utf8(asker.owner.comm, wish.lock.comm, sizeof(wish.lock.comm));
 	return lock_keeper_acquire(r->api->locks, r, &wish);
@@ -273,19 +279,40 @@ int locks_post(struct request *r)
 /* --- POST /v1/unlocks --- */
 
 struct unlock {
-	const char *name;
+	struct lock_key key;
+	bool of_whoever; /* no owner was named: root's search goes on where root has none */
 	bool force;
 	int64_t fence; /* only this grant; 0 = any */
 	struct asker asker;
 	char holder[LOCK_HOLDER_MAX + 1];
 };
 
-static int parse_unlock(struct request *r, struct unlock *u)
+static int parse_key(struct request *r, struct unlock *u)
 {
-	int fault = request_member_text(r, "name", &u->name);
+	const char *name, *user;
+	bool machine = false;
+	uid_t owner = r->uid;
+	int fault = request_member_text(r, "name", &name);
 
 	if (!fault)
-		fault = check_name(r, u->name);
+		fault = check_name(r, name);
+	if (!fault)
+		fault = request_member_bool(r, "machine", &machine);
+	if (!fault)
+		fault = request_member_text(r, "user", &user);
+	if (!fault)
+		fault = lock_name_owner(r, machine, user, &owner);
+	if (fault)
+		return fault;
+	u->key = lock_key_make(name, owner);
+	u->of_whoever = !machine && !user;
+	return 0;
+}
+
+static int parse_unlock(struct request *r, struct unlock *u)
+{
+	int fault = parse_key(r, u);
+
 	if (!fault)
 		fault = request_member_bool(r, "force", &u->force);
 	if (!fault)
@@ -318,7 +345,7 @@ static int check_allowed(struct request *r, const struct unlock *u, const struct
 
 	if (is_own(r, u, lock))
 		return 0;
-	request_extra(r, "lock", lock_view(r->api->locks, lock));
+	request_extra(r, "lock", lock_view(r->api->locks, lock, r->uid));
 	if (lock->uid != r->uid && r->uid != 0)
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: only they or root may unlock it",
@@ -349,6 +376,30 @@ static int release(struct request *r, const struct unlock *u, const struct lock 
 				   text_to_utf8(u->asker.peer.comm, comm, sizeof(comm)));
 }
 
+/*
+ * Where the caller has no such lock, and has not said whose is meant, another user's is: for root
+ * to take away, for everybody else to be told about.
+ */
+static int find_of_another(struct request *r, const struct unlock *u, struct lock *ret)
+{
+	struct lock_namesakes others;
+	char sentence[LOCK_NAME_MAX + sizeof(" is not held")];
+	int fault = lock_namesakes_find(r, u->key, &others);
+
+	if (fault)
+		return fault;
+	snprintf(sentence, sizeof(sentence), "%s is not held", u->key.name);
+	if (!u->of_whoever || !others.n_others)
+		return lock_namesakes_fail(r, &others, sentence);
+	if (r->uid == 0 && others.n_others > 1)
+		return request_fail(r, OUTCOME_CONFLICT,
+				    "%zu users hold a lock %s; say whose is meant: --user %s",
+				    others.n_others, u->key.name,
+				    view_user_name(others.other.owner));
+	*ret = others.other;
+	return 0;
+}
+
 int unlocks_post(struct request *r)
 {
 	struct unlock u = { 0 };
@@ -357,32 +408,62 @@ int unlocks_post(struct request *r)
 
 	if (fault)
 		return fault;
-	fault = lock_keeper_look(r->api->locks, u.name, &lock);
+	fault = lock_keeper_look(r->api->locks, u.key, &lock);
 	if (fault < 0)
 		return fault;
 	if (fault == OUTCOME_NO || !lock_is_held(&lock))
-		return request_fail(r, OUTCOME_NO, "%s is not held", u.name);
+		fault = find_of_another(r, &u, &lock);
+	if (fault)
+		return fault;
 	if (u.fence && u.fence != lock.fence)
 		return request_fail(r, OUTCOME_NO, "%s is not held with fence %lld any more",
-				    u.name, (long long)u.fence);
+				    lock.name, (long long)u.fence);
 	fault = check_allowed(r, &u, &lock);
 	return fault ? fault : release(r, &u, &lock);
 }
 
 /* --- GET /v1/locks --- */
 
+static int param_machine(struct request *r, bool *ret)
+{
+	const char *text = request_param(r, "machine");
+
+	*ret = text != NULL;
+	if (text && strcmp(text, "1") != 0)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "machine \"%.16s\" cannot be read; write machine=1", text);
+	return 0;
+}
+
 static int show_one(struct request *r, const char *name, struct json_object *list)
 {
+	char sentence[LOCK_NAME_MAX + sizeof("there is no lock ")];
+	bool machine = false;
+	struct lock_namesakes others;
 	struct lock lock;
+	uid_t owner = r->uid;
 	int fault = check_name(r, name);
 
 	if (!fault)
-		fault = lock_keeper_look(r->api->locks, name, &lock);
-	if (fault == OUTCOME_NO)
-		return request_fail(r, OUTCOME_NO, "there is no lock %s", name);
+		fault = param_machine(r, &machine);
 	if (!fault)
-		json_append(list, lock_view(r->api->locks, &lock));
-	return fault;
+		fault = lock_name_owner(r, machine, request_param(r, "user"), &owner);
+	if (fault)
+		return fault;
+	fault = lock_keeper_look(r->api->locks, lock_key_make(name, owner), &lock);
+	if (!fault)
+		json_append(list, lock_view(r->api->locks, &lock, r->uid));
+	if (fault != OUTCOME_NO)
+		return fault;
+	fault = lock_namesakes_find(r, lock_key_make(name, owner), &others);
+	snprintf(sentence, sizeof(sentence), "there is no lock %s", name);
+	return fault ? fault : lock_namesakes_fail(r, &others, sentence);
+}
+
+/* One's own and the machine's first, which a program may take by their names, then the others'. */
+static bool comes_first(const struct lock *lock, uid_t viewer)
+{
+	return lock->owner == viewer || lock->owner == LOCK_OF_MACHINE;
 }
 
 int locks_get(struct request *r)
@@ -395,8 +476,13 @@ int locks_get(struct request *r)
 
 	if (name)
 		return show_one(r, name, list);
+	if (request_param(r, "machine") || request_param(r, "user"))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"machine\" and \"user\" say whose name it is: add name=");
 	fault = lock_keeper_look_all(r->api->locks, false, &locks, &n);
-	for (size_t i = 0; !fault && i < n; i++)
-		json_append(list, lock_view(r->api->locks, &locks[i]));
+	for (int first = 1; !fault && first >= 0; first--)
+		for (size_t i = 0; i < n; i++)
+			if (comes_first(&locks[i], r->uid) == first)
+				json_append(list, lock_view(r->api->locks, &locks[i], r->uid));
 	return fault;
 }

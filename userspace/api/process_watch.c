@@ -8,14 +8,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/quota.h"
 
 struct process_watch {
 	struct process_watcher *watcher;
 	struct process_watch *next, *previous;
 	struct process_id id;
-	int fd; /* -1: looked at by the timer */
+	uid_t uid; /* whose descriptor it is */
+	int fd;	   /* -1: looked at by the timer */
 	struct event *readable;
 	bool told;
 	process_gone gone;
@@ -24,9 +25,10 @@ struct process_watch {
 
 struct process_watcher {
 	struct event_base *loop;
+	struct quota *quota;
 	struct event *poll;
 	struct process_watch *watches;
-	size_t n_fds, n_polled;
+	size_t n_polled;
 };
 
 static void schedule_poll(struct process_watcher *w)
@@ -41,9 +43,10 @@ static void schedule_poll(struct process_watcher *w)
 static void on_readable(evutil_socket_t fd, short what, void *user_data)
 {
 	struct process_watch *watch = user_data;
+	struct process_id id = watch->id; /* what is told may free the watch */
 
 	watch->told = true;
-	watch->gone(&watch->id, watch->user_data);
+	watch->gone(&id, watch->user_data);
 }
 
 static struct process_watch *find_gone(struct process_watcher *w)
@@ -65,13 +68,14 @@ static void on_poll(evutil_socket_t fd, short what, void *user_data)
 	schedule_poll(w);
 }
 
-int process_watcher_new(struct event_base *loop, struct process_watcher **ret)
+int process_watcher_new(struct event_base *loop, struct quota *quota, struct process_watcher **ret)
 {
 	struct process_watcher *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return -ENOMEM;
 	w->loop = loop;
+	w->quota = quota;
 	w->poll = evtimer_new(loop, on_poll, w);
 	if (!w->poll) {
 		free(w);
@@ -92,10 +96,25 @@ void process_watcher_free(struct process_watcher *w)
 }
 
 /* -1 where it cannot be had: the timer looks instead. */
-static int open_pidfd(const struct process_watcher *w, pid_t pid)
+static int open_pidfd(const struct process_watcher *w, pid_t pid, uid_t uid)
 {
+	int fd;
+
+	if (quota_charge(w->quota, uid, QUOTA_PROCESS_FDS, 1))
+		return -1;
 	/* the kernel sets close-on-exec on its own */
-	return w->n_fds < PROCESS_WATCH_FDS_MAX ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0)
+		quota_give_back(w->quota, uid, QUOTA_PROCESS_FDS, 1);
+	return fd;
+}
+
+static void close_pidfd(const struct process_watcher *w, int fd, uid_t uid)
+{
+	if (fd < 0)
+		return;
+	close(fd);
+	quota_give_back(w->quota, uid, QUOTA_PROCESS_FDS, 1);
 }
 
 static void link_watch(struct process_watcher *w, struct process_watch *watch)
@@ -105,37 +124,45 @@ static void link_watch(struct process_watcher *w, struct process_watch *watch)
 	if (watch->next)
 		watch->next->previous = watch;
 	w->watches = watch;
-	if (watch->fd >= 0)
-		w->n_fds++;
-	else
+	if (watch->fd < 0)
 		w->n_polled++;
 	schedule_poll(w);
 }
 
-int process_watch_new(struct process_watcher *w, const struct process_id *id, process_gone gone,
-		      void *user_data, struct process_watch **ret)
+/* 0, -ESRCH, -ENOMEM. */
+static int begin(struct process_watcher *w, struct process_watch *watch)
 {
-	_cleanup_close_ int fd = open_pidfd(w, id->pid);
-	_cleanup_free_ struct process_watch *watch = calloc(1, sizeof(*watch));
+	/* after the opening: the pid was this process's at some moment in between or later */
+	if (!procfs_alive(&watch->id))
+		return -ESRCH;
+	if (watch->fd < 0)
+		return 0;
+	watch->readable = event_new(w->loop, watch->fd, EV_READ, on_readable, watch);
+	return watch->readable && !event_add(watch->readable, NULL) ? 0 : -ENOMEM;
+}
+
+int process_watch_new(struct process_watcher *w, const struct process_id *id, uid_t uid,
+		      process_gone gone, void *user_data, struct process_watch **ret)
+{
+	struct process_watch *watch = calloc(1, sizeof(*watch));
+	int r;
 
 	if (!watch)
 		return -ENOMEM;
-	/* after the opening: the pid was this process's at some moment in between or later */
-	if (!procfs_alive(id))
-		return -ESRCH;
-	*watch =
-		(struct process_watch){ .id = *id, .fd = -1, .gone = gone, .user_data = user_data };
-	if (fd >= 0) {
-		watch->readable = event_new(w->loop, fd, EV_READ, on_readable, watch);
-		if (!watch->readable || event_add(watch->readable, NULL)) {
-			if (watch->readable)
-				event_free(watch->readable);
-			return -ENOMEM;
-		}
-		watch->fd = TAKE_FD(fd);
+	*watch = (struct process_watch){
+		.id = *id,
+		.uid = uid,
+		.fd = open_pidfd(w, id->pid, uid),
+		.gone = gone,
+		.user_data = user_data,
+	};
+	link_watch(w, watch);
+	r = begin(w, watch);
+	if (r) {
+		process_watch_free(watch);
+		return r;
 	}
 	*ret = watch;
-	link_watch(w, TAKE_PTR(watch));
 	return 0;
 }
 
@@ -154,11 +181,7 @@ void process_watch_free(struct process_watch *watch)
 		w->watches = watch->next;
 	if (watch->readable)
 		event_free(watch->readable);
-	if (watch->fd >= 0) {
-		close(watch->fd);
-		w->n_fds--;
-	} else {
-		w->n_polled--;
-	}
+	w->n_polled -= watch->fd < 0;
+	close_pidfd(w, watch->fd, watch->uid);
 	free(watch);
 }

@@ -357,6 +357,21 @@ void request_caller(const struct request *r, struct process *ret)
 		*ret = (struct process){ 0 };
 }
 
+int request_fail_quota(struct request *r, enum quota_kind kind, int outcome)
+{
+	char text[QUOTA_REFUSAL_SIZE];
+
+	quota_refusal(kind, (enum quota_outcome)outcome, text, sizeof(text));
+	return request_fail(r, OUTCOME_TOO_LARGE, "%s", text);
+}
+
+int request_charge(struct request *r, enum quota_kind kind)
+{
+	int outcome = quota_charge(r->api->quota, r->uid, kind, 1);
+
+	return outcome > 0 ? request_fail_quota(r, kind, outcome) : outcome;
+}
+
 int request_begin_write(struct request *r)
 {
 	int fault = registry_begin(r->api->config.registry);

@@ -20,6 +20,7 @@
 #include "base/identity.h"
 #include "base/outcome.h"
 #include "base/process.h"
+#include "base/quota.h"
 
 #define REQUEST_NAMES_MAX    12
 #define REQUEST_MESSAGE_SIZE 768
@@ -131,6 +132,14 @@ void request_caller(const struct request *r, struct process *ret);
  * the first of the route's names for it; a handler that knows better says so.
  */
 void request_subject(struct request *r, const char *text);
+
+/*
+ * Charges one of a kind to who asks, until quota_give_back().  0, OUTCOME_TOO_LARGE with the
+ * sentence that says which limit it is, -ENOMEM.
+ */
+int request_charge(struct request *r, enum quota_kind kind);
+/* That sentence, for what somebody else has counted; `outcome` is an enum quota_outcome. */
+int request_fail_quota(struct request *r, enum quota_kind kind, int outcome);
 
 /* Opens the batch of this turn; from now on the answer waits for its commit.  0, negative errno. */
 int request_begin_write(struct request *r);

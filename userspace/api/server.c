@@ -35,6 +35,7 @@
 #include "api/stream.h"
 #include "api/wall_clock.h"
 #include "base/log.h"
+#include "base/quota.h"
 #include "health/health.h"
 
 /* Bodies up to this are read, so that a body over the limit gets an answer in JSON. */
@@ -281,17 +282,20 @@ static int build(struct api *api)
 	evhttp_set_timeout(api->http, API_REQUEST_TIMEOUT_S);
 	evhttp_set_allowed_methods(api->http, METHODS);
 	evhttp_set_gencb(api->http, on_request, api);
-	r = admission_new(api->config.loop, api->http, &api->counters.connections, &api->admission);
+	r = quota_new(geteuid(), &api->quota);
+	if (!r)
+		r = admission_new(api->config.loop, api->http, &api->counters.connections,
+				  &api->admission);
 	if (!r)
 		r = commit_queue_new(api, &api->commits);
 	if (!r)
 		r = streams_new(api, &api->streams);
 	if (!r)
-		r = process_watcher_new(api->config.loop, &api->processes);
+		r = process_watcher_new(api->config.loop, api->quota, &api->processes);
 	if (!r)
 		r = session_watches_new(api, &api->sessions);
 	if (!r)
-		r = health_new(api->config.loop, &api->health);
+		r = health_new(api->config.loop, api->quota, &api->health);
 	r = lock_keeper_new(api, &api->locks);
 	if (!r)
 		r = lock_keeper_start(api->locks);
@@ -339,6 +343,7 @@ void api_free(struct api *api)
 	health_free(api->health); /* its checks ended with the connections */
 	streams_free(api->streams);
 	admission_free(api->admission);
+	quota_free(api->quota);
 	for (size_t i = 0; i < SERVER_CALLERS; i++)
 		procfs_kept_deinit(&api->callers[i]);
 	if (api->accept_again)

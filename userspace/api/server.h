@@ -18,6 +18,7 @@ struct request;
 struct lock_keeper;
 struct process_watcher;
 struct wall_clock;
+struct quota;
 struct session_watches;
 struct streams;
 
@@ -31,6 +32,7 @@ struct api {
 	struct evconnlistener *listener; /* evhttp's once bound */
 	struct event *accept_again;	 /* after accept() ran out of descriptors */
 	struct event *trim_memory;	 /* after a large answer */
+	struct quota *quota;		 /* what each user has in use of the daemon's memory */
 	struct admission *admission;
 	struct commit_queue *commits;
 	struct streams *streams;

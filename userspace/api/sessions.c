@@ -131,17 +131,15 @@ static int answer_start(struct request *r, const struct session *s, const char *
 
 static int write_start(struct request *r, const struct session *s, char *ret_id)
 {
-	char details[DETAILS_SIZE];
+	char details[DETAILS_SIZE], refusal[QUOTA_REFUSAL_SIZE];
 	int fault = request_begin_write(r);
 
 	if (!fault)
 		fault = registry_session_start(r->api->config.registry, s, ret_id);
-	if (fault == OUTCOME_CONFLICT)
-		return request_fail(
-			r, OUTCOME_CONFLICT,
-			"%d sessions of yours are active, and no more may be; end some: "
-			"pd session end --session ID",
-			SESSIONS_ACTIVE_PER_UID);
+	if (fault > 0)
+		return request_fail(r, OUTCOME_CONFLICT, "%s",
+				    quota_refusal(QUOTA_SESSIONS_ACTIVE, (enum quota_outcome)fault,
+						  refusal, sizeof(refusal)));
 	if (fault)
 		return fault;
 	snprintf(details, sizeof(details), "started: %s", s->purpose);

@@ -195,7 +195,7 @@ int session_watch(struct session_watches *w, const char *id, uid_t uid,
 	if (s->next)
 		s->next->previous = s;
 	w->list = s;
-	r = process_watch_new(w->api->processes, process, on_process_gone, s, &s->watch);
+	r = process_watch_new(w->api->processes, process, uid, on_process_gone, s, &s->watch);
 	if (r == -ESRCH)
 		stall(s, "stalled: its shell %d is gone", process->pid);
 	else if (r)

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -44,6 +45,24 @@ const char *view_user_name(uid_t uid)
 	else
 		snprintf(cache[next].name, sizeof(cache[next].name), "%u", uid);
 	return cache[next].name;
+}
+
+bool view_user_id(const char *name, uid_t *ret)
+{
+	char buffer[USER_BUFFER_SIZE], *end;
+	struct passwd entry, *found = NULL;
+	unsigned long number;
+
+	if (!getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) && found) {
+		*ret = entry.pw_uid;
+		return true;
+	}
+	errno = 0;
+	number = strtoul(name, &end, 10);
+	if (errno || *end || *name < '0' || *name > '9' || number >= PROCESS_UID_UNKNOWN)
+		return false;
+	*ret = (uid_t)number;
+	return true;
 }
 
 bool view_may_see(uid_t viewer, uid_t owner)

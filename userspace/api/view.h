@@ -20,6 +20,8 @@
 /* The name of a user, digits where there is none, NULL for PROCESS_UID_UNKNOWN.  Static storage,
  * valid until the next call. */
 const char *view_user_name(uid_t uid);
+/* The user of a name, or of a number.  False when there is none. */
+bool view_user_id(const char *name, uid_t *ret);
 
 /* May `viewer` see what belongs to `owner`? */
 bool view_may_see(uid_t viewer, uid_t owner);

@@ -42,7 +42,7 @@ static const struct quota_limit limits[] = {
 	},
 	[QUOTA_REFUSALS_KEPT] = {
 		.name = "explained refusals",
-		.way_out = "the oldest of whoever has most make room",
+		.excess = QUOTA_FORGETS,
 		.reason = "a few kB each, and nobody reads further back",
 		.per_user = 1000,
 		.machine = 1000,
@@ -57,6 +57,101 @@ static const struct quota_limit limits[] = {
 		.reserved = 200 * 1000,
 		.per_user_s = 50 * 1000,
 		.machine_s = 100 * 1000,
+	},
+	[QUOTA_LOCKS_HELD] = {
+		.name = "held locks",
+		.way_out = "give one back: pd unlock NAME",
+		.reason = "a timer and a watched process each; more is a loop that takes and "
+			  "never gives back",
+		.per_user = 256,
+		.machine = 512,
+		.reserved = 64,
+	},
+	[QUOTA_LOCK_WAITERS] = {
+		.name = "requests that wait for locks",
+		.way_out = "try again when one of them has its lock",
+		.reason = "an open connection each: half of them, so that pd unlock still gets in",
+		.per_user = 64,
+		.machine = 128,
+		.reserved = 16,
+	},
+	[QUOTA_HEALTH_CHECKS] = {
+		.name = "health checks that are not done",
+		.way_out = "wait until some are, or ask for fewer services",
+		.reason = "a kilobyte each, for up to five minutes where a service is silent",
+		.per_user = 4096,
+		.machine = 16384,
+		.reserved = 1024,
+	},
+	[QUOTA_HEALTH_RUNNING] = {
+		.name = "health checks at one time",
+		.excess = QUOTA_DEFERS,
+		.reason = "a descriptor each, half of the usual 1,024; a user may have the 300 "
+			  "services of a large workspace, all of them silent",
+		.per_user = 320,
+		.machine = 512,
+		.reserved = 128,
+	},
+	[QUOTA_PROCESS_FDS] = {
+		.name = "descriptors of watched processes",
+		.excess = QUOTA_DEFERS,
+		.reason = "with the connections they stay below the usual 1,024; a process "
+			  "without one is looked at every second",
+		.per_user = 96,
+		.machine = 192,
+		.reserved = 16,
+	},
+	[QUOTA_CLAIMS] = {
+		.name = "claims",
+		.way_out = "give some back: pd release ID, or pd cleanup",
+		.reason = "less than a third of the 6,900 ports of the default range: others find "
+			  "theirs, and nobody has so many services",
+		.per_user = 2000,
+		.machine = 65535,
+		.reserved = 1000,
+	},
+	[QUOTA_SESSIONS_ACTIVE] = {
+		.name = "active sessions",
+		.way_out = "end some: pd session end --session ID",
+		.reason = "a watched process each; more is a loop that starts one after the other",
+		.per_user = 256,
+		.machine = 1024,
+		.reserved = 64,
+	},
+	[QUOTA_SESSIONS_KEPT] = {
+		.name = "sessions that are over",
+		.excess = QUOTA_FORGETS,
+		.reason = "some 5 kB each at most, and a list that people still read",
+		.per_user = 1000,
+		.machine = 1000,
+	},
+	[QUOTA_NOTE_BYTES] = {
+		.name = "bytes of notes",
+		.excess = QUOTA_FORGETS,
+		.reason = "a thousand of the longest notes, and four users who write them",
+		.per_user = 16 << 20,
+		.machine = 64 << 20,
+	},
+	[QUOTA_LOG_ROWS] = {
+		.name = "entries of the log",
+		.excess = QUOTA_FORGETS,
+		.reason = "some 30 MB; PORT_DADDY_LOG_ROWS sets another number",
+		.per_user = 100000,
+		.machine = 100000,
+	},
+	[QUOTA_LOCKS_KEPT] = {
+		.name = "free locks that stay listed",
+		.excess = QUOTA_FORGETS,
+		.reason = "a list that people still read",
+		.per_user = 256,
+		.machine = 256,
+	},
+	[QUOTA_PORTS_KEPT] = {
+		.name = "remembered ports",
+		.excess = QUOTA_FORGETS,
+		.reason = "half a kilobyte each at most; years of branches and their services",
+		.per_user = 100000,
+		.machine = 100000,
 	},
 };
 _Static_assert(ARRAY_SIZE(limits) == _QUOTA_MAX, "every kind has a row");
@@ -87,8 +182,10 @@ const char *quota_refusal(enum quota_kind kind, enum quota_outcome outcome, char
 		snprintf(ret, size, "you have %" PRIu64 " %s, the limit of a user; %s",
 			 limit->per_user, limit->name, limit->way_out);
 	else
-		snprintf(ret, size, "there are %" PRIu64 " %s, the limit of the machine; %s",
-			 limit->machine, limit->name, limit->way_out);
+		snprintf(ret, size,
+			 "the machine's limit of %" PRIu64 " %s is reached (%" PRIu64
+			 " of them are kept for root); %s",
+			 limit->machine, limit->name, limit->reserved, limit->way_out);
 	return ret;
 }
 
@@ -130,29 +227,44 @@ static bool exceeds(uint64_t used, uint64_t amount, uint64_t limit)
 	return used > limit || amount > limit - used;
 }
 
-static int judge(const struct quota *q, uid_t uid, enum quota_kind kind, uint64_t used,
-		 uint64_t amount)
+bool quota_exempts(uid_t uid, uid_t own_uid)
 {
-	const struct quota_limit *limit = &limits[kind];
-	bool exempt = uid == 0 || uid == q->own_uid;
+	return uid == 0 || uid == own_uid;
+}
+
+int quota_judge(enum quota_kind kind, bool exempt, uint64_t used, uint64_t used_by_all,
+		uint64_t amount)
+{
+	const struct quota_limit *limit = quota_limit(kind);
 	uint64_t machine = limit->machine - (exempt ? 0 : limit->reserved);
 
 	if (!exempt && exceeds(used, amount, limit->per_user))
 		return QUOTA_OVER_USER;
-	if (limit->machine && exceeds(q->used[kind], amount, machine))
+	if (limit->machine && exceeds(used_by_all, amount, machine))
 		return QUOTA_OVER_MACHINE;
 	return 0;
 }
 
+int quota_check(const struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount)
+{
+	return quota_judge(kind, quota_exempts(uid, q->own_uid), quota_used(q, uid, kind),
+			   q->used[kind], amount);
+}
+
 int quota_charge(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount)
 {
+	int r = quota_check(q, uid, kind, amount);
+
+	return r ? r : quota_charge_existing(q, uid, kind, amount);
+}
+
+int quota_charge_existing(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount)
+{
 	struct user *user = find(q, uid);
-	int r;
 
 	assert((unsigned)kind < _QUOTA_MAX);
-	r = judge(q, uid, kind, user ? user->used[kind] : 0, amount);
-	if (r || !amount)
-		return r;
+	if (!amount)
+		return 0;
 	if (!user) {
 		user = calloc(1, sizeof(*user));
 		if (!user)

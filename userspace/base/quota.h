@@ -2,9 +2,9 @@
 /*
  * What one user may use up of the daemon: one table of limits, and one count for each user of what
  * is in use.  Things that live in memory (connections, waiting requests, unsent bytes) are charged
- * here when they begin and given back when they end.  Rows that stay on the disk (claims, notes)
- * are counted by the database itself, and what comes back by itself with time is counted by a share
- * (share.h); only their limits stand here.
+ * here when they begin and given back when they end.  Rows that stay on the disk (sessions, notes)
+ * are counted by the database itself and judged by quota_judge(), and what comes back by itself
+ * with time is counted by a share (share.h); only their limits stand here.
  *
  * Root and the daemon's own user are not held to the limit of a user, so that whoever is to clear
  * up can; the bound of the machine holds for everybody, and a part of it is kept for those two.
@@ -12,6 +12,7 @@
 #ifndef BASE_QUOTA_H
 #define BASE_QUOTA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,12 +23,34 @@ enum quota_kind {
 	QUOTA_REFUSALS_WAITING, /* charged, in bytes */
 	QUOTA_REFUSALS_KEPT,	/* rows */
 	QUOTA_SEARCHES,		/* comes back with time, in microseconds */
+	/* in memory */
+	QUOTA_LOCKS_HELD,
+	QUOTA_LOCK_WAITERS,
+	QUOTA_HEALTH_CHECKS,
+	QUOTA_HEALTH_RUNNING,
+	QUOTA_PROCESS_FDS,
+	/* rows */
+	QUOTA_CLAIMS,
+	QUOTA_SESSIONS_ACTIVE,
+	QUOTA_SESSIONS_KEPT,
+	QUOTA_NOTE_BYTES,
+	QUOTA_LOG_ROWS,
+	QUOTA_LOCKS_KEPT,
+	QUOTA_PORTS_KEPT,
 	_QUOTA_MAX
 };
 
+/* What becomes of more than may be. */
+enum quota_excess {
+	QUOTA_REFUSES = 0, /* it is refused, with the sentence of quota_refusal() */
+	QUOTA_FORGETS,	   /* the oldest go: those of the user who has most, whoever came last */
+	QUOTA_DEFERS,	   /* it waits its turn, or is done in a slower way */
+};
+
 struct quota_limit {
-	const char *name;    /* of the things, as a refusal names them: "open connections" */
-	const char *way_out; /* what the refused one can do: "close one and try again" */
+	const char *name; /* of the things, as a refusal names them: "open connections" */
+	enum quota_excess excess;
+	const char *way_out; /* what a refused one can do: "close one and try again" */
 	const char *reason;  /* why this number and no other; for the documentation */
 	uint64_t per_user;   /* in the unit of the name */
 	uint64_t machine;    /* of all users together; 0 = no bound of its own */
@@ -50,6 +73,16 @@ enum quota_outcome {
 };
 const char *quota_refusal(enum quota_kind kind, enum quota_outcome outcome, char *ret, size_t size);
 
+/* Root, and the daemon's own user. */
+bool quota_exempts(uid_t uid, uid_t own_uid);
+
+/*
+ * May a user who has `used`, while all have used_by_all, have `amount` more?  For what somebody
+ * else counts.  0, or an enum quota_outcome.
+ */
+int quota_judge(enum quota_kind kind, bool exempt, uint64_t used, uint64_t used_by_all,
+		uint64_t amount);
+
 /* What is in use now, by user. */
 struct quota;
 
@@ -63,6 +96,10 @@ void quota_free(struct quota *q);
  * with nothing charged.  Takes the same time however many users and things there are.
  */
 int quota_charge(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
+/* What quota_charge() would answer; charges nothing. */
+int quota_check(const struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
+/* Charges what is there already and is not to be refused, over a limit or not.  0, -ENOMEM. */
+int quota_charge_existing(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
 /* Gives back what was charged; a contract of the caller: never more than that. */
 void quota_give_back(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount);
 

@@ -142,7 +142,8 @@ static int write_status(struct keeper *k, const struct judgement *j)
 		.timestamp = j->now,
 		.port = j->port,
 		.pid = j->verdict.process.pid,
-		.uid = process ? process->uid : j->uid,
+		/* a squatter's flood of entries counts to the squatter */
+		.uid = process && process->uid != PROCESS_UID_UNKNOWN ? process->uid : j->uid,
 		.comm = process ? text_to_utf8(process->comm, comm, sizeof(comm)) : "",
 	};
 	int r = registry_begin(k->config.registry);

@@ -9,6 +9,7 @@
 
 #include "base/moment.h"
 #include "base/outcome.h"
+#include "base/quota.h"
 
 #define LOG_ROWS_MAX 10000000 /* 1.5 GB of database; more is a mistyped zero */
 
@@ -93,7 +94,7 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 
 	*ret = (struct options){
 		/* systemd sets both for a unit with RuntimeDirectory= */
-		.log = { ACTIVITY_KEEP_ROWS, ACTIVITY_KEEP_S },
+		.log = { (int64_t)quota_limit(QUOTA_LOG_ROWS)->machine, ACTIVITY_KEEP_S },
 		.service = geteuid() == 0 && getenv("INVOCATION_ID") && getenv("RUNTIME_DIRECTORY"),
 	};
 	if (!read_keep("PORT_DADDY_LOG_KEEP", getenv("PORT_DADDY_LOG_KEEP"), &ret->log) ||

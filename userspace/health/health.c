@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/quota.h"
 #include "health/internal.h"
 
 static const char *const result_names[] = {
@@ -23,6 +25,7 @@ static const char *const result_names[] = {
 	[HEALTH_NOT_HTTP] = "not_http",
 	[HEALTH_TLS_FAILED] = "tls_failed",
 	[HEALTH_FAILED] = "failed",
+	[HEALTH_NOT_TRIED] = "not_tried",
 };
 _Static_assert(ARRAY_SIZE(result_names) == _HEALTH_RESULT_MAX, "every result has a name");
 
@@ -101,33 +104,106 @@ static void end(struct health_check *c)
 	health_tcp_end(c);
 }
 
-static void run_next(struct health *h)
+/* `part` of the table's places, where the process has descriptors for fewer. */
+static size_t scaled(const struct health *h, uint64_t part)
 {
-	while (h->n_running < h->running_max && !TAILQ_EMPTY(&h->waiting)) {
-		struct health_check *c = TAILQ_FIRST(&h->waiting);
-
-		/* its timer is due: the place is for one that can still use it */
-		if (!left_us(c))
-			return;
-		TAILQ_REMOVE(&h->waiting, c, link);
-		h->n_waiting--;
-		TAILQ_INSERT_TAIL(&h->running, c, link);
-		h->n_running++;
-		begin(c, c->target.scheme);
-	}
+	return (size_t)(part * h->running_max / quota_limit(QUOTA_HEALTH_RUNNING)->machine);
 }
 
+static bool may_run(const struct health *h, const struct share *s)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_HEALTH_RUNNING);
+	size_t few = scaled(h, limit->reserved);
+
+	if (h->n_running >= h->running_max)
+		return false;
+	if (quota_exempts(s->uid, h->own_uid))
+		return true;
+	few = few < HEALTH_RUNNING_FEW ? few : HEALTH_RUNNING_FEW;
+	if (s->n_running < few)
+		return true;
+	return s->n_running < scaled(h, limit->per_user) &&
+	       h->n_running < h->running_max - scaled(h, limit->reserved);
+}
+
+/* The check of a user that is to run next; NULL when none is, or may. */
+static struct health_check *next_of(const struct health *h, const struct share *s)
+{
+	struct health_check *c = may_run(h, s) ? TAILQ_FIRST(&s->waiting) : NULL;
+
+	/* one whose timer is due leaves its place to those that can still use it */
+	while (c && !left_us(c))
+		c = TAILQ_NEXT(c, link);
+	return c;
+}
+
+static void run(struct health_check *c)
+{
+	struct health *h = c->health;
+	struct share *s = c->share;
+
+	TAILQ_REMOVE(&s->waiting, c, link);
+	TAILQ_INSERT_TAIL(&s->running, c, link);
+	s->n_running++;
+	h->n_running++;
+	TAILQ_REMOVE(&h->shares, s, link);
+	TAILQ_INSERT_TAIL(&h->shares, s, link);
+	begin(c, c->target.scheme);
+}
+
+/* One of each user in turn, as long as somebody's may run. */
+static void run_next(struct health *h)
+{
+	struct health_check *c;
+	struct share *s;
+
+	do {
+		c = NULL;
+		TAILQ_FOREACH(s, &h->shares, link) {
+			c = next_of(h, s);
+			if (c)
+				break;
+		}
+		if (c)
+			run(c);
+	} while (c);
+}
+
+static struct share *share_of(struct health *h, uid_t uid)
+{
+	struct share *s;
+
+	TAILQ_FOREACH(s, &h->shares, link)
+		if (s->uid == uid)
+			return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->uid = uid;
+	TAILQ_INIT(&s->waiting);
+	TAILQ_INIT(&s->running);
+	TAILQ_INSERT_TAIL(&h->shares, s, link);
+	return s;
+}
+
+/* Frees the share with its last check. */
 static void take_off(struct health_check *c)
 {
 	struct health *h = c->health;
+	struct share *s = c->share;
 
 	if (c->state == CHECK_WAITING) {
-		TAILQ_REMOVE(&h->waiting, c, link);
-		h->n_waiting--;
-		return;
+		TAILQ_REMOVE(&s->waiting, c, link);
+	} else {
+		TAILQ_REMOVE(&s->running, c, link);
+		s->n_running--;
+		h->n_running--;
 	}
-	TAILQ_REMOVE(&h->running, c, link);
-	h->n_running--;
+	quota_give_back(h->quota, s->uid, QUOTA_HEALTH_CHECKS, 1);
+	if (--s->n)
+		return;
+	TAILQ_REMOVE(&h->shares, s, link);
+	free(s);
 }
 
 static void check_free(struct health_check *c)
@@ -158,7 +234,7 @@ static void expire(struct health_check *c)
 {
 	struct health_answer *a = &c->answer;
 
-	a->result = HEALTH_TIMEOUT;
+	a->result = c->state == CHECK_WAITING ? HEALTH_NOT_TRIED : HEALTH_TIMEOUT;
 	a->elapsed_us = (uint64_t)c->timeout_ms * 1000;
 	a->scheme = c->attempt.scheme;
 	snprintf(a->details, sizeof(a->details), "%s %u%s",
@@ -211,23 +287,25 @@ static void on_timer(evutil_socket_t fd, short what, void *user_data)
 
 static size_t running_max(void)
 {
+	const size_t most = quota_limit(QUOTA_HEALTH_RUNNING)->machine;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur / 2 >= HEALTH_RUNNING_MAX)
-		return HEALTH_RUNNING_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur / 2 >= most)
+		return most;
 	return limit.rlim_cur / 2 ? limit.rlim_cur / 2 : 1;
 }
 
-int health_new(struct event_base *loop, struct health **ret)
+int health_new(struct event_base *loop, struct quota *quota, struct health **ret)
 {
 	struct health *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
 	h->loop = loop;
+	h->quota = quota;
+	h->own_uid = geteuid();
 	h->running_max = running_max();
-	TAILQ_INIT(&h->waiting);
-	TAILQ_INIT(&h->running);
+	TAILQ_INIT(&h->shares);
 	*ret = h;
 	return 0;
 }
@@ -237,10 +315,13 @@ void health_free(struct health *h)
 	if (!h)
 		return;
 	h->running_max = 0; /* nothing takes the place of what is cancelled */
-	while (!TAILQ_EMPTY(&h->waiting))
-		health_check_cancel(TAILQ_FIRST(&h->waiting));
-	while (!TAILQ_EMPTY(&h->running))
-		health_check_cancel(TAILQ_FIRST(&h->running));
+	while (!TAILQ_EMPTY(&h->shares)) {
+		const struct share *s = TAILQ_FIRST(&h->shares);
+
+		/* it is freed with the last of its checks */
+		health_check_cancel(TAILQ_EMPTY(&s->waiting) ? TAILQ_FIRST(&s->running)
+							     : TAILQ_FIRST(&s->waiting));
+	}
 	health_tls_free(h);
 	free(h);
 }
@@ -265,25 +346,42 @@ static int check_new(struct health *h, const struct health_target *target,
 	return 0;
 }
 
-int health_check_start(struct health *h, const struct health_target *target, uint64_t since_us,
-		       unsigned timeout_ms, health_done done, void *user_data,
+/* Puts a new check behind the others of its user.  0, -ENOMEM. */
+static int put_on(struct health_check *c, uid_t uid)
+{
+	struct share *s = share_of(c->health, uid);
+
+	if (!s)
+		return -ENOMEM;
+	c->share = s;
+	s->n++;
+	TAILQ_INSERT_TAIL(&s->waiting, c, link);
+	return 0;
+}
+
+int health_check_start(struct health *h, const struct health_target *target, uid_t uid,
+		       uint64_t since_us, unsigned timeout_ms, health_done done, void *user_data,
 		       struct health_check **ret)
 {
-	struct health_check *c;
-	int r;
+	struct health_check *c = NULL;
+	int r = quota_charge(h->quota, uid, QUOTA_HEALTH_CHECKS, 1);
 
-	if (h->n_waiting + h->n_running >= HEALTH_CHECKS_MAX)
-		return -EBUSY;
-	r = check_new(h, target, &c);
 	if (r)
 		return r;
+	r = check_new(h, target, &c);
+	if (!r)
+		r = put_on(c, uid);
+	if (r) {
+		quota_give_back(h->quota, uid, QUOTA_HEALTH_CHECKS, 1);
+		if (c)
+			check_free(c);
+		return r;
+	}
 	c->done = done;
 	c->user_data = user_data;
 	c->timeout_ms = timeout_ms;
 	c->deadline_us = since_us + (uint64_t)timeout_ms * 1000;
 	run_timer_in(c, left_us(c));
-	TAILQ_INSERT_TAIL(&h->waiting, c, link);
-	h->n_waiting++;
 	run_next(h);
 	*ret = c;
 	return 0;

@@ -20,15 +20,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/net.h"
 
-/* Checks that hold a connection at the same time; the rest waits, and its deadline runs already.
- * Above the 300 services of a large workspace, all of which may be silent, and below the usual
- * 1024 descriptors of a process, of which checks take half at most. */
-#define HEALTH_RUNNING_MAX 512
-/* Checks that run or wait: a kilobyte each.  Beyond it they are refused. */
-#define HEALTH_CHECKS_MAX 16384
+/*
+ * Of QUOTA_HEALTH_RUNNING checks hold a connection at the same time, or of as many as half of the
+ * process's descriptors allow; the rest waits, and its deadline runs already.  Users take turns,
+ * and the part that is kept back is for those who have no more than so many that run: whoever fills
+ * all places with silent services leaves everybody else enough for theirs.
+ */
+#define HEALTH_RUNNING_FEW 16
 #define HEALTH_HEAD_MAX_BYTES                                              \
 	(32 * 1024) /* of an answer; more is not HTTP as services speak it \
 		     */
@@ -50,6 +52,7 @@ enum health_result {
 	HEALTH_NOT_HTTP,    /* it answered something else */
 	HEALTH_TLS_FAILED,  /* no TLS connection came about */
 	HEALTH_FAILED,	    /* for a reason of our own: no descriptor, no memory */
+	HEALTH_NOT_TRIED,   /* the deadline passed before its turn: nothing is known */
 	_HEALTH_RESULT_MAX
 };
 
@@ -80,11 +83,12 @@ struct health_answer {
 };
 
 struct event_base;
+struct quota;
 struct health;
 struct health_check;
 
-/* The loop is borrowed and outlives the checker.  0, -ENOMEM. */
-int health_new(struct event_base *loop, struct health **ret);
+/* Both are borrowed and outlive the checker.  0, -ENOMEM. */
+int health_new(struct event_base *loop, struct quota *quota, struct health **ret);
 /* Cancels what still runs. */
 void health_free(struct health *h);
 
@@ -92,12 +96,13 @@ void health_free(struct health *h);
 typedef void (*health_done)(const struct health_answer *answer, void *user_data);
 
 /*
- * Starts a check that ends timeout_ms after since_us (CLOCK_MONOTONIC), at the latest: all checks
- * of one question have one deadline.  `done` is never called before this returns.  *ret is
- * borrowed, valid until `done` or health_check_cancel().  0, -EBUSY (HEALTH_CHECKS_MAX), -ENOMEM.
+ * Starts a check for a user that ends timeout_ms after since_us (CLOCK_MONOTONIC), at the latest:
+ * all checks of one question have one deadline.  `done` is never called before this returns.  *ret
+ * is borrowed, valid until `done` or health_check_cancel().  0, an enum quota_outcome of
+ * QUOTA_HEALTH_CHECKS, -ENOMEM.
  */
-int health_check_start(struct health *h, const struct health_target *target, uint64_t since_us,
-		       unsigned timeout_ms, health_done done, void *user_data,
+int health_check_start(struct health *h, const struct health_target *target, uid_t uid,
+		       uint64_t since_us, unsigned timeout_ms, health_done done, void *user_data,
 		       struct health_check **ret);
 
 /* Ends it without a call; NULL is none. */

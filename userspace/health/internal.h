@@ -14,7 +14,7 @@ struct evhttp_connection;
 struct ssl_ctx_st;
 
 enum check_state {
-	CHECK_WAITING = 0, /* for a place among HEALTH_RUNNING_MAX */
+	CHECK_WAITING = 0, /* for a place among those that run */
 	CHECK_RUNNING,
 	CHECK_SETTLED, /* the answer is known; its timer is about to run */
 };
@@ -40,6 +40,7 @@ struct attempt {
 struct health_check {
 	TAILQ_ENTRY(health_check) link;
 	struct health *health;
+	struct share *share; /* of whoever asked */
 	enum check_state state;
 	struct health_target target; /* its strings are owned */
 	health_done done;
@@ -55,10 +56,20 @@ struct health_check {
 
 TAILQ_HEAD(check_list, health_check);
 
+/* The checks of one user; it lives while there are any. */
+struct share {
+	TAILQ_ENTRY(share) link;
+	uid_t uid;
+	struct check_list waiting, running;
+	size_t n, n_running;
+};
+
 struct health {
 	struct event_base *loop;
-	struct check_list waiting, running;
-	size_t n_waiting, n_running, running_max;
+	struct quota *quota;
+	uid_t own_uid;
+	TAILQ_HEAD(, share) shares; /* whose turn it is first */
+	size_t n_running, running_max;
 	struct ssl_ctx_st *tls; /* NULL until the first check over TLS */
 };
 

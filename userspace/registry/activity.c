@@ -86,16 +86,6 @@ static int activity_count(struct registry *r, int64_t *ret)
 	return 0;
 }
 
-static int prune_oldest(struct registry *r, int64_t rows)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_PRUNE_OLDEST);
-	int error;
-
-	query_bind_int(&q, 1, rows);
-	error = query_run(&q);
-	return error < 0 ? error : sqlite3_changes(r->db);
-}
-
 static int prune_before(struct registry *r, int64_t before, int max_rows)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_PRUNE_BEFORE);
@@ -120,7 +110,9 @@ static int prune_rows(struct registry *r, int64_t now, int max_rows)
 	if (count > r->keep.rows) {
 		int64_t excess = count - r->keep.rows;
 
-		pruned = prune_oldest(r, excess < max_rows ? excess : max_rows);
+		pruned = registry_forget_fairly(r, STATEMENT_ACTIVITY_OF_USERS,
+						STATEMENT_ACTIVITY_FORGET,
+						excess < max_rows ? excess : max_rows);
 	}
 	if (pruned < 0 || pruned == max_rows)
 		return pruned;

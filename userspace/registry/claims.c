@@ -158,12 +158,18 @@ static int64_t expiry(const struct claim_request *request, const struct current 
 	return current->expires_at > request->now ? current->expires_at : 0;
 }
 
+/* Whose the claim is, also when root makes it anew. */
+static uid_t owner_of(const struct claim_request *request, const struct current *current)
+{
+	return current->found ? current->uid : request->uid;
+}
+
 /* Who claimed it.  Root, refreshing another user's claim, does not become the one whom the user's
  * server has to fit. */
 static void bind_claimer(struct query *q, const struct claim_request *request,
 			 const struct current *current)
 {
-	query_bind_int(q, 6, current->found ? current->uid : request->uid);
+	query_bind_int(q, 6, owner_of(request, current));
 	if (current->found && current->uid != request->uid)
 		return; /* unbound is NULL: stays */
 	query_bind_text(q, 7, request->cwd ? request->cwd : "");
@@ -196,13 +202,15 @@ static int store_service(struct registry *r, const struct claim_request *request
 	return query_run(&q);
 }
 
-int registry_port_remember(struct registry *r, const char *id, uint16_t port, int64_t now)
+int registry_port_remember(struct registry *r, const char *id, uint16_t port, uid_t uid,
+			   int64_t now)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_PORT_REMEMBER);
 
 	query_bind_text(&q, 1, id);
 	query_bind_int(&q, 2, port);
 	query_bind_int(&q, 3, now);
+	query_bind_int(&q, 4, uid);
 	return query_run(&q);
 }
 
@@ -217,7 +225,7 @@ static int store_new(struct registry *r, const struct claim_request *request,
 
 	if (error < 0)
 		return error;
-	error = registry_port_remember(r, request->id, result->port, request->now);
+	error = registry_port_remember(r, request->id, result->port, request->uid, request->now);
 	if (error < 0 && registry_service_delete(r, request->id) < 0)
 		registry_batch_lose(r, error);
 	return error;
@@ -232,12 +240,13 @@ static int store_moved(struct registry *r, const struct claim_request *request,
 		return error;
 	error = store_service(r, request, current, result);
 	if (error == 0)
-		error = registry_port_remember(r, request->id, result->port, request->now);
+		error = registry_port_remember(r, request->id, result->port, current->uid,
+					       request->now);
 	return registry_savepoint_close(r, error);
 }
 
-static int store_claim(struct registry *r, const struct claim_request *request,
-		       const struct current *current, const struct claim_result *result)
+static int store_port(struct registry *r, const struct claim_request *request,
+		      const struct current *current, const struct claim_result *result)
 {
 	int error;
 
@@ -252,6 +261,33 @@ static int store_claim(struct registry *r, const struct claim_request *request,
 	portset_add(&r->claimed, result->port);
 	portset_add(&r->ever, result->port);
 	return 0;
+}
+
+/* A port that the service did not have is charged to its user.  0, negative errno. */
+static int store_claim(struct registry *r, const struct claim_request *request,
+		       const struct current *current, const struct claim_result *result)
+{
+	uid_t uid = owner_of(request, current);
+	bool charged = current->port == 0;
+	int error = charged ? quota_charge_existing(r->claims, uid, QUOTA_CLAIMS, 1) : 0;
+
+	if (error < 0)
+		return error;
+	error = store_port(r, request, current, result);
+	/* where the sets are to be loaded again, so are the counts */
+	if (error < 0 && charged)
+		quota_give_back(r->claims, uid, QUOTA_CLAIMS, 1);
+	return error;
+}
+
+/* 0, OUTCOME_TOO_LARGE. */
+static int check_quota(const struct registry *r, const struct claim_request *request,
+		       const struct current *current, struct claim_result *ret)
+{
+	if (current->port != 0)
+		return 0;
+	ret->over = quota_check(r->claims, owner_of(request, current), QUOTA_CLAIMS, 1);
+	return ret->over ? OUTCOME_TOO_LARGE : 0;
 }
 
 static int request_check(const struct claim_request *request)
@@ -286,7 +322,9 @@ int registry_claim(struct registry *r, const struct claim_request *request, port
 		ret->holder_uid = current.uid;
 		return OUTCOME_NOT_ALLOWED;
 	}
-	error = choose_port(r, request, &current, usable, user_data, ret);
+	error = check_quota(r, request, &current, ret);
+	if (error == 0)
+		error = choose_port(r, request, &current, usable, user_data, ret);
 	if (error == 0)
 		error = store_claim(r, request, &current, ret);
 	if (error == 0 && current.port != 0 && current.port != ret->port)
@@ -315,14 +353,13 @@ static int ports_count(struct registry *r, int64_t *ret)
 
 int registry_ports_prune(struct registry *r, int max_rows)
 {
+	const int64_t most = (int64_t)quota_limit(QUOTA_PORTS_KEPT)->machine;
 	int64_t count;
 	int error = ports_count(r, &count);
 
-	if (error < 0 || count <= REGISTRY_PORTS_KEEP_ROWS)
+	if (error < 0 || count <= most)
 		return error;
-	if (count - REGISTRY_PORTS_KEEP_ROWS < max_rows)
-		max_rows = (int)(count - REGISTRY_PORTS_KEEP_ROWS);
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_PORTS_PRUNE);
-	query_bind_int(&q, 1, max_rows);
-	return query_run(&q);
+	error = registry_forget_fairly(r, STATEMENT_PORTS_OF_USERS, STATEMENT_PORTS_FORGET,
+				       count - most < max_rows ? count - most : max_rows);
+	return error < 0 ? error : 0;
 }

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "registry/files.h"
+#include "base/quota.h"
 #include "registry/portset.h"
 #include "registry/registry.h"
 #include "registry/statements.h"
@@ -32,14 +33,18 @@ struct registry {
 	struct files files;
 	int last_error;			 /* of a statement or of the files */
 	char words[REGISTRY_WORDS_SIZE]; /* that registry_strerror() returned last */
+	uid_t own_uid;
 
 	struct portset claimed; /* ports of services, also of rows that violate our rules */
+	struct quota *claims;	/* the same ports, counted for each user */
 	struct portset ever;	/* ports that anybody ever claimed */
 	bool ports_loaded;
 	bool ports_settled;	  /* looked at in this transaction: it sees no other's writes */
 	int64_t ports_version;	  /* data_version that both sets were loaded at */
 	int64_t reported_version; /* data_version at the last registry_changed_by_others() */
-	bool all_visible;	  /* no row violated our rules at the data_version below */
+	bool sums_checked;	  /* of notes, at the data_version below */
+	int64_t sums_version;
+	bool all_visible; /* no row violated our rules at the data_version below */
 	int64_t visible_version;
 
 	bool log_is_long; /* as it may be; see wal_extend() */
@@ -72,6 +77,9 @@ void registry_batch_lose(struct registry *r, int error);
 /* Deletes the row, whatever is in it; 0 also when there is none. */
 int registry_service_delete(struct registry *r, const char *id);
 
+/* What was undone may have been kept in memory: it is read anew when it is needed. */
+void registry_forget_cached(struct registry *r);
+
 /* In a batch or in reads that were begun: what was read once stays so until it is changed here. */
 bool registry_in_transaction(const struct registry *r);
 
@@ -81,14 +89,23 @@ int registry_data_version(struct registry *r, int64_t *ret);
 /* Brings the two port sets up to date with what other connections wrote; 0, negative errno. */
 
 /* Stores that a service had a port, as the one it had last; 0, negative errno. */
-int registry_port_remember(struct registry *r, const char *id, uint16_t port, int64_t now);
+int registry_port_remember(struct registry *r, const char *id, uint16_t port, uid_t uid,
+			   int64_t now);
 
-/* Forgets remembered ports beyond REGISTRY_PORTS_KEEP_ROWS, the oldest first, at most max_rows. */
+/* Forgets remembered ports beyond QUOTA_PORTS_KEPT, at most max_rows.  0, negative errno. */
 int registry_ports_prune(struct registry *r, int max_rows);
 
 /* Forgets sessions and notes beyond the limits of sessions.h, the oldest first, at most max_rows of
  * each. */
 int registry_sessions_prune(struct registry *r, int64_t now, int max_rows);
+
+/*
+ * Forgets as many rows of a table, the oldest of the users who have most (retention.c).  `counts`
+ * gives (uid, rows) with the greatest first; `oldest` deletes ?2 rows of uid ?1, NULL = none.  How
+ * many are gone, negative errno.
+ */
+int registry_forget_fairly(struct registry *r, enum statement counts, enum statement oldest,
+			   int64_t excess);
 
 /* A service as stored, with what only the claim needs. */
 struct service_row {

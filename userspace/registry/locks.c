@@ -2,6 +2,7 @@
 #include "registry/locks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,30 @@
 #include "base/text.h"
 #include "registry/internal.h"
 
-#define FENCE_KEY  "lockFence" /* in meta: the number of the last grant */
-#define FIRST_ROWS 16
+#define FENCE_KEY	 "lockFence" /* in meta: the number of the last grant */
+#define FIRST_ROWS	 16
+#define OWNER_MARK	 "@" /* no name has it */
+#define STORED_NAME_SIZE (LOCK_NAME_MAX + sizeof(OWNER_MARK "4294967295"))
+
+/* --- keys --- */
+
+struct lock_key lock_key_make(const char *name, uid_t owner)
+{
+	struct lock_key key = { .owner = owner };
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return key;
+}
+
+struct lock_key lock_key_of(const struct lock *lock)
+{
+	return lock_key_make(lock->name, lock->owner);
+}
+
+bool lock_has_key(const struct lock *lock, struct lock_key key)
+{
+	return lock->owner == key.owner && strcmp(lock->name, key.name) == 0;
+}
 
 /* --- reading --- */
 
@@ -42,12 +65,39 @@ static struct process_id column_process(const struct query *q)
 	return id;
 }
 
-/* False when the name is not legal: a person wrote that row. */
+/* Who holds it; of a row without that, which a person wrote, the owner of the file. */
+static uid_t column_uid(const struct query *q)
+{
+	return (uid_t)query_column_int(q, LOCK_COLUMN_UID, 0, PROCESS_UID_UNKNOWN - 1,
+				       q->registry->owner);
+}
+
+/* Whose name it is; of a row without that, whoever holds it. */
+static uid_t column_owner(const struct query *q)
+{
+	int64_t owner = query_column_int(q, LOCK_COLUMN_OWNER, -1, PROCESS_UID_UNKNOWN - 1,
+					 column_uid(q));
+
+	return owner < 0 ? LOCK_OF_MACHINE : (uid_t)owner;
+}
+
+/* The name without "@UID".  False when it is not legal: a person wrote that row. */
+static bool decode_name(const struct query *q, char ret[LOCK_NAME_MAX + 1])
+{
+	const char *stored = query_column_text(q, LOCK_COLUMN_NAME);
+	size_t length = stored ? strcspn(stored, OWNER_MARK) : 0;
+
+	if (!stored || length > LOCK_NAME_MAX)
+		return false;
+	snprintf(ret, LOCK_NAME_MAX + 1, "%.*s", (int)length, stored);
+	return lock_name_check(ret, NULL) == 0;
+}
+
 static bool lock_decode(const struct query *q, struct lock *ret)
 {
-	const char *name = query_column_text(q, LOCK_COLUMN_NAME);
+	char name[LOCK_NAME_MAX + 1];
 
-	if (!name || lock_name_check(name, NULL) < 0)
+	if (!decode_name(q, name))
 		return false;
 	*ret = (struct lock){
 		.acquired_at = column_time(q, LOCK_COLUMN_ACQUIRED_AT),
@@ -55,8 +105,8 @@ static bool lock_decode(const struct query *q, struct lock *ret)
 		.expires_at = column_time(q, LOCK_COLUMN_EXPIRES_AT),
 		.released_at = column_time(q, LOCK_COLUMN_RELEASED_AT),
 		.fence = query_column_int(q, LOCK_COLUMN_FENCE, 0, INT64_MAX, 0),
-		.uid = (uid_t)query_column_int(q, LOCK_COLUMN_UID, 0, PROCESS_UID_UNKNOWN - 1,
-					       q->registry->owner),
+		.owner = column_owner(q),
+		.uid = column_uid(q),
 		.process = column_process(q),
 	};
 	strcpy(ret->name, name);
@@ -65,16 +115,51 @@ static bool lock_decode(const struct query *q, struct lock *ret)
 	return true;
 }
 
-int registry_lock_load(struct registry *r, const char *name, struct lock *ret)
+/* What a lock is called in the database where the bare name is somebody else's. */
+static void name_with_owner(const struct lock_key *key, char ret[STORED_NAME_SIZE])
+{
+	if (key->owner == LOCK_OF_MACHINE)
+		snprintf(ret, STORED_NAME_SIZE, "%s" OWNER_MARK "*", key->name);
+	else
+		snprintf(ret, STORED_NAME_SIZE, "%s" OWNER_MARK "%u", key->name, key->owner);
+}
+
+/*
+ * Finds the lock's row: 0 with what is in it (ret may be NULL), or OUTCOME_NO.  In either case
+ * ret_stored becomes the name under which it is, or is to be, stored.
+ */
+static int find(struct registry *r, const struct lock_key *key, struct lock *ret,
+		char ret_stored[STORED_NAME_SIZE])
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_BY_NAME);
+	char with_owner[STORED_NAME_SIZE];
+	bool bare_is_taken = false;
+	struct lock lock;
 	int more;
 
-	query_bind_text(&q, 1, name);
-	more = query_next(&q);
-	if (more < 0)
-		return more;
-	return more && lock_decode(&q, ret) ? 0 : OUTCOME_NO;
+	name_with_owner(key, with_owner);
+	query_bind_text(&q, 1, key->name);
+	query_bind_text(&q, 2, with_owner);
+	while ((more = query_next(&q)) > 0) {
+		const char *stored = query_column_text(&q, LOCK_COLUMN_NAME);
+
+		bare_is_taken = bare_is_taken || strcmp(stored, key->name) == 0;
+		if (!lock_decode(&q, &lock) || lock.owner != key->owner)
+			continue;
+		snprintf(ret_stored, STORED_NAME_SIZE, "%s", stored);
+		if (ret)
+			*ret = lock;
+		return 0;
+	}
+	snprintf(ret_stored, STORED_NAME_SIZE, "%s", bare_is_taken ? with_owner : key->name);
+	return more < 0 ? more : OUTCOME_NO;
+}
+
+int registry_lock_load(struct registry *r, struct lock_key key, struct lock *ret)
+{
+	char stored[STORED_NAME_SIZE];
+
+	return find(r, &key, ret, stored);
 }
 
 int registry_locks_load(struct registry *r, bool held, struct lock **ret, size_t *ret_n)
@@ -129,9 +214,14 @@ static int next_fence(struct registry *r, int64_t *ret)
 
 static int grant(struct registry *r, const struct lock *lock)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_GRANT);
+	struct lock_key key = lock_key_of(lock);
+	char stored[STORED_NAME_SIZE];
+	int error = find(r, &key, NULL, stored);
 
-	query_bind_text(&q, 1, lock->name);
+	if (error < 0)
+		return error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_GRANT);
+	query_bind_text(&q, 1, stored);
 	query_bind_text(&q, 2, lock->holder);
 	query_bind_int(&q, 3, lock->acquired_at);
 	query_bind_int_or_null(&q, 4, lock->ttl_s, 0);
@@ -142,6 +232,7 @@ static int grant(struct registry *r, const struct lock *lock)
 	query_bind_int(&q, 9, (int64_t)lock->process.start_ticks);
 	query_bind_text(&q, 10, procfs_boot_id());
 	query_bind_text(&q, 11, lock->comm);
+	query_bind_int(&q, 12, lock->owner == LOCK_OF_MACHINE ? -1 : (int64_t)lock->owner);
 	return query_run(&q);
 }
 
@@ -159,12 +250,16 @@ int registry_lock_grant(struct registry *r, struct lock *lock)
 
 int registry_lock_renew(struct registry *r, const struct lock *lock)
 {
+	struct lock_key key = lock_key_of(lock);
+	char stored[STORED_NAME_SIZE];
 	int error = registry_write_check(r);
 
-	if (error < 0)
+	if (error == 0)
+		error = find(r, &key, NULL, stored);
+	if (error)
 		return error;
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_RENEW);
-	query_bind_text(&q, 1, lock->name);
+	query_bind_text(&q, 1, stored);
 	query_bind_int(&q, 2, lock->fence);
 	query_bind_int_or_null(&q, 3, lock->ttl_s, 0);
 	query_bind_int_or_null(&q, 4, lock->expires_at, 0);
@@ -174,12 +269,17 @@ int registry_lock_renew(struct registry *r, const struct lock *lock)
 	return sqlite3_changes(r->db) ? 0 : OUTCOME_NO;
 }
 
-static int release(struct registry *r, const char *name, int64_t fence, int64_t now, int *ret_rows)
+static int release(struct registry *r, const struct lock_key *key, int64_t fence, int64_t now,
+		   int *ret_rows)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_RELEASE);
-	int error;
+	char stored[STORED_NAME_SIZE];
+	int error = find(r, key, NULL, stored);
 
-	query_bind_text(&q, 1, name);
+	*ret_rows = 0;
+	if (error)
+		return error < 0 ? error : 0;
+	query_bind_text(&q, 1, stored);
 	query_bind_int(&q, 2, fence);
 	query_bind_int(&q, 3, now);
 	error = query_run(&q);
@@ -191,18 +291,18 @@ static int forget_oldest(struct registry *r)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_PRUNE);
 
-	query_bind_int(&q, 1, LOCKS_KEEP_FREE_MAX);
+	query_bind_int(&q, 1, (int64_t)quota_limit(QUOTA_LOCKS_KEPT)->machine);
 	return query_run(&q);
 }
 
-int registry_lock_release(struct registry *r, const char *name, int64_t fence, int64_t now)
+int registry_lock_release(struct registry *r, struct lock_key key, int64_t fence, int64_t now)
 {
 	int rows = 0;
 	int error = registry_savepoint_open(r);
 
 	if (error < 0)
 		return error;
-	error = release(r, name, fence, now, &rows);
+	error = release(r, &key, fence, now, &rows);
 	if (error == 0 && rows)
 		error = forget_oldest(r);
 	error = registry_savepoint_close(r, error);

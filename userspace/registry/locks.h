@@ -7,6 +7,10 @@
  * Every grant has a fencing number that is greater than that of every grant before it, of any lock,
  * also after a restart.  A renewal keeps its number.
  *
+ * Names belong to users: two of them may each hold a lock of one name, and the machine has one of
+ * that name for everybody besides.  In the database the first of them has the bare name, the others
+ * NAME@UID, and the machine's NAME@*.  By number: a user may be renamed while a lock is held.
+ *
  * A row that a person wrote by hand is skipped when its name is not legal; a holder that is no text
  * is repaired, every other value that does not fit its type reads as unknown.
  */
@@ -23,22 +27,37 @@
 
 struct registry;
 
-#define LOCK_HOLDER_MAX	    IDENTITY_MAX /* bytes of a holder's name, without the NUL */
-#define LOCKS_KEEP_FREE_MAX 256 /* free locks that stay listed; the longest free are forgotten */
+#define LOCK_HOLDER_MAX IDENTITY_MAX /* bytes of a holder's name, without the NUL */
+#define LOCK_OF_MACHINE ((uid_t)-1)  /* instead of the user whose a name is */
+
+/*
+ * Which lock it is.  It goes from hand to hand by value: who asks for a lock by the name inside of
+ * a hold or of a waiter would keep a pointer into what the answer may free.
+ */
+struct lock_key {
+	char name[LOCK_NAME_MAX + 1];
+	uid_t owner; /* whose name it is; LOCK_OF_MACHINE */
+};
 
 /* A copy: nothing in it is borrowed. */
 struct lock {
-	char name[LOCK_NAME_MAX + 1];
+	char name[LOCK_NAME_MAX + 1];	  /* without its owner */
+	uid_t owner;			  /* whose name it is; LOCK_OF_MACHINE */
 	char holder[LOCK_HOLDER_MAX + 1]; /* "" = free; then only name and released_at count */
 	int64_t acquired_at;
 	int64_t ttl_s;	     /* 0 = none */
 	int64_t expires_at;  /* 0 = never */
 	int64_t released_at; /* 0 = never */
 	int64_t fence;
-	uid_t uid;
+	uid_t uid;		   /* who holds it */
 	struct process_id process; /* that it ends with; pid 0 = unknown, or of an earlier boot */
 	char comm[4 * PROCESS_COMM_SIZE]; /* as UTF-8 */
 };
+
+struct lock_key lock_key_of(const struct lock *lock);
+/* The name must be a legal one. */
+struct lock_key lock_key_make(const char *name, uid_t owner);
+bool lock_has_key(const struct lock *lock, struct lock_key key);
 
 static inline bool lock_is_held(const struct lock *lock)
 {
@@ -46,7 +65,7 @@ static inline bool lock_is_held(const struct lock *lock)
 }
 
 /* 0; OUTCOME_NO when it was never used, or was forgotten; negative errno. */
-int registry_lock_load(struct registry *r, const char *name, struct lock *ret);
+int registry_lock_load(struct registry *r, struct lock_key key, struct lock *ret);
 
 /*
  * All of them in order of name (held: only those that are held).  *ret is the caller's: free().
@@ -64,9 +83,10 @@ int registry_lock_grant(struct registry *r, struct lock *lock);
 int registry_lock_renew(struct registry *r, const struct lock *lock);
 
 /*
- * Stores that the lock is free since `now`, and forgets free ones beyond LOCKS_KEEP_FREE_MAX.
+ * Stores that the lock is free since `now`, and forgets the longest free of whoever has most beyond
+ * QUOTA_LOCKS_KEPT.
  * 0; OUTCOME_NO when it is not held with that fence; negative errno.
  */
-int registry_lock_release(struct registry *r, const char *name, int64_t fence, int64_t now);
+int registry_lock_release(struct registry *r, struct lock_key key, int64_t fence, int64_t now);
 
 #endif

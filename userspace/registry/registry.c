@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "registry/internal.h"
@@ -177,7 +178,11 @@ int registry_open(const char *path, struct registry **ret, char *ret_error, size
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	r->keep = (struct activity_limits){ ACTIVITY_KEEP_ROWS, ACTIVITY_KEEP_S };
+	r->own_uid = geteuid();
+	r->keep = (struct activity_limits){
+		.rows = (int64_t)quota_limit(QUOTA_LOG_ROWS)->machine,
+		.age_s = ACTIVITY_KEEP_S,
+	};
 	error = connection_open(r, path, ret_error, size);
 	if (error == 0)
 		error = file_accept(r, path, kind, ret_error, size);
@@ -204,7 +209,14 @@ void registry_close(struct registry *r)
 		sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	sqlite3_close(r->db);
 	files_deinit(&r->files);
+	quota_free(r->claims);
 	free(r);
+}
+
+void registry_forget_cached(struct registry *r)
+{
+	r->ports_loaded = false;
+	r->sums_checked = false;
 }
 
 void registry_batch_lose(struct registry *r, int error)
@@ -213,7 +225,7 @@ void registry_batch_lose(struct registry *r, int error)
 		return;
 	r->batch = BATCH_LOST;
 	r->batch_error = error;
-	r->ports_loaded = false;
+	registry_forget_cached(r);
 }
 
 int registry_fail(struct registry *r, int error)
@@ -327,7 +339,7 @@ int registry_commit(struct registry *r)
 	if (error == 0 && r->batch == BATCH_OPEN)
 		r->counters.commits++;
 	if (error < 0) {
-		r->ports_loaded = false;
+		registry_forget_cached(r);
 		/* a commit that failed may or may not have ended the transaction */
 		if (!sqlite3_get_autocommit(r->db))
 			query_execute(r, STATEMENT_ROLLBACK);
@@ -349,7 +361,7 @@ int registry_savepoint_close(struct registry *r, int error)
 	if (r->batch != BATCH_OPEN)
 		return error < 0 ? error : r->batch_error;
 	if (error < 0) {
-		r->ports_loaded = false;
+		registry_forget_cached(r);
 		query_execute(r, STATEMENT_SAVEPOINT_ROLLBACK);
 		query_execute(r, STATEMENT_SAVEPOINT_RELEASE);
 		return error;
@@ -415,6 +427,35 @@ struct registry_counters registry_counters(const struct registry *r)
 	return r->counters;
 }
 
+/* Whose a port is, as the reader of a service has it. */
+static int count_claim(struct registry *r, const struct query *q)
+{
+	uid_t uid = (uid_t)query_column_int(q, 1, 0, PROCESS_UID_UNKNOWN - 1, r->owner);
+
+	return quota_charge_existing(r->claims, uid, QUOTA_CLAIMS, 1);
+}
+
+/* The claimed ports, and how many of them each user has. */
+static int claimed_load(struct registry *r)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_PORTS_CLAIMED);
+	struct quota *counts;
+	int more = quota_new(r->own_uid, &counts);
+
+	if (more < 0)
+		return more;
+	quota_free(r->claims);
+	r->claims = counts;
+	portset_clear(&r->claimed);
+	while ((more = query_next(&q)) > 0) {
+		portset_add(&r->claimed, (uint16_t)query_column_int(&q, 0, 1, UINT16_MAX, 0));
+		more = count_claim(r, &q);
+		if (more < 0)
+			break;
+	}
+	return more;
+}
+
 static int portset_load(struct registry *r, enum statement which, struct portset *set)
 {
 	_cleanup_(query_done) struct query q = query_start(r, which);
@@ -444,8 +485,7 @@ int registry_ports_refresh(struct registry *r)
 	if (r->ports_loaded && version == r->ports_version)
 		return 0;
 	r->ports_loaded = false;
-	portset_clear(&r->claimed);
-	error = portset_load(r, STATEMENT_PORTS_CLAIMED, &r->claimed);
+	error = claimed_load(r);
 	if (error < 0)
 		return error;
 	r->ever = r->claimed;

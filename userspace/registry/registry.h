@@ -93,7 +93,7 @@ struct activity {
 	int64_t timestamp;
 	uint16_t port;	  /* 0 = none */
 	pid_t pid;	  /* who did it; 0 = none */
-	uid_t uid;	  /* PROCESS_UID_UNKNOWN = none */
+	uid_t uid;	  /* PROCESS_UID_UNKNOWN = none: they share what one user may have */
 	const char *comm; /* "" = none */
 	int error;	  /* errno of a FAIL; 0 = none */
 };
@@ -207,6 +207,7 @@ struct claim_result {
 	bool of_other_user;		  /* root refreshed it: it stays whose it is */
 	char holder_id[IDENTITY_MAX + 1]; /* OUTCOME_CONFLICT by a claim: whose; else "" */
 	uid_t holder_uid;		  /* OUTCOME_NOT_ALLOWED: whose it is */
+	int over; /* OUTCOME_TOO_LARGE: enum quota_outcome of QUOTA_CLAIMS */
 };
 
 /*
@@ -221,7 +222,8 @@ struct claim_result {
  * A ghost or stale service counts as claimed again, and so does one that is moved.  Root refreshing
  * another user's claim changes neither whose it is nor who claimed it.
  * 0; OUTCOME_CONFLICT (port claimed by holder_id, or not usable: holder_id empty);
- * OUTCOME_NOT_ALLOWED (the id is another user's; root may); OUTCOME_NO_FREE_PORT; negative errno.
+ * OUTCOME_NOT_ALLOWED (the id is another user's; root may); OUTCOME_TOO_LARGE (its user has as many
+ * as may be); OUTCOME_NO_FREE_PORT; negative errno.
  * *ret is filled for every outcome.
  */
 int registry_claim(struct registry *r, const struct claim_request *request, port_usable usable,
@@ -289,19 +291,15 @@ int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret
 
 /* --- activity --- */
 
-#define ACTIVITY_KEEP_ROWS   100000
 #define ACTIVITY_KEEP_S	     (30 * 86400)
 #define ACTIVITY_KEEP_NEWEST 1000 /* never pruned */
 
-/* How much of the audit trail is kept; registry_open() starts with the defaults above. */
+/* How much of the audit trail is kept; registry_open() starts with QUOTA_LOG_ROWS and the above. */
 struct activity_limits {
 	int64_t rows; /* at least ACTIVITY_KEEP_NEWEST */
 	int64_t age_s;
 };
 void registry_set_activity_limits(struct registry *r, const struct activity_limits *limits);
-
-/* Remembered ports; a port that was ever claimed stays known as such beyond this. */
-#define REGISTRY_PORTS_KEEP_ROWS 200000
 
 /* Appends; *ret_id (may be NULL) gets the new row's id. */
 int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_id);
@@ -329,9 +327,9 @@ int registry_for_each_activity(struct registry *r, const struct activity_filter 
 bool activity_filter_accepts(const struct activity_filter *filter, int action, const char *service);
 int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret);
 /*
- * Drops what is older than the limits above, at most max_rows at a time, and as many remembered
- * ports, sessions and notes beyond theirs (sessions.h).  Returns how many rows of activity are
- * gone, or a negative errno.
+ * Drops what is beyond the limits above, at most max_rows at a time, and as many remembered ports,
+ * sessions and notes beyond theirs (sessions.h).  Too many rows are taken from the users who have
+ * most, the oldest first.  Returns how many rows of activity are gone, or a negative errno.
  */
 int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
 

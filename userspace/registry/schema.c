@@ -15,6 +15,24 @@
 
 #define DETAIL_SIZE 256 /* of SQLite's words for what went wrong */
 
+/* What the triggers of the notes do; published with them. */
+#define NOTE_COUNT                                                                     \
+	"  INSERT INTO noteSums(kind, owner, notes, bytes)\n"                          \
+	"  SELECT kind, owner, 1, " SCHEMA_NOTE_BYTES(                                 \
+		"new.") " FROM (SELECT 'user' AS kind, "                               \
+			"ifnull(new.uid, -1) AS owner UNION ALL SELECT 'session', "    \
+			"ifnull(new.session, '') "                                     \
+			"UNION ALL SELECT 'all', '') WHERE true\n"                     \
+			"  ON CONFLICT(kind, owner) DO UPDATE SET notes = notes + 1, " \
+			"bytes = bytes + excluded.bytes;\n"
+#define NOTE_DISCOUNT                                                                            \
+	"  UPDATE noteSums SET notes = notes - 1, bytes = bytes - " SCHEMA_NOTE_BYTES(           \
+		"old.") " WHERE (kind, owner) IN (VALUES('user', ifnull(old.uid, -1)), "         \
+			"('session', ifnull(old.session, '')), ('all', ''));\n"                  \
+			"  DELETE FROM noteSums WHERE notes <= 0 AND (kind, owner) IN "          \
+			"(VALUES('user', ifnull(old.uid, -1)), ('session', ifnull(old.session, " \
+			"'')));\n"
+
 /*
  * One string for each version, in order; a published one is never changed again.
  *
@@ -144,6 +162,31 @@ static const char *const migrations[] = {
 	/* Each way to filter the audit trail walks down an index that ends in the id. */
 	("CREATE INDEX activityByAction ON activity(action);\n"
 	 "CREATE INDEX activityByBoth ON activity(service, action) WHERE service IS NOT NULL;\n"),
+
+	/*
+	 * The names of locks belong to users.  One that exists is its holder's; a free one, of
+	 * which nobody knows any more whose it was, is the owner's of the file.
+	 *
+	 * What is kept of each user is bounded: the log and the notes of one are found by an index
+	 * that ends in the id, and what notes take is summed up as they come and go.
+	 */
+	("CREATE INDEX activityByUid ON activity(uid);\n"
+	 "ALTER TABLE ports ADD COLUMN uid INTEGER; -- whose service had it\n"
+	 "CREATE INDEX sessionsActive ON sessions(uid) WHERE " SCHEMA_SESSION_IS_ACTIVE ";\n"
+	 "ALTER TABLE locks ADD COLUMN owner INTEGER; -- whose name it is; -1: the machine's\n"
+	 "UPDATE locks SET owner = uid;\n"
+	 "CREATE INDEX notesByUid ON notes(uid);\n"
+	 "CREATE TABLE noteSums(\n"
+	 "  kind TEXT, -- 'user', 'session', 'all'\n"
+	 "  owner, -- a uid, -1 where none is known; a session; ''\n"
+	 "  notes INTEGER,\n"
+	 "  bytes INTEGER, -- with " SCHEMA_NOTE_ROW_BYTES " for each row\n"
+	 "  PRIMARY KEY(kind, owner)\n"
+	 ") WITHOUT ROWID;\n" SCHEMA_NOTE_SUMS_FILL ";\n"
+	 "CREATE TRIGGER noteAdded AFTER INSERT ON notes BEGIN\n" NOTE_COUNT "END;\n"
+	 "CREATE TRIGGER noteRemoved AFTER DELETE ON notes BEGIN\n" NOTE_DISCOUNT "END;\n"
+	 "CREATE TRIGGER noteChanged AFTER UPDATE ON notes BEGIN\n" NOTE_DISCOUNT NOTE_COUNT
+	 "END;\n"),
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

@@ -12,6 +12,30 @@
 /* "PDdy" in PRAGMA application_id: what file(1) shows, and what tells our file from others'. */
 #define SCHEMA_APPLICATION_ID 0x50446479
 
+/*
+ * Words that a published migration and statements share; so they are never changed.
+ *
+ * An index holds the sessions of which this is true: the same words let a query find it.
+ */
+#define SCHEMA_SESSION_IS_ACTIVE \
+	"(ifnull(endedAt, 0) <= 0 AND ifnull(status, '') NOT IN ('completed', 'stalled'))"
+
+/* What a note takes: its text, and so much for the row, so that empty ones are not free. */
+#define SCHEMA_NOTE_ROW_BYTES "128"
+#define SCHEMA_NOTE_BYTES(row) \
+	"(ifnull(length(CAST(" row "text AS BLOB)), 0) + " SCHEMA_NOTE_ROW_BYTES ")"
+
+/* Counts all notes anew into noteSums, which has to be empty. */
+#define SCHEMA_NOTE_SUMS_FILL                                                                  \
+	"INSERT INTO noteSums(kind, owner, notes, bytes) "                                     \
+	"SELECT 'user', ifnull(uid, -1), count(*), sum(" SCHEMA_NOTE_BYTES(                    \
+		"") ") "                                                                       \
+		    "FROM notes GROUP BY 2 UNION ALL "                                         \
+		    "SELECT 'session', ifnull(session, ''), count(*), sum(" SCHEMA_NOTE_BYTES( \
+			    "") ") FROM notes GROUP BY 2 UNION ALL "                           \
+				"SELECT 'all', '', count(*), ifnull(sum(" SCHEMA_NOTE_BYTES(   \
+					"") "), 0) FROM notes"
+
 enum schema_file {
 	SCHEMA_FILE_NEW = 0, /* missing or without content: to be filled */
 	SCHEMA_FILE_OURS,    /* closed properly */

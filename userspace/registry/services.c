@@ -186,7 +186,7 @@ int registry_for_each_service(struct registry *r, const struct service_filter *f
 }
 
 /* What a release has to know of the row, also of one that readers skip. */
-static int stored_port(struct registry *r, const char *id, uint16_t *ret_port)
+static int stored_port(struct registry *r, const char *id, uint16_t *ret_port, uid_t *ret_uid)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_ID);
 	struct service_row row;
@@ -197,6 +197,7 @@ static int stored_port(struct registry *r, const char *id, uint16_t *ret_port)
 	if (more <= 0)
 		return more < 0 ? more : OUTCOME_NO;
 	*ret_port = service_row_decode(&q, &row) ? row.service.port : 0;
+	*ret_uid = row.service.uid;
 	return 0;
 }
 
@@ -211,12 +212,13 @@ int registry_service_delete(struct registry *r, const char *id)
 int registry_release(struct registry *r, const char *id, int64_t now)
 {
 	uint16_t port;
+	uid_t uid;
 	int error = registry_write_check(r);
 
 	if (error == 0)
 		error = registry_ports_refresh(r);
 	if (error == 0)
-		error = stored_port(r, id, &port);
+		error = stored_port(r, id, &port, &uid);
 	if (error != 0)
 		return error;
 	error = registry_savepoint_open(r);
@@ -224,10 +226,12 @@ int registry_release(struct registry *r, const char *id, int64_t now)
 		return error;
 	error = registry_service_delete(r, id);
 	if (error == 0 && port != 0)
-		error = registry_port_remember(r, id, port, now);
+		error = registry_port_remember(r, id, port, uid, now);
 	error = registry_savepoint_close(r, error);
-	if (error == 0 && port != 0)
+	if (error == 0 && port != 0) {
 		portset_remove(&r->claimed, port);
+		quota_give_back(r->claims, uid, QUOTA_CLAIMS, 1);
+	}
 	return error;
 }
 

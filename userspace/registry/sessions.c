@@ -17,7 +17,6 @@
 #define ID_CHARS_MAX 8
 /* What is handed out of a field that holds bytes which are no text. */
 #define REPAIRED_SIZE 1024
-#define COMM_SIZE     1024
 
 static const char *const status_names[] = {
 	[SESSION_ACTIVE] = "active",
@@ -91,31 +90,33 @@ static int insert_under_new_id(struct registry *r, const struct session *s, char
 	return -EEXIST;
 }
 
-static int count_active_of(struct registry *r, uid_t uid, int64_t *ret)
+/* How many active ones the user has, and all together. */
+static int count_active(struct registry *r, uid_t uid, int64_t *ret_of_user, int64_t *ret_all)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_COUNT_OF_UID);
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_COUNT_ACTIVE);
 	int more;
 
 	query_bind_int(&q, 1, uid);
 	more = query_next(&q);
 	if (more <= 0)
 		return more < 0 ? more : -EIO;
-	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0);
+	*ret_of_user = query_column_int(&q, 0, 0, INT64_MAX, 0);
+	*ret_all = query_column_int(&q, 1, 0, INT64_MAX, 0);
 	return 0;
 }
 
 int registry_session_start(struct registry *r, const struct session *session, char *ret_id)
 {
-	int64_t active = 0;
+	bool exempt = quota_exempts(session->uid, r->own_uid);
+	int64_t of_user = 0, all = 0;
 	int error = registry_write_check(r);
 
 	if (error == 0)
-		error = count_active_of(r, session->uid, &active);
-	if (error < 0)
-		return error;
-	if (active >= SESSIONS_ACTIVE_PER_UID)
-		return OUTCOME_CONFLICT;
-	return insert_under_new_id(r, session, ret_id);
+		error = count_active(r, session->uid, &of_user, &all);
+	if (error == 0)
+		error = quota_judge(QUOTA_SESSIONS_ACTIVE, exempt, (uint64_t)of_user, (uint64_t)all,
+				    1);
+	return error ? error : insert_under_new_id(r, session, ret_id);
 }
 
 static int changed_one(struct query *q)
@@ -314,109 +315,40 @@ int registry_count_sessions(struct registry *r, int64_t ret_counts[_SESSION_STAT
 	return 0;
 }
 
-/* --- notes --- */
-
-static int note_insert(struct registry *r, const struct note *note, int64_t *ret_id)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_INSERT);
-	char comm[4 * PROCESS_COMM_SIZE];
-	int error;
-
-	query_bind_text(&q, 1, note->session);
-	query_bind_int(&q, 2, note->timestamp);
-	query_bind_text(&q, 3, note->text);
-	query_bind_int_or_null(&q, 4, note->uid, PROCESS_UID_UNKNOWN);
-	query_bind_int_or_null(&q, 5, note->pid, 0);
-	bind_text_or_null(&q, 6, note->comm ? text_to_utf8(note->comm, comm, sizeof(comm)) : NULL);
-	error = query_run(&q);
-	if (error == 0 && ret_id)
-		*ret_id = sqlite3_last_insert_rowid(r->db);
-	return error;
-}
-
-static int note_prune(struct registry *r, const char *session)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_PRUNE_SESSION);
-
-	query_bind_text(&q, 1, session);
-	query_bind_int(&q, 2, NOTES_PER_SESSION);
-	return query_run(&q);
-}
-
-int registry_note_add(struct registry *r, const struct note *note, int64_t *ret_id)
-{
-	int64_t id = 0;
-	int error = registry_savepoint_open(r);
-
-	if (error < 0)
-		return error;
-	error = note_insert(r, note, &id);
-	if (error == 0)
-		error = note_prune(r, note->session);
-	error = registry_savepoint_close(r, error);
-	if (error == 0 && ret_id)
-		*ret_id = id;
-	return error;
-}
-
-int registry_for_each_note(struct registry *r, const char *session, int64_t limit, note_visit visit,
-			   void *user_data)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_OF_SESSION);
-	char text[NOTE_MAX_BYTES], comm[COMM_SIZE];
-	int more;
-
-	query_bind_text(&q, 1, session);
-	query_bind_int(&q, 2, limit > 0 ? limit : -1); /* SQLite: no limit */
-	while ((more = query_next(&q)) > 0) {
-		struct note note = {
-			.id = query_column_int(&q, NOTE_COLUMN_ID, INT64_MIN, INT64_MAX, 0),
-			.session = session,
-			.timestamp = column_time(&q, NOTE_COLUMN_TIMESTAMP),
-			.text = query_column_utf8(&q, NOTE_COLUMN_TEXT, text, sizeof(text)),
-			.uid = (uid_t)query_column_int(&q, NOTE_COLUMN_UID, 0, PROCESS_UID_UNKNOWN,
-						       PROCESS_UID_UNKNOWN),
-			.pid = (pid_t)query_column_int(&q, NOTE_COLUMN_PID, 0, INT32_MAX, 0),
-			.comm = query_column_utf8(&q, NOTE_COLUMN_COMM, comm, sizeof(comm)),
-		};
-
-		if (!visit(&note, user_data))
-			return 0;
-	}
-	return more;
-}
-
 /* --- retention --- */
 
-static int prune_sessions(struct registry *r, int64_t now, int max_rows)
+static int prune_old_sessions(struct registry *r, int64_t now, int max_rows)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_PRUNE);
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_PRUNE_OLD);
 
-	query_bind_int(&q, 1, SESSIONS_KEEP_ROWS);
-	query_bind_int(&q, 2, SESSIONS_KEEP_NEWEST);
-	query_bind_int(&q, 3, now - SESSIONS_KEEP_S);
-	query_bind_int(&q, 4, max_rows);
+	query_bind_int(&q, 1, SESSIONS_KEEP_NEWEST);
+	query_bind_int(&q, 2, now - SESSIONS_KEEP_S);
+	query_bind_int(&q, 3, max_rows);
 	return query_run(&q);
 }
 
-static int prune_notes(struct registry *r, int max_rows)
+static int forget_sessions(struct registry *r, int max_rows)
 {
-	_cleanup_(query_done) struct query left = query_start(r, STATEMENT_NOTES_PRUNE_LEFT);
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTES_PRUNE);
-	int error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_FORGET);
 
-	query_bind_int(&left, 1, max_rows);
-	error = query_run(&left);
-	if (error < 0)
-		return error;
-	query_bind_int(&q, 1, NOTES_KEEP_ROWS);
+	query_bind_int(&q, 1, (int64_t)quota_limit(QUOTA_SESSIONS_KEPT)->machine);
 	query_bind_int(&q, 2, max_rows);
+	return query_run(&q);
+}
+
+static int prune_notes_left(struct registry *r, int max_rows)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTES_PRUNE_LEFT);
+
+	query_bind_int(&q, 1, max_rows);
 	return query_run(&q);
 }
 
 int registry_sessions_prune(struct registry *r, int64_t now, int max_rows)
 {
-	int error = prune_sessions(r, now, max_rows);
+	int error = prune_old_sessions(r, now, max_rows);
 
-	return error < 0 ? error : prune_notes(r, max_rows);
+	if (error == 0)
+		error = forget_sessions(r, max_rows);
+	return error < 0 ? error : prune_notes_left(r, max_rows);
 }

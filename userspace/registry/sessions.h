@@ -25,15 +25,14 @@ enum session_status { SESSION_ACTIVE = 0, SESSION_STALLED, SESSION_COMPLETED, _S
 /* "active", "stalled", "completed"; static storage. */
 const char *session_status_name(enum session_status s);
 
-/* A user's own; more is a loop that starts one after the other. */
-#define SESSIONS_ACTIVE_PER_UID 256
-/* Sessions that are not active: so many, and so long; never fewer than the newest. */
-#define SESSIONS_KEEP_ROWS   1000
+/* Sessions that are not active: QUOTA_SESSIONS_KEPT, and so long; never fewer than each user's
+ * newest. */
 #define SESSIONS_KEEP_S	     (30 * 86400)
 #define SESSIONS_KEEP_NEWEST 20
-/* Notes of one session, the newest; and of all: some 300 MB if each were as long as may be. */
-#define NOTES_PER_SESSION 2000
-#define NOTES_KEEP_ROWS	  20000
+/* Notes of one session, the newest.  The limits of a session are not a user's and stand here: it is
+ * read as one, by people and in one answer.  Of a user: QUOTA_NOTE_BYTES. */
+#define NOTES_PER_SESSION	2000
+#define NOTES_PER_SESSION_BYTES (2 << 20) /* a hundred of the longest; with 128 for each row */
 
 struct session {
 	const char *id;
@@ -56,8 +55,8 @@ struct session {
 
 /*
  * Starts an active session with a new random id, copied to ret_id (SESSION_ID_MAX + 1 bytes);
- * session->id and status are not read.  0; OUTCOME_CONFLICT when the user has
- * SESSIONS_ACTIVE_PER_UID; negative errno.
+ * session->id and status are not read.  0; an enum quota_outcome of QUOTA_SESSIONS_ACTIVE; negative
+ * errno.
  */
 int registry_session_start(struct registry *r, const struct session *session, char *ret_id);
 
@@ -101,7 +100,11 @@ struct note {
 	const char *comm; /* "" = unknown */
 };
 
-/* Appends, and drops the session's oldest beyond NOTES_PER_SESSION; *ret_id may be NULL. */
+/*
+ * Appends, and drops the oldest of the session beyond its limits, of the user beyond
+ * QUOTA_NOTE_BYTES, and of the users who have most where all have more than the machine's.
+ * *ret_id may be NULL.  0, negative errno.
+ */
 int registry_note_add(struct registry *r, const struct note *note, int64_t *ret_id);
 
 typedef bool (*note_visit)(const struct note *note, void *user_data);

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "registry/internal.h"
+#include "registry/schema.h"
 
 /* In the order of enum service_column. */
 #define SERVICE_COLUMNS                                                                  \
@@ -44,7 +45,7 @@
 /* In the order of enum lock_column. */
 #define LOCK_COLUMNS                                                                          \
 	"name, holder, acquiredAt, ttl, expiresAt, releasedAt, fence, uid, pid, startTicks, " \
-	"bootId, comm"
+	"bootId, comm, owner"
 
 /* A holder that a person emptied is none. */
 #define LOCK_IS_HELD "ifnull(holder, '') <> ''"
@@ -55,6 +56,15 @@
 #define SESSION_STATE                                                                  \
 	"CASE WHEN ifnull(endedAt, 0) > 0 OR ifnull(status, '') = 'completed' THEN 2 " \
 	"WHEN ifnull(status, '') = 'stalled' THEN 1 ELSE 0 END"
+
+/* The same as SESSION_STATE = 0; the words are those of an index. */
+#define SESSION_IS_ACTIVE SCHEMA_SESSION_IS_ACTIVE
+
+/* Sessions that are over, each with its place among those of its user, the newest first. */
+#define SESSIONS_OVER                                                             \
+	"SELECT rowid FROM (SELECT rowid, row_number() OVER (PARTITION BY uid "   \
+	"ORDER BY " SESSION_OVER_SINCE " DESC, id) AS place, " SESSION_OVER_SINCE \
+	" AS since FROM sessions WHERE NOT " SESSION_IS_ACTIVE ") "
 
 /* In the order of enum session_column. */
 #define SESSION_COLUMNS                                                                         \
@@ -120,19 +130,22 @@ static const char *const statement_sql[] = {
 
 	/* Replaced, not updated: the highest rowid of an id is the port that it had last. */
 	[STATEMENT_PORT_REMEMBER] =
-		"INSERT OR REPLACE INTO ports(id, port, claimedAt) VALUES(?1, ?2, ?3)",
+		"INSERT OR REPLACE INTO ports(id, port, claimedAt, uid) VALUES(?1, ?2, ?3, ?4)",
 	/* The port of the row whose rowid is the highest; ORDER BY would build a table to sort. */
 	[STATEMENT_PORT_REMEMBERED] = "SELECT port, max(rowid) FROM ports WHERE id = ?1",
-	[STATEMENT_PORTS_CLAIMED] = "SELECT port FROM services "
+	[STATEMENT_PORTS_CLAIMED] = "SELECT port, uid FROM services "
 				    "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
 	[STATEMENT_PORTS_EVER] = "SELECT DISTINCT port FROM ports "
 				 "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
 	[STATEMENT_PORTS_COUNT] = "SELECT count(*) FROM ports",
+	/* No index for what happens after a hundred thousand names: each claim would pay for it. */
+	[STATEMENT_PORTS_OF_USERS] =
+		"SELECT uid, count(*) AS n FROM ports GROUP BY uid ORDER BY n DESC",
 	/* A port's newest row stays, because it says that the port was ever claimed. */
-	[STATEMENT_PORTS_PRUNE] =
-		"DELETE FROM ports WHERE rowid IN (SELECT p.rowid FROM ports p "
-		"WHERE EXISTS (SELECT 1 FROM ports q WHERE q.port = p.port AND q.rowid > p.rowid) "
-		"ORDER BY p.rowid LIMIT ?1)",
+	[STATEMENT_PORTS_FORGET] =
+		"DELETE FROM ports WHERE rowid IN (SELECT p.rowid FROM ports p WHERE p.uid IS ?1 "
+		"AND EXISTS (SELECT 1 FROM ports q WHERE q.port = p.port AND q.rowid > p.rowid) "
+		"ORDER BY p.rowid LIMIT ?2)",
 
 	[STATEMENT_ACTIVITY_INSERT] =
 		"INSERT INTO activity(action, service, details, timestamp, port, pid, uid, comm, "
@@ -160,8 +173,11 @@ static const char *const statement_sql[] = {
 		"SELECT name FROM names WHERE name IS NOT NULL",
 	[STATEMENT_ACTIVITY_COUNT] = "SELECT count(*) FROM activity",
 	[STATEMENT_ACTIVITY_COUNT_SINCE] = "SELECT count(*) FROM activity WHERE timestamp >= ?1",
-	[STATEMENT_ACTIVITY_PRUNE_OLDEST] =
-		"DELETE FROM activity WHERE id IN (SELECT id FROM activity ORDER BY id LIMIT ?1)",
+	[STATEMENT_ACTIVITY_OF_USERS] =
+		"SELECT uid, count(*) AS n FROM activity GROUP BY uid ORDER BY n DESC",
+	[STATEMENT_ACTIVITY_FORGET] = "DELETE FROM activity WHERE id IN (SELECT id FROM activity "
+				      "INDEXED BY activityByUid "
+				      "WHERE uid IS ?1 ORDER BY id LIMIT ?2)",
 	/* ?3: how many of the newest are kept whatever their age. */
 	[STATEMENT_ACTIVITY_PRUNE_BEFORE] =
 		"DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE timestamp < ?1 "
@@ -202,25 +218,29 @@ static const char *const statement_sql[] = {
 	[STATEMENT_HEALTH_BY_ID] = "SELECT checkedAt, result, httpStatus, elapsedUs, url, details "
 				   "FROM health WHERE id = ?1",
 
-	[STATEMENT_LOCK_BY_NAME] = "SELECT " LOCK_COLUMNS " FROM locks WHERE name = ?1",
+	[STATEMENT_LOCK_BY_NAME] = "SELECT " LOCK_COLUMNS
+				   " FROM locks WHERE name IN (?1, ?2) ORDER BY name",
 	[STATEMENT_LOCKS_SCAN] = "SELECT " LOCK_COLUMNS " FROM locks ORDER BY name",
 	[STATEMENT_LOCKS_HELD] = "SELECT " LOCK_COLUMNS " FROM locks "
 				 "WHERE " LOCK_IS_HELD " ORDER BY name",
 	[STATEMENT_LOCKS_COUNT] = "SELECT count(*) FROM locks WHERE " LOCK_IS_HELD,
 	[STATEMENT_LOCK_GRANT] =
 		"INSERT OR REPLACE INTO locks(name, holder, acquiredAt, ttl, expiresAt, fence, "
-		"uid, pid, startTicks, bootId, comm) "
-		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+		"uid, pid, startTicks, bootId, comm, owner) "
+		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[STATEMENT_LOCK_RENEW] = "UPDATE locks SET ttl = ?3, expiresAt = ?4 "
 				 "WHERE name = ?1 AND " LOCK_HAS_FENCE " AND " LOCK_IS_HELD,
-	/* The number stays: of the last grant. */
+	/* The number stays, of the last grant, and so does whose name it is. */
 	[STATEMENT_LOCK_RELEASE] =
 		"UPDATE locks SET holder = NULL, acquiredAt = NULL, ttl = NULL, expiresAt = NULL, "
 		"uid = NULL, pid = NULL, startTicks = NULL, bootId = NULL, comm = NULL, "
 		"releasedAt = ?3 WHERE name = ?1 AND " LOCK_HAS_FENCE " AND " LOCK_IS_HELD,
-	[STATEMENT_LOCKS_PRUNE] = "DELETE FROM locks WHERE rowid IN (SELECT rowid FROM locks "
-				  "WHERE NOT " LOCK_IS_HELD " ORDER BY releasedAt DESC, rowid DESC "
-				  "LIMIT -1 OFFSET ?1)",
+	/* Beyond ?1 those go of which their owner has the most that were free later. */
+	[STATEMENT_LOCKS_PRUNE] =
+		"DELETE FROM locks WHERE rowid IN (SELECT rowid FROM (SELECT rowid, releasedAt, "
+		"row_number() OVER (PARTITION BY owner ORDER BY releasedAt DESC, rowid DESC) "
+		"AS place FROM locks WHERE NOT " LOCK_IS_HELD ") ORDER BY place DESC, releasedAt "
+		"LIMIT max(0, (SELECT count(*) FROM locks WHERE NOT " LOCK_IS_HELD ") - ?1))",
 
 	[STATEMENT_SESSION_INSERT] =
 		"INSERT OR IGNORE INTO sessions(id, purpose, startedAt, status, agent, uid, cwd, "
@@ -243,32 +263,40 @@ static const char *const statement_sql[] = {
 					"ORDER BY " SESSION_OVER_SINCE " DESC, startedAt DESC, id",
 	[STATEMENT_SESSIONS_COUNT] = "SELECT " SESSION_STATE
 				     " AS state, count(*) FROM sessions GROUP BY state",
-	[STATEMENT_SESSIONS_COUNT_OF_UID] =
-		"SELECT count(*) FROM sessions WHERE uid = ?1 AND " SESSION_STATE " = 0",
-	/* ?1 rows kept, ?2 rows kept whatever their age, ?3 older ones go, ?4 at most. */
-	[STATEMENT_SESSIONS_PRUNE] =
-		"DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM (SELECT rowid, "
-		"row_number() OVER (ORDER BY " SESSION_OVER_SINCE
-		" DESC, id) AS place, " SESSION_OVER_SINCE
-		" AS since FROM sessions WHERE " SESSION_STATE " <> 0) "
-		"WHERE place > ?1 OR (place > ?2 AND since < ?3) ORDER BY place DESC LIMIT ?4)",
+	/* Of the user ?1, and of all. */
+	[STATEMENT_SESSIONS_COUNT_ACTIVE] =
+		"SELECT (SELECT count(*) FROM sessions WHERE uid = ?1 AND " SESSION_IS_ACTIVE
+		"), count(*) FROM sessions WHERE " SESSION_IS_ACTIVE,
+	/* ?1 of each user are kept whatever their age, ?2 older ones go, ?3 at most. */
+	[STATEMENT_SESSIONS_PRUNE_OLD] =
+		"DELETE FROM sessions WHERE rowid IN (" SESSIONS_OVER
+		"WHERE place > ?1 AND since < ?2 ORDER BY place DESC LIMIT ?3)",
+	/* Beyond ?1 those go that have the most newer ones of their user; ?2 at most. */
+	[STATEMENT_SESSIONS_FORGET] = "DELETE FROM sessions WHERE rowid IN (" SESSIONS_OVER
+				      "ORDER BY place DESC, since LIMIT max(0, min(?2, "
+				      "(SELECT count(*) FROM sessions WHERE NOT " SESSION_IS_ACTIVE
+				      ") - ?1)))",
 
 	[STATEMENT_NOTE_INSERT] = "INSERT INTO notes(session, timestamp, text, uid, pid, comm) "
 				  "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[STATEMENT_NOTE_OF_SESSION] = "SELECT " NOTE_COLUMNS " FROM (SELECT " NOTE_COLUMNS
 				      " FROM notes "
 				      "WHERE session = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
-	/* ?2: how many of the newest are kept. */
-	[STATEMENT_NOTE_PRUNE_SESSION] =
-		"DELETE FROM notes WHERE session = ?1 AND id <= (SELECT id FROM notes "
-		"WHERE session = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-	[STATEMENT_NOTES_PRUNE] =
-		"DELETE FROM notes WHERE id IN (SELECT id FROM notes WHERE id <= (SELECT id "
-		"FROM notes ORDER BY id DESC LIMIT 1 OFFSET ?1) ORDER BY id LIMIT ?2)",
 	/* Of sessions that were pruned. */
 	[STATEMENT_NOTES_PRUNE_LEFT] =
 		"DELETE FROM notes WHERE id IN (SELECT id FROM notes WHERE session IS NULL "
-		"OR session NOT IN (SELECT id FROM sessions WHERE id IS NOT NULL) LIMIT ?1)",
+		"OR session IN (SELECT owner FROM noteSums WHERE kind = 'session' AND owner NOT IN "
+		"(SELECT id FROM sessions WHERE id IS NOT NULL)) LIMIT ?1)",
+	[STATEMENT_NOTE_SUM] = "SELECT notes, bytes FROM noteSums WHERE kind = ?1 AND owner = ?2",
+	[STATEMENT_NOTE_SUM_GREATEST] =
+		"SELECT owner, max(bytes) FROM noteSums WHERE kind = 'user'",
+	[STATEMENT_NOTE_SUMS_CLEAR] = "DELETE FROM noteSums",
+	[STATEMENT_NOTE_SUMS_FILL] = SCHEMA_NOTE_SUMS_FILL,
+	[STATEMENT_NOTE_FORGET_OF_SESSION] = "DELETE FROM notes WHERE id = (SELECT id FROM notes "
+					     "WHERE session = ?1 ORDER BY id LIMIT 1)",
+	[STATEMENT_NOTE_FORGET_OF_USER] =
+		"DELETE FROM notes WHERE id = (SELECT id FROM notes INDEXED BY notesByUid "
+		"WHERE uid IS ?1 ORDER BY id LIMIT 1)",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(statement_sql[0]) == _STATEMENT_MAX,
 	       "every statement has its SQL");

@@ -8,6 +8,7 @@
 
 #include "api/lock_keeper.h"
 #include "api/server.h"
+#include "base/quota.h"
 
 #define TICK_MS 10 /* the clocks of time() and of the loop lag behind by a tick of the kernel */
 
@@ -494,18 +495,19 @@ static void more_waiters_than_the_limit_are_refused(void **state)
 {
 	struct world *w = *state;
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
-	struct client waiters[LOCK_WAITERS_MAX];
+	const size_t most = quota_limit(QUOTA_LOCK_WAITERS)->machine;
+	_cleanup_free_ struct client *waiters = calloc(most, sizeof(*waiters));
 	_cleanup_answer_ struct answer a = { 0 };
 
 	rival_granted(w, &holder);
-	for (size_t i = 0; i < LOCK_WAITERS_MAX; i++) {
+	for (size_t i = 0; i < most; i++) {
 		waiters[i] = client_new(w);
 		client_post(w, &waiters[i], "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
 	}
-	wait_waiting(w, "a", LOCK_WAITERS_MAX);
+	wait_waiting(w, "a", most);
 	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
 	assert_error(&a, 413, "too_large", "128");
-	for (size_t i = 0; i < LOCK_WAITERS_MAX; i++)
+	for (size_t i = 0; i < most; i++)
 		client_free(&waiters[i]);
 	wait_waiting(w, "a", 0);
 }
@@ -638,6 +640,70 @@ static void waiters_hear_of_the_servers_end(void **state)
 	assert_int_equal(waiting(w, "a"), 0);
 }
 
+/* --- rows that people change while their locks are held --- */
+
+static void type_sql(struct world *w, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(w->database, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, DEADLINE_MS);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+/* Two, so that the list of holds is walked on when the first one's hold has been freed. */
+static void held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look(void **state)
+{
+	static const char *const by_hand[] = {
+		"DELETE FROM locks WHERE name = 'a'",
+		"DELETE FROM locks",
+		"UPDATE locks SET name = 'c' WHERE name = 'a'",
+		"UPDATE locks SET holder = NULL, fence = 77",
+		"UPDATE locks SET fence = fence + 1000, pid = 1, startTicks = 1",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(by_hand); i++) {
+		struct world *w = *state;
+		_cleanup_answer_ struct answer list = { 0 };
+
+		lock(w, "{\"name\":\"a\"}");
+		lock(w, "{\"name\":\"b\"}");
+		type_sql(w, by_hand[i]);
+		list = ask_get(w, "/v1/locks");
+		assert_ok(&list);
+		for (size_t n = 0; n < count_of(&list, "locks"); n++) {
+			char path[32];
+
+			snprintf(path, sizeof(path), "locks.%zu.name", n);
+			if (strcmp(text_of(&list, path), "a"))
+				continue;
+			snprintf(path, sizeof(path), "locks.%zu.held", n);
+			assert_false(json_object_get_boolean(member(list.body, path)));
+		}
+		type_sql(w, "DELETE FROM locks");
+	}
+}
+
+static void one_that_waits_for_a_lock_whose_row_is_gone_gets_it(void **state)
+{
+	struct world *w = *state;
+	_cleanup_rival_ struct rival first = rival_new(w, "{\"name\":\"a\"}");
+	_cleanup_rival_ struct rival other = rival_new(w, "{\"name\":\"b\"}");
+	_cleanup_rival_ struct rival next = { 0 };
+	_cleanup_answer_ struct answer list = { 0 };
+
+	rival_granted(w, &first);
+	rival_granted(w, &other);
+	next = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
+	wait_waiting(w, "a", 1);
+	type_sql(w, "DELETE FROM locks WHERE name = 'a'");
+	list = ask_get(w, "/v1/locks");
+	assert_ok(&list);
+	rival_granted(w, &next);
+}
+
 /* --- looking --- */
 
 static void locks_are_listed_held_and_available(void **state)
@@ -700,6 +766,8 @@ int main(void)
 		T(after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_end),
 		T(after_a_restart_the_lock_of_a_dead_process_is_free),
 		T(waiters_hear_of_the_servers_end),
+		T(held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look),
+		T(one_that_waits_for_a_lock_whose_row_is_gone_gets_it),
 		T(locks_are_listed_held_and_available),
 		T(a_lock_that_was_never_used_is_a_no),
 	};

@@ -5,6 +5,7 @@
 
 #include "api/process_watch.h"
 #include "base/procfs.h"
+#include "base/quota.h"
 #include "world.h"
 
 struct watched {
@@ -47,15 +48,21 @@ static void on_gone(const struct process_id *id, void *user_data)
 
 struct room {
 	struct event_base *loop;
+	struct quota *quota;
 	struct process_watcher *watcher;
 };
+
+#define OWN  900
+#define ANNE 1000
+#define BERT 1001
 
 static int open_room(void **state)
 {
 	struct room *room = calloc(1, sizeof(*room));
 
 	room->loop = event_base_new();
-	assert_int_equal(process_watcher_new(room->loop, &room->watcher), 0);
+	assert_int_equal(quota_new(OWN, &room->quota), 0);
+	assert_int_equal(process_watcher_new(room->loop, room->quota, &room->watcher), 0);
 	*state = room;
 	return 0;
 }
@@ -65,6 +72,8 @@ static int close_room(void **state)
 	struct room *room = *state;
 
 	process_watcher_free(room->watcher);
+	assert_int_equal(quota_used_by_all(room->quota, QUOTA_PROCESS_FDS), 0);
+	quota_free(room->quota);
 	event_base_free(room->loop);
 	free(room);
 	return 0;
@@ -72,7 +81,7 @@ static int close_room(void **state)
 
 static void watch(struct room *room, struct watched *w)
 {
-	assert_int_equal(process_watch_new(room->watcher, &w->id, on_gone, w, &w->watch), 0);
+	assert_int_equal(process_watch_new(room->watcher, &w->id, ANNE, on_gone, w, &w->watch), 0);
 }
 
 static void wait_told(struct room *room, const struct watched *w)
@@ -105,9 +114,9 @@ static void a_zombie_counts_as_gone(void **state)
 	watch(*state, &w);
 	assert_int_equal(kill(w.pid, SIGKILL), 0);
 	wait_told(*state, &w);
-	assert_int_equal(
-		process_watch_new(((struct room *)*state)->watcher, &w.id, on_gone, &w, &w.watch),
-		-ESRCH);
+	assert_int_equal(process_watch_new(((struct room *)*state)->watcher, &w.id, ANNE, on_gone,
+					   &w, &w.watch),
+			 -ESRCH);
 	assert_int_equal(waitpid(w.pid, NULL, 0), w.pid);
 }
 
@@ -118,7 +127,8 @@ static void a_reused_pid_is_another_process(void **state)
 
 	start(&w);
 	w.id.start_ticks--;
-	assert_int_equal(process_watch_new(room->watcher, &w.id, on_gone, &w, &w.watch), -ESRCH);
+	assert_int_equal(process_watch_new(room->watcher, &w.id, ANNE, on_gone, &w, &w.watch),
+			 -ESRCH);
 	end(&w);
 }
 
@@ -148,20 +158,33 @@ static void a_freed_watch_tells_nothing(void **state)
 	assert_int_equal(quiet.told, 0);
 }
 
-static void beyond_the_descriptors_the_timer_looks(void **state)
+/* Those of one user: another user's process still has a descriptor. */
+static void beyond_a_users_descriptors_the_timer_looks(void **state)
 {
-	struct watched many[PROCESS_WATCH_FDS_MAX] = { 0 }, w = { 0 };
+	const uint64_t most = quota_limit(QUOTA_PROCESS_FDS)->per_user;
+	struct room *room = *state;
+	struct watched *many = calloc(most, sizeof(*many));
+	struct watched w = { 0 }, other = { 0 };
 
+	assert_non_null(many);
 	start(&w);
-	for (size_t i = 0; i < PROCESS_WATCH_FDS_MAX; i++) {
+	for (size_t i = 0; i < most; i++) {
 		many[i].id = w.id;
-		watch(*state, &many[i]);
+		watch(room, &many[i]);
 		assert_non_null(many[i].watch);
 	}
-	watch(*state, &w);
+	watch(room, &w);
+	assert_int_equal(quota_used(room->quota, ANNE, QUOTA_PROCESS_FDS), most);
+	other.id = w.id;
+	assert_int_equal(
+		process_watch_new(room->watcher, &other.id, BERT, on_gone, &other, &other.watch),
+		0);
+	assert_int_equal(quota_used(room->quota, BERT, QUOTA_PROCESS_FDS), 1);
 	end(&w);
-	wait_told(*state, &w);
+	wait_told(room, &w);
+	wait_told(room, &other);
 	assert_int_equal(w.told, 1);
+	free(many);
 }
 
 int main(void)
@@ -175,8 +198,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_watch_may_be_freed_while_it_tells, open_room,
 						close_room),
 		cmocka_unit_test_setup_teardown(a_freed_watch_tells_nothing, open_room, close_room),
-		cmocka_unit_test_setup_teardown(beyond_the_descriptors_the_timer_looks, open_room,
-						close_room),
+		cmocka_unit_test_setup_teardown(beyond_a_users_descriptors_the_timer_looks,
+						open_room, close_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,34 @@ static void nothing_is_charged_when_it_is_refused(void **state)
 	assert_int_equal(quota_used_by_all(quota, QUOTA_CONNECTIONS), 0);
 }
 
+static void what_is_there_already_is_charged_over_any_limit_and_refuses_the_next(void **state)
+{
+	uint64_t many = quota_limit(QUOTA_LOCKS_HELD)->machine + 7;
+
+	assert_int_equal(quota_charge_existing(quota, ANNE, QUOTA_LOCKS_HELD, many), 0);
+	assert_int_equal(quota_used(quota, ANNE, QUOTA_LOCKS_HELD), many);
+	assert_int_equal(quota_charge(quota, ANNE, QUOTA_LOCKS_HELD, 1), QUOTA_OVER_USER);
+	assert_int_equal(quota_charge(quota, BERT, QUOTA_LOCKS_HELD, 1), QUOTA_OVER_MACHINE);
+	quota_give_back(quota, ANNE, QUOTA_LOCKS_HELD, many);
+	assert_int_equal(quota_charge(quota, BERT, QUOTA_LOCKS_HELD, 1), 0);
+}
+
+static void rows_that_the_database_counts_are_judged_by_the_same_table(void **state)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_SESSIONS_ACTIVE);
+
+	assert_true(quota_exempts(0, OWN) && quota_exempts(OWN, OWN) && !quota_exempts(ANNE, OWN));
+	assert_int_equal(quota_judge(QUOTA_SESSIONS_ACTIVE, false, limit->per_user - 1, 300, 1), 0);
+	assert_int_equal(quota_judge(QUOTA_SESSIONS_ACTIVE, false, limit->per_user, 300, 1),
+			 QUOTA_OVER_USER);
+	assert_int_equal(quota_judge(QUOTA_SESSIONS_ACTIVE, true, limit->per_user, 300, 1), 0);
+	assert_int_equal(
+		quota_judge(QUOTA_SESSIONS_ACTIVE, false, 1, limit->machine - limit->reserved, 1),
+		QUOTA_OVER_MACHINE);
+	assert_int_equal(quota_judge(QUOTA_SESSIONS_ACTIVE, true, 1, limit->machine, 1),
+			 QUOTA_OVER_MACHINE);
+}
+
 static void every_limit_says_what_it_is_for_and_how_to_get_out(void **state)
 {
 	char text[QUOTA_REFUSAL_SIZE];
@@ -81,6 +109,9 @@ static void every_limit_says_what_it_is_for_and_how_to_get_out(void **state)
 		assert_true(limit->per_user > 0);
 		assert_true(strlen(limit->reason) > 0);
 		assert_true(!limit->machine || limit->machine > limit->reserved);
+		assert_true(!limit->machine || limit->per_user <= limit->machine - limit->reserved);
+		if (limit->excess != QUOTA_REFUSES)
+			continue;
 		quota_refusal(kind, QUOTA_OVER_USER, text, sizeof(text));
 		assert_non_null(strstr(text, limit->name));
 		assert_non_null(strstr(text, limit->way_out));
@@ -100,6 +131,10 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(nothing_is_charged_when_it_is_refused, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_there_already_is_charged_over_any_limit_and_refuses_the_next,
+			set_up, tear_down),
+		cmocka_unit_test(rows_that_the_database_counts_are_judged_by_the_same_table),
 		cmocka_unit_test(every_limit_says_what_it_is_for_and_how_to_get_out),
 	};
 

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/quota.h"
 #include "base/text.h"
 #include "health/health.h"
 #include "unit/random.h"
@@ -55,6 +56,7 @@ struct server {
 
 struct world {
 	struct event_base *loop;
+	struct quota *quota;
 	struct health *health;
 	struct server *server;
 	int fds; /* open at the begin */
@@ -193,7 +195,8 @@ static int world_open(void **state)
 	w->fds = open_fds();
 	w->loop = event_base_new();
 	assert_non_null(w->loop);
-	assert_int_equal(health_new(w->loop, &w->health), 0);
+	assert_int_equal(quota_new(geteuid(), &w->quota), 0);
+	assert_int_equal(health_new(w->loop, w->quota, &w->health), 0);
 	w->server = server_new(w->loop, NULL, 0);
 	*state = w;
 	return 0;
@@ -204,6 +207,8 @@ static int world_close(void **state)
 	struct world *w = *state;
 
 	health_free(w->health);
+	assert_int_equal(quota_used_by_all(w->quota, QUOTA_HEALTH_CHECKS), 0);
+	quota_free(w->quota);
 	server_free(w->server);
 	event_base_loop(w->loop, EVLOOP_NONBLOCK); /* libevent frees its sockets one turn later */
 	event_base_free(w->loop);
@@ -232,16 +237,25 @@ static void on_done(const struct health_answer *a, void *user_data)
 	o->calls++;
 }
 
-static struct health_check *start(struct world *w, const struct health_target *target,
-				  unsigned timeout_ms, struct outcome_of *ret)
+static struct health_check *start_for(struct world *w, uid_t uid,
+				      const struct health_target *target, unsigned timeout_ms,
+				      struct outcome_of *ret)
 {
 	struct health_check *c = NULL;
 
 	*ret = (struct outcome_of){ 0 };
 	assert_int_equal(
-		health_check_start(w->health, target, now_us(), timeout_ms, on_done, ret, &c), 0);
+		health_check_start(w->health, target, uid, now_us(), timeout_ms, on_done, ret, &c),
+		0);
 	assert_int_equal(ret->calls, 0);
 	return c;
+}
+
+/* For the daemon's own user, who may have all places. */
+static struct health_check *start(struct world *w, const struct health_target *target,
+				  unsigned timeout_ms, struct outcome_of *ret)
+{
+	return start_for(w, geteuid(), target, timeout_ms, ret);
 }
 
 static void wait_for(struct world *w, const unsigned *counter, unsigned n)
@@ -500,7 +514,7 @@ static void renew_with_descriptors(struct world *w, rlim_t limit)
 	few.rlim_cur = limit;
 	health_free(w->health);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	assert_int_equal(health_new(w->loop, &w->health), 0);
+	assert_int_equal(health_new(w->loop, w->quota, &w->health), 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
@@ -523,8 +537,11 @@ static void checks_that_wait_for_a_place_end_with_their_deadline(void **state)
 		wait_for(w, &outcomes[i].calls, 1);
 	assert_true(now_us() - began >= TIMEOUT_MS * 1000);
 	for (size_t i = 0; i < N; i++) {
-		assert_result(&outcomes[i].answer, HEALTH_TIMEOUT);
+		if (outcomes[i].answer.result != HEALTH_NOT_TRIED)
+			assert_result(&outcomes[i].answer, HEALTH_TIMEOUT);
 		waited += strstr(outcomes[i].answer.details, "not tried") != NULL;
+		assert_int_equal(outcomes[i].answer.result == HEALTH_NOT_TRIED,
+				 strstr(outcomes[i].answer.details, "not tried") != NULL);
 	}
 	assert_int_equal(waited, N - LIMIT / 2);
 }
@@ -546,18 +563,65 @@ static void a_place_that_becomes_free_is_taken(void **state)
 	}
 }
 
-static void a_deadline_that_has_passed_is_a_timeout(void **state)
+/* Silent services of one user take all places that a user may have, and many more wait for one. */
+static void one_who_checks_many_silent_services_leaves_others_their_turn(void **state)
+{
+	enum { N = 60, LIMIT = 64, ANNE = 1000, BERT = 1001, CARL = 1002, OTHERS = 4 };
+	struct world *w = *state;
+	struct server *silent = server_new(w->loop, NULL, 0);
+	struct health_target silence = target_of(silent->port, HEALTH_HTTP);
+	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
+	struct outcome_of anne[N], bert[N], carl[OTHERS];
+
+	renew_with_descriptors(w, LIMIT);
+	server_says(w->server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", KEEP_OPEN);
+	for (size_t i = 0; i < N; i++) {
+		start_for(w, ANNE, &silence, GENEROUS_MS, &anne[i]);
+		start_for(w, BERT, &silence, GENEROUS_MS, &bert[i]);
+	}
+	for (size_t i = 0; i < OTHERS; i++)
+		start_for(w, CARL, &target, GENEROUS_MS, &carl[i]);
+	for (size_t i = 0; i < OTHERS; i++) {
+		wait_for(w, &carl[i].calls, 1);
+		assert_result(&carl[i].answer, HEALTH_OK);
+	}
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(anne[i].calls + bert[i].calls, 0);
+	/* what runs and what waits is cancelled */
+	health_free(w->health);
+	assert_int_equal(health_new(w->loop, w->quota, &w->health), 0);
+	server_free(silent);
+}
+
+static void a_user_has_a_bounded_number_of_checks(void **state)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_HEALTH_CHECKS);
+	struct world *w = *state;
+	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
+	struct outcome_of o = { 0 };
+	struct health_check *c;
+
+	for (uint64_t i = 0; i < limit->per_user; i++)
+		assert_int_equal(quota_charge(w->quota, 1000, QUOTA_HEALTH_CHECKS, 1), 0);
+	assert_int_equal(health_check_start(w->health, &target, 1000, now_us(), GENEROUS_MS,
+					    on_done, &o, &c),
+			 QUOTA_OVER_USER);
+	assert_int_equal(quota_used(w->quota, 1000, QUOTA_HEALTH_CHECKS), limit->per_user);
+	quota_give_back(w->quota, 1000, QUOTA_HEALTH_CHECKS, limit->per_user);
+}
+
+static void a_deadline_that_has_passed_is_no_result_of_the_service(void **state)
 {
 	struct world *w = *state;
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
 	struct health_check *c;
 	struct outcome_of o = { 0 };
 
-	assert_int_equal(
-		health_check_start(w->health, &target, now_us() - 2000000, 1000, on_done, &o, &c),
-		0);
+	assert_int_equal(health_check_start(w->health, &target, 1000, now_us() - 2000000, 1000,
+					    on_done, &o, &c),
+			 0);
 	wait_for(w, &o.calls, 1);
-	assert_result(&o.answer, HEALTH_TIMEOUT);
+	assert_result(&o.answer, HEALTH_NOT_TRIED);
 	assert_string_equal(o.answer.details, "not tried within 1s");
 }
 
@@ -619,7 +683,9 @@ int main(void)
 		world_test(a_cancelled_check_calls_nobody),
 		world_test(checks_that_wait_for_a_place_end_with_their_deadline),
 		world_test(a_place_that_becomes_free_is_taken),
-		world_test(a_deadline_that_has_passed_is_a_timeout),
+		world_test(one_who_checks_many_silent_services_leaves_others_their_turn),
+		world_test(a_user_has_a_bounded_number_of_checks),
+		world_test(a_deadline_that_has_passed_is_no_result_of_the_service),
 		world_test(any_bytes_end_in_one_answer),
 	};
 

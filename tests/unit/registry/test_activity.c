@@ -3,6 +3,10 @@
 
 #include <time.h>
 
+#include "base/quota.h"
+
+#define KEEP_ROWS ((int)quota_limit(QUOTA_LOG_ROWS)->machine)
+
 struct listing {
 	char text[4096]; /* "id:service " of each entry */
 	int rows;
@@ -428,7 +432,7 @@ static void entries_beyond_the_limit_of_rows_are_pruned(void **state)
 {
 	struct fixture *f = *state;
 
-	fill(f, ACTIVITY_KEEP_ROWS + 30, FIXTURE_NOW);
+	fill(f, KEEP_ROWS + 30, FIXTURE_NOW);
 	assert_int_equal(prune(f, FIXTURE_NOW, 20), 20);
 	assert_int_equal(prune(f, FIXTURE_NOW, 20), 10);
 	fixture_expect(f, "SELECT min(id) FROM activity", "31");
@@ -449,22 +453,58 @@ static void limits_may_be_others_and_still_keep_the_newest_thousand(void **state
 	fixture_expect(f, "SELECT count(*) || ' ' || min(id) FROM activity", "1000 501");
 }
 
+/* A flood of one user, and the trail of another that is older than all of it. */
+static void too_many_entries_are_taken_from_who_has_most(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_shell(f, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 40) "
+			 "INSERT INTO activity(action, service, timestamp, uid) "
+			 "SELECT 'CLAIM', 'precious', 1700000000, 2000 FROM n");
+	fill(f, KEEP_ROWS + 60, FIXTURE_NOW);
+	assert_int_equal(prune(f, FIXTURE_NOW, 1000), 100);
+	fixture_expect(f, "SELECT count(*) FROM activity WHERE uid = 2000", "40");
+	fixture_expect(f, "SELECT min(id) FROM activity WHERE uid = 1000", "141");
+}
+
+static void those_with_as_many_come_down_together(void **state)
+{
+	static const struct activity_limits few = { .rows = 1000, .age_s = ACTIVITY_KEEP_S };
+	struct fixture *f = *state;
+
+	registry_set_activity_limits(f->registry, &few);
+	fixture_shell(
+		f,
+		"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 3000) "
+		"INSERT INTO activity(action, timestamp, uid) SELECT 'CLAIM', 1700000000, "
+		"CASE WHEN i % 30 = 0 THEN 1 WHEN i % 3 = 0 THEN NULL ELSE 3 - i % 2 END FROM n");
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 2000);
+	fixture_expect(f, "SELECT count(*) FROM activity", "1000");
+	fixture_expect(f, "SELECT count(*) FROM activity WHERE uid = 1", "100");
+	fixture_expect(f,
+		       "SELECT max(n) - min(n) <= 1 FROM (SELECT count(*) AS n FROM activity "
+		       "WHERE uid IS NOT 1 GROUP BY uid)",
+		       "1");
+}
+
 static void remembered_ports_are_bounded_and_stay_known_as_claimed(void **state)
 {
+	const int most = (int)quota_limit(QUOTA_PORTS_KEPT)->machine;
 	struct fixture *f = *state;
 	char sql[256];
 
 	snprintf(sql, sizeof(sql),
 		 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT %d) "
-		 "INSERT INTO ports SELECT 'x' || i, 3100 + i %% 100, 5 FROM n",
-		 REGISTRY_PORTS_KEEP_ROWS + 500);
+		 "INSERT INTO ports SELECT 'x' || i, 3100 + i %% 100, 5, 2000 FROM n",
+		 most + 500);
 	fixture_claim(f, "only", 9000);
 	fixture_release(f, "only");
 	fixture_shell(f, sql);
 	assert_int_equal(prune(f, FIXTURE_NOW, 400), 0);
-	fixture_expect(f, "SELECT count(*) FROM ports", "200101");
+	fixture_expect(f, "SELECT count(*) FROM ports", "100101");
 	assert_int_equal(prune(f, FIXTURE_NOW, 400), 0);
-	fixture_expect(f, "SELECT count(*) FROM ports", "200000");
+	fixture_expect(f, "SELECT count(*) FROM ports", "100000");
+	fixture_expect(f, "SELECT uid FROM ports WHERE id = 'only'", "1000");
 	fixture_reopen(f);
 	assert_int_equal(registry_port_ever_claimed(f->registry, 9000), 1);
 }
@@ -511,7 +551,7 @@ static void hundred_thousand_entries_are_filtered_in_milliseconds(void **state)
 	struct fixture *f = *state;
 	int64_t rows;
 
-	fill(f, ACTIVITY_KEEP_ROWS, FIXTURE_NOW);
+	fill(f, KEEP_ROWS, FIXTURE_NOW);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		double ms = answer_ms(f, cases[i].filter, &rows);
 
@@ -549,6 +589,8 @@ int main(void)
 		registry_test(prune_takes_no_more_than_it_may),
 		registry_test(entries_beyond_the_limit_of_rows_are_pruned),
 		registry_test(limits_may_be_others_and_still_keep_the_newest_thousand),
+		registry_test(too_many_entries_are_taken_from_who_has_most),
+		registry_test(those_with_as_many_come_down_together),
 		registry_test(remembered_ports_are_bounded_and_stay_known_as_claimed),
 		registry_test(hundred_thousand_entries_are_filtered_in_milliseconds),
 	};

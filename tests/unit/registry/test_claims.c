@@ -2,6 +2,8 @@
 /* What a claim stores, who may change it, and what is left when it fails. */
 #include "unit/registry/claims.h"
 
+#include "base/quota.h"
+
 static void first_claim_gets_the_port_of_its_name(void **state)
 {
 	static const struct port_range range = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
@@ -323,6 +325,102 @@ static void claim_that_cannot_be_taken_back_takes_the_batch_with_it(void **state
 	fixture_expect(f, "SELECT group_concat(id) FROM services", "other");
 }
 
+/* --- how many a user may have --- */
+
+#define MOST ((int)quota_limit(QUOTA_CLAIMS)->per_user)
+
+/* In the open batch; what registry_claim() returns. */
+static int try_claim(struct fixture *f, const char *id, uid_t uid, struct claim_result *ret)
+{
+	struct claim_request request = fixture_request(id);
+
+	request.uid = uid;
+	return registry_claim(f->registry, &request, NULL, NULL, ret);
+}
+
+static void claim_all_that_a_user_may(struct fixture *f, uid_t uid)
+{
+	struct claim_result result;
+	char id[32];
+
+	fixture_begin(f);
+	for (int i = 0; i < MOST; i++) {
+		snprintf(id, sizeof(id), "flood:n%d", i);
+		assert_int_equal(try_claim(f, id, uid, &result), 0);
+	}
+	assert_int_equal(try_claim(f, "flood:more", uid, &result), OUTCOME_TOO_LARGE);
+	assert_int_equal(result.over, QUOTA_OVER_USER);
+	fixture_commit(f);
+}
+
+static void a_user_who_claims_in_a_loop_leaves_ports_for_others(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_result result;
+
+	claim_all_that_a_user_may(f, 1000);
+	fixture_begin(f);
+	assert_int_equal(try_claim(f, "flood:n7", 1000, &result), 0);
+	assert_true(result.existing);
+	assert_int_equal(try_claim(f, "victim:web", 1001, &result), 0);
+	assert_int_equal(try_claim(f, "root:web", 0, &result), 0);
+	assert_int_equal(registry_release(f->registry, "flood:n7", FIXTURE_NOW), 0);
+	assert_int_equal(try_claim(f, "flood:other", 1000, &result), 0);
+	assert_int_equal(try_claim(f, "flood:more", 1000, &result), OUTCOME_TOO_LARGE);
+	fixture_commit(f);
+	fixture_reopen(f);
+	fixture_begin(f);
+	assert_int_equal(try_claim(f, "flood:more", 1000, &result), OUTCOME_TOO_LARGE);
+	fixture_commit(f);
+}
+
+static void what_people_delete_and_what_is_undone_counts_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_result result;
+
+	claim_all_that_a_user_may(f, 1000);
+	fixture_shell(f, "DELETE FROM services WHERE id IN ('flood:n1', 'flood:n2')");
+	for (int i = 0; i < 3; i++) {
+		fixture_begin(f);
+		assert_int_equal(registry_group_begin(f->registry), 0);
+		assert_int_equal(try_claim(f, "undone:a", 1000, &result), 0);
+		assert_int_equal(try_claim(f, "undone:b", 1000, &result), 0);
+		assert_int_equal(try_claim(f, "undone:c", 1000, &result), OUTCOME_TOO_LARGE);
+		assert_int_equal(registry_group_end(f->registry, true), 0);
+		fixture_commit(f);
+	}
+}
+
+static void a_row_whose_port_is_none_is_mended_and_counted_once(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_result result;
+
+	claim_all_that_a_user_may(f, 1000);
+	fixture_shell(f, "UPDATE services SET port = NULL WHERE id = 'flood:n1'");
+	fixture_begin(f);
+	assert_int_equal(try_claim(f, "flood:n1", 1000, &result), 0);
+	assert_int_equal(try_claim(f, "flood:more", 1000, &result), OUTCOME_TOO_LARGE);
+	assert_int_equal(registry_release(f->registry, "flood:n1", FIXTURE_NOW), 0);
+	assert_int_equal(try_claim(f, "flood:more", 1000, &result), 0);
+	fixture_commit(f);
+}
+
+static void root_is_bound_by_the_ports_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct claim_result result;
+	char id[32];
+
+	fixture_begin(f);
+	for (int i = 0; i <= MOST; i++) {
+		snprintf(id, sizeof(id), "root:n%d", i);
+		assert_int_equal(try_claim(f, id, 0, &result), 0);
+	}
+	fixture_commit(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +443,10 @@ int main(void)
 		registry_test(write_outside_of_a_batch_is_refused),
 		registry_test(claims_of_one_batch_see_each_other),
 		registry_test(uncommitted_claims_are_gone_after_close),
+		registry_test(a_user_who_claims_in_a_loop_leaves_ports_for_others),
+		registry_test(what_people_delete_and_what_is_undone_counts_no_more),
+		registry_test(a_row_whose_port_is_none_is_mended_and_counted_once),
+		registry_test(root_is_bound_by_the_ports_alone),
 	};
 
 	return cmocka_run_group_tests_name("registry claims", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Locks as they are stored: grants, fencing numbers, free rows, and rows that people wrote. */
 #include "unit/registry/fixture.h"
 
+#include "base/quota.h"
 #include "registry/locks.h"
 
 static struct lock lock_of(const char *name, const char *holder)
@@ -10,6 +11,7 @@ static struct lock lock_of(const char *name, const char *holder)
 		.acquired_at = FIXTURE_NOW,
 		.ttl_s = 300,
 		.expires_at = FIXTURE_NOW + 300,
+		.owner = 1000,
 		.uid = 1000,
 		.process = { .pid = 78, .start_ticks = 7900 },
 		.comm = "bash",
@@ -35,7 +37,7 @@ static int released(struct fixture *f, const char *name, int64_t fence, int64_t 
 	int r;
 
 	fixture_begin(f);
-	r = registry_lock_release(f->registry, name, fence, now);
+	r = registry_lock_release(f->registry, lock_key_make(name, 1000), fence, now);
 	fixture_commit(f);
 	return r;
 }
@@ -44,7 +46,7 @@ static struct lock loaded(struct fixture *f, const char *name)
 {
 	struct lock lock;
 
-	assert_int_equal(registry_lock_load(f->registry, name, &lock), 0);
+	assert_int_equal(registry_lock_load(f->registry, lock_key_make(name, 1000), &lock), 0);
 	return lock;
 }
 
@@ -73,7 +75,8 @@ static void a_lock_that_was_never_used_is_a_no(void **state)
 	struct fixture *f = *state;
 	struct lock lock;
 
-	assert_int_equal(registry_lock_load(f->registry, "never", &lock), OUTCOME_NO);
+	assert_int_equal(registry_lock_load(f->registry, lock_key_make("never", 1000), &lock),
+			 OUTCOME_NO);
 }
 
 static void fences_grow_over_all_locks_and_over_a_restart(void **state)
@@ -101,7 +104,8 @@ static void a_grant_that_is_undone_leaves_no_holder_and_no_smaller_fence(void **
 	assert_int_equal(registry_lock_grant(f->registry, &lock), 0);
 	/* closed with the batch open: what kill -9 does to it */
 	fixture_reopen(f);
-	assert_int_equal(registry_lock_load(f->registry, "undone", &lock), OUTCOME_NO);
+	assert_int_equal(registry_lock_load(f->registry, lock_key_make("undone", 1000), &lock),
+			 OUTCOME_NO);
 	assert_true(granted(f, "undone", "a") > before);
 }
 
@@ -175,7 +179,7 @@ static void the_longest_free_locks_are_forgotten_and_held_ones_never(void **stat
 	char name[32];
 
 	granted(f, "held", "a");
-	for (int i = 0; i < LOCKS_KEEP_FREE_MAX + 5; i++) {
+	for (int i = 0; i < (int)quota_limit(QUOTA_LOCKS_KEPT)->machine + 5; i++) {
 		int64_t fence;
 
 		snprintf(name, sizeof(name), "free%d", i);
@@ -186,6 +190,92 @@ static void the_longest_free_locks_are_forgotten_and_held_ones_never(void **stat
 	fixture_expect(f, "SELECT min(releasedAt) - 1700000000 FROM locks WHERE holder IS NULL",
 		       "5");
 	fixture_expect(f, "SELECT holder FROM locks WHERE name = 'held'", "a");
+}
+
+static int64_t granted_to(struct fixture *f, const char *name, uid_t owner, const char *holder)
+{
+	struct lock lock = lock_of(name, holder);
+
+	lock.owner = owner;
+	lock.uid = owner == LOCK_OF_MACHINE ? 7 : owner;
+	fixture_begin(f);
+	assert_int_equal(registry_lock_grant(f->registry, &lock), 0);
+	fixture_commit(f);
+	return lock.fence;
+}
+
+static void expect_holder(struct fixture *f, const char *name, uid_t owner, const char *holder)
+{
+	struct lock lock;
+
+	assert_int_equal(registry_lock_load(f->registry, lock_key_make(name, owner), &lock), 0);
+	assert_string_equal(lock.name, name);
+	assert_int_equal(lock.owner, owner);
+	assert_string_equal(lock.holder, holder);
+}
+
+static void a_name_is_each_users_own_and_the_machines_besides(void **state)
+{
+	static const uid_t owners[] = { 1000, LOCK_OF_MACHINE, 2000, 0 };
+	struct fixture *f = *state;
+	int64_t fence = 0;
+	char holder[16];
+
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+		int64_t next;
+
+		snprintf(holder, sizeof(holder), "h%zu", i);
+		next = granted_to(f, "deploy", owners[i], holder);
+		assert_true(next > fence);
+		fence = next;
+	}
+	fixture_reopen(f);
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+		snprintf(holder, sizeof(holder), "h%zu", i);
+		expect_holder(f, "deploy", owners[i], holder);
+	}
+	fixture_expect(f,
+		       "SELECT group_concat(name, ' ') FROM (SELECT name FROM locks ORDER BY name)",
+		       "deploy deploy@* deploy@0 deploy@2000");
+	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'deploy@*'", "-1");
+}
+
+static void what_one_does_with_a_name_leaves_the_others_alone(void **state)
+{
+	struct fixture *f = *state;
+	int64_t first = granted_to(f, "deploy", 1000, "a");
+	int64_t second = granted_to(f, "deploy", 2000, "b");
+	struct lock lock;
+
+	assert_int_equal(released(f, "deploy", second, FIXTURE_NOW), OUTCOME_NO);
+	assert_int_equal(released(f, "deploy", first, FIXTURE_NOW), 0);
+	expect_holder(f, "deploy", 2000, "b");
+	/* it keeps the name that it has in the database */
+	fixture_shell(f, "DELETE FROM locks WHERE name = 'deploy'");
+	assert_int_equal(registry_lock_load(f->registry, lock_key_make("deploy", 2000), &lock), 0);
+	lock.ttl_s = 77;
+	fixture_begin(f);
+	assert_int_equal(registry_lock_renew(f->registry, &lock), 0);
+	fixture_commit(f);
+	fixture_expect(f, "SELECT name || ttl FROM locks", "deploy@200077");
+	granted_to(f, "deploy", 3000, "c");
+	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'deploy'", "3000");
+	expect_holder(f, "deploy", 2000, "b");
+}
+
+static void who_uses_many_names_pushes_out_their_own_free_locks(void **state)
+{
+	const int most = (int)quota_limit(QUOTA_LOCKS_KEPT)->machine;
+	struct fixture *f = *state;
+	char name[32];
+
+	fixture_shell(f, "INSERT INTO locks(name, owner, releasedAt) VALUES('precious', 2000, 1)");
+	for (int i = 0; i < most + 5; i++) {
+		snprintf(name, sizeof(name), "flood%d", i);
+		assert_int_equal(released(f, name, granted(f, name, "a"), FIXTURE_NOW + i), 0);
+	}
+	fixture_expect(f, "SELECT count(*) FROM locks WHERE owner = 2000", "1");
+	fixture_expect(f, "SELECT min(releasedAt) - 1700000000 FROM locks WHERE owner = 1000", "6");
 }
 
 static void held_locks_are_loaded_in_order_of_name(void **state)
@@ -236,7 +326,12 @@ static void rows_that_people_wrote_do_no_harm(void **state)
 	assert_int_equal(all[0].acquired_at, 0);
 	assert_int_equal(all[0].ttl_s, 0);
 	assert_int_equal(all[0].process.pid, 0);
-	assert_int_equal(released(f, "odd", all[0].fence, FIXTURE_NOW), 0);
+	assert_int_equal(all[0].owner, geteuid());
+	fixture_begin(f);
+	assert_int_equal(
+		registry_lock_release(f->registry, lock_key_of(&all[0]), all[0].fence, FIXTURE_NOW),
+		0);
+	fixture_commit(f);
 }
 
 static void outside_of_a_batch_nothing_is_written(void **state)
@@ -246,7 +341,9 @@ static void outside_of_a_batch_nothing_is_written(void **state)
 
 	assert_int_equal(registry_lock_grant(f->registry, &lock), -EINVAL);
 	assert_int_equal(registry_lock_renew(f->registry, &lock), -EINVAL);
-	assert_int_equal(registry_lock_release(f->registry, "a", 1, FIXTURE_NOW), -EINVAL);
+	assert_int_equal(
+		registry_lock_release(f->registry, lock_key_make("a", 1000), 1, FIXTURE_NOW),
+		-EINVAL);
 }
 
 int main(void)
@@ -262,6 +359,9 @@ int main(void)
 		registry_test(a_renewal_keeps_the_fence_and_moves_the_end),
 		registry_test(a_free_lock_is_not_renewed),
 		registry_test(the_longest_free_locks_are_forgotten_and_held_ones_never),
+		registry_test(a_name_is_each_users_own_and_the_machines_besides),
+		registry_test(what_one_does_with_a_name_leaves_the_others_alone),
+		registry_test(who_uses_many_names_pushes_out_their_own_free_locks),
 		registry_test(held_locks_are_loaded_in_order_of_name),
 		registry_test(a_process_of_an_earlier_boot_is_unknown),
 		registry_test(rows_that_people_wrote_do_no_harm),

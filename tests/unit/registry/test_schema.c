@@ -5,6 +5,7 @@
 
 #include "registry/schema.h"
 #include "unit/registry/stored_v2.h"
+#include "unit/registry/stored_v4.h"
 
 /* --- what a refused file must keep ---------------------------------------------------------------
  */
@@ -427,6 +428,26 @@ static void database_of_version_2_keeps_its_locks_and_sessions(void **state)
 	fixture_expect(f, "SELECT count(*) FROM health", "0");
 }
 
+static void database_of_version_4_has_owners_of_locks_and_sums_of_notes(void **state)
+{
+	struct fixture *f = *state;
+	char version[16];
+
+	snprintf(version, sizeof(version), "%d", schema_version());
+	fixture_shell(f, stored_v4);
+	fixture_expect(f, "PRAGMA user_version", "4");
+	fixture_open(f);
+	fixture_close(f);
+	fixture_expect(f, "PRAGMA user_version", version);
+	fixture_expect(f, "SELECT notes || ' ' || bytes FROM noteSums WHERE kind = 'all'", "2 262");
+	fixture_expect(f, "SELECT notes FROM noteSums WHERE kind = 'user' AND owner = 1000", "1");
+	fixture_expect(f, "SELECT bytes FROM noteSums WHERE owner = 'session-tth'", "262");
+	fixture_expect(f, "SELECT port || ifnull(uid, '?') FROM ports", "8075?");
+	fixture_expect(f, "SELECT holder || owner FROM locks WHERE name = 'deploy'",
+		       "myapp:web1000");
+	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'old'", "NULL");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +479,7 @@ int main(void)
 		registry_test(read_only_directory_with_a_database_is_refused),
 		registry_test(read_only_file_is_refused),
 		registry_test_unopened(database_of_version_2_keeps_its_locks_and_sessions),
+		registry_test_unopened(database_of_version_4_has_owners_of_locks_and_sums_of_notes),
 	};
 
 	return cmocka_run_group_tests_name("registry schema", tests, NULL, NULL);

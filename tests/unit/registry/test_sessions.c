@@ -3,10 +3,13 @@
 
 #include "base/outcome.h"
 #include "base/procfs.h"
+#include "base/quota.h"
 #include "registry/sessions.h"
 
 #define ANN 1000
 #define BEN 1001
+
+#define SESSIONS_KEPT ((int)quota_limit(QUOTA_SESSIONS_KEPT)->machine)
 
 static struct session session_of(const char *purpose)
 {
@@ -226,16 +229,45 @@ static void rows_that_people_typed_are_read_or_skipped(void **state)
 
 static void a_user_may_not_have_endless_active_sessions(void **state)
 {
+	const int most = (int)quota_limit(QUOTA_SESSIONS_ACTIVE)->per_user;
+	struct fixture *f = *state;
+	struct session s = session_of("p");
+	char id[SESSION_ID_MAX + 1], last[SESSION_ID_MAX + 1];
+
+	fixture_begin(f);
+	for (int i = 0; i < most; i++)
+		assert_int_equal(registry_session_start(f->registry, &s, last), 0);
+	assert_int_equal(registry_session_start(f->registry, &s, id), QUOTA_OVER_USER);
+	s.uid = BEN;
+	assert_int_equal(registry_session_start(f->registry, &s, id), 0);
+	s.uid = 0; /* who is to clear up */
+	for (int i = 0; i < most + 1; i++)
+		assert_int_equal(registry_session_start(f->registry, &s, id), 0);
+	s = session_of("p");
+	assert_int_equal(registry_session_stall(f->registry, last, FIXTURE_NOW), 0);
+	assert_int_equal(registry_session_start(f->registry, &s, id), 0);
+	fixture_commit(f);
+}
+
+static void all_users_together_leave_sessions_for_root(void **state)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_SESSIONS_ACTIVE);
 	struct fixture *f = *state;
 	struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1];
+	uint64_t users = limit->machine - limit->reserved;
 
 	fixture_begin(f);
-	for (int i = 0; i < SESSIONS_ACTIVE_PER_UID; i++)
+	for (uint64_t i = 0; i < users; i++) {
+		s.uid = (uid_t)(2000 + i / limit->per_user);
 		assert_int_equal(registry_session_start(f->registry, &s, id), 0);
-	assert_int_equal(registry_session_start(f->registry, &s, id), OUTCOME_CONFLICT);
-	s.uid = BEN;
-	assert_int_equal(registry_session_start(f->registry, &s, id), 0);
+	}
+	s.uid = 3000;
+	assert_int_equal(registry_session_start(f->registry, &s, id), QUOTA_OVER_MACHINE);
+	s.uid = 0;
+	for (uint64_t i = 0; i < limit->reserved; i++)
+		assert_int_equal(registry_session_start(f->registry, &s, id), 0);
+	assert_int_equal(registry_session_start(f->registry, &s, id), QUOTA_OVER_MACHINE);
 	fixture_commit(f);
 }
 
@@ -297,6 +329,119 @@ static void a_session_keeps_its_newest_notes(void **state)
 	fixture_expect(f, "SELECT min(id) FROM notes", "2");
 }
 
+/* Notes of the longest text, as a flood writes them. */
+static void flood(struct fixture *f, const char *session, uid_t uid, int notes)
+{
+	static char text[NOTE_MAX_BYTES + 1];
+	struct note note = { .session = session, .timestamp = 1, .text = text, .uid = uid };
+
+	memset(text, 'x', NOTE_MAX_BYTES);
+	fixture_begin(f);
+	for (int i = 0; i < notes; i++)
+		assert_int_equal(registry_note_add(f->registry, &note, NULL), 0);
+	fixture_commit(f);
+}
+
+/* The sums are those of the rows that are there. */
+static void expect_sums_right(struct fixture *f)
+{
+	fixture_expect(f,
+		       "SELECT ((SELECT ifnull(sum(length(text) + 128), 0) FROM notes) - "
+		       "(SELECT bytes FROM noteSums WHERE kind = 'all')) || ' ' || "
+		       "((SELECT count(*) FROM notes) - "
+		       "(SELECT notes FROM noteSums WHERE kind = 'all')) || ' ' || "
+		       "((SELECT sum(bytes) FROM noteSums WHERE kind = 'user') = "
+		       "(SELECT sum(bytes) FROM noteSums WHERE kind = 'session'))",
+		       "0 0 1");
+}
+
+static void a_session_keeps_no_more_bytes_than_one_answer_may_have(void **state)
+{
+	struct fixture *f = *state;
+	const struct session s = session_of("p");
+	char id[SESSION_ID_MAX + 1], sql[128];
+
+	start(f, &s, id);
+	flood(f, id, ANN, NOTES_PER_SESSION_BYTES / NOTE_MAX_BYTES + 20);
+	snprintf(sql, sizeof(sql), "SELECT sum(length(text)) <= %d FROM notes",
+		 NOTES_PER_SESSION_BYTES);
+	fixture_expect(f, sql, "1");
+	snprintf(sql, sizeof(sql), "SELECT sum(length(text)) > %d FROM notes",
+		 NOTES_PER_SESSION_BYTES - 3 * NOTE_MAX_BYTES);
+	fixture_expect(f, sql, "1");
+	expect_sums_right(f);
+}
+
+/* Nine sessions would hold more than a user may. */
+static void a_user_who_floods_notes_loses_their_own_oldest(void **state)
+{
+	struct fixture *f = *state;
+	struct session s = session_of("p");
+	const uint64_t most = quota_limit(QUOTA_NOTE_BYTES)->per_user;
+	char id[SESSION_ID_MAX + 1], sql[128];
+
+	s.uid = BEN;
+	start(f, &s, id);
+	flood(f, id, BEN, 3);
+	s.uid = ANN;
+	for (uint64_t n = 0; n < most + NOTES_PER_SESSION_BYTES; n += NOTES_PER_SESSION_BYTES) {
+		start(f, &s, id);
+		flood(f, id, ANN, NOTES_PER_SESSION_BYTES / (NOTE_MAX_BYTES + 128));
+	}
+	snprintf(sql, sizeof(sql),
+		 "SELECT bytes BETWEEN %" PRIu64 " AND %" PRIu64
+		 " FROM noteSums WHERE kind = 'user' AND owner = %d",
+		 most - 2 * NOTE_MAX_BYTES, most, ANN);
+	fixture_expect(f, sql, "1");
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM notes WHERE uid = %d", BEN);
+	fixture_expect(f, sql, "3");
+	expect_sums_right(f);
+}
+
+static void where_all_have_too_many_notes_who_has_most_loses_them(void **state)
+{
+	const struct quota_limit *limit = quota_limit(QUOTA_NOTE_BYTES);
+	struct fixture *f = *state;
+	char sql[512];
+
+	snprintf(sql, sizeof(sql),
+		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i <= %d) "
+		 "INSERT INTO notes(session, text, uid) SELECT 's' || i / 1000, "
+		 "CAST(zeroblob(%d) AS TEXT), 5000 + i %% 4 FROM c;"
+		 "INSERT INTO notes(session, text, uid) VALUES('rare', 'kept', 6000);"
+		 "INSERT INTO sessions(id, status, uid) VALUES('rare', 'active', 6000)",
+		 (int)(limit->machine / (1 << 18)), (1 << 18) - 128);
+	fixture_shell(f, sql);
+	flood(f, "rare", 6000, 1);
+	snprintf(sql, sizeof(sql), "SELECT bytes <= %" PRIu64 " FROM noteSums WHERE kind = 'all'",
+		 limit->machine);
+	fixture_expect(f, sql, "1");
+	fixture_expect(f, "SELECT count(*) FROM notes WHERE uid = 6000", "2");
+}
+
+static void sums_of_notes_follow_what_people_do_by_hand(void **state)
+{
+	struct fixture *f = *state;
+	const struct session s = session_of("p");
+	char id[SESSION_ID_MAX + 1];
+
+	start(f, &s, id);
+	for (int i = 0; i < 4; i++)
+		add_note(f, id, "12345", 1);
+	fixture_shell(f, "DELETE FROM notes WHERE id = 1; UPDATE notes SET text = '1' WHERE id = 2;"
+			 "UPDATE notes SET session = 'other', uid = NULL WHERE id = 3");
+	expect_sums_right(f);
+	fixture_expect(f, "SELECT bytes FROM noteSums WHERE owner = -1", "133");
+	/* past the triggers, and as wrong as can be: nothing is forgotten for it */
+	fixture_shell(f, "INSERT OR REPLACE INTO notes(id, session, text) VALUES(2, 'x', 'y')");
+	for (int i = 0; i < 2; i++) {
+		fixture_shell(f, "UPDATE noteSums SET bytes = 99999999");
+		add_note(f, id, "12345", 1);
+		expect_sums_right(f);
+	}
+	fixture_expect(f, "SELECT count(*) FROM notes", "5");
+}
+
 /* --- retention --- */
 
 static void prune(struct fixture *f)
@@ -319,13 +464,32 @@ static void sessions_beyond_the_limits_go_with_their_notes(void **state)
 		 "INSERT INTO sessions(id, startedAt, status) VALUES('old-active', 1, 'active');"
 		 "INSERT INTO notes(session, text) VALUES('s1', 'x'), ('old-active', 'y'), "
 		 "(NULL, 'z')",
-		 SESSIONS_KEEP_ROWS + 50);
+		 SESSIONS_KEPT + 50);
 	fixture_shell(f, sql);
 	prune(f);
 	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEEP_NEWEST);
 	fixture_expect(f, "SELECT count(*) FROM sessions WHERE status = 'completed'", sql);
 	fixture_expect(f, "SELECT min(endedAt) FROM sessions", "1031");
 	fixture_expect(f, "SELECT group_concat(text) FROM notes", "y");
+}
+
+static void a_user_who_starts_and_ends_sessions_pushes_out_their_own(void **state)
+{
+	struct fixture *f = *state;
+	char sql[512];
+
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO sessions(id, startedAt, endedAt, status, uid) "
+		 "VALUES('precious', 1, %d, 'completed', %d);"
+		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
+		 "INSERT INTO sessions(id, startedAt, endedAt, status, uid) "
+		 "SELECT 's' || i, 1, %d, 'completed', %d FROM c",
+		 FIXTURE_NOW - 100, BEN, SESSIONS_KEPT + 50, FIXTURE_NOW, ANN);
+	fixture_shell(f, sql);
+	prune(f);
+	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEPT);
+	fixture_expect(f, "SELECT count(*) FROM sessions", sql);
+	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 'precious'", "1");
 }
 
 static void young_sessions_are_kept_up_to_their_number(void **state)
@@ -337,10 +501,10 @@ static void young_sessions_are_kept_up_to_their_number(void **state)
 		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
 		 "INSERT INTO sessions(id, startedAt, stalledAt, status) "
 		 "SELECT 's' || i, 1, %d - i, 'stalled' FROM c",
-		 SESSIONS_KEEP_ROWS + 50, FIXTURE_NOW);
+		 SESSIONS_KEPT + 50, FIXTURE_NOW);
 	fixture_shell(f, sql);
 	prune(f);
-	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEEP_ROWS);
+	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEPT);
 	fixture_expect(f, "SELECT count(*) FROM sessions", sql);
 	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 's1'", "1");
 }
@@ -357,9 +521,15 @@ int main(void)
 		registry_test(open_ones_come_first_and_the_newest_completed_next),
 		registry_test(rows_that_people_typed_are_read_or_skipped),
 		registry_test(a_user_may_not_have_endless_active_sessions),
+		registry_test(all_users_together_leave_sessions_for_root),
 		registry_test(notes_come_oldest_first_and_the_limit_keeps_the_newest),
 		registry_test(a_session_keeps_its_newest_notes),
+		registry_test(a_session_keeps_no_more_bytes_than_one_answer_may_have),
+		registry_test(a_user_who_floods_notes_loses_their_own_oldest),
+		registry_test(where_all_have_too_many_notes_who_has_most_loses_them),
+		registry_test(sums_of_notes_follow_what_people_do_by_hand),
 		registry_test(sessions_beyond_the_limits_go_with_their_notes),
+		registry_test(a_user_who_starts_and_ends_sessions_pushes_out_their_own),
 		registry_test(young_sessions_are_kept_up_to_their_number),
 	};
 

@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What one user may use up of a daemon that several share, and what the others still get.
+
+Each test floods as one user, is refused or forgotten with a sentence, and asks as another."""
+import contextlib
+import json
+import resource
+import sys
+
+import harness
+from harness import DONE, NO, needs_root
+
+ATTACKER, VICTIM = harness.NOBODY, 65533
+# The limits of base/quota.c
+CLAIMS, LOCKS_HELD, SESSIONS_ACTIVE, NOTE_BYTES = 2000, 256, 256, 16 << 20
+NOTES_PER_SESSION_BYTES, NOTE_MAX_BYTES = 2 << 20, 16 * 1024
+RANGE = "10000-31999"  # of claims: other programs take whole ranges of ports, too
+PRUNE_EVERY = 1000     # entries of the log between two prunings
+
+# What floods: it speaks to the socket $1 and does as $2 says; it prints one line of JSON and stays.
+FLOODER = r"""
+import json, os, socket, sys, time
+path, what, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(120)
+    s.connect(path)
+    return s
+
+connection = connect()
+
+def post(route, **body):
+    text = json.dumps(body).encode()
+    connection.sendall(b"POST %s HTTP/1.1\r\nHost: pd\r\nContent-Length: %d\r\n\r\n"
+                       % (route.encode(), len(text)) + text)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(65536)
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+    while len(rest) < size:
+        rest += connection.recv(65536)
+    return int(head[9:12]), json.loads(rest)
+
+def until_refused(ask, most):
+    for done in range(most):
+        status, answer = ask(done)
+        if status != 200:
+            return {"done": done, "status": status, **answer["error"]}
+    return {"done": most, "status": 200}
+
+def claims():
+    ids = lambda i: [{"id": "flood:n%d-%d" % (i, j)} for j in range(100)]
+    batches = until_refused(lambda i: post("/v1/claims", services=ids(i), range=arguments[0]), 200)
+    single = until_refused(lambda i: post("/v1/claims", id="one:n%d" % i, range=arguments[0]), 200)
+    return {**single, "done": 100 * batches["done"] + single["done"]}
+
+def locks():
+    return until_refused(lambda i: post("/v1/locks", name="n%d" % i, owner="caller"), 1000)
+
+def sessions():
+    return until_refused(lambda i: post("/v1/sessions", purpose="p"), 1000)
+
+def notes():
+    size, of_session, sessions = (int(a) for a in arguments)
+    for i in range(sessions):
+        session = post("/v1/sessions", purpose="flood")[1]["id"]
+        for _ in range(of_session):
+            status, answer = post("/v1/notes", session=session, text="x" * size)
+            if status != 200:
+                return answer
+    return {"status": 200}
+
+def log():
+    for i in range(int(arguments[0])):
+        post("/v1/claims", services=[{"id": "flood:n%d" % j} for j in range(100)],
+             range=arguments[1])
+        post("/v1/releases", match="flood:*")
+    return {"status": 200}
+
+def health():
+    listeners, rounds, held = [], int(arguments[2]), []
+    for i in range(int(arguments[1])):
+        port = post("/v1/claims", id="silent:n%d" % i, health="/h", range=arguments[0],
+                    cwd=os.getcwd())[1]["port"]
+        listeners.append(socket.create_server(("127.0.0.1", port), backlog=64))
+    for i in range(rounds):
+        held.append(connect())
+        held[-1].sendall(b"GET /v1/health?match=silent:*&timeout=300s HTTP/1.1\r\nHost: p\r\n\r\n")
+        held[-1].recv(65536)  # it has begun
+    globals().update(kept=(listeners, held))
+    return {"status": 200}
+
+print(json.dumps(globals()[what]()), flush=True)
+time.sleep(1000)
+"""
+
+
+@needs_root
+class UserLimitsTest(harness.PortDaddyTest):
+    def flood(self, what, *arguments, uid=ATTACKER):
+        """Runs the flooder as that user and returns what it says; it stays until the test's end."""
+        child = self.spawn([harness.PYTHON, "-u", "-c", FLOODER, self.daemon.socket, what,
+                            *map(str, arguments)], uid=uid)
+        line = child.read_line()
+        self.assertTrue(line.startswith("{"), f"{what}: {line}\n")
+        return json.loads(line)
+
+    def assert_refused(self, said, limit, words, status=413):
+        self.assertEqual((said["done"], said["status"]), (limit, status), said)
+        for part in (str(limit), *words):
+            self.assertIn(part, said["message"])
+
+    def as_victim(self, *arguments, **options):
+        return self.daemon.run(*arguments, uid=VICTIM, **options)
+
+    def test_claims_of_one_user_leave_ports_for_others(self):
+        said = self.flood("claims", RANGE)
+        self.assert_refused(said, CLAIMS, ["claims", "pd release"])
+        for uid in (VICTIM, 0):
+            self.assertEqual(self.daemon.run("claim", f"other:u{uid}", "--range", RANGE, "-q",
+                                             uid=uid).code, DONE)
+        again = self.daemon.run("claim", "flood:n0-0", "-q", uid=ATTACKER)
+        self.assertEqual(again.code, DONE, again.err)
+        refused = self.daemon.run("claim", "flood:more", "--range", RANGE, uid=ATTACKER)
+        self.assertNotEqual(refused.code, DONE)
+        self.assertIn(f"you have {CLAIMS} claims", refused.err)
+
+    def test_locks_of_one_user_leave_some_for_others(self):
+        said = self.flood("locks")
+        self.assert_refused(said, LOCKS_HELD, ["held locks", "pd unlock"])
+        self.assertEqual(self.as_victim("with-lock", "n1", "--", "true").code, DONE)
+        self.flood("locks", uid=VICTIM - 1)
+        self.daemon.pd("lock", "of-root")
+
+    def test_sessions_of_one_user_leave_some_for_others(self):
+        said = self.flood("sessions")
+        self.assert_refused(said, SESSIONS_ACTIVE, ["active sessions", "pd session end"], 409)
+        self.assertEqual(self.as_victim("session", "start", "work").code, DONE)
+
+    def test_notes_of_one_user_are_bounded_and_push_out_no_other(self):
+        session = self.as_victim("session", "start", "precious", "-q").out.strip()
+        for n in range(3):
+            self.assertEqual(self.as_victim("note", f"precious {n}", "--session", session).code,
+                             DONE)
+        of_session = NOTES_PER_SESSION_BYTES // NOTE_MAX_BYTES + 10
+        sessions = NOTE_BYTES // NOTES_PER_SESSION_BYTES + 2
+        said = self.flood("notes", NOTE_MAX_BYTES - 256, of_session, sessions)
+        self.assertEqual(said, {"status": 200})
+        sums = dict(self.daemon.query("SELECT owner, bytes FROM noteSums WHERE kind = 'user'"))
+        self.assertLessEqual(sums[ATTACKER], NOTE_BYTES)
+        self.assertGreater(sums[ATTACKER], NOTE_BYTES - 2 * NOTE_MAX_BYTES)
+        self.assertLessEqual(self.daemon.query(
+            "SELECT max(bytes) FROM noteSums WHERE kind = 'session'")[0][0],
+            NOTES_PER_SESSION_BYTES)
+        notes = json.loads(self.as_victim("notes", session, "-j").out)["notes"]
+        self.assertEqual([n["text"] for n in notes], [f"precious {n}" for n in range(3)])
+
+    def test_a_flood_of_log_entries_pushes_out_its_own(self):
+        rows = 2000
+        self.daemon = self.start_daemon(env={"PORT_DADDY_LOG_ROWS": str(rows)})
+        self.assertEqual(self.as_victim("claim", "victim:audit", "-q", "--range", RANGE).code, DONE)
+        self.assertEqual(self.flood("log", 60, RANGE), {"status": 200})
+        written = self.daemon.query("SELECT max(id) FROM activity")[0][0]
+        self.assertGreater(written, 5 * rows)
+        kept = dict(self.daemon.query("SELECT uid, count(*) FROM activity GROUP BY uid"))
+        self.assertLessEqual(sum(kept.values()), rows + PRUNE_EVERY)
+        log = json.loads(self.as_victim("log", "--filter", "victim:audit", "-j").out)
+        self.assertIn("CLAIM", [e["action"] for e in log["entries"]])
+
+    @contextlib.contextmanager
+    def few_descriptors(self, most):
+        """A daemon that is started in here checks half as many services at one time."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def test_silent_services_of_one_user_leave_checks_for_others(self):
+        self.daemon.stop()
+        with self.few_descriptors(256):
+            self.daemon = self.start_daemon()
+        port = harness.free_port()
+        self.assertEqual(self.as_victim("claim", "victim:web", "-p", str(port), "--health", "/",
+                                        cwd=self.work).code, DONE)
+        server = self.http_server(port, uid=VICTIM)
+        self.daemon.wait_status("victim:web", "active")
+        # three rounds of 60 for 128 places: all that there are, if they were one user's to take
+        self.assertEqual(self.flood("health", RANGE, 60, 3), {"status": 200})
+        answer = self.as_victim("health", "victim:web", "--timeout", "20s", "-j")
+        self.assertEqual(answer.code, DONE, answer.out)
+        self.assertEqual(json.loads(answer.out)["services"][0]["result"], "ok")
+        self.assertIsNone(server.process.poll())
+
+    def test_a_check_that_had_no_turn_is_said_and_stored_nowhere(self):
+        self.daemon.stop()
+        with self.few_descriptors(128):
+            self.daemon = self.start_daemon()
+        self.assertEqual(self.flood("health", RANGE, 60, 2), {"status": 200})
+        answer = self.daemon.run("health", "silent:*", "--timeout", "1s", "-j", uid=ATTACKER)
+        self.assertEqual(answer.code, NO)
+        found = json.loads(answer.out)["services"]
+        self.assertEqual({(s["result"], s["healthy"]) for s in found}, {("not_tried", None)})
+        self.assertIn("NOT TRIED", self.daemon.run("health", "silent:*", "--timeout", "1s",
+                                                   uid=ATTACKER).out)
+        self.assertEqual(self.daemon.query("SELECT count(*) FROM health")[0][0], 0)
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose a lock of a name is: the caller's own, another user's, or the machine's. */
+#ifndef API_LOCK_NAMES_H
+#define API_LOCK_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "registry/locks.h"
+
+struct request;
+
+/*
+ * Whose name is meant: the caller's own, unless the request says the machine's or another user's.
+ * `user` is NULL where none was named.  0, OUTCOME_BAD_REQUEST.
+ */
+int lock_name_owner(struct request *r, bool machine, const char *user, uid_t *ret);
+
+/* Held locks of the name that are not the key's. */
+struct lock_namesakes {
+	struct lock machine, other; /* one of another user; each counts when it is held */
+	size_t n_others;
+};
+
+/* 0, negative errno. */
+int lock_namesakes_find(struct request *r, struct lock_key key, struct lock_namesakes *ret);
+
+/* OUTCOME_NO: the sentence, which says that there is nothing, and where there is something. */
+int lock_namesakes_fail(struct request *r, const struct lock_namesakes *others,
+			const char *sentence);
+
+#endif
