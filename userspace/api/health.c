@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "api/commit.h"
+#include "api/connections.h"
 #include "api/health_item.h"
 #include "api/reply.h"
 #include "api/routes.h"
@@ -294,7 +295,7 @@ static void on_stored(int error, void *user_data)
 		struct evhttp_connection *connection = evhttp_request_get_connection(round->http);
 
 		send_summary(round);
-		evhttp_connection_set_closecb(connection, NULL, NULL);
+		connection_on_end(connection_of(round->api, connection), NULL, NULL);
 		evhttp_send_reply_end(round->http);
 	}
 	round_free(round);
@@ -382,7 +383,7 @@ static void begin_answer(struct health_round *round)
 	struct bufferevent *socket = evhttp_connection_get_bufferevent(connection);
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(round->http);
 
-	evhttp_connection_set_closecb(connection, on_close, round);
+	connection_on_end(connection_of(round->api, connection), on_close, round);
 	evhttp_add_header(headers, "Content-Type", "application/x-ndjson");
 	/* its timeouts and callbacks are a stream's from now on */
 	evhttp_add_header(headers, "Connection", "close");

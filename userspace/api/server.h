@@ -8,17 +8,18 @@
 #include "api/why_search.h"
 #include "base/procfs.h"
 
-struct admission;
 struct commit_queue;
-struct evconnlistener;
+struct connections;
 struct evhttp;
 struct event;
 struct health;
 struct request;
 struct lock_keeper;
 struct process_watcher;
+struct quota;
 struct session_watches;
 struct streams;
+struct turns;
 
 /* Programs that keep asking, each with a descriptor; more of them are described from the start. */
 #define SERVER_CALLERS		32
@@ -27,10 +28,10 @@ struct streams;
 struct api {
 	struct api_config config;
 	struct evhttp *http;
-	struct evconnlistener *listener; /* evhttp's once bound */
-	struct event *accept_again;	 /* after accept() ran out of descriptors */
-	struct event *trim_memory;	 /* after a large answer */
-	struct admission *admission;
+	struct event *trim_memory; /* after a large answer */
+	struct quota *quota;
+	struct connections *connections;
+	struct turns *turns;
 	struct commit_queue *commits;
 	struct streams *streams;
 	struct process_watcher *processes;

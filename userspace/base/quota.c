@@ -58,6 +58,15 @@ static const struct quota_limit limits[] = {
 		.per_user_s = 50 * 1000,
 		.machine_s = 100 * 1000,
 	},
+	[QUOTA_UNSENT_BYTES] = {
+		.name = "bytes of answers unread",
+		.way_out = "read them and ask again",
+		.reason = "four full answers of a page each; with those of all users a quarter of the "
+			  "64 MB that the daemon stays under",
+		.per_user = 4 * 1024 * 1024,
+		.machine = 16 * 1024 * 1024,
+		.reserved = 4 * 1024 * 1024,
+	},
 };
 _Static_assert(ARRAY_SIZE(limits) == _QUOTA_MAX, "every kind has a row");
 
@@ -124,6 +133,11 @@ static struct user *find(const struct quota *q, uid_t uid)
 	return user;
 }
 
+bool quota_exempts(uid_t uid, uid_t own_uid)
+{
+	return uid == 0 || uid == own_uid;
+}
+
 /* Never over: what is used may be more than the limit where somebody is exempt. */
 static bool exceeds(uint64_t used, uint64_t amount, uint64_t limit)
 {
@@ -134,7 +148,7 @@ static int judge(const struct quota *q, uid_t uid, enum quota_kind kind, uint64_
 		 uint64_t amount)
 {
 	const struct quota_limit *limit = &limits[kind];
-	bool exempt = uid == 0 || uid == q->own_uid;
+	bool exempt = quota_exempts(uid, q->own_uid);
 	uint64_t machine = limit->machine - (exempt ? 0 : limit->reserved);
 
 	if (!exempt && exceeds(used, amount, limit->per_user))

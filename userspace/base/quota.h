@@ -12,12 +12,14 @@
 #ifndef BASE_QUOTA_H
 #define BASE_QUOTA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 enum quota_kind {
 	QUOTA_CONNECTIONS,
+	QUOTA_UNSENT_BYTES, /* charged while an answer waits to be read */
 	QUOTA_REFUSALS,		/* comes back with time */
 	QUOTA_REFUSALS_WAITING, /* charged, in bytes */
 	QUOTA_REFUSALS_KEPT,	/* rows */
@@ -49,6 +51,9 @@ enum quota_outcome {
 	QUOTA_OVER_MACHINE,  /* all users together have all that there is */
 };
 const char *quota_refusal(enum quota_kind kind, enum quota_outcome outcome, char *ret, size_t size);
+
+/* Root, and the daemon's own user. */
+bool quota_exempts(uid_t uid, uid_t own_uid);
 
 /* What is in use now, by user. */
 struct quota;

@@ -2,7 +2,12 @@
 /* How many may be connected, and that nobody can lock the others out. */
 #include <signal.h>
 
+#include "base/quota.h"
 #include "world.h"
+
+/* of quota.c: over all, and of one user */
+#define CONNECTIONS_MAX	     256
+#define CONNECTIONS_PER_USER 128
 
 static struct client *connect_many(struct world *w, size_t n)
 {
@@ -30,14 +35,14 @@ static void assert_refused(struct world *w, struct client *c)
 {
 	_cleanup_answer_ struct answer a = client_answer(w, c);
 
-	assert_error(&a, 503, "too_large", "too many connections");
+	assert_error(&a, 503, "too_large", "256 open connections");
 	client_wait_end(w, c);
 }
 
 static void one_connection_over_the_limit_is_refused_and_the_rest_go_on(void **state)
 {
 	struct world *w = *state;
-	struct client *clients = connect_many(w, API_CONNECTIONS_MAX);
+	struct client *clients = connect_many(w, CONNECTIONS_MAX);
 	_cleanup_client_ struct client over = client_new(w);
 	_cleanup_answer_ struct answer first = { 0 }, last = { 0 };
 
@@ -45,10 +50,10 @@ static void one_connection_over_the_limit_is_refused_and_the_rest_go_on(void **s
 	client_get(w, &clients[0], "/v1/log");
 	first = client_answer(w, &clients[0]);
 	assert_ok(&first);
-	client_get(w, &clients[API_CONNECTIONS_MAX - 1], "/v1/log");
-	last = client_answer(w, &clients[API_CONNECTIONS_MAX - 1]);
+	client_get(w, &clients[CONNECTIONS_MAX - 1], "/v1/log");
+	last = client_answer(w, &clients[CONNECTIONS_MAX - 1]);
 	assert_ok(&last);
-	close_many(w, clients, API_CONNECTIONS_MAX);
+	close_many(w, clients, CONNECTIONS_MAX);
 }
 
 static void closed_connections_do_not_count(void **state)
@@ -56,10 +61,10 @@ static void closed_connections_do_not_count(void **state)
 	struct world *w = *state;
 
 	for (int round = 0; round < 3; round++) {
-		struct client *clients = connect_many(w, API_CONNECTIONS_MAX);
+		struct client *clients = connect_many(w, CONNECTIONS_MAX);
 		_cleanup_answer_ struct answer a = { 0 };
 
-		close_many(w, clients, API_CONNECTIONS_MAX);
+		close_many(w, clients, CONNECTIONS_MAX);
 		a = ask_get(w, "/v1/log");
 		assert_ok(&a);
 	}
@@ -68,7 +73,7 @@ static void closed_connections_do_not_count(void **state)
 static void a_refused_request_is_not_carried_out(void **state)
 {
 	struct world *w = *state;
-	struct client *clients = connect_many(w, API_CONNECTIONS_MAX);
+	struct client *clients = connect_many(w, CONNECTIONS_MAX);
 	struct client over = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 16\r\n\r\n"
@@ -78,7 +83,7 @@ static void a_refused_request_is_not_carried_out(void **state)
 	assert_int_equal(send(over.fd, text, sizeof(text) - 1, 0), sizeof(text) - 1);
 	assert_refused(w, &over);
 	client_free(&over);
-	close_many(w, clients, API_CONNECTIONS_MAX);
+	close_many(w, clients, CONNECTIONS_MAX);
 	a = ask_get(w, "/v1/services?pattern=refused");
 	assert_int_equal(count_of(&a, "services"), 0);
 }
@@ -95,7 +100,7 @@ static pid_t hoard(struct world *w, int *ret_pipe)
 	assert_true(child >= 0);
 	if (!child) {
 		struct sockaddr_un name = { .sun_family = AF_UNIX };
-		int fds[API_CONNECTIONS_PER_UID + 1], admitted = 0;
+		int fds[CONNECTIONS_PER_USER + 1], admitted = 0;
 
 		snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
 		if (setresgid(OTHER_UID, OTHER_UID, OTHER_UID) ||
@@ -141,7 +146,7 @@ static void one_user_cannot_take_all_connections(void **state)
 	a = ask_get(w, "/v1/log");
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(admitted, API_CONNECTIONS_PER_UID);
+	assert_int_equal(admitted, CONNECTIONS_PER_USER);
 	assert_ok(&a);
 }
 
