@@ -85,19 +85,21 @@ static int add_database(struct request *r)
 	return 0;
 }
 
-static void count_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
+static bool count_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
 {
 	++*(int64_t *)user_data;
+	return true;
 }
 
 static int add_services(struct request *r)
 {
+	struct orphan_filter all = { 0 };
 	int64_t counts[_SERVICE_STATUS_MAX] = { 0 }, orphans = 0;
 	struct json_object *o = json_add_object(r->answer, "services");
 	int fault = registry_count_services(r->api->config.registry, counts);
 
 	if (!fault)
-		fault = services_for_each_orphan(r->api, 0, count_orphan, &orphans);
+		fault = services_for_each_orphan(r->api, &all, count_orphan, &orphans);
 	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
 		json_add_int(o, service_status_name((enum service_status)s), counts[s]);
 	json_add_int(o, "orphans", orphans);

@@ -255,9 +255,11 @@ static const char *const statement_sql[] = {
 
 	[STATEMENT_NOTE_INSERT] = "INSERT INTO notes(session, timestamp, text, uid, pid, comm) "
 				  "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-	[STATEMENT_NOTE_OF_SESSION] = "SELECT " NOTE_COLUMNS " FROM (SELECT " NOTE_COLUMNS
-				      " FROM notes "
-				      "WHERE session = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+	[STATEMENT_NOTE_OF_SESSION] = "SELECT " NOTE_COLUMNS " FROM notes "
+				      "WHERE session = ?1 AND id > ?2 ORDER BY id",
+	/* ?2: how many of the newest stand behind it. */
+	[STATEMENT_NOTE_BEFORE_NEWEST] = "SELECT id FROM notes WHERE session = ?1 "
+					 "ORDER BY id DESC LIMIT 1 OFFSET ?2",
 	/* ?2: how many of the newest are kept. */
 	[STATEMENT_NOTE_PRUNE_SESSION] =
 		"DELETE FROM notes WHERE session = ?1 AND id <= (SELECT id FROM notes "
