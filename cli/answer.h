@@ -46,4 +46,11 @@ DEFINE_CLEANUP(struct json_object *, answer_free);
 int answer_get(bool json, const char *method, const char *path, struct json_object *body,
 	       struct json_object **ret);
 
+/*
+ * The same for a list, which the daemon may give in pages: asks on until there is no "next", or
+ * `rows` rows are there (0 = all of them), and returns one answer with all rows and without "next".
+ * An older daemon gives everything at once and no "next".
+ */
+int answer_get_list(bool json, const char *path, size_t rows, struct json_object **ret);
+
 #endif

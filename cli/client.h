@@ -14,8 +14,8 @@
 struct json_object;
 
 /*
- * Adds "name=value" percent-encoded to a path's query; NULL values are left out.  ret: size bytes.
- * 0, or -ENAMETOOLONG.
+ * Adds "name=value" percent-encoded to a path's query, which may have begun; NULL values are left
+ * out.  ret: size bytes. 0, or -ENAMETOOLONG.
  */
 struct client_param {
 	const char *name, *value;

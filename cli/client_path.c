@@ -48,7 +48,7 @@ static bool put_encoded(struct writer *w, const char *s)
 int client_path(const char *base, const struct client_param *params, int n, char *ret, int size)
 {
 	struct writer w = { ret, size };
-	char joint = '?';
+	char joint = strchr(base, '?') ? '&' : '?';
 
 	if (!put(&w, base, (int)strlen(base)))
 		return -ENAMETOOLONG;

@@ -87,7 +87,7 @@ static int ask(const struct query *q, bool json, struct json_object **ret)
 
 	if (e < 0)
 		return render_usage_error(json, "find", "the pattern is too long");
-	return answer_get(json, "GET", path, NULL, ret);
+	return answer_get_list(json, path, 0, ret);
 }
 
 static size_t count(struct json_object *answer, const struct query *q)

@@ -12,8 +12,9 @@
 #include "cli/entry_view.h"
 #include "cli/render.h"
 
-#define LOG_MAX_ROWS 10000 /* what the daemon hands out at once */
-#define MOMENT_SIZE  sizeof("2024-02-28T02:00:00Z....")
+#define LOG_MAX_ROWS	 10000
+#define LOG_DEFAULT_ROWS 50 /* the daemon's, where no number is asked for */
+#define MOMENT_SIZE	 sizeof("2024-02-28T02:00:00Z....")
 
 /* The values of every --filter with commas between them; the daemon takes no longer one. */
 #define FILTER_SIZE 1024
@@ -21,6 +22,7 @@
 struct query {
 	const struct command_line *line;
 	const char *since, *n;
+	size_t rows; /* n */
 	bool follow, verbose;
 	char filter[FILTER_SIZE + 1];		 /* "" = everything */
 	char from[MOMENT_SIZE], to[MOMENT_SIZE]; /* "" = open */
@@ -126,7 +128,7 @@ static int read_span(const struct command *self, const struct command_line *line
 
 static int read_query(const struct command *self, const struct command_line *line, struct query *q)
 {
-	long rows;
+	long rows = LOG_DEFAULT_ROWS;
 	int e;
 
 	*q = (struct query){
@@ -139,6 +141,7 @@ static int read_query(const struct command *self, const struct command_line *lin
 	e = read_filter(self, line, q->filter);
 	if (!e && q->n)
 		e = check_count(self, line, "--lines", q->n, LOG_MAX_ROWS, &rows);
+	q->rows = (size_t)rows;
 	return e ? e : read_span(self, line, q);
 }
 
@@ -155,7 +158,7 @@ static int ask(const struct query *q, struct json_object **ret)
 
 	if (client_path("/v1/log", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return render_usage_error(q->line->json, "log", "the filter is too long");
-	return answer_get(q->line->json, "GET", path, NULL, ret);
+	return answer_get_list(q->line->json, path, q->rows, ret);
 }
 
 /* --- once --- */

@@ -67,7 +67,7 @@ static int ask(const struct command_line *line, const struct session_args *args,
 
 	if (client_path("/v1/notes", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return render_usage_error(line->json, "notes", "the session's name is too long");
-	return answer_get(line->json, "GET", path, NULL, ret);
+	return answer_get_list(line->json, path, 0, ret);
 }
 
 static int run(const struct command *self, const struct command_line *line)

@@ -134,8 +134,8 @@ static int run(const struct command *self, const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	bool all = command_value(self, line, "all") != NULL;
-	int e = answer_get(line->json, "GET", all ? "/v1/sessions?all=1" : "/v1/sessions", NULL,
-			   &answer);
+	int e = answer_get_list(line->json, all ? "/v1/sessions?all=1" : "/v1/sessions", 0,
+				&answer);
 
 	if (e)
 		return e;

@@ -12,7 +12,6 @@
  * what was found until then is kept.
  */
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -20,7 +19,9 @@
 #include <time.h>
 
 #include "api/commit.h"
+#include "api/connections.h"
 #include "api/health_item.h"
+#include "api/lines.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "api/server.h"
@@ -29,6 +30,7 @@
 #include "base/log.h"
 #include "base/moment.h"
 #include "base/procfs.h"
+#include "base/quota.h"
 #include "base/text.h"
 #include "registry/health.h"
 
@@ -37,16 +39,30 @@
 #define PROGRESS_S	  1
 #define INPUT_MAX_BYTES	  4096 /* what a client may send behind its request; nobody reads it */
 
-DEFINE_CLEANUP(struct evbuffer *, evbuffer_free);
+/* Services in one step of a round, some 3 ms; the loop turns in between. */
+#define STEP_SERVICES 128
+/* Claims copied in one step, before the first is looked at: the total is told first. */
+#define STEP_CLAIMS 500
+/* Lines that wait unread before the next step waits, too. */
+#define UNREAD_MAX_BYTES (64 * 1024)
 
 struct health_round {
 	struct api *api;
 	struct evhttp_request *http; /* NULL once the client has left */
-	struct event *progress;
+	struct lines lines;	     /* to be used with http only */
+	struct event *progress, *step;
 	uint64_t began_us;
-	size_t n, n_waiting;
-	struct health_item *items;
-	bool stored;
+	int64_t timeout_s;
+	struct service_filter filter;
+	char *pattern;		      /* of the filter; NULL = none */
+	struct service_list services; /* all of them, once `gathered` */
+	bool gathered;
+	size_t n_seen;		    /* of which so many have been looked at */
+	struct health_item **items; /* those that are connected to */
+	size_t n_items, n_waiting;
+	int64_t counts[WELLNESS_UNKNOWN + 1], n_not_tried;
+	unsigned commits; /* that will call back */
+	bool stored, ended;
 	/* who asked: an entry of the audit trail names them */
 	pid_t pid;
 	uid_t uid;
@@ -119,69 +135,41 @@ static int nothing_matched(struct request *r, const struct question *q)
 
 /* --- lines --- */
 
-static void add_line(struct evbuffer *lines, struct json_object *line)
-{
-	size_t length = 0;
-	const char *json = json_object_to_json_string_length(
-		line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-
-	if (!lines || !json || evbuffer_add(lines, json, length) || evbuffer_add(lines, "\n", 1))
-		log_error("a line of a health check was lost: %s", strerror(ENOMEM));
-}
-
+/* Whoever does not read for so long, with so little to read, is gone or will not. */
 static void send_line(struct health_round *round, struct json_object *line)
 {
-	_cleanup_(evbuffer_freep) struct evbuffer *text = evbuffer_new();
-
-	add_line(text, line);
-	if (text)
-		evhttp_send_reply_chunk(round->http, text);
+	if (round->http && lines_put(&round->lines, line))
+		connection_drop(round->lines.connection);
 }
 
-static void add_hello(struct evbuffer *lines, const struct health_round *round)
+static void send_hello(struct health_round *round)
 {
 	_cleanup_json_ struct json_object *line = reply_ok_new();
 
 	json_add_text(line, "stream", "health");
-	json_add_int(line, "total", (int64_t)round->n);
-	add_line(lines, line);
-}
-
-/* Owned by the caller. */
-static struct json_object *line_of_item(const struct health_item *item)
-{
-	struct json_object *line = json_object_new_object();
-
-	json_add(line, "service", health_item_view(item));
-	return line;
-}
-
-static void add_item(struct evbuffer *lines, const struct health_item *item)
-{
-	_cleanup_json_ struct json_object *line = line_of_item(item);
-
-	add_line(lines, line);
-}
-
-/* What is known without asking, as one buffer: libevent keeps a kilobyte for each that is sent, and
- * there may be 50,000 lines. */
-static void send_known(struct health_round *round)
-{
-	_cleanup_(evbuffer_freep) struct evbuffer *lines = evbuffer_new();
-
-	add_hello(lines, round);
-	for (size_t i = 0; i < round->n; i++)
-		if (round->items[i].known)
-			add_item(lines, &round->items[i]);
-	if (lines)
-		evhttp_send_reply_chunk(round->http, lines);
+	json_add_int(line, "total", (int64_t)round->services.n);
+	send_line(round, line);
 }
 
 static void send_item(struct health_round *round, const struct health_item *item)
 {
-	_cleanup_json_ struct json_object *line = line_of_item(item);
+	_cleanup_json_ struct json_object *line = json_object_new_object();
 
+	json_add(line, "service", health_item_view(item));
 	send_line(round, line);
+}
+
+static size_t n_unknown(const struct health_round *round)
+{
+	return round->services.n - round->n_seen + round->n_waiting;
+}
+
+static void schedule_step(struct health_round *round)
+{
+	static const struct timeval at_once;
+
+	if (round->http && (!round->gathered || round->n_seen < round->services.n))
+		event_add(round->step, &at_once);
 }
 
 static void on_progress(evutil_socket_t fd, short what, void *user_data)
@@ -189,38 +177,48 @@ static void on_progress(evutil_socket_t fd, short what, void *user_data)
 	struct health_round *round = user_data;
 	_cleanup_json_ struct json_object *line = json_object_new_object();
 
-	json_add_int(line, "waiting", (int64_t)round->n_waiting);
-	json_add_int(line, "total", (int64_t)round->n);
+	json_add_int(line, "waiting", (int64_t)n_unknown(round));
+	json_add_int(line, "total", (int64_t)round->services.n);
 	send_line(round, line);
+	schedule_step(round); /* where it waits for checks of others to end */
 }
 
 static void send_summary(struct health_round *round)
 {
 	_cleanup_json_ struct json_object *line = reply_ok_new();
-	int64_t counts[WELLNESS_UNKNOWN + 1] = { 0 }, not_tried = 0;
 
-	for (size_t i = 0; i < round->n; i++) {
-		counts[round->items[i].wellness]++;
-		not_tried += round->items[i].not_tried;
-	}
-	json_add_int(line, "healthy", counts[WELLNESS_WELL]);
-	json_add_int(line, "unhealthy", counts[WELLNESS_ILL]);
-	json_add_int(line, "unchecked", counts[WELLNESS_UNKNOWN]);
-	json_add_int(line, "notTried", not_tried); /* they are among the unchecked */
+	json_add_int(line, "healthy", round->counts[WELLNESS_WELL]);
+	json_add_int(line, "unhealthy", round->counts[WELLNESS_ILL]);
+	json_add_int(line, "unchecked", round->counts[WELLNESS_UNKNOWN]);
+	json_add_int(line, "notTried", round->n_not_tried); /* they are among the unchecked */
 	json_add_bool(line, "stored", round->stored);
 	json_add_int(line, "elapsedMs", (int64_t)((server_now_us() - round->began_us) / 1000));
 	send_line(round, line);
+	lines_flush(&round->lines);
 }
 
 /* --- the end --- */
 
+static void item_free(struct health_item *item)
+{
+	if (!item)
+		return;
+	health_item_deinit(item);
+	free(item);
+}
+
 static void round_free(struct health_round *round)
 {
-	for (size_t i = 0; i < round->n; i++)
-		health_item_deinit(&round->items[i]);
+	for (size_t i = 0; i < round->n_items; i++)
+		item_free(round->items[i]);
 	if (round->progress)
 		event_free(round->progress);
+	if (round->step)
+		event_free(round->step);
+	lines_deinit(&round->lines);
+	service_list_free(&round->services);
 	free(round->items);
+	free(round->pattern);
 	free(round);
 }
 
@@ -276,29 +274,46 @@ static int store_item(struct health_round *round, const struct health_item *item
 	return !r && is_news(item) ? log_change(round, item) : r;
 }
 
-static int store(struct health_round *round)
+static void on_committed(int error, void *user_data);
+
+/* What was stored so far of it goes into the commit of this turn, which on_committed() learns of.
+ */
+static void stage(struct health_round *round)
 {
 	int r = registry_begin(round->api->config.registry);
 
-	for (size_t i = 0; !r && i < round->n; i++)
-		if (round->items[i].known && !round->items[i].not_tried)
-			r = store_item(round, &round->items[i]);
 	if (r)
 		log_error("results of health checks were not stored: %s",
 			  registry_strerror(round->api->config.registry, r));
-	return r;
+	round->stored = round->stored && !r;
+	round->commits++;
+	if (commit_stage_call(round->api->commits, on_committed, round))
+		on_committed(-ENOMEM, round);
 }
 
-static void on_stored(int error, void *user_data)
+static void store(struct health_round *round, const struct health_item *item)
+{
+	int r = registry_begin(round->api->config.registry);
+
+	if (!r)
+		r = store_item(round, item);
+	if (!r)
+		return;
+	log_error("the result of a health check was not stored: %s",
+		  registry_strerror(round->api->config.registry, r));
+	round->stored = false;
+}
+
+static void on_committed(int error, void *user_data)
 {
 	struct health_round *round = user_data;
 
 	round->stored = round->stored && !error;
+	if (--round->commits || !round->ended)
+		return;
 	if (round->http) {
-		struct evhttp_connection *connection = evhttp_request_get_connection(round->http);
-
 		send_summary(round);
-		evhttp_connection_set_closecb(connection, NULL, NULL);
+		connection_on_end(round->lines.connection, NULL, NULL);
 		evhttp_send_reply_end(round->http);
 	}
 	round_free(round);
@@ -307,75 +322,176 @@ static void on_stored(int error, void *user_data)
 /* From here on the round is the commit queue's. */
 static void end(struct health_round *round)
 {
-	if (round->progress)
-		event_del(round->progress);
-	round->stored = store(round) == 0;
-	if (commit_stage_call(round->api->commits, on_stored, round))
-		on_stored(-ENOMEM, round);
+	event_del(round->progress);
+	event_del(round->step);
+	for (size_t i = 0; i < round->n_items; i++)
+		if (round->items[i]->known && !round->items[i]->not_tried)
+			store(round, round->items[i]);
+	round->ended = true;
+	stage(round);
 }
 
 static void on_close(struct evhttp_connection *connection, void *user_data)
 {
 	struct health_round *round = user_data;
-	bool ended = !round->n_waiting;
 
 	/* as in stream.c: off its connection, the request is nobody's but ours */
 	if (!evhttp_request_get_connection(round->http))
 		evhttp_request_free(round->http);
 	round->http = NULL;
-	for (size_t i = 0; i < round->n; i++) {
-		health_check_cancel(round->items[i].check);
-		round->items[i].check = NULL;
+	for (size_t i = 0; i < round->n_items; i++) {
+		health_check_cancel(round->items[i]->check);
+		round->items[i]->check = NULL;
 	}
 	round->n_waiting = 0;
 	/* At the server's end nothing is committed any more; else a staged round is the queue's. */
 	if (round->api->ending)
 		round_free(round);
-	else if (!ended)
+	else if (!round->ended)
 		end(round);
 }
 
 /* --- the round --- */
+
+static void end_if_all_is_known(struct health_round *round)
+{
+	if (round->gathered && !n_unknown(round))
+		end(round);
+}
 
 static void on_checked(const struct health_answer *answer, void *user_data)
 {
 	struct health_item *item = user_data;
 	struct health_round *round = item->round;
 
+	item->check = NULL;
 	health_item_answer(item, answer, time(NULL));
+	round->counts[item->wellness]++;
+	round->n_not_tried += item->not_tried;
 	send_item(round, item);
-	if (!--round->n_waiting)
-		end(round);
+	round->n_waiting--;
+	schedule_step(round);
+	end_if_all_is_known(round);
 }
 
-static int start_check(struct health_round *round, struct health_item *item, int64_t timeout_s)
+static int start_check(struct health_round *round, struct health_item *item)
 {
-	int r = health_check_start(round->api->health, &item->target, round->uid, round->began_us,
-				   (unsigned)timeout_s * 1000, on_checked, item, &item->check);
+	struct health_item **grown = reallocarray(round->items, round->n_items + 1,
+						  sizeof(struct health_item *));
+	int r;
 
-	if (!r)
-		round->n_waiting++;
+	if (!grown)
+		return -ENOMEM;
+	round->items = grown;
+	r = health_check_start(round->api->health, &item->target, round->uid, server_now_us(),
+			       (unsigned)round->timeout_s * 1000, on_checked, item, &item->check);
+	if (r)
+		return r;
+	round->items[round->n_items++] = item;
+	round->n_waiting++;
+	return 0;
+}
+
+/* Looks at one service.  0; an enum quota_outcome when no check can be started now; -errno. */
+static int look(struct health_round *round, const struct service *service, int64_t now)
+{
+	struct health_item *item = calloc(1, sizeof(*item));
+	int r;
+
+	if (!item)
+		return -ENOMEM;
+	r = health_item_init(round->api, service, now, item);
+	item->round = round;
+	if (!r && item->connects)
+		r = start_check(round, item);
+	if (!r && item->connects)
+		return 0; /* the round's until its end */
+	if (!r) {
+		round->counts[item->wellness]++;
+		send_item(round, item);
+		store(round, item);
+	}
+	item_free(item);
 	return r;
 }
 
-static int fill(struct health_round *round, const struct service_list *list, int64_t timeout_s,
-		int64_t now)
+/* Looks at the next few.  0, or as look(). */
+static int step(struct health_round *round, int64_t now)
 {
+	size_t last = round->n_seen + STEP_SERVICES;
 	int r = 0;
 
-	round->items = calloc(list->n + 1, sizeof(*round->items));
-	if (!round->items)
-		return -ENOMEM;
-	for (size_t i = 0; !r && i < list->n; i++) {
-		struct health_item *item = &round->items[round->n++];
-
-		r = health_item_init(round->api, &list->services[i], now, item);
-		item->round = round;
+	if (last > round->services.n)
+		last = round->services.n;
+	while (!r && round->n_seen < last) {
+		r = look(round, &round->services.services[round->n_seen], now);
+		round->n_seen += !r;
 	}
-	for (size_t i = 0; !r && i < round->n; i++)
-		if (round->items[i].connects)
-			r = start_check(round, &round->items[i], timeout_s);
 	return r;
+}
+
+struct gathering {
+	struct service_list *list;
+	size_t until;
+};
+
+static bool gather_one(const struct service *service, void *user_data)
+{
+	const struct gathering *g = user_data;
+
+	return service_list_add(service, g->list) && g->list->n < g->until;
+}
+
+/* Copies the next claims that were asked for. */
+static int gather(struct health_round *round)
+{
+	struct service_list *list = &round->services;
+	struct gathering g = { list, list->n + STEP_CLAIMS };
+	struct service_filter filter = round->filter;
+	int r;
+
+	filter.after = list->n ? list->services[list->n - 1].id : NULL;
+	r = registry_for_each_service(round->api->config.registry, &filter, gather_one, &g);
+	round->gathered = list->n < g.until;
+	return !r && list->no_memory ? -ENOMEM : r;
+}
+
+/* 0; an enum quota_outcome when it has to wait for other checks to end; negative errno. */
+static int take_step(struct health_round *round)
+{
+	int r;
+
+	if (round->gathered)
+		return step(round, time(NULL));
+	r = gather(round);
+	if (!r && round->gathered)
+		send_hello(round);
+	return r;
+}
+
+static void on_step(evutil_socket_t fd, short what, void *user_data)
+{
+	struct health_round *round = user_data;
+	int r;
+
+	/* on_all_left() goes on */
+	if (lines_gathered(&round->lines) > UNREAD_MAX_BYTES)
+		return;
+	r = take_step(round);
+	if (r < 0) {
+		log_error("a health check was given up: %s", strerror(-r));
+		connection_drop(round->lines.connection);
+		return;
+	}
+	if (!r)
+		schedule_step(round);
+	stage(round);
+	end_if_all_is_known(round);
+}
+
+static void on_all_left(void *user_data)
+{
+	schedule_step(user_data);
 }
 
 static void begin_answer(struct health_round *round)
@@ -386,67 +502,81 @@ static void begin_answer(struct health_round *round)
 	struct bufferevent *socket = evhttp_connection_get_bufferevent(connection);
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(round->http);
 
-	evhttp_connection_set_closecb(connection, on_close, round);
+	connection_on_end(round->lines.connection, on_close, round);
 	evhttp_add_header(headers, "Content-Type", "application/x-ndjson");
 	/* its timeouts and callbacks are a stream's from now on */
 	evhttp_add_header(headers, "Connection", "close");
 	evhttp_send_reply_start(round->http, HTTP_OK, NULL);
 	bufferevent_set_timeouts(socket, NULL, &write_timeout);
 	bufferevent_setwatermark(socket, EV_READ, 0, INPUT_MAX_BYTES);
-	send_known(round);
-	if (round->n_waiting)
-		event_add(round->progress, &progress);
-	else
-		end(round);
+	event_add(round->progress, &progress);
+	if (round->gathered)
+		send_hello(round);
+	on_step(-1, 0, round);
 }
 
-static int start_round(struct request *r, const struct question *q, const struct service_list *list)
+/* The round, with the first of its claims. */
+static int round_new(struct request *r, const struct question *q, struct health_round **ret)
 {
+	struct event_base *loop = r->api->config.loop;
 	struct health_round *round = calloc(1, sizeof(*round));
 	struct process peer;
-	int fault = -ENOMEM;
+	int fault;
 
 	if (!round)
 		return -ENOMEM;
 	round->api = r->api;
 	round->http = r->http;
 	round->began_us = server_now_us();
+	round->timeout_s = q->timeout_s;
+	round->stored = true;
 	round->pid = r->pid;
 	round->uid = r->uid;
 	if (r->pid && !procfs_describe_briefly(r->pid, &peer))
 		text_to_utf8(peer.comm, round->comm, sizeof(round->comm));
-	round->progress = event_new(r->api->config.loop, -1, EV_PERSIST, on_progress, round);
-	if (round->progress)
-		fault = fill(round, list, q->timeout_s, r->now);
-	if (fault) {
+	round->filter = q->filter;
+	round->pattern = q->filter.pattern ? strdup(q->filter.pattern) : NULL;
+	round->filter.pattern = round->pattern;
+	round->progress = event_new(loop, -1, EV_PERSIST, on_progress, round);
+	round->step = evtimer_new(loop, on_step, round);
+	fault = lines_init(&round->lines, r->api, r->http);
+	round->lines.all_left = on_all_left;
+	round->lines.user_data = round;
+	if (!round->progress || !round->step || (q->filter.pattern && !round->pattern))
+		fault = -ENOMEM;
+	if (!fault)
+		fault = gather(round);
+	if (fault)
 		round_free(round);
-		return fault > 0 ? request_fail_quota(r, QUOTA_HEALTH_CHECKS, fault) : fault;
-	}
-	r->taken = true;
-	r->trace.waits = true;
-	metrics_answered(r->api, &r->trace, OUTCOME_OK);
-	begin_answer(round);
-	return 0;
+	else
+		*ret = round;
+	return fault;
 }
 
 int health_get(struct request *r)
 {
 	struct question q = { 0 };
-	struct service_list list = { 0 };
+	struct health_round *round;
 	int fault = parse_match(r, &q);
 
 	if (!fault)
 		fault = parse_timeout(r, &q);
 	if (fault)
 		return fault;
-	fault = registry_for_each_service(r->api->config.registry, &q.filter, service_list_add,
-					  &list);
-	if (!fault && list.no_memory)
-		fault = -ENOMEM;
-	if (!fault && !list.n && q.match)
-		fault = nothing_matched(r, &q);
-	if (!fault)
-		fault = start_round(r, &q, &list);
-	service_list_free(&list);
-	return fault;
+	/* later ones of the round wait for their turn */
+	fault = quota_check(r->api->quota, r->uid, QUOTA_HEALTH_CHECKS, 1);
+	if (fault)
+		return request_fail_quota(r, QUOTA_HEALTH_CHECKS, fault);
+	fault = round_new(r, &q, &round);
+	if (fault)
+		return fault;
+	if (!round->services.n && q.match) {
+		round_free(round);
+		return nothing_matched(r, &q);
+	}
+	r->taken = true;
+	r->trace.waits = true;
+	metrics_answered(r->api, &r->trace, OUTCOME_OK);
+	begin_answer(round);
+	return 0;
 }

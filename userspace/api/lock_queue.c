@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "api/connections.h"
 #include "api/process_watch.h"
 #include "api/request.h"
 #include "api/server.h"
@@ -67,7 +68,7 @@ static void answer_waiter(struct waiter *w, int result)
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(w->request.http);
 
-	evhttp_connection_set_closecb(connection, NULL, NULL);
+	connection_on_end(connection_of(w->queue->api, connection), NULL, NULL);
 	set_timeouts(connection, true);
 	server_answer(&w->request, result);
 	waiter_free(w);
@@ -163,7 +164,7 @@ int lock_queue_add(struct lock_queue *q, struct request *r, const struct lock_wi
 		waiter_free(w);
 		return fault == -ESRCH ? lock_queue_refuse_ended(r, &wish->lock) : fault;
 	}
-	evhttp_connection_set_closecb(connection, on_close, w);
+	connection_on_end(connection_of(q->api, connection), on_close, w);
 	set_timeouts(connection, false);
 	request_keep(r, &w->request);
 	return 0;

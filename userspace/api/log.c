@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/log.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "api/page.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
@@ -134,24 +135,7 @@ static int parse_since(struct request *r, int64_t *from)
 	return 0;
 }
 
-static int parse_rows(struct request *r, int64_t *ret)
-{
-	const char *text = request_param(r, "n");
-	char *end;
-
-	*ret = API_LOG_DEFAULT_ROWS;
-	if (!text)
-		return 0;
-	errno = 0;
-	*ret = strtoll(text, &end, 10);
-	if (errno || *end || !isdigit((unsigned char)*text) || *ret < 1 || *ret > API_LOG_MAX_ROWS)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "n \"%.32s\" is not a number of lines; write one from 1 to %d",
-				    text, API_LOG_MAX_ROWS);
-	return 0;
-}
-
-static int parse(struct request *r, struct log_filter *ret)
+static int parse(struct request *r, struct log_filter *ret, struct page *page)
 {
 	struct activity_filter *activity = &ret->activity;
 	int fault = log_filter_parse(r, request_param(r, "filter"), ret);
@@ -163,7 +147,10 @@ static int parse(struct request *r, struct log_filter *ret)
 	if (!fault)
 		fault = parse_since(r, &activity->from);
 	if (!fault)
-		fault = parse_rows(r, &activity->limit);
+		fault = page_parse(r, API_LOG_MAX_ROWS, page);
+	activity->is_before = !fault && page->after;
+	if (activity->is_before)
+		fault = page_after_number(r, page, &activity->before_id);
 	if (!fault && activity->to && activity->from > activity->to)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "from lies after to: nothing can match");
@@ -171,27 +158,44 @@ static int parse(struct request *r, struct log_filter *ret)
 }
 
 struct listing {
-	struct api *api;
-	struct json_object *entries;
+	struct request *r;
+	struct page page;
+	int64_t last_id;
+	bool more;
+	int fault;
 };
 
 static bool list_entry(const struct activity *entry, void *user_data)
 {
 	struct listing *listing = user_data;
 
-	json_append(listing->entries, log_entry_view(listing->api, entry));
-	return true;
+	listing->more = page_is_full(listing->r, &listing->page);
+	if (listing->more)
+		return false;
+	listing->last_id = entry->id;
+	listing->fault = written_list_add(listing->r, log_entry_view(listing->r->api, entry));
+	return !listing->fault;
 }
 
 int log_get(struct request *r)
 {
-	struct listing listing = { .api = r->api };
+	struct listing listing = { .r = r };
 	struct log_filter filter;
-	int fault = parse(r, &filter);
+	char next[24];
+	int fault = parse(r, &filter, &listing.page);
 
+	if (!fault)
+		fault = written_list_begin(r, "entries");
 	if (fault)
 		return fault;
-	listing.entries = json_add_array(r->answer, "entries");
-	return registry_for_each_activity(r->api->config.registry, &filter.activity, list_entry,
-					  &listing);
+	if (!listing.page.n)
+		listing.page.rows = API_LOG_DEFAULT_ROWS;
+	/* one more, which tells that there is another page */
+	filter.activity.limit = listing.page.rows + 1;
+	fault = registry_for_each_activity(r->api->config.registry, &filter.activity, list_entry,
+					   &listing);
+	if (!fault)
+		fault = listing.fault ? listing.fault : written_list_end(r);
+	snprintf(next, sizeof(next), "%" PRId64, listing.last_id);
+	return fault ? fault : page_end(r, listing.more ? next : NULL);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* /v1/notes: what somebody wrote into a session. */
-#include <ctype.h>
-#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/page.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/sessions.h"
@@ -112,35 +112,32 @@ int notes_post(struct request *r)
 
 /* --- GET --- */
 
-static int parse_rows(struct request *r, int64_t *ret)
-{
-	const char *text = request_param(r, "n");
-	char *end;
-
-	*ret = 0;
-	if (!text)
-		return 0;
-	errno = 0;
-	*ret = strtoll(text, &end, 10);
-	if (errno || *end || !isdigit((unsigned char)*text) || *ret < 1 || *ret > NOTES_PER_SESSION)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "n \"%.32s\" is not a number of notes; write one from 1 to %d",
-				    text, NOTES_PER_SESSION);
-	return 0;
-}
+struct listing {
+	struct request *r;
+	struct page page;
+	int64_t last_id;
+	bool more;
+	int fault;
+};
 
 static bool list_note(const struct note *note, void *user_data)
 {
-	struct json_object *o = json_object_new_object();
+	struct listing *listing = user_data;
+	struct json_object *o;
 
+	listing->more = page_is_full(listing->r, &listing->page);
+	if (listing->more)
+		return false;
+	o = json_object_new_object();
 	json_add_int(o, "id", note->id);
 	json_add_int(o, "at", note->timestamp);
 	json_add(o, "text", json_object_new_string(note->text));
 	json_add_text(o, "user", view_user_name(note->uid));
 	json_add_known(o, "pid", note->pid);
 	json_add_text(o, "comm", note->comm);
-	json_append(user_data, o);
-	return true;
+	listing->last_id = note->id;
+	listing->fault = written_list_add(listing->r, o);
+	return !listing->fault;
 }
 
 static bool add_session(const struct session *s, void *user_data)
@@ -151,19 +148,39 @@ static bool add_session(const struct session *s, void *user_data)
 	return false;
 }
 
+/* Where the page begins: behind the cursor, else with the newest n, else with the oldest. */
+static int find_begin(struct request *r, const struct page *page, const char *session,
+		      int64_t *ret_after)
+{
+	*ret_after = INT64_MIN;
+	if (page->after)
+		return page_after_number(r, page, ret_after);
+	if (page->n)
+		return registry_newest_notes(r->api->config.registry, session, page->n, ret_after);
+	return 0;
+}
+
 int notes_get(struct request *r)
 {
 	struct registry *registry = r->api->config.registry;
+	struct listing listing = { .r = r };
 	struct session_copy s;
-	int64_t rows;
-	int fault = parse_rows(r, &rows);
+	char next[24];
+	int64_t after;
+	int fault = page_parse(r, NOTES_PER_SESSION, &listing.page);
 
 	if (!fault)
 		fault = sessions_of_request(r, &s);
 	if (!fault)
+		fault = find_begin(r, &listing.page, s.id, &after);
+	if (!fault)
 		fault = registry_session_find(registry, s.id, add_session, r);
-	if (fault)
-		return fault;
-	return registry_for_each_note(registry, s.id, rows, list_note,
-				      json_add_array(r->answer, "notes"));
+	if (!fault)
+		fault = written_list_begin(r, "notes");
+	if (!fault)
+		fault = registry_for_each_note(registry, s.id, after, list_note, &listing);
+	if (!fault)
+		fault = listing.fault ? listing.fault : written_list_end(r);
+	snprintf(next, sizeof(next), "%" PRId64, listing.last_id);
+	return fault ? fault : page_end(r, listing.more ? next : NULL);
 }

@@ -7,11 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/connections.h"
 #include "api/metrics.h"
 #include "api/server.h"
 #include "api/written.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/quota.h"
+
+/* Smaller ones are sent whatever waits: a refusal has to get through, and there are no more of them
+ * than connections. */
+#define REPLY_UNCOUNTED_BYTES 4096
 
 struct json_object *reply_ok_new(void)
 {
@@ -83,55 +89,101 @@ static void add_length(struct evhttp_request *http, struct evbuffer *body)
 	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Length", digits);
 }
 
-static void transmit(struct api *api, struct evhttp_request *http, enum outcome outcome,
-		     const char *content_type, struct evbuffer *body)
+struct reply {
+	enum outcome outcome;
+	const char *content_type;
+	struct evbuffer *body; /* owned; NULL when there was no memory for it */
+};
+
+/* In the place of an answer that its user has no room for: others of theirs wait unread. */
+static void refuse(struct reply *reply, int result, bool was_done)
+{
+	char reason[QUOTA_REFUSAL_SIZE] = "the daemon is out of memory", message[384];
+	_cleanup_json_ struct json_object *o = NULL;
+	const char *json;
+
+	if (result > 0)
+		quota_refusal(QUOTA_UNSENT_BYTES, result, reason, sizeof(reason));
+	snprintf(message, sizeof(message), "%s: %s",
+		 was_done ? "done, but the answer is not sent" : "the answer is not sent", reason);
+	o = reply_error_new(OUTCOME_TOO_LARGE, message, NULL);
+	json = json_object_to_json_string_ext(o, REPLY_JSON_FLAGS);
+	evbuffer_drain(reply->body, evbuffer_get_length(reply->body));
+	evbuffer_add_printf(reply->body, "%s\n", json);
+	reply->outcome = OUTCOME_TOO_LARGE;
+	reply->content_type = "application/json";
+}
+
+/* Charges the body to its reader, or puts a refusal in its place. */
+static void charge(struct connection *c, struct reply *reply, const struct request_trace *trace)
+{
+	size_t size = reply->body ? evbuffer_get_length(reply->body) : 0;
+	bool writes = trace->route && trace->route->method != EVHTTP_REQ_GET;
+	int r = size > REPLY_UNCOUNTED_BYTES ? connection_hold(c, size) : 0;
+
+	if (r)
+		refuse(reply, r, writes && reply->outcome == OUTCOME_OK);
+}
+
+/* Consumes the body. */
+static void transmit(struct api *api, struct evhttp_request *http, struct reply reply,
+		     const struct request_trace *trace)
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(http);
+	struct connection *c = connection ? connection_of(api, connection) : NULL;
 
-	if (body && evbuffer_get_length(body) >= REPLY_LARGE_BYTES)
+	if (reply.body && evbuffer_get_length(reply.body) >= REPLY_LARGE_BYTES)
 		server_trim_memory_soon(api);
-	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type", content_type);
-	add_length(http, body);
+	if (c)
+		charge(c, &reply, trace);
+	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
+			  reply.content_type);
+	add_length(http, reply.body);
+	if (c)
+		connection_sending(c);
 	/* with a NULL phrase evhttp takes its own for the status */
-	evhttp_send_reply(http, outcome_row(outcome)->http, NULL, body);
-	if (body)
-		evbuffer_free(body);
+	evhttp_send_reply(http, outcome_row(reply.outcome)->http, NULL, reply.body);
+	if (c) {
+		connection_sent(c);
+		connection_answered(c);
+	}
+	if (reply.body)
+		evbuffer_free(reply.body);
 	if (api->ending && connection)
 		push(connection);
+	metrics_answered(api, trace, reply.outcome);
 }
 
 void reply_send(struct api *api, struct evhttp_request *http, enum outcome outcome,
 		struct json_object *body, const struct request_trace *trace)
 {
-	struct evbuffer *text = evbuffer_new();
+	struct reply reply = { outcome, "application/json", evbuffer_new() };
 	size_t length = 0;
 	const char *json = json_object_to_json_string_length(body, REPLY_JSON_FLAGS, &length);
 
-	if (!text || !json ||
-	    (wants_body(http) && (evbuffer_add(text, json, length) || evbuffer_add(text, "\n", 1))))
+	if (!reply.body || !json ||
+	    (wants_body(http) &&
+	     (evbuffer_add(reply.body, json, length) || evbuffer_add(reply.body, "\n", 1))))
 		log_error("an answer was lost: %s", strerror(ENOMEM));
-	transmit(api, http, outcome, "application/json", text);
-	metrics_answered(api, trace, outcome);
+	transmit(api, http, reply, trace);
 }
 
 void reply_send_written(struct api *api, struct evhttp_request *http, struct written *written,
 			const struct request_trace *trace)
 {
-	struct evbuffer *text = TAKE_PTR(written->text);
+	struct reply reply = { OUTCOME_OK, "application/json", TAKE_PTR(written->text) };
 
-	if (evbuffer_add(text, "}\n", 2))
+	if (evbuffer_add(reply.body, "}\n", 2))
 		log_error("an answer was lost: %s", strerror(ENOMEM));
-	transmit(api, http, OUTCOME_OK, "application/json", text);
-	metrics_answered(api, trace, OUTCOME_OK);
+	transmit(api, http, reply, trace);
 }
 
 void reply_send_text(struct api *api, struct evhttp_request *http, const char *content_type,
 		     const char *body, const struct request_trace *trace)
 {
-	struct evbuffer *text = evbuffer_new();
+	struct reply reply = { OUTCOME_OK, content_type, evbuffer_new() };
 
-	if (!text || (wants_body(http) && evbuffer_add(text, body, strlen(body))))
+	if (!reply.body || (wants_body(http) && evbuffer_add(reply.body, body, strlen(body))))
 		log_error("an answer was lost: %s", strerror(ENOMEM));
-	transmit(api, http, OUTCOME_OK, content_type, text);
-	metrics_answered(api, trace, OUTCOME_OK);
+	transmit(api, http, reply, trace);
 }

@@ -15,7 +15,7 @@ struct written;
 
 #define REPLY_JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 /* Behind an answer of this size memory is given back: glibc alone keeps what lies in between. */
-#define REPLY_LARGE_BYTES (1024 * 1024)
+#define REPLY_LARGE_BYTES (256 * 1024)
 
 /* {"ok":true,"version":1}; owned by the caller. */
 struct json_object *reply_ok_new(void);

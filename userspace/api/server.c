@@ -15,17 +15,14 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/listener.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "api/admission.h"
 #include "api/commit.h"
+#include "api/connections.h"
 #include "api/lock_keeper.h"
 #include "api/process_watch.h"
 #include "api/reply.h"
@@ -33,6 +30,7 @@
 #include "api/routes.h"
 #include "api/sessions.h"
 #include "api/stream.h"
+#include "api/turns.h"
 #include "api/wall_clock.h"
 #include "base/log.h"
 #include "base/quota.h"
@@ -40,11 +38,6 @@
 
 /* Bodies up to this are read, so that a body over the limit gets an answer in JSON. */
 #define BODY_READ_MAX_BYTES (2 * API_BODY_MAX_BYTES)
-/* Connections that wait to be accepted.  All of them are accepted at once: with API_CONNECTIONS_MAX
- * this bounds our descriptors far below the usual limit of 1024. */
-#define LISTEN_BACKLOG 512
-/* After accept() failed (no descriptors left) the listener would be ready again at once. */
-#define ACCEPT_PAUSE_MS 100
 /* Behind a large answer: long enough for any client of this machine to have read it. */
 #define TRIM_AFTER_S 1
 /* All that evhttp names, so that a wrong method is answered from the table of routes; CONNECT has
@@ -168,19 +161,13 @@ static void answer(struct request *r)
 		server_answer(r, result);
 }
 
-static void on_request(struct evhttp_request *http, void *user_data)
+static void handle_request(struct evhttp_request *http, uint64_t arrived_us, void *user_data)
 {
-	struct api *api = user_data;
-	struct evhttp_connection *connection = evhttp_request_get_connection(http);
-	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
 	struct request r;
-	int fault;
+	int fault = request_init(&r, user_data, http);
 
-	if (!admission_admitted(api->admission, fd)) {
-		evhttp_connection_free(connection); /* frees the request as well */
-		return;
-	}
-	fault = request_init(&r, api, http);
+	r.trace.queue_us = r.trace.began_us - arrived_us;
+	r.trace.began_us = arrived_us;
 	if (fault)
 		send_error(&r, fault);
 	else
@@ -188,60 +175,18 @@ static void on_request(struct evhttp_request *http, void *user_data)
 	request_deinit(&r);
 }
 
-/* --- the listener --- */
-
-static void on_accept_again(evutil_socket_t fd, short what, void *user_data)
+static void on_request(struct evhttp_request *http, void *user_data)
 {
 	struct api *api = user_data;
+	struct evhttp_connection *connection = evhttp_request_get_connection(http);
+	struct connection *c = connection_of(api, connection);
 
-	evconnlistener_enable(api->listener);
-}
-
-/* The callback's argument is evhttp's, which has no way back to us: the one server of a process. */
-static struct api *accepting;
-
-static void on_accept_error(struct evconnlistener *listener, void *evhttp)
-{
-	static const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-
-	log_warning("a client was not accepted: %s", strerror(errno));
-	evconnlistener_disable(listener);
-	event_add(accepting->accept_again, &pause);
-}
-
-static void remember_socket_path(struct api *api, int fd)
-{
-	struct sockaddr_un name = { 0 };
-	socklen_t size = sizeof(name);
-
-	if (getsockname(fd, (struct sockaddr *)&name, &size) || name.sun_family != AF_UNIX)
+	if (!c) {
+		evhttp_connection_free(connection); /* frees the request as well */
 		return;
-	snprintf(api->socket_path, sizeof(api->socket_path), "%.*s", (int)sizeof(name.sun_path),
-		 name.sun_path);
-}
-
-static int listen_on(struct api *api, int listen_fd)
-{
-	_cleanup_close_ int fd = listen_fd;
-
-	remember_socket_path(api, fd);
-	if (evutil_make_socket_nonblocking(fd) || listen(fd, LISTEN_BACKLOG))
-		return -errno;
-	api->accept_again = evtimer_new(api->config.loop, on_accept_again, api);
-	if (!api->accept_again)
-		return -ENOMEM;
-	api->listener = evconnlistener_new(api->config.loop, NULL, NULL,
-					   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (!api->listener)
-		return -ENOMEM;
-	TAKE_FD(fd);
-	if (!evhttp_bind_listener(api->http, api->listener)) {
-		evconnlistener_free(api->listener);
-		return -ENOMEM;
 	}
-	accepting = api;
-	evconnlistener_set_error_cb(api->listener, on_accept_error);
-	return 0;
+	connection_asked(c);
+	turns_take(api->turns, c, http);
 }
 
 /* --- memory --- */
@@ -269,10 +214,8 @@ static void on_clock_changed(void *user_data)
 		api->config.clock_changed(api->config.user_data);
 }
 
-static int build(struct api *api)
+static int build_server(struct api *api)
 {
-	int r;
-
 	api->http = evhttp_new(api->config.loop);
 	api->trim_memory = evtimer_new(api->config.loop, on_trim_memory, api);
 	if (!api->http || !api->trim_memory)
@@ -282,10 +225,19 @@ static int build(struct api *api)
 	evhttp_set_timeout(api->http, API_REQUEST_TIMEOUT_S);
 	evhttp_set_allowed_methods(api->http, METHODS);
 	evhttp_set_gencb(api->http, on_request, api);
-	r = quota_new(geteuid(), &api->quota);
+	return 0;
+}
+
+static int build(struct api *api)
+{
+	int r = build_server(api);
+
 	if (!r)
-		r = admission_new(api->config.loop, api->http, &api->counters.connections,
-				  &api->admission);
+		r = quota_new(geteuid(), &api->quota);
+	if (!r)
+		r = connections_new(api, &api->connections);
+	if (!r)
+		r = turns_new(api, handle_request, api, &api->turns);
 	if (!r)
 		r = commit_queue_new(api, &api->commits);
 	if (!r)
@@ -296,7 +248,8 @@ static int build(struct api *api)
 		r = session_watches_new(api, &api->sessions);
 	if (!r)
 		r = health_new(api->config.loop, api->quota, &api->health);
-	r = lock_keeper_new(api, &api->locks);
+	if (!r)
+		r = lock_keeper_new(api, &api->locks);
 	if (!r)
 		r = lock_keeper_start(api->locks);
 	if (!r)
@@ -313,10 +266,12 @@ int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 	if (!api)
 		return -ENOMEM;
 	api->config = *config;
+	if (!api->config.request_timeout_ms)
+		api->config.request_timeout_ms = API_REQUEST_TIMEOUT_S * 1000;
 	signal(SIGPIPE, SIG_IGN);
 	r = build(api);
 	if (!r)
-		r = listen_on(api, TAKE_FD(fd));
+		r = connections_listen(api->connections, TAKE_FD(fd));
 	if (r) {
 		api_free(api);
 		return r;
@@ -329,11 +284,10 @@ void api_free(struct api *api)
 {
 	if (!api)
 		return;
-	/* answers that wait are committed and sent; streams end with their connections */
+	/* what was read is answered, committed and sent; streams end with their connections */
 	api->ending = true;
+	turns_finish(api->turns);
 	commit_queue_free(api->commits);
-	if (accepting == api)
-		accepting = NULL;
 	if (api->http)
 		evhttp_free(api->http);
 	wall_clock_free(api->wall_clock);
@@ -342,12 +296,11 @@ void api_free(struct api *api)
 	process_watcher_free(api->processes);
 	health_free(api->health); /* its checks ended with the connections */
 	streams_free(api->streams);
-	admission_free(api->admission);
+	turns_free(api->turns);
+	connections_free(api->connections);
 	quota_free(api->quota);
 	for (size_t i = 0; i < SERVER_CALLERS; i++)
 		procfs_kept_deinit(&api->callers[i]);
-	if (api->accept_again)
-		event_free(api->accept_again);
 	if (api->trim_memory)
 		event_free(api->trim_memory);
 	free(api);

@@ -8,19 +8,19 @@
 #include "api/why_search.h"
 #include "base/procfs.h"
 
-struct admission;
 struct commit_queue;
-struct evconnlistener;
+struct connections;
 struct evhttp;
 struct event;
 struct health;
 struct request;
 struct lock_keeper;
 struct process_watcher;
-struct wall_clock;
 struct quota;
 struct session_watches;
 struct streams;
+struct turns;
+struct wall_clock;
 
 /* Programs that keep asking, each with a descriptor; more of them are described from the start. */
 #define SERVER_CALLERS		32
@@ -29,11 +29,10 @@ struct streams;
 struct api {
 	struct api_config config;
 	struct evhttp *http;
-	struct evconnlistener *listener; /* evhttp's once bound */
-	struct event *accept_again;	 /* after accept() ran out of descriptors */
-	struct event *trim_memory;	 /* after a large answer */
-	struct quota *quota;		 /* what each user has in use of the daemon's memory */
-	struct admission *admission;
+	struct event *trim_memory; /* after a large answer */
+	struct quota *quota; /* what each user has in use of the daemon's memory */
+	struct connections *connections;
+	struct turns *turns;
 	struct commit_queue *commits;
 	struct streams *streams;
 	struct process_watcher *processes;

@@ -5,13 +5,16 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "api/page.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
 #include "api/why.h"
 
 /* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
-#define PAGE_SERVICES 256
+#define CHUNK_SERVICES PAGE_MAX_ROWS
+/* Claims judged for one page, where a status is asked for that few have; 2 us each. */
+#define JUDGED_MAX    (4 * PAGE_MAX_ROWS)
 #define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
 
 static const struct port_range range_of_services = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
@@ -153,6 +156,13 @@ struct question {
 	struct service_filter filter;
 	int status; /* enum service_status, -1 = all */
 	bool claims, orphans, details;
+	struct page page;
+	/* where the page begins: behind this claim, or behind this orphan when all claims are
+	 * through */
+	char after[IDENTITY_MAX + 1];
+	bool claims_are_through;
+	uint16_t after_port;
+	uint64_t after_cookie;
 };
 
 static int add_service(struct request *r, const struct service *s, const struct question *q)
@@ -175,17 +185,30 @@ static int add_service(struct request *r, const struct service *s, const struct 
 
 /* --- orphans --- */
 
-static bool serves_here(const struct socket_row *row, void *user_data)
+/* The own sockets of some ports that serve. */
+struct roll {
+	const struct inventory *inventory;
+	uint64_t ports[(UINT16_MAX + 1) / 64]; /* a bit each */
+};
+
+static bool is_of_roll(const struct socket_row *row, void *user_data)
 {
-	return row->netns == inventory_own_netns(user_data) && socket_serves(row);
+	const struct roll *roll = user_data;
+
+	return roll->ports[row->port / 64] >> row->port % 64 & 1 &&
+	       row->netns == inventory_own_netns(roll->inventory) && socket_serves(row);
 }
 
-/* For a question about all services: asked for once, who answers need not be for each of them. */
-static int call_roll(struct api *api)
+static void roll_add(struct roll *roll, uint16_t port)
 {
-	struct inventory *inv = api->config.inventory;
+	roll->ports[port / 64] |= UINT64_C(1) << port % 64;
+}
 
-	return inventory_call_roll(inv, serves_here, inv);
+/* Before many ports are looked at: who answers in one call need not be asked for each of them. */
+static int call_roll(struct api *api, struct roll *roll)
+{
+	roll->inventory = api->config.inventory;
+	return inventory_call_roll(api->config.inventory, is_of_roll, roll);
 }
 
 static bool any(const struct service *service, void *user_data)
@@ -207,10 +230,11 @@ int services_unclaimed_reason(struct api *api, const struct socket_row *row)
 
 struct port_set {
 	struct api *api;
-	uint16_t wanted; /* 0 = all */
+	const struct orphan_filter *filter;
 	int fault;
 	size_t n;
 	uint16_t ports[UINT16_MAX]; /* as they come: ascending */
+	struct roll roll;
 };
 
 /* Where somebody serves and, were there no claim, would be an orphan. */
@@ -219,7 +243,7 @@ static bool collect_port(const struct socket_row *row, void *user_data)
 	struct port_set *set = user_data;
 	int reason;
 
-	if (set->wanted && set->wanted != row->port)
+	if ((set->filter->port && set->filter->port != row->port) || row->port < set->filter->from)
 		return true;
 	if (set->n && set->ports[set->n - 1] == row->port)
 		return true;
@@ -228,9 +252,11 @@ static bool collect_port(const struct socket_row *row, void *user_data)
 		set->fault = reason;
 	if (reason > ORPHAN_NOT)
 		set->ports[set->n++] = row->port;
-	return !set->fault && set->n < UINT16_MAX;
+	/* one more, which tells where the next page begins */
+	return !set->fault && (!set->filter->n_ports || set->n <= set->filter->n_ports);
 }
 
+/* 1 = visit wants no more. */
 static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
 {
 	struct inventory *inv = api->config.inventory;
@@ -246,34 +272,50 @@ static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *
 
 		if (reason < 0)
 			return reason;
-		if (reason != ORPHAN_NOT)
-			visit(rows[i], (enum orphan_reason)reason, user_data);
+		if (reason != ORPHAN_NOT && !visit(rows[i], (enum orphan_reason)reason, user_data))
+			return 1;
 	}
 	return r;
 }
 
-int services_for_each_orphan(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
+int services_for_each_orphan(struct api *api, struct orphan_filter *filter, orphan_visit visit,
+			     void *user_data)
 {
 	_cleanup_free_ struct port_set *set = calloc(1, sizeof(*set));
-	int r = port ? 0 : call_roll(api);
+	int r;
 
-	if (r || !set)
-		return r ? r : -ENOMEM;
+	if (!set)
+		return -ENOMEM;
 	set->api = api;
-	set->wanted = port;
+	set->filter = filter;
 	inventory_for_each(api->config.inventory, collect_port, set);
+	filter->next = filter->n_ports && set->n > filter->n_ports ? set->ports[--set->n] : 0;
+	for (size_t i = 0; i < set->n; i++)
+		roll_add(&set->roll, set->ports[i]);
 	r = set->fault;
+	if (!r && set->n > 1)
+		r = call_roll(api, &set->roll);
 	for (size_t i = 0; !r && i < set->n; i++)
 		r = visit_port(api, set->ports[i], visit, user_data);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 struct orphan_listing {
 	struct request *request;
+	const struct question *question;
+	uint16_t last_port;
+	uint64_t last_cookie;
+	bool more;
 	int fault;
 };
 
-static void add_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
+static bool is_behind(const struct question *q, const struct socket_row *row)
+{
+	return row->port > q->after_port ||
+	       (row->port == q->after_port && row->cookie > q->after_cookie);
+}
+
+static bool add_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
 {
 	struct orphan_listing *listing = user_data;
 	const struct inventory *inv = listing->request->api->config.inventory;
@@ -282,10 +324,14 @@ static void add_orphan(const struct socket_row *row, enum orphan_reason reason, 
 	char addr[NET_ADDR_STR_SIZE], comm[PROCESS_COMM_SIZE] = "";
 	size_t n;
 
-	if (!listing->fault)
-		listing->fault = view_holdings(&row, 1, true, &holdings, &n);
+	if (!is_behind(listing->question, row))
+		return true;
+	listing->more = page_is_full(listing->request, &listing->question->page);
+	if (listing->more)
+		return false;
+	listing->fault = view_holdings(&row, 1, true, &holdings, &n);
 	if (listing->fault)
-		return;
+		return false;
 	o = json_object_new_object();
 	if (n)
 		view_process_name(inv, &holdings[0].holder->id, comm);
@@ -298,7 +344,10 @@ static void add_orphan(const struct socket_row *row, enum orphan_reason reason, 
 	json_add_known(o, "since", row->since);
 	json_add_text(o, "reason", orphan_reason_text(reason));
 	add_warning(o, inv, row->protocol, row->port);
+	listing->last_port = row->port;
+	listing->last_cookie = row->cookie;
 	listing->fault = written_list_add(listing->request, o);
+	return !listing->fault;
 }
 
 /* --- GET /v1/services --- */
@@ -315,6 +364,23 @@ static int bad_status(struct request *r, const char *text)
 			    text, names);
 }
 
+/* "shop:web" is behind a claim, ":3000.17" behind an orphan: no name begins so. */
+static int parse_page(struct request *r, struct question *ret)
+{
+	int fault = page_parse(r, PAGE_MAX_ROWS, &ret->page);
+	const char *after = ret->page.after;
+
+	if (fault || !after)
+		return fault;
+	ret->claims_are_through = *after == ':';
+	if (ret->claims_are_through)
+		return page_after_socket(r, after + 1, &ret->after_port, &ret->after_cookie);
+	if (strlen(after) > IDENTITY_MAX)
+		return page_bad_cursor(r);
+	strcpy(ret->after, after);
+	return 0;
+}
+
 static int parse(struct request *r, struct question *ret)
 {
 	const char *status = request_param(r, "status"), *why;
@@ -323,6 +389,8 @@ static int parse(struct request *r, struct question *ret)
 
 	if (!fault)
 		fault = request_param_details(r, &ret->details);
+	if (!fault)
+		fault = parse_page(r, ret);
 	if (fault)
 		return fault;
 	filter->pattern = request_param(r, "pattern");
@@ -340,64 +408,98 @@ static int parse(struct request *r, struct question *ret)
 	return 0;
 }
 
-static bool add_to_page(const struct service *service, void *page)
+static bool add_to_chunk(const struct service *service, void *chunk)
 {
-	return service_list_add(service, page) && ((struct service_list *)page)->n < PAGE_SERVICES;
+	return service_list_add(service, chunk) &&
+	       ((struct service_list *)chunk)->n < CHUNK_SERVICES;
 }
 
-/* Adds the services behind *after, which then names the last of them.  1 = there may be more. */
-static int add_page(struct request *r, const struct question *q, char *after)
+static int call_roll_of_services(struct api *api, const struct service_list *list)
+{
+	struct roll roll = { 0 };
+
+	for (size_t i = 0; i < list->n; i++)
+		roll_add(&roll, list->services[i].port);
+	return list->n > 1 ? call_roll(api, &roll) : 0;
+}
+
+/*
+ * Adds the services behind q->after, which then names the last that was looked at.  *ret_more: some
+ * were left out; *ret_end: there are none behind them.
+ */
+static int add_chunk(struct request *r, struct question *q, bool *ret_more, bool *ret_end)
 {
 	struct service_filter filter = q->filter;
-	struct service_list page = { 0 };
+	struct service_list chunk = { 0 };
 	int fault;
 
-	filter.after = after;
-	fault = registry_for_each_service(r->api->config.registry, &filter, add_to_page, &page);
-	if (!fault && page.no_memory)
+	filter.after = q->after;
+	fault = registry_for_each_service(r->api->config.registry, &filter, add_to_chunk, &chunk);
+	if (!fault && chunk.no_memory)
 		fault = -ENOMEM;
-	if (!fault && page.n > 1 && !*after)
-		fault = call_roll(r->api);
-	for (size_t i = 0; !fault && i < page.n; i++)
-		fault = add_service(r, &page.services[i], q);
-	if (!fault && page.n == PAGE_SERVICES) {
-		snprintf(after, IDENTITY_MAX + 1, "%s", page.services[page.n - 1].id);
-		fault = 1;
+	if (!fault)
+		fault = call_roll_of_services(r->api, &chunk);
+	*ret_more = false;
+	for (size_t i = 0; !fault && !*ret_more && i < chunk.n; i++) {
+		*ret_more = page_is_full(r, &q->page);
+		if (*ret_more)
+			break;
+		fault = add_service(r, &chunk.services[i], q);
+		snprintf(q->after, sizeof(q->after), "%s", chunk.services[i].id);
 	}
-	service_list_free(&page);
+	*ret_end = chunk.n < CHUNK_SERVICES;
+	service_list_free(&chunk);
 	return fault;
 }
 
-static int list_services(struct request *r, const struct question *q)
+/* Sets claims_are_through, or leaves q->after where the next page begins. */
+static int list_services(struct request *r, struct question *q)
 {
-	char after[IDENTITY_MAX + 1] = "";
-	int more = written_list_begin(r, "services");
+	int fault = written_list_begin(r, "services");
+	bool more = false, end = !q->claims || q->claims_are_through;
 
-	if (!more && q->claims)
-		do
-			more = add_page(r, q, after);
-		while (more > 0);
-	return more ? more : written_list_end(r);
+	for (int judged = 0; !fault && !more && !end; judged += CHUNK_SERVICES) {
+		more = judged >= JUDGED_MAX;
+		if (!more)
+			fault = add_chunk(r, q, &more, &end);
+	}
+	q->claims_are_through = !more;
+	return fault ? fault : written_list_end(r);
 }
 
-static int list_orphans(struct request *r, const struct question *q)
+/* ret_next: the cursor, or "". */
+static int list_orphans(struct request *r, const struct question *q,
+			char ret_next[PAGE_SOCKET_SIZE + 1])
 {
-	struct orphan_listing listing = { .request = r };
+	struct orphan_filter filter = { q->filter.port, q->after_port, (size_t)q->page.rows, 0 };
+	struct orphan_listing listing = { .request = r, .question = q };
 	int fault = written_list_begin(r, "orphans");
 
-	if (!fault && q->orphans)
-		fault = services_for_each_orphan(r->api, q->filter.port, add_orphan, &listing);
+	*ret_next = '\0';
+	if (!fault && q->orphans && q->claims_are_through)
+		fault = services_for_each_orphan(r->api, &filter, add_orphan, &listing);
 	if (!fault)
 		fault = listing.fault;
-	return fault ? fault : written_list_end(r);
+	if (fault)
+		return fault;
+	if (listing.more || filter.next)
+		*ret_next = ':';
+	if (listing.more)
+		page_socket(listing.last_port, listing.last_cookie, ret_next + 1);
+	else if (filter.next)
+		page_socket(filter.next, 0, ret_next + 1);
+	return written_list_end(r);
 }
 
 int services_get(struct request *r)
 {
-	struct question q;
+	struct question q = { 0 };
+	char next[PAGE_SOCKET_SIZE + 1];
 	int fault = parse(r, &q);
 
 	if (!fault)
 		fault = list_services(r, &q);
-	return fault ? fault : list_orphans(r, &q);
+	if (!fault)
+		fault = list_orphans(r, &q, next);
+	return fault ? fault : page_end(r, q.claims_are_through ? next : q.after);
 }

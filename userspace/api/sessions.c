@@ -2,9 +2,11 @@
 /* /v1/sessions: start, end, list. */
 #include "api/sessions.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
+#include "api/page.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
@@ -243,26 +245,53 @@ struct json_object *sessions_view(const struct session *s, uid_t viewer)
 }
 
 struct listing {
-	uid_t viewer;
-	struct json_object *sessions;
+	struct request *r;
+	struct page page;
+	char last[SESSIONS_CURSOR_SIZE];
+	bool more;
+	int fault;
 };
+
+/*
+ * Where a session stands in the list: open ones first, by their begin; then those that are over,
+ * the newest before.  As text that sorts so.
+ */
+static void place_of(const struct session *s, char ret[SESSIONS_CURSOR_SIZE])
+{
+	bool over = s->status == SESSION_COMPLETED;
+	int64_t since = s->ended_at ? s->ended_at : s->stalled_at ? s->stalled_at : s->started_at;
+
+	snprintf(ret, SESSIONS_CURSOR_SIZE, "%d.%020" PRId64 ".%020" PRId64 ".%s", over,
+		 over ? INT64_MAX - since : 0, over ? INT64_MAX - s->started_at : s->started_at,
+		 s->id);
+}
 
 static bool list_session(const struct session *s, void *user_data)
 {
-	const struct listing *listing = user_data;
+	struct listing *listing = user_data;
+	char place[SESSIONS_CURSOR_SIZE];
 
-	json_append(listing->sessions, sessions_view(s, listing->viewer));
-	return true;
+	place_of(s, place);
+	if (listing->page.after && strcmp(place, listing->page.after) <= 0)
+		return true;
+	listing->more = page_is_full(listing->r, &listing->page);
+	if (listing->more)
+		return false;
+	memcpy(listing->last, place, sizeof(place));
+	listing->fault = written_list_add(listing->r, sessions_view(s, listing->r->uid));
+	return !listing->fault;
 }
 
 int sessions_get(struct request *r)
 {
 	const char *all = request_param(r, "all");
 	struct session_filter filter = { .uid = PROCESS_UID_UNKNOWN, .limit = SESSIONS_SHOWN };
-	struct listing listing = { .viewer = r->uid };
+	struct listing listing = { .r = r };
 	int64_t counts[_SESSION_STATUS_MAX];
-	int fault;
+	int fault = page_parse(r, PAGE_MAX_ROWS, &listing.page);
 
+	if (fault)
+		return fault;
 	if (all && strcmp(all, "1") != 0)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "all \"%.16s\" cannot be read; write all=1", all);
@@ -273,8 +302,13 @@ int sessions_get(struct request *r)
 		return fault;
 	for (int s = 0; s < _SESSION_STATUS_MAX; s++)
 		json_add_int(r->answer, session_status_name((enum session_status)s), counts[s]);
-	listing.sessions = json_add_array(r->answer, "sessions");
-	return registry_for_each_session(r->api->config.registry, &filter, list_session, &listing);
+	fault = written_list_begin(r, "sessions");
+	if (!fault)
+		fault = registry_for_each_session(r->api->config.registry, &filter, list_session,
+						  &listing);
+	if (!fault)
+		fault = listing.fault ? listing.fault : written_list_end(r);
+	return fault ? fault : page_end(r, listing.more ? listing.last : NULL);
 }
 
 /* --- the status --- */

@@ -9,6 +9,7 @@
 
 #define SESSIONS_CANDIDATES_MAX 8  /* of those that fit, in an answer that asks for one */
 #define SESSIONS_SHOWN		20 /* completed ones, where not all are asked for */
+#define SESSIONS_CURSOR_SIZE	(64 + SESSION_ID_MAX)
 #define SESSIONS_NAMED		8  /* in the status */
 #define SESSIONS_NAME_BYTES	40 /* of each there: a purpose may be a sentence */
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/page.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/services.h"
@@ -10,37 +11,13 @@
 
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is. */
 
-struct port_list {
-	size_t n, size;
-	uint16_t *ports; /* as they come: ascending */
-	bool no_memory;
-};
-
-static bool collect_port(const struct socket_row *row, void *user_data)
-{
-	struct port_list *list = user_data;
-
-	if (!socket_serves(row) || (list->n && list->ports[list->n - 1] == row->port))
-		return true;
-	if (list->n == list->size) {
-		size_t size = list->size ? 2 * list->size : 128;
-		uint16_t *ports = reallocarray(list->ports, size, sizeof(*ports));
-
-		if (!ports) {
-			list->no_memory = true;
-			return false;
-		}
-		list->ports = ports;
-		list->size = size;
-	}
-	list->ports[list->n++] = row->port;
-	return true;
-}
-
 struct listing {
 	struct request *r;
-	struct json_object *array;
+	struct page page;
 	bool details; /* who holds them, in full: to describe them takes longest */
+	/* behind this socket the page begins, with this one it ends so far; port 0 = none */
+	uint16_t after_port, last_port;
+	uint64_t after_cookie, last_cookie;
 };
 
 /* The claim on a port, judged; none: an empty list. */
@@ -92,31 +69,46 @@ static int add_socket(const struct listing *l, const struct socket_row *row,
 	if (fault)
 		return fault;
 	o = l->details ? view_socket(inv, row) : view_socket_briefly(inv, row);
-	json_append(l->array, o);
 	json_add(o, "pids", view_pids(holdings, n));
 	if (n)
 		view_process_name(inv, &holdings[0].holder->id, comm);
 	json_add_text(o, "process", comm);
 	if (l->details)
 		add_details(l, o, row, holdings, n);
-	return add_owner(l, o, row, claim);
+	fault = add_owner(l, o, row, claim);
+	if (!fault)
+		return written_list_add(l->r, o);
+	json_object_put(o);
+	return fault;
 }
 
-static int add_rows(const struct listing *l, uint16_t port, bool all,
-		    const struct port_claim *claim)
+static bool is_behind(const struct listing *l, const struct socket_row *row)
+{
+	return row->port > l->after_port ||
+	       (row->port == l->after_port && row->cookie > l->after_cookie);
+}
+
+/* 1 = the page is full, and there is more. */
+static int add_rows(struct listing *l, uint16_t port, bool all, const struct port_claim *claim)
 {
 	_cleanup_free_ const struct socket_row **rows = NULL;
 	size_t n;
 	int fault = view_rows_of_port(l->r->api->config.inventory, 0, port, &rows, &n);
 
-	for (size_t i = 0; !fault && i < n; i++)
-		if (all || socket_serves(rows[i]))
-			fault = add_socket(l, rows[i], claim);
+	for (size_t i = 0; !fault && i < n; i++) {
+		if (!is_behind(l, rows[i]) || (!all && !socket_serves(rows[i])))
+			continue;
+		if (page_is_full(l->r, &l->page))
+			return 1;
+		fault = add_socket(l, rows[i], claim);
+		l->last_port = port;
+		l->last_cookie = rows[i]->cookie;
+	}
 	return fault;
 }
 
 /* Every socket of a port, with the claim on it; `all`: also those that are merely bound. */
-static int add_port(const struct listing *l, uint16_t port, bool all)
+static int add_port(struct listing *l, uint16_t port, bool all)
 {
 	struct api *api = l->r->api;
 	struct port_claim claim = { 0 };
@@ -136,38 +128,75 @@ static int add_port(const struct listing *l, uint16_t port, bool all)
 	return fault;
 }
 
-static bool serves(const struct socket_row *row, void *user_data)
+/* The ports of this page's sockets, and one more, which tells that there is another page. */
+struct port_list {
+	const struct listing *listing;
+	int64_t n_rows;
+	size_t n;
+	uint16_t ports[PAGE_MAX_ROWS + 1]; /* as they come: ascending */
+};
+
+static bool collect_port(const struct socket_row *row, void *user_data)
 {
-	return socket_serves(row);
+	struct port_list *list = user_data;
+
+	if (!socket_serves(row) || !is_behind(list->listing, row))
+		return true;
+	if (!list->n || list->ports[list->n - 1] != row->port)
+		list->ports[list->n++] = row->port;
+	return ++list->n_rows <= list->listing->page.rows;
 }
 
-static int add_all(const struct listing *l)
+static bool is_of_page(const struct socket_row *row, void *user_data)
+{
+	const struct port_list *list = user_data;
+
+	return list->n && row->port >= list->ports[0] && row->port <= list->ports[list->n - 1] &&
+	       socket_serves(row);
+}
+
+static int add_page(struct listing *l)
 {
 	struct inventory *inv = l->r->api->config.inventory;
-	struct port_list list = { 0 };
-	int fault = inventory_call_roll(inv, serves, NULL);
+	struct port_list list = { .listing = l };
+	int fault;
 
-	if (fault)
-		return fault;
 	inventory_for_each(inv, collect_port, &list);
-	if (list.no_memory)
-		fault = -ENOMEM;
+	fault = inventory_call_roll(inv, is_of_page, &list);
 	for (size_t i = 0; !fault && i < list.n; i++)
 		fault = add_port(l, list.ports[i], false);
-	free(list.ports);
+	return fault;
+}
+
+static int parse(struct request *r, struct listing *ret, uint16_t *ret_port)
+{
+	int fault = request_param_port(r, "port", ret_port);
+
+	if (!fault)
+		fault = request_param_details(r, &ret->details);
+	if (!fault)
+		fault = page_parse(r, PAGE_MAX_ROWS, &ret->page);
+	if (!fault && ret->page.after)
+		fault = page_after_socket(r, ret->page.after, &ret->after_port, &ret->after_cookie);
 	return fault;
 }
 
 int sockets_get(struct request *r)
 {
 	struct listing l = { .r = r };
+	char next[PAGE_SOCKET_SIZE];
 	uint16_t port;
-	int fault = request_param_port(r, "port", &port);
+	bool more;
+	int fault = parse(r, &l, &port);
 
 	if (!fault)
-		fault = request_param_details(r, &l.details);
+		fault = written_list_begin(r, "sockets");
 	if (fault)
 		return fault;
-	l.array = json_add_array(r->answer, "sockets");
-	return port ? add_port(&l, port, true) : add_all(&l);
+	fault = port ? add_port(&l, port, true) : add_page(&l);
+	more = fault > 0;
+	if (fault >= 0)
+		fault = written_list_end(r);
+	page_socket(l.last_port, l.last_cookie, next);
+	return fault ? fault : page_end(r, more ? next : NULL);
 }

@@ -2,7 +2,6 @@
 #include "api/stream.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -10,7 +9,9 @@
 #include <sys/wait.h>
 
 #include "api/commit.h"
+#include "api/connections.h"
 #include "api/json.h"
+#include "api/lines.h"
 #include "api/log.h"
 #include "api/request.h"
 #include "api/routes.h"
@@ -25,7 +26,7 @@
 struct watcher {
 	struct watcher *next, *previous;
 	struct streams *streams;
-	struct evhttp_request *http;
+	struct lines lines;
 	bool events; /* kernel events and activity; else activity only */
 	struct log_filter filter;
 };
@@ -61,8 +62,9 @@ static void on_close(struct evhttp_connection *connection, void *user_data)
 	 * When the client left, evhttp has taken the request off the connection and nobody else
 	 * frees it; when the connection is freed by us, it frees its requests itself.
 	 */
-	if (!evhttp_request_get_connection(w->http))
-		evhttp_request_free(w->http);
+	if (!evhttp_request_get_connection(w->lines.http))
+		evhttp_request_free(w->lines.http);
+	lines_deinit(&w->lines);
 	if (w->next)
 		w->next->previous = w->previous;
 	if (w->previous)
@@ -72,34 +74,16 @@ static void on_close(struct evhttp_connection *connection, void *user_data)
 	free(w);
 }
 
-static size_t backlog(struct evhttp_connection *connection)
-{
-	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
-
-	return evbuffer_get_length(bufferevent_get_output(bev));
-}
-
 /* Sends one line, or ends the watcher (and frees it) when too much waits for it already. */
 static void send_line(struct watcher *w, struct json_object *line)
 {
 	struct api *api = w->streams->api;
-	struct evhttp_connection *connection = evhttp_request_get_connection(w->http);
-	struct evbuffer *text = evbuffer_new();
-	size_t length = 0;
-	const char *json = json_object_to_json_string_length(
-		line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-	bool whole = text && json && !evbuffer_add(text, json, length) &&
-		     !evbuffer_add(text, "\n", 1);
 
-	if (!whole || backlog(connection) + length > API_STREAM_BACKLOG_BYTES) {
-		log_info("a watcher that reads too slowly was disconnected");
-		api->counters.dropped_watchers++;
-		evhttp_connection_free(connection);
-	} else {
-		evhttp_send_reply_chunk(w->http, text);
-	}
-	if (text)
-		evbuffer_free(text);
+	if (!lines_put(&w->lines, line))
+		return;
+	log_info("a watcher that reads too slowly was disconnected");
+	api->counters.dropped_watchers++;
+	evhttp_connection_free(evhttp_request_get_connection(w->lines.http));
 }
 
 static void say_hello(struct watcher *w)
@@ -112,16 +96,19 @@ static void say_hello(struct watcher *w)
 	send_line(w, hello);
 }
 
-/* Takes the watcher over; from here on the connection's end frees it. */
-static void start(struct request *r, struct watcher *w)
+/* Takes the watcher over; from here on the connection's end frees it.  0, and else it is free. */
+static int start(struct request *r, struct watcher *w)
 {
 	static const struct timeval write_timeout = { .tv_sec = API_REQUEST_TIMEOUT_S };
 	struct streams *s = r->api->streams;
 	struct evhttp_connection *connection = evhttp_request_get_connection(r->http);
 	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
 
+	if (lines_init(&w->lines, r->api, r->http)) {
+		free(w);
+		return -ENOMEM;
+	}
 	w->streams = s;
-	w->http = r->http;
 	w->next = s->watchers;
 	if (w->next)
 		w->next->previous = w;
@@ -130,7 +117,7 @@ static void start(struct request *r, struct watcher *w)
 	r->trace.waits = true;
 	metrics_answered(r->api, &r->trace, OUTCOME_OK);
 
-	evhttp_connection_set_closecb(connection, on_close, w);
+	connection_on_end(w->lines.connection, on_close, w);
 	evhttp_add_header(evhttp_request_get_output_headers(r->http), "Content-Type",
 			  "application/x-ndjson");
 	evhttp_send_reply_start(r->http, HTTP_OK, NULL);
@@ -138,6 +125,7 @@ static void start(struct request *r, struct watcher *w)
 	bufferevent_set_timeouts(bev, NULL, &write_timeout);
 	bufferevent_setwatermark(bev, EV_READ, 0, WATCHER_INPUT_MAX_BYTES);
 	say_hello(w);
+	return 0;
 }
 
 int stream_events_get(struct request *r)
@@ -157,8 +145,7 @@ int stream_events_get(struct request *r)
 		snprintf(w->filter.text, sizeof(w->filter.text), "%s", pattern);
 		w->filter.activity.subjects[0] = w->filter.text;
 	}
-	start(r, w);
-	return 0;
+	return start(r, w);
 }
 
 int stream_activity_get(struct request *r)
@@ -169,10 +156,9 @@ int stream_activity_get(struct request *r)
 	if (!w)
 		return -ENOMEM;
 	fault = log_filter_parse(r, request_param(r, "filter"), &w->filter);
-	if (fault)
-		free(w);
-	else
-		start(r, w);
+	if (!fault)
+		return start(r, w);
+	free(w);
 	return fault;
 }
 

@@ -48,12 +48,35 @@ int written_list_add(struct request *r, struct json_object *value)
 	int fault = r->written.has_elements ? add_text(&r->written, ",", 1) : 0;
 
 	r->written.has_elements = true;
+	r->written.rows++;
 	return fault ? fault : add_object(&r->written, o, 0);
 }
 
 int written_list_end(struct request *r)
 {
 	return add_text(&r->written, "]", 1);
+}
+
+int written_member(struct request *r, const char *key, struct json_object *value)
+{
+	_cleanup_json_ struct json_object *o = value;
+	int fault = begin(r);
+
+	if (fault)
+		return fault;
+	if (evbuffer_add_printf(r->written.text, ",\"%s\":", key) < 0)
+		return -ENOMEM;
+	return add_object(&r->written, o, 0);
+}
+
+int64_t written_rows(const struct written *w)
+{
+	return w->rows;
+}
+
+size_t written_bytes(const struct written *w)
+{
+	return w->text ? evbuffer_get_length(w->text) : 0;
 }
 
 void written_deinit(struct written *w)

@@ -7,6 +7,8 @@
 #define API_WRITTEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct evbuffer;
 struct json_object;
@@ -16,6 +18,7 @@ struct request;
 struct written {
 	struct evbuffer *text; /* without the last brace; NULL = the answer is still an object */
 	bool has_elements;     /* of the list that is open */
+	int64_t rows;	       /* of all its lists */
 };
 
 /*
@@ -26,6 +29,11 @@ int written_list_begin(struct request *r, const char *key);
 /* value is consumed. */
 int written_list_add(struct request *r, struct json_object *value);
 int written_list_end(struct request *r);
+/* A member behind the lists.  value is consumed. */
+int written_member(struct request *r, const char *key, struct json_object *value);
+
+int64_t written_rows(const struct written *w);
+size_t written_bytes(const struct written *w);
 
 void written_deinit(struct written *w);
 

@@ -153,6 +153,15 @@ static const struct quota_limit limits[] = {
 		.per_user = 100000,
 		.machine = 100000,
 	},
+	[QUOTA_UNSENT_BYTES] = {
+		.name = "bytes of answers unread",
+		.way_out = "read them and ask again",
+		.reason = "four full answers of a page each; with those of all users a quarter of the "
+			  "64 MB that the daemon stays under",
+		.per_user = 4 * 1024 * 1024,
+		.machine = 16 * 1024 * 1024,
+		.reserved = 4 * 1024 * 1024,
+	},
 };
 _Static_assert(ARRAY_SIZE(limits) == _QUOTA_MAX, "every kind has a row");
 
@@ -221,15 +230,15 @@ static struct user *find(const struct quota *q, uid_t uid)
 	return user;
 }
 
+bool quota_exempts(uid_t uid, uid_t own_uid)
+{
+	return uid == 0 || uid == own_uid;
+}
+
 /* Never over: what is used may be more than the limit where somebody is exempt. */
 static bool exceeds(uint64_t used, uint64_t amount, uint64_t limit)
 {
 	return used > limit || amount > limit - used;
-}
-
-bool quota_exempts(uid_t uid, uid_t own_uid)
-{
-	return uid == 0 || uid == own_uid;
 }
 
 int quota_judge(enum quota_kind kind, bool exempt, uint64_t used, uint64_t used_by_all,

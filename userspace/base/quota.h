@@ -19,6 +19,7 @@
 
 enum quota_kind {
 	QUOTA_CONNECTIONS,
+	QUOTA_UNSENT_BYTES,	/* charged while an answer waits to be read */
 	QUOTA_REFUSALS,		/* comes back with time */
 	QUOTA_REFUSALS_WAITING, /* charged, in bytes */
 	QUOTA_REFUSALS_KEPT,	/* rows */

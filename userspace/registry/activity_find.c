@@ -24,7 +24,7 @@
  */
 #define NAMES_MAX 1024
 /* Names that are looked at to find those, 3 us each; beyond it the whole trail is walked, too. */
-#define NAMES_SEEN_MAX 4096
+#define NAMES_SEEN_MAX 1024
 /* Entries of a span of time that are looked at to bound their ids, 0.2 us each.  In a wider one the
  * walk meets enough that fit, or passes over the others as fast. */
 #define SPAN_ENTRIES_MAX 8192
@@ -306,7 +306,8 @@ static int bound_by_time(struct search *s, bool *ret_any)
 	last = query_column_int(&q, 1, INT64_MIN, INT64_MAX, INT64_MIN);
 	if (first > s->id_min)
 		s->id_min = first;
-	s->id_max = last;
+	if (last < s->id_max)
+		s->id_max = last;
 	*ret_any = s->id_min <= s->id_max;
 	return 0;
 }
@@ -354,7 +355,7 @@ int registry_for_each_activity(struct registry *r, const struct activity_filter 
 		.filter = filter,
 		/* ids that people gave by hand may be negative; "all" means all */
 		.id_min = filter->after_id > 0 ? filter->after_id + 1 : INT64_MIN + 1,
-		.id_max = INT64_MAX,
+		.id_max = filter->is_before ? filter->before_id - 1 : INT64_MAX,
 		.ids = { .limit = filter->limit, .floor = INT64_MIN },
 	};
 	int error = search_ids(&s);

@@ -312,10 +312,12 @@ _Static_assert(_ACTIVITY_ACTION_MAX <= 32, "every action has a bit");
 struct activity_filter {
 	/* names or patterns of what entries are about; the first NULL ends them; none = all */
 	const char *subjects[ACTIVITY_SUBJECTS_MAX + 1];
-	uint32_t actions; /* ACTIVITY_BIT() of each; 0 = all */
-	int64_t from, to; /* both included; 0 = open */
-	int64_t after_id; /* only newer rows; 0 = all */
-	int64_t limit;	  /* rows at most; 0 = no limit */
+	uint32_t actions;  /* ACTIVITY_BIT() of each; 0 = all */
+	int64_t from, to;  /* both included; 0 = open */
+	int64_t after_id;  /* only newer rows; 0 = all */
+	bool is_before;	   /* only rows older than before_id */
+	int64_t before_id; /* people give ids by hand, 0 and less too */
+	int64_t limit;	   /* rows at most; 0 = no limit */
 };
 typedef bool (*activity_visit)(const struct activity *entry, void *user_data);
 /* Newest first, that is by id.  100,000 entries are looked through in milliseconds, see

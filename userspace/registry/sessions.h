@@ -108,8 +108,10 @@ struct note {
 int registry_note_add(struct registry *r, const struct note *note, int64_t *ret_id);
 
 typedef bool (*note_visit)(const struct note *note, void *user_data);
-/* The newest `limit` notes of a session (0 = all), oldest first. */
-int registry_for_each_note(struct registry *r, const char *session, int64_t limit, note_visit visit,
+/* The notes of a session behind the id `after` (INT64_MIN = all), oldest first. */
+int registry_for_each_note(struct registry *r, const char *session, int64_t after, note_visit visit,
 			   void *user_data);
+/* *ret_after: the id behind which the newest n notes of a session stand.  0, negative errno. */
+int registry_newest_notes(struct registry *r, const char *session, int64_t n, int64_t *ret_after);
 
 #endif

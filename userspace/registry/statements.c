@@ -279,9 +279,11 @@ static const char *const statement_sql[] = {
 
 	[STATEMENT_NOTE_INSERT] = "INSERT INTO notes(session, timestamp, text, uid, pid, comm) "
 				  "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-	[STATEMENT_NOTE_OF_SESSION] = "SELECT " NOTE_COLUMNS " FROM (SELECT " NOTE_COLUMNS
-				      " FROM notes "
-				      "WHERE session = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+	[STATEMENT_NOTE_OF_SESSION] = "SELECT " NOTE_COLUMNS " FROM notes "
+				      "WHERE session = ?1 AND id > ?2 ORDER BY id",
+	/* ?2: how many of the newest stand behind it. */
+	[STATEMENT_NOTE_BEFORE_NEWEST] = "SELECT id FROM notes WHERE session = ?1 "
+					 "ORDER BY id DESC LIMIT 1 OFFSET ?2",
 	/* Of sessions that were pruned. */
 	[STATEMENT_NOTES_PRUNE_LEFT] =
 		"DELETE FROM notes WHERE id IN (SELECT id FROM notes WHERE session IS NULL "

@@ -141,6 +141,41 @@ static void a_server_that_ends_amid_a_round_leaks_nothing(void **state)
 	close(fd);
 }
 
+/* More than one step of each kind looks at. */
+static void a_round_of_many_services_has_each_once(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = client_new(w);
+	size_t n = 0;
+
+	for (int project = 0; project < 3; project++) {
+		struct json_object *body = json_object_new_object();
+		struct json_object *list = json_object_new_array();
+		_cleanup_answer_ struct answer a = { 0 };
+
+		for (int i = 0; i < 250; i++) {
+			struct json_object *o = json_object_new_object();
+			char id[64];
+
+			snprintf(id, sizeof(id), "round%d:%d", project, i);
+			json_object_object_add(o, "id", json_object_new_string(id));
+			json_object_array_add(list, o);
+		}
+		json_object_object_add(body, "services", list);
+		a = ask_post(w, "/v1/claims", json_object_to_json_string(body));
+		assert_ok(&a);
+		json_object_put(body);
+	}
+	client_get(w, &c, "/v1/health?match=round*:*");
+	client_wait_text(w, &c, "\"unhealthy\":750");
+	assert_non_null(strstr(c.text, "\"total\":750"));
+	assert_non_null(strstr(c.text, "\"stored\":true"));
+	for (const char *at = c.text; (at = strstr(at, "{\"service\":{")); at++)
+		n++;
+	assert_int_equal(n, 750);
+	client_wait_end(w, &c);
+}
+
 #define world_test(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
 
 int main(void)
@@ -152,6 +187,7 @@ int main(void)
 		world_test(progress_is_told_until_the_deadline),
 		world_test(a_client_that_leaves_takes_its_checks_along),
 		world_test(a_server_that_ends_amid_a_round_leaks_nothing),
+		world_test(a_round_of_many_services_has_each_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

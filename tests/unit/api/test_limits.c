@@ -2,7 +2,14 @@
 /* How many may be connected, and that nobody can lock the others out. */
 #include <signal.h>
 
+#include "api/connections.h"
+#include "base/quota.h"
+#include "registry/sessions.h"
 #include "world.h"
+
+/* of quota.c: over all, and of one user */
+#define CONNECTIONS_MAX	     256
+#define CONNECTIONS_PER_USER 128
 
 static struct client *connect_many(struct world *w, size_t n)
 {
@@ -30,14 +37,14 @@ static void assert_refused(struct world *w, struct client *c)
 {
 	_cleanup_answer_ struct answer a = client_answer(w, c);
 
-	assert_error(&a, 503, "too_large", "too many connections");
+	assert_error(&a, 503, "too_large", "256 open connections");
 	client_wait_end(w, c);
 }
 
 static void one_connection_over_the_limit_is_refused_and_the_rest_go_on(void **state)
 {
 	struct world *w = *state;
-	struct client *clients = connect_many(w, API_CONNECTIONS_MAX);
+	struct client *clients = connect_many(w, CONNECTIONS_MAX);
 	_cleanup_client_ struct client over = client_new(w);
 	_cleanup_answer_ struct answer first = { 0 }, last = { 0 };
 
@@ -45,10 +52,10 @@ static void one_connection_over_the_limit_is_refused_and_the_rest_go_on(void **s
 	client_get(w, &clients[0], "/v1/log");
 	first = client_answer(w, &clients[0]);
 	assert_ok(&first);
-	client_get(w, &clients[API_CONNECTIONS_MAX - 1], "/v1/log");
-	last = client_answer(w, &clients[API_CONNECTIONS_MAX - 1]);
+	client_get(w, &clients[CONNECTIONS_MAX - 1], "/v1/log");
+	last = client_answer(w, &clients[CONNECTIONS_MAX - 1]);
 	assert_ok(&last);
-	close_many(w, clients, API_CONNECTIONS_MAX);
+	close_many(w, clients, CONNECTIONS_MAX);
 }
 
 static void closed_connections_do_not_count(void **state)
@@ -56,10 +63,10 @@ static void closed_connections_do_not_count(void **state)
 	struct world *w = *state;
 
 	for (int round = 0; round < 3; round++) {
-		struct client *clients = connect_many(w, API_CONNECTIONS_MAX);
+		struct client *clients = connect_many(w, CONNECTIONS_MAX);
 		_cleanup_answer_ struct answer a = { 0 };
 
-		close_many(w, clients, API_CONNECTIONS_MAX);
+		close_many(w, clients, CONNECTIONS_MAX);
 		a = ask_get(w, "/v1/log");
 		assert_ok(&a);
 	}
@@ -68,7 +75,7 @@ static void closed_connections_do_not_count(void **state)
 static void a_refused_request_is_not_carried_out(void **state)
 {
 	struct world *w = *state;
-	struct client *clients = connect_many(w, API_CONNECTIONS_MAX);
+	struct client *clients = connect_many(w, CONNECTIONS_MAX);
 	struct client over = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 16\r\n\r\n"
@@ -78,71 +85,329 @@ static void a_refused_request_is_not_carried_out(void **state)
 	assert_int_equal(send(over.fd, text, sizeof(text) - 1, 0), sizeof(text) - 1);
 	assert_refused(w, &over);
 	client_free(&over);
-	close_many(w, clients, API_CONNECTIONS_MAX);
+	close_many(w, clients, CONNECTIONS_MAX);
 	a = ask_get(w, "/v1/services?pattern=refused");
 	assert_int_equal(count_of(&a, "services"), 0);
 }
 
-/* A child of another user that holds as many connections as it gets; it says how many were let in.
- */
-static pid_t hoard(struct world *w, int *ret_pipe)
+/* --- other users --- */
+
+#define NOTHING "GET /v1/log?n=1 HTTP/1.1\r\n\r\n"
+
+/* A child of another user. */
+struct other {
+	pid_t pid;
+	int reports;
+};
+
+static void connect_as(const struct world *w, uid_t uid, int *ret_fds, size_t n)
 {
-	int report[2];
-	pid_t child;
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
 
-	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
-	child = fork();
-	assert_true(child >= 0);
-	if (!child) {
-		struct sockaddr_un name = { .sun_family = AF_UNIX };
-		int fds[API_CONNECTIONS_PER_UID + 1], admitted = 0;
-
-		snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
-		if (setresgid(OTHER_UID, OTHER_UID, OTHER_UID) ||
-		    setresuid(OTHER_UID, OTHER_UID, OTHER_UID))
-			_exit(1);
-		for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-			static const char text[] = "GET /v1/log?n=1 HTTP/1.1\r\n\r\n";
-			char answer[16] = "";
-
-			fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
-			if (connect(fds[i], (struct sockaddr *)&name, sizeof(name)))
-				_exit(2);
-			/* refused already: the answer is there all the same */
-			(void)!send(fds[i], text, sizeof(text) - 1, MSG_NOSIGNAL);
-			if (recv(fds[i], answer, 12, MSG_WAITALL) != 12)
-				_exit(3);
-			admitted += !strcmp(answer, "HTTP/1.1 200");
-		}
-		if (write(report[1], &admitted, sizeof(admitted)) != sizeof(admitted))
-			_exit(4);
-		pause();
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
+	if (setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		_exit(1);
+	for (size_t i = 0; i < n; i++) {
+		ret_fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(ret_fds[i], (struct sockaddr *)&name, sizeof(name)))
+			_exit(2);
 	}
-	close(report[1]);
-	*ret_pipe = report[0];
-	return child;
 }
 
-static void one_user_cannot_take_all_connections(void **state)
+/* Asks on each of n connections; how many of the answers are good. */
+static int ask_on(const int *fds, size_t n, const char *question)
 {
-	struct world *w = *state;
+	int good = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char answer[16] = "";
+
+		/* refused already: the answer is there all the same */
+		(void)!send(fds[i], question, strlen(question), MSG_NOSIGNAL);
+		if (recv(fds[i], answer, 12, MSG_WAITALL) == 12)
+			good += !strcmp(answer, "HTTP/1.1 200");
+	}
+	return good;
+}
+
+/* Asks on as many connections as it gets, reports how many that are, and keeps them. */
+static void hoard(const struct world *w, uid_t uid, int report)
+{
+	int fds[CONNECTIONS_PER_USER + 1], admitted;
+
+	connect_as(w, uid, fds, ARRAY_SIZE(fds));
+	admitted = ask_on(fds, ARRAY_SIZE(fds), NOTHING);
+	if (write(report, &admitted, sizeof(admitted)) != sizeof(admitted))
+		_exit(4);
+	pause();
+}
+
+static char unread_question[192];
+
+/* Asks on 16 connections and reads nothing; reports the status of the last answer. */
+static void leave_unread(const struct world *w, uid_t uid, int report)
+{
+	int fds[16], status = 0;
+	char answer[1024] = "";
+	size_t n = 0;
+
+	connect_as(w, uid, fds, ARRAY_SIZE(fds));
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		struct pollfd p = { .fd = fds[i], .events = POLLIN };
+
+		if (send(fds[i], unread_question, strlen(unread_question), 0) < 0 ||
+		    poll(&p, 1, -1) != 1)
+			_exit(3);
+	}
+	while (n < sizeof(answer) - 1 && !strstr(answer, "}\n")) {
+		ssize_t got = recv(fds[ARRAY_SIZE(fds) - 1], answer + n, sizeof(answer) - 1 - n, 0);
+
+		if (got <= 0)
+			break;
+		n += got;
+	}
+	sscanf(answer, "HTTP/1.1 %d", &status);
+	if (!strstr(answer, "bytes of answers unread, the limit of a user"))
+		status = -status;
+	if (write(report, &status, sizeof(status)) != sizeof(status))
+		_exit(4);
+	pause();
+}
+
+static struct other other_new(struct world *w, uid_t uid,
+			      void (*act)(const struct world *w, uid_t uid, int report))
+{
+	struct other o;
+	int report[2];
+
+	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+	o.pid = fork();
+	assert_true(o.pid >= 0);
+	if (!o.pid) {
+		act(w, uid, report[1]);
+		_exit(0);
+	}
+	close(report[1]);
+	o.reports = report[0];
+	return o;
+}
+
+/* What it reports, while the loop turns. */
+static int other_report(struct world *w, struct other *o)
+{
+	struct pollfd p = { .fd = o->reports, .events = POLLIN };
 	int64_t deadline = now_ms() + DEADLINE_MS;
-	int report, admitted = 0, status;
-	pid_t child = hoard(w, &report);
-	struct pollfd p = { .fd = report, .events = POLLIN };
-	_cleanup_answer_ struct answer a = { 0 };
+	int value;
 
 	while (poll(&p, 1, 1) == 0) {
 		world_turn(w);
 		assert_true(now_ms() < deadline);
 	}
-	assert_int_equal(read(report, &admitted, sizeof(admitted)), sizeof(admitted));
-	close(report);
+	assert_int_equal(read(o->reports, &value, sizeof(value)), sizeof(value));
+	return value;
+}
+
+static void other_free(struct other *o)
+{
+	int status;
+
+	kill(o->pid, SIGKILL);
+	assert_int_equal(waitpid(o->pid, &status, 0), o->pid);
+	close(o->reports);
+}
+
+static void one_user_cannot_take_all_connections(void **state)
+{
+	struct world *w = *state;
+	struct other o = other_new(w, OTHER_UID, hoard);
+	_cleanup_answer_ struct answer a = { 0 };
+
+	assert_int_equal(other_report(w, &o), CONNECTIONS_PER_USER);
 	a = ask_get(w, "/v1/log");
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(admitted, API_CONNECTIONS_PER_UID);
 	assert_ok(&a);
+	other_free(&o);
+}
+
+static void where_all_are_taken_a_user_who_has_none_gets_one_of_who_has_most(void **state)
+{
+	struct world *w = *state;
+	struct other first = other_new(w, OTHER_UID - 1, hoard), second;
+	_cleanup_answer_ struct answer third = { 0 };
+
+	assert_int_equal(other_report(w, &first), CONNECTIONS_PER_USER);
+	/* takes what is left, and of the first one's until both have the same */
+	second = other_new(w, OTHER_UID - 2, hoard);
+	assert_in_range(other_report(w, &second), 110, CONNECTIONS_PER_USER - 1);
+	third = ask_as_other(w, "GET", "/v1/log?n=1", "");
+	assert_ok(&third);
+	other_free(&first);
+	other_free(&second);
+}
+
+static void answers_that_nobody_reads_are_refused_beyond_a_bound(void **state)
+{
+	struct world *w = *state;
+	struct other o;
+	char text[NOTE_MAX_BYTES + 1];
+	const struct session session = { .purpose = "unread", .uid = OTHER_UID };
+	char id[SESSION_ID_MAX + 1];
+	const struct note note = { .session = id, .text = text };
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[NOTE_MAX_BYTES] = '\0';
+	assert_int_equal(registry_begin(w->registry), 0);
+	assert_int_equal(registry_session_start(w->registry, &session, id), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(registry_note_add(w->registry, &note, NULL), 0);
+	assert_int_equal(registry_commit(w->registry), 0);
+	snprintf(unread_question, sizeof(unread_question),
+		 "GET /v1/notes?session=%s HTTP/1.1\r\n\r\n", id);
+	o = other_new(w, OTHER_UID, leave_unread);
+	assert_int_equal(other_report(w, &o), 413);
+	other_free(&o);
+}
+
+/* --- a turn of the loop --- */
+
+struct turns {
+	struct world *w;
+	struct event *next;
+	uint64_t seen, most;
+};
+
+static void on_turn(evutil_socket_t fd, short what, void *user_data)
+{
+	static const struct timeval at_once;
+	struct turns *t = user_data;
+	uint64_t now = api_counters(t->w->api).connections;
+
+	if (now - t->seen > t->most)
+		t->most = now - t->seen;
+	t->seen = now;
+	event_add(t->next, &at_once);
+}
+
+static void a_turn_accepts_a_few_and_goes_on(void **state)
+{
+	static const struct timeval at_once;
+	struct world *w = *state;
+	struct turns t = { .w = w, .seen = api_counters(w->api).connections };
+	uint64_t before = t.seen;
+	struct client clients[2 * CONNECTIONS_PER_TURN + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+		clients[i] = client_new(w);
+	t.next = evtimer_new(w->loop, on_turn, &t);
+	event_add(t.next, &at_once);
+	while (t.seen < before + ARRAY_SIZE(clients))
+		event_base_loop(w->loop, EVLOOP_ONCE);
+	event_free(t.next);
+	assert_int_equal(t.most, CONNECTIONS_PER_TURN);
+	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+		client_free(&clients[i]);
+	world_turn(w);
+}
+
+#define QUESTIONS 40
+
+/* Expensive questions, on a connection each; reports when all of them are on their way. */
+static void ask_much(const struct world *w, uid_t uid, int report)
+{
+	static const char question[] = "GET /v1/services HTTP/1.1\r\n\r\n";
+	int fds[QUESTIONS];
+
+	connect_as(w, uid, fds, ARRAY_SIZE(fds));
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		if (send(fds[i], question, strlen(question), 0) < 0)
+			_exit(3);
+	if (write(report, &(int){ QUESTIONS }, sizeof(int)) != sizeof(int))
+		_exit(4);
+	pause();
+}
+
+static void claim_many(struct world *w, const char *project)
+{
+	struct json_object *body = json_object_new_object(), *list = json_object_new_array();
+	_cleanup_answer_ struct answer a = { 0 };
+
+	for (int i = 0; i < 250; i++) {
+		struct json_object *o = json_object_new_object();
+		char id[64];
+
+		snprintf(id, sizeof(id), "%s:%d", project, i);
+		json_object_object_add(o, "id", json_object_new_string(id));
+		json_object_array_add(list, o);
+	}
+	json_object_object_add(body, "services", list);
+	a = ask_post(w, "/v1/claims", json_object_to_json_string(body));
+	assert_ok(&a);
+	json_object_put(body);
+}
+
+/* In the old order of arrival it would be answered as the last. */
+static void a_question_does_not_wait_for_all_of_another_user(void **state)
+{
+	static const char question[] = "GET /v1/log?n=1 HTTP/1.1\r\n\r\n";
+	struct world *w = *state;
+	int64_t deadline = now_ms() + DEADLINE_MS;
+	struct other o;
+	_cleanup_client_ struct client c = { .fd = -1 };
+	uint64_t before;
+	int sent;
+
+	claim_many(w, "many");
+	claim_many(w, "more");
+	o = other_new(w, OTHER_UID, ask_much);
+	assert_int_equal(read(o.reports, &sent, sizeof(sent)), sizeof(sent));
+	c = client_new(w);
+	assert_int_equal(send(c.fd, question, strlen(question), 0), strlen(question));
+	before = api_counters(w->api).requests;
+	while (!strstr(c.text, "\"entries\"")) {
+		event_base_loop(w->loop, EVLOOP_ONCE);
+		client_read(&c);
+		assert_true(now_ms() < deadline);
+	}
+	assert_in_range(api_counters(w->api).requests - before, 1, QUESTIONS / 4);
+	other_free(&o);
+}
+
+/* --- deadlines --- */
+
+static void half_a_request_is_dropped_however_busily_it_drips(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	api_free(w->api);
+	unlink(w->socket);
+	w->request_timeout_ms = 200;
+	world_open_api(w);
+	c = client_new(w);
+	client_say(w, &c, "GET /v1/log HTTP/1.1\r\nX-Slow: ");
+	while (!c.ended) {
+		(void)!send(c.fd, "x", 1, MSG_NOSIGNAL);
+		client_step(w, &c, deadline);
+	}
+	client_free(&c);
+}
+
+static void an_answer_gives_the_next_request_its_time(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = client_new(w);
+	int64_t begin = now_ms();
+
+	/* beyond the deadline of the connection's first request */
+	while (now_ms() < begin + 2 * w->request_timeout_ms) {
+		_cleanup_answer_ struct answer a = { 0 };
+
+		client_get(w, &c, "/v1/log?n=1");
+		a = client_answer(w, &c);
+		assert_ok(&a);
+	}
+	/* and then nothing comes */
+	client_wait_end(w, &c);
 }
 
 int main(void)
@@ -152,6 +417,12 @@ int main(void)
 		cmocka_unit_test(closed_connections_do_not_count),
 		cmocka_unit_test(a_refused_request_is_not_carried_out),
 		cmocka_unit_test(one_user_cannot_take_all_connections),
+		cmocka_unit_test(where_all_are_taken_a_user_who_has_none_gets_one_of_who_has_most),
+		cmocka_unit_test(answers_that_nobody_reads_are_refused_beyond_a_bound),
+		cmocka_unit_test(a_turn_accepts_a_few_and_goes_on),
+		cmocka_unit_test(a_question_does_not_wait_for_all_of_another_user),
+		cmocka_unit_test(half_a_request_is_dropped_however_busily_it_drips),
+		cmocka_unit_test(an_answer_gives_the_next_request_its_time),
 	};
 
 	return cmocka_run_group_tests_name("api/limits", tests, world_open, world_close);

@@ -44,7 +44,8 @@ struct world {
 	struct sentinel *sentinel;
 	struct api *api;
 	char dir[64], database[96], socket[96];
-	unsigned changed; /* calls of claims_changed */
+	unsigned request_timeout_ms; /* of the api that is opened next; 0 = as usual */
+	unsigned changed;	     /* calls of claims_changed */
 	unsigned entries_written;
 };
 
@@ -156,6 +157,7 @@ static inline void world_open_api(struct world *w)
 		.database_path = w->database,
 		.version = "0.0.0-test",
 		.started_at = time(NULL),
+		.request_timeout_ms = w->request_timeout_ms,
 		.claims_changed = world_claims_changed,
 		.entry_written = world_entry_written,
 		.catch_up = world_catch_up,

@@ -286,8 +286,11 @@ static bool see_note(const struct note *note, void *user_data)
 static struct seen notes_of(struct fixture *f, const char *session, int64_t limit)
 {
 	struct seen seen = { 0 };
+	int64_t after = INT64_MIN;
 
-	assert_int_equal(registry_for_each_note(f->registry, session, limit, see_note, &seen), 0);
+	if (limit)
+		assert_int_equal(registry_newest_notes(f->registry, session, limit, &after), 0);
+	assert_int_equal(registry_for_each_note(f->registry, session, after, see_note, &seen), 0);
 	return seen;
 }
 
