@@ -30,7 +30,7 @@ struct api {
 	struct api_config config;
 	struct evhttp *http;
 	struct event *trim_memory; /* after a large answer */
-	struct quota *quota; /* what each user has in use of the daemon's memory */
+	struct quota *quota;	   /* what each user has in use of the daemon's memory */
 	struct connections *connections;
 	struct turns *turns;
 	struct commit_queue *commits;

@@ -5,8 +5,8 @@
 
 #include <sqlite3.h>
 
-#include "registry/files.h"
 #include "base/quota.h"
+#include "registry/files.h"
 #include "registry/portset.h"
 #include "registry/registry.h"
 #include "registry/statements.h"
