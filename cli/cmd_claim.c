@@ -9,6 +9,7 @@
 #include "base/health_path.h"
 #include "base/identity.h"
 #include "cli/answer.h"
+#include "cli/body.h"
 #include "cli/check.h"
 #include "cli/command.h"
 #include "cli/config.h"
@@ -78,23 +79,17 @@ static int read_wish(const struct command *self, const struct command_line *line
 	return e ? e : check_health(self, line, wish->health);
 }
 
-static void add_text(struct json_object *o, const char *key, const char *text)
-{
-	if (text && *text)
-		json_object_object_add(o, key, json_object_new_string(text));
-}
-
 static struct json_object *body_of(const struct wish *wish)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_text(o, "id", wish->id);
+	body_add_text(o, "id", wish->id);
 	if (wish->port)
 		json_object_object_add(o, "port", json_object_new_int(wish->port));
-	add_text(o, "range", wish->range);
-	add_text(o, "ttl", wish->ttl);
-	add_text(o, "health", wish->health);
-	add_text(o, "cwd", wish->cwd);
+	body_add_text(o, "range", wish->range);
+	body_add_text(o, "ttl", wish->ttl);
+	body_add_text(o, "health", wish->health);
+	body_add_text(o, "cwd", wish->cwd);
 	return o;
 }
 
@@ -176,8 +171,8 @@ static struct json_object *body_of_all(const struct wish *wish, const struct con
 	for (size_t i = 0; i < config->n; i++) {
 		struct json_object *service = json_object_new_object();
 
-		add_text(service, "id", config->services[i].id);
-		add_text(service, "health", config->services[i].health);
+		body_add_text(service, "id", config->services[i].id);
+		body_add_text(service, "health", config->services[i].health);
 		json_object_array_add(list, service);
 	}
 	return o;

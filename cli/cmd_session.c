@@ -8,6 +8,7 @@
 #include "base/session.h"
 #include "base/text.h"
 #include "cli/answer.h"
+#include "cli/body.h"
 #include "cli/command.h"
 #include "cli/render.h"
 #include "cli/session_args.h"
@@ -82,8 +83,7 @@ static int start(const struct command *self, const struct command_line *line)
 	json_object_object_add(body, "purpose", json_object_new_string(purpose));
 	if (agent)
 		json_object_object_add(body, "agent", json_object_new_string(agent));
-	if (*args.cwd && text_is_utf8(args.cwd, strlen(args.cwd)))
-		json_object_object_add(body, "cwd", json_object_new_string(args.cwd));
+	body_add_text(body, "cwd", args.cwd);
 	e = answer_get(line->json, "POST", "/v1/sessions", body, &answer);
 	if (!e)
 		show_started(self, line, answer);
