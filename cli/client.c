@@ -273,6 +273,17 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 	return client_request_patiently(method, path, body, CONNECTION_TIMEOUT_S, &broken, ret);
 }
 
+enum outcome client_request_on(int fd, const char *path, struct json_object **ret)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = fd };
+	const struct request r = { .method = "GET",
+				   .path = path,
+				   .timeout_s = CONNECTION_TIMEOUT_S };
+	int e = exchange(&c, &r);
+
+	return e < 0 ? fail_connection(&c, r.method, ret, e) : read_answer(&c, r.method, ret);
+}
+
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };

@@ -59,6 +59,7 @@ static int run(const struct command *self, const struct command_line *line)
 			return fail(line->json, OUTCOME_NO_DAEMON, "the daemon ended again");
 	}
 	show(line, &daemon, started);
+	peer_deinit(&daemon);
 	return 0;
 }
 

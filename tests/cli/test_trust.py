@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import harness
-from harness import DONE, IS_ROOT, NOBODY, WRONG
+from harness import DONE, FAILED, IS_ROOT, NOBODY, NOT_ALLOWED, WRONG
 
 STRANGER = 65533  # a user beside NOBODY that no account needs to stand for
 DAY = 86400
@@ -319,6 +319,118 @@ class NoTextTest(harness.PortDaddyTest):
         self.assertEqual(json.loads(started.out)["socket"], f"{self.work}/latin\ufffd/pd.sock")
         self.assertEqual(json.loads(daemon.run("status", "-j").out)["database"]["path"],
                          f"{self.work}/latin\ufffd/port-registry.db")
+
+
+# A process listens and leaves its socket to a child; another one gets its pid.  In a pid namespace of
+# its own, where no neighbour takes the number.  Arguments: the socket, who listens, who gets the
+# pid and what it calls itself, the pid that the child answers with ("own": its parent's), pd.
+PID_REUSE = """
+import json, os, signal, socket, subprocess, sys
+path, uid, victim_uid, comm, answer, *pd = sys.argv[1:]
+def become(uid):
+    os.setgroups([])
+    os.setresgid(*[int(uid)] * 3)
+    os.setresuid(*[int(uid)] * 3)
+def serve(s, pid):
+    text = json.dumps({"ok": True, "version": 1, "daemon": {"pid": pid}}).encode()
+    while True:
+        c, _ = s.accept()
+        c.recv(4096)
+        c.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\n" + text)
+        c.close()
+listener = os.fork()
+if not listener:
+    pid = os.getpid() if answer == "own" else int(answer)
+    become(uid)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen(5)
+    if not os.fork():
+        serve(s, pid)
+    os._exit(0)
+os.waitpid(listener, 0)
+with open("/proc/sys/kernel/ns_last_pid", "w") as f:
+    f.write(str(listener - 1))
+ready, tell = os.pipe()
+victim = os.fork()
+if not victim:
+    with open("/proc/self/comm", "w") as f:
+        f.write(comm)
+    become(victim_uid)
+    os.write(tell, b"x")
+    while True:
+        signal.pause()
+os.read(ready, 1)
+done = subprocess.run(pd, env={**os.environ, "PORT_DADDY_SOCKET": path}, capture_output=True,
+                      text=True)
+print(json.dumps({"reused": victim == listener, "alive": os.waitpid(victim, os.WNOHANG)[0] == 0,
+                  "code": done.returncode, "out": done.stdout, "err": done.stderr}))
+"""
+
+
+class StopTest(harness.PortDaddyTest):
+    """pd stop ends the daemon, and nobody who has the pid that the daemon had."""
+
+    def stop_with_reuse(self, uid, victim_uid, comm="portdaddyd", answer="own", old_kernel=False):
+        place = os.path.join(harness.temp_dir(), "pd.sock")
+        self.addCleanup(shutil.rmtree, os.path.dirname(place))
+        os.chown(os.path.dirname(place), uid, uid)
+        pd = [self.helper("without_peerpidfd")] * old_kernel + [self.daemon.pd_program, "stop"]
+        done = subprocess.run(
+            ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", harness.PYTHON, "-c", PID_REUSE,
+             place, str(uid), str(victim_uid), comm, str(answer), *pd],
+            env={**self.daemon.env}, capture_output=True, text=True, timeout=harness.DEADLINE_S)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        seen = json.loads(done.stdout)
+        self.assertTrue(seen["reused"], "the pid was not given to the other process")
+        return seen
+
+    def assert_spared(self, word, **options):
+        seen = self.stop_with_reuse(**options)
+        self.assertTrue(seen["alive"], seen)
+        self.assertEqual((seen["code"], seen["out"]), (FAILED, ""), seen)
+        self.assertIn("nothing was stopped", seen["err"])
+        self.assertIn(word, seen["err"])
+
+    @harness.needs_root
+    def test_stranger_with_the_pid_of_who_listened_is_spared(self):
+        for victim in (0, STRANGER, NOBODY):
+            with self.subTest(victim):
+                self.assert_spared("has ended", uid=NOBODY, victim_uid=victim)
+
+    @harness.needs_root
+    def test_stranger_of_another_user_is_spared_on_an_older_kernel(self):
+        self.assert_spared("another user", uid=NOBODY, victim_uid=0, old_kernel=True)
+
+    @harness.needs_root
+    def test_another_program_is_spared_on_an_older_kernel(self):
+        self.assert_spared("does not run portdaddyd", uid=NOBODY, victim_uid=NOBODY, comm="sleep",
+                           old_kernel=True)
+
+    @harness.needs_root
+    def test_daemon_that_does_not_answer_itself_is_spared_on_an_older_kernel(self):
+        self.assert_spared("another pid", uid=NOBODY, victim_uid=NOBODY, answer=1,
+                           old_kernel=True)
+
+    @harness.needs_root
+    def test_proof_of_an_older_kernel_is_enough(self):
+        seen = self.stop_with_reuse(uid=NOBODY, victim_uid=NOBODY, old_kernel=True)
+        self.assertFalse(seen["alive"], seen)
+        self.assertEqual(seen["code"], DONE, seen)
+
+    def test_daemon_is_stopped_on_an_older_kernel(self):
+        done = subprocess.run([self.helper("without_peerpidfd"), self.daemon.pd_program, "stop"],
+                              env=self.daemon.env, capture_output=True, text=True,
+                              timeout=harness.DEADLINE_S)
+        self.assertEqual((done.returncode, done.stderr), (DONE, ""))
+        self.assertEqual(self.daemon.process.wait(harness.DEADLINE_S), 0)
+
+    @harness.needs_root
+    def test_daemon_of_another_user_is_named_with_the_way_out(self):
+        answer = self.daemon.run("stop", uid=NOBODY)
+        self.assertEqual(answer.code, NOT_ALLOWED)
+        self.assertIn("belongs to user root: sudo pd stop", answer.err)
+        self.assertTrue(self.daemon.answers())
 
 
 if __name__ == "__main__":
