@@ -7,6 +7,7 @@
 
 #include "base/moment.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/check.h"
 #include "cli/command.h"
 #include "cli/config.h"
@@ -131,12 +132,15 @@ static void show(const struct command_line *line, struct json_object *answer)
 
 static int run(const struct command *self, const struct command_line *line)
 {
+	static const struct answer_rule rule = { "released", "id", ANSWER_SERVICE };
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	int e = fill_body(self, line, body);
 
 	if (!e)
 		e = answer_get(line->json, "POST", "/v1/cleanups", body, &answer);
+	if (!e)
+		e = answer_check(line->json, answer, &rule, 1);
 	if (e)
 		return e;
 	if (line->json)

@@ -13,6 +13,7 @@
 #include "base/identity.h"
 #include "base/text.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/body.h"
 #include "cli/check.h"
 #include "cli/client.h"
@@ -188,16 +189,22 @@ static enum outcome acquire(const struct locking *l, struct json_object *body, i
 	}
 }
 
+/* Takes `answer`. */
 static int finish(const struct locking *l, enum outcome outcome, struct json_object *answer,
 		  struct json_object **ret)
 {
-	if (outcome == OUTCOME_OK) {
-		*ret = answer;
-		return 0;
+	static const struct answer_rule rule = { NULL, "fence", ANSWER_FENCE };
+	_cleanup_(answer_freep) struct json_object *owned = answer;
+	int e;
+
+	if (outcome != OUTCOME_OK) {
+		render_error(l->line->json, answer);
+		return outcome_row(outcome)->exit_code;
 	}
-	render_error(l->line->json, answer);
-	answer_free(answer);
-	return outcome_row(outcome)->exit_code;
+	e = answer_check(l->line->json, answer, &rule, 1);
+	if (!e)
+		*ret = TAKE_PTR(owned);
+	return e;
 }
 
 int locking_path(const struct locking *l, char *ret, int size)

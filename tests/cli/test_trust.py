@@ -2,13 +2,16 @@
 """Whom pd believes: whose files it obeys, which names it can do without, which process it ends."""
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
+import unittest
 
 import harness
-from harness import DONE, FAILED, IS_ROOT, NOBODY, NOT_ALLOWED, WRONG
+from fake_daemon import FakeDaemon
+from harness import DONE, FAILED, IS_ROOT, NO, NOBODY, NOT_ALLOWED, WRONG
 
 STRANGER = 65533  # a user beside NOBODY that no account needs to stand for
 DAY = 86400
@@ -431,6 +434,177 @@ class StopTest(harness.PortDaddyTest):
         self.assertEqual(answer.code, NOT_ALLOWED)
         self.assertIn("belongs to user root: sudo pd stop", answer.err)
         self.assertTrue(self.daemon.answers())
+
+
+def answer_of(value, **others):
+    """An answer that has every member which any command prints, each of them the value, or the one
+    that is given for its name."""
+    names = ("id", "port", "fence", "session", "verdict", "requests", "name", "result", "status",
+             "holder", "process", "user", "purpose", "text", "command", "summary", "rule", "details",
+             "comm", "at", "pid", "createdAt", "startedAt", "endedAt", "since", "path", "mode")
+    leaf = {name: others.get(name, value) for name in names}
+    every = {**leaf, "names": [value] * 5, "pids": [value] * 5, "held": True, "heldBy": [leaf],
+             "lastNote": leaf, "daemon": leaf, "kernel": {**leaf, "probes": [leaf]},
+             "database": leaf, "activity": leaf, "holders": [leaf], "remedies": [leaf]}
+    lists = {name: [every] * others.get("n", 2) for name in
+             ("services", "released", "orphans", "sockets", "locks", "sessions", "notes", "entries")}
+    answer = {"ok": True, "version": 1, **every, **lists, "slow": {"requests": [every]}}
+    if others.get("refusals"):
+        answer["refusals"] = [every]
+    return answer
+
+
+GOOD = {"id": "session-ab3", "port": 3000, "fence": 7, "session": "session-ab3", "verdict": "free",
+        "requests": 12, "name": "m", "result": "ok"}
+
+# Each makes the answer of another daemon than ours.
+HOSTILE = ["$(touch pwned)", "3000\ntouch pwned", "3000\0x", "3000", "\x1b[2J\x07", "\u202e", "",
+           "x" * 1000, 0, -1, 65536, 2 ** 32 + 3000, 2 ** 63, 2 ** 70, 3000.5, True, None, [3000]]
+
+# Arguments, and what may be on stdout: with -q, or for eval, and only where the exit code is 0 or 1.
+PORT, SESSION = r"([1-9]\d{0,4}\n)", r"([A-Za-z0-9._-]{1,64}\n)"
+COMMANDS = [
+    (("claim", "a:b", "-q"), PORT),
+    (("claim", "a:b", "--export"), r"export PORT=[1-9]\d{0,4}\n"),
+    (("claim", "-q"), PORT + "{2}"),
+    (("claim", "--export"), r"export A_PORT=[1-9]\d{0,4}\nexport B_PORT=[1-9]\d{0,4}\n"),
+    (("release", "a:b", "-q"), PORT + "*"),
+    (("find", "-q"), PORT + "*"),
+    (("find", "--all", "-q"), PORT + "*"),
+    (("why", "3000", "-q"), r"([a-z_-]+\n)*"),
+    (("health", "-q"), r"([A-Za-z0-9.:_-]+ [a-z_]+\n)*"),
+    (("lock", "m", "-q"), r"[1-9]\d*\n"),
+    (("locks", "-q"), r"([A-Za-z0-9.:_-]+\n)*"),
+    (("with-lock", "m", "--", "printenv", "PORT_DADDY_LOCK_FENCE"), r"[1-9]\d*\n"),
+    (("session", "start", "x", "-q"), SESSION),
+    (("session", "start", "x", "--export"), "export PORT_DADDY_SESSION=" + SESSION),
+    (("session", "end", "-q"), SESSION),
+    (("sessions", "-q"), SESSION + "*"),
+    (("note", "x", "-q"), SESSION),
+    (("cleanup", "-q"), r"([A-Za-z0-9.:_-]+\n)*"),
+    (("metrics", "-q"), r"\d+\n"),
+]
+# What is shown to people: any text, escaped.
+SHOWN = [("claim", "a:b"), ("release", "a:b"), ("find",), ("find", "--all"), ("why", "3000"),
+         ("why",), ("status",), ("health",), ("log",), ("watch",), ("lock", "m"),
+         ("lock", "m", "--status"), ("locks",), ("unlock", "m"), ("session", "start", "x"),
+         ("session", "end"), ("sessions",), ("note", "x"), ("notes",), ("cleanup",), ("metrics",),
+         ("metrics", "--slow"), ("metrics", "--prometheus")]
+HAZARD = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class HostileDaemonTest(unittest.TestCase):
+    """What a daemon says is checked before it is printed, or evaluated by a shell."""
+
+    def setUp(self):
+        self.work = harness.temp_dir("pd-work-")
+        self.addCleanup(shutil.rmtree, self.work)
+        write(os.path.join(self.work, ".portdaddyrc"),
+              '{"project": "p", "services": {"a": {}, "b": {}}}')
+        self.body = b""
+        self.fake = FakeDaemon(self.work, self.answer)
+        self.addCleanup(self.fake.close)
+        self.env = {**harness.BASE_ENV, "PORT_DADDY_SOCKET": self.fake.path,
+                    "PORT_DADDY_NO_AUTOSTART": "1"}
+
+    def answer(self, path):
+        if path not in ("/v1/health", "/v1/events") or not isinstance(self.body, dict):
+            return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        lines = [{"stream": 1}, *({"service": s} for s in self.body["services"]),
+                 *self.body["entries"], {"healthy": 1, "stored": True}]
+        return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+    def run_pd(self, arguments, body):
+        self.body = body
+        done = subprocess.run([harness.PD, *arguments], env=self.env, cwd=self.work,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=harness.DEADLINE_S)
+        self.assertIn(done.returncode, range(7), (arguments, done))
+        self.assertNotIn(b"Sanitizer", done.stderr)
+        self.assertNotIn(b"runtime error", done.stderr)
+        return done
+
+    def test_right_answers_are_printed(self):
+        for arguments, pattern in COMMANDS:
+            with self.subTest(arguments):
+                done = self.run_pd(arguments, answer_of("x", **GOOD))
+                self.assertIn(done.returncode, (DONE, NO), done)
+                self.assertRegex(done.stdout.decode(), f"^{pattern}$")
+                self.assertTrue(done.stdout)
+
+    def test_what_scripts_read_is_of_its_kind_or_is_not_printed(self):
+        for arguments, pattern in COMMANDS:
+            for value in HOSTILE:
+                with self.subTest(arguments=arguments, value=str(value)[:40]):
+                    done = self.run_pd(arguments, answer_of(value))
+                    if done.returncode == FAILED:
+                        self.assertEqual(done.stdout, b"")
+                        self.assertRegex(done.stderr.decode(), "^pd: the daemon's answer .*\n$")
+                    else:
+                        self.assertRegex(done.stdout.decode(), f"^{pattern}$")
+
+    def test_wrong_member_alone_is_named(self):
+        for arguments, key in ((("claim", "a:b", "-q"), "port"), (("claim", "-q"), "port"),
+                               (("claim", "--export"), "id"), (("lock", "m", "-q"), "fence"),
+                               (("session", "start", "x", "--export"), "id"),
+                               (("note", "x", "-q"), "session"), (("locks", "-q"), "name"),
+                               (("health", "-q"), "result"), (("why", "1", "-q"), "verdict")):
+            for value in ("; id", None):
+                with self.subTest(arguments=arguments, value=value):
+                    done = self.run_pd(arguments, answer_of("x", **{**GOOD, key: value}))
+                    self.assertEqual((done.returncode, done.stdout), (FAILED, b""), done)
+                    self.assertIn(f'"{key}"', done.stderr.decode())
+
+    def test_json_of_a_wrong_answer_is_an_error(self):
+        for arguments in (("claim", "a:b"), ("claim",), ("lock", "m"), ("session", "start", "x"),
+                          ("find",), ("release", "a:b"), ("sessions",), ("locks",), ("why", "1")):
+            with self.subTest(arguments):
+                done = self.run_pd((*arguments, "-j"), answer_of("$(touch pwned)"))
+                self.assertEqual(done.returncode, FAILED)
+                self.assertEqual(json.loads(done.stdout)["error"]["code"], "failed")
+
+    def test_services_are_as_many_as_were_asked_for(self):
+        for n in (0, 1, 3):
+            with self.subTest(n):
+                done = self.run_pd(("claim", "--export"), answer_of("x", **GOOD, n=n))
+                self.assertEqual((done.returncode, done.stdout), (FAILED, b""))
+
+    def test_shell_evaluates_nothing_of_it(self):
+        for command in ("claim a:b --export", "claim --export", "session start x --export"):
+            for value in ("x$(touch pwned)", "x; touch pwned", "x\ntouch pwned"):
+                with self.subTest(command=command, value=value):
+                    self.body = answer_of(value)
+                    subprocess.run(["sh", "-c", f'eval "$({harness.PD} {command})"'], env=self.env,
+                                   cwd=self.work, capture_output=True, timeout=harness.DEADLINE_S)
+                    self.assertNotIn("pwned", os.listdir(self.work))
+
+    def test_no_answer_commands_a_terminal(self):
+        commands = "\x1b[2J\x07\x9b2J\x7f\u202e\r"
+        for arguments in SHOWN:
+            for value, *options in ((commands,), (commands, "-j"), ("x" * 1000,), (2 ** 70,),
+                                    ([["\x1b"]],)):
+                with self.subTest(arguments=arguments, value=str(value)[:20], options=options):
+                    done = self.run_pd((*arguments, *options), answer_of(value))
+                    text = (done.stdout + done.stderr).decode()
+                    self.assertIsNone(HAZARD.search(text), text[:300])
+
+    def test_bytes_that_are_no_json_are_refused_whole(self):
+        for body in (b"", b"\x00", b"[]", b"{", b'{"ok":true}', b'{"ok":true,"version":1,"id":NaN}',
+                     b'{"ok":true,"version":1,"id":-Infinity}', b'{"ok":true,"version":1,"id":1e999}',
+                     b'{"ok":true,"version":1,"id":"\x9b2J"}', b"{'ok':true,'version':1",
+                     b'{"ok":true,"version":1}x', b"[" * 1000,
+                     b'{"ok":true,"version":1e999,"port":3000}'):
+            for arguments in (("find",), ("claim", "a:b"), ("status", "-j")):
+                with self.subTest(body=body[:40], arguments=arguments):
+                    done = self.run_pd(arguments, body)
+                    self.assertEqual(done.returncode, FAILED, done)
+                    self.assertIsNone(HAZARD.search((done.stdout + done.stderr).decode()))
+
+    def test_text_of_the_metrics_is_escaped_and_otherwise_as_it_came(self):
+        text = b"# HELP a b\n" + b"a{b=\"c\"} 1\n" * 2000
+        self.assertEqual(self.run_pd(("metrics", "--prometheus"), text).stdout, text)
+        done = self.run_pd(("metrics", "--prometheus"), b"a \x1b[2J\x9b\xff\nb")
+        self.assertEqual(done.stdout, b"a \\e[2J\\x9b\\xff\nb")
 
 
 if __name__ == "__main__":
