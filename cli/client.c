@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/paths.h"
+#include "base/text.h"
 #include "cli/answer.h"
 #include "cli/connection.h"
 #include "cli/render.h"
@@ -159,10 +160,11 @@ static struct json_object *parse(const char *text, size_t n)
 
 	/* The keys are our own daemon's: nobody picks them so that they collide. */
 	json_global_set_string_hash(JSON_C_STR_HASH_PERLLIKE);
-	if (!t)
+	/* What passes is printed again, as JSON with -j; json-c's own check lets overlong forms
+	 * pass. */
+	if (!t || !text_is_utf8(text, n))
 		return NULL;
-	/* what passes is printed again as JSON (-j), and on terminals */
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
 	o = json_tokener_parse_ex(t, text, (int)n);
 	end = json_tokener_get_parse_end(t);
 	if (!o || json_tokener_get_error(t) != json_tokener_success ||
