@@ -139,7 +139,7 @@ static int run(const struct command *self, const struct command_line *line)
 	int e = answer_get_list(line->json, all ? "/v1/sessions?all=1" : "/v1/sessions", 0,
 				&answer);
 
-	if (!e)
+	if (!e && (line->quiet || line->json))
 		e = answer_check(line->json, answer, &rule, 1);
 	if (e)
 		return e;
