@@ -13,7 +13,9 @@ CLANG ?= clang
 BPFTOOL ?= $(or $(shell scripts/find-bpftool),bpftool)
 PKG_CONFIG ?= pkg-config
 # SANITIZE=1 builds with the address and undefined-behaviour sanitizers, WERROR=1 stops at warnings.
+# FUZZ=1 builds what tests/fuzz tests so that libFuzzer sees which way an input took (clang).
 SANITIZE ?=
+FUZZ ?=
 WERROR ?=
 
 comma := ,
@@ -26,6 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wmissing-pro
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+	$(if $(FUZZ),-fsanitize=fuzzer-no-link) \
 	-D_GNU_SOURCE -DPD_VERSION='"$(VERSION)"' -fstack-protector-strong -ffunction-sections \
 	-fdata-sections -ffile-prefix-map=$(CURDIR)=. -I. -Iuserspace -I$(BUILD)
 ALL_LDFLAGS := -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) \
@@ -127,6 +130,13 @@ $(BUILD)/tests/kernel/%: tests/kernel/%.c Makefile $(foreach r,$(filter-out daem
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< -o $@ $(ALL_LDFLAGS) $(call link_room,api) -lcmocka
 
+# A parser each, fed with any bytes; replayed with the inputs of tests/fuzz/corpus, or by libFuzzer.
+FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c Makefile $(BUILD)/libcli.a $(foreach r,$(filter-out daemon,$(ROOMS)),$(call archive,$(r)))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< $(if $(FUZZ),-fsanitize=fuzzer,tests/fuzz/replay.c) \
+		-o $@ $(ALL_LDFLAGS) $(BUILD)/libcli.a $(call link_room,api) $(LIBS_cli)
+
 # Small programs that the command-line tests start: servers with habits that python's have not.
 CLI_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cli/helpers/*.c))
 $(BUILD)/tests/cli/helpers/%: tests/cli/helpers/%.c Makefile
@@ -150,7 +160,8 @@ $(BUILD)/tests/bench/cores $(BUILD)/tests/bench/resync: $(BUILD)/tests/bench/%: 
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< -o $@ $(ALL_LDFLAGS) $(call link_room,api)
 
-unit-tests: $(UNIT_TESTS)
+unit-tests: $(UNIT_TESTS) $(FUZZ_TARGETS)
+fuzz-targets: $(FUZZ_TARGETS)
 kernel-tests: $(KERNEL_TESTS)
 cli-helpers: $(CLI_HELPERS)
 cases: $(CASES)
@@ -196,6 +207,12 @@ test-cases: ## every verdict of pd why, played with real processes; T=TEXT as ab
 	@scripts/bootstrap test
 	@$(RUN_TESTS) cases
 
+FUZZ_S ?= 30
+fuzz: ## look for inputs that break a parser; K=TEXT: only such targets, FUZZ_S=N: seconds for each
+	@scripts/bootstrap fuzz
+	@$(MAKE) -s --no-print-directory -j$$(nproc) BUILD=$(BUILD)/fuzz CC=clang SANITIZE=1 FUZZ=1 fuzz-targets
+	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_S) '$(K)'
+
 bench: ## speed and memory, each against something measured beside it; K=TEXT: only such lines
 	@scripts/bootstrap bench
 	@$(MAKE) -s --no-print-directory -j$$(nproc) bench-tools
@@ -226,5 +243,5 @@ clean: ## remove what was built
 	rm -rf build
 
 .PHONY: all help run demo test test-unit test-kernel test-vm test-cli test-cases check format \
-	install uninstall clean unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
+	install uninstall clean fuzz fuzz-targets unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

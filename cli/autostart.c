@@ -55,23 +55,6 @@ static enum outcome fail(struct start *s, const char *format, ...)
 	return OUTCOME_NO_DAEMON;
 }
 
-/* The user behind sudo; false when there is none. */
-static bool sudo_user(uid_t *ret)
-{
-	const char *text = getenv("SUDO_UID");
-	unsigned long uid;
-	char *end;
-
-	if (!text || *text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	uid = strtoul(text, &end, 10);
-	if (errno || *end || uid == 0 || uid >= UINT32_MAX)
-		return false;
-	*ret = (uid_t)uid;
-	return true;
-}
-
 /*
  * Whom the daemon will be, by its own rule: under sudo the invoking user; as plain root the
  * service's user where there is one, and then at the service's place, where clients look for it.
@@ -81,7 +64,7 @@ static void choose_owner(struct start *s)
 	const struct passwd *pw;
 
 	s->uid = getuid();
-	if (geteuid() != 0 || sudo_user(&s->uid))
+	if (geteuid() != 0 || paths_sudo_user(&s->uid))
 		return;
 	pw = getpwnam(SERVICE_USER);
 	if (pw) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "base/paths.h"
+#include "base/text.h"
 #include "cli/answer.h"
 #include "cli/connection.h"
 #include "cli/render.h"
@@ -129,6 +131,27 @@ static enum outcome dial(struct connection *c, struct json_object **ret_error)
 	return e < 0 ? fail_exchange(ret_error, e) : OUTCOME_OK;
 }
 
+/* json-c reads NaN and Infinity, which are no JSON; a number may overflow to one of them, too. */
+static bool is_finite(struct json_object *o)
+{
+	enum json_type type = json_object_get_type(o);
+
+	if (type == json_type_double)
+		return isfinite(json_object_get_double(o));
+	if (type == json_type_array)
+		for (size_t i = 0; i < json_object_array_length(o); i++)
+			if (!is_finite(json_object_array_get_idx(o, i)))
+				return false;
+	if (type == json_type_object) {
+		struct json_object_iter member;
+
+		json_object_object_foreachC(o, member)
+			if (!is_finite(member.val))
+				return false;
+	}
+	return true;
+}
+
 static struct json_object *parse(const char *text, size_t n)
 {
 	_cleanup_(json_tokener_freep) struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX);
@@ -137,12 +160,15 @@ static struct json_object *parse(const char *text, size_t n)
 
 	/* The keys are our own daemon's: nobody picks them so that they collide. */
 	json_global_set_string_hash(JSON_C_STR_HASH_PERLLIKE);
-	if (!t)
+	/* What passes is printed again, as JSON with -j; json-c's own check lets overlong forms
+	 * pass. */
+	if (!t || !text_is_utf8(text, n))
 		return NULL;
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
 	o = json_tokener_parse_ex(t, text, (int)n);
 	end = json_tokener_get_parse_end(t);
 	if (!o || json_tokener_get_error(t) != json_tokener_success ||
-	    strspn(text + end, " \t\r\n") != n - end)
+	    strspn(text + end, " \t\r\n") != n - end || !is_finite(o))
 		return NULL;
 	return TAKE_PTR(o);
 }
@@ -271,6 +297,17 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 	bool broken;
 
 	return client_request_patiently(method, path, body, CONNECTION_TIMEOUT_S, &broken, ret);
+}
+
+enum outcome client_request_on(int fd, const char *path, struct json_object **ret)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = fd };
+	const struct request r = { .method = "GET",
+				   .path = path,
+				   .timeout_s = CONNECTION_TIMEOUT_S };
+	int e = exchange(&c, &r);
+
+	return e < 0 ? fail_connection(&c, r.method, ret, e) : read_answer(&c, r.method, ret);
 }
 
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)

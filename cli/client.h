@@ -50,6 +50,12 @@ enum outcome client_request_patiently(const char *method, const char *path,
 				      struct json_object **ret);
 
 /*
+ * Asks (GET) over a connection that there is, and which is closed with it: nothing is started, and
+ * nothing asked a second time.  As client_request().
+ */
+enum outcome client_request_on(int fd, const char *path, struct json_object **ret);
+
+/*
  * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or
  * SIGTERM asks to stop, or the reader of our stdout leaves: OUTCOME_OK.  The first object is the
  * daemon's "stream" line: from here on nothing is missed.  Another outcome, with *ret_error in the

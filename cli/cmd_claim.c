@@ -9,6 +9,8 @@
 #include "base/health_path.h"
 #include "base/identity.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
+#include "cli/body.h"
 #include "cli/check.h"
 #include "cli/command.h"
 #include "cli/config.h"
@@ -78,23 +80,17 @@ static int read_wish(const struct command *self, const struct command_line *line
 	return e ? e : check_health(self, line, wish->health);
 }
 
-static void add_text(struct json_object *o, const char *key, const char *text)
-{
-	if (text && *text)
-		json_object_object_add(o, key, json_object_new_string(text));
-}
-
 static struct json_object *body_of(const struct wish *wish)
 {
 	struct json_object *o = json_object_new_object();
 
-	add_text(o, "id", wish->id);
+	body_add_text(o, "id", wish->id);
 	if (wish->port)
 		json_object_object_add(o, "port", json_object_new_int(wish->port));
-	add_text(o, "range", wish->range);
-	add_text(o, "ttl", wish->ttl);
-	add_text(o, "health", wish->health);
-	add_text(o, "cwd", wish->cwd);
+	body_add_text(o, "range", wish->range);
+	body_add_text(o, "ttl", wish->ttl);
+	body_add_text(o, "health", wish->health);
+	body_add_text(o, "cwd", wish->cwd);
 	return o;
 }
 
@@ -118,6 +114,18 @@ static void show(const struct command *self, const struct command_line *line,
 	}
 }
 
+/* Of an answer about one service, or of each of a list. */
+static int check_answer(const struct command_line *line, struct json_object *answer,
+			const char *list)
+{
+	const struct answer_rule rules[] = {
+		{ list, "port", ANSWER_PORT },
+		{ list, "id", ANSWER_SERVICE },
+	};
+
+	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+}
+
 static int claim_one(const struct command *self, const struct command_line *line,
 		     const struct wish *wish)
 {
@@ -125,6 +133,8 @@ static int claim_one(const struct command *self, const struct command_line *line
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	int e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 
+	if (!e)
+		e = check_answer(line, answer, NULL);
 	if (e)
 		return e;
 	if (line->json)
@@ -176,8 +186,8 @@ static struct json_object *body_of_all(const struct wish *wish, const struct con
 	for (size_t i = 0; i < config->n; i++) {
 		struct json_object *service = json_object_new_object();
 
-		add_text(service, "id", config->services[i].id);
-		add_text(service, "health", config->services[i].health);
+		body_add_text(service, "id", config->services[i].id);
+		body_add_text(service, "health", config->services[i].health);
 		json_object_array_add(list, service);
 	}
 	return o;
@@ -221,7 +231,7 @@ static void show_exports(struct json_object *services, const struct config *conf
 {
 	char variable[VARIABLE_SIZE];
 
-	for (size_t i = 0; i < answer_length(services) && i < config->n; i++) {
+	for (size_t i = 0; i < config->n; i++) {
 		variable_of(config->services[i].name, variable);
 		printf("export %s=%d\n", config->n > 1 ? variable : "PORT",
 		       (int)answer_int(answer_at(services, i), "port"));
@@ -245,6 +255,20 @@ static void show_all(const struct command *self, const struct command_line *line
 	}
 }
 
+/* Their order is that of the request: by it a variable gets its port. */
+static int check_answers(const struct command_line *line, struct json_object *answer,
+			 const struct config *config)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+
+	if (answer_length(answer_member(answer, "services")) == config->n)
+		return check_answer(line, answer, "services");
+	error = render_error_object(OUTCOME_FAILED,
+				    "the daemon's answer does not have the services asked for");
+	render_error(line->json, error);
+	return outcome_row(OUTCOME_FAILED)->exit_code;
+}
+
 /* All of them or none: a project half of whose ports belong to somebody else does not run. */
 static int claim_services(const struct command *self, const struct command_line *line,
 			  struct wish *wish, const struct config *config)
@@ -261,6 +285,8 @@ static int claim_services(const struct command *self, const struct command_line 
 	e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 	if (e && !line->json && config->n > 1)
 		render_note("none of the %zu services of %s was claimed", config->n, config->path);
+	if (!e)
+		e = check_answers(line, answer, config);
 	if (!e)
 		show_all(self, line, answer, config);
 	return e;

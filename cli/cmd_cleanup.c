@@ -7,51 +7,50 @@
 
 #include "base/moment.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/check.h"
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/render.h"
 
-/* The age of the nearest .portdaddyrc where none was typed; 0, or pd's exit code. */
-static int configured_age(const struct command *self, const struct command_line *line,
-			  char ret[CONFIG_AGE_SIZE])
+/*
+ * Where no age was typed, the nearest .portdaddyrc may have one: for its own project, and for no
+ * service of another.  0, or pd's exit code.
+ */
+static int add_configured(const struct command *self, const struct command_line *line,
+			  struct json_object *body)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	char cwd[PATH_MAX];
 	int e;
 
-	ret[0] = '\0';
 	/* a directory that was deleted has no configuration */
 	if (!getcwd(cwd, sizeof(cwd)))
 		return 0;
 	e = check_config(self, line, cwd, &config);
-	if (!e && config)
-		strcpy(ret, config->cleanup_age);
-	return e;
+	if (e || !config || !*config->cleanup_age)
+		return e;
+	json_object_object_add(body, "olderThan", json_object_new_string(config->cleanup_age));
+	json_object_object_add(body, "project", json_object_new_string(config->project));
+	return 0;
 }
 
-static int make_body(const struct command *self, const struct command_line *line,
-		     struct json_object **ret)
+static int fill_body(const struct command *self, const struct command_line *line,
+		     struct json_object *body)
 {
 	const char *older_than = command_value(self, line, "older-than");
-	char configured[CONFIG_AGE_SIZE] = "";
-	struct json_object *body;
 	int64_t age_s;
 	int e = older_than ? check_duration(self, line, "older-than", older_than, &age_s)
-			   : configured_age(self, line, configured);
+			   : add_configured(self, line, body);
 
 	if (e)
 		return e;
-	if (!older_than && *configured)
-		older_than = configured;
-	body = json_object_new_object();
 	if (older_than)
 		json_object_object_add(body, "olderThan", json_object_new_string(older_than));
 	if (command_value(self, line, "stale"))
 		json_object_object_add(body, "stale", json_object_new_boolean(true));
 	if (command_value(self, line, "dry-run"))
 		json_object_object_add(body, "dryRun", json_object_new_boolean(true));
-	*ret = body;
 	return 0;
 }
 
@@ -71,12 +70,14 @@ static void show_released(struct json_object *answer)
 {
 	struct json_object *released = answer_member(answer, "released");
 	bool dry_run = answer_bool(answer, "dryRun");
+	const char *project = answer_text(answer, "project");
 	size_t n = answer_length(released);
 	int width = widest_id(released);
 	char age[16];
 
 	if (!n) {
-		render_text(TONE_PLAIN, "Nothing is untouched for longer than %s",
+		render_text(TONE_PLAIN, "Nothing%s%s is untouched for longer than %s",
+			    *project ? " of " : "", project,
 			    duration_format_short(answer_int(answer, "olderThan"), age));
 		render_newline();
 		return;
@@ -131,12 +132,15 @@ static void show(const struct command_line *line, struct json_object *answer)
 
 static int run(const struct command *self, const struct command_line *line)
 {
-	_cleanup_(answer_freep) struct json_object *body = NULL;
+	static const struct answer_rule rule = { "released", "id", ANSWER_SERVICE };
+	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = make_body(self, line, &body);
+	int e = fill_body(self, line, body);
 
 	if (!e)
 		e = answer_get(line->json, "POST", "/v1/cleanups", body, &answer);
+	if (!e && (line->quiet || line->json))
+		e = answer_check(line->json, answer, &rule, 1);
 	if (e)
 		return e;
 	if (line->json)
@@ -152,9 +156,10 @@ const struct command cmd_cleanup = {
 	.summary = "release services that nothing has touched for a long time",
 	.details =
 		"A service is touched when it is claimed, when it begins to listen and when it ends.\n"
-		"The age is 7 days; \"cleanupAge\": \"3d\" in .portdaddyrc or --older-than sets\n"
-		"another.  Whatever has a live socket on its port stays, and so do other users'\n"
-		"services.  A name gets the same port again when it claims again.\n"
+		"The age is 7 days, or what --older-than says.  In a project whose .portdaddyrc has\n"
+		"\"cleanupAge\": \"3d\", it is that, and only services of the project are looked at.\n"
+		"Whatever has a live socket on its port stays, and so do other users' services.  A\n"
+		"name gets the same port again when it claims again.\n"
 		"\n"
 		"-q prints the names alone.  Nothing to release is no error: exit code 0.\n",
 	.examples = "  pd cleanup --dry-run\n"

@@ -6,6 +6,7 @@
 #include "base/identity.h"
 #include "base/text.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/check.h"
 #include "cli/command.h"
 #include "cli/find_view.h"
@@ -149,6 +150,18 @@ static void show(const struct query *q, const struct command_line *line, struct 
 	}
 }
 
+static int check_answer(const struct command_line *line, struct json_object *answer)
+{
+	static const struct answer_rule rules[] = {
+		{ "services", "port", ANSWER_PORT },
+		{ "services", "id", ANSWER_SERVICE },
+		{ "orphans", "port", ANSWER_PORT },
+		{ "sockets", "port", ANSWER_PORT },
+	};
+
+	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+}
+
 static int run(const struct command *self, const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
@@ -157,6 +170,10 @@ static int run(const struct command *self, const struct command_line *line)
 
 	if (!e)
 		e = ask(&q, line->json, &answer);
+	if (e)
+		return e;
+	if (line->quiet || line->json)
+		e = check_answer(line, answer);
 	if (e)
 		return e;
 	if (q.all)

@@ -5,6 +5,7 @@
 
 #include "base/identity.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/check.h"
 #include "cli/client.h"
 #include "cli/command.h"
@@ -104,6 +105,21 @@ static int by_id(const void *left, const void *right)
 		      answer_text(*(struct json_object *const *)right, "id"));
 }
 
+/* Before it is printed as it is, or as JSON. */
+static int check_services(const struct command_line *line, struct json_object *services)
+{
+	static const struct answer_rule rules[] = {
+		{ "services", "id", ANSWER_SERVICE },
+		{ "services", "result", ANSWER_WORD },
+	};
+	_cleanup_(answer_freep) struct json_object *answer = json_object_new_object();
+
+	if (!line->quiet && !line->json)
+		return 0;
+	json_object_object_add(answer, "services", json_object_get(services));
+	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+}
+
 /* 0, also when ^C ended it (r->summary is NULL then), or pd's exit code. */
 static int check_all(const struct query *q, struct round *r)
 {
@@ -120,6 +136,8 @@ static int check_all(const struct query *q, struct round *r)
 	if (outcome != OUTCOME_OK)
 		render_error(q->line->json, error);
 	json_object_array_sort(r->services, by_id);
+	if (outcome == OUTCOME_OK)
+		return check_services(q->line, r->services);
 	return outcome_row(outcome)->exit_code;
 }
 

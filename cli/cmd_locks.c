@@ -5,6 +5,7 @@
 
 #include "base/moment.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/command.h"
 #include "cli/render.h"
 
@@ -53,11 +54,14 @@ static void show_lock(struct json_object *lock, int width, int64_t now)
 
 static int run(const struct command *self, const struct command_line *line)
 {
+	static const struct answer_rule rule = { "locks", "name", ANSWER_LOCK };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	int e = answer_get(line->json, "GET", "/v1/locks", NULL, &answer);
 	struct json_object *locks = answer_member(answer, "locks");
 	int64_t now = (int64_t)time(NULL);
 
+	if (!e && (line->quiet || line->json))
+		e = answer_check(line->json, answer, &rule, 1);
 	if (e)
 		return e;
 	if (line->json) {

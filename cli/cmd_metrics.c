@@ -5,6 +5,7 @@
 
 #include "base/moment.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/check.h"
 #include "cli/client.h"
 #include "cli/command.h"
@@ -153,14 +154,26 @@ static void show_slow(struct json_object *slow)
 
 /* --- the command --- */
 
+static void show_lines(char *text)
+{
+	char *line;
+
+	while ((line = strsep(&text, "\n"))) {
+		render_long_text(line);
+		if (text)
+			render_newline();
+	}
+}
+
 static int show_prometheus(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
 	_cleanup_free_ char *text = NULL;
 	enum outcome outcome = client_text("/metrics", &text, &error);
 
+	/* nothing of it is hazardous to a terminal, or it is not what it should be */
 	if (outcome == OUTCOME_OK)
-		fputs(text, stdout);
+		show_lines(text);
 	else
 		render_error(line->json, error);
 	return outcome_row(outcome)->exit_code;
@@ -184,6 +197,7 @@ static int read_over(const struct command *self, const struct command_line *line
 
 static int run(const struct command *self, const struct command_line *line)
 {
+	static const struct answer_rule rule = { NULL, "requests", ANSWER_COUNT };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	bool slow = command_value(self, line, "slow") || command_value(self, line, "over");
 	bool prometheus = command_value(self, line, "prometheus") != NULL;
@@ -199,6 +213,8 @@ static int run(const struct command *self, const struct command_line *line)
 	if (prometheus)
 		return show_prometheus(line);
 	e = answer_get(line->json, "GET", path, NULL, &answer);
+	if (!e && line->quiet)
+		e = answer_check(line->json, answer, &rule, 1);
 	if (e)
 		return e;
 	if (line->json) {

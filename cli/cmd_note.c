@@ -4,6 +4,7 @@
 
 #include "base/session.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/command.h"
 #include "cli/render.h"
 #include "cli/session_args.h"
@@ -27,6 +28,7 @@ static void show(const struct command_line *line, struct json_object *answer)
 
 static int run(const struct command *self, const struct command_line *line)
 {
+	static const struct answer_rule rule = { NULL, "session", ANSWER_SESSION };
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	_cleanup_free_ char *text = NULL;
@@ -42,6 +44,8 @@ static int run(const struct command *self, const struct command_line *line)
 	session_args_add(&args, body);
 	json_object_object_add(body, "text", json_object_new_string(text));
 	e = answer_get(line->json, "POST", "/v1/notes", body, &answer);
+	if (!e)
+		e = answer_check(line->json, answer, &rule, 1);
 	if (!e)
 		show(line, answer);
 	return e;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/check.h"
 #include "cli/command.h"
 #include "cli/render.h"
@@ -53,6 +54,10 @@ static void show_refused(struct json_object *refused)
 
 static int run(const struct command *self, const struct command_line *line)
 {
+	static const struct answer_rule rules[] = {
+		{ "released", "port", ANSWER_PORT },
+		{ "released", "id", ANSWER_SERVICE },
+	};
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	int e = check_match(self, line, line->args[0]);
@@ -62,6 +67,8 @@ static int run(const struct command *self, const struct command_line *line)
 	body = json_object_new_object();
 	json_object_object_add(body, "match", json_object_new_string(line->args[0]));
 	e = answer_get(line->json, "POST", "/v1/releases", body, &answer);
+	if (!e)
+		e = answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
 	if (e)
 		return e;
 	if (line->json) {

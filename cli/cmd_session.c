@@ -8,9 +8,13 @@
 #include "base/session.h"
 #include "base/text.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
+#include "cli/body.h"
 #include "cli/command.h"
 #include "cli/render.h"
 #include "cli/session_args.h"
+
+static const struct answer_rule has_id = { NULL, "id", ANSWER_SESSION };
 
 /* --- start --- */
 
@@ -21,7 +25,7 @@ static void tell_how_to_keep(struct json_object *answer)
 
 	if (answer_length(others))
 		render_note("this shell has %s too: say which one you mean",
-			    json_object_get_string(answer_at(others, 0)));
+			    answer_item_text(others, 0));
 	if (isatty(STDOUT_FILENO))
 		render_note("to make it this shell's own: export " SESSION_ENVIRONMENT "=%s", id);
 }
@@ -82,9 +86,10 @@ static int start(const struct command *self, const struct command_line *line)
 	json_object_object_add(body, "purpose", json_object_new_string(purpose));
 	if (agent)
 		json_object_object_add(body, "agent", json_object_new_string(agent));
-	if (*args.cwd && text_is_utf8(args.cwd, strlen(args.cwd)))
-		json_object_object_add(body, "cwd", json_object_new_string(args.cwd));
+	body_add_text(body, "cwd", args.cwd);
 	e = answer_get(line->json, "POST", "/v1/sessions", body, &answer);
+	if (!e)
+		e = answer_check(line->json, answer, &has_id, 1);
 	if (!e)
 		show_started(self, line, answer);
 	return e;
@@ -127,6 +132,8 @@ static int end(const struct command *self, const struct command_line *line)
 	if (!session_text_is_blank(note))
 		json_object_object_add(body, "note", json_object_new_string(note));
 	e = answer_get(line->json, "POST", "/v1/sessions/end", body, &answer);
+	if (!e)
+		e = answer_check(line->json, answer, &has_id, 1);
 	if (!e)
 		show_ended(line, answer);
 	return e;

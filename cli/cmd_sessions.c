@@ -6,6 +6,7 @@
 #include "base/moment.h"
 #include "base/text.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/command.h"
 #include "cli/render.h"
 #include "cli/show.h"
@@ -132,11 +133,14 @@ static void show(const struct command *self, const struct command_line *line,
 
 static int run(const struct command *self, const struct command_line *line)
 {
+	static const struct answer_rule rule = { "sessions", "id", ANSWER_SESSION };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	bool all = command_value(self, line, "all") != NULL;
 	int e = answer_get_list(line->json, all ? "/v1/sessions?all=1" : "/v1/sessions", 0,
 				&answer);
 
+	if (!e && (line->quiet || line->json))
+		e = answer_check(line->json, answer, &rule, 1);
 	if (e)
 		return e;
 	if (line->json)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/outcome.h"
+#include "base/text.h"
 #include "cli/answer.h"
 #include "cli/command.h"
 #include "cli/peer.h"
@@ -19,13 +20,17 @@ static int fail(bool json, enum outcome outcome, const char *message)
 static void show(const struct command_line *line, const struct peer *daemon, bool started)
 {
 	_cleanup_(answer_freep) struct json_object *o = NULL;
+	/* three bytes stand for one that is no text */
+	char socket[3 * sizeof(daemon->socket)];
 
 	if (line->json) {
 		o = json_object_new_object();
 		json_object_object_add(o, "ok", json_object_new_boolean(true));
 		json_object_object_add(o, "version", json_object_new_int(1));
 		json_object_object_add(o, "pid", json_object_new_int(daemon->pid));
-		json_object_object_add(o, "socket", json_object_new_string(daemon->socket));
+		json_object_object_add(o, "socket",
+				       json_object_new_string(text_to_utf8(daemon->socket, socket,
+									   sizeof(socket))));
 		json_object_object_add(o, "started", json_object_new_boolean(started));
 		render_json(o);
 	} else if (line->quiet) {
@@ -54,6 +59,7 @@ static int run(const struct command *self, const struct command_line *line)
 			return fail(line->json, OUTCOME_NO_DAEMON, "the daemon ended again");
 	}
 	show(line, &daemon, started);
+	peer_deinit(&daemon);
 	return 0;
 }
 

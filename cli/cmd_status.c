@@ -109,9 +109,9 @@ static void show_sessions(struct json_object *sessions)
 	char line[LINE_SIZE] = "", more[32] = "", stuck[32] = "";
 	size_t n = answer_length(names), used = 0, i;
 
-	for (i = 0; i < n && i < NAMES_SHOWN; i++)
+	for (i = 0; i < n && i < NAMES_SHOWN && used < sizeof(line); i++)
 		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", i ? ", " : "",
-					 json_object_get_string(answer_at(names, i)));
+					 answer_item_text(names, i));
 	if (active > (long long)i)
 		snprintf(more, sizeof(more), ", +%lld", active - (long long)i);
 	if (stalled)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/outcome.h"
@@ -17,7 +16,6 @@
 #include "cli/render.h"
 
 #define STOP_WAIT_MS 5000 /* the daemon commits, closes its database and goes: milliseconds */
-#define STOP_POLL_MS 10	  /* where the kernel has no pidfd to wait on */
 
 static int fail(bool json, enum outcome outcome, const char *message)
 {
@@ -47,40 +45,12 @@ static int show(const struct command_line *line, const struct peer *daemon)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int send_term(int pidfd, pid_t pid)
-{
-	/* With a pidfd the signal cannot meet a process that has the pid since then. */
-	long r = pidfd >= 0 ? syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0)
-			    : kill(pid, SIGTERM);
-
-	return r < 0 ? -errno : 0;
-}
-
 /* True once the process has ended; false after STOP_WAIT_MS. */
-static bool wait_for_end(int pidfd, pid_t pid)
+static bool wait_for_end(int pidfd)
 {
-	int64_t deadline = now_ms() + STOP_WAIT_MS;
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
-	for (;;) {
-		int64_t left = deadline - now_ms();
-
-		if (left <= 0)
-			return false;
-		/* poll() skips a descriptor of -1 and just sleeps. */
-		if (poll(&p, 1, pidfd >= 0 ? (int)left : STOP_POLL_MS) > 0)
-			return true;
-		if (pidfd < 0 && kill(pid, 0) < 0 && errno == ESRCH)
-			return true;
-	}
+	return poll(&p, 1, STOP_WAIT_MS) > 0;
 }
 
 static int refuse(bool json, const struct peer *daemon)
@@ -99,20 +69,28 @@ static int refuse(bool json, const struct peer *daemon)
 	return fail(json, OUTCOME_NOT_ALLOWED, message);
 }
 
-static int stop(const struct command_line *line, const struct peer *daemon)
+static int stop(const struct command_line *line, struct peer *daemon)
 {
-	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, daemon->pid, 0);
-	char message[256];
-	int e = send_term(pidfd, daemon->pid);
+	const char *why;
+	_cleanup_close_ int pidfd = peer_open(daemon, &why);
+	char message[512];
 
-	if (e == -EPERM)
-		return refuse(line->json, daemon);
-	if (e < 0 && e != -ESRCH) {
-		snprintf(message, sizeof(message), "the daemon (pid %d) could not be signalled: %s",
-			 daemon->pid, strerror(-e));
+	if (pidfd < 0) {
+		snprintf(message, sizeof(message), "nothing was stopped at %s (pid %d): %s",
+			 daemon->socket, daemon->pid, why);
 		return fail(line->json, OUTCOME_FAILED, message);
 	}
-	if (e == 0 && !wait_for_end(pidfd, daemon->pid)) {
+	if (syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) < 0) {
+		if (errno == EPERM)
+			return refuse(line->json, daemon);
+		if (errno != ESRCH) {
+			snprintf(message, sizeof(message),
+				 "the daemon (pid %d) could not be signalled: %s", daemon->pid,
+				 strerror(errno));
+			return fail(line->json, OUTCOME_FAILED, message);
+		}
+	}
+	if (!wait_for_end(pidfd)) {
 		snprintf(message, sizeof(message), "the daemon (pid %d) still runs after %d s",
 			 daemon->pid, STOP_WAIT_MS / 1000);
 		return fail(line->json, OUTCOME_FAILED, message);
@@ -122,12 +100,15 @@ static int stop(const struct command_line *line, const struct peer *daemon)
 
 static int run(const struct command *self, const struct command_line *line)
 {
-	struct peer daemon;
+	_cleanup_(peer_deinit) struct peer daemon;
 
 	if (!peer_find(&daemon))
 		return show(line, NULL);
+	if (daemon.pid == 0)
+		return fail(line->json, OUTCOME_NOT_ALLOWED,
+			    "the daemon runs outside of this container; stop it there");
 	/* systemd listens in the name of a service that it starts on demand. */
-	if (daemon.pid <= 1)
+	if (daemon.pid == 1)
 		return fail(line->json, OUTCOME_NOT_ALLOWED,
 			    "the daemon's socket is held by the service manager; try: "
 			    "systemctl stop port-daddy.socket port-daddy.service");

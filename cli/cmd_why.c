@@ -11,6 +11,7 @@
 
 #include "base/net.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
 #include "cli/check.h"
 #include "cli/command.h"
 #include "cli/namespace.h"
@@ -193,6 +194,14 @@ static void show_refusals(struct json_object *why, struct json_object *refusals)
 			    waiting);
 }
 
+static void show_verdicts(struct json_object *why, struct json_object *refusals)
+{
+	for (size_t i = 0; i < answer_length(refusals); i++)
+		printf("%s\n", answer_text(answer_at(refusals, i), "verdict"));
+	if (!refusals)
+		printf("%s\n", answer_text(why, "verdict"));
+}
+
 static void show(const struct command_line *line, struct json_object *why)
 {
 	struct json_object *refusals = answer_member(why, "refusals");
@@ -200,11 +209,22 @@ static void show(const struct command_line *line, struct json_object *why)
 	if (line->json)
 		render_json(why);
 	else if (line->quiet)
-		printf("%s\n", answer_text(why, "verdict"));
+		show_verdicts(why, refusals);
 	else if (!refusals)
 		why_view(why);
 	else
 		show_refusals(why, refusals);
+}
+
+static int check_verdicts(const struct command_line *line, struct json_object *why)
+{
+	const struct answer_rule rule = {
+		.list = answer_has(why, "refusals") ? "refusals" : NULL,
+		.key = "verdict",
+		.kind = ANSWER_WORD,
+	};
+
+	return line->quiet || line->json ? answer_check(line->json, why, &rule, 1) : 0;
 }
 
 static int run(const struct command *self, const struct command_line *line)
@@ -218,6 +238,8 @@ static int run(const struct command *self, const struct command_line *line)
 		e = make_path(self, line, &q, path, sizeof(path));
 	if (!e)
 		e = answer_get(line->json, "GET", path, NULL, &why);
+	if (!e)
+		e = check_verdicts(line, why);
 	if (e)
 		return e;
 	show(line, why);

@@ -2,7 +2,6 @@
 #include "cli/config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -16,6 +15,7 @@
 #include "base/text.h"
 #include "cli/config_text.h"
 #include "cli/project.h"
+#include "cli/trust.h"
 
 #define KEY_DISTANCE_MAX 3  /* a suggestion further away than this is noise */
 #define KEY_MAX		 64 /* what text_distance() compares */
@@ -265,6 +265,8 @@ static int read_services(struct reader *r)
 	struct frame frame;
 	int e = read_frame(r, &frame);
 
+	if (e == 0)
+		strcpy(c->project, frame.project);
 	if (e < 0 || !json_object_object_get_ex(r->text.root, "services", &services))
 		return e;
 	if (!json_object_is_type(services, json_type_object))
@@ -340,33 +342,34 @@ static int load(const char *path, int fd, struct config **ret, char *ret_error, 
 	return 1;
 }
 
+static int fail_find(const char *directory, int error, char *ret_error, size_t size)
+{
+	snprintf(ret_error, size, "%s/" CONFIG_NAME ": %s", directory, strerror(-error));
+	return -EINVAL;
+}
+
 int config_find(const char *directory, struct config **ret, char *ret_error, size_t size)
 {
-	size_t n = strlen(directory);
+	_cleanup_(trust_search_end) struct trust_search s;
+	int e = trust_search_begin(&s, directory);
 
-	for (;;) {
-		_cleanup_close_ int fd = -1;
-		char path[PATH_MAX];
+	if (e < 0)
+		return fail_find(directory, e, ret_error, size);
+	while (trust_search_next(&s)) {
+		char path[PATH_MAX + sizeof(CONFIG_NAME)];
+		struct stat st;
+		_cleanup_close_ int fd = trust_search_open(&s, CONFIG_NAME, &st);
 
-		while (n > 0 && directory[n - 1] == '/')
-			n--;
-		if (snprintf(path, sizeof(path), "%.*s/%s", (int)n, directory, CONFIG_NAME) >=
-		    PATH_MAX) {
-			snprintf(ret_error, size, "%s", strerror(ENAMETOOLONG));
-			return -ENAMETOOLONG;
-		}
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		if (fd >= 0)
-			return load(path, fd, ret, ret_error, size);
-		if (errno != ENOENT && errno != ENOTDIR) {
-			snprintf(ret_error, size, "%s: %s", path, strerror(errno));
-			return -EINVAL;
-		}
-		if (n == 0)
-			return 0;
-		while (n > 0 && directory[n - 1] != '/')
-			n--;
+		if (fd == -ENOENT)
+			continue;
+		if (fd >= 0 && S_ISDIR(st.st_mode))
+			return fail_find(s.path, -EISDIR, ret_error, size);
+		if (fd < 0)
+			return fail_find(s.path, fd, ret_error, size);
+		snprintf(path, sizeof(path), "%s/" CONFIG_NAME, s.path);
+		return load(path, fd, ret, ret_error, size);
 	}
+	return 0;
 }
 
 void config_free(struct config *c)

@@ -5,7 +5,7 @@
  *   {
  *     "project": "shop",
  *     "range": "4000-4999",    // where its ports come from
- *     "cleanupAge": "3d",      // of pd cleanup
+ *     "cleanupAge": "3d",      // of pd cleanup, for the project's own services
  *     "services": { "api": { "healthPath": "/health" }, "web": { "needs": ["api"] } }
  *   }
  *
@@ -37,7 +37,8 @@ struct config_service {
 };
 
 struct config {
-	char *path;			   /* of the file */
+	char *path; /* of the file */
+	char project[IDENTITY_PART_MAX + 1];
 	struct config_service *services;   /* in the order of the file */
 	size_t n;			   /* may be 0 */
 	char range[CONFIG_RANGE_SIZE];	   /* "" = the default */
@@ -48,8 +49,9 @@ struct config {
 };
 
 /*
- * Looks for the file in an absolute directory and above it.  1 and *ret; 0 when there is none; or
- * a negative errno with one sentence, which names the file and the place, in ret_error.
+ * Looks for the file in an absolute directory and above it, as trust.h says.  1 and *ret; 0 when
+ * there is none; or a negative errno with one sentence, which names the file and the place, in
+ * ret_error.
  */
 int config_find(const char *directory, struct config **ret, char *ret_error, size_t size);
 void config_free(struct config *c);

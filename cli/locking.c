@@ -6,11 +6,15 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/identity.h"
+#include "base/text.h"
 #include "cli/answer.h"
+#include "cli/answer_check.h"
+#include "cli/body.h"
 #include "cli/check.h"
 #include "cli/client.h"
 #include "cli/render.h"
@@ -64,6 +68,17 @@ static const char *environment_holder(void)
 	return NULL;
 }
 
+/* A name that was typed is sent as it is, or refused here; NULL where it was not. */
+static int read_name(const struct locking *l, const char *option, const char **ret)
+{
+	const char *name = *ret = value_of(l, option);
+
+	if (!name || (*name && text_is_utf8(name, strlen(name))))
+		return 0;
+	return render_usage_error(l->line->json, l->self->name, "--%s '%.100s' is no name", option,
+				  name);
+}
+
 int locking_read(const struct command *self, const struct command_line *line, struct locking *ret)
 {
 	const char *why;
@@ -75,42 +90,37 @@ int locking_read(const struct command *self, const struct command_line *line, st
 					  "'%.100s' is no lock: %s; for example db-migrations",
 					  ret->name, why);
 	ret->machine = value_of(ret, "machine") != NULL;
-	ret->user = value_of(ret, "user");
-	if (ret->machine && ret->user)
+	if (ret->machine && value_of(ret, "user"))
 		return render_usage_error(line->json, self->name,
 					  "--machine and --user exclude each other: the machine's "
 					  "lock is everybody's");
-	ret->holder = value_of(ret, "holder");
 	ret->on_behalf = environment_holder();
+	e = read_name(ret, "user", &ret->user);
+	if (!e)
+		e = read_name(ret, "holder", &ret->holder);
 	ret->ttl = value_of(ret, "ttl");
-	if (ret->ttl)
+	if (!e && ret->ttl)
 		e = check_duration(self, line, "ttl", ret->ttl, &ret->ttl_s);
 	return e ? e : read_wait(ret);
 }
 
 /* --- requests --- */
 
-static void add_text(struct json_object *o, const char *key, const char *text)
-{
-	if (text)
-		json_object_object_add(o, key, json_object_new_string(text));
-}
-
 static struct json_object *body_of(const struct locking *l)
 {
 	struct json_object *o = json_object_new_object();
 	char cwd[PATH_MAX];
 
-	add_text(o, "name", l->name);
+	body_add_text(o, "name", l->name);
 	/* a daemon that is older knows neither of them, and is told of them only where they count
 	 */
 	if (l->machine)
 		json_object_object_add(o, "machine", json_object_new_boolean(true));
-	add_text(o, "user", l->user);
-	add_text(o, "holder", l->holder);
-	add_text(o, "onBehalf", l->on_behalf);
-	add_text(o, "owner", l->own ? "caller" : "parent");
-	add_text(o, "cwd", getcwd(cwd, sizeof(cwd)) ? cwd : NULL);
+	body_add_text(o, "user", l->user);
+	body_add_text(o, "holder", l->holder);
+	body_add_text(o, "onBehalf", l->on_behalf);
+	body_add_text(o, "owner", l->own ? "caller" : "parent");
+	body_add_text(o, "cwd", getcwd(cwd, sizeof(cwd)) ? cwd : NULL);
 	return o;
 }
 
@@ -126,14 +136,14 @@ static bool set_wait(const struct locking *l, struct json_object *body, int64_t 
 		return true;
 	if (!l->wait_s) {
 		*ret_timeout_s = 0;
-		add_text(body, "wait", "forever");
+		body_add_text(body, "wait", "forever");
 		return true;
 	}
 	if (left_s <= 0)
 		return false;
 	*ret_timeout_s = left_s + ANSWER_SPARE_S;
 	snprintf(text, sizeof(text), "%llds", (long long)left_s);
-	add_text(body, "wait", text);
+	body_add_text(body, "wait", text);
 	return true;
 }
 
@@ -179,16 +189,22 @@ static enum outcome acquire(const struct locking *l, struct json_object *body, i
 	}
 }
 
+/* Takes `answer`. */
 static int finish(const struct locking *l, enum outcome outcome, struct json_object *answer,
 		  struct json_object **ret)
 {
-	if (outcome == OUTCOME_OK) {
-		*ret = answer;
-		return 0;
+	static const struct answer_rule rule = { NULL, "fence", ANSWER_FENCE };
+	_cleanup_(answer_freep) struct json_object *owned = answer;
+	int e;
+
+	if (outcome != OUTCOME_OK) {
+		render_error(l->line->json, answer);
+		return outcome_row(outcome)->exit_code;
 	}
-	render_error(l->line->json, answer);
-	answer_free(answer);
-	return outcome_row(outcome)->exit_code;
+	e = answer_check(l->line->json, answer, &rule, 1);
+	if (!e)
+		*ret = TAKE_PTR(owned);
+	return e;
 }
 
 int locking_path(const struct locking *l, char *ret, int size)
@@ -226,8 +242,8 @@ int locking_acquire(const struct locking *l, struct json_object **ret)
 	struct json_object *answer = NULL;
 	enum outcome outcome;
 
-	add_text(body, "ttl", l->ttl);
-	add_text(body, "program", l->program);
+	body_add_text(body, "ttl", l->ttl);
+	body_add_text(body, "program", l->program);
 	if (l->waits)
 		say_who_holds(l);
 	outcome = acquire(l, body, now_ms() + l->wait_s * 1000, &answer);

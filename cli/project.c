@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/trust.h"
 
 /* A linked worktree: where it is, git's directory for it, and the repository's common one. */
 struct worktree {
@@ -48,14 +49,11 @@ static int join(char *ret, const char *directory, const char *name)
 }
 
 /* The first line of a small file behind `prefix`; 0, -EINVAL when it starts otherwise, -errno. */
-static int read_line(const char *path, const char *prefix, char *ret)
+static int read_line(int fd, const char *prefix, char *ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char text[PATH_MAX + 64];
 	ssize_t n;
 
-	if (fd < 0)
-		return -errno;
 	n = read(fd, text, sizeof(text) - 1);
 	if (n < 0)
 		return -errno;
@@ -69,20 +67,25 @@ static int read_line(const char *path, const char *prefix, char *ret)
 
 static int read_member(const char *directory, const char *name, const char *prefix, char *ret)
 {
+	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 	int e = join(path, directory, name);
 
-	return e < 0 ? e : read_line(path, prefix, ret);
+	if (e < 0)
+		return e;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd < 0 ? -errno : read_line(fd, prefix, ret);
 }
 
 /*
- * Reads the ".git" file of w->top.  A submodule has one too, but its gitdir has no "commondir".
+ * Reads w->top's ".git", a file, and what it leads to: whoever wrote it is believed, and so is
+ * the repository that it names.  A submodule has one too, but its gitdir has no "commondir".
  * 1 for a linked worktree, 0 for another kind, negative errno.
  */
-static int read_git_file(struct worktree *w)
+static int read_git_file(int fd, struct worktree *w)
 {
 	char text[PATH_MAX], path[PATH_MAX];
-	int e = read_member(w->top, ".git", "gitdir: ", text);
+	int e = read_line(fd, "gitdir: ", text);
 
 	if (e == 0)
 		e = join(w->gitdir, w->top, text);
@@ -100,36 +103,39 @@ static int read_git_file(struct worktree *w)
 /* The nearest ".git" at or above the directory decides.  1, 0, negative errno as above. */
 static int find_worktree(const char *directory, struct worktree *w)
 {
-	if (strlen(directory) >= sizeof(w->top))
-		return -ENAMETOOLONG;
-	strcpy(w->top, directory);
-	do {
-		char path[PATH_MAX];
-		struct stat st;
-		int e = join(path, w->top, ".git");
+	_cleanup_(trust_search_end) struct trust_search s;
+	int e = trust_search_begin(&s, directory);
 
-		if (e < 0)
-			return e;
-		if (stat(path, &st) == 0)
-			return S_ISREG(st.st_mode) ? read_git_file(w) : 0;
-	} while (cut_last_part(w->top));
+	if (e < 0)
+		return e;
+	while (trust_search_next(&s)) {
+		struct stat st;
+		_cleanup_close_ int fd = trust_search_open(&s, ".git", &st);
+
+		if (fd == -ENOENT)
+			continue;
+		if (fd < 0)
+			return fd;
+		strcpy(w->top, s.path);
+		return S_ISREG(st.st_mode) ? read_git_file(fd, w) : 0;
+	}
 	return 0;
 }
 
 int project_top(const char *directory, char *ret)
 {
-	char top[PATH_MAX], path[PATH_MAX];
+	_cleanup_(trust_search_end) struct trust_search s;
+	int e = trust_search_begin(&s, directory);
 
-	if (strlen(directory) >= PATH_MAX)
-		return -ENAMETOOLONG;
+	if (e < 0)
+		return e;
 	strcpy(ret, directory);
-	strcpy(top, directory);
-	do {
-		if (join(path, top, ".git") == 0 && access(path, F_OK) == 0) {
-			strcpy(ret, *top ? top : "/");
-			return 0;
-		}
-	} while (cut_last_part(top));
+	while (trust_search_next(&s)) {
+		if (!trust_search_has(&s, ".git"))
+			continue;
+		strcpy(ret, *s.path ? s.path : "/");
+		break;
+	}
 	return 0;
 }
 

@@ -6,6 +6,8 @@
  * two checkouts of one repository get two ports: NAME:dev:BRANCH.  NAME is then what the same
  * directory is called in the main worktree; where HEAD is detached, git's name of the worktree
  * stands for the branch.
+ *
+ * A ".git" counts only where trust.h believes it.
  */
 #ifndef CLI_PROJECT_H
 #define CLI_PROJECT_H

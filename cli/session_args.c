@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/session.h"
 #include "base/text.h"
+#include "cli/body.h"
 #include "cli/command.h"
 #include "cli/project.h"
 #include "cli/render.h"
@@ -37,19 +38,11 @@ int session_args_read(const struct command *self, const struct command_line *lin
 	return 0;
 }
 
-static void add(struct json_object *body, const char *key, const char *text)
-{
-	if (text && *text)
-		json_object_object_add(body, key, json_object_new_string(text));
-}
-
 void session_args_add(const struct session_args *a, struct json_object *body)
 {
-	add(body, "session", a->session);
-	add(body, "environment", a->environment);
-	/* a directory whose name is no text fits no session */
-	if (text_is_utf8(a->cwd, strlen(a->cwd)))
-		add(body, "cwd", a->cwd);
+	body_add_text(body, "session", a->session);
+	body_add_text(body, "environment", a->environment);
+	body_add_text(body, "cwd", a->cwd);
 }
 
 /* --- texts --- */

@@ -98,7 +98,7 @@ class CleanupTest(harness.PortDaddyTest):
 
     def test_age_comes_from_the_configuration_unless_it_is_typed(self):
         with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
-            f.write('{"cleanupAge": "1d"} // no services\n')
+            f.write('{"project": "a", "cleanupAge": "1d"} // no services\n')
         self.stale("a:old", 2 * DAY)
         self.assertEqual(self.cleanup("--older-than", "3d", "-q", cwd=self.work).out, "")
         self.assertEqual(self.cleanup("-q", cwd=self.work).out, "a:old\n")

@@ -7,18 +7,21 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/release.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/services.h"
 #include "api/view.h"
+#include "base/identity.h"
 #include "base/moment.h"
 
 #define OLDER_THAN_DEFAULT_S (7 * 86400)
 
 struct cleanup {
 	int64_t older_than_s;
+	const char *project; /* only services of this one; NULL = of all */
 	bool stale, dry_run;
 	struct service_list all;
 	struct json_object *released;
@@ -29,7 +32,7 @@ struct cleanup {
 
 static int parse(struct request *r, struct cleanup *c)
 {
-	const char *text;
+	const char *text, *why;
 	size_t at = 0;
 	int fault = request_member_text(r, "olderThan", &text);
 
@@ -39,6 +42,13 @@ static int parse(struct request *r, struct cleanup *c)
 				    "olderThan \"%.64s\" is no duration (see character %zu); write "
 				    "it like 12h, 7d or 2w",
 				    text, at + 1);
+	if (!fault)
+		fault = request_member_text(r, "project", &c->project);
+	if (!fault && c->project &&
+	    (strchr(c->project, ':') || identity_check(c->project, &why) < 0))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "project \"%.64s\" is no name of a project; write it like shop",
+				    c->project);
 	if (!fault)
 		fault = request_member_bool(r, "stale", &c->stale);
 	if (!fault)
@@ -130,13 +140,14 @@ static int clean_one(struct request *r, struct cleanup *c, const struct service 
 static int log_cleanup(struct request *r, const struct cleanup *c)
 {
 	size_t n = json_object_array_length(c->released);
-	char details[128], age[32];
+	char details[160 + IDENTITY_PART_MAX], age[32];
 
 	if (!n || c->dry_run)
 		return 0;
-	snprintf(details, sizeof(details), "%zu service%s released: %suntouched for longer than %s",
-		 n, n == 1 ? "" : "s", c->stale ? "stale, or " : "",
-		 duration_format_long(c->older_than_s, age));
+	snprintf(details, sizeof(details),
+		 "%zu service%s%s%s released: %suntouched for longer than %s", n, n == 1 ? "" : "s",
+		 c->project ? " of " : "", c->project ? c->project : "",
+		 c->stale ? "stale, or " : "", duration_format_long(c->older_than_s, age));
 	return release_log(r, ACTIVITY_CLEANUP, NULL, c->comm, details);
 }
 
@@ -150,6 +161,14 @@ static void add_left(struct request *r, const struct cleanup *c)
 	json_add_int(left, "others", c->others);
 }
 
+/* "shop", "shop:web" and "shop:web:fix" are of the project shop. */
+static bool is_of_project(const char *id, const char *project)
+{
+	size_t n = strlen(project);
+
+	return strncmp(id, project, n) == 0 && (!id[n] || id[n] == ':');
+}
+
 static int clean(struct request *r, struct cleanup *c)
 {
 	const struct service_filter filter = { .status = -1 };
@@ -159,7 +178,8 @@ static int clean(struct request *r, struct cleanup *c)
 	if (!fault && c->all.no_memory)
 		fault = -ENOMEM;
 	for (size_t i = 0; !fault && i < c->all.n; i++)
-		fault = clean_one(r, c, &c->all.services[i]);
+		if (!c->project || is_of_project(c->all.services[i].id, c->project))
+			fault = clean_one(r, c, &c->all.services[i]);
 	return fault ? fault : log_cleanup(r, c);
 }
 
@@ -172,6 +192,7 @@ int cleanups_post(struct request *r)
 		return fault;
 	release_caller_name(r, c.comm);
 	json_add_int(r->answer, "olderThan", c.older_than_s);
+	json_add_text(r->answer, "project", c.project);
 	json_add_bool(r->answer, "dryRun", c.dry_run);
 	c.released = json_add_array(r->answer, "released");
 	fault = clean(r, &c);

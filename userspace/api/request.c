@@ -173,11 +173,8 @@ static int check_members(struct request *r)
 	return 0;
 }
 
-static int parse_body(struct request *r)
+int request_parse_body(struct request *r, const char *text, size_t size)
 {
-	struct evbuffer *input = evhttp_request_get_input_buffer(r->http);
-	size_t size = evbuffer_get_length(input);
-	const char *text;
 	_cleanup_(json_tokener_freep) struct json_tokener *tokener = NULL;
 	enum json_tokener_error error;
 
@@ -187,14 +184,16 @@ static int parse_body(struct request *r)
 	if (!size)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "the body is empty; send one JSON object");
-	text = (const char *)evbuffer_pullup(input, -1);
-	tokener = json_tokener_new_ex(REQUEST_JSON_DEPTH);
-	if (!text || !tokener)
-		return -ENOMEM;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* json-c's own check lets overlong forms and surrogates pass. */
+	if (!text_is_utf8(text, size))
+		return request_fail(r, OUTCOME_BAD_REQUEST, "the body is not JSON: not UTF-8");
 	/* The tokener ends at a NUL byte: it is content here, so refuse it by hand. */
 	if (memchr(text, 0, size))
 		return request_fail(r, OUTCOME_BAD_REQUEST, "the body has a NUL byte");
+	tokener = json_tokener_new_ex(REQUEST_JSON_DEPTH);
+	if (!tokener)
+		return -ENOMEM;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	r->body = json_tokener_parse_ex(tokener, text, (int)size);
 	error = json_tokener_get_error(tokener);
 	if (error == json_tokener_continue) {
@@ -212,6 +211,18 @@ static int parse_body(struct request *r)
 				    "the body is not a JSON object; write {\"%s\": …}",
 				    r->route->names[0]);
 	return check_members(r);
+}
+
+static int parse_body(struct request *r)
+{
+	struct evbuffer *input = evhttp_request_get_input_buffer(r->http);
+	size_t size = evbuffer_get_length(input);
+	/* of a body that is too long, only its length is asked for */
+	const char *text = size && size <= API_BODY_MAX_BYTES
+				   ? (const char *)evbuffer_pullup(input, -1)
+				   : "";
+
+	return text ? request_parse_body(r, text, size) : -ENOMEM;
 }
 
 void request_subject(struct request *r, const char *text)

@@ -96,6 +96,9 @@ void request_keep(struct request *r, struct request *ret);
 /* Reads query or body as the route says.  0, OUTCOME_BAD_REQUEST, OUTCOME_TOO_LARGE, errno. */
 int request_parse(struct request *r, const struct route *route);
 
+/* Reads the text of a body alone, as r->route says; what request_parse() does with it.  Pure. */
+int request_parse_body(struct request *r, const char *text, size_t size);
+
 /* Keeps the sentence for the client and returns the outcome. */
 int request_fail(struct request *r, enum outcome outcome, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -13,7 +13,7 @@ static const struct route routes[] = {
 	  .names = { "id", "port", "range", "ttl", "health", "cwd", "services" } },
 	{ EVHTTP_REQ_POST, "/v1/releases", releases_post, REQUEST_BODY, .names = { "match" } },
 	{ EVHTTP_REQ_POST, "/v1/cleanups", cleanups_post, REQUEST_BODY,
-	  .names = { "olderThan", "stale", "dryRun" } },
+	  .names = { "olderThan", "stale", "dryRun", "project" } },
 	{ EVHTTP_REQ_GET, "/v1/why", why_get,
 	  .names = { "port", "proto", "addr", "v6only", "reuseaddr", "reuseport", "dev", "uid",
 		     "netns", "pid", "last" } },

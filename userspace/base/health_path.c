@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 static const struct {
 	const char *prefix;
@@ -47,14 +48,25 @@ static const char *skip_host(const char *text, const char **why)
 	return NULL;
 }
 
+/*
+ * What stands before the path where it is stored.  Behind "https:", two slashes would begin a host;
+ * without a scheme they are a path.
+ */
+static const char *prefix_of(const struct health_path *path)
+{
+	if (!path->https)
+		return "";
+	return path->path[1] == '/' ? "https://localhost" : "https:";
+}
+
 int health_path_parse(const char *text, struct health_path *ret, const char **ret_why)
 {
 	struct health_path parsed = { .path = text };
 	const char *why = NULL;
 	bool has_scheme = false;
 
-	if (strlen(text) > HEALTH_PATH_MAX_BYTES)
-		return fail(ret_why, "it is longer than 1024 bytes");
+	if (!text_is_utf8(text, strlen(text)))
+		return fail(ret_why, "it is not UTF-8");
 	for (size_t i = 0; i < ARRAY_SIZE(schemes) && !has_scheme; i++) {
 		size_t n = strlen(schemes[i].prefix);
 
@@ -73,12 +85,15 @@ int health_path_parse(const char *text, struct health_path *ret, const char **re
 	for (const unsigned char *p = (const unsigned char *)parsed.path; *p; p++)
 		if (*p <= ' ' || *p == 0x7f || *p == '#')
 			return fail(ret_why, "it has a blank, a control character or a #");
+	/* as it is stored, so that it can be read again */
+	if (strlen(prefix_of(&parsed)) + strlen(parsed.path) > HEALTH_PATH_MAX_BYTES)
+		return fail(ret_why, "it is longer than 1024 bytes");
 	*ret = parsed;
 	return 0;
 }
 
 char *health_path_format(const struct health_path *path, char *ret)
 {
-	snprintf(ret, HEALTH_PATH_SIZE, "%s%s", path->https ? "https:" : "", path->path);
+	snprintf(ret, HEALTH_PATH_SIZE, "%s%s", prefix_of(path), path->path);
 	return ret;
 }

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define HEALTH_PATH_MAX_BYTES 1024 /* of the text; far above any that people write */
+#define HEALTH_PATH_MAX_BYTES 1024 /* as it is stored; far above any that people write */
 
 struct health_path {
 	bool https;
@@ -22,8 +22,11 @@ struct health_path {
  */
 int health_path_parse(const char *text, struct health_path *ret, const char **ret_why);
 
-/* "/health" or "https:/health", as it is stored.  ret holds HEALTH_PATH_SIZE.  Returns ret. */
-#define HEALTH_PATH_SIZE (HEALTH_PATH_MAX_BYTES + 8)
+/*
+ * "/health" or "https:/health", as it is stored; it reads again as the same.  ret holds
+ * HEALTH_PATH_SIZE.  Returns ret.
+ */
+#define HEALTH_PATH_SIZE (HEALTH_PATH_MAX_BYTES + 1)
 char *health_path_format(const struct health_path *path, char *ret);
 
 #endif

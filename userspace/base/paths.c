@@ -50,6 +50,22 @@ static int make_absolute(const char *path, char *ret, size_t size)
 	return 0;
 }
 
+bool paths_sudo_user(uid_t *ret)
+{
+	const char *text = geteuid() == 0 ? variable("SUDO_UID") : NULL;
+	unsigned long value;
+	char *end;
+
+	if (!text || *text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || value == 0 || value >= UINT32_MAX)
+		return false;
+	*ret = (uid_t)value;
+	return true;
+}
+
 int paths_home_of(uid_t uid, char *ret, size_t size)
 {
 	_cleanup_free_ char *buf = malloc(PASSWD_BUF_BYTES);
@@ -105,23 +121,6 @@ int paths_listen_socket(bool service, const char *state_dir, char *ret, size_t s
 	return join(state_dir, PATHS_SOCKET_NAME, ret, size);
 }
 
-/* The user behind sudo, whose daemon a root shell means; false when there is none. */
-static bool sudo_user(uid_t *ret)
-{
-	const char *text = getuid() == 0 ? variable("SUDO_UID") : NULL;
-	unsigned long value;
-	char *end;
-
-	if (!text || *text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || value >= UINT32_MAX)
-		return false;
-	*ret = (uid_t)value;
-	return true;
-}
-
 static int user_socket(uid_t uid, char *ret)
 {
 	char state[PATH_MAX];
@@ -146,7 +145,7 @@ int paths_client_sockets(char ret[][108], int max)
 		       join(state, PATHS_SOCKET_NAME, ret[0], SOCKET_PATH_SIZE) == 0;
 
 	strcpy(ret[n++], PATHS_SYSTEM_SOCKET);
-	if (n < max && sudo_user(&invoker) && user_socket(invoker, ret[n]) == 0)
+	if (n < max && paths_sudo_user(&invoker) && user_socket(invoker, ret[n]) == 0)
 		n++;
 	if (n < max && user_socket(getuid(), ret[n]) == 0 && strcmp(ret[n], ret[n - 1]) != 0)
 		n++;

@@ -14,6 +14,9 @@
 #define PATHS_LOG_NAME	    "daemon.log"
 #define PATHS_SOCKETS_MAX   4
 
+/* The user behind sudo, for whom a root shell acts; false where there is none. */
+bool paths_sudo_user(uid_t *ret);
+
 /* The home directory of uid from the user database (not $HOME); 0, -ENOENT, -ENAMETOOLONG. */
 int paths_home_of(uid_t uid, char *ret, size_t size);
 

@@ -23,6 +23,10 @@ static void bodies_that_are_not_an_object_are_refused(void **state)
 		{ "{\"id\":\"a\",}", "not JSON" },
 		{ "{\"id\":NaN}", "not a string" },
 		{ "{\"id\":\"\xff\xfe\"}", "not JSON" },
+		/* overlong, a surrogate, above U+10FFFF */
+		{ "{\"id\":\"\xc0\xa9\"}", "not JSON" },
+		{ "{\"id\":\"\xed\xa0\x80\"}", "not JSON" },
+		{ "{\"id\":\"\xf4\x90\x80\x80\"}", "not JSON" },
 		{ "{\"id\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}", "not JSON" },
 		{ "[]", "not a JSON object" },
 		{ "null", "not a JSON object" },

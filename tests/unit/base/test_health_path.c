@@ -29,6 +29,10 @@ static void paths_and_urls_are_kept_as_what_they_mean(void **state)
 		{ "http://127.0.0.1/a", "/a", false },
 		{ "https://[::1]/a", "https:/a", true },
 		{ "//double", "//double", false },
+		{ "http://localhost//double", "//double", false },
+		{ "https://localhost//x", "https://localhost//x", true },
+		{ "HTTPS://[::1]//x", "https://localhost//x", true },
+		{ "https://localhosT//localhosTbb", "https://localhost//localhosTbb", true },
 		{ "/caf\xc3\xa9", "/caf\xc3\xa9", false },
 	};
 
@@ -61,6 +65,7 @@ static void what_is_no_path_of_this_machine_is_refused_with_why(void **state)
 		{ "/a\r\nX-Evil: 1", "blank" },
 		{ "/a\x7f", "blank" },
 		{ "/a#b", "#" },
+		{ "/caf\xe9", "UTF-8" },
 	};
 	struct health_path path = { .path = "untouched" };
 
@@ -87,21 +92,53 @@ static void a_path_may_be_1024_bytes_long(void **state)
 	assert_int_equal(health_path_parse(text, &path, NULL), 0);
 }
 
+/* "[::1]" is stored as the longer "localhost". */
+static void a_url_may_be_1024_bytes_long_as_it_is_kept(void **state)
+{
+	char text[HEALTH_PATH_MAX_BYTES + 2], kept[HEALTH_PATH_SIZE];
+	size_t longest = HEALTH_PATH_MAX_BYTES - strlen("localhost") + strlen("[::1]");
+	struct health_path path;
+
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "https://[::1]//", strlen("https://[::1]//"));
+	text[longest + 1] = '\0';
+	assert_int_equal(health_path_parse(text, &path, NULL), -EINVAL);
+	text[longest] = '\0';
+	assert_int_equal(health_path_parse(text, &path, NULL), 0);
+	health_path_format(&path, kept);
+	assert_int_equal(strlen(kept), HEALTH_PATH_MAX_BYTES);
+	assert_int_equal(health_path_parse(kept, &path, NULL), 0);
+}
+
 static void what_is_kept_reads_as_itself(void **state)
 {
 	static const char alphabet[] = "htps:/localhost.#[]1 \r?";
+	static const char *const starts[] = { "http://localhost", "https://localhost/",
+					      "https://[::1]//", "HTTPS:" };
 	struct random_source r = random_start(__func__);
 
 	for (int i = 0; i < 20000; i++) {
 		char text[40], first[HEALTH_PATH_SIZE], second[HEALTH_PATH_SIZE];
 		struct health_path path;
+		size_t length;
+		bool https;
 
-		random_string(&r, alphabet, sizeof(alphabet) - 1, text, sizeof(text));
+		if (i % 2) {
+			/* few random texts begin as a URL does */
+			strcpy(text, starts[random_below(&r, ARRAY_SIZE(starts))]);
+			random_string(&r, alphabet, sizeof(alphabet) - 1, text + strlen(text), 12);
+		} else {
+			random_string(&r, alphabet, sizeof(alphabet) - 1, text, sizeof(text));
+		}
 		if (health_path_parse(text, &path, NULL))
 			continue;
 		health_path_format(&path, first);
 		assert_null(strpbrk(first, " \r\n"));
+		https = path.https;
+		length = strlen(path.path);
 		assert_int_equal(health_path_parse(first, &path, NULL), 0);
+		assert_int_equal(path.https, https);
+		assert_int_equal(strlen(path.path), length);
 		assert_string_equal(health_path_format(&path, second), first);
 	}
 }
@@ -112,6 +149,7 @@ int main(void)
 		cmocka_unit_test(paths_and_urls_are_kept_as_what_they_mean),
 		cmocka_unit_test(what_is_no_path_of_this_machine_is_refused_with_why),
 		cmocka_unit_test(a_path_may_be_1024_bytes_long),
+		cmocka_unit_test(a_url_may_be_1024_bytes_long_as_it_is_kept),
 		cmocka_unit_test(what_is_kept_reads_as_itself),
 	};
 
