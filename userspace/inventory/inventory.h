@@ -34,6 +34,7 @@ struct holder {
 	uint8_t n_fds;	   /* 0 = not looked at yet */
 	bool private_only; /* all of them in tables private to threads: /proc/PID/fd has none */
 	uint16_t fd_count; /* how many descriptors it really has, may exceed n_fds */
+	uint32_t link;	   /* the table's own: where the process lists this socket */
 	int fds[INVENTORY_HOLDER_FDS];
 };
 
@@ -172,13 +173,26 @@ int inventory_call_roll(struct inventory *inv,
 			bool (*wanted)(const struct socket_row *row, void *user_data),
 			void *user_data);
 
-/* Rows of one port in one netns (0 = all namespaces); returns how many matched, stores up to max.
+/*
+ * Rows of one port in one netns (0 = all namespaces), up to max of them; returns how many there
+ * are, max + 1 standing for any more.  `ret` may be NULL: they are only counted.
  */
 size_t inventory_by_port(const struct inventory *inv, uint32_t netns, uint16_t port,
 			 const struct socket_row **ret, size_t max);
 
 /* The row of a socket, or NULL.  Borrowed. */
 const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64_t cookie);
+
+/*
+ * Where somebody who goes through the rows has got to, in order of port, then cookie: zeroes are
+ * the beginning.  It holds no row, and stays valid whatever becomes of the table meanwhile.
+ */
+struct inventory_place {
+	uint16_t port;
+	uint64_t cookie;
+};
+/* The first row behind the place, which it moves there; NULL behind the last one. */
+const struct socket_row *inventory_next(const struct inventory *inv, struct inventory_place *place);
 
 /* Calls visit for every row, in order of port, then cookie.  Stops when visit returns false. */
 void inventory_for_each(const struct inventory *inv,

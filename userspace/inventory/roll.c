@@ -104,20 +104,26 @@ static void append_holds(struct roll *roll, const struct proc *proc, const struc
 		};
 }
 
-/* Everything that the process holds, or nothing: then it is to be looked at. */
+/*
+ * Everything that the process holds, or nothing: then it is to be looked at.  It is met once for
+ * each of its rows, and its rows are gone through the first time only: a process may have 20,000.
+ */
 static int enlist(struct inventory *inv, struct roll *roll, struct proc *proc)
 {
-	size_t n = count_holds(proc);
+	size_t n;
 	int r;
 
-	if (!n || proc->asked_turn == inv->turn)
+	if (proc->asked_turn == inv->turn)
+		return 0;
+	proc->asked_turn = inv->turn;
+	n = count_holds(proc);
+	if (!n)
 		return 0;
 	r = reserve_proc(roll);
 	if (!r)
 		r = reserve_holds(roll, n);
 	if (r)
 		return r;
-	proc->asked_turn = inv->turn;
 	roll->procs[roll->n_procs++] = proc;
 	for (size_t i = 0; i < proc->n_rows; i++)
 		append_holds(roll, proc, proc->rows[i]);

@@ -273,15 +273,15 @@ static void describe_heirs(struct inventory *inv, const struct row *row)
 /* Every holder of the port is looked at; false when there are too many for that. */
 static bool want_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
-	struct row *row, *first = inv->table->by_port[port];
+	struct row *row, *root = inv->table->by_port[port];
 	size_t n = 0;
 
-	DL_FOREACH2(first, row, port_next)
+	PORT_ROWS_FOREACH(root, row)
 	if (is_in(row, netns))
 		n += row->view.n_holders;
 	if (n > VERIFY_LOOKS_MAX)
 		return false;
-	DL_FOREACH2(first, row, port_next)
+	PORT_ROWS_FOREACH(root, row)
 	if (is_in(row, netns)) {
 		want_stale_holders(inv, row);
 		describe_heirs(inv, row);
@@ -309,7 +309,7 @@ static bool port_needs_pass(const struct inventory *inv, uint32_t netns, uint16_
 	uint64_t now_ms = inventory_now_ms();
 	struct row *row;
 
-	DL_FOREACH2(inv->table->by_port[port], row, port_next)
+	PORT_ROWS_FOREACH(inv->table->by_port[port], row)
 	{
 		if (is_in(row, netns) && !row_is_settled(row) && may_pass(inv, row, now_ms))
 			return true;

@@ -92,16 +92,9 @@ struct row *table_find_socket(const struct table *t, uint64_t cookie, uint64_t i
 
 /* --- indexes --------------------------------------------------------------------------------- */
 
-static int compare_cookies(const struct row *a, const struct row *b)
-{
-	return a->view.cookie < b->view.cookie ? -1 : a->view.cookie > b->view.cookie;
-}
-
 static void port_insert(struct table *t, struct row *row)
 {
-	struct row **head = &t->by_port[row->view.port];
-
-	DL_INSERT_INORDER2(*head, row, compare_cookies, port_prev, port_next);
+	port_rows_add(&t->by_port[row->view.port], row);
 	t->ports[row->view.port / 64] |= UINT64_C(1) << row->view.port % 64;
 }
 
@@ -109,7 +102,7 @@ static void port_remove(struct table *t, struct row *row)
 {
 	uint16_t port = row->view.port;
 
-	DL_DELETE2(t->by_port[port], row, port_prev, port_next);
+	port_rows_remove(&t->by_port[port], row);
 	if (!t->by_port[port])
 		t->ports[port / 64] &= ~(UINT64_C(1) << port % 64);
 }
@@ -166,16 +159,18 @@ int table_add_row(struct table *t, const struct socket_row *facts, struct row **
 
 static void unlink_processes(struct table *t, struct row *row)
 {
-	struct proc *proc;
+	struct proc *binder = table_proc(t, &row->view.binder);
 
-	for (size_t i = 0; i < row->view.n_holders; i++) {
-		proc = table_proc(t, &row->view.holders[i].id);
+	if (binder && !row_holder(row, &row->view.binder))
+		proc_unlink(t, binder, row->binder_link);
+	/* One after the other, so that none is met that is not linked any more. */
+	for (; row->view.n_holders > 0; row->view.n_holders--) {
+		const struct holder *last = &row->view.holders[row->view.n_holders - 1];
+		struct proc *proc = table_proc(t, &last->id);
+
 		if (proc)
-			proc_unlink(t, proc, row);
+			proc_unlink(t, proc, last->link);
 	}
-	proc = table_proc(t, &row->view.binder);
-	if (proc)
-		proc_unlink(t, proc, row);
 }
 
 /* Takes the row out of everything but the index by cookie. */
