@@ -7,6 +7,7 @@
 
 #include "api/routes.h"
 #include "api/server.h"
+#include "api/socket_walk.h"
 #include "api/view.h"
 #include "api/why.h"
 
@@ -109,22 +110,24 @@ static void add_warning(struct json_object *o, const struct inventory *inv, uint
  * What a line of a table shows, and of that only what is known: of 50,000 services few have a
  * process, and each member costs both sides more than finding its value.
  */
-static struct json_object *service_view_briefly(struct api *api, const struct service *s,
-						const struct service_now *now)
+static int write_service_briefly(struct request *r, const struct service *s,
+				 const struct service_now *now)
 {
-	struct json_object *o = json_object_new_object();
-	char comm[PROCESS_COMM_SIZE];
+	const struct inventory *inv = r->api->config.inventory;
+	char comm[PROCESS_COMM_SIZE], warning[WHY_WARNING_SIZE];
 
-	json_add_text(o, "id", s->id);
-	json_add_int(o, "port", s->port);
-	json_add_text(o, "status", service_status_name(now->verdict.status));
-	json_add_int(o, "createdAt", s->created_at);
-	if (!now->n_holdings)
-		return o;
-	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
-	json_add_text(o, "process", deciding_name(api->config.inventory, now, comm));
-	add_warning(o, api->config.inventory, IPPROTO_TCP, s->port);
-	return o;
+	written_object_begin(r);
+	written_text(r, "id", s->id);
+	written_int(r, "port", s->port);
+	written_text(r, "status", service_status_name(now->verdict.status));
+	written_int(r, "createdAt", s->created_at);
+	if (now->n_holdings) {
+		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
+		written_text(r, "process", deciding_name(inv, now, comm));
+		why_split_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, warning);
+		written_text(r, "warning", warning);
+	}
+	return written_object_end(r);
 }
 
 static struct json_object *service_view(struct api *api, const struct service *s,
@@ -164,8 +167,8 @@ static int add_service(struct request *r, const struct service *s, const struct 
 	if (fault)
 		return fault;
 	if (q->status < 0 || now.verdict.status == (enum service_status)q->status)
-		fault = written_list_add(r, q->details ? service_view(r->api, s, &now, r->uid)
-						       : service_view_briefly(r->api, s, &now));
+		fault = q->details ? written_list_add(r, service_view(r->api, s, &now, r->uid))
+				   : write_service_briefly(r, s, &now);
 	free(now.holdings);
 	/* the look at the holders saw more than the events had told: let the keeper know */
 	if (now.verdict.status != s->status)
@@ -175,22 +178,17 @@ static int add_service(struct request *r, const struct service *s, const struct 
 
 /* --- orphans --- */
 
-static bool serves_here(const struct socket_row *row, void *user_data)
-{
-	return row->netns == inventory_own_netns(user_data) && socket_serves(row);
-}
-
-/* For a question about all services: asked for once, who answers need not be for each of them. */
-static int call_roll(struct api *api)
-{
-	struct inventory *inv = api->config.inventory;
-
-	return inventory_call_roll(inv, serves_here, inv);
-}
-
 static bool any(const struct service *service, void *user_data)
 {
 	return false;
+}
+
+/* Has the port a claim?  1, 0, negative errno. */
+static int is_claimed(struct api *api, uint16_t port)
+{
+	int r = registry_service_by_port(api->config.registry, port, any, NULL);
+
+	return r == OUTCOME_NO ? 0 : r < 0 ? r : 1;
 }
 
 int services_unclaimed_reason(struct api *api, const struct socket_row *row)
@@ -205,100 +203,68 @@ int services_unclaimed_reason(struct api *api, const struct socket_row *row)
 	return reconcile_orphan(row, range_of_services, false, ever > 0);
 }
 
-struct port_set {
-	struct api *api;
-	uint16_t wanted; /* 0 = all */
-	int fault;
-	size_t n;
-	uint16_t ports[UINT16_MAX]; /* as they come: ascending */
-};
-
-/* Where somebody serves and, were there no claim, would be an orphan. */
-static bool collect_port(const struct socket_row *row, void *user_data)
+/* An enum orphan_reason, or negative errno. */
+static int orphan_reason(struct api *api, const struct socket_row *row)
 {
-	struct port_set *set = user_data;
-	int reason;
+	int reason = services_unclaimed_reason(api, row);
+	int claimed = reason > ORPHAN_NOT ? is_claimed(api, row->port) : 0;
 
-	if (set->wanted && set->wanted != row->port)
-		return true;
-	if (set->n && set->ports[set->n - 1] == row->port)
-		return true;
-	reason = services_unclaimed_reason(set->api, row);
-	if (reason < 0)
-		set->fault = reason;
-	if (reason > ORPHAN_NOT)
-		set->ports[set->n++] = row->port;
-	return !set->fault && set->n < UINT16_MAX;
+	if (claimed)
+		return claimed < 0 ? claimed : ORPHAN_NOT;
+	return reason;
 }
 
-static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
+int services_count_orphans(struct api *api, int64_t *ret)
 {
-	struct inventory *inv = api->config.inventory;
-	_cleanup_free_ const struct socket_row **rows = NULL;
-	size_t n;
-	int r = registry_service_by_port(api->config.registry, port, any, NULL);
+	struct inventory_place place = { 0 };
+	const struct socket_row *row;
+	int64_t n = 0;
 
-	if (r != OUTCOME_NO)
-		return r; /* claimed: it is nobody's orphan */
-	r = view_rows_of_port(inv, inventory_own_netns(inv), port, &rows, &n);
-	for (size_t i = 0; !r && i < n; i++) {
-		int reason = services_unclaimed_reason(api, rows[i]);
+	/* Who holds them is not asked: that makes none of them more or less an orphan. */
+	while ((row = inventory_next(api->config.inventory, &place))) {
+		int reason = orphan_reason(api, row);
 
 		if (reason < 0)
 			return reason;
-		if (reason != ORPHAN_NOT)
-			visit(rows[i], (enum orphan_reason)reason, user_data);
+		n += reason != ORPHAN_NOT;
 	}
-	return r;
+	*ret = n;
+	return 0;
 }
 
-int services_for_each_orphan(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
-{
-	_cleanup_free_ struct port_set *set = calloc(1, sizeof(*set));
-	int r = port ? 0 : call_roll(api);
-
-	if (r || !set)
-		return r ? r : -ENOMEM;
-	set->api = api;
-	set->wanted = port;
-	inventory_for_each(api->config.inventory, collect_port, set);
-	r = set->fault;
-	for (size_t i = 0; !r && i < set->n; i++)
-		r = visit_port(api, set->ports[i], visit, user_data);
-	return r;
-}
-
-struct orphan_listing {
-	struct request *request;
-	int fault;
+/* The warning of a port is the same for all of its rows, and to look for it is more than a row. */
+struct port_warning {
+	uint16_t port; /* 0 = of none yet */
+	char text[WHY_WARNING_SIZE];
 };
 
-static void add_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
+static const char *warn(struct port_warning *w, const struct inventory *inv,
+			const struct socket_row *row)
 {
-	struct orphan_listing *listing = user_data;
-	const struct inventory *inv = listing->request->api->config.inventory;
-	_cleanup_free_ struct holding *holdings = NULL;
-	struct json_object *o;
-	char addr[NET_ADDR_STR_SIZE], comm[PROCESS_COMM_SIZE] = "";
-	size_t n;
+	if (row->protocol == IPPROTO_UDP)
+		return NULL;
+	if (w->port != row->port)
+		why_split_warning(inv, row->netns, row->protocol, row->port, w->text);
+	w->port = row->port;
+	return w->text;
+}
 
-	if (!listing->fault)
-		listing->fault = view_holdings(&row, 1, true, &holdings, &n);
-	if (listing->fault)
-		return;
-	o = json_object_new_object();
-	if (n)
-		view_process_name(inv, &holdings[0].holder->id, comm);
-	json_add_int(o, "port", row->port);
-	json_add_text(o, "proto", net_protocol_name(row->protocol));
-	json_add_text(o, "addr", net_addr_format(row->family, &row->addr, addr));
-	json_add(o, "pids", view_pids(holdings, n));
-	json_add_text(o, "process", comm);
-	json_add_text(o, "user", view_user_name(row->uid));
-	json_add_known(o, "since", row->since);
-	json_add_text(o, "reason", orphan_reason_text(reason));
-	add_warning(o, inv, row->protocol, row->port);
-	listing->fault = written_list_add(listing->request, o);
+static int write_orphan(struct request *r, const struct socket_row *row, enum orphan_reason reason,
+			struct port_warning *warning)
+{
+	const struct inventory *inv = r->api->config.inventory;
+	char addr[NET_ADDR_STR_SIZE];
+
+	written_object_begin(r);
+	written_int(r, "port", row->port);
+	written_text(r, "proto", net_protocol_name(row->protocol));
+	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
+	view_write_holders(r, row);
+	written_text(r, "user", view_user_name(row->uid));
+	written_known(r, "since", row->since);
+	written_text(r, "reason", orphan_reason_text(reason));
+	written_text(r, "warning", warn(warning, inv, row));
+	return written_object_end(r);
 }
 
 /* --- GET /v1/services --- */
@@ -340,6 +306,17 @@ static int parse(struct request *r, struct question *ret)
 	return 0;
 }
 
+/* The holders of all ports of a page are asked in one call. */
+static int call_roll(struct api *api, const struct service_list *page)
+{
+	struct inventory *inv = api->config.inventory;
+	uint16_t ports[PAGE_SERVICES];
+
+	for (size_t i = 0; i < page->n; i++)
+		ports[i] = page->services[i].port;
+	return inventory_call_roll_of_ports(inv, inventory_own_netns(inv), ports, page->n);
+}
+
 static bool add_to_page(const struct service *service, void *page)
 {
 	return service_list_add(service, page) && ((struct service_list *)page)->n < PAGE_SERVICES;
@@ -356,8 +333,8 @@ static int add_page(struct request *r, const struct question *q, char *after)
 	fault = registry_for_each_service(r->api->config.registry, &filter, add_to_page, &page);
 	if (!fault && page.no_memory)
 		fault = -ENOMEM;
-	if (!fault && page.n > 1 && !*after)
-		fault = call_roll(r->api);
+	if (!fault && page.n > 1)
+		fault = call_roll(r->api, &page);
 	for (size_t i = 0; !fault && i < page.n; i++)
 		fault = add_service(r, &page.services[i], q);
 	if (!fault && page.n == PAGE_SERVICES) {
@@ -382,13 +359,28 @@ static int list_services(struct request *r, const struct question *q)
 
 static int list_orphans(struct request *r, const struct question *q)
 {
-	struct orphan_listing listing = { .request = r };
+	struct inventory *inv = r->api->config.inventory;
+	struct socket_walk walk = {
+		.inv = inv,
+		.netns = inventory_own_netns(inv),
+		.port = q->filter.port,
+	};
+	struct port_warning warning = { 0 };
+	const struct socket_row *row = NULL;
 	int fault = written_list_begin(r, "orphans");
 
-	if (!fault && q->orphans)
-		fault = services_for_each_orphan(r->api, q->filter.port, add_orphan, &listing);
-	if (!fault)
-		fault = listing.fault;
+	while (!fault && q->orphans) {
+		int reason;
+
+		fault = socket_walk_next(&walk, &row);
+		if (fault || !row)
+			break;
+		reason = orphan_reason(r->api, row);
+		if (reason < 0)
+			fault = reason;
+		else if (reason != ORPHAN_NOT)
+			fault = write_orphan(r, row, (enum orphan_reason)reason, &warning);
+	}
 	return fault ? fault : written_list_end(r);
 }
 

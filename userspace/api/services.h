@@ -26,13 +26,8 @@ struct service_now {
 int service_judge(struct api *api, const struct service *service, int64_t now,
 		  struct service_now *ret);
 
-/*
- * Calls visit for every orphan row of the own namespace (port 0 = of all ports), with the reason.
- * The row is borrowed for the call.  0, negative errno.
- */
-typedef void (*orphan_visit)(const struct socket_row *row, enum orphan_reason reason,
-			     void *user_data);
-int services_for_each_orphan(struct api *api, uint16_t port, orphan_visit visit, void *user_data);
+/* How many orphan rows the own namespace has.  0, negative errno. */
+int services_count_orphans(struct api *api, int64_t *ret);
 
 /* The orphan reason of a row on whose port there is no claim.  Negative errno. */
 int services_unclaimed_reason(struct api *api, const struct socket_row *row);

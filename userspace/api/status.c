@@ -85,11 +85,6 @@ static int add_database(struct request *r)
 	return 0;
 }
 
-static void count_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
-{
-	++*(int64_t *)user_data;
-}
-
 static int add_services(struct request *r)
 {
 	int64_t counts[_SERVICE_STATUS_MAX] = { 0 }, orphans = 0;
@@ -97,7 +92,7 @@ static int add_services(struct request *r)
 	int fault = registry_count_services(r->api->config.registry, counts);
 
 	if (!fault)
-		fault = services_for_each_orphan(r->api, 0, count_orphan, &orphans);
+		fault = services_count_orphans(r->api, &orphans);
 	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
 		json_add_int(o, service_status_name((enum service_status)s), counts[s]);
 	json_add_int(o, "orphans", orphans);

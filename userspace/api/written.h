@@ -7,6 +7,8 @@
 #define API_WRITTEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct evbuffer;
 struct json_object;
@@ -16,6 +18,9 @@ struct request;
 struct written {
 	struct evbuffer *text; /* without the last brace; NULL = the answer is still an object */
 	bool has_elements;     /* of the list that is open */
+	char *row;	       /* the object that is open, as far as it is written */
+	size_t row_used, row_size;
+	bool no_memory; /* for it */
 };
 
 /*
@@ -26,6 +31,21 @@ int written_list_begin(struct request *r, const char *key);
 /* value is consumed. */
 int written_list_add(struct request *r, struct json_object *value);
 int written_list_end(struct request *r);
+
+/*
+ * An element member by member, for rows that come by the ten thousand: to build an object of each
+ * takes five times as long as to write its text.  Values become what json.h makes of them.  What
+ * fails is told at the object's end: 0, -ENOMEM.
+ */
+void written_object_begin(struct request *r);
+void written_text(struct request *r, const char *key, const char *text); /* NULL and "": null */
+void written_int(struct request *r, const char *key, int64_t value);
+void written_known(struct request *r, const char *key, int64_t value); /* 0: null */
+void written_bool(struct request *r, const char *key, bool value);
+/* A list of n integers; `get` tells the i-th. */
+void written_ints(struct request *r, const char *key, size_t n,
+		  int64_t (*get)(const void *list, size_t i), const void *list);
+int written_object_end(struct request *r);
 
 void written_deinit(struct written *w);
 

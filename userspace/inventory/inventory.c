@@ -79,32 +79,11 @@ const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64
 	return row ? &row->view : NULL;
 }
 
-/* The first port from there on that has rows; TABLE_PORTS: there is none. */
-static size_t port_in_use(const struct table *t, size_t port)
-{
-	uint64_t left;
-
-	while (port < TABLE_PORTS) {
-		left = t->ports[port / 64] >> port % 64;
-		if (left)
-			return port + (size_t)__builtin_ctzll(left);
-		port = (port / 64 + 1) * 64;
-	}
-	return port;
-}
-
 const struct socket_row *inventory_next(const struct inventory *inv, struct inventory_place *place)
 {
-	const struct table *t = inv->table;
-	const struct row *row = port_rows_after(t->by_port[place->port], place->cookie);
-	size_t port = row ? place->port : port_in_use(t, (size_t)place->port + 1);
+	const struct row *row = table_next(inv->table, place);
 
-	if (port == TABLE_PORTS)
-		return NULL;
-	if (!row)
-		row = port_rows_after(t->by_port[port], 0);
-	*place = (struct inventory_place){ (uint16_t)port, row->view.cookie };
-	return &row->view;
+	return row ? &row->view : NULL;
 }
 
 void inventory_for_each(const struct inventory *inv,

@@ -90,6 +90,33 @@ struct row *table_find_socket(const struct table *t, uint64_t cookie, uint64_t i
 	return row || !inode ? row : table_find_inode(t, inode);
 }
 
+/* The first port from there on that has rows; TABLE_PORTS: there is none. */
+static size_t port_in_use(const struct table *t, size_t port)
+{
+	uint64_t left;
+
+	while (port < TABLE_PORTS) {
+		left = t->ports[port / 64] >> port % 64;
+		if (left)
+			return port + (size_t)__builtin_ctzll(left);
+		port = (port / 64 + 1) * 64;
+	}
+	return port;
+}
+
+struct row *table_next(const struct table *t, struct inventory_place *place)
+{
+	struct row *row = port_rows_after(t->by_port[place->port], place->cookie);
+	size_t port = row ? place->port : port_in_use(t, (size_t)place->port + 1);
+
+	if (port == TABLE_PORTS)
+		return NULL;
+	if (!row)
+		row = port_rows_after(t->by_port[port], 0);
+	*place = (struct inventory_place){ (uint16_t)port, row->view.cookie };
+	return row;
+}
+
 /* --- indexes --------------------------------------------------------------------------------- */
 
 static void port_insert(struct table *t, struct row *row)

@@ -43,8 +43,10 @@ struct row {
 	/* CLOCK_MONOTONIC of the last full pass made for this row, or of any walk of /proc; 0 =
 	 * none */
 	uint64_t passed_ms;
-	uint8_t passes; /* made since it was unsettled */
-	uint8_t vain;	/* passes in a row that found nobody, or not everybody; see settle.c */
+	uint8_t passes;	     /* made since it was unsettled */
+	uint8_t vain;	     /* passes in a row that found nobody, or not everybody; see settle.c */
+	uint64_t asked_turn; /* inventory.turn of the last roll that it was on; 0 = none */
+	bool answered;	     /* all its holders did, and explain all its references */
 	bool unsettled;
 	bool looked;	/* all its holders were looked at since it was unsettled */
 	bool tracked;	/* the kernel side reports its CLOSE */
@@ -82,7 +84,6 @@ struct proc {
 	bool untracked_once;
 	bool look_wanted;
 	uint64_t looked_turn; /* inventory.turn of the last look at it; 0 = none */
-	uint64_t asked_turn;  /* the same of the last roll that it was on */
 	uint8_t idle_forks;   /* made without a row, by it and by those it descends from */
 	struct proc *look_prev, *look_next;
 	struct proc *idle_prev, *idle_next;
@@ -114,6 +115,9 @@ struct row *table_find(const struct table *t, uint64_t cookie);
 struct row *table_find_inode(const struct table *t, uint64_t inode);
 /* By cookie, else by inode where that is not 0: one file is one socket to those who hold it. */
 struct row *table_find_socket(const struct table *t, uint64_t cookie, uint64_t inode);
+
+/* As inventory_next(). */
+struct row *table_next(const struct table *t, struct inventory_place *place);
 
 /* Adds a row with these facts (no holders, no binder).  The cookie must be new.  0, -ENOMEM. */
 int table_add_row(struct table *t, const struct socket_row *facts, struct row **ret);

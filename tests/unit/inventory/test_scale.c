@@ -20,6 +20,8 @@
 #define FIRST_PORT 3000
 #define FIRST_FD   3
 
+static const struct inventory_place from_the_start;
+
 /* Socket n, from 0 on, has cookie n + 1 and is descriptor FIRST_FD + n of its process. */
 struct herd {
 	unsigned n_sockets;
@@ -101,7 +103,7 @@ static void list(struct herd *h)
 	unsigned n_ports = h->one_port ? 1 : h->n_sockets;
 
 	inventory_refresh(h->inv);
-	assert_int_equal(inventory_call_roll(h->inv, NULL, NULL), 0);
+	assert_int_equal(inventory_call_roll(h->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
 	for (unsigned i = 0; i < n_ports; i++)
 		assert_int_equal(
 			inventory_verify_port(h->inv, FAKE_NETNS, (uint16_t)(FIRST_PORT + i)), 0);
