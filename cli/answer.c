@@ -111,3 +111,14 @@ int answer_get(bool json, const char *method, const char *path, struct json_obje
 	*ret = TAKE_PTR(answer);
 	return 0;
 }
+
+int answer_list(bool json, const char *path, rows_each each, void *user_data)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	enum outcome outcome = client_list(path, each, user_data, &answer);
+
+	if (outcome == OUTCOME_OK)
+		return 0;
+	render_error(json, answer);
+	return outcome_row(outcome)->exit_code;
+}

@@ -46,4 +46,7 @@ DEFINE_CLEANUP(struct json_object *, answer_free);
 int answer_get(bool json, const char *method, const char *path, struct json_object *body,
 	       struct json_object **ret);
 
+/* client_list() likewise; *ret is of no interest. */
+int answer_list(bool json, const char *path, rows_each each, void *user_data);
+
 #endif
