@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/socket_walk.h"
 
-#include "api/view.h"
 #include "reconcile/status.h"
 
 static bool is_wanted(const struct socket_row *row, void *user_data)
@@ -40,7 +39,7 @@ int socket_walk_next(struct socket_walk *walk, const struct socket_row **ret)
 		if (is_wanted(row, walk) && walk->verified != row->port) {
 			/* a search may have changed the rows: this one is fetched again */
 			walk->verified = row->port;
-			r = view_verify_port(walk->inv, walk->netns, row->port);
+			r = inventory_verify_port(walk->inv, walk->netns, row->port);
 			if (r)
 				return r;
 			continue;

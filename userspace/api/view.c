@@ -89,37 +89,12 @@ int view_holdings(const struct socket_row *const *rows, size_t n, bool serving,
 	return 0;
 }
 
-int view_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
-{
-	const struct socket_row *rows[64];
-	uint32_t seen[ARRAY_SIZE(rows)];
-	size_t n, n_seen = 0;
-
-	if (netns)
-		return inventory_verify_port(inv, netns, port);
-	n = inventory_by_port(inv, 0, port, rows, ARRAY_SIZE(rows));
-	/* copied out first: verifying may move the rows */
-	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++)
-		seen[n_seen++] = rows[i]->netns;
-	for (size_t i = 0; i < n_seen; i++) {
-		size_t j = 0;
-		int r;
-
-		while (seen[j] != seen[i])
-			j++;
-		r = j == i ? inventory_verify_port(inv, seen[i], port) : 0;
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
 int view_rows_of_port(struct inventory *inv, uint32_t netns, uint16_t port,
 		      const struct socket_row ***ret, size_t *ret_n)
 {
 	const struct socket_row **rows;
 	size_t n;
-	int r = view_verify_port(inv, netns, port);
+	int r = inventory_verify_port(inv, netns, port);
 
 	if (r)
 		return r;

@@ -41,11 +41,6 @@ int view_holdings(const struct socket_row *const *rows, size_t n, bool serving,
 		  struct holding **ret, size_t *ret_n);
 
 /*
- * Looks at the holders of a port, netns 0 = in all namespaces.  0, negative errno.
- */
-int view_verify_port(struct inventory *inv, uint32_t netns, uint16_t port);
-
-/*
  * All rows of a port, netns 0 = of all namespaces, after the holders of each were looked at: what
  * is shown is alive.  *ret is the caller's: free(); the rows are borrowed until the inventory
  * changes. 0, negative errno.
