@@ -162,14 +162,22 @@ static int fail(bool json, const char *message)
 	return outcome_row(OUTCOME_FAILED)->exit_code;
 }
 
-static int get_next(bool json, const char *path, const char *next, struct json_object **ret)
+/* The question for the page behind `next`.  0, or, having said why not, pd's exit code. */
+static int make_next(bool json, const char *path, const char *next, char ret[PATH_SIZE])
 {
 	const struct client_param after = { "after", next };
-	char longer[PATH_SIZE];
 
-	if (client_path(path, &after, 1, longer, sizeof(longer)) < 0)
+	if (client_path(path, &after, 1, ret, PATH_SIZE) < 0)
 		return fail(json, "the daemon's list goes on at a place that is too long");
-	return answer_get(json, "GET", longer, NULL, ret);
+	return 0;
+}
+
+static int get_next(bool json, const char *path, const char *next, struct json_object **ret)
+{
+	char longer[PATH_SIZE];
+	int e = make_next(json, path, next, longer);
+
+	return e ? e : answer_get(json, "GET", longer, NULL, ret);
 }
 
 int answer_get_list(bool json, const char *path, size_t rows, struct json_object **ret)
@@ -197,4 +205,27 @@ int answer_get_list(bool json, const char *path, size_t rows, struct json_object
 	json_object_object_del(answer, "next");
 	*ret = TAKE_PTR(answer);
 	return 0;
+}
+
+int answer_list(bool json, const char *path, rows_each each, void *user_data)
+{
+	char page[PATH_SIZE];
+
+	snprintf(page, sizeof(page), "%s", path);
+	for (int pages = 0; pages < PAGES_MAX; pages++) {
+		_cleanup_(answer_freep) struct json_object *rest = NULL;
+		enum outcome outcome = client_list(page, each, user_data, &rest);
+		int e;
+
+		if (outcome != OUTCOME_OK) {
+			render_error(json, rest);
+			return outcome_row(outcome)->exit_code;
+		}
+		if (!*answer_text(rest, "next"))
+			return 0;
+		e = make_next(json, path, answer_text(rest, "next"), page);
+		if (e)
+			return e;
+	}
+	return fail(json, "the list is longer than pd accepts");
 }

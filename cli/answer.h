@@ -53,4 +53,10 @@ int answer_get(bool json, const char *method, const char *path, struct json_obje
  */
 int answer_get_list(bool json, const char *path, size_t rows, struct json_object **ret);
 
+/*
+ * The same for lists that are read row by row, as client_list() does: each() takes the rows of all
+ * pages.
+ */
+int answer_list(bool json, const char *path, rows_each each, void *user_data);
+
 #endif

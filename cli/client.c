@@ -15,10 +15,10 @@
 #include "cli/answer.h"
 #include "cli/connection.h"
 #include "cli/render.h"
+#include "cli/rows.h"
 
-#define JSON_VERSION   1
-#define JSON_DEPTH_MAX 32 /* the deepest answer, `why`, has six levels */
-#define REPEATS_MAX    3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
+#define JSON_VERSION 1
+#define REPEATS_MAX  3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
@@ -154,12 +154,10 @@ static bool is_finite(struct json_object *o)
 
 static struct json_object *parse(const char *text, size_t n)
 {
-	_cleanup_(json_tokener_freep) struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX);
+	_cleanup_(json_tokener_freep) struct json_tokener *t = rows_tokener_new();
 	_cleanup_(answer_freep) struct json_object *o = NULL;
 	size_t end;
 
-	/* The keys are our own daemon's: nobody picks them so that they collide. */
-	json_global_set_string_hash(JSON_C_STR_HASH_PERLLIKE);
 	/* What passes is printed again, as JSON with -j; json-c's own check lets overlong forms
 	 * pass. */
 	if (!t || !text_is_utf8(text, n))
@@ -177,6 +175,7 @@ static struct json_object *parse(const char *text, size_t n)
 static enum outcome judge(struct json_object *answer, int http_status, struct json_object **ret)
 {
 	_cleanup_(answer_freep) struct json_object *o = answer;
+	enum outcome outcome;
 	char message[160];
 
 	if (!answer_has(o, "ok")) {
@@ -195,22 +194,19 @@ static enum outcome judge(struct json_object *answer, int http_status, struct js
 	*ret = TAKE_PTR(o);
 	if (answer_bool(*ret, "ok"))
 		return OUTCOME_OK;
-	return outcome_of_code(answer_text(answer_member(*ret, "error"), "code"));
+	outcome = outcome_of_code(answer_text(answer_member(*ret, "error"), "code"));
+	/* an error's outcome is never OK, whatever its code says */
+	return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 }
 
-/* An error answer's outcome is never OK, whatever its code says. */
 static enum outcome read_answer(struct connection *c, const char *method, struct json_object **ret)
 {
-	enum outcome outcome;
 	size_t n;
 	int e = connection_read_body(c, &n);
 
 	if (e < 0)
 		return fail_connection(c, method, ret, e);
-	outcome = judge(parse(c->bytes + c->head.size, n), c->head.status, ret);
-	if (outcome == OUTCOME_OK && !answer_bool(*ret, "ok"))
-		return OUTCOME_FAILED;
-	return outcome;
+	return judge(parse(c->bytes + c->head.size, n), c->head.status, ret);
 }
 
 struct request {
@@ -308,6 +304,31 @@ enum outcome client_request_on(int fd, const char *path, struct json_object **re
 	int e = exchange(&c, &r);
 
 	return e < 0 ? fail_connection(&c, r.method, ret, e) : read_answer(&c, r.method, ret);
+}
+
+enum outcome client_list(const char *path, rows_each each, void *user_data,
+			 struct json_object **ret)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	const struct request request = { .method = "GET",
+					 .path = path,
+					 .timeout_s = CONNECTION_TIMEOUT_S };
+	enum outcome outcome = ask(&c, &request, ret);
+	size_t n;
+	int e;
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (c.head.status != 200) {
+		outcome = read_answer(&c, request.method, ret);
+		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
+	}
+	e = connection_read_body(&c, &n);
+	if (e < 0)
+		return fail_connection(&c, request.method, ret, e);
+	if (!text_is_utf8(c.bytes + c.head.size, n))
+		return judge(NULL, c.head.status, ret);
+	return judge(rows_parse(c.bytes + c.head.size, n, each, user_data), c.head.status, ret);
 }
 
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)

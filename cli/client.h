@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/outcome.h"
+#include "cli/rows.h"
 
 struct json_object;
 
@@ -34,6 +35,14 @@ int client_path(const char *base, const struct client_param *params, int n, char
  */
 enum outcome client_request(const char *method, const char *path, struct json_object *body,
 			    struct json_object **ret);
+
+/*
+ * client_request("GET") for long lists: each() takes the elements of every list of the answer one
+ * after the other, and they are freed behind it; *ret has the other members.  The tree of 20,000
+ * rows would take three times as long.
+ */
+enum outcome client_list(const char *path, rows_each each, void *user_data,
+			 struct json_object **ret);
 
 /*
  * The same for an answer that is text: OUTCOME_OK and *ret_text, NUL-terminated, owned by the

@@ -13,6 +13,8 @@
 #include "cli/render.h"
 #include "cli/show.h"
 
+DEFINE_CLEANUP(struct find_view *, find_view_free);
+
 /* The statuses of the contract, and the rows without a claim, which the table calls "orphan". */
 static const char *const statuses[] = {
 	"claimed", "active", "ghost", "stale", "orphaned", "squatted", "orphan",
@@ -74,7 +76,7 @@ static void keep_wanted_sockets(struct json_object *answer, const struct query *
 	json_object_object_add(answer, "sockets", kept);
 }
 
-static int ask(const struct query *q, bool json, struct json_object **ret)
+static int make_path(const struct query *q, bool json, char *ret, int size)
 {
 	struct client_param params[] = {
 		{ "pattern", q->all ? NULL : q->pattern },
@@ -82,13 +84,11 @@ static int ask(const struct query *q, bool json, struct json_object **ret)
 		{ "status", q->all ? NULL : q->status },
 		{ "details", json ? NULL : "no" }, /* the table has no room for them */
 	};
-	char path[PATTERN_MAX * 3 + 128];
-	int e = client_path(q->all ? "/v1/sockets" : "/v1/services", params, ARRAY_SIZE(params),
-			    path, sizeof(path));
 
-	if (e < 0)
+	if (client_path(q->all ? "/v1/sockets" : "/v1/services", params, ARRAY_SIZE(params), ret,
+			size) < 0)
 		return render_usage_error(json, "find", "the pattern is too long");
-	return answer_get_list(json, path, 0, ret);
+	return 0;
 }
 
 static size_t count(struct json_object *answer, const struct query *q)
@@ -129,28 +129,7 @@ static int say_nothing_found(const struct query *q, bool json)
 	return no;
 }
 
-static void print_ports(struct json_object *list)
-{
-	for (size_t i = 0; i < answer_length(list); i++)
-		printf("%d\n", (int)answer_int(answer_at(list, i), "port"));
-}
-
-static void show(const struct query *q, const struct command_line *line, struct json_object *answer)
-{
-	if (line->json) {
-		render_json(answer);
-	} else if (line->quiet) {
-		print_ports(answer_member(answer, q->all ? "sockets" : "services"));
-		print_ports(answer_member(answer, "orphans"));
-	} else if (count(answer, q) > 0 && q->all) {
-		find_view_sockets(answer_member(answer, "sockets"));
-	} else if (count(answer, q) > 0) {
-		find_view_services(answer_member(answer, "services"),
-				   answer_member(answer, "orphans"));
-	}
-}
-
-static int check_answer(const struct command_line *line, struct json_object *answer)
+static int check_answer(bool json, struct json_object *answer)
 {
 	static const struct answer_rule rules[] = {
 		{ "services", "port", ANSWER_PORT },
@@ -159,27 +138,88 @@ static int check_answer(const struct command_line *line, struct json_object *ans
 		{ "sockets", "port", ANSWER_PORT },
 	};
 
-	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+	return answer_check(json, answer, rules, ARRAY_SIZE(rules));
+}
+
+static void print_ports(struct json_object *list)
+{
+	for (size_t i = 0; i < answer_length(list); i++)
+		printf("%d\n", (int)answer_int(answer_at(list, i), "port"));
+}
+
+/* For scripts: JSON, or the ports alone; nothing is printed of an answer that is wrong somewhere.
+ */
+static int find_for_scripts(const struct query *q, const char *path, bool json, size_t *ret_n)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	int e = answer_get_list(json, path, 0, &answer);
+
+	if (!e)
+		e = check_answer(json, answer);
+	if (e)
+		return e;
+	if (q->all)
+		keep_wanted_sockets(answer, q);
+	*ret_n = count(answer, q);
+	if (json) {
+		render_json(answer);
+		return 0;
+	}
+	print_ports(answer_member(answer, q->all ? "sockets" : "services"));
+	print_ports(answer_member(answer, "orphans"));
+	return 0;
+}
+
+struct listing {
+	const struct query *q;
+	struct find_view *view;
+	size_t n;
+};
+
+static void add_row(const char *list, struct json_object *row, void *user_data)
+{
+	struct listing *l = user_data;
+
+	if (l->q->all && !is_wanted(l->q, row))
+		return;
+	l->n++;
+	if (l->q->all)
+		find_view_add_socket(l->view, row);
+	else if (strcmp(list, "services") == 0)
+		find_view_add_service(l->view, row);
+	else
+		find_view_add_orphan(l->view, row);
+}
+
+static int find_for_people(const struct query *q, const char *path, size_t *ret_n)
+{
+	_cleanup_(find_view_freep) struct find_view *view = find_view_new(q->all);
+	struct listing l = { .q = q, .view = view };
+	int e = answer_list(false, path, add_row, &l);
+
+	if (e)
+		return e;
+	if (l.n > 0)
+		find_view_print(view);
+	*ret_n = l.n;
+	return 0;
 }
 
 static int run(const struct command *self, const struct command_line *line)
 {
-	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	char path[PATTERN_MAX * 3 + 128];
 	struct query q;
+	size_t n;
 	int e = read_query(self, line, &q);
 
 	if (!e)
-		e = ask(&q, line->json, &answer);
+		e = make_path(&q, line->json, path, sizeof(path));
+	if (!e)
+		e = line->json || line->quiet ? find_for_scripts(&q, path, line->json, &n)
+					      : find_for_people(&q, path, &n);
 	if (e)
 		return e;
-	if (line->quiet || line->json)
-		e = check_answer(line, answer);
-	if (e)
-		return e;
-	if (q.all)
-		keep_wanted_sockets(answer, &q);
-	show(&q, line, answer);
-	return count(answer, &q) > 0 ? 0 : say_nothing_found(&q, line->json);
+	return n > 0 ? 0 : say_nothing_found(&q, line->json);
 }
 
 const struct command cmd_find = {

@@ -3,14 +3,45 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/outcome.h"
 #include "cli/answer.h"
 #include "cli/render.h"
 #include "cli/show.h"
 
 #define PIDS_SIZE 64
+
+struct find_view {
+	struct render_table *table;
+	char **warnings;
+	size_t n_warnings;
+};
+
+/* Two servers that split a port's families are two rows with one warning: said once. */
+static void keep_warning(struct find_view *v, const char *warning)
+{
+	char **grown;
+
+	if (!*warning || (v->n_warnings && !strcmp(warning, v->warnings[v->n_warnings - 1])))
+		return;
+	grown = reallocarray(v->warnings, v->n_warnings + 1, sizeof(*grown));
+	if (!grown)
+		return; /* the table stands without it */
+	v->warnings = grown;
+	grown[v->n_warnings] = strdup(warning);
+	v->n_warnings += grown[v->n_warnings] != NULL;
+}
+
+static void add_port(struct render_table *t, int64_t port, const char *behind)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d%s", (int)port, behind);
+	render_table_text(t, TONE_PLAIN, text);
+}
 
 /* --- services --- */
 
@@ -21,61 +52,34 @@ static const char *const service_headings[] = {
 	[SERVICE_PROCESS] = "Process", [SERVICE_CREATED] = "Created", [SERVICE_STATUS] = "Status",
 };
 
-static void add_service(struct render_table *t, struct json_object *service)
+void find_view_add_service(struct find_view *v, struct json_object *service)
 {
+	struct render_table *t = v->table;
 	const char *status = answer_text(service, "status");
 	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE];
 
-	render_table_cell(t, TONE_PLAIN, "%s", answer_text(service, "id"));
-	render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(service, "port"));
-	render_table_cell(t, TONE_PLAIN, "%s", answer_pids(service, "pids", pids, sizeof(pids)));
-	render_table_cell(t, TONE_PLAIN, "%s", answer_text(service, "process"));
-	render_table_cell(t, TONE_DIM, "%s", show_ago(answer_int(service, "createdAt"), age));
-	render_table_cell(t, show_status_tone(status), "%s", status);
+	render_table_text(t, TONE_PLAIN, answer_text(service, "id"));
+	add_port(t, answer_int(service, "port"), "");
+	render_table_text(t, TONE_PLAIN, answer_pids(service, "pids", pids, sizeof(pids)));
+	render_table_text(t, TONE_PLAIN, answer_text(service, "process"));
+	render_table_text(t, TONE_DIM, show_ago(answer_int(service, "createdAt"), age));
+	render_table_text(t, show_status_tone(status), status);
+	keep_warning(v, answer_text(service, "warning"));
 }
 
-static void add_orphan(struct render_table *t, struct json_object *orphan)
+void find_view_add_orphan(struct find_view *v, struct json_object *orphan)
 {
-	const char *proto = answer_text(orphan, "proto");
-	bool tcp = strcmp(proto, "udp") != 0;
+	struct render_table *t = v->table;
+	bool tcp = strcmp(answer_text(orphan, "proto"), "udp") != 0;
 	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE];
 
-	render_table_cell(t, TONE_DIM, "(unclaimed)");
-	render_table_cell(t, TONE_PLAIN, "%d%s", (int)answer_int(orphan, "port"),
-			  tcp ? "" : "/udp");
-	render_table_cell(t, TONE_PLAIN, "%s", answer_pids(orphan, "pids", pids, sizeof(pids)));
-	render_table_cell(t, TONE_PLAIN, "%s", answer_text(orphan, "process"));
-	render_table_cell(t, TONE_DIM, "%s", show_ago(answer_int(orphan, "since"), age));
-	render_table_cell(t, show_status_tone("orphan"), "orphan");
-}
-
-/* Two servers that split a port's families are two rows with one warning: said once. */
-static void show_warnings(struct json_object *list, const char **last)
-{
-	for (size_t i = 0; i < answer_length(list); i++) {
-		const char *warning = answer_text(answer_at(list, i), "warning");
-
-		if (!*warning || strcmp(warning, *last) == 0)
-			continue;
-		render_note("warning: %s", warning);
-		*last = warning;
-	}
-}
-
-void find_view_services(struct json_object *services, struct json_object *orphans)
-{
-	const char *last = "";
-	struct render_table *t = render_table_new(service_headings, ARRAY_SIZE(service_headings));
-
-	render_table_flexible(t, SERVICE_PROCESS);
-	render_table_flexible(t, SERVICE_NAME);
-	for (size_t i = 0; i < answer_length(services); i++)
-		add_service(t, answer_at(services, i));
-	for (size_t i = 0; i < answer_length(orphans); i++)
-		add_orphan(t, answer_at(orphans, i));
-	render_table_print(t);
-	show_warnings(services, &last);
-	show_warnings(orphans, &last);
+	render_table_text(t, TONE_DIM, "(unclaimed)");
+	add_port(t, answer_int(orphan, "port"), tcp ? "" : "/udp");
+	render_table_text(t, TONE_PLAIN, answer_pids(orphan, "pids", pids, sizeof(pids)));
+	render_table_text(t, TONE_PLAIN, answer_text(orphan, "process"));
+	render_table_text(t, TONE_DIM, show_ago(answer_int(orphan, "since"), age));
+	render_table_text(t, show_status_tone("orphan"), "orphan");
+	keep_warning(v, answer_text(orphan, "warning"));
 }
 
 /* --- sockets --- */
@@ -113,46 +117,63 @@ static const char *socket_status(struct json_object *row)
 	return strncmp(answer_text(row, "proto"), "udp", 3) == 0 ? "" : "bound only";
 }
 
-static void add_socket(struct render_table *t, struct json_object *row, bool with_netns)
+void find_view_add_socket(struct find_view *v, struct json_object *socket)
 {
-	const char *status = socket_status(row);
+	struct render_table *t = v->table;
+	const char *status = socket_status(socket);
 	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE];
 
-	render_table_cell(t, TONE_PLAIN, "%s", answer_text(row, "proto"));
-	render_table_cell(t, TONE_PLAIN, "%s", answer_text(row, "addr"));
-	render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(row, "port"));
-	render_table_cell(t, TONE_PLAIN, "%s", answer_pids(row, "pids", pids, sizeof(pids)));
-	render_table_cell(t, TONE_PLAIN, "%s", answer_text(row, "process"));
-	render_table_cell(t, TONE_PLAIN, "%s", answer_text(row, "user"));
-	render_table_cell(t, TONE_DIM, "%s", show_ago(answer_int(row, "since"), age));
-	render_table_cell(t, TONE_PLAIN, "%s", answer_text(row, "service"));
-	render_table_cell(t, show_status_tone(status), "%s", status);
-	if (!with_netns)
-		return;
-	if (answer_bool(row, "ownNetns"))
-		render_table_cell(t, TONE_DIM, "%s", "");
+	render_table_text(t, TONE_PLAIN, answer_text(socket, "proto"));
+	render_table_text(t, TONE_PLAIN, answer_text(socket, "addr"));
+	add_port(t, answer_int(socket, "port"), "");
+	render_table_text(t, TONE_PLAIN, answer_pids(socket, "pids", pids, sizeof(pids)));
+	render_table_text(t, TONE_PLAIN, answer_text(socket, "process"));
+	render_table_text(t, TONE_PLAIN, answer_text(socket, "user"));
+	render_table_text(t, TONE_DIM, show_ago(answer_int(socket, "since"), age));
+	render_table_text(t, TONE_PLAIN, answer_text(socket, "service"));
+	render_table_text(t, show_status_tone(status), status);
+	if (answer_bool(socket, "ownNetns"))
+		render_table_text(t, TONE_DIM, "");
 	else
-		render_table_cell(t, TONE_WARN, "net:[%lld]", (long long)answer_int(row, "netns"));
+		render_table_cell(t, TONE_WARN, "net:[%lld]",
+				  (long long)answer_int(socket, "netns"));
 }
 
-/* The column of namespaces appears where there is more than ours. */
-static bool any_other_netns(struct json_object *sockets)
+/* --- both --- */
+
+struct find_view *find_view_new(bool sockets)
 {
-	for (size_t i = 0; i < answer_length(sockets); i++)
-		if (!answer_bool(answer_at(sockets, i), "ownNetns"))
-			return true;
-	return false;
+	struct find_view *v = calloc(1, sizeof(*v));
+
+	if (!v) { /* as for the table itself */
+		fputs("pd: out of memory\n", stderr);
+		exit(outcome_row(OUTCOME_FAILED)->exit_code);
+	}
+	if (sockets)
+		v->table = render_table_new(socket_headings, _SOCKET_COLUMNS);
+	else
+		v->table = render_table_new(service_headings, ARRAY_SIZE(service_headings));
+	if (sockets)
+		render_table_optional(v->table, SOCKET_NETNS);
+	render_table_flexible(v->table, sockets ? SOCKET_PROCESS : SERVICE_PROCESS);
+	render_table_flexible(v->table, sockets ? SOCKET_SERVICE : SERVICE_NAME);
+	return v;
 }
 
-void find_view_sockets(struct json_object *sockets)
+void find_view_print(struct find_view *v)
 {
-	bool with_netns = any_other_netns(sockets);
-	struct render_table *t = render_table_new(socket_headings,
-						  with_netns ? _SOCKET_COLUMNS : SOCKET_NETNS);
+	render_table_print(TAKE_PTR(v->table));
+	for (size_t i = 0; i < v->n_warnings; i++)
+		render_note("warning: %s", v->warnings[i]);
+}
 
-	render_table_flexible(t, SOCKET_PROCESS);
-	render_table_flexible(t, SOCKET_SERVICE);
-	for (size_t i = 0; i < answer_length(sockets); i++)
-		add_socket(t, answer_at(sockets, i), with_netns);
-	render_table_print(t);
+void find_view_free(struct find_view *v)
+{
+	if (!v)
+		return;
+	for (size_t i = 0; i < v->n_warnings; i++)
+		free(v->warnings[i]);
+	free(v->warnings);
+	render_table_free(v->table);
+	free(v);
 }

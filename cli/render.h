@@ -51,16 +51,20 @@ void render_progress_end(void);
 bool render_can_redraw(void);
 void render_redraw(void);
 
-/* A table: headings, then cells row by row; an empty cell prints as "-". */
+/* A table: headings (borrowed), then cells row by row; an empty cell prints as "-". */
 struct render_table;
 struct render_table *render_table_new(const char *const *headings, int n_columns);
 /* Which column may be cut when the terminal is narrow; called again, the next one that may be when
  * that is not enough. */
 void render_table_flexible(struct render_table *t, int column);
 void render_table_right(struct render_table *t, int column);
+/* A column that is left out where all its cells are empty. */
+void render_table_optional(struct render_table *t, int column);
 /* Adds a cell (printf) to the current row; rows end by themselves. */
 void render_table_cell(struct render_table *t, enum render_tone tone, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same for a text as it is, which is most of a long table. */
+void render_table_text(struct render_table *t, enum render_tone tone, const char *text);
 void render_table_print(struct render_table *t); /* to stdout, and frees it */
 void render_table_free(struct render_table *t);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * herd PROCESSES DESCRIPTORS LISTENERS FIRST_PORT: a busy machine to measure on.  Each process
+ * herd PROCESSES DESCRIPTORS LISTENERS FIRST_PORT EACH: a busy machine to measure on.  Each process
  * holds its descriptors (files, event counters, socket pairs) and sleeps; the first LISTENERS of
- * them listen on 127.0.0.1, one port each from FIRST_PORT on.  Prints "ready" when all stand, and
- * takes them with it when its input ends.
+ * them listen on EACH sockets, one port each from FIRST_PORT on; on the next address of 127.0.0.0/8
+ * when the range of ports is used up.  Prints "ready" when all stand, and takes them with it when
+ * its input ends.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -17,18 +18,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void listen_on(int port)
+#define PORTS_MAX 6900 /* of one address: as many as the range of services has */
+
+/* The n-th socket of the herd. */
+static void listen_on(int port, int n)
 {
 	struct sockaddr_in name = {
 		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)(port + n % PORTS_MAX)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(n / PORTS_MAX)),
 	};
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (const struct sockaddr *)&name, sizeof(name)) || listen(fd, 16))
-		err(1, "port %d", port);
+		err(1, "port %d", port + n % PORTS_MAX);
 }
 
 /* Two of five are a socket pair's ends, the others a file, an event counter and /dev/null. */
@@ -56,11 +60,11 @@ static void hold(int descriptors)
 	}
 }
 
-static void live(int ready, int port, int descriptors)
+static void live(int ready, int port, int first, int each, int descriptors)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (port)
-		listen_on(port);
+	for (int i = 0; i < each; i++)
+		listen_on(port, first + i);
 	hold(descriptors);
 	if (write(ready, "", 1) != 1)
 		err(1, "write");
@@ -71,15 +75,16 @@ static void live(int ready, int port, int descriptors)
 
 int main(int argc, char **argv)
 {
-	int processes, descriptors, listeners, port, ready[2];
+	int processes, descriptors, listeners, port, each, ready[2];
 	char byte;
 
-	if (argc != 5)
-		errx(2, "usage: herd PROCESSES DESCRIPTORS LISTENERS FIRST_PORT");
+	if (argc != 6)
+		errx(2, "usage: herd PROCESSES DESCRIPTORS LISTENERS FIRST_PORT EACH");
 	processes = atoi(argv[1]);
 	descriptors = atoi(argv[2]);
 	listeners = atoi(argv[3]);
 	port = atoi(argv[4]);
+	each = atoi(argv[5]);
 	signal(SIGCHLD, SIG_IGN);
 	if (pipe(ready))
 		err(1, "pipe");
@@ -90,7 +95,7 @@ int main(int argc, char **argv)
 			err(1, "fork %d", i);
 		if (pid == 0) {
 			close(ready[0]);
-			live(ready[1], i < listeners ? port + i : 0, descriptors);
+			live(ready[1], port, i * each, i < listeners ? each : 0, descriptors);
 		}
 	}
 	close(ready[1]);

@@ -15,6 +15,7 @@ from stand import harness
 
 FIRST_PORT = 20000    # of the herd: outside of the services' range and of outgoing connections
 HERD = 2000
+SOCKETS = 18000       # of few processes: below the usual hard limit of 20,000 descriptors
 CLAIMS = 2000         # of one sample
 MANY_SERVICES = 50000
 FLOOD = 200000
@@ -66,6 +67,23 @@ def find_all():
     ss = stand.needs("ss")
     with stand.herd(HERD, 100, FIRST_PORT), stand.daemon() as d:
         return faster(*stand.turns(d.env, [harness.PLAIN_PD, "find", "--all"], [ss, "-ltnp"]))
+
+
+def find_among_many_sockets(processes):
+    ss = stand.needs("ss")
+    with stand.herd(processes, processes, FIRST_PORT, SOCKETS // processes), \
+            stand.daemon() as d:
+        return faster(*stand.turns(d.env, [harness.PLAIN_PD, "find", "--all"], [ss, "-ltnp"]))
+
+
+@line("pd find --all, 18,000 sockets of 1 process", "ss -ltnp", "less", 1)
+def find_all_of_one():
+    return find_among_many_sockets(1)
+
+
+@line("pd find --all, 18,000 sockets of 18 processes", "ss -ltnp", "less", 1)
+def find_all_of_eighteen():
+    return find_among_many_sockets(18)
 
 
 @line("pd why PORT, herd of 2,000", "lsof -nP -iTCP:PORT -sTCP:LISTEN", "less", 100)

@@ -50,17 +50,22 @@ def daemon(**options):
         d.discard()
 
 
+def raise_limits():
+    for limit in (resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE):
+        hard = resource.getrlimit(limit)[1]
+        resource.setrlimit(limit, (hard, hard))
+
+
 @contextlib.contextmanager
-def herd(processes, listeners=0, first_port=0):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+def herd(processes, listeners=0, first_port=0, each=1):
     before = count_of("herd")
     with subprocess.Popen([os.path.join(TOOLS, "herd"), str(processes), str(DESCRIPTORS),
-                           str(listeners), str(first_port)], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE,
-                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC,
-                                                                (hard, hard))) as child:
+                           str(listeners), str(first_port), str(each)], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, preexec_fn=raise_limits) as child:
         if child.stdout.readline() != b"ready\n":
-            raise Unavailable(f"no herd of {processes} processes (limit {soft})")
+            raise Unavailable(f"no herd of {processes} processes with {each} sockets each (limits "
+                              f"{resource.getrlimit(resource.RLIMIT_NPROC)[1]}, "
+                              f"{resource.getrlimit(resource.RLIMIT_NOFILE)[1]})")
         try:
             yield child
         finally:

@@ -8,6 +8,7 @@
 #include "api/page.h"
 #include "api/routes.h"
 #include "api/server.h"
+#include "api/socket_walk.h"
 #include "api/view.h"
 #include "api/why.h"
 
@@ -112,22 +113,24 @@ static void add_warning(struct json_object *o, const struct inventory *inv, uint
  * What a line of a table shows, and of that only what is known: of 50,000 services few have a
  * process, and each member costs both sides more than finding its value.
  */
-static struct json_object *service_view_briefly(struct api *api, const struct service *s,
-						const struct service_now *now)
+static int write_service_briefly(struct request *r, const struct service *s,
+				 const struct service_now *now)
 {
-	struct json_object *o = json_object_new_object();
-	char comm[PROCESS_COMM_SIZE];
+	const struct inventory *inv = r->api->config.inventory;
+	char comm[PROCESS_COMM_SIZE], warning[WHY_WARNING_SIZE];
 
-	json_add_text(o, "id", s->id);
-	json_add_int(o, "port", s->port);
-	json_add_text(o, "status", service_status_name(now->verdict.status));
-	json_add_int(o, "createdAt", s->created_at);
-	if (!now->n_holdings)
-		return o;
-	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
-	json_add_text(o, "process", deciding_name(api->config.inventory, now, comm));
-	add_warning(o, api->config.inventory, IPPROTO_TCP, s->port);
-	return o;
+	written_object_begin(r);
+	written_text(r, "id", s->id);
+	written_int(r, "port", s->port);
+	written_text(r, "status", service_status_name(now->verdict.status));
+	written_int(r, "createdAt", s->created_at);
+	if (now->n_holdings) {
+		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
+		written_text(r, "process", deciding_name(inv, now, comm));
+		why_split_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, warning);
+		written_text(r, "warning", warning);
+	}
+	return written_object_end(r);
 }
 
 static struct json_object *service_view(struct api *api, const struct service *s,
@@ -174,8 +177,8 @@ static int add_service(struct request *r, const struct service *s, const struct 
 	if (fault)
 		return fault;
 	if (q->status < 0 || now.verdict.status == (enum service_status)q->status)
-		fault = written_list_add(r, q->details ? service_view(r->api, s, &now, r->uid)
-						       : service_view_briefly(r->api, s, &now));
+		fault = q->details ? written_list_add(r, service_view(r->api, s, &now, r->uid))
+				   : write_service_briefly(r, s, &now);
 	free(now.holdings);
 	/* the look at the holders saw more than the events had told: let the keeper know */
 	if (now.verdict.status != s->status)
@@ -185,35 +188,17 @@ static int add_service(struct request *r, const struct service *s, const struct 
 
 /* --- orphans --- */
 
-/* The own sockets of some ports that serve. */
-struct roll {
-	const struct inventory *inventory;
-	uint64_t ports[(UINT16_MAX + 1) / 64]; /* a bit each */
-};
-
-static bool is_of_roll(const struct socket_row *row, void *user_data)
-{
-	const struct roll *roll = user_data;
-
-	return roll->ports[row->port / 64] >> row->port % 64 & 1 &&
-	       row->netns == inventory_own_netns(roll->inventory) && socket_serves(row);
-}
-
-static void roll_add(struct roll *roll, uint16_t port)
-{
-	roll->ports[port / 64] |= UINT64_C(1) << port % 64;
-}
-
-/* Before many ports are looked at: who answers in one call need not be asked for each of them. */
-static int call_roll(struct api *api, struct roll *roll)
-{
-	roll->inventory = api->config.inventory;
-	return inventory_call_roll(api->config.inventory, is_of_roll, roll);
-}
-
 static bool any(const struct service *service, void *user_data)
 {
 	return false;
+}
+
+/* Has the port a claim?  1, 0, negative errno. */
+static int is_claimed(struct api *api, uint16_t port)
+{
+	int r = registry_service_by_port(api->config.registry, port, any, NULL);
+
+	return r == OUTCOME_NO ? 0 : r < 0 ? r : 1;
 }
 
 int services_unclaimed_reason(struct api *api, const struct socket_row *row)
@@ -228,126 +213,68 @@ int services_unclaimed_reason(struct api *api, const struct socket_row *row)
 	return reconcile_orphan(row, range_of_services, false, ever > 0);
 }
 
-struct port_set {
-	struct api *api;
-	const struct orphan_filter *filter;
-	int fault;
-	size_t n;
-	uint16_t ports[UINT16_MAX]; /* as they come: ascending */
-	struct roll roll;
-};
-
-/* Where somebody serves and, were there no claim, would be an orphan. */
-static bool collect_port(const struct socket_row *row, void *user_data)
+/* An enum orphan_reason, or negative errno. */
+static int orphan_reason(struct api *api, const struct socket_row *row)
 {
-	struct port_set *set = user_data;
-	int reason;
+	int reason = services_unclaimed_reason(api, row);
+	int claimed = reason > ORPHAN_NOT ? is_claimed(api, row->port) : 0;
 
-	if ((set->filter->port && set->filter->port != row->port) || row->port < set->filter->from)
-		return true;
-	if (set->n && set->ports[set->n - 1] == row->port)
-		return true;
-	reason = services_unclaimed_reason(set->api, row);
-	if (reason < 0)
-		set->fault = reason;
-	if (reason > ORPHAN_NOT)
-		set->ports[set->n++] = row->port;
-	/* one more, which tells where the next page begins */
-	return !set->fault && (!set->filter->n_ports || set->n <= set->filter->n_ports);
+	if (claimed)
+		return claimed < 0 ? claimed : ORPHAN_NOT;
+	return reason;
 }
 
-/* 1 = visit wants no more. */
-static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *user_data)
+int services_count_orphans(struct api *api, int64_t *ret)
 {
-	struct inventory *inv = api->config.inventory;
-	_cleanup_free_ const struct socket_row **rows = NULL;
-	size_t n;
-	int r = registry_service_by_port(api->config.registry, port, any, NULL);
+	struct inventory_place place = { 0 };
+	const struct socket_row *row;
+	int64_t n = 0;
 
-	if (r != OUTCOME_NO)
-		return r; /* claimed: it is nobody's orphan */
-	r = view_rows_of_port(inv, inventory_own_netns(inv), port, &rows, &n);
-	for (size_t i = 0; !r && i < n; i++) {
-		int reason = services_unclaimed_reason(api, rows[i]);
+	/* Who holds them is not asked: that makes none of them more or less an orphan. */
+	while ((row = inventory_next(api->config.inventory, &place))) {
+		int reason = orphan_reason(api, row);
 
 		if (reason < 0)
 			return reason;
-		if (reason != ORPHAN_NOT && !visit(rows[i], (enum orphan_reason)reason, user_data))
-			return 1;
+		n += reason != ORPHAN_NOT;
 	}
-	return r;
+	*ret = n;
+	return 0;
 }
 
-int services_for_each_orphan(struct api *api, struct orphan_filter *filter, orphan_visit visit,
-			     void *user_data)
-{
-	_cleanup_free_ struct port_set *set = calloc(1, sizeof(*set));
-	int r;
-
-	if (!set)
-		return -ENOMEM;
-	set->api = api;
-	set->filter = filter;
-	inventory_for_each(api->config.inventory, collect_port, set);
-	filter->next = filter->n_ports && set->n > filter->n_ports ? set->ports[--set->n] : 0;
-	for (size_t i = 0; i < set->n; i++)
-		roll_add(&set->roll, set->ports[i]);
-	r = set->fault;
-	if (!r && set->n > 1)
-		r = call_roll(api, &set->roll);
-	for (size_t i = 0; !r && i < set->n; i++)
-		r = visit_port(api, set->ports[i], visit, user_data);
-	return r < 0 ? r : 0;
-}
-
-struct orphan_listing {
-	struct request *request;
-	const struct question *question;
-	uint16_t last_port;
-	uint64_t last_cookie;
-	bool more;
-	int fault;
+/* The warning of a port is the same for all of its rows, and to look for it is more than a row. */
+struct port_warning {
+	uint16_t port; /* 0 = of none yet */
+	char text[WHY_WARNING_SIZE];
 };
 
-static bool is_behind(const struct question *q, const struct socket_row *row)
+static const char *warn(struct port_warning *w, const struct inventory *inv,
+			const struct socket_row *row)
 {
-	return row->port > q->after_port ||
-	       (row->port == q->after_port && row->cookie > q->after_cookie);
+	if (row->protocol == IPPROTO_UDP)
+		return NULL;
+	if (w->port != row->port)
+		why_split_warning(inv, row->netns, row->protocol, row->port, w->text);
+	w->port = row->port;
+	return w->text;
 }
 
-static bool add_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
+static int write_orphan(struct request *r, const struct socket_row *row, enum orphan_reason reason,
+			struct port_warning *warning)
 {
-	struct orphan_listing *listing = user_data;
-	const struct inventory *inv = listing->request->api->config.inventory;
-	_cleanup_free_ struct holding *holdings = NULL;
-	struct json_object *o;
-	char addr[NET_ADDR_STR_SIZE], comm[PROCESS_COMM_SIZE] = "";
-	size_t n;
+	const struct inventory *inv = r->api->config.inventory;
+	char addr[NET_ADDR_STR_SIZE];
 
-	if (!is_behind(listing->question, row))
-		return true;
-	listing->more = page_is_full(listing->request, &listing->question->page);
-	if (listing->more)
-		return false;
-	listing->fault = view_holdings(&row, 1, true, &holdings, &n);
-	if (listing->fault)
-		return false;
-	o = json_object_new_object();
-	if (n)
-		view_process_name(inv, &holdings[0].holder->id, comm);
-	json_add_int(o, "port", row->port);
-	json_add_text(o, "proto", net_protocol_name(row->protocol));
-	json_add_text(o, "addr", net_addr_format(row->family, &row->addr, addr));
-	json_add(o, "pids", view_pids(holdings, n));
-	json_add_text(o, "process", comm);
-	json_add_text(o, "user", view_user_name(row->uid));
-	json_add_known(o, "since", row->since);
-	json_add_text(o, "reason", orphan_reason_text(reason));
-	add_warning(o, inv, row->protocol, row->port);
-	listing->last_port = row->port;
-	listing->last_cookie = row->cookie;
-	listing->fault = written_list_add(listing->request, o);
-	return !listing->fault;
+	written_object_begin(r);
+	written_int(r, "port", row->port);
+	written_text(r, "proto", net_protocol_name(row->protocol));
+	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
+	view_write_holders(r, row);
+	written_text(r, "user", view_user_name(row->uid));
+	written_known(r, "since", row->since);
+	written_text(r, "reason", orphan_reason_text(reason));
+	written_text(r, "warning", warn(warning, inv, row));
+	return written_object_end(r);
 }
 
 /* --- GET /v1/services --- */
@@ -414,13 +341,15 @@ static bool add_to_chunk(const struct service *service, void *chunk)
 	       ((struct service_list *)chunk)->n < CHUNK_SERVICES;
 }
 
-static int call_roll_of_services(struct api *api, const struct service_list *list)
+/* The holders of all ports of a chunk are asked in one call. */
+static int call_roll(struct api *api, const struct service_list *chunk)
 {
-	struct roll roll = { 0 };
+	struct inventory *inv = api->config.inventory;
+	uint16_t ports[CHUNK_SERVICES];
 
-	for (size_t i = 0; i < list->n; i++)
-		roll_add(&roll, list->services[i].port);
-	return list->n > 1 ? call_roll(api, &roll) : 0;
+	for (size_t i = 0; i < chunk->n; i++)
+		ports[i] = chunk->services[i].port;
+	return inventory_call_roll_of_ports(inv, inventory_own_netns(inv), ports, chunk->n);
 }
 
 /*
@@ -437,8 +366,8 @@ static int add_chunk(struct request *r, struct question *q, bool *ret_more, bool
 	fault = registry_for_each_service(r->api->config.registry, &filter, add_to_chunk, &chunk);
 	if (!fault && chunk.no_memory)
 		fault = -ENOMEM;
-	if (!fault)
-		fault = call_roll_of_services(r->api, &chunk);
+	if (!fault && chunk.n > 1)
+		fault = call_roll(r->api, &chunk);
 	*ret_more = false;
 	for (size_t i = 0; !fault && !*ret_more && i < chunk.n; i++) {
 		*ret_more = page_is_full(r, &q->page);
@@ -467,27 +396,57 @@ static int list_services(struct request *r, struct question *q)
 	return fault ? fault : written_list_end(r);
 }
 
+/* The orphan rows behind the place of the walk.  1 when some are left for the next page. */
+static int add_orphans(struct request *r, const struct question *q, struct socket_walk *walk)
+{
+	struct port_warning warning = { 0 };
+
+	for (int looked_at = 0; looked_at < JUDGED_MAX; looked_at++) {
+		struct inventory_place before = walk->place;
+		const struct socket_row *row;
+		int fault = socket_walk_next(walk, &row);
+		int reason;
+
+		if (fault || !row)
+			return fault;
+		reason = orphan_reason(r->api, row);
+		if (reason == ORPHAN_NOT)
+			continue;
+		if (reason < 0)
+			return reason;
+		if (page_is_full(r, &q->page)) {
+			walk->place = before;
+			return 1;
+		}
+		fault = write_orphan(r, row, (enum orphan_reason)reason, &warning);
+		if (fault)
+			return fault;
+	}
+	return 1;
+}
+
 /* ret_next: the cursor, or "". */
 static int list_orphans(struct request *r, const struct question *q,
 			char ret_next[PAGE_SOCKET_SIZE + 1])
 {
-	struct orphan_filter filter = { q->filter.port, q->after_port, (size_t)q->page.rows, 0 };
-	struct orphan_listing listing = { .request = r, .question = q };
-	int fault = written_list_begin(r, "orphans");
+	struct inventory *inv = r->api->config.inventory;
+	struct socket_walk walk = {
+		.inv = inv,
+		.netns = inventory_own_netns(inv),
+		.port = q->filter.port,
+		.place = { q->after_port, q->after_cookie },
+	};
+	int more = written_list_begin(r, "orphans");
 
 	*ret_next = '\0';
-	if (!fault && q->orphans && q->claims_are_through)
-		fault = services_for_each_orphan(r->api, &filter, add_orphan, &listing);
-	if (!fault)
-		fault = listing.fault;
-	if (fault)
-		return fault;
-	if (listing.more || filter.next)
+	if (!more && q->orphans && q->claims_are_through)
+		more = add_orphans(r, q, &walk);
+	if (more < 0)
+		return more;
+	if (more) {
 		*ret_next = ':';
-	if (listing.more)
-		page_socket(listing.last_port, listing.last_cookie, ret_next + 1);
-	else if (filter.next)
-		page_socket(filter.next, 0, ret_next + 1);
+		page_socket(walk.place.port, walk.place.cookie, ret_next + 1);
+	}
 	return written_list_end(r);
 }
 

@@ -26,20 +26,8 @@ struct service_now {
 int service_judge(struct api *api, const struct service *service, int64_t now,
 		  struct service_now *ret);
 
-struct orphan_filter {
-	uint16_t port;	/* 0 = all */
-	uint16_t from;	/* ports below it are left out */
-	size_t n_ports; /* looked at, at most; 0 = all */
-	uint16_t next;	/* set by the call: the first that was not looked at; 0 = all were */
-};
-/*
- * Calls visit for every orphan row of the own namespace, with the reason, until it returns false.
- * The row is borrowed for the call.  0, negative errno.
- */
-typedef bool (*orphan_visit)(const struct socket_row *row, enum orphan_reason reason,
-			     void *user_data);
-int services_for_each_orphan(struct api *api, struct orphan_filter *filter, orphan_visit visit,
-			     void *user_data);
+/* How many orphan rows the own namespace has.  0, negative errno. */
+int services_count_orphans(struct api *api, int64_t *ret);
 
 /* The orphan reason of a row on whose port there is no claim.  Negative errno. */
 int services_unclaimed_reason(struct api *api, const struct socket_row *row);

@@ -6,197 +6,187 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/services.h"
+#include "api/socket_walk.h"
 #include "api/view.h"
 #include "reconcile/status.h"
 
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is. */
 
-struct listing {
-	struct request *r;
-	struct page page;
-	bool details; /* who holds them, in full: to describe them takes longest */
-	/* behind this socket the page begins, with this one it ends so far; port 0 = none */
-	uint16_t after_port, last_port;
-	uint64_t after_cookie, last_cookie;
-};
-
-/* The claim on a port, judged; none: an empty list. */
+/* The claim on the port whose sockets are being listed, judged; none: an empty list. */
 struct port_claim {
+	uint16_t port; /* 0 = none was looked for yet */
 	struct service_list list;
 	struct service_now now;
 };
 
-static int add_owner(const struct listing *l, struct json_object *o, const struct socket_row *row,
-		     const struct port_claim *claim)
+struct listing {
+	struct request *r;
+	struct page page;
+	bool details; /* who holds them, in full: to describe them takes longest */
+	struct socket_walk walk;
+	struct port_claim claim;
+};
+
+static void claim_deinit(struct port_claim *claim)
 {
-	bool own = row->netns == inventory_own_netns(l->r->api->config.inventory);
+	free(claim->now.holdings);
+	service_list_free(&claim->list);
+	*claim = (struct port_claim){ 0 };
+}
+
+/* The claim on the port of a row; *row becomes NULL when it is gone after the claim was judged. */
+static int look_up_claim(struct listing *l, const struct socket_row **row)
+{
+	struct api *api = l->r->api;
+	struct port_claim *claim = &l->claim;
+	uint64_t cookie = (*row)->cookie;
+	int fault;
+
+	if (claim->port == (*row)->port)
+		return 0;
+	claim_deinit(claim);
+	claim->port = (*row)->port;
+	fault = registry_service_by_port(api->config.registry, claim->port, service_list_add,
+					 &claim->list);
+	if (fault == OUTCOME_NO)
+		return 0;
+	if (!fault && claim->list.no_memory)
+		fault = -ENOMEM;
+	if (!fault)
+		fault = service_judge(api, &claim->list.services[0], l->r->now, &claim->now);
+	*row = inventory_by_cookie(api->config.inventory, cookie);
+	return fault;
+}
+
+/* The service that a socket belongs to, and its status: names, NULL = none. */
+struct owner {
+	const char *service, *status;
+};
+
+static int find_owner(const struct listing *l, const struct socket_row *row, struct owner *ret)
+{
+	bool own = row->netns == inventory_own_netns(l->walk.inv);
 	int reason;
 
-	if (own && claim->list.n) {
-		json_add_text(o, "service", claim->list.services[0].id);
-		json_add_text(o, "status", service_status_name(claim->now.verdict.status));
+	if (own && l->claim.list.n) {
+		ret->service = l->claim.list.services[0].id;
+		ret->status = service_status_name(l->claim.now.verdict.status);
 		return 0;
 	}
 	reason = services_unclaimed_reason(l->r->api, row);
 	if (reason < 0)
 		return reason;
-	json_add_text(o, "service", NULL);
-	json_add_text(o, "status", reason == ORPHAN_NOT ? NULL : "orphan");
+	*ret = (struct owner){ NULL, reason == ORPHAN_NOT ? NULL : "orphan" };
 	return 0;
 }
 
-static void add_details(const struct listing *l, struct json_object *o,
-			const struct socket_row *row, const struct holding *holdings, size_t n)
+static int write_briefly(const struct listing *l, const struct socket_row *row,
+			 const struct owner *owner)
 {
-	const struct inventory *inv = l->r->api->config.inventory;
-	struct json_object *holders = json_add_array(o, "holders");
+	struct request *r = l->r;
+	char addr[NET_ADDR_STR_SIZE];
 
-	for (size_t i = 0; i < n; i++)
-		json_append(holders, view_holder(inv, &holdings[i], l->r->uid));
-	json_add_bool(o, "complete", row->complete);
+	written_object_begin(r);
+	written_text(r, "proto", net_protocol_name(row->protocol));
+	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
+	written_int(r, "port", row->port);
+	written_text(r, "state", socket_state_name(row->state));
+	written_int(r, "netns", row->netns);
+	written_bool(r, "ownNetns", row->netns == inventory_own_netns(l->walk.inv));
+	written_text(r, "user", view_user_name(row->uid));
+	written_known(r, "since", row->since);
+	view_write_holders(r, row);
+	written_text(r, "service", owner->service);
+	written_text(r, "status", owner->status);
+	return written_object_end(r);
 }
 
-static int add_socket(const struct listing *l, const struct socket_row *row,
-		      const struct port_claim *claim)
+static int write_in_full(const struct listing *l, const struct socket_row *row,
+			 const struct owner *owner)
 {
-	const struct inventory *inv = l->r->api->config.inventory;
+	const struct inventory *inv = l->walk.inv;
 	_cleanup_free_ struct holding *holdings = NULL;
-	struct json_object *o;
+	struct json_object *o, *holders;
 	char comm[PROCESS_COMM_SIZE] = "";
 	size_t n;
 	int fault = view_holdings(&row, 1, false, &holdings, &n);
 
 	if (fault)
 		return fault;
-	o = l->details ? view_socket(inv, row) : view_socket_briefly(inv, row);
+	o = view_socket(inv, row);
 	json_add(o, "pids", view_pids(holdings, n));
 	if (n)
 		view_process_name(inv, &holdings[0].holder->id, comm);
 	json_add_text(o, "process", comm);
-	if (l->details)
-		add_details(l, o, row, holdings, n);
-	fault = add_owner(l, o, row, claim);
-	if (!fault)
-		return written_list_add(l->r, o);
-	json_object_put(o);
-	return fault;
+	holders = json_add_array(o, "holders");
+	for (size_t i = 0; i < n; i++)
+		json_append(holders, view_holder(inv, &holdings[i], l->r->uid));
+	json_add_bool(o, "complete", row->complete);
+	json_add_text(o, "service", owner->service);
+	json_add_text(o, "status", owner->status);
+	return written_list_add(l->r, o);
 }
 
-static bool is_behind(const struct listing *l, const struct socket_row *row)
+static int write_socket(struct listing *l, const struct socket_row *row)
 {
-	return row->port > l->after_port ||
-	       (row->port == l->after_port && row->cookie > l->after_cookie);
+	struct owner owner;
+	int fault = look_up_claim(l, &row);
+
+	if (!fault && row)
+		fault = find_owner(l, row, &owner);
+	if (fault || !row)
+		return fault;
+	return l->details ? write_in_full(l, row, &owner) : write_briefly(l, row, &owner);
 }
 
-/* 1 = the page is full, and there is more. */
-static int add_rows(struct listing *l, uint16_t port, bool all, const struct port_claim *claim)
+/* The sockets behind the place of the walk.  1 when some are left for the next page. */
+static int add_sockets(struct listing *l)
 {
-	_cleanup_free_ const struct socket_row **rows = NULL;
-	size_t n;
-	int fault = view_rows_of_port(l->r->api->config.inventory, 0, port, &rows, &n);
+	for (;;) {
+		struct inventory_place before = l->walk.place;
+		const struct socket_row *row;
+		int fault = socket_walk_next(&l->walk, &row);
 
-	for (size_t i = 0; !fault && i < n; i++) {
-		if (!is_behind(l, rows[i]) || (!all && !socket_serves(rows[i])))
-			continue;
-		if (page_is_full(l->r, &l->page))
+		if (fault || !row)
+			return fault;
+		if (page_is_full(l->r, &l->page)) {
+			l->walk.place = before;
 			return 1;
-		fault = add_socket(l, rows[i], claim);
-		l->last_port = port;
-		l->last_cookie = rows[i]->cookie;
+		}
+		fault = write_socket(l, row);
+		if (fault)
+			return fault;
 	}
-	return fault;
 }
 
-/* Every socket of a port, with the claim on it; `all`: also those that are merely bound. */
-static int add_port(struct listing *l, uint16_t port, bool all)
+static int parse(struct request *r, struct listing *ret)
 {
-	struct api *api = l->r->api;
-	struct port_claim claim = { 0 };
-	int fault = registry_service_by_port(api->config.registry, port, service_list_add,
-					     &claim.list);
-
-	if (fault == OUTCOME_NO)
-		fault = 0;
-	if (!fault && claim.list.no_memory)
-		fault = -ENOMEM;
-	if (!fault && claim.list.n)
-		fault = service_judge(api, &claim.list.services[0], l->r->now, &claim.now);
-	if (!fault)
-		fault = add_rows(l, port, all, &claim);
-	free(claim.now.holdings);
-	service_list_free(&claim.list);
-	return fault;
-}
-
-/* The ports of this page's sockets, and one more, which tells that there is another page. */
-struct port_list {
-	const struct listing *listing;
-	int64_t n_rows;
-	size_t n;
-	uint16_t ports[PAGE_MAX_ROWS + 1]; /* as they come: ascending */
-};
-
-static bool collect_port(const struct socket_row *row, void *user_data)
-{
-	struct port_list *list = user_data;
-
-	if (!socket_serves(row) || !is_behind(list->listing, row))
-		return true;
-	if (!list->n || list->ports[list->n - 1] != row->port)
-		list->ports[list->n++] = row->port;
-	return ++list->n_rows <= list->listing->page.rows;
-}
-
-static bool is_of_page(const struct socket_row *row, void *user_data)
-{
-	const struct port_list *list = user_data;
-
-	return list->n && row->port >= list->ports[0] && row->port <= list->ports[list->n - 1] &&
-	       socket_serves(row);
-}
-
-static int add_page(struct listing *l)
-{
-	struct inventory *inv = l->r->api->config.inventory;
-	struct port_list list = { .listing = l };
-	int fault;
-
-	inventory_for_each(inv, collect_port, &list);
-	fault = inventory_call_roll(inv, is_of_page, &list);
-	for (size_t i = 0; !fault && i < list.n; i++)
-		fault = add_port(l, list.ports[i], false);
-	return fault;
-}
-
-static int parse(struct request *r, struct listing *ret, uint16_t *ret_port)
-{
-	int fault = request_param_port(r, "port", ret_port);
+	int fault = request_param_port(r, "port", &ret->walk.port);
 
 	if (!fault)
 		fault = request_param_details(r, &ret->details);
 	if (!fault)
 		fault = page_parse(r, PAGE_MAX_ROWS, &ret->page);
 	if (!fault && ret->page.after)
-		fault = page_after_socket(r, ret->page.after, &ret->after_port, &ret->after_cookie);
+		fault = page_after_socket(r, ret->page.after, &ret->walk.place.port,
+					  &ret->walk.place.cookie);
+	ret->walk.idle_too = ret->walk.port != 0;
 	return fault;
 }
 
 int sockets_get(struct request *r)
 {
-	struct listing l = { .r = r };
+	struct listing l = { .r = r, .walk.inv = r->api->config.inventory };
 	char next[PAGE_SOCKET_SIZE];
-	uint16_t port;
-	bool more;
-	int fault = parse(r, &l, &port);
+	int fault = parse(r, &l), more = 0;
 
 	if (!fault)
 		fault = written_list_begin(r, "sockets");
-	if (fault)
-		return fault;
-	fault = port ? add_port(&l, port, true) : add_page(&l);
-	more = fault > 0;
-	if (fault >= 0)
-		fault = written_list_end(r);
-	page_socket(l.last_port, l.last_cookie, next);
+	if (!fault)
+		more = add_sockets(&l);
+	claim_deinit(&l.claim);
+	if (!fault)
+		fault = more < 0 ? more : written_list_end(r);
+	page_socket(l.walk.place.port, l.walk.place.cookie, next);
 	return fault ? fault : page_end(r, more ? next : NULL);
 }

@@ -82,20 +82,13 @@ static void check_database(struct api *api, int64_t now)
 	api->check_again_at = now + CHECK_EVERY_S + (int64_t)(took_us * CHECK_SHARE / 1000000);
 }
 
-static bool count_orphan(const struct socket_row *row, enum orphan_reason reason, void *user_data)
-{
-	++*(int64_t *)user_data;
-	return true;
-}
-
 static int add_services(struct request *r, struct json_object *o)
 {
-	struct orphan_filter all = { 0 };
 	int64_t counts[_SERVICE_STATUS_MAX] = { 0 }, orphans = 0;
 	int fault = registry_count_services(r->api->config.registry, counts);
 
 	if (!fault)
-		fault = services_for_each_orphan(r->api, &all, count_orphan, &orphans);
+		fault = services_count_orphans(r->api, &orphans);
 	if (fault)
 		return fault;
 	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/server.h"
 #include "base/procfs.h"
 #include "reconcile/status.h"
 
@@ -107,41 +108,16 @@ int view_holdings(const struct socket_row *const *rows, size_t n, bool serving,
 	return 0;
 }
 
-static int verify(struct inventory *inv, uint32_t netns, uint16_t port)
-{
-	const struct socket_row *rows[64];
-	uint32_t seen[ARRAY_SIZE(rows)];
-	size_t n, n_seen = 0;
-
-	if (netns)
-		return inventory_verify_port(inv, netns, port);
-	n = inventory_by_port(inv, 0, port, rows, ARRAY_SIZE(rows));
-	/* copied out first: verifying may move the rows */
-	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++)
-		seen[n_seen++] = rows[i]->netns;
-	for (size_t i = 0; i < n_seen; i++) {
-		size_t j = 0;
-		int r;
-
-		while (seen[j] != seen[i])
-			j++;
-		r = j == i ? inventory_verify_port(inv, seen[i], port) : 0;
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
 int view_rows_of_port(struct inventory *inv, uint32_t netns, uint16_t port,
 		      const struct socket_row ***ret, size_t *ret_n)
 {
-	const struct socket_row **rows, *first;
+	const struct socket_row **rows;
 	size_t n;
-	int r = verify(inv, netns, port);
+	int r = inventory_verify_port(inv, netns, port);
 
 	if (r)
 		return r;
-	n = inventory_by_port(inv, netns, port, &first, 1);
+	n = inventory_by_port(inv, netns, port, NULL, SIZE_MAX);
 	rows = calloc(n + 1, sizeof(struct socket_row *));
 	if (!rows)
 		return -ENOMEM;
@@ -185,11 +161,15 @@ bool view_describe(const struct inventory *inv, const struct process_id *id, str
 
 const char *view_process_name(const struct inventory *inv, const struct process_id *id, char *ret)
 {
-	struct process process;
-	bool known = id->pid && view_describe(inv, id, &process);
+	const struct process *known = inventory_process(inv, id);
+	struct process process = { 0 };
 
-	snprintf(ret, PROCESS_COMM_SIZE, "%s", known ? process.comm : "");
-	return ret;
+	/* the name alone, where nothing has to be found out: a list has ten thousand of them */
+	if (known && strcmp(known->comm, VIEW_NODE_THREAD) != 0)
+		return memcpy(ret, known->comm, PROCESS_COMM_SIZE);
+	if (id->pid)
+		view_describe(inv, id, &process);
+	return memcpy(ret, process.comm, PROCESS_COMM_SIZE);
 }
 
 void view_cgroup(const struct process_id *id, struct cgroup_owner *ret)
@@ -265,6 +245,26 @@ struct json_object *view_holder(const struct inventory *inv, const struct holdin
 	return o;
 }
 
+int64_t view_pid_of_holding(const void *list, size_t i)
+{
+	return ((const struct holding *)list)[i].holder->id.pid;
+}
+
+static int64_t pid_of_holder(const void *list, size_t i)
+{
+	return ((const struct holder *)list)[i].id.pid;
+}
+
+void view_write_holders(struct request *r, const struct socket_row *row)
+{
+	char comm[PROCESS_COMM_SIZE] = "";
+
+	if (row->n_holders)
+		view_process_name(r->api->config.inventory, &row->holders[0].id, comm);
+	written_ints(r, "pids", row->n_holders, pid_of_holder, row->holders);
+	written_text(r, "process", comm);
+}
+
 struct json_object *view_pids(const struct holding *holdings, size_t n)
 {
 	struct json_object *pids = json_object_new_array();
@@ -286,7 +286,7 @@ static void add_device(struct json_object *o, uint32_t dev, bool own_netns)
 	json_add_text(o, "dev", dev ? name : NULL);
 }
 
-struct json_object *view_socket_briefly(const struct inventory *inv, const struct socket_row *row)
+static struct json_object *socket_briefly(const struct inventory *inv, const struct socket_row *row)
 {
 	struct json_object *o = json_object_new_object();
 	char addr[NET_ADDR_STR_SIZE];
@@ -304,7 +304,7 @@ struct json_object *view_socket_briefly(const struct inventory *inv, const struc
 
 struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row)
 {
-	struct json_object *o = view_socket_briefly(inv, row);
+	struct json_object *o = socket_briefly(inv, row);
 	bool own = row->netns == inventory_own_netns(inv);
 	bool v6only = row->family == AF_INET6 && row->v6only_known;
 

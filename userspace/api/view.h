@@ -17,6 +17,8 @@
 #include "inventory/inventory.h"
 #include "sentinel/sentinel.h"
 
+struct request;
+
 /* The name of a user, digits where there is none, NULL for PROCESS_UID_UNKNOWN.  Static storage,
  * valid until the next call. */
 const char *view_user_name(uid_t uid);
@@ -65,14 +67,16 @@ const char *view_state_name(char state);
 /* A probe as `pd status` names it. */
 struct json_object *view_probe(const struct sentinel_probe *probe);
 
-/* Of a socket's own members those that a line about it shows, then all of them. */
-struct json_object *view_socket_briefly(const struct inventory *inv, const struct socket_row *row);
+/* A socket's own members, those that a line about it shows first. */
 struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row);
 /* A holder as `why` shows it. */
 struct json_object *view_holder(const struct inventory *inv, const struct holding *h, uid_t viewer);
 /* [pid, …], and the name of the oldest process (borrowed from `ret`, PROCESS_COMM_SIZE bytes; ""
  * when there is none). */
 struct json_object *view_pids(const struct holding *holdings, size_t n);
+int64_t view_pid_of_holding(const void *holdings, size_t i); /* for written_ints() */
+/* The same two of one socket, as members of the object that is open. */
+void view_write_holders(struct request *r, const struct socket_row *row);
 const char *view_process_name(const struct inventory *inv, const struct process_id *id, char *ret);
 
 #endif

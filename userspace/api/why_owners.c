@@ -65,8 +65,7 @@ static int by_cookie(const void *left, const void *right)
 int why_list_rows(const struct inventory *inv, uint32_t netns, uint16_t port,
 		  const struct socket_row ***ret, size_t *ret_n)
 {
-	const struct socket_row *first;
-	size_t n = inventory_by_port(inv, netns, port, &first, 1);
+	size_t n = inventory_by_port(inv, netns, port, NULL, SIZE_MAX);
 
 	*ret = calloc(n + 1, sizeof(struct socket_row *));
 	if (!*ret)

@@ -15,12 +15,29 @@ static bool is_older(const struct process_id *a, const struct process_id *b)
 	return a->pid < b->pid;
 }
 
+/* Where among the holders it is, or would be: they stand in order of age. */
+static size_t place_of(const struct row *row, const struct process_id *id)
+{
+	size_t from = 0, to = row->view.n_holders;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (is_older(&row->view.holders[middle].id, id))
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
 struct holder *row_holder(const struct row *row, const struct process_id *id)
 {
-	for (size_t i = 0; i < row->view.n_holders; i++)
-		if (process_id_equal(&row->view.holders[i].id, id))
-			return &row->view.holders[i];
-	return NULL;
+	size_t at = place_of(row, id);
+
+	if (at == row->view.n_holders || !process_id_equal(&row->view.holders[at].id, id))
+		return NULL;
+	return &row->view.holders[at];
 }
 
 static int reserve_holder(struct row *row)
@@ -41,21 +58,20 @@ static int reserve_holder(struct row *row)
 int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct holder **ret)
 {
 	struct holder *holder = row_holder(row, &proc->process.id);
-	size_t at = row->view.n_holders;
+	uint32_t link = row->binder_link;
+	size_t at;
 	int r;
 
 	if (!holder) {
 		r = reserve_holder(row);
 		if (!r && !process_id_equal(&row->view.binder, &proc->process.id))
-			r = proc_link(t, proc, row);
+			r = proc_link(t, proc, row, &link);
 		if (r)
 			return r;
-		/* Children come after their parents: mostly the place is at the end. */
-		while (at > 0 && is_older(&proc->process.id, &row->view.holders[at - 1].id))
-			at--;
+		at = place_of(row, &proc->process.id);
 		holder = &row->view.holders[at];
 		memmove(holder + 1, holder, (row->view.n_holders - at) * sizeof(*holder));
-		*holder = (struct holder){ .id = proc->process.id };
+		*holder = (struct holder){ .id = proc->process.id, .link = link };
 		row->view.n_holders++;
 		row->view.complete = false;
 		row->view.undecided = false;
@@ -69,15 +85,18 @@ int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct h
 void row_drop_holder(struct table *t, struct row *row, struct proc *proc)
 {
 	struct holder *holder = row_holder(row, &proc->process.id);
+	uint32_t link;
 	size_t at;
 
 	if (!holder)
 		return;
+	row_forget_fds(row, holder);
+	link = holder->link;
 	at = (size_t)(holder - row->view.holders);
 	row->view.n_holders--;
 	memmove(holder, holder + 1, (row->view.n_holders - at) * sizeof(*holder));
 	if (!process_id_equal(&row->view.binder, &proc->process.id))
-		proc_unlink(t, proc, row);
+		proc_unlink(t, proc, link);
 	row->view.complete = false;
 	row->view.undecided = row->unsettled && row->view.n_holders == 0;
 	table_note(t, row);
@@ -86,42 +105,54 @@ void row_drop_holder(struct table *t, struct row *row, struct proc *proc)
 int row_set_binder(struct table *t, struct row *row, struct proc *proc)
 {
 	struct proc *old = table_proc(t, &row->view.binder);
+	const struct holder *holder = row_holder(row, &proc->process.id);
+	uint32_t link = holder ? holder->link : row->binder_link;
 	int r = 0;
 
-	if (old != proc && !row_holder(row, &proc->process.id))
-		r = proc_link(t, proc, row);
+	if (old != proc && !holder)
+		r = proc_link(t, proc, row, &link);
 	if (r)
 		return r;
+	if (old && old != proc && !row_holder(row, &old->process.id))
+		proc_unlink(t, old, row->binder_link);
 	row->view.binder = proc->process.id;
 	row->view.binder_sid = proc->process.sid;
 	row->view.binder_fate = BINDER_ALIVE;
-	if (old && old != proc && !row_holder(row, &old->process.id))
-		proc_unlink(t, old, row);
+	row->binder_link = link;
 	return 0;
 }
 
-void holder_add_fd(struct holder *holder, int fd)
+/*
+ * The sums are kept, not formed when they are needed: of a socket that a thousand workers share
+ * each worker's look needs them.
+ */
+void row_add_fd(struct row *row, struct holder *holder, int fd)
 {
+	if (holder->n_fds == 0)
+		row->n_looked++;
 	if (holder->n_fds < INVENTORY_HOLDER_FDS)
 		holder->fds[holder->n_fds++] = fd;
-	if (holder->fd_count < UINT16_MAX)
-		holder->fd_count++;
+	if (holder->fd_count == UINT16_MAX)
+		return;
+	holder->fd_count++;
+	row->found_fds++;
+}
+
+void row_forget_fds(struct row *row, struct holder *holder)
+{
+	if (holder->n_fds == 0)
+		return;
+	row->n_looked--;
+	row->found_fds -= holder->fd_count;
+	holder->fd_count = HOLDER_FDS_FORGOTTEN;
+	holder->n_fds = 0;
 }
 
 uint32_t row_found_fds(const struct row *row, bool *ret_all)
 {
-	uint32_t found = 0;
-	bool all = true;
-
-	for (size_t i = 0; i < row->view.n_holders; i++) {
-		if (row->view.holders[i].n_fds > 0)
-			found += row->view.holders[i].fd_count;
-		else
-			all = false;
-	}
 	if (ret_all)
-		*ret_all = all;
-	return found;
+		*ret_all = row->n_looked == row->view.n_holders;
+	return row->found_fds;
 }
 
 bool row_is_settled(const struct row *row)

@@ -50,11 +50,8 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now);
  */
 int pass_look(struct inventory *inv, struct proc *proc);
 
-/*
- * inventory_call_roll() of those who are to be looked at: who answers to each of his descriptors
- * is not to be looked at any more, the others still are.  0, negative errno.
- */
-int roll_call_looks(struct inventory *inv);
+/* inventory_call_roll_of_ports(), also for the question about one port. */
+int roll_call_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n);
 
 /* It has ended, whether or not anybody tells: it holds nothing and is not tracked any more. */
 void pass_forget_gone(struct table *t, struct proc *proc);

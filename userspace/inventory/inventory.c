@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <utlist.h>
 
 #include "base/cleanup.h"
 #include "inventory/internal.h"
@@ -60,11 +59,13 @@ size_t inventory_by_port(const struct inventory *inv, uint32_t netns, uint16_t p
 	const struct row *row;
 	size_t n = 0;
 
-	DL_FOREACH2(inv->table->by_port[port], row, port_next)
+	PORT_ROWS_FOREACH(inv->table->by_port[port], row)
 	{
 		if (netns != 0 && row->view.netns != netns)
 			continue;
-		if (n < max)
+		if (n == max)
+			return n + 1;
+		if (ret)
 			ret[n] = &row->view;
 		n++;
 	}
@@ -78,29 +79,23 @@ const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64
 	return row ? &row->view : NULL;
 }
 
-static bool visit_port(const struct inventory *inv, size_t port,
-		       bool (*visit)(const struct socket_row *row, void *user_data),
-		       void *user_data)
+const struct socket_row *inventory_next(const struct inventory *inv, struct inventory_place *place)
 {
-	const struct row *row;
+	const struct row *row = table_next(inv->table, place);
 
-	DL_FOREACH2(inv->table->by_port[port], row, port_next)
-	{
-		if (!visit(&row->view, user_data))
-			return false;
-	}
-	return true;
+	return row ? &row->view : NULL;
 }
 
 void inventory_for_each(const struct inventory *inv,
 			bool (*visit)(const struct socket_row *row, void *user_data),
 			void *user_data)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(inv->table->ports); i++)
-		for (uint64_t left = inv->table->ports[i]; left; left &= left - 1)
-			if (!visit_port(inv, 64 * i + (size_t)__builtin_ctzll(left), visit,
-					user_data))
-				return;
+	struct inventory_place place = { 0 };
+	const struct socket_row *row;
+
+	do
+		row = inventory_next(inv, &place);
+	while (row && visit(row, user_data));
 }
 
 size_t inventory_count(const struct inventory *inv)

@@ -34,6 +34,7 @@ struct holder {
 	uint8_t n_fds;	   /* 0 = not looked at yet */
 	bool private_only; /* all of them in tables private to threads: /proc/PID/fd has none */
 	uint16_t fd_count; /* how many descriptors it really has, may exceed n_fds */
+	uint32_t link;	   /* the table's own: where the process lists this socket */
 	int fds[INVENTORY_HOLDER_FDS];
 };
 
@@ -162,18 +163,35 @@ int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port);
 
 /*
- * Before inventory_verify_port() is called for many ports: asks the holders of all rows that
- * `wanted` picks (NULL = of every row) for the descriptors that they are known to have, in one call
- * to the kernel.  Those who do not answer as expected are left to be looked at one by one, port by
- * port; everybody, where the kernel cannot be asked so.  Until inventory_refresh(), a socket that
- * nobody was found to hold is searched for among all processes every few seconds only.  0, negative
- * errno.
+ * Where somebody who goes through the rows has got to, in order of port, then cookie: zeroes are
+ * the beginning.  It holds no row, and stays valid whatever becomes of the table meanwhile.
  */
-int inventory_call_roll(struct inventory *inv,
+struct inventory_place {
+	uint16_t port;
+	uint64_t cookie;
+};
+/* The first row behind the place, which it moves there; NULL behind the last one. */
+const struct socket_row *inventory_next(const struct inventory *inv, struct inventory_place *place);
+
+/*
+ * Before inventory_verify_port() is called for many ports: asks the holders of up to `max` rows
+ * behind a place, of those that `wanted` picks (NULL = of each), for the descriptors that they are
+ * known to have, in one call to the kernel.  Those who do not answer as expected are left to be
+ * looked at one by one, port by port; everybody, where the kernel cannot be asked so.  Until
+ * inventory_refresh(), a socket that nobody was found to hold is searched for among all processes
+ * every few seconds only.  0, negative errno.
+ */
+int inventory_call_roll(struct inventory *inv, struct inventory_place from, size_t max,
 			bool (*wanted)(const struct socket_row *row, void *user_data),
 			void *user_data);
 
-/* Rows of one port in one netns (0 = all namespaces); returns how many matched, stores up to max.
+/* The same for all rows of some ports, netns 0 = of all namespaces. */
+int inventory_call_roll_of_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports,
+				 size_t n);
+
+/*
+ * Rows of one port in one netns (0 = all namespaces), up to max of them; returns how many there
+ * are, max + 1 standing for any more.  `ret` may be NULL: they are only counted.
  */
 size_t inventory_by_port(const struct inventory *inv, uint32_t netns, uint16_t port,
 			 const struct socket_row **ret, size_t max);

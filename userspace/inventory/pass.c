@@ -13,8 +13,7 @@
 #include "inventory/holders_proc.h"
 #include "inventory/internal.h"
 
-#define NS_PER_S      1000000000ULL
-#define FDS_FORGOTTEN UINT16_MAX /* fd_count of a holder that is being looked at again */
+#define NS_PER_S 1000000000ULL
 
 struct pass {
 	struct inventory *inv;
@@ -35,13 +34,13 @@ static int found_fd(struct table *t, struct row *row, struct proc *proc, int fd,
 	if (r)
 		return r;
 	if (holder->n_fds == 0) {
-		if (holder->fd_count != FDS_FORGOTTEN)
+		if (holder->fd_count != HOLDER_FDS_FORGOTTEN)
 			table_note(t, row); /* new, or a candidate until now */
 		holder->fd_count = 0;
 		holder->private_only = true;
 	}
 	holder->private_only = holder->private_only && private;
-	holder_add_fd(holder, fd);
+	row_add_fd(row, holder, fd);
 	return 0;
 }
 
@@ -54,13 +53,6 @@ static bool end_is_yet_to_be_told(const struct table *t, const struct proc *proc
 {
 	return proc->tracked && !proc->tracked_here && !proc->exited &&
 	       table_stage(t, &proc->process.id) != PROCESS_RUNS;
-}
-
-static void forget_fds(struct holder *holder)
-{
-	if (holder->n_fds > 0)
-		holder->fd_count = FDS_FORGOTTEN;
-	holder->n_fds = 0;
 }
 
 static void drop_holder(struct table *t, struct row *row, struct proc *proc)
@@ -247,7 +239,7 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	HASH_ITER(hh, t->by_cookie, row, next) {
 		row->gripped = 0;
 		for (size_t i = 0; i < row->view.n_holders; i++)
-			forget_fds(&row->view.holders[i]);
+			row_forget_fds(row, &row->view.holders[i]);
 	}
 	r = run_iterator(inv, &pass);
 	if (r == -EOPNOTSUPP && !create) {
@@ -274,7 +266,7 @@ static void forget_fds_of(struct proc *proc, struct row *row)
 	struct holder *holder = row_holder(row, &proc->process.id);
 
 	if (holder)
-		forget_fds(holder);
+		row_forget_fds(row, holder);
 }
 
 static void forget_all_fds(struct proc *proc)

@@ -95,10 +95,10 @@ int table_get_proc(struct table *t, const struct process_id *id, struct proc **r
 	return 0;
 }
 
-int proc_link(struct table *t, struct proc *proc, struct row *row)
+int proc_link(struct table *t, struct proc *proc, struct row *row, uint32_t *ret_link)
 {
 	if (proc->n_rows == proc->rows_size) {
-		size_t size = proc->rows_size ? 2 * proc->rows_size : ROWS_FIRST;
+		uint32_t size = proc->rows_size ? 2 * proc->rows_size : ROWS_FIRST;
 		struct row **rows = reallocarray(proc->rows, size, sizeof(*rows));
 
 		if (!rows)
@@ -108,20 +108,24 @@ int proc_link(struct table *t, struct proc *proc, struct row *row)
 	}
 	if (proc->n_rows == 0)
 		idle_remove(t, proc);
+	*ret_link = proc->n_rows;
 	proc->rows[proc->n_rows++] = row;
 	return 0;
 }
 
-void proc_unlink(struct table *t, struct proc *proc, struct row *row)
+/* The last row takes the place: a server of 20,000 sockets closes them in any order. */
+void proc_unlink(struct table *t, struct proc *proc, uint32_t link)
 {
-	for (size_t i = proc->n_rows; i > 0; i--) {
-		if (proc->rows[i - 1] != row)
-			continue;
-		proc->rows[i - 1] = proc->rows[--proc->n_rows];
-		if (proc->n_rows == 0)
-			idle_append(t, proc);
-		return;
-	}
+	struct row *last = proc->rows[--proc->n_rows];
+	struct holder *holder = row_holder(last, &proc->process.id);
+
+	proc->rows[link] = last;
+	if (holder)
+		holder->link = link;
+	if (process_id_equal(&last->view.binder, &proc->process.id))
+		last->binder_link = link;
+	if (proc->n_rows == 0)
+		idle_append(t, proc);
 }
 
 void proc_set_exited(struct table *t, struct proc *proc)

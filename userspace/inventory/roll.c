@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The roll call: whoever is to be looked at, and of whom every descriptor is known by its number,
- * is asked for those alone, all processes in one call.
+ * The roll call: the holders of a socket whose descriptors are all known by their numbers are asked
+ * for those, of all sockets that a question is about in one call.
  *
- * Who answers to all of them is as well known as after a look.  What a look finds beyond that, a
- * descriptor that came by a message or out of another process, is another reference to the
- * socket's file: they are counted here as there, and a count that does not add up unsettles the
- * row.
+ * Who answers is as well known as after a look.  What a look finds beyond that, a descriptor that
+ * came by a message or out of another process, is another reference to the socket's file: they are
+ * counted here as there, and where they do not add up the holders are looked at.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,32 +18,32 @@
 #define NS_PER_S   1000000000ULL
 #define ROLL_FIRST 64 /* entries: 2 kB */
 
-/* Each process's entries stand behind each other, in the order of its rows. */
+/* Each row's entries stand behind each other, in the order of its holders. */
 struct roll {
 	struct abi_hold *holds;
 	size_t n, size;
-	struct proc **procs;
-	size_t n_procs, procs_size;
+	struct row **rows;
+	size_t n_rows, rows_size;
 };
 
 static void roll_deinit(struct roll *roll)
 {
 	free(roll->holds);
-	free(roll->procs);
+	free(roll->rows);
 }
 
-static int reserve_proc(struct roll *roll)
+static int reserve_row(struct roll *roll)
 {
-	size_t size = roll->procs_size ? 2 * roll->procs_size : ROLL_FIRST;
-	struct proc **procs;
+	size_t size = roll->rows_size ? 2 * roll->rows_size : ROLL_FIRST;
+	struct row **rows;
 
-	if (roll->n_procs < roll->procs_size)
+	if (roll->n_rows < roll->rows_size)
 		return 0;
-	procs = reallocarray(roll->procs, size, sizeof(struct proc *));
-	if (!procs)
+	rows = reallocarray(roll->rows, size, sizeof(*rows));
+	if (!rows)
 		return -ENOMEM;
-	roll->procs = procs;
-	roll->procs_size = size;
+	roll->rows = rows;
+	roll->rows_size = size;
 	return 0;
 }
 
@@ -77,120 +76,97 @@ static bool is_known_by_number(const struct holder *holder)
 	return holder->n_fds > 0 && holder->n_fds == holder->fd_count && !holder->private_only;
 }
 
-/* How many entries the process needs; 0 = it cannot be asked so. */
-static size_t count_holds(const struct proc *proc)
+/* How many entries the row needs; 0 = its holders cannot be asked so, or there are none. */
+static size_t count_holds(const struct row *row)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < proc->n_rows; i++) {
-		const struct holder *holder = row_holder(proc->rows[i], &proc->process.id);
-
-		if (holder && !is_known_by_number(holder))
+	for (size_t i = 0; i < row->view.n_holders; i++) {
+		if (!is_known_by_number(&row->view.holders[i]))
 			return 0;
-		n += holder ? holder->n_fds : 0;
+		n += row->view.holders[i].n_fds;
 	}
 	return n;
 }
 
-static void append_holds(struct roll *roll, const struct proc *proc, const struct row *row)
+static void append_holds(struct roll *roll, const struct row *row, const struct holder *holder)
 {
-	const struct holder *holder = row_holder(row, &proc->process.id);
-
-	for (size_t i = 0; holder && i < holder->n_fds; i++)
+	for (size_t i = 0; i < holder->n_fds; i++)
 		roll->holds[roll->n++] = (struct abi_hold){
 			.cookie = cookie_of_file(row),
-			.pid = (uint32_t)proc->process.id.pid,
+			.pid = (uint32_t)holder->id.pid,
 			.fd = (uint32_t)holder->fds[i],
 		};
 }
 
-/* Everything that the process holds, or nothing: then it is to be looked at. */
-static int enlist(struct inventory *inv, struct roll *roll, struct proc *proc)
+/* All who hold it, or nobody: then they are to be looked at. */
+static int enlist(struct inventory *inv, struct roll *roll, struct row *row)
 {
-	size_t n = count_holds(proc);
+	size_t n;
 	int r;
 
-	if (!n || proc->asked_turn == inv->turn)
+	if (row->asked_turn == inv->turn)
 		return 0;
-	r = reserve_proc(roll);
+	row->asked_turn = inv->turn;
+	row->answered = false;
+	n = count_holds(row);
+	if (!n)
+		return 0;
+	r = reserve_row(roll);
 	if (!r)
 		r = reserve_holds(roll, n);
 	if (r)
 		return r;
-	proc->asked_turn = inv->turn;
-	roll->procs[roll->n_procs++] = proc;
-	for (size_t i = 0; i < proc->n_rows; i++)
-		append_holds(roll, proc, proc->rows[i]);
+	roll->rows[roll->n_rows++] = row;
+	for (size_t i = 0; i < row->view.n_holders; i++)
+		append_holds(roll, row, &row->view.holders[i]);
 	return 0;
 }
 
-static bool answers(const struct abi_hold *holds, size_t n, const struct process_id *id)
+static bool answers(const struct abi_hold *holds, const struct holder *holder)
 {
 	const uint64_t ns_per_tick = NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK);
 
-	for (size_t i = 0; i < n; i++)
-		if (!holds[i].file_refs || holds[i].start_ns / ns_per_tick != id->start_ticks)
+	for (size_t i = 0; i < holder->n_fds; i++)
+		if (!holds[i].file_refs ||
+		    holds[i].start_ns / ns_per_tick != holder->id.start_ticks)
 			return false;
 	return true;
 }
 
-static void take_references(struct table *t, const struct proc *proc, const struct abi_hold *holds)
+/* The answers for one row; returns the next row's. */
+static const struct abi_hold *read_row(struct table *t, struct row *row,
+				       const struct abi_hold *holds)
 {
-	for (size_t i = 0; i < proc->n_rows; i++) {
-		struct row *row = proc->rows[i];
-		const struct holder *holder = row_holder(row, &proc->process.id);
+	bool all = true;
 
-		if (!holder)
-			continue;
-		row->file_refs = holds[holder->n_fds - 1].file_refs;
-		row->gripped = 0;
-		holds += holder->n_fds;
-		row_count_refs(t, row);
-	}
-}
+	for (size_t i = 0; i < row->view.n_holders; i++) {
+		const struct holder *holder = &row->view.holders[i];
 
-/* No reference is left open that it may have made itself: a copy of a descriptor, say. */
-static bool explains_all(const struct proc *proc)
-{
-	for (size_t i = 0; i < proc->n_rows; i++)
-		if (row_holder(proc->rows[i], &proc->process.id) && !row_is_settled(proc->rows[i]))
-			return false;
-	return true;
-}
-
-/* Whoever answered to all, and has no more than that, need not be looked at in this turn. */
-static void read_answers(struct inventory *inv, struct roll *roll)
-{
-	const struct abi_hold *holds = roll->holds;
-	size_t n_answered = 0;
-
-	for (size_t i = 0; i < roll->n_procs; i++) {
-		struct proc *proc = roll->procs[i];
-		size_t n = count_holds(proc);
-
-		if (answers(holds, n, &proc->process.id)) {
-			take_references(inv->table, proc, holds);
-			roll->procs[n_answered++] = proc;
+		if (answers(holds, holder)) {
+			row->file_refs = holds[holder->n_fds - 1].file_refs;
+			row->gripped = 0;
+		} else {
+			all = false;
 		}
-		holds += n;
+		holds += holder->n_fds;
 	}
-	for (size_t i = 0; i < n_answered; i++) {
-		if (!explains_all(roll->procs[i]))
-			continue;
-		roll->procs[i]->looked_turn = inv->turn;
-		proc_unwant_look(inv->table, roll->procs[i]);
-	}
+	row_count_refs(t, row);
+	/* an open reference may be one that a holder made itself: a copy of a descriptor, say */
+	row->answered = all && row_is_settled(row);
+	return holds;
 }
 
 static int call(struct inventory *inv, struct roll *roll)
 {
+	const struct abi_hold *holds = roll->holds;
 	int r;
 
 	if (!roll->n)
 		return 0;
 	r = inv->source.call_roll(inv->source.user_data, roll->holds, roll->n);
-	if (!r)
-		read_answers(inv, roll);
+	for (size_t i = 0; !r && i < roll->n_rows; i++)
+		holds = read_row(inv->table, roll->rows[i], holds);
 	if (r != -EOPNOTSUPP)
 		return r;
 	inv->no_roll = true;
@@ -202,47 +178,54 @@ static bool can_be_called(const struct inventory *inv)
 	return inv->source.call_roll && !inv->no_roll;
 }
 
-int roll_call_looks(struct inventory *inv)
+static int enlist_port(struct inventory *inv, struct roll *roll, uint32_t netns, uint16_t port)
+{
+	struct row *row;
+	int r;
+
+	PORT_ROWS_FOREACH(inv->table->by_port[port], row)
+	{
+		r = !netns || row->view.netns == netns ? enlist(inv, roll, row) : 0;
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int roll_call_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n)
 {
 	_cleanup_(roll_deinit) struct roll roll = { 0 };
-	struct proc *proc;
 	int r = 0;
 
 	if (!can_be_called(inv))
 		return 0;
-	for (proc = inv->table->looks; proc && !r; proc = proc->look_next)
-		r = enlist(inv, &roll, proc);
+	for (size_t i = 0; i < n && !r; i++)
+		r = enlist_port(inv, &roll, netns, ports[i]);
 	return r ? r : call(inv, &roll);
 }
 
-static int enlist_holders(struct inventory *inv, struct roll *roll, const struct row *row)
+int inventory_call_roll_of_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports,
+				 size_t n)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < row->view.n_holders && !r; i++) {
-		struct proc *proc = table_proc(inv->table, &row->view.holders[i].id);
-
-		if (proc && proc->looked_turn != inv->turn)
-			r = enlist(inv, roll, proc);
-	}
-	return r;
+	inv->listing_turn = inv->turn;
+	return roll_call_ports(inv, netns, ports, n);
 }
 
-int inventory_call_roll(struct inventory *inv,
+int inventory_call_roll(struct inventory *inv, struct inventory_place from, size_t max,
 			bool (*wanted)(const struct socket_row *row, void *user_data),
 			void *user_data)
 {
 	_cleanup_(roll_deinit) struct roll roll = { 0 };
-	struct row *row, *next;
+	struct row *row;
 	int r;
 
 	inv->listing_turn = inv->turn;
 	if (!can_be_called(inv))
 		return 0;
-	HASH_ITER(hh, inv->table->by_cookie, row, next) {
+	while (max-- > 0 && (row = table_next(inv->table, &from))) {
 		if (wanted && !wanted(&row->view, user_data))
 			continue;
-		r = enlist_holders(inv, &roll, row);
+		r = enlist(inv, &roll, row);
 		if (r)
 			return r;
 	}

@@ -54,14 +54,6 @@ static int run_looks(struct inventory *inv, unsigned *budget, bool anew)
 	return 0;
 }
 
-/* On demand: most of those who were known before only have to be asked whether they still hold. */
-static int verify_looks(struct inventory *inv, unsigned budget)
-{
-	int r = roll_call_looks(inv);
-
-	return r ? r : run_looks(inv, &budget, false);
-}
-
 static void want_holders(struct table *t, struct row *row)
 {
 	for (size_t i = 0; i < row->view.n_holders; i++) {
@@ -251,6 +243,12 @@ static bool is_in(const struct row *row, uint32_t netns)
 	return netns == 0 || row->view.netns == netns;
 }
 
+/* Have its holders answered to the roll in this turn? */
+static bool has_answered(const struct inventory *inv, const struct row *row)
+{
+	return row->asked_turn == inv->turn && row->answered;
+}
+
 static void want_stale_holders(struct inventory *inv, struct row *row)
 {
 	for (size_t i = 0; i < row->view.n_holders; i++) {
@@ -278,20 +276,25 @@ static void describe_heirs(struct inventory *inv, const struct row *row)
 	}
 }
 
-/* Every holder of the port is looked at; false when there are too many for that. */
+/* Every holder of the port that did not answer is looked at; false: there are too many for that. */
 static bool want_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
-	struct row *row, *first = inv->table->by_port[port];
+	struct row *row, *root = inv->table->by_port[port];
 	size_t n = 0;
 
-	DL_FOREACH2(first, row, port_next)
-	if (is_in(row, netns))
-		n += row->view.n_holders;
+	PORT_ROWS_FOREACH(root, row)
+	{
+		if (is_in(row, netns) && !has_answered(inv, row))
+			n += row->view.n_holders;
+	}
 	if (n > VERIFY_LOOKS_MAX)
 		return false;
-	DL_FOREACH2(first, row, port_next)
-	if (is_in(row, netns)) {
-		want_stale_holders(inv, row);
+	PORT_ROWS_FOREACH(root, row)
+	{
+		if (!is_in(row, netns))
+			continue;
+		if (!has_answered(inv, row))
+			want_stale_holders(inv, row);
 		describe_heirs(inv, row);
 	}
 	return true;
@@ -317,7 +320,7 @@ static bool port_needs_pass(const struct inventory *inv, uint32_t netns, uint16_
 	uint64_t now_ms = inventory_now_ms();
 	struct row *row;
 
-	DL_FOREACH2(inv->table->by_port[port], row, port_next)
+	PORT_ROWS_FOREACH(inv->table->by_port[port], row)
 	{
 		if (is_in(row, netns) && !row_is_settled(row) && may_pass(inv, row, now_ms))
 			return true;
@@ -331,13 +334,14 @@ static bool port_needs_pass(const struct inventory *inv, uint32_t netns, uint16_
  */
 static int drop_gone(struct inventory *inv, uint32_t netns, uint16_t port)
 {
-	struct row *row, *next;
+	uint64_t cookie = 0;
+	struct row *row;
 	int r;
 
 	if (inv->no_iterator)
 		return 0;
-	DL_FOREACH_SAFE2(inv->table->by_port[port], row, next, port_next)
-	{
+	while ((row = port_rows_after(inv->table->by_port[port], cookie))) {
+		cookie = row->view.cookie;
 		if (!is_in(row, netns) || row->view.netns != inv->own_netns || row->view.n_holders)
 			continue;
 		r = still_listed(inv, row);
@@ -358,7 +362,11 @@ int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
 
-	return want_port(inv, netns, port) ? verify_looks(inv, budget) : 0;
+	int r = roll_call_ports(inv, netns, &port, 1); /* most only have to be asked */
+
+	if (r)
+		return r;
+	return want_port(inv, netns, port) ? run_looks(inv, &budget, false) : 0;
 }
 
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)

@@ -90,18 +90,38 @@ struct row *table_find_socket(const struct table *t, uint64_t cookie, uint64_t i
 	return row || !inode ? row : table_find_inode(t, inode);
 }
 
-/* --- indexes --------------------------------------------------------------------------------- */
-
-static int compare_cookies(const struct row *a, const struct row *b)
+/* The first port from there on that has rows; TABLE_PORTS: there is none. */
+static size_t port_in_use(const struct table *t, size_t port)
 {
-	return a->view.cookie < b->view.cookie ? -1 : a->view.cookie > b->view.cookie;
+	uint64_t left;
+
+	while (port < TABLE_PORTS) {
+		left = t->ports[port / 64] >> port % 64;
+		if (left)
+			return port + (size_t)__builtin_ctzll(left);
+		port = (port / 64 + 1) * 64;
+	}
+	return port;
 }
+
+struct row *table_next(const struct table *t, struct inventory_place *place)
+{
+	struct row *row = port_rows_after(t->by_port[place->port], place->cookie);
+	size_t port = row ? place->port : port_in_use(t, (size_t)place->port + 1);
+
+	if (port == TABLE_PORTS)
+		return NULL;
+	if (!row)
+		row = port_rows_after(t->by_port[port], 0);
+	*place = (struct inventory_place){ (uint16_t)port, row->view.cookie };
+	return row;
+}
+
+/* --- indexes --------------------------------------------------------------------------------- */
 
 static void port_insert(struct table *t, struct row *row)
 {
-	struct row **head = &t->by_port[row->view.port];
-
-	DL_INSERT_INORDER2(*head, row, compare_cookies, port_prev, port_next);
+	port_rows_add(&t->by_port[row->view.port], row);
 	t->ports[row->view.port / 64] |= UINT64_C(1) << row->view.port % 64;
 }
 
@@ -109,7 +129,7 @@ static void port_remove(struct table *t, struct row *row)
 {
 	uint16_t port = row->view.port;
 
-	DL_DELETE2(t->by_port[port], row, port_prev, port_next);
+	port_rows_remove(&t->by_port[port], row);
 	if (!t->by_port[port])
 		t->ports[port / 64] &= ~(UINT64_C(1) << port % 64);
 }
@@ -166,16 +186,18 @@ int table_add_row(struct table *t, const struct socket_row *facts, struct row **
 
 static void unlink_processes(struct table *t, struct row *row)
 {
-	struct proc *proc;
+	struct proc *binder = table_proc(t, &row->view.binder);
 
-	for (size_t i = 0; i < row->view.n_holders; i++) {
-		proc = table_proc(t, &row->view.holders[i].id);
+	if (binder && !row_holder(row, &row->view.binder))
+		proc_unlink(t, binder, row->binder_link);
+	/* One after the other, so that none is met that is not linked any more. */
+	for (; row->view.n_holders > 0; row->view.n_holders--) {
+		const struct holder *last = &row->view.holders[row->view.n_holders - 1];
+		struct proc *proc = table_proc(t, &last->id);
+
 		if (proc)
-			proc_unlink(t, proc, row);
+			proc_unlink(t, proc, last->link);
 	}
-	proc = table_proc(t, &row->view.binder);
-	if (proc)
-		proc_unlink(t, proc, row);
 }
 
 /* Takes the row out of everything but the index by cookie. */

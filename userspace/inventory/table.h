@@ -21,13 +21,15 @@
 
 #include "inventory/changes.h"
 #include "inventory/inventory.h"
+#include "inventory/port_rows.h"
 
-#define TABLE_PORTS	    65536
-#define TABLE_IDLE_MAX	    512 /* processes without a row, alive: about 700 kB at most */
-#define PROC_IDLE_FORKS_MAX 64	/* then it is not watched any more; two events for each */
-#define TABLE_IDLE_GONE	    64	/* processes without a row, ended: for the log of their end */
-#define ROW_LEAVING_MAX	    4	/* of a crowd that is killed, one of the last closes the socket */
-#define TABLE_IPPROTO_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
+#define TABLE_PORTS	     65536
+#define TABLE_IDLE_MAX	     512 /* processes without a row, alive: about 700 kB at most */
+#define PROC_IDLE_FORKS_MAX  64	 /* then it is not watched any more; two events for each */
+#define TABLE_IDLE_GONE	     64	 /* processes without a row, ended: for the log of their end */
+#define ROW_LEAVING_MAX	     4	 /* of a crowd that is killed, one of the last closes the socket */
+#define HOLDER_FDS_FORGOTTEN UINT16_MAX /* fd_count of one that is being looked at again */
+#define TABLE_IPPROTO_MPTCP  262	/* IPPROTO_MPTCP; older libc headers do not have it */
 
 struct row {
 	struct socket_row view; /* what others see; first */
@@ -35,11 +37,16 @@ struct row {
 	uint32_t file_refs;   /* references to the struct file as last read; 0 = not read */
 	uint32_t gripped;     /* of those, by what is no descriptor; 0 again at the next look */
 	uint32_t unexplained; /* of those, what even a full pass found no descriptor for */
+	uint32_t found_fds;   /* descriptors of all holders together */
+	uint32_t n_looked;    /* holders that have any: the others were not looked at yet */
+	uint32_t binder_link; /* as holder.link, of the binder */
 	/* CLOCK_MONOTONIC of the last full pass made for this row, or of any walk of /proc; 0 =
 	 * none */
 	uint64_t passed_ms;
-	uint8_t passes; /* made since it was unsettled */
-	uint8_t vain;	/* passes in a row that found nobody, or not everybody; see settle.c */
+	uint8_t passes;	     /* made since it was unsettled */
+	uint8_t vain;	     /* passes in a row that found nobody, or not everybody; see settle.c */
+	uint64_t asked_turn; /* inventory.turn of the last roll that it was on; 0 = none */
+	bool answered;	     /* all its holders did, and explain all its references */
 	bool unsettled;
 	bool looked;	/* all its holders were looked at since it was unsettled */
 	bool tracked;	/* the kernel side reports its CLOSE */
@@ -47,7 +54,7 @@ struct row {
 	struct process_id leaving[ROW_LEAVING_MAX]; /* former holders that ended, newest first */
 	uint64_t left_ms;			    /* CLOCK_MONOTONIC when the newest did */
 	struct alias *alias;			    /* MPTCP only */
-	struct row *port_prev, *port_next;
+	struct port_links on_port;
 	struct row *unsettled_prev, *unsettled_next;
 	UT_hash_handle hh, hh_inode;
 };
@@ -69,7 +76,7 @@ struct proc {
 	struct proc_key key;
 	struct process process;
 	struct row **rows; /* that name it, in no order */
-	size_t n_rows, rows_size;
+	uint32_t n_rows, rows_size;
 	bool described; /* more than the identity is known */
 	bool exited;
 	bool tracked;	   /* the kernel side reports its FORK, EXEC and EXIT */
@@ -77,7 +84,6 @@ struct proc {
 	bool untracked_once;
 	bool look_wanted;
 	uint64_t looked_turn; /* inventory.turn of the last look at it; 0 = none */
-	uint64_t asked_turn;  /* the same of the last roll that it was on */
 	uint8_t idle_forks;   /* made without a row, by it and by those it descends from */
 	struct proc *look_prev, *look_next;
 	struct proc *idle_prev, *idle_next;
@@ -88,7 +94,7 @@ struct table {
 	struct row *by_cookie;
 	struct row *by_inode;
 	struct alias *aliases;
-	struct row **by_port;		  /* TABLE_PORTS lists, each in order of cookie */
+	struct row **by_port;		  /* TABLE_PORTS roots of rows in order of cookie */
 	uint64_t ports[TABLE_PORTS / 64]; /* those that have any: a bit for each */
 	struct row *unsettled;
 	struct proc *procs;
@@ -109,6 +115,9 @@ struct row *table_find(const struct table *t, uint64_t cookie);
 struct row *table_find_inode(const struct table *t, uint64_t inode);
 /* By cookie, else by inode where that is not 0: one file is one socket to those who hold it. */
 struct row *table_find_socket(const struct table *t, uint64_t cookie, uint64_t inode);
+
+/* As inventory_next(). */
+struct row *table_next(const struct table *t, struct inventory_place *place);
 
 /* Adds a row with these facts (no holders, no binder).  The cookie must be new.  0, -ENOMEM. */
 int table_add_row(struct table *t, const struct socket_row *facts, struct row **ret);
@@ -139,7 +148,10 @@ struct holder *row_holder(const struct row *row, const struct process_id *id);
 int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct holder **ret);
 void row_drop_holder(struct table *t, struct row *row, struct proc *proc);
 int row_set_binder(struct table *t, struct row *row, struct proc *proc);
-void holder_add_fd(struct holder *holder, int fd);
+/* A descriptor of one of the row's holders was found. */
+void row_add_fd(struct row *row, struct holder *holder, int fd);
+/* The holder is to be looked at again; who then has no descriptor is none. */
+void row_forget_fds(struct row *row, struct holder *holder);
 /* Descriptors found so far; *ret_all (may be NULL): every holder has been looked at. */
 uint32_t row_found_fds(const struct row *row, bool *ret_all);
 /* It has holders, all were looked at, and no reference is open that a full pass could explain. */
@@ -154,9 +166,12 @@ enum process_stage table_stage(const struct table *t, const struct process_id *i
 struct proc *table_proc(const struct table *t, const struct process_id *id);
 /* Finds or adds (described only by its identity).  0, -ENOMEM. */
 int table_get_proc(struct table *t, const struct process_id *id, struct proc **ret);
-/* The row names it from now on, as holder or binder; once for both.  0, -ENOMEM. */
-int proc_link(struct table *t, struct proc *proc, struct row *row);
-void proc_unlink(struct table *t, struct proc *proc, struct row *row);
+/*
+ * The row names it from now on, as holder or binder; once for both.  *ret_link: where in
+ * proc->rows, kept up to date in holder.link and row.binder_link.  0, -ENOMEM.
+ */
+int proc_link(struct table *t, struct proc *proc, struct row *row, uint32_t *ret_link);
+void proc_unlink(struct table *t, struct proc *proc, uint32_t link);
 void proc_set_exited(struct table *t, struct proc *proc);
 void proc_want_look(struct table *t, struct proc *proc);
 void proc_unwant_look(struct table *t, struct proc *proc);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What find and find --all answer. */
+#include <sys/prctl.h>
+
+#include "api/socket_walk.h"
 #include "unit/api/answers.h"
 
 static struct answer claim_port(struct world *w, const char *id, uint16_t port)
@@ -194,6 +197,79 @@ static void sockets_without_details_say_who_and_leave_out_how(void **state)
 	assert_int_equal(int_of(&full, "sockets.0.holders.0.pid"), getpid());
 }
 
+/* A line is written without a tree of objects: whatever stands in it, both say the same. */
+static void a_socket_is_the_same_with_details_and_without(void **state)
+{
+	static const char *const names[] = { "a\"b\\c/d",    "tab\there\n\r\b\f",
+					     "\x01\x1f\x7f", "\xc3\xa4\xf0\x9f\x8d\x8c",
+					     "cut\xe2\x82",  "MainThread" };
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	char own[PROCESS_COMM_SIZE];
+
+	prctl(PR_GET_NAME, own);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_answer_ struct answer brief = { 0 }, full = { 0 };
+
+		prctl(PR_SET_NAME, names[i]);
+		world_resync(*state);
+		brief = get(*state, "/v1/sockets?details=no&port=%u", port);
+		full = get(*state, "/v1/sockets?details=yes&port=%u", port);
+		json_object_object_foreach(member(brief.body, "sockets.0"), key, value) {
+			struct json_object *same = NULL;
+
+			assert_true(json_object_object_get_ex(member(full.body, "sockets.0"), key,
+							      &same));
+			assert_string_equal(json_object_to_json_string(value),
+					    json_object_to_json_string(same));
+		}
+	}
+	prctl(PR_SET_NAME, own);
+	assert_true(fd >= 0);
+}
+
+/* More than are asked in one call, some of them on one port. */
+static void a_long_list_has_every_socket_once(void **state)
+{
+	enum { SOCKETS = SOCKET_WALK_ROWS + 100, ON_ONE_PORT = 20 };
+	struct world *w = *state;
+	int fds[SOCKETS];
+	uint16_t first = free_port();
+	size_t listed = 0;
+	char path[96] = "/v1/sockets?details=no";
+
+	for (int i = 0; i < SOCKETS; i++) {
+		struct sockaddr_in name = {
+			.sin_family = AF_INET,
+			.sin_port = i < ON_ONE_PORT ? htons(first) : 0,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)i),
+		};
+
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_false(bind(fds[i], (const struct sockaddr *)&name, sizeof(name)));
+		assert_false(listen(fds[i], 1));
+	}
+	world_resync(w);
+	while (*path) {
+		_cleanup_answer_ struct answer page = get(w, path);
+
+		for (size_t i = 0; i < count_of(&page, "sockets"); i++) {
+			char holder[64];
+
+			snprintf(holder, sizeof(holder), "sockets.%zu.pids.0", i);
+			listed += member(page.body, holder) && int_of(&page, holder) == getpid();
+		}
+		if (member(page.body, "next"))
+			snprintf(path, sizeof(path), "/v1/sockets?details=no&after=%s",
+				 text_of(&page, "next"));
+		else
+			*path = '\0';
+	}
+	for (int i = 0; i < SOCKETS; i++)
+		close(fds[i]);
+	assert_int_equal(listed, SOCKETS);
+}
+
 static void services_without_details_say_what_a_table_shows(void **state)
 {
 	uint16_t served = free_port(), silent;
@@ -309,6 +385,8 @@ int main(void)
 		cmocka_unit_test(a_status_filters_by_what_is_now),
 		cmocka_unit_test(sockets_name_their_holders_and_their_claim),
 		cmocka_unit_test(sockets_without_details_say_who_and_leave_out_how),
+		cmocka_unit_test(a_socket_is_the_same_with_details_and_without),
+		cmocka_unit_test(a_long_list_has_every_socket_once),
 		cmocka_unit_test(services_without_details_say_what_a_table_shows),
 		cmocka_unit_test(details_are_asked_for_with_yes_or_no),
 		cmocka_unit_test(all_lists_in_order_of_port_and_only_what_serves),

@@ -79,6 +79,33 @@ static void table_in_a_file_is_plain_whole_and_one_line_a_row(void **state)
 	assert_non_null(strstr(text, "─"));
 }
 
+static void print_aligned(void)
+{
+	static const char *const headings[] = { "Name", "Port", "Namespace" };
+	struct render_table *t = render_table_new(headings, 3);
+
+	render_table_right(t, 1);
+	render_table_optional(t, 2);
+	render_table_text(t, TONE_PLAIN, "gh\xC3\xB6st\n");
+	render_table_text(t, TONE_DIM, "80");
+	render_table_text(t, TONE_PLAIN, "");
+	render_table_text(t, TONE_DIM, "b");
+	render_table_text(t, TONE_PLAIN, "65535");
+	render_table_text(t, TONE_PLAIN, "");
+	render_table_print(t);
+}
+
+static void table_is_laid_out_by_what_its_cells_fill_on_the_screen(void **state)
+{
+	in_locale("C.UTF-8", NULL);
+	assert_string_equal(captured(print_aligned), "Name      Port\n"
+						     "──────────────\n"
+						     "gh\xC3\xB6st\\n     80\n"
+						     "b        65535\n");
+	in_locale("C.UTF-8", "always");
+	assert_non_null(strstr(captured(print_aligned), "\n\033[2mb      \033[0m  65535\n"));
+}
+
 static void table_is_ascii_where_the_locale_is_not_utf8(void **state)
 {
 	const char *text;
@@ -201,6 +228,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_in_a_file_is_plain_whole_and_one_line_a_row),
+		cmocka_unit_test(table_is_laid_out_by_what_its_cells_fill_on_the_screen),
 		cmocka_unit_test(table_is_ascii_where_the_locale_is_not_utf8),
 		cmocka_unit_test(colors_come_when_they_are_asked_for),
 		cmocka_unit_test(signs_are_words_where_the_locale_is_not_utf8),

@@ -14,6 +14,8 @@
 #define COOKIE	   10
 #define DEADLINE_S 20
 
+static const struct inventory_place from_the_start;
+
 struct world {
 	struct fake fake;
 	struct inventory *inv;
@@ -49,7 +51,7 @@ static void start_servers(struct world *w, unsigned n)
 static void ask(struct world *w)
 {
 	inventory_refresh(w->inv);
-	assert_int_equal(inventory_call_roll(w->inv, NULL, NULL), 0);
+	assert_int_equal(inventory_call_roll(w->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
 	assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
 }
 
@@ -184,7 +186,9 @@ static void ask_until_passed(struct world *w, bool listing)
 		assert_true(time(NULL) < deadline);
 		inventory_refresh(w->inv);
 		if (listing)
-			assert_int_equal(inventory_call_roll(w->inv, NULL, NULL), 0);
+			assert_int_equal(
+				inventory_call_roll(w->inv, from_the_start, SIZE_MAX, NULL, NULL),
+				0);
 		assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
 	}
 }

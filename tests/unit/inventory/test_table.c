@@ -110,7 +110,7 @@ static void a_port_has_separate_rows_in_each_namespace(void **state)
 	e.netns = FAKE_NETNS + 1;
 	apply(w, e);
 	only_row(w);
-	assert_int_equal(inventory_by_port(w->inv, 0, PORT, NULL, 0), 2);
+	assert_int_equal(inventory_by_port(w->inv, 0, PORT, NULL, SIZE_MAX), 2);
 }
 
 static void a_reused_inode_replaces_the_row_whose_close_was_lost(void **state)
@@ -144,6 +144,23 @@ static void rows_are_visited_by_port_then_cookie(void **state)
 	apply(w, socket_event(EVENT_LISTEN, 1, 10, PORT));
 	inventory_for_each(w->inv, in_order, &last);
 	assert_int_equal(last, 4000ULL << 32 | 30);
+}
+
+static void a_walk_goes_on_behind_a_row_that_is_gone(void **state)
+{
+	struct world *w = *state;
+	struct inventory_place place = { 0 };
+
+	for (uint64_t cookie = 10; cookie <= 14; cookie++)
+		apply(w, socket_event(EVENT_LISTEN, 1, cookie, cookie < 13 ? PORT : UINT16_MAX));
+	assert_int_equal(inventory_next(w->inv, &place)->cookie, 10);
+	assert_int_equal(inventory_next(w->inv, &place)->cookie, 11);
+	apply(w, socket_event(EVENT_CLOSE, 1, 11, PORT));
+	apply(w, socket_event(EVENT_CLOSE, 1, 12, PORT));
+	assert_int_equal(inventory_next(w->inv, &place)->cookie, 13);
+	assert_int_equal(inventory_next(w->inv, &place)->cookie, 14);
+	assert_null(inventory_next(w->inv, &place));
+	assert_int_equal(place.cookie, 14);
 }
 
 /* --- MPTCP --- */
@@ -225,6 +242,7 @@ int main(void)
 		T(a_port_has_separate_rows_in_each_namespace),
 		T(a_reused_inode_replaces_the_row_whose_close_was_lost),
 		T(rows_are_visited_by_port_then_cookie),
+		T(a_walk_goes_on_behind_a_row_that_is_gone),
 		T(mptcp_socket_joins_its_subflow_by_inode),
 		T(subflow_takes_over_the_row_of_its_mptcp_socket),
 		T(mptcp_halves_that_learn_their_inode_late_become_one_row),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Events in any order leave a sound table.  PD_SEED repeats a run. */
+#include "inventory/internal.h"
 #include "unit/inventory/table_world.h"
 
 /* Events in any order, about any socket and process, must leave a table that hangs together. */
@@ -13,16 +14,40 @@ static void check_row(const struct socket_row *row)
 	}
 }
 
-static bool check_each(const struct socket_row *row, void *user_data)
+/* The row and the processes that it names know each other's place, and its sums are right. */
+static void check_links(const struct table *t, const struct row *row)
 {
-	struct world *w = user_data;
+	uint32_t found = 0, looked = 0;
 
-	check_row(row);
-	for (size_t i = 0; i < row->n_holders; i++)
-		assert_non_null(inventory_process(w->inv, &row->holders[i].id));
-	if (row->binder.pid)
-		assert_non_null(inventory_process(w->inv, &row->binder));
-	return true;
+	for (size_t i = 0; i < row->view.n_holders; i++) {
+		const struct holder *holder = &row->view.holders[i];
+		const struct proc *proc = table_proc(t, &holder->id);
+
+		assert_non_null(proc);
+		assert_true(holder->link < proc->n_rows);
+		assert_ptr_equal(proc->rows[holder->link], row);
+		found += holder->n_fds ? holder->fd_count : 0;
+		looked += holder->n_fds > 0;
+	}
+	assert_int_equal(row->found_fds, found);
+	assert_int_equal(row->n_looked, looked);
+	if (row->view.binder.pid)
+		assert_ptr_equal(table_proc(t, &row->view.binder)->rows[row->binder_link], row);
+}
+
+static void check_all(struct world *w)
+{
+	struct inventory_place place = { 0 }, last = { 0 };
+	const struct socket_row *row;
+	size_t n = 0;
+
+	for (; (row = inventory_next(w->inv, &place)); last = place, n++) {
+		check_row(row);
+		check_links(w->inv->table, table_find(w->inv->table, row->cookie));
+		assert_true(place.port > last.port ||
+			    (place.port == last.port && place.cookie > last.cookie));
+	}
+	assert_int_equal(n, inventory_count(w->inv));
 }
 
 static unsigned seed_of_test(void)
@@ -67,7 +92,7 @@ static void any_order_of_events_leaves_a_sound_table(void **state)
 		}
 		if ((unsigned)rand_r(&seed) % 512 == 0)
 			resync(w);
-		inventory_for_each(w->inv, check_each, w);
+		check_all(w);
 	}
 }
 
