@@ -165,6 +165,7 @@ static struct event table_with_a_listener(struct world *w)
 				 .actor = { .pid = (1 << 22) + 1, .start_ticks = 7 } };
 	struct event listens = {
 		.kind = EVENT_LISTEN,
+		.boot_ns = world_boot_ns(),
 		.actor = process.actor,
 		.cookie = 12,
 		.inode = 34,

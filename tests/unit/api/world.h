@@ -142,6 +142,15 @@ static inline void world_ignore(uint32_t netns, uint16_t port, void *user_data)
 {
 }
 
+/* The clock of events: what happens now is newer than the table. */
+static inline uint64_t world_boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 static inline void world_resync(struct world *w)
 {
 	assert_int_equal(inventory_resync(w->inventory, time(NULL), world_ignore, NULL), 0);
