@@ -184,9 +184,10 @@ class UserLimitsTest(harness.PortDaddyTest):
         self.daemon.stop()
         with self.few_descriptors(256):
             self.daemon = self.start_daemon()
-        port = harness.free_port()
-        self.assertEqual(self.as_victim("claim", "victim:web", "-p", str(port), "--health", "/",
-                                        cwd=self.work).code, DONE)
+        claimed = self.as_victim("claim", "victim:web", "--range", RANGE, "--health", "/", "-q",
+                                 cwd=self.work)
+        self.assertEqual(claimed.code, DONE, claimed.err)
+        port = int(claimed.out)
         server = self.http_server(port, uid=VICTIM)
         self.daemon.wait_status("victim:web", "active")
         # three rounds of 60 for 128 places: all that there are, if they were one user's to take
