@@ -25,8 +25,6 @@
 #define LISTEN_BACKLOG 256
 /* After accept() failed (no descriptors left) the listener would be ready again at once. */
 #define ACCEPT_PAUSE_MS 100
-/* What waited unread when a connection ended, from which on memory is given back. */
-#define TRIM_BYTES (128 * 1024)
 
 struct connection {
 	TAILQ_ENTRY(connection) entry;
@@ -81,7 +79,7 @@ static void connection_free(struct connection *c)
 	TAILQ_REMOVE(&cs->list, c, entry);
 	cs->by_fd[c->fd] = NULL;
 	evbuffer_remove_cb(c->output, on_output, c);
-	if (c->charged >= TRIM_BYTES)
+	if (c->charged)
 		server_trim_memory_soon(cs->api);
 	quota_give_back(cs->api->quota, c->uid, QUOTA_UNSENT_BYTES, c->charged);
 	quota_give_back(cs->api->quota, c->uid, QUOTA_CONNECTIONS, 1);

@@ -41,6 +41,7 @@ static int add_requests(struct request *r)
 	json_add_int(o, "averageUs", c->timed ? (int64_t)(c->total_us / c->timed) : 0);
 	json_add_int(o, "maxUs", (int64_t)c->max_us);
 	json_add_int(o, "connections", (int64_t)c->connections);
+	json_add_int(o, "refusedConnections", (int64_t)c->refused_connections);
 	json_add_int(o, "droppedWatchers", (int64_t)c->dropped_watchers);
 	return 0;
 }

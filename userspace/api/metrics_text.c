@@ -20,7 +20,7 @@
 /* All that a family without labels may show, read once. */
 struct snapshot {
 	double uptime_s, memory_bytes, sockets, locks;
-	double errors, refused, max_s, connections, dropped;
+	double errors, refused, max_s, connections, turned_away, dropped;
 	double queries, commits, database_errors, busy_s;
 	double events, lost, failed_reads, malformed, resyncs;
 	int64_t services[_SERVICE_STATUS_MAX], sessions[_SESSION_STATUS_MAX];
@@ -42,6 +42,8 @@ static const struct {
 	PLAIN("request_duration_max_seconds", "gauge", max_s,
 	      "The slowest answer since the start."),
 	PLAIN("connections_total", "counter", connections, "Connections that were accepted."),
+	PLAIN("connections_refused_total", "counter", turned_away,
+	      "Of those, connections beyond what a user or all may have."),
 	PLAIN("watchers_dropped_total", "counter", dropped,
 	      "Watchers that read too slowly and were disconnected."),
 	PLAIN("database_queries_total", "counter", queries, "SQL statements that were executed."),
@@ -80,6 +82,7 @@ static int read_snapshot(const struct api *api, struct snapshot *s)
 		.refused = (double)c->refused,
 		.max_s = (double)c->max_us / US_PER_S,
 		.connections = (double)c->connections,
+		.turned_away = (double)c->refused_connections,
 		.dropped = (double)c->dropped_watchers,
 		.queries = (double)db.statements,
 		.commits = (double)db.commits,

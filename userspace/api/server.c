@@ -200,7 +200,9 @@ void server_trim_memory_soon(struct api *api)
 {
 	static const struct timeval wait = { .tv_sec = TRIM_AFTER_S };
 
-	event_add(api->trim_memory, &wait);
+	/* not put off again and again by whoever goes on */
+	if (!event_pending(api->trim_memory, EV_TIMEOUT, NULL))
+		event_add(api->trim_memory, &wait);
 }
 
 /* --- lifecycle --- */

@@ -58,7 +58,8 @@ struct api {
  */
 void server_answer(struct request *r, int result);
 
-/* Gives free memory back to the kernel, once the answer that needed it is sent. */
+/* Gives free memory back to the kernel, once what needed it is sent or gone: at most once a second.
+ */
 void server_trim_memory_soon(struct api *api);
 
 /* CLOCK_MONOTONIC in microseconds. */
