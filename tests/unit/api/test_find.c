@@ -251,7 +251,7 @@ static void a_long_list_has_every_socket_once(void **state)
 	}
 	world_resync(w);
 	while (*path) {
-		_cleanup_answer_ struct answer page = get(w, path);
+		_cleanup_answer_ struct answer page = get(w, "%s", path);
 
 		for (size_t i = 0; i < count_of(&page, "sockets"); i++) {
 			char holder[64];
