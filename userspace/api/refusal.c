@@ -244,8 +244,8 @@ static void recall_question(const struct event *e, struct why_facts *f)
 	f->caller = e->actor.pid;
 	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
 	f->caller_comm[sizeof(f->caller_comm) - 1] = '\0';
-	if (!strcmp(f->caller_comm, VIEW_NODE_THREAD))
-		view_process_name(f->inv, &e->actor, f->caller_comm);
+	if (!strcmp(f->caller_comm, INVENTORY_NODE_THREAD))
+		inventory_process_name(f->inv, &e->actor, f->caller_comm);
 }
 
 /* Named while its process is there to be asked for its cgroup. */

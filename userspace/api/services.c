@@ -79,13 +79,13 @@ int service_judge(struct api *api, const struct service *service, int64_t now,
 	struct inventory *inv = api->config.inventory;
 	_cleanup_free_ const struct socket_row **rows = NULL;
 	size_t n;
-	int r = view_rows_of_port(inv, inventory_own_netns(inv), service->port, &rows, &n);
+	int r = inventory_verified_rows(inv, inventory_own_netns(inv), service->port, &rows, &n);
 
 	if (r)
 		return r;
 	reconcile_service(service, rows, n, look_up, inv, now, RECONCILE_STALE_AGE_S,
 			  &ret->verdict);
-	return view_holdings(rows, n, true, &ret->holdings, &ret->n_holdings);
+	return inventory_holdings(rows, n, true, &ret->holdings, &ret->n_holdings);
 }
 
 static const char *deciding_name(const struct inventory *inv, const struct service_now *s,
@@ -96,7 +96,7 @@ static const char *deciding_name(const struct inventory *inv, const struct servi
 
 	if (!id->pid)
 		id = s->n_holdings ? &s->holdings[0].holder->id : &nobody;
-	return view_process_name(inv, id, ret);
+	return inventory_process_name(inv, id, ret);
 }
 
 static void add_warning(struct json_object *o, const struct inventory *inv, uint16_t protocol,
@@ -145,8 +145,8 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	json_add_int(o, "updatedAt", s->updated_at);
 	json_add_known(o, "expiresAt", s->expires_at);
 	json_add_text(o, "healthPath", s->health_path);
-	json_add_text(o, "user", view_user_name(s->uid));
-	json_add_text(o, "cwd", view_may_see(viewer, s->uid) ? s->cwd : NULL);
+	json_add_text(o, "user", user_name(s->uid));
+	json_add_text(o, "cwd", user_may_see(viewer, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "reason", now->verdict.reason);
 	add_warning(o, api->config.inventory, IPPROTO_TCP, s->port);
 	return o;
@@ -266,7 +266,7 @@ static int visit_port(struct api *api, uint16_t port, orphan_visit visit, void *
 
 	if (r != OUTCOME_NO)
 		return r; /* claimed: it is nobody's orphan */
-	r = view_rows_of_port(inv, inventory_own_netns(inv), port, &rows, &n);
+	r = inventory_verified_rows(inv, inventory_own_netns(inv), port, &rows, &n);
 	for (size_t i = 0; !r && i < n; i++) {
 		int reason = services_unclaimed_reason(api, rows[i]);
 
@@ -329,18 +329,18 @@ static bool add_orphan(const struct socket_row *row, enum orphan_reason reason, 
 	listing->more = page_is_full(listing->request, &listing->question->page);
 	if (listing->more)
 		return false;
-	listing->fault = view_holdings(&row, 1, true, &holdings, &n);
+	listing->fault = inventory_holdings(&row, 1, true, &holdings, &n);
 	if (listing->fault)
 		return false;
 	o = json_object_new_object();
 	if (n)
-		view_process_name(inv, &holdings[0].holder->id, comm);
+		inventory_process_name(inv, &holdings[0].holder->id, comm);
 	json_add_int(o, "port", row->port);
 	json_add_text(o, "proto", net_protocol_name(row->protocol));
 	json_add_text(o, "addr", net_addr_format(row->family, &row->addr, addr));
 	json_add(o, "pids", view_pids(holdings, n));
 	json_add_text(o, "process", comm);
-	json_add_text(o, "user", view_user_name(row->uid));
+	json_add_text(o, "user", user_name(row->uid));
 	json_add_known(o, "since", row->since);
 	json_add_text(o, "reason", orphan_reason_text(reason));
 	add_warning(o, inv, row->protocol, row->port);

@@ -64,14 +64,14 @@ static int add_socket(const struct listing *l, const struct socket_row *row,
 	struct json_object *o;
 	char comm[PROCESS_COMM_SIZE] = "";
 	size_t n;
-	int fault = view_holdings(&row, 1, false, &holdings, &n);
+	int fault = inventory_holdings(&row, 1, false, &holdings, &n);
 
 	if (fault)
 		return fault;
 	o = l->details ? view_socket(inv, row) : view_socket_briefly(inv, row);
 	json_add(o, "pids", view_pids(holdings, n));
 	if (n)
-		view_process_name(inv, &holdings[0].holder->id, comm);
+		inventory_process_name(inv, &holdings[0].holder->id, comm);
 	json_add_text(o, "process", comm);
 	if (l->details)
 		add_details(l, o, row, holdings, n);
@@ -93,7 +93,7 @@ static int add_rows(struct listing *l, uint16_t port, bool all, const struct por
 {
 	_cleanup_free_ const struct socket_row **rows = NULL;
 	size_t n;
-	int fault = view_rows_of_port(l->r->api->config.inventory, 0, port, &rows, &n);
+	int fault = inventory_verified_rows(l->r->api->config.inventory, 0, port, &rows, &n);
 
 	for (size_t i = 0; !fault && i < n; i++) {
 		if (!is_behind(l, rows[i]) || (!all && !socket_serves(rows[i])))

@@ -275,7 +275,7 @@ static void add_holder_in_the_way(struct json_object *o, const struct api *api,
 		return;
 	holder = json_add_object(o, "holder");
 	json_add_int(holder, "pid", row->holders[0].id.pid);
-	view_process_name(inv, &row->holders[0].id, comm);
+	inventory_process_name(inv, &row->holders[0].id, comm);
 	json_add_text(holder, "comm", *comm ? comm : NULL);
 }
 
@@ -306,7 +306,7 @@ static struct json_object *event_view(const struct api *api, const struct event 
 	json_add_known(o, "netns", event->netns);
 	json_add_known(o, "pid", event->actor.pid);
 	json_add_text(o, "comm", event->comm);
-	json_add_text(o, "user", view_user_name(event->uid));
+	json_add_text(o, "user", user_name(event->uid));
 	json_add_text(o, "service", service);
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {

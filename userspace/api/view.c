@@ -1,196 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/view.h"
 
-#include <errno.h>
 #include <net/if.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/procfs.h"
-#include "reconcile/status.h"
-
-#define USER_NAMES	 16  /* more different users than that rarely hold ports */
-#define USER_NAME_KEEP_S 300 /* a renamed user shows up after this */
-#define USER_BUFFER_SIZE 4096
-
-/* --- users --- */
-
-const char *view_user_name(uid_t uid)
-{
-	static struct {
-		uid_t uid;
-		time_t until;
-		char name[64];
-	} cache[USER_NAMES];
-	static unsigned next;
-	time_t now = time(NULL);
-	char buffer[USER_BUFFER_SIZE];
-	struct passwd entry, *found = NULL;
-
-	if (uid == PROCESS_UID_UNKNOWN)
-		return NULL;
-	for (unsigned i = 0; i < USER_NAMES; i++)
-		if (cache[i].uid == uid && cache[i].until > now)
-			return cache[i].name;
-	next = (next + 1) % USER_NAMES;
-	cache[next].uid = uid;
-	cache[next].until = now + USER_NAME_KEEP_S;
-	if (!getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) && found)
-		snprintf(cache[next].name, sizeof(cache[next].name), "%s", entry.pw_name);
-	else
-		snprintf(cache[next].name, sizeof(cache[next].name), "%u", uid);
-	return cache[next].name;
-}
-
-bool view_user_id(const char *name, uid_t *ret)
-{
-	char buffer[USER_BUFFER_SIZE], *end;
-	struct passwd entry, *found = NULL;
-	unsigned long number;
-
-	if (!getpwnam_r(name, &entry, buffer, sizeof(buffer), &found) && found) {
-		*ret = entry.pw_uid;
-		return true;
-	}
-	errno = 0;
-	number = strtoul(name, &end, 10);
-	if (errno || *end || *name < '0' || *name > '9' || number >= PROCESS_UID_UNKNOWN)
-		return false;
-	*ret = (uid_t)number;
-	return true;
-}
-
-bool view_may_see(uid_t viewer, uid_t owner)
-{
-	return viewer == 0 || (viewer == owner && owner != PROCESS_UID_UNKNOWN);
-}
-
-/* --- rows and holders --- */
-
-static int by_age(const void *left, const void *right)
-{
-	const struct process_id *a = &((const struct holding *)left)->holder->id;
-	const struct process_id *b = &((const struct holding *)right)->holder->id;
-
-	if (a->start_ticks != b->start_ticks)
-		return a->start_ticks < b->start_ticks ? -1 : 1;
-	return (a->pid > b->pid) - (a->pid < b->pid);
-}
-
-int view_holdings(const struct socket_row *const *rows, size_t n, bool serving,
-		  struct holding **ret, size_t *ret_n)
-{
-	struct holding *list;
-	size_t total = 0, used = 0, unique = 0;
-
-	for (size_t i = 0; i < n; i++)
-		total += rows[i]->n_holders;
-	list = calloc(total + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		for (size_t h = 0; h < rows[i]->n_holders; h++)
-			if (!serving || socket_serves(rows[i]))
-				list[used++] = (struct holding){ &rows[i]->holders[h], rows[i],
-								 NULL };
-	qsort(list, used, sizeof(*list), by_age);
-	for (size_t i = 0; i < used; i++)
-		if (!unique || by_age(&list[unique - 1], &list[i]))
-			list[unique++] = list[i];
-	*ret = list;
-	*ret_n = unique;
-	return 0;
-}
-
-static int verify(struct inventory *inv, uint32_t netns, uint16_t port)
-{
-	const struct socket_row *rows[64];
-	uint32_t seen[ARRAY_SIZE(rows)];
-	size_t n, n_seen = 0;
-
-	if (netns)
-		return inventory_verify_port(inv, netns, port);
-	n = inventory_by_port(inv, 0, port, rows, ARRAY_SIZE(rows));
-	/* copied out first: verifying may move the rows */
-	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++)
-		seen[n_seen++] = rows[i]->netns;
-	for (size_t i = 0; i < n_seen; i++) {
-		size_t j = 0;
-		int r;
-
-		while (seen[j] != seen[i])
-			j++;
-		r = j == i ? inventory_verify_port(inv, seen[i], port) : 0;
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
-int view_rows_of_port(struct inventory *inv, uint32_t netns, uint16_t port,
-		      const struct socket_row ***ret, size_t *ret_n)
-{
-	const struct socket_row **rows, *first;
-	size_t n;
-	int r = verify(inv, netns, port);
-
-	if (r)
-		return r;
-	n = inventory_by_port(inv, netns, port, &first, 1);
-	rows = calloc(n + 1, sizeof(struct socket_row *));
-	if (!rows)
-		return -ENOMEM;
-	*ret_n = inventory_by_port(inv, netns, port, rows, n);
-	*ret = rows;
-	return 0;
-}
 
 /* --- processes --- */
-
-static void name_by_program(struct process *process)
-{
-	char line[PROCFS_CMDLINE_SIZE] = "", *end;
-	const char *path = process->exe, *slash;
-
-	if (strcmp(process->comm, VIEW_NODE_THREAD) != 0)
-		return;
-	if (!*path && !procfs_cmdline(&process->id, line, sizeof(line))) {
-		end = strchr(line, ' ');
-		if (end)
-			*end = '\0';
-		path = line;
-	}
-	slash = strrchr(path, '/');
-	path = slash ? slash + 1 : path;
-	if (*path)
-		snprintf(process->comm, sizeof(process->comm), "%s", path);
-}
-
-bool view_describe(const struct inventory *inv, const struct process_id *id, struct process *ret)
-{
-	const struct process *known = inventory_process(inv, id);
-
-	if (known)
-		*ret = *known;
-	else if (id->pid <= 0 || procfs_describe(id->pid, ret) || !process_id_equal(&ret->id, id))
-		return false;
-	name_by_program(ret);
-	return true;
-}
-
-const char *view_process_name(const struct inventory *inv, const struct process_id *id, char *ret)
-{
-	struct process process;
-	bool known = id->pid && view_describe(inv, id, &process);
-
-	snprintf(ret, PROCESS_COMM_SIZE, "%s", known ? process.comm : "");
-	return ret;
-}
 
 void view_cgroup(const struct process_id *id, struct cgroup_owner *ret)
 {
@@ -239,9 +58,9 @@ struct json_object *view_holder(const struct inventory *inv, const struct holdin
 	struct json_object *o = json_object_new_object(), *fds;
 	bool may;
 
-	if (!view_describe(inv, id, &process))
+	if (!inventory_describe(inv, id, &process))
 		process = (struct process){ .id = *id, .uid = PROCESS_UID_UNKNOWN };
-	may = view_may_see(viewer, process.uid);
+	may = user_may_see(viewer, process.uid);
 	procfs_facts(id, may, &facts); /* of one that is gone: nothing */
 	cgroup_parse(facts.cgroup, &owner);
 	json_add_int(o, "pid", id->pid);
@@ -250,7 +69,7 @@ struct json_object *view_holder(const struct inventory *inv, const struct holdin
 	json_add_text(o, "cmdline", facts.cmdline);
 	json_add_text(o, "exe", may ? process.exe : NULL);
 	json_add_text(o, "cwd", may ? process.cwd : NULL);
-	json_add_text(o, "user", view_user_name(process.uid));
+	json_add_text(o, "user", user_name(process.uid));
 	json_add(o, "uid",
 		 process.uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(process.uid));
 	fds = json_add_array(o, "fds");
@@ -297,7 +116,7 @@ struct json_object *view_socket_briefly(const struct inventory *inv, const struc
 	json_add_text(o, "state", socket_state_name(row->state));
 	json_add_int(o, "netns", row->netns);
 	json_add_bool(o, "ownNetns", row->netns == inventory_own_netns(inv));
-	json_add_text(o, "user", view_user_name(row->uid));
+	json_add_text(o, "user", user_name(row->uid));
 	json_add_known(o, "since", row->since);
 	return o;
 }

@@ -207,7 +207,7 @@ static int add_holdings(struct why_facts *f)
 
 	for (size_t i = 0; i < f->n_shown; i++)
 		rows[i] = why_facts_row(f, f->shown[i]);
-	r = view_holdings(rows, f->n_shown, false, &f->holdings, &f->n_holdings);
+	r = inventory_holdings(rows, f->n_shown, false, &f->holdings, &f->n_holdings);
 	if (r)
 		return r;
 	all = reallocarray(f->holdings, f->n_holdings + f->n_shown + 1, sizeof(*all));
@@ -279,7 +279,7 @@ static int verify(struct api *api, const struct why_facts *f)
 	_cleanup_free_ const struct socket_row **rows = NULL;
 	size_t n;
 
-	return view_rows_of_port(api->config.inventory, 0, f->question.port, &rows, &n);
+	return inventory_verified_rows(api->config.inventory, 0, f->question.port, &rows, &n);
 }
 
 int why_facts_gather(struct api *api, struct why_facts *f)

@@ -5,14 +5,12 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#define PROTOCOL_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
-
 /* MPTCP takes its ports from TCP. */
 bool why_same_table(const struct socket_row *row, uint16_t protocol)
 {
 	if (protocol == IPPROTO_UDP)
 		return row->protocol == IPPROTO_UDP;
-	return row->protocol == IPPROTO_TCP || row->protocol == PROTOCOL_MPTCP;
+	return row->protocol == IPPROTO_TCP || row->protocol == NET_PROTOCOL_MPTCP;
 }
 
 /* An owner as far as netlink and the table tell. */
@@ -30,7 +28,7 @@ void why_owner_of_row(const struct socket_row *row, struct why_owner *ret)
 			  .uid = row->uid,
 			  .dev = row->dev,
 			  .minisocket = row->state == SOCKET_TIME_WAIT,
-			  .mptcp = row->protocol == PROTOCOL_MPTCP },
+			  .mptcp = row->protocol == NET_PROTOCOL_MPTCP },
 		.row = row,
 		.timer_ms = row->timer_ms,
 	};
@@ -44,7 +42,7 @@ static void row_of_owner(const struct why_facts *f, const struct bind_owner *o,
 	row->inode = o->inode;
 	row->netns = f->place.netns;
 	if (!row->protocol)
-		row->protocol = o->mptcp ? PROTOCOL_MPTCP : f->question.protocol;
+		row->protocol = o->mptcp ? NET_PROTOCOL_MPTCP : f->question.protocol;
 	row->family = o->family;
 	row->state = o->state;
 	row->addr = o->addr;

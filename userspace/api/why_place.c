@@ -149,7 +149,7 @@ static bool enter_by_caller(struct api *api, struct why_facts *f)
 {
 	struct process caller;
 
-	if (!f->question.caller.pid || !view_describe(f->inv, &f->question.caller, &caller))
+	if (!f->question.caller.pid || !inventory_describe(f->inv, &f->question.caller, &caller))
 		return false;
 	for (int i = 0; i < caller.n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
 		if (enter_by_pid(api, &f->place, caller.ancestors[i].id.pid))

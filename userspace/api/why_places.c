@@ -196,14 +196,14 @@ static void fill_connections(const struct why_facts *f, char *ret)
 
 static void fill_their_user(const struct why_facts *f, char *ret)
 {
-	const char *user = f->n_shown ? view_user_name(why_facts_row(f, f->shown[0])->uid) : NULL;
+	const char *user = f->n_shown ? user_name(why_facts_row(f, f->shown[0])->uid) : NULL;
 
 	snprintf(ret, PLACE_SIZE, "%s", user ? user : "another user");
 }
 
 static void fill_your_user(const struct why_facts *f, char *ret)
 {
-	const char *user = view_user_name(f->question.uid);
+	const char *user = user_name(f->question.uid);
 
 	snprintf(ret, PLACE_SIZE, "%s", user ? user : "the caller");
 }

@@ -274,7 +274,7 @@ enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *ro
 	if (!row || !row->binder.pid)
 		return kin_of_orphan(inv, holder);
 	if (process_id_equal(&row->binder, holder) || holds(row, &row->binder) ||
-	    !view_describe(inv, holder, &process) || !process.n_ancestors)
+	    !inventory_describe(inv, holder, &process) || !process.n_ancestors)
 		return KIN_UNKNOWN;
 	if (!descends_from(&process, &row->binder))
 		return KIN_STRANGER;

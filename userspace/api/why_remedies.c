@@ -216,10 +216,10 @@ static void allow_low_port(const struct why_facts *f, struct json_object *array)
 	char command[REMEDY_COMMAND_SIZE];
 	struct process process;
 
-	if (f->question.caller.pid && view_describe(f->inv, &f->question.caller, &process)) {
+	if (f->question.caller.pid && inventory_describe(f->inv, &f->question.caller, &process)) {
 		snprintf(command, sizeof(command), "%ssetcap cap_net_bind_service=+ep %s",
 			 remedy_sudo(f), process.exe);
-		if (remedy_is_plain_word(process.exe) && view_may_see(f->viewer, process.uid))
+		if (remedy_is_plain_word(process.exe) && user_may_see(f->viewer, process.uid))
 			remedy_add(array, command,
 				   "allow this program low ports (every script of an interpreter, "
 				   "too); a service has AmbientCapabilities=CAP_NET_BIND_SERVICE");

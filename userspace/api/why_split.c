@@ -31,7 +31,7 @@ static const char *name_server(const struct inventory *inv, const struct socket_
 	char comm[PROCESS_COMM_SIZE] = "";
 
 	if (row->n_holders)
-		view_process_name(inv, &row->holders[0].id, comm);
+		inventory_process_name(inv, &row->holders[0].id, comm);
 	if (row->n_holders)
 		snprintf(ret, SERVER_SIZE, "%s (pid %d)", *comm ? comm : "a process",
 			 row->holders[0].id.pid);
@@ -49,7 +49,7 @@ static bool are_one_server(const struct inventory *inv, const struct process_id 
 
 	if (process_id_equal(a, b))
 		return true;
-	return view_describe(inv, a, &left) && view_describe(inv, b, &right) &&
+	return inventory_describe(inv, a, &left) && inventory_describe(inv, b, &right) &&
 	       !strcmp(left.comm, right.comm) && left.n_ancestors && right.n_ancestors &&
 	       process_id_equal(&left.ancestors[0].id, &right.ancestors[0].id) &&
 	       why_forward_find(&left, &(struct why_forward){ 0 });

@@ -22,7 +22,7 @@
 
 static void describe(const struct why_facts *f, const struct process_id *id, struct process *ret)
 {
-	if (view_describe(f->inv, id, ret))
+	if (inventory_describe(f->inv, id, ret))
 		return;
 	*ret = (struct process){ .id = *id, .uid = PROCESS_UID_UNKNOWN };
 	snprintf(ret->comm, sizeof(ret->comm), "%s", "the process");
@@ -145,7 +145,7 @@ static void stop_unit(const struct why_facts *f, const struct cgroup_owner *owne
 		      const struct process *process, struct json_object *array)
 {
 	char command[REMEDY_COMMAND_SIZE], units[REMEDY_COMMAND_SIZE / 2];
-	const char *user = view_user_name(process->uid);
+	const char *user = user_name(process->uid);
 
 	if (owner->of_user && process->uid != f->viewer) {
 		remedy_add(array, NULL, "ask user %s to stop the service %s",
@@ -167,7 +167,7 @@ static bool stop_by_supervisor(const struct why_facts *f, const struct process *
 	char command[REMEDY_COMMAND_SIZE];
 	struct why_supervisor supervisor;
 
-	if (!view_may_see(f->viewer, process->uid) || !why_supervisor_find(process, &supervisor))
+	if (!user_may_see(f->viewer, process->uid) || !why_supervisor_find(process, &supervisor))
 		return false;
 	if (supervisor.ends_it)
 		snprintf(command, sizeof(command), "kill %d %d", supervisor.id.pid,
@@ -208,7 +208,7 @@ static bool stop_by_manager(const struct why_facts *f, const struct process *pro
 
 static void ask_its_user(const struct process *process, struct json_object *array)
 {
-	const char *user = view_user_name(process->uid);
+	const char *user = user_name(process->uid);
 
 	remedy_add(array, NULL, "%s (pid %d) is %s's: ask them to stop it", process->comm,
 		   process->id.pid, user ? user : "another user");
@@ -271,7 +271,7 @@ void remedy_stop(const struct why_facts *f, struct json_object *array)
 		describe(f, &f->holdings[i].holder->id, &process);
 		if (process.id.pid == 1 || stop_by_manager(f, &process, array))
 			continue;
-		if (view_may_see(f->viewer, process.uid))
+		if (user_may_see(f->viewer, process.uid))
 			add_process(&k, &process);
 		else
 			ask_its_user(&process, array);
@@ -309,7 +309,7 @@ void remedy_resume(const struct why_facts *f, struct json_object *array)
 
 	for (size_t i = 0; i < f->n_holdings && n < PROCESSES_LISTED; i++) {
 		describe(f, &f->holdings[i].holder->id, &process);
-		if (procfs_state(&process.id) != 'T' || !view_may_see(f->viewer, process.uid))
+		if (procfs_state(&process.id) != 'T' || !user_may_see(f->viewer, process.uid))
 			continue;
 		append(command, sizeof(command), " %d", process.id.pid);
 		n++;
@@ -358,6 +358,6 @@ void remedy_detach(const struct why_facts *f, struct json_object *array)
 		return;
 	describe(f, id, &process);
 	snprintf(command, sizeof(command), "kill -KILL %d", id->pid);
-	if (view_may_see(f->viewer, process.uid))
+	if (user_may_see(f->viewer, process.uid))
 		remedy_add(array, command, "end %s, whatever its debugger is at", process.comm);
 }

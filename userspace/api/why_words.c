@@ -48,12 +48,12 @@ void why_name_holders(const struct why_facts *f, char *ret, size_t size)
 	const char *user;
 
 	if (!f->n_holdings) {
-		user = f->n_shown ? view_user_name(why_facts_row(f, f->shown[0])->uid) : NULL;
+		user = f->n_shown ? user_name(why_facts_row(f, f->shown[0])->uid) : NULL;
 		snprintf(ret, size, "a process%s%s%s", user ? " of user " : "", user ? user : "",
 			 f->left_out ? "" : " that is hidden from here");
 		return;
 	}
-	view_process_name(f->inv, &f->holdings[0].holder->id, comm);
+	inventory_process_name(f->inv, &f->holdings[0].holder->id, comm);
 	if (f->n_holdings > 1)
 		snprintf(more, sizeof(more), " and %zu more", f->n_holdings - 1);
 	snprintf(ret, size, "%s (pid %d)%s", *comm ? comm : "a process",
@@ -273,7 +273,7 @@ static void add_supervisor(const struct why_facts *f, char *ret)
 	struct process process;
 	char text[BEHIND_SIZE];
 
-	if (!f->n_holdings || !view_describe(f->inv, &f->holdings[0].holder->id, &process))
+	if (!f->n_holdings || !inventory_describe(f->inv, &f->holdings[0].holder->id, &process))
 		return;
 	view_cgroup(&process.id, &owner);
 	if (*owner.container) {

@@ -20,7 +20,6 @@
 
 #define PORT	       3000
 #define RULE_MAX_CHARS 200
-#define PROTOCOL_MPTCP 262
 #define HOLDERS_MAX    3
 
 enum { CALLER = 100, HOLDER = 200, BINDER = 300, OTHER = 400 }; /* pids */
@@ -120,7 +119,7 @@ static const struct situation situations[] = {
 	{ WHY_LISTENER_SHARED, "::", "::", LISTENS, NO_HOLDER, .holders = { BINDER, OTHER },
 	  .owner.kin = KIN_STRANGER, .row.binder = { BINDER, 1 } },
 	{ WHY_MPTCP_LISTENER, "::", "::", LISTENS, FILE_OF_ONE, .owner.bind.mptcp = true,
-	  .row.protocol = PROTOCOL_MPTCP },
+	  .row.protocol = NET_PROTOCOL_MPTCP },
 	{ WHY_DEVICE_OVERLAP, "0.0.0.0", "0.0.0.0", LISTENS, FILE_OF_ONE, .owner.bind.dev = 2 },
 	{ WHY_DEVICE_OVERLAP, "0.0.0.0", "0.0.0.0", LISTENS, FILE_OF_ONE, .question.dev = 2 },
 	{ WHY_FREE, "0.0.0.0", "0.0.0.0", LISTENS, FILE_OF_ONE, .question.dev = 2,
