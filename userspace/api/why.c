@@ -163,6 +163,22 @@ static void add_missing(const struct why_facts *f, struct json_object *o)
 	json_add_text(missing, "command", f->missing_command);
 }
 
+static void add_remedies(const struct why_facts *f, struct json_object *o)
+{
+	struct json_object *array = json_add_array(o, "remedies");
+	struct why_remedies remedies;
+
+	why_list_remedies(f, &remedies);
+	for (size_t i = 0; i < remedies.n; i++) {
+		const struct why_remedy *remedy = &remedies.list[i];
+		struct json_object *item = json_object_new_object();
+
+		json_add_text(item, "text", remedy->text);
+		json_add_text(item, "command", *remedy->command ? remedy->command : NULL);
+		json_append(array, item);
+	}
+}
+
 /* Of a refusal what the caller got, whatever is found out about it. */
 static int error_of(const struct why_facts *f)
 {
@@ -190,7 +206,7 @@ void why_view_facts(const struct why_facts *f, struct json_object *o)
 	add_sockets(f, o);
 	add_asked(f, o);
 	add_program(f, o);
-	why_add_remedies(f, json_add_array(o, "remedies"));
+	add_remedies(f, o);
 }
 
 int why_view_place(struct api *api, struct why_facts *f, struct json_object *o)

@@ -6,10 +6,12 @@
 #include "api/json.h"
 #include "api/why_facts.h"
 
-#define WHY_SUMMARY_SIZE 512
-#define WHY_REMEDIES_MAX 3  /* nobody tries a fourth */
-#define WHY_REFUSALS_MAX 50 /* recorded refusals in one answer: a few kB each */
-#define WHY_WARNING_SIZE 256
+#define WHY_SUMMARY_SIZE	512
+#define WHY_REMEDIES_MAX	3 /* nobody tries a fourth */
+#define WHY_REMEDY_TEXT_SIZE	512
+#define WHY_REMEDY_COMMAND_SIZE 1024 /* eight pids, and what lets them go */
+#define WHY_REFUSALS_MAX	50   /* recorded refusals in one answer: a few kB each */
+#define WHY_WARNING_SIZE	256
 
 struct api;
 
@@ -29,9 +31,14 @@ void why_summarize(const struct why_facts *f, char *ret);
 /* The program passed an address that nobody can read (EFAULT): that concerns no port. */
 bool why_is_program_fault(const struct why_facts *f);
 
-/* What can be done, at most WHY_REMEDIES_MAX {text, command} objects appended to `array`; a command
- * is correct as it stands or absent. */
-void why_add_remedies(const struct why_facts *f, struct json_object *array);
+/* What can be done; a command is correct as it stands, or "". */
+struct why_remedies {
+	size_t n;
+	struct why_remedy {
+		char text[WHY_REMEDY_TEXT_SIZE], command[WHY_REMEDY_COMMAND_SIZE];
+	} list[WHY_REMEDIES_MAX];
+};
+void why_list_remedies(const struct why_facts *f, struct why_remedies *ret);
 
 /* The question of a server that asks for the port on every address, IPv4 and IPv6. */
 struct why_question why_default_question(uint16_t protocol, uint16_t port);

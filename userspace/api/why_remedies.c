@@ -20,21 +20,18 @@
 #define WIDER_FIRST  10000 /* leaves the ports that services are usually given alone */
 #define WIDEST_FIRST 1024  /* below, ports are privileged */
 
-void remedy_add(struct json_object *array, const char *command, const char *format, ...)
+void remedy_add(struct why_remedies *list, const char *command, const char *format, ...)
 {
-	struct json_object *o;
-	char text[REMEDY_COMMAND_SIZE];
+	struct why_remedy *new = &list->list[list->n];
 	va_list args;
 
-	if (json_object_array_length(array) >= WHY_REMEDIES_MAX)
+	if (list->n == WHY_REMEDIES_MAX)
 		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(new->text, sizeof(new->text), format, args);
 	va_end(args);
-	o = json_object_new_object();
-	json_add_text(o, "text", text);
-	json_add_text(o, "command", command);
-	json_append(array, o);
+	snprintf(new->command, sizeof(new->command), "%s", command ? command : "");
+	list->n++;
 }
 
 const char *remedy_sudo(const struct why_facts *f)
@@ -67,30 +64,30 @@ const char *remedy_there(const struct why_facts *f, bool root, char *ret, const 
 	return ret;
 }
 
-static void close_sockets(const struct why_facts *f, const char *state, struct json_object *array)
+static void close_sockets(const struct why_facts *f, const char *state, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
-	remedy_add(array,
+	remedy_add(list,
 		   remedy_there(f, true, command, "ss -K -t state %s 'sport = :%u'", state,
 				f->question.port),
 		   f->place.shut ? "close what is left of it with ss -K, in its network namespace"
 				 : "close what is left of it now");
 }
 
-static void close_time_wait(const struct why_facts *f, struct json_object *array)
+static void close_time_wait(const struct why_facts *f, struct why_remedies *list)
 {
-	close_sockets(f, "time-wait", array);
+	close_sockets(f, "time-wait", list);
 }
 
 /* `connected` is every state but LISTEN and CLOSE: a listener on the port is left alone. */
-static void close_connection(const struct why_facts *f, struct json_object *array)
+static void close_connection(const struct why_facts *f, struct why_remedies *list)
 {
-	close_sockets(f, "connected", array);
+	close_sockets(f, "connected", list);
 }
 
 /* A blocked accept() returns with a connection, and nothing holds the socket any more. */
-static void wake(const struct why_facts *f, struct json_object *array)
+static void wake(const struct why_facts *f, struct why_remedies *list)
 {
 	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
 	char command[REMEDY_COMMAND_SIZE], addr[NET_ADDR_STR_SIZE] = "127.0.0.1";
@@ -99,18 +96,18 @@ static void wake(const struct why_facts *f, struct json_object *array)
 		net_addr_format(o->family, &o->addr, addr);
 	else if (o && o->family == AF_INET6)
 		strcpy(addr, "::1");
-	remedy_add(array,
+	remedy_add(list,
 		   remedy_there(f, false, command, "bash -c ': < /dev/tcp/%s/%u'", addr,
 				f->question.port),
 		   "wake the waiting thread by one connection; in the program, shutdown() before "
 		   "close() does that");
 }
 
-static void wait_timer(const struct why_facts *f, struct json_object *array)
+static void wait_timer(const struct why_facts *f, struct why_remedies *list)
 {
 	char age[32];
 
-	remedy_add(array, NULL, "wait %s",
+	remedy_add(list, NULL, "wait %s",
 		   why_wait_seconds(f) ? why_age(why_wait_seconds(f), age) : "up to a minute");
 }
 
@@ -133,12 +130,12 @@ static bool read_reserved(const struct why_facts *f, char *ret, size_t size)
 	return true;
 }
 
-static void reserve(const struct why_facts *f, struct json_object *array)
+static void reserve(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE], reserved[REMEDY_COMMAND_SIZE / 2];
 	bool known = read_reserved(f, reserved, sizeof(reserved));
 
-	remedy_add(array,
+	remedy_add(list,
 		   remedy_there(f, true, command, "sysctl net.ipv4.ip_local_reserved_ports=%s%s%u",
 				known ? reserved : "", known && *reserved ? "," : "",
 				f->question.port),
@@ -146,32 +143,32 @@ static void reserve(const struct why_facts *f, struct json_object *array)
 		   known ? "" : " (this replaces the ports reserved so far: add yours to those)");
 }
 
-static void claim(const struct why_facts *f, struct json_object *array)
+static void claim(const struct why_facts *f, struct why_remedies *list)
 {
-	remedy_add(array, "pd claim NAME", "take another port, one that is free and stays yours");
+	remedy_add(list, "pd claim NAME", "take another port, one that is free and stays yours");
 }
 
-static void retry(const struct why_facts *f, struct json_object *array)
+static void retry(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
 	snprintf(command, sizeof(command), "pd why %u%s", f->question.port,
 		 f->question.protocol == IPPROTO_UDP ? " --udp" : "");
-	remedy_add(array, command, "start the server again; this tells whether it will work");
+	remedy_add(list, command, "start the server again; this tells whether it will work");
 }
 
-static void look_at_all(const struct why_facts *f, struct json_object *array)
+static void look_at_all(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
 	if (*f->lift)
-		remedy_add(array, *f->missing_command ? f->missing_command : NULL, "%s", f->lift);
-	remedy_add(array,
+		remedy_add(list, *f->missing_command ? f->missing_command : NULL, "%s", f->lift);
+	remedy_add(list,
 		   remedy_there(f, true, command, "ss -tanup 'sport = :%u'", f->question.port),
 		   "look at every socket of the port as root");
 }
 
-static void enter_namespace(const struct why_facts *f, struct json_object *array)
+static void enter_namespace(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
@@ -179,39 +176,39 @@ static void enter_namespace(const struct why_facts *f, struct json_object *array
 		return;
 	snprintf(command, sizeof(command), "%snsenter -t %d -n ss -ltnup", remedy_sudo(f),
 		 f->holdings[0].holder->id.pid);
-	remedy_add(array, command,
+	remedy_add(list, command,
 		   "look at the sockets of that namespace; here nothing need be done");
 }
 
-static void find_kernel_device(const struct why_facts *f, struct json_object *array)
+static void find_kernel_device(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
 	if (f->question.protocol == IPPROTO_UDP)
-		remedy_add(array, remedy_there(f, false, command, "ip -d link show"),
+		remedy_add(list, remedy_there(f, false, command, "ip -d link show"),
 			   "find the device with dstport %u (vxlan, geneve, wireguard): delete it, "
 			   "or change its port",
 			   f->question.port);
 	else
-		remedy_add(array, "cat /proc/fs/nfsd/portlist",
+		remedy_add(list, "cat /proc/fs/nfsd/portlist",
 			   "stop the kernel service that has it (NFS, iSCSI)");
 }
 
 /* --- what is wrong elsewhere --- */
 
 static void let_in_low_ports(const struct why_facts *f, const char *where,
-			     struct json_object *array)
+			     struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
-	remedy_add(array,
+	remedy_add(list,
 		   remedy_there(f, true, command, "sysctl net.ipv4.ip_unprivileged_port_start=%u",
 				f->question.port),
 		   "%sopen the ports from %u on to every program%s", where, f->question.port,
 		   *f->place.enter ? " of its network namespace" : " of this machine");
 }
 
-static void allow_low_port(const struct why_facts *f, struct json_object *array)
+static void allow_low_port(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 	struct process process;
@@ -220,53 +217,53 @@ static void allow_low_port(const struct why_facts *f, struct json_object *array)
 		snprintf(command, sizeof(command), "%ssetcap cap_net_bind_service=+ep %s",
 			 remedy_sudo(f), process.exe);
 		if (remedy_is_plain_word(process.exe) && user_may_see(f->viewer, process.uid))
-			remedy_add(array, command,
+			remedy_add(list, command,
 				   "allow this program low ports (every script of an interpreter, "
 				   "too); a service has AmbientCapabilities=CAP_NET_BIND_SERVICE");
 	}
-	let_in_low_ports(f, "", array);
+	let_in_low_ports(f, "", list);
 }
 
-static void allow_low_port_in_host(const struct why_facts *f, struct json_object *array)
+static void allow_low_port_in_host(const struct why_facts *f, struct why_remedies *list)
 {
-	let_in_low_ports(f, "as root of the host: ", array);
-	remedy_add(array, NULL,
+	let_in_low_ports(f, "as root of the host: ", list);
+	remedy_add(list, NULL,
 		   "or give the container a network of its own, where its root counts (unshare "
 		   "-Urn)");
 }
 
-static void list_addresses(const struct why_facts *f, struct json_object *array)
+static void list_addresses(const struct why_facts *f, struct why_remedies *list)
 {
 	bool v6 = f->question.family == AF_INET6;
 	char command[REMEDY_COMMAND_SIZE];
 
-	remedy_add(array, remedy_there(f, false, command, "ip -%d addr", v6 ? 6 : 4),
+	remedy_add(list, remedy_there(f, false, command, "ip -%d addr", v6 ? 6 : 4),
 		   "use an address of this machine, or %s for all of them", v6 ? "::" : "0.0.0.0");
-	remedy_add(array, NULL,
+	remedy_add(list, NULL,
 		   "where it comes up later: start after it (systemd: "
 		   "After=network-online.target), or set %s on the socket",
 		   v6 ? "IPV6_FREEBIND" : "IP_FREEBIND");
 }
 
-static void enable_ipv6(const struct why_facts *f, struct json_object *array)
+static void enable_ipv6(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
-	remedy_add(array, remedy_there(f, true, command, "sysctl net.ipv6.conf.all.disable_ipv6=0"),
+	remedy_add(list, remedy_there(f, true, command, "sysctl net.ipv6.conf.all.disable_ipv6=0"),
 		   "switch IPv6 on");
-	remedy_add(array, NULL, "or bind an IPv4 address: 127.0.0.1, or 0.0.0.0 for all");
+	remedy_add(list, NULL, "or bind an IPv4 address: 127.0.0.1, or 0.0.0.0 for all");
 }
 
-static void widen_range(const struct why_facts *f, struct json_object *array)
+static void widen_range(const struct why_facts *f, struct why_remedies *list)
 {
 	unsigned first = f->environment.ephemeral_first > WIDER_FIRST ? WIDER_FIRST : WIDEST_FIRST;
 	char command[REMEDY_COMMAND_SIZE];
 
-	remedy_add(array,
+	remedy_add(list,
 		   remedy_there(f, true, command,
 				"sysctl net.ipv4.ip_local_port_range=\"%u 65535\"", first),
 		   "let the system choose from more ports");
-	remedy_add(array, remedy_there(f, false, command, "ss -tan"),
+	remedy_add(list, remedy_there(f, false, command, "ss -tan"),
 		   "see which connections use them up");
 }
 
@@ -282,39 +279,39 @@ static const char *show_programs(const struct why_facts *f, char *ret)
 	return ret;
 }
 
-static void list_cgroup_programs(const struct why_facts *f, struct json_object *array)
+static void list_cgroup_programs(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
 	remedy_add(
-		array, show_programs(f, command),
+		list, show_programs(f, command),
 		"find the program (systemd's SocketBindDeny=, Cilium and the like) and allow port "
 		"%u: SocketBindAllow=",
 		why_asked_port(&f->question));
 }
 
-static void list_rewriting_programs(const struct why_facts *f, struct json_object *array)
+static void list_rewriting_programs(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
-	remedy_add(array, show_programs(f, command),
+	remedy_add(list, show_programs(f, command),
 		   "find the program that rewrites addresses (Cilium and the like), and why it "
 		   "sends port %u there",
 		   why_asked_port(&f->question));
 }
 
-static void stop_there(const struct why_facts *f, struct json_object *array)
+static void stop_there(const struct why_facts *f, struct why_remedies *list)
 {
 	if (f->n_shown)
-		remedy_stop(f, array);
+		remedy_stop(f, list);
 }
 
 /* --- words without a command --- */
 
 #define SAY(function, text)                                                        \
-	static void function(const struct why_facts *f, struct json_object *array) \
+	static void function(const struct why_facts *f, struct why_remedies *list) \
 	{                                                                          \
-		remedy_add(array, NULL, "%s", text);                               \
+		remedy_add(list, NULL, "%s", text);                                \
 	}                                                                          \
 	_Static_assert(1, "")
 
@@ -355,29 +352,29 @@ SAY(right_scope, "use an interface that exists: ip link lists them");
 SAY(ipv4_socket, "clear IPV6_V6ONLY, or open an IPv4 socket for an IPv4 address");
 SAY(bind_new_socket, "open a new socket for a second bind()");
 
-static void lsm_log(const struct why_facts *f, struct json_object *array)
+static void lsm_log(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
-	remedy_add(array, "sudo journalctl -k -g 'avc|apparmor|denied'",
+	remedy_add(list, "sudo journalctl -k -g 'avc|apparmor|denied'",
 		   "find the denial in the kernel's log");
 	snprintf(command, sizeof(command), "sudo semanage port -a -t http_port_t -p %s %u",
 		 f->question.protocol == IPPROTO_UDP ? "udp" : "tcp", f->question.port);
-	remedy_add(array, command, "with SELinux: allow the port to web servers");
+	remedy_add(list, command, "with SELinux: allow the port to web servers");
 }
 
-static void link_is_down(const struct why_facts *f, struct json_object *array)
+static void link_is_down(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 
-	remedy_add(array, remedy_there(f, false, command, "ip -br link"),
+	remedy_add(list, remedy_there(f, false, command, "ip -br link"),
 		   "find the interface that is down");
-	link_up(f, array);
+	link_up(f, list);
 }
 
 /* --- the table --- */
 
-typedef void (*remedy_step)(const struct why_facts *f, struct json_object *array);
+typedef void (*remedy_step)(const struct why_facts *f, struct why_remedies *list);
 
 static const remedy_step steps[][STEPS_MAX] = {
 	[WHY_FREE] = { NULL },
@@ -462,14 +459,15 @@ static const remedy_step steps[][STEPS_MAX] = {
 };
 _Static_assert(ARRAY_SIZE(steps) == _WHY_VERDICT_MAX, "every verdict has its remedies");
 
-void why_add_remedies(const struct why_facts *f, struct json_object *array)
+void why_list_remedies(const struct why_facts *f, struct why_remedies *ret)
 {
 	const remedy_step *todo = steps[f->answer.verdict];
 
+	*ret = (struct why_remedies){ .n = 0 };
 	if (why_is_program_fault(f)) {
-		remedy_add(array, NULL, "mend the program: the struct sockaddr that it passes");
+		remedy_add(ret, NULL, "mend the program: the struct sockaddr that it passes");
 		return;
 	}
 	for (size_t i = 0; i < STEPS_MAX && todo[i]; i++)
-		todo[i](f, array);
+		todo[i](f, ret);
 }

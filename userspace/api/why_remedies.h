@@ -6,13 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "api/json.h"
+#include "api/why.h"
 #include "api/why_facts.h"
 
 #define REMEDY_COMMAND_SIZE 512
 
-/* Appends {text, command}, unless there are WHY_REMEDIES_MAX already; command NULL = words only. */
-void remedy_add(struct json_object *array, const char *command, const char *format, ...)
+/* Appends text and command, unless there are WHY_REMEDIES_MAX already; command NULL = words only.
+ */
+void remedy_add(struct why_remedies *list, const char *command, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* "sudo " where the asker is not root. */
@@ -32,12 +33,12 @@ const char *remedy_there(const struct why_facts *f, bool root, char *ret, const 
 /* Steps of the table in why_remedies.c that act on processes (why_stop.c). */
 
 /* Everybody who holds it lets go: by their manager where one would start them again. */
-void remedy_stop(const struct why_facts *f, struct json_object *array);
+void remedy_stop(const struct why_facts *f, struct why_remedies *list);
 /* The same; where nobody was found, how to look further. */
-void remedy_stop_or_show(const struct why_facts *f, struct json_object *array);
-void remedy_show_hidden(const struct why_facts *f, struct json_object *array);
-void remedy_resume(const struct why_facts *f, struct json_object *array);
-void remedy_thaw(const struct why_facts *f, struct json_object *array);
-void remedy_detach(const struct why_facts *f, struct json_object *array);
+void remedy_stop_or_show(const struct why_facts *f, struct why_remedies *list);
+void remedy_show_hidden(const struct why_facts *f, struct why_remedies *list);
+void remedy_resume(const struct why_facts *f, struct why_remedies *list);
+void remedy_thaw(const struct why_facts *f, struct why_remedies *list);
+void remedy_detach(const struct why_facts *f, struct why_remedies *list);
 
 #endif

@@ -28,15 +28,11 @@ static void describe(const struct why_facts *f, const struct process_id *id, str
 	snprintf(ret->comm, sizeof(ret->comm), "%s", "the process");
 }
 
-static bool is_listed(struct json_object *array, const char *command)
+static bool is_listed(const struct why_remedies *list, const char *command)
 {
-	for (size_t i = 0; i < json_object_array_length(array); i++) {
-		struct json_object *o = json_object_array_get_idx(array, i);
-		const char *other = json_object_get_string(json_object_object_get(o, "command"));
-
-		if (other && !strcmp(other, command))
+	for (size_t i = 0; i < list->n; i++)
+		if (!strcmp(list->list[i].command, command))
 			return true;
-	}
 	return false;
 }
 
@@ -76,7 +72,7 @@ static const char *engine_sudo(const struct why_facts *f, const char *engine, bo
 }
 
 static void stop_container(const struct why_facts *f, const struct cgroup_owner *owner,
-			   const struct process *process, struct json_object *array)
+			   const struct process *process, struct why_remedies *list)
 {
 	const char *sudo = engine_sudo(f, owner->engine, owner->of_user);
 	bool paused = why_process_is_frozen(&process->id);
@@ -84,9 +80,9 @@ static void stop_container(const struct why_facts *f, const struct cgroup_owner 
 
 	if (!strcmp(owner->engine, "crictl")) {
 		snprintf(command, sizeof(command), "%scrictl ps --id %s", sudo, owner->container);
-		if (!is_listed(array, command))
+		if (!is_listed(list, command))
 			remedy_add(
-				array, command,
+				list, command,
 				"Kubernetes starts it again: find its pod here, then delete that "
 				"or scale it down with kubectl");
 		return;
@@ -97,14 +93,14 @@ static void stop_container(const struct why_facts *f, const struct cgroup_owner 
 			 owner->container);
 	snprintf(command, sizeof(command), "%s%s%s stop %s", unpause, sudo, owner->engine,
 		 owner->container);
-	if (!is_listed(array, command))
-		remedy_add(array, command, "stop the container %s; killed, it may be started again",
+	if (!is_listed(list, command))
+		remedy_add(list, command, "stop the container %s; killed, it may be started again",
 			   owner->container);
 }
 
 /* A process that has the port for a container, which has to be stopped. */
 static bool stop_forwarded(const struct why_facts *f, const struct process *process,
-			   struct json_object *array)
+			   struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE], filter[64] = "";
 	struct why_forward forward;
@@ -117,8 +113,8 @@ static bool stop_forwarded(const struct why_facts *f, const struct process *proc
 		snprintf(filter, sizeof(filter), " --filter publish=%u%s", f->question.port,
 			 f->question.protocol == IPPROTO_UDP ? "/udp" : "");
 	snprintf(command, sizeof(command), "%s%s ps%s", sudo, forward.engine, filter);
-	if (!is_listed(array, command))
-		remedy_add(array, command,
+	if (!is_listed(list, command))
+		remedy_add(list, command,
 			   "find the container that publishes port %u, then: %s%s stop NAME "
 			   "(to kill %s would only cut it off)",
 			   f->question.port, sudo, forward.engine, process->comm);
@@ -142,27 +138,27 @@ static void name_units(const struct why_facts *f, const char *unit, char *ret, s
 }
 
 static void stop_unit(const struct why_facts *f, const struct cgroup_owner *owner,
-		      const struct process *process, struct json_object *array)
+		      const struct process *process, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE], units[REMEDY_COMMAND_SIZE / 2];
 	const char *user = user_name(process->uid);
 
 	if (owner->of_user && process->uid != f->viewer) {
-		remedy_add(array, NULL, "ask user %s to stop the service %s",
+		remedy_add(list, NULL, "ask user %s to stop the service %s",
 			   user ? user : "unknown", owner->unit);
 		return;
 	}
 	name_units(f, owner->unit, units, sizeof(units));
 	snprintf(command, sizeof(command), "%ssystemctl%s stop %s",
 		 owner->of_user ? "" : remedy_sudo(f), owner->of_user ? " --user" : "", units);
-	if (!is_listed(array, command))
-		remedy_add(array, command,
-			   "stop the service %s; killed, systemd may start it again", owner->unit);
+	if (!is_listed(list, command))
+		remedy_add(list, command, "stop the service %s; killed, systemd may start it again",
+			   owner->unit);
 }
 
 /* One that only the supervisor itself can be ended for; or its own command. */
 static bool stop_by_supervisor(const struct why_facts *f, const struct process *process,
-			       struct json_object *array)
+			       struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE];
 	struct why_supervisor supervisor;
@@ -174,13 +170,13 @@ static bool stop_by_supervisor(const struct why_facts *f, const struct process *
 			 process->id.pid);
 	else
 		snprintf(command, sizeof(command), "%s", supervisor.command);
-	if (is_listed(array, command))
+	if (is_listed(list, command))
 		return true;
 	if (supervisor.ends_it)
-		remedy_add(array, command, "stop %s (%d) and first %s (%d), which starts it again",
+		remedy_add(list, command, "stop %s (%d) and first %s (%d), which starts it again",
 			   process->comm, process->id.pid, supervisor.name, supervisor.id.pid);
 	else
-		remedy_add(array, *command ? command : NULL,
+		remedy_add(list, *command ? command : NULL,
 			   "stop it by %s, which starts it again when it is killed%s",
 			   supervisor.name, supervisor.remark);
 	return true;
@@ -188,29 +184,29 @@ static bool stop_by_supervisor(const struct why_facts *f, const struct process *
 
 /* True when somebody else than the process itself is to be asked. */
 static bool stop_by_manager(const struct why_facts *f, const struct process *process,
-			    struct json_object *array)
+			    struct why_remedies *list)
 {
 	struct cgroup_owner owner;
 
 	view_cgroup(&process->id, &owner);
 	if (*owner.container)
-		stop_container(f, &owner, process, array);
-	else if (stop_forwarded(f, process, array))
+		stop_container(f, &owner, process, list);
+	else if (stop_forwarded(f, process, list))
 		return true; /* its unit is the engine's own: all containers would end with it */
 	else if (*owner.unit && !strchr(owner.unit, '\''))
-		stop_unit(f, &owner, process, array);
+		stop_unit(f, &owner, process, list);
 	else
-		return stop_by_supervisor(f, process, array);
+		return stop_by_supervisor(f, process, list);
 	return true;
 }
 
 /* --- everybody --- */
 
-static void ask_its_user(const struct process *process, struct json_object *array)
+static void ask_its_user(const struct process *process, struct why_remedies *list)
 {
 	const char *user = user_name(process->uid);
 
-	remedy_add(array, NULL, "%s (pid %d) is %s's: ask them to stop it", process->comm,
+	remedy_add(list, NULL, "%s (pid %d) is %s's: ask them to stop it", process->comm,
 		   process->id.pid, user ? user : "another user");
 }
 
@@ -248,7 +244,7 @@ static void add_process(struct killing *k, const struct process *process)
 }
 
 static void add_killing(const struct why_facts *f, const struct killing *k,
-			struct json_object *array)
+			struct why_remedies *list)
 {
 	char command[2 * REMEDY_COMMAND_SIZE], thaw[REMEDY_COMMAND_SIZE];
 
@@ -257,11 +253,11 @@ static void add_killing(const struct why_facts *f, const struct killing *k,
 		append(command, sizeof(command), " && kill -CONT%s", k->stopped);
 	if (k->frozen.pid && *why_process_thaw(&k->frozen, remedy_sudo(f), thaw, sizeof(thaw)))
 		append(command, sizeof(command), " && %s", thaw);
-	remedy_add(array, command, *k->stopped || k->frozen.pid ? "or stop %s for good" : "stop %s",
+	remedy_add(list, command, *k->stopped || k->frozen.pid ? "or stop %s for good" : "stop %s",
 		   k->names);
 }
 
-void remedy_stop(const struct why_facts *f, struct json_object *array)
+void remedy_stop(const struct why_facts *f, struct why_remedies *list)
 {
 	struct killing k = { .n = 0 };
 
@@ -269,39 +265,39 @@ void remedy_stop(const struct why_facts *f, struct json_object *array)
 		struct process process;
 
 		describe(f, &f->holdings[i].holder->id, &process);
-		if (process.id.pid == 1 || stop_by_manager(f, &process, array))
+		if (process.id.pid == 1 || stop_by_manager(f, &process, list))
 			continue;
 		if (user_may_see(f->viewer, process.uid))
 			add_process(&k, &process);
 		else
-			ask_its_user(&process, array);
+			ask_its_user(&process, list);
 	}
 	if (k.n)
-		add_killing(f, &k, array);
+		add_killing(f, &k, list);
 	else if (f->n_holdings == 1 && is_pid1_among_holders(f))
-		remedy_add(array, "systemctl list-sockets",
+		remedy_add(list, "systemctl list-sockets",
 			   "systemd itself listens for a service: find its .socket unit, and stop "
 			   "that");
 }
 
-void remedy_show_hidden(const struct why_facts *f, struct json_object *array)
+void remedy_show_hidden(const struct why_facts *f, struct why_remedies *list)
 {
 	if (*f->lift)
-		remedy_add(array, *f->missing_command ? f->missing_command : NULL,
+		remedy_add(list, *f->missing_command ? f->missing_command : NULL,
 			   "%s, to see who has it", f->lift);
 	else
-		remedy_add(array, NULL, "look on the host, outside of every container");
+		remedy_add(list, NULL, "look on the host, outside of every container");
 }
 
-void remedy_stop_or_show(const struct why_facts *f, struct json_object *array)
+void remedy_stop_or_show(const struct why_facts *f, struct why_remedies *list)
 {
 	if (f->n_holdings)
-		remedy_stop(f, array);
+		remedy_stop(f, list);
 	else
-		remedy_show_hidden(f, array);
+		remedy_show_hidden(f, list);
 }
 
-void remedy_resume(const struct why_facts *f, struct json_object *array)
+void remedy_resume(const struct why_facts *f, struct why_remedies *list)
 {
 	char command[REMEDY_COMMAND_SIZE] = "kill -CONT";
 	struct process process;
@@ -315,12 +311,12 @@ void remedy_resume(const struct why_facts *f, struct json_object *array)
 		n++;
 	}
 	if (n)
-		remedy_add(array, command,
+		remedy_add(list, command,
 			   "let it go on (or fg in its shell): it answers again, and keeps the "
 			   "port");
 }
 
-void remedy_thaw(const struct why_facts *f, struct json_object *array)
+void remedy_thaw(const struct why_facts *f, struct why_remedies *list)
 {
 	const struct process_id *id = f->n_holdings ? &f->holdings[0].holder->id : NULL;
 	struct cgroup_owner owner;
@@ -338,12 +334,12 @@ void remedy_thaw(const struct why_facts *f, struct json_object *array)
 			 owner.unit);
 	else
 		why_process_thaw(id, remedy_sudo(f), command, sizeof(command));
-	remedy_add(array, *command ? command : NULL,
+	remedy_add(list, *command ? command : NULL,
 		   "thaw it: it answers again, and keeps the port");
 }
 
 /* SIGKILL alone reaches a process past its debugger. */
-void remedy_detach(const struct why_facts *f, struct json_object *array)
+void remedy_detach(const struct why_facts *f, struct why_remedies *list)
 {
 	const struct process_id *id = f->n_holdings ? &f->holdings[0].holder->id : NULL;
 	pid_t tracer = id ? why_process_tracer(id) : 0;
@@ -351,13 +347,13 @@ void remedy_detach(const struct why_facts *f, struct json_object *array)
 	struct process process;
 
 	if (tracer)
-		remedy_add(array, NULL, "let it go in its debugger (pid %d), or quit that", tracer);
+		remedy_add(list, NULL, "let it go in its debugger (pid %d), or quit that", tracer);
 	else
-		remedy_add(array, NULL, "let it go in its debugger, or quit that");
+		remedy_add(list, NULL, "let it go in its debugger, or quit that");
 	if (!id || f->n_holdings > 1)
 		return;
 	describe(f, id, &process);
 	snprintf(command, sizeof(command), "kill -KILL %d", id->pid);
 	if (user_may_see(f->viewer, process.uid))
-		remedy_add(array, command, "end %s, whatever its debugger is at", process.comm);
+		remedy_add(list, command, "end %s, whatever its debugger is at", process.comm);
 }
