@@ -17,8 +17,8 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
-#include "api/why.h"
 #include "base/log.h"
+#include "explain/explain.h"
 
 /* What a watcher may send us after its request before we stop reading from it.  Nobody reads it. */
 #define WATCHER_INPUT_MAX_BYTES 4096

@@ -11,15 +11,6 @@
 
 /* --- processes --- */
 
-void view_cgroup(const struct process_id *id, struct cgroup_owner *ret)
-{
-	char path[PROCFS_CGROUP_SIZE];
-
-	if (procfs_cgroup(id, path, sizeof(path)))
-		path[0] = 0;
-	cgroup_parse(path, ret);
-}
-
 static const struct {
 	char letter;
 	const char *name;

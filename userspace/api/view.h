@@ -12,14 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "api/cgroup.h"
 #include "api/json.h"
 #include "base/user.h"
+#include "explain/cgroup.h"
 #include "inventory/inventory.h"
 #include "sentinel/sentinel.h"
-
-/* Where the process runs, from its cgroup. */
-void view_cgroup(const struct process_id *id, struct cgroup_owner *ret);
 
 /* Words for the state letter of /proc/PID/stat: "running", "stopped", …; NULL for 0 and unknown. */
 const char *view_state_name(char state);

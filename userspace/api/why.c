@@ -8,15 +8,12 @@
 #include <sys/socket.h>
 
 #include "api/server.h"
+#include "api/view.h"
+#include "base/log.h"
+#include "explain/refusal.h"
 
 #define FAILURES_SEARCHED 500 /* newest refusals of all ports that are looked through */
 #define FAILURES_SHOWN	  10
-
-struct why_question why_default_question(uint16_t protocol, uint16_t port)
-{
-	/* "::" without V6ONLY is what most servers ask for: every address of both families */
-	return (struct why_question){ .protocol = protocol, .family = AF_INET6, .port = port };
-}
 
 /* --- failures --- */
 
@@ -185,7 +182,7 @@ static int error_of(const struct why_facts *f)
 	return f->question.caller.pid ? f->question.error : f->answer.error;
 }
 
-void why_view_facts(const struct why_facts *f, struct json_object *o)
+static void view_facts(const struct why_facts *f, struct json_object *o)
 {
 	char summary[WHY_SUMMARY_SIZE];
 
@@ -211,11 +208,11 @@ void why_view_facts(const struct why_facts *f, struct json_object *o)
 
 int why_view_place(struct api *api, struct why_facts *f, struct json_object *o)
 {
-	int r = why_facts_gather(api, f);
+	int r = why_facts_gather(&api->explainer, f);
 
 	if (r)
 		return r;
-	why_view_facts(f, o);
+	view_facts(f, o);
 	return add_failures(api, f->question.port, o);
 }
 
@@ -225,7 +222,37 @@ int why_view(struct api *api, const struct why_question *question, uid_t viewer,
 	_cleanup_(why_facts_deinit) struct why_facts f = { .question = *question,
 							   .viewer = viewer,
 							   .now = now };
-	int r = why_place_find(api, NULL, &f.place);
+	int r = why_place_find(&api->explainer, NULL, &f.place);
 
 	return r ? r : why_view_place(api, &f, o);
+}
+
+/* Said once for each row of them. */
+static void log_searches(const struct why_facts *f)
+{
+	if (f->left_out && f->left_out_in_row == 1)
+		log_warning("refused binds of uid %u come too fast: some are explained without a "
+			    "search for who holds the port",
+			    f->viewer);
+	else if (!f->left_out && f->left_out_in_row)
+		log_info("%u refused binds were explained without a search", f->left_out_in_row);
+}
+
+int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret)
+{
+	_cleanup_(why_facts_deinit) struct why_facts f = { .viewer = refusal_event(refusal)->uid,
+							   .now = refusal_at(refusal) };
+	_cleanup_json_ struct json_object *o = NULL;
+	int r = why_facts_recall(&api->explainer, refusal, &f);
+	const char *text;
+
+	if (r)
+		return r;
+	o = json_object_new_object();
+	log_searches(&f);
+	view_facts(&f, o);
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	*ret = text ? strdup(text) : NULL;
+	return *ret ? 0 : -ENOMEM;
 }

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/refusal.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/quota.h"
@@ -20,6 +19,7 @@
 #include "daemon/refusal_queue.h"
 #include "daemon/refusal_shares.h"
 #include "daemon/refusal_words.h"
+#include "explain/refusal.h"
 
 #define GAP_SIZE      256
 #define GAP_EVERY_S   1 /* one that lasts is told of again, and is no flood of its own */
@@ -127,7 +127,7 @@ static void explain(struct refusals *r, struct waiting *w)
 	const struct event *event = refusal_event(w->evidence);
 	struct api *api = r->config.journal->api;
 	_cleanup_free_ char *explanation = NULL;
-	int error = refusal_explain(w->evidence, api, &explanation);
+	int error = api_explain_refusal(api, w->evidence, &explanation);
 
 	if (!error)
 		error = store(r, w, explanation);
@@ -226,7 +226,7 @@ static int put_aside(struct refusals *r, const struct event *event, const char *
 
 	if (!w)
 		return -ENOMEM;
-	error = refusal_new(r->config.journal->api, event, service, now, &w->evidence);
+	error = refusal_new(r->config.inventory, event, service, now, &w->evidence);
 	if (!error)
 		error = registry_next_failure_id(r->config.journal->registry, &w->id);
 	if (error) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The owners of a port, each joined with what the table of sockets knows of it. */
-#ifndef API_WHY_OWNERS_H
-#define API_WHY_OWNERS_H
+#ifndef EXPLAIN_OWNERS_H
+#define EXPLAIN_OWNERS_H
 
-#include "api/why_facts.h"
+#include "explain/explain.h"
 
 /* The table's rows of the port in the place; MPTCP is joined by inode. */
 struct why_known {

@@ -7,12 +7,21 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/why.h"
-#include "api/why_places.h"
-#include "api/why_supervisor.h"
+#include "base/cleanup.h"
+#include "base/user.h"
+#include "explain/cgroup.h"
+#include "explain/explain.h"
+#include "explain/places.h"
+#include "explain/supervisor.h"
 #include "reconcile/why_parts.h"
 
 #define BEHIND_SIZE 320 /* of a sentence that is said behind the first */
+
+struct why_question why_default_question(uint16_t protocol, uint16_t port)
+{
+	/* "::" without V6ONLY is what most servers ask for: every address of both families */
+	return (struct why_question){ .protocol = protocol, .family = AF_INET6, .port = port };
+}
 
 char *why_age(int64_t s, char *ret)
 {
@@ -275,7 +284,7 @@ static void add_supervisor(const struct why_facts *f, char *ret)
 
 	if (!f->n_holdings || !inventory_describe(f->inv, &f->holdings[0].holder->id, &process))
 		return;
-	view_cgroup(&process.id, &owner);
+	cgroup_find(&process.id, &owner);
 	if (*owner.container) {
 		add(ret, " It runs in a container.");
 	} else if (add_forward(&process, ret)) {

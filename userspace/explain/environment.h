@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What else may refuse a bind: sysctls, addresses, the caller's rights. */
-#ifndef API_WHY_ENVIRONMENT_H
-#define API_WHY_ENVIRONMENT_H
+#ifndef EXPLAIN_ENVIRONMENT_H
+#define EXPLAIN_ENVIRONMENT_H
 
-#include "api/why_facts.h"
+#include "explain/explain.h"
 
 /* The ranges of ports, the asked address, and what the caller may. */
 void why_environment_read(const struct why_facts *f, struct why_environment *ret);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What /proc tells everybody of a process that matters to `why`: rights, and states that hold up
  * its end.  Each function copes with the process vanishing. */
-#ifndef API_WHY_PROCESS_H
-#define API_WHY_PROCESS_H
+#ifndef EXPLAIN_PROCESS_H
+#define EXPLAIN_PROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,24 +9,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "api/server.h"
-#include "api/why_facts.h"
-#include "api/why_remedies.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "explain/explain.h"
+#include "explain/remedies.h"
 
 #define NETNS_DIRECTORY "/run/netns"
 #define PID_MAX_LIMIT	(4 * 1024 * 1024) /* include/linux/threads.h */
 
 DEFINE_CLEANUP(DIR *, closedir);
 
-static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(sentinel, asked, ret);
-}
-
 /* Asked of the walk itself: the link in ns/ may be read of one's own processes only. */
-static uint32_t netns_of(struct api *api, pid_t pid)
+static uint32_t netns_of(struct explainer *x, pid_t pid)
 {
 	struct bindtable_question q = { .protocol = IPPROTO_TCP, .port = 1, .pid = pid };
 	struct bind_table table = { 0 };
@@ -37,27 +31,27 @@ static uint32_t netns_of(struct api *api, pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	if (!stat(path, &st))
 		return (uint32_t)st.st_ino;
-	if (bindtable_read(walk, api->config.sentinel, &q, &table))
+	if (bindtable_read(x->walk, x->walk_data, &q, &table))
 		return 0;
 	netns = table.netns;
 	bindtable_deinit(&table);
 	return netns;
 }
 
-static int find_pid(struct api *api, pid_t pid, struct why_place *ret)
+static int find_pid(struct explainer *x, pid_t pid, struct why_place *ret)
 {
 	struct process_id id;
 
 	if (procfs_identity(pid, &id))
 		return -ESRCH;
 	ret->pid = pid;
-	ret->netns = netns_of(api, pid);
+	ret->netns = netns_of(x, pid);
 	ret->unreachable = !ret->netns;
 	return 0;
 }
 
 struct inhabitant {
-	struct api *api;
+	struct explainer *x;
 	uint32_t netns;
 	pid_t pid;
 };
@@ -71,14 +65,14 @@ static bool find_inhabitant(const struct socket_row *row, void *user_data)
 		return true;
 	for (size_t i = 0; i < row->n_holders && !wanted->pid; i++)
 		if (procfs_alive(&row->holders[i].id) &&
-		    netns_of(wanted->api, row->holders[i].id.pid) == wanted->netns)
+		    netns_of(wanted->x, row->holders[i].id.pid) == wanted->netns)
 			wanted->pid = row->holders[i].id.pid;
 	return !wanted->pid;
 }
 
-static int find_name(struct api *api, const char *name, struct why_place *ret)
+static int find_name(struct explainer *x, const char *name, struct why_place *ret)
 {
-	struct inhabitant wanted = { .api = api };
+	struct inhabitant wanted = { .x = x };
 	char path[sizeof(NETNS_DIRECTORY) + sizeof(ret->name) + 1];
 	struct stat st;
 
@@ -88,15 +82,15 @@ static int find_name(struct api *api, const char *name, struct why_place *ret)
 	if (stat(path, &st))
 		return errno == EACCES ? -EACCES : -ENOENT;
 	ret->netns = wanted.netns = (uint32_t)st.st_ino;
-	inventory_for_each(api->config.inventory, find_inhabitant, &wanted);
+	inventory_for_each(x->inventory, find_inhabitant, &wanted);
 	ret->pid = wanted.pid;
 	ret->unreachable = !wanted.pid;
 	return 0;
 }
 
-int why_place_find(struct api *api, const char *text, struct why_place *ret)
+int why_place_find(struct explainer *x, const char *text, struct why_place *ret)
 {
-	uint32_t own = inventory_own_netns(api->config.inventory);
+	uint32_t own = inventory_own_netns(x->inventory);
 	char *end;
 	unsigned long pid;
 	int r;
@@ -108,9 +102,9 @@ int why_place_find(struct api *api, const char *text, struct why_place *ret)
 	snprintf(ret->name, sizeof(ret->name), "%s", text);
 	pid = strtoul(text, &end, 10);
 	if (text[0] >= '1' && text[0] <= '9' && !*end && pid < PID_MAX_LIMIT)
-		r = find_pid(api, (pid_t)pid, ret);
+		r = find_pid(x, (pid_t)pid, ret);
 	else
-		r = find_name(api, text, ret);
+		r = find_name(x, text, ret);
 	if (!r && ret->netns == own)
 		*ret = (struct why_place){ .netns = own, .own = true };
 	return r;
@@ -136,40 +130,40 @@ static bool enter_by_name(struct why_place *place)
 	return false;
 }
 
-static bool enter_by_pid(struct api *api, struct why_place *place, pid_t pid)
+static bool enter_by_pid(struct explainer *x, struct why_place *place, pid_t pid)
 {
-	if (!pid || netns_of(api, pid) != place->netns)
+	if (!pid || netns_of(x, pid) != place->netns)
 		return false;
 	snprintf(place->enter, sizeof(place->enter), "nsenter -t %d -n ", pid);
 	return true;
 }
 
 /* Who failed is gone soon; the shell that started it stays. */
-static bool enter_by_caller(struct api *api, struct why_facts *f)
+static bool enter_by_caller(struct explainer *x, struct why_facts *f)
 {
 	struct process caller;
 
 	if (!f->question.caller.pid || !inventory_describe(f->inv, &f->question.caller, &caller))
 		return false;
 	for (int i = 0; i < caller.n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
-		if (enter_by_pid(api, &f->place, caller.ancestors[i].id.pid))
+		if (enter_by_pid(x, &f->place, caller.ancestors[i].id.pid))
 			return true;
-	return enter_by_pid(api, &f->place, caller.id.pid);
+	return enter_by_pid(x, &f->place, caller.id.pid);
 }
 
-void why_place_find_entry(struct api *api, struct why_facts *f)
+void why_place_find_entry(struct explainer *x, struct why_facts *f)
 {
-	struct inhabitant wanted = { .api = api, .netns = f->place.netns };
+	struct inhabitant wanted = { .x = x, .netns = f->place.netns };
 
 	if (f->place.own || f->place.of_asker || enter_by_name(&f->place))
 		return;
 	for (size_t i = 0; i < f->n_holdings; i++)
-		if (enter_by_pid(api, &f->place, f->holdings[i].holder->id.pid))
+		if (enter_by_pid(x, &f->place, f->holdings[i].holder->id.pid))
 			return;
-	if (enter_by_caller(api, f) || enter_by_pid(api, &f->place, f->place.pid))
+	if (enter_by_caller(x, f) || enter_by_pid(x, &f->place, f->place.pid))
 		return;
-	inventory_for_each(api->config.inventory, find_inhabitant, &wanted);
-	f->place.shut = !enter_by_pid(api, &f->place, wanted.pid);
+	inventory_for_each(x->inventory, find_inhabitant, &wanted);
+	f->place.shut = !enter_by_pid(x, &f->place, wanted.pid);
 }
 
 uint32_t why_place_device(const struct why_place *place, const char *name)

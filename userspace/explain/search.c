@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_search.h"
+#include "explain/search.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "api/server.h"
-#include "api/why_holders.h"
-#include "api/why_owners.h"
-#include "base/log.h"
+#include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/quota.h"
+#include "explain/holders.h"
+#include "explain/owners.h"
 
 /* --- the kernel's table, again --------------------------------------------------------------- */
 
-static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(sentinel, asked, ret);
-}
-
-int why_walk_now(struct api *api, const struct why_facts *f, struct bind_table *ret)
+int why_walk_now(struct explainer *x, const struct why_facts *f, struct bind_table *ret)
 {
 	const struct bindtable_question q = {
 		.protocol = f->question.protocol,
@@ -30,7 +25,7 @@ int why_walk_now(struct api *api, const struct why_facts *f, struct bind_table *
 		.addr = f->question.addr,
 	};
 
-	return bindtable_read(walk, api->config.sentinel, &q, ret);
+	return bindtable_read(x->walk, x->walk_data, &q, ret);
 }
 
 /*
@@ -58,13 +53,13 @@ static const struct bind_owner *find_listed(const struct bind_table *table,
  * moment later did not last: somebody who walks through all files takes one for as long as he
  * looks.
  */
-static size_t keep_present(struct api *api, const struct why_facts *f, struct why_owner **owners,
-			   size_t n)
+static size_t keep_present(struct explainer *x, const struct why_facts *f,
+			   struct why_owner **owners, size_t n)
 {
 	struct bind_table table;
 	size_t kept = 0;
 
-	if (why_walk_now(api, f, &table))
+	if (why_walk_now(x, f, &table))
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct bind_owner *now = find_listed(&table, &owners[i]->bind);
@@ -95,18 +90,18 @@ static void borrow_anew(struct why_facts *f, const struct why_known *k, struct w
 	row->complete = now && now->complete;
 }
 
-static int search_now(struct api *api, struct why_facts *f, struct why_owner *const *owners,
+static int search_now(struct explainer *x, struct why_facts *f, struct why_owner *const *owners,
 		      size_t n)
 {
 	struct why_known k = { .inv = f->inv };
-	int r = why_find_grips(api, owners, n);
+	int r = why_find_grips(x, owners, n);
 
 	if (!r)
 		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
 	for (size_t i = 0; !r && i < f->n_owners; i++)
 		borrow_anew(f, &k, &f->owners[i]);
 	free(k.rows);
-	return r ? r : why_find_holders(api, f, owners, n);
+	return r ? r : why_find_holders(x, f, owners, n);
 }
 
 /* --- then ------------------------------------------------------------------------------------ */
@@ -176,18 +171,18 @@ static void correct_holders(struct why_facts *f, const struct why_owner *o,
 	row->n_holders = kept;
 }
 
-static int look_at_holders(struct api *api, struct why_facts *f, struct why_owner **owners,
+static int look_at_holders(struct explainer *x, struct why_facts *f, struct why_owner **owners,
 			   size_t *n)
 {
 	struct why_known k = { .inv = f->inv };
-	int r = inventory_look_at_port(api->config.inventory, f->place.netns, f->question.port);
+	int r = inventory_look_at_port(x->inventory, f->place.netns, f->question.port);
 
 	if (!r)
 		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
 	if (r)
 		return r;
 	/* whose socket vanished during the look: nothing that was not seen proves anything */
-	*n = keep_present(api, f, owners, *n);
+	*n = keep_present(x, f, owners, *n);
 	for (size_t i = 0; i < *n; i++)
 		if (owners[i]->row)
 			correct_holders(f, owners[i], why_find_known(&k, &owners[i]->bind));
@@ -196,6 +191,14 @@ static int look_at_holders(struct api *api, struct why_facts *f, struct why_owne
 }
 
 /* --- how often ------------------------------------------------------------------------------- */
+
+static uint64_t monotonic_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
 
 static struct why_searcher *find_searcher(struct why_searches *s, uid_t uid)
 {
@@ -222,7 +225,7 @@ static bool may_search(struct why_searches *s, struct why_searcher *user)
 	const struct quota_limit *limit = quota_limit(QUOTA_SEARCHES);
 	bool exempt = user->uid == 0 || user->uid == geteuid();
 	uint64_t machine = limit->machine - (exempt ? 0 : limit->reserved);
-	int64_t now_s = (int64_t)(server_now_us() / 1000000);
+	int64_t now_s = (int64_t)(monotonic_us() / 1000000);
 
 	share_settle(&s->machine, now_s, limit->machine_s);
 	share_settle(&user->share, now_s, limit->per_user_s);
@@ -230,36 +233,26 @@ static bool may_search(struct why_searches *s, struct why_searcher *user)
 	       share_allows(&user->share, &s->machine, (int64_t)machine);
 }
 
-/* Said once for each row of them. */
-static void leave_out(struct why_searches *s, struct why_facts *f)
-{
-	f->left_out = true;
-	if (!s->left_out++)
-		log_warning("refused binds of uid %u come too fast: some are explained without a "
-			    "search for who holds the port",
-			    f->viewer);
-}
-
-static int search_within_budget(struct api *api, struct why_facts *f,
+static int search_within_budget(struct explainer *x, struct why_facts *f,
 				struct why_owner *const *owners, size_t n)
 {
-	struct why_searches *s = &api->searches;
+	struct why_searches *s = &x->searches;
 	struct why_searcher *user = find_searcher(s, f->viewer);
-	uint64_t began = server_now_us();
+	uint64_t began = monotonic_us();
 	int64_t took;
 	int r;
 
-	if (!may_search(s, user)) {
-		leave_out(s, f);
+	f->left_out = !may_search(s, user);
+	if (f->left_out) {
+		f->left_out_in_row = ++s->left_out;
 		return 0;
 	}
-	if (s->left_out)
-		log_info("%u refused binds were explained without a search", s->left_out);
+	f->left_out_in_row = s->left_out;
 	s->left_out = 0;
-	r = why_find_grips(api, owners, n);
+	r = why_find_grips(x, owners, n);
 	if (!r)
-		r = why_find_holders(api, f, owners, n);
-	took = (int64_t)(server_now_us() - began);
+		r = why_find_holders(x, f, owners, n);
+	took = (int64_t)(monotonic_us() - began);
 	s->machine.used += took;
 	user->share.used += took;
 	return r;
@@ -272,7 +265,7 @@ static bool is_being_closed(const struct why_owner *o)
 	       procfs_alive(&o->row->leaving);
 }
 
-static int search_then(struct api *api, struct why_facts *f, struct why_owner *const *owners,
+static int search_then(struct explainer *x, struct why_facts *f, struct why_owner *const *owners,
 		       size_t n)
 {
 	struct why_owner *searched[WHY_BLOCKING_MAX];
@@ -280,16 +273,15 @@ static int search_then(struct api *api, struct why_facts *f, struct why_owner *c
 	int r;
 
 	memcpy(searched, owners, n * sizeof(struct why_owner *));
-	n = keep_present(api, f, searched, n);
-	r = n ? look_at_holders(api, f, searched, &n) : 0;
+	n = keep_present(x, f, searched, n);
+	r = n ? look_at_holders(x, f, searched, &n) : 0;
 	for (size_t i = 0; i < n; i++)
 		if (why_owner_is_open(searched[i]) && !is_being_closed(searched[i]))
 			searched[kept++] = searched[i];
-	return r || !kept ? r : search_within_budget(api, f, searched, kept);
+	return r || !kept ? r : search_within_budget(x, f, searched, kept);
 }
 
-int why_search(struct api *api, struct why_facts *f, struct why_owner *const *owners, size_t n)
+int why_search(struct explainer *x, struct why_facts *f, struct why_owner *const *owners, size_t n)
 {
-	return f->question.caller.pid ? search_then(api, f, owners, n)
-				      : search_now(api, f, owners, n);
+	return f->question.caller.pid ? search_then(x, f, owners, n) : search_now(x, f, owners, n);
 }

@@ -8,10 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/server.h"
-#include "api/why.h"
-#include "api/why_facts.h"
-#include "api/why_remedies.h"
+#include "base/cleanup.h"
+#include "explain/explain.h"
+#include "sentinel/sentinel.h"
 
 static const struct {
 	const char *what; /* that this daemon cannot see */
@@ -123,9 +122,9 @@ static void say_unseen(const struct sentinel_report *report, struct why_facts *f
 	why_lift_obstacle(report, f->viewer, f->lift, f->missing_command);
 }
 
-void why_say_missing(struct api *api, struct why_facts *f)
+void why_say_missing(struct explainer *x, struct why_facts *f)
 {
-	const struct sentinel_report *report = sentinel_report(api->config.sentinel);
+	const struct sentinel_report *report = x->report;
 
 	if (f->answer.verdict == WHY_UNKNOWN)
 		say_unknown(report, f);

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "api/cgroup.h"
 #include "base/cleanup.h"
+#include "explain/cgroup.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -88,5 +88,5 @@ int main(void)
 		cmocka_unit_test(a_unit_of_any_length_is_cut_not_overrun),
 	};
 
-	return cmocka_run_group_tests_name("api/cgroup", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("explain/cgroup", tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/cgroup.h"
+#include "explain/cgroup.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/procfs.h"
 
 #define CONTAINER_HEX 64 /* digits of a container's full id */
 
@@ -77,4 +78,13 @@ void cgroup_parse(const char *path, struct cgroup_owner *ret)
 			ret->unit[0] = 0;
 		}
 	}
+}
+
+void cgroup_find(const struct process_id *id, struct cgroup_owner *ret)
+{
+	char path[PROCFS_CGROUP_SIZE];
+
+	if (procfs_cgroup(id, path, sizeof(path)))
+		path[0] = 0;
+	cgroup_parse(path, ret);
 }

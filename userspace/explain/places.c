@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_places.h"
+#include "explain/places.h"
 
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "api/why_process.h"
+#include "base/cleanup.h"
+#include "base/user.h"
+#include "explain/process.h"
 #include "reconcile/why_parts.h"
 
 #define WHO_SIZE   160

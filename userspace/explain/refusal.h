@@ -4,15 +4,15 @@
  * there is time.  The holders may be gone by then; what the evidence lacks is looked up only where
  * the same sockets are still there.
  */
-#ifndef API_REFUSAL_H
-#define API_REFUSAL_H
+#ifndef EXPLAIN_REFUSAL_H
+#define EXPLAIN_REFUSAL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/event.h"
 
-struct api;
+struct inventory;
 struct refusal;
 
 /*
@@ -20,8 +20,8 @@ struct refusal;
  * of the processes behind them.  Cheap: to be called while events are read.  `service` owns the
  * port, or NULL.  Everything is copied.  0, negative errno.
  */
-int refusal_new(struct api *api, const struct event *event, const char *service, int64_t at_unix,
-		struct refusal **ret);
+int refusal_new(const struct inventory *inv, const struct event *event, const char *service,
+		int64_t at_unix, struct refusal **ret);
 /* NULL is allowed. */
 void refusal_free(struct refusal *refusal);
 
@@ -29,11 +29,5 @@ void refusal_free(struct refusal *refusal);
 size_t refusal_bytes(const struct refusal *refusal);
 const struct event *refusal_event(const struct refusal *refusal);
 int64_t refusal_at(const struct refusal *refusal);
-
-/*
- * The why object as JSON text, as the caller's user may see it.  Takes some milliseconds.  Owned by
- * the caller: free().  0, negative errno.
- */
-int refusal_explain(const struct refusal *refusal, struct api *api, char **ret);
 
 #endif

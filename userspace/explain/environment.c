@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_environment.h"
+#include "explain/environment.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "api/why_process.h"
 #include "base/cleanup.h"
+#include "explain/process.h"
 
 /* What a new namespace has (inet_net_init, ip_unprivileged_port_start): without eBPF the sysctls of
  * another one cannot be read from here. */

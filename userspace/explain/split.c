@@ -4,8 +4,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/why.h"
-#include "api/why_supervisor.h"
+#include "base/cleanup.h"
+#include "explain/explain.h"
+#include "explain/supervisor.h"
 
 #define SERVER_SIZE 64
 #define ROWS_MAX    64 /* sockets of one port that are looked through */

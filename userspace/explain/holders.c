@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_holders.h"
+#include "explain/holders.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/server.h"
+#include "base/cleanup.h"
 
 /* Descriptors of one that nobody has looked at: events told that it used the socket. */
 #define DESCRIPTORS_TOLD 1
@@ -84,7 +84,7 @@ static void doubt_holders(struct why_facts *f, struct why_owner *o)
 	row->holders = NULL;
 }
 
-int why_find_grips(struct api *api, struct why_owner *const *owners, size_t n)
+int why_find_grips(struct explainer *x, struct why_owner *const *owners, size_t n)
 {
 	struct bind_owner wanted[WHY_BLOCKING_MAX];
 	struct why_owner *whose[WHY_BLOCKING_MAX];
@@ -102,7 +102,7 @@ int why_find_grips(struct api *api, struct why_owner *const *owners, size_t n)
 	}
 	if (!n_wanted)
 		return 0;
-	r = inventory_find_grips(api->config.inventory, wanted, n_wanted, grips);
+	r = inventory_find_grips(x->inventory, wanted, n_wanted, grips);
 	if (r == -EOPNOTSUPP)
 		return 0; /* then the answer is not complete, and says so */
 	for (size_t i = 0; !r && i < n_wanted; i++)
@@ -185,7 +185,7 @@ static int hand_out(struct why_facts *f, struct search *s)
 	return 0;
 }
 
-int why_find_holders(struct api *api, struct why_facts *f, struct why_owner *const *owners,
+int why_find_holders(struct explainer *x, struct why_facts *f, struct why_owner *const *owners,
 		     size_t n)
 {
 	struct bind_owner wanted[WHY_BLOCKING_MAX];
@@ -206,8 +206,8 @@ int why_find_holders(struct api *api, struct why_facts *f, struct why_owner *con
 		s.wanted[s.n_wanted++] = owners[i];
 	}
 	if (s.n_wanted)
-		r = inventory_find_descriptors(api->config.inventory, wanted, s.n_wanted,
-					       visit_descriptor, &s);
+		r = inventory_find_descriptors(x->inventory, wanted, s.n_wanted, visit_descriptor,
+					       &s);
 	if (!r)
 		r = hand_out(f, &s);
 	free(s.found);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_facts.h"
+#include "explain/explain.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -7,15 +7,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/server.h"
-#include "api/services.h"
-#include "api/why.h"
-#include "api/why_environment.h"
-#include "api/why_holders.h"
-#include "api/why_owners.h"
-#include "api/why_process.h"
-#include "api/why_search.h"
+#include "base/cleanup.h"
 #include "base/procfs.h"
+#include "explain/environment.h"
+#include "explain/holders.h"
+#include "explain/owners.h"
+#include "explain/process.h"
+#include "explain/search.h"
 
 void why_facts_deinit(struct why_facts *f)
 {
@@ -133,7 +131,7 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 }
 
 /* The owners in the way, with everything that can be found out about them. */
-static int look_closer(struct api *api, struct why_facts *f)
+static int look_closer(struct explainer *x, struct why_facts *f)
 {
 	struct why_owner *blocking[WHY_BLOCKING_MAX];
 	size_t n = f->answer.n_blocking;
@@ -142,13 +140,13 @@ static int look_closer(struct api *api, struct why_facts *f)
 	for (size_t i = 0; i < n; i++)
 		blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
 	if (n)
-		r = why_search(api, f, blocking, n);
+		r = why_search(x, f, blocking, n);
 	for (size_t i = 0; !r && i < n; i++)
 		look_at_holder(f, blocking[i]);
 	return r;
 }
 
-int why_facts_judge(struct api *api, struct why_facts *f)
+int why_facts_judge(struct explainer *x, struct why_facts *f)
 {
 	_cleanup_free_ const struct socket_row **elsewhere = NULL;
 	size_t n = 0;
@@ -161,7 +159,7 @@ int why_facts_judge(struct api *api, struct why_facts *f)
 	explain(f, NULL, 0);
 	if (!f->answer.n_blocking)
 		why_environment_read_rest(f, &f->environment);
-	r = look_closer(api, f);
+	r = look_closer(x, f);
 	if (!r) /* last: its rows are borrowed until the table changes */
 		r = why_list_rows(f->inv, 0, f->question.port, &elsewhere, &n);
 	if (r)
@@ -174,20 +172,24 @@ int why_facts_judge(struct api *api, struct why_facts *f)
 
 /* --- around it --- */
 
-static int add_claim(struct api *api, struct why_facts *f)
+static bool copy_id(const struct service *service, void *user_data)
 {
-	struct service_list list = { 0 };
-	int r = 0;
+	char **ret = user_data;
 
-	if (f->place.own) /* claims are about this namespace */
-		r = registry_service_by_port(api->config.registry, why_asked_port(&f->question),
-					     service_list_add, &list);
+	*ret = strdup(service->id);
+	return false;
+}
+
+static int add_claim(struct explainer *x, struct why_facts *f)
+{
+	int r;
+
+	if (!f->place.own) /* claims are about this namespace */
+		return 0;
+	r = registry_service_by_port(x->registry, why_asked_port(&f->question), copy_id, &f->claim);
 	if (r == OUTCOME_NO)
-		r = 0;
-	if (!r && (list.no_memory || (list.n && !(f->claim = strdup(list.services[0].id)))))
-		r = -ENOMEM;
-	service_list_free(&list);
-	return r;
+		return 0;
+	return r || f->claim ? r : -ENOMEM;
 }
 
 static bool is_held_by(const struct holding *holdings, size_t n, const struct process_id *id)
@@ -226,25 +228,25 @@ static int add_holdings(struct why_facts *f)
 	return 0;
 }
 
-int why_facts_finish(struct api *api, struct why_facts *f)
+int why_facts_finish(struct explainer *x, struct why_facts *f)
 {
 	int r = add_holdings(f);
 
 	if (r)
 		return r;
-	why_place_find_entry(api, f);
+	why_place_find_entry(x, f);
 	why_split_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
 			  f->warning);
-	why_say_missing(api, f);
+	why_say_missing(x, f);
 	return 0;
 }
 
 /* --- now --- */
 
 /* 0 also where there is nothing to walk: `walked` tells. */
-static int read_table(struct api *api, struct why_facts *f)
+static int read_table(struct explainer *x, struct why_facts *f)
 {
-	int r = why_walk_now(api, f, &f->table);
+	int r = why_walk_now(x, f, &f->table);
 
 	f->walk_error = r;
 	/* a process that moved to another namespace since, or ended, shows the wrong table */
@@ -260,13 +262,13 @@ static int read_table(struct api *api, struct why_facts *f)
 
 /* netlink answers for the own namespace only.  Asked before the walk: asking gives each socket a
  * cookie, by which the two are joined. */
-static int read_known(struct api *api, struct why_facts *f, struct why_known *k)
+static int read_known(struct explainer *x, struct why_facts *f, struct why_known *k)
 {
 	int r = 0;
 
 	if (f->place.own)
-		r = inventory_query_port(api->config.inventory, f->question.protocol,
-					 f->question.port, &k->dumped, &k->n_dumped);
+		r = inventory_query_port(x->inventory, f->question.protocol, f->question.port,
+					 &k->dumped, &k->n_dumped);
 	if (!r)
 		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
 	if (!r)
@@ -274,25 +276,25 @@ static int read_known(struct api *api, struct why_facts *f, struct why_known *k)
 	return r;
 }
 
-static int verify(struct api *api, const struct why_facts *f)
+static int verify(struct explainer *x, const struct why_facts *f)
 {
 	_cleanup_free_ const struct socket_row **rows = NULL;
 	size_t n;
 
-	return inventory_verified_rows(api->config.inventory, 0, f->question.port, &rows, &n);
+	return inventory_verified_rows(x->inventory, 0, f->question.port, &rows, &n);
 }
 
-int why_facts_gather(struct api *api, struct why_facts *f)
+int why_facts_gather(struct explainer *x, struct why_facts *f)
 {
-	struct why_known k = { .inv = api->config.inventory };
+	struct why_known k = { .inv = x->inventory };
 	int r;
 
-	f->inv = api->config.inventory;
-	r = verify(api, f);
+	f->inv = x->inventory;
+	r = verify(x, f);
 	if (!r)
-		r = read_known(api, f, &k);
+		r = read_known(x, f, &k);
 	if (!r && !f->place.unreachable)
-		r = read_table(api, f);
+		r = read_table(x, f);
 	f->question.blind = !f->walked && !f->place.own;
 	if (!r && f->walked)
 		r = why_join_walk(f, f->table.owners, f->table.n_owners, &k);
@@ -301,8 +303,8 @@ int why_facts_gather(struct api *api, struct why_facts *f)
 	free(k.dumped);
 	free(k.rows);
 	if (!r)
-		r = why_facts_judge(api, f);
+		r = why_facts_judge(x, f);
 	if (!r)
-		r = add_claim(api, f);
-	return r ? r : why_facts_finish(api, f);
+		r = add_claim(x, f);
+	return r ? r : why_facts_finish(x, f);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_owners.h"
+#include "explain/owners.h"
 
 #include <errno.h>
 #include <netinet/in.h>

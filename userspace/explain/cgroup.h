@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a cgroup's path says of a process: its systemd unit, its container.  Pure. */
-#ifndef API_CGROUP_H
-#define API_CGROUP_H
+/* What a cgroup's path says of a process: its systemd unit, its container. */
+#ifndef EXPLAIN_CGROUP_H
+#define EXPLAIN_CGROUP_H
 
 #include <stdbool.h>
+
+#include "base/process.h"
 
 #define CGROUP_UNIT_SIZE      256 /* NAME_MAX and a NUL: a unit is a directory's name */
 #define CGROUP_CONTAINER_SIZE 13  /* the short form, 12 digits, that docker and podman print */
@@ -21,5 +23,8 @@ struct cgroup_owner {
  * unit: stopping it would end far more than the process.
  */
 void cgroup_parse(const char *path, struct cgroup_owner *ret);
+
+/* The same of the cgroup that a process is in; nothing of one that is gone. */
+void cgroup_find(const struct process_id *id, struct cgroup_owner *ret);
 
 #endif

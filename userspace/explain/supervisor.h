@@ -5,8 +5,8 @@
  * cuts a container off; the one behind it has to be asked.  Recognized by names and arguments in
  * /proc, so it is a hint and never decides a verdict.
  */
-#ifndef API_WHY_SUPERVISOR_H
-#define API_WHY_SUPERVISOR_H
+#ifndef EXPLAIN_SUPERVISOR_H
+#define EXPLAIN_SUPERVISOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files that write remedies share.  A command is correct as it stands, or it is absent. */
-#ifndef API_WHY_REMEDIES_H
-#define API_WHY_REMEDIES_H
+#ifndef EXPLAIN_REMEDIES_H
+#define EXPLAIN_REMEDIES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "api/why.h"
-#include "api/why_facts.h"
+#include "explain/explain.h"
 
 #define REMEDY_COMMAND_SIZE 512
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/refusal.h"
+#include "explain/refusal.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -7,12 +7,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/server.h"
-#include "api/why.h"
-#include "api/why_facts.h"
-#include "api/why_owners.h"
-#include "api/why_process.h"
-#include "api/why_search.h"
+#include "base/cleanup.h"
+#include "explain/explain.h"
+#include "explain/owners.h"
+#include "explain/process.h"
+#include "explain/search.h"
 
 /* What is kept of the table; of more the oldest, who bound the sockets, are among the first. */
 #define ROWS_MAX      16 /* sockets of the port, where the event has no owners */
@@ -157,10 +156,9 @@ static struct refusal *alloc_refusal(const struct known *known, const char *serv
 	return to;
 }
 
-int refusal_new(struct api *api, const struct event *event, const char *service, int64_t at_unix,
-		struct refusal **ret)
+int refusal_new(const struct inventory *inv, const struct event *event, const char *service,
+		int64_t at_unix, struct refusal **ret)
 {
-	const struct inventory *inv = api->config.inventory;
 	const struct process *caller;
 	struct known known = { 0 };
 	struct refusal *to;
@@ -309,45 +307,27 @@ static int recall_owners(const struct refusal *from, struct why_facts *f)
 	return r ? r : why_keep_holders(f);
 }
 
-static int recall(struct api *api, const struct refusal *from, struct why_facts *f)
+int why_facts_recall(struct explainer *x, const struct refusal *from, struct why_facts *f)
 {
 	const struct event *e = &from->event;
 	int r;
 
-	f->inv = api->config.inventory;
+	f->inv = x->inventory;
 	f->place.netns = e->netns;
 	f->place.set = e->place;
 	f->place.own = e->netns == inventory_own_netns(f->inv);
 	f->place.pid = f->place.own ? 0 : e->actor.pid;
-	r = recall_processes(api->config.inventory, from);
+	r = recall_processes(x->inventory, from);
 	if (r)
 		return r;
 	recall_question(e, f);
 	r = recall_owners(from, f);
 	if (!r)
-		r = why_facts_judge(api, f);
+		r = why_facts_judge(x, f);
 	if (r)
 		return r;
 	recall_program(e, f);
 	if (from->service && !(f->claim = strdup(from->service)))
 		return -ENOMEM;
-	return why_facts_finish(api, f);
-}
-
-int refusal_explain(const struct refusal *refusal, struct api *api, char **ret)
-{
-	_cleanup_(why_facts_deinit) struct why_facts f = { .viewer = refusal->event.uid,
-							   .now = refusal->at };
-	_cleanup_json_ struct json_object *o = NULL;
-	int r = recall(api, refusal, &f);
-	const char *text;
-
-	if (r)
-		return r;
-	o = json_object_new_object();
-	why_view_facts(&f, o);
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
-							 JSON_C_TO_STRING_NOSLASHESCAPE);
-	*ret = text ? strdup(text) : NULL;
-	return *ret ? 0 : -ENOMEM;
+	return why_facts_finish(x, f);
 }

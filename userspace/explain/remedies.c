@@ -12,9 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/why.h"
-#include "api/why_remedies.h"
 #include "base/cleanup.h"
+#include "base/user.h"
+#include "explain/explain.h"
+#include "explain/remedies.h"
 
 #define STEPS_MAX    4
 #define WIDER_FIRST  10000 /* leaves the ports that services are usually given alone */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_supervisor.h"
+#include "explain/supervisor.h"
 
 #include <stdio.h>
 #include <stdlib.h>

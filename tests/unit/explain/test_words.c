@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pure parts of answers: outcomes, ages, summaries and remedies of made-up facts. */
+/* The pure parts of answers: ages, summaries and remedies of made-up facts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,20 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/json.h"
-#include "api/reply.h"
-#include "api/why.h"
-#include "api/why_environment.h"
-
-static void an_error_inside_is_never_the_clients_fault(void **state)
-{
-	assert_int_equal(reply_outcome(0), OUTCOME_OK);
-	assert_int_equal(reply_outcome(OUTCOME_CONFLICT), OUTCOME_CONFLICT);
-	assert_int_equal(reply_outcome(-EINVAL), OUTCOME_FAILED);
-	assert_int_equal(reply_outcome(-EACCES), OUTCOME_FAILED);
-	assert_int_equal(reply_outcome(-ENOMEM), OUTCOME_FAILED);
-	assert_int_equal(reply_outcome(-ENOSPC), OUTCOME_NO_SPACE);
-}
+#include "base/cleanup.h"
+#include "explain/environment.h"
+#include "explain/explain.h"
 
 static void an_age_is_told_in_its_largest_unit(void **state)
 {
@@ -312,7 +301,6 @@ static void an_ipv6_address_has_the_state_of_its_flags(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_error_inside_is_never_the_clients_fault),
 		cmocka_unit_test(an_age_is_told_in_its_largest_unit),
 		cmocka_unit_test(every_verdict_has_a_sentence_that_names_the_port),
 		cmocka_unit_test(no_place_of_a_sentence_is_left_unfilled),
@@ -329,5 +317,5 @@ int main(void)
 		cmocka_unit_test(a_free_port_names_its_claim),
 	};
 
-	return cmocka_run_group_tests_name("api/words", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("explain/words", tests, NULL, NULL);
 }

@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/why.h"
-#include "api/why_process.h"
-#include "api/why_remedies.h"
-#include "api/why_supervisor.h"
 #include "base/procfs.h"
+#include "base/user.h"
+#include "explain/cgroup.h"
+#include "explain/explain.h"
+#include "explain/process.h"
+#include "explain/remedies.h"
+#include "explain/supervisor.h"
 
 #define PROCESSES_LISTED 8  /* in one command; more pids than that nobody checks */
 #define GROUPS_MAX	 64 /* of a user, looked through for the engine's */
@@ -188,7 +190,7 @@ static bool stop_by_manager(const struct why_facts *f, const struct process *pro
 {
 	struct cgroup_owner owner;
 
-	view_cgroup(&process->id, &owner);
+	cgroup_find(&process->id, &owner);
 	if (*owner.container)
 		stop_container(f, &owner, process, list);
 	else if (stop_forwarded(f, process, list))
@@ -324,7 +326,7 @@ void remedy_thaw(const struct why_facts *f, struct why_remedies *list)
 
 	if (!id)
 		return;
-	view_cgroup(id, &owner);
+	cgroup_find(id, &owner);
 	if (*owner.container && owner.engine && strcmp(owner.engine, "crictl") != 0)
 		snprintf(command, sizeof(command), "%s%s unpause %s",
 			 engine_sudo(f, owner.engine, owner.of_user), owner.engine,

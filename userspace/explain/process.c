@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_process.h"
+#include "explain/process.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/view.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "inventory/inventory.h"
