@@ -45,15 +45,22 @@ static int add_owner(const struct listing *l, struct json_object *o, const struc
 	return 0;
 }
 
-static void add_details(const struct listing *l, struct json_object *o,
-			const struct socket_row *row, const struct holding *holdings, size_t n)
+static int add_details(const struct listing *l, struct json_object *o, const struct socket_row *row,
+		       const struct holding *holdings, size_t n)
 {
 	const struct inventory *inv = l->r->api->config.inventory;
 	struct json_object *holders = json_add_array(o, "holders");
 
-	for (size_t i = 0; i < n; i++)
-		json_append(holders, view_holder(inv, &holdings[i], l->r->uid));
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(why_holder_deinit) struct why_holder h;
+		int fault = why_holder_read(inv, &holdings[i], l->r->uid, &h);
+
+		if (fault)
+			return fault;
+		json_append(holders, view_holder(&h, l->r->uid));
+	}
 	json_add_bool(o, "complete", row->complete);
+	return 0;
 }
 
 static int add_socket(const struct listing *l, const struct socket_row *row,
@@ -74,8 +81,9 @@ static int add_socket(const struct listing *l, const struct socket_row *row,
 		inventory_process_name(inv, &holdings[0].holder->id, comm);
 	json_add_text(o, "process", comm);
 	if (l->details)
-		add_details(l, o, row, holdings, n);
-	fault = add_owner(l, o, row, claim);
+		fault = add_details(l, o, row, holdings, n);
+	if (!fault)
+		fault = add_owner(l, o, row, claim);
 	if (!fault)
 		return written_list_add(l->r, o);
 	json_object_put(o);

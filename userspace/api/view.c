@@ -19,7 +19,8 @@ static const struct {
 	{ 'T', "stopped" }, { 't', "traced" },	 { 'Z', "zombie" },	     { 'X', "dead" },
 };
 
-const char *view_state_name(char state)
+/* Words for the state letter of /proc/PID/stat; NULL for 0 and unknown. */
+static const char *state_name(char state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
 		if (states[i].letter == state)
@@ -40,38 +41,31 @@ static void add_ancestry(struct json_object *o, const struct process *process)
 	}
 }
 
-struct json_object *view_holder(const struct inventory *inv, const struct holding *h, uid_t viewer)
+struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 {
-	const struct process_id *id = &h->holder->id;
-	struct process process;
-	struct procfs_facts facts;
-	struct cgroup_owner owner;
+	const struct process *process = &h->process;
+	const struct holder *holder = h->holding.holder;
 	struct json_object *o = json_object_new_object(), *fds;
-	bool may;
+	bool may = user_may_see(viewer, process->uid);
 
-	if (!inventory_describe(inv, id, &process))
-		process = (struct process){ .id = *id, .uid = PROCESS_UID_UNKNOWN };
-	may = user_may_see(viewer, process.uid);
-	procfs_facts(id, may, &facts); /* of one that is gone: nothing */
-	cgroup_parse(facts.cgroup, &owner);
-	json_add_int(o, "pid", id->pid);
-	json_add_known(o, "startTime", procfs_start_unix(id));
-	json_add_text(o, "comm", process.comm);
-	json_add_text(o, "cmdline", facts.cmdline);
-	json_add_text(o, "exe", may ? process.exe : NULL);
-	json_add_text(o, "cwd", may ? process.cwd : NULL);
-	json_add_text(o, "user", user_name(process.uid));
+	json_add_int(o, "pid", process->id.pid);
+	json_add_known(o, "startTime", procfs_start_unix(&process->id));
+	json_add_text(o, "comm", process->comm);
+	json_add_text(o, "cmdline", h->cmdline);
+	json_add_text(o, "exe", may ? process->exe : NULL);
+	json_add_text(o, "cwd", may ? process->cwd : NULL);
+	json_add_text(o, "user", h->user);
 	json_add(o, "uid",
-		 process.uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(process.uid));
+		 process->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(process->uid));
 	fds = json_add_array(o, "fds");
-	for (int i = 0; i < h->holder->n_fds && i < INVENTORY_HOLDER_FDS; i++)
-		json_append(fds, json_object_new_int(h->holder->fds[i]));
-	json_add_text(o, "via", h->via);
-	json_add_known(o, "since", h->socket->since);
-	add_ancestry(o, &process);
-	json_add_text(o, "unit", owner.unit);
-	json_add_text(o, "container", owner.container);
-	json_add_text(o, "state", view_state_name(facts.state));
+	for (int i = 0; i < holder->n_fds && i < INVENTORY_HOLDER_FDS; i++)
+		json_append(fds, json_object_new_int(holder->fds[i]));
+	json_add_text(o, "via", h->holding.via);
+	json_add_known(o, "since", h->holding.socket->since);
+	add_ancestry(o, process);
+	json_add_text(o, "unit", h->cgroup.unit);
+	json_add_text(o, "container", h->cgroup.container);
+	json_add_text(o, "state", state_name(h->state));
 	return o;
 }
 

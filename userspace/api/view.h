@@ -14,12 +14,9 @@
 
 #include "api/json.h"
 #include "base/user.h"
-#include "explain/cgroup.h"
+#include "explain/holder.h"
 #include "inventory/inventory.h"
 #include "sentinel/sentinel.h"
-
-/* Words for the state letter of /proc/PID/stat: "running", "stopped", …; NULL for 0 and unknown. */
-const char *view_state_name(char state);
 
 /* A probe as `pd status` names it. */
 struct json_object *view_probe(const struct sentinel_probe *probe);
@@ -28,7 +25,7 @@ struct json_object *view_probe(const struct sentinel_probe *probe);
 struct json_object *view_socket_briefly(const struct inventory *inv, const struct socket_row *row);
 struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row);
 /* A holder as `why` shows it. */
-struct json_object *view_holder(const struct inventory *inv, const struct holding *h, uid_t viewer);
+struct json_object *view_holder(const struct why_holder *h, uid_t viewer);
 /* [pid, …] */
 struct json_object *view_pids(const struct holding *holdings, size_t n);
 

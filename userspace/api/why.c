@@ -10,7 +10,6 @@
 #include "api/server.h"
 #include "api/view.h"
 #include "base/log.h"
-#include "explain/refusal.h"
 
 #define FAILURES_SEARCHED 500 /* newest refusals of all ports that are looked through */
 #define FAILURES_SHOWN	  10
@@ -120,7 +119,7 @@ static void add_peer(struct json_object *o, const struct bind_owner *owner)
 
 static struct json_object *view_owner(const struct why_facts *f, const struct why_owner *owner)
 {
-	struct json_object *o = view_socket(f->inv, why_facts_row(f, owner));
+	struct json_object *o = view_socket(f->inv, why_row(f, owner));
 
 	if (owner->flags_known) {
 		json_add_bool(o, "reuseaddr", owner->bind.reuseaddr);
@@ -142,8 +141,8 @@ static void add_sockets(const struct why_facts *f, struct json_object *o)
 		json_append(sockets, view_owner(f, f->shown[i]));
 		complete = complete && why_owner_is_complete(f->shown[i]);
 	}
-	for (size_t i = 0; i < f->n_holdings; i++)
-		json_append(holders, view_holder(f->inv, &f->holdings[i], f->viewer));
+	for (size_t i = 0; i < f->n_holders; i++)
+		json_append(holders, view_holder(&f->holders[i], f->viewer));
 	json_add_bool(o, "complete", complete);
 }
 
@@ -160,14 +159,12 @@ static void add_missing(const struct why_facts *f, struct json_object *o)
 	json_add_text(missing, "command", f->missing_command);
 }
 
-static void add_remedies(const struct why_facts *f, struct json_object *o)
+static void add_remedies(const struct why_remedies *remedies, struct json_object *o)
 {
 	struct json_object *array = json_add_array(o, "remedies");
-	struct why_remedies remedies;
 
-	why_list_remedies(f, &remedies);
-	for (size_t i = 0; i < remedies.n; i++) {
-		const struct why_remedy *remedy = &remedies.list[i];
+	for (size_t i = 0; i < remedies->n; i++) {
+		const struct why_remedy *remedy = &remedies->list[i];
 		struct json_object *item = json_object_new_object();
 
 		json_add_text(item, "text", remedy->text);
@@ -184,16 +181,13 @@ static int error_of(const struct why_facts *f)
 
 static void view_facts(const struct why_facts *f, struct json_object *o)
 {
-	char summary[WHY_SUMMARY_SIZE];
-
-	why_summarize(f, summary);
 	json_add_int(o, "port", why_asked_port(&f->question));
 	json_add_text(o, "proto", net_protocol_name(f->question.protocol));
 	/* what was refused was not free, whatever it is by now */
 	json_add_bool(o, "free", f->answer.free && !f->question.caller.pid);
 	json_add_text(o, "verdict", why_verdict_name(f->answer.verdict));
-	json_add_text(o, "summary", summary);
-	json_add_text(o, "rule", f->answer.rule);
+	json_add_text(o, "summary", f->summary);
+	json_add_text(o, "rule", f->rule);
 	json_add_text(o, "errno", error_of(f) ? net_errno_name(error_of(f)) : NULL);
 	json_add_known(o, "netns", f->place.netns);
 	json_add(o, "netnsCookie", f->place.set.cookie ? json_u64_text(f->place.set.cookie) : NULL);
@@ -203,12 +197,12 @@ static void view_facts(const struct why_facts *f, struct json_object *o)
 	add_sockets(f, o);
 	add_asked(f, o);
 	add_program(f, o);
-	add_remedies(f, o);
+	add_remedies(&f->remedies, o);
 }
 
 int why_view_place(struct api *api, struct why_facts *f, struct json_object *o)
 {
-	int r = why_facts_gather(&api->explainer, f);
+	int r = explain_port(&api->explainer, f);
 
 	if (r)
 		return r;
@@ -240,10 +234,9 @@ static void log_searches(const struct why_facts *f)
 
 int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret)
 {
-	_cleanup_(why_facts_deinit) struct why_facts f = { .viewer = refusal_event(refusal)->uid,
-							   .now = refusal_at(refusal) };
+	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
 	_cleanup_json_ struct json_object *o = NULL;
-	int r = why_facts_recall(&api->explainer, refusal, &f);
+	int r = explain_refusal(&api->explainer, refusal, &f);
 	const char *text;
 
 	if (r)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What else may refuse a bind: sysctls, addresses, the caller's rights. */
+/*
+ * What else may refuse a bind: sysctls, addresses, the caller's rights; and the network namespace
+ * in which it is asked.
+ */
 #ifndef EXPLAIN_ENVIRONMENT_H
 #define EXPLAIN_ENVIRONMENT_H
 
@@ -17,5 +20,12 @@ void why_environment_read_rest(const struct why_facts *f, struct why_environment
  */
 enum why_address_state why_address_in_fib_trie(const char *text, const uint8_t v4[4]);
 enum why_address_state why_address_in_if_inet6(const char *text, const uint8_t v6[16]);
+
+/* The ports that are kept from being given away; false where they cannot be read (whole), as in
+ * another network namespace. */
+bool why_environment_read_reserved(const struct why_facts *f, char *ret, size_t size);
+
+/* Fills `enter` and `shut` of the place, once the holders are known. */
+void why_place_find_entry(struct explainer *x, struct why_facts *f);
 
 #endif

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A port or a refusal → facts, verdict, words, remedies: everything that `pd why` says, without
- * HTTP, JSON or a database of its own.
+ * A port or a refusal → facts, verdict, words, remedies: everything that `pd why` says, as plain
+ * structs, without HTTP and JSON.
  *
- * Facts come first: what reconcile/why.h judges, which is the owners of a port as the kernel lists
- * them, each joined with what the table of sockets knows of it, and what else may refuse a bind.
- * Costly evidence is looked for only where it can change the answer: other grips on a socket where
- * its references are not explained, the environment where no owner explains the refusal.
+ * Facts come first (facts.c): what reconcile/why.h judges, which is the owners of a port as the
+ * kernel lists them, each joined with what the table of sockets knows of it, and what else may
+ * refuse a bind.  Costly evidence is looked for only where it can change the answer: other grips on
+ * a socket where its references are not explained, the environment where no owner explains the
+ * refusal.  Words and remedies are written last, from the facts alone: nothing is read for them.
  */
 #ifndef EXPLAIN_EXPLAIN_H
 #define EXPLAIN_EXPLAIN_H
 
 #include "base/share.h"
+#include "explain/holder.h"
 #include "inventory/bindtable.h"
 #include "inventory/inventory.h"
 #include "reconcile/why.h"
@@ -21,11 +23,14 @@
 #define WHY_COMMAND_SIZE	256
 #define WHY_CGROUP_SIZE		448 /* of a cgroup's path in a command; a longer one is not named */
 #define WHY_SUMMARY_SIZE	512
+#define WHY_RULE_SIZE		240 /* 200 characters */
 #define WHY_WARNING_SIZE	256
-#define WHY_REMEDIES_MAX	3 /* nobody tries a fourth */
+#define WHY_REMEDIES_MAX	3   /* nobody tries a fourth */
+#define WHY_RESERVED_SIZE	256 /* of ip_local_reserved_ports; a longer list is not known */
 #define WHY_REMEDY_TEXT_SIZE	512
 #define WHY_REMEDY_COMMAND_SIZE 1024 /* eight pids, and what lets them go */
 
+struct refusal;
 struct sentinel_report;
 
 /* Users whose searches are told apart; of more of them who searched least recently is forgotten. */
@@ -71,7 +76,15 @@ struct why_place {
 	struct bind_netns set; /* as the kernel has it; not `known` without eBPF */
 };
 
-/* Everything that words and remedies are made of. */
+/* What can be done; a command is correct as it stands, or "". */
+struct why_remedies {
+	size_t n;
+	struct why_remedy {
+		char text[WHY_REMEDY_TEXT_SIZE], command[WHY_REMEDY_COMMAND_SIZE];
+	} list[WHY_REMEDIES_MAX];
+};
+
+/* One explanation: what is asked, what was found out, what is said of it. */
 struct why_facts {
 	const struct inventory *inv; /* borrowed */
 	struct why_question question;
@@ -86,14 +99,27 @@ struct why_facts {
 	/* what is in the way; for WHY_OTHER_NETNS what would be, there */
 	const struct why_owner *shown[WHY_BLOCKING_MAX];
 	size_t n_shown;
-	struct holding *holdings; /* owned: of the sockets shown, oldest first */
-	size_t n_holdings;
+	struct why_holder *holders; /* owned: of the sockets shown, oldest first */
+	size_t n_holders;
 	char *claim; /* owned: the service that owns the port; NULL = none */
 	char warning[WHY_WARNING_SIZE];
 	bool by_program; /* a program of a cgroup refused the bind, or sent it elsewhere */
 	char program_cgroup[WHY_CGROUP_SIZE]; /* the directory of that cgroup; "" = not found */
+	/* "" = not known */
+	char their_user[USER_NAME_SIZE]; /* of the first socket shown */
+	char your_user[USER_NAME_SIZE];	 /* who is asked for */
+	/* of the verdicts that need them (verdicts.h) */
+	pid_t tracer;			  /* of the first holder; 0 = none */
+	char reserved[WHY_RESERVED_SIZE]; /* ip_local_reserved_ports, which setting it replaces */
+	bool reserved_known;
+	/* that was refused, where the viewer may see it and a command can name it; else "" */
+	char caller_program[PROCESS_PATH_SIZE];
 	/* what could not be read, what would lift that, and the command for it; "" = none */
 	char missing[WHY_MISSING_SIZE], lift[WHY_MISSING_SIZE], missing_command[WHY_COMMAND_SIZE];
+
+	/* what is said */
+	char rule[WHY_RULE_SIZE], summary[WHY_SUMMARY_SIZE];
+	struct why_remedies remedies;
 
 	/* owned, behind the answer */
 	struct bind_table table;
@@ -113,27 +139,22 @@ struct why_facts {
 	struct holder grips[WHY_BLOCKING_MAX];
 };
 
-/* For a question about now: question, place, caller, viewer and now are set.  0, negative errno. */
-int why_facts_gather(struct explainer *x, struct why_facts *f);
+/*
+ * Explains a question about now: of *f, which is zero else, question, place, caller, viewer and now
+ * are set.  0, negative errno; *f is to be deinitialised in any case.
+ */
+int explain_port(struct explainer *x, struct why_facts *f);
 
-/* For a refusal: from its evidence (explain/refusal.h), whatever the table has by now. */
-struct refusal;
-int why_facts_recall(struct explainer *x, const struct refusal *refusal, struct why_facts *f);
-
-/* The two steps behind the owners: the verdict; then what stands around it.  0, negative errno. */
-int why_facts_judge(struct explainer *x, struct why_facts *f);
-int why_facts_finish(struct explainer *x, struct why_facts *f);
+/*
+ * Explains a refusal from its evidence (refusal.h), whatever the table has by now, as its caller's
+ * user may see it.  *f is zero.  As above.
+ */
+int explain_refusal(struct explainer *x, const struct refusal *refusal, struct why_facts *f);
 
 void why_facts_deinit(struct why_facts *f);
 
-/* The row that stands for an owner that is shown; never NULL. */
-const struct socket_row *why_facts_row(const struct why_facts *f, const struct why_owner *owner);
-
-/* Is every reference to this socket's file accounted for? */
-bool why_owner_is_complete(const struct why_owner *owner);
-
-/* Words for a grip that is no descriptor of a process's own table; NULL for GRIP_NONE. */
-const char *why_grip_text(enum grip_kind kind);
+/* The question of a server that asks for the port on every address, IPv4 and IPv6. */
+struct why_question why_default_question(uint16_t protocol, uint16_t port);
 
 /*
  * Finds the namespace of a pid or of a name below /run/netns.  0; -ENOENT when there is none;
@@ -141,8 +162,25 @@ const char *why_grip_text(enum grip_kind kind);
  */
 int why_place_find(struct explainer *x, const char *text, struct why_place *ret);
 
-/* Fills missing, lift and missing_command: what stays out of reach of this daemon. */
-void why_say_missing(struct explainer *x, struct why_facts *f);
+/* The index of an interface of the place; 0 = there is none. */
+uint32_t why_place_device(const struct why_place *place, const char *name);
+
+/* The row that stands for an owner that is shown; never NULL. */
+static inline const struct socket_row *why_row(const struct why_facts *f,
+					       const struct why_owner *owner)
+{
+	bool here = owner >= f->owners && owner < f->owners + f->n_owners;
+
+	return here ? &f->rows[owner - f->owners] : owner->row;
+}
+
+/* Is every reference to this socket's file accounted for? */
+bool why_owner_is_complete(const struct why_owner *owner);
+
+/* What would give a daemon that runs without BPF more to see.  ret_lift and ret_command:
+ * WHY_MISSING_SIZE and WHY_COMMAND_SIZE bytes; "" where there is no such command. */
+void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer, char *ret_lift,
+		       char *ret_command);
 
 /*
  * Two servers on one port, one for IPv4 and one for IPv6: no bind fails, and "localhost" meets
@@ -150,45 +188,5 @@ void why_say_missing(struct explainer *x, struct why_facts *f);
  */
 bool why_split_warning(const struct inventory *inv, uint32_t netns, uint16_t protocol,
 		       uint16_t port, char *ret);
-
-/* What would give a daemon that runs without BPF more to see.  ret_lift and ret_command:
- * WHY_MISSING_SIZE and WHY_COMMAND_SIZE bytes; "" where there is no such command. */
-void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer, char *ret_lift,
-		       char *ret_command);
-
-/* Fills `enter` and `shut` of the place, once the holders are known. */
-void why_place_find_entry(struct explainer *x, struct why_facts *f);
-
-/* The index of an interface of the place; 0 = there is none. */
-uint32_t why_place_device(const struct why_place *place, const char *name);
-
-/* --- words, from the facts alone --- */
-
-/* One sentence for a web developer.  ret: WHY_SUMMARY_SIZE bytes. */
-void why_summarize(const struct why_facts *f, char *ret);
-
-/* The program passed an address that nobody can read (EFAULT): that concerns no port. */
-bool why_is_program_fault(const struct why_facts *f);
-
-/* What can be done; a command is correct as it stands, or "". */
-struct why_remedies {
-	size_t n;
-	struct why_remedy {
-		char text[WHY_REMEDY_TEXT_SIZE], command[WHY_REMEDY_COMMAND_SIZE];
-	} list[WHY_REMEDIES_MAX];
-};
-void why_list_remedies(const struct why_facts *f, struct why_remedies *ret);
-
-/* The question of a server that asks for the port on every address, IPv4 and IPv6. */
-struct why_question why_default_question(uint16_t protocol, uint16_t port);
-
-/* "5 days", "1 minute", "42 seconds".  ret: 32 bytes. */
-char *why_age(int64_t seconds, char *ret);
-
-/* "node (pid 94120)", "node (pid 94120) and 3 more", "a process that is hidden from here". */
-void why_name_holders(const struct why_facts *f, char *ret, size_t size);
-
-/* What is left of the longest timer of the sockets shown, in seconds, rounded up. */
-int64_t why_wait_seconds(const struct why_facts *f);
 
 #endif

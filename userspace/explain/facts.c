@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain/explain.h"
+#include "explain/facts.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,10 +11,10 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "explain/environment.h"
-#include "explain/holders.h"
 #include "explain/owners.h"
 #include "explain/process.h"
-#include "explain/search.h"
+#include "explain/remedies.h"
+#include "explain/words.h"
 
 void why_facts_deinit(struct why_facts *f)
 {
@@ -21,17 +22,12 @@ void why_facts_deinit(struct why_facts *f)
 	free(f->owners);
 	free(f->rows);
 	free(f->others);
-	free(f->holdings);
+	for (size_t i = 0; i < f->n_holders; i++)
+		why_holder_deinit(&f->holders[i]);
+	free(f->holders);
 	free(f->found);
 	free(f->then);
 	free(f->claim);
-}
-
-const struct socket_row *why_facts_row(const struct why_facts *f, const struct why_owner *owner)
-{
-	bool here = owner >= f->owners && owner < f->owners + f->n_owners;
-
-	return here ? &f->rows[owner - f->owners] : owner->row;
 }
 
 /* --- other namespaces --- */
@@ -201,43 +197,90 @@ static bool is_held_by(const struct holding *holdings, size_t n, const struct pr
 }
 
 /* The processes behind the sockets shown: by descriptor, then those with another grip. */
-static int add_holdings(struct why_facts *f)
+static int list_holdings(struct why_facts *f, struct holding **ret, size_t *ret_n)
 {
 	const struct socket_row *rows[WHY_BLOCKING_MAX];
 	struct holding *all;
 	int r;
 
 	for (size_t i = 0; i < f->n_shown; i++)
-		rows[i] = why_facts_row(f, f->shown[i]);
-	r = inventory_holdings(rows, f->n_shown, false, &f->holdings, &f->n_holdings);
+		rows[i] = why_row(f, f->shown[i]);
+	r = inventory_holdings(rows, f->n_shown, false, ret, ret_n);
 	if (r)
 		return r;
-	all = reallocarray(f->holdings, f->n_holdings + f->n_shown + 1, sizeof(*all));
+	all = reallocarray(*ret, *ret_n + f->n_shown + 1, sizeof(*all));
 	if (!all)
 		return -ENOMEM;
-	f->holdings = all;
+	*ret = all;
 	for (size_t i = 0; i < f->n_shown; i++) {
 		const struct grip *grip = &f->shown[i]->grip;
 
-		if (!grip->process.pid || is_held_by(all, f->n_holdings, &grip->process))
+		if (!grip->process.pid || is_held_by(all, *ret_n, &grip->process))
 			continue;
 		f->grips[i].id = grip->process;
-		all[f->n_holdings++] = (struct holding){ &f->grips[i], rows[i],
-							 why_grip_text(grip->kind) };
+		all[(*ret_n)++] = (struct holding){ &f->grips[i], rows[i],
+						    why_grip_text(grip->kind) };
 	}
 	return 0;
 }
 
-int why_facts_finish(struct explainer *x, struct why_facts *f)
+static int add_holders(struct why_facts *f)
 {
-	int r = add_holdings(f);
+	_cleanup_free_ struct holding *list = NULL;
+	unsigned n_ended = 0;
+	size_t n = 0;
+	int r = list_holdings(f, &list, &n);
 
 	if (r)
 		return r;
+	f->holders = calloc(n + 1, sizeof(*f->holders));
+	if (!f->holders)
+		return -ENOMEM;
+	for (size_t i = 0; !r && i < n; i++) {
+		r = why_holder_read(f->inv, &list[i], f->viewer, &f->holders[i]);
+		f->n_holders++;
+		why_holder_read_backing(&f->holders[i], f->viewer, i == 0, &n_ended);
+	}
+	return r;
+}
+
+static void add_user(uid_t uid, char ret[USER_NAME_SIZE])
+{
+	const char *name = user_name(uid);
+
+	snprintf(ret, USER_NAME_SIZE, "%s", name ? name : "");
+}
+
+/* What the remedies of this verdict name. */
+static void add_what_is_named(struct why_facts *f)
+{
+	enum why_verdict v = f->answer.verdict;
+	struct process process;
+
+	if (f->n_shown)
+		add_user(why_row(f, f->shown[0])->uid, f->their_user);
+	add_user(f->question.uid, f->your_user);
+	if (why_verdict_has(v, NEEDS_TRACER) && f->n_holders)
+		f->tracer = why_process_tracer(&f->holders[0].process.id);
+	if (why_verdict_has(v, NEEDS_RESERVED))
+		f->reserved_known = why_environment_read_reserved(f, f->reserved,
+								  sizeof(f->reserved));
+	if (why_verdict_has(v, NEEDS_PROGRAM) && f->question.caller.pid &&
+	    inventory_describe(f->inv, &f->question.caller, &process) &&
+	    remedy_is_plain_word(process.exe) && user_may_see(f->viewer, process.uid))
+		snprintf(f->caller_program, sizeof(f->caller_program), "%s", process.exe);
+}
+
+int why_facts_finish(struct explainer *x, struct why_facts *f)
+{
+	int r = add_holders(f);
+
+	if (r)
+		return r;
+	add_what_is_named(f);
 	why_place_find_entry(x, f);
 	why_split_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
 			  f->warning);
-	why_say_missing(x, f);
 	return 0;
 }
 

@@ -149,18 +149,13 @@ bool why_process_is_frozen(const struct process_id *id)
 	return *frozen.file;
 }
 
-char *why_process_thaw(const struct process_id *id, const char *sudo, char *ret, size_t size)
+char *why_process_freezer(const struct process_id *id, const char **ret_word)
 {
 	struct frozen frozen;
-	int n;
 
 	find_freezer(id, &frozen);
-	n = snprintf(ret, size, "echo %s | %stee '%s'", frozen.word ? frozen.word : "", sudo,
-		     frozen.file);
-	/* a quote in the path, or a path cut short, would make another command of it */
-	if (!*frozen.file || n >= (int)size || strchr(frozen.file, '\''))
-		ret[0] = '\0';
-	return ret;
+	*ret_word = frozen.word;
+	return *frozen.file ? strdup(frozen.file) : NULL;
 }
 
 /* --- cgroups --- */

@@ -26,11 +26,9 @@ struct why_rights {
 int why_process_rights(pid_t pid, struct why_rights *ret);
 
 bool why_process_is_frozen(const struct process_id *id);
-/*
- * The command that thaws its cgroup, with `sudo` before what needs it ("" or "sudo "); "" when it
- * is not found.  Returns ret.
- */
-char *why_process_thaw(const struct process_id *id, const char *sudo, char *ret, size_t size);
+/* The file that thaws its cgroup, and in *ret_word what is written there.  The caller's: free();
+ * NULL when it is not frozen (or without memory). */
+char *why_process_freezer(const struct process_id *id, const char **ret_word);
 /*
  * Where the cgroup with this id is mounted, which must be the process's own or one of its parents
  * (version 2); false when it is not found, or the process is gone.

@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "explain/explain.h"
+#include "explain/facts.h"
 #include "explain/owners.h"
 #include "explain/process.h"
-#include "explain/search.h"
+#include "explain/words.h"
 
 /* What is kept of the table; of more the oldest, who bound the sockets, are among the first. */
 #define ROWS_MAX      16 /* sockets of the port, where the event has no owners */
@@ -249,13 +249,7 @@ static void recall_question(const struct event *e, struct why_facts *f)
 /* Named while its process is there to be asked for its cgroup. */
 static void recall_program(const struct event *e, struct why_facts *f)
 {
-	static const enum why_verdict verdicts[] = { WHY_PORT_REWRITTEN_BY_BPF,
-						     WHY_FAKED_BY_CGROUP_BPF,
-						     WHY_DENIED_BY_CGROUP_BPF,
-						     WHY_DENIED_BY_CGROUP_POST_BIND };
-
-	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
-		f->by_program = f->by_program || f->answer.verdict == verdicts[i];
+	f->by_program = why_verdict_has(f->answer.verdict, BY_PROGRAM);
 	if (f->by_program)
 		why_process_find_cgroup(&e->actor, e->program_cgroup_id, f->program_cgroup,
 					sizeof(f->program_cgroup));
@@ -313,6 +307,8 @@ int why_facts_recall(struct explainer *x, const struct refusal *from, struct why
 	int r;
 
 	f->inv = x->inventory;
+	f->viewer = e->uid;
+	f->now = from->at;
 	f->place.netns = e->netns;
 	f->place.set = e->place;
 	f->place.own = e->netns == inventory_own_netns(f->inv);

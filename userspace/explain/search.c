@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain/search.h"
+#include "explain/owners.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,8 +10,6 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/quota.h"
-#include "explain/holders.h"
-#include "explain/owners.h"
 
 /* --- the kernel's table, again --------------------------------------------------------------- */
 

@@ -4,30 +4,25 @@
  * somebody else, is the one to ask; what may not act on a signal yet (stopped, frozen) is let go in
  * the same command, since the signal waits until then.
  */
-#include <grp.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/procfs.h"
 #include "base/user.h"
-#include "explain/cgroup.h"
-#include "explain/explain.h"
-#include "explain/process.h"
 #include "explain/remedies.h"
-#include "explain/supervisor.h"
+#include "explain/template.h"
 
-#define PROCESSES_LISTED 8  /* in one command; more pids than that nobody checks */
-#define GROUPS_MAX	 64 /* of a user, looked through for the engine's */
+#define COMMAND_SIZE 512
 
-static void describe(const struct why_facts *f, const struct process_id *id, struct process *ret)
+static const char *name_of(const struct why_holder *h)
 {
-	if (inventory_describe(f->inv, id, ret))
-		return;
-	*ret = (struct process){ .id = *id, .uid = PROCESS_UID_UNKNOWN };
-	snprintf(ret->comm, sizeof(ret->comm), "%s", "the process");
+	return h->known ? h->process.comm : "the process";
+}
+
+static bool may_end(const struct why_facts *f, const struct why_holder *h)
+{
+	return user_may_see(f->viewer, h->process.uid);
 }
 
 static bool is_listed(const struct why_remedies *list, const char *command)
@@ -40,87 +35,75 @@ static bool is_listed(const struct why_remedies *list, const char *command)
 
 static bool is_pid1_among_holders(const struct why_facts *f)
 {
-	for (size_t i = 0; i < f->n_holdings; i++)
-		if (f->holdings[i].holder->id.pid == 1)
+	for (size_t i = 0; i < f->n_holders; i++)
+		if (f->holders[i].process.id.pid == 1)
 			return true;
 	return false;
+}
+
+static void append(char *list, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void append(char *list, size_t size, const char *format, ...)
+{
+	size_t used = strlen(list);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(list + used, size - used, format, args);
+	va_end(args);
 }
 
 /* --- containers --- */
 
-/* The group "docker" may talk to its daemon. */
-static bool is_in_group(uid_t uid, const char *name)
-{
-	gid_t wanted, groups[GROUPS_MAX];
-	const struct passwd *user = getpwuid(uid);
-	const struct group *group = user ? getgrnam(name) : NULL;
-	int n = GROUPS_MAX;
-
-	if (!group)
-		return false;
-	wanted = group->gr_gid;
-	if (getgrouplist(user->pw_name, user->pw_gid, groups, &n) < 0)
-		return false;
-	for (int i = 0; i < n; i++)
-		if (groups[i] == wanted)
-			return true;
-	return false;
-}
-
 /* An engine that runs without root is its user's. */
-static const char *engine_sudo(const struct why_facts *f, const char *engine, bool own)
+static const char *engine_sudo(const struct why_facts *f, const struct why_holder *h, bool own)
 {
-	return own || is_in_group(f->viewer, engine) ? "" : remedy_sudo(f);
+	return own || h->runs_engine ? "" : why_sudo(f);
 }
 
-static void stop_container(const struct why_facts *f, const struct cgroup_owner *owner,
-			   const struct process *process, struct why_remedies *list)
+static void stop_container(const struct why_facts *f, const struct why_holder *h,
+			   struct why_remedies *list)
 {
-	const char *sudo = engine_sudo(f, owner->engine, owner->of_user);
-	bool paused = why_process_is_frozen(&process->id);
-	char command[REMEDY_COMMAND_SIZE], unpause[64] = "";
+	const char *engine = h->cgroup.engine, *id = h->cgroup.container;
+	const char *sudo = engine_sudo(f, h, h->cgroup.of_user);
+	char command[COMMAND_SIZE] = "";
 
-	if (!strcmp(owner->engine, "crictl")) {
-		snprintf(command, sizeof(command), "%scrictl ps --id %s", sudo, owner->container);
+	if (!strcmp(engine, "crictl")) {
+		snprintf(command, sizeof(command), "%scrictl ps --id %s", sudo, id);
 		if (!is_listed(list, command))
-			remedy_add(
-				list, command,
-				"Kubernetes starts it again: find its pod here, then delete that "
-				"or scale it down with kubectl");
+			remedy_add(list, command,
+				   "Kubernetes starts it again: find its pod here, then delete "
+				   "that or scale it down with kubectl");
 		return;
 	}
 	/* a paused container cannot be stopped */
-	if (paused)
-		snprintf(unpause, sizeof(unpause), "%s%s unpause %s && ", sudo, owner->engine,
-			 owner->container);
-	snprintf(command, sizeof(command), "%s%s%s stop %s", unpause, sudo, owner->engine,
-		 owner->container);
+	if (h->freezer)
+		snprintf(command, sizeof(command), "%s%s unpause %s && ", sudo, engine, id);
+	append(command, sizeof(command), "%s%s stop %s", sudo, engine, id);
 	if (!is_listed(list, command))
 		remedy_add(list, command, "stop the container %s; killed, it may be started again",
-			   owner->container);
+			   id);
 }
 
 /* A process that has the port for a container, which has to be stopped. */
-static bool stop_forwarded(const struct why_facts *f, const struct process *process,
+static void stop_forwarded(const struct why_facts *f, const struct why_holder *h,
 			   struct why_remedies *list)
 {
-	char command[REMEDY_COMMAND_SIZE], filter[64] = "";
-	struct why_forward forward;
-	const char *sudo;
+	const struct why_forward *forward = &h->forward;
+	bool own = h->process.uid && h->process.uid == f->viewer;
+	const char *sudo = engine_sudo(f, h, own);
+	char command[COMMAND_SIZE], filter[64] = "";
 
-	if (!why_forward_find(process, &forward))
-		return false;
-	sudo = engine_sudo(f, forward.engine, process->uid && process->uid == f->viewer);
-	if (forward.lists_by_port)
+	if (forward->lists_by_port)
 		snprintf(filter, sizeof(filter), " --filter publish=%u%s", f->question.port,
 			 f->question.protocol == IPPROTO_UDP ? "/udp" : "");
-	snprintf(command, sizeof(command), "%s%s ps%s", sudo, forward.engine, filter);
+	snprintf(command, sizeof(command), "%s%s ps%s", sudo, forward->engine, filter);
 	if (!is_listed(list, command))
 		remedy_add(list, command,
 			   "find the container that publishes port %u, then: %s%s stop NAME "
 			   "(to kill %s would only cut it off)",
-			   f->question.port, sudo, forward.engine, process->comm);
-	return true;
+			   f->question.port, sudo, forward->engine, h->process.comm);
 }
 
 /* --- managers --- */
@@ -139,123 +122,118 @@ static void name_units(const struct why_facts *f, const char *unit, char *ret, s
 		snprintf(ret, size, "%s%s%s", quote, unit, quote);
 }
 
-static void stop_unit(const struct why_facts *f, const struct cgroup_owner *owner,
-		      const struct process *process, struct why_remedies *list)
+static void stop_unit(const struct why_facts *f, const struct why_holder *h,
+		      struct why_remedies *list)
 {
-	char command[REMEDY_COMMAND_SIZE], units[REMEDY_COMMAND_SIZE / 2];
-	const char *user = user_name(process->uid);
+	const struct cgroup_owner *owner = &h->cgroup;
+	char command[COMMAND_SIZE], units[COMMAND_SIZE / 2];
 
-	if (owner->of_user && process->uid != f->viewer) {
+	if (owner->of_user && h->process.uid != f->viewer) {
 		remedy_add(list, NULL, "ask user %s to stop the service %s",
-			   user ? user : "unknown", owner->unit);
+			   *h->user ? h->user : "unknown", owner->unit);
 		return;
 	}
 	name_units(f, owner->unit, units, sizeof(units));
 	snprintf(command, sizeof(command), "%ssystemctl%s stop %s",
-		 owner->of_user ? "" : remedy_sudo(f), owner->of_user ? " --user" : "", units);
+		 owner->of_user ? "" : why_sudo(f), owner->of_user ? " --user" : "", units);
 	if (!is_listed(list, command))
 		remedy_add(list, command, "stop the service %s; killed, systemd may start it again",
 			   owner->unit);
 }
 
 /* One that only the supervisor itself can be ended for; or its own command. */
-static bool stop_by_supervisor(const struct why_facts *f, const struct process *process,
-			       struct why_remedies *list)
+static void stop_by_supervisor(const struct why_holder *h, struct why_remedies *list)
 {
-	char command[REMEDY_COMMAND_SIZE];
-	struct why_supervisor supervisor;
+	const struct why_supervisor *s = &h->supervisor;
+	char command[COMMAND_SIZE];
 
-	if (!user_may_see(f->viewer, process->uid) || !why_supervisor_find(process, &supervisor))
-		return false;
-	if (supervisor.ends_it)
-		snprintf(command, sizeof(command), "kill %d %d", supervisor.id.pid,
-			 process->id.pid);
+	if (s->ends_it)
+		snprintf(command, sizeof(command), "kill %d %d", s->id.pid, h->process.id.pid);
 	else
-		snprintf(command, sizeof(command), "%s", supervisor.command);
+		snprintf(command, sizeof(command), "%s", s->command);
 	if (is_listed(list, command))
-		return true;
-	if (supervisor.ends_it)
+		return;
+	if (s->ends_it)
 		remedy_add(list, command, "stop %s (%d) and first %s (%d), which starts it again",
-			   process->comm, process->id.pid, supervisor.name, supervisor.id.pid);
+			   h->process.comm, h->process.id.pid, s->name, s->id.pid);
 	else
-		remedy_add(list, *command ? command : NULL,
-			   "stop it by %s, which starts it again when it is killed%s",
-			   supervisor.name, supervisor.remark);
-	return true;
+		remedy_add(list, command,
+			   "stop it by %s, which starts it again when it is killed%s", s->name,
+			   s->remark);
 }
 
 /* True when somebody else than the process itself is to be asked. */
-static bool stop_by_manager(const struct why_facts *f, const struct process *process,
+static bool stop_by_manager(const struct why_facts *f, const struct why_holder *h,
 			    struct why_remedies *list)
 {
-	struct cgroup_owner owner;
-
-	cgroup_find(&process->id, &owner);
-	if (*owner.container)
-		stop_container(f, &owner, process, list);
-	else if (stop_forwarded(f, process, list))
-		return true; /* its unit is the engine's own: all containers would end with it */
-	else if (*owner.unit && !strchr(owner.unit, '\''))
-		stop_unit(f, &owner, process, list);
+	if (*h->cgroup.container)
+		stop_container(f, h, list);
+	else if (h->forwards) /* its unit is the engine's own: all containers would end with it */
+		stop_forwarded(f, h, list);
+	else if (*h->cgroup.unit && !strchr(h->cgroup.unit, '\''))
+		stop_unit(f, h, list);
+	else if (h->supervised && may_end(f, h))
+		stop_by_supervisor(h, list);
 	else
-		return stop_by_supervisor(f, process, list);
+		return false;
 	return true;
 }
 
 /* --- everybody --- */
 
-static void ask_its_user(const struct process *process, struct why_remedies *list)
+static void ask_its_user(const struct why_holder *h, struct why_remedies *list)
 {
-	const char *user = user_name(process->uid);
-
-	remedy_add(list, NULL, "%s (pid %d) is %s's: ask them to stop it", process->comm,
-		   process->id.pid, user ? user : "another user");
+	remedy_add(list, NULL, "%s (pid %d) is %s's: ask them to stop it", name_of(h),
+		   h->process.id.pid, *h->user ? h->user : "another user");
 }
 
 /* What those that are killed together need before the signal reaches them. */
 struct killing {
-	char pids[REMEDY_COMMAND_SIZE / 4], stopped[REMEDY_COMMAND_SIZE / 4];
-	char names[REMEDY_COMMAND_SIZE / 2];
-	struct process_id frozen; /* pid 0 = none is */
+	char pids[COMMAND_SIZE / 4], stopped[COMMAND_SIZE / 4];
+	char names[COMMAND_SIZE / 2];
+	const struct why_holder *frozen; /* NULL = none is */
 	size_t n;
 };
 
-static void append(char *list, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void append(char *list, size_t size, const char *format, ...)
+static void add_process(struct killing *k, const struct why_holder *h)
 {
-	size_t used = strlen(list);
-	va_list args;
+	pid_t pid = h->process.id.pid;
 
-	va_start(args, format);
-	vsnprintf(list + used, size - used, format, args);
-	va_end(args);
+	append(k->pids, sizeof(k->pids), " %d", pid);
+	append(k->names, sizeof(k->names), "%s%s (%d)", k->n ? ", " : "", name_of(h), pid);
+	if (h->state == 'T')
+		append(k->stopped, sizeof(k->stopped), " %d", pid);
+	if (h->freezer)
+		k->frozen = h;
+	k->n++;
 }
 
-static void add_process(struct killing *k, const struct process *process)
+/* The command that thaws its cgroup; "" where there is none.  Returns ret. */
+static char *thaw_command(const struct why_facts *f, const struct why_holder *h, char *ret)
 {
-	append(k->pids, sizeof(k->pids), " %d", process->id.pid);
-	append(k->names, sizeof(k->names), "%s%s (%d)", k->n ? ", " : "", process->comm,
-	       process->id.pid);
-	if (procfs_state(&process->id) == 'T')
-		append(k->stopped, sizeof(k->stopped), " %d", process->id.pid);
-	if (why_process_is_frozen(&process->id))
-		k->frozen = process->id;
-	k->n++;
+	int n = 0;
+
+	ret[0] = '\0';
+	/* a quote in the path, or a path cut short, would make another command of it */
+	if (h->freezer && !strchr(h->freezer, '\''))
+		n = snprintf(ret, COMMAND_SIZE, "echo %s | %stee '%s'", h->thaw, why_sudo(f),
+			     h->freezer);
+	if (n >= COMMAND_SIZE)
+		ret[0] = '\0';
+	return ret;
 }
 
 static void add_killing(const struct why_facts *f, const struct killing *k,
 			struct why_remedies *list)
 {
-	char command[2 * REMEDY_COMMAND_SIZE], thaw[REMEDY_COMMAND_SIZE];
+	char command[2 * COMMAND_SIZE], thaw[COMMAND_SIZE];
 
 	snprintf(command, sizeof(command), "kill%s", k->pids);
 	if (*k->stopped)
 		append(command, sizeof(command), " && kill -CONT%s", k->stopped);
-	if (k->frozen.pid && *why_process_thaw(&k->frozen, remedy_sudo(f), thaw, sizeof(thaw)))
+	if (k->frozen && *thaw_command(f, k->frozen, thaw))
 		append(command, sizeof(command), " && %s", thaw);
-	remedy_add(list, command, *k->stopped || k->frozen.pid ? "or stop %s for good" : "stop %s",
+	remedy_add(list, command, *k->stopped || k->frozen ? "or stop %s for good" : "stop %s",
 		   k->names);
 }
 
@@ -263,53 +241,35 @@ void remedy_stop(const struct why_facts *f, struct why_remedies *list)
 {
 	struct killing k = { .n = 0 };
 
-	for (size_t i = 0; i < f->n_holdings && k.n < PROCESSES_LISTED; i++) {
-		struct process process;
+	for (size_t i = 0; i < f->n_holders && k.n < WHY_ENDED_MAX; i++) {
+		const struct why_holder *h = &f->holders[i];
 
-		describe(f, &f->holdings[i].holder->id, &process);
-		if (process.id.pid == 1 || stop_by_manager(f, &process, list))
+		if (h->process.id.pid == 1 || stop_by_manager(f, h, list))
 			continue;
-		if (user_may_see(f->viewer, process.uid))
-			add_process(&k, &process);
+		if (may_end(f, h))
+			add_process(&k, h);
 		else
-			ask_its_user(&process, list);
+			ask_its_user(h, list);
 	}
 	if (k.n)
 		add_killing(f, &k, list);
-	else if (f->n_holdings == 1 && is_pid1_among_holders(f))
+	else if (f->n_holders == 1 && is_pid1_among_holders(f))
 		remedy_add(list, "systemctl list-sockets",
 			   "systemd itself listens for a service: find its .socket unit, and stop "
 			   "that");
 }
 
-void remedy_show_hidden(const struct why_facts *f, struct why_remedies *list)
-{
-	if (*f->lift)
-		remedy_add(list, *f->missing_command ? f->missing_command : NULL,
-			   "%s, to see who has it", f->lift);
-	else
-		remedy_add(list, NULL, "look on the host, outside of every container");
-}
-
-void remedy_stop_or_show(const struct why_facts *f, struct why_remedies *list)
-{
-	if (f->n_holdings)
-		remedy_stop(f, list);
-	else
-		remedy_show_hidden(f, list);
-}
-
 void remedy_resume(const struct why_facts *f, struct why_remedies *list)
 {
-	char command[REMEDY_COMMAND_SIZE] = "kill -CONT";
-	struct process process;
+	char command[COMMAND_SIZE] = "kill -CONT";
 	size_t n = 0;
 
-	for (size_t i = 0; i < f->n_holdings && n < PROCESSES_LISTED; i++) {
-		describe(f, &f->holdings[i].holder->id, &process);
-		if (procfs_state(&process.id) != 'T' || !user_may_see(f->viewer, process.uid))
+	for (size_t i = 0; i < f->n_holders && n < WHY_ENDED_MAX; i++) {
+		const struct why_holder *h = &f->holders[i];
+
+		if (h->state != 'T' || !may_end(f, h))
 			continue;
-		append(command, sizeof(command), " %d", process.id.pid);
+		append(command, sizeof(command), " %d", h->process.id.pid);
 		n++;
 	}
 	if (n)
@@ -320,42 +280,36 @@ void remedy_resume(const struct why_facts *f, struct why_remedies *list)
 
 void remedy_thaw(const struct why_facts *f, struct why_remedies *list)
 {
-	const struct process_id *id = f->n_holdings ? &f->holdings[0].holder->id : NULL;
-	struct cgroup_owner owner;
-	char command[REMEDY_COMMAND_SIZE] = "";
+	const struct why_holder *h = f->n_holders ? &f->holders[0] : NULL;
+	char command[COMMAND_SIZE] = "";
 
-	if (!id)
+	if (!h)
 		return;
-	cgroup_find(id, &owner);
-	if (*owner.container && owner.engine && strcmp(owner.engine, "crictl") != 0)
+	if (h->cgroup.engine && strcmp(h->cgroup.engine, "crictl") != 0)
 		snprintf(command, sizeof(command), "%s%s unpause %s",
-			 engine_sudo(f, owner.engine, owner.of_user), owner.engine,
-			 owner.container);
-	else if (remedy_is_plain_word(owner.unit) && !owner.of_user)
-		snprintf(command, sizeof(command), "%ssystemctl thaw %s", remedy_sudo(f),
-			 owner.unit);
+			 engine_sudo(f, h, h->cgroup.of_user), h->cgroup.engine,
+			 h->cgroup.container);
+	else if (remedy_is_plain_word(h->cgroup.unit) && !h->cgroup.of_user)
+		snprintf(command, sizeof(command), "%ssystemctl thaw %s", why_sudo(f),
+			 h->cgroup.unit);
 	else
-		why_process_thaw(id, remedy_sudo(f), command, sizeof(command));
-	remedy_add(list, *command ? command : NULL,
-		   "thaw it: it answers again, and keeps the port");
+		thaw_command(f, h, command);
+	remedy_add(list, command, "thaw it: it answers again, and keeps the port");
 }
 
 /* SIGKILL alone reaches a process past its debugger. */
 void remedy_detach(const struct why_facts *f, struct why_remedies *list)
 {
-	const struct process_id *id = f->n_holdings ? &f->holdings[0].holder->id : NULL;
-	pid_t tracer = id ? why_process_tracer(id) : 0;
-	char command[REMEDY_COMMAND_SIZE];
-	struct process process;
+	const struct why_holder *h = f->n_holders == 1 ? &f->holders[0] : NULL;
+	char command[COMMAND_SIZE];
 
-	if (tracer)
-		remedy_add(list, NULL, "let it go in its debugger (pid %d), or quit that", tracer);
+	if (f->tracer)
+		remedy_add(list, NULL, "let it go in its debugger (pid %d), or quit that",
+			   f->tracer);
 	else
 		remedy_add(list, NULL, "let it go in its debugger, or quit that");
-	if (!id || f->n_holdings > 1)
+	if (!h || !may_end(f, h))
 		return;
-	describe(f, id, &process);
-	snprintf(command, sizeof(command), "kill -KILL %d", id->pid);
-	if (user_may_see(f->viewer, process.uid))
-		remedy_add(list, command, "end %s, whatever its debugger is at", process.comm);
+	snprintf(command, sizeof(command), "kill -KILL %d", h->process.id.pid);
+	remedy_add(list, command, "end %s, whatever its debugger is at", name_of(h));
 }

@@ -1,21 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The first line of `pd why`: what happened, in words that need no knowledge of sockets.  One
- * sentence for each verdict, with places that why_places.c fills in.
- */
+#include "explain/words.h"
+
 #include <errno.h>
-#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/user.h"
-#include "explain/cgroup.h"
-#include "explain/explain.h"
-#include "explain/places.h"
-#include "explain/supervisor.h"
+#include "explain/owners.h"
+#include "explain/template.h"
 #include "reconcile/why_parts.h"
+#include "sentinel/sentinel.h"
 
 #define BEHIND_SIZE 320 /* of a sentence that is said behind the first */
+
+static const unsigned flags[] = {
+#define VERDICT(NAME, name, rank, flags, ...) [WHY_##NAME] = flags,
+#include "explain/verdicts.h"
+#undef VERDICT
+};
+
+static const char *const sentences[] = {
+#define VERDICT(NAME, name, rank, flags, sentence, ...) [WHY_##NAME] = sentence,
+#include "explain/verdicts.h"
+#undef VERDICT
+};
+
+static const char *const rules[] = {
+#define VERDICT(NAME, name, rank, flags, sentence, rule, ...) [WHY_##NAME] = rule,
+#include "explain/verdicts.h"
+#undef VERDICT
+};
+
+bool why_verdict_has(enum why_verdict v, unsigned flag)
+{
+	return flags[v] & flag;
+}
 
 struct why_question why_default_question(uint16_t protocol, uint16_t port)
 {
@@ -23,198 +45,108 @@ struct why_question why_default_question(uint16_t protocol, uint16_t port)
 	return (struct why_question){ .protocol = protocol, .family = AF_INET6, .port = port };
 }
 
-char *why_age(int64_t s, char *ret)
+/* --- the kernel's rule, where it depends on more than the verdict ---------------------------- */
+
+static const char *choose_free(enum bind_rule rule)
 {
-	static const struct {
-		int64_t seconds;
-		const char *name;
-	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
-	size_t i = 0;
-	int64_t n;
-
-	if (s < 1)
-		s = 1;
-	while (s < units[i].seconds)
-		i++;
-	n = s / units[i].seconds;
-	snprintf(ret, 32, "%" PRId64 " %s%s", n, units[i].name, n == 1 ? "" : "s");
-	return ret;
-}
-
-int64_t why_wait_seconds(const struct why_facts *f)
-{
-	uint32_t most = 0;
-
-	for (size_t i = 0; i < f->n_shown; i++)
-		if (f->shown[i]->timer_ms > most)
-			most = f->shown[i]->timer_ms;
-	return (most + 999) / 1000;
-}
-
-void why_name_holders(const struct why_facts *f, char *ret, size_t size)
-{
-	char comm[PROCESS_COMM_SIZE], more[32] = "";
-	const char *user;
-
-	if (!f->n_holdings) {
-		user = f->n_shown ? user_name(why_facts_row(f, f->shown[0])->uid) : NULL;
-		snprintf(ret, size, "a process%s%s%s", user ? " of user " : "", user ? user : "",
-			 f->left_out ? "" : " that is hidden from here");
-		return;
+	switch (rule) {
+	case BIND_RULE_NO_OVERLAP:
+		return "{target} is free: the sockets on this port have addresses or devices that "
+		       "do not overlap it.";
+	case BIND_RULE_REUSEADDR:
+		return "{target} is free for this socket: both sides have SO_REUSEADDR, and nobody "
+		       "listens.";
+	case BIND_RULE_REUSEPORT:
+	case BIND_RULE_CACHED:
+		return "{target} is free for this socket: it may join the sockets that share the "
+		       "port by SO_REUSEPORT.";
+	default:
+		return rules[WHY_FREE];
 	}
-	inventory_process_name(f->inv, &f->holdings[0].holder->id, comm);
-	if (f->n_holdings > 1)
-		snprintf(more, sizeof(more), " and %zu more", f->n_holdings - 1);
-	snprintf(ret, size, "%s (pid %d)%s", *comm ? comm : "a process",
-		 f->holdings[0].holder->id.pid, more);
 }
 
-/* --- sentences --- */
+static bool v6only_is_missing(const struct why_owner *o)
+{
+	return !o->flags_known && o->bind.family == AF_INET6 &&
+	       net_addr_is_wildcard(AF_INET6, &o->bind.addr) && !(o->row && o->row->v6only_known);
+}
 
-static const char *const sentences[] = {
-	[WHY_FREE] = "{port} is free.",
-	[WHY_UNKNOWN] = "{port}: {what} could not be found out from here.",
+static const char *choose_unknown(const struct why_facts *f, const struct why_owner *o)
+{
+	const struct why_question *q = &f->question;
 
-	[WHY_LISTENER] = "{port} {is} taken: {who} {listens}.",
-	[WHY_LISTENER_WILDCARD_OVERLAP] = "{port} {is} taken: {who} {listens}. {covers}.",
-	[WHY_DUAL_STACK] = "{port} {is} taken: {who} {listens}, {families}.",
-	[WHY_REUSEADDR_VS_LISTENER] = "{port} {is} taken: {who} {listens}, and SO_REUSEADDR never "
-				      "lets two servers listen on one port.",
-	[WHY_REUSEPORT_MISSING_HOLDER] = "{port} {is} taken: {who} {listens} without SO_REUSEPORT, "
-					 "so yours alone does not help.",
-	[WHY_REUSEPORT_MISSING_VICTIM] = "{port} {is} taken: {who} {listens} and would share it, "
-					 "but the new server does not set SO_REUSEPORT.",
-	[WHY_REUSEPORT_UID] = "{port} {is} taken: {who} {listens} as user {theirs}; sharing works "
-			      "within one user only, and you are {yours}.",
-	[WHY_REUSEPORT_PROGRAM] = "{port} {is} taken: {who} {listens}; a server that brings its "
-				  "own load-balancing program cannot join it.",
-	[WHY_SELF] = "{port} {is} taken by the asking program itself: {who} {has} it open already.",
-	[WHY_SAME_SERVICE] = "{port} {is} taken: another instance of the same program, {who}, "
-			     "{listens}.",
-	[WHY_LISTENER_SHARED] = "{port} {is} taken: {who} hold one listening socket together; "
-				"it lasts until all of them let go.",
-	[WHY_LISTENER_INHERITED] =
-		"{port} {is} taken: the server that opened it is gone, but {who} "
-		"inherited its socket.",
-	[WHY_FD_PASSED] = "{port} {is} taken: {who} {holds} the socket; another process opened it "
-			  "and handed it over.",
-	[WHY_BOUND_NOT_LISTENING] = "{port} {is} taken: {who} {has} reserved it{for} but does not "
-				    "listen on it (netstat and lsof do not show this).",
-	[WHY_LISTENER_SHUT_DOWN] = "{port} {is} taken: {who} stopped listening but never closed "
-				   "the socket (netstat and lsof do not show this).",
-	[WHY_FAILED_CLIENT] = "{port} {is} taken: {who} tried to connect from it, failed, and "
-			      "still holds it.",
-	[WHY_LISTEN_CONFLICT] = "{port} {is} taken: the bind worked, but {who} began to listen "
-				"first.",
-	[WHY_DEVICE_OVERLAP] = "{port} {is} taken: {who} {listens}, on a network interface that "
-			       "yours includes or equals.",
-	[WHY_MPTCP_LISTENER] = "{port} {is} taken: {who} {listens} (with Multipath TCP).",
+	if (!o && q->error == EFAULT)
+		return "The program gave the call an address in memory that cannot be read; that "
+		       "is a fault of the program.";
+	if (!o && why_is_recorded(q))
+		return "{target} was refused with {errno}, and nothing that was seen at that "
+		       "moment explains it.";
+	if (!o && q->blind)
+		return "Which sockets own the port of {target} in that network namespace cannot be "
+		       "read from here.";
+	if (!o)
+		return "The sockets on the port of {target} changed during every look at them.";
+	if (o->bind.state == SOCKET_UNKNOWN)
+		return "A socket whose state could not be read owns {owner}.";
+	if (q->reuseport)
+		return "Whether the socket on {owner} has SO_REUSEPORT cannot be read without "
+		       "eBPF, and that decides about {target}.";
+	if (q->reuseaddr)
+		return "Whether the socket on {owner} has SO_REUSEADDR cannot be read without "
+		       "eBPF, and that decides about {target}.";
+	if (v6only_is_missing(o))
+		return "Whether the socket on {owner} is V6ONLY cannot be read without eBPF, and "
+		       "that decides about {target}.";
+	return rules[WHY_UNKNOWN];
+}
 
-	[WHY_THREAD_PRIVATE_FDS] = "{port} {is} taken: a single thread of {who} {holds} it, in a "
-				   "descriptor table of its own.",
-	[WHY_ZOMBIE_LEADER] = "{port} {is} taken: {who} looks dead (its main thread ended), but "
-			      "its other threads still run and hold it.",
-	[WHY_IO_URING_FILE] =
-		"{port} {is} taken: {who} {has} it registered with io_uring, although "
-		"it closed the descriptor.",
-	[WHY_IO_URING_REQUEST] =
-		"{port} {is} taken: a pending io_uring request of {who} {holds} it.",
-	[WHY_IO_URING_TEARDOWN] = "{port} {is} taken for a moment: the kernel is still cleaning "
-				  "up after a server that used io_uring.",
-	[WHY_IN_FLIGHT] = "{port} {is} taken: its socket was sent to another process, which has "
-			  "not received it yet.",
-	[WHY_MMAP_PINNED] = "{port} {is} taken: {who} closed it but has its memory still mapped.",
-	[WHY_SYSCALL_PINNED] = "{port} {is} taken: {who} closed it while one of its threads was "
-			       "still waiting for a connection.",
-	[WHY_CLOSING_LINGER] = "{port} {is} taken: {who} {is} closing it and waits for the other "
-			       "side to read what is left.",
-	[WHY_HOLDER_STOPPED] =
-		"{port} {is} taken: {who} {is} stopped (as by Ctrl-Z), so it answers nobody.",
-	[WHY_HOLDER_TRACED] =
-		"{port} {is} taken: {who} {is} held by a debugger{tracer}, so it answers nobody.",
-	[WHY_HOLDER_FROZEN] = "{port} {is} taken: {who} {is} frozen (a paused container, perhaps), "
-			      "so it answers nobody and cannot end.",
-	[WHY_HOLDER_UNINTERRUPTIBLE] = "{port} {is} taken: {who} {is} stuck waiting for a disk or "
-				       "another device, and cannot end before that answers.",
-	[WHY_HOLDER_EXITING] = "{port} {is} taken for a moment: {who} {is} about to end.",
-	[WHY_HOLDER_HIDDEN] = "{port} {is} taken: {who} {has} it.",
+static const char *choose_dual_stack(const struct why_question *q, const struct bind_owner *b)
+{
+	bool asked_ipv4 = why_addr_is_ipv4(q->family, &q->addr);
+	bool owned_ipv4 = why_addr_is_ipv4(b->family, &b->addr);
 
-	[WHY_CONN_OF_CLOSED_LISTENER] = "{port} {is} taken: nobody listens on it any more, but "
-					"{connections} of the old server remained open ({who}).",
-	[WHY_CONN_CLOSE_WAIT] = "{port} {is} taken: {who} {has} not closed {connections} that the "
-				"other side hung up.",
-	[WHY_CHILD_OF_DEAD_PARENT] = "{port} {is} taken: the server is gone, but its child {who} "
-				     "goes on with {connections}.",
-	[WHY_ORPHAN_FIN_WAIT1] = "{port} {is} taken: no process {holds} it, but data of a server "
-				 "that ended waits to be read by the other side.",
-	[WHY_ORPHAN_FIN_WAIT2] = "{port} {is} taken for {wait}: no process {holds} it, the "
-				 "other side has not hung up on a server that ended.",
-	[WHY_ORPHAN_LAST_ACK] = "{port} {is} taken: no process {holds} it, the last packet of a "
-				"closed connection waits to be confirmed.",
-	[WHY_ORPHAN_CLOSING] = "{port} {is} taken: no process {holds} it, both sides of a "
-			       "connection hung up at once and wait for each other.",
-	[WHY_TIME_WAIT] = "{port} {is} taken for {wait}: no process {holds} it, connections "
-			  "of a server that stopped are being closed (TIME_WAIT).",
-	[WHY_TIME_WAIT_REUSE_ONE_SIDED] =
-		"{port} {is} taken for {wait}: the old server did not set SO_REUSEADDR, "
-		"so yours helps only from the next restart on.",
-	[WHY_CONN_REUSE_ONE_SIDED] =
-		"{port} {is} taken: {connections} of the old server remained open ({who}), and "
-		"it did not set SO_REUSEADDR, so yours cannot help this time.",
-	[WHY_OUTGOING_CONNECTION] = "{port} {is} taken: an outgoing connection of {who}{peer} "
-				    "uses it as its own port.",
-	[WHY_OUTGOING_CONNECTING] = "{port} {is} taken: {who} {is} just trying to connect{peer} "
-				    "and uses it as its own port.",
+	if (asked_ipv4 && owned_ipv4)
+		return "A socket listens on {owner}; to the kernel that overlaps {target}, an IPv4 "
+		       "address on a socket of the other family.";
+	if (owned_ipv4)
+		return "A socket listens on {owner}; an IPv6 socket on {target} that is not V6ONLY "
+		       "wants the port for IPv4 as well.";
+	return rules[WHY_DUAL_STACK];
+}
 
-	[WHY_UDP_BOUND] = "{port} {is} taken: {who} {has} it open{for}.",
-	[WHY_UDP_CONNECTED] = "{port} {is} taken: {who} {has} it open{for}, connected{peer}.",
-	[WHY_UDP_EPHEMERAL] = "{port} {is} taken: {who} was given it by chance, for packets that "
-			      "it sends.",
-	[WHY_KERNEL_SOCKET] = "{port} {is} taken by the kernel itself (a VXLAN or tunnel device, "
-			      "NFS, …), not by a process.",
+static const char *choose_rule(const struct why_facts *f)
+{
+	const struct why_owner *o = f->answer.n_blocking ? f->answer.blocking[0] : NULL;
+	enum why_verdict verdict = f->answer.verdict;
+	bool owner_is_wide = o && why_addr_is_any(o->bind.family, &o->bind.addr);
 
-	[WHY_EPHEMERAL_EXHAUSTED] = "No port is left: all of {range}, from which the system "
-				    "chooses, are in use.",
-	[WHY_PORT_REWRITTEN_BY_BPF] = "{port} was not what was bound: a BPF program of the "
-				      "process's cgroup made {given} of it, and {taken}.",
-	[WHY_FAKED_BY_CGROUP_BPF] = "{port} is free, and was refused all the same ({errno}): a "
-				    "BPF program of the process's cgroup answered.",
-	[WHY_INTERCEPTED_BY_SECCOMP] =
-		"{port} {is} refused by a sandbox: a seccomp filter answered the "
-		"{call} with {errno} before the kernel looked at it.",
-	[WHY_DENIED_BY_CGROUP_BPF] = "{port} {is} forbidden: a BPF program of the process's "
-				     "cgroup refuses the {call} ({errno}).",
-	[WHY_DENIED_BY_CGROUP_POST_BIND] = "{port} {is} forbidden: a BPF program of the process's "
-					   "cgroup took it back after the {call} ({errno}).",
-	[WHY_DENIED_BY_LANDLOCK] = "{port} {is} forbidden: the process is in a Landlock sandbox "
-				   "that does not allow this port.",
-	[WHY_DENIED_BY_LSM] = "{port} {is} forbidden by a security policy of the system "
-			      "(SELinux, AppArmor or the like).",
-	[WHY_PRIVILEGED_PORT] = "{port} {is} for privileged programs: below {start}, user {yours} "
-				"needs a permission that the program does not have.",
-	[WHY_PRIVILEGED_PORT_USERNS] = "{port} {is} for privileged programs: being root inside a "
-				       "container or user namespace does not count here.",
-	[WHY_NONLOCAL_ADDRESS] = "{asked} {is} not an address of this machine, so no port of it "
-				 "can be bound ({that}).",
-	[WHY_V6_TENTATIVE] = "{asked} {is} not ready: the system still checks that nobody else "
-			     "has this address ({that}).",
-	[WHY_V6_DADFAILED] = "{asked} cannot be used: another machine of the network has the "
-			     "same address ({that}).",
-	[WHY_IPV6_DISABLED] = "IPv6 {is} switched off here, so {asked} cannot be bound ({that}).",
-	[WHY_V6_LINK_DOWN] = "{asked} {is} not there: a network interface is down, and those lose "
-			     "their IPv6 addresses ({that}).",
-	[WHY_LINKLOCAL_NO_SCOPE] = "{asked} {is} incomplete: an address that starts with fe80 "
-				   "needs an interface, as in %eth0 ({that}).",
-	[WHY_BAD_SCOPE] = "The network interface that was asked for does not exist ({that} of "
-			  "{asked}).",
-	[WHY_V6ONLY_MAPPED] = "{asked} {is} an IPv4 address written as IPv6, and the socket is "
-			      "for IPv6 only ({that}).",
-	[WHY_ALREADY_BOUND] = "{port}: the program bound the same socket twice.",
-	[WHY_OTHER_NETNS] = "{port} is free here; {who} has it in another network namespace (a "
-			    "container, perhaps).",
-	[WHY_GONE] = "{port} was taken a moment ago and is free now.",
-};
-_Static_assert(ARRAY_SIZE(sentences) == _WHY_VERDICT_MAX, "every verdict has its sentence");
+	if (verdict == WHY_FREE)
+		return choose_free(f->answer.free_rule);
+	if (verdict == WHY_UNKNOWN)
+		return choose_unknown(f, o);
+	if (verdict == WHY_LISTENER && why_asks_for_any(&f->question) && !owner_is_wide)
+		return "A socket listens on {owner}, and a server on every address needs the port "
+		       "on each of them.";
+	if (verdict == WHY_LISTENER_WILDCARD_OVERLAP && !owner_is_wide)
+		return "A socket listens on {owner}, which is one of the addresses that {target} "
+		       "covers.";
+	if (verdict == WHY_DUAL_STACK && o)
+		return choose_dual_stack(&f->question, &o->bind);
+	if (verdict == WHY_PORT_REWRITTEN_BY_BPF && o)
+		return "A BPF program on the caller's cgroup sent the bind of {request} to "
+		       "{target}, and that one is taken.";
+	if (verdict == WHY_OUTGOING_CONNECTION && o && o->bind.port_asked)
+		return "An outgoing connection asked for {owner} as its own end and keeps the port "
+		       "until it is closed.";
+	return rules[verdict];
+}
+
+void why_write_rule(struct why_facts *f)
+{
+	why_template_fill(f, choose_rule(f), f->rule, sizeof(f->rule));
+}
+
+/* --- the first line -------------------------------------------------------------------------- */
 
 static const char program_fault[] =
 	"The {call} failed for a fault of the program: the address that it passed lies in memory "
@@ -222,11 +154,8 @@ static const char program_fault[] =
 
 bool why_is_program_fault(const struct why_facts *f)
 {
-	return why_places_are_past(f) && f->question.error == EFAULT &&
-	       f->answer.verdict == WHY_UNKNOWN;
+	return why_is_past(f) && f->question.error == EFAULT && f->answer.verdict == WHY_UNKNOWN;
 }
-
-/* --- what is said behind it --- */
 
 static void add(char *ret, const char *text)
 {
@@ -238,9 +167,7 @@ static void add(char *ret, const char *text)
 /* States that people miss: the process is there, and does nothing. */
 static void add_state(const struct why_facts *f, char *ret)
 {
-	enum why_verdict v = f->answer.verdict;
-
-	if (v >= WHY_HOLDER_STOPPED && v <= WHY_HOLDER_HIDDEN)
+	if (why_verdict_has(f->answer.verdict, SAYS_STATE))
 		return; /* said already */
 	for (size_t i = 0; i < f->n_shown; i++) {
 		const struct why_owner *o = f->shown[i];
@@ -257,61 +184,166 @@ static void add_state(const struct why_facts *f, char *ret)
 	}
 }
 
-/* It listens for a container: killing it cuts that off. */
-static bool add_forward(const struct process *process, char *ret)
+/* Somebody starts it again, or it listens for a container: killing it gains a second, or cuts that
+ * off. */
+static void add_backing(const struct why_holder *h, char *ret)
 {
-	char text[BEHIND_SIZE], addr[NET_ADDR_STR_SIZE];
-	struct why_forward forward;
+	char text[BEHIND_SIZE] = "", addr[NET_ADDR_STR_SIZE];
 
-	if (!why_forward_find(process, &forward))
-		return false;
-	if (forward.family)
-		snprintf(text, sizeof(text), " It passes the port on to a container (%s port %u).",
-			 net_addr_format(forward.family, &forward.addr, addr), forward.port);
-	else
-		snprintf(text, sizeof(text), " It has the port for a container.");
-	add(ret, text);
-	return true;
-}
-
-/* Somebody starts it again: killing it gains a second. */
-static void add_supervisor(const struct why_facts *f, char *ret)
-{
-	struct why_supervisor supervisor;
-	struct cgroup_owner owner;
-	struct process process;
-	char text[BEHIND_SIZE];
-
-	if (!f->n_holdings || !inventory_describe(f->inv, &f->holdings[0].holder->id, &process))
-		return;
-	cgroup_find(&process.id, &owner);
-	if (*owner.container) {
+	if (*h->cgroup.container)
 		add(ret, " It runs in a container.");
-	} else if (add_forward(&process, ret)) {
-		return;
-	} else if (*owner.unit) {
+	else if (h->forwards && h->forward.family)
+		snprintf(text, sizeof(text), " It passes the port on to a container (%s port %u).",
+			 net_addr_format(h->forward.family, &h->forward.addr, addr),
+			 h->forward.port);
+	else if (h->forwards)
+		add(ret, " It has the port for a container.");
+	else if (*h->cgroup.unit)
 		add(ret, " It is a service of systemd, which may start it again.");
-	} else if (why_supervisor_find(&process, &supervisor)) {
+	else if (h->supervised)
 		snprintf(text, sizeof(text), " Killed, it comes back: %s (pid %d) starts it again.",
-			 supervisor.name, supervisor.id.pid);
-		add(ret, text);
-	}
+			 h->supervisor.name, h->supervisor.id.pid);
+	add(ret, text);
 }
 
-void why_summarize(const struct why_facts *f, char *ret)
+void why_summarize(struct why_facts *f)
 {
 	enum why_verdict v = f->answer.verdict;
+	const char *sentence = why_is_program_fault(f) ? program_fault : sentences[v];
 
-	*ret = '\0';
-	why_places_fill(f, why_is_program_fault(f) ? program_fault : sentences[v], ret);
+	why_template_fill(f, sentence, f->summary, sizeof(f->summary));
 	if (v == WHY_FREE && f->claim) {
-		add(ret, " ");
-		add(ret, f->claim);
-		add(ret, " owns the claim on it.");
+		add(f->summary, " ");
+		add(f->summary, f->claim);
+		add(f->summary, " owns the claim on it.");
 	}
-	if (v == WHY_FREE || v == WHY_OTHER_NETNS)
+	if (why_verdict_has(v, IS_FREE))
 		return;
-	add_state(f, ret);
-	if (v < WHY_CONN_OF_CLOSED_LISTENER || v == WHY_UDP_BOUND)
-		add_supervisor(f, ret);
+	add_state(f, f->summary);
+	if (why_verdict_has(v, COMES_BACK) && f->n_holders && f->holders[0].known)
+		add_backing(&f->holders[0], f->summary);
+}
+
+/* --- what is missing -------------------------------------------------------------------------
+ *
+ * What stays out of reach of this daemon, and what would lift that: a daemon of an ordinary user,
+ * one without BPF, one in a container, a process that hides from everybody.
+ */
+
+static const struct {
+	const char *what; /* that this daemon cannot see */
+	const char *lift;
+	bool restart; /* by root lifts it */
+} obstacles[] = {
+	[SENTINEL_OBSTACLE_NONE] = { "a process that not even root may look at here (of another "
+				     "PID namespace, or protected)",
+				     "look on the host, outside of every container", false },
+	[SENTINEL_OBSTACLE_CHOICE] = { "processes of other users, which the daemon sees by eBPF "
+				       "only (it was started with --no-bpf)",
+				       "start the daemon without --no-bpf", true },
+	[SENTINEL_OBSTACLE_USER] = { "processes of other users, which a daemon that root did not "
+				     "start cannot see",
+				     "let root start the daemon", true },
+	[SENTINEL_OBSTACLE_PID_NAMESPACE] = { "processes outside of the daemon's own PID namespace "
+					      "(it runs in a container)",
+					      "start pd on the host, or the container with "
+					      "--pid=host",
+					      false },
+	[SENTINEL_OBSTACLE_KERNEL] = { "processes of other users, which the daemon sees by eBPF "
+				       "only, and this kernel refuses that",
+				       "pd status tells what the kernel refuses", false },
+};
+_Static_assert(ARRAY_SIZE(obstacles) == _SENTINEL_OBSTACLE_MAX, "every obstacle has its words");
+
+void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer, char *ret_lift,
+		       char *ret_command)
+{
+	const char *sudo = viewer == geteuid() || viewer == 0 ? "" : "sudo ";
+
+	snprintf(ret_lift, WHY_MISSING_SIZE, "%s", obstacles[report->obstacle].lift);
+	ret_command[0] = '\0';
+	if (obstacles[report->obstacle].restart)
+		snprintf(ret_command, WHY_COMMAND_SIZE, "%spd stop; %spd start", sudo,
+			 viewer ? "sudo " : "");
+}
+
+static void ask_again(struct why_facts *f, const char *sudo)
+{
+	snprintf(f->missing_command, sizeof(f->missing_command), "%spd why %u%s", sudo,
+		 f->question.port, f->question.protocol == IPPROTO_UDP ? " --udp" : "");
+}
+
+/* --- nothing is known --- */
+
+static void say_unknown(const struct sentinel_report *report, struct why_facts *f)
+{
+	if (!f->walked && report->mode == SENTINEL_MODE_POLL) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "the kernel's own table of bound sockets, which needs eBPF (%s)",
+			 report->why_not_bpf);
+		why_lift_obstacle(report, f->viewer, f->lift, f->missing_command);
+	} else if (f->place.unreachable) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "a process in the namespace %s: the kernel's table is read through one",
+			 f->place.name);
+		snprintf(f->lift, sizeof(f->lift), "ask while a process is in it");
+		snprintf(f->missing_command, sizeof(f->missing_command),
+			 "sudo ip netns exec %s sh -c 'pd why %u --netns $$'", f->place.name,
+			 f->question.port);
+	} else if (!f->walked) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "the kernel's own table of bound sockets, which this kernel does not "
+			 "let eBPF read (%s)",
+			 strerror(-f->walk_error));
+	} else if (!f->table.stable) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "a moment of rest: the sockets of the port changed during every look");
+		snprintf(f->lift, sizeof(f->lift), "ask again");
+		ask_again(f, "");
+	} else if (f->viewer) {
+		snprintf(f->missing, sizeof(f->missing), "what only root may read");
+		snprintf(f->lift, sizeof(f->lift), "ask as root");
+		ask_again(f, "sudo ");
+	}
+}
+
+/* --- somebody is not seen --- */
+
+static bool has_unseen_holder(const struct why_facts *f, bool *ret_named)
+{
+	bool unseen = false;
+
+	*ret_named = f->n_holders > 0;
+	for (size_t i = 0; i < f->n_shown; i++)
+		unseen = unseen || !why_owner_is_complete(f->shown[i]);
+	return unseen || f->answer.verdict == WHY_HOLDER_HIDDEN;
+}
+
+static void say_unseen(const struct sentinel_report *report, struct why_facts *f)
+{
+	bool named;
+
+	/* with BPF a count that is too high says little: a thread in poll() adds to it */
+	if (!has_unseen_holder(f, &named) || (named && report->mode != SENTINEL_MODE_POLL))
+		return;
+	if (f->left_out) {
+		snprintf(f->missing, sizeof(f->missing),
+			 "a look through all processes, which was not made because many binds were "
+			 "refused at once");
+		snprintf(f->lift, sizeof(f->lift), "ask now");
+		ask_again(f, "");
+		return;
+	}
+	if (!named && f->answer.verdict != WHY_HOLDER_HIDDEN)
+		return; /* connections that nobody holds, the kernel's own sockets */
+	snprintf(f->missing, sizeof(f->missing), "%s", obstacles[report->obstacle].what);
+	why_lift_obstacle(report, f->viewer, f->lift, f->missing_command);
+}
+
+void why_say_missing(const struct sentinel_report *report, struct why_facts *f)
+{
+	if (f->answer.verdict == WHY_UNKNOWN)
+		say_unknown(report, f);
+	else
+		say_unseen(report, f);
 }

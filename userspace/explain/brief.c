@@ -6,7 +6,6 @@
 
 #include "base/cleanup.h"
 #include "explain/explain.h"
-#include "explain/supervisor.h"
 
 #define SERVER_SIZE 64
 #define ROWS_MAX    64 /* sockets of one port that are looked through */

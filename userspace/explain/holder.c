@@ -1,14 +1,95 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain/supervisor.h"
+#include "explain/holder.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "explain/process.h"
 
-#define ANCESTORS_SEARCHED 3 /* npm and a shell may stand between it and its supervisor */
+#define CONTAINER_HEX	   64 /* digits of a container's full id */
+#define ANCESTORS_SEARCHED 3  /* npm and a shell may stand between it and its supervisor */
+#define GROUPS_MAX	   64 /* of a user, looked through for the engine's */
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), m = strlen(end);
+
+	return n >= m && !strcmp(s + n - m, end);
+}
+
+/* --- cgroups --------------------------------------------------------------------------------- */
+
+/* What stands before the id in the name of the container's cgroup.  "" is the bare id below a
+ * directory named after the engine, as the cgroupfs driver makes it. */
+static const struct {
+	const char *prefix, *parent, *engine;
+} schemes[] = {
+	{ "docker-", NULL, "docker" },
+	{ "libpod-", NULL, "podman" },
+	{ "cri-containerd-", NULL, "crictl" },
+	{ "crio-", NULL, "crictl" },
+	{ "", "docker", "docker" },
+	{ "", "libpod_parent", "podman" },
+};
+
+static bool is_container_id(const char *s)
+{
+	int n = 0;
+
+	while (isxdigit((unsigned char)s[n]))
+		n++;
+	return n == CONTAINER_HEX;
+}
+
+static bool parse_container(const char *name, const char *parent, bool of_user,
+			    struct cgroup_owner *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		size_t skip = strlen(schemes[i].prefix);
+
+		if (strncmp(name, schemes[i].prefix, skip) != 0 || !is_container_id(name + skip))
+			continue;
+		if (schemes[i].parent && strcmp(schemes[i].parent, parent) != 0)
+			continue;
+		snprintf(ret->container, sizeof(ret->container), "%.12s", name + skip);
+		ret->engine = schemes[i].engine;
+		ret->of_user = of_user;
+		return true;
+	}
+	return false;
+}
+
+void cgroup_parse(const char *path, struct cgroup_owner *ret)
+{
+	char copy[4096], *save = NULL, *name;
+	const char *parent = "";
+	bool below_user = false;
+
+	*ret = (struct cgroup_owner){ .engine = NULL };
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
+		parse_container(name, parent, below_user, ret);
+		parent = name;
+		if (!strncmp(name, "user@", 5)) {
+			below_user = true;
+		} else if (ends_with(name, ".service")) {
+			snprintf(ret->unit, sizeof(ret->unit), "%s", name);
+			ret->of_user = below_user;
+		} else if (ends_with(name, ".scope")) {
+			/* a scope inside a service's tree is not that service any more */
+			ret->unit[0] = 0;
+		}
+	}
+}
+
+/* --- supervisors ----------------------------------------------------------------------------- */
 
 /*
  * By the name of the process or, for what an interpreter runs, by a word of its command line.
@@ -42,13 +123,6 @@ static const struct {
 };
 
 static const char *const shells[] = { "sh", "bash", "dash", "zsh", "ksh", "ash", "busybox" };
-
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
 
 static bool any_word_ends_with(const char *line, const char *end)
 {
@@ -208,4 +282,79 @@ bool why_forward_find(const struct process *process, struct why_forward *ret)
 		return true;
 	}
 	return false;
+}
+
+/* The group "docker" may talk to its daemon. */
+static bool is_in_group(uid_t uid, const char *name)
+{
+	gid_t wanted, groups[GROUPS_MAX];
+	const struct passwd *user = getpwuid(uid);
+	const struct group *group = user ? getgrnam(name) : NULL;
+	int n = GROUPS_MAX;
+
+	if (!group)
+		return false;
+	wanted = group->gr_gid;
+	if (getgrouplist(user->pw_name, user->pw_gid, groups, &n) < 0)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+int why_holder_read(const struct inventory *inv, const struct holding *holding, uid_t viewer,
+		    struct why_holder *ret)
+{
+	const struct process_id *id = &holding->holder->id;
+	struct procfs_facts facts;
+	const char *user;
+	bool may;
+
+	*ret = (struct why_holder){ .holding = *holding };
+	ret->known = inventory_describe(inv, id, &ret->process);
+	if (!ret->known)
+		ret->process = (struct process){ .id = *id, .uid = PROCESS_UID_UNKNOWN };
+	may = user_may_see(viewer, ret->process.uid);
+	procfs_facts(id, may, &facts); /* of one that is gone: nothing */
+	cgroup_parse(facts.cgroup, &ret->cgroup);
+	ret->state = facts.state;
+	user = user_name(ret->process.uid);
+	snprintf(ret->user, sizeof(ret->user), "%s", user ? user : "");
+	ret->cmdline = *facts.cmdline ? strdup(facts.cmdline) : NULL;
+	return *facts.cmdline && !ret->cmdline ? -ENOMEM : 0;
+}
+
+void why_holder_deinit(struct why_holder *h)
+{
+	free(h->cmdline);
+	free(h->freezer);
+}
+
+/* A unit whose name would be another word in a command is nobody to be asked. */
+static bool has_unit_to_ask(const struct why_holder *h)
+{
+	return *h->cgroup.unit && !strchr(h->cgroup.unit, '\'');
+}
+
+void why_holder_read_backing(struct why_holder *h, uid_t viewer, bool first, unsigned *n_ended)
+{
+	bool may = user_may_see(viewer, h->process.uid);
+	const char *engine = h->cgroup.engine;
+
+	if (!engine && h->known)
+		h->forwards = why_forward_find(&h->process, &h->forward);
+	if (h->forwards)
+		engine = h->forward.engine;
+	h->runs_engine = engine && is_in_group(viewer, engine);
+	if (!engine && !has_unit_to_ask(h) && h->known && (first || may))
+		h->supervised = why_supervisor_find(&h->process, &h->supervisor);
+	if (!engine && !has_unit_to_ask(h) && !h->supervised && may && h->process.id.pid != 1)
+		++*n_ended;
+	else if (!first && !h->cgroup.engine)
+		return; /* nobody signals it: frozen or not makes no difference */
+	if (*n_ended <= WHY_ENDED_MAX || first)
+		h->freezer = why_process_freezer(&h->process.id, &h->thaw);
 }
