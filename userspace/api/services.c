@@ -9,7 +9,7 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
-#include "explain/explain.h"
+#include "explain/brief.h"
 
 /* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
 #define CHUNK_SERVICES PAGE_MAX_ROWS

@@ -18,7 +18,7 @@
 #include "daemon/journal.h"
 #include "daemon/refusal_queue.h"
 #include "daemon/refusal_shares.h"
-#include "daemon/refusal_words.h"
+#include "explain/brief.h"
 #include "explain/refusal.h"
 
 #define GAP_SIZE      256
@@ -197,11 +197,11 @@ size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *a
 static void write_entry(struct refusals *r, const struct event *event, const char *service,
 			unsigned repeated, int64_t now)
 {
-	char details[REFUSAL_WORDS_SIZE], comm[4 * PROCESS_COMM_SIZE];
+	char details[WHY_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE];
 
 	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
 		note_missing(r, now);
-	refusal_describe(event, r->config.inventory, repeated, details);
+	why_describe_refusal(event, r->config.inventory, repeated, details);
 	journal_write(r->config.journal,
 		      &(struct activity){
 			      .action = ACTIVITY_FAIL,

@@ -13,6 +13,7 @@
 #define EXPLAIN_EXPLAIN_H
 
 #include "base/share.h"
+#include "explain/brief.h"
 #include "explain/holder.h"
 #include "inventory/bindtable.h"
 #include "inventory/inventory.h"
@@ -24,7 +25,6 @@
 #define WHY_CGROUP_SIZE		448 /* of a cgroup's path in a command; a longer one is not named */
 #define WHY_SUMMARY_SIZE	512
 #define WHY_RULE_SIZE		240 /* 200 characters */
-#define WHY_WARNING_SIZE	256
 #define WHY_REMEDIES_MAX	3   /* nobody tries a fourth */
 #define WHY_RESERVED_SIZE	256 /* of ip_local_reserved_ports; a longer list is not known */
 #define WHY_REMEDY_TEXT_SIZE	512
@@ -181,12 +181,5 @@ bool why_owner_is_complete(const struct why_owner *owner);
  * WHY_MISSING_SIZE and WHY_COMMAND_SIZE bytes; "" where there is no such command. */
 void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer, char *ret_lift,
 		       char *ret_command);
-
-/*
- * Two servers on one port, one for IPv4 and one for IPv6: no bind fails, and "localhost" meets
- * either.  True, and a sentence in ret (WHY_WARNING_SIZE bytes), when that is so.
- */
-bool why_split_warning(const struct inventory *inv, uint32_t netns, uint16_t protocol,
-		       uint16_t port, char *ret);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "explain/brief.h"
 #include "explain/environment.h"
 #include "explain/owners.h"
 #include "explain/process.h"

@@ -2,12 +2,11 @@
 #include "explain/refusal.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "explain/brief.h"
 #include "explain/facts.h"
 #include "explain/owners.h"
 #include "explain/process.h"
@@ -204,41 +203,9 @@ size_t refusal_bytes(const struct refusal *refusal)
 
 /* --- later ----------------------------------------------------------------------------------- */
 
-/* Behind the programs of cgroups the kernel goes on with what they made of the address. */
-static void recall_rewriting(const struct event *e, struct why_question *q)
+static void recall_caller(const struct event *e, struct why_facts *f)
 {
-	if (!event_is_rewritten(e))
-		return;
-	q->rewritten = true;
-	q->asked_addr = q->addr;
-	q->asked_port = q->port;
-	q->addr = e->given_addr;
-	q->port = e->given_port;
-}
-
-static void recall_question(const struct event *e, struct why_facts *f)
-{
-	f->question = (struct why_question){
-		.protocol = e->protocol == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP,
-		.family = e->family ? e->family : AF_INET,
-		.addr = e->addr,
-		.port = e->port,
-		.v6only = e->v6only,
-		.reuseaddr = e->reuseaddr,
-		.reuseport = e->reuseport,
-		.has_program = e->has_program,
-		.uid = e->sk_uid,
-		.dev = e->dev,
-		.call = e->call,
-		.error = e->error,
-		.caller = e->actor,
-		.cookie = e->cookie,
-		.no_entry = e->no_entry,
-		.bound_port = e->bound_port,
-		.stage = e->stage,
-		.addr_named = true,
-	};
-	recall_rewriting(e, &f->question);
+	f->question = why_question_of_event(e);
 	f->caller = e->actor.pid;
 	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
 	f->caller_comm[sizeof(f->caller_comm) - 1] = '\0';
@@ -316,7 +283,7 @@ int why_facts_recall(struct explainer *x, const struct refusal *from, struct why
 	r = recall_processes(x->inventory, from);
 	if (r)
 		return r;
-	recall_question(e, f);
+	recall_caller(e, f);
 	r = recall_owners(from, f);
 	if (!r)
 		r = why_facts_judge(x, f);
