@@ -22,21 +22,6 @@ struct failure_search {
 	struct json_object *array;
 };
 
-/*
- * The address is in the text alone: "bind 0.0.0.0:3000: EADDRINUSE; …", IPv6 in brackets.  A text
- * that does not begin like that gives neither call nor address.
- */
-static void add_call(struct json_object *o, const struct activity *entry)
-{
-	char call[8] = "", addr[NET_ADDR_STR_SIZE] = "";
-	bool known = sscanf(entry->details, "%7[a-z] [%45[0-9a-fA-F:.]]:", call, addr) == 2 ||
-		     sscanf(entry->details, "%7[a-z] %45[0-9.]:", call, addr) == 2;
-
-	known = known && (!strcmp(call, "bind") || !strcmp(call, "listen"));
-	json_add_text(o, "addr", known ? addr : NULL);
-	json_add_text(o, "call", known ? call : NULL);
-}
-
 static bool add_failure(const struct activity *entry, void *user_data)
 {
 	struct failure_search *search = user_data;
@@ -49,7 +34,8 @@ static bool add_failure(const struct activity *entry, void *user_data)
 	json_add_known(o, "pid", entry->pid);
 	json_add_text(o, "comm", entry->comm);
 	json_add_text(o, "errno", entry->error ? net_errno_name(entry->error) : NULL);
-	add_call(o, entry);
+	json_add_text(o, "addr", entry->addr);
+	json_add_text(o, "call", entry->call);
 	json_add_text(o, "details", entry->details);
 	json_append(search->array, o);
 	return ++search->shown < FAILURES_SHOWN;

@@ -197,7 +197,7 @@ size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *a
 static void write_entry(struct refusals *r, const struct event *event, const char *service,
 			unsigned repeated, int64_t now)
 {
-	char details[WHY_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE];
+	char details[WHY_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE], addr[NET_ADDR_STR_SIZE];
 
 	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
 		note_missing(r, now);
@@ -213,6 +213,8 @@ static void write_entry(struct refusals *r, const struct event *event, const cha
 			      .uid = event->uid,
 			      .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
 			      .error = event->error,
+			      .call = event->call == EVENT_CALL_LISTEN ? "listen" : "bind",
+			      .addr = net_addr_format(event->family, &event->addr, addr),
 		      });
 }
 
