@@ -67,7 +67,6 @@ static void name_holders(const struct why_facts *f, char *ret, size_t size)
 static void fill_port(const struct why_facts *f, char *ret)
 {
 	bool udp = f->question.protocol == IPPROTO_UDP;
-
 	uint16_t port = why_asked_port(&f->question);
 
 	if (port)
@@ -82,21 +81,6 @@ static void fill_that(const struct why_facts *f, char *ret)
 	fill_port(f, ret);
 	if (*ret != 'U')
 		*ret = *ret == 'P' ? 'p' : 'a';
-}
-
-static void fill_is(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, why_is_past(f) ? "was" : "is");
-}
-
-static void fill_has(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, why_is_past(f) ? "had" : "has");
-}
-
-static void fill_holds(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, why_is_past(f) ? "held" : "holds");
 }
 
 static void fill_who(const struct why_facts *f, char *ret)
@@ -257,20 +241,10 @@ static void fill_tracer(const struct why_facts *f, char *ret)
 		snprintf(ret, PLACE_SIZE, " (pid %d)", f->tracer);
 }
 
-static void fill_what(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->n_shown || why_is_past(f) ? "what holds it" : "whether anything holds it");
-}
-
 static void fill_errno(const struct why_facts *f, char *ret)
 {
 	snprintf(ret, PLACE_SIZE, "%s",
 		 f->answer.error ? net_errno_name(f->answer.error) : "refused");
-}
-
-static void fill_call(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->question.call == EVENT_CALL_LISTEN ? "listen" : "bind");
 }
 
 static void fill_range(const struct why_facts *f, char *ret)
@@ -359,16 +333,6 @@ static void fill_asked_n(const struct why_facts *f, char *ret)
 	fill_number(why_asked_port(&f->question), ret);
 }
 
-static void fill_proto(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->question.protocol == IPPROTO_UDP ? "udp" : "tcp");
-}
-
-static void fill_udp_option(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->question.protocol == IPPROTO_UDP ? " --udp" : "");
-}
-
 static void fill_sudo(const struct why_facts *f, char *ret)
 {
 	strcpy(ret, why_sudo(f));
@@ -380,11 +344,6 @@ static void fill_left(const struct why_facts *f, char *ret)
 		why_age(wait_seconds(f), ret);
 	else
 		strcpy(ret, "up to a minute");
-}
-
-static void fill_by_ss(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->place.shut ? "with ss -K, in its network namespace" : "now");
 }
 
 /* Where a connection reaches the socket in the way. */
@@ -403,21 +362,9 @@ static void fill_reserved(const struct why_facts *f, char *ret)
 	snprintf(ret, PLACE_SIZE, "%s%s", f->reserved, *f->reserved ? "," : "");
 }
 
-static void fill_replaces(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->reserved_known
-			    ? ""
-			    : " (this replaces the ports reserved so far: add yours to those)");
-}
-
 static void fill_holder(const struct why_facts *f, char *ret)
 {
 	snprintf(ret, PLACE_SIZE, "%d", f->n_holders ? f->holders[0].process.id.pid : 0);
-}
-
-static void fill_of_network(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, *f->place.enter ? " of its network namespace" : " of this machine");
 }
 
 static void fill_program(const struct why_facts *f, char *ret)
@@ -432,21 +379,6 @@ static void fill_programs(const struct why_facts *f, char *ret)
 		snprintf(ret, PLACE_SIZE, "show '%s'", f->program_cgroup);
 	else
 		strcpy(ret, "tree");
-}
-
-static void fill_ip(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->question.family == AF_INET6 ? "6" : "4");
-}
-
-static void fill_any(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->question.family == AF_INET6 ? "::" : "0.0.0.0");
-}
-
-static void fill_freebind(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->question.family == AF_INET6 ? "IPV6_FREEBIND" : "IP_FREEBIND");
 }
 
 static void fill_wider(const struct why_facts *f, char *ret)
@@ -472,12 +404,72 @@ static void fill_reveal(const struct why_facts *f, char *ret)
 		strcpy(ret, "look on the host, outside of every container");
 }
 
+/* --- places with one of two words --- */
+
+static bool is_udp(const struct why_facts *f)
+{
+	return f->question.protocol == IPPROTO_UDP;
+}
+
+static bool is_ipv6(const struct why_facts *f)
+{
+	return f->question.family == AF_INET6;
+}
+
+static bool is_listen(const struct why_facts *f)
+{
+	return f->question.call == EVENT_CALL_LISTEN;
+}
+
+/* Somebody holds it, whoever that is. */
+static bool is_held(const struct why_facts *f)
+{
+	return f->n_shown || why_is_past(f);
+}
+
+static bool is_shut(const struct why_facts *f)
+{
+	return f->place.shut;
+}
+
+static bool is_entered(const struct why_facts *f)
+{
+	return *f->place.enter;
+}
+
+static bool knows_reserved(const struct why_facts *f)
+{
+	return f->reserved_known;
+}
+
+static const struct {
+	const char *name;
+	bool (*when)(const struct why_facts *f);
+	const char *yes, *no;
+} choices[] = {
+	{ "is", why_is_past, "was", "is" },
+	{ "has", why_is_past, "had", "has" },
+	{ "holds", why_is_past, "held", "holds" },
+	{ "what", is_held, "what holds it", "whether anything holds it" },
+	{ "call", is_listen, "listen", "bind" },
+	{ "proto", is_udp, "udp", "tcp" },
+	{ "--udp", is_udp, " --udp", "" },
+	{ "ip", is_ipv6, "6", "4" },
+	{ "any", is_ipv6, "::", "0.0.0.0" },
+	{ "freebind", is_ipv6, "IPV6_FREEBIND", "IP_FREEBIND" },
+	{ "by_ss", is_shut, "with ss -K, in its network namespace", "now" },
+	{ "of_network", is_entered, " of its network namespace", " of this machine" },
+	{ "replaces", knows_reserved, "",
+	  " (this replaces the ports reserved so far: add yours to those)" },
+};
+
+/* --- all of them --- */
+
 static const struct {
 	const char *name;
 	void (*fill)(const struct why_facts *f, char *ret); /* PLACE_SIZE bytes */
 } places[] = {
 	{ "port", fill_port },
-	{ "is", fill_is },
 	{ "who", fill_who },
 	{ "for", fill_for },
 	{ "listens", fill_listens },
@@ -490,14 +482,10 @@ static const struct {
 	{ "yours", fill_your_user },
 	{ "tracer", fill_tracer },
 	{ "errno", fill_errno },
-	{ "call", fill_call },
 	{ "range", fill_range },
 	{ "start", fill_start },
-	{ "has", fill_has },
-	{ "holds", fill_holds },
 	{ "given", fill_given },
 	{ "taken", fill_taken },
-	{ "what", fill_what },
 	{ "covers", fill_covers },
 	{ "families", fill_families },
 	{ "that", fill_that },
@@ -510,31 +498,31 @@ static const struct {
 	{ "last", fill_last },
 	{ "n", fill_n },
 	{ "asked_n", fill_asked_n },
-	{ "proto", fill_proto },
-	{ "--udp", fill_udp_option },
 	{ "sudo", fill_sudo },
 	{ "left", fill_left },
-	{ "by_ss", fill_by_ss },
 	{ "reach", fill_reach },
 	{ "reserved", fill_reserved },
-	{ "replaces", fill_replaces },
 	{ "holder", fill_holder },
-	{ "of_network", fill_of_network },
 	{ "program", fill_program },
 	{ "programs", fill_programs },
-	{ "ip", fill_ip },
-	{ "any", fill_any },
-	{ "freebind", fill_freebind },
 	{ "wider", fill_wider },
 	{ "lift", fill_lift },
 	{ "lift_command", fill_lift_command },
 	{ "reveal", fill_reveal },
 };
 
+static bool is_named(const char *place, const char *name, size_t length)
+{
+	return strlen(place) == length && !strncmp(place, name, length);
+}
+
 static const char *fill_place(const struct why_facts *f, const char *name, size_t length, char *ret)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
+		if (is_named(choices[i].name, name, length))
+			return choices[i].when(f) ? choices[i].yes : choices[i].no;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (strlen(places[i].name) == length && !strncmp(places[i].name, name, length)) {
+		if (is_named(places[i].name, name, length)) {
 			places[i].fill(f, ret);
 			return ret;
 		}
