@@ -17,8 +17,8 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/text.h"
 #include "explain/process.h"
-#include "explain/remedies.h"
 
 /* What a new namespace has (inet_net_init, ip_unprivileged_port_start): without eBPF the sysctls of
  * another one cannot be read from here. */
@@ -462,7 +462,7 @@ static bool enter_by_name(struct why_place *place)
 	struct stat st;
 
 	while (directory && (entry = readdir(directory))) {
-		if (!remedy_is_plain_word(entry->d_name) ||
+		if (!text_is_shell_word(entry->d_name) ||
 		    strlen(entry->d_name) >= sizeof(place->name) ||
 		    fstatat(dirfd(directory), entry->d_name, &st, 0) || st.st_ino != place->netns)
 			continue;

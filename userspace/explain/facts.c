@@ -10,11 +10,11 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/text.h"
 #include "explain/brief.h"
 #include "explain/environment.h"
 #include "explain/owners.h"
 #include "explain/process.h"
-#include "explain/remedies.h"
 #include "explain/words.h"
 
 void why_facts_deinit(struct why_facts *f)
@@ -268,7 +268,7 @@ static void add_what_is_named(struct why_facts *f)
 								  sizeof(f->reserved));
 	if (why_verdict_has(v, NEEDS_PROGRAM) && f->question.caller.pid &&
 	    inventory_describe(f->inv, &f->question.caller, &process) &&
-	    remedy_is_plain_word(process.exe) && user_may_see(f->viewer, process.uid))
+	    text_is_shell_word(process.exe) && user_may_see(f->viewer, process.uid))
 		snprintf(f->caller_program, sizeof(f->caller_program), "%s", process.exe);
 }
 

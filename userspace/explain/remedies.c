@@ -8,7 +8,6 @@
 #include "explain/remedies.h"
 
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,27 +16,6 @@
 #include "explain/words.h"
 
 #define STEPS_MAX 4 /* of a verdict; a step may have nothing to say */
-
-void remedy_add(struct why_remedies *list, const char *command, const char *format, ...)
-{
-	struct why_remedy *new = &list->list[list->n];
-	va_list args;
-
-	if (list->n == WHY_REMEDIES_MAX)
-		return;
-	va_start(args, format);
-	vsnprintf(new->text, sizeof(new->text), format, args);
-	va_end(args);
-	snprintf(new->command, sizeof(new->command), "%s", command ? command : "");
-	list->n++;
-}
-
-bool remedy_is_plain_word(const char *s)
-{
-	return *s && *s != '-' &&
-	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			    "/._-@:+,=")];
-}
 
 /* --- when a remedy has something to say ------------------------------------------------------ */
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/user.h"
 #include "explain/remedies.h"
 #include "explain/template.h"
@@ -25,10 +26,28 @@ static bool may_end(const struct why_facts *f, const struct why_holder *h)
 	return user_may_see(f->viewer, h->process.uid);
 }
 
+/* Unless there are WHY_REMEDIES_MAX already; command NULL or "" = words only. */
+static void add(struct why_remedies *list, const char *command, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void add(struct why_remedies *list, const char *command, const char *format, ...)
+{
+	struct why_remedy *new = &list->list[list->n];
+	va_list args;
+
+	if (list->n == WHY_REMEDIES_MAX)
+		return;
+	va_start(args, format);
+	vsnprintf(new->text, sizeof(new->text), format, args);
+	va_end(args);
+	snprintf(new->command, sizeof(new->command), "%s", command ? command : "");
+	list->n++;
+}
+
 static bool is_listed(const struct why_remedies *list, const char *command)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (!strcmp(list->list[i].command, command))
+		if (*command && !strcmp(list->list[i].command, command))
 			return true;
 	return false;
 }
@@ -72,9 +91,9 @@ static void stop_container(const struct why_facts *f, const struct why_holder *h
 	if (!strcmp(engine, "crictl")) {
 		snprintf(command, sizeof(command), "%scrictl ps --id %s", sudo, id);
 		if (!is_listed(list, command))
-			remedy_add(list, command,
-				   "Kubernetes starts it again: find its pod here, then delete "
-				   "that or scale it down with kubectl");
+			add(list, command,
+			    "Kubernetes starts it again: find its pod here, then delete "
+			    "that or scale it down with kubectl");
 		return;
 	}
 	/* a paused container cannot be stopped */
@@ -82,8 +101,7 @@ static void stop_container(const struct why_facts *f, const struct why_holder *h
 		snprintf(command, sizeof(command), "%s%s unpause %s && ", sudo, engine, id);
 	append(command, sizeof(command), "%s%s stop %s", sudo, engine, id);
 	if (!is_listed(list, command))
-		remedy_add(list, command, "stop the container %s; killed, it may be started again",
-			   id);
+		add(list, command, "stop the container %s; killed, it may be started again", id);
 }
 
 /* A process that has the port for a container, which has to be stopped. */
@@ -100,10 +118,10 @@ static void stop_forwarded(const struct why_facts *f, const struct why_holder *h
 			 f->question.protocol == IPPROTO_UDP ? "/udp" : "");
 	snprintf(command, sizeof(command), "%s%s ps%s", sudo, forward->engine, filter);
 	if (!is_listed(list, command))
-		remedy_add(list, command,
-			   "find the container that publishes port %u, then: %s%s stop NAME "
-			   "(to kill %s would only cut it off)",
-			   f->question.port, sudo, forward->engine, h->process.comm);
+		add(list, command,
+		    "find the container that publishes port %u, then: %s%s stop NAME "
+		    "(to kill %s would only cut it off)",
+		    f->question.port, sudo, forward->engine, h->process.comm);
 }
 
 /* --- managers --- */
@@ -113,7 +131,7 @@ static void name_units(const struct why_facts *f, const char *unit, char *ret, s
 {
 	const char *dot = strrchr(unit, '.');
 	/* systemd writes "-" as "\\x2d" */
-	const char *quote = remedy_is_plain_word(unit) ? "" : "'";
+	const char *quote = text_is_shell_word(unit) ? "" : "'";
 
 	if (is_pid1_among_holders(f) && dot)
 		snprintf(ret, size, "%s%.*s.socket%s %s%s%s", quote, (int)(dot - unit), unit, quote,
@@ -129,16 +147,16 @@ static void stop_unit(const struct why_facts *f, const struct why_holder *h,
 	char command[COMMAND_SIZE], units[COMMAND_SIZE / 2];
 
 	if (owner->of_user && h->process.uid != f->viewer) {
-		remedy_add(list, NULL, "ask user %s to stop the service %s",
-			   *h->user ? h->user : "unknown", owner->unit);
+		add(list, NULL, "ask user %s to stop the service %s",
+		    *h->user ? h->user : "unknown", owner->unit);
 		return;
 	}
 	name_units(f, owner->unit, units, sizeof(units));
 	snprintf(command, sizeof(command), "%ssystemctl%s stop %s",
 		 owner->of_user ? "" : why_sudo(f), owner->of_user ? " --user" : "", units);
 	if (!is_listed(list, command))
-		remedy_add(list, command, "stop the service %s; killed, systemd may start it again",
-			   owner->unit);
+		add(list, command, "stop the service %s; killed, systemd may start it again",
+		    owner->unit);
 }
 
 /* One that only the supervisor itself can be ended for; or its own command. */
@@ -154,12 +172,11 @@ static void stop_by_supervisor(const struct why_holder *h, struct why_remedies *
 	if (is_listed(list, command))
 		return;
 	if (s->ends_it)
-		remedy_add(list, command, "stop %s (%d) and first %s (%d), which starts it again",
-			   h->process.comm, h->process.id.pid, s->name, s->id.pid);
+		add(list, command, "stop %s (%d) and first %s (%d), which starts it again",
+		    h->process.comm, h->process.id.pid, s->name, s->id.pid);
 	else
-		remedy_add(list, command,
-			   "stop it by %s, which starts it again when it is killed%s", s->name,
-			   s->remark);
+		add(list, command, "stop it by %s, which starts it again when it is killed%s",
+		    s->name, s->remark);
 }
 
 /* True when somebody else than the process itself is to be asked. */
@@ -183,8 +200,8 @@ static bool stop_by_manager(const struct why_facts *f, const struct why_holder *
 
 static void ask_its_user(const struct why_holder *h, struct why_remedies *list)
 {
-	remedy_add(list, NULL, "%s (pid %d) is %s's: ask them to stop it", name_of(h),
-		   h->process.id.pid, *h->user ? h->user : "another user");
+	add(list, NULL, "%s (pid %d) is %s's: ask them to stop it", name_of(h), h->process.id.pid,
+	    *h->user ? h->user : "another user");
 }
 
 /* What those that are killed together need before the signal reaches them. */
@@ -233,8 +250,7 @@ static void add_killing(const struct why_facts *f, const struct killing *k,
 		append(command, sizeof(command), " && kill -CONT%s", k->stopped);
 	if (k->frozen && *thaw_command(f, k->frozen, thaw))
 		append(command, sizeof(command), " && %s", thaw);
-	remedy_add(list, command, *k->stopped || k->frozen ? "or stop %s for good" : "stop %s",
-		   k->names);
+	add(list, command, *k->stopped || k->frozen ? "or stop %s for good" : "stop %s", k->names);
 }
 
 void remedy_stop(const struct why_facts *f, struct why_remedies *list)
@@ -254,9 +270,9 @@ void remedy_stop(const struct why_facts *f, struct why_remedies *list)
 	if (k.n)
 		add_killing(f, &k, list);
 	else if (f->n_holders == 1 && is_pid1_among_holders(f))
-		remedy_add(list, "systemctl list-sockets",
-			   "systemd itself listens for a service: find its .socket unit, and stop "
-			   "that");
+		add(list, "systemctl list-sockets",
+		    "systemd itself listens for a service: find its .socket unit, and stop "
+		    "that");
 }
 
 void remedy_resume(const struct why_facts *f, struct why_remedies *list)
@@ -273,9 +289,9 @@ void remedy_resume(const struct why_facts *f, struct why_remedies *list)
 		n++;
 	}
 	if (n)
-		remedy_add(list, command,
-			   "let it go on (or fg in its shell): it answers again, and keeps the "
-			   "port");
+		add(list, command,
+		    "let it go on (or fg in its shell): it answers again, and keeps the "
+		    "port");
 }
 
 void remedy_thaw(const struct why_facts *f, struct why_remedies *list)
@@ -289,12 +305,12 @@ void remedy_thaw(const struct why_facts *f, struct why_remedies *list)
 		snprintf(command, sizeof(command), "%s%s unpause %s",
 			 engine_sudo(f, h, h->cgroup.of_user), h->cgroup.engine,
 			 h->cgroup.container);
-	else if (remedy_is_plain_word(h->cgroup.unit) && !h->cgroup.of_user)
+	else if (text_is_shell_word(h->cgroup.unit) && !h->cgroup.of_user)
 		snprintf(command, sizeof(command), "%ssystemctl thaw %s", why_sudo(f),
 			 h->cgroup.unit);
 	else
 		thaw_command(f, h, command);
-	remedy_add(list, command, "thaw it: it answers again, and keeps the port");
+	add(list, command, "thaw it: it answers again, and keeps the port");
 }
 
 /* SIGKILL alone reaches a process past its debugger. */
@@ -304,12 +320,11 @@ void remedy_detach(const struct why_facts *f, struct why_remedies *list)
 	char command[COMMAND_SIZE];
 
 	if (f->tracer)
-		remedy_add(list, NULL, "let it go in its debugger (pid %d), or quit that",
-			   f->tracer);
+		add(list, NULL, "let it go in its debugger (pid %d), or quit that", f->tracer);
 	else
-		remedy_add(list, NULL, "let it go in its debugger, or quit that");
+		add(list, NULL, "let it go in its debugger, or quit that");
 	if (!h || !may_end(f, h))
 		return;
 	snprintf(command, sizeof(command), "kill -KILL %d", h->process.id.pid);
-	remedy_add(list, command, "end %s, whatever its debugger is at", name_of(h));
+	add(list, command, "end %s, whatever its debugger is at", name_of(h));
 }
