@@ -50,15 +50,16 @@ JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c) -lsmartcols
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile health api daemon
+ROOMS := base sentinel inventory registry reconcile explain health api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
 USES_registry := base
 USES_reconcile := base registry inventory
+USES_explain := reconcile registry inventory sentinel base
 USES_health := base
-USES_api := health reconcile registry inventory sentinel base
-USES_daemon := api health reconcile registry inventory sentinel base
+USES_api := explain health reconcile registry inventory sentinel base
+USES_daemon := api explain health reconcile registry inventory sentinel base
 USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))

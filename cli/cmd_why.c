@@ -180,6 +180,12 @@ static int make_path(const struct command *self, const struct command_line *line
 	return render_usage_error(line->json, self->name, "the question is too long");
 }
 
+static void show_one(struct json_object *why)
+{
+	why_add_surroundings(why);
+	why_view(why);
+}
+
 static void show_refusals(struct json_object *why, struct json_object *refusals)
 {
 	int64_t waiting = answer_int(why, "waiting");
@@ -187,7 +193,7 @@ static void show_refusals(struct json_object *why, struct json_object *refusals)
 	for (size_t i = 0; i < answer_length(refusals); i++) {
 		if (i)
 			render_newline();
-		why_view(answer_at(refusals, i));
+		show_one(answer_at(refusals, i));
 	}
 	if (waiting)
 		render_note("%" PRId64 " more wait to be explained; ask again in a moment",
@@ -211,7 +217,7 @@ static void show(const struct command_line *line, struct json_object *why)
 	else if (line->quiet)
 		show_verdicts(why, refusals);
 	else if (!refusals)
-		why_view(why);
+		show_one(why);
 	else
 		show_refusals(why, refusals);
 }

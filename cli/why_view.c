@@ -3,11 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
-#include "base/procfs.h"
 #include "cli/answer.h"
-#include "cli/project.h"
 #include "cli/render.h"
 #include "cli/show.h"
 
@@ -17,13 +14,6 @@
 #define LINE_SIZE	   1024
 #define WIDTH		   80 /* whatever the terminal: what is pasted into a message fits */
 #define HEADING_WIDTH	   10
-#define START_SLACK_S	   1 /* two readings of one start time differ by the clock's adjustment */
-
-/* Terminals in the device numbers of /proc/PID/stat (Documentation/admin-guide/devices.txt). */
-#define PTS_MAJOR     136
-#define PTS_MAJORS    8
-#define CONSOLE_MAJOR 4
-#define CONSOLES      64
 
 /* The bytes of the text that fit into `room` columns, ended at a blank where there is one. */
 static size_t line_length(const char *text, size_t room)
@@ -104,73 +94,6 @@ static const char *descriptors_of(struct json_object *holder, char *ret)
 	return ret;
 }
 
-/* True when the process is still there: what is read of it now is about the same one. */
-static bool is_alive(struct json_object *holder, struct process_id *ret)
-{
-	int64_t start = answer_int(holder, "startTime"), now;
-
-	if (procfs_identity((pid_t)answer_int(holder, "pid"), ret))
-		return false;
-	now = procfs_start_unix(ret);
-	return start && now - start <= START_SLACK_S && start - now <= START_SLACK_S;
-}
-
-/* "pts/3"; "" for none.  Everybody may read it, so pd does: the daemon has no use for it. */
-static const char *terminal_of(const struct process_id *id, char *ret)
-{
-	char path[64], line[LINE_SIZE] = "";
-	_cleanup_file_ FILE *file = NULL;
-	const char *end;
-	unsigned device = 0, major_number, minor_number;
-
-	ret[0] = '\0';
-	snprintf(path, sizeof(path), "/proc/%d/stat", id->pid);
-	file = fopen(path, "re");
-	if (!file || !fread(line, 1, sizeof(line) - 1, file))
-		return ret;
-	end = strrchr(line, ')');
-	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %u", &device) != 1)
-		return ret;
-	major_number = major(device);
-	minor_number = minor(device);
-	if (major_number >= PTS_MAJOR && major_number < PTS_MAJOR + PTS_MAJORS)
-		snprintf(ret, LINE_SIZE, "pts/%u", (major_number - PTS_MAJOR) * 256 + minor_number);
-	else if (major_number == CONSOLE_MAJOR && minor_number < CONSOLES)
-		snprintf(ret, LINE_SIZE, "tty%u", minor_number);
-	return ret;
-}
-
-/* The branch of a linked git worktree that it works in, which one directory alone does not tell. */
-static const char *worktree_of(const char *directory, char *ret)
-{
-	char name[IDENTITY_PART_MAX + 1], branch[IDENTITY_PART_MAX + 1];
-
-	ret[0] = '\0';
-	if (*directory == '/' && project_parts(directory, name, branch) == 0 && *branch)
-		snprintf(ret, LINE_SIZE, "%s of %s", branch, name);
-	return ret;
-}
-
-static void show_surroundings(struct json_object *holder)
-{
-	const char *directory = answer_text(holder, "cwd");
-	char line[LINE_SIZE];
-	struct process_id id;
-	struct process process;
-
-	if (!is_alive(holder, &id)) {
-		fact("directory", directory);
-		return;
-	}
-	/* the caller may be allowed more than the daemon */
-	if (!*directory && procfs_describe(id.pid, &process) == 0 &&
-	    process_id_equal(&process.id, &id))
-		directory = process.cwd;
-	fact("directory", directory);
-	fact("worktree", worktree_of(directory, line));
-	fact("terminal", terminal_of(&id, line));
-}
-
 static bool is_worth_saying(const char *state)
 {
 	static const char *const dull[] = { "", "running", "sleeping", "idle" };
@@ -193,7 +116,9 @@ static void show_holder(struct json_object *holder)
 	wrap(TONE_PLAIN, (size_t)column, *cmdline ? cmdline : answer_text(holder, "comm"));
 	fact("user", answer_text(holder, "user"));
 	fact("held by", answer_text(holder, "via"));
-	show_surroundings(holder);
+	fact("directory", answer_text(holder, "cwd"));
+	fact("worktree", answer_text(holder, "worktree"));
+	fact("terminal", answer_text(holder, "terminal"));
 	fact("program", *cmdline ? "" : answer_text(holder, "exe"));
 	if (is_worth_saying(state))
 		fact("state", state);

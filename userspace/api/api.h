@@ -63,6 +63,7 @@
 
 struct api;
 struct event_base;
+struct refusal;
 
 /* What the API looks at, and whom it tells.  Everything is borrowed and outlives the api. */
 struct api_config {
@@ -102,6 +103,12 @@ void api_publish_event(struct api *api, const struct event *event, const char *s
 		       int64_t at_unix);
 /* The same for an entry of the audit trail. */
 void api_publish_activity(struct api *api, const struct activity *entry);
+
+/*
+ * Explains a refusal from its evidence: the why object as JSON text, as its caller's user may see
+ * it.  Takes some milliseconds.  Owned by the caller: free().  0, negative errno.
+ */
+int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret);
 
 /*
  * Begins to watch the processes of active sessions, once the registry's past is written down: what

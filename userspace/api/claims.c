@@ -302,9 +302,9 @@ static int held_by_process(struct request *r, uint16_t port)
 
 	request_extra(r, "why", why);
 	if (!fault)
-		fault = view_rows_of_port(inv, inventory_own_netns(inv), port, &rows, &n);
+		fault = inventory_verified_rows(inv, inventory_own_netns(inv), port, &rows, &n);
 	if (!fault)
-		fault = view_holdings(rows, n, false, &holdings, &n_holdings);
+		fault = inventory_holdings(rows, n, false, &holdings, &n_holdings);
 	if (fault)
 		return fault;
 	if (json_object_get_boolean(json_object_object_get(why, "free")))
@@ -314,7 +314,7 @@ static int held_by_process(struct request *r, uint16_t port)
 		return request_fail(r, OUTCOME_CONFLICT, "%s See: pd why %u", summary, port);
 	address_text(holdings[0].socket, r->now, where, sizeof(where));
 	return request_fail(r, OUTCOME_CONFLICT, "port %u is held by %s (%d), %s; see: pd why %u",
-			    port, view_process_name(inv, &holdings[0].holder->id, comm),
+			    port, inventory_process_name(inv, &holdings[0].holder->id, comm),
 			    holdings[0].holder->id.pid, where, port);
 }
 
@@ -349,7 +349,7 @@ static int refuse(struct request *r, int outcome, const struct claim_request *c,
 	case OUTCOME_NOT_ALLOWED:
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: claim another name, or ask them", c->id,
-				    view_user_name(result->holder_uid));
+				    user_name(result->holder_uid));
 	case OUTCOME_TOO_LARGE:
 		return request_fail_quota(r, QUOTA_CLAIMS, result->over);
 	case OUTCOME_NO_FREE_PORT:

@@ -81,7 +81,7 @@ static void add_released(struct cleanup *c, const struct service *s, enum servic
 	json_add_text(o, "status", service_status_name(status));
 	json_add_int(o, "updatedAt", s->updated_at);
 	json_add_int(o, "age", age_s);
-	json_add_text(o, "user", view_user_name(s->uid));
+	json_add_text(o, "user", user_name(s->uid));
 	json_append(c->released, o);
 }
 

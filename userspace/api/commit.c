@@ -238,23 +238,24 @@ int commit_stage_call(struct commit_queue *q, void (*call)(int error, void *user
 
 int commit_stage_activity(struct commit_queue *q, const struct activity *entry)
 {
-	const char *const texts[] = { entry->service, entry->details, entry->comm };
+	struct activity copy = *entry;
+	const char **const texts[] = { &copy.service, &copy.details, &copy.comm, &copy.call,
+				       &copy.addr };
 	size_t sizes[ARRAY_SIZE(texts)], total = 0;
 	struct staged_activity *a;
 	char *at;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		total += sizes[i] = texts[i] ? strlen(texts[i]) + 1 : 1;
+		total += sizes[i] = *texts[i] ? strlen(*texts[i]) + 1 : 1;
 	a = calloc(1, sizeof(*a) + total);
 	if (!a)
 		return -ENOMEM;
-	a->entry = *entry;
 	at = a->text;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		memcpy(at, texts[i] ? texts[i] : "", sizes[i]);
-		*(i == 0 ? &a->entry.service : i == 1 ? &a->entry.details : &a->entry.comm) = at;
+		*texts[i] = memcpy(at, *texts[i] ? *texts[i] : "", sizes[i]);
 		at += sizes[i];
 	}
+	a->entry = copy;
 	*q->last_activity = a;
 	q->last_activity = &a->next;
 	commit_schedule(q);

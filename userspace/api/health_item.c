@@ -98,7 +98,7 @@ static bool tell_of_elsewhere(const struct elsewhere *e, const struct socket_row
 
 		if (!process || !process_fits_claim(e->service, process))
 			continue;
-		text_escape_terminal(view_process_name(e->inventory, id, comm), escaped,
+		text_escape_terminal(inventory_process_name(e->inventory, id, comm), escaped,
 				     sizeof(escaped));
 		snprintf(details_of(e->item), HEALTH_DETAILS_SIZE,
 			 "%s (%d) listens in another network namespace, net:[%u], which cannot be "

@@ -19,7 +19,7 @@ int lock_name_owner(struct request *r, bool machine, const char *user, uid_t *re
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "\"machine\" and \"user\" exclude each other: the machine's "
 				    "lock is everybody's");
-	if (!view_user_id(user, ret))
+	if (!user_find(user, ret))
 		return request_fail(
 			r, OUTCOME_BAD_REQUEST,
 			"there is no user \"%.64s\"; write a name or a number that id(1) "
@@ -55,7 +55,7 @@ int lock_namesakes_fail(struct request *r, const struct lock_namesakes *others,
 				    sentence);
 	if (others->n_others)
 		return request_fail(r, OUTCOME_NO, "%s; user %s has one of that name: --user %s",
-				    sentence, view_user_name(others->other.owner),
-				    view_user_name(others->other.owner));
+				    sentence, user_name(others->other.owner),
+				    user_name(others->other.owner));
 	return request_fail(r, OUTCOME_NO, "%s", sentence);
 }

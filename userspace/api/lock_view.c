@@ -15,7 +15,7 @@ static void add_waiter(const struct lock *wanted, int64_t since, void *user_data
 	json_add_text(o, "holder", wanted->holder);
 	json_add_int(o, "pid", wanted->process.pid);
 	json_add_text(o, "process", wanted->comm);
-	json_add_text(o, "user", view_user_name(wanted->uid));
+	json_add_text(o, "user", user_name(wanted->uid));
 	json_add_int(o, "since", since);
 	json_append(user_data, o);
 }
@@ -26,14 +26,14 @@ struct json_object *lock_view(const struct lock_keeper *k, const struct lock *lo
 	bool held = lock_is_held(lock);
 
 	json_add_text(o, "name", lock->name);
-	json_add_text(o, "owner", view_user_name(lock->owner)); /* of the machine's there is none */
+	json_add_text(o, "owner", user_name(lock->owner)); /* of the machine's there is none */
 	json_add_bool(o, "machine", lock->owner == LOCK_OF_MACHINE);
 	json_add_bool(o, "own", lock->owner == viewer);
 	json_add_bool(o, "held", held);
 	json_add_text(o, "holder", lock->holder);
 	json_add_known(o, "pid", held ? lock->process.pid : 0);
 	json_add_text(o, "process", held ? lock->comm : NULL);
-	json_add_text(o, "user", held ? view_user_name(lock->uid) : NULL);
+	json_add_text(o, "user", held ? user_name(lock->uid) : NULL);
 	json_add_known(o, "acquiredAt", held ? lock->acquired_at : 0);
 	json_add_known(o, "ttl", held ? lock->ttl_s : 0);
 	json_add_known(o, "expiresAt", held ? lock->expires_at : 0);

@@ -212,7 +212,7 @@ static int find_holder(struct request *r, const struct asker *a, char ret[LOCK_H
 	if (fault || *ret)
 		return fault;
 	identity_part_from(a->program ? a->program : a->owner.comm, program);
-	snprintf(ret, LOCK_HOLDER_MAX + 1, "%s:%s", view_user_name(r->uid), program);
+	snprintf(ret, LOCK_HOLDER_MAX + 1, "%s:%s", user_name(r->uid), program);
 	return 0;
 }
 
@@ -349,7 +349,7 @@ static int check_allowed(struct request *r, const struct unlock *u, const struct
 	if (lock->uid != r->uid && r->uid != 0)
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: only they or root may unlock it",
-				    lock->name, view_user_name(lock->uid));
+				    lock->name, user_name(lock->uid));
 	if (u->force)
 		return 0;
 	return request_fail(r, OUTCOME_NOT_ALLOWED,
@@ -394,8 +394,7 @@ static int find_of_another(struct request *r, const struct unlock *u, struct loc
 	if (r->uid == 0 && others.n_others > 1)
 		return request_fail(r, OUTCOME_CONFLICT,
 				    "%zu users hold a lock %s; say whose is meant: --user %s",
-				    others.n_others, u->key.name,
-				    view_user_name(others.other.owner));
+				    others.n_others, u->key.name, user_name(others.other.owner));
 	*ret = others.other;
 	return 0;
 }

@@ -80,7 +80,7 @@ struct json_object *log_entry_view(struct api *api, const struct activity *entry
 	json_add_known(o, "pid", entry->pid);
 	json_add(o, "uid",
 		 entry->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(entry->uid));
-	json_add_text(o, "user", view_user_name(entry->uid));
+	json_add_text(o, "user", user_name(entry->uid));
 	json_add_text(o, "comm", entry->comm);
 	json_add_text(o, "errno", entry->error ? net_errno_name(entry->error) : NULL);
 	return o;

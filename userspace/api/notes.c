@@ -132,7 +132,7 @@ static bool list_note(const struct note *note, void *user_data)
 	json_add_int(o, "id", note->id);
 	json_add_int(o, "at", note->timestamp);
 	json_add(o, "text", json_object_new_string(note->text));
-	json_add_text(o, "user", view_user_name(note->uid));
+	json_add_text(o, "user", user_name(note->uid));
 	json_add_known(o, "pid", note->pid);
 	json_add_text(o, "comm", note->comm);
 	listing->last_id = note->id;

@@ -56,17 +56,17 @@ static int add_held_by(struct request *r, uint16_t port, struct json_object *o)
 	_cleanup_free_ const struct socket_row **rows = NULL;
 	_cleanup_free_ struct holding *holdings = NULL;
 	size_t n = 0, n_holdings = 0;
-	int fault = view_rows_of_port(inv, inventory_own_netns(inv), port, &rows, &n);
+	int fault = inventory_verified_rows(inv, inventory_own_netns(inv), port, &rows, &n);
 
 	if (!fault)
-		fault = view_holdings(rows, n, false, &holdings, &n_holdings);
+		fault = inventory_holdings(rows, n, false, &holdings, &n_holdings);
 	for (size_t i = 0; !fault && i < n_holdings; i++) {
 		const struct process_id *id = &holdings[i].holder->id;
 		struct json_object *holder = json_object_new_object();
 		char comm[PROCESS_COMM_SIZE];
 
 		json_add_int(holder, "pid", id->pid);
-		json_add_text(holder, "process", view_process_name(inv, id, comm));
+		json_add_text(holder, "process", inventory_process_name(inv, id, comm));
 		json_append(array, holder);
 	}
 	return fault;
@@ -119,7 +119,7 @@ static void note_refused(struct release *rel, const struct service *s)
 
 	json_add_text(o, "id", s->id);
 	json_add_int(o, "port", s->port);
-	json_add_text(o, "user", view_user_name(s->uid));
+	json_add_text(o, "user", user_name(s->uid));
 	json_append(rel->refused, o);
 }
 
@@ -140,7 +140,7 @@ static int release_list(struct request *r, struct release *rel, const struct ser
 	request_extra(r, "refused", json_object_get(rel->refused));
 	return request_fail(r, OUTCOME_NOT_ALLOWED,
 			    "%s belongs to user %s: only they may release it", list->services[0].id,
-			    view_user_name(list->services[0].uid));
+			    user_name(list->services[0].uid));
 }
 
 int releases_post(struct request *r)

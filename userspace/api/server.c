@@ -259,6 +259,11 @@ static int build(struct api *api)
 	return r;
 }
 
+static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(sentinel, asked, ret);
+}
+
 int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 {
 	_cleanup_close_ int fd = listen_fd;
@@ -270,6 +275,13 @@ int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 	api->config = *config;
 	if (!api->config.request_timeout_ms)
 		api->config.request_timeout_ms = API_REQUEST_TIMEOUT_S * 1000;
+	api->explainer = (struct explainer){
+		.inventory = config->inventory,
+		.registry = config->registry,
+		.report = sentinel_report(config->sentinel),
+		.walk = walk,
+		.walk_data = config->sentinel,
+	};
 	signal(SIGPIPE, SIG_IGN);
 	r = build(api);
 	if (!r)

@@ -5,8 +5,8 @@
 
 #include "api/api.h"
 #include "api/metrics.h"
-#include "api/why_search.h"
 #include "base/procfs.h"
+#include "explain/explain.h"
 
 struct commit_queue;
 struct connections;
@@ -49,7 +49,7 @@ struct api {
 	int64_t checked_at, check_again_at;
 	int database_fault; /* as registry_check() returned it */
 	char database_detail[REGISTRY_WORDS_SIZE];
-	struct why_searches searches;
+	struct explainer explainer;
 };
 
 /*

@@ -10,7 +10,7 @@
 #include "api/server.h"
 #include "api/socket_walk.h"
 #include "api/view.h"
-#include "api/why.h"
+#include "explain/brief.h"
 
 /* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
 #define CHUNK_SERVICES PAGE_MAX_ROWS
@@ -80,13 +80,13 @@ int service_judge(struct api *api, const struct service *service, int64_t now,
 	struct inventory *inv = api->config.inventory;
 	_cleanup_free_ const struct socket_row **rows = NULL;
 	size_t n;
-	int r = view_rows_of_port(inv, inventory_own_netns(inv), service->port, &rows, &n);
+	int r = inventory_verified_rows(inv, inventory_own_netns(inv), service->port, &rows, &n);
 
 	if (r)
 		return r;
 	reconcile_service(service, rows, n, look_up, inv, now, RECONCILE_STALE_AGE_S,
 			  &ret->verdict);
-	return view_holdings(rows, n, true, &ret->holdings, &ret->n_holdings);
+	return inventory_holdings(rows, n, true, &ret->holdings, &ret->n_holdings);
 }
 
 static const char *deciding_name(const struct inventory *inv, const struct service_now *s,
@@ -97,7 +97,7 @@ static const char *deciding_name(const struct inventory *inv, const struct servi
 
 	if (!id->pid)
 		id = s->n_holdings ? &s->holdings[0].holder->id : &nobody;
-	return view_process_name(inv, id, ret);
+	return inventory_process_name(inv, id, ret);
 }
 
 static void add_warning(struct json_object *o, const struct inventory *inv, uint16_t protocol,
@@ -148,8 +148,8 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	json_add_int(o, "updatedAt", s->updated_at);
 	json_add_known(o, "expiresAt", s->expires_at);
 	json_add_text(o, "healthPath", s->health_path);
-	json_add_text(o, "user", view_user_name(s->uid));
-	json_add_text(o, "cwd", view_may_see(viewer, s->uid) ? s->cwd : NULL);
+	json_add_text(o, "user", user_name(s->uid));
+	json_add_text(o, "cwd", user_may_see(viewer, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "reason", now->verdict.reason);
 	add_warning(o, api->config.inventory, IPPROTO_TCP, s->port);
 	return o;
@@ -270,7 +270,7 @@ static int write_orphan(struct request *r, const struct socket_row *row, enum or
 	written_text(r, "proto", net_protocol_name(row->protocol));
 	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
 	view_write_holders(r, row);
-	written_text(r, "user", view_user_name(row->uid));
+	written_text(r, "user", user_name(row->uid));
 	written_known(r, "since", row->since);
 	written_text(r, "reason", orphan_reason_text(reason));
 	written_text(r, "warning", warn(warning, inv, row));

@@ -229,8 +229,8 @@ struct json_object *sessions_view(const struct session *s, uid_t viewer)
 	json_add_known(o, "startedAt", s->started_at);
 	json_add_known(o, "endedAt", s->ended_at);
 	json_add_known(o, "stalledAt", s->stalled_at);
-	json_add_text(o, "user", view_user_name(s->uid));
-	json_add_text(o, "cwd", view_may_see(viewer, s->uid) ? s->cwd : NULL);
+	json_add_text(o, "user", user_name(s->uid));
+	json_add_text(o, "cwd", user_may_see(viewer, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "tty", s->tty);
 	json_add_known(o, "pid", s->process.pid);
 	json_add_int(o, "notes", s->n_notes);

@@ -108,7 +108,7 @@ static void add_candidates(struct request *r, const struct search *search)
 		json_add_text(o, "id", search->found[i].id);
 		json_add_text(o, "purpose", search->found[i].purpose);
 		json_add_text(o, "status", session_status_name(search->found[i].status));
-		json_add_text(o, "user", view_user_name(search->found[i].uid));
+		json_add_text(o, "user", user_name(search->found[i].uid));
 		json_append(list, o);
 	}
 	request_extra(r, "candidates", list);
@@ -219,7 +219,7 @@ int sessions_to_change(struct request *r, struct session_copy *ret)
 	if (r->uid != 0 && r->uid != ret->uid)
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: only they may write into it", ret->id,
-				    view_user_name(ret->uid));
+				    user_name(ret->uid));
 	if (ret->status == SESSION_COMPLETED)
 		return request_fail(r, OUTCOME_NO,
 				    "%s has ended %s ago; start another: pd session start PURPOSE",

@@ -93,12 +93,23 @@ static int write_briefly(const struct listing *l, const struct socket_row *row,
 	written_text(r, "state", socket_state_name(row->state));
 	written_int(r, "netns", row->netns);
 	written_bool(r, "ownNetns", row->netns == inventory_own_netns(l->walk.inv));
-	written_text(r, "user", view_user_name(row->uid));
+	written_text(r, "user", user_name(row->uid));
 	written_known(r, "since", row->since);
 	view_write_holders(r, row);
 	written_text(r, "service", owner->service);
 	written_text(r, "status", owner->status);
 	return written_object_end(r);
+}
+
+static int add_holder(const struct listing *l, struct json_object *holders,
+		      const struct holding *holding)
+{
+	_cleanup_(why_holder_deinit) struct why_holder h;
+	int fault = why_holder_read(l->walk.inv, holding, l->r->uid, &h);
+
+	if (!fault)
+		json_append(holders, view_holder(&h, l->r->uid));
+	return fault;
 }
 
 static int write_in_full(const struct listing *l, const struct socket_row *row,
@@ -109,18 +120,22 @@ static int write_in_full(const struct listing *l, const struct socket_row *row,
 	struct json_object *o, *holders;
 	char comm[PROCESS_COMM_SIZE] = "";
 	size_t n;
-	int fault = view_holdings(&row, 1, false, &holdings, &n);
+	int fault = inventory_holdings(&row, 1, false, &holdings, &n);
 
 	if (fault)
 		return fault;
 	o = view_socket(inv, row);
 	json_add(o, "pids", view_pids(holdings, n));
 	if (n)
-		view_process_name(inv, &holdings[0].holder->id, comm);
+		inventory_process_name(inv, &holdings[0].holder->id, comm);
 	json_add_text(o, "process", comm);
 	holders = json_add_array(o, "holders");
-	for (size_t i = 0; i < n; i++)
-		json_append(holders, view_holder(inv, &holdings[i], l->r->uid));
+	for (size_t i = 0; !fault && i < n; i++)
+		fault = add_holder(l, holders, &holdings[i]);
+	if (fault) {
+		json_object_put(o);
+		return fault;
+	}
 	json_add_bool(o, "complete", row->complete);
 	json_add_text(o, "service", owner->service);
 	json_add_text(o, "status", owner->status);

@@ -30,7 +30,7 @@ static int add_daemon(struct request *r, struct json_object *o)
 	json_add_int(o, "uptime", r->now > config->started_at ? r->now - config->started_at : 0);
 	json_add_int(o, "startedAt", config->started_at);
 	json_add_text(o, "version", config->version);
-	json_add_text(o, "user", view_user_name(geteuid()));
+	json_add_text(o, "user", user_name(geteuid()));
 	json_add_int(o, "uid", geteuid());
 	json_add_text(o, "socket", r->api->socket_path);
 	return 0;

@@ -17,8 +17,8 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
-#include "api/why.h"
 #include "base/log.h"
+#include "explain/brief.h"
 
 /* What a watcher may send us after its request before we stop reading from it.  Nobody reads it. */
 #define WATCHER_INPUT_MAX_BYTES 4096
@@ -226,57 +226,21 @@ static bool is_streamed(enum event_kind kind)
 	       kind == EVENT_FAIL || kind == EVENT_EXIT;
 }
 
-/* The same as the table has it now. */
-static const struct socket_row *find_row_in_the_way(const struct inventory *inv,
-						    const struct event *event)
-{
-	const struct socket_row *rows[16];
-	uint16_t port = event_is_rewritten(event) ? event->given_port : event->port;
-	size_t n = inventory_by_port(inv, event->netns, port, rows, ARRAY_SIZE(rows));
-
-	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++)
-		if (rows[i]->n_holders && (!event->cookie || rows[i]->cookie != event->cookie))
-			return rows[i];
-	return NULL;
-}
-
-/*
- * Who was in the way of a refused call, by the record of that moment.  Of very many owners it has
- * connections only; without owners its walk failed: then the table has to do.
- */
-static const struct socket_row *row_in_the_way(const struct inventory *inv,
-					       const struct event *event)
-{
-	for (int i = 0; i < event->n_owners; i++) {
-		const struct bind_owner *owner = &event->owners[i];
-
-		/* the caller's own socket is bound by now when its listen() was refused */
-		if (event->cookie && owner->cookie == event->cookie)
-			continue;
-		if (event->more_owners && owner->peer_port)
-			break;
-		return owner->cookie ? inventory_by_cookie(inv, owner->cookie) : NULL;
-	}
-	return find_row_in_the_way(inv, event);
-}
-
 static void add_holder_in_the_way(struct json_object *o, const struct api *api,
 				  const struct event *event)
 {
 	const struct inventory *inv = api->config.inventory;
-	const struct socket_row *row;
+	struct why_obstacle obstacle;
+	const struct process_id *id;
 	struct json_object *holder;
 	char comm[PROCESS_COMM_SIZE];
 
-	if (event->error != EADDRINUSE || event->no_entry)
+	if (!why_in_the_way(event, inv, &obstacle) || !obstacle.row || !obstacle.row->n_holders)
 		return;
-	row = row_in_the_way(inv, event);
-	if (!row || !row->n_holders)
-		return;
+	id = &obstacle.row->holders[0].id;
 	holder = json_add_object(o, "holder");
-	json_add_int(holder, "pid", row->holders[0].id.pid);
-	view_process_name(inv, &row->holders[0].id, comm);
-	json_add_text(holder, "comm", *comm ? comm : NULL);
+	json_add_int(holder, "pid", id->pid);
+	json_add_text(holder, "comm", inventory_process_name(inv, id, comm));
 }
 
 static void add_exit(struct json_object *o, const struct event *event)
@@ -306,7 +270,7 @@ static struct json_object *event_view(const struct api *api, const struct event 
 	json_add_known(o, "netns", event->netns);
 	json_add_known(o, "pid", event->actor.pid);
 	json_add_text(o, "comm", event->comm);
-	json_add_text(o, "user", view_user_name(event->uid));
+	json_add_text(o, "user", user_name(event->uid));
 	json_add_text(o, "service", service);
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {

@@ -8,15 +8,11 @@
 #include <sys/socket.h>
 
 #include "api/server.h"
+#include "api/view.h"
+#include "base/log.h"
 
 #define FAILURES_SEARCHED 500 /* newest refusals of all ports that are looked through */
 #define FAILURES_SHOWN	  10
-
-struct why_question why_default_question(uint16_t protocol, uint16_t port)
-{
-	/* "::" without V6ONLY is what most servers ask for: every address of both families */
-	return (struct why_question){ .protocol = protocol, .family = AF_INET6, .port = port };
-}
 
 /* --- failures --- */
 
@@ -25,21 +21,6 @@ struct failure_search {
 	int shown;
 	struct json_object *array;
 };
-
-/*
- * The address is in the text alone: "bind 0.0.0.0:3000: EADDRINUSE; …", IPv6 in brackets.  A text
- * that does not begin like that gives neither call nor address.
- */
-static void add_call(struct json_object *o, const struct activity *entry)
-{
-	char call[8] = "", addr[NET_ADDR_STR_SIZE] = "";
-	bool known = sscanf(entry->details, "%7[a-z] [%45[0-9a-fA-F:.]]:", call, addr) == 2 ||
-		     sscanf(entry->details, "%7[a-z] %45[0-9.]:", call, addr) == 2;
-
-	known = known && (!strcmp(call, "bind") || !strcmp(call, "listen"));
-	json_add_text(o, "addr", known ? addr : NULL);
-	json_add_text(o, "call", known ? call : NULL);
-}
 
 static bool add_failure(const struct activity *entry, void *user_data)
 {
@@ -53,7 +34,8 @@ static bool add_failure(const struct activity *entry, void *user_data)
 	json_add_known(o, "pid", entry->pid);
 	json_add_text(o, "comm", entry->comm);
 	json_add_text(o, "errno", entry->error ? net_errno_name(entry->error) : NULL);
-	add_call(o, entry);
+	json_add_text(o, "addr", entry->addr);
+	json_add_text(o, "call", entry->call);
 	json_add_text(o, "details", entry->details);
 	json_append(search->array, o);
 	return ++search->shown < FAILURES_SHOWN;
@@ -123,7 +105,7 @@ static void add_peer(struct json_object *o, const struct bind_owner *owner)
 
 static struct json_object *view_owner(const struct why_facts *f, const struct why_owner *owner)
 {
-	struct json_object *o = view_socket(f->inv, why_facts_row(f, owner));
+	struct json_object *o = view_socket(f->inv, why_row(f, owner));
 
 	if (owner->flags_known) {
 		json_add_bool(o, "reuseaddr", owner->bind.reuseaddr);
@@ -145,8 +127,8 @@ static void add_sockets(const struct why_facts *f, struct json_object *o)
 		json_append(sockets, view_owner(f, f->shown[i]));
 		complete = complete && why_owner_is_complete(f->shown[i]);
 	}
-	for (size_t i = 0; i < f->n_holdings; i++)
-		json_append(holders, view_holder(f->inv, &f->holdings[i], f->viewer));
+	for (size_t i = 0; i < f->n_holders; i++)
+		json_append(holders, view_holder(&f->holders[i], f->viewer));
 	json_add_bool(o, "complete", complete);
 }
 
@@ -163,24 +145,35 @@ static void add_missing(const struct why_facts *f, struct json_object *o)
 	json_add_text(missing, "command", f->missing_command);
 }
 
+static void add_remedies(const struct why_remedies *remedies, struct json_object *o)
+{
+	struct json_object *array = json_add_array(o, "remedies");
+
+	for (size_t i = 0; i < remedies->n; i++) {
+		const struct why_remedy *remedy = &remedies->list[i];
+		struct json_object *item = json_object_new_object();
+
+		json_add_text(item, "text", remedy->text);
+		json_add_text(item, "command", *remedy->command ? remedy->command : NULL);
+		json_append(array, item);
+	}
+}
+
 /* Of a refusal what the caller got, whatever is found out about it. */
 static int error_of(const struct why_facts *f)
 {
 	return f->question.caller.pid ? f->question.error : f->answer.error;
 }
 
-void why_view_facts(const struct why_facts *f, struct json_object *o)
+static void view_facts(const struct why_facts *f, struct json_object *o)
 {
-	char summary[WHY_SUMMARY_SIZE];
-
-	why_summarize(f, summary);
 	json_add_int(o, "port", why_asked_port(&f->question));
 	json_add_text(o, "proto", net_protocol_name(f->question.protocol));
 	/* what was refused was not free, whatever it is by now */
 	json_add_bool(o, "free", f->answer.free && !f->question.caller.pid);
 	json_add_text(o, "verdict", why_verdict_name(f->answer.verdict));
-	json_add_text(o, "summary", summary);
-	json_add_text(o, "rule", f->answer.rule);
+	json_add_text(o, "summary", f->summary);
+	json_add_text(o, "rule", f->rule);
 	json_add_text(o, "errno", error_of(f) ? net_errno_name(error_of(f)) : NULL);
 	json_add_known(o, "netns", f->place.netns);
 	json_add(o, "netnsCookie", f->place.set.cookie ? json_u64_text(f->place.set.cookie) : NULL);
@@ -190,16 +183,16 @@ void why_view_facts(const struct why_facts *f, struct json_object *o)
 	add_sockets(f, o);
 	add_asked(f, o);
 	add_program(f, o);
-	why_add_remedies(f, json_add_array(o, "remedies"));
+	add_remedies(&f->remedies, o);
 }
 
 int why_view_place(struct api *api, struct why_facts *f, struct json_object *o)
 {
-	int r = why_facts_gather(api, f);
+	int r = explain_port(&api->explainer, f);
 
 	if (r)
 		return r;
-	why_view_facts(f, o);
+	view_facts(f, o);
 	return add_failures(api, f->question.port, o);
 }
 
@@ -209,7 +202,36 @@ int why_view(struct api *api, const struct why_question *question, uid_t viewer,
 	_cleanup_(why_facts_deinit) struct why_facts f = { .question = *question,
 							   .viewer = viewer,
 							   .now = now };
-	int r = why_place_find(api, NULL, &f.place);
+	int r = why_place_find(&api->explainer, NULL, &f.place);
 
 	return r ? r : why_view_place(api, &f, o);
+}
+
+/* Said once for each row of them. */
+static void log_searches(const struct why_facts *f)
+{
+	if (f->left_out && f->left_out_in_row == 1)
+		log_warning("refused binds of uid %u come too fast: some are explained without a "
+			    "search for who holds the port",
+			    f->viewer);
+	else if (!f->left_out && f->left_out_in_row)
+		log_info("%u refused binds were explained without a search", f->left_out_in_row);
+}
+
+int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret)
+{
+	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
+	_cleanup_json_ struct json_object *o = NULL;
+	int r = explain_refusal(&api->explainer, refusal, &f);
+	const char *text;
+
+	if (r)
+		return r;
+	o = json_object_new_object();
+	log_searches(&f);
+	view_facts(&f, o);
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+							 JSON_C_TO_STRING_NOSLASHESCAPE);
+	*ret = text ? strdup(text) : NULL;
+	return *ret ? 0 : -ENOMEM;
 }

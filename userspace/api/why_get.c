@@ -14,6 +14,7 @@
 
 #define REMEMBERED_S  60 /* "a moment ago": long enough to read an error and type a command */
 #define PID_MAX_LIMIT (4 * 1024 * 1024) /* include/linux/threads.h */
+#define REFUSALS_MAX  50		/* recorded refusals in one answer: a few kB each */
 
 /* --- a question --- */
 
@@ -90,9 +91,9 @@ static int parse_place(struct request *r, struct why_facts *f)
 
 	/* not said: where the asker is, which may be a container */
 	snprintf(peer, sizeof(peer), "%d", r->pid);
-	fault = why_place_find(r->api, netns || !r->pid ? netns : peer, &f->place);
+	fault = why_place_find(&r->api->explainer, netns || !r->pid ? netns : peer, &f->place);
 	if (!netns && (fault || f->place.unreachable))
-		fault = why_place_find(r->api, NULL, &f->place);
+		fault = why_place_find(&r->api->explainer, NULL, &f->place);
 	f->place.of_asker = !netns;
 
 	if (fault == -ESRCH)
@@ -216,7 +217,7 @@ static bool add_refusal(const struct failure *failure, void *user_data)
 
 static int none_recorded(struct request *r, uint32_t pid)
 {
-	const struct sentinel_report *report = sentinel_report(r->api->config.sentinel);
+	const struct sentinel_report *report = r->api->explainer.report;
 	char of[48] = "", lift[WHY_MISSING_SIZE], command[WHY_COMMAND_SIZE];
 
 	if (report->mode == SENTINEL_MODE_POLL) {
@@ -245,7 +246,7 @@ static int recall(struct request *r)
 	int fault = parse_number(r, "pid", false, PID_MAX_LIMIT, &pid);
 
 	if (!fault)
-		fault = parse_number(r, "last", false, WHY_REFUSALS_MAX, &last);
+		fault = parse_number(r, "last", false, REFUSALS_MAX, &last);
 	for (size_t i = 0; !fault && i < ARRAY_SIZE(others); i++)
 		if (request_param(r, others[i]))
 			fault = request_fail(r, OUTCOME_BAD_REQUEST,

@@ -8,8 +8,6 @@
 
 #include "base/cleanup.h"
 
-#define PROTOCOL_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
-
 static const char *const state_names[] = {
 	[SOCKET_UNKNOWN] = "UNKNOWN",	   [SOCKET_LISTEN] = "LISTEN",
 	[SOCKET_BOUND] = "BOUND",	   [SOCKET_SYN_SENT] = "SYN_SENT",
@@ -38,7 +36,7 @@ static const struct {
 } protocols[] = {
 	{ IPPROTO_TCP, "tcp" },
 	{ IPPROTO_UDP, "udp" },
-	{ PROTOCOL_MPTCP, "mptcp" },
+	{ NET_PROTOCOL_MPTCP, "mptcp" },
 	{ IPPROTO_UDPLITE, "udplite" },
 };
 

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NET_ADDR_STR_SIZE 46 /* INET6_ADDRSTRLEN */
+#define NET_ADDR_STR_SIZE  46  /* INET6_ADDRSTRLEN */
+#define NET_PROTOCOL_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
 
 struct net_addr {
 	uint8_t bytes[16];

@@ -195,3 +195,10 @@ unsigned text_distance(const char *a, const char *b)
 	}
 	return rows[n % 3][m];
 }
+
+bool text_is_shell_word(const char *s)
+{
+	return *s && *s != '-' &&
+	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			    "/._-@:+,=")];
+}

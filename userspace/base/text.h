@@ -25,4 +25,7 @@ char *text_escape_terminal(const char *s, char *ret, size_t size);
 /* Damerau-Levenshtein distance (optimal string alignment), for "did you mean"; strings <= 64. */
 unsigned text_distance(const char *a, const char *b);
 
+/* A path or name that a shell takes as one word without quotes, and no program as an option. */
+bool text_is_shell_word(const char *s);
+
 #endif

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/refusal.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/quota.h"
@@ -19,7 +18,8 @@
 #include "daemon/journal.h"
 #include "daemon/refusal_queue.h"
 #include "daemon/refusal_shares.h"
-#include "daemon/refusal_words.h"
+#include "explain/brief.h"
+#include "explain/refusal.h"
 
 #define GAP_SIZE      256
 #define GAP_EVERY_S   1 /* one that lasts is told of again, and is no flood of its own */
@@ -127,7 +127,7 @@ static void explain(struct refusals *r, struct waiting *w)
 	const struct event *event = refusal_event(w->evidence);
 	struct api *api = r->config.journal->api;
 	_cleanup_free_ char *explanation = NULL;
-	int error = refusal_explain(w->evidence, api, &explanation);
+	int error = api_explain_refusal(api, w->evidence, &explanation);
 
 	if (!error)
 		error = store(r, w, explanation);
@@ -197,11 +197,11 @@ size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *a
 static void write_entry(struct refusals *r, const struct event *event, const char *service,
 			unsigned repeated, int64_t now)
 {
-	char details[REFUSAL_WORDS_SIZE], comm[4 * PROCESS_COMM_SIZE];
+	char details[WHY_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE], addr[NET_ADDR_STR_SIZE];
 
 	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
 		note_missing(r, now);
-	refusal_describe(event, r->config.inventory, repeated, details);
+	why_describe_refusal(event, r->config.inventory, repeated, details);
 	journal_write(r->config.journal,
 		      &(struct activity){
 			      .action = ACTIVITY_FAIL,
@@ -213,6 +213,8 @@ static void write_entry(struct refusals *r, const struct event *event, const cha
 			      .uid = event->uid,
 			      .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
 			      .error = event->error,
+			      .call = event->call == EVENT_CALL_LISTEN ? "listen" : "bind",
+			      .addr = net_addr_format(event->family, &event->addr, addr),
 		      });
 }
 
@@ -226,7 +228,7 @@ static int put_aside(struct refusals *r, const struct event *event, const char *
 
 	if (!w)
 		return -ENOMEM;
-	error = refusal_new(r->config.journal->api, event, service, now, &w->evidence);
+	error = refusal_new(r->config.inventory, event, service, now, &w->evidence);
 	if (!error)
 		error = registry_next_failure_id(r->config.journal->registry, &w->id);
 	if (error) {

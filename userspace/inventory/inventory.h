@@ -246,4 +246,45 @@ int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free)
 /* ip_local_port_range and ip_local_reserved_ports of the own netns, read now. */
 bool inventory_port_is_reserved(struct inventory *inv, uint16_t port);
 
+/* --- who holds a port, to be told to people (holdings.c) --- */
+
+/* True for a socket that serves: TCP (or MPTCP) in LISTEN, UDP bound without a peer. */
+bool socket_serves(const struct socket_row *row);
+
+/* One process on one of the sockets; everything borrowed from the inventory. */
+struct holding {
+	const struct holder *holder;
+	const struct socket_row *socket; /* the first of its sockets */
+	const char *via;		 /* how, where not by a descriptor of its own; else NULL */
+};
+
+/*
+ * Every process that holds one of the sockets, once, oldest first.  serving: sockets that serve
+ * only.  *ret is the caller's: free().  0, -ENOMEM.
+ */
+int inventory_holdings(const struct socket_row *const *rows, size_t n, bool serving,
+		       struct holding **ret, size_t *ret_n);
+
+/*
+ * All rows of a port, netns 0 = of all namespaces, after the holders of each were looked at: what
+ * is shown is alive.  *ret is the caller's: free(); the rows are borrowed until the inventory
+ * changes.  0, negative errno.
+ */
+int inventory_verified_rows(struct inventory *inv, uint32_t netns, uint16_t port,
+			    const struct socket_row ***ret, size_t *ret_n);
+
+/* What Node.js (24 and newer) names its main thread, and with it the process: no name for people.
+ */
+#define INVENTORY_NODE_THREAD "MainThread"
+
+/* What is known of a process, from the table or else from /proc; false when nothing is.  Its comm
+ * is that of its program where it is INVENTORY_NODE_THREAD. */
+bool inventory_describe(const struct inventory *inv, const struct process_id *id,
+			struct process *ret);
+
+/* Its name as inventory_describe() gives it, "" when nothing is known.  ret: PROCESS_COMM_SIZE
+ * bytes.  Returns ret. */
+const char *inventory_process_name(const struct inventory *inv, const struct process_id *id,
+				   char *ret);
+
 #endif

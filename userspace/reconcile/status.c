@@ -9,9 +9,8 @@
 #include "base/moment.h"
 #include "base/text.h"
 
-#define PROTOCOL_MPTCP 262	      /* IPPROTO_MPTCP; older libc headers do not have it */
-#define WHO_BYTES      96	      /* an escaped comm (4 bytes a byte at most) and a pid */
-#define PATH_CUT       "\xE2\x80\xA6" /* what a path that kept only its end begins with */
+#define WHO_BYTES 96		 /* an escaped comm (4 bytes a byte at most) and a pid */
+#define PATH_CUT  "\xE2\x80\xA6" /* what a path that kept only its end begins with */
 
 /* A claim, and how to look at processes: what every decision below needs. */
 struct view {
@@ -21,14 +20,6 @@ struct view {
 };
 
 /* --- does it fit? ----------------------------------------------------------------------- */
-
-bool socket_serves(const struct socket_row *row)
-{
-	if (row->protocol == IPPROTO_TCP || row->protocol == PROTOCOL_MPTCP)
-		return row->state == SOCKET_LISTEN;
-	/* a UDP socket with a peer is ESTABLISHED: a client */
-	return row->state == SOCKET_BOUND;
-}
 
 /* An answer to one of the three questions; unknown is neither yes nor no. */
 enum answer { UNKNOWN, NO, YES };

@@ -18,9 +18,6 @@
 /* How reconcile looks up what is known of a process; NULL when nothing is. */
 typedef const struct process *(*process_lookup)(const struct process_id *id, void *user_data);
 
-/* True for a socket that serves: TCP (or MPTCP) in LISTEN, UDP bound without a peer. */
-bool socket_serves(const struct socket_row *row);
-
 /*
  * Does a process fit a claim?  It runs as the claim's user and (descends from the claimer, or
  * shares its session, or works in its directory or below).  Facts that are unknown never make it

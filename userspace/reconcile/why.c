@@ -7,81 +7,10 @@
 #include "reconcile/why_parts.h"
 
 static const char *const verdict_names[] = {
-	[WHY_FREE] = "free",
-	[WHY_UNKNOWN] = "unknown",
-	[WHY_LISTENER] = "listener",
-	[WHY_LISTENER_WILDCARD_OVERLAP] = "listener_wildcard_overlap",
-	[WHY_DUAL_STACK] = "dual_stack",
-	[WHY_REUSEADDR_VS_LISTENER] = "reuseaddr_vs_listener",
-	[WHY_REUSEPORT_MISSING_HOLDER] = "reuseport_missing_holder",
-	[WHY_REUSEPORT_MISSING_VICTIM] = "reuseport_missing_victim",
-	[WHY_REUSEPORT_UID] = "reuseport_uid",
-	[WHY_REUSEPORT_PROGRAM] = "reuseport_program",
-	[WHY_SELF] = "self",
-	[WHY_SAME_SERVICE] = "same_service",
-	[WHY_LISTENER_SHARED] = "listener_shared",
-	[WHY_LISTENER_INHERITED] = "listener_inherited",
-	[WHY_FD_PASSED] = "fd_passed",
-	[WHY_BOUND_NOT_LISTENING] = "bound_not_listening",
-	[WHY_LISTENER_SHUT_DOWN] = "listener_shut_down",
-	[WHY_FAILED_CLIENT] = "failed_client",
-	[WHY_LISTEN_CONFLICT] = "listen_conflict",
-	[WHY_DEVICE_OVERLAP] = "device_overlap",
-	[WHY_MPTCP_LISTENER] = "mptcp_listener",
-	[WHY_THREAD_PRIVATE_FDS] = "thread_private_fds",
-	[WHY_ZOMBIE_LEADER] = "zombie_leader",
-	[WHY_IO_URING_FILE] = "io_uring_file",
-	[WHY_IO_URING_REQUEST] = "io_uring_request",
-	[WHY_IO_URING_TEARDOWN] = "io_uring_teardown",
-	[WHY_IN_FLIGHT] = "in_flight",
-	[WHY_MMAP_PINNED] = "mmap_pinned",
-	[WHY_SYSCALL_PINNED] = "syscall_pinned",
-	[WHY_CLOSING_LINGER] = "closing_linger",
-	[WHY_HOLDER_STOPPED] = "holder_stopped",
-	[WHY_HOLDER_TRACED] = "holder_traced",
-	[WHY_HOLDER_FROZEN] = "holder_frozen",
-	[WHY_HOLDER_UNINTERRUPTIBLE] = "holder_uninterruptible",
-	[WHY_HOLDER_EXITING] = "holder_exiting",
-	[WHY_HOLDER_HIDDEN] = "holder_hidden",
-	[WHY_CONN_OF_CLOSED_LISTENER] = "conn_of_closed_listener",
-	[WHY_CONN_CLOSE_WAIT] = "conn_close_wait",
-	[WHY_CHILD_OF_DEAD_PARENT] = "child_of_dead_parent",
-	[WHY_ORPHAN_FIN_WAIT1] = "orphan_fin_wait1",
-	[WHY_ORPHAN_FIN_WAIT2] = "orphan_fin_wait2",
-	[WHY_ORPHAN_LAST_ACK] = "orphan_last_ack",
-	[WHY_ORPHAN_CLOSING] = "orphan_closing",
-	[WHY_TIME_WAIT] = "time_wait",
-	[WHY_TIME_WAIT_REUSE_ONE_SIDED] = "time_wait_reuse_one_sided",
-	[WHY_CONN_REUSE_ONE_SIDED] = "conn_reuse_one_sided",
-	[WHY_OUTGOING_CONNECTION] = "outgoing_connection",
-	[WHY_OUTGOING_CONNECTING] = "outgoing_connecting",
-	[WHY_UDP_BOUND] = "udp_bound",
-	[WHY_UDP_CONNECTED] = "udp_connected",
-	[WHY_UDP_EPHEMERAL] = "udp_ephemeral",
-	[WHY_KERNEL_SOCKET] = "kernel_socket",
-	[WHY_EPHEMERAL_EXHAUSTED] = "ephemeral_exhausted",
-	[WHY_PORT_REWRITTEN_BY_BPF] = "port_rewritten_by_bpf",
-	[WHY_FAKED_BY_CGROUP_BPF] = "faked_by_cgroup_bpf",
-	[WHY_INTERCEPTED_BY_SECCOMP] = "intercepted_by_seccomp",
-	[WHY_DENIED_BY_CGROUP_BPF] = "denied_by_cgroup_bpf",
-	[WHY_DENIED_BY_CGROUP_POST_BIND] = "denied_by_cgroup_post_bind",
-	[WHY_DENIED_BY_LANDLOCK] = "denied_by_landlock",
-	[WHY_DENIED_BY_LSM] = "denied_by_lsm",
-	[WHY_PRIVILEGED_PORT] = "privileged_port",
-	[WHY_PRIVILEGED_PORT_USERNS] = "privileged_port_userns",
-	[WHY_NONLOCAL_ADDRESS] = "nonlocal_address",
-	[WHY_V6_TENTATIVE] = "v6_tentative",
-	[WHY_V6_DADFAILED] = "v6_dadfailed",
-	[WHY_IPV6_DISABLED] = "ipv6_disabled",
-	[WHY_V6_LINK_DOWN] = "v6_link_down",
-	[WHY_LINKLOCAL_NO_SCOPE] = "linklocal_no_scope",
-	[WHY_BAD_SCOPE] = "bad_scope",
-	[WHY_V6ONLY_MAPPED] = "v6only_mapped",
-	[WHY_ALREADY_BOUND] = "already_bound",
-	[WHY_OTHER_NETNS] = "other_netns",
-	[WHY_GONE] = "gone",
+#define VERDICT(NAME, name, ...) [WHY_##NAME] = #name,
+#include "explain/verdicts.h"
+#undef VERDICT
 };
-_Static_assert(ARRAY_SIZE(verdict_names) == _WHY_VERDICT_MAX, "every verdict has a name");
 
 const char *why_verdict_name(enum why_verdict v)
 {
@@ -270,22 +199,15 @@ static void find_culprits(struct look *l)
 
 /* --- the answer ------------------------------------------------------------------------------ */
 
-static void answer_without_owner(const struct look *l, enum why_verdict verdict, int error,
-				 struct why_answer *ret)
+static void answer_without_owner(enum why_verdict verdict, int error, struct why_answer *ret)
 {
-	struct why_case c = case_of(l, NULL, l->free_rule);
-
 	ret->verdict = verdict;
 	ret->error = error;
-	why_write_rule(&c, verdict, ret->rule, sizeof(ret->rule));
 }
 
 static void answer_owners(const struct look *l, struct why_answer *ret)
 {
-	const struct culprit *first = &l->culprits.list[0];
-	struct why_case c = case_of(l, first->owner, first->rule);
-
-	ret->verdict = l->certainty == ALWAYS ? first->verdict : WHY_UNKNOWN;
+	ret->verdict = l->certainty == ALWAYS ? l->culprits.list[0].verdict : WHY_UNKNOWN;
 	if (why_is_recorded(l->question))
 		ret->error = l->question->error;
 	else
@@ -293,7 +215,6 @@ static void answer_owners(const struct look *l, struct why_answer *ret)
 	ret->n_blocking = l->culprits.n;
 	for (size_t i = 0; i < l->culprits.n; i++)
 		ret->blocking[i] = l->culprits.list[i].owner;
-	why_write_rule(&c, ret->verdict, ret->rule, sizeof(ret->rule));
 }
 
 /* MPTCP takes its ports from TCP; UDP has its own. */
@@ -313,16 +234,7 @@ static void answer_free(const struct look *l, bool busy_elsewhere, struct why_an
 	if (l->question->error) /* of a refusal that is remembered */
 		verdict = WHY_GONE;
 	ret->free = true;
-	answer_without_owner(l, verdict, l->question->error, ret);
-}
-
-/* The caller asked for something else: whatever is in the way there comes second. */
-static void blame_rewriting(const struct look *l, struct why_answer *ret)
-{
-	struct why_case c = case_of(l, ret->n_blocking ? ret->blocking[0] : NULL, l->free_rule);
-
-	ret->verdict = WHY_PORT_REWRITTEN_BY_BPF;
-	why_write_rule(&c, ret->verdict, ret->rule, sizeof(ret->rule));
+	answer_without_owner(verdict, l->question->error, ret);
 }
 
 static void explain_refusal(struct look *l, struct why_answer *ret)
@@ -331,7 +243,7 @@ static void explain_refusal(struct look *l, struct why_answer *ret)
 	enum why_verdict verdict = why_name_program(q);
 
 	if (verdict != WHY_FREE) {
-		answer_without_owner(l, verdict, q->error, ret);
+		answer_without_owner(verdict, q->error, ret);
 		return;
 	}
 	if (q->error == EADDRINUSE && !q->no_entry && q->port)
@@ -339,9 +251,9 @@ static void explain_refusal(struct look *l, struct why_answer *ret)
 	if (l->culprits.n)
 		answer_owners(l, ret);
 	else
-		answer_without_owner(l, why_name_refusal(q, l->environment), q->error, ret);
-	if (q->rewritten)
-		blame_rewriting(l, ret);
+		answer_without_owner(why_name_refusal(q, l->environment), q->error, ret);
+	if (q->rewritten) /* whatever is in the way there comes second */
+		ret->verdict = WHY_PORT_REWRITTEN_BY_BPF;
 }
 
 static void explain_now(struct look *l, bool busy_elsewhere, struct why_answer *ret)
@@ -351,7 +263,7 @@ static void explain_now(struct look *l, bool busy_elsewhere, struct why_answer *
 
 	foreseen = why_foresee_address(l->question, l->environment, &error);
 	if (foreseen != WHY_FREE) {
-		answer_without_owner(l, foreseen, error, ret);
+		answer_without_owner(foreseen, error, ret);
 		return;
 	}
 	find_culprits(l);
@@ -359,9 +271,9 @@ static void explain_now(struct look *l, bool busy_elsewhere, struct why_answer *
 	if (l->culprits.n)
 		answer_owners(l, ret);
 	else if (foreseen != WHY_FREE)
-		answer_without_owner(l, foreseen, error, ret);
+		answer_without_owner(foreseen, error, ret);
 	else if (l->certainty != NEVER || l->question->blind)
-		answer_without_owner(l, WHY_UNKNOWN, l->certainty == ALWAYS ? EADDRINUSE : 0, ret);
+		answer_without_owner(WHY_UNKNOWN, l->certainty == ALWAYS ? EADDRINUSE : 0, ret);
 	else
 		answer_free(l, busy_elsewhere, ret);
 }
@@ -388,4 +300,5 @@ void why_explain(const struct why_question *question, const struct bind_table *t
 		explain_refusal(&l, ret);
 	else
 		explain_now(&l, any_of_protocol(question, elsewhere, n_elsewhere), ret);
+	ret->free_rule = l.free_rule;
 }

@@ -16,94 +16,16 @@
 #include "inventory/bindtable.h"
 #include "inventory/grips.h"
 #include "inventory/inventory.h"
+#include "reconcile/oracle.h"
 
-/* The order is that of verdict_names in why.c; the contract's words. */
+/* The verdicts, each with everything that is said of it, are the rows of explain/verdicts.h. */
 enum why_verdict {
-	WHY_FREE = 0,
-	WHY_UNKNOWN, /* what decides could not be read; never a guess */
-
-	/* A: a process holds a TCP socket on the port */
-	WHY_LISTENER,
-	WHY_LISTENER_WILDCARD_OVERLAP,
-	WHY_DUAL_STACK,
-	WHY_REUSEADDR_VS_LISTENER,
-	WHY_REUSEPORT_MISSING_HOLDER,
-	WHY_REUSEPORT_MISSING_VICTIM,
-	WHY_REUSEPORT_UID,
-	WHY_REUSEPORT_PROGRAM,
-	WHY_SELF,
-	WHY_SAME_SERVICE,
-	WHY_LISTENER_SHARED,
-	WHY_LISTENER_INHERITED,
-	WHY_FD_PASSED,
-	WHY_BOUND_NOT_LISTENING,
-	WHY_LISTENER_SHUT_DOWN,
-	WHY_FAILED_CLIENT,
-	WHY_LISTEN_CONFLICT,
-	WHY_DEVICE_OVERLAP,
-	WHY_MPTCP_LISTENER,
-
-	/* B: no descriptor points to it, or its process cannot let go */
-	WHY_THREAD_PRIVATE_FDS,
-	WHY_ZOMBIE_LEADER,
-	WHY_IO_URING_FILE,
-	WHY_IO_URING_REQUEST,
-	WHY_IO_URING_TEARDOWN,
-	WHY_IN_FLIGHT,
-	WHY_MMAP_PINNED,
-	WHY_SYSCALL_PINNED,
-	WHY_CLOSING_LINGER,
-	WHY_HOLDER_STOPPED,
-	WHY_HOLDER_TRACED,
-	WHY_HOLDER_FROZEN,
-	WHY_HOLDER_UNINTERRUPTIBLE,
-	WHY_HOLDER_EXITING,
-	WHY_HOLDER_HIDDEN,
-
-	/* C: connections */
-	WHY_CONN_OF_CLOSED_LISTENER,
-	WHY_CONN_CLOSE_WAIT,
-	WHY_CHILD_OF_DEAD_PARENT,
-	WHY_ORPHAN_FIN_WAIT1,
-	WHY_ORPHAN_FIN_WAIT2,
-	WHY_ORPHAN_LAST_ACK,
-	WHY_ORPHAN_CLOSING,
-	WHY_TIME_WAIT,
-	WHY_TIME_WAIT_REUSE_ONE_SIDED,
-	WHY_CONN_REUSE_ONE_SIDED,
-	WHY_OUTGOING_CONNECTION,
-	WHY_OUTGOING_CONNECTING,
-
-	/* D: UDP and the kernel */
-	WHY_UDP_BOUND,
-	WHY_UDP_CONNECTED,
-	WHY_UDP_EPHEMERAL,
-	WHY_KERNEL_SOCKET,
-
-	/* E: nothing in the table; the errno comes from elsewhere */
-	WHY_EPHEMERAL_EXHAUSTED,
-	WHY_PORT_REWRITTEN_BY_BPF,
-	WHY_FAKED_BY_CGROUP_BPF,
-	WHY_INTERCEPTED_BY_SECCOMP,
-	WHY_DENIED_BY_CGROUP_BPF,
-	WHY_DENIED_BY_CGROUP_POST_BIND,
-	WHY_DENIED_BY_LANDLOCK,
-	WHY_DENIED_BY_LSM,
-	WHY_PRIVILEGED_PORT,
-	WHY_PRIVILEGED_PORT_USERNS,
-	WHY_NONLOCAL_ADDRESS,
-	WHY_V6_TENTATIVE,
-	WHY_V6_DADFAILED,
-	WHY_IPV6_DISABLED,
-	WHY_V6_LINK_DOWN,
-	WHY_LINKLOCAL_NO_SCOPE,
-	WHY_BAD_SCOPE,
-	WHY_V6ONLY_MAPPED,
-	WHY_ALREADY_BOUND,
-	WHY_OTHER_NETNS, /* free here; the port is busy in another namespace */
-	WHY_GONE,	 /* it was refused, and now it would succeed */
+#define VERDICT(NAME, ...) WHY_##NAME,
+#include "explain/verdicts.h"
+#undef VERDICT
 	_WHY_VERDICT_MAX
 };
+_Static_assert(WHY_FREE == 0, "no verdict yet is that nobody is in the way");
 
 /* The contract's word: "listener", "other_netns", …; static storage. */
 const char *why_verdict_name(enum why_verdict v);
@@ -204,7 +126,7 @@ struct why_answer {
 	/* at most WHY_BLOCKING_MAX; of WHY_UNKNOWN: those that may be in the way */
 	size_t n_blocking;
 	const struct why_owner *blocking[WHY_BLOCKING_MAX]; /* strongest first; borrowed */
-	char rule[240]; /* the kernel rule in one sentence, at most 200 characters */
+	enum bind_rule free_rule; /* why the bind would succeed, as far as owners decide that */
 };
 
 /*

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of why share: who is in the way is why.c, what to call it and how to say it not.
- */
+/* What the files of why share: who is in the way is why.c, what to call it not. */
 #ifndef RECONCILE_WHY_PARTS_H
 #define RECONCILE_WHY_PARTS_H
 
@@ -17,9 +16,9 @@ struct why_case {
 	const struct why_question *question;
 	const struct why_environment *environment;
 	const struct bind_bucket *bucket; /* NULL = not known */
-	const struct why_owner *owner;	  /* NULL for a sentence about no owner */
-	enum bind_rule rule;		  /* by which it is in the way */
-	bool listening;			  /* bind() is done, listen() is asked */
+	const struct why_owner *owner;
+	enum bind_rule rule; /* by which it is in the way */
+	bool listening;	     /* bind() is done, listen() is asked */
 };
 
 /*
@@ -45,9 +44,6 @@ enum why_verdict why_foresee_address(const struct why_question *q, const struct 
 				     int *ret_error);
 enum why_verdict why_foresee_rights(const struct why_question *q, const struct why_environment *e,
 				    int *ret_error);
-
-/* The sentence for a verdict; c->owner is NULL for verdicts about no owner. */
-void why_write_rule(const struct why_case *c, enum why_verdict verdict, char *ret, size_t size);
 
 /* Asked about what happened, not about now. */
 static inline bool why_is_recorded(const struct why_question *q)

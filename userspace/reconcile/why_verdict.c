@@ -369,6 +369,13 @@ static unsigned weight(const struct why_case *c)
 	return is_orphan(b) ? 3 : 2;
 }
 
+/* Of owners that the same step names: which is told first, by the verdicts' own rows. */
+static const uint8_t ranks[] = {
+#define VERDICT(NAME, name, rank, ...) [WHY_##NAME] = rank,
+#include "explain/verdicts.h"
+#undef VERDICT
+};
+
 enum why_verdict why_name_situation(const struct why_case *c, unsigned *ret_strength)
 {
 	enum why_verdict verdict = WHY_FREE;
@@ -376,6 +383,6 @@ enum why_verdict why_name_situation(const struct why_case *c, unsigned *ret_stre
 
 	while (step < ARRAY_SIZE(steps) && verdict == WHY_FREE)
 		verdict = steps[step++](c);
-	*ret_strength = weight(c) << 16 | step << 8 | verdict;
+	*ret_strength = weight(c) << 16 | step << 8 | ranks[verdict];
 	return verdict;
 }

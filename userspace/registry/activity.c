@@ -56,6 +56,8 @@ int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_
 	bind_text_or_null(&q, 8,
 			  entry->comm ? text_to_utf8(entry->comm, comm, sizeof(comm)) : NULL);
 	query_bind_int_or_null(&q, 9, entry->error, 0);
+	bind_text_or_null(&q, 10, entry->call);
+	bind_text_or_null(&q, 11, entry->addr);
 	error = query_run(&q);
 	if (error == 0 && ret_id)
 		*ret_id = sqlite3_last_insert_rowid(r->db);

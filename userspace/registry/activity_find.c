@@ -35,6 +35,7 @@
 struct activity_row {
 	struct activity entry;
 	char service[REPAIRED_SIZE], details[REPAIRED_SIZE], comm[REPAIRED_SIZE];
+	char call[REPAIRED_SIZE], addr[REPAIRED_SIZE];
 };
 
 /* False when the action is none of ours: a person wrote that row, and no reader knows its name. */
@@ -58,6 +59,8 @@ static bool activity_decode(const struct query *q, struct activity_row *ret)
 					     PROCESS_UID_UNKNOWN);
 	entry->comm = query_column_utf8(q, ACTIVITY_COLUMN_COMM, ret->comm, REPAIRED_SIZE);
 	entry->error = (int)query_column_int(q, ACTIVITY_COLUMN_ERROR, 0, INT32_MAX, 0);
+	entry->call = query_column_utf8(q, ACTIVITY_COLUMN_CALL, ret->call, REPAIRED_SIZE);
+	entry->addr = query_column_utf8(q, ACTIVITY_COLUMN_ADDR, ret->addr, REPAIRED_SIZE);
 	return true;
 }
 

@@ -96,6 +96,8 @@ struct activity {
 	uid_t uid;	  /* PROCESS_UID_UNKNOWN = none: they share what one user may have */
 	const char *comm; /* "" = none */
 	int error;	  /* errno of a FAIL; 0 = none */
+	const char *call; /* of a FAIL: "bind", "listen"; NULL or "" = none, or not known */
+	const char *addr; /* … and the address that was asked for, likewise */
 };
 
 /*

@@ -187,6 +187,11 @@ static const char *const migrations[] = {
 	 "CREATE TRIGGER noteRemoved AFTER DELETE ON notes BEGIN\n" NOTE_DISCOUNT "END;\n"
 	 "CREATE TRIGGER noteChanged AFTER UPDATE ON notes BEGIN\n" NOTE_DISCOUNT NOTE_COUNT
 	 "END;\n"),
+
+	/* Of a FAIL what was refused: its details are a sentence for people, and nothing reads it.
+	 */
+	("ALTER TABLE activity ADD COLUMN call TEXT; -- bind or listen\n"
+	 "ALTER TABLE activity ADD COLUMN addr TEXT; -- that was asked for\n"),
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

@@ -25,7 +25,8 @@
 	"?13, coalesce(?14, rangeFirst), coalesce(?15, rangeLast)"
 
 /* In the order of enum activity_column. */
-#define ACTIVITY_COLUMNS "id, action, service, details, timestamp, port, pid, uid, comm, error"
+#define ACTIVITY_COLUMNS \
+	"id, action, service, details, timestamp, port, pid, uid, comm, error, call, addr"
 
 /* Parameters that all ways to walk down the activity share: ?1 and ?2 the ids, both included, ?3
  * from, ?4 to, 0 = open.  The unary plus keeps the planner from the index on time: the answer is
@@ -149,7 +150,7 @@ static const char *const statement_sql[] = {
 
 	[STATEMENT_ACTIVITY_INSERT] =
 		"INSERT INTO activity(action, service, details, timestamp, port, pid, uid, comm, "
-		"error) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+		"error, call, addr) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	[STATEMENT_ACTIVITY_BY_ID] = "SELECT " ACTIVITY_COLUMNS " FROM activity WHERE id = ?1",
 	[STATEMENT_ACTIVITY_IDS] = "SELECT id, action, service FROM activity WHERE " ACTIVITY_WALK,
 	[STATEMENT_ACTIVITY_IDS_OF_SUBJECT] =

@@ -8,11 +8,10 @@
 
 #include "bpf/abi.h"
 
-#define NS_PER_S       1000000000ULL
-#define PROTOCOL_MPTCP 262	      /* IPPROTO_MPTCP, which older libc headers lack */
-#define ERRNO_MAX      4095	      /* MAX_ERRNO of the kernel */
-#define CUT_MARK       "\xe2\x80\xa6" /* "…" before what is left of a path */
-#define CUT_MARK_SIZE  (sizeof(CUT_MARK) - 1)
+#define NS_PER_S      1000000000ULL
+#define ERRNO_MAX     4095	     /* MAX_ERRNO of the kernel */
+#define CUT_MARK      "\xe2\x80\xa6" /* "…" before what is left of a path */
+#define CUT_MARK_SIZE (sizeof(CUT_MARK) - 1)
 
 _Static_assert(PROCESS_COMM_SIZE == ABI_COMM_SIZE, "names of tasks");
 _Static_assert(PROCESS_ANCESTORS_MAX == ABI_ANCESTORS_MAX, "ancestors");
@@ -51,7 +50,7 @@ static void decode_head(const struct abi_head *head, uint64_t ticks_per_s, struc
 static bool protocol_is_ours(uint16_t protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
-	       protocol == PROTOCOL_MPTCP;
+	       protocol == NET_PROTOCOL_MPTCP;
 }
 
 static bool family_is_ours(uint8_t family)

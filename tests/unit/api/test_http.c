@@ -2,6 +2,8 @@
 /* The server against well-formed, malformed and hostile HTTP. */
 #include "world.h"
 
+#include "api/reply.h"
+
 static void assert_alive(struct world *w)
 {
 	_cleanup_answer_ struct answer a = ask_get(w, "/v1/log?n=1");
@@ -367,9 +369,20 @@ static void requests_and_refusals_are_counted(void **state)
 	assert_true(after.max_us > 0 && after.total_us >= after.max_us);
 }
 
+static void an_error_inside_is_never_the_clients_fault(void **state)
+{
+	assert_int_equal(reply_outcome(0), OUTCOME_OK);
+	assert_int_equal(reply_outcome(OUTCOME_CONFLICT), OUTCOME_CONFLICT);
+	assert_int_equal(reply_outcome(-EINVAL), OUTCOME_FAILED);
+	assert_int_equal(reply_outcome(-EACCES), OUTCOME_FAILED);
+	assert_int_equal(reply_outcome(-ENOMEM), OUTCOME_FAILED);
+	assert_int_equal(reply_outcome(-ENOSPC), OUTCOME_NO_SPACE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_error_inside_is_never_the_clients_fault),
 		cmocka_unit_test(every_body_says_ok_and_its_version),
 		cmocka_unit_test(an_unknown_path_is_404_in_json),
 		cmocka_unit_test(a_wrong_method_is_405_and_names_the_right_one),

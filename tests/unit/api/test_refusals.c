@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What `pd why` answers of refusals that were recorded, and to whom. */
-#include "api/refusal.h"
+#include "explain/refusal.h"
 #include "unit/api/answers.h"
 
 /* --- why, of recorded refusals --- */
@@ -88,7 +88,7 @@ static struct refusal *take(struct world *w, const struct event *e, const char *
 {
 	struct refusal *evidence = NULL;
 
-	assert_int_equal(refusal_new(w->api, e, service, time(NULL) - 12, &evidence), 0);
+	assert_int_equal(refusal_new(w->inventory, e, service, time(NULL) - 12, &evidence), 0);
 	return evidence;
 }
 
@@ -97,7 +97,7 @@ static struct json_object *explain_later(struct world *w, const struct refusal *
 	char *text = NULL;
 	struct json_object *o;
 
-	assert_int_equal(refusal_explain(evidence, w->api, &text), 0);
+	assert_int_equal(api_explain_refusal(w->api, evidence, &text), 0);
 	o = json_tokener_parse(text);
 	assert_non_null(o);
 	free(text);

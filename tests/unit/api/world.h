@@ -33,6 +33,7 @@
 #include "api/api.h"
 #include "base/cleanup.h"
 #include "reconcile/status.h"
+#include "unit/sockets.h"
 
 #define DEADLINE_MS 20000 /* generous: sanitizers, emulated machines */
 #define OTHER_UID   65534
@@ -515,41 +516,6 @@ static inline void assert_error(const struct answer *a, int status, const char *
 	assert_string_equal(text_of(a, "error.code"), code);
 	if (!strstr(text_of(a, "error.message"), words))
 		fail_msg("\"%s\" is not in: %s", words, text_of(a, "error.message"));
-}
-
-/* --- sockets on which something happens --- */
-
-/* A bound socket on loopback with a port of the kernel's choice; type SOCK_STREAM or SOCK_DGRAM. */
-static inline int bound_socket(int type, uint16_t *ret_port)
-{
-	struct sockaddr_in name = { .sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(name);
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
-	*ret_port = ntohs(name.sin_port);
-	return fd;
-}
-
-static inline int listening_socket(uint16_t *ret_port)
-{
-	int fd = bound_socket(SOCK_STREAM, ret_port);
-
-	assert_int_equal(listen(fd, 8), 0);
-	return fd;
-}
-
-/* A loopback port that nothing holds, for an explicit claim. */
-static inline uint16_t free_port(void)
-{
-	uint16_t port;
-	int fd = bound_socket(SOCK_STREAM, &port);
-
-	close(fd);
-	return port;
 }
 
 #endif

@@ -222,9 +222,22 @@ static void distance_agrees_with_its_definition_on_random_texts(void **state)
 	}
 }
 
+static void shell_word_needs_no_quotes_and_is_no_option(void **state)
+{
+	static const char *const words[] = { "nginx.service", "/usr/bin/node", "a@b:1+2,x=y_-" };
+	static const char *const others[] = { "",    "-rf",    "a b", "it's", "$HOME",
+					      "a;b", "a\\x2d", "~",   "*",    "\xc3\xa4" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		assert_true(text_is_shell_word(words[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_false(text_is_shell_word(others[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shell_word_needs_no_quotes_and_is_no_option),
 		cmocka_unit_test(well_formed_utf8_is_accepted),
 		cmocka_unit_test(malformed_utf8_is_refused),
 		cmocka_unit_test(malformed_bytes_become_replacement_characters),

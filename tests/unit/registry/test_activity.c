@@ -12,7 +12,7 @@ struct listing {
 	int rows;
 	int stop_after;
 	struct activity last;
-	char service[256], details[4096], comm[64]; /* of the last */
+	char service[256], details[4096], comm[64], call[64], addr[64]; /* of the last */
 };
 
 static bool list(const struct activity *entry, void *user_data)
@@ -25,6 +25,8 @@ static bool list(const struct activity *entry, void *user_data)
 	snprintf(l->service, sizeof(l->service), "%s", entry->service);
 	snprintf(l->details, sizeof(l->details), "%s", entry->details);
 	snprintf(l->comm, sizeof(l->comm), "%s", entry->comm);
+	snprintf(l->call, sizeof(l->call), "%s", entry->call);
+	snprintf(l->addr, sizeof(l->addr), "%s", entry->addr);
 	l->rows++;
 	return --l->stop_after != 0;
 }
@@ -312,9 +314,12 @@ static void rows_typed_by_hand_do_no_harm(void **state)
 	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = -1 };
 
-	fixture_shell(f, "INSERT INTO activity VALUES(-5, 'claim', x'ff41', x'c328', 'late', "
-			 "70000, -1, -1, x'80', 99999999999), (NULL, NULL, NULL, NULL, NULL, NULL, "
-			 "NULL, NULL, NULL, NULL), (9, 'MYSTERY', 'a', 'b', 5, 1, 1, 1, 'c', 0)");
+	fixture_shell(
+		f, "INSERT INTO activity VALUES(-5, 'claim', x'ff41', x'c328', 'late', "
+		   "70000, -1, -1, x'80', 99999999999, x'ff', 7), (NULL, NULL, NULL, NULL, NULL, "
+		   "NULL, NULL, NULL, NULL, NULL, NULL, NULL), (9, 'MYSTERY', 'a', 'b', 5, 1, 1, "
+		   "1, 'c', 0, "
+		   "'bind', '::')");
 	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
 	assert_int_equal(l.rows, 1);
 	assert_int_equal(l.last.id, -5);
@@ -327,6 +332,8 @@ static void rows_typed_by_hand_do_no_harm(void **state)
 	assert_int_equal(l.last.pid, 0);
 	assert_int_equal(l.last.uid, PROCESS_UID_UNKNOWN);
 	assert_int_equal(l.last.error, 0);
+	assert_string_equal(l.call, "\xef\xbf\xbd");
+	assert_string_equal(l.addr, "7");
 }
 
 static void names_of_processes_are_stored_as_text(void **state)

@@ -448,6 +448,49 @@ static void database_of_version_4_has_owners_of_locks_and_sums_of_notes(void **s
 	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'old'", "NULL");
 }
 
+static bool expect_no_call(const struct activity *entry, void *user_data)
+{
+	unsigned *n = user_data;
+
+	assert_string_equal(entry->call, "");
+	assert_string_equal(entry->addr, "");
+	++*n;
+	return true;
+}
+
+/* What was refused before there were columns for it is not known, whatever the sentence says. */
+static void database_of_version_2_has_refusals_without_call_and_address(void **state)
+{
+	struct activity entry = { .action = ACTIVITY_FAIL,
+				  .service = "",
+				  .details = "listen [::1]:3000: EADDRINUSE",
+				  .timestamp = 1700000009,
+				  .port = 3000,
+				  .error = EADDRINUSE,
+				  .call = "listen",
+				  .addr = "::1" };
+	const struct activity_filter everything = { 0 };
+	struct fixture *f = *state;
+	char version[16];
+	unsigned n = 0;
+
+	snprintf(version, sizeof(version), "%d", schema_version());
+	fixture_shell(f, stored_v2);
+	fixture_expect(f, "PRAGMA user_version", "2");
+	fixture_open(f);
+	assert_int_equal(registry_for_each_activity(f->registry, &everything, expect_no_call, &n),
+			 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(registry_begin(f->registry), 0);
+	assert_int_equal(registry_log(f->registry, &entry, NULL), 0);
+	assert_int_equal(registry_commit(f->registry), 0);
+	fixture_close(f);
+	fixture_expect(f, "PRAGMA user_version", version);
+	fixture_expect(f, "SELECT details FROM activity WHERE id = 5",
+		       "bind 0.0.0.0:8075: EADDRINUSE; held by python3 (7035)");
+	fixture_expect(f, "SELECT call || ' ' || addr FROM activity WHERE id = 6", "listen ::1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +523,7 @@ int main(void)
 		registry_test(read_only_file_is_refused),
 		registry_test_unopened(database_of_version_2_keeps_its_locks_and_sessions),
 		registry_test_unopened(database_of_version_4_has_owners_of_locks_and_sums_of_notes),
+		registry_test_unopened(database_of_version_2_has_refusals_without_call_and_address),
 	};
 
 	return cmocka_run_group_tests_name("registry schema", tests, NULL, NULL);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* Who was in the way of a refused call, and what the log says of it. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "explain/brief.h"
+
+static struct event refusal(pid_t pid, uint16_t port)
+{
+	return (struct event){
+		.kind = EVENT_FAIL,
+		.actor = { .pid = pid, .start_ticks = 7 },
+		.family = AF_INET,
+		.port = port,
+		.call = EVENT_CALL_BIND,
+		.error = EADDRINUSE,
+	};
+}
+
+static void description_names_call_address_and_errno(void **state)
+{
+	struct event e = refusal(10, 3000);
+	char text[WHY_DETAILS_SIZE];
+
+	e.error = EACCES;
+	e.family = AF_INET6;
+	e.call = EVENT_CALL_LISTEN;
+	why_describe_refusal(&e, NULL, 3, text);
+	assert_string_equal(text, "listen [::]:3000: EACCES (and 3 times more before)");
+}
+
+/* A table that knows of one listener, 12, held by "node" (94120). */
+static struct inventory *table_with_a_listener(void)
+{
+	struct event process = { .kind = EVENT_PROCESS,
+				 .actor = { .pid = 94120, .start_ticks = 7 } };
+	struct event listens = {
+		.kind = EVENT_LISTEN,
+		.actor = process.actor,
+		.cookie = 12,
+		.inode = 34,
+		.protocol = IPPROTO_TCP,
+		.family = AF_INET,
+		.port = 3000,
+	};
+	const struct holder_source nobody = { 0 };
+	struct inventory *inv = NULL;
+	bool settle = false;
+
+	strcpy(process.comm, "node");
+	process.process.id = process.actor;
+	strcpy(process.process.comm, "node");
+	assert_int_equal(inventory_new(&nobody, &inv), 0);
+	listens.netns = inventory_own_netns(inv);
+	assert_int_equal(inventory_apply(inv, &process, 1000, NULL, NULL, &settle), 0);
+	assert_int_equal(inventory_apply(inv, &listens, 1000, NULL, NULL, &settle), 0);
+	return inv;
+}
+
+static void description_names_the_owner_of_that_moment(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[WHY_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
+	why_describe_refusal(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
+static void owner_of_that_moment_counts_and_not_who_listens_by_now(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[WHY_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .minisocket = true, .state = SOCKET_TIME_WAIT };
+	why_describe_refusal(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a TIME_WAIT socket "
+				  "that no process is seen to hold");
+	inventory_free(inv);
+}
+
+static void table_is_asked_where_the_owners_were_not_seen(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[WHY_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	why_describe_refusal(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
+static void listener_behind_too_many_connections_is_known_to_the_table(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[WHY_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.n_owners = 1;
+	e.more_owners = true;
+	e.owners[0] = (struct bind_owner){ .cookie = 99,
+					   .state = SOCKET_ESTABLISHED,
+					   .peer_port = 40000 };
+	why_describe_refusal(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
+static void callers_own_socket_is_not_in_its_way(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 3000);
+	char text[WHY_DETAILS_SIZE];
+
+	e.call = EVENT_CALL_LISTEN;
+	e.cookie = 11;
+	e.n_owners = 2;
+	e.owners[0] = (struct bind_owner){ .cookie = 11, .state = SOCKET_BOUND };
+	e.owners[1] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
+	why_describe_refusal(&e, inv, 0, text);
+	assert_string_equal(text, "listen 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+	inventory_free(inv);
+}
+
+static void answer_in_the_kernels_place_is_said(void **state)
+{
+	struct event e = refusal(10, 3000);
+	char text[WHY_DETAILS_SIZE];
+
+	e.error = EPERM;
+	e.no_entry = true;
+	why_describe_refusal(&e, NULL, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EPERM; answered in the kernel's place "
+				  "(a seccomp filter)");
+}
+
+static void answer_of_a_program_is_said_whoever_owns_the_port(void **state)
+{
+	static const enum event_stage stages[] = { EVENT_STAGE_DENIED, EVENT_STAGE_BOUND };
+	struct inventory *inv = table_with_a_listener();
+	char text[WHY_DETAILS_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
+		struct event e = refusal(10, 3000);
+
+		e.netns = inventory_own_netns(inv);
+		e.stage = stages[i];
+		why_describe_refusal(&e, inv, 0, text);
+		assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; answered by a BPF "
+					  "program of its cgroup");
+	}
+	inventory_free(inv);
+}
+
+static void rewritten_port_is_said_and_who_holds_it(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal(10, 4000);
+	char text[WHY_DETAILS_SIZE];
+
+	e.netns = inventory_own_netns(inv);
+	e.stage = EVENT_STAGE_PASSED;
+	e.given_port = 3000;
+	why_describe_refusal(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:4000: EADDRINUSE; made 0.0.0.0:3000 by a BPF "
+				  "program of its cgroup; held by node (94120)");
+	inventory_free(inv);
+}
+
+/* Two listeners, and the first that was listed does not meet the address that was asked for. */
+static struct event refusal_beside_another_address(const struct inventory *inv)
+{
+	struct event e = refusal(10, 3000);
+
+	e.netns = inventory_own_netns(inv);
+	e.addr.bytes[0] = 127;
+	e.addr.bytes[3] = 1;
+	e.n_owners = 2;
+	e.owners[0] =
+		(struct bind_owner){ .cookie = 99, .family = AF_INET, .state = SOCKET_LISTEN };
+	e.owners[0].addr.bytes[0] = 127;
+	e.owners[0].addr.bytes[3] = 2;
+	e.owners[1] =
+		(struct bind_owner){ .cookie = 12, .family = AF_INET, .state = SOCKET_LISTEN };
+	return e;
+}
+
+static void owner_that_does_not_overlap_is_not_blamed(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event e = refusal_beside_another_address(inv);
+	struct why_obstacle obstacle;
+	char text[WHY_DETAILS_SIZE];
+
+	why_describe_refusal(&e, inv, 0, text);
+	assert_string_equal(text, "bind 127.0.0.1:3000: EADDRINUSE; held by node (94120)");
+	assert_true(why_in_the_way(&e, inv, &obstacle));
+	assert_int_equal(obstacle.row->cookie, 12);
+	inventory_free(inv);
+}
+
+static void nobody_is_in_the_way_of_a_call_that_was_answered_elsewhere(void **state)
+{
+	struct inventory *inv = table_with_a_listener();
+	struct event program = refusal(10, 3000), filter = refusal(10, 3000);
+	struct event other = refusal(10, 3000);
+	struct why_obstacle obstacle;
+
+	program.netns = filter.netns = other.netns = inventory_own_netns(inv);
+	program.stage = EVENT_STAGE_DENIED;
+	filter.no_entry = true;
+	other.error = EACCES;
+	assert_false(why_in_the_way(&program, inv, &obstacle));
+	assert_false(why_in_the_way(&filter, inv, &obstacle));
+	assert_false(why_in_the_way(&other, inv, &obstacle));
+	inventory_free(inv);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(description_names_call_address_and_errno),
+		cmocka_unit_test(description_names_the_owner_of_that_moment),
+		cmocka_unit_test(owner_of_that_moment_counts_and_not_who_listens_by_now),
+		cmocka_unit_test(table_is_asked_where_the_owners_were_not_seen),
+		cmocka_unit_test(listener_behind_too_many_connections_is_known_to_the_table),
+		cmocka_unit_test(callers_own_socket_is_not_in_its_way),
+		cmocka_unit_test(answer_in_the_kernels_place_is_said),
+		cmocka_unit_test(answer_of_a_program_is_said_whoever_owns_the_port),
+		cmocka_unit_test(rewritten_port_is_said_and_who_holds_it),
+		cmocka_unit_test(owner_that_does_not_overlap_is_not_blamed),
+		cmocka_unit_test(nobody_is_in_the_way_of_a_call_that_was_answered_elsewhere),
+	};
+
+	return cmocka_run_group_tests_name("explain/brief", tests, NULL, NULL);
+}

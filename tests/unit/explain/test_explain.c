@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Real sockets, explained in plain structs: without an api, a client or JSON. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "explain/explain.h"
+#include "explain/refusal.h"
+#include "explain/remedies.h"
+#include "explain/words.h"
+#include "sentinel/sentinel.h"
+#include "unit/sockets.h"
+
+struct rooms {
+	struct explainer explainer;
+	struct sentinel *sentinel;
+	char directory[32];
+};
+
+static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	return sentinel_walk(sentinel, asked, ret);
+}
+
+static void ignore(uint32_t netns, uint16_t port, void *user_data)
+{
+}
+
+static int rooms_open(void **state)
+{
+	static const struct holder_source proc_only;
+	struct rooms *r = calloc(1, sizeof(*r));
+	char path[64], error[256] = "";
+
+	assert_non_null(r);
+	snprintf(r->directory, sizeof(r->directory), "/tmp/pd-explain-XXXXXX");
+	assert_non_null(mkdtemp(r->directory));
+	snprintf(path, sizeof(path), "%s/port-registry.db", r->directory);
+	if (registry_open(path, &r->explainer.registry, error, sizeof(error)))
+		fail_msg("registry: %s", error);
+	assert_int_equal(inventory_new(&proc_only, &r->explainer.inventory), 0);
+	assert_int_equal(sentinel_new(false, &r->sentinel), 0);
+	r->explainer.report = sentinel_report(r->sentinel);
+	r->explainer.walk = walk;
+	r->explainer.walk_data = r->sentinel;
+	*state = r;
+	return 0;
+}
+
+static int rooms_close(void **state)
+{
+	struct rooms *r = *state;
+	char path[64];
+
+	sentinel_free(r->sentinel);
+	inventory_free(r->explainer.inventory);
+	registry_close(r->explainer.registry);
+	snprintf(path, sizeof(path), "%s/port-registry.db", r->directory);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(r->directory), 0);
+	free(r);
+	return 0;
+}
+
+/* What root asks of the port now, with nothing found out yet. */
+static struct why_facts ask(struct rooms *r, uint16_t port)
+{
+	struct why_facts f = { .question = why_default_question(IPPROTO_TCP, port),
+			       .now = time(NULL) };
+
+	assert_int_equal(inventory_resync(r->explainer.inventory, f.now, ignore, NULL), 0);
+	assert_int_equal(why_place_find(&r->explainer, NULL, &f.place), 0);
+	return f;
+}
+
+/* A child that holds the port alone, stopped. */
+static pid_t stopped_holder(uint16_t *ret_port)
+{
+	int fd = listening_socket(ret_port), status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (!child) {
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	close(fd);
+	return child;
+}
+
+static void end(pid_t child)
+{
+	int status;
+
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+}
+
+static void a_listener_is_explained_with_its_holder_and_what_to_do(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, port);
+	struct rooms *r = *state;
+	char words[32];
+
+	assert_int_equal(explain_port(&r->explainer, &f), 0);
+	assert_int_equal(f.answer.verdict, WHY_LISTENER);
+	assert_int_equal(f.n_holders, 1);
+	assert_int_equal(f.holders[0].process.id.pid, getpid());
+	assert_non_null(f.holders[0].cmdline);
+	snprintf(words, sizeof(words), "(pid %d)", getpid());
+	assert_non_null(strstr(f.summary, words));
+	snprintf(words, sizeof(words), "127.0.0.1:%u", port);
+	assert_non_null(strstr(f.rule, words));
+	assert_true(f.remedies.n > 0);
+	assert_string_equal(f.remedies.list[f.remedies.n - 1].command, "pd claim NAME");
+}
+
+static void a_free_port_needs_nothing(void **state)
+{
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, free_port());
+	struct rooms *r = *state;
+
+	assert_int_equal(explain_port(&r->explainer, &f), 0);
+	assert_int_equal(f.answer.verdict, WHY_FREE);
+	assert_int_equal(f.n_holders, 0);
+	assert_int_equal(f.remedies.n, 0);
+	assert_string_equal(f.missing, "");
+}
+
+/* Whatever becomes of the holder: what is said is about the moment of the facts. */
+static void words_are_written_from_the_facts_alone(void **state)
+{
+	uint16_t port;
+	pid_t child = stopped_holder(&port);
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, port);
+	struct rooms *r = *state;
+	struct why_remedies then;
+	char summary[WHY_SUMMARY_SIZE], command[32];
+
+	assert_int_equal(explain_port(&r->explainer, &f), 0);
+	then = f.remedies;
+	snprintf(summary, sizeof(summary), "%s", f.summary);
+	end(child);
+	memset(&f.remedies, 0, sizeof(f.remedies));
+	why_summarize(&f);
+	why_list_remedies(&f);
+	assert_string_equal(f.summary, summary);
+	assert_non_null(strstr(summary, "Ctrl-Z"));
+	snprintf(command, sizeof(command), "kill -CONT %d", child);
+	assert_string_equal(then.list[0].command, command);
+	assert_int_equal(f.remedies.n, then.n);
+	for (size_t i = 0; i < then.n; i++) {
+		assert_string_equal(f.remedies.list[i].text, then.list[i].text);
+		assert_string_equal(f.remedies.list[i].command, then.list[i].command);
+	}
+}
+
+static void an_event_with_too_many_owners_is_refused(void **state)
+{
+	struct event e = { .kind = EVENT_FAIL, .n_owners = EVENT_OWNERS_MAX + 1 };
+	struct rooms *r = *state;
+	struct refusal *evidence;
+
+	assert_int_equal(refusal_new(r->explainer.inventory, &e, NULL, 1, &evidence), -EINVAL);
+}
+
+static void a_refusal_is_explained_to_its_own_user_and_as_it_was(void **state)
+{
+	uint16_t port;
+	pid_t child = stopped_holder(&port);
+	_cleanup_(why_facts_deinit) struct why_facts now = ask(*state, port), f = { 0 };
+	struct event e = { .kind = EVENT_FAIL,
+			   .uid = 65534,
+			   .comm = "victim",
+			   .actor = { .pid = 1 << 22, .start_ticks = 7 }, /* above every pid */
+			   .protocol = IPPROTO_TCP,
+			   .family = AF_INET,
+			   .port = port,
+			   .call = EVENT_CALL_BIND,
+			   .error = EADDRINUSE };
+	struct rooms *r = *state;
+	struct refusal *evidence;
+
+	e.netns = now.place.netns;
+	assert_int_equal(refusal_new(r->explainer.inventory, &e, "shop:web", 1000, &evidence), 0);
+	assert_int_equal(explain_refusal(&r->explainer, evidence, &f), 0);
+	refusal_free(evidence);
+	end(child);
+	assert_int_equal(f.now, 1000);
+	assert_int_equal(f.viewer, 65534);
+	assert_string_equal(f.claim, "shop:web");
+	assert_int_equal(f.holders[0].process.id.pid, child);
+	assert_null(f.holders[0].cmdline); /* another user's */
+	assert_non_null(strstr(f.summary, "was taken"));
+	for (size_t i = 0; i < f.remedies.n; i++)
+		assert_null(strstr(f.remedies.list[i].command, "kill"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_listener_is_explained_with_its_holder_and_what_to_do),
+		cmocka_unit_test(a_free_port_needs_nothing),
+		cmocka_unit_test(words_are_written_from_the_facts_alone),
+		cmocka_unit_test(an_event_with_too_many_owners_is_refused),
+		cmocka_unit_test(a_refusal_is_explained_to_its_own_user_and_as_it_was),
+	};
+
+	return cmocka_run_group_tests_name("explain", tests, rooms_open, rooms_close);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets on which something happens. */
+#ifndef TESTS_UNIT_SOCKETS_H
+#define TESTS_UNIT_SOCKETS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A bound socket on loopback with a port of the kernel's choice; type SOCK_STREAM or SOCK_DGRAM. */
+static inline int bound_socket(int type, uint16_t *ret_port)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(name);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+	*ret_port = ntohs(name.sin_port);
+	return fd;
+}
+
+static inline int listening_socket(uint16_t *ret_port)
+{
+	int fd = bound_socket(SOCK_STREAM, ret_port);
+
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+/* A loopback port that nothing holds, for an explicit claim. */
+static inline uint16_t free_port(void)
+{
+	uint16_t port;
+	int fd = bound_socket(SOCK_STREAM, &port);
+
+	close(fd);
+	return port;
+}
+
+#endif

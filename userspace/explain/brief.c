@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "explain/brief.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "explain/holder.h"
+#include "explain/owners.h"
+
+#define ROWS_LOOKED_AT 16 /* sockets of one port searched for the one in the way */
+#define SERVER_SIZE    64
+#define ROWS_MAX       64 /* sockets of one port that are looked through for two servers */
+
+/* --- a refusal ------------------------------------------------------------------------------- */
+
+/* Behind the programs of cgroups the kernel goes on with what they made of the address. */
+static void recall_rewriting(const struct event *e, struct why_question *q)
+{
+	if (!event_is_rewritten(e))
+		return;
+	q->rewritten = true;
+	q->asked_addr = q->addr;
+	q->asked_port = q->port;
+	q->addr = e->given_addr;
+	q->port = e->given_port;
+}
+
+struct why_question why_question_of_event(const struct event *e)
+{
+	struct why_question q = {
+		.protocol = e->protocol == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP,
+		.family = e->family ? e->family : AF_INET,
+		.addr = e->addr,
+		.port = e->port,
+		.v6only = e->v6only,
+		.reuseaddr = e->reuseaddr,
+		.reuseport = e->reuseport,
+		.has_program = e->has_program,
+		.uid = e->sk_uid,
+		.dev = e->dev,
+		.call = e->call,
+		.error = e->error,
+		.caller = e->actor,
+		.cookie = e->cookie,
+		.no_entry = e->no_entry,
+		.bound_port = e->bound_port,
+		.stage = e->stage,
+		.addr_named = true,
+	};
+
+	recall_rewriting(e, &q);
+	return q;
+}
+
+/* The one that the verdict would be about; of none that is surely in the way the first, for likely
+ * ones come first.  NULL when there is nobody but the caller's own socket. */
+static const struct why_owner *choose(const struct why_question *q, const struct bind_table *table,
+				      const struct why_owner *owners, size_t n)
+{
+	struct why_answer answer;
+
+	why_explain(q, table, owners, n, NULL, 0, NULL, &answer);
+	if (answer.n_blocking)
+		return answer.blocking[0];
+	for (size_t i = 0; i < n; i++)
+		/* the caller's own socket is bound by now when listen() was refused */
+		if (!q->cookie || owners[i].bind.cookie != q->cookie)
+			return &owners[i];
+	return NULL;
+}
+
+static bool find_recorded(const struct event *e, const struct why_question *q,
+			  const struct inventory *inv, struct why_obstacle *ret,
+			  bool *ret_connection)
+{
+	struct why_owner owners[EVENT_OWNERS_MAX];
+	struct bind_owner walked[EVENT_OWNERS_MAX];
+	struct bind_table table = { .stable = true, .owners = walked };
+	const struct why_owner *first;
+
+	for (size_t i = 0; i < e->n_owners && i < EVENT_OWNERS_MAX; i++) {
+		uint64_t cookie = e->owners[i].cookie;
+
+		walked[i] = e->owners[i];
+		owners[i] = (struct why_owner){
+			.bind = walked[i],
+			.flags_known = true,
+			.row = cookie ? inventory_by_cookie(inv, cookie) : NULL,
+		};
+		table.n_owners++;
+	}
+	first = choose(q, &table, owners, table.n_owners);
+	if (!first)
+		return false;
+	*ret = (struct why_obstacle){ first->bind.state, first->bind.kernel, first->row };
+	*ret_connection = first->bind.peer_port;
+	return true;
+}
+
+static bool find_in_table(const struct event *e, const struct why_question *q,
+			  const struct inventory *inv, struct why_obstacle *ret)
+{
+	const struct socket_row *rows[ROWS_LOOKED_AT];
+	struct why_owner owners[ROWS_LOOKED_AT];
+	size_t n = inventory_by_port(inv, e->netns, q->port, rows, ROWS_LOOKED_AT), kept = 0;
+	const struct why_owner *first;
+
+	for (size_t i = 0; i < n && i < ROWS_LOOKED_AT; i++)
+		if (why_same_table(rows[i], q->protocol))
+			why_owner_of_row(rows[i], &owners[kept++]);
+	first = choose(q, NULL, owners, kept);
+	if (first)
+		*ret = (struct why_obstacle){ .state = first->row->state, .row = first->row };
+	return first != NULL;
+}
+
+static bool is_answered_by_program(const struct event *e)
+{
+	return e->stage == EVENT_STAGE_DENIED || e->stage == EVENT_STAGE_BOUND;
+}
+
+bool why_in_the_way(const struct event *e, const struct inventory *inv, struct why_obstacle *ret)
+{
+	struct why_question q = why_question_of_event(e);
+	bool connection = false, found;
+
+	if (e->error != EADDRINUSE || e->no_entry || is_answered_by_program(e))
+		return false;
+	found = find_recorded(e, &q, inv, ret, &connection);
+	/* of very many owners only connections were looked at: the table knows the listener */
+	if (!found || (e->more_owners && connection))
+		found = find_in_table(e, &q, inv, ret) || found;
+	return found;
+}
+
+/* --- … in a line ----------------------------------------------------------------------------- */
+
+static void describe_holder(const struct why_obstacle *o, const struct inventory *inv, char *ret,
+			    size_t size)
+{
+	char comm[PROCESS_COMM_SIZE], escaped[4 * PROCESS_COMM_SIZE];
+	const struct process_id *id;
+
+	if (o->kernel) {
+		snprintf(ret, size, "; held by the kernel itself");
+		return;
+	}
+	if (!o->row || !o->row->n_holders) {
+		snprintf(ret, size, "; the port has a %s socket that no process is seen to hold",
+			 socket_state_name(o->state));
+		return;
+	}
+	id = &o->row->holders[0].id;
+	inventory_process_name(inv, id, comm);
+	snprintf(ret, size, "; held by %s (%d)",
+		 text_escape_terminal(*comm ? comm : "?", escaped, sizeof(escaped)), id->pid);
+}
+
+static void describe_cause(const struct event *e, const struct inventory *inv, char *ret,
+			   size_t size)
+{
+	struct why_obstacle obstacle;
+
+	if (e->no_entry)
+		snprintf(ret, size, "; answered in the kernel's place (a seccomp filter)");
+	else if (is_answered_by_program(e))
+		snprintf(ret, size, "; answered by a BPF program of its cgroup");
+	else if (why_in_the_way(e, inv, &obstacle))
+		describe_holder(&obstacle, inv, ret, size);
+}
+
+/* Where a program of a cgroup sent it: "; made 127.0.0.1:3001 by a BPF program of its cgroup". */
+static void describe_rewriting(const struct event *e, char *ret, size_t size)
+{
+	char address[NET_ADDR_STR_SIZE];
+
+	net_addr_format(e->family, &e->given_addr, address);
+	snprintf(ret, size,
+		 e->family == AF_INET6 ? "; made [%s]:%u by a BPF program of its cgroup"
+				       : "; made %s:%u by a BPF program of its cgroup",
+		 address, e->given_port);
+}
+
+void why_describe_refusal(const struct event *e, const struct inventory *inv, unsigned repeated,
+			  char *ret)
+{
+	char address[NET_ADDR_STR_SIZE] = "", made[112] = "", holder[128] = "", again[48] = "";
+	bool v6 = e->family == AF_INET6;
+
+	if (event_is_rewritten(e))
+		describe_rewriting(e, made, sizeof(made));
+	describe_cause(e, inv, holder, sizeof(holder));
+	if (repeated)
+		snprintf(again, sizeof(again), " (and %u times more before)", repeated);
+	snprintf(ret, WHY_DETAILS_SIZE, "%s %s%s%s:%u: %s%s%s%s",
+		 e->call == EVENT_CALL_LISTEN ? "listen" : "bind", v6 ? "[" : "",
+		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "", e->port,
+		 net_errno_name(e->error), made, holder, again);
+}
+
+/* --- two servers on one port -----------------------------------------------------------------
+ *
+ * No error tells of it, and a browser meets the wrong one.
+ */
+
+static bool serves_ipv4(const struct socket_row *row)
+{
+	return row->family == AF_INET ||
+	       (row->v6only_known && !row->v6only && net_addr_is_wildcard(row->family, &row->addr));
+}
+
+static bool is_for_localhost(const struct socket_row *row)
+{
+	static const struct net_addr loopback6 = { { [15] = 1 } };
+
+	if (net_addr_is_wildcard(row->family, &row->addr))
+		return true;
+	return row->family == AF_INET ? row->addr.bytes[0] == 127
+				      : !memcmp(&row->addr, &loopback6, sizeof(loopback6));
+}
+
+static const char *name_server(const struct inventory *inv, const struct socket_row *row, char *ret)
+{
+	char comm[PROCESS_COMM_SIZE] = "";
+
+	if (row->n_holders)
+		inventory_process_name(inv, &row->holders[0].id, comm);
+	if (row->n_holders)
+		snprintf(ret, SERVER_SIZE, "%s (pid %d)", *comm ? comm : "a process",
+			 row->holders[0].id.pid);
+	else
+		snprintf(ret, SERVER_SIZE, "a hidden process");
+	return ret;
+}
+
+/* One server that opens both by itself, or two children that one parent made for it (docker-proxy),
+ * are as it should be. */
+static bool are_one_server(const struct inventory *inv, const struct process_id *a,
+			   const struct process_id *b)
+{
+	struct process left, right;
+
+	if (process_id_equal(a, b))
+		return true;
+	return inventory_describe(inv, a, &left) && inventory_describe(inv, b, &right) &&
+	       !strcmp(left.comm, right.comm) && left.n_ancestors && right.n_ancestors &&
+	       process_id_equal(&left.ancestors[0].id, &right.ancestors[0].id) &&
+	       why_forward_find(&left, &(struct why_forward){ 0 });
+}
+
+bool why_split_warning(const struct inventory *inv, uint32_t netns, uint16_t protocol,
+		       uint16_t port, char *ret)
+{
+	const struct socket_row *rows[ROWS_MAX], *four = NULL, *six = NULL;
+	size_t n = netns && protocol != IPPROTO_UDP
+			   ? inventory_by_port(inv, netns, port, rows, ARRAY_SIZE(rows))
+			   : 0;
+	char left[SERVER_SIZE], right[SERVER_SIZE];
+
+	*ret = '\0';
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++) {
+		if (rows[i]->state != SOCKET_LISTEN || !is_for_localhost(rows[i]))
+			continue;
+		if (rows[i]->family == AF_INET)
+			four = four ? four : rows[i];
+		else if (!serves_ipv4(rows[i]))
+			six = six ? six : rows[i];
+	}
+	if (!four || !six || !four->n_holders || !six->n_holders ||
+	    are_one_server(inv, &four->holders[0].id, &six->holders[0].id))
+		return false;
+	snprintf(ret, WHY_WARNING_SIZE,
+		 "two servers share port %u: %s on IPv4 and %s on IPv6; \"localhost\" may reach "
+		 "either",
+		 port, name_server(inv, four, left), name_server(inv, six, right));
+	return true;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the log, the stream of events and lists of services say in one line, from the table of
+ * sockets alone: nothing is asked of the kernel.
+ */
+#ifndef EXPLAIN_BRIEF_H
+#define EXPLAIN_BRIEF_H
+
+#include "base/event.h"
+#include "inventory/inventory.h"
+#include "reconcile/why.h"
+
+#define WHY_WARNING_SIZE 256
+#define WHY_DETAILS_SIZE 320
+
+/* The question that a refused call was, as struct why_question has it of what happened. */
+struct why_question why_question_of_event(const struct event *e);
+
+/* The socket that was in the way of a refused call. */
+struct why_obstacle {
+	enum socket_state state;
+	bool kernel;		      /* the kernel's own */
+	const struct socket_row *row; /* borrowed; NULL where the table has none */
+};
+
+/*
+ * By the rule of `pd why`: of the owners that were recorded with the refusal the one that it would
+ * tell first, whoever is there by now; of the table's where the record has none, or of very many
+ * owners has connections only.  False when nobody was: another errno, or answered by a program.
+ */
+bool why_in_the_way(const struct event *e, const struct inventory *inv, struct why_obstacle *ret);
+
+/* "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)"; repeated: how often it came before that.
+ * ret: WHY_DETAILS_SIZE bytes. */
+void why_describe_refusal(const struct event *e, const struct inventory *inv, unsigned repeated,
+			  char *ret);
+
+/*
+ * Two servers on one port, one for IPv4 and one for IPv6: no bind fails, and "localhost" meets
+ * either.  True, and a sentence in ret (WHY_WARNING_SIZE bytes), when that is so.
+ */
+bool why_split_warning(const struct inventory *inv, uint32_t netns, uint16_t protocol,
+		       uint16_t port, char *ret);
+
+#endif

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+#include "explain/environment.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/landlock.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "base/text.h"
+#include "explain/process.h"
+
+/* What a new namespace has (inet_net_init, ip_unprivileged_port_start): without eBPF the sysctls of
+ * another one cannot be read from here. */
+#define EPHEMERAL_FIRST	   32768
+#define EPHEMERAL_LAST	   60999
+#define UNPRIVILEGED_START 1024
+#define TABLE_BYTES	   (1024 * 1024) /* of fib_trie: some 10,000 routes */
+#define NAME_BYTES	   64
+#define NETNS_DIRECTORY	   "/run/netns"
+#define PID_MAX_LIMIT	   (4 * 1024 * 1024) /* include/linux/threads.h */
+
+/* include/uapi/linux/if_addr.h */
+#define FLAG_DADFAILED 0x08
+#define FLAG_TENTATIVE 0x40
+
+DEFINE_CLEANUP(DIR *, closedir);
+
+/* --- files --- */
+
+static FILE *open_net(const struct why_facts *f, const char *name)
+{
+	char path[NAME_BYTES];
+
+	if (f->place.pid)
+		snprintf(path, sizeof(path), "/proc/%d/net/%s", f->place.pid, name);
+	else
+		snprintf(path, sizeof(path), "/proc/self/net/%s", name);
+	return fopen(path, "re");
+}
+
+/* The whole file as text, the caller's to free; NULL when it cannot be read. */
+static char *read_net(const struct why_facts *f, const char *name)
+{
+	_cleanup_file_ FILE *file = open_net(f, name);
+	char *text = file ? calloc(1, TABLE_BYTES) : NULL;
+
+	if (text)
+		text[fread(text, 1, TABLE_BYTES - 1, file)] = '\0';
+	return text;
+}
+
+static unsigned read_sysctl(const char *name, unsigned otherwise, unsigned *ret_second)
+{
+	char path[96];
+	unsigned first = otherwise, second = ret_second ? *ret_second : 0;
+	_cleanup_file_ FILE *file = NULL;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	file = fopen(path, "re");
+	if (!file || fscanf(file, "%u %u", &first, &second) < (ret_second ? 2 : 1))
+		return otherwise;
+	if (ret_second)
+		*ret_second = second;
+	return first;
+}
+
+/* --- addresses --- */
+
+static bool prefix_covers(const uint8_t net[4], unsigned bits, const uint8_t addr[4])
+{
+	uint32_t a = (uint32_t)net[0] << 24 | net[1] << 16 | net[2] << 8 | net[3];
+	uint32_t b = (uint32_t)addr[0] << 24 | addr[1] << 16 | addr[2] << 8 | addr[3];
+
+	return bits <= 32 && (!bits || !((a ^ b) >> (32 - bits)));
+}
+
+/*
+ * "|-- 127.0.0.0", and below it "/8 host LOCAL" for each route to that.  inet_bind() takes what is
+ * local, broadcast or multicast (inet_addr_valid_or_nonlocal).
+ */
+enum why_address_state why_address_in_fib_trie(const char *text, const uint8_t v4[4])
+{
+	unsigned n[4] = { 0 }, bits;
+	uint8_t net[4] = { 0 };
+	bool any = false;
+	char type[16];
+
+	if (v4[0] >= 224)
+		return ADDRESS_LOCAL;
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, " |-- %u.%u.%u.%u", &n[0], &n[1], &n[2], &n[3]) == 4) {
+			for (int i = 0; i < 4; i++)
+				net[i] = (uint8_t)n[i];
+			continue;
+		}
+		if (sscanf(line, " /%u %*s %15s", &bits, type) != 2)
+			continue;
+		any = true;
+		if ((!strcmp(type, "LOCAL") || !strcmp(type, "BROADCAST")) &&
+		    prefix_covers(net, bits, v4))
+			return ADDRESS_LOCAL;
+	}
+	return any ? ADDRESS_NONLOCAL : ADDRESS_LOCAL;
+}
+
+static const char *find_inet6(const char *text, const uint8_t v6[16])
+{
+	char wanted[33];
+
+	for (int i = 0; i < 16; i++)
+		snprintf(wanted + 2 * i, 3, "%02x", v6[i]);
+	return strstr(text, wanted);
+}
+
+/* "fe80…0001 04 40 20 80 eth0": address, index, prefix, scope, flags, name. */
+enum why_address_state why_address_in_if_inet6(const char *text, const uint8_t v6[16])
+{
+	const char *line = find_inet6(text, v6);
+	unsigned flags;
+
+	if (!line || sscanf(line + 32, " %*x %*x %*x %x", &flags) != 1)
+		return ADDRESS_NONLOCAL;
+	if (flags & FLAG_DADFAILED)
+		return ADDRESS_DADFAILED;
+	return flags & FLAG_TENTATIVE ? ADDRESS_TENTATIVE : ADDRESS_LOCAL;
+}
+
+/* Every interface that is up is in the group of all hosts (ip_mc_up). */
+static bool is_up(const char *igmp, const char *name)
+{
+	const size_t length = strlen(name);
+
+	for (const char *line = strchr(igmp, '\n'); line; line = strchr(line + 1, '\n')) {
+		const char *tab = strchr(line + 1, '\t');
+
+		if (line[1] != '\t' && tab && !strncmp(tab + 1, name, length) &&
+		    (tab[1 + length] == ' ' || tab[1 + length] == ':'))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An interface that is down and was up before: it has sent something.  Those lose their IPv6
+ * addresses; interfaces that were never up had none.
+ */
+static bool some_link_went_down(const struct why_facts *f)
+{
+	_cleanup_free_ char *devices = read_net(f, "dev"), *igmp = read_net(f, "igmp");
+	uint64_t sent;
+	char name[32];
+
+	if (!devices || !igmp)
+		return false;
+	for (const char *line = strchr(devices, '\n'); line; line = strchr(line + 1, '\n'))
+		if (sscanf(line + 1, " %31[^: |]: %*u %*u %*u %*u %*u %*u %*u %*u %" SCNu64, name,
+			   &sent) == 2 &&
+		    sent && !is_up(igmp, name))
+			return true;
+	return false;
+}
+
+/* The interface that has the address, by its name at the end of the line. */
+static bool is_link_up(const char *if_inet6, const char *igmp, const uint8_t v6[16])
+{
+	const char *line = find_inet6(if_inet6, v6);
+	char name[32];
+
+	return line && sscanf(line, "%*s %*x %*x %*x %*x %31s", name) == 1 && is_up(igmp, name);
+}
+
+static bool is_loopback6(const uint8_t v6[16])
+{
+	return !memcmp(v6, &in6addr_loopback, sizeof(in6addr_loopback));
+}
+
+static bool is_mapped(const uint8_t v6[16])
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, 0xff };
+
+	return !memcmp(v6, prefix, sizeof(prefix));
+}
+
+static enum why_address_state state_of_v6(const struct why_facts *f, const uint8_t v6[16],
+					  bool *ret_disabled)
+{
+	_cleanup_free_ char *inet6 = read_net(f, "if_inet6"), *igmp = read_net(f, "igmp");
+	enum why_address_state state;
+	bool loopback_up;
+
+	if (!inet6 || !igmp)
+		return ADDRESS_UNKNOWN;
+	loopback_up = is_up(igmp, "lo");
+	/* with IPv6 on, a loopback that is up has ::1 */
+	*ret_disabled = loopback_up && why_address_in_if_inet6(inet6, in6addr_loopback.s6_addr) ==
+					       ADDRESS_NONLOCAL;
+	state = why_address_in_if_inet6(inet6, v6);
+	if (state == ADDRESS_TENTATIVE && !is_link_up(inet6, igmp, v6))
+		return ADDRESS_LINK_DOWN; /* the check waits for the link */
+	if (v6[0] == 0xff)
+		return ADDRESS_LOCAL; /* a group */
+	if (state != ADDRESS_NONLOCAL || *ret_disabled)
+		return state;
+	if (is_loopback6(v6) ? !loopback_up : some_link_went_down(f))
+		return ADDRESS_LINK_DOWN;
+	return state;
+}
+
+/* ip_nonlocal_bind */
+static bool takes_any_address(const struct why_facts *f, bool v6)
+{
+	if (f->place.set.known)
+		return v6 ? f->place.set.nonlocal_ipv6 : f->place.set.nonlocal_ipv4;
+	return f->place.own &&
+	       read_sysctl(v6 ? "ipv6/ip_nonlocal_bind" : "ipv4/ip_nonlocal_bind", 0, NULL);
+}
+
+static void read_address(const struct why_facts *f, struct why_environment *ret)
+{
+	const struct why_question *q = &f->question;
+	const uint8_t *bytes = q->addr.bytes;
+	bool mapped = q->family == AF_INET6 && is_mapped(bytes);
+	_cleanup_free_ char *trie = NULL;
+
+	ret->address = ADDRESS_LOCAL;
+	if (net_addr_is_wildcard(q->family, &q->addr) || f->place.unreachable)
+		return;
+	if (q->family == AF_INET6 && !mapped) {
+		ret->address = state_of_v6(f, bytes, &ret->ipv6_disabled);
+		if (takes_any_address(f, true))
+			ret->address = ADDRESS_LOCAL;
+		return;
+	}
+	trie = read_net(f, "fib_trie");
+	ret->address = trie ? why_address_in_fib_trie(trie, bytes + (mapped ? 12 : 0))
+			    : ADDRESS_UNKNOWN;
+	if (takes_any_address(f, false))
+		ret->address = ADDRESS_LOCAL;
+}
+
+bool why_environment_read_reserved(const struct why_facts *f, char *ret, size_t size)
+{
+	_cleanup_file_ FILE *file = NULL;
+
+	ret[0] = '\0';
+	if (!f->place.own)
+		return false;
+	file = fopen("/proc/sys/net/ipv4/ip_local_reserved_ports", "re");
+	if (!file)
+		return false;
+	if (!fgets(ret, (int)size, file))
+		ret[0] = '\0';
+	if (strlen(ret) == size - 1) { /* cut short */
+		ret[0] = '\0';
+		return false;
+	}
+	ret[strcspn(ret, "\n")] = '\0';
+	return true;
+}
+
+/* --- the caller --- */
+
+static void read_rights(const struct why_facts *f, struct why_environment *ret)
+{
+	struct why_rights rights;
+	/* somebody else's rights are asked about: --uid */
+	bool himself = f->caller && (f->question.caller.pid || f->question.uid == f->viewer);
+
+	if (!himself || why_process_rights(f->caller, &rights)) {
+		ret->caller_may_bind_low = f->question.uid == 0;
+		return;
+	}
+	/* a network namespace that was made together with a user namespace belongs to that one;
+	 * where the caller was refused all the same, it does not */
+	ret->caller_in_own_userns = rights.own_userns &&
+				    (f->place.own || f->question.error == EACCES);
+	ret->caller_may_bind_low = rights.may_bind_low && !ret->caller_in_own_userns;
+	ret->caller_has_seccomp = rights.seccomp;
+}
+
+void why_environment_read(const struct why_facts *f, struct why_environment *ret)
+{
+	unsigned last = EPHEMERAL_LAST, first = EPHEMERAL_FIRST, start = UNPRIVILEGED_START;
+
+	*ret = (struct why_environment){ .address = ADDRESS_UNKNOWN };
+	if (f->place.set.known) {
+		first = f->place.set.ephemeral_first;
+		last = f->place.set.ephemeral_last;
+		start = f->place.set.unprivileged_start;
+	} else if (f->place.own) {
+		first = read_sysctl("ipv4/ip_local_port_range", EPHEMERAL_FIRST, &last);
+		start = read_sysctl("ipv4/ip_unprivileged_port_start", UNPRIVILEGED_START, NULL);
+	}
+	ret->ephemeral_first = (uint16_t)first;
+	ret->ephemeral_last = (uint16_t)last;
+	/* 65536 is legal and says that every port is privileged */
+	ret->unprivileged_port_start = start > UINT16_MAX ? UINT16_MAX : (uint16_t)start;
+	read_address(f, ret);
+	read_rights(f, ret);
+}
+
+/* The security modules of the kernel; "" where none has had its file system mounted. */
+static void read_modules(char *ret, size_t size)
+{
+	_cleanup_file_ FILE *file = fopen("/sys/kernel/security/lsm", "re");
+
+	ret[0] = '\0';
+	if (file && !fgets(ret, (int)size, file))
+		ret[0] = '\0';
+}
+
+/* It knows ports since version 4 of its interface. */
+static bool landlock_knows_ports(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4;
+}
+
+/*
+ * Landlock leaves no trace that others may read.  By exclusion: the kernel has it, the process
+ * could install it, and no other module that refuses binds is there.  Those that take a policy need
+ * their file system for it.
+ */
+static bool only_landlock_is_left(const struct why_facts *f, const char *modules)
+{
+	static const char *const others[] = { "selinux", "apparmor", "smack", "tomoyo", "bpf" };
+	struct why_rights rights;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (strstr(modules, others[i]))
+			return false;
+	return f->caller && landlock_knows_ports() && !why_process_rights(f->caller, &rights) &&
+	       (rights.no_new_privs || rights.may_admin);
+}
+
+void why_environment_read_rest(const struct why_facts *f, struct why_environment *ret)
+{
+	char modules[256];
+
+	read_modules(modules, sizeof(modules));
+	ret->caller_has_landlock = only_landlock_is_left(f, modules);
+	/* BPF programs may not be listed without privilege.  By exclusion again: bind() itself
+	 * never answers EPERM, a program on the cgroup does unless it chooses another errno. */
+	ret->cgroup_bind_program = f->question.stage == EVENT_STAGE_UNKNOWN &&
+				   f->question.error == EPERM && !strstr(modules, "bpf");
+}
+
+/* --- the network namespace ------------------------------------------------------------------
+ *
+ * Which one is meant, and a process in it: the kernel's table is read through one.
+ */
+
+/* Asked of the walk itself: the link in ns/ may be read of one's own processes only. */
+static uint32_t netns_of(struct explainer *x, pid_t pid)
+{
+	struct bindtable_question q = { .protocol = IPPROTO_TCP, .port = 1, .pid = pid };
+	struct bind_table table = { 0 };
+	char path[64];
+	struct stat st;
+	uint32_t netns = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	if (!stat(path, &st))
+		return (uint32_t)st.st_ino;
+	if (bindtable_read(x->walk, x->walk_data, &q, &table))
+		return 0;
+	netns = table.netns;
+	bindtable_deinit(&table);
+	return netns;
+}
+
+static int find_pid(struct explainer *x, pid_t pid, struct why_place *ret)
+{
+	struct process_id id;
+
+	if (procfs_identity(pid, &id))
+		return -ESRCH;
+	ret->pid = pid;
+	ret->netns = netns_of(x, pid);
+	ret->unreachable = !ret->netns;
+	return 0;
+}
+
+struct inhabitant {
+	struct explainer *x;
+	uint32_t netns;
+	pid_t pid;
+};
+
+/* A holder of a socket of the namespace that has not itself moved elsewhere. */
+static bool find_inhabitant(const struct socket_row *row, void *user_data)
+{
+	struct inhabitant *wanted = user_data;
+
+	if (row->netns != wanted->netns)
+		return true;
+	for (size_t i = 0; i < row->n_holders && !wanted->pid; i++)
+		if (procfs_alive(&row->holders[i].id) &&
+		    netns_of(wanted->x, row->holders[i].id.pid) == wanted->netns)
+			wanted->pid = row->holders[i].id.pid;
+	return !wanted->pid;
+}
+
+static int find_name(struct explainer *x, const char *name, struct why_place *ret)
+{
+	struct inhabitant wanted = { .x = x };
+	char path[sizeof(NETNS_DIRECTORY) + sizeof(ret->name) + 1];
+	struct stat st;
+
+	if (!*name || strchr(name, '/') || name[0] == '.' || strlen(name) >= sizeof(ret->name))
+		return -ENOENT;
+	snprintf(path, sizeof(path), NETNS_DIRECTORY "/%s", name);
+	if (stat(path, &st))
+		return errno == EACCES ? -EACCES : -ENOENT;
+	ret->netns = wanted.netns = (uint32_t)st.st_ino;
+	inventory_for_each(x->inventory, find_inhabitant, &wanted);
+	ret->pid = wanted.pid;
+	ret->unreachable = !wanted.pid;
+	return 0;
+}
+
+int why_place_find(struct explainer *x, const char *text, struct why_place *ret)
+{
+	uint32_t own = inventory_own_netns(x->inventory);
+	char *end;
+	unsigned long pid;
+	int r;
+
+	*ret = (struct why_place){ .netns = own, .own = true };
+	if (!text)
+		return 0;
+	*ret = (struct why_place){ .own = false };
+	snprintf(ret->name, sizeof(ret->name), "%s", text);
+	pid = strtoul(text, &end, 10);
+	if (text[0] >= '1' && text[0] <= '9' && !*end && pid < PID_MAX_LIMIT)
+		r = find_pid(x, (pid_t)pid, ret);
+	else
+		r = find_name(x, text, ret);
+	if (!r && ret->netns == own)
+		*ret = (struct why_place){ .netns = own, .own = true };
+	return r;
+}
+
+/* --- the way in --- */
+
+/* A name below /run/netns; it lasts longer than any process. */
+static bool enter_by_name(struct why_place *place)
+{
+	_cleanup_(closedirp) DIR *directory = opendir(NETNS_DIRECTORY);
+	const struct dirent *entry;
+	struct stat st;
+
+	while (directory && (entry = readdir(directory))) {
+		if (!text_is_shell_word(entry->d_name) ||
+		    strlen(entry->d_name) >= sizeof(place->name) ||
+		    fstatat(dirfd(directory), entry->d_name, &st, 0) || st.st_ino != place->netns)
+			continue;
+		snprintf(place->enter, sizeof(place->enter), "ip netns exec %s ", entry->d_name);
+		return true;
+	}
+	return false;
+}
+
+static bool enter_by_pid(struct explainer *x, struct why_place *place, pid_t pid)
+{
+	if (!pid || netns_of(x, pid) != place->netns)
+		return false;
+	snprintf(place->enter, sizeof(place->enter), "nsenter -t %d -n ", pid);
+	return true;
+}
+
+/* Who failed is gone soon; the shell that started it stays. */
+static bool enter_by_caller(struct explainer *x, struct why_facts *f)
+{
+	struct process caller;
+
+	if (!f->question.caller.pid || !inventory_describe(f->inv, &f->question.caller, &caller))
+		return false;
+	for (int i = 0; i < caller.n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
+		if (enter_by_pid(x, &f->place, caller.ancestors[i].id.pid))
+			return true;
+	return enter_by_pid(x, &f->place, caller.id.pid);
+}
+
+void why_place_find_entry(struct explainer *x, struct why_facts *f)
+{
+	struct inhabitant wanted = { .x = x, .netns = f->place.netns };
+
+	if (f->place.own || f->place.of_asker || enter_by_name(&f->place))
+		return;
+	for (size_t i = 0; i < f->n_holders; i++)
+		if (enter_by_pid(x, &f->place, f->holders[i].process.id.pid))
+			return;
+	if (enter_by_caller(x, f) || enter_by_pid(x, &f->place, f->place.pid))
+		return;
+	inventory_for_each(x->inventory, find_inhabitant, &wanted);
+	f->place.shut = !enter_by_pid(x, &f->place, wanted.pid);
+}
+
+uint32_t why_place_device(const struct why_place *place, const char *name)
+{
+	char path[64], line[128], found[32];
+	_cleanup_file_ FILE *file = NULL;
+	unsigned index;
+
+	if (place->own)
+		return if_nametoindex(name);
+	/* indices of another namespace are in its list of groups: every device that is up */
+	snprintf(path, sizeof(path), "/proc/%d/net/igmp", place->pid);
+	file = place->pid ? fopen(path, "re") : NULL;
+	while (file && fgets(line, sizeof(line), file))
+		if (line[0] != '\t' && sscanf(line, "%u %31[^: \t]", &index, found) == 2 &&
+		    !strcmp(found, name))
+			return index;
+	return 0;
+}

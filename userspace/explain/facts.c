@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+#include "explain/facts.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "base/text.h"
+#include "explain/brief.h"
+#include "explain/environment.h"
+#include "explain/owners.h"
+#include "explain/process.h"
+#include "explain/words.h"
+
+void why_facts_deinit(struct why_facts *f)
+{
+	bindtable_deinit(&f->table);
+	free(f->owners);
+	free(f->rows);
+	free(f->others);
+	for (size_t i = 0; i < f->n_holders; i++)
+		why_holder_deinit(&f->holders[i]);
+	free(f->holders);
+	free(f->found);
+	free(f->then);
+	free(f->claim);
+}
+
+/* --- other namespaces --- */
+
+/* Keeps the rows of other namespaces and of the question's protocol. */
+static size_t keep_elsewhere(const struct why_facts *f, const struct socket_row **rows, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (rows[i]->netns != f->place.netns &&
+		    why_same_table(rows[i], f->question.protocol))
+			rows[kept++] = rows[i];
+	return kept;
+}
+
+static void show(struct why_facts *f, const struct socket_row *const *elsewhere, size_t n)
+{
+	f->n_shown = f->answer.n_blocking;
+	memcpy(f->shown, f->answer.blocking, f->n_shown * sizeof(*f->shown));
+	if (f->answer.verdict != WHY_OTHER_NETNS || !f->others)
+		return;
+	f->n_others = n < WHY_BLOCKING_MAX ? n : WHY_BLOCKING_MAX;
+	f->n_shown = f->n_others;
+	for (size_t i = 0; i < f->n_others; i++) {
+		why_owner_of_row(elsewhere[i], &f->others[i]);
+		f->shown[i] = &f->others[i];
+	}
+}
+
+/* --- the verdict --- */
+
+static void explain(struct why_facts *f, const struct socket_row *const *elsewhere, size_t n)
+{
+	why_explain(&f->question, f->walked ? &f->table : NULL, f->owners, f->n_owners, elsewhere,
+		    n, &f->environment, &f->answer);
+}
+
+/*
+ * Its process has ended, and the kernel has not taken it apart yet.  Of a refusal it was so then,
+ * whatever is left of it now.
+ */
+static bool is_being_left(const struct why_facts *f, const struct why_owner *o)
+{
+	if (!o->row || o->row->n_holders || !o->row->leaving.pid || o->grip.kind != GRIP_NONE)
+		return false;
+	if (o->bind.kernel) /* made for a process, but never the process's own */
+		return false;
+	return f->question.caller.pid || procfs_alive(&o->row->leaving);
+}
+
+static const struct process_id *oldest_process(const struct why_owner *o)
+{
+	if (o->row && o->row->n_holders)
+		return &o->row->holders[0].id;
+	return o->grip.process.pid ? &o->grip.process : NULL;
+}
+
+/* Descriptors explain it, but none that /proc/PID/fd shows. */
+static void note_private_tables(struct why_owner *o)
+{
+	size_t n = o->row ? o->row->n_holders : 0;
+
+	if (!n || o->grip.kind != GRIP_NONE)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (!o->row->holders[i].private_only)
+			return;
+	o->grip.kind = GRIP_THREAD;
+	o->grip.process = o->row->holders[0].id;
+}
+
+static void look_at_holder(const struct why_facts *f, struct why_owner *o)
+{
+	bool being_left = is_being_left(f, o);
+	const struct process_id *id;
+
+	if (being_left)
+		o->grip.process = o->row->leaving;
+	id = oldest_process(o);
+	if (!id)
+		return;
+	note_private_tables(o);
+	o->kin = why_kin_of(f->inv, o->row, id);
+	o->holder_state = procfs_state(id);
+	o->holder_frozen = why_process_is_frozen(id);
+	o->holder_exiting = why_process_is_exiting(id);
+	/* Of a refusal: who is ending a moment later was most likely alive and well then. */
+	if (f->question.caller.pid && !being_left &&
+	    (!procfs_alive(id) || (o->holder_exiting && o->holder_state != 'Z'))) {
+		o->holder_exiting = false;
+		o->holder_state = 0;
+	}
+	o->holder_exiting = o->holder_exiting || being_left;
+	o->same_program = !process_id_equal(id, &f->question.caller) &&
+			  why_process_same(f->inv, id, &f->question.caller);
+}
+
+/* The owners in the way, with everything that can be found out about them. */
+static int look_closer(struct explainer *x, struct why_facts *f)
+{
+	struct why_owner *blocking[WHY_BLOCKING_MAX];
+	size_t n = f->answer.n_blocking;
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		blocking[i] = &f->owners[f->answer.blocking[i] - f->owners];
+	if (n)
+		r = why_search(x, f, blocking, n);
+	for (size_t i = 0; !r && i < n; i++)
+		look_at_holder(f, blocking[i]);
+	return r;
+}
+
+int why_facts_judge(struct explainer *x, struct why_facts *f)
+{
+	_cleanup_free_ const struct socket_row **elsewhere = NULL;
+	size_t n = 0;
+	int r;
+
+	f->others = calloc(WHY_BLOCKING_MAX, sizeof(*f->others));
+	if (!f->others)
+		return -ENOMEM;
+	why_environment_read(f, &f->environment);
+	explain(f, NULL, 0);
+	if (!f->answer.n_blocking)
+		why_environment_read_rest(f, &f->environment);
+	r = look_closer(x, f);
+	if (!r) /* last: its rows are borrowed until the table changes */
+		r = why_list_rows(f->inv, 0, f->question.port, &elsewhere, &n);
+	if (r)
+		return r;
+	n = keep_elsewhere(f, elsewhere, n);
+	explain(f, elsewhere, n);
+	show(f, elsewhere, n);
+	return 0;
+}
+
+/* --- around it --- */
+
+static bool copy_id(const struct service *service, void *user_data)
+{
+	char **ret = user_data;
+
+	*ret = strdup(service->id);
+	return false;
+}
+
+static int add_claim(struct explainer *x, struct why_facts *f)
+{
+	int r;
+
+	if (!f->place.own) /* claims are about this namespace */
+		return 0;
+	r = registry_service_by_port(x->registry, why_asked_port(&f->question), copy_id, &f->claim);
+	if (r == OUTCOME_NO)
+		return 0;
+	return r || f->claim ? r : -ENOMEM;
+}
+
+static bool is_held_by(const struct holding *holdings, size_t n, const struct process_id *id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (process_id_equal(&holdings[i].holder->id, id))
+			return true;
+	return false;
+}
+
+/* The processes behind the sockets shown: by descriptor, then those with another grip. */
+static int list_holdings(struct why_facts *f, struct holding **ret, size_t *ret_n)
+{
+	const struct socket_row *rows[WHY_BLOCKING_MAX];
+	struct holding *all;
+	int r;
+
+	for (size_t i = 0; i < f->n_shown; i++)
+		rows[i] = why_row(f, f->shown[i]);
+	r = inventory_holdings(rows, f->n_shown, false, ret, ret_n);
+	if (r)
+		return r;
+	all = reallocarray(*ret, *ret_n + f->n_shown + 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	*ret = all;
+	for (size_t i = 0; i < f->n_shown; i++) {
+		const struct grip *grip = &f->shown[i]->grip;
+
+		if (!grip->process.pid || is_held_by(all, *ret_n, &grip->process))
+			continue;
+		f->grips[i].id = grip->process;
+		all[(*ret_n)++] = (struct holding){ &f->grips[i], rows[i],
+						    why_grip_text(grip->kind) };
+	}
+	return 0;
+}
+
+static int add_holders(struct why_facts *f)
+{
+	_cleanup_free_ struct holding *list = NULL;
+	unsigned n_ended = 0;
+	size_t n = 0;
+	int r = list_holdings(f, &list, &n);
+
+	if (r)
+		return r;
+	f->holders = calloc(n + 1, sizeof(*f->holders));
+	if (!f->holders)
+		return -ENOMEM;
+	for (size_t i = 0; !r && i < n; i++) {
+		r = why_holder_read(f->inv, &list[i], f->viewer, &f->holders[i]);
+		f->n_holders++;
+		why_holder_read_backing(&f->holders[i], f->viewer, i == 0, &n_ended);
+	}
+	return r;
+}
+
+static void add_user(uid_t uid, char ret[USER_NAME_SIZE])
+{
+	const char *name = user_name(uid);
+
+	snprintf(ret, USER_NAME_SIZE, "%s", name ? name : "");
+}
+
+/* What the remedies of this verdict name. */
+static void add_what_is_named(struct why_facts *f)
+{
+	enum why_verdict v = f->answer.verdict;
+	struct process process;
+
+	if (f->n_shown)
+		add_user(why_row(f, f->shown[0])->uid, f->their_user);
+	add_user(f->question.uid, f->your_user);
+	if (why_verdict_has(v, NEEDS_TRACER) && f->n_holders)
+		f->tracer = why_process_tracer(&f->holders[0].process.id);
+	if (why_verdict_has(v, NEEDS_RESERVED))
+		f->reserved_known = why_environment_read_reserved(f, f->reserved,
+								  sizeof(f->reserved));
+	if (why_verdict_has(v, NEEDS_PROGRAM) && f->question.caller.pid &&
+	    inventory_describe(f->inv, &f->question.caller, &process) &&
+	    text_is_shell_word(process.exe) && user_may_see(f->viewer, process.uid))
+		snprintf(f->caller_program, sizeof(f->caller_program), "%s", process.exe);
+}
+
+int why_facts_finish(struct explainer *x, struct why_facts *f)
+{
+	int r = add_holders(f);
+
+	if (r)
+		return r;
+	add_what_is_named(f);
+	why_place_find_entry(x, f);
+	why_split_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
+			  f->warning);
+	return 0;
+}
+
+/* --- now --- */
+
+/* 0 also where there is nothing to walk: `walked` tells. */
+static int read_table(struct explainer *x, struct why_facts *f)
+{
+	int r = why_walk_now(x, f, &f->table);
+
+	f->walk_error = r;
+	/* a process that moved to another namespace since, or ended, shows the wrong table */
+	f->walked = !r && (f->place.own || f->table.netns == f->place.netns);
+	if (f->walked)
+		f->place.set = f->table.place;
+	/* a new namespace may have the number of one that has ended */
+	if (f->remembered_place && f->place.set.cookie &&
+	    f->remembered_place != f->place.set.cookie)
+		f->question.error = 0;
+	return r == -ENOMEM ? r : 0;
+}
+
+/* netlink answers for the own namespace only.  Asked before the walk: asking gives each socket a
+ * cookie, by which the two are joined. */
+static int read_known(struct explainer *x, struct why_facts *f, struct why_known *k)
+{
+	int r = 0;
+
+	if (f->place.own)
+		r = inventory_query_port(x->inventory, f->question.protocol, f->question.port,
+					 &k->dumped, &k->n_dumped);
+	if (!r)
+		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
+	if (!r)
+		why_sort_known(k);
+	return r;
+}
+
+static int verify(struct explainer *x, const struct why_facts *f)
+{
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	size_t n;
+
+	return inventory_verified_rows(x->inventory, 0, f->question.port, &rows, &n);
+}
+
+int why_facts_gather(struct explainer *x, struct why_facts *f)
+{
+	struct why_known k = { .inv = x->inventory };
+	int r;
+
+	f->inv = x->inventory;
+	r = verify(x, f);
+	if (!r)
+		r = read_known(x, f, &k);
+	if (!r && !f->place.unreachable)
+		r = read_table(x, f);
+	f->question.blind = !f->walked && !f->place.own;
+	if (!r && f->walked)
+		r = why_join_walk(f, f->table.owners, f->table.n_owners, &k);
+	else if (!r)
+		r = why_join_rows(f, &k);
+	free(k.dumped);
+	free(k.rows);
+	if (!r)
+		r = why_facts_judge(x, f);
+	if (!r)
+		r = add_claim(x, f);
+	return r ? r : why_facts_finish(x, f);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc tells everybody of a process that matters to `why`: rights, and states that hold up
+ * its end.  Each function copes with the process vanishing. */
+#ifndef EXPLAIN_PROCESS_H
+#define EXPLAIN_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/process.h"
+
+#include "reconcile/why.h"
+
+struct inventory;
+
+struct why_rights {
+	bool may_bind_low; /* CAP_NET_BIND_SERVICE in its effective set */
+	bool may_admin;	   /* CAP_SYS_ADMIN likewise */
+	bool own_userns;   /* not in the initial user namespace */
+	bool seccomp;	   /* a filter is installed */
+	bool no_new_privs;
+};
+
+/* 0, -ESRCH. */
+int why_process_rights(pid_t pid, struct why_rights *ret);
+
+bool why_process_is_frozen(const struct process_id *id);
+/* The file that thaws its cgroup, and in *ret_word what is written there.  The caller's: free();
+ * NULL when it is not frozen (or without memory). */
+char *why_process_freezer(const struct process_id *id, const char **ret_word);
+/*
+ * Where the cgroup with this id is mounted, which must be the process's own or one of its parents
+ * (version 2); false when it is not found, or the process is gone.
+ */
+bool why_process_find_cgroup(const struct process_id *id, uint64_t cgroup_id, char *ret,
+			     size_t size);
+/* On its way out: exiting, or writing a core dump. */
+bool why_process_is_exiting(const struct process_id *id);
+/* Who traces it; 0 = nobody. */
+pid_t why_process_tracer(const struct process_id *id);
+/*
+ * What the oldest holder is to the process that bound the socket; of a socket without a row that
+ * knows its binder (a connection), to the parent that it had when the table met it.
+ */
+enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *row,
+			const struct process_id *holder);
+/* Both run the same program with the same arguments. */
+bool why_process_same(const struct inventory *inv, const struct process_id *a,
+		      const struct process_id *b);
+
+#endif
