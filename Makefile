@@ -62,7 +62,7 @@ USES_api := explain health reconcile registry inventory sentinel base
 USES_daemon := api explain health reconcile registry inventory sentinel base
 USES_cli := base
 
-objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))
 archive = $(BUILD)/lib$(1).a
 # a room, what it uses, and the libraries of both; the archives refer to each other: one group
 link_room = -Wl,--start-group $(foreach r,$(1) $(USES_$(1)),$(call archive,$(r))) -Wl,--end-group \

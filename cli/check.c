@@ -10,8 +10,8 @@
 #include "base/moment.h"
 #include "base/net.h"
 #include "cli/command.h"
-#include "cli/config.h"
-#include "cli/render.h"
+#include "cli/project/config.h"
+#include "cli/render/render.h"
 
 int check_port(const struct command *self, const struct command_line *line, const char *text,
 	       uint16_t *ret_port)

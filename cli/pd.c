@@ -8,7 +8,7 @@
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/options.h"
-#include "cli/render.h"
+#include "cli/render/render.h"
 
 /* What was printed must have arrived: a full disk may not look like success. */
 static int finish(int exit_code)

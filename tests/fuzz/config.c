@@ -6,7 +6,7 @@
 #include "fuzz/fuzz.h"
 
 /* for load(), which takes a file that has been found */
-#include "cli/config.c"
+#include "cli/project/config.c"
 
 #define ERROR_SIZE (PATH_MAX + 512)
 

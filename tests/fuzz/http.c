@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The head of an answer, as pd reads it: it comes in pieces of any size. */
-#include "cli/http.h"
+#include "cli/client/http.h"
 
 #include <errno.h>
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "cli/connection.h"
+#include "cli/client/connection.h"
 
 struct pair {
 	struct connection client;

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "cli/client.h"
-#include "cli/http.h"
+#include "cli/client/client.h"
+#include "cli/client/http.h"
 #include "unit/random.h"
 
 #define ROUNDS 20000

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "cli/config.h"
-#include "cli/project.h"
+#include "cli/project/config.h"
+#include "cli/project/project.h"
 #include "unit/random.h"
 
 /* --- a tree of files of one's own --- */

@@ -11,8 +11,8 @@
 #include <json-c/json.h>
 
 #include "base/cleanup.h"
-#include "cli/answer.h"
-#include "cli/render.h"
+#include "cli/client/answer.h"
+#include "cli/render/render.h"
 
 #define CAPTURE_SIZE 4096
 

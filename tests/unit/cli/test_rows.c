@@ -10,8 +10,8 @@
 #include <json-c/json.h>
 
 #include "base/cleanup.h"
-#include "cli/answer.h"
-#include "cli/rows.h"
+#include "cli/client/answer.h"
+#include "cli/client/rows.h"
 
 #define TOLD_SIZE 1024
 

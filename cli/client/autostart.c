@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/paths.h"
+#include "cli/client/client.h"
+#include "cli/render/render.h"
+
+#define SERVICE_USER  "port-daddy" /* made by the package of the service */
+#define DAEMON_NAME   "portdaddyd"
+#define START_WAIT_MS 5000 /* loading the BPF object takes 40 ms, on an emulated CPU a second */
+#define START_POLL_MS 5	   /* how soon after its start the daemon is noticed */
+/*
+ * When two pd start a daemon each, one of the daemons finds the state held and ends: the other one
+ * may not answer yet.  So long is waited for it.
+ */
+#define START_RIVAL_MS 1500
+#define LOG_TAIL_BYTES 2048 /* the last line is looked for in the log's end */
+
+struct start {
+	uid_t uid;    /* whose daemon it is to be */
+	bool service; /* started with --system */
+	char state[PATH_MAX];
+	char program[PATH_MAX];
+	char *error;
+	int size;
+};
+
+static enum outcome fail(struct start *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static enum outcome fail(struct start *s, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(s->error, (size_t)s->size, format, args);
+	va_end(args);
+	return OUTCOME_NO_DAEMON;
+}
+
+/*
+ * Whom the daemon will be, by its own rule: under sudo the invoking user; as plain root the
+ * service's user where there is one, and then at the service's place, where clients look for it.
+ */
+static void choose_owner(struct start *s)
+{
+	const struct passwd *pw;
+
+	s->uid = getuid();
+	if (geteuid() != 0 || paths_sudo_user(&s->uid))
+		return;
+	pw = getpwnam(SERVICE_USER);
+	if (pw) {
+		s->uid = pw->pw_uid;
+		s->service = true;
+	}
+}
+
+/* The directory of the running pd, without a slash at its end. */
+static int own_directory(char *ret, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", ret, size - 1);
+	char *slash;
+
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	slash = strrchr(ret, '/');
+	if (!slash)
+		return -ENOENT;
+	*slash = '\0';
+	return 0;
+}
+
+/* Next to pd, as `make` builds it; in ../libexec, as `make install` may put it; else in PATH. */
+static void find_program(struct start *s)
+{
+	static const char *const places[] = { "", "/../libexec" };
+	char directory[PATH_MAX];
+
+	if (own_directory(directory, sizeof(directory)) == 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+			int n = snprintf(s->program, sizeof(s->program), "%s%s/%s", directory,
+					 places[i], DAEMON_NAME);
+
+			if (n > 0 && (size_t)n < sizeof(s->program) &&
+			    access(s->program, X_OK) == 0)
+				return;
+		}
+	}
+	strcpy(s->program, DAEMON_NAME);
+}
+
+/*
+ * Opens the state directory, made with mode 0700 for its user.  The last component is not followed
+ * when it is a symbolic link: root would then create files where another user points to.
+ */
+static int open_state(struct start *s)
+{
+	bool made = mkdir(s->state, 0700) == 0;
+	_cleanup_close_ int fd = -1;
+
+	if (!made && errno != EEXIST)
+		return -errno;
+	fd = open(s->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (geteuid() ? 0 : O_NOFOLLOW));
+	if (fd < 0)
+		return -errno;
+	if (made && s->uid != geteuid() && fchown(fd, s->uid, (gid_t)-1) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int open_log(struct start *s)
+{
+	_cleanup_close_ int state = open_state(s);
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (state < 0)
+		return state;
+	fd = openat(state, PATHS_LOG_NAME, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return -EINVAL;
+	if (st.st_size == 0 && st.st_uid != s->uid && geteuid() == 0 &&
+	    fchown(fd, s->uid, (gid_t)-1) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/* The daemon leaves the caller's directory, so relative paths are made absolute first. */
+static void make_absolute(const char *name)
+{
+	const char *value = getenv(name);
+	char cwd[PATH_MAX];
+	char path[2 * PATH_MAX];
+
+	if (!value || !*value || *value == '/' || !getcwd(cwd, sizeof(cwd)))
+		return;
+	snprintf(path, sizeof(path), "%s/%s", cwd, value);
+	setenv(name, path, 1);
+}
+
+/* What a service manager told our caller about itself is not said to the daemon. */
+static const char *const not_ours[] = {
+	"INVOCATION_ID", "JOURNAL_STREAM",    "LISTEN_FDS",   "LISTEN_FDNAMES", "LISTEN_PID",
+	"NOTIFY_SOCKET", "RUNTIME_DIRECTORY", "WATCHDOG_PID", "WATCHDOG_USEC",
+};
+
+/* In the grandchild: becomes the daemon. */
+static void __attribute__((noreturn)) become_daemon(const struct start *s, int log)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
+
+	make_absolute("PORT_DADDY_HOME");
+	make_absolute("PORT_DADDY_SOCKET");
+	/* stderr last: what goes wrong before it is said where the caller looks. */
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+	    dup2(log, STDERR_FILENO) < 0 || chdir("/") < 0) {
+		dprintf(STDERR_FILENO, "cannot prepare the daemon: %s\n", strerror(errno));
+		_exit(126);
+	}
+	/* Descriptors of the caller, a lock's or a pipe's end, must not live as long as a daemon.
+	 */
+	closefrom(STDERR_FILENO + 1);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	/* pd with-lock keeps signals blocked, and a daemon of that kind could not be stopped */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(not_ours); i++)
+		unsetenv(not_ours[i]);
+	execlp(s->program, DAEMON_NAME, s->service ? "--system" : NULL, (char *)NULL);
+	dprintf(STDERR_FILENO, "cannot run %s: %s\n", s->program, strerror(errno));
+	_exit(127);
+}
+
+/* In the child: a new session, and a second fork, so that the daemon is nobody's child. */
+static void __attribute__((noreturn)) detach(const struct start *s, int log, int pid_pipe)
+{
+	pid_t pid;
+
+	setsid();
+	pid = fork();
+	if (pid == 0)
+		become_daemon(s, log);
+	_exit(pid > 0 && write(pid_pipe, &pid, sizeof(pid)) == (ssize_t)sizeof(pid) ? 0 : 1);
+}
+
+/* The daemon's pid, or a negative errno. */
+static pid_t spawn(const struct start *s, int log)
+{
+	_cleanup_close_ int from_child = -1;
+	_cleanup_close_ int to_parent = -1;
+	int ends[2];
+	pid_t child, pid = -1;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	from_child = ends[0];
+	to_parent = ends[1];
+	fflush(NULL);
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		detach(s, log, to_parent);
+	closep(&to_parent);
+	to_parent = -1;
+	if (read(from_child, &pid, sizeof(pid)) != (ssize_t)sizeof(pid))
+		pid = -EAGAIN;
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+	return pid;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool answers(void)
+{
+	_cleanup_close_ int fd = client_connect(NULL, 0);
+
+	return fd >= 0;
+}
+
+/* Waits a moment; true when the process is gone.  pidfd is -1 where the kernel has none. */
+static bool ended_meanwhile(int pidfd, pid_t pid)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	/* poll() skips a descriptor of -1 and just sleeps. */
+	if (poll(&p, 1, START_POLL_MS) > 0)
+		return true;
+	return pidfd < 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/*
+ * True once a daemon answers, ours or a rival's; false when ours died and no other came, or after
+ * START_WAIT_MS.  *ret_died tells whether ours died.
+ */
+static bool wait_until_it_answers(pid_t pid, bool *ret_died)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	bool gone = pidfd < 0 && errno == ESRCH;
+	int64_t deadline = now_ms() + START_WAIT_MS;
+
+	*ret_died = false;
+	while (now_ms() < deadline) {
+		if (answers())
+			return true;
+		if (*ret_died) {
+			poll(NULL, 0, START_POLL_MS);
+			continue;
+		}
+		if (gone || ended_meanwhile(pidfd, pid)) {
+			*ret_died = true;
+			deadline = now_ms() + START_RIVAL_MS;
+		}
+	}
+	return false;
+}
+
+/* The last line that the daemon wrote behind `from`; "" when there is none. */
+static void last_line(int log, off_t from, char *ret, size_t size)
+{
+	char tail[LOG_TAIL_BYTES + 1];
+	off_t end = lseek(log, 0, SEEK_END);
+	/* the daemon cuts a log that is full: what it wrote may lie before `from` */
+	off_t start = end < from ? 0 : from;
+	ssize_t n;
+	char *newline;
+
+	if (end - start > LOG_TAIL_BYTES)
+		start = end - LOG_TAIL_BYTES;
+	n = pread(log, tail, LOG_TAIL_BYTES, start);
+	ret[0] = '\0';
+	if (n <= 0)
+		return;
+	while (n > 0 && tail[n - 1] == '\n')
+		n--;
+	tail[n] = '\0';
+	newline = strrchr(tail, '\n');
+	snprintf(ret, size, "%s", newline ? newline + 1 : tail);
+}
+
+static enum outcome explain_failure(struct start *s, int log, off_t log_from, bool died)
+{
+	char line[512];
+
+	last_line(log, log_from, line, sizeof(line));
+	if (died && *line)
+		return fail(s, "the daemon could not start: %s", line);
+	if (died)
+		return fail(s,
+			    "the daemon ended at once and said nothing in %s/%s: run %s in a "
+			    "terminal to see why",
+			    s->state, PATHS_LOG_NAME, s->program);
+	return fail(s, "the daemon does not answer within %d s (see %s/%s)", START_WAIT_MS / 1000,
+		    s->state, PATHS_LOG_NAME);
+}
+
+enum outcome client_start_daemon(bool say_so, char *ret_error, int size)
+{
+	struct start s = { .error = ret_error, .size = size };
+	_cleanup_close_ int log = -1;
+	bool died = false;
+	off_t log_from;
+	pid_t pid;
+	int e;
+
+	choose_owner(&s);
+	e = paths_state_dir(s.service, s.uid, s.state, sizeof(s.state));
+	if (e < 0)
+		return fail(&s,
+			    "there is no place for the daemon's files: %s (set PORT_DADDY_HOME)",
+			    strerror(-e));
+	log = open_log(&s);
+	if (log < 0)
+		return fail(&s,
+			    "the daemon's log %s/%s cannot be written: %s (give it to its user, or "
+			    "choose another place with PORT_DADDY_HOME)",
+			    s.state, PATHS_LOG_NAME, strerror(-log));
+	find_program(&s);
+	log_from = lseek(log, 0, SEEK_END);
+	pid = spawn(&s, log);
+	if (pid < 0)
+		return fail(&s, "cannot start %s: %s", s.program, strerror(-pid));
+	if (!wait_until_it_answers(pid, &died))
+		return explain_failure(&s, log, log_from, died);
+	/* When ours died, another pd's daemon has come first, and that pd tells of it. */
+	if (say_so && !died)
+		render_note("started the daemon (pid %d, log %s/%s)", (int)pid, s.state,
+			    PATHS_LOG_NAME);
+	return OUTCOME_OK;
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/client/client.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/paths.h"
+#include "base/text.h"
+#include "cli/client/answer.h"
+#include "cli/client/connection.h"
+#include "cli/client/rows.h"
+#include "cli/render/render.h"
+
+#define JSON_VERSION 1
+#define REPEATS_MAX  3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
+
+DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
+
+static enum outcome fail(struct json_object **ret, enum outcome outcome, const char *message)
+{
+	*ret = render_error_object(outcome, message);
+	return outcome;
+}
+
+/* What went wrong between pd and the daemon, in words. */
+static enum outcome fail_exchange(struct json_object **ret, int error)
+{
+	static const struct {
+		int error;
+		const char *message;
+	} rows[] = {
+		{ -ECONNRESET, "the daemon ended before it had read the request" },
+		{ -EPIPE, "the daemon ended before it had read the request" },
+		{ -ENODATA, "the daemon ended before it answered" },
+		{ -ECONNABORTED, "the daemon ended before its answer was complete" },
+		{ -EAGAIN, "the daemon runs and does not answer" },
+		{ -EBADMSG, "what answers on the daemon's socket does not speak its protocol" },
+		{ -EFBIG, "the answer is longer than pd accepts" },
+	};
+
+	char message[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].error == error)
+			return fail(ret, OUTCOME_FAILED, rows[i].message);
+	snprintf(message, sizeof(message), "the daemon could not be asked: %s (try again)",
+		 strerror(-error));
+	return fail(ret, OUTCOME_FAILED, message);
+}
+
+/* Nothing of it was carried out: what is read in part only is never dispatched. */
+static bool was_not_read(int error)
+{
+	return error == -ECONNRESET || error == -EPIPE;
+}
+
+static bool was_lost(int error)
+{
+	return error == -ENODATA || error == -ECONNABORTED;
+}
+
+/* The same when an exchange had begun. */
+static enum outcome fail_connection(struct connection *c, const char *method,
+				    struct json_object **ret, int error)
+{
+	c->broken = was_not_read(error) || was_lost(error);
+	if (was_lost(error) && strcmp(method, "GET") != 0)
+		return fail(ret, OUTCOME_FAILED,
+			    "the daemon ended before it had answered; whether this was carried "
+			    "out is not known (see: pd log)");
+	return fail_exchange(ret, error);
+}
+
+/* 0; -ENOENT when nobody listens anywhere; -EAGAIN when one listens and accepts nobody. */
+static int connect_any(struct connection *c, char *ret_path, int size)
+{
+	char paths[PATHS_SOCKETS_MAX][108];
+	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX);
+
+	for (int i = 0; i < n; i++) {
+		int e = connection_open(c, paths[i]);
+
+		if (e == 0 && ret_path)
+			snprintf(ret_path, (size_t)size, "%s", paths[i]);
+		if (e == 0 || e == -EAGAIN)
+			return e;
+	}
+	return -ENOENT;
+}
+
+int client_connect(char *ret_socket_path, int size)
+{
+	struct connection c;
+
+	if (connect_any(&c, ret_socket_path, size) < 0)
+		return -1;
+	return TAKE_FD(c.fd);
+}
+
+static bool may_start(void)
+{
+	const char *forbidden = getenv("PORT_DADDY_NO_AUTOSTART");
+
+	return !forbidden || strcmp(forbidden, "1") != 0;
+}
+
+/* Connects, and starts a daemon where there is none. */
+static enum outcome dial(struct connection *c, struct json_object **ret_error)
+{
+	enum outcome outcome;
+	char error[1024];
+	int e = connect_any(c, NULL, 0);
+
+	if (e == -ENOENT && !may_start())
+		return fail(ret_error, OUTCOME_NO_DAEMON,
+			    "no daemon is running; start one with: pd start");
+	if (e == -ENOENT) {
+		outcome = client_start_daemon(true, error, sizeof(error));
+		if (outcome != OUTCOME_OK)
+			return fail(ret_error, outcome, error);
+		e = connect_any(c, NULL, 0);
+	}
+	if (e == -ENOENT)
+		return fail(ret_error, OUTCOME_NO_DAEMON, "the daemon ended again; see: pd start");
+	return e < 0 ? fail_exchange(ret_error, e) : OUTCOME_OK;
+}
+
+/* json-c reads NaN and Infinity, which are no JSON; a number may overflow to one of them, too. */
+static bool is_finite(struct json_object *o)
+{
+	enum json_type type = json_object_get_type(o);
+
+	if (type == json_type_double)
+		return isfinite(json_object_get_double(o));
+	if (type == json_type_array)
+		for (size_t i = 0; i < json_object_array_length(o); i++)
+			if (!is_finite(json_object_array_get_idx(o, i)))
+				return false;
+	if (type == json_type_object) {
+		struct json_object_iter member;
+
+		json_object_object_foreachC(o, member)
+			if (!is_finite(member.val))
+				return false;
+	}
+	return true;
+}
+
+static struct json_object *parse(const char *text, size_t n)
+{
+	_cleanup_(json_tokener_freep) struct json_tokener *t = rows_tokener_new();
+	_cleanup_(answer_freep) struct json_object *o = NULL;
+	size_t end;
+
+	/* What passes is printed again, as JSON with -j; json-c's own check lets overlong forms
+	 * pass. */
+	if (!t || !text_is_utf8(text, n))
+		return NULL;
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
+	o = json_tokener_parse_ex(t, text, (int)n);
+	end = json_tokener_get_parse_end(t);
+	if (!o || json_tokener_get_error(t) != json_tokener_success ||
+	    strspn(text + end, " \t\r\n") != n - end || !is_finite(o))
+		return NULL;
+	return TAKE_PTR(o);
+}
+
+/* Takes `answer`: into *ret when it has the API's shape, else an error takes its place. */
+static enum outcome judge(struct json_object *answer, int http_status, struct json_object **ret)
+{
+	_cleanup_(answer_freep) struct json_object *o = answer;
+	enum outcome outcome;
+	char message[160];
+
+	if (!answer_has(o, "ok")) {
+		snprintf(message, sizeof(message),
+			 "the daemon answered with HTTP status %d and nothing that pd understands",
+			 http_status);
+		return fail(ret, OUTCOME_FAILED, message);
+	}
+	if (answer_int(o, "version") != JSON_VERSION) {
+		snprintf(message, sizeof(message),
+			 "the daemon speaks version %lld, this pd version %d; restart it: "
+			 "pd stop, pd start",
+			 (long long)answer_int(o, "version"), JSON_VERSION);
+		return fail(ret, OUTCOME_FAILED, message);
+	}
+	*ret = TAKE_PTR(o);
+	if (answer_bool(*ret, "ok"))
+		return OUTCOME_OK;
+	outcome = outcome_of_code(answer_text(answer_member(*ret, "error"), "code"));
+	/* an error's outcome is never OK, whatever its code says */
+	return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
+}
+
+static enum outcome read_answer(struct connection *c, const char *method, struct json_object **ret)
+{
+	size_t n;
+	int e = connection_read_body(c, &n);
+
+	if (e < 0)
+		return fail_connection(c, method, ret, e);
+	return judge(parse(c->bytes + c->head.size, n), c->head.status, ret);
+}
+
+struct request {
+	const char *method, *path, *body; /* the body may be NULL */
+	int64_t timeout_s;		  /* for the answer's head; 0: for ever */
+};
+
+/* Sends, and reads as far as the answer's head. */
+static int exchange(struct connection *c, const struct request *r)
+{
+	int sent, e = connection_set_patience(c, r->timeout_s);
+
+	if (e < 0)
+		return e;
+	sent = connection_send(c, r->method, r->path, r->body);
+	/* A daemon that refuses a request may answer and close before it has read all of it. */
+	if (sent < 0 && sent != -EPIPE)
+		return sent;
+	e = connection_read_head(c);
+	return e < 0 && sent < 0 ? sent : e;
+}
+
+/*
+ * Connects again after an exchange that failed, where the request may be repeated; true when it
+ * did.  One that nobody read is as good as never sent.  A question that was read is only asked of a
+ * daemon that is there by now: it may be what ended the last one, and a fresh one is neither
+ * started to be ended, too, nor against whoever has just stopped the other.
+ */
+static bool dial_again(struct connection *c, const struct request *r, int error, bool *may_start,
+		       enum outcome *ret_outcome, struct json_object **ret_error)
+{
+	if (error == -ENODATA && !strcmp(r->method, "GET"))
+		*may_start = false;
+	else if (!was_not_read(error))
+		return false;
+	connection_close(c);
+	if (!*may_start)
+		return connect_any(c, NULL, 0) == 0;
+	*ret_outcome = dial(c, ret_error);
+	return *ret_outcome == OUTCOME_OK;
+}
+
+/* Connects and sends, and reads as far as the answer's head. */
+static enum outcome ask(struct connection *c, const struct request *r,
+			struct json_object **ret_error)
+{
+	enum outcome outcome = dial(c, ret_error);
+	bool may_start = true;
+	int e = 0;
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	for (int repeats = 0;; repeats++) {
+		e = exchange(c, r);
+		if (e == 0)
+			return OUTCOME_OK;
+		if (repeats == REPEATS_MAX || !dial_again(c, r, e, &may_start, &outcome, ret_error))
+			break;
+	}
+	if (outcome == OUTCOME_OK)
+		return fail_connection(c, r->method, ret_error, e);
+	c->broken = true;
+	return outcome;
+}
+
+enum outcome client_request_patiently(const char *method, const char *path,
+				      struct json_object *body, int64_t timeout_s, bool *ret_broken,
+				      struct json_object **ret)
+{
+	const char *text = body ? json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN)
+				: NULL;
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	enum outcome outcome = ask(&c, &(struct request){ method, path, text, timeout_s }, ret);
+
+	if (outcome == OUTCOME_OK)
+		outcome = read_answer(&c, method, ret);
+	*ret_broken = c.broken;
+	return outcome;
+}
+
+enum outcome client_request(const char *method, const char *path, struct json_object *body,
+			    struct json_object **ret)
+{
+	bool broken;
+
+	return client_request_patiently(method, path, body, CONNECTION_TIMEOUT_S, &broken, ret);
+}
+
+enum outcome client_request_on(int fd, const char *path, struct json_object **ret)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = fd };
+	const struct request r = { .method = "GET",
+				   .path = path,
+				   .timeout_s = CONNECTION_TIMEOUT_S };
+	int e = exchange(&c, &r);
+
+	return e < 0 ? fail_connection(&c, r.method, ret, e) : read_answer(&c, r.method, ret);
+}
+
+enum outcome client_list(const char *path, rows_each each, void *user_data,
+			 struct json_object **ret)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	const struct request request = { .method = "GET",
+					 .path = path,
+					 .timeout_s = CONNECTION_TIMEOUT_S };
+	enum outcome outcome = ask(&c, &request, ret);
+	size_t n;
+	int e;
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (c.head.status != 200) {
+		outcome = read_answer(&c, request.method, ret);
+		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
+	}
+	e = connection_read_body(&c, &n);
+	if (e < 0)
+		return fail_connection(&c, request.method, ret, e);
+	if (!text_is_utf8(c.bytes + c.head.size, n))
+		return judge(NULL, c.head.status, ret);
+	return judge(rows_parse(c.bytes + c.head.size, n, each, user_data), c.head.status, ret);
+}
+
+enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	const struct request r = { .method = "GET",
+				   .path = path,
+				   .timeout_s = CONNECTION_TIMEOUT_S };
+	enum outcome outcome = ask(&c, &r, ret_error);
+	size_t n;
+	int e;
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (c.head.status != 200) {
+		outcome = read_answer(&c, r.method, ret_error);
+		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
+	}
+	e = connection_read_body(&c, &n);
+	if (e < 0)
+		return fail_exchange(ret_error, e);
+	*ret_text = strndup(c.bytes + c.head.size, n);
+	return *ret_text ? OUTCOME_OK : fail_exchange(ret_error, -ENOMEM);
+}
+
+/* --- streams --- */
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_to_stop(int signal_number)
+{
+	stop_asked = 1;
+}
+
+static const int stop_signals[] = { SIGINT, SIGTERM };
+
+struct stop_guard {
+	sigset_t before; /* the mask while waiting, and afterwards */
+	struct sigaction actions[ARRAY_SIZE(stop_signals)];
+};
+
+/* The signals are let in only while the stream waits, so none is lost between look and sleep. */
+static void guard_begin(struct stop_guard *guard)
+{
+	struct sigaction action = { .sa_handler = ask_to_stop };
+	sigset_t blocked;
+
+	stop_asked = 0;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		sigaddset(&blocked, stop_signals[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &guard->before);
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		sigaction(stop_signals[i], &action, &guard->actions[i]);
+}
+
+static void guard_end(struct stop_guard *guard)
+{
+	sigprocmask(SIG_SETMASK, &guard->before, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		sigaction(stop_signals[i], &guard->actions[i], NULL);
+}
+
+static enum outcome read_lines(struct connection *c, const sigset_t *waiting,
+			       bool (*each)(struct json_object *line, void *user_data),
+			       void *user_data, struct json_object **ret_error)
+{
+	for (;;) {
+		_cleanup_(answer_freep) struct json_object *o = NULL;
+		char *line;
+		int r = connection_next_line(c, waiting, &line);
+
+		if ((r == -EINTR && stop_asked) || r == -EPIPE)
+			return OUTCOME_OK;
+		if (r == -EINTR)
+			continue; /* SIGCONT after ^Z, a resized window */
+		if (r < 0)
+			return fail_exchange(ret_error, r);
+		if (r == 0)
+			return fail(ret_error, OUTCOME_FAILED, "the daemon ended the stream");
+		o = parse(line, strlen(line));
+		if (!o)
+			return fail_exchange(ret_error, -EBADMSG);
+		if (!each(o, user_data))
+			return OUTCOME_OK;
+	}
+}
+
+enum outcome client_stream(const char *path,
+			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+			   struct json_object **ret_error)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	const struct request r = { .method = "GET",
+				   .path = path,
+				   .timeout_s = CONNECTION_TIMEOUT_S };
+	enum outcome outcome = ask(&c, &r, ret_error);
+	struct stop_guard guard;
+
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (c.head.status != 200) {
+		outcome = read_answer(&c, r.method, ret_error);
+		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
+	}
+	guard_begin(&guard);
+	outcome = read_lines(&c, &guard.before, each, user_data, ret_error);
+	guard_end(&guard);
+	return outcome;
+}
+
+bool client_pause(int64_t seconds)
+{
+	struct timespec wait = { .tv_sec = (time_t)seconds };
+	struct stop_guard guard;
+
+	guard_begin(&guard);
+	/* another signal (SIGWINCH) only makes it shorter */
+	ppoll(NULL, 0, &wait, &guard.before);
+	guard_end(&guard);
+	return !stop_asked;
+}

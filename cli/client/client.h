@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A small blocking HTTP/1.0 client for the daemon's Unix socket, and the start of a daemon where
+ * none answers.
+ */
+#ifndef CLI_CLIENT_CLIENT_H
+#define CLI_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/outcome.h"
+#include "cli/client/rows.h"
+
+struct json_object;
+
+/*
+ * Adds "name=value" percent-encoded to a path's query, which may have begun; NULL values are left
+ * out.  ret: size bytes. 0, or -ENAMETOOLONG.
+ */
+struct client_param {
+	const char *name, *value;
+};
+int client_path(const char *base, const struct client_param *params, int n, char *ret, int size);
+
+/*
+ * Sends one request and reads the whole answer.  Connects to the first socket that answers; starts
+ * a daemon where none does (unless PORT_DADDY_NO_AUTOSTART=1) and says so in one line on stderr.
+ * body may be NULL (GET) or an object (POST; borrowed).
+ * When the daemon ends meanwhile, a request that it had not read is repeated, and one that only
+ * asks (GET) is where a daemon is there again; of any other the error says that what became of it
+ * is not known. Returns the outcome; *ret is always an object in the API's shape ({"ok":…}), also
+ * for failures of the client itself (no daemon, broken answer).  Owned by the caller:
+ * json_object_put().
+ */
+enum outcome client_request(const char *method, const char *path, struct json_object *body,
+			    struct json_object **ret);
+
+/*
+ * client_request("GET") for long lists: each() takes the elements of every list of the answer one
+ * after the other, and they are freed behind it; *ret has the other members.  The tree of 20,000
+ * rows would take three times as long.
+ */
+enum outcome client_list(const char *path, rows_each each, void *user_data,
+			 struct json_object **ret);
+
+/*
+ * The same for an answer that is text: OUTCOME_OK and *ret_text, NUL-terminated, owned by the
+ * caller: free(); else the error in *ret_error.
+ */
+enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error);
+
+/*
+ * The same for an answer that may come late: it is waited for up to timeout_s (0: for ever).
+ * *ret_broken tells that the daemon ended before it answered; what it did by then is not known.
+ */
+enum outcome client_request_patiently(const char *method, const char *path,
+				      struct json_object *body, int64_t timeout_s, bool *ret_broken,
+				      struct json_object **ret);
+
+/*
+ * Asks (GET) over a connection that there is, and which is closed with it: nothing is started, and
+ * nothing asked a second time.  As client_request().
+ */
+enum outcome client_request_on(int fd, const char *path, struct json_object **ret);
+
+/*
+ * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or
+ * SIGTERM asks to stop, or the reader of our stdout leaves: OUTCOME_OK.  The first object is the
+ * daemon's "stream" line: from here on nothing is missed.  Another outcome, with *ret_error in the
+ * API's shape (owned by the caller), when it cannot be opened or the daemon ends it.
+ */
+enum outcome client_stream(const char *path,
+			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+			   struct json_object **ret_error);
+
+/* Sleeps.  False when SIGINT or SIGTERM asked to stop meanwhile. */
+bool client_pause(int64_t seconds);
+
+/*
+ * Connects without starting anything: a descriptor, or -1 when no daemon answers.  The path that
+ * answered, cut to size (may be NULL).
+ */
+int client_connect(char *ret_socket_path, int size);
+
+/*
+ * Starts the daemon in the caller's state directory; OUTCOME_OK once it answers, else
+ * OUTCOME_NO_DAEMON with one sentence in ret_error.  `say_so` tells of it on stderr.
+ */
+enum outcome client_start_daemon(bool say_so, char *ret_error, int size);
+
+#endif

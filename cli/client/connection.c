@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/client/connection.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define FIRST_BUFFER_BYTES (16 * 1024)
+#define LINE_MAX_BYTES	   (1024 * 1024) /* an event line is under 2 KB */
+
+static int set_timeouts(int fd)
+{
+	static const struct timeval t = { .tv_sec = CONNECTION_TIMEOUT_S };
+
+	/* SO_SNDTIMEO also bounds a connect() to a socket whose backlog is full. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0)
+		return -errno;
+	return 0;
+}
+
+int connection_open(struct connection *c, const char *socket_path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -1;
+	int e;
+
+	*c = (struct connection){ .fd = -1 };
+	if (strlen(socket_path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, socket_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	e = set_timeouts(fd);
+	if (e < 0)
+		return e;
+	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		if (errno != EINTR)
+			return -errno;
+	c->fd = TAKE_FD(fd);
+	return 0;
+}
+
+int connection_set_patience(struct connection *c, int64_t timeout_s)
+{
+	struct timeval t = { .tv_sec = timeout_s };
+
+	if (timeout_s == CONNECTION_TIMEOUT_S)
+		return 0; /* since connection_open() */
+	return setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ? -errno : 0;
+}
+
+void connection_close(struct connection *c)
+{
+	closep(&c->fd);
+	free(c->bytes);
+	*c = (struct connection){ .fd = -1 };
+}
+
+static int send_all(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return -errno;
+		bytes += sent;
+		n -= (size_t)sent;
+	}
+	return 0;
+}
+
+int connection_send(struct connection *c, const char *method, const char *path, const char *body)
+{
+	_cleanup_free_ char *text = NULL;
+	int n;
+
+	if (body)
+		n = asprintf(&text,
+			     "%s %s HTTP/1.0\r\nHost: localhost\r\n"
+			     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+			     method, path, strlen(body), body);
+	else
+		n = asprintf(&text, "%s %s HTTP/1.0\r\nHost: localhost\r\n\r\n", method, path);
+	if (n < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	return send_all(c->fd, text, (size_t)n);
+}
+
+/* Makes room for at least one byte more and the NUL behind it. */
+static int reserve(struct connection *c, size_t max)
+{
+	size_t size = c->size ? c->size * 2 : FIRST_BUFFER_BYTES;
+	char *bytes;
+
+	if (c->used + 1 < c->size)
+		return 0;
+	if (c->size >= max)
+		return -EFBIG;
+	bytes = realloc(c->bytes, size);
+	if (!bytes)
+		return -ENOMEM;
+	c->bytes = bytes;
+	c->size = size;
+	return 0;
+}
+
+/* Appends what there is.  The number of bytes, 0 at the end, negative errno. */
+static ssize_t read_more(struct connection *c, size_t max)
+{
+	ssize_t n;
+	int e = reserve(c, max);
+
+	if (e < 0)
+		return e;
+	do
+		n = recv(c->fd, c->bytes + c->used, c->size - c->used - 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	c->used += (size_t)n;
+	c->bytes[c->used] = '\0';
+	return n;
+}
+
+int connection_read_head(struct connection *c)
+{
+	int e = -EAGAIN;
+
+	while (e == -EAGAIN) {
+		ssize_t n = read_more(c, HTTP_HEAD_MAX_BYTES + FIRST_BUFFER_BYTES);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			return c->used ? -ECONNABORTED : -ENODATA;
+		e = http_head_parse(c->bytes, c->used, &c->head);
+	}
+	return e;
+}
+
+static bool body_is_complete(const struct connection *c)
+{
+	return c->head.content_length >= 0 &&
+	       c->used - c->head.size >= (uint64_t)c->head.content_length;
+}
+
+int connection_read_body(struct connection *c, size_t *ret_size)
+{
+	if (c->head.content_length > CONNECTION_ANSWER_MAX_BYTES)
+		return -EFBIG;
+	while (!body_is_complete(c)) {
+		ssize_t n = read_more(c, CONNECTION_ANSWER_MAX_BYTES);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0 && c->head.content_length >= 0)
+			return -ECONNABORTED;
+		if (n == 0)
+			break;
+	}
+	*ret_size = c->used - c->head.size;
+	return 0;
+}
+
+/* Sleeps until the stream has bytes.  Also notices that the reader of our stdout has left. */
+static int wait_for_bytes(int fd, const sigset_t *waiting)
+{
+	struct pollfd fds[] = { { .fd = fd, .events = POLLIN }, { .fd = STDOUT_FILENO } };
+
+	if (ppoll(fds, ARRAY_SIZE(fds), NULL, waiting) < 0)
+		return -errno;
+	if (fds[1].revents & POLLERR)
+		return -EPIPE;
+	return 0;
+}
+
+/* Drops what was handed out before: the head first, then each line. */
+static void drop_front(struct connection *c, size_t n)
+{
+	memmove(c->bytes, c->bytes + n, c->used - n + 1);
+	c->used -= n;
+}
+
+int connection_next_line(struct connection *c, const sigset_t *waiting, char **ret_line)
+{
+	drop_front(c, c->head.size);
+	c->head.size = 0;
+	for (;;) {
+		char *end = c->used ? memchr(c->bytes, '\n', c->used) : NULL;
+		ssize_t n;
+
+		if (end) {
+			*end = '\0';
+			c->head.size = (size_t)(end + 1 - c->bytes);
+			*ret_line = c->bytes;
+			return 1;
+		}
+		n = wait_for_bytes(c->fd, waiting);
+		if (n < 0)
+			return (int)n;
+		n = read_more(c, LINE_MAX_BYTES);
+		if (n <= 0)
+			return n == -ECONNRESET ? 0 : (int)n;
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One HTTP/1.0 exchange over a connected Unix socket, with a growing and bounded buffer.  Knows
+ * nothing of JSON and starts nothing.
+ */
+#ifndef CLI_CLIENT_CONNECTION_H
+#define CLI_CLIENT_CONNECTION_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/client/http.h"
+
+#define CONNECTION_ANSWER_MAX_BYTES (64 * 1024 * 1024) /* every socket of a large host: 10 MB */
+#define CONNECTION_TIMEOUT_S	    30 /* the daemon answers within milliseconds or is stuck */
+
+struct connection {
+	int fd; /* owned */
+	char *bytes;
+	size_t used, size;
+	struct http_head head;
+	bool broken; /* the other side ended in the midst of an exchange */
+};
+
+/* Connects to a socket's path; 0, or a negative errno. */
+int connection_open(struct connection *c, const char *socket_path);
+/* Once, after connection_open(): waits for answers so long instead of CONNECTION_TIMEOUT_S; 0 = for
+ * ever.  0, negative errno. */
+int connection_set_patience(struct connection *c, int64_t timeout_s);
+void connection_close(struct connection *c); /* takes a closed or zeroed one with fd -1 */
+
+/* Sends a request; body may be NULL.  0, negative errno (-EPIPE: the other side is gone). */
+int connection_send(struct connection *c, const char *method, const char *path, const char *body);
+
+/*
+ * Reads until the head is known.  0; when the other side ended before: -ECONNRESET if it had not
+ * read all of the request (a Unix socket tells its peer so), -ENODATA if it had and answered
+ * nothing, -ECONNABORTED in the midst of the head; -EBADMSG; -EAGAIN after CONNECTION_TIMEOUT_S
+ * without a byte.
+ */
+int connection_read_head(struct connection *c);
+
+/*
+ * Reads the whole body, NUL-terminated behind its last byte, in bytes + head.size.  *ret_size is
+ * its length.  0; -ECONNABORTED when it is shorter than announced; -EFBIG; -EAGAIN as above.
+ */
+int connection_read_body(struct connection *c, size_t *ret_size);
+
+/*
+ * Waits for a line of a stream, without its newline, NUL-terminated; valid until the next call.
+ * `waiting` is the signal mask while it waits.  1 and *ret_line; 0 when the other side closed;
+ * -EINTR when a signal came; -EPIPE when nobody reads our stdout any more; -EFBIG.
+ */
+int connection_next_line(struct connection *c, const sigset_t *waiting, char **ret_line);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/client/peer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "cli/client/answer.h"
+#include "cli/client/client.h"
+
+#define DAEMON_COMM "portdaddyd"
+
+/* Newer than the headers of some distributions; other architectures have other numbers. */
+#if !defined(SO_PEERPIDFD) && !defined(__hppa__) && !defined(__sparc__)
+#define SO_PEERPIDFD 77
+#endif
+
+bool peer_find(struct peer *ret)
+{
+	_cleanup_close_ int fd = client_connect(ret->socket, sizeof(ret->socket));
+	socklen_t size = sizeof(struct ucred);
+	struct ucred who;
+
+	ret->fd = -1;
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+		return false;
+	ret->pid = who.pid;
+	ret->uid = who.uid;
+	ret->fd = TAKE_FD(fd);
+	return true;
+}
+
+void peer_deinit(struct peer *p)
+{
+	closep(&p->fd);
+	p->fd = -1;
+}
+
+static int fail(const char **ret_why, int error, const char *why)
+{
+	*ret_why = why;
+	return -error;
+}
+
+static int fail_gone(const char **ret_why)
+{
+	return fail(ret_why, ESRCH,
+		    "the process that listened there has ended, and another one keeps its socket");
+}
+
+/* A process that has ended, a zombie as well, makes its pidfd readable. */
+static bool has_ended(int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&p, 1, 0) != 0;
+}
+
+/* From the kernel itself.  -ENOPROTOOPT where it has none to give. */
+static int open_by_socket(const struct peer *p)
+{
+	socklen_t size = sizeof(int);
+	int pidfd;
+
+#ifdef SO_PEERPIDFD
+	if (getsockopt(p->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0)
+		return pidfd;
+	return -errno;
+#else
+	(void)size;
+	(void)pidfd;
+	return -ENOPROTOOPT;
+#endif
+}
+
+/*
+ * The rest of the proof, for a process that was opened by its pid.  It holds for what the pidfd
+ * means if that one still runs afterwards: its pid cannot have gone to another one before.
+ */
+static int prove(struct peer *p, const struct process *process, const char **ret_why)
+{
+	_cleanup_(answer_freep) struct json_object *status = NULL;
+
+	if (strcmp(process->comm, DAEMON_COMM) != 0)
+		return fail(ret_why, ESRCH, "the process of that pid does not run " DAEMON_COMM);
+	if (client_request_on(TAKE_FD(p->fd), "/v1/status", &status) != OUTCOME_OK)
+		return fail(ret_why, ESRCH, "what listens there does not say who it is");
+	if (answer_int(answer_member(status, "daemon"), "pid") != p->pid)
+		return fail(ret_why, ESRCH, "what answers there has another pid");
+	return 0;
+}
+
+int peer_open(struct peer *p, const char **ret_why)
+{
+	_cleanup_close_ int pidfd = open_by_socket(p);
+	bool is_given = pidfd != -ENOPROTOOPT;
+	struct process process;
+	int e = 0;
+
+	if (!is_given)
+		pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (!is_given && pidfd < 0 && errno != ESRCH)
+		return fail(ret_why, errno,
+			    "this kernel has no pidfd, by which a process is known for certain");
+	if (pidfd < 0)
+		return fail_gone(ret_why);
+	/* Where /proc hides others' processes, the kernel's own pidfd is proof enough. */
+	if (procfs_describe(p->pid, &process) < 0)
+		e = is_given ? 0 : fail(ret_why, ESRCH, "nothing can be read of that process");
+	else if (process.uid != p->uid)
+		e = fail(ret_why, ESRCH, "the process of that pid belongs to another user");
+	else if (!is_given)
+		e = prove(p, &process, ret_why);
+	/* first of all: whatever was read may have been of a later process */
+	if (has_ended(pidfd))
+		return fail_gone(ret_why);
+	return e < 0 ? e : TAKE_FD(pidfd);
+}

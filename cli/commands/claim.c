@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/health_path.h"
+#include "base/identity.h"
+#include "cli/check.h"
+#include "cli/client/answer.h"
+#include "cli/client/answer_check.h"
+#include "cli/client/body.h"
+#include "cli/command.h"
+#include "cli/project/config.h"
+#include "cli/project/project.h"
+#include "cli/render/render.h"
+
+struct wish {
+	const char *id;	    /* NULL = not given */
+	char cwd[PATH_MAX]; /* "" = it was deleted */
+	uint16_t port;	    /* 0 = assign one */
+	const char *range, *ttl, *health;
+};
+
+static int check_range(const struct command *self, const struct command_line *line,
+		       const struct wish *wish)
+{
+	struct port_range range;
+
+	if (!wish->range)
+		return 0;
+	if (wish->port)
+		return render_usage_error(line->json, self->name,
+					  "--port and --range exclude each other");
+	if (port_range_parse(wish->range, &range) == 0)
+		return 0;
+	return render_usage_error(line->json, self->name,
+				  "--range '%.100s' is no range of ports, for example 4000-4999",
+				  wish->range);
+}
+
+static int check_health(const struct command *self, const struct command_line *line,
+			const char *text)
+{
+	struct health_path path;
+	const char *why;
+
+	if (!text || health_path_parse(text, &path, &why) == 0)
+		return 0;
+	return render_usage_error(line->json, self->name,
+				  "--health '%.100s' cannot be used: %s; for example /health, or "
+				  "https:/health",
+				  text, why);
+}
+
+static int read_wish(const struct command *self, const struct command_line *line, struct wish *wish)
+{
+	const char *port = command_value(self, line, "port");
+	int64_t ttl_s;
+	int e = 0;
+
+	*wish = (struct wish){
+		.id = line->n_args ? line->args[0] : NULL,
+		.range = command_value(self, line, "range"),
+		.ttl = command_value(self, line, "ttl"),
+		.health = command_value(self, line, "health"),
+	};
+	if (!getcwd(wish->cwd, sizeof(wish->cwd)))
+		wish->cwd[0] = '\0';
+	if (wish->id)
+		e = check_identity(self, line, wish->id);
+	if (!e && port)
+		e = check_port(self, line, port, &wish->port);
+	if (!e)
+		e = check_range(self, line, wish);
+	if (!e && wish->ttl)
+		e = check_duration(self, line, "ttl", wish->ttl, &ttl_s);
+	return e ? e : check_health(self, line, wish->health);
+}
+
+static struct json_object *body_of(const struct wish *wish)
+{
+	struct json_object *o = json_object_new_object();
+
+	body_add_text(o, "id", wish->id);
+	if (wish->port)
+		json_object_object_add(o, "port", json_object_new_int(wish->port));
+	body_add_text(o, "range", wish->range);
+	body_add_text(o, "ttl", wish->ttl);
+	body_add_text(o, "health", wish->health);
+	body_add_text(o, "cwd", wish->cwd);
+	return o;
+}
+
+static void show(const struct command *self, const struct command_line *line,
+		 struct json_object *answer)
+{
+	int port = (int)answer_int(answer, "port");
+	int previous = (int)answer_int(answer, "previousPort");
+
+	if (command_value(self, line, "export")) {
+		printf("export PORT=%d\n", port);
+	} else if (line->quiet) {
+		printf("%d\n", port);
+	} else {
+		render_text(TONE_PLAIN, "Port %d claimed for %s", port, answer_text(answer, "id"));
+		if (previous && previous != port)
+			render_text(TONE_DIM, " (it had %d)", previous);
+		else if (answer_bool(answer, "existing"))
+			render_text(TONE_DIM, " (already yours)");
+		render_newline();
+	}
+}
+
+/* Of an answer about one service, or of each of a list. */
+static int check_answer(const struct command_line *line, struct json_object *answer,
+			const char *list)
+{
+	const struct answer_rule rules[] = {
+		{ list, "port", ANSWER_PORT },
+		{ list, "id", ANSWER_SERVICE },
+	};
+
+	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+}
+
+static int claim_one(const struct command *self, const struct command_line *line,
+		     const struct wish *wish)
+{
+	_cleanup_(answer_freep) struct json_object *body = body_of(wish);
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	int e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
+
+	if (!e)
+		e = check_answer(line, answer, NULL);
+	if (e)
+		return e;
+	if (line->json)
+		render_json(answer);
+	else
+		show(self, line, answer);
+	return 0;
+}
+
+/* --- the services of a configuration --- */
+
+#define VARIABLE_SIZE (IDENTITY_PART_MAX + sizeof("__PORT"))
+
+/* "API_PORT" of "api"; a character that a variable's name may not have becomes '_'. */
+static void variable_of(const char *name, char ret[VARIABLE_SIZE])
+{
+	snprintf(ret, VARIABLE_SIZE, "%s%s_PORT", *name >= '0' && *name <= '9' ? "_" : "", name);
+	for (; *ret; ret++)
+		*ret = (char)(isalnum((unsigned char)*ret) ? toupper((unsigned char)*ret) : '_');
+}
+
+/* Two names that differ only in what a variable cannot hold would overwrite each other. */
+static int check_variables(const struct command *self, const struct command_line *line,
+			   const struct config *config)
+{
+	char one[VARIABLE_SIZE], other[VARIABLE_SIZE];
+
+	for (size_t i = 0; i < config->n; i++) {
+		variable_of(config->services[i].name, one);
+		for (size_t j = 0; j < i; j++) {
+			variable_of(config->services[j].name, other);
+			if (strcmp(one, other) == 0)
+				return render_usage_error(
+					line->json, self->name,
+					"%s: services '%s' and '%s' would both be %s; rename one, "
+					"or claim them by their IDs",
+					config->path, config->services[j].name,
+					config->services[i].name, one);
+		}
+	}
+	return 0;
+}
+
+static struct json_object *body_of_all(const struct wish *wish, const struct config *config)
+{
+	struct json_object *o = body_of(wish), *list = json_object_new_array();
+
+	json_object_object_add(o, "services", list);
+	for (size_t i = 0; i < config->n; i++) {
+		struct json_object *service = json_object_new_object();
+
+		body_add_text(service, "id", config->services[i].id);
+		body_add_text(service, "health", config->services[i].health);
+		json_object_array_add(list, service);
+	}
+	return o;
+}
+
+static const char *note_of(struct json_object *service, char *ret, size_t size)
+{
+	int port = (int)answer_int(service, "port");
+	int previous = (int)answer_int(service, "previousPort");
+
+	ret[0] = '\0';
+	if (previous && previous != port)
+		snprintf(ret, size, "claimed, it had %d", previous);
+	else
+		snprintf(ret, size, "%s",
+			 answer_bool(service, "existing") ? "already yours" : "claimed");
+	return ret;
+}
+
+static void show_table(struct json_object *services)
+{
+	static const char *const headings[] = { "Service", "Port", "Claim" };
+	struct render_table *t = render_table_new(headings, ARRAY_SIZE(headings));
+	char note[64];
+
+	render_table_right(t, 1);
+	for (size_t i = 0; i < answer_length(services); i++) {
+		struct json_object *service = answer_at(services, i);
+		bool existing = answer_bool(service, "existing");
+
+		render_table_cell(t, TONE_PLAIN, "%s", answer_text(service, "id"));
+		render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(service, "port"));
+		render_table_cell(t, existing ? TONE_DIM : TONE_GOOD, "%s",
+				  note_of(service, note, sizeof(note)));
+	}
+	render_table_print(t);
+}
+
+/* Each by the name of its variable; a project of one service has PORT, as a single claim has. */
+static void show_exports(struct json_object *services, const struct config *config)
+{
+	char variable[VARIABLE_SIZE];
+
+	for (size_t i = 0; i < config->n; i++) {
+		variable_of(config->services[i].name, variable);
+		printf("export %s=%d\n", config->n > 1 ? variable : "PORT",
+		       (int)answer_int(answer_at(services, i), "port"));
+	}
+}
+
+static void show_all(const struct command *self, const struct command_line *line,
+		     struct json_object *answer, const struct config *config)
+{
+	struct json_object *services = answer_member(answer, "services");
+
+	if (line->json) {
+		render_json(answer);
+	} else if (command_value(self, line, "export")) {
+		show_exports(services, config);
+	} else if (line->quiet) {
+		for (size_t i = 0; i < answer_length(services); i++)
+			printf("%d\n", (int)answer_int(answer_at(services, i), "port"));
+	} else {
+		show_table(services);
+	}
+}
+
+/* Their order is that of the request: by it a variable gets its port. */
+static int check_answers(const struct command_line *line, struct json_object *answer,
+			 const struct config *config)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+
+	if (answer_length(answer_member(answer, "services")) == config->n)
+		return check_answer(line, answer, "services");
+	error = render_error_object(OUTCOME_FAILED,
+				    "the daemon's answer does not have the services asked for");
+	render_error(line->json, error);
+	return outcome_row(OUTCOME_FAILED)->exit_code;
+}
+
+/* All of them or none: a project half of whose ports belong to somebody else does not run. */
+static int claim_services(const struct command *self, const struct command_line *line,
+			  struct wish *wish, const struct config *config)
+{
+	_cleanup_(answer_freep) struct json_object *body = NULL;
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	int e = command_value(self, line, "export") ? check_variables(self, line, config) : 0;
+
+	if (e)
+		return e;
+	if (!wish->range && *config->range)
+		wish->range = config->range;
+	body = body_of_all(wish, config);
+	e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
+	if (e && !line->json && config->n > 1)
+		render_note("none of the %zu services of %s was claimed", config->n, config->path);
+	if (!e)
+		e = check_answers(line, answer, config);
+	if (!e)
+		show_all(self, line, answer, config);
+	return e;
+}
+
+/* What a configuration that names several services cannot share out. */
+static int check_shared(const struct command *self, const struct command_line *line,
+			const struct wish *wish, const struct config *config)
+{
+	if (config->n == 0)
+		return render_usage_error(line->json, self->name,
+					  "%s names no services: {\"services\": {\"web\": {}}}",
+					  config->path);
+	if (wish->health || (wish->port && config->n > 1))
+		return render_usage_error(line->json, self->name,
+					  "%s names the services; --%s needs an ID", config->path,
+					  wish->health ? "health" : "port");
+	return 0;
+}
+
+/* Without ID: what the configuration names, else the directory. */
+static int claim_here(const struct command *self, const struct command_line *line,
+		      struct wish *wish)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	char id[IDENTITY_MAX + 1];
+	int e;
+
+	if (!*wish->cwd)
+		return render_usage_error(line->json, self->name,
+					  "this directory was deleted and has no name; give one: "
+					  "pd claim myapp:web");
+	e = check_config(self, line, wish->cwd, &config);
+	if (!e && config)
+		e = check_shared(self, line, wish, config);
+	if (e)
+		return e;
+	if (config && wish->port) {
+		wish->id = config->services[0].id;
+		wish->health = config->services[0].health;
+		return claim_one(self, line, wish);
+	}
+	if (config)
+		return claim_services(self, line, wish, config);
+	e = project_identity(wish->cwd, id);
+	if (e < 0)
+		return render_usage_error(line->json, self->name,
+					  "git's files around this directory cannot be read (%s); "
+					  "give a name: pd claim myapp:web",
+					  strerror(-e));
+	wish->id = id;
+	return claim_one(self, line, wish);
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	struct wish wish;
+	int e = read_wish(self, line, &wish);
+
+	if (e)
+		return e;
+	return wish.id ? claim_one(self, line, &wish) : claim_here(self, line, &wish);
+}
+
+const struct command cmd_claim = {
+	.name = "claim",
+	.arguments = "[ID] [-p PORT | --range A-B] [--ttl DUR] [--health PATH] [--export]",
+	.summary = "claim a port for a service, or get the one that it has",
+	.details =
+		"ID is project, project:stack or project:stack:context.  The same ID gets the same\n"
+		"port every time, on every machine where that port is free.\n"
+		"\n"
+		"Without ID, the services of the nearest .portdaddyrc are claimed, all of them or\n"
+		"none; where there is no such file, one that is named after the current directory.\n"
+		"In a linked git worktree the branch becomes the context, so that each checkout has\n"
+		"ports of its own: in a worktree of shop on the branch fix/cart these are\n"
+		"shop:web:fix-cart and, without a .portdaddyrc, shop:" PROJECT_STACK ":fix-cart.\n"
+		"\n"
+		"--export prints PORT for one service, and for several a variable each: API_PORT of\n"
+		"the service api.\n"
+		"\n"
+		"-p gives exactly that port or fails (exit code 4) and says who has it.\n",
+	.examples = "  pd claim myapp:web\n"
+		    "  PORT=$(pd claim myapp:web -q)\n"
+		    "  eval \"$(pd claim --export)\"\n"
+		    "  pd claim legacy:service -p 3000 --health /health\n",
+	.max_args = 1,
+	.options = {
+		{ "port", 'p', "PORT", "exactly this port" },
+		{ "range", 0, "A-B", "a port from this range (default 3100-9999)" },
+		{ "ttl", 0, "DUR", "the claim ends after this time: 45s, 30m, 2h30m, 1d" },
+		{ "health", 0, "PATH", "where the service answers health checks: /health, https:/health" },
+		{ "export", 0, NULL, "print `export PORT=3101` for eval; API_PORT where there are several" },
+		{ NULL },
+	},
+	.run = run,
+};

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/identity.h"
+#include "base/text.h"
+#include "cli/check.h"
+#include "cli/client/answer.h"
+#include "cli/client/answer_check.h"
+#include "cli/command.h"
+#include "cli/render/find_view.h"
+#include "cli/render/render.h"
+#include "cli/render/show.h"
+
+DEFINE_CLEANUP(struct find_view *, find_view_free);
+
+/* The statuses of the contract, and the rows without a claim, which the table calls "orphan". */
+static const char *const statuses[] = {
+	"claimed", "active", "ghost", "stale", "orphaned", "squatted", "orphan",
+};
+
+struct query {
+	const char *pattern; /* NULL = all */
+	const char *port;    /* NULL = all; digits */
+	const char *status;  /* NULL = all */
+	bool all;
+};
+
+static int check_status(const struct command *self, const struct command_line *line,
+			const char *status)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		if (strcmp(statuses[i], status) == 0)
+			return 0;
+	return render_usage_error(line->json, self->name,
+				  "--status '%.100s' is none of claimed, active, ghost, stale, "
+				  "orphaned, squatted, orphan",
+				  status);
+}
+
+static int read_query(const struct command *self, const struct command_line *line, struct query *q)
+{
+	const char *operand = line->n_args ? line->args[0] : NULL;
+	int e = operand ? check_match(self, line, operand) : 0;
+
+	*q = (struct query){
+		.status = command_value(self, line, "status"),
+		.all = command_value(self, line, "all") != NULL,
+	};
+	if (e)
+		return e;
+	if (operand && operand[0] == ':')
+		q->port = operand + 1;
+	else
+		q->pattern = operand;
+	return q->status ? check_status(self, line, q->status) : 0;
+}
+
+/* The daemon selects services; of sockets it knows only the port as a question. */
+static bool is_wanted(const struct query *q, struct json_object *socket)
+{
+	if (q->pattern && !pattern_match(q->pattern, answer_text(socket, "service")))
+		return false;
+	return !q->status || strcmp(q->status, answer_text(socket, "status")) == 0;
+}
+
+static void keep_wanted_sockets(struct json_object *answer, const struct query *q)
+{
+	struct json_object *list = answer_member(answer, "sockets");
+	struct json_object *kept = json_object_new_array();
+
+	for (size_t i = 0; i < answer_length(list); i++)
+		if (is_wanted(q, answer_at(list, i)))
+			json_object_array_add(kept, json_object_get(answer_at(list, i)));
+	json_object_object_add(answer, "sockets", kept);
+}
+
+static int make_path(const struct query *q, bool json, char *ret, int size)
+{
+	struct client_param params[] = {
+		{ "pattern", q->all ? NULL : q->pattern },
+		{ "port", q->port },
+		{ "status", q->all ? NULL : q->status },
+		{ "details", json ? NULL : "no" }, /* the table has no room for them */
+	};
+
+	if (client_path(q->all ? "/v1/sockets" : "/v1/services", params, ARRAY_SIZE(params), ret,
+			size) < 0)
+		return render_usage_error(json, "find", "the pattern is too long");
+	return 0;
+}
+
+static size_t count(struct json_object *answer, const struct query *q)
+{
+	if (q->all)
+		return answer_length(answer_member(answer, "sockets"));
+	return answer_length(answer_member(answer, "services")) +
+	       answer_length(answer_member(answer, "orphans"));
+}
+
+/* Nothing was found: "no" when something was asked for, else an invitation. */
+static int say_nothing_found(const struct query *q, bool json)
+{
+	int no = outcome_row(OUTCOME_NO)->exit_code;
+
+	if (!q->pattern && !q->port && !q->status) {
+		if (!json)
+			render_note("%s",
+				    q->all ? "no socket listens on this machine"
+					   : "nothing is claimed yet; try: pd claim myapp:web");
+		return 0;
+	}
+	if (json)
+		return no;
+	if (q->port && !q->all)
+		render_note("no service has port %s; what is on it: pd why %s", q->port, q->port);
+	else if (q->port)
+		render_note("nothing listens on port %s", q->port);
+	else if (q->pattern && strspn(q->pattern, "0123456789") == strlen(q->pattern))
+		render_note("no service is called '%s'; the port is: pd find :%s", q->pattern,
+			    q->pattern);
+	else if (q->pattern && q->status)
+		render_note("no service that fits '%s' is %s", q->pattern, q->status);
+	else if (q->pattern)
+		render_note("no service fits '%s'", q->pattern);
+	else
+		render_note("no service is %s", q->status);
+	return no;
+}
+
+static int check_answer(bool json, struct json_object *answer)
+{
+	static const struct answer_rule rules[] = {
+		{ "services", "port", ANSWER_PORT },
+		{ "services", "id", ANSWER_SERVICE },
+		{ "orphans", "port", ANSWER_PORT },
+		{ "sockets", "port", ANSWER_PORT },
+	};
+
+	return answer_check(json, answer, rules, ARRAY_SIZE(rules));
+}
+
+static void print_ports(struct json_object *list)
+{
+	for (size_t i = 0; i < answer_length(list); i++)
+		printf("%d\n", (int)answer_int(answer_at(list, i), "port"));
+}
+
+/* For scripts: JSON, or the ports alone; nothing is printed of an answer that is wrong somewhere.
+ */
+static int find_for_scripts(const struct query *q, const char *path, bool json, size_t *ret_n)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	int e = answer_get_list(json, path, 0, &answer);
+
+	if (!e)
+		e = check_answer(json, answer);
+	if (e)
+		return e;
+	if (q->all)
+		keep_wanted_sockets(answer, q);
+	*ret_n = count(answer, q);
+	if (json) {
+		render_json(answer);
+		return 0;
+	}
+	print_ports(answer_member(answer, q->all ? "sockets" : "services"));
+	print_ports(answer_member(answer, "orphans"));
+	return 0;
+}
+
+struct listing {
+	const struct query *q;
+	struct find_view *view;
+	size_t n;
+};
+
+static void add_row(const char *list, struct json_object *row, void *user_data)
+{
+	struct listing *l = user_data;
+
+	if (l->q->all && !is_wanted(l->q, row))
+		return;
+	l->n++;
+	if (l->q->all)
+		find_view_add_socket(l->view, row);
+	else if (strcmp(list, "services") == 0)
+		find_view_add_service(l->view, row);
+	else
+		find_view_add_orphan(l->view, row);
+}
+
+static int find_for_people(const struct query *q, const char *path, size_t *ret_n)
+{
+	_cleanup_(find_view_freep) struct find_view *view = find_view_new(q->all);
+	struct listing l = { .q = q, .view = view };
+	int e = answer_list(false, path, add_row, &l);
+
+	if (e)
+		return e;
+	if (l.n > 0)
+		find_view_print(view);
+	*ret_n = l.n;
+	return 0;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	char path[PATTERN_MAX * 3 + 128];
+	struct query q;
+	size_t n;
+	int e = read_query(self, line, &q);
+
+	if (!e)
+		e = make_path(&q, line->json, path, sizeof(path));
+	if (!e)
+		e = line->json || line->quiet ? find_for_scripts(&q, path, line->json, &n)
+					      : find_for_people(&q, path, &n);
+	if (e)
+		return e;
+	return n > 0 ? 0 : say_nothing_found(&q, line->json);
+}
+
+const struct command cmd_find = {
+	.name = "find",
+	.arguments = "[PATTERN|:PORT] [--status S] [--all]",
+	.summary = "list services, their ports, and the processes behind them",
+	.details =
+		"Status, as the kernel has it:\n"
+		"  claimed   nothing has listened on the port yet\n"
+		"  active    a process that fits the claim listens\n"
+		"  ghost     it was active, and nothing is on the port any more\n"
+		"  stale     claimed or ghost, and nothing seen for 30 minutes\n"
+		"  orphaned  the process that opened the port is gone, an heir holds it\n"
+		"  squatted  a process that does not fit the claim holds the port\n"
+		"  orphan    no claim at all: the row is called (unclaimed)\n"
+		"\n"
+		"Exit code 1 when nothing fits.  -q prints the ports alone.\n",
+	.examples = "  pd find\n"
+		    "  pd find 'myapp:*'\n"
+		    "  pd find :3000\n"
+		    "  pd find --status ghost\n"
+		    "  pd find --all\n",
+	.max_args = 1,
+	.options = {
+		{ "status", 's', "STATUS", "only services of this status" },
+		{ "all", 'a', NULL, "every listening socket of the machine" },
+		{ NULL },
+	},
+	.run = run,
+};

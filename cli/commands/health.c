@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/identity.h"
+#include "cli/check.h"
+#include "cli/client/answer.h"
+#include "cli/client/answer_check.h"
+#include "cli/client/client.h"
+#include "cli/command.h"
+#include "cli/render/health_view.h"
+#include "cli/render/render.h"
+
+#define TIMEOUT_MAX_S	   300 /* what the daemon accepts */
+#define INTERVAL_MAX_S	   86400
+#define INTERVAL_DEFAULT_S 2
+
+struct query {
+	const struct command *self;
+	const struct command_line *line;
+	const char *match, *timeout; /* NULL = not given */
+	bool watch;
+	int64_t interval_s;
+};
+
+/* One round of checks, as it comes. */
+struct round {
+	struct json_object *services; /* an array, in order of id once it is complete */
+	struct json_object *summary;  /* the last line; NULL = there was none */
+};
+
+/* --- the command line --- */
+
+static int check_span(const struct query *q, const char *option, int64_t max, int64_t *ret_s)
+{
+	const char *text = command_value(q->self, q->line, option);
+	int64_t seconds;
+	int e;
+
+	if (!text)
+		return 0;
+	e = check_duration(q->self, q->line, option, text, &seconds);
+	if (e)
+		return e;
+	if (seconds < 1 || seconds > max)
+		return render_usage_error(q->line->json, q->self->name,
+					  "--%s '%.100s' is none from 1s to %llds", option, text,
+					  (long long)max);
+	*ret_s = seconds;
+	return 0;
+}
+
+static int read_query(const struct command *self, const struct command_line *line, struct query *q)
+{
+	int64_t timeout_s;
+	int e;
+
+	*q = (struct query){
+		.self = self,
+		.line = line,
+		.match = line->n_args ? line->args[0] : NULL,
+		.timeout = command_value(self, line, "timeout"),
+		.watch = command_value(self, line, "watch") != NULL,
+		.interval_s = INTERVAL_DEFAULT_S,
+	};
+	e = q->match ? check_match(self, line, q->match) : 0;
+	if (!e)
+		e = check_span(q, "timeout", TIMEOUT_MAX_S, &timeout_s);
+	if (!e)
+		e = check_span(q, "interval", INTERVAL_MAX_S, &q->interval_s);
+	if (!e && !q->watch && command_value(self, line, "interval"))
+		e = render_usage_error(line->json, self->name, "--interval needs --watch");
+	return e;
+}
+
+/* --- a round --- */
+
+static void round_deinit(struct round *r)
+{
+	render_progress_end();
+	answer_free(r->services);
+	answer_free(r->summary);
+}
+
+static bool on_line(struct json_object *line, void *user_data)
+{
+	struct round *r = user_data;
+
+	if (answer_has(line, "service")) {
+		json_object_array_add(r->services, json_object_get(answer_member(line, "service")));
+	} else if (answer_has(line, "waiting")) {
+		render_progress("waiting for %lld of %lld…", (long long)answer_int(line, "waiting"),
+				(long long)answer_int(line, "total"));
+	} else if (answer_has(line, "healthy")) {
+		r->summary = json_object_get(line);
+		return false;
+	}
+	return true;
+}
+
+static int by_id(const void *left, const void *right)
+{
+	return strcmp(answer_text(*(struct json_object *const *)left, "id"),
+		      answer_text(*(struct json_object *const *)right, "id"));
+}
+
+/* Before it is printed as it is, or as JSON. */
+static int check_services(const struct command_line *line, struct json_object *services)
+{
+	static const struct answer_rule rules[] = {
+		{ "services", "id", ANSWER_SERVICE },
+		{ "services", "result", ANSWER_WORD },
+	};
+	_cleanup_(answer_freep) struct json_object *answer = json_object_new_object();
+
+	if (!line->quiet && !line->json)
+		return 0;
+	json_object_object_add(answer, "services", json_object_get(services));
+	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+}
+
+/* 0, also when ^C ended it (r->summary is NULL then), or pd's exit code. */
+static int check_all(const struct query *q, struct round *r)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+	struct client_param params[] = { { "match", q->match }, { "timeout", q->timeout } };
+	char path[PATTERN_MAX * 3 + 256];
+	enum outcome outcome;
+
+	*r = (struct round){ .services = json_object_new_array() };
+	if (client_path("/v1/health", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
+		return render_usage_error(q->line->json, q->self->name, "the pattern is too long");
+	outcome = client_stream(path, on_line, r, &error);
+	render_progress_end();
+	if (outcome != OUTCOME_OK)
+		render_error(q->line->json, error);
+	json_object_array_sort(r->services, by_id);
+	if (outcome == OUTCOME_OK)
+		return check_services(q->line, r->services);
+	return outcome_row(outcome)->exit_code;
+}
+
+/* --- what it says --- */
+
+/* The summary, with the services as one member: the shape of every other answer. */
+static void show_json(struct round *r)
+{
+	json_object_object_add(r->summary, "services", json_object_get(r->services));
+	render_json(r->summary);
+}
+
+static void show_quiet(struct json_object *services, bool one)
+{
+	for (size_t i = 0; i < answer_length(services); i++) {
+		struct json_object *service = answer_at(services, i);
+
+		if (one)
+			printf("%s\n", answer_text(service, "result"));
+		else
+			printf("%s %s\n", answer_text(service, "id"),
+			       answer_text(service, "result"));
+	}
+}
+
+static bool is_one(const struct query *q)
+{
+	return q->match && (q->match[0] == ':' || !pattern_has_wildcard(q->match));
+}
+
+static void show(const struct query *q, struct round *r)
+{
+	int width = health_view_width(r->services);
+
+	if (q->line->json)
+		show_json(r);
+	else if (q->line->quiet)
+		show_quiet(r->services, is_one(q));
+	else if (is_one(q))
+		health_view_one(answer_at(r->services, 0));
+	else
+		for (size_t i = 0; i < answer_length(r->services); i++)
+			health_view_line(answer_at(r->services, i), width);
+	if (!answer_length(r->services) && !q->line->json)
+		render_note("nothing is claimed yet; try: pd claim myapp:web");
+	if (!answer_bool(r->summary, "stored"))
+		render_note("the results could not be written down; see the daemon's log");
+}
+
+static int once(const struct query *q)
+{
+	_cleanup_(round_deinit) struct round r;
+	int e = check_all(q, &r);
+
+	if (e)
+		return e;
+	if (!r.summary) /* ^C: not known is not well, for a script that goes on */
+		return outcome_row(OUTCOME_NO)->exit_code;
+	show(q, &r);
+	/* what was not tried for want of a place is not known to be well */
+	return answer_int(r.summary, "unhealthy") || answer_int(r.summary, "notTried")
+		       ? outcome_row(OUTCOME_NO)->exit_code
+		       : 0;
+}
+
+/* --- again and again --- */
+
+static struct json_object *find(struct json_object *services, const char *id)
+{
+	for (size_t i = 0; i < answer_length(services); i++)
+		if (strcmp(answer_text(answer_at(services, i), "id"), id) == 0)
+			return answer_at(services, i);
+	return NULL;
+}
+
+static void show_change(const struct query *q, struct json_object *service, int width)
+{
+	if (q->line->json)
+		render_json_line(service);
+	else if (q->line->quiet)
+		printf("%s %s\n", answer_text(service, "id"), answer_text(service, "result"));
+	else
+		health_view_change(service, width);
+}
+
+static void show_changes(const struct query *q, struct json_object *before,
+			 struct json_object *after)
+{
+	int width = health_view_width(after);
+
+	for (size_t i = 0; i < answer_length(after); i++) {
+		struct json_object *service = answer_at(after, i);
+		struct json_object *old = find(before, answer_text(service, "id"));
+
+		if (!old || health_view_differs(old, service))
+			show_change(q, service, width);
+	}
+}
+
+static void redraw(const struct query *q, struct round *r)
+{
+	int width = health_view_width(r->services);
+
+	render_redraw();
+	render_text(TONE_DIM, "every %llds: %lld healthy, %lld unhealthy; ^C ends",
+		    (long long)q->interval_s, (long long)answer_int(r->summary, "healthy"),
+		    (long long)answer_int(r->summary, "unhealthy"));
+	render_newline();
+	for (size_t i = 0; i < answer_length(r->services); i++)
+		health_view_line(answer_at(r->services, i), width);
+}
+
+static int watch(const struct query *q)
+{
+	_cleanup_(answer_freep) struct json_object *before = NULL;
+	bool redraws = render_can_redraw() && !q->line->json && !q->line->quiet;
+
+	do {
+		_cleanup_(round_deinit) struct round r;
+		int e = check_all(q, &r);
+
+		if (e)
+			return e;
+		if (!r.summary)
+			return 0;
+		if (redraws)
+			redraw(q, &r);
+		else
+			show_changes(q, before, r.services);
+		if (fflush(stdout) || ferror(stdout))
+			return 0; /* who read us has left */
+		answer_free(before);
+		before = TAKE_PTR(r.services);
+	} while (client_pause(q->interval_s));
+	return 0;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	struct query q;
+	int e = read_query(self, line, &q);
+
+	if (e)
+		return e;
+	return q.watch ? watch(&q) : once(&q);
+}
+
+const struct command cmd_health = {
+	.name = "health",
+	.arguments = "[ID|PATTERN|:PORT] [--timeout DUR] [--watch [--interval DUR]]",
+	.summary = "check whether services answer, all at once",
+	.details =
+		"With a health path (pd claim --health, healthPath of .portdaddyrc), a GET over\n"
+		"HTTP or HTTPS: 2xx and 3xx are healthy, redirects are not followed, certificates\n"
+		"not verified.  Without one, a connection over TCP; the kernel accepts that for a\n"
+		"program that hangs, too.  Where nothing listens, that is said and nothing waited\n"
+		"for.\n"
+		"\n"
+		"Exit code 1 when any is unhealthy: also when it is stale, a ghost, or waited for, or\n"
+		"could not be tried in time because too many other checks ran.\n"
+		"--watch prints what changes, and on a terminal draws the whole anew.\n",
+	.examples = "  pd health\n"
+		    "  pd health myapp:api\n"
+		    "  pd health 'myapp:*' --timeout 2s\n"
+		    "  pd health --watch\n"
+		    "  pd health -j | jq -r '.services[] | select(.healthy == false).id'\n",
+	.max_args = 1,
+	.options = {
+		{ "timeout", 't', "DUR", "for each service, 1s to 300s (default 5s)" },
+		{ "watch", 'w', NULL, "check again and again; ^C ends" },
+		{ "interval", 0, "DUR", "of --watch: the pause between two checks (default 2s)" },
+		{ NULL },
+	},
+	.run = run,
+};

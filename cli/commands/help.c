@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/help.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/render/render.h"
+
+/* "  -p, --port PORT" is padded to this many columns. */
+#define OPTION_COLUMN 24
+
+static void print_options(FILE *to, const struct command_option *options)
+{
+	for (const struct command_option *o = options; o->name; o++) {
+		char name[64];
+		char letter[5] = "    ";
+
+		if (o->letter)
+			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		snprintf(name, sizeof(name), "%s--%s%s%s", letter, o->name,
+			 o->value && o->value[0] != '[' ? " " : "", o->value ? o->value : "");
+		fprintf(to, "  %-*s %s\n", OPTION_COLUMN, name, o->help);
+	}
+}
+
+void help_command(const struct command *command)
+{
+	printf("usage: pd %s%s%s\n\n%s\n", command->name, *command->arguments ? " " : "",
+	       command->arguments, command->summary);
+	if (command->details)
+		printf("\n%s", command->details);
+	printf("\nOptions\n");
+	print_options(stdout, command->options);
+	print_options(stdout, options_global);
+	if (command->examples)
+		printf("\nExamples\n%s", command->examples);
+}
+
+void help_all(FILE *to)
+{
+	fprintf(to, "pd: stable ports for development services, and who really holds them\n\n"
+		    "usage: pd COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands\n");
+	for (const struct command *const *c = commands; *c; c++)
+		fprintf(to, "  %-10s %s\n", (*c)->name, (*c)->summary);
+	fprintf(to, "\nOptions of every command\n");
+	print_options(to, options_global);
+	fprintf(to, "\nExit codes\n"
+		    "  0 done, yes   1 no   2 wrong command line   3 no daemon   4 conflict\n"
+		    "  5 not allowed   6 failed inside\n"
+		    "\npd help COMMAND explains one of them.\n");
+}
+
+static struct json_object *describe(const struct command *command)
+{
+	struct json_object *row = json_object_new_object();
+
+	json_object_object_add(row, "name", json_object_new_string(command->name));
+	json_object_object_add(row, "arguments", json_object_new_string(command->arguments));
+	json_object_object_add(row, "summary", json_object_new_string(command->summary));
+	return row;
+}
+
+/* Of one command, or of all. */
+static void help_json(const struct command *only)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+
+	json_object_object_add(o, "ok", json_object_new_boolean(true));
+	json_object_object_add(o, "version", json_object_new_int(1));
+	for (const struct command *const *c = commands; *c; c++)
+		if (!only || *c == only)
+			json_object_array_add(list, describe(*c));
+	json_object_object_add(o, "commands", list);
+	render_json(o);
+	json_object_put(o);
+}
+
+static const struct command *command_of(const char *name)
+{
+	for (const struct command *const *c = commands; *c; c++)
+		if (strcmp((*c)->name, name) == 0)
+			return *c;
+	return NULL;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	const struct command *command = line->n_args ? command_of(line->args[0]) : NULL;
+
+	if (line->n_args && !command)
+		return render_usage_error(line->json, self->name, "there is no command '%.100s'",
+					  line->args[0]);
+	if (line->json)
+		help_json(command);
+	else if (command)
+		help_command(command);
+	else
+		help_all(stdout);
+	return 0;
+}
+
+const struct command cmd_help = {
+	.name = "help",
+	.arguments = "[COMMAND]",
+	.summary = "explain pd, or one of its commands",
+	.examples = "  pd help\n  pd help claim\n",
+	.max_args = 1,
+	.run = run,
+};

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/moment.h"
+#include "cli/client/answer.h"
+#include "cli/command.h"
+#include "cli/commands/locking.h"
+#include "cli/render/render.h"
+
+/* "45 seconds", as a person says it; longer ones as everywhere. */
+static void words_of_duration(int64_t s, char *ret, size_t size)
+{
+	char text[32];
+
+	if (s < 60)
+		snprintf(ret, size, "%" PRId64 " second%s", s, s == 1 ? "" : "s");
+	else
+		snprintf(ret, size, "%s", duration_format_long(s, text));
+}
+
+static void show_line(const char *label, const char *text)
+{
+	render_text(TONE_PLAIN, "%s: %s", label, text);
+	render_newline();
+}
+
+static void show_held(struct json_object *lock)
+{
+	int64_t now = (int64_t)time(NULL), left = answer_int(lock, "expiresAt") - now;
+	size_t waiting = answer_length(answer_member(lock, "waiters"));
+	char text[512], duration[32];
+
+	show_line("Status", "HELD");
+	show_line("Holder", answer_text(lock, "holder"));
+	words_of_duration(now - answer_int(lock, "acquiredAt"), text, sizeof(text));
+	show_line("Duration", text);
+	if (answer_has(lock, "ttl"))
+		snprintf(text, sizeof(text), "%s remaining",
+			 duration_format_long(left > 0 ? left : 0, duration));
+	else
+		snprintf(text, sizeof(text), "none, it ends with its process");
+	show_line("TTL", text);
+	snprintf(text, sizeof(text), "%s (pid %d, user %s)", answer_text(lock, "process"),
+		 (int)answer_int(lock, "pid"), answer_text(lock, "user"));
+	show_line("Process", text);
+	snprintf(text, sizeof(text), "%" PRId64, answer_int(lock, "fence"));
+	show_line("Fence", text);
+	if (!waiting)
+		return;
+	snprintf(text, sizeof(text), "%zu, first %s (pid %d)", waiting,
+		 answer_text(answer_at(answer_member(lock, "waiters"), 0), "holder"),
+		 (int)answer_int(answer_at(answer_member(lock, "waiters"), 0), "pid"));
+	show_line("Waiting", text);
+}
+
+static int show_status(const struct locking *l)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	struct json_object *lock;
+	char path[512];
+	int e;
+
+	if (locking_path(l, path, sizeof(path)) < 0)
+		return render_usage_error(l->line->json, l->self->name, "the name is too long");
+	e = answer_get(l->line->json, "GET", path, NULL, &answer);
+	if (e)
+		return e;
+	lock = answer_at(answer_member(answer, "locks"), 0);
+	if (l->line->json)
+		render_json(answer);
+	else if (l->line->quiet)
+		printf("%s\n", answer_bool(lock, "held") ? "held" : "available");
+	else if (answer_bool(lock, "held"))
+		show_held(lock);
+	else
+		show_line("Status", "AVAILABLE");
+	return 0;
+}
+
+static int acquire(const struct locking *l)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	int e = locking_acquire(l, &answer);
+
+	if (e)
+		return e;
+	if (l->line->json) {
+		render_json(answer);
+	} else if (l->line->quiet) {
+		printf("%" PRId64 "\n", answer_int(answer, "fence"));
+	} else {
+		render_text(TONE_PLAIN, "%s locked by %s (fence %" PRId64 ")",
+			    answer_text(answer, "name"), answer_text(answer, "holder"),
+			    answer_int(answer, "fence"));
+		if (answer_bool(answer, "existing"))
+			render_text(TONE_DIM, " (already yours)");
+		render_newline();
+	}
+	return 0;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	struct locking l;
+	int e = locking_read(self, line, &l);
+
+	if (e)
+		return e;
+	if (!command_value(self, line, "status") && l.user)
+		return render_usage_error(line->json, self->name,
+					  "--user looks at another user's lock: it needs --status");
+	if (!command_value(self, line, "status"))
+		return acquire(&l);
+	if (l.ttl || l.waits || command_value(self, line, "holder"))
+		return render_usage_error(line->json, self->name,
+					  "--status only looks; it excludes the other options");
+	return show_status(&l);
+}
+
+const struct command cmd_lock = {
+	.name = "lock",
+	.arguments = "NAME [--machine] [--ttl DUR] [--wait[=DUR]] [--holder ID] | --status NAME",
+	.summary = "take a lock for the script or shell that runs this",
+	.details =
+		"The lock belongs to the process that ran pd, a script or an interactive shell, and\n"
+		"ends with it, within moments and however it ends; or by pd unlock; or after --ttl.\n"
+		"Taken again by the same process it is renewed.  Where it is held, pd says by whom\n"
+		"and exits with 4; with --wait it waits, first come, first served, for at most DUR.\n"
+		"\n"
+		"Names are your own: another user's lock of the same name is another lock.  The one\n"
+		"that all users of this machine share is meant with --machine, here and in pd unlock\n"
+		"and pd with-lock.\n"
+		"\n"
+		"Each grant has a fencing number that only grows (-q prints it): hand it to what the\n"
+		"lock protects, and let that refuse smaller ones.\n"
+		"\n"
+		"The holder's name is --holder, else $PORT_DADDY_SESSION, else $PORT_DADDY_SERVICE,\n"
+		"else the service that was claimed in this shell, terminal or directory, else user\n"
+		"and program.\n",
+	.examples = "  pd lock db-migrations --ttl 5m\n"
+		    "  pd lock db-migrations --wait=30s || exit\n"
+		    "  pd lock --status db-migrations\n"
+		    "  pd lock --machine apt --wait\n"
+		    "  FENCE=$(pd lock deploy -q)\n",
+	.min_args = 1,
+	.max_args = 1,
+	.options = {
+		{ "ttl", 0, "DUR", "it ends after this time at the latest: 45s, 30m, 2h30m, 1d" },
+		{ "wait", 0, "[=DUR]", "wait until it is free, for at most DUR" },
+		{ "holder", 0, "ID", "the holder's name that others are shown" },
+		{ "machine", 0, NULL, "the one lock of that name for everybody on this machine" },
+		{ "user", 0, "USER", "with --status: that user's lock" },
+		{ "status", 0, NULL, "show who holds it, since when and for how long" },
+		{ NULL },
+	},
+	.run = run,
+};

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/moment.h"
+#include "cli/client/answer.h"
+#include "cli/client/answer_check.h"
+#include "cli/command.h"
+#include "cli/render/render.h"
+
+#define COLUMN_GAP     3
+#define NAME_WIDTH_MAX 40 /* a longer name pushes its own line only */
+
+static int name_width(struct json_object *locks)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < answer_length(locks); i++) {
+		size_t n = strlen(answer_text(answer_at(locks, i), "name"));
+
+		if (n > width && n <= NAME_WIDTH_MAX)
+			width = n;
+	}
+	return (int)width + COLUMN_GAP;
+}
+
+/* By the name alone; an older daemon knows one lock of a name and does not say. */
+static bool is_own(struct json_object *lock)
+{
+	return !answer_has(lock, "own") || answer_bool(lock, "own");
+}
+
+static void show_lock(struct json_object *lock, int width, int64_t now)
+{
+	size_t waiting = answer_length(answer_member(lock, "waiters"));
+	char age[32];
+
+	render_text(TONE_PLAIN, "%-*s", width - 1, answer_text(lock, "name"));
+	if (answer_bool(lock, "held"))
+		render_text(TONE_WARN, " Held for %s by %s",
+			    duration_format_short(now - answer_int(lock, "acquiredAt"), age),
+			    answer_text(lock, "holder"));
+	else
+		render_text(TONE_GOOD, " Available");
+	if (waiting)
+		render_text(TONE_DIM, " (%zu waiting)", waiting);
+	if (answer_bool(lock, "machine"))
+		render_text(TONE_DIM, " [machine]");
+	else if (!is_own(lock))
+		render_text(TONE_DIM, " [user %s]", answer_text(lock, "owner"));
+	render_newline();
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	static const struct answer_rule rule = { "locks", "name", ANSWER_LOCK };
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	int e = answer_get(line->json, "GET", "/v1/locks", NULL, &answer);
+	struct json_object *locks = answer_member(answer, "locks");
+	int64_t now = (int64_t)time(NULL);
+
+	if (!e && (line->quiet || line->json))
+		e = answer_check(line->json, answer, &rule, 1);
+	if (e)
+		return e;
+	if (line->json) {
+		render_json(answer);
+		return 0;
+	}
+	for (size_t i = 0; i < answer_length(locks); i++) {
+		struct json_object *lock = answer_at(locks, i);
+
+		if (!line->quiet)
+			show_lock(lock, name_width(locks), now);
+		else if (answer_bool(lock, "held") &&
+			 (is_own(lock) || answer_bool(lock, "machine")))
+			printf("%s\n", answer_text(lock, "name"));
+	}
+	if (!answer_length(locks))
+		render_note("no lock has been used yet");
+	return 0;
+}
+
+const struct command cmd_locks = {
+	.name = "locks",
+	.arguments = "",
+	.summary = "list the locks: who holds them, and which are available",
+	.details =
+		"A lock that was used before and is free stays listed as available.  Your own "
+		"come\n"
+		"first, with those of the whole machine, [machine] (pd lock --machine); those of\n"
+		"other users, [user NAME], keep nobody else from theirs.  -q prints the names of\n"
+		"those that are held, without other users'.\n",
+	.examples = "  pd locks\n"
+		    "  pd locks -j | jq '.locks[] | select(.held)'\n",
+	.run = run,
+};

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/identity.h"
+#include "base/moment.h"
+#include "cli/check.h"
+#include "cli/client/answer.h"
+#include "cli/command.h"
+#include "cli/render/entry_view.h"
+#include "cli/render/render.h"
+
+#define LOG_MAX_ROWS	 10000
+#define LOG_DEFAULT_ROWS 50 /* the daemon's, where no number is asked for */
+#define MOMENT_SIZE	 sizeof("2024-02-28T02:00:00Z....")
+
+/* The values of every --filter with commas between them; the daemon takes no longer one. */
+#define FILTER_SIZE 1024
+
+struct query {
+	const struct command_line *line;
+	const char *since, *n;
+	size_t rows; /* n */
+	bool follow, verbose;
+	char filter[FILTER_SIZE + 1];		 /* "" = everything */
+	char from[MOMENT_SIZE], to[MOMENT_SIZE]; /* "" = open */
+	int64_t last_id;			 /* the newest entry that was printed */
+	int failed;				 /* exit code of the look back while following */
+};
+
+/* "CLAIM,myapp:*": each word an action, or what an entry is about. */
+static int check_filter(const struct command *self, const struct command_line *line,
+			const char *filter)
+{
+	for (const char *word = filter;; word++) {
+		size_t n = strcspn(word, ",");
+		char text[FILTER_SIZE + 1];
+		const char *why;
+
+		snprintf(text, sizeof(text), "%.*s", (int)n, word);
+		if (pattern_check(text, &why) < 0)
+			return render_usage_error(
+				line->json, self->name,
+				"--filter '%.100s' is no action, service, lock, session or "
+				"pattern: %s; for example CLAIM or 'myapp:*'",
+				text, why);
+		word += n;
+		if (!*word)
+			return 0;
+	}
+}
+
+static int read_filter(const struct command *self, const struct command_line *line, char *ret)
+{
+	size_t used = 0;
+	const char *word;
+
+	ret[0] = '\0';
+	for (int i = 0; (word = command_value_at(self, line, "filter", i)); i++) {
+		int e = check_filter(self, line, word);
+
+		if (e)
+			return e;
+		used += (size_t)snprintf(ret + used, FILTER_SIZE + 1 - used, "%s%s", i ? "," : "",
+					 word);
+		if (used > FILTER_SIZE)
+			return render_usage_error(line->json, self->name,
+						  "the filter is longer than %d characters",
+						  FILTER_SIZE);
+	}
+	return 0;
+}
+
+/* RFC 3339: a moment in words means the caller's zone, and the daemon may live in another one. */
+static int put_moment(const struct command *self, const struct command_line *line,
+		      const char *option, int64_t at, char *ret)
+{
+	time_t t = (time_t)at;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) && strftime(ret, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+		return 0;
+	return render_usage_error(line->json, self->name, "--%s '%.100s' is too far away", option,
+				  command_value(self, line, option));
+}
+
+/* 0 in *ret when the option was not given. */
+static int read_moment(const struct command *self, const struct command_line *line,
+		       const char *option, int64_t now, char *ret_text, int64_t *ret)
+{
+	const char *text = command_value(self, line, option);
+	int e;
+
+	*ret = 0;
+	ret_text[0] = '\0';
+	if (!text)
+		return 0;
+	e = check_moment(self, line, option, text, now, ret);
+	return e ? e : put_moment(self, line, option, *ret, ret_text);
+}
+
+static int read_span(const struct command *self, const struct command_line *line, struct query *q)
+{
+	int64_t now = (int64_t)time(NULL), from, to, age;
+	int e = q->since ? check_duration(self, line, "since", q->since, &age) : 0;
+
+	if (!e)
+		e = read_moment(self, line, "from", now, q->from, &from);
+	if (!e)
+		e = read_moment(self, line, "to", now, q->to, &to);
+	if (e)
+		return e;
+	if (*q->from && *q->to && from > to)
+		return render_usage_error(
+			line->json, self->name,
+			"--from '%.100s' lies after --to '%.100s': no entry can fit",
+			command_value(self, line, "from"), command_value(self, line, "to"));
+	if (q->since && *q->from)
+		return render_usage_error(line->json, self->name,
+					  "--since and --from exclude each other");
+	if (q->follow && *q->to)
+		return render_usage_error(line->json, self->name,
+					  "--follow and --to exclude each other");
+	return 0;
+}
+
+static int read_query(const struct command *self, const struct command_line *line, struct query *q)
+{
+	long rows = LOG_DEFAULT_ROWS;
+	int e;
+
+	*q = (struct query){
+		.line = line,
+		.since = command_value(self, line, "since"),
+		.n = command_value(self, line, "lines"),
+		.follow = command_value(self, line, "follow") != NULL,
+		.verbose = command_value(self, line, "verbose") != NULL,
+	};
+	e = read_filter(self, line, q->filter);
+	if (!e && q->n)
+		e = check_count(self, line, "--lines", q->n, LOG_MAX_ROWS, &rows);
+	q->rows = (size_t)rows;
+	return e ? e : read_span(self, line, q);
+}
+
+static int ask(const struct query *q, struct json_object **ret)
+{
+	struct client_param params[] = {
+		{ "filter", *q->filter ? q->filter : NULL },
+		{ "since", q->since },
+		{ "from", *q->from ? q->from : NULL },
+		{ "to", *q->to ? q->to : NULL },
+		{ "n", q->n },
+	};
+	char path[FILTER_SIZE * 3 + 512];
+
+	if (client_path("/v1/log", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
+		return render_usage_error(q->line->json, "log", "the filter is too long");
+	return answer_get_list(q->line->json, path, q->rows, ret);
+}
+
+/* --- once --- */
+
+static int show_once(struct query *q)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	struct json_object *entries;
+	size_t n;
+	int width, e = ask(q, &answer);
+
+	if (e)
+		return e;
+	entries = answer_member(answer, "entries");
+	n = answer_length(entries);
+	width = entry_view_width(entries);
+	if (q->line->json)
+		render_json(answer);
+	else
+		for (size_t i = 0; i < n; i++)
+			entry_view(answer_at(entries, i), width, q->verbose);
+	if (n > 0)
+		return 0;
+	if (!q->line->json)
+		render_note("no entry fits");
+	return outcome_row(OUTCOME_NO)->exit_code;
+}
+
+/* --- following --- */
+
+static void show_followed(struct query *q, struct json_object *entry)
+{
+	int64_t id = answer_int(entry, "id");
+
+	/* What happened between the stream's begin and the look back comes twice. */
+	if (id && id <= q->last_id)
+		return;
+	if (id)
+		q->last_id = id;
+	if (q->line->json)
+		render_json_line(entry);
+	else
+		entry_view(entry, ENTRY_VIEW_WIDTH, q->verbose);
+	fflush(stdout);
+}
+
+/* The entries so far, oldest first, once the stream stands: none is missed in between. */
+static bool look_back(struct query *q)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	struct json_object *entries;
+
+	q->failed = ask(q, &answer);
+	if (q->failed)
+		return false;
+	entries = answer_member(answer, "entries");
+	for (size_t i = answer_length(entries); i > 0; i--)
+		show_followed(q, answer_at(entries, i - 1));
+	return true;
+}
+
+static bool on_line(struct json_object *line, void *user_data)
+{
+	struct query *q = user_data;
+
+	if (answer_has(line, "stream"))
+		return look_back(q);
+	show_followed(q, line);
+	return !ferror(stdout);
+}
+
+static int follow(struct query *q)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+	struct client_param params[] = { { "filter", *q->filter ? q->filter : NULL } };
+	char path[FILTER_SIZE * 3 + 128];
+	enum outcome outcome;
+
+	if (client_path("/v1/activity", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
+		return render_usage_error(q->line->json, "log", "the filter is too long");
+	outcome = client_stream(path, on_line, q, &error);
+	if (q->failed)
+		return q->failed;
+	if (outcome != OUTCOME_OK)
+		render_error(q->line->json, error);
+	return outcome_row(outcome)->exit_code;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	struct query q;
+	int e = read_query(self, line, &q);
+
+	if (e)
+		return e;
+	return q.follow ? follow(&q) : show_once(&q);
+}
+
+const struct command cmd_log = {
+	.name = "log",
+	.arguments = "[--filter WHAT]... [--since DUR | --from T] [--to T] [-n N] [-f] [-v]",
+	.summary = "show what happened to services, ports, locks and sessions, newest first",
+	.details =
+		"WHAT is a service, a lock, a session, a pattern over those, or an action in any\n"
+		"case; several are given with commas or with --filter again.  An entry fits when it\n"
+		"has one of the actions and is about one of the others.  A word that is an action\n"
+		"means the action: a service called claim is reached by the pattern 'clai?'.\n"
+		"\n"
+		"Actions: CLAIM RELEASE CLEANUP of ports; ACTIVE GHOST ORPHAN SQUAT STALE, what the\n"
+		"kernel showed of a service; FAIL, a bind or listen that was refused; HEALTH, its\n"
+		"answer changed; LOCK UNLOCK; SESSION NOTE; DAEMON, its start and end; GAP, a time\n"
+		"in which events were not seen.\n"
+		"\n"
+		"Moments: 2024-02-28 2:00am, 2024-02-28 14:00, 14:00, yesterday 9pm, now, or\n"
+		"RFC 3339.  Old entries are dropped by age and number: portdaddyd --help.\n"
+		"Exit code 1 when no entry fits.\n",
+	.examples = "  pd log\n"
+		    "  pd log --filter myapp:api --since 1h\n"
+		    "  pd log --filter CLAIM,RELEASE --filter 'myapp:*'\n"
+		    "  pd log --filter db-migrations --since 2h30m -v\n"
+		    "  pd log --from '2024-02-28 2:00am' --to '2024-02-28 3:00am'\n"
+		    "  pd log -f\n",
+	.options = {
+		{ "filter", 0, "WHAT", "a service, lock, session, pattern or action", .repeats = true },
+		{ "since", 0, "DUR", "not older than: 45s, 30m, 2h30m, 1d" },
+		{ "from", 0, "T", "not before this moment" },
+		{ "to", 0, "T", "not after this moment" },
+		{ "lines", 'n', "N", "at most so many entries (default 50)" },
+		{ "follow", 'f', NULL, "print the last entries, then each new one" },
+		{ "verbose", 'v', NULL, "also who did it: user, program and pid" },
+		{ NULL },
+	},
+	.run = run,
+};

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/identity.h"
+#include "cli/check.h"
+#include "cli/client/answer.h"
+#include "cli/command.h"
+#include "cli/render/entry_view.h"
+#include "cli/render/render.h"
+
+#define ENDPOINT_SIZE  128
+#define ENDPOINT_WIDTH 24
+
+/* "tcp 127.0.0.1:3000", "udp [::1]:5353" */
+static const char *endpoint_of(struct json_object *event, char *ret)
+{
+	const char *address = answer_text(event, "addr");
+	bool v6 = strchr(address, ':') != NULL;
+
+	snprintf(ret, ENDPOINT_SIZE, "%s %s%s%s:%d", answer_text(event, "proto"), v6 ? "[" : "",
+		 *address ? address : "?", v6 ? "]" : "", (int)answer_int(event, "port"));
+	return ret;
+}
+
+static void show_error(struct json_object *event)
+{
+	struct json_object *holder = answer_member(event, "holder");
+	const char *error = answer_text(event, "errno");
+
+	if (!*error)
+		return;
+	render_text(TONE_BAD, ", %s", error);
+	if (answer_int(holder, "pid"))
+		render_text(TONE_PLAIN, ", held by %s (pid %d)", answer_text(holder, "comm"),
+			    (int)answer_int(holder, "pid"));
+}
+
+/* How a process ended; other events have neither member. */
+static void show_end(struct json_object *event)
+{
+	if (answer_has(event, "signal"))
+		render_text(TONE_PLAIN, ", killed by signal %d", (int)answer_int(event, "signal"));
+	else if (answer_has(event, "exitCode"))
+		render_text(TONE_PLAIN, ", exit code %d", (int)answer_int(event, "exitCode"));
+}
+
+static void show_event(struct json_object *event)
+{
+	const char *kind = answer_text(event, "event");
+	char endpoint[ENDPOINT_SIZE];
+
+	entry_view_head(answer_int(event, "at"), kind, answer_text(event, "service"),
+			ENTRY_VIEW_WIDTH);
+	if (answer_int(event, "port"))
+		render_text(TONE_PLAIN, "%-*s  ", ENDPOINT_WIDTH, endpoint_of(event, endpoint));
+	render_text(TONE_PLAIN, "%s (pid %d)", answer_text(event, "comm"),
+		    (int)answer_int(event, "pid"));
+	show_error(event);
+	show_end(event);
+	render_newline();
+	if (*answer_text(event, "warning")) {
+		render_text(TONE_WARN, "  warning: %s", answer_text(event, "warning"));
+		render_newline();
+	}
+}
+
+struct watch {
+	const struct command_line *line;
+};
+
+static bool on_line(struct json_object *line, void *user_data)
+{
+	const struct watch *watch = user_data;
+
+	if (answer_has(line, "stream"))
+		return true;
+	if (watch->line->json)
+		render_json_line(line);
+	else if (answer_has(line, "details"))
+		entry_view(line, ENTRY_VIEW_WIDTH, false);
+	else
+		show_event(line);
+	fflush(stdout);
+	return !ferror(stdout);
+}
+
+/* Silence would be taken for peace: without eBPF most of what a watch is opened for is not seen. */
+static int say_what_is_not_seen(void)
+{
+	_cleanup_(answer_freep) struct json_object *status = NULL;
+	int e = answer_get(false, "GET", "/v1/status", NULL, &status);
+
+	if (e)
+		return e;
+	if (strcmp(answer_text(answer_member(status, "kernel"), "mode"), "bpf") != 0)
+		render_note("the daemon runs without eBPF: it looks once a second, and does not "
+			    "see refused binds (pd status says why)");
+	return 0;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+	struct watch watch = { line };
+	struct client_param params[] = { { "pattern", line->n_args ? line->args[0] : NULL } };
+	char path[PATTERN_MAX * 3 + 128];
+	enum outcome outcome;
+	int e = line->n_args ? check_pattern(self, line, line->args[0]) : 0;
+
+	if (!e && client_path("/v1/events", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
+		e = render_usage_error(line->json, self->name, "the pattern is too long");
+	if (!e && !line->json && !line->quiet)
+		e = say_what_is_not_seen();
+	if (e)
+		return e;
+	outcome = client_stream(path, on_line, &watch, &error);
+	if (outcome != OUTCOME_OK)
+		render_error(line->json, error);
+	return outcome_row(outcome)->exit_code;
+}
+
+const struct command cmd_watch = {
+	.name = "watch",
+	.arguments = "[PATTERN]",
+	.summary = "print claims and the kernel's events as they happen",
+	.details =
+		"BIND, LISTEN, CLOSE, FAIL and EXIT come from the kernel, the moment they happen;\n"
+		"a FAIL names the address that was asked for, the error, and who holds it.  Ends\n"
+		"with ^C.  With -j, one JSON object a line.\n",
+	.examples = "  pd watch\n"
+		    "  pd watch 'myapp:*'\n"
+		    "  pd watch -j | jq -c 'select(.event == \"FAIL\")'\n",
+	.max_args = 1,
+	.run = run,
+};

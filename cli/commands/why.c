@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/net.h"
+#include "cli/check.h"
+#include "cli/client/answer.h"
+#include "cli/client/answer_check.h"
+#include "cli/command.h"
+#include "cli/namespace.h"
+#include "cli/render/render.h"
+#include "cli/render/why_view.h"
+
+#define LAST_MAX     50
+#define PID_MAX	     (4 * 1024 * 1024) /* include/linux/threads.h */
+#define UID_MAX	     (UINT32_MAX - 1)  /* (uid_t)-1 is nobody's */
+#define NUMBER_WIDTH 16
+
+/* What was typed, checked, and as the daemon reads it. */
+struct question {
+	const char *port, *addr;
+	char uid[NUMBER_WIDTH], netns[NAMESPACE_TEXT_SIZE];
+};
+
+static int check_address(const struct command *self, const struct command_line *line,
+			 const char *text)
+{
+	bool v6only = command_value(self, line, "v6only");
+	struct net_addr address;
+	uint8_t family;
+
+	if (!text)
+		return 0;
+	if (net_addr_parse(text, &family, &address))
+		return render_usage_error(
+			line->json, self->name,
+			"--addr '%.100s' is no address, for example 127.0.0.1, ::1 or *", text);
+	if (v6only && family == AF_INET)
+		return render_usage_error(line->json, self->name,
+					  "--v6only is a flag of IPv6 sockets, and --addr '%.100s' "
+					  "is an IPv4 address",
+					  text);
+	return 0;
+}
+
+/* A number or a name; the daemon takes numbers. */
+static int check_user(const struct command *self, const struct command_line *line, const char *text,
+		      char *ret)
+{
+	const struct passwd *entry;
+	unsigned long uid;
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	uid = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || uid > UID_MAX)
+		uid = *text && (entry = getpwnam(text)) ? entry->pw_uid : UINT32_MAX;
+	if (uid > UID_MAX)
+		return render_usage_error(line->json, self->name,
+					  "--uid '%.100s' is no user, and no number from 0 to %u",
+					  text, UID_MAX);
+	snprintf(ret, NUMBER_WIDTH, "%lu", uid);
+	return 0;
+}
+
+static int check_namespace(const struct command *self, const struct command_line *line,
+			   const char *text, char *ret)
+{
+	if (!text)
+		return 0;
+	if (namespace_find(text, ret) == 0)
+		return 0;
+	return render_usage_error(
+		line->json, self->name,
+		"--netns '%.100s' is no process, and no namespace in " NAMESPACE_DIRECTORY
+		" (ip netns lists them)",
+		text);
+}
+
+/* An interface of another namespace is not visible from here: the daemon looks. */
+static int check_device(const struct command *self, const struct command_line *line,
+			const char *text)
+{
+	if (!text || (*text && command_value(self, line, "netns")) || if_nametoindex(text))
+		return 0;
+	return render_usage_error(line->json, self->name,
+				  "--dev '%.100s' is no network interface (ip link lists them)",
+				  text);
+}
+
+/* The first given option of a list, or NULL. */
+static const char *first_given(const struct command *self, const struct command_line *line,
+			       const char *const *names)
+{
+	for (; *names; names++)
+		if (command_value(self, line, *names))
+			return *names;
+	return NULL;
+}
+
+static int check_question(const struct command *self, const struct command_line *line,
+			  struct question *ret)
+{
+	static const char *const of_refusals[] = { "pid", "last", NULL };
+	const char *wrong = first_given(self, line, of_refusals);
+	uint16_t port;
+	int e = check_port(self, line, line->args[0], &port);
+
+	ret->port = line->args[0];
+	ret->addr = command_value(self, line, "addr");
+	if (!e && wrong)
+		e = render_usage_error(line->json, self->name,
+				       "--%s asks for recorded refusals and takes no PORT", wrong);
+	if (!e)
+		e = check_address(self, line, ret->addr);
+	if (!e)
+		e = check_user(self, line, command_value(self, line, "uid"), ret->uid);
+	if (!e)
+		e = check_namespace(self, line, command_value(self, line, "netns"), ret->netns);
+	if (!e)
+		e = check_device(self, line, command_value(self, line, "dev"));
+	return e;
+}
+
+static int check_refusals(const struct command *self, const struct command_line *line)
+{
+	static const char *const of_questions[] = { "udp",	 "addr",   "reuseaddr",
+						    "reuseport", "v6only", "dev",
+						    "uid",	 "netns",  NULL };
+	const char *wrong = first_given(self, line, of_questions);
+	const char *pid = command_value(self, line, "pid"),
+		   *last = command_value(self, line, "last");
+	long number;
+	int e = 0;
+
+	if (wrong)
+		return render_usage_error(line->json, self->name,
+					  "--%s needs a PORT: pd why 3000 --%s", wrong, wrong);
+	if (pid)
+		e = check_count(self, line, "--pid", pid, PID_MAX, &number);
+	if (!e && last)
+		e = check_count(self, line, "--last", last, LAST_MAX, &number);
+	return e;
+}
+
+static const char *flag(const struct command *self, const struct command_line *line,
+			const char *name)
+{
+	return command_value(self, line, name) ? "1" : NULL;
+}
+
+static int make_path(const struct command *self, const struct command_line *line,
+		     const struct question *q, char *ret, int size)
+{
+	const struct client_param params[] = {
+		{ "port", q->port },
+		{ "proto", command_value(self, line, "udp") ? "udp" : NULL },
+		{ "addr", q->addr },
+		{ "reuseaddr", flag(self, line, "reuseaddr") },
+		{ "reuseport", flag(self, line, "reuseport") },
+		{ "v6only", flag(self, line, "v6only") },
+		{ "dev", command_value(self, line, "dev") },
+		{ "uid", *q->uid ? q->uid : NULL },
+		{ "netns", *q->netns ? q->netns : NULL },
+		{ "pid", command_value(self, line, "pid") },
+		{ "last", command_value(self, line, "last") },
+	};
+
+	if (client_path("/v1/why", params, ARRAY_SIZE(params), ret, size) >= 0)
+		return 0;
+	return render_usage_error(line->json, self->name, "the question is too long");
+}
+
+static void show_one(struct json_object *why)
+{
+	why_add_surroundings(why);
+	why_view(why);
+}
+
+static void show_refusals(struct json_object *why, struct json_object *refusals)
+{
+	int64_t waiting = answer_int(why, "waiting");
+
+	for (size_t i = 0; i < answer_length(refusals); i++) {
+		if (i)
+			render_newline();
+		show_one(answer_at(refusals, i));
+	}
+	if (waiting)
+		render_note("%" PRId64 " more wait to be explained; ask again in a moment",
+			    waiting);
+}
+
+static void show_verdicts(struct json_object *why, struct json_object *refusals)
+{
+	for (size_t i = 0; i < answer_length(refusals); i++)
+		printf("%s\n", answer_text(answer_at(refusals, i), "verdict"));
+	if (!refusals)
+		printf("%s\n", answer_text(why, "verdict"));
+}
+
+static void show(const struct command_line *line, struct json_object *why)
+{
+	struct json_object *refusals = answer_member(why, "refusals");
+
+	if (line->json)
+		render_json(why);
+	else if (line->quiet)
+		show_verdicts(why, refusals);
+	else if (!refusals)
+		show_one(why);
+	else
+		show_refusals(why, refusals);
+}
+
+static int check_verdicts(const struct command_line *line, struct json_object *why)
+{
+	const struct answer_rule rule = {
+		.list = answer_has(why, "refusals") ? "refusals" : NULL,
+		.key = "verdict",
+		.kind = ANSWER_WORD,
+	};
+
+	return line->quiet || line->json ? answer_check(line->json, why, &rule, 1) : 0;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	_cleanup_(answer_freep) struct json_object *why = NULL;
+	struct question q = { .port = NULL };
+	char path[2048];
+	int e = line->n_args ? check_question(self, line, &q) : check_refusals(self, line);
+
+	if (!e)
+		e = make_path(self, line, &q, path, sizeof(path));
+	if (!e)
+		e = answer_get(line->json, "GET", path, NULL, &why);
+	if (!e)
+		e = check_verdicts(line, why);
+	if (e)
+		return e;
+	show(line, why);
+	return answer_bool(why, "free") ? 0 : outcome_row(OUTCOME_NO)->exit_code;
+}
+
+const struct command cmd_why = {
+	.name = "why",
+	.arguments = "[PORT [--udp] [--addr A] …] [--pid PID] [--last N]",
+	.summary = "explain whether a port can be bound now, and who is in the way",
+	.details =
+		"With PORT: would a program that binds and then listens succeed now?  It is taken\n"
+		"to ask for all addresses (IPv6 and IPv4) and to set no flags; the options say\n"
+		"otherwise.  Exit code 0 when it would succeed, 1 when not.\n"
+		"\n"
+		"Without PORT: why was the newest bind or listen of yours refused?  The answer is\n"
+		"from the moment of the refusal, so it holds when everybody has gone since.\n"
+		"-q prints the verdict alone.\n",
+	.examples = "  pd why 3000\n"
+		    "  pd why 3000 --addr 127.0.0.1 --reuseaddr\n"
+		    "  pd why 5353 --udp\n"
+		    "  sudo pd why 80 --netns 4711\n"
+		    "  pd why\n"
+		    "  pd why --last 5\n",
+	.max_args = 1,
+	.options = {
+		{ "udp", 'u', NULL, "ask about UDP" },
+		{ "addr", 0, "A", "the address to bind: 127.0.0.1, 0.0.0.0, ::1, * (both)" },
+		{ "reuseaddr", 0, NULL, "ask for a socket with SO_REUSEADDR" },
+		{ "reuseport", 0, NULL, "ask for a socket with SO_REUSEPORT" },
+		{ "v6only", 0, NULL, "ask for a socket with IPV6_V6ONLY" },
+		{ "dev", 0, "IF", "ask for a socket bound to this interface" },
+		{ "uid", 0, "U", "ask as this user (a name or a number)" },
+		{ "netns", 0, "NS", "in the network namespace of this pid, or of this name" },
+		{ "pid", 0, "PID", "without PORT: refusals of this process, alive or gone" },
+		{ "last", 0, "N", "without PORT: the N newest refusals (1 to 50)" },
+		{ NULL },
+	},
+	.run = run,
+};

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/project/config.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/health_path.h"
+#include "base/moment.h"
+#include "base/text.h"
+#include "cli/project/config_text.h"
+#include "cli/project/project.h"
+#include "cli/project/trust.h"
+
+#define KEY_DISTANCE_MAX 3  /* a suggestion further away than this is noise */
+#define KEY_MAX		 64 /* what text_distance() compares */
+#define WARNING_SIZE	 (PATH_MAX + 512)
+
+struct reader {
+	struct config_text text;
+	struct config *config;
+};
+
+/* --- warnings --- */
+
+static void warn(struct reader *r, struct json_object *value, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* One that finds no memory or no room is left out: nothing depends on it. */
+static void warn(struct reader *r, struct json_object *value, const char *format, ...)
+{
+	struct config *c = r->config;
+	char text[WARNING_SIZE];
+	va_list args;
+	size_t n;
+
+	if (c->n_warnings == CONFIG_WARNINGS_MAX)
+		return;
+	n = strlen(config_text_place(&r->text, value, text, sizeof(text)));
+	va_start(args, format);
+	if (c->n_warnings == CONFIG_WARNINGS_MAX - 1)
+		snprintf(text, sizeof(text), "%s: and more of that kind", c->path);
+	else
+		vsnprintf(text + n, sizeof(text) - n, format, args);
+	va_end(args);
+	c->warnings[c->n_warnings] = strdup(text);
+	c->n_warnings += c->warnings[c->n_warnings] != NULL;
+}
+
+/* --- keys --- */
+
+static const char *const root_keys[] = { "project",    "services", "range",
+					 "cleanupAge", "$schema",  NULL };
+static const char *const service_keys[] = {
+	"healthPath", "cmd", "needs", "env", "cwd", "port", NULL
+};
+
+static const char *nearest(const char *const *keys, const char *given)
+{
+	unsigned best = KEY_DISTANCE_MAX + 1;
+	const char *found = NULL;
+
+	if (strlen(given) > KEY_MAX)
+		return NULL;
+	for (; *keys; keys++) {
+		unsigned distance = text_distance(given, *keys);
+
+		/* half of the letters must be right, or every short name is near to every other */
+		if (distance < best && distance * 2 <= strlen(*keys)) {
+			best = distance;
+			found = *keys;
+		}
+	}
+	return found;
+}
+
+static bool is_among(const char *const *keys, const char *given)
+{
+	for (; *keys; keys++)
+		if (strcmp(*keys, given) == 0)
+			return true;
+	return false;
+}
+
+static void check_keys(struct reader *r, struct json_object *o, const char *const *keys,
+		       const char *where)
+{
+	json_object_object_foreach(o, key, value) {
+		const char *near = nearest(keys, key);
+
+		if (is_among(keys, key))
+			continue;
+		if (near)
+			warn(r, value, "\"%.100s\" is not known%s; did you mean \"%s\"?", key,
+			     where, near);
+		else
+			warn(r, value, "\"%.100s\" is not known%s and not obeyed", key, where);
+	}
+}
+
+/* A text of an object; "" in ret (size bytes) when it is missing, -EINVAL when it is no text. */
+static int read_text(const struct reader *r, struct json_object *o, const char *key,
+		     const char *example, char *ret, size_t size)
+{
+	struct json_object *value;
+
+	ret[0] = '\0';
+	if (!json_object_object_get_ex(o, key, &value))
+		return 0;
+	if (!json_object_is_type(value, json_type_string) ||
+	    (size_t)json_object_get_string_len(value) >= size)
+		return config_text_fail(&r->text, value, "\"%s\" is no text like %s", key, example);
+	strcpy(ret, json_object_get_string(value));
+	return 0;
+}
+
+/* --- a service --- */
+
+static int read_health(const struct reader *r, const char *name, struct json_object *service,
+		       char *ret)
+{
+	struct json_object *text;
+	struct health_path path;
+	const char *why = "it is no string";
+
+	ret[0] = '\0';
+	if (!json_object_object_get_ex(service, "healthPath", &text))
+		return 0;
+	if (!json_object_is_type(text, json_type_string) ||
+	    health_path_parse(json_object_get_string(text), &path, &why) < 0)
+		return config_text_fail(&r->text, text,
+					"the healthPath of service '%s' cannot be used: %s; for "
+					"example /health, or https:/health",
+					name, why);
+	health_path_format(&path, ret);
+	return 0;
+}
+
+static int read_needs(struct reader *r, const char *name, struct json_object *services,
+		      struct json_object *service)
+{
+	struct json_object *needs;
+
+	if (!json_object_object_get_ex(service, "needs", &needs))
+		return 0;
+	if (!json_object_is_type(needs, json_type_array))
+		return config_text_fail(&r->text, needs,
+					"the needs of service '%s' are no list like [\"api\"]",
+					name);
+	for (size_t i = 0; i < json_object_array_length(needs); i++) {
+		struct json_object *need = json_object_array_get_idx(needs, i);
+
+		if (!json_object_is_type(need, json_type_string))
+			return config_text_fail(&r->text, needs,
+						"the needs of service '%s' are no list like "
+						"[\"api\"]",
+						name);
+		if (!json_object_object_get_ex(services, json_object_get_string(need), NULL))
+			warn(r, needs, "service '%s' needs '%.100s', which is not in this file",
+			     name, json_object_get_string(need));
+	}
+	return 0;
+}
+
+/* Members that are only read when a service is started; here they have to be of their type. */
+static int check_types(const struct reader *r, const char *name, struct json_object *service)
+{
+	static const struct {
+		const char *key, *like;
+		enum json_type type;
+	} rows[] = {
+		{ "cmd", "\"npm run dev -- --port ${PORT}\"", json_type_string },
+		{ "cwd", "\"packages/api\"", json_type_string },
+		{ "env", "{\"NODE_ENV\": \"development\"}", json_type_object },
+	};
+	struct json_object *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (json_object_object_get_ex(service, rows[i].key, &value) &&
+		    !json_object_is_type(value, rows[i].type))
+			return config_text_fail(&r->text, value,
+						"the %s of service '%s' is not written like %s",
+						rows[i].key, name, rows[i].like);
+	return 0;
+}
+
+static void warn_of_port(struct reader *r, const char *id, struct json_object *service)
+{
+	struct json_object *port;
+
+	if (json_object_object_get_ex(service, "port", &port))
+		warn(r, port,
+		     "\"port\" is not obeyed: the name decides, so that a port is the same on "
+		     "every "
+		     "machine where it is free; for this machine alone: pd claim %s -p %.5s",
+		     id, json_object_get_string(port));
+}
+
+/* What all identities of the file share: PROJECT, and the branch or "". */
+struct frame {
+	char project[IDENTITY_PART_MAX + 1];
+	char context[IDENTITY_PART_MAX + 1];
+};
+
+static int read_service(struct reader *r, const struct frame *frame, const char *name,
+			struct json_object *services, struct config_service *ret)
+{
+	struct json_object *value = json_object_object_get(services, name);
+	const char *why;
+	int e;
+
+	if (strchr(name, ':') || identity_check(name, &why) < 0)
+		return config_text_fail(
+			&r->text, value,
+			"'%.100s' is no name of a service: letters, digits, '.', '_', '-'", name);
+	if (!json_object_is_type(value, json_type_object))
+		return config_text_fail(
+			&r->text, value,
+			"service '%s' is no object like {\"healthPath\": \"/health\"}", name);
+	strcpy(ret->name, name);
+	snprintf(ret->id, sizeof(ret->id), "%s:%s%s%s", frame->project, name,
+		 *frame->context ? ":" : "", frame->context);
+	check_keys(r, value, service_keys, " of a service");
+	warn_of_port(r, ret->id, value);
+	e = check_types(r, name, value);
+	if (!e)
+		e = read_needs(r, name, services, value);
+	return e ? e : read_health(r, name, value, ret->health);
+}
+
+/* --- the file --- */
+
+static int read_frame(const struct reader *r, struct frame *ret)
+{
+	char directory[PATH_MAX];
+	struct json_object *project;
+	int e;
+
+	snprintf(directory, sizeof(directory), "%.*s",
+		 (int)(strrchr(r->text.path, '/') - r->text.path), r->text.path);
+	e = project_parts(directory, ret->project, ret->context);
+	if (e < 0)
+		return config_text_fail(&r->text, NULL, "cannot read git's files beside it: %s",
+					strerror(-e));
+	if (!json_object_object_get_ex(r->text.root, "project", &project))
+		return 0;
+	if (!json_object_is_type(project, json_type_string) ||
+	    strchr(json_object_get_string(project), ':') ||
+	    identity_check(json_object_get_string(project), NULL) < 0)
+		return config_text_fail(&r->text, project,
+					"\"project\" is no name: letters, digits, '.', '_', '-'");
+	strcpy(ret->project, json_object_get_string(project));
+	return 0;
+}
+
+static int read_services(struct reader *r)
+{
+	struct config *c = r->config;
+	struct json_object *services;
+	struct frame frame;
+	int e = read_frame(r, &frame);
+
+	if (e == 0)
+		strcpy(c->project, frame.project);
+	if (e < 0 || !json_object_object_get_ex(r->text.root, "services", &services))
+		return e;
+	if (!json_object_is_type(services, json_type_object))
+		return config_text_fail(&r->text, services,
+					"\"services\" is no object like {\"web\": {}}");
+	if (json_object_object_length(services) > CONFIG_SERVICES_MAX)
+		return config_text_fail(&r->text, services, "it names more than %d services",
+					CONFIG_SERVICES_MAX);
+	c->services = calloc((size_t)json_object_object_length(services) + 1, sizeof(*c->services));
+	if (!c->services)
+		return config_text_fail(&r->text, NULL, "%s", strerror(ENOMEM));
+	json_object_object_foreach(services, name, value) {
+		(void)value;
+		e = read_service(r, &frame, name, services, &c->services[c->n]);
+		if (e < 0)
+			return e;
+		c->n++;
+	}
+	return 0;
+}
+
+static int read_settings(struct reader *r)
+{
+	struct json_object *root = r->text.root;
+	struct config *c = r->config;
+	struct port_range range;
+	int64_t age_s;
+	int e = read_text(r, root, "range", "\"4000-4999\"", c->range, sizeof(c->range));
+
+	if (!e)
+		e = read_text(r, root, "cleanupAge", "\"7d\"", c->cleanup_age,
+			      sizeof(c->cleanup_age));
+	if (!e && *c->range && port_range_parse(c->range, &range) < 0)
+		return config_text_fail(&r->text, json_object_object_get(root, "range"),
+					"\"range\" is no range of ports like \"4000-4999\"");
+	if (!e && *c->cleanup_age && duration_parse(c->cleanup_age, &age_s, NULL) < 0)
+		return config_text_fail(
+			&r->text, json_object_object_get(root, "cleanupAge"),
+			"\"cleanupAge\" is no duration like \"12h\", \"7d\" or \"2w\"");
+	return e;
+}
+
+static int read_root(struct reader *r)
+{
+	int e;
+
+	if (!json_object_is_type(r->text.root, json_type_object))
+		return config_text_fail(&r->text, NULL,
+					"is no object like {\"services\": {\"web\": {}}}");
+	check_keys(r, r->text.root, root_keys, "");
+	e = read_settings(r);
+	return e ? e : read_services(r);
+}
+
+static int load(const char *path, int fd, struct config **ret, char *ret_error, size_t size)
+{
+	_cleanup_(config_freep) struct config *c = calloc(1, sizeof(*c));
+	_cleanup_(config_text_deinit) struct config_text text = { 0 };
+	struct reader r = { .config = c };
+	int e;
+
+	if (!c || !(c->path = strdup(path))) {
+		snprintf(ret_error, size, "%s: %s", path, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	e = config_text_read(path, fd, ret_error, size, &text);
+	r.text = text;
+	if (e == 0)
+		e = read_root(&r);
+	if (e < 0)
+		return e;
+	*ret = TAKE_PTR(c);
+	return 1;
+}
+
+static int fail_find(const char *directory, int error, char *ret_error, size_t size)
+{
+	snprintf(ret_error, size, "%s/" CONFIG_NAME ": %s", directory, strerror(-error));
+	return -EINVAL;
+}
+
+int config_find(const char *directory, struct config **ret, char *ret_error, size_t size)
+{
+	_cleanup_(trust_search_end) struct trust_search s;
+	int e = trust_search_begin(&s, directory);
+
+	if (e < 0)
+		return fail_find(directory, e, ret_error, size);
+	while (trust_search_next(&s)) {
+		char path[PATH_MAX + sizeof(CONFIG_NAME)];
+		struct stat st;
+		_cleanup_close_ int fd = trust_search_open(&s, CONFIG_NAME, &st);
+
+		if (fd == -ENOENT)
+			continue;
+		if (fd >= 0 && S_ISDIR(st.st_mode))
+			return fail_find(s.path, -EISDIR, ret_error, size);
+		if (fd < 0)
+			return fail_find(s.path, fd, ret_error, size);
+		snprintf(path, sizeof(path), "%s/" CONFIG_NAME, s.path);
+		return load(path, fd, ret, ret_error, size);
+	}
+	return 0;
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n_warnings; i++)
+		free(c->warnings[i]);
+	free(c->path);
+	free(c->services);
+	free(c);
+}

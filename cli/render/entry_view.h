@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* One line for an entry of the log, as `pd log` and `pd watch` print it. */
+#ifndef CLI_RENDER_ENTRY_VIEW_H
+#define CLI_RENDER_ENTRY_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json_object;
+
+#define ENTRY_VIEW_WIDTH 17 /* of the column of services, at least */
+
+/* The width that fits the services of an array of entries, within reason. */
+int entry_view_width(struct json_object *entries);
+
+/* "[2:47:23] CLAIM   myapp:web         Port 3101 assigned"; with `who` also " (by erich: pd 4711)".
+ */
+void entry_view(struct json_object *entry, int service_width, bool who);
+
+/* What such a line begins with, up to its details. */
+void entry_view_head(int64_t at_unix_s, const char *action, const char *service, int service_width);
+
+#endif

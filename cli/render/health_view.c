@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/render/health_view.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/moment.h"
+#include "cli/client/answer.h"
+#include "cli/render/render.h"
+#include "cli/render/show.h"
+
+#define WIDTH_MAX    60 /* a longer id pushes its own line only */
+#define ELAPSED_SIZE 24
+
+/* What a result is called, unless a status of HTTP says more. */
+static const struct word {
+	const char *result, *headline;
+	enum render_tone tone;
+} words[] = {
+	{ "ok", "TCP OK", TONE_GOOD },
+	{ "http_error", "HTTP ERROR", TONE_BAD },
+	{ "timeout", "TIMEOUT", TONE_BAD },
+	{ "refused", "REFUSED", TONE_BAD },
+	{ "unreachable", "UNREACHABLE", TONE_BAD },
+	{ "reset", "RESET", TONE_BAD },
+	{ "closed", "CLOSED", TONE_BAD },
+	{ "not_http", "NOT HTTP", TONE_BAD },
+	{ "tls_failed", "TLS FAILED", TONE_BAD },
+	{ "failed", "FAILED", TONE_BAD },
+	{ "not_tried", "NOT TRIED", TONE_WARN },
+	{ "ghost", "GHOST", TONE_BAD },
+	{ "squatted", "SQUATTED", TONE_BAD },
+	{ "stale", "STALE", TONE_WARN },
+	{ "waiting", "WAITING", TONE_WARN },
+	{ "other_namespace", "UNREACHABLE", TONE_WARN },
+	{ "udp", "UDP", TONE_PLAIN },
+};
+
+/* Of a daemon that is newer than this pd. */
+static const struct word unknown_word = { "", "UNKNOWN", TONE_WARN };
+
+static const struct word *word_of(struct json_object *service)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(words[i].result, answer_text(service, "result")) == 0)
+			return &words[i];
+	return &unknown_word;
+}
+
+int health_view_width(struct json_object *services)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < answer_length(services); i++) {
+		size_t n = strlen(answer_text(answer_at(services, i), "id"));
+
+		if (n > width && n <= WIDTH_MAX)
+			width = n;
+	}
+	return (int)width;
+}
+
+static const char *elapsed_of(struct json_object *service, char *ret)
+{
+	long long ms = (long long)answer_int(service, "elapsedMs");
+
+	snprintf(ret, ELAPSED_SIZE, ms ? "%lldms" : "<1ms", ms);
+	return ret;
+}
+
+/* True for an answer that took a time; the others have a reason. */
+static bool was_answered(struct json_object *service)
+{
+	return answer_int(service, "httpStatus") || answer_bool(service, "healthy");
+}
+
+/* True when a plain request led to TLS: the claim says http. */
+static bool is_https_by_guess(struct json_object *service)
+{
+	return strncmp(answer_text(service, "details"), "it speaks HTTPS", 15) == 0;
+}
+
+static void show_headline(struct json_object *service)
+{
+	const struct word *word = word_of(service);
+	const char *reason = answer_text(service, "reason");
+	int status = (int)answer_int(service, "httpStatus");
+
+	/* Many terminals draw the warning sign over the column behind it: it gets one more. */
+	if (*render_sign(word->tone))
+		printf("%s%s", render_sign(word->tone),
+		       word->tone == TONE_WARN && render_is_utf8() ? "  " : " ");
+	if (status)
+		render_text(word->tone, "%d%s%s%s", status, *reason ? " " : "", reason,
+			    is_https_by_guess(service) ? ", https" : "");
+	else
+		render_text(word->tone, "%s", word->headline);
+}
+
+static void show_health(struct json_object *service)
+{
+	const char *details = answer_text(service, "details");
+	char elapsed[ELAPSED_SIZE];
+
+	show_headline(service);
+	if (was_answered(service))
+		render_text(TONE_PLAIN, " (%s)", elapsed_of(service, elapsed));
+	else if (*details)
+		render_text(TONE_PLAIN, " (%s)", details);
+}
+
+void health_view_line(struct json_object *service, int width)
+{
+	render_text(TONE_PLAIN, "%-*s ", width, answer_text(service, "id"));
+	show_health(service);
+	render_newline();
+}
+
+void health_view_change(struct json_object *service, int width)
+{
+	char at[32];
+
+	render_text(TONE_DIM, "[%s] ",
+		    moment_format_log(answer_int(service, "checkedAt"), (int64_t)time(NULL), at));
+	health_view_line(service, width);
+}
+
+static void show_times(struct json_object *service)
+{
+	char age[SHOW_AGE_SIZE], elapsed[ELAPSED_SIZE];
+	int64_t before = answer_int(answer_member(service, "previous"), "checkedAt");
+
+	if (was_answered(service)) {
+		render_text(TONE_PLAIN, "Response time: %s", elapsed_of(service, elapsed));
+		render_newline();
+	}
+	render_text(TONE_PLAIN, "Last checked: %s",
+		    show_ago(before ? before : answer_int(service, "checkedAt"), age));
+	render_newline();
+}
+
+/* "✅ 200 OK", and what belongs to it on lines of their own. */
+void health_view_one(struct json_object *service)
+{
+	const char *url = answer_text(service, "url"), *details = answer_text(service, "details");
+	char age[SHOW_AGE_SIZE];
+
+	if (was_answered(service))
+		show_headline(service);
+	else
+		show_health(service);
+	render_newline();
+	show_times(service);
+	if (!answer_bool(service, "healthy")) {
+		render_text(TONE_PLAIN, "Last claimed: %s",
+			    show_ago(answer_int(service, "claimedAt"), age));
+		render_newline();
+	}
+	if (*url)
+		render_text(TONE_PLAIN, "URL: %s", url);
+	if (*url)
+		render_newline();
+	if (!*url || !answer_bool(service, "healthy")) {
+		render_text(TONE_PLAIN, "Port: %d", (int)answer_int(service, "port"));
+		render_newline();
+	}
+	if (was_answered(service) && *details) {
+		render_text(TONE_PLAIN, "Details: %s", details);
+		render_newline();
+	}
+}
+
+bool health_view_differs(struct json_object *before, struct json_object *after)
+{
+	return answer_int(before, "httpStatus") != answer_int(after, "httpStatus") ||
+	       answer_int(before, "port") != answer_int(after, "port") ||
+	       strcmp(answer_text(before, "result"), answer_text(after, "result")) != 0;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/render/render.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/outcome.h"
+#include "cli/client/answer.h"
+#include "cli/render/terminal.h"
+
+/* Width of "Label:" with the spaces behind it. */
+#define FIELD_LABEL_WIDTH 12
+/* ECMA-48, as every terminal of the last decades knows it: EL; CUP and ED. */
+#define ERASE_LINE     "\033[K"
+#define HOME_AND_ERASE "\033[H\033[J"
+
+static void put(enum render_tone tone, const char *text)
+{
+	const char *start = terminal_tone_start(tone);
+
+	if (start)
+		printf("%s%s%s", start, text, TERMINAL_TONE_END);
+	else
+		fputs(text, stdout);
+}
+
+void render_text(enum render_tone tone, const char *format, ...)
+{
+	char text[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	put(tone, terminal_format(text, format, args));
+	va_end(args);
+}
+
+/* A bound on what is escaped at once: eight bytes for each at worst. */
+#define PIECE_BYTES (TERMINAL_TEXT_MAX_BYTES / 8 - 8)
+
+void render_long_text(const char *text)
+{
+	while (*text) {
+		size_t n = strnlen(text, PIECE_BYTES);
+
+		/* not inside of a character */
+		while (text[n] && n > 1 && ((unsigned char)text[n] & 0xC0) == 0x80)
+			n--;
+		render_text(TONE_PLAIN, "%.*s", (int)n, text);
+		text += n;
+	}
+}
+
+void render_newline(void)
+{
+	putchar('\n');
+}
+
+void render_note(const char *format, ...)
+{
+	char text[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	terminal_format(text, format, args);
+	va_end(args);
+	/* Notes and results meet on one terminal: keep them in the order in which they were made.
+	 */
+	fflush(stdout);
+	fprintf(stderr, "pd: %s\n", text);
+}
+
+static bool in_progress;
+
+void render_progress(const char *format, ...)
+{
+	char text[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	va_start(args, format);
+	terminal_format(text, format, args);
+	va_end(args);
+	fflush(stdout);
+	fprintf(stderr, "\r%s" ERASE_LINE, text);
+	in_progress = true;
+}
+
+void render_progress_end(void)
+{
+	if (in_progress)
+		fputs("\r" ERASE_LINE, stderr);
+	in_progress = false;
+}
+
+bool render_can_redraw(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && (!term || strcmp(term, "dumb") != 0);
+}
+
+void render_redraw(void)
+{
+	fputs(HOME_AND_ERASE, stdout);
+}
+
+void render_field(const char *label, enum render_tone tone, bool sign, const char *format, ...)
+{
+	char text[TERMINAL_TEXT_MAX_BYTES];
+	char head[FIELD_LABEL_WIDTH + 32];
+	va_list args;
+
+	snprintf(head, sizeof(head), "%s%s", label, *label ? ":" : "");
+	printf("%-*s", FIELD_LABEL_WIDTH, head);
+	/* Many terminals draw the warning sign over the column behind it: it gets one more. */
+	if (sign && *render_sign(tone))
+		printf("%s%s", render_sign(tone),
+		       tone == TONE_WARN && render_is_utf8() ? "  " : " ");
+	va_start(args, format);
+	terminal_format(text, format, args);
+	va_end(args);
+	put(sign ? TONE_PLAIN : tone, text);
+	putchar('\n');
+}
+
+void render_error(bool json, struct json_object *answer)
+{
+	if (json)
+		render_json(answer);
+	else
+		render_note("%s", answer_error_message(answer));
+}
+
+int render_usage_error(bool json, const char *command, const char *format, ...)
+{
+	const struct outcome_row *row = outcome_row(OUTCOME_BAD_REQUEST);
+	char message[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (json) {
+		struct json_object *o = render_error_object(OUTCOME_BAD_REQUEST, message);
+
+		render_json(o);
+		answer_free(o);
+	} else {
+		render_note("%s%s%s", command ? command : "", command ? ": " : "", message);
+	}
+	return row->exit_code;
+}

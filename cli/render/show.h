@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Words that several commands print: ages, statuses, who holds a port. */
+#ifndef CLI_RENDER_SHOW_H
+#define CLI_RENDER_SHOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/render/render.h"
+
+#define SHOW_AGE_SIZE 32
+
+struct json_object;
+
+/* "2h ago", "just now"; "" for 0, which is "not known".  ret holds SHOW_AGE_SIZE. */
+const char *show_ago(int64_t unix_s, char *ret);
+
+/* "1,247".  ret holds SHOW_NUMBER_SIZE. */
+#define SHOW_NUMBER_SIZE 32
+const char *show_number(int64_t n, char *ret);
+
+/* "5us", "0.45ms", "8.3ms", "234ms", "12.5s", "1m 5s".  ret holds SHOW_NUMBER_SIZE. */
+const char *show_latency(int64_t us, char *ret);
+
+/* "812KB", "24.5MB".  ret holds SHOW_NUMBER_SIZE. */
+const char *show_bytes(int64_t n, char *ret);
+
+/* How a status of a service, or of an orphan row, is coloured. */
+enum render_tone show_status_tone(const char *status);
+
+/* How a status of a session is coloured. */
+enum render_tone show_session_tone(const char *status);
+
+/* How an action of the log, or an event of the kernel, is coloured. */
+enum render_tone show_action_tone(const char *action);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/render/why_view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/client/answer.h"
+#include "cli/render/render.h"
+#include "cli/render/show.h"
+
+#define FACT_LABEL_WIDTH   11
+#define COMMAND_WIDTH_MAX  40 /* a longer command has its explanation on the next line */
+#define FAILURES_SHOWN_MAX 3
+#define LINE_SIZE	   1024
+#define WIDTH		   80 /* whatever the terminal: what is pasted into a message fits */
+#define HEADING_WIDTH	   10
+
+/* The bytes of the text that fit into `room` columns, ended at a blank where there is one. */
+static size_t line_length(const char *text, size_t room)
+{
+	size_t columns = 0, last_blank = 0, i;
+
+	for (i = 0; text[i]; i++) {
+		if (((unsigned char)text[i] & 0xC0) == 0x80)
+			continue; /* inside a character */
+		if (text[i] == ' ')
+			last_blank = i;
+		if (columns++ == room)
+			return last_blank ? last_blank : i;
+	}
+	return i;
+}
+
+/* Text from a column on; what does not fit goes on in the next line at the same column. */
+static void wrap(enum render_tone tone, size_t column, const char *text)
+{
+	while (*text) {
+		size_t n = line_length(text, WIDTH - column);
+
+		render_text(tone, "%.*s", (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+		render_newline();
+		if (*text)
+			render_text(TONE_PLAIN, "%*s", (int)column, "");
+	}
+}
+
+/* "  label      text"; nothing when there is no text. */
+static void fact(const char *label, const char *text)
+{
+	if (!*text)
+		return;
+	render_text(TONE_DIM, "    %-*s", FACT_LABEL_WIDTH, label);
+	wrap(TONE_PLAIN, 4 + FACT_LABEL_WIDTH, text);
+}
+
+/* Appends, cut to what fits.  Returns the new length. */
+static size_t append(char *line, size_t used, const char *text)
+{
+	int n = snprintf(line + used, LINE_SIZE - used, "%s", text);
+
+	used += (size_t)n;
+	return used < LINE_SIZE ? used : LINE_SIZE - 1;
+}
+
+/* "bash ‹ tmux ‹ systemd": who started it, and who started that. */
+static const char *ancestry_of(struct json_object *holder, char *ret)
+{
+	struct json_object *list = answer_member(holder, "ancestry");
+	size_t used = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < answer_length(list); i++) {
+		if (i)
+			used = append(ret, used, render_either(" ‹ ", " < "));
+		used = append(ret, used, answer_text(answer_at(list, i), "comm"));
+	}
+	return ret;
+}
+
+static const char *descriptors_of(struct json_object *holder, char *ret)
+{
+	struct json_object *list = answer_member(holder, "fds");
+	size_t used = 0, n = answer_length(list);
+	char number[32];
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		snprintf(number, sizeof(number), "%s%lld", i ? ", " : "",
+			 (long long)answer_item_int(list, i));
+		used = append(ret, used, number);
+	}
+	return ret;
+}
+
+static bool is_worth_saying(const char *state)
+{
+	static const char *const dull[] = { "", "running", "sleeping", "idle" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dull); i++)
+		if (strcmp(state, dull[i]) == 0)
+			return false;
+	return true;
+}
+
+static void show_holder(struct json_object *holder)
+{
+	const char *cmdline = answer_text(holder, "cmdline");
+	const char *state = answer_text(holder, "state");
+	char line[LINE_SIZE], age[SHOW_AGE_SIZE];
+	int column;
+
+	column = snprintf(line, sizeof(line), "  pid %lld  ", (long long)answer_int(holder, "pid"));
+	render_text(TONE_WARN, "%s", line);
+	wrap(TONE_PLAIN, (size_t)column, *cmdline ? cmdline : answer_text(holder, "comm"));
+	fact("user", answer_text(holder, "user"));
+	fact("held by", answer_text(holder, "via"));
+	fact("directory", answer_text(holder, "cwd"));
+	fact("worktree", answer_text(holder, "worktree"));
+	fact("terminal", answer_text(holder, "terminal"));
+	fact("program", *cmdline ? "" : answer_text(holder, "exe"));
+	if (is_worth_saying(state))
+		fact("state", state);
+	fact("unit", answer_text(holder, "unit"));
+	fact("container", answer_text(holder, "container"));
+	fact("started", show_ago(answer_int(holder, "startTime"), age));
+	fact("started by", ancestry_of(holder, line));
+	fact("since", show_ago(answer_int(holder, "since"), age));
+	fact("descriptor", descriptors_of(holder, line));
+}
+
+static void show_holders(struct json_object *why)
+{
+	struct json_object *holders = answer_member(why, "holders");
+	size_t n = answer_length(holders);
+
+	for (size_t i = 0; i < n; i++) {
+		render_newline();
+		show_holder(answer_at(holders, i));
+	}
+	if (n > 0 && answer_has(why, "complete") && !answer_bool(why, "complete")) {
+		render_newline();
+		render_text(TONE_WARN,
+			    "  Others may hold it too: not every reference to the socket "
+			    "could be looked at.");
+		render_newline();
+	}
+}
+
+static void heading(const char *label, const char *text)
+{
+	if (!*text)
+		return;
+	render_text(TONE_DIM, "%-*s", HEADING_WIDTH, label);
+	wrap(TONE_PLAIN, HEADING_WIDTH, text);
+}
+
+/* The service is an id, or an object that has one. */
+static const char *service_of(struct json_object *why)
+{
+	const char *id = answer_text(why, "service");
+
+	return *id ? id : answer_text(answer_member(why, "service"), "id");
+}
+
+static void show_remedies(struct json_object *remedies)
+{
+	int width = 0;
+
+	for (size_t i = 0; i < answer_length(remedies); i++) {
+		int n = (int)strlen(answer_text(answer_at(remedies, i), "command"));
+
+		if (n > width && n <= COMMAND_WIDTH_MAX)
+			width = n;
+	}
+	for (size_t i = 0; i < answer_length(remedies); i++) {
+		const char *command = answer_text(answer_at(remedies, i), "command");
+		const char *text = answer_text(answer_at(remedies, i), "text");
+
+		render_text(TONE_PLAIN, "  ");
+		if (!*command) {
+			wrap(TONE_PLAIN, 2, text);
+			continue;
+		}
+		render_text(TONE_GOOD, "%-*s", width, command);
+		if (strlen(command) > COMMAND_WIDTH_MAX) {
+			render_newline();
+			render_text(TONE_PLAIN, "%6s", "");
+			wrap(TONE_DIM, 6, text);
+		} else {
+			render_text(TONE_PLAIN, "  ");
+			wrap(TONE_DIM, 4 + (size_t)width, text);
+		}
+	}
+}
+
+/* Refused calls on this port: whether somebody really met what is explained here. */
+static void show_failures(struct json_object *failures)
+{
+	size_t n = answer_length(failures);
+
+	if (n == 0)
+		return;
+	render_newline();
+	render_text(TONE_PLAIN, "Refused lately:");
+	render_newline();
+	for (size_t i = 0; i < n && i < FAILURES_SHOWN_MAX; i++) {
+		struct json_object *failure = answer_at(failures, i);
+		char age[SHOW_AGE_SIZE];
+
+		char line[LINE_SIZE];
+
+		render_text(TONE_DIM, "  %-9s ", show_ago(answer_int(failure, "at"), age));
+		snprintf(line, sizeof(line), "%s (pid %d)  %s", answer_text(failure, "comm"),
+			 (int)answer_int(failure, "pid"), answer_text(failure, "details"));
+		wrap(TONE_PLAIN, 12, line);
+	}
+}
+
+/* Of a refusal that was recorded: "node (pid 4711) asked for [::]:3000, 12s ago". */
+static void show_asked(struct json_object *asked)
+{
+	const char *addr = answer_text(asked, "addr");
+	bool v6 = strchr(addr, ':') != NULL;
+	char line[LINE_SIZE], age[SHOW_AGE_SIZE];
+
+	if (!answer_int(asked, "pid"))
+		return;
+	snprintf(line, sizeof(line), "%s (pid %d) asked %s %s%s%s:%d, %s",
+		 answer_text(asked, "comm"), (int)answer_int(asked, "pid"),
+		 strcmp(answer_text(asked, "call"), "listen") == 0 ? "to listen on" : "for",
+		 v6 ? "[" : "", addr, v6 ? "]" : "", (int)answer_int(asked, "port"),
+		 show_ago(answer_int(asked, "at"), age));
+	wrap(TONE_DIM, 0, line);
+}
+
+static void show_warning(const char *label, const char *text)
+{
+	char line[LINE_SIZE];
+
+	if (!*text)
+		return;
+	render_newline();
+	snprintf(line, sizeof(line), "%s: %s.", label, text);
+	wrap(TONE_WARN, 0, line);
+}
+
+void why_view(struct json_object *why)
+{
+	bool free = answer_bool(why, "free");
+	struct json_object *remedies = answer_member(why, "remedies");
+
+	wrap(free ? TONE_GOOD : TONE_BAD, 0, answer_text(why, "summary"));
+	show_asked(answer_member(why, "asked"));
+	show_holders(why);
+	show_warning("Warning", answer_text(why, "warning"));
+	show_warning("Missing", answer_text(answer_member(why, "missing"), "text"));
+	if (*service_of(why) || *answer_text(why, "rule") || *answer_text(why, "errno"))
+		render_newline();
+	heading("Service", service_of(why));
+	heading("Rule", answer_text(why, "rule"));
+	heading("Error", answer_text(why, "errno"));
+	show_failures(answer_member(why, "failures"));
+	if (answer_length(remedies) == 0)
+		return;
+	render_newline();
+	render_text(TONE_PLAIN, "What to do:");
+	render_newline();
+	show_remedies(remedies);
+}
