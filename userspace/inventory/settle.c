@@ -6,6 +6,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "base/cleanup.h"
 #include "inventory/internal.h"
 
 #define SETTLE_LOOKS_MAX      64  /* processes looked at in one call: some milliseconds */
@@ -95,13 +96,24 @@ static int match_cookie(const struct sockdiag_socket *socket, void *user_data)
 	return 0;
 }
 
+static uint8_t protocol_listed(const struct row *row)
+{
+	return row->view.protocol == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+}
+
+/* Would the list show a socket of the own namespace?  Some are bound and do not listen. */
+static bool is_listable(const struct inventory *inv, const struct row *row)
+{
+	return row->view.protocol == IPPROTO_UDP || row->view.state != SOCKET_BOUND ||
+	       inv->lists_bound_inactive;
+}
+
 /* Is the socket still there?  1, 0, negative errno. */
 static int still_listed(struct inventory *inv, const struct row *row)
 {
-	bool udp = row->view.protocol == IPPROTO_UDP;
 	struct sockdiag_query query = {
 		.family = row->view.family,
-		.protocol = udp ? IPPROTO_UDP : IPPROTO_TCP,
+		.protocol = protocol_listed(row),
 		.states = SOCKDIAG_ALL,
 		.port = row->view.port,
 	};
@@ -113,7 +125,7 @@ static int still_listed(struct inventory *inv, const struct row *row)
 	r = sockdiag_dump(inv->diag, &query, match_cookie, &search);
 	if (r || search.found)
 		return r ? r : 1;
-	return !udp && row->view.state == SOCKET_BOUND && !inv->lists_bound_inactive;
+	return !is_listable(inv, row);
 }
 
 /* Holders whose end was to be told, and was not. */
@@ -328,28 +340,76 @@ static bool port_needs_pass(const struct inventory *inv, uint32_t netns, uint16_
 	return false;
 }
 
+/* Of the own namespace, and the table says that nobody holds it. */
+static bool is_in_doubt(const struct inventory *inv, const struct row *row)
+{
+	return row->view.netns == inv->own_netns && !row->view.n_holders;
+}
+
+static int confirm(const struct sockdiag_socket *socket, void *user_data)
+{
+	struct row *row = table_find(user_data, socket->cookie);
+
+	if (row)
+		row->confirmed = true;
+	return 0;
+}
+
+/* Reads the kernel's list of one family and protocol, where a row of that kind is in doubt. */
+static int confirm_kind(struct inventory *inv, const struct sockdiag_query *query)
+{
+	struct row *row;
+	bool any = false;
+
+	PORT_ROWS_FOREACH(inv->table->by_port[query->port], row)
+	{
+		if (!is_in_doubt(inv, row) || row->view.family != query->family ||
+		    protocol_listed(row) != query->protocol)
+			continue;
+		row->confirmed = !is_listable(inv, row);
+		any = true;
+	}
+	return any ? sockdiag_dump(inv->diag, query, confirm, inv->table) : 0;
+}
+
+static void drop_unconfirmed(struct inventory *inv, uint16_t port)
+{
+	struct row **root = &inv->table->by_port[port], *row = port_rows_after(*root, 0);
+
+	while (row) {
+		uint64_t cookie = row->view.cookie;
+
+		if (is_in_doubt(inv, row) && !row->confirmed)
+			table_remove_row(inv->table, row);
+		row = port_rows_after(*root, cookie);
+	}
+}
+
 /*
  * Whom the table says that nobody holds, and the kernel does not list: it is gone, and nobody told.
  * Where other processes cannot be seen that would be most of them, and each resync asks anyway.
  */
 static int drop_gone(struct inventory *inv, uint32_t netns, uint16_t port)
 {
-	uint64_t cookie = 0;
-	struct row *row;
-	int r;
+	static const struct sockdiag_query kinds[] = {
+		{ AF_INET, IPPROTO_TCP, SOCKDIAG_ALL, 0 },
+		{ AF_INET6, IPPROTO_TCP, SOCKDIAG_ALL, 0 },
+		{ AF_INET, IPPROTO_UDP, SOCKDIAG_ALL, 0 },
+		{ AF_INET6, IPPROTO_UDP, SOCKDIAG_ALL, 0 },
+	};
 
-	if (inv->no_iterator)
+	if (inv->no_iterator || (netns && netns != inv->own_netns))
 		return 0;
-	while ((row = port_rows_after(inv->table->by_port[port], cookie))) {
-		cookie = row->view.cookie;
-		if (!is_in(row, netns) || row->view.netns != inv->own_netns || row->view.n_holders)
-			continue;
-		r = still_listed(inv, row);
-		if (r < 0)
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct sockdiag_query query = kinds[i];
+		int r;
+
+		query.port = port;
+		r = confirm_kind(inv, &query);
+		if (r)
 			return r;
-		if (!r)
-			table_remove_row(inv->table, row);
 	}
+	drop_unconfirmed(inv, port);
 	return 0;
 }
 
@@ -361,7 +421,6 @@ void inventory_refresh(struct inventory *inv)
 int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
-
 	int r = roll_call_ports(inv, netns, &port, 1); /* most only have to be asked */
 
 	if (r)
