@@ -40,6 +40,12 @@ int page_parse(struct request *r, int64_t max, struct page *ret)
 	return 0;
 }
 
+void page_of_brief_rows(struct page *page)
+{
+	if (!page->n)
+		page->rows = PAGE_BRIEF_ROWS;
+}
+
 bool page_is_full(const struct request *r, const struct page *page)
 {
 	return written_rows(&r->written) >= page->rows ||

@@ -17,17 +17,21 @@
 struct request;
 
 /* Some 4 ms of the loop: what somebody else's question may have to wait for. */
-#define PAGE_MAX_ROWS  500
-#define PAGE_MAX_BYTES (1024 * 1024)
+#define PAGE_MAX_ROWS	500
+#define PAGE_BRIEF_ROWS 1500 /* of sockets and services without details, 3 us each */
+#define PAGE_MAX_BYTES	(1024 * 1024)
 
 struct page {
-	int64_t rows;	   /* at most, from 1 to PAGE_MAX_ROWS */
+	int64_t rows;	   /* at most, from 1 to PAGE_MAX_ROWS, or PAGE_BRIEF_ROWS */
 	int64_t n;	   /* as asked for; 0 = not at all */
 	const char *after; /* NULL = from the first row; borrowed of the request */
 };
 
 /* Reads both parameters; `n` may be as much as `max`.  0, OUTCOME_BAD_REQUEST. */
 int page_parse(struct request *r, int64_t max, struct page *ret);
+
+/* Its rows are brief: as many as can be had in the same time, where no number was asked for. */
+void page_of_brief_rows(struct page *page);
 
 /* The next row belongs into the next page: so much is written of the answer's lists. */
 bool page_is_full(const struct request *r, const struct page *page);

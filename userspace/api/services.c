@@ -297,6 +297,8 @@ static int parse_page(struct request *r, struct question *ret)
 	int fault = page_parse(r, PAGE_MAX_ROWS, &ret->page);
 	const char *after = ret->page.after;
 
+	if (!fault && !ret->details)
+		page_of_brief_rows(&ret->page);
 	if (fault || !after)
 		return fault;
 	ret->claims_are_through = *after == ':';

@@ -182,6 +182,8 @@ static int parse(struct request *r, struct listing *ret)
 		fault = request_param_details(r, &ret->details);
 	if (!fault)
 		fault = page_parse(r, PAGE_MAX_ROWS, &ret->page);
+	if (!fault && !ret->details)
+		page_of_brief_rows(&ret->page);
 	if (!fault && ret->page.after)
 		fault = page_after_socket(r, ret->page.after, &ret->walk.place.port,
 					  &ret->walk.place.cookie);
