@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -131,27 +130,6 @@ static enum outcome dial(struct connection *c, struct json_object **ret_error)
 	return e < 0 ? fail_exchange(ret_error, e) : OUTCOME_OK;
 }
 
-/* json-c reads NaN and Infinity, which are no JSON; a number may overflow to one of them, too. */
-static bool is_finite(struct json_object *o)
-{
-	enum json_type type = json_object_get_type(o);
-
-	if (type == json_type_double)
-		return isfinite(json_object_get_double(o));
-	if (type == json_type_array)
-		for (size_t i = 0; i < json_object_array_length(o); i++)
-			if (!is_finite(json_object_array_get_idx(o, i)))
-				return false;
-	if (type == json_type_object) {
-		struct json_object_iter member;
-
-		json_object_object_foreachC(o, member)
-			if (!is_finite(member.val))
-				return false;
-	}
-	return true;
-}
-
 static struct json_object *parse(const char *text, size_t n)
 {
 	_cleanup_(json_tokener_freep) struct json_tokener *t = rows_tokener_new();
@@ -166,7 +144,7 @@ static struct json_object *parse(const char *text, size_t n)
 	o = json_tokener_parse_ex(t, text, (int)n);
 	end = json_tokener_get_parse_end(t);
 	if (!o || json_tokener_get_error(t) != json_tokener_success ||
-	    strspn(text + end, " \t\r\n") != n - end || !is_finite(o))
+	    strspn(text + end, " \t\r\n") != n - end || !rows_is_finite(o))
 		return NULL;
 	return TAKE_PTR(o);
 }

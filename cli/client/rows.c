@@ -2,6 +2,7 @@
 #include "cli/client/rows.h"
 
 #include <json-c/json.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -17,6 +18,26 @@ struct json_tokener *rows_tokener_new(void)
 	/* The keys are our own daemon's: nobody picks them so that they collide. */
 	json_global_set_string_hash(JSON_C_STR_HASH_PERLLIKE);
 	return json_tokener_new_ex(JSON_DEPTH_MAX);
+}
+
+bool rows_is_finite(struct json_object *o)
+{
+	enum json_type type = json_object_get_type(o);
+
+	if (type == json_type_double)
+		return isfinite(json_object_get_double(o));
+	if (type == json_type_array)
+		for (size_t i = 0; i < json_object_array_length(o); i++)
+			if (!rows_is_finite(json_object_array_get_idx(o, i)))
+				return false;
+	if (type == json_type_object) {
+		struct json_object_iter member;
+
+		json_object_object_foreachC(o, member)
+			if (!rows_is_finite(member.val))
+				return false;
+	}
+	return true;
 }
 
 /* What is left of it to be read. */
@@ -49,6 +70,11 @@ static bool read_value(struct reader *r, struct json_object **ret)
 	*ret = json_tokener_parse_ex(r->tokener, r->at, (int)(r->end - r->at));
 	if (json_tokener_get_error(r->tokener) != json_tokener_success)
 		return false;
+	if (!rows_is_finite(*ret)) {
+		json_object_put(*ret);
+		*ret = NULL;
+		return false;
+	}
 	r->at += json_tokener_get_parse_end(r->tokener);
 	return true;
 }

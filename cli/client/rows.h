@@ -6,6 +6,7 @@
 #ifndef CLI_CLIENT_ROWS_H
 #define CLI_CLIENT_ROWS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct json_object;
@@ -20,6 +21,9 @@ typedef void (*rows_each)(const char *list, struct json_object *row, void *user_
  * NULL for what is no such object: some rows may have been told by then.
  */
 struct json_object *rows_parse(const char *text, size_t n, rows_each each, void *user_data);
+
+/* json-c reads NaN and Infinity, which are no JSON; a number may overflow to one of them, too. */
+bool rows_is_finite(struct json_object *o);
 
 /* A tokener for answers of the daemon, NULL without memory: json_tokener_free(). */
 struct json_tokener *rows_tokener_new(void);
