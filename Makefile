@@ -43,6 +43,7 @@ LIBS_registry := -lsqlite3
 # The order is that of the linker: who uses comes before what is used.
 # OpenSSL, and libevent's half of it, are loaded at the first check over TLS (health/tls.c).
 LIBS_health := -levent_extra -levent_core -ldl
+LIBS_tracker := -levent_core
 LIBS_api := -levent_core -levent_extra -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
@@ -50,16 +51,17 @@ JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c) -lsmartcols
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile explain health api daemon
+ROOMS := base sentinel inventory registry reconcile explain tracker health api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
 USES_registry := base
 USES_reconcile := base registry inventory
 USES_explain := reconcile registry inventory sentinel base
+USES_tracker := explain reconcile registry inventory sentinel base
 USES_health := base
-USES_api := explain health reconcile registry inventory sentinel base
-USES_daemon := api explain health reconcile registry inventory sentinel base
+USES_api := tracker explain health reconcile registry inventory sentinel base
+USES_daemon := api tracker explain health reconcile registry inventory sentinel base
 USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))

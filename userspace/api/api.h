@@ -64,45 +64,25 @@
 struct api;
 struct event_base;
 struct refusal;
+struct tracker;
 
-/* What the API looks at, and whom it tells.  Everything is borrowed and outlives the api. */
+/* What the API looks at, and who judges and writes for it.  Everything is borrowed and outlives the
+ * api. */
 struct api_config {
 	struct event_base *loop;
 	struct registry *registry;
 	struct inventory *inventory;
 	struct sentinel *sentinel;
+	struct tracker *tracker; /* its listener is the api, until api_free() */
 	const char *database_path;
 	const char *version;	     /* of the program */
 	int64_t started_at;	     /* Unix seconds */
 	unsigned request_timeout_ms; /* 0 = API_REQUEST_TIMEOUT_S */
-	/*
-	 * A claim on this port was made, moved or released: bring its status up to date now.  The
-	 * status of the claim that it has now (enum service_status), -1 without one.
-	 */
-	int (*claims_changed)(uint16_t port, void *user_data);
-	/* An entry was added to the audit trail, in the open batch or before; may be NULL. */
-	void (*entry_written)(void *user_data);
-	/* The machine has slept, or the clock was set: what ends by time is due; may be NULL. */
-	void (*clock_changed)(void *user_data);
-	/* Apply what the kernel has told by now: an answer is as new as the question. */
-	void (*catch_up)(void *user_data);
-	/*
-	 * Refusals are asked about (the newest `limit` that the filter picks): explain those that
-	 * still wait for it.  How many had to be left waiting; may be NULL.
-	 */
-	size_t (*explain_waiting)(const struct failure_filter *asked, void *user_data);
-	void *user_data;
 };
 
 /* Serves on a listening Unix socket, which it consumes.  0, negative errno. */
 int api_new(const struct api_config *config, int listen_fd, struct api **ret);
 void api_free(struct api *api);
-
-/* Sends the event to every watcher whose pattern fits; `service` owns the port, or NULL. */
-void api_publish_event(struct api *api, const struct event *event, const char *service,
-		       int64_t at_unix);
-/* The same for an entry of the audit trail. */
-void api_publish_activity(struct api *api, const struct activity *entry);
 
 /*
  * Explains a refusal from its evidence: the why object as JSON text, as its caller's user may see
@@ -115,11 +95,6 @@ int api_explain_refusal(struct api *api, const struct refusal *refusal, char **r
  * ended while no daemon ran is stalled now.
  */
 void api_watch_sessions(struct api *api);
-
-/* Asks for the commit at the end of this turn (for writers other than the API). */
-void api_schedule_commit(struct api *api);
-/* Asks for it before long, with whatever else is written until then: nobody waits for it. */
-void api_schedule_commit_soon(struct api *api);
 
 struct api_counters {
 	uint64_t requests;

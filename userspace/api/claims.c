@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/moment.h"
 #include "base/procfs.h"
-#include "base/text.h"
 
 #define DETAILS_SIZE 96
 #define SERVICES_MAX 256 /* of one request; a project has a handful, a range 6900 ports */
@@ -366,28 +365,14 @@ static int refuse(struct request *r, int outcome, const struct claim_request *c,
 static int log_claim(struct request *r, const struct claim_request *c,
 		     const struct claim_result *result, const struct process *peer)
 {
-	char details[DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE];
-	struct activity entry = {
-		.action = ACTIVITY_CLAIM,
-		.service = c->id,
-		.details = details,
-		.timestamp = r->now,
-		.port = result->port,
-		.pid = r->pid,
-		.uid = r->uid,
-		.comm = text_to_utf8(peer->comm, comm, sizeof(comm)),
-	};
-	int fault;
+	char details[DETAILS_SIZE];
 
 	if (result->previous_port)
 		snprintf(details, sizeof(details), "Port %u assigned (was %u)", result->port,
 			 result->previous_port);
 	else
 		snprintf(details, sizeof(details), "Port %u assigned", result->port);
-	fault = registry_log(r->api->config.registry, &entry, &entry.id);
-	if (!fault)
-		api_publish_activity(r->api, &entry);
-	return fault;
+	return request_log(r, ACTIVITY_CLAIM, c->id, result->port, peer->comm, details);
 }
 
 static void add_answer(const struct order *order, struct json_object *o)

@@ -16,6 +16,7 @@
 #include "api/view.h"
 #include "base/identity.h"
 #include "base/moment.h"
+#include "tracker/judge.h"
 
 #define OLDER_THAN_DEFAULT_S (7 * 86400)
 
@@ -119,8 +120,8 @@ static int clean_one(struct request *r, struct cleanup *c, const struct service 
 	const struct inventory *inv = r->api->config.inventory;
 	/* a time of the future was typed by hand, or the clock was set back: not old */
 	int64_t age_s = s->updated_at < r->now ? r->now - s->updated_at : 0;
-	struct service_now now = { 0 };
-	int fault = service_judge(r->api, s, r->now, &now);
+	struct judgement now = { 0 };
+	int fault = judge_claim(r->api->config.inventory, s, r->now, JUDGE_VERIFIED, &now);
 	enum decision decision;
 	bool in_use;
 
@@ -148,7 +149,7 @@ static int log_cleanup(struct request *r, const struct cleanup *c)
 		 "%zu service%s%s%s released: %suntouched for longer than %s", n, n == 1 ? "" : "s",
 		 c->project ? " of " : "", c->project ? c->project : "",
 		 c->stale ? "stale, or " : "", duration_format_long(c->older_than_s, age));
-	return release_log(r, ACTIVITY_CLEANUP, NULL, c->comm, details);
+	return request_log(r, ACTIVITY_CLEANUP, "", 0, c->comm, details);
 }
 
 static void add_left(struct request *r, const struct cleanup *c)

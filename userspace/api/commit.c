@@ -81,8 +81,6 @@ static void note_costs(struct staged_reply *list, uint64_t began_us, uint64_t to
 static void answer_all(struct commit_queue *q, struct staged_reply *list, int error,
 		       const char *why)
 {
-	const struct api_config *config = &q->api->config;
-
 	while (list) {
 		struct staged_reply *reply = list;
 		/* the request is consumed by its answer; its connection lasts until it is written
@@ -96,7 +94,7 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 			reply->answer = reply_error_new(outcome, why, NULL);
 			/* their statuses were judged from claims that are undone now */
 			for (size_t i = 0; i < reply->n_touched; i++)
-				config->claims_changed(reply->touched[i], config->user_data);
+				tracker_claim_changed(q->api->config.tracker, reply->touched[i]);
 		}
 		reply_send(q->api, reply->http, outcome, reply->answer, &reply->trace);
 		if (reply->settled)
@@ -110,7 +108,7 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 static void flush(struct commit_queue *q)
 {
 	struct registry *registry = q->api->config.registry;
-	/* Taken off first: telling the keeper of an undone claim may stage new entries. */
+	/* Taken off first: telling the tracker of an undone claim may stage new entries. */
 	struct staged_reply *replies = q->replies;
 	struct staged_call *calls = q->calls;
 	struct staged_activity *activities = q->activities;

@@ -33,6 +33,7 @@
 #include "base/quota.h"
 #include "base/text.h"
 #include "registry/health.h"
+#include "tracker/activity.h"
 
 #define TIMEOUT_DEFAULT_S 5
 #define TIMEOUT_MAX_S	  300 /* a client that waits longer than that is not coming back */
@@ -238,21 +239,18 @@ static bool is_news(const struct health_item *item)
 static int log_change(struct health_round *round, const struct health_item *item)
 {
 	char details[HEALTH_SENTENCE_SIZE];
-	struct activity entry = {
-		.action = ACTIVITY_HEALTH,
-		.service = item->id,
-		.details = health_item_sentence(item, details),
-		.timestamp = item->checked_at,
-		.port = item->port,
-		.pid = round->pid,
-		.uid = round->uid,
-		.comm = round->comm,
-	};
-	int r = registry_log(round->api->config.registry, &entry, &entry.id);
 
-	if (!r)
-		api_publish_activity(round->api, &entry);
-	return r;
+	return activity_write(tracker_activity(round->api->config.tracker),
+			      &(struct activity){
+				      .action = ACTIVITY_HEALTH,
+				      .service = item->id,
+				      .details = health_item_sentence(item, details),
+				      .timestamp = item->checked_at,
+				      .port = item->port,
+				      .pid = round->pid,
+				      .uid = round->uid,
+				      .comm = round->comm,
+			      });
 }
 
 static int store_item(struct health_round *round, const struct health_item *item)

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "api/server.h"
-#include "api/services.h"
 #include "api/view.h"
 #include "base/health_path.h"
 #include "base/moment.h"
 #include "base/text.h"
 #include "registry/health.h"
+#include "tracker/judge.h"
 
 #define ROWS_OF_PORT_MAX 64 /* sockets of one port that are looked at; SO_REUSEPORT groups */
 #define DISCARD_PORT	 9
@@ -307,21 +307,21 @@ int health_item_init(struct api *api, const struct service *service, int64_t now
 		     struct health_item *ret)
 {
 	const struct api_config *config = &api->config;
-	struct service_now judged = { 0 };
+	struct judgement judged = { 0 };
 	int r;
 
 	*ret = (struct health_item){ .checked_at = now };
 	r = copy_service(ret, service);
 	if (!r)
-		r = service_judge(api, service, now, &judged);
+		r = judge_claim(config->inventory, service, now, JUDGE_VERIFIED, &judged);
 	free(judged.holdings);
 	if (r)
 		return r;
 	judge_item(ret, config->inventory, service, &judged.verdict, now);
 	r = registry_health_by_id(config->registry, service->id, copy_previous, &ret->previous);
-	/* the look at the holders saw more than the events had told: let the keeper know */
+	/* the look at the holders saw more than the events had told: let the tracker know */
 	if (judged.verdict.status != service->status)
-		config->claims_changed(service->port, config->user_data);
+		tracker_claim_changed(config->tracker, service->port);
 	return r < 0 ? r : 0;
 }
 

@@ -17,7 +17,7 @@
 
 static struct registry *registry_of(const struct lock_grants *grants)
 {
-	return grants->holds->journal.api->config.registry;
+	return grants->holds->api->config.registry;
 }
 
 /* A grant whose answer is on its way. */
@@ -108,7 +108,7 @@ static int write_grant(struct lock_grants *grants, struct request *r, struct loc
 	if (!fault)
 		fault = registry_lock_grant(registry_of(grants), lock);
 	if (!fault)
-		fault = lock_journal_grant(&grants->holds->journal, lock);
+		fault = lock_journal_grant(grants->holds->api, lock);
 	return fault ? fault : expect_delivery(grants, r, lock);
 }
 

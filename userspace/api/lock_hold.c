@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/commit.h"
 #include "api/process_watch.h"
 #include "api/server.h"
 #include "base/log.h"
@@ -28,7 +29,7 @@ struct lock_hold *lock_hold_find(const struct lock_holds *holds, struct lock_key
 void lock_hold_free(struct lock_hold *h)
 {
 	TAILQ_REMOVE(&h->holds->all, h, entry);
-	quota_give_back(h->holds->journal.api->quota, h->lock.uid, QUOTA_LOCKS_HELD, 1);
+	quota_give_back(h->holds->api->quota, h->lock.uid, QUOTA_LOCKS_HELD, 1);
 	process_watch_free(h->watch);
 	if (h->expiry)
 		event_free(h->expiry);
@@ -38,16 +39,16 @@ void lock_hold_free(struct lock_hold *h)
 int lock_hold_release(struct lock_holds *holds, const struct lock *lock, const char *details,
 		      const struct lock_actor *actor)
 {
-	struct registry *registry = holds->journal.api->config.registry;
+	struct registry *registry = holds->api->config.registry;
 	int r = registry_begin(registry);
 
 	if (!r)
 		r = registry_lock_release(registry, lock_key_of(lock), lock->fence, time(NULL));
 	/* OUTCOME_NO: a person has freed it by hand already */
 	if (!r)
-		r = lock_journal_add(&holds->journal, ACTIVITY_UNLOCK, lock->name, details, actor);
+		r = lock_journal_add(holds->api, ACTIVITY_UNLOCK, lock->name, details, actor);
 	if (r >= 0)
-		api_schedule_commit(holds->journal.api);
+		commit_schedule(holds->api->commits);
 	return r < 0 ? r : 0;
 }
 
@@ -64,7 +65,7 @@ void lock_hold_end(struct lock_hold *h, const char *details, const struct lock_a
 		return;
 	}
 	log_error("lock %s was not released: %s", lock.name,
-		  registry_strerror(holds->journal.api->config.registry, r));
+		  registry_strerror(holds->api->config.registry, r));
 	holds->failed(holds->user_data);
 }
 
@@ -99,14 +100,14 @@ int lock_hold_set_expiry(struct lock_hold *h, int64_t in_s)
 	if (!h->lock.ttl_s)
 		return h->expiry ? event_del(h->expiry) : 0;
 	if (!h->expiry)
-		h->expiry = evtimer_new(h->holds->journal.api->config.loop, on_expiry, h);
+		h->expiry = evtimer_new(h->holds->api->config.loop, on_expiry, h);
 	return h->expiry && !event_add(h->expiry, &wait) ? 0 : -ENOMEM;
 }
 
 int lock_hold_new(struct lock_holds *holds, const struct lock *lock, int64_t expires_in_s,
 		  struct lock_hold **ret)
 {
-	struct api *api = holds->journal.api;
+	struct api *api = holds->api;
 	struct lock_hold *h = calloc(1, sizeof(*h));
 	int r;
 

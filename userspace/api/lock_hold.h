@@ -23,7 +23,7 @@ struct lock_hold {
 };
 
 struct lock_holds {
-	struct lock_journal journal;
+	struct api *api; /* borrowed */
 	TAILQ_HEAD(, lock_hold) all;
 	/* A lock was released by what watched it: it is free for the next. */
 	void (*ended)(struct lock_key key, void *user_data);

@@ -7,10 +7,7 @@
 
 #include "api/server.h"
 #include "base/moment.h"
-
-/* Locks may fill the audit trail faster than everything else together: they prune it, too. */
-#define PRUNE_EVERY 1000 /* entries */
-#define PRUNE_ROWS  2000 /* at once, so that no turn of the loop takes long */
+#include "tracker/activity.h"
 
 struct lock_actor lock_actor_of(const struct lock *lock)
 {
@@ -22,32 +19,20 @@ struct lock_actor lock_actor_daemon(void)
 	return (struct lock_actor){ getpid(), geteuid(), "portdaddyd" };
 }
 
-int lock_journal_add(struct lock_journal *j, enum activity_action action, const char *name,
+int lock_journal_add(struct api *api, enum activity_action action, const char *name,
 		     const char *details, const struct lock_actor *actor)
 {
-	struct activity entry = {
-		.action = action,
-		.service = name,
-		.details = details,
-		.timestamp = time(NULL),
-		.pid = actor->pid,
-		.uid = actor->uid,
-		.comm = actor->comm,
-	};
-	struct registry *registry = j->api->config.registry;
-	int r = registry_log(registry, &entry, &entry.id);
-
-	if (r)
-		return r;
-	api_publish_activity(j->api, &entry);
-	if (++j->entries_since_prune < PRUNE_EVERY)
-		return 0;
-	j->entries_since_prune = 0;
-	r = registry_prune_activity(registry, entry.timestamp, PRUNE_ROWS);
-	return r < 0 ? r : 0;
+	return activity_write(tracker_activity(api->config.tracker),
+			      &(struct activity){ .action = action,
+						  .service = name,
+						  .details = details,
+						  .timestamp = time(NULL),
+						  .pid = actor->pid,
+						  .uid = actor->uid,
+						  .comm = actor->comm });
 }
 
-int lock_journal_grant(struct lock_journal *j, const struct lock *lock)
+int lock_journal_grant(struct api *api, const struct lock *lock)
 {
 	struct lock_actor actor = lock_actor_of(lock);
 	char details[LOCK_DETAILS_SIZE], ttl[32] = "";
@@ -58,7 +43,7 @@ int lock_journal_grant(struct lock_journal *j, const struct lock *lock)
 		 *ttl ? " for " : "", ttl,
 		 lock->owner == LOCK_OF_MACHINE ? ", on the whole machine" : "",
 		 (long long)lock->fence);
-	return lock_journal_add(j, ACTIVITY_LOCK, lock->name, details, &actor);
+	return lock_journal_add(api, ACTIVITY_LOCK, lock->name, details, &actor);
 }
 
 void lock_journal_words_of_end(const struct lock *lock, const char *why, char *ret)

@@ -12,11 +12,6 @@ struct api;
 
 #define LOCK_DETAILS_SIZE 512
 
-struct lock_journal {
-	struct api *api; /* borrowed */
-	unsigned entries_since_prune;
-};
-
 /* Who did it. */
 struct lock_actor {
 	pid_t pid;
@@ -27,11 +22,11 @@ struct lock_actor {
 struct lock_actor lock_actor_of(const struct lock *lock); /* its holder's process */
 struct lock_actor lock_actor_daemon(void);
 
-/* Writes an entry into the open batch, and publishes it.  0, negative errno. */
-int lock_journal_add(struct lock_journal *j, enum activity_action action, const char *name,
+/* Writes an entry into the open batch.  0, negative errno. */
+int lock_journal_add(struct api *api, enum activity_action action, const char *name,
 		     const char *details, const struct lock_actor *actor);
 /* The entry of a lock that its holder has just got.  0, negative errno. */
-int lock_journal_grant(struct lock_journal *j, const struct lock *lock);
+int lock_journal_grant(struct api *api, const struct lock *lock);
 
 /* "Released: it has ended; was held by web for 2m"; ret holds LOCK_DETAILS_SIZE. */
 void lock_journal_words_of_end(const struct lock *lock, const char *why, char *ret);

@@ -314,7 +314,7 @@ int lock_keeper_new(struct api *api, struct lock_keeper **ret)
 		return -ENOMEM;
 	k->api = api;
 	k->holds = (struct lock_holds){
-		{ .api = api }, .ended = on_ended, .failed = on_failed, .user_data = k
+		.api = api, .ended = on_ended, .failed = on_failed, .user_data = k
 	};
 	k->grants.holds = &k->holds;
 	TAILQ_INIT(&k->holds.all);

@@ -21,26 +21,6 @@ bool release_is_allowed(const struct request *r, const struct service *s)
 	return r->uid == 0 || r->uid == s->uid;
 }
 
-int release_log(struct request *r, enum activity_action action, const struct service *s,
-		const char *comm, const char *details)
-{
-	struct activity entry = {
-		.action = action,
-		.service = s ? s->id : "",
-		.details = details,
-		.timestamp = r->now,
-		.port = s ? s->port : 0,
-		.pid = r->pid,
-		.uid = r->uid,
-		.comm = comm,
-	};
-	int fault = registry_log(r->api->config.registry, &entry, &entry.id);
-
-	if (!fault)
-		api_publish_activity(r->api, &entry);
-	return fault;
-}
-
 int release_service(struct request *r, const struct service *s, const char *comm, const char *why)
 {
 	char details[DETAILS_SIZE];
@@ -51,6 +31,6 @@ int release_service(struct request *r, const struct service *s, const char *comm
 	if (!fault)
 		fault = registry_release(r->api->config.registry, s->id, r->now);
 	if (!fault)
-		fault = release_log(r, ACTIVITY_RELEASE, s, comm, details);
+		fault = request_log(r, ACTIVITY_RELEASE, s->id, s->port, comm, details);
 	return fault ? fault : request_touch_port(r, s->port, NULL);
 }

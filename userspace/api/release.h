@@ -21,8 +21,4 @@ bool release_is_allowed(const struct request *r, const struct service *s);
  */
 int release_service(struct request *r, const struct service *s, const char *comm, const char *why);
 
-/* An entry of the audit trail by the caller, part of this turn's batch.  0, negative errno. */
-int release_log(struct request *r, enum activity_action action, const struct service *s,
-		const char *comm, const char *details);
-
 #endif

@@ -16,6 +16,7 @@
 #include "api/server.h"
 #include "base/net.h"
 #include "base/text.h"
+#include "tracker/activity.h"
 
 static void json_tokener_freep(struct json_tokener **tokener)
 {
@@ -392,9 +393,22 @@ int request_begin_write(struct request *r)
 	return fault;
 }
 
+int request_log(struct request *r, enum activity_action action, const char *service, uint16_t port,
+		const char *comm, const char *details)
+{
+	return activity_write(tracker_activity(r->api->config.tracker),
+			      &(struct activity){ .action = action,
+						  .service = service,
+						  .details = details,
+						  .timestamp = r->now,
+						  .port = port,
+						  .pid = r->pid,
+						  .uid = r->uid,
+						  .comm = comm });
+}
+
 int request_touch_port(struct request *r, uint16_t port, int *ret_status)
 {
-	const struct api_config *config = &r->api->config;
 	int status;
 	uint16_t *touched = reallocarray(r->touched, r->n_touched + 1, sizeof(*touched));
 
@@ -402,7 +416,7 @@ int request_touch_port(struct request *r, uint16_t port, int *ret_status)
 		return -ENOMEM;
 	r->touched = touched;
 	r->touched[r->n_touched++] = port;
-	status = config->claims_changed(port, config->user_data);
+	status = tracker_claim_changed(r->api->config.tracker, port);
 	if (ret_status)
 		*ret_status = status;
 	return 0;

@@ -21,6 +21,7 @@
 #include "base/outcome.h"
 #include "base/process.h"
 #include "base/quota.h"
+#include "registry/registry.h"
 
 #define REQUEST_NAMES_MAX    12
 #define REQUEST_MESSAGE_SIZE 768
@@ -147,8 +148,14 @@ int request_fail_quota(struct request *r, enum quota_kind kind, int outcome);
 /* Opens the batch of this turn; from now on the answer waits for its commit.  0, negative errno. */
 int request_begin_write(struct request *r);
 /*
+ * Writes down what the caller did, in this turn's batch: `service` is what it was done to ("" =
+ * nothing), `comm` the caller's program.  0, negative errno.
+ */
+int request_log(struct request *r, enum activity_action action, const char *service, uint16_t port,
+		const char *comm, const char *details);
+/*
  * Notes a port whose claim changed, and has its status brought up to date; *ret_status (may be
- * NULL) becomes what api_config.claims_changed said.  0, -ENOMEM.
+ * NULL) becomes what tracker_claim_changed() said.  0, -ENOMEM.
  */
 int request_touch_port(struct request *r, uint16_t port, int *ret_status);
 

@@ -91,7 +91,7 @@ static int dispatch(struct request *r)
 	result = request_parse(r, route);
 	if (result)
 		return result;
-	r->api->config.catch_up(r->api->config.user_data);
+	tracker_catch_up(r->api->config.tracker);
 	return handle(r, route);
 }
 
@@ -212,8 +212,53 @@ static void on_clock_changed(void *user_data)
 	struct api *api = user_data;
 
 	lock_keeper_clock_changed(api->locks);
-	if (api->config.clock_changed)
-		api->config.clock_changed(api->config.user_data);
+	tracker_clock_changed(api->config.tracker);
+}
+
+static void on_event(const struct event *event, const char *service, int64_t at_unix,
+		     void *user_data)
+{
+	struct api *api = user_data;
+
+	api->metrics.events[event->kind]++;
+	stream_event(api->streams, event, service, at_unix);
+}
+
+/* Watchers see it once it is durable. */
+static void on_entry_written(const struct activity *entry, void *user_data)
+{
+	struct api *api = user_data;
+	int r = streams_are_watched(api->streams) ? commit_stage_activity(api->commits, entry) : 0;
+
+	if (r)
+		log_error("a log entry was not streamed: %s", strerror(-r));
+}
+
+static void on_commit_due(bool somebody_waits, void *user_data)
+{
+	struct api *api = user_data;
+
+	if (somebody_waits)
+		commit_schedule(api->commits);
+	else
+		commit_schedule_soon(api->commits);
+}
+
+static int explain(const struct refusal *evidence, char **ret, void *user_data)
+{
+	return api_explain_refusal(user_data, evidence, ret);
+}
+
+static void listen_to_tracker(struct api *api)
+{
+	api->listener = (struct tracker_listener){
+		.event = on_event,
+		.entry_written = on_entry_written,
+		.commit_due = on_commit_due,
+		.explain = explain,
+		.user_data = api,
+	};
+	tracker_set_listener(api->config.tracker, &api->listener);
 }
 
 static int build_server(struct api *api)
@@ -244,6 +289,8 @@ static int build(struct api *api)
 		r = commit_queue_new(api, &api->commits);
 	if (!r)
 		r = streams_new(api, &api->streams);
+	if (!r)
+		listen_to_tracker(api); /* what follows may write already */
 	if (!r)
 		r = process_watcher_new(api->config.loop, api->quota, &api->processes);
 	if (!r)
@@ -302,6 +349,7 @@ void api_free(struct api *api)
 	api->ending = true;
 	turns_finish(api->turns);
 	commit_queue_free(api->commits);
+	tracker_set_listener(api->config.tracker, NULL);
 	if (api->http)
 		evhttp_free(api->http);
 	wall_clock_free(api->wall_clock);
@@ -318,16 +366,6 @@ void api_free(struct api *api)
 	if (api->trim_memory)
 		event_free(api->trim_memory);
 	free(api);
-}
-
-void api_schedule_commit(struct api *api)
-{
-	commit_schedule(api->commits);
-}
-
-void api_schedule_commit_soon(struct api *api)
-{
-	commit_schedule_soon(api->commits);
 }
 
 struct api_counters api_counters(const struct api *api)

@@ -7,6 +7,8 @@
 #include "api/metrics.h"
 #include "base/procfs.h"
 #include "explain/explain.h"
+#include "tracker/listener.h"
+#include "tracker/tracker.h"
 
 struct commit_queue;
 struct connections;
@@ -28,6 +30,7 @@ struct wall_clock;
 
 struct api {
 	struct api_config config;
+	struct tracker_listener listener;
 	struct evhttp *http;
 	struct event *trim_memory; /* after a large answer */
 	struct quota *quota;	   /* what each user has in use of the daemon's memory */

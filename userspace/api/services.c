@@ -11,14 +11,13 @@
 #include "api/socket_walk.h"
 #include "api/view.h"
 #include "explain/brief.h"
+#include "tracker/judge.h"
 
 /* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
 #define CHUNK_SERVICES PAGE_MAX_ROWS
 /* Claims judged for one page, where a status is asked for that few have; 2 us each. */
 #define JUDGED_MAX    (4 * PAGE_MAX_ROWS)
 #define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
-
-static const struct port_range range_of_services = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
 
 /* --- copies --- */
 
@@ -67,30 +66,9 @@ bool service_list_add(const struct service *service, void *user_data)
 	return true;
 }
 
-/* --- judged now --- */
+/* --- one claim --- */
 
-static const struct process *look_up(const struct process_id *id, void *user_data)
-{
-	return inventory_process(user_data, id);
-}
-
-int service_judge(struct api *api, const struct service *service, int64_t now,
-		  struct service_now *ret)
-{
-	struct inventory *inv = api->config.inventory;
-	_cleanup_free_ const struct socket_row **rows = NULL;
-	size_t n;
-	int r = inventory_verified_rows(inv, inventory_own_netns(inv), service->port, &rows, &n);
-
-	if (r)
-		return r;
-	reconcile_service(service, rows, n, look_up, inv, now, RECONCILE_STALE_AGE_S,
-			  &ret->verdict);
-	return inventory_holdings(rows, n, true, &ret->holdings, &ret->n_holdings);
-}
-
-static const char *deciding_name(const struct inventory *inv, const struct service_now *s,
-				 char *ret)
+static const char *deciding_name(const struct inventory *inv, const struct judgement *s, char *ret)
 {
 	static const struct process_id nobody;
 	const struct process_id *id = &s->verdict.process;
@@ -114,7 +92,7 @@ static void add_warning(struct json_object *o, const struct inventory *inv, uint
  * process, and each member costs both sides more than finding its value.
  */
 static int write_service_briefly(struct request *r, const struct service *s,
-				 const struct service_now *now)
+				 const struct judgement *now)
 {
 	const struct inventory *inv = r->api->config.inventory;
 	char comm[PROCESS_COMM_SIZE], warning[WHY_WARNING_SIZE];
@@ -134,7 +112,7 @@ static int write_service_briefly(struct request *r, const struct service *s,
 }
 
 static struct json_object *service_view(struct api *api, const struct service *s,
-					const struct service_now *now, uid_t viewer)
+					const struct judgement *now, uid_t viewer)
 {
 	struct json_object *o = json_object_new_object();
 	char comm[PROCESS_COMM_SIZE];
@@ -171,8 +149,8 @@ struct question {
 static int add_service(struct request *r, const struct service *s, const struct question *q)
 {
 	const struct api_config *config = &r->api->config;
-	struct service_now now = { 0 };
-	int fault = service_judge(r->api, s, r->now, &now);
+	struct judgement now = { 0 };
+	int fault = judge_claim(config->inventory, s, r->now, JUDGE_VERIFIED, &now);
 
 	if (fault)
 		return fault;
@@ -180,67 +158,13 @@ static int add_service(struct request *r, const struct service *s, const struct 
 		fault = q->details ? written_list_add(r, service_view(r->api, s, &now, r->uid))
 				   : write_service_briefly(r, s, &now);
 	free(now.holdings);
-	/* the look at the holders saw more than the events had told: let the keeper know */
+	/* the look at the holders saw more than the events had told: let the tracker know */
 	if (now.verdict.status != s->status)
-		config->claims_changed(s->port, config->user_data);
+		tracker_claim_changed(config->tracker, s->port);
 	return fault;
 }
 
 /* --- orphans --- */
-
-static bool any(const struct service *service, void *user_data)
-{
-	return false;
-}
-
-/* Has the port a claim?  1, 0, negative errno. */
-static int is_claimed(struct api *api, uint16_t port)
-{
-	int r = registry_service_by_port(api->config.registry, port, any, NULL);
-
-	return r == OUTCOME_NO ? 0 : r < 0 ? r : 1;
-}
-
-int services_unclaimed_reason(struct api *api, const struct socket_row *row)
-{
-	int ever;
-
-	if (!socket_serves(row) || row->netns != inventory_own_netns(api->config.inventory))
-		return ORPHAN_NOT;
-	ever = registry_port_ever_claimed(api->config.registry, row->port);
-	if (ever < 0)
-		return ever;
-	return reconcile_orphan(row, range_of_services, false, ever > 0);
-}
-
-/* An enum orphan_reason, or negative errno. */
-static int orphan_reason(struct api *api, const struct socket_row *row)
-{
-	int reason = services_unclaimed_reason(api, row);
-	int claimed = reason > ORPHAN_NOT ? is_claimed(api, row->port) : 0;
-
-	if (claimed)
-		return claimed < 0 ? claimed : ORPHAN_NOT;
-	return reason;
-}
-
-int services_count_orphans(struct api *api, int64_t *ret)
-{
-	struct inventory_place place = { 0 };
-	const struct socket_row *row;
-	int64_t n = 0;
-
-	/* Who holds them is not asked: that makes none of them more or less an orphan. */
-	while ((row = inventory_next(api->config.inventory, &place))) {
-		int reason = orphan_reason(api, row);
-
-		if (reason < 0)
-			return reason;
-		n += reason != ORPHAN_NOT;
-	}
-	*ret = n;
-	return 0;
-}
 
 /* The warning of a port is the same for all of its rows, and to look for it is more than a row. */
 struct port_warning {
@@ -411,7 +335,7 @@ static int add_orphans(struct request *r, const struct question *q, struct socke
 
 		if (fault || !row)
 			return fault;
-		reason = orphan_reason(r->api, row);
+		reason = judge_socket(walk->inv, r->api->config.registry, row);
 		if (reason == ORPHAN_NOT)
 			continue;
 		if (reason < 0)

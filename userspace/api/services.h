@@ -4,7 +4,6 @@
 #define API_SERVICES_H
 
 #include "api/request.h"
-#include "reconcile/status.h"
 #include "registry/registry.h"
 
 /* Copies of claims: what is looked up for each would disturb the registry's cursor. */
@@ -16,20 +15,5 @@ struct service_list {
 void service_list_free(struct service_list *list);
 /* A service_visit whose user_data is the list. */
 bool service_list_add(const struct service *service, void *list);
-
-/* What a claim is now, and who makes it so. */
-struct service_now {
-	struct status_verdict verdict;
-	struct holding *holdings; /* of its serving sockets; the caller's: free() */
-	size_t n_holdings;
-};
-int service_judge(struct api *api, const struct service *service, int64_t now,
-		  struct service_now *ret);
-
-/* How many orphan rows the own namespace has.  0, negative errno. */
-int services_count_orphans(struct api *api, int64_t *ret);
-
-/* The orphan reason of a row on whose port there is no claim.  Negative errno. */
-int services_unclaimed_reason(struct api *api, const struct socket_row *row);
 
 #endif

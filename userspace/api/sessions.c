@@ -41,25 +41,10 @@ struct process_id sessions_process_of(const struct process *peer)
 int sessions_log(struct request *r, enum activity_action action, const char *session,
 		 const char *details)
 {
-	char comm[4 * PROCESS_COMM_SIZE] = "";
 	struct process peer;
-	struct activity entry = {
-		.action = action,
-		.service = session,
-		.details = details,
-		.timestamp = r->now,
-		.pid = r->pid,
-		.uid = r->uid,
-		.comm = comm,
-	};
-	int fault;
 
-	if (sessions_peer(r, &peer))
-		text_to_utf8(peer.comm, comm, sizeof(comm));
-	fault = registry_log(r->api->config.registry, &entry, &entry.id);
-	if (!fault)
-		api_publish_activity(r->api, &entry);
-	return fault;
+	return request_log(r, action, session, 0, sessions_peer(r, &peer) ? peer.comm : "",
+			   details);
 }
 
 /* --- POST /v1/sessions --- */

@@ -20,7 +20,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/procfs.h"
-#include "base/text.h"
+#include "tracker/activity.h"
 
 #define TERMINALS	   "/dev/pts"
 #define TERMINAL_SETTLE_MS 20 /* a hangup takes microseconds */
@@ -62,26 +62,22 @@ static void drop(struct watched *s)
 /* 0, OUTCOME_NO when somebody ended it meanwhile, negative errno. */
 static int write_stalled(struct api *api, const struct watched *s, const char *details)
 {
-	char comm[4 * PROCESS_COMM_SIZE];
-	struct activity entry = {
-		.action = ACTIVITY_SESSION,
-		.service = s->id,
-		.details = details,
-		.timestamp = time(NULL),
-		.pid = s->process.pid,
-		.uid = s->uid,
-		.comm = text_to_utf8(s->comm, comm, sizeof(comm)),
-	};
+	struct activity_writer *activity = tracker_activity(api->config.tracker);
+	int64_t now = time(NULL);
 	int r = registry_begin(api->config.registry);
 
 	if (!r)
-		r = registry_session_stall(api->config.registry, s->id, entry.timestamp);
-	if (!r)
-		r = registry_log(api->config.registry, &entry, &entry.id);
-	api_schedule_commit(api);
-	if (!r)
-		api_publish_activity(api, &entry);
-	return r;
+		r = registry_session_stall(api->config.registry, s->id, now);
+	activity_commit_due(activity, true);
+	if (r)
+		return r;
+	return activity_write(activity, &(struct activity){ .action = ACTIVITY_SESSION,
+							    .service = s->id,
+							    .details = details,
+							    .timestamp = now,
+							    .pid = s->process.pid,
+							    .uid = s->uid,
+							    .comm = s->comm });
 }
 
 /* Ends the watch as well. */

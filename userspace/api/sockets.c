@@ -8,7 +8,7 @@
 #include "api/services.h"
 #include "api/socket_walk.h"
 #include "api/view.h"
-#include "reconcile/status.h"
+#include "tracker/judge.h"
 
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is. */
 
@@ -16,7 +16,7 @@
 struct port_claim {
 	uint16_t port; /* 0 = none was looked for yet */
 	struct service_list list;
-	struct service_now now;
+	struct judgement now;
 };
 
 struct listing {
@@ -53,7 +53,8 @@ static int look_up_claim(struct listing *l, const struct socket_row **row)
 	if (!fault && claim->list.no_memory)
 		fault = -ENOMEM;
 	if (!fault)
-		fault = service_judge(api, &claim->list.services[0], l->r->now, &claim->now);
+		fault = judge_claim(api->config.inventory, &claim->list.services[0], l->r->now,
+				    JUDGE_VERIFIED, &claim->now);
 	*row = inventory_by_cookie(api->config.inventory, cookie);
 	return fault;
 }
@@ -73,7 +74,7 @@ static int find_owner(const struct listing *l, const struct socket_row *row, str
 		ret->status = service_status_name(l->claim.now.verdict.status);
 		return 0;
 	}
-	reason = services_unclaimed_reason(l->r->api, row);
+	reason = judge_unclaimed(l->walk.inv, l->r->api->config.registry, row);
 	if (reason < 0)
 		return reason;
 	*ret = (struct owner){ NULL, reason == ORPHAN_NOT ? NULL : "orphan" };

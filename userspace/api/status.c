@@ -7,9 +7,9 @@
 #include "api/lock_keeper.h"
 #include "api/routes.h"
 #include "api/server.h"
-#include "api/services.h"
 #include "api/sessions.h"
 #include "api/view.h"
+#include "tracker/judge.h"
 
 #define ACTIVITY_RECENT_S 300
 #define LOCK_NAMES_MAX	  8 /* a line of a terminal; pd locks has them all */
@@ -88,7 +88,8 @@ static int add_services(struct request *r, struct json_object *o)
 	int fault = registry_count_services(r->api->config.registry, counts);
 
 	if (!fault)
-		fault = services_count_orphans(r->api, &orphans);
+		fault = judge_count_orphans(r->api->config.inventory, r->api->config.registry,
+					    &orphans);
 	if (fault)
 		return fault;
 	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)

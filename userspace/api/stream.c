@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "api/commit.h"
 #include "api/connections.h"
 #include "api/json.h"
 #include "api/lines.h"
@@ -200,21 +199,9 @@ void stream_activity(struct streams *s, const struct activity *entry)
 	}
 }
 
-void api_publish_activity(struct api *api, const struct activity *entry)
+bool streams_are_watched(const struct streams *s)
 {
-	int r;
-
-	if (api->config.entry_written)
-		api->config.entry_written(api->config.user_data);
-	if (!api->streams->watchers)
-		return;
-	if (!registry_in_batch(api->config.registry)) {
-		stream_activity(api->streams, entry);
-		return;
-	}
-	r = commit_stage_activity(api->commits, entry);
-	if (r)
-		log_error("a log entry was not streamed: %s", strerror(-r));
+	return s->watchers != NULL;
 }
 
 /* --- kernel events --- */
@@ -285,21 +272,20 @@ static struct json_object *event_view(const struct api *api, const struct event 
 	return o;
 }
 
-void api_publish_event(struct api *api, const struct event *event, const char *service,
-		       int64_t at_unix)
+void stream_event(struct streams *s, const struct event *event, const char *service,
+		  int64_t at_unix)
 {
 	_cleanup_json_ struct json_object *line = NULL;
 	struct watcher *next;
 
-	api->metrics.events[event->kind]++;
-	if (!api->streams->watchers || !is_streamed(event->kind))
+	if (!s->watchers || !is_streamed(event->kind))
 		return;
-	for (struct watcher *w = api->streams->watchers; w; w = next) {
+	for (struct watcher *w = s->watchers; w; w = next) {
 		next = w->next;
 		if (!w->events || !activity_filter_accepts(&w->filter.activity, -1, service))
 			continue;
 		if (!line)
-			line = event_view(api, event, service, at_unix);
+			line = event_view(s->api, event, service, at_unix);
 		send_line(w, line);
 	}
 }

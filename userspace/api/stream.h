@@ -8,6 +8,7 @@
 #ifndef API_STREAM_H
 #define API_STREAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct activity;
@@ -21,5 +22,11 @@ void streams_free(struct streams *s);
 
 /* An entry of the audit trail, by now durable, to whom it may concern. */
 void stream_activity(struct streams *s, const struct activity *entry);
+/* False: nobody misses anything that is not told. */
+bool streams_are_watched(const struct streams *s);
+
+/* An event of the kernel, to every watcher whose pattern fits; `service` owns the port, or NULL. */
+void stream_event(struct streams *s, const struct event *event, const char *service,
+		  int64_t at_unix);
 
 #endif

@@ -149,9 +149,7 @@ static bool remember(const struct failure *failure, void *user_data)
 /* Who asks about a refusal does not wait for its turn among all others. */
 static size_t explain_waiting(struct request *r, const struct failure_filter *asked)
 {
-	const struct api_config *config = &r->api->config;
-
-	return config->explain_waiting ? config->explain_waiting(asked, config->user_data) : 0;
+	return tracker_explain_waiting(r->api->config.tracker, asked);
 }
 
 /* Who asks right after a refusal wants to hear of that, also when the port is free by now. */

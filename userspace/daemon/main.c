@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "base/outcome.h"
 #include "base/paths.h"
-#include "daemon/keeper.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/place.h"
@@ -28,6 +27,7 @@
 #include "inventory/inventory.h"
 #include "registry/registry.h"
 #include "sentinel/sentinel.h"
+#include "tracker/tracker.h"
 
 #define STOP_SIGNALS 3
 
@@ -39,7 +39,7 @@ struct daemon {
 	struct sentinel *sentinel;
 	struct inventory *inventory;
 	struct registry *registry;
-	struct keeper *keeper;
+	struct tracker *tracker;
 	struct api *api;
 	struct place *place;
 	int lost; /* -ESTALE once the place was: the daemon ends */
@@ -105,6 +105,37 @@ static int new_inventory(struct daemon *d)
 			.walk = walk,
 		};
 	return inventory_new(&source, &d->inventory);
+}
+
+/* --- what tracker needs of sentinel --- */
+
+static int dispatch(void *user_data, const struct sentinel_slice *slice, sentinel_handler handler,
+		    void *handler_data, bool *ret_resync)
+{
+	return sentinel_dispatch(user_data, slice, handler, handler_data, ret_resync);
+}
+
+static struct sentinel_counters counters(void *user_data)
+{
+	return sentinel_counters(user_data);
+}
+
+static int new_tracker(struct daemon *d)
+{
+	const struct tracker_config config = {
+		.loop = d->loop,
+		.source = {
+			.fd = sentinel_fd(d->sentinel),
+			.dispatch = dispatch,
+			.counters = counters,
+			.report = sentinel_report(d->sentinel),
+			.user_data = d->sentinel,
+		},
+		.inventory = d->inventory,
+		.registry = d->registry,
+	};
+
+	return tracker_new(&config, &d->tracker);
 }
 
 /* --- start, in order --- */
@@ -202,14 +233,8 @@ static int serve(struct daemon *d)
 		.database_path = d->state.database,
 		.version = PD_VERSION,
 		.started_at = time(NULL),
-		.claims_changed = keeper_claims_changed,
-		.entry_written = keeper_entry_written,
-		.clock_changed = keeper_clock_changed,
-		.catch_up = keeper_catch_up,
-		.explain_waiting = keeper_explain_waiting,
 	};
-	const struct keeper_config keeper = { d->loop, d->sentinel, d->inventory, d->registry };
-	int r = keeper_new(&keeper, &d->keeper);
+	int r = new_tracker(d);
 
 	if (r)
 		return r;
@@ -218,12 +243,10 @@ static int serve(struct daemon *d)
 		log_error("%s", error);
 		return r;
 	}
-	config.user_data = d->keeper;
+	config.tracker = d->tracker;
 	r = api_new(&config, TAKE_FD(d->state.listen_fd), &d->api);
-	if (!r) {
-		keeper_set_api(d->keeper, d->api);
-		r = keeper_start(d->keeper);
-	}
+	if (!r)
+		r = tracker_start(d->tracker);
 	if (!r)
 		api_watch_sessions(d->api);
 	else
@@ -309,7 +332,7 @@ static void deinit(struct daemon *d)
 {
 	place_free(d->place);
 	api_free(d->api);
-	keeper_free(d->keeper);
+	tracker_free(d->tracker);
 	registry_close(d->registry);
 	inventory_free(d->inventory);
 	sentinel_free(d->sentinel);
@@ -353,7 +376,7 @@ int main(int argc, char **argv)
 		notify_manager("STOPPING=1");
 		/* of a database that is gone nothing more is to be said */
 		if (!registry_files_check(d.registry))
-			keeper_stop(d.keeper);
+			tracker_stop(d.tracker);
 	}
 	deinit(&d);
 	log_say_left_out();

@@ -40,9 +40,7 @@ static int start(struct world *w)
 		.sentinel = w->sentinel,
 		.database_path = w->database,
 		.version = "0.0.0-test",
-		.claims_changed = world_claims_changed,
-		.catch_up = world_catch_up,
-		.user_data = w,
+		.tracker = w->tracker,
 	};
 	int fd;
 

@@ -2,6 +2,9 @@
 /* Watchers: what they get, what they miss, how they end. */
 #include "world.h"
 
+#include "api/server.h"
+#include "tracker/activity.h"
+
 static struct client watch(struct world *w, const char *path)
 {
 	struct client c = client_new(w);
@@ -38,6 +41,12 @@ static struct event event_of(enum event_kind kind)
 	return e;
 }
 
+/* As the tracker tells it. */
+static void publish(struct world *w, const struct event *event, const char *service, int64_t at)
+{
+	w->api->listener.event(event, service, at, w->api->listener.user_data);
+}
+
 /* What was published before is on its way when this line has come. */
 static void wait_published(struct world *w, struct client *c)
 {
@@ -45,7 +54,7 @@ static void wait_published(struct world *w, struct client *c)
 	struct event e = event_of(EVENT_BIND);
 
 	snprintf(e.comm, sizeof(e.comm), "mark%d.", ++marks % 1000);
-	api_publish_event(w->api, &e, "mark", 1);
+	publish(w, &e, "mark", 1);
 	client_wait_text(w, c, e.comm);
 }
 
@@ -93,7 +102,7 @@ static void a_kernel_event_has_the_words_of_the_contract(void **state)
 
 	e.error = EADDRINUSE;
 	e.call = EVENT_CALL_BIND;
-	api_publish_event(w->api, &e, "shop", 1234567890);
+	publish(w, &e, "shop", 1234567890);
 	client_wait_text(w, &c, "\"errno\":\"EADDRINUSE\"");
 	client_wait_text(w, &c,
 			 "{\"at\":1234567890,\"event\":\"FAIL\",\"proto\":\"tcp\","
@@ -116,7 +125,7 @@ static void a_refused_bind_names_who_was_in_the_way(void **state)
 	e.error = EADDRINUSE;
 	e.netns = inventory_own_netns(w->inventory);
 	e.port = port;
-	api_publish_event(w->api, &e, NULL, 1);
+	publish(w, &e, NULL, 1);
 	snprintf(words, sizeof(words), "\"holder\":{\"pid\":%d,", getpid());
 	client_wait_text(w, &c, words);
 }
@@ -128,10 +137,10 @@ static void an_exit_tells_code_or_signal(void **state)
 	struct event e = event_of(EVENT_EXIT);
 
 	e.exit_code = 3 << 8;
-	api_publish_event(w->api, &e, NULL, 1);
+	publish(w, &e, NULL, 1);
 	client_wait_text(w, &c, "\"exitCode\":3,\"signal\":null");
 	e.exit_code = 9;
-	api_publish_event(w->api, &e, NULL, 1);
+	publish(w, &e, NULL, 1);
 	client_wait_text(w, &c, "\"exitCode\":null,\"signal\":9");
 }
 
@@ -145,7 +154,7 @@ static void bookkeeping_events_are_not_streamed(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct event e = event_of(kinds[i]);
 
-		api_publish_event(w->api, &e, NULL, 1);
+		publish(w, &e, NULL, 1);
 	}
 	wait_published(w, &c);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -158,8 +167,8 @@ static void a_pattern_lets_only_its_services_through(void **state)
 	_cleanup_client_ struct client c = watch(w, "/v1/events?pattern=mar*");
 	struct event e = event_of(EVENT_LISTEN);
 
-	api_publish_event(w->api, &e, "other", 1);
-	api_publish_event(w->api, &e, NULL, 1);
+	publish(w, &e, "other", 1);
+	publish(w, &e, NULL, 1);
 	claim(w, "unwanted");
 	wait_published(w, &c);
 	assert_null(strstr(c.text, "other"));
@@ -184,16 +193,8 @@ static void an_entry_of_an_open_batch_waits_for_its_commit(void **state)
 {
 	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/activity");
-	struct activity entry = { .action = ACTIVITY_GAP,
-				  .service = "",
-				  .details = "held back",
-				  .timestamp = 1,
-				  .uid = PROCESS_UID_UNKNOWN,
-				  .comm = "" };
 
-	assert_int_equal(registry_begin(w->registry), 0);
-	assert_int_equal(registry_log(w->registry, &entry, &entry.id), 0);
-	api_publish_activity(w->api, &entry);
+	activity_note(tracker_activity(w->tracker), ACTIVITY_GAP, "held back", 1);
 	client_read(&c);
 	assert_null(strstr(c.text, "held back"));
 	assert_true(registry_in_batch(w->registry));
@@ -212,7 +213,7 @@ static void a_watcher_that_does_not_read_is_disconnected(void **state)
 
 	while (api_counters(w->api).dropped_watchers == before) {
 		for (int i = 0; i < 100; i++)
-			api_publish_event(w->api, &e, "flood", 1);
+			publish(w, &e, "flood", 1);
 		world_turn(w);
 		client_read(&quick);
 		assert_true(now_ms() < deadline);
@@ -233,9 +234,9 @@ static void a_watcher_that_leaves_is_forgotten(void **state)
 		struct client c = watch(w, "/v1/events");
 
 		client_free(&c);
-		api_publish_event(w->api, &e, "gone", 1);
+		publish(w, &e, "gone", 1);
 		world_turn(w);
-		api_publish_event(w->api, &e, "gone", 1);
+		publish(w, &e, "gone", 1);
 	}
 }
 

@@ -32,7 +32,7 @@
 
 #include "api/api.h"
 #include "base/cleanup.h"
-#include "reconcile/status.h"
+#include "tracker/tracker.h"
 #include "unit/sockets.h"
 
 #define DEADLINE_MS 20000 /* generous: sanitizers, emulated machines */
@@ -43,11 +43,10 @@ struct world {
 	struct registry *registry;
 	struct inventory *inventory;
 	struct sentinel *sentinel;
+	struct tracker *tracker;
 	struct api *api;
 	char dir[64], database[96], socket[96];
 	unsigned request_timeout_ms; /* of the api that is opened next; 0 = as usual */
-	unsigned changed;	     /* calls of claims_changed */
-	unsigned entries_written;
 };
 
 struct client {
@@ -73,57 +72,25 @@ static inline int64_t now_ms(void)
 
 /* --- the world --- */
 
-static inline const struct process *world_process(const struct process_id *id, void *inventory)
+/* The table is filled by hand: no event comes by itself. */
+static inline int world_dispatch(void *user_data, const struct sentinel_slice *slice,
+				 sentinel_handler handler, void *handler_data, bool *ret_resync)
 {
-	return inventory_process(inventory, id);
+	return 0;
 }
 
-struct judged {
-	struct world *w;
-	bool found;
-	char id[IDENTITY_MAX + 1];
-	struct status_verdict verdict;
-};
-
-static inline bool world_judge(const struct service *service, void *user_data)
+static inline struct sentinel_counters world_counters(void *user_data)
 {
-	struct judged *j = user_data;
-	struct inventory *inv = j->w->inventory;
-	const struct socket_row *rows[64];
-	size_t n = inventory_by_port(inv, inventory_own_netns(inv), service->port, rows, 64);
-
-	j->found = true;
-	snprintf(j->id, sizeof(j->id), "%s", service->id);
-	reconcile_service(service, rows, n < 64 ? n : 64, world_process, inv, time(NULL),
-			  RECONCILE_STALE_AGE_S, &j->verdict);
-	return false;
+	return (struct sentinel_counters){ 0 };
 }
 
-/* What the daemon does, in small. */
-/* The table is filled by hand and nothing waits anywhere; a new question begins. */
-static inline void world_catch_up(void *user_data)
+/* Entries in the activity, those of an open batch included. */
+static inline int64_t world_count_entries(struct world *w)
 {
-	inventory_refresh(((struct world *)user_data)->inventory);
-}
+	int64_t n;
 
-static inline int world_claims_changed(uint16_t port, void *user_data)
-{
-	struct judged j = { .w = user_data };
-
-	j.w->changed++;
-	registry_service_by_port(j.w->registry, port, world_judge, &j);
-	if (!j.found)
-		return -1;
-	assert_int_equal(registry_begin(j.w->registry), 0);
-	assert_int_equal(
-		registry_set_status(j.w->registry, j.id, j.verdict.status, false, time(NULL)), 0);
-	api_schedule_commit(j.w->api);
-	return j.verdict.status;
-}
-
-static inline void world_entry_written(void *user_data)
-{
-	((struct world *)user_data)->entries_written++;
+	assert_int_equal(registry_count_activity_since(w->registry, 0, &n), 0);
+	return n;
 }
 
 static inline int world_listen(struct world *w)
@@ -157,6 +124,21 @@ static inline void world_resync(struct world *w)
 	assert_int_equal(inventory_resync(w->inventory, time(NULL), world_ignore, NULL), 0);
 }
 
+static inline void world_open_tracker(struct world *w)
+{
+	const struct tracker_config config = {
+		.loop = w->loop,
+		.source = { .fd = -1,
+			    .dispatch = world_dispatch,
+			    .counters = world_counters,
+			    .report = sentinel_report(w->sentinel) },
+		.inventory = w->inventory,
+		.registry = w->registry,
+	};
+
+	assert_int_equal(tracker_new(&config, &w->tracker), 0);
+}
+
 static inline void world_open_api(struct world *w)
 {
 	struct api_config config = {
@@ -168,10 +150,7 @@ static inline void world_open_api(struct world *w)
 		.version = "0.0.0-test",
 		.started_at = time(NULL),
 		.request_timeout_ms = w->request_timeout_ms,
-		.claims_changed = world_claims_changed,
-		.entry_written = world_entry_written,
-		.catch_up = world_catch_up,
-		.user_data = w,
+		.tracker = w->tracker,
 	};
 
 	assert_int_equal(api_new(&config, world_listen(w), &w->api), 0);
@@ -197,6 +176,7 @@ static inline int world_open(void **state)
 	assert_int_equal(inventory_new(&proc_only, &w->inventory), 0);
 	assert_int_equal(sentinel_new(false, &w->sentinel), 0);
 	world_resync(w);
+	world_open_tracker(w);
 	world_open_api(w);
 	*state = w;
 	return 0;
@@ -208,6 +188,7 @@ static inline int world_close(void **state)
 	char command[128];
 
 	api_free(w->api);
+	tracker_free(w->tracker);
 	sentinel_free(w->sentinel);
 	inventory_free(w->inventory);
 	registry_close(w->registry);

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/quota.h"
-#include "daemon/refusal_shares.h"
+#include "tracker/refusal_shares.h"
 
 enum { OWN = 900, ANNE = 1000, BERT = 1001 };
 
@@ -200,5 +200,5 @@ int main(void)
 		TEST(crowd_of_users_is_bounded_and_leaves_root_its_part),
 	};
 
-	return cmocka_run_group_tests_name("daemon/refusal_shares", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("tracker/refusal_shares", tests, NULL, NULL);
 }

@@ -3,20 +3,20 @@
  * Claims that change by time alone: one that nothing was seen of turns stale, one with a --ttl is
  * released.  One timer, set for the earliest of them, and none while there is none.
  */
-#ifndef DAEMON_DEADLINES_H
-#define DAEMON_DEADLINES_H
+#ifndef TRACKER_DEADLINES_H
+#define TRACKER_DEADLINES_H
 
 #include <stdint.h>
 
 #include "registry/registry.h"
 
+struct activity_writer;
 struct event;
 struct event_base;
-struct journal;
 
 struct deadlines {
-	struct registry *registry; /* borrowed */
-	struct journal *journal;   /* borrowed */
+	struct registry *registry;	  /* borrowed */
+	struct activity_writer *activity; /* borrowed */
 	struct event *timer;
 	int64_t next; /* Unix seconds of the timer; INT64_MAX = not set */
 	/* Brings the status of the port's claim up to date; what it is now, -1 without a claim. */

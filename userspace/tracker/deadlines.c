@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/deadlines.h"
+#include "tracker/deadlines.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/journal.h"
 #include "reconcile/status.h"
+#include "tracker/activity.h"
 
 #define RETRY_S	     60 /* an expired claim that was used is released this long after its use */
 #define BITE	     64 /* claims that one turn of the loop changes: a few milliseconds */
@@ -107,14 +107,14 @@ static int release(struct deadlines *d, const char *id, uint16_t port, int64_t n
 		return r;
 	}
 	snprintf(details, sizeof(details), "Port %u released: its time is over", port);
-	journal_write(d->journal, &(struct activity){ .action = ACTIVITY_RELEASE,
-						      .service = id,
-						      .details = details,
-						      .timestamp = now,
-						      .port = port,
-						      .pid = getpid(),
-						      .uid = geteuid(),
-						      .comm = "portdaddyd" });
+	activity_write_or_log(d->activity, &(struct activity){ .action = ACTIVITY_RELEASE,
+							       .service = id,
+							       .details = details,
+							       .timestamp = now,
+							       .port = port,
+							       .pid = getpid(),
+							       .uid = geteuid(),
+							       .comm = "portdaddyd" });
 	return 0;
 }
 

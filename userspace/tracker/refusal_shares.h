@@ -7,8 +7,8 @@
  *
  * Pure but for its own memory: knows no clock and no file.
  */
-#ifndef DAEMON_REFUSAL_SHARES_H
-#define DAEMON_REFUSAL_SHARES_H
+#ifndef TRACKER_REFUSAL_SHARES_H
+#define TRACKER_REFUSAL_SHARES_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/refusals.h"
+#include "tracker/refusals.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -10,16 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/api.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/quota.h"
-#include "base/text.h"
-#include "daemon/journal.h"
-#include "daemon/refusal_queue.h"
-#include "daemon/refusal_shares.h"
 #include "explain/brief.h"
 #include "explain/refusal.h"
+#include "tracker/activity.h"
+#include "tracker/listener.h"
+#include "tracker/refusal_queue.h"
+#include "tracker/refusal_shares.h"
+#include "tracker/source.h"
 
 #define GAP_SIZE      256
 #define GAP_EVERY_S   1 /* one that lasts is told of again, and is no flood of its own */
@@ -73,13 +73,14 @@ static void note_gap(struct refusals *r, const char *words, uint64_t n, int64_t 
 
 	snprintf(details, sizeof(details), "%" PRIu64 " refused calls were not %s", n, words);
 	log_warning("%s", details);
-	journal_note(r->config.journal, ACTIVITY_GAP, details, now);
+	activity_note(r->config.activity, ACTIVITY_GAP, details, now);
 }
 
 static void note_missing(struct refusals *r, int64_t now)
 {
+	const struct event_source *source = r->config.source;
 	uint64_t dropped = refusal_shares_dropped(r->shares) +
-			   sentinel_counters(r->config.sentinel).left_out;
+			   source->counters(source->user_data).left_out;
 	char words[GAP_SIZE];
 
 	if (dropped != r->dropped_reported) {
@@ -102,7 +103,7 @@ static void note_missing(struct refusals *r, int64_t now)
 static int store(struct refusals *r, const struct waiting *w, const char *explanation)
 {
 	const struct event *event = refusal_event(w->evidence);
-	struct registry *registry = r->config.journal->registry;
+	struct registry *registry = r->config.activity->registry;
 	int error = registry_begin(registry);
 
 	if (error)
@@ -125,18 +126,19 @@ static int store(struct refusals *r, const struct waiting *w, const char *explan
 static void explain(struct refusals *r, struct waiting *w)
 {
 	const struct event *event = refusal_event(w->evidence);
-	struct api *api = r->config.journal->api;
+	const struct tracker_listener *listener = r->config.activity->listener;
 	_cleanup_free_ char *explanation = NULL;
-	int error = api_explain_refusal(api, w->evidence, &explanation);
+	int error = listener ? listener->explain(w->evidence, &explanation, listener->user_data)
+			     : -ENOTCONN;
 
 	if (!error)
 		error = store(r, w, explanation);
 	if (error)
 		log_error("why pid %d was refused port %u was not written down: %s",
 			  event->actor.pid, event->port,
-			  registry_strerror(r->config.journal->registry, error));
+			  registry_strerror(r->config.activity->registry, error));
 	else
-		api_schedule_commit_soon(api);
+		activity_commit_due(r->config.activity, false);
 	free_waiting(w);
 }
 
@@ -197,25 +199,25 @@ size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *a
 static void write_entry(struct refusals *r, const struct event *event, const char *service,
 			unsigned repeated, int64_t now)
 {
-	char details[WHY_DETAILS_SIZE], comm[4 * PROCESS_COMM_SIZE], addr[NET_ADDR_STR_SIZE];
+	char details[WHY_DETAILS_SIZE], addr[NET_ADDR_STR_SIZE];
 
 	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
 		note_missing(r, now);
 	why_describe_refusal(event, r->config.inventory, repeated, details);
-	journal_write(r->config.journal,
-		      &(struct activity){
-			      .action = ACTIVITY_FAIL,
-			      .service = service ? service : "",
-			      .details = details,
-			      .timestamp = now,
-			      .port = event->port,
-			      .pid = event->actor.pid,
-			      .uid = event->uid,
-			      .comm = text_to_utf8(event->comm, comm, sizeof(comm)),
-			      .error = event->error,
-			      .call = event->call == EVENT_CALL_LISTEN ? "listen" : "bind",
-			      .addr = net_addr_format(event->family, &event->addr, addr),
-		      });
+	activity_write_or_log(r->config.activity,
+			      &(struct activity){
+				      .action = ACTIVITY_FAIL,
+				      .service = service ? service : "",
+				      .details = details,
+				      .timestamp = now,
+				      .port = event->port,
+				      .pid = event->actor.pid,
+				      .uid = event->uid,
+				      .comm = event->comm,
+				      .error = event->error,
+				      .call = event->call == EVENT_CALL_LISTEN ? "listen" : "bind",
+				      .addr = net_addr_format(event->family, &event->addr, addr),
+			      });
 }
 
 /* Takes the evidence now: the holder may be gone by the time that there is time for it. */
@@ -230,7 +232,7 @@ static int put_aside(struct refusals *r, const struct event *event, const char *
 		return -ENOMEM;
 	error = refusal_new(r->config.inventory, event, service, now, &w->evidence);
 	if (!error)
-		error = registry_next_failure_id(r->config.journal->registry, &w->id);
+		error = registry_next_failure_id(r->config.activity->registry, &w->id);
 	if (error) {
 		free_waiting(w);
 		return error;

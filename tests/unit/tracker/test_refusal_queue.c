@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/quota.h"
-#include "daemon/refusal_queue.h"
+#include "tracker/refusal_queue.h"
 
 enum { OWN = 900, ANNE = 1000, BERT = 1001, CARL = 1002 };
 
@@ -196,5 +196,5 @@ int main(void)
 		TEST(what_waits_at_the_end_is_dropped_and_given_back),
 	};
 
-	return cmocka_run_group_tests_name("daemon/refusal_queue", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("tracker/refusal_queue", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/refusal_shares.h"
+#include "tracker/refusal_shares.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,19 +9,19 @@
  * An explanation takes some milliseconds, and a thousand of them are asked for at once: they are
  * made in slices of REFUSALS_SLICE_MS, behind everything else that the loop has to do.
  */
-#ifndef DAEMON_REFUSALS_H
-#define DAEMON_REFUSALS_H
+#ifndef TRACKER_REFUSALS_H
+#define TRACKER_REFUSALS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+struct activity_writer;
 struct event;
 struct event_base;
+struct event_source;
 struct failure_filter;
 struct inventory;
-struct journal;
 struct refusals;
-struct sentinel;
 
 /* Half of it for one explanation and half for the clients behind it: 20 ms are noticed by nobody.
  */
@@ -31,9 +31,9 @@ struct sentinel;
 
 struct refusals_config {
 	struct event_base *loop;
-	const struct sentinel *sentinel;   /* knows what the kernel left out */
+	const struct event_source *source; /* knows what the kernel left out */
 	const struct inventory *inventory; /* whose words are those of the audit trail */
-	struct journal *journal;
+	struct activity_writer *activity;
 };
 
 /* Everything in the configuration is borrowed and outlives it.  0, -ENOMEM. */

@@ -9,8 +9,8 @@
  *
  * Pure: knows no clock, no loop and nothing of what waits but whose it is and its size.
  */
-#ifndef DAEMON_REFUSAL_QUEUE_H
-#define DAEMON_REFUSAL_QUEUE_H
+#ifndef TRACKER_REFUSAL_QUEUE_H
+#define TRACKER_REFUSAL_QUEUE_H
 
 #include <stddef.h>
 #include <stdint.h>

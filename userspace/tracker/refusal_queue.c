@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/refusal_queue.h"
+#include "tracker/refusal_queue.h"
 
 #include <errno.h>
 #include <stdbool.h>

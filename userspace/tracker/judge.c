@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "tracker/judge.h"
+
+#include "base/cleanup.h"
+#include "base/outcome.h"
+
+#define TABLE_ROWS_MAX 64 /* of JUDGE_TABLE */
+
+static const struct port_range range_of_services = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
+
+/* --- a claim --- */
+
+static const struct process *look_up(const struct process_id *id, void *inventory)
+{
+	return inventory_process(inventory, id);
+}
+
+static void apply_rule(struct inventory *inv, const struct service *claim,
+		       const struct socket_row *const *rows, size_t n, int64_t now,
+		       struct judgement *ret)
+{
+	reconcile_service(claim, rows, n, look_up, inv, now, RECONCILE_STALE_AGE_S, &ret->verdict);
+}
+
+int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
+		enum judge_effort effort, struct judgement *ret)
+{
+	const struct socket_row *first[TABLE_ROWS_MAX];
+	_cleanup_free_ const struct socket_row **all = NULL;
+	uint32_t netns = inventory_own_netns(inv);
+	size_t n;
+	int r;
+
+	*ret = (struct judgement){ 0 };
+	if (effort == JUDGE_TABLE) {
+		n = inventory_by_port(inv, netns, claim->port, first, TABLE_ROWS_MAX);
+		apply_rule(inv, claim, first, n < TABLE_ROWS_MAX ? n : TABLE_ROWS_MAX, now, ret);
+		return 0;
+	}
+	r = inventory_verified_rows(inv, netns, claim->port, &all, &n);
+	if (r)
+		return r;
+	apply_rule(inv, claim, all, n, now, ret);
+	return inventory_holdings(all, n, true, &ret->holdings, &ret->n_holdings);
+}
+
+/* --- a socket --- */
+
+static bool stop(const struct service *service, void *user_data)
+{
+	return false;
+}
+
+/* Has the port a claim?  1, 0, negative errno. */
+static int is_claimed(struct registry *registry, uint16_t port)
+{
+	int r = registry_service_by_port(registry, port, stop, NULL);
+
+	return r == OUTCOME_NO ? 0 : r < 0 ? r : 1;
+}
+
+int judge_unclaimed(const struct inventory *inv, struct registry *registry,
+		    const struct socket_row *row)
+{
+	int ever;
+
+	if (!socket_serves(row) || row->netns != inventory_own_netns(inv))
+		return ORPHAN_NOT;
+	ever = registry_port_ever_claimed(registry, row->port);
+	if (ever < 0)
+		return ever;
+	return reconcile_orphan(row, range_of_services, false, ever > 0);
+}
+
+int judge_socket(const struct inventory *inv, struct registry *registry,
+		 const struct socket_row *row)
+{
+	int reason = judge_unclaimed(inv, registry, row);
+	int claimed = reason > ORPHAN_NOT ? is_claimed(registry, row->port) : 0;
+
+	if (claimed)
+		return claimed < 0 ? claimed : ORPHAN_NOT;
+	return reason;
+}
+
+int judge_count_orphans(const struct inventory *inv, struct registry *registry, int64_t *ret)
+{
+	struct inventory_place place = { 0 };
+	const struct socket_row *row;
+	int64_t n = 0;
+
+	/* Who holds them is not asked: that makes none of them more or less an orphan. */
+	while ((row = inventory_next(inv, &place))) {
+		int reason = judge_socket(inv, registry, row);
+
+		if (reason < 0)
+			return reason;
+		n += reason != ORPHAN_NOT;
+	}
+	*ret = n;
+	return 0;
+}

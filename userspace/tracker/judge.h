@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one place where a claim is judged against the sockets of its port, and a socket against the
+ * claims: reconcile/ has the rule, this gathers what it is asked about.
+ */
+#ifndef TRACKER_JUDGE_H
+#define TRACKER_JUDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inventory/inventory.h"
+#include "reconcile/status.h"
+#include "registry/registry.h"
+
+/* How much is done to know the sockets before the rule is asked. */
+enum judge_effort {
+	/*
+	 * The table as the events left it, of a port with very many sockets the first 64: no system
+	 * call, no allocation, and no event costs more because others came before it.
+	 */
+	JUDGE_TABLE,
+	/* All sockets, after each of their holders was looked at: for whoever asks. */
+	JUDGE_VERIFIED,
+};
+
+/* What a claim is, and who makes it so; borrowed from the inventory until that changes. */
+struct judgement {
+	struct status_verdict verdict;
+	/* Of its serving sockets, with JUDGE_VERIFIED only; the caller's: free(). */
+	struct holding *holdings;
+	size_t n_holdings;
+};
+
+/* 0, negative errno. */
+int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
+		enum judge_effort effort, struct judgement *ret);
+
+/* The enum orphan_reason of a row on whose port there is no claim.  Negative errno. */
+int judge_unclaimed(const struct inventory *inv, struct registry *registry,
+		    const struct socket_row *row);
+
+/* The same of any row: ORPHAN_NOT where the port has a claim.  Negative errno. */
+int judge_socket(const struct inventory *inv, struct registry *registry,
+		 const struct socket_row *row);
+
+/* How many orphan rows the own namespace has.  0, negative errno. */
+int judge_count_orphans(const struct inventory *inv, struct registry *registry, int64_t *ret);
+
+#endif

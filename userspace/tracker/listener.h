@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whom the tracker tells.  It stands below the room that serves clients and knows nothing of it:
+ * that one registers these with tracker_set_listener().
+ */
+#ifndef TRACKER_LISTENER_H
+#define TRACKER_LISTENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct activity;
+struct event;
+struct refusal;
+
+/* What is handed over is borrowed for the call. */
+struct tracker_listener {
+	/* The kernel told of this; `service` owns the event's port, NULL without one. */
+	void (*event)(const struct event *event, const char *service, int64_t at_unix,
+		      void *user_data);
+	/* An entry was added to the activity; it is undone if the open batch fails. */
+	void (*entry_written)(const struct activity *entry, void *user_data);
+	/*
+	 * Something was written into the open batch: commit it at the end of this turn of the loop,
+	 * or, where nobody waits for it, before long with whatever else is written until then.
+	 */
+	void (*commit_due)(bool somebody_waits, void *user_data);
+	/*
+	 * Explains a refusal from its evidence, as the text that is stored for whoever asks later.
+	 * *ret is the tracker's: free().  0, negative errno.
+	 */
+	int (*explain)(const struct refusal *evidence, char **ret, void *user_data);
+	void *user_data;
+};
+
+#endif
