@@ -2,8 +2,8 @@
 /*
  * Every owner of a port as the kernel's own bind table lists it: listeners, sockets that are only
  * bound, connections, TIME_WAIT entries, orphans, the kernel's own sockets, with the flags that no
- * netlink answer carries.  Read by a walk of the table inside the kernel (bpf/walk.h), which takes
- * no lock: it is repeated until two walks agree.
+ * netlink answer carries.  Read by a walk of the table inside the kernel (bpf/ask.bpf.c), which
+ * takes no lock: it is repeated until two walks agree.
  */
 #ifndef INVENTORY_BINDTABLE_H
 #define INVENTORY_BINDTABLE_H

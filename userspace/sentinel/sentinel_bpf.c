@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rung on BPF.  What the kernel takes of the object is loaded (bpf_halves.h) and attached; then
- * each probe has to prove itself.  What can be done without listeners' events is nothing: if
+ * The rung on BPF.  What the kernel takes of the object is loaded (bpf_objects.h) and attached;
+ * then each probe has to prove itself.  What can be done without listeners' events is nothing: if
  * `set_state` does not work, neither does the rung.  If bound sockets or closes are not seen, the
  * poll rung's reasons for a resync are listened to as well.
  */
@@ -21,8 +21,9 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "bpf/abi.h"
-#include "sentinel/bpf_halves.h"
+#include "sentinel/attach.h"
 #include "sentinel/bpf_load.h"
+#include "sentinel/bpf_objects.h"
 #include "sentinel/decode.h"
 #include "sentinel/grip_pass.h"
 #include "sentinel/look.h"
@@ -35,7 +36,7 @@
 
 struct bpf_rung {
 	struct sentinel base;
-	struct halves bpf;
+	struct bpf_objects bpf;
 	struct probe_links links;
 	const struct abi_walk_answer *answer; /* the walk's map */
 	struct abi_roll *roll;		      /* the roll call's */
@@ -70,7 +71,7 @@ static uint64_t now_ns(void)
 
 static uint64_t lost(const struct bpf_rung *b)
 {
-	return b->bpf.listening->bss->lost_ring + b->bpf.listening->bss->lost_map;
+	return b->bpf.listen->bss->lost_ring + b->bpf.listen->bss->lost_map;
 }
 
 static struct sentinel_counters bpf_counters(const struct sentinel *s)
@@ -79,8 +80,8 @@ static struct sentinel_counters bpf_counters(const struct sentinel *s)
 	struct sentinel_counters c = b->counters;
 
 	c.lost = lost(b);
-	c.failed_reads = b->bpf.listening->bss->failed_reads + b->bpf.asked->bss->failed_reads;
-	c.left_out = b->bpf.listening->bss->refusals_left_out;
+	c.failed_reads = b->bpf.listen->bss->failed_reads;
+	c.left_out = b->bpf.listen->bss->refusals_left_out;
 	return c;
 }
 
@@ -188,7 +189,7 @@ static int bpf_look(struct sentinel *s, struct abi_look *look)
 
 	if (!b->links.holders)
 		return -EOPNOTSUPP;
-	return look_run(bpf_program__fd(b->bpf.listening->progs.pass), b->ticks_per_s, look);
+	return look_run(bpf_program__fd(b->bpf.listen->progs.pass), b->ticks_per_s, look);
 }
 
 static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
@@ -201,7 +202,7 @@ static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
 
 	if (!b->answer || b->base.probes[PROBE_WALK].state == SENTINEL_PROBE_REFUSED)
 		return -EOPNOTSUPP;
-	r = bpf_prog_test_run_opts(bpf_program__fd(b->bpf.asked->progs.walk), &options);
+	r = bpf_prog_test_run_opts(bpf_program__fd(b->bpf.ask->progs.walk), &options);
 	if (r < 0)
 		return -errno;
 	if (options.retval)
@@ -217,7 +218,7 @@ static int call_part(struct bpf_rung *b, struct abi_hold *holds, size_t n)
 
 	memcpy(b->roll->holds, holds, n * sizeof(*holds));
 	b->roll->n = (uint32_t)n;
-	if (bpf_prog_test_run_opts(bpf_program__fd(b->bpf.asked->progs.call_roll), &options) < 0)
+	if (bpf_prog_test_run_opts(bpf_program__fd(b->bpf.ask->progs.call_roll), &options) < 0)
 		return -errno;
 	if (options.retval)
 		return -EOPNOTSUPP;
@@ -245,7 +246,7 @@ static int bpf_open_grips(struct sentinel *s, unsigned pass, const uint64_t *fil
 
 	if (pass >= ABI_GRIP_PASSES || !b->links.grips[pass])
 		return -EOPNOTSUPP;
-	return grip_pass_open(b->links.grips[pass], bpf_map__fd(b->bpf.asked->maps.grip_targets),
+	return grip_pass_open(b->links.grips[pass], bpf_map__fd(b->bpf.ask->maps.grip_targets),
 			      files, n);
 }
 
@@ -258,7 +259,7 @@ static int bpf_track_socket(struct sentinel *s, uint64_t cookie)
 
 	if (!cookie)
 		return -EINVAL;
-	return bpf_map_update_elem(bpf_map__fd(b->bpf.listening->maps.tracked), &cookie, &yes,
+	return bpf_map_update_elem(bpf_map__fd(b->bpf.listen->maps.tracked), &cookie, &yes,
 				   BPF_ANY) < 0
 		       ? -errno
 		       : 0;
@@ -268,7 +269,7 @@ static int bpf_track_process(struct sentinel *s, const struct process_id *id, bo
 {
 	struct bpf_rung *b = (struct bpf_rung *)s;
 	uint64_t start_ns = id->start_ticks * (1000000000ULL / b->ticks_per_s);
-	int map = bpf_map__fd(b->bpf.listening->maps.holders), r;
+	int map = bpf_map__fd(b->bpf.listen->maps.holders), r;
 	uint32_t pid = (uint32_t)id->pid;
 
 	r = track ? bpf_map_update_elem(map, &pid, &start_ns, BPF_ANY)
@@ -347,7 +348,7 @@ static void prove_grips(struct bpf_rung *b, const struct proof *proof, uint64_t 
 		if (!file)
 			probe_refuse(probe, "there is no walk that names files", -EOPNOTSUPP);
 		else if (grip_pass_prove(i, b->links.grips[i],
-					 bpf_map__fd(b->bpf.asked->maps.grip_targets), file,
+					 bpf_map__fd(b->bpf.ask->maps.grip_targets), file,
 					 proof->tcp))
 			b->proved |= 1U << (PROBE_GRIPS + i);
 	}
@@ -456,8 +457,8 @@ static int prove(struct bpf_rung *b)
 	int r = cause_events(b, &self);
 
 	r = r ?: await_proofs(b);
-	b->bpf.listening->bss->ignored_pid = (uint32_t)getpid();
-	b->bpf.listening->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
+	b->bpf.listen->bss->ignored_pid = (uint32_t)getpid();
+	b->bpf.listen->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
 	r = r ?: bpf_track_process(&b->base, &self, false);
 	r = r ?: consume(b, &proof_slice, ignore_event, NULL);
 	judge_probes(b);
@@ -480,7 +481,7 @@ static void bpf_free(struct sentinel *s)
 		munmap(b->roll, sizeof(*b->roll));
 	ring_buffer__free(b->ring);
 	probes_detach(&b->links);
-	halves_destroy(&b->bpf);
+	bpf_objects_destroy(&b->bpf);
 	free(b);
 }
 
@@ -540,12 +541,12 @@ static int map_value(struct bpf_map *map, size_t size, int protection, void **re
 
 static int map_answers(struct bpf_rung *b)
 {
-	int r = map_value(b->bpf.asked->maps.walk_answer, sizeof(*b->answer), PROT_READ,
+	int r = map_value(b->bpf.ask->maps.walk_answer, sizeof(*b->answer), PROT_READ,
 			  (void **)&b->answer);
 
 	return r
-		       ?: map_value(b->bpf.asked->maps.roll, sizeof(*b->roll),
-				    PROT_READ | PROT_WRITE, (void **)&b->roll);
+		       ?: map_value(b->bpf.ask->maps.roll, sizeof(*b->roll), PROT_READ | PROT_WRITE,
+				    (void **)&b->roll);
 }
 
 static int start(struct bpf_rung *b, struct rung_attempt *attempt)
@@ -554,13 +555,12 @@ static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 	int r;
 
 	tracepoints_start_opening(&tracepoints);
-	r = halves_load(b->base.probes, &b->bpf);
+	r = bpf_objects_load(b->base.probes, &b->bpf);
 	tracepoints_await(&tracepoints);
 	r = r ?: map_answers(b);
 	if (r == 0) {
 		probes_attach(&b->bpf, b->base.probes, &tracepoints, &b->links);
-		b->ring = ring_buffer__new(bpf_map__fd(b->bpf.listening->maps.ring), receive, b,
-					   NULL);
+		b->ring = ring_buffer__new(bpf_map__fd(b->bpf.listen->maps.ring), receive, b, NULL);
 		r = b->ring ? prove(b) : -errno;
 	}
 	memcpy(attempt->probes, b->base.probes, sizeof(attempt->probes));
