@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a rung of the ladder gives to sentinel.c.  Private to the room.  A rung embeds struct
- * sentinel as its first member and allocates itself; everything it does goes through its ops.
+ * What a rung of the ladder gives to ladder.c and sentinel.c.  Private to the room.  A rung embeds
+ * struct sentinel as its first member and allocates itself; everything it does goes through its
+ * ops.
  */
 #ifndef SENTINEL_RUNG_H
 #define SENTINEL_RUNG_H
