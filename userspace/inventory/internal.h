@@ -3,6 +3,7 @@
 #ifndef INVENTORY_INTERNAL_H
 #define INVENTORY_INTERNAL_H
 
+#include "base/clock.h"
 #include "inventory/sockdiag.h"
 #include "inventory/table.h"
 
@@ -32,9 +33,10 @@ struct inventory {
 };
 
 /* CLOCK_MONOTONIC in milliseconds. */
-uint64_t inventory_now_ms(void);
-/* CLOCK_BOOTTIME in nanoseconds: the clock of events. */
-uint64_t inventory_boot_ns(void);
+static inline uint64_t inventory_now_ms(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) / NS_PER_MS;
+}
 
 /*
  * Reads the holders of every row anew: by the iterator, else by the walk of /proc.  With `create`,

@@ -13,8 +13,6 @@
 #include "inventory/holders_proc.h"
 #include "inventory/internal.h"
 
-#define NS_PER_S 1000000000ULL
-
 struct pass {
 	struct inventory *inv;
 	struct table *table;

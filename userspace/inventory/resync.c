@@ -345,7 +345,7 @@ static void note_differences(struct resync *s)
 int inventory_resync(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data)
 {
 	_cleanup_(table_freep) struct table *fresh = NULL;
-	struct resync s = { .inv = inv, .started_ns = inventory_boot_ns(), .now = now };
+	struct resync s = { .inv = inv, .started_ns = clock_ns(CLOCK_BOOTTIME), .now = now };
 	struct table *old = inv->table;
 	int r = table_new(&inv->source, &fresh);
 

@@ -15,7 +15,6 @@
 #include "bpf/abi.h"
 #include "inventory/internal.h"
 
-#define NS_PER_S   1000000000ULL
 #define ROLL_FIRST 64 /* entries: 2 kB */
 
 /* Each row's entries stand behind each other, in the order of its holders. */

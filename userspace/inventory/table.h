@@ -135,19 +135,17 @@ void table_place_row(struct table *t, struct row *row, uint32_t netns, uint16_t 
 int table_match(struct table *t, uint64_t cookie, uint64_t inode, uint16_t protocol,
 		struct row **ret);
 
-void table_note(struct table *t, const struct row *row);
 void table_unsettle(struct table *t, struct row *row);
 void table_settle(struct table *t, struct row *row);
+
+/* --- one row (rows.c) --- */
+
+void table_note(struct table *t, const struct row *row);
+/* Where among the holders it is, or would be: they stand in order of age. */
+size_t row_place_of_holder(const struct row *row, const struct process_id *id);
+struct holder *row_holder(const struct row *row, const struct process_id *id);
 /* A holder of the row has ended; its descriptors are about to be closed. */
 void row_note_leaving(struct row *row, const struct process_id *id, uint64_t now_ms);
-
-/* --- holders (holders.c) --- */
-
-struct holder *row_holder(const struct row *row, const struct process_id *id);
-/* Finds or adds, by age; a new one has not been looked at.  *ret may be NULL.  0, -ENOMEM. */
-int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct holder **ret);
-void row_drop_holder(struct table *t, struct row *row, struct proc *proc);
-int row_set_binder(struct table *t, struct row *row, struct proc *proc);
 /* A descriptor of one of the row's holders was found. */
 void row_add_fd(struct row *row, struct holder *holder, int fd);
 /* The holder is to be looked at again; who then has no descriptor is none. */
@@ -158,6 +156,13 @@ uint32_t row_found_fds(const struct row *row, bool *ret_all);
 bool row_is_settled(const struct row *row);
 /* Computes `complete` anew; notes a change. */
 void row_count_refs(struct table *t, struct row *row);
+
+/* --- holders (holders.c) --- */
+
+/* Finds or adds, by age; a new one has not been looked at.  *ret may be NULL.  0, -ENOMEM. */
+int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct holder **ret);
+void row_drop_holder(struct table *t, struct row *row, struct proc *proc);
+int row_set_binder(struct table *t, struct row *row, struct proc *proc);
 
 /* --- processes (processes.c) --- */
 

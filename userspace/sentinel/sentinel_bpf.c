@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/abi.h"
 #include "sentinel/attach.h"
@@ -31,7 +32,6 @@
 #include "sentinel/rung.h"
 
 #define PROOF_WAIT_MS  500 /* events come within microseconds; a loaded machine gets this long */
-#define NS_PER_MS      UINT64_C(1000000)
 #define STOP_CONSUMING (-ECANCELED)
 
 struct bpf_rung {
@@ -61,10 +61,7 @@ struct bpf_rung {
 
 static uint64_t now_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* --- counters --- */
