@@ -26,13 +26,13 @@ static void row_free(struct row *row)
 	free(row);
 }
 
-int table_new(const struct holder_source *source, struct table **ret)
+int table_new(const struct kernel_source *kernel, struct table **ret)
 {
 	struct table *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
-	t->source = source;
+	t->kernel = kernel;
 	/* Half a megabyte of addresses, of which only the pages with ports in use become memory. */
 	t->by_port = calloc(TABLE_PORTS, sizeof(*t->by_port));
 	if (!t->by_port) {

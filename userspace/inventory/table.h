@@ -102,10 +102,10 @@ struct table {
 	struct proc *idle[2]; /* without a row: alive, ended; oldest first */
 	size_t n_idle[2];
 	struct changes changes;
-	const struct holder_source *source; /* borrowed; to untrack what is forgotten */
+	const struct kernel_source *kernel; /* borrowed; to untrack what is forgotten */
 };
 
-int table_new(const struct holder_source *source, struct table **ret);
+int table_new(const struct kernel_source *kernel, struct table **ret);
 void table_free(struct table *t);
 
 /* --- rows (table.c) --- */
@@ -166,7 +166,7 @@ int row_set_binder(struct table *t, struct row *row, struct proc *proc);
 
 /* --- processes (processes.c) --- */
 
-/* As the source of holders tells it. */
+/* How far it is on its way out. */
 enum process_stage table_stage(const struct table *t, const struct process_id *id);
 struct proc *table_proc(const struct table *t, const struct process_id *id);
 /* Finds or adds (described only by its identity).  0, -ENOMEM. */
@@ -180,6 +180,8 @@ void proc_unlink(struct table *t, struct proc *proc, uint32_t link);
 void proc_set_exited(struct table *t, struct proc *proc);
 void proc_want_look(struct table *t, struct proc *proc);
 void proc_unwant_look(struct table *t, struct proc *proc);
+/* Has the kernel side report its FORK, EXEC and EXIT, or not any more. */
+void table_track_id(const struct table *t, const struct process_id *id, bool track);
 void proc_track(struct table *t, struct proc *proc);
 void proc_untrack(struct table *t, struct proc *proc);
 /* Every process that a row names. */

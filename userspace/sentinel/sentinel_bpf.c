@@ -169,9 +169,9 @@ static int bpf_fd(const struct sentinel *s)
 
 /* --- holders --- */
 
-static int bpf_open_holder_pass(struct sentinel *s)
+static int bpf_open_holder_pass(void *rung)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_rung *b = rung;
 	int fd;
 
 	if (!b->links.holders)
@@ -180,19 +180,18 @@ static int bpf_open_holder_pass(struct sentinel *s)
 	return fd < 0 ? -errno : fd;
 }
 
-static int bpf_look(struct sentinel *s, struct abi_look *look)
+static int bpf_look(void *rung, struct abi_look *look)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_rung *b = rung;
 
 	if (!b->links.holders)
 		return -EOPNOTSUPP;
 	return look_run(bpf_program__fd(b->bpf.listen->progs.pass), b->ticks_per_s, look);
 }
 
-static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
-		    const struct abi_walk_answer **ret)
+static int bpf_walk(void *rung, const struct abi_walk *asked, const struct abi_walk_answer **ret)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_rung *b = rung;
 	struct abi_walk in = *asked; /* the kernel copies the argument back */
 	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &in, .ctx_size_in = sizeof(in));
 	int r;
@@ -223,9 +222,9 @@ static int call_part(struct bpf_rung *b, struct abi_hold *holds, size_t n)
 	return 0;
 }
 
-static int bpf_call_roll(struct sentinel *s, struct abi_hold *holds, size_t n)
+static int bpf_recheck_descriptors(void *rung, struct abi_hold *holds, size_t n)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_rung *b = rung;
 	int r = 0;
 
 	if (!b->roll || b->base.probes[PROBE_ROLL].state == SENTINEL_PROBE_REFUSED)
@@ -237,9 +236,9 @@ static int bpf_call_roll(struct sentinel *s, struct abi_hold *holds, size_t n)
 	return r;
 }
 
-static int bpf_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n)
+static int bpf_open_reference_pass(void *rung, unsigned pass, const uint64_t *files, size_t n)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_rung *b = rung;
 
 	if (pass >= ABI_GRIP_PASSES || !b->links.grips[pass])
 		return -EOPNOTSUPP;
@@ -249,9 +248,9 @@ static int bpf_open_grips(struct sentinel *s, unsigned pass, const uint64_t *fil
 
 /* --- what the kernel side tracks --- */
 
-static int bpf_track_socket(struct sentinel *s, uint64_t cookie)
+static int bpf_track_socket(void *rung, uint64_t cookie)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_rung *b = rung;
 	uint8_t yes = 1;
 
 	if (!cookie)
@@ -262,9 +261,9 @@ static int bpf_track_socket(struct sentinel *s, uint64_t cookie)
 		       : 0;
 }
 
-static int bpf_track_process(struct sentinel *s, const struct process_id *id, bool track)
+static int bpf_track_process(void *rung, const struct process_id *id, bool track)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_rung *b = rung;
 	uint64_t start_ns = id->start_ticks * (1000000000ULL / b->ticks_per_s);
 	int map = bpf_map__fd(b->bpf.listen->maps.holders), r;
 	uint32_t pid = (uint32_t)id->pid;
@@ -309,7 +308,7 @@ static uint64_t prove_walk(struct bpf_rung *b, const struct proof *proof)
 	const struct abi_walk asked = { .protocol = IPPROTO_TCP, .port = proof->port };
 	const struct abi_walk_answer *answer;
 
-	if (bpf_walk(&b->base, &asked, &answer) < 0 || answer->head.result)
+	if (bpf_walk(b, &asked, &answer) < 0 || answer->head.result)
 		return 0;
 	for (uint32_t i = 0; i < answer->head.n_owners; i++) {
 		if (answer->owners[i].cookie != proof->cookie)
@@ -325,7 +324,7 @@ static void prove_roll(struct bpf_rung *b, const struct proof *proof)
 	struct abi_hold hold = { .cookie = proof->cookie,
 				 .pid = (uint32_t)getpid(),
 				 .fd = (uint32_t)proof->tcp };
-	int r = bpf_call_roll(&b->base, &hold, 1);
+	int r = bpf_recheck_descriptors(b, &hold, 1);
 
 	if (r == 0 && hold.file_refs)
 		b->proved |= 1U << PROBE_ROLL;
@@ -366,13 +365,13 @@ static void doubt_pre_bind(struct bpf_rung *b)
 static void prove_holders(struct bpf_rung *b, uint64_t cookie)
 {
 	struct abi_look look = { .pid = (uint32_t)getpid() };
-	_cleanup_close_ int pass = bpf_open_holder_pass(&b->base);
+	_cleanup_close_ int pass = bpf_open_holder_pass(b);
 	char bytes[sizeof(struct abi_process_event)];
 
 	/* some process's record, if only our own */
 	if (pass >= 0 && read(pass, bytes, sizeof(bytes)) > 0)
 		b->proved |= 1U << PROBE_HOLDERS;
-	look.result = bpf_look(&b->base, &look);
+	look.result = bpf_look(b, &look);
 	for (uint32_t i = 0; i < look.n_fds; i++)
 		if (look.fds[i].cookie == cookie)
 			b->proved |= 1U << PROBE_LOOK;
@@ -427,10 +426,10 @@ static int cause_events(struct bpf_rung *b, struct process_id *self)
 	int r = procfs_identity(getpid(), self);
 
 	/* tracked by hand, so that no probe's proof hangs on another probe */
-	r = r ?: bpf_track_process(&b->base, self, true);
+	r = r ?: bpf_track_process(b, self, true);
 	doubt_pre_bind(b);
 	r = r ?: proof_open_sockets(&proof);
-	r = r ?: bpf_track_socket(&b->base, proof.cookie);
+	r = r ?: bpf_track_socket(b, proof.cookie);
 	if (r == 0)
 		prove_holders(b, proof.cookie);
 	if (r == 0)
@@ -456,12 +455,36 @@ static int prove(struct bpf_rung *b)
 	r = r ?: await_proofs(b);
 	b->bpf.listen->bss->ignored_pid = (uint32_t)getpid();
 	b->bpf.listen->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
-	r = r ?: bpf_track_process(&b->base, &self, false);
+	r = r ?: bpf_track_process(b, &self, false);
 	r = r ?: consume(b, &proof_slice, ignore_event, NULL);
 	judge_probes(b);
 	b->counters = (struct sentinel_counters){ 0 };
 	b->lost_before = lost(b);
 	return r;
+}
+
+/* --- questions --- */
+
+/* Those whose probes are not refused. */
+static void fill_kernel_source(struct bpf_rung *b)
+{
+	const struct sentinel_probe *probes = b->base.probes;
+	struct kernel_source *kernel = &b->base.kernel;
+
+	*kernel = (struct kernel_source){ .user_data = b,
+					  .track_socket = bpf_track_socket,
+					  .track_process = bpf_track_process };
+	if (b->links.holders)
+		kernel->open_holder_pass = bpf_open_holder_pass;
+	if (b->links.holders && probes[PROBE_LOOK].state != SENTINEL_PROBE_REFUSED)
+		kernel->look = bpf_look;
+	if (probes[PROBE_ROLL].state != SENTINEL_PROBE_REFUSED)
+		kernel->recheck_descriptors = bpf_recheck_descriptors;
+	/* the other passes say of themselves what they cannot */
+	if (b->links.grips[ABI_GRIPS_FILES])
+		kernel->open_reference_pass = bpf_open_reference_pass;
+	if (probes[PROBE_WALK].state != SENTINEL_PROBE_REFUSED)
+		kernel->walk = bpf_walk;
 }
 
 /* --- life --- */
@@ -493,13 +516,6 @@ static const struct sentinel_ops bpf_ops = {
 	.fd = bpf_fd,
 	.dispatch = bpf_dispatch,
 	.counters = bpf_counters,
-	.open_holder_pass = bpf_open_holder_pass,
-	.look = bpf_look,
-	.walk = bpf_walk,
-	.call_roll = bpf_call_roll,
-	.open_grips = bpf_open_grips,
-	.track_socket = bpf_track_socket,
-	.track_process = bpf_track_process,
 };
 
 static bool works(const struct bpf_rung *b, enum probe probe)
@@ -569,6 +585,7 @@ static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 
 		snprintf(attempt->why, sizeof(attempt->why), "%s", *reason ? reason : strerror(-r));
 	}
+	fill_kernel_source(b);
 	return r ?: add_companion(b);
 }
 
