@@ -8,6 +8,7 @@
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_US UINT64_C(1000)
 
 /* CLOCK_MONOTONIC, CLOCK_BOOTTIME (the clock of events): those two cannot fail. */
 static inline uint64_t clock_ns(clockid_t clock)
