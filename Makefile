@@ -100,18 +100,22 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Werror \
 	-ffile-prefix-map=$(CURDIR)=. -I. $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
 
-$(BUILD)/portdaddy.bpf.o: bpf/portdaddy.bpf.c $(wildcard bpf/*.h) Makefile
+BPF_OBJECTS := listen ask
+
+$(BPF_OBJECTS:%=$(BUILD)/%.bpf.o): $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
 	$(BPFTOOL) gen object $@ $@.tmp
 	@rm -f $@.tmp
 
-$(BUILD)/portdaddy.skel.h: $(BUILD)/portdaddy.bpf.o
-	$(BPFTOOL) gen skeleton $< name portdaddy_bpf > $@.tmp
+# The name is also what the kernel shows maps by: whose they are.
+$(BPF_OBJECTS:%=$(BUILD)/%.skel.h): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name portdaddy_$* > $@.tmp
 	@mv $@.tmp $@
 
-# those that include sentinel/bpf_halves.h
-$(addprefix $(BUILD)/obj/userspace/sentinel/,bpf_halves.o probes.o sentinel_bpf.o): $(BUILD)/portdaddy.skel.h
+# those that include sentinel/bpf_objects.h
+$(addprefix $(BUILD)/obj/userspace/sentinel/,attach.o bpf_objects.o questions.o sentinel_bpf.o): \
+	$(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
 
 # --- tests -------------------------------------------------------------------
 # tests/unit/ROOM/NAME.c links room ROOM and what that room may use, nothing more;

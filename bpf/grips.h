@@ -10,8 +10,8 @@
 #define BPF_GRIPS_H
 
 #include "abi.h"
+#include "head.h"
 #include "kernel_access.h"
-#include "record.h"
 
 /* Steps along one queue or table; what is beyond stays unexplained, and the file incomplete. */
 #define GRIP_STEPS_MAX	(64 * 1024)
@@ -265,99 +265,6 @@ static __always_inline void look_at_pending(const struct io_ring_ctx *ring)
 	if (bpf_core_field_exists(ring->cancel_table_locked))
 		look_at_requests(BPF_CORE_READ(ring, cancel_table_locked.hbs),
 				 BPF_CORE_READ(ring, cancel_table_locked.hash_bits));
-}
-
-/* --- the passes --- */
-
-/* A main thread that has exited has no table any more; the pass then shows that of each thread. */
-static __always_inline __u32 kind_of_descriptor(struct task_struct *task)
-{
-	struct task_struct *leader = task->group_leader;
-
-	if (task->pid == leader->pid || task->files == leader->files)
-		return ABI_GRIP_FD;
-	return leader->files ? ABI_GRIP_THREAD_FD : ABI_GRIP_ZOMBIE_FD;
-}
-
-static __always_inline void write_descriptor(struct seq_file *seq, struct task_struct *task,
-					     struct file *file, __u32 fd)
-{
-	__u64 key = (__u64)file;
-	__u32 *target = bpf_map_lookup_elem(&grip_targets, &key);
-	struct abi_grip grip = { .references = 1, .fd = fd };
-
-	if (!target)
-		return;
-	grip.target = *target;
-	grip.kind = kind_of_descriptor(task);
-	grip.where = (__u64)task->files;
-	fill_head(&grip.head, task, ABI_GRIP, sizeof(grip));
-	bpf_seq_write(seq, &grip, sizeof(grip));
-}
-
-SEC("iter/task_file")
-int grips_files(struct bpf_iter__task_file *ctx)
-{
-	struct seq_file *seq = ctx->meta->seq;
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct io_ring_ctx *ring;
-	struct socket *socket;
-	struct sock *sk;
-
-	if (!task || !file)
-		return 0;
-	task = UNTRUSTED(task_struct, task);
-	socket = bpf_sock_from_file(file);
-	if (socket) {
-		write_descriptor(seq, task, file, ctx->fd);
-		sk = socket->sk;
-		if (!sk || sk->__sk_common.skc_family != AF_UNIX)
-			return 0;
-		look_at_queue(sk);
-		write_noted_of(seq, task, ABI_GRIP_IN_FLIGHT, sk);
-		return 0;
-	}
-	ring = ring_of_file(file);
-	if (!ring)
-		return 0;
-	look_at_registered(ring);
-	write_noted_of(seq, task, ABI_GRIP_RING_FILE, ring);
-	look_at_pending(ring);
-	write_noted_of(seq, task, ABI_GRIP_RING_REQUEST, ring);
-	return 0;
-}
-
-/* Also sockets without a descriptor: not accepted yet, or themselves in flight. */
-SEC("iter/unix")
-int grips_queued(struct bpf_iter__unix *ctx)
-{
-	struct noted noted = { .seq = ctx->meta->seq, .grip = { .kind = ABI_GRIP_IN_FLIGHT } };
-	struct unix_sock *sk = ctx->unix_sk;
-
-	if (!sk)
-		return 0;
-	look_at_queue((struct sock *)sk);
-	if (!grip_hits)
-		return 0;
-	noted.grip.head.kind = ABI_GRIP;
-	noted.grip.head.size = sizeof(noted.grip);
-	noted.grip.where = (__u64)sk;
-	write_noted(&noted);
-	return 0;
-}
-
-SEC("iter/task_vma")
-int grips_mapped(struct bpf_iter__task_vma *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct vm_area_struct *vma = ctx->vma;
-
-	if (!task || !vma)
-		return 0;
-	note_reference(vma->vm_file);
-	write_noted_of(ctx->meta->seq, UNTRUSTED(task_struct, task), ABI_GRIP_MAPPING, vma);
-	return 0;
 }
 
 #endif

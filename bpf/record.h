@@ -4,27 +4,13 @@
 #define BPF_RECORD_H
 
 #include "abi.h"
+#include "head.h"
 #include "kernel_access.h"
 #include "state.h"
 #include "wake.h"
 
 /* Steps of one walk: over components, and over mount points between them. */
 #define PATH_TURNS (ABI_PATH_DEPTH + 8)
-
-static __always_inline void fill_head(struct abi_head *head, struct task_struct *task, __u16 kind,
-				      __u16 size)
-{
-	struct task_struct *leader = task->group_leader;
-
-	head->kind = kind;
-	head->size = size;
-	head->pid = task->tgid;
-	head->boot_ns = bpf_ktime_get_boot_ns();
-	head->start_ns = leader->start_boottime;
-	head->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
-	head->uid = task->cred->euid.val;
-	task_copy_comm(head->comm, leader);
-}
 
 /* --- paths --- */
 

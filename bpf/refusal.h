@@ -10,9 +10,9 @@
 
 #include "abi.h"
 #include "kernel_access.h"
+#include "owners.h"
 #include "record.h"
 #include "state.h"
-#include "walk.h"
 
 /*
  * Owners passed on the way to those that are kept.  The caller waits meanwhile, half a microsecond

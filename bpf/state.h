@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* What the programs remember between events: maps, settings from user space, counters of losses. */
+/* What the listening programs remember between events: maps, settings from user space, counters of
+ * losses. */
 #ifndef BPF_STATE_H
 #define BPF_STATE_H
 
@@ -133,8 +134,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct abi_process_event);
 } pass_scratch SEC(".maps");
-
-const volatile __u32 abi_version = ABI_VERSION;
 
 /* The number of the system call bind(); the other one that is watched is listen(). */
 const volatile __u32 bind_number;

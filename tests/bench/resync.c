@@ -4,6 +4,7 @@
  * iterator pass below it.  Prints a line of two figures for each round, milliseconds.
  */
 #include <err.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,29 +14,6 @@
 #include "bpf/abi.h"
 #include "inventory/inventory.h"
 #include "sentinel/sentinel.h"
-
-static int open_pass(void *user_data)
-{
-	return sentinel_open_holder_pass(user_data);
-}
-
-static int look(void *user_data, struct abi_look *ret)
-{
-	return sentinel_look(user_data, ret);
-}
-
-static void track_socket(void *user_data, uint64_t cookie)
-{
-	sentinel_track_socket(user_data, cookie);
-}
-
-static void track_process(void *user_data, const struct process_id *id, bool track)
-{
-	if (track)
-		sentinel_track_process(user_data, id);
-	else
-		sentinel_untrack_process(user_data, id);
-}
 
 static void nobody(uint32_t netns, uint16_t port, void *user_data)
 {
@@ -53,7 +31,9 @@ static double bare_pass(struct sentinel *s)
 {
 	static char bytes[256 * 1024];
 	double began = now_ms();
-	int fd = sentinel_open_holder_pass(s);
+	const struct kernel_source *kernel = sentinel_kernel_source(s);
+	int fd = kernel->open_holder_pass ? kernel->open_holder_pass(kernel->user_data)
+					  : -EOPNOTSUPP;
 	ssize_t n;
 
 	if (fd < 0)
@@ -78,10 +58,6 @@ static double resync(struct inventory *inv)
 
 int main(int argc, char **argv)
 {
-	struct holder_source source = { .open_pass = open_pass,
-					.look = look,
-					.track_socket = track_socket,
-					.track_process = track_process };
 	int rounds = argc == 2 ? atoi(argv[1]) : 0;
 	struct sentinel *sentinel;
 	struct inventory *inventory;
@@ -90,8 +66,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: resync ROUNDS");
 	if (sentinel_new(true, &sentinel) || sentinel_report(sentinel)->mode != SENTINEL_MODE_BPF)
 		errx(1, "no eBPF");
-	source.user_data = sentinel;
-	if (inventory_new(&source, &inventory))
+	if (inventory_new(sentinel_kernel_source(sentinel), &inventory))
 		errx(1, "no inventory");
 	resync(inventory); /* the first one fills; the others compare */
 	for (int i = 0; i < rounds; i++) {

@@ -30,6 +30,11 @@
 #include "bpf/abi.h"
 #include "sentinel/sentinel.h"
 
+/* A question to the kernel (base/kernel_source.h): ASK(sentinel, look, &look). */
+#define ASK(sentinel, question, ...)                                                             \
+	(sentinel_kernel_source(sentinel)->question(sentinel_kernel_source(sentinel)->user_data, \
+						    ##__VA_ARGS__))
+
 #define WAIT_MS	   20000 /* for what should come at once */
 #define EVENTS_MAX 20000
 

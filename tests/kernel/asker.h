@@ -13,45 +13,6 @@ struct asker {
 	struct inventory *inventory;
 };
 
-static inline int walk(void *user_data, const struct abi_walk *asked,
-		       const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(user_data, asked, ret);
-}
-
-static inline int open_pass(void *user_data)
-{
-	return sentinel_open_holder_pass(user_data);
-}
-
-static inline int look(void *user_data, struct abi_look *ret)
-{
-	return sentinel_look(user_data, ret);
-}
-
-static inline void track_socket(void *user_data, uint64_t cookie)
-{
-	sentinel_track_socket(user_data, cookie);
-}
-
-static inline void track_process(void *user_data, const struct process_id *id, bool track)
-{
-	if (track)
-		sentinel_track_process(user_data, id);
-	else
-		sentinel_untrack_process(user_data, id);
-}
-
-static inline int call_roll(void *user_data, struct abi_hold *holds, size_t n)
-{
-	return sentinel_call_roll(user_data, holds, n);
-}
-
-static inline int open_grips(void *user_data, unsigned pass, const uint64_t *files, size_t n)
-{
-	return sentinel_open_grips(user_data, pass, files, n);
-}
-
 static inline const struct sentinel_probe *probe(const struct asker *a, const char *name)
 {
 	const struct sentinel_report *report = sentinel_report(a->sentinel);
@@ -85,22 +46,11 @@ static inline void need(struct child *child, int error, const char *what)
 static inline int start_asking(void **state)
 {
 	struct asker *a = calloc(1, sizeof(*a));
-	struct holder_source source;
 
 	if (!a || sentinel_new(true, &a->sentinel))
 		return -1;
-	source = (struct holder_source){
-		.open_pass = open_pass,
-		.look = look,
-		.track_socket = track_socket,
-		.track_process = track_process,
-		.user_data = a->sentinel,
-		.call_roll = call_roll,
-		.open_grips = open_grips,
-		.walk = walk,
-	};
 	*state = a;
-	return inventory_new(&source, &a->inventory);
+	return inventory_new(sentinel_kernel_source(a->sentinel), &a->inventory);
 }
 
 static inline int stop_asking(void **state)
@@ -119,7 +69,7 @@ static inline void read_table(const struct asker *a, uint16_t port, struct bind_
 
 	need_probe(a, "walk");
 	need_probe(a, "grips");
-	assert_int_equal(bindtable_read(walk, a->sentinel, &question, ret), 0);
+	assert_int_equal(bindtable_read(sentinel_kernel_source(a->sentinel), &question, ret), 0);
 }
 
 /* The only owner of the port, and what holds it. */

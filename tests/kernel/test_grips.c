@@ -71,7 +71,7 @@ static void descriptors_of_an_owner_are_visited(void **state)
 	assert_int_equal(
 		inventory_find_descriptors(a->inventory, table.owners, 1, stop_at_once, NULL),
 		-ECANCELED);
-	assert_int_equal(inventory_new(&(struct holder_source){ 0 }, &proc_only), 0);
+	assert_int_equal(inventory_new(&(struct kernel_source){ 0 }, &proc_only), 0);
 	assert_int_equal(
 		inventory_find_descriptors(proc_only, table.owners, 1, keep_descriptor, &by_proc),
 		0);

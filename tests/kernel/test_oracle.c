@@ -232,11 +232,6 @@ static void clear(struct world *w)
 		close(w->fds[--w->n]);
 }
 
-static int walk(void *user_data, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(user_data, asked, ret);
-}
-
 static struct bind_asked question_of(struct world *w, const struct dress *d)
 {
 	struct bind_asked q = {
@@ -260,7 +255,7 @@ static int predict(struct world *w, const struct bind_asked *q, struct bind_verd
 	};
 	struct bind_table table;
 
-	assert_int_equal(bindtable_read(walk, sentinel, &where, &table), 0);
+	assert_int_equal(bindtable_read(sentinel_kernel_source(sentinel), &where, &table), 0);
 	bind_oracle(&table, q, ret);
 	bindtable_deinit(&table);
 	return ret->error;
@@ -339,7 +334,7 @@ static bool can_walk_udp(void)
 {
 	struct bindtable_question where = { .protocol = IPPROTO_UDP, .port = FIRST_PORT };
 	struct bind_table table;
-	int r = bindtable_read(walk, sentinel, &where, &table);
+	int r = bindtable_read(sentinel_kernel_source(sentinel), &where, &table);
 
 	if (r == -EOPNOTSUPP)
 		return false;

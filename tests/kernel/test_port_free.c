@@ -17,7 +17,7 @@
 /* The same question to an inventory that walks and to one that has sock_diag only. */
 static bool both_say_free(const struct asker *a, uint16_t port)
 {
-	const struct holder_source nothing = { 0 };
+	const struct kernel_source nothing = { 0 };
 	struct inventory *lists;
 	bool walked, listed;
 

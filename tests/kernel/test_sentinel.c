@@ -398,9 +398,8 @@ static void tracked_socket_and_process_from_before_report_their_end(void **state
 
 	assert_int_equal(start_watching(&later), 0);
 	assert_int_equal(procfs_identity(child.pid, &id), 0);
-	assert_int_equal(sentinel_track_socket(((struct watcher *)later)->sentinel, told.cookie),
-			 0);
-	assert_int_equal(sentinel_track_process(((struct watcher *)later)->sentinel, &id), 0);
+	assert_int_equal(ASK(((struct watcher *)later)->sentinel, track_socket, told.cookie), 0);
+	assert_int_equal(ASK(((struct watcher *)later)->sentinel, track_process, &id, true), 0);
 	step(&child);
 	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, told.cookie);
 	hear_well(&child);
@@ -412,7 +411,7 @@ static void tracked_socket_and_process_from_before_report_their_end(void **state
 
 static void read_pass(struct watcher *w)
 {
-	_cleanup_close_ int pass = sentinel_open_holder_pass(w->sentinel);
+	_cleanup_close_ int pass = ASK(w->sentinel, open_holder_pass);
 	char bytes[4096];
 	ssize_t n;
 
@@ -448,9 +447,9 @@ static void socket_is_tracked_also_when_no_cookie_can_be_added(void **state)
 
 	assert_int_equal(start_watching(&later), 0);
 	sentinel = ((struct watcher *)later)->sentinel;
-	while (sentinel_track_socket(sentinel, cookie) == 0 && UINT64_MAX - cookie < COOKIES_MAX)
+	while (ASK(sentinel, track_socket, cookie) == 0 && UINT64_MAX - cookie < COOKIES_MAX)
 		cookie--;
-	assert_int_equal(sentinel_track_socket(sentinel, cookie), -E2BIG);
+	assert_int_equal(ASK(sentinel, track_socket, cookie), -E2BIG);
 	child = start_child(run_listener);
 	told = hear_well(&child);
 	end_child(&child);
@@ -475,8 +474,8 @@ static void untracked_process_is_left_alone(void **state)
 
 	hear_well(&child);
 	assert_int_equal(procfs_identity(child.pid, &id), 0);
-	assert_int_equal(sentinel_untrack_process(w->sentinel, &id), 0);
-	assert_int_equal(sentinel_untrack_process(w->sentinel, &id), 0);
+	assert_int_equal(ASK(w->sentinel, track_process, &id, false), 0);
+	assert_int_equal(ASK(w->sentinel, track_process, &id, false), 0);
 	end_child(&child);
 	await_event(w, EVENT_CLOSE, id.pid); /* comes after what would have been its EXIT */
 	assert_int_equal(count_events(w, EVENT_EXIT, id.pid), 0);

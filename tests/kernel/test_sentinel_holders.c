@@ -27,7 +27,7 @@ struct seen {
 static void pass_over_all(struct sentinel *s, size_t read_size, uint64_t cookie, uint64_t inode,
 			  struct seen *ret)
 {
-	_cleanup_close_ int fd = sentinel_open_holder_pass(s);
+	_cleanup_close_ int fd = ASK(s, open_holder_pass);
 	static char bytes[1 << 20];
 	uint32_t described = 0;
 	size_t n = 0, at = 0;
@@ -218,7 +218,7 @@ static void look_finds_what_a_process_holds(void **state)
 	struct abi_look look = { .pid = (uint32_t)child.pid };
 	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
 
-	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(ASK(w->sentinel, look, &look), 0);
 	assert_int_equal(look.result, 0);
 	assert_int_equal(look.n_fds, 1);
 	assert_int_equal(look.more, 0);
@@ -247,7 +247,7 @@ static void look_says_when_there_is_more(void **state)
 	struct abi_look look = { .pid = (uint32_t)child.pid };
 
 	hear_well(&child);
-	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(ASK(w->sentinel, look, &look), 0);
 	assert_int_equal(look.n_fds, ABI_LOOK_FDS_MAX);
 	assert_int_equal(look.more, 1);
 	end_child(&child);
@@ -269,7 +269,7 @@ static void look_at_a_process_without_sockets_finds_none(void **state)
 	struct process_id id;
 
 	hear_well(&child);
-	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(ASK(w->sentinel, look, &look), 0);
 	assert_int_equal(look.n_fds, 0);
 	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	assert_int_equal(look.start_ns / 10000000, id.start_ticks);
@@ -284,10 +284,10 @@ static void look_at_a_process_that_is_gone_says_so(void **state)
 
 	hear_well(&child);
 	end_child(&child);
-	assert_int_equal(sentinel_look(w->sentinel, &look), -ESRCH);
+	assert_int_equal(ASK(w->sentinel, look, &look), -ESRCH);
 	assert_int_equal(look.result, -ESRCH);
 	look.pid = 0;
-	assert_int_equal(sentinel_look(w->sentinel, &look), -ESRCH);
+	assert_int_equal(ASK(w->sentinel, look, &look), -ESRCH);
 }
 
 /* --- the roll call --- */
@@ -323,14 +323,14 @@ static void roll_tells_which_descriptors_still_are_the_sockets(void **state)
 		{ .cookie = told.cookie, .pid = (uint32_t)getpid(), .fd = (uint32_t)told.fd },
 	};
 
-	assert_int_equal(sentinel_call_roll(w->sentinel, holds, 4), 0);
+	assert_int_equal(ASK(w->sentinel, recheck_descriptors, holds, 4), 0);
 	assert_int_equal(holds[0].file_refs, 1);
 	assert_int_equal(holds[0].start_ns / 10000000, e->actor.start_ticks);
 	for (int i = 1; i < 4; i++)
 		assert_int_equal(holds[i].file_refs, 0);
 	end_child(&child);
 	holds[0].start_ns = holds[0].file_refs = 0;
-	assert_int_equal(sentinel_call_roll(w->sentinel, holds, 1), 0);
+	assert_int_equal(ASK(w->sentinel, recheck_descriptors, holds, 1), 0);
 	assert_int_equal(holds[0].start_ns, 0);
 	assert_int_equal(holds[0].file_refs, 0);
 }
@@ -352,8 +352,8 @@ static void roll_and_look_count_the_same_references(void **state)
 
 	assert_true(copy >= 0);
 	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, copy, &event), 0);
-	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
-	assert_int_equal(sentinel_call_roll(w->sentinel, &hold, 1), 0);
+	assert_int_equal(ASK(w->sentinel, look, &look), 0);
+	assert_int_equal(ASK(w->sentinel, recheck_descriptors, &hold, 1), 0);
 	assert_int_equal(look.fds[0].file_refs, 2);
 	assert_int_equal(hold.file_refs, look.fds[0].file_refs);
 	close(copy);
@@ -374,7 +374,7 @@ static void a_long_roll_is_called_in_parts(void **state)
 		holds[i] = (struct abi_hold){ .cookie = told.cookie,
 					      .pid = (uint32_t)child.pid,
 					      .fd = (uint32_t)told.fd };
-	assert_int_equal(sentinel_call_roll(w->sentinel, holds, n), 0);
+	assert_int_equal(ASK(w->sentinel, recheck_descriptors, holds, n), 0);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(holds[i].file_refs, 1);
 	free(holds);
@@ -459,12 +459,12 @@ static void pass_and_look_at_others(void **state)
 
 	pass_over_all(w->sentinel, 65536, others_told.cookie, 0, &seen);
 	assert_int_equal(seen.n, 1);
-	assert_int_equal(sentinel_look(w->sentinel, &look), 0);
+	assert_int_equal(ASK(w->sentinel, look, &look), 0);
 	assert_int_equal(look.n_fds, 1);
 	assert_int_equal(look.fds[0].cookie, others_told.cookie);
 	if (!can_call_roll(w))
 		return;
-	assert_int_equal(sentinel_call_roll(w->sentinel, &hold, 1), 0);
+	assert_int_equal(ASK(w->sentinel, recheck_descriptors, &hold, 1), 0);
 	assert_int_equal(hold.file_refs, look.fds[0].file_refs);
 }
 
@@ -474,9 +474,9 @@ static void track_and_untrack(void **state)
 	struct process_id id;
 
 	assert_int_equal(procfs_identity(others_listener.pid, &id), 0);
-	assert_int_equal(sentinel_track_socket(w->sentinel, others_told.cookie), 0);
-	assert_int_equal(sentinel_track_process(w->sentinel, &id), 0);
-	assert_int_equal(sentinel_untrack_process(w->sentinel, &id), 0);
+	assert_int_equal(ASK(w->sentinel, track_socket, others_told.cookie), 0);
+	assert_int_equal(ASK(w->sentinel, track_process, &id, true), 0);
+	assert_int_equal(ASK(w->sentinel, track_process, &id, false), 0);
 }
 
 static void everything_works_without_capabilities_as_another_user(void **state)
@@ -607,15 +607,16 @@ static void polling_hears_of_a_destroyed_socket(void **state)
 
 static void polling_has_neither_pass_nor_look(void **state)
 {
-	struct abi_look look = { .pid = (uint32_t)getpid() };
-	struct abi_hold hold = { .pid = (uint32_t)getpid() };
+	const struct kernel_source *kernel;
 	struct sentinel *s;
 
 	assert_int_equal(sentinel_new(false, &s), 0);
-	assert_int_equal(sentinel_open_holder_pass(s), -EOPNOTSUPP);
-	assert_int_equal(sentinel_look(s, &look), -EOPNOTSUPP);
-	assert_int_equal(sentinel_call_roll(s, &hold, 1), -EOPNOTSUPP);
-	assert_int_equal(sentinel_track_socket(s, 1), 0);
+	kernel = sentinel_kernel_source(s);
+	assert_null(kernel->open_holder_pass);
+	assert_null(kernel->look);
+	assert_null(kernel->recheck_descriptors);
+	assert_null(kernel->walk);
+	assert_null(kernel->track_socket);
 	sentinel_free(s);
 }
 

@@ -144,8 +144,7 @@ static bool udp_is_walked(const struct watcher *w)
 	const struct abi_walk asked = { .protocol = IPPROTO_UDP, .port = 1 };
 	const struct abi_walk_answer *answer;
 
-	return sentinel_walk(w->sentinel, &asked, &answer) == 0 &&
-	       answer->head.result != -EOPNOTSUPP;
+	return ASK(w->sentinel, walk, &asked, &answer) == 0 && answer->head.result != -EOPNOTSUPP;
 }
 
 static void udp_owner_is_found_among_udp_sockets(void **state)

@@ -306,11 +306,6 @@ static int build(struct api *api)
 	return r;
 }
 
-static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(sentinel, asked, ret);
-}
-
 int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 {
 	_cleanup_close_ int fd = listen_fd;
@@ -326,8 +321,7 @@ int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 		.inventory = config->inventory,
 		.registry = config->registry,
 		.report = sentinel_report(config->sentinel),
-		.walk = walk,
-		.walk_data = config->sentinel,
+		.kernel = sentinel_kernel_source(config->sentinel),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	r = build(api);

@@ -45,66 +45,20 @@ struct daemon {
 	int lost; /* -ESTALE once the place was: the daemon ends */
 };
 
-/* --- what inventory needs of sentinel --- */
-
-static int open_pass(void *user_data)
+static void warn_not_tracked(const struct process_id *id, int error)
 {
-	return sentinel_open_holder_pass(user_data);
-}
-
-static int look(void *user_data, struct abi_look *ret)
-{
-	return sentinel_look(user_data, ret);
-}
-
-static void track_socket(void *user_data, uint64_t cookie)
-{
-	int r = sentinel_track_socket(user_data, cookie);
-
-	if (r)
-		log_warning("a socket is not tracked: %s", strerror(-r));
-}
-
-static void track_process(void *user_data, const struct process_id *id, bool track)
-{
-	int r = track ? sentinel_track_process(user_data, id)
-		      : sentinel_untrack_process(user_data, id);
-
-	if (r && r != -ENOENT) /* the kernel side forgets a process by itself when it exits */
-		log_warning("process %d is not tracked: %s", id->pid, strerror(-r));
-}
-
-static int open_grips(void *user_data, unsigned pass, const uint64_t *files, size_t n)
-{
-	return sentinel_open_grips(user_data, pass, files, n);
-}
-
-static int call_roll(void *user_data, struct abi_hold *holds, size_t n)
-{
-	return sentinel_call_roll(user_data, holds, n);
-}
-
-static int walk(void *user_data, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(user_data, asked, ret);
+	if (id)
+		log_warning("process %d is not tracked: %s", id->pid, strerror(-error));
+	else
+		log_warning("a socket is not tracked: %s", strerror(-error));
 }
 
 static int new_inventory(struct daemon *d)
 {
-	struct holder_source source = { 0 };
+	struct kernel_source kernel = *sentinel_kernel_source(d->sentinel);
 
-	if (sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
-		source = (struct holder_source){
-			.open_pass = open_pass,
-			.look = look,
-			.track_socket = track_socket,
-			.track_process = track_process,
-			.user_data = d->sentinel,
-			.call_roll = call_roll,
-			.open_grips = open_grips,
-			.walk = walk,
-		};
-	return inventory_new(&source, &d->inventory);
+	kernel.not_tracked = warn_not_tracked;
+	return inventory_new(&kernel, &d->inventory);
 }
 
 /* --- what tracker needs of sentinel --- */

@@ -373,7 +373,7 @@ static uint32_t netns_of(struct explainer *x, pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	if (!stat(path, &st))
 		return (uint32_t)st.st_ino;
-	if (bindtable_read(x->walk, x->walk_data, &q, &table))
+	if (bindtable_read(x->kernel, &q, &table))
 		return 0;
 	netns = table.netns;
 	bindtable_deinit(&table);

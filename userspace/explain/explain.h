@@ -57,8 +57,7 @@ struct explainer {
 	struct inventory *inventory;
 	struct registry *registry; /* of claims */
 	const struct sentinel_report *report;
-	bindtable_walk walk;
-	void *walk_data;
+	const struct kernel_source *kernel;
 	struct why_searches searches;
 };
 

@@ -23,7 +23,7 @@ int why_walk_now(struct explainer *x, const struct why_facts *f, struct bind_tab
 		.addr = f->question.addr,
 	};
 
-	return bindtable_read(x->walk, x->walk_data, &q, ret);
+	return bindtable_read(x->kernel, &q, ret);
 }
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue of checks, their deadlines, and the order of attempts. */
+/* The queue of checks, and the order of attempts. */
 #include "health/health.h"
 
 #include <errno.h>
@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -32,58 +31,6 @@ _Static_assert(ARRAY_SIZE(result_names) == _HEALTH_RESULT_MAX, "every result has
 const char *health_result_name(enum health_result result)
 {
 	return (unsigned)result < _HEALTH_RESULT_MAX ? result_names[result] : "failed";
-}
-
-uint64_t health_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* --- time --- */
-
-static void run_timer_in(struct health_check *c, uint64_t wait_us)
-{
-	struct timeval wait = { .tv_sec = (time_t)(wait_us / 1000000),
-				.tv_usec = (suseconds_t)(wait_us % 1000000) };
-
-	event_add(c->timer, &wait);
-}
-
-static uint64_t left_us(const struct health_check *c)
-{
-	uint64_t now = health_now_us();
-
-	return c->deadline_us > now ? c->deadline_us - now : 0;
-}
-
-void health_head_known(struct health_check *c)
-{
-	uint64_t left = left_us(c), wait = HEALTH_BODY_WAIT_MS * 1000;
-
-	c->attempt.head_known = true;
-	c->answer.elapsed_us = health_now_us() - c->attempt.began_us;
-	if (left > wait)
-		c->deadline_us -= left - wait;
-	run_timer_in(c, left_us(c));
-}
-
-/*
- * Everything goes on from the loop, in on_timer(): a settled attempt is still on the stack of the
- * library that told of it, which may not be freed under it.
- */
-void health_settle(struct health_check *c, enum health_result result)
-{
-	if (c->state == CHECK_SETTLED)
-		return;
-	c->state = CHECK_SETTLED;
-	c->answer.result = result;
-	c->answer.scheme = c->attempt.scheme;
-	if (!c->attempt.head_known)
-		c->answer.elapsed_us = health_now_us() - c->attempt.began_us;
-	event_active(c->timer, EV_TIMEOUT, 0);
 }
 
 /* --- attempts --- */
@@ -132,7 +79,7 @@ static struct health_check *next_of(const struct health *h, const struct share *
 	struct health_check *c = may_run(h, s) ? TAILQ_FIRST(&s->waiting) : NULL;
 
 	/* one whose timer is due leaves its place to those that can still use it */
-	while (c && !left_us(c))
+	while (c && !health_left_us(c))
 		c = TAILQ_NEXT(c, link);
 	return c;
 }
@@ -249,7 +196,7 @@ static void retry_over_tls(struct health_check *c)
 	c->plain = c->answer;
 	end(c);
 	c->answer = (struct health_answer){ 0 };
-	run_timer_in(c, left_us(c));
+	health_run_timer_in(c, health_left_us(c));
 	begin(c, HEALTH_HTTPS);
 }
 
@@ -257,7 +204,7 @@ static void settled(struct health_check *c)
 {
 	bool retried = c->tried_tls;
 
-	if (!retried && c->attempt.scheme == HEALTH_HTTP && left_us(c) &&
+	if (!retried && c->attempt.scheme == HEALTH_HTTP && health_left_us(c) &&
 	    health_http_hints_at_tls(c)) {
 		retry_over_tls(c);
 		return;
@@ -272,9 +219,9 @@ static void on_timer(evutil_socket_t fd, short what, void *user_data)
 
 	if (c->state == CHECK_SETTLED) {
 		settled(c);
-	} else if (left_us(c)) {
+	} else if (health_left_us(c)) {
 		/* the loop counts from the begin of its turn, which may be long ago */
-		run_timer_in(c, left_us(c));
+		health_run_timer_in(c, health_left_us(c));
 	} else if (c->attempt.head_known) {
 		health_settle(c, c->answer.result);
 	} else {
@@ -381,7 +328,7 @@ int health_check_start(struct health *h, const struct health_target *target, uid
 	c->user_data = user_data;
 	c->timeout_ms = timeout_ms;
 	c->deadline_us = since_us + (uint64_t)timeout_ms * 1000;
-	run_timer_in(c, left_us(c));
+	health_run_timer_in(c, health_left_us(c));
 	run_next(h);
 	*ret = c;
 	return 0;

@@ -76,6 +76,10 @@ struct health {
 /* CLOCK_MONOTONIC in microseconds. */
 uint64_t health_now_us(void);
 
+/* Until the check's deadline. */
+uint64_t health_left_us(const struct health_check *c);
+void health_run_timer_in(struct health_check *c, uint64_t wait_us);
+
 /* Takes the attempt's answer; the first one counts.  `done` follows from the loop. */
 void health_settle(struct health_check *c, enum health_result result);
 /* The head is here: the rest of the body is not waited for long. */

@@ -119,8 +119,7 @@ static int append(struct bind_table *table, const struct abi_walk_answer *answer
 /* --- walks --- */
 
 struct walker {
-	bindtable_walk walk;
-	void *user_data;
+	const struct kernel_source *kernel;
 	const struct bindtable_question *question;
 	struct bind_table *table;
 	/* of the last answer */
@@ -140,7 +139,7 @@ static int walk_chain(struct walker *w, uint32_t slot2)
 	int r;
 
 	do {
-		r = w->walk(w->user_data, &asked, &answer);
+		r = w->kernel->walk(w->kernel->user_data, &asked, &answer);
 		if (!r)
 			r = answer->head.result;
 		if (!r)
@@ -214,15 +213,17 @@ static bool tables_agree(const struct bind_table *a, const struct bind_table *b)
 	return !memcmp(&a->bucket, &b->bucket, sizeof(a->bucket));
 }
 
-int bindtable_read(bindtable_walk walk, void *user_data, const struct bindtable_question *question,
+int bindtable_read(const struct kernel_source *kernel, const struct bindtable_question *question,
 		   struct bind_table *ret)
 {
 	struct bind_table last = { 0 };
 	int r = 0;
 
+	if (!kernel->walk)
+		return -EOPNOTSUPP;
 	for (int i = 0; i < BINDTABLE_TRIES; i++) {
 		struct bind_table now = { 0 };
-		struct walker w = { walk, user_data, question, &now };
+		struct walker w = { kernel, question, &now };
 
 		r = walk_once(&w);
 		if (!r && i > 0)

@@ -2,8 +2,8 @@
 /*
  * Every owner of a port as the kernel's own bind table lists it: listeners, sockets that are only
  * bound, connections, TIME_WAIT entries, orphans, the kernel's own sockets, with the flags that no
- * netlink answer carries.  Read by a walk of the table inside the kernel (bpf/walk.h), which takes
- * no lock: it is repeated until two walks agree.
+ * netlink answer carries.  Read by a walk of the table inside the kernel (bpf/ask.bpf.c), which
+ * takes no lock: it is repeated until two walks agree.
  */
 #ifndef INVENTORY_BINDTABLE_H
 #define INVENTORY_BINDTABLE_H
@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/bind.h"
+#include "base/kernel_source.h"
 #include "base/net.h"
 
 #define BINDTABLE_TRIES	 5     /* walks made until two agree */
@@ -36,13 +37,6 @@ struct bind_table {
 	size_t n_first_chain; /* secondary: how many of owners are in the address's own chain */
 };
 
-struct abi_walk;
-struct abi_walk_answer;
-
-/* One walk; *ret is borrowed until the next one (sentinel_walk). */
-typedef int (*bindtable_walk)(void *user_data, const struct abi_walk *asked,
-			      const struct abi_walk_answer **ret);
-
 struct bindtable_question {
 	uint16_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	uint16_t port;
@@ -55,7 +49,7 @@ struct bindtable_question {
  * Reads the table.  0 and *ret filled, its owners freed with bindtable_deinit(); -ESRCH when the
  * process is gone; -EOPNOTSUPP where the kernel cannot be walked; -E2BIG; -ENOMEM.
  */
-int bindtable_read(bindtable_walk walk, void *user_data, const struct bindtable_question *question,
+int bindtable_read(const struct kernel_source *kernel, const struct bindtable_question *question,
 		   struct bind_table *ret);
 void bindtable_deinit(struct bind_table *table);
 

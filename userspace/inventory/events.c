@@ -211,10 +211,7 @@ static int inherit_rows(struct apply *a, const struct proc *parent, struct proc 
 /* Nobody asks about these two: neither need be watched. */
 static void forget_family(struct apply *a, struct proc *parent)
 {
-	const struct holder_source *source = a->table->source;
-
-	if (source->track_process)
-		source->track_process(source->user_data, &a->event->child, false);
+	table_track_id(a->table, &a->event->child, false);
 	if (parent)
 		proc_untrack(a->table, parent);
 }

@@ -26,7 +26,7 @@ static int run_pass(struct inventory *inv, struct round *round, enum abi_grip_pa
 {
 	_cleanup_close_ int fd = -1;
 
-	fd = inv->source.open_grips(inv->source.user_data, pass, round->files, round->n);
+	fd = inv->kernel.open_reference_pass(inv->kernel.user_data, pass, round->files, round->n);
 	if (fd < 0)
 		return fd;
 	return grips_pass_read(fd, round->n, &round->records);
@@ -105,7 +105,7 @@ int inventory_find_grips(struct inventory *inv, const struct bind_owner *owners,
 	size_t at, step;
 	int r;
 
-	if (!inv->source.open_grips)
+	if (!inv->kernel.open_reference_pass)
 		return -EOPNOTSUPP;
 	if (n > GRIPS_OWNERS_MAX)
 		return -E2BIG;
@@ -181,7 +181,7 @@ int inventory_find_descriptors(struct inventory *inv, const struct bind_owner *o
 
 	if (n > GRIPS_OWNERS_MAX)
 		return -E2BIG;
-	if (inv->source.open_grips)
+	if (inv->kernel.open_reference_pass)
 		r = search_by_pass(inv, &search);
 	/* said before anything is visited: every owner's pass is the same program's */
 	return r == -EOPNOTSUPP ? holders_proc_walk(visit_link, &search) : r;

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define BUFFER_BYTES	(64 * 1024) /* the kernel hands out up to 8 pages at a time */
 #define EMPTY_READS_MAX 1000	    /* an iterator gives EAGAIN after a million silent objects */
 #define RECORDS_FIRST	64
-#define NS_PER_S	1000000000ULL
 
 /* --- reading --------------------------------------------------------------------------------- */
 

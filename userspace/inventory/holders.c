@@ -8,38 +8,6 @@
 
 #define HOLDERS_FIRST 2 /* most sockets have one holder; a parent and a child fit */
 
-static bool is_older(const struct process_id *a, const struct process_id *b)
-{
-	if (a->start_ticks != b->start_ticks)
-		return a->start_ticks < b->start_ticks;
-	return a->pid < b->pid;
-}
-
-/* Where among the holders it is, or would be: they stand in order of age. */
-static size_t place_of(const struct row *row, const struct process_id *id)
-{
-	size_t from = 0, to = row->view.n_holders;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (is_older(&row->view.holders[middle].id, id))
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from;
-}
-
-struct holder *row_holder(const struct row *row, const struct process_id *id)
-{
-	size_t at = place_of(row, id);
-
-	if (at == row->view.n_holders || !process_id_equal(&row->view.holders[at].id, id))
-		return NULL;
-	return &row->view.holders[at];
-}
-
 static int reserve_holder(struct row *row)
 {
 	size_t size = row->holders_size ? 2 * row->holders_size : HOLDERS_FIRST;
@@ -68,7 +36,7 @@ int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct h
 			r = proc_link(t, proc, row, &link);
 		if (r)
 			return r;
-		at = place_of(row, &proc->process.id);
+		at = row_place_of_holder(row, &proc->process.id);
 		holder = &row->view.holders[at];
 		memmove(holder + 1, holder, (row->view.n_holders - at) * sizeof(*holder));
 		*holder = (struct holder){ .id = proc->process.id, .link = link };
@@ -120,61 +88,4 @@ int row_set_binder(struct table *t, struct row *row, struct proc *proc)
 	row->view.binder_fate = BINDER_ALIVE;
 	row->binder_link = link;
 	return 0;
-}
-
-/*
- * The sums are kept, not formed when they are needed: of a socket that a thousand workers share
- * each worker's look needs them.
- */
-void row_add_fd(struct row *row, struct holder *holder, int fd)
-{
-	if (holder->n_fds == 0)
-		row->n_looked++;
-	if (holder->n_fds < INVENTORY_HOLDER_FDS)
-		holder->fds[holder->n_fds++] = fd;
-	if (holder->fd_count == UINT16_MAX)
-		return;
-	holder->fd_count++;
-	row->found_fds++;
-}
-
-void row_forget_fds(struct row *row, struct holder *holder)
-{
-	if (holder->n_fds == 0)
-		return;
-	row->n_looked--;
-	row->found_fds -= holder->fd_count;
-	holder->fd_count = HOLDER_FDS_FORGOTTEN;
-	holder->n_fds = 0;
-}
-
-uint32_t row_found_fds(const struct row *row, bool *ret_all)
-{
-	if (ret_all)
-		*ret_all = row->n_looked == row->view.n_holders;
-	return row->found_fds;
-}
-
-bool row_is_settled(const struct row *row)
-{
-	bool all;
-	uint32_t found = row_found_fds(row, &all);
-
-	if (row->view.n_holders == 0 || !all)
-		return false;
-	if (row->file_refs == 0)
-		return true;
-	return found <= row->file_refs && row->file_refs - found <= row->unexplained;
-}
-
-void row_count_refs(struct table *t, struct row *row)
-{
-	bool all, complete;
-	uint32_t found = row_found_fds(row, &all);
-
-	complete = all && row->file_refs > 0 && found + row->gripped == row->file_refs;
-	if (complete == row->view.complete)
-		return;
-	row->view.complete = complete;
-	table_note(t, row);
 }

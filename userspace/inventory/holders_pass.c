@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "bpf/abi.h"
 
 #define BUFFER_BYTES (64 * 1024) /* the kernel hands out up to 8 pages at a time */
 #define EMPTY_READS_MAX                                                                          \
 	1000 /* an iterator gives EAGAIN after a million objects without a record: a billion fds \
 	      */
-#define NS_PER_S 1000000000ULL
 #define CUT_SIGN "\xE2\x80\xA6"
 
 /* --- decoding -------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #ifndef INVENTORY_INTERNAL_H
 #define INVENTORY_INTERNAL_H
 
+#include "base/clock.h"
 #include "inventory/sockdiag.h"
 #include "inventory/table.h"
 
@@ -17,7 +18,7 @@ void sysctl_file_deinit(struct sysctl_file *file);
 struct inventory {
 	struct table *table;
 	struct sockdiag *diag;
-	struct holder_source source;
+	struct kernel_source kernel;
 	uint64_t turn;	       /* of inventory_refresh(), from 1 */
 	uint64_t listing_turn; /* the turn of the last question about many ports */
 	uint32_t own_netns;
@@ -25,16 +26,17 @@ struct inventory {
 	uint64_t read_ns; /* CLOCK_BOOTTIME when the reading of this table began; 0 = never read */
 	struct sysctl_file local_range, reserved_list;
 	bool behind;	  /* inventory_note_loss() since that began, or it failed */
-	bool no_iterator; /* the source has none, or said -EOPNOTSUPP */
+	bool no_iterator; /* the kernel has none, or said -EOPNOTSUPP */
 	bool no_look;
 	bool no_roll;
 	bool lists_bound_inactive; /* sock_diag of this kernel does */
 };
 
 /* CLOCK_MONOTONIC in milliseconds. */
-uint64_t inventory_now_ms(void);
-/* CLOCK_BOOTTIME in nanoseconds: the clock of events. */
-uint64_t inventory_boot_ns(void);
+static inline uint64_t inventory_now_ms(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) / NS_PER_MS;
+}
 
 /*
  * Reads the holders of every row anew: by the iterator, else by the walk of /proc.  With `create`,

@@ -10,7 +10,7 @@
 
 DEFINE_CLEANUP(struct inventory *, inventory_free);
 
-int inventory_new(const struct holder_source *source, struct inventory **ret)
+int inventory_new(const struct kernel_source *kernel, struct inventory **ret)
 {
 	_cleanup_(inventory_freep) struct inventory *inv = calloc(1, sizeof(*inv));
 	struct stat st;
@@ -18,15 +18,15 @@ int inventory_new(const struct holder_source *source, struct inventory **ret)
 
 	if (!inv)
 		return -ENOMEM;
-	inv->source = *source;
+	inv->kernel = *kernel;
 	inv->turn = 1;
 	inv->local_range.fd = inv->reserved_list.fd = -1;
-	inv->no_iterator = !source->open_pass;
-	inv->no_look = !source->look;
+	inv->no_iterator = !kernel->open_holder_pass;
+	inv->no_look = !kernel->look;
 	if (stat("/proc/self/ns/net", &st) < 0)
 		return -errno;
 	inv->own_netns = (uint32_t)st.st_ino;
-	r = table_new(&inv->source, &inv->table);
+	r = table_new(&inv->kernel, &inv->table);
 	if (!r)
 		r = sockdiag_open(&inv->diag);
 	if (!r)

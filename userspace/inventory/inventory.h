@@ -18,14 +18,11 @@
 #include <stdint.h>
 
 #include "base/event.h"
+#include "base/kernel_source.h"
 #include "base/net.h"
 #include "base/process.h"
 
 struct inventory;
-struct abi_hold;
-struct abi_look;
-struct abi_walk;
-struct abi_walk_answer;
 
 #define INVENTORY_HOLDER_FDS 8 /* descriptor numbers kept for each holder */
 
@@ -85,27 +82,11 @@ struct socket_row {
 	struct process_id leaving;
 };
 
-/* Where holders come from: sentinel's iterator and look, or NULL members for /proc only. */
-struct holder_source {
-	/* as sentinel_open_holder_pass: what it shows is tracked from there on */
-	int (*open_pass)(void *user_data);
-	int (*look)(void *user_data, struct abi_look *look); /* as sentinel_look */
-	void (*track_socket)(void *user_data, uint64_t cookie);
-	void (*track_process)(void *user_data, const struct process_id *id, bool track);
-	void *user_data;
-	/* as sentinel_call_roll */
-	int (*call_roll)(void *user_data, struct abi_hold *holds, size_t n);
-	/* as sentinel_open_grips */
-	int (*open_grips)(void *user_data, unsigned pass, const uint64_t *files, size_t n);
-	/* as sentinel_walk */
-	int (*walk)(void *user_data, const struct abi_walk *asked,
-		    const struct abi_walk_answer **ret);
-	/* as procfs_stage(), which NULL stands for */
-	enum process_stage (*stage)(void *user_data, const struct process_id *id);
-};
-
-/* Opens the netlink socket and learns the own netns.  `source` is copied.  0, negative errno. */
-int inventory_new(const struct holder_source *source, struct inventory **ret);
+/*
+ * Opens the netlink socket and learns the own netns.  `kernel` is copied; one that can be asked for
+ * nothing leaves /proc and sock_diag.  0, negative errno.
+ */
+int inventory_new(const struct kernel_source *kernel, struct inventory **ret);
 void inventory_free(struct inventory *inv);
 
 /* The network namespace that the daemon lives in; claims are about this one. */

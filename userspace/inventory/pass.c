@@ -13,8 +13,6 @@
 #include "inventory/holders_proc.h"
 #include "inventory/internal.h"
 
-#define NS_PER_S 1000000000ULL
-
 struct pass {
 	struct inventory *inv;
 	struct table *table;
@@ -165,7 +163,7 @@ static int run_iterator(struct inventory *inv, struct pass *pass)
 
 	if (inv->no_iterator)
 		return -EOPNOTSUPP;
-	fd = inv->source.open_pass(inv->source.user_data);
+	fd = inv->kernel.open_holder_pass(inv->kernel.user_data);
 	if (fd == -EOPNOTSUPP)
 		inv->no_iterator = true;
 	if (fd < 0)
@@ -318,7 +316,7 @@ static int ask(struct inventory *inv, struct proc *proc, bool *ret_all)
 
 	*ret_all = true;
 	if (!inv->no_look)
-		r = inv->source.look(inv->source.user_data, &look);
+		r = inv->kernel.look(inv->kernel.user_data, &look);
 	if (r == -EOPNOTSUPP) {
 		inv->no_look = true;
 		forget_all_fds(proc);

@@ -25,7 +25,7 @@ static struct proc_key key_of(const struct process_id *id)
 
 enum process_stage table_stage(const struct table *t, const struct process_id *id)
 {
-	return t->source->stage ? t->source->stage(t->source->user_data, id) : procfs_stage(id);
+	return t->kernel->stage ? t->kernel->stage(t->kernel->user_data, id) : procfs_stage(id);
 }
 
 struct proc *table_proc(const struct table *t, const struct process_id *id)
@@ -162,11 +162,20 @@ void proc_unwant_look(struct table *t, struct proc *proc)
 	DL_DELETE2(t->looks, proc, look_prev, look_next);
 }
 
+void table_track_id(const struct table *t, const struct process_id *id, bool track)
+{
+	const struct kernel_source *kernel = t->kernel;
+	int r = kernel->track_process ? kernel->track_process(kernel->user_data, id, track) : 0;
+
+	if (r && kernel->not_tracked)
+		kernel->not_tracked(id, r);
+}
+
 void proc_track(struct table *t, struct proc *proc)
 {
-	if (proc->tracked || proc->exited || !t->source->track_process)
+	if (proc->tracked || proc->exited || !t->kernel->track_process)
 		return;
-	t->source->track_process(t->source->user_data, &proc->process.id, true);
+	table_track_id(t, &proc->process.id, true);
 	proc->tracked = true;
 	proc->tracked_here = true;
 }
@@ -175,8 +184,7 @@ void proc_untrack(struct table *t, struct proc *proc)
 {
 	if (!proc->tracked)
 		return;
-	if (t->source->track_process)
-		t->source->track_process(t->source->user_data, &proc->process.id, false);
+	table_track_id(t, &proc->process.id, false);
 	proc->tracked = false;
 	proc->tracked_here = false;
 	proc->untracked_once = true;

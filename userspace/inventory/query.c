@@ -143,9 +143,7 @@ static int walk_has_owner(struct inventory *inv, uint16_t protocol, uint16_t por
 	struct bind_table table;
 	int r;
 
-	if (!inv->source.walk)
-		return -EOPNOTSUPP;
-	r = bindtable_read(inv->source.walk, inv->source.user_data, &question, &table);
+	r = bindtable_read(&inv->kernel, &question, &table);
 	if (r)
 		return r;
 	for (size_t i = 0; i < table.n_owners; i++)

@@ -26,21 +26,29 @@ struct resync {
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+static void track_socket(const struct kernel_source *kernel, uint64_t cookie)
+{
+	int r = kernel->track_socket(kernel->user_data, cookie);
+
+	if (r && kernel->not_tracked)
+		kernel->not_tracked(NULL, r);
+}
+
 static void track_sockets(struct resync *s)
 {
-	const struct holder_source *source = &s->inv->source;
+	const struct kernel_source *kernel = &s->inv->kernel;
 	struct row *row, *next, *old;
 
-	if (!source->track_socket)
+	if (!kernel->track_socket)
 		return;
 	HASH_ITER(hh, s->fresh->by_cookie, row, next) {
 		old = table_find(s->inv->table, row->view.cookie);
 		/* MPTCP: the pass has seen one of the two, and which one ends is the kernel's
 		 * choice */
 		if ((!row->tracked || row->alias) && !(old && old->tracked)) {
-			source->track_socket(source->user_data, row->view.cookie);
+			track_socket(kernel, row->view.cookie);
 			if (row->alias)
-				source->track_socket(source->user_data, row->alias->cookie);
+				track_socket(kernel, row->alias->cookie);
 		}
 		row->tracked = true;
 	}
@@ -345,9 +353,9 @@ static void note_differences(struct resync *s)
 int inventory_resync(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data)
 {
 	_cleanup_(table_freep) struct table *fresh = NULL;
-	struct resync s = { .inv = inv, .started_ns = inventory_boot_ns(), .now = now };
+	struct resync s = { .inv = inv, .started_ns = clock_ns(CLOCK_BOOTTIME), .now = now };
 	struct table *old = inv->table;
-	int r = table_new(&inv->source, &fresh);
+	int r = table_new(&inv->kernel, &fresh);
 
 	if (r)
 		return r;

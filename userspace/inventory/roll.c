@@ -15,7 +15,6 @@
 #include "bpf/abi.h"
 #include "inventory/internal.h"
 
-#define NS_PER_S   1000000000ULL
 #define ROLL_FIRST 64 /* entries: 2 kB */
 
 /* Each row's entries stand behind each other, in the order of its holders. */
@@ -164,7 +163,7 @@ static int call(struct inventory *inv, struct roll *roll)
 
 	if (!roll->n)
 		return 0;
-	r = inv->source.call_roll(inv->source.user_data, roll->holds, roll->n);
+	r = inv->kernel.recheck_descriptors(inv->kernel.user_data, roll->holds, roll->n);
 	for (size_t i = 0; !r && i < roll->n_rows; i++)
 		holds = read_row(inv->table, roll->rows[i], holds);
 	if (r != -EOPNOTSUPP)
@@ -175,7 +174,7 @@ static int call(struct inventory *inv, struct roll *roll)
 
 static bool can_be_called(const struct inventory *inv)
 {
-	return inv->source.call_roll && !inv->no_roll;
+	return inv->kernel.recheck_descriptors && !inv->no_roll;
 }
 
 static int enlist_port(struct inventory *inv, struct roll *roll, uint32_t netns, uint16_t port)

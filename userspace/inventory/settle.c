@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <utlist.h>
 
 #include "base/cleanup.h"
@@ -17,22 +16,6 @@
 /* A process that ends is waited for this long before others are searched for its socket: usually
  * it takes a millisecond, on a loaded machine hundreds, with a core to be written seconds. */
 #define LEAVING_MAX_MS 5000
-
-uint64_t inventory_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-uint64_t inventory_boot_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* --- looks ----------------------------------------------------------------------------------- */
 

@@ -26,13 +26,13 @@ static void row_free(struct row *row)
 	free(row);
 }
 
-int table_new(const struct holder_source *source, struct table **ret)
+int table_new(const struct kernel_source *kernel, struct table **ret)
 {
 	struct table *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return -ENOMEM;
-	t->source = source;
+	t->kernel = kernel;
 	/* Half a megabyte of addresses, of which only the pages with ports in use become memory. */
 	t->by_port = calloc(TABLE_PORTS, sizeof(*t->by_port));
 	if (!t->by_port) {
@@ -153,11 +153,6 @@ static void inode_remove(struct table *t, struct row *row)
 	row->view.inode = 0;
 }
 
-void table_note(struct table *t, const struct row *row)
-{
-	changes_add(&t->changes, row->view.netns, row->view.port);
-}
-
 int table_add_row(struct table *t, const struct socket_row *facts, struct row **ret)
 {
 	struct row *row = calloc(1, sizeof(*row));
@@ -253,13 +248,6 @@ void table_settle(struct table *t, struct row *row)
 		return;
 	row->view.undecided = false;
 	table_note(t, row);
-}
-
-void row_note_leaving(struct row *row, const struct process_id *id, uint64_t now_ms)
-{
-	memmove(row->leaving + 1, row->leaving, sizeof(row->leaving) - sizeof(*row->leaving));
-	row->leaving[0] = *id;
-	row->left_ms = now_ms;
 }
 
 /* --- one socket, several names --------------------------------------------------------------- */

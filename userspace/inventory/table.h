@@ -102,10 +102,10 @@ struct table {
 	struct proc *idle[2]; /* without a row: alive, ended; oldest first */
 	size_t n_idle[2];
 	struct changes changes;
-	const struct holder_source *source; /* borrowed; to untrack what is forgotten */
+	const struct kernel_source *kernel; /* borrowed; to untrack what is forgotten */
 };
 
-int table_new(const struct holder_source *source, struct table **ret);
+int table_new(const struct kernel_source *kernel, struct table **ret);
 void table_free(struct table *t);
 
 /* --- rows (table.c) --- */
@@ -135,19 +135,17 @@ void table_place_row(struct table *t, struct row *row, uint32_t netns, uint16_t 
 int table_match(struct table *t, uint64_t cookie, uint64_t inode, uint16_t protocol,
 		struct row **ret);
 
-void table_note(struct table *t, const struct row *row);
 void table_unsettle(struct table *t, struct row *row);
 void table_settle(struct table *t, struct row *row);
+
+/* --- one row (rows.c) --- */
+
+void table_note(struct table *t, const struct row *row);
+/* Where among the holders it is, or would be: they stand in order of age. */
+size_t row_place_of_holder(const struct row *row, const struct process_id *id);
+struct holder *row_holder(const struct row *row, const struct process_id *id);
 /* A holder of the row has ended; its descriptors are about to be closed. */
 void row_note_leaving(struct row *row, const struct process_id *id, uint64_t now_ms);
-
-/* --- holders (holders.c) --- */
-
-struct holder *row_holder(const struct row *row, const struct process_id *id);
-/* Finds or adds, by age; a new one has not been looked at.  *ret may be NULL.  0, -ENOMEM. */
-int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct holder **ret);
-void row_drop_holder(struct table *t, struct row *row, struct proc *proc);
-int row_set_binder(struct table *t, struct row *row, struct proc *proc);
 /* A descriptor of one of the row's holders was found. */
 void row_add_fd(struct row *row, struct holder *holder, int fd);
 /* The holder is to be looked at again; who then has no descriptor is none. */
@@ -159,9 +157,16 @@ bool row_is_settled(const struct row *row);
 /* Computes `complete` anew; notes a change. */
 void row_count_refs(struct table *t, struct row *row);
 
+/* --- holders (holders.c) --- */
+
+/* Finds or adds, by age; a new one has not been looked at.  *ret may be NULL.  0, -ENOMEM. */
+int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct holder **ret);
+void row_drop_holder(struct table *t, struct row *row, struct proc *proc);
+int row_set_binder(struct table *t, struct row *row, struct proc *proc);
+
 /* --- processes (processes.c) --- */
 
-/* As the source of holders tells it. */
+/* How far it is on its way out. */
 enum process_stage table_stage(const struct table *t, const struct process_id *id);
 struct proc *table_proc(const struct table *t, const struct process_id *id);
 /* Finds or adds (described only by its identity).  0, -ENOMEM. */
@@ -175,6 +180,8 @@ void proc_unlink(struct table *t, struct proc *proc, uint32_t link);
 void proc_set_exited(struct table *t, struct proc *proc);
 void proc_want_look(struct table *t, struct proc *proc);
 void proc_unwant_look(struct table *t, struct proc *proc);
+/* Has the kernel side report its FORK, EXEC and EXIT, or not any more. */
+void table_track_id(const struct table *t, const struct process_id *id, bool track);
 void proc_track(struct table *t, struct proc *proc);
 void proc_untrack(struct table *t, struct proc *proc);
 /* Every process that a row names. */

@@ -202,18 +202,6 @@ static int store_service(struct registry *r, const struct claim_request *request
 	return query_run(&q);
 }
 
-int registry_port_remember(struct registry *r, const char *id, uint16_t port, uid_t uid,
-			   int64_t now)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_PORT_REMEMBER);
-
-	query_bind_text(&q, 1, id);
-	query_bind_int(&q, 2, port);
-	query_bind_int(&q, 3, now);
-	query_bind_int(&q, 4, uid);
-	return query_run(&q);
-}
-
 /*
  * A savepoint keeps a copy of every page that is changed inside it, seven of them for a claim and
  * a third of its time; the one new row is taken back by hand instead.
@@ -331,35 +319,4 @@ int registry_claim(struct registry *r, const struct claim_request *request, port
 		ret->previous_port = current.port;
 	ret->of_other_user = current.found && current.uid != request->uid;
 	return error;
-}
-
-int registry_port_ever_claimed(struct registry *r, uint16_t port)
-{
-	int error = registry_ports_refresh(r);
-
-	return error < 0 ? error : portset_has(&r->ever, port);
-}
-
-static int ports_count(struct registry *r, int64_t *ret)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_PORTS_COUNT);
-	int more = query_next(&q);
-
-	if (more <= 0)
-		return more < 0 ? more : -EIO;
-	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0);
-	return 0;
-}
-
-int registry_ports_prune(struct registry *r, int max_rows)
-{
-	const int64_t most = (int64_t)quota_limit(QUOTA_PORTS_KEPT)->machine;
-	int64_t count;
-	int error = ports_count(r, &count);
-
-	if (error < 0 || count <= most)
-		return error;
-	error = registry_forget_fairly(r, STATEMENT_PORTS_OF_USERS, STATEMENT_PORTS_FORGET,
-				       count - most < max_rows ? count - most : max_rows);
-	return error < 0 ? error : 0;
 }

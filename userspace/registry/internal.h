@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "base/quota.h"
+#include "registry/errors.h"
 #include "registry/files.h"
 #include "registry/portset.h"
 #include "registry/registry.h"
@@ -58,12 +59,6 @@ struct registry {
 /* 0 in an open batch, -EINVAL outside of one, the batch's error when it was lost. */
 int registry_write_check(const struct registry *r);
 
-/* Counts an error that a caller is about to get from here, and remembers it; returns it. */
-int registry_fail(struct registry *r, int error);
-
-/* The errno of a failed SQLite call; notices a batch that SQLite undid. */
-int registry_error(struct registry *r, int rc);
-
 /*
  * A change of several statements: savepoint_open(), the statements, savepoint_close(their result).
  * Closing with an error undoes them alone; returns that error, or that of the release.
@@ -71,22 +66,14 @@ int registry_error(struct registry *r, int rc);
 int registry_savepoint_open(struct registry *r);
 int registry_savepoint_close(struct registry *r, int error);
 
-/* A change that could be undone neither alone nor by hand: everything since begin will be. */
-void registry_batch_lose(struct registry *r, int error);
-
 /* Deletes the row, whatever is in it; 0 also when there is none. */
 int registry_service_delete(struct registry *r, const char *id);
-
-/* What was undone may have been kept in memory: it is read anew when it is needed. */
-void registry_forget_cached(struct registry *r);
 
 /* In a batch or in reads that were begun: what was read once stays so until it is changed here. */
 bool registry_in_transaction(const struct registry *r);
 
 /* PRAGMA data_version: differs once another connection has written.  0, negative errno. */
 int registry_data_version(struct registry *r, int64_t *ret);
-
-/* Brings the two port sets up to date with what other connections wrote; 0, negative errno. */
 
 /* Stores that a service had a port, as the one it had last; 0, negative errno. */
 int registry_port_remember(struct registry *r, const char *id, uint16_t port, uid_t uid,

@@ -70,7 +70,7 @@ static int pragmas_set(sqlite3 *db, const char *path, char *ret_error, size_t si
 		int rc = pragma_set(db, i, found, sizeof(found));
 
 		if (rc != SQLITE_OK) {
-			int error = statements_errno(rc, sqlite3_system_errno(db));
+			int error = errors_of_sqlite(rc, sqlite3_system_errno(db));
 
 			return words_of_error(path, error, sqlite3_errmsg(db), ret_error, size);
 		}
@@ -94,7 +94,7 @@ static int connection_open(struct registry *r, const char *path, char *ret_error
 	int error;
 
 	if (rc != SQLITE_OK) {
-		error = statements_errno(rc, r->db ? sqlite3_system_errno(r->db) : 0);
+		error = errors_of_sqlite(rc, r->db ? sqlite3_system_errno(r->db) : 0);
 		return words_of_error(path, error, r->db ? sqlite3_errmsg(r->db) : "", ret_error,
 				      size);
 	}
@@ -129,7 +129,7 @@ static int unclean_check(struct registry *r, const char *path, char *ret_error, 
 		return 0;
 	snprintf(ret_error, size, "%s is damaged (%s); left as it is, restore or remove it", path,
 		 fault);
-	return rc == SQLITE_ROW ? -EUCLEAN : statements_errno(rc, sqlite3_system_errno(r->db));
+	return rc == SQLITE_ROW ? -EUCLEAN : errors_of_sqlite(rc, sqlite3_system_errno(r->db));
 }
 
 static int file_accept(struct registry *r, const char *path, int kind, char *ret_error, size_t size)
@@ -149,7 +149,7 @@ static int file_accept(struct registry *r, const char *path, int kind, char *ret
 	if (rc != SQLITE_OK) {
 		snprintf(ret_error, size, "%s lacks what its schema version promises: %s", path,
 			 sqlite3_errmsg(r->db));
-		return statements_errno(rc, sqlite3_system_errno(r->db));
+		return errors_of_sqlite(rc, sqlite3_system_errno(r->db));
 	}
 	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	r->accepted = true;
@@ -211,37 +211,6 @@ void registry_close(struct registry *r)
 	files_deinit(&r->files);
 	quota_free(r->claims);
 	free(r);
-}
-
-void registry_forget_cached(struct registry *r)
-{
-	r->ports_loaded = false;
-	r->sums_checked = false;
-}
-
-void registry_batch_lose(struct registry *r, int error)
-{
-	if (r->batch != BATCH_OPEN)
-		return;
-	r->batch = BATCH_LOST;
-	r->batch_error = error;
-	registry_forget_cached(r);
-}
-
-int registry_fail(struct registry *r, int error)
-{
-	r->counters.errors++;
-	r->last_error = error;
-	return error;
-}
-
-int registry_error(struct registry *r, int rc)
-{
-	int error = registry_fail(r, statements_errno(rc, sqlite3_system_errno(r->db)));
-
-	if (sqlite3_get_autocommit(r->db))
-		registry_batch_lose(r, error);
-	return error;
 }
 
 bool registry_failed_with(const struct registry *r, int error)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "registry/errors.h"
 #include "registry/statements.h"
 #include "registry/words.h"
 
@@ -262,7 +263,7 @@ static int open_immutable(const char *path, sqlite3 **ret)
 	rc = sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
 			     NULL);
 	if (rc != SQLITE_OK)
-		return statements_errno(rc, db ? sqlite3_system_errno(db) : 0);
+		return errors_of_sqlite(rc, db ? sqlite3_system_errno(db) : 0);
 	*ret = TAKE_PTR(db);
 	return 0;
 }
@@ -277,12 +278,12 @@ static int read_header(sqlite3 *db, unsigned char header[HEADER_BYTES], int64_t 
 		return -EIO;
 	rc = file->pMethods->xFileSize(file, &size);
 	if (rc != SQLITE_OK)
-		return statements_errno(rc, 0);
+		return errors_of_sqlite(rc, 0);
 	memset(header, 0, HEADER_BYTES);
 	rc = file->pMethods->xRead(file, header, HEADER_BYTES, 0);
 	/* a short read is zero-filled: no magic in it, or a truncated file */
 	if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ)
-		return statements_errno(rc, 0);
+		return errors_of_sqlite(rc, 0);
 	*ret_size = size;
 	return 0;
 }
@@ -342,7 +343,7 @@ static int inspect_unmarked(sqlite3 *db, const char *path, const unsigned char *
 	} else if (rc != SQLITE_DONE) {
 		snprintf(ret_error, size, "%s is damaged (%s); left as it is", path,
 			 sqlite3_errmsg(db));
-		error = statements_errno(rc, 0);
+		error = errors_of_sqlite(rc, 0);
 	} else if (leftover(path, "-wal") || leftover(path, "-journal")) {
 		/* ours are marked before they have a log */
 		snprintf(ret_error, size, "%s is in use by another application; left as it is",
@@ -467,7 +468,7 @@ int schema_migrate(sqlite3 *db, const char *path, char *ret_error, size_t size)
 			rc = read_user_version(db, &version);
 	}
 	if (rc != SQLITE_OK) {
-		int error = statements_errno(rc, sqlite3_system_errno(db));
+		int error = errors_of_sqlite(rc, sqlite3_system_errno(db));
 
 		if (error == -EBUSY)
 			return words_of_error(path, error, "", ret_error, size);

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "registry/internal.h"
 #include "registry/schema.h"
@@ -322,30 +322,6 @@ void statements_finalize(sqlite3_stmt *statements[_STATEMENT_MAX])
 	}
 }
 
-static const struct {
-	int rc, error;
-} errno_of_rc[] = {
-	{ SQLITE_FULL, -ENOSPC },	 { SQLITE_BUSY, -EBUSY },
-	{ SQLITE_LOCKED, -EBUSY },	 { SQLITE_NOMEM, -ENOMEM },
-	{ SQLITE_READONLY, -EROFS },	 { SQLITE_PERM, -EACCES },
-	{ SQLITE_AUTH, -EACCES },	 { SQLITE_CORRUPT, -EUCLEAN },
-	{ SQLITE_NOTADB, -EMEDIUMTYPE }, { SQLITE_TOOBIG, -E2BIG },
-	{ SQLITE_CONSTRAINT, -EEXIST },	 { SQLITE_INTERRUPT, -EINTR },
-	{ SQLITE_CANTOPEN, -EACCES },	 { SQLITE_IOERR, -EIO },
-};
-
-int statements_errno(int rc, int system_errno)
-{
-	int primary = rc & 0xff; /* the rest of an extended code says where, not what */
-
-	if ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && system_errno > 0)
-		return -system_errno;
-	for (size_t i = 0; i < sizeof(errno_of_rc) / sizeof(errno_of_rc[0]); i++)
-		if (errno_of_rc[i].rc == primary)
-			return errno_of_rc[i].error;
-	return -EIO;
-}
-
 struct query query_start(struct registry *r, enum statement which)
 {
 	struct query q = { .registry = r, .stmt = r->statements[which], .cached = true };
@@ -398,21 +374,13 @@ void query_bind_int_or_null(struct query *q, int index, int64_t value, int64_t n
 		query_bind_int(q, index, value);
 }
 
-static uint64_t clock_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* Two readings of a clock that is mapped into the process: some 40 ns a row. */
 static int timed_step(struct query *q)
 {
-	uint64_t began = clock_ns();
+	uint64_t began = clock_ns(CLOCK_MONOTONIC);
 	int rc = sqlite3_step(q->stmt);
 
-	q->registry->counters.busy_ns += clock_ns() - began;
+	q->registry->counters.busy_ns += clock_ns(CLOCK_MONOTONIC) - began;
 	return rc;
 }
 

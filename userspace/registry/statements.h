@@ -233,9 +233,6 @@ enum note_column {
 int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[_STATEMENT_MAX]);
 void statements_finalize(sqlite3_stmt *statements[_STATEMENT_MAX]);
 
-/* The negative errno that stands for an SQLite result code; system_errno refines I/O errors. */
-int statements_errno(int rc, int system_errno);
-
 struct query {
 	struct registry *registry;
 	sqlite3_stmt *stmt;

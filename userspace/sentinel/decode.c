@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "bpf/abi.h"
 
-#define NS_PER_S      1000000000ULL
 #define ERRNO_MAX     4095	     /* MAX_ERRNO of the kernel */
 #define CUT_MARK      "\xe2\x80\xa6" /* "…" before what is left of a path */
 #define CUT_MARK_SIZE (sizeof(CUT_MARK) - 1)

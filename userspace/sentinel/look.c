@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/abi.h"
 
 #define LOOK_BYTES 32768 /* what the kernel's iterator hands out at once */
-#define NS_PER_S   1000000000ULL
 
 /* A pass over one process: kernels before 6.1 do not know the parameter. */
 static int open_pass_over(int program_fd, pid_t pid)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probes of the BPF rung: which programs each is made of, what is blind without it, and how it
- * is attached.  Private to the room.
+ * The probes of the BPF rung: which programs each is made of, and what is blind without it. Private
+ * to the room.
  */
 #ifndef SENTINEL_PROBES_H
 #define SENTINEL_PROBES_H
@@ -10,11 +10,7 @@
 #include "sentinel/rung.h"
 #include "sentinel/tracepoints.h"
 
-struct bpf_link;
-struct halves;
-
 #define PROBE_PROGRAMS_MAX 3 /* as many tracepoints, in the same order */
-#define PROBE_LINKS_MAX	   20
 
 enum probe {
 	PROBE_BIND = 0,
@@ -26,7 +22,7 @@ enum probe {
 	PROBE_PROCESS,
 	PROBE_HOLDERS,
 	PROBE_LOOK,
-	PROBE_WALK,
+	PROBE_WALK, /* from here on the programs are in the object that answers */
 	PROBE_ROLL,
 	PROBE_GRIPS, /* and the next ones: in the order of enum abi_grip_pass */
 	PROBE_GRIPS_QUEUED,
@@ -42,23 +38,10 @@ struct probe_row {
 };
 extern const struct probe_row probe_rows[_PROBE_MAX];
 
-/* What is attached; destroyed in reverse order. */
-struct probe_links {
-	struct bpf_link *links[PROBE_LINKS_MAX];
-	int n;
-	/* the iterators', borrowed; NULL when it is not attached */
-	struct bpf_link *holders, *grips[ABI_GRIP_PASSES];
-};
-
 /* Fills _PROBE_MAX entries; none is refused yet. */
 void probes_describe(struct sentinel_probe *probes);
 
 /* Marks it refused.  Without a reason (NULL or "") the errno's text is it. */
 void probe_refuse(struct sentinel_probe *probe, const char *reason, int error);
-
-/* Attaches, of the loaded halves, what is not refused; what cannot be attached is refused then. */
-void probes_attach(const struct halves *bpf, struct sentinel_probe *probes,
-		   struct tracepoints *tracepoints, struct probe_links *links);
-void probes_detach(struct probe_links *links);
 
 #endif

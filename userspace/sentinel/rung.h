@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a rung of the ladder gives to sentinel.c.  Private to the room.  A rung embeds struct
- * sentinel as its first member and allocates itself; everything it does goes through its ops.
+ * What a rung of the ladder gives to ladder.c and sentinel.c.  Private to the room.  A rung embeds
+ * struct sentinel as its first member and allocates itself; everything it does goes through its
+ * ops.
  */
 #ifndef SENTINEL_RUNG_H
 #define SENTINEL_RUNG_H
@@ -19,20 +20,12 @@ struct sentinel_ops {
 	int (*dispatch)(struct sentinel *s, const struct sentinel_slice *slice,
 			sentinel_handler handler, void *user_data, bool *ret_resync);
 	struct sentinel_counters (*counters)(const struct sentinel *s);
-	/* NULL where the rung has none */
-	int (*open_holder_pass)(struct sentinel *s);
-	int (*look)(struct sentinel *s, struct abi_look *look);
-	int (*walk)(struct sentinel *s, const struct abi_walk *asked,
-		    const struct abi_walk_answer **ret);
-	int (*call_roll)(struct sentinel *s, struct abi_hold *holds, size_t n);
-	int (*open_grips)(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n);
-	int (*track_socket)(struct sentinel *s, uint64_t cookie);
-	int (*track_process)(struct sentinel *s, const struct process_id *id, bool track);
 };
 
 struct sentinel {
 	const struct sentinel_ops *ops;
 	struct sentinel_report report;
+	struct kernel_source kernel; /* filled by the rung, with itself as user_data */
 	struct sentinel_probe probes[RUNG_PROBES_MAX]; /* what report.probes points to */
 	char why_not_bpf[RUNG_WHY_SIZE];
 };

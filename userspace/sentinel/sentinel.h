@@ -18,12 +18,9 @@
 #include <stdint.h>
 
 #include "base/event.h"
+#include "base/kernel_source.h"
 
 struct sentinel;
-struct abi_hold;
-struct abi_look;
-struct abi_walk;
-struct abi_walk_answer;
 
 #define SENTINEL_POLL_MS 1000
 
@@ -107,51 +104,9 @@ int sentinel_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
 		      sentinel_handler handler, void *user_data, bool *ret_resync);
 
 /*
- * A new descriptor on one full iterator pass over all processes' descriptors; reading it to its
- * end gives abi_process_event and abi_holder records (bpf/abi.h).  A process's record precedes its
- * first holder.  Each socket is tracked when it is shown, while its file is held, so that its CLOSE
- * is still to come.  Owned by the caller.  -EOPNOTSUPP on rungs without the iterator.
+ * What the kernel can be asked for on this rung; nothing on the poll rung.  Borrowed; valid as long
+ * as the sentinel.
  */
-int sentinel_open_holder_pass(struct sentinel *s);
-
-/*
- * Which tracked sockets does the process `look->pid` hold right now?  Fills the rest of *look;
- * costs a walk of that process's descriptors only.  0, -ESRCH, -EOPNOTSUPP where the kernel cannot.
- */
-int sentinel_look(struct sentinel *s, struct abi_look *look);
-
-/*
- * Are these n descriptors still those of these sockets?  Answers in the array (bpf/abi.h): two
- * microseconds for each, however many descriptors its process has.  Of a process's other
- * descriptors, and of those in tables private to a thread, it knows nothing.  0, -EOPNOTSUPP where
- * the kernel cannot, negative errno.
- */
-int sentinel_call_roll(struct sentinel *s, struct abi_hold *holds, size_t n);
-
-/*
- * Walks the kernel's own bind table: the owners of one port (bpf/abi.h).  *ret is borrowed until
- * the next walk; its head.result is the walk's own outcome.  Takes no lock: two walks that agree
- * are the truth.  0, -EOPNOTSUPP on rungs without it, negative errno.
- */
-int sentinel_walk(struct sentinel *s, const struct abi_walk *asked,
-		  const struct abi_walk_answer **ret);
-
-/*
- * A new descriptor on one pass over everything that may hold one of these n <= ABI_GRIP_FILES_MAX
- * files, which are named as the walk names them (struct abi_owner).  Reading it to its end gives
- * abi_grip records.  `pass` is one of enum abi_grip_pass; one pass at a time.  Owned by the caller.
- * -EOPNOTSUPP where the kernel cannot be asked, -E2BIG, negative errno.
- */
-int sentinel_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n);
-
-/*
- * Tells the kernel side which sockets that neither an event nor a pass has shown are tracked (their
- * CLOSE is then reported) and which processes hold tracked sockets (their FORK, EXEC, EXIT are).
- * Sockets and processes that are seen binding are added by the kernel side itself.  No-ops on the
- * poll rung.
- */
-int sentinel_track_socket(struct sentinel *s, uint64_t cookie);
-int sentinel_track_process(struct sentinel *s, const struct process_id *id);
-int sentinel_untrack_process(struct sentinel *s, const struct process_id *id);
+const struct kernel_source *sentinel_kernel_source(const struct sentinel *s);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rung on BPF.  What the kernel takes of the object is loaded (bpf_halves.h) and attached; then
- * each probe has to prove itself.  What can be done without listeners' events is nothing: if
- * `set_state` does not work, neither does the rung.  If bound sockets or closes are not seen, the
- * poll rung's reasons for a resync are listened to as well.
+ * The rung on BPF.  What the kernel takes of the two objects is loaded (bpf_objects.h) and attached
+ * (attach.h); then each probe has to prove itself.  What can be done without listeners' events is
+ * nothing: if `set_state` does not work, neither does the rung.  If bound sockets or closes are not
+ * seen, the poll rung's reasons for a resync are listened to as well.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -14,31 +14,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/abi.h"
-#include "sentinel/bpf_halves.h"
+#include "sentinel/attach.h"
 #include "sentinel/bpf_load.h"
+#include "sentinel/bpf_objects.h"
 #include "sentinel/decode.h"
 #include "sentinel/grip_pass.h"
-#include "sentinel/look.h"
 #include "sentinel/probes.h"
+#include "sentinel/questions.h"
 #include "sentinel/rung.h"
 
 #define PROOF_WAIT_MS  500 /* events come within microseconds; a loaded machine gets this long */
-#define NS_PER_MS      UINT64_C(1000000)
 #define STOP_CONSUMING (-ECANCELED)
 
 struct bpf_rung {
 	struct sentinel base;
-	struct halves bpf;
+	struct bpf_objects bpf;
 	struct probe_links links;
-	const struct abi_walk_answer *answer; /* the walk's map */
-	struct abi_roll *roll;		      /* the roll call's */
+	struct questions questions;
 	struct ring_buffer *ring;
 	struct sentinel *companion; /* the poll rung, where BPF sees too little */
 	int epoll_fd;		    /* over both; -1 without a companion */
@@ -60,17 +58,14 @@ struct bpf_rung {
 
 static uint64_t now_ns(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 /* --- counters --- */
 
 static uint64_t lost(const struct bpf_rung *b)
 {
-	return b->bpf.listening->bss->lost_ring + b->bpf.listening->bss->lost_map;
+	return b->bpf.listen->bss->lost_ring + b->bpf.listen->bss->lost_map;
 }
 
 static struct sentinel_counters bpf_counters(const struct sentinel *s)
@@ -79,8 +74,8 @@ static struct sentinel_counters bpf_counters(const struct sentinel *s)
 	struct sentinel_counters c = b->counters;
 
 	c.lost = lost(b);
-	c.failed_reads = b->bpf.listening->bss->failed_reads + b->bpf.asked->bss->failed_reads;
-	c.left_out = b->bpf.listening->bss->refusals_left_out;
+	c.failed_reads = b->bpf.listen->bss->failed_reads;
+	c.left_out = b->bpf.listen->bss->refusals_left_out;
 	return c;
 }
 
@@ -169,113 +164,6 @@ static int bpf_fd(const struct sentinel *s)
 	return b->companion ? b->epoll_fd : ring_buffer__epoll_fd(b->ring);
 }
 
-/* --- holders --- */
-
-static int bpf_open_holder_pass(struct sentinel *s)
-{
-	struct bpf_rung *b = (struct bpf_rung *)s;
-	int fd;
-
-	if (!b->links.holders)
-		return -EOPNOTSUPP;
-	fd = bpf_iter_create(bpf_link__fd(b->links.holders));
-	return fd < 0 ? -errno : fd;
-}
-
-static int bpf_look(struct sentinel *s, struct abi_look *look)
-{
-	struct bpf_rung *b = (struct bpf_rung *)s;
-
-	if (!b->links.holders)
-		return -EOPNOTSUPP;
-	return look_run(bpf_program__fd(b->bpf.listening->progs.pass), b->ticks_per_s, look);
-}
-
-static int bpf_walk(struct sentinel *s, const struct abi_walk *asked,
-		    const struct abi_walk_answer **ret)
-{
-	struct bpf_rung *b = (struct bpf_rung *)s;
-	struct abi_walk in = *asked; /* the kernel copies the argument back */
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &in, .ctx_size_in = sizeof(in));
-	int r;
-
-	if (!b->answer || b->base.probes[PROBE_WALK].state == SENTINEL_PROBE_REFUSED)
-		return -EOPNOTSUPP;
-	r = bpf_prog_test_run_opts(bpf_program__fd(b->bpf.asked->progs.walk), &options);
-	if (r < 0)
-		return -errno;
-	if (options.retval)
-		return -EIO;
-	*ret = b->answer;
-	return 0;
-}
-
-/* A part of the roll that fits the map. */
-static int call_part(struct bpf_rung *b, struct abi_hold *holds, size_t n)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, options);
-
-	memcpy(b->roll->holds, holds, n * sizeof(*holds));
-	b->roll->n = (uint32_t)n;
-	if (bpf_prog_test_run_opts(bpf_program__fd(b->bpf.asked->progs.call_roll), &options) < 0)
-		return -errno;
-	if (options.retval)
-		return -EOPNOTSUPP;
-	memcpy(holds, b->roll->holds, n * sizeof(*holds));
-	return 0;
-}
-
-static int bpf_call_roll(struct sentinel *s, struct abi_hold *holds, size_t n)
-{
-	struct bpf_rung *b = (struct bpf_rung *)s;
-	int r = 0;
-
-	if (!b->roll || b->base.probes[PROBE_ROLL].state == SENTINEL_PROBE_REFUSED)
-		return -EOPNOTSUPP;
-	for (size_t at = 0, part; !r && at < n; at += part) {
-		part = n - at < ABI_HOLDS_MAX ? n - at : ABI_HOLDS_MAX;
-		r = call_part(b, holds + at, part);
-	}
-	return r;
-}
-
-static int bpf_open_grips(struct sentinel *s, unsigned pass, const uint64_t *files, size_t n)
-{
-	struct bpf_rung *b = (struct bpf_rung *)s;
-
-	if (pass >= ABI_GRIP_PASSES || !b->links.grips[pass])
-		return -EOPNOTSUPP;
-	return grip_pass_open(b->links.grips[pass], bpf_map__fd(b->bpf.asked->maps.grip_targets),
-			      files, n);
-}
-
-/* --- what the kernel side tracks --- */
-
-static int bpf_track_socket(struct sentinel *s, uint64_t cookie)
-{
-	struct bpf_rung *b = (struct bpf_rung *)s;
-	uint8_t yes = 1;
-
-	if (!cookie)
-		return -EINVAL;
-	return bpf_map_update_elem(bpf_map__fd(b->bpf.listening->maps.tracked), &cookie, &yes,
-				   BPF_ANY) < 0
-		       ? -errno
-		       : 0;
-}
-
-static int bpf_track_process(struct sentinel *s, const struct process_id *id, bool track)
-{
-	struct bpf_rung *b = (struct bpf_rung *)s;
-	uint64_t start_ns = id->start_ticks * (1000000000ULL / b->ticks_per_s);
-	int map = bpf_map__fd(b->bpf.listening->maps.holders), r;
-	uint32_t pid = (uint32_t)id->pid;
-
-	r = track ? bpf_map_update_elem(map, &pid, &start_ns, BPF_ANY)
-		  : bpf_map_delete_elem(map, &pid);
-	return r < 0 && (track || errno != ENOENT) ? -errno : 0;
-}
-
 /* --- proof --- */
 
 /* A refused bind carries what the programs on the cgroups' bind hooks saw of it. */
@@ -311,7 +199,7 @@ static uint64_t prove_walk(struct bpf_rung *b, const struct proof *proof)
 	const struct abi_walk asked = { .protocol = IPPROTO_TCP, .port = proof->port };
 	const struct abi_walk_answer *answer;
 
-	if (bpf_walk(&b->base, &asked, &answer) < 0 || answer->head.result)
+	if (question_walk(&b->questions, &asked, &answer) < 0 || answer->head.result)
 		return 0;
 	for (uint32_t i = 0; i < answer->head.n_owners; i++) {
 		if (answer->owners[i].cookie != proof->cookie)
@@ -327,7 +215,7 @@ static void prove_roll(struct bpf_rung *b, const struct proof *proof)
 	struct abi_hold hold = { .cookie = proof->cookie,
 				 .pid = (uint32_t)getpid(),
 				 .fd = (uint32_t)proof->tcp };
-	int r = bpf_call_roll(&b->base, &hold, 1);
+	int r = question_recheck_descriptors(&b->questions, &hold, 1);
 
 	if (r == 0 && hold.file_refs)
 		b->proved |= 1U << PROBE_ROLL;
@@ -347,7 +235,7 @@ static void prove_grips(struct bpf_rung *b, const struct proof *proof, uint64_t 
 		if (!file)
 			probe_refuse(probe, "there is no walk that names files", -EOPNOTSUPP);
 		else if (grip_pass_prove(i, b->links.grips[i],
-					 bpf_map__fd(b->bpf.asked->maps.grip_targets), file,
+					 bpf_map__fd(b->bpf.ask->maps.grip_targets), file,
 					 proof->tcp))
 			b->proved |= 1U << (PROBE_GRIPS + i);
 	}
@@ -368,13 +256,13 @@ static void doubt_pre_bind(struct bpf_rung *b)
 static void prove_holders(struct bpf_rung *b, uint64_t cookie)
 {
 	struct abi_look look = { .pid = (uint32_t)getpid() };
-	_cleanup_close_ int pass = bpf_open_holder_pass(&b->base);
+	_cleanup_close_ int pass = question_open_holder_pass(&b->questions);
 	char bytes[sizeof(struct abi_process_event)];
 
 	/* some process's record, if only our own */
 	if (pass >= 0 && read(pass, bytes, sizeof(bytes)) > 0)
 		b->proved |= 1U << PROBE_HOLDERS;
-	look.result = bpf_look(&b->base, &look);
+	look.result = question_look(&b->questions, &look);
 	for (uint32_t i = 0; i < look.n_fds; i++)
 		if (look.fds[i].cookie == cookie)
 			b->proved |= 1U << PROBE_LOOK;
@@ -429,10 +317,10 @@ static int cause_events(struct bpf_rung *b, struct process_id *self)
 	int r = procfs_identity(getpid(), self);
 
 	/* tracked by hand, so that no probe's proof hangs on another probe */
-	r = r ?: bpf_track_process(&b->base, self, true);
+	r = r ?: question_track_process(&b->questions, self, true);
 	doubt_pre_bind(b);
 	r = r ?: proof_open_sockets(&proof);
-	r = r ?: bpf_track_socket(&b->base, proof.cookie);
+	r = r ?: question_track_socket(&b->questions, proof.cookie);
 	if (r == 0)
 		prove_holders(b, proof.cookie);
 	if (r == 0)
@@ -456,9 +344,9 @@ static int prove(struct bpf_rung *b)
 	int r = cause_events(b, &self);
 
 	r = r ?: await_proofs(b);
-	b->bpf.listening->bss->ignored_pid = (uint32_t)getpid();
-	b->bpf.listening->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
-	r = r ?: bpf_track_process(&b->base, &self, false);
+	b->bpf.listen->bss->ignored_pid = (uint32_t)getpid();
+	b->bpf.listen->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
+	r = r ?: question_track_process(&b->questions, &self, false);
 	r = r ?: consume(b, &proof_slice, ignore_event, NULL);
 	judge_probes(b);
 	b->counters = (struct sentinel_counters){ 0 };
@@ -474,13 +362,10 @@ static void bpf_free(struct sentinel *s)
 
 	sentinel_free(b->companion);
 	closep(&b->epoll_fd);
-	if (b->answer)
-		munmap((void *)b->answer, sizeof(*b->answer));
-	if (b->roll)
-		munmap(b->roll, sizeof(*b->roll));
+	questions_unmap_answers(&b->questions);
 	ring_buffer__free(b->ring);
 	probes_detach(&b->links);
-	halves_destroy(&b->bpf);
+	bpf_objects_destroy(&b->bpf);
 	free(b);
 }
 
@@ -495,13 +380,6 @@ static const struct sentinel_ops bpf_ops = {
 	.fd = bpf_fd,
 	.dispatch = bpf_dispatch,
 	.counters = bpf_counters,
-	.open_holder_pass = bpf_open_holder_pass,
-	.look = bpf_look,
-	.walk = bpf_walk,
-	.call_roll = bpf_call_roll,
-	.open_grips = bpf_open_grips,
-	.track_socket = bpf_track_socket,
-	.track_process = bpf_track_process,
 };
 
 static bool works(const struct bpf_rung *b, enum probe probe)
@@ -527,40 +405,18 @@ static int add_companion(struct bpf_rung *b)
 	return 0;
 }
 
-/* What the programs answer is read in place, 48 kB and 16 kB: not copied by a call for each. */
-static int map_value(struct bpf_map *map, size_t size, int protection, void **ret)
-{
-	void *at = mmap(NULL, size, protection, MAP_SHARED, bpf_map__fd(map), 0);
-
-	if (at == MAP_FAILED)
-		return -errno;
-	*ret = at;
-	return 0;
-}
-
-static int map_answers(struct bpf_rung *b)
-{
-	int r = map_value(b->bpf.asked->maps.walk_answer, sizeof(*b->answer), PROT_READ,
-			  (void **)&b->answer);
-
-	return r
-		       ?: map_value(b->bpf.asked->maps.roll, sizeof(*b->roll),
-				    PROT_READ | PROT_WRITE, (void **)&b->roll);
-}
-
 static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 {
 	_cleanup_(tracepoints_close) struct tracepoints tracepoints;
 	int r;
 
 	tracepoints_start_opening(&tracepoints);
-	r = halves_load(b->base.probes, &b->bpf);
+	r = bpf_objects_load(b->base.probes, &b->bpf);
 	tracepoints_await(&tracepoints);
-	r = r ?: map_answers(b);
+	r = r ?: questions_map_answers(&b->questions);
 	if (r == 0) {
 		probes_attach(&b->bpf, b->base.probes, &tracepoints, &b->links);
-		b->ring = ring_buffer__new(bpf_map__fd(b->bpf.listening->maps.ring), receive, b,
-					   NULL);
+		b->ring = ring_buffer__new(bpf_map__fd(b->bpf.listen->maps.ring), receive, b, NULL);
 		r = b->ring ? prove(b) : -errno;
 	}
 	memcpy(attempt->probes, b->base.probes, sizeof(attempt->probes));
@@ -572,6 +428,7 @@ static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 
 		snprintf(attempt->why, sizeof(attempt->why), "%s", *reason ? reason : strerror(-r));
 	}
+	questions_fill(&b->questions, &b->base.kernel);
 	return r ?: add_companion(b);
 }
 
@@ -588,6 +445,10 @@ int sentinel_bpf_new(struct rung_attempt *attempt, struct sentinel **ret)
 	b->base.report.n_probes = _PROBE_MAX;
 	b->epoll_fd = -1;
 	b->ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
+	b->questions = (struct questions){ .bpf = &b->bpf,
+					   .links = &b->links,
+					   .probes = b->base.probes,
+					   .ticks_per_s = b->ticks_per_s };
 	probes_describe(b->base.probes);
 	bpf_load_capture_messages();
 	r = start(b, attempt);

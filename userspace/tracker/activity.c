@@ -7,9 +7,10 @@
 #include "base/text.h"
 #include "tracker/listener.h"
 
-#define PRUNE_EVERY	   1000 /* entries written between two prunings */
-#define PRUNE_ROWS	   2000 /* dropped at once, so that no turn of the loop takes long */
-#define MARK_ALIVE_EVERY_S 60	/* only together with an entry: an idle daemon writes nothing */
+/* Entries written between two prunings, and rows dropped by one: some 10 ms of a turn. */
+#define PRUNE_EVERY	   250
+#define PRUNE_ROWS	   500
+#define MARK_ALIVE_EVERY_S 60 /* only together with an entry: an idle daemon writes nothing */
 
 static int append(struct activity_writer *w, struct activity *entry)
 {
@@ -84,7 +85,7 @@ int activity_prune_all(struct registry *registry, int64_t now)
 {
 	int pruned, r;
 
-	/* in bites: a transaction of the whole trail would fill the write-ahead log */
+	/* in parts: a transaction of the whole trail would fill the write-ahead log */
 	do {
 		r = registry_begin(registry);
 		if (r)

@@ -158,7 +158,7 @@ static inline void world_open_api(struct world *w)
 
 static inline int world_open(void **state)
 {
-	static const struct holder_source proc_only;
+	static const struct kernel_source proc_only;
 	struct world *w = calloc(1, sizeof(*w));
 	char error[256] = "";
 

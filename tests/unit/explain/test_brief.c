@@ -52,7 +52,7 @@ static struct inventory *table_with_a_listener(void)
 		.family = AF_INET,
 		.port = 3000,
 	};
-	const struct holder_source nobody = { 0 };
+	const struct kernel_source nobody = { 0 };
 	struct inventory *inv = NULL;
 	bool settle = false;
 

@@ -22,18 +22,13 @@ struct rooms {
 	char directory[32];
 };
 
-static int walk(void *sentinel, const struct abi_walk *asked, const struct abi_walk_answer **ret)
-{
-	return sentinel_walk(sentinel, asked, ret);
-}
-
 static void ignore(uint32_t netns, uint16_t port, void *user_data)
 {
 }
 
 static int rooms_open(void **state)
 {
-	static const struct holder_source proc_only;
+	static const struct kernel_source proc_only;
 	struct rooms *r = calloc(1, sizeof(*r));
 	char path[64], error[256] = "";
 
@@ -46,8 +41,7 @@ static int rooms_open(void **state)
 	assert_int_equal(inventory_new(&proc_only, &r->explainer.inventory), 0);
 	assert_int_equal(sentinel_new(false, &r->sentinel), 0);
 	r->explainer.report = sentinel_report(r->sentinel);
-	r->explainer.walk = walk;
-	r->explainer.walk_data = r->sentinel;
+	r->explainer.kernel = sentinel_kernel_source(r->sentinel);
 	*state = r;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A holder source that answers from prepared records, and builders for those records and for
+ * A kernel source that answers from prepared records, and builders for those records and for
  * events. Its processes have pids above the kernel's largest, so that /proc never knows them.
  */
 #ifndef TESTS_UNIT_INVENTORY_FAKE_H
@@ -163,17 +163,19 @@ static inline int fake_open_pass(void *user_data)
 	return fd;
 }
 
-static inline void fake_track_socket(void *user_data, uint64_t cookie)
+static inline int fake_track_socket(void *user_data, uint64_t cookie)
 {
 	((struct fake *)user_data)->tracked_sockets++;
+	return 0;
 }
 
-static inline void fake_track_process(void *user_data, const struct process_id *id, bool track)
+static inline int fake_track_process(void *user_data, const struct process_id *id, bool track)
 {
 	struct fake *f = user_data;
 
 	if (id->pid >= FAKE_PID && id->pid < FAKE_PID + FAKE_PIDS_MAX)
 		f->tracked[id->pid - FAKE_PID] += track ? 1 : -1;
+	return 0;
 }
 
 /* Those that hold something or are said to be alive run; all others are gone, but for one. */
@@ -192,14 +194,14 @@ static inline enum process_stage fake_stage(void *user_data, const struct proces
 	return PROCESS_GONE;
 }
 
-static inline struct holder_source fake_source(struct fake *f)
+static inline struct kernel_source fake_source(struct fake *f)
 {
-	return (struct holder_source){ .open_pass = fake_open_pass,
+	return (struct kernel_source){ .open_holder_pass = fake_open_pass,
 				       .look = fake_look,
 				       .track_socket = fake_track_socket,
 				       .track_process = fake_track_process,
 				       .stage = fake_stage,
-				       .call_roll = fake_call_roll,
+				       .recheck_descriptors = fake_call_roll,
 				       .user_data = f };
 }
 

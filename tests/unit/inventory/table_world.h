@@ -33,7 +33,7 @@ struct world {
 static inline int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct holder_source source = fake_source(&w->fake);
+	struct kernel_source source = fake_source(&w->fake);
 
 	*state = w;
 	return inventory_new(&source, &w->inv);

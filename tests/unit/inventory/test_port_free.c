@@ -17,7 +17,7 @@
 
 static int setup(void **state)
 {
-	struct holder_source none = { 0 };
+	struct kernel_source none = { 0 };
 
 	return inventory_new(&none, (struct inventory **)state);
 }

@@ -24,7 +24,7 @@ struct world {
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct holder_source source = fake_source(&w->fake);
+	struct kernel_source source = fake_source(&w->fake);
 
 	*state = w;
 	return inventory_new(&source, &w->inv);
@@ -163,9 +163,9 @@ static int cannot_call(void *user_data, struct abi_hold *holds, size_t n)
 static void a_source_that_cannot_call_is_asked_once(void **state)
 {
 	struct world w = { .inv = NULL };
-	struct holder_source source = fake_source(&w.fake);
+	struct kernel_source source = fake_source(&w.fake);
 
-	source.call_roll = cannot_call;
+	source.recheck_descriptors = cannot_call;
 	assert_int_equal(inventory_new(&source, &w.inv), 0);
 	start_servers(&w, 2);
 	ask(&w);

@@ -87,9 +87,9 @@ static enum process_stage runs(void *user_data, const struct process_id *id)
 
 static void start(struct herd *h)
 {
-	struct holder_source source = {
-		.open_pass = open_pass,
-		.call_roll = call_roll,
+	struct kernel_source source = {
+		.open_holder_pass = open_pass,
+		.recheck_descriptors = call_roll,
 		.stage = runs,
 		.user_data = h,
 	};

@@ -212,7 +212,7 @@ static void a_short_or_foreign_message_is_refused(void **state)
 
 static struct inventory *new_inventory(void)
 {
-	struct holder_source none = { 0 };
+	struct kernel_source none = { 0 };
 	struct inventory *inv;
 
 	assert_int_equal(inventory_new(&none, &inv), 0);
@@ -328,7 +328,7 @@ static void a_query_joins_an_mptcp_listener_by_inode(void **state)
 			   .family = AF_INET,
 			   .port = PORT,
 			   .actor = { getpid(), 1 } };
-	struct holder_source none = { 0 };
+	struct kernel_source none = { 0 };
 	struct inventory *inv;
 	struct socket_row *rows;
 	bool settle;

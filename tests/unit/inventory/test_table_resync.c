@@ -108,10 +108,10 @@ static int broken_pass(void *user_data)
 static void a_failed_resync_leaves_the_table(void **state)
 {
 	struct world *w = *state;
-	struct holder_source source = fake_source(&w->fake);
+	struct kernel_source source = fake_source(&w->fake);
 
 	inventory_free(w->inv);
-	source.open_pass = broken_pass;
+	source.open_holder_pass = broken_pass;
 	assert_int_equal(inventory_new(&source, &w->inv), 0);
 	start_server(w);
 	assert_int_equal(inventory_resync(w->inv, NOW, count_change, w), -EBADMSG);
@@ -122,7 +122,7 @@ static void a_failed_resync_leaves_the_table(void **state)
 static void a_loss_is_made_good_by_a_resync_that_succeeds(void **state)
 {
 	struct world *w = *state;
-	struct holder_source source = fake_source(&w->fake);
+	struct kernel_source source = fake_source(&w->fake);
 
 	resync(w);
 	assert_false(inventory_is_behind(w->inv));
@@ -132,7 +132,7 @@ static void a_loss_is_made_good_by_a_resync_that_succeeds(void **state)
 	assert_false(inventory_is_behind(w->inv));
 
 	inventory_free(w->inv);
-	source.open_pass = broken_pass;
+	source.open_holder_pass = broken_pass;
 	assert_int_equal(inventory_new(&source, &w->inv), 0);
 	inventory_note_loss(w->inv);
 	assert_int_equal(inventory_resync(w->inv, NOW, count_change, w), -EBADMSG);
@@ -172,6 +172,48 @@ static void a_closing_socket_that_the_list_still_showed_goes(void **state)
 	close(fd); /* no event of it comes any more */
 	settle(w);
 	assert_int_equal(count_listed(w, port), 0);
+}
+
+static unsigned sockets_not_tracked, processes_not_tracked;
+
+static void count_not_tracked(const struct process_id *id, int error)
+{
+	assert_int_equal(error, -E2BIG);
+	if (id)
+		processes_not_tracked++;
+	else
+		sockets_not_tracked++;
+}
+
+static int has_no_room_for_a_socket(void *user_data, uint64_t cookie)
+{
+	return -E2BIG;
+}
+
+static int has_no_room_for_a_process(void *user_data, const struct process_id *id, bool track)
+{
+	return -E2BIG;
+}
+
+static void what_cannot_be_tracked_is_told_and_listed(void **state)
+{
+	struct world *w = *state;
+	struct kernel_source source = fake_source(&w->fake);
+	uint16_t port;
+	int fd = listen_unheld(&port);
+
+	inventory_free(w->inv);
+	source.track_socket = has_no_room_for_a_socket;
+	source.track_process = has_no_room_for_a_process;
+	source.not_tracked = count_not_tracked;
+	assert_int_equal(inventory_new(&source, &w->inv), 0);
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	resync(w);
+	assert_true(sockets_not_tracked > 0);
+	assert_int_equal(processes_not_tracked, 1);
+	assert_int_equal(count_listed(w, port), 1);
+	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
+	close(fd);
 }
 
 static void a_socket_that_nobody_holds_and_the_list_shows_stays(void **state)
@@ -291,6 +333,7 @@ int main(void)
 		T(a_failed_resync_leaves_the_table),
 		T(a_loss_is_made_good_by_a_resync_that_succeeds),
 		T(a_closing_socket_that_the_list_still_showed_goes),
+		T(what_cannot_be_tracked_is_told_and_listed),
 		T(a_socket_that_nobody_holds_and_the_list_shows_stays),
 		T(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows),
 		T(what_nobody_held_before_is_looked_into_once),

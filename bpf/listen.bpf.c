@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The kernel side of the sentinel.  Each program watches one place; a socket is known by its
- * cookie, a process by its thread group and start time.  Loaded program by program: none needs
- * another, but those that user space names as one probe.
+ * The object that tells: what happens to sockets and to the processes that hold them.  Each program
+ * watches one place; a socket is known by its cookie, a process by its thread group and start time.
+ * Loaded program by program: none needs another, but those that user space names as one probe.
+ *
+ * The pass over all holders is here and not among the answers (ask.bpf.c): it marks each socket
+ * that it shows, in the map in which the other programs look for the mark.
  */
 #include "kernel_types.h"
 
@@ -11,13 +14,11 @@
 #include <bpf/bpf_tracing.h>
 
 #include "abi.h"
-#include "grips.h"
-#include "holds.h"
+#include "head.h"
 #include "kernel_access.h"
 #include "record.h"
 #include "refusal.h"
 #include "state.h"
-#include "walk.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 

@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The bind walk: every owner of a port, as the kernel's own bind table lists it.  No netlink answer
- * has all of them, nor their flags.  Takes no lock; user space repeats it until two walks agree.
+ * The owners of a port, as the kernel's own bind table lists them: what the walk answers and what
+ * the record of a refusal carries.  No netlink answer has all of them, nor their flags.  Takes no
+ * lock; user space repeats a walk until two of them agree.
  *
  * TCP: hashinfo->bhash[(port + hash_mix) & (size - 1)] → the port's bucket → a bucket for each
  * address → its owners (since 6.8; before, the port's bucket has the owners itself).
  * UDP: udp_table->hash[(port + hash_mix) & mask] → sockets of every port of the slot.
  */
-#ifndef BPF_WALK_H
-#define BPF_WALK_H
+#ifndef BPF_OWNERS_H
+#define BPF_OWNERS_H
 
 #include "abi.h"
 #include "kernel_access.h"
-#include "record.h"
 
 #define CHAIN_MAX (1024 * 1024) /* steps along one chain; the kernel allows 8 million */
-
-/* From 6.2 on (3f0e6f2b41d3). */
-struct task_struct *bpf_task_from_pid(int pid) __ksym __weak;
-void bpf_task_release(struct task_struct *task) __ksym __weak;
-
-/* One answer at a time: user space makes one walk at a time. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct abi_walk_answer);
-} walk_answer SEC(".maps");
 
 enum { STEP_AGAIN = 0, STEP_LAST = 1 }; /* for bpf_loop() */
 
@@ -181,26 +168,6 @@ static __always_inline const struct sock *take_owner(struct owners_walk *w)
 	return (void *)node - w->node_offset;
 }
 
-static long owners_step(__u64 turn, struct owners_walk *w)
-{
-	struct abi_walk_answer *to = w->to;
-	const struct sock *sk;
-	__u32 n = to->head.n_owners;
-
-	if (!w->owner)
-		return step_to_next_address(w);
-	sk = take_owner(w);
-	if (!is_asked_for(w, sk) || w->passed_over++ < to->head.skip)
-		return STEP_AGAIN;
-	if (n >= ABI_OWNERS_MAX) {
-		to->head.more = 1;
-		return STEP_LAST;
-	}
-	fill_owner(&to->owners[n], (__u64)sk);
-	to->head.n_owners = n + 1;
-	return STEP_AGAIN;
-}
-
 struct bucket_search {
 	const struct net *net;
 	struct hlist_node *node;
@@ -246,74 +213,12 @@ static __always_inline void start_in_bucket(struct owners_walk *w, struct inet_b
 		w->owner = BPF_CORE_READ(bucket, owners.first);
 }
 
-static __always_inline void fill_bucket(struct abi_walk *to, struct inet_bind_bucket *bucket)
-{
-	to->bucket = 1;
-	to->fastreuse = BPF_CORE_READ(bucket, fastreuse);
-	to->fastreuseport = BPF_CORE_READ(bucket, fastreuseport);
-	to->fastuid = BPF_CORE_READ(bucket, fastuid.val);
-	to->fast_rcv_saddr = BPF_CORE_READ(bucket, fast_rcv_saddr);
-	BPF_CORE_READ_INTO(&to->fast_v6_rcv_saddr, bucket, fast_v6_rcv_saddr);
-	to->fast_family = BPF_CORE_READ(bucket, fast_sk_family);
-	to->fast_ipv6_only = BPF_CORE_READ(bucket, fast_ipv6_only);
-}
-
-static __always_inline void walk_tcp(const struct net *net, struct abi_walk_answer *to)
-{
-	struct owners_walk w = { .to = to, .net = net, .port = to->head.port };
-	struct inet_bind_bucket *bucket = find_bucket(net, to->head.port);
-
-	if (!bucket)
-		return;
-	fill_bucket(&to->head, bucket);
-	start_in_bucket(&w, bucket);
-	bpf_loop(CHAIN_MAX, owners_step, &w, 0);
-}
-
-/*
- * The slot of hash2 that was asked for.  Its entries grew with 4-tuple hashing (78c91ae2c6de, 6.13)
- * by a counter, aligned to two words.  Not a relocation: for a type that the kernel has not, libbpf
- * searches all modules, which takes CAP_SYS_ADMIN.
- */
-static __always_inline struct udp_hslot *secondary_slot(const struct udp_table *table, __u32 slot)
-{
-	__u32 bytes = bpf_core_type_size(struct udp_hslot), align = 2 * sizeof(long);
-
-	if (bpf_core_field_exists(table->hash4))
-		bytes = (bytes + sizeof(__u32) + align - 1) & ~(align - 1);
-	return BPF_CORE_READ(table, hash2) + slot * bytes;
-}
-
 static __always_inline struct udp_hslot *primary_slot(const struct udp_table *table,
 						      const struct net *net, __u16 port)
 {
 	__u32 slot = (port + BPF_CORE_READ(net, hash_mix)) & BPF_CORE_READ(table, mask);
 
 	return (void *)BPF_CORE_READ(table, hash) + slot * bpf_core_type_size(struct udp_hslot);
-}
-
-static __always_inline void walk_udp(const struct net *net, struct abi_walk_answer *to)
-{
-	struct udp_table *table = net_udp_table(net);
-	__u32 mask = BPF_CORE_READ(table, mask);
-	struct owners_walk w = { .to = to, .net = net, .port = to->head.port, .udp = true };
-	struct udp_hslot *slot;
-
-	if (!table) {
-		to->head.result = -ABI_EOPNOTSUPP;
-		return;
-	}
-	if (to->head.slot2) {
-		slot = secondary_slot(table, (to->head.slot2 - 1) & mask);
-		w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_portaddr_node);
-	} else {
-		slot = primary_slot(table, net, to->head.port);
-		w.node_offset = bpf_core_field_offset(struct sock, __sk_common.skc_node);
-	}
-	to->head.slot_count = BPF_CORE_READ(slot, count);
-	to->head.slot2_mask = mask;
-	w.owner = BPF_CORE_READ(slot, head.first);
-	bpf_loop(CHAIN_MAX, owners_step, &w, 0);
 }
 
 /* --- the namespace --- */
@@ -355,61 +260,6 @@ __noinline int fill_netns(struct abi_netns *to, __u64 address)
 	if (bpf_core_field_exists(net->ipv6) && BPF_CORE_READ(net, ipv6.sysctl.ip_nonlocal_bind))
 		to->nonlocal |= ABI_NONLOCAL_IPV6;
 	to->known = to->ephemeral_last != 0;
-	return 0;
-}
-
-static __always_inline void walk_namespace(struct task_struct *task, struct abi_walk_answer *to)
-{
-	const struct net *net = BPF_CORE_READ(task, nsproxy, net_ns);
-
-	if (!net) { /* a zombie has none any more */
-		to->head.result = -ABI_ESRCH;
-		return;
-	}
-	to->head.netns = BPF_CORE_READ(net, ns.inum);
-	to->head.hash_mix = BPF_CORE_READ(net, hash_mix);
-	fill_netns(&to->head.place, (__u64)net);
-	if (to->head.protocol == IPPROTO_UDP)
-		walk_udp(net, to);
-	else
-		walk_tcp(net, to);
-}
-
-static __always_inline void walk_other(struct abi_walk_answer *to)
-{
-	struct task_struct *task;
-
-	if (!bpf_task_from_pid || !bpf_task_release) {
-		to->head.result = -ABI_EOPNOTSUPP;
-		return;
-	}
-	task = bpf_task_from_pid(to->head.pid);
-	if (!task) {
-		to->head.result = -ABI_ESRCH;
-		return;
-	}
-	walk_namespace(task, to);
-	bpf_task_release(task);
-}
-
-SEC("syscall")
-int walk(struct abi_walk *asked)
-{
-	__u32 zero = 0;
-	struct abi_walk_answer *to = bpf_map_lookup_elem(&walk_answer, &zero);
-
-	if (!to)
-		return 1;
-	__builtin_memset(&to->head, 0, sizeof(to->head));
-	to->head.pid = asked->pid;
-	to->head.protocol = asked->protocol;
-	to->head.port = asked->port;
-	to->head.skip = asked->skip;
-	to->head.slot2 = asked->slot2;
-	if (to->head.pid)
-		walk_other(to);
-	else
-		walk_namespace(current_task(), to);
 	return 0;
 }
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel can be asked for, beside the events that it tells by itself.  The sentinel fills
+ * this (sentinel_kernel_source()), inventory and explain ask by it, and tests answer in its place.
+ *
+ * A question that cannot be asked here is NULL, whatever the reason is: no eBPF, or a probe that
+ * this kernel refuses.  One that can be asked may still answer -EOPNOTSUPP, once the kernel turns
+ * out to lack it.  Whoever asks does without then: by /proc and sock_diag, which see less.
+ */
+#ifndef BASE_KERNEL_SOURCE_H
+#define BASE_KERNEL_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/process.h"
+#include "base/procfs.h"
+
+struct abi_hold;
+struct abi_look;
+struct abi_walk;
+struct abi_walk_answer;
+
+struct kernel_source {
+	void *user_data; /* the first argument of each question */
+
+	/*
+	 * A new descriptor on one full iterator pass over all processes' descriptors; reading it to
+	 * its end gives abi_process_event and abi_holder records (bpf/abi.h).  A process's record
+	 * precedes its first holder.  Each socket is tracked when it is shown, while its file is
+	 * held, so that its CLOSE is still to come.  Owned by the caller.
+	 */
+	int (*open_holder_pass)(void *user_data);
+
+	/*
+	 * Which sockets does the process `look->pid` hold right now?  Fills the rest of *look;
+	 * costs a walk of that process's descriptors only.  0, -ESRCH, negative errno.
+	 */
+	int (*look)(void *user_data, struct abi_look *look);
+
+	/*
+	 * Are these n descriptors still those of these sockets?  Answers in the array: two
+	 * microseconds for each, however many descriptors its process has.  Of a process's other
+	 * descriptors, and of those in tables private to a thread, it knows nothing.  0, negative
+	 * errno.
+	 */
+	int (*recheck_descriptors)(void *user_data, struct abi_hold *holds, size_t n);
+
+	/*
+	 * A new descriptor on one pass over everything that may refer to one of these
+	 * n <= ABI_GRIP_FILES_MAX files, which are named as the walk names them (struct abi_owner).
+	 * Reading it to its end gives abi_grip records.  `pass` is one of enum abi_grip_pass; one
+	 * pass at a time.  Owned by the caller.  -E2BIG, negative errno.
+	 */
+	int (*open_reference_pass)(void *user_data, unsigned pass, const uint64_t *files, size_t n);
+
+	/*
+	 * Walks the kernel's own bind table: the owners of one port.  *ret is borrowed until the
+	 * next walk; its head.result is the walk's own outcome.  Takes no lock: two walks that
+	 * agree are the truth.  0, negative errno.
+	 */
+	int (*walk)(void *user_data, const struct abi_walk *asked,
+		    const struct abi_walk_answer **ret);
+
+	/*
+	 * Tells the kernel side which sockets that neither an event nor a pass has shown are
+	 * tracked (their CLOSE is then reported) and which processes hold tracked sockets (their
+	 * FORK, EXEC and EXIT are), or hold none any more.  Sockets and processes that are seen
+	 * binding are added by the kernel side itself.  To untrack a process that is not tracked is
+	 * no error. 0, -E2BIG, negative errno.
+	 */
+	int (*track_socket)(void *user_data, uint64_t cookie);
+	int (*track_process)(void *user_data, const struct process_id *id, bool track);
+
+	/* How far a process is on its way out.  NULL stands for procfs_stage(). */
+	enum process_stage (*stage)(void *user_data, const struct process_id *id);
+
+	/*
+	 * No question, but who hears of a socket (then id is NULL) or process that could not be
+	 * tracked: the room that asked goes on, for its next full pass notices what no event tells.
+	 * For whoever hands the source on to set; NULL = nobody.
+	 */
+	void (*not_tracked)(const struct process_id *id, int error);
+};
+
+#endif

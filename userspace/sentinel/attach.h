@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The probes' programs at their places in the kernel.  Private to the room. */
+#ifndef SENTINEL_ATTACH_H
+#define SENTINEL_ATTACH_H
+
+#include "bpf/abi.h"
+#include "sentinel/probes.h"
+#include "sentinel/tracepoints.h"
+
+struct bpf_link;
+struct bpf_objects;
+
+#define PROBE_LINKS_MAX 20
+
+/* What is attached; destroyed in reverse order. */
+struct probe_links {
+	struct bpf_link *links[PROBE_LINKS_MAX];
+	int n;
+	/* the iterators', borrowed; NULL when it is not attached */
+	struct bpf_link *holders, *grips[ABI_GRIP_PASSES];
+};
+
+/* Attaches, of the loaded objects, what is not refused; what cannot be attached is refused then. */
+void probes_attach(const struct bpf_objects *objects, struct sentinel_probe *probes,
+		   struct tracepoints *tracepoints, struct probe_links *links);
+void probes_detach(struct probe_links *links);
+
+#endif

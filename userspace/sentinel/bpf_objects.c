@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "sentinel/bpf_objects.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+
+#include "base/cleanup.h"
+#include "sentinel/bpf_load.h"
+
+#define ALL_PROBES ((1U << _PROBE_MAX) - 1)
+
+static void choose_programs(struct bpf_object *object, unsigned wanted)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, false);
+	for (int i = 0; i < _PROBE_MAX; i++) {
+		for (int k = 0; k < PROBE_PROGRAMS_MAX && probe_rows[i].programs[k]; k++) {
+			program = bpf_object__find_program_by_name(object,
+								   probe_rows[i].programs[k]);
+			/* some are in two probes, and many in the other object */
+			if (program && wanted & 1U << i)
+				bpf_program__set_autoload(program, true);
+		}
+	}
+}
+
+static int load_programs(struct bpf_object_skeleton *skeleton, struct bpf_object *object,
+			 uint32_t abi_version, unsigned wanted)
+{
+	if (abi_version != ABI_VERSION)
+		return -EPROTO;
+	choose_programs(object, wanted);
+	return bpf_object__load_skeleton(skeleton);
+}
+
+/* `wanted` has a bit for each probe; those of the other object do not matter.  0, negative errno.
+ */
+static int load_listen(unsigned wanted, bool may_cast, struct portdaddy_listen **ret)
+{
+	struct portdaddy_listen *skel;
+	int r;
+
+	bpf_load_reset_message();
+	skel = portdaddy_listen__open();
+	if (!skel)
+		return -errno;
+	skel->rodata->bind_number = SYS_bind;
+	skel->rodata->may_cast = may_cast;
+	skel->rodata->may_probe = bpf_load_probing_is_allowed();
+	skel->rodata->may_see_answers = bpf_load_answers_can_be_seen();
+	r = load_programs(skel->skeleton, skel->obj, skel->rodata->abi_version, wanted);
+	if (r < 0) {
+		portdaddy_listen__destroy(skel);
+		return r;
+	}
+	*ret = skel;
+	return 0;
+}
+
+static int load_ask(unsigned wanted, bool may_cast, struct portdaddy_ask **ret)
+{
+	struct portdaddy_ask *skel;
+	int r;
+
+	bpf_load_reset_message();
+	skel = portdaddy_ask__open();
+	if (!skel)
+		return -errno;
+	skel->rodata->may_cast = may_cast;
+	r = load_programs(skel->skeleton, skel->obj, skel->rodata->abi_version, wanted);
+	if (r < 0) {
+		portdaddy_ask__destroy(skel);
+		return r;
+	}
+	*ret = skel;
+	return 0;
+}
+
+/* --- both at once --- */
+
+/* What the second thread loads, and how that ended. */
+struct ask_load {
+	unsigned wanted;
+	bool may_cast;
+	struct portdaddy_ask *skel; /* NULL: it was refused */
+	int error;
+};
+
+static void *run_ask_load(void *user_data)
+{
+	struct ask_load *load = user_data;
+
+	load->error = load_ask(load->wanted, load->may_cast, &load->skel);
+	return NULL;
+}
+
+static int load_both(unsigned wanted, bool may_cast, struct bpf_objects *ret)
+{
+	struct ask_load ask = { .wanted = wanted, .may_cast = may_cast };
+	struct portdaddy_listen *listen = NULL;
+	pthread_t thread;
+	bool at_once = pthread_create(&thread, NULL, run_ask_load, &ask) == 0;
+	int r = load_listen(wanted, may_cast, &listen);
+
+	if (at_once)
+		pthread_join(thread, NULL);
+	else
+		run_ask_load(&ask);
+	*ret = (struct bpf_objects){ listen, ask.skel };
+	r = r ?: ask.error;
+	if (r < 0)
+		bpf_objects_destroy(ret);
+	return r;
+}
+
+/* --- one by one, where not everything is taken --- */
+
+static int try_alone(enum probe probe, bool may_cast)
+{
+	struct bpf_objects alone = { 0 };
+	int r = probe >= PROBE_WALK ? load_ask(1U << probe, may_cast, &alone.ask)
+				    : load_listen(1U << probe, may_cast, &alone.listen);
+
+	bpf_objects_destroy(&alone);
+	return r;
+}
+
+/* Who may not even create a map need not try program by program.  0, negative errno. */
+static int try_to_create_a_map(void)
+{
+	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
+
+	return fd < 0 ? -errno : 0;
+}
+
+static void find_refused_probes(struct sentinel_probe *probes, bool may_cast)
+{
+	for (int i = 0; i < _PROBE_MAX; i++) {
+		int r = probe_rows[i].programs[0] ? try_alone(i, may_cast) : 0;
+
+		if (r < 0)
+			probe_refuse(&probes[i], bpf_load_message(), r);
+	}
+}
+
+static unsigned not_refused(const struct sentinel_probe *probes)
+{
+	unsigned mask = 0;
+
+	for (int i = 0; i < _PROBE_MAX; i++)
+		if (probes[i].state != SENTINEL_PROBE_REFUSED)
+			mask |= 1U << i;
+	return mask;
+}
+
+int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret)
+{
+	int r = load_both(ALL_PROBES, true, ret);
+	bool may_cast;
+
+	if (r == 0)
+		return 0;
+	r = try_to_create_a_map();
+	if (r < 0) {
+		for (int i = 0; i < _PROBE_MAX; i++)
+			probe_refuse(&probes[i], r == -EPERM ? "no permission to use BPF" : NULL,
+				     r);
+		return r;
+	}
+	may_cast = try_alone(PROBE_SET_STATE, true) == 0;
+	find_refused_probes(probes, may_cast);
+	return load_both(not_refused(probes), may_cast, ret);
+}
+
+void bpf_objects_destroy(struct bpf_objects *objects)
+{
+	portdaddy_ask__destroy(objects->ask);
+	portdaddy_listen__destroy(objects->listen);
+	*objects = (struct bpf_objects){ 0 };
+}
+
+struct bpf_program *bpf_objects_program(const struct bpf_objects *objects, const char *name)
+{
+	return bpf_object__find_program_by_name(objects->listen->obj, name)
+		       ?: bpf_object__find_program_by_name(objects->ask->obj, name);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two BPF objects: one listens (bpf/listen.bpf.c), one answers (bpf/ask.bpf.c).  They share no
+ * map, and are loaded at the same time: half of the time of a load goes into relocations and half
+ * into the verifier, and two processors can do that at once.  Private to the room.
+ */
+#ifndef SENTINEL_BPF_OBJECTS_H
+#define SENTINEL_BPF_OBJECTS_H
+
+#include "ask.skel.h"
+#include "listen.skel.h"
+#include "sentinel/probes.h"
+
+struct bpf_objects {
+	struct portdaddy_listen *listen;
+	struct portdaddy_ask *ask;
+};
+
+/*
+ * Loads what the kernel takes.  Where it does not take everything each probe is tried alone, to
+ * find out which are refused and why: those are marked.  0, and both objects are there, though
+ * perhaps without programs; negative errno.
+ */
+int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret);
+
+/* Takes NULLs. */
+void bpf_objects_destroy(struct bpf_objects *objects);
+
+/* A program of either object by its name, which is one of enum probe's. */
+struct bpf_program *bpf_objects_program(const struct bpf_objects *objects, const char *name);
+
+#endif

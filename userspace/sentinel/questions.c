@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "sentinel/questions.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "sentinel/attach.h"
+#include "sentinel/bpf_objects.h"
+#include "sentinel/grip_pass.h"
+#include "sentinel/look.h"
+#include "sentinel/probes.h"
+
+/* What the programs answer is read in place, 48 kB and 16 kB: not copied by a call for each. */
+static int map_value(struct bpf_map *map, size_t size, int protection, void **ret)
+{
+	void *at = mmap(NULL, size, protection, MAP_SHARED, bpf_map__fd(map), 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	*ret = at;
+	return 0;
+}
+
+int questions_map_answers(struct questions *q)
+{
+	int r = map_value(q->bpf->ask->maps.walk_answer, sizeof(*q->answer), PROT_READ,
+			  (void **)&q->answer);
+
+	if (r < 0)
+		return r;
+	return map_value(q->bpf->ask->maps.roll, sizeof(*q->roll), PROT_READ | PROT_WRITE,
+			 (void **)&q->roll);
+}
+
+void questions_unmap_answers(struct questions *q)
+{
+	if (q->answer)
+		munmap((void *)q->answer, sizeof(*q->answer));
+	if (q->roll)
+		munmap(q->roll, sizeof(*q->roll));
+}
+
+/* --- holders --- */
+
+int question_open_holder_pass(void *questions)
+{
+	const struct questions *q = questions;
+	int fd;
+
+	if (!q->links->holders)
+		return -EOPNOTSUPP;
+	fd = bpf_iter_create(bpf_link__fd(q->links->holders));
+	return fd < 0 ? -errno : fd;
+}
+
+int question_look(void *questions, struct abi_look *look)
+{
+	const struct questions *q = questions;
+
+	if (!q->links->holders)
+		return -EOPNOTSUPP;
+	return look_run(bpf_program__fd(q->bpf->listen->progs.pass), q->ticks_per_s, look);
+}
+
+int question_walk(void *questions, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	const struct questions *q = questions;
+	struct abi_walk in = *asked; /* the kernel copies the argument back */
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &in, .ctx_size_in = sizeof(in));
+	int r;
+
+	if (!q->answer || q->probes[PROBE_WALK].state == SENTINEL_PROBE_REFUSED)
+		return -EOPNOTSUPP;
+	r = bpf_prog_test_run_opts(bpf_program__fd(q->bpf->ask->progs.walk), &options);
+	if (r < 0)
+		return -errno;
+	if (options.retval)
+		return -EIO;
+	*ret = q->answer;
+	return 0;
+}
+
+/* A part of the roll that fits the map. */
+static int call_part(const struct questions *q, struct abi_hold *holds, size_t n)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+
+	memcpy(q->roll->holds, holds, n * sizeof(*holds));
+	q->roll->n = (uint32_t)n;
+	if (bpf_prog_test_run_opts(bpf_program__fd(q->bpf->ask->progs.call_roll), &options) < 0)
+		return -errno;
+	if (options.retval)
+		return -EOPNOTSUPP;
+	memcpy(holds, q->roll->holds, n * sizeof(*holds));
+	return 0;
+}
+
+int question_recheck_descriptors(void *questions, struct abi_hold *holds, size_t n)
+{
+	const struct questions *q = questions;
+	int r = 0;
+
+	if (!q->roll || q->probes[PROBE_ROLL].state == SENTINEL_PROBE_REFUSED)
+		return -EOPNOTSUPP;
+	for (size_t at = 0, part; !r && at < n; at += part) {
+		part = n - at < ABI_HOLDS_MAX ? n - at : ABI_HOLDS_MAX;
+		r = call_part(q, holds + at, part);
+	}
+	return r;
+}
+
+int question_open_reference_pass(void *questions, unsigned pass, const uint64_t *files, size_t n)
+{
+	const struct questions *q = questions;
+
+	if (pass >= ABI_GRIP_PASSES || !q->links->grips[pass])
+		return -EOPNOTSUPP;
+	return grip_pass_open(q->links->grips[pass], bpf_map__fd(q->bpf->ask->maps.grip_targets),
+			      files, n);
+}
+
+/* --- what the kernel side tracks --- */
+
+int question_track_socket(void *questions, uint64_t cookie)
+{
+	const struct questions *q = questions;
+	uint8_t yes = 1;
+
+	if (!cookie)
+		return -EINVAL;
+	return bpf_map_update_elem(bpf_map__fd(q->bpf->listen->maps.tracked), &cookie, &yes,
+				   BPF_ANY) < 0
+		       ? -errno
+		       : 0;
+}
+
+int question_track_process(void *questions, const struct process_id *id, bool track)
+{
+	const struct questions *q = questions;
+	uint64_t start_ns = id->start_ticks * (NS_PER_S / q->ticks_per_s);
+	int map = bpf_map__fd(q->bpf->listen->maps.holders), r;
+	uint32_t pid = (uint32_t)id->pid;
+
+	r = track ? bpf_map_update_elem(map, &pid, &start_ns, BPF_ANY)
+		  : bpf_map_delete_elem(map, &pid);
+	return r < 0 && (track || errno != ENOENT) ? -errno : 0;
+}
+
+/* --- which of them there are --- */
+
+void questions_fill(struct questions *q, struct kernel_source *ret)
+{
+	const struct sentinel_probe *probes = q->probes;
+
+	*ret = (struct kernel_source){ .user_data = q,
+				       .track_socket = question_track_socket,
+				       .track_process = question_track_process };
+	if (q->links->holders)
+		ret->open_holder_pass = question_open_holder_pass;
+	if (q->links->holders && probes[PROBE_LOOK].state != SENTINEL_PROBE_REFUSED)
+		ret->look = question_look;
+	if (probes[PROBE_ROLL].state != SENTINEL_PROBE_REFUSED)
+		ret->recheck_descriptors = question_recheck_descriptors;
+	/* the other passes say of themselves what they cannot */
+	if (q->links->grips[ABI_GRIPS_FILES])
+		ret->open_reference_pass = question_open_reference_pass;
+	if (probes[PROBE_WALK].state != SENTINEL_PROBE_REFUSED)
+		ret->walk = question_walk;
+}

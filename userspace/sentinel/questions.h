@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel is asked for (base/kernel_source.h), on the rung on BPF.  Each question answers
+ * -EOPNOTSUPP where its probe is refused.  Private to the room.
+ */
+#ifndef SENTINEL_QUESTIONS_H
+#define SENTINEL_QUESTIONS_H
+
+#include "base/kernel_source.h"
+
+struct abi_roll;
+struct bpf_objects;
+struct probe_links;
+struct sentinel_probe;
+
+/* The first argument of each question.  The pointers of the first three lines are borrowed. */
+struct questions {
+	const struct bpf_objects *bpf;
+	const struct probe_links *links;
+	const struct sentinel_probe *probes; /* by enum probe */
+	uint64_t ticks_per_s;
+	const struct abi_walk_answer *answer; /* the walk's map */
+	struct abi_roll *roll;		      /* that of the re-check */
+};
+
+/* Once the objects are loaded: maps what they answer into this process.  0, negative errno. */
+int questions_map_answers(struct questions *q);
+/* Takes what was not mapped. */
+void questions_unmap_answers(struct questions *q);
+
+/* Those whose probes are not refused, with q as their user_data. */
+void questions_fill(struct questions *q, struct kernel_source *ret);
+
+int question_open_holder_pass(void *questions);
+int question_look(void *questions, struct abi_look *look);
+int question_walk(void *questions, const struct abi_walk *asked,
+		  const struct abi_walk_answer **ret);
+int question_recheck_descriptors(void *questions, struct abi_hold *holds, size_t n);
+int question_open_reference_pass(void *questions, unsigned pass, const uint64_t *files, size_t n);
+int question_track_socket(void *questions, uint64_t cookie);
+int question_track_process(void *questions, const struct process_id *id, bool track);
+
+#endif
