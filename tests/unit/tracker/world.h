@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tracker between a source of events that the test fills, a real registry, and a listener that
+ * counts.  The inventory reads a network namespace in which there is nothing but what the test
+ * opens; processes of events have pids that /proc never knows.
+ */
+#ifndef TESTS_TRACKER_WORLD_H
+#define TESTS_TRACKER_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "reconcile/status.h"
+#include "tracker/activity.h"
+#include "tracker/listener.h"
+#include "tracker/tracker.h"
+#include "unit/inventory/fake.h"
+#include "unit/inventory/netns.h"
+
+#define PORT	   3000
+#define ID	   "shop:web"
+#define CLAIM_UID  1000 /* that of fake events */
+#define CLAIM_CWD  "/home/app"
+#define DEADLINE_S 20 /* generous: sanitizers, emulated machines */
+#define EVENTS_MAX 8
+
+struct world {
+	char dir[64], database[96];
+	struct event_base *loop;
+	struct registry *registry;
+	struct inventory *inventory;
+	struct tracker *tracker;
+	/* the source */
+	struct event waiting[EVENTS_MAX];
+	size_t n_waiting;
+	struct sentinel_counters counters;
+	bool lost;
+	/* what the listener heard */
+	struct tracker_listener listener;
+	unsigned events, owned_events, entries, commits, explained;
+};
+
+/* --- the source --- */
+
+static inline int world_dispatch(void *user_data, const struct sentinel_slice *slice,
+				 sentinel_handler handler, void *handler_data, bool *ret_resync)
+{
+	struct world *w = user_data;
+
+	for (size_t i = 0; i < w->n_waiting; i++)
+		handler(&w->waiting[i], handler_data);
+	w->n_waiting = 0;
+	*ret_resync = w->lost;
+	w->lost = false;
+	return 0;
+}
+
+static inline struct sentinel_counters world_counters(void *user_data)
+{
+	return ((struct world *)user_data)->counters;
+}
+
+/* The kernel tells of this, and somebody asks. */
+static inline void tell(struct world *w, struct event event)
+{
+	assert_true(w->n_waiting < EVENTS_MAX);
+	if (event.port)
+		event.netns = inventory_own_netns(w->inventory);
+	w->waiting[w->n_waiting++] = event;
+	tracker_catch_up(w->tracker);
+}
+
+static inline void lose_events(struct world *w, unsigned n)
+{
+	w->counters.lost += n;
+	w->lost = true;
+	tracker_catch_up(w->tracker);
+}
+
+/* --- the listener --- */
+
+static inline void hear_event(const struct event *event, const char *service, int64_t at,
+			      void *user_data)
+{
+	struct world *w = user_data;
+
+	w->events++;
+	if (service) {
+		assert_string_equal(service, ID);
+		w->owned_events++;
+	}
+}
+
+static inline void hear_entry(const struct activity *entry, void *user_data)
+{
+	struct world *w = user_data;
+
+	assert_true(registry_in_batch(w->registry));
+	w->entries++;
+}
+
+static inline void hear_commit(bool somebody_waits, void *user_data)
+{
+	((struct world *)user_data)->commits++;
+}
+
+static inline int hear_refusal(const struct refusal *evidence, char **ret, void *user_data)
+{
+	((struct world *)user_data)->explained++;
+	*ret = strdup("{}");
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* --- the daemon's rooms --- */
+
+static inline void world_open_tracker(struct world *w)
+{
+	static const struct sentinel_report report = { .mode = SENTINEL_MODE_BPF };
+	static const struct holder_source proc_only;
+	struct tracker_config config = {
+		.loop = w->loop,
+		.source = { .fd = -1,
+			    .dispatch = world_dispatch,
+			    .counters = world_counters,
+			    .report = &report,
+			    .user_data = w },
+		.registry = w->registry,
+	};
+
+	assert_int_equal(inventory_new(&proc_only, &w->inventory), 0);
+	config.inventory = w->inventory;
+	assert_int_equal(tracker_new(&config, &w->tracker), 0);
+	w->listener = (struct tracker_listener){ hear_event, hear_entry, hear_commit, hear_refusal,
+						 w };
+	tracker_set_listener(w->tracker, &w->listener);
+}
+
+static inline void world_close_tracker(struct world *w)
+{
+	tracker_free(w->tracker);
+	inventory_free(w->inventory);
+}
+
+/* Without tracker_start(): a claim can be made first, as one daemon leaves it to the next. */
+static inline int world_open(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	char error[256] = "";
+
+	assert_non_null(w);
+	snprintf(w->dir, sizeof(w->dir), "/tmp/pd-tracker-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->database, sizeof(w->database), "%s/port-registry.db", w->dir);
+	w->loop = event_base_new();
+	assert_non_null(w->loop);
+	assert_int_equal(event_base_priority_init(w->loop, 3), 0);
+	if (registry_open(w->database, &w->registry, error, sizeof(error)))
+		fail_msg("registry: %s", error);
+	world_open_tracker(w);
+	*state = w;
+	return 0;
+}
+
+static inline int world_close(void **state)
+{
+	struct world *w = *state;
+	char command[128];
+
+	world_close_tracker(w);
+	registry_close(w->registry);
+	event_base_free(w->loop);
+	snprintf(command, sizeof(command), "rm -r %s", w->dir);
+	assert_int_equal(system(command), 0);
+	free(w);
+	return 0;
+}
+
+/* --- claims --- */
+
+static inline bool any_port(uint16_t port, void *user_data)
+{
+	return true;
+}
+
+/* The claim of ID on PORT, by the user of the fake events, made `age_s` ago. */
+static inline void claim(struct world *w, int64_t age_s, int64_t ttl_s)
+{
+	const struct claim_request request = { .id = ID,
+					       .port = PORT,
+					       .ttl_s = ttl_s,
+					       .uid = CLAIM_UID,
+					       .cwd = CLAIM_CWD,
+					       .now = time(NULL) - age_s };
+	struct claim_result result;
+
+	assert_int_equal(registry_begin(w->registry), 0);
+	assert_int_equal(registry_claim(w->registry, &request, any_port, NULL, &result), 0);
+	assert_int_equal(registry_commit(w->registry), 0);
+}
+
+static inline bool keep_service(const struct service *service, void *ret)
+{
+	*(struct service *)ret = *service; /* but for its strings */
+	return false;
+}
+
+/* The row of the claim; its strings are gone.  False without one. */
+static inline bool stored(struct world *w, struct service *ret)
+{
+	return registry_service_by_port(w->registry, PORT, keep_service, ret) == 0;
+}
+
+static inline void assert_status(struct world *w, enum service_status status)
+{
+	struct service service;
+
+	assert_true(stored(w, &service));
+	assert_string_equal(service_status_name(service.status), service_status_name(status));
+}
+
+/* --- the activity --- */
+
+struct newest {
+	enum activity_action action;
+	char details[256];
+	uid_t uid;
+	pid_t pid;
+};
+
+static inline bool keep_entry(const struct activity *entry, void *user_data)
+{
+	struct newest *ret = user_data;
+
+	ret->action = entry->action;
+	ret->uid = entry->uid;
+	ret->pid = entry->pid;
+	snprintf(ret->details, sizeof(ret->details), "%s", entry->details);
+	return false;
+}
+
+/* The newest entry with that action, whose details have the words. */
+static inline struct newest assert_entry(struct world *w, enum activity_action action,
+					 const char *words)
+{
+	const struct activity_filter filter = { .actions = ACTIVITY_BIT(action) };
+	struct newest newest = { .action = _ACTIVITY_ACTION_MAX };
+
+	assert_int_equal(registry_for_each_activity(w->registry, &filter, keep_entry, &newest), 0);
+	if (newest.action != action)
+		fail_msg("there is no %s", activity_action_name(action));
+	if (!strstr(newest.details, words))
+		fail_msg("\"%s\" is not in: %s", words, newest.details);
+	return newest;
+}
+
+static inline bool count_entry(const struct activity *entry, void *n)
+{
+	(*(unsigned *)n)++;
+	return true;
+}
+
+static inline unsigned count_entries(struct world *w, enum activity_action action)
+{
+	const struct activity_filter filter = { .actions = ACTIVITY_BIT(action) };
+	unsigned n = 0;
+
+	assert_int_equal(registry_for_each_activity(w->registry, &filter, count_entry, &n), 0);
+	return n;
+}
+
+#endif
