@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "tracker/activity.h"
 
+#include <errno.h>
+#include <event2/event.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -24,17 +27,45 @@ static int append(struct activity_writer *w, struct activity *entry)
 	return registry_mark_alive(w->registry, entry->timestamp);
 }
 
-static void prune_now_and_then(struct activity_writer *w, int64_t now)
+/*
+ * In a turn of its own: a request that writes hundreds of entries is not to last longer by the
+ * dropping of as many.
+ */
+static void on_prune(evutil_socket_t fd, short what, void *user_data)
 {
-	int r;
+	struct activity_writer *w = user_data;
+	int r = registry_begin(w->registry);
+
+	if (!r)
+		r = registry_prune_activity(w->registry, time(NULL), PRUNE_ROWS);
+	if (r < 0)
+		log_warning("old log entries were not pruned: %s",
+			    registry_strerror(w->registry, r));
+	else
+		activity_commit_due(w, false);
+}
+
+static void prune_now_and_then(struct activity_writer *w)
+{
+	static const struct timeval next_turn;
 
 	if (++w->entries_since_prune < PRUNE_EVERY)
 		return;
 	w->entries_since_prune = 0;
-	r = registry_prune_activity(w->registry, now, PRUNE_ROWS);
-	if (r < 0)
-		log_warning("old log entries were not pruned: %s",
-			    registry_strerror(w->registry, r));
+	event_add(w->prune, &next_turn);
+}
+
+int activity_init(struct activity_writer *w, struct event_base *loop, struct registry *registry)
+{
+	*w = (struct activity_writer){ .registry = registry };
+	w->prune = evtimer_new(loop, on_prune, w);
+	return w->prune ? 0 : -ENOMEM;
+}
+
+void activity_deinit(struct activity_writer *w)
+{
+	if (w->prune)
+		event_free(w->prune);
 }
 
 int activity_write(struct activity_writer *w, const struct activity *entry)
@@ -47,7 +78,7 @@ int activity_write(struct activity_writer *w, const struct activity *entry)
 	r = append(w, &written);
 	if (r)
 		return r;
-	prune_now_and_then(w, written.timestamp);
+	prune_now_and_then(w);
 	activity_commit_due(w, true);
 	if (w->listener)
 		w->listener->entry_written(&written, w->listener->user_data);

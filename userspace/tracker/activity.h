@@ -11,14 +11,22 @@
 
 #include "registry/registry.h"
 
+struct event;
+struct event_base;
 struct tracker_listener;
 
 struct activity_writer {
 	struct registry *registry;		 /* borrowed */
 	const struct tracker_listener *listener; /* borrowed; NULL = nobody */
+	struct event *prune;			 /* pending: old entries are dropped next */
 	unsigned entries_since_prune;
 	int64_t alive_marked; /* Unix seconds */
 };
+
+/* Everything is borrowed and outlives the writer.  0, -ENOMEM. */
+int activity_init(struct activity_writer *w, struct event_base *loop, struct registry *registry);
+/* What is all zeroes may be given, too. */
+void activity_deinit(struct activity_writer *w);
 
 /*
  * Writes the entry, of which the id is not read, into the batch, which it opens where there is

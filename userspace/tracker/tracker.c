@@ -457,7 +457,6 @@ int tracker_new(const struct tracker_config *config, struct tracker **ret)
 		.activity = &t->activity,
 	};
 	t->config = *config;
-	t->activity.registry = config->registry;
 	t->readable = event_new(config->loop, config->source.fd, EV_READ | EV_PERSIST, on_readable,
 				t);
 	t->settle = evtimer_new(config->loop, on_settle, t);
@@ -469,6 +468,7 @@ int tracker_new(const struct tracker_config *config, struct tracker **ret)
 		.user_data = t,
 	};
 	if (!t->readable || !t->settle || !t->resync ||
+	    activity_init(&t->activity, config->loop, config->registry) ||
 	    deadlines_init(&t->deadlines, config->loop) || refusals_new(&refusals, &t->refusals)) {
 		tracker_free(t);
 		return -ENOMEM;
@@ -483,6 +483,7 @@ void tracker_free(struct tracker *t)
 		return;
 	refusals_free(t->refusals);
 	deadlines_deinit(&t->deadlines);
+	activity_deinit(&t->activity);
 	if (t->resync)
 		event_free(t->resync);
 	if (t->settle)

@@ -127,7 +127,7 @@ static inline int hear_refusal(const struct refusal *evidence, char **ret, void 
 static inline void world_open_tracker(struct world *w)
 {
 	static const struct sentinel_report report = { .mode = SENTINEL_MODE_BPF };
-	static const struct holder_source proc_only;
+	static const struct kernel_source proc_only;
 	struct tracker_config config = {
 		.loop = w->loop,
 		.source = { .fd = -1,
