@@ -281,6 +281,8 @@ static void a_long_list_has_every_socket_once(void **state)
 	}
 	for (int i = 0; i < SOCKETS; i++)
 		close(fds[i]);
+	/* or the table has these ports taken, and a later test may be given one of them */
+	world_resync(w);
 	assert_int_equal(listed, SOCKETS);
 }
 
