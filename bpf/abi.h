@@ -42,8 +42,8 @@ enum abi_kind {
 	ABI_FORK,
 	ABI_EXEC,
 	ABI_EXIT,
-	ABI_HOLDER, /* iterator pass and look only */
-	ABI_GRIP,   /* passes over everything that holds a file only */
+	ABI_HOLDER,   /* iterator pass and look only */
+	ABI_FILE_REF, /* passes over everything that holds a file only */
 };
 
 enum abi_call { ABI_CALL_BIND = 1, ABI_CALL_LISTEN };
@@ -132,7 +132,8 @@ struct abi_holder {
 	struct abi_head head;
 	struct abi_socket socket;
 	abi_u32 fd;
-	abi_u32 table; /* whose table: ABI_GRIP_FD and the two that follow (enum abi_grip_kind) */
+	abi_u32 table; /* whose table: ABI_FILE_REF_FD and the two that follow (enum
+			  abi_file_ref_kind) */
 };
 _Static_assert(sizeof(struct abi_holder) == 120, "abi_holder");
 
@@ -157,7 +158,7 @@ struct abi_look {
 };
 _Static_assert(sizeof(struct abi_look) == 24 + 32 * ABI_LOOK_FDS_MAX, "abi_look");
 
-/* Descriptors in one roll call: 16 kB. */
+/* Descriptors in one re-check: 16 kB. */
 #define ABI_HOLDS_MAX 511
 
 /* A descriptor that a process is known to have on a socket, and whether that is still so. */
@@ -171,12 +172,12 @@ struct abi_hold {
 };
 _Static_assert(sizeof(struct abi_hold) == 32, "abi_hold");
 
-struct abi_roll {
+struct abi_recheck {
 	abi_u32 n; /* in use */
 	abi_u32 pad[7];
 	struct abi_hold holds[ABI_HOLDS_MAX];
 };
-_Static_assert(sizeof(struct abi_roll) == 32 + 32 * ABI_HOLDS_MAX, "abi_roll");
+_Static_assert(sizeof(struct abi_recheck) == 32 + 32 * ABI_HOLDS_MAX, "abi_recheck");
 
 /* errno values as asm-generic has them; the programs run on no architecture with others */
 #define ABI_ESRCH      3
@@ -315,35 +316,36 @@ struct abi_walk_answer {
 _Static_assert(sizeof(struct abi_walk_answer) == 96 + 96 * ABI_OWNERS_MAX, "abi_walk_answer");
 
 /* Files looked for in one pass over everything that holds a file. */
-#define ABI_GRIP_FILES_MAX 64
+#define ABI_FILE_REF_FILES_MAX 64
 
 /* One pass each. */
-enum abi_grip_pass {
-	ABI_GRIPS_FILES = 0, /* descriptors; what their sockets and rings hold in turn */
-	ABI_GRIPS_QUEUED,    /* Unix sockets of the reader's network namespace, also without one */
-	ABI_GRIPS_MAPPED,    /* memory mappings */
-	ABI_GRIP_PASSES
+enum abi_file_ref_pass {
+	ABI_FILE_REFS_TASKS = 0, /* descriptors; what their sockets and rings hold in turn */
+	ABI_FILE_REFS_QUEUED, /* Unix sockets of the reader's network namespace, also without one */
+	ABI_FILE_REFS_MAPPED, /* memory mappings */
+	ABI_FILE_REF_PASSES
 };
 
-enum abi_grip_kind {
-	ABI_GRIP_FD = 1,       /* a descriptor in the process's table */
-	ABI_GRIP_THREAD_FD,    /* in a table private to one of its threads */
-	ABI_GRIP_ZOMBIE_FD,    /* in the table of a process whose main thread has exited */
-	ABI_GRIP_RING_FILE,    /* registered with an io_uring */
-	ABI_GRIP_RING_REQUEST, /* a pending request of an io_uring */
-	ABI_GRIP_IN_FLIGHT,    /* in a message that a Unix socket has not received */
-	ABI_GRIP_MAPPING,
+enum abi_file_ref_kind {
+	ABI_FILE_REF_FD = 1,	   /* a descriptor in the process's table */
+	ABI_FILE_REF_THREAD_FD,	   /* in a table private to one of its threads */
+	ABI_FILE_REF_ZOMBIE_FD,	   /* in the table of a process whose main thread has exited */
+	ABI_FILE_REF_RING_FILE,	   /* registered with an io_uring */
+	ABI_FILE_REF_RING_REQUEST, /* a pending request of an io_uring */
+	ABI_FILE_REF_IN_FLIGHT,	   /* in a message that a Unix socket has not received */
+	ABI_FILE_REF_MAPPING,
 };
 
-/* ABI_GRIP.  The process of one in flight has the receiving socket; ABI_GRIPS_QUEUED names none. */
-struct abi_grip {
+/* ABI_FILE_REF.  The process of one in flight has the receiving socket; ABI_FILE_REFS_QUEUED names
+ * none. */
+struct abi_file_ref {
 	struct abi_head head;
 	abi_u64 where;	/* address of the table, ring, socket or mapping: two may report the same */
 	abi_u32 target; /* index of the file asked for */
-	abi_u32 kind;	/* enum abi_grip_kind */
+	abi_u32 kind;	/* enum abi_file_ref_kind */
 	abi_u32 references;
-	abi_u32 fd; /* ABI_GRIP_*FD: the descriptor */
+	abi_u32 fd; /* ABI_FILE_REF_*FD: the descriptor */
 };
-_Static_assert(sizeof(struct abi_grip) == 80, "abi_grip");
+_Static_assert(sizeof(struct abi_file_ref) == 80, "abi_file_ref");
 
 #endif

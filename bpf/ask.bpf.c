@@ -11,7 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
-#include "grips.h"
+#include "file_refs.h"
 #include "head.h"
 #include "kernel_access.h"
 #include "owners.h"
@@ -177,14 +177,14 @@ int walk(struct abi_walk *asked)
  * walks through all of them.  What it says was so at some moment of the call.
  */
 
-/* Question and answer: user space calls one roll at a time, and reads it in place. */
+/* Question and answer: user space calls one re-check at a time, and reads it in place. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct abi_roll);
-} roll SEC(".maps");
+	__type(value, struct abi_recheck);
+} recheck_answer SEC(".maps");
 
 /*
  * The socket behind a descriptor of a task that is known by its address only; NULL when there is
@@ -244,13 +244,13 @@ __noinline int fill_hold(struct abi_hold *to, __u64 address)
 	return 0;
 }
 
-struct roll_call {
-	void *roll;
+struct recheck {
+	void *answer;
 };
 
-static long call_next(__u64 turn, struct roll_call *call)
+static long call_next(__u64 turn, struct recheck *call)
 {
-	struct abi_roll *to = call->roll;
+	struct abi_recheck *to = call->answer;
 	struct task_struct *task;
 
 	if (turn >= ABI_HOLDS_MAX || turn >= to->n)
@@ -265,12 +265,12 @@ static long call_next(__u64 turn, struct roll_call *call)
 }
 
 SEC("syscall")
-int call_roll(void *ctx)
+int recheck(void *ctx)
 {
 	__u32 zero = 0;
-	struct roll_call call = { .roll = bpf_map_lookup_elem(&roll, &zero) };
+	struct recheck call = { .answer = bpf_map_lookup_elem(&recheck_answer, &zero) };
 
-	if (!call.roll || !bpf_task_from_pid || !bpf_task_release)
+	if (!call.answer || !bpf_task_from_pid || !bpf_task_release)
 		return 1;
 	bpf_loop(ABI_HOLDS_MAX, call_next, &call, 0);
 	return 0;
@@ -282,20 +282,20 @@ static __always_inline void write_descriptor(struct seq_file *seq, struct task_s
 					     struct file *file, __u32 fd)
 {
 	__u64 key = (__u64)file;
-	__u32 *target = bpf_map_lookup_elem(&grip_targets, &key);
-	struct abi_grip grip = { .references = 1, .fd = fd };
+	__u32 *target = bpf_map_lookup_elem(&file_ref_targets, &key);
+	struct abi_file_ref file_ref = { .references = 1, .fd = fd };
 
 	if (!target)
 		return;
-	grip.target = *target;
-	grip.kind = kind_of_descriptor(task);
-	grip.where = (__u64)task->files;
-	fill_head(&grip.head, task, ABI_GRIP, sizeof(grip));
-	bpf_seq_write(seq, &grip, sizeof(grip));
+	file_ref.target = *target;
+	file_ref.kind = kind_of_descriptor(task);
+	file_ref.where = (__u64)task->files;
+	fill_head(&file_ref.head, task, ABI_FILE_REF, sizeof(file_ref));
+	bpf_seq_write(seq, &file_ref, sizeof(file_ref));
 }
 
 SEC("iter/task_file")
-int grips_files(struct bpf_iter__task_file *ctx)
+int file_refs_tasks(struct bpf_iter__task_file *ctx)
 {
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
@@ -314,40 +314,41 @@ int grips_files(struct bpf_iter__task_file *ctx)
 		if (!sk || sk->__sk_common.skc_family != AF_UNIX)
 			return 0;
 		look_at_queue(sk);
-		write_noted_of(seq, task, ABI_GRIP_IN_FLIGHT, sk);
+		write_noted_of(seq, task, ABI_FILE_REF_IN_FLIGHT, sk);
 		return 0;
 	}
 	ring = ring_of_file(file);
 	if (!ring)
 		return 0;
 	look_at_registered(ring);
-	write_noted_of(seq, task, ABI_GRIP_RING_FILE, ring);
+	write_noted_of(seq, task, ABI_FILE_REF_RING_FILE, ring);
 	look_at_pending(ring);
-	write_noted_of(seq, task, ABI_GRIP_RING_REQUEST, ring);
+	write_noted_of(seq, task, ABI_FILE_REF_RING_REQUEST, ring);
 	return 0;
 }
 
 /* Also sockets without a descriptor: not accepted yet, or themselves in flight. */
 SEC("iter/unix")
-int grips_queued(struct bpf_iter__unix *ctx)
+int file_refs_queued(struct bpf_iter__unix *ctx)
 {
-	struct noted noted = { .seq = ctx->meta->seq, .grip = { .kind = ABI_GRIP_IN_FLIGHT } };
+	struct noted noted = { .seq = ctx->meta->seq,
+			       .file_ref = { .kind = ABI_FILE_REF_IN_FLIGHT } };
 	struct unix_sock *sk = ctx->unix_sk;
 
 	if (!sk)
 		return 0;
 	look_at_queue((struct sock *)sk);
-	if (!grip_hits)
+	if (!file_ref_hits)
 		return 0;
-	noted.grip.head.kind = ABI_GRIP;
-	noted.grip.head.size = sizeof(noted.grip);
-	noted.grip.where = (__u64)sk;
+	noted.file_ref.head.kind = ABI_FILE_REF;
+	noted.file_ref.head.size = sizeof(noted.file_ref);
+	noted.file_ref.where = (__u64)sk;
 	write_noted(&noted);
 	return 0;
 }
 
 SEC("iter/task_vma")
-int grips_mapped(struct bpf_iter__task_vma *ctx)
+int file_refs_mapped(struct bpf_iter__task_vma *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct vm_area_struct *vma = ctx->vma;
@@ -355,6 +356,6 @@ int grips_mapped(struct bpf_iter__task_vma *ctx)
 	if (!task || !vma)
 		return 0;
 	note_reference(vma->vm_file);
-	write_noted_of(ctx->meta->seq, UNTRUSTED(task_struct, task), ABI_GRIP_MAPPING, vma);
+	write_noted_of(ctx->meta->seq, UNTRUSTED(task_struct, task), ABI_FILE_REF_MAPPING, vma);
 	return 0;
 }

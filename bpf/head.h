@@ -29,8 +29,8 @@ static __always_inline __u32 kind_of_descriptor(struct task_struct *task)
 	struct task_struct *leader = task->group_leader;
 
 	if (task->pid == leader->pid || task->files == leader->files)
-		return ABI_GRIP_FD;
-	return leader->files ? ABI_GRIP_THREAD_FD : ABI_GRIP_ZOMBIE_FD;
+		return ABI_FILE_REF_FD;
+	return leader->files ? ABI_FILE_REF_THREAD_FD : ABI_FILE_REF_ZOMBIE_FD;
 }
 
 #endif

@@ -148,7 +148,7 @@ static bool set_wait(const struct locking *l, struct json_object *body, int64_t 
 }
 
 struct attempts {
-	int in_vain;
+	int without_result;
 	int64_t began_ms;
 };
 
@@ -156,10 +156,10 @@ struct attempts {
 static bool may_try_again(struct attempts *a)
 {
 	if (now_ms() - a->began_ms >= RECONNECT_RESTED_MS)
-		a->in_vain = 0;
-	if (a->in_vain == RECONNECTS_MAX)
+		a->without_result = 0;
+	if (a->without_result == RECONNECTS_MAX)
 		return false;
-	poll(NULL, 0, RECONNECT_PAUSE_MS << a->in_vain++);
+	poll(NULL, 0, RECONNECT_PAUSE_MS << a->without_result++);
 	return true;
 }
 

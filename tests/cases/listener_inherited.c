@@ -2,7 +2,7 @@
 /* The server is dead; a program that it had started has its listening socket. */
 #include "case.h"
 
-static pid_t start_heir(int fd)
+static pid_t start_inheritor(int fd)
 {
 	pid_t pid;
 
@@ -16,7 +16,7 @@ static pid_t start_heir(int fd)
 	return pid;
 }
 
-static bool heir_sleeps(struct scene *s)
+static bool inheritor_sleeps(struct scene *s)
 {
 	char path[64], name[16] = "";
 	int fd;
@@ -30,18 +30,18 @@ static bool heir_sleeps(struct scene *s)
 
 static void run_server(struct scene *s)
 {
-	tell(s, start_heir(holder_listen(s)));
+	tell(s, start_inheritor(holder_listen(s)));
 }
 
 static void start_and_lose_server(struct scene *s)
 {
 	s->first = actor_start(s, "server", run_server);
 	must_be_named(s, s->first.told);
-	await(heir_sleeps, s);
+	await(inheritor_sleeps, s);
 	actor_kill(&s->first);
 }
 
-static void kill_heir(struct scene *s)
+static void kill_inheritor(struct scene *s)
 {
 	kill_stray(s->holders[0]);
 }
@@ -52,5 +52,5 @@ const struct scenario scenario = {
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start_and_lose_server,
-	.remedy = kill_heir,
+	.remedy = kill_inheritor,
 };

@@ -4,7 +4,7 @@
 #include "sentinel/decode.h"
 
 #include "fuzz/fuzz.h"
-#include "inventory/grips_pass.h"
+#include "inventory/file_refs_pass.h"
 
 #define TICKS_PER_S 100
 #define TARGETS	    64 /* files that a pass looks for */
@@ -20,7 +20,7 @@ static void check_process(const struct process *p)
 
 int fuzz(const uint8_t *bytes, size_t size)
 {
-	struct grip_record grip;
+	struct file_ref_record file_ref;
 	struct event event;
 
 	if (decode_event(bytes, size, TICKS_PER_S, &event) == 0) {
@@ -30,7 +30,7 @@ int fuzz(const uint8_t *bytes, size_t size)
 		must(event_kind_name(event.kind) != NULL);
 		check_process(&event.process);
 	}
-	if (grips_pass_decode(bytes, size, TARGETS, TICKS_PER_S, &grip) == 0)
-		must(grip.target < TARGETS);
+	if (file_refs_pass_decode(bytes, size, TARGETS, TICKS_PER_S, &file_ref) == 0)
+		must(file_ref.target < TARGETS);
 	return 0;
 }

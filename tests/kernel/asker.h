@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The asking side of tests of grips: an inventory on a real kernel, and what it says of a port. */
+/* The asking side of tests of file references: an inventory on a real kernel, and what it says of a
+ * port. */
 #ifndef KERNEL_ASKER_H
 #define KERNEL_ASKER_H
 
 #include "inventory/bindtable.h"
-#include "inventory/grips.h"
+#include "inventory/file_refs.h"
 #include "inventory/inventory.h"
 #include "kernel/actors.h"
 
@@ -73,7 +74,8 @@ static inline void read_table(const struct asker *a, uint16_t port, struct bind_
 }
 
 /* The only owner of the port, and what holds it. */
-static inline struct bind_owner find_grip(const struct asker *a, uint16_t port, struct grip *ret)
+static inline struct bind_owner find_file_ref(const struct asker *a, uint16_t port,
+					      struct file_ref *ret)
 {
 	struct bind_table table;
 	struct bind_owner owner;
@@ -83,7 +85,7 @@ static inline struct bind_owner find_grip(const struct asker *a, uint16_t port, 
 	owner = table.owners[0];
 	bindtable_deinit(&table);
 	assert_true(owner.file_id);
-	assert_int_equal(inventory_find_grips(a->inventory, &owner, 1, ret), 0);
+	assert_int_equal(inventory_find_file_refs(a->inventory, &owner, 1, ret), 0);
 	return owner;
 }
 
@@ -107,39 +109,39 @@ static inline const struct holder *first_holder(const struct asker *a, uint16_t 
 	return &row->holders[0];
 }
 
-static inline void assert_process(const struct grip *grip, pid_t pid)
+static inline void assert_process(const struct file_ref *file_ref, pid_t pid)
 {
 	struct process_id id;
 
-	assert_int_equal(grip->process.pid, pid);
+	assert_int_equal(file_ref->process.pid, pid);
 	assert_int_equal(procfs_identity(pid, &id), 0);
-	assert_true(process_id_equal(&grip->process, &id));
+	assert_true(process_id_equal(&file_ref->process, &id));
 }
 
-/* A grip that no descriptor shares, and the proof that it is all. */
-static inline void assert_only_grip(const struct asker *a, uint16_t port, enum grip_kind kind,
-				    pid_t pid)
+/* A file reference that no descriptor shares, and the proof that it is all. */
+static inline void assert_only_file_ref(const struct asker *a, uint16_t port,
+					enum file_ref_kind kind, pid_t pid)
 {
-	struct grip grip;
+	struct file_ref file_ref;
 
-	find_grip(a, port, &grip);
-	assert_int_equal(grip.kind, kind);
-	assert_process(&grip, pid);
-	assert_int_equal(grip.descriptors, 0);
-	assert_int_equal(grip.references, 1);
-	assert_true(grip.complete);
+	find_file_ref(a, port, &file_ref);
+	assert_int_equal(file_ref.kind, kind);
+	assert_process(&file_ref, pid);
+	assert_int_equal(file_ref.descriptors, 0);
+	assert_int_equal(file_ref.references, 1);
+	assert_true(file_ref.complete);
 	assert_int_equal(count_holders(a, port), 0);
 }
 
-/* The child gives its descriptor up for another grip, and is named for that. */
+/* The child gives its descriptor up for another file reference, and is named for that. */
 static inline void assert_child_is_named(const struct asker *a, int (*run)(struct act *act),
-					 const char *what, enum grip_kind kind)
+					 const char *what, enum file_ref_kind kind)
 {
 	struct child child = start_child(run);
 	struct told told = hear(&child);
 
 	need(&child, told.error, what);
-	assert_only_grip(a, told.port, kind, child.pid);
+	assert_only_file_ref(a, told.port, kind, child.pid);
 	end_child(&child);
 }
 

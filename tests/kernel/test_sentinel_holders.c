@@ -84,7 +84,7 @@ static void pass_finds_every_holder_with_its_descriptors(void **state)
 	struct watcher *w = *state;
 	struct child child = start_child(run_shared_listener);
 	struct told told = hear_well(&child);
-	bool parent = false, heir = false, copy = false;
+	bool parent = false, inheritor = false, copy = false;
 	struct seen seen;
 
 	pass_over_all(w->sentinel, 65536, told.cookie, 0, &seen);
@@ -98,10 +98,10 @@ static void pass_finds_every_holder_with_its_descriptors(void **state)
 		assert_int_equal(h->socket.tcp_state, 10);
 		assert_int_equal(h->socket.file_refs, 3);
 		parent |= h->head.pid == (uint32_t)child.pid && h->fd == (uint32_t)told.fd;
-		heir |= h->head.pid != (uint32_t)child.pid && h->fd == (uint32_t)told.fd;
+		inheritor |= h->head.pid != (uint32_t)child.pid && h->fd == (uint32_t)told.fd;
 		copy |= h->head.pid != (uint32_t)child.pid && h->fd == 77;
 	}
-	assert_true(parent && heir && copy);
+	assert_true(parent && inheritor && copy);
 	end_child(&child);
 }
 
@@ -290,9 +290,9 @@ static void look_at_a_process_that_is_gone_says_so(void **state)
 	assert_int_equal(ASK(w->sentinel, look, &look), -ESRCH);
 }
 
-/* --- the roll call --- */
+/* --- the re-check --- */
 
-static bool can_call_roll(struct watcher *w)
+static bool can_recheck(struct watcher *w)
 {
 	const struct sentinel_report *report = sentinel_report(w->sentinel);
 
@@ -303,16 +303,16 @@ static bool can_call_roll(struct watcher *w)
 }
 
 /* Before 6.2 there is none. */
-static struct watcher *watcher_that_calls_roll(struct watcher *w)
+static struct watcher *watcher_that_rechecks(struct watcher *w)
 {
-	if (!can_call_roll(w))
+	if (!can_recheck(w))
 		skip();
 	return w;
 }
 
-static void roll_tells_which_descriptors_still_are_the_sockets(void **state)
+static void recheck_tells_which_descriptors_still_are_the_sockets(void **state)
 {
-	struct watcher *w = watcher_that_calls_roll(*state);
+	struct watcher *w = watcher_that_rechecks(*state);
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
@@ -335,10 +335,10 @@ static void roll_tells_which_descriptors_still_are_the_sockets(void **state)
 	assert_int_equal(holds[0].file_refs, 0);
 }
 
-/* The look accounts for who sleeps on the socket; the roll must come to the same count. */
-static void roll_and_look_count_the_same_references(void **state)
+/* The look accounts for who sleeps on the socket; the re-check must come to the same count. */
+static void recheck_and_look_count_the_same_references(void **state)
 {
-	struct watcher *w = watcher_that_calls_roll(*state);
+	struct watcher *w = watcher_that_rechecks(*state);
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
@@ -362,9 +362,9 @@ static void roll_and_look_count_the_same_references(void **state)
 	end_child(&child);
 }
 
-static void a_long_roll_is_called_in_parts(void **state)
+static void a_long_recheck_is_made_in_parts(void **state)
 {
-	struct watcher *w = watcher_that_calls_roll(*state);
+	struct watcher *w = watcher_that_rechecks(*state);
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	const size_t n = 2 * ABI_HOLDS_MAX + 7;
@@ -462,7 +462,7 @@ static void pass_and_look_at_others(void **state)
 	assert_int_equal(ASK(w->sentinel, look, &look), 0);
 	assert_int_equal(look.n_fds, 1);
 	assert_int_equal(look.fds[0].cookie, others_told.cookie);
-	if (!can_call_roll(w))
+	if (!can_recheck(w))
 		return;
 	assert_int_equal(ASK(w->sentinel, recheck_descriptors, &hold, 1), 0);
 	assert_int_equal(hold.file_refs, look.fds[0].file_refs);
@@ -489,7 +489,7 @@ static void everything_works_without_capabilities_as_another_user(void **state)
 	end_child(&others_listener);
 }
 
-static void stand_on_the_poll_rung(void **state)
+static void use_the_poll_backend(void **state)
 {
 	const struct sentinel_report *report;
 	struct sentinel *s;
@@ -498,7 +498,7 @@ static void stand_on_the_poll_rung(void **state)
 	report = sentinel_report(s);
 	assert_int_equal(report->mode, SENTINEL_MODE_POLL);
 	assert_true(report->why_not_bpf && *report->why_not_bpf);
-	/* the last one is the poll rung's own */
+	/* the last one is the poll backend's own */
 	for (int i = 0; i < report->n_probes - 1; i++) {
 		assert_int_equal(report->probes[i].state, SENTINEL_PROBE_REFUSED);
 		assert_string_not_equal(report->probes[i].reason, "");
@@ -508,10 +508,10 @@ static void stand_on_the_poll_rung(void **state)
 
 static void without_privileges_from_the_start_it_polls_and_says_why(void **state)
 {
-	unprivileged(state, stand_on_the_poll_rung);
+	unprivileged(state, use_the_poll_backend);
 }
 
-/* --- the rung without BPF --- */
+/* --- the backend without BPF --- */
 
 static void ignore(const struct event *event, void *user_data)
 {
@@ -633,9 +633,9 @@ int main(void)
 		TEST(look_says_when_there_is_more),
 		TEST(look_at_a_process_without_sockets_finds_none),
 		TEST(look_at_a_process_that_is_gone_says_so),
-		TEST(roll_tells_which_descriptors_still_are_the_sockets),
-		TEST(roll_and_look_count_the_same_references),
-		TEST(a_long_roll_is_called_in_parts),
+		TEST(recheck_tells_which_descriptors_still_are_the_sockets),
+		TEST(recheck_and_look_count_the_same_references),
+		TEST(a_long_recheck_is_made_in_parts),
 		TEST(everything_works_without_capabilities_as_another_user),
 		TEST(without_privileges_from_the_start_it_polls_and_says_why),
 		TEST(refused_probes_leave_the_others_and_polling_fills_the_gap),

@@ -268,14 +268,14 @@ static bool add_to_chunk(const struct service *service, void *chunk)
 }
 
 /* The holders of all ports of a chunk are asked in one call. */
-static int call_roll(struct api *api, const struct service_list *chunk)
+static int recheck(struct api *api, const struct service_list *chunk)
 {
 	struct inventory *inv = api->config.inventory;
 	uint16_t ports[CHUNK_SERVICES];
 
 	for (size_t i = 0; i < chunk->n; i++)
 		ports[i] = chunk->services[i].port;
-	return inventory_call_roll_of_ports(inv, inventory_own_netns(inv), ports, chunk->n);
+	return inventory_recheck_ports(inv, inventory_own_netns(inv), ports, chunk->n);
 }
 
 /*
@@ -293,7 +293,7 @@ static int add_chunk(struct request *r, struct question *q, bool *ret_more, bool
 	if (!fault && chunk.no_memory)
 		fault = -ENOMEM;
 	if (!fault && chunk.n > 1)
-		fault = call_roll(r->api, &chunk);
+		fault = recheck(r->api, &chunk);
 	*ret_more = false;
 	for (size_t i = 0; !fault && !*ret_more && i < chunk.n; i++) {
 		*ret_more = page_is_full(r, &q->page);

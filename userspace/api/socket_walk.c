@@ -17,7 +17,7 @@ static int ask(struct socket_walk *walk)
 	if (walk->asked > 0 || walk->port)
 		return 0;
 	walk->asked = SOCKET_WALK_ROWS;
-	return inventory_call_roll(walk->inv, walk->place, SOCKET_WALK_ROWS, is_wanted, walk);
+	return inventory_recheck(walk->inv, walk->place, SOCKET_WALK_ROWS, is_wanted, walk);
 }
 
 int socket_walk_next(struct socket_walk *walk, const struct socket_row **ret)

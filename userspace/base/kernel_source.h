@@ -49,9 +49,9 @@ struct kernel_source {
 
 	/*
 	 * A new descriptor on one pass over everything that may refer to one of these
-	 * n <= ABI_GRIP_FILES_MAX files, which are named as the walk names them (struct abi_owner).
-	 * Reading it to its end gives abi_grip records.  `pass` is one of enum abi_grip_pass; one
-	 * pass at a time.  Owned by the caller.  -E2BIG, negative errno.
+	 * n <= ABI_FILE_REF_FILES_MAX files, which are named as the walk names them (struct
+	 * abi_owner). Reading it to its end gives abi_file_ref records.  `pass` is one of enum
+	 * abi_file_ref_pass; one pass at a time.  Owned by the caller.  -E2BIG, negative errno.
 	 */
 	int (*open_reference_pass)(void *user_data, unsigned pass, const uint64_t *files, size_t n);
 

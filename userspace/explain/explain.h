@@ -5,9 +5,10 @@
  *
  * Facts come first (facts.c): what reconcile/why.h judges, which is the owners of a port as the
  * kernel lists them, each joined with what the table of sockets knows of it, and what else may
- * refuse a bind.  Costly evidence is looked for only where it can change the answer: other grips on
- * a socket where its references are not explained, the environment where no owner explains the
- * refusal.  Words and remedies are written last, from the facts alone: nothing is read for them.
+ * refuse a bind.  Costly evidence is looked for only where it can change the answer: other file
+ * references on a socket where its references are not explained, the environment where no owner
+ * explains the refusal.  Words and remedies are written last, from the facts alone: nothing is read
+ * for them.
  */
 #ifndef EXPLAIN_EXPLAIN_H
 #define EXPLAIN_EXPLAIN_H
@@ -135,7 +136,7 @@ struct why_facts {
 	bool left_out;	      /* a search was due, and there were too many before it */
 	/* with this one, where left_out; else those that were left out before this search */
 	unsigned left_out_in_row;
-	struct holder grips[WHY_BLOCKING_MAX];
+	struct holder file_refs[WHY_BLOCKING_MAX];
 };
 
 /*

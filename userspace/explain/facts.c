@@ -73,7 +73,8 @@ static void explain(struct why_facts *f, const struct socket_row *const *elsewhe
  */
 static bool is_being_left(const struct why_facts *f, const struct why_owner *o)
 {
-	if (!o->row || o->row->n_holders || !o->row->leaving.pid || o->grip.kind != GRIP_NONE)
+	if (!o->row || o->row->n_holders || !o->row->leaving.pid ||
+	    o->file_ref.kind != FILE_REF_NONE)
 		return false;
 	if (o->bind.kernel) /* made for a process, but never the process's own */
 		return false;
@@ -84,7 +85,7 @@ static const struct process_id *oldest_process(const struct why_owner *o)
 {
 	if (o->row && o->row->n_holders)
 		return &o->row->holders[0].id;
-	return o->grip.process.pid ? &o->grip.process : NULL;
+	return o->file_ref.process.pid ? &o->file_ref.process : NULL;
 }
 
 /* Descriptors explain it, but none that /proc/PID/fd shows. */
@@ -92,13 +93,13 @@ static void note_private_tables(struct why_owner *o)
 {
 	size_t n = o->row ? o->row->n_holders : 0;
 
-	if (!n || o->grip.kind != GRIP_NONE)
+	if (!n || o->file_ref.kind != FILE_REF_NONE)
 		return;
 	for (size_t i = 0; i < n; i++)
 		if (!o->row->holders[i].private_only)
 			return;
-	o->grip.kind = GRIP_THREAD;
-	o->grip.process = o->row->holders[0].id;
+	o->file_ref.kind = FILE_REF_THREAD;
+	o->file_ref.process = o->row->holders[0].id;
 }
 
 static void look_at_holder(const struct why_facts *f, struct why_owner *o)
@@ -107,7 +108,7 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 	const struct process_id *id;
 
 	if (being_left)
-		o->grip.process = o->row->leaving;
+		o->file_ref.process = o->row->leaving;
 	id = oldest_process(o);
 	if (!id)
 		return;
@@ -197,7 +198,7 @@ static bool is_held_by(const struct holding *holdings, size_t n, const struct pr
 	return false;
 }
 
-/* The processes behind the sockets shown: by descriptor, then those with another grip. */
+/* The processes behind the sockets shown: by descriptor, then those with another file reference. */
 static int list_holdings(struct why_facts *f, struct holding **ret, size_t *ret_n)
 {
 	const struct socket_row *rows[WHY_BLOCKING_MAX];
@@ -214,13 +215,13 @@ static int list_holdings(struct why_facts *f, struct holding **ret, size_t *ret_
 		return -ENOMEM;
 	*ret = all;
 	for (size_t i = 0; i < f->n_shown; i++) {
-		const struct grip *grip = &f->shown[i]->grip;
+		const struct file_ref *file_ref = &f->shown[i]->file_ref;
 
-		if (!grip->process.pid || is_held_by(all, *ret_n, &grip->process))
+		if (!file_ref->process.pid || is_held_by(all, *ret_n, &file_ref->process))
 			continue;
-		f->grips[i].id = grip->process;
-		all[(*ret_n)++] = (struct holding){ &f->grips[i], rows[i],
-						    why_grip_text(grip->kind) };
+		f->file_refs[i].id = file_ref->process;
+		all[(*ret_n)++] = (struct holding){ &f->file_refs[i], rows[i],
+						    why_file_ref_text(file_ref->kind) };
 	}
 	return 0;
 }

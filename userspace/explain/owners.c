@@ -157,11 +157,11 @@ static uint32_t explained(const struct why_owner *o, bool told)
 	for (size_t i = 0; o->row && i < o->row->n_holders; i++)
 		n += o->row->holders[i].n_fds || !told ? o->row->holders[i].fd_count
 						       : DESCRIPTORS_TOLD;
-	return o->grip.references + (n > o->grip.descriptors ? n : o->grip.descriptors);
+	return o->file_ref.references + (n > o->file_ref.descriptors ? n : o->file_ref.descriptors);
 }
 
 /* The walk does not count the reference of a call that sleeps on a closed descriptor. */
-static bool is_a_riddle(const struct why_owner *o)
+static bool is_undetermined(const struct why_owner *o)
 {
 	bool held = false;
 
@@ -177,7 +177,7 @@ static bool has_open_references(const struct why_owner *o)
 
 bool why_owner_is_complete(const struct why_owner *o)
 {
-	if ((o->row && o->row->complete) || o->grip.complete)
+	if ((o->row && o->row->complete) || o->file_ref.complete)
 		return true;
 	/* what the walk did not list has references that nobody counted */
 	return o->flags_known ? !has_open_references(o) : o->bind.minisocket;
@@ -190,17 +190,17 @@ bool why_owner_is_open(const struct why_owner *o)
 	return has_open_references(o) || !o->row || !o->row->n_holders;
 }
 
-const char *why_grip_text(enum grip_kind kind)
+const char *why_file_ref_text(enum file_ref_kind kind)
 {
 	static const char *const texts[] = {
-		[GRIP_NONE] = NULL,
-		[GRIP_THREAD] = "a thread with a descriptor table of its own",
-		[GRIP_ZOMBIE_LEADER] = "threads that outlive their main thread",
-		[GRIP_IO_URING_FILE] = "a file registered with io_uring",
-		[GRIP_IO_URING_REQUEST] = "a pending io_uring request",
-		[GRIP_IN_FLIGHT] = "a message in a Unix socket that nobody has received",
-		[GRIP_MMAP] = "a memory mapping",
-		[GRIP_SYSCALL] = "a thread blocked in a call on a closed descriptor",
+		[FILE_REF_NONE] = NULL,
+		[FILE_REF_THREAD] = "a thread with a descriptor table of its own",
+		[FILE_REF_ZOMBIE_LEADER] = "threads that outlive their main thread",
+		[FILE_REF_IO_URING_FILE] = "a file registered with io_uring",
+		[FILE_REF_IO_URING_REQUEST] = "a pending io_uring request",
+		[FILE_REF_IN_FLIGHT] = "a message in a Unix socket that nobody has received",
+		[FILE_REF_MMAP] = "a memory mapping",
+		[FILE_REF_SYSCALL] = "a thread blocked in a call on a closed descriptor",
 	};
 
 	return (size_t)kind < ARRAY_SIZE(texts) ? texts[kind] : NULL;
@@ -217,35 +217,35 @@ static void doubt_holders(struct why_facts *f, struct why_owner *o)
 
 	for (size_t i = 0; i < row->n_holders; i++)
 		doubtful = doubtful || !row->holders[i].n_fds;
-	if (!doubtful || !o->grip.complete)
+	if (!doubtful || !o->file_ref.complete)
 		return;
 	row->n_holders = 0;
 	row->holders = NULL;
 }
 
-int why_find_grips(struct explainer *x, struct why_owner *const *owners, size_t n)
+int why_find_file_refs(struct explainer *x, struct why_owner *const *owners, size_t n)
 {
 	struct bind_owner wanted[WHY_BLOCKING_MAX];
 	struct why_owner *whose[WHY_BLOCKING_MAX];
-	struct grip grips[WHY_BLOCKING_MAX] = { 0 };
+	struct file_ref file_refs[WHY_BLOCKING_MAX] = { 0 };
 	size_t n_wanted = 0;
 	int r;
 
 	for (size_t i = 0; i < n && i < WHY_BLOCKING_MAX; i++) {
 		const struct bind_owner *o = &owners[i]->bind;
 
-		if (o->minisocket || o->kernel || !o->file_id || !is_a_riddle(owners[i]))
+		if (o->minisocket || o->kernel || !o->file_id || !is_undetermined(owners[i]))
 			continue;
 		wanted[n_wanted] = owners[i]->bind;
 		whose[n_wanted++] = owners[i];
 	}
 	if (!n_wanted)
 		return 0;
-	r = inventory_find_grips(x->inventory, wanted, n_wanted, grips);
+	r = inventory_find_file_refs(x->inventory, wanted, n_wanted, file_refs);
 	if (r == -EOPNOTSUPP)
 		return 0; /* then the answer is not complete, and says so */
 	for (size_t i = 0; !r && i < n_wanted; i++)
-		whose[i]->grip = grips[i];
+		whose[i]->file_ref = file_refs[i];
 	return r;
 }
 
@@ -337,7 +337,7 @@ int why_find_holders(struct explainer *x, struct why_facts *f, struct why_owner 
 
 		doubt_holders(f, owners[i]);
 		held = (o->row && o->row->n_holders) ||
-		       (o->grip.kind != GRIP_NONE && !o->grip.descriptors);
+		       (o->file_ref.kind != FILE_REF_NONE && !o->file_ref.descriptors);
 
 		if (held || !o->bind.inode || o->bind.minisocket || o->bind.kernel)
 			continue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The owners of a port, each joined with what the table of sockets knows of it, and who holds them:
- * what the table does not explain is looked for, which is other grips than descriptors, and the
- * descriptors of connections, which it does not follow.
+ * what the table does not explain is looked for, which is other file references than descriptors,
+ * and the descriptors of connections, which it does not follow.
  *
  * Of a question about now the kernel is asked.  Of a refusal the table's memory comes first, for
  * its holders may be gone by the time that anybody looks: what a look and a search a moment later
@@ -46,8 +46,9 @@ int why_join_rows(struct why_facts *f, const struct why_known *k);
 /* Has it a file that the known holders, also those that only events told of, do not explain? */
 bool why_owner_is_open(const struct why_owner *owner);
 
-/* Fills owner->grip of those whose file has more references than are known.  0, negative errno. */
-int why_find_grips(struct explainer *x, struct why_owner *const *owners, size_t n);
+/* Fills owner->file reference of those whose file has more references than are known.  0, negative
+ * errno. */
+int why_find_file_refs(struct explainer *x, struct why_owner *const *owners, size_t n);
 
 /*
  * Fills the holders in the rows of those owners that have a file and no known holder, from one look
@@ -56,8 +57,9 @@ int why_find_grips(struct explainer *x, struct why_owner *const *owners, size_t 
 int why_find_holders(struct explainer *x, struct why_facts *f, struct why_owner *const *owners,
 		     size_t n);
 
-/* Words for a grip that is no descriptor of a process's own table; NULL for GRIP_NONE. */
-const char *why_grip_text(enum grip_kind kind);
+/* Words for a file reference that is no descriptor of a process's own table; NULL for
+ * FILE_REF_NONE. */
+const char *why_file_ref_text(enum file_ref_kind kind);
 
 /* --- search.c --- */
 

@@ -256,7 +256,7 @@ static enum why_kin kin_of_orphan(const struct inventory *inv, const struct proc
 	if (procfs_describe(holder->pid, &now) || !process_id_equal(&now.id, holder))
 		return KIN_UNKNOWN;
 	if (then ? then->ppid && then->ppid != now.ppid : now.ppid == 1 && now.sid != now.id.pid)
-		return KIN_HEIR;
+		return KIN_INHERITOR;
 	return KIN_UNKNOWN;
 }
 
@@ -274,8 +274,9 @@ enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *ro
 		return KIN_STRANGER;
 	if (row->binder_fate == BINDER_ALIVE)
 		return KIN_UNKNOWN; /* a parent that closed its own descriptor and lives on */
-	return row->binder_fate == BINDER_EXITED_WELL && process.sid == process.id.pid ? KIN_DAEMON
-										       : KIN_HEIR;
+	return row->binder_fate == BINDER_EXITED_WELL && process.sid == process.id.pid
+		       ? KIN_DAEMON
+		       : KIN_INHERITOR;
 }
 
 /* --- programs --- */

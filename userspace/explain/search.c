@@ -74,7 +74,8 @@ static size_t keep_present(struct explainer *x, const struct why_facts *f,
 
 /* --- now ------------------------------------------------------------------------------------- */
 
-/* Rows borrow their holders from the table, which the search for grips may have changed. */
+/* Rows borrow their holders from the table, which the search for file references may have changed.
+ */
 static void borrow_anew(struct why_facts *f, const struct why_known *k, struct why_owner *o)
 {
 	struct socket_row *row = &f->rows[o - f->owners];
@@ -92,7 +93,7 @@ static int search_now(struct explainer *x, struct why_facts *f, struct why_owner
 		      size_t n)
 {
 	struct why_known k = { .inv = f->inv };
-	int r = why_find_grips(x, owners, n);
+	int r = why_find_file_refs(x, owners, n);
 
 	if (!r)
 		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
@@ -247,7 +248,7 @@ static int search_within_budget(struct explainer *x, struct why_facts *f,
 	}
 	f->left_out_in_row = s->left_out;
 	s->left_out = 0;
-	r = why_find_grips(x, owners, n);
+	r = why_find_file_refs(x, owners, n);
 	if (!r)
 		r = why_find_holders(x, f, owners, n);
 	took = (int64_t)(monotonic_us() - began);

@@ -102,7 +102,8 @@ static int attach_actor(struct apply *a, struct row *row)
 	if (a->event->actor.pid == 0)
 		return 0;
 	r = actor_of(a, &proc);
-	/* An exit that overtook its bind: the socket's CLOSE is near, or an heir is to be found. */
+	/* An exit that overtook its bind: the socket's CLOSE is near, or an inheritor is to be
+	 * found. */
 	if (!r && proc->exited) {
 		a->settle = true;
 		table_unsettle(a->table, row);
@@ -287,13 +288,14 @@ static void leave_row(struct apply *a, struct row *row, struct proc *proc)
 	}
 	if (!bound_it)
 		return;
-	/* Heirs: whether they still have it, and in which session they live now, is worth a look.
+	/* Inheritors: whether they still have it, and in which session they live now, is worth a
+	 * look.
 	 */
 	for (size_t i = 0; i < row->view.n_holders; i++) {
-		struct proc *heir = table_proc(a->table, &row->view.holders[i].id);
+		struct proc *inheritor = table_proc(a->table, &row->view.holders[i].id);
 
-		if (heir)
-			proc_want_look(a->table, heir);
+		if (inheritor)
+			proc_want_look(a->table, inheritor);
 	}
 	a->settle = true;
 }

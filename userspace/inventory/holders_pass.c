@@ -120,7 +120,7 @@ static int decode_holder(const void *bytes, uint64_t ticks_per_s, struct pass_re
 			.uid = h.head.uid,
 			.cgroup_id = h.head.cgroup_id,
 			.fd = (int)h.fd,
-			.private_table = h.table == ABI_GRIP_THREAD_FD,
+			.private_table = h.table == ABI_FILE_REF_THREAD_FD,
 			.cookie = h.socket.cookie,
 			.inode = h.socket.inode,
 			.netns = h.socket.netns,

@@ -28,7 +28,7 @@ struct inventory {
 	bool behind;	  /* inventory_note_loss() since that began, or it failed */
 	bool no_iterator; /* the kernel has none, or said -EOPNOTSUPP */
 	bool no_look;
-	bool no_roll;
+	bool no_recheck;
 	bool lists_bound_inactive; /* sock_diag of this kernel does */
 };
 
@@ -52,8 +52,8 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now);
  */
 int pass_look(struct inventory *inv, struct proc *proc);
 
-/* inventory_call_roll_of_ports(), also for the question about one port. */
-int roll_call_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n);
+/* inventory_recheck_ports(), also for the question about one port. */
+int recheck_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n);
 
 /* It has ended, whether or not anybody tells: it holds nothing and is not tracked any more. */
 void pass_forget_gone(struct table *t, struct proc *proc);

@@ -68,13 +68,13 @@ struct socket_row {
 	enum binder_fate binder_fate;
 	size_t n_holders;
 	struct holder *holders; /* oldest first */
-	/* every reference to the file is accounted for by `holders`, and by grips if those were
-	 * looked for (grips.h) */
+	/* every reference to the file is accounted for by `holders`, and by file references if
+	 * those were looked for (file_refs.h) */
 	bool complete;
 	/*
-	 * Its last known holder has ended, and neither its close nor an heir has been seen yet: the
-	 * kernel closes descriptors after it has told of the end.  Who holds it cannot be said now,
-	 * and soon can.
+	 * Its last known holder has ended, and neither its close nor an inheritor has been seen
+	 * yet: the kernel closes descriptors after it has told of the end.  Who holds it cannot be
+	 * said now, and soon can.
 	 */
 	bool undecided;
 	/* who had it last, has ended, and is still on its way out, as far as is known; pid 0 =
@@ -116,10 +116,10 @@ int inventory_apply(struct inventory *inv, const struct event *event, int64_t no
 		    inventory_changed changed, void *user_data, bool *ret_settle);
 
 /*
- * Looks again at the sockets that were left unsettled: drops holders that ended, finds the heirs
- * (a look at each candidate; a full pass only when the file has references that no candidate
- * explains).  *ret_again is true when some socket is still undecided (call again later, the table
- * gives up after a bounded number of tries).
+ * Looks again at the sockets that were left unsettled: drops holders that ended, finds the
+ * inheritors (a look at each candidate; a full pass only when the file has references that no
+ * candidate explains).  *ret_again is true when some socket is still undecided (call again later,
+ * the table gives up after a bounded number of tries).
  */
 int inventory_settle(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data,
 		     bool *ret_again);
@@ -162,13 +162,12 @@ const struct socket_row *inventory_next(const struct inventory *inv, struct inve
  * inventory_refresh(), a socket that nobody was found to hold is searched for among all processes
  * every few seconds only.  0, negative errno.
  */
-int inventory_call_roll(struct inventory *inv, struct inventory_place from, size_t max,
-			bool (*wanted)(const struct socket_row *row, void *user_data),
-			void *user_data);
+int inventory_recheck(struct inventory *inv, struct inventory_place from, size_t max,
+		      bool (*wanted)(const struct socket_row *row, void *user_data),
+		      void *user_data);
 
 /* The same for all rows of some ports, netns 0 = of all namespaces. */
-int inventory_call_roll_of_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports,
-				 size_t n);
+int inventory_recheck_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n);
 
 /*
  * Rows of one port in one netns (0 = all namespaces), up to max of them; returns how many there

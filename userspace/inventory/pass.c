@@ -223,7 +223,7 @@ static void sweep_row(struct table *t, struct row *row, bool hidden_stay)
 	found = row_found_fds(row, NULL);
 	row->unexplained = row->file_refs > found ? row->file_refs - found : 0;
 	row_count_refs(t, row);
-	row->vain = row_is_settled(row) ? 0 : row->vain + (row->vain < UINT8_MAX);
+	row->fruitless = row_is_settled(row) ? 0 : row->fruitless + (row->fruitless < UINT8_MAX);
 }
 
 int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
@@ -235,7 +235,7 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	int r;
 
 	HASH_ITER(hh, t->by_cookie, row, next) {
-		row->gripped = 0;
+		row->referenced = 0;
 		for (size_t i = 0; i < row->view.n_holders; i++)
 			row_forget_fds(row, &row->view.holders[i]);
 	}
@@ -297,9 +297,9 @@ static int apply_look(struct table *t, struct proc *proc, const struct abi_look 
 		if (!row)
 			continue;
 		row->file_refs = look->fds[i].file_refs;
-		row->gripped = 0;
+		row->referenced = 0;
 		r = found_fd(t, row, proc, (int)look->fds[i].fd,
-			     look->fds[i].table == ABI_GRIP_THREAD_FD);
+			     look->fds[i].table == ABI_FILE_REF_THREAD_FD);
 		if (r)
 			return r;
 	}

@@ -101,7 +101,7 @@ void row_count_refs(struct table *t, struct row *row)
 	bool all, complete;
 	uint32_t found = row_found_fds(row, &all);
 
-	complete = all && row->file_refs > 0 && found + row->gripped == row->file_refs;
+	complete = all && row->file_refs > 0 && found + row->referenced == row->file_refs;
 	if (complete == row->view.complete)
 		return;
 	row->view.complete = complete;

@@ -8,11 +8,11 @@
 #include "base/cleanup.h"
 #include "inventory/internal.h"
 
-#define SETTLE_LOOKS_MAX      64  /* processes looked at in one call: some milliseconds */
-#define SETTLE_PASSES_MAX     3	  /* for a socket that nobody is found to hold; then it stays so */
-#define INVENTORY_PASS_MIN_MS 250 /* between passes for the same row: a pass may take 20 ms */
-#define VERIFY_LOOKS_MAX      64  /* more holders than that: one pass is cheaper */
-#define VAIN_DOUBLINGS_MAX    4	  /* 4 s: see may_pass() */
+#define SETTLE_LOOKS_MAX	64 /* processes looked at in one call: some milliseconds */
+#define SETTLE_PASSES_MAX	3  /* for a socket that nobody is found to hold; then it stays so */
+#define INVENTORY_PASS_MIN_MS	250 /* between passes for the same row: a pass may take 20 ms */
+#define VERIFY_LOOKS_MAX	64  /* more holders than that: one pass is cheaper */
+#define FRUITLESS_DOUBLINGS_MAX 4   /* 4 s: see may_pass() */
 /* A process that ends is waited for this long before others are searched for its socket: usually
  * it takes a millisecond, on a loaded machine hundreds, with a core to be written seconds. */
 #define LEAVING_MAX_MS 5000
@@ -238,7 +238,7 @@ static bool is_in(const struct row *row, uint32_t netns)
 	return netns == 0 || row->view.netns == netns;
 }
 
-/* Have its holders answered to the roll in this turn? */
+/* Have its holders answered to the re-check in this turn? */
 static bool has_answered(const struct inventory *inv, const struct row *row)
 {
 	return row->asked_turn == inv->turn && row->answered;
@@ -255,19 +255,19 @@ static void want_stale_holders(struct inventory *inv, struct row *row)
 }
 
 /*
- * Whom a parent that left with success made its heir may be about to become a daemon: it calls
+ * Whom a parent that left with success made its inheritor may be about to become a daemon: it calls
  * setsid() after that, and no event tells of it.
  */
-static void describe_heirs(struct inventory *inv, const struct row *row)
+static void describe_inheritors(struct inventory *inv, const struct row *row)
 {
 	if (row->view.binder_fate != BINDER_EXITED_WELL)
 		return;
 	for (size_t i = 0; i < row->view.n_holders; i++) {
-		struct proc *heir = table_proc(inv->table, &row->view.holders[i].id);
+		struct proc *inheritor = table_proc(inv->table, &row->view.holders[i].id);
 
-		if (heir && heir->process.sid != heir->process.id.pid &&
-		    (!row->view.binder_sid || heir->process.sid == row->view.binder_sid))
-			proc_describe_from_procfs(heir);
+		if (inheritor && inheritor->process.sid != inheritor->process.id.pid &&
+		    (!row->view.binder_sid || inheritor->process.sid == row->view.binder_sid))
+			proc_describe_from_procfs(inheritor);
 	}
 }
 
@@ -290,7 +290,7 @@ static bool want_port(struct inventory *inv, uint32_t netns, uint16_t port)
 			continue;
 		if (!has_answered(inv, row))
 			want_stale_holders(inv, row);
-		describe_heirs(inv, row);
+		describe_inheritors(inv, row);
 	}
 	return true;
 }
@@ -302,7 +302,8 @@ static bool want_port(struct inventory *inv, uint32_t netns, uint16_t port)
  */
 static bool may_pass(const struct inventory *inv, const struct row *row, uint64_t now_ms)
 {
-	unsigned doublings = row->vain < VAIN_DOUBLINGS_MAX ? row->vain : VAIN_DOUBLINGS_MAX;
+	unsigned doublings = row->fruitless < FRUITLESS_DOUBLINGS_MAX ? row->fruitless
+								      : FRUITLESS_DOUBLINGS_MAX;
 	uint64_t interval_ms = INVENTORY_PASS_MIN_MS;
 
 	if (inv->listing_turn == inv->turn)
@@ -404,7 +405,7 @@ void inventory_refresh(struct inventory *inv)
 int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
 {
 	unsigned budget = SETTLE_LOOKS_MAX + VERIFY_LOOKS_MAX;
-	int r = roll_call_ports(inv, netns, &port, 1); /* most only have to be asked */
+	int r = recheck_ports(inv, netns, &port, 1); /* most only have to be asked */
 
 	if (r)
 		return r;

@@ -230,7 +230,7 @@ void table_unsettle(struct table *t, struct row *row)
 {
 	row->looked = false;
 	row->passes = 0;
-	row->vain = 0;
+	row->fruitless = 0;
 	row->view.undecided = row->view.n_holders == 0;
 	if (row->unsettled)
 		return;

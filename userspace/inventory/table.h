@@ -35,7 +35,7 @@ struct row {
 	struct socket_row view; /* what others see; first */
 	size_t holders_size;
 	uint32_t file_refs;   /* references to the struct file as last read; 0 = not read */
-	uint32_t gripped;     /* of those, by what is no descriptor; 0 again at the next look */
+	uint32_t referenced;  /* of those, by what is no descriptor; 0 again at the next look */
 	uint32_t unexplained; /* of those, what even a full pass found no descriptor for */
 	uint32_t found_fds;   /* descriptors of all holders together */
 	uint32_t n_looked;    /* holders that have any: the others were not looked at yet */
@@ -44,8 +44,8 @@ struct row {
 	 * none */
 	uint64_t passed_ms;
 	uint8_t passes;	     /* made since it was unsettled */
-	uint8_t vain;	     /* passes in a row that found nobody, or not everybody; see settle.c */
-	uint64_t asked_turn; /* inventory.turn of the last roll that it was on; 0 = none */
+	uint8_t fruitless;   /* passes in a row that found nobody, or not everybody; see settle.c */
+	uint64_t asked_turn; /* inventory.turn of the last re-check that it was in; 0 = none */
 	bool answered;	     /* all its holders did, and explain all its references */
 	bool unsettled;
 	bool looked;	/* all its holders were looked at since it was unsettled */

@@ -121,17 +121,17 @@ static bool binder_is_gone(const struct socket_row *row)
 }
 
 /*
- * A parent that bound, forked and left with success, and an heir outside its session, is how
- * programs daemonize.  Without the binder's session only an heir that leads one is certain to have
- * left it.
+ * A parent that bound, forked and left with success, and an inheritor outside its session, is how
+ * programs daemonize.  Without the binder's session only an inheritor that leads one is certain to
+ * have left it.
  */
-static bool daemonized(const struct socket_row *row, const struct process *heir)
+static bool daemonized(const struct socket_row *row, const struct process *inheritor)
 {
-	if (row->binder_fate != BINDER_EXITED_WELL || heir->sid == 0)
+	if (row->binder_fate != BINDER_EXITED_WELL || inheritor->sid == 0)
 		return false;
 	if (row->binder_sid == 0)
-		return heir->sid == heir->id.pid;
-	return heir->sid != row->binder_sid;
+		return inheritor->sid == inheritor->id.pid;
+	return inheritor->sid != row->binder_sid;
 }
 
 /*
@@ -173,15 +173,15 @@ static void judge_hidden(const struct view *view, const struct socket_row *row,
 }
 
 /* The binder is gone.  Who descends from it may hang below init by now, so the user decides. */
-static bool judge_heir(const struct view *view, const struct socket_row *row,
-		       const struct process *heir, struct status_verdict *ret)
+static bool judge_inheritor(const struct view *view, const struct socket_row *row,
+			    const struct process *inheritor, struct status_verdict *ret)
 {
 	char who[WHO_BYTES];
 
-	if (heir->uid == PROCESS_UID_UNKNOWN || heir->uid != view->claim->uid)
+	if (inheritor->uid == PROCESS_UID_UNKNOWN || inheritor->uid != view->claim->uid)
 		return false;
-	describe(heir, who);
-	if (daemonized(row, heir)) {
+	describe(inheritor, who);
+	if (daemonized(row, inheritor)) {
 		ret->status = SERVICE_ACTIVE;
 		snprintf(ret->reason, sizeof(ret->reason),
 			 "%s listens as a daemon, its parent %d left with success", who,
@@ -242,7 +242,8 @@ static void judge_socket(const struct view *view, const struct socket_row *row,
 	for (size_t i = 0; i < row->n_holders; i++) {
 		holder = holder_process(view, row, &row->holders[i]);
 		ret->process = holder.id;
-		if (gone ? judge_heir(view, row, &holder, ret) : judge_holder(view, &holder, ret))
+		if (gone ? judge_inheritor(view, row, &holder, ret)
+			 : judge_holder(view, &holder, ret))
 			return;
 	}
 	holder = holder_process(view, row, &row->holders[0]);

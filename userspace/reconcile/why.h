@@ -14,7 +14,7 @@
 #include "base/event.h"
 #include "base/net.h"
 #include "inventory/bindtable.h"
-#include "inventory/grips.h"
+#include "inventory/file_refs.h"
 #include "inventory/inventory.h"
 #include "reconcile/oracle.h"
 
@@ -63,8 +63,9 @@ struct why_question {
 /* The oldest holder and the process that bound the socket (of a connection: that accepted it). */
 enum why_kin {
 	KIN_UNKNOWN = 0, /* not known, nothing remarkable, or one and the same */
-	KIN_HEIR,	 /* descends from it, and it is gone */
-	KIN_DAEMON,   /* the same, but meant: it left with success and the heir leads a session */
+	KIN_INHERITOR,	 /* descends from it, and it is gone */
+	KIN_DAEMON,   /* the same, but meant: it left with success and the inheritor leads a session
+		       */
 	KIN_STRANGER, /* neither descends from it nor is it: the descriptor was passed */
 };
 
@@ -73,7 +74,7 @@ struct why_owner {
 	struct bind_owner bind;
 	bool flags_known;	      /* from the bind walk; else only what sock_diag tells */
 	const struct socket_row *row; /* holders, binder, since; NULL where the table has none */
-	struct grip grip;	      /* where descriptors do not explain the socket */
+	struct file_ref file_ref;     /* where descriptors do not explain the socket */
 	enum why_kin kin;
 	char holder_state; /* of the oldest holder: 'T', 't', 'D', 'Z', … as in /proc; 0 = gone */
 	bool holder_frozen, holder_exiting;

@@ -64,7 +64,7 @@ static enum why_verdict name_self(const struct why_case *c)
 
 	if (!caller->pid)
 		return WHY_FREE;
-	if (is_held_by(o, caller) || process_id_equal(&o->grip.process, caller))
+	if (is_held_by(o, caller) || process_id_equal(&o->file_ref.process, caller))
 		return WHY_SELF;
 	/* who bound it, where nothing tells who has it now */
 	if (!n_holders(o) && binder_is_known(o) && process_id_equal(&o->row->binder, caller))
@@ -97,27 +97,27 @@ static bool is_private_to_threads(const struct why_owner *o)
 	return n_holders(o) > 0;
 }
 
-/* A grip explains the socket only where no descriptor does. */
-static enum why_verdict name_grip(const struct why_case *c)
+/* A file reference explains the socket only where no descriptor does. */
+static enum why_verdict name_file_ref(const struct why_case *c)
 {
 	static const enum why_verdict verdicts[] = {
-		[GRIP_NONE] = WHY_FREE,
-		[GRIP_THREAD] = WHY_THREAD_PRIVATE_FDS,
-		[GRIP_ZOMBIE_LEADER] = WHY_ZOMBIE_LEADER,
-		[GRIP_IO_URING_FILE] = WHY_IO_URING_FILE,
-		[GRIP_IO_URING_REQUEST] = WHY_IO_URING_REQUEST,
-		[GRIP_IN_FLIGHT] = WHY_IN_FLIGHT,
-		[GRIP_MMAP] = WHY_MMAP_PINNED,
-		[GRIP_SYSCALL] = WHY_SYSCALL_PINNED,
+		[FILE_REF_NONE] = WHY_FREE,
+		[FILE_REF_THREAD] = WHY_THREAD_PRIVATE_FDS,
+		[FILE_REF_ZOMBIE_LEADER] = WHY_ZOMBIE_LEADER,
+		[FILE_REF_IO_URING_FILE] = WHY_IO_URING_FILE,
+		[FILE_REF_IO_URING_REQUEST] = WHY_IO_URING_REQUEST,
+		[FILE_REF_IN_FLIGHT] = WHY_IN_FLIGHT,
+		[FILE_REF_MMAP] = WHY_MMAP_PINNED,
+		[FILE_REF_SYSCALL] = WHY_SYSCALL_PINNED,
 	};
 	const struct why_owner *o = c->owner;
-	enum grip_kind kind = o->grip.kind;
+	enum file_ref_kind kind = o->file_ref.kind;
 	bool alone = n_holders(o) == 0;
 
 	/* these two are descriptors as well, and a list of holders may have them */
-	if (kind == GRIP_THREAD || kind == GRIP_ZOMBIE_LEADER)
-		alone = alone || (n_holders(o) == 1 && is_held_by(o, &o->grip.process));
-	if (alone && (size_t)kind < ARRAY_SIZE(verdicts) && kind != GRIP_NONE)
+	if (kind == FILE_REF_THREAD || kind == FILE_REF_ZOMBIE_LEADER)
+		alone = alone || (n_holders(o) == 1 && is_held_by(o, &o->file_ref.process));
+	if (alone && (size_t)kind < ARRAY_SIZE(verdicts) && kind != FILE_REF_NONE)
 		return verdicts[kind];
 	/* a leader that has exited has no table: then its threads' looks private, too */
 	if (n_holders(o) && o->holder_state == 'Z')
@@ -226,7 +226,7 @@ static enum why_verdict name_connection(const struct why_case *c)
 		return WHY_OUTGOING_CONNECTION;
 	if (o->bind.state == SOCKET_CLOSE_WAIT)
 		return WHY_CONN_CLOSE_WAIT;
-	if (o->kin == KIN_HEIR || o->kin == KIN_DAEMON || outlives_binder(o))
+	if (o->kin == KIN_INHERITOR || o->kin == KIN_DAEMON || outlives_binder(o))
 		return WHY_CHILD_OF_DEAD_PARENT;
 	return reuse_is_one_sided(c) ? WHY_CONN_REUSE_ONE_SIDED : WHY_CONN_OF_CLOSED_LISTENER;
 }
@@ -267,7 +267,7 @@ static enum why_verdict name_nobody(const struct why_case *c)
 	bool has_file = o->flags_known ? o->bind.file_refs > 0 : o->bind.inode != 0;
 	bool now = !why_is_recorded(c->question);
 
-	if (n_holders(o) || o->grip.kind != GRIP_NONE || o->bind.kernel)
+	if (n_holders(o) || o->file_ref.kind != FILE_REF_NONE || o->bind.kernel)
 		return WHY_FREE;
 	if (now && file_is_dying(o))
 		return WHY_IO_URING_TEARDOWN;
@@ -298,8 +298,9 @@ static enum why_verdict name_bound(const struct why_case *c)
 static bool is_inherited(const struct why_owner *o)
 {
 	if (o->kin != KIN_UNKNOWN)
-		return o->kin == KIN_HEIR;
-	/* a binder that left with success may have become a daemon: then its heir is the server */
+		return o->kin == KIN_INHERITOR;
+	/* a binder that left with success may have become a daemon: then its inheritor is the
+	 * server */
 	return outlives_binder(o) && o->row->binder_fate != BINDER_EXITED_WELL;
 }
 
@@ -346,7 +347,7 @@ static enum why_verdict name_listener(const struct why_case *c)
 /* Most specific first; the last one always has an answer. */
 static enum why_verdict (*const steps[])(const struct why_case *c) = {
 	name_self,	name_kernel_socket, name_linger,
-	name_grip,	name_udp,	    name_time_wait,
+	name_file_ref,	name_udp,	    name_time_wait,
 	name_orphan,	name_connection,    name_listen_conflict,
 	name_reuseport, name_holder_state,  name_device,
 	name_nobody,	name_bound,	    name_holder,

@@ -52,13 +52,13 @@ static int drop(struct registry *r, int64_t n)
 	return query_run(&q);
 }
 
-/* In bites: whose rows go is found out by looking at all of them. */
+/* In slices: whose rows go is found out by looking at all of them. */
 static int prune(struct registry *r)
 {
 	int64_t keep = (int64_t)quota_limit(QUOTA_REFUSALS_KEPT)->machine, count = 0;
 	int error = read_number(r, STATEMENT_FAILURES_COUNT, &count);
 
-	return error || count < keep + FAILURES_PRUNE_BITE ? error : drop(r, count - keep);
+	return error || count < keep + FAILURES_PRUNE_SLICE ? error : drop(r, count - keep);
 }
 
 int registry_next_failure_id(struct registry *r, int64_t *ret_id)

@@ -20,8 +20,8 @@
  * not stop the daemon's loop for good.
  */
 #define BUSY_TIMEOUT "2000" /* ms */
-/* Once a write has waited in vain, the next ones do not: a flood of events would else hold the loop
- * for two seconds each. */
+/* Once a write has waited without success, the next ones do not: a flood of events would else hold
+ * the loop for two seconds each. */
 #define BUSY_AGAIN_MS 20
 
 DEFINE_CLEANUP(struct registry *, registry_close);

@@ -340,7 +340,7 @@ int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
 /* --- refusals --- */
 
 /* Rows beyond QUOTA_REFUSALS_KEPT before they are dropped, all at once. */
-#define FAILURES_PRUNE_BITE 50
+#define FAILURES_PRUNE_SLICE 50
 
 /* A refused bind() or listen() with its explanation as it was at that moment. */
 struct failure {

@@ -57,8 +57,8 @@ static int attach_probe(const struct bpf_objects *objects, enum probe probe, int
 		links->links[links->n++] = link;
 		if (probe == PROBE_HOLDERS)
 			links->holders = link;
-		if (probe >= PROBE_GRIPS && probe < PROBE_GRIPS + ABI_GRIP_PASSES)
-			links->grips[probe - PROBE_GRIPS] = link;
+		if (probe >= PROBE_FILE_REFS && probe < PROBE_FILE_REFS + ABI_FILE_REF_PASSES)
+			links->file_refs[probe - PROBE_FILE_REFS] = link;
 	}
 	return 0;
 }
@@ -103,5 +103,5 @@ void probes_detach(struct probe_links *links)
 {
 	detach_since(links, 0);
 	links->holders = NULL;
-	memset(links->grips, 0, sizeof(links->grips));
+	memset(links->file_refs, 0, sizeof(links->file_refs));
 }

@@ -17,7 +17,7 @@ struct probe_links {
 	struct bpf_link *links[PROBE_LINKS_MAX];
 	int n;
 	/* the iterators', borrowed; NULL when it is not attached */
-	struct bpf_link *holders, *grips[ABI_GRIP_PASSES];
+	struct bpf_link *holders, *file_refs[ABI_FILE_REF_PASSES];
 };
 
 /* Attaches, of the loaded objects, what is not refused; what cannot be attached is refused then. */

@@ -5,16 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sentinel/rung.h"
+#include "sentinel/backend.h"
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCU
 
-/* The poll rung shows what it lacks: the probes of the attempt before its own. */
-static void report_refused_probes(struct sentinel *s, const struct rung_attempt *attempt)
+/* The poll backend shows what it lacks: the probes of the attempt before its own. */
+static void report_refused_probes(struct sentinel *s, const struct backend_attempt *attempt)
 {
 	int own = s->report.n_probes;
 
-	if (own + attempt->n_probes > RUNG_PROBES_MAX)
+	if (own + attempt->n_probes > BACKEND_PROBES_MAX)
 		return;
 	memmove(s->probes + attempt->n_probes, s->probes, sizeof(s->probes[0]) * (size_t)own);
 	memcpy(s->probes, attempt->probes, sizeof(s->probes[0]) * (size_t)attempt->n_probes);
@@ -31,7 +31,7 @@ static bool in_first_pid_namespace(void)
 }
 
 /* Looked for after the attempt: it may have worked nevertheless. */
-static enum sentinel_obstacle find_obstacle(bool allow_bpf, struct rung_attempt *attempt)
+static enum sentinel_obstacle find_obstacle(bool allow_bpf, struct backend_attempt *attempt)
 {
 	if (!allow_bpf)
 		return SENTINEL_OBSTACLE_CHOICE;
@@ -46,7 +46,7 @@ static enum sentinel_obstacle find_obstacle(bool allow_bpf, struct rung_attempt 
 
 int sentinel_new(bool allow_bpf, struct sentinel **ret)
 {
-	struct rung_attempt attempt = { .why = "switched off by configuration" };
+	struct backend_attempt attempt = { .why = "switched off by configuration" };
 	enum sentinel_obstacle obstacle;
 	int r;
 

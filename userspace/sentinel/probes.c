@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-_Static_assert((int)_PROBE_MAX < RUNG_PROBES_MAX, "room for the poll rung's own");
-_Static_assert(PROBE_GRIPS + (int)ABI_GRIP_PASSES == (int)_PROBE_MAX, "a probe for each pass");
+_Static_assert((int)_PROBE_MAX < BACKEND_PROBES_MAX, "room for the polling backend's own");
+_Static_assert(PROBE_FILE_REFS + (int)ABI_FILE_REF_PASSES == (int)_PROBE_MAX,
+	       "a probe for each pass");
 
 const struct probe_row probe_rows[_PROBE_MAX] = {
 	[PROBE_BIND] = { "bind",
@@ -50,22 +51,22 @@ const struct probe_row probe_rows[_PROBE_MAX] = {
 			 "the bind table, by BPF_PROG_TEST_RUN",
 			 "the flags of sockets that decide whether a port can be shared",
 			 { "walk" } },
-	[PROBE_ROLL] = { "roll",
-			 "descriptors by their numbers, by BPF_PROG_TEST_RUN",
-			 "who still holds a socket, without looking at each of them",
-			 { "call_roll" } },
-	[PROBE_GRIPS] = { "grips",
-			  "iter/task_file, for descriptors, rings and messages",
-			  "which io_uring or unreceived message keeps a closed socket open",
-			  { "grips_files" } },
-	[PROBE_GRIPS_QUEUED] = { "queued",
-				 "iter/unix",
-				 "unreceived messages of Unix sockets that no process has open",
-				 { "grips_queued" } },
-	[PROBE_GRIPS_MAPPED] = { "mapped",
-				 "iter/task_vma",
-				 "which memory mapping keeps a closed socket open",
-				 { "grips_mapped" } },
+	[PROBE_RECHECK] = { "roll",
+			    "descriptors by their numbers, by BPF_PROG_TEST_RUN",
+			    "who still holds a socket, without looking at each of them",
+			    { "recheck" } },
+	[PROBE_FILE_REFS] = { "grips",
+			      "iter/task_file, for descriptors, rings and messages",
+			      "which io_uring or unreceived message keeps a closed socket open",
+			      { "file_refs_tasks" } },
+	[PROBE_FILE_REFS_QUEUED] = { "queued",
+				     "iter/unix",
+				     "unreceived messages of Unix sockets that no process has open",
+				     { "file_refs_queued" } },
+	[PROBE_FILE_REFS_MAPPED] = { "mapped",
+				     "iter/task_vma",
+				     "which memory mapping keeps a closed socket open",
+				     { "file_refs_mapped" } },
 };
 
 void probes_describe(struct sentinel_probe *probes)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probes of the BPF rung: which programs each is made of, and what is blind without it. Private
- * to the room.
+ * The probes of the BPF backend: which programs each is made of, and what is blind without it.
+ * Private to the room.
  */
 #ifndef SENTINEL_PROBES_H
 #define SENTINEL_PROBES_H
 
 #include "bpf/abi.h"
-#include "sentinel/rung.h"
+#include "sentinel/backend.h"
 #include "sentinel/tracepoints.h"
 
 #define PROBE_PROGRAMS_MAX 3 /* as many tracepoints, in the same order */
@@ -23,10 +23,10 @@ enum probe {
 	PROBE_HOLDERS,
 	PROBE_LOOK,
 	PROBE_WALK, /* from here on the programs are in the object that answers */
-	PROBE_ROLL,
-	PROBE_GRIPS, /* and the next ones: in the order of enum abi_grip_pass */
-	PROBE_GRIPS_QUEUED,
-	PROBE_GRIPS_MAPPED,
+	PROBE_RECHECK,
+	PROBE_FILE_REFS, /* and the next ones: in the order of enum abi_file_ref_pass */
+	PROBE_FILE_REFS_QUEUED,
+	PROBE_FILE_REFS_MAPPED,
 	_PROBE_MAX
 };
 

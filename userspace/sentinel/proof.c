@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "sentinel/rung.h"
+#include "sentinel/backend.h"
 
 static int open_socket(int type, bool reuse, int *ret)
 {

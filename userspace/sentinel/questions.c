@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "sentinel/attach.h"
 #include "sentinel/bpf_objects.h"
-#include "sentinel/grip_pass.h"
+#include "sentinel/file_ref_pass.h"
 #include "sentinel/look.h"
 #include "sentinel/probes.h"
 
@@ -32,16 +32,16 @@ int questions_map_answers(struct questions *q)
 
 	if (r < 0)
 		return r;
-	return map_value(q->bpf->ask->maps.roll, sizeof(*q->roll), PROT_READ | PROT_WRITE,
-			 (void **)&q->roll);
+	return map_value(q->bpf->ask->maps.recheck_answer, sizeof(*q->recheck),
+			 PROT_READ | PROT_WRITE, (void **)&q->recheck);
 }
 
 void questions_unmap_answers(struct questions *q)
 {
 	if (q->answer)
 		munmap((void *)q->answer, sizeof(*q->answer));
-	if (q->roll)
-		munmap(q->roll, sizeof(*q->roll));
+	if (q->recheck)
+		munmap(q->recheck, sizeof(*q->recheck));
 }
 
 /* --- holders --- */
@@ -84,18 +84,18 @@ int question_walk(void *questions, const struct abi_walk *asked, const struct ab
 	return 0;
 }
 
-/* A part of the roll that fits the map. */
+/* A part of the re-check that fits the map. */
 static int call_part(const struct questions *q, struct abi_hold *holds, size_t n)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options);
 
-	memcpy(q->roll->holds, holds, n * sizeof(*holds));
-	q->roll->n = (uint32_t)n;
-	if (bpf_prog_test_run_opts(bpf_program__fd(q->bpf->ask->progs.call_roll), &options) < 0)
+	memcpy(q->recheck->holds, holds, n * sizeof(*holds));
+	q->recheck->n = (uint32_t)n;
+	if (bpf_prog_test_run_opts(bpf_program__fd(q->bpf->ask->progs.recheck), &options) < 0)
 		return -errno;
 	if (options.retval)
 		return -EOPNOTSUPP;
-	memcpy(holds, q->roll->holds, n * sizeof(*holds));
+	memcpy(holds, q->recheck->holds, n * sizeof(*holds));
 	return 0;
 }
 
@@ -104,7 +104,7 @@ int question_recheck_descriptors(void *questions, struct abi_hold *holds, size_t
 	const struct questions *q = questions;
 	int r = 0;
 
-	if (!q->roll || q->probes[PROBE_ROLL].state == SENTINEL_PROBE_REFUSED)
+	if (!q->recheck || q->probes[PROBE_RECHECK].state == SENTINEL_PROBE_REFUSED)
 		return -EOPNOTSUPP;
 	for (size_t at = 0, part; !r && at < n; at += part) {
 		part = n - at < ABI_HOLDS_MAX ? n - at : ABI_HOLDS_MAX;
@@ -117,10 +117,10 @@ int question_open_reference_pass(void *questions, unsigned pass, const uint64_t 
 {
 	const struct questions *q = questions;
 
-	if (pass >= ABI_GRIP_PASSES || !q->links->grips[pass])
+	if (pass >= ABI_FILE_REF_PASSES || !q->links->file_refs[pass])
 		return -EOPNOTSUPP;
-	return grip_pass_open(q->links->grips[pass], bpf_map__fd(q->bpf->ask->maps.grip_targets),
-			      files, n);
+	return file_ref_pass_open(q->links->file_refs[pass],
+				  bpf_map__fd(q->bpf->ask->maps.file_ref_targets), files, n);
 }
 
 /* --- what the kernel side tracks --- */
@@ -163,10 +163,10 @@ void questions_fill(struct questions *q, struct kernel_source *ret)
 		ret->open_holder_pass = question_open_holder_pass;
 	if (q->links->holders && probes[PROBE_LOOK].state != SENTINEL_PROBE_REFUSED)
 		ret->look = question_look;
-	if (probes[PROBE_ROLL].state != SENTINEL_PROBE_REFUSED)
+	if (probes[PROBE_RECHECK].state != SENTINEL_PROBE_REFUSED)
 		ret->recheck_descriptors = question_recheck_descriptors;
 	/* the other passes say of themselves what they cannot */
-	if (q->links->grips[ABI_GRIPS_FILES])
+	if (q->links->file_refs[ABI_FILE_REFS_TASKS])
 		ret->open_reference_pass = question_open_reference_pass;
 	if (probes[PROBE_WALK].state != SENTINEL_PROBE_REFUSED)
 		ret->walk = question_walk;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel is asked for (base/kernel_source.h), on the rung on BPF.  Each question answers
- * -EOPNOTSUPP where its probe is refused.  Private to the room.
+ * What the kernel is asked for (base/kernel_source.h), on the backend on BPF.  Each question
+ * answers -EOPNOTSUPP where its probe is refused.  Private to the room.
  */
 #ifndef SENTINEL_QUESTIONS_H
 #define SENTINEL_QUESTIONS_H
 
 #include "base/kernel_source.h"
 
-struct abi_roll;
+struct abi_recheck;
 struct bpf_objects;
 struct probe_links;
 struct sentinel_probe;
@@ -20,7 +20,7 @@ struct questions {
 	const struct sentinel_probe *probes; /* by enum probe */
 	uint64_t ticks_per_s;
 	const struct abi_walk_answer *answer; /* the walk's map */
-	struct abi_roll *roll;		      /* that of the re-check */
+	struct abi_recheck *recheck;	      /* that of the re-check */
 };
 
 /* Once the objects are loaded: maps what they answer into this process.  0, negative errno. */

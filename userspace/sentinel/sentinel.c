@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Hands every call to the rung that the sentinel stands on. */
+/* Hands every call to the backend that the sentinel stands on. */
 #include "sentinel/sentinel.h"
 
-#include "sentinel/rung.h"
+#include "sentinel/backend.h"
 
 void sentinel_free(struct sentinel *s)
 {

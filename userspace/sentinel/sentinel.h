@@ -2,9 +2,9 @@
 /*
  * What happened: the kernel's events, in order of arrival.
  *
- * A sentinel stands on one rung of a ladder.  sentinel_bpf.c loads the BPF object program by
+ * A sentinel stands on one backend of a ladder.  sentinel_bpf.c loads the BPF object program by
  * program, keeps what really loads *and fires*, and hands out events from the ring buffer.
- * sentinel_poll.c is the rung without BPF: it has no events of its own, only a descriptor that
+ * sentinel_poll.c is the backend without BPF: it has no events of its own, only a descriptor that
  * becomes readable when a TCP or UDP socket was destroyed and once in SENTINEL_POLL_MS, and asks
  * its user to resync.  Callers see one interface.
  *
@@ -32,7 +32,7 @@ enum sentinel_probe_state {
 	SENTINEL_PROBE_WORKS,	    /* its proof arrived */
 };
 
-/* One rung as `pd status` names it. */
+/* One backend as `pd status` names it. */
 struct sentinel_probe {
 	const char *name;     /* "bind" "listen" "set_state" "pre_bind" "post_bind" "process" … */
 	const char *attached; /* "tp/syscalls/sys_enter_bind", … */
@@ -72,7 +72,7 @@ struct sentinel_counters {
 typedef void (*sentinel_handler)(const struct event *event, void *user_data);
 
 /*
- * Stands on the highest rung that works.  `allow_bpf` false forces polling.  Proves each probe
+ * Stands on the highest backend that works.  `allow_bpf` false forces polling.  Proves each probe
  * with events of its own (binds sockets on loopback, port chosen by the kernel), which are not
  * delivered later.  0, or a negative errno when not even polling works.
  */
@@ -97,15 +97,15 @@ struct sentinel_slice {
 
 /*
  * Delivers what is there and within the slice (NULL = everything), without blocking.  *ret_resync
- * becomes true when events were lost since the last call, or (poll rung) when the table must be
+ * becomes true when events were lost since the last call, or (poll backend) when the table must be
  * read anew: the caller answers with a full pass.  0, or a negative errno.
  */
 int sentinel_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
 		      sentinel_handler handler, void *user_data, bool *ret_resync);
 
 /*
- * What the kernel can be asked for on this rung; nothing on the poll rung.  Borrowed; valid as long
- * as the sentinel.
+ * What the kernel can be asked for on this backend; nothing on the poll backend.  Borrowed; valid
+ * as long as the sentinel.
  */
 const struct kernel_source *sentinel_kernel_source(const struct sentinel *s);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rung on BPF.  What the kernel takes of the two objects is loaded (bpf_objects.h) and attached
- * (attach.h); then each probe has to prove itself.  What can be done without listeners' events is
- * nothing: if `set_state` does not work, neither does the rung.  If bound sockets or closes are not
- * seen, the poll rung's reasons for a resync are listened to as well.
+ * The backend on BPF.  What the kernel takes of the two objects is loaded (bpf_objects.h) and
+ * attached (attach.h); then each probe has to prove itself.  What can be done without listeners'
+ * events is nothing: if `set_state` does not work, neither does the backend.  If bound sockets or
+ * closes are not seen, the poll backend's reasons for a resync are listened to as well.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -21,24 +21,24 @@
 #include "base/procfs.h"
 #include "bpf/abi.h"
 #include "sentinel/attach.h"
+#include "sentinel/backend.h"
 #include "sentinel/bpf_load.h"
 #include "sentinel/bpf_objects.h"
 #include "sentinel/decode.h"
-#include "sentinel/grip_pass.h"
+#include "sentinel/file_ref_pass.h"
 #include "sentinel/probes.h"
 #include "sentinel/questions.h"
-#include "sentinel/rung.h"
 
 #define PROOF_WAIT_MS  500 /* events come within microseconds; a loaded machine gets this long */
 #define STOP_CONSUMING (-ECANCELED)
 
-struct bpf_rung {
+struct bpf_backend {
 	struct sentinel base;
 	struct bpf_objects bpf;
 	struct probe_links links;
 	struct questions questions;
 	struct ring_buffer *ring;
-	struct sentinel *companion; /* the poll rung, where BPF sees too little */
+	struct sentinel *companion; /* the poll backend, where BPF sees too little */
 	int epoll_fd;		    /* over both; -1 without a companion */
 	uint64_t ticks_per_s;
 
@@ -63,14 +63,14 @@ static uint64_t now_ns(void)
 
 /* --- counters --- */
 
-static uint64_t lost(const struct bpf_rung *b)
+static uint64_t lost(const struct bpf_backend *b)
 {
 	return b->bpf.listen->bss->lost_ring + b->bpf.listen->bss->lost_map;
 }
 
 static struct sentinel_counters bpf_counters(const struct sentinel *s)
 {
-	const struct bpf_rung *b = (const struct bpf_rung *)s;
+	const struct bpf_backend *b = (const struct bpf_backend *)s;
 	struct sentinel_counters c = b->counters;
 
 	c.lost = lost(b);
@@ -91,7 +91,7 @@ static bool port_is_unknown(const struct event *e)
 }
 
 /* One record that is told, or taken note of. */
-static void receive_event(struct bpf_rung *b, const struct event *event)
+static void receive_event(struct bpf_backend *b, const struct event *event)
 {
 	if (port_is_unknown(event)) {
 		b->port_unknown = true;
@@ -103,7 +103,7 @@ static void receive_event(struct bpf_rung *b, const struct event *event)
 
 static int receive(void *user_data, void *bytes, size_t size)
 {
-	struct bpf_rung *b = user_data;
+	struct bpf_backend *b = user_data;
 	struct event event;
 
 	if (decode_event(bytes, size, b->ticks_per_s, &event) < 0) {
@@ -114,8 +114,8 @@ static int receive(void *user_data, void *bytes, size_t size)
 	return event.boot_ns > b->until_ns || now_ns() >= b->deadline_ns ? STOP_CONSUMING : 0;
 }
 
-static int consume(struct bpf_rung *b, const struct sentinel_slice *slice, sentinel_handler handler,
-		   void *user_data)
+static int consume(struct bpf_backend *b, const struct sentinel_slice *slice,
+		   sentinel_handler handler, void *user_data)
 {
 	int r;
 
@@ -127,7 +127,7 @@ static int consume(struct bpf_rung *b, const struct sentinel_slice *slice, senti
 	return r < 0 && r != STOP_CONSUMING ? r : 0;
 }
 
-static int dispatch_companion(struct bpf_rung *b, sentinel_handler handler, void *user_data,
+static int dispatch_companion(struct bpf_backend *b, sentinel_handler handler, void *user_data,
 			      bool *ret_resync)
 {
 	*ret_resync = false;
@@ -138,7 +138,7 @@ static int dispatch_companion(struct bpf_rung *b, sentinel_handler handler, void
 static int bpf_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
 			sentinel_handler handler, void *user_data, bool *ret_resync)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_backend *b = (struct bpf_backend *)s;
 	uint64_t lost_now;
 	bool resync = false;
 	int r;
@@ -159,7 +159,7 @@ static int bpf_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
 
 static int bpf_fd(const struct sentinel *s)
 {
-	const struct bpf_rung *b = (const struct bpf_rung *)s;
+	const struct bpf_backend *b = (const struct bpf_backend *)s;
 
 	return b->companion ? b->epoll_fd : ring_buffer__epoll_fd(b->ring);
 }
@@ -167,7 +167,7 @@ static int bpf_fd(const struct sentinel *s)
 /* --- proof --- */
 
 /* A refused bind carries what the programs on the cgroups' bind hooks saw of it. */
-static void note_refusal(struct bpf_rung *b, const struct event *e)
+static void note_refusal(struct bpf_backend *b, const struct event *e)
 {
 	b->proved |= 1U << (e->call == EVENT_CALL_BIND ? PROBE_BIND : PROBE_LISTEN);
 	if (e->stage == EVENT_STAGE_PASSED)
@@ -177,7 +177,7 @@ static void note_refusal(struct bpf_rung *b, const struct event *e)
 /* Which probe is the only one to send this event; other processes' events prove nothing. */
 static void note_proof(const struct event *e, void *user_data)
 {
-	struct bpf_rung *b = user_data;
+	struct bpf_backend *b = user_data;
 
 	if (e->kind == EVENT_EXIT && e->actor.pid == b->proof_child)
 		b->proved |= 1U << PROBE_PROCESS;
@@ -194,7 +194,7 @@ static void note_proof(const struct event *e, void *user_data)
 }
 
 /* Returns what the walk calls the file of the proof's listener; 0 without a walk. */
-static uint64_t prove_walk(struct bpf_rung *b, const struct proof *proof)
+static uint64_t prove_walk(struct bpf_backend *b, const struct proof *proof)
 {
 	const struct abi_walk asked = { .protocol = IPPROTO_TCP, .port = proof->port };
 	const struct abi_walk_answer *answer;
@@ -210,7 +210,7 @@ static uint64_t prove_walk(struct bpf_rung *b, const struct proof *proof)
 	return 0;
 }
 
-static void prove_roll(struct bpf_rung *b, const struct proof *proof)
+static void prove_recheck(struct bpf_backend *b, const struct proof *proof)
 {
 	struct abi_hold hold = { .cookie = proof->cookie,
 				 .pid = (uint32_t)getpid(),
@@ -218,31 +218,31 @@ static void prove_roll(struct bpf_rung *b, const struct proof *proof)
 	int r = question_recheck_descriptors(&b->questions, &hold, 1);
 
 	if (r == 0 && hold.file_refs)
-		b->proved |= 1U << PROBE_ROLL;
-	if (r == -EOPNOTSUPP && b->base.probes[PROBE_ROLL].state != SENTINEL_PROBE_REFUSED)
-		probe_refuse(&b->base.probes[PROBE_ROLL],
+		b->proved |= 1U << PROBE_RECHECK;
+	if (r == -EOPNOTSUPP && b->base.probes[PROBE_RECHECK].state != SENTINEL_PROBE_REFUSED)
+		probe_refuse(&b->base.probes[PROBE_RECHECK],
 			     "this kernel does not find processes by pid for BPF (6.2)", r);
 }
 
 /* What the walk does not name cannot be asked for. */
-static void prove_grips(struct bpf_rung *b, const struct proof *proof, uint64_t file)
+static void prove_file_refs(struct bpf_backend *b, const struct proof *proof, uint64_t file)
 {
-	for (int i = 0; i < ABI_GRIP_PASSES; i++) {
-		struct sentinel_probe *probe = &b->base.probes[PROBE_GRIPS + i];
+	for (int i = 0; i < ABI_FILE_REF_PASSES; i++) {
+		struct sentinel_probe *probe = &b->base.probes[PROBE_FILE_REFS + i];
 
 		if (probe->state == SENTINEL_PROBE_REFUSED)
 			continue;
 		if (!file)
 			probe_refuse(probe, "there is no walk that names files", -EOPNOTSUPP);
-		else if (grip_pass_prove(i, b->links.grips[i],
-					 bpf_map__fd(b->bpf.ask->maps.grip_targets), file,
-					 proof->tcp))
-			b->proved |= 1U << (PROBE_GRIPS + i);
+		else if (file_ref_pass_prove(i, b->links.file_refs[i],
+					     bpf_map__fd(b->bpf.ask->maps.file_ref_targets), file,
+					     proof->tcp))
+			b->proved |= 1U << (PROBE_FILE_REFS + i);
 	}
 }
 
 /* What it sees is told by the record of a refusal, and by nothing else. */
-static void doubt_pre_bind(struct bpf_rung *b)
+static void doubt_pre_bind(struct bpf_backend *b)
 {
 	struct sentinel_probe *probes = b->base.probes;
 
@@ -253,7 +253,7 @@ static void doubt_pre_bind(struct bpf_rung *b)
 }
 
 /* A look is a pass over one process: it proves both. */
-static void prove_holders(struct bpf_rung *b, uint64_t cookie)
+static void prove_holders(struct bpf_backend *b, uint64_t cookie)
 {
 	struct abi_look look = { .pid = (uint32_t)getpid() };
 	_cleanup_close_ int pass = question_open_holder_pass(&b->questions);
@@ -270,7 +270,7 @@ static void prove_holders(struct bpf_rung *b, uint64_t cookie)
 		b->base.probes[PROBE_LOOK].state = SENTINEL_PROBE_REFUSED;
 }
 
-static unsigned attached_probes(const struct bpf_rung *b)
+static unsigned attached_probes(const struct bpf_backend *b)
 {
 	unsigned mask = 0;
 
@@ -280,7 +280,7 @@ static unsigned attached_probes(const struct bpf_rung *b)
 	return mask;
 }
 
-static int await_proofs(struct bpf_rung *b)
+static int await_proofs(struct bpf_backend *b)
 {
 	uint64_t now = now_ns();
 	int r;
@@ -297,7 +297,7 @@ static int await_proofs(struct bpf_rung *b)
 	return 0;
 }
 
-static void judge_probes(struct bpf_rung *b)
+static void judge_probes(struct bpf_backend *b)
 {
 	for (int i = 0; i < _PROBE_MAX; i++) {
 		struct sentinel_probe *p = &b->base.probes[i];
@@ -311,7 +311,7 @@ static void judge_probes(struct bpf_rung *b)
 	}
 }
 
-static int cause_events(struct bpf_rung *b, struct process_id *self)
+static int cause_events(struct bpf_backend *b, struct process_id *self)
 {
 	struct proof proof = PROOF_NONE;
 	int r = procfs_identity(getpid(), self);
@@ -324,9 +324,9 @@ static int cause_events(struct bpf_rung *b, struct process_id *self)
 	if (r == 0)
 		prove_holders(b, proof.cookie);
 	if (r == 0)
-		prove_roll(b, &proof);
+		prove_recheck(b, &proof);
 	if (r == 0)
-		prove_grips(b, &proof, prove_walk(b, &proof));
+		prove_file_refs(b, &proof, prove_walk(b, &proof));
 	proof_close_sockets(&proof);
 	return r ?: proof_run_child(&b->proof_child);
 }
@@ -336,7 +336,7 @@ static void ignore_event(const struct event *e, void *user_data)
 }
 
 /* From here on the daemon's own sockets are nobody's business. */
-static int prove(struct bpf_rung *b)
+static int prove(struct bpf_backend *b)
 {
 	/* a machine that is busy meanwhile tells on and on, and that is no proof any more */
 	static const struct sentinel_slice proof_slice = { .budget_ns = PROOF_WAIT_MS * NS_PER_MS };
@@ -358,7 +358,7 @@ static int prove(struct bpf_rung *b)
 
 static void bpf_free(struct sentinel *s)
 {
-	struct bpf_rung *b = (struct bpf_rung *)s;
+	struct bpf_backend *b = (struct bpf_backend *)s;
 
 	sentinel_free(b->companion);
 	closep(&b->epoll_fd);
@@ -369,7 +369,7 @@ static void bpf_free(struct sentinel *s)
 	free(b);
 }
 
-static void bpf_freep(struct bpf_rung **b)
+static void bpf_freep(struct bpf_backend **b)
 {
 	if (*b)
 		bpf_free(&(*b)->base);
@@ -382,12 +382,12 @@ static const struct sentinel_ops bpf_ops = {
 	.counters = bpf_counters,
 };
 
-static bool works(const struct bpf_rung *b, enum probe probe)
+static bool works(const struct bpf_backend *b, enum probe probe)
 {
 	return b->base.probes[probe].state == SENTINEL_PROBE_WORKS;
 }
 
-static int add_companion(struct bpf_rung *b)
+static int add_companion(struct bpf_backend *b)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 	int r;
@@ -405,7 +405,7 @@ static int add_companion(struct bpf_rung *b)
 	return 0;
 }
 
-static int start(struct bpf_rung *b, struct rung_attempt *attempt)
+static int start(struct bpf_backend *b, struct backend_attempt *attempt)
 {
 	_cleanup_(tracepoints_close) struct tracepoints tracepoints;
 	int r;
@@ -432,9 +432,9 @@ static int start(struct bpf_rung *b, struct rung_attempt *attempt)
 	return r ?: add_companion(b);
 }
 
-int sentinel_bpf_new(struct rung_attempt *attempt, struct sentinel **ret)
+int sentinel_bpf_new(struct backend_attempt *attempt, struct sentinel **ret)
 {
-	_cleanup_(bpf_freep) struct bpf_rung *b = calloc(1, sizeof(*b));
+	_cleanup_(bpf_freep) struct bpf_backend *b = calloc(1, sizeof(*b));
 	int r;
 
 	if (!b)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rung without BPF: no events, but two reasons to read the table anew.  The kernel tells when a
- * TCP or UDP socket was destroyed (sock_diag's multicast groups, which take CAP_NET_ADMIN to join
- * and nothing to stay in), and a timer covers everything else.
+ * The backend without BPF: no events, but two reasons to read the table anew.  The kernel tells
+ * when a TCP or UDP socket was destroyed (sock_diag's multicast groups, which take CAP_NET_ADMIN to
+ * join and nothing to stay in), and a timer covers everything else.
  *
  * A machine that looks up names destroys UDP sockets by the hundred: after each resync the groups
  * rest for QUIET_MS, so that the table is never read more often than that.
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "sentinel/rung.h"
+#include "sentinel/backend.h"
 
 #define QUIET_MS 100
 /* Drained, not read: what was destroyed is found out by the resync. */
@@ -30,7 +30,7 @@
 
 enum phase { PHASE_WATCH = 0, PHASE_QUIET };
 
-struct poll_rung {
+struct poll_backend {
 	struct sentinel base;
 	int epoll_fd, timer_fd, netlink_fd; /* netlink_fd may be -1 */
 	enum phase phase;
@@ -38,7 +38,7 @@ struct poll_rung {
 
 static void poll_free(struct sentinel *s)
 {
-	struct poll_rung *p = (struct poll_rung *)s;
+	struct poll_backend *p = (struct poll_backend *)s;
 
 	closep(&p->netlink_fd);
 	closep(&p->timer_fd);
@@ -46,7 +46,7 @@ static void poll_free(struct sentinel *s)
 	free(p);
 }
 
-static void poll_freep(struct poll_rung **p)
+static void poll_freep(struct poll_backend **p)
 {
 	if (*p)
 		poll_free(&(*p)->base);
@@ -54,7 +54,7 @@ static void poll_freep(struct poll_rung **p)
 
 static int poll_fd(const struct sentinel *s)
 {
-	return ((const struct poll_rung *)s)->epoll_fd;
+	return ((const struct poll_backend *)s)->epoll_fd;
 }
 
 static struct sentinel_counters poll_counters(const struct sentinel *s)
@@ -63,7 +63,7 @@ static struct sentinel_counters poll_counters(const struct sentinel *s)
 }
 
 /* PHASE_WATCH lasts until the next timed resync, PHASE_QUIET until the groups are heard again. */
-static int enter_phase(struct poll_rung *p, enum phase phase)
+static int enter_phase(struct poll_backend *p, enum phase phase)
 {
 	long ms = phase == PHASE_QUIET ? QUIET_MS : SENTINEL_POLL_MS - QUIET_MS;
 	struct itimerspec in = {
@@ -97,7 +97,7 @@ static bool drain_netlink(int fd)
 static int poll_dispatch(struct sentinel *s, const struct sentinel_slice *slice,
 			 sentinel_handler handler, void *user_data, bool *ret_resync)
 {
-	struct poll_rung *p = (struct poll_rung *)s;
+	struct poll_backend *p = (struct poll_backend *)s;
 	uint64_t expirations;
 	bool timer = read(p->timer_fd, &expirations, sizeof(expirations)) > 0, resync;
 
@@ -140,7 +140,7 @@ static int join_destroy_groups(int *ret_fd)
 	return 0;
 }
 
-static int watch_fd(const struct poll_rung *p, int fd)
+static int watch_fd(const struct poll_backend *p, int fd)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 
@@ -167,7 +167,7 @@ static void report_destroy(struct sentinel *s, int joined)
 
 int sentinel_poll_new(struct sentinel **ret)
 {
-	_cleanup_(poll_freep) struct poll_rung *p = calloc(1, sizeof(*p));
+	_cleanup_(poll_freep) struct poll_backend *p = calloc(1, sizeof(*p));
 	int r;
 
 	if (!p)

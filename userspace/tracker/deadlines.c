@@ -12,7 +12,7 @@
 #include "tracker/activity.h"
 
 #define RETRY_S	     60 /* an expired claim that was used is released this long after its use */
-#define BITE	     64 /* claims that one turn of the loop changes: a few milliseconds */
+#define SLICE	     64 /* claims that one turn of the loop changes: a few milliseconds */
 #define DETAILS_SIZE 64
 
 int64_t deadlines_of(const struct service *service, enum service_status status, int64_t updated_at)
@@ -65,7 +65,7 @@ struct due {
 	struct {
 		char id[IDENTITY_MAX + 1];
 		uint16_t port;
-	} claims[BITE];
+	} claims[SLICE];
 };
 
 static bool add_due(const struct service *service, void *user_data)
@@ -74,7 +74,7 @@ static bool add_due(const struct service *service, void *user_data)
 
 	snprintf(due->claims[due->n].id, sizeof(due->claims[0].id), "%s", service->id);
 	due->claims[due->n++].port = service->port;
-	return due->n < BITE;
+	return due->n < SLICE;
 }
 
 /* True when there may be more. */
@@ -92,7 +92,7 @@ static bool judge_silent(struct deadlines *d, int64_t now)
 		changed |= status != SERVICE_CLAIMED && status != SERVICE_GHOST;
 	}
 	/* what could not be written waits: at once it would only fail again */
-	return due.n == BITE && changed;
+	return due.n == SLICE && changed;
 }
 
 static int release(struct deadlines *d, const char *id, uint16_t port, int64_t now)
@@ -128,7 +128,7 @@ static bool release_expired(struct deadlines *d, int64_t now)
 		log_error("the claims were not read: %s", registry_strerror(d->registry, r));
 	for (size_t i = 0; i < due.n && !r; i++)
 		r = release(d, due.claims[i].id, due.claims[i].port, now);
-	return due.n == BITE && !r;
+	return due.n == SLICE && !r;
 }
 
 void deadlines_look(struct deadlines *d, int64_t now)

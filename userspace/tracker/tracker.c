@@ -424,7 +424,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user_data)
 	read_events(user_data, &slice);
 }
 
-/* After everything that was told: a close that waits in the ring is no riddle. */
+/* After everything that was told: a close that waits in the ring needs no explanation. */
 static void on_settle(evutil_socket_t fd, short what, void *user_data)
 {
 	struct tracker *t = user_data;

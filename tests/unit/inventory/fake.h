@@ -38,7 +38,7 @@ struct fake {
 	uint32_t netns;
 	uint16_t port, protocol;
 	uint8_t tcp_state;
-	unsigned looks, passes, rolls;
+	unsigned looks, passes, rechecks;
 	unsigned tracked_sockets;
 	int tracked[FAKE_PIDS_MAX]; /* by pid - FAKE_PID: track minus untrack calls */
 };
@@ -87,11 +87,11 @@ static inline int fake_look(void *user_data, struct abi_look *look)
 	return alive ? 0 : -ESRCH;
 }
 
-static inline int fake_call_roll(void *user_data, struct abi_hold *holds, size_t n)
+static inline int fake_recheck(void *user_data, struct abi_hold *holds, size_t n)
 {
 	struct fake *f = user_data;
 
-	f->rolls++;
+	f->rechecks++;
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < f->n_fds; k++) {
 			const struct fake_fd *fd = &f->fds[k];
@@ -201,7 +201,7 @@ static inline struct kernel_source fake_source(struct fake *f)
 				       .track_socket = fake_track_socket,
 				       .track_process = fake_track_process,
 				       .stage = fake_stage,
-				       .recheck_descriptors = fake_call_roll,
+				       .recheck_descriptors = fake_recheck,
 				       .user_data = f };
 }
 

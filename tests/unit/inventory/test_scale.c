@@ -67,7 +67,7 @@ static int open_pass(void *user_data)
 	return fd;
 }
 
-static int call_roll(void *user_data, struct abi_hold *holds, size_t n)
+static int recheck(void *user_data, struct abi_hold *holds, size_t n)
 {
 	const struct herd *h = user_data;
 
@@ -89,7 +89,7 @@ static void start(struct herd *h)
 {
 	struct kernel_source source = {
 		.open_holder_pass = open_pass,
-		.recheck_descriptors = call_roll,
+		.recheck_descriptors = recheck,
 		.stage = runs,
 		.user_data = h,
 	};
@@ -103,7 +103,7 @@ static void list(struct herd *h)
 	unsigned n_ports = h->one_port ? 1 : h->n_sockets;
 
 	inventory_refresh(h->inv);
-	assert_int_equal(inventory_call_roll(h->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
+	assert_int_equal(inventory_recheck(h->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
 	for (unsigned i = 0; i < n_ports; i++)
 		assert_int_equal(
 			inventory_verify_port(h->inv, FAKE_NETNS, (uint16_t)(FIRST_PORT + i)), 0);

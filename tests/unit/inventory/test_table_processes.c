@@ -165,7 +165,7 @@ static void exit_then_close_leaves_nothing_to_settle(void **state)
 	assert_int_equal(w->fake.looks + w->fake.passes, 0);
 }
 
-static void a_full_pass_finds_the_heir_that_nobody_announced(void **state)
+static void a_full_pass_finds_the_inheritor_that_nobody_announced(void **state)
 {
 	struct world *w = *state;
 
@@ -222,7 +222,7 @@ static void an_unexplained_reference_costs_one_pass_only(void **state)
 static void a_reused_pid_is_not_taken_for_the_holder(void **state)
 {
 	struct world *w = *state;
-	struct process_id heir = fake_id(2), other = heir;
+	struct process_id inheritor = fake_id(2), other = inheritor;
 
 	start_server(w);
 	apply(w, fork_event(1, 2));
@@ -231,7 +231,7 @@ static void a_reused_pid_is_not_taken_for_the_holder(void **state)
 	fake_hold(&w->fake, other, 10, 3, 2);
 	settle(w);
 	assert_int_equal(only_row(w)->n_holders, 2);
-	assert_false(process_id_equal(&only_row(w)->holders[1].id, &heir));
+	assert_false(process_id_equal(&only_row(w)->holders[1].id, &inheritor));
 	assert_true(process_id_equal(&only_row(w)->holders[1].id, &other));
 }
 
@@ -354,7 +354,7 @@ static void a_socket_is_undecided_while_its_process_ends(void **state)
 	assert_int_equal(w->fake.passes, 0);
 }
 
-static void a_socket_with_an_heir_is_decided_at_once(void **state)
+static void a_socket_with_an_inheritor_is_decided_at_once(void **state)
 {
 	struct world *w = *state;
 
@@ -392,7 +392,7 @@ int main(void)
 		T(exec_with_close_on_exec_drops_the_holder),
 		T(exit_tells_how_the_binder_went),
 		T(exit_then_close_leaves_nothing_to_settle),
-		T(a_full_pass_finds_the_heir_that_nobody_announced),
+		T(a_full_pass_finds_the_inheritor_that_nobody_announced),
 		T(a_socket_that_nothing_shows_any_more_is_given_up),
 		T(passes_for_one_row_keep_their_distance),
 		T(an_unexplained_reference_costs_one_pass_only),
@@ -405,7 +405,7 @@ int main(void)
 		T(a_holder_that_closes_its_descriptors_at_its_end_stays_until_that_is_told),
 		T(an_end_that_is_never_told_is_noticed_in_the_end),
 		T(a_socket_is_undecided_while_its_process_ends),
-		T(a_socket_with_an_heir_is_decided_at_once),
+		T(a_socket_with_an_inheritor_is_decided_at_once),
 		T(a_closed_server_that_binds_again_is_watched_again),
 		T(a_bind_that_its_exit_overtook_has_no_holder),
 	};

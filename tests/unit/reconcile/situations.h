@@ -42,7 +42,7 @@ struct situation {
 #define NO_HOLDER   .owner.bind.inode = 7, .owner.bind.file_refs = 1
 #define REFUSED(c) \
 	.question.call = (c), .question.error = EADDRINUSE, .question.caller = { CALLER, 1 }
-#define GRIP_OF(k) NO_HOLDER, .owner.grip = { (k), { HOLDER, 1 }, 1 }
+#define FILE_REF_OF(k) NO_HOLDER, .owner.file_ref = { (k), { HOLDER, 1 }, 1 }
 #define ESTABLISHED                                                                         \
 	.owner.bind = {                                                                     \
 		.state = SOCKET_ESTABLISHED, .inode = 7, .file_refs = 1, .peer_port = 50000 \
@@ -104,7 +104,7 @@ static const struct situation situations[] = {
 	{ WHY_SAME_SERVICE, "::", "::", LISTENS, FILE_OF_ONE, .owner.same_program = true,
 	  .question.reuseaddr = true, .owner.bind.reuseaddr = true },
 	{ WHY_LISTENER_SHARED, "::", "::", LISTENS, NO_HOLDER, .holders = { HOLDER, OTHER } },
-	{ WHY_LISTENER_INHERITED, "::", "::", LISTENS, FILE_OF_ONE, .owner.kin = KIN_HEIR,
+	{ WHY_LISTENER_INHERITED, "::", "::", LISTENS, FILE_OF_ONE, .owner.kin = KIN_INHERITOR,
 	  .row.binder = { BINDER, 1 }, .row.binder_fate = BINDER_EXITED_WELL },
 	{ WHY_LISTENER_INHERITED, "::", "::", LISTENS, FILE_OF_ONE, .row.binder = { BINDER, 1 },
 	  .row.binder_fate = BINDER_EXITED_BADLY },
@@ -132,24 +132,24 @@ static const struct situation situations[] = {
 	{ WHY_FAILED_CLIENT, "::", "127.0.0.1", IS_BOUND, FILE_OF_ONE, .owner.bind.peer_port = 9,
 	  .owner.bind.shut_down = true },
 	/* no descriptor points to it, or its process cannot let go */
-	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, GRIP_OF(GRIP_THREAD) },
-	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, GRIP_OF(GRIP_THREAD),
+	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_THREAD) },
+	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_THREAD),
 	  .holders = { HOLDER } },
 	{ WHY_THREAD_PRIVATE_FDS, "::", "::", LISTENS, FILE_OF_ONE, .private_only = true },
 	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, FILE_OF_ONE, .private_only = true,
 	  .owner.holder_state = 'Z' },
-	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, GRIP_OF(GRIP_ZOMBIE_LEADER) },
+	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_ZOMBIE_LEADER) },
 	{ WHY_ZOMBIE_LEADER, "::", "::", LISTENS, FILE_OF_ONE, .owner.holder_state = 'Z' },
-	{ WHY_IO_URING_FILE, "::", "::", LISTENS, GRIP_OF(GRIP_IO_URING_FILE) },
-	{ WHY_IO_URING_REQUEST, "::", "::", LISTENS, GRIP_OF(GRIP_IO_URING_REQUEST) },
-	{ WHY_LISTENER, "::", "::", LISTENS, GRIP_OF(GRIP_IO_URING_REQUEST),
+	{ WHY_IO_URING_FILE, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_IO_URING_FILE) },
+	{ WHY_IO_URING_REQUEST, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_IO_URING_REQUEST) },
+	{ WHY_LISTENER, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_IO_URING_REQUEST),
 	  .holders = { HOLDER } },
 	{ WHY_IO_URING_TEARDOWN, "::", "::", LISTENS, NO_HOLDER, .row.binder = { BINDER, 1 },
 	  .row.binder_fate = BINDER_EXITED_BADLY },
 	{ WHY_IO_URING_TEARDOWN, "::", "::", LISTENS, .owner.bind.inode = 7 },
-	{ WHY_IN_FLIGHT, "::", "::", LISTENS, GRIP_OF(GRIP_IN_FLIGHT) },
-	{ WHY_MMAP_PINNED, "::", "::", LISTENS, GRIP_OF(GRIP_MMAP) },
-	{ WHY_SYSCALL_PINNED, "::", "::", LISTENS, GRIP_OF(GRIP_SYSCALL) },
+	{ WHY_IN_FLIGHT, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_IN_FLIGHT) },
+	{ WHY_MMAP_PINNED, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_MMAP) },
+	{ WHY_SYSCALL_PINNED, "::", "::", LISTENS, FILE_REF_OF(FILE_REF_SYSCALL) },
 	{ WHY_SYSCALL_PINNED, "::", "::", LISTENS, .owner.bind.inode = 7,
 	  .owner.bind.sleeper = HOLDER },
 	{ WHY_CLOSING_LINGER, "::", "127.0.0.1",
@@ -179,7 +179,7 @@ static const struct situation situations[] = {
 	{ WHY_CONN_CLOSE_WAIT, "::", "127.0.0.1",
 	  .owner.bind = { .state = SOCKET_CLOSE_WAIT, .inode = 7, .file_refs = 1 } },
 	{ WHY_CHILD_OF_DEAD_PARENT, "::", "127.0.0.1", ESTABLISHED, .holders = { HOLDER },
-	  .owner.kin = KIN_HEIR },
+	  .owner.kin = KIN_INHERITOR },
 	{ WHY_CHILD_OF_DEAD_PARENT, "::", "127.0.0.1", ESTABLISHED, .holders = { HOLDER },
 	  .row.binder = { BINDER, 1 }, .row.binder_fate = BINDER_EXITED_WELL },
 	{ WHY_ORPHAN_FIN_WAIT1, "::", "127.0.0.1", .owner.bind.state = SOCKET_FIN_WAIT1 },

@@ -30,7 +30,7 @@ static const struct process world[] = {
 	  .cwd = "/srv",
 	  .n_ancestors = 1,
 	  .ancestors = { { { SHELL, 1 }, "bash" } } },
-	/* an heir that was reparented to init */
+	/* an inheritor that was reparented to init */
 	{ .id = { CHILD, 6 },
 	  .uid = ME,
 	  .sid = SHELL,
@@ -38,7 +38,7 @@ static const struct process world[] = {
 	  .cwd = "/srv",
 	  .n_ancestors = 1,
 	  .ancestors = { { { 1, 0 }, "init" } } },
-	/* an heir that leads its own session */
+	/* an inheritor that leads its own session */
 	{ .id = { DAEMON, 7 },
 	  .uid = ME,
 	  .sid = DAEMON,
@@ -344,7 +344,7 @@ static const struct status_case status_cases[] = {
 	  SERVICE_ACTIVE,
 	  DAEMON,
 	  "nginx (22) listens as a daemon, its parent 4711 left with success" },
-	{ "an unknown session and an heir that leads none",
+	{ "an unknown session and an inheritor that leads none",
 	  { CHILD },
 	  -1,
 	  BINDER_EXITED_WELL,
@@ -376,7 +376,7 @@ static const struct status_case status_cases[] = {
 	  SERVICE_SQUATTED,
 	  STRANGER,
 	  "held by vite (30) of user 100, not by this claim" },
-	{ "an heir of another user",
+	{ "an inheritor of another user",
 	  { SQUATTER },
 	  -1,
 	  BINDER_EXITED_BADLY,
@@ -392,7 +392,7 @@ static const struct status_case status_cases[] = {
 	  SERVICE_ACTIVE,
 	  SERVER,
 	  "node (20) listens" },
-	{ "two heirs, one of another user",
+	{ "two inheritors, one of another user",
 	  { SQUATTER, CHILD },
 	  -1,
 	  BINDER_EXITED_BADLY,

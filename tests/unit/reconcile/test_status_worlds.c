@@ -130,7 +130,7 @@ static struct process says_process(const struct random_world *w, const struct so
 static enum service_status says_socket(const struct random_world *w, const struct socket_row *row)
 {
 	bool binder_holds = false, any_fits = false, leads_own = false;
-	const struct process *heir = NULL;
+	const struct process *inheritor = NULL;
 	struct process holders[MAX_HOLDERS];
 	bool gone;
 
@@ -138,8 +138,8 @@ static enum service_status says_socket(const struct random_world *w, const struc
 		holders[i] = says_process(w, row, i);
 		binder_holds |= process_id_equal(&holders[i].id, &row->binder);
 		any_fits |= says_fits(&w->claim, &holders[i]);
-		if (!heir && holders[i].uid == w->claim.uid)
-			heir = &holders[i];
+		if (!inheritor && holders[i].uid == w->claim.uid)
+			inheritor = &holders[i];
 	}
 	gone = row->binder.pid && row->binder_fate != BINDER_ALIVE && !binder_holds;
 	if (row->n_holders == 0 && row->uid != w->claim.uid)
@@ -148,10 +148,10 @@ static enum service_status says_socket(const struct random_world *w, const struc
 		return gone ? SERVICE_ORPHANED : SERVICE_ACTIVE;
 	if (!gone)
 		return any_fits ? SERVICE_ACTIVE : SERVICE_SQUATTED;
-	if (!heir)
+	if (!inheritor)
 		return SERVICE_SQUATTED;
-	leads_own = heir->sid &&
-		    (row->binder_sid ? heir->sid != row->binder_sid : heir->sid == heir->id.pid);
+	leads_own = inheritor->sid && (row->binder_sid ? inheritor->sid != row->binder_sid
+						       : inheritor->sid == inheritor->id.pid);
 	return leads_own && row->binder_fate == BINDER_EXITED_WELL ? SERVICE_ACTIVE
 								   : SERVICE_ORPHANED;
 }

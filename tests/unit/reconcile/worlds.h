@@ -128,8 +128,9 @@ static inline void random_owner(struct random_world *w, size_t i)
 	*o = (struct why_owner){
 		.flags_known = w->walked || chance(w, 20),
 		.row = chance(w, 80) ? row : NULL,
-		.grip = { .kind = chance(w, 20) ? below(w, GRIP_SYSCALL + 1) : GRIP_NONE,
-			  .process = random_process(w) },
+		.file_ref = { .kind = chance(w, 20) ? below(w, FILE_REF_SYSCALL + 1)
+						    : FILE_REF_NONE,
+			      .process = random_process(w) },
 		.kin = below(w, KIN_STRANGER + 1),
 		.holder_state = states[below(w, ARRAY_SIZE(states))],
 		.holder_frozen = chance(w, 5),

@@ -186,14 +186,14 @@ static size_t count_of(const struct found *found, uid_t uid, uint16_t port)
 static void oldest_refusals_make_room(void **state)
 {
 	struct fixture *f = *state;
-	size_t n = rows_kept() + FAILURES_PRUNE_BITE;
+	size_t n = rows_kept() + FAILURES_PRUNE_SLICE;
 	const struct found *found;
 
 	record_many(f, n, 1000, 3000, true);
 	found = find(f, &EVERY_FAILURE);
 	assert_int_equal(found->n, rows_kept());
 	assert_int_equal(found->ids[0], n);
-	assert_int_equal(found->ids[found->n - 1], FAILURES_PRUNE_BITE + 1);
+	assert_int_equal(found->ids[found->n - 1], FAILURES_PRUNE_SLICE + 1);
 }
 
 static void whoever_has_most_makes_room_and_nobody_else(void **state)
@@ -205,7 +205,7 @@ static void whoever_has_most_makes_room_and_nobody_else(void **state)
 	record_many(f, 3 * rows_kept(), 1000, 3000, true);
 	found = find(f, &EVERY_FAILURE);
 	assert_int_equal(count_of(found, 1001, 0), 5);
-	assert_in_range(found->n, rows_kept(), rows_kept() + FAILURES_PRUNE_BITE);
+	assert_in_range(found->n, rows_kept(), rows_kept() + FAILURES_PRUNE_SLICE);
 }
 
 static void two_who_have_many_keep_the_same_number(void **state)
@@ -219,8 +219,8 @@ static void two_who_have_many_keep_the_same_number(void **state)
 	found = find(f, &EVERY_FAILURE);
 	of_first = count_of(found, 1000, 0);
 	of_second = count_of(found, 1001, 0);
-	assert_in_range(of_first, rows_kept() / 2 - FAILURES_PRUNE_BITE, rows_kept() / 2);
-	assert_in_range(of_second, rows_kept() / 2, rows_kept() / 2 + FAILURES_PRUNE_BITE);
+	assert_in_range(of_first, rows_kept() / 2 - FAILURES_PRUNE_SLICE, rows_kept() / 2);
+	assert_in_range(of_second, rows_kept() / 2, rows_kept() / 2 + FAILURES_PRUNE_SLICE);
 }
 
 static void program_that_runs_wild_on_a_port_leaves_its_users_others(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The roll call: the holders of a socket whose descriptors are all known by their numbers are asked
+ * The re-check: the holders of a socket whose descriptors are all known by their numbers are asked
  * for those, of all sockets that a question is about in one call.
  *
  * Who answers is as well known as after a look.  What a look finds beyond that, a descriptor that
@@ -15,51 +15,51 @@
 #include "bpf/abi.h"
 #include "inventory/internal.h"
 
-#define ROLL_FIRST 64 /* entries: 2 kB */
+#define RECHECK_FIRST 64 /* entries: 2 kB */
 
 /* Each row's entries stand behind each other, in the order of its holders. */
-struct roll {
+struct recheck {
 	struct abi_hold *holds;
 	size_t n, size;
 	struct row **rows;
 	size_t n_rows, rows_size;
 };
 
-static void roll_deinit(struct roll *roll)
+static void recheck_deinit(struct recheck *recheck)
 {
-	free(roll->holds);
-	free(roll->rows);
+	free(recheck->holds);
+	free(recheck->rows);
 }
 
-static int reserve_row(struct roll *roll)
+static int reserve_row(struct recheck *recheck)
 {
-	size_t size = roll->rows_size ? 2 * roll->rows_size : ROLL_FIRST;
+	size_t size = recheck->rows_size ? 2 * recheck->rows_size : RECHECK_FIRST;
 	struct row **rows;
 
-	if (roll->n_rows < roll->rows_size)
+	if (recheck->n_rows < recheck->rows_size)
 		return 0;
-	rows = reallocarray(roll->rows, size, sizeof(*rows));
+	rows = reallocarray(recheck->rows, size, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
-	roll->rows = rows;
-	roll->rows_size = size;
+	recheck->rows = rows;
+	recheck->rows_size = size;
 	return 0;
 }
 
-static int reserve_holds(struct roll *roll, size_t n)
+static int reserve_holds(struct recheck *recheck, size_t n)
 {
-	size_t size = roll->size ? roll->size : ROLL_FIRST;
+	size_t size = recheck->size ? recheck->size : RECHECK_FIRST;
 	struct abi_hold *holds;
 
-	while (size < roll->n + n)
+	while (size < recheck->n + n)
 		size *= 2;
-	if (size == roll->size)
+	if (size == recheck->size)
 		return 0;
-	holds = reallocarray(roll->holds, size, sizeof(*holds));
+	holds = reallocarray(recheck->holds, size, sizeof(*holds));
 	if (!holds)
 		return -ENOMEM;
-	roll->holds = holds;
-	roll->size = size;
+	recheck->holds = holds;
+	recheck->size = size;
 	return 0;
 }
 
@@ -88,10 +88,11 @@ static size_t count_holds(const struct row *row)
 	return n;
 }
 
-static void append_holds(struct roll *roll, const struct row *row, const struct holder *holder)
+static void append_holds(struct recheck *recheck, const struct row *row,
+			 const struct holder *holder)
 {
 	for (size_t i = 0; i < holder->n_fds; i++)
-		roll->holds[roll->n++] = (struct abi_hold){
+		recheck->holds[recheck->n++] = (struct abi_hold){
 			.cookie = cookie_of_file(row),
 			.pid = (uint32_t)holder->id.pid,
 			.fd = (uint32_t)holder->fds[i],
@@ -99,7 +100,7 @@ static void append_holds(struct roll *roll, const struct row *row, const struct 
 }
 
 /* All who hold it, or nobody: then they are to be looked at. */
-static int enlist(struct inventory *inv, struct roll *roll, struct row *row)
+static int enlist(struct inventory *inv, struct recheck *recheck, struct row *row)
 {
 	size_t n;
 	int r;
@@ -111,14 +112,14 @@ static int enlist(struct inventory *inv, struct roll *roll, struct row *row)
 	n = count_holds(row);
 	if (!n)
 		return 0;
-	r = reserve_row(roll);
+	r = reserve_row(recheck);
 	if (!r)
-		r = reserve_holds(roll, n);
+		r = reserve_holds(recheck, n);
 	if (r)
 		return r;
-	roll->rows[roll->n_rows++] = row;
+	recheck->rows[recheck->n_rows++] = row;
 	for (size_t i = 0; i < row->view.n_holders; i++)
-		append_holds(roll, row, &row->view.holders[i]);
+		append_holds(recheck, row, &row->view.holders[i]);
 	return 0;
 }
 
@@ -144,7 +145,7 @@ static const struct abi_hold *read_row(struct table *t, struct row *row,
 
 		if (answers(holds, holder)) {
 			row->file_refs = holds[holder->n_fds - 1].file_refs;
-			row->gripped = 0;
+			row->referenced = 0;
 		} else {
 			all = false;
 		}
@@ -156,65 +157,65 @@ static const struct abi_hold *read_row(struct table *t, struct row *row,
 	return holds;
 }
 
-static int call(struct inventory *inv, struct roll *roll)
+static int call(struct inventory *inv, struct recheck *recheck)
 {
-	const struct abi_hold *holds = roll->holds;
+	const struct abi_hold *holds = recheck->holds;
 	int r;
 
-	if (!roll->n)
+	if (!recheck->n)
 		return 0;
-	r = inv->kernel.recheck_descriptors(inv->kernel.user_data, roll->holds, roll->n);
-	for (size_t i = 0; !r && i < roll->n_rows; i++)
-		holds = read_row(inv->table, roll->rows[i], holds);
+	r = inv->kernel.recheck_descriptors(inv->kernel.user_data, recheck->holds, recheck->n);
+	for (size_t i = 0; !r && i < recheck->n_rows; i++)
+		holds = read_row(inv->table, recheck->rows[i], holds);
 	if (r != -EOPNOTSUPP)
 		return r;
-	inv->no_roll = true;
+	inv->no_recheck = true;
 	return 0;
 }
 
 static bool can_be_called(const struct inventory *inv)
 {
-	return inv->kernel.recheck_descriptors && !inv->no_roll;
+	return inv->kernel.recheck_descriptors && !inv->no_recheck;
 }
 
-static int enlist_port(struct inventory *inv, struct roll *roll, uint32_t netns, uint16_t port)
+static int enlist_port(struct inventory *inv, struct recheck *recheck, uint32_t netns,
+		       uint16_t port)
 {
 	struct row *row;
 	int r;
 
 	PORT_ROWS_FOREACH(inv->table->by_port[port], row)
 	{
-		r = !netns || row->view.netns == netns ? enlist(inv, roll, row) : 0;
+		r = !netns || row->view.netns == netns ? enlist(inv, recheck, row) : 0;
 		if (r)
 			return r;
 	}
 	return 0;
 }
 
-int roll_call_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n)
+int recheck_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n)
 {
-	_cleanup_(roll_deinit) struct roll roll = { 0 };
+	_cleanup_(recheck_deinit) struct recheck recheck = { 0 };
 	int r = 0;
 
 	if (!can_be_called(inv))
 		return 0;
 	for (size_t i = 0; i < n && !r; i++)
-		r = enlist_port(inv, &roll, netns, ports[i]);
-	return r ? r : call(inv, &roll);
+		r = enlist_port(inv, &recheck, netns, ports[i]);
+	return r ? r : call(inv, &recheck);
 }
 
-int inventory_call_roll_of_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports,
-				 size_t n)
+int inventory_recheck_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n)
 {
 	inv->listing_turn = inv->turn;
-	return roll_call_ports(inv, netns, ports, n);
+	return recheck_ports(inv, netns, ports, n);
 }
 
-int inventory_call_roll(struct inventory *inv, struct inventory_place from, size_t max,
-			bool (*wanted)(const struct socket_row *row, void *user_data),
-			void *user_data)
+int inventory_recheck(struct inventory *inv, struct inventory_place from, size_t max,
+		      bool (*wanted)(const struct socket_row *row, void *user_data),
+		      void *user_data)
 {
-	_cleanup_(roll_deinit) struct roll roll = { 0 };
+	_cleanup_(recheck_deinit) struct recheck recheck = { 0 };
 	struct row *row;
 	int r;
 
@@ -224,9 +225,9 @@ int inventory_call_roll(struct inventory *inv, struct inventory_place from, size
 	while (max-- > 0 && (row = table_next(inv->table, &from))) {
 		if (wanted && !wanted(&row->view, user_data))
 			continue;
-		r = enlist(inv, &roll, row);
+		r = enlist(inv, &recheck, row);
 		if (r)
 			return r;
 	}
-	return call(inv, &roll);
+	return call(inv, &recheck);
 }

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-#include "inventory/grips.h"
+#include "inventory/file_refs.h"
 
 #include <errno.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "bpf/abi.h"
-#include "inventory/grips_pass.h"
+#include "inventory/file_refs_pass.h"
 #include "inventory/holders_proc.h"
 #include "inventory/internal.h"
 
 /* Cheapest first: of the later ones, each is run only while something is left to be explained. */
-static const enum abi_grip_pass passes[] = { ABI_GRIPS_FILES, ABI_GRIPS_QUEUED, ABI_GRIPS_MAPPED };
-_Static_assert(ARRAY_SIZE(passes) == ABI_GRIP_PASSES, "every pass");
+static const enum abi_file_ref_pass passes[] = { ABI_FILE_REFS_TASKS, ABI_FILE_REFS_QUEUED,
+						 ABI_FILE_REFS_MAPPED };
+_Static_assert(ARRAY_SIZE(passes) == ABI_FILE_REF_PASSES, "every pass");
 
 struct round {
 	const struct bind_owner *owners;
 	size_t n;
-	uint64_t files[ABI_GRIP_FILES_MAX];
-	struct grip_records records;
-	struct grip *ret;
+	uint64_t files[ABI_FILE_REF_FILES_MAX];
+	struct file_ref_records records;
+	struct file_ref *ret;
 };
 
-static int run_pass(struct inventory *inv, struct round *round, enum abi_grip_pass pass)
+static int run_pass(struct inventory *inv, struct round *round, enum abi_file_ref_pass pass)
 {
 	_cleanup_close_ int fd = -1;
 
 	fd = inv->kernel.open_reference_pass(inv->kernel.user_data, pass, round->files, round->n);
 	if (fd < 0)
 		return fd;
-	return grips_pass_read(fd, round->n, &round->records);
+	return file_refs_pass_read(fd, round->n, &round->records);
 }
 
 static bool is_explained(const struct round *round)
@@ -49,7 +50,7 @@ static int run_passes(struct inventory *inv, struct round *round)
 		r = run_pass(inv, round, passes[i]);
 		if (r && (r != -EOPNOTSUPP || i == 0))
 			return r;
-		grips_add_up(&round->records, round->owners, round->n, round->ret);
+		file_refs_add_up(&round->records, round->owners, round->n, round->ret);
 		if (is_explained(round))
 			break;
 	}
@@ -59,11 +60,11 @@ static int run_passes(struct inventory *inv, struct round *round)
 static void name_sleepers(struct round *round)
 {
 	for (size_t i = 0; i < round->n; i++) {
-		struct grip *grip = &round->ret[i];
+		struct file_ref *file_ref = &round->ret[i];
 
-		if (grip->kind == GRIP_SYSCALL &&
-		    procfs_identity(grip->process.pid, &grip->process))
-			grip->process = (struct process_id){ 0 }; /* gone since */
+		if (file_ref->kind == FILE_REF_SYSCALL &&
+		    procfs_identity(file_ref->process.pid, &file_ref->process))
+			file_ref->process = (struct process_id){ 0 }; /* gone since */
 	}
 }
 
@@ -75,15 +76,16 @@ static void tell_rows(struct inventory *inv, const struct round *round)
 
 		if (!row || !owner->file_id)
 			continue;
-		row->gripped = round->ret[i].references;
+		row->referenced = round->ret[i].references;
 		row->file_refs = owner->file_refs;
 		row_count_refs(inv->table, row);
 	}
 }
 
-/* n <= ABI_GRIP_FILES_MAX.  An owner without a file has no grips, and 0 is the file of none. */
-static int find_grips(struct inventory *inv, const struct bind_owner *owners, size_t n,
-		      struct grip *ret)
+/* n <= ABI_FILE_REF_FILES_MAX.  An owner without a file has no file references, and 0 is the file
+ * of none. */
+static int find_file_refs(struct inventory *inv, const struct bind_owner *owners, size_t n,
+			  struct file_ref *ret)
 {
 	struct round round = { .owners = owners, .n = n, .ret = ret };
 	int r;
@@ -91,7 +93,7 @@ static int find_grips(struct inventory *inv, const struct bind_owner *owners, si
 	for (size_t i = 0; i < n; i++)
 		round.files[i] = owners[i].file_id;
 	r = run_passes(inv, &round);
-	grip_records_deinit(&round.records);
+	file_ref_records_deinit(&round.records);
 	if (r)
 		return r;
 	name_sleepers(&round);
@@ -99,19 +101,19 @@ static int find_grips(struct inventory *inv, const struct bind_owner *owners, si
 	return 0;
 }
 
-int inventory_find_grips(struct inventory *inv, const struct bind_owner *owners, size_t n,
-			 struct grip *ret)
+int inventory_find_file_refs(struct inventory *inv, const struct bind_owner *owners, size_t n,
+			     struct file_ref *ret)
 {
 	size_t at, step;
 	int r;
 
 	if (!inv->kernel.open_reference_pass)
 		return -EOPNOTSUPP;
-	if (n > GRIPS_OWNERS_MAX)
+	if (n > FILE_REFS_OWNERS_MAX)
 		return -E2BIG;
 	for (at = 0; at < n; at += step) {
-		step = n - at < ABI_GRIP_FILES_MAX ? n - at : ABI_GRIP_FILES_MAX;
-		r = find_grips(inv, owners + at, step, ret + at);
+		step = n - at < ABI_FILE_REF_FILES_MAX ? n - at : ABI_FILE_REF_FILES_MAX;
+		r = find_file_refs(inv, owners + at, step, ret + at);
 		if (r)
 			return r;
 	}
@@ -123,19 +125,19 @@ int inventory_find_grips(struct inventory *inv, const struct bind_owner *owners,
 struct search {
 	const struct bind_owner *owners;
 	size_t n;
-	grips_visit visit;
+	file_refs_visit visit;
 	void *user_data;
 };
 
-static int visit_records(const struct search *search, size_t at, struct grip_records *records)
+static int visit_records(const struct search *search, size_t at, struct file_ref_records *records)
 {
 	int r = 0;
 
-	grips_sort(records);
+	file_refs_sort(records);
 	for (size_t i = 0; !r && i < records->n; i++) {
-		const struct grip_record *record = &records->records[i];
+		const struct file_ref_record *record = &records->records[i];
 
-		if (grip_record_is_descriptor(record))
+		if (file_ref_record_is_descriptor(record))
 			r = search->visit(at + record->target, &record->id, (int)record->fd,
 					  search->user_data);
 	}
@@ -150,14 +152,15 @@ static int search_by_pass(struct inventory *inv, const struct search *search)
 	for (size_t at = 0; !r && at < search->n; at += step) {
 		struct round round = { .owners = search->owners + at };
 
-		step = search->n - at < ABI_GRIP_FILES_MAX ? search->n - at : ABI_GRIP_FILES_MAX;
+		step = search->n - at < ABI_FILE_REF_FILES_MAX ? search->n - at
+							       : ABI_FILE_REF_FILES_MAX;
 		round.n = step;
 		for (size_t i = 0; i < step; i++)
 			round.files[i] = round.owners[i].file_id;
-		r = run_pass(inv, &round, ABI_GRIPS_FILES);
+		r = run_pass(inv, &round, ABI_FILE_REFS_TASKS);
 		if (!r)
 			r = visit_records(search, at, &round.records);
-		grip_records_deinit(&round.records);
+		file_ref_records_deinit(&round.records);
 	}
 	return r;
 }
@@ -174,12 +177,12 @@ static int visit_link(const struct process_id *id, int fd, uint64_t inode, void 
 }
 
 int inventory_find_descriptors(struct inventory *inv, const struct bind_owner *owners, size_t n,
-			       grips_visit visit, void *user_data)
+			       file_refs_visit visit, void *user_data)
 {
 	struct search search = { owners, n, visit, user_data };
 	int r = -EOPNOTSUPP;
 
-	if (n > GRIPS_OWNERS_MAX)
+	if (n > FILE_REFS_OWNERS_MAX)
 		return -E2BIG;
 	if (inv->kernel.open_reference_pass)
 		r = search_by_pass(inv, &search);

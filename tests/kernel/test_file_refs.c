@@ -18,18 +18,18 @@
 
 /* --- descriptors ----------------------------------------------------------------------------- */
 
-static void ordinary_descriptor_is_no_grip_and_complete(void **state)
+static void ordinary_descriptor_is_no_file_ref_and_complete(void **state)
 {
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
-	struct grip grip;
+	struct file_ref file_ref;
 
-	find_grip(*state, told.port, &grip);
-	assert_int_equal(grip.kind, GRIP_NONE);
-	assert_int_equal(grip.process.pid, 0);
-	assert_int_equal(grip.descriptors, 1);
-	assert_int_equal(grip.references, 0);
-	assert_true(grip.complete);
+	find_file_ref(*state, told.port, &file_ref);
+	assert_int_equal(file_ref.kind, FILE_REF_NONE);
+	assert_int_equal(file_ref.process.pid, 0);
+	assert_int_equal(file_ref.descriptors, 1);
+	assert_int_equal(file_ref.references, 0);
+	assert_true(file_ref.complete);
 	end_child(&child);
 }
 
@@ -103,7 +103,7 @@ static void message_that_nobody_received_is_named_with_its_receiver(void **state
 	struct child child = start_child(run_sender);
 	struct told told = hear_well(&child);
 
-	assert_only_grip(*state, told.port, GRIP_IN_FLIGHT, child.pid);
+	assert_only_file_ref(*state, told.port, FILE_REF_IN_FLIGHT, child.pid);
 	end_child(&child);
 }
 
@@ -132,13 +132,13 @@ static void every_copy_in_every_message_counts_once(void **state)
 {
 	struct child child = start_child(run_sender_of_many);
 	struct told told = hear_well(&child);
-	struct grip grip;
+	struct file_ref file_ref;
 
-	find_grip(*state, told.port, &grip);
-	assert_int_equal(grip.kind, GRIP_IN_FLIGHT);
-	assert_int_equal(grip.references, 3);
-	assert_true(grip.complete);
-	assert_process(&grip, child.pid);
+	find_file_ref(*state, told.port, &file_ref);
+	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT);
+	assert_int_equal(file_ref.references, 3);
+	assert_true(file_ref.complete);
+	assert_process(&file_ref, child.pid);
 	close(child.to); /* ends both */
 	child.to = -1;
 	end_child(&child);
@@ -165,16 +165,16 @@ static void message_in_a_socket_that_is_itself_in_flight_is_nobodys(void **state
 {
 	struct child child;
 	struct told told;
-	struct grip grip;
+	struct file_ref file_ref;
 
 	need_probe(*state, "queued");
 	child = start_child(run_sender_in_a_message);
 	told = hear_well(&child);
-	find_grip(*state, told.port, &grip);
-	assert_int_equal(grip.kind, GRIP_IN_FLIGHT);
-	assert_int_equal(grip.process.pid, 0);
-	assert_int_equal(grip.references, 1);
-	assert_true(grip.complete);
+	find_file_ref(*state, told.port, &file_ref);
+	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT);
+	assert_int_equal(file_ref.process.pid, 0);
+	assert_int_equal(file_ref.references, 1);
+	assert_true(file_ref.complete);
 	end_child(&child);
 }
 
@@ -203,12 +203,12 @@ static void message_that_was_received_is_a_descriptor_again(void **state)
 {
 	struct child child = start_child(run_receiver);
 	struct told told = hear_well(&child);
-	struct grip grip;
+	struct file_ref file_ref;
 
-	find_grip(*state, told.port, &grip);
-	assert_int_equal(grip.kind, GRIP_NONE);
-	assert_int_equal(grip.descriptors, 1);
-	assert_true(grip.complete);
+	find_file_ref(*state, told.port, &file_ref);
+	assert_int_equal(file_ref.kind, FILE_REF_NONE);
+	assert_int_equal(file_ref.descriptors, 1);
+	assert_true(file_ref.complete);
 	end_child(&child);
 }
 
@@ -235,7 +235,7 @@ static void mapping_of_a_closed_socket_is_named(void **state)
 	child = start_child(run_mapper);
 	told = hear(&child);
 	need(&child, told.error, "mapping of a TCP socket");
-	assert_only_grip(*state, told.port, GRIP_MMAP, child.pid);
+	assert_only_file_ref(*state, told.port, FILE_REF_MMAP, child.pid);
 	end_child(&child);
 }
 
@@ -256,7 +256,7 @@ static int run_registered(struct act *act)
 
 static void file_registered_with_a_ring_is_named(void **state)
 {
-	assert_child_is_named(*state, run_registered, "io_uring", GRIP_IO_URING_FILE);
+	assert_child_is_named(*state, run_registered, "io_uring", FILE_REF_IO_URING_FILE);
 }
 
 static int run_accept_request(struct act *act)
@@ -274,7 +274,7 @@ static int run_accept_request(struct act *act)
 
 static void pending_request_of_a_ring_is_named(void **state)
 {
-	assert_child_is_named(*state, run_accept_request, "io_uring", GRIP_IO_URING_REQUEST);
+	assert_child_is_named(*state, run_accept_request, "io_uring", FILE_REF_IO_URING_REQUEST);
 }
 
 static int run_request_on_registered(struct act *act)
@@ -293,7 +293,8 @@ static int run_request_on_registered(struct act *act)
 
 static void request_on_a_registered_file_counts_the_file_only(void **state)
 {
-	assert_child_is_named(*state, run_request_on_registered, "io_uring", GRIP_IO_URING_FILE);
+	assert_child_is_named(*state, run_request_on_registered, "io_uring",
+			      FILE_REF_IO_URING_FILE);
 }
 
 /* --- calls and threads ----------------------------------------------------------------------- */
@@ -350,14 +351,14 @@ static void call_that_sleeps_on_a_closed_descriptor_is_named(void **state)
 	struct child child = start_child(run_blocked_accept);
 	struct told told = hear_well(&child);
 	struct bind_owner owner;
-	struct grip grip;
+	struct file_ref file_ref;
 
-	owner = find_grip(*state, told.port, &grip);
+	owner = find_file_ref(*state, told.port, &file_ref);
 	assert_int_equal(owner.sleeper, child.pid);
-	assert_int_equal(grip.kind, GRIP_SYSCALL);
-	assert_process(&grip, child.pid);
-	assert_int_equal(grip.descriptors, 0);
-	assert_true(grip.complete);
+	assert_int_equal(file_ref.kind, FILE_REF_SYSCALL);
+	assert_process(&file_ref, child.pid);
+	assert_int_equal(file_ref.descriptors, 0);
+	assert_true(file_ref.complete);
 	assert_int_equal(count_holders(*state, told.port), 0);
 	end_child(&child);
 }
@@ -391,14 +392,14 @@ static void descriptor_private_to_a_thread_is_named(void **state)
 {
 	struct child child = start_child(run_private_table);
 	struct told told = hear_well(&child);
-	struct grip grip;
+	struct file_ref file_ref;
 
-	find_grip(*state, told.port, &grip);
-	assert_int_equal(grip.kind, GRIP_THREAD);
-	assert_process(&grip, child.pid);
-	assert_int_equal(grip.descriptors, 1);
-	assert_int_equal(grip.references, 0);
-	assert_true(grip.complete);
+	find_file_ref(*state, told.port, &file_ref);
+	assert_int_equal(file_ref.kind, FILE_REF_THREAD);
+	assert_process(&file_ref, child.pid);
+	assert_int_equal(file_ref.descriptors, 1);
+	assert_int_equal(file_ref.references, 0);
+	assert_true(file_ref.complete);
 	assert_int_equal(count_holders(*state, told.port), 1);
 	assert_true(first_holder(*state, told.port)->private_only);
 	assert_int_equal(inventory_verify_port(((struct asker *)*state)->inventory, 0, told.port),
@@ -458,14 +459,14 @@ static void process_whose_main_thread_has_exited_is_named(void **state)
 	struct child child = start_child(run_leaderless);
 	struct told told = hear_well(&child);
 	const struct socket_row *row;
-	struct grip grip;
+	struct file_ref file_ref;
 
 	await_zombie(child.pid);
-	find_grip(*state, told.port, &grip);
-	assert_int_equal(grip.kind, GRIP_ZOMBIE_LEADER);
-	assert_int_equal(grip.process.pid, child.pid);
-	assert_int_equal(grip.descriptors, 1); /* three threads, one table */
-	assert_true(grip.complete);
+	find_file_ref(*state, told.port, &file_ref);
+	assert_int_equal(file_ref.kind, FILE_REF_ZOMBIE_LEADER);
+	assert_int_equal(file_ref.process.pid, child.pid);
+	assert_int_equal(file_ref.descriptors, 1); /* three threads, one table */
+	assert_true(file_ref.complete);
 	assert_int_equal(count_holders(*state, told.port), 1);
 	assert_int_equal(
 		inventory_by_port(((struct asker *)*state)->inventory, 0, told.port, &row, 1), 1);
@@ -490,7 +491,7 @@ static int drop_everything(void)
 	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
 
-static void grips_of_others_are_found_without_any_capability(void **state)
+static void file_refs_of_others_are_found_without_any_capability(void **state)
 {
 	struct asker *a = *state;
 	struct child child = start_child(run_sender);
@@ -502,11 +503,12 @@ static void grips_of_others_are_found_without_any_capability(void **state)
 	read_table(a, told.port, &table);
 	pid = fork();
 	if (pid == 0) {
-		struct grip grip;
+		struct file_ref file_ref;
 
-		if (drop_everything() || inventory_find_grips(a->inventory, table.owners, 1, &grip))
+		if (drop_everything() ||
+		    inventory_find_file_refs(a->inventory, table.owners, 1, &file_ref))
 			_exit(1);
-		_exit(grip.kind != GRIP_IN_FLIGHT || grip.process.pid != child.pid);
+		_exit(file_ref.kind != FILE_REF_IN_FLIGHT || file_ref.process.pid != child.pid);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -532,23 +534,23 @@ static int run_everything(struct act *act)
 	return 0;
 }
 
-static void row_is_complete_when_grips_explain_the_rest(void **state)
+static void row_is_complete_when_file_refs_explain_the_rest(void **state)
 {
 	struct asker *a = *state;
 	struct child child = start_child(run_everything);
 	struct told told = hear(&child);
 	const struct socket_row *row;
-	struct grip grip;
+	struct file_ref file_ref;
 
 	need(&child, told.error, "io_uring");
 	assert_int_equal(count_holders(a, told.port), 1);
 	inventory_by_port(a->inventory, 0, told.port, &row, 1);
 	assert_false(row->complete);
-	find_grip(a, told.port, &grip);
-	assert_int_equal(grip.kind, GRIP_IN_FLIGHT); /* two of the four references */
-	assert_int_equal(grip.references, 3);
-	assert_int_equal(grip.descriptors, 1);
-	assert_true(grip.complete);
+	find_file_ref(a, told.port, &file_ref);
+	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT); /* two of the four references */
+	assert_int_equal(file_ref.references, 3);
+	assert_int_equal(file_ref.descriptors, 1);
+	assert_true(file_ref.complete);
 	assert_true(row->complete);
 	end_child(&child);
 }
@@ -586,22 +588,22 @@ static void more_owners_than_one_pass_takes_are_all_looked_for(void **state)
 	struct asker *a = *state;
 	struct child child = start_child(run_many);
 	struct told told = hear_well(&child);
-	struct grip grips[MANY_OWNERS];
+	struct file_ref file_refs[MANY_OWNERS];
 	struct bind_table table;
 
 	read_table(a, told.port, &table);
 	assert_int_equal(table.n_owners, MANY_OWNERS);
-	assert_int_equal(inventory_find_grips(a->inventory, table.owners, table.n_owners, grips),
-			 0);
-	for (size_t i = 0; i < table.n_owners; i++) {
-		assert_int_equal(grips[i].kind, table.owners[i].cookie == told.cookie
-							? GRIP_IN_FLIGHT
-							: GRIP_NONE);
-		assert_true(grips[i].complete);
-	}
 	assert_int_equal(
-		inventory_find_grips(a->inventory, table.owners, GRIPS_OWNERS_MAX + 1, grips),
-		-E2BIG);
+		inventory_find_file_refs(a->inventory, table.owners, table.n_owners, file_refs), 0);
+	for (size_t i = 0; i < table.n_owners; i++) {
+		assert_int_equal(file_refs[i].kind, table.owners[i].cookie == told.cookie
+							    ? FILE_REF_IN_FLIGHT
+							    : FILE_REF_NONE);
+		assert_true(file_refs[i].complete);
+	}
+	assert_int_equal(inventory_find_file_refs(a->inventory, table.owners,
+						  FILE_REFS_OWNERS_MAX + 1, file_refs),
+			 -E2BIG);
 	bindtable_deinit(&table);
 	end_child(&child);
 }
@@ -609,7 +611,7 @@ static void more_owners_than_one_pass_takes_are_all_looked_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ordinary_descriptor_is_no_grip_and_complete),
+		cmocka_unit_test(ordinary_descriptor_is_no_file_ref_and_complete),
 		cmocka_unit_test(descriptors_of_an_owner_are_visited),
 		cmocka_unit_test(message_that_nobody_received_is_named_with_its_receiver),
 		cmocka_unit_test(every_copy_in_every_message_counts_once),
@@ -622,10 +624,10 @@ int main(void)
 		cmocka_unit_test(call_that_sleeps_on_a_closed_descriptor_is_named),
 		cmocka_unit_test(descriptor_private_to_a_thread_is_named),
 		cmocka_unit_test(process_whose_main_thread_has_exited_is_named),
-		cmocka_unit_test(grips_of_others_are_found_without_any_capability),
-		cmocka_unit_test(row_is_complete_when_grips_explain_the_rest),
+		cmocka_unit_test(file_refs_of_others_are_found_without_any_capability),
+		cmocka_unit_test(row_is_complete_when_file_refs_explain_the_rest),
 		cmocka_unit_test(more_owners_than_one_pass_takes_are_all_looked_for),
 	};
 
-	return cmocka_run_group_tests_name("grips", tests, start_asking, stop_asking);
+	return cmocka_run_group_tests_name("file_refs", tests, start_asking, stop_asking);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "inventory/grips_pass.h"
+#include "inventory/file_refs_pass.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,45 +15,46 @@
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-void grip_records_deinit(struct grip_records *records)
+void file_ref_records_deinit(struct file_ref_records *records)
 {
 	free(records->records);
-	*records = (struct grip_records){ 0 };
+	*records = (struct file_ref_records){ 0 };
 }
 
-int grips_pass_decode(const void *bytes, size_t size, size_t n_targets, uint64_t ticks_per_s,
-		      struct grip_record *ret)
+int file_refs_pass_decode(const void *bytes, size_t size, size_t n_targets, uint64_t ticks_per_s,
+			  struct file_ref_record *ret)
 {
-	struct abi_grip grip;
+	struct abi_file_ref file_ref;
 
-	if (size < sizeof(grip))
+	if (size < sizeof(file_ref))
 		return -EBADMSG;
-	memcpy(&grip, bytes, sizeof(grip));
-	if (grip.head.kind != ABI_GRIP || grip.head.size != sizeof(grip) ||
-	    grip.head.pid > INT32_MAX)
+	memcpy(&file_ref, bytes, sizeof(file_ref));
+	if (file_ref.head.kind != ABI_FILE_REF || file_ref.head.size != sizeof(file_ref) ||
+	    file_ref.head.pid > INT32_MAX)
 		return -EBADMSG;
-	if (grip.kind < ABI_GRIP_FD || grip.kind > ABI_GRIP_MAPPING || grip.target >= n_targets)
+	if (file_ref.kind < ABI_FILE_REF_FD || file_ref.kind > ABI_FILE_REF_MAPPING ||
+	    file_ref.target >= n_targets)
 		return -EBADMSG;
-	if (!grip.head.pid && grip.kind != ABI_GRIP_IN_FLIGHT)
+	if (!file_ref.head.pid && file_ref.kind != ABI_FILE_REF_IN_FLIGHT)
 		return -EBADMSG;
-	*ret = (struct grip_record){
-		.target = grip.target,
-		.kind = grip.kind,
-		.where = grip.where,
-		.fd = grip.fd,
-		.references = grip.references,
-		.id = { .pid = (pid_t)grip.head.pid,
-			.start_ticks = grip.head.start_ns / (NS_PER_S / ticks_per_s) },
+	*ret = (struct file_ref_record){
+		.target = file_ref.target,
+		.kind = file_ref.kind,
+		.where = file_ref.where,
+		.fd = file_ref.fd,
+		.references = file_ref.references,
+		.id = { .pid = (pid_t)file_ref.head.pid,
+			.start_ticks = file_ref.head.start_ns / (NS_PER_S / ticks_per_s) },
 	};
 	return 0;
 }
 
-static int append(struct grip_records *to, const struct grip_record *record)
+static int append(struct file_ref_records *to, const struct file_ref_record *record)
 {
 	size_t size = to->size ? 2 * to->size : RECORDS_FIRST;
-	struct grip_record *grown;
+	struct file_ref_record *grown;
 
-	if (to->n == GRIPS_RECORDS_MAX)
+	if (to->n == FILE_REFS_RECORDS_MAX)
 		return -E2BIG;
 	if (to->n == to->size) {
 		grown = reallocarray(to->records, size, sizeof(*grown));
@@ -67,15 +68,15 @@ static int append(struct grip_records *to, const struct grip_record *record)
 }
 
 /* Takes the whole records off the front; returns the bytes that are left, or negative errno. */
-static ssize_t drain(char *bytes, size_t used, size_t n_targets, struct grip_records *records)
+static ssize_t drain(char *bytes, size_t used, size_t n_targets, struct file_ref_records *records)
 {
 	uint64_t ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
-	struct grip_record record;
+	struct file_ref_record record;
 	size_t at = 0;
 	int r;
 
-	for (; used - at >= sizeof(struct abi_grip); at += sizeof(struct abi_grip)) {
-		r = grips_pass_decode(bytes + at, used - at, n_targets, ticks_per_s, &record);
+	for (; used - at >= sizeof(struct abi_file_ref); at += sizeof(struct abi_file_ref)) {
+		r = file_refs_pass_decode(bytes + at, used - at, n_targets, ticks_per_s, &record);
 		if (!r)
 			r = append(records, &record);
 		if (r)
@@ -85,7 +86,7 @@ static ssize_t drain(char *bytes, size_t used, size_t n_targets, struct grip_rec
 	return (ssize_t)(used - at);
 }
 
-int grips_pass_read(int fd, size_t n_targets, struct grip_records *records)
+int file_refs_pass_read(int fd, size_t n_targets, struct file_ref_records *records)
 {
 	_cleanup_free_ char *bytes = malloc(BUFFER_BYTES);
 	ssize_t used = 0, n;
@@ -109,20 +110,20 @@ int grips_pass_read(int fd, size_t n_targets, struct grip_records *records)
 
 /* --- adding up ------------------------------------------------------------------------------- */
 
-/* Which grip a kind of record is, and whether the owner's descriptors count it. */
+/* Which file reference a kind of record is, and whether the owner's descriptors count it. */
 static const struct {
-	enum grip_kind kind;
+	enum file_ref_kind kind;
 	bool is_descriptor;
 } kinds[] = {
-	[ABI_GRIP_FD] = { GRIP_NONE, true },
-	[ABI_GRIP_THREAD_FD] = { GRIP_THREAD, true },
-	[ABI_GRIP_ZOMBIE_FD] = { GRIP_ZOMBIE_LEADER, true },
-	[ABI_GRIP_RING_FILE] = { GRIP_IO_URING_FILE, false },
-	[ABI_GRIP_RING_REQUEST] = { GRIP_IO_URING_REQUEST, false },
-	[ABI_GRIP_IN_FLIGHT] = { GRIP_IN_FLIGHT, false },
-	[ABI_GRIP_MAPPING] = { GRIP_MMAP, false },
+	[ABI_FILE_REF_FD] = { FILE_REF_NONE, true },
+	[ABI_FILE_REF_THREAD_FD] = { FILE_REF_THREAD, true },
+	[ABI_FILE_REF_ZOMBIE_FD] = { FILE_REF_ZOMBIE_LEADER, true },
+	[ABI_FILE_REF_RING_FILE] = { FILE_REF_IO_URING_FILE, false },
+	[ABI_FILE_REF_RING_REQUEST] = { FILE_REF_IO_URING_REQUEST, false },
+	[ABI_FILE_REF_IN_FLIGHT] = { FILE_REF_IN_FLIGHT, false },
+	[ABI_FILE_REF_MAPPING] = { FILE_REF_MMAP, false },
 };
-_Static_assert(ARRAY_SIZE(kinds) == ABI_GRIP_MAPPING + 1, "a row for each kind");
+_Static_assert(ARRAY_SIZE(kinds) == ABI_FILE_REF_MAPPING + 1, "a row for each kind");
 
 #define COMPARE(a, b)                              \
 	do {                                       \
@@ -136,7 +137,7 @@ _Static_assert(ARRAY_SIZE(kinds) == ABI_GRIP_MAPPING + 1, "a row for each kind")
  */
 static int compare(const void *left, const void *right)
 {
-	const struct grip_record *a = left, *b = right;
+	const struct file_ref_record *a = left, *b = right;
 
 	COMPARE(a->target, b->target);
 	COMPARE(a->kind, b->kind);
@@ -148,13 +149,13 @@ static int compare(const void *left, const void *right)
 	return 0;
 }
 
-static bool is_same_thing(const struct grip_record *a, const struct grip_record *b)
+static bool is_same_thing(const struct file_ref_record *a, const struct file_ref_record *b)
 {
 	return a->target == b->target && a->kind == b->kind && a->where == b->where &&
 	       a->fd == b->fd;
 }
 
-static void drop_repeated(struct grip_records *records)
+static void drop_repeated(struct file_ref_records *records)
 {
 	size_t n = 0;
 
@@ -164,37 +165,38 @@ static void drop_repeated(struct grip_records *records)
 	records->n = n;
 }
 
-void grips_sort(struct grip_records *records)
+void file_refs_sort(struct file_ref_records *records)
 {
 	if (records->n)
 		qsort(records->records, records->n, sizeof(*records->records), compare);
 	drop_repeated(records);
 }
 
-bool grip_record_is_descriptor(const struct grip_record *record)
+bool file_ref_record_is_descriptor(const struct file_ref_record *record)
 {
 	return kinds[record->kind].is_descriptor;
 }
 
-static bool has_descriptor(const struct grip_record *records, size_t n, pid_t pid, bool ordinary)
+static bool has_descriptor(const struct file_ref_record *records, size_t n, pid_t pid,
+			   bool ordinary)
 {
 	for (size_t i = 0; i < n; i++)
 		if (kinds[records[i].kind].is_descriptor && records[i].id.pid == pid &&
-		    (!ordinary || records[i].kind == ABI_GRIP_FD))
+		    (!ordinary || records[i].kind == ABI_FILE_REF_FD))
 			return true;
 	return false;
 }
 
-/* What the records of one file say of each kind of grip. */
+/* What the records of one file say of each kind of file reference. */
 struct tally {
-	uint32_t references[GRIP_SYSCALL + 1];
-	bool found[GRIP_SYSCALL + 1];
-	struct process_id process[GRIP_SYSCALL + 1];
+	uint32_t references[FILE_REF_SYSCALL + 1];
+	bool found[FILE_REF_SYSCALL + 1];
+	struct process_id process[FILE_REF_SYSCALL + 1];
 };
 
-static void count_record(struct tally *tally, const struct grip_record *record)
+static void count_record(struct tally *tally, const struct file_ref_record *record)
 {
-	enum grip_kind kind = kinds[record->kind].kind;
+	enum file_ref_kind kind = kinds[record->kind].kind;
 	struct process_id *process = &tally->process[kind];
 
 	tally->references[kind] += record->references;
@@ -204,17 +206,17 @@ static void count_record(struct tally *tally, const struct grip_record *record)
 }
 
 /* What explains references that descriptors do not goes before a descriptor in an odd place. */
-static enum grip_kind choose_kind(const struct tally *tally)
+static enum file_ref_kind choose_kind(const struct tally *tally)
 {
-	enum grip_kind best = GRIP_NONE;
+	enum file_ref_kind best = FILE_REF_NONE;
 
-	for (enum grip_kind kind = GRIP_IO_URING_FILE; kind <= GRIP_MMAP; kind++)
+	for (enum file_ref_kind kind = FILE_REF_IO_URING_FILE; kind <= FILE_REF_MMAP; kind++)
 		if (tally->references[kind] > tally->references[best])
 			best = kind;
-	if (best == GRIP_NONE && tally->found[GRIP_ZOMBIE_LEADER])
-		return GRIP_ZOMBIE_LEADER;
-	if (best == GRIP_NONE && tally->found[GRIP_THREAD])
-		return GRIP_THREAD;
+	if (best == FILE_REF_NONE && tally->found[FILE_REF_ZOMBIE_LEADER])
+		return FILE_REF_ZOMBIE_LEADER;
+	if (best == FILE_REF_NONE && tally->found[FILE_REF_THREAD])
+		return FILE_REF_THREAD;
 	return best;
 }
 
@@ -222,51 +224,52 @@ static enum grip_kind choose_kind(const struct tally *tally)
  * A call that sleeps, in a process without a descriptor.  The walk leaves its reference out where
  * the process has threads; a process that has lost them since is seen by what is left.
  */
-static void add_sleeper(struct grip *to, const struct bind_owner *owner,
-			const struct grip_record *records, size_t n)
+static void add_sleeper(struct file_ref *to, const struct bind_owner *owner,
+			const struct file_ref_record *records, size_t n)
 {
-	if (to->kind > GRIP_ZOMBIE_LEADER || owner->sleeper <= 0 ||
+	if (to->kind > FILE_REF_ZOMBIE_LEADER || owner->sleeper <= 0 ||
 	    has_descriptor(records, n, owner->sleeper, false))
 		return;
-	to->kind = GRIP_SYSCALL;
+	to->kind = FILE_REF_SYSCALL;
 	to->process = (struct process_id){ .pid = owner->sleeper };
 	if (to->references + to->descriptors < owner->file_refs)
 		to->references++;
 }
 
-static struct grip add_up(const struct bind_owner *owner, const struct grip_record *records,
-			  size_t n)
+static struct file_ref add_up(const struct bind_owner *owner, const struct file_ref_record *records,
+			      size_t n)
 {
 	struct tally tally = { 0 };
-	struct grip grip = { 0 };
+	struct file_ref file_ref = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
-		const struct grip_record *record = &records[i];
+		const struct file_ref_record *record = &records[i];
 
 		if (!kinds[record->kind].is_descriptor)
-			grip.references += record->references;
+			file_ref.references += record->references;
 		else
-			grip.descriptors += record->references;
-		/* a process that has it in an ordinary way as well is no riddle */
+			file_ref.descriptors += record->references;
+		/* a process that has it in an ordinary way as well needs no explanation */
 		if (kinds[record->kind].is_descriptor &&
-		    (record->kind == ABI_GRIP_FD ||
+		    (record->kind == ABI_FILE_REF_FD ||
 		     has_descriptor(records, n, record->id.pid, true)))
 			continue;
 		count_record(&tally, record);
 	}
-	grip.kind = choose_kind(&tally);
-	grip.process = tally.process[grip.kind];
-	add_sleeper(&grip, owner, records, n);
-	grip.complete = owner->file_id && grip.references + grip.descriptors == owner->file_refs;
-	return grip;
+	file_ref.kind = choose_kind(&tally);
+	file_ref.process = tally.process[file_ref.kind];
+	add_sleeper(&file_ref, owner, records, n);
+	file_ref.complete = owner->file_id &&
+			    file_ref.references + file_ref.descriptors == owner->file_refs;
+	return file_ref;
 }
 
-void grips_add_up(struct grip_records *records, const struct bind_owner *owners, size_t n,
-		  struct grip *ret)
+void file_refs_add_up(struct file_ref_records *records, const struct bind_owner *owners, size_t n,
+		      struct file_ref *ret)
 {
 	size_t from = 0, to;
 
-	grips_sort(records);
+	file_refs_sort(records);
 	for (size_t i = 0; i < n; i++) {
 		for (to = from; to < records->n && records->records[to].target == i;)
 			to++;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a rung of the ladder gives to ladder.c and sentinel.c.  Private to the room.  A rung embeds
- * struct sentinel as its first member and allocates itself; everything it does goes through its
- * ops.
+ * What a backend of the ladder gives to ladder.c and sentinel.c.  Private to the room.  A backend
+ * embeds struct sentinel as its first member and allocates itself; everything it does goes through
+ * its ops.
  */
-#ifndef SENTINEL_RUNG_H
-#define SENTINEL_RUNG_H
+#ifndef SENTINEL_BACKEND_H
+#define SENTINEL_BACKEND_H
 
 #include <stddef.h>
 
 #include "sentinel/sentinel.h"
 
-#define RUNG_PROBES_MAX 16
-#define RUNG_WHY_SIZE	160
+#define BACKEND_PROBES_MAX 16
+#define BACKEND_WHY_SIZE   160
 
 struct sentinel_ops {
 	void (*free)(struct sentinel *s);
@@ -25,23 +25,23 @@ struct sentinel_ops {
 struct sentinel {
 	const struct sentinel_ops *ops;
 	struct sentinel_report report;
-	struct kernel_source kernel; /* filled by the rung, with itself as user_data */
-	struct sentinel_probe probes[RUNG_PROBES_MAX]; /* what report.probes points to */
-	char why_not_bpf[RUNG_WHY_SIZE];
+	struct kernel_source kernel; /* filled by the backend, with itself as user_data */
+	struct sentinel_probe probes[BACKEND_PROBES_MAX]; /* what report.probes points to */
+	char why_not_bpf[BACKEND_WHY_SIZE];
 };
 
 /*
- * What an attempt at BPF taught, also when it failed: the fate of each probe, and why the rung as a
- * whole cannot be stood on.
+ * What an attempt at BPF taught, also when it failed: the fate of each probe, and why the backend
+ * as a whole cannot be stood on.
  */
-struct rung_attempt {
-	struct sentinel_probe probes[RUNG_PROBES_MAX];
+struct backend_attempt {
+	struct sentinel_probe probes[BACKEND_PROBES_MAX];
 	int n_probes;
-	char why[RUNG_WHY_SIZE];
+	char why[BACKEND_WHY_SIZE];
 };
 
 /* 0, or a negative errno with the reason in attempt->why. */
-int sentinel_bpf_new(struct rung_attempt *attempt, struct sentinel **ret);
+int sentinel_bpf_new(struct backend_attempt *attempt, struct sentinel **ret);
 int sentinel_poll_new(struct sentinel **ret);
 
 /* The sockets whose events prove the probes; see proof.c. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sentinel/grip_pass.h"
+#include "sentinel/file_ref_pass.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -23,11 +23,12 @@ static int forget_targets(int map)
 	return errno == ENOENT ? 0 : -errno;
 }
 
-int grip_pass_open(const struct bpf_link *link, int targets_map, const uint64_t *files, size_t n)
+int file_ref_pass_open(const struct bpf_link *link, int targets_map, const uint64_t *files,
+		       size_t n)
 {
 	int r, fd;
 
-	if (n > ABI_GRIP_FILES_MAX)
+	if (n > ABI_FILE_REF_FILES_MAX)
 		return -E2BIG;
 	r = forget_targets(targets_map);
 	if (r < 0)
@@ -44,17 +45,17 @@ int grip_pass_open(const struct bpf_link *link, int targets_map, const uint64_t 
 /* --- proof --- */
 
 /* Does it give a record of this kind?  The few that one file has come in one read. */
-static bool pass_shows(int fd, enum abi_grip_kind kind)
+static bool pass_shows(int fd, enum abi_file_ref_kind kind)
 {
 	char bytes[READ_BYTES];
-	struct abi_grip grip;
+	struct abi_file_ref file_ref;
 	ssize_t n;
 
 	do {
 		n = read(fd, bytes, sizeof(bytes));
-		for (ssize_t at = 0; at + (ssize_t)sizeof(grip) <= n; at += sizeof(grip)) {
-			memcpy(&grip, bytes + at, sizeof(grip));
-			if (grip.head.kind == ABI_GRIP && grip.kind == kind)
+		for (ssize_t at = 0; at + (ssize_t)sizeof(file_ref) <= n; at += sizeof(file_ref)) {
+			memcpy(&file_ref, bytes + at, sizeof(file_ref));
+			if (file_ref.head.kind == ABI_FILE_REF && file_ref.kind == kind)
 				return true;
 		}
 	} while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
@@ -90,8 +91,8 @@ static bool prove_in_flight(const struct bpf_link *link, int targets_map, uint64
 	bool shown = false;
 
 	if (send_to_ourselves(socket, ends) == 0) {
-		fd = grip_pass_open(link, targets_map, &file, 1);
-		shown = fd >= 0 && pass_shows(fd, ABI_GRIP_IN_FLIGHT);
+		fd = file_ref_pass_open(link, targets_map, &file, 1);
+		shown = fd >= 0 && pass_shows(fd, ABI_FILE_REF_IN_FLIGHT);
 	}
 	closep(&ends[0]);
 	closep(&ends[1]);
@@ -107,15 +108,15 @@ static bool prove_mapping(const struct bpf_link *link, int targets_map, uint64_t
 
 	if (at == MAP_FAILED)
 		return false;
-	fd = grip_pass_open(link, targets_map, &file, 1);
-	shown = fd >= 0 && pass_shows(fd, ABI_GRIP_MAPPING);
+	fd = file_ref_pass_open(link, targets_map, &file, 1);
+	shown = fd >= 0 && pass_shows(fd, ABI_FILE_REF_MAPPING);
 	munmap(at, bytes);
 	return shown;
 }
 
-bool grip_pass_prove(enum abi_grip_pass pass, const struct bpf_link *link, int targets_map,
-		     uint64_t file, int socket)
+bool file_ref_pass_prove(enum abi_file_ref_pass pass, const struct bpf_link *link, int targets_map,
+			 uint64_t file, int socket)
 {
-	return pass == ABI_GRIPS_MAPPED ? prove_mapping(link, targets_map, file, socket)
-					: prove_in_flight(link, targets_map, file, socket);
+	return pass == ABI_FILE_REFS_MAPPED ? prove_mapping(link, targets_map, file, socket)
+					    : prove_in_flight(link, targets_map, file, socket);
 }

@@ -6,81 +6,81 @@
  * one pass at a time.  All of it needs the probe helper: under lockdown=confidentiality it does not
  * load.
  */
-#ifndef BPF_GRIPS_H
-#define BPF_GRIPS_H
+#ifndef BPF_FILE_REFS_H
+#define BPF_FILE_REFS_H
 
 #include "abi.h"
 #include "head.h"
 #include "kernel_access.h"
 
 /* Steps along one queue or table; what is beyond stays unexplained, and the file incomplete. */
-#define GRIP_STEPS_MAX	(64 * 1024)
-#define SCM_FILES_MAX	253 /* SCM_MAX_FD: descriptors of one message */
-#define RING_NAME	"[io_uring]"
-#define RING_TABLE_BITS 16 /* of the request table; the kernel makes at most 8 */
+#define FILE_REF_STEPS_MAX (64 * 1024)
+#define SCM_FILES_MAX	   253 /* SCM_MAX_FD: descriptors of one message */
+#define RING_NAME	   "[io_uring]"
+#define RING_TABLE_BITS	   16 /* of the request table; the kernel makes at most 8 */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, ABI_GRIP_FILES_MAX);
+	__uint(max_entries, ABI_FILE_REF_FILES_MAX);
 	__type(key, __u64);   /* struct file */
 	__type(value, __u32); /* index */
-} grip_targets SEC(".maps");
+} file_ref_targets SEC(".maps");
 
 /* References of the container that is being looked at; all zero between two of them. */
-static __u32 grip_references[ABI_GRIP_FILES_MAX];
-static __u32 grip_hits;
+static __u32 references_counted[ABI_FILE_REF_FILES_MAX];
+static __u32 file_ref_hits;
 
-enum { GRIP_NEXT = 0, GRIP_LAST = 1 }; /* for bpf_loop() */
+enum { FILE_REF_NEXT = 0, FILE_REF_LAST = 1 }; /* for bpf_loop() */
 
 static __always_inline void note_reference(const void *file)
 {
 	__u64 key = (__u64)file;
-	__u32 *target = bpf_map_lookup_elem(&grip_targets, &key), i;
+	__u32 *target = bpf_map_lookup_elem(&file_ref_targets, &key), i;
 
 	if (!target)
 		return;
 	i = *target;
-	if (i >= ABI_GRIP_FILES_MAX)
+	if (i >= ABI_FILE_REF_FILES_MAX)
 		return;
-	grip_references[i]++;
-	grip_hits++;
+	references_counted[i]++;
+	file_ref_hits++;
 }
 
 struct noted {
 	struct seq_file *seq;
-	struct abi_grip grip;
+	struct abi_file_ref file_ref;
 };
 
 static long write_references(__u64 target, struct noted *noted)
 {
-	struct abi_grip *grip = &noted->grip;
+	struct abi_file_ref *file_ref = &noted->file_ref;
 
-	if (target >= ABI_GRIP_FILES_MAX)
-		return GRIP_LAST;
-	grip->references = grip_references[target];
-	if (!grip->references)
-		return GRIP_NEXT;
-	grip_references[target] = 0;
-	grip->target = target;
-	bpf_seq_write(noted->seq, grip, sizeof(*grip));
-	return GRIP_NEXT;
+	if (target >= ABI_FILE_REF_FILES_MAX)
+		return FILE_REF_LAST;
+	file_ref->references = references_counted[target];
+	if (!file_ref->references)
+		return FILE_REF_NEXT;
+	references_counted[target] = 0;
+	file_ref->target = target;
+	bpf_seq_write(noted->seq, file_ref, sizeof(*file_ref));
+	return FILE_REF_NEXT;
 }
 
 /* Writes what was noted and forgets it: on overflow the kernel drops the turn and repeats it. */
 static __always_inline void write_noted(struct noted *noted)
 {
-	grip_hits = 0;
-	bpf_loop(ABI_GRIP_FILES_MAX, write_references, noted, 0);
+	file_ref_hits = 0;
+	bpf_loop(ABI_FILE_REF_FILES_MAX, write_references, noted, 0);
 }
 
 static __always_inline void write_noted_of(struct seq_file *seq, struct task_struct *task,
 					   __u32 kind, const void *where)
 {
-	struct noted noted = { .seq = seq, .grip = { .kind = kind, .where = (__u64)where } };
+	struct noted noted = { .seq = seq, .file_ref = { .kind = kind, .where = (__u64)where } };
 
-	if (!grip_hits)
+	if (!file_ref_hits)
 		return;
-	fill_head(&noted.grip.head, task, ABI_GRIP, sizeof(noted.grip));
+	fill_head(&noted.file_ref.head, task, ABI_FILE_REF, sizeof(noted.file_ref));
 	write_noted(&noted);
 }
 
@@ -97,10 +97,10 @@ static long look_at_sent_file(__u64 turn, struct message_search *s)
 	struct file *file;
 
 	if (turn >= s->n)
-		return GRIP_LAST;
+		return FILE_REF_LAST;
 	if (!bpf_probe_read_kernel(&file, sizeof(file), files + turn))
 		note_reference(file);
-	return GRIP_NEXT;
+	return FILE_REF_NEXT;
 }
 
 struct queue_search {
@@ -116,16 +116,16 @@ static long look_at_message(__u64 turn, struct queue_search *s)
 	struct scm_fp_list *list;
 
 	if (!message || message == s->head)
-		return GRIP_LAST;
+		return FILE_REF_LAST;
 	s->message = BPF_CORE_READ(message, next);
 	parms = (void *)message + bpf_core_field_offset(struct sk_buff, cb);
 	list = BPF_CORE_READ(parms, fp);
 	if (!list)
-		return GRIP_NEXT;
+		return FILE_REF_NEXT;
 	files.list = list;
 	files.n = BPF_CORE_READ(list, count);
 	bpf_loop(SCM_FILES_MAX, look_at_sent_file, &files, 0);
-	return GRIP_NEXT;
+	return FILE_REF_NEXT;
 }
 
 /* Takes no lock: a message that is received meanwhile is missed, or found twice. */
@@ -136,7 +136,7 @@ static __always_inline void look_at_queue(const struct sock *sk)
 		.message = BPF_CORE_READ(sk, sk_receive_queue.next),
 	};
 
-	bpf_loop(GRIP_STEPS_MAX, look_at_message, &s, 0);
+	bpf_loop(FILE_REF_STEPS_MAX, look_at_message, &s, 0);
 }
 
 /* --- io_uring --- */
@@ -171,10 +171,10 @@ static long look_at_node(__u64 turn, struct slot_search *s)
 	struct io_rsrc_node *const *nodes = s->slots, *node;
 
 	if (turn >= s->n)
-		return GRIP_LAST;
+		return FILE_REF_LAST;
 	if (!bpf_probe_read_kernel(&node, sizeof(node), nodes + turn) && node)
 		note_reference((void *)(BPF_CORE_READ(node, file_ptr) & FFS_MASK));
-	return GRIP_NEXT;
+	return FILE_REF_NEXT;
 }
 
 /*
@@ -187,10 +187,10 @@ static long look_at_fixed_file(__u64 turn, struct slot_search *s)
 	unsigned long file_ptr;
 
 	if (turn >= s->n)
-		return GRIP_LAST;
+		return FILE_REF_LAST;
 	if (!bpf_probe_read_kernel(&file_ptr, sizeof(file_ptr), slots + turn))
 		note_reference((void *)(file_ptr & FFS_MASK));
-	return GRIP_NEXT;
+	return FILE_REF_NEXT;
 }
 
 static __always_inline void look_at_registered(const struct io_ring_ctx *ring)
@@ -200,12 +200,12 @@ static __always_inline void look_at_registered(const struct io_ring_ctx *ring)
 	if (bpf_core_field_exists(ring->file_table.data.nodes)) {
 		s.slots = BPF_CORE_READ(ring, file_table.data.nodes);
 		s.n = BPF_CORE_READ(ring, file_table.data.nr);
-		bpf_loop(GRIP_STEPS_MAX, look_at_node, &s, 0);
+		bpf_loop(FILE_REF_STEPS_MAX, look_at_node, &s, 0);
 	} else if (bpf_core_field_exists(ring->file_table.files) &&
 		   bpf_core_field_exists(ring->nr_user_files)) {
 		s.slots = BPF_CORE_READ(ring, file_table.files);
 		s.n = BPF_CORE_READ(ring, nr_user_files);
-		bpf_loop(GRIP_STEPS_MAX, look_at_fixed_file, &s, 0);
+		bpf_loop(FILE_REF_STEPS_MAX, look_at_fixed_file, &s, 0);
 	}
 }
 
@@ -230,17 +230,17 @@ static long look_at_request(__u64 turn, struct request_search *s)
 
 	if (!node) {
 		if (s->at >= s->n)
-			return GRIP_LAST;
+			return FILE_REF_LAST;
 		s->request = first_request(s->buckets, s->at);
 		s->at++;
-		return GRIP_NEXT;
+		return FILE_REF_NEXT;
 	}
 	request = (void *)node - bpf_core_field_offset(struct io_kiocb, hash_node);
 	s->request = BPF_CORE_READ(node, next);
 	/* a registered file is held by its slot */
 	if (!(BPF_CORE_READ_BITFIELD_PROBED(request, flags) & REQ_F_FIXED_FILE))
 		note_reference(BPF_CORE_READ(request, file));
-	return GRIP_NEXT;
+	return FILE_REF_NEXT;
 }
 
 static __always_inline void look_at_requests(const void *buckets, __u32 bits)
@@ -253,7 +253,7 @@ static __always_inline void look_at_requests(const void *buckets, __u32 bits)
 	/* Not NULL to start with: before 6.6 the verifier follows the first turn only, and would
 	 * throw away what a constant keeps it from seeing. */
 	s.request = first_request(buckets, 0);
-	bpf_loop(GRIP_STEPS_MAX, look_at_request, &s, 0);
+	bpf_loop(FILE_REF_STEPS_MAX, look_at_request, &s, 0);
 }
 
 /* Before 6.0 the requests are in another table, which is not read. */

@@ -51,7 +51,7 @@ static void start_servers(struct world *w, unsigned n)
 static void ask(struct world *w)
 {
 	inventory_refresh(w->inv);
-	assert_int_equal(inventory_call_roll(w->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
+	assert_int_equal(inventory_recheck(w->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
 	assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
 }
 
@@ -69,21 +69,21 @@ static void holders_that_answer_are_not_looked_at(void **state)
 
 	start_servers(w, 3);
 	ask(w);
-	assert_int_equal(w->fake.rolls, 1);
+	assert_int_equal(w->fake.rechecks, 1);
 	assert_int_equal(w->fake.looks, 0);
 	assert_int_equal(w->fake.passes, 0);
 	assert_int_equal(only_row(w)->n_holders, 3);
 	assert_true(only_row(w)->complete);
 }
 
-static void a_port_alone_is_asked_for_by_roll_too(void **state)
+static void a_port_alone_is_asked_for_by_recheck_too(void **state)
 {
 	struct world *w = *state;
 
 	start_servers(w, 2);
 	inventory_refresh(w->inv);
 	assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
-	assert_int_equal(w->fake.rolls, 1);
+	assert_int_equal(w->fake.rechecks, 1);
 	assert_int_equal(w->fake.looks, 0);
 }
 
@@ -140,7 +140,7 @@ static void a_reused_pid_does_not_answer(void **state)
 }
 
 /* The second one got it by a message: no event tells, the count of references does. */
-static void an_heir_that_nobody_announced_is_searched_for(void **state)
+static void an_inheritor_that_nobody_announced_is_searched_for(void **state)
 {
 	struct world *w = *state;
 
@@ -156,7 +156,7 @@ static void an_heir_that_nobody_announced_is_searched_for(void **state)
 
 static int cannot_call(void *user_data, struct abi_hold *holds, size_t n)
 {
-	((struct fake *)user_data)->rolls++;
+	((struct fake *)user_data)->rechecks++;
 	return -EOPNOTSUPP;
 }
 
@@ -170,7 +170,7 @@ static void a_source_that_cannot_call_is_asked_once(void **state)
 	start_servers(&w, 2);
 	ask(&w);
 	ask(&w);
-	assert_int_equal(w.fake.rolls, 1);
+	assert_int_equal(w.fake.rechecks, 1);
 	assert_int_equal(w.fake.looks, 4);
 	assert_int_equal(only_row(&w)->n_holders, 2);
 	inventory_free(w.inv);
@@ -187,8 +187,7 @@ static void ask_until_passed(struct world *w, bool listing)
 		inventory_refresh(w->inv);
 		if (listing)
 			assert_int_equal(
-				inventory_call_roll(w->inv, from_the_start, SIZE_MAX, NULL, NULL),
-				0);
+				inventory_recheck(w->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
 		assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
 	}
 }
@@ -224,15 +223,15 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		T(holders_that_answer_are_not_looked_at),
-		T(a_port_alone_is_asked_for_by_roll_too),
+		T(a_port_alone_is_asked_for_by_recheck_too),
 		T(who_closed_the_socket_is_looked_at_and_dropped),
 		T(who_moved_the_socket_is_looked_at_and_stays),
 		T(who_copied_its_descriptor_is_looked_at_and_no_pass_is_made),
 		T(a_reused_pid_does_not_answer),
-		T(an_heir_that_nobody_announced_is_searched_for),
+		T(an_inheritor_that_nobody_announced_is_searched_for),
 		T(a_source_that_cannot_call_is_asked_once),
 		T(a_listing_searches_less_often_than_the_question_about_the_port),
 	};
 
-	return cmocka_run_group_tests_name("inventory roll", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("inventory/recheck", tests, NULL, NULL);
 }
