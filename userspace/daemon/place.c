@@ -21,28 +21,45 @@
 #define DIRECTORY_EVENTS                                                         \
 	(IN_MOVE_SELF | IN_DELETE_SELF) /* deleted: a symbolic link in its place \
 					 */
+/* Linux tells of a removal before the name is gone: one look may come too early. */
+#define LOOK_AGAIN_MS 100
 
 struct place {
 	const struct state *state;
 	place_lost lost;
 	void *user_data;
 	int fd;
-	struct event *readable;
+	struct event *readable, *again;
 };
+
+static bool is_lost(struct place *p)
+{
+	char why[STATE_ERROR_SIZE];
+
+	if (!state_check(p->state, why))
+		return false;
+	event_del(p->readable);
+	event_del(p->again);
+	p->lost(why, p->user_data);
+	return true;
+}
+
+static void on_again(evutil_socket_t fd, short what, void *user_data)
+{
+	is_lost(user_data);
+}
 
 /* Each event means the same: look.  Its content is thrown away. */
 static void on_readable(evutil_socket_t fd, short what, void *user_data)
 {
+	static const struct timeval wait = { .tv_usec = LOOK_AGAIN_MS * 1000 };
 	_Alignas(struct inotify_event) char events[4096];
 	struct place *p = user_data;
-	char why[STATE_ERROR_SIZE];
 
 	while (read(p->fd, events, sizeof(events)) > 0)
 		;
-	if (!state_check(p->state, why))
-		return;
-	event_del(p->readable);
-	p->lost(why, p->user_data);
+	if (!is_lost(p))
+		event_add(p->again, &wait);
 }
 
 /* Added to what the same file is watched for already: two paths may have a directory in common. */
@@ -97,7 +114,8 @@ int place_new(struct event_base *loop, const struct state *s, place_lost lost, v
 	/* a file that is gone by now is found out below, by the first look */
 	if (!r || r == -ENOENT) {
 		p->readable = event_new(loop, p->fd, EV_READ | EV_PERSIST, on_readable, p);
-		r = p->readable && !event_add(p->readable, NULL) ? 0 : -ENOMEM;
+		p->again = evtimer_new(loop, on_again, p);
+		r = p->readable && p->again && !event_add(p->readable, NULL) ? 0 : -ENOMEM;
 	}
 	if (r) {
 		place_free(p);
@@ -114,6 +132,8 @@ void place_free(struct place *p)
 		return;
 	if (p->readable)
 		event_free(p->readable);
+	if (p->again)
+		event_free(p->again);
 	closep(&p->fd);
 	free(p);
 }

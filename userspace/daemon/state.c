@@ -40,11 +40,15 @@ static int fail(char *ret_error, int error, const char *format, ...)
 }
 
 /* The file at the path itself, no symbolic link followed: what unlink() would remove. */
+/*
+ * All zeroes where there is no such file.  Linux tells of a removal (IN_ATTRIB) before the name is
+ * gone: whoever looks in between still finds the file, which has no link any more.
+ */
 static struct state_file look_at(const char *path)
 {
 	struct stat st;
 
-	if (lstat(path, &st))
+	if (lstat(path, &st) || !st.st_nlink)
 		return (struct state_file){ 0 };
 	return (struct state_file){ st.st_dev, st.st_ino };
 }
