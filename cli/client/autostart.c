@@ -14,10 +14,10 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/paths.h"
 #include "cli/client/client.h"
 #include "cli/render/render.h"
@@ -236,14 +236,6 @@ static pid_t spawn(const struct start *s, int log)
 	return pid;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool answers(void)
 {
 	_cleanup_close_ int fd = client_connect(NULL, 0);
@@ -270,10 +262,10 @@ static bool wait_until_it_answers(pid_t pid, bool *ret_died)
 {
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	bool gone = pidfd < 0 && errno == ESRCH;
-	int64_t deadline = now_ms() + START_WAIT_MS;
+	int64_t deadline = clock_ms(CLOCK_MONOTONIC) + START_WAIT_MS;
 
 	*ret_died = false;
-	while (now_ms() < deadline) {
+	while (clock_ms(CLOCK_MONOTONIC) < deadline) {
 		if (answers())
 			return true;
 		if (*ret_died) {
@@ -282,7 +274,7 @@ static bool wait_until_it_answers(pid_t pid, bool *ret_died)
 		}
 		if (gone || ended_meanwhile(pidfd, pid)) {
 			*ret_died = true;
-			deadline = now_ms() + START_RIVAL_MS;
+			deadline = clock_ms(CLOCK_MONOTONIC) + START_RIVAL_MS;
 		}
 	}
 	return false;

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/identity.h"
 #include "base/text.h"
 #include "cli/check.h"
@@ -28,14 +28,6 @@
 #define RECONNECT_RESTED_MS 5000 /* a connection that lasted so long was no vain attempt */
 /* The daemon ends a wait by itself; its answer gets so much more time than that. */
 #define ANSWER_SPARE_S 30
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* --- the command line --- */
 
@@ -128,7 +120,7 @@ static struct json_object *body_of(const struct locking *l)
 static bool set_wait(const struct locking *l, struct json_object *body, int64_t deadline_ms,
 		     int64_t *ret_timeout_s)
 {
-	int64_t left_s = (deadline_ms - now_ms() + 999) / 1000;
+	int64_t left_s = (deadline_ms - clock_ms(CLOCK_MONOTONIC) + 999) / 1000;
 	char text[32];
 
 	*ret_timeout_s = ANSWER_SPARE_S;
@@ -155,7 +147,7 @@ struct attempts {
 /* Pauses and returns true when the daemon, which has just ended, is to be asked again. */
 static bool may_try_again(struct attempts *a)
 {
-	if (now_ms() - a->began_ms >= RECONNECT_RESTED_MS)
+	if (clock_ms(CLOCK_MONOTONIC) - a->began_ms >= RECONNECT_RESTED_MS)
 		a->without_result = 0;
 	if (a->without_result == RECONNECTS_MAX)
 		return false;
@@ -178,7 +170,7 @@ static enum outcome acquire(const struct locking *l, struct json_object *body, i
 			return outcome;
 		json_object_put(*ret);
 		*ret = NULL;
-		attempts.began_ms = now_ms();
+		attempts.began_ms = clock_ms(CLOCK_MONOTONIC);
 		outcome = client_request_patiently("POST", "/v1/locks", body, timeout_s, &broken,
 						   ret);
 		lost_one = lost_one || broken;
@@ -246,7 +238,7 @@ int locking_acquire(const struct locking *l, struct json_object **ret)
 	body_add_text(body, "program", l->program);
 	if (l->waits)
 		say_who_holds(l);
-	outcome = acquire(l, body, now_ms() + l->wait_s * 1000, &answer);
+	outcome = acquire(l, body, clock_ms(CLOCK_MONOTONIC) + l->wait_s * 1000, &answer);
 	return finish(l, outcome, answer, ret);
 }
 

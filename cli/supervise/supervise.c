@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cli/render/render.h"
 
 #define EXIT_NOT_RUN   126
@@ -75,14 +76,6 @@ static void forward(const struct running *r, const siginfo_t *info)
 		kill(r->pid, info->si_signo);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void tick(struct running *r)
 {
 	if (r->told_to_end || r->s->tick(r->s->user_data))
@@ -94,7 +87,8 @@ static void tick(struct running *r)
 /* Takes one signal, or none when the next tick is due. */
 static void wait_for_signal(const struct running *r, int64_t until_ms)
 {
-	int64_t left_ms = until_ms > now_ms() ? until_ms - now_ms() : 0;
+	int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+	int64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
 	const struct timespec wait = { left_ms / 1000, left_ms % 1000 * 1000000 };
 	siginfo_t info;
 	int number = sigtimedwait(&r->handled, &info, r->s->every_ms ? &wait : NULL);
@@ -105,16 +99,16 @@ static void wait_for_signal(const struct running *r, int64_t until_ms)
 
 static int wait_for_end(struct running *r)
 {
-	int64_t next_ms = now_ms() + r->s->every_ms;
+	int64_t next_ms = clock_ms(CLOCK_MONOTONIC) + r->s->every_ms;
 	int status;
 
 	/* its end may have been noticed together with another signal: asked for in each turn */
 	while (waitpid(r->pid, &status, WNOHANG) == 0) {
 		wait_for_signal(r, next_ms);
-		if (!r->s->every_ms || now_ms() < next_ms)
+		if (!r->s->every_ms || clock_ms(CLOCK_MONOTONIC) < next_ms)
 			continue;
 		tick(r);
-		next_ms = now_ms() + r->s->every_ms;
+		next_ms = clock_ms(CLOCK_MONOTONIC) + r->s->every_ms;
 	}
 	return WIFSIGNALED(status) ? EXIT_SIGNALED + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -12,6 +12,7 @@
 #include "api/server.h"
 #include "api/sessions.h"
 #include "api/stream.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 struct staged_reply {
@@ -112,7 +113,7 @@ static void flush(struct commit_queue *q)
 	struct staged_reply *replies = q->replies;
 	struct staged_call *calls = q->calls;
 	struct staged_activity *activities = q->activities;
-	uint64_t began_us = server_now_us();
+	uint64_t began_us = clock_us(CLOCK_MONOTONIC);
 	char why[REGISTRY_WORDS_SIZE + 32] = "";
 	int error = 0;
 
@@ -133,7 +134,7 @@ static void flush(struct commit_queue *q)
 	}
 	if (error && q->api->locks)
 		lock_keeper_undone(q->api->locks);
-	note_costs(replies, began_us, server_now_us() - began_us);
+	note_costs(replies, began_us, clock_us(CLOCK_MONOTONIC) - began_us);
 	answer_all(q, replies, error, why);
 	make_calls(calls, error);
 	for (struct staged_activity *a = activities; a && !error; a = a->next)
@@ -214,7 +215,7 @@ int commit_stage_reply(struct commit_queue *q, struct request *r)
 	reply->settled = r->settled;
 	reply->settled_data = TAKE_PTR(r->settled_data);
 	reply->trace = r->trace;
-	reply->staged_us = server_now_us();
+	reply->staged_us = clock_us(CLOCK_MONOTONIC);
 	*q->last_reply = reply;
 	q->last_reply = &reply->next;
 	commit_schedule(q);

@@ -27,6 +27,7 @@
 #include "api/server.h"
 #include "api/services.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/moment.h"
 #include "base/procfs.h"
@@ -193,7 +194,8 @@ static void send_summary(struct health_round *round)
 	json_add_int(line, "unchecked", round->counts[WELLNESS_UNKNOWN]);
 	json_add_int(line, "notTried", round->n_not_tried); /* they are among the unchecked */
 	json_add_bool(line, "stored", round->stored);
-	json_add_int(line, "elapsedMs", (int64_t)((server_now_us() - round->began_us) / 1000));
+	json_add_int(line, "elapsedMs",
+		     (int64_t)((clock_us(CLOCK_MONOTONIC) - round->began_us) / 1000));
 	send_line(round, line);
 	lines_flush(&round->lines);
 }
@@ -381,8 +383,9 @@ static int start_check(struct health_round *round, struct health_item *item)
 	if (!grown)
 		return -ENOMEM;
 	round->items = grown;
-	r = health_check_start(round->api->health, &item->target, round->uid, server_now_us(),
-			       (unsigned)round->timeout_s * 1000, on_checked, item, &item->check);
+	r = health_check_start(round->api->health, &item->target, round->uid,
+			       clock_us(CLOCK_MONOTONIC), (unsigned)round->timeout_s * 1000,
+			       on_checked, item, &item->check);
 	if (r)
 		return r;
 	round->items[round->n_items++] = item;
@@ -525,7 +528,7 @@ static int round_new(struct request *r, const struct question *q, struct health_
 		return -ENOMEM;
 	round->api = r->api;
 	round->http = r->http;
-	round->began_us = server_now_us();
+	round->began_us = clock_us(CLOCK_MONOTONIC);
 	round->timeout_s = q->timeout_s;
 	round->stored = true;
 	round->pid = r->pid;

@@ -10,6 +10,7 @@
 
 #include "api/server.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define HTTP_SERVER_ERROR 500 /* from here on the fault is the daemon's */
 #define SMAPS_BYTES	  2048
@@ -58,7 +59,7 @@ void metrics_answered(struct api *api, const struct request_trace *trace, enum o
 {
 	struct metrics *m = &api->metrics;
 	struct api_counters *counters = &api->counters;
-	uint64_t us = server_now_us() - trace->began_us;
+	uint64_t us = clock_us(CLOCK_MONOTONIC) - trace->began_us;
 
 	counters->requests++;
 	if (outcome_row(outcome)->http >= HTTP_SERVER_ERROR)

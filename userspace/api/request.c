@@ -14,6 +14,7 @@
 #include "api/commit.h"
 #include "api/reply.h"
 #include "api/server.h"
+#include "base/clock.h"
 #include "base/net.h"
 #include "base/text.h"
 #include "tracker/activity.h"
@@ -48,7 +49,7 @@ int request_init(struct request *ret, struct api *api, struct evhttp_request *ht
 		.api = api,
 		.http = http,
 		.now = time(NULL),
-		.trace.began_us = server_now_us(),
+		.trace.began_us = clock_us(CLOCK_MONOTONIC),
 	};
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
 		return -errno;

@@ -65,7 +65,4 @@ void server_answer(struct request *r, int result);
  */
 void server_trim_memory_soon(struct api *api);
 
-/* CLOCK_MONOTONIC in microseconds. */
-uint64_t server_now_us(void);
-
 #endif

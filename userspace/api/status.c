@@ -9,6 +9,7 @@
 #include "api/server.h"
 #include "api/sessions.h"
 #include "api/view.h"
+#include "base/clock.h"
 #include "tracker/judge.h"
 
 #define ACTIVITY_RECENT_S 300
@@ -64,7 +65,7 @@ static int add_kernel(struct request *r, struct json_object *o)
 static void check_database(struct api *api, int64_t now)
 {
 	struct registry *registry = api->config.registry;
-	uint64_t began_us = server_now_us(), took_us;
+	uint64_t began_us = clock_us(CLOCK_MONOTONIC), took_us;
 	char found[CHECK_FAULT_SIZE] = "";
 
 	if (api->checked_at && now >= api->checked_at && now < api->check_again_at)
@@ -77,7 +78,7 @@ static void check_database(struct api *api, int64_t now)
 		snprintf(api->database_detail, sizeof(api->database_detail),
 			 "%s; run `pd stop`, then restore the file from a copy or remove it",
 			 found);
-	took_us = server_now_us() - began_us;
+	took_us = clock_us(CLOCK_MONOTONIC) - began_us;
 	api->checked_at = now;
 	api->check_again_at = now + CHECK_EVERY_S + (int64_t)(took_us * CHECK_SHARE / 1000000);
 }

@@ -9,6 +9,7 @@
 
 #include "api/connections.h"
 #include "api/server.h"
+#include "base/clock.h"
 
 struct waiting {
 	TAILQ_ENTRY(waiting) entry;
@@ -82,10 +83,10 @@ static bool has_time_left(struct turns *t)
 
 static void handle_now(struct turns *t, struct evhttp_request *http, uint64_t arrived_us)
 {
-	uint64_t began_us = server_now_us();
+	uint64_t began_us = clock_us(CLOCK_MONOTONIC);
 
 	t->handle(http, arrived_us, t->user_data);
-	t->used_us += server_now_us() - began_us;
+	t->used_us += clock_us(CLOCK_MONOTONIC) - began_us;
 }
 
 static void handle_first(struct turns *t)
@@ -147,7 +148,7 @@ static int put_aside(struct turns *t, struct connection *c, struct evhttp_reques
 		return -ENOMEM;
 	}
 	*w = (struct waiting){ .user = user, .connection = c, .http = http };
-	w->arrived_us = server_now_us();
+	w->arrived_us = clock_us(CLOCK_MONOTONIC);
 	TAILQ_INSERT_TAIL(&user->requests, w, entry);
 	connection_on_end(c, on_end, w);
 	return 0;
@@ -159,7 +160,7 @@ void turns_take(struct turns *t, struct connection *c, struct evhttp_request *ht
 
 	if ((others_wait || !has_time_left(t)) && !put_aside(t, c, http))
 		return;
-	handle_now(t, http, server_now_us());
+	handle_now(t, http, clock_us(CLOCK_MONOTONIC));
 }
 
 void turns_finish(struct turns *t)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 #define LOG_MESSAGE_BYTES 1024 /* longer messages are cut: a line stays one write of one page */
@@ -124,15 +125,6 @@ static void cut_file(void)
 		write_all(line + 1, (size_t)(newest + n - line - 1));
 }
 
-/* The kernel's monotonic clock runs through changes of the date. */
-static uint64_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
-}
-
 static void say_left_out(struct log_site *site)
 {
 	if (site->left_out)
@@ -143,7 +135,7 @@ static void say_left_out(struct log_site *site)
 
 bool log_site_admits(struct log_site *site, const char *where, enum log_level level)
 {
-	uint64_t now = now_s();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC) / NS_PER_S;
 
 	if (level > max_level || level >= LOG_LEVEL_DEBUG)
 		return level <= max_level;

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "base/quota.h"
 
@@ -191,14 +191,6 @@ static int look_at_holders(struct explainer *x, struct why_facts *f, struct why_
 
 /* --- how often ------------------------------------------------------------------------------- */
 
-static uint64_t monotonic_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static struct why_searcher *find_searcher(struct why_searches *s, uid_t uid)
 {
 	struct why_searcher *found = s->users;
@@ -224,7 +216,7 @@ static bool may_search(struct why_searches *s, struct why_searcher *user)
 	const struct quota_limit *limit = quota_limit(QUOTA_SEARCHES);
 	bool exempt = user->uid == 0 || user->uid == geteuid();
 	uint64_t machine = limit->machine - (exempt ? 0 : limit->reserved);
-	int64_t now_s = (int64_t)(monotonic_us() / 1000000);
+	int64_t now_s = (int64_t)(clock_us(CLOCK_MONOTONIC) / 1000000);
 
 	share_settle(&s->machine, now_s, limit->machine_s);
 	share_settle(&user->share, now_s, limit->per_user_s);
@@ -237,7 +229,7 @@ static int search_within_budget(struct explainer *x, struct why_facts *f,
 {
 	struct why_searches *s = &x->searches;
 	struct why_searcher *user = find_searcher(s, f->viewer);
-	uint64_t began = monotonic_us();
+	uint64_t began = clock_us(CLOCK_MONOTONIC);
 	int64_t took;
 	int r;
 
@@ -251,7 +243,7 @@ static int search_within_budget(struct explainer *x, struct why_facts *f,
 	r = why_find_file_refs(x, owners, n);
 	if (!r)
 		r = why_find_holders(x, f, owners, n);
-	took = (int64_t)(monotonic_us() - began);
+	took = (int64_t)(clock_us(CLOCK_MONOTONIC) - began);
 	s->machine.used += took;
 	user->share.used += took;
 	return r;

@@ -5,11 +5,6 @@
 #include "base/clock.h"
 #include "health/internal.h"
 
-uint64_t health_now_us(void)
-{
-	return clock_ns(CLOCK_MONOTONIC) / NS_PER_US;
-}
-
 void health_run_timer_in(struct health_check *c, uint64_t wait_us)
 {
 	struct timeval wait = { .tv_sec = (time_t)(wait_us / 1000000),
@@ -20,7 +15,7 @@ void health_run_timer_in(struct health_check *c, uint64_t wait_us)
 
 uint64_t health_left_us(const struct health_check *c)
 {
-	uint64_t now = health_now_us();
+	uint64_t now = clock_us(CLOCK_MONOTONIC);
 
 	return c->deadline_us > now ? c->deadline_us - now : 0;
 }
@@ -30,7 +25,7 @@ void health_head_known(struct health_check *c)
 	uint64_t left = health_left_us(c), wait = HEALTH_BODY_WAIT_MS * 1000;
 
 	c->attempt.head_known = true;
-	c->answer.elapsed_us = health_now_us() - c->attempt.began_us;
+	c->answer.elapsed_us = clock_us(CLOCK_MONOTONIC) - c->attempt.began_us;
 	if (left > wait)
 		c->deadline_us -= left - wait;
 	health_run_timer_in(c, health_left_us(c));
@@ -48,6 +43,6 @@ void health_settle(struct health_check *c, enum health_result result)
 	c->answer.result = result;
 	c->answer.scheme = c->attempt.scheme;
 	if (!c->attempt.head_known)
-		c->answer.elapsed_us = health_now_us() - c->attempt.began_us;
+		c->answer.elapsed_us = clock_us(CLOCK_MONOTONIC) - c->attempt.began_us;
 	event_active(c->timer, EV_TIMEOUT, 0);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/quota.h"
 #include "health/internal.h"
 
@@ -38,7 +39,7 @@ const char *health_result_name(enum health_result result)
 static void begin(struct health_check *c, enum health_scheme scheme)
 {
 	c->state = CHECK_RUNNING;
-	c->attempt = (struct attempt){ .scheme = scheme, .began_us = health_now_us() };
+	c->attempt = (struct attempt){ .scheme = scheme, .began_us = clock_us(CLOCK_MONOTONIC) };
 	if (scheme == HEALTH_TCP)
 		health_tcp_begin(c);
 	else

@@ -73,9 +73,6 @@ struct health {
 	struct ssl_ctx_st *tls; /* NULL until the first check over TLS */
 };
 
-/* CLOCK_MONOTONIC in microseconds. */
-uint64_t health_now_us(void);
-
 /* Until the check's deadline. */
 uint64_t health_left_us(const struct health_check *c);
 void health_run_timer_in(struct health_check *c, uint64_t wait_us);

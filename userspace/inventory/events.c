@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "inventory/internal.h"
 
 /* What a handler works with. */
@@ -278,7 +279,7 @@ static void leave_row(struct apply *a, struct row *row, struct proc *proc)
 		row->view.binder_fate = a->event->exit_code ? BINDER_EXITED_BADLY
 							    : BINDER_EXITED_WELL;
 	if (row_holder(row, &proc->process.id))
-		row_note_leaving(row, &proc->process.id, inventory_now_ms());
+		row_note_leaving(row, &proc->process.id, clock_ms(CLOCK_MONOTONIC));
 	row_drop_holder(a->table, row, proc);
 	if (row->view.n_holders == 0) {
 		row->view.leaving = proc->process.id;

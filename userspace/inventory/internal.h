@@ -3,7 +3,6 @@
 #ifndef INVENTORY_INTERNAL_H
 #define INVENTORY_INTERNAL_H
 
-#include "base/clock.h"
 #include "inventory/sockdiag.h"
 #include "inventory/table.h"
 
@@ -31,12 +30,6 @@ struct inventory {
 	bool no_recheck;
 	bool lists_bound_inactive; /* sock_diag of this kernel does */
 };
-
-/* CLOCK_MONOTONIC in milliseconds. */
-static inline uint64_t inventory_now_ms(void)
-{
-	return clock_ns(CLOCK_MONOTONIC) / NS_PER_MS;
-}
 
 /*
  * Reads the holders of every row anew: by the iterator, else by the walk of /proc.  With `create`,

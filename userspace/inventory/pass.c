@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "bpf/abi.h"
 #include "inventory/holders_pass.h"
@@ -246,7 +247,7 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	}
 	if (r)
 		return r;
-	now_ms = inventory_now_ms();
+	now_ms = clock_ms(CLOCK_MONOTONIC);
 	HASH_ITER(hh, t->by_cookie, row, next) {
 		sweep_row(t, row, by_proc);
 		row->passed_ms = now_ms; /* one pass serves every port, settled by it or not */

@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "inventory/internal.h"
 
 #define SETTLE_LOOKS_MAX	64 /* processes looked at in one call: some milliseconds */
@@ -159,7 +160,7 @@ static bool is_being_left(const struct table *t, struct row *row, uint64_t now_m
 /* Settles what can be; *ret_due: a pass would help and may be made now. */
 static int decide_rows(struct inventory *inv, bool *ret_due, bool *ret_again)
 {
-	uint64_t now_ms = inventory_now_ms();
+	uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
 	struct row *row, *next;
 	int r;
 
@@ -313,7 +314,7 @@ static bool may_pass(const struct inventory *inv, const struct row *row, uint64_
 
 static bool port_needs_pass(const struct inventory *inv, uint32_t netns, uint16_t port)
 {
-	uint64_t now_ms = inventory_now_ms();
+	uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
 	struct row *row;
 
 	PORT_ROWS_FOREACH(inv->table->by_port[port], row)

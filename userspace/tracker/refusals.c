@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/quota.h"
 #include "explain/brief.h"
@@ -55,14 +55,6 @@ static void on_drop(void *waiting, void *user_data)
 
 	r->unexplained++;
 	free_waiting(waiting);
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 /* --- what is missing ------------------------------------------------------------------------- */
@@ -154,16 +146,16 @@ static void schedule(struct refusals *r)
 		event_add(r->latest, &wait);
 }
 
-static void explain_for(struct refusals *r, uint64_t ms)
+static void explain_for(struct refusals *r, int64_t ms)
 {
-	uint64_t end = now_ms() + ms;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + ms;
 	struct waiting *w;
 
 	do {
 		w = refusal_queue_take(r->queue);
 		if (w)
 			explain(r, w);
-	} while (w && now_ms() < end);
+	} while (w && clock_ms(CLOCK_MONOTONIC) < end);
 }
 
 static void on_slice(evutil_socket_t fd, short what, void *user_data)
@@ -177,7 +169,7 @@ static void on_slice(evutil_socket_t fd, short what, void *user_data)
 
 size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *asked)
 {
-	uint64_t end = now_ms() + REFUSALS_SLICE_MS;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + REFUSALS_SLICE_MS;
 	int64_t n = 0;
 
 	while (asked->limit <= 0 || n < asked->limit) {
@@ -188,7 +180,7 @@ size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *a
 			break;
 		explain(r, w);
 		n++;
-		if (now_ms() >= end)
+		if (clock_ms(CLOCK_MONOTONIC) >= end)
 			break;
 	}
 	return refusal_queue_count_of(r->queue, asked->uid, asked->pid, asked->port);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/moment.h"
 #include "tracker/activity.h"
@@ -17,7 +18,6 @@
 #include "tracker/refusals.h"
 
 #define EVENT_DETAILS_SIZE 256
-#define NS_PER_MS	   UINT64_C(1000000)
 
 /*
  * What one turn of the loop may spend, so that everybody who asks meanwhile has an answer within
@@ -56,19 +56,6 @@ static int64_t now_unix(void)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	return t.tv_sec;
-}
-
-static int64_t clock_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int64_t now_ms(void)
-{
-	return clock_ms(CLOCK_MONOTONIC);
 }
 
 /* --- one port --- */
@@ -223,14 +210,14 @@ static void port_changed(uint32_t netns, uint16_t port, void *user_data)
 
 /* --- all ports --- */
 
-/* Until this moment (now_ms()); what is left stays pending. */
+/* Until this moment (CLOCK_MONOTONIC); what is left stays pending. */
 static void judge_pending(struct tracker *t, int64_t now, int64_t until_ms)
 {
 	for (size_t i = 0; t->pending && i < ARRAY_SIZE(t->pending_ports); i++) {
 		while (t->pending_ports[i]) {
 			size_t bit = (size_t)__builtin_ctzll(t->pending_ports[i]);
 
-			if (now_ms() >= until_ms)
+			if (clock_ms(CLOCK_MONOTONIC) >= until_ms)
 				return;
 			t->pending_ports[i] &= t->pending_ports[i] - 1;
 			refresh_port(t, (uint16_t)(64 * i + bit), now);
@@ -266,7 +253,8 @@ static void resync(struct tracker *t, int64_t now)
 	int r = inventory_resync(t->config.inventory, now, port_changed, t);
 
 	took_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - began_ms;
-	t->resync_after_ms = now_ms() + (r ? RESYNC_RETRY_MS : RESYNC_SHARE * took_ms);
+	t->resync_after_ms = clock_ms(CLOCK_MONOTONIC) +
+			     (r ? RESYNC_RETRY_MS : RESYNC_SHARE * took_ms);
 	if (r) {
 		log_error("the table of sockets was not rebuilt: %s", strerror(-r));
 		return;
@@ -365,7 +353,7 @@ static void on_event(const struct event *seen, void *user_data)
 /* Reads the table anew, or sets the timer for that, while something of it was missed. */
 static void mend_losses(struct tracker *t)
 {
-	int64_t wait_ms = t->resync_after_ms - now_ms();
+	int64_t wait_ms = t->resync_after_ms - clock_ms(CLOCK_MONOTONIC);
 	struct timeval wait;
 
 	if (wait_ms <= 0 && inventory_is_behind(t->config.inventory)) {
@@ -436,7 +424,7 @@ static void on_settle(evutil_socket_t fd, short what, void *user_data)
 	r = inventory_settle(t->config.inventory, now, port_changed, t, &again);
 	if (r)
 		log_error("the table was not settled: %s", strerror(-r));
-	judge_pending(t, now, now_ms() + JUDGE_MS);
+	judge_pending(t, now, clock_ms(CLOCK_MONOTONIC) + JUDGE_MS);
 	if (again || t->pending)
 		schedule_settle(t);
 }
