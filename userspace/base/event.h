@@ -54,7 +54,7 @@ struct event {
 	uint64_t cookie;   /* 0 = unknown (refused calls that never got one) */
 	uint64_t inode;	   /* 0 = unknown */
 	uint32_t netns;	   /* inode number of the network namespace */
-	uint16_t protocol; /* IPPROTO_*, MPTCP is 262 */
+	uint16_t protocol; /* IPPROTO_*, or NET_PROTOCOL_MPTCP */
 	uint8_t family;	   /* AF_INET, AF_INET6; 0 = unknown */
 	struct net_addr addr;
 	uint16_t port;

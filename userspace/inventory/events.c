@@ -167,7 +167,7 @@ static int apply_close(struct apply *a)
 	struct row *row = table_find(a->table, a->event->cookie);
 
 	/* An MPTCP socket whose own cookie was never told: it shares the inode with its subflow. */
-	if (!row && a->event->protocol == TABLE_IPPROTO_MPTCP && a->event->inode)
+	if (!row && a->event->protocol == NET_PROTOCOL_MPTCP && a->event->inode)
 		row = table_find_inode(a->table, a->event->inode);
 	if (row)
 		table_remove_row(a->table, row);

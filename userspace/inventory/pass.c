@@ -67,7 +67,7 @@ static bool owns_port(const struct pass_holder *h)
 {
 	if (h->port == 0)
 		return false;
-	if (h->protocol == IPPROTO_TCP || h->protocol == TABLE_IPPROTO_MPTCP)
+	if (h->protocol == IPPROTO_TCP || h->protocol == NET_PROTOCOL_MPTCP)
 		return h->state == SOCKET_LISTEN || h->state == SOCKET_BOUND;
 	return h->protocol == IPPROTO_UDP || h->protocol == IPPROTO_UDPLITE;
 }

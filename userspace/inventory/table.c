@@ -294,7 +294,7 @@ static int rekey(struct table *t, struct row *row, uint64_t cookie)
 
 static bool is_joined_mptcp(const struct row *row)
 {
-	return row->view.protocol != TABLE_IPPROTO_MPTCP || row->alias;
+	return row->view.protocol != NET_PROTOCOL_MPTCP || row->alias;
 }
 
 /* Two names for one file: is `other` the MPTCP side of this socket, or a row that outlived it? */
@@ -303,12 +303,12 @@ static int join_by_inode(struct table *t, struct row *other, uint64_t cookie, ui
 {
 	int r;
 
-	if (protocol == TABLE_IPPROTO_MPTCP || !is_joined_mptcp(other)) {
-		r = protocol == TABLE_IPPROTO_MPTCP ? set_alias(t, other, cookie)
-						    : rekey(t, other, cookie);
+	if (protocol == NET_PROTOCOL_MPTCP || !is_joined_mptcp(other)) {
+		r = protocol == NET_PROTOCOL_MPTCP ? set_alias(t, other, cookie)
+						   : rekey(t, other, cookie);
 		if (r)
 			return r;
-		other->view.protocol = TABLE_IPPROTO_MPTCP;
+		other->view.protocol = NET_PROTOCOL_MPTCP;
 		*ret = other;
 		return 0;
 	}
@@ -322,20 +322,20 @@ static int join_by_inode(struct table *t, struct row *other, uint64_t cookie, ui
 static int merge_by_inode(struct table *t, struct row *row, struct row *other)
 {
 	uint64_t cookie = row->view.cookie;
-	struct row *msk = row->view.protocol == TABLE_IPPROTO_MPTCP ? row : other;
+	struct row *msk = row->view.protocol == NET_PROTOCOL_MPTCP ? row : other;
 
-	if (msk->view.protocol != TABLE_IPPROTO_MPTCP || msk->alias) {
+	if (msk->view.protocol != NET_PROTOCOL_MPTCP || msk->alias) {
 		table_remove_row(t, other);
 		return 0;
 	}
 	if (msk == row) {
 		table_remove_row(t, row);
-		other->view.protocol = TABLE_IPPROTO_MPTCP;
+		other->view.protocol = NET_PROTOCOL_MPTCP;
 		return set_alias(t, other, cookie);
 	}
 	cookie = other->view.cookie;
 	table_remove_row(t, other);
-	row->view.protocol = TABLE_IPPROTO_MPTCP;
+	row->view.protocol = NET_PROTOCOL_MPTCP;
 	return set_alias(t, row, cookie);
 }
 

@@ -29,7 +29,6 @@
 #define TABLE_IDLE_GONE	     64	 /* processes without a row, ended: for the log of their end */
 #define ROW_LEAVING_MAX	     4	 /* of a crowd that is killed, one of the last closes the socket */
 #define HOLDER_FDS_FORGOTTEN UINT16_MAX /* fd_count of one that is being looked at again */
-#define TABLE_IPPROTO_MPTCP  262	/* IPPROTO_MPTCP; older libc headers do not have it */
 
 struct row {
 	struct socket_row view; /* what others see; first */
