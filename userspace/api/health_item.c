@@ -125,15 +125,6 @@ static void look_elsewhere(struct health_item *item, const struct inventory *inv
 
 /* --- where to connect --- */
 
-static bool is_loopback(uint8_t family, const struct net_addr *a)
-{
-	static const struct net_addr v6 = { .bytes = { [15] = 1 } };
-
-	if (family == AF_INET)
-		return a->bytes[0] == IN_LOOPBACKNET;
-	return memcmp(a, &v6, sizeof(v6)) == 0;
-}
-
 /* Loopback first: it is what a check of this machine means; UDP last, which nobody can check. */
 static int rank_of(const struct socket_row *row)
 {
@@ -141,7 +132,7 @@ static int rank_of(const struct socket_row *row)
 
 	if (row->state != SOCKET_LISTEN)
 		return 0;
-	if (is_loopback(row->family, &row->addr))
+	if (net_addr_is_loopback(row->family, &row->addr))
 		return v4 ? 5 : 4;
 	if (net_addr_is_wildcard(row->family, &row->addr))
 		return v4 ? 3 : 2;

@@ -51,7 +51,20 @@ const char *net_addr_format(uint8_t family, const struct net_addr *a, char *ret)
  */
 int net_addr_parse(const char *text, uint8_t *ret_family, struct net_addr *ret);
 
+/* 0.0.0.0 or :: */
 bool net_addr_is_wildcard(uint8_t family, const struct net_addr *a);
+
+/* 127.0.0.0/8 or ::1; what is mapped is not looked into. */
+bool net_addr_is_loopback(uint8_t family, const struct net_addr *a);
+
+/* An IPv4 address in an IPv6 one, ::ffff:0.0.0.0/96: it stands in bytes[12..15]. */
+bool net_addr_is_mapped(uint8_t family, const struct net_addr *a);
+
+/* An IPv4 address, or one that is mapped. */
+bool net_addr_is_ipv4(uint8_t family, const struct net_addr *a);
+
+/* 0.0.0.0, :: or ::ffff:0.0.0.0. */
+bool net_addr_is_any(uint8_t family, const struct net_addr *a);
 
 /*
  * Reads a port as people type it: decimal 1..65535, no sign, no leading zero, nothing after it.

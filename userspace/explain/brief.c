@@ -216,12 +216,8 @@ static bool serves_ipv4(const struct socket_row *row)
 
 static bool is_for_localhost(const struct socket_row *row)
 {
-	static const struct net_addr loopback6 = { { [15] = 1 } };
-
-	if (net_addr_is_wildcard(row->family, &row->addr))
-		return true;
-	return row->family == AF_INET ? row->addr.bytes[0] == 127
-				      : !memcmp(&row->addr, &loopback6, sizeof(loopback6));
+	return net_addr_is_wildcard(row->family, &row->addr) ||
+	       net_addr_is_loopback(row->family, &row->addr);
 }
 
 static const char *name_server(const struct inventory *inv, const struct socket_row *row, char *ret)

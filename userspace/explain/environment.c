@@ -181,22 +181,11 @@ static bool is_link_up(const char *if_inet6, const char *igmp, const uint8_t v6[
 	return line && sscanf(line, "%*s %*x %*x %*x %*x %31s", name) == 1 && is_up(igmp, name);
 }
 
-static bool is_loopback6(const uint8_t v6[16])
-{
-	return !memcmp(v6, &in6addr_loopback, sizeof(in6addr_loopback));
-}
-
-static bool is_mapped(const uint8_t v6[16])
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, 0xff };
-
-	return !memcmp(v6, prefix, sizeof(prefix));
-}
-
-static enum why_address_state state_of_v6(const struct why_facts *f, const uint8_t v6[16],
+static enum why_address_state state_of_v6(const struct why_facts *f, const struct net_addr *a,
 					  bool *ret_disabled)
 {
 	_cleanup_free_ char *inet6 = read_net(f, "if_inet6"), *igmp = read_net(f, "igmp");
+	const uint8_t *v6 = a->bytes;
 	enum why_address_state state;
 	bool loopback_up;
 
@@ -213,7 +202,7 @@ static enum why_address_state state_of_v6(const struct why_facts *f, const uint8
 		return ADDRESS_LOCAL; /* a group */
 	if (state != ADDRESS_NONLOCAL || *ret_disabled)
 		return state;
-	if (is_loopback6(v6) ? !loopback_up : some_link_went_down(f))
+	if (net_addr_is_loopback(AF_INET6, a) ? !loopback_up : some_link_went_down(f))
 		return ADDRESS_LINK_DOWN;
 	return state;
 }
@@ -230,21 +219,20 @@ static bool takes_any_address(const struct why_facts *f, bool v6)
 static void read_address(const struct why_facts *f, struct why_environment *ret)
 {
 	const struct why_question *q = &f->question;
-	const uint8_t *bytes = q->addr.bytes;
-	bool mapped = q->family == AF_INET6 && is_mapped(bytes);
+	bool mapped = net_addr_is_mapped(q->family, &q->addr);
 	_cleanup_free_ char *trie = NULL;
 
 	ret->address = ADDRESS_LOCAL;
 	if (net_addr_is_wildcard(q->family, &q->addr) || f->place.unreachable)
 		return;
 	if (q->family == AF_INET6 && !mapped) {
-		ret->address = state_of_v6(f, bytes, &ret->ipv6_disabled);
+		ret->address = state_of_v6(f, &q->addr, &ret->ipv6_disabled);
 		if (takes_any_address(f, true))
 			ret->address = ADDRESS_LOCAL;
 		return;
 	}
 	trie = read_net(f, "fib_trie");
-	ret->address = trie ? why_address_in_fib_trie(trie, bytes + (mapped ? 12 : 0))
+	ret->address = trie ? why_address_in_fib_trie(trie, q->addr.bytes + (mapped ? 12 : 0))
 			    : ADDRESS_UNKNOWN;
 	if (takes_any_address(f, false))
 		ret->address = ADDRESS_LOCAL;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "reconcile/why_parts.h"
+#include "base/net.h"
 
 #define WHO_SIZE      160
 #define PLACE_SIZE    640 /* the longest is the path of a program or of a cgroup */
@@ -174,7 +174,7 @@ static void fill_covers(const struct why_facts *f, char *ret)
 	const struct why_question *q = &f->question;
 	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
 	char held[NET_ADDR_STR_SIZE] = "address", asked[NET_ADDR_STR_SIZE];
-	bool owner_is_wide = !o || why_addr_is_any(o->family, &o->addr);
+	bool owner_is_wide = !o || net_addr_is_any(o->family, &o->addr);
 
 	net_addr_format(q->family, &q->addr, asked);
 	if (o)
@@ -194,10 +194,10 @@ static void fill_families(const struct why_facts *f, char *ret)
 	net_addr_format(q->family, &q->addr, asked);
 	if (o)
 		net_addr_format(o->family, &o->addr, held);
-	if (!o || !why_addr_is_ipv4(o->family, &o->addr))
+	if (!o || !net_addr_is_ipv4(o->family, &o->addr))
 		snprintf(ret, PLACE_SIZE, "for IPv4 and IPv6 at once (its %s covers your %s)", held,
 			 asked);
-	else if (why_addr_is_ipv4(q->family, &q->addr))
+	else if (net_addr_is_ipv4(q->family, &q->addr))
 		snprintf(ret, PLACE_SIZE, "on %s, which meets your %s", held, asked);
 	else
 		snprintf(ret, PLACE_SIZE, "for IPv4, and your %s wants IPv4 and IPv6 at once",

@@ -102,8 +102,8 @@ static const char *choose_unknown(const struct why_facts *f, const struct why_ow
 
 static const char *choose_dual_stack(const struct why_question *q, const struct bind_owner *b)
 {
-	bool asked_ipv4 = why_addr_is_ipv4(q->family, &q->addr);
-	bool owned_ipv4 = why_addr_is_ipv4(b->family, &b->addr);
+	bool asked_ipv4 = net_addr_is_ipv4(q->family, &q->addr);
+	bool owned_ipv4 = net_addr_is_ipv4(b->family, &b->addr);
 
 	if (asked_ipv4 && owned_ipv4)
 		return "A socket listens on {owner}; to the kernel that overlaps {target}, an IPv4 "
@@ -118,7 +118,7 @@ static const char *choose_rule(const struct why_facts *f)
 {
 	const struct why_owner *o = f->answer.n_blocking ? f->answer.blocking[0] : NULL;
 	enum why_verdict verdict = f->answer.verdict;
-	bool owner_is_wide = o && why_addr_is_any(o->bind.family, &o->bind.addr);
+	bool owner_is_wide = o && net_addr_is_any(o->bind.family, &o->bind.addr);
 
 	if (verdict == WHY_FREE)
 		return choose_free(f->answer.free_rule);

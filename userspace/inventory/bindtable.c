@@ -65,13 +65,12 @@ static uint32_t jhash_4words(const uint32_t k[4], uint32_t seed)
 static uint32_t portaddr_hash(uint8_t family, const struct net_addr *addr, uint16_t port,
 			      uint32_t mix)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	uint32_t words[4];
 
 	memcpy(words, addr->bytes, sizeof(words));
 	if (family == AF_INET)
 		return jhash_1word(words[0], mix) ^ port;
-	if (!memcmp(addr->bytes, mapped, sizeof(mapped)))
+	if (net_addr_is_mapped(family, addr))
 		return jhash_1word(words[3], mix) ^ port;
 	if (net_addr_is_wildcard(family, addr))
 		return jhash_1word(0, mix) ^ port;
@@ -158,14 +157,6 @@ static int walk_chain(struct walker *w, uint32_t slot2)
 	return 0;
 }
 
-static bool is_specific(const struct bindtable_question *q)
-{
-	static const uint8_t mapped_any[16] = { [10] = 0xff, [11] = 0xff };
-
-	return !net_addr_is_wildcard(q->family, &q->addr) &&
-	       !(q->family == AF_INET6 && !memcmp(q->addr.bytes, mapped_any, sizeof(mapped_any)));
-}
-
 /* udp_lib_get_port(): which chains are looked at for a specific address in a crowded slot. */
 static int walk_secondary(struct walker *w)
 {
@@ -198,7 +189,7 @@ static int walk_once(struct walker *w)
 
 	if (r || q->protocol != IPPROTO_UDP)
 		return r;
-	if (w->slot_count <= UDP_CROWDED_SLOT || !is_specific(q))
+	if (w->slot_count <= UDP_CROWDED_SLOT || net_addr_is_any(q->family, &q->addr))
 		return 0;
 	return walk_secondary(w);
 }

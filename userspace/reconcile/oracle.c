@@ -12,12 +12,9 @@ enum addr_class { ADDR_ANY6, ADDR_MAPPED, ADDR_SPECIFIC6 };
 
 static enum addr_class class_of(uint8_t family, const struct net_addr *a)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
-	static const uint8_t zero[16];
-
-	if (family == AF_INET || !memcmp(a->bytes, mapped, sizeof(mapped)))
+	if (net_addr_is_ipv4(family, a))
 		return ADDR_MAPPED;
-	return memcmp(a->bytes, zero, sizeof(zero)) ? ADDR_SPECIFIC6 : ADDR_ANY6;
+	return net_addr_is_wildcard(family, a) ? ADDR_ANY6 : ADDR_SPECIFIC6;
 }
 
 /* sk_rcv_saddr: the IPv4 address in network order; an IPv6 socket has 0 unless it is mapped. */

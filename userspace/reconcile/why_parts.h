@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "reconcile/oracle.h"
@@ -52,26 +51,6 @@ static inline bool why_is_recorded(const struct why_question *q)
 }
 
 /* ::ffff:a.b.c.d, an IPv4 address on an IPv6 socket */
-static inline bool why_addr_is_mapped(uint8_t family, const struct net_addr *a)
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	return family == AF_INET6 && !memcmp(a->bytes, prefix, sizeof(prefix));
-}
-
-static inline bool why_addr_is_ipv4(uint8_t family, const struct net_addr *a)
-{
-	return family == AF_INET || why_addr_is_mapped(family, a);
-}
-
-/* 0.0.0.0, ::ffff:0.0.0.0 or :: */
-static inline bool why_addr_is_any(uint8_t family, const struct net_addr *a)
-{
-	if (why_addr_is_mapped(family, a))
-		return !memcmp(a->bytes + 12, "\0\0\0\0", 4);
-	return net_addr_is_wildcard(family, a);
-}
-
 /* What `pd why PORT` asks about when it is given no address; a refused bind did name one. */
 static inline bool why_asks_for_any(const struct why_question *q)
 {

@@ -15,7 +15,7 @@ static bool is_link_local(const struct why_question *q)
 /* Faults of the address itself (__inet6_bind). */
 static enum why_verdict name_malformed(const struct why_question *q)
 {
-	if (q->v6only && why_addr_is_mapped(q->family, &q->addr))
+	if (q->v6only && net_addr_is_mapped(q->family, &q->addr))
 		return WHY_V6ONLY_MAPPED;
 	return is_link_local(q) && !q->dev ? WHY_LINKLOCAL_NO_SCOPE : WHY_FREE;
 }
@@ -31,7 +31,7 @@ static enum why_verdict name_address(const struct why_question *q, const struct 
 		[ADDRESS_DADFAILED] = WHY_V6_DADFAILED,
 		[ADDRESS_LINK_DOWN] = WHY_V6_LINK_DOWN,
 	};
-	bool ipv4 = why_addr_is_ipv4(q->family, &q->addr);
+	bool ipv4 = net_addr_is_ipv4(q->family, &q->addr);
 	enum why_verdict verdict;
 
 	if ((size_t)e->address >= ARRAY_SIZE(verdicts))
@@ -88,7 +88,7 @@ static enum why_verdict name_eaddrnotavail(const struct why_question *q,
 
 	if (verdict != WHY_FREE)
 		return verdict;
-	if (q->family == AF_INET6 && e->ipv6_disabled && !why_addr_is_mapped(AF_INET6, &q->addr))
+	if (q->family == AF_INET6 && e->ipv6_disabled && !net_addr_is_mapped(AF_INET6, &q->addr))
 		return WHY_IPV6_DISABLED;
 	verdict = name_faked(e);
 	/* bind() has no other reason for it; the address may have come since */
@@ -174,7 +174,7 @@ enum why_verdict why_foresee_address(const struct why_question *q, const struct 
 	if (verdict != WHY_FREE)
 		return verdict;
 	*ret_error = EADDRNOTAVAIL;
-	return why_addr_is_any(q->family, &q->addr) ? WHY_FREE : name_address(q, e);
+	return net_addr_is_any(q->family, &q->addr) ? WHY_FREE : name_address(q, e);
 }
 
 enum why_verdict why_foresee_rights(const struct why_question *q, const struct why_environment *e,

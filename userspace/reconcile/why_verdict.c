@@ -2,6 +2,8 @@
 /* Which of the many situations is it?  Each step knows some; the first that knows it names it. */
 #include "reconcile/why_parts.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 
 /* --- facts ---------------------------------------------------------------------------------- */
@@ -338,7 +340,7 @@ static enum why_verdict name_listener(const struct why_case *c)
 	if (why_asks_for_any(q))
 		return WHY_LISTENER;
 	if (q->family != b->family ||
-	    why_addr_is_ipv4(q->family, &q->addr) != why_addr_is_ipv4(b->family, &b->addr))
+	    net_addr_is_ipv4(q->family, &q->addr) != net_addr_is_ipv4(b->family, &b->addr))
 		return WHY_DUAL_STACK;
 	return memcmp(&q->addr, &b->addr, sizeof(q->addr)) ? WHY_LISTENER_WILDCARD_OVERLAP
 							   : WHY_LISTENER;

@@ -84,6 +84,57 @@ static void addresses_are_read_and_written_back(void **state)
 	}
 }
 
+static void addresses_are_told_apart(void **state)
+{
+	static const struct {
+		const char *text;
+		bool wildcard, loopback, mapped, any;
+	} cases[] = {
+		{ "0.0.0.0", .wildcard = true, .any = true },
+		{ "::", .wildcard = true, .any = true },
+		{ "::ffff:0.0.0.0", .mapped = true, .any = true },
+		{ "127.0.0.1", .loopback = true },
+		{ "127.255.255.255", .loopback = true },
+		{ "::1", .loopback = true },
+		{ "::ffff:127.0.0.1", .mapped = true },
+		{ "::ffff:0.0.0.1", .mapped = true },
+		{ "126.255.255.255" },
+		{ "128.0.0.0" },
+		{ "0.0.0.1" },
+		{ "::2" },
+		{ "::1:0:0:1" },
+		{ "1::1" },
+		{ "7f00::" }, /* begins as 127.0.0.0 does */
+		{ "::127.0.0.1" },
+		{ "::fffe:0.0.0.0" },
+		{ "1::ffff:0.0.0.0" },
+		{ "ff02::1" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct net_addr a;
+		uint8_t family;
+
+		assert_int_equal(net_addr_parse(cases[i].text, &family, &a), 0);
+		assert_int_equal(net_addr_is_wildcard(family, &a), cases[i].wildcard);
+		assert_int_equal(net_addr_is_loopback(family, &a), cases[i].loopback);
+		assert_int_equal(net_addr_is_mapped(family, &a), cases[i].mapped);
+		assert_int_equal(net_addr_is_any(family, &a), cases[i].any);
+		assert_int_equal(net_addr_is_ipv4(family, &a),
+				 family == AF_INET || cases[i].mapped);
+	}
+}
+
+/* An IPv4 address has nothing mapped in it, whatever stands behind it. */
+static void an_ipv4_address_is_never_a_mapped_one(void **state)
+{
+	const struct net_addr a = { .bytes = { [10] = 0xff, [11] = 0xff } };
+
+	assert_true(net_addr_is_mapped(AF_INET6, &a));
+	assert_false(net_addr_is_mapped(AF_INET, &a));
+	assert_true(net_addr_is_any(AF_INET, &a));
+}
+
 static void an_ipv4_address_leaves_no_rubbish_behind_it(void **state)
 {
 	static const uint8_t zeros[12];
@@ -247,6 +298,8 @@ int main(void)
 		cmocka_unit_test(faulty_ports_are_refused_and_change_nothing),
 		cmocka_unit_test(every_port_is_read_back),
 		cmocka_unit_test(addresses_are_read_and_written_back),
+		cmocka_unit_test(addresses_are_told_apart),
+		cmocka_unit_test(an_ipv4_address_is_never_a_mapped_one),
 		cmocka_unit_test(an_ipv4_address_leaves_no_rubbish_behind_it),
 		cmocka_unit_test(faulty_addresses_are_refused),
 		cmocka_unit_test(the_longest_address_fits),
