@@ -158,16 +158,6 @@ static void fill_taken(const struct why_facts *f, char *ret)
 			 net_errno_name(f->question.error));
 }
 
-static void fill_held(const struct why_facts *f, char *ret)
-{
-	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
-
-	if (o)
-		net_addr_format(o->family, &o->addr, ret);
-	else
-		strcpy(ret, "address");
-}
-
 /* Which of the two addresses is the wider one. */
 static void fill_covers(const struct why_facts *f, char *ret)
 {
@@ -475,7 +465,6 @@ static const struct {
 	{ "listens", fill_listens },
 	{ "wait", fill_wait },
 	{ "asked", fill_asked },
-	{ "held", fill_held },
 	{ "peer", fill_peer },
 	{ "connections", fill_connections },
 	{ "theirs", fill_their_user },
