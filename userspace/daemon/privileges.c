@@ -6,10 +6,11 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "base/paths.h"
 
 #define SERVICE_USER "port-daddy"
 
@@ -23,17 +24,9 @@ static void fill(const struct passwd *pw, struct identity_target *target)
 /* sudo's word for who called it, checked against the user database. */
 static const struct passwd *sudo_user(void)
 {
-	const char *text = getenv("SUDO_UID");
-	char *end;
-	unsigned long uid;
+	uid_t uid;
 
-	if (!text || !*text)
-		return NULL;
-	errno = 0;
-	uid = strtoul(text, &end, 10);
-	if (errno || *end || uid == 0 || uid >= (uid_t)-1)
-		return NULL;
-	return getpwuid((uid_t)uid);
+	return paths_sudo_user(&uid) ? getpwuid(uid) : NULL;
 }
 
 /*
