@@ -51,30 +51,34 @@ static int process_error(int error)
 	return error == ENOENT ? -ESRCH : -error;
 }
 
-/* Reads up to size - 1 bytes of a file of the process and ends them with NUL; bytes or -ESRCH. */
-static ssize_t read_process_file(pid_t pid, const char *name, char *ret, size_t size)
+ssize_t procfs_read(const char *path, char *ret, size_t size)
 {
-	char path[NAME_BYTES];
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = fd < 0 ? errno : 0;
 	size_t used = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return process_error(errno);
-	while (used < size - 1) {
+	while (!error && used < size - 1) {
 		ssize_t n = read(fd, ret + used, size - 1 - used);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return process_error(errno);
 		if (n == 0)
 			break;
-		used += (size_t)n;
+		if (n > 0)
+			used += (size_t)n;
+		else if (errno != EINTR)
+			error = errno;
 	}
-	ret[used] = '\0';
-	return (ssize_t)used;
+	ret[error ? 0 : used] = '\0';
+	return error ? -error : (ssize_t)used;
+}
+
+ssize_t procfs_read_of(pid_t pid, const char *name, char *ret, size_t size)
+{
+	char path[NAME_BYTES];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = procfs_read(path, ret, size);
+	return n < 0 ? process_error((int)-n) : n;
 }
 
 /* The kernel's 32-bit form of a device number (new_encode_dev), printed as a signed number. */
@@ -184,7 +188,7 @@ int procfs_identity(pid_t pid, struct process_id *ret)
 static int read_uid(pid_t pid, uid_t *ret)
 {
 	char status[STATUS_BYTES];
-	ssize_t n = read_process_file(pid, "status", status, sizeof(status));
+	ssize_t n = procfs_read_of(pid, "status", status, sizeof(status));
 	const char *line;
 	unsigned real, effective;
 
@@ -385,7 +389,7 @@ int procfs_tty(const struct process_id *id, char *ret, size_t size)
 /* Of whichever process has the pid now; its length, or -ESRCH. */
 static ssize_t read_cmdline(pid_t pid, char *ret, size_t size)
 {
-	ssize_t n = read_process_file(pid, "cmdline", ret, size);
+	ssize_t n = procfs_read_of(pid, "cmdline", ret, size);
 
 	while (n > 0 && ret[n - 1] == '\0')
 		n--;
@@ -450,7 +454,7 @@ static const char *best_cgroup(char *lines)
 /* Of whichever process has the pid now; "" where it is not there, or the kernel has no cgroups. */
 static const char *read_cgroup(pid_t pid, char lines[CGROUP_BYTES])
 {
-	return read_process_file(pid, "cgroup", lines, CGROUP_BYTES) < 0 ? "" : best_cgroup(lines);
+	return procfs_read_of(pid, "cgroup", lines, CGROUP_BYTES) < 0 ? "" : best_cgroup(lines);
 }
 
 int procfs_cgroup(const struct process_id *id, char *ret, size_t size)
@@ -523,14 +527,9 @@ int64_t procfs_start_unix(const struct process_id *id)
 const char *procfs_boot_id(void)
 {
 	static char boot_id[64];
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
 
-	if (boot_id[0])
-		return boot_id;
-	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, boot_id, sizeof(boot_id) - 1);
-	boot_id[n > 0 ? n : 0] = '\0';
+	if (!boot_id[0])
+		procfs_read("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
 	boot_id[strcspn(boot_id, "\n")] = '\0';
 	return boot_id;
 }

@@ -14,6 +14,15 @@
 #define PROCFS_CMDLINE_SIZE 4096 /* longer command lines are cut there */
 #define PROCFS_CGROUP_SIZE  4096
 
+/*
+ * A small file of /proc or /sys as text, ended with NUL; what is longer than size - 1 is cut.  Its
+ * length or negative errno, and then ret is "".
+ */
+ssize_t procfs_read(const char *path, char *ret, size_t size);
+
+/* The same of a file below /proc/PID; -ESRCH when the process is gone. */
+ssize_t procfs_read_of(pid_t pid, const char *name, char *ret, size_t size);
+
 /* The identity of a live process; 0, -ESRCH. */
 int procfs_identity(pid_t pid, struct process_id *ret);
 

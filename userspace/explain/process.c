@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain/process.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
@@ -23,25 +21,9 @@
 static const char *const cgroup2_mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 #define FREEZER_MOUNT "/sys/fs/cgroup/freezer"
 
-/* The whole of a small file as text; false when it cannot be read. */
-static bool read_text(const char *path, char *ret, size_t size)
+static bool read_process_text(pid_t pid, const char *name, char ret[FILE_BYTES])
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t used = 0;
-	ssize_t n = 0;
-
-	while (fd >= 0 && used < size - 1 && (n = read(fd, ret + used, size - 1 - used)) > 0)
-		used += (size_t)n;
-	ret[used] = '\0';
-	return fd >= 0 && n >= 0;
-}
-
-static bool read_process_text(pid_t pid, const char *name, char *ret)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	return read_text(path, ret, FILE_BYTES);
+	return procfs_read_of(pid, name, ret, FILE_BYTES) >= 0;
 }
 
 /* The number behind "\nName:"; false when there is no such line. */
@@ -103,7 +85,7 @@ static bool looks_frozen(const char *mount, const char *path, const char *name, 
 	char file[PATH_BYTES], text[256];
 
 	snprintf(file, sizeof(file), "%s%s/%s", mount, path, name);
-	return read_text(file, text, sizeof(text)) && strstr(text, word);
+	return procfs_read(file, text, sizeof(text)) >= 0 && strstr(text, word);
 }
 
 static void look_at_hierarchy(const char *controllers, const char *path, struct frozen *ret)

@@ -501,9 +501,34 @@ static void a_terminal_has_its_name_and_none_has_none(void **state)
 	close(pty);
 }
 
+static void a_small_file_is_read_as_text(void **state)
+{
+	char text[64], cut[5];
+	ssize_t n = procfs_read_of(getpid(), "comm", text, sizeof(text));
+
+	assert_int_equal(n, strlen(text));
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	assert_int_equal(procfs_read("/proc/self/status", cut, sizeof(cut)), 4);
+	assert_string_equal(cut, "Name");
+}
+
+static void a_file_that_cannot_be_read_is_no_text(void **state)
+{
+	char text[8] = "before";
+
+	assert_int_equal(procfs_read("/proc/self/nothing", text, sizeof(text)), -ENOENT);
+	assert_string_equal(text, "");
+	strcpy(text, "before");
+	assert_int_equal(procfs_read("/proc/self", text, sizeof(text)), -EISDIR);
+	assert_string_equal(text, "");
+	assert_int_equal(procfs_read_of(INT_MAX, "stat", text, sizeof(text)), -ESRCH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_small_file_is_read_as_text),
+		cmocka_unit_test(a_file_that_cannot_be_read_is_no_text),
 		cmocka_unit_test(a_process_describes_itself),
 		cmocka_unit_test(a_child_has_its_parent_as_nearest_ancestor),
 		cmocka_unit_test(a_brief_description_agrees_with_the_full_one),
