@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -388,6 +389,24 @@ static int run_private_table(struct act *act)
 	return 0;
 }
 
+/*
+ * The look at one process of 6.1 shows no table of a thread's own: then the holder is found by the
+ * next pass over all of them, which keeps its distance from the last one.
+ */
+static bool is_private_when_verified(struct asker *a, uint16_t port)
+{
+	const struct socket_row *row = NULL;
+
+	for (int tries = 0; tries < 500; tries++) {
+		assert_int_equal(inventory_verify_port(a->inventory, 0, port), 0);
+		assert_int_equal(inventory_by_port(a->inventory, 0, port, &row, 1), 1);
+		if (row->n_holders)
+			return row->holders[0].private_only;
+		poll(NULL, 0, 20);
+	}
+	return false;
+}
+
 static void descriptor_private_to_a_thread_is_named(void **state)
 {
 	struct child child = start_child(run_private_table);
@@ -402,9 +421,7 @@ static void descriptor_private_to_a_thread_is_named(void **state)
 	assert_true(file_ref.complete);
 	assert_int_equal(count_holders(*state, told.port), 1);
 	assert_true(first_holder(*state, told.port)->private_only);
-	assert_int_equal(inventory_verify_port(((struct asker *)*state)->inventory, 0, told.port),
-			 0);
-	assert_true(first_holder(*state, told.port)->private_only);
+	assert_true(is_private_when_verified(*state, told.port));
 	end_child(&child);
 }
 
