@@ -315,6 +315,7 @@ def memory_of_many():
 @line("idle for 60 s, 100 active services: wake-ups", "", "more", 1, "")
 def idle():
     with hundred_services() as d:
+        stand.until_still(d.pid)  # what the last claims left to do is done
         woken, ticks = stand.wake_ups(d.pid), stand.cpu_ticks(d.pid)
         time.sleep(IDLE_S)
         woken = stand.wake_ups(d.pid) - woken

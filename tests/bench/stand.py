@@ -108,6 +108,16 @@ def wake_ups(pid):
                for k in ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"))
 
 
+def until_still(pid):
+    """Waits until a second passes in which the process is not woken."""
+    for _ in range(60):
+        before = wake_ups(pid)
+        time.sleep(1)
+        if wake_ups(pid) == before:
+            return
+    raise AssertionError(f"process {pid} is woken every second")
+
+
 def time_to_first_answer(d):
     """Milliseconds from the daemon's start to its first answer."""
     began = time.monotonic()
