@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   6
+#define ABI_VERSION	   7
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -100,7 +100,7 @@ _Static_assert(sizeof(struct abi_task_event) == 72, "abi_task_event");
 struct abi_ancestor {
 	abi_u64 start_ns;
 	abi_u32 pid;
-	abi_u32 pad;
+	abi_u32 sid;
 	char comm[ABI_COMM_SIZE];
 };
 _Static_assert(sizeof(struct abi_ancestor) == 32, "abi_ancestor");

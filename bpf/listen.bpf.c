@@ -406,11 +406,14 @@ int BPF_PROG(process_exit, struct task_struct *trusted)
 {
 	struct task_struct *task = UNTRUSTED(task_struct, trusted);
 	__u32 pid = task->tgid;
+	bool held, launched;
 
-	if (!is_holder(pid) || !task_group_is_dead(task))
+	if ((!is_holder(pid) && !is_launcher(pid)) || !task_group_is_dead(task))
 		return 0;
 	/* two last threads may both see the group dead: who removes it reports it */
-	if (bpf_map_delete_elem(&holders, &pid))
+	held = !bpf_map_delete_elem(&holders, &pid);
+	launched = !bpf_map_delete_elem(&launchers, &pid);
+	if (!held && !launched)
 		return 0;
 	bpf_map_delete_elem(&described, &pid);
 	emit_task_event(task, ABI_EXIT, NULL, task_exit_code(task));

@@ -100,6 +100,11 @@ static long walk_up(__u64 turn, struct walk *w)
 
 /* --- description of a process --- */
 
+static __always_inline __u32 session_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, signal, pids[PIDTYPE_SID], numbers[0].nr);
+}
+
 static __always_inline void fill_ancestors(struct abi_process_event *to, struct task_struct *task)
 {
 	for (int i = 0; i < ABI_ANCESTORS_MAX; i++) {
@@ -110,6 +115,7 @@ static __always_inline void fill_ancestors(struct abi_process_event *to, struct 
 		if (!ancestor->pid) /* the idle task is nobody's parent */
 			break;
 		ancestor->start_ns = task->start_boottime;
+		ancestor->sid = session_of(task);
 		task_copy_comm(ancestor->comm, task);
 		to->n_ancestors = i + 1;
 	}
@@ -142,7 +148,7 @@ static __always_inline void fill_process(struct abi_process_event *to, struct ta
 
 	fill_head(&to->head, task, ABI_PROCESS, sizeof(*to));
 	to->ppid = task->group_leader->real_parent->tgid;
-	to->sid = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID], numbers[0].nr);
+	to->sid = session_of(task);
 	fill_ancestors(to, task);
 	to->exe_len = 1;
 	to->cwd_len = 1;

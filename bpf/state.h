@@ -16,8 +16,9 @@
  */
 #define RING_KEPT_BYTES (RING_BYTES / 4)
 
-#define TRACKED_MAX 65536 /* sockets whose close is reported and that have no mark */
-#define HOLDERS_MAX 65536 /* processes whose fork, exec and exit are reported */
+#define TRACKED_MAX   65536 /* sockets whose close is reported and that have no mark */
+#define HOLDERS_MAX   65536 /* processes whose fork, exec and exit are reported */
+#define LAUNCHERS_MAX 65536 /* processes whose exit alone is */
 
 /* Threads that bind or listen.  Least recently used: that of a thread that is gone goes. */
 #define CALLS_MAX     4096
@@ -95,6 +96,15 @@ struct {
 	__type(key, __u32);   /* thread group */
 	__type(value, __u64); /* start_ns */
 } holders SEC(".maps");
+
+/* Ancestors of holders, which user space names: who ends and leaves a server behind is told. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LAUNCHERS_MAX);
+	__type(key, __u32);   /* thread group */
+	__type(value, __u64); /* start_ns */
+} launchers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -238,6 +248,11 @@ static __always_inline void track_holder(struct task_struct *task)
 static __always_inline bool is_holder(__u32 pid)
 {
 	return bpf_map_lookup_elem(&holders, &pid) != NULL;
+}
+
+static __always_inline bool is_launcher(__u32 pid)
+{
+	return bpf_map_lookup_elem(&launchers, &pid) != NULL;
 }
 
 #endif

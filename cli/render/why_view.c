@@ -75,7 +75,19 @@ static const char *ancestry_of(struct json_object *holder, char *ret)
 		if (i)
 			used = append(ret, used, render_either(" ‹ ", " < "));
 		used = append(ret, used, answer_text(answer_at(list, i), "comm"));
+		if (answer_int(answer_at(list, i), "endedAt"))
+			used = append(ret, used, " (ended)");
 	}
+	return ret;
+}
+
+static const char *orphaned_by(struct json_object *holder, char *ret)
+{
+	const char *launcher = answer_text(holder, "leftBehindBy");
+
+	ret[0] = '\0';
+	if (*launcher)
+		snprintf(ret, LINE_SIZE, "left behind by %s", launcher);
 	return ret;
 }
 
@@ -126,6 +138,7 @@ static void show_holder(struct json_object *holder)
 	fact("container", answer_text(holder, "container"));
 	fact("started", show_ago(answer_int(holder, "startTime"), age));
 	fact("started by", ancestry_of(holder, line));
+	fact("orphaned", orphaned_by(holder, line));
 	fact("since", show_ago(answer_int(holder, "since"), age));
 	fact("descriptor", descriptors_of(holder, line));
 }

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "base/procfs.h"
 #include "kernel/actors.h"
 
 #define LOOP_BINDS 50
@@ -398,6 +399,79 @@ static void processes_without_sockets_are_not_reported(void **state)
 	end_child(&child);
 }
 
+/* --- those of which the exit alone is told --- */
+
+static int run_launcher(struct act *act)
+{
+	struct told told = { .pid = fork() };
+
+	if (told.pid == 0)
+		_exit(0);
+	waitpid(told.pid, NULL, 0);
+	act_tell_and_await(act, &told);
+	return 3;
+}
+
+static struct process_id id_of(pid_t pid)
+{
+	struct process_id id;
+
+	assert_int_equal(procfs_identity(pid, &id), 0);
+	return id;
+}
+
+static void exit_of_a_launcher_is_told_and_nothing_else_of_it(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_launcher);
+	struct process_id id = id_of(child.pid);
+	struct told told;
+
+	assert_int_equal(ASK(w->sentinel, track_exit, &id, true), 0);
+	told = hear_well(&child);
+	step(&child);
+	assert_int_equal(await_event(w, EVENT_EXIT, child.pid)->exit_code, 3 << 8);
+	assert_int_equal(count_events(w, EVENT_FORK, child.pid), 0);
+	assert_int_equal(count_events(w, EVENT_EXIT, told.pid), 0);
+	assert_int_equal(end_child(&child), 3 << 8);
+}
+
+static void exit_of_a_launcher_that_nobody_follows_any_more_is_not_told(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_launcher), later;
+	struct process_id id = id_of(child.pid);
+
+	assert_int_equal(ASK(w->sentinel, track_exit, &id, true), 0);
+	assert_int_equal(ASK(w->sentinel, track_exit, &id, false), 0);
+	assert_int_equal(ASK(w->sentinel, track_exit, &id, false), 0);
+	hear_well(&child);
+	step(&child);
+	assert_int_equal(end_child(&child), 3 << 8);
+	later = start_child(run_exit_with_code); /* whose end is told behind it */
+	hear_well(&later);
+	step(&later);
+	await_event(w, EVENT_EXIT, later.pid);
+	assert_int_equal(count_events(w, EVENT_EXIT, child.pid), 0);
+	end_child(&later);
+}
+
+/* In its session, which a child shares until it makes one of its own. */
+static void ancestors_carry_their_session(void **state)
+{
+	struct child child = start_child(run_orphan);
+	struct told told = hear_well(&child);
+	const struct event *e = await_event(*state, EVENT_PROCESS, told.pid);
+
+	assert_int_equal(e->process.ancestors[0].sid, getsid(0));
+	assert_int_equal(e->process.ancestors[1].sid, getsid(0));
+	step(&child);
+	assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
+	hear_well(&child);
+	close(child.to);
+	close(child.from);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, forget_events)
@@ -415,6 +489,9 @@ int main(void)
 		TEST(fork_of_a_holder_names_the_child_and_tracks_it),
 		TEST(exec_of_a_holder_describes_the_new_program_first),
 		TEST(processes_without_sockets_are_not_reported),
+		TEST(exit_of_a_launcher_is_told_and_nothing_else_of_it),
+		TEST(exit_of_a_launcher_that_nobody_follows_any_more_is_not_told),
+		TEST(ancestors_carry_their_session),
 	};
 
 	return cmocka_run_group_tests_name("sentinel processes", tests, start_watching,

@@ -9,6 +9,7 @@
 
 #include "api/server.h"
 #include "base/procfs.h"
+#include "reconcile/status.h"
 
 /* --- processes --- */
 
@@ -38,6 +39,7 @@ static void add_ancestry(struct json_object *o, const struct process *process)
 
 		json_add_int(ancestor, "pid", process->ancestors[i].id.pid);
 		json_add_text(ancestor, "comm", process->ancestors[i].comm);
+		json_add_known(ancestor, "endedAt", process->ancestors[i].ended_at);
 		json_append(ancestry, ancestor);
 	}
 }
@@ -47,6 +49,8 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 	const struct process *process = &h->process;
 	const struct holder *holder = h->holding.holder;
 	struct json_object *o = json_object_new_object(), *fds;
+	const struct process_ancestor *launcher;
+	char words[LAUNCHER_WORDS_SIZE];
 	bool may = user_may_see(viewer, process->uid);
 
 	json_add_int(o, "pid", process->id.pid);
@@ -64,6 +68,8 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 	json_add_text(o, "via", h->holding.via);
 	json_add_known(o, "since", h->holding.socket->since);
 	add_ancestry(o, process);
+	launcher = process_left_behind_by(process);
+	json_add_text(o, "leftBehindBy", launcher ? launcher_words(launcher, words) : NULL);
 	json_add_text(o, "unit", h->cgroup.unit);
 	json_add_text(o, "container", h->cgroup.container);
 	json_add_text(o, "state", state_name(h->state));

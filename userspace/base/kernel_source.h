@@ -72,6 +72,8 @@ struct kernel_source {
 	 */
 	int (*track_socket)(void *user_data, uint64_t cookie);
 	int (*track_process)(void *user_data, const struct process_id *id, bool track);
+	/* The same of processes of which only the EXIT is told, sockets or none: of ancestors. */
+	int (*track_exit)(void *user_data, const struct process_id *id, bool track);
 
 	/* How far a process is on its way out.  NULL stands for procfs_stage(). */
 	enum process_stage (*stage)(void *user_data, const struct process_id *id);

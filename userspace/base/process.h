@@ -26,14 +26,18 @@ struct process_id {
 struct process_ancestor {
 	struct process_id id;
 	char comm[PROCESS_COMM_SIZE];
+	pid_t sid;	  /* 0 = unknown */
+	int exit_code;	  /* as waitpid() reports it; counts where ended_at is not 0 */
+	int64_t ended_at; /* Unix seconds; 0 = its end was not told, or is still to come */
 };
 
 struct process {
 	struct process_id id;
 	uid_t uid;
 	pid_t ppid;
-	pid_t sid;	    /* session id; 0 = unknown */
-	uint64_t cgroup_id; /* cgroup v2; 0 = unknown */
+	pid_t sid;	     /* session id; 0 = unknown */
+	uint64_t cgroup_id;  /* cgroup v2; 0 = unknown */
+	bool ignores_hangup; /* SIGHUP, as below nohup; looked at when an ancestor ends */
 	char comm[PROCESS_COMM_SIZE];
 	char exe[PROCESS_PATH_SIZE]; /* "" = unknown */
 	char cwd[PROCESS_PATH_SIZE]; /* "" = unknown */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/major.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,18 @@ static int read_uid(pid_t pid, uid_t *ret)
 	return 0;
 }
 
+bool procfs_ignores_hangup(const struct process_id *id)
+{
+	char status[STATUS_BYTES];
+	ssize_t n = procfs_read_of(id->pid, "status", status, sizeof(status));
+	const char *line = n < 0 ? NULL : strstr(status, "\nSigIgn:");
+	unsigned long long ignored;
+
+	if (!line || sscanf(line, "\nSigIgn: %llx", &ignored) != 1)
+		return false;
+	return ignored & 1ULL << (SIGHUP - 1) && procfs_alive(id);
+}
+
 /* Keeps the end of a path that is too long, from a character boundary on. */
 static void copy_path(const char *path, size_t n, char *ret)
 {
@@ -248,6 +261,7 @@ static void read_ancestors(const struct stat_line *self, uint8_t max, struct pro
 		    parent.id.start_ticks > child.id.start_ticks)
 			return;
 		a->id = parent.id;
+		a->sid = parent.sid;
 		memcpy(a->comm, parent.comm, sizeof(a->comm));
 		p->n_ancestors++;
 		child = parent;

@@ -86,6 +86,9 @@ struct procfs_facts {
 };
 int procfs_facts(const struct process_id *id, bool with_cmdline, struct procfs_facts *ret);
 
+/* True when the process ignores SIGHUP (what nohup asks for); false also when it is gone. */
+bool procfs_ignores_hangup(const struct process_id *id);
+
 /* True while exactly this process exists (a zombie is gone). */
 bool procfs_alive(const struct process_id *id);
 

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "inventory/internal.h"
+#include "inventory/launchers.h"
 
 /* What a handler works with. */
 struct apply {
@@ -29,7 +30,7 @@ static int actor_of(struct apply *a, struct proc **ret)
 
 	if (r)
 		return r;
-	if (!proc->described && !proc_describe_from_procfs(proc)) {
+	if (!proc->described && !proc_describe_from_procfs(a->table, proc)) {
 		proc->process.uid = e->uid;
 		memcpy(proc->process.comm, e->comm, sizeof(e->comm));
 	}
@@ -183,7 +184,7 @@ static int apply_process(struct apply *a)
 
 	if (r)
 		return r;
-	proc_describe(proc, &a->event->process);
+	proc_describe(a->table, proc, &a->event->process);
 	for (size_t i = 0; i < proc->n_rows; i++)
 		table_note(a->table, proc->rows[i]);
 	return 0;
@@ -305,6 +306,7 @@ static int apply_exit(struct apply *a)
 {
 	struct proc *proc = table_proc(a->table, &a->event->actor);
 
+	launchers_note_exit(a->table, &a->event->actor, a->event->exit_code, a->now);
 	if (!proc)
 		return 0;
 	for (size_t i = proc->n_rows; i > 0; i--)
@@ -343,6 +345,7 @@ int inventory_apply(struct inventory *inv, const struct event *event, int64_t no
 		return -EINVAL;
 	inventory_refresh(inv);
 	r = handlers[event->kind](&a);
+	launchers_track(inv->table);
 	flushed = changes_flush(&inv->table->changes, changed, user_data);
 	*ret_settle = a.settle;
 	return r ? r : flushed;

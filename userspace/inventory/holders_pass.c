@@ -99,6 +99,7 @@ static int decode_process(const void *bytes, uint64_t ticks_per_s, struct pass_r
 		const struct abi_ancestor *a = &e.ancestors[i];
 
 		p->ancestors[i].id = id_of(a->pid, a->start_ns, ticks_per_s);
+		p->ancestors[i].sid = (pid_t)a->sid;
 		copy_comm(p->ancestors[i].comm, a->comm);
 	}
 	return 0;

@@ -13,6 +13,7 @@
 #include "inventory/holders_pass.h"
 #include "inventory/holders_proc.h"
 #include "inventory/internal.h"
+#include "inventory/launchers.h"
 
 struct pass {
 	struct inventory *inv;
@@ -114,7 +115,7 @@ static int row_of_holder(struct pass *pass, const struct pass_holder *h, struct 
 static void describe_holder(struct pass *pass, const struct pass_holder *h, struct proc *proc)
 {
 	if (pass->has_process && process_id_equal(&pass->process.id, &h->id)) {
-		proc_describe(proc, &pass->process);
+		proc_describe(pass->table, proc, &pass->process);
 		pass->has_process = false;
 	} else if (!proc->described) {
 		proc->process.uid = h->uid;
@@ -187,7 +188,7 @@ static int visit_link(const struct process_id *id, int fd, uint64_t inode, void 
 	if (r)
 		return r;
 	if (!proc->described)
-		proc_describe_from_procfs(proc);
+		proc_describe_from_procfs(pass->table, proc);
 	return found_fd(pass->table, row, proc, fd, false);
 }
 
@@ -253,8 +254,10 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 		row->passed_ms = now_ms; /* one pass serves every port, settled by it or not */
 	}
 	/* A resync tracks when its new table is whole and knows who is tracked already. */
-	if (t == inv->table)
+	if (t == inv->table) {
 		table_track_processes(t);
+		launchers_track(t);
+	}
 	return 0;
 }
 

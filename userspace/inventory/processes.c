@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "inventory/launchers.h"
 #include "inventory/table.h"
 
 #define ROWS_FIRST 2 /* most servers have one socket for each address family */
@@ -44,6 +45,7 @@ static void proc_free(struct table *t, struct proc *proc)
 	proc_untrack(t, proc);
 	proc_unwant_look(t, proc);
 	HASH_DEL(t->procs, proc);
+	launchers_unfollow(t, proc);
 	free(proc->rows);
 	free(proc);
 }
@@ -110,6 +112,8 @@ int proc_link(struct table *t, struct proc *proc, struct row *row, uint32_t *ret
 		idle_remove(t, proc);
 	*ret_link = proc->n_rows;
 	proc->rows[proc->n_rows++] = row;
+	if (proc->n_rows == 1)
+		launchers_follow(t, proc);
 	return 0;
 }
 
@@ -124,8 +128,10 @@ void proc_unlink(struct table *t, struct proc *proc, uint32_t link)
 		holder->link = link;
 	if (process_id_equal(&last->view.binder, &proc->process.id))
 		last->binder_link = link;
-	if (proc->n_rows == 0)
-		idle_append(t, proc);
+	if (proc->n_rows > 0)
+		return;
+	launchers_unfollow(t, proc);
+	idle_append(t, proc);
 }
 
 void proc_set_exited(struct table *t, struct proc *proc)
@@ -201,43 +207,69 @@ void table_track_processes(struct table *t)
 
 /* --- who they are ---------------------------------------------------------------------------- */
 
+/* How many ancestors both name alike, from the nearest on. */
+static size_t common_ancestors(const struct process *a, const struct process *b)
+{
+	size_t n = 0;
+
+	while (n < a->n_ancestors && n < b->n_ancestors &&
+	       process_id_equal(&a->ancestors[n].id, &b->ancestors[n].id))
+		n++;
+	return n;
+}
+
 /*
  * A chain changes only when an ancestor dies and its child moves up to a reaper: then the newer
- * chain starts with somebody whom the older one names further up, or with init, which a long chain
+ * chain goes on with somebody whom the older one names further up, or with init, which a long chain
  * was cut before.  The older one says more.
  */
 static bool chain_is_continued(const struct process *older, const struct process *newer)
 {
-	if (newer->n_ancestors == 0 || (older->n_ancestors > 0 && newer->ancestors[0].id.pid == 1))
+	size_t n = common_ancestors(older, newer);
+
+	if (n == newer->n_ancestors)
 		return true;
-	for (size_t i = 1; i < older->n_ancestors; i++)
-		if (process_id_equal(&older->ancestors[i].id, &newer->ancestors[0].id))
+	if (n == older->n_ancestors)
+		return false;
+	if (newer->ancestors[n].id.pid == 1)
+		return true;
+	for (size_t i = n + 1; i < older->n_ancestors; i++)
+		if (process_id_equal(&older->ancestors[i].id, &newer->ancestors[n].id))
 			return true;
 	return false;
 }
 
-void proc_describe(struct proc *proc, const struct process *newer)
+static void keep_chain(struct process *now, const struct process *older)
+{
+	size_t n = chain_is_continued(older, now) ? older->n_ancestors
+						  : common_ancestors(older, now);
+
+	if (n > now->n_ancestors || n == older->n_ancestors)
+		now->n_ancestors = (uint8_t)n;
+	memcpy(now->ancestors, older->ancestors, n * sizeof(*now->ancestors));
+}
+
+void proc_describe(struct table *t, struct proc *proc, const struct process *newer)
 {
 	struct process older = proc->process, *now = &proc->process;
 
 	*now = *newer;
 	now->id = older.id;
-	if (!proc->described) {
-		proc->described = true;
-		return;
+	if (proc->described) {
+		if (!now->cgroup_id)
+			now->cgroup_id = older.cgroup_id;
+		if (!now->sid)
+			now->sid = older.sid;
+		if (!now->exe[0])
+			memcpy(now->exe, older.exe, sizeof(now->exe));
+		if (!now->cwd[0])
+			memcpy(now->cwd, older.cwd, sizeof(now->cwd));
+		now->ignores_hangup = older.ignores_hangup;
+		keep_chain(now, &older);
 	}
-	if (!now->cgroup_id)
-		now->cgroup_id = older.cgroup_id;
-	if (!now->sid)
-		now->sid = older.sid;
-	if (!now->exe[0])
-		memcpy(now->exe, older.exe, sizeof(now->exe));
-	if (!now->cwd[0])
-		memcpy(now->cwd, older.cwd, sizeof(now->cwd));
-	if (!chain_is_continued(&older, newer))
-		return;
-	now->n_ancestors = older.n_ancestors;
-	memcpy(now->ancestors, older.ancestors, sizeof(now->ancestors));
+	proc->described = true;
+	if (proc->n_rows > 0)
+		launchers_follow(t, proc);
 }
 
 void proc_inherit(struct proc *child, const struct proc *parent)
@@ -255,19 +287,19 @@ void proc_inherit(struct proc *child, const struct proc *parent)
 	if (n > PROCESS_ANCESTORS_MAX - 1)
 		n = PROCESS_ANCESTORS_MAX - 1;
 	memcpy(c->ancestors + 1, p->ancestors, n * sizeof(*c->ancestors));
-	c->ancestors[0].id = p->id;
+	c->ancestors[0] = (struct process_ancestor){ .id = p->id, .sid = p->sid };
 	memcpy(c->ancestors[0].comm, p->comm, sizeof(p->comm));
 	c->n_ancestors = (uint8_t)(n + 1);
 	child->described = true;
 }
 
-bool proc_describe_from_procfs(struct proc *proc)
+bool proc_describe_from_procfs(struct table *t, struct proc *proc)
 {
 	struct process now;
 
 	if (procfs_describe(proc->process.id.pid, &now) ||
 	    !process_id_equal(&now.id, &proc->process.id))
 		return false;
-	proc_describe(proc, &now);
+	proc_describe(t, proc, &now);
 	return true;
 }

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/procfs.h"
 #include "inventory/internal.h"
+#include "inventory/launchers.h"
 
 DEFINE_CLEANUP(struct table *, table_free);
 
@@ -185,7 +186,7 @@ static int carry_process(struct resync *s, const struct proc *old, struct proc *
 		struct process newest = (*ret)->process;
 
 		(*ret)->process = old->process;
-		proc_describe(*ret, &newest);
+		proc_describe(s->fresh, *ret, &newest);
 	} else {
 		(*ret)->process = old->process;
 	}
@@ -308,7 +309,7 @@ static void describe_strangers(struct resync *s)
 
 	HASH_ITER(hh, s->fresh->procs, proc, next)
 		if (!proc->described && proc->n_rows > 0)
-			proc_describe_from_procfs(proc);
+			proc_describe_from_procfs(s->fresh, proc);
 }
 
 /* --- what differs ---------------------------------------------------------------------------- */
@@ -371,6 +372,8 @@ int inventory_resync(struct inventory *inv, int64_t now, inventory_changed chang
 	describe_strangers(&s);
 	note_differences(&s);
 	table_track_processes(fresh);
+	launchers_carry(old, fresh);
+	launchers_track(fresh);
 	inv->table = fresh;
 	inv->read_ns = s.started_ns;
 	inv->behind = false;

@@ -34,7 +34,7 @@ static int run_looks(struct inventory *inv, unsigned *budget, bool anew)
 			return r;
 		--*budget;
 		if ((anew || !proc->described) && !proc->exited && proc->n_rows > 0)
-			proc_describe_from_procfs(proc);
+			proc_describe_from_procfs(inv->table, proc);
 	}
 	return 0;
 }
@@ -268,7 +268,7 @@ static void describe_inheritors(struct inventory *inv, const struct row *row)
 
 		if (inheritor && inheritor->process.sid != inheritor->process.id.pid &&
 		    (!row->view.binder_sid || inheritor->process.sid == row->view.binder_sid))
-			proc_describe_from_procfs(inheritor);
+			proc_describe_from_procfs(inv->table, inheritor);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/cleanup.h"
+#include "inventory/launchers.h"
 
 static void proc_free_all(struct table *t)
 {
@@ -15,6 +16,7 @@ static void proc_free_all(struct table *t)
 	HASH_ITER(hh, t->procs, proc, next) {
 		HASH_DEL(t->procs, proc);
 		free(proc->rows);
+		free(proc->launchers);
 		free(proc);
 	}
 }
@@ -56,6 +58,7 @@ void table_free(struct table *t)
 		row_free(row);
 	}
 	proc_free_all(t);
+	launchers_free_all(t);
 	changes_deinit(&t->changes);
 	free(t->by_port);
 	free(t);

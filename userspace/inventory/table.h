@@ -30,6 +30,9 @@
 #define ROW_LEAVING_MAX	     4	 /* of a crowd that is killed, one of the last closes the socket */
 #define HOLDER_FDS_FORGOTTEN UINT16_MAX /* fd_count of one that is being looked at again */
 
+struct launcher;
+struct launcher_link;
+
 struct row {
 	struct socket_row view; /* what others see; first */
 	size_t holders_size;
@@ -82,8 +85,10 @@ struct proc {
 	bool tracked_here; /* because we asked: nobody else takes it back */
 	bool untracked_once;
 	bool look_wanted;
-	uint64_t looked_turn; /* inventory.turn of the last look at it; 0 = none */
-	uint8_t idle_forks;   /* made without a row, by it and by those it descends from */
+	uint64_t looked_turn;		 /* inventory.turn of the last look at it; 0 = none */
+	struct launcher_link *launchers; /* of one that has rows: see launchers.h */
+	uint8_t n_launchers;
+	uint8_t idle_forks; /* made without a row, by it and by those it descends from */
 	struct proc *look_prev, *look_next;
 	struct proc *idle_prev, *idle_next;
 	UT_hash_handle hh;
@@ -97,8 +102,10 @@ struct table {
 	uint64_t ports[TABLE_PORTS / 64]; /* those that have any: a bit for each */
 	struct row *unsettled;
 	struct proc *procs;
-	struct proc *looks;   /* processes to look at */
-	struct proc *idle[2]; /* without a row: alive, ended; oldest first */
+	struct launcher *launchers;
+	struct launcher *new_launchers; /* that the kernel side does not know */
+	struct proc *looks;		/* processes to look at */
+	struct proc *idle[2];		/* without a row: alive, ended; oldest first */
 	size_t n_idle[2];
 	struct changes changes;
 	const struct kernel_source *kernel; /* borrowed; to untrack what is forgotten */
@@ -190,10 +197,10 @@ void table_track_processes(struct table *t);
  * Takes a newer description of the same process.  What the newer one lacks is kept, and so is a
  * chain of ancestors that the newer one merely continues: a parent's end may not cut it.
  */
-void proc_describe(struct proc *proc, const struct process *newer);
+void proc_describe(struct table *t, struct proc *proc, const struct process *newer);
 /* A child as it is right after fork(): everything its parent's but the identity. */
 void proc_inherit(struct proc *child, const struct proc *parent);
 /* Describes it from /proc; false when it is not there any more. */
-bool proc_describe_from_procfs(struct proc *proc);
+bool proc_describe_from_procfs(struct table *t, struct proc *proc);
 
 #endif

@@ -2,8 +2,10 @@
 #include "reconcile/status.h"
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/moment.h"
@@ -194,14 +196,73 @@ static bool judge_inheritor(const struct view *view, const struct socket_row *ro
 	return true;
 }
 
+/* --- left behind ------------------------------------------------------------------------ */
+
+static bool has_left_behind(const struct process_ancestor *a, const struct process *process)
+{
+	bool is_shell_of_session = a->id.pid == a->sid;
+
+	if (!a->ended_at || !a->exit_code || !a->sid || a->sid != process->sid)
+		return false;
+	return !(is_shell_of_session && process->ignores_hangup);
+}
+
+/* Of several that ended at one time the one furthest up is what was killed. */
+const struct process_ancestor *process_left_behind_by(const struct process *process)
+{
+	const struct process_ancestor *first = NULL;
+
+	for (size_t i = 0; i < process->n_ancestors && i < PROCESS_ANCESTORS_MAX; i++) {
+		const struct process_ancestor *a = &process->ancestors[i];
+
+		if (has_left_behind(a, process) && (!first || a->ended_at <= first->ended_at))
+			first = a;
+	}
+	return first;
+}
+
+static void describe_end(int exit_code, char *ret, size_t size)
+{
+	int signal = WTERMSIG(exit_code);
+	const char *name = sigabbrev_np(signal);
+
+	if (!WIFSIGNALED(exit_code))
+		snprintf(ret, size, "ended with exit code %d", WEXITSTATUS(exit_code));
+	else if (signal == SIGKILL)
+		snprintf(ret, size, "was killed");
+	else if (name)
+		snprintf(ret, size, "was ended by SIG%s", name);
+	else
+		snprintf(ret, size, "was ended by signal %d", signal);
+}
+
+const char *launcher_words(const struct process_ancestor *launcher, char *ret)
+{
+	struct process process = { .id = launcher->id };
+	char who[WHO_BYTES], when[16], how[48];
+
+	memcpy(process.comm, launcher->comm, sizeof(process.comm));
+	describe_end(launcher->exit_code, how, sizeof(how));
+	snprintf(ret, LAUNCHER_WORDS_SIZE, "%s, which %s at %s", describe(&process, who), how,
+		 moment_format_clock(launcher->ended_at, when));
+	return ret;
+}
+
 /* The binder lives, or was never known and the oldest holder stands for it. */
 static bool judge_holder(const struct view *view, const struct process *holder,
 			 struct status_verdict *ret)
 {
-	char who[WHO_BYTES];
+	const struct process_ancestor *launcher = process_left_behind_by(holder);
+	char who[WHO_BYTES], words[LAUNCHER_WORDS_SIZE];
 
 	if (!process_fits_claim(view->claim, holder))
 		return false;
+	if (launcher) {
+		ret->status = SERVICE_ORPHANED;
+		snprintf(ret->reason, sizeof(ret->reason), "%s was left behind by %s",
+			 describe(holder, who), launcher_words(launcher, words));
+		return true;
+	}
 	ret->status = SERVICE_ACTIVE;
 	snprintf(ret->reason, sizeof(ret->reason), "%s listens", describe(holder, who));
 	return true;

@@ -26,11 +26,25 @@ typedef const struct process *(*process_lookup)(const struct process_id *id, voi
  */
 bool process_fits_claim(const struct service *claim, const struct process *process);
 
+/*
+ * The launcher that has left a process behind: of the ancestors in its own session the first that
+ * has ended by a signal or with an error, such as a killed npm, or the shell of a terminal that was
+ * closed.  NULL when there is none.  A launcher that left with success has done its work, who calls
+ * setsid() wants to stay, and who ignores SIGHUP outlives its shell on purpose.
+ */
+const struct process_ancestor *process_left_behind_by(const struct process *process);
+
+/* "npm start (94120), which was killed at 2:02pm"; ret holds LAUNCHER_WORDS_SIZE. */
+#define LAUNCHER_WORDS_SIZE 160
+const char *launcher_words(const struct process_ancestor *launcher, char *ret);
+
+#define STATUS_REASON_SIZE 256
+
 struct status_verdict {
 	enum service_status status;
 	const struct socket_row *socket; /* that decided; NULL when none did; borrowed from rows */
 	struct process_id process;	 /* the holder that decided; pid 0 = none */
-	char reason[160];		 /* one clause for the log and for find */
+	char reason[STATUS_REASON_SIZE]; /* one clause for the log and for find */
 };
 
 /*

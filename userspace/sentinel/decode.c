@@ -197,6 +197,7 @@ static void decode_ancestors(const struct abi_process_event *record, uint64_t ti
 
 		to->ancestors[i].id.pid = (pid_t)from->pid;
 		to->ancestors[i].id.start_ticks = ticks_of_ns(from->start_ns, ticks_per_s);
+		to->ancestors[i].sid = (pid_t)from->sid;
 		copy_comm(to->ancestors[i].comm, from->comm);
 	}
 }

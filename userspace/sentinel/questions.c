@@ -138,16 +138,29 @@ int question_track_socket(void *questions, uint64_t cookie)
 		       : 0;
 }
 
-int question_track_process(void *questions, const struct process_id *id, bool track)
+static int track(const struct questions *q, const struct bpf_map *map, const struct process_id *id,
+		 bool on)
+{
+	uint64_t start_ns = id->start_ticks * (NS_PER_S / q->ticks_per_s);
+	uint32_t pid = (uint32_t)id->pid;
+	int fd = bpf_map__fd(map), r;
+
+	r = on ? bpf_map_update_elem(fd, &pid, &start_ns, BPF_ANY) : bpf_map_delete_elem(fd, &pid);
+	return r < 0 && (on || errno != ENOENT) ? -errno : 0;
+}
+
+int question_track_process(void *questions, const struct process_id *id, bool on)
 {
 	const struct questions *q = questions;
-	uint64_t start_ns = id->start_ticks * (NS_PER_S / q->ticks_per_s);
-	int map = bpf_map__fd(q->bpf->listen->maps.holders), r;
-	uint32_t pid = (uint32_t)id->pid;
 
-	r = track ? bpf_map_update_elem(map, &pid, &start_ns, BPF_ANY)
-		  : bpf_map_delete_elem(map, &pid);
-	return r < 0 && (track || errno != ENOENT) ? -errno : 0;
+	return track(q, q->bpf->listen->maps.holders, id, on);
+}
+
+int question_track_exit(void *questions, const struct process_id *id, bool on)
+{
+	const struct questions *q = questions;
+
+	return track(q, q->bpf->listen->maps.launchers, id, on);
 }
 
 /* --- which of them there are --- */
@@ -158,7 +171,8 @@ void questions_fill(struct questions *q, struct kernel_source *ret)
 
 	*ret = (struct kernel_source){ .user_data = q,
 				       .track_socket = question_track_socket,
-				       .track_process = question_track_process };
+				       .track_process = question_track_process,
+				       .track_exit = question_track_exit };
 	if (q->links->holders)
 		ret->open_holder_pass = question_open_holder_pass;
 	if (q->links->holders && probes[PROBE_LOOK].state != SENTINEL_PROBE_REFUSED)

@@ -39,5 +39,6 @@ int question_recheck_descriptors(void *questions, struct abi_hold *holds, size_t
 int question_open_reference_pass(void *questions, unsigned pass, const uint64_t *files, size_t n);
 int question_track_socket(void *questions, uint64_t cookie);
 int question_track_process(void *questions, const struct process_id *id, bool track);
+int question_track_exit(void *questions, const struct process_id *id, bool track);
 
 #endif

@@ -17,7 +17,7 @@
 #include "tracker/listener.h"
 #include "tracker/refusals.h"
 
-#define EVENT_DETAILS_SIZE 256
+#define EVENT_DETAILS_SIZE (STATUS_REASON_SIZE + 64)
 
 /*
  * What one turn of the loop may spend, so that everybody who asks meanwhile has an answer within

@@ -40,7 +40,8 @@ struct fake {
 	uint8_t tcp_state;
 	unsigned looks, passes, rechecks;
 	unsigned tracked_sockets;
-	int tracked[FAKE_PIDS_MAX]; /* by pid - FAKE_PID: track minus untrack calls */
+	int tracked[FAKE_PIDS_MAX];	  /* by pid - FAKE_PID: track minus untrack calls */
+	int exits_tracked[FAKE_PIDS_MAX]; /* the same of track_exit() */
 };
 
 static inline uint64_t fake_ns(uint64_t ticks)
@@ -178,6 +179,15 @@ static inline int fake_track_process(void *user_data, const struct process_id *i
 	return 0;
 }
 
+static inline int fake_track_exit(void *user_data, const struct process_id *id, bool track)
+{
+	struct fake *f = user_data;
+
+	if (id->pid >= FAKE_PID && id->pid < FAKE_PID + FAKE_PIDS_MAX)
+		f->exits_tracked[id->pid - FAKE_PID] += track ? 1 : -1;
+	return 0;
+}
+
 /* Those that hold something or are said to be alive run; all others are gone, but for one. */
 static inline enum process_stage fake_stage(void *user_data, const struct process_id *id)
 {
@@ -200,6 +210,7 @@ static inline struct kernel_source fake_source(struct fake *f)
 				       .look = fake_look,
 				       .track_socket = fake_track_socket,
 				       .track_process = fake_track_process,
+				       .track_exit = fake_track_exit,
 				       .stage = fake_stage,
 				       .recheck_descriptors = fake_recheck,
 				       .user_data = f };

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Who launched a server is followed as long as the server has a socket, and its end is kept. */
+#include "unit/inventory/table_world.h"
+
+#define SESSION	  77 /* as fake_process() has it */
+#define KILLED	  9
+#define EXIT_CODE (3 << 8)
+
+enum { SERVER = 1, WORKER = 2, SH = 3, NPM = 4, SHELL = 5, TERMINAL = 6, OTHER = 7 };
+
+/* terminal (another session) > shell > npm > sh > the server. */
+static struct event server_event(unsigned server)
+{
+	static const unsigned chain[] = { SH, NPM, SHELL, TERMINAL };
+	struct event e = process_event(server, "/home/app");
+
+	e.process.sid = SESSION;
+	e.process.n_ancestors = ARRAY_SIZE(chain);
+	for (size_t i = 0; i < ARRAY_SIZE(chain); i++) {
+		e.process.ancestors[i] = (struct process_ancestor){ .id = fake_id(chain[i]) };
+		e.process.ancestors[i].sid = chain[i] == TERMINAL ? TERMINAL : SESSION;
+	}
+	return e;
+}
+
+static void listen_with(struct world *w, unsigned server, uint64_t cookie)
+{
+	apply(w, server_event(server));
+	apply(w, socket_event(EVENT_LISTEN, server, cookie, PORT));
+	w->changes = 0;
+}
+
+static const struct process *described(struct world *w, unsigned who)
+{
+	struct process_id id = fake_id(who);
+	const struct process *p = inventory_process(w->inv, &id);
+
+	assert_non_null(p);
+	return p;
+}
+
+static const struct process_ancestor *ancestor(struct world *w, unsigned server, unsigned who)
+{
+	const struct process *p = described(w, server);
+	struct process_id id = fake_id(who);
+
+	for (size_t i = 0; i < p->n_ancestors; i++)
+		if (process_id_equal(&p->ancestors[i].id, &id))
+			return &p->ancestors[i];
+	fail_msg("%u is no ancestor of %u", who, server);
+	return NULL;
+}
+
+static void those_of_its_session_are_followed(void **state)
+{
+	struct world *w = *state;
+
+	apply(w, server_event(SERVER));
+	assert_int_equal(w->fake.exits_tracked[SH], 0); /* it has no socket yet */
+	apply(w, socket_event(EVENT_LISTEN, SERVER, 10, PORT));
+	assert_int_equal(w->fake.exits_tracked[SH], 1);
+	assert_int_equal(w->fake.exits_tracked[NPM], 1);
+	assert_int_equal(w->fake.exits_tracked[SHELL], 1);
+	assert_int_equal(w->fake.exits_tracked[TERMINAL], 0);
+}
+
+static void two_servers_share_a_launcher_and_the_last_one_lets_it_go(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	listen_with(w, OTHER, 11);
+	assert_int_equal(w->fake.exits_tracked[NPM], 1);
+	apply(w, socket_event(EVENT_CLOSE, SERVER, 10, PORT));
+	assert_int_equal(w->fake.exits_tracked[NPM], 1);
+	apply(w, socket_event(EVENT_CLOSE, OTHER, 11, PORT));
+	assert_int_equal(w->fake.exits_tracked[NPM], 0);
+}
+
+static void an_end_is_written_into_the_chain_and_changes_the_port(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	apply(w, exit_event(NPM, KILLED));
+	assert_int_equal(w->changes, 1);
+	assert_int_equal(w->last_port, PORT);
+	assert_int_equal(ancestor(w, SERVER, NPM)->exit_code, KILLED);
+	assert_int_equal(ancestor(w, SERVER, NPM)->ended_at, NOW);
+	assert_int_equal(ancestor(w, SERVER, SH)->ended_at, 0);
+	/* the kernel side has forgotten it by itself: it is not taken back once more */
+	assert_int_equal(w->fake.exits_tracked[NPM], 1);
+}
+
+static void each_end_is_told_once(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	apply(w, exit_event(NPM, KILLED));
+	w->changes = 0;
+	apply(w, exit_event(NPM, EXIT_CODE));
+	apply(w, exit_event(TERMINAL, KILLED));
+	assert_int_equal(w->changes, 0);
+	assert_int_equal(ancestor(w, SERVER, NPM)->exit_code, KILLED);
+}
+
+/* sh is init's child now: the newer description does not know npm any more. */
+static void a_newer_description_keeps_the_end(void **state)
+{
+	struct world *w = *state;
+	struct event again = server_event(SERVER);
+
+	listen_with(w, SERVER, 10);
+	apply(w, exit_event(NPM, KILLED));
+	again.process.n_ancestors = 2;
+	again.process.ancestors[1] = (struct process_ancestor){ { 1, 1 }, "init" };
+	apply(w, again);
+	assert_int_equal(described(w, SERVER)->n_ancestors, 4);
+	assert_int_equal(ancestor(w, SERVER, NPM)->ended_at, NOW);
+	assert_int_equal(w->fake.exits_tracked[SHELL], 1);
+}
+
+static void a_chain_of_others_takes_the_place_of_the_old_one(void **state)
+{
+	struct world *w = *state;
+	struct event again = server_event(SERVER);
+
+	listen_with(w, SERVER, 10);
+	again.process.ancestors[1].id = fake_id(OTHER);
+	apply(w, again);
+	assert_int_equal(w->fake.exits_tracked[NPM], 0);
+	assert_int_equal(w->fake.exits_tracked[OTHER], 1);
+	assert_int_equal(w->fake.exits_tracked[SH], 1);
+}
+
+static void a_worker_has_its_parents_launchers(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	apply(w, fork_event(SERVER, WORKER));
+	apply(w, exit_event(SH, EXIT_CODE));
+	assert_int_equal(ancestor(w, WORKER, SH)->exit_code, EXIT_CODE);
+	assert_int_equal(ancestor(w, WORKER, SERVER)->sid, SESSION);
+}
+
+static void a_resync_keeps_ends_and_follows_nobody_twice(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	apply(w, exit_event(SH, EXIT_CODE));
+	fake_hold(&w->fake, fake_id(SERVER), 10, 3, 1);
+	resync(w);
+	assert_int_equal(ancestor(w, SERVER, SH)->exit_code, EXIT_CODE);
+	assert_int_equal(w->fake.exits_tracked[NPM], 1);
+	apply(w, exit_event(NPM, KILLED));
+	assert_int_equal(ancestor(w, SERVER, NPM)->exit_code, KILLED);
+}
+
+static void who_is_gone_after_a_resync_takes_its_launchers_along(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	resync(w); /* the kernel shows nothing any more */
+	assert_int_equal(w->fake.exits_tracked[SH], 0);
+	assert_int_equal(w->fake.exits_tracked[NPM], 0);
+	assert_int_equal(w->fake.exits_tracked[SHELL], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(those_of_its_session_are_followed),
+		T(two_servers_share_a_launcher_and_the_last_one_lets_it_go),
+		T(an_end_is_written_into_the_chain_and_changes_the_port),
+		T(each_end_is_told_once),
+		T(a_newer_description_keeps_the_end),
+		T(a_chain_of_others_takes_the_place_of_the_old_one),
+		T(a_worker_has_its_parents_launchers),
+		T(a_resync_keeps_ends_and_follows_nobody_twice),
+		T(who_is_gone_after_a_resync_takes_its_launchers_along),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
