@@ -238,6 +238,35 @@ struct abi_netns {
 };
 _Static_assert(sizeof(struct abi_netns) == 16, "abi_netns");
 
+/*
+ * A command line, known by its hash: two can be told apart, and what one says is told to nobody.
+ * What counts are the bytes of /proc/PID/cmdline, as the kernel shows it where no setproctitle(3)
+ * has run over its end, up to ABI_ARGUMENTS_MAX; the last chunk is filled up with zeros.
+ */
+struct abi_arguments {
+	abi_u64 hash;
+	abi_u32 bytes; /* 0 = not read */
+	abi_u32 pad;
+};
+_Static_assert(sizeof(struct abi_arguments) == 16, "abi_arguments");
+
+#define ABI_ARGUMENTS_MAX	  4096 /* longer ones are cut there */
+#define ABI_ARGUMENTS_CHUNK_WORDS 8
+#define ABI_ARGUMENTS_CHUNK	  (ABI_ARGUMENTS_CHUNK_WORDS * sizeof(abi_u64))
+
+/* The hash, 0 at first, with one chunk more.  Each word is mixed as splitmix64 mixes its state. */
+static inline abi_u64 abi_arguments_hash(abi_u64 hash,
+					 const abi_u64 words[ABI_ARGUMENTS_CHUNK_WORDS])
+{
+	for (int i = 0; i < ABI_ARGUMENTS_CHUNK_WORDS; i++) {
+		hash = (hash ^ words[i]) + 0x9e3779b97f4a7c15;
+		hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9;
+		hash = (hash ^ hash >> 27) * 0x94d049bb133111eb;
+		hash ^= hash >> 31;
+	}
+	return hash;
+}
+
 /* How far a refused bind() came, as the programs on its socket's cgroup saw it. */
 enum abi_stage {
 	ABI_STAGE_UNKNOWN = 0, /* nothing was attached that could tell; or a listen() */
@@ -252,8 +281,8 @@ enum abi_stage {
  * caller's, with the address and port that the cgroup's programs made of what it asked for: the
  * same, as a rule.  An address that could not be understood leaves the socket's family, and zeros.
  * `owners` are those of the port at that instant, the likely culprits first; only where the errno
- * is EADDRINUSE.  `left_out` counts the refusals of the same process that came too fast after each
- * other to be recorded, since its last record.
+ * is EADDRINUSE, and so are the caller's `arguments`.  `left_out` counts the refusals of the same
+ * process that came too fast after each other to be recorded, since its last record.
  */
 struct abi_failure {
 	struct abi_head head;
@@ -274,9 +303,10 @@ struct abi_failure {
 	abi_u32 left_out;
 	abi_u8 asked_addr[16];
 	struct abi_netns place;
+	struct abi_arguments arguments;
 	struct abi_owner owners[ABI_FAILURE_OWNERS];
 };
-_Static_assert(sizeof(struct abi_failure) == 176 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
+_Static_assert(sizeof(struct abi_failure) == 192 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
 
 /*
  * Argument of the bind walk and head of its answer.  Every owner of a port in the network namespace

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * A refused bind() or listen(), recorded while the call returns: what was asked, the flags of the
- * caller's socket, and who owned the port.  A refusal leaves nothing on the socket, and its cause
- * may be gone a millisecond later.  All of it happens on the way out of a call that failed; a call
- * that went well pays for one comparison.
+ * caller's socket, who owned the port, and the caller's command line.  A refusal leaves nothing on
+ * the socket, and its cause may be gone a millisecond later.  All of it happens on the way out of a
+ * call that failed; a call that went well pays for one comparison.
  */
 #ifndef BPF_REFUSAL_H
 #define BPF_REFUSAL_H
 
 #include "abi.h"
+#include "arguments.h"
 #include "kernel_access.h"
 #include "owners.h"
 #include "record.h"
@@ -321,8 +322,10 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	f->no_entry = no_entry;
 	f->left_out = left_out;
 	fill_netns(&f->place, (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net));
-	if (error == ABI_EADDRINUSE)
+	if (error == ABI_EADDRINUSE) {
 		fill_owners(f, sk);
+		fill_arguments(&f->arguments, task);
+	}
 	submit_at_once(f);
 }
 

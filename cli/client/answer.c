@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
+#include "cli/client/stop_guard.h"
 #include "cli/render/render.h"
 
 /* More pids than this do not fit a column; `pd why` and --json list them all. */
@@ -108,7 +109,8 @@ int answer_get(bool json, const char *method, const char *path, struct json_obje
 	enum outcome outcome = client_request(method, path, body, &answer);
 
 	if (outcome != OUTCOME_OK) {
-		render_error(json, answer);
+		if (!stop_guard_asked()) /* whoever gave up waiting is not told of it */
+			render_error(json, answer);
 		return outcome_row(outcome)->exit_code;
 	}
 	*ret = TAKE_PTR(answer);

@@ -40,8 +40,8 @@ void answer_free(struct json_object *o);
 DEFINE_CLEANUP(struct json_object *, answer_free);
 
 /*
- * client_request() for commands: 0 and *ret on success; otherwise the error has been rendered and
- * the exit code is returned.
+ * client_request() for commands: 0 and *ret on success; otherwise the error has been rendered (but
+ * to whoever asked to stop, see stop_guard.h) and the exit code is returned.
  */
 int answer_get(bool json, const char *method, const char *path, struct json_object *body,
 	       struct json_object **ret);

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +12,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/connection.h"
 #include "cli/client/rows.h"
+#include "cli/client/stop_guard.h"
 #include "cli/render/render.h"
 
 #define JSON_VERSION 1
@@ -195,14 +194,13 @@ struct request {
 /* Sends, and reads as far as the answer's head. */
 static int exchange(struct connection *c, const struct request *r)
 {
-	int sent, e = connection_set_patience(c, r->timeout_s);
+	int sent = connection_send(c, r->method, r->path, r->body);
+	int e;
 
-	if (e < 0)
-		return e;
-	sent = connection_send(c, r->method, r->path, r->body);
 	/* A daemon that refuses a request may answer and close before it has read all of it. */
 	if (sent < 0 && sent != -EPIPE)
 		return sent;
+	c->timeout_s = r->timeout_s;
 	e = connection_read_head(c);
 	return e < 0 && sent < 0 ? sent : e;
 }
@@ -334,55 +332,17 @@ enum outcome client_text(const char *path, char **ret_text, struct json_object *
 
 /* --- streams --- */
 
-static volatile sig_atomic_t stop_asked;
-
-static void ask_to_stop(int signal_number)
-{
-	stop_asked = 1;
-}
-
-static const int stop_signals[] = { SIGINT, SIGTERM };
-
-struct stop_guard {
-	sigset_t before; /* the mask while waiting, and afterwards */
-	struct sigaction actions[ARRAY_SIZE(stop_signals)];
-};
-
-/* The signals are let in only while the stream waits, so none is lost between look and sleep. */
-static void guard_begin(struct stop_guard *guard)
-{
-	struct sigaction action = { .sa_handler = ask_to_stop };
-	sigset_t blocked;
-
-	stop_asked = 0;
-	sigemptyset(&blocked);
-	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
-		sigaddset(&blocked, stop_signals[i]);
-	sigprocmask(SIG_BLOCK, &blocked, &guard->before);
-	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
-		sigaction(stop_signals[i], &action, &guard->actions[i]);
-}
-
-static void guard_end(struct stop_guard *guard)
-{
-	sigprocmask(SIG_SETMASK, &guard->before, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
-		sigaction(stop_signals[i], &guard->actions[i], NULL);
-}
-
-static enum outcome read_lines(struct connection *c, const sigset_t *waiting,
+static enum outcome read_lines(struct connection *c,
 			       bool (*each)(struct json_object *line, void *user_data),
 			       void *user_data, struct json_object **ret_error)
 {
-	for (;;) {
+	while (!stop_guard_asked()) { /* a flood of lines is not waited for */
 		_cleanup_(answer_freep) struct json_object *o = NULL;
 		char *line;
-		int r = connection_next_line(c, waiting, &line);
+		int r = connection_next_line(c, &line);
 
-		if ((r == -EINTR && stop_asked) || r == -EPIPE)
+		if (r == -EINTR || r == -EPIPE)
 			return OUTCOME_OK;
-		if (r == -EINTR)
-			continue; /* SIGCONT after ^Z, a resized window */
 		if (r < 0)
 			return fail_exchange(ret_error, r);
 		if (r == 0)
@@ -393,9 +353,10 @@ static enum outcome read_lines(struct connection *c, const sigset_t *waiting,
 		if (!each(o, user_data))
 			return OUTCOME_OK;
 	}
+	return OUTCOME_OK;
 }
 
-enum outcome client_stream(const char *path,
+static enum outcome stream(const char *path,
 			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
 			   struct json_object **ret_error)
 {
@@ -404,7 +365,6 @@ enum outcome client_stream(const char *path,
 				   .path = path,
 				   .timeout_s = CONNECTION_TIMEOUT_S };
 	enum outcome outcome = ask(&c, &r, ret_error);
-	struct stop_guard guard;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
@@ -412,20 +372,16 @@ enum outcome client_stream(const char *path,
 		outcome = read_answer(&c, r.method, ret_error);
 		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 	}
-	guard_begin(&guard);
-	outcome = read_lines(&c, &guard.before, each, user_data, ret_error);
-	guard_end(&guard);
-	return outcome;
+	return read_lines(&c, each, user_data, ret_error);
 }
 
-bool client_pause(int64_t seconds)
+enum outcome client_stream(const char *path,
+			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+			   struct json_object **ret_error)
 {
-	struct timespec wait = { .tv_sec = (time_t)seconds };
-	struct stop_guard guard;
+	enum outcome outcome;
 
-	guard_begin(&guard);
-	/* another signal (SIGWINCH) only makes it shorter */
-	ppoll(NULL, 0, &wait, &guard.before);
-	guard_end(&guard);
-	return !stop_asked;
+	stop_guard_begin();
+	outcome = stream(path, each, user_data, ret_error);
+	return stop_guard_end() ? OUTCOME_OK : outcome;
 }

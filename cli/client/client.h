@@ -68,14 +68,13 @@ enum outcome client_request_on(int fd, const char *path, struct json_object **re
  * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or
  * SIGTERM asks to stop, or the reader of our stdout leaves: OUTCOME_OK.  The first object is the
  * daemon's "stream" line: from here on nothing is missed.  Another outcome, with *ret_error in the
- * API's shape (owned by the caller), when it cannot be opened or the daemon ends it.
+ * API's shape (owned by the caller), when it cannot be opened or the daemon ends it.  Guarded by
+ * cli/client/stop_guard.h from the first moment on; a caller that does more than this until it is
+ * asked to stop has a guard around all of it.
  */
 enum outcome client_stream(const char *path,
 			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
 			   struct json_object **ret_error);
-
-/* Sleeps.  False when SIGINT or SIGTERM asked to stop meanwhile. */
-bool client_pause(int64_t seconds);
 
 /*
  * Connects without starting anything: a descriptor, or -1 when no daemon answers.  The path that

@@ -11,19 +11,17 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/client/stop_guard.h"
 
 #define FIRST_BUFFER_BYTES (16 * 1024)
 #define LINE_MAX_BYTES	   (1024 * 1024) /* an event line is under 2 KB */
 
-static int set_timeouts(int fd)
+/* Of sending, and of a connect() to a socket whose backlog is full. */
+static int set_timeout(int fd)
 {
 	static const struct timeval t = { .tv_sec = CONNECTION_TIMEOUT_S };
 
-	/* SO_SNDTIMEO also bounds a connect() to a socket whose backlog is full. */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0)
-		return -errno;
-	return 0;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0 ? -errno : 0;
 }
 
 int connection_open(struct connection *c, const char *socket_path)
@@ -39,7 +37,7 @@ int connection_open(struct connection *c, const char *socket_path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	e = set_timeouts(fd);
+	e = set_timeout(fd);
 	if (e < 0)
 		return e;
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -47,15 +45,6 @@ int connection_open(struct connection *c, const char *socket_path)
 			return -errno;
 	c->fd = TAKE_FD(fd);
 	return 0;
-}
-
-int connection_set_patience(struct connection *c, int64_t timeout_s)
-{
-	struct timeval t = { .tv_sec = timeout_s };
-
-	if (timeout_s == CONNECTION_TIMEOUT_S)
-		return 0; /* since connection_open() */
-	return setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) < 0 ? -errno : 0;
 }
 
 void connection_close(struct connection *c)
@@ -117,6 +106,26 @@ static int reserve(struct connection *c, size_t max)
 	return 0;
 }
 
+/*
+ * Sleeps until there are bytes.  0; -EAGAIN after timeout_s (0: never); -EINTR when somebody asked
+ * to stop meanwhile; -EPIPE when the reader of `output` has left (-1: of none).
+ */
+static int wait_for_bytes(const struct connection *c, int64_t timeout_s, int output)
+{
+	struct pollfd fds[] = { { .fd = c->fd, .events = POLLIN }, { .fd = output } };
+	const struct timespec timeout = { .tv_sec = (time_t)timeout_s };
+	int n;
+
+	do
+		n = ppoll(fds, ARRAY_SIZE(fds), timeout_s ? &timeout : NULL, stop_guard_mask());
+	while (n < 0 && errno == EINTR && !stop_guard_asked());
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -EAGAIN;
+	return fds[1].revents & POLLERR ? -EPIPE : 0;
+}
+
 /* Appends what there is.  The number of bytes, 0 at the end, negative errno. */
 static ssize_t read_more(struct connection *c, size_t max)
 {
@@ -135,12 +144,20 @@ static ssize_t read_more(struct connection *c, size_t max)
 	return n;
 }
 
+/* Waits for more of an answer first. */
+static ssize_t await_more(struct connection *c, size_t max)
+{
+	int e = wait_for_bytes(c, c->timeout_s, -1);
+
+	return e < 0 ? e : read_more(c, max);
+}
+
 int connection_read_head(struct connection *c)
 {
 	int e = -EAGAIN;
 
 	while (e == -EAGAIN) {
-		ssize_t n = read_more(c, HTTP_HEAD_MAX_BYTES + FIRST_BUFFER_BYTES);
+		ssize_t n = await_more(c, HTTP_HEAD_MAX_BYTES + FIRST_BUFFER_BYTES);
 
 		if (n < 0)
 			return (int)n;
@@ -162,7 +179,7 @@ int connection_read_body(struct connection *c, size_t *ret_size)
 	if (c->head.content_length > CONNECTION_ANSWER_MAX_BYTES)
 		return -EFBIG;
 	while (!body_is_complete(c)) {
-		ssize_t n = read_more(c, CONNECTION_ANSWER_MAX_BYTES);
+		ssize_t n = await_more(c, CONNECTION_ANSWER_MAX_BYTES);
 
 		if (n < 0)
 			return (int)n;
@@ -175,18 +192,6 @@ int connection_read_body(struct connection *c, size_t *ret_size)
 	return 0;
 }
 
-/* Sleeps until the stream has bytes.  Also notices that the reader of our stdout has left. */
-static int wait_for_bytes(int fd, const sigset_t *waiting)
-{
-	struct pollfd fds[] = { { .fd = fd, .events = POLLIN }, { .fd = STDOUT_FILENO } };
-
-	if (ppoll(fds, ARRAY_SIZE(fds), NULL, waiting) < 0)
-		return -errno;
-	if (fds[1].revents & POLLERR)
-		return -EPIPE;
-	return 0;
-}
-
 /* Drops what was handed out before: the head first, then each line. */
 static void drop_front(struct connection *c, size_t n)
 {
@@ -194,7 +199,7 @@ static void drop_front(struct connection *c, size_t n)
 	c->used -= n;
 }
 
-int connection_next_line(struct connection *c, const sigset_t *waiting, char **ret_line)
+int connection_next_line(struct connection *c, char **ret_line)
 {
 	drop_front(c, c->head.size);
 	c->head.size = 0;
@@ -208,7 +213,7 @@ int connection_next_line(struct connection *c, const sigset_t *waiting, char **r
 			*ret_line = c->bytes;
 			return 1;
 		}
-		n = wait_for_bytes(c->fd, waiting);
+		n = wait_for_bytes(c, 0, STDOUT_FILENO);
 		if (n < 0)
 			return (int)n;
 		n = read_more(c, LINE_MAX_BYTES);

@@ -6,7 +6,6 @@
 #ifndef CLI_CLIENT_CONNECTION_H
 #define CLI_CLIENT_CONNECTION_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +16,8 @@
 #define CONNECTION_TIMEOUT_S	    30 /* the daemon answers within milliseconds or is stuck */
 
 struct connection {
-	int fd; /* owned */
+	int fd;		   /* owned */
+	int64_t timeout_s; /* of each wait for more of an answer; 0 = for ever */
 	char *bytes;
 	size_t used, size;
 	struct http_head head;
@@ -26,9 +26,6 @@ struct connection {
 
 /* Connects to a socket's path; 0, or a negative errno. */
 int connection_open(struct connection *c, const char *socket_path);
-/* Once, after connection_open(): waits for answers so long instead of CONNECTION_TIMEOUT_S; 0 = for
- * ever.  0, negative errno. */
-int connection_set_patience(struct connection *c, int64_t timeout_s);
 void connection_close(struct connection *c); /* takes a closed or zeroed one with fd -1 */
 
 /* Sends a request; body may be NULL.  0, negative errno (-EPIPE: the other side is gone). */
@@ -37,22 +34,23 @@ int connection_send(struct connection *c, const char *method, const char *path, 
 /*
  * Reads until the head is known.  0; when the other side ended before: -ECONNRESET if it had not
  * read all of the request (a Unix socket tells its peer so), -ENODATA if it had and answered
- * nothing, -ECONNABORTED in the midst of the head; -EBADMSG; -EAGAIN after CONNECTION_TIMEOUT_S
- * without a byte.
+ * nothing, -ECONNABORTED in the midst of the head; -EBADMSG; -EAGAIN after timeout_s without a
+ * byte; -EINTR when somebody asked to stop (cli/client/stop_guard.h).
  */
 int connection_read_head(struct connection *c);
 
 /*
  * Reads the whole body, NUL-terminated behind its last byte, in bytes + head.size.  *ret_size is
- * its length.  0; -ECONNABORTED when it is shorter than announced; -EFBIG; -EAGAIN as above.
+ * its length.  0; -ECONNABORTED when it is shorter than announced; -EFBIG; -EAGAIN and -EINTR as
+ * above.
  */
 int connection_read_body(struct connection *c, size_t *ret_size);
 
 /*
  * Waits for a line of a stream, without its newline, NUL-terminated; valid until the next call.
- * `waiting` is the signal mask while it waits.  1 and *ret_line; 0 when the other side closed;
- * -EINTR when a signal came; -EPIPE when nobody reads our stdout any more; -EFBIG.
+ * 1 and *ret_line; 0 when the other side closed; -EINTR as above; -EPIPE when nobody reads our
+ * stdout any more; -EFBIG.
  */
-int connection_next_line(struct connection *c, const sigset_t *waiting, char **ret_line);
+int connection_next_line(struct connection *c, char **ret_line);
 
 #endif

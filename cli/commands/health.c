@@ -8,6 +8,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/client/client.h"
+#include "cli/client/stop_guard.h"
 #include "cli/command.h"
 #include "cli/render/health_view.h"
 #include "cli/render/render.h"
@@ -250,7 +251,7 @@ static void redraw(const struct query *q, struct round *r)
 		health_view_line(answer_at(r->services, i), width);
 }
 
-static int watch(const struct query *q)
+static int watch_rounds(const struct query *q)
 {
 	_cleanup_(answer_freep) struct json_object *before = NULL;
 	bool redraws = render_can_redraw() && !q->line->json && !q->line->quiet;
@@ -271,8 +272,17 @@ static int watch(const struct query *q)
 			return 0; /* who read us has left */
 		answer_free(before);
 		before = TAKE_PTR(r.services);
-	} while (client_pause(q->interval_s));
+	} while (stop_guard_pause(q->interval_s));
 	return 0;
+}
+
+static int watch(const struct query *q)
+{
+	int e;
+
+	stop_guard_begin();
+	e = watch_rounds(q);
+	return stop_guard_end() ? 0 : e;
 }
 
 static int run(const struct command *self, const struct command_line *line)

@@ -8,6 +8,7 @@
 #include "base/moment.h"
 #include "cli/check.h"
 #include "cli/client/answer.h"
+#include "cli/client/stop_guard.h"
 #include "cli/command.h"
 #include "cli/render/entry_view.h"
 #include "cli/render/render.h"
@@ -239,7 +240,10 @@ static int follow(struct query *q)
 
 	if (client_path("/v1/activity", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return render_usage_error(q->line->json, "log", "the filter is too long");
+	stop_guard_begin(); /* around the look back as well */
 	outcome = client_stream(path, on_line, q, &error);
+	if (stop_guard_end())
+		return 0;
 	if (q->failed)
 		return q->failed;
 	if (outcome != OUTCOME_OK)

@@ -6,6 +6,7 @@
 #include "base/identity.h"
 #include "cli/check.h"
 #include "cli/client/answer.h"
+#include "cli/client/stop_guard.h"
 #include "cli/command.h"
 #include "cli/render/entry_view.h"
 #include "cli/render/render.h"
@@ -100,25 +101,34 @@ static int say_what_is_not_seen(void)
 	return 0;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int watch_path(const struct command_line *line, const char *path)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
 	struct watch watch = { line };
-	struct client_param params[] = { { "pattern", line->n_args ? line->args[0] : NULL } };
-	char path[PATTERN_MAX * 3 + 128];
+	int e = line->json || line->quiet ? 0 : say_what_is_not_seen();
 	enum outcome outcome;
-	int e = line->n_args ? check_pattern(self, line, line->args[0]) : 0;
 
-	if (!e && client_path("/v1/events", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
-		e = render_usage_error(line->json, self->name, "the pattern is too long");
-	if (!e && !line->json && !line->quiet)
-		e = say_what_is_not_seen();
 	if (e)
 		return e;
 	outcome = client_stream(path, on_line, &watch, &error);
 	if (outcome != OUTCOME_OK)
 		render_error(line->json, error);
 	return outcome_row(outcome)->exit_code;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	struct client_param params[] = { { "pattern", line->n_args ? line->args[0] : NULL } };
+	char path[PATTERN_MAX * 3 + 128];
+	int e = line->n_args ? check_pattern(self, line, line->args[0]) : 0;
+
+	if (!e && client_path("/v1/events", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
+		e = render_usage_error(line->json, self->name, "the pattern is too long");
+	if (e)
+		return e;
+	stop_guard_begin();
+	e = watch_path(line, path);
+	return stop_guard_end() ? 0 : e;
 }
 
 const struct command cmd_watch = {

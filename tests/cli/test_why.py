@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 import unittest
@@ -273,6 +274,20 @@ class RefusalTest(harness.RefusalTest):
         self.agree(answer, victim, server.pid)
         self.assertEqual(answer["verdict"], "same_service")
         self.assertEqual(answer["asked"]["addr"], "::")
+
+    def test_server_that_ended_before_anybody_looked_is_the_same_service_nevertheless(self):
+        argv = [harness.PYTHON, "-m", "http.server", str(self.port)]
+        server = self.http_server(self.port)
+        for other, verdict in (([], "same_service"),
+                               (["--bind", "0.0.0.0"], "reuseaddr_vs_listener")):
+            os.kill(self.daemon.pid, signal.SIGSTOP)
+            try:
+                victim = self.refuse(argv + other)  # and reaped
+            finally:
+                os.kill(self.daemon.pid, signal.SIGCONT)
+            answer = self.recorded("--pid", str(victim), pid=victim)
+            self.agree(answer, victim, server.pid)
+            self.assertEqual(answer["verdict"], verdict)
 
     def test_bind_with_an_address_that_cannot_be_read_is_recorded(self):
         victim = self.spawn_python("import ctypes\ns = socket.socket()\n"

@@ -45,6 +45,12 @@ struct process {
 	struct process_ancestor ancestors[PROCESS_ANCESTORS_MAX];
 };
 
+/* A command line, known by its hash (bpf/abi.h). */
+struct process_arguments {
+	uint64_t hash;
+	uint32_t bytes; /* 0 = not known */
+};
+
 /* How far a process is on its way out. */
 enum process_stage {
 	PROCESS_RUNS = 0,

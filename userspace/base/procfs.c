@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "bpf/abi.h"
 
 #define STAT_BYTES	   1024 /* 52 numbers and a name; the kernel's longest line is near 400 */
 #define STATUS_BYTES	   4096
@@ -432,6 +433,24 @@ int procfs_cmdline(const struct process_id *id, char *ret, size_t size)
 		return r;
 	memcpy(ret, line, (size_t)n);
 	ret[n] = '\0';
+	return 0;
+}
+
+int procfs_arguments(const struct process_id *id, struct process_arguments *ret)
+{
+	union {
+		uint64_t chunks[ABI_ARGUMENTS_MAX / ABI_ARGUMENTS_CHUNK][ABI_ARGUMENTS_CHUNK_WORDS];
+		char text[ABI_ARGUMENTS_MAX + 1];
+	} line = { 0 };
+	uint64_t hash = 0;
+	ssize_t n = procfs_read_of(id->pid, "cmdline", line.text, sizeof(line.text));
+	int r = n < 0 ? (int)n : check_identity(id);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i * ABI_ARGUMENTS_CHUNK < (size_t)n; i++)
+		hash = abi_arguments_hash(hash, line.chunks[i]);
+	*ret = (struct process_arguments){ .hash = hash, .bytes = (uint32_t)n };
 	return 0;
 }
 

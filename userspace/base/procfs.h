@@ -65,6 +65,12 @@ int procfs_tty(const struct process_id *id, char *ret, size_t size);
  */
 int procfs_cmdline(const struct process_id *id, char *ret, size_t size);
 
+/*
+ * The same as what tells it from others, with the hash that a refusal has of its caller's; bytes is
+ * 0 where the command line is empty.  0, -ESRCH.
+ */
+int procfs_arguments(const struct process_id *id, struct process_arguments *ret);
+
 /* One-letter state of the process ('R', 'S', 'T', 't', 'Z', 'D', …); 0 when it is gone. */
 char procfs_state(const struct process_id *id);
 

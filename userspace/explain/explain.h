@@ -89,6 +89,7 @@ struct why_facts {
 	const struct inventory *inv; /* borrowed */
 	struct why_question question;
 	struct why_place place;
+	struct process_arguments caller_arguments; /* at the refusal */
 	pid_t caller; /* whose rights count; 0 = only question.uid is known */
 	uid_t viewer;
 	int64_t now; /* Unix seconds; of a refusal: when it happened */

@@ -125,7 +125,7 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 	}
 	o->holder_exiting = o->holder_exiting || being_left;
 	o->same_program = !process_id_equal(id, &f->question.caller) &&
-			  why_process_same(f->inv, id, &f->question.caller);
+			  why_process_same(f->inv, id, &f->question.caller, &f->caller_arguments);
 }
 
 /* The owners in the way, with everything that can be found out about them. */

@@ -275,17 +275,20 @@ static void program_of(const struct inventory *inv, const struct process_id *id,
 		snprintf(ret, PROCESS_PATH_SIZE, "%s", read.exe);
 }
 
-bool why_process_same(const struct inventory *inv, const struct process_id *a,
-		      const struct process_id *b)
+bool why_process_same(const struct inventory *inv, const struct process_id *holder,
+		      const struct process_id *caller, const struct process_arguments *then)
 {
-	char exe_a[PROCESS_PATH_SIZE], exe_b[PROCESS_PATH_SIZE];
-	char line_a[PROCFS_CMDLINE_SIZE], line_b[PROCFS_CMDLINE_SIZE];
+	struct process_arguments of_holder, of_caller = *then;
+	char exe_holder[PROCESS_PATH_SIZE], exe_caller[PROCESS_PATH_SIZE];
 
-	if (!a->pid || !b->pid || procfs_cmdline(a, line_a, sizeof(line_a)) ||
-	    procfs_cmdline(b, line_b, sizeof(line_b)))
+	if (!holder->pid || !caller->pid || procfs_arguments(holder, &of_holder) ||
+	    (!of_caller.bytes && procfs_arguments(caller, &of_caller)))
 		return false;
-	program_of(inv, a, exe_a);
-	program_of(inv, b, exe_b);
+	if (!of_holder.bytes || of_holder.bytes != of_caller.bytes ||
+	    of_holder.hash != of_caller.hash)
+		return false;
+	program_of(inv, holder, exe_holder);
+	program_of(inv, caller, exe_caller);
 	/* a program that may not be read leaves the command line to decide */
-	return *line_a && !strcmp(line_a, line_b) && (!*exe_a || !*exe_b || !strcmp(exe_a, exe_b));
+	return !*exe_holder || !*exe_caller || !strcmp(exe_holder, exe_caller);
 }

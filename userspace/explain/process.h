@@ -45,8 +45,11 @@ pid_t why_process_tracer(const struct process_id *id);
  */
 enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *row,
 			const struct process_id *holder);
-/* Both run the same program with the same arguments. */
-bool why_process_same(const struct inventory *inv, const struct process_id *a,
-		      const struct process_id *b);
+/*
+ * The holder runs the same program with the same arguments as the caller of a refusal, who may have
+ * ended: `then` are the caller's arguments at its moment, where they were read.
+ */
+bool why_process_same(const struct inventory *inv, const struct process_id *holder,
+		      const struct process_id *caller, const struct process_arguments *then);
 
 #endif

@@ -207,6 +207,7 @@ static void recall_caller(const struct event *e, struct why_facts *f)
 {
 	f->question = why_question_of_event(e);
 	f->caller = e->actor.pid;
+	f->caller_arguments = e->arguments;
 	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
 	f->caller_comm[sizeof(f->caller_comm) - 1] = '\0';
 	if (!strcmp(f->caller_comm, INVENTORY_NODE_THREAD))

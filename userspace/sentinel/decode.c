@@ -132,6 +132,8 @@ static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event 
 	to->sk_uid = record.socket.sk_uid;
 	to->dev = record.socket.dev;
 	bind_netns_decode(&record.place, &to->place);
+	to->arguments.hash = record.arguments.hash;
+	to->arguments.bytes = record.arguments.bytes;
 	decode_owners(&record, to);
 	r = decode_socket(&record.socket, to);
 	return r ? r : decode_asked(&record, to);

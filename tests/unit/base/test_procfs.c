@@ -306,15 +306,60 @@ static void a_process_that_is_not_there_is_esrch(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
 		struct process_id id = { pids[i], 1 };
+		struct process_arguments arguments;
 		struct process p;
 		char text[64];
 
 		assert_int_equal(procfs_identity(pids[i], &id), -ESRCH);
 		assert_int_equal(procfs_describe(pids[i], &p), -ESRCH);
 		assert_int_equal(procfs_cmdline(&id, text, sizeof(text)), -ESRCH);
+		assert_int_equal(procfs_arguments(&id, &arguments), -ESRCH);
 		assert_int_equal(procfs_cgroup(&id, text, sizeof(text)), -ESRCH);
 		assert_false(procfs_alive(&id));
 	}
+}
+
+/* Of `sleep` with these arguments, once it runs. */
+static struct process_arguments arguments_of_sleep(const char *first, const char *second)
+{
+	struct process_arguments own, arguments = { 0 };
+	pid_t pid = fork();
+	struct process_id id;
+	time_t end = time(NULL) + DEADLINE_S;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("sleep", "sleep", first, second, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(procfs_identity(getpid(), &id), 0);
+	assert_int_equal(procfs_arguments(&id, &own), 0);
+	assert_int_equal(procfs_identity(pid, &id), 0);
+	do /* until its exec: before, it has ours, and in between none */
+		assert_int_equal(procfs_arguments(&id, &arguments), 0);
+	while ((!arguments.bytes || arguments.hash == own.hash) && time(NULL) < end);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return arguments;
+}
+
+static void arguments_tell_command_lines_apart(void **state)
+{
+	struct process_arguments one = arguments_of_sleep("1000", "0");
+	struct process_arguments same = arguments_of_sleep("1000", "0");
+	struct process_arguments split_elsewhere = arguments_of_sleep("100", "00");
+	char padded[PROCFS_CMDLINE_SIZE + 1000];
+	struct process_arguments cut;
+
+	snprintf(padded, sizeof(padded), "%0*d", (int)sizeof(padded) - 1, 1000);
+	cut = arguments_of_sleep(padded, "0");
+	assert_int_equal(one.bytes, sizeof("sleep") + sizeof("1000") + sizeof("0"));
+	assert_int_equal(one.bytes, same.bytes);
+	assert_int_equal(one.hash, same.hash);
+	assert_int_equal(one.bytes, split_elsewhere.bytes);
+	assert_int_not_equal(one.hash, split_elsewhere.hash);
+	assert_int_equal(cut.bytes, PROCFS_CMDLINE_SIZE);
 }
 
 static void a_command_line_is_joined_with_spaces_and_cut(void **state)
@@ -541,6 +586,7 @@ int main(void)
 		cmocka_unit_test(a_process_whose_main_thread_ended_is_alive),
 		cmocka_unit_test(a_reused_pid_is_not_the_process),
 		cmocka_unit_test(a_process_that_is_not_there_is_esrch),
+		cmocka_unit_test(arguments_tell_command_lines_apart),
 		cmocka_unit_test(a_command_line_is_joined_with_spaces_and_cut),
 		cmocka_unit_test(ancestors_end_at_their_limit),
 		cmocka_unit_test(a_long_directory_keeps_its_end),

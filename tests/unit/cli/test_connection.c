@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "cli/client/connection.h"
+#include "cli/client/stop_guard.h"
 
 struct pair {
 	struct connection client;
@@ -165,20 +166,16 @@ static void sending_to_a_daemon_that_is_gone_ends_no_process(void **state)
 static void expect_line(struct pair *p, const char *expected)
 {
 	char *line;
-	sigset_t none;
 
-	sigemptyset(&none);
-	assert_int_equal(connection_next_line(&p->client, &none, &line), 1);
+	assert_int_equal(connection_next_line(&p->client, &line), 1);
 	assert_string_equal(line, expected);
 }
 
 static void lines_come_whole_and_the_end_is_an_end(void **state)
 {
 	_cleanup_(disconnect) struct pair p = connected();
-	sigset_t none;
 	char *line;
 
-	sigemptyset(&none);
 	say(&p, "HTTP/1.0 200 OK\r\n\r\n{\"a\":1}\n{\"b\"");
 	assert_int_equal(connection_read_head(&p.client), 0);
 	expect_line(&p, "{\"a\":1}");
@@ -187,7 +184,7 @@ static void lines_come_whole_and_the_end_is_an_end(void **state)
 	expect_line(&p, "");
 	expect_line(&p, "{\"c\":3}");
 	hang_up(&p);
-	assert_int_equal(connection_next_line(&p.client, &none, &line), 0);
+	assert_int_equal(connection_next_line(&p.client, &line), 0);
 }
 
 static void *send_endlessly(void *argument)
@@ -204,38 +201,45 @@ static void line_without_an_end_is_refused(void **state)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 	pthread_t thread;
-	sigset_t none;
 	char *line;
 
-	sigemptyset(&none);
 	say(&p, "HTTP/1.0 200 OK\r\n\r\n");
 	assert_int_equal(connection_read_head(&p.client), 0);
 	assert_int_equal(pthread_create(&thread, NULL, send_endlessly, &p.server), 0);
-	assert_int_equal(connection_next_line(&p.client, &none, &line), -EFBIG);
+	assert_int_equal(connection_next_line(&p.client, &line), -EFBIG);
 	shutdown(p.client.fd, SHUT_RDWR);
 	pthread_join(thread, NULL);
-}
-
-static void note_signal(int number)
-{
 }
 
 static void signal_that_came_before_the_wait_ends_it(void **state)
 {
 	_cleanup_(disconnect) struct pair p = connected();
-	struct sigaction action = { .sa_handler = note_signal };
-	sigset_t blocked, before;
 	char *line;
 
 	say(&p, "HTTP/1.0 200 OK\r\n\r\n");
 	assert_int_equal(connection_read_head(&p.client), 0);
-	sigaction(SIGUSR1, &action, NULL);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &blocked, &before);
-	raise(SIGUSR1);
-	assert_int_equal(connection_next_line(&p.client, &before, &line), -EINTR);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	stop_guard_begin();
+	raise(SIGINT);
+	assert_int_equal(connection_next_line(&p.client, &line), -EINTR);
+	assert_true(stop_guard_end());
+}
+
+static void answer_that_does_not_come_is_not_waited_for_by_who_asked_to_stop(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+
+	stop_guard_begin();
+	raise(SIGTERM);
+	assert_int_equal(connection_read_head(&p.client), -EINTR);
+	assert_true(stop_guard_end());
+}
+
+static void answer_that_does_not_come_is_waited_for_so_long(void **state)
+{
+	_cleanup_(disconnect) struct pair p = connected();
+
+	p.client.timeout_s = 1;
+	assert_int_equal(connection_read_head(&p.client), -EAGAIN);
 }
 
 static void path_that_no_socket_can_have_is_refused(void **state)
@@ -263,6 +267,8 @@ int main(void)
 		cmocka_unit_test(lines_come_whole_and_the_end_is_an_end),
 		cmocka_unit_test(line_without_an_end_is_refused),
 		cmocka_unit_test(signal_that_came_before_the_wait_ends_it),
+		cmocka_unit_test(answer_that_does_not_come_is_not_waited_for_by_who_asked_to_stop),
+		cmocka_unit_test(answer_that_does_not_come_is_waited_for_so_long),
 		cmocka_unit_test(path_that_no_socket_can_have_is_refused),
 	};
 

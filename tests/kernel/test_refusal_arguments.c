@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line that a refusal carries as a hash, held against /proc of the same process. */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "base/clock.h"
+#include "bpf/abi.h"
+#include "kernel/refusals.h"
+
+#define REFUSED		"--refused"
+#define LONG_BYTES	(2 * ABI_ARGUMENTS_MAX)
+#define ARGUMENTS_FIELD 48 /* of /proc/PID/stat: arg_start, and behind it arg_end */
+
+/* The caller has a taken port refused to it. */
+static int be_refused(void)
+{
+	struct told told = { 0 };
+
+	open_listener(0, &told);
+	return told.error
+		       ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
+				       EADDRINUSE);
+}
+
+static int run_refused(struct act *act)
+{
+	struct told told = { .error = be_refused() };
+
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static struct process_arguments arguments_of(const struct child *child)
+{
+	struct process_arguments arguments = { 0 };
+	struct process_id id;
+
+	assert_int_equal(procfs_identity(child->pid, &id), 0);
+	assert_int_equal(procfs_arguments(&id, &arguments), 0);
+	return arguments;
+}
+
+static void refusal_has_the_callers_command_line_as_proc_has_it(void **state)
+{
+	struct child child = start_child(run_refused);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+	struct process_arguments proc = arguments_of(&child);
+
+	assert_int_not_equal(proc.bytes, 0);
+	assert_int_equal(e->arguments.bytes, proc.bytes);
+	assert_int_equal(e->arguments.hash, proc.hash);
+	end_child(&child);
+}
+
+/* --- command lines of every length --- */
+
+static const char *argument; /* of the next child, behind REFUSED */
+
+static int run_program(struct act *act)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	execl("/proc/self/exe", REFUSED, argument, (char *)NULL);
+	return 127;
+}
+
+static struct process_arguments refused_with_argument(void **state, const char *text)
+{
+	struct child child;
+	struct process_arguments then, proc;
+
+	argument = text;
+	child = start_child(run_program);
+	then = await_event(*state, EVENT_FAIL, child.pid)->arguments;
+	proc = arguments_of(&child);
+	kill(child.pid, SIGKILL);
+	end_child(&child);
+	assert_int_equal(then.bytes, proc.bytes);
+	assert_int_equal(then.hash, proc.hash);
+	return then;
+}
+
+static void command_lines_of_any_length_agree_with_proc(void **state)
+{
+	char text[LONG_BYTES + 1];
+
+	memset(text, 'x', sizeof(text));
+	for (size_t n = 1; n <= LONG_BYTES; n += n < 200 ? 7 : 977) {
+		size_t bytes = sizeof(REFUSED) + n + 1;
+
+		text[n] = '\0';
+		assert_int_equal(refused_with_argument(state, text).bytes,
+				 bytes < ABI_ARGUMENTS_MAX ? bytes : ABI_ARGUMENTS_MAX);
+		text[n] = 'x';
+	}
+}
+
+static void command_lines_that_differ_are_told_apart(void **state)
+{
+	struct process_arguments one = refused_with_argument(state, "3000");
+	struct process_arguments same = refused_with_argument(state, "3000");
+	struct process_arguments other = refused_with_argument(state, "3001");
+
+	assert_int_equal(one.bytes, other.bytes);
+	assert_int_equal(one.hash, same.hash);
+	assert_int_not_equal(one.hash, other.hash);
+}
+
+/* --- command lines that are not read --- */
+
+static uintptr_t stat_field(int number)
+{
+	char line[1024], *p;
+
+	if (procfs_read("/proc/self/stat", line, sizeof(line)) <= 0)
+		_exit(124);
+	p = strrchr(line, ')');
+	for (int field = 2; field < number; field++)
+		p = strchr(p + 1, ' ');
+	return strtoull(p, NULL, 10);
+}
+
+static int run_hidden(struct act *act)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t first = stat_field(ARGUMENTS_FIELD) & -page,
+		  last = stat_field(ARGUMENTS_FIELD + 1) & -page;
+	struct told told = { 0 };
+
+	if (mprotect((void *)first, last - first + page, PROT_NONE) < 0)
+		told.error = -errno;
+	told.error = told.error ?: be_refused();
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void command_line_that_cannot_be_read_is_not_known(void **state)
+{
+	struct child child = start_child(run_hidden);
+	struct told told;
+
+	assert_int_equal(refusal_of(state, &child, &told)->arguments.bytes, 0);
+	end_child(&child);
+}
+
+static int run_titled(struct act *act)
+{
+	*(char *)(stat_field(ARGUMENTS_FIELD + 1) - 1) = '!';
+	return run_refused(act);
+}
+
+static void title_that_ran_over_the_end_is_not_taken_for_a_command_line(void **state)
+{
+	struct child child = start_child(run_titled);
+	struct told told;
+
+	assert_int_equal(refusal_of(state, &child, &told)->arguments.bytes, 0);
+	end_child(&child);
+}
+
+static int run_bound_twice(struct act *act)
+{
+	struct told told = { 0 };
+	int fd = open_bound(SOCK_STREAM, &told);
+
+	told.error = told.error ?: refused_with(bind_to(fd, told.port), EINVAL);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void refusal_of_a_port_that_nobody_has_carries_none(void **state)
+{
+	struct child child = start_child(run_bound_twice);
+	struct told told;
+	const struct event *e = refusal_of(state, &child, &told);
+
+	assert_int_equal(e->error, EINVAL);
+	assert_int_equal(e->arguments.bytes, 0);
+	end_child(&child);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(name) cmocka_unit_test_setup(name, forget_events)
+	static const struct CMUnitTest tests[] = {
+		TEST(refusal_has_the_callers_command_line_as_proc_has_it),
+		TEST(command_lines_of_any_length_agree_with_proc),
+		TEST(command_lines_that_differ_are_told_apart),
+		TEST(command_line_that_cannot_be_read_is_not_known),
+		TEST(title_that_ran_over_the_end_is_not_taken_for_a_command_line),
+		TEST(refusal_of_a_port_that_nobody_has_carries_none),
+	};
+
+	if (strcmp(argv[0], REFUSED) == 0) {
+		if (be_refused())
+			return 1;
+		for (;;)
+			pause();
+	}
+	return cmocka_run_group_tests_name("refusal arguments", tests, start_watching,
+					   stop_watching);
+}
