@@ -26,6 +26,12 @@ struct connection {
 
 /* Connects to a socket's path; 0, or a negative errno. */
 int connection_open(struct connection *c, const char *socket_path);
+/*
+ * Connects to the first of the caller's sockets (base/paths.h) that answers; starts nothing.  0 and
+ * its path, cut to size, in ret_path, which may be NULL; -ENOENT when nobody listens anywhere;
+ * -EAGAIN when one listens and accepts nobody.
+ */
+int connection_open_any(struct connection *c, char *ret_path, int size);
 /* Once, after connection_open(): waits for answers so long instead of CONNECTION_TIMEOUT_S; 0 = for
  * ever.  0, negative errno. */
 int connection_set_patience(struct connection *c, int64_t timeout_s);

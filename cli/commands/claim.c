@@ -8,7 +8,7 @@
 
 #include "base/health_path.h"
 #include "base/identity.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/client/body.h"

@@ -6,7 +6,7 @@
 
 #include "base/identity.h"
 #include "base/moment.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/command.h"
 #include "cli/render/entry_view.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A network namespace as people name it, and as the daemon needs it: by a process in it. */
-#ifndef CLI_NAMESPACE_H
-#define CLI_NAMESPACE_H
+#ifndef CLI_ARGUMENTS_NAMESPACE_H
+#define CLI_ARGUMENTS_NAMESPACE_H
 
 #define NAMESPACE_DIRECTORY "/run/netns"
 #define NAMESPACE_TEXT_SIZE 256 /* NAME_MAX and a NUL */

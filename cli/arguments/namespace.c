@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/namespace.h"
+#include "cli/arguments/namespace.h"
 
 #include <ctype.h>
 #include <dirent.h>
