@@ -237,8 +237,6 @@ int registry_release(struct registry *r, const char *id, int64_t now);
 /* Calls visit with the service; 0, OUTCOME_NO, negative errno.  The row is borrowed for the call.
  */
 typedef bool (*service_visit)(const struct service *service, void *user_data);
-int registry_service_by_id(struct registry *r, const char *id, service_visit visit,
-			   void *user_data);
 int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit,
 			     void *user_data);
 
