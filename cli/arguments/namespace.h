@@ -8,9 +8,9 @@
 
 /*
  * Checks a pid, or a name in NAMESPACE_DIRECTORY.  A name becomes the pid of a process that lives
- * there, where the caller may see one, else it stays (the daemon knows holders of sockets).  ret:
- * NAMESPACE_TEXT_SIZE bytes.  0; -ESRCH for a pid that is gone; -ENOENT.
+ * there, where the caller may see one, else it stays (the daemon knows holders of sockets).
+ * 0; -ESRCH for a pid that is gone; -ENOENT.
  */
-int namespace_find(const char *text, char *ret);
+int namespace_find(const char *text, char ret[static NAMESPACE_TEXT_SIZE]);
 
 #endif
