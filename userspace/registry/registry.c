@@ -23,11 +23,9 @@
  * the loop for two seconds each. */
 #define BUSY_AGAIN_MS 20
 
-/* Frames after which the pages in the write-ahead log go into the database, and the log begins
- * anew. */
+/* Frames of the write-ahead log after which it is checkpointed, and begins anew. */
 #define WAL_CHECKPOINT_PAGES "1000"
-/* The file of the log is cut to this when it begins anew: these frames, and a commit beyond them.
- */
+/* Its file is cut to this when it begins anew: these frames, and a commit beyond them. */
 #define WAL_KEEP_BYTES "4456448"
 
 DEFINE_CLEANUP(struct registry *, registry_close);
