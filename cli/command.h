@@ -20,8 +20,11 @@ struct command_option {
 	bool repeats; /* may be given again, each value counts; else the last one does */
 };
 
+struct command;
+
 /* What was given on the command line; all borrowed from argv. */
 struct command_line {
+	const struct command *const *table; /* that it was read by; ends with NULL */
 	bool json, quiet;
 	int n_args;
 	const char *const *args;		 /* operands */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/outcome.h"
+#include "cli/arguments/options.h"
 #include "cli/command.h"
-#include "cli/help.h"
-#include "cli/options.h"
+#include "cli/commands/help.h"
 #include "cli/render/render.h"
 
 /* What was printed must have arrived: a full disk may not look like success. */
@@ -23,7 +23,7 @@ static int finish(int exit_code)
 
 static int run(const struct options *options)
 {
-	static const struct command_line nothing;
+	static const struct command_line no_arguments = { .table = commands };
 
 	if (options->version)
 		return cmd_version.run(&cmd_version, &options->line);
@@ -32,11 +32,11 @@ static int run(const struct options *options)
 		return 0;
 	}
 	if (options->help)
-		return cmd_help.run(&cmd_help, &nothing);
+		return cmd_help.run(&cmd_help, &no_arguments);
 	if (!options->command && options->line.json)
 		return render_usage_error(true, NULL, "no command given; pd help lists them all");
 	if (!options->command) {
-		help_all(stderr);
+		help_all(stderr, commands);
 		return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
 	}
 	return options->command->run(options->command, &options->line);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/paths.h"
 #include "cli/client/client.h"
+#include "cli/client/connection.h"
 #include "cli/render/render.h"
 
 #define SERVICE_USER  "port-daddy" /* made by the package of the service */
@@ -238,9 +239,9 @@ static pid_t spawn(const struct start *s, int log)
 
 static bool answers(void)
 {
-	_cleanup_close_ int fd = client_connect(NULL, 0);
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
 
-	return fd >= 0;
+	return connection_open_any(&c, NULL, 0) == 0;
 }
 
 /* Waits a moment; true when the process is gone.  pidfd is -1 where the kernel has none. */

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/paths.h"
 #include "base/text.h"
 #include "cli/client/answer.h"
 #include "cli/client/connection.h"
@@ -75,32 +74,6 @@ static enum outcome fail_connection(struct connection *c, const char *method,
 	return fail_exchange(ret, error);
 }
 
-/* 0; -ENOENT when nobody listens anywhere; -EAGAIN when one listens and accepts nobody. */
-static int connect_any(struct connection *c, char *ret_path, int size)
-{
-	char paths[PATHS_SOCKETS_MAX][108];
-	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX);
-
-	for (int i = 0; i < n; i++) {
-		int e = connection_open(c, paths[i]);
-
-		if (e == 0 && ret_path)
-			snprintf(ret_path, (size_t)size, "%s", paths[i]);
-		if (e == 0 || e == -EAGAIN)
-			return e;
-	}
-	return -ENOENT;
-}
-
-int client_connect(char *ret_socket_path, int size)
-{
-	struct connection c;
-
-	if (connect_any(&c, ret_socket_path, size) < 0)
-		return -1;
-	return TAKE_FD(c.fd);
-}
-
 static bool may_start(void)
 {
 	const char *forbidden = getenv("PORT_DADDY_NO_AUTOSTART");
@@ -113,7 +86,7 @@ static enum outcome dial(struct connection *c, struct json_object **ret_error)
 {
 	enum outcome outcome;
 	char error[1024];
-	int e = connect_any(c, NULL, 0);
+	int e = connection_open_any(c, NULL, 0);
 
 	if (e == -ENOENT && !may_start())
 		return fail(ret_error, OUTCOME_NO_DAEMON,
@@ -122,7 +95,7 @@ static enum outcome dial(struct connection *c, struct json_object **ret_error)
 		outcome = client_start_daemon(true, error, sizeof(error));
 		if (outcome != OUTCOME_OK)
 			return fail(ret_error, outcome, error);
-		e = connect_any(c, NULL, 0);
+		e = connection_open_any(c, NULL, 0);
 	}
 	if (e == -ENOENT)
 		return fail(ret_error, OUTCOME_NO_DAEMON, "the daemon ended again; see: pd start");
@@ -220,7 +193,7 @@ static bool dial_again(struct connection *c, const struct request *r, int error,
 		return false;
 	connection_close(c);
 	if (!*may_start)
-		return connect_any(c, NULL, 0) == 0;
+		return connection_open_any(c, NULL, 0) == 0;
 	*ret_outcome = dial(c, ret_error);
 	return *ret_outcome == OUTCOME_OK;
 }

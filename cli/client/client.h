@@ -77,12 +77,6 @@ enum outcome client_stream(const char *path,
 			   struct json_object **ret_error);
 
 /*
- * Connects without starting anything: a descriptor, or -1 when no daemon answers.  The path that
- * answered, cut to size (may be NULL).
- */
-int client_connect(char *ret_socket_path, int size);
-
-/*
  * Starts the daemon in the caller's state directory; OUTCOME_OK once it answers, else
  * OUTCOME_NO_DAEMON with one sentence in ret_error.  `say_so` tells of it on stderr.
  */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/paths.h"
 #include "cli/client/stop_guard.h"
 
 #define FIRST_BUFFER_BYTES (16 * 1024)
@@ -45,6 +46,22 @@ int connection_open(struct connection *c, const char *socket_path)
 			return -errno;
 	c->fd = TAKE_FD(fd);
 	return 0;
+}
+
+int connection_open_any(struct connection *c, char *ret_path, int size)
+{
+	char paths[PATHS_SOCKETS_MAX][108];
+	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX);
+
+	for (int i = 0; i < n; i++) {
+		int e = connection_open(c, paths[i]);
+
+		if (e == 0 && ret_path)
+			snprintf(ret_path, (size_t)size, "%s", paths[i]);
+		if (e == 0 || e == -EAGAIN)
+			return e;
+	}
+	return -ENOENT;
 }
 
 void connection_close(struct connection *c)

@@ -26,6 +26,12 @@ struct connection {
 
 /* Connects to a socket's path; 0, or a negative errno. */
 int connection_open(struct connection *c, const char *socket_path);
+/*
+ * Connects to the first of the caller's sockets (base/paths.h) that answers; starts nothing.  0 and
+ * its path, cut to size, in ret_path, which may be NULL; -ENOENT when nobody listens anywhere;
+ * -EAGAIN when one listens and accepts nobody.
+ */
+int connection_open_any(struct connection *c, char *ret_path, int size);
 void connection_close(struct connection *c); /* takes a closed or zeroed one with fd -1 */
 
 /* Sends a request; body may be NULL.  0, negative errno (-EPIPE: the other side is gone). */

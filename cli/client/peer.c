@@ -12,6 +12,7 @@
 #include "base/procfs.h"
 #include "cli/client/answer.h"
 #include "cli/client/client.h"
+#include "cli/client/connection.h"
 
 #define DAEMON_COMM "portdaddyd"
 
@@ -22,16 +23,17 @@
 
 bool peer_find(struct peer *ret)
 {
-	_cleanup_close_ int fd = client_connect(ret->socket, sizeof(ret->socket));
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
 	socklen_t size = sizeof(struct ucred);
 	struct ucred who;
 
 	ret->fd = -1;
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+	if (connection_open_any(&c, ret->socket, sizeof(ret->socket)) ||
+	    getsockopt(c.fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
 		return false;
 	ret->pid = who.pid;
 	ret->uid = who.uid;
-	ret->fd = TAKE_FD(fd);
+	ret->fd = TAKE_FD(c.fd);
 	return true;
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/health_path.h"
 #include "base/identity.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/client/body.h"
@@ -17,7 +17,7 @@
 #include "cli/project/project.h"
 #include "cli/render/render.h"
 
-struct wish {
+struct request {
 	const char *id;	    /* NULL = not given */
 	char cwd[PATH_MAX]; /* "" = it was deleted */
 	uint16_t port;	    /* 0 = assign one */
@@ -25,20 +25,20 @@ struct wish {
 };
 
 static int check_range(const struct command *self, const struct command_line *line,
-		       const struct wish *wish)
+		       const struct request *request)
 {
 	struct port_range range;
 
-	if (!wish->range)
+	if (!request->range)
 		return 0;
-	if (wish->port)
+	if (request->port)
 		return render_usage_error(line->json, self->name,
 					  "--port and --range exclude each other");
-	if (port_range_parse(wish->range, &range) == 0)
+	if (port_range_parse(request->range, &range) == 0)
 		return 0;
 	return render_usage_error(line->json, self->name,
 				  "--range '%.100s' is no range of ports, for example 4000-4999",
-				  wish->range);
+				  request->range);
 }
 
 static int check_health(const struct command *self, const struct command_line *line,
@@ -55,42 +55,43 @@ static int check_health(const struct command *self, const struct command_line *l
 				  text, why);
 }
 
-static int read_wish(const struct command *self, const struct command_line *line, struct wish *wish)
+static int read_request(const struct command *self, const struct command_line *line,
+			struct request *request)
 {
 	const char *port = command_value(self, line, "port");
 	int64_t ttl_s;
 	int e = 0;
 
-	*wish = (struct wish){
+	*request = (struct request){
 		.id = line->n_args ? line->args[0] : NULL,
 		.range = command_value(self, line, "range"),
 		.ttl = command_value(self, line, "ttl"),
 		.health = command_value(self, line, "health"),
 	};
-	if (!getcwd(wish->cwd, sizeof(wish->cwd)))
-		wish->cwd[0] = '\0';
-	if (wish->id)
-		e = check_identity(self, line, wish->id);
+	if (!getcwd(request->cwd, sizeof(request->cwd)))
+		request->cwd[0] = '\0';
+	if (request->id)
+		e = check_identity(self, line, request->id);
 	if (!e && port)
-		e = check_port(self, line, port, &wish->port);
+		e = check_port(self, line, port, &request->port);
 	if (!e)
-		e = check_range(self, line, wish);
-	if (!e && wish->ttl)
-		e = check_duration(self, line, "ttl", wish->ttl, &ttl_s);
-	return e ? e : check_health(self, line, wish->health);
+		e = check_range(self, line, request);
+	if (!e && request->ttl)
+		e = check_duration(self, line, "ttl", request->ttl, &ttl_s);
+	return e ? e : check_health(self, line, request->health);
 }
 
-static struct json_object *body_of(const struct wish *wish)
+static struct json_object *body_of(const struct request *request)
 {
 	struct json_object *o = json_object_new_object();
 
-	body_add_text(o, "id", wish->id);
-	if (wish->port)
-		json_object_object_add(o, "port", json_object_new_int(wish->port));
-	body_add_text(o, "range", wish->range);
-	body_add_text(o, "ttl", wish->ttl);
-	body_add_text(o, "health", wish->health);
-	body_add_text(o, "cwd", wish->cwd);
+	body_add_text(o, "id", request->id);
+	if (request->port)
+		json_object_object_add(o, "port", json_object_new_int(request->port));
+	body_add_text(o, "range", request->range);
+	body_add_text(o, "ttl", request->ttl);
+	body_add_text(o, "health", request->health);
+	body_add_text(o, "cwd", request->cwd);
 	return o;
 }
 
@@ -127,9 +128,9 @@ static int check_answer(const struct command_line *line, struct json_object *ans
 }
 
 static int claim_one(const struct command *self, const struct command_line *line,
-		     const struct wish *wish)
+		     const struct request *request)
 {
-	_cleanup_(answer_freep) struct json_object *body = body_of(wish);
+	_cleanup_(answer_freep) struct json_object *body = body_of(request);
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	int e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 
@@ -178,9 +179,9 @@ static int check_variables(const struct command *self, const struct command_line
 	return 0;
 }
 
-static struct json_object *body_of_all(const struct wish *wish, const struct config *config)
+static struct json_object *body_of_all(const struct request *request, const struct config *config)
 {
-	struct json_object *o = body_of(wish), *list = json_object_new_array();
+	struct json_object *o = body_of(request), *list = json_object_new_array();
 
 	json_object_object_add(o, "services", list);
 	for (size_t i = 0; i < config->n; i++) {
@@ -271,7 +272,7 @@ static int check_answers(const struct command_line *line, struct json_object *an
 
 /* All of them or none: a project half of whose ports belong to somebody else does not run. */
 static int claim_services(const struct command *self, const struct command_line *line,
-			  struct wish *wish, const struct config *config)
+			  struct request *request, const struct config *config)
 {
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
@@ -279,9 +280,9 @@ static int claim_services(const struct command *self, const struct command_line 
 
 	if (e)
 		return e;
-	if (!wish->range && *config->range)
-		wish->range = config->range;
-	body = body_of_all(wish, config);
+	if (!request->range && *config->range)
+		request->range = config->range;
+	body = body_of_all(request, config);
 	e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 	if (e && !line->json && config->n > 1)
 		render_note("none of the %zu services of %s was claimed", config->n, config->path);
@@ -294,61 +295,61 @@ static int claim_services(const struct command *self, const struct command_line 
 
 /* What a configuration that names several services cannot share out. */
 static int check_shared(const struct command *self, const struct command_line *line,
-			const struct wish *wish, const struct config *config)
+			const struct request *request, const struct config *config)
 {
 	if (config->n == 0)
 		return render_usage_error(line->json, self->name,
 					  "%s names no services: {\"services\": {\"web\": {}}}",
 					  config->path);
-	if (wish->health || (wish->port && config->n > 1))
+	if (request->health || (request->port && config->n > 1))
 		return render_usage_error(line->json, self->name,
 					  "%s names the services; --%s needs an ID", config->path,
-					  wish->health ? "health" : "port");
+					  request->health ? "health" : "port");
 	return 0;
 }
 
 /* Without ID: what the configuration names, else the directory. */
 static int claim_here(const struct command *self, const struct command_line *line,
-		      struct wish *wish)
+		      struct request *request)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	char id[IDENTITY_MAX + 1];
 	int e;
 
-	if (!*wish->cwd)
+	if (!*request->cwd)
 		return render_usage_error(line->json, self->name,
 					  "this directory was deleted and has no name; give one: "
 					  "pd claim myapp:web");
-	e = check_config(self, line, wish->cwd, &config);
+	e = check_config(self, line, request->cwd, &config);
 	if (!e && config)
-		e = check_shared(self, line, wish, config);
+		e = check_shared(self, line, request, config);
 	if (e)
 		return e;
-	if (config && wish->port) {
-		wish->id = config->services[0].id;
-		wish->health = config->services[0].health;
-		return claim_one(self, line, wish);
+	if (config && request->port) {
+		request->id = config->services[0].id;
+		request->health = config->services[0].health;
+		return claim_one(self, line, request);
 	}
 	if (config)
-		return claim_services(self, line, wish, config);
-	e = project_identity(wish->cwd, id);
+		return claim_services(self, line, request, config);
+	e = project_identity(request->cwd, id);
 	if (e < 0)
 		return render_usage_error(line->json, self->name,
 					  "git's files around this directory cannot be read (%s); "
 					  "give a name: pd claim myapp:web",
 					  strerror(-e));
-	wish->id = id;
-	return claim_one(self, line, wish);
+	request->id = id;
+	return claim_one(self, line, request);
 }
 
 static int run(const struct command *self, const struct command_line *line)
 {
-	struct wish wish;
-	int e = read_wish(self, line, &wish);
+	struct request request;
+	int e = read_request(self, line, &request);
 
 	if (e)
 		return e;
-	return wish.id ? claim_one(self, line, &wish) : claim_here(self, line, &wish);
+	return request.id ? claim_one(self, line, &request) : claim_here(self, line, &request);
 }
 
 const struct command cmd_claim = {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/moment.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"

@@ -5,7 +5,7 @@
 
 #include "base/identity.h"
 #include "base/text.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"

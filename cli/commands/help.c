@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/help.h"
+#include "cli/commands/help.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/arguments/options.h"
 #include "cli/command.h"
-#include "cli/options.h"
 #include "cli/render/render.h"
 
 /* "  -p, --port PORT" is padded to this many columns. */
@@ -39,11 +39,11 @@ void help_command(const struct command *command)
 		printf("\nExamples\n%s", command->examples);
 }
 
-void help_all(FILE *to)
+void help_all(FILE *to, const struct command *const *table)
 {
 	fprintf(to, "pd: stable ports for development services, and who really holds them\n\n"
 		    "usage: pd COMMAND [ARGUMENTS] [OPTIONS]\n\nCommands\n");
-	for (const struct command *const *c = commands; *c; c++)
+	for (const struct command *const *c = table; *c; c++)
 		fprintf(to, "  %-10s %s\n", (*c)->name, (*c)->summary);
 	fprintf(to, "\nOptions of every command\n");
 	print_options(to, options_global);
@@ -64,14 +64,14 @@ static struct json_object *describe(const struct command *command)
 }
 
 /* Of one command, or of all. */
-static void help_json(const struct command *only)
+static void help_json(const struct command *const *table, const struct command *only)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *list = json_object_new_array();
 
 	json_object_object_add(o, "ok", json_object_new_boolean(true));
 	json_object_object_add(o, "version", json_object_new_int(1));
-	for (const struct command *const *c = commands; *c; c++)
+	for (const struct command *const *c = table; *c; c++)
 		if (!only || *c == only)
 			json_object_array_add(list, describe(*c));
 	json_object_object_add(o, "commands", list);
@@ -79,9 +79,9 @@ static void help_json(const struct command *only)
 	json_object_put(o);
 }
 
-static const struct command *command_of(const char *name)
+static const struct command *command_of(const struct command *const *table, const char *name)
 {
-	for (const struct command *const *c = commands; *c; c++)
+	for (const struct command *const *c = table; *c; c++)
 		if (strcmp((*c)->name, name) == 0)
 			return *c;
 	return NULL;
@@ -89,17 +89,18 @@ static const struct command *command_of(const char *name)
 
 static int run(const struct command *self, const struct command_line *line)
 {
-	const struct command *command = line->n_args ? command_of(line->args[0]) : NULL;
+	const struct command *command = line->n_args ? command_of(line->table, line->args[0])
+						     : NULL;
 
 	if (line->n_args && !command)
 		return render_usage_error(line->json, self->name, "there is no command '%.100s'",
 					  line->args[0]);
 	if (line->json)
-		help_json(command);
+		help_json(line->table, command);
 	else if (command)
 		help_command(command);
 	else
-		help_all(stdout);
+		help_all(stdout, line->table);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/identity.h"
 #include "base/text.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/client/body.h"

@@ -6,7 +6,7 @@
 
 #include "base/identity.h"
 #include "base/moment.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/stop_guard.h"
 #include "cli/command.h"
@@ -53,7 +53,8 @@ static int check_filter(const struct command *self, const struct command_line *l
 	}
 }
 
-static int read_filter(const struct command *self, const struct command_line *line, char *ret)
+static int read_filter(const struct command *self, const struct command_line *line,
+		       char ret[static FILTER_SIZE + 1])
 {
 	size_t used = 0;
 	const char *word;
@@ -76,7 +77,7 @@ static int read_filter(const struct command *self, const struct command_line *li
 
 /* RFC 3339: a moment in words means the caller's zone, and the daemon may live in another one. */
 static int put_moment(const struct command *self, const struct command_line *line,
-		      const char *option, int64_t at, char *ret)
+		      const char *option, int64_t at, char ret[static MOMENT_SIZE])
 {
 	time_t t = (time_t)at;
 	struct tm tm;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/moment.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/client/client.h"

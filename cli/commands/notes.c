@@ -6,7 +6,7 @@
 #include "base/moment.h"
 #include "base/session.h"
 #include "base/text.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/client.h"
 #include "cli/command.h"

@@ -2,7 +2,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"

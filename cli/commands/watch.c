@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/identity.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/stop_guard.h"
 #include "cli/command.h"
@@ -15,7 +15,7 @@
 #define ENDPOINT_WIDTH 24
 
 /* "tcp 127.0.0.1:3000", "udp [::1]:5353" */
-static const char *endpoint_of(struct json_object *event, char *ret)
+static const char *endpoint_of(struct json_object *event, char ret[static ENDPOINT_SIZE])
 {
 	const char *address = answer_text(event, "addr");
 	bool v6 = strchr(address, ':') != NULL;

@@ -10,11 +10,11 @@
 #include <sys/socket.h>
 
 #include "base/net.h"
-#include "cli/check.h"
+#include "cli/arguments/check.h"
+#include "cli/arguments/namespace.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
-#include "cli/namespace.h"
 #include "cli/render/render.h"
 #include "cli/render/why_view.h"
 

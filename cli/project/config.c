@@ -122,7 +122,7 @@ static int read_text(const struct reader *r, struct json_object *o, const char *
 /* --- a service --- */
 
 static int read_health(const struct reader *r, const char *name, struct json_object *service,
-		       char *ret)
+		       char ret[static HEALTH_PATH_SIZE])
 {
 	struct json_object *text;
 	struct health_path path;

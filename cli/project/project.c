@@ -40,7 +40,7 @@ static bool cut_last_part(char *path)
 }
 
 /* 0, or -ENAMETOOLONG. */
-static int join(char *ret, const char *directory, const char *name)
+static int join(char ret[static PATH_MAX], const char *directory, const char *name)
 {
 	int n = name[0] == '/' ? snprintf(ret, PATH_MAX, "%s", name)
 			       : snprintf(ret, PATH_MAX, "%s/%s", directory, name);
@@ -49,7 +49,7 @@ static int join(char *ret, const char *directory, const char *name)
 }
 
 /* The first line of a small file behind `prefix`; 0, -EINVAL when it starts otherwise, -errno. */
-static int read_line(int fd, const char *prefix, char *ret)
+static int read_line(int fd, const char *prefix, char ret[static PATH_MAX])
 {
 	char text[PATH_MAX + 64];
 	ssize_t n;
@@ -65,7 +65,8 @@ static int read_line(int fd, const char *prefix, char *ret)
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static int read_member(const char *directory, const char *name, const char *prefix, char *ret)
+static int read_member(const char *directory, const char *name, const char *prefix,
+		       char ret[static PATH_MAX])
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
@@ -122,7 +123,7 @@ static int find_worktree(const char *directory, struct worktree *w)
 	return 0;
 }
 
-int project_top(const char *directory, char *ret)
+int project_top(const char *directory, char ret[static PATH_MAX])
 {
 	_cleanup_(trust_search_end) struct trust_search s;
 	int e = trust_search_begin(&s, directory);
@@ -140,7 +141,7 @@ int project_top(const char *directory, char *ret)
 }
 
 /* "/src/shop/.git" and "/src/shop/.bare" are "shop", "/srv/shop.git" is too. */
-static void repository_name(const char *common, char *ret)
+static void repository_name(const char *common, char ret[static IDENTITY_PART_MAX + 1])
 {
 	char path[PATH_MAX];
 	const char *name;
@@ -156,7 +157,7 @@ static void repository_name(const char *common, char *ret)
 	identity_part_from(last_part(path), ret);
 }
 
-static void context_of(const struct worktree *w, char *ret)
+static void context_of(const struct worktree *w, char ret[static IDENTITY_PART_MAX + 1])
 {
 	char branch[PATH_MAX];
 
@@ -166,7 +167,8 @@ static void context_of(const struct worktree *w, char *ret)
 		identity_part_from(last_part(w->gitdir), ret);
 }
 
-int project_parts(const char *directory, char *ret_name, char *ret_context)
+int project_parts(const char *directory, char ret_name[static IDENTITY_PART_MAX + 1],
+		  char ret_context[static IDENTITY_PART_MAX + 1])
 {
 	struct worktree w;
 	int linked = find_worktree(directory, &w);
@@ -183,7 +185,7 @@ int project_parts(const char *directory, char *ret_name, char *ret_context)
 	return 0;
 }
 
-int project_identity(const char *directory, char *ret)
+int project_identity(const char *directory, char ret[static IDENTITY_MAX + 1])
 {
 	char name[IDENTITY_PART_MAX + 1], context[IDENTITY_PART_MAX + 1];
 	int e = project_parts(directory, name, context);

@@ -12,27 +12,27 @@
 #ifndef CLI_PROJECT_PROJECT_H
 #define CLI_PROJECT_PROJECT_H
 
+#include <limits.h>
+
 #include "base/identity.h"
 
 /* The middle part of an identity whose context is a branch, where no stack is known. */
 #define PROJECT_STACK "dev"
 
 /*
- * The identity of an absolute path; ret holds IDENTITY_MAX + 1.  0; a negative errno when git's
+ * The identity of an absolute path.  0; a negative errno when git's
  * files around it cannot be read.  Always a legal identity.
  */
-int project_identity(const char *directory, char *ret);
+int project_identity(const char *directory, char ret[static IDENTITY_MAX + 1]);
 
-/*
- * The same in parts: NAME, and the branch in a linked worktree, else "".  Each holds
- * IDENTITY_PART_MAX + 1.
- */
-int project_parts(const char *directory, char *ret_name, char *ret_context);
+/* The same in parts: NAME, and the branch in a linked worktree, else "". */
+int project_parts(const char *directory, char ret_name[static IDENTITY_PART_MAX + 1],
+		  char ret_context[static IDENTITY_PART_MAX + 1]);
 
 /*
  * The top of the working tree that a directory lies in: the nearest one at or above it that has a
- * ".git"; the directory itself where there is none.  ret holds PATH_MAX.  0, -ENAMETOOLONG.
+ * ".git"; the directory itself where there is none.  0, -ENAMETOOLONG.
  */
-int project_top(const char *directory, char *ret);
+int project_top(const char *directory, char ret[static PATH_MAX]);
 
 #endif

@@ -62,7 +62,7 @@ int health_view_width(struct json_object *services)
 	return (int)width;
 }
 
-static const char *elapsed_of(struct json_object *service, char *ret)
+static const char *elapsed_of(struct json_object *service, char ret[static ELAPSED_SIZE])
 {
 	long long ms = (long long)answer_int(service, "elapsedMs");
 

@@ -130,7 +130,7 @@ static void escape_high_bytes(const char *s, char *ret, size_t size)
 	ret[used] = '\0';
 }
 
-char *terminal_format(char *ret, const char *format, va_list args)
+char *terminal_format(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, va_list args)
 {
 	char raw[TERMINAL_TEXT_MAX_BYTES];
 	char escaped[TERMINAL_TEXT_MAX_BYTES];

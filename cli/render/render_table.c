@@ -115,9 +115,10 @@ static int line_width(const char *line, const char *end)
 	return width;
 }
 
-static char *fit(char *ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static char *fit(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-static char *fit(char *ret, const char *format, ...)
+static char *fit(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, ...)
 {
 	va_list args;
 

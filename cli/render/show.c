@@ -56,7 +56,7 @@ enum render_tone show_action_tone(const char *action)
 	return tone_of(actions, ARRAY_SIZE(actions), action);
 }
 
-const char *show_ago(int64_t unix_s, char *ret)
+const char *show_ago(int64_t unix_s, char ret[static SHOW_AGE_SIZE])
 {
 	int64_t age = (int64_t)time(NULL) - unix_s;
 	char text[16];
@@ -71,7 +71,7 @@ const char *show_ago(int64_t unix_s, char *ret)
 	return ret;
 }
 
-const char *show_number(int64_t n, char *ret)
+const char *show_number(int64_t n, char ret[static SHOW_NUMBER_SIZE])
 {
 	char digits[24];
 	size_t length = (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)n);
@@ -87,7 +87,7 @@ const char *show_number(int64_t n, char *ret)
 }
 
 /* Two digits that say something, whatever the size. */
-const char *show_latency(int64_t us, char *ret)
+const char *show_latency(int64_t us, char ret[static SHOW_NUMBER_SIZE])
 {
 	double ms = (double)us / 1000;
 
@@ -108,7 +108,7 @@ const char *show_latency(int64_t us, char *ret)
 	return ret;
 }
 
-const char *show_bytes(int64_t n, char *ret)
+const char *show_bytes(int64_t n, char ret[static SHOW_NUMBER_SIZE])
 {
 	if (n < 1024 * 1024)
 		snprintf(ret, SHOW_NUMBER_SIZE, "%lldKB", (long long)(n + 512) / 1024);

@@ -12,18 +12,18 @@
 
 struct json_object;
 
-/* "2h ago", "just now"; "" for 0, which is "not known".  ret holds SHOW_AGE_SIZE. */
-const char *show_ago(int64_t unix_s, char *ret);
+/* "2h ago", "just now"; "" for 0, which is "not known". */
+const char *show_ago(int64_t unix_s, char ret[static SHOW_AGE_SIZE]);
 
-/* "1,247".  ret holds SHOW_NUMBER_SIZE. */
+/* "1,247". */
 #define SHOW_NUMBER_SIZE 32
-const char *show_number(int64_t n, char *ret);
+const char *show_number(int64_t n, char ret[static SHOW_NUMBER_SIZE]);
 
-/* "5us", "0.45ms", "8.3ms", "234ms", "12.5s", "1m 5s".  ret holds SHOW_NUMBER_SIZE. */
-const char *show_latency(int64_t us, char *ret);
+/* "5us", "0.45ms", "8.3ms", "234ms", "12.5s", "1m 5s". */
+const char *show_latency(int64_t us, char ret[static SHOW_NUMBER_SIZE]);
 
-/* "812KB", "24.5MB".  ret holds SHOW_NUMBER_SIZE. */
-const char *show_bytes(int64_t n, char *ret);
+/* "812KB", "24.5MB". */
+const char *show_bytes(int64_t n, char ret[static SHOW_NUMBER_SIZE]);
 
 /* How a status of a service, or of an orphan row, is coloured. */
 enum render_tone show_status_tone(const char *status);

@@ -16,8 +16,8 @@ bool terminal_has_colors(void);
 const char *terminal_tone_start(enum render_tone tone);
 #define TERMINAL_TONE_END "\033[0m"
 
-/* Formats, then escapes for this terminal, into ret (TERMINAL_TEXT_MAX_BYTES).  Returns ret. */
-char *terminal_format(char *ret, const char *format, va_list args)
+/* Formats, then escapes for this terminal, into ret.  Returns ret. */
+char *terminal_format(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 
 #endif

@@ -266,10 +266,10 @@ static void report(const struct world *w, unsigned i, const char *call, const st
 {
 	print_error(
 		"situation %u: %s %s %s:%u v6only %d reuseaddr %d reuseport %d program %d uid %u "
-		"dev %s: the oracle says %s (%s), the kernel %s\n",
+		"dev %s: the oracle says %s (enum bind_rule %d), the kernel %s\n",
 		i, w->udp ? "udp" : "tcp", call, d->address->text, w->port, d->v6only, d->reuseaddr,
 		d->reuseport, d->program, d->uid, d->device ? d->device : "-",
-		v->error ? net_errno_name(v->error) : "free", bind_rule_text(v->rule),
+		v->error ? net_errno_name(v->error) : "free", v->rule,
 		kernel ? net_errno_name(kernel) : "free");
 }
 

@@ -131,7 +131,7 @@ static size_t largest_unit(int64_t s)
 	return unit;
 }
 
-char *duration_format_short(int64_t s, char *ret)
+char *duration_format_short(int64_t s, char ret[static 16])
 {
 	size_t unit;
 
@@ -141,7 +141,7 @@ char *duration_format_short(int64_t s, char *ret)
 	return ret;
 }
 
-char *duration_format_long(int64_t s, char *ret)
+char *duration_format_long(int64_t s, char ret[static 32])
 {
 	int64_t rest;
 	size_t unit;

@@ -92,7 +92,7 @@ int health_path_parse(const char *text, struct health_path *ret, const char **re
 	return 0;
 }
 
-char *health_path_format(const struct health_path *path, char *ret)
+char *health_path_format(const struct health_path *path, char ret[static HEALTH_PATH_SIZE])
 {
 	snprintf(ret, HEALTH_PATH_SIZE, "%s%s", prefix_of(path), path->path);
 	return ret;

@@ -23,10 +23,10 @@ struct health_path {
 int health_path_parse(const char *text, struct health_path *ret, const char **ret_why);
 
 /*
- * "/health" or "https:/health", as it is stored; it reads again as the same.  ret holds
- * HEALTH_PATH_SIZE.  Returns ret.
+ * "/health" or "https:/health", as it is stored; it reads again as the same.
+ * Returns ret.
  */
 #define HEALTH_PATH_SIZE (HEALTH_PATH_MAX_BYTES + 1)
-char *health_path_format(const struct health_path *path, char *ret);
+char *health_path_format(const struct health_path *path, char ret[static HEALTH_PATH_SIZE]);
 
 #endif

@@ -49,7 +49,7 @@ int identity_check(const char *id, const char **ret_why)
 	return 0;
 }
 
-void identity_part_from(const char *text, char *ret)
+void identity_part_from(const char *text, char ret[static IDENTITY_PART_MAX + 1])
 {
 	size_t n = 0;
 

@@ -30,9 +30,9 @@ int identity_check(const char *id, const char **ret_why);
 
 /*
  * Makes one legal part out of any text (a directory's or a branch's name): every other byte becomes
- * '-', cut to IDENTITY_PART_MAX, never empty ("x" at worst).  ret holds IDENTITY_PART_MAX + 1.
+ * '-', cut to IDENTITY_PART_MAX, never empty ("x" at worst).
  */
-void identity_part_from(const char *text, char *ret);
+void identity_part_from(const char *text, char ret[static IDENTITY_PART_MAX + 1]);
 
 /*
  * Checks the name of a lock: 1 to LOCK_NAME_MAX characters of [A-Za-z0-9._:-], so that every

@@ -328,7 +328,7 @@ done:
 static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 				  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
-char *moment_format_log(int64_t unix_s, int64_t now, char *ret)
+char *moment_format_log(int64_t unix_s, int64_t now, char ret[static 32])
 {
 	time_t then_t = unix_s, now_t = now;
 	struct tm then, today;
@@ -346,7 +346,7 @@ char *moment_format_log(int64_t unix_s, int64_t now, char *ret)
 	return ret;
 }
 
-char *moment_format_clock(int64_t unix_s, char *ret)
+char *moment_format_clock(int64_t unix_s, char ret[static 16])
 {
 	time_t t = unix_s;
 	struct tm tm;
@@ -359,7 +359,7 @@ char *moment_format_clock(int64_t unix_s, char *ret)
 	return ret;
 }
 
-char *moment_format_day(int64_t unix_s, int64_t now, char *ret)
+char *moment_format_day(int64_t unix_s, int64_t now, char ret[static 32])
 {
 	time_t then_t = unix_s, now_t = now;
 	struct tm then, today;

@@ -21,11 +21,11 @@ int duration_parse(const char *text, int64_t *ret_s, size_t *ret_at);
 /* The same in microseconds, where `ms` and `us` are units too: `5ms`, `1s500ms`, `250us`. */
 int duration_parse_us(const char *text, int64_t *ret_us, size_t *ret_at);
 
-/* "45s", "3m", "2h", "5d": the largest unit only, as tables show an age.  ret holds 16 bytes. */
-char *duration_format_short(int64_t s, char *ret);
+/* "45s", "3m", "2h", "5d": the largest unit only, as tables show an age. */
+char *duration_format_short(int64_t s, char ret[static 16]);
 
-/* "45s", "2h 15m", "3d 4h": the two largest units.  ret holds 32 bytes. */
-char *duration_format_long(int64_t s, char *ret);
+/* "45s", "2h 15m", "3d 4h": the two largest units. */
+char *duration_format_long(int64_t s, char ret[static 32]);
 
 /*
  * Reads RFC 3339 (`2024-02-28T02:00:00Z`, `…+01:00`), `2024-02-28`, `2024-02-28 14:00[:05]`,
@@ -35,14 +35,13 @@ char *duration_format_long(int64_t s, char *ret);
  */
 int moment_parse(const char *text, int64_t now, int64_t *ret_unix, size_t *ret_at);
 
-/* "2:47:23" local when it is of today, else "Feb 28 2:47:23", with the year when it differs.
- * ret holds 32 bytes. */
-char *moment_format_log(int64_t unix_s, int64_t now, char *ret);
+/* "2:47:23" local when it is of today, else "Feb 28 2:47:23", with the year when it differs. */
+char *moment_format_log(int64_t unix_s, int64_t now, char ret[static 32]);
 
-/* "2:10am" local.  ret holds 16 bytes. */
-char *moment_format_clock(int64_t unix_s, char *ret);
+/* "2:10am" local. */
+char *moment_format_clock(int64_t unix_s, char ret[static 16]);
 
-/* "Feb 28" local, with the year when it is not now's.  ret holds 32 bytes. */
-char *moment_format_day(int64_t unix_s, int64_t now, char *ret);
+/* "Feb 28" local, with the year when it is not now's. */
+char *moment_format_day(int64_t unix_s, int64_t now, char ret[static 32]);
 
 #endif

@@ -62,7 +62,8 @@ const char *net_protocol_name(uint16_t protocol)
 	return "unknown";
 }
 
-const char *net_addr_format(uint8_t family, const struct net_addr *a, char *ret)
+const char *net_addr_format(uint8_t family, const struct net_addr *a,
+			    char ret[static NET_ADDR_STR_SIZE])
 {
 	if (!inet_ntop(family, a->bytes, ret, NET_ADDR_STR_SIZE))
 		memcpy(ret, "?", 2);

@@ -42,8 +42,9 @@ enum socket_state socket_state_of_tcp(uint8_t tcp_state);
 /* "tcp", "udp", "mptcp", "udplite"; "ip-N" is never needed: other protocols are not tracked. */
 const char *net_protocol_name(uint16_t protocol);
 
-/* AF_INET or AF_INET6 address as text into ret (NET_ADDR_STR_SIZE bytes). Returns ret. */
-const char *net_addr_format(uint8_t family, const struct net_addr *a, char *ret);
+/* AF_INET or AF_INET6 address as text.  Returns ret. */
+const char *net_addr_format(uint8_t family, const struct net_addr *a,
+			    char ret[static NET_ADDR_STR_SIZE]);
 
 /*
  * Reads a numeric IPv4 or IPv6 address; "*" is the IPv6 wildcard (dual stack), "localhost" is

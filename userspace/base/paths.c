@@ -121,7 +121,7 @@ int paths_listen_socket(bool service, const char *state_dir, char *ret, size_t s
 	return join(state_dir, PATHS_SOCKET_NAME, ret, size);
 }
 
-static int user_socket(uid_t uid, char *ret)
+static int user_socket(uid_t uid, char ret[static SOCKET_PATH_SIZE])
 {
 	char state[PATH_MAX];
 	int r = user_state_dir(uid, state, sizeof(state));

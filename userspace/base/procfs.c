@@ -216,7 +216,7 @@ bool procfs_ignores_hangup(const struct process_id *id)
 }
 
 /* Keeps the end of a path that is too long, from a character boundary on. */
-static void copy_path(const char *path, size_t n, char *ret)
+static void copy_path(const char *path, size_t n, char ret[static PROCESS_PATH_SIZE])
 {
 	const size_t room = PROCESS_PATH_SIZE - 1 - strlen(ELLIPSIS);
 	const char *from = path;
@@ -232,7 +232,7 @@ static void copy_path(const char *path, size_t n, char *ret)
 }
 
 /* "" when the link may not be read: other users' processes, kernel threads. */
-static void read_link(pid_t pid, const char *name, char *ret)
+static void read_link(pid_t pid, const char *name, char ret[static PROCESS_PATH_SIZE])
 {
 	char path[NAME_BYTES], target[PATH_MAX];
 	ssize_t n;

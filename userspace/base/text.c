@@ -127,7 +127,7 @@ static bool is_control(uint32_t code)
 }
 
 /* Writes the escape of one character (`length` 0: of a malformed byte); its size, 0 = as it is. */
-static size_t escape(uint8_t byte, size_t length, uint32_t code, char *ret)
+static size_t escape(uint8_t byte, size_t length, uint32_t code, char ret[static ESCAPE_BYTES])
 {
 	static const char short_names[] = { ['\n'] = 'n', ['\t'] = 't', ['\x1b'] = 'e' };
 

@@ -10,7 +10,7 @@
 
 struct options {
 	bool service;		    /* --system: state and socket of the system service */
-	bool no_bpf;		    /* --no-bpf: stand on the polling backend */
+	bool no_bpf;		    /* --no-bpf: use the polling backend */
 	bool debug;		    /* --debug */
 	struct activity_limits log; /* --log-keep, --log-rows, or their variables */
 	const char *user; /* --user NAME: become this user after the start; borrowed from argv */

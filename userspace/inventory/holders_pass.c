@@ -47,7 +47,8 @@ static bool prepend(char *path, size_t *at, const char *name, size_t n)
  * "leaf\0…\0top\0" → "/top/…/leaf".  What is too long, or was cut in the kernel, keeps its end
  * behind "…".  No component is the root itself; an empty first one means unknown.
  */
-static void decode_path(const char *names, size_t size, bool cut, char *ret)
+static void decode_path(const char *names, size_t size, bool cut,
+			char ret[static PROCESS_PATH_SIZE])
 {
 	char path[PROCESS_PATH_SIZE];
 	size_t at = sizeof(path) - 1, from = 0;

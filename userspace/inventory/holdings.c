@@ -133,7 +133,7 @@ bool inventory_describe(const struct inventory *inv, const struct process_id *id
 }
 
 const char *inventory_process_name(const struct inventory *inv, const struct process_id *id,
-				   char *ret)
+				   char ret[static PROCESS_COMM_SIZE])
 {
 	const struct process *known = inventory_process(inv, id);
 	struct process process = { 0 };

@@ -262,9 +262,8 @@ int inventory_verified_rows(struct inventory *inv, uint32_t netns, uint16_t port
 bool inventory_describe(const struct inventory *inv, const struct process_id *id,
 			struct process *ret);
 
-/* Its name as inventory_describe() gives it, "" when nothing is known.  ret: PROCESS_COMM_SIZE
- * bytes.  Returns ret. */
+/* Its name as inventory_describe() gives it, "" when nothing is known.  Returns ret. */
 const char *inventory_process_name(const struct inventory *inv, const struct process_id *id,
-				   char *ret);
+				   char ret[static PROCESS_COMM_SIZE]);
 
 #endif

@@ -284,25 +284,3 @@ bool bind_oracle_blocks(const struct bind_owner *owner, const struct bind_asked 
 	*ret_rule = verdict.rule;
 	return verdict.error != 0;
 }
-
-const char *bind_rule_text(enum bind_rule rule)
-{
-	static const char *const texts[] = {
-		[BIND_RULE_FREE] = "nothing is bound to the port",
-		[BIND_RULE_NO_OVERLAP] = "what is bound to the port has another address or device",
-		[BIND_RULE_REUSEADDR] = "both sides set SO_REUSEADDR and nobody listens yet",
-		[BIND_RULE_REUSEPORT] = "both sides set SO_REUSEPORT and run as one user",
-		[BIND_RULE_CACHED] = "the port's group of SO_REUSEPORT sockets takes one more",
-		[BIND_RULE_TAKEN] = "two sockets may not have the same address and port",
-		[BIND_RULE_LISTENS] = "SO_REUSEADDR never lets two listeners share a port",
-		[BIND_RULE_REUSEADDR_HALF] = "SO_REUSEADDR helps only when both sides set it",
-		[BIND_RULE_REUSEPORT_HALF] =
-			"SO_REUSEPORT helps only when both sides set it before they bind",
-		[BIND_RULE_REUSEPORT_UID] = "SO_REUSEPORT shares a port only within one user",
-		[BIND_RULE_REUSEPORT_PROGRAM] =
-			"a socket with its own SO_REUSEPORT program cannot join the port's group",
-	};
-
-	_Static_assert(ARRAY_SIZE(texts) == _BIND_RULE_MAX, "one sentence for each rule");
-	return (unsigned)rule < _BIND_RULE_MAX ? texts[rule] : "no such rule";
-}

@@ -65,7 +65,4 @@ void bind_oracle(const struct bind_table *table, const struct bind_asked *asked,
 bool bind_oracle_blocks(const struct bind_owner *owner, const struct bind_asked *asked,
 			enum bind_rule *ret_rule);
 
-/* One sentence for people; static storage. */
-const char *bind_rule_text(enum bind_rule rule);
-
 #endif

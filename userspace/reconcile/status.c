@@ -99,7 +99,7 @@ static struct process holder_process(const struct view *view, const struct socke
 }
 
 /* "node (94120)", or "process 94120" when its name is unknown.  Names are hostile: escaped. */
-static const char *describe(const struct process *process, char *ret)
+static const char *describe(const struct process *process, char ret[static WHO_BYTES])
 {
 	char comm[PROCESS_COMM_SIZE + 1] = { 0 }, escaped[WHO_BYTES - 16];
 

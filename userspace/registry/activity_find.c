@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads the audit trail through a filter.
+ * Reads the activity through a filter.
  *
  * Two steps: which entries (their ids alone, read out of an index wherever one narrows them down),
- * then those entries.  A filter that fits nothing then costs what it looks at, not the whole trail:
+ * then those entries.  A filter that fits nothing costs what it looks at, not the whole activity:
  *   - a span of time becomes a span of ids, because ids and time grow together;
  *   - a pattern becomes the names that fit it, each with its own walk down the index.
  * The order is that of the ids, not of the times: a clock that was set back changes no history.
@@ -19,11 +19,12 @@
 /* What is handed out of a field that holds bytes which are no text. */
 #define REPAIRED_SIZE 1024
 /*
- * Names that a pattern may stand for before the whole trail is walked instead: each is a walk of
+ * Names that a pattern may stand for before the whole activity is walked instead: each is a walk of
  * its own, about 2 us; where more names fit than this, a walk over everything soon has enough rows.
  */
 #define NAMES_MAX 1024
-/* Names that are looked at to find those, 3 us each; beyond it the whole trail is walked, too. */
+/* Names that are looked at to find those, 3 us each; beyond it the whole activity is walked, too.
+ */
 #define NAMES_SEEN_MAX 1024
 /* Entries of a span of time that are looked at to bound their ids, 0.2 us each.  In a wider one the
  * walk meets enough that fit, or passes over the others as fast. */
@@ -238,7 +239,7 @@ static int names_add(struct names *names, const char *name)
 	return 0;
 }
 
-/* The subjects of the trail that a pattern stands for, out of the index alone. */
+/* The subjects of the activity that a pattern stands for, out of the index alone. */
 static int names_of_pattern(struct registry *r, const char *pattern, struct names *names)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_SUBJECTS);

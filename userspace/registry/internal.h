@@ -48,9 +48,7 @@ struct registry {
 	bool all_visible; /* no row violated our rules at the data_version below */
 	int64_t visible_version;
 
-	bool log_is_long; /* as it may be; see wal_extend() */
-	int log_changes;  /* sqlite3_total_changes() when it was extended last */
-	bool impatient;	  /* the last begin found somebody else's write */
+	bool impatient; /* the last begin found somebody else's write */
 	struct activity_limits keep;
 	int64_t failure_id; /* handed out last; 0 = none yet */
 	struct registry_counters counters;

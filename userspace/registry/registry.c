@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "registry/internal.h"
 #include "registry/schema.h"
-#include "registry/wal.h"
 #include "registry/words.h"
 
 /*
@@ -23,6 +22,11 @@
 /* Once a write has waited without success, the next ones do not: a flood of events would else hold
  * the loop for two seconds each. */
 #define BUSY_AGAIN_MS 20
+
+/* Frames of the write-ahead log after which it is checkpointed, and begins anew. */
+#define WAL_CHECKPOINT_PAGES "1000"
+/* Its file is cut to this when it begins anew: these frames, and a commit beyond them. */
+#define WAL_KEEP_BYTES "4456448"
 
 DEFINE_CLEANUP(struct registry *, registry_close);
 
@@ -284,27 +288,14 @@ int registry_begin(struct registry *r)
 	return error;
 }
 
-/* For a batch that wrote something: one that changed nothing leaves the disk alone. */
-static void log_extend(struct registry *r)
-{
-	int changes = sqlite3_total_changes(r->db);
-
-	if (r->log_is_long || changes == r->log_changes)
-		return;
-	r->log_changes = changes;
-	r->log_is_long = !wal_extend(r->db);
-}
-
 int registry_commit(struct registry *r)
 {
 	int error = r->batch == BATCH_LOST ? r->batch_error : 0;
 
 	if (r->batch == BATCH_OPEN)
 		error = registry_files_check(r);
-	if (r->batch == BATCH_OPEN && error == 0) {
-		log_extend(r);
+	if (r->batch == BATCH_OPEN && error == 0)
 		error = query_execute(r, STATEMENT_COMMIT);
-	}
 	if (error == 0 && r->batch == BATCH_OPEN)
 		r->counters.commits++;
 	if (error < 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What should be: services and their ports, and the audit trail; SQLite behind it, this room its
+ * What should be: services and their ports, and the activity; SQLite behind it, this room its
  * only writer.  All SQL stands in one table (statements.c), the schema and its migrations in
  * schema.c.
  *
@@ -237,8 +237,6 @@ int registry_release(struct registry *r, const char *id, int64_t now);
 /* Calls visit with the service; 0, OUTCOME_NO, negative errno.  The row is borrowed for the call.
  */
 typedef bool (*service_visit)(const struct service *service, void *user_data);
-int registry_service_by_id(struct registry *r, const char *id, service_visit visit,
-			   void *user_data);
 int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit,
 			     void *user_data);
 
@@ -296,7 +294,7 @@ int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret
 #define ACTIVITY_KEEP_S	     (30 * 86400)
 #define ACTIVITY_KEEP_NEWEST 1000 /* never pruned */
 
-/* How much of the audit trail is kept; registry_open() starts with QUOTA_LOG_ROWS and the above. */
+/* How much of the activity is kept; registry_open() starts with QUOTA_LOG_ROWS and the above. */
 struct activity_limits {
 	int64_t rows; /* at least ACTIVITY_KEEP_NEWEST */
 	int64_t age_s;

@@ -160,7 +160,7 @@ static const char *const migrations[] = {
 	"  details TEXT\n"
 	");\n",
 
-	/* Each way to filter the audit trail walks down an index that ends in the id. */
+	/* Each way to filter the activity walks down an index that ends in the id. */
 	("CREATE INDEX activityByAction ON activity(action);\n"
 	 "CREATE INDEX activityByBoth ON activity(service, action) WHERE service IS NOT NULL;\n"),
 

@@ -94,32 +94,13 @@ static bool decode_visible(const struct query *q, struct service_row *ret)
 	return service_row_decode(q, ret) && ret->has_port;
 }
 
-static int visit_one(struct query *q, service_visit visit, void *user_data)
-{
-	struct service_row row;
-	int more = query_next(q);
-
-	if (more < 0)
-		return more;
-	if (!more || !decode_visible(q, &row))
-		return OUTCOME_NO;
-	visit(&row.service, user_data);
-	return 0;
-}
-
-int registry_service_by_id(struct registry *r, const char *id, service_visit visit, void *user_data)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_ID);
-
-	query_bind_text(&q, 1, id);
-	return visit_one(&q, visit, user_data);
-}
-
 int registry_service_by_port(struct registry *r, uint16_t port, service_visit visit,
 			     void *user_data)
 {
 	/* asked for each socket of the machine, of which few are claimed */
 	int error = registry_in_transaction(r) ? registry_ports_refresh(r) : 0;
+	struct service_row row;
+	int more;
 
 	if (error < 0)
 		return error;
@@ -128,7 +109,13 @@ int registry_service_by_port(struct registry *r, uint16_t port, service_visit vi
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_PORT);
 
 	query_bind_int(&q, 1, port);
-	return visit_one(&q, visit, user_data);
+	more = query_next(&q);
+	if (more < 0)
+		return more;
+	if (!more || !decode_visible(&q, &row))
+		return OUTCOME_NO;
+	visit(&row.service, user_data);
+	return 0;
 }
 
 static bool filter_accepts(const struct service_filter *filter, const struct service *service)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The probes' programs at their places in the kernel.  Private to the room. */
+/* Attaches the probes' programs to the kernel's hooks.  Private to the room. */
 #ifndef SENTINEL_ATTACH_H
 #define SENTINEL_ATTACH_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a backend of the ladder gives to ladder.c and sentinel.c.  Private to the room.  A backend
- * embeds struct sentinel as its first member and allocates itself; everything it does goes through
- * its ops.
+ * What a backend (sentinel_bpf.c, sentinel_poll.c) gives to backend.c and sentinel.c.  Private to
+ * the room.  A backend embeds struct sentinel as its first member and allocates itself; everything
+ * that it does goes through its ops.
  */
 #ifndef SENTINEL_BACKEND_H
 #define SENTINEL_BACKEND_H
@@ -31,8 +31,8 @@ struct sentinel {
 };
 
 /*
- * What an attempt at BPF taught, also when it failed: the fate of each probe, and why the backend
- * as a whole cannot be stood on.
+ * What is known after an attempt to use BPF, also when that failed: the state of each probe, and
+ * why the backend as a whole cannot be used.
  */
 struct backend_attempt {
 	struct sentinel_probe probes[BACKEND_PROBES_MAX];

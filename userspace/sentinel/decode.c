@@ -155,7 +155,7 @@ static int decode_task(const void *bytes, uint64_t ticks_per_s, struct event *to
  * "leaf\0parent\0…" → "/parent/leaf".  Filled from the end, for the end is what matters: what does
  * not fit is left out at the front, and then a "…" stands there.
  */
-static int decode_path(const char *names, size_t used, bool cut, char *ret)
+static int decode_path(const char *names, size_t used, bool cut, char ret[static PROCESS_PATH_SIZE])
 {
 	char text[PROCESS_PATH_SIZE];
 	size_t at = sizeof(text) - 1, i = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probes of the BPF backend: which programs each is made of, and what is blind without it.
- * Private to the room.
+ * The probes of the BPF backend: which programs each is made of, and what the daemon does not see
+ * without it.  Private to the room.
  */
 #ifndef SENTINEL_PROBES_H
 #define SENTINEL_PROBES_H
@@ -30,7 +30,7 @@ enum probe {
 	_PROBE_MAX
 };
 
-/* The programs of a probe stand and fall together. */
+/* A probe works when all of its programs do. */
 struct probe_row {
 	const char *name, *attached, *blind;
 	const char *programs[PROBE_PROGRAMS_MAX]; /* NULL: no more of them */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hands every call to the backend that the sentinel stands on. */
+/* Hands every call to the backend that was chosen. */
 #include "sentinel/sentinel.h"
 
 #include "sentinel/backend.h"

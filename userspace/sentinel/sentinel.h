@@ -2,11 +2,11 @@
 /*
  * What happened: the kernel's events, in order of arrival.
  *
- * A sentinel stands on one backend of a ladder.  sentinel_bpf.c loads the BPF object program by
- * program, keeps what really loads *and fires*, and hands out events from the ring buffer.
- * sentinel_poll.c is the backend without BPF: it has no events of its own, only a descriptor that
- * becomes readable when a TCP or UDP socket was destroyed and once in SENTINEL_POLL_MS, and asks
- * its user to resync.  Callers see one interface.
+ * A sentinel uses the better of two backends that works here.  sentinel_bpf.c loads the BPF object
+ * program by program, keeps what really loads *and fires*, and hands out events from the ring
+ * buffer. sentinel_poll.c is the backend without BPF: it has no events of its own, only a
+ * descriptor that becomes readable when a TCP or UDP socket was destroyed and once in
+ * SENTINEL_POLL_MS, and asks its user to resync.  Callers see one interface.
  *
  * Lifecycle: sentinel_new() needs the privileges; everything after it works with no capability.
  */
@@ -32,7 +32,7 @@ enum sentinel_probe_state {
 	SENTINEL_PROBE_WORKS,	    /* its proof arrived */
 };
 
-/* One backend as `pd status` names it. */
+/* One probe of the backend as `pd status` names it. */
 struct sentinel_probe {
 	const char *name;     /* "bind" "listen" "set_state" "pre_bind" "post_bind" "process" … */
 	const char *attached; /* "tp/syscalls/sys_enter_bind", … */
@@ -41,7 +41,7 @@ struct sentinel_probe {
 	char reason[96]; /* why refused; "" otherwise */
 };
 
-/* What keeps it from BPF; each is lifted by something else. */
+/* What keeps the sentinel from using BPF; what a user can do about it differs. */
 enum sentinel_obstacle {
 	SENTINEL_OBSTACLE_NONE = 0,
 	SENTINEL_OBSTACLE_CHOICE,	 /* forbidden by the caller */
@@ -72,9 +72,9 @@ struct sentinel_counters {
 typedef void (*sentinel_handler)(const struct event *event, void *user_data);
 
 /*
- * Stands on the highest backend that works.  `allow_bpf` false forces polling.  Proves each probe
- * with events of its own (binds sockets on loopback, port chosen by the kernel), which are not
- * delivered later.  0, or a negative errno when not even polling works.
+ * Uses the BPF backend where it works, else polling.  `allow_bpf` false forces polling.  Proves
+ * each probe with events of its own (binds sockets on loopback, port chosen by the kernel), which
+ * are not delivered later.  0, or a negative errno when not even polling works.
  */
 int sentinel_new(bool allow_bpf, struct sentinel **ret);
 void sentinel_free(struct sentinel *s);

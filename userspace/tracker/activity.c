@@ -116,7 +116,7 @@ int activity_prune_all(struct registry *registry, int64_t now)
 {
 	int pruned, r;
 
-	/* in parts: a transaction of the whole trail would fill the write-ahead log */
+	/* in parts: a transaction of the whole activity would fill the write-ahead log */
 	do {
 		r = registry_begin(registry);
 		if (r)

@@ -114,7 +114,7 @@ static int store(struct refusals *r, const struct waiting *w, const char *explan
 				       NULL);
 }
 
-/* Consumes it.  Without an explanation the entry in the audit trail stands alone. */
+/* Consumes it.  Without an explanation the entry in the activity stands alone. */
 static void explain(struct refusals *r, struct waiting *w)
 {
 	const struct event *event = refusal_event(w->evidence);

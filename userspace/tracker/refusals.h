@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Refused calls that the kernel told of: each that is worth it has an entry in the audit trail at
+ * Refused calls that the kernel told of: each that is worth it has an entry in the activity at
  * once, and the explanation of that moment for `pd why` before long.
  *
- *   event ─► refusal_shares ─► audit trail
+ *   event ─► refusal_shares ─► activity
  *               one too many: a gap says so     └─► refusal_queue ─► slices ─► registry
  *
  * An explanation takes some milliseconds, and a thousand of them are asked for at once: they are
@@ -32,7 +32,7 @@ struct refusals;
 struct refusals_config {
 	struct event_base *loop;
 	const struct event_source *source; /* knows what the kernel left out */
-	const struct inventory *inventory; /* whose words are those of the audit trail */
+	const struct inventory *inventory; /* whose words are those of the activity */
 	struct activity_writer *activity;
 };
 

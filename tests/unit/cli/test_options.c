@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "cli/options.h"
+#include "cli/arguments/options.h"
 #include "unit/random.h"
 
 #define WORDS_MAX 16

@@ -208,11 +208,36 @@ static inline bool service_copy_visit(const struct service *service, void *user_
 	return true;
 }
 
+struct fixture_find {
+	service_visit visit;
+	void *user_data;
+	bool found;
+};
+
+static inline bool fixture_visit_found(const struct service *service, void *user_data)
+{
+	struct fixture_find *find = user_data;
+
+	find->found = true;
+	return find->visit(service, find->user_data);
+}
+
+/* As registry_service_by_port(): 0, OUTCOME_NO, negative errno. */
+static inline int fixture_service_by_id(struct fixture *f, const char *id, service_visit visit,
+					void *user_data)
+{
+	const struct service_filter filter = { .pattern = id, .status = -1 };
+	struct fixture_find find = { visit, user_data };
+	int error = registry_for_each_service(f->registry, &filter, fixture_visit_found, &find);
+
+	return error ? error : find.found ? 0 : OUTCOME_NO;
+}
+
 static inline struct service_copy fixture_service(struct fixture *f, const char *id)
 {
 	struct service_copy copy;
 
-	assert_int_equal(registry_service_by_id(f->registry, id, service_copy_visit, &copy), 0);
+	assert_int_equal(fixture_service_by_id(f, id, service_copy_visit, &copy), 0);
 	return copy;
 }
 

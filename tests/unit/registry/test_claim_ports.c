@@ -23,8 +23,7 @@ static void claim_of_taken_port_names_the_holder(void **state)
 	assert_int_equal(claim(f, &request, &result), OUTCOME_CONFLICT);
 	assert_string_equal(result.holder_id, "web");
 	assert_int_equal(result.port, 5000);
-	assert_int_equal(registry_service_by_id(f->registry, "other", service_copy_visit, NULL),
-			 OUTCOME_NO);
+	assert_int_equal(fixture_service_by_id(f, "other", service_copy_visit, NULL), OUTCOME_NO);
 }
 
 static void claim_of_unusable_port_names_no_holder(void **state)
@@ -277,7 +276,7 @@ static void model_compare(struct fixture *f, const struct model *m)
 		int found;
 
 		snprintf(id, sizeof(id), "id:%d", i);
-		found = registry_service_by_id(f->registry, id, service_copy_visit, &copy);
+		found = fixture_service_by_id(f, id, service_copy_visit, &copy);
 		assert_int_equal(found, m->port[i] ? 0 : OUTCOME_NO);
 		if (found == 0) {
 			assert_int_equal(copy.service.port, m->port[i]);

@@ -298,8 +298,7 @@ static void uncommitted_claims_are_gone_after_close(void **state)
 	fixture_begin(f);
 	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
 	fixture_reopen(f);
-	assert_int_equal(registry_service_by_id(f->registry, "web", service_copy_visit, NULL),
-			 OUTCOME_NO);
+	assert_int_equal(fixture_service_by_id(f, "web", service_copy_visit, NULL), OUTCOME_NO);
 }
 
 static void claim_that_cannot_be_taken_back_takes_the_batch_with_it(void **state)

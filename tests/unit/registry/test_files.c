@@ -37,7 +37,7 @@ static bool stop_at_it(const struct service *service, void *user_data)
 
 static bool has(struct fixture *f, const char *id)
 {
-	return registry_service_by_id(f->registry, id, stop_at_it, NULL) == 0;
+	return fixture_service_by_id(f, id, stop_at_it, NULL) == 0;
 }
 
 static void expect_words(struct fixture *f, int error, const char *path)

@@ -49,8 +49,7 @@ static void rows_that_violate_the_rules_are_skipped(void **state)
 			 "('p:null', NULL), ('p:real', 3100.5), (x'00ff', 4102), "
 			 "('p:\xff', 4103), ('', 4104)");
 	expect_ids(f, (struct service_filter){ .status = -1 }, "good ");
-	assert_int_equal(registry_service_by_id(f->registry, "p:big", service_copy_visit, NULL),
-			 OUTCOME_NO);
+	assert_int_equal(fixture_service_by_id(f, "p:big", service_copy_visit, NULL), OUTCOME_NO);
 	assert_int_equal(registry_service_by_port(f->registry, 4100, service_copy_visit, NULL),
 			 OUTCOME_NO);
 }
@@ -111,7 +110,7 @@ static void dropped_table_is_an_error_and_not_a_crash(void **state)
 
 	fixture_shell(f, "DROP TABLE services");
 	assert_true(claim(f, &request, &result) < 0);
-	assert_true(registry_service_by_id(f->registry, "web", service_copy_visit, NULL) < 0);
+	assert_true(fixture_service_by_id(f, "web", service_copy_visit, NULL) < 0);
 	assert_true(registry_counters(f->registry).errors > 0);
 }
 

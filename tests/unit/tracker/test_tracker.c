@@ -1,59 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What events, losses, time and a restart make of a claim: its row, its entries, who is told. */
+/* What events make of a claim: its row, its entries, who is told. */
 #include "world.h"
 
 #include "tracker/judge.h"
-
-#define COOKIE 10
-
-/* A daemon that runs, with the claim. */
-static int open_with_claim(void **state)
-{
-	struct world *w;
-
-	if (world_open(state))
-		return -1;
-	w = *state;
-	claim(w, 0, 0);
-	assert_int_equal(tracker_start(w->tracker), 0);
-	w->events = w->owned_events = w->entries = w->commits = 0;
-	return 0;
-}
-
-/* Process 1 of the claim's user listens on the port. */
-static void start_server(struct world *w, const char *cwd, uid_t uid)
-{
-	struct event process = process_event(1, cwd);
-	struct event listen = socket_event(EVENT_LISTEN, 1, COOKIE, PORT);
-
-	process.uid = process.process.uid = listen.uid = uid;
-	tell(w, process);
-	tell(w, listen);
-}
-
-static void close_server(struct world *w)
-{
-	struct event close = event_of(EVENT_CLOSE, 1);
-
-	close.cookie = COOKIE;
-	tell(w, close);
-}
-
-/* Turns the loop until the claim has the status. */
-static void settle(struct world *w, enum service_status status)
-{
-	static const struct timeval look_again = { .tv_usec = 10000 };
-	time_t deadline = time(NULL) + DEADLINE_S;
-	struct service service;
-
-	while (stored(w, &service) && service.status != status) {
-		if (time(NULL) > deadline)
-			fail_msg("still %s", service_status_name(service.status));
-		event_base_loopexit(w->loop, &look_again);
-		event_base_dispatch(w->loop);
-	}
-	assert_status(w, status);
-}
 
 /* --- transitions --- */
 
@@ -109,6 +58,111 @@ static void a_status_that_stays_writes_nothing(void **state)
 	assert_int_equal(w->commits, 0);
 }
 
+/* Its parent has bound the port, and ends in the way that `code` says. */
+static void end_parent_of_a_child_that_listens(struct world *w, int code)
+{
+	w->kernel = fake_source(&w->fake);
+	world_restart_tracker(w);
+	start_server(w, CLAIM_CWD, CLAIM_UID);
+	fake_hold(&w->fake, fake_id(1), COOKIE, 3, 2);
+	fake_hold(&w->fake, fake_id(2), COOKIE, 3, 2);
+	tell(w, fork_event(1, 2));
+	turn_until(w, SERVICE_ACTIVE);
+	w->fake.fds[0] = w->fake.fds[--w->fake.n_fds];
+	w->fake.fds[0].refs = 1;
+	tell(w, exit_event(1, code));
+}
+
+static void a_child_that_keeps_a_dead_parents_port_orphans_it_until_it_closes(void **state)
+{
+	struct world *w = *state;
+
+	end_parent_of_a_child_that_listens(w, 1 << 8);
+	turn_until(w, SERVICE_ORPHANED);
+	assert_int_equal(assert_entry(w, ACTIVITY_ORPHAN, "is gone, child").pid, FAKE_PID + 2);
+	close_server(w);
+	assert_status(w, SERVICE_GHOST);
+	assert_int_equal(count_entries(w, ACTIVITY_GHOST), 1);
+}
+
+static void its_own_server_after_a_squatter_makes_it_active(void **state)
+{
+	struct world *w = *state;
+
+	start_server(w, "/srv/other", CLAIM_UID + 1);
+	close_server(w);
+	tell(w, process_event(2, CLAIM_CWD));
+	tell(w, socket_event(EVENT_LISTEN, 2, COOKIE + 1, PORT));
+	assert_status(w, SERVICE_ACTIVE);
+	assert_int_equal(assert_entry(w, ACTIVITY_ACTIVE, "Port 3000: ").pid, FAKE_PID + 2);
+}
+
+static void a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost(void **state)
+{
+	struct world *w = *state;
+	struct event stranger = process_event(2, "/srv/other");
+	struct event listen = socket_event(EVENT_LISTEN, 2, COOKIE + 1, PORT);
+	struct event close = event_of(EVENT_CLOSE, 2);
+
+	start_server(w, CLAIM_CWD, CLAIM_UID);
+	close_server(w);
+	stranger.uid = stranger.process.uid = listen.uid = CLAIM_UID + 1;
+	tell(w, stranger);
+	tell(w, listen);
+	assert_status(w, SERVICE_SQUATTED);
+	close.cookie = COOKIE + 1;
+	tell(w, close);
+	assert_status(w, SERVICE_GHOST);
+	assert_int_equal(count_entries(w, ACTIVITY_GHOST), 2);
+}
+
+static void a_stale_claim_is_active_again_when_its_server_listens(void **state)
+{
+	struct world *w = *state;
+
+	shell(w, "UPDATE services SET updatedAt = updatedAt - 3600");
+	assert_int_equal(tracker_claim_changed(w->tracker, PORT), SERVICE_STALE);
+	start_server(w, CLAIM_CWD, CLAIM_UID);
+	assert_status(w, SERVICE_ACTIVE);
+}
+
+static int64_t age_of_claim(struct world *w)
+{
+	struct service service;
+
+	assert_true(stored(w, &service));
+	return time(NULL) - service.updated_at;
+}
+
+static void a_claim_is_as_old_as_its_last_use_and_a_squatter_is_no_use(void **state)
+{
+	struct world *w = *state;
+
+	shell(w, "UPDATE services SET updatedAt = updatedAt - 1000");
+	start_server(w, "/srv/other", CLAIM_UID + 1);
+	close_server(w);
+	assert_in_range(age_of_claim(w), 1000, 1000 + DEADLINE_S);
+	tell(w, process_event(2, CLAIM_CWD));
+	tell(w, socket_event(EVENT_LISTEN, 2, COOKIE, PORT));
+	assert_in_range(age_of_claim(w), 0, DEADLINE_S);
+	shell(w, "UPDATE services SET updatedAt = updatedAt - 1000");
+	close_server(w);
+	assert_status(w, SERVICE_GHOST);
+	assert_in_range(age_of_claim(w), 0, DEADLINE_S);
+}
+
+static void a_listener_in_another_namespace_is_not_the_claims(void **state)
+{
+	struct world *w = *state;
+	struct event listen = socket_event(EVENT_LISTEN, 1, COOKIE, PORT);
+
+	tell(w, process_event(1, CLAIM_CWD));
+	w->waiting[w->n_waiting++] = listen; /* FAKE_NETNS, which tell() would replace */
+	tracker_catch_up(w->tracker);
+	assert_status(w, SERVICE_CLAIMED);
+	assert_int_equal(w->owned_events, 0);
+}
+
 /* The kernel tells of the end first, and closes the descriptors after it. */
 static void an_end_changes_nothing_until_the_close_or_a_settled_table_says_so(void **state)
 {
@@ -119,7 +173,7 @@ static void an_end_changes_nothing_until_the_close_or_a_settled_table_says_so(vo
 	tell(w, exit_event(1, 0));
 	assert_status(w, SERVICE_ACTIVE);
 	assert_int_equal(w->entries, 0);
-	settle(w, SERVICE_GHOST);
+	turn_until(w, SERVICE_GHOST);
 	close_server(w); /* late, and no news any more */
 	assert_status(w, SERVICE_GHOST);
 	assert_int_equal(w->entries, 1);
@@ -133,88 +187,6 @@ static void a_claim_that_goes_is_no_claim(void **state)
 	assert_int_equal(registry_begin(w->registry), 0);
 	assert_int_equal(registry_release(w->registry, ID, time(NULL)), 0);
 	assert_int_equal(tracker_claim_changed(w->tracker, PORT), -1);
-}
-
-/* --- losses --- */
-
-static void an_end_that_was_lost_is_found_by_reading_anew(void **state)
-{
-	struct world *w = *state;
-
-	start_server(w, CLAIM_CWD, CLAIM_UID);
-	lose_events(w, 3);
-	settle(w, SERVICE_GHOST);
-	assert_entry(w, ACTIVITY_GAP, "3 kernel events were lost; the table was read anew");
-	assert_int_equal(count_entries(w, ACTIVITY_GHOST), 1);
-}
-
-static void a_listener_that_was_lost_is_found_by_reading_anew(void **state)
-{
-	struct world *w = *state;
-	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
-
-	assert_true(fd >= 0);
-	assert_status(w, SERVICE_CLAIMED);
-	lose_events(w, 1);
-	/* the holder is this test, which works in another directory than the claim's */
-	settle(w, SERVICE_SQUATTED);
-	assert_int_equal(assert_entry(w, ACTIVITY_SQUAT, "Port 3000: ").pid, getpid());
-}
-
-/* --- time --- */
-
-static void a_claim_that_nothing_was_seen_of_turns_stale_at_its_moment(void **state)
-{
-	struct world *w = *state;
-
-	claim(w, RECONCILE_STALE_AGE_S - 1, 0);
-	assert_int_equal(tracker_start(w->tracker), 0);
-	settle(w, SERVICE_STALE);
-	assert_entry(w, ACTIVITY_STALE, "Port 3000: ");
-}
-
-static void a_claim_whose_time_is_over_is_released_when_the_clock_was_set(void **state)
-{
-	struct world *w = *state;
-	struct service service;
-
-	assert_int_equal(tracker_start(w->tracker), 0);
-	claim(w, 100, 10);
-	tracker_clock_changed(w->tracker);
-	assert_false(stored(w, &service));
-	assert_entry(w, ACTIVITY_RELEASE, "Port 3000 released: its time is over");
-}
-
-static void a_claim_that_is_used_outlives_its_time(void **state)
-{
-	struct world *w = *state;
-
-	assert_int_equal(tracker_start(w->tracker), 0);
-	claim(w, 100, 10);
-	start_server(w, CLAIM_CWD, CLAIM_UID);
-	tracker_clock_changed(w->tracker);
-	assert_status(w, SERVICE_ACTIVE);
-	assert_int_equal(count_entries(w, ACTIVITY_RELEASE), 0);
-}
-
-/* --- a restart --- */
-
-static void what_ended_while_no_daemon_ran_is_told_as_that(void **state)
-{
-	struct world *w = *state;
-
-	start_server(w, CLAIM_CWD, CLAIM_UID);
-	tracker_stop(w->tracker);
-	assert_false(registry_in_batch(w->registry));
-	assert_entry(w, ACTIVITY_DAEMON, "stopped");
-	world_close_tracker(w);
-
-	world_open_tracker(w);
-	assert_int_equal(tracker_start(w->tracker), 0);
-	assert_status(w, SERVICE_GHOST);
-	assert_entry(w, ACTIVITY_GHOST, "(changed while no daemon ran)");
-	assert_entry(w, ACTIVITY_GAP, "no daemon listened for up to ");
-	assert_entry(w, ACTIVITY_DAEMON, "started (pid ");
 }
 
 /* --- who is told --- */
@@ -304,7 +276,7 @@ static void both_efforts_come_to_one_verdict_and_a_look_names_the_holders(void *
 
 	assert_true(fd >= 0);
 	lose_events(w, 1);
-	settle(w, SERVICE_SQUATTED);
+	turn_until(w, SERVICE_SQUATTED);
 	assert_int_equal(registry_service_by_port(w->registry, PORT, judge_both, &both), 0);
 	assert_int_equal(both.by_table.verdict.status, SERVICE_SQUATTED);
 	assert_int_equal(both.verified.verdict.status, SERVICE_SQUATTED);
@@ -325,13 +297,12 @@ static void a_listener_on_a_port_without_a_claim_is_an_orphan_and_with_one_is_no
 	assert_true(claimed >= 0 && orphan >= 0);
 	assert_int_not_equal(PORT, PORT_RANGE_FIRST + 7);
 	lose_events(w, 1);
-	settle(w, SERVICE_SQUATTED);
+	turn_until(w, SERVICE_SQUATTED);
 	assert_int_equal(judge_count_orphans(w->inventory, w->registry, &n), 0);
 	assert_int_equal(n, 1);
 }
 
-#define RUNNING(f)  cmocka_unit_test_setup_teardown(f, open_with_claim, world_close)
-#define STARTING(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
+#define RUNNING(f) cmocka_unit_test_setup_teardown(f, open_with_claim, world_close)
 
 int main(void)
 {
@@ -339,15 +310,15 @@ int main(void)
 		RUNNING(a_listener_that_fits_makes_the_claim_active),
 		RUNNING(the_end_of_its_socket_makes_it_a_ghost_and_the_next_active_again),
 		RUNNING(a_stranger_makes_it_squatted_and_the_entry_is_the_strangers),
+		RUNNING(a_child_that_keeps_a_dead_parents_port_orphans_it_until_it_closes),
+		RUNNING(its_own_server_after_a_squatter_makes_it_active),
+		RUNNING(a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost),
+		RUNNING(a_stale_claim_is_active_again_when_its_server_listens),
+		RUNNING(a_claim_is_as_old_as_its_last_use_and_a_squatter_is_no_use),
+		RUNNING(a_listener_in_another_namespace_is_not_the_claims),
 		RUNNING(a_status_that_stays_writes_nothing),
 		RUNNING(an_end_changes_nothing_until_the_close_or_a_settled_table_says_so),
 		RUNNING(a_claim_that_goes_is_no_claim),
-		RUNNING(an_end_that_was_lost_is_found_by_reading_anew),
-		RUNNING(a_listener_that_was_lost_is_found_by_reading_anew),
-		STARTING(a_claim_that_nothing_was_seen_of_turns_stale_at_its_moment),
-		STARTING(a_claim_whose_time_is_over_is_released_when_the_clock_was_set),
-		STARTING(a_claim_that_is_used_outlives_its_time),
-		RUNNING(what_ended_while_no_daemon_ran_is_told_as_that),
 		RUNNING(an_event_is_told_with_the_service_that_owns_its_port),
 		RUNNING(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks),
 		RUNNING(without_a_listener_everything_is_written_all_the_same),

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <event2/event.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -32,6 +33,7 @@
 #define ID	   "shop:web"
 #define CLAIM_UID  1000 /* that of fake events */
 #define CLAIM_CWD  "/home/app"
+#define COOKIE	   10
 #define DEADLINE_S 20 /* generous: sanitizers, emulated machines */
 #define EVENTS_MAX 8
 
@@ -46,6 +48,10 @@ struct world {
 	size_t n_waiting;
 	struct sentinel_counters counters;
 	bool lost;
+	int error; /* what reading them comes to */
+	struct sentinel_report report;
+	struct kernel_source kernel; /* that the inventory asks; at first nothing but /proc */
+	struct fake fake;	     /* behind fake_source() */
 	/* what the listener heard */
 	struct tracker_listener listener;
 	unsigned events, owned_events, entries, commits, explained;
@@ -58,6 +64,8 @@ static inline int world_dispatch(void *user_data, const struct sentinel_slice *s
 {
 	struct world *w = user_data;
 
+	if (w->error)
+		return w->error;
 	for (size_t i = 0; i < w->n_waiting; i++)
 		handler(&w->waiting[i], handler_data);
 	w->n_waiting = 0;
@@ -126,19 +134,17 @@ static inline int hear_refusal(const struct refusal *evidence, char **ret, void 
 
 static inline void world_open_tracker(struct world *w)
 {
-	static const struct sentinel_report report = { .mode = SENTINEL_MODE_BPF };
-	static const struct kernel_source proc_only;
 	struct tracker_config config = {
 		.loop = w->loop,
 		.source = { .fd = -1,
 			    .dispatch = world_dispatch,
 			    .counters = world_counters,
-			    .report = &report,
+			    .report = &w->report,
 			    .user_data = w },
 		.registry = w->registry,
 	};
 
-	assert_int_equal(inventory_new(&proc_only, &w->inventory), 0);
+	assert_int_equal(inventory_new(&w->kernel, &w->inventory), 0);
 	config.inventory = w->inventory;
 	assert_int_equal(tracker_new(&config, &w->tracker), 0);
 	w->listener = (struct tracker_listener){ hear_event, hear_entry, hear_commit, hear_refusal,
@@ -150,6 +156,14 @@ static inline void world_close_tracker(struct world *w)
 {
 	tracker_free(w->tracker);
 	inventory_free(w->inventory);
+}
+
+/* The next daemon; what the last one left in its batch is committed if it was stopped. */
+static inline void world_restart_tracker(struct world *w)
+{
+	world_close_tracker(w);
+	world_open_tracker(w);
+	assert_int_equal(tracker_start(w->tracker), 0);
 }
 
 /* Without tracker_start(): a claim can be made first, as one daemon leaves it to the next. */
@@ -165,6 +179,7 @@ static inline int world_open(void **state)
 	w->loop = event_base_new();
 	assert_non_null(w->loop);
 	assert_int_equal(event_base_priority_init(w->loop, 3), 0);
+	w->report.mode = SENTINEL_MODE_BPF;
 	if (registry_open(w->database, &w->registry, error, sizeof(error)))
 		fail_msg("registry: %s", error);
 	world_open_tracker(w);
@@ -184,6 +199,25 @@ static inline int world_close(void **state)
 	assert_int_equal(system(command), 0);
 	free(w);
 	return 0;
+}
+
+/* --- the database --- */
+
+/* What the room above does at the end of a turn. */
+static inline int commit(struct world *w)
+{
+	return registry_in_batch(w->registry) ? registry_commit(w->registry) : 0;
+}
+
+/* As somebody with sqlite3 would, once everything is committed. */
+static inline void shell(struct world *w, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(commit(w), 0);
+	assert_int_equal(sqlite3_open(w->database, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 /* --- claims --- */
@@ -227,6 +261,64 @@ static inline void assert_status(struct world *w, enum service_status status)
 
 	assert_true(stored(w, &service));
 	assert_string_equal(service_status_name(service.status), service_status_name(status));
+}
+
+/* --- its server --- */
+
+/* A daemon that runs, with the claim. */
+static inline int open_with_claim(void **state)
+{
+	struct world *w;
+
+	if (world_open(state))
+		return -1;
+	w = *state;
+	claim(w, 0, 0);
+	assert_int_equal(tracker_start(w->tracker), 0);
+	w->events = w->owned_events = w->entries = w->commits = 0;
+	return 0;
+}
+
+/* Process 1 of the claim's user listens on the port. */
+static inline void start_server(struct world *w, const char *cwd, uid_t uid)
+{
+	struct event process = process_event(1, cwd);
+	struct event listen = socket_event(EVENT_LISTEN, 1, COOKIE, PORT);
+
+	process.uid = process.process.uid = listen.uid = uid;
+	tell(w, process);
+	tell(w, listen);
+}
+
+static inline void close_server(struct world *w)
+{
+	struct event close = event_of(EVENT_CLOSE, 1);
+
+	close.cookie = COOKIE;
+	tell(w, close);
+}
+
+/* Turns the loop for 10 ms. */
+static inline void turn(struct world *w)
+{
+	static const struct timeval end = { .tv_usec = 10000 };
+
+	event_base_loopexit(w->loop, &end);
+	event_base_dispatch(w->loop);
+}
+
+/* Turns the loop until the claim has the status. */
+static inline void turn_until(struct world *w, enum service_status status)
+{
+	time_t deadline = time(NULL) + DEADLINE_S;
+	struct service service;
+
+	while (stored(w, &service) && service.status != status) {
+		if (time(NULL) > deadline)
+			fail_msg("still %s", service_status_name(service.status));
+		turn(w);
+	}
+	assert_status(w, status);
 }
 
 /* --- the activity --- */

@@ -4,8 +4,8 @@
  * them, abbreviations of long names are refused (a script that relies on one breaks on the day a
  * second option shares the prefix).  Pure: no output, no allocation.
  */
-#ifndef CLI_OPTIONS_H
-#define CLI_OPTIONS_H
+#ifndef CLI_ARGUMENTS_OPTIONS_H
+#define CLI_ARGUMENTS_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Help text, made from the rows of the command table. */
-#ifndef CLI_HELP_H
-#define CLI_HELP_H
+#ifndef CLI_COMMANDS_HELP_H
+#define CLI_COMMANDS_HELP_H
 
 #include <stdio.h>
 
@@ -9,7 +9,7 @@ struct command;
 
 /* Usage, summary, details, options and examples of one command, on stdout. */
 void help_command(const struct command *command);
-/* What pd is, and all commands. */
-void help_all(FILE *to);
+/* What pd is, and all commands of the table, which ends with NULL. */
+void help_all(FILE *to, const struct command *const *table);
 
 #endif

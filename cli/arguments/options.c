@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/options.h"
+#include "cli/arguments/options.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -270,7 +270,7 @@ int options_parse(int argc, char **argv, const struct command *const *table, str
 	struct reader r = { argc, 1, 0, argv, table, ret, ret_error, size };
 	bool options_end = false;
 
-	*ret = (struct options){ 0 };
+	*ret = (struct options){ .line.table = table };
 	while (r.next < r.argc) {
 		char *word = argv[r.next++];
 		int e;

@@ -3,8 +3,8 @@
  * Checks of what was typed, before any daemon is asked or started.  Each returns 0, or, having said
  * in one line what is wrong and how it is done right, pd's exit code.
  */
-#ifndef CLI_CHECK_H
-#define CLI_CHECK_H
+#ifndef CLI_ARGUMENTS_CHECK_H
+#define CLI_ARGUMENTS_CHECK_H
 
 #include <stdint.h>
 

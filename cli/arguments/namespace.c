@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/namespace.h"
+#include "cli/arguments/namespace.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -26,7 +26,7 @@ static bool is_in(const char *pid, const struct stat *namespace)
 }
 
 /* The pid of a process in the namespace; false when none is visible to the caller. */
-static bool find_inhabitant(const struct stat *namespace, char *ret)
+static bool find_inhabitant(const struct stat *namespace, char ret[static NAMESPACE_TEXT_SIZE])
 {
 	_cleanup_(closedirp) DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -39,7 +39,7 @@ static bool find_inhabitant(const struct stat *namespace, char *ret)
 	return false;
 }
 
-static int find_name(const char *name, char *ret)
+static int find_name(const char *name, char ret[static NAMESPACE_TEXT_SIZE])
 {
 	char path[sizeof(NAMESPACE_DIRECTORY) + NAMESPACE_TEXT_SIZE + 1];
 	struct stat st;
@@ -54,7 +54,7 @@ static int find_name(const char *name, char *ret)
 	return 0;
 }
 
-int namespace_find(const char *text, char *ret)
+int namespace_find(const char *text, char ret[static NAMESPACE_TEXT_SIZE])
 {
 	struct process_id id;
 	unsigned long pid;

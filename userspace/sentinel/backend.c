@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ladder: tries BPF, else polls. */
+/* Chooses the backend: BPF where that works, else polling. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

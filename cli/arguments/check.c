@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/check.h"
+#include "cli/arguments/check.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* Asks the daemon on behalf of a command: an error is rendered, and becomes pd's exit code. */
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "cli/client/answer.h"
+#include "cli/client/stop_guard.h"
+#include "cli/render/render.h"
+
+/* Of a list that is asked for; a page of the daemon's has up to 500 rows. */
+#define PAGES_MAX 10000
+#define PATH_SIZE 8192 /* the longest question, and a cursor */
+
+int answer_get(bool json, const char *method, const char *path, struct json_object *body,
+	       struct json_object **ret)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	enum outcome outcome = client_request(method, path, body, &answer);
+
+	if (outcome != OUTCOME_OK) {
+		if (!stop_guard_asked()) /* whoever gave up waiting is not told of it */
+			render_error(json, answer);
+		return outcome_row(outcome)->exit_code;
+	}
+	*ret = TAKE_PTR(answer);
+	return 0;
+}
+
+/* --- lists in pages --- */
+
+static size_t count_rows(struct json_object *answer)
+{
+	size_t n = 0;
+
+	json_object_object_foreach(answer, key, value) {
+		(void)key;
+		n += answer_length(value);
+	}
+	return n;
+}
+
+/* The rows of each list of a page behind those that are there. */
+static void append_page(struct json_object *answer, struct json_object *page)
+{
+	json_object_object_foreach(page, key, list) {
+		struct json_object *all = answer_member(answer, key);
+
+		if (!json_object_is_type(all, json_type_array))
+			continue;
+		for (size_t i = 0; i < answer_length(list); i++)
+			json_object_array_add(all, json_object_get(answer_at(list, i)));
+	}
+}
+
+/* What the last page had too many, where there is one list. */
+static void cut(struct json_object *answer, size_t rows)
+{
+	json_object_object_foreach(answer, key, list) {
+		size_t n = answer_length(list);
+
+		(void)key;
+		if (n > rows)
+			json_object_array_del_idx(list, rows, n - rows);
+	}
+}
+
+static int fail(bool json, const char *message)
+{
+	_cleanup_(answer_freep) struct json_object *o = render_error_object(OUTCOME_FAILED,
+									    message);
+
+	render_error(json, o);
+	return outcome_row(OUTCOME_FAILED)->exit_code;
+}
+
+/* The question for the page behind `next`.  0, or, having said why not, pd's exit code. */
+static int make_next(bool json, const char *path, const char *next, char ret[PATH_SIZE])
+{
+	const struct client_param after = { "after", next };
+
+	if (client_path(path, &after, 1, ret, PATH_SIZE) < 0)
+		return fail(json, "the daemon's list goes on at a place that is too long");
+	return 0;
+}
+
+static int get_next(bool json, const char *path, const char *next, struct json_object **ret)
+{
+	char longer[PATH_SIZE];
+	int e = make_next(json, path, next, longer);
+
+	return e ? e : answer_get(json, "GET", longer, NULL, ret);
+}
+
+int answer_get_list(bool json, const char *path, size_t rows, struct json_object **ret)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	char next[PATH_SIZE];
+	int e = answer_get(json, "GET", path, NULL, &answer);
+
+	if (e)
+		return e;
+	snprintf(next, sizeof(next), "%s", answer_text(answer, "next"));
+	for (int pages = 1; *next && (!rows || count_rows(answer) < rows); pages++) {
+		_cleanup_(answer_freep) struct json_object *page = NULL;
+
+		if (pages == PAGES_MAX)
+			return fail(json, "the list is longer than pd accepts");
+		e = get_next(json, path, next, &page);
+		if (e)
+			return e;
+		append_page(answer, page);
+		snprintf(next, sizeof(next), "%s", answer_text(page, "next"));
+	}
+	if (rows)
+		cut(answer, rows);
+	json_object_object_del(answer, "next");
+	*ret = TAKE_PTR(answer);
+	return 0;
+}
+
+int answer_list(bool json, const char *path, rows_each each, void *user_data)
+{
+	char page[PATH_SIZE];
+
+	snprintf(page, sizeof(page), "%s", path);
+	for (int pages = 0; pages < PAGES_MAX; pages++) {
+		_cleanup_(answer_freep) struct json_object *rest = NULL;
+		enum outcome outcome = client_list(page, each, user_data, &rest);
+		int e;
+
+		if (outcome != OUTCOME_OK) {
+			render_error(json, rest);
+			return outcome_row(outcome)->exit_code;
+		}
+		if (!*answer_text(rest, "next"))
+			return 0;
+		e = make_next(json, path, answer_text(rest, "next"), page);
+		if (e)
+			return e;
+	}
+	return fail(json, "the list is longer than pd accepts");
+}
