@@ -44,6 +44,7 @@ LIBS_registry := -lsqlite3
 # OpenSSL, and libevent's half of it, are loaded at the first check over TLS (health/tls.c).
 LIBS_health := -levent_extra -levent_core -ldl
 LIBS_tracker := -levent_core
+LIBS_coordination := -levent_core
 LIBS_api := -levent_core -levent_extra -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
@@ -51,7 +52,7 @@ JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c) -lsmartcols
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile explain tracker health api daemon
+ROOMS := base sentinel inventory registry reconcile explain tracker coordination health api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
@@ -59,9 +60,10 @@ USES_registry := base
 USES_reconcile := base registry inventory
 USES_explain := reconcile registry inventory sentinel base
 USES_tracker := explain reconcile registry inventory sentinel base
+USES_coordination := tracker reconcile registry base
 USES_health := base
-USES_api := tracker explain health reconcile registry inventory sentinel base
-USES_daemon := api tracker explain health reconcile registry inventory sentinel base
+USES_api := coordination tracker explain health reconcile registry inventory sentinel base
+USES_daemon := api coordination tracker explain health reconcile registry inventory sentinel base
 USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))

@@ -10,11 +10,11 @@
 #include <time.h>
 
 #include "api/commit.h"
-#include "api/process_watch.h"
 #include "api/server.h"
 #include "base/log.h"
 #include "base/moment.h"
 #include "base/quota.h"
+#include "coordination/process_watch.h"
 
 struct lock_hold *lock_hold_find(const struct lock_holds *holds, struct lock_key key)
 {

@@ -10,10 +10,10 @@
 #include <sys/queue.h>
 
 #include "api/connections.h"
-#include "api/process_watch.h"
 #include "api/request.h"
 #include "api/server.h"
 #include "base/quota.h"
+#include "coordination/process_watch.h"
 
 struct waiter {
 	TAILQ_ENTRY(waiter) entry;

@@ -23,7 +23,6 @@
 #include "api/commit.h"
 #include "api/connections.h"
 #include "api/lock_keeper.h"
-#include "api/process_watch.h"
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/routes.h"
@@ -33,6 +32,7 @@
 #include "api/wall_clock.h"
 #include "base/log.h"
 #include "base/quota.h"
+#include "coordination/process_watch.h"
 #include "health/health.h"
 
 /* Bodies up to this are read, so that a body over the limit gets an answer in JSON. */

@@ -14,12 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/process_watch.h"
 #include "api/server.h"
 #include "api/sessions.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/procfs.h"
+#include "coordination/process_watch.h"
 #include "tracker/activity.h"
 
 #define TERMINALS	   "/dev/pts"

@@ -1,38 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Ends of processes as the loop tells of them; the processes are real. */
-#include <signal.h>
-#include <sys/prctl.h>
-
-#include "api/process_watch.h"
-#include "base/procfs.h"
-#include "base/quota.h"
 #include "world.h"
 
+#include "base/quota.h"
+#include "coordination/process_watch.h"
+
 struct watched {
-	pid_t pid;
 	struct process_id id;
 	struct process_watch *watch;
 	unsigned told;
 	bool frees;
 };
-
-static void start(struct watched *w)
-{
-	w->pid = fork();
-	assert_true(w->pid >= 0);
-	if (!w->pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	assert_int_equal(procfs_identity(w->pid, &w->id), 0);
-}
-
-static void end(struct watched *w)
-{
-	assert_int_equal(kill(w->pid, SIGKILL), 0);
-	assert_int_equal(waitpid(w->pid, NULL, 0), w->pid);
-}
 
 static void on_gone(const struct process_id *id, void *user_data)
 {
@@ -98,9 +76,9 @@ static void a_killed_process_is_told_once(void **state)
 {
 	struct watched w = { 0 };
 
-	start(&w);
+	w.id = child_new();
 	watch(*state, &w);
-	end(&w);
+	child_kill(&w.id);
 	wait_told(*state, &w);
 	event_base_loop(((struct room *)*state)->loop, EVLOOP_NONBLOCK);
 	assert_int_equal(w.told, 1);
@@ -110,14 +88,14 @@ static void a_zombie_counts_as_gone(void **state)
 {
 	struct watched w = { 0 };
 
-	start(&w);
+	w.id = child_new();
 	watch(*state, &w);
-	assert_int_equal(kill(w.pid, SIGKILL), 0);
+	assert_int_equal(kill(w.id.pid, SIGKILL), 0);
 	wait_told(*state, &w);
 	assert_int_equal(process_watch_new(((struct room *)*state)->watcher, &w.id, ANNE, on_gone,
 					   &w, &w.watch),
 			 -ESRCH);
-	assert_int_equal(waitpid(w.pid, NULL, 0), w.pid);
+	assert_int_equal(waitpid(w.id.pid, NULL, 0), w.id.pid);
 }
 
 static void a_reused_pid_is_another_process(void **state)
@@ -125,20 +103,20 @@ static void a_reused_pid_is_another_process(void **state)
 	struct room *room = *state;
 	struct watched w = { 0 };
 
-	start(&w);
+	w.id = child_new();
 	w.id.start_ticks--;
 	assert_int_equal(process_watch_new(room->watcher, &w.id, ANNE, on_gone, &w, &w.watch),
 			 -ESRCH);
-	end(&w);
+	child_kill(&w.id);
 }
 
 static void a_watch_may_be_freed_while_it_tells(void **state)
 {
 	struct watched w = { .frees = true };
 
-	start(&w);
+	w.id = child_new();
 	watch(*state, &w);
-	end(&w);
+	child_kill(&w.id);
 	wait_told(*state, &w);
 	assert_null(w.watch);
 }
@@ -147,13 +125,13 @@ static void a_freed_watch_tells_nothing(void **state)
 {
 	struct watched quiet = { 0 }, other = { 0 };
 
-	start(&quiet);
-	start(&other);
+	quiet.id = child_new();
+	other.id = child_new();
 	watch(*state, &quiet);
 	watch(*state, &other);
 	process_watch_free(quiet.watch);
-	end(&quiet);
-	end(&other);
+	child_kill(&quiet.id);
+	child_kill(&other.id);
 	wait_told(*state, &other);
 	assert_int_equal(quiet.told, 0);
 }
@@ -167,7 +145,7 @@ static void beyond_a_users_descriptors_the_timer_looks(void **state)
 	struct watched w = { 0 }, other = { 0 };
 
 	assert_non_null(many);
-	start(&w);
+	w.id = child_new();
 	for (size_t i = 0; i < most; i++) {
 		many[i].id = w.id;
 		watch(room, &many[i]);
@@ -180,7 +158,7 @@ static void beyond_a_users_descriptors_the_timer_looks(void **state)
 		process_watch_new(room->watcher, &other.id, BERT, on_gone, &other, &other.watch),
 		0);
 	assert_int_equal(quota_used(room->quota, BERT, QUOTA_PROCESS_FDS), 1);
-	end(&w);
+	child_kill(&w.id);
 	wait_told(room, &w);
 	wait_told(room, &other);
 	assert_int_equal(w.told, 1);

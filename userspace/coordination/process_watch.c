@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/process_watch.h"
+#include "coordination/process_watch.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -4,8 +4,8 @@
  * user, or all of them, have more than QUOTA_PROCESS_FDS, or the kernel has no pidfd (before 5.3),
  * the others are looked at every PROCESS_WATCH_POLL_MS, for as long as there are such.
  */
-#ifndef API_PROCESS_WATCH_H
-#define API_PROCESS_WATCH_H
+#ifndef COORDINATION_PROCESS_WATCH_H
+#define COORDINATION_PROCESS_WATCH_H
 
 #include "base/process.h"
 
