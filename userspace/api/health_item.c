@@ -15,6 +15,7 @@
 #include "base/health_path.h"
 #include "base/moment.h"
 #include "base/text.h"
+#include "reconcile/belongs.h"
 #include "registry/health.h"
 #include "tracker/judge.h"
 
@@ -96,7 +97,7 @@ static bool tell_of_elsewhere(const struct elsewhere *e, const struct socket_row
 		const struct process_id *id = &row->holders[i].id;
 		const struct process *process = inventory_process(e->inventory, id);
 
-		if (!process || !process_fits_claim(e->service, process))
+		if (!process || !belongs_to_claim(e->service, process))
 			continue;
 		text_escape_terminal(inventory_process_name(e->inventory, id, comm), escaped,
 				     sizeof(escaped));

@@ -18,6 +18,7 @@
 #include "base/moment.h"
 #include "base/procfs.h"
 #include "base/text.h"
+#include "reconcile/belongs.h"
 
 #define DETAILS_SIZE 512
 #define WAIT_FOREVER "forever"
@@ -138,41 +139,25 @@ static int check_name(struct request *r, const char *name)
 
 /* --- the holder's name --- */
 
-/* How closely a claim fits the asker, best first: below these by whose shell has claimed it. */
-enum nearness { NEAR_SESSION = PROCESS_ANCESTORS_MAX, NEAR_DIRECTORY, _NEARNESS_MAX };
-
 struct search {
-	const struct asker *asker;
+	struct belongs_asker asker;
 	uid_t uid;
-	struct {
-		unsigned n;
-		char id[IDENTITY_MAX + 1];
-	} found[_NEARNESS_MAX];
+	struct belongs_nearest nearest;
+	char id[IDENTITY_MAX + 1];
 };
-
-/* Which of the asker's ancestors it is, nearest first; PROCESS_ANCESTORS_MAX for none. */
-static unsigned ancestor_index(const struct asker *a, const struct process_id *id)
-{
-	for (unsigned i = 0; i < a->peer.n_ancestors; i++)
-		if (process_id_equal(&a->peer.ancestors[i].id, id))
-			return i;
-	return PROCESS_ANCESTORS_MAX;
-}
 
 static bool consider(const struct service *s, void *user_data)
 {
 	struct search *search = user_data;
-	const struct asker *a = search->asker;
-	unsigned near = s->same_boot ? ancestor_index(a, &s->claimer) : PROCESS_ANCESTORS_MAX;
+	struct belongs_basis basis = { .tty = "", .cwd = s->cwd };
 
-	if (s->uid != search->uid)
-		return true;
-	if (near == PROCESS_ANCESTORS_MAX && !(s->same_boot && s->sid && s->sid == a->peer.sid))
-		near = *s->cwd && strcmp(s->cwd, a->cwd) == 0 ? NEAR_DIRECTORY : _NEARNESS_MAX;
-	if (near == _NEARNESS_MAX)
-		return true;
-	search->found[near].n++;
-	snprintf(search->found[near].id, sizeof(search->found[near].id), "%s", s->id);
+	if (s->same_boot) {
+		basis.process = s->claimer;
+		basis.sid = s->sid;
+	}
+	if (s->uid == search->uid &&
+	    belongs_is_nearest(&search->nearest, belongs_nearness(&search->asker, &basis)))
+		snprintf(search->id, sizeof(search->id), "%s", s->id);
 	return true;
 }
 
@@ -184,17 +169,12 @@ static bool consider(const struct service *s, void *user_data)
 static int service_of(struct request *r, const struct asker *a, char ret[IDENTITY_MAX + 1])
 {
 	const struct service_filter all = { .status = -1 };
-	struct search search = { .asker = a, .uid = r->uid };
+	struct search search = { .asker = { &a->peer, "", a->cwd },
+				 .uid = r->uid,
+				 .nearest.near = BELONGS_NOT };
 	int fault = registry_for_each_service(r->api->config.registry, &all, consider, &search);
 
-	*ret = '\0';
-	for (int near = 0; near < _NEARNESS_MAX; near++) {
-		if (!search.found[near].n)
-			continue;
-		if (search.found[near].n == 1)
-			strcpy(ret, search.found[near].id);
-		break;
-	}
+	strcpy(ret, search.nearest.n == 1 ? search.id : "");
 	return fault;
 }
 
@@ -334,8 +314,7 @@ static bool is_own(const struct request *r, const struct unlock *u, const struct
 		return false;
 	if (a->holder)
 		return strcmp(lock->holder, a->holder) == 0;
-	return process_id_equal(&a->peer.id, &lock->process) ||
-	       ancestor_index(a, &lock->process) < PROCESS_ANCESTORS_MAX ||
+	return belongs_generation(&a->peer, &lock->process) >= 0 ||
 	       (a->on_behalf && strcmp(lock->holder, a->on_behalf) == 0);
 }
 

@@ -8,23 +8,12 @@
 #include "api/view.h"
 #include "base/moment.h"
 #include "base/procfs.h"
-
-/* How a session fits a caller that names none: the smaller, the nearer. */
-enum {
-	NEAR_ANCESTOR = 0, /* and the ancestors behind it */
-	NEAR_TERMINAL = PROCESS_ANCESTORS_MAX,
-	NEAR_DIRECTORY,
-	NEAR_DIRECTORY_STALLED,
-	NEAR_NOT
-};
+#include "reconcile/belongs.h"
 
 struct search {
-	const struct request *request;
-	const struct process *peer; /* NULL: not visible */
-	char tty[PROCFS_TTY_SIZE];
-	const char *cwd; /* NULL = not told */
-	int near;	 /* of what was found */
-	size_t n;	 /* how many fit so; the first SESSIONS_CANDIDATES_MAX are kept */
+	struct belongs_asker asker;
+	struct belongs_nearest nearest;
+	size_t n; /* how many were found; the first SESSIONS_CANDIDATES_MAX are kept */
 	struct session_copy found[SESSIONS_CANDIDATES_MAX];
 };
 
@@ -68,31 +57,18 @@ static bool keep(const struct session *s, void *user_data)
 	return true;
 }
 
-static int nearness(const struct search *search, const struct session *s)
-{
-	const struct process *peer = search->peer;
-
-	if (s->status == SESSION_ACTIVE && peer && s->same_boot && s->process.pid)
-		for (int i = 0; i < peer->n_ancestors; i++)
-			if (process_id_equal(&peer->ancestors[i].id, &s->process))
-				return NEAR_ANCESTOR + i;
-	if (s->status == SESSION_ACTIVE && *search->tty && strcmp(s->tty, search->tty) == 0)
-		return NEAR_TERMINAL;
-	if (!search->cwd || strcmp(s->cwd, search->cwd) != 0)
-		return NEAR_NOT;
-	return s->status == SESSION_ACTIVE ? NEAR_DIRECTORY : NEAR_DIRECTORY_STALLED;
-}
-
 static bool keep_nearest(const struct session *s, void *user_data)
 {
 	struct search *search = user_data;
-	int near = nearness(search, s);
+	const struct belongs_basis basis = { .process = s->same_boot ? s->process
+								     : (struct process_id){ 0 },
+					     .tty = s->tty,
+					     .cwd = s->cwd,
+					     .left = s->status != SESSION_ACTIVE };
 
-	if (near == NEAR_NOT || near > search->near)
+	if (!belongs_is_nearest(&search->nearest, belongs_nearness(&search->asker, &basis)))
 		return true;
-	if (near < search->near)
-		search->n = 0;
-	search->near = near;
+	search->n = search->nearest.n - 1;
 	return keep(s, search);
 }
 
@@ -155,23 +131,23 @@ static int find_named(struct request *r, const char *text, bool environment,
 static int find_own(struct request *r, struct session_copy *ret)
 {
 	static const char *const words[] = {
-		[NEAR_TERMINAL] = "several sessions belong to this terminal",
-		[NEAR_DIRECTORY] = "several sessions work in this directory",
-		[NEAR_DIRECTORY_STALLED] = "several stalled sessions worked in this directory",
+		[BELONGS_BY_TERMINAL] = "several sessions belong to this terminal",
+		[BELONGS_BY_DIRECTORY] = "several sessions work in this directory",
+		[BELONGS_BY_DIRECTORY_LEFT] = "several stalled sessions worked in this directory",
 	};
 	const struct session_filter mine = { .uid = r->uid, .open = true };
-	struct search search = { .request = r, .near = NEAR_NOT };
-	struct process peer;
-	int fault = text_of(r, "cwd", &search.cwd);
+	struct search search = { .nearest.near = BELONGS_NOT };
+	struct process peer = { 0 };
+	char tty[PROCFS_TTY_SIZE] = "";
+	const char *cwd;
+	int fault = text_of(r, "cwd", &cwd);
 
 	if (fault)
 		return fault;
-	if (sessions_peer(r, &peer)) {
-		search.peer = &peer;
-		/* -ESRCH: the caller has left, and its terminal does not matter any more */
-		if (procfs_tty(&peer.id, search.tty, sizeof(search.tty)))
-			search.tty[0] = '\0';
-	}
+	/* -ESRCH: the caller has left, and its terminal does not matter any more */
+	if (sessions_peer(r, &peer) && procfs_tty(&peer.id, tty, sizeof(tty)))
+		tty[0] = '\0';
+	search.asker = (struct belongs_asker){ &peer, tty, cwd ? cwd : "" };
 	fault = registry_for_each_session(r->api->config.registry, &mine, keep_nearest, &search);
 	if (fault)
 		return fault;
@@ -182,9 +158,9 @@ static int find_own(struct request *r, struct session_copy *ret)
 			"one: pd session start PURPOSE, or name one: --session ID");
 	if (search.n > 1)
 		return ambiguous(r, &search,
-				 search.near < NEAR_TERMINAL
+				 search.nearest.near < BELONGS_BY_SID
 					 ? "several sessions stand on this shell"
-					 : words[search.near]);
+					 : words[search.nearest.near]);
 	*ret = search.found[0];
 	return 0;
 }

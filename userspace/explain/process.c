@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "inventory/inventory.h"
+#include "reconcile/belongs.h"
 
 #define FILE_BYTES	     8192 /* of status and cgroup: both stay below 4 kB */
 #define PATH_BYTES	     4608 /* a cgroup's path and what stands before it */
@@ -213,14 +214,6 @@ pid_t why_process_tracer(const struct process_id *id)
 
 /* --- kin --- */
 
-static bool descends_from(const struct process *process, const struct process_id *ancestor)
-{
-	for (int i = 0; i < process->n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
-		if (process_id_equal(&process->ancestors[i].id, ancestor))
-			return true;
-	return false;
-}
-
 static bool holds(const struct socket_row *row, const struct process_id *id)
 {
 	for (size_t i = 0; i < row->n_holders; i++)
@@ -252,7 +245,7 @@ enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *ro
 	if (process_id_equal(&row->binder, holder) || holds(row, &row->binder) ||
 	    !inventory_describe(inv, holder, &process) || !process.n_ancestors)
 		return KIN_UNKNOWN;
-	if (!descends_from(&process, &row->binder))
+	if (belongs_generation(&process, &row->binder) < 0)
 		return KIN_STRANGER;
 	if (row->binder_fate == BINDER_ALIVE)
 		return KIN_UNKNOWN; /* a parent that closed its own descriptor and lives on */

@@ -10,9 +10,9 @@
 #include "base/cleanup.h"
 #include "base/moment.h"
 #include "base/text.h"
+#include "reconcile/belongs.h"
 
-#define WHO_BYTES 96		 /* an escaped comm (4 bytes a byte at most) and a pid */
-#define PATH_CUT  "\xE2\x80\xA6" /* what a path that kept only its end begins with */
+#define WHO_BYTES 96 /* an escaped comm (4 bytes a byte at most) and a pid */
 
 /* A claim, and how to look at processes: what every decision below needs. */
 struct view {
@@ -20,68 +20,6 @@ struct view {
 	process_lookup lookup;
 	void *user_data;
 };
-
-/* --- does it fit? ----------------------------------------------------------------------- */
-
-/* An answer to one of the three questions; unknown is neither yes nor no. */
-enum answer { UNKNOWN, NO, YES };
-
-static enum answer descends_from_claimer(const struct service *claim, const struct process *process)
-{
-	/* pids of another boot name other processes */
-	if (!claim->same_boot || claim->claimer.pid == 0)
-		return UNKNOWN;
-	if (process_id_equal(&claim->claimer, &process->id))
-		return YES;
-	for (size_t i = 0; i < process->n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
-		if (process_id_equal(&claim->claimer, &process->ancestors[i].id))
-			return YES;
-	return process->n_ancestors > 0 ? NO : UNKNOWN;
-}
-
-static enum answer shares_session(const struct service *claim, const struct process *process)
-{
-	if (!claim->same_boot || claim->sid == 0 || process->sid == 0)
-		return UNKNOWN;
-	return claim->sid == process->sid ? YES : NO;
-}
-
-static enum answer works_below(const struct service *claim, const struct process *process)
-{
-	const char *cwd = process->cwd;
-	size_t n = claim->cwd ? strlen(claim->cwd) : 0;
-
-	if (n == 0 || cwd[0] == '\0')
-		return UNKNOWN;
-	if (strcmp(cwd, claim->cwd) == 0)
-		return YES;
-	if (strncmp(cwd, PATH_CUT, strlen(PATH_CUT)) == 0)
-		return UNKNOWN; /* its beginning, which would tell, was cut off */
-	while (n > 0 && claim->cwd[n - 1] == '/')
-		n--; /* "/" becomes "", which everything is below */
-	if (strncmp(cwd, claim->cwd, n) != 0)
-		return NO;
-	return cwd[n] == '/' || cwd[n] == '\0' ? YES : NO;
-}
-
-bool process_fits_claim(const struct service *claim, const struct process *process)
-{
-	enum answer answers[] = {
-		descends_from_claimer(claim, process),
-		shares_session(claim, process),
-		works_below(claim, process),
-	};
-	bool any_known = false;
-
-	if (process->uid == PROCESS_UID_UNKNOWN || process->uid != claim->uid)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
-		if (answers[i] == YES)
-			return true;
-		any_known |= answers[i] == NO;
-	}
-	return !any_known;
-}
 
 /* --- one socket ------------------------------------------------------------------------- */
 
@@ -255,7 +193,7 @@ static bool judge_holder(const struct view *view, const struct process *holder,
 	const struct process_ancestor *launcher = process_left_behind_by(holder);
 	char who[WHO_BYTES], words[LAUNCHER_WORDS_SIZE];
 
-	if (!process_fits_claim(view->claim, holder))
+	if (!belongs_to_claim(view->claim, holder))
 		return false;
 	if (launcher) {
 		ret->status = SERVICE_ORPHANED;

@@ -19,14 +19,6 @@
 typedef const struct process *(*process_lookup)(const struct process_id *id, void *user_data);
 
 /*
- * Does a process fit a claim?  It runs as the claim's user and (descends from the claimer, or
- * shares its session, or works in its directory or below).  Facts that are unknown never make it
- * fit; where *none* of the three can be compared (unknown of the process, or of the claim: made
- * before this boot, without a directory), the user alone decides.
- */
-bool process_fits_claim(const struct service *claim, const struct process *process);
-
-/*
  * The launcher that has left a process behind: of the ancestors in its own session the first that
  * has ended by a signal or with an error, such as a killed npm, or the shell of a terminal that was
  * closed.  NULL when there is none.  A launcher that left with success has done its work, who calls

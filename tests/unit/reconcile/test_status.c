@@ -9,82 +9,11 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "processes.h"
 #include "reconcile/status.h"
 
-#define ME	100
-#define OTHER	33
-#define NOW	1000000
 #define STALE_S 1800
 #define MPTCP	262
-
-/* --- a small world: shell 10 (session 10) claims; 20 is a server that it started ------------- */
-
-enum { SHELL = 10, SERVER = 20, CHILD = 21, DAEMON = 22, STRANGER = 30, SQUATTER = 40 };
-
-static const struct process world[] = {
-	{ .id = { SHELL, 1 }, .uid = ME, .sid = SHELL, .comm = "bash", .cwd = "/home/me" },
-	{ .id = { SERVER, 5 },
-	  .uid = ME,
-	  .sid = SHELL,
-	  .comm = "node",
-	  .cwd = "/srv",
-	  .n_ancestors = 1,
-	  .ancestors = { { { SHELL, 1 }, "bash" } } },
-	/* an inheritor that was reparented to init */
-	{ .id = { CHILD, 6 },
-	  .uid = ME,
-	  .sid = SHELL,
-	  .comm = "sleep",
-	  .cwd = "/srv",
-	  .n_ancestors = 1,
-	  .ancestors = { { { 1, 0 }, "init" } } },
-	/* an inheritor that leads its own session */
-	{ .id = { DAEMON, 7 },
-	  .uid = ME,
-	  .sid = DAEMON,
-	  .comm = "nginx",
-	  .cwd = "/",
-	  .n_ancestors = 1,
-	  .ancestors = { { { 1, 0 }, "init" } } },
-	/* the same user's, from elsewhere */
-	{ .id = { STRANGER, 8 },
-	  .uid = ME,
-	  .sid = STRANGER,
-	  .comm = "vite",
-	  .cwd = "/home/me/other",
-	  .n_ancestors = 1,
-	  .ancestors = { { { 1, 0 }, "init" } } },
-	{ .id = { SQUATTER, 9 }, .uid = OTHER, .sid = SQUATTER, .comm = "apache", .cwd = "/work" },
-};
-
-static const struct process *look_up(const struct process_id *id, void *user_data)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(world); i++)
-		if (process_id_equal(&world[i].id, id))
-			return &world[i];
-	return NULL;
-}
-
-static const struct process *process(pid_t pid)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(world); i++)
-		if (world[i].id.pid == pid)
-			return &world[i];
-	fail_msg("no process %d", pid);
-	return NULL;
-}
-
-static struct service claim_of_shell(void)
-{
-	return (struct service){ .id = "myapp:web",
-				 .port = 3100,
-				 .uid = ME,
-				 .cwd = "/work",
-				 .sid = SHELL,
-				 .claimer = { SHELL, 1 },
-				 .same_boot = true,
-				 .updated_at = NOW - 10 };
-}
 
 /* One listening socket with up to three holders. */
 struct listener {
@@ -136,126 +65,6 @@ static void listeners_and_bound_udp_sockets_serve(void **state)
 
 		assert_int_equal(socket_serves(&row), cases[i].serves);
 	}
-}
-
-/* --- which processes fit --------------------------------------------------------------------- */
-
-static void a_descendant_of_the_claimer_fits(void **state)
-{
-	struct service claim = claim_of_shell();
-
-	claim.sid = 0;
-	claim.cwd = "";
-	assert_true(process_fits_claim(&claim, process(SHELL)));
-	assert_true(process_fits_claim(&claim, process(SERVER)));
-	assert_false(process_fits_claim(&claim, process(STRANGER)));
-}
-
-static void a_process_of_the_same_session_fits(void **state)
-{
-	struct service claim = claim_of_shell();
-
-	claim.claimer.pid = 0;
-	claim.cwd = "";
-	assert_true(process_fits_claim(&claim, process(CHILD)));
-	assert_false(process_fits_claim(&claim, process(STRANGER)));
-}
-
-static void a_process_in_the_directory_or_below_fits(void **state)
-{
-	static const struct {
-		const char *claim, *process;
-		bool fits;
-	} cases[] = {
-		{ "/work", "/work", true },
-		{ "/work", "/work/sub/dir", true },
-		{ "/work", "/workshop", false },
-		{ "/work", "/wor", false },
-		{ "/work", "/", false },
-		{ "/work/", "/work", true },
-		{ "/work/", "/work/sub", true },
-		{ "/", "/anything", true },
-		{ "/", "/", true },
-		{ "/work", "/home/work", false },
-		{ "/work", "/work (deleted)", false },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct service claim = { .uid = ME, .cwd = cases[i].claim };
-		struct process p = { .id = { 50, 1 }, .uid = ME };
-
-		strcpy(p.cwd, cases[i].process);
-		assert_int_equal(process_fits_claim(&claim, &p), cases[i].fits);
-	}
-}
-
-static void another_users_process_never_fits(void **state)
-{
-	struct service claim = claim_of_shell();
-	struct process p = *process(SERVER);
-
-	p.uid = OTHER;
-	strcpy(p.cwd, "/work");
-	assert_false(process_fits_claim(&claim, &p));
-	p.uid = 0;
-	assert_false(process_fits_claim(&claim, &p));
-	p.uid = PROCESS_UID_UNKNOWN;
-	assert_false(process_fits_claim(&claim, &p));
-}
-
-static void a_reused_pid_is_not_the_claimer(void **state)
-{
-	struct service claim = claim_of_shell();
-	struct process p = { .id = { SHELL, 77 }, .uid = ME, .sid = 99, .cwd = "/elsewhere" };
-
-	assert_false(process_fits_claim(&claim, &p));
-	p.id.pid = 50;
-	p.n_ancestors = 1;
-	p.ancestors[0].id = (struct process_id){ SHELL, 77 };
-	assert_false(process_fits_claim(&claim, &p));
-	p.ancestors[0].id.start_ticks = 1;
-	assert_true(process_fits_claim(&claim, &p));
-}
-
-static void pids_of_another_boot_mean_nothing(void **state)
-{
-	struct service claim = claim_of_shell();
-
-	claim.same_boot = false;
-	assert_false(process_fits_claim(&claim, process(SERVER)));
-	claim.cwd = "/srv";
-	assert_true(process_fits_claim(&claim, process(SERVER)));
-}
-
-static void where_nothing_can_be_compared_the_user_decides(void **state)
-{
-	struct service claim = claim_of_shell();
-	struct process p = { .id = { 50, 1 }, .uid = ME };
-
-	assert_true(process_fits_claim(&claim, &p));
-	p.sid = 99; /* known, and another session */
-	assert_false(process_fits_claim(&claim, &p));
-	claim.same_boot = false; /* sessions of two boots cannot be compared */
-	assert_true(process_fits_claim(&claim, &p));
-	strcpy(p.cwd, "/elsewhere");
-	assert_false(process_fits_claim(&claim, &p));
-	claim.cwd = NULL;
-	assert_true(process_fits_claim(&claim, &p));
-}
-
-static void a_directory_whose_beginning_was_cut_is_unknown(void **state)
-{
-	struct service claim = { .uid = ME, .cwd = "/work" };
-	struct process p = { .id = { 50, 1 }, .uid = ME, .cwd = "\xE2\x80\xA6/deep/down" };
-
-	assert_true(process_fits_claim(&claim, &p));
-	claim.cwd = "\xE2\x80\xA6/deep/down";
-	claim.same_boot = true;
-	claim.sid = 1;
-	p.sid = 2;
-	assert_true(process_fits_claim(&claim, &p));
-	claim.cwd = "/work";
-	assert_false(process_fits_claim(&claim, &p));
 }
 
 /* --- statuses -------------------------------------------------------------------------------- */
@@ -672,14 +481,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listeners_and_bound_udp_sockets_serve),
-		cmocka_unit_test(a_descendant_of_the_claimer_fits),
-		cmocka_unit_test(a_process_of_the_same_session_fits),
-		cmocka_unit_test(a_process_in_the_directory_or_below_fits),
-		cmocka_unit_test(another_users_process_never_fits),
-		cmocka_unit_test(a_reused_pid_is_not_the_claimer),
-		cmocka_unit_test(pids_of_another_boot_mean_nothing),
-		cmocka_unit_test(where_nothing_can_be_compared_the_user_decides),
-		cmocka_unit_test(a_directory_whose_beginning_was_cut_is_unknown),
 		cmocka_unit_test(statuses_follow_from_holders_and_binder),
 		cmocka_unit_test(the_status_stays_while_the_process_ends),
 		cmocka_unit_test(a_process_that_does_not_let_go_is_named),

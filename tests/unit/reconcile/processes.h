@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* A small world of processes, and the claim that its shell has made. */
+#ifndef TESTS_RECONCILE_PROCESSES_H
+#define TESTS_RECONCILE_PROCESSES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "registry/registry.h"
+
+#define ME    100
+#define OTHER 33
+#define NOW   1000000
+
+/* Shell 10 (session 10) claims; 20 is a server that it started. */
+
+enum { SHELL = 10, SERVER = 20, CHILD = 21, DAEMON = 22, STRANGER = 30, SQUATTER = 40 };
+
+static const struct process world[] = {
+	{ .id = { SHELL, 1 }, .uid = ME, .sid = SHELL, .comm = "bash", .cwd = "/home/me" },
+	{ .id = { SERVER, 5 },
+	  .uid = ME,
+	  .sid = SHELL,
+	  .comm = "node",
+	  .cwd = "/srv",
+	  .n_ancestors = 1,
+	  .ancestors = { { { SHELL, 1 }, "bash" } } },
+	/* an inheritor that was reparented to init */
+	{ .id = { CHILD, 6 },
+	  .uid = ME,
+	  .sid = SHELL,
+	  .comm = "sleep",
+	  .cwd = "/srv",
+	  .n_ancestors = 1,
+	  .ancestors = { { { 1, 0 }, "init" } } },
+	/* an inheritor that leads its own session */
+	{ .id = { DAEMON, 7 },
+	  .uid = ME,
+	  .sid = DAEMON,
+	  .comm = "nginx",
+	  .cwd = "/",
+	  .n_ancestors = 1,
+	  .ancestors = { { { 1, 0 }, "init" } } },
+	/* the same user's, from elsewhere */
+	{ .id = { STRANGER, 8 },
+	  .uid = ME,
+	  .sid = STRANGER,
+	  .comm = "vite",
+	  .cwd = "/home/me/other",
+	  .n_ancestors = 1,
+	  .ancestors = { { { 1, 0 }, "init" } } },
+	{ .id = { SQUATTER, 9 }, .uid = OTHER, .sid = SQUATTER, .comm = "apache", .cwd = "/work" },
+};
+
+static inline const struct process *look_up(const struct process_id *id, void *user_data)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(world); i++)
+		if (process_id_equal(&world[i].id, id))
+			return &world[i];
+	return NULL;
+}
+
+static inline const struct process *process(pid_t pid)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(world); i++)
+		if (world[i].id.pid == pid)
+			return &world[i];
+	fail_msg("no process %d", pid);
+	return NULL;
+}
+
+static inline struct service claim_of_shell(void)
+{
+	return (struct service){ .id = "myapp:web",
+				 .port = 3100,
+				 .uid = ME,
+				 .cwd = "/work",
+				 .sid = SHELL,
+				 .claimer = { SHELL, 1 },
+				 .same_boot = true,
+				 .updated_at = NOW - 10 };
+}
+
+#endif
