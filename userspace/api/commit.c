@@ -10,10 +10,10 @@
 #include "api/lock_keeper.h"
 #include "api/reply.h"
 #include "api/server.h"
-#include "api/sessions.h"
 #include "api/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordination/sessions.h"
 
 struct staged_reply {
 	struct staged_reply *next;
@@ -142,7 +142,7 @@ static void flush(struct commit_queue *q)
 	free_activity_list(activities);
 	/* a session that began or ended in what was undone did not */
 	if (error && !q->api->ending)
-		session_watches_reload_later(q->api->sessions);
+		sessions_undone(q->api->sessions);
 }
 
 static void on_commit(evutil_socket_t fd, short what, void *user_data)

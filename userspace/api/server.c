@@ -26,13 +26,13 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/routes.h"
-#include "api/sessions.h"
 #include "api/stream.h"
 #include "api/turns.h"
 #include "api/wall_clock.h"
 #include "base/log.h"
 #include "base/quota.h"
 #include "coordination/process_watch.h"
+#include "coordination/sessions.h"
 #include "health/health.h"
 
 /* Bodies up to this are read, so that a body over the limit gets an answer in JSON. */
@@ -266,6 +266,23 @@ static int build_server(struct api *api)
 	return 0;
 }
 
+/* What is written is committed by the queue and told to watchers: both are there already. */
+static int build_coordination(struct api *api)
+{
+	struct coordination c = {
+		.loop = api->config.loop,
+		.registry = api->config.registry,
+		.activity = tracker_activity(api->config.tracker),
+		.quota = api->quota,
+	};
+	int r = process_watcher_new(c.loop, c.quota, &api->processes);
+
+	c.processes = api->processes;
+	if (!r)
+		r = sessions_new(&c, &api->sessions);
+	return r;
+}
+
 static int build(struct api *api)
 {
 	int r = build_server(api);
@@ -283,9 +300,7 @@ static int build(struct api *api)
 	if (!r)
 		listen_to_tracker(api); /* what follows may write already */
 	if (!r)
-		r = process_watcher_new(api->config.loop, api->quota, &api->processes);
-	if (!r)
-		r = session_watches_new(api, &api->sessions);
+		r = build_coordination(api);
 	if (!r)
 		r = health_new(api->config.loop, api->quota, &api->health);
 	if (!r)
@@ -338,7 +353,7 @@ void api_free(struct api *api)
 	if (api->http)
 		evhttp_free(api->http);
 	wall_clock_free(api->wall_clock);
-	session_watches_free(api->sessions);
+	sessions_free(api->sessions);
 	lock_keeper_free(api->locks);
 	process_watcher_free(api->processes);
 	health_free(api->health); /* its checks ended with the connections */
@@ -356,4 +371,9 @@ void api_free(struct api *api)
 struct api_counters api_counters(const struct api *api)
 {
 	return api->counters;
+}
+
+void api_watch_sessions(struct api *api)
+{
+	sessions_watch_all(api->sessions);
 }

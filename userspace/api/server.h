@@ -19,7 +19,7 @@ struct request;
 struct lock_keeper;
 struct process_watcher;
 struct quota;
-struct session_watches;
+struct sessions;
 struct streams;
 struct turns;
 struct wall_clock;
@@ -40,7 +40,7 @@ struct api {
 	struct streams *streams;
 	struct process_watcher *processes;
 	struct wall_clock *wall_clock;
-	struct session_watches *sessions;
+	struct sessions *sessions;
 	struct health *health; /* checks of services */
 	struct lock_keeper *locks;
 	struct procfs_kept callers[SERVER_CALLERS]; /* by pid */

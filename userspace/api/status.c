@@ -7,13 +7,16 @@
 #include "api/lock_keeper.h"
 #include "api/routes.h"
 #include "api/server.h"
-#include "api/sessions.h"
 #include "api/view.h"
 #include "base/clock.h"
+#include "base/text.h"
+#include "registry/sessions.h"
 #include "tracker/judge.h"
 
-#define ACTIVITY_RECENT_S 300
-#define LOCK_NAMES_MAX	  8 /* a line of a terminal; pd locks has them all */
+#define ACTIVITY_RECENT_S  300
+#define LOCK_NAMES_MAX	   8 /* a line of a terminal; pd locks has them all */
+#define SESSION_NAMES_MAX  8
+#define SESSION_NAME_BYTES 40 /* of each: a purpose may be a sentence */
 /*
  * A quick_check reads the whole file, 5 ms for each MB of it, and everybody else waits meanwhile:
  * asked again after this, however often the status is, and after a thousand times as long as the
@@ -116,9 +119,30 @@ static int add_locks(struct request *r, struct json_object *o)
 	return 0;
 }
 
+static bool add_name(const struct session *s, void *user_data)
+{
+	const char *name = *s->agent ? s->agent : *s->purpose ? s->purpose : s->id;
+	struct json_object *names = user_data;
+	char text[SESSION_NAME_BYTES + 1];
+
+	if (s->status == SESSION_ACTIVE)
+		json_append(names, json_text(text_to_utf8(name, text, sizeof(text))));
+	return json_object_array_length(names) < SESSION_NAMES_MAX;
+}
+
+/* Of those that are active: agents, else purposes. */
 static int add_sessions(struct request *r, struct json_object *o)
 {
-	return sessions_add_status(r->api, o);
+	static const struct session_filter open = { .uid = PROCESS_UID_UNKNOWN, .open = true };
+	struct registry *registry = r->api->config.registry;
+	int64_t counts[_SESSION_STATUS_MAX] = { 0 };
+	int fault = registry_count_sessions(registry, counts);
+
+	if (fault)
+		return fault;
+	json_add_int(o, "active", counts[SESSION_ACTIVE]);
+	json_add_int(o, "stalled", counts[SESSION_STALLED]);
+	return registry_for_each_session(registry, &open, add_name, json_add_array(o, "names"));
 }
 
 static int add_activity(struct request *r, struct json_object *o)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions and notes over the wire: bodies, owners, whose session is meant, and undone commits. */
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/prctl.h>
 
-#include "base/procfs.h"
 #include "base/session.h"
 #include "world.h"
 
@@ -168,115 +165,17 @@ static void root_writes_into_a_stalled_session_of_another_without_reviving_it(vo
 	assert_int_equal(status_count(w, "sessions.stalled"), 1);
 }
 
-/* --- the end of a process --- */
-
-/* A child that starts a session through a grandchild and lives on; returns its pid. */
-static pid_t start_from_child(struct world *w, char *ret_id)
+static void an_ended_session_is_not_ended_again(void **state)
 {
-	int pair[2];
-	struct client reader = { .size = 4096, .text = calloc(1, 4096) };
-	struct answer a;
-	pid_t child;
+	_cleanup_answer_ struct answer s = start(*state, "p", "/tmp"), ended = { 0 }, again = { 0 };
+	char body[128];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	child = fork();
-	assert_true(child >= 0);
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (!fork()) {
-			static const char text[] = "POST /v1/sessions HTTP/1.1\r\n"
-						   "Connection: close\r\n"
-						   "Content-Length: 15\r\n\r\n"
-						   "{\"purpose\":\"p\"}";
-			struct sockaddr_un name = { .sun_family = AF_UNIX };
-			char bytes[4096];
-			ssize_t n;
-			int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-			snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
-			if (connect(fd, (struct sockaddr *)&name, sizeof(name)) ||
-			    send(fd, text, sizeof(text) - 1, 0) < 0)
-				_exit(1);
-			while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
-				if (send(pair[1], bytes, n, 0) != n)
-					_exit(2);
-			_exit(0);
-		}
-		for (;;)
-			pause();
-	}
-	close(pair[1]);
-	reader.fd = pair[0];
-	assert_int_equal(fcntl(reader.fd, F_SETFL, O_NONBLOCK), 0);
-	a = client_answer(w, &reader);
-	assert_ok(&a);
-	assert_int_equal(int_of(&a, "pid"), child);
-	snprintf(ret_id, SESSION_ID_MAX + 1, "%s", text_of(&a, "id"));
-	answer_free(&a);
-	client_free(&reader);
-	return child;
-}
-
-static void wait_stalled(struct world *w, int64_t n)
-{
-	int64_t deadline = now_ms() + DEADLINE_MS;
-
-	while (status_count(w, "sessions.stalled") != n)
-		assert_true(now_ms() < deadline);
-}
-
-static void the_end_of_the_shell_stalls_and_is_written_down(void **state)
-{
-	char id[SESSION_ID_MAX + 1], path[128], words[64];
-	pid_t shell = start_from_child(*state, id);
-	_cleanup_answer_ struct answer log = { 0 };
-
-	assert_int_equal(status_count(*state, "sessions.active"), 1);
-	assert_int_equal(kill(shell, SIGKILL), 0);
-	wait_stalled(*state, 1);
-	assert_int_equal(waitpid(shell, NULL, 0), shell);
-	snprintf(path, sizeof(path), "/v1/log?filter=%s", id);
-	log = ask_get(*state, path);
-	snprintf(words, sizeof(words), "stalled: its shell %d is gone", shell);
-	assert_string_equal(text_of(&log, "entries.0.details"), words);
-	assert_string_equal(text_of(&log, "entries.0.action"), "SESSION");
-	assert_int_equal(int_of(&log, "entries.0.pid"), shell);
-}
-
-static void an_ended_session_is_not_stalled_any_more(void **state)
-{
-	char id[SESSION_ID_MAX + 1], body[128];
-	pid_t shell = start_from_child(*state, id), other;
-	_cleanup_answer_ struct answer ended = { 0 }, again = { 0 };
-
-	snprintf(body, sizeof(body), "{\"session\":\"%s\"}", id);
+	snprintf(body, sizeof(body), "{\"session\":\"%s\"}", text_of(&s, "id"));
 	ended = ask_post(*state, "/v1/sessions/end", body);
 	assert_ok(&ended);
+	assert_int_equal(int_of(&ended, "startedAt"), int_of(&s, "startedAt"));
 	again = ask_post(*state, "/v1/sessions/end", body);
 	assert_error(&again, 404, "not_found", "has ended");
-	assert_int_equal(kill(shell, SIGKILL), 0);
-	assert_int_equal(waitpid(shell, NULL, 0), shell);
-	/* one that ends later is told later: by then the first would have been */
-	other = start_from_child(*state, id);
-	assert_int_equal(kill(other, SIGKILL), 0);
-	wait_stalled(*state, 1);
-	assert_int_equal(waitpid(other, NULL, 0), other);
-}
-
-static void what_ended_while_no_daemon_ran_is_stalled_when_the_watch_begins(void **state)
-{
-	struct world *w = *state;
-	char id[SESSION_ID_MAX + 1];
-	pid_t shell = start_from_child(w, id);
-
-	api_free(w->api);
-	assert_int_equal(kill(shell, SIGKILL), 0);
-	assert_int_equal(waitpid(shell, NULL, 0), shell);
-	assert_int_equal(unlink(w->socket), 0);
-	world_open_api(w);
-	assert_int_equal(status_count(w, "sessions.stalled"), 0);
-	api_watch_sessions(w->api);
-	assert_int_equal(status_count(w, "sessions.stalled"), 1);
 }
 
 /* --- names in the status --- */
@@ -312,9 +211,7 @@ int main(void)
 		session_test(the_process_is_the_parent_of_who_connects),
 		session_test(another_users_session_is_neither_implied_nor_changed),
 		session_test(root_writes_into_a_stalled_session_of_another_without_reviving_it),
-		session_test(the_end_of_the_shell_stalls_and_is_written_down),
-		session_test(an_ended_session_is_not_stalled_any_more),
-		session_test(what_ended_while_no_daemon_ran_is_stalled_when_the_watch_begins),
+		session_test(an_ended_session_is_not_ended_again),
 		session_test(the_status_names_agents_else_purposes_and_is_bounded),
 	};
 

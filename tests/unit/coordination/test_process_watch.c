@@ -2,9 +2,6 @@
 /* Ends of processes as the loop tells of them; the processes are real. */
 #include "world.h"
 
-#include "base/quota.h"
-#include "coordination/process_watch.h"
-
 struct watched {
 	struct process_id id;
 	struct process_watch *watch;
@@ -24,51 +21,19 @@ static void on_gone(const struct process_id *id, void *user_data)
 	}
 }
 
-struct room {
-	struct event_base *loop;
-	struct quota *quota;
-	struct process_watcher *watcher;
-};
-
-#define OWN  900
-#define ANNE 1000
-#define BERT 1001
-
-static int open_room(void **state)
+static void watch(struct world *world, struct watched *w)
 {
-	struct room *room = calloc(1, sizeof(*room));
-
-	room->loop = event_base_new();
-	assert_int_equal(quota_new(OWN, &room->quota), 0);
-	assert_int_equal(process_watcher_new(room->loop, room->quota, &room->watcher), 0);
-	*state = room;
-	return 0;
+	assert_int_equal(process_watch_new(world->c.processes, &w->id, ANNE, on_gone, w, &w->watch),
+			 0);
 }
 
-static int close_room(void **state)
-{
-	struct room *room = *state;
-
-	process_watcher_free(room->watcher);
-	assert_int_equal(quota_used_by_all(room->quota, QUOTA_PROCESS_FDS), 0);
-	quota_free(room->quota);
-	event_base_free(room->loop);
-	free(room);
-	return 0;
-}
-
-static void watch(struct room *room, struct watched *w)
-{
-	assert_int_equal(process_watch_new(room->watcher, &w->id, ANNE, on_gone, w, &w->watch), 0);
-}
-
-static void wait_told(struct room *room, const struct watched *w)
+static void wait_told(struct world *world, const struct watched *w)
 {
 	int64_t deadline = now_ms() + DEADLINE_MS;
 
 	while (!w->told) {
 		assert_true(now_ms() < deadline);
-		event_base_loop(room->loop, EVLOOP_ONCE);
+		event_base_loop(world->c.loop, EVLOOP_ONCE);
 	}
 }
 
@@ -80,7 +45,7 @@ static void a_killed_process_is_told_once(void **state)
 	watch(*state, &w);
 	child_kill(&w.id);
 	wait_told(*state, &w);
-	event_base_loop(((struct room *)*state)->loop, EVLOOP_NONBLOCK);
+	event_base_loop(((struct world *)*state)->c.loop, EVLOOP_NONBLOCK);
 	assert_int_equal(w.told, 1);
 }
 
@@ -92,20 +57,20 @@ static void a_zombie_counts_as_gone(void **state)
 	watch(*state, &w);
 	assert_int_equal(kill(w.id.pid, SIGKILL), 0);
 	wait_told(*state, &w);
-	assert_int_equal(process_watch_new(((struct room *)*state)->watcher, &w.id, ANNE, on_gone,
-					   &w, &w.watch),
+	assert_int_equal(process_watch_new(((struct world *)*state)->c.processes, &w.id, ANNE,
+					   on_gone, &w, &w.watch),
 			 -ESRCH);
 	assert_int_equal(waitpid(w.id.pid, NULL, 0), w.id.pid);
 }
 
 static void a_reused_pid_is_another_process(void **state)
 {
-	struct room *room = *state;
+	struct world *world = *state;
 	struct watched w = { 0 };
 
 	w.id = child_new();
 	w.id.start_ticks--;
-	assert_int_equal(process_watch_new(room->watcher, &w.id, ANNE, on_gone, &w, &w.watch),
+	assert_int_equal(process_watch_new(world->c.processes, &w.id, ANNE, on_gone, &w, &w.watch),
 			 -ESRCH);
 	child_kill(&w.id);
 }
@@ -140,7 +105,7 @@ static void a_freed_watch_tells_nothing(void **state)
 static void beyond_a_users_descriptors_the_timer_looks(void **state)
 {
 	const uint64_t most = quota_limit(QUOTA_PROCESS_FDS)->per_user;
-	struct room *room = *state;
+	struct world *world = *state;
 	struct watched *many = calloc(most, sizeof(*many));
 	struct watched w = { 0 }, other = { 0 };
 
@@ -148,19 +113,19 @@ static void beyond_a_users_descriptors_the_timer_looks(void **state)
 	w.id = child_new();
 	for (size_t i = 0; i < most; i++) {
 		many[i].id = w.id;
-		watch(room, &many[i]);
+		watch(world, &many[i]);
 		assert_non_null(many[i].watch);
 	}
-	watch(room, &w);
-	assert_int_equal(quota_used(room->quota, ANNE, QUOTA_PROCESS_FDS), most);
+	watch(world, &w);
+	assert_int_equal(quota_used(world->c.quota, ANNE, QUOTA_PROCESS_FDS), most);
 	other.id = w.id;
-	assert_int_equal(
-		process_watch_new(room->watcher, &other.id, BERT, on_gone, &other, &other.watch),
-		0);
-	assert_int_equal(quota_used(room->quota, BERT, QUOTA_PROCESS_FDS), 1);
+	assert_int_equal(process_watch_new(world->c.processes, &other.id, BERT, on_gone, &other,
+					   &other.watch),
+			 0);
+	assert_int_equal(quota_used(world->c.quota, BERT, QUOTA_PROCESS_FDS), 1);
 	child_kill(&w.id);
-	wait_told(room, &w);
-	wait_told(room, &other);
+	wait_told(world, &w);
+	wait_told(world, &other);
 	assert_int_equal(w.told, 1);
 	free(many);
 }
@@ -168,16 +133,17 @@ static void beyond_a_users_descriptors_the_timer_looks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_killed_process_is_told_once, open_room,
-						close_room),
-		cmocka_unit_test_setup_teardown(a_zombie_counts_as_gone, open_room, close_room),
-		cmocka_unit_test_setup_teardown(a_reused_pid_is_another_process, open_room,
-						close_room),
-		cmocka_unit_test_setup_teardown(a_watch_may_be_freed_while_it_tells, open_room,
-						close_room),
-		cmocka_unit_test_setup_teardown(a_freed_watch_tells_nothing, open_room, close_room),
+		cmocka_unit_test_setup_teardown(a_killed_process_is_told_once, world_open,
+						world_close),
+		cmocka_unit_test_setup_teardown(a_zombie_counts_as_gone, world_open, world_close),
+		cmocka_unit_test_setup_teardown(a_reused_pid_is_another_process, world_open,
+						world_close),
+		cmocka_unit_test_setup_teardown(a_watch_may_be_freed_while_it_tells, world_open,
+						world_close),
+		cmocka_unit_test_setup_teardown(a_freed_watch_tells_nothing, world_open,
+						world_close),
 		cmocka_unit_test_setup_teardown(beyond_a_users_descriptors_the_timer_looks,
-						open_room, close_room),
+						world_open, world_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Real processes that live until a test ends them, and how long a test waits for anything. */
+/*
+ * The room between a real registry, real processes and a listener that keeps what it hears.  There
+ * is no client: the test commits, at the end of each turn of the loop in which that was asked for.
+ */
 #ifndef TESTS_COORDINATION_WORLD_H
 #define TESTS_COORDINATION_WORLD_H
 
@@ -12,15 +15,27 @@
 
 #include <event2/event.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/quota.h"
+#include "coordination/coordination.h"
+#include "coordination/process_watch.h"
+#include "registry/registry.h"
+#include "tracker/activity.h"
+#include "tracker/listener.h"
 
 #define DEADLINE_MS 20000 /* generous: sanitizers, emulated machines */
+#define OWN	    900	  /* the daemon's user */
+#define ANNE	    1000
+#define BERT	    1001
 
 static inline int64_t now_ms(void)
 {
@@ -30,7 +45,9 @@ static inline int64_t now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* A child that does nothing. */
+/* --- processes --- */
+
+/* A child that does nothing until child_kill(). */
 static inline struct process_id child_new(void)
 {
 	struct process_id id;
@@ -50,6 +67,122 @@ static inline void child_kill(const struct process_id *id)
 {
 	assert_int_equal(kill(id->pid, SIGKILL), 0);
 	assert_int_equal(waitpid(id->pid, NULL, 0), id->pid);
+}
+
+/* --- the world --- */
+
+struct world {
+	char dir[64], database[96];
+	struct coordination c;
+	struct activity_writer activity;
+	struct tracker_listener listener;
+	bool commit_due;
+	/* the newest entry that the listener heard of */
+	enum activity_action action;
+	char subject[64], details[256], comm[64];
+	pid_t pid;
+	uid_t uid;
+};
+
+static inline void hear_entry(const struct activity *entry, void *user_data)
+{
+	struct world *w = user_data;
+
+	w->action = entry->action;
+	w->pid = entry->pid;
+	w->uid = entry->uid;
+	snprintf(w->subject, sizeof(w->subject), "%s", entry->service);
+	snprintf(w->details, sizeof(w->details), "%s", entry->details);
+	snprintf(w->comm, sizeof(w->comm), "%s", entry->comm);
+}
+
+static inline void hear_commit(bool somebody_waits, void *user_data)
+{
+	struct world *w = user_data;
+
+	assert_true(registry_in_batch(w->c.registry));
+	w->commit_due = true;
+}
+
+static inline int world_open(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	char error[256] = "";
+
+	assert_non_null(w);
+	snprintf(w->dir, sizeof(w->dir), "/tmp/pd-coordination-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->database, sizeof(w->database), "%s/port-registry.db", w->dir);
+	w->c.loop = event_base_new();
+	assert_non_null(w->c.loop);
+	if (registry_open(w->database, &w->c.registry, error, sizeof(error)))
+		fail_msg("registry: %s", error);
+	assert_int_equal(activity_init(&w->activity, w->c.loop, w->c.registry), 0);
+	w->listener = (struct tracker_listener){ .entry_written = hear_entry,
+						 .commit_due = hear_commit,
+						 .user_data = w };
+	w->activity.listener = &w->listener;
+	w->c.activity = &w->activity;
+	assert_int_equal(quota_new(OWN, &w->c.quota), 0);
+	assert_int_equal(process_watcher_new(w->c.loop, w->c.quota, &w->c.processes), 0);
+	*state = w;
+	return 0;
+}
+
+static inline int world_close(void **state)
+{
+	struct world *w = *state;
+	char command[128];
+
+	process_watcher_free(w->c.processes);
+	for (int kind = 0; kind < _QUOTA_MAX; kind++)
+		assert_int_equal(quota_used_by_all(w->c.quota, kind), 0);
+	quota_free(w->c.quota);
+	activity_deinit(&w->activity);
+	registry_close(w->c.registry);
+	event_base_free(w->c.loop);
+	snprintf(command, sizeof(command), "rm -r %s", w->dir);
+	assert_int_equal(system(command), 0);
+	free(w);
+	return 0;
+}
+
+static inline void world_commit(struct world *w)
+{
+	/* what is written without asking for its commit would stay undone */
+	assert_int_equal(registry_in_batch(w->c.registry), w->commit_due);
+	if (w->commit_due)
+		assert_int_equal(registry_commit(w->c.registry), 0);
+	w->commit_due = false;
+}
+
+/* One turn of the loop, with the commit at its end; waits for an event, but not for long. */
+static inline void world_turn(struct world *w)
+{
+	static const struct timeval wait = { .tv_usec = 10000 };
+
+	event_base_loopexit(w->c.loop, &wait);
+	event_base_loop(w->c.loop, EVLOOP_ONCE);
+	world_commit(w);
+}
+
+#define world_wait(w, condition)                           \
+	do {                                               \
+		int64_t deadline = now_ms() + DEADLINE_MS; \
+		while (!(condition)) {                     \
+			assert_true(now_ms() < deadline);  \
+			world_turn(w);                     \
+		}                                          \
+	} while (0)
+
+/* The newest entry is of that kind, about that, with these words. */
+static inline void assert_entry(const struct world *w, enum activity_action action,
+				const char *subject, const char *words)
+{
+	assert_string_equal(activity_action_name(w->action), activity_action_name(action));
+	assert_string_equal(w->subject, subject);
+	if (!strstr(w->details, words))
+		fail_msg("\"%s\" is not in: %s", words, w->details);
 }
 
 #endif

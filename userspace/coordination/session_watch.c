@@ -1,83 +1,83 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Stalls sessions at the moment when what they stand on is gone: the process by its pidfd, the
- * terminal by the name that vanishes from /dev/pts.  The name goes before the kernel hangs the
- * terminal up and the shell dies of it: so a moment later it is asked whether the process lives on
- * without it.
- */
+#include "coordination/session_watch.h"
+
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "api/server.h"
-#include "api/sessions.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "coordination/process_watch.h"
+#include "registry/sessions.h"
 #include "tracker/activity.h"
 
-#define TERMINALS	   "/dev/pts"
-#define TERMINAL_SETTLE_MS 20 /* a hangup takes microseconds */
+#define TERMINALS "/dev/pts"
+/*
+ * The name goes before the kernel hangs the terminal up and the shell dies of it: so a moment later
+ * (a hangup takes microseconds) it is asked whether the process lives on without it.
+ */
+#define TERMINAL_SETTLE_MS 20
 #define DETAILS_SIZE	   96
 #define RELOAD_S	   10 /* after a failed commit: a full disk stays full for a while */
 
 struct watched {
-	struct watched *next, *previous;
+	TAILQ_ENTRY(watched) entry;
 	struct session_watches *owner;
 	char id[SESSION_ID_MAX + 1];
 	uid_t uid;
 	struct process_id process;
 	char tty[PROCFS_TTY_SIZE];
 	char comm[PROCESS_COMM_SIZE];
-	struct process_watch *watch; /* NULL: it was gone at once */
+	struct process_watch *watch; /* NULL: not begun, or it was gone at once */
 };
 
 struct session_watches {
-	struct api *api;
-	struct watched *list;
+	struct coordination c;
+	TAILQ_HEAD(, watched) list;
 	int inotify_fd; /* -1: terminals are not watched */
 	struct event *terminals, *settled, *reload;
 };
 
 static void drop(struct watched *s)
 {
-	if (s->next)
-		s->next->previous = s->previous;
-	if (s->previous)
-		s->previous->next = s->next;
-	else
-		s->owner->list = s->next;
+	TAILQ_REMOVE(&s->owner->list, s, entry);
 	process_watch_free(s->watch);
 	free(s);
+}
+
+static void drop_all(struct session_watches *w)
+{
+	while (!TAILQ_EMPTY(&w->list))
+		drop(TAILQ_FIRST(&w->list));
 }
 
 /* --- stalling --- */
 
 /* 0, OUTCOME_NO when somebody ended it meanwhile, negative errno. */
-static int write_stalled(struct api *api, const struct watched *s, const char *details)
+static int write_stalled(const struct coordination *c, const struct watched *s, const char *details)
 {
-	struct activity_writer *activity = tracker_activity(api->config.tracker);
 	int64_t now = time(NULL);
-	int r = registry_begin(api->config.registry);
+	int r = registry_begin(c->registry);
 
 	if (!r)
-		r = registry_session_stall(api->config.registry, s->id, now);
-	activity_commit_due(activity, true);
+		r = registry_session_stall(c->registry, s->id, now);
+	activity_commit_due(c->activity, true);
 	if (r)
 		return r;
-	return activity_write(activity, &(struct activity){ .action = ACTIVITY_SESSION,
-							    .service = s->id,
-							    .details = details,
-							    .timestamp = now,
-							    .pid = s->process.pid,
-							    .uid = s->uid,
-							    .comm = s->comm });
+	return activity_write(c->activity, &(struct activity){ .action = ACTIVITY_SESSION,
+							       .service = s->id,
+							       .details = details,
+							       .timestamp = now,
+							       .pid = s->process.pid,
+							       .uid = s->uid,
+							       .comm = s->comm });
 }
 
 /* Ends the watch as well. */
@@ -92,10 +92,10 @@ static void stall(struct watched *s, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(details, sizeof(details), format, args);
 	va_end(args);
-	r = write_stalled(s->owner->api, s, details);
+	r = write_stalled(&s->owner->c, s, details);
 	if (r < 0) {
 		log_error("%s was not marked as stalled yet: %s", s->id,
-			  registry_strerror(s->owner->api->config.registry, r));
+			  registry_strerror(s->owner->c.registry, r));
 		session_watches_reload_later(s->owner);
 	}
 	drop(s);
@@ -130,10 +130,10 @@ void session_watches_reload_later(struct session_watches *w)
 static void on_settled(evutil_socket_t fd, short what, void *user_data)
 {
 	struct session_watches *w = user_data;
-	struct watched *next;
+	struct watched *s, *next;
 
-	for (struct watched *s = w->list; s; s = next) {
-		next = s->next;
+	for (s = TAILQ_FIRST(&w->list); s; s = next) {
+		next = TAILQ_NEXT(s, entry);
 		if (lost_its_terminal(s))
 			stall(s, "stalled: its terminal %s is gone", s->tty);
 	}
@@ -155,7 +155,9 @@ static void on_terminals(evutil_socket_t fd, short what, void *user_data)
 
 static struct watched *find(struct session_watches *w, const char *id)
 {
-	for (struct watched *s = w->list; s; s = s->next)
+	struct watched *s;
+
+	TAILQ_FOREACH(s, &w->list, entry)
 		if (strcmp(s->id, id) == 0)
 			return s;
 	return NULL;
@@ -169,34 +171,45 @@ static void describe(struct watched *s)
 		memcpy(s->comm, p.comm, sizeof(s->comm));
 }
 
-int session_watch(struct session_watches *w, const char *id, uid_t uid,
-		  const struct process_id *process, const char *tty)
+static struct watched *add(struct session_watches *w, const char *id, uid_t uid,
+			   const struct process_id *process, const char *tty)
 {
-	struct watched *s;
-	int r;
+	struct watched *s = calloc(1, sizeof(*s));
 
-	session_unwatch(w, id);
-	if (!process->pid) /* nobody to wait for: it is ended by hand */
-		return 0;
-	s = calloc(1, sizeof(*s));
 	if (!s)
-		return -ENOMEM;
+		return NULL;
 	s->owner = w;
 	s->uid = uid;
 	s->process = *process;
 	snprintf(s->id, sizeof(s->id), "%s", id);
 	snprintf(s->tty, sizeof(s->tty), "%s", tty);
 	describe(s);
-	s->next = w->list;
-	if (s->next)
-		s->next->previous = s;
-	w->list = s;
-	r = process_watch_new(w->api->processes, process, uid, on_process_gone, s, &s->watch);
+	TAILQ_INSERT_TAIL(&w->list, s, entry);
+	return s;
+}
+
+static int begin(struct watched *s)
+{
+	int r = process_watch_new(s->owner->c.processes, &s->process, s->uid, on_process_gone, s,
+				  &s->watch);
+
 	if (r == -ESRCH)
-		stall(s, "stalled: its shell %d is gone", process->pid);
+		stall(s, "stalled: its shell %d is gone", s->process.pid);
 	else if (r)
 		drop(s);
 	return r == -ESRCH ? 0 : r;
+}
+
+int session_watch(struct session_watches *w, const char *id, uid_t uid,
+		  const struct process_id *process, const char *tty)
+{
+	struct watched *s;
+
+	session_unwatch(w, id);
+	if (!process->pid) /* nobody to wait for: it is ended by hand */
+		return 0;
+	s = add(w, id, uid, process, tty);
+	return s ? begin(s) : -ENOMEM;
 }
 
 void session_unwatch(struct session_watches *w, const char *id)
@@ -217,22 +230,22 @@ static int watch_terminals(struct session_watches *w)
 		log_debug("terminals are not watched: %s", strerror(errno));
 		return 0;
 	}
-	w->terminals = event_new(w->api->config.loop, w->inotify_fd, EV_READ | EV_PERSIST,
-				 on_terminals, w);
+	w->terminals = event_new(w->c.loop, w->inotify_fd, EV_READ | EV_PERSIST, on_terminals, w);
 	return w->terminals && !event_add(w->terminals, NULL) ? 0 : -ENOMEM;
 }
 
-int session_watches_new(struct api *api, struct session_watches **ret)
+int session_watches_new(const struct coordination *c, struct session_watches **ret)
 {
 	struct session_watches *w = calloc(1, sizeof(*w));
 	int r;
 
 	if (!w)
 		return -ENOMEM;
-	w->api = api;
+	w->c = *c;
+	TAILQ_INIT(&w->list);
 	w->inotify_fd = -1;
-	w->settled = evtimer_new(api->config.loop, on_settled, w);
-	w->reload = evtimer_new(api->config.loop, on_reload, w);
+	w->settled = evtimer_new(c->loop, on_settled, w);
+	w->reload = evtimer_new(c->loop, on_reload, w);
 	r = w->settled && w->reload ? watch_terminals(w) : -ENOMEM;
 	if (r) {
 		session_watches_free(w);
@@ -246,8 +259,7 @@ void session_watches_free(struct session_watches *w)
 {
 	if (!w)
 		return;
-	while (w->list)
-		drop(w->list);
+	drop_all(w);
 	if (w->terminals)
 		event_free(w->terminals);
 	if (w->settled)
@@ -258,10 +270,10 @@ void session_watches_free(struct session_watches *w)
 	free(w);
 }
 
-struct stored {
-	struct session_copy *sessions;
-	char (*ttys)[PROCFS_TTY_SIZE];
-	size_t n;
+/* --- what the registry has --- */
+
+struct reload {
+	struct session_watches *watches;
 	bool no_memory;
 };
 
@@ -271,53 +283,36 @@ static struct process_id process_of(const struct session *s)
 	return s->same_boot ? s->process : (struct process_id){ .pid = s->process.pid };
 }
 
-static bool keep(const struct session *s, void *user_data)
+/* Begun later: to stall one is to write, which the registry's cursor does not allow. */
+static bool add_stored(const struct session *s, void *user_data)
 {
-	struct stored *all = user_data;
-	struct session_copy *sessions;
-	void *ttys;
+	struct reload *reload = user_data;
+	struct process_id process = process_of(s);
 
 	if (s->status != SESSION_ACTIVE || !s->process.pid)
 		return true;
-	sessions = reallocarray(all->sessions, all->n + 1, sizeof(*sessions));
-	if (sessions)
-		all->sessions = sessions;
-	ttys = reallocarray(all->ttys, all->n + 1, sizeof(*all->ttys));
-	if (ttys)
-		all->ttys = ttys;
-	all->no_memory = !sessions || !ttys;
-	if (all->no_memory)
-		return false;
-	sessions[all->n] = (struct session_copy){ .uid = s->uid, .process = process_of(s) };
-	snprintf(sessions[all->n].id, sizeof(sessions->id), "%s", s->id);
-	snprintf(all->ttys[all->n++], PROCFS_TTY_SIZE, "%s", s->tty);
-	return true;
+	reload->no_memory = !add(reload->watches, s->id, s->uid, &process, s->tty);
+	return !reload->no_memory;
 }
 
 void session_watches_reload(struct session_watches *w)
 {
 	static const struct session_filter open = { .uid = PROCESS_UID_UNKNOWN, .open = true };
-	struct stored all = { 0 };
+	struct reload reload = { .watches = w };
+	struct watched *s, *next;
 	int r;
 
-	while (w->list)
-		drop(w->list);
-	r = registry_for_each_session(w->api->config.registry, &open, keep, &all);
-	if (!r && all.no_memory)
+	drop_all(w);
+	r = registry_for_each_session(w->c.registry, &open, add_stored, &reload);
+	if (!r && reload.no_memory)
 		r = -ENOMEM;
-	for (size_t i = 0; i < all.n && !r; i++) {
-		const struct session_copy *s = &all.sessions[i];
+	for (s = TAILQ_FIRST(&w->list); s; s = next) {
+		int error;
 
-		r = session_watch(w, s->id, s->uid, &s->process, all.ttys[i]);
+		next = TAILQ_NEXT(s, entry);
+		error = begin(s);
+		r = r ? r : error;
 	}
 	if (r)
-		log_error("not every session is watched: %s",
-			  registry_strerror(w->api->config.registry, r));
-	free(all.sessions);
-	free(all.ttys);
-}
-
-void api_watch_sessions(struct api *api)
-{
-	session_watches_reload(api->sessions);
+		log_error("not every session is watched: %s", registry_strerror(w->c.registry, r));
 }

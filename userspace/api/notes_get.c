@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/notes: what somebody wrote into a session, by pages. */
+#include <inttypes.h>
+
+#include "api/page.h"
+#include "api/routes.h"
+#include "api/server.h"
+#include "api/session_request.h"
+#include "api/session_view.h"
+#include "base/user.h"
+
+struct listing {
+	struct request *r;
+	struct page page;
+	int64_t last_id;
+	bool more;
+	int fault;
+};
+
+static bool list_note(const struct note *note, void *user_data)
+{
+	struct listing *listing = user_data;
+	struct json_object *o;
+
+	listing->more = page_is_full(listing->r, &listing->page);
+	if (listing->more)
+		return false;
+	o = json_object_new_object();
+	json_add_int(o, "id", note->id);
+	json_add_int(o, "at", note->timestamp);
+	json_add(o, "text", json_object_new_string(note->text));
+	json_add_text(o, "user", user_name(note->uid));
+	json_add_known(o, "pid", note->pid);
+	json_add_text(o, "comm", note->comm);
+	listing->last_id = note->id;
+	listing->fault = written_list_add(listing->r, o);
+	return !listing->fault;
+}
+
+static bool add_session(const struct session *s, void *user_data)
+{
+	struct request *r = user_data;
+
+	json_add(r->answer, "session", session_view(s, r->uid));
+	return false;
+}
+
+/* Where the page begins: behind the cursor, else with the newest n, else with the oldest. */
+static int find_begin(struct request *r, const struct page *page, const char *session,
+		      int64_t *ret_after)
+{
+	*ret_after = INT64_MIN;
+	if (page->after)
+		return page_after_number(r, page, ret_after);
+	if (page->n)
+		return registry_newest_notes(r->api->config.registry, session, page->n, ret_after);
+	return 0;
+}
+
+int notes_get(struct request *r)
+{
+	struct registry *registry = r->api->config.registry;
+	struct listing listing = { .r = r };
+	struct session_caller caller;
+	struct session_copy s;
+	char next[24];
+	int64_t after;
+	int fault = page_parse(r, NOTES_PER_SESSION, &listing.page);
+
+	session_request_caller(r, &caller);
+	if (!fault)
+		fault = session_request_find(r, &caller, &s);
+	if (!fault)
+		fault = find_begin(r, &listing.page, s.id, &after);
+	if (!fault)
+		fault = registry_session_find(registry, s.id, add_session, r);
+	if (!fault)
+		fault = written_list_begin(r, "notes");
+	if (!fault)
+		fault = registry_for_each_note(registry, s.id, after, list_note, &listing);
+	if (!fault)
+		fault = listing.fault ? listing.fault : written_list_end(r);
+	snprintf(next, sizeof(next), "%" PRId64, listing.last_id);
+	return fault ? fault : page_end(r, listing.more ? next : NULL);
+}

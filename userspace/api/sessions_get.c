@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/sessions: the list, by pages. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/page.h"
+#include "api/routes.h"
+#include "api/server.h"
+#include "api/session_view.h"
+#include "base/session.h"
+
+#define SESSIONS_SHOWN 20 /* completed ones, where not all are asked for */
+#define CURSOR_SIZE    (64 + SESSION_ID_MAX)
+
+struct listing {
+	struct request *r;
+	struct page page;
+	char last[CURSOR_SIZE];
+	bool more;
+	int fault;
+};
+
+/*
+ * Where a session stands in the list: open ones first, by their begin; then those that are over,
+ * the newest before.  As text that sorts so.
+ */
+static void place_of(const struct session *s, char ret[CURSOR_SIZE])
+{
+	bool over = s->status == SESSION_COMPLETED;
+	int64_t since = s->ended_at ? s->ended_at : s->stalled_at ? s->stalled_at : s->started_at;
+
+	snprintf(ret, CURSOR_SIZE, "%d.%020" PRId64 ".%020" PRId64 ".%s", over,
+		 over ? INT64_MAX - since : 0, over ? INT64_MAX - s->started_at : s->started_at,
+		 s->id);
+}
+
+static bool list_session(const struct session *s, void *user_data)
+{
+	struct listing *listing = user_data;
+	char place[CURSOR_SIZE];
+
+	place_of(s, place);
+	if (listing->page.after && strcmp(place, listing->page.after) <= 0)
+		return true;
+	listing->more = page_is_full(listing->r, &listing->page);
+	if (listing->more)
+		return false;
+	memcpy(listing->last, place, sizeof(place));
+	listing->fault = written_list_add(listing->r, session_view(s, listing->r->uid));
+	return !listing->fault;
+}
+
+int sessions_get(struct request *r)
+{
+	const char *all = request_param(r, "all");
+	struct session_filter filter = { .uid = PROCESS_UID_UNKNOWN, .limit = SESSIONS_SHOWN };
+	struct listing listing = { .r = r };
+	int64_t counts[_SESSION_STATUS_MAX];
+	int fault = page_parse(r, PAGE_MAX_ROWS, &listing.page);
+
+	if (fault)
+		return fault;
+	if (all && strcmp(all, "1") != 0)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "all \"%.16s\" cannot be read; write all=1", all);
+	if (all)
+		filter.limit = 0;
+	fault = registry_count_sessions(r->api->config.registry, counts);
+	if (fault)
+		return fault;
+	for (int s = 0; s < _SESSION_STATUS_MAX; s++)
+		json_add_int(r->answer, session_status_name((enum session_status)s), counts[s]);
+	fault = written_list_begin(r, "sessions");
+	if (!fault)
+		fault = registry_for_each_session(r->api->config.registry, &filter, list_session,
+						  &listing);
+	if (!fault)
+		fault = listing.fault ? listing.fault : written_list_end(r);
+	return fault ? fault : page_end(r, listing.more ? listing.last : NULL);
+}

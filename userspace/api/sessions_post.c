@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* POST /v1/sessions: starts a session on the shell that ran pd. */
+#include <limits.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "api/server.h"
+#include "api/session_request.h"
+
+static int parse(struct request *r, struct session *s)
+{
+	int fault = session_request_text(r, "purpose", SESSION_PURPOSE_MAX_BYTES, &s->purpose);
+
+	if (!fault)
+		fault = session_request_text(r, "agent", SESSION_AGENT_MAX_BYTES, &s->agent);
+	if (!fault)
+		fault = session_request_text(r, "cwd", PATH_MAX - 1, &s->cwd);
+	if (fault)
+		return fault;
+	if (!s->purpose || session_text_is_blank(s->purpose))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"purpose\" is missing; write one like \"Building checkout "
+				    "UI\"");
+	if (s->cwd && *s->cwd != '/')
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "cwd \"%.64s\" is not an absolute path; write it like "
+				    "/home/me/app",
+				    s->cwd);
+	return 0;
+}
+
+struct others {
+	const struct session *of;
+	const char *but; /* its id */
+	struct json_object *ids;
+};
+
+static bool add_other(const struct session *s, void *user_data)
+{
+	const struct others *others = user_data;
+
+	if (s->status == SESSION_ACTIVE && s->same_boot && others->of->process.pid &&
+	    process_id_equal(&s->process, &others->of->process) && strcmp(s->id, others->but))
+		json_append(others->ids, json_text(s->id));
+	return true;
+}
+
+/* The new session, and other active ones on the same shell: from now on they must be named. */
+static int answer(struct request *r, const struct session *s, const char *id)
+{
+	const struct session_filter mine = { .uid = r->uid, .open = true };
+	struct others others = { .of = s, .but = id };
+
+	request_subject(r, id);
+	json_add_text(r->answer, "id", id);
+	json_add_text(r->answer, "purpose", s->purpose);
+	json_add_text(r->answer, "agent", s->agent);
+	json_add_int(r->answer, "startedAt", s->started_at);
+	json_add_known(r->answer, "pid", s->process.pid);
+	others.ids = json_add_array(r->answer, "others");
+	return registry_for_each_session(r->api->config.registry, &mine, add_other, &others);
+}
+
+int sessions_post(struct request *r)
+{
+	struct session s = { 0 };
+	char id[SESSION_ID_MAX + 1], refusal[QUOTA_REFUSAL_SIZE];
+	struct session_caller caller;
+	int fault = parse(r, &s);
+
+	if (fault)
+		return fault;
+	session_request_caller(r, &caller);
+	fault = request_begin_write(r);
+	if (!fault)
+		fault = sessions_start(r->api->sessions, &caller, &s, id);
+	if (fault > 0)
+		return request_fail(r, OUTCOME_CONFLICT, "%s",
+				    quota_refusal(QUOTA_SESSIONS_ACTIVE, (enum quota_outcome)fault,
+						  refusal, sizeof(refusal)));
+	return fault ? fault : answer(r, &s, id);
+}
