@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/lock_keeper.h"
 #include "api/reply.h"
 #include "api/server.h"
 #include "api/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordination/locks.h"
 #include "coordination/sessions.h"
 
 struct staged_reply {
@@ -133,7 +133,7 @@ static void flush(struct commit_queue *q)
 		log_error("%s", why);
 	}
 	if (error && q->api->locks)
-		lock_keeper_undone(q->api->locks);
+		locks_undone(q->api->locks);
 	note_costs(replies, began_us, clock_us(CLOCK_MONOTONIC) - began_us);
 	answer_all(q, replies, error, why);
 	make_calls(calls, error);

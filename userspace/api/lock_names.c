@@ -4,11 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/lock_keeper.h"
 #include "api/request.h"
 #include "api/server.h"
-#include "api/view.h"
 #include "base/cleanup.h"
+#include "base/user.h"
+#include "coordination/locks.h"
+
+int lock_name_parse(struct request *r, const char *name)
+{
+	const char *why;
+
+	if (!name)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"name\" is missing; write one like \"db-migrations\"");
+	if (lock_name_check(name, &why))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "lock \"%.64s\" cannot be used: %s; write one like "
+				    "db-migrations",
+				    name, why);
+	return 0;
+}
 
 int lock_name_owner(struct request *r, bool machine, const char *user, uid_t *ret)
 {
@@ -32,7 +47,7 @@ int lock_namesakes_find(struct request *r, struct lock_key key, struct lock_name
 {
 	_cleanup_free_ struct lock *locks = NULL;
 	size_t n = 0;
-	int fault = lock_keeper_look_all(r->api->locks, true, &locks, &n);
+	int fault = locks_look_all(r->api->locks, true, &locks, &n);
 
 	*ret = (struct lock_namesakes){ 0 };
 	for (size_t i = 0; !fault && i < n; i++) {

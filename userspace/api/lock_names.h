@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose a lock of a name is: the caller's own, another user's, or the machine's. */
+/* What a lock is called, and whose the name is: one's own, another user's, or the machine's. */
 #ifndef API_LOCK_NAMES_H
 #define API_LOCK_NAMES_H
 
@@ -9,6 +9,9 @@
 #include "registry/locks.h"
 
 struct request;
+
+/* Checks a name; NULL = missing.  0, OUTCOME_BAD_REQUEST. */
+int lock_name_parse(struct request *r, const char *name);
 
 /*
  * Whose name is meant: the caller's own, unless the request says the machine's or another user's.

@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "api/json.h"
-#include "api/lock_keeper.h"
-#include "api/view.h"
 #include "base/moment.h"
+#include "base/user.h"
+#include "coordination/locks.h"
 
 static void add_waiter(const struct lock *wanted, int64_t since, void *user_data)
 {
@@ -20,7 +20,7 @@ static void add_waiter(const struct lock *wanted, int64_t since, void *user_data
 	json_append(user_data, o);
 }
 
-struct json_object *lock_view(const struct lock_keeper *k, const struct lock *lock, uid_t viewer)
+struct json_object *lock_view(const struct locks *locks, const struct lock *lock, uid_t viewer)
 {
 	struct json_object *o = json_object_new_object();
 	bool held = lock_is_held(lock);
@@ -39,7 +39,7 @@ struct json_object *lock_view(const struct lock_keeper *k, const struct lock *lo
 	json_add_known(o, "expiresAt", held ? lock->expires_at : 0);
 	json_add_known(o, "fence", held ? lock->fence : 0);
 	json_add_known(o, "releasedAt", lock->released_at);
-	lock_keeper_for_each_waiter(k, lock_key_of(lock), add_waiter, json_add_array(o, "waiters"));
+	locks_for_each_waiter(locks, lock_key_of(lock), add_waiter, json_add_array(o, "waiters"));
 	return o;
 }
 

@@ -22,7 +22,7 @@
 
 #include "api/commit.h"
 #include "api/connections.h"
-#include "api/lock_keeper.h"
+#include "api/lock_delivery.h"
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/routes.h"
@@ -31,6 +31,7 @@
 #include "api/wall_clock.h"
 #include "base/log.h"
 #include "base/quota.h"
+#include "coordination/locks.h"
 #include "coordination/process_watch.h"
 #include "coordination/sessions.h"
 #include "health/health.h"
@@ -202,7 +203,7 @@ static void on_clock_changed(void *user_data)
 {
 	struct api *api = user_data;
 
-	lock_keeper_clock_changed(api->locks);
+	locks_clock_changed(api->locks);
 	tracker_clock_changed(api->config.tracker);
 }
 
@@ -280,6 +281,10 @@ static int build_coordination(struct api *api)
 	c.processes = api->processes;
 	if (!r)
 		r = sessions_new(&c, &api->sessions);
+	if (!r)
+		r = locks_new(&c, &api->locks);
+	if (!r)
+		r = locks_start(api->locks);
 	return r;
 }
 
@@ -304,9 +309,7 @@ static int build(struct api *api)
 	if (!r)
 		r = health_new(api->config.loop, api->quota, &api->health);
 	if (!r)
-		r = lock_keeper_new(api, &api->locks);
-	if (!r)
-		r = lock_keeper_start(api->locks);
+		r = lock_deliveries_new(api->config.loop, &api->deliveries);
 	if (!r)
 		r = wall_clock_new(api->config.loop, on_clock_changed, api, &api->wall_clock);
 	return r;
@@ -354,7 +357,8 @@ void api_free(struct api *api)
 		evhttp_free(api->http);
 	wall_clock_free(api->wall_clock);
 	sessions_free(api->sessions);
-	lock_keeper_free(api->locks);
+	lock_deliveries_free(api->deliveries);
+	locks_free(api->locks);
 	process_watcher_free(api->processes);
 	health_free(api->health); /* its checks ended with the connections */
 	streams_free(api->streams);

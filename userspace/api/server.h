@@ -16,7 +16,8 @@ struct evhttp;
 struct event;
 struct health;
 struct request;
-struct lock_keeper;
+struct lock_deliveries;
+struct locks;
 struct process_watcher;
 struct quota;
 struct sessions;
@@ -42,7 +43,8 @@ struct api {
 	struct wall_clock *wall_clock;
 	struct sessions *sessions;
 	struct health *health; /* checks of services */
-	struct lock_keeper *locks;
+	struct locks *locks;
+	struct lock_deliveries *deliveries;
 	struct procfs_kept callers[SERVER_CALLERS]; /* by pid */
 	struct api_counters counters;
 	struct metrics metrics;

@@ -4,12 +4,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/lock_keeper.h"
 #include "api/routes.h"
 #include "api/server.h"
 #include "api/view.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "coordination/locks.h"
 #include "registry/sessions.h"
 #include "tracker/judge.h"
 
@@ -108,7 +108,7 @@ static int add_locks(struct request *r, struct json_object *o)
 	_cleanup_free_ struct lock *locks = NULL;
 	struct json_object *names;
 	size_t n = 0;
-	int fault = lock_keeper_look_all(r->api->locks, true, &locks, &n);
+	int fault = locks_look_all(r->api->locks, true, &locks, &n);
 
 	if (fault)
 		return fault;

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Locks: grants, queues, and everything that ends one. */
+/* Locks over the wire: bodies, whose a lock is, open requests, and answers that nobody takes. */
 #include "world.h"
 
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/prctl.h>
 
-#include "api/lock_keeper.h"
-#include "api/server.h"
 #include "base/quota.h"
 
 #define TICK_MS 10 /* the clocks of time() and of the loop lag behind by a tick of the kernel */
@@ -271,40 +268,6 @@ static void requests_that_make_no_sense_are_refused(void **state)
 
 /* --- what ends a lock --- */
 
-static void a_lock_ends_with_its_process(void **state)
-{
-	struct world *w = *state;
-	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\"}");
-
-	rival_granted(w, &r);
-	wait_held(w, "a", true);
-	rival_kill(&r);
-	wait_held(w, "a", false);
-	last_log_says(w, "a", "has ended");
-}
-
-static void a_lock_ends_at_its_ttl(void **state)
-{
-	struct world *w = *state;
-	int64_t began = now_ms();
-
-	lock(w, "{\"name\":\"a\",\"ttl\":\"1s\"}");
-	wait_held(w, "a", false);
-	assert_true(now_ms() - began >= 1000 - TICK_MS);
-	last_log_says(w, "a", "its time of 1s is over");
-}
-
-static void a_renewal_puts_the_end_off(void **state)
-{
-	struct world *w = *state;
-
-	lock(w, "{\"name\":\"a\",\"ttl\":\"1s\"}");
-	lock(w, "{\"name\":\"b\",\"ttl\":\"1s\"}");
-	lock(w, "{\"name\":\"a\",\"ttl\":\"1h\"}");
-	wait_held(w, "b", false);
-	wait_held(w, "a", true);
-}
-
 static void a_lock_of_others_is_not_unlocked_without_force(void **state)
 {
 	struct world *w = *state;
@@ -360,54 +323,6 @@ static void what_is_not_held_is_not_unlocked(void **state)
 
 /* --- the queue --- */
 
-static void waiters_are_served_in_the_order_in_which_they_came(void **state)
-{
-	struct world *w = *state;
-	_cleanup_rival_ struct rival first = rival_new(w, "{\"name\":\"a\"}");
-	_cleanup_rival_ struct rival second = { 0 };
-	_cleanup_rival_ struct rival third = { 0 };
-	int64_t fences[3];
-
-	fences[0] = rival_granted(w, &first);
-	second = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
-	wait_waiting(w, "a", 1);
-	third = rival_new(w, "{\"name\":\"a\",\"wait\":\"1h\"}");
-	wait_waiting(w, "a", 2);
-	rival_kill(&first);
-	fences[1] = rival_granted(w, &second);
-	assert_int_equal(waiting(w, "a"), 1);
-	assert_int_equal(answer_size(&third.answer), 0);
-	rival_kill(&second);
-	fences[2] = rival_granted(w, &third);
-	assert_true(fences[0] < fences[1] && fences[1] < fences[2]);
-}
-
-/* As when the machine has slept: the clock is past the end, and the timer is not. */
-static void end_by_the_clock(struct world *w)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(w->database, &db), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_exec(db, "UPDATE locks SET expiresAt = unixepoch() - 60", NULL, NULL, NULL),
-		SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-static void what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end(void **state)
-{
-	struct world *w = *state;
-	_cleanup_rival_ struct rival first = rival_new(w, "{\"name\":\"a\",\"ttl\":\"1h\"}");
-	_cleanup_rival_ struct rival second = { 0 };
-	int64_t fence = rival_granted(w, &first);
-
-	second = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
-	wait_waiting(w, "a", 1);
-	end_by_the_clock(w);
-	lock_keeper_clock_changed(w->api->locks);
-	assert_true(rival_granted(w, &second) > fence);
-}
-
 static void a_release_is_followed_by_the_next_grant(void **state)
 {
 	struct world *w = *state;
@@ -420,24 +335,6 @@ static void a_release_is_followed_by_the_next_grant(void **state)
 	a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
 	assert_ok(&a);
 	rival_granted(w, &r);
-}
-
-static void a_waiter_that_was_killed_is_passed_over(void **state)
-{
-	struct world *w = *state;
-	_cleanup_rival_ struct rival dead = { 0 };
-	_cleanup_rival_ struct rival next = { 0 };
-	_cleanup_answer_ struct answer a = { 0 };
-
-	lock(w, "{\"name\":\"a\"}");
-	dead = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
-	wait_waiting(w, "a", 1);
-	next = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
-	wait_waiting(w, "a", 2);
-	rival_kill(&dead);
-	a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
-	assert_ok(&a);
-	rival_granted(w, &next);
 }
 
 static void a_waiter_whose_connection_ends_leaves_the_queue(void **state)
@@ -469,26 +366,6 @@ static void a_waiter_is_refused_when_its_time_is_over(void **state)
 	assert_error(&a, 409, "conflict", "waited 1s");
 	assert_true(now_ms() - began >= 1000 - TICK_MS);
 	assert_int_equal(waiting(w, "a"), 0);
-}
-
-static void one_that_waits_for_what_its_process_gets_is_answered_with_it(void **state)
-{
-	struct world *w = *state;
-	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
-	_cleanup_client_ struct client one = client_new(w), two = client_new(w);
-	_cleanup_answer_ struct answer first = { 0 }, second = { 0 };
-
-	rival_granted(w, &holder);
-	client_post(w, &one, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
-	client_post(w, &two, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
-	wait_waiting(w, "a", 2);
-	rival_kill(&holder);
-	first = client_answer(w, &one);
-	second = client_answer(w, &two);
-	assert_ok(&first);
-	assert_ok(&second);
-	assert_int_equal(int_of(&first, "fence"), int_of(&second, "fence"));
-	assert_true(json_object_get_boolean(member(second.body, "existing")));
 }
 
 static void more_waiters_than_the_limit_are_refused(void **state)
@@ -597,35 +474,6 @@ static void restart(struct world *w)
 	world_open_api(w);
 }
 
-static void after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_end(void **state)
-{
-	struct world *w = *state;
-	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\"}");
-	int64_t fence = rival_granted(w, &r);
-	_cleanup_answer_ struct answer a = { 0 };
-
-	restart(w);
-	a = ask_get(w, "/v1/locks?name=a");
-	assert_int_equal(int_of(&a, "locks.0.pid"), r.pid);
-	assert_int_equal(int_of(&a, "locks.0.fence"), fence);
-	rival_kill(&r);
-	wait_held(w, "a", false);
-}
-
-static void after_a_restart_the_lock_of_a_dead_process_is_free(void **state)
-{
-	struct world *w = *state;
-	struct rival r = rival_new(w, "{\"name\":\"a\"}");
-
-	rival_granted(w, &r);
-	api_free(w->api);
-	rival_kill(&r);
-	unlink(w->socket);
-	world_open_api(w);
-	wait_held(w, "a", false);
-	last_log_says(w, "a", "its process has ended");
-}
-
 static void waiters_hear_of_the_servers_end(void **state)
 {
 	struct world *w = *state;
@@ -638,70 +486,6 @@ static void waiters_hear_of_the_servers_end(void **state)
 	restart(w);
 	client_wait_end(w, &c);
 	assert_int_equal(waiting(w, "a"), 0);
-}
-
-/* --- rows that people change while their locks are held --- */
-
-static void type_sql(struct world *w, const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(w->database, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, DEADLINE_MS);
-	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
-/* Two, so that the list of holds is walked on when the first one's hold has been freed. */
-static void held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look(void **state)
-{
-	static const char *const by_hand[] = {
-		"DELETE FROM locks WHERE name = 'a'",
-		"DELETE FROM locks",
-		"UPDATE locks SET name = 'c' WHERE name = 'a'",
-		"UPDATE locks SET holder = NULL, fence = 77",
-		"UPDATE locks SET fence = fence + 1000, pid = 1, startTicks = 1",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(by_hand); i++) {
-		struct world *w = *state;
-		_cleanup_answer_ struct answer list = { 0 };
-
-		lock(w, "{\"name\":\"a\"}");
-		lock(w, "{\"name\":\"b\"}");
-		type_sql(w, by_hand[i]);
-		list = ask_get(w, "/v1/locks");
-		assert_ok(&list);
-		for (size_t n = 0; n < count_of(&list, "locks"); n++) {
-			char path[32];
-
-			snprintf(path, sizeof(path), "locks.%zu.name", n);
-			if (strcmp(text_of(&list, path), "a"))
-				continue;
-			snprintf(path, sizeof(path), "locks.%zu.held", n);
-			assert_false(json_object_get_boolean(member(list.body, path)));
-		}
-		type_sql(w, "DELETE FROM locks");
-	}
-}
-
-static void one_that_waits_for_a_lock_whose_row_is_gone_gets_it(void **state)
-{
-	struct world *w = *state;
-	_cleanup_rival_ struct rival first = rival_new(w, "{\"name\":\"a\"}");
-	_cleanup_rival_ struct rival other = rival_new(w, "{\"name\":\"b\"}");
-	_cleanup_rival_ struct rival next = { 0 };
-	_cleanup_answer_ struct answer list = { 0 };
-
-	rival_granted(w, &first);
-	rival_granted(w, &other);
-	next = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
-	wait_waiting(w, "a", 1);
-	type_sql(w, "DELETE FROM locks WHERE name = 'a'");
-	list = ask_get(w, "/v1/locks");
-	assert_ok(&list);
-	rival_granted(w, &next);
 }
 
 /* --- looking --- */
@@ -744,30 +528,19 @@ int main(void)
 		T(a_holder_without_any_service_is_user_and_program),
 		T(a_grant_to_renew_that_is_gone_is_a_conflict),
 		T(requests_that_make_no_sense_are_refused),
-		T(a_lock_ends_with_its_process),
-		T(a_lock_ends_at_its_ttl),
-		T(a_renewal_puts_the_end_off),
 		T(a_lock_of_others_is_not_unlocked_without_force),
 		T(the_holders_name_unlocks_from_another_process),
 		T(a_lock_of_another_user_is_not_unlocked_even_with_force),
 		T(what_is_not_held_is_not_unlocked),
-		T(waiters_are_served_in_the_order_in_which_they_came),
-		T(what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end),
 		T(a_release_is_followed_by_the_next_grant),
-		T(a_waiter_that_was_killed_is_passed_over),
 		T(a_waiter_whose_connection_ends_leaves_the_queue),
 		T(a_waiter_is_refused_when_its_time_is_over),
-		T(one_that_waits_for_what_its_process_gets_is_answered_with_it),
 		T(more_waiters_than_the_limit_are_refused),
 		T(a_grant_whose_client_has_left_before_it_is_taken_back),
 		T(a_grant_whose_answer_was_not_read_is_taken_back),
 		T(a_grant_that_was_taken_back_goes_to_the_next),
 		T(a_grant_whose_answer_was_read_stays),
-		T(after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_end),
-		T(after_a_restart_the_lock_of_a_dead_process_is_free),
 		T(waiters_hear_of_the_servers_end),
-		T(held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look),
-		T(one_that_waits_for_a_lock_whose_row_is_gone_gets_it),
 		T(locks_are_listed_held_and_available),
 		T(a_lock_that_was_never_used_is_a_no),
 	};

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/lock_asker.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "api/server.h"
+#include "base/procfs.h"
+#include "base/user.h"
+#include "reconcile/belongs.h"
+
+static int refuse_parent(struct request *r)
+{
+	return request_fail(r, OUTCOME_BAD_REQUEST,
+			    "whoever ran pd has ended: nobody would hold the lock");
+}
+
+/*
+ * An orphan's parent is init or another reaper, whose the lock would be for ever.  It is told by
+ * its session, which a child shares with the parent that started it, unless it leads one itself.
+ */
+static int find_parent(struct request *r, struct lock_asker *a)
+{
+	if (!a->peer.n_ancestors || procfs_describe(a->peer.ancestors[0].id.pid, &a->owner) ||
+	    !process_id_equal(&a->owner.id, &a->peer.ancestors[0].id))
+		return refuse_parent(r);
+	if (a->owner.sid != a->peer.sid && a->peer.sid != a->peer.id.pid)
+		return refuse_parent(r);
+	return 0;
+}
+
+static int parse_owner(struct request *r, struct lock_asker *a)
+{
+	const char *owner;
+	int fault = request_member_text(r, "owner", &owner);
+
+	if (fault)
+		return fault;
+	if (owner && strcmp(owner, "caller") != 0 && strcmp(owner, "parent") != 0)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "owner \"%.32s\" is neither \"caller\" nor \"parent\"", owner);
+	if (!r->pid || procfs_describe(r->pid, &a->peer))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "the daemon does not see your process (it lives in another pid "
+				    "namespace, or has ended): nobody would hold the lock");
+	if (owner && strcmp(owner, "parent") == 0)
+		return find_parent(r, a);
+	a->owner = a->peer;
+	return 0;
+}
+
+static int parse_cwd(struct request *r, struct lock_asker *a)
+{
+	int fault = request_member_text(r, "cwd", &a->cwd);
+
+	if (fault)
+		return fault;
+	if (a->cwd && (*a->cwd != '/' || strlen(a->cwd) >= PATH_MAX))
+		return request_fail(
+			r, OUTCOME_BAD_REQUEST,
+			"cwd \"%.64s\" is not an absolute path; write it like /home/me/app",
+			a->cwd);
+	if (!a->cwd)
+		a->cwd = a->peer.cwd;
+	return 0;
+}
+
+static int parse_label(struct request *r, const char *member, const char **ret)
+{
+	int fault = request_member_text(r, member, ret);
+
+	if (fault || !*ret)
+		return fault;
+	if (!**ret || strlen(*ret) > LOCK_HOLDER_MAX)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "a holder's name has 1 to %d bytes; write one like myapp:web",
+				    LOCK_HOLDER_MAX);
+	for (const char *c = *ret; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return request_fail(r, OUTCOME_BAD_REQUEST,
+					    "a holder's name has no control characters; write one "
+					    "like myapp:web");
+	return 0;
+}
+
+int lock_asker_parse(struct request *r, struct lock_asker *ret)
+{
+	int fault;
+
+	memset(ret, 0, sizeof(*ret));
+	fault = parse_owner(r, ret);
+	if (!fault)
+		fault = parse_cwd(r, ret);
+	if (!fault)
+		fault = parse_label(r, "holder", &ret->holder);
+	if (!fault)
+		fault = parse_label(r, "onBehalf", &ret->on_behalf);
+	return fault ? fault : request_member_text(r, "program", &ret->program);
+}
+
+/* --- the holder's name --- */
+
+struct search {
+	struct belongs_asker asker;
+	uid_t uid;
+	struct belongs_nearest nearest;
+	char id[IDENTITY_MAX + 1];
+};
+
+static bool consider(const struct service *s, void *user_data)
+{
+	struct search *search = user_data;
+	struct belongs_basis basis = { .tty = "", .cwd = s->cwd };
+
+	if (s->same_boot) {
+		basis.process = s->claimer;
+		basis.sid = s->sid;
+	}
+	if (s->uid == search->uid &&
+	    belongs_is_nearest(&search->nearest, belongs_nearness(&search->asker, &basis)))
+		snprintf(search->id, sizeof(search->id), "%s", s->id);
+	return true;
+}
+
+/*
+ * The service whose claim comes from the asker's shell or from whoever started that, the nearest
+ * first, else from its session, else from its directory.  Where several are equally near it is none
+ * of them: not guessed.
+ */
+static int service_of(struct request *r, const struct lock_asker *a, char ret[IDENTITY_MAX + 1])
+{
+	const struct service_filter all = { .status = -1 };
+	struct search search = { .asker = { &a->peer, "", a->cwd },
+				 .uid = r->uid,
+				 .nearest.near = BELONGS_NOT };
+	int fault = registry_for_each_service(r->api->config.registry, &all, consider, &search);
+
+	strcpy(ret, search.nearest.n == 1 ? search.id : "");
+	return fault;
+}
+
+int lock_asker_holder(struct request *r, const struct lock_asker *a, char ret[LOCK_HOLDER_MAX + 1])
+{
+	const char *given = a->holder ? a->holder : a->on_behalf;
+	char program[IDENTITY_PART_MAX + 1];
+	int fault;
+
+	if (given) {
+		strcpy(ret, given);
+		return 0;
+	}
+	fault = service_of(r, a, ret);
+	if (fault || *ret)
+		return fault;
+	identity_part_from(a->program ? a->program : a->owner.comm, program);
+	snprintf(ret, LOCK_HOLDER_MAX + 1, "%s:%s", user_name(r->uid), program);
+	return 0;
+}

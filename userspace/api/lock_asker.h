@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who asks for a lock, or gives it up.  Whose a lock is, is never what the body says: it belongs to
+ * the process that connected ("owner": "caller") or to the one that started it ("parent"), both as
+ * the kernel names them.  The holder is a label for people.
+ */
+#ifndef API_LOCK_ASKER_H
+#define API_LOCK_ASKER_H
+
+#include "api/request.h"
+#include "base/process.h"
+#include "registry/locks.h"
+
+struct lock_asker {
+	struct process peer, owner;
+	const char *cwd;       /* "" = unknown */
+	const char *holder;    /* the name that was asked for; NULL = none */
+	const char *on_behalf; /* the session or service that the asker works for; NULL = none */
+	const char *program;   /* what it runs, where that says more than its own name; or NULL */
+};
+
+/* Reads the members of the body.  0, OUTCOME_BAD_REQUEST. */
+int lock_asker_parse(struct request *r, struct lock_asker *ret);
+
+/* The holder's name: what was asked for, else the asker's service, else user and program.
+ * 0, negative errno. */
+int lock_asker_holder(struct request *r, const struct lock_asker *a, char ret[LOCK_HOLDER_MAX + 1]);
+
+#endif

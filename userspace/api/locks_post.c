@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * POST /v1/locks: takes a lock, at once or, with "wait", when its turn has come: then the request
+ * is kept until the queue tells.  A name belongs to the user who asks, as the kernel says; with
+ * "machine" it is the one of everybody.
+ *
+ * A grant is answered after its commit.  Where the client did not take the answer, the grant is
+ * taken back.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <event2/http.h>
+#include <event2/http_struct.h>
+
+#include "api/kept.h"
+#include "api/lock_asker.h"
+#include "api/lock_delivery.h"
+#include "api/lock_names.h"
+#include "api/lock_view.h"
+#include "api/routes.h"
+#include "api/server.h"
+#include "base/moment.h"
+#include "base/text.h"
+#include "coordination/locks.h"
+
+#define WAIT_FOREVER "forever"
+
+/* --- whether the answer was taken --- */
+
+/* A grant whose answer is on its way. */
+struct granting {
+	struct api *api;
+	struct lock_key key;
+	int64_t fence;
+	bool closes; /* the connection ends with the answer */
+};
+
+static void on_delivery(bool taken, void *user_data)
+{
+	_cleanup_free_ struct granting *g = user_data;
+
+	if (!taken)
+		locks_take_back(g->api->locks, g->key, g->fence);
+}
+
+/* With an error the grant was undone with its batch, which the locks are told by others. */
+static void on_settled(struct evhttp_connection *connection, int error, void *user_data)
+{
+	struct granting *g = user_data;
+
+	if (error)
+		free(g);
+	else
+		lock_delivery_watch(g->api->deliveries, connection, g->closes, on_delivery, g);
+}
+
+static int expect_delivery(struct request *r, const struct lock *lock)
+{
+	struct granting *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return -ENOMEM;
+	g->api = r->api;
+	g->key = lock_key_of(lock);
+	g->fence = lock->fence;
+	g->closes = r->http->major == 1 && r->http->minor == 0;
+	r->settled = on_settled;
+	r->settled_data = g;
+	return 0;
+}
+
+/* --- the answer --- */
+
+static int show_grant(struct request *r, const struct lock *lock, bool existing)
+{
+	int fault = request_begin_write(r);
+
+	if (!fault && !existing)
+		fault = expect_delivery(r, lock);
+	if (fault) {
+		if (!existing)
+			locks_take_back(r->api->locks, lock_key_of(lock), lock->fence);
+		return fault;
+	}
+	json_add_text(r->answer, "name", lock->name);
+	json_add_bool(r->answer, "machine", lock->owner == LOCK_OF_MACHINE);
+	json_add_text(r->answer, "holder", lock->holder);
+	json_add_int(r->answer, "fence", lock->fence);
+	json_add_bool(r->answer, "existing", existing);
+	json_add_int(r->answer, "pid", lock->process.pid);
+	json_add_text(r->answer, "process", lock->comm);
+	json_add_int(r->answer, "acquiredAt", lock->acquired_at);
+	json_add_known(r->answer, "ttl", lock->ttl_s);
+	json_add_known(r->answer, "expiresAt", lock->expires_at);
+	return 0;
+}
+
+static int refuse_held(struct request *r, const struct lock *lock, int64_t waited_s)
+{
+	char words[LOCK_WORDS_SIZE], waited[32];
+
+	request_extra(r, "lock", lock_view(r->api->locks, lock, r->uid));
+	lock_words_held(lock, time(NULL), words);
+	if (!waited_s)
+		return request_fail(r, OUTCOME_CONFLICT, "%s is %s; wait for it with --wait",
+				    lock->name, words);
+	return request_fail(r, OUTCOME_CONFLICT, "%s is %s; waited %s for it", lock->name, words,
+			    duration_format_long(waited_s, waited));
+}
+
+/* What the locks said, as a handler returns it. */
+static int show(struct request *r, int result, const struct lock_answer *a, int64_t waited_s)
+{
+	const struct lock *lock = &a->lock;
+
+	switch (result) {
+	case LOCK_GRANTED:
+	case LOCK_RENEWED:
+		return show_grant(r, lock, result == LOCK_RENEWED);
+	case LOCK_HELD:
+		return refuse_held(r, lock, waited_s);
+	case LOCK_GRANT_IS_OVER:
+		return request_fail(r, OUTCOME_CONFLICT, "%s is not held with fence %lld any more",
+				    lock->name, (long long)lock->fence);
+	case LOCK_PROCESS_ENDED:
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "%s (pid %d), whose the lock would be, has ended", lock->comm,
+				    lock->process.pid);
+	case LOCK_LIMIT:
+		return request_fail_quota(r, a->limit, a->excess);
+	default:
+		return result;
+	}
+}
+
+/* --- waiting --- */
+
+struct waiter {
+	struct kept_request *request;
+	struct lock_ticket *ticket;
+	int64_t wait_s;
+};
+
+static void on_told(int result, const struct lock_answer *answer, void *user_data)
+{
+	_cleanup_free_ struct waiter *w = user_data;
+
+	kept_request_answer(w->request,
+			    show(kept_request_get(w->request), result, answer, w->wait_s));
+}
+
+static void on_left(void *user_data)
+{
+	_cleanup_free_ struct waiter *w = user_data;
+
+	locks_leave(w->ticket);
+}
+
+static int wait_for(struct request *r, const struct lock *wanted, int64_t wait_s)
+{
+	_cleanup_free_ struct waiter *w = calloc(1, sizeof(*w));
+	struct lock_answer answer;
+	int result;
+
+	if (!w)
+		return -ENOMEM;
+	w->wait_s = wait_s;
+	result = locks_wait(r->api->locks, wanted, wait_s, on_told, w, &answer);
+	if (result != LOCK_QUEUED)
+		return show(r, result, &answer, 0);
+	w->ticket = answer.ticket;
+	result = kept_request_new(r, on_left, w, &w->request);
+	if (result)
+		locks_leave(w->ticket);
+	else
+		TAKE_PTR(w);
+	return result;
+}
+
+/* --- the request --- */
+
+static int parse_duration(struct request *r, const char *name, const char *text, int64_t *ret)
+{
+	size_t at = 0;
+
+	if (!duration_parse(text, ret, &at))
+		return 0;
+	return request_fail(r, OUTCOME_BAD_REQUEST,
+			    "%s \"%.64s\" is no duration (see character %zu); write it like 45s, "
+			    "30m, 2h30m or 1d",
+			    name, text, at + 1);
+}
+
+static int parse_times(struct request *r, struct lock *wanted, int64_t *ret_wait_s)
+{
+	const char *ttl, *wait;
+	int fault = request_member_text(r, "ttl", &ttl);
+
+	if (!fault && ttl)
+		fault = parse_duration(r, "ttl", ttl, &wanted->ttl_s);
+	if (!fault)
+		fault = request_member_text(r, "wait", &wait);
+	if (fault || !wait)
+		return fault;
+	if (strcmp(wait, WAIT_FOREVER) != 0)
+		return parse_duration(r, "wait", wait, ret_wait_s);
+	*ret_wait_s = LOCK_WAIT_FOREVER;
+	return 0;
+}
+
+static int parse(struct request *r, struct lock *wanted, int64_t *ret_wait_s)
+{
+	struct lock_asker asker;
+	const char *name;
+	bool machine = false;
+	int fault = request_member_text(r, "name", &name);
+
+	if (!fault)
+		fault = lock_name_parse(r, name);
+	if (!fault)
+		fault = request_member_bool(r, "machine", &machine);
+	if (!fault)
+		fault = parse_times(r, wanted, ret_wait_s);
+	if (!fault)
+		fault = request_member_count(r, "fence", &wanted->fence);
+	if (!fault)
+		fault = lock_asker_parse(r, &asker);
+	if (!fault)
+		fault = lock_asker_holder(r, &asker, wanted->holder);
+	if (fault)
+		return fault;
+	strcpy(wanted->name, name);
+	wanted->owner = machine ? LOCK_OF_MACHINE : r->uid;
+	wanted->process = asker.owner.id;
+	text_to_utf8(asker.owner.comm, wanted->comm, sizeof(wanted->comm));
+	return 0;
+}
+
+int locks_post(struct request *r)
+{
+	struct lock wanted = { .uid = r->uid };
+	struct lock_answer answer;
+	int64_t wait_s = 0;
+	int result = parse(r, &wanted, &wait_s);
+
+	if (result)
+		return result;
+	result = locks_acquire(r->api->locks, &wanted, &answer);
+	if (result == LOCK_HELD && wait_s)
+		return wait_for(r, &wanted, wait_s);
+	return show(r, result, &answer, 0);
+}
