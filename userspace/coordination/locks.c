@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/outcome.h"
 #include "coordination/lock_grants.h"
-#include "coordination/lock_queue.h"
+#include "coordination/process_watch.h"
 #include "registry/registry.h"
 
 /* After a write failed (a full disk, a person's transaction) the locks are looked at again. */
@@ -20,8 +20,19 @@
 struct locks {
 	struct coordination c;
 	struct lock_grants grants;
-	struct lock_queue *queue;
+	TAILQ_HEAD(, lock_ticket) queue; /* for all locks, first come first */
 	struct event *retry;
+};
+
+struct lock_ticket {
+	TAILQ_ENTRY(lock_ticket) entry;
+	struct locks *locks;
+	struct lock wanted;
+	int64_t since;
+	lock_told told;
+	void *user_data;
+	struct process_watch *watch;
+	struct event *timeout;
 };
 
 static bool same_process(const struct lock *a, const struct lock *b)
@@ -42,12 +53,99 @@ static void retry_later(struct locks *l)
 		event_add(l->retry, &wait);
 }
 
+/* --- one ticket --- */
+
+void locks_leave(struct lock_ticket *t)
+{
+	TAILQ_REMOVE(&t->locks->queue, t, entry);
+	quota_give_back(t->locks->c.quota, t->wanted.uid, QUOTA_LOCK_WAITERS, 1);
+	process_watch_free(t->watch);
+	if (t->timeout)
+		event_free(t->timeout);
+	free(t);
+}
+
+static void tell(struct lock_ticket *t, int result, const struct lock_answer *answer)
+{
+	lock_told told = t->told;
+	void *user_data = t->user_data;
+
+	locks_leave(t);
+	told(result, answer, user_data);
+}
+
+static void on_process_gone(const struct process_id *id, void *user_data)
+{
+	struct lock_ticket *t = user_data;
+	const struct lock_answer answer = { .lock = t->wanted };
+
+	tell(t, LOCK_PROCESS_ENDED, &answer);
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *user_data)
+{
+	struct lock_ticket *t = user_data;
+	const struct lock_grant *g = lock_grant_find(&t->locks->grants, lock_key_of(&t->wanted));
+	struct lock_answer answer = { 0 };
+
+	if (g)
+		answer.lock = g->lock;
+	/* without a grant it is free, and not theirs yet: a write has failed */
+	tell(t, g ? LOCK_HELD : -EAGAIN, &answer);
+}
+
+/* 0; -ESRCH when its process has ended; -ENOMEM. */
+static int ticket_start(struct lock_ticket *t, int64_t wait_s)
+{
+	const struct coordination *c = &t->locks->c;
+	const struct timeval wait = { .tv_sec = wait_s };
+	int r = process_watch_new(c->processes, &t->wanted.process, t->wanted.uid, on_process_gone,
+				  t, &t->watch);
+
+	if (r || wait_s == LOCK_WAIT_FOREVER)
+		return r;
+	t->timeout = evtimer_new(c->loop, on_timeout, t);
+	return t->timeout && !event_add(t->timeout, &wait) ? 0 : -ENOMEM;
+}
+
+int locks_wait(struct locks *l, const struct lock *wanted, int64_t wait_s, lock_told told,
+	       void *user_data, struct lock_answer *ret)
+{
+	int r = quota_charge(l->c.quota, wanted->uid, QUOTA_LOCK_WAITERS, 1);
+	struct lock_ticket *t;
+
+	*ret = (struct lock_answer){ .lock = *wanted, .limit = QUOTA_LOCK_WAITERS };
+	if (r > 0)
+		ret->excess = (enum quota_outcome)r;
+	if (r)
+		return r > 0 ? LOCK_LIMIT : r;
+	t = calloc(1, sizeof(*t));
+	if (!t) {
+		quota_give_back(l->c.quota, wanted->uid, QUOTA_LOCK_WAITERS, 1);
+		return -ENOMEM;
+	}
+	*t = (struct lock_ticket){
+		.locks = l,
+		.wanted = *wanted,
+		.since = time(NULL),
+		.told = told,
+		.user_data = user_data,
+	};
+	TAILQ_INSERT_TAIL(&l->queue, t, entry);
+	r = ticket_start(t, wait_s);
+	if (r) {
+		locks_leave(t);
+		return r == -ESRCH ? LOCK_PROCESS_ENDED : r;
+	}
+	ret->ticket = t;
+	return LOCK_QUEUED;
+}
+
 /* --- the queue --- */
 
-/* A free lock goes to who came first; it is renewed for those who turn out to have it. */
-static int take_turn(const struct lock *wanted, struct lock_answer *ret, void *user_data)
+/* A free lock is granted; it is renewed for those who turn out to have it. */
+static int take(struct locks *l, const struct lock *wanted, struct lock_answer *ret)
 {
-	struct locks *l = user_data;
 	struct lock_grant *g = lock_grant_find(&l->grants, lock_key_of(wanted));
 
 	if (!g)
@@ -58,25 +156,29 @@ static int take_turn(const struct lock *wanted, struct lock_answer *ret, void *u
 	return LOCK_HELD;
 }
 
-static void serve(struct locks *l, struct lock_key key)
+/* Offers a lock (NULL: each that is free) to those who wait for it, first come, first served. */
+static void serve(struct locks *l, const struct lock_key *key)
 {
-	lock_queue_serve(l->queue, key, take_turn, l);
-}
+	struct lock_ticket *t = TAILQ_FIRST(&l->queue);
+	struct lock_answer answer;
 
-static int on_waited_enough(const struct lock *wanted, struct lock_answer *ret, void *user_data)
-{
-	const struct locks *l = user_data;
-	const struct lock_grant *g = lock_grant_find(&l->grants, lock_key_of(wanted));
+	while (t) {
+		bool offered = !key || lock_has_key(&t->wanted, *key);
+		int result = offered ? take(l, &t->wanted, &answer) : LOCK_HELD;
 
-	if (!g) /* free, and not theirs yet: a write has failed */
-		return -EAGAIN;
-	*ret = (struct lock_answer){ .lock = g->lock };
-	return LOCK_HELD;
+		if (result == LOCK_HELD) {
+			t = TAILQ_NEXT(t, entry);
+			continue;
+		}
+		tell(t, result, &answer);
+		/* from the front again: who is told may end other tickets */
+		t = TAILQ_FIRST(&l->queue);
+	}
 }
 
 static void on_ended(struct lock_key key, void *user_data)
 {
-	serve(user_data, key);
+	serve(user_data, &key);
 }
 
 static void on_failed(void *user_data)
@@ -105,7 +207,7 @@ static int settle(struct locks *l, struct lock_key key)
 	}
 	r = held && !g ? lock_grant_adopt(&l->grants, &lock) : 0;
 	if (!r && !lock_grant_find(&l->grants, key))
-		serve(l, key);
+		serve(l, &key);
 	return r;
 }
 
@@ -133,43 +235,15 @@ static int settle_all(struct locks *l)
 	return r;
 }
 
-/* Copies: settling ends tickets. */
-struct awaited {
-	struct lock_key *keys;
-	size_t n;
-};
-
-static void note_awaited(const struct lock *wanted, int64_t since, void *user_data)
-{
-	struct awaited *a = user_data;
-
-	a->keys[a->n++] = lock_key_of(wanted);
-}
-
-static int settle_awaited(struct locks *l)
-{
-	size_t waiters = quota_used_by_all(l->c.quota, QUOTA_LOCK_WAITERS);
-	_cleanup_free_ struct lock_key *keys = calloc(waiters + 1, sizeof(*keys));
-	struct awaited a = { .keys = keys };
-	int r = keys ? 0 : -ENOMEM;
-
-	if (r)
-		return r;
-	lock_queue_for_each(l->queue, NULL, note_awaited, &a);
-	for (size_t i = 0; !r && i < a.n; i++)
-		r = settle(l, a.keys[i]);
-	return r;
-}
-
 static void on_retry(evutil_socket_t fd, short what, void *user_data)
 {
 	struct locks *l = user_data;
 	int r = settle_all(l);
 
-	if (!r)
-		r = settle_awaited(l);
-	if (!r)
+	if (!r) {
+		serve(l, NULL);
 		return;
+	}
 	log_error("the locks were not brought up to date: %s", registry_strerror(l->c.registry, r));
 	retry_later(l);
 }
@@ -195,24 +269,13 @@ int locks_acquire(struct locks *l, const struct lock *wanted, struct lock_answer
 	if (r)
 		return r;
 	if (!wanted->fence)
-		return take_turn(wanted, ret, l);
+		return take(l, wanted, ret);
 	/* the fence says which grant is meant: the holder's name need not be said again */
 	g = lock_grant_find(&l->grants, key);
 	if (g && g->lock.fence == wanted->fence && same_process(&g->lock, wanted))
 		return lock_grant_renew(g, wanted->ttl_s, ret);
 	*ret = (struct lock_answer){ .lock = *wanted };
 	return LOCK_GRANT_IS_OVER;
-}
-
-int locks_wait(struct locks *l, const struct lock *wanted, int64_t wait_s, lock_told told,
-	       void *user_data, struct lock_answer *ret)
-{
-	return lock_queue_add(l->queue, wanted, wait_s, told, user_data, ret);
-}
-
-void locks_leave(struct lock_ticket *ticket)
-{
-	lock_queue_remove(ticket);
 }
 
 void locks_take_back(struct locks *l, struct lock_key key, int64_t fence)
@@ -235,7 +298,7 @@ int locks_release(struct locks *l, const struct lock *lock, const char *details,
 		return r;
 	if (g)
 		lock_grant_free(g);
-	serve(l, key);
+	serve(l, &key);
 	return 0;
 }
 
@@ -258,7 +321,11 @@ int locks_look_all(struct locks *l, bool held, struct lock **ret, size_t *ret_n)
 void locks_for_each_waiter(const struct locks *l, struct lock_key key, lock_waiter_visit visit,
 			   void *user_data)
 {
-	lock_queue_for_each(l->queue, &key, visit, user_data);
+	const struct lock_ticket *t;
+
+	TAILQ_FOREACH(t, &l->queue, entry)
+		if (lock_has_key(&t->wanted, key))
+			visit(&t->wanted, t->since, user_data);
 }
 
 /* --- lifecycle --- */
@@ -266,7 +333,6 @@ void locks_for_each_waiter(const struct locks *l, struct lock_key key, lock_wait
 int locks_new(const struct coordination *c, struct locks **ret)
 {
 	struct locks *l = calloc(1, sizeof(*l));
-	int r;
 
 	if (!l)
 		return -ENOMEM;
@@ -275,11 +341,11 @@ int locks_new(const struct coordination *c, struct locks **ret)
 		.c = &l->c, .ended = on_ended, .failed = on_failed, .user_data = l
 	};
 	TAILQ_INIT(&l->grants.all);
+	TAILQ_INIT(&l->queue);
 	l->retry = evtimer_new(c->loop, on_retry, l);
-	r = l->retry ? lock_queue_new(&l->c, on_waited_enough, l, &l->queue) : -ENOMEM;
-	if (r) {
+	if (!l->retry) {
 		locks_free(l);
-		return r;
+		return -ENOMEM;
 	}
 	*ret = l;
 	return 0;
@@ -294,7 +360,8 @@ void locks_free(struct locks *l)
 {
 	if (!l)
 		return;
-	lock_queue_free(l->queue);
+	while (!TAILQ_EMPTY(&l->queue))
+		locks_leave(TAILQ_FIRST(&l->queue));
 	while (!TAILQ_EMPTY(&l->grants.all))
 		lock_grant_free(TAILQ_FIRST(&l->grants.all));
 	if (l->retry)
