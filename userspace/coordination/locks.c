@@ -29,7 +29,7 @@ struct lock_ticket {
 	struct locks *locks;
 	struct lock wanted;
 	int64_t since;
-	lock_told told;
+	lock_ticket_end end;
 	void *user_data;
 	struct process_watch *watch;
 	struct event *timeout;
@@ -65,13 +65,13 @@ void locks_leave(struct lock_ticket *t)
 	free(t);
 }
 
-static void tell(struct lock_ticket *t, int result, const struct lock_answer *answer)
+static void ticket_end(struct lock_ticket *t, int result, const struct lock_answer *answer)
 {
-	lock_told told = t->told;
+	lock_ticket_end end = t->end;
 	void *user_data = t->user_data;
 
 	locks_leave(t);
-	told(result, answer, user_data);
+	end(result, answer, user_data);
 }
 
 static void on_process_gone(const struct process_id *id, void *user_data)
@@ -79,7 +79,7 @@ static void on_process_gone(const struct process_id *id, void *user_data)
 	struct lock_ticket *t = user_data;
 	const struct lock_answer answer = { .lock = t->wanted };
 
-	tell(t, LOCK_PROCESS_ENDED, &answer);
+	ticket_end(t, LOCK_PROCESS_ENDED, &answer);
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *user_data)
@@ -91,7 +91,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *user_data)
 	if (g)
 		answer.lock = g->lock;
 	/* without a grant it is free, and not theirs yet: a write has failed */
-	tell(t, g ? LOCK_HELD : -EAGAIN, &answer);
+	ticket_end(t, g ? LOCK_HELD : -EAGAIN, &answer);
 }
 
 /* 0; -ESRCH when its process has ended; -ENOMEM. */
@@ -108,7 +108,7 @@ static int ticket_start(struct lock_ticket *t, int64_t wait_s)
 	return t->timeout && !event_add(t->timeout, &wait) ? 0 : -ENOMEM;
 }
 
-int locks_wait(struct locks *l, const struct lock *wanted, int64_t wait_s, lock_told told,
+int locks_wait(struct locks *l, const struct lock *wanted, int64_t wait_s, lock_ticket_end end,
 	       void *user_data, struct lock_answer *ret)
 {
 	int r = quota_charge(l->c.quota, wanted->uid, QUOTA_LOCK_WAITERS, 1);
@@ -128,7 +128,7 @@ int locks_wait(struct locks *l, const struct lock *wanted, int64_t wait_s, lock_
 		.locks = l,
 		.wanted = *wanted,
 		.since = time(NULL),
-		.told = told,
+		.end = end,
 		.user_data = user_data,
 	};
 	TAILQ_INSERT_TAIL(&l->queue, t, entry);
@@ -170,7 +170,7 @@ static void serve(struct locks *l, const struct lock_key *key)
 			t = TAILQ_NEXT(t, entry);
 			continue;
 		}
-		tell(t, result, &answer);
+		ticket_end(t, result, &answer);
 		/* from the front again: who is told may end other tickets */
 		t = TAILQ_FIRST(&l->queue);
 	}

@@ -44,7 +44,7 @@ void locks_clock_changed(struct locks *l);
 enum lock_outcome {
 	LOCK_GRANTED = 0,
 	LOCK_RENEWED,	    /* whoever asks had it already: the same grant, with a new end */
-	LOCK_QUEUED,	    /* of locks_wait() alone */
+	LOCK_QUEUED,	    /* locks_wait() alone answers so */
 	LOCK_HELD,	    /* by somebody else, and the waiting is over, or there was none */
 	LOCK_GRANT_IS_OVER, /* the one that was to be renewed */
 	LOCK_PROCESS_ENDED, /* the one whose the lock would be */
@@ -52,7 +52,7 @@ enum lock_outcome {
 };
 
 struct lock_answer {
-	/* As it is now where it is held, by whoever that is; else as it was wanted. */
+	/* LOCK_GRANTED, LOCK_RENEWED, LOCK_HELD: as its holder has it; else as it was wanted. */
 	struct lock lock;
 	struct lock_ticket *ticket; /* LOCK_QUEUED */
 	enum quota_kind limit;	    /* LOCK_LIMIT */
@@ -70,15 +70,15 @@ int locks_acquire(struct locks *l, const struct lock *wanted, struct lock_answer
  * Tells what became of a ticket: all but LOCK_QUEUED, or a negative errno.  The ticket is gone, and
  * the answer borrowed for the call.
  */
-typedef void (*lock_told)(int result, const struct lock_answer *answer, void *user_data);
+typedef void (*lock_ticket_end)(int result, const struct lock_answer *answer, void *user_data);
 
 /*
- * Queues for a lock that is held by somebody else, for so many seconds at most; `told` is called
+ * Queues for a lock that is held by somebody else, for so many seconds at most; `end` is called
  * later.  LOCK_QUEUED, LOCK_PROCESS_ENDED or LOCK_LIMIT with *ret filled; negative errno.
  */
-int locks_wait(struct locks *l, const struct lock *wanted, int64_t wait_s, lock_told told,
+int locks_wait(struct locks *l, const struct lock *wanted, int64_t wait_s, lock_ticket_end end,
 	       void *user_data, struct lock_answer *ret);
-/* Leaves the queue: its owner is not there any more. */
+/* Ends a ticket whose owner is not there any more; nothing is called. */
 void locks_leave(struct lock_ticket *ticket);
 
 /* Nobody took the answer to that grant: it is released, and the next in the queue is served. */

@@ -18,7 +18,7 @@ struct process_watch {
 	uid_t uid; /* whose descriptor it is */
 	int fd;	   /* -1: looked at by the timer */
 	struct event *readable;
-	bool told;
+	bool reported;
 	process_gone gone;
 	void *user_data;
 };
@@ -43,21 +43,21 @@ static void schedule_poll(struct process_watcher *w)
 static void on_readable(evutil_socket_t fd, short what, void *user_data)
 {
 	struct process_watch *watch = user_data;
-	struct process_id id = watch->id; /* what is told may free the watch */
+	struct process_id id = watch->id; /* whoever hears of it may free the watch */
 
-	watch->told = true;
+	watch->reported = true;
 	watch->gone(&id, watch->user_data);
 }
 
 static struct process_watch *find_gone(struct process_watcher *w)
 {
 	for (struct process_watch *watch = w->watches; watch; watch = watch->next)
-		if (watch->fd < 0 && !watch->told && !procfs_alive(&watch->id))
+		if (watch->fd < 0 && !watch->reported && !procfs_alive(&watch->id))
 			return watch;
 	return NULL;
 }
 
-/* From the front again after each: what is told may free any watch. */
+/* From the front again after each: whoever hears of it may free any watch. */
 static void on_poll(evutil_socket_t fd, short what, void *user_data)
 {
 	struct process_watcher *w = user_data;

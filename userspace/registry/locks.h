@@ -32,7 +32,7 @@ struct registry;
 
 /*
  * Which lock it is.  It goes from hand to hand by value: who asks for a lock by the name inside of
- * a hold or of a waiter would keep a pointer into what the answer may free.
+ * a grant or of a ticket would keep a pointer into what the answer may free.
  */
 struct lock_key {
 	char name[LOCK_NAME_MAX + 1];
