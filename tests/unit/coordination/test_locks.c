@@ -551,6 +551,33 @@ static void a_grant_that_was_undone_is_granted_anew(void **state)
 	child_kill(&next);
 }
 
+/*
+ * While a person's transaction is open nothing can be released.  The lock is free without anybody's
+ * doing when that has ended, for it has deleted the row.
+ */
+static void what_could_not_be_released_is_handed_on_by_the_retry(void **state)
+{
+	struct room *room = *state;
+	struct process_id process = child_new(), next = child_new();
+	struct lock first = wanted_by(&process, "h"), second = wanted_by(&next, "i");
+	struct owner owner = { 0 };
+	sqlite3 *db;
+
+	grant(room, &first);
+	queue(room, &second, LOCK_WAIT_FOREVER, &owner);
+	assert_int_equal(sqlite3_open(room->world->database, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE; DELETE FROM locks", NULL, NULL, NULL),
+			 0);
+	child_kill(&process);
+	world_wait(room->world, !quota_used(room->world->c.quota, ANNE, QUOTA_LOCKS_HELD));
+	assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(owner.told, 0);
+	wait_told(room, &owner);
+	assert_int_equal(owner.result, LOCK_GRANTED);
+	child_kill(&next);
+}
+
 /* --- rows that people change while their locks are held --- */
 
 /* Two, so that the list of grants is walked on when the first one has been freed. */
@@ -637,6 +664,7 @@ int main(void)
 		T(after_a_restart_the_lock_of_a_dead_process_is_free),
 		T(what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end),
 		T(a_grant_that_was_undone_is_granted_anew),
+		T(what_could_not_be_released_is_handed_on_by_the_retry),
 		T(held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look),
 		T(one_that_waits_for_a_lock_whose_row_is_gone_gets_it),
 	};

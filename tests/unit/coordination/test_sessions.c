@@ -131,6 +131,7 @@ static void an_ended_session_is_not_stalled_any_more(void **state)
 	assert_int_equal(sessions_end(room->sessions, &caller, &s, "done"), 0);
 	world_commit(room->world);
 	assert_entry(room->world, ACTIVITY_SESSION, s.id, "ended");
+	assert_int_equal(quota_used(room->world->c.quota, ANNE, QUOTA_PROCESS_FDS), 1);
 	child_kill(&shell);
 	/* one that ends later is told later: by then the first would have been */
 	child_kill(&later);
@@ -288,6 +289,7 @@ static void more_active_sessions_than_a_user_may_have_are_refused(void **state)
 
 	for (uint64_t i = 0; i < most; i++)
 		assert_int_equal(sessions_start(room->sessions, &caller, &session, id), 0);
+	world_commit(room->world);
 	assert_int_equal(sessions_start(room->sessions, &caller, &session, id), QUOTA_OVER_USER);
 	world_commit(room->world);
 }
