@@ -37,7 +37,8 @@ ALL_LDFLAGS := -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) 
 pkg = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # libbpf is linked statically where the distribution ships the archive (Debian, Ubuntu, Fedora).
 LIBBPF_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libbpf 2>/dev/null)/libbpf.a))
-LIBS_sentinel := $(if $(LIBBPF_ARCHIVE),$(LIBBPF_ARCHIVE),-lbpf) -lelf -lz -pthread
+# The wrapped function is in sentinel/bpf_load.c.
+LIBS_sentinel := -Wl,--wrap=bpf_btf_get_next_id $(if $(LIBBPF_ARCHIVE),$(LIBBPF_ARCHIVE),-lbpf) -lelf -lz -pthread
 LIBS_inventory := -lmnl
 LIBS_registry := -lsqlite3
 # The order is that of the linker: who uses comes before what is used.

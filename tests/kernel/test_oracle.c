@@ -24,6 +24,8 @@
 #define UIDS	    2
 #define DEVICES	    2
 
+#define MAPPED_WILDCARD "::ffff:0.0.0.0"
+
 static struct sentinel *sentinel;
 
 struct address {
@@ -39,8 +41,10 @@ static const struct address addresses[] = {
 	{ "::1", AF_INET6 },
 	{ "fd00::2", AF_INET6 },
 	{ "::ffff:127.0.0.1", AF_INET6 },
-	{ "::ffff:0.0.0.0", AF_INET6 },
+	{ MAPPED_WILDCARD, AF_INET6 }, /* the last one: see the_kernel_sees_a_mapped_wildcard() */
 };
+
+static unsigned n_addresses = ARRAY_SIZE(addresses);
 
 /* One side of a situation: a socket and how it is dressed. */
 struct dress {
@@ -68,7 +72,7 @@ static struct dress random_dress(struct world *w)
 	static const char *const devices[DEVICES] = { "lo", "pd0" };
 
 	return (struct dress){
-		.address = &addresses[random_below(&w->random, ARRAY_SIZE(addresses))],
+		.address = &addresses[random_below(&w->random, n_addresses)],
 		.v6only = chance(w, 30),
 		.reuseaddr = chance(w, 50),
 		.reuseport = chance(w, 40),
@@ -343,6 +347,23 @@ static bool can_walk_udp(void)
 	return true;
 }
 
+/*
+ * Linux 6.1 looks for a socket on this address where it never put one, and lets two TCP sockets
+ * have a port that newer kernels give to one.  The oracle knows no such kernel: it says of two
+ * programs that one is in the other's way, and there they are not.
+ */
+static bool the_kernel_sees_a_mapped_wildcard(void)
+{
+	static const struct address names[] = { { MAPPED_WILDCARD, AF_INET6 },
+						{ "::ffff:127.0.0.1", AF_INET6 } };
+	const struct dress first = { .address = &names[0] }, second = { .address = &names[1] };
+	_cleanup_close_ int one = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int other = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind_dressed(one, &first, FIRST_PORT), 0);
+	return bind_dressed(other, &second, FIRST_PORT) == EADDRINUSE;
+}
+
 static unsigned run_situations(unsigned n, unsigned *ret_compared)
 {
 	struct world w = { .random = random_start("oracle_and_kernel_agree") };
@@ -350,6 +371,10 @@ static unsigned run_situations(unsigned n, unsigned *ret_compared)
 	unsigned wrong = 0;
 
 	print_message("# TCP%s\n", udp_too ? " and UDP" : " only");
+	if (!the_kernel_sees_a_mapped_wildcard()) {
+		print_message("# without " MAPPED_WILDCARD ", which this kernel does not see\n");
+		n_addresses--;
+	}
 	*ret_compared = 0;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned holders = random_below(&w.random, HOLDERS_MAX);

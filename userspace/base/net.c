@@ -88,30 +88,11 @@ int net_addr_parse(const char *text, uint8_t *ret_family, struct net_addr *ret)
 	return 0;
 }
 
-bool net_addr_is_wildcard(uint8_t family, const struct net_addr *a)
-{
-	static const struct net_addr any;
-
-	return memcmp(a->bytes, any.bytes, family == AF_INET ? 4 : 16) == 0;
-}
-
 bool net_addr_is_loopback(uint8_t family, const struct net_addr *a)
 {
 	if (family == AF_INET)
 		return a->bytes[0] == IN_LOOPBACKNET;
 	return memcmp(a->bytes, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
-}
-
-bool net_addr_is_mapped(uint8_t family, const struct net_addr *a)
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	return family == AF_INET6 && memcmp(a->bytes, prefix, sizeof(prefix)) == 0;
-}
-
-bool net_addr_is_ipv4(uint8_t family, const struct net_addr *a)
-{
-	return family == AF_INET || net_addr_is_mapped(family, a);
 }
 
 bool net_addr_is_any(uint8_t family, const struct net_addr *a)

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #define NET_ADDR_STR_SIZE  46  /* INET6_ADDRSTRLEN */
 #define NET_PROTOCOL_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
@@ -52,17 +54,32 @@ const char *net_addr_format(uint8_t family, const struct net_addr *a,
  */
 int net_addr_parse(const char *text, uint8_t *ret_family, struct net_addr *ret);
 
+/* The kinds of addresses that the bind oracle asks of every owner of a port are told inline. */
+
 /* 0.0.0.0 or :: */
-bool net_addr_is_wildcard(uint8_t family, const struct net_addr *a);
+static inline bool net_addr_is_wildcard(uint8_t family, const struct net_addr *a)
+{
+	static const struct net_addr any;
+
+	return memcmp(a->bytes, any.bytes, family == AF_INET ? 4 : 16) == 0;
+}
+
+/* An IPv4 address in an IPv6 one, ::ffff:0.0.0.0/96: it stands in bytes[12..15]. */
+static inline bool net_addr_is_mapped(uint8_t family, const struct net_addr *a)
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return family == AF_INET6 && memcmp(a->bytes, prefix, sizeof(prefix)) == 0;
+}
+
+/* An IPv4 address, or one that is mapped. */
+static inline bool net_addr_is_ipv4(uint8_t family, const struct net_addr *a)
+{
+	return family == AF_INET || net_addr_is_mapped(family, a);
+}
 
 /* 127.0.0.0/8 or ::1; what is mapped is not looked into. */
 bool net_addr_is_loopback(uint8_t family, const struct net_addr *a);
-
-/* An IPv4 address in an IPv6 one, ::ffff:0.0.0.0/96: it stands in bytes[12..15]. */
-bool net_addr_is_mapped(uint8_t family, const struct net_addr *a);
-
-/* An IPv4 address, or one that is mapped. */
-bool net_addr_is_ipv4(uint8_t family, const struct net_addr *a);
 
 /* 0.0.0.0, :: or ::ffff:0.0.0.0. */
 bool net_addr_is_any(uint8_t family, const struct net_addr *a);

@@ -305,20 +305,41 @@ static int read_table(struct explainer *x, struct why_facts *f)
 	return r == -ENOMEM ? r : 0;
 }
 
-/* netlink answers for the own namespace only.  Asked before the walk: asking gives each socket a
- * cookie, by which the two are joined. */
-static int read_known(struct explainer *x, struct why_facts *f, struct why_known *k)
+/* Rows of the table's own, by which the walk's owners are told: of connections it has none. */
+static bool knows_every_owner(const struct why_facts *f, const struct why_known *k)
 {
-	int r = 0;
+	for (size_t i = 0; i < f->table.n_owners; i++)
+		if (!why_find_known(k, &f->table.owners[i]))
+			return false;
+	return true;
+}
 
-	if (f->place.own)
-		r = inventory_query_port(x->inventory, f->question.protocol, f->question.port,
-					 &k->dumped, &k->n_dumped);
-	if (!r)
-		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
-	if (!r)
-		why_sort_known(k);
-	return r;
+/*
+ * netlink answers for the own namespace only, and goes through every socket of the machine: it is
+ * asked where the walk, or the table, does not answer.  Asking gives each socket a cookie, by which
+ * the two are joined: hence a second walk.
+ */
+static int dump_owners(struct explainer *x, struct why_facts *f, struct why_known *k)
+{
+	int r = inventory_query_port(x->inventory, f->question.protocol, f->question.port,
+				     &k->dumped, &k->n_dumped);
+
+	if (r)
+		return r;
+	why_sort_known(k);
+	bindtable_deinit(&f->table);
+	return f->walked ? read_table(x, f) : 0;
+}
+
+static int read_owners(struct explainer *x, struct why_facts *f, struct why_known *k)
+{
+	int r = why_list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
+
+	if (!r && !f->place.unreachable)
+		r = read_table(x, f);
+	if (r || !f->place.own || (f->walked && knows_every_owner(f, k)))
+		return r;
+	return dump_owners(x, f, k);
 }
 
 static int verify(struct explainer *x, const struct why_facts *f)
@@ -337,9 +358,7 @@ int why_facts_gather(struct explainer *x, struct why_facts *f)
 	f->inv = x->inventory;
 	r = verify(x, f);
 	if (!r)
-		r = read_known(x, f, &k);
-	if (!r && !f->place.unreachable)
-		r = read_table(x, f);
+		r = read_owners(x, f, &k);
 	f->question.blind = !f->walked && !f->place.own;
 	if (!r && f->walked)
 		r = why_join_walk(f, f->table.owners, f->table.n_owners, &k);

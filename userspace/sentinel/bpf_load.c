@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sentinel/bpf_load.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +103,25 @@ void bpf_load_capture_messages(void)
 {
 	libbpf_set_print(keep_first_warning);
 	bpf_load_reset_message();
+}
+
+/*
+ * libbpf looks for a function that the kernel need not have (bpf_rdonly_cast before 6.2) in the
+ * types of the modules as well, and fails altogether where listing them is refused: it takes
+ * CAP_SYS_ADMIN, which nothing else here does.  Whoever may not list them finds nothing there;
+ * newer versions of libbpf say so, too.
+ */
+int __real_bpf_btf_get_next_id(__u32 start_id, __u32 *ret_id);
+int __wrap_bpf_btf_get_next_id(__u32 start_id, __u32 *ret_id);
+
+int __wrap_bpf_btf_get_next_id(__u32 start_id, __u32 *ret_id)
+{
+	int r = __real_bpf_btf_get_next_id(start_id, ret_id);
+
+	if (r != -EPERM)
+		return r;
+	errno = ENOENT;
+	return -ENOENT;
 }
 
 void bpf_load_reset_message(void)
