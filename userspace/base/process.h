@@ -58,6 +58,18 @@ enum process_stage {
 	PROCESS_GONE,	/* nothing is left that it could hold; it may still be a zombie */
 };
 
+struct abi_process_event;
+
+/*
+ * From a record of the kernel side (bpf/abi.h), with ticks_per_s = sysconf(_SC_CLK_TCK).  Pure.
+ * 0, or -EBADMSG for what no program of ours writes: *to is then filled in part.
+ */
+int process_decode(const struct abi_process_event *from, uint64_t ticks_per_s, struct process *to);
+
+/* Members of such a record: a pid with its start, in ns since boot, and the name of a task. */
+struct process_id process_id_decode(uint32_t pid, uint64_t start_ns, uint64_t ticks_per_s);
+void process_comm_decode(const char *from, char to[static PROCESS_COMM_SIZE]);
+
 static inline bool process_id_equal(const struct process_id *a, const struct process_id *b)
 {
 	return a->pid == b->pid && a->start_ticks == b->start_ticks;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "bpf/abi.h"
 
 #define STAT_BYTES	   1024 /* 52 numbers and a name; the kernel's longest line is near 400 */
@@ -21,7 +22,6 @@
 #define CGROUP_BYTES	   8192 /* a dozen v1 hierarchies with container paths */
 #define NAME_BYTES	   64	/* "/proc/PID/cmdline" */
 #define ELLIPSIS	   "\xE2\x80\xA6"
-#define NS_PER_S	   1000000000LL
 #define FIRST_SERIAL_MINOR 64 /* of TTY_MAJOR */
 
 /* Fields of /proc/PID/stat by their number in proc_pid_stat(5). */
@@ -46,42 +46,6 @@ struct stat_line {
 	long threads;
 	char comm[PROCESS_COMM_SIZE];
 };
-
-/* The file of a process vanishes as ENOENT at open and as ESRCH at read. */
-static int process_error(int error)
-{
-	return error == ENOENT ? -ESRCH : -error;
-}
-
-ssize_t procfs_read(const char *path, char *ret, size_t size)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int error = fd < 0 ? errno : 0;
-	size_t used = 0;
-
-	while (!error && used < size - 1) {
-		ssize_t n = read(fd, ret + used, size - 1 - used);
-
-		if (n == 0)
-			break;
-		if (n > 0)
-			used += (size_t)n;
-		else if (errno != EINTR)
-			error = errno;
-	}
-	ret[error ? 0 : used] = '\0';
-	return error ? -error : (ssize_t)used;
-}
-
-ssize_t procfs_read_of(pid_t pid, const char *name, char *ret, size_t size)
-{
-	char path[NAME_BYTES];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	n = procfs_read(path, ret, size);
-	return n < 0 ? process_error((int)-n) : n;
-}
 
 /* The kernel's 32-bit form of a device number (new_encode_dev), printed as a signed number. */
 static dev_t decode_tty(uint32_t number)
@@ -136,7 +100,8 @@ static int open_stat(pid_t pid)
 		return -ESRCH;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? process_error(errno) : fd;
+	/* the file of a process that vanishes is ENOENT at open, and ESRCH at read */
+	return fd >= 0 ? fd : errno == ENOENT ? -ESRCH : -errno;
 }
 
 /*
@@ -152,7 +117,7 @@ static int read_stat_from(int fd, struct stat_line *ret)
 		n = pread(fd, line, sizeof(line) - 1, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return process_error(errno);
+		return -errno;
 	line[n] = '\0';
 	return parse_stat(line, ret);
 }
@@ -164,16 +129,21 @@ static int read_stat(pid_t pid, struct stat_line *ret)
 	return fd < 0 ? fd : read_stat_from(fd, ret);
 }
 
+/* The same of this process: -ESRCH also where its pid is another's by now. */
+static int read_stat_of(const struct process_id *id, struct stat_line *ret)
+{
+	int r = read_stat(id->pid, ret);
+
+	return r == 0 && !process_id_equal(&ret->id, id) ? -ESRCH : r;
+}
+
 /* Is the pid still this process?  Asked after the answer was read, so that the answer is its own.
  */
 static int check_identity(const struct process_id *id)
 {
 	struct stat_line s;
-	int r = read_stat(id->pid, &s);
 
-	if (r < 0)
-		return r;
-	return process_id_equal(&s.id, id) ? 0 : -ESRCH;
+	return read_stat_of(id, &s);
 }
 
 int procfs_identity(pid_t pid, struct process_id *ret)
@@ -380,10 +350,8 @@ int procfs_tty(const struct process_id *id, char *ret, size_t size)
 {
 	struct stat_line s;
 	unsigned kind, number;
-	int r = read_stat(id->pid, &s);
+	int r = read_stat_of(id, &s);
 
-	if (r == 0 && !process_id_equal(&s.id, id))
-		r = -ESRCH;
 	if (r < 0)
 		return r;
 	kind = major(s.tty);
@@ -458,9 +426,7 @@ char procfs_state(const struct process_id *id)
 {
 	struct stat_line s;
 
-	if (read_stat(id->pid, &s) < 0 || !process_id_equal(&s.id, id))
-		return 0;
-	return s.state;
+	return read_stat_of(id, &s) < 0 ? 0 : s.state;
 }
 
 /* "/" says nothing, so a longer path of any hierarchy is better; v2 is taken first. */
@@ -484,37 +450,15 @@ static const char *best_cgroup(char *lines)
 	return best;
 }
 
-/* Of whichever process has the pid now; "" where it is not there, or the kernel has no cgroups. */
-static const char *read_cgroup(pid_t pid, char lines[CGROUP_BYTES])
-{
-	return procfs_read_of(pid, "cgroup", lines, CGROUP_BYTES) < 0 ? "" : best_cgroup(lines);
-}
-
-int procfs_cgroup(const struct process_id *id, char *ret, size_t size)
-{
-	char lines[CGROUP_BYTES];
-	const char *path = read_cgroup(id->pid, lines);
-	int r = check_identity(id);
-
-	if (r < 0)
-		return r;
-	if (strlen(path) >= size)
-		return -ENAMETOOLONG;
-	strcpy(ret, path);
-	return 0;
-}
-
 int procfs_facts(const struct process_id *id, bool with_cmdline, struct procfs_facts *ret)
 {
 	char lines[CGROUP_BYTES];
 	struct stat_line s;
 	ssize_t n = with_cmdline ? read_cmdline(id->pid, ret->cmdline, sizeof(ret->cmdline)) : 0;
-	const char *cgroup = read_cgroup(id->pid, lines);
-	int r = read_stat(id->pid, &s);
+	bool has_cgroup = procfs_read_of(id->pid, "cgroup", lines, sizeof(lines)) >= 0;
+	const char *cgroup = has_cgroup ? best_cgroup(lines) : "";
+	int r = read_stat_of(id, &s); /* last: then what was read before is this process's own */
 
-	/* asked last: what was read before is this process's own */
-	if (r == 0 && !process_id_equal(&s.id, id))
-		r = -ESRCH;
 	ret->cmdline[r == 0 && n > 0 ? n : 0] = '\0';
 	ret->cgroup[0] = '\0';
 	if (r == 0 && strlen(cgroup) < sizeof(ret->cgroup))
@@ -527,7 +471,7 @@ enum process_stage procfs_stage(const struct process_id *id)
 {
 	struct stat_line s;
 
-	if (read_stat(id->pid, &s) < 0 || !process_id_equal(&s.id, id))
+	if (read_stat_of(id, &s) < 0)
 		return PROCESS_GONE;
 	/* a main thread that ended is shown as a zombie while other threads run on */
 	if (s.threads > 1)
@@ -544,25 +488,11 @@ bool procfs_alive(const struct process_id *id)
 
 int64_t procfs_start_unix(const struct process_id *id)
 {
-	const int64_t ticks_per_s = sysconf(_SC_CLK_TCK);
-	struct timespec real, boot;
-	int64_t boot_ns, ticks = (int64_t)id->start_ticks;
-
+	const uint64_t ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK), ticks = id->start_ticks;
 	/* both clocks, not btime of /proc/stat: that is cut to a second */
-	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	boot_ns = (real.tv_sec - boot.tv_sec) * NS_PER_S + (real.tv_nsec - boot.tv_nsec);
-	return (boot_ns + ticks / ticks_per_s * NS_PER_S +
-		ticks % ticks_per_s * (NS_PER_S / ticks_per_s)) /
-	       NS_PER_S;
-}
+	uint64_t boot_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
 
-const char *procfs_boot_id(void)
-{
-	static char boot_id[64];
-
-	if (!boot_id[0])
-		procfs_read("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
-	boot_id[strcspn(boot_id, "\n")] = '\0';
-	return boot_id;
+	return (int64_t)((boot_ns + ticks / ticks_per_s * NS_PER_S +
+			  ticks % ticks_per_s * (NS_PER_S / ticks_per_s)) /
+			 NS_PER_S);
 }

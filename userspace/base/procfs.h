@@ -75,15 +75,10 @@ int procfs_arguments(const struct process_id *id, struct process_arguments *ret)
 char procfs_state(const struct process_id *id);
 
 /*
- * The path of the process's cgroup: v2 ("0::") where it says more than "/", else the longest of
- * the v1 hierarchies.  0, -ESRCH.
- */
-int procfs_cgroup(const struct process_id *id, char *ret, size_t size);
-
-/*
  * Command line ("" unless asked for), cgroup and state, of one moment: each of them alone has to
- * ask again whether the pid still means this process.  0; -ESRCH, -ENAMETOOLONG, and then all of
- * them are empty.
+ * ask again whether the pid still means this process.  The cgroup is the path in v2 ("0::") where
+ * that says more than "/", else the longest of the v1 hierarchies; "" when it does not fit.
+ * 0; -ESRCH, and then all of them are empty.
  */
 struct procfs_facts {
 	char cmdline[PROCFS_CMDLINE_SIZE];

@@ -83,30 +83,6 @@ static size_t plain_length(const char *s, size_t max)
 	return n;
 }
 
-char *text_to_utf8(const char *s, char *ret, size_t size)
-{
-	size_t left = strlen(s), used = 0, length;
-	uint32_t code;
-	bool fits = true;
-
-	if (size == 0)
-		return ret;
-	for (; left > 0 && fits; s += length, left -= length) {
-		length = plain_length(s, size - used - 1);
-		if (length > 0 && append(ret, size, &used, s, length))
-			continue;
-		length = sequence_length((const uint8_t *)s, left, &code);
-		if (length > 0) {
-			fits = append(ret, size, &used, s, length);
-		} else {
-			fits = append(ret, size, &used, REPLACEMENT, strlen(REPLACEMENT));
-			length = 1;
-		}
-	}
-	ret[used] = '\0';
-	return ret;
-}
-
 /* Characters above ASCII that a terminal acts upon instead of showing them. */
 static bool is_control(uint32_t code)
 {
@@ -140,7 +116,15 @@ static size_t escape(uint8_t byte, size_t length, uint32_t code, char ret[static
 	return 0;
 }
 
-char *text_escape_terminal(const char *s, char *ret, size_t size)
+/* As escape(): a malformed byte becomes U+FFFD. */
+static size_t replace(uint8_t byte, size_t length, uint32_t code, char ret[static ESCAPE_BYTES])
+{
+	return length == 0 ? (size_t)snprintf(ret, ESCAPE_BYTES, REPLACEMENT) : 0;
+}
+
+/* Copies s, but for what `rewrite` writes instead of a character, and cuts it to fit. */
+static char *copy(const char *s, char *ret, size_t size,
+		  size_t (*rewrite)(uint8_t byte, size_t length, uint32_t code, char *ret))
 {
 	size_t left = strlen(s), used = 0, length, n;
 	char piece[ESCAPE_BYTES];
@@ -154,13 +138,23 @@ char *text_escape_terminal(const char *s, char *ret, size_t size)
 		if (length > 0 && append(ret, size, &used, s, length))
 			continue;
 		length = sequence_length((const uint8_t *)s, left, &code);
-		n = escape((uint8_t)*s, length, code, piece);
+		n = rewrite((uint8_t)*s, length, code, piece);
 		fits = append(ret, size, &used, n > 0 ? piece : s, n > 0 ? n : length);
 		if (length == 0)
 			length = 1;
 	}
 	ret[used] = '\0';
 	return ret;
+}
+
+char *text_to_utf8(const char *s, char *ret, size_t size)
+{
+	return copy(s, ret, size, replace);
+}
+
+char *text_escape_terminal(const char *s, char *ret, size_t size)
+{
+	return copy(s, ret, size, escape);
 }
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 
 #define BUFFER_BYTES	(64 * 1024) /* the kernel hands out up to 8 pages at a time */
 #define EMPTY_READS_MAX 1000	    /* an iterator gives EAGAIN after a million silent objects */
@@ -43,8 +42,7 @@ int file_refs_pass_decode(const void *bytes, size_t size, size_t n_targets, uint
 		.where = file_ref.where,
 		.fd = file_ref.fd,
 		.references = file_ref.references,
-		.id = { .pid = (pid_t)file_ref.head.pid,
-			.start_ticks = file_ref.head.start_ns / (NS_PER_S / ticks_per_s) },
+		.id = process_id_decode(file_ref.head.pid, file_ref.head.start_ns, ticks_per_s),
 	};
 	return 0;
 }

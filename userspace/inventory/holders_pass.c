@@ -8,102 +8,22 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "bpf/abi.h"
 
 #define BUFFER_BYTES (64 * 1024) /* the kernel hands out up to 8 pages at a time */
 #define EMPTY_READS_MAX                                                                          \
 	1000 /* an iterator gives EAGAIN after a million objects without a record: a billion fds \
 	      */
-#define CUT_SIGN "\xE2\x80\xA6"
 
 /* --- decoding -------------------------------------------------------------------------------- */
 
-static struct process_id id_of(uint32_t pid, uint64_t start_ns, uint64_t ticks_per_s)
-{
-	/* as the kernel's nsec_to_clock_t(), so that it equals /proc/PID/stat */
-	return (struct process_id){ .pid = (pid_t)pid,
-				    .start_ticks = start_ns / (NS_PER_S / ticks_per_s) };
-}
-
-static void copy_comm(char *to, const char *from)
-{
-	memcpy(to, from, PROCESS_COMM_SIZE);
-	to[PROCESS_COMM_SIZE - 1] = '\0';
-}
-
-/* Writes "/name" before what stands in path from *at on; false when it does not fit. */
-static bool prepend(char *path, size_t *at, const char *name, size_t n)
-{
-	if (*at < n + 1 + strlen(CUT_SIGN))
-		return false;
-	*at -= n;
-	memcpy(path + *at, name, n);
-	path[--*at] = '/';
-	return true;
-}
-
-/*
- * "leaf\0…\0top\0" → "/top/…/leaf".  What is too long, or was cut in the kernel, keeps its end
- * behind "…".  No component is the root itself; an empty first one means unknown.
- */
-static void decode_path(const char *names, size_t size, bool cut,
-			char ret[static PROCESS_PATH_SIZE])
-{
-	char path[PROCESS_PATH_SIZE];
-	size_t at = sizeof(path) - 1, from = 0;
-
-	ret[0] = '\0';
-	if (size == 0 || names[0] == '\0')
-		return;
-	path[at] = '\0';
-	while (from < size) {
-		size_t n = strnlen(names + from, size - from);
-
-		if (n == 1 && names[from] == '/')
-			break; /* the root's own dentry */
-		if (n > 0 && !prepend(path, &at, names + from, n)) {
-			cut = true;
-			break;
-		}
-		from += n + 1;
-	}
-	if (path[at] == '\0')
-		path[--at] = '/';
-	if (cut) {
-		at -= strlen(CUT_SIGN);
-		memcpy(path + at, CUT_SIGN, strlen(CUT_SIGN));
-	}
-	memcpy(ret, path + at, sizeof(path) - at);
-}
-
 static int decode_process(const void *bytes, uint64_t ticks_per_s, struct pass_record *ret)
 {
-	struct process *p = &ret->process;
-	struct abi_process_event e;
+	struct abi_process_event record;
 
-	memcpy(&e, bytes, sizeof(e));
-	if (e.exe_len > sizeof(e.exe) || e.cwd_len > sizeof(e.cwd) ||
-	    e.n_ancestors > ABI_ANCESTORS_MAX)
-		return -EBADMSG;
+	memcpy(&record, bytes, sizeof(record));
 	*ret = (struct pass_record){ .kind = PASS_PROCESS };
-	p->id = id_of(e.head.pid, e.head.start_ns, ticks_per_s);
-	p->uid = e.head.uid;
-	p->ppid = (pid_t)e.ppid;
-	p->sid = (pid_t)e.sid;
-	p->cgroup_id = e.head.cgroup_id;
-	copy_comm(p->comm, e.head.comm);
-	decode_path(e.exe, e.exe_len, e.exe_cut, p->exe);
-	decode_path(e.cwd, e.cwd_len, e.cwd_cut, p->cwd);
-	p->n_ancestors = e.n_ancestors;
-	for (size_t i = 0; i < e.n_ancestors; i++) {
-		const struct abi_ancestor *a = &e.ancestors[i];
-
-		p->ancestors[i].id = id_of(a->pid, a->start_ns, ticks_per_s);
-		p->ancestors[i].sid = (pid_t)a->sid;
-		copy_comm(p->ancestors[i].comm, a->comm);
-	}
-	return 0;
+	return process_decode(&record, ticks_per_s, &ret->process);
 }
 
 static int decode_holder(const void *bytes, uint64_t ticks_per_s, struct pass_record *ret)
@@ -118,7 +38,7 @@ static int decode_holder(const void *bytes, uint64_t ticks_per_s, struct pass_re
 	*ret = (struct pass_record){
 		.kind = PASS_HOLDER,
 		.holder = {
-			.id = id_of(h.head.pid, h.head.start_ns, ticks_per_s),
+			.id = process_id_decode(h.head.pid, h.head.start_ns, ticks_per_s),
 			.uid = h.head.uid,
 			.cgroup_id = h.head.cgroup_id,
 			.fd = (int)h.fd,
@@ -136,7 +56,7 @@ static int decode_holder(const void *bytes, uint64_t ticks_per_s, struct pass_re
 			.v6only = h.socket.v6only,
 		},
 	};
-	copy_comm(ret->holder.comm, h.head.comm);
+	process_comm_decode(h.head.comm, ret->holder.comm);
 	memcpy(ret->holder.addr.bytes, h.socket.addr, h.socket.family == AF_INET ? 4 : 16);
 	return 0;
 }

@@ -36,7 +36,7 @@ int table_new(const struct kernel_source *kernel, struct table **ret)
 		return -ENOMEM;
 	t->kernel = kernel;
 	/* Half a megabyte of addresses, of which only the pages with ports in use become memory. */
-	t->by_port = calloc(TABLE_PORTS, sizeof(*t->by_port));
+	t->by_port = calloc(PORTSET_END, sizeof(*t->by_port));
 	if (!t->by_port) {
 		free(t);
 		return -ENOMEM;
@@ -93,26 +93,12 @@ struct row *table_find_socket(const struct table *t, uint64_t cookie, uint64_t i
 	return row || !inode ? row : table_find_inode(t, inode);
 }
 
-/* The first port from there on that has rows; TABLE_PORTS: there is none. */
-static size_t port_in_use(const struct table *t, size_t port)
-{
-	uint64_t left;
-
-	while (port < TABLE_PORTS) {
-		left = t->ports[port / 64] >> port % 64;
-		if (left)
-			return port + (size_t)__builtin_ctzll(left);
-		port = (port / 64 + 1) * 64;
-	}
-	return port;
-}
-
 struct row *table_next(const struct table *t, struct inventory_place *place)
 {
 	struct row *row = port_rows_after(t->by_port[place->port], place->cookie);
-	size_t port = row ? place->port : port_in_use(t, (size_t)place->port + 1);
+	size_t port = row ? place->port : portset_next(&t->ports, (size_t)place->port + 1);
 
-	if (port == TABLE_PORTS)
+	if (port == PORTSET_END)
 		return NULL;
 	if (!row)
 		row = port_rows_after(t->by_port[port], 0);
@@ -125,7 +111,7 @@ struct row *table_next(const struct table *t, struct inventory_place *place)
 static void port_insert(struct table *t, struct row *row)
 {
 	port_rows_add(&t->by_port[row->view.port], row);
-	t->ports[row->view.port / 64] |= UINT64_C(1) << row->view.port % 64;
+	portset_add(&t->ports, row->view.port);
 }
 
 static void port_remove(struct table *t, struct row *row)
@@ -134,7 +120,7 @@ static void port_remove(struct table *t, struct row *row)
 
 	port_rows_remove(&t->by_port[port], row);
 	if (!t->by_port[port])
-		t->ports[port / 64] &= ~(UINT64_C(1) << port % 64);
+		portset_remove(&t->ports, port);
 }
 
 static int inode_insert(struct table *t, struct row *row, uint64_t inode)

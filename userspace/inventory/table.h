@@ -19,11 +19,11 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "base/portset.h"
 #include "inventory/changes.h"
 #include "inventory/inventory.h"
 #include "inventory/port_rows.h"
 
-#define TABLE_PORTS	     65536
 #define TABLE_IDLE_MAX	     512 /* processes without a row, alive: about 700 kB at most */
 #define PROC_IDLE_FORKS_MAX  64	 /* then it is not watched any more; two events for each */
 #define TABLE_IDLE_GONE	     64	 /* processes without a row, ended: for the log of their end */
@@ -98,8 +98,8 @@ struct table {
 	struct row *by_cookie;
 	struct row *by_inode;
 	struct alias *aliases;
-	struct row **by_port;		  /* TABLE_PORTS roots of rows in order of cookie */
-	uint64_t ports[TABLE_PORTS / 64]; /* those that have any: a bit for each */
+	struct row **by_port; /* PORTSET_END roots of rows in order of cookie */
+	struct portset ports; /* those that have any */
 	struct row *unsettled;
 	struct proc *procs;
 	struct launcher *launchers;

@@ -9,12 +9,8 @@
 #include "base/clock.h"
 #include "bpf/abi.h"
 
-#define ERRNO_MAX     4095	     /* MAX_ERRNO of the kernel */
-#define CUT_MARK      "\xe2\x80\xa6" /* "…" before what is left of a path */
-#define CUT_MARK_SIZE (sizeof(CUT_MARK) - 1)
+#define ERRNO_MAX 4095 /* MAX_ERRNO of the kernel */
 
-_Static_assert(PROCESS_COMM_SIZE == ABI_COMM_SIZE, "names of tasks");
-_Static_assert(PROCESS_ANCESTORS_MAX == ABI_ANCESTORS_MAX, "ancestors");
 _Static_assert((int)EVENT_STAGE_ENTERED == ABI_STAGE_ENTERED &&
 		       (int)EVENT_STAGE_DENIED == ABI_STAGE_DENIED &&
 		       (int)EVENT_STAGE_PASSED == ABI_STAGE_PASSED &&
@@ -22,29 +18,14 @@ _Static_assert((int)EVENT_STAGE_ENTERED == ABI_STAGE_ENTERED &&
 		       (int)_EVENT_STAGE_MAX == ABI_STAGE_BOUND + 1,
 	       "stages");
 _Static_assert(EVENT_OWNERS_MAX == ABI_FAILURE_OWNERS, "owners");
-_Static_assert(PROCESS_PATH_SIZE >= CUT_MARK_SIZE + 2 + 256, "a cut path shows a component");
-
-/* As /proc/PID/stat does it: nsec_to_clock_t(), which divides by the length of a tick. */
-static uint64_t ticks_of_ns(uint64_t ns, uint64_t ticks_per_s)
-{
-	return ns / (NS_PER_S / ticks_per_s);
-}
-
-/* The kernel ends names with NUL; a record that does not is cut, not believed. */
-static void copy_comm(char *to, const char *from)
-{
-	memcpy(to, from, PROCESS_COMM_SIZE - 1);
-	to[PROCESS_COMM_SIZE - 1] = '\0';
-}
 
 static void decode_head(const struct abi_head *head, uint64_t ticks_per_s, struct event *to)
 {
 	to->boot_ns = head->boot_ns;
-	to->actor.pid = (pid_t)head->pid;
-	to->actor.start_ticks = ticks_of_ns(head->start_ns, ticks_per_s);
+	to->actor = process_id_decode(head->pid, head->start_ns, ticks_per_s);
 	to->uid = head->uid;
 	to->cgroup_id = head->cgroup_id;
-	copy_comm(to->comm, head->comm);
+	process_comm_decode(head->comm, to->comm);
 }
 
 static bool protocol_is_ours(uint16_t protocol)
@@ -146,88 +127,17 @@ static int decode_task(const void *bytes, uint64_t ticks_per_s, struct event *to
 	memcpy(&record, bytes, sizeof(record));
 	decode_head(&record.head, ticks_per_s, to);
 	to->exit_code = record.exit_code;
-	to->child.pid = (pid_t)record.child_pid;
-	to->child.start_ticks = ticks_of_ns(record.child_start_ns, ticks_per_s);
+	to->child = process_id_decode(record.child_pid, record.child_start_ns, ticks_per_s);
 	return 0;
-}
-
-/*
- * "leaf\0parent\0…" → "/parent/leaf".  Filled from the end, for the end is what matters: what does
- * not fit is left out at the front, and then a "…" stands there.
- */
-static int decode_path(const char *names, size_t used, bool cut, char ret[static PROCESS_PATH_SIZE])
-{
-	char text[PROCESS_PATH_SIZE];
-	size_t at = sizeof(text) - 1, i = 0;
-
-	if (used > ABI_PATH_SIZE || (used && names[used - 1]))
-		return -EBADMSG;
-	ret[0] = '\0';
-	if (used && !names[0])
-		return used == 1 ? 0 : -EBADMSG;
-	text[at] = '\0';
-	while (i < used) {
-		size_t n = strlen(names + i); /* ends at names[used - 1] at the latest */
-
-		if (!n)
-			return -EBADMSG;
-		if (n + 1 + CUT_MARK_SIZE > at) {
-			cut = true;
-			break;
-		}
-		at -= n;
-		memcpy(text + at, names + i, n);
-		text[--at] = '/';
-		i += n + 1;
-	}
-	if (!used && !cut)
-		text[--at] = '/';
-	if (cut && used) {
-		at -= CUT_MARK_SIZE;
-		memcpy(text + at, CUT_MARK, CUT_MARK_SIZE);
-	}
-	memcpy(ret, text + at, sizeof(text) - at);
-	return 0;
-}
-
-static void decode_ancestors(const struct abi_process_event *record, uint64_t ticks_per_s,
-			     struct process *to)
-{
-	to->n_ancestors = record->n_ancestors;
-	for (int i = 0; i < record->n_ancestors; i++) {
-		const struct abi_ancestor *from = &record->ancestors[i];
-
-		to->ancestors[i].id.pid = (pid_t)from->pid;
-		to->ancestors[i].id.start_ticks = ticks_of_ns(from->start_ns, ticks_per_s);
-		to->ancestors[i].sid = (pid_t)from->sid;
-		copy_comm(to->ancestors[i].comm, from->comm);
-	}
 }
 
 static int decode_process(const void *bytes, uint64_t ticks_per_s, struct event *to)
 {
-	struct process *p = &to->process;
 	struct abi_process_event record;
-	int r;
 
 	memcpy(&record, bytes, sizeof(record));
-	if (record.n_ancestors > ABI_ANCESTORS_MAX)
-		return -EBADMSG;
-	r = decode_path(record.exe, record.exe_len, record.exe_cut, p->exe);
-	if (r < 0)
-		return r;
-	r = decode_path(record.cwd, record.cwd_len, record.cwd_cut, p->cwd);
-	if (r < 0)
-		return r;
 	decode_head(&record.head, ticks_per_s, to);
-	p->id = to->actor;
-	p->uid = to->uid;
-	p->ppid = (pid_t)record.ppid;
-	p->sid = (pid_t)record.sid;
-	p->cgroup_id = to->cgroup_id;
-	memcpy(p->comm, to->comm, sizeof(p->comm));
-	decode_ancestors(&record, ticks_per_s, p);
-	return 0;
+	return process_decode(&record, ticks_per_s, &to->process);
 }
 
 static const struct {

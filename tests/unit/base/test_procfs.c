@@ -289,6 +289,7 @@ static void a_process_whose_main_thread_ended_is_alive(void **state)
 static void a_reused_pid_is_not_the_process(void **state)
 {
 	struct process_id stranger;
+	struct procfs_facts facts = { .cgroup = "/untouched" };
 	char text[PROCFS_CMDLINE_SIZE] = "untouched";
 
 	assert_int_equal(procfs_identity(getpid(), &stranger), 0);
@@ -296,8 +297,9 @@ static void a_reused_pid_is_not_the_process(void **state)
 	assert_false(procfs_alive(&stranger));
 	assert_int_equal(procfs_state(&stranger), 0);
 	assert_int_equal(procfs_cmdline(&stranger, text, sizeof(text)), -ESRCH);
-	assert_int_equal(procfs_cgroup(&stranger, text, sizeof(text)), -ESRCH);
 	assert_string_equal(text, "untouched");
+	assert_int_equal(procfs_facts(&stranger, true, &facts), -ESRCH);
+	assert_string_equal(facts.cgroup, "");
 }
 
 static void a_process_that_is_not_there_is_esrch(void **state)
@@ -307,6 +309,7 @@ static void a_process_that_is_not_there_is_esrch(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
 		struct process_id id = { pids[i], 1 };
 		struct process_arguments arguments;
+		struct procfs_facts facts;
 		struct process p;
 		char text[64];
 
@@ -314,7 +317,7 @@ static void a_process_that_is_not_there_is_esrch(void **state)
 		assert_int_equal(procfs_describe(pids[i], &p), -ESRCH);
 		assert_int_equal(procfs_cmdline(&id, text, sizeof(text)), -ESRCH);
 		assert_int_equal(procfs_arguments(&id, &arguments), -ESRCH);
-		assert_int_equal(procfs_cgroup(&id, text, sizeof(text)), -ESRCH);
+		assert_int_equal(procfs_facts(&id, false, &facts), -ESRCH);
 		assert_false(procfs_alive(&id));
 	}
 }
@@ -461,28 +464,25 @@ static void start_time_is_near_now_for_a_new_process(void **state)
 
 static void a_process_has_a_cgroup_where_there_are_cgroups(void **state)
 {
+	struct procfs_facts facts;
 	struct process_id id;
-	char path[PATH_MAX] = "";
+	bool has_cgroups = access("/proc/self/cgroup", R_OK) == 0;
 
 	assert_int_equal(procfs_identity(getpid(), &id), 0);
-	assert_int_equal(procfs_cgroup(&id, path, sizeof(path)), 0);
-	if (access("/proc/self/cgroup", R_OK) == 0)
-		assert_int_equal(path[0], '/');
-	assert_int_equal(procfs_cgroup(&id, path, 1), path[0] ? -ENAMETOOLONG : 0);
+	assert_int_equal(procfs_facts(&id, false, &facts), 0);
+	assert_int_equal(facts.cgroup[0], has_cgroups ? '/' : '\0');
 }
 
 static void facts_are_what_each_alone_would_be(void **state)
 {
 	struct procfs_facts facts;
-	char cmdline[PROCFS_CMDLINE_SIZE], cgroup[PROCFS_CGROUP_SIZE];
+	char cmdline[PROCFS_CMDLINE_SIZE];
 	struct process_id id;
 
 	assert_int_equal(procfs_identity(getpid(), &id), 0);
 	assert_int_equal(procfs_cmdline(&id, cmdline, sizeof(cmdline)), 0);
-	assert_int_equal(procfs_cgroup(&id, cgroup, sizeof(cgroup)), 0);
 	assert_int_equal(procfs_facts(&id, true, &facts), 0);
 	assert_string_equal(facts.cmdline, cmdline);
-	assert_string_equal(facts.cgroup, cgroup);
 	assert_int_equal(facts.state, 'R');
 	assert_int_equal(procfs_facts(&id, false, &facts), 0);
 	assert_string_equal(facts.cmdline, "");

@@ -265,7 +265,16 @@ static inline void assert_status(struct world *w, enum service_status status)
 
 /* --- its server --- */
 
-/* A daemon that runs, with the claim. */
+/* Turns the loop for 10 ms. */
+static inline void turn(struct world *w)
+{
+	static const struct timeval end = { .tv_usec = 10000 };
+
+	event_base_loopexit(w->loop, &end);
+	event_base_dispatch(w->loop);
+}
+
+/* A daemon that runs, with the claim; nothing is left to settle. */
 static inline int open_with_claim(void **state)
 {
 	struct world *w;
@@ -275,6 +284,7 @@ static inline int open_with_claim(void **state)
 	w = *state;
 	claim(w, 0, 0);
 	assert_int_equal(tracker_start(w->tracker), 0);
+	turn(w);
 	w->events = w->owned_events = w->entries = w->commits = 0;
 	return 0;
 }
@@ -298,15 +308,6 @@ static inline void close_server(struct world *w)
 	tell(w, close);
 }
 
-/* Turns the loop for 10 ms. */
-static inline void turn(struct world *w)
-{
-	static const struct timeval end = { .tv_usec = 10000 };
-
-	event_base_loopexit(w->loop, &end);
-	event_base_dispatch(w->loop);
-}
-
 /* Turns the loop until the claim has the status. */
 static inline void turn_until(struct world *w, enum service_status status)
 {
@@ -325,7 +326,7 @@ static inline void turn_until(struct world *w, enum service_status status)
 
 struct newest {
 	enum activity_action action;
-	char details[256];
+	char details[256], comm[32];
 	uid_t uid;
 	pid_t pid;
 };
@@ -337,6 +338,7 @@ static inline bool keep_entry(const struct activity *entry, void *user_data)
 	ret->action = entry->action;
 	ret->uid = entry->uid;
 	ret->pid = entry->pid;
+	snprintf(ret->comm, sizeof(ret->comm), "%s", entry->comm);
 	snprintf(ret->details, sizeof(ret->details), "%s", entry->details);
 	return false;
 }

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A set of port numbers as a bitmap of 8 KiB.  A nearly full range costs one query to load it and
- * none for each candidate; a query for each would be 14 ms of a claim with 6,900 candidates.
- */
-#ifndef REGISTRY_PORTSET_H
-#define REGISTRY_PORTSET_H
+/* A set of port numbers as a bitmap of 8 KiB.  All zero: empty. */
+#ifndef BASE_PORTSET_H
+#define BASE_PORTSET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 struct portset {
-	uint64_t words[65536 / 64];
+	uint64_t words[65536 / 64]; /* a bit for each port */
 };
 
 static inline void portset_clear(struct portset *s)
@@ -32,6 +30,20 @@ static inline void portset_remove(struct portset *s, uint16_t port)
 static inline bool portset_has(const struct portset *s, uint16_t port)
 {
 	return s->words[port / 64] >> (port % 64) & 1;
+}
+
+/* The first port of the set from `port` on; PORTSET_END when there is none. */
+#define PORTSET_END 65536
+static inline size_t portset_next(const struct portset *s, size_t port)
+{
+	while (port < PORTSET_END) {
+		uint64_t left = s->words[port / 64] >> port % 64;
+
+		if (left)
+			return port + (size_t)__builtin_ctzll(left);
+		port = (port / 64 + 1) * 64;
+	}
+	return PORTSET_END;
 }
 
 #endif

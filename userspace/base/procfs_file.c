@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Small files of /proc as text. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+
+ssize_t procfs_read(const char *path, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = fd < 0 ? errno : 0;
+	size_t used = 0;
+
+	while (!error && used < size - 1) {
+		ssize_t n = read(fd, ret + used, size - 1 - used);
+
+		if (n == 0)
+			break;
+		if (n > 0)
+			used += (size_t)n;
+		else if (errno != EINTR)
+			error = errno;
+	}
+	ret[error ? 0 : used] = '\0';
+	return error ? -error : (ssize_t)used;
+}
+
+ssize_t procfs_read_of(pid_t pid, const char *name, char *ret, size_t size)
+{
+	char path[64]; /* "/proc/PID/cmdline" */
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = procfs_read(path, ret, size);
+	return n == -ENOENT ? -ESRCH : n;
+}
+
+const char *procfs_boot_id(void)
+{
+	static char boot_id[64];
+
+	if (!boot_id[0])
+		procfs_read("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
+	boot_id[strcspn(boot_id, "\n")] = '\0';
+	return boot_id;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the events, applies them to the table, and mends the table where some were lost. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "tracker/internal.h"
+#include "tracker/listener.h"
+
+/*
+ * What one turn of the loop may spend, so that everybody who asks meanwhile has an answer within
+ * some 50 ms, whatever somebody floods the daemon with.
+ */
+#define READ_MS	 5 /* applying events */
+#define JUDGE_MS 5 /* judging claims whose processes changed */
+/*
+ * A table that is read anew rests for ten times as long as that took of the processor: on a machine
+ * that is busy the reading waits for its turn as well, and the table is wrong meanwhile.
+ */
+#define RESYNC_SHARE	10
+#define RESYNC_RETRY_MS 1000 /* when it could not be read */
+
+/* --- losses --- */
+
+static void resync(struct tracker *t, int64_t now)
+{
+	struct sentinel_counters counters = t->config.source.counters(t->config.source.user_data);
+	char details[TRACKER_DETAILS_SIZE];
+	int64_t began_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID), took_ms;
+	int r = inventory_resync(t->config.inventory, now, claims_port_changed, t);
+
+	took_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - began_ms;
+	t->resync_after_ms = clock_ms(CLOCK_MONOTONIC) +
+			     (r ? RESYNC_RETRY_MS : RESYNC_SHARE * took_ms);
+	if (r) {
+		log_error("the table of sockets was not rebuilt: %s", strerror(-r));
+		return;
+	}
+	if (counters.lost == t->lost_reported)
+		return;
+	snprintf(details, sizeof(details), "%llu kernel events were lost; the table was read anew",
+		 (unsigned long long)(counters.lost - t->lost_reported));
+	t->lost_reported = counters.lost;
+	log_warning("%s", details);
+	activity_note(&t->activity, ACTIVITY_GAP, details, now);
+}
+
+/* --- events --- */
+
+struct owner {
+	char id[IDENTITY_MAX + 1];
+};
+
+static bool copy_id(const struct service *service, void *user_data)
+{
+	struct owner *owner = user_data;
+
+	snprintf(owner->id, sizeof(owner->id), "%s", service->id);
+	return false;
+}
+
+/* The service that owns the event's port, or NULL. */
+static const char *owner_of(struct tracker *t, const struct event *event, struct owner *owner)
+{
+	if (!event->port || !claims_may_have_port(t, event->netns, event->port))
+		return NULL;
+	return registry_service_by_port(t->config.registry, event->port, copy_id, owner)
+		       ? NULL
+		       : owner->id;
+}
+
+void events_schedule_settle(struct tracker *t)
+{
+	static const struct timeval wait = { .tv_usec = INVENTORY_SETTLE_MS * 1000 };
+
+	if (!event_pending(t->settle, EV_TIMEOUT, NULL))
+		event_add(t->settle, &wait);
+}
+
+/*
+ * The kernel's close event knows its socket by the cookie alone; the table, which is about to
+ * forget it, knows the rest.
+ */
+static void complete_close(const struct inventory *inv, struct event *close)
+{
+	const struct socket_row *row = inventory_by_cookie(inv, close->cookie);
+
+	if (!row)
+		return;
+	close->inode = row->inode;
+	close->netns = row->netns;
+	close->protocol = row->protocol;
+	close->family = row->family;
+	close->addr = row->addr;
+	close->port = row->port;
+}
+
+static void on_event(const struct event *seen, void *user_data)
+{
+	struct tracker *t = user_data;
+	int64_t now = tracker_now();
+	struct event completed;
+	const struct event *event = seen;
+	struct owner owner;
+	const char *service;
+	bool settle = false;
+	int r;
+
+	if (seen->kind == EVENT_CLOSE) {
+		completed = *seen;
+		complete_close(t->config.inventory, &completed);
+		event = &completed;
+	}
+	t->deferring = event->kind == EVENT_EXIT || event->kind == EVENT_FORK ||
+		       event->kind == EVENT_EXEC;
+	r = inventory_apply(t->config.inventory, event, now, claims_port_changed, t, &settle);
+	t->deferring = false;
+	if (r)
+		log_error("an event of pid %d was not applied: %s", event->actor.pid, strerror(-r));
+	if (settle || t->pending)
+		events_schedule_settle(t);
+
+	service = owner_of(t, event, &owner);
+	if (event->kind == EVENT_FAIL)
+		refusals_record(t->refusals, event, service, now);
+	if (t->activity.listener)
+		t->activity.listener->event(event, service, now, t->activity.listener->user_data);
+}
+
+/* Reads the table anew, or sets the timer for that, while something of it was missed. */
+static void mend_losses(struct tracker *t)
+{
+	int64_t wait_ms = t->resync_after_ms - clock_ms(CLOCK_MONOTONIC);
+	struct timeval wait;
+
+	if (wait_ms <= 0 && inventory_is_behind(t->config.inventory)) {
+		resync(t, tracker_now());
+		events_schedule_settle(t);
+		wait_ms = RESYNC_RETRY_MS;
+	}
+	wait = (struct timeval){ .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
+	if (!inventory_is_behind(t->config.inventory))
+		event_del(t->resync);
+	else if (!event_pending(t->resync, EV_TIMEOUT, NULL))
+		event_add(t->resync, &wait);
+}
+
+void events_on_resync(evutil_socket_t fd, short what, void *user_data)
+{
+	mend_losses(user_data);
+}
+
+static void read_events(struct tracker *t, const struct sentinel_slice *slice)
+{
+	const struct event_source *source = &t->config.source;
+	bool lost = false;
+	int r;
+
+	inventory_refresh(t->config.inventory);
+	t->ports_fresh = false;
+	r = source->dispatch(source->user_data, slice, on_event, t, &lost);
+	if (r)
+		log_error("kernel events were not read: %s", strerror(-r));
+	if (lost)
+		inventory_note_loss(t->config.inventory);
+	mend_losses(t);
+}
+
+void events_read_up_to_now(struct tracker *t, uint64_t budget_ms)
+{
+	struct sentinel_slice slice = { .budget_ns = budget_ms * NS_PER_MS };
+	struct timespec asked;
+
+	clock_gettime(CLOCK_BOOTTIME, &asked);
+	slice.until_ns = (uint64_t)asked.tv_sec * 1000000000 + (uint64_t)asked.tv_nsec;
+	read_events(t, &slice);
+}
+
+/* What is left makes the descriptor readable in the next turn, behind the clients of this one. */
+void events_on_readable(evutil_socket_t fd, short what, void *user_data)
+{
+	static const struct sentinel_slice slice = { .budget_ns = READ_MS * NS_PER_MS };
+
+	read_events(user_data, &slice);
+}
+
+/* After everything that was told: a close that waits in the ring needs no explanation. */
+void events_on_settle(evutil_socket_t fd, short what, void *user_data)
+{
+	struct tracker *t = user_data;
+	int64_t now = tracker_now();
+	bool again = false;
+	int r;
+
+	events_read_up_to_now(t, EVENTS_CATCH_UP_MS);
+	r = inventory_settle(t->config.inventory, now, claims_port_changed, t, &again);
+	if (r)
+		log_error("the table was not settled: %s", strerror(-r));
+	claims_refresh_pending(t, now, clock_ms(CLOCK_MONOTONIC) + JUDGE_MS);
+	if (again || t->pending)
+		events_schedule_settle(t);
+}
