@@ -22,14 +22,16 @@ static bool descends_from(const struct process *process, const struct process_id
 	return false;
 }
 
-/* Children that one parent made for this: workers, or the two of docker-proxy. */
+/* Workers, which a master of the same program has forked, or the two that docker starts. */
 static bool are_siblings(const struct process *a, const struct process *b)
 {
-	if (strcmp(a->comm, b->comm) != 0 || a->uid != b->uid || !a->n_ancestors ||
-	    !b->n_ancestors || !process_id_equal(&a->ancestors[0].id, &b->ancestors[0].id))
+	const struct process_ancestor *parent = &a->ancestors[0];
+
+	if (strcmp(a->comm, b->comm) != 0 || !a->n_ancestors || !b->n_ancestors ||
+	    !process_id_equal(&parent->id, &b->ancestors[0].id))
 		return false;
-	return why_forward_find(a, &(struct why_forward){ 0 }) ||
-	       (strcmp(a->cwd, b->cwd) == 0 && strcmp(a->exe, b->exe) == 0);
+	return strcmp(a->comm, parent->comm) == 0 ||
+	       why_forward_find(a, &(struct why_forward){ 0 });
 }
 
 static bool are_one_server(const struct inventory *inv, const struct process_id *a,
