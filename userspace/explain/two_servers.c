@@ -22,35 +22,40 @@ static bool descends_from(const struct process *process, const struct process_id
 	return false;
 }
 
-/* Workers, which a master of the same program has forked, or the two that docker starts. */
 static bool are_siblings(const struct process *a, const struct process *b)
 {
-	const struct process_ancestor *parent = &a->ancestors[0];
-
-	if (strcmp(a->comm, b->comm) != 0 || !a->n_ancestors || !b->n_ancestors ||
-	    !process_id_equal(&parent->id, &b->ancestors[0].id))
-		return false;
-	return strcmp(a->comm, parent->comm) == 0 ||
-	       why_forward_find(a, &(struct why_forward){ 0 });
+	return strcmp(a->comm, b->comm) == 0 && a->n_ancestors && b->n_ancestors &&
+	       process_id_equal(&a->ancestors[0].id, &b->ancestors[0].id);
 }
 
-static bool are_one_server(const struct inventory *inv, const struct process_id *a,
-			   const struct process_id *b)
+/* A master and its worker; or children whose parent runs what they run, where they run it. */
+static bool are_workers(const struct process *a, const struct process *b)
 {
-	struct process left, right;
-
-	if (process_id_equal(a, b))
+	if (descends_from(a, &b->id) || descends_from(b, &a->id))
 		return true;
-	if (!inventory_describe(inv, a, &left) || !inventory_describe(inv, b, &right))
-		return false;
-	return descends_from(&left, b) || descends_from(&right, a) || are_siblings(&left, &right);
+	return are_siblings(a, b) && strcmp(a->comm, a->ancestors[0].comm) == 0 &&
+	       strcmp(a->cwd, b->cwd) == 0;
+}
+
+/* The two that docker starts for a published port, one for each family. */
+static bool are_forwarders(const struct process *a, const struct process *b)
+{
+	return are_siblings(a, b) && why_forward_find(a, &(struct why_forward){ 0 });
 }
 
 static bool have_one_server(const struct inventory *inv, const struct socket_row *a,
-			    const struct socket_row *b)
+			    const struct socket_row *b,
+			    bool (*are_one)(const struct process *a, const struct process *b))
 {
-	return !a->n_holders || !b->n_holders ||
-	       are_one_server(inv, &a->holders[0].id, &b->holders[0].id);
+	struct process left, right;
+
+	if (!a->n_holders || !b->n_holders ||
+	    process_id_equal(&a->holders[0].id, &b->holders[0].id))
+		return true;
+	if (!inventory_describe(inv, &a->holders[0].id, &left) ||
+	    !inventory_describe(inv, &b->holders[0].id, &right))
+		return false;
+	return are_one(&left, &right);
 }
 
 static const char *name_server(const struct inventory *inv, const struct socket_row *row,
@@ -92,7 +97,7 @@ static bool warn_of_split(const struct inventory *inv, const struct socket_row *
 		else if (!serves_ipv4(rows[i]))
 			six = six ? six : rows[i];
 	}
-	if (!four || !six || have_one_server(inv, four, six))
+	if (!four || !six || have_one_server(inv, four, six, are_forwarders))
 		return false;
 	snprintf(ret, TWO_SERVERS_WARNING_SIZE,
 		 "two servers share port %u: %s on IPv4 and %s on IPv6; \"localhost\" may reach "
@@ -121,7 +126,7 @@ static bool warn_of_sharing(const struct inventory *inv, const struct socket_row
 		/* the first socket of the address stands for those that its server opened */
 		for (size_t k = 0; !have_one_address(first, rows[i]); k++)
 			first = rows[k];
-		if (first == rows[i] || have_one_server(inv, first, rows[i]))
+		if (first == rows[i] || have_one_server(inv, first, rows[i], are_workers))
 			continue;
 		snprintf(ret, TWO_SERVERS_WARNING_SIZE,
 			 "two servers share port %u with SO_REUSEPORT: %s and %s; a connection "

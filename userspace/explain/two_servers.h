@@ -16,8 +16,8 @@
 
 /*
  * True, and a sentence in ret, when two of the port's listeners are servers of their own; false and
- * "" else.  One process, a process and its descendant, and children of one parent that run its own
- * program are one server.
+ * "" else.  A master and its workers share as one server; the two proxies that docker starts split
+ * as one.
  */
 bool two_servers_warning(const struct inventory *inv, uint32_t netns, uint16_t protocol,
 			 uint16_t port, char ret[TWO_SERVERS_WARNING_SIZE]);
