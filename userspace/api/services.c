@@ -10,7 +10,7 @@
 #include "api/server.h"
 #include "api/socket_walk.h"
 #include "api/view.h"
-#include "explain/brief.h"
+#include "explain/two_servers.h"
 #include "tracker/judge.h"
 
 /* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
@@ -78,13 +78,12 @@ static const char *deciding_name(const struct inventory *inv, const struct judge
 	return inventory_process_name(inv, id, ret);
 }
 
-static void add_warning(struct json_object *o, const struct inventory *inv, uint16_t protocol,
-			uint16_t port)
+static const char *warning_of(const struct inventory *inv, const struct service *s,
+			      const struct judgement *now, char ret[TWO_SERVERS_WARNING_SIZE])
 {
-	char warning[WHY_WARNING_SIZE];
-
-	why_split_warning(inv, inventory_own_netns(inv), protocol, port, warning);
-	json_add_text(o, "warning", warning);
+	if (!two_servers_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, ret))
+		judge_warning(inv, &now->verdict, ret);
+	return ret;
 }
 
 /*
@@ -95,7 +94,7 @@ static int write_service_briefly(struct request *r, const struct service *s,
 				 const struct judgement *now)
 {
 	const struct inventory *inv = r->api->config.inventory;
-	char comm[PROCESS_COMM_SIZE], warning[WHY_WARNING_SIZE];
+	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
 
 	written_object_begin(r);
 	written_text(r, "id", s->id);
@@ -105,8 +104,7 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	if (now->n_holdings) {
 		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
 		written_text(r, "process", deciding_name(inv, now, comm));
-		why_split_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, warning);
-		written_text(r, "warning", warning);
+		written_text(r, "warning", warning_of(inv, s, now, warning));
 	}
 	return written_object_end(r);
 }
@@ -115,7 +113,7 @@ static struct json_object *service_view(struct api *api, const struct service *s
 					const struct judgement *now, uid_t viewer)
 {
 	struct json_object *o = json_object_new_object();
-	char comm[PROCESS_COMM_SIZE];
+	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
 
 	json_add_text(o, "id", s->id);
 	json_add_int(o, "port", s->port);
@@ -129,7 +127,7 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	json_add_text(o, "user", user_name(s->uid));
 	json_add_text(o, "cwd", user_may_see(viewer, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "reason", now->verdict.reason);
-	add_warning(o, api->config.inventory, IPPROTO_TCP, s->port);
+	json_add_text(o, "warning", warning_of(api->config.inventory, s, now, warning));
 	return o;
 }
 
@@ -169,7 +167,7 @@ static int add_service(struct request *r, const struct service *s, const struct 
 /* The warning of a port is the same for all of its rows, and to look for it is more than a row. */
 struct port_warning {
 	uint16_t port; /* 0 = of none yet */
-	char text[WHY_WARNING_SIZE];
+	char text[TWO_SERVERS_WARNING_SIZE];
 };
 
 static const char *warn(struct port_warning *w, const struct inventory *inv,
@@ -178,7 +176,7 @@ static const char *warn(struct port_warning *w, const struct inventory *inv,
 	if (row->protocol == IPPROTO_UDP)
 		return NULL;
 	if (w->port != row->port)
-		why_split_warning(inv, row->netns, row->protocol, row->port, w->text);
+		two_servers_warning(inv, row->netns, row->protocol, row->port, w->text);
 	w->port = row->port;
 	return w->text;
 }

@@ -70,8 +70,13 @@ static int find_owner(const struct listing *l, const struct socket_row *row, str
 	int reason;
 
 	if (own && l->claim.list.n) {
-		ret->service = l->claim.list.services[0].id;
-		ret->status = service_status_name(l->claim.now.verdict.status);
+		const struct service *claim = &l->claim.list.services[0];
+
+		ret->service = claim->id;
+		ret->status = service_status_name(
+			socket_serves(row)
+				? judge_socket_of_claim(l->r->api->config.inventory, claim, row)
+				: l->claim.now.verdict.status);
 		return 0;
 	}
 	reason = judge_unclaimed(l->walk.inv, l->r->api->config.registry, row);

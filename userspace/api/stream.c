@@ -18,6 +18,7 @@
 #include "api/view.h"
 #include "base/log.h"
 #include "explain/brief.h"
+#include "explain/two_servers.h"
 
 /* What a watcher may send us after its request before we stop reading from it.  Nobody reads it. */
 #define WATCHER_INPUT_MAX_BYTES 4096
@@ -243,7 +244,7 @@ static struct json_object *event_view(const struct api *api, const struct event 
 				      const char *service, int64_t at_unix)
 {
 	struct json_object *o = json_object_new_object();
-	char addr[NET_ADDR_STR_SIZE], warning[WHY_WARNING_SIZE];
+	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
 	bool has_socket = event->kind != EVENT_EXIT;
 	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
 	bool has_addr = has_socket && event->family && event->port;
@@ -264,8 +265,9 @@ static struct json_object *event_view(const struct api *api, const struct event 
 		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
 		add_holder_in_the_way(o, api, event);
 	}
-	if (event->kind == EVENT_LISTEN && why_split_warning(api->config.inventory, event->netns,
-							     event->protocol, event->port, warning))
+	if (event->kind == EVENT_LISTEN &&
+	    two_servers_warning(api->config.inventory, event->netns, event->protocol, event->port,
+				warning))
 		json_add_text(o, "warning", warning);
 	if (event->kind == EVENT_EXIT)
 		add_exit(o, event);

@@ -10,7 +10,6 @@
 #include "inventory/inventory.h"
 #include "reconcile/why.h"
 
-#define WHY_WARNING_SIZE 256
 #define WHY_DETAILS_SIZE 320
 
 /* The question that a refused call was, as struct why_question has it of what happened. */
@@ -34,12 +33,5 @@ bool why_in_the_way(const struct event *e, const struct inventory *inv, struct w
  * ret: WHY_DETAILS_SIZE bytes. */
 void why_describe_refusal(const struct event *e, const struct inventory *inv, unsigned repeated,
 			  char *ret);
-
-/*
- * Two servers on one port, one for IPv4 and one for IPv6: no bind fails, and "localhost" meets
- * either.  True, and a sentence in ret (WHY_WARNING_SIZE bytes), when that is so.
- */
-bool why_split_warning(const struct inventory *inv, uint32_t netns, uint16_t protocol,
-		       uint16_t port, char *ret);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/share.h"
 #include "explain/brief.h"
 #include "explain/holder.h"
+#include "explain/two_servers.h"
 #include "inventory/bindtable.h"
 #include "inventory/inventory.h"
 #include "reconcile/why.h"
@@ -103,7 +104,7 @@ struct why_facts {
 	struct why_holder *holders; /* owned: of the sockets shown, oldest first */
 	size_t n_holders;
 	char *claim; /* owned: the service that owns the port; NULL = none */
-	char warning[WHY_WARNING_SIZE];
+	char warning[TWO_SERVERS_WARNING_SIZE];
 	bool by_program; /* a program of a cgroup refused the bind, or sent it elsewhere */
 	char program_cgroup[WHY_CGROUP_SIZE]; /* the directory of that cgroup; "" = not found */
 	/* "" = not known */

@@ -15,7 +15,9 @@
 #include "explain/environment.h"
 #include "explain/owners.h"
 #include "explain/process.h"
+#include "explain/two_servers.h"
 #include "explain/words.h"
+#include "reconcile/status.h"
 
 void why_facts_deinit(struct why_facts *f)
 {
@@ -273,6 +275,25 @@ static void add_what_is_named(struct why_facts *f)
 		snprintf(f->caller_program, sizeof(f->caller_program), "%s", process.exe);
 }
 
+static const struct process *look_up(const struct process_id *id, void *facts)
+{
+	return inventory_process(((const struct why_facts *)facts)->inv, id);
+}
+
+/* Of the claim's sockets and somebody else's. */
+static bool warn_of_stranger(const struct service *claim, void *user_data)
+{
+	const struct socket_row *rows[WHY_BLOCKING_MAX];
+	struct why_facts *f = user_data;
+	size_t n = inventory_by_port(f->inv, f->place.netns, claim->port, rows, ARRAY_SIZE(rows));
+	struct status_verdict verdict;
+
+	reconcile_service(claim, rows, n < ARRAY_SIZE(rows) ? n : ARRAY_SIZE(rows), look_up, f,
+			  claim->updated_at, RECONCILE_STALE_AGE_S, &verdict);
+	status_warning(&verdict, look_up, f, f->warning);
+	return false;
+}
+
 int why_facts_finish(struct explainer *x, struct why_facts *f)
 {
 	int r = add_holders(f);
@@ -281,9 +302,12 @@ int why_facts_finish(struct explainer *x, struct why_facts *f)
 		return r;
 	add_what_is_named(f);
 	why_place_find_entry(x, f);
-	why_split_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
-			  f->warning);
-	return 0;
+	if (two_servers_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
+				f->warning) ||
+	    !f->claim)
+		return 0;
+	r = registry_service_by_port(x->registry, f->question.port, warn_of_stranger, f);
+	return r < 0 ? r : 0;
 }
 
 /* --- now --- */

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -281,6 +282,8 @@ void reconcile_service(const struct service *claim, const struct socket_row *con
 		[SERVICE_SQUATTED] = 1,
 	};
 	const struct view view = { claim, lookup, user_data };
+	const struct socket_row *strange = NULL;
+	struct process_id stranger = { 0 };
 	struct status_verdict verdict;
 
 	judge_silence(claim, now, stale_age_s, ret);
@@ -288,9 +291,48 @@ void reconcile_service(const struct service *claim, const struct socket_row *con
 		if (!socket_serves(rows[i]))
 			continue;
 		judge_socket(&view, rows[i], &verdict);
+		if (verdict.status == SERVICE_SQUATTED && !strange) {
+			strange = verdict.socket;
+			stranger = verdict.process;
+		}
 		if (ranks[verdict.status] > ranks[ret->status])
 			*ret = verdict;
 	}
+	if (strange != ret->socket) {
+		ret->strange_socket = strange;
+		ret->stranger = stranger;
+	}
+}
+
+void reconcile_socket(const struct service *claim, const struct socket_row *row,
+		      process_lookup lookup, void *user_data, struct status_verdict *ret)
+{
+	const struct view view = { claim, lookup, user_data };
+
+	judge_socket(&view, row, ret);
+}
+
+bool status_warning(const struct status_verdict *verdict, process_lookup lookup, void *user_data,
+		    char ret[STATUS_WARNING_SIZE])
+{
+	const struct socket_row *row = verdict->strange_socket;
+	const struct process *known = lookup(&verdict->stranger, user_data);
+	struct process stranger = { .id = verdict->stranger };
+	char who[WHO_BYTES] = "a hidden process", addr[NET_ADDR_STR_SIZE], user[32] = "";
+	bool v6 = row && row->family == AF_INET6;
+
+	ret[0] = '\0';
+	if (!row)
+		return false;
+	if (stranger.id.pid)
+		describe(known ? known : &stranger, who);
+	if (row->uid != PROCESS_UID_UNKNOWN)
+		snprintf(user, sizeof(user), " of user %u", row->uid);
+	snprintf(ret, STATUS_WARNING_SIZE,
+		 "%s%s listens on %s%s%s:%u%s as well, and is not of this claim", who, user,
+		 v6 ? "[" : "", net_addr_format(row->family, &row->addr, addr), v6 ? "]" : "",
+		 row->port, row->protocol == IPPROTO_UDP ? " (UDP)" : "");
+	return true;
 }
 
 /* --- sockets without a service ---------------------------------------------------------- */

@@ -36,17 +36,33 @@ struct status_verdict {
 	enum service_status status;
 	const struct socket_row *socket; /* that decided; NULL when none did; borrowed from rows */
 	struct process_id process;	 /* the holder that decided; pid 0 = none */
-	char reason[STATUS_REASON_SIZE]; /* one clause for the log and for find */
+	/* beside a socket of the claim's own, the first that is somebody else's, and its holder */
+	const struct socket_row *strange_socket; /* NULL = there is none */
+	struct process_id stranger;		 /* pid 0 = hidden */
+	char reason[STATUS_REASON_SIZE];	 /* one clause for the log and for find */
 };
 
 /*
  * The status of a claim from the sockets on its port (all rows of the port in the own netns).
- * Several sockets: active wins over orphaned, orphaned over squatted.  Without a serving socket:
+ * Several sockets, each judged by itself: active wins over orphaned, orphaned over squatted, and a
+ * stranger's is kept beside it.  Without a serving socket:
  * ghost when it was ever active, else claimed; stale when nothing was seen for stale_age_s.
  */
 void reconcile_service(const struct service *claim, const struct socket_row *const *rows, size_t n,
 		       process_lookup lookup, void *user_data, int64_t now, int64_t stale_age_s,
 		       struct status_verdict *ret);
+
+/* The verdict of one of these sockets alone, which serves (socket_serves()). */
+void reconcile_socket(const struct service *claim, const struct socket_row *row,
+		      process_lookup lookup, void *user_data, struct status_verdict *ret);
+
+/*
+ * "vite (30) of user 100 listens on 127.0.0.2:3100 as well, and is not of this claim" in ret
+ * (STATUS_WARNING_SIZE bytes); false, and "", where the verdict knows of no stranger.
+ */
+#define STATUS_WARNING_SIZE 256
+bool status_warning(const struct status_verdict *verdict, process_lookup lookup, void *user_data,
+		    char ret[STATUS_WARNING_SIZE]);
 
 enum orphan_reason {
 	ORPHAN_NOT = 0,	     /* not an orphan row */

@@ -15,6 +15,21 @@ static const struct process *look_up(const struct process_id *id, void *inventor
 	return inventory_process(inventory, id);
 }
 
+enum service_status judge_socket_of_claim(struct inventory *inv, const struct service *claim,
+					  const struct socket_row *row)
+{
+	struct status_verdict verdict;
+
+	reconcile_socket(claim, row, look_up, inv, &verdict);
+	return verdict.status;
+}
+
+bool judge_warning(const struct inventory *inv, const struct status_verdict *verdict,
+		   char ret[STATUS_WARNING_SIZE])
+{
+	return status_warning(verdict, look_up, (void *)inv, ret);
+}
+
 static void apply_rule(struct inventory *inv, const struct service *claim,
 		       const struct socket_row *const *rows, size_t n, int64_t now,
 		       struct judgement *ret)

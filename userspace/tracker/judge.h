@@ -36,6 +36,14 @@ struct judgement {
 int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
 		enum judge_effort effort, struct judgement *ret);
 
+/* The status of one socket on the port of a claim, which serves. */
+enum service_status judge_socket_of_claim(struct inventory *inv, const struct service *claim,
+					  const struct socket_row *row);
+
+/* As status_warning(). */
+bool judge_warning(const struct inventory *inv, const struct status_verdict *verdict,
+		   char ret[STATUS_WARNING_SIZE]);
+
 /* The enum orphan_reason of a row on whose port there is no claim.  Negative errno. */
 int judge_unclaimed(const struct inventory *inv, struct registry *registry,
 		    const struct socket_row *row);

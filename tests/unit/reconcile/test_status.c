@@ -388,6 +388,41 @@ static void active_wins_over_orphaned_and_orphaned_over_squatted(void **state)
 	assert_int_equal(v.status, SERVICE_SQUATTED);
 }
 
+static void a_stranger_beside_the_service_is_named(void **state)
+{
+	struct service claim = claim_of_shell();
+	struct listener own, strange;
+	const struct socket_row *rows[] = { listener_init(&own, (pid_t[]){ SERVER, 0 }),
+					    listener_init(&strange, (pid_t[]){ STRANGER, 0 }) };
+	char warning[STATUS_WARNING_SIZE];
+	struct status_verdict v;
+
+	strange.row.family = AF_INET;
+	strange.row.addr.bytes[0] = 127;
+	strange.row.addr.bytes[3] = 2;
+	strange.row.uid = ME;
+	for (int turn = 0; turn < 2; turn++) {
+		const struct socket_row *turned[] = { rows[turn], rows[1 - turn] };
+
+		reconcile_service(&claim, turned, 2, look_up, NULL, NOW, STALE_S, &v);
+		assert_int_equal(v.status, SERVICE_ACTIVE);
+		assert_ptr_equal(v.strange_socket, &strange.row);
+		assert_int_equal(v.stranger.pid, STRANGER);
+		assert_true(status_warning(&v, look_up, NULL, warning));
+		assert_string_equal(warning, "vite (30) of user 100 listens on 127.0.0.2:3100 as "
+					     "well, and is not of this claim");
+	}
+	reconcile_socket(&claim, rows[1], look_up, NULL, &v);
+	assert_int_equal(v.status, SERVICE_SQUATTED);
+
+	/* alone it is the reason, and there is nothing to warn of */
+	reconcile_service(&claim, rows + 1, 1, look_up, NULL, NOW, STALE_S, &v);
+	assert_int_equal(v.status, SERVICE_SQUATTED);
+	assert_null(v.strange_socket);
+	assert_false(status_warning(&v, look_up, NULL, warning));
+	assert_string_equal(warning, "");
+}
+
 static void without_a_serving_socket_time_decides(void **state)
 {
 	static const struct {
@@ -489,6 +524,7 @@ int main(void)
 		cmocka_unit_test(a_reused_pid_does_not_keep_the_binder_alive),
 		cmocka_unit_test(a_hostile_name_is_escaped_in_the_reason),
 		cmocka_unit_test(active_wins_over_orphaned_and_orphaned_over_squatted),
+		cmocka_unit_test(a_stranger_beside_the_service_is_named),
 		cmocka_unit_test(without_a_serving_socket_time_decides),
 		cmocka_unit_test(a_socket_that_does_not_serve_changes_nothing),
 		cmocka_unit_test(a_live_listener_is_never_stale),
