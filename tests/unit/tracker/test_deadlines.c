@@ -3,6 +3,8 @@
  */
 #include "world.h"
 
+#include "tracker/deadlines.h"
+
 static void a_claim_that_nothing_was_seen_of_turns_stale_at_its_moment(void **state)
 {
 	struct world *w = *state;
@@ -44,7 +46,7 @@ static void a_ghost_turns_stale_at_its_moment(void **state)
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	close_server(w);
 	tracker_stop(w->tracker);
-	shell(w, "UPDATE services SET updatedAt = updatedAt - 1799");
+	shell(w, "UPDATE services SET updatedAt = updatedAt - 1795");
 	world_restart_tracker(w);
 	assert_status(w, SERVICE_GHOST);
 	turn_until(w, SERVICE_STALE);
@@ -110,6 +112,41 @@ static void a_clock_that_is_set_back_makes_nothing_stale(void **state)
 	assert_int_equal(count_entries(w, ACTIVITY_STALE) + count_entries(w, ACTIVITY_RELEASE), 0);
 }
 
+static void a_later_deadline_does_not_put_off_an_earlier_one(void **state)
+{
+	const struct claim_request later = { .id = "shop:later",
+					     .port = PORT + 1,
+					     .ttl_s = 3600,
+					     .uid = CLAIM_UID,
+					     .cwd = CLAIM_CWD,
+					     .now = time(NULL) };
+	struct world *w = *state;
+	struct claim_result result;
+
+	shell(w, "UPDATE services SET expiresAt = unixepoch() + 1");
+	assert_int_equal(tracker_claim_changed(w->tracker, PORT), SERVICE_CLAIMED);
+	assert_int_equal(registry_begin(w->registry), 0);
+	assert_int_equal(registry_claim(w->registry, &later, any_port, NULL, &result), 0);
+	assert_int_equal(tracker_claim_changed(w->tracker, PORT + 1), SERVICE_CLAIMED);
+	turn_until_entries(w, ACTIVITY_RELEASE, 1);
+}
+
+static void a_deadline_is_the_earlier_of_staleness_and_the_end_of_the_ttl(void **state)
+{
+	const int64_t stale = 1000 + RECONCILE_STALE_AGE_S;
+	struct service service = { .expires_at = 0 };
+
+	assert_int_equal(deadlines_of(&service, SERVICE_CLAIMED, 1000), stale);
+	assert_int_equal(deadlines_of(&service, SERVICE_GHOST, 1000), stale);
+	assert_int_equal(deadlines_of(&service, SERVICE_STALE, 1000), INT64_MAX);
+	assert_int_equal(deadlines_of(&service, SERVICE_ACTIVE, 1000), INT64_MAX);
+	service.expires_at = stale - 1;
+	assert_int_equal(deadlines_of(&service, SERVICE_GHOST, 1000), stale - 1);
+	assert_int_equal(deadlines_of(&service, SERVICE_ACTIVE, 1000), stale - 1);
+	service.expires_at = stale + 1;
+	assert_int_equal(deadlines_of(&service, SERVICE_CLAIMED, 1000), stale);
+}
+
 /* More than one turn judges or releases (SLICE). */
 #define MANY 150
 
@@ -166,6 +203,8 @@ int main(void)
 		RUNNING(a_claim_that_outlived_its_time_is_released_after_its_use),
 		RUNNING(a_claim_turns_stale_when_the_clock_has_jumped_over_its_moment),
 		RUNNING(a_clock_that_is_set_back_makes_nothing_stale),
+		RUNNING(a_later_deadline_does_not_put_off_an_earlier_one),
+		cmocka_unit_test(a_deadline_is_the_earlier_of_staleness_and_the_end_of_the_ttl),
 		RUNNING(many_claims_turn_stale_in_one_sleep),
 		RUNNING(many_claims_are_released_in_one_sleep),
 	};

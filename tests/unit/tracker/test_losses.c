@@ -142,6 +142,16 @@ static void a_first_start_has_no_gap_before_it(void **state)
 	assert_entry(w, ACTIVITY_DAEMON, ", polling: not permitted)");
 }
 
+static void a_daemon_that_is_stopped_was_there_until_its_end(void **state)
+{
+	struct world *w = *state;
+
+	shell(w, "UPDATE meta SET value = value - 7200 WHERE key = 'lastAlive'");
+	tracker_stop(w->tracker);
+	world_restart_tracker(w);
+	assert_null(strstr(assert_entry(w, ACTIVITY_GAP, "").details, "2h"));
+}
+
 /* Nothing was written at its end: the gap begins where it is last known to have run. */
 static void a_daemon_that_was_killed_leaves_a_gap_since_its_last_sign(void **state)
 {
@@ -204,6 +214,7 @@ int main(void)
 		RUNNING(what_began_while_no_daemon_ran_is_told_as_that),
 		RUNNING(a_claim_that_stays_as_it_was_is_told_of_by_no_entry),
 		STARTING(a_first_start_has_no_gap_before_it),
+		RUNNING(a_daemon_that_is_stopped_was_there_until_its_end),
 		RUNNING(a_daemon_that_was_killed_leaves_a_gap_since_its_last_sign),
 		RUNNING(a_commit_that_fails_takes_status_and_entry_back_until_judged_again),
 		RUNNING(a_status_that_cannot_be_written_stays_and_nobody_is_told_of_it),

@@ -183,6 +183,32 @@ static void an_end_changes_nothing_until_the_close_or_a_settled_table_says_so(vo
 	assert_int_equal(w->entries, 1);
 }
 
+/* A close that waits needs no search for who holds the socket now. */
+static void what_waits_is_read_before_the_table_is_settled(void **state)
+{
+	struct world *w = *state;
+	struct event close = event_of(EVENT_CLOSE, 1);
+
+	start_server(w, CLAIM_CWD, CLAIM_UID);
+	tell(w, exit_event(1, 0));
+	close.cookie = COOKIE;
+	w->waiting[w->n_waiting++] = close;
+	turn_until(w, SERVICE_GHOST);
+	assert_int_equal(w->n_waiting, 0);
+}
+
+static void a_claim_that_somebody_else_wrote_counts_from_the_next_event_on(void **state)
+{
+	struct world *w = *state;
+
+	shell(w, "UPDATE services SET port = 2999");
+	start_server(w, CLAIM_CWD, CLAIM_UID);
+	shell(w, "UPDATE services SET port = 3000");
+	assert_status(w, SERVICE_CLAIMED);
+	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE + 1, PORT));
+	assert_status(w, SERVICE_ACTIVE);
+}
+
 static void a_claim_that_goes_is_no_claim(void **state)
 {
 	struct world *w = *state;
@@ -322,6 +348,8 @@ int main(void)
 		RUNNING(a_listener_in_another_namespace_is_not_the_claims),
 		RUNNING(a_status_that_stays_writes_nothing),
 		RUNNING(an_end_changes_nothing_until_the_close_or_a_settled_table_says_so),
+		RUNNING(what_waits_is_read_before_the_table_is_settled),
+		RUNNING(a_claim_that_somebody_else_wrote_counts_from_the_next_event_on),
 		RUNNING(a_claim_that_goes_is_no_claim),
 		RUNNING(an_event_is_told_with_the_service_that_owns_its_port),
 		RUNNING(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks),
