@@ -124,7 +124,7 @@ struct memory {
 	uint64_t cookie; /* of its network namespace; 0 = not known */
 };
 
-static bool remember(const struct failure *failure, void *user_data)
+static bool remember(const struct refusal_record *failure, void *user_data)
 {
 	struct memory *memory = user_data;
 	_cleanup_json_ struct json_object *o = json_tokener_parse(failure->explanation);
@@ -147,7 +147,7 @@ static bool remember(const struct failure *failure, void *user_data)
 }
 
 /* Who asks about a refusal does not wait for its turn among all others. */
-static size_t explain_waiting(struct request *r, const struct failure_filter *asked)
+static size_t explain_waiting(struct request *r, const struct refusal_filter *asked)
 {
 	return tracker_explain_waiting(r->api->config.tracker, asked);
 }
@@ -155,14 +155,14 @@ static size_t explain_waiting(struct request *r, const struct failure_filter *as
 /* Who asks right after a refusal wants to hear of that, also when the port is free by now. */
 static int remember_refusal(struct request *r, struct why_facts *f)
 {
-	const struct failure_filter newest = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
+	const struct refusal_filter newest = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
 					       .port = f->question.port,
 					       .limit = 1 };
 	struct memory memory = { .f = f };
 	int fault;
 
 	explain_waiting(r, &newest);
-	fault = registry_for_each_failure(r->api->config.registry, &newest, remember, &memory);
+	fault = registry_for_each_refusal(r->api->config.registry, &newest, remember, &memory);
 	f->question.error = memory.error;
 	f->remembered_place = memory.cookie;
 	return fault;
@@ -198,7 +198,7 @@ struct recall {
 	size_t n;
 };
 
-static bool add_refusal(const struct failure *failure, void *user_data)
+static bool add_refusal(const struct refusal_record *failure, void *user_data)
 {
 	struct recall *recall = user_data;
 	_cleanup_json_ struct json_object *o = json_tokener_parse(failure->explanation);
@@ -239,7 +239,7 @@ static int recall(struct request *r)
 					      "reuseport", "dev",  "uid",    "netns" };
 	struct recall recalled = { .answer = r->answer };
 	uint32_t pid = 0, last = 1;
-	struct failure_filter filter;
+	struct refusal_filter filter;
 	size_t waiting;
 	int fault = parse_number(r, "pid", false, PID_MAX_LIMIT, &pid);
 
@@ -252,13 +252,13 @@ static int recall(struct request *r)
 					     others[i]);
 	if (fault)
 		return fault;
-	filter = (struct failure_filter){ .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
+	filter = (struct refusal_filter){ .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
 					  .pid = (pid_t)pid,
 					  .limit = last };
 	if (request_param(r, "last"))
 		recalled.refusals = json_object_new_array();
 	waiting = explain_waiting(r, &filter);
-	fault = registry_for_each_failure(r->api->config.registry, &filter, add_refusal, &recalled);
+	fault = registry_for_each_refusal(r->api->config.registry, &filter, add_refusal, &recalled);
 	if (recalled.refusals) {
 		json_add(r->answer, "refusals", recalled.refusals);
 		json_add_int(r->answer, "waiting", (int64_t)waiting);

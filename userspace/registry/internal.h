@@ -52,7 +52,7 @@ struct registry {
 
 	bool impatient; /* the last begin found somebody else's write */
 	struct activity_limits keep;
-	int64_t failure_id; /* handed out last; 0 = none yet */
+	int64_t refusal_id; /* handed out last; 0 = none yet */
 	struct registry_counters counters;
 };
 

@@ -341,8 +341,8 @@ int registry_prune_activity(struct registry *r, int64_t now, int max_rows);
 #define FAILURES_PRUNE_SLICE 50
 
 /* A refused bind() or listen() with its explanation as it was at that moment. */
-struct failure {
-	int64_t id; /* of registry_next_failure_id(); 0 or taken: the database gives one */
+struct refusal_record {
+	int64_t id; /* of registry_next_refusal_id(); 0 or taken: the database gives one */
 	int64_t at;
 	struct process_id caller; /* handed out with start 0 when it was before this boot */
 	uid_t uid;		  /* PROCESS_UID_UNKNOWN = unknown */
@@ -356,25 +356,26 @@ struct failure {
  * An id that is above all others, for a refusal that is explained later: rows are in order of ids,
  * whatever the order in which they are written.  0, negative errno.
  */
-int registry_next_failure_id(struct registry *r, int64_t *ret_id);
+int registry_next_refusal_id(struct registry *r, int64_t *ret_id);
 
 /*
  * Stores it; *ret_id (may be NULL) gets its id.  When there are too many, whoever has most rows
  * loses his oldest, and among his own those of the process or port that has most: the newest of
  * each user stays, as long as there are not more users than rows.
  */
-int registry_record_failure(struct registry *r, const struct failure *failure, int64_t *ret_id);
+int registry_record_refusal(struct registry *r, const struct refusal_record *refusal,
+			    int64_t *ret_id);
 
-struct failure_filter {
+struct refusal_filter {
 	uid_t uid;     /* PROCESS_UID_UNKNOWN = of everybody */
 	pid_t pid;     /* 0 = of any process */
 	uint16_t port; /* 0 = of any port */
 	int64_t limit;
 };
-typedef bool (*failure_visit)(const struct failure *failure, void *user_data);
+typedef bool (*refusal_visit)(const struct refusal_record *refusal, void *user_data);
 /* Newest first.  Rows without an explanation that is valid UTF-8 are skipped. */
-int registry_for_each_failure(struct registry *r, const struct failure_filter *filter,
-			      failure_visit visit, void *user_data);
+int registry_for_each_refusal(struct registry *r, const struct refusal_filter *filter,
+			      refusal_visit visit, void *user_data);
 
 /* Rows of locks that are held. */
 int registry_count_locks(struct registry *r, int64_t *ret);

@@ -35,8 +35,8 @@
 	"id >= ?1 AND id <= ?2 AND (?3 = 0 OR +timestamp >= ?3) AND (?4 = 0 OR +timestamp " \
 	"<= ?4) ORDER BY id DESC"
 
-/* In the order of enum failure_column. */
-#define FAILURE_COLUMNS \
+/* In the order of enum refusal_column. */
+#define REFUSAL_COLUMNS \
 	"id, timestamp, pid, startTicks, bootId, uid, comm, port, error, explanation"
 
 /* ?1 uid, ?2 pid, ?3 port; NULL = any.  Unary plus: see ACTIVITY_WALK. */
@@ -185,25 +185,25 @@ static const char *const statement_sql[] = {
 		"AND id <= (SELECT id FROM activity ORDER BY id DESC LIMIT 1 OFFSET ?3) "
 		"ORDER BY timestamp LIMIT ?2)",
 
-	[STATEMENT_FAILURE_INSERT] =
+	[STATEMENT_REFUSAL_INSERT] =
 		"INSERT INTO failures(id, timestamp, pid, startTicks, bootId, uid, comm, port, "
 		"error, explanation) VALUES(CASE WHEN EXISTS(SELECT 1 FROM failures WHERE "
 		"id = ?10) THEN NULL ELSE ?10 END, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-	[STATEMENT_FAILURE_SCAN] = "SELECT " FAILURE_COLUMNS " FROM failures "
+	[STATEMENT_REFUSAL_SCAN] = "SELECT " REFUSAL_COLUMNS " FROM failures "
 				   "WHERE " FAILURE_OF_PORT " ORDER BY id DESC",
-	[STATEMENT_FAILURE_OF_UID] = "SELECT " FAILURE_COLUMNS " FROM failures "
+	[STATEMENT_REFUSAL_OF_UID] = "SELECT " REFUSAL_COLUMNS " FROM failures "
 				     "WHERE uid = ?1 AND " FAILURE_OF_PORT " ORDER BY id DESC",
-	[STATEMENT_FAILURE_OF_PID] = "SELECT " FAILURE_COLUMNS " FROM failures "
+	[STATEMENT_REFUSAL_OF_PID] = "SELECT " REFUSAL_COLUMNS " FROM failures "
 				     "WHERE pid = ?2 AND " FAILURE_OF_UID " AND " FAILURE_OF_PORT
 				     " ORDER BY id DESC",
 	/* SQLite counts by an index: the rows have kilobytes each */
-	[STATEMENT_FAILURES_COUNT] = "SELECT count(*) FROM failures",
-	[STATEMENT_FAILURES_NEWEST] = "SELECT max(id) FROM failures",
+	[STATEMENT_REFUSALS_COUNT] = "SELECT count(*) FROM failures",
+	[STATEMENT_REFUSALS_NEWEST] = "SELECT max(id) FROM failures",
 	/*
 	 * A row's place among its user's own: behind those that are newer and of a process or port
 	 * with fewer.  Who has most has the last places, and loses them.
 	 */
-	[STATEMENT_FAILURES_PRUNE] =
+	[STATEMENT_REFUSALS_PRUNE] =
 		"DELETE FROM failures WHERE id IN (SELECT id FROM ("
 		"SELECT id, row_number() OVER (PARTITION BY uid "
 		"ORDER BY max(ofPort, ofProcess), id DESC) AS place FROM ("

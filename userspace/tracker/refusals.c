@@ -100,8 +100,8 @@ static int store(struct refusals *r, const struct waiting *w, const char *explan
 
 	if (error)
 		return error;
-	return registry_record_failure(registry,
-				       &(struct failure){
+	return registry_record_refusal(registry,
+				       &(struct refusal_record){
 					       .id = w->id,
 					       .at = refusal_at(w->evidence),
 					       .caller = event->actor,
@@ -167,7 +167,7 @@ static void on_slice(evutil_socket_t fd, short what, void *user_data)
 	schedule(r);
 }
 
-size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *asked)
+size_t refusals_explain_asked(struct refusals *r, const struct refusal_filter *asked)
 {
 	int64_t end = clock_ms(CLOCK_MONOTONIC) + REFUSALS_SLICE_MS;
 	int64_t n = 0;
@@ -224,7 +224,7 @@ static int put_aside(struct refusals *r, const struct event *event, const char *
 		return -ENOMEM;
 	error = refusal_new(r->config.inventory, event, service, now, &w->evidence);
 	if (!error)
-		error = registry_next_failure_id(r->config.activity->registry, &w->id);
+		error = registry_next_refusal_id(r->config.activity->registry, &w->id);
 	if (error) {
 		free_waiting(w);
 		return error;

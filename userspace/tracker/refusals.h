@@ -19,7 +19,7 @@ struct activity_writer;
 struct event;
 struct event_base;
 struct event_source;
-struct failure_filter;
+struct refusal_filter;
 struct inventory;
 struct refusals;
 
@@ -49,7 +49,7 @@ void refusals_record(struct refusals *r, const struct event *event, const char *
  * Explains what is asked for before its turn: the newest of those that wait, as many as the filter
  * takes, for a slice's time and at least one.  How many of them still wait.
  */
-size_t refusals_explain_asked(struct refusals *r, const struct failure_filter *asked);
+size_t refusals_explain_asked(struct refusals *r, const struct refusal_filter *asked);
 
 /* The end: explains what waits, for a second at most, and says what is missing. */
 void refusals_finish(struct refusals *r, int64_t now);

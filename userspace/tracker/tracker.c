@@ -168,7 +168,7 @@ void tracker_clock_changed(struct tracker *t)
 	deadlines_look(&t->deadlines, tracker_now());
 }
 
-size_t tracker_explain_waiting(struct tracker *t, const struct failure_filter *asked)
+size_t tracker_explain_waiting(struct tracker *t, const struct refusal_filter *asked)
 {
 	return refusals_explain_asked(t->refusals, asked);
 }

@@ -68,6 +68,6 @@ void tracker_clock_changed(struct tracker *t);
  * Refusals are asked about (the newest `limit` that the filter picks): explains those that still
  * wait for it.  How many had to be left waiting.
  */
-size_t tracker_explain_waiting(struct tracker *t, const struct failure_filter *asked);
+size_t tracker_explain_waiting(struct tracker *t, const struct refusal_filter *asked);
 
 #endif

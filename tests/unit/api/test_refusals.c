@@ -8,20 +8,20 @@
 static void record(struct world *w, uid_t uid, pid_t pid, uint16_t port, const char *verdict)
 {
 	char text[256];
-	struct failure failure = { .at = time(NULL),
-				   .caller = { .pid = pid, .start_ticks = 7 },
-				   .uid = uid,
-				   .comm = "vite",
-				   .port = port,
-				   .error = EADDRINUSE,
-				   .explanation = text };
+	struct refusal_record failure = { .at = time(NULL),
+					  .caller = { .pid = pid, .start_ticks = 7 },
+					  .uid = uid,
+					  .comm = "vite",
+					  .port = port,
+					  .error = EADDRINUSE,
+					  .explanation = text };
 
 	snprintf(text, sizeof(text),
 		 "{\"port\":%u,\"free\":false,\"verdict\":\"%s\",\"summary\":\"Port %u was "
 		 "taken.\"}",
 		 port, verdict, port);
 	assert_int_equal(registry_begin(w->registry), 0);
-	assert_int_equal(registry_record_failure(w->registry, &failure, NULL), 0);
+	assert_int_equal(registry_record_refusal(w->registry, &failure, NULL), 0);
 	assert_int_equal(registry_commit(w->registry), 0);
 }
 

@@ -235,7 +235,7 @@ static void an_event_is_told_with_the_service_that_owns_its_port(void **state)
 
 static void a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks(void **state)
 {
-	const struct failure_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
+	const struct refusal_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
 	struct world *w = *state;
 	struct event fail = socket_event(EVENT_FAIL, 1, 0, PORT);
 

@@ -6,14 +6,14 @@
 #include "unit/registry/stored_v1.h"
 
 #define EVERY_FAILURE                      \
-	(struct failure_filter)            \
+	(struct refusal_filter)            \
 	{                                  \
 		.uid = PROCESS_UID_UNKNOWN \
 	}
 
-static struct failure refusal(pid_t pid, uid_t uid, uint16_t port)
+static struct refusal_record refusal(pid_t pid, uid_t uid, uint16_t port)
 {
-	return (struct failure){
+	return (struct refusal_record){
 		.at = FIXTURE_NOW,
 		.caller = { .pid = pid, .start_ticks = 4711 },
 		.uid = uid,
@@ -24,63 +24,62 @@ static struct failure refusal(pid_t pid, uid_t uid, uint16_t port)
 	};
 }
 
-static int64_t record(struct fixture *f, const struct failure *failure)
+static int64_t record(struct fixture *f, const struct refusal_record *row)
 {
 	int64_t id = 0;
 
 	fixture_begin(f);
-	assert_int_equal(registry_record_failure(f->registry, failure, &id), 0);
+	assert_int_equal(registry_record_refusal(f->registry, row, &id), 0);
 	fixture_commit(f);
 	return id;
 }
 
 static int64_t record_of(struct fixture *f, pid_t pid, uid_t uid, uint16_t port)
 {
-	struct failure failure = refusal(pid, uid, port);
+	struct refusal_record row = refusal(pid, uid, port);
 
-	return record(f, &failure);
+	return record(f, &row);
 }
 
 struct found {
 	size_t n, stop_after;
-	struct failure first;
+	struct refusal_record first;
 	char comm[64], explanation[8192];
 	uid_t uids[2000];
 	uint16_t ports[2000];
 	int64_t ids[2000];
 };
 
-static bool keep(const struct failure *failure, void *user_data)
+static bool keep(const struct refusal_record *row, void *user_data)
 {
 	struct found *found = user_data;
 
 	if (!found->n) {
-		found->first = *failure;
-		snprintf(found->comm, sizeof(found->comm), "%s", failure->comm);
-		snprintf(found->explanation, sizeof(found->explanation), "%s",
-			 failure->explanation);
+		found->first = *row;
+		snprintf(found->comm, sizeof(found->comm), "%s", row->comm);
+		snprintf(found->explanation, sizeof(found->explanation), "%s", row->explanation);
 	}
 	assert_true(found->n < ARRAY_SIZE(found->ids));
-	found->uids[found->n] = failure->uid;
-	found->ports[found->n] = failure->port;
-	found->ids[found->n++] = failure->id;
+	found->uids[found->n] = row->uid;
+	found->ports[found->n] = row->port;
+	found->ids[found->n++] = row->id;
 	return found->n != found->stop_after;
 }
 
-static const struct found *find(struct fixture *f, const struct failure_filter *filter)
+static const struct found *find(struct fixture *f, const struct refusal_filter *filter)
 {
 	static struct found found;
 
 	found = (struct found){ 0 };
-	assert_int_equal(registry_for_each_failure(f->registry, filter, keep, &found), 0);
+	assert_int_equal(registry_for_each_refusal(f->registry, filter, keep, &found), 0);
 	return &found;
 }
 
 static void refusal_is_found_with_everything_that_was_recorded(void **state)
 {
 	struct fixture *f = *state;
-	struct failure failure = refusal(81, 1000, 3000);
-	int64_t id = record(f, &failure);
+	struct refusal_record row = refusal(81, 1000, 3000);
+	int64_t id = record(f, &row);
 	const struct found *found = find(f, &EVERY_FAILURE);
 
 	assert_int_equal(found->n, 1);
@@ -92,7 +91,7 @@ static void refusal_is_found_with_everything_that_was_recorded(void **state)
 	assert_int_equal(found->first.port, 3000);
 	assert_int_equal(found->first.error, EADDRINUSE);
 	assert_string_equal(found->comm, "node");
-	assert_string_equal(found->explanation, failure.explanation);
+	assert_string_equal(found->explanation, row.explanation);
 }
 
 static void refusal_survives_a_restart(void **state)
@@ -121,7 +120,7 @@ static void filters_are_all_applied(void **state)
 	int64_t a = record_of(f, 81, 1000, 3000), b = record_of(f, 81, 1000, 3001);
 	int64_t c = record_of(f, 82, 1000, 3000), d = record_of(f, 83, 0, 3000);
 	const struct {
-		struct failure_filter filter;
+		struct refusal_filter filter;
 		size_t n;
 		int64_t ids[4];
 	} cases[] = {
@@ -152,7 +151,7 @@ static void visit_that_has_enough_ends_the_search(void **state)
 
 	record_of(f, 81, 1000, 3000);
 	record_of(f, 82, 1000, 3000);
-	assert_int_equal(registry_for_each_failure(f->registry, &EVERY_FAILURE, keep, &found), 0);
+	assert_int_equal(registry_for_each_refusal(f->registry, &EVERY_FAILURE, keep, &found), 0);
 	assert_int_equal(found.n, 1);
 }
 
@@ -161,10 +160,10 @@ static void record_many(struct fixture *f, size_t n, uid_t uid, uint16_t port, b
 {
 	fixture_begin(f);
 	for (size_t i = 0; i < n; i++) {
-		struct failure failure = refusal((pid_t)(1000 + i), uid,
-						 (uint16_t)(port + (each_its_port ? i : 0)));
+		struct refusal_record row = refusal((pid_t)(1000 + i), uid,
+						    (uint16_t)(port + (each_its_port ? i : 0)));
 
-		assert_int_equal(registry_record_failure(f->registry, &failure, NULL), 0);
+		assert_int_equal(registry_record_refusal(f->registry, &row, NULL), 0);
 	}
 	fixture_commit(f);
 }
@@ -242,9 +241,9 @@ static void process_that_runs_wild_over_all_ports_leaves_its_users_others(void *
 	record_of(f, 81, 1000, 4000);
 	fixture_begin(f);
 	for (size_t i = 0; i < 2 * rows_kept(); i++) {
-		struct failure failure = refusal(82, 1000, (uint16_t)(10000 + i));
+		struct refusal_record row = refusal(82, 1000, (uint16_t)(10000 + i));
 
-		assert_int_equal(registry_record_failure(f->registry, &failure, NULL), 0);
+		assert_int_equal(registry_record_refusal(f->registry, &row, NULL), 0);
 	}
 	fixture_commit(f);
 	found = find(f, &EVERY_FAILURE);
@@ -254,12 +253,12 @@ static void process_that_runs_wild_over_all_ports_leaves_its_users_others(void *
 static void refusals_are_in_the_order_of_their_ids_and_not_of_their_explanations(void **state)
 {
 	struct fixture *f = *state;
-	struct failure first = refusal(81, 1000, 3000), second = refusal(82, 1000, 3001);
+	struct refusal_record first = refusal(81, 1000, 3000), second = refusal(82, 1000, 3001);
 	const struct found *found;
 
 	record_of(f, 80, 1000, 2999);
-	assert_int_equal(registry_next_failure_id(f->registry, &first.id), 0);
-	assert_int_equal(registry_next_failure_id(f->registry, &second.id), 0);
+	assert_int_equal(registry_next_refusal_id(f->registry, &first.id), 0);
+	assert_int_equal(registry_next_refusal_id(f->registry, &second.id), 0);
 	assert_int_equal(record(f, &second), second.id);
 	assert_int_equal(record(f, &first), first.id);
 	found = find(f, &EVERY_FAILURE);
@@ -272,44 +271,44 @@ static void refusals_are_in_the_order_of_their_ids_and_not_of_their_explanations
 static void id_that_a_person_took_meanwhile_is_no_hindrance(void **state)
 {
 	struct fixture *f = *state;
-	struct failure failure = refusal(81, 1000, 3000);
+	struct refusal_record row = refusal(81, 1000, 3000);
 
-	assert_int_equal(registry_next_failure_id(f->registry, &failure.id), 0);
+	assert_int_equal(registry_next_refusal_id(f->registry, &row.id), 0);
 	fixture_shell(f, "INSERT INTO failures(id, explanation) VALUES(1, '{}')");
-	assert_int_equal(failure.id, 1);
-	assert_int_not_equal(record(f, &failure), 1);
+	assert_int_equal(row.id, 1);
+	assert_int_not_equal(record(f, &row), 1);
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 2);
 }
 
 static void last_id_that_there_is_is_not_passed(void **state)
 {
 	struct fixture *f = *state;
-	struct failure failure = refusal(81, 1000, 3000);
+	struct refusal_record row = refusal(81, 1000, 3000);
 
 	fixture_shell(f, "INSERT INTO failures(id, explanation) VALUES(9223372036854775807, '{}')");
-	assert_int_equal(registry_next_failure_id(f->registry, &failure.id), 0);
-	assert_int_equal(failure.id, 0);
-	record(f, &failure);
+	assert_int_equal(registry_next_refusal_id(f->registry, &row.id), 0);
+	assert_int_equal(row.id, 0);
+	record(f, &row);
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 2);
 }
 
 static void refusal_outside_of_a_batch_is_not_stored(void **state)
 {
 	struct fixture *f = *state;
-	struct failure failure = refusal(81, 1000, 3000);
+	struct refusal_record row = refusal(81, 1000, 3000);
 
-	assert_int_equal(registry_record_failure(f->registry, &failure, NULL), -EINVAL);
+	assert_int_equal(registry_record_refusal(f->registry, &row, NULL), -EINVAL);
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 0);
 }
 
 static void name_that_is_no_text_is_mended(void **state)
 {
 	struct fixture *f = *state;
-	struct failure failure = refusal(81, 1000, 3000);
+	struct refusal_record row = refusal(81, 1000, 3000);
 
-	failure.comm = "no\xff"
-		       "de";
-	record(f, &failure);
+	row.comm = "no\xff"
+		   "de";
+	record(f, &row);
 	assert_string_equal(find(f, &EVERY_FAILURE)->comm, "no\xef\xbf\xbd"
 							   "de");
 }
@@ -415,5 +414,5 @@ int main(void)
 		TEST_EMPTY(step_that_fails_leaves_the_old_version),
 	};
 
-	return cmocka_run_group_tests_name("failures", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("registry/refusals", tests, NULL, NULL);
 }

@@ -9,23 +9,23 @@
 
 #define COMM_SIZE 1024 /* of a name that a person typed and that is no text */
 
-static int insert(struct registry *r, const struct failure *failure, int64_t *ret_id)
+static int insert(struct registry *r, const struct refusal_record *refusal, int64_t *ret_id)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_FAILURE_INSERT);
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_REFUSAL_INSERT);
 	char comm[4 * PROCESS_COMM_SIZE];
 	int error;
 
-	query_bind_int(&q, 1, failure->at);
-	query_bind_int_or_null(&q, 2, failure->caller.pid, 0);
-	query_bind_int_or_null(&q, 3, (int64_t)failure->caller.start_ticks, 0);
+	query_bind_int(&q, 1, refusal->at);
+	query_bind_int_or_null(&q, 2, refusal->caller.pid, 0);
+	query_bind_int_or_null(&q, 3, (int64_t)refusal->caller.start_ticks, 0);
 	query_bind_text(&q, 4, procfs_boot_id());
-	query_bind_int_or_null(&q, 5, failure->uid, PROCESS_UID_UNKNOWN);
+	query_bind_int_or_null(&q, 5, refusal->uid, PROCESS_UID_UNKNOWN);
 	query_bind_text(&q, 6,
-			failure->comm ? text_to_utf8(failure->comm, comm, sizeof(comm)) : NULL);
-	query_bind_int(&q, 7, failure->port);
-	query_bind_int(&q, 8, failure->error);
-	query_bind_text(&q, 9, failure->explanation);
-	query_bind_int_or_null(&q, 10, failure->id, 0);
+			refusal->comm ? text_to_utf8(refusal->comm, comm, sizeof(comm)) : NULL);
+	query_bind_int(&q, 7, refusal->port);
+	query_bind_int(&q, 8, refusal->error);
+	query_bind_text(&q, 9, refusal->explanation);
+	query_bind_int_or_null(&q, 10, refusal->id, 0);
 	error = query_run(&q);
 	if (error == 0)
 		*ret_id = sqlite3_last_insert_rowid(r->db);
@@ -46,7 +46,7 @@ static int read_number(struct registry *r, enum statement statement, int64_t *re
 
 static int drop(struct registry *r, int64_t n)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_FAILURES_PRUNE);
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_REFUSALS_PRUNE);
 
 	query_bind_int(&q, 1, n);
 	return query_run(&q);
@@ -56,33 +56,34 @@ static int drop(struct registry *r, int64_t n)
 static int prune(struct registry *r)
 {
 	int64_t keep = (int64_t)quota_limit(QUOTA_REFUSALS_KEPT)->machine, count = 0;
-	int error = read_number(r, STATEMENT_FAILURES_COUNT, &count);
+	int error = read_number(r, STATEMENT_REFUSALS_COUNT, &count);
 
 	return error || count < keep + FAILURES_PRUNE_SLICE ? error : drop(r, count - keep);
 }
 
-int registry_next_failure_id(struct registry *r, int64_t *ret_id)
+int registry_next_refusal_id(struct registry *r, int64_t *ret_id)
 {
 	int64_t newest = 0;
-	int error = r->failure_id ? 0 : read_number(r, STATEMENT_FAILURES_NEWEST, &newest);
+	int error = r->refusal_id ? 0 : read_number(r, STATEMENT_REFUSALS_NEWEST, &newest);
 
 	if (error)
 		return error;
-	if (newest > r->failure_id)
-		r->failure_id = newest;
+	if (newest > r->refusal_id)
+		r->refusal_id = newest;
 	/* a person gave the last id that there is: SQLite finds one that is free */
-	*ret_id = r->failure_id < INT64_MAX ? ++r->failure_id : 0;
+	*ret_id = r->refusal_id < INT64_MAX ? ++r->refusal_id : 0;
 	return 0;
 }
 
-int registry_record_failure(struct registry *r, const struct failure *failure, int64_t *ret_id)
+int registry_record_refusal(struct registry *r, const struct refusal_record *refusal,
+			    int64_t *ret_id)
 {
 	int64_t id = 0;
 	int error = registry_savepoint_open(r);
 
 	if (error < 0)
 		return error;
-	error = insert(r, failure, &id);
+	error = insert(r, refusal, &id);
 	if (error == 0)
 		error = prune(r);
 	error = registry_savepoint_close(r, error);
@@ -94,45 +95,45 @@ int registry_record_failure(struct registry *r, const struct failure *failure, i
 /* A pid means the same process only within one boot; of an earlier one its start is not known. */
 static uint64_t start_of_this_boot(const struct query *q)
 {
-	const char *boot_id = query_column_text(q, FAILURE_COLUMN_BOOT_ID);
+	const char *boot_id = query_column_text(q, REFUSAL_COLUMN_BOOT_ID);
 
 	if (!boot_id || strcmp(boot_id, procfs_boot_id()) != 0)
 		return 0;
-	return (uint64_t)query_column_int(q, FAILURE_COLUMN_START_TICKS, 0, INT64_MAX, 0);
+	return (uint64_t)query_column_int(q, REFUSAL_COLUMN_START_TICKS, 0, INT64_MAX, 0);
 }
 
 /* False when nothing is explained: a person wrote that row. */
-static bool failure_decode(const struct query *q, struct failure *ret, char comm[COMM_SIZE])
+static bool refusal_decode(const struct query *q, struct refusal_record *ret, char comm[COMM_SIZE])
 {
-	const char *explanation = query_column_text(q, FAILURE_COLUMN_EXPLANATION);
+	const char *explanation = query_column_text(q, REFUSAL_COLUMN_EXPLANATION);
 
 	if (!explanation || !*explanation || !text_is_utf8(explanation, strlen(explanation)))
 		return false;
-	*ret = (struct failure){
-		.id = query_column_int(q, FAILURE_COLUMN_ID, INT64_MIN, INT64_MAX, 0),
-		.at = query_column_int(q, FAILURE_COLUMN_TIMESTAMP, 0, REGISTRY_TIME_MAX_S, 0),
-		.caller.pid = (pid_t)query_column_int(q, FAILURE_COLUMN_PID, 0, INT32_MAX, 0),
+	*ret = (struct refusal_record){
+		.id = query_column_int(q, REFUSAL_COLUMN_ID, INT64_MIN, INT64_MAX, 0),
+		.at = query_column_int(q, REFUSAL_COLUMN_TIMESTAMP, 0, REGISTRY_TIME_MAX_S, 0),
+		.caller.pid = (pid_t)query_column_int(q, REFUSAL_COLUMN_PID, 0, INT32_MAX, 0),
 		.caller.start_ticks = start_of_this_boot(q),
-		.uid = (uid_t)query_column_int(q, FAILURE_COLUMN_UID, 0, PROCESS_UID_UNKNOWN,
+		.uid = (uid_t)query_column_int(q, REFUSAL_COLUMN_UID, 0, PROCESS_UID_UNKNOWN,
 					       PROCESS_UID_UNKNOWN),
-		.comm = query_column_utf8(q, FAILURE_COLUMN_COMM, comm, COMM_SIZE),
-		.port = (uint16_t)query_column_int(q, FAILURE_COLUMN_PORT, 0, UINT16_MAX, 0),
-		.error = (int)query_column_int(q, FAILURE_COLUMN_ERROR, 0, INT32_MAX, 0),
+		.comm = query_column_utf8(q, REFUSAL_COLUMN_COMM, comm, COMM_SIZE),
+		.port = (uint16_t)query_column_int(q, REFUSAL_COLUMN_PORT, 0, UINT16_MAX, 0),
+		.error = (int)query_column_int(q, REFUSAL_COLUMN_ERROR, 0, INT32_MAX, 0),
 		.explanation = explanation,
 	};
 	return true;
 }
 
-static enum statement statement_for(const struct failure_filter *filter)
+static enum statement statement_for(const struct refusal_filter *filter)
 {
 	if (filter->pid)
-		return STATEMENT_FAILURE_OF_PID;
-	return filter->uid != PROCESS_UID_UNKNOWN ? STATEMENT_FAILURE_OF_UID
-						  : STATEMENT_FAILURE_SCAN;
+		return STATEMENT_REFUSAL_OF_PID;
+	return filter->uid != PROCESS_UID_UNKNOWN ? STATEMENT_REFUSAL_OF_UID
+						  : STATEMENT_REFUSAL_SCAN;
 }
 
-int registry_for_each_failure(struct registry *r, const struct failure_filter *filter,
-			      failure_visit visit, void *user_data)
+int registry_for_each_refusal(struct registry *r, const struct refusal_filter *filter,
+			      refusal_visit visit, void *user_data)
 {
 	_cleanup_(query_done) struct query q = query_start(r, statement_for(filter));
 	char comm[COMM_SIZE];
@@ -143,14 +144,14 @@ int registry_for_each_failure(struct registry *r, const struct failure_filter *f
 	query_bind_int_or_null(&q, 2, filter->pid, 0);
 	query_bind_int_or_null(&q, 3, filter->port, 0);
 	while ((filter->limit <= 0 || visited < filter->limit) && (more = query_next(&q)) != 0) {
-		struct failure failure;
+		struct refusal_record refusal;
 
 		if (more < 0)
 			return more;
-		if (!failure_decode(&q, &failure, comm))
+		if (!refusal_decode(&q, &refusal, comm))
 			continue;
 		visited++;
-		if (!visit(&failure, user_data))
+		if (!visit(&refusal, user_data))
 			return 0;
 	}
 	return 0;
