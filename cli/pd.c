@@ -47,10 +47,10 @@ int main(int argc, char **argv)
 	struct options options;
 	char error[512];
 	bool json = options_want_json(argc, argv);
-	int e = options_parse(argc, argv, commands, &options, error, sizeof(error));
+	int r = options_parse(argc, argv, commands, &options, error, sizeof(error));
 
 	render_setup(options.color);
-	if (e < 0)
+	if (r < 0)
 		return finish(render_usage_error(
 			json, options.command ? options.command->name : NULL, "%s", error));
 	return finish(run(&options));

@@ -34,14 +34,15 @@ struct reader {
 	size_t size;
 };
 
-static int fail(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fail(struct reader *reader, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-static int fail(struct reader *r, const char *format, ...)
+static int fail(struct reader *reader, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(r->error, r->size, format, args);
+	vsnprintf(reader->error, reader->size, format, args);
 	va_end(args);
 	return -EINVAL;
 }
@@ -84,9 +85,9 @@ static const char *nearest_option(const struct command *command, const char *giv
 	return name;
 }
 
-static int set_global(struct reader *r, enum global_option which, const char *value)
+static int set_global(struct reader *reader, enum global_option which, const char *value)
 {
-	struct options *out = r->out;
+	struct options *out = reader->out;
 
 	switch (which) {
 	case GLOBAL_JSON:
@@ -104,7 +105,8 @@ static int set_global(struct reader *r, enum global_option which, const char *va
 	case GLOBAL_COLOR:
 		if (strcmp(value, "auto") != 0 && strcmp(value, "always") != 0 &&
 		    strcmp(value, "never") != 0)
-			return fail(r, "--color is auto, always or never, not '%.100s'", value);
+			return fail(reader, "--color is auto, always or never, not '%.100s'",
+				    value);
 		out->color = value;
 		return 0;
 	}
@@ -138,30 +140,31 @@ static struct found find_option(const struct command *command, const char *name,
 	return (struct found){ NULL, false };
 }
 
-static int keep_repeat(struct reader *r, const struct command_option *option, const char *value)
+static int keep_repeat(struct reader *reader, const struct command_option *option,
+		       const char *value)
 {
-	struct command_line *line = &r->out->line;
+	struct command_line *line = &reader->out->line;
 
 	if (line->n_repeats == COMMAND_REPEATS_MAX)
-		return fail(r, "--%s is given more than %d times", option->name,
+		return fail(reader, "--%s is given more than %d times", option->name,
 			    COMMAND_REPEATS_MAX);
 	line->repeats[line->n_repeats].option = option;
 	line->repeats[line->n_repeats++].value = value;
 	return 0;
 }
 
-static int set_option(struct reader *r, struct found f, const char *value)
+static int set_option(struct reader *reader, struct found f, const char *value)
 {
 	if (f.global)
-		return set_global(r, f.option - options_global, value);
-	r->out->line.values[f.option - r->out->command->options] = value ? value : "";
-	return f.option->repeats ? keep_repeat(r, f.option, value) : 0;
+		return set_global(reader, f.option - options_global, value);
+	reader->out->line.values[f.option - reader->out->command->options] = value ? value : "";
+	return f.option->repeats ? keep_repeat(reader, f.option, value) : 0;
 }
 
 /* The value that follows as a word of its own; NULL at the end of the line. */
-static const char *take_word(struct reader *r)
+static const char *take_word(struct reader *reader)
 {
-	return r->next < r->argc ? r->argv[r->next++] : NULL;
+	return reader->next < reader->argc ? reader->argv[reader->next++] : NULL;
 }
 
 /* One that only may have a value gets it behind a '=' alone: the next word is an operand. */
@@ -170,11 +173,11 @@ static bool needs_value(const struct command_option *o)
 	return o->value && o->value[0] != '[';
 }
 
-static int read_long(struct reader *r, const char *text)
+static int read_long(struct reader *reader, const char *text)
 {
 	const char *equals = strchr(text, '=');
 	size_t length = equals ? (size_t)(equals - text) : strlen(text);
-	struct found f = find_option(r->out->command, text, length, 0);
+	struct found f = find_option(reader->out->command, text, length, 0);
 	const char *value = equals ? equals + 1 : NULL;
 
 	if (!f.option) {
@@ -182,110 +185,110 @@ static int read_long(struct reader *r, const char *text)
 		const char *near;
 
 		snprintf(name, sizeof(name), "%.*s", (int)length, text);
-		near = nearest_option(r->out->command, name);
+		near = nearest_option(reader->out->command, name);
 		if (near)
-			return fail(r, "unknown option --%s; did you mean --%s?", name, near);
-		return fail(r, "unknown option --%s", name);
+			return fail(reader, "unknown option --%s; did you mean --%s?", name, near);
+		return fail(reader, "unknown option --%s", name);
 	}
 	if (!f.option->value && value)
-		return fail(r, "--%s takes no value", f.option->name);
+		return fail(reader, "--%s takes no value", f.option->name);
 	if (needs_value(f.option) && !value)
-		value = take_word(r);
+		value = take_word(reader);
 	if (needs_value(f.option) && !value)
-		return fail(r, "--%s needs a value: --%s %s", f.option->name, f.option->name,
+		return fail(reader, "--%s needs a value: --%s %s", f.option->name, f.option->name,
 			    f.option->value);
-	return set_option(r, f, value);
+	return set_option(reader, f, value);
 }
 
 /* -q, -jq, -p 3000, -p3000 */
-static int read_letters(struct reader *r, const char *letters)
+static int read_letters(struct reader *reader, const char *letters)
 {
 	for (; *letters; letters++) {
-		struct found f = find_option(r->out->command, NULL, 0, *letters);
+		struct found f = find_option(reader->out->command, NULL, 0, *letters);
 		const char *value = NULL;
-		int e;
+		int r;
 
 		if (!f.option)
-			return fail(r, "unknown option -%c", *letters);
+			return fail(reader, "unknown option -%c", *letters);
 		if (needs_value(f.option)) {
-			value = letters[1] ? letters + 1 : take_word(r);
+			value = letters[1] ? letters + 1 : take_word(reader);
 			if (!value)
-				return fail(r, "-%c needs a value: -%c %s", *letters, *letters,
+				return fail(reader, "-%c needs a value: -%c %s", *letters, *letters,
 					    f.option->value);
 		}
-		e = set_option(r, f, value);
-		if (e < 0 || value)
-			return e;
+		r = set_option(reader, f, value);
+		if (r < 0 || value)
+			return r;
 	}
 	return 0;
 }
 
-static int read_operand(struct reader *r, char *word)
+static int read_operand(struct reader *reader, char *word)
 {
 	const char *near;
 
-	if (r->out->command) {
-		r->argv[r->n_operands++] = word;
+	if (reader->out->command) {
+		reader->argv[reader->n_operands++] = word;
 		return 0;
 	}
-	for (const struct command *const *c = r->table; *c; c++) {
+	for (const struct command *const *c = reader->table; *c; c++) {
 		if (strcmp((*c)->name, word) == 0) {
-			r->out->command = *c;
+			reader->out->command = *c;
 			return 0;
 		}
 	}
-	near = nearest_command(r->table, word);
+	near = nearest_command(reader->table, word);
 	if (near)
-		return fail(r, "unknown command '%.100s'; did you mean: pd %s", word, near);
-	return fail(r, "unknown command '%.100s'; pd help lists them all", word);
+		return fail(reader, "unknown command '%.100s'; did you mean: pd %s", word, near);
+	return fail(reader, "unknown command '%.100s'; pd help lists them all", word);
 }
 
-static int read_word(struct reader *r, char *word)
+static int read_word(struct reader *reader, char *word)
 {
 	if (word[0] != '-' || word[1] == '\0')
-		return read_operand(r, word);
+		return read_operand(reader, word);
 	if (word[1] == '-')
-		return read_long(r, word + 2);
-	return read_letters(r, word + 1);
+		return read_long(reader, word + 2);
+	return read_letters(reader, word + 1);
 }
 
-static int check_count(struct reader *r)
+static int check_count(struct reader *reader)
 {
-	const struct command *c = r->out->command;
-	int n = r->n_operands;
+	const struct command *c = reader->out->command;
+	int n = reader->n_operands;
 
-	if (!c || r->out->help || r->out->version)
+	if (!c || reader->out->help || reader->out->version)
 		return 0;
 	if (n < c->min_args)
-		return fail(r, "something is missing: pd %s %s", c->name, c->arguments);
+		return fail(reader, "something is missing: pd %s %s", c->name, c->arguments);
 	if (c->max_args >= 0 && n > c->max_args)
-		return fail(r, "'%.100s' is too much: pd %s%s%s", r->argv[c->max_args], c->name,
-			    *c->arguments ? " " : "", c->arguments);
+		return fail(reader, "'%.100s' is too much: pd %s%s%s", reader->argv[c->max_args],
+			    c->name, *c->arguments ? " " : "", c->arguments);
 	return 0;
 }
 
 int options_parse(int argc, char **argv, const struct command *const *table, struct options *ret,
 		  char *ret_error, size_t size)
 {
-	struct reader r = { argc, 1, 0, argv, table, ret, ret_error, size };
+	struct reader reader = { argc, 1, 0, argv, table, ret, ret_error, size };
 	bool options_end = false;
 
 	*ret = (struct options){ .line.table = table };
-	while (r.next < r.argc) {
-		char *word = argv[r.next++];
-		int e;
+	while (reader.next < reader.argc) {
+		char *word = argv[reader.next++];
+		int r;
 
 		if (!options_end && strcmp(word, "--") == 0) {
 			options_end = true;
 			continue;
 		}
-		e = options_end ? read_operand(&r, word) : read_word(&r, word);
-		if (e < 0)
-			return e;
+		r = options_end ? read_operand(&reader, word) : read_word(&reader, word);
+		if (r < 0)
+			return r;
 	}
-	ret->line.n_args = r.n_operands;
+	ret->line.n_args = reader.n_operands;
 	ret->line.args = (const char *const *)argv;
-	return check_count(&r);
+	return check_count(&reader);
 }
 
 bool options_want_json(int argc, char *const *argv)

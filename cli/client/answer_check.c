@@ -105,20 +105,20 @@ static int check_one(bool json, struct json_object *o, const struct answer_rule 
 static int check_rule(bool json, struct json_object *answer, const struct answer_rule *rule)
 {
 	struct json_object *list = rule->list ? answer_member(answer, rule->list) : NULL;
-	int e = 0;
+	int r = 0;
 
 	if (!rule->list)
 		return check_one(json, answer, rule);
-	for (size_t i = 0; !e && i < answer_length(list); i++)
-		e = check_one(json, answer_at(list, i), rule);
-	return e;
+	for (size_t i = 0; !r && i < answer_length(list); i++)
+		r = check_one(json, answer_at(list, i), rule);
+	return r;
 }
 
 int answer_check(bool json, struct json_object *answer, const struct answer_rule *rules, size_t n)
 {
-	int e = 0;
+	int r = 0;
 
-	for (size_t i = 0; !e && i < n; i++)
-		e = check_rule(json, answer, &rules[i]);
-	return e;
+	for (size_t i = 0; !r && i < n; i++)
+		r = check_rule(json, answer, &rules[i]);
+	return r;
 }

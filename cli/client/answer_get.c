@@ -86,28 +86,28 @@ static int make_next(bool json, const char *path, const char *next, char ret[PAT
 static int get_next(bool json, const char *path, const char *next, struct json_object **ret)
 {
 	char longer[PATH_SIZE];
-	int e = make_next(json, path, next, longer);
+	int r = make_next(json, path, next, longer);
 
-	return e ? e : answer_get(json, "GET", longer, NULL, ret);
+	return r ? r : answer_get(json, "GET", longer, NULL, ret);
 }
 
 int answer_get_list(bool json, const char *path, size_t rows, struct json_object **ret)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	char next[PATH_SIZE];
-	int e = answer_get(json, "GET", path, NULL, &answer);
+	int r = answer_get(json, "GET", path, NULL, &answer);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	snprintf(next, sizeof(next), "%s", answer_text(answer, "next"));
 	for (int pages = 1; *next && (!rows || count_rows(answer) < rows); pages++) {
 		_cleanup_(answer_freep) struct json_object *page = NULL;
 
 		if (pages == PAGES_MAX)
 			return fail(json, "the list is longer than pd accepts");
-		e = get_next(json, path, next, &page);
-		if (e)
-			return e;
+		r = get_next(json, path, next, &page);
+		if (r)
+			return r;
 		append_page(answer, page);
 		snprintf(next, sizeof(next), "%s", answer_text(page, "next"));
 	}
@@ -126,7 +126,7 @@ int answer_list(bool json, const char *path, rows_each each, void *user_data)
 	for (int pages = 0; pages < PAGES_MAX; pages++) {
 		_cleanup_(answer_freep) struct json_object *rest = NULL;
 		enum outcome outcome = client_list(page, each, user_data, &rest);
-		int e;
+		int r;
 
 		if (outcome != OUTCOME_OK) {
 			render_error(json, rest);
@@ -134,9 +134,9 @@ int answer_list(bool json, const char *path, rows_each each, void *user_data)
 		}
 		if (!*answer_text(rest, "next"))
 			return 0;
-		e = make_next(json, path, answer_text(rest, "next"), page);
-		if (e)
-			return e;
+		r = make_next(json, path, answer_text(rest, "next"), page);
+		if (r)
+			return r;
 	}
 	return fail(json, "the list is longer than pd accepts");
 }

@@ -327,14 +327,14 @@ enum outcome client_start_daemon(bool say_so, char *ret_error, int size)
 	bool died = false;
 	off_t log_from;
 	pid_t pid;
-	int e;
+	int r;
 
 	choose_owner(&s);
-	e = paths_state_dir(s.service, s.uid, s.state, sizeof(s.state));
-	if (e < 0)
+	r = paths_state_dir(s.service, s.uid, s.state, sizeof(s.state));
+	if (r < 0)
 		return fail(&s,
 			    "there is no place for the daemon's files: %s (set PORT_DADDY_HOME)",
-			    strerror(-e));
+			    strerror(-r));
 	log = open_log(&s);
 	if (log < 0)
 		return fail(&s,

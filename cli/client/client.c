@@ -86,20 +86,20 @@ static enum outcome dial(struct connection *c, struct json_object **ret_error)
 {
 	enum outcome outcome;
 	char error[1024];
-	int e = connection_open_any(c, NULL, 0);
+	int r = connection_open_any(c, NULL, 0);
 
-	if (e == -ENOENT && !may_start())
+	if (r == -ENOENT && !may_start())
 		return fail(ret_error, OUTCOME_NO_DAEMON,
 			    "no daemon is running; start one with: pd start");
-	if (e == -ENOENT) {
+	if (r == -ENOENT) {
 		outcome = client_start_daemon(true, error, sizeof(error));
 		if (outcome != OUTCOME_OK)
 			return fail(ret_error, outcome, error);
-		e = connection_open_any(c, NULL, 0);
+		r = connection_open_any(c, NULL, 0);
 	}
-	if (e == -ENOENT)
+	if (r == -ENOENT)
 		return fail(ret_error, OUTCOME_NO_DAEMON, "the daemon ended again; see: pd start");
-	return e < 0 ? fail_exchange(ret_error, e) : OUTCOME_OK;
+	return r < 0 ? fail_exchange(ret_error, r) : OUTCOME_OK;
 }
 
 static struct json_object *parse(const char *text, size_t n)
@@ -152,10 +152,10 @@ static enum outcome judge(struct json_object *answer, int http_status, struct js
 static enum outcome read_answer(struct connection *c, const char *method, struct json_object **ret)
 {
 	size_t n;
-	int e = connection_read_body(c, &n);
+	int r = connection_read_body(c, &n);
 
-	if (e < 0)
-		return fail_connection(c, method, ret, e);
+	if (r < 0)
+		return fail_connection(c, method, ret, r);
 	return judge(parse(c->bytes + c->head.size, n), c->head.status, ret);
 }
 
@@ -165,17 +165,17 @@ struct request {
 };
 
 /* Sends, and reads as far as the answer's head. */
-static int exchange(struct connection *c, const struct request *r)
+static int exchange(struct connection *c, const struct request *request)
 {
-	int sent = connection_send(c, r->method, r->path, r->body);
-	int e;
+	int sent = connection_send(c, request->method, request->path, request->body);
+	int r;
 
 	/* A daemon that refuses a request may answer and close before it has read all of it. */
 	if (sent < 0 && sent != -EPIPE)
 		return sent;
-	c->timeout_s = r->timeout_s;
-	e = connection_read_head(c);
-	return e < 0 && sent < 0 ? sent : e;
+	c->timeout_s = request->timeout_s;
+	r = connection_read_head(c);
+	return r < 0 && sent < 0 ? sent : r;
 }
 
 /*
@@ -184,10 +184,10 @@ static int exchange(struct connection *c, const struct request *r)
  * daemon that is there by now: it may be what ended the last one, and a fresh one is neither
  * started to be ended, too, nor against whoever has just stopped the other.
  */
-static bool dial_again(struct connection *c, const struct request *r, int error, bool *may_start,
-		       enum outcome *ret_outcome, struct json_object **ret_error)
+static bool dial_again(struct connection *c, const struct request *request, int error,
+		       bool *may_start, enum outcome *ret_outcome, struct json_object **ret_error)
 {
-	if (error == -ENODATA && !strcmp(r->method, "GET"))
+	if (error == -ENODATA && !strcmp(request->method, "GET"))
 		*may_start = false;
 	else if (!was_not_read(error))
 		return false;
@@ -199,24 +199,25 @@ static bool dial_again(struct connection *c, const struct request *r, int error,
 }
 
 /* Connects and sends, and reads as far as the answer's head. */
-static enum outcome ask(struct connection *c, const struct request *r,
+static enum outcome ask(struct connection *c, const struct request *request,
 			struct json_object **ret_error)
 {
 	enum outcome outcome = dial(c, ret_error);
 	bool may_start = true;
-	int e = 0;
+	int r = 0;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	for (int repeats = 0;; repeats++) {
-		e = exchange(c, r);
-		if (e == 0)
+		r = exchange(c, request);
+		if (r == 0)
 			return OUTCOME_OK;
-		if (repeats == REPEATS_MAX || !dial_again(c, r, e, &may_start, &outcome, ret_error))
+		if (repeats == REPEATS_MAX ||
+		    !dial_again(c, request, r, &may_start, &outcome, ret_error))
 			break;
 	}
 	if (outcome == OUTCOME_OK)
-		return fail_connection(c, r->method, ret_error, e);
+		return fail_connection(c, request->method, ret_error, r);
 	c->broken = true;
 	return outcome;
 }
@@ -247,12 +248,13 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 enum outcome client_request_on(int fd, const char *path, struct json_object **ret)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = fd };
-	const struct request r = { .method = "GET",
-				   .path = path,
-				   .timeout_s = CONNECTION_TIMEOUT_S };
-	int e = exchange(&c, &r);
+	const struct request request = { .method = "GET",
+					 .path = path,
+					 .timeout_s = CONNECTION_TIMEOUT_S };
+	int r = exchange(&c, &request);
 
-	return e < 0 ? fail_connection(&c, r.method, ret, e) : read_answer(&c, r.method, ret);
+	return r < 0 ? fail_connection(&c, request.method, ret, r)
+		     : read_answer(&c, request.method, ret);
 }
 
 enum outcome client_list(const char *path, rows_each each, void *user_data,
@@ -264,7 +266,7 @@ enum outcome client_list(const char *path, rows_each each, void *user_data,
 					 .timeout_s = CONNECTION_TIMEOUT_S };
 	enum outcome outcome = ask(&c, &request, ret);
 	size_t n;
-	int e;
+	int r;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
@@ -272,9 +274,9 @@ enum outcome client_list(const char *path, rows_each each, void *user_data,
 		outcome = read_answer(&c, request.method, ret);
 		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 	}
-	e = connection_read_body(&c, &n);
-	if (e < 0)
-		return fail_connection(&c, request.method, ret, e);
+	r = connection_read_body(&c, &n);
+	if (r < 0)
+		return fail_connection(&c, request.method, ret, r);
 	if (!text_is_utf8(c.bytes + c.head.size, n))
 		return judge(NULL, c.head.status, ret);
 	return judge(rows_parse(c.bytes + c.head.size, n, each, user_data), c.head.status, ret);
@@ -283,22 +285,22 @@ enum outcome client_list(const char *path, rows_each each, void *user_data,
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	const struct request r = { .method = "GET",
-				   .path = path,
-				   .timeout_s = CONNECTION_TIMEOUT_S };
-	enum outcome outcome = ask(&c, &r, ret_error);
+	const struct request request = { .method = "GET",
+					 .path = path,
+					 .timeout_s = CONNECTION_TIMEOUT_S };
+	enum outcome outcome = ask(&c, &request, ret_error);
 	size_t n;
-	int e;
+	int r;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	if (c.head.status != 200) {
-		outcome = read_answer(&c, r.method, ret_error);
+		outcome = read_answer(&c, request.method, ret_error);
 		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 	}
-	e = connection_read_body(&c, &n);
-	if (e < 0)
-		return fail_exchange(ret_error, e);
+	r = connection_read_body(&c, &n);
+	if (r < 0)
+		return fail_exchange(ret_error, r);
 	*ret_text = strndup(c.bytes + c.head.size, n);
 	return *ret_text ? OUTCOME_OK : fail_exchange(ret_error, -ENOMEM);
 }
@@ -334,15 +336,15 @@ static enum outcome stream(const char *path,
 			   struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	const struct request r = { .method = "GET",
-				   .path = path,
-				   .timeout_s = CONNECTION_TIMEOUT_S };
-	enum outcome outcome = ask(&c, &r, ret_error);
+	const struct request request = { .method = "GET",
+					 .path = path,
+					 .timeout_s = CONNECTION_TIMEOUT_S };
+	enum outcome outcome = ask(&c, &request, ret_error);
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	if (c.head.status != 200) {
-		outcome = read_answer(&c, r.method, ret_error);
+		outcome = read_answer(&c, request.method, ret_error);
 		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 	}
 	return read_lines(&c, each, user_data, ret_error);

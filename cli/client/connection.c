@@ -29,7 +29,7 @@ int connection_open(struct connection *c, const char *socket_path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
-	int e;
+	int r;
 
 	*c = (struct connection){ .fd = -1 };
 	if (strlen(socket_path) >= sizeof(address.sun_path))
@@ -38,9 +38,9 @@ int connection_open(struct connection *c, const char *socket_path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	e = set_timeout(fd);
-	if (e < 0)
-		return e;
+	r = set_timeout(fd);
+	if (r < 0)
+		return r;
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -54,12 +54,12 @@ int connection_open_any(struct connection *c, char *ret_path, int size)
 	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX);
 
 	for (int i = 0; i < n; i++) {
-		int e = connection_open(c, paths[i]);
+		int r = connection_open(c, paths[i]);
 
-		if (e == 0 && ret_path)
+		if (r == 0 && ret_path)
 			snprintf(ret_path, (size_t)size, "%s", paths[i]);
-		if (e == 0 || e == -EAGAIN)
-			return e;
+		if (r == 0 || r == -EAGAIN)
+			return r;
 	}
 	return -ENOENT;
 }
@@ -147,10 +147,10 @@ static int wait_for_bytes(const struct connection *c, int64_t timeout_s, int out
 static ssize_t read_more(struct connection *c, size_t max)
 {
 	ssize_t n;
-	int e = reserve(c, max);
+	int r = reserve(c, max);
 
-	if (e < 0)
-		return e;
+	if (r < 0)
+		return r;
 	do
 		n = recv(c->fd, c->bytes + c->used, c->size - c->used - 1, 0);
 	while (n < 0 && errno == EINTR);
@@ -164,25 +164,25 @@ static ssize_t read_more(struct connection *c, size_t max)
 /* Waits for more of an answer first. */
 static ssize_t await_more(struct connection *c, size_t max)
 {
-	int e = wait_for_bytes(c, c->timeout_s, -1);
+	int r = wait_for_bytes(c, c->timeout_s, -1);
 
-	return e < 0 ? e : read_more(c, max);
+	return r < 0 ? r : read_more(c, max);
 }
 
 int connection_read_head(struct connection *c)
 {
-	int e = -EAGAIN;
+	int r = -EAGAIN;
 
-	while (e == -EAGAIN) {
+	while (r == -EAGAIN) {
 		ssize_t n = await_more(c, HTTP_HEAD_MAX_BYTES + FIRST_BUFFER_BYTES);
 
 		if (n < 0)
 			return (int)n;
 		if (n == 0)
 			return c->used ? -ECONNABORTED : -ENODATA;
-		e = http_head_parse(c->bytes, c->used, &c->head);
+		r = http_head_parse(c->bytes, c->used, &c->head);
 	}
-	return e;
+	return r;
 }
 
 static bool body_is_complete(const struct connection *c)

@@ -95,22 +95,22 @@ int http_head_parse(const char *bytes, size_t n, struct http_head *ret)
 	struct http_head head = { .content_length = -1 };
 	struct text rest = { bytes, n }, line;
 	size_t known = strlen(version_prefix);
-	int e;
+	int r;
 
 	if (memcmp(bytes, version_prefix, n < known ? n : known) != 0)
 		return -EBADMSG;
 	if (!next_line(&rest, &line))
 		return n > HTTP_HEAD_MAX_BYTES ? -EBADMSG : -EAGAIN;
-	e = parse_status(line, &head.status);
-	while (e == 0) {
+	r = parse_status(line, &head.status);
+	while (r == 0) {
 		if (!next_line(&rest, &line))
 			return n > HTTP_HEAD_MAX_BYTES ? -EBADMSG : -EAGAIN;
 		if (line.n == 0)
 			break;
-		e = parse_header(line, &head);
+		r = parse_header(line, &head);
 	}
-	if (e < 0)
-		return e;
+	if (r < 0)
+		return r;
 	head.size = n - rest.n;
 	*ret = head;
 	return 0;

@@ -102,7 +102,7 @@ int peer_open(struct peer *p, const char **ret_why)
 	_cleanup_close_ int pidfd = open_by_socket(p);
 	bool is_given = pidfd != -ENOPROTOOPT;
 	struct process process;
-	int e = 0;
+	int r = 0;
 
 	if (!is_given)
 		pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
@@ -113,13 +113,13 @@ int peer_open(struct peer *p, const char **ret_why)
 		return fail_gone(ret_why);
 	/* Where /proc hides others' processes, the kernel's own pidfd is proof enough. */
 	if (procfs_describe(p->pid, &process) < 0)
-		e = is_given ? 0 : fail(ret_why, ESRCH, "nothing can be read of that process");
+		r = is_given ? 0 : fail(ret_why, ESRCH, "nothing can be read of that process");
 	else if (process.uid != p->uid)
-		e = fail(ret_why, ESRCH, "the process of that pid belongs to another user");
+		r = fail(ret_why, ESRCH, "the process of that pid belongs to another user");
 	else if (!is_given)
-		e = prove(p, &process, ret_why);
+		r = prove(p, &process, ret_why);
 	/* first of all: whatever was read may have been of a later process */
 	if (has_ended(pidfd))
 		return fail_gone(ret_why);
-	return e < 0 ? e : TAKE_FD(pidfd);
+	return r < 0 ? r : TAKE_FD(pidfd);
 }

@@ -60,7 +60,7 @@ static int read_request(const struct command *self, const struct command_line *l
 {
 	const char *port = command_value(self, line, "port");
 	int64_t ttl_s;
-	int e = 0;
+	int r = 0;
 
 	*request = (struct request){
 		.id = line->n_args ? line->args[0] : NULL,
@@ -71,14 +71,14 @@ static int read_request(const struct command *self, const struct command_line *l
 	if (!getcwd(request->cwd, sizeof(request->cwd)))
 		request->cwd[0] = '\0';
 	if (request->id)
-		e = check_identity(self, line, request->id);
-	if (!e && port)
-		e = check_port(self, line, port, &request->port);
-	if (!e)
-		e = check_range(self, line, request);
-	if (!e && request->ttl)
-		e = check_duration(self, line, "ttl", request->ttl, &ttl_s);
-	return e ? e : check_health(self, line, request->health);
+		r = check_identity(self, line, request->id);
+	if (!r && port)
+		r = check_port(self, line, port, &request->port);
+	if (!r)
+		r = check_range(self, line, request);
+	if (!r && request->ttl)
+		r = check_duration(self, line, "ttl", request->ttl, &ttl_s);
+	return r ? r : check_health(self, line, request->health);
 }
 
 static struct json_object *body_of(const struct request *request)
@@ -132,12 +132,12 @@ static int claim_one(const struct command *self, const struct command_line *line
 {
 	_cleanup_(answer_freep) struct json_object *body = body_of(request);
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
+	int r = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 
-	if (!e)
-		e = check_answer(line, answer, NULL);
-	if (e)
-		return e;
+	if (!r)
+		r = check_answer(line, answer, NULL);
+	if (r)
+		return r;
 	if (line->json)
 		render_json(answer);
 	else
@@ -276,21 +276,21 @@ static int claim_services(const struct command *self, const struct command_line 
 {
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = command_value(self, line, "export") ? check_variables(self, line, config) : 0;
+	int r = command_value(self, line, "export") ? check_variables(self, line, config) : 0;
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (!request->range && *config->range)
 		request->range = config->range;
 	body = body_of_all(request, config);
-	e = answer_get(line->json, "POST", "/v1/claims", body, &answer);
-	if (e && !line->json && config->n > 1)
+	r = answer_get(line->json, "POST", "/v1/claims", body, &answer);
+	if (r && !line->json && config->n > 1)
 		render_note("none of the %zu services of %s was claimed", config->n, config->path);
-	if (!e)
-		e = check_answers(line, answer, config);
-	if (!e)
+	if (!r)
+		r = check_answers(line, answer, config);
+	if (!r)
 		show_all(self, line, answer, config);
-	return e;
+	return r;
 }
 
 /* What a configuration that names several services cannot share out. */
@@ -314,17 +314,17 @@ static int claim_here(const struct command *self, const struct command_line *lin
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	char id[IDENTITY_MAX + 1];
-	int e;
+	int r;
 
 	if (!*request->cwd)
 		return render_usage_error(line->json, self->name,
 					  "this directory was deleted and has no name; give one: "
 					  "pd claim myapp:web");
-	e = check_config(self, line, request->cwd, &config);
-	if (!e && config)
-		e = check_shared(self, line, request, config);
-	if (e)
-		return e;
+	r = check_config(self, line, request->cwd, &config);
+	if (!r && config)
+		r = check_shared(self, line, request, config);
+	if (r)
+		return r;
 	if (config && request->port) {
 		request->id = config->services[0].id;
 		request->health = config->services[0].health;
@@ -332,12 +332,12 @@ static int claim_here(const struct command *self, const struct command_line *lin
 	}
 	if (config)
 		return claim_services(self, line, request, config);
-	e = project_identity(request->cwd, id);
-	if (e < 0)
+	r = project_identity(request->cwd, id);
+	if (r < 0)
 		return render_usage_error(line->json, self->name,
 					  "git's files around this directory cannot be read (%s); "
 					  "give a name: pd claim myapp:web",
-					  strerror(-e));
+					  strerror(-r));
 	request->id = id;
 	return claim_one(self, line, request);
 }
@@ -345,10 +345,10 @@ static int claim_here(const struct command *self, const struct command_line *lin
 static int run(const struct command *self, const struct command_line *line)
 {
 	struct request request;
-	int e = read_request(self, line, &request);
+	int r = read_request(self, line, &request);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	return request.id ? claim_one(self, line, &request) : claim_here(self, line, &request);
 }
 

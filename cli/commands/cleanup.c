@@ -22,14 +22,14 @@ static int add_configured(const struct command *self, const struct command_line 
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	char cwd[PATH_MAX];
-	int e;
+	int r;
 
 	/* a directory that was deleted has no configuration */
 	if (!getcwd(cwd, sizeof(cwd)))
 		return 0;
-	e = check_config(self, line, cwd, &config);
-	if (e || !config || !*config->cleanup_age)
-		return e;
+	r = check_config(self, line, cwd, &config);
+	if (r || !config || !*config->cleanup_age)
+		return r;
 	json_object_object_add(body, "olderThan", json_object_new_string(config->cleanup_age));
 	json_object_object_add(body, "project", json_object_new_string(config->project));
 	return 0;
@@ -40,11 +40,11 @@ static int fill_body(const struct command *self, const struct command_line *line
 {
 	const char *older_than = command_value(self, line, "older-than");
 	int64_t age_s;
-	int e = older_than ? check_duration(self, line, "older-than", older_than, &age_s)
+	int r = older_than ? check_duration(self, line, "older-than", older_than, &age_s)
 			   : add_configured(self, line, body);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (older_than)
 		json_object_object_add(body, "olderThan", json_object_new_string(older_than));
 	if (command_value(self, line, "stale"))
@@ -135,14 +135,14 @@ static int run(const struct command *self, const struct command_line *line)
 	static const struct answer_rule rule = { "released", "id", ANSWER_SERVICE };
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = fill_body(self, line, body);
+	int r = fill_body(self, line, body);
 
-	if (!e)
-		e = answer_get(line->json, "POST", "/v1/cleanups", body, &answer);
-	if (!e && (line->quiet || line->json))
-		e = answer_check(line->json, answer, &rule, 1);
-	if (e)
-		return e;
+	if (!r)
+		r = answer_get(line->json, "POST", "/v1/cleanups", body, &answer);
+	if (!r && (line->quiet || line->json))
+		r = answer_check(line->json, answer, &rule, 1);
+	if (r)
+		return r;
 	if (line->json)
 		render_json(answer);
 	else

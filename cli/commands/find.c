@@ -42,14 +42,14 @@ static int check_status(const struct command *self, const struct command_line *l
 static int read_query(const struct command *self, const struct command_line *line, struct query *q)
 {
 	const char *operand = line->n_args ? line->args[0] : NULL;
-	int e = operand ? check_match(self, line, operand) : 0;
+	int r = operand ? check_match(self, line, operand) : 0;
 
 	*q = (struct query){
 		.status = command_value(self, line, "status"),
 		.all = command_value(self, line, "all") != NULL,
 	};
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (operand && operand[0] == ':')
 		q->port = operand + 1;
 	else
@@ -152,12 +152,12 @@ static void print_ports(struct json_object *list)
 static int find_for_scripts(const struct query *q, const char *path, bool json, size_t *ret_n)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = answer_get_list(json, path, 0, &answer);
+	int r = answer_get_list(json, path, 0, &answer);
 
-	if (!e)
-		e = check_answer(json, answer);
-	if (e)
-		return e;
+	if (!r)
+		r = check_answer(json, answer);
+	if (r)
+		return r;
 	if (q->all)
 		keep_wanted_sockets(answer, q);
 	*ret_n = count(answer, q);
@@ -195,10 +195,10 @@ static int find_for_people(const struct query *q, const char *path, size_t *ret_
 {
 	_cleanup_(find_view_freep) struct find_view *view = find_view_new(q->all);
 	struct listing l = { .q = q, .view = view };
-	int e = answer_list(false, path, add_row, &l);
+	int r = answer_list(false, path, add_row, &l);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (l.n > 0)
 		find_view_print(view);
 	*ret_n = l.n;
@@ -210,15 +210,15 @@ static int run(const struct command *self, const struct command_line *line)
 	char path[PATTERN_MAX * 3 + 128];
 	struct query q;
 	size_t n;
-	int e = read_query(self, line, &q);
+	int r = read_query(self, line, &q);
 
-	if (!e)
-		e = make_path(&q, line->json, path, sizeof(path));
-	if (!e)
-		e = line->json || line->quiet ? find_for_scripts(&q, path, line->json, &n)
+	if (!r)
+		r = make_path(&q, line->json, path, sizeof(path));
+	if (!r)
+		r = line->json || line->quiet ? find_for_scripts(&q, path, line->json, &n)
 					      : find_for_people(&q, path, &n);
-	if (e)
-		return e;
+	if (r)
+		return r;
 	return n > 0 ? 0 : say_nothing_found(&q, line->json);
 }
 

@@ -37,13 +37,13 @@ static int check_span(const struct query *q, const char *option, int64_t max, in
 {
 	const char *text = command_value(q->self, q->line, option);
 	int64_t seconds;
-	int e;
+	int r;
 
 	if (!text)
 		return 0;
-	e = check_duration(q->self, q->line, option, text, &seconds);
-	if (e)
-		return e;
+	r = check_duration(q->self, q->line, option, text, &seconds);
+	if (r)
+		return r;
 	if (seconds < 1 || seconds > max)
 		return render_usage_error(q->line->json, q->self->name,
 					  "--%s '%.100s' is none from 1s to %llds", option, text,
@@ -55,7 +55,7 @@ static int check_span(const struct query *q, const char *option, int64_t max, in
 static int read_query(const struct command *self, const struct command_line *line, struct query *q)
 {
 	int64_t timeout_s;
-	int e;
+	int r;
 
 	*q = (struct query){
 		.self = self,
@@ -65,36 +65,37 @@ static int read_query(const struct command *self, const struct command_line *lin
 		.watch = command_value(self, line, "watch") != NULL,
 		.interval_s = INTERVAL_DEFAULT_S,
 	};
-	e = q->match ? check_match(self, line, q->match) : 0;
-	if (!e)
-		e = check_span(q, "timeout", TIMEOUT_MAX_S, &timeout_s);
-	if (!e)
-		e = check_span(q, "interval", INTERVAL_MAX_S, &q->interval_s);
-	if (!e && !q->watch && command_value(self, line, "interval"))
-		e = render_usage_error(line->json, self->name, "--interval needs --watch");
-	return e;
+	r = q->match ? check_match(self, line, q->match) : 0;
+	if (!r)
+		r = check_span(q, "timeout", TIMEOUT_MAX_S, &timeout_s);
+	if (!r)
+		r = check_span(q, "interval", INTERVAL_MAX_S, &q->interval_s);
+	if (!r && !q->watch && command_value(self, line, "interval"))
+		r = render_usage_error(line->json, self->name, "--interval needs --watch");
+	return r;
 }
 
 /* --- a round --- */
 
-static void round_deinit(struct round *r)
+static void round_deinit(struct round *round)
 {
 	render_progress_end();
-	answer_free(r->services);
-	answer_free(r->summary);
+	answer_free(round->services);
+	answer_free(round->summary);
 }
 
 static bool on_line(struct json_object *line, void *user_data)
 {
-	struct round *r = user_data;
+	struct round *round = user_data;
 
 	if (answer_has(line, "service")) {
-		json_object_array_add(r->services, json_object_get(answer_member(line, "service")));
+		json_object_array_add(round->services,
+				      json_object_get(answer_member(line, "service")));
 	} else if (answer_has(line, "waiting")) {
 		render_progress("waiting for %lld of %lld…", (long long)answer_int(line, "waiting"),
 				(long long)answer_int(line, "total"));
 	} else if (answer_has(line, "healthy")) {
-		r->summary = json_object_get(line);
+		round->summary = json_object_get(line);
 		return false;
 	}
 	return true;
@@ -122,33 +123,33 @@ static int check_services(const struct command_line *line, struct json_object *s
 }
 
 /* 0, also when ^C ended it (r->summary is NULL then), or pd's exit code. */
-static int check_all(const struct query *q, struct round *r)
+static int check_all(const struct query *q, struct round *round)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
 	struct client_param params[] = { { "match", q->match }, { "timeout", q->timeout } };
 	char path[PATTERN_MAX * 3 + 256];
 	enum outcome outcome;
 
-	*r = (struct round){ .services = json_object_new_array() };
+	*round = (struct round){ .services = json_object_new_array() };
 	if (client_path("/v1/health", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return render_usage_error(q->line->json, q->self->name, "the pattern is too long");
-	outcome = client_stream(path, on_line, r, &error);
+	outcome = client_stream(path, on_line, round, &error);
 	render_progress_end();
 	if (outcome != OUTCOME_OK)
 		render_error(q->line->json, error);
-	json_object_array_sort(r->services, by_id);
+	json_object_array_sort(round->services, by_id);
 	if (outcome == OUTCOME_OK)
-		return check_services(q->line, r->services);
+		return check_services(q->line, round->services);
 	return outcome_row(outcome)->exit_code;
 }
 
 /* --- what it says --- */
 
 /* The summary, with the services as one member: the shape of every other answer. */
-static void show_json(struct round *r)
+static void show_json(struct round *round)
 {
-	json_object_object_add(r->summary, "services", json_object_get(r->services));
-	render_json(r->summary);
+	json_object_object_add(round->summary, "services", json_object_get(round->services));
+	render_json(round->summary);
 }
 
 static void show_quiet(struct json_object *services, bool one)
@@ -169,37 +170,37 @@ static bool is_one(const struct query *q)
 	return q->match && (q->match[0] == ':' || !pattern_has_wildcard(q->match));
 }
 
-static void show(const struct query *q, struct round *r)
+static void show(const struct query *q, struct round *round)
 {
-	int width = health_view_width(r->services);
+	int width = health_view_width(round->services);
 
 	if (q->line->json)
-		show_json(r);
+		show_json(round);
 	else if (q->line->quiet)
-		show_quiet(r->services, is_one(q));
+		show_quiet(round->services, is_one(q));
 	else if (is_one(q))
-		health_view_one(answer_at(r->services, 0));
+		health_view_one(answer_at(round->services, 0));
 	else
-		for (size_t i = 0; i < answer_length(r->services); i++)
-			health_view_line(answer_at(r->services, i), width);
-	if (!answer_length(r->services) && !q->line->json)
+		for (size_t i = 0; i < answer_length(round->services); i++)
+			health_view_line(answer_at(round->services, i), width);
+	if (!answer_length(round->services) && !q->line->json)
 		render_note("nothing is claimed yet; try: pd claim myapp:web");
-	if (!answer_bool(r->summary, "stored"))
+	if (!answer_bool(round->summary, "stored"))
 		render_note("the results could not be written down; see the daemon's log");
 }
 
 static int once(const struct query *q)
 {
-	_cleanup_(round_deinit) struct round r;
-	int e = check_all(q, &r);
+	_cleanup_(round_deinit) struct round round;
+	int r = check_all(q, &round);
 
-	if (e)
-		return e;
-	if (!r.summary) /* ^C: not known is not well, for a script that goes on */
+	if (r)
+		return r;
+	if (!round.summary) /* ^C: not known is not well, for a script that goes on */
 		return outcome_row(OUTCOME_NO)->exit_code;
-	show(q, &r);
+	show(q, &round);
 	/* what was not tried for want of a place is not known to be well */
-	return answer_int(r.summary, "unhealthy") || answer_int(r.summary, "notTried")
+	return answer_int(round.summary, "unhealthy") || answer_int(round.summary, "notTried")
 		       ? outcome_row(OUTCOME_NO)->exit_code
 		       : 0;
 }
@@ -238,17 +239,17 @@ static void show_changes(const struct query *q, struct json_object *before,
 	}
 }
 
-static void redraw(const struct query *q, struct round *r)
+static void redraw(const struct query *q, struct round *round)
 {
-	int width = health_view_width(r->services);
+	int width = health_view_width(round->services);
 
 	render_redraw();
 	render_text(TONE_DIM, "every %llds: %lld healthy, %lld unhealthy; ^C ends",
-		    (long long)q->interval_s, (long long)answer_int(r->summary, "healthy"),
-		    (long long)answer_int(r->summary, "unhealthy"));
+		    (long long)q->interval_s, (long long)answer_int(round->summary, "healthy"),
+		    (long long)answer_int(round->summary, "unhealthy"));
 	render_newline();
-	for (size_t i = 0; i < answer_length(r->services); i++)
-		health_view_line(answer_at(r->services, i), width);
+	for (size_t i = 0; i < answer_length(round->services); i++)
+		health_view_line(answer_at(round->services, i), width);
 }
 
 static int watch_rounds(const struct query *q)
@@ -257,41 +258,41 @@ static int watch_rounds(const struct query *q)
 	bool redraws = render_can_redraw() && !q->line->json && !q->line->quiet;
 
 	do {
-		_cleanup_(round_deinit) struct round r;
-		int e = check_all(q, &r);
+		_cleanup_(round_deinit) struct round round;
+		int r = check_all(q, &round);
 
-		if (e)
-			return e;
-		if (!r.summary)
+		if (r)
+			return r;
+		if (!round.summary)
 			return 0;
 		if (redraws)
-			redraw(q, &r);
+			redraw(q, &round);
 		else
-			show_changes(q, before, r.services);
+			show_changes(q, before, round.services);
 		if (fflush(stdout) || ferror(stdout))
 			return 0; /* who read us has left */
 		answer_free(before);
-		before = TAKE_PTR(r.services);
+		before = TAKE_PTR(round.services);
 	} while (stop_guard_pause(q->interval_s));
 	return 0;
 }
 
 static int watch(const struct query *q)
 {
-	int e;
+	int r;
 
 	stop_guard_begin();
-	e = watch_rounds(q);
-	return stop_guard_end() ? 0 : e;
+	r = watch_rounds(q);
+	return stop_guard_end() ? 0 : r;
 }
 
 static int run(const struct command *self, const struct command_line *line)
 {
 	struct query q;
-	int e = read_query(self, line, &q);
+	int r = read_query(self, line, &q);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	return q.watch ? watch(&q) : once(&q);
 }
 

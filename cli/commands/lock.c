@@ -60,13 +60,13 @@ static int show_status(const struct locking *l)
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct json_object *lock;
 	char path[512];
-	int e;
+	int r;
 
 	if (locking_path(l, path, sizeof(path)) < 0)
 		return render_usage_error(l->line->json, l->self->name, "the name is too long");
-	e = answer_get(l->line->json, "GET", path, NULL, &answer);
-	if (e)
-		return e;
+	r = answer_get(l->line->json, "GET", path, NULL, &answer);
+	if (r)
+		return r;
 	lock = answer_at(answer_member(answer, "locks"), 0);
 	if (l->line->json)
 		render_json(answer);
@@ -82,10 +82,10 @@ static int show_status(const struct locking *l)
 static int acquire(const struct locking *l)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = locking_acquire(l, &answer);
+	int r = locking_acquire(l, &answer);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (l->line->json) {
 		render_json(answer);
 	} else if (l->line->quiet) {
@@ -104,10 +104,10 @@ static int acquire(const struct locking *l)
 static int run(const struct command *self, const struct command_line *line)
 {
 	struct locking l;
-	int e = locking_read(self, line, &l);
+	int r = locking_read(self, line, &l);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (!command_value(self, line, "status") && l.user)
 		return render_usage_error(line->json, self->name,
 					  "--user looks at another user's lock: it needs --status");

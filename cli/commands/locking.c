@@ -74,7 +74,7 @@ static int read_name(const struct locking *l, const char *option, const char **r
 int locking_read(const struct command *self, const struct command_line *line, struct locking *ret)
 {
 	const char *why;
-	int e = 0;
+	int r = 0;
 
 	*ret = (struct locking){ .self = self, .line = line, .name = line->args[0] };
 	if (lock_name_check(ret->name, &why) < 0)
@@ -87,13 +87,13 @@ int locking_read(const struct command *self, const struct command_line *line, st
 					  "--machine and --user exclude each other: the machine's "
 					  "lock is everybody's");
 	ret->on_behalf = environment_holder();
-	e = read_name(ret, "user", &ret->user);
-	if (!e)
-		e = read_name(ret, "holder", &ret->holder);
+	r = read_name(ret, "user", &ret->user);
+	if (!r)
+		r = read_name(ret, "holder", &ret->holder);
 	ret->ttl = value_of(ret, "ttl");
-	if (!e && ret->ttl)
-		e = check_duration(self, line, "ttl", ret->ttl, &ret->ttl_s);
-	return e ? e : read_wait(ret);
+	if (!r && ret->ttl)
+		r = check_duration(self, line, "ttl", ret->ttl, &ret->ttl_s);
+	return r ? r : read_wait(ret);
 }
 
 /* --- requests --- */
@@ -187,16 +187,16 @@ static int finish(const struct locking *l, enum outcome outcome, struct json_obj
 {
 	static const struct answer_rule rule = { NULL, "fence", ANSWER_FENCE };
 	_cleanup_(answer_freep) struct json_object *owned = answer;
-	int e;
+	int r;
 
 	if (outcome != OUTCOME_OK) {
 		render_error(l->line->json, answer);
 		return outcome_row(outcome)->exit_code;
 	}
-	e = answer_check(l->line->json, answer, &rule, 1);
-	if (!e)
+	r = answer_check(l->line->json, answer, &rule, 1);
+	if (!r)
 		*ret = TAKE_PTR(owned);
-	return e;
+	return r;
 }
 
 int locking_path(const struct locking *l, char *ret, int size)

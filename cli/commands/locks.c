@@ -56,14 +56,14 @@ static int run(const struct command *self, const struct command_line *line)
 {
 	static const struct answer_rule rule = { "locks", "name", ANSWER_LOCK };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = answer_get(line->json, "GET", "/v1/locks", NULL, &answer);
+	int r = answer_get(line->json, "GET", "/v1/locks", NULL, &answer);
 	struct json_object *locks = answer_member(answer, "locks");
 	int64_t now = (int64_t)time(NULL);
 
-	if (!e && (line->quiet || line->json))
-		e = answer_check(line->json, answer, &rule, 1);
-	if (e)
-		return e;
+	if (!r && (line->quiet || line->json))
+		r = answer_check(line->json, answer, &rule, 1);
+	if (r)
+		return r;
 	if (line->json) {
 		render_json(answer);
 		return 0;

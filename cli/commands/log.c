@@ -61,10 +61,10 @@ static int read_filter(const struct command *self, const struct command_line *li
 
 	ret[0] = '\0';
 	for (int i = 0; (word = command_value_at(self, line, "filter", i)); i++) {
-		int e = check_filter(self, line, word);
+		int r = check_filter(self, line, word);
 
-		if (e)
-			return e;
+		if (r)
+			return r;
 		used += (size_t)snprintf(ret + used, FILTER_SIZE + 1 - used, "%s%s", i ? "," : "",
 					 word);
 		if (used > FILTER_SIZE)
@@ -93,27 +93,27 @@ static int read_moment(const struct command *self, const struct command_line *li
 		       const char *option, int64_t now, char *ret_text, int64_t *ret)
 {
 	const char *text = command_value(self, line, option);
-	int e;
+	int r;
 
 	*ret = 0;
 	ret_text[0] = '\0';
 	if (!text)
 		return 0;
-	e = check_moment(self, line, option, text, now, ret);
-	return e ? e : put_moment(self, line, option, *ret, ret_text);
+	r = check_moment(self, line, option, text, now, ret);
+	return r ? r : put_moment(self, line, option, *ret, ret_text);
 }
 
 static int read_span(const struct command *self, const struct command_line *line, struct query *q)
 {
 	int64_t now = (int64_t)time(NULL), from, to, age;
-	int e = q->since ? check_duration(self, line, "since", q->since, &age) : 0;
+	int r = q->since ? check_duration(self, line, "since", q->since, &age) : 0;
 
-	if (!e)
-		e = read_moment(self, line, "from", now, q->from, &from);
-	if (!e)
-		e = read_moment(self, line, "to", now, q->to, &to);
-	if (e)
-		return e;
+	if (!r)
+		r = read_moment(self, line, "from", now, q->from, &from);
+	if (!r)
+		r = read_moment(self, line, "to", now, q->to, &to);
+	if (r)
+		return r;
 	if (*q->from && *q->to && from > to)
 		return render_usage_error(
 			line->json, self->name,
@@ -131,7 +131,7 @@ static int read_span(const struct command *self, const struct command_line *line
 static int read_query(const struct command *self, const struct command_line *line, struct query *q)
 {
 	long rows = LOG_DEFAULT_ROWS;
-	int e;
+	int r;
 
 	*q = (struct query){
 		.line = line,
@@ -140,11 +140,11 @@ static int read_query(const struct command *self, const struct command_line *lin
 		.follow = command_value(self, line, "follow") != NULL,
 		.verbose = command_value(self, line, "verbose") != NULL,
 	};
-	e = read_filter(self, line, q->filter);
-	if (!e && q->n)
-		e = check_count(self, line, "--lines", q->n, LOG_MAX_ROWS, &rows);
+	r = read_filter(self, line, q->filter);
+	if (!r && q->n)
+		r = check_count(self, line, "--lines", q->n, LOG_MAX_ROWS, &rows);
 	q->rows = (size_t)rows;
-	return e ? e : read_span(self, line, q);
+	return r ? r : read_span(self, line, q);
 }
 
 static int ask(const struct query *q, struct json_object **ret)
@@ -170,10 +170,10 @@ static int show_once(struct query *q)
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct json_object *entries;
 	size_t n;
-	int width, e = ask(q, &answer);
+	int width, r = ask(q, &answer);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	entries = answer_member(answer, "entries");
 	n = answer_length(entries);
 	width = entry_view_width(entries);
@@ -255,10 +255,10 @@ static int follow(struct query *q)
 static int run(const struct command *self, const struct command_line *line)
 {
 	struct query q;
-	int e = read_query(self, line, &q);
+	int r = read_query(self, line, &q);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	return q.follow ? follow(&q) : show_once(&q);
 }
 

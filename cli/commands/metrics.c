@@ -184,15 +184,15 @@ static int read_over(const struct command *self, const struct command_line *line
 {
 	const char *over = command_value(self, line, "over");
 	int64_t us;
-	int e;
+	int r;
 
 	snprintf(ret, size, "/v1/metrics");
 	if (!over)
 		return 0;
-	e = check_fine_duration(self, line, "over", over, &us);
-	if (!e)
+	r = check_fine_duration(self, line, "over", over, &us);
+	if (!r)
 		snprintf(ret, size, "/v1/metrics?over=%lld", (long long)us);
-	return e;
+	return r;
 }
 
 static int run(const struct command *self, const struct command_line *line)
@@ -202,21 +202,21 @@ static int run(const struct command *self, const struct command_line *line)
 	bool slow = command_value(self, line, "slow") || command_value(self, line, "over");
 	bool prometheus = command_value(self, line, "prometheus") != NULL;
 	char path[64];
-	int e = read_over(self, line, path, sizeof(path));
+	int r = read_over(self, line, path, sizeof(path));
 
-	if (!e && prometheus && (slow || line->json))
-		e = render_usage_error(line->json, self->name,
+	if (!r && prometheus && (slow || line->json))
+		r = render_usage_error(line->json, self->name,
 				       "--prometheus is a format of its own: it goes with neither "
 				       "--slow nor --json");
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (prometheus)
 		return show_prometheus(line);
-	e = answer_get(line->json, "GET", path, NULL, &answer);
-	if (!e && line->quiet)
-		e = answer_check(line->json, answer, &rule, 1);
-	if (e)
-		return e;
+	r = answer_get(line->json, "GET", path, NULL, &answer);
+	if (!r && line->quiet)
+		r = answer_check(line->json, answer, &rule, 1);
+	if (r)
+		return r;
 	if (line->json) {
 		render_json(answer);
 	} else if (slow) {

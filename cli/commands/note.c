@@ -33,22 +33,22 @@ static int run(const struct command *self, const struct command_line *line)
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	_cleanup_free_ char *text = NULL;
 	struct session_args args;
-	int e = session_args_read(self, line, command_value(self, line, "session"), &args);
+	int r = session_args_read(self, line, command_value(self, line, "session"), &args);
 
-	if (!e)
-		e = session_text_read(self, line, 0, "note", NOTE_MAX_BYTES, &text);
-	if (e)
-		return e;
+	if (!r)
+		r = session_text_read(self, line, 0, "note", NOTE_MAX_BYTES, &text);
+	if (r)
+		return r;
 	if (session_text_is_blank(text))
 		return render_usage_error(line->json, self->name, "the note is empty");
 	session_args_add(&args, body);
 	json_object_object_add(body, "text", json_object_new_string(text));
-	e = answer_get(line->json, "POST", "/v1/notes", body, &answer);
-	if (!e)
-		e = answer_check(line->json, answer, &rule, 1);
-	if (!e)
+	r = answer_get(line->json, "POST", "/v1/notes", body, &answer);
+	if (!r)
+		r = answer_check(line->json, answer, &rule, 1);
+	if (!r)
 		show(line, answer);
-	return e;
+	return r;
 }
 
 const struct command cmd_note = {

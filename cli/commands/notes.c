@@ -77,14 +77,14 @@ static int run(const struct command *self, const struct command_line *line)
 	struct session_args args;
 	struct json_object *notes;
 	long n;
-	int e = session_args_read(self, line, line->n_args ? line->args[0] : NULL, &args);
+	int r = session_args_read(self, line, line->n_args ? line->args[0] : NULL, &args);
 
-	if (!e && rows)
-		e = check_count(self, line, "--lines", rows, NOTES_MAX, &n);
-	if (!e)
-		e = ask(line, &args, rows, &answer);
-	if (e)
-		return e;
+	if (!r && rows)
+		r = check_count(self, line, "--lines", rows, NOTES_MAX, &n);
+	if (!r)
+		r = ask(line, &args, rows, &answer);
+	if (r)
+		return r;
 	notes = answer_member(answer, "notes");
 	if (line->json)
 		render_json(answer);

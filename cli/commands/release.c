@@ -60,17 +60,17 @@ static int run(const struct command *self, const struct command_line *line)
 	};
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = check_match(self, line, line->args[0]);
+	int r = check_match(self, line, line->args[0]);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	body = json_object_new_object();
 	json_object_object_add(body, "match", json_object_new_string(line->args[0]));
-	e = answer_get(line->json, "POST", "/v1/releases", body, &answer);
-	if (!e)
-		e = answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
-	if (e)
-		return e;
+	r = answer_get(line->json, "POST", "/v1/releases", body, &answer);
+	if (!r)
+		r = answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+	if (r)
+		return r;
 	if (line->json) {
 		render_json(answer);
 	} else {

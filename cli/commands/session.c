@@ -68,14 +68,14 @@ static int start(const struct command *self, const struct command_line *line)
 	_cleanup_free_ char *purpose = NULL;
 	const char *agent = command_value(self, line, "agent");
 	struct session_args args;
-	int e = session_text_read(self, line, 1, "purpose", SESSION_PURPOSE_MAX_BYTES, &purpose);
+	int r = session_text_read(self, line, 1, "purpose", SESSION_PURPOSE_MAX_BYTES, &purpose);
 
-	if (!e)
-		e = check_agent(self, line, agent);
-	if (!e)
-		e = session_args_read(self, line, NULL, &args);
-	if (e)
-		return e;
+	if (!r)
+		r = check_agent(self, line, agent);
+	if (!r)
+		r = session_args_read(self, line, NULL, &args);
+	if (r)
+		return r;
 	if (session_text_is_blank(purpose))
 		return render_usage_error(line->json, self->name,
 					  "what for? pd session start 'Building checkout UI'");
@@ -87,12 +87,12 @@ static int start(const struct command *self, const struct command_line *line)
 	if (agent)
 		json_object_object_add(body, "agent", json_object_new_string(agent));
 	body_add_text(body, "cwd", args.cwd);
-	e = answer_get(line->json, "POST", "/v1/sessions", body, &answer);
-	if (!e)
-		e = answer_check(line->json, answer, &has_id, 1);
-	if (!e)
+	r = answer_get(line->json, "POST", "/v1/sessions", body, &answer);
+	if (!r)
+		r = answer_check(line->json, answer, &has_id, 1);
+	if (!r)
 		show_started(self, line, answer);
-	return e;
+	return r;
 }
 
 /* --- end --- */
@@ -119,24 +119,24 @@ static int end(const struct command *self, const struct command_line *line)
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	_cleanup_free_ char *note = NULL;
 	struct session_args args;
-	int e = session_text_read(self, line, 1, "note", NOTE_MAX_BYTES, &note);
+	int r = session_text_read(self, line, 1, "note", NOTE_MAX_BYTES, &note);
 
-	if (!e)
-		e = session_args_read(self, line, command_value(self, line, "session"), &args);
-	if (e)
-		return e;
+	if (!r)
+		r = session_args_read(self, line, command_value(self, line, "session"), &args);
+	if (r)
+		return r;
 	if (command_value(self, line, "agent") || command_value(self, line, "export"))
 		return render_usage_error(line->json, self->name,
 					  "--agent and --export belong to pd session start");
 	session_args_add(&args, body);
 	if (!session_text_is_blank(note))
 		json_object_object_add(body, "note", json_object_new_string(note));
-	e = answer_get(line->json, "POST", "/v1/sessions/end", body, &answer);
-	if (!e)
-		e = answer_check(line->json, answer, &has_id, 1);
-	if (!e)
+	r = answer_get(line->json, "POST", "/v1/sessions/end", body, &answer);
+	if (!r)
+		r = answer_check(line->json, answer, &has_id, 1);
+	if (!r)
 		show_ended(line, answer);
-	return e;
+	return r;
 }
 
 static int run(const struct command *self, const struct command_line *line)

@@ -100,11 +100,11 @@ int session_text_read(const struct command *self, const struct command_line *lin
 {
 	_cleanup_free_ char *text = NULL;
 	bool from_stdin = line->n_args == from + 1 && strcmp(line->args[from], "-") == 0;
-	int e = from_stdin ? read_stdin(self, line, what, max_bytes, &text)
+	int r = from_stdin ? read_stdin(self, line, what, max_bytes, &text)
 			   : join(self, line, from, what, max_bytes, &text);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (!text_is_utf8(text, strlen(text)))
 		return render_usage_error(line->json, self->name, "the %s is no text: not UTF-8",
 					  what);

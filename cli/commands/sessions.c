@@ -136,13 +136,13 @@ static int run(const struct command *self, const struct command_line *line)
 	static const struct answer_rule rule = { "sessions", "id", ANSWER_SESSION };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	bool all = command_value(self, line, "all") != NULL;
-	int e = answer_get_list(line->json, all ? "/v1/sessions?all=1" : "/v1/sessions", 0,
+	int r = answer_get_list(line->json, all ? "/v1/sessions?all=1" : "/v1/sessions", 0,
 				&answer);
 
-	if (!e && (line->quiet || line->json))
-		e = answer_check(line->json, answer, &rule, 1);
-	if (e)
-		return e;
+	if (!r && (line->quiet || line->json))
+		r = answer_check(line->json, answer, &rule, 1);
+	if (r)
+		return r;
 	if (line->json)
 		render_json(answer);
 	else

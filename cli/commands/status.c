@@ -178,12 +178,12 @@ static void show(struct json_object *status)
 static int run(const struct command *self, const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *status = NULL;
-	int e = answer_get(line->json, "GET", "/v1/status", NULL, &status);
+	int r = answer_get(line->json, "GET", "/v1/status", NULL, &status);
 	struct json_object *database;
 	bool healthy;
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	database = answer_member(status, "database");
 	healthy = answer_bool(database, "healthy");
 	if (line->json)

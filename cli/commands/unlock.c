@@ -8,12 +8,12 @@ static int run(const struct command *self, const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct locking l;
-	int e = locking_read(self, line, &l);
+	int r = locking_read(self, line, &l);
 
-	if (!e)
-		e = locking_release(&l, command_value(self, line, "force") != NULL, 0, &answer);
-	if (e)
-		return e;
+	if (!r)
+		r = locking_release(&l, command_value(self, line, "force") != NULL, 0, &answer);
+	if (r)
+		return r;
 	if (line->json) {
 		render_json(answer);
 		return 0;

@@ -91,10 +91,10 @@ static bool on_line(struct json_object *line, void *user_data)
 static int say_what_is_not_seen(void)
 {
 	_cleanup_(answer_freep) struct json_object *status = NULL;
-	int e = answer_get(false, "GET", "/v1/status", NULL, &status);
+	int r = answer_get(false, "GET", "/v1/status", NULL, &status);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	if (strcmp(answer_text(answer_member(status, "kernel"), "mode"), "bpf") != 0)
 		render_note("the daemon runs without eBPF: it looks once a second, and does not "
 			    "see refused binds (pd status says why)");
@@ -105,11 +105,11 @@ static int watch_path(const struct command_line *line, const char *path)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
 	struct watch watch = { line };
-	int e = line->json || line->quiet ? 0 : say_what_is_not_seen();
+	int r = line->json || line->quiet ? 0 : say_what_is_not_seen();
 	enum outcome outcome;
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	outcome = client_stream(path, on_line, &watch, &error);
 	if (outcome != OUTCOME_OK)
 		render_error(line->json, error);
@@ -120,15 +120,15 @@ static int run(const struct command *self, const struct command_line *line)
 {
 	struct client_param params[] = { { "pattern", line->n_args ? line->args[0] : NULL } };
 	char path[PATTERN_MAX * 3 + 128];
-	int e = line->n_args ? check_pattern(self, line, line->args[0]) : 0;
+	int r = line->n_args ? check_pattern(self, line, line->args[0]) : 0;
 
-	if (!e && client_path("/v1/events", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
-		e = render_usage_error(line->json, self->name, "the pattern is too long");
-	if (e)
-		return e;
+	if (!r && client_path("/v1/events", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
+		r = render_usage_error(line->json, self->name, "the pattern is too long");
+	if (r)
+		return r;
 	stop_guard_begin();
-	e = watch_path(line, path);
-	return stop_guard_end() ? 0 : e;
+	r = watch_path(line, path);
+	return stop_guard_end() ? 0 : r;
 }
 
 const struct command cmd_watch = {

@@ -115,15 +115,15 @@ static int run(const struct command *self, const struct command_line *line)
 {
 	struct guarded g = { 0 };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int e = locking_read(self, line, &g.locking);
+	int r = locking_read(self, line, &g.locking);
 
-	if (e)
-		return e;
+	if (r)
+		return r;
 	g.locking.own = true;
 	g.locking.program = basename(line->args[1]);
-	e = locking_acquire(&g.locking, &answer);
-	if (e)
-		return e;
+	r = locking_acquire(&g.locking, &answer);
+	if (r)
+		return r;
 	g.fence = answer_int(answer, "fence");
 	return run_command(&g);
 }

@@ -28,20 +28,20 @@ struct reader {
 
 /* --- warnings --- */
 
-static void warn(struct reader *r, struct json_object *value, const char *format, ...)
+static void warn(struct reader *reader, struct json_object *value, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* One that finds no memory or no room is left out: nothing depends on it. */
-static void warn(struct reader *r, struct json_object *value, const char *format, ...)
+static void warn(struct reader *reader, struct json_object *value, const char *format, ...)
 {
-	struct config *c = r->config;
+	struct config *c = reader->config;
 	char text[WARNING_SIZE];
 	va_list args;
 	size_t n;
 
 	if (c->n_warnings == CONFIG_WARNINGS_MAX)
 		return;
-	n = strlen(config_text_place(&r->text, value, text, sizeof(text)));
+	n = strlen(config_text_place(&reader->text, value, text, sizeof(text)));
 	va_start(args, format);
 	if (c->n_warnings == CONFIG_WARNINGS_MAX - 1)
 		snprintf(text, sizeof(text), "%s: and more of that kind", c->path);
@@ -87,7 +87,7 @@ static bool is_among(const char *const *keys, const char *given)
 	return false;
 }
 
-static void check_keys(struct reader *r, struct json_object *o, const char *const *keys,
+static void check_keys(struct reader *reader, struct json_object *o, const char *const *keys,
 		       const char *where)
 {
 	json_object_object_foreach(o, key, value) {
@@ -96,15 +96,15 @@ static void check_keys(struct reader *r, struct json_object *o, const char *cons
 		if (is_among(keys, key))
 			continue;
 		if (near)
-			warn(r, value, "\"%.100s\" is not known%s; did you mean \"%s\"?", key,
+			warn(reader, value, "\"%.100s\" is not known%s; did you mean \"%s\"?", key,
 			     where, near);
 		else
-			warn(r, value, "\"%.100s\" is not known%s and not obeyed", key, where);
+			warn(reader, value, "\"%.100s\" is not known%s and not obeyed", key, where);
 	}
 }
 
 /* A text of an object; "" in ret (size bytes) when it is missing, -EINVAL when it is no text. */
-static int read_text(const struct reader *r, struct json_object *o, const char *key,
+static int read_text(const struct reader *reader, struct json_object *o, const char *key,
 		     const char *example, char *ret, size_t size)
 {
 	struct json_object *value;
@@ -114,14 +114,15 @@ static int read_text(const struct reader *r, struct json_object *o, const char *
 		return 0;
 	if (!json_object_is_type(value, json_type_string) ||
 	    (size_t)json_object_get_string_len(value) >= size)
-		return config_text_fail(&r->text, value, "\"%s\" is no text like %s", key, example);
+		return config_text_fail(&reader->text, value, "\"%s\" is no text like %s", key,
+					example);
 	strcpy(ret, json_object_get_string(value));
 	return 0;
 }
 
 /* --- a service --- */
 
-static int read_health(const struct reader *r, const char *name, struct json_object *service,
+static int read_health(const struct reader *reader, const char *name, struct json_object *service,
 		       char ret[static HEALTH_PATH_SIZE])
 {
 	struct json_object *text;
@@ -133,7 +134,7 @@ static int read_health(const struct reader *r, const char *name, struct json_obj
 		return 0;
 	if (!json_object_is_type(text, json_type_string) ||
 	    health_path_parse(json_object_get_string(text), &path, &why) < 0)
-		return config_text_fail(&r->text, text,
+		return config_text_fail(&reader->text, text,
 					"the healthPath of service '%s' cannot be used: %s; for "
 					"example /health, or https:/health",
 					name, why);
@@ -141,7 +142,7 @@ static int read_health(const struct reader *r, const char *name, struct json_obj
 	return 0;
 }
 
-static int read_needs(struct reader *r, const char *name, struct json_object *services,
+static int read_needs(struct reader *reader, const char *name, struct json_object *services,
 		      struct json_object *service)
 {
 	struct json_object *needs;
@@ -149,26 +150,27 @@ static int read_needs(struct reader *r, const char *name, struct json_object *se
 	if (!json_object_object_get_ex(service, "needs", &needs))
 		return 0;
 	if (!json_object_is_type(needs, json_type_array))
-		return config_text_fail(&r->text, needs,
+		return config_text_fail(&reader->text, needs,
 					"the needs of service '%s' are no list like [\"api\"]",
 					name);
 	for (size_t i = 0; i < json_object_array_length(needs); i++) {
 		struct json_object *need = json_object_array_get_idx(needs, i);
 
 		if (!json_object_is_type(need, json_type_string))
-			return config_text_fail(&r->text, needs,
+			return config_text_fail(&reader->text, needs,
 						"the needs of service '%s' are no list like "
 						"[\"api\"]",
 						name);
 		if (!json_object_object_get_ex(services, json_object_get_string(need), NULL))
-			warn(r, needs, "service '%s' needs '%.100s', which is not in this file",
-			     name, json_object_get_string(need));
+			warn(reader, needs,
+			     "service '%s' needs '%.100s', which is not in this file", name,
+			     json_object_get_string(need));
 	}
 	return 0;
 }
 
 /* Members that are only read when a service is started; here they have to be of their type. */
-static int check_types(const struct reader *r, const char *name, struct json_object *service)
+static int check_types(const struct reader *reader, const char *name, struct json_object *service)
 {
 	static const struct {
 		const char *key, *like;
@@ -183,18 +185,18 @@ static int check_types(const struct reader *r, const char *name, struct json_obj
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (json_object_object_get_ex(service, rows[i].key, &value) &&
 		    !json_object_is_type(value, rows[i].type))
-			return config_text_fail(&r->text, value,
+			return config_text_fail(&reader->text, value,
 						"the %s of service '%s' is not written like %s",
 						rows[i].key, name, rows[i].like);
 	return 0;
 }
 
-static void warn_of_port(struct reader *r, const char *id, struct json_object *service)
+static void warn_of_port(struct reader *reader, const char *id, struct json_object *service)
 {
 	struct json_object *port;
 
 	if (json_object_object_get_ex(service, "port", &port))
-		warn(r, port,
+		warn(reader, port,
 		     "\"port\" is not obeyed: the name decides, so that a port is the same on "
 		     "every "
 		     "machine where it is free; for this machine alone: pd claim %s -p %.5s",
@@ -207,137 +209,137 @@ struct frame {
 	char context[IDENTITY_PART_MAX + 1];
 };
 
-static int read_service(struct reader *r, const struct frame *frame, const char *name,
+static int read_service(struct reader *reader, const struct frame *frame, const char *name,
 			struct json_object *services, struct config_service *ret)
 {
 	struct json_object *value = json_object_object_get(services, name);
 	const char *why;
-	int e;
+	int r;
 
 	if (strchr(name, ':') || identity_check(name, &why) < 0)
 		return config_text_fail(
-			&r->text, value,
+			&reader->text, value,
 			"'%.100s' is no name of a service: letters, digits, '.', '_', '-'", name);
 	if (!json_object_is_type(value, json_type_object))
 		return config_text_fail(
-			&r->text, value,
+			&reader->text, value,
 			"service '%s' is no object like {\"healthPath\": \"/health\"}", name);
 	strcpy(ret->name, name);
 	snprintf(ret->id, sizeof(ret->id), "%s:%s%s%s", frame->project, name,
 		 *frame->context ? ":" : "", frame->context);
-	check_keys(r, value, service_keys, " of a service");
-	warn_of_port(r, ret->id, value);
-	e = check_types(r, name, value);
-	if (!e)
-		e = read_needs(r, name, services, value);
-	return e ? e : read_health(r, name, value, ret->health);
+	check_keys(reader, value, service_keys, " of a service");
+	warn_of_port(reader, ret->id, value);
+	r = check_types(reader, name, value);
+	if (!r)
+		r = read_needs(reader, name, services, value);
+	return r ? r : read_health(reader, name, value, ret->health);
 }
 
 /* --- the file --- */
 
-static int read_frame(const struct reader *r, struct frame *ret)
+static int read_frame(const struct reader *reader, struct frame *ret)
 {
 	char directory[PATH_MAX];
 	struct json_object *project;
-	int e;
+	int r;
 
 	snprintf(directory, sizeof(directory), "%.*s",
-		 (int)(strrchr(r->text.path, '/') - r->text.path), r->text.path);
-	e = project_parts(directory, ret->project, ret->context);
-	if (e < 0)
-		return config_text_fail(&r->text, NULL, "cannot read git's files beside it: %s",
-					strerror(-e));
-	if (!json_object_object_get_ex(r->text.root, "project", &project))
+		 (int)(strrchr(reader->text.path, '/') - reader->text.path), reader->text.path);
+	r = project_parts(directory, ret->project, ret->context);
+	if (r < 0)
+		return config_text_fail(&reader->text, NULL,
+					"cannot read git's files beside it: %s", strerror(-r));
+	if (!json_object_object_get_ex(reader->text.root, "project", &project))
 		return 0;
 	if (!json_object_is_type(project, json_type_string) ||
 	    strchr(json_object_get_string(project), ':') ||
 	    identity_check(json_object_get_string(project), NULL) < 0)
-		return config_text_fail(&r->text, project,
+		return config_text_fail(&reader->text, project,
 					"\"project\" is no name: letters, digits, '.', '_', '-'");
 	strcpy(ret->project, json_object_get_string(project));
 	return 0;
 }
 
-static int read_services(struct reader *r)
+static int read_services(struct reader *reader)
 {
-	struct config *c = r->config;
+	struct config *c = reader->config;
 	struct json_object *services;
 	struct frame frame;
-	int e = read_frame(r, &frame);
+	int r = read_frame(reader, &frame);
 
-	if (e == 0)
+	if (r == 0)
 		strcpy(c->project, frame.project);
-	if (e < 0 || !json_object_object_get_ex(r->text.root, "services", &services))
-		return e;
+	if (r < 0 || !json_object_object_get_ex(reader->text.root, "services", &services))
+		return r;
 	if (!json_object_is_type(services, json_type_object))
-		return config_text_fail(&r->text, services,
+		return config_text_fail(&reader->text, services,
 					"\"services\" is no object like {\"web\": {}}");
 	if (json_object_object_length(services) > CONFIG_SERVICES_MAX)
-		return config_text_fail(&r->text, services, "it names more than %d services",
+		return config_text_fail(&reader->text, services, "it names more than %d services",
 					CONFIG_SERVICES_MAX);
 	c->services = calloc((size_t)json_object_object_length(services) + 1, sizeof(*c->services));
 	if (!c->services)
-		return config_text_fail(&r->text, NULL, "%s", strerror(ENOMEM));
+		return config_text_fail(&reader->text, NULL, "%s", strerror(ENOMEM));
 	json_object_object_foreach(services, name, value) {
 		(void)value;
-		e = read_service(r, &frame, name, services, &c->services[c->n]);
-		if (e < 0)
-			return e;
+		r = read_service(reader, &frame, name, services, &c->services[c->n]);
+		if (r < 0)
+			return r;
 		c->n++;
 	}
 	return 0;
 }
 
-static int read_settings(struct reader *r)
+static int read_settings(struct reader *reader)
 {
-	struct json_object *root = r->text.root;
-	struct config *c = r->config;
+	struct json_object *root = reader->text.root;
+	struct config *c = reader->config;
 	struct port_range range;
 	int64_t age_s;
-	int e = read_text(r, root, "range", "\"4000-4999\"", c->range, sizeof(c->range));
+	int r = read_text(reader, root, "range", "\"4000-4999\"", c->range, sizeof(c->range));
 
-	if (!e)
-		e = read_text(r, root, "cleanupAge", "\"7d\"", c->cleanup_age,
+	if (!r)
+		r = read_text(reader, root, "cleanupAge", "\"7d\"", c->cleanup_age,
 			      sizeof(c->cleanup_age));
-	if (!e && *c->range && port_range_parse(c->range, &range) < 0)
-		return config_text_fail(&r->text, json_object_object_get(root, "range"),
+	if (!r && *c->range && port_range_parse(c->range, &range) < 0)
+		return config_text_fail(&reader->text, json_object_object_get(root, "range"),
 					"\"range\" is no range of ports like \"4000-4999\"");
-	if (!e && *c->cleanup_age && duration_parse(c->cleanup_age, &age_s, NULL) < 0)
+	if (!r && *c->cleanup_age && duration_parse(c->cleanup_age, &age_s, NULL) < 0)
 		return config_text_fail(
-			&r->text, json_object_object_get(root, "cleanupAge"),
+			&reader->text, json_object_object_get(root, "cleanupAge"),
 			"\"cleanupAge\" is no duration like \"12h\", \"7d\" or \"2w\"");
-	return e;
+	return r;
 }
 
-static int read_root(struct reader *r)
+static int read_root(struct reader *reader)
 {
-	int e;
+	int r;
 
-	if (!json_object_is_type(r->text.root, json_type_object))
-		return config_text_fail(&r->text, NULL,
+	if (!json_object_is_type(reader->text.root, json_type_object))
+		return config_text_fail(&reader->text, NULL,
 					"is no object like {\"services\": {\"web\": {}}}");
-	check_keys(r, r->text.root, root_keys, "");
-	e = read_settings(r);
-	return e ? e : read_services(r);
+	check_keys(reader, reader->text.root, root_keys, "");
+	r = read_settings(reader);
+	return r ? r : read_services(reader);
 }
 
 static int load(const char *path, int fd, struct config **ret, char *ret_error, size_t size)
 {
 	_cleanup_(config_freep) struct config *c = calloc(1, sizeof(*c));
 	_cleanup_(config_text_deinit) struct config_text text = { 0 };
-	struct reader r = { .config = c };
-	int e;
+	struct reader reader = { .config = c };
+	int r;
 
 	if (!c || !(c->path = strdup(path))) {
 		snprintf(ret_error, size, "%s: %s", path, strerror(ENOMEM));
 		return -ENOMEM;
 	}
-	e = config_text_read(path, fd, ret_error, size, &text);
-	r.text = text;
-	if (e == 0)
-		e = read_root(&r);
-	if (e < 0)
-		return e;
+	r = config_text_read(path, fd, ret_error, size, &text);
+	reader.text = text;
+	if (r == 0)
+		r = read_root(&reader);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(c);
 	return 1;
 }
@@ -351,10 +353,10 @@ static int fail_find(const char *directory, int error, char *ret_error, size_t s
 int config_find(const char *directory, struct config **ret, char *ret_error, size_t size)
 {
 	_cleanup_(trust_search_end) struct trust_search s;
-	int e = trust_search_begin(&s, directory);
+	int r = trust_search_begin(&s, directory);
 
-	if (e < 0)
-		return fail_find(directory, e, ret_error, size);
+	if (r < 0)
+		return fail_find(directory, r, ret_error, size);
 	while (trust_search_next(&s)) {
 		char path[PATH_MAX + sizeof(CONFIG_NAME)];
 		struct stat st;

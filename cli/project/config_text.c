@@ -112,7 +112,7 @@ static int read_all(struct config_text *t, int fd)
 {
 	struct stat st;
 	const char *nul;
-	int e;
+	int r;
 
 	if (fstat(fd, &st) < 0)
 		return config_text_fail(t, NULL, "%s", strerror(errno));
@@ -121,9 +121,9 @@ static int read_all(struct config_text *t, int fd)
 	if (st.st_size > CONFIG_TEXT_MAX_BYTES)
 		return config_text_fail(t, NULL, "is %lld bytes long; at most %d are read",
 					(long long)st.st_size, CONFIG_TEXT_MAX_BYTES);
-	e = read_bytes(t, fd, (size_t)st.st_size);
-	if (e < 0)
-		return e;
+	r = read_bytes(t, fd, (size_t)st.st_size);
+	if (r < 0)
+		return r;
 	nul = memchr(t->text, '\0', t->n);
 	return nul ? fail_at(t, (size_t)(nul - t->text), "a NUL byte; is this a text?") : 0;
 }
@@ -220,20 +220,20 @@ static int walk_name(struct walk *w)
 {
 	struct json_object *object = w->stack[w->depth].object;
 	struct json_object *name = decode_name(w);
-	int e = 0;
+	int r = 0;
 
 	w->value = NULL;
 	w->stack[w->depth].names++;
 	if (name && object)
 		json_object_object_get_ex(object, json_object_get_string(name), &w->value);
 	if (w->value && json_object_get_userdata(w->value))
-		e = fail_at(w->t, (size_t)(w->string - w->t->text), "\"%.*s\" stands here twice",
+		r = fail_at(w->t, (size_t)(w->string - w->t->text), "\"%.*s\" stands here twice",
 			    NAME_SHOWN_BYTES, json_object_get_string(name));
 	else if (w->value)
 		json_object_set_userdata(w->value, (void *)(uintptr_t)(w->string - w->t->text + 1),
 					 NULL);
 	json_object_put(name);
-	return e;
+	return r;
 }
 
 static void walk_in(struct walk *w)
@@ -259,10 +259,10 @@ static void walk_out(struct walk *w)
 
 static int walk_char(struct walk *w)
 {
-	int e = 0;
+	int r = 0;
 
 	if (*w->p == ':')
-		e = walk_name(w);
+		r = walk_name(w);
 	else if (*w->p == '{' || *w->p == '[')
 		walk_in(w);
 	else if (*w->p == '}' || *w->p == ']')
@@ -270,35 +270,35 @@ static int walk_char(struct walk *w)
 	else if (*w->p == ',')
 		w->value = NULL;
 	w->p++;
-	return e;
+	return r;
 }
 
 static int find_places(struct config_text *t)
 {
 	struct walk w = { .t = t, .p = t->text, .value = t->root };
-	int e = 0;
+	int r = 0;
 
-	while (!e && *(w.p = skip_blanks(w.p))) {
+	while (!r && *(w.p = skip_blanks(w.p))) {
 		if (*w.p == '"' || *w.p == '\'')
 			walk_string(&w);
 		else
-			e = walk_char(&w);
+			r = walk_char(&w);
 	}
 	/* a name that is null the second time leaves nothing to mark but the sum */
-	if (!e && w.surplus)
-		e = fail_at(t, w.surplus, "a name stands twice in the object that ends here");
-	return e;
+	if (!r && w.surplus)
+		r = fail_at(t, w.surplus, "a name stands twice in the object that ends here");
+	return r;
 }
 
 int config_text_read(const char *path, int fd, char *error, size_t size, struct config_text *ret)
 {
-	int e;
+	int r;
 
 	*ret = (struct config_text){ .path = path, .error = error, .error_size = size };
-	e = read_all(ret, fd);
-	if (!e)
-		e = parse(ret);
-	return e ? e : find_places(ret);
+	r = read_all(ret, fd);
+	if (!r)
+		r = parse(ret);
+	return r ? r : find_places(ret);
 }
 
 void config_text_deinit(struct config_text *t)

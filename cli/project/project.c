@@ -70,10 +70,10 @@ static int read_member(const char *directory, const char *name, const char *pref
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
-	int e = join(path, directory, name);
+	int r = join(path, directory, name);
 
-	if (e < 0)
-		return e;
+	if (r < 0)
+		return r;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : read_line(fd, prefix, ret);
 }
@@ -86,18 +86,18 @@ static int read_member(const char *directory, const char *name, const char *pref
 static int read_git_file(int fd, struct worktree *w)
 {
 	char text[PATH_MAX], path[PATH_MAX];
-	int e = read_line(fd, "gitdir: ", text);
+	int r = read_line(fd, "gitdir: ", text);
 
-	if (e == 0)
-		e = join(w->gitdir, w->top, text);
-	if (e < 0)
-		return e == -EINVAL ? 0 : e;
-	e = read_member(w->gitdir, "commondir", "", text);
-	if (e < 0)
-		return e == -ENOENT ? 0 : e;
-	e = join(path, w->gitdir, text);
-	if (e < 0)
-		return e;
+	if (r == 0)
+		r = join(w->gitdir, w->top, text);
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	r = read_member(w->gitdir, "commondir", "", text);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = join(path, w->gitdir, text);
+	if (r < 0)
+		return r;
 	return realpath(path, w->common) ? 1 : -errno;
 }
 
@@ -105,10 +105,10 @@ static int read_git_file(int fd, struct worktree *w)
 static int find_worktree(const char *directory, struct worktree *w)
 {
 	_cleanup_(trust_search_end) struct trust_search s;
-	int e = trust_search_begin(&s, directory);
+	int r = trust_search_begin(&s, directory);
 
-	if (e < 0)
-		return e;
+	if (r < 0)
+		return r;
 	while (trust_search_next(&s)) {
 		struct stat st;
 		_cleanup_close_ int fd = trust_search_open(&s, ".git", &st);
@@ -126,10 +126,10 @@ static int find_worktree(const char *directory, struct worktree *w)
 int project_top(const char *directory, char ret[static PATH_MAX])
 {
 	_cleanup_(trust_search_end) struct trust_search s;
-	int e = trust_search_begin(&s, directory);
+	int r = trust_search_begin(&s, directory);
 
-	if (e < 0)
-		return e;
+	if (r < 0)
+		return r;
 	strcpy(ret, directory);
 	while (trust_search_next(&s)) {
 		if (!trust_search_has(&s, ".git"))
@@ -188,10 +188,10 @@ int project_parts(const char *directory, char ret_name[static IDENTITY_PART_MAX 
 int project_identity(const char *directory, char ret[static IDENTITY_MAX + 1])
 {
 	char name[IDENTITY_PART_MAX + 1], context[IDENTITY_PART_MAX + 1];
-	int e = project_parts(directory, name, context);
+	int r = project_parts(directory, name, context);
 
-	if (e < 0)
-		return e;
+	if (r < 0)
+		return r;
 	if (*context)
 		snprintf(ret, IDENTITY_MAX + 1, "%s:" PROJECT_STACK ":%s", name, context);
 	else
