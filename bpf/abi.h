@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What the BPF programs and user space say to each other: ring buffer events, records of the
+ * The ABI between the BPF programs and user space: ring buffer events, records of the
  * iterator pass, the argument of the look-at-a-process program.  Fixed widths, explicit padding,
  * a size assert for each; both sides include this file.  Every record is zeroed before it is
  * filled.  ABI_VERSION changes whenever a layout does; the object carries it in its rodata and

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The object that tells: what happens to sockets and to the processes that hold them.  Each program
- * watches one place; a socket is known by its cookie, a process by its thread group and start time.
- * Loaded program by program: none needs another, but those that user space names as one probe.
+ * The object that reports what happens to sockets and to the processes that hold them.  Each
+ * program is attached to one hook; a socket is known by its cookie, a process by its thread group
+ * and start time. Loaded program by program: none needs another, but those that user space names as
+ * one probe.
  *
  * The pass over all holders is here and not among the answers (ask.bpf.c): it marks each socket
  * that it shows, in the map in which the other programs look for the mark.

@@ -160,8 +160,8 @@ const volatile bool may_probe = true;
  */
 const volatile bool may_see_answers = false;
 
-/* The cgroups' bind hooks have proved that they are seen: a call that did not come there is told
- * from one that nobody watched. */
+/* The cgroups' bind hooks have proved that they are seen: so a call that did not reach them can
+ * be distinguished from one that was not watched. */
 volatile bool binds_are_seen;
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * When user space is told that there are records.
+ * When user space is woken to read the records.
  *
  * Waking it costs whoever makes the event two microseconds, in a virtual machine ten, and a daemon
  * that sleeps between two events of one loop is woken for each.  So what can wait does,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel can be asked for, beside the events that it tells by itself.  The sentinel fills
+ * What the kernel can be asked for, beside the events that it sends by itself.  The sentinel fills
  * this (sentinel_kernel_source()), inventory and explain ask by it, and tests answer in its place.
  *
  * A question that cannot be asked here is NULL, whatever the reason is: no eBPF, or a probe that
@@ -57,8 +57,9 @@ struct kernel_source {
 
 	/*
 	 * Walks the kernel's own bind table: the owners of one port.  *ret is borrowed until the
-	 * next walk; its head.result is the walk's own outcome.  Takes no lock: two walks that
-	 * agree are the truth.  0, negative errno.
+	 * next walk; its head.result is the walk's own outcome.  Takes no lock, so that the
+	 * table may change under it: the caller repeats it until two walks agree.  0, negative
+	 * errno.
 	 */
 	int (*walk)(void *user_data, const struct abi_walk *asked,
 		    const struct abi_walk_answer **ret);

@@ -78,7 +78,7 @@ static inline bool net_addr_is_ipv4(uint8_t family, const struct net_addr *a)
 	return family == AF_INET || net_addr_is_mapped(family, a);
 }
 
-/* 127.0.0.0/8 or ::1; what is mapped is not looked into. */
+/* 127.0.0.0/8 or ::1; not ::ffff:127.0.0.0/104. */
 bool net_addr_is_loopback(uint8_t family, const struct net_addr *a);
 
 /* 0.0.0.0, :: or ::ffff:0.0.0.0. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether the daemon still is where others look for it: told by the kernel (inotify) when the lock
- * file, the socket, or a directory above them is removed, replaced or renamed.  Nothing is asked
- * at intervals.
+ * Watches, by inotify, whether the lock file, the socket or a directory above them is removed,
+ * replaced or renamed: then others do not find the daemon any more.
  */
 #ifndef DAEMON_PLACE_H
 #define DAEMON_PLACE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is a service well?  Connects to it and, where it has a health path, asks over HTTP or HTTPS.
- * Everything runs on the caller's event loop; each check ends by its own deadline, whatever the
- * other side does.
+ * Checks whether a service answers: connects to it and, where it has a health path, asks over HTTP
+ * or HTTPS. Everything runs on the caller's event loop; each check ends by its own deadline,
+ * whatever the other side does.
  *
  * 2xx and 3xx are healthy; redirects are not followed.  The certificate of an HTTPS service is not
  * verified: development servers sign their own.  A plain request to a service that turns out to
@@ -27,8 +27,8 @@
 /*
  * Of QUOTA_HEALTH_RUNNING checks hold a connection at the same time, or of as many as half of the
  * process's descriptors allow; the rest waits, and its deadline runs already.  Users take turns,
- * and the part that is kept back is for those who have no more than so many that run: whoever fills
- * all places with silent services leaves everybody else enough for theirs.
+ * and the part that is kept back is for those who have no more than so many that run: whoever
+ * checks many services that never answer leaves everybody else enough for theirs.
  */
 #define HEALTH_RUNNING_FEW 16
 #define HEALTH_HEAD_MAX_BYTES                                              \

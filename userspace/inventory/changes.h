@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ports that a call touched, told once each when the table stands again: a callback that looks
- * at the table must never meet it half changed.
+ * The ports whose rows a call changed, reported once each when it is done: a callback that looks at
+ * the table must not find it half changed.
  */
 #ifndef INVENTORY_CHANGES_H
 #define INVENTORY_CHANGES_H

@@ -48,7 +48,7 @@ int pass_look(struct inventory *inv, struct proc *proc);
 /* inventory_recheck_ports(), also for the question about one port. */
 int recheck_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n);
 
-/* It has ended, whether or not anybody tells: it holds nothing and is not tracked any more. */
+/* The process has ended, also where no event said so: it holds nothing, and is not tracked. */
 void pass_forget_gone(struct table *t, struct proc *proc);
 
 #endif

@@ -54,9 +54,9 @@ struct socket_row {
 	struct net_addr addr;
 	uint16_t port;
 	bool v6only;
-	int v6only_known; /* sock_diag and events tell; /proc does not */
+	int v6only_known; /* by sock_diag and events, not by /proc */
 	uint32_t dev;
-	uid_t uid;	    /* of the socket; PROCESS_UID_UNKNOWN where nobody tells */
+	uid_t uid;	    /* of the socket; PROCESS_UID_UNKNOWN where it is not known */
 	uint64_t cgroup_id; /* in which it was created */
 	int64_t since;	    /* Unix seconds of bind or listen; 0 = before we watched */
 	int64_t seen;	    /* Unix seconds when the table first held it */
@@ -73,7 +73,7 @@ struct socket_row {
 	bool complete;
 	/*
 	 * Its last known holder has ended, and neither its close nor an inheritor has been seen
-	 * yet: the kernel closes descriptors after it has told of the end.  Who holds it cannot be
+	 * yet: the kernel closes descriptors after it has reported the end.  Who holds it cannot be
 	 * said now, and soon can.
 	 */
 	bool undecided;
@@ -226,7 +226,7 @@ int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free)
 /* ip_local_port_range and ip_local_reserved_ports of the own netns, read now. */
 bool inventory_port_is_reserved(struct inventory *inv, uint16_t port);
 
-/* --- who holds a port, to be told to people (holdings.c) --- */
+/* --- who holds a port, as people are shown it (holdings.c) --- */
 
 /* True for a socket that serves: TCP (or MPTCP) in LISTEN, UDP bound without a peer. */
 bool socket_serves(const struct socket_row *row);

@@ -112,7 +112,7 @@ static int still_listed(struct inventory *inv, const struct row *row)
 	return !is_listable(inv, row);
 }
 
-/* Holders whose end was to be told, and was not. */
+/* Drops holders that have ended without an event that said so. */
 static void forget_dead(struct table *t, struct row *row)
 {
 	for (size_t i = row->view.n_holders; i > 0; i--) {
@@ -256,8 +256,8 @@ static void want_stale_holders(struct inventory *inv, struct row *row)
 }
 
 /*
- * Whom a parent that left with success made its inheritor may be about to become a daemon: it calls
- * setsid() after that, and no event tells of it.
+ * An inheritor whose parent has exited with success may be about to become a daemon: it then calls
+ * setsid(), for which there is no event, so its session is read again.
  */
 static void describe_inheritors(struct inventory *inv, const struct row *row)
 {
@@ -371,8 +371,9 @@ static void drop_unconfirmed(struct inventory *inv, uint16_t port)
 }
 
 /*
- * Whom the table says that nobody holds, and the kernel does not list: it is gone, and nobody told.
- * Where other processes cannot be seen that would be most of them, and each resync asks anyway.
+ * Drops sockets that have no known holder and that the kernel does not list: no event said that
+ * they were closed.  Where other processes cannot be seen that would be most of them, and each
+ * resync asks anyway.
  */
 static int drop_gone(struct inventory *inv, uint32_t netns, uint16_t port)
 {

@@ -26,7 +26,7 @@
 
 #define TABLE_IDLE_MAX	     512 /* processes without a row, alive: about 700 kB at most */
 #define PROC_IDLE_FORKS_MAX  64	 /* then it is not watched any more; two events for each */
-#define TABLE_IDLE_GONE	     64	 /* processes without a row, ended: for the log of their end */
+#define TABLE_IDLE_GONE	     64	 /* processes without a row, ended: for the entry about their end */
 #define ROW_LEAVING_MAX	     4	 /* of a crowd that is killed, one of the last closes the socket */
 #define HOLDER_FDS_FORGOTTEN UINT16_MAX /* fd_count of one that is being looked at again */
 

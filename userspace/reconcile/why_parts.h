@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of why share: who is in the way is why.c, what to call it not. */
+/* What why.c, which finds the owners in the way, shares with why_verdict.c and why_refusal.c, which
+ * name the situation. */
 #ifndef RECONCILE_WHY_PARTS_H
 #define RECONCILE_WHY_PARTS_H
 
@@ -50,7 +51,6 @@ static inline bool why_is_recorded(const struct why_question *q)
 	return q->error && (q->call != EVENT_CALL_NONE || q->error != EADDRINUSE || q->no_entry);
 }
 
-/* ::ffff:a.b.c.d, an IPv4 address on an IPv6 socket */
 /* What `pd why PORT` asks about when it is given no address; a refused bind did name one. */
 static inline bool why_asks_for_any(const struct why_question *q)
 {

@@ -372,7 +372,7 @@ static unsigned weight(const struct why_case *c)
 	return is_orphan(b) ? 3 : 2;
 }
 
-/* Of owners that the same step names: which is told first, by the verdicts' own rows. */
+/* Orders owners that the same step names, by the rows of their verdicts. */
 static const uint8_t ranks[] = {
 #define VERDICT(NAME, name, rank, ...) [WHY_##NAME] = rank,
 #include "explain/verdicts.h"

@@ -18,8 +18,8 @@
 
 /*
  * A full disk or an I/O error can make SQLite undo the whole transaction on its own.  From then on
- * a statement would commit by itself: a lost batch takes no more writes until its commit has told
- * everybody.
+ * a statement would commit by itself: a lost batch takes no more writes until its commit has failed
+ * for everybody.
  */
 enum batch_state { BATCH_NONE = 0, BATCH_OPEN, BATCH_LOST };
 

@@ -31,8 +31,8 @@ struct registry;
 #define LOCK_OF_MACHINE ((uid_t)-1)  /* instead of the user whose a name is */
 
 /*
- * Which lock it is.  It goes from hand to hand by value: who asks for a lock by the name inside of
- * a grant or of a ticket would keep a pointer into what the answer may free.
+ * Which lock it is.  It is passed by value: who asks for a lock by the name inside of a
+ * grant or of a ticket would keep a pointer into what the answer may free.
  */
 struct lock_key {
 	char name[LOCK_NAME_MAX + 1];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sessions and their notes: who works on what, and how far they came.  A session stands on a
- * process; it is active until it is ended, stalled while its process is gone.
+ * Sessions and their notes: who works on what, and how far they came.  A session belongs to
+ * a process; it is active until it is ended, stalled while its process is gone.
  *
  * The rules of registry.h hold: writes inside a batch, strings borrowed, Unix seconds.  People
  * insert rows by hand: a row without a legal id is skipped, one with an endedAt is completed, an

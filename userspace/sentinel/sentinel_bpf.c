@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The backend on BPF.  What the kernel takes of the two objects is loaded (bpf_objects.h) and
- * attached (attach.h); then each probe has to prove itself.  What can be done without listeners'
- * events is nothing: if `set_state` does not work, neither does the backend.  If bound sockets or
- * closes are not seen, the poll backend's reasons for a resync are listened to as well.
+ * attached (attach.h); then each probe has to prove itself.  Without the events of
+ * listeners the backend is of no use: it fails where `set_state` does not work.  If bound sockets
+ * or closes are not seen, the table is read anew when the poll backend says so, too.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whom the tracker tells.  It stands below the room that serves clients and knows nothing of it:
- * that one registers these with tracker_set_listener().
+ * The callbacks by which the tracker reports to the room that serves clients, which registers them
+ * with tracker_set_listener(): the tracker itself knows nothing of that room.
  */
 #ifndef TRACKER_LISTENER_H
 #define TRACKER_LISTENER_H
@@ -15,7 +15,7 @@ struct refusal;
 
 /* What is handed over is borrowed for the call. */
 struct tracker_listener {
-	/* The kernel told of this; `service` owns the event's port, NULL without one. */
+	/* The kernel sent this event; `service` owns the event's port, NULL without one. */
 	void (*event)(const struct event *event, const char *service, int64_t at_unix,
 		      void *user_data);
 	/* An entry was added to the activity; it is undone if the open batch fails. */

@@ -32,7 +32,7 @@ void refusal_shares_free(struct refusal_shares *s);
 bool refusal_shares_admit(struct refusal_shares *s, const struct event *event, int64_t now,
 			  unsigned *ret_repeated);
 
-/* Refusals that were no repetition, and one too many. */
+/* Refusals that were left out although they repeat none: beyond a share. */
 uint64_t refusal_shares_dropped(const struct refusal_shares *s);
 
 #endif

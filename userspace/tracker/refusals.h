@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Refused calls that the kernel told of: each that is worth it has an entry in the activity at
- * once, and the explanation of that moment for `pd why` before long.
+ * Refused calls that the kernel reported.  One that is no repetition, and within its user's share,
+ * gets an entry in the activity at once, and before long an explanation of that moment.
  *
  *   event ─► refusal_shares ─► activity
  *               one too many: a gap says so     └─► refusal_queue ─► slices ─► registry
@@ -23,16 +23,15 @@ struct refusal_filter;
 struct inventory;
 struct refusals;
 
-/* Half of it for one explanation and half for the clients behind it: 20 ms are noticed by nobody.
- */
+/* What explanations may take of one turn of the loop, in which clients wait. */
 #define REFUSALS_SLICE_MS 5
-/* The longest that slices are put off by a loop that never rests: then they have a tenth of it. */
+/* The longest that a busy loop puts a slice off: explanations get a tenth of its time. */
 #define REFUSALS_WAIT_MAX_MS 50
 
 struct refusals_config {
 	struct event_base *loop;
 	const struct event_source *source; /* knows what the kernel left out */
-	const struct inventory *inventory; /* whose words are those of the activity */
+	const struct inventory *inventory; /* names whose sockets are in the way */
 	struct activity_writer *activity;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Keeps the registry in step with the kernel: every event changes the table of sockets, every
- * changed port has its claim judged anew, every new status is written, logged and told.
+ * changed port has its claim judged anew, every new status is stored, entered into the activity and
+ * reported to the listener.
  *
  *   events ──► inventory ─changed port─► judge ─status─► registry, activity ──► listener
  *
@@ -50,14 +51,14 @@ void tracker_stop(struct tracker *t);
 struct activity_writer *tracker_activity(struct tracker *t);
 
 /*
- * A claim on this port was made, moved or released, or somebody saw more than the events had told:
+ * A claim on this port was made, moved or released, or somebody saw more than the events had shown:
  * brings its status up to date.  That status (enum service_status), -1 when the port has no claim.
  */
 int tracker_claim_changed(struct tracker *t, uint16_t port);
 
 /*
- * Applies what the kernel has told by now: an answer is as new as its question, and whoever has
- * just bound a port finds it.
+ * Applies the events that the kernel has sent by now: an answer is as new as its question, and
+ * whoever has just bound a port finds it.
  */
 void tracker_catch_up(struct tracker *t);
 
