@@ -279,6 +279,43 @@ static void old_entries_go_whoever_writes_new_ones(void **state)
 	}
 	assert_in_range(count_entries(w, ACTIVITY_NOTE), 1, 2 * ACTIVITY_KEEP_NEWEST);
 	assert_int_equal(w->entries, 3 * ACTIVITY_KEEP_NEWEST);
+	assert_true(w->commits > w->entries); /* what was dropped is committed as well */
+}
+
+/* A daemon that is killed is known to have run until then. */
+static void an_entry_marks_the_daemon_as_alive_once_a_minute(void **state)
+{
+	struct world *w = *state;
+	struct activity entry = { .action = ACTIVITY_NOTE, .service = ID, .details = "n" };
+	const int64_t begin = time(NULL) + 100;
+	int64_t alive;
+
+	for (int64_t s = 0; s <= 60; s += 59) {
+		entry.timestamp = begin + s;
+		assert_int_equal(activity_write(tracker_activity(w->tracker), &entry), 0);
+		assert_int_equal(registry_last_alive(w->registry, &alive), 0);
+		assert_int_equal(alive, begin);
+	}
+	entry.timestamp = begin + 60;
+	assert_int_equal(activity_write(tracker_activity(w->tracker), &entry), 0);
+	assert_int_equal(registry_last_alive(w->registry, &alive), 0);
+	assert_int_equal(alive, begin + 60);
+}
+
+static void an_entry_is_committed_soon_and_its_name_is_text(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(activity_write(tracker_activity(w->tracker),
+					&(struct activity){ .action = ACTIVITY_NOTE,
+							    .service = ID,
+							    .details = "n",
+							    .timestamp = time(NULL),
+							    .uid = CLAIM_UID,
+							    .comm = "no\xff" }),
+			 0);
+	assert_int_equal(w->commits, 1);
+	assert_string_equal(w->comm, "no\xEF\xBF\xBD");
 }
 
 /* --- the judge --- */
@@ -332,6 +369,38 @@ static void a_listener_on_a_port_without_a_claim_is_an_orphan_and_with_one_is_no
 	assert_int_equal(n, 1);
 }
 
+static int judge_port(struct world *w, uint16_t port)
+{
+	uint32_t netns = inventory_own_netns(w->inventory);
+	const struct socket_row *row;
+
+	assert_int_equal(inventory_by_port(w->inventory, netns, port, &row, 1), 1);
+	return judge_socket(w->inventory, w->registry, row);
+}
+
+static void only_listeners_of_the_range_or_of_a_former_claim_are_orphans(void **state)
+{
+	struct world *w = *state;
+	struct event elsewhere = socket_event(EVENT_LISTEN, 1, COOKIE + 9, PORT_RANGE_FIRST + 4);
+	int64_t n;
+
+	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE, PORT));
+	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE + 1, PORT_RANGE_FIRST + 1));
+	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE + 2, PORT_RANGE_FIRST - 1));
+	tell(w, socket_event(EVENT_BIND, 1, COOKIE + 3, PORT_RANGE_FIRST + 3));
+	w->waiting[w->n_waiting++] = elsewhere; /* in FAKE_NETNS */
+	tracker_catch_up(w->tracker);
+	assert_int_equal(judge_port(w, PORT), ORPHAN_NOT);
+	assert_int_equal(judge_port(w, PORT_RANGE_FIRST + 1), ORPHAN_IN_RANGE);
+	assert_int_equal(judge_port(w, PORT_RANGE_FIRST - 1), ORPHAN_NOT);
+	assert_int_equal(judge_port(w, PORT_RANGE_FIRST + 3), ORPHAN_NOT);
+	assert_int_equal(registry_begin(w->registry), 0);
+	assert_int_equal(registry_release(w->registry, ID, time(NULL)), 0);
+	assert_int_equal(judge_port(w, PORT), ORPHAN_ONCE_CLAIMED);
+	assert_int_equal(judge_count_orphans(w->inventory, w->registry, &n), 0);
+	assert_int_equal(n, 2);
+}
+
 #define RUNNING(f) cmocka_unit_test_setup_teardown(f, open_with_claim, world_close)
 
 int main(void)
@@ -355,6 +424,9 @@ int main(void)
 		RUNNING(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks),
 		RUNNING(without_a_listener_everything_is_written_all_the_same),
 		RUNNING(old_entries_go_whoever_writes_new_ones),
+		RUNNING(an_entry_marks_the_daemon_as_alive_once_a_minute),
+		RUNNING(an_entry_is_committed_soon_and_its_name_is_text),
+		RUNNING(only_listeners_of_the_range_or_of_a_former_claim_are_orphans),
 		RUNNING(both_efforts_come_to_one_verdict_and_a_look_names_the_holders),
 		RUNNING(a_listener_on_a_port_without_a_claim_is_an_orphan_and_with_one_is_none),
 	};

@@ -55,6 +55,7 @@ struct world {
 	/* what the listener heard */
 	struct tracker_listener listener;
 	unsigned events, owned_events, entries, commits, explained;
+	char comm[32]; /* of the last entry */
 };
 
 /* --- the source --- */
@@ -116,6 +117,7 @@ static inline void hear_entry(const struct activity *entry, void *user_data)
 
 	assert_true(registry_in_batch(w->registry));
 	w->entries++;
+	snprintf(w->comm, sizeof(w->comm), "%s", entry->comm);
 }
 
 static inline void hear_commit(bool somebody_waits, void *user_data)
