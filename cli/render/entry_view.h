@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One line for an entry of the log, as `pd log` and `pd watch` print it. */
+/* One line for an entry of the activity, as `pd log` and `pd watch` print it. */
 #ifndef CLI_RENDER_ENTRY_VIEW_H
 #define CLI_RENDER_ENTRY_VIEW_H
 

@@ -31,7 +31,7 @@ enum render_tone show_status_tone(const char *status);
 /* How a status of a session is coloured. */
 enum render_tone show_session_tone(const char *status);
 
-/* How an action of the log, or an event of the kernel, is coloured. */
+/* How an action of the activity, or an event of the kernel, is coloured. */
 enum render_tone show_action_tone(const char *action);
 
 #endif

@@ -39,7 +39,7 @@ struct status_verdict {
 	/* beside a socket of the claim's own, the first that is somebody else's, and its holder */
 	const struct socket_row *strange_socket; /* NULL = there is none */
 	struct process_id stranger;		 /* pid 0 = hidden */
-	char reason[STATUS_REASON_SIZE];	 /* one clause for the log and for find */
+	char reason[STATUS_REASON_SIZE];	 /* one clause for the activity and for find */
 };
 
 /*

@@ -168,8 +168,8 @@ static const char *const migrations[] = {
 	 * The names of locks belong to users.  One that exists is its holder's; a free one, of
 	 * which nobody knows any more whose it was, is the owner's of the file.
 	 *
-	 * What is kept of each user is bounded: the log and the notes of one are found by an index
-	 * that ends in the id, and what notes take is summed up as they come and go.
+	 * What is kept of each user is bounded: the activity and the notes of one are found by an
+	 * index that ends in the id, and what notes take is summed up as they come and go.
 	 */
 	("CREATE INDEX activityByUid ON activity(uid);\n"
 	 "ALTER TABLE ports ADD COLUMN uid INTEGER; -- whose service had it\n"

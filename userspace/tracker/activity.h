@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only writer of the activity (the log that `pd log` shows): every entry, whoever makes it, is
+ * The only writer of the activity, which `pd log` shows: every entry, whoever makes it, is
  * part of the open batch, is told to the listener, and now and then the oldest entries go.
  */
 #ifndef TRACKER_ACTIVITY_H
