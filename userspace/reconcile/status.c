@@ -175,7 +175,8 @@ static void describe_end(int exit_code, char *ret, size_t size)
 		snprintf(ret, size, "was ended by signal %d", signal);
 }
 
-const char *launcher_words(const struct process_ancestor *launcher, char *ret)
+const char *launcher_words(const struct process_ancestor *launcher,
+			   char ret[static LAUNCHER_WORDS_SIZE])
 {
 	struct process process = { .id = launcher->id };
 	char who[WHO_BYTES], when[16], how[48];

@@ -26,9 +26,10 @@ typedef const struct process *(*process_lookup)(const struct process_id *id, voi
  */
 const struct process_ancestor *process_left_behind_by(const struct process *process);
 
-/* "npm start (94120), which was killed at 2:02pm"; ret holds LAUNCHER_WORDS_SIZE. */
+/* "npm start (94120), which was killed at 2:02pm". */
 #define LAUNCHER_WORDS_SIZE 160
-const char *launcher_words(const struct process_ancestor *launcher, char *ret);
+const char *launcher_words(const struct process_ancestor *launcher,
+			   char ret[static LAUNCHER_WORDS_SIZE]);
 
 #define STATUS_REASON_SIZE 256
 

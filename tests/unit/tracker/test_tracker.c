@@ -2,6 +2,8 @@
 /* What events make of a claim: its row, its entries, who is told. */
 #include "world.h"
 
+#include <signal.h>
+
 #include "tracker/judge.h"
 
 /* --- transitions --- */
@@ -87,6 +89,22 @@ static void a_child_that_keeps_a_dead_parents_port_orphans_it_until_it_closes(vo
 	close_server(w);
 	assert_status(w, SERVICE_GHOST);
 	assert_int_equal(count_entries(w, ACTIVITY_GHOST), 1);
+}
+
+/* No row of the table changes by that: its ports are judged for the exit alone. */
+static void the_end_of_who_launched_the_server_makes_it_orphaned(void **state)
+{
+	struct world *w = *state;
+	struct event server = process_event(1, CLAIM_CWD), shell_ends = exit_event(0, SIGKILL);
+
+	server.process.ancestors[0].sid = server.process.sid;
+	tell(w, server);
+	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE, PORT));
+	assert_status(w, SERVICE_ACTIVE);
+	shell_ends.actor = server.process.ancestors[0].id;
+	tell(w, shell_ends);
+	assert_status(w, SERVICE_ACTIVE);
+	turn_until(w, SERVICE_ORPHANED);
 }
 
 static void its_own_server_after_a_squatter_makes_it_active(void **state)
@@ -410,6 +428,7 @@ int main(void)
 		RUNNING(the_end_of_its_socket_makes_it_a_ghost_and_the_next_active_again),
 		RUNNING(a_stranger_makes_it_squatted_and_the_entry_is_the_strangers),
 		RUNNING(a_child_that_keeps_a_dead_parents_port_orphans_it_until_it_closes),
+		RUNNING(the_end_of_who_launched_the_server_makes_it_orphaned),
 		RUNNING(its_own_server_after_a_squatter_makes_it_active),
 		RUNNING(a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost),
 		RUNNING(a_stale_claim_is_active_again_when_its_server_listens),
