@@ -173,11 +173,26 @@ class Cases(unittest.TestCase):
             raise AssertionError("a sanitizer complained about the daemon:\n" + log)
 
     def play(self, name, perform):
+        """Again where the daemon left a search out: refusals of the whole machine use its time."""
         if not self.bpf:
             self.skipTest("no eBPF here: refusals are not recorded")
+        end, said_before = time.monotonic() + STEP_DEADLINE_S, len(self.daemon.log())
+        self.play_once(name, perform)
+        while self.faults and self.a_search_was_left_out() and time.monotonic() < end:
+            self.play_once(name, perform)
+        if self.faults:
+            self.fail("\n".join([f"{which} {what}: {text}" for which, what, text in self.faults]
+                                + [f"{which}: {json.dumps(answer)}"
+                                   for which, answer in self.answers.items()]
+                                + [self.daemon.log()[said_before:]]))
+
+    def a_search_was_left_out(self):
+        missing = [answer.get("missing") or {} for answer in self.answers.values()]
+        return any("many binds were refused at once" in m.get("text", "") for m in missing)
+
+    def play_once(self, name, perform):
         self.row = self.rows.setdefault(name, {**dict.fromkeys(COLUMNS, NOT_ASKED), "case": name})
         self.faults, self.answers = [], {}
-        said_before = len(self.daemon.log())
         play = Play(name, next(self.ports), self.first_uid)
         try:
             ready = play.read()
@@ -188,11 +203,6 @@ class Cases(unittest.TestCase):
             perform(self, play, ready)
         finally:
             play.end()
-        if self.faults:
-            self.fail("\n".join([f"{which} {what}: {text}" for which, what, text in self.faults]
-                                + [f"{which}: {json.dumps(answer)}"
-                                   for which, answer in self.answers.items()]
-                                + [self.daemon.log()[said_before:]]))
 
     def explain(self, play, ready):
         """The first play of a case."""

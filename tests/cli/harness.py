@@ -40,8 +40,9 @@ DAEMON = _path("PORTDADDYD_BIN", os.path.join(BUILD, "portdaddyd"))
 PLAIN_PD, PLAIN_DAEMON = os.path.join(BUILD, "pd"), os.path.join(BUILD, "portdaddyd")
 PYTHON = "/usr/bin/python3"
 
-# Whoever runs this in the background may ignore it, and then no child could ever catch it.
+# Whoever runs this in the background may ignore them, and then no shell could ever trap them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 os.umask(0o022)  # what a test writes, other users' processes read
 
 IS_ROOT = os.geteuid() == 0

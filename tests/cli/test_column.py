@@ -61,7 +61,7 @@ class ClaimLifeTest(harness.PortDaddyTest):
         self.daemon.wait_status("demo:web", "active")
         server.kill()
         self.daemon.wait_status("demo:web", "ghost")
-        line = next(l for l in self.daemon.pd("log").splitlines() if "GHOST" in l)
+        line = self.daemon.pd("log", "--filter", "GHOST,demo:web")
         self.assertRegex(line, r"^\[\d{1,2}:\d\d:\d\d\] GHOST +demo:web ")
 
     def test_server_that_was_killed_for_good_reason_also_leaves_a_ghost(self):

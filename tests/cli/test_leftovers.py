@@ -70,7 +70,8 @@ class LeftoverTest(harness.PortDaddyTest):
         row = self.daemon.wait_status("app:web", "orphaned")
         self.assertEqual(row["pids"], [server])
         self.assertRegex(row["reason"], rf"\({server}\) was left behind by {words}")
-        self.assertRegex(self.daemon.pd("log", "-n", "1"), rf"ORPHAN +app:web .* by {words}")
+        entry = self.daemon.pd("log", "-n", "1", "--filter", "ORPHAN,app:web")
+        self.assertRegex(entry, rf"ORPHAN +app:web .* by {words}")
         holder = self.daemon.json("why", str(self.port), code=None)["holders"][0]
         self.assertRegex(holder["leftBehindBy"], words)
         text = self.daemon.run("why", str(self.port)).out

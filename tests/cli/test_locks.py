@@ -150,7 +150,7 @@ class OwnerTest(LockTestBase):
         db.close()
         answer = self.daemon.run("lock", "a")
         self.assertEqual(answer.code, DONE, answer.err)
-        self.assertIn("its time is over", self.daemon.run("log", "-n", "5").out)
+        self.assertIn("its time is over", self.daemon.run("log", "--filter", "a").out)
 
     def test_a_second_script_is_told_who_holds_it(self):
         shell = self.holder("a", "--holder", "myapp:web", "--ttl", "10m")

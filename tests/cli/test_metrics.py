@@ -78,7 +78,7 @@ class MetricsTest(PortDaddyTest):
         self.assertGreaterEqual(after["maxUs"], after["averageUs"])
 
     def test_stream_is_counted_and_not_timed(self):
-        stream = self.pd_stream("log", "-f")
+        stream = self.pd_stream("log", "-f", "--filter", "DAEMON,CLAIM")
         stream.wait_for(lambda l: "DAEMON" in l)
         self.daemon.claim("a:b")
         stream.wait_for(lambda l: "a:b" in l)

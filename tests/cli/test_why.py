@@ -330,10 +330,12 @@ rest()
 
     def test_last_lists_the_newest_first(self):
         self.http_server(self.port)
-        victims = [self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])
+        # a user whose refusals no other program adds to
+        alone = {"uid": 3000000 + os.getpid(), "cwd": "/"}
+        victims = [self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)], **alone)
                    for _ in range(2)]
-        self.recorded("--pid", str(victims[1]), pid=victims[1])
-        answer = self.daemon.json("why", "--last", "50", code=None)
+        self.recorded("--pid", str(victims[1]), pid=victims[1], **alone)
+        answer = self.daemon.json("why", "--last", "50", code=None, **alone)
         pids = [r["asked"]["pid"] for r in answer["refusals"]]
         self.assertLess(pids.index(victims[1]), pids.index(victims[0]))
 

@@ -8,7 +8,8 @@
 #include "bpf/abi.h"
 #include "kernel/refusals.h"
 
-#define REFUSED		"--refused"
+#define REFUSED		"refused" /* names of a child's program */
+#define HIDDEN		"hidden"
 #define LONG_BYTES	(2 * ABI_ARGUMENTS_MAX)
 #define ARGUMENTS_FIELD 48 /* of /proc/PID/stat: arg_start, and behind it arg_end */
 
@@ -56,13 +57,27 @@ static void refusal_has_the_callers_command_line_as_proc_has_it(void **state)
 
 /* --- command lines of every length --- */
 
-static const char *argument; /* of the next child, behind REFUSED */
+static const char *name, *argument; /* of the next child */
 
 static int run_program(struct act *act)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	execl("/proc/self/exe", REFUSED, argument, (char *)NULL);
+	execl("/proc/self/exe", name, argument, (char *)NULL);
 	return 127;
+}
+
+/* The arguments of its refusal; the child is there. */
+static struct process_arguments start_program(void **state, struct child *ret, const char *with)
+{
+	argument = with;
+	*ret = start_child(run_program);
+	return await_event(*state, EVENT_FAIL, ret->pid)->arguments;
+}
+
+static void end_program(struct child *child)
+{
+	kill(child->pid, SIGKILL);
+	end_child(child);
 }
 
 static struct process_arguments refused_with_argument(void **state, const char *text)
@@ -70,12 +85,10 @@ static struct process_arguments refused_with_argument(void **state, const char *
 	struct child child;
 	struct process_arguments then, proc;
 
-	argument = text;
-	child = start_child(run_program);
-	then = await_event(*state, EVENT_FAIL, child.pid)->arguments;
+	name = REFUSED;
+	then = start_program(state, &child, text);
 	proc = arguments_of(&child);
-	kill(child.pid, SIGKILL);
-	end_child(&child);
+	end_program(&child);
 	assert_int_equal(then.bytes, proc.bytes);
 	assert_int_equal(then.hash, proc.hash);
 	return then;
@@ -121,27 +134,29 @@ static uintptr_t stat_field(int number)
 	return strtoull(p, NULL, 10);
 }
 
-static int run_hidden(struct act *act)
+/* Nobody may read the first page that has nothing but arguments. */
+static int hide_arguments(void)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t first = stat_field(ARGUMENTS_FIELD) & -page,
-		  last = stat_field(ARGUMENTS_FIELD + 1) & -page;
-	struct told told = { 0 };
+	uintptr_t first = (stat_field(ARGUMENTS_FIELD) + page - 1) & -page;
 
-	if (mprotect((void *)first, last - first + page, PROT_NONE) < 0)
-		told.error = -errno;
-	told.error = told.error ?: be_refused();
-	act_tell_and_await(act, &told);
-	return 0;
+	return mprotect((void *)first, page, PROT_NONE) < 0 ? -errno : 0;
 }
 
 static void command_line_that_cannot_be_read_is_not_known(void **state)
 {
-	struct child child = start_child(run_hidden);
-	struct told told;
+	char text[LONG_BYTES + 1];
+	struct process_arguments then;
+	struct child child;
 
-	assert_int_equal(refusal_of(state, &child, &told)->arguments.bytes, 0);
-	end_child(&child);
+	if (sysconf(_SC_PAGESIZE) > ABI_ARGUMENTS_MAX)
+		skip(); /* what is read may end before the first whole page does */
+	memset(text, 'x', LONG_BYTES);
+	text[LONG_BYTES] = '\0';
+	name = HIDDEN;
+	then = start_program(state, &child, text);
+	end_program(&child);
+	assert_int_equal(then.bytes, 0);
 }
 
 static int run_titled(struct act *act)
@@ -192,8 +207,8 @@ int main(int argc, char **argv)
 		TEST(refusal_of_a_port_that_nobody_has_carries_none),
 	};
 
-	if (strcmp(argv[0], REFUSED) == 0) {
-		if (be_refused())
+	if (strcmp(argv[0], REFUSED) == 0 || strcmp(argv[0], HIDDEN) == 0) {
+		if ((argv[0][0] == HIDDEN[0] && hide_arguments()) || be_refused())
 			return 1;
 		for (;;)
 			pause();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Real sockets, explained in plain structs: without an api, a client or JSON. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "bpf/abi.h"
 #include "explain/explain.h"
 #include "explain/refusal.h"
 #include "explain/remedies.h"
@@ -117,6 +119,108 @@ static void a_listener_is_explained_with_its_holder_and_what_to_do(void **state)
 	assert_string_equal(f.remedies.list[f.remedies.n - 1].command, "pd claim NAME");
 }
 
+/* --- with a walk, and netlink cut off --- */
+
+static struct abi_walk_answer walked;
+
+static int walk(void *user_data, const struct abi_walk *asked, const struct abi_walk_answer **ret)
+{
+	*ret = &walked;
+	return 0;
+}
+
+/* The walk finds this row, known by these two. */
+static void let_walk_find(const struct socket_row *row, uint64_t cookie, uint64_t inode)
+{
+	struct abi_owner *owner = &walked.owners[0];
+
+	walked = (struct abi_walk_answer){ .head = { .netns = row->netns, .n_owners = 1 } };
+	*owner = (struct abi_owner){ .sock = 1,
+				     .file = 2,
+				     .cookie = cookie,
+				     .inode = inode,
+				     .file_refs = 1,
+				     .protocol = row->protocol,
+				     .family = row->family,
+				     .tcp_state = 10 }; /* TCP_LISTEN */
+	memcpy(owner->addr, row->addr.bytes, sizeof(owner->addr));
+}
+
+/* Every netlink socket of this process is another file for as long. */
+static struct cut {
+	int fds[8], kept[8], n;
+} cut_netlink(void)
+{
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct cut cut = { .n = 0 };
+
+	for (int fd = 3; fd < 256; fd++) {
+		int domain = 0;
+		socklen_t size = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) || domain != AF_NETLINK)
+			continue;
+		assert_in_range(cut.n, 0, 7);
+		cut.fds[cut.n] = fd;
+		cut.kept[cut.n++] = fcntl(fd, F_DUPFD_CLOEXEC, 256);
+		assert_int_equal(dup3(null, fd, O_CLOEXEC), fd);
+	}
+	assert_int_not_equal(cut.n, 0);
+	return cut;
+}
+
+static void mend_netlink(const struct cut *cut)
+{
+	for (int i = 0; i < cut->n; i++) {
+		dup3(cut->kept[i], cut->fds[i], O_CLOEXEC);
+		close(cut->kept[i]);
+	}
+}
+
+static int explain_without_netlink(struct rooms *r, struct why_facts *f)
+{
+	const struct kernel_source *before = r->explainer.kernel, walks = { .walk = walk };
+	struct cut cut = cut_netlink();
+	int error;
+
+	r->explainer.kernel = &walks;
+	error = explain_port(&r->explainer, f);
+	r->explainer.kernel = before;
+	mend_netlink(&cut);
+	return error;
+}
+
+static void owner_that_the_table_knows_is_not_asked_of_sock_diag(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, port);
+	struct rooms *r = *state;
+	const struct socket_row *row;
+
+	assert_int_equal(inventory_by_port(r->explainer.inventory, f.place.netns, port, &row, 1),
+			 1);
+	let_walk_find(row, row->cookie, row->inode);
+	assert_int_equal(explain_without_netlink(r, &f), 0);
+	assert_int_equal(f.answer.verdict, WHY_LISTENER);
+	assert_int_equal(f.n_holders, 1);
+	assert_int_equal(f.holders[0].process.id.pid, getpid());
+}
+
+static void owner_that_the_table_does_not_know_is_asked_of_sock_diag(void **state)
+{
+	uint16_t port;
+	_cleanup_close_ int fd = listening_socket(&port);
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, port);
+	struct rooms *r = *state;
+	const struct socket_row *row;
+
+	assert_int_equal(inventory_by_port(r->explainer.inventory, f.place.netns, port, &row, 1),
+			 1);
+	let_walk_find(row, row->cookie + 1000000, row->inode + 1000000);
+	assert_true(explain_without_netlink(r, &f) < 0);
+}
+
 static void a_free_port_needs_nothing(void **state)
 {
 	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, free_port());
@@ -202,6 +306,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_listener_is_explained_with_its_holder_and_what_to_do),
+		cmocka_unit_test(owner_that_the_table_knows_is_not_asked_of_sock_diag),
+		cmocka_unit_test(owner_that_the_table_does_not_know_is_asked_of_sock_diag),
 		cmocka_unit_test(a_free_port_needs_nothing),
 		cmocka_unit_test(words_are_written_from_the_facts_alone),
 		cmocka_unit_test(an_event_with_too_many_owners_is_refused),
