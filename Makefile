@@ -136,9 +136,9 @@ $(BUILD)/tests/unit/%: tests/unit/%.c Makefile $$(foreach r,$$(call room_of,$$@)
 # lets allocations of the rooms fail
 $(BUILD)/tests/unit/api/test_start: ALL_LDFLAGS += -Wl,--wrap=calloc
 
-$(BUILD)/tests/kernel/%: tests/kernel/%.c Makefile $(foreach r,$(filter-out daemon,$(ROOMS)),$(call archive,$(r)))
+$(BUILD)/tests/kernel/%: tests/kernel/%.c Makefile $(foreach r,$(ROOMS),$(call archive,$(r)))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< -o $@ $(ALL_LDFLAGS) $(call link_room,api) -lcmocka
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< -o $@ $(ALL_LDFLAGS) $(call link_room,daemon) -lcmocka
 
 # A parser each, fed with any bytes; replayed with the inputs of tests/fuzz/corpus, or by libFuzzer.
 FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))

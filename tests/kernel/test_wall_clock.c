@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-#include "api/wall_clock.h"
+#include "daemon/wall_clock.h"
 #include "base/cleanup.h"
 
 #define WAIT_S 20

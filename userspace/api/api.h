@@ -96,6 +96,9 @@ int api_explain_refusal(struct api *api, const struct refusal *refusal, char **r
  */
 void api_watch_sessions(struct api *api);
 
+/* The machine has slept, or the clock was set: what is over by now ends. */
+void api_clock_changed(struct api *api);
+
 struct api_counters {
 	uint64_t requests;
 	uint64_t errors;  /* answers that are the daemon's fault: status 500 and above */

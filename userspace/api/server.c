@@ -28,7 +28,6 @@
 #include "api/routes.h"
 #include "api/stream.h"
 #include "api/turns.h"
-#include "api/wall_clock.h"
 #include "base/log.h"
 #include "base/quota.h"
 #include "coordination/locks.h"
@@ -199,12 +198,9 @@ void server_trim_memory_soon(struct api *api)
 
 /* --- lifecycle --- */
 
-static void on_clock_changed(void *user_data)
+void api_clock_changed(struct api *api)
 {
-	struct api *api = user_data;
-
 	locks_clock_changed(api->locks);
-	tracker_clock_changed(api->config.tracker);
 }
 
 static void on_event(const struct event *event, const char *service, int64_t at_unix,
@@ -310,8 +306,6 @@ static int build(struct api *api)
 		r = health_new(api->config.loop, api->quota, &api->health);
 	if (!r)
 		r = lock_deliveries_new(api->config.loop, &api->deliveries);
-	if (!r)
-		r = wall_clock_new(api->config.loop, on_clock_changed, api, &api->wall_clock);
 	return r;
 }
 
@@ -355,7 +349,6 @@ void api_free(struct api *api)
 	tracker_set_listener(api->config.tracker, NULL);
 	if (api->http)
 		evhttp_free(api->http);
-	wall_clock_free(api->wall_clock);
 	sessions_free(api->sessions);
 	lock_deliveries_free(api->deliveries);
 	locks_free(api->locks);

@@ -23,7 +23,6 @@ struct quota;
 struct sessions;
 struct streams;
 struct turns;
-struct wall_clock;
 
 /* Programs that keep asking, each with a descriptor; more of them are described from the start. */
 #define SERVER_CALLERS		32
@@ -40,7 +39,6 @@ struct api {
 	struct commit_queue *commits;
 	struct streams *streams;
 	struct process_watcher *processes;
-	struct wall_clock *wall_clock;
 	struct sessions *sessions;
 	struct health *health; /* checks of services */
 	struct locks *locks;

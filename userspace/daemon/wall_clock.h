@@ -4,8 +4,8 @@
  * clock, which stands while the machine sleeps and knows nothing of a clock that is set.  What ends
  * at a moment of the wall clock has a timer, and is looked at again when this one tells.
  */
-#ifndef API_WALL_CLOCK_H
-#define API_WALL_CLOCK_H
+#ifndef DAEMON_WALL_CLOCK_H
+#define DAEMON_WALL_CLOCK_H
 
 struct event_base;
 struct wall_clock;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/wall_clock.h"
+#include "daemon/wall_clock.h"
 
 #include <errno.h>
 #include <event2/event.h>
