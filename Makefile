@@ -46,6 +46,7 @@ LIBS_registry := -lsqlite3
 LIBS_health := -levent_extra -levent_core -ldl
 LIBS_tracker := -levent_core
 LIBS_coordination := -levent_core
+LIBS_http := -levent_core -levent_extra -ljson-c
 LIBS_api := -levent_core -levent_extra -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
@@ -53,7 +54,7 @@ JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c) -lsmartcols
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile explain tracker coordination health api daemon
+ROOMS := base sentinel inventory registry reconcile explain tracker coordination health http api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
@@ -63,8 +64,9 @@ USES_explain := reconcile registry inventory sentinel base
 USES_tracker := explain reconcile registry inventory sentinel base
 USES_coordination := tracker reconcile registry base
 USES_health := base
-USES_api := coordination tracker explain health reconcile registry inventory sentinel base
-USES_daemon := api coordination tracker explain health reconcile registry inventory sentinel base
+USES_http := base
+USES_api := http coordination tracker explain health reconcile registry inventory sentinel base
+USES_daemon := api http coordination tracker explain health reconcile registry inventory sentinel base
 USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))

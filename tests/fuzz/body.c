@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Bodies of requests: members of any type and length, and what is said of them. */
-#include "api/request.h"
 #include "base/text.h"
 #include "fuzz/fuzz.h"
+#include "http/request.h"
 
 static const struct route route = {
 	.path = "/v1/claims",

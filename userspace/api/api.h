@@ -52,14 +52,8 @@
 #include "registry/registry.h"
 #include "sentinel/sentinel.h"
 
-#define API_VERSION	      1
-#define API_BODY_MAX_BYTES    (64 * 1024) /* of a request; more is refused with 413 */
-#define API_HEADERS_MAX_BYTES (16 * 1024)
-/* From the connection, or from the answer before, until a request is there; to read an answer. */
-#define API_REQUEST_TIMEOUT_S	 30
-#define API_STREAM_BACKLOG_BYTES (256 * 1024) /* a watcher that reads slower is disconnected */
-#define API_LOG_DEFAULT_ROWS	 50
-#define API_LOG_MAX_ROWS	 10000
+#define API_LOG_DEFAULT_ROWS 50
+#define API_LOG_MAX_ROWS     10000
 
 struct api;
 struct event_base;
@@ -77,7 +71,7 @@ struct api_config {
 	const char *database_path;
 	const char *version;	     /* of the program */
 	int64_t started_at;	     /* Unix seconds */
-	unsigned request_timeout_ms; /* 0 = API_REQUEST_TIMEOUT_S */
+	unsigned request_timeout_ms; /* 0 = SERVER_REQUEST_TIMEOUT_S */
 };
 
 /* Serves on a listening Unix socket, which it consumes.  0, negative errno. */
@@ -98,15 +92,5 @@ void api_watch_sessions(struct api *api);
 
 /* The machine has slept, or the clock was set: what is over by now ends. */
 void api_clock_changed(struct api *api);
-
-struct api_counters {
-	uint64_t requests;
-	uint64_t errors;  /* answers that are the daemon's fault: status 500 and above */
-	uint64_t refused; /* answers that are the client's */
-	uint64_t connections, refused_connections, dropped_watchers;
-	/* Of all requests but those that wait by their client's wish, as a stream does. */
-	uint64_t timed, total_us, max_us;
-};
-struct api_counters api_counters(const struct api *api);
 
 #endif

@@ -5,16 +5,17 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "api/commit.h"
+#include "api/record.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/services.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "api/why.h"
 #include "base/health_path.h"
 #include "base/log.h"
 #include "base/moment.h"
 #include "base/procfs.h"
+#include "http/commit.h"
 
 #define DETAILS_SIZE 96
 #define SERVICES_MAX 256 /* of one request; a project has a handful, a range 6900 ports */
@@ -372,7 +373,7 @@ static int log_claim(struct request *r, const struct claim_request *c,
 			 result->previous_port);
 	else
 		snprintf(details, sizeof(details), "Port %u assigned", result->port);
-	return request_log(r, ACTIVITY_CLAIM, c->id, result->port, peer->comm, details);
+	return record_activity(r, ACTIVITY_CLAIM, c->id, result->port, peer->comm, details);
 }
 
 static void add_answer(const struct order *order, struct json_object *o)
@@ -434,9 +435,9 @@ static int settle(struct request *r, const struct orders *orders, struct order *
 	if (!result->existing || result->previous_port || result->of_other_user)
 		fault = log_claim(r, &order->request, result, &orders->peer);
 	if (!fault && result->previous_port)
-		fault = request_touch_port(r, result->previous_port, NULL);
+		fault = record_claim(r, result->previous_port, NULL);
 	if (!fault)
-		fault = request_touch_port(r, result->port, &order->status);
+		fault = record_claim(r, result->port, &order->status);
 	return !fault && order->status < 0 ? -ENOENT : fault;
 }
 

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/record.h"
 #include "api/release.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/services.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "base/identity.h"
 #include "base/moment.h"
@@ -149,7 +150,7 @@ static int log_cleanup(struct request *r, const struct cleanup *c)
 		 "%zu service%s%s%s released: %suntouched for longer than %s", n, n == 1 ? "" : "s",
 		 c->project ? " of " : "", c->project ? c->project : "",
 		 c->stale ? "stale, or " : "", duration_format_long(c->older_than_s, age));
-	return request_log(r, ACTIVITY_CLEANUP, "", 0, c->comm, details);
+	return record_activity(r, ACTIVITY_CLEANUP, "", 0, c->comm, details);
 }
 
 static void add_left(struct request *r, const struct cleanup *c)

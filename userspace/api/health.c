@@ -12,20 +12,13 @@
  * what was found until then is kept.
  */
 #include <errno.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <event2/http.h>
 #include <string.h>
 #include <time.h>
 
-#include "api/commit.h"
-#include "api/connections.h"
 #include "api/health_item.h"
-#include "api/lines.h"
-#include "api/reply.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/services.h"
+#include "api/state.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -33,26 +26,23 @@
 #include "base/procfs.h"
 #include "base/quota.h"
 #include "base/text.h"
+#include "http/answer.h"
+#include "http/commit.h"
+#include "http/lines.h"
 #include "registry/health.h"
 #include "tracker/activity.h"
 
 #define TIMEOUT_DEFAULT_S 5
 #define TIMEOUT_MAX_S	  300 /* a client that waits longer than that is not coming back */
-#define PROGRESS_S	  1
-#define INPUT_MAX_BYTES	  4096 /* what a client may send behind its request; nobody reads it */
 
 /* Services in one step of a round, some 3 ms; the loop turns in between. */
 #define STEP_SERVICES 128
 /* Claims copied in one step, before the first is looked at: the total is told first. */
 #define STEP_CLAIMS 500
-/* Lines that wait unread before the next step waits, too. */
-#define UNREAD_MAX_BYTES (64 * 1024)
 
 struct health_round {
 	struct api *api;
-	struct evhttp_request *http; /* NULL once the client has left */
-	struct lines lines;	     /* to be used with http only */
-	struct event *progress, *step;
+	struct lines *lines; /* NULL once the client has left */
 	uint64_t began_us;
 	int64_t timeout_s;
 	struct service_filter filter;
@@ -137,16 +127,15 @@ static int nothing_matched(struct request *r, const struct question *q)
 
 /* --- lines --- */
 
-/* Whoever does not read for so long, with so little to read, is gone or will not. */
 static void send_line(struct health_round *round, struct json_object *line)
 {
-	if (round->http && lines_put(&round->lines, line))
-		connection_drop(round->lines.connection);
+	if (round->lines)
+		lines_put(round->lines, line);
 }
 
 static void send_hello(struct health_round *round)
 {
-	_cleanup_json_ struct json_object *line = reply_ok_new();
+	_cleanup_json_ struct json_object *line = answer_ok_new();
 
 	json_add_text(line, "stream", "health");
 	json_add_int(line, "total", (int64_t)round->services.n);
@@ -168,17 +157,18 @@ static size_t n_unknown(const struct health_round *round)
 
 static void schedule_step(struct health_round *round)
 {
-	static const struct timeval at_once;
-
-	if (round->http && (!round->gathered || round->n_seen < round->services.n))
-		event_add(round->step, &at_once);
+	if (round->lines && (!round->gathered || round->n_seen < round->services.n))
+		lines_continue(round->lines);
 }
 
-static void on_progress(evutil_socket_t fd, short what, void *user_data)
+static void on_tick(void *user_data)
 {
 	struct health_round *round = user_data;
-	_cleanup_json_ struct json_object *line = json_object_new_object();
+	_cleanup_json_ struct json_object *line = NULL;
 
+	if (round->ended)
+		return;
+	line = json_object_new_object();
 	json_add_int(line, "waiting", (int64_t)n_unknown(round));
 	json_add_int(line, "total", (int64_t)round->services.n);
 	send_line(round, line);
@@ -187,7 +177,7 @@ static void on_progress(evutil_socket_t fd, short what, void *user_data)
 
 static void send_summary(struct health_round *round)
 {
-	_cleanup_json_ struct json_object *line = reply_ok_new();
+	_cleanup_json_ struct json_object *line = answer_ok_new();
 
 	json_add_int(line, "healthy", round->counts[WELLNESS_WELL]);
 	json_add_int(line, "unhealthy", round->counts[WELLNESS_ILL]);
@@ -197,7 +187,6 @@ static void send_summary(struct health_round *round)
 	json_add_int(line, "elapsedMs",
 		     (int64_t)((clock_us(CLOCK_MONOTONIC) - round->began_us) / 1000));
 	send_line(round, line);
-	lines_flush(&round->lines);
 }
 
 /* --- the end --- */
@@ -214,11 +203,6 @@ static void round_free(struct health_round *round)
 {
 	for (size_t i = 0; i < round->n_items; i++)
 		item_free(round->items[i]);
-	if (round->progress)
-		event_free(round->progress);
-	if (round->step)
-		event_free(round->step);
-	lines_deinit(&round->lines);
 	service_list_free(&round->services);
 	free(round->items);
 	free(round->pattern);
@@ -287,7 +271,7 @@ static void stage(struct health_round *round)
 			  registry_strerror(round->api->config.registry, r));
 	round->stored = round->stored && !r;
 	round->commits++;
-	if (commit_stage_call(round->api->commits, on_committed, round))
+	if (commit_stage_call(server_commits(round->api->server), on_committed, round))
 		on_committed(-ENOMEM, round);
 }
 
@@ -311,10 +295,9 @@ static void on_committed(int error, void *user_data)
 	round->stored = round->stored && !error;
 	if (--round->commits || !round->ended)
 		return;
-	if (round->http) {
+	if (round->lines) {
 		send_summary(round);
-		connection_on_end(round->lines.connection, NULL, NULL);
-		evhttp_send_reply_end(round->http);
+		lines_finish(round->lines);
 	}
 	round_free(round);
 }
@@ -322,8 +305,6 @@ static void on_committed(int error, void *user_data)
 /* From here on the round is the commit queue's. */
 static void end(struct health_round *round)
 {
-	event_del(round->progress);
-	event_del(round->step);
 	for (size_t i = 0; i < round->n_items; i++)
 		if (round->items[i]->known && !round->items[i]->not_tried)
 			store(round, round->items[i]);
@@ -331,23 +312,17 @@ static void end(struct health_round *round)
 	stage(round);
 }
 
-static void on_close(struct evhttp_connection *connection, void *user_data)
+static void on_left(void *user_data)
 {
 	struct health_round *round = user_data;
 
-	/* as in stream.c: off its connection, the request is nobody's but ours */
-	if (!evhttp_request_get_connection(round->http))
-		evhttp_request_free(round->http);
-	round->http = NULL;
+	round->lines = NULL;
 	for (size_t i = 0; i < round->n_items; i++) {
 		health_check_cancel(round->items[i]->check);
 		round->items[i]->check = NULL;
 	}
 	round->n_waiting = 0;
-	/* At the server's end nothing is committed any more; else a staged round is the queue's. */
-	if (round->api->ending)
-		round_free(round);
-	else if (!round->ended)
+	if (!round->ended)
 		end(round);
 }
 
@@ -470,18 +445,17 @@ static int take_step(struct health_round *round)
 	return r;
 }
 
-static void on_step(evutil_socket_t fd, short what, void *user_data)
+static void on_step(void *user_data)
 {
 	struct health_round *round = user_data;
 	int r;
 
-	/* on_all_left() goes on */
-	if (lines_gathered(&round->lines) > UNREAD_MAX_BYTES)
+	if (round->ended)
 		return;
 	r = take_step(round);
 	if (r < 0) {
 		log_error("a health check was given up: %s", strerror(-r));
-		connection_drop(round->lines.connection);
+		lines_drop(round->lines);
 		return;
 	}
 	if (!r)
@@ -490,44 +464,22 @@ static void on_step(evutil_socket_t fd, short what, void *user_data)
 	end_if_all_is_known(round);
 }
 
-static void on_all_left(void *user_data)
-{
-	schedule_step(user_data);
-}
-
-static void begin_answer(struct health_round *round)
-{
-	static const struct timeval write_timeout = { .tv_sec = API_REQUEST_TIMEOUT_S };
-	static const struct timeval progress = { .tv_sec = PROGRESS_S };
-	struct evhttp_connection *connection = evhttp_request_get_connection(round->http);
-	struct bufferevent *socket = evhttp_connection_get_bufferevent(connection);
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(round->http);
-
-	connection_on_end(round->lines.connection, on_close, round);
-	evhttp_add_header(headers, "Content-Type", "application/x-ndjson");
-	/* its timeouts and callbacks are a stream's from now on */
-	evhttp_add_header(headers, "Connection", "close");
-	evhttp_send_reply_start(round->http, HTTP_OK, NULL);
-	bufferevent_set_timeouts(socket, NULL, &write_timeout);
-	bufferevent_setwatermark(socket, EV_READ, 0, INPUT_MAX_BYTES);
-	event_add(round->progress, &progress);
-	if (round->gathered)
-		send_hello(round);
-	on_step(-1, 0, round);
-}
+static const struct lines_calls lines_calls = {
+	.ended = on_left,
+	.step = on_step,
+	.tick = on_tick,
+};
 
 /* The round, with the first of its claims. */
 static int round_new(struct request *r, const struct question *q, struct health_round **ret)
 {
-	struct event_base *loop = r->api->config.loop;
 	struct health_round *round = calloc(1, sizeof(*round));
 	struct process peer;
-	int fault;
+	int fault = 0;
 
 	if (!round)
 		return -ENOMEM;
 	round->api = r->api;
-	round->http = r->http;
 	round->began_us = clock_us(CLOCK_MONOTONIC);
 	round->timeout_s = q->timeout_s;
 	round->stored = true;
@@ -538,12 +490,7 @@ static int round_new(struct request *r, const struct question *q, struct health_
 	round->filter = q->filter;
 	round->pattern = q->filter.pattern ? strdup(q->filter.pattern) : NULL;
 	round->filter.pattern = round->pattern;
-	round->progress = event_new(loop, -1, EV_PERSIST, on_progress, round);
-	round->step = evtimer_new(loop, on_step, round);
-	fault = lines_init(&round->lines, r->api, r->http);
-	round->lines.all_left = on_all_left;
-	round->lines.user_data = round;
-	if (!round->progress || !round->step || (q->filter.pattern && !round->pattern))
+	if (q->filter.pattern && !round->pattern)
 		fault = -ENOMEM;
 	if (!fault)
 		fault = gather(round);
@@ -575,9 +522,13 @@ int health_get(struct request *r)
 		round_free(round);
 		return nothing_matched(r, &q);
 	}
-	r->taken = true;
-	r->trace.waits = true;
-	metrics_answered(r->api, &r->trace, OUTCOME_OK);
-	begin_answer(round);
+	fault = lines_begin(r, &lines_calls, round, &round->lines);
+	if (fault) {
+		round_free(round);
+		return fault;
+	}
+	if (round->gathered)
+		send_hello(round);
+	on_step(round);
 	return 0;
 }

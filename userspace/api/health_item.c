@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/server.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "base/health_path.h"
 #include "base/moment.h"

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "api/json.h"
 #include "health/health.h"
+#include "http/json.h"
 #include "registry/registry.h"
 
 /* An address, with the brackets of IPv6. */

@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "api/server.h"
+#include "api/state.h"
 #include "base/procfs.h"
 #include "base/user.h"
 #include "reconcile/belongs.h"

@@ -7,8 +7,8 @@
 #ifndef API_LOCK_ASKER_H
 #define API_LOCK_ASKER_H
 
-#include "api/request.h"
 #include "base/process.h"
+#include "http/request.h"
 #include "registry/locks.h"
 
 struct lock_asker {

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/request.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "base/cleanup.h"
 #include "base/user.h"
 #include "coordination/locks.h"
+#include "http/request.h"
 
 int lock_name_parse(struct request *r, const char *name)
 {

@@ -6,7 +6,7 @@
 #include "api/lock_names.h"
 #include "api/lock_view.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "coordination/locks.h"
 
 static int param_machine(struct request *r, bool *ret)

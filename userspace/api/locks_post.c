@@ -15,16 +15,16 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 
-#include "api/kept.h"
 #include "api/lock_asker.h"
-#include "api/lock_delivery.h"
 #include "api/lock_names.h"
 #include "api/lock_view.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "base/moment.h"
 #include "base/text.h"
 #include "coordination/locks.h"
+#include "http/delivery.h"
+#include "http/kept.h"
 
 #define WAIT_FOREVER "forever"
 
@@ -54,7 +54,7 @@ static void on_settled(struct evhttp_connection *connection, int error, void *us
 	if (error)
 		free(g);
 	else
-		lock_delivery_watch(g->api->deliveries, connection, g->closes, on_delivery, g);
+		delivery_watch(g->api->deliveries, connection, g->closes, on_delivery, g);
 }
 
 static int expect_delivery(struct request *r, const struct lock *lock)

@@ -5,12 +5,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/page.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "base/moment.h"
 #include "base/net.h"
+#include "http/page.h"
 
 #define MOMENT_EXAMPLES "2:47am, 14:00, yesterday 9pm, 2024-02-28 14:00 or 2024-02-28T14:00:00Z"
 /* A moment of digits alone is Unix seconds, as our own JSON has them; a year has fewer digits. */

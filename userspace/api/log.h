@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "api/request.h"
+#include "http/request.h"
 #include "registry/registry.h"
 
 struct log_filter {

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "api/metrics.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "api/view.h"
+#include "http/metrics.h"
 
 #define OVER_DEFAULT_US 100000 /* what a person notices */
 
@@ -29,7 +29,7 @@ static int parse_over(struct request *r, uint64_t *ret)
 
 static int add_requests(struct request *r)
 {
-	const struct api_counters *c = &r->api->counters;
+	const struct metrics *c = server_metrics(r->api->server);
 	struct json_object *o = r->answer;
 	int64_t started_at = r->api->config.started_at;
 
@@ -67,13 +67,12 @@ static int add_memory(struct request *r)
 	return fault;
 }
 
-static void add_events(struct json_object *o, const struct metrics *m)
+static void add_events(struct json_object *o, const uint64_t *events)
 {
 	struct json_object *kinds = json_add_object(o, "byKind");
 
 	for (int kind = EVENT_PROCESS; kind < _EVENT_KIND_MAX; kind++)
-		json_add_int(kinds, event_kind_name((enum event_kind)kind),
-			     (int64_t)m->events[kind]);
+		json_add_int(kinds, event_kind_name((enum event_kind)kind), (int64_t)events[kind]);
 }
 
 static int add_kernel(struct request *r)
@@ -90,7 +89,7 @@ static int add_kernel(struct request *r)
 	json_add_int(o, "malformed", (int64_t)c.malformed);
 	json_add_int(o, "resyncs", (int64_t)inventory_resyncs(config->inventory));
 	json_add_int(o, "sockets", (int64_t)inventory_count(config->inventory));
-	add_events(o, &r->api->metrics);
+	add_events(o, r->api->events);
 	probes = json_add_array(o, "probes");
 	for (int i = 0; i < report->n_probes; i++)
 		json_append(probes, view_probe(&report->probes[i]));
@@ -99,25 +98,25 @@ static int add_kernel(struct request *r)
 
 static void name_route(struct json_object *o, const struct route *route)
 {
-	json_add_text(o, "method", route ? routes_method_name(route->method) : NULL);
+	json_add_text(o, "method", route ? route_method_name(route) : NULL);
 	json_add_text(o, "path", route ? route->path : NULL);
 }
 
 static int add_routes(struct request *r)
 {
-	const struct metrics *m = &r->api->metrics;
+	const struct metrics *m = server_metrics(r->api->server);
 	struct json_object *list = json_add_array(r->answer, "routes");
 
-	for (size_t i = 0; i <= ROUTES_MAX; i++)
+	for (size_t i = 0; i < m->n_rows; i++)
 		for (int outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
 			struct json_object *o;
 
-			if (!m->answers[i][outcome])
+			if (!m->rows[i].answers[outcome])
 				continue;
 			o = json_object_new_object();
-			name_route(o, routes_at(i));
+			name_route(o, m->rows[i].route);
 			json_add_text(o, "outcome", outcome_row((enum outcome)outcome)->code);
-			json_add_int(o, "count", (int64_t)m->answers[i][outcome]);
+			json_add_int(o, "count", (int64_t)m->rows[i].answers[outcome]);
 			json_append(list, o);
 		}
 	return 0;
@@ -139,7 +138,7 @@ static struct json_object *slow_view(const struct metrics_slow *slow)
 
 static int add_slow(struct request *r)
 {
-	const struct metrics *m = &r->api->metrics;
+	const struct metrics *m = server_metrics(r->api->server);
 	struct json_object *o, *list;
 	size_t found[METRICS_SLOWEST], n;
 	uint64_t over_us;

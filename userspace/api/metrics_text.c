@@ -6,10 +6,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#include "api/metrics.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
+#include "http/metrics.h"
 #include "registry/sessions.h"
 
 #define PREFIX	     "port_daddy_"
@@ -69,7 +70,7 @@ static int read_snapshot(const struct api *api, struct snapshot *s)
 	const struct api_config *config = &api->config;
 	struct registry_counters db = registry_counters(config->registry);
 	struct sentinel_counters kernel = sentinel_counters(config->sentinel);
-	const struct api_counters *c = &api->counters;
+	const struct metrics *c = server_metrics(api->server);
 	uint64_t memory = 0;
 	int64_t locks = 0;
 	int fault = metrics_memory(&memory);
@@ -166,7 +167,7 @@ static void write_kernel(FILE *to, const struct api *api)
 	       "Events that the kernel delivered, by what happened.");
 	for (int kind = EVENT_PROCESS; kind < _EVENT_KIND_MAX; kind++)
 		sample(to, PREFIX "kernel_events_by_kind_total", "kind",
-		       event_kind_name((enum event_kind)kind), (double)api->metrics.events[kind]);
+		       event_kind_name((enum event_kind)kind), (double)api->events[kind]);
 	family(to, PREFIX "probe_works", "gauge",
 	       "1 for each eBPF probe that has proved itself, 0 for one that was refused or "
 	       "silent.");
@@ -183,29 +184,30 @@ static void write_kernel(FILE *to, const struct api *api)
 static void write_requests(FILE *to, const struct metrics *m)
 {
 	family(to, PREFIX "requests_total", "counter", "Answers by route and outcome.");
-	for (size_t i = 0; i <= ROUTES_MAX; i++)
+	for (size_t i = 0; i < m->n_rows; i++)
 		for (int outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
-			const struct route *route = routes_at(i);
+			const struct route *route = m->rows[i].route;
 
-			if (!m->answers[i][outcome])
+			if (!m->rows[i].answers[outcome])
 				continue;
 			fputs(PREFIX "requests_total", to);
-			label(to, "{", "method", route ? routes_method_name(route->method) : "");
+			label(to, "{", "method", route ? route_method_name(route) : "");
 			label(to, ",", "route", route ? route->path : "");
 			label(to, ",", "outcome", outcome_row((enum outcome)outcome)->code);
-			fprintf(to, "} %.15g\n", (double)m->answers[i][outcome]);
+			fprintf(to, "} %.15g\n", (double)m->rows[i].answers[outcome]);
 		}
 }
 
 static void write_latency(FILE *to, const struct api *api)
 {
+	const struct metrics *m = server_metrics(api->server);
 	const char *name = PREFIX "request_duration_seconds";
 	uint64_t sum = 0;
 
 	family(to, name, "histogram",
 	       "How long answers took; requests that wait by their client's wish are not in it.");
 	for (size_t i = 0; i <= METRICS_BOUNDS; i++) {
-		sum += api->metrics.buckets[i];
+		sum += m->buckets[i];
 		fprintf(to, "%s_bucket{le=\"", name);
 		if (i < METRICS_BOUNDS)
 			fprintf(to, "%g", (double)metrics_bounds_us[i] / US_PER_S);
@@ -213,8 +215,8 @@ static void write_latency(FILE *to, const struct api *api)
 			fputs("+Inf", to);
 		fprintf(to, "\"} %.15g\n", (double)sum);
 	}
-	fprintf(to, "%s_sum %.15g\n%s_count %.15g\n", name,
-		(double)api->counters.total_us / US_PER_S, name, (double)api->counters.timed);
+	fprintf(to, "%s_sum %.15g\n%s_count %.15g\n", name, (double)m->total_us / US_PER_S, name,
+		(double)m->timed);
 }
 
 static void write_all(FILE *to, const struct api *api, const struct snapshot *s)
@@ -224,7 +226,7 @@ static void write_all(FILE *to, const struct api *api, const struct snapshot *s)
 	write_plain(to, s);
 	write_states(to, s);
 	write_kernel(to, api);
-	write_requests(to, &api->metrics);
+	write_requests(to, server_metrics(api->server));
 	write_latency(to, api);
 }
 

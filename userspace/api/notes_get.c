@@ -2,12 +2,12 @@
 /* GET /v1/notes: what somebody wrote into a session, by pages. */
 #include <inttypes.h>
 
-#include "api/page.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_request.h"
 #include "api/session_view.h"
+#include "api/state.h"
 #include "base/user.h"
+#include "http/page.h"
 
 struct listing {
 	struct request *r;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_request.h"
+#include "api/state.h"
 
 static int parse(struct request *r, const char **ret)
 {

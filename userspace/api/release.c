@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-#include "api/server.h"
+#include "api/record.h"
+#include "api/state.h"
 #include "base/text.h"
 
 #define DETAILS_SIZE 128
@@ -31,6 +32,6 @@ int release_service(struct request *r, const struct service *s, const char *comm
 	if (!fault)
 		fault = registry_release(r->api->config.registry, s->id, r->now);
 	if (!fault)
-		fault = request_log(r, ACTIVITY_RELEASE, s->id, s->port, comm, details);
-	return fault ? fault : request_touch_port(r, s->port, NULL);
+		fault = record_activity(r, ACTIVITY_RELEASE, s->id, s->port, comm, details);
+	return fault ? fault : record_claim(r, s->port, NULL);
 }

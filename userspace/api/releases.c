@@ -5,8 +5,8 @@
 
 #include "api/release.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/services.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "base/net.h"
 

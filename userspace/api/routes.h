@@ -3,21 +3,10 @@
 #ifndef API_ROUTES_H
 #define API_ROUTES_H
 
-#include "api/request.h"
+#include "http/request.h"
 
-/*
- * The route of a path and method.  0; OUTCOME_NO_ROUTE; OUTCOME_NO_METHOD, and then *ret is a route
- * of that path, whose method would have been right.
- */
-int routes_find(const char *path, enum evhttp_cmd_type method, const struct route **ret);
-
-/* A number below ROUTES_MAX for each route, ROUTES_MAX for NULL; routes_at() gives it back. */
-#define ROUTES_MAX 40
-size_t routes_index(const struct route *route);
-/* NULL beyond the last. */
-const struct route *routes_at(size_t index);
-
-const char *routes_method_name(enum evhttp_cmd_type method);
+/* All of them, up to a NULL. */
+const struct route *const *routes_all(void);
 
 /* The handlers, one room's file each. */
 int status_get(struct request *r);

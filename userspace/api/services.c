@@ -5,12 +5,12 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "api/page.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/socket_walk.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "explain/two_servers.h"
+#include "http/page.h"
 #include "tracker/judge.h"
 
 /* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */

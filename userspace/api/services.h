@@ -3,7 +3,7 @@
 #ifndef API_SERVICES_H
 #define API_SERVICES_H
 
-#include "api/request.h"
+#include "http/request.h"
 #include "registry/registry.h"
 
 /* Copies of claims: what is looked up for each would disturb the registry's cursor. */

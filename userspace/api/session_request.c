@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "api/server.h"
+#include "api/state.h"
 #include "base/moment.h"
 #include "base/user.h"
 
@@ -30,7 +30,7 @@ static int text_of(struct request *r, const char *name, const char **ret)
 {
 	int fault = 0;
 
-	if (r->route->place == REQUEST_QUERY)
+	if (r->route->method == ROUTE_GET)
 		*ret = request_param(r, name);
 	else
 		fault = request_member_text(r, name, ret);

@@ -3,8 +3,8 @@
 #ifndef API_SESSION_REQUEST_H
 #define API_SESSION_REQUEST_H
 
-#include "api/request.h"
 #include "coordination/sessions.h"
+#include "http/request.h"
 
 /* Who asks: process and terminal come from the connection, never from the request. */
 void session_request_caller(const struct request *r, struct session_caller *ret);

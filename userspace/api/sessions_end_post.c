@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* POST /v1/sessions/end: ends a session, with a last note. */
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_request.h"
+#include "api/state.h"
 
 int sessions_end_post(struct request *r)
 {

@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/page.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_view.h"
+#include "api/state.h"
 #include "base/session.h"
+#include "http/page.h"
 
 #define SESSIONS_SHOWN 20 /* completed ones, where not all are asked for */
 #define CURSOR_SIZE    (64 + SESSION_ID_MAX)

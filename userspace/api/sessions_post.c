@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_request.h"
+#include "api/state.h"
 
 static int parse(struct request *r, struct session *s)
 {

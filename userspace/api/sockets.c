@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/page.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/services.h"
 #include "api/socket_walk.h"
+#include "api/state.h"
 #include "api/view.h"
+#include "http/page.h"
 #include "tracker/judge.h"
 
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is. */

@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "coordination/locks.h"
+#include "http/metrics.h"
 #include "registry/sessions.h"
 #include "tracker/judge.h"
 
@@ -36,7 +37,7 @@ static int add_daemon(struct request *r, struct json_object *o)
 	json_add_text(o, "version", config->version);
 	json_add_text(o, "user", user_name(geteuid()));
 	json_add_int(o, "uid", geteuid());
-	json_add_text(o, "socket", r->api->socket_path);
+	json_add_text(o, "socket", server_socket_path(r->api->server));
 	return 0;
 }
 
@@ -158,16 +159,15 @@ static int add_activity(struct request *r, struct json_object *o)
 
 static int add_api(struct request *r, struct json_object *o)
 {
-	struct api_counters counters = r->api->counters;
+	const struct metrics *m = server_metrics(r->api->server);
 
-	json_add_int(o, "requests", (int64_t)counters.requests);
-	json_add_int(o, "errors", (int64_t)counters.errors);
-	json_add_int(o, "refused", (int64_t)counters.refused);
-	json_add_int(o, "connections", (int64_t)counters.connections);
-	json_add_int(o, "droppedWatchers", (int64_t)counters.dropped_watchers);
-	json_add_int(o, "averageUs",
-		     counters.timed ? (int64_t)(counters.total_us / counters.timed) : 0);
-	json_add_int(o, "maxUs", (int64_t)counters.max_us);
+	json_add_int(o, "requests", (int64_t)m->requests);
+	json_add_int(o, "errors", (int64_t)m->errors);
+	json_add_int(o, "refused", (int64_t)m->refused);
+	json_add_int(o, "connections", (int64_t)m->connections);
+	json_add_int(o, "droppedWatchers", (int64_t)m->dropped_watchers);
+	json_add_int(o, "averageUs", m->timed ? (int64_t)(m->total_us / m->timed) : 0);
+	json_add_int(o, "maxUs", (int64_t)m->max_us);
 	return 0;
 }
 

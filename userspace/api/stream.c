@@ -2,31 +2,25 @@
 #include "api/stream.h"
 
 #include <errno.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <event2/http.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "api/connections.h"
-#include "api/json.h"
-#include "api/lines.h"
 #include "api/log.h"
-#include "api/request.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "base/log.h"
 #include "explain/brief.h"
 #include "explain/two_servers.h"
-
-/* What a watcher may send us after its request before we stop reading from it.  Nobody reads it. */
-#define WATCHER_INPUT_MAX_BYTES 4096
+#include "http/answer.h"
+#include "http/commit.h"
+#include "http/lines.h"
+#include "http/request.h"
 
 struct watcher {
 	struct watcher *next, *previous;
 	struct streams *streams;
-	struct lines lines;
+	struct lines *lines;
 	bool events; /* kernel events and activity; else activity only */
 	struct log_filter filter;
 };
@@ -54,17 +48,10 @@ void streams_free(struct streams *s)
 
 /* --- one watcher --- */
 
-static void on_close(struct evhttp_connection *connection, void *user_data)
+static void on_left(void *user_data)
 {
 	struct watcher *w = user_data;
 
-	/*
-	 * When the client left, evhttp has taken the request off the connection and nobody else
-	 * frees it; when the connection is freed by us, it frees its requests itself.
-	 */
-	if (!evhttp_request_get_connection(w->lines.http))
-		evhttp_request_free(w->lines.http);
-	lines_deinit(&w->lines);
 	if (w->next)
 		w->next->previous = w->previous;
 	if (w->previous)
@@ -74,56 +61,30 @@ static void on_close(struct evhttp_connection *connection, void *user_data)
 	free(w);
 }
 
-/* Sends one line, or ends the watcher (and frees it) when too much waits for it already. */
-static void send_line(struct watcher *w, struct json_object *line)
-{
-	struct api *api = w->streams->api;
-
-	if (!lines_put(&w->lines, line))
-		return;
-	log_info("a watcher that reads too slowly was disconnected");
-	api->counters.dropped_watchers++;
-	evhttp_connection_free(evhttp_request_get_connection(w->lines.http));
-}
-
 static void say_hello(struct watcher *w)
 {
-	_cleanup_json_ struct json_object *hello = json_object_new_object();
+	_cleanup_json_ struct json_object *hello = answer_ok_new();
 
-	json_add_bool(hello, "ok", true);
-	json_add_int(hello, "version", API_VERSION);
 	json_add_text(hello, "stream", w->events ? "events" : "activity");
-	send_line(w, hello);
+	lines_put(w->lines, hello);
 }
 
 /* Takes the watcher over; from here on the connection's end frees it.  0, and else it is free. */
 static int start(struct request *r, struct watcher *w)
 {
-	static const struct timeval write_timeout = { .tv_sec = API_REQUEST_TIMEOUT_S };
+	static const struct lines_calls calls = { .ended = on_left };
 	struct streams *s = r->api->streams;
-	struct evhttp_connection *connection = evhttp_request_get_connection(r->http);
-	struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+	int fault = lines_begin(r, &calls, w, &w->lines);
 
-	if (lines_init(&w->lines, r->api, r->http)) {
+	if (fault) {
 		free(w);
-		return -ENOMEM;
+		return fault;
 	}
 	w->streams = s;
 	w->next = s->watchers;
 	if (w->next)
 		w->next->previous = w;
 	s->watchers = w;
-	r->taken = true;
-	r->trace.waits = true;
-	metrics_answered(r->api, &r->trace, OUTCOME_OK);
-
-	connection_on_end(w->lines.connection, on_close, w);
-	evhttp_add_header(evhttp_request_get_output_headers(r->http), "Content-Type",
-			  "application/x-ndjson");
-	evhttp_send_reply_start(r->http, HTTP_OK, NULL);
-	/* evhttp reads on to learn of the end: a watcher says nothing for hours, or too much */
-	bufferevent_set_timeouts(bev, NULL, &write_timeout);
-	bufferevent_setwatermark(bev, EV_READ, 0, WATCHER_INPUT_MAX_BYTES);
 	say_hello(w);
 	return 0;
 }
@@ -179,14 +140,12 @@ static struct json_object *activity_as_event(const struct activity *entry)
 	return o;
 }
 
-void stream_activity(struct streams *s, const struct activity *entry)
+static void stream_activity(struct streams *s, const struct activity *entry)
 {
 	_cleanup_json_ struct json_object *as_event = NULL;
 	_cleanup_json_ struct json_object *as_entry = NULL;
-	struct watcher *next;
 
-	for (struct watcher *w = s->watchers; w; w = next) {
-		next = w->next;
+	for (struct watcher *w = s->watchers; w; w = w->next) {
 		/* a refusal comes as the kernel's own event, with the address that was asked for */
 		if (w->events && entry->action == ACTIVITY_FAIL)
 			continue;
@@ -196,13 +155,59 @@ void stream_activity(struct streams *s, const struct activity *entry)
 			as_event = activity_as_event(entry);
 		if (!w->events && !as_entry)
 			as_entry = log_entry_view(s->api, entry);
-		send_line(w, w->events ? as_event : as_entry);
+		lines_put(w->lines, w->events ? as_event : as_entry);
 	}
 }
 
-bool streams_are_watched(const struct streams *s)
+struct staged_activity {
+	struct streams *streams;
+	struct activity entry; /* its strings point into `text` */
+	char text[];
+};
+
+static void on_committed(int error, void *user_data)
 {
-	return s->watchers != NULL;
+	_cleanup_free_ struct staged_activity *staged = user_data;
+
+	if (!error)
+		stream_activity(staged->streams, &staged->entry);
+}
+
+static struct staged_activity *copy_activity(const struct activity *entry)
+{
+	struct activity copy = *entry;
+	const char **const texts[] = { &copy.service, &copy.details, &copy.comm, &copy.call,
+				       &copy.addr };
+	size_t sizes[ARRAY_SIZE(texts)], total = 0;
+	struct staged_activity *staged;
+	char *at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		total += sizes[i] = *texts[i] ? strlen(*texts[i]) + 1 : 1;
+	staged = calloc(1, sizeof(*staged) + total);
+	if (!staged)
+		return NULL;
+	at = staged->text;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		*texts[i] = memcpy(at, *texts[i] ? *texts[i] : "", sizes[i]);
+		at += sizes[i];
+	}
+	staged->entry = copy;
+	return staged;
+}
+
+int stream_activity_when_durable(struct streams *s, const struct activity *entry)
+{
+	struct staged_activity *staged = s->watchers ? copy_activity(entry) : NULL;
+	int r;
+
+	if (!staged)
+		return s->watchers ? -ENOMEM : 0;
+	staged->streams = s;
+	r = commit_stage_call(server_commits(s->api->server), on_committed, staged);
+	if (r)
+		free(staged);
+	return r;
 }
 
 /* --- kernel events --- */
@@ -278,16 +283,14 @@ void stream_event(struct streams *s, const struct event *event, const char *serv
 		  int64_t at_unix)
 {
 	_cleanup_json_ struct json_object *line = NULL;
-	struct watcher *next;
 
 	if (!s->watchers || !is_streamed(event->kind))
 		return;
-	for (struct watcher *w = s->watchers; w; w = next) {
-		next = w->next;
+	for (struct watcher *w = s->watchers; w; w = w->next) {
 		if (!w->events || !activity_filter_accepts(&w->filter.activity, -1, service))
 			continue;
 		if (!line)
 			line = event_view(s->api, event, service, at_unix);
-		send_line(w, line);
+		lines_put(w->lines, line);
 	}
 }

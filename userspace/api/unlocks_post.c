@@ -7,7 +7,7 @@
 #include "api/lock_names.h"
 #include "api/lock_view.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "base/moment.h"
 #include "base/user.h"
 #include "coordination/locks.h"

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/request.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "api/why.h"
+#include "http/request.h"
 
 #define REMEMBERED_S  60 /* "a moment ago": long enough to read an error and type a command */
 #define PID_MAX_LIMIT (4 * 1024 * 1024) /* include/linux/threads.h */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What the handlers work with and nobody else sees. */
+#ifndef API_STATE_H
+#define API_STATE_H
+
+#include "api/api.h"
+#include "explain/explain.h"
+#include "http/server.h"
+#include "tracker/listener.h"
+#include "tracker/tracker.h"
+
+struct deliveries;
+struct health;
+struct locks;
+struct process_watcher;
+struct sessions;
+struct streams;
+
+struct api {
+	struct api_config config;
+	struct tracker_listener listener;
+	struct quota *quota; /* what each user has in use of the daemon's memory */
+	struct server *server;
+	struct streams *streams;
+	struct process_watcher *processes;
+	struct sessions *sessions;
+	struct health *health; /* checks of services */
+	struct locks *locks;
+	struct deliveries *deliveries;
+	struct explainer explainer;
+	uint64_t events[_EVENT_KIND_MAX]; /* of the kernel, since the start */
+	/* ports whose claims the open batch has changed (record.h) */
+	uint16_t *touched;
+	size_t n_touched, touched_size;
+	/* of the last quick_check, which reads the whole file */
+	int64_t checked_at, check_again_at;
+	int database_fault; /* as registry_check() returned it */
+	char database_detail[REGISTRY_WORDS_SIZE];
+};
+
+#endif

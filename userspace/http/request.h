@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request as a handler sees it: who asks, what was asked (parameters of the query, members of
+ * the body: both checked against the route's list of names), and the answer that it fills.
+ */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/identity.h"
+#include "base/outcome.h"
+#include "base/process.h"
+#include "base/quota.h"
+#include "http/json.h"
+#include "http/route.h"
+#include "http/written.h"
+
+#define REQUEST_BODY_MAX_BYTES (64 * 1024) /* more is refused with 413 */
+#define REQUEST_MESSAGE_SIZE   768
+#define REQUEST_SUBJECT_SIZE   (IDENTITY_MAX + 1)
+#define REQUEST_PARAM_MAX_BYTES                                                          \
+	1024		     /* of one decoded value; the longest legal one is a pattern \
+			      */
+#define REQUEST_JSON_DEPTH 8 /* no body of ours nests deeper than one level */
+
+struct api; /* of the handlers, who define it */
+struct evhttp_connection;
+struct evhttp_request;
+struct server;
+
+/* What a request costs; it outlives the request where the answer waits. */
+struct request_trace {
+	const struct route *route;	    /* NULL: the path is none */
+	uint64_t began_us;		    /* CLOCK_MONOTONIC */
+	uint64_t database_us;		    /* spent in statements and in the commit */
+	uint64_t queue_us;		    /* spent waiting for the commit to begin */
+	bool waits;			    /* by the client's wish: counted, not timed */
+	char subject[REQUEST_SUBJECT_SIZE]; /* service, lock or session; "" = none */
+};
+
+struct request {
+	struct server *server;
+	struct api *api;
+	struct evhttp_request *http; /* evhttp's; every path ends in one evhttp_send_reply() */
+	const struct route *route;
+	pid_t pid; /* of the peer when it connected; 0 = not visible from here */
+	uid_t uid;
+	int64_t now; /* Unix seconds */
+	struct request_trace trace;
+
+	char *params[ROUTE_NAMES_MAX]; /* decoded, by index into route->names; NULL = not given */
+	struct json_object *body;
+
+	struct json_object *answer; /* {"ok":true,"version":1}: the handler adds to it */
+	struct json_object *extra;  /* members that stand beside "error"; NULL = none */
+	struct written written;	    /* the same as text, where lists are long (written.h) */
+	char *text;		    /* sent instead of `answer` when set, as content_type */
+	const char *content_type;
+	char message[REQUEST_MESSAGE_SIZE];
+	bool writes; /* the answer waits for the commit */
+	bool taken;  /* the handler keeps `http`: a stream */
+	/*
+	 * Called once for an answer that waited for the commit, right behind its sending: with the
+	 * commit's error or 0, and the connection, NULL when the client has left.  NULL = nobody.
+	 */
+	void (*settled)(struct evhttp_connection *connection, int error, void *user_data);
+	void *settled_data;
+};
+
+/* Fills *ret for a connection's request.  0, or a negative errno when nobody can be named. */
+int request_init(struct request *ret, struct server *server, struct evhttp_request *http);
+void request_deinit(struct request *r);
+
+/*
+ * Moves a request to where it outlives its handler, which then answers it later, by
+ * server_answer().  *r stays valid and empty.
+ */
+void request_keep(struct request *r, struct request *ret);
+
+/* Reads query or body as the route says.  0, OUTCOME_BAD_REQUEST, OUTCOME_TOO_LARGE, errno. */
+int request_parse(struct request *r, const struct route *route);
+
+/* Reads the text of a body alone, as r->route says; what request_parse() does with it.  Pure. */
+int request_parse_body(struct request *r, const char *text, size_t size);
+
+/* Keeps the sentence for the client and returns the outcome. */
+int request_fail(struct request *r, enum outcome outcome, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The value of a parameter; NULL when it was not given.  Borrowed. */
+const char *request_param(const struct request *r, const char *name);
+/* A port in the query; 0 in *ret when not given.  0, OUTCOME_BAD_REQUEST. */
+int request_param_port(struct request *r, const char *name, uint16_t *ret);
+/* "details" of a list: "yes" or "no", which is what a line of a table has room for; true in *ret
+ * when not given.  0, OUTCOME_BAD_REQUEST. */
+int request_param_details(struct request *r, bool *ret);
+
+/* A string member of the body; NULL in *ret when missing or null.  Borrowed.  0,
+ * OUTCOME_BAD_REQUEST. */
+int request_member_text(struct request *r, const char *name, const char **ret);
+/* The same of an object within the body. */
+int request_object_text(struct request *r, struct json_object *object, const char *name,
+			const char **ret);
+/* A port in the body, number or digits; 0 in *ret when missing.  0, OUTCOME_BAD_REQUEST. */
+int request_member_port(struct request *r, const char *name, uint16_t *ret);
+/* true or false; false in *ret when missing or null.  0, OUTCOME_BAD_REQUEST. */
+int request_member_bool(struct request *r, const char *name, bool *ret);
+/* A whole number from 1 on; 0 in *ret when missing or null.  0, OUTCOME_BAD_REQUEST. */
+int request_member_count(struct request *r, const char *name, int64_t *ret);
+
+/*
+ * Who asks, as procfs_describe_briefly() says it now; pid 0 in *ret where it has ended, or lives in
+ * a pid namespace that is not below ours.
+ */
+void request_caller(const struct request *r, struct process *ret);
+
+/*
+ * Names what the request is about for `pd metrics --slow`, cut to size.  request_parse() has taken
+ * the first of the route's names for it; a handler that knows better says so.
+ */
+void request_subject(struct request *r, const char *text);
+
+/*
+ * Charges one of a kind to who asks, until quota_give_back().  0, OUTCOME_TOO_LARGE with the
+ * sentence that says which limit it is, -ENOMEM.
+ */
+int request_charge(struct request *r, enum quota_kind kind);
+/* That sentence, for what somebody else has counted; `outcome` is an enum quota_outcome. */
+int request_fail_quota(struct request *r, enum quota_kind kind, int outcome);
+
+/* Opens the batch of this turn; from now on the answer waits for its commit.  0, negative errno. */
+int request_begin_write(struct request *r);
+
+/* Adds a member that stands beside "error".  value is consumed. */
+void request_extra(struct request *r, const char *key, struct json_object *value);
+
+#endif
