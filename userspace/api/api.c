@@ -9,7 +9,7 @@
 #include "api/record.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/stream.h"
+#include "api/watchers.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/quota.h"
@@ -94,14 +94,16 @@ static void on_event(const struct event *event, const char *service, int64_t at_
 	struct api *api = user_data;
 
 	api->events[event->kind]++;
-	stream_event(api->streams, event, service, at_unix);
+	watchers_show_event(api->events_watchers, event, service, at_unix);
 }
 
 static void on_entry_written(const struct activity *entry, void *user_data)
 {
 	struct api *api = user_data;
-	int r = stream_activity_when_durable(api->streams, entry);
+	int r = watchers_show_entry(api->events_watchers, entry);
 
+	if (!r)
+		r = watchers_show_entry(api->activity_watchers, entry);
 	if (r)
 		log_error("a log entry was not streamed: %s", strerror(-r));
 }
@@ -145,7 +147,7 @@ static int build_server(struct api *api)
 	const struct server_config config = {
 		.loop = api->config.loop,
 		.quota = api->quota,
-		.routes = routes_all(),
+		.routes = routes_all,
 		.calls = &server_calls,
 		.api = api,
 		.request_timeout_ms = api->config.request_timeout_ms,
@@ -182,7 +184,9 @@ static int build(struct api *api)
 	if (!r)
 		r = build_server(api);
 	if (!r)
-		r = streams_new(api, &api->streams);
+		r = watchers_new(api, &events_stream, &api->events_watchers);
+	if (!r)
+		r = watchers_new(api, &activity_stream, &api->activity_watchers);
 	if (!r)
 		listen_to_tracker(api); /* what follows may write already */
 	if (!r)
@@ -231,7 +235,8 @@ void api_free(struct api *api)
 	locks_free(api->locks);
 	process_watcher_free(api->processes);
 	health_free(api->health);
-	streams_free(api->streams);
+	watchers_free(api->events_watchers);
+	watchers_free(api->activity_watchers);
 	server_free(api->server);
 	quota_free(api->quota);
 	free(api->touched);

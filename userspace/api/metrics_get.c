@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /v1/metrics: what was counted, as JSON. */
-#include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
-
+/* GET /v1/metrics: what was counted, as JSON: pd metrics. */
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "http/metrics.h"
+#include "http/request.h"
 
 #define OVER_DEFAULT_US 100000 /* what a person notices */
 
-static int parse_over(struct request *r, uint64_t *ret)
-{
-	const char *text = request_param(r, "over");
-	char *end;
+struct question {
+	int64_t over_us;
+};
 
-	*ret = OVER_DEFAULT_US;
-	if (!text)
-		return 0;
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	if (errno || *end || !isdigit((unsigned char)*text))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "over \"%.32s\" is not a number of microseconds", text);
-	return 0;
-}
+static int handle(struct request *r);
+
+const struct route metrics_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/metrics",
+	.handle = handle,
+	.params = {
+		PARAM_NUMBER("over", struct question, over_us, .max = INT64_MAX,
+			     .otherwise = OVER_DEFAULT_US, .advice = "is not a number of microseconds"),
+	},
+	.params_size = sizeof(struct question),
+};
 
 static int add_requests(struct request *r)
 {
@@ -141,11 +139,8 @@ static int add_slow(struct request *r)
 	const struct metrics *m = server_metrics(r->api->server);
 	struct json_object *o, *list;
 	size_t found[METRICS_SLOWEST], n;
-	uint64_t over_us;
-	int fault = parse_over(r, &over_us);
+	uint64_t over_us = (uint64_t)((const struct question *)r->params)->over_us;
 
-	if (fault)
-		return fault;
 	o = json_add_object(r->answer, "slow");
 	n = metrics_slowest(m, over_us, found);
 	json_add_int(o, "overUs", (int64_t)over_us);
@@ -157,7 +152,7 @@ static int add_slow(struct request *r)
 	return 0;
 }
 
-int metrics_get(struct request *r)
+static int handle(struct request *r)
 {
 	static int (*const parts[])(struct request *) = { add_requests, add_database, add_memory,
 							  add_kernel,	add_routes,   add_slow };

@@ -14,14 +14,14 @@ struct health;
 struct locks;
 struct process_watcher;
 struct sessions;
-struct streams;
+struct watchers;
 
 struct api {
 	struct api_config config;
 	struct tracker_listener listener;
 	struct quota *quota; /* what each user has in use of the daemon's memory */
 	struct server *server;
-	struct streams *streams;
+	struct watchers *events_watchers, *activity_watchers;
 	struct process_watcher *processes;
 	struct sessions *sessions;
 	struct health *health; /* checks of services */

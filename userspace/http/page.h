@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct request;
+#include "http/param.h"
 
 /* Some 4 ms of the loop: what somebody else's question may have to wait for. */
 #define PAGE_MAX_ROWS	500
@@ -22,16 +22,22 @@ struct request;
 #define PAGE_MAX_BYTES	(1024 * 1024)
 
 struct page {
-	int64_t rows;	   /* at most, from 1 to PAGE_MAX_ROWS, or PAGE_BRIEF_ROWS */
 	int64_t n;	   /* as asked for; 0 = not at all */
 	const char *after; /* NULL = from the first row; borrowed of the request */
+	int64_t rows;	   /* at most, see page_begin() */
 };
 
-/* Reads both parameters; `n` may be as much as `max`.  0, OUTCOME_BAD_REQUEST. */
-int page_parse(struct request *r, int64_t max, struct page *ret);
+/* The rows of both parameters, for a member of the handler's struct; `n` may be as much as `most`,
+ * a number. */
+#define PARAM_PAGE(type, member, most)                                                           \
+	PARAM_NUMBER("n", type, member.n, .min = 1, .max = (most),                               \
+		     .advice = "is not a number of rows; write one from 1 to " PAGE_TEXT(most)), \
+		PARAM_TEXT("after", type, member.after)
+#define PAGE_TEXT(number)  PAGE_TEXT_(number)
+#define PAGE_TEXT_(number) #number
 
-/* Its rows are brief: as many as can be had in the same time, where no number was asked for. */
-void page_of_brief_rows(struct page *page);
+/* Sets the rows of a page: PAGE_MAX_ROWS of what was asked for, `otherwise` where nothing was. */
+void page_begin(struct page *page, int64_t otherwise);
 
 /* The next row belongs into the next page: so much is written of the answer's lists. */
 bool page_is_full(const struct request *r, const struct page *page);
@@ -41,11 +47,13 @@ int page_end(struct request *r, const char *next);
 
 /* A cursor that is a number.  0, OUTCOME_BAD_REQUEST. */
 int page_after_number(struct request *r, const struct page *page, int64_t *ret);
-/* A cursor that is the place of a socket, "3000.17": port and cookie.  The same. */
-int page_after_socket(struct request *r, const char *text, uint16_t *ret_port,
+/* A cursor that is the place of a socket, "3000.17": port and cookie, maybe behind a ':'.  The
+ * same.
+ */
+int page_after_socket(struct request *r, const struct page *page, uint16_t *ret_port,
 		      uint64_t *ret_cookie);
 /* For a cursor that nobody has given.  OUTCOME_BAD_REQUEST. */
-int page_bad_cursor(struct request *r);
+int page_bad_cursor(struct request *r, const struct page *page);
 
 /* "3000.17"; returns ret. */
 #define PAGE_SOCKET_SIZE 32

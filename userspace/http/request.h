@@ -18,13 +18,8 @@
 #include "http/route.h"
 #include "http/written.h"
 
-#define REQUEST_BODY_MAX_BYTES (64 * 1024) /* more is refused with 413 */
-#define REQUEST_MESSAGE_SIZE   768
-#define REQUEST_SUBJECT_SIZE   (IDENTITY_MAX + 1)
-#define REQUEST_PARAM_MAX_BYTES                                                          \
-	1024		     /* of one decoded value; the longest legal one is a pattern \
-			      */
-#define REQUEST_JSON_DEPTH 8 /* no body of ours nests deeper than one level */
+#define REQUEST_MESSAGE_SIZE 768
+#define REQUEST_SUBJECT_SIZE (IDENTITY_MAX + 1)
 
 struct api; /* of the handlers, who define it */
 struct evhttp_connection;
@@ -51,7 +46,8 @@ struct request {
 	int64_t now; /* Unix seconds */
 	struct request_trace trace;
 
-	char *params[ROUTE_NAMES_MAX]; /* decoded, by index into route->names; NULL = not given */
+	void *params; /* the struct of the route's handler, filled; NULL where it has none */
+	char *given[ROUTE_PARAMS_MAX]; /* decoded, by index into route->params; NULL = not given */
 	struct json_object *body;
 
 	struct json_object *answer; /* {"ok":true,"version":1}: the handler adds to it */
@@ -80,36 +76,9 @@ void request_deinit(struct request *r);
  */
 void request_keep(struct request *r, struct request *ret);
 
-/* Reads query or body as the route says.  0, OUTCOME_BAD_REQUEST, OUTCOME_TOO_LARGE, errno. */
-int request_parse(struct request *r, const struct route *route);
-
-/* Reads the text of a body alone, as r->route says; what request_parse() does with it.  Pure. */
-int request_parse_body(struct request *r, const char *text, size_t size);
-
 /* Keeps the sentence for the client and returns the outcome. */
 int request_fail(struct request *r, enum outcome outcome, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-
-/* The value of a parameter; NULL when it was not given.  Borrowed. */
-const char *request_param(const struct request *r, const char *name);
-/* A port in the query; 0 in *ret when not given.  0, OUTCOME_BAD_REQUEST. */
-int request_param_port(struct request *r, const char *name, uint16_t *ret);
-/* "details" of a list: "yes" or "no", which is what a line of a table has room for; true in *ret
- * when not given.  0, OUTCOME_BAD_REQUEST. */
-int request_param_details(struct request *r, bool *ret);
-
-/* A string member of the body; NULL in *ret when missing or null.  Borrowed.  0,
- * OUTCOME_BAD_REQUEST. */
-int request_member_text(struct request *r, const char *name, const char **ret);
-/* The same of an object within the body. */
-int request_object_text(struct request *r, struct json_object *object, const char *name,
-			const char **ret);
-/* A port in the body, number or digits; 0 in *ret when missing.  0, OUTCOME_BAD_REQUEST. */
-int request_member_port(struct request *r, const char *name, uint16_t *ret);
-/* true or false; false in *ret when missing or null.  0, OUTCOME_BAD_REQUEST. */
-int request_member_bool(struct request *r, const char *name, bool *ret);
-/* A whole number from 1 on; 0 in *ret when missing or null.  0, OUTCOME_BAD_REQUEST. */
-int request_member_count(struct request *r, const char *name, int64_t *ret);
 
 /*
  * Who asks, as procfs_describe_briefly() says it now; pid 0 in *ret where it has ended, or lives in
@@ -118,8 +87,8 @@ int request_member_count(struct request *r, const char *name, int64_t *ret);
 void request_caller(const struct request *r, struct process *ret);
 
 /*
- * Names what the request is about for `pd metrics --slow`, cut to size.  request_parse() has taken
- * the first of the route's names for it; a handler that knows better says so.
+ * Names what the request is about for `pd metrics --slow`, cut to size.  parse_request() has taken
+ * the first of the route's parameters for it; a handler that knows better says so.
  */
 void request_subject(struct request *r, const char *text);
 

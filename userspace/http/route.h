@@ -3,7 +3,9 @@
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H
 
-#define ROUTE_NAMES_MAX 12
+#include "http/param.h"
+
+#define ROUTE_PARAMS_MAX 12
 
 struct request;
 
@@ -16,7 +18,9 @@ struct route {
 	/* 0 (the answer is sent), an outcome (an error with the text of request_fail()), or a
 	 * negative errno. */
 	int (*handle)(struct request *r);
-	const char *names[ROUTE_NAMES_MAX]; /* parameters or members that it takes */
+	/* What it takes; the first names the request for `pd metrics --slow`. */
+	struct param params[ROUTE_PARAMS_MAX];
+	size_t params_size; /* of the struct that they are read into, which is r->params */
 };
 
 static inline const char *route_method_name(const struct route *route)

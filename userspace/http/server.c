@@ -22,13 +22,14 @@
 #include "http/commit.h"
 #include "http/connections.h"
 #include "http/internal.h"
+#include "http/parse.h"
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/trim.h"
 #include "http/turns.h"
 
 /* Bodies up to this are read, so that a body over the limit gets an answer in JSON. */
-#define BODY_READ_MAX_BYTES (2 * REQUEST_BODY_MAX_BYTES)
+#define BODY_READ_MAX_BYTES (2 * PARSE_BODY_MAX_BYTES)
 /* All that evhttp names, so that a wrong method is answered from the table of routes; CONNECT has
  * no path. */
 #define METHODS                                                                                    \
@@ -76,7 +77,7 @@ static int dispatch(struct request *r)
 		return refuse_method(r, route);
 	if (result)
 		return request_fail(r, OUTCOME_NO_ROUTE, "there is no %.200s here", path);
-	result = request_parse(r, route);
+	result = parse_request(r, route);
 	return result ? result : r->server->config.calls->handle(r);
 }
 

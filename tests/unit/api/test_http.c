@@ -5,7 +5,7 @@
 #include "api/state.h"
 #include "http/answer.h"
 #include "http/metrics.h"
-#include "http/request.h"
+#include "http/parse.h"
 
 static void assert_alive(struct world *w)
 {
@@ -154,8 +154,8 @@ static struct answer post_bytes(struct world *w, size_t size)
 
 static void a_body_of_64_kb_is_read_and_one_byte_more_is_too_large(void **state)
 {
-	_cleanup_answer_ struct answer fits = post_bytes(*state, REQUEST_BODY_MAX_BYTES);
-	_cleanup_answer_ struct answer over = post_bytes(*state, REQUEST_BODY_MAX_BYTES + 1);
+	_cleanup_answer_ struct answer fits = post_bytes(*state, PARSE_BODY_MAX_BYTES);
+	_cleanup_answer_ struct answer over = post_bytes(*state, PARSE_BODY_MAX_BYTES + 1);
 
 	assert_error(&fits, 400, "bad_request", "not JSON");
 	assert_error(&over, 413, "too_large", "65536");

@@ -2,7 +2,7 @@
 /*
  * POST /v1/cleanups: releases the caller's services that nothing has touched for longer than an
  * age, all in one transaction.  The sockets are looked at now: what has one on its port, whoever
- * holds it, stays, whatever its row says.
+ * holds it, stays, whatever its row says: pd cleanup.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "api/record.h"
 #include "api/release.h"
 #include "api/routes.h"
-#include "api/services.h"
+#include "api/service_list.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "base/identity.h"
@@ -23,8 +23,9 @@
 
 struct cleanup {
 	int64_t older_than_s;
-	const char *project; /* only services of this one; NULL = of all */
 	bool stale, dry_run;
+	const char *project; /* only services of this one; NULL = of all */
+
 	struct service_list all;
 	struct json_object *released;
 	char comm[RELEASE_COMM_SIZE]; /* of the caller */
@@ -32,30 +33,38 @@ struct cleanup {
 	int64_t in_use, others;	      /* old enough, and left for another reason */
 };
 
-static int parse(struct request *r, struct cleanup *c)
+static param_read read_project;
+
+static int handle(struct request *r);
+
+const struct route cleanups_post = {
+	.method = ROUTE_POST,
+	.path = "/v1/cleanups",
+	.handle = handle,
+	.params = {
+		PARAM_DURATION("olderThan", struct cleanup, older_than_s,
+			       .advice = "12h, 7d or 2w", .otherwise = OLDER_THAN_DEFAULT_S),
+		PARAM_BOOL("stale", struct cleanup, stale),
+		PARAM_BOOL("dryRun", struct cleanup, dry_run),
+		PARAM_ROW("project", read_project, struct cleanup, project, const char *),
+	},
+	.params_size = sizeof(struct cleanup),
+};
+
+static int read_project(struct request *r, const struct param *p, const struct param_value *value,
+			void *ret)
 {
 	const char *text, *why;
-	size_t at = 0;
-	int fault = request_member_text(r, "olderThan", &text);
+	int fault = param_text(r, p, value, &text);
 
-	c->older_than_s = OLDER_THAN_DEFAULT_S;
-	if (!fault && text && duration_parse(text, &c->older_than_s, &at))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "olderThan \"%.64s\" is no duration (see character %zu); write "
-				    "it like 12h, 7d or 2w",
-				    text, at + 1);
-	if (!fault)
-		fault = request_member_text(r, "project", &c->project);
-	if (!fault && c->project &&
-	    (strchr(c->project, ':') || identity_check(c->project, &why) < 0))
+	if (fault)
+		return fault;
+	if (strchr(text, ':') || identity_check(text, &why))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "project \"%.64s\" is no name of a project; write it like shop",
-				    c->project);
-	if (!fault)
-		fault = request_member_bool(r, "stale", &c->stale);
-	if (!fault)
-		fault = request_member_bool(r, "dryRun", &c->dry_run);
-	return fault;
+				    text);
+	*(const char **)ret = text;
+	return 0;
 }
 
 enum decision { RELEASE, KEEP_YOUNG, KEEP_IN_USE, KEEP_OTHERS, NOT_ASKED };
@@ -185,21 +194,19 @@ static int clean(struct request *r, struct cleanup *c)
 	return fault ? fault : log_cleanup(r, c);
 }
 
-int cleanups_post(struct request *r)
+static int handle(struct request *r)
 {
-	struct cleanup c = { 0 };
-	int fault = parse(r, &c);
+	struct cleanup *c = r->params;
+	int fault;
 
-	if (fault)
-		return fault;
-	release_caller_name(r, c.comm);
-	json_add_int(r->answer, "olderThan", c.older_than_s);
-	json_add_text(r->answer, "project", c.project);
-	json_add_bool(r->answer, "dryRun", c.dry_run);
-	c.released = json_add_array(r->answer, "released");
-	fault = clean(r, &c);
-	service_list_free(&c.all);
+	release_caller_name(r, c->comm);
+	json_add_int(r->answer, "olderThan", c->older_than_s);
+	json_add_text(r->answer, "project", c->project);
+	json_add_bool(r->answer, "dryRun", c->dry_run);
+	c->released = json_add_array(r->answer, "released");
+	fault = clean(r, c);
+	service_list_free(&c->all);
 	if (!fault)
-		add_left(r, &c);
+		add_left(r, c);
 	return fault;
 }

@@ -1,39 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * GET /v1/health: a round of checks, answered as a stream of JSON lines.
- *
- *   {"ok":true,"version":1,"stream":"health","total":3}    at once
- *   {"service":{…}}                                        as each is known
- *   {"waiting":1,"total":3}                                each second while some are not
- *   {"ok":true,"version":1,"healthy":2,"unhealthy":1,…}    at the end
- *
- * The last line follows the commit of the results.  Whether that commit succeeds changes nothing of
- * what was found, so it is only told ("stored").  A client that leaves cancels what still runs;
- * what was found until then is kept.
- */
+#include "api/health_round.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
 #include "api/health_item.h"
-#include "api/routes.h"
-#include "api/services.h"
+#include "api/service_list.h"
 #include "api/state.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/moment.h"
-#include "base/procfs.h"
-#include "base/quota.h"
 #include "base/text.h"
 #include "http/answer.h"
 #include "http/commit.h"
 #include "http/lines.h"
+#include "http/request.h"
 #include "registry/health.h"
 #include "tracker/activity.h"
-
-#define TIMEOUT_DEFAULT_S 5
-#define TIMEOUT_MAX_S	  300 /* a client that waits longer than that is not coming back */
 
 /* Services in one step of a round, some 3 ms; the loop turns in between. */
 #define STEP_SERVICES 128
@@ -60,70 +44,6 @@ struct health_round {
 	uid_t uid;
 	char comm[4 * PROCESS_COMM_SIZE];
 };
-
-struct question {
-	struct service_filter filter;
-	const char *match; /* NULL = all */
-	int64_t timeout_s;
-};
-
-/* --- what was asked --- */
-
-static int parse_match(struct request *r, struct question *q)
-{
-	const char *why, *match = request_param(r, "match");
-	bool many = match && pattern_has_wildcard(match);
-
-	q->filter.status = -1;
-	q->match = match;
-	if (!match)
-		return 0;
-	if (*match == ':') {
-		if (!net_port_parse(match + 1, &q->filter.port))
-			return 0;
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"%.64s\" is not a port; write it like :3000", match);
-	}
-	q->filter.pattern = match;
-	if (many ? pattern_check(match, &why) : identity_check(match, &why))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"%.64s\" cannot be read: %s; write an id like myapp:web, a "
-				    "pattern like myapp:* or :3000",
-				    match, why);
-	return 0;
-}
-
-static int parse_timeout(struct request *r, struct question *q)
-{
-	const char *text = request_param(r, "timeout");
-	size_t at = 0;
-
-	q->timeout_s = TIMEOUT_DEFAULT_S;
-	if (!text)
-		return 0;
-	if (duration_parse(text, &q->timeout_s, &at))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "timeout \"%.64s\" is no duration (see character %zu); write "
-				    "it like 5s or 1m",
-				    text, at + 1);
-	if (q->timeout_s < 1 || q->timeout_s > TIMEOUT_MAX_S)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "timeout \"%.64s\" is none from 1s to %ds", text,
-				    TIMEOUT_MAX_S);
-	return 0;
-}
-
-static int nothing_matched(struct request *r, const struct question *q)
-{
-	if (q->filter.port)
-		return request_fail(r, OUTCOME_NO,
-				    "no service owns port %u; what is on it: pd why %u",
-				    q->filter.port, q->filter.port);
-	return request_fail(r, OUTCOME_NO,
-			    pattern_has_wildcard(q->match) ? "no service matches %s"
-							   : "there is no service %s",
-			    q->match);
-}
 
 /* --- lines --- */
 
@@ -471,7 +391,8 @@ static const struct lines_calls lines_calls = {
 };
 
 /* The round, with the first of its claims. */
-static int round_new(struct request *r, const struct question *q, struct health_round **ret)
+static int round_new(struct request *r, const struct match *match, int64_t timeout_s,
+		     struct health_round **ret)
 {
 	struct health_round *round = calloc(1, sizeof(*round));
 	struct process peer;
@@ -481,16 +402,16 @@ static int round_new(struct request *r, const struct question *q, struct health_
 		return -ENOMEM;
 	round->api = r->api;
 	round->began_us = clock_us(CLOCK_MONOTONIC);
-	round->timeout_s = q->timeout_s;
+	round->timeout_s = timeout_s;
 	round->stored = true;
 	round->pid = r->pid;
 	round->uid = r->uid;
-	if (r->pid && !procfs_describe_briefly(r->pid, &peer))
-		text_to_utf8(peer.comm, round->comm, sizeof(round->comm));
-	round->filter = q->filter;
-	round->pattern = q->filter.pattern ? strdup(q->filter.pattern) : NULL;
+	request_caller(r, &peer);
+	text_to_utf8(peer.comm, round->comm, sizeof(round->comm));
+	round->filter = match->filter;
+	round->pattern = match->filter.pattern ? strdup(match->filter.pattern) : NULL;
 	round->filter.pattern = round->pattern;
-	if (q->filter.pattern && !round->pattern)
+	if (match->filter.pattern && !round->pattern)
 		fault = -ENOMEM;
 	if (!fault)
 		fault = gather(round);
@@ -501,28 +422,17 @@ static int round_new(struct request *r, const struct question *q, struct health_
 	return fault;
 }
 
-int health_get(struct request *r)
+int health_round_start(struct request *r, const struct match *match, int64_t timeout_s)
 {
-	struct question q = { 0 };
 	struct health_round *round;
-	int fault = parse_match(r, &q);
+	int fault = round_new(r, match, timeout_s, &round);
 
-	if (!fault)
-		fault = parse_timeout(r, &q);
 	if (fault)
 		return fault;
-	/* later ones of the round wait for their turn */
-	fault = quota_check(r->api->quota, r->uid, QUOTA_HEALTH_CHECKS, 1);
-	if (fault)
-		return request_fail_quota(r, QUOTA_HEALTH_CHECKS, fault);
-	fault = round_new(r, &q, &round);
-	if (fault)
-		return fault;
-	if (!round->services.n && q.match) {
-		round_free(round);
-		return nothing_matched(r, &q);
-	}
-	fault = lines_begin(r, &lines_calls, round, &round->lines);
+	if (round->services.n || !match->text)
+		fault = lines_begin(r, &lines_calls, round, &round->lines);
+	else
+		fault = OUTCOME_NO;
 	if (fault) {
 		round_free(round);
 		return fault;

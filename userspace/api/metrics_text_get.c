@@ -11,7 +11,16 @@
 #include "api/routes.h"
 #include "api/state.h"
 #include "http/metrics.h"
+#include "http/request.h"
 #include "registry/sessions.h"
+
+static int handle(struct request *r);
+
+const struct route metrics_text_get = {
+	.method = ROUTE_GET,
+	.path = "/metrics",
+	.handle = handle,
+};
 
 #define PREFIX	     "port_daddy_"
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -230,7 +239,7 @@ static void write_all(FILE *to, const struct api *api, const struct snapshot *s)
 	write_latency(to, api);
 }
 
-int metrics_text_get(struct request *r)
+static int handle(struct request *r)
 {
 	_cleanup_free_ char *text = NULL;
 	struct snapshot s;

@@ -1,51 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/releases: an id, a pattern, or ":PORT"; only what belongs to the caller. */
+/* POST /v1/releases: an id, a pattern, or ":PORT"; only what belongs to the caller: pd release. */
 #include <errno.h>
 #include <string.h>
 
+#include "api/match.h"
 #include "api/release.h"
 #include "api/routes.h"
-#include "api/services.h"
+#include "api/service_list.h"
 #include "api/state.h"
 #include "api/view.h"
-#include "base/net.h"
 
 struct release {
-	const char *match;
-	bool many; /* a pattern: what is not the caller's is skipped */
-	struct service_filter filter;
+	struct match match; /* of a pattern, what is not the caller's is skipped */
+
 	struct json_object *released, *refused;
 	char comm[RELEASE_COMM_SIZE]; /* of the caller */
 };
 
-/* --- what was asked --- */
+static int handle(struct request *r);
 
-static int parse(struct request *r, struct release *ret)
-{
-	const char *why;
-	int fault = request_member_text(r, "match", &ret->match);
-
-	if (fault)
-		return fault;
-	if (!ret->match)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"match\" is missing; write an id, a pattern or \":3000\"");
-	ret->filter.status = -1;
-	if (*ret->match == ':') {
-		if (!net_port_parse(ret->match + 1, &ret->filter.port))
-			return 0;
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"%.64s\" is not a port; write it like :3000", ret->match);
-	}
-	ret->many = pattern_has_wildcard(ret->match);
-	ret->filter.pattern = ret->match;
-	if (ret->many ? pattern_check(ret->match, &why) : identity_check(ret->match, &why))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"%.64s\" cannot be read: %s; write an id like myapp:web, a "
-				    "pattern like myapp:* or :3000",
-				    ret->match, why);
-	return 0;
-}
+const struct route releases_post = {
+	.method = ROUTE_POST,
+	.path = "/v1/releases",
+	.handle = handle,
+	.params = {
+		PARAM_MATCH("match", struct release, match,
+			    .missing = "; write an id, a pattern or \":3000\""),
+	},
+	.params_size = sizeof(struct release),
+};
 
 /* --- what still holds the port --- */
 
@@ -78,23 +61,23 @@ static int nothing_matched(struct request *r, const struct release *rel)
 	struct json_object *first;
 	int fault;
 
-	if (!rel->filter.port)
-		return request_fail(r, OUTCOME_NO,
-				    rel->many ? "no service matches %s" : "there is no service %s",
-				    rel->match);
+	if (!rel->match.filter.port)
+		return match_fail(r, &rel->match);
 	held = json_object_new_object();
-	fault = add_held_by(r, rel->filter.port, held);
+	fault = add_held_by(r, rel->match.filter.port, held);
 	if (fault)
 		return fault;
 	first = json_object_array_get_idx(json_object_object_get(held, "heldBy"), 0);
 	if (!first)
-		return request_fail(r, OUTCOME_NO, "no service owns port %u", rel->filter.port);
+		return request_fail(r, OUTCOME_NO, "no service owns port %u",
+				    rel->match.filter.port);
 	return request_fail(
 		r, OUTCOME_NO,
 		"no service owns port %u; %s (%d) holds it, and a release ends no process: "
 		"see pd why %u",
-		rel->filter.port, json_object_get_string(json_object_object_get(first, "process")),
-		json_object_get_int(json_object_object_get(first, "pid")), rel->filter.port);
+		rel->match.filter.port,
+		json_object_get_string(json_object_object_get(first, "process")),
+		json_object_get_int(json_object_object_get(first, "pid")), rel->match.filter.port);
 }
 
 /* --- done --- */
@@ -143,23 +126,21 @@ static int release_list(struct request *r, struct release *rel, const struct ser
 			    user_name(list->services[0].uid));
 }
 
-int releases_post(struct request *r)
+static int handle(struct request *r)
 {
-	struct release rel = { 0 };
+	struct release *rel = r->params;
 	struct service_list list = { 0 };
-	int fault = parse(r, &rel);
+	int fault;
 
-	if (fault)
-		return fault;
-	release_caller_name(r, rel.comm);
-	rel.released = json_add_array(r->answer, "released");
-	rel.refused = json_add_array(r->answer, "refused");
-	fault = registry_for_each_service(r->api->config.registry, &rel.filter, service_list_add,
-					  &list);
+	release_caller_name(r, rel->comm);
+	rel->released = json_add_array(r->answer, "released");
+	rel->refused = json_add_array(r->answer, "refused");
+	fault = registry_for_each_service(r->api->config.registry, &rel->match.filter,
+					  service_list_add, &list);
 	if (!fault && list.no_memory)
 		fault = -ENOMEM;
 	if (!fault)
-		fault = list.n ? release_list(r, &rel, &list) : nothing_matched(r, &rel);
+		fault = list.n ? release_list(r, rel, &list) : nothing_matched(r, rel);
 	service_list_free(&list);
 	return fault;
 }

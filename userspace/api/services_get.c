@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/services.h"
-
+/* GET /v1/services: claims, judged anew from the sockets as they are now, and orphans: pd find. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "api/routes.h"
+#include "api/service_list.h"
 #include "api/socket_walk.h"
 #include "api/state.h"
 #include "api/view.h"
@@ -19,52 +19,39 @@
 #define JUDGED_MAX    (4 * PAGE_MAX_ROWS)
 #define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
 
-/* --- copies --- */
+struct question {
+	const char *pattern;
+	uint16_t port;
+	const char *status_name; /* NULL = all */
+	bool brief;
+	struct page page;
 
-static void service_free(struct service *s)
-{
-	free((char *)s->id);
-	free((char *)s->cwd);
-	free((char *)s->health_path);
-}
+	struct service_filter filter;
+	int status; /* enum service_status, -1 = all */
+	bool claims, orphans;
+	/* where the page begins: behind this claim, or behind this orphan when all claims are
+	 * through */
+	char after[IDENTITY_MAX + 1];
+	bool claims_are_through;
+	uint16_t after_port;
+	uint64_t after_cookie;
+};
 
-void service_list_free(struct service_list *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		service_free(&list->services[i]);
-	free(list->services);
-	*list = (struct service_list){ 0 };
-}
+static int handle(struct request *r);
 
-static bool grow(struct service_list *list)
-{
-	size_t size = list->size ? 2 * list->size : 32;
-	struct service *services = reallocarray(list->services, size, sizeof(*services));
-
-	if (!services)
-		return false;
-	list->services = services;
-	list->size = size;
-	return true;
-}
-
-bool service_list_add(const struct service *service, void *user_data)
-{
-	struct service_list *list = user_data;
-	struct service copy = *service;
-
-	copy.id = strdup(service->id);
-	copy.cwd = strdup(service->cwd ? service->cwd : "");
-	copy.health_path = service->health_path ? strdup(service->health_path) : NULL;
-	if (!copy.id || !copy.cwd || (service->health_path && !copy.health_path) ||
-	    (list->n == list->size && !grow(list))) {
-		service_free(&copy);
-		list->no_memory = true;
-		return false;
-	}
-	list->services[list->n++] = copy;
-	return true;
-}
+const struct route services_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/services",
+	.handle = handle,
+	.params = {
+		PARAM_PATTERN("pattern", struct question, pattern),
+		PARAM_PORT("port", struct question, port),
+		PARAM_TEXT("status", struct question, status_name),
+		PARAM_NO("details", struct question, brief),
+		PARAM_PAGE(struct question, page, PAGE_MAX_ROWS),
+	},
+	.params_size = sizeof(struct question),
+};
 
 /* --- one claim --- */
 
@@ -131,19 +118,6 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	return o;
 }
 
-struct question {
-	struct service_filter filter;
-	int status; /* enum service_status, -1 = all */
-	bool claims, orphans, details;
-	struct page page;
-	/* where the page begins: behind this claim, or behind this orphan when all claims are
-	 * through */
-	char after[IDENTITY_MAX + 1];
-	bool claims_are_through;
-	uint16_t after_port;
-	uint64_t after_cookie;
-};
-
 static int add_service(struct request *r, const struct service *s, const struct question *q)
 {
 	const struct api_config *config = &r->api->config;
@@ -153,8 +127,8 @@ static int add_service(struct request *r, const struct service *s, const struct 
 	if (fault)
 		return fault;
 	if (q->status < 0 || now.verdict.status == (enum service_status)q->status)
-		fault = q->details ? written_list_add(r, service_view(r->api, s, &now, r->uid))
-				   : write_service_briefly(r, s, &now);
+		fault = q->brief ? write_service_briefly(r, s, &now)
+				 : written_list_add(r, service_view(r->api, s, &now, r->uid));
 	free(now.holdings);
 	/* the look at the holders saw more than the events had told: let the tracker know */
 	if (now.verdict.status != s->status)
@@ -214,49 +188,31 @@ static int bad_status(struct request *r, const char *text)
 }
 
 /* "shop:web" is behind a claim, ":3000.17" behind an orphan: no name begins so. */
-static int parse_page(struct request *r, struct question *ret)
+static int read_cursor(struct request *r, struct question *q)
 {
-	int fault = page_parse(r, PAGE_MAX_ROWS, &ret->page);
-	const char *after = ret->page.after;
+	const char *after = q->page.after;
 
-	if (!fault && !ret->details)
-		page_of_brief_rows(&ret->page);
-	if (fault || !after)
-		return fault;
-	ret->claims_are_through = *after == ':';
-	if (ret->claims_are_through)
-		return page_after_socket(r, after + 1, &ret->after_port, &ret->after_cookie);
+	page_begin(&q->page, q->brief ? PAGE_BRIEF_ROWS : PAGE_MAX_ROWS);
+	if (!after)
+		return 0;
+	q->claims_are_through = *after == ':';
+	if (q->claims_are_through)
+		return page_after_socket(r, &q->page, &q->after_port, &q->after_cookie);
 	if (strlen(after) > IDENTITY_MAX)
-		return page_bad_cursor(r);
-	strcpy(ret->after, after);
+		return page_bad_cursor(r, &q->page);
+	strcpy(q->after, after);
 	return 0;
 }
 
-static int parse(struct request *r, struct question *ret)
+static int read_status(struct request *r, struct question *q)
 {
-	const char *status = request_param(r, "status"), *why;
-	struct service_filter *filter = &ret->filter;
-	int fault = request_param_port(r, "port", &filter->port);
+	const char *name = q->status_name;
 
-	if (!fault)
-		fault = request_param_details(r, &ret->details);
-	if (!fault)
-		fault = parse_page(r, ret);
-	if (fault)
-		return fault;
-	filter->pattern = request_param(r, "pattern");
-	filter->status = -1;
-	if (filter->pattern && pattern_check(filter->pattern, &why))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "pattern \"%.64s\" cannot be read: %s; write one like myapp:*",
-				    filter->pattern, why);
-	ret->claims = !status || strcmp(status, ORPHAN_STATUS) != 0;
+	q->claims = !name || strcmp(name, ORPHAN_STATUS) != 0;
 	/* an orphan has no name that a pattern could fit */
-	ret->orphans = !filter->pattern && (!status || !ret->claims);
-	ret->status = status && ret->claims ? service_status_of_name(status) : -1;
-	if (status && ret->claims && ret->status < 0)
-		return bad_status(r, status);
-	return 0;
+	q->orphans = !q->pattern && (!name || !q->claims);
+	q->status = name && q->claims ? service_status_of_name(name) : -1;
+	return name && q->claims && q->status < 0 ? bad_status(r, name) : 0;
 }
 
 static bool add_to_chunk(const struct service *service, void *chunk)
@@ -374,15 +330,18 @@ static int list_orphans(struct request *r, const struct question *q,
 	return written_list_end(r);
 }
 
-int services_get(struct request *r)
+static int handle(struct request *r)
 {
-	struct question q = { 0 };
+	struct question *q = r->params;
 	char next[PAGE_SOCKET_SIZE + 1];
-	int fault = parse(r, &q);
+	int fault = read_cursor(r, q);
 
+	q->filter = (struct service_filter){ .pattern = q->pattern, .port = q->port, .status = -1 };
 	if (!fault)
-		fault = list_services(r, &q);
+		fault = read_status(r, q);
 	if (!fault)
-		fault = list_orphans(r, &q, next);
-	return fault ? fault : page_end(r, q.claims_are_through ? next : q.after);
+		fault = list_services(r, q);
+	if (!fault)
+		fault = list_orphans(r, q, next);
+	return fault ? fault : page_end(r, q->claims_are_through ? next : q->after);
 }

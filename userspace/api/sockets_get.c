@@ -1,16 +1,36 @@
 /* SPDX-License-Identifier: MIT */
+/* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is: pd find --all.
+ */
 #include <errno.h>
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/services.h"
+#include "api/service_list.h"
 #include "api/socket_walk.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "http/page.h"
 #include "tracker/judge.h"
 
-/* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is. */
+struct question {
+	uint16_t port; /* 0 = of all ports */
+	bool brief;    /* without who holds them in full: to describe them takes longest */
+	struct page page;
+};
+
+static int handle(struct request *r);
+
+const struct route sockets_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/sockets",
+	.handle = handle,
+	.params = {
+		PARAM_PORT("port", struct question, port),
+		PARAM_NO("details", struct question, brief),
+		PARAM_PAGE(struct question, page, PAGE_MAX_ROWS),
+	},
+	.params_size = sizeof(struct question),
+};
 
 /* The claim on the port whose sockets are being listed, judged; none: an empty list. */
 struct port_claim {
@@ -21,8 +41,7 @@ struct port_claim {
 
 struct listing {
 	struct request *r;
-	struct page page;
-	bool details; /* who holds them, in full: to describe them takes longest */
+	struct question *asked;
 	struct socket_walk walk;
 	struct port_claim claim;
 };
@@ -157,7 +176,7 @@ static int write_socket(struct listing *l, const struct socket_row *row)
 		fault = find_owner(l, row, &owner);
 	if (fault || !row)
 		return fault;
-	return l->details ? write_in_full(l, row, &owner) : write_briefly(l, row, &owner);
+	return l->asked->brief ? write_briefly(l, row, &owner) : write_in_full(l, row, &owner);
 }
 
 /* The sockets behind the place of the walk.  1 when some are left for the next page. */
@@ -170,7 +189,7 @@ static int add_sockets(struct listing *l)
 
 		if (fault || !row)
 			return fault;
-		if (page_is_full(l->r, &l->page)) {
+		if (page_is_full(l->r, &l->asked->page)) {
 			l->walk.place = before;
 			return 1;
 		}
@@ -180,29 +199,20 @@ static int add_sockets(struct listing *l)
 	}
 }
 
-static int parse(struct request *r, struct listing *ret)
+static int handle(struct request *r)
 {
-	int fault = request_param_port(r, "port", &ret->walk.port);
-
-	if (!fault)
-		fault = request_param_details(r, &ret->details);
-	if (!fault)
-		fault = page_parse(r, PAGE_MAX_ROWS, &ret->page);
-	if (!fault && !ret->details)
-		page_of_brief_rows(&ret->page);
-	if (!fault && ret->page.after)
-		fault = page_after_socket(r, ret->page.after, &ret->walk.place.port,
-					  &ret->walk.place.cookie);
-	ret->walk.idle_too = ret->walk.port != 0;
-	return fault;
-}
-
-int sockets_get(struct request *r)
-{
-	struct listing l = { .r = r, .walk.inv = r->api->config.inventory };
+	struct question *q = r->params;
+	struct listing l = {
+		.r = r,
+		.asked = q,
+		.walk = { .inv = r->api->config.inventory, .port = q->port, .idle_too = q->port },
+	};
 	char next[PAGE_SOCKET_SIZE];
-	int fault = parse(r, &l), more = 0;
+	int fault = 0, more = 0;
 
+	page_begin(&q->page, q->brief ? PAGE_BRIEF_ROWS : PAGE_MAX_ROWS);
+	if (q->page.after)
+		fault = page_after_socket(r, &q->page, &l.walk.place.port, &l.walk.place.cookie);
 	if (!fault)
 		fault = written_list_begin(r, "sockets");
 	if (!fault)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* GET /v1/status: pd status. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,8 +12,17 @@
 #include "base/text.h"
 #include "coordination/locks.h"
 #include "http/metrics.h"
+#include "http/request.h"
 #include "registry/sessions.h"
 #include "tracker/judge.h"
+
+static int handle(struct request *r);
+
+const struct route status_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/status",
+	.handle = handle,
+};
 
 #define ACTIVITY_RECENT_S  300
 #define LOCK_NAMES_MAX	   8 /* a line of a terminal; pd locks has them all */
@@ -208,7 +218,7 @@ static const struct {
 };
 
 /* A part that cannot be told says so; it hides none of the others. */
-int status_get(struct request *r)
+static int handle(struct request *r)
 {
 	struct registry *registry = r->api->config.registry;
 	int of_database = 0;

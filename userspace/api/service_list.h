@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Claims as JSON, judged anew from the sockets as they are now. */
-#ifndef API_SERVICES_H
-#define API_SERVICES_H
+/* Copies of claims: what is looked up for each would disturb the registry's cursor. */
+#ifndef API_SERVICE_LIST_H
+#define API_SERVICE_LIST_H
 
-#include "http/request.h"
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "registry/registry.h"
 
-/* Copies of claims: what is looked up for each would disturb the registry's cursor. */
 struct service_list {
 	struct service *services; /* their strings are the list's */
 	size_t n, size;
