@@ -47,7 +47,7 @@ LIBS_health := -levent_extra -levent_core -ldl
 LIBS_tracker := -levent_core
 LIBS_coordination := -levent_core
 LIBS_http := -levent_core -levent_extra -ljson-c
-LIBS_api := -levent_core -levent_extra -ljson-c
+LIBS_api := -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
 JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir json-c 2>/dev/null)/libjson-c.a))

@@ -18,7 +18,6 @@
 #include "coordination/sessions.h"
 #include "health/health.h"
 #include "http/commit.h"
-#include "http/delivery.h"
 #include "http/request.h"
 
 /* --- what the server asks --- */
@@ -193,8 +192,6 @@ static int build(struct api *api)
 		r = build_coordination(api);
 	if (!r)
 		r = health_new(api->config.loop, api->quota, &api->health);
-	if (!r)
-		r = deliveries_new(api->config.loop, &api->deliveries);
 	return r;
 }
 
@@ -230,7 +227,6 @@ void api_free(struct api *api)
 		return;
 	server_stop(api->server); /* which ends watchers, waiters and health checks */
 	tracker_set_listener(api->config.tracker, NULL);
-	deliveries_free(api->deliveries);
 	sessions_free(api->sessions);
 	locks_free(api->locks);
 	process_watcher_free(api->processes);

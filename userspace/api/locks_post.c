@@ -12,9 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <event2/http.h>
-#include <event2/http_struct.h>
-
 #include "api/lock_asker.h"
 #include "api/lock_names.h"
 #include "api/lock_view.h"
@@ -23,7 +20,6 @@
 #include "base/moment.h"
 #include "base/text.h"
 #include "coordination/locks.h"
-#include "http/delivery.h"
 #include "http/kept.h"
 
 #define WAIT_FOREVER "forever"
@@ -67,26 +63,14 @@ struct granting {
 	struct api *api;
 	struct lock_key key;
 	int64_t fence;
-	bool closes; /* the connection ends with the answer */
 };
 
-static void on_delivery(bool taken, void *user_data)
+static void on_delivered(bool taken, void *user_data)
 {
 	_cleanup_free_ struct granting *g = user_data;
 
 	if (!taken)
 		locks_take_back(g->api->locks, g->key, g->fence);
-}
-
-/* With an error the grant was undone with its batch, which the locks are told by others. */
-static void on_settled(struct evhttp_connection *connection, int error, void *user_data)
-{
-	struct granting *g = user_data;
-
-	if (error)
-		free(g);
-	else
-		delivery_watch(g->api->deliveries, connection, g->closes, on_delivery, g);
 }
 
 static int expect_delivery(struct request *r, const struct lock *lock)
@@ -98,9 +82,8 @@ static int expect_delivery(struct request *r, const struct lock *lock)
 	g->api = r->api;
 	g->key = lock_key_of(lock);
 	g->fence = lock->fence;
-	g->closes = r->http->major == 1 && r->http->minor == 0;
-	r->settled = on_settled;
-	r->settled_data = g;
+	r->delivered = on_delivered;
+	r->delivered_data = g;
 	return 0;
 }
 

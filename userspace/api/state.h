@@ -9,7 +9,6 @@
 #include "tracker/listener.h"
 #include "tracker/tracker.h"
 
-struct deliveries;
 struct health;
 struct locks;
 struct process_watcher;
@@ -26,7 +25,6 @@ struct api {
 	struct sessions *sessions;
 	struct health *health; /* checks of services */
 	struct locks *locks;
-	struct deliveries *deliveries;
 	struct explainer explainer;
 	uint64_t events[_EVENT_KIND_MAX]; /* of the kernel, since the start */
 	/* ports whose claims the open batch has changed (record.h) */

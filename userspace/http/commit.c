@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +23,9 @@ struct staged_reply {
 	struct json_object *answer;
 	struct request_trace trace;
 	uint64_t staged_us;
-	void (*settled)(struct evhttp_connection *connection, int error, void *user_data);
-	void *settled_data;
+	bool closes; /* the connection ends with the answer */
+	delivery_end delivered;
+	void *delivered_data;
 };
 
 struct staged_call {
@@ -77,8 +79,11 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 			reply->answer = answer_error_new(outcome, why, NULL);
 		}
 		reply_send(q->server, reply->http, outcome, reply->answer, &reply->trace);
-		if (reply->settled)
-			reply->settled(connection, error, reply->settled_data);
+		if (reply->delivered && error)
+			reply->delivered(true, reply->delivered_data);
+		else if (reply->delivered)
+			delivery_watch(q->server->deliveries, connection, reply->closes,
+				       reply->delivered, reply->delivered_data);
 		json_object_put(reply->answer);
 		free(reply);
 	}
@@ -181,8 +186,9 @@ int commit_stage_reply(struct commit_queue *q, struct request *r)
 		return -ENOMEM;
 	reply->http = TAKE_PTR(r->http);
 	reply->answer = TAKE_PTR(r->answer);
-	reply->settled = r->settled;
-	reply->settled_data = TAKE_PTR(r->settled_data);
+	reply->closes = reply->http->major == 1 && reply->http->minor == 0;
+	reply->delivered = r->delivered;
+	reply->delivered_data = TAKE_PTR(r->delivered_data);
 	reply->trace = r->trace;
 	reply->staged_us = clock_us(CLOCK_MONOTONIC);
 	*q->last_reply = reply;

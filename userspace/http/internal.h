@@ -8,6 +8,7 @@
 #include "http/server.h"
 
 struct connections;
+struct deliveries;
 struct evhttp;
 struct trim;
 struct turns;
@@ -23,6 +24,7 @@ struct server {
 	struct connections *connections;
 	struct turns *turns;
 	struct commit_queue *commits;
+	struct deliveries *deliveries;
 	struct procfs_kept callers[SERVER_CALLERS]; /* by pid */
 	struct metrics metrics;
 	bool ending; /* server_stop() has begun: answers are written at once */

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "http/connections.h"
 #include "http/internal.h"
@@ -52,6 +53,19 @@ static void on_leaving(evutil_socket_t fd, short what, void *user_data)
 	evhttp_connection_free(evhttp_request_get_connection(k->request.http));
 }
 
+/* Moves a request to where it outlives its handler; *r stays valid and empty. */
+static void take_over(struct request *r, struct request *ret)
+{
+	*ret = *r;
+	ret->trace.waits = true;
+	memset(r->given, 0, sizeof(r->given));
+	r->params = NULL;
+	r->body = r->answer = r->extra = NULL;
+	r->written = (struct written){ 0 };
+	r->text = NULL;
+	r->taken = true;
+}
+
 int kept_request_new(struct request *r, void (*left)(void *user_data), void *user_data,
 		     struct kept_request **ret)
 {
@@ -73,7 +87,7 @@ int kept_request_new(struct request *r, void (*left)(void *user_data), void *use
 	}
 	connection_on_end(connection_of(r->server, connection), on_close, k);
 	set_timeouts(connection, false);
-	request_keep(r, &k->request);
+	take_over(r, &k->request);
 	*ret = TAKE_PTR(k);
 	return 0;
 }

@@ -61,18 +61,6 @@ void request_deinit(struct request *r)
 	json_object_put(r->extra);
 }
 
-void request_keep(struct request *r, struct request *ret)
-{
-	*ret = *r;
-	ret->trace.waits = true;
-	memset(r->given, 0, sizeof(r->given));
-	r->params = NULL;
-	r->body = r->answer = r->extra = NULL;
-	r->written = (struct written){ 0 };
-	r->text = NULL;
-	r->taken = true;
-}
-
 void request_subject(struct request *r, const char *text)
 {
 	text_to_utf8(text, r->trace.subject, sizeof(r->trace.subject));
@@ -92,13 +80,6 @@ int request_fail_quota(struct request *r, enum quota_kind kind, int outcome)
 
 	quota_refusal(kind, (enum quota_outcome)outcome, text, sizeof(text));
 	return request_fail(r, OUTCOME_TOO_LARGE, "%s", text);
-}
-
-int request_charge(struct request *r, enum quota_kind kind)
-{
-	int outcome = quota_charge(r->server->config.quota, r->uid, kind, 1);
-
-	return outcome > 0 ? request_fail_quota(r, kind, outcome) : outcome;
 }
 
 int request_begin_write(struct request *r)

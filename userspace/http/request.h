@@ -14,6 +14,7 @@
 #include "base/outcome.h"
 #include "base/process.h"
 #include "base/quota.h"
+#include "http/delivery.h"
 #include "http/json.h"
 #include "http/route.h"
 #include "http/written.h"
@@ -22,7 +23,6 @@
 #define REQUEST_SUBJECT_SIZE (IDENTITY_MAX + 1)
 
 struct api; /* of the handlers, who define it */
-struct evhttp_connection;
 struct evhttp_request;
 struct server;
 
@@ -59,22 +59,16 @@ struct request {
 	bool writes; /* the answer waits for the commit */
 	bool taken;  /* the handler keeps `http`: a stream */
 	/*
-	 * Called once for an answer that waited for the commit, right behind its sending: with the
-	 * commit's error or 0, and the connection, NULL when the client has left.  NULL = nobody.
+	 * Called once for an answer that waits for the commit: whether its client took it.  Of an
+	 * error it is said, too, that it was taken: nothing was given.  NULL = nobody.
 	 */
-	void (*settled)(struct evhttp_connection *connection, int error, void *user_data);
-	void *settled_data;
+	delivery_end delivered;
+	void *delivered_data;
 };
 
 /* Fills *ret for a connection's request.  0, or a negative errno when nobody can be named. */
 int request_init(struct request *ret, struct server *server, struct evhttp_request *http);
 void request_deinit(struct request *r);
-
-/*
- * Moves a request to where it outlives its handler, which then answers it later, by
- * server_answer().  *r stays valid and empty.
- */
-void request_keep(struct request *r, struct request *ret);
 
 /* Keeps the sentence for the client and returns the outcome. */
 int request_fail(struct request *r, enum outcome outcome, const char *format, ...)
@@ -93,11 +87,9 @@ void request_caller(const struct request *r, struct process *ret);
 void request_subject(struct request *r, const char *text);
 
 /*
- * Charges one of a kind to who asks, until quota_give_back().  0, OUTCOME_TOO_LARGE with the
- * sentence that says which limit it is, -ENOMEM.
+ * Refuses what is beyond a user's share, with the sentence that says which limit it is; `outcome`
+ * is an enum quota_outcome.
  */
-int request_charge(struct request *r, enum quota_kind kind);
-/* That sentence, for what somebody else has counted; `outcome` is an enum quota_outcome. */
 int request_fail_quota(struct request *r, enum quota_kind kind, int outcome);
 
 /* Opens the batch of this turn; from now on the answer waits for its commit.  0, negative errno. */

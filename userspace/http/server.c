@@ -21,6 +21,7 @@
 #include "http/answer.h"
 #include "http/commit.h"
 #include "http/connections.h"
+#include "http/delivery.h"
 #include "http/internal.h"
 #include "http/parse.h"
 #include "http/reply.h"
@@ -125,8 +126,8 @@ void server_answer(struct request *r, int result)
 		reply_send(s, r->http, OUTCOME_OK, r->answer, &r->trace);
 	if (result) {
 		send_error(r, result);
-		if (r->settled)
-			r->settled(NULL, result, TAKE_PTR(r->settled_data));
+		if (r->delivered)
+			r->delivered(true, TAKE_PTR(r->delivered_data));
 	}
 	/* what a failed request wrote before it failed is kept, or undone, with the turn's commit
 	 */
@@ -209,6 +210,8 @@ int server_new(const struct server_config *config, struct server **ret)
 		r = turns_new(s, handle_request, s, &s->turns);
 	if (!r)
 		r = commit_queue_new(s, &s->commits);
+	if (!r)
+		r = deliveries_new(config->loop, &s->deliveries);
 	if (r) {
 		server_free(s);
 		return r;
@@ -237,6 +240,8 @@ void server_stop(struct server *s)
 	/* whoever was told of the end of their connection may have written something */
 	if (s->commits)
 		commit_queue_finish(s->commits);
+	deliveries_free(s->deliveries);
+	s->deliveries = NULL;
 }
 
 void server_free(struct server *s)
