@@ -235,7 +235,6 @@ void api_free(struct api *api)
 	watchers_free(api->activity_watchers);
 	server_free(api->server);
 	quota_free(api->quota);
-	free(api->touched);
 	free(api);
 }
 

@@ -9,7 +9,6 @@
 
 #include "api/record.h"
 #include "api/routes.h"
-#include "api/service_list.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "api/why.h"
@@ -18,6 +17,7 @@
 #include "base/moment.h"
 #include "base/procfs.h"
 #include "http/parse.h"
+#include "registry/service_list.h"
 
 #define DETAILS_SIZE 96
 #define SERVICES_MAX 256 /* of one request; a project has a handful, a range 6900 ports */
@@ -375,11 +375,12 @@ static int settle(struct request *r, const struct claims *c, struct order *order
 
 	if (!result->existing || result->previous_port || result->of_other_user)
 		fault = log_claim(r, order, &c->peer);
-	if (!fault && result->previous_port)
-		fault = record_claim(r, result->previous_port, NULL);
-	if (!fault)
-		fault = record_claim(r, result->port, &order->status);
-	return !fault && order->status < 0 ? -ENOENT : fault;
+	if (fault)
+		return fault;
+	if (result->previous_port)
+		record_claim(r->api, result->previous_port);
+	order->status = record_claim(r->api, result->port);
+	return order->status < 0 ? -ENOENT : 0;
 }
 
 static int answer(struct request *r, struct claims *c)

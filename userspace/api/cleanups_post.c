@@ -12,11 +12,11 @@
 #include "api/record.h"
 #include "api/release.h"
 #include "api/routes.h"
-#include "api/service_list.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "base/identity.h"
 #include "base/moment.h"
+#include "registry/service_list.h"
 #include "tracker/judge.h"
 
 #define OLDER_THAN_DEFAULT_S (7 * 86400)

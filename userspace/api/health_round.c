@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "api/health_item.h"
-#include "api/service_list.h"
 #include "api/state.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -17,6 +16,7 @@
 #include "http/lines.h"
 #include "http/request.h"
 #include "registry/health.h"
+#include "registry/service_list.h"
 #include "tracker/activity.h"
 
 /* Services in one step of a round, some 3 ms; the loop turns in between. */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/record.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "api/state.h"
 #include "tracker/activity.h"
 
@@ -21,36 +18,17 @@ int record_activity(struct request *r, enum activity_action action, const char *
 						  .comm = comm });
 }
 
-static int note_touched(struct api *api, uint16_t port)
+int record_claim(struct api *api, uint16_t port)
 {
-	if (api->n_touched == api->touched_size) {
-		size_t size = api->touched_size ? 2 * api->touched_size : 16;
-		uint16_t *grown = reallocarray(api->touched, size, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		api->touched = grown;
-		api->touched_size = size;
-	}
-	api->touched[api->n_touched++] = port;
-	return 0;
-}
-
-int record_claim(struct request *r, uint16_t port, int *ret_status)
-{
-	int status, fault = note_touched(r->api, port);
-
-	if (fault)
-		return fault;
-	status = tracker_claim_changed(r->api->config.tracker, port);
-	if (ret_status)
-		*ret_status = status;
-	return 0;
+	portset_add(&api->touched, port);
+	return tracker_claim_changed(api->config.tracker, port);
 }
 
 void record_end(struct api *api, bool undone)
 {
-	for (size_t i = 0; undone && i < api->n_touched; i++)
-		tracker_claim_changed(api->config.tracker, api->touched[i]);
-	api->n_touched = 0;
+	size_t port = undone ? portset_next(&api->touched, 0) : PORTSET_END;
+
+	for (; port != PORTSET_END; port = portset_next(&api->touched, port + 1))
+		tracker_claim_changed(api->config.tracker, (uint16_t)port);
+	portset_clear(&api->touched);
 }

@@ -15,10 +15,10 @@ int record_activity(struct request *r, enum activity_action action, const char *
 		    uint16_t port, const char *comm, const char *details);
 
 /*
- * Notes a port whose claim changed, and has its status brought up to date; *ret_status (may be
- * NULL) becomes what tracker_claim_changed() said.  0, -ENOMEM.
+ * Notes a port whose claim changed, and has its status brought up to date: as
+ * tracker_claim_changed() returns it.
  */
-int record_claim(struct request *r, uint16_t port, int *ret_status);
+int record_claim(struct api *api, uint16_t port);
 
 /* The batch was committed, or undone: then its claims are judged again, for they are as before. */
 void record_end(struct api *api, bool undone);

@@ -6,9 +6,9 @@
 #include "api/match.h"
 #include "api/release.h"
 #include "api/routes.h"
-#include "api/service_list.h"
 #include "api/state.h"
 #include "api/view.h"
+#include "registry/service_list.h"
 
 struct release {
 	struct match match; /* of a pattern, what is not the caller's is skipped */

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/service_list.h"
 #include "api/socket_walk.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "explain/two_servers.h"
 #include "http/page.h"
+#include "registry/service_list.h"
 #include "tracker/judge.h"
 
 /* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */

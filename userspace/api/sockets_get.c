@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/service_list.h"
 #include "api/socket_walk.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "http/page.h"
+#include "registry/service_list.h"
 #include "tracker/judge.h"
 
 struct question {

@@ -4,6 +4,7 @@
 #define API_STATE_H
 
 #include "api/api.h"
+#include "base/portset.h"
 #include "explain/explain.h"
 #include "http/server.h"
 #include "tracker/listener.h"
@@ -28,8 +29,7 @@ struct api {
 	struct explainer explainer;
 	uint64_t events[_EVENT_KIND_MAX]; /* of the kernel, since the start */
 	/* ports whose claims the open batch has changed (record.h) */
-	uint16_t *touched;
-	size_t n_touched, touched_size;
+	struct portset touched;
 	/* of the last quick_check, which reads the whole file */
 	int64_t checked_at, check_again_at;
 	int database_fault; /* as registry_check() returned it */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/service_list.h"
+#include "registry/service_list.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copies of claims: what is looked up for each would disturb the registry's cursor. */
-#ifndef API_SERVICE_LIST_H
-#define API_SERVICE_LIST_H
+#ifndef REGISTRY_SERVICE_LIST_H
+#define REGISTRY_SERVICE_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
