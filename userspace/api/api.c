@@ -191,7 +191,7 @@ static int build(struct api *api)
 	if (!r)
 		r = build_coordination(api);
 	if (!r)
-		r = health_new(api->config.loop, api->quota, &api->health);
+		r = health_new(api->config.loop, api->quota, &api->checks.health);
 	return r;
 }
 
@@ -204,6 +204,7 @@ int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 	if (!api)
 		return -ENOMEM;
 	api->config = *config;
+	api->checks = (struct checks){ config->inventory, config->registry, config->tracker, NULL };
 	api->explainer = (struct explainer){
 		.inventory = config->inventory,
 		.registry = config->registry,
@@ -230,7 +231,7 @@ void api_free(struct api *api)
 	sessions_free(api->sessions);
 	locks_free(api->locks);
 	process_watcher_free(api->processes);
-	health_free(api->health);
+	health_free(api->checks.health);
 	watchers_free(api->events_watchers);
 	watchers_free(api->activity_watchers);
 	server_free(api->server);

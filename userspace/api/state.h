@@ -5,12 +5,12 @@
 
 #include "api/api.h"
 #include "base/portset.h"
+#include "checks/round.h"
 #include "explain/explain.h"
 #include "http/server.h"
 #include "tracker/listener.h"
 #include "tracker/tracker.h"
 
-struct health;
 struct locks;
 struct process_watcher;
 struct sessions;
@@ -24,7 +24,7 @@ struct api {
 	struct watchers *events_watchers, *activity_watchers;
 	struct process_watcher *processes;
 	struct sessions *sessions;
-	struct health *health; /* checks of services */
+	struct checks checks;
 	struct locks *locks;
 	struct explainer explainer;
 	uint64_t events[_EVENT_KIND_MAX]; /* of the kernel, since the start */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/health_item.h"
+#include "checks/item.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,14 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/state.h"
-#include "api/view.h"
+#include "base/cleanup.h"
 #include "base/health_path.h"
 #include "base/moment.h"
 #include "base/text.h"
+#include "checks/round.h"
 #include "reconcile/belongs.h"
 #include "registry/health.h"
 #include "tracker/judge.h"
+#include "tracker/tracker.h"
 
 #define ROWS_OF_PORT_MAX 64 /* sockets of one port that are looked at; SO_REUSEPORT groups */
 #define DISCARD_PORT	 9
@@ -295,25 +296,24 @@ static void judge_item(struct health_item *item, const struct inventory *inv,
 	}
 }
 
-int health_item_init(struct api *api, const struct service *service, int64_t now,
+int health_item_init(const struct checks *checks, const struct service *service, int64_t now,
 		     struct health_item *ret)
 {
-	const struct api_config *config = &api->config;
 	struct judgement judged = { 0 };
 	int r;
 
 	*ret = (struct health_item){ .checked_at = now };
 	r = copy_service(ret, service);
 	if (!r)
-		r = judge_claim(config->inventory, service, now, JUDGE_VERIFIED, &judged);
+		r = judge_claim(checks->inventory, service, now, JUDGE_VERIFIED, &judged);
 	free(judged.holdings);
 	if (r)
 		return r;
-	judge_item(ret, config->inventory, service, &judged.verdict, now);
-	r = registry_health_by_id(config->registry, service->id, copy_previous, &ret->previous);
+	judge_item(ret, checks->inventory, service, &judged.verdict, now);
+	r = registry_health_by_id(checks->registry, service->id, copy_previous, &ret->previous);
 	/* the look at the holders saw more than the events had told: let the tracker know */
 	if (judged.verdict.status != service->status)
-		tracker_claim_changed(config->tracker, service->port);
+		tracker_claim_changed(checks->tracker, service->port);
 	return r < 0 ? r : 0;
 }
 
@@ -364,55 +364,4 @@ char *health_item_sentence(const struct health_item *item, char *ret)
 	else
 		snprintf(ret, HEALTH_SENTENCE_SIZE, "%s: %s", verdict, a->details);
 	return ret;
-}
-
-static struct json_object *wellness_view(enum wellness wellness)
-{
-	return wellness == WELLNESS_UNKNOWN ? NULL
-					    : json_object_new_boolean(wellness == WELLNESS_WELL);
-}
-
-/* Milliseconds with their fraction: a check on this machine often takes less than one. */
-static struct json_object *elapsed_view(uint64_t us)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%" PRIu64 ".%03" PRIu64, us / 1000, us % 1000);
-	return json_object_new_double_s((double)us / 1000, text);
-}
-
-static struct json_object *previous_view(const struct health_previous *p)
-{
-	struct json_object *o;
-
-	if (!p->known)
-		return NULL;
-	o = json_object_new_object();
-	json_add_text(o, "result", p->result);
-	json_add(o, "healthy", wellness_view(p->wellness));
-	json_add_known(o, "httpStatus", p->http_status);
-	json_add(o, "elapsedMs", p->elapsed_us >= 0 ? elapsed_view((uint64_t)p->elapsed_us) : NULL);
-	json_add_int(o, "checkedAt", p->checked_at);
-	return o;
-}
-
-struct json_object *health_item_view(const struct health_item *item)
-{
-	struct json_object *o = json_object_new_object();
-	char url[HEALTH_URL_SIZE];
-
-	json_add_text(o, "id", item->id);
-	json_add_int(o, "port", item->port);
-	json_add_text(o, "status", service_status_name(item->status));
-	json_add_text(o, "result", item->result);
-	json_add(o, "healthy", wellness_view(item->wellness));
-	json_add_known(o, "httpStatus", item->answer.http_status);
-	json_add_text(o, "reason", item->answer.reason);
-	json_add(o, "elapsedMs", item->was_asked ? elapsed_view(item->answer.elapsed_us) : NULL);
-	json_add_text(o, "url", health_item_url(item, url));
-	json_add_text(o, "details", item->answer.details);
-	json_add_int(o, "checkedAt", item->checked_at);
-	json_add_known(o, "claimedAt", item->claimed_at);
-	json_add(o, "previous", previous_view(&item->previous));
-	return o;
 }

@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/health_round.h"
+#include "checks/round.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "api/health_item.h"
-#include "api/state.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "http/answer.h"
-#include "http/commit.h"
-#include "http/lines.h"
-#include "http/request.h"
 #include "registry/health.h"
 #include "registry/service_list.h"
 #include "tracker/activity.h"
+#include "tracker/tracker.h"
 
 /* Services in one step of a round, some 3 ms; the loop turns in between. */
 #define STEP_SERVICES 128
@@ -25,8 +22,9 @@
 #define STEP_CLAIMS 500
 
 struct health_round {
-	struct api *api;
-	struct lines *lines; /* NULL once the client has left */
+	const struct checks *checks;
+	const struct health_round_calls *calls;
+	void *user_data;
 	uint64_t began_us;
 	int64_t timeout_s;
 	struct service_filter filter;
@@ -38,75 +36,43 @@ struct health_round {
 	size_t n_items, n_waiting;
 	int64_t counts[WELLNESS_UNKNOWN + 1], n_not_tried;
 	unsigned commits; /* that will call back */
-	bool stored, ended;
-	/* who asked: an entry of the audit trail names them */
+	bool counted, stored, cancelled, ended;
 	pid_t pid;
 	uid_t uid;
 	char comm[4 * PROCESS_COMM_SIZE];
 };
-
-/* --- lines --- */
-
-static void send_line(struct health_round *round, struct json_object *line)
-{
-	if (round->lines)
-		lines_put(round->lines, line);
-}
-
-static void send_hello(struct health_round *round)
-{
-	_cleanup_json_ struct json_object *line = answer_ok_new();
-
-	json_add_text(line, "stream", "health");
-	json_add_int(line, "total", (int64_t)round->services.n);
-	send_line(round, line);
-}
-
-static void send_item(struct health_round *round, const struct health_item *item)
-{
-	_cleanup_json_ struct json_object *line = json_object_new_object();
-
-	json_add(line, "service", health_item_view(item));
-	send_line(round, line);
-}
 
 static size_t n_unknown(const struct health_round *round)
 {
 	return round->services.n - round->n_seen + round->n_waiting;
 }
 
-static void schedule_step(struct health_round *round)
+struct health_counts health_round_counts(const struct health_round *round)
 {
-	if (round->lines && (!round->gathered || round->n_seen < round->services.n))
-		lines_continue(round->lines);
+	struct health_counts counts = {
+		.total = round->services.n,
+		.waiting = n_unknown(round),
+		.not_tried = round->n_not_tried,
+		.stored = round->stored,
+		.elapsed_ms = (int64_t)((clock_us(CLOCK_MONOTONIC) - round->began_us) / 1000),
+	};
+
+	memcpy(counts.by_wellness, round->counts, sizeof(counts.by_wellness));
+	return counts;
 }
 
-static void on_tick(void *user_data)
+void health_round_go_on(struct health_round *round)
 {
-	struct health_round *round = user_data;
-	_cleanup_json_ struct json_object *line = NULL;
+	bool left = !round->gathered || round->n_seen < round->services.n;
 
-	if (round->ended)
-		return;
-	line = json_object_new_object();
-	json_add_int(line, "waiting", (int64_t)n_unknown(round));
-	json_add_int(line, "total", (int64_t)round->services.n);
-	send_line(round, line);
-	schedule_step(round); /* where it waits for checks of others to end */
+	if (left && !round->cancelled && !round->ended)
+		round->calls->step_due(round->user_data);
 }
 
-static void send_summary(struct health_round *round)
+static void tell(struct health_round *round, const struct health_item *item)
 {
-	_cleanup_json_ struct json_object *line = answer_ok_new();
-
-	json_add_int(line, "healthy", round->counts[WELLNESS_WELL]);
-	json_add_int(line, "unhealthy", round->counts[WELLNESS_ILL]);
-	json_add_int(line, "unchecked", round->counts[WELLNESS_UNKNOWN]);
-	json_add_int(line, "notTried", round->n_not_tried); /* they are among the unchecked */
-	json_add_bool(line, "stored", round->stored);
-	json_add_int(line, "elapsedMs",
-		     (int64_t)((clock_us(CLOCK_MONOTONIC) - round->began_us) / 1000));
-	send_line(round, line);
+	if (!round->cancelled)
+		round->calls->known(item, round->user_data);
 }
 
 /* --- the end --- */
@@ -119,7 +85,7 @@ static void item_free(struct health_item *item)
 	free(item);
 }
 
-static void round_free(struct health_round *round)
+void health_round_free(struct health_round *round)
 {
 	for (size_t i = 0; i < round->n_items; i++)
 		item_free(round->items[i]);
@@ -146,7 +112,7 @@ static int log_change(struct health_round *round, const struct health_item *item
 {
 	char details[HEALTH_SENTENCE_SIZE];
 
-	return activity_write(tracker_activity(round->api->config.tracker),
+	return activity_write(tracker_activity(round->checks->tracker),
 			      &(struct activity){
 				      .action = ACTIVITY_HEALTH,
 				      .service = item->id,
@@ -171,7 +137,7 @@ static int store_item(struct health_round *round, const struct health_item *item
 		.url = health_item_url(item, url),
 		.details = item->answer.details,
 	};
-	int r = registry_store_health(round->api->config.registry, &record);
+	int r = registry_store_health(round->checks->registry, &record);
 
 	if (r == OUTCOME_NO) /* released while it was checked */
 		return 0;
@@ -184,27 +150,27 @@ static void on_committed(int error, void *user_data);
  */
 static void stage(struct health_round *round)
 {
-	int r = registry_begin(round->api->config.registry);
+	int r = registry_begin(round->checks->registry);
 
 	if (r)
 		log_error("results of health checks were not stored: %s",
-			  registry_strerror(round->api->config.registry, r));
+			  registry_strerror(round->checks->registry, r));
 	round->stored = round->stored && !r;
 	round->commits++;
-	if (commit_stage_call(server_commits(round->api->server), on_committed, round))
+	if (round->calls->stage(on_committed, round, round->user_data))
 		on_committed(-ENOMEM, round);
 }
 
 static void store(struct health_round *round, const struct health_item *item)
 {
-	int r = registry_begin(round->api->config.registry);
+	int r = registry_begin(round->checks->registry);
 
 	if (!r)
 		r = store_item(round, item);
 	if (!r)
 		return;
 	log_error("the result of a health check was not stored: %s",
-		  registry_strerror(round->api->config.registry, r));
+		  registry_strerror(round->checks->registry, r));
 	round->stored = false;
 }
 
@@ -215,14 +181,11 @@ static void on_committed(int error, void *user_data)
 	round->stored = round->stored && !error;
 	if (--round->commits || !round->ended)
 		return;
-	if (round->lines) {
-		send_summary(round);
-		lines_finish(round->lines);
-	}
-	round_free(round);
+	round->calls->ended(round, round->user_data);
+	health_round_free(round);
 }
 
-/* From here on the round is the commit queue's. */
+/* From here on the round is the commit's, which calls back. */
 static void end(struct health_round *round)
 {
 	for (size_t i = 0; i < round->n_items; i++)
@@ -232,11 +195,9 @@ static void end(struct health_round *round)
 	stage(round);
 }
 
-static void on_left(void *user_data)
+void health_round_cancel(struct health_round *round)
 {
-	struct health_round *round = user_data;
-
-	round->lines = NULL;
+	round->cancelled = true;
 	for (size_t i = 0; i < round->n_items; i++) {
 		health_check_cancel(round->items[i]->check);
 		round->items[i]->check = NULL;
@@ -263,9 +224,9 @@ static void on_checked(const struct health_answer *answer, void *user_data)
 	health_item_answer(item, answer, time(NULL));
 	round->counts[item->wellness]++;
 	round->n_not_tried += item->not_tried;
-	send_item(round, item);
+	tell(round, item);
 	round->n_waiting--;
-	schedule_step(round);
+	health_round_go_on(round);
 	end_if_all_is_known(round);
 }
 
@@ -278,7 +239,7 @@ static int start_check(struct health_round *round, struct health_item *item)
 	if (!grown)
 		return -ENOMEM;
 	round->items = grown;
-	r = health_check_start(round->api->health, &item->target, round->uid,
+	r = health_check_start(round->checks->health, &item->target, round->uid,
 			       clock_us(CLOCK_MONOTONIC), (unsigned)round->timeout_s * 1000,
 			       on_checked, item, &item->check);
 	if (r)
@@ -296,7 +257,7 @@ static int look(struct health_round *round, const struct service *service, int64
 
 	if (!item)
 		return -ENOMEM;
-	r = health_item_init(round->api, service, now, item);
+	r = health_item_init(round->checks, service, now, item);
 	item->round = round;
 	if (!r && item->connects)
 		r = start_check(round, item);
@@ -304,7 +265,7 @@ static int look(struct health_round *round, const struct service *service, int64
 		return 0; /* the round's until its end */
 	if (!r) {
 		round->counts[item->wellness]++;
-		send_item(round, item);
+		tell(round, item);
 		store(round, item);
 	}
 	item_free(item);
@@ -347,7 +308,7 @@ static int gather(struct health_round *round)
 	int r;
 
 	filter.after = list->n ? list->services[list->n - 1].id : NULL;
-	r = registry_for_each_service(round->api->config.registry, &filter, gather_one, &g);
+	r = registry_for_each_service(round->checks->registry, &filter, gather_one, &g);
 	round->gathered = list->n < g.until;
 	return !r && list->no_memory ? -ENOMEM : r;
 }
@@ -355,90 +316,63 @@ static int gather(struct health_round *round)
 /* 0; an enum quota_outcome when it has to wait for other checks to end; negative errno. */
 static int take_step(struct health_round *round)
 {
-	int r;
+	bool was_gathered = round->gathered;
+	int r = was_gathered ? 0 : gather(round);
 
-	if (round->gathered)
-		return step(round, time(NULL));
-	r = gather(round);
-	if (!r && round->gathered)
-		send_hello(round);
-	return r;
+	if (r)
+		return r;
+	if (round->gathered && !round->counted) {
+		round->counted = true;
+		round->calls->counted(round->services.n, round->user_data);
+	}
+	return was_gathered ? step(round, time(NULL)) : 0;
 }
 
-static void on_step(void *user_data)
+int health_round_step(struct health_round *round)
 {
-	struct health_round *round = user_data;
 	int r;
 
 	if (round->ended)
-		return;
+		return 0;
 	r = take_step(round);
-	if (r < 0) {
-		log_error("a health check was given up: %s", strerror(-r));
-		lines_drop(round->lines);
-		return;
-	}
+	if (r < 0)
+		return r;
 	if (!r)
-		schedule_step(round);
+		health_round_go_on(round);
 	stage(round);
 	end_if_all_is_known(round);
+	return 0;
 }
 
-static const struct lines_calls lines_calls = {
-	.ended = on_left,
-	.step = on_step,
-	.tick = on_tick,
-};
-
-/* The round, with the first of its claims. */
-static int round_new(struct request *r, const struct match *match, int64_t timeout_s,
+int health_round_new(const struct checks *checks, const struct service_filter *filter,
+		     const struct health_asker *asker, int64_t timeout_s,
+		     const struct health_round_calls *calls, void *user_data,
 		     struct health_round **ret)
 {
 	struct health_round *round = calloc(1, sizeof(*round));
-	struct process peer;
-	int fault = 0;
+	int r = 0;
 
 	if (!round)
 		return -ENOMEM;
-	round->api = r->api;
+	round->checks = checks;
+	round->calls = calls;
+	round->user_data = user_data;
 	round->began_us = clock_us(CLOCK_MONOTONIC);
 	round->timeout_s = timeout_s;
 	round->stored = true;
-	round->pid = r->pid;
-	round->uid = r->uid;
-	request_caller(r, &peer);
-	text_to_utf8(peer.comm, round->comm, sizeof(round->comm));
-	round->filter = match->filter;
-	round->pattern = match->filter.pattern ? strdup(match->filter.pattern) : NULL;
+	round->pid = asker->pid;
+	round->uid = asker->uid;
+	snprintf(round->comm, sizeof(round->comm), "%s", asker->comm);
+	round->filter = *filter;
+	round->pattern = filter->pattern ? strdup(filter->pattern) : NULL;
 	round->filter.pattern = round->pattern;
-	if (match->filter.pattern && !round->pattern)
-		fault = -ENOMEM;
-	if (!fault)
-		fault = gather(round);
-	if (fault)
-		round_free(round);
+	if (filter->pattern && !round->pattern)
+		r = -ENOMEM;
+	if (!r)
+		r = gather(round);
+	if (r)
+		health_round_free(round);
 	else
 		*ret = round;
-	return fault;
-}
-
-int health_round_start(struct request *r, const struct match *match, int64_t timeout_s)
-{
-	struct health_round *round;
-	int fault = round_new(r, match, timeout_s, &round);
-
-	if (fault)
-		return fault;
-	if (round->services.n || !match->text)
-		fault = lines_begin(r, &lines_calls, round, &round->lines);
-	else
-		fault = OUTCOME_NO;
-	if (fault) {
-		round_free(round);
-		return fault;
-	}
-	if (round->gathered)
-		send_hello(round);
-	on_step(round);
-	return 0;
+	return r;
 }

@@ -3,21 +3,20 @@
  * One service under a health check.  What the kernel knows comes first: where nothing listens, or
  * somebody else does, the answer is there at once and nothing is connected to.
  */
-#ifndef API_HEALTH_ITEM_H
-#define API_HEALTH_ITEM_H
+#ifndef CHECKS_ITEM_H
+#define CHECKS_ITEM_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "health/health.h"
-#include "http/json.h"
 #include "registry/registry.h"
 
 /* An address, with the brackets of IPv6. */
 #define HEALTH_HOST_SIZE   (NET_ADDR_STR_SIZE + 2)
 #define HEALTH_RESULT_SIZE 24 /* the longest of our own words and some more */
 
-struct api;
+struct checks;
 struct health_round;
 
 enum wellness { WELLNESS_ILL = 0, WELLNESS_WELL, WELLNESS_UNKNOWN /* cannot be checked */ };
@@ -59,7 +58,7 @@ struct health_item {
  * Judges the service as it is now.  The item is known afterwards, or connects.  0, negative errno;
  * to be deinitialized either way.
  */
-int health_item_init(struct api *api, const struct service *service, int64_t now,
+int health_item_init(const struct checks *checks, const struct service *service, int64_t now,
 		     struct health_item *ret);
 void health_item_deinit(struct health_item *item);
 
@@ -73,8 +72,5 @@ char *health_item_url(const struct health_item *item, char *ret);
 /* "healthy: 200 OK (45ms)", "unhealthy: no response for 5s": for the audit trail.  Returns ret. */
 #define HEALTH_SENTENCE_SIZE (HEALTH_DETAILS_SIZE + HEALTH_REASON_SIZE + 64)
 char *health_item_sentence(const struct health_item *item, char *ret);
-
-/* Owned by the caller. */
-struct json_object *health_item_view(const struct health_item *item);
 
 #endif
