@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/metrics: what was counted, as JSON: pd metrics. */
+#include "api/memory.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/view.h"
@@ -59,7 +60,7 @@ static int add_database(struct request *r)
 static int add_memory(struct request *r)
 {
 	uint64_t bytes = 0;
-	int fault = metrics_memory(&bytes);
+	int fault = memory_own(&bytes);
 
 	json_add_known(json_add_object(r->answer, "memory"), "bytes", (int64_t)bytes);
 	return fault;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/memory.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "http/metrics.h"
@@ -82,7 +83,7 @@ static int read_snapshot(const struct api *api, struct snapshot *s)
 	const struct metrics *c = server_metrics(api->server);
 	uint64_t memory = 0;
 	int64_t locks = 0;
-	int fault = metrics_memory(&memory);
+	int fault = memory_own(&memory);
 
 	*s = (struct snapshot){
 		.uptime_s = (double)(time(NULL) - config->started_at),

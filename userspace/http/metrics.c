@@ -2,18 +2,13 @@
 #include "http/metrics.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 
 #define HTTP_SERVER_ERROR 500 /* from here on the fault is the daemon's */
-#define SMAPS_BYTES	  2048
 
 /* From a look into memory (tenths of a millisecond) to a disk that stalls. */
 const uint64_t metrics_bounds_us[] = { 100,   250,   500,    1000,   2500,    5000,    10000,
@@ -110,31 +105,4 @@ size_t metrics_slowest(const struct metrics *m, uint64_t over_us, size_t ret[MET
 		n++;
 	}
 	return n;
-}
-
-static int resident_bytes(uint64_t *ret)
-{
-	_cleanup_file_ FILE *f = fopen("/proc/self/statm", "re");
-	uint64_t size, resident;
-
-	if (!f)
-		return -errno;
-	if (fscanf(f, "%" SCNu64 " %" SCNu64, &size, &resident) != 2)
-		return -EIO;
-	*ret = resident * (uint64_t)sysconf(_SC_PAGESIZE);
-	return 0;
-}
-
-int metrics_memory(uint64_t *ret_bytes)
-{
-	_cleanup_file_ FILE *f = fopen("/proc/self/smaps_rollup", "re");
-	char line[SMAPS_BYTES];
-	uint64_t kib;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Pss: %" SCNu64 " kB", &kib) == 1) {
-			*ret_bytes = kib * 1024;
-			return 0;
-		}
-	return resident_bytes(ret_bytes);
 }

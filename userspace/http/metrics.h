@@ -58,10 +58,4 @@ void metrics_answered(struct metrics *m, const struct request_trace *trace, enum
  */
 size_t metrics_slowest(const struct metrics *m, uint64_t over_us, size_t ret[METRICS_SLOWEST]);
 
-/*
- * Memory that is this process's own, in bytes: the proportional set size where the kernel tells it
- * (pages shared with other programs count in part), else the resident set.  0, negative errno.
- */
-int metrics_memory(uint64_t *ret_bytes);
-
 #endif

@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What was counted of requests, as clients read it. */
+#include "api/memory.h"
 #include "world.h"
+
+static void this_process_has_memory_and_not_more_than_the_machine(void **state)
+{
+	uint64_t bytes = 0;
+
+	assert_int_equal(memory_own(&bytes), 0);
+	assert_true(bytes > 100 * 1024);
+	assert_true(bytes < (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
+}
 
 static void a_claim_is_remembered_with_its_subject_and_its_commit(void **state)
 {
@@ -56,6 +66,7 @@ static void the_text_for_prometheus_has_its_type_and_escaped_labels(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(this_process_has_memory_and_not_more_than_the_machine),
 		cmocka_unit_test(a_claim_is_remembered_with_its_subject_and_its_commit),
 		cmocka_unit_test(a_threshold_that_is_no_number_is_refused),
 		cmocka_unit_test(the_text_for_prometheus_has_its_type_and_escaped_labels),
