@@ -60,8 +60,8 @@ const struct route claims_post = {
 		PARAM_DURATION("ttl", struct claims, ttl_s),
 		PARAM_ROW("health", read_health, struct claims, one.health, char[HEALTH_PATH_SIZE]),
 		PARAM_PATH("cwd", struct claims, cwd),
-		PARAM_ROW("services", read_services, struct claims, services,
-			  struct json_object *),
+		PARAM_ROW("services", read_services, struct claims, services, struct json_object *,
+			  .of_any_type = true),
 	},
 	.params_size = sizeof(struct claims),
 };
@@ -79,13 +79,10 @@ static const struct param service_params[] = {
 static int read_range(struct request *r, const struct param *p, const struct param_value *value,
 		      void *ret)
 {
-	const char *text;
-	int fault = param_text(r, p, value, &text);
-
-	if (fault || !port_range_parse(text, ret))
-		return fault;
+	if (!port_range_parse(value->text, ret))
+		return 0;
 	return request_fail(r, OUTCOME_BAD_REQUEST,
-			    "range \"%.32s\" cannot be read; write it like 3100-3199", text);
+			    "range \"%.32s\" cannot be read; write it like 3100-3199", value->text);
 }
 
 /* A URL that was pasted is kept as the path that it means. */
@@ -93,16 +90,13 @@ static int read_health(struct request *r, const struct param *p, const struct pa
 		       void *ret)
 {
 	struct health_path path;
-	const char *text, *why;
-	int fault = param_text(r, p, value, &text);
+	const char *why;
 
-	if (fault)
-		return fault;
-	if (health_path_parse(text, &path, &why))
+	if (health_path_parse(value->text, &path, &why))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "health \"%.64s\" cannot be used: %s; write it like /health or "
 				    "https:/health",
-				    text, why);
+				    value->text, why);
 	health_path_format(&path, ret);
 	return 0;
 }

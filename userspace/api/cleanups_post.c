@@ -54,11 +54,8 @@ const struct route cleanups_post = {
 static int read_project(struct request *r, const struct param *p, const struct param_value *value,
 			void *ret)
 {
-	const char *text, *why;
-	int fault = param_text(r, p, value, &text);
+	const char *text = value->text, *why;
 
-	if (fault)
-		return fault;
 	if (strchr(text, ':') || identity_check(text, &why))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "project \"%.64s\" is no name of a project; write it like shop",

@@ -31,26 +31,19 @@ static int find_parent(struct request *r, struct lock_asker *a)
 int lock_owner_read(struct request *r, const struct param *p, const struct param_value *value,
 		    void *ret)
 {
-	const char *text;
-	int fault = param_text(r, p, value, &text);
-
-	if (fault)
-		return fault;
-	*(bool *)ret = strcmp(text, "parent") == 0;
-	if (*(bool *)ret || strcmp(text, "caller") == 0)
+	*(bool *)ret = strcmp(value->text, "parent") == 0;
+	if (*(bool *)ret || strcmp(value->text, "caller") == 0)
 		return 0;
 	return request_fail(r, OUTCOME_BAD_REQUEST,
-			    "%s \"%.32s\" is neither \"caller\" nor \"parent\"", p->name, text);
+			    "%s \"%.32s\" is neither \"caller\" nor \"parent\"", p->name,
+			    value->text);
 }
 
 int lock_holder_read(struct request *r, const struct param *p, const struct param_value *value,
 		     void *ret)
 {
-	const char *text;
-	int fault = param_text(r, p, value, &text);
+	const char *text = value->text;
 
-	if (fault)
-		return fault;
 	if (!*text || strlen(text) > LOCK_HOLDER_MAX)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "a holder's name has 1 to %d bytes; write one like myapp:web",

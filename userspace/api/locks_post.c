@@ -200,7 +200,7 @@ static int wait_for(struct request *r, const struct lock *wanted, int64_t wait_s
 static int read_wait(struct request *r, const struct param *p, const struct param_value *value,
 		     void *ret)
 {
-	if (!value->text || strcmp(value->text, WAIT_FOREVER) != 0)
+	if (strcmp(value->text, WAIT_FOREVER) != 0)
 		return param_duration(r, p, value, ret);
 	*(int64_t *)ret = LOCK_WAIT_FOREVER;
 	return 0;

@@ -8,11 +8,8 @@
 int match_read(struct request *r, const struct param *p, const struct param_value *value, void *ret)
 {
 	struct match *match = ret;
-	const char *text, *why;
-	int fault = param_text(r, p, value, &text);
+	const char *text = value->text, *why;
 
-	if (fault)
-		return fault;
 	*match = (struct match){ .text = text, .filter.status = -1 };
 	if (*text == ':') {
 		if (!net_port_parse(text + 1, &match->filter.port))

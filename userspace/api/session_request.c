@@ -15,16 +15,10 @@ void session_request_caller(const struct request *r, struct session_caller *ret)
 int session_text_read(struct request *r, const struct param *p, const struct param_value *value,
 		      void *ret)
 {
-	const char *text;
-	int fault = param_text(r, p, value, &text);
-
-	if (fault)
-		return fault;
-	if (session_text_is_blank(text))
+	if (session_text_is_blank(value->text))
 		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" is missing%s", p->name,
 				    p->missing);
-	*(const char **)ret = text;
-	return 0;
+	return param_text(r, p, value, ret);
 }
 
 static bool was_given(const char *text)

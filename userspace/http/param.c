@@ -17,6 +17,11 @@
 #define UNIX_DIGITS_MIN 9
 #define UNIX_DIGITS_MAX 11
 
+bool param_is_whole(const struct param_value *value)
+{
+	return strlen(value->text) == (size_t)json_object_get_string_len(value->json);
+}
+
 static const char *noun_of(const struct param *p)
 {
 	return p->noun ? p->noun : p->name;
@@ -29,33 +34,10 @@ static int bad(struct request *r, const struct param *p, const char *text, const
 
 /* --- texts --- */
 
-/* A string member that ends before its length holds a NUL byte. */
-static bool is_whole(const struct param_value *value)
-{
-	return !value->json ||
-	       strlen(value->text) == (size_t)json_object_get_string_len(value->json);
-}
-
-static int read_text(struct request *r, const struct param *p, const struct param_value *value,
-		     const char **ret)
-{
-	if (!value->text)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"%s\" is not a string; write \"%s\": \"…\"", p->name,
-				    p->name);
-	if (!is_whole(value))
-		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" has a NUL byte", p->name);
-	*ret = value->text;
-	return 0;
-}
-
 int param_text(struct request *r, const struct param *p, const struct param_value *value, void *ret)
 {
-	const char *text = NULL, *why;
-	int fault = read_text(r, p, value, &text);
+	const char *text = value->text, *why;
 
-	if (fault)
-		return fault;
 	if (p->max && strlen(text) > (size_t)p->max)
 		return request_fail(r, OUTCOME_TOO_LARGE,
 				    "the %s is %zu bytes long; at most %" PRId64 " are kept",
@@ -69,27 +51,22 @@ int param_text(struct request *r, const struct param *p, const struct param_valu
 
 int param_path(struct request *r, const struct param *p, const struct param_value *value, void *ret)
 {
-	const char *text;
-	int fault = param_text(r, p, value, &text);
-
-	if (fault)
-		return fault;
-	if (*text != '/' || strlen(text) >= PATH_MAX)
-		return bad(r, p, text, "is not an absolute path; write it like /home/me/app");
-	*(const char **)ret = text;
-	return 0;
+	if (*value->text == '/' && strlen(value->text) < PATH_MAX)
+		return param_text(r, p, value, ret);
+	return bad(r, p, value->text, "is not an absolute path; write it like /home/me/app");
 }
 
 /* --- numbers --- */
 
 int param_port(struct request *r, const struct param *p, const struct param_value *value, void *ret)
 {
+	bool is_text = value->text && (!value->json || param_is_whole(value));
 	bool is_number = value->json && json_object_is_type(value->json, json_type_int);
 	const char *text = value->text ? value->text : json_object_get_string(value->json);
 
-	if ((!is_number && !(value->text && is_whole(value))) || net_port_parse(text, ret))
-		return bad(r, p, text, "is not a port; write a number from 1 to 65535, like 3000");
-	return 0;
+	if ((is_text || is_number) && !net_port_parse(text, ret))
+		return 0;
+	return bad(r, p, text, "is not a port; write a number from 1 to 65535, like 3000");
 }
 
 int param_count(struct request *r, const struct param *p, const struct param_value *value,
@@ -194,18 +171,15 @@ static int read_duration(struct request *r, const struct param *p, const char *t
 int param_duration(struct request *r, const struct param *p, const struct param_value *value,
 		   void *ret)
 {
-	const char *text = NULL;
 	int64_t s;
-	int fault = read_text(r, p, value, &text);
+	int fault = read_duration(r, p, value->text, &s);
 
-	if (!fault)
-		fault = read_duration(r, p, text, &s);
 	if (fault)
 		return fault;
 	if (p->max && (s < p->min || s > p->max))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "%s \"%.64s\" is none from %" PRId64 "s to %" PRId64 "s",
-				    noun_of(p), text, p->min, p->max);
+				    noun_of(p), value->text, p->min, p->max);
 	*(int64_t *)ret = s;
 	return 0;
 }

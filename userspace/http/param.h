@@ -26,7 +26,7 @@ struct request;
 
 /* A value as it was given. */
 struct param_value {
-	const char *text;	  /* UTF-8; NULL: the member is no string */
+	const char *text;	  /* UTF-8; NULL: the member is no string (of_any_type) */
 	struct json_object *json; /* the member of a body; NULL in a query */
 };
 
@@ -39,7 +39,8 @@ typedef int param_check(const char *text, const char **ret_why);
 struct param {
 	const char *name;
 	param_read *read;
-	size_t offset; /* of the value, in the handler's struct */
+	size_t offset;	  /* of the value, in the handler's struct */
+	bool of_any_type; /* reads members that are no strings, too; others get whole texts only */
 	/* How to write it: the end of the sentence that refuses it. */
 	const char *advice;
 	/* The end of the sentence where it was not given, but has to be; NULL = it need not. */
@@ -77,10 +78,10 @@ struct param {
 	PARAM_ROW(key, param_path, type, member, const char *, ##__VA_ARGS__)
 /* From 1 to 65535; a number or digits in a body. */
 #define PARAM_PORT(key, type, member, ...) \
-	PARAM_ROW(key, param_port, type, member, uint16_t, ##__VA_ARGS__)
+	PARAM_ROW(key, param_port, type, member, uint16_t, .of_any_type = true, ##__VA_ARGS__)
 /* Of a body: true or false. */
 #define PARAM_BOOL(key, type, member, ...) \
-	PARAM_ROW(key, param_bool, type, member, bool, ##__VA_ARGS__)
+	PARAM_ROW(key, param_bool, type, member, bool, .of_any_type = true, ##__VA_ARGS__)
 /* Of a query: 1 or 0. */
 #define PARAM_FLAG(key, type, member, ...) \
 	PARAM_ROW(key, param_flag, type, member, bool, ##__VA_ARGS__)
@@ -91,7 +92,7 @@ struct param {
 #define PARAM_NO(key, type, member, ...) PARAM_ROW(key, param_no, type, member, bool, ##__VA_ARGS__)
 /* Of a body: a number from 1 on. */
 #define PARAM_COUNT(key, type, member, ...) \
-	PARAM_ROW(key, param_count, type, member, int64_t, ##__VA_ARGS__)
+	PARAM_ROW(key, param_count, type, member, int64_t, .of_any_type = true, ##__VA_ARGS__)
 /* Of a query: digits, from min to max; `advice` takes the place of the sentence behind them. */
 #define PARAM_NUMBER(key, type, member, ...) \
 	PARAM_ROW(key, param_number, type, member, int64_t, ##__VA_ARGS__)
@@ -107,6 +108,9 @@ struct param {
 
 param_read param_text, param_path, param_port, param_bool, param_flag, param_one, param_no,
 	param_count, param_number, param_duration, param_moment, param_since;
+
+/* A string member that ends before its length holds a NUL byte. */
+bool param_is_whole(const struct param_value *value);
 
 #define PARAM_DURATION_ADVICE "45s, 30m, 2h30m or 1d"
 

@@ -71,15 +71,30 @@ static int unknown_name(struct request *r, const char *what, const char *name, s
 
 /* --- values --- */
 
+/* Most kinds read texts only. */
+static int check_text(struct request *r, const struct param *p, const struct param_value *value)
+{
+	if (!value->text)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"%s\" is not a string; write \"%s\": \"…\"", p->name,
+				    p->name);
+	if (value->json && !param_is_whole(value))
+		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" has a NUL byte", p->name);
+	return 0;
+}
+
 static int read_value(struct request *r, const struct param *p, const struct param_value *value,
 		      void *params)
 {
 	void *ret = (char *)params + p->offset;
+	int fault;
 
 	if (p->otherwise)
 		*(int64_t *)ret = p->otherwise;
-	if (value->text || value->json)
-		return p->read(r, p, value, ret);
+	if (value->text || value->json) {
+		fault = p->of_any_type ? 0 : check_text(r, p, value);
+		return fault ? fault : p->read(r, p, value, ret);
+	}
 	if (p->missing)
 		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" is missing%s", p->name,
 				    p->missing);
