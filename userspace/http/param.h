@@ -48,7 +48,8 @@ struct param {
 	const char *noun;   /* what the sentence calls it; NULL = as its name is */
 	param_check *check; /* of a text */
 	const char *cannot; /* what a text that fails its check cannot be */
-	int64_t min, max, otherwise;
+	int64_t min, max;
+	int64_t otherwise; /* of the kinds that write an int64_t */
 };
 
 /* The offset of a member, which has to be of the type that the kind writes. */

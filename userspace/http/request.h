@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One request as a handler sees it: who asks, what was asked (parameters of the query, members of
- * the body: both checked against the route's list of names), and the answer that it fills.
+ * One request as a handler sees it: who asks, what was asked (query or body, read by the rows of
+ * its route), and the answer that it fills.
  */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
