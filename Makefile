@@ -46,14 +46,15 @@ LIBS_registry := -lsqlite3
 LIBS_health := -levent_extra -levent_core -ldl
 LIBS_tracker := -levent_core
 LIBS_coordination := -levent_core
-LIBS_api := -levent_core -levent_extra -ljson-c
+LIBS_http := -levent_core -levent_extra -ljson-c
+LIBS_api := -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
 JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir json-c 2>/dev/null)/libjson-c.a))
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c) -lsmartcols
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile explain tracker coordination health api daemon
+ROOMS := base sentinel inventory registry reconcile explain tracker coordination health checks http api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
@@ -63,8 +64,10 @@ USES_explain := reconcile registry inventory sentinel base
 USES_tracker := explain reconcile registry inventory sentinel base
 USES_coordination := tracker reconcile registry base
 USES_health := base
-USES_api := coordination tracker explain health reconcile registry inventory sentinel base
-USES_daemon := api coordination tracker explain health reconcile registry inventory sentinel base
+USES_checks := health tracker reconcile registry inventory base
+USES_http := base
+USES_api := http checks coordination tracker explain health reconcile registry inventory sentinel base
+USES_daemon := api http checks coordination tracker explain health reconcile registry inventory sentinel base
 USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))
@@ -136,9 +139,9 @@ $(BUILD)/tests/unit/%: tests/unit/%.c Makefile $$(foreach r,$$(call room_of,$$@)
 # lets allocations of the rooms fail
 $(BUILD)/tests/unit/api/test_start: ALL_LDFLAGS += -Wl,--wrap=calloc
 
-$(BUILD)/tests/kernel/%: tests/kernel/%.c Makefile $(foreach r,$(filter-out daemon,$(ROOMS)),$(call archive,$(r)))
+$(BUILD)/tests/kernel/%: tests/kernel/%.c Makefile $(foreach r,$(ROOMS),$(call archive,$(r)))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< -o $@ $(ALL_LDFLAGS) $(call link_room,api) -lcmocka
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< -o $@ $(ALL_LDFLAGS) $(call link_room,daemon) -lcmocka
 
 # A parser each, fed with any bytes; replayed with the inputs of tests/fuzz/corpus, or by libFuzzer.
 FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))

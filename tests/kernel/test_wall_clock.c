@@ -14,8 +14,8 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-#include "api/wall_clock.h"
 #include "base/cleanup.h"
+#include "daemon/wall_clock.h"
 
 #define WAIT_S 20
 

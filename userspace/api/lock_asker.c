@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/lock_asker.h"
 
-#include <limits.h>
 #include <string.h>
 
-#include "api/server.h"
+#include "api/state.h"
 #include "base/procfs.h"
 #include "base/user.h"
 #include "reconcile/belongs.h"
@@ -29,73 +28,47 @@ static int find_parent(struct request *r, struct lock_asker *a)
 	return 0;
 }
 
-static int parse_owner(struct request *r, struct lock_asker *a)
+int lock_owner_read(struct request *r, const struct param *p, const struct param_value *value,
+		    void *ret)
 {
-	const char *owner;
-	int fault = request_member_text(r, "owner", &owner);
-
-	if (fault)
-		return fault;
-	if (owner && strcmp(owner, "caller") != 0 && strcmp(owner, "parent") != 0)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "owner \"%.32s\" is neither \"caller\" nor \"parent\"", owner);
-	if (!r->pid || procfs_describe(r->pid, &a->peer))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "the daemon does not see your process (it lives in another pid "
-				    "namespace, or has ended): nobody would hold the lock");
-	if (owner && strcmp(owner, "parent") == 0)
-		return find_parent(r, a);
-	a->owner = a->peer;
-	return 0;
+	*(bool *)ret = strcmp(value->text, "parent") == 0;
+	if (*(bool *)ret || strcmp(value->text, "caller") == 0)
+		return 0;
+	return request_fail(r, OUTCOME_BAD_REQUEST,
+			    "%s \"%.32s\" is neither \"caller\" nor \"parent\"", p->name,
+			    value->text);
 }
 
-static int parse_cwd(struct request *r, struct lock_asker *a)
+int lock_holder_read(struct request *r, const struct param *p, const struct param_value *value,
+		     void *ret)
 {
-	int fault = request_member_text(r, "cwd", &a->cwd);
+	const char *text = value->text;
 
-	if (fault)
-		return fault;
-	if (a->cwd && (*a->cwd != '/' || strlen(a->cwd) >= PATH_MAX))
-		return request_fail(
-			r, OUTCOME_BAD_REQUEST,
-			"cwd \"%.64s\" is not an absolute path; write it like /home/me/app",
-			a->cwd);
-	if (!a->cwd)
-		a->cwd = a->peer.cwd;
-	return 0;
-}
-
-static int parse_label(struct request *r, const char *member, const char **ret)
-{
-	int fault = request_member_text(r, member, ret);
-
-	if (fault || !*ret)
-		return fault;
-	if (!**ret || strlen(*ret) > LOCK_HOLDER_MAX)
+	if (!*text || strlen(text) > LOCK_HOLDER_MAX)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "a holder's name has 1 to %d bytes; write one like myapp:web",
 				    LOCK_HOLDER_MAX);
-	for (const char *c = *ret; *c; c++)
+	for (const char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			return request_fail(r, OUTCOME_BAD_REQUEST,
 					    "a holder's name has no control characters; write one "
 					    "like myapp:web");
+	*(const char **)ret = text;
 	return 0;
 }
 
-int lock_asker_parse(struct request *r, struct lock_asker *ret)
+int lock_asker_find(struct request *r, struct lock_asker *a)
 {
-	int fault;
-
-	memset(ret, 0, sizeof(*ret));
-	fault = parse_owner(r, ret);
-	if (!fault)
-		fault = parse_cwd(r, ret);
-	if (!fault)
-		fault = parse_label(r, "holder", &ret->holder);
-	if (!fault)
-		fault = parse_label(r, "onBehalf", &ret->on_behalf);
-	return fault ? fault : request_member_text(r, "program", &ret->program);
+	if (!r->pid || procfs_describe(r->pid, &a->peer))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "the daemon does not see your process (it lives in another pid "
+				    "namespace, or has ended): nobody would hold the lock");
+	if (!a->cwd)
+		a->cwd = a->peer.cwd;
+	if (a->of_parent)
+		return find_parent(r, a);
+	a->owner = a->peer;
+	return 0;
 }
 
 /* --- the holder's name --- */

@@ -7,20 +7,28 @@
 #ifndef API_LOCK_ASKER_H
 #define API_LOCK_ASKER_H
 
-#include "api/request.h"
 #include "base/process.h"
+#include "http/request.h"
 #include "registry/locks.h"
 
 struct lock_asker {
-	struct process peer, owner;
+	bool of_parent;
 	const char *cwd;       /* "" = unknown */
 	const char *holder;    /* the name that was asked for; NULL = none */
 	const char *on_behalf; /* the session or service that the asker works for; NULL = none */
 	const char *program;   /* what it runs, where that says more than its own name; or NULL */
+
+	struct process peer, owner;
 };
 
-/* Reads the members of the body.  0, OUTCOME_BAD_REQUEST. */
-int lock_asker_parse(struct request *r, struct lock_asker *ret);
+/* Parameters of that: of `of_parent`, and of a name of a holder. */
+#define PARAM_LOCK_OWNER(key, type, member) PARAM_ROW(key, lock_owner_read, type, member, bool)
+#define PARAM_LOCK_HOLDER(key, type, member) \
+	PARAM_ROW(key, lock_holder_read, type, member, const char *)
+param_read lock_owner_read, lock_holder_read;
+
+/* Finds the processes, and the directory where none was given.  0, OUTCOME_BAD_REQUEST. */
+int lock_asker_find(struct request *r, struct lock_asker *a);
 
 /* The holder's name: what was asked for, else the asker's service, else user and program.
  * 0, negative errno. */

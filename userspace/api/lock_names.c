@@ -4,26 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/request.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "base/cleanup.h"
 #include "base/user.h"
 #include "coordination/locks.h"
-
-int lock_name_parse(struct request *r, const char *name)
-{
-	const char *why;
-
-	if (!name)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"name\" is missing; write one like \"db-migrations\"");
-	if (lock_name_check(name, &why))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "lock \"%.64s\" cannot be used: %s; write one like "
-				    "db-migrations",
-				    name, why);
-	return 0;
-}
+#include "http/request.h"
 
 int lock_name_owner(struct request *r, bool machine, const char *user, uid_t *ret)
 {

@@ -6,12 +6,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/identity.h"
+#include "http/param.h"
 #include "registry/locks.h"
 
 struct request;
 
-/* Checks a name; NULL = missing.  0, OUTCOME_BAD_REQUEST. */
-int lock_name_parse(struct request *r, const char *name);
+/* The name of a lock. */
+#define PARAM_LOCK_NAME(type, member, ...)                                         \
+	PARAM_TEXT("name", type, member, .noun = "lock", .check = lock_name_check, \
+		   .cannot = "used", .advice = "write one like db-migrations", ##__VA_ARGS__)
+#define LOCK_NAME_IS_MISSING "; write one like \"db-migrations\""
 
 /*
  * Whose name is meant: the caller's own, unless the request says the machine's or another user's.

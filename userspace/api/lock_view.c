@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-#include "api/json.h"
 #include "base/moment.h"
 #include "base/user.h"
 #include "coordination/locks.h"
+#include "http/json.h"
 
 static void add_waiter(const struct lock *wanted, int64_t since, void *user_data)
 {

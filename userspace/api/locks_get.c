@@ -1,47 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /v1/locks: all of them, or the one of a name. */
+/* GET /v1/locks: all of them, or the one of a name: pd locks, pd lock --status. */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/lock_names.h"
 #include "api/lock_view.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "coordination/locks.h"
 
-static int param_machine(struct request *r, bool *ret)
-{
-	const char *text = request_param(r, "machine");
+struct question {
+	const char *name; /* NULL = all */
+	bool machine;
+	const char *user; /* NULL = the caller */
+};
 
-	*ret = text != NULL;
-	if (text && strcmp(text, "1") != 0)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "machine \"%.16s\" cannot be read; write machine=1", text);
-	return 0;
-}
+static int handle(struct request *r);
 
-static int show_one(struct request *r, const char *name, struct json_object *list)
+const struct route locks_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/locks",
+	.handle = handle,
+	.params = {
+		PARAM_LOCK_NAME(struct question, name),
+		PARAM_ONE("machine", struct question, machine),
+		PARAM_TEXT("user", struct question, user),
+	},
+	.params_size = sizeof(struct question),
+};
+
+static int show_one(struct request *r, const struct question *q, struct json_object *list)
 {
 	char sentence[LOCK_NAME_MAX + sizeof("there is no lock ")];
-	bool machine = false;
 	struct lock_namesakes others;
 	struct lock lock;
 	uid_t owner = r->uid;
-	int fault = lock_name_parse(r, name);
+	int fault = lock_name_owner(r, q->machine, q->user, &owner);
 
-	if (!fault)
-		fault = param_machine(r, &machine);
-	if (!fault)
-		fault = lock_name_owner(r, machine, request_param(r, "user"), &owner);
 	if (fault)
 		return fault;
-	fault = locks_look(r->api->locks, lock_key_make(name, owner), &lock);
+	fault = locks_look(r->api->locks, lock_key_make(q->name, owner), &lock);
 	if (!fault)
 		json_append(list, lock_view(r->api->locks, &lock, r->uid));
 	if (fault != OUTCOME_NO)
 		return fault;
-	fault = lock_namesakes_find(r, lock_key_make(name, owner), &others);
-	snprintf(sentence, sizeof(sentence), "there is no lock %s", name);
+	fault = lock_namesakes_find(r, lock_key_make(q->name, owner), &others);
+	snprintf(sentence, sizeof(sentence), "there is no lock %s", q->name);
 	return fault ? fault : lock_namesakes_fail(r, &others, sentence);
 }
 
@@ -51,17 +55,17 @@ static bool comes_first(const struct lock *lock, uid_t viewer)
 	return lock->owner == viewer || lock->owner == LOCK_OF_MACHINE;
 }
 
-int locks_get(struct request *r)
+static int handle(struct request *r)
 {
 	struct json_object *list = json_add_array(r->answer, "locks");
-	const char *name = request_param(r, "name");
+	const struct question *q = r->params;
 	_cleanup_free_ struct lock *locks = NULL;
 	size_t n = 0;
 	int fault;
 
-	if (name)
-		return show_one(r, name, list);
-	if (request_param(r, "machine") || request_param(r, "user"))
+	if (q->name)
+		return show_one(r, q, list);
+	if (q->machine || q->user)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "\"machine\" and \"user\" say whose name it is: add name=");
 	fault = locks_look_all(r->api->locks, false, &locks, &n);

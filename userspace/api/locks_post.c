@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST /v1/locks: takes a lock, at once or, with "wait", when its turn has come: then the request
- * is kept until the queue tells.  A name belongs to the user who asks, as the kernel says; with
- * "machine" it is the one of everybody.
+ * POST /v1/locks (pd lock, pd with-lock): takes a lock, at once or, with "wait", when its turn has
+ * come: then the request is kept until the queue tells.  A name belongs to the user who asks, as
+ * the kernel says; with "machine" it is the one of everybody.
  *
  * A grant is answered after its commit.  Where the client did not take the answer, the grant is
  * taken back.
@@ -12,21 +12,49 @@
 #include <string.h>
 #include <time.h>
 
-#include <event2/http.h>
-#include <event2/http_struct.h>
-
-#include "api/kept.h"
 #include "api/lock_asker.h"
-#include "api/lock_delivery.h"
 #include "api/lock_names.h"
 #include "api/lock_view.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "base/moment.h"
 #include "base/text.h"
 #include "coordination/locks.h"
+#include "http/kept.h"
 
 #define WAIT_FOREVER "forever"
+
+struct wanted_lock {
+	const char *name;
+	struct lock_asker asker;
+	int64_t ttl_s;	/* 0 = none */
+	int64_t wait_s; /* 0 = not at all */
+	int64_t fence;	/* only this grant is to be renewed; 0 = any */
+	bool machine;
+};
+
+static param_read read_wait;
+
+static int handle(struct request *r);
+
+const struct route locks_post = {
+	.method = ROUTE_POST,
+	.path = "/v1/locks",
+	.handle = handle,
+	.params = {
+		PARAM_LOCK_NAME(struct wanted_lock, name, .missing = LOCK_NAME_IS_MISSING),
+		PARAM_LOCK_HOLDER("holder", struct wanted_lock, asker.holder),
+		PARAM_LOCK_HOLDER("onBehalf", struct wanted_lock, asker.on_behalf),
+		PARAM_DURATION("ttl", struct wanted_lock, ttl_s),
+		PARAM_ROW("wait", read_wait, struct wanted_lock, wait_s, int64_t),
+		PARAM_LOCK_OWNER("owner", struct wanted_lock, asker.of_parent),
+		PARAM_PATH("cwd", struct wanted_lock, asker.cwd),
+		PARAM_TEXT("program", struct wanted_lock, asker.program),
+		PARAM_COUNT("fence", struct wanted_lock, fence),
+		PARAM_BOOL("machine", struct wanted_lock, machine),
+	},
+	.params_size = sizeof(struct wanted_lock),
+};
 
 /* --- whether the answer was taken --- */
 
@@ -35,26 +63,14 @@ struct granting {
 	struct api *api;
 	struct lock_key key;
 	int64_t fence;
-	bool closes; /* the connection ends with the answer */
 };
 
-static void on_delivery(bool taken, void *user_data)
+static void on_delivered(bool taken, void *user_data)
 {
 	_cleanup_free_ struct granting *g = user_data;
 
 	if (!taken)
 		locks_take_back(g->api->locks, g->key, g->fence);
-}
-
-/* With an error the grant was undone with its batch, which the locks are told by others. */
-static void on_settled(struct evhttp_connection *connection, int error, void *user_data)
-{
-	struct granting *g = user_data;
-
-	if (error)
-		free(g);
-	else
-		lock_delivery_watch(g->api->deliveries, connection, g->closes, on_delivery, g);
 }
 
 static int expect_delivery(struct request *r, const struct lock *lock)
@@ -66,9 +82,8 @@ static int expect_delivery(struct request *r, const struct lock *lock)
 	g->api = r->api;
 	g->key = lock_key_of(lock);
 	g->fence = lock->fence;
-	g->closes = r->http->major == 1 && r->http->minor == 0;
-	r->settled = on_settled;
-	r->settled_data = g;
+	r->delivered = on_delivered;
+	r->delivered_data = g;
 	return 0;
 }
 
@@ -182,74 +197,42 @@ static int wait_for(struct request *r, const struct lock *wanted, int64_t wait_s
 
 /* --- the request --- */
 
-static int parse_duration(struct request *r, const char *name, const char *text, int64_t *ret)
+static int read_wait(struct request *r, const struct param *p, const struct param_value *value,
+		     void *ret)
 {
-	size_t at = 0;
-
-	if (!duration_parse(text, ret, &at))
-		return 0;
-	return request_fail(r, OUTCOME_BAD_REQUEST,
-			    "%s \"%.64s\" is no duration (see character %zu); write it like 45s, "
-			    "30m, 2h30m or 1d",
-			    name, text, at + 1);
-}
-
-static int parse_times(struct request *r, struct lock *wanted, int64_t *ret_wait_s)
-{
-	const char *ttl, *wait;
-	int fault = request_member_text(r, "ttl", &ttl);
-
-	if (!fault && ttl)
-		fault = parse_duration(r, "ttl", ttl, &wanted->ttl_s);
-	if (!fault)
-		fault = request_member_text(r, "wait", &wait);
-	if (fault || !wait)
-		return fault;
-	if (strcmp(wait, WAIT_FOREVER) != 0)
-		return parse_duration(r, "wait", wait, ret_wait_s);
-	*ret_wait_s = LOCK_WAIT_FOREVER;
+	if (strcmp(value->text, WAIT_FOREVER) != 0)
+		return param_duration(r, p, value, ret);
+	*(int64_t *)ret = LOCK_WAIT_FOREVER;
 	return 0;
 }
 
-static int parse(struct request *r, struct lock *wanted, int64_t *ret_wait_s)
+static int fill_wanted(struct request *r, struct wanted_lock *w, struct lock *wanted)
 {
-	struct lock_asker asker;
-	const char *name;
-	bool machine = false;
-	int fault = request_member_text(r, "name", &name);
+	int fault = lock_asker_find(r, &w->asker);
 
+	*wanted = (struct lock){ .uid = r->uid, .ttl_s = w->ttl_s, .fence = w->fence };
 	if (!fault)
-		fault = lock_name_parse(r, name);
-	if (!fault)
-		fault = request_member_bool(r, "machine", &machine);
-	if (!fault)
-		fault = parse_times(r, wanted, ret_wait_s);
-	if (!fault)
-		fault = request_member_count(r, "fence", &wanted->fence);
-	if (!fault)
-		fault = lock_asker_parse(r, &asker);
-	if (!fault)
-		fault = lock_asker_holder(r, &asker, wanted->holder);
+		fault = lock_asker_holder(r, &w->asker, wanted->holder);
 	if (fault)
 		return fault;
-	strcpy(wanted->name, name);
-	wanted->owner = machine ? LOCK_OF_MACHINE : r->uid;
-	wanted->process = asker.owner.id;
-	text_to_utf8(asker.owner.comm, wanted->comm, sizeof(wanted->comm));
+	strcpy(wanted->name, w->name);
+	wanted->owner = w->machine ? LOCK_OF_MACHINE : r->uid;
+	wanted->process = w->asker.owner.id;
+	text_to_utf8(w->asker.owner.comm, wanted->comm, sizeof(wanted->comm));
 	return 0;
 }
 
-int locks_post(struct request *r)
+static int handle(struct request *r)
 {
-	struct lock wanted = { .uid = r->uid };
+	struct wanted_lock *w = r->params;
 	struct lock_answer answer;
-	int64_t wait_s = 0;
-	int result = parse(r, &wanted, &wait_s);
+	struct lock wanted;
+	int result = fill_wanted(r, w, &wanted);
 
 	if (result)
 		return result;
 	result = locks_acquire(r->api->locks, &wanted, &answer);
-	if (result == LOCK_HELD && wait_s)
-		return wait_for(r, &wanted, wait_s);
+	if (result == LOCK_HELD && w->wait_s)
+		return wait_for(r, &wanted, w->wait_s);
 	return show(r, result, &answer, 0);
 }

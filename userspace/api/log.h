@@ -5,22 +5,25 @@
 
 #include <stdbool.h>
 
-#include "api/request.h"
+#include "http/parse.h"
+#include "http/request.h"
 #include "registry/registry.h"
 
 struct log_filter {
-	struct activity_filter activity;	/* its subjects point into `text` */
-	char text[REQUEST_PARAM_MAX_BYTES + 1]; /* a copy of what was asked, cut at its commas */
+	struct activity_filter activity;      /* its subjects point into `text` */
+	char text[PARSE_PARAM_MAX_BYTES + 1]; /* a copy of what was asked, cut at its commas */
 };
 
 /*
- * Reads "CLAIM,myapp:*": actions in any case, and names or patterns of what an entry is about (a
- * service, a lock, a session), up to ACTIVITY_SUBJECTS_MAX; NULL is everything.  A word that is an
- * action means the action.  *ret may not be moved afterwards.  0, OUTCOME_BAD_REQUEST.
+ * Reads "CLAIM,myapp:*" into a struct log_filter: actions in any case, and names or patterns of
+ * what an entry is about (a service, a lock, a session), up to ACTIVITY_SUBJECTS_MAX; zeroes are
+ * everything.  A word that is an action means the action.  It may not be moved afterwards.
  */
-int log_filter_parse(struct request *r, const char *text, struct log_filter *ret);
+#define PARAM_LOG_FILTER(key, type, member) \
+	PARAM_ROW(key, log_filter_read, type, member, struct log_filter)
+param_read log_filter_read;
 
 /* One entry as JSON; owned by the caller. */
-struct json_object *log_entry_view(struct api *api, const struct activity *entry);
+struct json_object *log_entry_view(const struct activity *entry);
 
 #endif

@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /v1/metrics: what was counted, as JSON. */
-#include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
-
-#include "api/metrics.h"
+/* GET /v1/metrics: what was counted, as JSON: pd metrics. */
+#include "api/memory.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "api/view.h"
+#include "http/metrics.h"
+#include "http/request.h"
 
 #define OVER_DEFAULT_US 100000 /* what a person notices */
 
-static int parse_over(struct request *r, uint64_t *ret)
-{
-	const char *text = request_param(r, "over");
-	char *end;
+struct question {
+	int64_t over_us;
+};
 
-	*ret = OVER_DEFAULT_US;
-	if (!text)
-		return 0;
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	if (errno || *end || !isdigit((unsigned char)*text))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "over \"%.32s\" is not a number of microseconds", text);
-	return 0;
-}
+static int handle(struct request *r);
+
+const struct route metrics_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/metrics",
+	.handle = handle,
+	.params = {
+		PARAM_NUMBER("over", struct question, over_us, .max = INT64_MAX,
+			     .otherwise = OVER_DEFAULT_US, .advice = "is not a number of microseconds"),
+	},
+	.params_size = sizeof(struct question),
+};
 
 static int add_requests(struct request *r)
 {
-	const struct api_counters *c = &r->api->counters;
+	const struct metrics *c = server_metrics(r->api->server);
 	struct json_object *o = r->answer;
 	int64_t started_at = r->api->config.started_at;
 
@@ -61,19 +60,18 @@ static int add_database(struct request *r)
 static int add_memory(struct request *r)
 {
 	uint64_t bytes = 0;
-	int fault = metrics_memory(&bytes);
+	int fault = memory_own(&bytes);
 
 	json_add_known(json_add_object(r->answer, "memory"), "bytes", (int64_t)bytes);
 	return fault;
 }
 
-static void add_events(struct json_object *o, const struct metrics *m)
+static void add_events(struct json_object *o, const uint64_t *events)
 {
 	struct json_object *kinds = json_add_object(o, "byKind");
 
 	for (int kind = EVENT_PROCESS; kind < _EVENT_KIND_MAX; kind++)
-		json_add_int(kinds, event_kind_name((enum event_kind)kind),
-			     (int64_t)m->events[kind]);
+		json_add_int(kinds, event_kind_name((enum event_kind)kind), (int64_t)events[kind]);
 }
 
 static int add_kernel(struct request *r)
@@ -90,7 +88,7 @@ static int add_kernel(struct request *r)
 	json_add_int(o, "malformed", (int64_t)c.malformed);
 	json_add_int(o, "resyncs", (int64_t)inventory_resyncs(config->inventory));
 	json_add_int(o, "sockets", (int64_t)inventory_count(config->inventory));
-	add_events(o, &r->api->metrics);
+	add_events(o, r->api->events);
 	probes = json_add_array(o, "probes");
 	for (int i = 0; i < report->n_probes; i++)
 		json_append(probes, view_probe(&report->probes[i]));
@@ -99,25 +97,25 @@ static int add_kernel(struct request *r)
 
 static void name_route(struct json_object *o, const struct route *route)
 {
-	json_add_text(o, "method", route ? routes_method_name(route->method) : NULL);
+	json_add_text(o, "method", route ? route_method_name(route) : NULL);
 	json_add_text(o, "path", route ? route->path : NULL);
 }
 
 static int add_routes(struct request *r)
 {
-	const struct metrics *m = &r->api->metrics;
+	const struct metrics *m = server_metrics(r->api->server);
 	struct json_object *list = json_add_array(r->answer, "routes");
 
-	for (size_t i = 0; i <= ROUTES_MAX; i++)
+	for (size_t i = 0; i < m->n_rows; i++)
 		for (int outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
 			struct json_object *o;
 
-			if (!m->answers[i][outcome])
+			if (!m->rows[i].answers[outcome])
 				continue;
 			o = json_object_new_object();
-			name_route(o, routes_at(i));
+			name_route(o, m->rows[i].route);
 			json_add_text(o, "outcome", outcome_row((enum outcome)outcome)->code);
-			json_add_int(o, "count", (int64_t)m->answers[i][outcome]);
+			json_add_int(o, "count", (int64_t)m->rows[i].answers[outcome]);
 			json_append(list, o);
 		}
 	return 0;
@@ -139,14 +137,11 @@ static struct json_object *slow_view(const struct metrics_slow *slow)
 
 static int add_slow(struct request *r)
 {
-	const struct metrics *m = &r->api->metrics;
+	const struct metrics *m = server_metrics(r->api->server);
 	struct json_object *o, *list;
 	size_t found[METRICS_SLOWEST], n;
-	uint64_t over_us;
-	int fault = parse_over(r, &over_us);
+	uint64_t over_us = (uint64_t)((const struct question *)r->params)->over_us;
 
-	if (fault)
-		return fault;
 	o = json_add_object(r->answer, "slow");
 	n = metrics_slowest(m, over_us, found);
 	json_add_int(o, "overUs", (int64_t)over_us);
@@ -158,7 +153,7 @@ static int add_slow(struct request *r)
 	return 0;
 }
 
-int metrics_get(struct request *r)
+static int handle(struct request *r)
 {
 	static int (*const parts[])(struct request *) = { add_requests, add_database, add_memory,
 							  add_kernel,	add_routes,   add_slow };

@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /v1/notes: what somebody wrote into a session, by pages. */
+/* GET /v1/notes: what somebody wrote into a session, by pages: pd notes. */
 #include <inttypes.h>
 
-#include "api/page.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_request.h"
 #include "api/session_view.h"
+#include "api/state.h"
 #include "base/user.h"
+#include "http/page.h"
+
+struct question {
+	struct session_ref session;
+	struct page page;
+};
+
+static int handle(struct request *r);
+
+const struct route notes_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/notes",
+	.handle = handle,
+	.params = {
+		PARAM_SESSION(struct question, session),
+		PARAM_PAGE(struct question, page, NOTES_PER_SESSION),
+	},
+	.params_size = sizeof(struct question),
+};
 
 struct listing {
 	struct request *r;
-	struct page page;
+	struct page *page;
 	int64_t last_id;
 	bool more;
 	int fault;
@@ -22,7 +40,7 @@ static bool list_note(const struct note *note, void *user_data)
 	struct listing *listing = user_data;
 	struct json_object *o;
 
-	listing->more = page_is_full(listing->r, &listing->page);
+	listing->more = page_is_full(listing->r, listing->page);
 	if (listing->more)
 		return false;
 	o = json_object_new_object();
@@ -57,21 +75,22 @@ static int find_begin(struct request *r, const struct page *page, const char *se
 	return 0;
 }
 
-int notes_get(struct request *r)
+static int handle(struct request *r)
 {
+	struct question *q = r->params;
 	struct registry *registry = r->api->config.registry;
-	struct listing listing = { .r = r };
+	struct listing listing = { .r = r, .page = &q->page };
 	struct session_caller caller;
 	struct session_copy s;
 	char next[24];
 	int64_t after;
-	int fault = page_parse(r, NOTES_PER_SESSION, &listing.page);
+	int fault;
 
+	page_begin(&q->page, PAGE_MAX_ROWS);
 	session_request_caller(r, &caller);
+	fault = session_request_find(r, &q->session, &caller, &s);
 	if (!fault)
-		fault = session_request_find(r, &caller, &s);
-	if (!fault)
-		fault = find_begin(r, &listing.page, s.id, &after);
+		fault = find_begin(r, &q->page, s.id, &after);
 	if (!fault)
 		fault = registry_session_find(registry, s.id, add_session, r);
 	if (!fault)

@@ -1,44 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/notes: writes into a session, which a stalled one is active again by. */
-#include <string.h>
-
+/* POST /v1/notes: writes into a session, which a stalled one is active again by: pd note. */
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_request.h"
+#include "api/state.h"
 
-static int parse(struct request *r, const char **ret)
+struct writing {
+	struct session_ref session;
+	const char *text;
+};
+
+static int handle(struct request *r);
+
+const struct route notes_post = {
+	.method = ROUTE_POST,
+	.path = "/v1/notes",
+	.handle = handle,
+	.params = {
+		PARAM_SESSION(struct writing, session),
+		PARAM_ROW("text", session_text_read, struct writing, text, const char *, .noun = "note",
+			  .max = NOTE_MAX_BYTES, .missing = ": the note is empty"),
+	},
+	.params_size = sizeof(struct writing),
+};
+
+static int handle(struct request *r)
 {
-	int fault = request_member_text(r, "text", ret);
-
-	if (fault)
-		return fault;
-	if (!*ret || session_text_is_blank(*ret))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"text\" is missing: the note is empty");
-	if (strlen(*ret) > NOTE_MAX_BYTES)
-		return request_fail(r, OUTCOME_TOO_LARGE,
-				    "the note is %zu bytes long; at most %d are kept", strlen(*ret),
-				    NOTE_MAX_BYTES);
-	return 0;
-}
-
-int notes_post(struct request *r)
-{
+	const struct writing *writing = r->params;
 	struct session_caller caller;
 	struct session_copy s;
-	const char *text;
 	int64_t id = 0;
 	bool revived = false;
-	int fault = parse(r, &text);
+	int fault;
 
-	if (fault)
-		return fault;
 	session_request_caller(r, &caller);
-	fault = session_request_find_to_change(r, &caller, &s);
+	fault = session_request_find_to_change(r, &writing->session, &caller, &s);
 	if (!fault)
 		fault = request_begin_write(r);
 	if (!fault)
-		fault = sessions_add_note(r->api->sessions, &caller, &s, text, &id, &revived);
+		fault = sessions_add_note(r->api->sessions, &caller, &s, writing->text, &id,
+					  &revived);
 	if (fault)
 		return fault;
 	if (revived)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/release.h"
 
-#include <stdio.h>
-
-#include "api/server.h"
+#include "api/record.h"
+#include "api/state.h"
 #include "base/text.h"
-
-#define DETAILS_SIZE 128
+#include "tracker/release.h"
 
 void release_caller_name(const struct request *r, char ret[RELEASE_COMM_SIZE])
 {
@@ -23,14 +21,13 @@ bool release_is_allowed(const struct request *r, const struct service *s)
 
 int release_service(struct request *r, const struct service *s, const char *comm, const char *why)
 {
-	char details[DETAILS_SIZE];
+	const struct release_actor caller = { r->pid, r->uid, comm };
 	int fault = request_begin_write(r);
 
-	snprintf(details, sizeof(details), "Port %u released%s%s", s->port, why ? ": " : "",
-		 why ? why : "");
 	if (!fault)
-		fault = registry_release(r->api->config.registry, s->id, r->now);
+		fault = release_claim(tracker_activity(r->api->config.tracker), s->id, s->port, why,
+				      &caller, r->now);
 	if (!fault)
-		fault = request_log(r, ACTIVITY_RELEASE, s->id, s->port, comm, details);
-	return fault ? fault : request_touch_port(r, s->port, NULL);
+		record_claim(r->api, s->port);
+	return fault;
 }

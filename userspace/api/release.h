@@ -3,7 +3,7 @@
 #ifndef API_RELEASE_H
 #define API_RELEASE_H
 
-#include "api/request.h"
+#include "http/request.h"
 #include "registry/registry.h"
 
 #define RELEASE_COMM_SIZE (4 * PROCESS_COMM_SIZE)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "api/server.h"
+#include "api/state.h"
 #include "base/moment.h"
 #include "base/user.h"
 
@@ -12,31 +12,18 @@ void session_request_caller(const struct request *r, struct session_caller *ret)
 	session_caller_describe(r->uid, r->pid, r->now, ret);
 }
 
-int session_request_text(struct request *r, const char *name, size_t max_bytes, const char **ret)
+int session_text_read(struct request *r, const struct param *p, const struct param_value *value,
+		      void *ret)
 {
-	int fault = request_member_text(r, name, ret);
-
-	if (fault || !*ret)
-		return fault;
-	if (strlen(*ret) > max_bytes)
-		return request_fail(r, OUTCOME_TOO_LARGE,
-				    "the %s is %zu bytes long; at most %zu are kept", name,
-				    strlen(*ret), max_bytes);
-	return 0;
+	if (session_text_is_blank(value->text))
+		return request_fail(r, OUTCOME_BAD_REQUEST, "\"%s\" is missing%s", p->name,
+				    p->missing);
+	return param_text(r, p, value, ret);
 }
 
-/* A member or parameter, as the route has it; an empty one (of an empty variable) is none. */
-static int text_of(struct request *r, const char *name, const char **ret)
+static bool was_given(const char *text)
 {
-	int fault = 0;
-
-	if (r->route->place == REQUEST_QUERY)
-		*ret = request_param(r, name);
-	else
-		fault = request_member_text(r, name, ret);
-	if (!fault && *ret && !**ret)
-		*ret = NULL;
-	return fault;
+	return text && *text;
 }
 
 /* --- more than one fits --- */
@@ -93,7 +80,7 @@ static int find_named(struct request *r, const char *text, const char *from,
 	return found->n > 1 ? refuse_ambiguous(r, found, what) : 0;
 }
 
-static int find_own(struct request *r, const struct session_caller *caller,
+static int find_own(struct request *r, const char *cwd, const struct session_caller *caller,
 		    struct sessions_found *found)
 {
 	static const char *const words[] = {
@@ -101,11 +88,8 @@ static int find_own(struct request *r, const struct session_caller *caller,
 		[BELONGS_BY_DIRECTORY] = "several sessions work in this directory",
 		[BELONGS_BY_DIRECTORY_LEFT] = "several stalled sessions worked in this directory",
 	};
-	const char *cwd;
-	int fault = text_of(r, "cwd", &cwd);
+	int fault = sessions_find_own(r->api->sessions, caller, cwd ? cwd : "", found);
 
-	if (!fault)
-		fault = sessions_find_own(r->api->sessions, caller, cwd ? cwd : "", found);
 	if (fault)
 		return fault;
 	if (!found->n)
@@ -121,23 +105,18 @@ static int find_own(struct request *r, const struct session_caller *caller,
 					: words[found->nearest.near]);
 }
 
-int session_request_find(struct request *r, const struct session_caller *caller,
-			 struct session_copy *ret)
+int session_request_find(struct request *r, const struct session_ref *ref,
+			 const struct session_caller *caller, struct session_copy *ret)
 {
 	struct sessions_found found;
-	const char *named, *environment;
-	int fault = text_of(r, "session", &named);
+	int fault;
 
-	if (!fault)
-		fault = text_of(r, "environment", &environment);
-	if (fault)
-		return fault;
-	if (named)
-		fault = find_named(r, named, "", &found);
-	else if (environment)
-		fault = find_named(r, environment, "$" SESSION_ENVIRONMENT ": ", &found);
+	if (was_given(ref->session))
+		fault = find_named(r, ref->session, "", &found);
+	else if (was_given(ref->environment))
+		fault = find_named(r, ref->environment, "$" SESSION_ENVIRONMENT ": ", &found);
 	else
-		fault = find_own(r, caller, &found);
+		fault = find_own(r, ref->cwd, caller, &found);
 	if (fault)
 		return fault;
 	*ret = found.sessions[0];
@@ -145,11 +124,11 @@ int session_request_find(struct request *r, const struct session_caller *caller,
 	return 0;
 }
 
-int session_request_find_to_change(struct request *r, const struct session_caller *caller,
-				   struct session_copy *ret)
+int session_request_find_to_change(struct request *r, const struct session_ref *ref,
+				   const struct session_caller *caller, struct session_copy *ret)
 {
 	char age[32];
-	int fault = session_request_find(r, caller, ret);
+	int fault = session_request_find(r, ref, caller, ret);
 
 	if (fault)
 		return fault;

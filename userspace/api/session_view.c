@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/session_view.h"
 
-#include "api/json.h"
 #include "base/user.h"
+#include "http/json.h"
 
 static int64_t status_since(const struct session *s)
 {

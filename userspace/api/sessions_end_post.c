@@ -1,24 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/sessions/end: ends a session, with a last note. */
+/* POST /v1/sessions/end: ends a session, with a last note: pd session end. */
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_request.h"
+#include "api/state.h"
 
-int sessions_end_post(struct request *r)
+struct ending {
+	struct session_ref session;
+	const char *note; /* NULL = none */
+};
+
+static int handle(struct request *r);
+
+const struct route sessions_end_post = {
+	.method = ROUTE_POST,
+	.path = "/v1/sessions/end",
+	.handle = handle,
+	.params = {
+		PARAM_SESSION(struct ending, session),
+		PARAM_TEXT("note", struct ending, note, .max = NOTE_MAX_BYTES),
+	},
+	.params_size = sizeof(struct ending),
+};
+
+static int handle(struct request *r)
 {
+	const struct ending *ending = r->params;
 	struct session_caller caller;
 	struct session_copy s;
-	const char *note;
-	int fault = session_request_text(r, "note", NOTE_MAX_BYTES, &note);
+	int fault;
 
-	if (fault)
-		return fault;
 	session_request_caller(r, &caller);
-	fault = session_request_find_to_change(r, &caller, &s);
+	fault = session_request_find_to_change(r, &ending->session, &caller, &s);
 	if (!fault)
 		fault = request_begin_write(r);
 	if (!fault)
-		fault = sessions_end(r->api->sessions, &caller, &s, note);
+		fault = sessions_end(r->api->sessions, &caller, &s, ending->note);
 	if (fault)
 		return fault;
 	json_add_text(r->answer, "id", s.id);

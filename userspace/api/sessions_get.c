@@ -1,20 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /v1/sessions: the list, by pages. */
+/* GET /v1/sessions: the list, by pages: pd sessions. */
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/page.h"
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_view.h"
+#include "api/state.h"
 #include "base/session.h"
+#include "http/page.h"
 
 #define SESSIONS_SHOWN 20 /* completed ones, where not all are asked for */
 #define CURSOR_SIZE    (64 + SESSION_ID_MAX)
 
+struct question {
+	bool all;
+	struct page page;
+};
+
+static int handle(struct request *r);
+
+const struct route sessions_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/sessions",
+	.handle = handle,
+	.params = {
+		PARAM_ONE("all", struct question, all),
+		PARAM_PAGE(struct question, page, PAGE_MAX_ROWS),
+	},
+	.params_size = sizeof(struct question),
+};
+
 struct listing {
 	struct request *r;
-	struct page page;
+	struct page *page;
 	char last[CURSOR_SIZE];
 	bool more;
 	int fault;
@@ -40,9 +58,9 @@ static bool list_session(const struct session *s, void *user_data)
 	char place[CURSOR_SIZE];
 
 	place_of(s, place);
-	if (listing->page.after && strcmp(place, listing->page.after) <= 0)
+	if (listing->page->after && strcmp(place, listing->page->after) <= 0)
 		return true;
-	listing->more = page_is_full(listing->r, &listing->page);
+	listing->more = page_is_full(listing->r, listing->page);
 	if (listing->more)
 		return false;
 	memcpy(listing->last, place, sizeof(place));
@@ -50,24 +68,18 @@ static bool list_session(const struct session *s, void *user_data)
 	return !listing->fault;
 }
 
-int sessions_get(struct request *r)
+static int handle(struct request *r)
 {
-	const char *all = request_param(r, "all");
-	struct session_filter filter = { .uid = PROCESS_UID_UNKNOWN, .limit = SESSIONS_SHOWN };
-	struct listing listing = { .r = r };
+	struct question *q = r->params;
+	const struct session_filter filter = { .uid = PROCESS_UID_UNKNOWN,
+					       .limit = q->all ? 0 : SESSIONS_SHOWN };
+	struct listing listing = { .r = r, .page = &q->page };
 	int64_t counts[_SESSION_STATUS_MAX];
-	int fault = page_parse(r, PAGE_MAX_ROWS, &listing.page);
+	int fault = registry_count_sessions(r->api->config.registry, counts);
 
 	if (fault)
 		return fault;
-	if (all && strcmp(all, "1") != 0)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "all \"%.16s\" cannot be read; write all=1", all);
-	if (all)
-		filter.limit = 0;
-	fault = registry_count_sessions(r->api->config.registry, counts);
-	if (fault)
-		return fault;
+	page_begin(&q->page, PAGE_MAX_ROWS);
 	for (int s = 0; s < _SESSION_STATUS_MAX; s++)
 		json_add_int(r->answer, session_status_name((enum session_status)s), counts[s]);
 	fault = written_list_begin(r, "sessions");

@@ -1,33 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/sessions: starts a session on the shell that ran pd. */
+/* POST /v1/sessions: starts a session on the shell that ran pd: pd session start. */
 #include <limits.h>
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/server.h"
 #include "api/session_request.h"
+#include "api/state.h"
 
-static int parse(struct request *r, struct session *s)
-{
-	int fault = session_request_text(r, "purpose", SESSION_PURPOSE_MAX_BYTES, &s->purpose);
+struct beginning {
+	const char *purpose, *agent, *cwd;
+};
 
-	if (!fault)
-		fault = session_request_text(r, "agent", SESSION_AGENT_MAX_BYTES, &s->agent);
-	if (!fault)
-		fault = session_request_text(r, "cwd", PATH_MAX - 1, &s->cwd);
-	if (fault)
-		return fault;
-	if (!s->purpose || session_text_is_blank(s->purpose))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"purpose\" is missing; write one like \"Building checkout "
-				    "UI\"");
-	if (s->cwd && *s->cwd != '/')
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "cwd \"%.64s\" is not an absolute path; write it like "
-				    "/home/me/app",
-				    s->cwd);
-	return 0;
-}
+static int handle(struct request *r);
+
+const struct route sessions_post = {
+	.method = ROUTE_POST,
+	.path = "/v1/sessions",
+	.handle = handle,
+	.params = {
+		PARAM_ROW("purpose", session_text_read, struct beginning, purpose, const char *,
+			  .max = SESSION_PURPOSE_MAX_BYTES,
+			  .missing = "; write one like \"Building checkout UI\""),
+		PARAM_TEXT("agent", struct beginning, agent, .max = SESSION_AGENT_MAX_BYTES),
+		PARAM_PATH("cwd", struct beginning, cwd, .max = PATH_MAX - 1),
+	},
+	.params_size = sizeof(struct beginning),
+};
 
 struct others {
 	const struct session *of;
@@ -61,15 +59,14 @@ static int answer(struct request *r, const struct session *s, const char *id)
 	return registry_for_each_session(r->api->config.registry, &mine, add_other, &others);
 }
 
-int sessions_post(struct request *r)
+static int handle(struct request *r)
 {
-	struct session s = { 0 };
+	const struct beginning *b = r->params;
+	struct session s = { .purpose = b->purpose, .agent = b->agent, .cwd = b->cwd };
 	char id[SESSION_ID_MAX + 1], refusal[QUOTA_REFUSAL_SIZE];
 	struct session_caller caller;
-	int fault = parse(r, &s);
+	int fault;
 
-	if (fault)
-		return fault;
 	session_request_caller(r, &caller);
 	fault = request_begin_write(r);
 	if (!fault)

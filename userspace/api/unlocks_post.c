@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/unlocks: gives a lock up, or takes it away from whoever has it. */
+/* POST /v1/unlocks: gives a lock up, or takes it away from whoever has it: pd unlock. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "api/lock_names.h"
 #include "api/lock_view.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "base/moment.h"
 #include "base/user.h"
 #include "coordination/locks.h"
@@ -16,46 +16,44 @@
 #define DETAILS_SIZE 512
 
 struct unlock {
-	struct lock_key key;
-	bool of_whoever; /* no owner was named: root's search goes on where root has none */
-	bool force;
+	const char *name, *user; /* user: NULL = none was named */
+	bool machine, force;
 	int64_t fence; /* only this grant; 0 = any */
 	struct lock_asker asker;
+
+	struct lock_key key;
 	char holder[LOCK_HOLDER_MAX + 1];
 };
 
-static int parse_key(struct request *r, struct unlock *u)
-{
-	const char *name, *user;
-	bool machine = false;
-	uid_t owner = r->uid;
-	int fault = request_member_text(r, "name", &name);
+static int handle(struct request *r);
 
-	if (!fault)
-		fault = lock_name_parse(r, name);
-	if (!fault)
-		fault = request_member_bool(r, "machine", &machine);
-	if (!fault)
-		fault = request_member_text(r, "user", &user);
-	if (!fault)
-		fault = lock_name_owner(r, machine, user, &owner);
+const struct route unlocks_post = {
+	.method = ROUTE_POST,
+	.path = "/v1/unlocks",
+	.handle = handle,
+	.params = {
+		PARAM_LOCK_NAME(struct unlock, name, .missing = LOCK_NAME_IS_MISSING),
+		PARAM_LOCK_HOLDER("holder", struct unlock, asker.holder),
+		PARAM_LOCK_HOLDER("onBehalf", struct unlock, asker.on_behalf),
+		PARAM_BOOL("force", struct unlock, force),
+		PARAM_LOCK_OWNER("owner", struct unlock, asker.of_parent),
+		PARAM_PATH("cwd", struct unlock, asker.cwd),
+		PARAM_COUNT("fence", struct unlock, fence),
+		PARAM_BOOL("machine", struct unlock, machine),
+		PARAM_TEXT("user", struct unlock, user),
+	},
+	.params_size = sizeof(struct unlock),
+};
+
+static int find_who_and_what(struct request *r, struct unlock *u)
+{
+	uid_t owner = r->uid;
+	int fault = lock_name_owner(r, u->machine, u->user, &owner);
+
 	if (fault)
 		return fault;
-	u->key = lock_key_make(name, owner);
-	u->of_whoever = !machine && !user;
-	return 0;
-}
-
-static int parse_unlock(struct request *r, struct unlock *u)
-{
-	int fault = parse_key(r, u);
-
-	if (!fault)
-		fault = request_member_bool(r, "force", &u->force);
-	if (!fault)
-		fault = request_member_count(r, "fence", &u->fence);
-	if (!fault)
-		fault = lock_asker_parse(r, &u->asker);
+	u->key = lock_key_make(u->name, owner);
+	fault = lock_asker_find(r, &u->asker);
 	return fault ? fault : lock_asker_holder(r, &u->asker, u->holder);
 }
 
@@ -127,7 +125,8 @@ static int find_of_another(struct request *r, const struct unlock *u, struct loc
 	if (fault)
 		return fault;
 	snprintf(sentence, sizeof(sentence), "%s is not held", u->key.name);
-	if (!u->of_whoever || !others.n_others)
+	/* where no owner was named root's search goes on where root has none */
+	if (u->machine || u->user || !others.n_others)
 		return lock_namesakes_fail(r, &others, sentence);
 	if (r->uid == 0 && others.n_others > 1)
 		return request_fail(r, OUTCOME_CONFLICT,
@@ -137,24 +136,24 @@ static int find_of_another(struct request *r, const struct unlock *u, struct loc
 	return 0;
 }
 
-int unlocks_post(struct request *r)
+static int handle(struct request *r)
 {
-	struct unlock u = { 0 };
+	struct unlock *u = r->params;
 	struct lock lock;
-	int fault = parse_unlock(r, &u);
+	int fault = find_who_and_what(r, u);
 
 	if (fault)
 		return fault;
-	fault = locks_look(r->api->locks, u.key, &lock);
+	fault = locks_look(r->api->locks, u->key, &lock);
 	if (fault < 0)
 		return fault;
 	if (fault == OUTCOME_NO || !lock_is_held(&lock))
-		fault = find_of_another(r, &u, &lock);
+		fault = find_of_another(r, u, &lock);
 	if (fault)
 		return fault;
-	if (u.fence && u.fence != lock.fence)
+	if (u->fence && u->fence != lock.fence)
 		return request_fail(r, OUTCOME_NO, "%s is not held with fence %lld any more",
-				    lock.name, (long long)u.fence);
-	fault = check_allowed(r, &u, &lock);
-	return fault ? fault : release(r, &u, &lock);
+				    lock.name, (long long)u->fence);
+	fault = check_allowed(r, u, &lock);
+	return fault ? fault : release(r, u, &lock);
 }

@@ -7,8 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/server.h"
+#include "api/state.h"
 #include "base/procfs.h"
+#include "http/request.h"
 #include "reconcile/status.h"
 
 /* --- processes --- */

@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "api/json.h"
 #include "base/user.h"
 #include "explain/holder.h"
+#include "http/json.h"
 #include "inventory/inventory.h"
 #include "sentinel/sentinel.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/server.h"
+#include "api/state.h"
 #include "api/view.h"
 #include "base/log.h"
 

@@ -3,8 +3,8 @@
 #ifndef API_WHY_H
 #define API_WHY_H
 
-#include "api/json.h"
 #include "explain/explain.h"
+#include "http/json.h"
 
 struct api;
 

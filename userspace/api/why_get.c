@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /v1/why: what is asked, and of whom. */
+/* GET /v1/why: what is asked, and of whom; without a port, refusals as they happened: pd why. */
 #include <errno.h>
 #include <json-c/json_tokener.h>
 #include <netinet/in.h>
@@ -7,85 +7,120 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/request.h"
 #include "api/routes.h"
-#include "api/server.h"
+#include "api/state.h"
 #include "api/why.h"
+#include "http/parse.h"
+#include "http/request.h"
 
 #define REMEMBERED_S  60 /* "a moment ago": long enough to read an error and type a command */
 #define PID_MAX_LIMIT (4 * 1024 * 1024) /* include/linux/threads.h */
 #define REFUSALS_MAX  50		/* recorded refusals in one answer: a few kB each */
 
+struct asked_address {
+	bool given, named; /* named: not as "*", which is what is asked by default */
+	uint8_t family;
+	struct net_addr addr;
+};
+
+struct question {
+	uint16_t port;
+	uint16_t protocol; /* 0 = not given */
+	struct asked_address addr;
+	bool v6only, reuseaddr, reuseport;
+	const char *dev;
+	int64_t uid; /* -1 = not given */
+	const char *netns;
+	int64_t pid; /* 0 = of any */
+	int64_t last;
+};
+
+static param_read read_protocol, read_address;
+
+static int handle(struct request *r);
+
+const struct route why_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/why",
+	.handle = handle,
+	.params = {
+		PARAM_PORT("port", struct question, port),
+		PARAM_ROW("proto", read_protocol, struct question, protocol, uint16_t),
+		PARAM_ROW("addr", read_address, struct question, addr, struct asked_address),
+		PARAM_FLAG("v6only", struct question, v6only),
+		PARAM_FLAG("reuseaddr", struct question, reuseaddr),
+		PARAM_FLAG("reuseport", struct question, reuseport),
+		PARAM_TEXT("dev", struct question, dev),
+		/* (uid_t)-1 is nobody's */
+		PARAM_NUMBER("uid", struct question, uid, .max = UINT32_MAX - 1, .otherwise = -1),
+		PARAM_TEXT("netns", struct question, netns),
+		PARAM_NUMBER("pid", struct question, pid, .min = 1, .max = PID_MAX_LIMIT),
+		PARAM_NUMBER("last", struct question, last, .min = 1, .max = REFUSALS_MAX,
+			     .otherwise = 1),
+	},
+	.params_size = sizeof(struct question),
+};
+
 /* --- a question --- */
 
-static int parse_flag(struct request *r, const char *name, bool *ret)
+static int read_protocol(struct request *r, const struct param *p, const struct param_value *value,
+			 void *ret)
 {
-	const char *text = request_param(r, name);
+	bool udp = !strcmp(value->text, "udp");
 
-	*ret = text && !strcmp(text, "1");
-	if (text && !*ret && strcmp(text, "0") != 0)
-		return request_fail(r, OUTCOME_BAD_REQUEST, "%s \"%.32s\" is neither 0 nor 1", name,
-				    text);
+	if (!udp && strcmp(value->text, "tcp") != 0)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "proto \"%.32s\" is neither tcp nor udp", value->text);
+	*(uint16_t *)ret = udp ? IPPROTO_UDP : IPPROTO_TCP;
 	return 0;
 }
 
-/* A number from 1 (or 0 with `zero`) to max; *ret stays where it was not given. */
-static int parse_number(struct request *r, const char *name, bool zero, uint32_t max, uint32_t *ret)
+static int read_address(struct request *r, const struct param *p, const struct param_value *value,
+			void *ret)
 {
-	const char *text = request_param(r, name);
-	unsigned long long n;
-	char *end;
+	struct asked_address *a = ret;
 
-	if (!text)
-		return 0;
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || errno || n > max || (!n && !zero))
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "%s \"%.32s\" is not a number from %d to %u", name, text,
-				    zero ? 0 : 1, max);
-	*ret = (uint32_t)n;
-	return 0;
-}
-
-static int parse_address(struct request *r, struct why_question *q)
-{
-	const char *proto = request_param(r, "proto"), *addr = request_param(r, "addr");
-	bool udp = proto && !strcmp(proto, "udp");
-
-	if (proto && !udp && strcmp(proto, "tcp") != 0)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "proto \"%.32s\" is neither tcp nor udp", proto);
-	*q = why_default_question(udp ? IPPROTO_UDP : IPPROTO_TCP, q->port);
-	if (addr && net_addr_parse(addr, &q->family, &q->addr))
+	if (net_addr_parse(value->text, &a->family, &a->addr))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "addr \"%.64s\" is not an address; write one like 127.0.0.1, "
 				    "::1 or * for all",
-				    addr);
-	q->addr_named = addr && strcmp(addr, "*") != 0; /* what is asked by default */
+				    value->text);
+	a->given = true;
+	a->named = strcmp(value->text, "*") != 0;
 	return 0;
 }
 
-static int parse_flags(struct request *r, struct why_question *q)
+/* No name of the list may be given; `why` says so behind the name. */
+static int check_not_given(struct request *r, const char *const *names, size_t n, const char *why)
 {
-	int fault = parse_flag(r, "v6only", &q->v6only);
-
-	if (!fault)
-		fault = parse_flag(r, "reuseaddr", &q->reuseaddr);
-	if (!fault)
-		fault = parse_flag(r, "reuseport", &q->reuseport);
-	if (!fault && q->v6only && q->family == AF_INET)
-		fault = request_fail(r, OUTCOME_BAD_REQUEST,
-				     "v6only is a flag of IPv6 sockets, and addr is an IPv4 "
-				     "address; leave one of them out");
-	q->uid = r->uid;
-	/* (uid_t)-1 is nobody's */
-	return fault ? fault : parse_number(r, "uid", true, UINT32_MAX - 1, &q->uid);
+	for (size_t i = 0; i < n; i++)
+		if (parse_was_given(r, names[i]))
+			return request_fail(r, OUTCOME_BAD_REQUEST, "%s %s", names[i], why);
+	return 0;
 }
 
-static int parse_place(struct request *r, struct why_facts *f)
+static int fill_question(struct request *r, const struct question *asked, struct why_question *q)
 {
-	const char *netns = request_param(r, "netns"), *dev = request_param(r, "dev");
+	*q = why_default_question(asked->protocol ? asked->protocol : IPPROTO_TCP, asked->port);
+	if (asked->addr.given) {
+		q->family = asked->addr.family;
+		q->addr = asked->addr.addr;
+		q->addr_named = asked->addr.named;
+	}
+	q->v6only = asked->v6only;
+	q->reuseaddr = asked->reuseaddr;
+	q->reuseport = asked->reuseport;
+	q->uid = asked->uid < 0 ? r->uid : (uid_t)asked->uid;
+	if (q->v6only && q->family == AF_INET)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "v6only is a flag of IPv6 sockets, and addr is an IPv4 "
+				    "address; leave one of them out");
+	return 0;
+}
+
+static int find_place(struct request *r, const struct question *asked, struct why_facts *f)
+{
+	const char *netns = asked->netns, *dev = asked->dev;
 	char peer[16];
 	int fault;
 
@@ -168,23 +203,19 @@ static int remember_refusal(struct request *r, struct why_facts *f)
 	return fault;
 }
 
-static int ask(struct request *r, uint16_t port)
+static int ask(struct request *r, const struct question *asked)
 {
-	_cleanup_(why_facts_deinit) struct why_facts f = {
-		.question.port = port, .caller = r->pid, .viewer = r->uid, .now = r->now
-	};
 	static const char *const others[] = { "pid", "last" };
-	int fault = parse_address(r, &f.question);
+	_cleanup_(why_facts_deinit) struct why_facts f = { .caller = r->pid,
+							   .viewer = r->uid,
+							   .now = r->now };
+	int fault = check_not_given(r, others, ARRAY_SIZE(others),
+				    "asks for recorded refusals and takes no port");
 
-	for (size_t i = 0; !fault && i < ARRAY_SIZE(others); i++)
-		if (request_param(r, others[i]))
-			fault = request_fail(r, OUTCOME_BAD_REQUEST,
-					     "%s asks for recorded refusals and takes no port",
-					     others[i]);
 	if (!fault)
-		fault = parse_flags(r, &f.question);
+		fault = fill_question(r, asked, &f.question);
 	if (!fault)
-		fault = parse_place(r, &f);
+		fault = find_place(r, asked, &f);
 	if (!fault)
 		fault = remember_refusal(r, &f);
 	return fault ? fault : why_view_place(r->api, &f, r->answer);
@@ -213,7 +244,7 @@ static bool add_refusal(const struct refusal_record *failure, void *user_data)
 	return true;
 }
 
-static int none_recorded(struct request *r, uint32_t pid)
+static int none_recorded(struct request *r, int64_t pid)
 {
 	const struct sentinel_report *report = r->api->explainer.report;
 	char of[48] = "", lift[WHY_MISSING_SIZE], command[WHY_COMMAND_SIZE];
@@ -226,36 +257,28 @@ static int none_recorded(struct request *r, uint32_t pid)
 				    report->why_not_bpf, lift, *command ? ": " : "", command);
 	}
 	if (pid)
-		snprintf(of, sizeof(of), " of process %u", pid);
+		snprintf(of, sizeof(of), " of process %d", (int)pid);
 	return request_fail(r, OUTCOME_NO,
 			    "no refused bind or listen%s is recorded%s; run the failing command "
 			    "again now that the daemon listens, then: pd why",
 			    of, r->uid ? " for your user" : "");
 }
 
-static int recall(struct request *r)
+static int recall(struct request *r, const struct question *asked)
 {
 	static const char *const others[] = { "proto",	   "addr", "v6only", "reuseaddr",
 					      "reuseport", "dev",  "uid",    "netns" };
+	const struct refusal_filter filter = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
+					       .pid = (pid_t)asked->pid,
+					       .limit = asked->last };
 	struct recall recalled = { .answer = r->answer };
-	uint32_t pid = 0, last = 1;
-	struct refusal_filter filter;
 	size_t waiting;
-	int fault = parse_number(r, "pid", false, PID_MAX_LIMIT, &pid);
+	int fault = check_not_given(r, others, ARRAY_SIZE(others),
+				    "needs a port to ask about: write port=3000");
 
-	if (!fault)
-		fault = parse_number(r, "last", false, REFUSALS_MAX, &last);
-	for (size_t i = 0; !fault && i < ARRAY_SIZE(others); i++)
-		if (request_param(r, others[i]))
-			fault = request_fail(r, OUTCOME_BAD_REQUEST,
-					     "%s needs a port to ask about: write port=3000",
-					     others[i]);
 	if (fault)
 		return fault;
-	filter = (struct refusal_filter){ .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
-					  .pid = (pid_t)pid,
-					  .limit = last };
-	if (request_param(r, "last"))
+	if (parse_was_given(r, "last"))
 		recalled.refusals = json_object_new_array();
 	waiting = explain_waiting(r, &filter);
 	fault = registry_for_each_refusal(r->api->config.registry, &filter, add_refusal, &recalled);
@@ -264,16 +287,13 @@ static int recall(struct request *r)
 		json_add_int(r->answer, "waiting", (int64_t)waiting);
 	}
 	if (!fault && !recalled.n)
-		fault = none_recorded(r, pid);
+		fault = none_recorded(r, asked->pid);
 	return fault;
 }
 
-int why_get(struct request *r)
+static int handle(struct request *r)
 {
-	uint16_t port;
-	int fault = request_param_port(r, "port", &port);
+	const struct question *asked = r->params;
 
-	if (fault)
-		return fault;
-	return port ? ask(r, port) : recall(r);
+	return asked->port ? ask(r, asked) : recall(r, asked);
 }

@@ -24,6 +24,7 @@
 #include "daemon/place.h"
 #include "daemon/privileges.h"
 #include "daemon/state.h"
+#include "daemon/wall_clock.h"
 #include "inventory/inventory.h"
 #include "registry/registry.h"
 #include "sentinel/sentinel.h"
@@ -42,6 +43,7 @@ struct daemon {
 	struct tracker *tracker;
 	struct api *api;
 	struct place *place;
+	struct wall_clock *wall_clock;
 	int lost; /* -ESTALE once the place was: the daemon ends */
 };
 
@@ -176,6 +178,14 @@ static int open_registry(struct daemon *d, const struct options *options)
 	return r;
 }
 
+static void on_clock_changed(void *user_data)
+{
+	struct daemon *d = user_data;
+
+	api_clock_changed(d->api);
+	tracker_clock_changed(d->tracker);
+}
+
 static int serve(struct daemon *d)
 {
 	char error[STATE_ERROR_SIZE] = "";
@@ -199,6 +209,8 @@ static int serve(struct daemon *d)
 	}
 	config.tracker = d->tracker;
 	r = api_new(&config, TAKE_FD(d->state.listen_fd), &d->api);
+	if (!r)
+		r = wall_clock_new(d->loop, on_clock_changed, d, &d->wall_clock);
 	if (!r)
 		r = tracker_start(d->tracker);
 	if (!r)
@@ -285,6 +297,7 @@ static int start(struct daemon *d, const struct options *options)
 static void deinit(struct daemon *d)
 {
 	place_free(d->place);
+	wall_clock_free(d->wall_clock);
 	api_free(d->api);
 	tracker_free(d->tracker);
 	registry_close(d->registry);

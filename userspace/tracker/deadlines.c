@@ -9,11 +9,10 @@
 
 #include "base/log.h"
 #include "reconcile/status.h"
-#include "tracker/activity.h"
+#include "tracker/release.h"
 
-#define RETRY_S	     60 /* an expired claim that was used is released this long after its use */
-#define SLICE	     64 /* claims that one turn of the loop changes: a few milliseconds */
-#define DETAILS_SIZE 64
+#define RETRY_S 60 /* an expired claim that was used is released this long after its use */
+#define SLICE	64 /* claims that one turn of the loop changes: a few milliseconds */
 
 int64_t deadlines_of(const struct service *service, enum service_status status, int64_t updated_at)
 {
@@ -97,25 +96,12 @@ static bool judge_silent(struct deadlines *d, int64_t now)
 
 static int release(struct deadlines *d, const char *id, uint16_t port, int64_t now)
 {
-	char details[DETAILS_SIZE];
-	int r = registry_begin(d->registry);
+	const struct release_actor daemon = { getpid(), geteuid(), "portdaddyd" };
+	int r = release_claim(d->activity, id, port, "its time is over", &daemon, now);
 
-	if (!r)
-		r = registry_release(d->registry, id, now);
-	if (r) {
+	if (r)
 		log_error("%s: not released at its end: %s", id, registry_strerror(d->registry, r));
-		return r;
-	}
-	snprintf(details, sizeof(details), "Port %u released: its time is over", port);
-	activity_write_or_log(d->activity, &(struct activity){ .action = ACTIVITY_RELEASE,
-							       .service = id,
-							       .details = details,
-							       .timestamp = now,
-							       .port = port,
-							       .pid = getpid(),
-							       .uid = geteuid(),
-							       .comm = "portdaddyd" });
-	return 0;
+	return r;
 }
 
 /* Releases claims whose --ttl is over and that nothing uses.  True when there may be more. */

@@ -2,7 +2,10 @@
 /* The server against well-formed, malformed and hostile HTTP. */
 #include "world.h"
 
-#include "api/reply.h"
+#include "api/state.h"
+#include "http/answer.h"
+#include "http/metrics.h"
+#include "http/parse.h"
 
 static void assert_alive(struct world *w)
 {
@@ -151,8 +154,8 @@ static struct answer post_bytes(struct world *w, size_t size)
 
 static void a_body_of_64_kb_is_read_and_one_byte_more_is_too_large(void **state)
 {
-	_cleanup_answer_ struct answer fits = post_bytes(*state, API_BODY_MAX_BYTES);
-	_cleanup_answer_ struct answer over = post_bytes(*state, API_BODY_MAX_BYTES + 1);
+	_cleanup_answer_ struct answer fits = post_bytes(*state, PARSE_BODY_MAX_BYTES);
+	_cleanup_answer_ struct answer over = post_bytes(*state, PARSE_BODY_MAX_BYTES + 1);
 
 	assert_error(&fits, 400, "bad_request", "not JSON");
 	assert_error(&over, 413, "too_large", "65536");
@@ -357,11 +360,11 @@ static void a_parameter_of_a_kilobyte_is_too_large(void **state)
 static void requests_and_refusals_are_counted(void **state)
 {
 	struct world *w = *state;
-	struct api_counters before = api_counters(w->api), after;
+	struct metrics before = *server_metrics(w->api->server), after;
 	_cleanup_answer_ struct answer good = ask_get(w, "/v1/services");
 	_cleanup_answer_ struct answer bad = ask_get(w, "/nowhere");
 
-	after = api_counters(w->api);
+	after = *server_metrics(w->api->server);
 	assert_int_equal(after.requests - before.requests, 2);
 	assert_int_equal(after.refused - before.refused, 1);
 	assert_int_equal(after.errors - before.errors, 0); /* of the daemon's own there was none */
@@ -371,12 +374,12 @@ static void requests_and_refusals_are_counted(void **state)
 
 static void an_error_inside_is_never_the_clients_fault(void **state)
 {
-	assert_int_equal(reply_outcome(0), OUTCOME_OK);
-	assert_int_equal(reply_outcome(OUTCOME_CONFLICT), OUTCOME_CONFLICT);
-	assert_int_equal(reply_outcome(-EINVAL), OUTCOME_FAILED);
-	assert_int_equal(reply_outcome(-EACCES), OUTCOME_FAILED);
-	assert_int_equal(reply_outcome(-ENOMEM), OUTCOME_FAILED);
-	assert_int_equal(reply_outcome(-ENOSPC), OUTCOME_NO_SPACE);
+	assert_int_equal(answer_outcome(0), OUTCOME_OK);
+	assert_int_equal(answer_outcome(OUTCOME_CONFLICT), OUTCOME_CONFLICT);
+	assert_int_equal(answer_outcome(-EINVAL), OUTCOME_FAILED);
+	assert_int_equal(answer_outcome(-EACCES), OUTCOME_FAILED);
+	assert_int_equal(answer_outcome(-ENOMEM), OUTCOME_FAILED);
+	assert_int_equal(answer_outcome(-ENOSPC), OUTCOME_NO_SPACE);
 }
 
 int main(void)

@@ -2,8 +2,10 @@
 /* How many may be connected, and that nobody can lock the others out. */
 #include <signal.h>
 
-#include "api/connections.h"
+#include "api/state.h"
 #include "base/quota.h"
+#include "http/connections.h"
+#include "http/metrics.h"
 #include "registry/sessions.h"
 #include "world.h"
 
@@ -279,7 +281,7 @@ static void on_turn(evutil_socket_t fd, short what, void *user_data)
 {
 	static const struct timeval at_once;
 	struct turns *t = user_data;
-	uint64_t now = api_counters(t->w->api).connections;
+	uint64_t now = server_metrics(t->w->api->server)->connections;
 
 	if (now - t->seen > t->most)
 		t->most = now - t->seen;
@@ -291,7 +293,7 @@ static void a_turn_accepts_a_few_and_goes_on(void **state)
 {
 	static const struct timeval at_once;
 	struct world *w = *state;
-	struct turns t = { .w = w, .seen = api_counters(w->api).connections };
+	struct turns t = { .w = w, .seen = server_metrics(w->api->server)->connections };
 	uint64_t before = t.seen;
 	struct client clients[2 * CONNECTIONS_PER_TURN + 1];
 
@@ -361,13 +363,13 @@ static void a_question_does_not_wait_for_all_of_another_user(void **state)
 	assert_int_equal(read(o.reports, &sent, sizeof(sent)), sizeof(sent));
 	c = client_new(w);
 	assert_int_equal(send(c.fd, question, strlen(question), 0), strlen(question));
-	before = api_counters(w->api).requests;
+	before = server_metrics(w->api->server)->requests;
 	while (!strstr(c.text, "\"entries\"")) {
 		event_base_loop(w->loop, EVLOOP_ONCE);
 		client_read(&c);
 		assert_true(now_ms() < deadline);
 	}
-	assert_in_range(api_counters(w->api).requests - before, 1, QUESTIONS / 4);
+	assert_in_range(server_metrics(w->api->server)->requests - before, 1, QUESTIONS / 4);
 	other_free(&o);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Long lists come in pages: all rows, each once, and none longer than it may be. */
 #include "answers.h"
-#include "api/page.h"
+#include "http/page.h"
 #include "registry/sessions.h"
 
 #define CLAIMS 7

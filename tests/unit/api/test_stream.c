@@ -2,7 +2,8 @@
 /* Watchers: what they get, what they miss, how they end. */
 #include "world.h"
 
-#include "api/server.h"
+#include "api/state.h"
+#include "http/metrics.h"
 #include "tracker/activity.h"
 
 static struct client watch(struct world *w, const char *path)
@@ -207,11 +208,11 @@ static void a_watcher_that_does_not_read_is_disconnected(void **state)
 	struct world *w = *state;
 	struct client slow = watch(w, "/v1/events");
 	_cleanup_client_ struct client quick = watch(w, "/v1/events");
-	uint64_t before = api_counters(w->api).dropped_watchers;
+	uint64_t before = server_metrics(w->api->server)->dropped_watchers;
 	int64_t deadline = now_ms() + DEADLINE_MS;
 	struct event e = event_of(EVENT_BIND);
 
-	while (api_counters(w->api).dropped_watchers == before) {
+	while (server_metrics(w->api->server)->dropped_watchers == before) {
 		for (int i = 0; i < 100; i++)
 			publish(w, &e, "flood", 1);
 		world_turn(w);
@@ -222,7 +223,7 @@ static void a_watcher_that_does_not_read_is_disconnected(void **state)
 	client_free(&slow);
 	/* who reads loses nothing */
 	wait_published(w, &quick);
-	assert_int_equal(api_counters(w->api).dropped_watchers, before + 1);
+	assert_int_equal(server_metrics(w->api->server)->dropped_watchers, before + 1);
 }
 
 static void a_watcher_that_leaves_is_forgotten(void **state)

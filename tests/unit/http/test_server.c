@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/* The transport alone: routes, a batch and its commit that know nothing but this test. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/identity.h"
+#include "base/quota.h"
+#include "http/commit.h"
+#include "http/lines.h"
+#include "http/metrics.h"
+#include "http/request.h"
+#include "http/server.h"
+
+#define DEADLINE_S 20
+#define TEXT_SIZE  (64 * 1024)
+
+/* What the handlers below work with. */
+struct api {
+	struct event_base *loop;
+	struct quota *quota;
+	struct server *server;
+	char path[96];
+	bool open; /* a batch is */
+	int fails; /* what its commit returns */
+	int commits, steps;
+	int taken; /* -1 = not told */
+	struct lines *lines;
+};
+
+struct params {
+	const char *id;
+	uint16_t port;
+	int64_t n;
+};
+
+static int on_look(struct request *r)
+{
+	const struct params *p = r->params;
+
+	json_add_text(r->answer, "id", p->id);
+	json_add_known(r->answer, "port", p->port);
+	json_add_int(r->answer, "n", p->n);
+	return 0;
+}
+
+static void on_delivered(bool taken, void *user_data)
+{
+	((struct api *)user_data)->taken = taken;
+}
+
+static int on_write(struct request *r)
+{
+	const struct params *p = r->params;
+	int fault = request_begin_write(r);
+
+	json_add_text(r->answer, "id", p->id);
+	r->delivered = on_delivered;
+	r->delivered_data = r->api;
+	return fault;
+}
+
+static int on_fail(struct request *r)
+{
+	return -EBUSY;
+}
+
+static void on_step(void *user_data)
+{
+	struct api *api = user_data;
+	struct json_object *line = json_object_new_object();
+
+	json_add_int(line, "step", ++api->steps);
+	lines_put(api->lines, line);
+	json_object_put(line);
+	if (api->steps < 3)
+		lines_continue(api->lines);
+	else
+		lines_finish(api->lines);
+}
+
+static int on_lines(struct request *r)
+{
+	static const struct lines_calls calls = { .step = on_step };
+	int fault = lines_begin(r, &calls, r->api, &r->api->lines);
+
+	if (!fault)
+		lines_continue(r->api->lines);
+	return fault;
+}
+
+static const struct route look = {
+	.path = "/look",
+	.handle = on_look,
+	.params = { PARAM_ID("id", struct params, id), PARAM_PORT("port", struct params, port),
+		    PARAM_NUMBER("n", struct params, n, .min = 1, .max = 9, .otherwise = 4) },
+	.params_size = sizeof(struct params),
+};
+static const struct route writing = {
+	.method = ROUTE_POST,
+	.path = "/write",
+	.handle = on_write,
+	.params = { PARAM_ID("id", struct params, id, .missing = "; write one like a:b") },
+	.params_size = sizeof(struct params),
+};
+static const struct route failing = { .path = "/fail", .handle = on_fail };
+static const struct route going_on = { .path = "/lines", .handle = on_lines };
+static const struct route *const routes[] = { &look, &writing, &failing, &going_on, NULL };
+
+/* --- the owner --- */
+
+static int handle(struct request *r)
+{
+	return r->route->handle(r);
+}
+
+static int begin(struct api *api)
+{
+	api->open = true;
+	return 0;
+}
+
+static bool is_open(struct api *api)
+{
+	return api->open;
+}
+
+static int commit(struct api *api)
+{
+	api->commits += api->open;
+	api->open = false;
+	return api->fails;
+}
+
+static const char *words(struct api *api, int error)
+{
+	return error == -EBUSY ? "busy, says the owner" : "the disk, says the owner";
+}
+
+static bool words_are_whole(struct api *api, int error)
+{
+	return error == -EIO;
+}
+
+static uint64_t database_us(struct api *api)
+{
+	return 0;
+}
+
+static const struct server_calls calls = { handle, begin,	    is_open,	commit,
+					   words,  words_are_whole, database_us };
+
+static int listen_on(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	return fd;
+}
+
+static int open_server(void **state)
+{
+	struct api *api = calloc(1, sizeof(*api));
+	struct server_config config = { .routes = routes, .calls = &calls, .api = api };
+
+	assert_non_null(api);
+	api->taken = -1;
+	snprintf(api->path, sizeof(api->path), "/tmp/pd-http-%d.sock", getpid());
+	unlink(api->path);
+	api->loop = event_base_new();
+	assert_non_null(api->loop);
+	assert_int_equal(event_base_priority_init(api->loop, 3), 0);
+	assert_int_equal(quota_new(geteuid(), &api->quota), 0);
+	config.loop = api->loop;
+	config.quota = api->quota;
+	assert_int_equal(server_new(&config, &api->server), 0);
+	assert_int_equal(server_listen(api->server, listen_on(api->path)), 0);
+	*state = api;
+	return 0;
+}
+
+static int close_server(void **state)
+{
+	struct api *api = *state;
+
+	server_stop(api->server);
+	server_free(api->server);
+	quota_free(api->quota);
+	event_base_free(api->loop);
+	unlink(api->path);
+	free(api);
+	return 0;
+}
+
+/* --- a client --- */
+
+static int send_text(struct api *api, const char *text)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", api->path);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	return fd;
+}
+
+/* Turns the loop until the server has ended the connection; what it said. */
+static const char *read_all(struct api *api, int fd)
+{
+	static char text[TEXT_SIZE];
+	time_t deadline = time(NULL) + DEADLINE_S;
+	size_t used = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+		n = recv(fd, text + used, sizeof(text) - 1 - used, 0);
+		if (n > 0)
+			used += (size_t)n;
+		else if (!n || errno != EAGAIN)
+			break;
+		assert_true(time(NULL) < deadline);
+	}
+	text[used] = '\0';
+	close(fd);
+	return text;
+}
+
+static const char *ask(struct api *api, const char *text)
+{
+	return read_all(api, send_text(api, text));
+}
+
+static const char *post(struct api *api, const char *path, const char *body)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "POST %s HTTP/1.0\r\nContent-Length: %zu\r\n\r\n%s", path,
+		 strlen(body), body);
+	return ask(api, text);
+}
+
+/* --- tests --- */
+
+static void a_query_is_read_into_the_handlers_struct(void **state)
+{
+	const char *answer = ask(*state, "GET /look?id=a:b&port=3000 HTTP/1.0\r\n\r\n");
+
+	assert_non_null(strstr(answer, " 200 "));
+	assert_non_null(strstr(answer, "{\"ok\":true,\"version\":1,\"id\":\"a:b\",\"port\":3000,"
+				       "\"n\":4}"));
+}
+
+static void a_query_that_no_row_reads_is_refused(void **state)
+{
+	static const struct {
+		const char *query, *says;
+	} cases[] = {
+		{ "x=1", "unknown parameter \\\"x\\\"; /look takes: id, port, n" },
+		{ "id=a&id=b", "parameter id is given twice" },
+		{ "id=", "parameter id has no value; write id=…" },
+		{ "id=a%00b", "parameter id is not text: it has a NUL byte or malformed UTF-8" },
+		{ "port=0", "port \\\"0\\\" is not a port" },
+		{ "n=10", "n \\\"10\\\" is not a number from 1 to 9" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[128];
+		const char *answer;
+
+		snprintf(text, sizeof(text), "GET /look?%s HTTP/1.0\r\n\r\n", cases[i].query);
+		answer = ask(*state, text);
+		if (!strstr(answer, " 400 ") || !strstr(answer, cases[i].says))
+			fail_msg("%s: %s", cases[i].query, answer);
+	}
+}
+
+static void what_is_no_route_or_method_is_said(void **state)
+{
+	const char *answer = ask(*state, "GET /nowhere HTTP/1.0\r\n\r\n");
+
+	assert_non_null(strstr(answer, " 404 "));
+	assert_non_null(strstr(answer, "there is no /nowhere here"));
+	answer = ask(*state, "GET /write HTTP/1.0\r\n\r\n");
+	assert_non_null(strstr(answer, " 405 "));
+	assert_non_null(strstr(answer, "Allow: POST\r\n"));
+}
+
+static void an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken(void **state)
+{
+	struct api *api = *state;
+	time_t deadline = time(NULL) + DEADLINE_S;
+	const char *answer = post(api, "/write", "{\"id\":\"a:b\"}");
+
+	assert_non_null(strstr(answer, " 200 "));
+	assert_non_null(strstr(answer, "\"id\":\"a:b\""));
+	assert_int_equal(api->commits, 1);
+	while (api->taken < 0 && time(NULL) < deadline)
+		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	assert_int_equal(api->taken, 1);
+}
+
+static void a_commit_that_fails_is_the_answer_in_the_owners_words(void **state)
+{
+	struct api *api = *state;
+	const char *answer;
+
+	api->fails = -EIO;
+	answer = post(api, "/write", "{\"id\":\"a:b\"}");
+	assert_non_null(strstr(answer, " 500 "));
+	assert_non_null(strstr(answer, "nothing was changed: the disk, says the owner"));
+	assert_int_equal(api->taken, 1); /* nothing was given */
+	api->fails = 0;
+}
+
+static void a_client_that_leaves_before_its_answer_has_not_taken_it(void **state)
+{
+	struct api *api = *state;
+	time_t deadline = time(NULL) + DEADLINE_S;
+
+	close(send_text(api, "POST /write HTTP/1.0\r\nContent-Length: 12\r\n\r\n{\"id\":\"a:b\"}"));
+	while (api->taken < 0 && time(NULL) < deadline)
+		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	assert_int_equal(api->commits, 1);
+	assert_int_equal(api->taken, 0);
+}
+
+static void a_body_without_what_it_needs_never_reaches_its_handler(void **state)
+{
+	struct api *api = *state;
+
+	assert_non_null(
+		strstr(post(api, "/write", "{}"), "\\\"id\\\" is missing; write one like a:b"));
+	assert_non_null(strstr(post(api, "/write", "[]"),
+			       "the body is not a JSON object; write {\\\"id\\\": …}"));
+	assert_non_null(strstr(post(api, "/write", "{\"i\":1}"),
+			       "unknown member \\\"i\\\"; /write takes: id"));
+	assert_int_equal(api->commits, 0);
+}
+
+static void a_failure_that_nobody_described_is_told_and_counted(void **state)
+{
+	struct api *api = *state;
+	const char *answer = ask(api, "GET /fail HTTP/1.0\r\n\r\n");
+	const struct metrics *m = server_metrics(api->server);
+
+	assert_non_null(strstr(answer, " 500 "));
+	assert_non_null(strstr(answer, "the daemon failed at /fail: Device or resource busy"));
+	assert_int_equal(m->errors, 1);
+	assert_ptr_equal(m->rows[2].route, &failing);
+	assert_int_equal(m->rows[2].answers[OUTCOME_FAILED], 1);
+}
+
+static void lines_go_on_in_steps_until_they_are_finished(void **state)
+{
+	const char *answer = ask(*state, "GET /lines HTTP/1.0\r\n\r\n");
+
+	assert_non_null(strstr(answer, "Content-Type: application/x-ndjson"));
+	assert_non_null(strstr(answer, "\r\n\r\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n"));
+}
+
+static char order[8];
+
+static void note_call(int error, void *user_data)
+{
+	assert_int_equal(error, 0);
+	strncat(order, user_data, sizeof(order) - strlen(order) - 1);
+}
+
+static void calls_are_made_in_their_order_behind_the_commit(void **state)
+{
+	struct api *api = *state;
+	struct commit_queue *q = server_commits(api->server);
+	char a[] = "a", b[] = "b";
+
+	order[0] = '\0';
+	assert_int_equal(commit_stage_call(q, note_call, a), 0);
+	assert_int_equal(commit_stage_call(q, note_call, b), 0);
+	assert_string_equal(order, "");
+	event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	assert_string_equal(order, "ab");
+}
+
+#define server_test(name) cmocka_unit_test_setup_teardown(name, open_server, close_server)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		server_test(a_query_is_read_into_the_handlers_struct),
+		server_test(a_query_that_no_row_reads_is_refused),
+		server_test(what_is_no_route_or_method_is_said),
+		server_test(an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken),
+		server_test(a_commit_that_fails_is_the_answer_in_the_owners_words),
+		server_test(a_client_that_leaves_before_its_answer_has_not_taken_it),
+		server_test(a_body_without_what_it_needs_never_reaches_its_handler),
+		server_test(a_failure_that_nobody_described_is_told_and_counted),
+		server_test(lines_go_on_in_steps_until_they_are_finished),
+		server_test(calls_are_made_in_their_order_behind_the_commit),
+	};
+
+	return cmocka_run_group_tests_name("http/server", tests, NULL, NULL);
+}

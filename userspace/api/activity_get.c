@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/activity: a line for each new entry of the audit trail: pd log -f. */
+#include "api/log.h"
+#include "api/routes.h"
+#include "api/state.h"
+#include "api/watchers.h"
+
+struct question {
+	struct log_filter filter;
+};
+
+static int handle(struct request *r);
+
+const struct route activity_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/activity",
+	.handle = handle,
+	.params = {
+		PARAM_LOG_FILTER("filter", struct question, filter),
+	},
+	.params_size = sizeof(struct question),
+};
+
+const struct stream activity_stream = { "activity", log_entry_view, NULL };
+
+static int handle(struct request *r)
+{
+	struct question *q = r->params;
+
+	return watchers_add(r->api->activity_watchers, r, &q->filter.activity);
+}

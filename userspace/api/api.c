@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/api.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/record.h"
+#include "api/routes.h"
+#include "api/state.h"
+#include "api/watchers.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/quota.h"
+#include "coordination/locks.h"
+#include "coordination/process_watch.h"
+#include "coordination/sessions.h"
+#include "health/health.h"
+#include "http/commit.h"
+#include "http/request.h"
+
+/* --- what the server asks --- */
+
+/* A question mostly asks the registry again and again: for each service, for each socket. */
+static int handle(struct request *r)
+{
+	const struct api_config *config = &r->api->config;
+	int result;
+
+	tracker_catch_up(config->tracker);
+	if (r->route->method != ROUTE_GET)
+		return r->route->handle(r);
+	registry_read_begin(config->registry);
+	result = r->route->handle(r);
+	registry_read_end(config->registry);
+	return result;
+}
+
+static int begin(struct api *api)
+{
+	return registry_begin(api->config.registry);
+}
+
+static bool is_open(struct api *api)
+{
+	return registry_in_batch(api->config.registry);
+}
+
+static int commit(struct api *api)
+{
+	int r = is_open(api) ? registry_commit(api->config.registry) : 0;
+
+	if (r && api->locks)
+		locks_undone(api->locks);
+	/* a session that began or ended in what was undone did not */
+	if (r && api->sessions)
+		sessions_undone(api->sessions);
+	record_end(api, r != 0);
+	return r;
+}
+
+static const char *words(struct api *api, int error)
+{
+	return registry_strerror(api->config.registry, error);
+}
+
+static bool words_are_whole(struct api *api, int error)
+{
+	return registry_failed_with(api->config.registry, error);
+}
+
+static uint64_t database_us(struct api *api)
+{
+	return registry_counters(api->config.registry).busy_ns / 1000;
+}
+
+static const struct server_calls server_calls = {
+	.handle = handle,
+	.begin = begin,
+	.is_open = is_open,
+	.commit = commit,
+	.words = words,
+	.words_are_whole = words_are_whole,
+	.database_us = database_us,
+};
+
+/* --- what the tracker tells --- */
+
+static void on_event(const struct event *event, const char *service, int64_t at_unix,
+		     void *user_data)
+{
+	struct api *api = user_data;
+
+	api->events[event->kind]++;
+	watchers_show_event(api->events_watchers, event, service, at_unix);
+}
+
+static void on_entry_written(const struct activity *entry, void *user_data)
+{
+	struct api *api = user_data;
+	int r = watchers_show_entry(api->events_watchers, entry);
+
+	if (!r)
+		r = watchers_show_entry(api->activity_watchers, entry);
+	if (r)
+		log_error("a log entry was not streamed: %s", strerror(-r));
+}
+
+static void on_commit_due(bool somebody_waits, void *user_data)
+{
+	struct api *api = user_data;
+
+	if (somebody_waits)
+		commit_schedule(server_commits(api->server));
+	else
+		commit_schedule_soon(server_commits(api->server));
+}
+
+static int explain(const struct refusal *evidence, char **ret, void *user_data)
+{
+	return api_explain_refusal(user_data, evidence, ret);
+}
+
+static void listen_to_tracker(struct api *api)
+{
+	api->listener = (struct tracker_listener){
+		.event = on_event,
+		.entry_written = on_entry_written,
+		.commit_due = on_commit_due,
+		.explain = explain,
+		.user_data = api,
+	};
+	tracker_set_listener(api->config.tracker, &api->listener);
+}
+
+void api_clock_changed(struct api *api)
+{
+	locks_clock_changed(api->locks);
+}
+
+/* --- lifecycle --- */
+
+static int build_server(struct api *api)
+{
+	const struct server_config config = {
+		.loop = api->config.loop,
+		.quota = api->quota,
+		.routes = routes_all,
+		.calls = &server_calls,
+		.api = api,
+		.request_timeout_ms = api->config.request_timeout_ms,
+	};
+
+	return server_new(&config, &api->server);
+}
+
+/* What is written is committed by the queue and told to watchers: both are there already. */
+static int build_coordination(struct api *api)
+{
+	struct coordination c = {
+		.loop = api->config.loop,
+		.registry = api->config.registry,
+		.activity = tracker_activity(api->config.tracker),
+		.quota = api->quota,
+	};
+	int r = process_watcher_new(c.loop, c.quota, &api->processes);
+
+	c.processes = api->processes;
+	if (!r)
+		r = sessions_new(&c, &api->sessions);
+	if (!r)
+		r = locks_new(&c, &api->locks);
+	if (!r)
+		r = locks_start(api->locks);
+	return r;
+}
+
+static int build(struct api *api)
+{
+	int r = quota_new(geteuid(), &api->quota);
+
+	if (!r)
+		r = build_server(api);
+	if (!r)
+		r = watchers_new(api, &events_stream, &api->events_watchers);
+	if (!r)
+		r = watchers_new(api, &activity_stream, &api->activity_watchers);
+	if (!r)
+		listen_to_tracker(api); /* what follows may write already */
+	if (!r)
+		r = build_coordination(api);
+	if (!r)
+		r = health_new(api->config.loop, api->quota, &api->checks.health);
+	return r;
+}
+
+int api_new(const struct api_config *config, int listen_fd, struct api **ret)
+{
+	_cleanup_close_ int fd = listen_fd;
+	struct api *api = calloc(1, sizeof(*api));
+	int r;
+
+	if (!api)
+		return -ENOMEM;
+	api->config = *config;
+	api->checks = (struct checks){ config->inventory, config->registry, config->tracker, NULL };
+	api->explainer = (struct explainer){
+		.inventory = config->inventory,
+		.registry = config->registry,
+		.report = sentinel_report(config->sentinel),
+		.kernel = sentinel_kernel_source(config->sentinel),
+	};
+	r = build(api);
+	if (!r)
+		r = server_listen(api->server, TAKE_FD(fd));
+	if (r) {
+		api_free(api);
+		return r;
+	}
+	*ret = api;
+	return 0;
+}
+
+void api_free(struct api *api)
+{
+	if (!api)
+		return;
+	server_stop(api->server); /* which ends watchers, waiters and health checks */
+	tracker_set_listener(api->config.tracker, NULL);
+	sessions_free(api->sessions);
+	locks_free(api->locks);
+	process_watcher_free(api->processes);
+	health_free(api->checks.health);
+	watchers_free(api->events_watchers);
+	watchers_free(api->activity_watchers);
+	server_free(api->server);
+	quota_free(api->quota);
+	free(api);
+}
+
+void api_watch_sessions(struct api *api)
+{
+	sessions_watch_all(api->sessions);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/events: a line for each event of the kernel and each entry: pd watch. */
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "api/log.h"
+#include "api/routes.h"
+#include "api/state.h"
+#include "api/view.h"
+#include "api/watchers.h"
+#include "explain/brief.h"
+#include "explain/two_servers.h"
+
+struct question {
+	struct log_filter filter;
+};
+
+static param_read read_pattern;
+
+static int handle(struct request *r);
+
+const struct route events_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/events",
+	.handle = handle,
+	.params = {
+		PARAM_ROW("pattern", read_pattern, struct question, filter, struct log_filter,
+			  .check = pattern_check, .cannot = "read",
+			  .advice = "write one like myapp:*"),
+	},
+	.params_size = sizeof(struct question),
+};
+
+static int read_pattern(struct request *r, const struct param *p, const struct param_value *value,
+			void *ret)
+{
+	struct log_filter *filter = ret;
+	const char *pattern;
+	int fault = param_text(r, p, value, &pattern);
+
+	if (fault)
+		return fault;
+	snprintf(filter->text, sizeof(filter->text), "%s", pattern);
+	filter->activity.subjects[0] = filter->text;
+	return 0;
+}
+
+/* An entry of the audit trail looks like an event here. */
+static struct json_object *view_entry(const struct activity *entry)
+{
+	struct json_object *o;
+
+	/* a refusal comes as the kernel's own event, with the address that was asked for */
+	if (entry->action == ACTIVITY_FAIL)
+		return NULL;
+	o = json_object_new_object();
+	json_add_int(o, "at", entry->timestamp);
+	json_add_text(o, "event", activity_action_name(entry->action));
+	json_add_text(o, "service", entry->service);
+	json_add_known(o, "port", entry->port);
+	json_add_text(o, "details", entry->details);
+	json_add_known(o, "pid", entry->pid);
+	json_add_text(o, "comm", entry->comm);
+	return o;
+}
+
+/* The others are steps of the bookkeeping. */
+static bool is_shown(enum event_kind kind)
+{
+	return kind == EVENT_BIND || kind == EVENT_LISTEN || kind == EVENT_CLOSE ||
+	       kind == EVENT_FAIL || kind == EVENT_EXIT;
+}
+
+static void add_holder_in_the_way(struct json_object *o, const struct api *api,
+				  const struct event *event)
+{
+	const struct inventory *inv = api->config.inventory;
+	struct why_obstacle obstacle;
+	const struct process_id *id;
+	struct json_object *holder;
+	char comm[PROCESS_COMM_SIZE];
+
+	if (!why_in_the_way(event, inv, &obstacle) || !obstacle.row || !obstacle.row->n_holders)
+		return;
+	id = &obstacle.row->holders[0].id;
+	holder = json_add_object(o, "holder");
+	json_add_int(holder, "pid", id->pid);
+	json_add_text(holder, "comm", inventory_process_name(inv, id, comm));
+}
+
+static void add_exit(struct json_object *o, const struct event *event)
+{
+	int status = event->exit_code;
+
+	json_add(o, "exitCode",
+		 WIFEXITED(status) ? json_object_new_int(WEXITSTATUS(status)) : NULL);
+	json_add(o, "signal", WIFSIGNALED(status) ? json_object_new_int(WTERMSIG(status)) : NULL);
+}
+
+static struct json_object *view_event(const struct api *api, const struct event *event,
+				      const char *service, int64_t at_unix)
+{
+	struct json_object *o;
+	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
+	bool has_socket = event->kind != EVENT_EXIT;
+	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
+	bool has_addr = has_socket && event->family && event->port;
+
+	if (!is_shown(event->kind))
+		return NULL;
+	o = json_object_new_object();
+	json_add_int(o, "at", at_unix);
+	json_add_text(o, "event", event_kind_name(event->kind));
+	json_add_text(o, "proto", has_socket ? net_protocol_name(event->protocol) : NULL);
+	json_add_text(o, "addr",
+		      has_addr ? net_addr_format(event->family, &event->addr, addr) : NULL);
+	json_add_known(o, "port", has_socket ? event->port : 0);
+	json_add_known(o, "netns", event->netns);
+	json_add_known(o, "pid", event->actor.pid);
+	json_add_text(o, "comm", event->comm);
+	json_add_text(o, "user", user_name(event->uid));
+	json_add_text(o, "service", service);
+	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
+	if (event->kind == EVENT_FAIL) {
+		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
+		add_holder_in_the_way(o, api, event);
+	}
+	if (event->kind == EVENT_LISTEN &&
+	    two_servers_warning(api->config.inventory, event->netns, event->protocol, event->port,
+				warning))
+		json_add_text(o, "warning", warning);
+	if (event->kind == EVENT_EXIT)
+		add_exit(o, event);
+	return o;
+}
+
+const struct stream events_stream = { "events", view_entry, view_event };
+
+static int handle(struct request *r)
+{
+	struct question *q = r->params;
+
+	return watchers_add(r->api->events_watchers, r, &q->filter.activity);
+}

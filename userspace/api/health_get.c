@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GET /v1/health (pd health): a round of checks, answered as a stream of JSON lines.
+ *
+ *   {"ok":true,"version":1,"stream":"health","total":3}    at once
+ *   {"service":{…}}                                        as each is known
+ *   {"waiting":1,"total":3}                                each second while some are not
+ *   {"ok":true,"version":1,"healthy":2,"unhealthy":1,…}    at the end
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "api/health_view.h"
+#include "api/match.h"
+#include "api/routes.h"
+#include "api/state.h"
+#include "base/log.h"
+#include "base/quota.h"
+#include "base/text.h"
+#include "http/answer.h"
+#include "http/commit.h"
+#include "http/lines.h"
+
+#define TIMEOUT_DEFAULT_S 5
+#define TIMEOUT_MAX_S	  300 /* a client that waits longer than that is not coming back */
+
+struct question {
+	struct match match;
+	int64_t timeout_s;
+};
+
+static int handle(struct request *r);
+
+const struct route health_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/health",
+	.handle = handle,
+	.params = {
+		PARAM_MATCH("match", struct question, match),
+		PARAM_DURATION("timeout", struct question, timeout_s, .advice = "5s or 1m",
+			       .min = 1, .max = TIMEOUT_MAX_S, .otherwise = TIMEOUT_DEFAULT_S),
+	},
+	.params_size = sizeof(struct question),
+};
+
+/* Lasts until the round has ended. */
+struct watching {
+	struct api *api;
+	struct lines *lines; /* NULL before the answer, and once the client has left */
+	struct health_round *round;
+};
+
+/* --- the lines --- */
+
+static void put(struct watching *w, struct json_object *line)
+{
+	if (w->lines)
+		lines_put(w->lines, line);
+	json_object_put(line);
+}
+
+static void on_counted(size_t total, void *user_data)
+{
+	struct json_object *line = answer_ok_new();
+
+	json_add_text(line, "stream", "health");
+	json_add_int(line, "total", (int64_t)total);
+	put(user_data, line);
+}
+
+static void on_known(const struct health_item *item, void *user_data)
+{
+	struct json_object *line = json_object_new_object();
+
+	json_add(line, "service", health_view(item));
+	put(user_data, line);
+}
+
+static void put_summary(struct watching *w, const struct health_counts *counts)
+{
+	struct json_object *line = answer_ok_new();
+
+	json_add_int(line, "healthy", counts->by_wellness[WELLNESS_WELL]);
+	json_add_int(line, "unhealthy", counts->by_wellness[WELLNESS_ILL]);
+	json_add_int(line, "unchecked", counts->by_wellness[WELLNESS_UNKNOWN]);
+	json_add_int(line, "notTried", counts->not_tried);
+	json_add_bool(line, "stored", counts->stored);
+	json_add_int(line, "elapsedMs", counts->elapsed_ms);
+	put(w, line);
+}
+
+/* --- the round --- */
+
+static void on_step_due(void *user_data)
+{
+	struct watching *w = user_data;
+
+	lines_continue(w->lines);
+}
+
+static int on_stage(void (*committed)(int error, void *round), void *round, void *user_data)
+{
+	struct watching *w = user_data;
+
+	return commit_stage_call(server_commits(w->api->server), committed, round);
+}
+
+static void on_ended(const struct health_round *round, void *user_data)
+{
+	_cleanup_free_ struct watching *w = user_data;
+	struct health_counts counts = health_round_counts(round);
+
+	if (!w->lines)
+		return;
+	put_summary(w, &counts);
+	lines_finish(w->lines);
+}
+
+static const struct health_round_calls round_calls = { on_counted, on_known, on_step_due, on_stage,
+						       on_ended };
+
+static void on_step(void *user_data)
+{
+	struct watching *w = user_data;
+	int r = health_round_step(w->round);
+
+	if (!r)
+		return;
+	log_error("a health check was given up: %s", strerror(-r));
+	lines_drop(w->lines);
+}
+
+static void on_tick(void *user_data)
+{
+	struct watching *w = user_data;
+	struct health_counts counts = health_round_counts(w->round);
+	struct json_object *line;
+
+	if (!counts.waiting)
+		return;
+	line = json_object_new_object();
+	json_add_int(line, "waiting", (int64_t)counts.waiting);
+	json_add_int(line, "total", (int64_t)counts.total);
+	put(w, line);
+	health_round_go_on(w->round);
+}
+
+static void on_left(void *user_data)
+{
+	struct watching *w = user_data;
+
+	w->lines = NULL;
+	health_round_cancel(w->round);
+}
+
+static const struct lines_calls lines_calls = { on_left, on_step, on_tick };
+
+/* --- the request --- */
+
+static int nothing_matched(struct request *r, const struct match *match)
+{
+	if (match->filter.port)
+		return request_fail(r, OUTCOME_NO,
+				    "no service owns port %u; what is on it: pd why %u",
+				    match->filter.port, match->filter.port);
+	return match_fail(r, match);
+}
+
+static int new_round(struct request *r, const struct question *q, struct watching *w)
+{
+	struct service_filter filter = q->match.filter;
+	char comm[4 * PROCESS_COMM_SIZE];
+	struct process peer;
+	struct health_asker asker = { r->pid, r->uid, comm };
+
+	if (!q->match.text)
+		filter.status = -1;
+	request_caller(r, &peer);
+	text_to_utf8(peer.comm, comm, sizeof(comm));
+	return health_round_new(&r->api->checks, &filter, &asker, q->timeout_s, &round_calls, w,
+				&w->round);
+}
+
+static int handle(struct request *r)
+{
+	const struct question *q = r->params;
+	_cleanup_free_ struct watching *w = NULL;
+	/* later ones of the round wait for their turn */
+	int fault = quota_check(r->api->quota, r->uid, QUOTA_HEALTH_CHECKS, 1);
+
+	if (fault)
+		return request_fail_quota(r, QUOTA_HEALTH_CHECKS, fault);
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->api = r->api;
+	fault = new_round(r, q, w);
+	if (fault)
+		return fault;
+	if (q->match.text && !health_round_counts(w->round).total)
+		fault = nothing_matched(r, &q->match);
+	if (!fault)
+		fault = lines_begin(r, &lines_calls, w, &w->lines);
+	if (fault) {
+		health_round_free(w->round);
+		return fault;
+	}
+	on_step(TAKE_PTR(w));
+	return 0;
+}

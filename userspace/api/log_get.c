@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/log: the audit trail, newest first: pd log. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/log.h"
+#include "api/routes.h"
+#include "api/state.h"
+#include "http/page.h"
+
+#define DEFAULT_ROWS 50
+#define MAX_ROWS     10000
+
+struct question {
+	struct log_filter filter;
+	int64_t since, from, to; /* Unix seconds; 0 = not given */
+	struct page page;
+};
+
+static int handle(struct request *r);
+
+const struct route log_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/log",
+	.handle = handle,
+	.params = {
+		PARAM_LOG_FILTER("filter", struct question, filter),
+		PARAM_SINCE("since", struct question, since),
+		PARAM_MOMENT("from", struct question, from),
+		PARAM_MOMENT("to", struct question, to),
+		PARAM_PAGE(struct question, page, MAX_ROWS),
+	},
+	.params_size = sizeof(struct question),
+};
+
+struct listing {
+	struct request *r;
+	struct page *page;
+	int64_t last_id;
+	bool more;
+	int fault;
+};
+
+static bool list_entry(const struct activity *entry, void *user_data)
+{
+	struct listing *listing = user_data;
+
+	listing->more = page_is_full(listing->r, listing->page);
+	if (listing->more)
+		return false;
+	listing->last_id = entry->id;
+	listing->fault = written_list_add(listing->r, log_entry_view(entry));
+	return !listing->fault;
+}
+
+/* `since` and `from` both say where to begin: the later one counts. */
+static int read_bounds(struct request *r, struct question *q)
+{
+	struct activity_filter *activity = &q->filter.activity;
+	int fault = 0;
+
+	activity->from = q->from;
+	activity->to = q->to;
+	if (q->since && q->since > q->from)
+		activity->from = q->since > 1 ? q->since : 1;
+	activity->is_before = q->page.after;
+	if (activity->is_before)
+		fault = page_after_number(r, &q->page, &activity->before_id);
+	if (!fault && activity->to && activity->from > activity->to)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "from lies after to: nothing can match");
+	return fault;
+}
+
+static int handle(struct request *r)
+{
+	struct question *q = r->params;
+	struct listing listing = { .r = r, .page = &q->page };
+	char next[24];
+	int fault = read_bounds(r, q);
+
+	if (!fault)
+		fault = written_list_begin(r, "entries");
+	if (fault)
+		return fault;
+	page_begin(&q->page, DEFAULT_ROWS);
+	/* one more, which tells that there is another page */
+	q->filter.activity.limit = q->page.rows + 1;
+	fault = registry_for_each_activity(r->api->config.registry, &q->filter.activity, list_entry,
+					   &listing);
+	if (!fault)
+		fault = listing.fault ? listing.fault : written_list_end(r);
+	snprintf(next, sizeof(next), "%" PRId64, listing.last_id);
+	return fault ? fault : page_end(r, listing.more ? next : NULL);
+}

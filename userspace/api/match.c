@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/match.h"
+
+#include "base/identity.h"
+#include "base/net.h"
+#include "http/request.h"
+
+int match_read(struct request *r, const struct param *p, const struct param_value *value, void *ret)
+{
+	struct match *match = ret;
+	const char *text = value->text, *why;
+
+	*match = (struct match){ .text = text, .filter.status = -1 };
+	if (*text == ':') {
+		if (!net_port_parse(text + 1, &match->filter.port))
+			return 0;
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"%.64s\" is not a port; write it like :3000", text);
+	}
+	match->many = pattern_has_wildcard(text);
+	match->filter.pattern = text;
+	if (match->many ? pattern_check(text, &why) : identity_check(text, &why))
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"%.64s\" cannot be read: %s; write an id like myapp:web, a "
+				    "pattern like myapp:* or :3000",
+				    text, why);
+	return 0;
+}
+
+int match_fail(struct request *r, const struct match *match)
+{
+	return request_fail(r, OUTCOME_NO,
+			    match->many ? "no service matches %s" : "there is no service %s",
+			    match->text);
+}

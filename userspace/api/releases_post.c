@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* POST /v1/releases: an id, a pattern, or ":PORT"; only what belongs to the caller: pd release. */
+#include <errno.h>
+#include <string.h>
+
+#include "api/match.h"
+#include "api/release.h"
+#include "api/routes.h"
+#include "api/state.h"
+#include "api/view.h"
+#include "registry/service_list.h"
+
+struct release {
+	struct match match; /* of a pattern, what is not the caller's is skipped */
+
+	struct json_object *released, *refused;
+	char comm[RELEASE_COMM_SIZE]; /* of the caller */
+};
+
+static int handle(struct request *r);
+
+const struct route releases_post = {
+	.method = ROUTE_POST,
+	.path = "/v1/releases",
+	.handle = handle,
+	.params = {
+		PARAM_MATCH("match", struct release, match,
+			    .missing = "; write an id, a pattern or \":3000\""),
+	},
+	.params_size = sizeof(struct release),
+};
+
+/* --- what still holds the port --- */
+
+static int add_held_by(struct request *r, uint16_t port, struct json_object *o)
+{
+	struct inventory *inv = r->api->config.inventory;
+	struct json_object *array = json_add_array(o, "heldBy");
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	_cleanup_free_ struct holding *holdings = NULL;
+	size_t n = 0, n_holdings = 0;
+	int fault = inventory_verified_rows(inv, inventory_own_netns(inv), port, &rows, &n);
+
+	if (!fault)
+		fault = inventory_holdings(rows, n, false, &holdings, &n_holdings);
+	for (size_t i = 0; !fault && i < n_holdings; i++) {
+		const struct process_id *id = &holdings[i].holder->id;
+		struct json_object *holder = json_object_new_object();
+		char comm[PROCESS_COMM_SIZE];
+
+		json_add_int(holder, "pid", id->pid);
+		json_add_text(holder, "process", inventory_process_name(inv, id, comm));
+		json_append(array, holder);
+	}
+	return fault;
+}
+
+static int nothing_matched(struct request *r, const struct release *rel)
+{
+	_cleanup_json_ struct json_object *held = NULL;
+	struct json_object *first;
+	int fault;
+
+	if (!rel->match.filter.port)
+		return match_fail(r, &rel->match);
+	held = json_object_new_object();
+	fault = add_held_by(r, rel->match.filter.port, held);
+	if (fault)
+		return fault;
+	first = json_object_array_get_idx(json_object_object_get(held, "heldBy"), 0);
+	if (!first)
+		return request_fail(r, OUTCOME_NO, "no service owns port %u",
+				    rel->match.filter.port);
+	return request_fail(
+		r, OUTCOME_NO,
+		"no service owns port %u; %s (%d) holds it, and a release ends no process: "
+		"see pd why %u",
+		rel->match.filter.port,
+		json_object_get_string(json_object_object_get(first, "process")),
+		json_object_get_int(json_object_object_get(first, "pid")), rel->match.filter.port);
+}
+
+/* --- done --- */
+
+static int release_one(struct request *r, struct release *rel, const struct service *s)
+{
+	struct json_object *o;
+	int fault = release_service(r, s, rel->comm, NULL);
+
+	if (fault)
+		return fault;
+	o = json_object_new_object();
+	json_add_text(o, "id", s->id);
+	json_add_int(o, "port", s->port);
+	json_append(rel->released, o);
+	return add_held_by(r, s->port, o);
+}
+
+static void note_refused(struct release *rel, const struct service *s)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_add_text(o, "id", s->id);
+	json_add_int(o, "port", s->port);
+	json_add_text(o, "user", user_name(s->uid));
+	json_append(rel->refused, o);
+}
+
+static int release_list(struct request *r, struct release *rel, const struct service_list *list)
+{
+	int fault = 0;
+
+	for (size_t i = 0; !fault && i < list->n; i++) {
+		const struct service *s = &list->services[i];
+
+		if (release_is_allowed(r, s))
+			fault = release_one(r, rel, s);
+		else
+			note_refused(rel, s);
+	}
+	if (fault || json_object_array_length(rel->released))
+		return fault;
+	request_extra(r, "refused", json_object_get(rel->refused));
+	return request_fail(r, OUTCOME_NOT_ALLOWED,
+			    "%s belongs to user %s: only they may release it", list->services[0].id,
+			    user_name(list->services[0].uid));
+}
+
+static int handle(struct request *r)
+{
+	struct release *rel = r->params;
+	struct service_list list = { 0 };
+	int fault;
+
+	release_caller_name(r, rel->comm);
+	rel->released = json_add_array(r->answer, "released");
+	rel->refused = json_add_array(r->answer, "refused");
+	fault = registry_for_each_service(r->api->config.registry, &rel->match.filter,
+					  service_list_add, &list);
+	if (!fault && list.no_memory)
+		fault = -ENOMEM;
+	if (!fault)
+		fault = list.n ? release_list(r, rel, &list) : nothing_matched(r, rel);
+	service_list_free(&list);
+	return fault;
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/services: claims, judged anew from the sockets as they are now, and orphans: pd find. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "api/routes.h"
+#include "api/socket_walk.h"
+#include "api/state.h"
+#include "api/view.h"
+#include "explain/two_servers.h"
+#include "http/page.h"
+#include "registry/service_list.h"
+#include "tracker/judge.h"
+
+/* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
+#define CHUNK_SERVICES PAGE_MAX_ROWS
+/* Claims judged for one page, where a status is asked for that few have; 2 us each. */
+#define JUDGED_MAX    (4 * PAGE_MAX_ROWS)
+#define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
+
+struct question {
+	const char *pattern;
+	uint16_t port;
+	const char *status_name; /* NULL = all */
+	bool brief;
+	struct page page;
+
+	struct service_filter filter;
+	int status; /* enum service_status, -1 = all */
+	bool claims, orphans;
+	/* where the page begins: behind this claim, or behind this orphan when all claims are
+	 * through */
+	char after[IDENTITY_MAX + 1];
+	bool claims_are_through;
+	uint16_t after_port;
+	uint64_t after_cookie;
+};
+
+static int handle(struct request *r);
+
+const struct route services_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/services",
+	.handle = handle,
+	.params = {
+		PARAM_PATTERN("pattern", struct question, pattern),
+		PARAM_PORT("port", struct question, port),
+		PARAM_TEXT("status", struct question, status_name),
+		PARAM_NO("details", struct question, brief),
+		PARAM_PAGE(struct question, page, PAGE_MAX_ROWS),
+	},
+	.params_size = sizeof(struct question),
+};
+
+/* --- one claim --- */
+
+static const char *deciding_name(const struct inventory *inv, const struct judgement *s, char *ret)
+{
+	static const struct process_id nobody;
+	const struct process_id *id = &s->verdict.process;
+
+	if (!id->pid)
+		id = s->n_holdings ? &s->holdings[0].holder->id : &nobody;
+	return inventory_process_name(inv, id, ret);
+}
+
+static const char *warning_of(const struct inventory *inv, const struct service *s,
+			      const struct judgement *now, char ret[TWO_SERVERS_WARNING_SIZE])
+{
+	if (!two_servers_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, ret))
+		judge_warning(inv, &now->verdict, ret);
+	return ret;
+}
+
+/*
+ * What a line of a table shows, and of that only what is known: of 50,000 services few have a
+ * process, and each member costs both sides more than finding its value.
+ */
+static int write_service_briefly(struct request *r, const struct service *s,
+				 const struct judgement *now)
+{
+	const struct inventory *inv = r->api->config.inventory;
+	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
+
+	written_object_begin(r);
+	written_text(r, "id", s->id);
+	written_int(r, "port", s->port);
+	written_text(r, "status", service_status_name(now->verdict.status));
+	written_int(r, "createdAt", s->created_at);
+	if (now->n_holdings) {
+		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
+		written_text(r, "process", deciding_name(inv, now, comm));
+		written_text(r, "warning", warning_of(inv, s, now, warning));
+	}
+	return written_object_end(r);
+}
+
+static struct json_object *service_view(struct api *api, const struct service *s,
+					const struct judgement *now, uid_t viewer)
+{
+	struct json_object *o = json_object_new_object();
+	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
+
+	json_add_text(o, "id", s->id);
+	json_add_int(o, "port", s->port);
+	json_add_text(o, "status", service_status_name(now->verdict.status));
+	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
+	json_add_text(o, "process", deciding_name(api->config.inventory, now, comm));
+	json_add_int(o, "createdAt", s->created_at);
+	json_add_int(o, "updatedAt", s->updated_at);
+	json_add_known(o, "expiresAt", s->expires_at);
+	json_add_text(o, "healthPath", s->health_path);
+	json_add_text(o, "user", user_name(s->uid));
+	json_add_text(o, "cwd", user_may_see(viewer, s->uid) ? s->cwd : NULL);
+	json_add_text(o, "reason", now->verdict.reason);
+	json_add_text(o, "warning", warning_of(api->config.inventory, s, now, warning));
+	return o;
+}
+
+static int add_service(struct request *r, const struct service *s, const struct question *q)
+{
+	const struct api_config *config = &r->api->config;
+	struct judgement now = { 0 };
+	int fault = judge_claim(config->inventory, s, r->now, JUDGE_VERIFIED, &now);
+
+	if (fault)
+		return fault;
+	if (q->status < 0 || now.verdict.status == (enum service_status)q->status)
+		fault = q->brief ? write_service_briefly(r, s, &now)
+				 : written_list_add(r, service_view(r->api, s, &now, r->uid));
+	free(now.holdings);
+	/* the look at the holders saw more than the events had told: let the tracker know */
+	if (now.verdict.status != s->status)
+		tracker_claim_changed(config->tracker, s->port);
+	return fault;
+}
+
+/* --- orphans --- */
+
+/* The warning of a port is the same for all of its rows, and to look for it is more than a row. */
+struct port_warning {
+	uint16_t port; /* 0 = of none yet */
+	char text[TWO_SERVERS_WARNING_SIZE];
+};
+
+static const char *warn(struct port_warning *w, const struct inventory *inv,
+			const struct socket_row *row)
+{
+	if (row->protocol == IPPROTO_UDP)
+		return NULL;
+	if (w->port != row->port)
+		two_servers_warning(inv, row->netns, row->protocol, row->port, w->text);
+	w->port = row->port;
+	return w->text;
+}
+
+static int write_orphan(struct request *r, const struct socket_row *row, enum orphan_reason reason,
+			struct port_warning *warning)
+{
+	const struct inventory *inv = r->api->config.inventory;
+	char addr[NET_ADDR_STR_SIZE];
+
+	written_object_begin(r);
+	written_int(r, "port", row->port);
+	written_text(r, "proto", net_protocol_name(row->protocol));
+	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
+	view_write_holders(r, row);
+	written_text(r, "user", user_name(row->uid));
+	written_known(r, "since", row->since);
+	written_text(r, "reason", orphan_reason_text(reason));
+	written_text(r, "warning", warn(warning, inv, row));
+	return written_object_end(r);
+}
+
+/* --- GET /v1/services --- */
+
+static int bad_status(struct request *r, const char *text)
+{
+	char names[128] = "";
+	size_t used = 0;
+
+	for (int s = 0; s < _SERVICE_STATUS_MAX && used < sizeof(names); s++)
+		used += snprintf(names + used, sizeof(names) - used, "%s, ",
+				 service_status_name((enum service_status)s));
+	return request_fail(r, OUTCOME_BAD_REQUEST, "status \"%.32s\" is none of: %s" ORPHAN_STATUS,
+			    text, names);
+}
+
+/* "shop:web" is behind a claim, ":3000.17" behind an orphan: no name begins so. */
+static int read_cursor(struct request *r, struct question *q)
+{
+	const char *after = q->page.after;
+
+	page_begin(&q->page, q->brief ? PAGE_BRIEF_ROWS : PAGE_MAX_ROWS);
+	if (!after)
+		return 0;
+	q->claims_are_through = *after == ':';
+	if (q->claims_are_through)
+		return page_after_socket(r, &q->page, &q->after_port, &q->after_cookie);
+	if (strlen(after) > IDENTITY_MAX)
+		return page_bad_cursor(r, &q->page);
+	strcpy(q->after, after);
+	return 0;
+}
+
+static int read_status(struct request *r, struct question *q)
+{
+	const char *name = q->status_name;
+
+	q->claims = !name || strcmp(name, ORPHAN_STATUS) != 0;
+	/* an orphan has no name that a pattern could fit */
+	q->orphans = !q->pattern && (!name || !q->claims);
+	q->status = name && q->claims ? service_status_of_name(name) : -1;
+	return name && q->claims && q->status < 0 ? bad_status(r, name) : 0;
+}
+
+static bool add_to_chunk(const struct service *service, void *chunk)
+{
+	return service_list_add(service, chunk) &&
+	       ((struct service_list *)chunk)->n < CHUNK_SERVICES;
+}
+
+/* The holders of all ports of a chunk are asked in one call. */
+static int recheck(struct api *api, const struct service_list *chunk)
+{
+	struct inventory *inv = api->config.inventory;
+	uint16_t ports[CHUNK_SERVICES];
+
+	for (size_t i = 0; i < chunk->n; i++)
+		ports[i] = chunk->services[i].port;
+	return inventory_recheck_ports(inv, inventory_own_netns(inv), ports, chunk->n);
+}
+
+/*
+ * Adds the services behind q->after, which then names the last that was looked at.  *ret_more: some
+ * were left out; *ret_end: there are none behind them.
+ */
+static int add_chunk(struct request *r, struct question *q, bool *ret_more, bool *ret_end)
+{
+	struct service_filter filter = q->filter;
+	struct service_list chunk = { 0 };
+	int fault;
+
+	filter.after = q->after;
+	fault = registry_for_each_service(r->api->config.registry, &filter, add_to_chunk, &chunk);
+	if (!fault && chunk.no_memory)
+		fault = -ENOMEM;
+	if (!fault && chunk.n > 1)
+		fault = recheck(r->api, &chunk);
+	*ret_more = false;
+	for (size_t i = 0; !fault && !*ret_more && i < chunk.n; i++) {
+		*ret_more = page_is_full(r, &q->page);
+		if (*ret_more)
+			break;
+		fault = add_service(r, &chunk.services[i], q);
+		snprintf(q->after, sizeof(q->after), "%s", chunk.services[i].id);
+	}
+	*ret_end = chunk.n < CHUNK_SERVICES;
+	service_list_free(&chunk);
+	return fault;
+}
+
+/* Sets claims_are_through, or leaves q->after where the next page begins. */
+static int list_services(struct request *r, struct question *q)
+{
+	int fault = written_list_begin(r, "services");
+	bool more = false, end = !q->claims || q->claims_are_through;
+
+	for (int judged = 0; !fault && !more && !end; judged += CHUNK_SERVICES) {
+		more = judged >= JUDGED_MAX;
+		if (!more)
+			fault = add_chunk(r, q, &more, &end);
+	}
+	q->claims_are_through = !more;
+	return fault ? fault : written_list_end(r);
+}
+
+/* The orphan rows behind the place of the walk.  1 when some are left for the next page. */
+static int add_orphans(struct request *r, const struct question *q, struct socket_walk *walk)
+{
+	struct port_warning warning = { 0 };
+
+	for (int looked_at = 0; looked_at < JUDGED_MAX; looked_at++) {
+		struct inventory_place before = walk->place;
+		const struct socket_row *row;
+		int fault = socket_walk_next(walk, &row);
+		int reason;
+
+		if (fault || !row)
+			return fault;
+		reason = judge_socket(walk->inv, r->api->config.registry, row);
+		if (reason == ORPHAN_NOT)
+			continue;
+		if (reason < 0)
+			return reason;
+		if (page_is_full(r, &q->page)) {
+			walk->place = before;
+			return 1;
+		}
+		fault = write_orphan(r, row, (enum orphan_reason)reason, &warning);
+		if (fault)
+			return fault;
+	}
+	return 1;
+}
+
+/* ret_next: the cursor, or "". */
+static int list_orphans(struct request *r, const struct question *q,
+			char ret_next[PAGE_SOCKET_SIZE + 1])
+{
+	struct inventory *inv = r->api->config.inventory;
+	struct socket_walk walk = {
+		.inv = inv,
+		.netns = inventory_own_netns(inv),
+		.port = q->filter.port,
+		.place = { q->after_port, q->after_cookie },
+	};
+	int more = written_list_begin(r, "orphans");
+
+	*ret_next = '\0';
+	if (!more && q->orphans && q->claims_are_through)
+		more = add_orphans(r, q, &walk);
+	if (more < 0)
+		return more;
+	if (more) {
+		*ret_next = ':';
+		page_socket(walk.place.port, walk.place.cookie, ret_next + 1);
+	}
+	return written_list_end(r);
+}
+
+static int handle(struct request *r)
+{
+	struct question *q = r->params;
+	char next[PAGE_SOCKET_SIZE + 1];
+	int fault = read_cursor(r, q);
+
+	q->filter = (struct service_filter){ .pattern = q->pattern, .port = q->port, .status = -1 };
+	if (!fault)
+		fault = read_status(r, q);
+	if (!fault)
+		fault = list_services(r, q);
+	if (!fault)
+		fault = list_orphans(r, q, next);
+	return fault ? fault : page_end(r, q->claims_are_through ? next : q->after);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/status: pd status. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/routes.h"
+#include "api/state.h"
+#include "api/view.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "coordination/locks.h"
+#include "http/metrics.h"
+#include "http/request.h"
+#include "registry/sessions.h"
+#include "tracker/judge.h"
+
+static int handle(struct request *r);
+
+const struct route status_get = {
+	.method = ROUTE_GET,
+	.path = "/v1/status",
+	.handle = handle,
+};
+
+#define ACTIVITY_RECENT_S  300
+#define LOCK_NAMES_MAX	   8 /* a line of a terminal; pd locks has them all */
+#define SESSION_NAMES_MAX  8
+#define SESSION_NAME_BYTES 40 /* of each: a purpose may be a sentence */
+/*
+ * A quick_check reads the whole file, 5 ms for each MB of it, and everybody else waits meanwhile:
+ * asked again after this, however often the status is, and after a thousand times as long as the
+ * last one took, so that it holds the loop for a thousandth of the time at most.
+ */
+#define CHECK_EVERY_S	 5
+#define CHECK_SHARE	 1000
+#define CHECK_FAULT_SIZE 128 /* of what quick_check finds first */
+
+static int add_daemon(struct request *r, struct json_object *o)
+{
+	const struct api_config *config = &r->api->config;
+
+	json_add_int(o, "pid", getpid());
+	json_add_int(o, "uptime", r->now > config->started_at ? r->now - config->started_at : 0);
+	json_add_int(o, "startedAt", config->started_at);
+	json_add_text(o, "version", config->version);
+	json_add_text(o, "user", user_name(geteuid()));
+	json_add_int(o, "uid", geteuid());
+	json_add_text(o, "socket", server_socket_path(r->api->server));
+	return 0;
+}
+
+static int add_kernel(struct request *r, struct json_object *o)
+{
+	const struct sentinel *sentinel = r->api->config.sentinel;
+	const struct sentinel_report *report = sentinel_report(sentinel);
+	struct sentinel_counters counters = sentinel_counters(sentinel);
+	struct json_object *probes;
+	int working = 0;
+
+	json_add_text(o, "mode", report->mode == SENTINEL_MODE_BPF ? "bpf" : "poll");
+	probes = json_add_array(o, "probes");
+	for (int i = 0; i < report->n_probes; i++) {
+		json_append(probes, view_probe(&report->probes[i]));
+		working += report->probes[i].state == SENTINEL_PROBE_WORKS;
+	}
+	json_add_int(o, "working", working);
+	json_add_int(o, "total", report->n_probes);
+	json_add_int(o, "lost", (int64_t)counters.lost);
+	json_add_bool(o, "behind", inventory_is_behind(r->api->config.inventory));
+	json_add_int(o, "events", (int64_t)counters.events);
+	json_add_int(o, "failedReads", (int64_t)counters.failed_reads);
+	json_add_int(o, "malformed", (int64_t)counters.malformed);
+	json_add_text(o, "whyNot", report->why_not_bpf);
+	return 0;
+}
+
+static void check_database(struct api *api, int64_t now)
+{
+	struct registry *registry = api->config.registry;
+	uint64_t began_us = clock_us(CLOCK_MONOTONIC), took_us;
+	char found[CHECK_FAULT_SIZE] = "";
+
+	if (api->checked_at && now >= api->checked_at && now < api->check_again_at)
+		return;
+	api->database_fault = registry_check(registry, found, sizeof(found));
+	if (api->database_fault < 0)
+		snprintf(api->database_detail, sizeof(api->database_detail), "%s",
+			 registry_strerror(registry, api->database_fault));
+	else
+		snprintf(api->database_detail, sizeof(api->database_detail),
+			 "%s; run `pd stop`, then restore the file from a copy or remove it",
+			 found);
+	took_us = clock_us(CLOCK_MONOTONIC) - began_us;
+	api->checked_at = now;
+	api->check_again_at = now + CHECK_EVERY_S + (int64_t)(took_us * CHECK_SHARE / 1000000);
+}
+
+static int add_services(struct request *r, struct json_object *o)
+{
+	int64_t counts[_SERVICE_STATUS_MAX] = { 0 }, orphans = 0;
+	int fault = registry_count_services(r->api->config.registry, counts);
+
+	if (!fault)
+		fault = judge_count_orphans(r->api->config.inventory, r->api->config.registry,
+					    &orphans);
+	if (fault)
+		return fault;
+	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
+		json_add_int(o, service_status_name((enum service_status)s), counts[s]);
+	json_add_int(o, "orphans", orphans);
+	return 0;
+}
+
+/* How many are held, and the names of the first. */
+static int add_locks(struct request *r, struct json_object *o)
+{
+	_cleanup_free_ struct lock *locks = NULL;
+	struct json_object *names;
+	size_t n = 0;
+	int fault = locks_look_all(r->api->locks, true, &locks, &n);
+
+	if (fault)
+		return fault;
+	json_add_int(o, "held", (int64_t)n);
+	names = json_add_array(o, "names");
+	for (size_t i = 0; i < n && i < LOCK_NAMES_MAX; i++)
+		json_append(names, json_text(locks[i].name));
+	return 0;
+}
+
+static bool add_name(const struct session *s, void *user_data)
+{
+	const char *name = *s->agent ? s->agent : *s->purpose ? s->purpose : s->id;
+	struct json_object *names = user_data;
+	char text[SESSION_NAME_BYTES + 1];
+
+	if (s->status == SESSION_ACTIVE)
+		json_append(names, json_text(text_to_utf8(name, text, sizeof(text))));
+	return json_object_array_length(names) < SESSION_NAMES_MAX;
+}
+
+/* Of those that are active: agents, else purposes. */
+static int add_sessions(struct request *r, struct json_object *o)
+{
+	static const struct session_filter open = { .uid = PROCESS_UID_UNKNOWN, .open = true };
+	struct registry *registry = r->api->config.registry;
+	int64_t counts[_SESSION_STATUS_MAX] = { 0 };
+	int fault = registry_count_sessions(registry, counts);
+
+	if (fault)
+		return fault;
+	json_add_int(o, "active", counts[SESSION_ACTIVE]);
+	json_add_int(o, "stalled", counts[SESSION_STALLED]);
+	return registry_for_each_session(registry, &open, add_name, json_add_array(o, "names"));
+}
+
+static int add_activity(struct request *r, struct json_object *o)
+{
+	int64_t recent;
+	int fault = registry_count_activity_since(r->api->config.registry,
+						  r->now - ACTIVITY_RECENT_S, &recent);
+
+	if (!fault)
+		json_add_int(o, "recent", recent);
+	return fault;
+}
+
+static int add_api(struct request *r, struct json_object *o)
+{
+	const struct metrics *m = server_metrics(r->api->server);
+
+	json_add_int(o, "requests", (int64_t)m->requests);
+	json_add_int(o, "errors", (int64_t)m->errors);
+	json_add_int(o, "refused", (int64_t)m->refused);
+	json_add_int(o, "connections", (int64_t)m->connections);
+	json_add_int(o, "droppedWatchers", (int64_t)m->dropped_watchers);
+	json_add_int(o, "averageUs", m->timed ? (int64_t)(m->total_us / m->timed) : 0);
+	json_add_int(o, "maxUs", (int64_t)m->max_us);
+	return 0;
+}
+
+/*
+ * `fault` is that of the parts above (0, or the last one's errno): what a look at the whole file
+ * found seconds ago is not newer than what they met.
+ */
+static void add_database(struct request *r, int fault)
+{
+	struct registry *registry = r->api->config.registry;
+	struct json_object *o = json_add_object(r->answer, "database");
+	int lost = registry_files_check(registry);
+	const char *detail = r->api->database_detail, *state = "damaged";
+
+	check_database(r->api, r->now);
+	if (lost) {
+		state = "lost";
+		detail = registry_strerror(registry, lost);
+	} else if (fault) {
+		detail = registry_strerror(registry, fault);
+	} else if (!r->api->database_fault) {
+		state = "healthy";
+		detail = "";
+	}
+	json_add_text(o, "path", r->api->config.database_path);
+	json_add_bool(o, "healthy", !strcmp(state, "healthy"));
+	json_add_text(o, "state", state);
+	json_add_text(o, "detail", detail);
+}
+
+static const struct {
+	const char *name;
+	int (*add)(struct request *r, struct json_object *o);
+} parts[] = {
+	{ "daemon", add_daemon }, { "kernel", add_kernel },	{ "services", add_services },
+	{ "locks", add_locks },	  { "sessions", add_sessions }, { "activity", add_activity },
+	{ "api", add_api },
+};
+
+/* A part that cannot be told says so; it hides none of the others. */
+static int handle(struct request *r)
+{
+	struct registry *registry = r->api->config.registry;
+	int of_database = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct json_object *o = json_add_object(r->answer, parts[i].name);
+		int fault = parts[i].add(r, o);
+
+		if (fault < 0)
+			json_add_text(o, "fault", registry_strerror(registry, fault));
+		if (fault < 0 && registry_failed_with(registry, fault))
+			of_database = fault;
+	}
+	add_database(r, of_database);
+	return 0;
+}

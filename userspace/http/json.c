@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/text.h"
+
+void json_add(struct json_object *o, const char *key, struct json_object *value)
+{
+	if (json_object_object_add_ex(o, key, value, JSON_C_OBJECT_ADD_CONSTANT_KEY))
+		json_object_put(value);
+}
+
+struct json_object *json_text(const char *text)
+{
+	char clean[JSON_TEXT_MAX_BYTES];
+
+	if (!text || !*text)
+		return NULL;
+	return json_object_new_string(text_to_utf8(text, clean, sizeof(clean)));
+}
+
+struct json_object *json_u64_text(uint64_t value)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	return json_object_new_string(digits);
+}
+
+void json_add_text(struct json_object *o, const char *key, const char *text)
+{
+	json_add(o, key, json_text(text));
+}
+
+void json_add_int(struct json_object *o, const char *key, int64_t value)
+{
+	json_add(o, key, json_object_new_int64(value));
+}
+
+void json_add_known(struct json_object *o, const char *key, int64_t value)
+{
+	json_add(o, key, value ? json_object_new_int64(value) : NULL);
+}
+
+void json_add_bool(struct json_object *o, const char *key, bool value)
+{
+	json_add(o, key, json_object_new_boolean(value));
+}
+
+struct json_object *json_add_array(struct json_object *o, const char *key)
+{
+	struct json_object *array = json_object_new_array();
+
+	json_add(o, key, array);
+	return array;
+}
+
+struct json_object *json_add_object(struct json_object *o, const char *key)
+{
+	struct json_object *member = json_object_new_object();
+
+	json_add(o, key, member);
+	return member;
+}
+
+void json_append(struct json_object *array, struct json_object *value)
+{
+	if (json_object_array_add(array, value))
+		json_object_put(value);
+}
+
+void json_merge(struct json_object *o, struct json_object *from)
+{
+	json_object_object_foreach(from, key, value) {
+		/* the key is copied here: it belongs to `from` */
+		if (json_object_object_add(o, key, json_object_get(value)))
+			json_object_put(value);
+	}
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Members of answers.  Every text that came from elsewhere passes through here and leaves as valid
+ * UTF-8; a text that is NULL or empty, and a number that is 0 where 0 means "not known", is null,
+ * so that scripts find the same members in every answer.
+ */
+#ifndef HTTP_JSON_H
+#define HTTP_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <json-c/json_object.h>
+#include <json-c/linkhash.h>
+
+#include "base/cleanup.h"
+
+#define JSON_TEXT_MAX_BYTES \
+	8192 /* of one text in an answer: above the longest command line shown */
+
+static inline void json_object_putp(struct json_object **o)
+{
+	json_object_put(*o);
+}
+#define _cleanup_json_ _cleanup_(json_object_putp)
+
+/* Keys are string literals: they are not copied. */
+
+/* Adds value, which is consumed also when memory is short; NULL adds null. */
+void json_add(struct json_object *o, const char *key, struct json_object *value);
+void json_add_text(struct json_object *o, const char *key, const char *text);
+void json_add_int(struct json_object *o, const char *key, int64_t value);
+/* 0 becomes null. */
+void json_add_known(struct json_object *o, const char *key, int64_t value);
+void json_add_bool(struct json_object *o, const char *key, bool value);
+/* A new empty array or object, already a member of o; borrowed. */
+struct json_object *json_add_array(struct json_object *o, const char *key);
+struct json_object *json_add_object(struct json_object *o, const char *key);
+/* Appends value, which is consumed, to an array. */
+void json_append(struct json_object *array, struct json_object *value);
+/* Adds a reference to every member of `from`; a member that `o` has already is replaced. */
+void json_merge(struct json_object *o, struct json_object *from);
+/* A string object of any bytes; NULL for NULL and "". */
+struct json_object *json_text(const char *text);
+/* As decimal text: scripts read numbers as doubles, which end at 2^53. */
+struct json_object *json_u64_text(uint64_t value);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* A route: what is asked for by a method and a path, and who answers it. */
+#ifndef HTTP_ROUTE_H
+#define HTTP_ROUTE_H
+
+#include "http/param.h"
+
+#define ROUTE_PARAMS_MAX 12
+
+struct request;
+
+/* POST takes one JSON object as its body, GET takes its parameters in the query. */
+enum route_method { ROUTE_GET, ROUTE_POST };
+
+struct route {
+	enum route_method method;
+	const char *path;
+	/* 0 (the answer is sent), an outcome (an error with the text of request_fail()), or a
+	 * negative errno. */
+	int (*handle)(struct request *r);
+	/* What it takes; the first names the request for `pd metrics --slow`. */
+	struct param params[ROUTE_PARAMS_MAX];
+	size_t params_size; /* of the struct that they are read into, which is r->params */
+};
+
+static inline const char *route_method_name(const struct route *route)
+{
+	return route->method == ROUTE_POST ? "POST" : "GET";
+}
+
+#endif
