@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   7
+#define ABI_VERSION	   8
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -42,6 +42,7 @@ enum abi_kind {
 	ABI_FORK,
 	ABI_EXEC,
 	ABI_EXIT,
+	ABI_RUN_END,
 	ABI_HOLDER,   /* iterator pass and look only */
 	ABI_FILE_REF, /* passes over everything that holds a file only */
 };
@@ -96,6 +97,20 @@ struct abi_task_event {
 	abi_u64 child_start_ns;
 };
 _Static_assert(sizeof(struct abi_task_event) == 72, "abi_task_event");
+
+/* A run as the kernel side keeps it. */
+struct abi_run {
+	abi_u64 members; /* that have not ended */
+	abi_u64 outer;	 /* the run that it is a member of; 0 = none */
+};
+_Static_assert(sizeof(struct abi_run) == 16, "abi_run");
+
+/* ABI_RUN_END: the last process of a run has ended; the head is its own. */
+struct abi_run_event {
+	struct abi_head head;
+	abi_u64 run;
+};
+_Static_assert(sizeof(struct abi_run_event) == 64, "abi_run_event");
 
 struct abi_ancestor {
 	abi_u64 start_ns;

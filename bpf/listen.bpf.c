@@ -20,6 +20,7 @@
 #include "kernel_access.h"
 #include "record.h"
 #include "refusal.h"
+#include "runs.h"
 #include "state.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -383,7 +384,10 @@ int pd_release(struct bpf_sock *ctx)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	if (parent->tgid == child->tgid || is_ignored(parent->tgid) || !is_holder(parent->tgid))
+	if (parent->tgid == child->tgid)
+		return 0;
+	inherit_run(parent->tgid, child->tgid);
+	if (is_ignored(parent->tgid) || !is_holder(parent->tgid))
 		return 0;
 	parent = UNTRUSTED(task_struct, parent);
 	child = UNTRUSTED(task_struct, child);
@@ -410,8 +414,9 @@ int BPF_PROG(process_exit, struct task_struct *trusted)
 	__u32 pid = task->tgid;
 	bool held, launched;
 
-	if ((!is_holder(pid) && !is_launcher(pid)) || !task_group_is_dead(task))
+	if ((!is_holder(pid) && !is_launcher(pid) && !is_member(pid)) || !task_group_is_dead(task))
 		return 0;
+	leave_run(task);
 	/* two last threads may both see the group dead: who removes it reports it */
 	held = !bpf_map_delete_elem(&holders, &pid);
 	launched = !bpf_map_delete_elem(&launchers, &pid);

@@ -42,8 +42,12 @@ static void show_held(struct json_object *lock)
 	else
 		snprintf(text, sizeof(text), "none, it ends with its process");
 	show_line("TTL", text);
-	snprintf(text, sizeof(text), "%s (pid %d, user %s)", answer_text(lock, "process"),
-		 (int)answer_int(lock, "pid"), answer_text(lock, "user"));
+	if (answer_has(lock, "pid"))
+		snprintf(text, sizeof(text), "%s (pid %d, user %s)", answer_text(lock, "process"),
+			 (int)answer_int(lock, "pid"), answer_text(lock, "user"));
+	else
+		snprintf(text, sizeof(text), "none, it ends with its time (user %s)",
+			 answer_text(lock, "user"));
 	show_line("Process", text);
 	snprintf(text, sizeof(text), "%" PRId64, answer_int(lock, "fence"));
 	show_line("Fence", text);
@@ -79,6 +83,26 @@ static int show_status(const struct locking *l)
 	return 0;
 }
 
+/* Whose the lock will be, where whoever runs pd may end with this command. */
+static void say_who_has_it_then(struct json_object *answer)
+{
+	int pid = (int)answer_int(answer, "successorPid");
+	char then[128], ttl[32];
+
+	if (!answer_bool(answer, "shortLived"))
+		return;
+	if (pid)
+		snprintf(then, sizeof(then), "the lock is that of %s (pid %d)",
+			 answer_text(answer, "successor"), pid);
+	else if (answer_has(answer, "ttl"))
+		snprintf(then, sizeof(then), "the lock is nobody's and ends after %s",
+			 duration_format_long(answer_int(answer, "ttl"), ttl));
+	else
+		snprintf(then, sizeof(then), "nobody holds the lock; --ttl keeps it");
+	render_note("if %s (pid %d) ends with this command, %s", answer_text(answer, "process"),
+		    (int)answer_int(answer, "pid"), then);
+}
+
 static int acquire(const struct locking *l)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
@@ -97,6 +121,7 @@ static int acquire(const struct locking *l)
 		if (answer_bool(answer, "existing"))
 			render_text(TONE_DIM, " (already yours)");
 		render_newline();
+		say_who_has_it_then(answer);
 	}
 	return 0;
 }
@@ -126,6 +151,8 @@ const struct command cmd_lock = {
 	.details =
 		"The lock belongs to the process that ran pd, a script or an interactive shell, and\n"
 		"ends with it, within moments and however it ends; or by pd unlock; or after --ttl.\n"
+		"What ends with its command (sh -c, timeout, sudo, xargs, a pipe) passes it on to who\n"
+		"is above and lasts, or leaves it to --ttl; both are said.\n"
 		"Taken again by the same process it is renewed.  Where it is held, pd says by whom\n"
 		"and exits with 4; with --wait it waits, first come, first served, for at most DUR.\n"
 		"\n"

@@ -236,6 +236,8 @@ int locking_acquire(const struct locking *l, struct json_object **ret)
 
 	body_add_text(body, "ttl", l->ttl);
 	body_add_text(body, "program", l->program);
+	if (l->own)
+		json_object_object_add(body, "run", json_object_new_boolean(true));
 	if (l->waits)
 		say_who_holds(l);
 	outcome = acquire(l, body, clock_ms(CLOCK_MONOTONIC) + l->wait_s * 1000, &answer);

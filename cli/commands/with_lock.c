@@ -133,14 +133,15 @@ const struct command cmd_with_lock = {
 	.arguments = "NAME [--machine] [--ttl DUR] [--wait[=DUR]] [--holder ID] -- CMD [ARG]...",
 	.summary = "run a command while holding a lock",
 	.details =
-		"The lock belongs to this pd and ends with it.  With --ttl it is renewed for as long\n"
+		"The lock belongs to this pd and ends when CMD has.  With --ttl it is renewed for as long\n"
 		"as CMD runs; where that fails for good (unlock --force), CMD gets SIGTERM and the\n"
 		"exit code is 4.  CMD has the fencing number in $PORT_DADDY_LOCK_FENCE.\n"
 		"\n"
 		"The exit code is that of CMD, or 128 + N when signal N ended it; 127 when it was not\n"
 		"found, 126 when it could not be run; 4 when the lock was held by somebody else.\n"
-		"Signals are passed on.  When pd itself is killed with -9 the lock is free at once,\n"
-		"and CMD gets SIGTERM from the kernel.\n",
+		"Signals are passed on.  When pd itself is killed with -9, CMD gets SIGTERM from the\n"
+		"kernel, and the lock is held until all that CMD has started has ended (without\n"
+		"eBPF it is free at once).\n",
 	.examples = "  pd with-lock db-migrations -- npm run migrate\n"
 		    "  pd with-lock deploy --wait=10m --ttl 1m -- ./deploy.sh\n",
 	.min_args = 2,

@@ -4,10 +4,12 @@
 import json
 import os
 import pty
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 
 import harness
@@ -21,11 +23,17 @@ class LockTestBase(harness.PortDaddyTest):
         super().setUp()
         path = os.path.dirname(self.daemon.pd_program) + ":" + harness.BASE_ENV["PATH"]
         self.env = {**self.daemon.env, "PATH": path}
+        self.scripts = harness.temp_dir()
+        self.addCleanup(shutil.rmtree, self.scripts)
 
     def script(self, text, *arguments, **options):
         """Runs a shell script that calls pd; it may wait for ever in `read`."""
         options.setdefault("env", self.env)
-        return self.spawn(["sh", "-c", text, "sh", *arguments], stdin=subprocess.PIPE, **options)
+        file, path = tempfile.mkstemp(suffix=".sh", dir=self.scripts)
+        with open(file, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, 0o644)
+        return self.spawn(["sh", path, *arguments], stdin=subprocess.PIPE, **options)
 
     def holder(self, name="a", *options):
         """A shell that holds the lock until it is killed or its stdin ends."""

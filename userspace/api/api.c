@@ -93,6 +93,8 @@ static void on_event(const struct event *event, const char *service, int64_t at_
 	struct api *api = user_data;
 
 	api->events[event->kind]++;
+	if (event->kind == EVENT_RUN_END && api->locks)
+		locks_run_ended(api->locks, event->run);
 	watchers_show_event(api->events_watchers, event, service, at_unix);
 }
 
@@ -163,6 +165,7 @@ static int build_coordination(struct api *api)
 		.registry = api->config.registry,
 		.activity = tracker_activity(api->config.tracker),
 		.quota = api->quota,
+		.kernel = sentinel_kernel_source(api->config.sentinel),
 	};
 	int r = process_watcher_new(c.loop, c.quota, &api->processes);
 

@@ -7,11 +7,27 @@
 #include "base/procfs.h"
 #include "base/user.h"
 #include "reconcile/belongs.h"
+#include "reconcile/lasting.h"
 
 static int refuse_parent(struct request *r)
 {
 	return request_fail(r, OUTCOME_BAD_REQUEST,
 			    "whoever ran pd has ended: nobody would hold the lock");
+}
+
+static void read_argv(const struct process_id *id, char ret[LASTING_ARGV_SIZE], void *user_data)
+{
+	procfs_argv(id, ret, LASTING_ARGV_SIZE);
+}
+
+static void find_successor(struct lock_asker *a)
+{
+	int i = lasting_ancestor(&a->peer, read_argv, NULL);
+
+	a->short_lived = i != 0;
+	if (i > 0 && (procfs_describe(a->peer.ancestors[i].id.pid, &a->successor) ||
+		      !process_id_equal(&a->successor.id, &a->peer.ancestors[i].id)))
+		a->successor = (struct process){ 0 };
 }
 
 /*
@@ -25,6 +41,7 @@ static int find_parent(struct request *r, struct lock_asker *a)
 		return refuse_parent(r);
 	if (a->owner.sid != a->peer.sid && a->peer.sid != a->peer.id.pid)
 		return refuse_parent(r);
+	find_successor(a);
 	return 0;
 }
 

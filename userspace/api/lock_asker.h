@@ -2,7 +2,8 @@
 /*
  * Who asks for a lock, or gives it up.  Whose a lock is, is never what the body says: it belongs to
  * the process that connected ("owner": "caller") or to the one that started it ("parent"), both as
- * the kernel names them.  The holder is a label for people.
+ * the kernel names them; and to the nearest above that one that lasts, where it was short-lived.
+ * The holder is a label for people.
  */
 #ifndef API_LOCK_ASKER_H
 #define API_LOCK_ASKER_H
@@ -19,6 +20,10 @@ struct lock_asker {
 	const char *program;   /* what it runs, where that says more than its own name; or NULL */
 
 	struct process peer, owner;
+	/* with of_parent, where the owner may be there for this command only: who lasts above it,
+	 * pid 0 = nobody */
+	bool short_lived;
+	struct process successor;
 };
 
 /* Parameters of that: of `of_parent`, and of a name of a holder. */

@@ -45,12 +45,13 @@ struct json_object *lock_view(const struct locks *locks, const struct lock *lock
 
 const char *lock_words_held(const struct lock *lock, int64_t now, char *ret)
 {
-	char age[32], rest[32];
+	char age[32], rest[32], process[sizeof(lock->comm) + 32] = "";
 	int64_t left = lock->expires_at > now ? lock->expires_at - now : 0;
 
-	snprintf(ret, LOCK_WORDS_SIZE, "held by %s (%s, pid %d) for %s%s%s%s", lock->holder,
-		 lock->comm, lock->process.pid, duration_format_short(now - lock->acquired_at, age),
-		 lock->ttl_s ? ", " : "", lock->ttl_s ? duration_format_long(left, rest) : "",
-		 lock->ttl_s ? " left" : "");
+	if (!lock->by_time)
+		snprintf(process, sizeof(process), " (%s, pid %d)", lock->comm, lock->process.pid);
+	snprintf(ret, LOCK_WORDS_SIZE, "held by %s%s for %s%s%s%s", lock->holder, process,
+		 duration_format_short(now - lock->acquired_at, age), lock->ttl_s ? ", " : "",
+		 lock->ttl_s ? duration_format_long(left, rest) : "", lock->ttl_s ? " left" : "");
 	return ret;
 }

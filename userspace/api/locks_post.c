@@ -4,6 +4,9 @@
  * come: then the request is kept until the queue tells.  A name belongs to the user who asks, as
  * the kernel says; with "machine" it is the one of everybody.
  *
+ * With "run" it lasts until all that its process starts has ended: for pd with-lock, which starts
+ * its command when it has the answer.
+ *
  * A grant is answered after its commit.  Where the client did not take the answer, the grant is
  * taken back.
  */
@@ -17,6 +20,7 @@
 #include "api/lock_view.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/log.h"
 #include "base/moment.h"
 #include "base/text.h"
 #include "coordination/locks.h"
@@ -31,6 +35,7 @@ struct wanted_lock {
 	int64_t wait_s; /* 0 = not at all */
 	int64_t fence;	/* only this grant is to be renewed; 0 = any */
 	bool machine;
+	bool run; /* it lasts until all that its process starts has ended */
 };
 
 static param_read read_wait;
@@ -52,6 +57,7 @@ const struct route locks_post = {
 		PARAM_TEXT("program", struct wanted_lock, asker.program),
 		PARAM_COUNT("fence", struct wanted_lock, fence),
 		PARAM_BOOL("machine", struct wanted_lock, machine),
+		PARAM_BOOL("run", struct wanted_lock, run),
 	},
 	.params_size = sizeof(struct wanted_lock),
 };
@@ -107,6 +113,9 @@ static int show_grant(struct request *r, const struct lock *lock, bool existing)
 	json_add_bool(r->answer, "existing", existing);
 	json_add_int(r->answer, "pid", lock->process.pid);
 	json_add_text(r->answer, "process", lock->comm);
+	json_add_bool(r->answer, "shortLived", lock->short_lived);
+	json_add_known(r->answer, "successorPid", lock->successor.pid);
+	json_add_text(r->answer, "successor", lock->successor_comm);
 	json_add_int(r->answer, "acquiredAt", lock->acquired_at);
 	json_add_known(r->answer, "ttl", lock->ttl_s);
 	json_add_known(r->answer, "expiresAt", lock->expires_at);
@@ -151,20 +160,33 @@ static int show(struct request *r, int result, const struct lock_answer *a, int6
 	}
 }
 
+/* Where the kernel side cannot follow a run, the lock ends with its process, as others do. */
+static void follow_run(struct api *api, const struct lock *lock)
+{
+	int r = locks_follow_run(api->locks, lock_key_of(lock), lock->fence);
+
+	if (r && r != -EOPNOTSUPP && r != -ESRCH)
+		log_warning("lock %s ends with its process: what that starts is not followed: %s",
+			    lock->name, strerror(-r));
+}
+
 /* --- waiting --- */
 
 struct waiter {
 	struct kept_request *request;
 	struct lock_ticket *ticket;
 	int64_t wait_s;
+	bool run;
 };
 
 static void on_told(int result, const struct lock_answer *answer, void *user_data)
 {
 	_cleanup_free_ struct waiter *w = user_data;
+	struct request *r = kept_request_get(w->request);
 
-	kept_request_answer(w->request,
-			    show(kept_request_get(w->request), result, answer, w->wait_s));
+	if (w->run && (result == LOCK_GRANTED || result == LOCK_RENEWED))
+		follow_run(r->api, &answer->lock);
+	kept_request_answer(w->request, show(r, result, answer, w->wait_s));
 }
 
 static void on_left(void *user_data)
@@ -174,7 +196,7 @@ static void on_left(void *user_data)
 	locks_leave(w->ticket);
 }
 
-static int wait_for(struct request *r, const struct lock *wanted, int64_t wait_s)
+static int wait_for(struct request *r, const struct lock *wanted, int64_t wait_s, bool run)
 {
 	_cleanup_free_ struct waiter *w = calloc(1, sizeof(*w));
 	struct lock_answer answer;
@@ -183,6 +205,7 @@ static int wait_for(struct request *r, const struct lock *wanted, int64_t wait_s
 	if (!w)
 		return -ENOMEM;
 	w->wait_s = wait_s;
+	w->run = run;
 	result = locks_wait(r->api->locks, wanted, wait_s, on_told, w, &answer);
 	if (result != LOCK_QUEUED)
 		return show(r, result, &answer, 0);
@@ -219,6 +242,10 @@ static int fill_wanted(struct request *r, struct wanted_lock *w, struct lock *wa
 	wanted->owner = w->machine ? LOCK_OF_MACHINE : r->uid;
 	wanted->process = w->asker.owner.id;
 	text_to_utf8(w->asker.owner.comm, wanted->comm, sizeof(wanted->comm));
+	wanted->short_lived = w->asker.short_lived;
+	wanted->successor = w->asker.successor.id;
+	text_to_utf8(w->asker.successor.comm, wanted->successor_comm,
+		     sizeof(wanted->successor_comm));
 	return 0;
 }
 
@@ -233,6 +260,8 @@ static int handle(struct request *r)
 		return result;
 	result = locks_acquire(r->api->locks, &wanted, &answer);
 	if (result == LOCK_HELD && w->wait_s)
-		return wait_for(r, &wanted, w->wait_s);
+		return wait_for(r, &wanted, w->wait_s, w->run);
+	if (w->run && (result == LOCK_GRANTED || result == LOCK_RENEWED))
+		follow_run(r->api, &answer.lock);
 	return show(r, result, &answer, 0);
 }

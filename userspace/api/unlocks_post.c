@@ -69,6 +69,8 @@ static bool is_own(const struct request *r, const struct unlock *u, const struct
 		return false;
 	if (a->holder)
 		return strcmp(lock->holder, a->holder) == 0;
+	if (lock->by_time && strcmp(lock->holder, u->holder) == 0)
+		return true;
 	return belongs_generation(&a->peer, &lock->process) >= 0 ||
 	       (a->on_behalf && strcmp(lock->holder, a->on_behalf) == 0);
 }

@@ -25,6 +25,7 @@ enum event_kind {
 	EVENT_FORK,	   /* a process that holds tracked sockets forked `child` */
 	EVENT_EXEC,	   /* a process that holds tracked sockets executed a program */
 	EVENT_EXIT,	   /* a process that holds tracked sockets ended with `exit_code` */
+	EVENT_RUN_END,	   /* the last process of `run` has ended: the actor */
 	_EVENT_KIND_MAX
 };
 
@@ -91,6 +92,8 @@ struct event {
 	/* EVENT_FORK, EVENT_EXIT */
 	struct process_id child;
 	int exit_code; /* as waitpid() reports it: status << 8 | signal */
+
+	uint64_t run; /* EVENT_RUN_END; see base/kernel_source.h */
 
 	/* EVENT_PROCESS: everything, with id == actor; else zeroed */
 	struct process process;

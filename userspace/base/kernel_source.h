@@ -76,6 +76,17 @@ struct kernel_source {
 	/* The same of processes of which only the EXIT is told, sockets or none: of ancestors. */
 	int (*track_exit)(void *user_data, const struct process_id *id, bool track);
 
+	/*
+	 * Begins a run: a living process, which forks nothing until this has returned, and all that
+	 * will descend from it.  EVENT_RUN_END tells that the last of them has ended.  `run` is any
+	 * number that no other run has had, but 0.  Where the process is of a run already, the new
+	 * one is a member of that as a whole.  0; -ESRCH; -E2BIG when there are too many runs or
+	 * members; negative errno.
+	 */
+	int (*begin_run)(void *user_data, uint64_t run, const struct process_id *first);
+	/* Has it members that have not ended?  For when the event may have been lost. */
+	bool (*run_lives)(void *user_data, uint64_t run);
+
 	/* How far a process is on its way out.  NULL stands for procfs_stage(). */
 	enum process_stage (*stage)(void *user_data, const struct process_id *id);
 

@@ -422,6 +422,22 @@ int procfs_arguments(const struct process_id *id, struct process_arguments *ret)
 	return 0;
 }
 
+ssize_t procfs_argv(const struct process_id *id, char *ret, size_t size)
+{
+	ssize_t n = procfs_read_of(id->pid, "cmdline", ret, size - 1);
+	int r = check_identity(id);
+
+	if (n < 0 || r < 0) {
+		ret[0] = '\0';
+		return n < 0 ? n : r;
+	}
+	while (n > 0 && ret[n - 1] == '\0')
+		n--;
+	n += n > 0; /* the NUL of the last one, which a title may lack */
+	ret[n ? n - 1 : 0] = ret[n] = '\0';
+	return n;
+}
+
 char procfs_state(const struct process_id *id)
 {
 	struct stat_line s;

@@ -71,6 +71,13 @@ int procfs_cmdline(const struct process_id *id, char *ret, size_t size);
  */
 int procfs_arguments(const struct process_id *id, struct process_arguments *ret);
 
+/*
+ * Its arguments as the kernel keeps them, each ended by a NUL, and one more behind the last; cut to
+ * size - 1.  A program that writes a title over its arguments leaves that as the first.  Their
+ * bytes without that NUL, or -ESRCH as above.
+ */
+ssize_t procfs_argv(const struct process_id *id, char *ret, size_t size);
+
 /* One-letter state of the process ('R', 'S', 'T', 't', 'Z', 'D', …); 0 when it is gone. */
 char procfs_state(const struct process_id *id);
 

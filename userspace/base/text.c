@@ -10,6 +10,7 @@
 #define REPLACEMENT  "\xEF\xBF\xBD" /* U+FFFD */
 #define ESCAPE_BYTES 16		    /* the longest piece is \u{10FFFF} */
 #define DISTANCE_MAX 64		    /* longer strings count as entirely different */
+#define QUOTED_BYTES 4096	    /* of a word that is quoted; nobody reads a longer one */
 
 /*
  * Length of the well-formed sequence at s (n bytes left), 0 when the first byte starts none.  The
@@ -195,4 +196,34 @@ bool text_is_shell_word(const char *s)
 	return *s && *s != '-' &&
 	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 			    "/._-@:+,=")];
+}
+
+bool text_shell_quote(const char *s, char *ret, size_t size)
+{
+	char seen[QUOTED_BYTES];
+	size_t used = 0;
+
+	ret[0] = '\0';
+	/* what a terminal may not see as it is, nobody can copy from there either */
+	if (!*s || *s == '-' || strcmp(text_escape_terminal(s, seen, sizeof(seen)), s) != 0)
+		return false;
+	if (text_is_shell_word(s)) {
+		snprintf(ret, size, "%s", strlen(s) < size ? s : "");
+		return *ret;
+	}
+	/* a quote takes four bytes, and there is one more at the end */
+	for (; used + sizeof("''\\'''") <= size; s++) {
+		if (!used)
+			ret[used++] = '\'';
+		if (!*s) {
+			strcpy(ret + used, "'");
+			return true;
+		}
+		if (*s == '\'')
+			used += (size_t)sprintf(ret + used, "'\\''");
+		else
+			ret[used++] = *s;
+	}
+	ret[0] = '\0';
+	return false;
 }

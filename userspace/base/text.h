@@ -28,4 +28,11 @@ unsigned text_distance(const char *a, const char *b);
 /* A path or name that a shell takes as one word without quotes, and no program as an option. */
 bool text_is_shell_word(const char *s);
 
+/*
+ * Writes s as one word of a shell's command line: as it is, or in single quotes.  False, and "",
+ * where a command cannot name it: what text_escape_terminal() would change, what begins like an
+ * option, or more than fits.
+ */
+bool text_shell_quote(const char *s, char *ret, size_t size);
+
 #endif

@@ -9,6 +9,7 @@
 
 struct activity_writer;
 struct event_base;
+struct kernel_source;
 struct process_watcher;
 struct quota;
 struct registry;
@@ -20,6 +21,7 @@ struct coordination {
 	struct activity_writer *activity; /* of the same registry */
 	struct quota *quota;
 	struct process_watcher *processes;
+	const struct kernel_source *kernel; /* for runs */
 };
 
 #endif

@@ -5,9 +5,12 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/kernel_source.h"
 #include "base/log.h"
 #include "base/moment.h"
 #include "coordination/process_watch.h"
@@ -124,15 +127,115 @@ void lock_grant_end(struct lock_grant *g, const char *why, const struct lock_act
 	grants->failed(grants->user_data);
 }
 
+static void end_with_process(struct lock_grant *g)
+{
+	const struct lock lock = g->lock;
+	const struct lock_actor holder = { lock.process.pid, lock.uid, lock.comm };
+	char why[WHY_SIZE];
+
+	snprintf(why, sizeof(why), "%s (pid %d) has ended", lock.comm, lock.process.pid);
+	lock_grant_end(g, why, &holder);
+}
+
+static void on_process_gone(const struct process_id *id, void *user_data);
+
+/* Watches the process that its lock says, or none.  0; -ESRCH when it has ended; -ENOMEM. */
+static int watch_process(struct lock_grant *g)
+{
+	const struct lock *lock = &g->lock;
+
+	return lock->by_time ? 0
+			     : process_watch_new(g->grants->c->processes, &lock->process, lock->uid,
+						 on_process_gone, g, &g->watch);
+}
+
+static int write_passing(const struct lock_grants *grants, const struct lock *from,
+			 const struct lock *to)
+{
+	const struct lock_actor holder = { from->process.pid, from->uid, from->comm };
+	char details[DETAILS_SIZE], whose[WHY_SIZE] = "its time";
+
+	if (!to->by_time)
+		snprintf(whose, sizeof(whose), "%s (pid %d)", to->comm, to->process.pid);
+	snprintf(details, sizeof(details), "Left to %s: %s (pid %d), which took it, has ended",
+		 whose, from->comm, from->process.pid);
+	return write_entry(grants, ACTIVITY_LOCK, from->name, details, &holder);
+}
+
+/*
+ * The process was one of a single command, and whoever had it run the command goes on to rely on
+ * the lock.  False where it is not to be passed on, or cannot be: then it ends.
+ */
+static bool pass_on(struct lock_grant *g)
+{
+	struct lock_grants *grants = g->grants;
+	struct lock lock = g->lock;
+
+	if (!lock.short_lived || time(NULL) - lock.acquired_at > LOCK_SHORT_LIVED_S ||
+	    (!lock.successor.pid && !lock.ttl_s))
+		return false;
+	lock.short_lived = false;
+	lock.process = lock.successor;
+	lock.by_time = !lock.process.pid;
+	strcpy(lock.comm, lock.successor_comm);
+	if (begin_write(grants) || registry_lock_renew(grants->c->registry, &lock) ||
+	    write_passing(grants, &g->lock, &lock))
+		return false;
+	process_watch_free(TAKE_PTR(g->watch));
+	g->lock = lock;
+	/* whoever comes next has ended as well: the end of the lock says so */
+	return !watch_process(g);
+}
+
 static void on_process_gone(const struct process_id *id, void *user_data)
 {
 	struct lock_grant *g = user_data;
-	const struct lock lock = g->lock;
-	const struct lock_actor holder = { id->pid, lock.uid, lock.comm };
-	char why[WHY_SIZE];
 
-	snprintf(why, sizeof(why), "%s (pid %d) has ended", lock.comm, id->pid);
-	lock_grant_end(g, why, &holder);
+	if (!lock_grant_run_lives(g)) {
+		if (!pass_on(g))
+			end_with_process(g);
+		return;
+	}
+	process_watch_free(TAKE_PTR(g->watch));
+	log_info("lock %s is kept: %s (pid %d) has ended, and what it started has not",
+		 g->lock.name, g->lock.comm, id->pid);
+	/* should the end of the run not be told, the retry finds it */
+	g->grants->failed(g->grants->user_data);
+}
+
+/* --- its run --- */
+
+int lock_grant_follow_run(struct lock_grant *g, uint64_t run)
+{
+	const struct kernel_source *kernel = g->grants->c->kernel;
+	int r = kernel->begin_run ? kernel->begin_run(kernel->user_data, run, &g->lock.process)
+				  : -EOPNOTSUPP;
+
+	if (!r)
+		g->run = run;
+	return r;
+}
+
+bool lock_grant_run_lives(const struct lock_grant *g)
+{
+	const struct kernel_source *kernel = g->grants->c->kernel;
+
+	return g->run && kernel->run_lives(kernel->user_data, g->run);
+}
+
+bool lock_grant_is_left(const struct lock_grant *g)
+{
+	return !g->watch && !g->lock.by_time;
+}
+
+void lock_grant_end_with_run(struct lock_grant *g)
+{
+	const struct lock_actor holder = { g->lock.process.pid, g->lock.uid, g->lock.comm };
+
+	if (lock_grant_is_left(g))
+		lock_grant_end(g, "the last process of its command has ended", &holder);
+	else
+		end_with_process(g);
 }
 
 static void on_expiry(evutil_socket_t fd, short what, void *user_data)
@@ -178,8 +281,7 @@ static int grant_new(struct lock_grants *grants, const struct lock *lock, int64_
 	g->grants = grants;
 	g->lock = *lock;
 	TAILQ_INSERT_TAIL(&grants->all, g, entry);
-	r = process_watch_new(grants->c->processes, &lock->process, lock->uid, on_process_gone, g,
-			      &g->watch);
+	r = watch_process(g);
 	if (!r)
 		r = set_expiry(g, expires_in_s);
 	if (r) {

@@ -19,8 +19,10 @@ struct lock_grant {
 	TAILQ_ENTRY(lock_grant) entry;
 	struct lock_grants *grants;
 	struct lock lock; /* as its row says */
-	struct process_watch *watch;
+	struct process_watch
+		*watch;	      /* NULL by time, or once its process has ended and its run has not */
 	struct event *expiry; /* NULL until it has a TTL */
+	uint64_t run;	      /* that it lasts as long as; 0 = none */
 };
 
 struct lock_grants {
@@ -41,6 +43,14 @@ int64_t lock_grant_seconds_left(const struct lock *lock);
 
 /* Gives a lock that nobody has; see locks_acquire(). */
 int lock_grant_give(struct lock_grants *grants, const struct lock *wanted, struct lock_answer *ret);
+/* See locks_follow_run(). */
+int lock_grant_follow_run(struct lock_grant *g, uint64_t run);
+/* Its process has ended, and its run lives, or is over as well. */
+bool lock_grant_is_left(const struct lock_grant *g);
+bool lock_grant_run_lives(const struct lock_grant *g);
+/* Its run is over: releases it. */
+void lock_grant_end_with_run(struct lock_grant *g);
+
 /* Puts its end off; ttl_s 0 = by as much as before.  LOCK_RENEWED, negative errno. */
 int lock_grant_renew(struct lock_grant *g, int64_t ttl_s, struct lock_answer *ret);
 

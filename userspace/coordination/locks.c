@@ -22,6 +22,7 @@ struct locks {
 	struct lock_grants grants;
 	TAILQ_HEAD(, lock_ticket) queue; /* for all locks, first come first */
 	struct event *retry;
+	uint64_t last_run;
 };
 
 struct lock_ticket {
@@ -37,12 +38,18 @@ struct lock_ticket {
 
 static bool same_process(const struct lock *a, const struct lock *b)
 {
-	return a->uid == b->uid && process_id_equal(&a->process, &b->process);
+	return a->uid == b->uid && a->by_time == b->by_time &&
+	       process_id_equal(&a->process, &b->process);
 }
 
-static bool same_holder(const struct lock *a, const struct lock *b)
+/* Also through the one of a single command, as whose successor it has the lock. */
+static bool same_holder(const struct lock *has, const struct lock *wants)
 {
-	return same_process(a, b) && strcmp(a->holder, b->holder) == 0;
+	if (has->uid != wants->uid || strcmp(has->holder, wants->holder) != 0)
+		return false;
+	return same_process(has, wants) ||
+	       (wants->short_lived && has->by_time == !wants->successor.pid &&
+		process_id_equal(&has->process, &wants->successor));
 }
 
 static void retry_later(struct locks *l)
@@ -99,8 +106,9 @@ static int ticket_start(struct lock_ticket *t, int64_t wait_s)
 {
 	const struct coordination *c = &t->locks->c;
 	const struct timeval wait = { .tv_sec = wait_s };
-	int r = process_watch_new(c->processes, &t->wanted.process, t->wanted.uid, on_process_gone,
-				  t, &t->watch);
+	int r = t->wanted.by_time ? 0
+				  : process_watch_new(c->processes, &t->wanted.process,
+						      t->wanted.uid, on_process_gone, t, &t->watch);
 
 	if (r || wait_s == LOCK_WAIT_FOREVER)
 		return r;
@@ -205,6 +213,12 @@ static int settle(struct locks *l, struct lock_key key)
 		lock_grant_free(g);
 		g = NULL;
 	}
+	if (g && lock_grant_is_left(g) && lock_grant_run_lives(g)) {
+		retry_later(l);
+	} else if (g && lock_grant_is_left(g)) {
+		lock_grant_end_with_run(g); /* which was told to nobody */
+		return 0;
+	}
 	r = held && !g ? lock_grant_adopt(&l->grants, &lock) : 0;
 	if (!r && !lock_grant_find(&l->grants, key))
 		serve(l, &key);
@@ -276,6 +290,28 @@ int locks_acquire(struct locks *l, const struct lock *wanted, struct lock_answer
 		return lock_grant_renew(g, wanted->ttl_s, ret);
 	*ret = (struct lock_answer){ .lock = *wanted };
 	return LOCK_GRANT_IS_OVER;
+}
+
+int locks_follow_run(struct locks *l, struct lock_key key, int64_t fence)
+{
+	struct lock_grant *g = lock_grant_find(&l->grants, key);
+
+	if (!g || g->lock.fence != fence)
+		return -ESRCH;
+	if (lock_grant_run_lives(g))
+		return 0;
+	return lock_grant_follow_run(g, ++l->last_run);
+}
+
+void locks_run_ended(struct locks *l, uint64_t run)
+{
+	struct lock_grant *g;
+
+	TAILQ_FOREACH(g, &l->grants.all, entry)
+		if (g->run == run) {
+			lock_grant_end_with_run(g);
+			return;
+		}
 }
 
 void locks_take_back(struct locks *l, struct lock_key key, int64_t fence)

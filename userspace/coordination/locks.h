@@ -3,10 +3,12 @@
  * The life of locks: who has one, who waits for it, and what ends it.
  *
  * A lock belongs to a holder's name and to a process.  It ends by a release, at its TTL, or at the
- * end of its process, which a pidfd tells.  The registry has a row for each; each that is held has
- * a watch and a timer here.  Whenever a lock is looked at, both are brought to agree: a row that
- * has no watch (after a restart, or written by a person) gets one when its process lives, and is
- * released when it does not.  So every lock is held by a living process or free.
+ * end of its process, which a pidfd tells, or of the last that descends from that.  One that was
+ * taken by a process of a single command is passed on to who had that run.  The registry
+ * has a row for each; each that is held has a watch and a timer here.  Whenever a lock is looked
+ * at, both are brought to agree: a row that has no watch (after a restart, or written by a person)
+ * gets one when its process lives, and is released when it does not.  So every lock is held by a
+ * living process or free.
  *
  * Waiters are served in the order in which they came.  Each has a ticket, which ends with the one
  * call that tells what became of it, or when its owner leaves the queue.
@@ -26,6 +28,12 @@ struct lock_ticket;
 struct locks;
 
 #define LOCK_WAIT_FOREVER INT64_MAX
+/*
+ * A process that asks for a lock and ends within this time has done nothing with it: it was there
+ * for that one command, as `sh -c` and timeout are.  Such a lock goes to its successor, for whom it
+ * was taken; later than that it ends with its process, whose work it protected.
+ */
+#define LOCK_SHORT_LIVED_S 2
 
 /* *c is copied.  0, negative errno. */
 int locks_new(const struct coordination *c, struct locks **ret);
@@ -60,9 +68,9 @@ struct lock_answer {
 };
 
 /*
- * Grants or renews a lock.  wanted: name, owner, holder, uid, process and comm as they are to be;
- * ttl_s 0 = none, or as it is; fence: renew this grant and no other, 0 = any.
- * An enum lock_outcome with *ret filled; negative errno.
+ * Grants or renews a lock.  wanted: name, owner, holder, uid, process (or by_time, with a TTL) and
+ * comm as they are to be; ttl_s 0 = none, or as it is; fence: renew this grant and no other, 0 =
+ * any. An enum lock_outcome with *ret filled; negative errno.
  */
 int locks_acquire(struct locks *l, const struct lock *wanted, struct lock_answer *ret);
 
@@ -80,6 +88,16 @@ int locks_wait(struct locks *l, const struct lock *wanted, int64_t wait_s, lock_
 	       void *user_data, struct lock_answer *ret);
 /* Ends a ticket whose owner is not there any more; nothing is called. */
 void locks_leave(struct lock_ticket *ticket);
+
+/*
+ * The grant lasts until its process and all that will descend from it have ended: whoever kills the
+ * process does not free the lock for somebody else while the work goes on.  The process has forked
+ * nothing yet.  0; -EOPNOTSUPP where the kernel side does not know runs, -E2BIG where it knows too
+ * many: then the lock ends with the process; -ESRCH when the grant is gone.
+ */
+int locks_follow_run(struct locks *l, struct lock_key key, int64_t fence);
+/* EVENT_RUN_END. */
+void locks_run_ended(struct locks *l, uint64_t run);
 
 /* Nobody took the answer to that grant: it is released, and the next in the queue is served. */
 void locks_take_back(struct locks *l, struct lock_key key, int64_t fence);

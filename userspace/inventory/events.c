@@ -325,7 +325,7 @@ static int (*const handlers[])(struct apply *a) = {
 	[EVENT_LISTEN] = apply_listen,	 [EVENT_UNLISTEN] = apply_unlisten,
 	[EVENT_CLOSE] = apply_close,	 [EVENT_FAIL] = apply_nothing,
 	[EVENT_FORK] = apply_fork,	 [EVENT_EXEC] = apply_exec,
-	[EVENT_EXIT] = apply_exit,
+	[EVENT_EXIT] = apply_exit,	 [EVENT_RUN_END] = apply_nothing,
 };
 _Static_assert(ARRAY_SIZE(handlers) == _EVENT_KIND_MAX, "every kind of event is handled");
 

@@ -109,6 +109,9 @@ static bool lock_decode(const struct query *q, struct lock *ret)
 		.uid = column_uid(q),
 		.process = column_process(q),
 	};
+	/* no process was named, as distinct from one of an earlier boot */
+	ret->by_time = ret->ttl_s && !query_column_int(q, LOCK_COLUMN_PID, 0, INT32_MAX, 0) &&
+		       query_column_text(q, LOCK_COLUMN_BOOT_ID);
 	strcpy(ret->name, name);
 	copy_text(q, LOCK_COLUMN_HOLDER, ret->holder, sizeof(ret->holder));
 	copy_text(q, LOCK_COLUMN_COMM, ret->comm, sizeof(ret->comm));
@@ -263,6 +266,9 @@ int registry_lock_renew(struct registry *r, const struct lock *lock)
 	query_bind_int(&q, 2, lock->fence);
 	query_bind_int_or_null(&q, 3, lock->ttl_s, 0);
 	query_bind_int_or_null(&q, 4, lock->expires_at, 0);
+	query_bind_int(&q, 5, lock->process.pid);
+	query_bind_int(&q, 6, (int64_t)lock->process.start_ticks);
+	query_bind_text(&q, 7, lock->comm);
 	error = query_run(&q);
 	if (error < 0)
 		return error;

@@ -51,7 +51,15 @@ struct lock {
 	int64_t fence;
 	uid_t uid;		   /* who holds it */
 	struct process_id process; /* that it ends with; pid 0 = unknown, or of an earlier boot */
+	bool by_time;		   /* with no process, only at its TTL */
 	char comm[4 * PROCESS_COMM_SIZE]; /* as UTF-8 */
+	/*
+	 * Who has it next, where its process turns out to have been short-lived; pid 0: nobody, but
+	 * for its TTL.  Not stored.
+	 */
+	struct process_id successor;
+	char successor_comm[4 * PROCESS_COMM_SIZE];
+	bool short_lived; /* its process may be: the successor counts */
 };
 
 struct lock_key lock_key_of(const struct lock *lock);
@@ -79,7 +87,7 @@ int registry_locks_load(struct registry *r, bool held, struct lock **ret, size_t
  */
 int registry_lock_grant(struct registry *r, struct lock *lock);
 
-/* Stores a new TTL and end of a held lock; 0, OUTCOME_NO when it is not held with that fence. */
+/* Stores TTL, end and process of a held lock; 0, OUTCOME_NO when it is not held with that fence. */
 int registry_lock_renew(struct registry *r, const struct lock *lock);
 
 /*

@@ -229,7 +229,8 @@ static const char *const statement_sql[] = {
 		"INSERT OR REPLACE INTO locks(name, holder, acquiredAt, ttl, expiresAt, fence, "
 		"uid, pid, startTicks, bootId, comm, owner) "
 		"VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-	[STATEMENT_LOCK_RENEW] = "UPDATE locks SET ttl = ?3, expiresAt = ?4 "
+	[STATEMENT_LOCK_RENEW] = "UPDATE locks SET ttl = ?3, expiresAt = ?4, pid = ?5, "
+				 "startTicks = ?6, comm = ?7 "
 				 "WHERE name = ?1 AND " LOCK_HAS_FENCE " AND " LOCK_IS_HELD,
 	/* The number stays, of the last grant, and so does whose name it is. */
 	[STATEMENT_LOCK_RELEASE] =

@@ -131,6 +131,16 @@ static int decode_task(const void *bytes, uint64_t ticks_per_s, struct event *to
 	return 0;
 }
 
+static int decode_run_end(const void *bytes, uint64_t ticks_per_s, struct event *to)
+{
+	struct abi_run_event record;
+
+	memcpy(&record, bytes, sizeof(record));
+	decode_head(&record.head, ticks_per_s, to);
+	to->run = record.run;
+	return 0;
+}
+
 static int decode_process(const void *bytes, uint64_t ticks_per_s, struct event *to)
 {
 	struct abi_process_event record;
@@ -154,6 +164,7 @@ static const struct {
 	[ABI_FORK] = { EVENT_FORK, sizeof(struct abi_task_event), decode_task },
 	[ABI_EXEC] = { EVENT_EXEC, sizeof(struct abi_task_event), decode_task },
 	[ABI_EXIT] = { EVENT_EXIT, sizeof(struct abi_task_event), decode_task },
+	[ABI_RUN_END] = { EVENT_RUN_END, sizeof(struct abi_run_event), decode_run_end },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == ABI_HOLDER, "every kind of the ring");
 

@@ -163,6 +163,45 @@ int question_track_exit(void *questions, const struct process_id *id, bool on)
 	return track(q, q->bpf->listen->maps.launchers, id, on);
 }
 
+/* --- runs --- */
+
+/* The run that a process is of; 0 = of none. */
+static uint64_t run_of(const struct questions *q, uint32_t pid)
+{
+	uint64_t run;
+
+	return bpf_map_lookup_elem(bpf_map__fd(q->bpf->listen->maps.members), &pid, &run) ? 0 : run;
+}
+
+int question_begin_run(void *questions, uint64_t run, const struct process_id *first)
+{
+	const struct questions *q = questions;
+	int runs = bpf_map__fd(q->bpf->listen->maps.runs);
+	int members = bpf_map__fd(q->bpf->listen->maps.members), r;
+	uint32_t pid = (uint32_t)first->pid;
+	const struct abi_run begun = { .members = 1, .outer = run_of(q, pid) };
+
+	if (bpf_map_update_elem(runs, &run, &begun, BPF_NOEXIST))
+		return -errno;
+	r = bpf_map_update_elem(members, &pid, &run, BPF_ANY) ? -errno : 0;
+	/* one that ended before it was named will never be told of */
+	if (!r && !procfs_alive(first)) {
+		bpf_map_delete_elem(members, &pid);
+		r = -ESRCH;
+	}
+	if (r)
+		bpf_map_delete_elem(runs, &run);
+	return r;
+}
+
+bool question_run_lives(void *questions, uint64_t run)
+{
+	const struct questions *q = questions;
+	struct abi_run found;
+
+	return !bpf_map_lookup_elem(bpf_map__fd(q->bpf->listen->maps.runs), &run, &found);
+}
+
 /* --- which of them there are --- */
 
 void questions_fill(struct questions *q, struct kernel_source *ret)
@@ -173,6 +212,10 @@ void questions_fill(struct questions *q, struct kernel_source *ret)
 				       .track_socket = question_track_socket,
 				       .track_process = question_track_process,
 				       .track_exit = question_track_exit };
+	if (probes[PROBE_PROCESS].state == SENTINEL_PROBE_WORKS) {
+		ret->begin_run = question_begin_run;
+		ret->run_lives = question_run_lives;
+	}
 	if (q->links->holders)
 		ret->open_holder_pass = question_open_holder_pass;
 	if (q->links->holders && probes[PROBE_LOOK].state != SENTINEL_PROBE_REFUSED)

@@ -40,5 +40,7 @@ int question_open_reference_pass(void *questions, unsigned pass, const uint64_t 
 int question_track_socket(void *questions, uint64_t cookie);
 int question_track_process(void *questions, const struct process_id *id, bool track);
 int question_track_exit(void *questions, const struct process_id *id, bool track);
+int question_begin_run(void *questions, uint64_t run, const struct process_id *first);
+bool question_run_lives(void *questions, uint64_t run);
 
 #endif

@@ -382,6 +382,10 @@ static void a_command_line_is_joined_with_spaces_and_cut(void **state)
 	while (strcmp(line, "sleep 1000 0") != 0 && time(NULL) < end)
 		assert_int_equal(procfs_cmdline(&id, line, sizeof(line)), 0);
 	assert_string_equal(line, "sleep 1000 0");
+	assert_int_equal(procfs_argv(&id, line, sizeof(line)), sizeof("sleep\0001000\0000"));
+	assert_memory_equal(line, "sleep\0001000\0000\0", sizeof("sleep\0001000\0000\0"));
+	assert_int_equal(procfs_argv(&id, line, 8), 6);
+	assert_memory_equal(line, "sleep\0", 7);
 	assert_int_equal(procfs_cmdline(&id, line, 6), 0);
 	assert_string_equal(line, "sleep");
 	assert_int_equal(procfs_cmdline(&id, line, 1), 0);

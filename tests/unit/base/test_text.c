@@ -234,9 +234,43 @@ static void shell_word_needs_no_quotes_and_is_no_option(void **state)
 		assert_false(text_is_shell_word(others[i]));
 }
 
+static void quoted_word_is_one_word_to_a_shell(void **state)
+{
+	static const struct {
+		const char *word, *quoted; /* NULL: no command can name it */
+	} rows[] = {
+		{ "/srv/app", "/srv/app" },
+		{ "it is", "'it is'" },
+		{ "it's", "'it'\\''s'" },
+		{ "'", "''\\'''" },
+		{ "$(reboot)`id`\"", "'$(reboot)`id`\"'" },
+		{ "\xc3\xa4", "'\xc3\xa4'" },
+		{ "", NULL },
+		{ "-rf", NULL },
+		{ "a\nb", NULL },
+		{ "\x1b[31m", NULL },
+		{ "\xc2\x9b", NULL },	  /* C1: CSI in one character */
+		{ "\xff", NULL },	  /* no UTF-8 */
+		{ "\xe2\x80\xae", NULL }, /* turns the order of what follows */
+	};
+	char text[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(text_shell_quote(rows[i].word, text, sizeof(text)),
+				 rows[i].quoted != NULL);
+		assert_string_equal(text, rows[i].quoted ? rows[i].quoted : "");
+	}
+	assert_false(text_shell_quote("/longer/than/15", text, 15));
+	assert_true(text_shell_quote("/longer/than/15", text, 16));
+	for (size_t size = 1; size <= sizeof("''\\'''\\'' '\\'''\\'''"); size++)
+		if (text_shell_quote("'' ''", text, size) && strlen(text) >= size)
+			fail_msg("%s does not fit %zu bytes", text, size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(quoted_word_is_one_word_to_a_shell),
 		cmocka_unit_test(shell_word_needs_no_quotes_and_is_no_option),
 		cmocka_unit_test(well_formed_utf8_is_accepted),
 		cmocka_unit_test(malformed_utf8_is_refused),

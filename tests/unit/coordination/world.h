@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/kernel_source.h"
 #include "base/procfs.h"
 #include "base/quota.h"
 #include "coordination/coordination.h"
@@ -77,6 +78,11 @@ struct world {
 	struct activity_writer activity;
 	struct tracker_listener listener;
 	bool commit_due;
+	/* the kernel side: one run at most is begun */
+	struct kernel_source kernel;
+	struct process_id first;
+	uint64_t run;
+	bool run_lives;
 	/* the newest entry that the listener heard of */
 	enum activity_action action;
 	char subject[64], details[256], comm[64];
@@ -104,6 +110,23 @@ static inline void hear_commit(bool somebody_waits, void *user_data)
 	w->commit_due = true;
 }
 
+static inline int begin_run(void *user_data, uint64_t run, const struct process_id *first)
+{
+	struct world *w = user_data;
+
+	w->run = run;
+	w->first = *first;
+	w->run_lives = true;
+	return 0;
+}
+
+static inline bool run_lives(void *user_data, uint64_t run)
+{
+	const struct world *w = user_data;
+
+	return run == w->run && w->run_lives;
+}
+
 static inline int world_open(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -123,6 +146,10 @@ static inline int world_open(void **state)
 						 .user_data = w };
 	w->activity.listener = &w->listener;
 	w->c.activity = &w->activity;
+	w->kernel = (struct kernel_source){ .user_data = w,
+					    .begin_run = begin_run,
+					    .run_lives = run_lives };
+	w->c.kernel = &w->kernel;
 	assert_int_equal(quota_new(OWN, &w->c.quota), 0);
 	assert_int_equal(process_watcher_new(w->c.loop, w->c.quota, &w->c.processes), 0);
 	*state = w;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Runs: a process that user space named, and all that descend from it.  A child is of its parent's
+ * run from the moment of the fork, so neither setsid() nor a second fork nor a dead parent leaves
+ * it.  The members of a run are counted here: user space is told once, when the last has ended, and
+ * a run in which thousands of processes come and go costs it nothing.
+ *
+ * A member that user space names for a run of its own begins an inner one, which as a whole is one
+ * member of the outer one.
+ */
+#ifndef BPF_RUNS_H
+#define BPF_RUNS_H
+
+#include "head.h"
+#include "state.h"
+#include "wake.h"
+
+#define MEMBERS_MAX    16384 /* processes of all runs */
+#define RUNS_MAX       1024
+#define RUNS_DEPTH_MAX 8 /* runs around each other that may end with one process */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MEMBERS_MAX);
+	__type(key, __u32);   /* thread group */
+	__type(value, __u64); /* its run */
+} members SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, RUNS_MAX);
+	__type(key, __u64); /* the run */
+	__type(value, struct abi_run);
+} runs SEC(".maps");
+
+/* Members for which there was no room: their run may be told to have ended while they live. */
+volatile __u64 lost_members;
+
+static __always_inline bool is_member(__u32 pid)
+{
+	return bpf_map_lookup_elem(&members, &pid) != NULL;
+}
+
+/* Before the child runs: the count never falls to 0 in between. */
+static __always_inline void inherit_run(__u32 parent, __u32 child)
+{
+	__u64 *run = bpf_map_lookup_elem(&members, &parent);
+	struct abi_run *r;
+
+	if (!run)
+		return;
+	r = bpf_map_lookup_elem(&runs, run);
+	if (!r)
+		return;
+	__sync_fetch_and_add(&r->members, 1);
+	if (!bpf_map_update_elem(&members, &child, run, BPF_ANY))
+		return;
+	__sync_fetch_and_add(&r->members, -1);
+	count(&lost_members);
+}
+
+static __always_inline void emit_run_end(struct task_struct *last, __u64 run)
+{
+	struct abi_run_event *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+
+	if (!e) {
+		count(&lost_ring);
+		return;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	fill_head(&e->head, last, ABI_RUN_END, sizeof(*e));
+	e->run = run;
+	submit_at_once(e);
+}
+
+/* A member's last thread has ended; with the last member of a run, one of the run around it. */
+static __always_inline void leave_run(struct task_struct *task)
+{
+	__u32 pid = task->tgid;
+	__u64 *found = bpf_map_lookup_elem(&members, &pid), run;
+
+	if (!found)
+		return;
+	run = *found;
+	/* two last threads may both see the group dead: who removes it counts it */
+	if (bpf_map_delete_elem(&members, &pid))
+		return;
+	for (int depth = 0; depth < RUNS_DEPTH_MAX && run; depth++) {
+		struct abi_run *r = bpf_map_lookup_elem(&runs, &run);
+		__u64 outer;
+
+		if (!r || __sync_fetch_and_add(&r->members, -1) != 1)
+			return;
+		outer = r->outer;
+		bpf_map_delete_elem(&runs, &run);
+		emit_run_end(task, run);
+		run = outer;
+	}
+}
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs: who descends from a process is of its run, and the end of the last is told once. */
+#include "base/procfs.h"
+#include "kernel/actors.h"
+
+#define FORKS 300
+
+static uint64_t next_run = 1;
+
+/* Forks on a step; the descendants live until the write end of `hold` is closed everywhere. */
+static int hold[2];
+
+static void rest(void)
+{
+	char byte;
+
+	close(hold[1]);
+	while (read(hold[0], &byte, 1) < 0)
+		;
+	_exit(0);
+}
+
+/* The child of its child leads a session, and its parent is gone: as daemons do. */
+static int run_daemonizing(struct act *act)
+{
+	pid_t middle;
+
+	act_await(act);
+	middle = fork();
+	if (!middle) {
+		setsid();
+		if (!fork())
+			rest();
+		_exit(0);
+	}
+	waitpid(middle, NULL, 0);
+	return 0;
+}
+
+static struct process_id identity(pid_t pid)
+{
+	struct process_id id;
+
+	assert_int_equal(procfs_identity(pid, &id), 0);
+	return id;
+}
+
+static uint64_t begin_run(struct watcher *w, pid_t pid)
+{
+	struct process_id id = identity(pid);
+
+	if (!sentinel_kernel_source(w->sentinel)->begin_run)
+		fail_msg("no probe of processes");
+	assert_int_equal(ASK(w->sentinel, begin_run, next_run, &id), 0);
+	return next_run++;
+}
+
+static size_t count_ends(const struct watcher *w, uint64_t run)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		n += w->events[i].kind == EVENT_RUN_END && w->events[i].run == run;
+	return n;
+}
+
+static void await_end(struct watcher *w, uint64_t run)
+{
+	int64_t deadline = now_ms() + WAIT_MS;
+
+	while (dispatch(w), !count_ends(w, run)) {
+		struct pollfd p = { .fd = sentinel_fd(w->sentinel), .events = POLLIN };
+
+		assert_true(now_ms() < deadline);
+		poll(&p, 1, (int)(deadline - now_ms()));
+	}
+	assert_int_equal(count_ends(w, run), 1);
+	assert_false(ASK(w->sentinel, run_lives, run));
+}
+
+static void run_lasts_until_a_daemon_below_it_has_ended(void **state)
+{
+	struct watcher *w = *state;
+	struct child child;
+	uint64_t run;
+
+	assert_int_equal(pipe(hold), 0);
+	child = start_child(run_daemonizing);
+	run = begin_run(w, child.pid);
+	step(&child);
+	assert_int_equal(end_child(&child), 0);
+	dispatch(w);
+	assert_int_equal(count_ends(w, run), 0);
+	assert_true(ASK(w->sentinel, run_lives, run));
+	close(hold[0]);
+	close(hold[1]);
+	await_end(w, run);
+}
+
+static void run_lasts_when_its_first_process_is_killed(void **state)
+{
+	struct watcher *w = *state;
+	struct child child;
+	uint64_t run;
+	int status;
+
+	assert_int_equal(pipe(hold), 0);
+	child = start_child(run_daemonizing);
+	run = begin_run(w, child.pid);
+	step(&child);
+	kill(child.pid, SIGKILL); /* before, amid or behind its fork */
+	assert_int_equal(waitpid(child.pid, &status, 0), child.pid);
+	close(child.to);
+	close(child.from);
+	close(hold[0]);
+	close(hold[1]);
+	await_end(w, run);
+}
+
+static int run_fork_storm(struct act *act)
+{
+	act_await(act);
+	for (int i = 0; i < FORKS; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			return 1;
+	}
+	return 0;
+}
+
+static void short_lived_members_are_not_told_of(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_fork_storm);
+	uint64_t run = begin_run(w, child.pid);
+
+	step(&child);
+	assert_int_equal(end_child(&child), 0);
+	await_end(w, run);
+	assert_int_equal(count_events(w, EVENT_FORK, child.pid), 0);
+	assert_int_equal(count_events(w, EVENT_RUN_END, child.pid), 1);
+}
+
+/* On the first step it forks a child that begins a run of its own, and leaves it alone. */
+static int run_outer(struct act *act)
+{
+	struct told told = { .pid = fork() };
+
+	if (!told.pid) {
+		act_await(act);
+		if (!fork())
+			rest();
+		_exit(0);
+	}
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+static void run_inside_a_run_is_one_member_of_it(void **state)
+{
+	struct watcher *w = *state;
+	uint64_t outer, inner;
+	struct child child;
+	struct told told;
+
+	assert_int_equal(pipe(hold), 0);
+	child = start_child(run_outer);
+	outer = begin_run(w, child.pid); /* its child is there already, or not yet */
+	told = hear_well(&child);
+	inner = begin_run(w, told.pid);
+	step(&child);
+	step(&child);
+	assert_int_equal(end_child(&child), 0);
+	assert_true(ASK(w->sentinel, run_lives, inner));
+	close(hold[0]);
+	close(hold[1]);
+	await_end(w, inner);
+	await_end(w, outer);
+}
+
+static void ended_process_begins_no_run(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_fork_storm);
+	struct process_id id = identity(child.pid);
+
+	step(&child);
+	end_child(&child);
+	assert_int_equal(ASK(w->sentinel, begin_run, next_run, &id), -ESRCH);
+	assert_false(ASK(w->sentinel, run_lives, next_run));
+}
+
+static void number_of_a_run_that_lives_is_not_given_twice(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_fork_storm), other = start_child(run_fork_storm);
+	uint64_t run = begin_run(w, child.pid);
+	struct process_id id = identity(other.pid);
+
+	assert_int_equal(ASK(w->sentinel, begin_run, run, &id), -EEXIST);
+	end_child(&other);
+	end_child(&child);
+	await_end(w, run);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, forget_events)
+	const struct CMUnitTest tests[] = {
+		TEST(run_lasts_until_a_daemon_below_it_has_ended),
+		TEST(run_lasts_when_its_first_process_is_killed),
+		TEST(short_lived_members_are_not_told_of),
+		TEST(run_inside_a_run_is_one_member_of_it),
+		TEST(ended_process_begins_no_run),
+		TEST(number_of_a_run_that_lives_is_not_given_twice),
+	};
+
+	return cmocka_run_group_tests_name("sentinel runs", tests, start_watching, stop_watching);
+}
