@@ -111,10 +111,20 @@ static void show_health(struct json_object *service)
 		render_text(TONE_PLAIN, " (%s)", details);
 }
 
+/* Well, and not as it should be. */
+static void show_warning(struct json_object *service)
+{
+	const char *warning = answer_text(service, "warning");
+
+	if (*warning)
+		render_text(TONE_WARN, ", but %s", warning);
+}
+
 void health_view_line(struct json_object *service, int width)
 {
 	render_text(TONE_PLAIN, "%-*s ", width, answer_text(service, "id"));
 	show_health(service);
+	show_warning(service);
 	render_newline();
 }
 
@@ -151,6 +161,7 @@ void health_view_one(struct json_object *service)
 		show_headline(service);
 	else
 		show_health(service);
+	show_warning(service);
 	render_newline();
 	show_times(service);
 	if (!answer_bool(service, "healthy")) {
@@ -176,5 +187,6 @@ bool health_view_differs(struct json_object *before, struct json_object *after)
 {
 	return answer_int(before, "httpStatus") != answer_int(after, "httpStatus") ||
 	       answer_int(before, "port") != answer_int(after, "port") ||
-	       strcmp(answer_text(before, "result"), answer_text(after, "result")) != 0;
+	       strcmp(answer_text(before, "result"), answer_text(after, "result")) != 0 ||
+	       strcmp(answer_text(before, "warning"), answer_text(after, "warning")) != 0;
 }

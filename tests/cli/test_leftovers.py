@@ -77,6 +77,9 @@ class LeftoverTest(harness.PortDaddyTest):
         text = self.daemon.run("why", str(self.port)).out
         self.assertRegex(" ".join(text.split()), f"orphaned left behind by {words}")
         self.assertIn(" (ended)", text)
+        answer = self.daemon.run("health", "app:web")
+        self.assertEqual(answer.code, harness.DONE)
+        self.assertRegex(answer.out, rf", but orphaned: \S+ \({server}\) was left behind by {words}")
 
     def test_server_of_a_killed_launcher_is_orphaned(self):
         launcher, server = self.launch("stay")

@@ -46,6 +46,7 @@ class StrangerTest(harness.PortDaddyTest):
         self.assertEqual(row["status"], "active", row)
         self.assertRegex(row["warning"], words)
         self.assertIn("warning: ", self.daemon.run("find").err)
+        self.assertRegex(self.daemon.run("health").out, r", but .* of this claim")
         self.assertRegex(self.daemon.json("why", str(self.port), code=None)["warning"], words)
 
     def check(self, own, stranger, words):
@@ -59,8 +60,8 @@ class StrangerTest(harness.PortDaddyTest):
     def test_stranger_that_shares_the_port_is_squatted_and_warned_of(self):
         own = self.serve(SHARED, cwd=self.own)
         stranger = self.serve(SHARED, cwd=self.other)
-        self.check(own, stranger, rf"two servers share port {self.port} with SO_REUSEPORT: "
-                                  rf".*{own.pid}.*{stranger.pid}")
+        self.check(own, stranger, rf"(?=.*pid {own.pid}\b)(?=.*pid {stranger.pid}\b)two "
+                                  rf"servers share port {self.port} with SO_REUSEPORT: ")
 
     def test_stranger_on_another_address_is_squatted_and_warned_of(self):
         stranger = self.serve(ON_ADDRESS, "127.0.0.2", cwd=self.other)

@@ -48,6 +48,7 @@ struct json_object *health_view(const struct health_item *item)
 	json_add_text(o, "reason", item->answer.reason);
 	json_add(o, "elapsedMs", item->was_asked ? elapsed_view(item->answer.elapsed_us) : NULL);
 	json_add_text(o, "url", health_item_url(item, url));
+	json_add_text(o, "warning", item->warning);
 	json_add_text(o, "details", item->answer.details);
 	json_add_int(o, "checkedAt", item->checked_at);
 	json_add_known(o, "claimedAt", item->claimed_at);

@@ -275,6 +275,15 @@ static int copy_service(struct health_item *item, const struct service *s)
 	return item->id && (item->health_path || !s->health_path) ? 0 : -ENOMEM;
 }
 
+static void warn(struct health_item *item, const struct inventory *inv,
+		 const struct status_verdict *verdict)
+{
+	if (verdict->status == SERVICE_ORPHANED)
+		snprintf(item->warning, sizeof(item->warning), "orphaned: %s", verdict->reason);
+	else
+		judge_warning(inv, verdict, item->warning);
+}
+
 static void judge_item(struct health_item *item, const struct inventory *inv,
 		       const struct service *s, const struct status_verdict *verdict, int64_t now)
 {
@@ -290,6 +299,7 @@ static void judge_item(struct health_item *item, const struct inventory *inv,
 		know_squatted(item, verdict);
 	} else if (!silent[verdict->status]) {
 		aim(item, inv, verdict);
+		warn(item, inv, verdict);
 	} else {
 		silent[verdict->status](item, s, now);
 		look_elsewhere(item, inv, s);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "health/health.h"
+#include "reconcile/status.h"
 #include "registry/registry.h"
 
 /* An address, with the brackets of IPv6. */
@@ -34,6 +35,9 @@ struct health_item {
 	char *id;
 	uint16_t port;
 	enum service_status status;
+	/* of one that serves: that it was left behind, or that a stranger serves beside it; or ""
+	 */
+	char warning[STATUS_REASON_SIZE];
 	int64_t claimed_at, seen_at;
 	char *health_path; /* as stored; NULL = none */
 	struct health_previous previous;
