@@ -30,7 +30,8 @@
 #define WHY_REMEDIES_MAX	3   /* nobody tries a fourth */
 #define WHY_RESERVED_SIZE	256 /* of ip_local_reserved_ports; a longer list is not known */
 #define WHY_REMEDY_TEXT_SIZE	512
-#define WHY_REMEDY_COMMAND_SIZE 1024 /* eight pids, and what lets them go */
+#define WHY_REMEDY_COMMAND_SIZE 1024		    /* eight pids, and what lets them go */
+#define WHY_KILLS_MAX		(2 * WHY_ENDED_MAX) /* each with its supervisor */
 
 struct refusal;
 struct sentinel_report;
@@ -82,6 +83,10 @@ struct why_remedies {
 	size_t n;
 	struct why_remedy {
 		char text[WHY_REMEDY_TEXT_SIZE], command[WHY_REMEDY_COMMAND_SIZE];
+		bool passing; /* about what is in the way now, and of no use when that is gone */
+		size_t n_kills;
+		pid_t kills[WHY_KILLS_MAX]; /* that the command ends; each runs */
+		struct why_hits hits;
 	} list[WHY_REMEDIES_MAX];
 };
 

@@ -228,9 +228,12 @@ static int list_holdings(struct why_facts *f, struct holding **ret, size_t *ret_
 	return 0;
 }
 
-static int add_holders(struct why_facts *f)
+static int add_holders(struct explainer *x, struct why_facts *f)
 {
 	_cleanup_free_ struct holding *list = NULL;
+	struct why_reader reader = {
+		.inv = f->inv, .kernel = x->kernel, .viewer = f->viewer, .port = f->question.port
+	};
 	unsigned n_ended = 0;
 	size_t n = 0;
 	int r = list_holdings(f, &list, &n);
@@ -240,10 +243,12 @@ static int add_holders(struct why_facts *f)
 	f->holders = calloc(n + 1, sizeof(*f->holders));
 	if (!f->holders)
 		return -ENOMEM;
+	if (!f->question.caller.pid)
+		why_chain_read(f->caller, &reader.asker);
 	for (size_t i = 0; !r && i < n; i++) {
 		r = why_holder_read(f->inv, &list[i], f->viewer, &f->holders[i]);
 		f->n_holders++;
-		why_holder_read_backing(&f->holders[i], f->viewer, i == 0, &n_ended);
+		why_holder_read_backing(&f->holders[i], &reader, i == 0, &n_ended);
 	}
 	return r;
 }
@@ -296,7 +301,7 @@ static bool warn_of_stranger(const struct service *claim, void *user_data)
 
 int why_facts_finish(struct explainer *x, struct why_facts *f)
 {
-	int r = add_holders(f);
+	int r = add_holders(x, f);
 
 	if (r)
 		return r;

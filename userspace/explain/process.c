@@ -201,6 +201,16 @@ bool why_process_is_exiting(const struct process_id *id)
 	return dumping || flags & PF_EXITING;
 }
 
+void why_process_signals(const struct process_id *id, uint64_t *ret_ignored, uint64_t *ret_caught)
+{
+	char status[FILE_BYTES];
+
+	if (!read_process_text(id->pid, "status", status) || !procfs_state(id))
+		return;
+	status_number(status, "SigIgn", 16, ret_ignored);
+	status_number(status, "SigCgt", 16, ret_caught);
+}
+
 pid_t why_process_tracer(const struct process_id *id)
 {
 	char status[FILE_BYTES];

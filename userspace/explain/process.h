@@ -37,6 +37,9 @@ bool why_process_find_cgroup(const struct process_id *id, uint64_t cgroup_id, ch
 			     size_t size);
 /* On its way out: exiting, or writing a core dump. */
 bool why_process_is_exiting(const struct process_id *id);
+/* The signals that it ignores and those that it catches, a bit for each, the lowest for the first;
+ * left alone where the process is gone. */
+void why_process_signals(const struct process_id *id, uint64_t *ret_ignored, uint64_t *ret_caught);
 /* Who traces it; 0 = nobody. */
 pid_t why_process_tracer(const struct process_id *id);
 /*

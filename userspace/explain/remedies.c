@@ -49,11 +49,12 @@ static bool knows_program(const struct why_facts *f)
 /*
  * Text and command are templates; no command: words only.  `there` and `root`: the command acts in
  * the network namespace that is asked about (entered first where that is another one, and left out
- * where no way in is known), and needs root.  A remedy about processes is written by a function.
+ * where no way in is known), and needs root.  `passing`: it is of no use when what is in the way is
+ * gone.  A remedy about processes is written by a function.
  */
 struct remedy {
 	const char *text, *command;
-	bool there, root;
+	bool there, root, passing;
 	bool (*when)(const struct why_facts *f); /* NULL = always */
 	void (*write)(const struct why_facts *f, struct why_remedies *list);
 	const struct remedy *otherwise; /* instead, when `when` says no */
@@ -324,7 +325,7 @@ static void write_step(const struct why_facts *f, const struct remedy *r, struct
 		return;
 	}
 	list->n++;
-	new->command[0] = '\0';
+	*new = (struct why_remedy){ .passing = r->passing };
 	why_template_fill(f, r->text, new->text, sizeof(new->text));
 	if (r->command && !(r->there && f->place.shut))
 		write_command(f, r, new->command, sizeof(new->command));

@@ -192,6 +192,9 @@ static void add_backing(const struct why_holder *h, char *ret)
 
 	if (*h->cgroup.container)
 		add(ret, " It runs in a container.");
+	else if (h->forwards && h->forward.is_api)
+		snprintf(text, sizeof(text), " It is the API of %s itself, of no container.",
+			 h->forward.engine);
 	else if (h->forwards && h->forward.family)
 		snprintf(text, sizeof(text), " It passes the port on to a container (%s port %u).",
 			 net_addr_format(h->forward.family, &h->forward.addr, addr),
@@ -200,6 +203,9 @@ static void add_backing(const struct why_holder *h, char *ret)
 		add(ret, " It has the port for a container.");
 	else if (*h->cgroup.unit)
 		add(ret, " It is a service of systemd, which may start it again.");
+	else if (h->supervised && h->supervisor.listens)
+		snprintf(text, sizeof(text), " It is %s itself, which listens for what it runs.",
+			 h->supervisor.name);
 	else if (h->supervised)
 		snprintf(text, sizeof(text), " Killed, it comes back: %s (pid %d) starts it again.",
 			 h->supervisor.name, h->supervisor.id.pid);
