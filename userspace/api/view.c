@@ -56,6 +56,7 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 
 	json_add_int(o, "pid", process->id.pid);
 	json_add_known(o, "startTime", procfs_start_unix(&process->id));
+	json_add_int(o, "startTicks", (int64_t)process->id.start_ticks);
 	json_add_text(o, "comm", process->comm);
 	json_add_text(o, "cmdline", h->cmdline);
 	json_add_text(o, "exe", may ? process->exe : NULL);

@@ -190,10 +190,13 @@ static void add_hits(const struct why_remedy *remedy, struct json_object *o)
 	}
 }
 
-static void add_remedies(const struct why_remedies *remedies, struct json_object *o)
+void why_view_remedies(const struct why_facts *f, struct json_object *o)
 {
-	struct json_object *array = json_add_array(o, "remedies");
+	const struct why_remedies *remedies = &f->remedies;
+	struct json_object *array;
 
+	add_restarter(f, o);
+	array = json_add_array(o, "remedies");
 	for (size_t i = 0; i < remedies->n; i++) {
 		const struct why_remedy *remedy = &remedies->list[i];
 		struct json_object *item = json_object_new_object();
@@ -229,8 +232,7 @@ static void view_facts(const struct why_facts *f, struct json_object *o)
 	add_sockets(f, o);
 	add_asked(f, o);
 	add_program(f, o);
-	add_restarter(f, o);
-	add_remedies(&f->remedies, o);
+	why_view_remedies(f, o);
 }
 
 int why_view_place(struct api *api, struct why_facts *f, struct json_object *o)

@@ -10,8 +10,9 @@
 #include "base/procfs.h"
 #include "inventory/internal.h"
 
-#define SERVED_ROWS_MAX 256 /* sockets of one process that are looked at for the ports it serves \
-			     */
+#define SERVED_ROWS_MAX                                                          \
+	256 /* sockets of one process that are looked at for the ports it serves \
+	     */
 
 /* --- rows and holders --- */
 
