@@ -109,7 +109,10 @@ static int fill_question(struct request *r, const struct question *asked, struct
 		q->addr_named = asked->addr.named;
 	}
 	q->v6only = asked->v6only;
-	q->reuseaddr = asked->reuseaddr;
+	if (parse_was_given(r, "reuseaddr")) {
+		q->reuseaddr = asked->reuseaddr;
+		q->flags_assumed = false;
+	}
 	q->reuseport = asked->reuseport;
 	q->uid = asked->uid < 0 ? r->uid : (uid_t)asked->uid;
 	if (q->v6only && q->family == AF_INET)

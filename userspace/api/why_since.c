@@ -76,7 +76,6 @@ static bool read_question(struct json_object *o, struct why_facts *f)
 		.protocol = strcmp(text_of(o, "proto"), "udp") ? IPPROTO_TCP : IPPROTO_UDP,
 		.port = (uint16_t)port,
 		.addr_named = true,
-		.flags_named = true,
 		.v6only = is_set(asked, "v6only"),
 		.reuseaddr = is_set(asked, "reuseaddr"),
 		.reuseport = is_set(asked, "reuseport"),
@@ -115,8 +114,8 @@ static bool is_about_sockets(struct json_object *o)
 	struct json_object *sockets = NULL;
 
 	json_object_object_get_ex(o, "sockets", &sockets);
-	return json_object_is_type(sockets, json_type_array) &&
-	       json_object_array_length(sockets) && !strcmp(text_of(o, "errno"), "EADDRINUSE");
+	return json_object_is_type(sockets, json_type_array) && json_object_array_length(sockets) &&
+	       !strcmp(text_of(o, "errno"), "EADDRINUSE");
 }
 
 static void add_since(enum why_since since, const struct why_holder *by, struct json_object *o)

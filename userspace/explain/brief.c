@@ -49,7 +49,6 @@ struct why_question why_question_of_event(const struct event *e)
 		.bound_port = e->bound_port,
 		.stage = e->stage,
 		.addr_named = true,
-		.flags_named = true,
 	};
 
 	recall_rewriting(e, &q);

@@ -110,6 +110,9 @@ struct why_facts {
 	size_t n_holders;
 	char *claim; /* owned: the service that owns the port; NULL = none */
 	char warning[TWO_SERVERS_WARNING_SIZE];
+	bool beside; /* the other one of TCP and UDP has a socket on the number, of: */
+	char beside_name[PROCESS_COMM_SIZE]; /* "" = nobody who is seen */
+	pid_t beside_pid;
 	bool by_program; /* a program of a cgroup refused the bind, or sent it elsewhere */
 	char program_cgroup[WHY_CGROUP_SIZE]; /* the directory of that cgroup; "" = not found */
 	/* "" = not known */

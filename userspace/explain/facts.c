@@ -19,6 +19,8 @@
 #include "explain/words.h"
 #include "reconcile/status.h"
 
+#define BESIDE_ROWS_MAX 64 /* sockets of the port, looked through for the other protocol */
+
 void why_facts_deinit(struct why_facts *f)
 {
 	bindtable_deinit(&f->table);
@@ -299,6 +301,24 @@ static bool warn_of_stranger(const struct service *claim, void *user_data)
 	return false;
 }
 
+/* TCP and UDP have ports of their own: who asks about one may have met the other. */
+static void add_beside(struct why_facts *f)
+{
+	const struct socket_row *rows[BESIDE_ROWS_MAX];
+	size_t n = inventory_by_port(f->inv, f->place.netns, f->question.port, rows,
+				     BESIDE_ROWS_MAX);
+
+	for (size_t i = 0; i < n && i < BESIDE_ROWS_MAX && !f->beside; i++) {
+		if (!socket_serves(rows[i]) || why_same_table(rows[i], f->question.protocol))
+			continue;
+		f->beside = true;
+		if (!rows[i]->n_holders)
+			continue;
+		f->beside_pid = rows[i]->holders[0].id.pid;
+		inventory_process_name(f->inv, &rows[i]->holders[0].id, f->beside_name);
+	}
+}
+
 int why_facts_finish(struct explainer *x, struct why_facts *f)
 {
 	int r = add_holders(x, f);
@@ -306,6 +326,8 @@ int why_facts_finish(struct explainer *x, struct why_facts *f)
 	if (r)
 		return r;
 	add_what_is_named(f);
+	if (f->place.netns && why_verdict_has(f->answer.verdict, IS_FREE))
+		add_beside(f);
 	why_place_find_entry(x, f);
 	if (two_servers_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
 				f->warning) ||

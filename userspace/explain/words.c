@@ -41,8 +41,12 @@ bool why_verdict_has(enum why_verdict v, unsigned flag)
 
 struct why_question why_default_question(uint16_t protocol, uint16_t port)
 {
-	/* "::" without V6ONLY is what most servers ask for: every address of both families */
-	return (struct why_question){ .protocol = protocol, .family = AF_INET6, .port = port };
+	/* "::" without V6ONLY, and SO_REUSEADDR, are what most servers ask for */
+	return (struct why_question){ .protocol = protocol,
+				      .family = AF_INET6,
+				      .port = port,
+				      .reuseaddr = protocol != IPPROTO_UDP,
+				      .flags_assumed = true };
 }
 
 /* --- the kernel's rule, where it depends on more than the verdict ---------------------------- */
@@ -120,6 +124,10 @@ static const char *choose_rule(const struct why_facts *f)
 	enum why_verdict verdict = f->answer.verdict;
 	bool owner_is_wide = o && net_addr_is_any(o->bind.family, &o->bind.addr);
 
+	if (verdict == WHY_FREE && f->beside)
+		return "{target} is free: no {PROTO} socket is in the way; {BESIDE} has ports of "
+		       "its "
+		       "own.";
 	if (verdict == WHY_FREE)
 		return choose_free(f->answer.free_rule);
 	if (verdict == WHY_UNKNOWN)
@@ -212,16 +220,38 @@ static void add_backing(const struct why_holder *h, char *ret)
 	add(ret, text);
 }
 
+/* What is left of an old server is in the way of some, and nobody said which one is asked for. */
+static const char free_for_most[] =
+	"{port} is free for a server that sets SO_REUSEADDR, as nearly all do; one that does not "
+	"waits until {remains}.";
+
+static const char *choose_sentence(const struct why_facts *f)
+{
+	if (why_is_program_fault(f))
+		return program_fault;
+	if (f->answer.verdict == WHY_FREE && f->question.flags_assumed &&
+	    f->answer.free_rule == BIND_RULE_REUSEADDR)
+		return free_for_most;
+	return sentences[f->answer.verdict];
+}
+
 void why_summarize(struct why_facts *f)
 {
 	enum why_verdict v = f->answer.verdict;
-	const char *sentence = why_is_program_fault(f) ? program_fault : sentences[v];
+	char beside[BEHIND_SIZE];
 
-	why_template_fill(f, sentence, f->summary, sizeof(f->summary));
+	why_template_fill(f, choose_sentence(f), f->summary, sizeof(f->summary));
 	if (v == WHY_FREE && f->claim) {
 		add(f->summary, " ");
 		add(f->summary, f->claim);
 		add(f->summary, " owns the claim on it.");
+	}
+	if (why_verdict_has(v, IS_FREE) && f->beside) {
+		why_template_fill(f,
+				  " {BESIDE} port {n} is another one: {beside} has it "
+				  "(pd why {n}{--beside}).",
+				  beside, sizeof(beside));
+		add(f->summary, beside);
 	}
 	if (why_verdict_has(v, IS_FREE))
 		return;
