@@ -182,6 +182,27 @@ rest()
         self.assertIn("until 2 connections of an old server are gone", answer["summary"])
         self.agrees(self.why("--no-reuseaddr"), kernel_says(self.port))
 
+    def test_server_that_listens_is_named_before_the_one_that_drains(self):
+        self.needs_flags()
+        old = self.spawn_python("""
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+client = socket.create_connection(server.getsockname())
+accepted, _ = server.accept()
+server.close()
+ready()
+rest()
+""", self.port)
+        new = self.spawn_python("s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                                "ready()\nrest()", self.port)
+        answer = self.wait_verdict("listener")
+        self.assertEqual([h["pid"] for h in answer["holders"]], [new.pid])
+        answer = self.why("--no-reuseaddr")
+        self.assertEqual([h["pid"] for h in answer["holders"]], [new.pid, old.pid])
+        self.assertRegex(answer["summary"],
+                         rf"python3 \(pid {new.pid}\) has been listening on it for .*\. "
+                         rf"python3 \(pid {old.pid}\) does not listen any more, but still has 1 "
+                         "connection\\.")
+
     def test_flag_that_is_named_gives_the_verdict_about_it(self):
         self.needs_flags()
         self.spawn_python("s = socket.create_server(('', int(sys.argv[1])))\nready()\nrest()",

@@ -106,9 +106,11 @@ struct why_facts {
 	/* what is in the way; for WHY_OTHER_NETNS what would be, there */
 	const struct why_owner *shown[WHY_BLOCKING_MAX];
 	size_t n_shown;
-	struct why_holder *holders; /* owned: of the sockets shown, oldest first */
-	size_t n_holders;
-	char *claim; /* owned: the service that owns the port; NULL = none */
+	/* owned: of the sockets shown; those that listen, where one does, before those that only
+	 * have a connection left, each oldest first */
+	struct why_holder *holders;
+	size_t n_holders, n_foremost; /* of whom the sentence speaks; the others are behind them */
+	char *claim;		      /* owned: the service that owns the port; NULL = none */
 	char warning[TWO_SERVERS_WARNING_SIZE];
 	bool beside; /* the other one of TCP and UDP has a socket on the number, of: */
 	char beside_name[PROCESS_COMM_SIZE]; /* "" = nobody who is seen */

@@ -202,32 +202,52 @@ static bool is_held_by(const struct holding *holdings, size_t n, const struct pr
 	return false;
 }
 
+/* Adds those who hold sockets that listen, or that do not. */
+static int add_holdings(struct why_facts *f, bool listening, struct holding *list, size_t *n)
+{
+	_cleanup_free_ struct holding *more = NULL;
+	const struct socket_row *rows[WHY_BLOCKING_MAX];
+	size_t n_rows = 0, n_more;
+	int r;
+
+	for (size_t i = 0; i < f->n_shown; i++)
+		if ((why_row(f, f->shown[i])->state == SOCKET_LISTEN) == listening)
+			rows[n_rows++] = why_row(f, f->shown[i]);
+	r = inventory_holdings(rows, n_rows, false, &more, &n_more);
+	for (size_t i = 0; !r && i < n_more; i++)
+		if (!is_held_by(list, *n, &more[i].holder->id))
+			list[(*n)++] = more[i];
+	return r;
+}
+
 /* The processes behind the sockets shown: by descriptor, then those with another file reference. */
 static int list_holdings(struct why_facts *f, struct holding **ret, size_t *ret_n)
 {
-	const struct socket_row *rows[WHY_BLOCKING_MAX];
+	size_t size = f->n_shown + 1, n = 0;
 	struct holding *all;
 	int r;
 
 	for (size_t i = 0; i < f->n_shown; i++)
-		rows[i] = why_row(f, f->shown[i]);
-	r = inventory_holdings(rows, f->n_shown, false, ret, ret_n);
-	if (r)
-		return r;
-	all = reallocarray(*ret, *ret_n + f->n_shown + 1, sizeof(*all));
+		size += why_row(f, f->shown[i])->n_holders;
+	all = *ret = calloc(size, sizeof(*all));
 	if (!all)
 		return -ENOMEM;
-	*ret = all;
-	for (size_t i = 0; i < f->n_shown; i++) {
+	r = add_holdings(f, true, all, &n);
+	f->n_foremost = n;
+	if (!r)
+		r = add_holdings(f, false, all, &n);
+	for (size_t i = 0; !r && i < f->n_shown; i++) {
 		const struct file_ref *file_ref = &f->shown[i]->file_ref;
 
-		if (!file_ref->process.pid || is_held_by(all, *ret_n, &file_ref->process))
+		if (!file_ref->process.pid || is_held_by(all, n, &file_ref->process))
 			continue;
 		f->file_refs[i].id = file_ref->process;
-		all[(*ret_n)++] = (struct holding){ &f->file_refs[i], rows[i],
-						    why_file_ref_text(file_ref->kind) };
+		all[n++] = (struct holding){ &f->file_refs[i], why_row(f, f->shown[i]),
+					     why_file_ref_text(file_ref->kind) };
 	}
-	return 0;
+	f->n_foremost = f->n_foremost ? f->n_foremost : n;
+	*ret_n = n;
+	return r;
 }
 
 static int add_holders(struct explainer *x, struct why_facts *f)

@@ -56,8 +56,8 @@ static void name_holders(const struct why_facts *f, char *ret, size_t size)
 			 f->their_user, f->left_out ? "" : " that is hidden from here");
 		return;
 	}
-	if (f->n_holders > 1)
-		snprintf(more, sizeof(more), " and %zu more", f->n_holders - 1);
+	if (f->n_foremost > 1)
+		snprintf(more, sizeof(more), " and %zu more", f->n_foremost - 1);
 	snprintf(ret, size, "%s (pid %d)%s", *first->comm ? first->comm : "a process",
 		 first->id.pid, more);
 }

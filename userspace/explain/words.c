@@ -192,6 +192,35 @@ static void add_state(const struct why_facts *f, char *ret)
 	}
 }
 
+/* Who does not listen any more, and ends when its last connections do. */
+static void add_draining(const struct why_facts *f, char *ret)
+{
+	const struct process *old = f->n_foremost < f->n_holders
+					    ? &f->holders[f->n_foremost].process
+					    : NULL;
+	size_t n = 0, others = f->n_holders - f->n_foremost;
+	char text[BEHIND_SIZE], more[32] = "";
+
+	for (size_t i = 0; i < f->n_shown; i++)
+		n += why_row(f, f->shown[i])->state != SOCKET_LISTEN;
+	if (!old || !n)
+		return;
+	if (others > 1)
+		snprintf(more, sizeof(more), " and %zu more", others - 1);
+	snprintf(text, sizeof(text),
+		 " %s (pid %d)%s %s not listen%s, but still %s %zu connection%s.", old->comm,
+		 old->id.pid, more,
+		 why_is_past(f) ? "did"
+		 : others > 1	? "do"
+				: "does",
+		 why_is_past(f) ? "" : " any more",
+		 why_is_past(f) ? "had"
+		 : others > 1	? "have"
+				: "has",
+		 n, n == 1 ? "" : "s");
+	add(ret, text);
+}
+
 /* Somebody starts it again, or it listens for a container: killing it gains a second, or cuts that
  * off. */
 static void add_backing(const struct why_holder *h, char *ret)
@@ -256,6 +285,7 @@ void why_summarize(struct why_facts *f)
 	if (why_verdict_has(v, IS_FREE))
 		return;
 	add_state(f, f->summary);
+	add_draining(f, f->summary);
 	if (why_verdict_has(v, COMES_BACK) && f->n_holders && f->holders[0].known)
 		add_backing(&f->holders[0], f->summary);
 }
