@@ -172,6 +172,72 @@ class SupervisorTest(RemedyTest):
         self.assertIn(f"also ends port {self.other} of node ({hits[0]['pid']})",
                       self.first(answer)["text"])
 
+    # --- known by what they do alone ---
+
+    SERVER = LISTENER.format(more="")
+    WATCHDOG = """
+import subprocess, sys, time
+while True:
+    subprocess.call([sys.executable, "server.py"])
+    time.sleep(0.1)
+"""
+
+    def holders(self):
+        return [h["pid"] for h in self.why()["holders"]]
+
+    def back_after(self, remedy):
+        """The one that has the port after what had it was killed."""
+        gone = self.holders()
+        self.follow(remedy)
+        return wait_until(lambda: [p for p in self.holders() if p not in gone], "it is back")[0]
+
+    def is_learned(self, argv, name):
+        """A watchdog that no table knows: named once it was seen to start the server again."""
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: nobody sees who starts whom")
+        self.write("server.py", self.SERVER)
+        watchdog = self.tree(argv)
+        self.wait_listening_on(self.port)
+        self.assertIsNone(self.why()["restartedBy"])
+        back = self.back_after(self.first())
+        answer = self.why()
+        self.assertEqual(answer["restartedBy"]["kind"], "observed")
+        self.assertIn(f"comes back: {name} (pid {watchdog.pid}) starts it again",
+                      answer["summary"])
+        self.assertEqual(self.first(answer)["kills"], [watchdog.pid, back])
+        self.is_freed_by(self.first(answer))
+
+    def test_loop_in_python_is_learned(self):
+        self.write("dog.py", self.WATCHDOG)
+        self.is_learned([PYTHON, "dog.py"], "python3 dog.py")
+
+    def test_watchdog_in_a_script_above_another_shell_is_learned(self):
+        self.write("dog.sh", f"while true; do sh -c '{PYTHON} server.py; exit 1'; sleep 0.1; done")
+        self.is_learned(["bash", "dog.sh"], "bash dog.sh")
+
+    def test_watchdog_whose_server_is_refused_the_port_is_known_when_it_gets_it(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: nobody sees who starts whom")
+        self.write("server.py", self.SERVER)
+        self.write("dog.py", self.WATCHDOG)
+        stray = self.tree([PYTHON, "server.py"])
+        self.wait_listening_on(self.port)
+        watchdog = self.tree([PYTHON, "dog.py"])
+        wait_until(lambda: len(self.why()["failures"]) > 2, "it is refused the port")
+        self.assertEqual(self.first()["kills"], [stray.pid])
+        self.back_after(self.first())
+        self.assertEqual(self.why()["restartedBy"]["pid"], watchdog.pid)
+        self.is_freed_by(self.first())
+
+    def test_who_starts_a_server_again_by_hand_is_no_supervisor(self):
+        self.write("server.py", self.SERVER)
+        for _ in range(3):  # by this program, below which pd asks
+            server = self.tree([PYTHON, "server.py"])
+            self.wait_listening_on(self.port)
+            self.assertIsNone(self.why()["restartedBy"])
+            self.is_freed_by(self.first())
+            server.wait()
+
     # --- pm2 ---
 
     def pm2(self, *arguments, **env):

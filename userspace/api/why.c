@@ -147,7 +147,7 @@ static void add_restarter(const struct why_facts *f, struct json_object *o)
 	if (h->supervised) {
 		json_add_int(by, "pid", h->supervisor.id.pid);
 		json_add_text(by, "comm", inventory_process_name(f->inv, &h->supervisor.id, comm));
-		json_add_text(by, "kind", h->supervisor.name);
+		json_add_text(by, "kind", h->supervisor.kind);
 		return;
 	}
 	json_add(by, "pid", NULL);

@@ -33,6 +33,7 @@
 #define WHY_REMEDY_COMMAND_SIZE 1024		    /* eight pids, and what lets them go */
 #define WHY_KILLS_MAX		(2 * WHY_ENDED_MAX) /* each with its supervisor */
 
+struct lineage;
 struct refusal;
 struct sentinel_report;
 
@@ -61,6 +62,7 @@ struct explainer {
 	struct registry *registry; /* of claims */
 	const struct sentinel_report *report;
 	const struct kernel_source *kernel;
+	const struct lineage *lineage; /* NULL = nothing is known of who started whom */
 	struct why_searches searches;
 };
 

@@ -253,9 +253,12 @@ static int list_holdings(struct why_facts *f, struct holding **ret, size_t *ret_
 static int add_holders(struct explainer *x, struct why_facts *f)
 {
 	_cleanup_free_ struct holding *list = NULL;
-	struct why_reader reader = {
-		.inv = f->inv, .kernel = x->kernel, .viewer = f->viewer, .port = f->question.port
-	};
+	struct why_reader reader = { .inv = f->inv,
+				     .kernel = x->kernel,
+				     .viewer = f->viewer,
+				     .netns = f->place.netns,
+				     .port = f->question.port,
+				     .lineage = x->lineage };
 	unsigned n_ended = 0;
 	size_t n = 0;
 	int r = list_holdings(f, &list, &n);

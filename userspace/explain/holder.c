@@ -105,25 +105,6 @@ static bool is_in_group(uid_t uid, const char *name)
 
 /* --- what else it serves --------------------------------------------------------------------- */
 
-void why_chain_read(pid_t pid, struct why_chain *ret)
-{
-	struct process process;
-
-	for (ret->n = 0; pid > 1 && ret->n < WHY_CHAIN_MAX; pid = process.ppid) {
-		if (procfs_describe_briefly(pid, &process))
-			return;
-		ret->list[ret->n++] = process.id;
-	}
-}
-
-static bool chain_has(const struct why_chain *chain, const struct process_id *id)
-{
-	for (size_t i = 0; i < chain->n; i++)
-		if (process_id_equal(&chain->list[i], id))
-			return true;
-	return false;
-}
-
 void why_hits_add(struct why_hits *hits, const struct why_hits *from)
 {
 	hits->more |= from->more;
@@ -255,6 +236,8 @@ static void read_signals(struct why_holder *h)
 void why_holder_read_backing(struct why_holder *h, const struct why_reader *reader, bool first,
 			     unsigned *n_ended)
 {
+	const struct why_watched watched = { reader->netns, reader->port, reader->lineage,
+					     &reader->asker };
 	bool may = user_may_see(reader->viewer, h->process.uid), alone;
 	const char *engine = h->cgroup.engine;
 
@@ -267,9 +250,10 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 		engine = h->forward.engine;
 	h->runs_engine = engine && is_in_group(reader->viewer, engine);
 	if (!engine && !*h->cgroup.unit && h->known && (first || may))
-		h->supervised = why_supervisor_find(&h->process, reader->port, &h->supervisor);
-	h->carries_asker = chain_has(&reader->asker, &h->process.id);
-	h->supervisor_carries_asker = h->supervised && chain_has(&reader->asker, &h->supervisor.id);
+		h->supervised = why_supervisor_find(&h->process, &watched, &h->supervisor);
+	h->carries_asker = why_chain_has(&reader->asker, &h->process.id);
+	h->supervisor_carries_asker = h->supervised &&
+				      why_chain_has(&reader->asker, &h->supervisor.id);
 	alone = !engine && !*h->cgroup.unit && !h->supervised;
 	if (alone && may && h->process.id.pid != 1)
 		++*n_ended;

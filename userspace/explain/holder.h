@@ -64,23 +64,17 @@ void why_hits_add(struct why_hits *hits, const struct why_hits *from);
 
 /* --- all of it --- */
 
-#define WHY_ENDED_MAX 8	 /* processes in one command; more pids than that nobody checks */
-#define WHY_CHAIN_MAX 64 /* ancestors; a deeper shell is nobody's */
-
-/* A process and those above it, up to the root. */
-struct why_chain {
-	struct process_id list[WHY_CHAIN_MAX];
-	size_t n;
-};
-void why_chain_read(pid_t pid, struct why_chain *ret);
+#define WHY_ENDED_MAX 8 /* processes in one command; more pids than that nobody checks */
 
 /* For whom a holder is described. */
 struct why_reader {
 	const struct inventory *inv;
 	const struct kernel_source *kernel;
 	uid_t viewer;
+	uint32_t netns;
 	uint16_t port;
-	struct why_chain asker; /* n 0: a refusal of the past, whose process asks nothing */
+	const struct lineage *lineage; /* NULL = no events are known */
+	struct why_chain asker;	       /* n 0: a refusal of the past, whose process asks nothing */
 };
 
 struct why_holder {

@@ -264,6 +264,27 @@ enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *ro
 		       : KIN_INHERITOR;
 }
 
+/* --- a chain of ancestors --- */
+
+void why_chain_read(pid_t pid, struct why_chain *ret)
+{
+	struct process process;
+
+	for (ret->n = 0; pid > 1 && ret->n < WHY_CHAIN_MAX; pid = process.ppid) {
+		if (procfs_describe_briefly(pid, &process))
+			return;
+		ret->list[ret->n++] = process.id;
+	}
+}
+
+bool why_chain_has(const struct why_chain *chain, const struct process_id *id)
+{
+	for (size_t i = 0; i < chain->n; i++)
+		if (process_id_equal(&chain->list[i], id))
+			return true;
+	return false;
+}
+
 /* --- programs --- */
 
 static void program_of(const struct inventory *inv, const struct process_id *id, char *ret)

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/text.h"
+#include "explain/lineage.h"
 
 #define PLACE_SIZE    256  /* of a directory or file in a command */
 #define WORDS_MAX     64   /* arguments that are looked through */
@@ -330,6 +331,11 @@ static bool is_loop(const struct program *p)
 	return code && (strstr(code, "while ") || strstr(code, "until ")) && strstr(code, "do");
 }
 
+static void name_kind(struct why_supervisor *ret)
+{
+	snprintf(ret->name, sizeof(ret->name), "%s", ret->kind);
+}
+
 static bool recognize(const struct program *p, const struct program *child, uint16_t port,
 		      struct why_supervisor *ret)
 {
@@ -343,18 +349,20 @@ static bool recognize(const struct program *p, const struct program *child, uint
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if ((itself && !kinds[i].listens) || !is_of_kind(p, &kinds[i]))
 			continue;
-		ret->name = kinds[i].name;
+		ret->kind = kinds[i].name;
+		name_kind(ret);
 		ret->ends_it = !kinds[i].stop;
 		ret->hands_on = kinds[i].hands_on;
 		if (kinds[i].stop)
 			kinds[i].stop(p, child, port, ret);
 		return true;
 	}
-	ret->name = "a shell loop";
-	return !itself && is_loop(p);
+	ret->kind = "a shell loop";
+	if (itself || !is_loop(p))
+		return false;
+	name_kind(ret);
+	return true;
 }
-
-/* --- from the process upwards ---------------------------------------------------------------- */
 
 /* Programs that end when what they started ends, so that whoever started them sees that. */
 static const char *const launchers[] = {
@@ -389,7 +397,35 @@ static bool ends_with_its_child(const struct program *p)
 	return false;
 }
 
-bool why_supervisor_find(const struct process *process, uint16_t port, struct why_supervisor *ret)
+/* "bash watchdog.sh": what is run, and by what. */
+static void name_program(const struct program *p, struct why_supervisor *ret)
+{
+	size_t i = 1;
+
+	while (i < p->n && *p->words[i] == '-')
+		i++;
+	snprintf(ret->name, sizeof(ret->name), "%s%s%s", base_name(p->words[0]),
+		 i < p->n ? " " : "", i < p->n ? base_name(p->words[i]) : "");
+}
+
+/* Nobody knows its name, but it was seen to do so. */
+static bool is_observed(const struct program *p, const struct program *child,
+			const struct why_watched *watched, struct why_supervisor *ret)
+{
+	if (!watched->lineage || why_chain_has(watched->asker, &p->process.id) ||
+	    (is_shell(p) && !ends_with_its_child(p)) || p->process.id.pid == 1 ||
+	    !lineage_restarts(watched->lineage, watched->netns, watched->port, &p->process.id,
+			      &child->process.id))
+		return false;
+	ret->kind = "observed";
+	name_program(p, ret);
+	return true;
+}
+
+/* --- from the process upwards ---------------------------------------------------------------- */
+
+bool why_supervisor_find(const struct process *process, const struct why_watched *watched,
+			 struct why_supervisor *ret)
 {
 	_cleanup_free_ struct program *programs = calloc(2, sizeof(*programs));
 	struct program *child = programs, *parent;
@@ -398,13 +434,14 @@ bool why_supervisor_find(const struct process *process, uint16_t port, struct wh
 	if (!programs || !read_program(process->id.pid, child) ||
 	    !process_id_equal(&child->process.id, &process->id))
 		return false;
-	if (recognize(child, child, port, ret))
+	if (recognize(child, child, watched->port, ret))
 		return true;
 	for (int climbed = 0; climbed < WHY_SUPERVISOR_CLIMB; climbed++, child = parent) {
 		parent = &programs[which = !which];
 		if (!read_program(child->process.ppid, parent))
 			return false;
-		if (recognize(parent, child, port, ret))
+		if (recognize(parent, child, watched->port, ret) ||
+		    is_observed(parent, child, watched, ret))
 			return true;
 		if (!ends_with_its_child(parent))
 			return false;

@@ -14,12 +14,17 @@
 #include <stddef.h>
 
 #include "base/process.h"
+#include "explain/process.h"
 
-#define WHY_SUPERVISOR_TEXT  768 /* the place of the supervisor stands in it twice */
-#define WHY_SUPERVISOR_CLIMB 32	 /* npm and shells may stand between it and the process */
+struct lineage;
+
+#define WHY_SUPERVISOR_TEXT	 768 /* the place of the supervisor stands in it twice */
+#define WHY_SUPERVISOR_NAME_SIZE 48
+#define WHY_SUPERVISOR_CLIMB	 32 /* npm and shells may stand between it and the process */
 
 struct why_supervisor {
-	const char *name; /* "pm2", "a shell loop"; static */
+	const char *kind; /* "pm2", "a shell loop"; "observed": only events told of it; static */
+	char name[WHY_SUPERVISOR_NAME_SIZE]; /* for people: the same, or "bash watchdog.sh" */
 	struct process_id id;
 	uid_t uid;
 	bool listens;	 /* it holds the socket itself, for what it runs */
@@ -30,10 +35,20 @@ struct why_supervisor {
 	char command[WHY_SUPERVISOR_TEXT]; /* "" = none can be named */
 };
 
+/* Where a supervisor is looked for. */
+struct why_watched {
+	uint32_t netns;
+	uint16_t port;
+	const struct lineage *lineage; /* NULL = no events are known */
+	/* who asks: events tell nothing of somebody who asks what has become of what he started */
+	const struct why_chain *asker;
+};
+
 /*
  * True when the process is started again by somebody above it, or is a supervisor that listens for
  * what it runs.  Between the two stand only programs that end with their child.
  */
-bool why_supervisor_find(const struct process *process, uint16_t port, struct why_supervisor *ret);
+bool why_supervisor_find(const struct process *process, const struct why_watched *watched,
+			 struct why_supervisor *ret);
 
 #endif
