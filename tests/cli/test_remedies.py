@@ -430,6 +430,66 @@ case "$*" in ps*format*) echo "beef 127.0.0.1:{self.port}->80/tcp" ;; esac
         self.assertIn("sudo -u nobody", self.first(uid=2100001)["command"])
 
 
+class TunnelTest(RemedyTest):
+    """Stand-ins: a program named ssh that listens, and writes a title over its arguments or not."""
+
+    def ssh(self, *arguments):
+        return self.tree([self.named("ssh", LISTENER.format(more="")), *arguments])
+
+    def test_tunnel_of_ssh_is_called_that_with_where_it_goes(self):
+        ssh = self.ssh("-N", "-L", f"127.0.0.1:{self.port}:db.internal:5432", "bastion")
+        self.wait_listening_on(self.port)
+        answer = self.why()
+        self.assertIn(f"an ssh tunnel: ssh -L 127.0.0.1:{self.port}:db.internal:5432",
+                      answer["summary"])
+        self.assertEqual(self.first(answer)["kills"], [ssh.pid])
+        self.is_freed_by(self.first(answer))
+
+    def shared(self, control, *arguments):
+        """As an ssh that went into the background: its arguments are gone from /proc by now."""
+        program = self.named("ssh", f"""
+import ctypes, socket, time
+s = socket.create_server(("127.0.0.1", {self.port}))
+time.sleep(0.5)
+with open("/proc/self/stat") as f:
+    fields = f.read().rpartition(")")[2].split()
+begin, end = int(fields[45]), int(fields[46])
+title = b"ssh: {control} [mux]"
+assert end - begin > len(title)
+ctypes.memset(begin, 0, end - begin)
+ctypes.memmove(begin, title, len(title))
+while True:
+    time.sleep(1)
+""")
+        return self.tree([program, *arguments, "a-host-with-a-name-that-leaves-room-for-a-title"])
+
+    def test_forward_in_a_shared_connection_is_closed_alone(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: nobody hears when it begins to listen")
+        spec = f"{self.port}:localhost:9"
+        ssh = self.shared("/tmp/cm it", "-L", spec)
+        self.wait_listening_on(self.port)
+        answer = wait_until(lambda: self.why() if "ControlMaster" in self.why()["summary"] else None,
+                            "it shares its connection")
+        remedy = self.first(answer)
+        self.assertEqual(remedy["command"],
+                         f"ssh -S '/tmp/cm it' -O cancel -L {spec} localhost")
+        self.assertEqual(remedy["kills"], [])
+        self.assertFalse([r for r in answer["remedies"] if ssh.pid in r["kills"]])
+
+    def test_server_of_an_editor_is_not_killed(self):
+        place = os.path.join(self.work, ".vscode-server", "bin")
+        os.makedirs(place)
+        script = os.path.join(place, "server.py")
+        with open(script, "w", encoding="ascii") as f:
+            f.write(LISTENER.format(more=""))
+        self.tree([PYTHON, script])
+        self.wait_listening_on(self.port)
+        answer = self.why()
+        self.assertIn("editor", answer["summary"])
+        self.assertEqual([r["command"] for r in answer["remedies"]], [None, "pd claim NAME"])
+
+
 class HarmTest(RemedyTest):
     def serve(self, *ports, more=""):
         child = self.tree([PYTHON, "-c", LISTENER.format(more=more)],

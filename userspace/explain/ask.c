@@ -261,6 +261,49 @@ static void step_down(const struct why_holder *h, struct why_remedies *list)
 		 itself ? h->process.id.pid : h->supervisor.id.pid);
 }
 
+/* --- tunnels --------------------------------------------------------------------------------- */
+
+/* Ended, it takes every session of the connection along; the forward alone can be closed. */
+static void close_shared_tunnel(const struct why_facts *f, const struct why_holder *h,
+				struct why_remedies *list)
+{
+	const struct why_tunnel *tunnel = &h->tunnel;
+	char control[TUNNEL_PATH_SIZE + 8], spec[TUNNEL_FORWARD_SIZE + 8], part[PART_SIZE];
+	char command[COMMAND_SIZE] = "";
+	const char *option = tunnel->forward;
+
+	if (*option && text_shell_quote(tunnel->control, control, sizeof(control)) &&
+	    text_shell_quote(option + strlen("-L "), spec, sizeof(spec))) {
+		snprintf(part, sizeof(part), "ssh -S %s -O cancel %.2s %s localhost", control,
+			 option, spec);
+		if (run_as(f, h->process.uid, part, command))
+			stop_add(list, command,
+				 "close this forward of ssh alone: its connection and the sessions "
+				 "that share it go on");
+		return;
+	}
+	stop_add(list, NULL,
+		 "close the forward in the connection of ssh (pid %d): ssh -S %s -O cancel -L "
+		 "PORT:HOST:PORT HOST, as it was opened; -O exit ends every session that shares it",
+		 h->process.id.pid, tunnel->control);
+}
+
+/* True where to end the process would end more than the tunnel. */
+static bool close_tunnel(const struct why_facts *f, const struct why_holder *h,
+			 struct why_remedies *list)
+{
+	if (h->tunnel.kind == TUNNEL_SSH_SHARED)
+		close_shared_tunnel(f, h, list);
+	else if (h->tunnel.kind == TUNNEL_EDITOR)
+		stop_add(list, NULL,
+			 "close the port in the editor (VS Code: the view Ports): to kill %s (pid "
+			 "%d) would end its whole window",
+			 stop_name_of(h), h->process.id.pid);
+	else
+		return false;
+	return true;
+}
+
 /* True when somebody else than the process itself is to be asked. */
 bool stop_by_manager(const struct why_facts *f, const struct why_holder *h,
 		     struct why_remedies *list)
@@ -269,6 +312,8 @@ bool stop_by_manager(const struct why_facts *f, const struct why_holder *h,
 		stop_container(f, h, list);
 	else if (h->forwards) /* its unit is the engine's own: all containers would end with it */
 		stop_forwarded(f, h, list);
+	else if (stop_may_end(f, h) && close_tunnel(f, h, list))
+		return true;
 	else if (h->carries_asker || (h->supervisor_carries_asker && h->supervisor.ends_it))
 		step_down(h, list);
 	else if (*h->cgroup.unit)

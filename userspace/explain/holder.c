@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "explain/lineage.h"
 #include "explain/process.h"
 
 #define GROUPS_MAX 64			   /* of a user, looked through for the engine's */
@@ -233,6 +234,15 @@ static void read_signals(struct why_holder *h)
 	h->catches_term = caught & TERM_BIT;
 }
 
+static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
+{
+	char then[TUNNEL_FORWARD_SIZE] = "";
+
+	if (reader->lineage)
+		lineage_forward(reader->lineage, reader->netns, reader->port, then);
+	why_tunnel_find(&h->process, reader->port, then, &h->tunnel);
+}
+
 void why_holder_read_backing(struct why_holder *h, const struct why_reader *reader, bool first,
 			     unsigned *n_ended)
 {
@@ -251,6 +261,8 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 	h->runs_engine = engine && is_in_group(reader->viewer, engine);
 	if (!engine && !*h->cgroup.unit && h->known && (first || may))
 		h->supervised = why_supervisor_find(&h->process, &watched, &h->supervisor);
+	if (!engine && h->known && (first || may))
+		find_tunnel(h, reader);
 	h->carries_asker = why_chain_has(&reader->asker, &h->process.id);
 	h->supervisor_carries_asker = h->supervised &&
 				      why_chain_has(&reader->asker, &h->supervisor.id);

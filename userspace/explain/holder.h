@@ -15,6 +15,7 @@
 #include "base/user.h"
 #include "explain/engine.h"
 #include "explain/supervisor.h"
+#include "explain/tunnel.h"
 #include "inventory/inventory.h"
 
 /* --- its cgroup --- */
@@ -91,6 +92,7 @@ struct why_holder {
 	bool forwards, supervised;
 	struct why_forward forward;
 	struct why_supervisor supervisor;
+	struct why_tunnel tunnel;
 	/* who asks runs below it, or below its supervisor: ended, it takes the asker along */
 	bool carries_asker, supervisor_carries_asker;
 	bool ignores_term, catches_term; /* SIGTERM */

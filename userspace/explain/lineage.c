@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "explain/tunnel.h"
 #include "inventory/inventory.h"
 
 #define PORTS	     256   /* that are remembered; of two in one place the older is forgotten */
@@ -28,6 +29,7 @@ struct descent {
 	size_t n;
 	int64_t tried_ms, closed_ms;	     /* 0 = never */
 	struct generation list[GENERATIONS]; /* newest first */
+	char forward[TUNNEL_FORWARD_SIZE];   /* of an ssh client that listens; "" = of nobody */
 };
 
 struct lineage {
@@ -97,6 +99,18 @@ void lineage_note(struct lineage *l, const struct inventory *inv, const struct e
 	if (!is_of(d, event->netns, event->port))
 		*d = (struct descent){ .netns = event->netns, .port = event->port };
 	add_generation(d, process, now_ms);
+	if (event->kind == EVENT_LISTEN) {
+		d->forward[0] = '\0';
+		if (!strcmp(process->comm, "ssh"))
+			why_tunnel_forward(&event->actor, event->port, d->forward);
+	}
+}
+
+void lineage_forward(const struct lineage *l, uint32_t netns, uint16_t port, char *ret)
+{
+	const struct descent *d = &l->ports[place_of(netns, port)];
+
+	strcpy(ret, is_of(d, netns, port) ? d->forward : "");
 }
 
 /* Whom of its own `parent` had on the way to it; NULL = it is not below that. */

@@ -37,4 +37,11 @@ void lineage_note(struct lineage *l, const struct inventory *inv, const struct e
 bool lineage_restarts(const struct lineage *l, uint32_t netns, uint16_t port,
 		      const struct process_id *parent, const struct process_id *child);
 
+/*
+ * The option by which an ssh client came to listen on the port, as it stood in its command line
+ * then: in the background it writes a title over that.  ret: TUNNEL_FORWARD_SIZE bytes, "" = not
+ * known.
+ */
+void lineage_forward(const struct lineage *l, uint32_t netns, uint16_t port, char *ret);
+
 #endif

@@ -221,6 +221,30 @@ static void add_draining(const struct why_facts *f, char *ret)
 	add(ret, text);
 }
 
+static void add_tunnel(const struct why_tunnel *tunnel, char *ret)
+{
+	static const struct {
+		const char *what, *more;
+	} kinds[] = {
+		[TUNNEL_NONE] = { "", "" },
+		[TUNNEL_SSH] = { " It is an ssh tunnel", "" },
+		[TUNNEL_SSH_SHARED] = { " It is an ssh tunnel",
+					", in a connection that other sessions may share "
+					"(ControlMaster)" },
+		[TUNNEL_SSHD] = { " It is a tunnel of an ssh client elsewhere (ssh -R)",
+				  ", and its whole session" },
+		[TUNNEL_EDITOR] = { " It is the server of an editor (VS Code or its kin)", "" },
+	};
+
+	add(ret, kinds[tunnel->kind].what);
+	if (*tunnel->forward) {
+		add(ret, ": ssh ");
+		add(ret, tunnel->forward);
+	}
+	add(ret, kinds[tunnel->kind].more);
+	add(ret, ".");
+}
+
 /* Somebody starts it again, or it listens for a container: killing it gains a second, or cuts that
  * off. */
 static void add_backing(const struct why_holder *h, char *ret)
@@ -238,6 +262,8 @@ static void add_backing(const struct why_holder *h, char *ret)
 			 h->forward.port);
 	else if (h->forwards)
 		add(ret, " It has the port for a container.");
+	else if (h->tunnel.kind)
+		add_tunnel(&h->tunnel, ret);
 	else if (*h->cgroup.unit)
 		add(ret, " It is a service of systemd, which may start it again.");
 	else if (h->supervised && h->supervisor.listens)
