@@ -203,6 +203,19 @@ rest()
                          rf"python3 \(pid {old.pid}\) does not listen any more, but still has 1 "
                          "connection\\.")
 
+    def test_what_an_interpreter_runs_is_told_to_who_may_see_it(self):
+        server = self.http_server(self.port)
+        answer = self.why()
+        self.assertEqual(answer["holders"][0]["runs"], "http.server")
+        self.assertIn("It runs http.server.", answer["summary"])
+        text = self.daemon.run("why", str(self.port)).out
+        own = os.path.basename(sys.argv[0])
+        self.assertRegex(text, rf"started by +{own}", f"by this program, not by {server.argv[0]}")
+        if harness.IS_ROOT:
+            stranger = self.daemon.json("why", str(self.port), code=None, uid=harness.NOBODY)
+            self.assertIsNone(stranger["holders"][0]["runs"])
+            self.assertNotIn("http.server", json.dumps(stranger))
+
     def test_flag_that_is_named_gives_the_verdict_about_it(self):
         self.needs_flags()
         self.spawn_python("s = socket.create_server(('', int(sys.argv[1])))\nready()\nrest()",

@@ -234,6 +234,22 @@ static void read_signals(struct why_holder *h)
 	h->catches_term = caught & TERM_BIT;
 }
 
+/* A command line is for its own user's eyes, and root's. */
+static void name_programs(struct why_holder *h, uid_t viewer, bool first)
+{
+	const struct process *process = &h->process;
+	struct process ancestor;
+
+	if (user_may_see(viewer, process->uid))
+		why_program_runs(&process->id, h->runs);
+	for (int i = 0; first && i < process->n_ancestors; i++) {
+		const struct process_id *id = &process->ancestors[i].id;
+
+		if (procfs_describe(id->pid, &ancestor) == 0 && user_may_see(viewer, ancestor.uid))
+			why_program_runs(id, h->ancestors_run[i]);
+	}
+}
+
 static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
 {
 	char then[TUNNEL_FORWARD_SIZE] = "";
@@ -254,6 +270,8 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 	h->ended = has_ended(reader, &h->process.id);
 	if (h->ended)
 		return;
+	if (*n_ended <= WHY_ENDED_MAX)
+		name_programs(h, reader->viewer, first);
 	if (!engine && h->known)
 		h->forwards = why_forward_find(&h->process, reader->port, &h->forward);
 	if (h->forwards)

@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "base/user.h"
 #include "explain/engine.h"
+#include "explain/program.h"
 #include "explain/supervisor.h"
 #include "explain/tunnel.h"
 #include "inventory/inventory.h"
@@ -88,6 +89,9 @@ struct why_holder {
 	struct cgroup_owner cgroup;
 
 	/* what why_holder_read_backing() adds */
+	char runs[PROGRAM_RUNS_SIZE]; /* of an interpreter, where the viewer may see it; else "" */
+	/* the same of process.ancestors, for the first holder */
+	char ancestors_run[PROCESS_ANCESTORS_MAX][PROGRAM_RUNS_SIZE];
 	bool ended; /* nothing of it runs any more */
 	bool forwards, supervised;
 	struct why_forward forward;

@@ -251,6 +251,11 @@ static void add_backing(const struct why_holder *h, char *ret)
 {
 	char text[BEHIND_SIZE] = "", addr[NET_ADDR_STR_SIZE];
 
+	if (*h->runs) {
+		snprintf(text, sizeof(text), " It runs %s.", h->runs);
+		add(ret, text);
+		text[0] = '\0';
+	}
 	if (*h->cgroup.container)
 		add(ret, " It runs in a container.");
 	else if (h->forwards && h->forward.is_api)
