@@ -96,6 +96,10 @@ class TunnelTest(RemedyTest):
         self.assertIn(f"an ssh tunnel: ssh -L 127.0.0.1:{self.port}:db.internal:5432",
                       answer["summary"])
         self.assertEqual(self.first(answer)["kills"], [ssh.pid])
+        if harness.IS_ROOT:
+            stranger = self.why(uid=harness.NOBODY)
+            self.assertIn("an ssh tunnel", stranger["summary"])
+            self.assertNotIn("db.internal", str(stranger), "where it goes is its user's business")
         self.is_freed_by(self.first(answer))
 
     def shared(self, control, *arguments):

@@ -248,6 +248,24 @@ while True:
         self.assertIsNone(inetd.process.poll())
 
     @needs_root
+    def test_unit_that_runs_a_supervisor_is_not_stopped_for_one_of_its_services(self):
+        with open("/proc/mounts", encoding="ascii", errors="replace") as f:
+            mounts = [line.split()[1] for line in f if line.split()[2] == "cgroup2"]
+        unit = os.path.join(mounts[0], f"pd-test-{os.getpid()}.service")
+        inetd = self.inetd()
+        os.mkdir(unit)
+        self.addCleanup(os.rmdir, unit)
+        self.addCleanup(inetd.kill)
+        with open(f"{unit}/cgroup.procs", "w", encoding="ascii") as f:
+            f.write(str(inetd.pid))
+        answer = wait_until(lambda: self.why() if self.why()["holders"][0]["unit"] else None,
+                            "it is in the unit")
+        self.assertEqual(answer["restartedBy"]["kind"], "inetd")
+        self.assertFalse([r for r in answer["remedies"] if "systemctl" in (r["command"] or "")])
+        self.is_freed_by(self.first(answer))
+        self.assertTrue(self.listens(self.other), "its other service goes on")
+
+    @needs_root
     def test_program_of_a_user_that_calls_itself_inetd_is_none(self):
         inetd = self.inetd(uid=harness.NOBODY)
         self.assertEqual(self.first()["command"], f"kill {inetd.pid}")

@@ -316,10 +316,10 @@ bool stop_by_manager(const struct why_facts *f, const struct why_holder *h,
 		return true;
 	else if (h->carries_asker || (h->supervisor_carries_asker && h->supervisor.ends_it))
 		step_down(h, list);
-	else if (*h->cgroup.unit)
-		stop_unit(f, h, list);
 	else if (h->supervised && stop_may_end(f, h))
 		stop_by_supervisor(f, h, list);
+	else if (*h->cgroup.unit)
+		stop_unit(f, h, list);
 	else
 		return false;
 	return true;

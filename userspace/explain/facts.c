@@ -19,6 +19,7 @@
 #include "explain/words.h"
 #include "reconcile/status.h"
 
+#define BACKED_MAX	64 /* holders behind whom somebody is looked for; commands name fewer */
 #define BESIDE_ROWS_MAX 64 /* sockets of the port, looked through for the other protocol */
 
 void why_facts_deinit(struct why_facts *f)
@@ -273,7 +274,8 @@ static int add_holders(struct explainer *x, struct why_facts *f)
 	for (size_t i = 0; !r && i < n; i++) {
 		r = why_holder_read(f->inv, &list[i], f->viewer, &f->holders[i]);
 		f->n_holders++;
-		why_holder_read_backing(&f->holders[i], &reader, i == 0, &n_ended);
+		if (i < BACKED_MAX)
+			why_holder_read_backing(&f->holders[i], &reader, i == 0, &n_ended);
 	}
 	return r;
 }

@@ -173,7 +173,7 @@ static void find_hits(struct why_holder *h, const struct why_reader *reader)
 		.reader = reader,
 		.holder = h,
 		.with_supervisor = h->supervised && h->supervisor.ends_it,
-		.with_cgroup = !h->forwards && (*h->cgroup.unit || *h->cgroup.container),
+		.with_cgroup = !h->supervised && (*h->cgroup.unit || *h->cgroup.container),
 		.hits = &h->hits,
 	};
 
@@ -250,6 +250,23 @@ static void name_programs(struct why_holder *h, uid_t viewer, bool first)
 	}
 }
 
+/* A unit may run a supervisor for many programs, and is stopped only where nobody stops the one. */
+static void find_supervisor(struct why_holder *h, const struct why_reader *reader)
+{
+	const struct why_watched watched = { reader->netns, reader->port, reader->lineage,
+					     &reader->asker };
+	struct why_supervisor *s = &h->supervisor;
+	char comm[PROCESS_COMM_SIZE];
+
+	h->supervised = why_supervisor_find(&h->process, &watched, s) &&
+			!(*h->cgroup.unit && s->ends_it);
+	/* what it runs stands in its command line */
+	if (h->supervised && !user_may_see(reader->viewer, s->uid))
+		snprintf(s->name, sizeof(s->name), "%s",
+			 inventory_process_name(reader->inv, &s->id, comm));
+	h->supervisor_carries_asker = h->supervised && why_chain_has(&reader->asker, &s->id);
+}
+
 static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
 {
 	char then[TUNNEL_FORWARD_SIZE] = "";
@@ -257,13 +274,13 @@ static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
 	if (reader->lineage)
 		lineage_forward(reader->lineage, reader->netns, reader->port, then);
 	why_tunnel_find(&h->process, reader->port, then, &h->tunnel);
+	if (!user_may_see(reader->viewer, h->process.uid))
+		h->tunnel.forward[0] = h->tunnel.control[0] = '\0';
 }
 
 void why_holder_read_backing(struct why_holder *h, const struct why_reader *reader, bool first,
 			     unsigned *n_ended)
 {
-	const struct why_watched watched = { reader->netns, reader->port, reader->lineage,
-					     &reader->asker };
 	bool may = user_may_see(reader->viewer, h->process.uid), alone;
 	const char *engine = h->cgroup.engine;
 
@@ -277,13 +294,11 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 	if (h->forwards)
 		engine = h->forward.engine;
 	h->runs_engine = engine && is_in_group(reader->viewer, engine);
-	if (!engine && !*h->cgroup.unit && h->known && (first || may))
-		h->supervised = why_supervisor_find(&h->process, &watched, &h->supervisor);
-	if (!engine && h->known && (first || may))
+	if (!engine && h->known && (first || may)) {
+		find_supervisor(h, reader);
 		find_tunnel(h, reader);
+	}
 	h->carries_asker = why_chain_has(&reader->asker, &h->process.id);
-	h->supervisor_carries_asker = h->supervised &&
-				      why_chain_has(&reader->asker, &h->supervisor.id);
 	alone = !engine && !*h->cgroup.unit && !h->supervised;
 	if (alone && may && h->process.id.pid != 1)
 		++*n_ended;

@@ -269,14 +269,14 @@ static void add_backing(const struct why_holder *h, char *ret)
 		add(ret, " It has the port for a container.");
 	else if (h->tunnel.kind)
 		add_tunnel(&h->tunnel, ret);
-	else if (*h->cgroup.unit)
-		add(ret, " It is a service of systemd, which may start it again.");
 	else if (h->supervised && h->supervisor.listens)
 		snprintf(text, sizeof(text), " It is %s itself, which listens for what it runs.",
 			 h->supervisor.name);
 	else if (h->supervised)
 		snprintf(text, sizeof(text), " Killed, it comes back: %s (pid %d) starts it again.",
 			 h->supervisor.name, h->supervisor.id.pid);
+	else if (*h->cgroup.unit)
+		add(ret, " It is a service of systemd, which may start it again.");
 	add(ret, text);
 }
 
