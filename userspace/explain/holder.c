@@ -238,14 +238,13 @@ static void read_signals(struct why_holder *h)
 static void name_programs(struct why_holder *h, uid_t viewer, bool first)
 {
 	const struct process *process = &h->process;
-	struct process ancestor;
 
 	if (user_may_see(viewer, process->uid))
 		why_program_runs(&process->id, h->runs);
 	for (int i = 0; first && i < process->n_ancestors; i++) {
 		const struct process_id *id = &process->ancestors[i].id;
 
-		if (procfs_describe(id->pid, &ancestor) == 0 && user_may_see(viewer, ancestor.uid))
+		if (viewer == 0 || user_may_see(viewer, why_process_uid(id->pid)))
 			why_program_runs(id, h->ancestors_run[i]);
 	}
 }

@@ -54,6 +54,18 @@ static bool in_own_userns(pid_t pid)
 	return inside || outside || length != UIDS;
 }
 
+uid_t why_process_uid(pid_t pid)
+{
+	char status[FILE_BYTES];
+	uid_t effective = PROCESS_UID_UNKNOWN;
+	const char *line = read_process_text(pid, "status", status) ? strstr(status, "\nUid:")
+								    : NULL;
+
+	if (line && sscanf(line, "\nUid: %*u %u", &effective) != 1)
+		effective = PROCESS_UID_UNKNOWN;
+	return effective;
+}
+
 int why_process_rights(pid_t pid, struct why_rights *ret)
 {
 	char status[FILE_BYTES];

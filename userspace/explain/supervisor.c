@@ -31,7 +31,7 @@ static bool read_program(pid_t pid, struct program *ret)
 	ssize_t size;
 
 	ret->n = 0;
-	if (pid <= 0 || procfs_describe(pid, &ret->process))
+	if (pid <= 0 || procfs_describe_briefly(pid, &ret->process))
 		return false;
 	size = procfs_argv(&ret->process.id, ret->arguments, sizeof(ret->arguments));
 	for (ssize_t i = 0; i < size && ret->n < WORDS_MAX;
@@ -310,7 +310,7 @@ static bool is_of_kind(const struct program *p, const struct kind *kind)
 	if (comm && (ends_with(comm, " ") ? !begins_with(p->process.comm, comm)
 					  : strcmp(p->process.comm, comm) != 0))
 		return false;
-	return (!kind->of_root || p->process.uid == ROOT) && has_words(p, kind);
+	return (!kind->of_root || why_process_uid(p->process.id.pid) == ROOT) && has_words(p, kind);
 }
 
 static const char *const shells[] = { "sh", "bash", "dash", "zsh", "ksh", "ash", "busybox" };
@@ -341,11 +341,9 @@ static bool recognize(const struct program *p, const struct program *child, uint
 {
 	bool itself = p == child;
 
-	*ret = (struct why_supervisor){ .id = p->process.id,
-					.uid = p->process.uid,
-					.listens = itself,
-					.ends_it = true,
-					.how = "" };
+	*ret = (struct why_supervisor){
+		.id = p->process.id, .listens = itself, .ends_it = true, .how = ""
+	};
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if ((itself && !kinds[i].listens) || !is_of_kind(p, &kinds[i]))
 			continue;
@@ -424,8 +422,8 @@ static bool is_observed(const struct program *p, const struct program *child,
 
 /* --- from the process upwards ---------------------------------------------------------------- */
 
-bool why_supervisor_find(const struct process *process, const struct why_watched *watched,
-			 struct why_supervisor *ret)
+static bool climb(const struct process *process, const struct why_watched *watched,
+		  struct why_supervisor *ret)
 {
 	_cleanup_free_ struct program *programs = calloc(2, sizeof(*programs));
 	struct program *child = programs, *parent;
@@ -447,4 +445,13 @@ bool why_supervisor_find(const struct process *process, const struct why_watched
 			return false;
 	}
 	return false;
+}
+
+bool why_supervisor_find(const struct process *process, const struct why_watched *watched,
+			 struct why_supervisor *ret)
+{
+	if (!climb(process, watched, ret))
+		return false;
+	ret->uid = why_process_uid(ret->id.pid);
+	return true;
 }
