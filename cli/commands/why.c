@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/identity.h"
 #include "base/net.h"
 #include "cli/arguments/check.h"
 #include "cli/arguments/namespace.h"
@@ -25,8 +26,8 @@
 
 /* What was typed, checked, and as the daemon reads it. */
 struct question {
-	const char *port, *addr;
-	char uid[NUMBER_WIDTH], netns[NAMESPACE_TEXT_SIZE];
+	const char *addr;
+	char port[NUMBER_WIDTH], uid[NUMBER_WIDTH], netns[NAMESPACE_TEXT_SIZE];
 };
 
 static int check_address(const struct command *self, const struct command_line *line,
@@ -107,16 +108,64 @@ static const char *first_given(const struct command *self, const struct command_
 	return NULL;
 }
 
+/* "3000" and ":3000" are ports; a service is found when everything else is known to be right. */
+static int check_target(const struct command *self, const struct command_line *line,
+			const char *text, char ret[NUMBER_WIDTH])
+{
+	const char *digits = text + (text[0] == ':');
+	uint16_t port;
+	int e;
+
+	if (digits == text && text[strspn(text, "0123456789")])
+		return check_identity(self, line, text);
+	e = check_port(self, line, digits, &port);
+	snprintf(ret, NUMBER_WIDTH, "%u", port);
+	return e;
+}
+
+static int say_no_service(bool json, const char *id)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+	char message[IDENTITY_MAX + 64];
+
+	snprintf(message, sizeof(message), "no service is called '%s'; pd find lists them", id);
+	error = render_error_object(OUTCOME_NO, message);
+	render_error(json, error);
+	return outcome_row(OUTCOME_NO)->exit_code;
+}
+
+/* The port of the service that was named in place of one. */
+static int find_service(const struct command_line *line, const char *id, char ret[NUMBER_WIDTH])
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	const struct client_param params[] = { { "pattern", id }, { "details", "no" } };
+	struct json_object *services;
+	char path[512];
+	int e;
+
+	client_path("/v1/services", params, ARRAY_SIZE(params), path, sizeof(path));
+	e = answer_get(line->json, "GET", path, NULL, &answer);
+	if (e)
+		return e;
+	services = answer_member(answer, "services");
+	if (answer_length(services) == 0)
+		return say_no_service(line->json, id);
+	snprintf(ret, NUMBER_WIDTH, "%d", (int)answer_int(answer_at(services, 0), "port"));
+	return 0;
+}
+
 static int check_question(const struct command *self, const struct command_line *line,
 			  struct question *ret)
 {
 	static const char *const of_refusals[] = { "pid", "last", NULL };
 	const char *wrong = first_given(self, line, of_refusals);
-	uint16_t port;
-	int e = check_port(self, line, line->args[0], &port);
+	int e = check_target(self, line, line->args[0], ret->port);
 
-	ret->port = line->args[0];
 	ret->addr = command_value(self, line, "addr");
+	if (!e && command_value(self, line, "reuseaddr") &&
+	    command_value(self, line, "no-reuseaddr"))
+		e = render_usage_error(line->json, self->name,
+				       "--reuseaddr and --no-reuseaddr ask for opposites");
 	if (!e && wrong)
 		e = render_usage_error(line->json, self->name,
 				       "--%s asks for recorded refusals and takes no PORT", wrong);
@@ -133,9 +182,10 @@ static int check_question(const struct command *self, const struct command_line 
 
 static int check_refusals(const struct command *self, const struct command_line *line)
 {
-	static const char *const of_questions[] = { "udp",	 "addr",   "reuseaddr",
-						    "reuseport", "v6only", "dev",
-						    "uid",	 "netns",  NULL };
+	static const char *const of_questions[] = {
+		"udp",	  "addr", "reuseaddr", "no-reuseaddr", "reuseport",
+		"v6only", "dev",  "uid",       "netns",	       NULL
+	};
 	const char *wrong = first_given(self, line, of_questions);
 	const char *pid = command_value(self, line, "pid"),
 		   *last = command_value(self, line, "last");
@@ -152,6 +202,14 @@ static int check_refusals(const struct command *self, const struct command_line 
 	return e;
 }
 
+/* NULL: neither is asked for, and the daemon takes what servers usually set. */
+static const char *reuseaddr(const struct command *self, const struct command_line *line)
+{
+	if (command_value(self, line, "reuseaddr"))
+		return "1";
+	return command_value(self, line, "no-reuseaddr") ? "0" : NULL;
+}
+
 static const char *flag(const struct command *self, const struct command_line *line,
 			const char *name)
 {
@@ -162,10 +220,10 @@ static int make_path(const struct command *self, const struct command_line *line
 		     const struct question *q, char *ret, int size)
 {
 	const struct client_param params[] = {
-		{ "port", q->port },
+		{ "port", *q->port ? q->port : NULL },
 		{ "proto", command_value(self, line, "udp") ? "udp" : NULL },
 		{ "addr", q->addr },
-		{ "reuseaddr", flag(self, line, "reuseaddr") },
+		{ "reuseaddr", reuseaddr(self, line) },
 		{ "reuseport", flag(self, line, "reuseport") },
 		{ "v6only", flag(self, line, "v6only") },
 		{ "dev", command_value(self, line, "dev") },
@@ -236,10 +294,12 @@ static int check_verdicts(const struct command_line *line, struct json_object *w
 static int run(const struct command *self, const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *why = NULL;
-	struct question q = { .port = NULL };
+	struct question q = { .port = "" };
 	char path[2048];
 	int e = line->n_args ? check_question(self, line, &q) : check_refusals(self, line);
 
+	if (!e && line->n_args && !*q.port)
+		e = find_service(line, line->args[0], q.port);
 	if (!e)
 		e = make_path(self, line, &q, path, sizeof(path));
 	if (!e)
@@ -254,18 +314,20 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_why = {
 	.name = "why",
-	.arguments = "[PORT [--udp] [--addr A] …] [--pid PID] [--last N]",
+	.arguments = "[PORT|ID [--udp] [--addr A] …] [--pid PID] [--last N]",
 	.summary = "explain whether a port can be bound now, and who is in the way",
 	.details =
 		"With PORT: would a program that binds and then listens succeed now?  It is taken\n"
-		"to ask for all addresses (IPv6 and IPv4) and to set no flags; the options say\n"
-		"otherwise.  Exit code 0 when it would succeed, 1 when not.\n"
+		"to ask for all addresses (IPv6 and IPv4) and to set SO_REUSEADDR, as nearly all\n"
+		"servers do; the options say otherwise.  A service stands for its port.  Exit code\n"
+		"0 when it would succeed, 1 when not.\n"
 		"\n"
 		"Without PORT: why was the newest bind or listen of yours refused?  The answer is\n"
 		"from the moment of the refusal, so it holds when everybody has gone since.\n"
 		"-q prints the verdict alone.\n",
 	.examples = "  pd why 3000\n"
-		    "  pd why 3000 --addr 127.0.0.1 --reuseaddr\n"
+		    "  pd why myapp:web\n"
+		    "  pd why 3000 --addr 127.0.0.1 --no-reuseaddr\n"
 		    "  pd why 5353 --udp\n"
 		    "  sudo pd why 80 --netns 4711\n"
 		    "  pd why\n"
@@ -274,7 +336,8 @@ const struct command cmd_why = {
 	.options = {
 		{ "udp", 'u', NULL, "ask about UDP" },
 		{ "addr", 0, "A", "the address to bind: 127.0.0.1, 0.0.0.0, ::1, * (both)" },
-		{ "reuseaddr", 0, NULL, "ask for a socket with SO_REUSEADDR" },
+		{ "reuseaddr", 0, NULL, "ask for a socket with SO_REUSEADDR, as most servers have" },
+		{ "no-reuseaddr", 0, NULL, "ask for a socket without SO_REUSEADDR" },
 		{ "reuseport", 0, NULL, "ask for a socket with SO_REUSEPORT" },
 		{ "v6only", 0, NULL, "ask for a socket with IPV6_V6ONLY" },
 		{ "dev", 0, "IF", "ask for a socket bound to this interface" },

@@ -64,6 +64,14 @@ static size_t append(char *line, size_t used, const char *text)
 	return used < LINE_SIZE ? used : LINE_SIZE - 1;
 }
 
+/* What an interpreter runs says more than its own name. */
+static const char *name_of(struct json_object *process)
+{
+	const char *runs = answer_text(process, "runs");
+
+	return *runs ? runs : answer_text(process, "comm");
+}
+
 /* "bash ‹ tmux ‹ systemd": who started it, and who started that. */
 static const char *ancestry_of(struct json_object *holder, char *ret)
 {
@@ -74,7 +82,7 @@ static const char *ancestry_of(struct json_object *holder, char *ret)
 	for (size_t i = 0; i < answer_length(list); i++) {
 		if (i)
 			used = append(ret, used, render_either(" ‹ ", " < "));
-		used = append(ret, used, answer_text(answer_at(list, i), "comm"));
+		used = append(ret, used, name_of(answer_at(list, i)));
 		if (answer_int(answer_at(list, i), "endedAt"))
 			used = append(ret, used, " (ended)");
 	}

@@ -359,8 +359,7 @@ static inline void print_flags(const struct endpoint *e)
 	printf(",\"flags\":[\"--addr\",\"%s\"", e->addr);
 	if (e->type == SOCK_DGRAM)
 		printf(",\"--udp\"");
-	if (e->reuseaddr)
-		printf(",\"--reuseaddr\"");
+	printf(",\"%s\"", e->reuseaddr ? "--reuseaddr" : "--no-reuseaddr");
 	if (e->reuseport)
 		printf(",\"--reuseport\"");
 	if (e->v6only)

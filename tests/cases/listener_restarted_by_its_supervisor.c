@@ -30,6 +30,7 @@ static void start_supervisor(struct scene *s)
 	s->first = actor_start(s, "supervisor", run_supervisor);
 	need(kill(s->first.told, SIGKILL) == 0);
 	must_be_named(s, actor_hear(&s->first));
+	may_be_named(s, s->first.pid); /* to be ended with it */
 }
 
 static void stop_both(struct scene *s)

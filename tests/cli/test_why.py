@@ -121,9 +121,138 @@ server.close()
 ready()
 """
         self.spawn_python(code, self.port).wait()
-        answer = self.wait_verdict("time_wait")
+        answer = self.wait_verdict("time_wait", "--no-reuseaddr")
         self.agrees(answer, kernel_says(self.port))
         self.assertEqual(answer["holders"], [])
+
+    def leave_time_wait(self, reuseaddr):
+        """An old server that served one connection and closed it first."""
+        self.spawn_python(f"""
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, {int(reuseaddr)})
+server.bind(("127.0.0.1", int(sys.argv[1])))
+server.listen()
+client = socket.create_connection(server.getsockname())
+accepted, _ = server.accept()
+accepted.close()
+client.close()
+server.close()
+ready()
+""", self.port).wait()
+
+    def kernel_says_of_server(self):
+        """A server as nearly all are: on every address, with SO_REUSEADDR."""
+        return kernel_says(self.port, flags=[socket.SO_REUSEADDR])
+
+    def needs_flags(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: flags cannot be read")
+
+    def test_server_that_restarts_is_told_that_it_may_and_who_may_not(self):
+        self.needs_flags()
+        self.leave_time_wait(reuseaddr=True)
+        answer = self.why()
+        self.agrees(answer, self.kernel_says_of_server())
+        self.assertTrue(answer["asked"]["reuseaddr"])
+        self.assertRegex(answer["summary"], r"free for a server that sets SO_REUSEADDR.*; one that "
+                         r"does not waits until .*\(TIME_WAIT\).* in \d+ seconds|1 minute")
+        without = self.why("--no-reuseaddr")
+        self.assertEqual(without["verdict"], "time_wait")
+        self.agrees(without, kernel_says(self.port))
+
+    def test_server_whose_predecessor_did_not_set_reuseaddr_has_to_wait(self):
+        self.needs_flags()
+        self.leave_time_wait(reuseaddr=False)
+        answer = self.why()
+        self.agrees(answer, self.kernel_says_of_server())
+        self.assertEqual(answer["verdict"], "time_wait_reuse_one_sided")
+
+    def test_connections_of_a_server_that_drains_leave_the_port_free_for_most(self):
+        self.needs_flags()
+        self.spawn_python("""
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+clients = [socket.create_connection(server.getsockname()) for _ in range(2)]
+accepted = [server.accept() for _ in range(2)]
+server.close()
+ready()
+rest()
+""", self.port)
+        answer = self.why()
+        self.agrees(answer, self.kernel_says_of_server())
+        self.assertIn("until 2 connections of an old server are gone", answer["summary"])
+        self.agrees(self.why("--no-reuseaddr"), kernel_says(self.port))
+
+    def test_server_that_listens_is_named_before_the_one_that_drains(self):
+        self.needs_flags()
+        old = self.spawn_python("""
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+client = socket.create_connection(server.getsockname())
+accepted, _ = server.accept()
+server.close()
+ready()
+rest()
+""", self.port)
+        new = self.spawn_python("s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                                "ready()\nrest()", self.port)
+        answer = self.wait_verdict("listener")
+        self.assertEqual([h["pid"] for h in answer["holders"]], [new.pid])
+        answer = self.why("--no-reuseaddr")
+        self.assertEqual([h["pid"] for h in answer["holders"]], [new.pid, old.pid])
+        self.assertRegex(answer["summary"],
+                         rf"python3 \(pid {new.pid}\) has been listening on it for .*\. "
+                         rf"python3 \(pid {old.pid}\) does not listen any more, but still has 1 "
+                         "connection\\.")
+
+    def test_what_an_interpreter_runs_is_told_to_who_may_see_it(self):
+        server = self.http_server(self.port)
+        answer = self.why()
+        self.assertEqual(answer["holders"][0]["runs"], "http.server")
+        self.assertIn("It runs http.server.", answer["summary"])
+        text = self.daemon.run("why", str(self.port)).out
+        own = os.path.basename(sys.argv[0])
+        self.assertRegex(text, rf"started by +{own}", f"by this program, not by {server.argv[0]}")
+        if harness.IS_ROOT:
+            stranger = self.daemon.json("why", str(self.port), code=None, uid=harness.NOBODY)
+            self.assertIsNone(stranger["holders"][0]["runs"])
+            self.assertNotIn("http.server", json.dumps(stranger))
+
+    def test_flag_that_is_named_gives_the_verdict_about_it(self):
+        self.needs_flags()
+        self.spawn_python("s = socket.create_server(('', int(sys.argv[1])))\nready()\nrest()",
+                          self.port)
+        self.assertEqual(self.wait_verdict("listener")["errno"], "EADDRINUSE")
+        self.assertEqual(self.why("--reuseaddr")["verdict"], "reuseaddr_vs_listener")
+        both = self.daemon.run("why", str(self.port), "--reuseaddr", "--no-reuseaddr")
+        self.assertEqual(both.code, harness.WRONG)
+
+    def test_other_protocol_on_the_number_is_mentioned(self):
+        udp = self.spawn_python("s = listener(int(sys.argv[1]), kind=socket.SOCK_DGRAM)\n"
+                                "ready()\nrest()", self.port)
+        answer = wait_until(lambda: self.why() if "UDP" in self.why()["summary"] else None,
+                            "UDP is mentioned")
+        self.agrees(answer, kernel_says(self.port))
+        self.assertIn(f"UDP port {self.port} is another one: python3 (pid {udp.pid}) has it "
+                      f"(pd why {self.port} --udp)", answer["summary"])
+        self.assertNotIn("no socket owns", answer["rule"])
+        self.http_server(self.port)
+        udp.kill()
+        answer = wait_until(lambda: self.why("--udp") if self.why("--udp")["free"] else None,
+                            "the UDP port is free")
+        self.assertIn(f"(pd why {self.port})", answer["summary"])
+
+    def test_port_with_a_colon_and_a_service_stand_for_the_port(self):
+        port = self.daemon.claim("shop:web")
+        for target in str(port), f":{port}", "shop:web":
+            self.assertEqual(self.daemon.json("why", target)["port"], port)
+        server = self.http_server(port)
+        answer = self.daemon.run("why", "shop:web")
+        self.assertEqual(answer.code, harness.NO)
+        self.assertIn(str(server.pid), answer.out)
+        unknown = self.daemon.run("why", "shop:db")
+        self.assertEqual((unknown.code, unknown.out), (harness.NO, ""))
+        self.assertIn("no service is called 'shop:db'", unknown.err)
+        self.assertEqual(self.daemon.json("why", "shop:db", code=harness.NO)["ok"], False)
+        self.assertEqual(self.daemon.run("why", ":0").code, harness.WRONG)
 
     def test_listener_on_another_address_leaves_a_specific_address_free(self):
         self.spawn_python("s = listener(int(sys.argv[1]), '127.0.0.2')\nready()\nrest()", self.port)

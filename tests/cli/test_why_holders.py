@@ -142,8 +142,9 @@ class HoldersTest(harness.RefusalTest):
         self.assertTrue(set(h["pid"] for h in answer["holders"]) <= set(pids), answer)
         self.assertIn("docker-proxy", text.splitlines()[0])
         self.assertIn("172.17.0.2 port 80", " ".join(text.split()))
-        sudo = "sudo " if options else ""
-        self.assertIn(f"{sudo}docker ps --filter publish={self.port}", self.commands(answer))
+        listed = f"docker ps -q --filter publish={self.port}"
+        stop = f"docker stop $({listed})"
+        self.assertEqual(self.commands(answer)[0], f"sudo sh -c '{stop}'" if options else stop)
         self.assertFalse([c for c in self.commands(answer) if "kill" in c], answer)
         self.assertFalse(answer["warning"], "its two halves are one server")
 

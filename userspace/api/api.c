@@ -11,11 +11,13 @@
 #include "api/state.h"
 #include "api/watchers.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/quota.h"
 #include "coordination/locks.h"
 #include "coordination/process_watch.h"
 #include "coordination/sessions.h"
+#include "explain/lineage.h"
 #include "health/health.h"
 #include "http/commit.h"
 #include "http/request.h"
@@ -95,6 +97,7 @@ static void on_event(const struct event *event, const char *service, int64_t at_
 	api->events[event->kind]++;
 	if (event->kind == EVENT_RUN_END && api->locks)
 		locks_run_ended(api->locks, event->run);
+	lineage_note(api->lineage, api->config.inventory, event, clock_ms(CLOCK_MONOTONIC));
 	watchers_show_event(api->events_watchers, event, service, at_unix);
 }
 
@@ -208,11 +211,17 @@ int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 		return -ENOMEM;
 	api->config = *config;
 	api->checks = (struct checks){ config->inventory, config->registry, config->tracker, NULL };
+	api->lineage = lineage_new();
+	if (!api->lineage) {
+		free(api);
+		return -ENOMEM;
+	}
 	api->explainer = (struct explainer){
 		.inventory = config->inventory,
 		.registry = config->registry,
 		.report = sentinel_report(config->sentinel),
 		.kernel = sentinel_kernel_source(config->sentinel),
+		.lineage = api->lineage,
 	};
 	r = build(api);
 	if (!r)
@@ -238,6 +247,7 @@ void api_free(struct api *api)
 	watchers_free(api->events_watchers);
 	watchers_free(api->activity_watchers);
 	server_free(api->server);
+	lineage_free(api->lineage);
 	quota_free(api->quota);
 	free(api);
 }

@@ -27,6 +27,7 @@ struct api {
 	struct checks checks;
 	struct locks *locks;
 	struct explainer explainer;
+	struct lineage *lineage;	  /* the explainer's */
 	uint64_t events[_EVENT_KIND_MAX]; /* of the kernel, since the start */
 	/* ports whose claims the open batch has changed (record.h) */
 	struct portset touched;

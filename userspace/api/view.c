@@ -31,8 +31,9 @@ static const char *state_name(char state)
 	return NULL;
 }
 
-static void add_ancestry(struct json_object *o, const struct process *process)
+static void add_ancestry(struct json_object *o, const struct why_holder *h)
 {
+	const struct process *process = &h->process;
 	struct json_object *ancestry = json_add_array(o, "ancestry");
 
 	for (int i = 0; i < process->n_ancestors && i < PROCESS_ANCESTORS_MAX; i++) {
@@ -40,6 +41,7 @@ static void add_ancestry(struct json_object *o, const struct process *process)
 
 		json_add_int(ancestor, "pid", process->ancestors[i].id.pid);
 		json_add_text(ancestor, "comm", process->ancestors[i].comm);
+		json_add_text(ancestor, "runs", *h->ancestors_run[i] ? h->ancestors_run[i] : NULL);
 		json_add_known(ancestor, "endedAt", process->ancestors[i].ended_at);
 		json_append(ancestry, ancestor);
 	}
@@ -56,8 +58,10 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 
 	json_add_int(o, "pid", process->id.pid);
 	json_add_known(o, "startTime", procfs_start_unix(&process->id));
+	json_add_int(o, "startTicks", (int64_t)process->id.start_ticks);
 	json_add_text(o, "comm", process->comm);
 	json_add_text(o, "cmdline", h->cmdline);
+	json_add_text(o, "runs", *h->runs ? h->runs : NULL);
 	json_add_text(o, "exe", may ? process->exe : NULL);
 	json_add_text(o, "cwd", may ? process->cwd : NULL);
 	json_add_text(o, "user", h->user);
@@ -68,7 +72,7 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 		json_append(fds, json_object_new_int(holder->fds[i]));
 	json_add_text(o, "via", h->holding.via);
 	json_add_known(o, "since", h->holding.socket->since);
-	add_ancestry(o, process);
+	add_ancestry(o, h);
 	launcher = process_left_behind_by(process);
 	json_add_text(o, "leftBehindBy", launcher ? launcher_words(launcher, words) : NULL);
 	json_add_text(o, "unit", h->cgroup.unit);

@@ -132,6 +132,29 @@ static void add_sockets(const struct why_facts *f, struct json_object *o)
 	json_add_bool(o, "complete", complete);
 }
 
+/* Who starts the holder again when it ends; null where nobody is known to. */
+static void add_restarter(const struct why_facts *f, struct json_object *o)
+{
+	const struct why_holder *h = f->n_holders ? &f->holders[0] : NULL;
+	char comm[PROCESS_COMM_SIZE];
+	struct json_object *by;
+
+	if (!h || h->ended || (!h->supervised && !*h->cgroup.unit && !h->cgroup.engine)) {
+		json_add(o, "restartedBy", NULL);
+		return;
+	}
+	by = json_add_object(o, "restartedBy");
+	if (h->supervised) {
+		json_add_int(by, "pid", h->supervisor.id.pid);
+		json_add_text(by, "comm", inventory_process_name(f->inv, &h->supervisor.id, comm));
+		json_add_text(by, "kind", h->supervisor.kind);
+		return;
+	}
+	json_add(by, "pid", NULL);
+	json_add_text(by, "comm", h->cgroup.engine ? h->cgroup.engine : "systemd");
+	json_add_text(by, "kind", h->cgroup.engine ? h->cgroup.engine : "systemd");
+}
+
 static void add_missing(const struct why_facts *f, struct json_object *o)
 {
 	struct json_object *missing;
@@ -145,16 +168,42 @@ static void add_missing(const struct why_facts *f, struct json_object *o)
 	json_add_text(missing, "command", f->missing_command);
 }
 
-static void add_remedies(const struct why_remedies *remedies, struct json_object *o)
+/* What a command ends, and what else goes with that. */
+static void add_hits(const struct why_remedy *remedy, struct json_object *o)
 {
-	struct json_object *array = json_add_array(o, "remedies");
+	struct json_object *kills = json_add_array(o, "kills"),
+			   *hits = json_add_array(o, "alsoHits");
 
+	for (size_t i = 0; i < remedy->n_kills; i++)
+		json_append(kills, json_object_new_int(remedy->kills[i]));
+	for (size_t i = 0; i < remedy->hits.n; i++) {
+		const struct why_hit *hit = &remedy->hits.list[i];
+		struct json_object *item = json_object_new_object();
+		struct json_object *ports;
+
+		json_add_int(item, "pid", hit->pid);
+		json_add_text(item, "comm", hit->comm);
+		ports = json_add_array(item, "ports");
+		for (size_t j = 0; j < hit->n_ports; j++)
+			json_append(ports, json_object_new_int(hit->ports[j]));
+		json_append(hits, item);
+	}
+}
+
+void why_view_remedies(const struct why_facts *f, struct json_object *o)
+{
+	const struct why_remedies *remedies = &f->remedies;
+	struct json_object *array;
+
+	add_restarter(f, o);
+	array = json_add_array(o, "remedies");
 	for (size_t i = 0; i < remedies->n; i++) {
 		const struct why_remedy *remedy = &remedies->list[i];
 		struct json_object *item = json_object_new_object();
 
 		json_add_text(item, "text", remedy->text);
 		json_add_text(item, "command", *remedy->command ? remedy->command : NULL);
+		add_hits(remedy, item);
 		json_append(array, item);
 	}
 }
@@ -183,7 +232,7 @@ static void view_facts(const struct why_facts *f, struct json_object *o)
 	add_sockets(f, o);
 	add_asked(f, o);
 	add_program(f, o);
-	add_remedies(&f->remedies, o);
+	why_view_remedies(f, o);
 }
 
 int why_view_place(struct api *api, struct why_facts *f, struct json_object *o)

@@ -10,6 +10,7 @@
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/why.h"
+#include "api/why_since.h"
 #include "http/parse.h"
 #include "http/request.h"
 
@@ -108,7 +109,10 @@ static int fill_question(struct request *r, const struct question *asked, struct
 		q->addr_named = asked->addr.named;
 	}
 	q->v6only = asked->v6only;
-	q->reuseaddr = asked->reuseaddr;
+	if (parse_was_given(r, "reuseaddr")) {
+		q->reuseaddr = asked->reuseaddr;
+		q->flags_assumed = false;
+	}
 	q->reuseport = asked->reuseport;
 	q->uid = asked->uid < 0 ? r->uid : (uid_t)asked->uid;
 	if (q->v6only && q->family == AF_INET)
@@ -224,12 +228,12 @@ static int ask(struct request *r, const struct question *asked)
 /* --- recorded refusals --- */
 
 struct recall {
-	struct json_object *answer;
-	struct json_object *refusals; /* NULL where only the newest is wanted */
+	struct json_object *list; /* of why objects, newest first */
+	struct process_id callers[REFUSALS_MAX];
 	size_t n;
 };
 
-static bool add_refusal(const struct refusal_record *failure, void *user_data)
+static bool keep_refusal(const struct refusal_record *failure, void *user_data)
 {
 	struct recall *recall = user_data;
 	_cleanup_json_ struct json_object *o = json_tokener_parse(failure->explanation);
@@ -237,11 +241,26 @@ static bool add_refusal(const struct refusal_record *failure, void *user_data)
 	/* a row that was edited by hand */
 	if (!json_object_is_type(o, json_type_object))
 		return true;
-	if (!recall->n++)
-		json_merge(recall->answer, o);
-	if (recall->refusals)
-		json_append(recall->refusals, json_object_get(o));
-	return true;
+	recall->callers[recall->n++] = failure->caller;
+	json_append(recall->list, json_object_get(o));
+	return recall->n < REFUSALS_MAX;
+}
+
+/* Behind the cursor, for each is explained anew. */
+static int add_refusals(struct request *r, struct recall *recall, bool all)
+{
+	for (size_t i = 0; i < recall->n; i++) {
+		struct json_object *o = json_object_array_get_idx(recall->list, i);
+		int fault = why_add_since(r, &recall->callers[i], o);
+
+		if (fault)
+			return fault;
+		if (i == 0)
+			json_merge(r->answer, o);
+	}
+	if (all)
+		json_add(r->answer, "refusals", json_object_get(recall->list));
+	return 0;
 }
 
 static int none_recorded(struct request *r, int64_t pid)
@@ -271,21 +290,22 @@ static int recall(struct request *r, const struct question *asked)
 	const struct refusal_filter filter = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
 					       .pid = (pid_t)asked->pid,
 					       .limit = asked->last };
-	struct recall recalled = { .answer = r->answer };
+	_cleanup_json_ struct json_object *list = json_object_new_array();
+	struct recall recalled = { .list = list };
+	bool all = parse_was_given(r, "last");
 	size_t waiting;
 	int fault = check_not_given(r, others, ARRAY_SIZE(others),
 				    "needs a port to ask about: write port=3000");
 
 	if (fault)
 		return fault;
-	if (parse_was_given(r, "last"))
-		recalled.refusals = json_object_new_array();
 	waiting = explain_waiting(r, &filter);
-	fault = registry_for_each_refusal(r->api->config.registry, &filter, add_refusal, &recalled);
-	if (recalled.refusals) {
-		json_add(r->answer, "refusals", recalled.refusals);
+	fault = registry_for_each_refusal(r->api->config.registry, &filter, keep_refusal,
+					  &recalled);
+	if (!fault)
+		fault = add_refusals(r, &recalled, all);
+	if (all)
 		json_add_int(r->answer, "waiting", (int64_t)waiting);
-	}
 	if (!fault && !recalled.n)
 		fault = none_recorded(r, asked->pid);
 	return fault;

@@ -30,8 +30,10 @@
 #define WHY_REMEDIES_MAX	3   /* nobody tries a fourth */
 #define WHY_RESERVED_SIZE	256 /* of ip_local_reserved_ports; a longer list is not known */
 #define WHY_REMEDY_TEXT_SIZE	512
-#define WHY_REMEDY_COMMAND_SIZE 1024 /* eight pids, and what lets them go */
+#define WHY_REMEDY_COMMAND_SIZE 1024		    /* eight pids, and what lets them go */
+#define WHY_KILLS_MAX		(2 * WHY_ENDED_MAX) /* each with its supervisor */
 
+struct lineage;
 struct refusal;
 struct sentinel_report;
 
@@ -60,6 +62,7 @@ struct explainer {
 	struct registry *registry; /* of claims */
 	const struct sentinel_report *report;
 	const struct kernel_source *kernel;
+	const struct lineage *lineage; /* NULL = nothing is known of who started whom */
 	struct why_searches searches;
 };
 
@@ -82,6 +85,10 @@ struct why_remedies {
 	size_t n;
 	struct why_remedy {
 		char text[WHY_REMEDY_TEXT_SIZE], command[WHY_REMEDY_COMMAND_SIZE];
+		bool passing; /* about what is in the way now, and of no use when that is gone */
+		size_t n_kills;
+		pid_t kills[WHY_KILLS_MAX]; /* that the command ends; each runs */
+		struct why_hits hits;
 	} list[WHY_REMEDIES_MAX];
 };
 
@@ -101,10 +108,15 @@ struct why_facts {
 	/* what is in the way; for WHY_OTHER_NETNS what would be, there */
 	const struct why_owner *shown[WHY_BLOCKING_MAX];
 	size_t n_shown;
-	struct why_holder *holders; /* owned: of the sockets shown, oldest first */
-	size_t n_holders;
-	char *claim; /* owned: the service that owns the port; NULL = none */
+	/* owned: of the sockets shown; those that listen, where one does, before those that only
+	 * have a connection left, each oldest first */
+	struct why_holder *holders;
+	size_t n_holders, n_foremost; /* of whom the sentence speaks; the others are behind them */
+	char *claim;		      /* owned: the service that owns the port; NULL = none */
 	char warning[TWO_SERVERS_WARNING_SIZE];
+	bool beside; /* the other one of TCP and UDP has a socket on the number, of: */
+	char beside_name[PROCESS_COMM_SIZE]; /* "" = nobody who is seen */
+	pid_t beside_pid;
 	bool by_program; /* a program of a cgroup refused the bind, or sent it elsewhere */
 	char program_cgroup[WHY_CGROUP_SIZE]; /* the directory of that cgroup; "" = not found */
 	/* "" = not known */

@@ -19,6 +19,9 @@
 #include "explain/words.h"
 #include "reconcile/status.h"
 
+#define BACKED_MAX	64 /* holders behind whom somebody is looked for; commands name fewer */
+#define BESIDE_ROWS_MAX 64 /* sockets of the port, looked through for the other protocol */
+
 void why_facts_deinit(struct why_facts *f)
 {
 	bindtable_deinit(&f->table);
@@ -200,37 +203,63 @@ static bool is_held_by(const struct holding *holdings, size_t n, const struct pr
 	return false;
 }
 
+/* Adds those who hold sockets that listen, or that do not. */
+static int add_holdings(struct why_facts *f, bool listening, struct holding *list, size_t *n)
+{
+	_cleanup_free_ struct holding *more = NULL;
+	const struct socket_row *rows[WHY_BLOCKING_MAX];
+	size_t n_rows = 0, n_more;
+	int r;
+
+	for (size_t i = 0; i < f->n_shown; i++)
+		if ((why_row(f, f->shown[i])->state == SOCKET_LISTEN) == listening)
+			rows[n_rows++] = why_row(f, f->shown[i]);
+	r = inventory_holdings(rows, n_rows, false, &more, &n_more);
+	for (size_t i = 0; !r && i < n_more; i++)
+		if (!is_held_by(list, *n, &more[i].holder->id))
+			list[(*n)++] = more[i];
+	return r;
+}
+
 /* The processes behind the sockets shown: by descriptor, then those with another file reference. */
 static int list_holdings(struct why_facts *f, struct holding **ret, size_t *ret_n)
 {
-	const struct socket_row *rows[WHY_BLOCKING_MAX];
+	size_t size = f->n_shown + 1, n = 0;
 	struct holding *all;
 	int r;
 
 	for (size_t i = 0; i < f->n_shown; i++)
-		rows[i] = why_row(f, f->shown[i]);
-	r = inventory_holdings(rows, f->n_shown, false, ret, ret_n);
-	if (r)
-		return r;
-	all = reallocarray(*ret, *ret_n + f->n_shown + 1, sizeof(*all));
+		size += why_row(f, f->shown[i])->n_holders;
+	all = *ret = calloc(size, sizeof(*all));
 	if (!all)
 		return -ENOMEM;
-	*ret = all;
-	for (size_t i = 0; i < f->n_shown; i++) {
+	r = add_holdings(f, true, all, &n);
+	f->n_foremost = n;
+	if (!r)
+		r = add_holdings(f, false, all, &n);
+	for (size_t i = 0; !r && i < f->n_shown; i++) {
 		const struct file_ref *file_ref = &f->shown[i]->file_ref;
 
-		if (!file_ref->process.pid || is_held_by(all, *ret_n, &file_ref->process))
+		if (!file_ref->process.pid || is_held_by(all, n, &file_ref->process))
 			continue;
 		f->file_refs[i].id = file_ref->process;
-		all[(*ret_n)++] = (struct holding){ &f->file_refs[i], rows[i],
-						    why_file_ref_text(file_ref->kind) };
+		all[n++] = (struct holding){ &f->file_refs[i], why_row(f, f->shown[i]),
+					     why_file_ref_text(file_ref->kind) };
 	}
-	return 0;
+	f->n_foremost = f->n_foremost ? f->n_foremost : n;
+	*ret_n = n;
+	return r;
 }
 
-static int add_holders(struct why_facts *f)
+static int add_holders(struct explainer *x, struct why_facts *f)
 {
 	_cleanup_free_ struct holding *list = NULL;
+	struct why_reader reader = { .inv = f->inv,
+				     .kernel = x->kernel,
+				     .viewer = f->viewer,
+				     .netns = f->place.netns,
+				     .port = f->question.port,
+				     .lineage = x->lineage };
 	unsigned n_ended = 0;
 	size_t n = 0;
 	int r = list_holdings(f, &list, &n);
@@ -240,10 +269,13 @@ static int add_holders(struct why_facts *f)
 	f->holders = calloc(n + 1, sizeof(*f->holders));
 	if (!f->holders)
 		return -ENOMEM;
+	if (!f->question.caller.pid)
+		why_chain_read(f->caller, &reader.asker);
 	for (size_t i = 0; !r && i < n; i++) {
 		r = why_holder_read(f->inv, &list[i], f->viewer, &f->holders[i]);
 		f->n_holders++;
-		why_holder_read_backing(&f->holders[i], f->viewer, i == 0, &n_ended);
+		if (i < BACKED_MAX)
+			why_holder_read_backing(&f->holders[i], &reader, i == 0, &n_ended);
 	}
 	return r;
 }
@@ -294,13 +326,33 @@ static bool warn_of_stranger(const struct service *claim, void *user_data)
 	return false;
 }
 
+/* TCP and UDP have ports of their own: who asks about one may have met the other. */
+static void add_beside(struct why_facts *f)
+{
+	const struct socket_row *rows[BESIDE_ROWS_MAX];
+	size_t n = inventory_by_port(f->inv, f->place.netns, f->question.port, rows,
+				     BESIDE_ROWS_MAX);
+
+	for (size_t i = 0; i < n && i < BESIDE_ROWS_MAX && !f->beside; i++) {
+		if (!socket_serves(rows[i]) || why_same_table(rows[i], f->question.protocol))
+			continue;
+		f->beside = true;
+		if (!rows[i]->n_holders)
+			continue;
+		f->beside_pid = rows[i]->holders[0].id.pid;
+		inventory_process_name(f->inv, &rows[i]->holders[0].id, f->beside_name);
+	}
+}
+
 int why_facts_finish(struct explainer *x, struct why_facts *f)
 {
-	int r = add_holders(f);
+	int r = add_holders(x, f);
 
 	if (r)
 		return r;
 	add_what_is_named(f);
+	if (f->place.netns && why_verdict_has(f->answer.verdict, IS_FREE))
+		add_beside(f);
 	why_place_find_entry(x, f);
 	if (two_servers_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
 				f->warning) ||

@@ -5,17 +5,18 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "explain/lineage.h"
 #include "explain/process.h"
 
-#define CONTAINER_HEX	   64 /* digits of a container's full id */
-#define ANCESTORS_SEARCHED 3  /* npm and a shell may stand between it and its supervisor */
-#define GROUPS_MAX	   64 /* of a user, looked through for the engine's */
+#define GROUPS_MAX 64			   /* of a user, looked through for the engine's */
+#define TERM_BIT   (1ULL << (SIGTERM - 1)) /* of SigIgn and SigCgt in status */
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -39,22 +40,14 @@ static const struct {
 	{ "", "libpod_parent", "podman" },
 };
 
-static bool is_container_id(const char *s)
-{
-	int n = 0;
-
-	while (isxdigit((unsigned char)s[n]))
-		n++;
-	return n == CONTAINER_HEX;
-}
-
 static bool parse_container(const char *name, const char *parent, bool of_user,
 			    struct cgroup_owner *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
 		size_t skip = strlen(schemes[i].prefix);
 
-		if (strncmp(name, schemes[i].prefix, skip) != 0 || !is_container_id(name + skip))
+		if (strncmp(name, schemes[i].prefix, skip) != 0 ||
+		    !why_is_container_id(name + skip))
 			continue;
 		if (schemes[i].parent && strcmp(schemes[i].parent, parent) != 0)
 			continue;
@@ -72,13 +65,14 @@ void cgroup_parse(const char *path, struct cgroup_owner *ret)
 	const char *parent = "";
 	bool below_user = false;
 
-	*ret = (struct cgroup_owner){ .engine = NULL };
+	*ret = (struct cgroup_owner){ .uid = PROCESS_UID_UNKNOWN };
 	snprintf(copy, sizeof(copy), "%s", path);
 	for (name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
 		parse_container(name, parent, below_user, ret);
 		parent = name;
 		if (!strncmp(name, "user@", 5)) {
 			below_user = true;
+			ret->uid = (uid_t)strtoul(name + 5, NULL, 10);
 		} else if (ends_with(name, ".service")) {
 			snprintf(ret->unit, sizeof(ret->unit), "%s", name);
 			ret->of_user = below_user;
@@ -89,200 +83,7 @@ void cgroup_parse(const char *path, struct cgroup_owner *ret)
 	}
 }
 
-/* --- supervisors ----------------------------------------------------------------------------- */
-
-/*
- * By the name of the process or, for what an interpreter runs, by a word of its command line.
- * A command with %s takes the supervisor's first argument, which names the service.
- */
-static const struct {
-	const char *comm;     /* NULL = any; one that ends with a blank is what it begins with */
-	const char *argument; /* a word of the command line ends with; NULL = any */
-	const char *name;
-	const char *command; /* NULL: end the supervisor itself */
-	const char *remark;
-} kinds[] = {
-	{ "PM2 ", NULL, "pm2", "pm2 list", ": find its name here, then pm2 stop NAME" },
-	{ "supervisord", NULL, "supervisord", "supervisorctl status",
-	  ": find its name here, then supervisorctl stop NAME" },
-	{ "runsv", NULL, "runit", "sv down %s", "" },
-	{ "s6-supervise", NULL, "s6", "s6-svc -d /run/service/%s", "" },
-	{ "supervise", NULL, "daemontools", "svc -d /service/%s", "" },
-	{ "circusd", NULL, "circus", "circusctl status",
-	  ": find its name here, then circusctl stop NAME" },
-	{ "nodemon", NULL, "nodemon", NULL, "" },
-	{ NULL, "/nodemon", "nodemon", NULL, "" },
-	{ NULL, "/nodemon.js", "nodemon", NULL, "" },
-	{ NULL, "/forever", "forever", NULL, "" },
-	{ NULL, "/forever/bin/monitor", "forever", NULL, "" },
-	{ NULL, "/ts-node-dev", "ts-node-dev", NULL, "" },
-	{ "watchexec", NULL, "watchexec", NULL, "" },
-	{ "cargo-watch", NULL, "cargo watch", NULL, "" },
-	{ "entr", NULL, "entr", NULL, "" },
-	{ "reflex", NULL, "reflex", NULL, "" },
-};
-
-static const char *const shells[] = { "sh", "bash", "dash", "zsh", "ksh", "ash", "busybox" };
-
-static bool any_word_ends_with(const char *line, const char *end)
-{
-	_cleanup_free_ char *copy = strdup(line);
-	char *save = NULL;
-
-	for (char *word = copy ? strtok_r(copy, " ", &save) : NULL; word;
-	     word = strtok_r(NULL, " ", &save))
-		if (ends_with(word, end))
-			return true;
-	return false;
-}
-
-/* The first argument, where it is a word that a shell takes without quotes; else "". */
-static void first_argument(const char *line, char *ret, size_t size)
-{
-	const char *word = strchr(line, ' ');
-	size_t n;
-
-	ret[0] = '\0';
-	word = word ? word + 1 : "";
-	n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-	if (n && n < size && *word != '-' && (!word[n] || word[n] == ' '))
-		snprintf(ret, size, "%.*s", (int)n, word);
-}
-
-static bool is_shell(const char *comm)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(shells); i++)
-		if (!strcmp(comm, shells[i]))
-			return true;
-	return false;
-}
-
-/* `sh -c 'while …'`; what a script or a terminal was told is not in its arguments. */
-static bool is_loop(const char *comm, const char *line)
-{
-	const char *code = is_shell(comm) ? strstr(line, " -c ") : NULL;
-
-	return code && (strstr(code, "while ") || strstr(code, "until ")) && strstr(code, "do");
-}
-
-static bool is_of_kind(size_t kind, const char *comm, const char *line)
-{
-	const char *wanted = kinds[kind].comm;
-
-	if (!wanted)
-		return any_word_ends_with(line, kinds[kind].argument);
-	return ends_with(wanted, " ") ? !strncmp(comm, wanted, strlen(wanted))
-				      : !strcmp(comm, wanted);
-}
-
-static bool recognize(const char *comm, const char *line, struct why_supervisor *ret)
-{
-	char argument[64];
-
-	first_argument(line, argument, sizeof(argument));
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const char *command = kinds[i].command ? kinds[i].command : "";
-
-		if (!is_of_kind(i, comm, line))
-			continue;
-		ret->name = kinds[i].name;
-		ret->remark = kinds[i].remark;
-		ret->ends_it = !*command;
-		if (!strstr(command, "%s"))
-			snprintf(ret->command, sizeof(ret->command), "%s", command);
-		else if (*argument)
-			snprintf(ret->command, sizeof(ret->command), "%.*s%s",
-				 (int)(strlen(command) - strlen("%s")), command, argument);
-		return true;
-	}
-	if (!is_loop(comm, line))
-		return false;
-	ret->name = "a shell loop";
-	ret->remark = "";
-	ret->ends_it = true;
-	return true;
-}
-
-bool why_supervisor_find(const struct process *process, struct why_supervisor *ret)
-{
-	for (int i = 0; i < process->n_ancestors && i < ANCESTORS_SEARCHED; i++) {
-		const struct process_ancestor *a = &process->ancestors[i];
-		char line[PROCFS_CMDLINE_SIZE];
-
-		/* one that has ended starts nothing again */
-		if (!procfs_alive(&a->id) || procfs_cmdline(&a->id, line, sizeof(line)))
-			continue;
-		*ret = (struct why_supervisor){ .id = a->id };
-		if (recognize(a->comm, line, ret))
-			return true;
-	}
-	return false;
-}
-
-/* --- containers --- */
-
-static const struct {
-	const char *comm, *engine;
-	bool lists_by_port;
-} forwarders[] = {
-	{ "docker-proxy", "docker", true },
-	{ "dockerd", "docker", true }, /* reserves the port where userland-proxy is off */
-	{ "rootlesskit", "docker", true },
-	{ "rootlessport", "podman", false },
-	{ "conmon", "podman", false },
-};
-
-/* The word behind a name, in a copy that the caller may cut up; NULL = not there. */
-static const char *word_behind(const char *line, const char *name, char *ret, size_t size)
-{
-	const char *at = line;
-	size_t length = strlen(name), n;
-
-	while ((at = strstr(at, name)) && (at == line || at[-1] != ' ' || at[length] != ' '))
-		at += length;
-	if (!at)
-		return NULL;
-	at += length + 1;
-	n = strcspn(at, " ");
-	if (!n || n >= size)
-		return NULL;
-	snprintf(ret, size, "%.*s", (int)n, at);
-	return ret;
-}
-
-bool why_forward_parse(const char *cmdline, struct why_forward *ret)
-{
-	char addr[NET_ADDR_STR_SIZE], port[8], *end;
-	unsigned long number;
-
-	if (!word_behind(cmdline, "-container-ip", addr, sizeof(addr)) ||
-	    !word_behind(cmdline, "-container-port", port, sizeof(port)) ||
-	    net_addr_parse(addr, &ret->family, &ret->addr))
-		return false;
-	number = strtoul(port, &end, 10);
-	if (*end || !number || number > UINT16_MAX) {
-		ret->family = 0;
-		return false;
-	}
-	ret->port = (uint16_t)number;
-	return true;
-}
-
-bool why_forward_find(const struct process *process, struct why_forward *ret)
-{
-	char line[PROCFS_CMDLINE_SIZE];
-
-	for (size_t i = 0; i < ARRAY_SIZE(forwarders); i++) {
-		if (strcmp(process->comm, forwarders[i].comm) != 0)
-			continue;
-		*ret = (struct why_forward){ .engine = forwarders[i].engine,
-					     .lists_by_port = forwarders[i].lists_by_port };
-		if (!procfs_cmdline(&process->id, line, sizeof(line)))
-			why_forward_parse(line, ret);
-		return true;
-	}
-	return false;
-}
+/* --- all of it ------------------------------------------------------------------------------- */
 
 /* The group "docker" may talk to its daemon. */
 static bool is_in_group(uid_t uid, const char *name)
@@ -303,7 +104,96 @@ static bool is_in_group(uid_t uid, const char *name)
 	return false;
 }
 
-/* --- all of it ------------------------------------------------------------------------------- */
+/* --- what else it serves --------------------------------------------------------------------- */
+
+void why_hits_add(struct why_hits *hits, const struct why_hits *from)
+{
+	hits->more |= from->more;
+	for (size_t i = 0; i < from->n; i++) {
+		size_t at = 0;
+
+		while (at < hits->n && hits->list[at].pid != from->list[i].pid)
+			at++;
+		if (at < hits->n)
+			continue;
+		if (hits->n == WHY_HITS_MAX)
+			hits->more = true;
+		else
+			hits->list[hits->n++] = from->list[i];
+	}
+}
+
+/* Whoever ends with the holder, and serves other ports. */
+struct hit_search {
+	const struct why_reader *reader;
+	const struct why_holder *holder;
+	bool with_supervisor, with_cgroup;
+	struct why_hits *hits;
+};
+
+static bool ends_with_holder(const struct hit_search *search, const struct process *process)
+{
+	const struct process_id *supervisor = &search->holder->supervisor.id;
+	const struct process *holder = &search->holder->process;
+
+	if (process_id_equal(&process->id, &holder->id))
+		return true;
+	if (search->with_cgroup)
+		return process->cgroup_id && process->cgroup_id == holder->cgroup_id;
+	for (size_t i = 0; search->with_supervisor && i < process->n_ancestors; i++)
+		if (process_id_equal(&process->ancestors[i].id, supervisor))
+			return true;
+	return search->with_supervisor && process_id_equal(&process->id, supervisor);
+}
+
+static bool add_hit(const struct process *process, void *user_data)
+{
+	const struct hit_search *search = user_data;
+	struct why_hits new = { .n = 1 };
+	struct why_hit *hit = &new.list[0];
+
+	if (!ends_with_holder(search, process))
+		return true;
+	hit->pid = process->id.pid;
+	inventory_process_name(search->reader->inv, &process->id, hit->comm);
+	hit->n_ports = inventory_served_ports(search->reader->inv, &process->id,
+					      search->reader->port, hit->ports, WHY_HIT_PORTS_MAX);
+	hit->more_ports = hit->n_ports > WHY_HIT_PORTS_MAX;
+	if (hit->more_ports)
+		hit->n_ports = WHY_HIT_PORTS_MAX;
+	if (hit->n_ports)
+		why_hits_add(search->hits, &new);
+	return true;
+}
+
+/* All processes are gone through only where more than one may end. */
+static void find_hits(struct why_holder *h, const struct why_reader *reader)
+{
+	struct hit_search search = {
+		.reader = reader,
+		.holder = h,
+		.with_supervisor = h->supervised && h->supervisor.ends_it,
+		.with_cgroup = !h->supervised && (*h->cgroup.unit || *h->cgroup.container),
+		.hits = &h->hits,
+	};
+
+	if (h->forwards || (h->supervised && h->supervisor.listens))
+		return; /* it goes on, and so does what else it serves */
+	if (search.with_supervisor || search.with_cgroup)
+		inventory_for_each_process(reader->inv, add_hit, &search);
+	else
+		add_hit(&h->process, &search);
+}
+
+/* --- the holder ------------------------------------------------------------------------------ */
+
+static bool has_ended(const struct why_reader *reader, const struct process_id *id)
+{
+	const struct kernel_source *kernel = reader->kernel;
+
+	return (kernel && kernel->stage ? kernel->stage(kernel->user_data, id)
+					: procfs_stage(id)) == PROCESS_GONE;
+}
 
 int why_holder_read(const struct inventory *inv, const struct holding *holding, uid_t viewer,
 		    struct why_holder *ret)
@@ -333,28 +223,89 @@ void why_holder_deinit(struct why_holder *h)
 	free(h->freezer);
 }
 
-/* A unit whose name would be another word in a command is nobody to be asked. */
-static bool has_unit_to_ask(const struct why_holder *h)
+/* Nothing ends a process by SIGTERM that ignores it, and nobody knows when one that catches it
+ * does. */
+static void read_signals(struct why_holder *h)
 {
-	return *h->cgroup.unit && !strchr(h->cgroup.unit, '\'');
+	uint64_t ignored = 0, caught = 0;
+
+	why_process_signals(&h->process.id, &ignored, &caught);
+	h->ignores_term = ignored & TERM_BIT;
+	h->catches_term = caught & TERM_BIT;
 }
 
-void why_holder_read_backing(struct why_holder *h, uid_t viewer, bool first, unsigned *n_ended)
+/* A command line is for its own user's eyes, and root's. */
+static void name_programs(struct why_holder *h, uid_t viewer, bool first)
 {
-	bool may = user_may_see(viewer, h->process.uid);
+	const struct process *process = &h->process;
+
+	if (user_may_see(viewer, process->uid))
+		why_program_runs(&process->id, h->runs);
+	for (int i = 0; first && i < process->n_ancestors; i++) {
+		const struct process_id *id = &process->ancestors[i].id;
+
+		if (viewer == 0 || user_may_see(viewer, why_process_uid(id->pid)))
+			why_program_runs(id, h->ancestors_run[i]);
+	}
+}
+
+/* A unit may run a supervisor for many programs, and is stopped only where nobody stops the one. */
+static void find_supervisor(struct why_holder *h, const struct why_reader *reader)
+{
+	const struct why_watched watched = { reader->netns, reader->port, reader->lineage,
+					     &reader->asker };
+	struct why_supervisor *s = &h->supervisor;
+	char comm[PROCESS_COMM_SIZE];
+
+	h->supervised = why_supervisor_find(&h->process, &watched, s) &&
+			!(*h->cgroup.unit && s->ends_it);
+	/* what it runs stands in its command line */
+	if (h->supervised && !user_may_see(reader->viewer, s->uid))
+		snprintf(s->name, sizeof(s->name), "%s",
+			 inventory_process_name(reader->inv, &s->id, comm));
+	h->supervisor_carries_asker = h->supervised && why_chain_has(&reader->asker, &s->id);
+}
+
+static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
+{
+	char then[TUNNEL_FORWARD_SIZE] = "";
+
+	if (reader->lineage)
+		lineage_forward(reader->lineage, reader->netns, reader->port, then);
+	why_tunnel_find(&h->process, reader->port, then, &h->tunnel);
+	if (!user_may_see(reader->viewer, h->process.uid))
+		h->tunnel.forward[0] = h->tunnel.control[0] = '\0';
+}
+
+void why_holder_read_backing(struct why_holder *h, const struct why_reader *reader, bool first,
+			     unsigned *n_ended)
+{
+	bool may = user_may_see(reader->viewer, h->process.uid), alone;
 	const char *engine = h->cgroup.engine;
 
+	h->ended = has_ended(reader, &h->process.id);
+	if (h->ended)
+		return;
+	if (*n_ended <= WHY_ENDED_MAX)
+		name_programs(h, reader->viewer, first);
 	if (!engine && h->known)
-		h->forwards = why_forward_find(&h->process, &h->forward);
+		h->forwards = why_forward_find(&h->process, reader->port, &h->forward);
 	if (h->forwards)
 		engine = h->forward.engine;
-	h->runs_engine = engine && is_in_group(viewer, engine);
-	if (!engine && !has_unit_to_ask(h) && h->known && (first || may))
-		h->supervised = why_supervisor_find(&h->process, &h->supervisor);
-	if (!engine && !has_unit_to_ask(h) && !h->supervised && may && h->process.id.pid != 1)
+	h->runs_engine = engine && is_in_group(reader->viewer, engine);
+	if (!engine && h->known && (first || may)) {
+		find_supervisor(h, reader);
+		find_tunnel(h, reader);
+	}
+	h->carries_asker = why_chain_has(&reader->asker, &h->process.id);
+	alone = !engine && !*h->cgroup.unit && !h->supervised;
+	if (alone && may && h->process.id.pid != 1)
 		++*n_ended;
-	else if (!first && !h->cgroup.engine)
-		return; /* nobody signals it: frozen or not makes no difference */
-	if (*n_ended <= WHY_ENDED_MAX || first)
-		h->freezer = why_process_freezer(&h->process.id, &h->thaw);
+	else if (!first && !h->cgroup.engine && !(may && h->supervised))
+		return; /* nobody ends it: what would come of that makes no difference */
+	if (*n_ended > WHY_ENDED_MAX && !first)
+		return;
+	find_hits(h, reader);
+	read_signals(h);
+	h->freezer = why_process_freezer(&h->process.id, &h->thaw);
 }

@@ -2,9 +2,7 @@
 /*
  * A process behind a port, with everything that is told of it and of whoever stands behind it: a
  * service manager or a program that starts it again when it ends, or the container engine for which
- * it passes the port on.  Killing such a process gains a second, or cuts a container off; the one
- * behind it has to be asked.  Supervisors are recognized by names and arguments in /proc: that is a
- * hint and never decides a verdict.
+ * it passes the port on (supervisor.h, engine.h); and what else would be hit if it were ended.
  */
 #ifndef EXPLAIN_HOLDER_H
 #define EXPLAIN_HOLDER_H
@@ -13,20 +11,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/net.h"
 #include "base/process.h"
 #include "base/user.h"
+#include "explain/engine.h"
+#include "explain/program.h"
+#include "explain/supervisor.h"
+#include "explain/tunnel.h"
 #include "inventory/inventory.h"
 
 /* --- its cgroup --- */
 
-#define CGROUP_UNIT_SIZE      256 /* NAME_MAX and a NUL: a unit is a directory's name */
-#define CGROUP_CONTAINER_SIZE 13  /* the short form, 12 digits, that docker and podman print */
+#define CGROUP_UNIT_SIZE 256 /* NAME_MAX and a NUL: a unit is a directory's name */
 
 struct cgroup_owner {
 	char unit[CGROUP_UNIT_SIZE]; /* "nginx.service"; "" = in none */
 	bool of_user; /* the unit or container is one of a user's own manager or engine */
-	char container[CGROUP_CONTAINER_SIZE]; /* "" = in none */
+	uid_t uid;    /* of that user; PROCESS_UID_UNKNOWN = not known */
+	char container[CONTAINER_ID_SIZE]; /* "" = in none */
 	const char *engine; /* "docker", "podman", "crictl"; NULL without container */
 };
 
@@ -40,38 +41,43 @@ void cgroup_parse(const char *path, struct cgroup_owner *ret);
 /* The same of the cgroup that a process is in; nothing of one that is gone. */
 void cgroup_find(const struct process_id *id, struct cgroup_owner *ret);
 
-/* --- its supervisor, its container engine --- */
+/* --- what else it serves --- */
 
-#define WHY_SUPERVISOR_TEXT 192
+#define WHY_HIT_PORTS_MAX 8 /* of one process; more of them are only said to be there */
+#define WHY_HITS_MAX	  4 /* processes likewise */
 
-struct why_supervisor {
-	const char *name; /* "pm2", "a shell loop"; static */
-	struct process_id id;
-	bool ends_it;	    /* ended itself, it does not start anything again */
-	const char *remark; /* where it does more than to start again; "" = nothing */
-	char command[WHY_SUPERVISOR_TEXT]; /* that stops or lists what it runs; "" = none */
+struct why_hit {
+	pid_t pid;
+	char comm[PROCESS_COMM_SIZE];
+	uint16_t ports[WHY_HIT_PORTS_MAX];
+	size_t n_ports;
+	bool more_ports;
 };
 
-/* True when an ancestor near `process` will start it again. */
-bool why_supervisor_find(const struct process *process, struct why_supervisor *ret);
-
-struct why_forward {
-	const char *engine; /* "docker", "podman" */
-	bool lists_by_port; /* its ps has --filter publish=PORT */
-	uint8_t family;	    /* of addr; 0 = the command line does not tell where it goes */
-	struct net_addr addr;
-	uint16_t port;
+/* What a command ends beside what it is for: processes with the ports that they serve. */
+struct why_hits {
+	struct why_hit list[WHY_HITS_MAX];
+	size_t n;
+	bool more;
 };
 
-/* True when the process has the port for a container: docker-proxy, rootlessport, conmon, … */
-bool why_forward_find(const struct process *process, struct why_forward *ret);
-
-/* Reads "-container-ip A … -container-port N" of a command line; false where it is not there. */
-bool why_forward_parse(const char *cmdline, struct why_forward *ret);
+/* Adds those of `from` that are not there yet. */
+void why_hits_add(struct why_hits *hits, const struct why_hits *from);
 
 /* --- all of it --- */
 
 #define WHY_ENDED_MAX 8 /* processes in one command; more pids than that nobody checks */
+
+/* For whom a holder is described. */
+struct why_reader {
+	const struct inventory *inv;
+	const struct kernel_source *kernel;
+	uid_t viewer;
+	uint32_t netns;
+	uint16_t port;
+	const struct lineage *lineage; /* NULL = no events are known */
+	struct why_chain asker;	       /* n 0: a refusal of the past, whose process asks nothing */
+};
 
 struct why_holder {
 	struct holding holding;
@@ -83,9 +89,18 @@ struct why_holder {
 	struct cgroup_owner cgroup;
 
 	/* what why_holder_read_backing() adds */
+	char runs[PROGRAM_RUNS_SIZE]; /* of an interpreter, where the viewer may see it; else "" */
+	/* the same of process.ancestors, for the first holder */
+	char ancestors_run[PROCESS_ANCESTORS_MAX][PROGRAM_RUNS_SIZE];
+	bool ended; /* nothing of it runs any more */
 	bool forwards, supervised;
 	struct why_forward forward;
 	struct why_supervisor supervisor;
+	struct why_tunnel tunnel;
+	/* who asks runs below it, or below its supervisor: ended, it takes the asker along */
+	bool carries_asker, supervisor_carries_asker;
+	bool ignores_term, catches_term; /* SIGTERM */
+	struct why_hits hits;		 /* when it is ended, by whom it has to be */
 	bool runs_engine; /* the viewer may command the engine of `cgroup` or `forward` as is */
 	char *freezer; /* owned: the file that thaws its cgroup; NULL = not frozen, or not read */
 	const char *thaw; /* what is written there */
@@ -99,7 +114,8 @@ int why_holder_read(const struct inventory *inv, const struct holding *holding, 
  * Adds who stands behind it.  `first`: it is the one that sentences speak of.  *n_ended counts
  * those that the viewer may end: beyond WHY_ENDED_MAX of them nobody asks whether one is frozen.
  */
-void why_holder_read_backing(struct why_holder *h, uid_t viewer, bool first, unsigned *n_ended);
+void why_holder_read_backing(struct why_holder *h, const struct why_reader *reader, bool first,
+			     unsigned *n_ended);
 
 void why_holder_deinit(struct why_holder *h);
 

@@ -54,6 +54,18 @@ static bool in_own_userns(pid_t pid)
 	return inside || outside || length != UIDS;
 }
 
+uid_t why_process_uid(pid_t pid)
+{
+	char status[FILE_BYTES];
+	uid_t effective = PROCESS_UID_UNKNOWN;
+	const char *line = read_process_text(pid, "status", status) ? strstr(status, "\nUid:")
+								    : NULL;
+
+	if (line && sscanf(line, "\nUid: %*u %u", &effective) != 1)
+		effective = PROCESS_UID_UNKNOWN;
+	return effective;
+}
+
 int why_process_rights(pid_t pid, struct why_rights *ret)
 {
 	char status[FILE_BYTES];
@@ -201,6 +213,16 @@ bool why_process_is_exiting(const struct process_id *id)
 	return dumping || flags & PF_EXITING;
 }
 
+void why_process_signals(const struct process_id *id, uint64_t *ret_ignored, uint64_t *ret_caught)
+{
+	char status[FILE_BYTES];
+
+	if (!read_process_text(id->pid, "status", status) || !procfs_state(id))
+		return;
+	status_number(status, "SigIgn", 16, ret_ignored);
+	status_number(status, "SigCgt", 16, ret_caught);
+}
+
 pid_t why_process_tracer(const struct process_id *id)
 {
 	char status[FILE_BYTES];
@@ -252,6 +274,27 @@ enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *ro
 	return row->binder_fate == BINDER_EXITED_WELL && process.sid == process.id.pid
 		       ? KIN_DAEMON
 		       : KIN_INHERITOR;
+}
+
+/* --- a chain of ancestors --- */
+
+void why_chain_read(pid_t pid, struct why_chain *ret)
+{
+	struct process process;
+
+	for (ret->n = 0; pid > 1 && ret->n < WHY_CHAIN_MAX; pid = process.ppid) {
+		if (procfs_describe_briefly(pid, &process))
+			return;
+		ret->list[ret->n++] = process.id;
+	}
+}
+
+bool why_chain_has(const struct why_chain *chain, const struct process_id *id)
+{
+	for (size_t i = 0; i < chain->n; i++)
+		if (process_id_equal(&chain->list[i], id))
+			return true;
+	return false;
 }
 
 /* --- programs --- */

@@ -49,11 +49,12 @@ static bool knows_program(const struct why_facts *f)
 /*
  * Text and command are templates; no command: words only.  `there` and `root`: the command acts in
  * the network namespace that is asked about (entered first where that is another one, and left out
- * where no way in is known), and needs root.  A remedy about processes is written by a function.
+ * where no way in is known), and needs root.  `passing`: it is of no use when what is in the way is
+ * gone.  A remedy about processes is written by a function.
  */
 struct remedy {
 	const char *text, *command;
-	bool there, root;
+	bool there, root, passing;
 	bool (*when)(const struct why_facts *f); /* NULL = always */
 	void (*write)(const struct why_facts *f, struct why_remedies *list);
 	const struct remedy *otherwise; /* instead, when `when` says no */
@@ -61,7 +62,11 @@ struct remedy {
 
 /* Remedies about the holders. */
 
-static const struct remedy show_hidden = { "{reveal}", "{lift_command}" };
+static const struct remedy show_hidden = {
+	"{reveal}",
+	"{lift_command}",
+	.passing = true,
+};
 static const struct remedy stop = { .write = remedy_stop };
 static const struct remedy stop_or_show = {
 	.when = has_holder,
@@ -79,34 +84,40 @@ static const struct remedy close_connection = {
 	"ss -K -t state connected 'sport = :{n}'",
 	.there = true,
 	.root = true,
+	.passing = true,
 };
 static const struct remedy close_time_wait = {
 	"close what is left of it {by_ss}",
 	"ss -K -t state time-wait 'sport = :{n}'",
 	.there = true,
 	.root = true,
+	.passing = true,
 };
 static const struct remedy wake = {
 	"wake the waiting thread by one connection; in the program, shutdown() before close() does "
 	"that",
 	"bash -c ': < /dev/tcp/{reach}/{n}'",
 	.there = true,
+	.passing = true,
 };
 static const struct remedy look_at_sockets = {
 	"look at every socket of the port as root",
 	"ss -tanup 'sport = :{n}'",
 	.there = true,
 	.root = true,
+	.passing = true,
 };
 static const struct remedy lift_obstacle = {
 	"{lift}",
 	"{lift_command}",
 	.when = has_lift,
+	.passing = true,
 };
 static const struct remedy enter_namespace = {
 	"look at the sockets of that namespace; here nothing need be done",
 	"{sudo}nsenter -t {holder} -n ss -ltnup",
 	.when = has_holder,
+	.passing = true,
 };
 
 /* The port itself. */
@@ -114,6 +125,7 @@ static const struct remedy enter_namespace = {
 static const struct remedy claim = {
 	"take another port, one that is free and stays yours",
 	"pd claim NAME",
+	.passing = true,
 };
 static const struct remedy retry = {
 	"start the server again; this tells whether it will work",
@@ -135,6 +147,7 @@ static const struct remedy list_connections = {
 	"see which connections use them up",
 	"ss -tan",
 	.there = true,
+	.passing = true,
 };
 static const struct remedy open_low_ports = {
 	"open the ports from {n} on to every program{of_network}",
@@ -163,11 +176,13 @@ static const struct remedy find_tunnel = {
 	"ip -d link show",
 	.there = true,
 	.when = is_udp,
+	.passing = true,
 };
 static const struct remedy stop_kernel_service = {
 	"stop the kernel service that has it (NFS, iSCSI)",
 	"cat /proc/fs/nfsd/portlist",
 	.when = is_tcp,
+	.passing = true,
 };
 
 /* Addresses and interfaces. */
@@ -197,7 +212,8 @@ static const struct remedy link_up = {
 	"bring the interface up (ip link set DEV up) and give it its address again"
 };
 static const struct remedy wait_dad = {
-	"wait for the check to end (about a second), or add the address with `nodad`"
+	"wait for the check to end (about a second), or add the address with `nodad`",
+	.passing = true,
 };
 static const struct remedy change_address = { "give one of the two machines another IPv6 address" };
 static const struct remedy add_scope = {
@@ -233,17 +249,29 @@ static const struct remedy allow_in_selinux = {
 
 /* To wait for. */
 
-static const struct remedy wait_timer = { "wait {left}" };
-static const struct remedy wait_moment = { "wait a moment (about 100 ms) and start again" };
-static const struct remedy wait_end = { "wait: it frees the port when it has ended" };
+static const struct remedy wait_timer = {
+	"wait {left}",
+	.passing = true,
+};
+static const struct remedy wait_moment = {
+	"wait a moment (about 100 ms) and start again",
+	.passing = true,
+};
+static const struct remedy wait_end = {
+	"wait: it frees the port when it has ended",
+	.passing = true,
+};
 static const struct remedy wait_device = {
-	"wait for the disk or network file system; no signal ends it before"
+	"wait for the disk or network file system; no signal ends it before",
+	.passing = true,
 };
 static const struct remedy wait_peer = {
-	"wait, or end the program on the other side of the connection"
+	"wait, or end the program on the other side of the connection",
+	.passing = true,
 };
 static const struct remedy wait_connect = {
-	"wait: the attempt fails after about two minutes, or connects"
+	"wait: the attempt fails after about two minutes, or connects",
+	.passing = true,
 };
 
 /* To mend in a program. */
@@ -284,13 +312,17 @@ static const struct remedy close_in_program = {
 };
 static const struct remedy close_after_connect = { "close() the socket when its connect() fails" };
 static const struct remedy receive = {
-	"let the receiver take the message (recvmsg), or end both ends of that Unix socket"
+	"let the receiver take the message (recvmsg), or end both ends of that Unix socket",
+	.passing = true,
 };
 static const struct remedy fix_leak = {
 	"mend the leak: the server must close connections that the other side hung up"
 };
-static const struct remedy stop_child = { "then stop the child, too; killed first, it leaves its "
-					  "side of the connection behind for a minute" };
+static const struct remedy stop_child = {
+	"then stop the child, too; killed first, it leaves its "
+	"side of the connection behind for a minute",
+	.passing = true,
+};
 static const struct remedy fix_program = { "mend the program: the struct sockaddr that it passes" };
 
 static const struct remedy *const steps[][STEPS_MAX] = {
@@ -324,7 +356,7 @@ static void write_step(const struct why_facts *f, const struct remedy *r, struct
 		return;
 	}
 	list->n++;
-	new->command[0] = '\0';
+	*new = (struct why_remedy){ .passing = r->passing };
 	why_template_fill(f, r->text, new->text, sizeof(new->text));
 	if (r->command && !(r->there && f->place.shut))
 		write_command(f, r, new->command, sizeof(new->command));
@@ -341,4 +373,15 @@ void why_list_remedies(struct why_facts *f)
 	}
 	for (size_t i = 0; i < STEPS_MAX && todo[i]; i++)
 		write_step(f, todo[i], &f->remedies);
+}
+
+void why_list_remedies_when_free(struct why_facts *f)
+{
+	const struct remedy *const *todo = steps[f->answer.verdict];
+
+	f->remedies.n = 0;
+	write_step(f, &retry, &f->remedies);
+	for (size_t i = 0; i < STEPS_MAX && todo[i]; i++)
+		if (!todo[i]->passing && !todo[i]->write)
+			write_step(f, todo[i], &f->remedies);
 }

@@ -8,6 +8,10 @@
 /* Fills f->remedies. */
 void why_list_remedies(struct why_facts *f);
 
+/* The same of a refusal whose port is free by now: to try again, and what keeps it from coming
+ * back. */
+void why_list_remedies_when_free(struct why_facts *f);
+
 /* Remedies that act on the holders (stop.c). */
 
 /* Everybody who holds it lets go: by their manager where one would start them again. */

@@ -56,8 +56,8 @@ static void name_holders(const struct why_facts *f, char *ret, size_t size)
 			 f->their_user, f->left_out ? "" : " that is hidden from here");
 		return;
 	}
-	if (f->n_holders > 1)
-		snprintf(more, sizeof(more), " and %zu more", f->n_holders - 1);
+	if (f->n_foremost > 1)
+		snprintf(more, sizeof(more), " and %zu more", f->n_foremost - 1);
 	snprintf(ret, size, "%s (pid %d)%s", *first->comm ? first->comm : "a process",
 		 first->id.pid, more);
 }
@@ -246,6 +246,42 @@ static void fill_range(const struct why_facts *f, char *ret)
 static void fill_start(const struct why_facts *f, char *ret)
 {
 	snprintf(ret, PLACE_SIZE, "%u", f->environment.unprivileged_port_start);
+}
+
+/* What is left of an old server, of which nothing listens: timers, or connections that last. */
+static void fill_remains(const struct why_facts *f, char *ret)
+{
+	size_t connections = 0;
+	uint32_t most_ms = 0;
+	char age[32];
+
+	for (size_t i = 0; i < f->n_owners; i++) {
+		const struct why_owner *o = &f->owners[i];
+
+		if (o->bind.state != SOCKET_TIME_WAIT)
+			connections++;
+		else if (o->timer_ms > most_ms)
+			most_ms = o->timer_ms;
+	}
+	if (connections)
+		snprintf(ret, PLACE_SIZE, "%zu connection%s of an old server %s gone", connections,
+			 connections == 1 ? "" : "s", connections == 1 ? "is" : "are");
+	else if (most_ms)
+		snprintf(ret, PLACE_SIZE,
+			 "closed connections of an old one (TIME_WAIT) are forgotten, in %s",
+			 why_age((most_ms + 999) / 1000, age));
+	else
+		strcpy(ret, "closed connections of an old one (TIME_WAIT) are forgotten, in up to "
+			    "a minute");
+}
+
+static void fill_beside(const struct why_facts *f, char *ret)
+{
+	if (f->beside_pid)
+		snprintf(ret, PLACE_SIZE, "%s (pid %d)",
+			 *f->beside_name ? f->beside_name : "a process", f->beside_pid);
+	else
+		strcpy(ret, "a process that is hidden from here");
 }
 
 /* --- what rules say --- */
@@ -444,6 +480,9 @@ static const struct {
 	{ "call", is_listen, "listen", "bind" },
 	{ "proto", is_udp, "udp", "tcp" },
 	{ "--udp", is_udp, " --udp", "" },
+	{ "PROTO", is_udp, "UDP", "TCP" },
+	{ "BESIDE", is_udp, "TCP", "UDP" },
+	{ "--beside", is_udp, "", " --udp" },
 	{ "ip", is_ipv6, "6", "4" },
 	{ "any", is_ipv6, "::", "0.0.0.0" },
 	{ "freebind", is_ipv6, "IPV6_FREEBIND", "IP_FREEBIND" },
@@ -478,6 +517,8 @@ static const struct {
 	{ "covers", fill_covers },
 	{ "families", fill_families },
 	{ "that", fill_that },
+	{ "remains", fill_remains },
+	{ "beside", fill_beside },
 	{ "owner", fill_owner },
 	{ "target", fill_target },
 	{ "request", fill_request },

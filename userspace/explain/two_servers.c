@@ -29,7 +29,7 @@ static bool are_siblings(const struct process *a, const struct process *b)
 }
 
 /* A master and its worker; or children whose parent runs what they run, where they run it. */
-static bool are_workers(const struct process *a, const struct process *b)
+static bool are_workers(const struct process *a, const struct process *b, uint16_t port)
 {
 	if (descends_from(a, &b->id) || descends_from(b, &a->id))
 		return true;
@@ -38,14 +38,15 @@ static bool are_workers(const struct process *a, const struct process *b)
 }
 
 /* The two that docker starts for a published port, one for each family. */
-static bool are_forwarders(const struct process *a, const struct process *b)
+static bool are_forwarders(const struct process *a, const struct process *b, uint16_t port)
 {
-	return are_siblings(a, b) && why_forward_find(a, &(struct why_forward){ 0 });
+	return are_siblings(a, b) && why_forward_find(a, port, &(struct why_forward){ 0 });
 }
 
 static bool have_one_server(const struct inventory *inv, const struct socket_row *a,
 			    const struct socket_row *b,
-			    bool (*are_one)(const struct process *a, const struct process *b))
+			    bool (*are_one)(const struct process *a, const struct process *b,
+					    uint16_t port))
 {
 	struct process left, right;
 
@@ -55,7 +56,7 @@ static bool have_one_server(const struct inventory *inv, const struct socket_row
 	if (!inventory_describe(inv, &a->holders[0].id, &left) ||
 	    !inventory_describe(inv, &b->holders[0].id, &right))
 		return false;
-	return are_one(&left, &right);
+	return are_one(&left, &right, a->port);
 }
 
 static const char *name_server(const struct inventory *inv, const struct socket_row *row,

@@ -41,8 +41,12 @@ bool why_verdict_has(enum why_verdict v, unsigned flag)
 
 struct why_question why_default_question(uint16_t protocol, uint16_t port)
 {
-	/* "::" without V6ONLY is what most servers ask for: every address of both families */
-	return (struct why_question){ .protocol = protocol, .family = AF_INET6, .port = port };
+	/* "::" without V6ONLY, and SO_REUSEADDR, are what most servers ask for */
+	return (struct why_question){ .protocol = protocol,
+				      .family = AF_INET6,
+				      .port = port,
+				      .reuseaddr = protocol != IPPROTO_UDP,
+				      .flags_assumed = true };
 }
 
 /* --- the kernel's rule, where it depends on more than the verdict ---------------------------- */
@@ -120,6 +124,10 @@ static const char *choose_rule(const struct why_facts *f)
 	enum why_verdict verdict = f->answer.verdict;
 	bool owner_is_wide = o && net_addr_is_any(o->bind.family, &o->bind.addr);
 
+	if (verdict == WHY_FREE && f->beside)
+		return "{target} is free: no {PROTO} socket is in the way; {BESIDE} has ports of "
+		       "its "
+		       "own.";
 	if (verdict == WHY_FREE)
 		return choose_free(f->answer.free_rule);
 	if (verdict == WHY_UNKNOWN)
@@ -184,42 +192,131 @@ static void add_state(const struct why_facts *f, char *ret)
 	}
 }
 
+/* Who does not listen any more, and ends when its last connections do. */
+static void add_draining(const struct why_facts *f, char *ret)
+{
+	const struct process *old = f->n_foremost < f->n_holders
+					    ? &f->holders[f->n_foremost].process
+					    : NULL;
+	size_t n = 0, others = f->n_holders - f->n_foremost;
+	char text[BEHIND_SIZE], more[32] = "";
+
+	for (size_t i = 0; i < f->n_shown; i++)
+		n += why_row(f, f->shown[i])->state != SOCKET_LISTEN;
+	if (!old || !n)
+		return;
+	if (others > 1)
+		snprintf(more, sizeof(more), " and %zu more", others - 1);
+	snprintf(text, sizeof(text),
+		 " %s (pid %d)%s %s not listen%s, but still %s %zu connection%s.", old->comm,
+		 old->id.pid, more,
+		 why_is_past(f) ? "did"
+		 : others > 1	? "do"
+				: "does",
+		 why_is_past(f) ? "" : " any more",
+		 why_is_past(f) ? "had"
+		 : others > 1	? "have"
+				: "has",
+		 n, n == 1 ? "" : "s");
+	add(ret, text);
+}
+
+static void add_tunnel(const struct why_tunnel *tunnel, char *ret)
+{
+	static const struct {
+		const char *what, *more;
+	} kinds[] = {
+		[TUNNEL_NONE] = { "", "" },
+		[TUNNEL_SSH] = { " It is an ssh tunnel", "" },
+		[TUNNEL_SSH_SHARED] = { " It is an ssh tunnel",
+					", in a connection that other sessions may share "
+					"(ControlMaster)" },
+		[TUNNEL_SSHD] = { " It is a tunnel of an ssh client elsewhere (ssh -R)",
+				  ", and its whole session" },
+		[TUNNEL_EDITOR] = { " It is the server of an editor (VS Code or its kin)", "" },
+	};
+
+	add(ret, kinds[tunnel->kind].what);
+	if (*tunnel->forward) {
+		add(ret, ": ssh ");
+		add(ret, tunnel->forward);
+	}
+	add(ret, kinds[tunnel->kind].more);
+	add(ret, ".");
+}
+
 /* Somebody starts it again, or it listens for a container: killing it gains a second, or cuts that
  * off. */
 static void add_backing(const struct why_holder *h, char *ret)
 {
 	char text[BEHIND_SIZE] = "", addr[NET_ADDR_STR_SIZE];
 
+	if (*h->runs) {
+		snprintf(text, sizeof(text), " It runs %s.", h->runs);
+		add(ret, text);
+		text[0] = '\0';
+	}
 	if (*h->cgroup.container)
 		add(ret, " It runs in a container.");
+	else if (h->forwards && h->forward.is_api)
+		snprintf(text, sizeof(text), " It is the API of %s itself, of no container.",
+			 h->forward.engine);
 	else if (h->forwards && h->forward.family)
 		snprintf(text, sizeof(text), " It passes the port on to a container (%s port %u).",
 			 net_addr_format(h->forward.family, &h->forward.addr, addr),
 			 h->forward.port);
 	else if (h->forwards)
 		add(ret, " It has the port for a container.");
-	else if (*h->cgroup.unit)
-		add(ret, " It is a service of systemd, which may start it again.");
+	else if (h->tunnel.kind)
+		add_tunnel(&h->tunnel, ret);
+	else if (h->supervised && h->supervisor.listens)
+		snprintf(text, sizeof(text), " It is %s itself, which listens for what it runs.",
+			 h->supervisor.name);
 	else if (h->supervised)
 		snprintf(text, sizeof(text), " Killed, it comes back: %s (pid %d) starts it again.",
 			 h->supervisor.name, h->supervisor.id.pid);
+	else if (*h->cgroup.unit)
+		add(ret, " It is a service of systemd, which may start it again.");
 	add(ret, text);
+}
+
+/* What is left of an old server is in the way of some, and nobody said which one is asked for. */
+static const char free_for_most[] =
+	"{port} is free for a server that sets SO_REUSEADDR, as nearly all do; one that does not "
+	"waits until {remains}.";
+
+static const char *choose_sentence(const struct why_facts *f)
+{
+	if (why_is_program_fault(f))
+		return program_fault;
+	if (f->answer.verdict == WHY_FREE && f->question.flags_assumed &&
+	    f->answer.free_rule == BIND_RULE_REUSEADDR)
+		return free_for_most;
+	return sentences[f->answer.verdict];
 }
 
 void why_summarize(struct why_facts *f)
 {
 	enum why_verdict v = f->answer.verdict;
-	const char *sentence = why_is_program_fault(f) ? program_fault : sentences[v];
+	char beside[BEHIND_SIZE];
 
-	why_template_fill(f, sentence, f->summary, sizeof(f->summary));
+	why_template_fill(f, choose_sentence(f), f->summary, sizeof(f->summary));
 	if (v == WHY_FREE && f->claim) {
 		add(f->summary, " ");
 		add(f->summary, f->claim);
 		add(f->summary, " owns the claim on it.");
 	}
+	if (why_verdict_has(v, IS_FREE) && f->beside) {
+		why_template_fill(f,
+				  " {BESIDE} port {n} is another one: {beside} has it "
+				  "(pd why {n}{--beside}).",
+				  beside, sizeof(beside));
+		add(f->summary, beside);
+	}
 	if (why_verdict_has(v, IS_FREE))
 		return;
 	add_state(f, f->summary);
+	add_draining(f, f->summary);
 	if (why_verdict_has(v, COMES_BACK) && f->n_holders && f->holders[0].known)
 		add_backing(&f->holders[0], f->summary);
 }

@@ -8,7 +8,11 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
-#include "inventory/inventory.h"
+#include "inventory/internal.h"
+
+#define SERVED_ROWS_MAX                                                          \
+	256 /* sockets of one process that are looked at for the ports it serves \
+	     */
 
 /* --- rows and holders --- */
 
@@ -99,6 +103,43 @@ int inventory_verified_rows(struct inventory *inv, uint32_t netns, uint16_t port
 }
 
 /* --- processes --- */
+
+static bool has_port(const uint16_t *ports, size_t n, uint16_t port)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+size_t inventory_served_ports(const struct inventory *inv, const struct process_id *id,
+			      uint16_t but, uint16_t *ret, size_t max)
+{
+	const struct proc *proc = table_proc(inv->table, id);
+	size_t n = 0;
+
+	for (size_t i = 0; proc && i < proc->n_rows && i < SERVED_ROWS_MAX; i++) {
+		struct row *row = proc->rows[i];
+		uint16_t port = row->view.port;
+
+		if (port == but || !socket_serves(&row->view) || !row_holder(row, id) ||
+		    has_port(ret, n, port))
+			continue;
+		if (n == max)
+			return max + 1;
+		ret[n++] = port;
+	}
+	return n;
+}
+
+void inventory_for_each_process(const struct inventory *inv,
+				bool (*visit)(const struct process *process, void *user_data),
+				void *user_data)
+{
+	for (const struct proc *proc = inv->table->procs; proc; proc = proc->hh.next)
+		if (proc->n_rows && !proc->exited && !visit(&proc->process, user_data))
+			return;
+}
 
 static void name_by_program(struct process *process)
 {

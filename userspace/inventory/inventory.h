@@ -253,6 +253,19 @@ int inventory_holdings(const struct socket_row *const *rows, size_t n, bool serv
 int inventory_verified_rows(struct inventory *inv, uint32_t netns, uint16_t port,
 			    const struct socket_row ***ret, size_t *ret_n);
 
+/*
+ * The ports but `but` that a process serves, in no order, each once; returns how many there are,
+ * max + 1 standing for any more.  Of one with very many sockets only some are looked at.
+ */
+size_t inventory_served_ports(const struct inventory *inv, const struct process_id *id,
+			      uint16_t but, uint16_t *ret, size_t max);
+
+/* Calls visit for every process of the table that has a socket and has not ended, in no order.
+ * Stops when visit returns false.  Its cost grows with the table: not for each row. */
+void inventory_for_each_process(const struct inventory *inv,
+				bool (*visit)(const struct process *process, void *user_data),
+				void *user_data);
+
 /* What Node.js (24 and newer) names its main thread, and with it the process: no name for people.
  */
 #define INVENTORY_NODE_THREAD "MainThread"

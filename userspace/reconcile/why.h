@@ -37,6 +37,9 @@ struct why_question {
 	struct net_addr addr; /* the default question is AF_INET6, all zeros: dual stack */
 	bool blind; /* the owners could not be listed at all: nobody in the way proves nothing */
 	bool addr_named; /* somebody asks for that very address; else `::` stands for any */
+	/* nobody named the flags: SO_REUSEADDR is what nearly every server sets, and who is in the
+	 * way says more than that it does not help */
+	bool flags_assumed;
 	uint16_t port;
 	bool v6only, reuseaddr, reuseport, has_program;
 	uid_t uid;

@@ -326,8 +326,9 @@ static enum why_verdict name_holder(const struct why_case *c)
 /* Last of the flags: every second server sets SO_REUSEADDR, who holds the port says more. */
 static enum why_verdict name_reuseaddr(const struct why_case *c)
 {
-	return c->owner->flags_known && c->rule == BIND_RULE_LISTENS ? WHY_REUSEADDR_VS_LISTENER
-								     : WHY_FREE;
+	return !c->question->flags_assumed && c->owner->flags_known && c->rule == BIND_RULE_LISTENS
+		       ? WHY_REUSEADDR_VS_LISTENER
+		       : WHY_FREE;
 }
 
 static enum why_verdict name_listener(const struct why_case *c)

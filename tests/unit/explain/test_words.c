@@ -186,7 +186,7 @@ static void a_connection_is_closed_and_its_program_lives(void **state)
 
 		make_up(&m, verdicts[i], SOCKET_ESTABLISHED);
 		m.facts.holders = &holder;
-		m.facts.n_holders = 1;
+		m.facts.n_holders = m.facts.n_foremost = 1;
 		assert_null(strstr(remedies_of(&m), ": kill "));
 		assert_non_null(
 			strstr(remedies_of(&m), "sudo ss -K -t state connected 'sport = :3000'"));

@@ -8,7 +8,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "explain/holder.h"
+#include "explain/engine.h"
 
 static void command_line_of_a_proxy_tells_the_container(void **state)
 {
@@ -56,5 +56,5 @@ int main(void)
 		cmocka_unit_test(hostile_command_lines_tell_nothing),
 	};
 
-	return cmocka_run_group_tests_name("explain/supervisor", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("explain/engine", tests, NULL, NULL);
 }
