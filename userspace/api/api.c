@@ -17,10 +17,10 @@
 #include "coordination/locks.h"
 #include "coordination/process_watch.h"
 #include "coordination/sessions.h"
-#include "explain/lineage.h"
 #include "health/health.h"
 #include "http/commit.h"
 #include "http/request.h"
+#include "provenance/lineage.h"
 
 /* --- what the server asks --- */
 

@@ -173,6 +173,13 @@ static int read_uid(pid_t pid, uid_t *ret)
 	return 0;
 }
 
+uid_t procfs_uid(pid_t pid)
+{
+	uid_t uid;
+
+	return read_uid(pid, &uid) ? PROCESS_UID_UNKNOWN : uid;
+}
+
 bool procfs_ignores_hangup(const struct process_id *id)
 {
 	char status[STATUS_BYTES];

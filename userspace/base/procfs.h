@@ -94,6 +94,10 @@ struct procfs_facts {
 };
 int procfs_facts(const struct process_id *id, bool with_cmdline, struct procfs_facts *ret);
 
+/* The effective uid; PROCESS_UID_UNKNOWN when it is gone.  One file, where procfs_describe() reads
+ * a dozen. */
+uid_t procfs_uid(pid_t pid);
+
 /* True when the process ignores SIGHUP (what nohup asks for); false also when it is gone. */
 bool procfs_ignores_hangup(const struct process_id *id);
 

@@ -270,7 +270,7 @@ static int add_holders(struct explainer *x, struct why_facts *f)
 	if (!f->holders)
 		return -ENOMEM;
 	if (!f->question.caller.pid)
-		why_chain_read(f->caller, &reader.asker);
+		ancestry_read(f->caller, &reader.asker);
 	for (size_t i = 0; !r && i < n; i++) {
 		r = why_holder_read(f->inv, &list[i], f->viewer, &f->holders[i]);
 		f->n_holders++;

@@ -12,8 +12,8 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
-#include "explain/lineage.h"
 #include "explain/process.h"
+#include "provenance/lineage.h"
 
 #define GROUPS_MAX 64			   /* of a user, looked through for the engine's */
 #define TERM_BIT   (1ULL << (SIGTERM - 1)) /* of SigIgn and SigCgt in status */
@@ -244,7 +244,7 @@ static void name_programs(struct why_holder *h, uid_t viewer, bool first)
 	for (int i = 0; first && i < process->n_ancestors; i++) {
 		const struct process_id *id = &process->ancestors[i].id;
 
-		if (viewer == 0 || user_may_see(viewer, why_process_uid(id->pid)))
+		if (viewer == 0 || user_may_see(viewer, procfs_uid(id->pid)))
 			why_program_runs(id, h->ancestors_run[i]);
 	}
 }
@@ -263,7 +263,7 @@ static void find_supervisor(struct why_holder *h, const struct why_reader *reade
 	if (h->supervised && !user_may_see(reader->viewer, s->uid))
 		snprintf(s->name, sizeof(s->name), "%s",
 			 inventory_process_name(reader->inv, &s->id, comm));
-	h->supervisor_carries_asker = h->supervised && why_chain_has(&reader->asker, &s->id);
+	h->supervisor_carries_asker = h->supervised && ancestry_has(&reader->asker, &s->id);
 }
 
 static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
@@ -297,7 +297,7 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 		find_supervisor(h, reader);
 		find_tunnel(h, reader);
 	}
-	h->carries_asker = why_chain_has(&reader->asker, &h->process.id);
+	h->carries_asker = ancestry_has(&reader->asker, &h->process.id);
 	alone = !engine && !*h->cgroup.unit && !h->supervised;
 	if (alone && may && h->process.id.pid != 1)
 		++*n_ended;

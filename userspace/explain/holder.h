@@ -13,11 +13,11 @@
 
 #include "base/process.h"
 #include "base/user.h"
-#include "explain/engine.h"
-#include "explain/program.h"
-#include "explain/supervisor.h"
-#include "explain/tunnel.h"
 #include "inventory/inventory.h"
+#include "provenance/engine.h"
+#include "provenance/program.h"
+#include "provenance/supervisor.h"
+#include "provenance/tunnel.h"
 
 /* --- its cgroup --- */
 
@@ -76,7 +76,7 @@ struct why_reader {
 	uint32_t netns;
 	uint16_t port;
 	const struct lineage *lineage; /* NULL = no events are known */
-	struct why_chain asker;	       /* n 0: a refusal of the past, whose process asks nothing */
+	struct ancestry asker;	       /* n 0: a refusal of the past, whose process asks nothing */
 };
 
 struct why_holder {

@@ -54,18 +54,6 @@ static bool in_own_userns(pid_t pid)
 	return inside || outside || length != UIDS;
 }
 
-uid_t why_process_uid(pid_t pid)
-{
-	char status[FILE_BYTES];
-	uid_t effective = PROCESS_UID_UNKNOWN;
-	const char *line = read_process_text(pid, "status", status) ? strstr(status, "\nUid:")
-								    : NULL;
-
-	if (line && sscanf(line, "\nUid: %*u %u", &effective) != 1)
-		effective = PROCESS_UID_UNKNOWN;
-	return effective;
-}
-
 int why_process_rights(pid_t pid, struct why_rights *ret)
 {
 	char status[FILE_BYTES];
@@ -274,27 +262,6 @@ enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *ro
 	return row->binder_fate == BINDER_EXITED_WELL && process.sid == process.id.pid
 		       ? KIN_DAEMON
 		       : KIN_INHERITOR;
-}
-
-/* --- a chain of ancestors --- */
-
-void why_chain_read(pid_t pid, struct why_chain *ret)
-{
-	struct process process;
-
-	for (ret->n = 0; pid > 1 && ret->n < WHY_CHAIN_MAX; pid = process.ppid) {
-		if (procfs_describe_briefly(pid, &process))
-			return;
-		ret->list[ret->n++] = process.id;
-	}
-}
-
-bool why_chain_has(const struct why_chain *chain, const struct process_id *id)
-{
-	for (size_t i = 0; i < chain->n; i++)
-		if (process_id_equal(&chain->list[i], id))
-			return true;
-	return false;
 }
 
 /* --- programs --- */

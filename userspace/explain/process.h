@@ -22,20 +22,6 @@ struct why_rights {
 	bool no_new_privs;
 };
 
-#define WHY_CHAIN_MAX 64 /* ancestors; a deeper shell is nobody's */
-
-/* A process and those above it, up to the root. */
-struct why_chain {
-	struct process_id list[WHY_CHAIN_MAX];
-	size_t n;
-};
-void why_chain_read(pid_t pid, struct why_chain *ret);
-bool why_chain_has(const struct why_chain *chain, const struct process_id *id);
-
-/* As whom it acts; PROCESS_UID_UNKNOWN when it is gone.  One file, where procfs_describe() reads a
- * dozen. */
-uid_t why_process_uid(pid_t pid);
-
 /* 0, -ESRCH. */
 int why_process_rights(pid_t pid, struct why_rights *ret);
 

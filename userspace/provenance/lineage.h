@@ -7,8 +7,8 @@
  * It is a memory of bounded size: a port that was in use long ago makes room for others, and is
  * then as if it had never been seen.
  */
-#ifndef EXPLAIN_LINEAGE_H
-#define EXPLAIN_LINEAGE_H
+#ifndef PROVENANCE_LINEAGE_H
+#define PROVENANCE_LINEAGE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain/program.h"
+#include "provenance/program.h"
 
 #include <ctype.h>
 #include <stdio.h>

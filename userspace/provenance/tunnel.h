@@ -4,8 +4,8 @@
  * asked sshd for, an editor's.  To end the process ends more than the port: the session in which
  * somebody works, or all that share a connection.
  */
-#ifndef EXPLAIN_TUNNEL_H
-#define EXPLAIN_TUNNEL_H
+#ifndef PROVENANCE_TUNNEL_H
+#define PROVENANCE_TUNNEL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "explain/lineage.h"
 #include "inventory/inventory.h"
+#include "provenance/lineage.h"
 
 #define NETNS	   7
 #define PORT	   3000

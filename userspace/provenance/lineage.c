@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain/lineage.h"
+#include "provenance/lineage.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "explain/tunnel.h"
 #include "inventory/inventory.h"
+#include "provenance/tunnel.h"
 
 #define PORTS	     256   /* that are remembered; of two in one place the older is forgotten */
 #define GENERATIONS  4	   /* of a port: two before the last say enough */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain/supervisor.h"
+#include "provenance/supervisor.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/text.h"
-#include "explain/lineage.h"
+#include "provenance/lineage.h"
 
 #define PLACE_SIZE    256  /* of a directory or file in a command */
 #define WORDS_MAX     64   /* arguments that are looked through */
@@ -310,7 +310,7 @@ static bool is_of_kind(const struct program *p, const struct kind *kind)
 	if (comm && (ends_with(comm, " ") ? !begins_with(p->process.comm, comm)
 					  : strcmp(p->process.comm, comm) != 0))
 		return false;
-	return (!kind->of_root || why_process_uid(p->process.id.pid) == ROOT) && has_words(p, kind);
+	return (!kind->of_root || procfs_uid(p->process.id.pid) == ROOT) && has_words(p, kind);
 }
 
 static const char *const shells[] = { "sh", "bash", "dash", "zsh", "ksh", "ash", "busybox" };
@@ -410,7 +410,7 @@ static void name_program(const struct program *p, struct why_supervisor *ret)
 static bool is_observed(const struct program *p, const struct program *child,
 			const struct why_watched *watched, struct why_supervisor *ret)
 {
-	if (!watched->lineage || why_chain_has(watched->asker, &p->process.id) ||
+	if (!watched->lineage || ancestry_has(watched->asker, &p->process.id) ||
 	    (is_shell(p) && !ends_with_its_child(p)) || p->process.id.pid == 1 ||
 	    !lineage_restarts(watched->lineage, watched->netns, watched->port, &p->process.id,
 			      &child->process.id))
@@ -452,6 +452,6 @@ bool why_supervisor_find(const struct process *process, const struct why_watched
 {
 	if (!climb(process, watched, ret))
 		return false;
-	ret->uid = why_process_uid(ret->id.pid);
+	ret->uid = procfs_uid(ret->id.pid);
 	return true;
 }

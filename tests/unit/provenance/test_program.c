@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "explain/program.h"
+#include "provenance/program.h"
 
 #define WORDS_MAX 8
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain/engine.h"
+#include "provenance/engine.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "explain/engine.h"
+#include "provenance/engine.h"
 
 static void command_line_of_a_proxy_tells_the_container(void **state)
 {

@@ -7,8 +7,8 @@
  * give itself; so whose engine is asked is the process's own user: nobody names another's
  * container.
  */
-#ifndef EXPLAIN_ENGINE_H
-#define EXPLAIN_ENGINE_H
+#ifndef PROVENANCE_ENGINE_H
+#define PROVENANCE_ENGINE_H
 
 #include <stdbool.h>
 #include <stdint.h>

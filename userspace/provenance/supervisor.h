@@ -7,14 +7,14 @@
  * is a hint and never decides a verdict, and a command that is made of it finds the process by its
  * pid where it is run: with a supervisor that does not know the pid it does nothing.
  */
-#ifndef EXPLAIN_SUPERVISOR_H
-#define EXPLAIN_SUPERVISOR_H
+#ifndef PROVENANCE_SUPERVISOR_H
+#define PROVENANCE_SUPERVISOR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/process.h"
-#include "explain/process.h"
+#include "provenance/ancestry.h"
 
 struct lineage;
 
@@ -41,7 +41,7 @@ struct why_watched {
 	uint16_t port;
 	const struct lineage *lineage; /* NULL = no events are known */
 	/* who asks: events tell nothing of somebody who asks what has become of what he started */
-	const struct why_chain *asker;
+	const struct ancestry *asker;
 };
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "explain/tunnel.h"
+#include "provenance/tunnel.h"
 
 #include <stdio.h>
 #include <stdlib.h>

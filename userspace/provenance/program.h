@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an interpreter really runs: "node" is no name for a server, "vite" is. */
-#ifndef EXPLAIN_PROGRAM_H
-#define EXPLAIN_PROGRAM_H
+#ifndef PROVENANCE_PROGRAM_H
+#define PROVENANCE_PROGRAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
