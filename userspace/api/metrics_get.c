@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/metrics: what was counted, as JSON: pd metrics. */
-#include "api/memory.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/view.h"
+#include "base/memory.h"
 #include "http/metrics.h"
 #include "http/request.h"
 

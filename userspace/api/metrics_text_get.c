@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/memory.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/memory.h"
 #include "http/metrics.h"
 #include "http/request.h"
 #include "registry/sessions.h"

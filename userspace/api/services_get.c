@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/socket_walk.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "explain/two_servers.h"
 #include "http/page.h"
 #include "registry/service_list.h"
 #include "tracker/judge.h"
+#include "tracker/socket_walk.h"
 
 /* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
 #define CHUNK_SERVICES PAGE_MAX_ROWS

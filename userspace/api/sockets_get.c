@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/socket_walk.h"
 #include "api/state.h"
 #include "api/view.h"
 #include "http/page.h"
 #include "registry/service_list.h"
 #include "tracker/judge.h"
+#include "tracker/socket_walk.h"
 
 struct question {
 	uint16_t port; /* 0 = of all ports */

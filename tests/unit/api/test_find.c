@@ -2,7 +2,7 @@
 /* What find and find --all answer. */
 #include <sys/prctl.h>
 
-#include "api/socket_walk.h"
+#include "tracker/socket_walk.h"
 #include "unit/api/answers.h"
 
 static struct answer claim_port(struct world *w, const char *id, uint16_t port)

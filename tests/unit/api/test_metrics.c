@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What was counted of requests, as clients read it. */
-#include "api/memory.h"
+#include "base/memory.h"
 #include "world.h"
 
 static void this_process_has_memory_and_not_more_than_the_machine(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/socket_walk.h"
+#include "tracker/socket_walk.h"
 
 #include "reconcile/status.h"
 

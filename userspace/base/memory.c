@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/memory.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,8 +5,8 @@
  * it knows: another one that begins with that place, in whichever turn of the loop, goes on behind
  * the last row with what is there then.
  */
-#ifndef API_SOCKET_WALK_H
-#define API_SOCKET_WALK_H
+#ifndef TRACKER_SOCKET_WALK_H
+#define TRACKER_SOCKET_WALK_H
 
 #include "inventory/inventory.h"
 
