@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/record.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/watchers.h"
@@ -58,7 +57,7 @@ static int commit(struct api *api)
 	/* a session that began or ended in what was undone did not */
 	if (r && api->sessions)
 		sessions_undone(api->sessions);
-	record_end(api, r != 0);
+	tracker_batch_ended(api->config.tracker, r != 0);
 	return r;
 }
 

@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "api/record.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/view.h"
@@ -15,34 +14,17 @@
 #include "base/health_path.h"
 #include "base/log.h"
 #include "base/moment.h"
-#include "base/procfs.h"
 #include "http/parse.h"
-#include "registry/service_list.h"
+#include "tracker/claim.h"
+#include "tracker/judge.h"
 
-#define DETAILS_SIZE 96
 #define SERVICES_MAX 256 /* of one request; a project has a handful, a range 6900 ports */
-
-struct order {
-	const char *id;
-	char health[HEALTH_PATH_SIZE]; /* the path that was meant; "" = none was given */
-
-	struct claim_result result;
-	int status; /* enum service_status, as judged now */
-};
 
 /* What one request claims: all of it or nothing. */
 struct claims {
-	struct order one;
-	uint16_t port;
-	struct port_range range;
-	int64_t ttl_s;
-	const char *cwd;
+	struct claim_order one;
+	struct claim_batch batch;
 	struct json_object *services; /* a list; NULL: `one` is meant, and the answer is no list */
-
-	struct order *orders; /* owned where there is a list */
-	size_t n;
-	struct process peer;
-	struct claim_request common; /* what all claims of the request share */
 };
 
 static param_read read_health, read_range, read_services;
@@ -55,11 +37,11 @@ const struct route claims_post = {
 	.handle = handle,
 	.params = {
 		PARAM_ID("id", struct claims, one.id),
-		PARAM_PORT("port", struct claims, port),
-		PARAM_ROW("range", read_range, struct claims, range, struct port_range),
-		PARAM_DURATION("ttl", struct claims, ttl_s),
-		PARAM_ROW("health", read_health, struct claims, one.health, char[HEALTH_PATH_SIZE]),
-		PARAM_PATH("cwd", struct claims, cwd),
+		PARAM_PORT("port", struct claims, batch.port),
+		PARAM_ROW("range", read_range, struct claims, batch.range, struct port_range),
+		PARAM_DURATION("ttl", struct claims, batch.ttl_s),
+		PARAM_ROW("health", read_health, struct claims, one.health_path, char[HEALTH_PATH_SIZE]),
+		PARAM_PATH("cwd", struct claims, batch.cwd),
 		PARAM_ROW("services", read_services, struct claims, services, struct json_object *,
 			  .of_any_type = true),
 	},
@@ -70,8 +52,8 @@ const struct route claims_post = {
 
 /* Of an element of "services". */
 static const struct param service_params[] = {
-	PARAM_ID("id", struct order, id, .missing = ID_IS_MISSING),
-	PARAM_ROW("health", read_health, struct order, health, char[HEALTH_PATH_SIZE]),
+	PARAM_ID("id", struct claim_order, id, .missing = ID_IS_MISSING),
+	PARAM_ROW("health", read_health, struct claim_order, health_path, char[HEALTH_PATH_SIZE]),
 };
 
 /* --- what was asked --- */
@@ -119,6 +101,7 @@ static int read_services(struct request *r, const struct param *p, const struct 
 static int check_combination(struct request *r, const struct claims *c)
 {
 	static const char *const alone[] = { "id", "port", "health" };
+	const struct claim_batch *b = &c->batch;
 
 	for (size_t i = 0; c->services && i < ARRAY_SIZE(alone); i++)
 		if (parse_was_given(r, alone[i]))
@@ -126,75 +109,33 @@ static int check_combination(struct request *r, const struct claims *c)
 					    "\"%s\" and \"services\" exclude each other", alone[i]);
 	if (!c->services && !c->one.id)
 		return request_fail(r, OUTCOME_BAD_REQUEST, "\"id\" is missing" ID_IS_MISSING);
-	if (c->port && c->range.first && (c->port < c->range.first || c->port > c->range.last))
+	if (b->port && b->range.first && (b->port < b->range.first || b->port > b->range.last))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "port %u lies outside the range %u-%u: give one of the two",
-				    c->port, c->range.first, c->range.last);
+				    b->port, b->range.first, b->range.last);
 	return 0;
 }
 
 static int read_orders(struct request *r, struct claims *c)
 {
-	size_t n = c->services ? json_object_array_length(c->services) : 1;
+	struct claim_batch *b = &c->batch;
 	int fault = 0;
 
-	c->orders = c->services ? calloc(n, sizeof(*c->orders)) : &c->one;
-	if (!c->orders)
+	b->n = c->services ? json_object_array_length(c->services) : 1;
+	b->orders = c->services ? calloc(b->n, sizeof(*b->orders)) : &c->one;
+	if (!b->orders)
 		return -ENOMEM;
-	for (c->n = c->services ? 0 : 1; !fault && c->n < n; c->n++) {
-		struct json_object *o = json_object_array_get_idx(c->services, c->n);
+	for (size_t i = 0; c->services && !fault && i < b->n; i++) {
+		struct json_object *o = json_object_array_get_idx(c->services, i);
 
 		if (!json_object_is_type(o, json_type_object))
 			return request_fail(r, OUTCOME_BAD_REQUEST,
 					    "\"services\" holds something that is no object; write "
 					    "[{\"id\": \"myapp:web\"}]");
 		fault = parse_object(r, o, "services", service_params, ARRAY_SIZE(service_params),
-				     &c->orders[c->n]);
+				     &b->orders[i]);
 	}
 	return fault;
-}
-
-/* The program that ran pd is the claimer: the pid of `pd claim` itself is gone in a moment. */
-static void find_claimer(struct request *r, struct claims *c)
-{
-	struct process *peer = &c->peer;
-
-	request_caller(r, peer);
-	if (!c->cwd && peer->id.pid)
-		procfs_cwd(peer->id.pid, peer->cwd);
-	c->common = (struct claim_request){
-		.port = c->port,
-		.range = c->range,
-		.ttl_s = c->ttl_s,
-		.uid = r->uid,
-		.cwd = c->cwd ? c->cwd : peer->cwd,
-		.sid = peer->sid,
-		.now = r->now,
-	};
-	if (peer->n_ancestors)
-		c->common.claimer = peer->ancestors[0].id;
-}
-
-/* --- may the port be given? --- */
-
-struct probing {
-	struct inventory *inventory;
-	uint16_t asked; /* exactly this one, also where ports are not assigned; 0 = none */
-	int fault;
-};
-
-static bool is_usable(uint16_t port, void *user_data)
-{
-	struct probing *p = user_data;
-	bool is_free = false;
-	int r;
-
-	if (p->asked != port && inventory_port_is_reserved(p->inventory, port))
-		return false;
-	r = inventory_port_is_free(p->inventory, port, &is_free);
-	if (r)
-		p->fault = r;
-	return !r && is_free;
 }
 
 /* --- refusals --- */
@@ -235,24 +176,21 @@ static int held_by_process(struct request *r, uint16_t port)
 {
 	struct inventory *inv = r->api->config.inventory;
 	struct json_object *why = json_object_new_object();
-	_cleanup_free_ const struct socket_row **rows = NULL;
 	_cleanup_free_ struct holding *holdings = NULL;
 	char comm[PROCESS_COMM_SIZE], where[NET_ADDR_STR_SIZE + 80];
 	const char *summary;
-	size_t n = 0, n_holdings = 0;
+	size_t n = 0;
 	int fault = explain(r, port, why, &summary);
 
 	request_extra(r, "why", why);
 	if (!fault)
-		fault = inventory_verified_rows(inv, inventory_own_netns(inv), port, &rows, &n);
-	if (!fault)
-		fault = inventory_holdings(rows, n, false, &holdings, &n_holdings);
+		fault = judge_holdings(inv, port, &holdings, &n);
 	if (fault)
 		return fault;
 	if (json_object_get_boolean(json_object_object_get(why, "free")))
 		return request_fail(r, OUTCOME_CONFLICT,
 				    "port %u was taken and has just become free: try again", port);
-	if (!n_holdings)
+	if (!n)
 		return request_fail(r, OUTCOME_CONFLICT, "%s See: pd why %u", summary, port);
 	address_text(holdings[0].socket, r->now, where, sizeof(where));
 	return request_fail(r, OUTCOME_CONFLICT, "port %u is held by %s (%d), %s; see: pd why %u",
@@ -276,22 +214,22 @@ static int held_by_claim(struct request *r, uint16_t port, const char *id)
 			    id, port);
 }
 
-static int refuse(struct request *r, int outcome, const struct claims *c, const struct order *order)
+static int refuse(struct request *r, int outcome, const struct claim_batch *b)
 {
-	const struct claim_result *result = &order->result;
-	struct port_range range = c->range;
+	const struct claim_result *result = &b->refused->result;
+	struct port_range range = b->range;
 
 	if (!range.first)
 		range = (struct port_range){ PORT_RANGE_FIRST, PORT_RANGE_LAST };
 	switch (outcome) {
 	case OUTCOME_CONFLICT:
 		if (*result->holder_id)
-			return held_by_claim(r, c->port, result->holder_id);
-		return held_by_process(r, c->port);
+			return held_by_claim(r, b->port, result->holder_id);
+		return held_by_process(r, b->port);
 	case OUTCOME_NOT_ALLOWED:
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: claim another name, or ask them",
-				    order->id, user_name(result->holder_uid));
+				    b->refused->id, user_name(result->holder_uid));
 	case OUTCOME_TOO_LARGE:
 		return request_fail_quota(r, QUOTA_CLAIMS, result->over);
 	case OUTCOME_NO_FREE_PORT:
@@ -305,20 +243,7 @@ static int refuse(struct request *r, int outcome, const struct claims *c, const 
 
 /* --- done --- */
 
-static int log_claim(struct request *r, const struct order *order, const struct process *peer)
-{
-	const struct claim_result *result = &order->result;
-	char details[DETAILS_SIZE];
-
-	if (result->previous_port)
-		snprintf(details, sizeof(details), "Port %u assigned (was %u)", result->port,
-			 result->previous_port);
-	else
-		snprintf(details, sizeof(details), "Port %u assigned", result->port);
-	return record_activity(r, ACTIVITY_CLAIM, order->id, result->port, peer->comm, details);
-}
-
-static void add_answer(const struct order *order, struct json_object *o)
+static void add_answer(const struct claim_order *order, struct json_object *o)
 {
 	json_add_text(o, "id", order->id);
 	json_add_int(o, "port", order->result.port);
@@ -327,86 +252,37 @@ static void add_answer(const struct order *order, struct json_object *o)
 	json_add_known(o, "previousPort", order->result.previous_port);
 }
 
-static int claim_one(struct request *r, const struct claims *c, struct order *order)
+static int claim(struct request *r, struct claim_batch *b)
 {
-	struct probing probing = { .inventory = r->api->config.inventory, .asked = c->port };
-	struct claim_request request = c->common;
-	int fault;
+	int fault = request_begin_write(r);
 
-	request.id = order->id;
-	request.health_path = *order->health ? order->health : NULL;
-	fault = registry_claim(r->api->config.registry, &request, is_usable, &probing,
-			       &order->result);
-	/* "not usable" because the kernel was not to be asked is a failure, not a conflict */
-	return fault > 0 && probing.fault ? probing.fault : fault;
-}
-
-/* All or none.  Nobody is told before every one of them stands. */
-static int claim_all(struct request *r, struct claims *c)
-{
-	struct registry *registry = r->api->config.registry;
-	bool grouped = c->n > 1; /* a single one that fails undoes itself */
-	struct order *refused = NULL;
-	int fault = request_begin_write(r), end = 0;
-
-	if (!fault && grouped)
-		fault = registry_group_begin(registry);
-	if (fault)
-		return fault;
-	for (size_t i = 0; !fault && i < c->n; i++) {
-		refused = &c->orders[i];
-		fault = claim_one(r, c, refused);
-	}
-	if (grouped)
-		end = registry_group_end(registry, fault != 0);
-	return fault ? refuse(r, fault, c, refused) : end;
-}
-
-static int settle(struct request *r, const struct claims *c, struct order *order)
-{
-	const struct claim_result *result = &order->result;
-	int fault = 0;
-
-	if (!result->existing || result->previous_port || result->of_other_user)
-		fault = log_claim(r, order, &c->peer);
-	if (fault)
-		return fault;
-	if (result->previous_port)
-		record_claim(r->api, result->previous_port);
-	order->status = record_claim(r->api, result->port);
-	return order->status < 0 ? -ENOENT : 0;
-}
-
-static int answer(struct request *r, struct claims *c)
-{
-	struct json_object *list = c->services ? json_add_array(r->answer, "services") : NULL;
-	int fault = 0;
-
-	for (size_t i = 0; !fault && i < c->n; i++) {
-		struct json_object *o = list ? json_object_new_object() : r->answer;
-
-		fault = settle(r, c, &c->orders[i]);
-		add_answer(&c->orders[i], o);
-		if (list)
-			json_append(list, o);
-	}
-	return fault;
+	b->pid = r->pid;
+	b->uid = r->uid;
+	b->now = r->now;
+	request_caller(r, &b->peer);
+	if (!fault)
+		fault = claim_make_all(r->api->config.tracker, b);
+	return fault > 0 ? refuse(r, fault, b) : fault;
 }
 
 static int handle(struct request *r)
 {
 	struct claims *c = r->params;
+	struct json_object *list;
 	int fault = check_combination(r, c);
 
 	if (!fault)
 		fault = read_orders(r, c);
-	if (!fault) {
-		find_claimer(r, c);
-		fault = claim_all(r, c);
-	}
 	if (!fault)
-		fault = answer(r, c);
+		fault = claim(r, &c->batch);
+	if (!fault && c->services) {
+		list = json_add_array(r->answer, "services");
+		for (size_t i = 0; i < c->batch.n; i++)
+			add_answer(&c->batch.orders[i], json_append_object(list));
+	} else if (!fault) {
+		add_answer(&c->one, r->answer);
+	}
 	if (c->services)
-		free(c->orders);
+		free(c->batch.orders);
 	return fault;
 }

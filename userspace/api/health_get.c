@@ -16,7 +16,6 @@
 #include "api/state.h"
 #include "base/log.h"
 #include "base/quota.h"
-#include "base/text.h"
 #include "http/answer.h"
 #include "http/commit.h"
 #include "http/lines.h"
@@ -169,14 +168,11 @@ static int nothing_matched(struct request *r, const struct match *match)
 static int new_round(struct request *r, const struct question *q, struct watching *w)
 {
 	struct service_filter filter = q->match.filter;
-	char comm[4 * PROCESS_COMM_SIZE];
-	struct process peer;
-	struct health_asker asker = { r->pid, r->uid, comm };
+	char comm[REQUEST_COMM_SIZE];
+	const struct health_asker asker = { r->pid, r->uid, request_caller_name(r, comm) };
 
 	if (!q->match.text)
 		filter.status = -1;
-	request_caller(r, &peer);
-	text_to_utf8(peer.comm, comm, sizeof(comm));
 	return health_round_new(&r->api->checks, &filter, &asker, q->timeout_s, &round_calls, w,
 				&w->round);
 }

@@ -4,17 +4,16 @@
 #include <string.h>
 
 #include "api/match.h"
-#include "api/release.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/view.h"
 #include "registry/service_list.h"
+#include "tracker/claim.h"
+#include "tracker/judge.h"
 
 struct release {
 	struct match match; /* of a pattern, what is not the caller's is skipped */
 
 	struct json_object *released, *refused;
-	char comm[RELEASE_COMM_SIZE]; /* of the caller */
 };
 
 static int handle(struct request *r);
@@ -36,14 +35,11 @@ static int add_held_by(struct request *r, uint16_t port, struct json_object *o)
 {
 	struct inventory *inv = r->api->config.inventory;
 	struct json_object *array = json_add_array(o, "heldBy");
-	_cleanup_free_ const struct socket_row **rows = NULL;
 	_cleanup_free_ struct holding *holdings = NULL;
-	size_t n = 0, n_holdings = 0;
-	int fault = inventory_verified_rows(inv, inventory_own_netns(inv), port, &rows, &n);
+	size_t n;
+	int fault = judge_holdings(inv, port, &holdings, &n);
 
-	if (!fault)
-		fault = inventory_holdings(rows, n, false, &holdings, &n_holdings);
-	for (size_t i = 0; !fault && i < n_holdings; i++) {
+	for (size_t i = 0; !fault && i < n; i++) {
 		const struct process_id *id = &holdings[i].holder->id;
 		struct json_object *holder = json_object_new_object();
 		char comm[PROCESS_COMM_SIZE];
@@ -82,41 +78,39 @@ static int nothing_matched(struct request *r, const struct release *rel)
 
 /* --- done --- */
 
-static int release_one(struct request *r, struct release *rel, const struct service *s)
-{
-	struct json_object *o;
-	int fault = release_service(r, s, rel->comm, NULL);
-
-	if (fault)
-		return fault;
-	o = json_object_new_object();
-	json_add_text(o, "id", s->id);
-	json_add_int(o, "port", s->port);
-	json_append(rel->released, o);
-	return add_held_by(r, s->port, o);
-}
-
-static void note_refused(struct release *rel, const struct service *s)
+static struct json_object *add_claim(struct json_object *list, const struct service *s)
 {
 	struct json_object *o = json_object_new_object();
 
 	json_add_text(o, "id", s->id);
 	json_add_int(o, "port", s->port);
-	json_add_text(o, "user", user_name(s->uid));
-	json_append(rel->refused, o);
+	json_append(list, o);
+	return o;
+}
+
+static int release_one(struct request *r, struct release *rel, const struct service *s,
+		       const struct release_actor *actor)
+{
+	int fault = request_begin_write(r);
+
+	if (!fault)
+		fault = claim_release(r->api->config.tracker, s, NULL, actor, r->now);
+	return fault ? fault : add_held_by(r, s->port, add_claim(rel->released, s));
 }
 
 static int release_list(struct request *r, struct release *rel, const struct service_list *list)
 {
+	char comm[REQUEST_COMM_SIZE];
+	const struct release_actor actor = { r->pid, r->uid, request_caller_name(r, comm) };
 	int fault = 0;
 
 	for (size_t i = 0; !fault && i < list->n; i++) {
 		const struct service *s = &list->services[i];
 
-		if (release_is_allowed(r, s))
-			fault = release_one(r, rel, s);
+		if (release_is_allowed(r->uid, s))
+			fault = release_one(r, rel, s, &actor);
 		else
-			note_refused(rel, s);
+			json_add_text(add_claim(rel->refused, s), "user", user_name(s->uid));
 	}
 	if (fault || json_object_array_length(rel->released))
 		return fault;
@@ -132,7 +126,6 @@ static int handle(struct request *r)
 	struct service_list list = { 0 };
 	int fault;
 
-	release_caller_name(r, rel->comm);
 	rel->released = json_add_array(r->answer, "released");
 	rel->refused = json_add_array(r->answer, "refused");
 	fault = registry_for_each_service(r->api->config.registry, &rel->match.filter,

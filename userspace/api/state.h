@@ -4,7 +4,6 @@
 #define API_STATE_H
 
 #include "api/api.h"
-#include "base/portset.h"
 #include "checks/round.h"
 #include "explain/explain.h"
 #include "http/server.h"
@@ -29,8 +28,6 @@ struct api {
 	struct explainer explainer;
 	struct lineage *lineage;	  /* the explainer's */
 	uint64_t events[_EVENT_KIND_MAX]; /* of the kernel, since the start */
-	/* ports whose claims the open batch has changed (record.h) */
-	struct portset touched;
 	/* of the last quick_check, which reads the whole file */
 	int64_t checked_at, check_again_at;
 	int database_fault; /* as registry_check() returned it */

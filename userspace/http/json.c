@@ -71,6 +71,14 @@ void json_append(struct json_object *array, struct json_object *value)
 		json_object_put(value);
 }
 
+struct json_object *json_append_object(struct json_object *array)
+{
+	struct json_object *element = json_object_new_object();
+
+	json_append(array, element);
+	return element;
+}
+
 void json_merge(struct json_object *o, struct json_object *from)
 {
 	json_object_object_foreach(from, key, value) {

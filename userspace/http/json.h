@@ -38,6 +38,8 @@ struct json_object *json_add_array(struct json_object *o, const char *key);
 struct json_object *json_add_object(struct json_object *o, const char *key);
 /* Appends value, which is consumed, to an array. */
 void json_append(struct json_object *array, struct json_object *value);
+/* A new empty object, already an element of the array; borrowed. */
+struct json_object *json_append_object(struct json_object *array);
 /* Adds a reference to every member of `from`; a member that `o` has already is replaced. */
 void json_merge(struct json_object *o, struct json_object *from);
 /* A string object of any bytes; NULL for NULL and "". */

@@ -74,6 +74,14 @@ void request_caller(const struct request *r, struct process *ret)
 		*ret = (struct process){ 0 };
 }
 
+const char *request_caller_name(const struct request *r, char ret[REQUEST_COMM_SIZE])
+{
+	struct process peer;
+
+	request_caller(r, &peer);
+	return text_to_utf8(peer.comm, ret, REQUEST_COMM_SIZE);
+}
+
 int request_fail_quota(struct request *r, enum quota_kind kind, int outcome)
 {
 	char text[QUOTA_REFUSAL_SIZE];

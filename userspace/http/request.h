@@ -80,6 +80,11 @@ int request_fail(struct request *r, enum outcome outcome, const char *format, ..
  */
 void request_caller(const struct request *r, struct process *ret);
 
+/* The name of the program that asks, as UTF-8; "" where it is not visible from here.  Returns ret.
+ */
+#define REQUEST_COMM_SIZE (4 * PROCESS_COMM_SIZE)
+const char *request_caller_name(const struct request *r, char ret[REQUEST_COMM_SIZE]);
+
 /*
  * Names what the request is about for `pd metrics --slow`, cut to size.  parse_request() has taken
  * the first of the route's parameters for it; a handler that knows better says so.

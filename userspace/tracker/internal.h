@@ -32,6 +32,7 @@ struct tracker {
 	 * the close of the dead process's sockets is about to arrive. */
 	bool deferring, pending;
 	struct portset pending_ports;
+	struct portset touched; /* by tracker_claim_changed(), in the open batch */
 };
 
 static inline int64_t tracker_now(void)

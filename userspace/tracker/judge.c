@@ -59,6 +59,15 @@ int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
 	return inventory_holdings(all, n, true, &ret->holdings, &ret->n_holdings);
 }
 
+int judge_holdings(struct inventory *inv, uint16_t port, struct holding **ret, size_t *ret_n)
+{
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	size_t n;
+	int r = inventory_verified_rows(inv, inventory_own_netns(inv), port, &rows, &n);
+
+	return r ? r : inventory_holdings(rows, n, false, ret, ret_n);
+}
+
 /* --- a socket --- */
 
 static bool stop(const struct service *service, void *user_data)

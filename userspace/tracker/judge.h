@@ -36,6 +36,12 @@ struct judgement {
 int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
 		enum judge_effort effort, struct judgement *ret);
 
+/*
+ * Who holds the sockets of a port of the own namespace, each looked at now, serving or not; *ret is
+ * the caller's: free(), and borrows from the inventory until that changes.  0, negative errno.
+ */
+int judge_holdings(struct inventory *inv, uint16_t port, struct holding **ret, size_t *ret_n);
+
 /* The status of one socket on the port of a claim, which serves. */
 enum service_status judge_socket_of_claim(struct inventory *inv, const struct service *claim,
 					  const struct socket_row *row);

@@ -3,8 +3,7 @@
 #ifndef TRACKER_RELEASE_H
 #define TRACKER_RELEASE_H
 
-#include <stdint.h>
-#include <sys/types.h>
+#include "registry/registry.h"
 
 struct activity_writer;
 
@@ -14,6 +13,12 @@ struct release_actor {
 	uid_t uid;
 	const char *comm;
 };
+
+/* May the user end this claim?  Its own user may, and root. */
+static inline bool release_is_allowed(uid_t uid, const struct service *s)
+{
+	return uid == 0 || uid == s->uid;
+}
 
 /*
  * Removes the claim in the batch, which is opened where there is none, and writes "Port 3000

@@ -155,7 +155,17 @@ struct activity_writer *tracker_activity(struct tracker *t)
 
 int tracker_claim_changed(struct tracker *t, uint16_t port)
 {
+	portset_add(&t->touched, port);
 	return claims_refresh_port(t, port, tracker_now());
+}
+
+void tracker_batch_ended(struct tracker *t, bool undone)
+{
+	size_t port = undone ? portset_next(&t->touched, 0) : PORTSET_END;
+
+	for (; port != PORTSET_END; port = portset_next(&t->touched, port + 1))
+		claims_refresh_port(t, (uint16_t)port, tracker_now());
+	portset_clear(&t->touched);
 }
 
 void tracker_catch_up(struct tracker *t)

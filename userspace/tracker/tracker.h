@@ -12,6 +12,7 @@
 #ifndef TRACKER_TRACKER_H
 #define TRACKER_TRACKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +56,9 @@ struct activity_writer *tracker_activity(struct tracker *t);
  * brings its status up to date.  That status (enum service_status), -1 when the port has no claim.
  */
 int tracker_claim_changed(struct tracker *t, uint16_t port);
+
+/* The batch was committed, or undone: then its claims are judged again, for they are as before. */
+void tracker_batch_ended(struct tracker *t, bool undone);
 
 /*
  * Applies the events that the kernel has sent by now: an answer is as new as its question, and

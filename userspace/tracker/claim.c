@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "tracker/claim.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/procfs.h"
+#include "tracker/activity.h"
+#include "tracker/internal.h"
+
+/* --- may the port be given? --- */
+
+struct probing {
+	struct inventory *inventory;
+	uint16_t asked; /* exactly this one, also where ports are not assigned; 0 = none */
+	int error;
+};
+
+static bool is_usable(uint16_t port, void *user_data)
+{
+	struct probing *p = user_data;
+	bool is_free = false;
+	int r;
+
+	if (p->asked != port && inventory_port_is_reserved(p->inventory, port))
+		return false;
+	r = inventory_port_is_free(p->inventory, port, &is_free);
+	if (r)
+		p->error = r;
+	return !r && is_free;
+}
+
+/* --- the rows --- */
+
+static int make_one(struct tracker *t, const struct claim_request *common,
+		    struct claim_order *order)
+{
+	struct probing probing = { .inventory = t->config.inventory, .asked = common->port };
+	struct claim_request request = *common;
+	int r;
+
+	request.id = order->id;
+	request.health_path = *order->health_path ? order->health_path : NULL;
+	r = registry_claim(t->config.registry, &request, is_usable, &probing, &order->result);
+	/* "not usable" because the kernel was not to be asked is a failure, not a conflict */
+	return r > 0 && probing.error ? probing.error : r;
+}
+
+/* The program that ran pd is the claimer: the pid of `pd claim` itself is gone in a moment. */
+static struct claim_request request_of(struct claim_batch *b)
+{
+	struct claim_request request = {
+		.port = b->port,
+		.range = b->range,
+		.ttl_s = b->ttl_s,
+		.uid = b->uid,
+		.cwd = b->cwd ? b->cwd : b->peer.cwd,
+		.sid = b->peer.sid,
+		.now = b->now,
+	};
+
+	if (!b->cwd && b->peer.id.pid)
+		procfs_cwd(b->peer.id.pid, b->peer.cwd);
+	if (b->peer.n_ancestors)
+		request.claimer = b->peer.ancestors[0].id;
+	return request;
+}
+
+static int make_rows(struct tracker *t, struct claim_batch *b)
+{
+	const struct claim_request common = request_of(b);
+	bool grouped = b->n > 1; /* a single one that fails undoes itself */
+	int r = grouped ? registry_group_begin(t->config.registry) : 0, end = 0;
+
+	if (r)
+		return r;
+	for (size_t i = 0; !r && i < b->n; i++) {
+		b->refused = &b->orders[i];
+		r = make_one(t, &common, &b->orders[i]);
+	}
+	if (grouped)
+		end = registry_group_end(t->config.registry, r != 0);
+	return r ? r : end;
+}
+
+/* --- what follows from them --- */
+
+static int write_entry(struct tracker *t, const struct claim_batch *b,
+		       const struct claim_order *order)
+{
+	const struct claim_result *result = &order->result;
+	char details[TRACKER_DETAILS_SIZE], was[24] = "";
+
+	if (result->previous_port)
+		snprintf(was, sizeof(was), " (was %u)", result->previous_port);
+	snprintf(details, sizeof(details), "Port %u assigned%s", result->port, was);
+	return activity_write(&t->activity, &(struct activity){ .action = ACTIVITY_CLAIM,
+								.service = order->id,
+								.details = details,
+								.timestamp = b->now,
+								.port = result->port,
+								.pid = b->pid,
+								.uid = b->uid,
+								.comm = b->peer.comm });
+}
+
+static int settle(struct tracker *t, const struct claim_batch *b, struct claim_order *order)
+{
+	const struct claim_result *result = &order->result;
+	int r = 0;
+
+	if (!result->existing || result->previous_port || result->of_other_user)
+		r = write_entry(t, b, order);
+	if (r)
+		return r;
+	if (result->previous_port)
+		tracker_claim_changed(t, result->previous_port);
+	order->status = tracker_claim_changed(t, result->port);
+	return order->status < 0 ? -ENOENT : 0;
+}
+
+int claim_make_all(struct tracker *t, struct claim_batch *b)
+{
+	int r = registry_begin(t->config.registry);
+
+	if (!r)
+		r = make_rows(t, b);
+	for (size_t i = 0; !r && i < b->n; i++)
+		r = settle(t, b, &b->orders[i]);
+	return r;
+}
+
+int claim_release(struct tracker *t, const struct service *s, const char *why,
+		  const struct release_actor *actor, int64_t now)
+{
+	int r = release_claim(&t->activity, s->id, s->port, why, actor, now);
+
+	if (!r)
+		tracker_claim_changed(t, s->port);
+	return r;
+}
