@@ -3,7 +3,7 @@
 #include "api/log.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/watchers.h"
+#include "http/watchers.h"
 
 struct question {
 	struct log_filter filter;
@@ -20,8 +20,6 @@ const struct route activity_get = {
 	},
 	.params_size = sizeof(struct question),
 };
-
-const struct stream activity_stream = { "activity", log_entry_view, NULL };
 
 static int handle(struct request *r)
 {

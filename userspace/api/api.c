@@ -8,7 +8,7 @@
 
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/watchers.h"
+#include "api/streams.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,6 +19,7 @@
 #include "health/health.h"
 #include "http/commit.h"
 #include "http/request.h"
+#include "http/watchers.h"
 #include "provenance/lineage.h"
 
 /* --- what the server asks --- */
@@ -97,16 +98,13 @@ static void on_event(const struct event *event, const char *service, int64_t at_
 	if (event->kind == EVENT_RUN_END && api->locks)
 		locks_run_ended(api->locks, event->run);
 	lineage_note(api->lineage, api->config.inventory, event, clock_ms(CLOCK_MONOTONIC));
-	watchers_show_event(api->events_watchers, event, service, at_unix);
+	streams_show_event(&(struct shown_event){ api, event, service, at_unix });
 }
 
 static void on_entry_written(const struct activity *entry, void *user_data)
 {
-	struct api *api = user_data;
-	int r = watchers_show_entry(api->events_watchers, entry);
+	int r = streams_show_entry(user_data, entry);
 
-	if (!r)
-		r = watchers_show_entry(api->activity_watchers, entry);
 	if (r)
 		log_error("a log entry was not streamed: %s", strerror(-r));
 }
@@ -188,9 +186,9 @@ static int build(struct api *api)
 	if (!r)
 		r = build_server(api);
 	if (!r)
-		r = watchers_new(api, &events_stream, &api->events_watchers);
+		r = watchers_new("events", &api->events_watchers);
 	if (!r)
-		r = watchers_new(api, &activity_stream, &api->activity_watchers);
+		r = watchers_new("activity", &api->activity_watchers);
 	if (!r)
 		listen_to_tracker(api); /* what follows may write already */
 	if (!r)

@@ -6,10 +6,11 @@
 #include "api/log.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "api/streams.h"
 #include "api/view.h"
-#include "api/watchers.h"
 #include "explain/brief.h"
 #include "explain/two_servers.h"
+#include "http/watchers.h"
 
 struct question {
 	struct log_filter filter;
@@ -46,8 +47,9 @@ static int read_pattern(struct request *r, const struct param *p, const struct p
 }
 
 /* An entry of the audit trail looks like an event here. */
-static struct json_object *view_entry(const struct activity *entry)
+struct json_object *events_view_entry(const void *what)
 {
+	const struct activity *entry = what;
 	struct json_object *o;
 
 	/* a refusal comes as the kernel's own event, with the address that was asked for */
@@ -97,9 +99,10 @@ static void add_exit(struct json_object *o, const struct event *event)
 	json_add(o, "signal", WIFSIGNALED(status) ? json_object_new_int(WTERMSIG(status)) : NULL);
 }
 
-static struct json_object *view_event(const struct api *api, const struct event *event,
-				      const char *service, int64_t at_unix)
+struct json_object *events_view_event(const void *what)
 {
+	const struct shown_event *shown = what;
+	const struct event *event = shown->event;
 	struct json_object *o;
 	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
 	bool has_socket = event->kind != EVENT_EXIT;
@@ -109,7 +112,7 @@ static struct json_object *view_event(const struct api *api, const struct event 
 	if (!is_shown(event->kind))
 		return NULL;
 	o = json_object_new_object();
-	json_add_int(o, "at", at_unix);
+	json_add_int(o, "at", shown->at_unix);
 	json_add_text(o, "event", event_kind_name(event->kind));
 	json_add_text(o, "proto", has_socket ? net_protocol_name(event->protocol) : NULL);
 	json_add_text(o, "addr",
@@ -119,22 +122,20 @@ static struct json_object *view_event(const struct api *api, const struct event 
 	json_add_known(o, "pid", event->actor.pid);
 	json_add_text(o, "comm", event->comm);
 	json_add_text(o, "user", user_name(event->uid));
-	json_add_text(o, "service", service);
+	json_add_text(o, "service", shown->service);
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {
 		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
-		add_holder_in_the_way(o, api, event);
+		add_holder_in_the_way(o, shown->api, event);
 	}
 	if (event->kind == EVENT_LISTEN &&
-	    two_servers_warning(api->config.inventory, event->netns, event->protocol, event->port,
-				warning))
+	    two_servers_warning(shown->api->config.inventory, event->netns, event->protocol,
+				event->port, warning))
 		json_add_text(o, "warning", warning);
 	if (event->kind == EVENT_EXIT)
 		add_exit(o, event);
 	return o;
 }
-
-const struct stream events_stream = { "events", view_entry, view_event };
 
 static int handle(struct request *r)
 {

@@ -32,6 +32,28 @@ int activity_action_of_name(const char *name)
 	return -1;
 }
 
+int activity_copy(const struct activity *entry, struct activity **ret)
+{
+	struct activity copy = *entry;
+	const char **const texts[] = { &copy.service, &copy.details, &copy.comm, &copy.call,
+				       &copy.addr };
+	size_t sizes[ARRAY_SIZE(texts)], total = 0;
+	char *at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		total += sizes[i] = *texts[i] ? strlen(*texts[i]) + 1 : 1;
+	*ret = calloc(1, sizeof(copy) + total);
+	if (!*ret)
+		return -ENOMEM;
+	at = (char *)(*ret + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		*texts[i] = memcpy(at, *texts[i] ? *texts[i] : "", sizes[i]);
+		at += sizes[i];
+	}
+	**ret = copy;
+	return 0;
+}
+
 /* NULL instead of "": sqlite3's `IS NULL` and count() then work as people expect. */
 static void bind_text_or_null(struct query *q, int index, const char *text)
 {

@@ -99,6 +99,8 @@ struct activity {
 	const char *call; /* of a FAIL: "bind", "listen"; NULL or "" = none, or not known */
 	const char *addr; /* … and the address that was asked for, likewise */
 };
+/* A copy with its texts, "" for NULL; *ret is the caller's: free().  0, -ENOMEM. */
+int activity_copy(const struct activity *entry, struct activity **ret);
 
 /*
  * Opens or creates the database (mode 0600), migrates it forward, reads its pragmas back.  0, or a

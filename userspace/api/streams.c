@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/streams.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/log.h"
+#include "api/state.h"
+#include "base/cleanup.h"
+#include "http/commit.h"
+#include "http/watchers.h"
+
+static bool accepts_entry(const void *filter, const void *what)
+{
+	const struct activity *entry = what;
+
+	return activity_filter_accepts(filter, entry->action, entry->service);
+}
+
+static bool accepts_event(const void *filter, const void *what)
+{
+	return activity_filter_accepts(filter, -1, ((const struct shown_event *)what)->service);
+}
+
+static struct json_object *view_entry(const void *entry)
+{
+	return log_entry_view(entry);
+}
+
+struct staged_entry {
+	struct api *api;
+	struct activity *entry;
+};
+
+static void on_committed(int error, void *user_data)
+{
+	static const struct watchers_show as_event = { accepts_entry, events_view_entry };
+	static const struct watchers_show as_entry = { accepts_entry, view_entry };
+	_cleanup_free_ struct staged_entry *staged = user_data;
+
+	if (!error) {
+		watchers_show(staged->api->events_watchers, &as_event, staged->entry);
+		watchers_show(staged->api->activity_watchers, &as_entry, staged->entry);
+	}
+	free(staged->entry);
+}
+
+int streams_show_entry(struct api *api, const struct activity *entry)
+{
+	struct staged_entry *staged;
+	int r;
+
+	if (watchers_are_none(api->events_watchers) && watchers_are_none(api->activity_watchers))
+		return 0;
+	staged = calloc(1, sizeof(*staged));
+	if (!staged)
+		return -ENOMEM;
+	staged->api = api;
+	r = activity_copy(entry, &staged->entry);
+	if (!r)
+		r = commit_stage_call(server_commits(api->server), on_committed, staged);
+	if (r) {
+		free(staged->entry);
+		free(staged);
+	}
+	return r;
+}
+
+void streams_show_event(const struct shown_event *shown)
+{
+	static const struct watchers_show how = { accepts_event, events_view_event };
+
+	watchers_show(shown->api->events_watchers, &how, shown);
+}

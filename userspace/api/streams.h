@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What happens, told to those who watch. */
+#ifndef API_STREAMS_H
+#define API_STREAMS_H
+
+#include <stdint.h>
+
+struct activity;
+struct api;
+struct event;
+
+/*
+ * An entry of the activity, once the open batch is committed: a watcher never sees what was not
+ * kept.  0, -ENOMEM.
+ */
+int streams_show_entry(struct api *api, const struct activity *entry);
+
+/* An event of the kernel; `service` owns the port, or is NULL. */
+struct shown_event {
+	const struct api *api;
+	const struct event *event;
+	const char *service;
+	int64_t at_unix;
+};
+void streams_show_event(const struct shown_event *shown);
+
+/* As watchers_show has them: a line of the stream of events for an entry, and for a shown_event. */
+struct json_object *events_view_entry(const void *entry);
+struct json_object *events_view_event(const void *shown);
+
+#endif
