@@ -28,10 +28,6 @@ struct api {
 	struct explainer explainer;
 	struct lineage *lineage;	  /* the explainer's */
 	uint64_t events[_EVENT_KIND_MAX]; /* of the kernel, since the start */
-	/* of the last quick_check, which reads the whole file */
-	int64_t checked_at, check_again_at;
-	int database_fault; /* as registry_check() returned it */
-	char database_detail[REGISTRY_WORDS_SIZE];
 };
 
 #endif

@@ -2,13 +2,11 @@
 /* GET /v1/status: pd status. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/view.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "coordination/locks.h"
 #include "http/metrics.h"
@@ -28,15 +26,6 @@ const struct route status_get = {
 #define LOCK_NAMES_MAX	   8 /* a line of a terminal; pd locks has them all */
 #define SESSION_NAMES_MAX  8
 #define SESSION_NAME_BYTES 40 /* of each: a purpose may be a sentence */
-/*
- * A quick_check reads the whole file, 5 ms for each MB of it, and everybody else waits meanwhile:
- * asked again after this, however often the status is, and after a thousand times as long as the
- * last one took, so that it holds the loop for a thousandth of the time at most.
- */
-#define CHECK_EVERY_S	 5
-#define CHECK_SHARE	 1000
-#define CHECK_FAULT_SIZE 128 /* of what quick_check finds first */
-
 static int add_daemon(struct request *r, struct json_object *o)
 {
 	const struct api_config *config = &r->api->config;
@@ -74,27 +63,6 @@ static int add_kernel(struct request *r, struct json_object *o)
 	json_add_int(o, "malformed", (int64_t)counters.malformed);
 	json_add_text(o, "whyNot", report->why_not_bpf);
 	return 0;
-}
-
-static void check_database(struct api *api, int64_t now)
-{
-	struct registry *registry = api->config.registry;
-	uint64_t began_us = clock_us(CLOCK_MONOTONIC), took_us;
-	char found[CHECK_FAULT_SIZE] = "";
-
-	if (api->checked_at && now >= api->checked_at && now < api->check_again_at)
-		return;
-	api->database_fault = registry_check(registry, found, sizeof(found));
-	if (api->database_fault < 0)
-		snprintf(api->database_detail, sizeof(api->database_detail), "%s",
-			 registry_strerror(registry, api->database_fault));
-	else
-		snprintf(api->database_detail, sizeof(api->database_detail),
-			 "%s; run `pd stop`, then restore the file from a copy or remove it",
-			 found);
-	took_us = clock_us(CLOCK_MONOTONIC) - began_us;
-	api->checked_at = now;
-	api->check_again_at = now + CHECK_EVERY_S + (int64_t)(took_us * CHECK_SHARE / 1000000);
 }
 
 static int add_services(struct request *r, struct json_object *o)
@@ -187,21 +155,10 @@ static int add_api(struct request *r, struct json_object *o)
  */
 static void add_database(struct request *r, int fault)
 {
-	struct registry *registry = r->api->config.registry;
 	struct json_object *o = json_add_object(r->answer, "database");
-	int lost = registry_files_check(registry);
-	const char *detail = r->api->database_detail, *state = "damaged";
+	const char *detail,
+		*state = registry_condition(r->api->config.registry, fault, r->now, &detail);
 
-	check_database(r->api, r->now);
-	if (lost) {
-		state = "lost";
-		detail = registry_strerror(registry, lost);
-	} else if (fault) {
-		detail = registry_strerror(registry, fault);
-	} else if (!r->api->database_fault) {
-		state = "healthy";
-		detail = "";
-	}
 	json_add_text(o, "path", r->api->config.database_path);
 	json_add_bool(o, "healthy", !strcmp(state, "healthy"));
 	json_add_text(o, "state", state);

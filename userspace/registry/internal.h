@@ -23,6 +23,13 @@
  */
 enum batch_state { BATCH_NONE = 0, BATCH_OPEN, BATCH_LOST };
 
+/* What the last quick_check said (condition.c). */
+struct registry_checked {
+	int64_t at, again_at; /* Unix seconds; 0 = not yet */
+	int error;	      /* as registry_check() returned it */
+	char detail[REGISTRY_WORDS_SIZE];
+};
+
 struct registry {
 	sqlite3 *db;
 	sqlite3_stmt *statements[_STATEMENT_MAX];
@@ -32,6 +39,7 @@ struct registry {
 	bool reading; /* a transaction of reads is open; never together with a batch */
 	uid_t owner;  /* of the file: whose a row without a uid is */
 	struct files files;
+	struct registry_checked checked;
 	int last_error;			 /* of a statement or of the files */
 	char words[REGISTRY_WORDS_SIZE]; /* that registry_strerror() returned last */
 	uid_t own_uid;

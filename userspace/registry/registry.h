@@ -175,6 +175,13 @@ int registry_group_end(struct registry *r, bool undo);
 /* quick_check of the file; *ret_detail (size bytes) names the first fault.  0 healthy, 1 not. */
 int registry_check(struct registry *r, char *ret_detail, size_t size);
 
+/*
+ * "healthy", "damaged" or "lost" (registry_files_check()), and why, "" where it is healthy: by the
+ * files as they are now, by `error`, which the calls before met (0 = none), and by a quick_check
+ * that may be some seconds old.  *ret_detail is valid as that of registry_strerror().
+ */
+const char *registry_condition(struct registry *r, int error, int64_t now, const char **ret_detail);
+
 /* True when another connection wrote into the file since the last call (PRAGMA data_version). */
 bool registry_changed_by_others(struct registry *r);
 
