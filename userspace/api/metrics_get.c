@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/metrics: what was counted, as JSON: pd metrics. */
+#include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/view.h"
 #include "base/memory.h"
 #include "http/metrics.h"
 #include "http/request.h"
@@ -34,26 +34,16 @@ static int add_requests(struct request *r)
 
 	json_add_int(o, "startedAt", started_at);
 	json_add_int(o, "uptime", r->now > started_at ? r->now - started_at : 0);
-	json_add_int(o, "requests", (int64_t)c->requests);
-	json_add_int(o, "errors", (int64_t)c->errors);
-	json_add_int(o, "refused", (int64_t)c->refused);
-	json_add_int(o, "averageUs", c->timed ? (int64_t)(c->total_us / c->timed) : 0);
-	json_add_int(o, "maxUs", (int64_t)c->max_us);
-	json_add_int(o, "connections", (int64_t)c->connections);
-	json_add_int(o, "refusedConnections", (int64_t)c->refused_connections);
-	json_add_int(o, "droppedWatchers", (int64_t)c->dropped_watchers);
+	json_add_int(o, "averageUs", metrics_average_us(c));
+	counters_add(o, metrics_counters, c);
 	return 0;
 }
 
 static int add_database(struct request *r)
 {
 	struct registry_counters c = registry_counters(r->api->config.registry);
-	struct json_object *o = json_add_object(r->answer, "database");
 
-	json_add_int(o, "queries", (int64_t)c.statements);
-	json_add_int(o, "commits", (int64_t)c.commits);
-	json_add_int(o, "errors", (int64_t)c.errors);
-	json_add_int(o, "busyUs", (int64_t)(c.busy_ns / 1000));
+	counters_add(json_add_object(r->answer, "database"), database_counters, &c);
 	return 0;
 }
 
@@ -77,21 +67,14 @@ static void add_events(struct json_object *o, const uint64_t *events)
 static int add_kernel(struct request *r)
 {
 	const struct api_config *config = &r->api->config;
-	const struct sentinel_report *report = sentinel_report(config->sentinel);
 	struct sentinel_counters c = sentinel_counters(config->sentinel);
-	struct json_object *o = json_add_object(r->answer, "kernel"), *probes;
+	struct json_object *o = json_add_object(r->answer, "kernel");
 
-	json_add_text(o, "mode", report->mode == SENTINEL_MODE_BPF ? "bpf" : "poll");
-	json_add_int(o, "events", (int64_t)c.events);
-	json_add_int(o, "lost", (int64_t)c.lost);
-	json_add_int(o, "failedReads", (int64_t)c.failed_reads);
-	json_add_int(o, "malformed", (int64_t)c.malformed);
+	counters_add(o, kernel_counters, &c);
 	json_add_int(o, "resyncs", (int64_t)inventory_resyncs(config->inventory));
 	json_add_int(o, "sockets", (int64_t)inventory_count(config->inventory));
 	add_events(o, r->api->events);
-	probes = json_add_array(o, "probes");
-	for (int i = 0; i < report->n_probes; i++)
-		json_append(probes, view_probe(&report->probes[i]));
+	counters_add_probes(r->api, o);
 	return 0;
 }
 

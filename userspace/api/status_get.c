@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/view.h"
 #include "base/text.h"
 #include "coordination/locks.h"
 #include "http/metrics.h"
@@ -45,22 +45,11 @@ static int add_kernel(struct request *r, struct json_object *o)
 	const struct sentinel *sentinel = r->api->config.sentinel;
 	const struct sentinel_report *report = sentinel_report(sentinel);
 	struct sentinel_counters counters = sentinel_counters(sentinel);
-	struct json_object *probes;
-	int working = 0;
 
-	json_add_text(o, "mode", report->mode == SENTINEL_MODE_BPF ? "bpf" : "poll");
-	probes = json_add_array(o, "probes");
-	for (int i = 0; i < report->n_probes; i++) {
-		json_append(probes, view_probe(&report->probes[i]));
-		working += report->probes[i].state == SENTINEL_PROBE_WORKS;
-	}
-	json_add_int(o, "working", working);
+	json_add_int(o, "working", counters_add_probes(r->api, o));
 	json_add_int(o, "total", report->n_probes);
-	json_add_int(o, "lost", (int64_t)counters.lost);
 	json_add_bool(o, "behind", inventory_is_behind(r->api->config.inventory));
-	json_add_int(o, "events", (int64_t)counters.events);
-	json_add_int(o, "failedReads", (int64_t)counters.failed_reads);
-	json_add_int(o, "malformed", (int64_t)counters.malformed);
+	counters_add(o, kernel_counters, &counters);
 	json_add_text(o, "whyNot", report->why_not_bpf);
 	return 0;
 }
@@ -139,13 +128,8 @@ static int add_api(struct request *r, struct json_object *o)
 {
 	const struct metrics *m = server_metrics(r->api->server);
 
-	json_add_int(o, "requests", (int64_t)m->requests);
-	json_add_int(o, "errors", (int64_t)m->errors);
-	json_add_int(o, "refused", (int64_t)m->refused);
-	json_add_int(o, "connections", (int64_t)m->connections);
-	json_add_int(o, "droppedWatchers", (int64_t)m->dropped_watchers);
-	json_add_int(o, "averageUs", m->timed ? (int64_t)(m->total_us / m->timed) : 0);
-	json_add_int(o, "maxUs", (int64_t)m->max_us);
+	counters_add(o, metrics_counters, m);
+	json_add_int(o, "averageUs", metrics_average_us(m));
 	return 0;
 }
 

@@ -157,21 +157,3 @@ struct json_object *view_socket(const struct inventory *inv, const struct socket
 	json_add_known(o, "timerMs", row->timer_ms);
 	return o;
 }
-
-static const char *const probe_states[] = {
-	[SENTINEL_PROBE_REFUSED] = "refused",
-	[SENTINEL_PROBE_SILENT] = "silent",
-	[SENTINEL_PROBE_WORKS] = "works",
-};
-
-struct json_object *view_probe(const struct sentinel_probe *probe)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_add_text(o, "name", probe->name);
-	json_add_text(o, "attached", probe->attached);
-	json_add_text(o, "state", probe_states[probe->state]);
-	json_add_text(o, "reason", probe->reason);
-	json_add_text(o, "blind", probe->blind);
-	return o;
-}

@@ -20,9 +20,6 @@
 
 struct request;
 
-/* A probe as `pd status` names it. */
-struct json_object *view_probe(const struct sentinel_probe *probe);
-
 /* A socket's own members, those that a line about it shows first. */
 struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row);
 /* A holder as `why` shows it. */

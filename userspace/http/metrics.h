@@ -46,6 +46,11 @@ struct metrics {
 	struct metrics_slow slowest[METRICS_SLOWEST]; /* in no order */
 };
 
+static inline int64_t metrics_average_us(const struct metrics *m)
+{
+	return m->timed ? (int64_t)(m->total_us / m->timed) : 0;
+}
+
 /* Begins to count: a row for each route of the table, which ends with NULL. */
 void metrics_init(struct metrics *m, const struct route *const *routes);
 
