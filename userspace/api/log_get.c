@@ -34,24 +34,14 @@ const struct route log_get = {
 	.params_size = sizeof(struct question),
 };
 
-struct listing {
-	struct request *r;
-	struct page *page;
-	int64_t last_id;
-	bool more;
-	int fault;
-};
-
 static bool list_entry(const struct activity *entry, void *user_data)
 {
-	struct listing *listing = user_data;
+	struct page_list *list = user_data;
 
-	listing->more = page_is_full(listing->r, listing->page);
-	if (listing->more)
+	if (!page_list_has_room(list))
 		return false;
-	listing->last_id = entry->id;
-	listing->fault = written_list_add(listing->r, log_entry_view(entry));
-	return !listing->fault;
+	list->number = entry->id;
+	return page_list_add(list, log_entry_view(entry));
 }
 
 /* `since` and `from` both say where to begin: the later one counts. */
@@ -76,8 +66,7 @@ static int read_bounds(struct request *r, struct question *q)
 static int handle(struct request *r)
 {
 	struct question *q = r->params;
-	struct listing listing = { .r = r, .page = &q->page };
-	char next[24];
+	struct page_list list = { .r = r, .page = &q->page };
 	int fault = read_bounds(r, q);
 
 	if (!fault)
@@ -88,9 +77,6 @@ static int handle(struct request *r)
 	/* one more, which tells that there is another page */
 	q->filter.activity.limit = q->page.rows + 1;
 	fault = registry_for_each_activity(r->api->config.registry, &q->filter.activity, list_entry,
-					   &listing);
-	if (!fault)
-		fault = listing.fault ? listing.fault : written_list_end(r);
-	snprintf(next, sizeof(next), "%" PRId64, listing.last_id);
-	return fault ? fault : page_end(r, listing.more ? next : NULL);
+					   &list);
+	return page_list_end(&list, fault);
 }

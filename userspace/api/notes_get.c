@@ -27,21 +27,12 @@ const struct route notes_get = {
 	.params_size = sizeof(struct question),
 };
 
-struct listing {
-	struct request *r;
-	struct page *page;
-	int64_t last_id;
-	bool more;
-	int fault;
-};
-
 static bool list_note(const struct note *note, void *user_data)
 {
-	struct listing *listing = user_data;
+	struct page_list *list = user_data;
 	struct json_object *o;
 
-	listing->more = page_is_full(listing->r, listing->page);
-	if (listing->more)
+	if (!page_list_has_room(list))
 		return false;
 	o = json_object_new_object();
 	json_add_int(o, "id", note->id);
@@ -50,9 +41,8 @@ static bool list_note(const struct note *note, void *user_data)
 	json_add_text(o, "user", user_name(note->uid));
 	json_add_known(o, "pid", note->pid);
 	json_add_text(o, "comm", note->comm);
-	listing->last_id = note->id;
-	listing->fault = written_list_add(listing->r, o);
-	return !listing->fault;
+	list->number = note->id;
+	return page_list_add(list, o);
 }
 
 static bool add_session(const struct session *s, void *user_data)
@@ -79,10 +69,9 @@ static int handle(struct request *r)
 {
 	struct question *q = r->params;
 	struct registry *registry = r->api->config.registry;
-	struct listing listing = { .r = r, .page = &q->page };
+	struct page_list list = { .r = r, .page = &q->page };
 	struct session_caller caller;
 	struct session_copy s;
-	char next[24];
 	int64_t after;
 	int fault;
 
@@ -96,9 +85,6 @@ static int handle(struct request *r)
 	if (!fault)
 		fault = written_list_begin(r, "notes");
 	if (!fault)
-		fault = registry_for_each_note(registry, s.id, after, list_note, &listing);
-	if (!fault)
-		fault = listing.fault ? listing.fault : written_list_end(r);
-	snprintf(next, sizeof(next), "%" PRId64, listing.last_id);
-	return fault ? fault : page_end(r, listing.more ? next : NULL);
+		fault = registry_for_each_note(registry, s.id, after, list_note, &list);
+	return page_list_end(&list, fault);
 }

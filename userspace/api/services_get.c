@@ -9,12 +9,10 @@
 #include "api/view.h"
 #include "explain/two_servers.h"
 #include "http/page.h"
-#include "registry/service_list.h"
+#include "tracker/claim_walk.h"
 #include "tracker/judge.h"
 #include "tracker/socket_walk.h"
 
-/* Claims copied at a time: what is looked up for each would disturb the registry's cursor. */
-#define CHUNK_SERVICES PAGE_MAX_ROWS
 /* Claims judged for one page, where a status is asked for that few have; 2 us each. */
 #define JUDGED_MAX    (4 * PAGE_MAX_ROWS)
 #define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
@@ -215,65 +213,41 @@ static int read_status(struct request *r, struct question *q)
 	return name && q->claims && q->status < 0 ? bad_status(r, name) : 0;
 }
 
-static bool add_to_chunk(const struct service *service, void *chunk)
+/* Claims behind q->after, which then names the last that was looked at; 1 when some are left. */
+static int add_services(struct request *r, struct question *q)
 {
-	return service_list_add(service, chunk) &&
-	       ((struct service_list *)chunk)->n < CHUNK_SERVICES;
-}
+	_cleanup_(claim_walk_deinit) struct claim_walk walk = {
+		.inventory = r->api->config.inventory,
+		.registry = r->api->config.registry,
+		.filter = q->filter,
+	};
 
-/* The holders of all ports of a chunk are asked in one call. */
-static int recheck(struct api *api, const struct service_list *chunk)
-{
-	struct inventory *inv = api->config.inventory;
-	uint16_t ports[CHUNK_SERVICES];
+	walk.filter.after = memcpy(walk.last, q->after, sizeof(walk.last));
+	for (int judged = 0; judged < JUDGED_MAX; judged++) {
+		const struct service *s;
+		int fault = claim_walk_next(&walk, &s);
 
-	for (size_t i = 0; i < chunk->n; i++)
-		ports[i] = chunk->services[i].port;
-	return inventory_recheck_ports(inv, inventory_own_netns(inv), ports, chunk->n);
-}
-
-/*
- * Adds the services behind q->after, which then names the last that was looked at.  *ret_more: some
- * were left out; *ret_end: there are none behind them.
- */
-static int add_chunk(struct request *r, struct question *q, bool *ret_more, bool *ret_end)
-{
-	struct service_filter filter = q->filter;
-	struct service_list chunk = { 0 };
-	int fault;
-
-	filter.after = q->after;
-	fault = registry_for_each_service(r->api->config.registry, &filter, add_to_chunk, &chunk);
-	if (!fault && chunk.no_memory)
-		fault = -ENOMEM;
-	if (!fault && chunk.n > 1)
-		fault = recheck(r->api, &chunk);
-	*ret_more = false;
-	for (size_t i = 0; !fault && !*ret_more && i < chunk.n; i++) {
-		*ret_more = page_is_full(r, &q->page);
-		if (*ret_more)
-			break;
-		fault = add_service(r, &chunk.services[i], q);
-		snprintf(q->after, sizeof(q->after), "%s", chunk.services[i].id);
+		if (fault || !s)
+			return fault;
+		if (page_is_full(r, &q->page))
+			return 1;
+		fault = add_service(r, s, q);
+		if (fault)
+			return fault;
+		snprintf(q->after, sizeof(q->after), "%s", s->id);
 	}
-	*ret_end = chunk.n < CHUNK_SERVICES;
-	service_list_free(&chunk);
-	return fault;
+	return 1;
 }
 
 /* Sets claims_are_through, or leaves q->after where the next page begins. */
 static int list_services(struct request *r, struct question *q)
 {
-	int fault = written_list_begin(r, "services");
-	bool more = false, end = !q->claims || q->claims_are_through;
+	int more = written_list_begin(r, "services");
 
-	for (int judged = 0; !fault && !more && !end; judged += CHUNK_SERVICES) {
-		more = judged >= JUDGED_MAX;
-		if (!more)
-			fault = add_chunk(r, q, &more, &end);
-	}
-	q->claims_are_through = !more;
-	return fault ? fault : written_list_end(r);
+	if (!more && q->claims && !q->claims_are_through)
+		more = add_services(r, q);
+	q->claims_are_through = more != 1;
+	return more < 0 ? more : written_list_end(r);
 }
 
 /* The orphan rows behind the place of the walk.  1 when some are left for the next page. */

@@ -10,7 +10,8 @@
 #include "http/page.h"
 
 #define SESSIONS_SHOWN 20 /* completed ones, where not all are asked for */
-#define CURSOR_SIZE    (64 + SESSION_ID_MAX)
+
+_Static_assert(PAGE_CURSOR_SIZE >= 64 + SESSION_ID_MAX, "a place is three numbers and an id");
 
 struct question {
 	bool all;
@@ -30,42 +31,32 @@ const struct route sessions_get = {
 	.params_size = sizeof(struct question),
 };
 
-struct listing {
-	struct request *r;
-	struct page *page;
-	char last[CURSOR_SIZE];
-	bool more;
-	int fault;
-};
-
 /*
  * Where a session stands in the list: open ones first, by their begin; then those that are over,
  * the newest before.  As text that sorts so.
  */
-static void place_of(const struct session *s, char ret[CURSOR_SIZE])
+static void place_of(const struct session *s, char ret[PAGE_CURSOR_SIZE])
 {
 	bool over = s->status == SESSION_COMPLETED;
 	int64_t since = s->ended_at ? s->ended_at : s->stalled_at ? s->stalled_at : s->started_at;
 
-	snprintf(ret, CURSOR_SIZE, "%d.%020" PRId64 ".%020" PRId64 ".%s", over,
+	snprintf(ret, PAGE_CURSOR_SIZE, "%d.%020" PRId64 ".%020" PRId64 ".%s", over,
 		 over ? INT64_MAX - since : 0, over ? INT64_MAX - s->started_at : s->started_at,
 		 s->id);
 }
 
 static bool list_session(const struct session *s, void *user_data)
 {
-	struct listing *listing = user_data;
-	char place[CURSOR_SIZE];
+	struct page_list *list = user_data;
+	char place[PAGE_CURSOR_SIZE];
 
 	place_of(s, place);
-	if (listing->page->after && strcmp(place, listing->page->after) <= 0)
+	if (list->page->after && strcmp(place, list->page->after) <= 0)
 		return true;
-	listing->more = page_is_full(listing->r, listing->page);
-	if (listing->more)
+	if (!page_list_has_room(list))
 		return false;
-	memcpy(listing->last, place, sizeof(place));
-	listing->fault = written_list_add(listing->r, session_view(s, listing->r->uid));
-	return !listing->fault;
+	memcpy(list->last, place, sizeof(place));
+	return page_list_add(list, session_view(s, list->r->uid));
 }
 
 static int handle(struct request *r)
@@ -73,7 +64,7 @@ static int handle(struct request *r)
 	struct question *q = r->params;
 	const struct session_filter filter = { .uid = PROCESS_UID_UNKNOWN,
 					       .limit = q->all ? 0 : SESSIONS_SHOWN };
-	struct listing listing = { .r = r, .page = &q->page };
+	struct page_list list = { .r = r, .page = &q->page };
 	int64_t counts[_SESSION_STATUS_MAX];
 	int fault = registry_count_sessions(r->api->config.registry, counts);
 
@@ -85,8 +76,6 @@ static int handle(struct request *r)
 	fault = written_list_begin(r, "sessions");
 	if (!fault)
 		fault = registry_for_each_session(r->api->config.registry, &filter, list_session,
-						  &listing);
-	if (!fault)
-		fault = listing.fault ? listing.fault : written_list_end(r);
-	return fault ? fault : page_end(r, listing.more ? listing.last : NULL);
+						  &list);
+	return page_list_end(&list, fault);
 }

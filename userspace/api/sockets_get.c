@@ -8,8 +8,7 @@
 #include "api/state.h"
 #include "api/view.h"
 #include "http/page.h"
-#include "registry/service_list.h"
-#include "tracker/judge.h"
+#include "tracker/socket_owner.h"
 #include "tracker/socket_walk.h"
 
 struct question {
@@ -32,81 +31,15 @@ const struct route sockets_get = {
 	.params_size = sizeof(struct question),
 };
 
-/* The claim on the port whose sockets are being listed, judged; none: an empty list. */
-struct port_claim {
-	uint16_t port; /* 0 = none was looked for yet */
-	struct service_list list;
-	struct judgement now;
-};
-
 struct listing {
 	struct request *r;
 	struct question *asked;
 	struct socket_walk walk;
-	struct port_claim claim;
+	struct socket_owners owners;
 };
-
-static void claim_deinit(struct port_claim *claim)
-{
-	free(claim->now.holdings);
-	service_list_free(&claim->list);
-	*claim = (struct port_claim){ 0 };
-}
-
-/* The claim on the port of a row; *row becomes NULL when it is gone after the claim was judged. */
-static int look_up_claim(struct listing *l, const struct socket_row **row)
-{
-	struct api *api = l->r->api;
-	struct port_claim *claim = &l->claim;
-	uint64_t cookie = (*row)->cookie;
-	int fault;
-
-	if (claim->port == (*row)->port)
-		return 0;
-	claim_deinit(claim);
-	claim->port = (*row)->port;
-	fault = registry_service_by_port(api->config.registry, claim->port, service_list_add,
-					 &claim->list);
-	if (fault == OUTCOME_NO)
-		return 0;
-	if (!fault && claim->list.no_memory)
-		fault = -ENOMEM;
-	if (!fault)
-		fault = judge_claim(api->config.inventory, &claim->list.services[0], l->r->now,
-				    JUDGE_VERIFIED, &claim->now);
-	*row = inventory_by_cookie(api->config.inventory, cookie);
-	return fault;
-}
-
-/* The service that a socket belongs to, and its status: names, NULL = none. */
-struct owner {
-	const char *service, *status;
-};
-
-static int find_owner(const struct listing *l, const struct socket_row *row, struct owner *ret)
-{
-	bool own = row->netns == inventory_own_netns(l->walk.inv);
-	int reason;
-
-	if (own && l->claim.list.n) {
-		const struct service *claim = &l->claim.list.services[0];
-
-		ret->service = claim->id;
-		ret->status = service_status_name(
-			socket_serves(row)
-				? judge_socket_of_claim(l->r->api->config.inventory, claim, row)
-				: l->claim.now.verdict.status);
-		return 0;
-	}
-	reason = judge_unclaimed(l->walk.inv, l->r->api->config.registry, row);
-	if (reason < 0)
-		return reason;
-	*ret = (struct owner){ NULL, reason == ORPHAN_NOT ? NULL : "orphan" };
-	return 0;
-}
 
 static int write_briefly(const struct listing *l, const struct socket_row *row,
-			 const struct owner *owner)
+			 const struct socket_owner *owner)
 {
 	struct request *r = l->r;
 	char addr[NET_ADDR_STR_SIZE];
@@ -138,7 +71,7 @@ static int add_holder(const struct listing *l, struct json_object *holders,
 }
 
 static int write_in_full(const struct listing *l, const struct socket_row *row,
-			 const struct owner *owner)
+			 const struct socket_owner *owner)
 {
 	const struct inventory *inv = l->walk.inv;
 	_cleanup_free_ struct holding *holdings = NULL;
@@ -169,11 +102,9 @@ static int write_in_full(const struct listing *l, const struct socket_row *row,
 
 static int write_socket(struct listing *l, const struct socket_row *row)
 {
-	struct owner owner;
-	int fault = look_up_claim(l, &row);
+	struct socket_owner owner;
+	int fault = socket_owner_find(&l->owners, &row, &owner);
 
-	if (!fault && row)
-		fault = find_owner(l, row, &owner);
 	if (fault || !row)
 		return fault;
 	return l->asked->brief ? write_briefly(l, row, &owner) : write_in_full(l, row, &owner);
@@ -205,6 +136,7 @@ static int handle(struct request *r)
 	struct listing l = {
 		.r = r,
 		.asked = q,
+		.owners = { r->api->config.inventory, r->api->config.registry, r->now },
 		.walk = { .inv = r->api->config.inventory, .port = q->port, .idle_too = q->port },
 	};
 	char next[PAGE_SOCKET_SIZE];
@@ -217,7 +149,7 @@ static int handle(struct request *r)
 		fault = written_list_begin(r, "sockets");
 	if (!fault)
 		more = add_sockets(&l);
-	claim_deinit(&l.claim);
+	socket_owners_deinit(&l.owners);
 	if (!fault)
 		fault = more < 0 ? more : written_list_end(r);
 	page_socket(l.walk.place.port, l.walk.place.cookie, next);

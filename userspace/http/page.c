@@ -40,6 +40,29 @@ int page_end(struct request *r, const char *next)
 	return written_member(r, "next", json_text(next));
 }
 
+bool page_list_has_room(struct page_list *l)
+{
+	l->more = page_is_full(l->r, l->page);
+	return !l->more;
+}
+
+bool page_list_add(struct page_list *l, struct json_object *row)
+{
+	l->fault = written_list_add(l->r, row);
+	return !l->fault;
+}
+
+int page_list_end(struct page_list *l, int fault)
+{
+	if (!fault)
+		fault = l->fault ? l->fault : written_list_end(l->r);
+	if (fault)
+		return fault;
+	if (!*l->last)
+		snprintf(l->last, sizeof(l->last), "%" PRId64, l->number);
+	return page_end(l->r, l->more ? l->last : NULL);
+}
+
 int page_bad_cursor(struct request *r, const struct page *page)
 {
 	return request_fail(r, OUTCOME_BAD_REQUEST,

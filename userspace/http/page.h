@@ -17,9 +17,10 @@
 #include "http/param.h"
 
 /* Some 4 ms of the loop: what somebody else's question may have to wait for. */
-#define PAGE_MAX_ROWS	500
-#define PAGE_BRIEF_ROWS 1500 /* of sockets and services without details, 3 us each */
-#define PAGE_MAX_BYTES	(1024 * 1024)
+#define PAGE_MAX_ROWS	 500
+#define PAGE_BRIEF_ROWS	 1500 /* of sockets and services without details, 3 us each */
+#define PAGE_MAX_BYTES	 (1024 * 1024)
+#define PAGE_CURSOR_SIZE 128
 
 struct page {
 	int64_t n;	   /* as asked for; 0 = not at all */
@@ -44,6 +45,24 @@ bool page_is_full(const struct request *r, const struct page *page);
 
 /* Ends the lists of an answer: `next` names its last row, or is NULL. */
 int page_end(struct request *r, const char *next);
+
+/*
+ * A list whose rows are visited one by one: a visit asks whether there is room for its row, says
+ * where it stands, and adds it.
+ */
+struct page_list {
+	struct request *r;
+	const struct page *page;
+	int64_t number; /* the cursor of the last row, or: */
+	char last[PAGE_CURSOR_SIZE];
+	bool more; /* a row had no room */
+	int fault;
+};
+bool page_list_has_room(struct page_list *l);
+/* Consumes the row.  False: the visits end. */
+bool page_list_add(struct page_list *l, struct json_object *row);
+/* Ends the list and the answer; `fault` is that of the visits. */
+int page_list_end(struct page_list *l, int fault);
 
 /* A cursor that is a number.  0, OUTCOME_BAD_REQUEST. */
 int page_after_number(struct request *r, const struct page *page, int64_t *ret);
