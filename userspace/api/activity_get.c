@@ -9,17 +9,8 @@ struct question {
 	struct log_filter filter;
 };
 
-static int handle(struct request *r);
-
-const struct route activity_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/activity",
-	.handle = handle,
-	.params = {
-		PARAM_LOG_FILTER("filter", struct question, filter),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(activity_get, GET, "/v1/activity", struct question,
+      PARAM_LOG_FILTER("filter", struct question, filter));
 
 static int handle(struct request *r)
 {

@@ -29,24 +29,14 @@ struct claims {
 
 static param_read read_health, read_range, read_services;
 
-static int handle(struct request *r);
-
-const struct route claims_post = {
-	.method = ROUTE_POST,
-	.path = "/v1/claims",
-	.handle = handle,
-	.params = {
-		PARAM_ID("id", struct claims, one.id),
-		PARAM_PORT("port", struct claims, batch.port),
-		PARAM_ROW("range", read_range, struct claims, batch.range, struct port_range),
-		PARAM_DURATION("ttl", struct claims, batch.ttl_s),
-		PARAM_ROW("health", read_health, struct claims, one.health_path, char[HEALTH_PATH_SIZE]),
-		PARAM_PATH("cwd", struct claims, batch.cwd),
-		PARAM_ROW("services", read_services, struct claims, services, struct json_object *,
-			  .of_any_type = true),
-	},
-	.params_size = sizeof(struct claims),
-};
+ROUTE(claims_post, POST, "/v1/claims", struct claims, PARAM_ID("id", struct claims, one.id),
+      PARAM_PORT("port", struct claims, batch.port),
+      PARAM_ROW("range", read_range, struct claims, batch.range, struct port_range),
+      PARAM_DURATION("ttl", struct claims, batch.ttl_s),
+      PARAM_ROW("health", read_health, struct claims, one.health_path, char[HEALTH_PATH_SIZE]),
+      PARAM_PATH("cwd", struct claims, batch.cwd),
+      PARAM_ROW("services", read_services, struct claims, services, struct json_object *,
+		.of_any_type = true));
 
 #define ID_IS_MISSING "; write one like \"myapp:web\""
 

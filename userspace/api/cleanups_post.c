@@ -13,21 +13,11 @@
 
 static param_read read_project;
 
-static int handle(struct request *r);
-
-const struct route cleanups_post = {
-	.method = ROUTE_POST,
-	.path = "/v1/cleanups",
-	.handle = handle,
-	.params = {
-		PARAM_DURATION("olderThan", struct cleanup, older_than_s,
-			       .advice = "12h, 7d or 2w", .otherwise = OLDER_THAN_DEFAULT_S),
-		PARAM_BOOL("stale", struct cleanup, stale),
-		PARAM_BOOL("dryRun", struct cleanup, dry_run),
-		PARAM_ROW("project", read_project, struct cleanup, project, const char *),
-	},
-	.params_size = sizeof(struct cleanup),
-};
+ROUTE(cleanups_post, POST, "/v1/cleanups", struct cleanup,
+      PARAM_DURATION("olderThan", struct cleanup, older_than_s, .advice = "12h, 7d or 2w",
+		     .otherwise = OLDER_THAN_DEFAULT_S),
+      PARAM_BOOL("stale", struct cleanup, stale), PARAM_BOOL("dryRun", struct cleanup, dry_run),
+      PARAM_ROW("project", read_project, struct cleanup, project, const char *));
 
 static int read_project(struct request *r, const struct param *p, const struct param_value *value,
 			void *ret)

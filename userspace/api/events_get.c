@@ -18,19 +18,9 @@ struct question {
 
 static param_read read_pattern;
 
-static int handle(struct request *r);
-
-const struct route events_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/events",
-	.handle = handle,
-	.params = {
-		PARAM_ROW("pattern", read_pattern, struct question, filter, struct log_filter,
-			  .check = pattern_check, .cannot = "read",
-			  .advice = "write one like myapp:*"),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(events_get, GET, "/v1/events", struct question,
+      PARAM_ROW("pattern", read_pattern, struct question, filter, struct log_filter,
+		.check = pattern_check, .cannot = "read", .advice = "write one like myapp:*"));
 
 static int read_pattern(struct request *r, const struct param *p, const struct param_value *value,
 			void *ret)

@@ -28,19 +28,9 @@ struct question {
 	int64_t timeout_s;
 };
 
-static int handle(struct request *r);
-
-const struct route health_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/health",
-	.handle = handle,
-	.params = {
-		PARAM_MATCH("match", struct question, match),
-		PARAM_DURATION("timeout", struct question, timeout_s, .advice = "5s or 1m",
-			       .min = 1, .max = TIMEOUT_MAX_S, .otherwise = TIMEOUT_DEFAULT_S),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(health_get, GET, "/v1/health", struct question, PARAM_MATCH("match", struct question, match),
+      PARAM_DURATION("timeout", struct question, timeout_s, .advice = "5s or 1m", .min = 1,
+		     .max = TIMEOUT_MAX_S, .otherwise = TIMEOUT_DEFAULT_S));
 
 /* Lasts until the round has ended. */
 struct watching {

@@ -15,19 +15,8 @@ struct question {
 	const char *user; /* NULL = the caller */
 };
 
-static int handle(struct request *r);
-
-const struct route locks_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/locks",
-	.handle = handle,
-	.params = {
-		PARAM_LOCK_NAME(struct question, name),
-		PARAM_ONE("machine", struct question, machine),
-		PARAM_TEXT("user", struct question, user),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(locks_get, GET, "/v1/locks", struct question, PARAM_LOCK_NAME(struct question, name),
+      PARAM_ONE("machine", struct question, machine), PARAM_TEXT("user", struct question, user));
 
 static int show_one(struct request *r, const struct question *q, struct json_object *list)
 {

@@ -18,21 +18,9 @@ struct question {
 	struct page page;
 };
 
-static int handle(struct request *r);
-
-const struct route log_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/log",
-	.handle = handle,
-	.params = {
-		PARAM_LOG_FILTER("filter", struct question, filter),
-		PARAM_SINCE("since", struct question, since),
-		PARAM_MOMENT("from", struct question, from),
-		PARAM_MOMENT("to", struct question, to),
-		PARAM_PAGE(struct question, page, MAX_ROWS),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(log_get, GET, "/v1/log", struct question, PARAM_LOG_FILTER("filter", struct question, filter),
+      PARAM_SINCE("since", struct question, since), PARAM_MOMENT("from", struct question, from),
+      PARAM_MOMENT("to", struct question, to), PARAM_PAGE(struct question, page, MAX_ROWS));
 
 static bool list_entry(const struct activity *entry, void *user_data)
 {

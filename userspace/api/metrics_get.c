@@ -13,18 +13,9 @@ struct question {
 	int64_t over_us;
 };
 
-static int handle(struct request *r);
-
-const struct route metrics_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/metrics",
-	.handle = handle,
-	.params = {
-		PARAM_NUMBER("over", struct question, over_us, .max = INT64_MAX,
-			     .otherwise = OVER_DEFAULT_US, .advice = "is not a number of microseconds"),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(metrics_get, GET, "/v1/metrics", struct question,
+      PARAM_NUMBER("over", struct question, over_us, .max = INT64_MAX, .otherwise = OVER_DEFAULT_US,
+		   .advice = "is not a number of microseconds"));
 
 static int add_requests(struct request *r)
 {

@@ -10,13 +10,7 @@
 #include "http/request.h"
 #include "registry/sessions.h"
 
-static int handle(struct request *r);
-
-const struct route metrics_text_get = {
-	.method = ROUTE_GET,
-	.path = "/metrics",
-	.handle = handle,
-};
+ROUTE(metrics_text_get, GET, "/metrics", struct route_no_params);
 
 static int write_gauges(FILE *to, const struct api *api)
 {

@@ -14,18 +14,8 @@ struct question {
 	struct page page;
 };
 
-static int handle(struct request *r);
-
-const struct route notes_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/notes",
-	.handle = handle,
-	.params = {
-		PARAM_SESSION(struct question, session),
-		PARAM_PAGE(struct question, page, NOTES_PER_SESSION),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(notes_get, GET, "/v1/notes", struct question, PARAM_SESSION(struct question, session),
+      PARAM_PAGE(struct question, page, NOTES_PER_SESSION));
 
 static bool list_note(const struct note *note, void *user_data)
 {

@@ -9,19 +9,9 @@ struct writing {
 	const char *text;
 };
 
-static int handle(struct request *r);
-
-const struct route notes_post = {
-	.method = ROUTE_POST,
-	.path = "/v1/notes",
-	.handle = handle,
-	.params = {
-		PARAM_SESSION(struct writing, session),
-		PARAM_ROW("text", session_text_read, struct writing, text, const char *, .noun = "note",
-			  .max = NOTE_MAX_BYTES, .missing = ": the note is empty"),
-	},
-	.params_size = sizeof(struct writing),
-};
+ROUTE(notes_post, POST, "/v1/notes", struct writing, PARAM_SESSION(struct writing, session),
+      PARAM_ROW("text", session_text_read, struct writing, text, const char *, .noun = "note",
+		.max = NOTE_MAX_BYTES, .missing = ": the note is empty"));
 
 static int handle(struct request *r)
 {

@@ -16,18 +16,9 @@ struct release {
 	struct json_object *released, *refused;
 };
 
-static int handle(struct request *r);
-
-const struct route releases_post = {
-	.method = ROUTE_POST,
-	.path = "/v1/releases",
-	.handle = handle,
-	.params = {
-		PARAM_MATCH("match", struct release, match,
-			    .missing = "; write an id, a pattern or \":3000\""),
-	},
-	.params_size = sizeof(struct release),
-};
+ROUTE(releases_post, POST, "/v1/releases", struct release,
+      PARAM_MATCH("match", struct release, match,
+		  .missing = "; write an id, a pattern or \":3000\""));
 
 /* --- what still holds the port --- */
 

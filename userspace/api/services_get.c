@@ -35,21 +35,11 @@ struct question {
 	uint64_t after_cookie;
 };
 
-static int handle(struct request *r);
-
-const struct route services_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/services",
-	.handle = handle,
-	.params = {
-		PARAM_PATTERN("pattern", struct question, pattern),
-		PARAM_PORT("port", struct question, port),
-		PARAM_TEXT("status", struct question, status_name),
-		PARAM_NO("details", struct question, brief),
-		PARAM_PAGE(struct question, page, PAGE_MAX_ROWS),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(services_get, GET, "/v1/services", struct question,
+      PARAM_PATTERN("pattern", struct question, pattern), PARAM_PORT("port", struct question, port),
+      PARAM_TEXT("status", struct question, status_name),
+      PARAM_NO("details", struct question, brief),
+      PARAM_PAGE(struct question, page, PAGE_MAX_ROWS));
 
 /* --- one claim --- */
 

@@ -9,18 +9,9 @@ struct ending {
 	const char *note; /* NULL = none */
 };
 
-static int handle(struct request *r);
-
-const struct route sessions_end_post = {
-	.method = ROUTE_POST,
-	.path = "/v1/sessions/end",
-	.handle = handle,
-	.params = {
-		PARAM_SESSION(struct ending, session),
-		PARAM_TEXT("note", struct ending, note, .max = NOTE_MAX_BYTES),
-	},
-	.params_size = sizeof(struct ending),
-};
+ROUTE(sessions_end_post, POST, "/v1/sessions/end", struct ending,
+      PARAM_SESSION(struct ending, session),
+      PARAM_TEXT("note", struct ending, note, .max = NOTE_MAX_BYTES));
 
 static int handle(struct request *r)
 {

@@ -18,18 +18,8 @@ struct question {
 	struct page page;
 };
 
-static int handle(struct request *r);
-
-const struct route sessions_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/sessions",
-	.handle = handle,
-	.params = {
-		PARAM_ONE("all", struct question, all),
-		PARAM_PAGE(struct question, page, PAGE_MAX_ROWS),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(sessions_get, GET, "/v1/sessions", struct question, PARAM_ONE("all", struct question, all),
+      PARAM_PAGE(struct question, page, PAGE_MAX_ROWS));
 
 /*
  * Where a session stands in the list: open ones first, by their begin; then those that are over,

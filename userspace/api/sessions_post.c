@@ -11,21 +11,12 @@ struct beginning {
 	const char *purpose, *agent, *cwd;
 };
 
-static int handle(struct request *r);
-
-const struct route sessions_post = {
-	.method = ROUTE_POST,
-	.path = "/v1/sessions",
-	.handle = handle,
-	.params = {
-		PARAM_ROW("purpose", session_text_read, struct beginning, purpose, const char *,
-			  .max = SESSION_PURPOSE_MAX_BYTES,
-			  .missing = "; write one like \"Building checkout UI\""),
-		PARAM_TEXT("agent", struct beginning, agent, .max = SESSION_AGENT_MAX_BYTES),
-		PARAM_PATH("cwd", struct beginning, cwd, .max = PATH_MAX - 1),
-	},
-	.params_size = sizeof(struct beginning),
-};
+ROUTE(sessions_post, POST, "/v1/sessions", struct beginning,
+      PARAM_ROW("purpose", session_text_read, struct beginning, purpose, const char *,
+		.max = SESSION_PURPOSE_MAX_BYTES,
+		.missing = "; write one like \"Building checkout UI\""),
+      PARAM_TEXT("agent", struct beginning, agent, .max = SESSION_AGENT_MAX_BYTES),
+      PARAM_PATH("cwd", struct beginning, cwd, .max = PATH_MAX - 1));
 
 struct others {
 	const struct session *of;

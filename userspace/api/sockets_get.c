@@ -17,19 +17,9 @@ struct question {
 	struct page page;
 };
 
-static int handle(struct request *r);
-
-const struct route sockets_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/sockets",
-	.handle = handle,
-	.params = {
-		PARAM_PORT("port", struct question, port),
-		PARAM_NO("details", struct question, brief),
-		PARAM_PAGE(struct question, page, PAGE_MAX_ROWS),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(sockets_get, GET, "/v1/sockets", struct question, PARAM_PORT("port", struct question, port),
+      PARAM_NO("details", struct question, brief),
+      PARAM_PAGE(struct question, page, PAGE_MAX_ROWS));
 
 struct listing {
 	struct request *r;

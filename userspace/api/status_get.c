@@ -14,13 +14,7 @@
 #include "registry/sessions.h"
 #include "tracker/judge.h"
 
-static int handle(struct request *r);
-
-const struct route status_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/status",
-	.handle = handle,
-};
+ROUTE(status_get, GET, "/v1/status", struct route_no_params);
 
 #define ACTIVITY_RECENT_S  300
 #define LOCK_NAMES_MAX	   8 /* a line of a terminal; pd locks has them all */

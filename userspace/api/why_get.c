@@ -38,29 +38,17 @@ struct question {
 
 static param_read read_protocol, read_address;
 
-static int handle(struct request *r);
-
-const struct route why_get = {
-	.method = ROUTE_GET,
-	.path = "/v1/why",
-	.handle = handle,
-	.params = {
-		PARAM_PORT("port", struct question, port),
-		PARAM_ROW("proto", read_protocol, struct question, protocol, uint16_t),
-		PARAM_ROW("addr", read_address, struct question, addr, struct asked_address),
-		PARAM_FLAG("v6only", struct question, v6only),
-		PARAM_FLAG("reuseaddr", struct question, reuseaddr),
-		PARAM_FLAG("reuseport", struct question, reuseport),
-		PARAM_TEXT("dev", struct question, dev),
-		/* (uid_t)-1 is nobody's */
-		PARAM_NUMBER("uid", struct question, uid, .max = UINT32_MAX - 1, .otherwise = -1),
-		PARAM_TEXT("netns", struct question, netns),
-		PARAM_NUMBER("pid", struct question, pid, .min = 1, .max = PID_MAX_LIMIT),
-		PARAM_NUMBER("last", struct question, last, .min = 1, .max = REFUSALS_MAX,
-			     .otherwise = 1),
-	},
-	.params_size = sizeof(struct question),
-};
+ROUTE(why_get, GET, "/v1/why", struct question, PARAM_PORT("port", struct question, port),
+      PARAM_ROW("proto", read_protocol, struct question, protocol, uint16_t),
+      PARAM_ROW("addr", read_address, struct question, addr, struct asked_address),
+      PARAM_FLAG("v6only", struct question, v6only),
+      PARAM_FLAG("reuseaddr", struct question, reuseaddr),
+      PARAM_FLAG("reuseport", struct question, reuseport), PARAM_TEXT("dev", struct question, dev),
+      /* (uid_t)-1 is nobody's */
+      PARAM_NUMBER("uid", struct question, uid, .max = UINT32_MAX - 1, .otherwise = -1),
+      PARAM_TEXT("netns", struct question, netns),
+      PARAM_NUMBER("pid", struct question, pid, .min = 1, .max = PID_MAX_LIMIT),
+      PARAM_NUMBER("last", struct question, last, .min = 1, .max = REFUSALS_MAX, .otherwise = 1));
 
 /* --- a question --- */
 

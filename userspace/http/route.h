@@ -28,4 +28,18 @@ static inline const char *route_method_name(const struct route *route)
 	return route->method == ROUTE_POST ? "POST" : "GET";
 }
 
+/*
+ * The row of a route, at the top of the file whose handle() answers it: its parameters fill an
+ * `of`, and the rest are their rows (param.h).
+ */
+#define ROUTE(name, verb, at, of, ...)                         \
+	static int handle(struct request *r);                  \
+	const struct route name = { .method = ROUTE_##verb,    \
+				    .path = (at),              \
+				    .handle = handle,          \
+				    .params = { __VA_ARGS__ }, \
+				    .params_size = sizeof(of) }
+struct route_no_params {
+};
+
 #endif
