@@ -30,20 +30,7 @@ int lock_name_owner(struct request *r, bool machine, const char *user, uid_t *re
 
 int lock_namesakes_find(struct request *r, struct lock_key key, struct lock_namesakes *ret)
 {
-	_cleanup_free_ struct lock *locks = NULL;
-	size_t n = 0;
-	int fault = locks_look_all(r->api->locks, true, &locks, &n);
-
-	*ret = (struct lock_namesakes){ 0 };
-	for (size_t i = 0; !fault && i < n; i++) {
-		if (strcmp(locks[i].name, key.name) != 0 || locks[i].owner == key.owner)
-			continue;
-		if (locks[i].owner == LOCK_OF_MACHINE)
-			ret->machine = locks[i];
-		else if (!ret->n_others++)
-			ret->other = locks[i];
-	}
-	return fault;
+	return locks_find_namesakes(r->api->locks, key, ret);
 }
 
 int lock_namesakes_fail(struct request *r, const struct lock_namesakes *others,

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 #include "base/identity.h"
+#include "coordination/lock_words.h"
 #include "http/param.h"
-#include "registry/locks.h"
 
 struct request;
 
@@ -23,12 +23,6 @@ struct request;
  * `user` is NULL where none was named.  0, OUTCOME_BAD_REQUEST.
  */
 int lock_name_owner(struct request *r, bool machine, const char *user, uid_t *ret);
-
-/* Held locks of the name that are not the key's. */
-struct lock_namesakes {
-	struct lock machine, other; /* one of another user; each counts when it is held */
-	size_t n_others;
-};
 
 /* 0, negative errno. */
 int lock_namesakes_find(struct request *r, struct lock_key key, struct lock_namesakes *ret);

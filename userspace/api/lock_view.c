@@ -10,14 +10,13 @@
 
 static void add_waiter(const struct lock *wanted, int64_t since, void *user_data)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_append_object(user_data);
 
 	json_add_text(o, "holder", wanted->holder);
 	json_add_int(o, "pid", wanted->process.pid);
 	json_add_text(o, "process", wanted->comm);
 	json_add_text(o, "user", user_name(wanted->uid));
 	json_add_int(o, "since", since);
-	json_append(user_data, o);
 }
 
 struct json_object *lock_view(const struct locks *locks, const struct lock *lock, uid_t viewer)
@@ -41,17 +40,4 @@ struct json_object *lock_view(const struct locks *locks, const struct lock *lock
 	json_add_known(o, "releasedAt", lock->released_at);
 	locks_for_each_waiter(locks, lock_key_of(lock), add_waiter, json_add_array(o, "waiters"));
 	return o;
-}
-
-const char *lock_words_held(const struct lock *lock, int64_t now, char *ret)
-{
-	char age[32], rest[32], process[sizeof(lock->comm) + 32] = "";
-	int64_t left = lock->expires_at > now ? lock->expires_at - now : 0;
-
-	if (!lock->by_time)
-		snprintf(process, sizeof(process), " (%s, pid %d)", lock->comm, lock->process.pid);
-	snprintf(ret, LOCK_WORDS_SIZE, "held by %s%s for %s%s%s%s", lock->holder, process,
-		 duration_format_short(now - lock->acquired_at, age), lock->ttl_s ? ", " : "",
-		 lock->ttl_s ? duration_format_long(left, rest) : "", lock->ttl_s ? " left" : "");
-	return ret;
 }

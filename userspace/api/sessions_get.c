@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/sessions: the list, by pages: pd sessions. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "api/routes.h"
 #include "api/session_view.h"
 #include "api/state.h"
-#include "base/session.h"
 #include "http/page.h"
 
 #define SESSIONS_SHOWN 20 /* completed ones, where not all are asked for */
 
-_Static_assert(PAGE_CURSOR_SIZE >= 64 + SESSION_ID_MAX, "a place is three numbers and an id");
+_Static_assert(PAGE_CURSOR_SIZE >= SESSION_PLACE_SIZE, "a place is a cursor");
 
 struct question {
 	bool all;
@@ -21,26 +19,12 @@ struct question {
 ROUTE(sessions_get, GET, "/v1/sessions", struct question, PARAM_ONE("all", struct question, all),
       PARAM_PAGE(struct question, page, PAGE_MAX_ROWS));
 
-/*
- * Where a session stands in the list: open ones first, by their begin; then those that are over,
- * the newest before.  As text that sorts so.
- */
-static void place_of(const struct session *s, char ret[PAGE_CURSOR_SIZE])
-{
-	bool over = s->status == SESSION_COMPLETED;
-	int64_t since = s->ended_at ? s->ended_at : s->stalled_at ? s->stalled_at : s->started_at;
-
-	snprintf(ret, PAGE_CURSOR_SIZE, "%d.%020" PRId64 ".%020" PRId64 ".%s", over,
-		 over ? INT64_MAX - since : 0, over ? INT64_MAX - s->started_at : s->started_at,
-		 s->id);
-}
-
 static bool list_session(const struct session *s, void *user_data)
 {
 	struct page_list *list = user_data;
-	char place[PAGE_CURSOR_SIZE];
+	char place[SESSION_PLACE_SIZE];
 
-	place_of(s, place);
+	session_place(s, place);
 	if (list->page->after && strcmp(place, list->page->after) <= 0)
 		return true;
 	if (!page_list_has_room(list))

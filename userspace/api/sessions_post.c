@@ -18,36 +18,23 @@ ROUTE(sessions_post, POST, "/v1/sessions", struct beginning,
       PARAM_TEXT("agent", struct beginning, agent, .max = SESSION_AGENT_MAX_BYTES),
       PARAM_PATH("cwd", struct beginning, cwd, .max = PATH_MAX - 1));
 
-struct others {
-	const struct session *of;
-	const char *but; /* its id */
-	struct json_object *ids;
-};
-
-static bool add_other(const struct session *s, void *user_data)
+static bool add_other(const struct session *s, void *ids)
 {
-	const struct others *others = user_data;
-
-	if (s->status == SESSION_ACTIVE && s->same_boot && others->of->process.pid &&
-	    process_id_equal(&s->process, &others->of->process) && strcmp(s->id, others->but))
-		json_append(others->ids, json_text(s->id));
+	json_append(ids, json_text(s->id));
 	return true;
 }
 
 /* The new session, and other active ones on the same shell: from now on they must be named. */
 static int answer(struct request *r, const struct session *s, const char *id)
 {
-	const struct session_filter mine = { .uid = r->uid, .open = true };
-	struct others others = { .of = s, .but = id };
-
 	request_subject(r, id);
 	json_add_text(r->answer, "id", id);
 	json_add_text(r->answer, "purpose", s->purpose);
 	json_add_text(r->answer, "agent", s->agent);
 	json_add_int(r->answer, "startedAt", s->started_at);
 	json_add_known(r->answer, "pid", s->process.pid);
-	others.ids = json_add_array(r->answer, "others");
-	return registry_for_each_session(r->api->config.registry, &mine, add_other, &others);
+	return sessions_for_each_beside(r->api->sessions, r->uid, &s->process, id, add_other,
+					json_add_array(r->answer, "others"));
 }
 
 static int handle(struct request *r)

@@ -101,6 +101,34 @@ int sessions_find_own(struct sessions *s, const struct session_caller *caller, c
 	return registry_for_each_session(s->c.registry, &own, keep_nearest, &search);
 }
 
+struct beside {
+	const struct process_id *process;
+	const char *but;
+	session_visit visit;
+	void *user_data;
+};
+
+static bool visit_beside(const struct session *s, void *user_data)
+{
+	const struct beside *b = user_data;
+
+	if (s->status != SESSION_ACTIVE || !s->same_boot ||
+	    !process_id_equal(&s->process, b->process) || !strcmp(s->id, b->but))
+		return true;
+	return b->visit(s, b->user_data);
+}
+
+int sessions_for_each_beside(struct sessions *s, uid_t uid, const struct process_id *process,
+			     const char *but, session_visit visit, void *user_data)
+{
+	const struct session_filter own = { .uid = uid, .open = true };
+	struct beside beside = { process, but, visit, user_data };
+
+	if (!process->pid)
+		return 0;
+	return registry_for_each_session(s->c.registry, &own, visit_beside, &beside);
+}
+
 /* --- what happens to it --- */
 
 static int begin_write(struct sessions *s)

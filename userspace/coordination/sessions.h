@@ -72,6 +72,10 @@ int sessions_find(struct sessions *s, const char *text, struct sessions_found *r
 int sessions_find_own(struct sessions *s, const struct session_caller *caller, const char *cwd,
 		      struct sessions_found *ret);
 
+/* Other active ones of the user on the same process; process->pid 0: there are none. */
+int sessions_for_each_beside(struct sessions *s, uid_t uid, const struct process_id *process,
+			     const char *but, session_visit visit, void *user_data);
+
 /* --- what happens to it --- */
 
 /*

@@ -2,6 +2,8 @@
 #include "registry/sessions.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -351,4 +353,14 @@ int registry_sessions_prune(struct registry *r, int64_t now, int max_rows)
 	if (error == 0)
 		error = forget_sessions(r, max_rows);
 	return error < 0 ? error : prune_notes_left(r, max_rows);
+}
+
+void session_place(const struct session *s, char ret[SESSION_PLACE_SIZE])
+{
+	bool over = s->status == SESSION_COMPLETED;
+	int64_t since = s->ended_at ? s->ended_at : s->stalled_at ? s->stalled_at : s->started_at;
+
+	snprintf(ret, SESSION_PLACE_SIZE, "%d.%020" PRId64 ".%020" PRId64 ".%s", over,
+		 over ? INT64_MAX - since : 0, over ? INT64_MAX - s->started_at : s->started_at,
+		 s->id);
 }

@@ -87,6 +87,10 @@ struct session_filter {
 int registry_for_each_session(struct registry *r, const struct session_filter *filter,
 			      session_visit visit, void *user_data);
 
+/* The place of a session in that order, as text that sorts so. */
+#define SESSION_PLACE_SIZE (64 + SESSION_ID_MAX)
+void session_place(const struct session *s, char ret[SESSION_PLACE_SIZE]);
+
 /* Counts by status, indexed by enum session_status. */
 int registry_count_sessions(struct registry *r, int64_t ret_counts[_SESSION_STATUS_MAX]);
 
