@@ -13,7 +13,6 @@
 #include "api/why.h"
 #include "base/health_path.h"
 #include "base/log.h"
-#include "base/moment.h"
 #include "http/parse.h"
 #include "tracker/claim.h"
 #include "tracker/judge.h"
@@ -141,24 +140,14 @@ static int explain(struct request *r, uint16_t port, struct json_object *why, co
 	_cleanup_json_ struct json_object *answer = json_object_new_object();
 	int fault = why_view(r->api, &tcp, r->uid, r->now, answer);
 
-	if (!fault && json_object_get_boolean(json_object_object_get(answer, "free"))) {
+	if (!fault && json_bool_of(answer, "free")) {
 		json_object_put(answer);
 		answer = json_object_new_object();
 		fault = why_view(r->api, &udp, r->uid, r->now, answer);
 	}
 	json_merge(why, answer);
-	*ret = json_object_get_string(json_object_object_get(why, "summary"));
+	*ret = json_text_of(why, "summary");
 	return fault;
-}
-
-static void address_text(const struct socket_row *row, int64_t now, char *ret, size_t size)
-{
-	char addr[NET_ADDR_STR_SIZE], at[32];
-
-	snprintf(ret, size, "%s on %s:%u%s%s", row->state == SOCKET_LISTEN ? "listening" : "bound",
-		 net_addr_format(row->family, &row->addr, addr), row->port,
-		 row->since ? " since " : "",
-		 row->since ? moment_format_log(row->since, now, at) : "");
 }
 
 /* "port 3000 is held by node (94120), listening on :::3000 since 2:47:23; see: pd why 3000" */
@@ -167,7 +156,7 @@ static int held_by_process(struct request *r, uint16_t port)
 	struct inventory *inv = r->api->config.inventory;
 	struct json_object *why = json_object_new_object();
 	_cleanup_free_ struct holding *holdings = NULL;
-	char comm[PROCESS_COMM_SIZE], where[NET_ADDR_STR_SIZE + 80];
+	char comm[PROCESS_COMM_SIZE], where[WHY_SOCKET_SIZE];
 	const char *summary;
 	size_t n = 0;
 	int fault = explain(r, port, why, &summary);
@@ -177,12 +166,12 @@ static int held_by_process(struct request *r, uint16_t port)
 		fault = judge_holdings(inv, port, &holdings, &n);
 	if (fault)
 		return fault;
-	if (json_object_get_boolean(json_object_object_get(why, "free")))
+	if (json_bool_of(why, "free"))
 		return request_fail(r, OUTCOME_CONFLICT,
 				    "port %u was taken and has just become free: try again", port);
 	if (!n)
 		return request_fail(r, OUTCOME_CONFLICT, "%s See: pd why %u", summary, port);
-	address_text(holdings[0].socket, r->now, where, sizeof(where));
+	why_describe_socket(holdings[0].socket, r->now, where);
 	return request_fail(r, OUTCOME_CONFLICT, "port %u is held by %s (%d), %s; see: pd why %u",
 			    port, inventory_process_name(inv, &holdings[0].holder->id, comm),
 			    holdings[0].holder->id.pid, where, port);

@@ -42,7 +42,7 @@ static int on_due(const struct service *s, enum service_status status, int64_t a
 {
 	const struct answering *answering = user_data;
 	const struct cleanup *c = answering->r->params;
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_append_object(answering->released);
 
 	json_add_text(o, "id", s->id);
 	json_add_int(o, "port", s->port);
@@ -50,7 +50,6 @@ static int on_due(const struct service *s, enum service_status status, int64_t a
 	json_add_int(o, "updatedAt", s->updated_at);
 	json_add_int(o, "age", age_s);
 	json_add_text(o, "user", user_name(s->uid));
-	json_append(answering->released, o);
 	return c->dry_run ? 0 : request_begin_write(answering->r);
 }
 

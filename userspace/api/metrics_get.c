@@ -69,68 +69,19 @@ static int add_kernel(struct request *r)
 	return 0;
 }
 
-static void name_route(struct json_object *o, const struct route *route)
-{
-	json_add_text(o, "method", route ? route_method_name(route) : NULL);
-	json_add_text(o, "path", route ? route->path : NULL);
-}
-
 static int add_routes(struct request *r)
 {
-	const struct metrics *m = server_metrics(r->api->server);
-	struct json_object *list = json_add_array(r->answer, "routes");
+	int64_t over_us = ((const struct question *)r->params)->over_us;
 
-	for (size_t i = 0; i < m->n_rows; i++)
-		for (int outcome = 0; outcome < _OUTCOME_MAX; outcome++) {
-			struct json_object *o;
-
-			if (!m->rows[i].answers[outcome])
-				continue;
-			o = json_object_new_object();
-			name_route(o, m->rows[i].route);
-			json_add_text(o, "outcome", outcome_row((enum outcome)outcome)->code);
-			json_add_int(o, "count", (int64_t)m->rows[i].answers[outcome]);
-			json_append(list, o);
-		}
-	return 0;
-}
-
-static struct json_object *slow_view(const struct metrics_slow *slow)
-{
-	struct json_object *o = json_object_new_object();
-
-	name_route(o, slow->route);
-	json_add_text(o, "subject", slow->subject);
-	json_add_text(o, "outcome", outcome_row(slow->outcome)->code);
-	json_add_int(o, "at", slow->at);
-	json_add_int(o, "tookUs", (int64_t)slow->took_us);
-	json_add_int(o, "databaseUs", (int64_t)slow->database_us);
-	json_add_int(o, "queueUs", (int64_t)slow->queue_us);
-	return o;
-}
-
-static int add_slow(struct request *r)
-{
-	const struct metrics *m = server_metrics(r->api->server);
-	struct json_object *o, *list;
-	size_t found[METRICS_SLOWEST], n;
-	uint64_t over_us = (uint64_t)((const struct question *)r->params)->over_us;
-
-	o = json_add_object(r->answer, "slow");
-	n = metrics_slowest(m, over_us, found);
-	json_add_int(o, "overUs", (int64_t)over_us);
-	/* below the fastest that is kept nothing is known */
-	json_add_bool(o, "complete", m->n_slowest < METRICS_SLOWEST || n < METRICS_SLOWEST);
-	list = json_add_array(o, "requests");
-	for (size_t i = 0; i < n; i++)
-		json_append(list, slow_view(&m->slowest[found[i]]));
+	metrics_add_answers(server_metrics(r->api->server), r->answer);
+	metrics_add_slowest(server_metrics(r->api->server), (uint64_t)over_us, r->answer);
 	return 0;
 }
 
 static int handle(struct request *r)
 {
 	static int (*const parts[])(struct request *) = { add_requests, add_database, add_memory,
-							  add_kernel,	add_routes,   add_slow };
+							  add_kernel, add_routes };
 	int fault = 0;
 
 	for (size_t i = 0; !fault && i < ARRAY_SIZE(parts); i++)

@@ -32,12 +32,11 @@ static int add_held_by(struct request *r, uint16_t port, struct json_object *o)
 
 	for (size_t i = 0; !fault && i < n; i++) {
 		const struct process_id *id = &holdings[i].holder->id;
-		struct json_object *holder = json_object_new_object();
+		struct json_object *holder = json_append_object(array);
 		char comm[PROCESS_COMM_SIZE];
 
 		json_add_int(holder, "pid", id->pid);
 		json_add_text(holder, "process", inventory_process_name(inv, id, comm));
-		json_append(array, holder);
 	}
 	return fault;
 }
@@ -62,20 +61,18 @@ static int nothing_matched(struct request *r, const struct release *rel)
 		r, OUTCOME_NO,
 		"no service owns port %u; %s (%d) holds it, and a release ends no process: "
 		"see pd why %u",
-		rel->match.filter.port,
-		json_object_get_string(json_object_object_get(first, "process")),
-		json_object_get_int(json_object_object_get(first, "pid")), rel->match.filter.port);
+		rel->match.filter.port, json_text_of(first, "process"),
+		(int)json_int_of(first, "pid"), rel->match.filter.port);
 }
 
 /* --- done --- */
 
 static struct json_object *add_claim(struct json_object *list, const struct service *s)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = json_append_object(list);
 
 	json_add_text(o, "id", s->id);
 	json_add_int(o, "port", s->port);
-	json_append(list, o);
 	return o;
 }
 

@@ -43,16 +43,6 @@ ROUTE(services_get, GET, "/v1/services", struct question,
 
 /* --- one claim --- */
 
-static const char *deciding_name(const struct inventory *inv, const struct judgement *s, char *ret)
-{
-	static const struct process_id nobody;
-	const struct process_id *id = &s->verdict.process;
-
-	if (!id->pid)
-		id = s->n_holdings ? &s->holdings[0].holder->id : &nobody;
-	return inventory_process_name(inv, id, ret);
-}
-
 static const char *warning_of(const struct inventory *inv, const struct service *s,
 			      const struct judgement *now, char ret[TWO_SERVERS_WARNING_SIZE])
 {
@@ -78,7 +68,7 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	written_int(r, "createdAt", s->created_at);
 	if (now->n_holdings) {
 		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
-		written_text(r, "process", deciding_name(inv, now, comm));
+		written_text(r, "process", judge_deciding_name(inv, now, comm));
 		written_text(r, "warning", warning_of(inv, s, now, warning));
 	}
 	return written_object_end(r);
@@ -94,7 +84,7 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	json_add_int(o, "port", s->port);
 	json_add_text(o, "status", service_status_name(now->verdict.status));
 	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
-	json_add_text(o, "process", deciding_name(api->config.inventory, now, comm));
+	json_add_text(o, "process", judge_deciding_name(api->config.inventory, now, comm));
 	json_add_int(o, "createdAt", s->created_at);
 	json_add_int(o, "updatedAt", s->updated_at);
 	json_add_known(o, "expiresAt", s->expires_at);
@@ -126,23 +116,6 @@ static int add_service(struct request *r, const struct service *s, const struct 
 
 /* --- orphans --- */
 
-/* The warning of a port is the same for all of its rows, and to look for it is more than a row. */
-struct port_warning {
-	uint16_t port; /* 0 = of none yet */
-	char text[TWO_SERVERS_WARNING_SIZE];
-};
-
-static const char *warn(struct port_warning *w, const struct inventory *inv,
-			const struct socket_row *row)
-{
-	if (row->protocol == IPPROTO_UDP)
-		return NULL;
-	if (w->port != row->port)
-		two_servers_warning(inv, row->netns, row->protocol, row->port, w->text);
-	w->port = row->port;
-	return w->text;
-}
-
 static int write_orphan(struct request *r, const struct socket_row *row, enum orphan_reason reason,
 			struct port_warning *warning)
 {
@@ -157,7 +130,7 @@ static int write_orphan(struct request *r, const struct socket_row *row, enum or
 	written_text(r, "user", user_name(row->uid));
 	written_known(r, "since", row->since);
 	written_text(r, "reason", orphan_reason_text(reason));
-	written_text(r, "warning", warn(warning, inv, row));
+	written_text(r, "warning", two_servers_warning_of_row(warning, inv, row));
 	return written_object_end(r);
 }
 

@@ -34,13 +34,12 @@ static void add_candidates(struct request *r, const struct sessions_found *found
 
 	for (size_t i = 0; i < found->n && i < SESSIONS_CANDIDATES_MAX; i++) {
 		const struct session_copy *s = &found->sessions[i];
-		struct json_object *o = json_object_new_object();
+		struct json_object *o = json_append_object(list);
 
 		json_add_text(o, "id", s->id);
 		json_add_text(o, "purpose", s->purpose);
 		json_add_text(o, "status", session_status_name(s->status));
 		json_add_text(o, "user", user_name(s->uid));
-		json_append(list, o);
 	}
 	request_extra(r, "candidates", list);
 }

@@ -28,11 +28,9 @@ struct json_object *session_view(const struct session *s, uid_t viewer)
 	json_add_text(o, "tty", s->tty);
 	json_add_known(o, "pid", s->process.pid);
 	json_add_int(o, "notes", s->n_notes);
-	if (!s->n_notes) {
-		json_add(o, "lastNote", NULL);
+	note = json_add_object_if(o, "lastNote", s->n_notes);
+	if (!note)
 		return o;
-	}
-	note = json_add_object(o, "lastNote");
 	json_add_int(note, "at", s->last_note_at);
 	json_add(note, "text", json_object_new_string(s->last_note));
 	return o;

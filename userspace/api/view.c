@@ -14,36 +14,18 @@
 
 /* --- processes --- */
 
-static const struct {
-	char letter;
-	const char *name;
-} states[] = {
-	{ 'R', "running" }, { 'S', "sleeping" }, { 'D', "uninterruptible" }, { 'I', "idle" },
-	{ 'T', "stopped" }, { 't', "traced" },	 { 'Z', "zombie" },	     { 'X', "dead" },
-};
-
-/* Words for the state letter of /proc/PID/stat; NULL for 0 and unknown. */
-static const char *state_name(char state)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		if (states[i].letter == state)
-			return states[i].name;
-	return NULL;
-}
-
 static void add_ancestry(struct json_object *o, const struct why_holder *h)
 {
 	const struct process *process = &h->process;
 	struct json_object *ancestry = json_add_array(o, "ancestry");
 
 	for (int i = 0; i < process->n_ancestors && i < PROCESS_ANCESTORS_MAX; i++) {
-		struct json_object *ancestor = json_object_new_object();
+		struct json_object *ancestor = json_append_object(ancestry);
 
 		json_add_int(ancestor, "pid", process->ancestors[i].id.pid);
 		json_add_text(ancestor, "comm", process->ancestors[i].comm);
 		json_add_text(ancestor, "runs", *h->ancestors_run[i] ? h->ancestors_run[i] : NULL);
 		json_add_known(ancestor, "endedAt", process->ancestors[i].ended_at);
-		json_append(ancestry, ancestor);
 	}
 }
 
@@ -77,7 +59,7 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 	json_add_text(o, "leftBehindBy", launcher ? launcher_words(launcher, words) : NULL);
 	json_add_text(o, "unit", h->cgroup.unit);
 	json_add_text(o, "container", h->cgroup.container);
-	json_add_text(o, "state", state_name(h->state));
+	json_add_text(o, "state", process_state_name(h->state));
 	return o;
 }
 
@@ -112,38 +94,21 @@ struct json_object *view_pids(const struct holding *holdings, size_t n)
 
 /* --- sockets --- */
 
-static void add_device(struct json_object *o, uint32_t dev, bool own_netns)
-{
-	char name[IF_NAMESIZE];
-
-	/* an index of another namespace means nothing here */
-	if (dev && !(own_netns && if_indextoname(dev, name)))
-		snprintf(name, sizeof(name), "if%u", dev);
-	json_add_text(o, "dev", dev ? name : NULL);
-}
-
-static struct json_object *socket_briefly(const struct inventory *inv, const struct socket_row *row)
+struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row)
 {
 	struct json_object *o = json_object_new_object();
-	char addr[NET_ADDR_STR_SIZE];
+	bool own = row->netns == inventory_own_netns(inv);
+	bool v6only = row->family == AF_INET6 && row->v6only_known;
+	char addr[NET_ADDR_STR_SIZE], dev[IF_NAMESIZE];
 
 	json_add_text(o, "proto", net_protocol_name(row->protocol));
 	json_add_text(o, "addr", net_addr_format(row->family, &row->addr, addr));
 	json_add_int(o, "port", row->port);
 	json_add_text(o, "state", socket_state_name(row->state));
 	json_add_int(o, "netns", row->netns);
-	json_add_bool(o, "ownNetns", row->netns == inventory_own_netns(inv));
+	json_add_bool(o, "ownNetns", own);
 	json_add_text(o, "user", user_name(row->uid));
 	json_add_known(o, "since", row->since);
-	return o;
-}
-
-struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row)
-{
-	struct json_object *o = socket_briefly(inv, row);
-	bool own = row->netns == inventory_own_netns(inv);
-	bool v6only = row->family == AF_INET6 && row->v6only_known;
-
 	json_add_text(o, "family", row->family == AF_INET6 ? "ipv6" : "ipv4");
 	json_add(o, "uid",
 		 row->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(row->uid));
@@ -153,7 +118,7 @@ struct json_object *view_socket(const struct inventory *inv, const struct socket
 	json_add(o, "reuseaddr", NULL);
 	json_add(o, "reuseport", NULL);
 	json_add(o, "v6only", v6only ? json_object_new_boolean(row->v6only) : NULL);
-	add_device(o, row->dev, own);
+	json_add_text(o, "dev", net_device_format(row->dev, own, dev));
 	json_add_known(o, "timerMs", row->timer_ms);
 	return o;
 }

@@ -29,7 +29,7 @@ static bool add_failure(const struct activity *entry, void *user_data)
 
 	if (entry->port != search->port)
 		return true;
-	o = json_object_new_object();
+	o = json_append_object(search->array);
 	json_add_int(o, "at", entry->timestamp);
 	json_add_known(o, "pid", entry->pid);
 	json_add_text(o, "comm", entry->comm);
@@ -37,7 +37,6 @@ static bool add_failure(const struct activity *entry, void *user_data)
 	json_add_text(o, "addr", entry->addr);
 	json_add_text(o, "call", entry->call);
 	json_add_text(o, "details", entry->details);
-	json_append(search->array, o);
 	return ++search->shown < FAILURES_SHOWN;
 }
 
@@ -76,13 +75,10 @@ static void add_program(const struct why_facts *f, struct json_object *o)
 {
 	const struct why_question *q = &f->question;
 	char addr[NET_ADDR_STR_SIZE];
-	struct json_object *program;
+	struct json_object *program = json_add_object_if(o, "program", f->by_program);
 
-	if (!f->by_program) {
-		json_add(o, "program", NULL);
+	if (!program)
 		return;
-	}
-	program = json_add_object(o, "program");
 	json_add_text(program, "cgroup", *f->program_cgroup ? f->program_cgroup : NULL);
 	json_add_text(program, "addr",
 		      q->rewritten ? net_addr_format(q->family, &q->addr, addr) : NULL);
@@ -91,14 +87,11 @@ static void add_program(const struct why_facts *f, struct json_object *o)
 
 static void add_peer(struct json_object *o, const struct bind_owner *owner)
 {
-	struct json_object *peer;
+	struct json_object *peer = json_add_object_if(o, "peer", owner->peer_port != 0);
 	char addr[NET_ADDR_STR_SIZE];
 
-	if (!owner->peer_port) {
-		json_add(o, "peer", NULL);
+	if (!peer)
 		return;
-	}
-	peer = json_add_object(o, "peer");
 	json_add_text(peer, "addr", net_addr_format(owner->family, &owner->peer, addr));
 	json_add_int(peer, "port", owner->peer_port);
 }
@@ -157,13 +150,10 @@ static void add_restarter(const struct why_facts *f, struct json_object *o)
 
 static void add_missing(const struct why_facts *f, struct json_object *o)
 {
-	struct json_object *missing;
+	struct json_object *missing = json_add_object_if(o, "missing", *f->missing);
 
-	if (!*f->missing) {
-		json_add(o, "missing", NULL);
+	if (!missing)
 		return;
-	}
-	missing = json_add_object(o, "missing");
 	json_add_text(missing, "text", f->missing);
 	json_add_text(missing, "command", f->missing_command);
 }
@@ -178,7 +168,7 @@ static void add_hits(const struct why_remedy *remedy, struct json_object *o)
 		json_append(kills, json_object_new_int(remedy->kills[i]));
 	for (size_t i = 0; i < remedy->hits.n; i++) {
 		const struct why_hit *hit = &remedy->hits.list[i];
-		struct json_object *item = json_object_new_object();
+		struct json_object *item = json_append_object(hits);
 		struct json_object *ports;
 
 		json_add_int(item, "pid", hit->pid);
@@ -186,7 +176,6 @@ static void add_hits(const struct why_remedy *remedy, struct json_object *o)
 		ports = json_add_array(item, "ports");
 		for (size_t j = 0; j < hit->n_ports; j++)
 			json_append(ports, json_object_new_int(hit->ports[j]));
-		json_append(hits, item);
 	}
 }
 
@@ -199,12 +188,11 @@ void why_view_remedies(const struct why_facts *f, struct json_object *o)
 	array = json_add_array(o, "remedies");
 	for (size_t i = 0; i < remedies->n; i++) {
 		const struct why_remedy *remedy = &remedies->list[i];
-		struct json_object *item = json_object_new_object();
+		struct json_object *item = json_append_object(array);
 
 		json_add_text(item, "text", remedy->text);
 		json_add_text(item, "command", *remedy->command ? remedy->command : NULL);
 		add_hits(remedy, item);
-		json_append(array, item);
 	}
 }
 

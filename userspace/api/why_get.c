@@ -155,21 +155,17 @@ static bool remember(const struct refusal_record *failure, void *user_data)
 {
 	struct memory *memory = user_data;
 	_cleanup_json_ struct json_object *o = json_tokener_parse(failure->explanation);
-	struct json_object *netns = NULL, *proto = NULL, *program = NULL, *cookie = NULL;
 
 	if (!json_object_is_type(o, json_type_object) || failure->error != EADDRINUSE ||
 	    memory->f->now - failure->at > REMEMBERED_S)
 		return false;
-	json_object_object_get_ex(o, "netns", &netns);
-	json_object_object_get_ex(o, "proto", &proto);
-	json_object_object_get_ex(o, "netnsCookie", &cookie);
 	/* answered by a program: nothing was in the way of the port, and nothing is gone */
-	if (json_object_object_get_ex(o, "program", &program) && program)
+	if (json_object_object_get(o, "program"))
 		return false;
-	if (json_object_get_int64(netns) == memory->f->place.netns && proto &&
-	    !strcmp(json_object_get_string(proto), net_protocol_name(memory->f->question.protocol)))
+	if (json_int_of(o, "netns") == memory->f->place.netns &&
+	    !strcmp(json_text_of(o, "proto"), net_protocol_name(memory->f->question.protocol)))
 		memory->error = failure->error;
-	memory->cookie = cookie ? strtoull(json_object_get_string(cookie), NULL, 10) : 0;
+	memory->cookie = strtoull(json_text_of(o, "netnsCookie"), NULL, 10);
 	return false;
 }
 

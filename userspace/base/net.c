@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -123,4 +125,14 @@ const char *net_errno_name(int error)
 	const char *name = error > 0 ? strerrorname_np(error) : NULL;
 
 	return name ? name : "E?";
+}
+
+const char *net_device_format(uint32_t dev, bool own_netns, char *ret)
+{
+	if (!dev)
+		return NULL;
+	/* an index of another namespace means nothing here */
+	if (!own_netns || !if_indextoname(dev, ret))
+		snprintf(ret, IF_NAMESIZE, "if%u", dev);
+	return ret;
 }

@@ -93,4 +93,8 @@ int net_port_parse(const char *text, uint16_t *ret_port);
 /* "EADDRINUSE" for 98 and so on; static storage; "E?" for a number without a name. */
 const char *net_errno_name(int error);
 
+/* An interface by its index: "lo", or "if2" where that is of another namespace or gone; ret holds
+ * IF_NAMESIZE bytes.  NULL for 0. */
+const char *net_device_format(uint32_t dev, bool own_netns, char *ret);
+
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "bpf/abi.h"
 
@@ -95,4 +96,20 @@ int process_decode(const struct abi_process_event *from, uint64_t ticks_per_s, s
 		process_comm_decode(a->comm, to->ancestors[i].comm);
 	}
 	return 0;
+}
+
+static const struct {
+	char letter;
+	const char *name;
+} states[] = {
+	{ 'R', "running" }, { 'S', "sleeping" }, { 'D', "uninterruptible" }, { 'I', "idle" },
+	{ 'T', "stopped" }, { 't', "traced" },	 { 'Z', "zombie" },	     { 'X', "dead" },
+};
+
+const char *process_state_name(char state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		if (states[i].letter == state)
+			return states[i].name;
+	return NULL;
 }

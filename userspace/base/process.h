@@ -75,4 +75,8 @@ static inline bool process_id_equal(const struct process_id *a, const struct pro
 	return a->pid == b->pid && a->start_ticks == b->start_ticks;
 }
 
+/* A state letter of /proc/PID/stat: "running", "stopped", …; NULL for 0 and unknown letters; static
+ * storage. */
+const char *process_state_name(char state);
+
 #endif

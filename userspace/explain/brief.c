@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/moment.h"
 #include "base/text.h"
 #include "explain/holder.h"
 #include "explain/owners.h"
@@ -199,4 +200,15 @@ void why_describe_refusal(const struct event *e, const struct inventory *inv, un
 		 e->call == EVENT_CALL_LISTEN ? "listen" : "bind", v6 ? "[" : "",
 		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "", e->port,
 		 net_errno_name(e->error), made, holder, again);
+}
+
+void why_describe_socket(const struct socket_row *row, int64_t now, char ret[WHY_SOCKET_SIZE])
+{
+	char addr[NET_ADDR_STR_SIZE], at[32];
+
+	snprintf(ret, WHY_SOCKET_SIZE, "%s on %s:%u%s%s",
+		 row->state == SOCKET_LISTEN ? "listening" : "bound",
+		 net_addr_format(row->family, &row->addr, addr), row->port,
+		 row->since ? " since " : "",
+		 row->since ? moment_format_log(row->since, now, at) : "");
 }

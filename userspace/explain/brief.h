@@ -34,4 +34,8 @@ bool why_in_the_way(const struct event *e, const struct inventory *inv, struct w
 void why_describe_refusal(const struct event *e, const struct inventory *inv, unsigned repeated,
 			  char *ret);
 
+/* "listening on :::3000 since 2:47:23" */
+#define WHY_SOCKET_SIZE (NET_ADDR_STR_SIZE + 80)
+void why_describe_socket(const struct socket_row *row, int64_t now, char ret[WHY_SOCKET_SIZE]);
+
 #endif

@@ -155,3 +155,14 @@ bool two_servers_warning(const struct inventory *inv, uint32_t netns, uint16_t p
 	return warn_of_split(inv, rows, listening, ret) ||
 	       warn_of_sharing(inv, rows, listening, ret);
 }
+
+const char *two_servers_warning_of_row(struct port_warning *w, const struct inventory *inv,
+				       const struct socket_row *row)
+{
+	if (row->protocol == IPPROTO_UDP)
+		return NULL;
+	if (w->port != row->port)
+		two_servers_warning(inv, row->netns, row->protocol, row->port, w->text);
+	w->port = row->port;
+	return w->text;
+}

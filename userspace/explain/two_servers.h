@@ -22,4 +22,14 @@
 bool two_servers_warning(const struct inventory *inv, uint32_t netns, uint16_t protocol,
 			 uint16_t port, char ret[TWO_SERVERS_WARNING_SIZE]);
 
+/* The warning of a port is the same for all of its rows, and to look for it is more than a row. */
+struct port_warning {
+	uint16_t port; /* 0 = of none yet */
+	char text[TWO_SERVERS_WARNING_SIZE];
+};
+
+/* NULL for a protocol that has no such thing; "" = none.  Valid until the next call. */
+const char *two_servers_warning_of_row(struct port_warning *w, const struct inventory *inv,
+				       const struct socket_row *row);
+
 #endif

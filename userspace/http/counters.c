@@ -138,3 +138,47 @@ void metrics_write(FILE *to, const struct metrics *m)
 		write_answers(to, &m->rows[i]);
 	write_latency(to, m);
 }
+
+static struct json_object *add_route(struct json_object *list, const struct route *route,
+				     enum outcome outcome)
+{
+	struct json_object *o = json_append_object(list);
+
+	json_add_text(o, "method", route ? route_method_name(route) : NULL);
+	json_add_text(o, "path", route ? route->path : NULL);
+	json_add_text(o, "outcome", outcome_row(outcome)->code);
+	return o;
+}
+
+void metrics_add_answers(const struct metrics *m, struct json_object *o)
+{
+	struct json_object *list = json_add_array(o, "routes");
+
+	for (size_t i = 0; i < m->n_rows; i++)
+		for (int outcome = 0; outcome < _OUTCOME_MAX; outcome++)
+			if (m->rows[i].answers[outcome])
+				json_add_int(
+					add_route(list, m->rows[i].route, (enum outcome)outcome),
+					"count", (int64_t)m->rows[i].answers[outcome]);
+}
+
+void metrics_add_slowest(const struct metrics *m, uint64_t over_us, struct json_object *o)
+{
+	struct json_object *slow = json_add_object(o, "slow"), *list;
+	size_t found[METRICS_SLOWEST], n = metrics_slowest(m, over_us, found);
+
+	json_add_int(slow, "overUs", (int64_t)over_us);
+	/* below the fastest that is kept nothing is known */
+	json_add_bool(slow, "complete", m->n_slowest < METRICS_SLOWEST || n < METRICS_SLOWEST);
+	list = json_add_array(slow, "requests");
+	for (size_t i = 0; i < n; i++) {
+		const struct metrics_slow *s = &m->slowest[found[i]];
+		struct json_object *item = add_route(list, s->route, s->outcome);
+
+		json_add_text(item, "subject", s->subject);
+		json_add_int(item, "at", s->at);
+		json_add_int(item, "tookUs", (int64_t)s->took_us);
+		json_add_int(item, "databaseUs", (int64_t)s->database_us);
+		json_add_int(item, "queueUs", (int64_t)s->queue_us);
+	}
+}

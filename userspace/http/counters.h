@@ -40,6 +40,10 @@ void counters_write(FILE *to, const struct counter *table, const void *counted);
 /* Of the requests, connections and watchers; and those with labels, for Prometheus. */
 extern const struct counter metrics_counters[];
 void metrics_write(FILE *to, const struct metrics *m);
+/* "routes": how often each answered with which outcome. */
+void metrics_add_answers(const struct metrics *m, struct json_object *o);
+/* "slow": requests that took longer, the slowest first. */
+void metrics_add_slowest(const struct metrics *m, uint64_t over_us, struct json_object *o);
 
 /* One family of which there is no table: its head, and a sample with a label or without one. */
 void family_begin(FILE *to, const char *name, const char *type, const char *help);

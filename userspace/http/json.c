@@ -65,6 +65,14 @@ struct json_object *json_add_object(struct json_object *o, const char *key)
 	return member;
 }
 
+struct json_object *json_add_object_if(struct json_object *o, const char *key, bool known)
+{
+	if (known)
+		return json_add_object(o, key);
+	json_add(o, key, NULL);
+	return NULL;
+}
+
 void json_append(struct json_object *array, struct json_object *value)
 {
 	if (json_object_array_add(array, value))
@@ -86,4 +94,21 @@ void json_merge(struct json_object *o, struct json_object *from)
 		if (json_object_object_add(o, key, json_object_get(value)))
 			json_object_put(value);
 	}
+}
+
+const char *json_text_of(struct json_object *o, const char *key)
+{
+	struct json_object *member = json_object_object_get(o, key);
+
+	return member ? json_object_get_string(member) : "";
+}
+
+int64_t json_int_of(struct json_object *o, const char *key)
+{
+	return json_object_get_int64(json_object_object_get(o, key));
+}
+
+bool json_bool_of(struct json_object *o, const char *key)
+{
+	return json_object_get_boolean(json_object_object_get(o, key));
 }

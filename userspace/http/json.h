@@ -36,12 +36,18 @@ void json_add_bool(struct json_object *o, const char *key, bool value);
 /* A new empty array or object, already a member of o; borrowed. */
 struct json_object *json_add_array(struct json_object *o, const char *key);
 struct json_object *json_add_object(struct json_object *o, const char *key);
+/* The same where something is known; else the member is null, and so is what is returned. */
+struct json_object *json_add_object_if(struct json_object *o, const char *key, bool known);
 /* Appends value, which is consumed, to an array. */
 void json_append(struct json_object *array, struct json_object *value);
 /* A new empty object, already an element of the array; borrowed. */
 struct json_object *json_append_object(struct json_object *array);
 /* Adds a reference to every member of `from`; a member that `o` has already is replaced. */
 void json_merge(struct json_object *o, struct json_object *from);
+/* A member of what was parsed; "", 0, false where it is not there. */
+const char *json_text_of(struct json_object *o, const char *key);
+int64_t json_int_of(struct json_object *o, const char *key);
+bool json_bool_of(struct json_object *o, const char *key);
 /* A string object of any bytes; NULL for NULL and "". */
 struct json_object *json_text(const char *text);
 /* As decimal text: scripts read numbers as doubles, which end at 2^53. */

@@ -2,6 +2,7 @@
 #include "reconcile/why.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "reconcile/why_parts.h"
@@ -17,6 +18,15 @@ const char *why_verdict_name(enum why_verdict v)
 	if ((unsigned)v >= _WHY_VERDICT_MAX)
 		v = WHY_UNKNOWN;
 	return verdict_names[v];
+}
+
+enum why_verdict why_verdict_of_name(const char *name)
+{
+	int v = 0;
+
+	while (v < _WHY_VERDICT_MAX && strcmp(why_verdict_name((enum why_verdict)v), name) != 0)
+		v++;
+	return v < _WHY_VERDICT_MAX ? (enum why_verdict)v : WHY_UNKNOWN;
 }
 
 /* --- who is in the way ----------------------------------------------------------------------- */

@@ -29,6 +29,8 @@ _Static_assert(WHY_FREE == 0, "no verdict yet is that nobody is in the way");
 
 /* The contract's word: "listener", "other_netns", …; static storage. */
 const char *why_verdict_name(enum why_verdict v);
+/* WHY_UNKNOWN where it is the name of none. */
+enum why_verdict why_verdict_of_name(const char *name);
 
 /* The bind (and listen) that is asked about, or that was refused. */
 struct why_question {

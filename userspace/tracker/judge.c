@@ -59,6 +59,16 @@ int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
 	return inventory_holdings(all, n, true, &ret->holdings, &ret->n_holdings);
 }
 
+const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret)
+{
+	static const struct process_id nobody;
+	const struct process_id *id = &s->verdict.process;
+
+	if (!id->pid)
+		id = s->n_holdings ? &s->holdings[0].holder->id : &nobody;
+	return inventory_process_name(inv, id, ret);
+}
+
 int judge_holdings(struct inventory *inv, uint16_t port, struct holding **ret, size_t *ret_n)
 {
 	_cleanup_free_ const struct socket_row **rows = NULL;

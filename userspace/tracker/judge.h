@@ -36,6 +36,10 @@ struct judgement {
 int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
 		enum judge_effort effort, struct judgement *ret);
 
+/* The name of the process that decided the status, else of the first holder: PROCESS_COMM_SIZE
+ * bytes, "" = of nobody.  Returns ret. */
+const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret);
+
 /*
  * Who holds the sockets of a port of the own namespace, each looked at now, serving or not; *ret is
  * the caller's: free(), and borrows from the inventory until that changes.  0, negative errno.
