@@ -3,7 +3,7 @@
 #include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "base/memory.h"
+#include "base/procfs.h"
 #include "http/metrics.h"
 #include "http/request.h"
 
@@ -41,7 +41,7 @@ static int add_database(struct request *r)
 static int add_memory(struct request *r)
 {
 	uint64_t bytes = 0;
-	int fault = memory_own(&bytes);
+	int fault = procfs_own_memory(&bytes);
 
 	json_add_known(json_add_object(r->answer, "memory"), "bytes", (int64_t)bytes);
 	return fault;

@@ -6,7 +6,7 @@
 #include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "base/memory.h"
+#include "base/procfs.h"
 #include "http/request.h"
 #include "registry/sessions.h"
 
@@ -17,7 +17,7 @@ static int write_gauges(FILE *to, const struct api *api)
 	const struct api_config *config = &api->config;
 	uint64_t memory = 0;
 	int64_t locks = 0;
-	int fault = memory_own(&memory);
+	int fault = procfs_own_memory(&memory);
 
 	if (!fault)
 		fault = registry_count_locks(config->registry, &locks);

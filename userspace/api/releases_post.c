@@ -43,26 +43,25 @@ static int add_held_by(struct request *r, uint16_t port, struct json_object *o)
 
 static int nothing_matched(struct request *r, const struct release *rel)
 {
-	_cleanup_json_ struct json_object *held = NULL;
-	struct json_object *first;
+	_cleanup_free_ struct holding *holdings = NULL;
+	struct inventory *inv = r->api->config.inventory;
+	uint16_t port = rel->match.filter.port;
+	char comm[PROCESS_COMM_SIZE];
+	size_t n;
 	int fault;
 
-	if (!rel->match.filter.port)
+	if (!port)
 		return match_fail(r, &rel->match);
-	held = json_object_new_object();
-	fault = add_held_by(r, rel->match.filter.port, held);
+	fault = judge_holdings(inv, port, &holdings, &n);
 	if (fault)
 		return fault;
-	first = json_object_array_get_idx(json_object_object_get(held, "heldBy"), 0);
-	if (!first)
-		return request_fail(r, OUTCOME_NO, "no service owns port %u",
-				    rel->match.filter.port);
-	return request_fail(
-		r, OUTCOME_NO,
-		"no service owns port %u; %s (%d) holds it, and a release ends no process: "
-		"see pd why %u",
-		rel->match.filter.port, json_text_of(first, "process"),
-		(int)json_int_of(first, "pid"), rel->match.filter.port);
+	if (!n)
+		return request_fail(r, OUTCOME_NO, "no service owns port %u", port);
+	return request_fail(r, OUTCOME_NO,
+			    "no service owns port %u; %s (%d) holds it, and a release ends no "
+			    "process: see pd why %u",
+			    port, inventory_process_name(inv, &holdings[0].holder->id, comm),
+			    holdings[0].holder->id.pid, port);
 }
 
 /* --- done --- */

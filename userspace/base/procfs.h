@@ -113,4 +113,10 @@ int64_t procfs_start_unix(const struct process_id *id);
 /* A string that changes with each boot (/proc/sys/kernel/random/boot_id); static storage. */
 const char *procfs_boot_id(void);
 
+/*
+ * Memory that is this process's own, in bytes: the proportional set size where the kernel tells it
+ * (pages shared with other programs count in part), else the resident set.  0, negative errno.
+ */
+int procfs_own_memory(uint64_t *ret_bytes);
+
 #endif

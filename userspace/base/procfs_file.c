@@ -2,6 +2,7 @@
 /* Small files of /proc as text. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,4 +48,28 @@ const char *procfs_boot_id(void)
 		procfs_read("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
 	boot_id[strcspn(boot_id, "\n")] = '\0';
 	return boot_id;
+}
+
+#define MEMORY_TEXT_SIZE 2048
+
+int procfs_own_memory(uint64_t *ret_bytes)
+{
+	char text[MEMORY_TEXT_SIZE];
+	const char *pss = NULL;
+	uint64_t kib, size, resident;
+	ssize_t n = procfs_read("/proc/self/smaps_rollup", text, sizeof(text));
+
+	if (n > 0)
+		pss = strstr(text, "\nPss:");
+	if (pss && sscanf(pss, " Pss: %" SCNu64 " kB", &kib) == 1) {
+		*ret_bytes = kib * 1024;
+		return 0;
+	}
+	n = procfs_read("/proc/self/statm", text, sizeof(text));
+	if (n < 0)
+		return (int)n;
+	if (sscanf(text, "%" SCNu64 " %" SCNu64, &size, &resident) != 2)
+		return -EIO;
+	*ret_bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	return 0;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What was counted of requests, as clients read it. */
-#include "base/memory.h"
+#include "base/procfs.h"
 #include "world.h"
 
 static void this_process_has_memory_and_not_more_than_the_machine(void **state)
 {
 	uint64_t bytes = 0;
 
-	assert_int_equal(memory_own(&bytes), 0);
+	assert_int_equal(procfs_own_memory(&bytes), 0);
 	assert_true(bytes > 100 * 1024);
 	assert_true(bytes < (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
 }
