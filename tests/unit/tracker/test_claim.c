@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Claims that are asked for together, ended, and cleaned up. */
+#include "world.h"
+
+#include "base/outcome.h"
+#include "tracker/claim.h"
+#include "tracker/cleanup.h"
+
+static struct claim_batch batch_of(struct claim_order *orders, size_t n, uid_t uid)
+{
+	return (struct claim_batch){
+		.cwd = CLAIM_CWD,
+		.uid = uid,
+		.now = time(NULL),
+		.orders = orders,
+		.n = n,
+	};
+}
+
+static bool is_claimed(struct world *w, uint16_t port)
+{
+	struct service service;
+
+	return registry_service_by_port(w->registry, port, keep_service, &service) == 0;
+}
+
+static void several_claims_stand_with_an_entry_each(void **state)
+{
+	struct world *w = *state;
+	struct claim_order orders[] = { { .id = "shop:api" }, { .id = "shop:db" } };
+	struct claim_batch batch = batch_of(orders, 2, CLAIM_UID);
+
+	assert_int_equal(claim_make_all(w->tracker, &batch), 0);
+	assert_int_not_equal(orders[0].result.port, orders[1].result.port);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(is_claimed(w, orders[i].result.port));
+		assert_int_equal(orders[i].status, SERVICE_CLAIMED);
+	}
+	assert_int_equal(w->entries, 2);
+}
+
+static void of_several_claims_none_stands_where_one_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct claim_order orders[] = { { .id = "shop:api" }, { .id = ID } };
+	struct claim_batch batch = batch_of(orders, 2, CLAIM_UID + 1);
+
+	assert_int_equal(claim_make_all(w->tracker, &batch), OUTCOME_NOT_ALLOWED);
+	assert_ptr_equal(batch.refused, &orders[1]);
+	assert_int_equal(orders[1].result.holder_uid, CLAIM_UID);
+	assert_false(is_claimed(w, orders[0].result.port));
+	assert_int_equal(w->entries, 0);
+}
+
+static void a_port_that_is_claimed_is_refused_with_whose_it_is(void **state)
+{
+	struct world *w = *state;
+	struct claim_order order = { .id = "shop:api" };
+	struct claim_batch batch = batch_of(&order, 1, CLAIM_UID);
+
+	batch.port = PORT;
+	assert_int_equal(claim_make_all(w->tracker, &batch), OUTCOME_CONFLICT);
+	assert_string_equal(order.result.holder_id, ID);
+}
+
+/* The server came and the batch in which its claim had gone is undone: the row is as it was, and
+ * what was seen meanwhile counts again. */
+static void after_a_batch_that_is_undone_its_claims_are_judged_again(void **state)
+{
+	const struct release_actor actor = { 1, CLAIM_UID, "pd" };
+	const struct service claimed = { .id = ID, .port = PORT };
+	struct world *w = *state;
+	char elsewhere[96];
+
+	assert_int_equal(commit(w), 0);
+	assert_int_equal(claim_release(w->tracker, &claimed, NULL, &actor, time(NULL)), 0);
+	assert_false(is_claimed(w, PORT));
+	start_server(w, CLAIM_CWD, CLAIM_UID);
+	/* a commit that does not find the database undoes the batch */
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", w->dir);
+	assert_int_equal(rename(w->database, elsewhere), 0);
+	assert_int_equal(commit(w), -ESTALE);
+	assert_int_equal(rename(elsewhere, w->database), 0);
+	assert_status(w, SERVICE_CLAIMED);
+	tracker_batch_ended(w->tracker, true);
+	assert_status(w, SERVICE_ACTIVE);
+}
+
+/* --- cleaning up --- */
+
+static int count_due(const struct service *s, enum service_status status, int64_t age_s,
+		     void *user_data)
+{
+	++*(int *)user_data;
+	return 0;
+}
+
+static struct cleanup cleanup_of(uid_t uid, int *due)
+{
+	return (struct cleanup){
+		.older_than_s = 3600,
+		.actor = { 1, uid, "pd" },
+		.now = time(NULL) + 7200,
+		.due = count_due,
+		.user_data = due,
+	};
+}
+
+static void an_old_claim_is_cleaned_up_and_a_dry_run_only_tells(void **state)
+{
+	struct world *w = *state;
+	int due = 0;
+	struct cleanup c = cleanup_of(CLAIM_UID, &due);
+
+	c.dry_run = true;
+	assert_int_equal(cleanup_run(w->tracker, &c), 0);
+	assert_int_equal(due, 1);
+	assert_true(is_claimed(w, PORT));
+	assert_int_equal(w->entries, 0);
+	c.dry_run = false;
+	assert_int_equal(cleanup_run(w->tracker, &c), 0);
+	assert_int_equal(due, 2);
+	assert_false(is_claimed(w, PORT));
+	assert_int_equal(w->entries, 2); /* of the release, and of the cleanup */
+}
+
+static void a_claim_of_another_user_is_left_and_counted(void **state)
+{
+	struct world *w = *state;
+	int due = 0;
+	struct cleanup c = cleanup_of(CLAIM_UID + 1, &due);
+
+	assert_int_equal(cleanup_run(w->tracker, &c), 0);
+	assert_int_equal(due, 0);
+	assert_int_equal(c.others, 1);
+	assert_true(is_claimed(w, PORT));
+}
+
+static void a_cleanup_of_another_project_asks_about_none(void **state)
+{
+	struct world *w = *state;
+	int due = 0;
+	struct cleanup c = cleanup_of(CLAIM_UID, &due);
+
+	c.project = "sho";
+	assert_int_equal(cleanup_run(w->tracker, &c), 0);
+	assert_int_equal(due, 0);
+	assert_int_equal(c.younger + c.in_use + c.others, 0);
+}
+
+#define CLAIMED(name) cmocka_unit_test_setup_teardown(name, open_with_claim, world_close)
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		CLAIMED(several_claims_stand_with_an_entry_each),
+		CLAIMED(of_several_claims_none_stands_where_one_is_refused),
+		CLAIMED(a_port_that_is_claimed_is_refused_with_whose_it_is),
+		CLAIMED(after_a_batch_that_is_undone_its_claims_are_judged_again),
+		CLAIMED(an_old_claim_is_cleaned_up_and_a_dry_run_only_tells),
+		CLAIMED(a_claim_of_another_user_is_left_and_counted),
+		CLAIMED(a_cleanup_of_another_project_asks_about_none),
+	};
+
+	if (netns_enter())
+		netns_skip_tests(tests, ARRAY_SIZE(tests));
+	return cmocka_run_group_tests_name("tracker/claim", tests, NULL, NULL);
+}
