@@ -49,10 +49,15 @@ static int found_fd(struct table *t, struct row *row, struct proc *proc, int fd,
  * ring as well, ahead of it, and a refusal there asks who held the socket: so it stays a holder,
  * without descriptors, until it is told.  Of those that only we had tracked nothing may come.
  */
-static bool end_is_yet_to_be_told(const struct table *t, const struct proc *proc)
+static bool end_is_yet_to_be_told(const struct table *t, struct proc *proc)
 {
-	return proc->tracked && !proc->tracked_here && !proc->exited &&
-	       table_stage(t, &proc->process.id) != PROCESS_RUNS;
+	if (!proc->tracked || proc->tracked_here || proc->exited)
+		return false;
+	/* once, however many sockets it may hold */
+	if (proc->asked_pass != t->pass)
+		proc->has_ended = table_stage(t, &proc->process.id) != PROCESS_RUNS;
+	proc->asked_pass = t->pass;
+	return proc->has_ended;
 }
 
 static void drop_holder(struct table *t, struct row *row, struct proc *proc)
@@ -236,6 +241,7 @@ int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now)
 	uint64_t now_ms;
 	int r;
 
+	t->pass++;
 	HASH_ITER(hh, t->by_cookie, row, next) {
 		row->referenced = 0;
 		for (size_t i = 0; i < row->view.n_holders; i++)
@@ -393,6 +399,7 @@ int pass_look(struct inventory *inv, struct proc *proc)
 	bool all;
 	int r;
 
+	t->pass++;
 	proc_unwant_look(t, proc);
 	r = ask(inv, proc, &all);
 	proc->looked_turn = inv->turn;

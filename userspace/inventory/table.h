@@ -85,7 +85,9 @@ struct proc {
 	bool tracked_here; /* because we asked: nobody else takes it back */
 	bool untracked_once;
 	bool look_wanted;
-	uint64_t looked_turn;		 /* inventory.turn of the last look at it; 0 = none */
+	uint64_t looked_turn; /* inventory.turn of the last look at it; 0 = none */
+	uint64_t asked_pass;  /* table.pass in which was asked whether it has ended; 0 = none */
+	bool has_ended;	      /* the answer */
 	struct launcher_link *launchers; /* of one that has rows: see launchers.h */
 	uint8_t n_launchers;
 	uint8_t idle_forks; /* made without a row, by it and by those it descends from */
@@ -102,6 +104,7 @@ struct table {
 	struct portset ports; /* those that have any */
 	struct row *unsettled;
 	struct proc *procs;
+	uint64_t pass; /* the number of the last look at processes, at all or at one; from 1 */
 	struct launcher *launchers;
 	struct launcher *new_launchers; /* that the kernel side does not know */
 	struct proc *looks;		/* processes to look at */
