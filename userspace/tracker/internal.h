@@ -22,6 +22,7 @@ struct tracker {
 	struct tracker_config config;
 	struct event *readable, *settle, *resync;
 	int64_t resync_after_ms; /* CLOCK_MONOTONIC */
+	struct timeval worked; /* the loop's time of the turn that has had its share of long work */
 	struct deadlines deadlines;
 	struct refusals *refusals;
 	struct activity_writer activity;
