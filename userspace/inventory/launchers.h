@@ -17,8 +17,9 @@
 
 /*
  * Follows the launchers of a process that has rows, as its chain names them now; not any more those
- * that it named before.  Without memory the process has none: nobody is told that it was left
- * behind.
+ * that it named before.  A server that closes its socket may open the next one: they are followed
+ * until it has ended, or is forgotten.  Without memory the process has none: nobody is told that it
+ * was left behind.
  */
 void launchers_follow(struct table *t, struct proc *proc);
 void launchers_unfollow(struct table *t, struct proc *proc);

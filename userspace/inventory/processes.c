@@ -130,7 +130,8 @@ void proc_unlink(struct table *t, struct proc *proc, uint32_t link)
 		last->binder_link = link;
 	if (proc->n_rows > 0)
 		return;
-	launchers_unfollow(t, proc);
+	if (proc->exited)
+		launchers_unfollow(t, proc);
 	idle_append(t, proc);
 }
 
@@ -145,8 +146,10 @@ void proc_set_exited(struct table *t, struct proc *proc)
 	proc->tracked = false;
 	if (proc->exited)
 		return;
-	if (idle)
+	if (idle) {
 		idle_remove(t, proc);
+		launchers_unfollow(t, proc);
+	}
 	proc->exited = true;
 	if (idle)
 		idle_append(t, proc);

@@ -9,8 +9,10 @@
 #include "base/clock.h"
 #include "inventory/internal.h"
 
-#define SETTLE_LOOKS_MAX	64 /* processes looked at in one call: some milliseconds */
-#define SETTLE_PASSES_MAX	3  /* for a socket that nobody is found to hold; then it stays so */
+#define SETTLE_LOOKS_MAX    64 /* processes looked at in one call: some milliseconds */
+#define SETTLE_PASSES_MAX   3  /* for a socket that nobody is found to hold; then it stays so */
+#define SETTLE_LISTINGS_MAX 2  /* rows given up in one call: each asks for the kernel's whole list \
+				*/
 #define INVENTORY_PASS_MIN_MS	250 /* between passes for the same row: a pass may take 20 ms */
 #define VERIFY_LOOKS_MAX	64  /* more holders than that: one pass is cheaper */
 #define FRUITLESS_DOUBLINGS_MAX 4   /* 4 s: see may_pass() */
@@ -161,6 +163,7 @@ static bool is_being_left(const struct table *t, struct row *row, uint64_t now_m
 static int decide_rows(struct inventory *inv, bool *ret_due, bool *ret_again)
 {
 	uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+	unsigned listings = 0;
 	struct row *row, *next;
 	int r;
 
@@ -171,7 +174,10 @@ static int decide_rows(struct inventory *inv, bool *ret_due, bool *ret_again)
 			table_settle(inv->table, row);
 		} else if (is_being_left(inv->table, row, now_ms)) {
 			*ret_again = true;
+		} else if (row->passes >= SETTLE_PASSES_MAX && listings == SETTLE_LISTINGS_MAX) {
+			*ret_again = true;
 		} else if (row->passes >= SETTLE_PASSES_MAX) {
+			listings++;
 			r = give_up(inv, row);
 			if (r)
 				return r;

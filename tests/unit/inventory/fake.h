@@ -41,6 +41,7 @@ struct fake {
 	unsigned looks, passes, rechecks;
 	unsigned tracked_sockets;
 	int tracked[FAKE_PIDS_MAX];	  /* by pid - FAKE_PID: track minus untrack calls */
+	unsigned exits_asked;		  /* calls of track_exit() */
 	int exits_tracked[FAKE_PIDS_MAX]; /* the same of track_exit() */
 };
 
@@ -183,6 +184,7 @@ static inline int fake_track_exit(void *user_data, const struct process_id *id, 
 {
 	struct fake *f = user_data;
 
+	f->exits_asked++;
 	if (id->pid >= FAKE_PID && id->pid < FAKE_PID + FAKE_PIDS_MAX)
 		f->exits_tracked[id->pid - FAKE_PID] += track ? 1 : -1;
 	return 0;

@@ -71,10 +71,27 @@ static void two_servers_share_a_launcher_and_the_last_one_lets_it_go(void **stat
 	listen_with(w, SERVER, 10);
 	listen_with(w, OTHER, 11);
 	assert_int_equal(w->fake.exits_tracked[NPM], 1);
+	apply(w, exit_event(SERVER, 0));
 	apply(w, socket_event(EVENT_CLOSE, SERVER, 10, PORT));
 	assert_int_equal(w->fake.exits_tracked[NPM], 1);
 	apply(w, socket_event(EVENT_CLOSE, OTHER, 11, PORT));
+	assert_int_equal(w->fake.exits_tracked[NPM], 1);
+	apply(w, exit_event(OTHER, 0));
 	assert_int_equal(w->fake.exits_tracked[NPM], 0);
+}
+
+static void loop_of_binds_asks_for_nothing_again(void **state)
+{
+	struct world *w = *state;
+	unsigned asked;
+
+	listen_with(w, SERVER, 10);
+	asked = w->fake.exits_asked;
+	for (uint64_t cookie = 11; cookie < 20; cookie++) {
+		apply(w, socket_event(EVENT_CLOSE, SERVER, cookie - 1, PORT));
+		apply(w, socket_event(EVENT_LISTEN, SERVER, cookie, PORT));
+	}
+	assert_int_equal(w->fake.exits_asked, asked);
 }
 
 static void an_end_is_written_into_the_chain_and_changes_the_port(void **state)
@@ -175,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(those_of_its_session_are_followed),
 		T(two_servers_share_a_launcher_and_the_last_one_lets_it_go),
+		T(loop_of_binds_asks_for_nothing_again),
 		T(an_end_is_written_into_the_chain_and_changes_the_port),
 		T(each_end_is_told_once),
 		T(a_newer_description_keeps_the_end),
