@@ -9,10 +9,11 @@
 #include "base/clock.h"
 #include "inventory/internal.h"
 
-#define SETTLE_LOOKS_MAX    64 /* processes looked at in one call: some milliseconds */
-#define SETTLE_PASSES_MAX   3  /* for a socket that nobody is found to hold; then it stays so */
-#define SETTLE_LISTINGS_MAX 2  /* rows given up in one call: each asks for the kernel's whole list \
-				*/
+#define SETTLE_LOOKS_MAX  64 /* processes looked at in one call: some milliseconds */
+#define SETTLE_PASSES_MAX 3  /* for a socket that nobody is found to hold; then it stays so */
+#define SETTLE_LISTINGS_MAX                                                   \
+	2 /* rows given up in one call: each asks for the kernel's whole list \
+	   */
 #define INVENTORY_PASS_MIN_MS	250 /* between passes for the same row: a pass may take 20 ms */
 #define VERIFY_LOOKS_MAX	64  /* more holders than that: one pass is cheaper */
 #define FRUITLESS_DOUBLINGS_MAX 4   /* 4 s: see may_pass() */

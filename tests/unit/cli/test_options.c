@@ -277,7 +277,8 @@ static void why_refuses_what_makes_no_sense_before_it_asks(void **state)
 	static const char *const lines[][4] = {
 		{ "0" },
 		{ "65536" },
-		{ "http" },
+		{ "http/x" },
+		{ ":http" },
 		{ "3000", "--addr", "300.1.1.1" },
 		{ "3000", "--addr=127.0.0.1", "--v6only" },
 		{ "3000", "--uid", "nosuchuser-" },
