@@ -31,7 +31,7 @@ def tour():
 
 # What varies from one run to the next, and what may stand in its place.
 VARIES = [
-    (r"just now|\d+[smhd](?: ago)?\b", r"(?:just now|\d+[smhd](?: ago)?)"),
+    (r"just now|\d+[smhd](?: ago)?\b", r"(?:just now|\d+[smhd](?: \d+[smhd])?(?: ago)?)"),
     (r"\b\d+ seconds?\b", r"\d+ seconds?"),
     (r"session-\w+", r"session-\w+"),
     (r"\b\d+:\d\d[ap]m", r"\d+:\d\d[ap]m"),
