@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose a lock is when its process was not alone: all that it started, or who had it run. */
+#include "lock_room.h"
+
+/* --- runs --- */
+
+/* A lock that lasts as long as the run of a child, which is killed. */
+static int64_t grant_to_run_of_killed(struct room *room)
+{
+	struct process_id child = child_new();
+	struct lock wanted = wanted_by(&child, "app:web");
+	int64_t fence = grant(room, &wanted);
+
+	assert_int_equal(locks_follow_run(room->locks, key(), fence), 0);
+	assert_true(process_id_equal(&room->world->first, &child));
+	child_kill(&child);
+	return fence;
+}
+
+static void lock_lasts_until_the_run_of_its_process_has_ended(void **state)
+{
+	struct room *room = *state;
+	struct process_id me = child_new();
+	struct lock next = wanted_by(&me, "app:next");
+	struct owner owner = { 0 };
+
+	grant_to_run_of_killed(room);
+	queue(room, &next, LOCK_WAIT_FOREVER, &owner);
+	for (int turn = 0; turn < 5; turn++)
+		world_turn(room->world);
+	assert_true(held(room));
+	assert_int_equal(owner.told, 0);
+
+	room->world->run_lives = false;
+	locks_run_ended(room->locks, room->world->run + 1); /* another one */
+	assert_int_equal(owner.told, 0);
+	locks_run_ended(room->locks, room->world->run);
+	world_commit(room->world);
+	assert_int_equal(owner.told, 1);
+	assert_int_equal(owner.result, LOCK_GRANTED);
+	child_kill(&me);
+	world_wait(room->world, !held(room));
+}
+
+static void how_a_lock_ended_with_its_run_is_written_down(void **state)
+{
+	struct room *room = *state;
+
+	grant_to_run_of_killed(room);
+	for (int turn = 0; turn < 5; turn++)
+		world_turn(room->world);
+	room->world->run_lives = false;
+	locks_run_ended(room->locks, room->world->run);
+	world_commit(room->world);
+	assert_entry(room->world, ACTIVITY_UNLOCK, "a",
+		     "the last process of its command has ended; was held by app:web");
+	assert_false(held(room));
+}
+
+static void run_that_ends_with_its_process_ends_the_lock_at_once(void **state)
+{
+	struct room *room = *state;
+
+	grant_to_run_of_killed(room);
+	room->world->run_lives = false;
+	world_wait(room->world, !held(room));
+	assert_entry(room->world, ACTIVITY_UNLOCK, "a", "has ended; was held by app:web");
+}
+
+/* An event may be lost: whoever looks finds out. */
+static void end_of_a_run_that_was_not_told_is_found_by_a_look(void **state)
+{
+	struct room *room = *state;
+
+	grant_to_run_of_killed(room);
+	for (int turn = 0; turn < 5; turn++)
+		world_turn(room->world);
+	assert_true(held(room));
+	room->world->run_lives = false;
+	assert_false(held(room));
+}
+
+static void lock_that_is_given_back_does_not_wait_for_its_run(void **state)
+{
+	struct room *room = *state;
+	const struct lock_actor actor = { getpid(), ANNE, "pd" };
+	struct process_id child = child_new();
+	struct lock wanted = wanted_by(&child, "app:web");
+	int64_t fence = grant(room, &wanted);
+
+	assert_int_equal(locks_follow_run(room->locks, key(), fence), 0);
+	wanted.fence = fence;
+	assert_int_equal(locks_release(room->locks, &wanted, "Released", &actor), 0);
+	world_commit(room->world);
+	assert_false(held(room));
+	child_kill(&child);
+	locks_run_ended(room->locks, room->world->run);
+}
+
+static void without_runs_a_lock_ends_with_its_process(void **state)
+{
+	struct room *room = *state;
+	struct process_id child = child_new();
+	struct lock wanted = wanted_by(&child, "app:web");
+	int64_t fence = grant(room, &wanted);
+
+	room->world->kernel.begin_run = NULL;
+	assert_int_equal(locks_follow_run(room->locks, key(), fence), -EOPNOTSUPP);
+	assert_int_equal(locks_follow_run(room->locks, key(), fence + 1), -ESRCH);
+	child_kill(&child);
+	world_wait(room->world, !held(room));
+}
+
+/* --- by time --- */
+
+static void lock_by_time_has_no_process_and_survives_a_restart(void **state)
+{
+	struct room *room = *state;
+	struct lock wanted = { .name = "a", .owner = ANNE, .uid = ANNE, .by_time = true };
+	struct lock_answer answer;
+
+	strcpy(wanted.holder, "anne:sh");
+	wanted.ttl_s = 60;
+	grant(room, &wanted);
+	restart(room);
+	assert_true(held(room));
+	assert_int_equal(acquire(room, &wanted, &answer), LOCK_RENEWED);
+	strcpy(wanted.holder, "anne:make");
+	assert_int_equal(acquire(room, &wanted, &answer), LOCK_HELD);
+	assert_true(answer.lock.by_time);
+}
+
+static void lock_by_time_ends_at_its_time(void **state)
+{
+	struct room *room = *state;
+	struct lock wanted = { .name = "a", .owner = ANNE, .uid = ANNE, .by_time = true };
+
+	strcpy(wanted.holder, "anne:sh");
+	wanted.ttl_s = 1;
+	grant(room, &wanted);
+	world_wait(room->world, !held(room));
+}
+
+/* --- of a single command --- */
+
+/* Taken by a child that is killed at once; `next` is who has it run, NULL: nobody that lasts. */
+static void grant_to_short_lived(struct room *room, const struct process_id *next, int64_t ttl_s)
+{
+	struct process_id child = child_new();
+	struct lock wanted = wanted_by(&child, "app:web");
+
+	wanted.short_lived = true;
+	wanted.ttl_s = ttl_s;
+	if (next)
+		wanted.successor = *next;
+	strcpy(wanted.successor_comm, next ? "bash" : "");
+	grant(room, &wanted);
+	child_kill(&child);
+}
+
+static struct lock look(struct room *room)
+{
+	struct lock lock;
+
+	assert_int_equal(locks_look(room->locks, key(), &lock), 0);
+	world_commit(room->world);
+	return lock;
+}
+
+static void lock_of_a_single_command_is_left_to_who_had_it_run(void **state)
+{
+	struct room *room = *state;
+	struct process_id shell = child_new(), again = child_new();
+	struct lock wanted = wanted_by(&again, "app:web");
+	struct lock_answer answer;
+
+	grant_to_short_lived(room, &shell, 0);
+	world_wait(room->world, look(room).process.pid == shell.pid);
+	assert_string_equal(look(room).comm, "bash");
+	assert_entry(room->world, ACTIVITY_LOCK, "a", "which took it, has ended");
+
+	/* its next command has it, another process does not */
+	assert_int_equal(acquire(room, &wanted, &answer), LOCK_HELD);
+	wanted.short_lived = true;
+	wanted.successor = shell;
+	assert_int_equal(acquire(room, &wanted, &answer), LOCK_RENEWED);
+	child_kill(&again);
+	for (int turn = 0; turn < 5; turn++)
+		world_turn(room->world);
+	assert_true(held(room));
+	child_kill(&shell);
+	world_wait(room->world, !held(room));
+}
+
+static void lock_of_a_single_command_with_nobody_above_stays_for_its_time(void **state)
+{
+	struct room *room = *state;
+
+	grant_to_short_lived(room, NULL, 60);
+	world_wait(room->world, look(room).by_time);
+	assert_true(held(room));
+}
+
+static void lock_of_a_single_command_with_nobody_above_and_no_time_is_free(void **state)
+{
+	struct room *room = *state;
+
+	grant_to_short_lived(room, NULL, 0);
+	world_wait(room->world, !held(room));
+}
+
+static void who_is_to_have_it_may_have_ended_as_well(void **state)
+{
+	struct room *room = *state;
+	struct process_id shell = child_new();
+
+	child_kill(&shell);
+	grant_to_short_lived(room, &shell, 0);
+	world_wait(room->world, !held(room));
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, open_room, close_room)
+	const struct CMUnitTest tests[] = {
+		T(lock_lasts_until_the_run_of_its_process_has_ended),
+		T(how_a_lock_ended_with_its_run_is_written_down),
+		T(run_that_ends_with_its_process_ends_the_lock_at_once),
+		T(end_of_a_run_that_was_not_told_is_found_by_a_look),
+		T(lock_that_is_given_back_does_not_wait_for_its_run),
+		T(without_runs_a_lock_ends_with_its_process),
+		T(lock_by_time_has_no_process_and_survives_a_restart),
+		T(lock_by_time_ends_at_its_time),
+		T(lock_of_a_single_command_is_left_to_who_had_it_run),
+		T(lock_of_a_single_command_with_nobody_above_stays_for_its_time),
+		T(lock_of_a_single_command_with_nobody_above_and_no_time_is_free),
+		T(who_is_to_have_it_may_have_ended_as_well),
+	};
+
+	return cmocka_run_group_tests_name("coordination/lock owners", tests, NULL, NULL);
+}
