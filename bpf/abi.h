@@ -317,7 +317,7 @@ struct abi_failure {
 	abi_u8 stage; /* enum abi_stage */
 	abi_u32 left_out;
 	abi_u8 asked_addr[16];
-	struct abi_netns place;
+	struct abi_netns netns_settings;
 	struct abi_arguments arguments;
 	struct abi_owner owners[ABI_FAILURE_OWNERS];
 };
@@ -350,7 +350,7 @@ struct abi_walk {
 	signed char fastreuseport;
 	abi_u16 pad;
 	abi_u32 pad2;
-	struct abi_netns place; /* out */
+	struct abi_netns netns_settings; /* out */
 };
 _Static_assert(sizeof(struct abi_walk) == 96, "abi_walk");
 

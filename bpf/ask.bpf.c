@@ -125,7 +125,7 @@ static __always_inline void walk_namespace(struct task_struct *task, struct abi_
 	}
 	to->head.netns = BPF_CORE_READ(net, ns.inum);
 	to->head.hash_mix = BPF_CORE_READ(net, hash_mix);
-	fill_netns(&to->head.place, (__u64)net);
+	fill_netns(&to->head.netns_settings, (__u64)net);
 	if (to->head.protocol == IPPROTO_UDP)
 		walk_udp(net, to);
 	else

@@ -321,7 +321,7 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	f->error = error;
 	f->no_entry = no_entry;
 	f->left_out = left_out;
-	fill_netns(&f->place, (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net));
+	fill_netns(&f->netns_settings, (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net));
 	if (error == ABI_EADDRINUSE) {
 		fill_owners(f, sk);
 		fill_arguments(&f->arguments, task);

@@ -212,8 +212,9 @@ static void view_facts(const struct why_facts *f, struct json_object *o)
 	json_add_text(o, "summary", f->summary);
 	json_add_text(o, "rule", f->rule);
 	json_add_text(o, "errno", error_of(f) ? net_errno_name(error_of(f)) : NULL);
-	json_add_known(o, "netns", f->place.netns);
-	json_add(o, "netnsCookie", f->place.set.cookie ? json_u64_text(f->place.set.cookie) : NULL);
+	json_add_known(o, "netns", f->netns.inode);
+	json_add(o, "netnsCookie",
+		 f->netns.settings.cookie ? json_u64_text(f->netns.settings.cookie) : NULL);
 	json_add_text(o, "service", f->claim);
 	json_add_text(o, "warning", f->warning);
 	add_missing(f, o);
@@ -223,7 +224,7 @@ static void view_facts(const struct why_facts *f, struct json_object *o)
 	why_view_remedies(f, o);
 }
 
-int why_view_place(struct api *api, struct why_facts *f, struct json_object *o)
+int why_view_netns(struct api *api, struct why_facts *f, struct json_object *o)
 {
 	int r = explain_port(&api->explainer, f);
 
@@ -239,9 +240,9 @@ int why_view(struct api *api, const struct why_question *question, uid_t viewer,
 	_cleanup_(why_facts_deinit) struct why_facts f = { .question = *question,
 							   .viewer = viewer,
 							   .now = now };
-	int r = why_place_find(&api->explainer, NULL, &f.place);
+	int r = why_netns_find(&api->explainer, NULL, &f.netns);
 
-	return r ? r : why_view_place(api, &f, o);
+	return r ? r : why_view_netns(api, &f, o);
 }
 
 /* Said once for each row of them. */

@@ -12,8 +12,8 @@ struct api;
 int why_view(struct api *api, const struct why_question *question, uid_t viewer, int64_t now,
 	     struct json_object *o);
 
-/* The same for a question with a place and a caller: those members of *f are set. */
-int why_view_place(struct api *api, struct why_facts *f, struct json_object *o);
+/* The same for a question with a netns and a caller: those members of *f are set. */
+int why_view_netns(struct api *api, struct why_facts *f, struct json_object *o);
 
 /* Puts restartedBy and remedies into `o`, in place of any that are there. */
 void why_view_remedies(const struct why_facts *f, struct json_object *o);

@@ -110,7 +110,7 @@ static int fill_question(struct request *r, const struct question *asked, struct
 	return 0;
 }
 
-static int find_place(struct request *r, const struct question *asked, struct why_facts *f)
+static int find_netns(struct request *r, const struct question *asked, struct why_facts *f)
 {
 	const char *netns = asked->netns, *dev = asked->dev;
 	char peer[16];
@@ -118,10 +118,10 @@ static int find_place(struct request *r, const struct question *asked, struct wh
 
 	/* not said: where the asker is, which may be a container */
 	snprintf(peer, sizeof(peer), "%d", r->pid);
-	fault = why_place_find(&r->api->explainer, netns || !r->pid ? netns : peer, &f->place);
-	if (!netns && (fault || f->place.unreachable))
-		fault = why_place_find(&r->api->explainer, NULL, &f->place);
-	f->place.of_asker = !netns;
+	fault = why_netns_find(&r->api->explainer, netns || !r->pid ? netns : peer, &f->netns);
+	if (!netns && (fault || f->netns.unreachable))
+		fault = why_netns_find(&r->api->explainer, NULL, &f->netns);
+	f->netns.of_asker = !netns;
 
 	if (fault == -ESRCH)
 		return request_fail(r, OUTCOME_BAD_REQUEST, "there is no process %.32s", netns);
@@ -139,7 +139,7 @@ static int find_place(struct request *r, const struct question *asked, struct wh
 			netns);
 	if (fault || !dev)
 		return fault;
-	f->question.dev = why_place_device(&f->place, dev);
+	f->question.dev = why_netns_device(&f->netns, dev);
 	return f->question.dev ? 0
 			       : request_fail(r, OUTCOME_BAD_REQUEST,
 					      "there is no interface \"%.32s\"", dev);
@@ -162,7 +162,7 @@ static bool remember(const struct refusal_record *failure, void *user_data)
 	/* answered by a program: nothing was in the way of the port, and nothing is gone */
 	if (json_object_object_get(o, "program"))
 		return false;
-	if (json_int_of(o, "netns") == memory->f->place.netns &&
+	if (json_int_of(o, "netns") == memory->f->netns.inode &&
 	    !strcmp(json_text_of(o, "proto"), net_protocol_name(memory->f->question.protocol)))
 		memory->error = failure->error;
 	memory->cookie = strtoull(json_text_of(o, "netnsCookie"), NULL, 10);
@@ -187,7 +187,7 @@ static int remember_refusal(struct request *r, struct why_facts *f)
 	explain_waiting(r, &newest);
 	fault = registry_for_each_refusal(r->api->config.registry, &newest, remember, &memory);
 	f->question.error = memory.error;
-	f->remembered_place = memory.cookie;
+	f->remembered_netns = memory.cookie;
 	return fault;
 }
 
@@ -203,10 +203,10 @@ static int ask(struct request *r, const struct question *asked)
 	if (!fault)
 		fault = fill_question(r, asked, &f.question);
 	if (!fault)
-		fault = find_place(r, asked, &f);
+		fault = find_netns(r, asked, &f);
 	if (!fault)
 		fault = remember_refusal(r, &f);
-	return fault ? fault : why_view_place(r->api, &f, r->answer);
+	return fault ? fault : why_view_netns(r->api, &f, r->answer);
 }
 
 /* --- recorded refusals --- */

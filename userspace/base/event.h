@@ -79,7 +79,7 @@ struct event {
 	/* the nearest cgroup of the socket with a program on the hook that it came to last, which
 	 * says something only where a program has refused or rewritten; 0 = not found */
 	uint64_t program_cgroup_id;
-	struct bind_netns place;
+	struct bind_netns netns_settings;
 	struct process_arguments arguments; /* of the actor, where the error is EADDRINUSE */
 	uint32_t left_out; /* refusals of the same process that came too fast to be told of, since
 			    * its last one that was */

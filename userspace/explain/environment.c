@@ -42,8 +42,8 @@ static FILE *open_net(const struct why_facts *f, const char *name)
 {
 	char path[NAME_BYTES];
 
-	if (f->place.pid)
-		snprintf(path, sizeof(path), "/proc/%d/net/%s", f->place.pid, name);
+	if (f->netns.pid)
+		snprintf(path, sizeof(path), "/proc/%d/net/%s", f->netns.pid, name);
 	else
 		snprintf(path, sizeof(path), "/proc/self/net/%s", name);
 	return fopen(path, "re");
@@ -210,9 +210,9 @@ static enum why_address_state state_of_v6(const struct why_facts *f, const struc
 /* ip_nonlocal_bind */
 static bool takes_any_address(const struct why_facts *f, bool v6)
 {
-	if (f->place.set.known)
-		return v6 ? f->place.set.nonlocal_ipv6 : f->place.set.nonlocal_ipv4;
-	return f->place.own &&
+	if (f->netns.settings.known)
+		return v6 ? f->netns.settings.nonlocal_ipv6 : f->netns.settings.nonlocal_ipv4;
+	return f->netns.own &&
 	       read_sysctl(v6 ? "ipv6/ip_nonlocal_bind" : "ipv4/ip_nonlocal_bind", 0, NULL);
 }
 
@@ -223,7 +223,7 @@ static void read_address(const struct why_facts *f, struct why_environment *ret)
 	_cleanup_free_ char *trie = NULL;
 
 	ret->address = ADDRESS_LOCAL;
-	if (net_addr_is_wildcard(q->family, &q->addr) || f->place.unreachable)
+	if (net_addr_is_wildcard(q->family, &q->addr) || f->netns.unreachable)
 		return;
 	if (q->family == AF_INET6 && !mapped) {
 		ret->address = state_of_v6(f, &q->addr, &ret->ipv6_disabled);
@@ -243,7 +243,7 @@ bool why_environment_read_reserved(const struct why_facts *f, char *ret, size_t 
 	_cleanup_file_ FILE *file = NULL;
 
 	ret[0] = '\0';
-	if (!f->place.own)
+	if (!f->netns.own)
 		return false;
 	file = fopen("/proc/sys/net/ipv4/ip_local_reserved_ports", "re");
 	if (!file)
@@ -273,7 +273,7 @@ static void read_rights(const struct why_facts *f, struct why_environment *ret)
 	/* a network namespace that was made together with a user namespace belongs to that one;
 	 * where the caller was refused all the same, it does not */
 	ret->caller_in_own_userns = rights.own_userns &&
-				    (f->place.own || f->question.error == EACCES);
+				    (f->netns.own || f->question.error == EACCES);
 	ret->caller_may_bind_low = rights.may_bind_low && !ret->caller_in_own_userns;
 	ret->caller_has_seccomp = rights.seccomp;
 }
@@ -283,11 +283,11 @@ void why_environment_read(const struct why_facts *f, struct why_environment *ret
 	unsigned last = EPHEMERAL_LAST, first = EPHEMERAL_FIRST, start = UNPRIVILEGED_START;
 
 	*ret = (struct why_environment){ .address = ADDRESS_UNKNOWN };
-	if (f->place.set.known) {
-		first = f->place.set.ephemeral_first;
-		last = f->place.set.ephemeral_last;
-		start = f->place.set.unprivileged_start;
-	} else if (f->place.own) {
+	if (f->netns.settings.known) {
+		first = f->netns.settings.ephemeral_first;
+		last = f->netns.settings.ephemeral_last;
+		start = f->netns.settings.unprivileged_start;
+	} else if (f->netns.own) {
 		first = read_sysctl("ipv4/ip_local_port_range", EPHEMERAL_FIRST, &last);
 		start = read_sysctl("ipv4/ip_unprivileged_port_start", UNPRIVILEGED_START, NULL);
 	}
@@ -368,15 +368,15 @@ static uint32_t netns_of(struct explainer *x, pid_t pid)
 	return netns;
 }
 
-static int find_pid(struct explainer *x, pid_t pid, struct why_place *ret)
+static int find_pid(struct explainer *x, pid_t pid, struct why_netns *ret)
 {
 	struct process_id id;
 
 	if (procfs_identity(pid, &id))
 		return -ESRCH;
 	ret->pid = pid;
-	ret->netns = netns_of(x, pid);
-	ret->unreachable = !ret->netns;
+	ret->inode = netns_of(x, pid);
+	ret->unreachable = !ret->inode;
 	return 0;
 }
 
@@ -400,7 +400,7 @@ static bool find_inhabitant(const struct socket_row *row, void *user_data)
 	return !wanted->pid;
 }
 
-static int find_name(struct explainer *x, const char *name, struct why_place *ret)
+static int find_name(struct explainer *x, const char *name, struct why_netns *ret)
 {
 	struct inhabitant wanted = { .x = x };
 	char path[sizeof(NETNS_DIRECTORY) + sizeof(ret->name) + 1];
@@ -411,39 +411,39 @@ static int find_name(struct explainer *x, const char *name, struct why_place *re
 	snprintf(path, sizeof(path), NETNS_DIRECTORY "/%s", name);
 	if (stat(path, &st))
 		return errno == EACCES ? -EACCES : -ENOENT;
-	ret->netns = wanted.netns = (uint32_t)st.st_ino;
+	ret->inode = wanted.netns = (uint32_t)st.st_ino;
 	inventory_for_each(x->inventory, find_inhabitant, &wanted);
 	ret->pid = wanted.pid;
 	ret->unreachable = !wanted.pid;
 	return 0;
 }
 
-int why_place_find(struct explainer *x, const char *text, struct why_place *ret)
+int why_netns_find(struct explainer *x, const char *text, struct why_netns *ret)
 {
 	uint32_t own = inventory_own_netns(x->inventory);
 	char *end;
 	unsigned long pid;
 	int r;
 
-	*ret = (struct why_place){ .netns = own, .own = true };
+	*ret = (struct why_netns){ .inode = own, .own = true };
 	if (!text)
 		return 0;
-	*ret = (struct why_place){ .own = false };
+	*ret = (struct why_netns){ .own = false };
 	snprintf(ret->name, sizeof(ret->name), "%s", text);
 	pid = strtoul(text, &end, 10);
 	if (text[0] >= '1' && text[0] <= '9' && !*end && pid < PID_MAX_LIMIT)
 		r = find_pid(x, (pid_t)pid, ret);
 	else
 		r = find_name(x, text, ret);
-	if (!r && ret->netns == own)
-		*ret = (struct why_place){ .netns = own, .own = true };
+	if (!r && ret->inode == own)
+		*ret = (struct why_netns){ .inode = own, .own = true };
 	return r;
 }
 
 /* --- the way in --- */
 
 /* A name below /run/netns; it lasts longer than any process. */
-static bool enter_by_name(struct why_place *place)
+static bool enter_by_name(struct why_netns *netns)
 {
 	_cleanup_(closedirp) DIR *directory = opendir(NETNS_DIRECTORY);
 	const struct dirent *entry;
@@ -451,20 +451,20 @@ static bool enter_by_name(struct why_place *place)
 
 	while (directory && (entry = readdir(directory))) {
 		if (!text_is_shell_word(entry->d_name) ||
-		    strlen(entry->d_name) >= sizeof(place->name) ||
-		    fstatat(dirfd(directory), entry->d_name, &st, 0) || st.st_ino != place->netns)
+		    strlen(entry->d_name) >= sizeof(netns->name) ||
+		    fstatat(dirfd(directory), entry->d_name, &st, 0) || st.st_ino != netns->inode)
 			continue;
-		snprintf(place->enter, sizeof(place->enter), "ip netns exec %s ", entry->d_name);
+		snprintf(netns->enter, sizeof(netns->enter), "ip netns exec %s ", entry->d_name);
 		return true;
 	}
 	return false;
 }
 
-static bool enter_by_pid(struct explainer *x, struct why_place *place, pid_t pid)
+static bool enter_by_pid(struct explainer *x, struct why_netns *netns, pid_t pid)
 {
-	if (!pid || netns_of(x, pid) != place->netns)
+	if (!pid || netns_of(x, pid) != netns->inode)
 		return false;
-	snprintf(place->enter, sizeof(place->enter), "nsenter -t %d -n ", pid);
+	snprintf(netns->enter, sizeof(netns->enter), "nsenter -t %d -n ", pid);
 	return true;
 }
 
@@ -476,37 +476,37 @@ static bool enter_by_caller(struct explainer *x, struct why_facts *f)
 	if (!f->question.caller.pid || !inventory_describe(f->inv, &f->question.caller, &caller))
 		return false;
 	for (int i = 0; i < caller.n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
-		if (enter_by_pid(x, &f->place, caller.ancestors[i].id.pid))
+		if (enter_by_pid(x, &f->netns, caller.ancestors[i].id.pid))
 			return true;
-	return enter_by_pid(x, &f->place, caller.id.pid);
+	return enter_by_pid(x, &f->netns, caller.id.pid);
 }
 
-void why_place_find_entry(struct explainer *x, struct why_facts *f)
+void why_netns_find_entry(struct explainer *x, struct why_facts *f)
 {
-	struct inhabitant wanted = { .x = x, .netns = f->place.netns };
+	struct inhabitant wanted = { .x = x, .netns = f->netns.inode };
 
-	if (f->place.own || f->place.of_asker || enter_by_name(&f->place))
+	if (f->netns.own || f->netns.of_asker || enter_by_name(&f->netns))
 		return;
 	for (size_t i = 0; i < f->n_holders; i++)
-		if (enter_by_pid(x, &f->place, f->holders[i].process.id.pid))
+		if (enter_by_pid(x, &f->netns, f->holders[i].process.id.pid))
 			return;
-	if (enter_by_caller(x, f) || enter_by_pid(x, &f->place, f->place.pid))
+	if (enter_by_caller(x, f) || enter_by_pid(x, &f->netns, f->netns.pid))
 		return;
 	inventory_for_each(x->inventory, find_inhabitant, &wanted);
-	f->place.shut = !enter_by_pid(x, &f->place, wanted.pid);
+	f->netns.shut = !enter_by_pid(x, &f->netns, wanted.pid);
 }
 
-uint32_t why_place_device(const struct why_place *place, const char *name)
+uint32_t why_netns_device(const struct why_netns *netns, const char *name)
 {
 	char path[64], line[128], found[32];
 	_cleanup_file_ FILE *file = NULL;
 	unsigned index;
 
-	if (place->own)
+	if (netns->own)
 		return if_nametoindex(name);
 	/* indices of another namespace are in its list of groups: every device that is up */
-	snprintf(path, sizeof(path), "/proc/%d/net/igmp", place->pid);
-	file = place->pid ? fopen(path, "re") : NULL;
+	snprintf(path, sizeof(path), "/proc/%d/net/igmp", netns->pid);
+	file = netns->pid ? fopen(path, "re") : NULL;
 	while (file && fgets(line, sizeof(line), file))
 		if (line[0] != '\t' && sscanf(line, "%u %31[^: \t]", &index, found) == 2 &&
 		    !strcmp(found, name))

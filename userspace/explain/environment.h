@@ -25,7 +25,7 @@ enum why_address_state why_address_in_if_inet6(const char *text, const uint8_t v
  * another network namespace. */
 bool why_environment_read_reserved(const struct why_facts *f, char *ret, size_t size);
 
-/* Fills `enter` and `shut` of the place, once the holders are known. */
-void why_place_find_entry(struct explainer *x, struct why_facts *f);
+/* Fills `enter` and `shut` of the namespace, once the holders are known. */
+void why_netns_find_entry(struct explainer *x, struct why_facts *f);
 
 #endif

@@ -67,17 +67,17 @@ struct explainer {
 };
 
 /* The network namespace that is asked about. */
-struct why_place {
+struct why_netns {
 	pid_t pid;	/* of a process in it; 0 = the daemon's own */
-	uint32_t netns; /* 0 = could not be found out */
+	uint32_t inode; /* 0 = could not be found out */
 	bool own;
 	bool unreachable; /* it exists, and no process is known in it */
 	char name[64];	  /* as it was asked for; "" = the own one */
 	bool of_asker;	  /* who asks is in it himself */
 	/* what stands before a command that acts there: "nsenter -t 4711 -n "; "" = nothing */
 	char enter[96];
-	bool shut;	       /* no way in is known */
-	struct bind_netns set; /* as the kernel has it; not `known` without eBPF */
+	bool shut;		    /* no way in is known */
+	struct bind_netns settings; /* as the kernel has it; not `known` without eBPF */
 };
 
 /* What can be done; a command is correct as it stands, or "". */
@@ -96,7 +96,7 @@ struct why_remedies {
 struct why_facts {
 	const struct inventory *inv; /* borrowed */
 	struct why_question question;
-	struct why_place place;
+	struct why_netns netns;
 	struct process_arguments caller_arguments; /* at the refusal */
 	pid_t caller; /* whose rights count; 0 = only question.uid is known */
 	uid_t viewer;
@@ -138,7 +138,7 @@ struct why_facts {
 	/* owned, behind the answer */
 	struct bind_table table;
 	bool walked;		   /* the table was read */
-	uint64_t remembered_place; /* cookie of the namespace of question.error; 0 = not known */
+	uint64_t remembered_netns; /* cookie of the namespace of question.error; 0 = not known */
 	int walk_error;
 	struct why_owner *owners; /* owners[i] has rows[i], whether or not the table knew one */
 	struct socket_row *rows;
@@ -154,7 +154,7 @@ struct why_facts {
 };
 
 /*
- * Explains a question about now: of *f, which is zero else, question, place, caller, viewer and now
+ * Explains a question about now: of *f, which is zero else, question, netns, caller, viewer and now
  * are set.  0, negative errno; *f is to be deinitialised in any case.
  */
 int explain_port(struct explainer *x, struct why_facts *f);
@@ -174,10 +174,10 @@ struct why_question why_default_question(uint16_t protocol, uint16_t port);
  * Finds the namespace of a pid or of a name below /run/netns.  0; -ENOENT when there is none;
  * -ESRCH for a pid that is gone.
  */
-int why_place_find(struct explainer *x, const char *text, struct why_place *ret);
+int why_netns_find(struct explainer *x, const char *text, struct why_netns *ret);
 
-/* The index of an interface of the place; 0 = there is none. */
-uint32_t why_place_device(const struct why_place *place, const char *name);
+/* The index of an interface of the namespace; 0 = there is none. */
+uint32_t why_netns_device(const struct why_netns *netns, const char *name);
 
 /* The row that stands for an owner that is shown; never NULL. */
 static inline const struct socket_row *why_row(const struct why_facts *f,

@@ -44,7 +44,7 @@ static size_t keep_elsewhere(const struct why_facts *f, const struct socket_row 
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (rows[i]->netns != f->place.netns &&
+		if (rows[i]->netns != f->netns.inode &&
 		    why_same_table(rows[i], f->question.protocol))
 			rows[kept++] = rows[i];
 	return kept;
@@ -187,7 +187,7 @@ static int add_claim(struct explainer *x, struct why_facts *f)
 {
 	int r;
 
-	if (!f->place.own) /* claims are about this namespace */
+	if (!f->netns.own) /* claims are about this namespace */
 		return 0;
 	r = registry_service_by_port(x->registry, why_asked_port(&f->question), copy_id, &f->claim);
 	if (r == OUTCOME_NO)
@@ -257,7 +257,7 @@ static int add_holders(struct explainer *x, struct why_facts *f)
 	struct why_reader reader = { .inv = f->inv,
 				     .kernel = x->kernel,
 				     .viewer = f->viewer,
-				     .netns = f->place.netns,
+				     .netns = f->netns.inode,
 				     .port = f->question.port,
 				     .lineage = x->lineage };
 	unsigned n_ended = 0;
@@ -317,7 +317,7 @@ static bool warn_of_stranger(const struct service *claim, void *user_data)
 {
 	const struct socket_row *rows[WHY_BLOCKING_MAX];
 	struct why_facts *f = user_data;
-	size_t n = inventory_by_port(f->inv, f->place.netns, claim->port, rows, ARRAY_SIZE(rows));
+	size_t n = inventory_by_port(f->inv, f->netns.inode, claim->port, rows, ARRAY_SIZE(rows));
 	struct status_verdict verdict;
 
 	reconcile_service(claim, rows, n < ARRAY_SIZE(rows) ? n : ARRAY_SIZE(rows), look_up, f,
@@ -330,7 +330,7 @@ static bool warn_of_stranger(const struct service *claim, void *user_data)
 static void add_beside(struct why_facts *f)
 {
 	const struct socket_row *rows[BESIDE_ROWS_MAX];
-	size_t n = inventory_by_port(f->inv, f->place.netns, f->question.port, rows,
+	size_t n = inventory_by_port(f->inv, f->netns.inode, f->question.port, rows,
 				     BESIDE_ROWS_MAX);
 
 	for (size_t i = 0; i < n && i < BESIDE_ROWS_MAX && !f->beside; i++) {
@@ -351,10 +351,10 @@ int why_facts_finish(struct explainer *x, struct why_facts *f)
 	if (r)
 		return r;
 	add_what_is_named(f);
-	if (f->place.netns && why_verdict_has(f->answer.verdict, IS_FREE))
+	if (f->netns.inode && why_verdict_has(f->answer.verdict, IS_FREE))
 		add_beside(f);
-	why_place_find_entry(x, f);
-	if (two_servers_warning(f->inv, f->place.netns, f->question.protocol, f->question.port,
+	why_netns_find_entry(x, f);
+	if (two_servers_warning(f->inv, f->netns.inode, f->question.protocol, f->question.port,
 				f->warning) ||
 	    !f->claim)
 		return 0;
@@ -371,12 +371,12 @@ static int read_table(struct explainer *x, struct why_facts *f)
 
 	f->walk_error = r;
 	/* a process that moved to another namespace since, or ended, shows the wrong table */
-	f->walked = !r && (f->place.own || f->table.netns == f->place.netns);
+	f->walked = !r && (f->netns.own || f->table.netns == f->netns.inode);
 	if (f->walked)
-		f->place.set = f->table.place;
+		f->netns.settings = f->table.netns_settings;
 	/* a new namespace may have the number of one that has ended */
-	if (f->remembered_place && f->place.set.cookie &&
-	    f->remembered_place != f->place.set.cookie)
+	if (f->remembered_netns && f->netns.settings.cookie &&
+	    f->remembered_netns != f->netns.settings.cookie)
 		f->question.error = 0;
 	return r == -ENOMEM ? r : 0;
 }
@@ -409,11 +409,11 @@ static int dump_owners(struct explainer *x, struct why_facts *f, struct why_know
 
 static int read_owners(struct explainer *x, struct why_facts *f, struct why_known *k)
 {
-	int r = why_list_rows(f->inv, f->place.netns, f->question.port, &k->rows, &k->n_rows);
+	int r = why_list_rows(f->inv, f->netns.inode, f->question.port, &k->rows, &k->n_rows);
 
-	if (!r && !f->place.unreachable)
+	if (!r && !f->netns.unreachable)
 		r = read_table(x, f);
-	if (r || !f->place.own || (f->walked && knows_every_owner(f, k)))
+	if (r || !f->netns.own || (f->walked && knows_every_owner(f, k)))
 		return r;
 	return dump_owners(x, f, k);
 }
@@ -435,7 +435,7 @@ int why_facts_gather(struct explainer *x, struct why_facts *f)
 	r = verify(x, f);
 	if (!r)
 		r = read_owners(x, f, &k);
-	f->question.blind = !f->walked && !f->place.own;
+	f->question.blind = !f->walked && !f->netns.own;
 	if (!r && f->walked)
 		r = why_join_walk(f, f->table.owners, f->table.n_owners, &k);
 	else if (!r)

@@ -46,7 +46,7 @@ static void row_of_owner(const struct why_facts *f, const struct bind_owner *o,
 {
 	row->cookie = o->cookie;
 	row->inode = o->inode;
-	row->netns = f->place.netns;
+	row->netns = f->netns.inode;
 	if (!row->protocol)
 		row->protocol = o->mptcp ? NET_PROTOCOL_MPTCP : f->question.protocol;
 	row->family = o->family;

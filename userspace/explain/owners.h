@@ -13,7 +13,7 @@
 
 #include "explain/explain.h"
 
-/* The table's rows of the port in the place; MPTCP is joined by inode. */
+/* The table's rows of the port in the namespace; MPTCP is joined by inode. */
 struct why_known {
 	const struct inventory *inv; /* NULL: the rows below are all that counts */
 	struct socket_row *dumped;   /* sorted by cookie; NULL outside of the own namespace */

@@ -277,10 +277,10 @@ int why_facts_recall(struct explainer *x, const struct refusal *from, struct why
 	f->inv = x->inventory;
 	f->viewer = e->uid;
 	f->now = from->at;
-	f->place.netns = e->netns;
-	f->place.set = e->place;
-	f->place.own = e->netns == inventory_own_netns(f->inv);
-	f->place.pid = f->place.own ? 0 : e->actor.pid;
+	f->netns.inode = e->netns;
+	f->netns.settings = e->netns_settings;
+	f->netns.own = e->netns == inventory_own_netns(f->inv);
+	f->netns.pid = f->netns.own ? 0 : e->actor.pid;
 	r = recall_processes(x->inventory, from);
 	if (r)
 		return r;

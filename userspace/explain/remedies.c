@@ -334,9 +334,9 @@ static const struct remedy *const steps[][STEPS_MAX] = {
 /* "" where it does not fit: half a command is another one. */
 static void write_command(const struct why_facts *f, const struct remedy *r, char *ret, size_t size)
 {
-	bool enter = r->there && *f->place.enter;
+	bool enter = r->there && *f->netns.enter;
 	size_t used = (size_t)snprintf(ret, size, "%s%s", r->root || enter ? why_sudo(f) : "",
-				       r->there ? f->place.enter : "");
+				       r->there ? f->netns.enter : "");
 
 	why_template_fill(f, r->command, ret + used, size - used);
 	if (strlen(ret) == size - 1)
@@ -358,7 +358,7 @@ static void write_step(const struct why_facts *f, const struct remedy *r, struct
 	list->n++;
 	*new = (struct why_remedy){ .passing = r->passing };
 	why_template_fill(f, r->text, new->text, sizeof(new->text));
-	if (r->command && !(r->there && f->place.shut))
+	if (r->command && !(r->there && f->netns.shut))
 		write_command(f, r, new->command, sizeof(new->command));
 }
 

@@ -18,7 +18,7 @@ int why_walk_now(struct explainer *x, const struct why_facts *f, struct bind_tab
 	const struct bindtable_question q = {
 		.protocol = f->question.protocol,
 		.port = f->question.port,
-		.pid = f->place.pid,
+		.pid = f->netns.pid,
 		.family = f->question.family,
 		.addr = f->question.addr,
 	};
@@ -96,7 +96,7 @@ static int search_now(struct explainer *x, struct why_facts *f, struct why_owner
 	int r = why_find_file_refs(x, owners, n);
 
 	if (!r)
-		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
+		r = why_list_rows(f->inv, f->netns.inode, f->question.port, &k.rows, &k.n_rows);
 	for (size_t i = 0; !r && i < f->n_owners; i++)
 		borrow_anew(f, &k, &f->owners[i]);
 	free(k.rows);
@@ -174,10 +174,10 @@ static int look_at_holders(struct explainer *x, struct why_facts *f, struct why_
 			   size_t *n)
 {
 	struct why_known k = { .inv = f->inv };
-	int r = inventory_look_at_port(x->inventory, f->place.netns, f->question.port);
+	int r = inventory_look_at_port(x->inventory, f->netns.inode, f->question.port);
 
 	if (!r)
-		r = why_list_rows(f->inv, f->place.netns, f->question.port, &k.rows, &k.n_rows);
+		r = why_list_rows(f->inv, f->netns.inode, f->question.port, &k.rows, &k.n_rows);
 	if (r)
 		return r;
 	/* whose socket vanished during the look: nothing that was not seen proves anything */

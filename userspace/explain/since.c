@@ -20,25 +20,25 @@ const char *why_since_name(enum why_since since)
 }
 
 /* A number of a namespace is given to another one when that has ended; its cookie is not. */
-static bool is_its_place(const struct why_past *past, const struct why_place *place)
+static bool is_its_netns(const struct why_past *past, const struct why_netns *netns)
 {
-	return place->netns == past->netns && !place->unreachable;
+	return netns->inode == past->netns && !netns->unreachable;
 }
 
 static bool enter_by(struct explainer *x, const struct why_past *past, const struct process_id *id,
-		     struct why_place *ret)
+		     struct why_netns *ret)
 {
 	char pid[16];
 
 	snprintf(pid, sizeof(pid), "%d", id->pid);
-	return id->pid && procfs_alive(id) && why_place_find(x, pid, ret) == 0 &&
-	       is_its_place(past, ret);
+	return id->pid && procfs_alive(id) && why_netns_find(x, pid, ret) == 0 &&
+	       is_its_netns(past, ret);
 }
 
 /* The own one, or another one by whoever was in it then and still runs. */
-static bool find_place(struct explainer *x, const struct why_past *past, struct why_place *ret)
+static bool find_netns(struct explainer *x, const struct why_past *past, struct why_netns *ret)
 {
-	if (why_place_find(x, NULL, ret) == 0 && is_its_place(past, ret))
+	if (why_netns_find(x, NULL, ret) == 0 && is_its_netns(past, ret))
 		return true;
 	for (size_t i = 0; i < past->n_holders; i++)
 		if (enter_by(x, past, &past->holders[i], ret))
@@ -75,11 +75,11 @@ static void leave_out_caller(const struct why_past *past, struct why_facts *f)
 static enum why_since compare(const struct why_past *past, const struct why_facts *f,
 			      const struct why_holder **ret_by)
 {
-	bool other_place = past->netns_cookie && f->place.set.cookie &&
-			   past->netns_cookie != f->place.set.cookie;
+	bool other_netns = past->netns_cookie && f->netns.settings.cookie &&
+			   past->netns_cookie != f->netns.settings.cookie;
 
 	*ret_by = NULL;
-	if (other_place || f->answer.verdict == WHY_UNKNOWN)
+	if (other_netns || f->answer.verdict == WHY_UNKNOWN)
 		return WHY_SINCE_UNKNOWN;
 	if (f->answer.free)
 		return WHY_SINCE_FREE;
@@ -99,7 +99,7 @@ int explain_since(struct explainer *x, const struct why_past *past, struct why_f
 
 	*ret = WHY_SINCE_UNKNOWN;
 	*ret_by = NULL;
-	if (!find_place(x, past, &f->place))
+	if (!find_netns(x, past, &f->netns))
 		return 0;
 	r = explain_port(x, f);
 	if (r)

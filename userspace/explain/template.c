@@ -455,12 +455,12 @@ static bool is_held(const struct why_facts *f)
 
 static bool is_shut(const struct why_facts *f)
 {
-	return f->place.shut;
+	return f->netns.shut;
 }
 
 static bool is_entered(const struct why_facts *f)
 {
-	return *f->place.enter;
+	return *f->netns.enter;
 }
 
 static bool knows_reserved(const struct why_facts *f)

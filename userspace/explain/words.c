@@ -379,13 +379,13 @@ static void say_unknown(const struct sentinel_report *report, struct why_facts *
 			 "the kernel's own table of bound sockets, which needs eBPF (%s)",
 			 report->why_not_bpf);
 		why_lift_obstacle(report, f->viewer, f->lift, f->missing_command);
-	} else if (f->place.unreachable) {
+	} else if (f->netns.unreachable) {
 		snprintf(f->missing, sizeof(f->missing),
 			 "a process in the namespace %s: the kernel's table is read through one",
-			 f->place.name);
+			 f->netns.name);
 		snprintf(f->lift, sizeof(f->lift), "ask while a process is in it");
 		snprintf(f->missing_command, sizeof(f->missing_command),
-			 "sudo ip netns exec %s sh -c 'pd why %u --netns $$'", f->place.name,
+			 "sudo ip netns exec %s sh -c 'pd why %u --netns $$'", f->netns.name,
 			 f->question.port);
 	} else if (!f->walked) {
 		snprintf(f->missing, sizeof(f->missing),

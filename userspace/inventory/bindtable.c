@@ -148,7 +148,7 @@ static int walk_chain(struct walker *w, uint32_t slot2)
 		asked.skip += answer->head.n_owners;
 	} while (answer->head.more);
 	w->table->netns = answer->head.netns;
-	bind_netns_decode(&answer->head.place, &w->table->place);
+	bind_netns_decode(&answer->head.netns_settings, &w->table->netns_settings);
 	if (!slot2)
 		decode_bucket(&answer->head, &w->table->bucket);
 	w->hash_mix = answer->head.hash_mix;

@@ -29,7 +29,7 @@
 struct bind_table {
 	uint32_t netns;
 	bool stable; /* two walks agreed */
-	struct bind_netns place;
+	struct bind_netns netns_settings;
 	struct bind_bucket bucket;
 	struct bind_owner *owners;
 	size_t n_owners;

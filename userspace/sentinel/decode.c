@@ -112,7 +112,7 @@ static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event 
 	to->has_program = record.in_group && !record.group_closed;
 	to->sk_uid = record.socket.sk_uid;
 	to->dev = record.socket.dev;
-	bind_netns_decode(&record.place, &to->place);
+	bind_netns_decode(&record.netns_settings, &to->netns_settings);
 	to->arguments.hash = record.arguments.hash;
 	to->arguments.bytes = record.arguments.bytes;
 	decode_owners(&record, to);

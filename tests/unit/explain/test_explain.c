@@ -70,7 +70,7 @@ static struct why_facts ask(struct rooms *r, uint16_t port)
 			       .now = time(NULL) };
 
 	assert_int_equal(inventory_resync(r->explainer.inventory, f.now, ignore, NULL), 0);
-	assert_int_equal(why_place_find(&r->explainer, NULL, &f.place), 0);
+	assert_int_equal(why_netns_find(&r->explainer, NULL, &f.netns), 0);
 	return f;
 }
 
@@ -198,7 +198,7 @@ static void owner_that_the_table_knows_is_not_asked_of_sock_diag(void **state)
 	struct rooms *r = *state;
 	const struct socket_row *row;
 
-	assert_int_equal(inventory_by_port(r->explainer.inventory, f.place.netns, port, &row, 1),
+	assert_int_equal(inventory_by_port(r->explainer.inventory, f.netns.inode, port, &row, 1),
 			 1);
 	let_walk_find(row, row->cookie, row->inode);
 	assert_int_equal(explain_without_netlink(r, &f), 0);
@@ -215,7 +215,7 @@ static void owner_that_the_table_does_not_know_is_asked_of_sock_diag(void **stat
 	struct rooms *r = *state;
 	const struct socket_row *row;
 
-	assert_int_equal(inventory_by_port(r->explainer.inventory, f.place.netns, port, &row, 1),
+	assert_int_equal(inventory_by_port(r->explainer.inventory, f.netns.inode, port, &row, 1),
 			 1);
 	let_walk_find(row, row->cookie + 1000000, row->inode + 1000000);
 	assert_true(explain_without_netlink(r, &f) < 0);
@@ -287,7 +287,7 @@ static void a_refusal_is_explained_to_its_own_user_and_as_it_was(void **state)
 	struct rooms *r = *state;
 	struct refusal *evidence;
 
-	e.netns = now.place.netns;
+	e.netns = now.netns.inode;
 	assert_int_equal(refusal_new(r->explainer.inventory, &e, "shop:web", 1000, &evidence), 0);
 	assert_int_equal(explain_refusal(&r->explainer, evidence, &f), 0);
 	refusal_free(evidence);

@@ -59,7 +59,7 @@ static void make_up(struct made_up *m, enum why_verdict verdict, enum socket_sta
 				       .timer_ms = 41200 };
 	m->facts = (struct why_facts){ .question = why_default_question(IPPROTO_TCP, 3000),
 				       .answer = { .verdict = verdict },
-				       .place = { .own = true },
+				       .netns = { .own = true },
 				       .shown = { &m->owner },
 				       .n_shown = 1,
 				       .viewer = 1000,
