@@ -14,7 +14,7 @@
 struct command_option {
 	const char *name; /* long name without dashes, "port" */
 	char letter;	  /* 'p', or 0 */
-	/* "PORT" when it takes a value, "[=DUR]" when it may, behind a '=' only; else NULL */
+	/* "PORT" when it takes a value, "[=DUR]" when it may have a duration; else NULL */
 	const char *value;
 	const char *help;
 	bool repeats; /* may be given again, each value counts; else the last one does */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,30 +55,55 @@ int check_match(const struct command *self, const struct command_line *line, con
 	return check_pattern(self, line, text);
 }
 
-/* `at`: how far the text could be read; at its end, something is missing rather than wrong. */
-static int refuse_text(const struct command *self, const struct command_line *line,
-		       const char *option, const char *text, size_t at, const char *what,
-		       const char *examples)
+#define UNITS_OF_DURATIONS "w, d, h, m, s"
+#define DURATION_EXAMPLES  "45s, 30m, 2h30m, 1d"
+#define MOMENT_EXAMPLES	   "'2024-02-28 2:00am', 14:00, 'yesterday 9pm'"
+
+static bool is_digit(char c)
 {
+	return c >= '0' && c <= '9';
+}
+
+/* What a length of time has to have where reading it ended; `units`, the largest first. */
+static int refuse_duration(const struct command *self, const struct command_line *line,
+			   const char *option, const char *text, size_t at, const char *units,
+			   const char *examples)
+{
+	bool behind_number = at > 0 && is_digit(text[at - 1]);
+
 	if (!text[at])
 		return render_usage_error(line->json, self->name,
-					  "--%s '%.100s' is only the beginning of a %s; for "
-					  "example %s",
-					  option, text, what, examples);
-	return render_usage_error(
-		line->json, self->name,
-		"--%s '%.100s' is no %s from character %zu on ('%.100s'); for example %s", option,
-		text, what, at + 1, text + at, examples);
+					  "--%s '%.100s' is only the beginning of a duration: %s%s "
+					  "is missing; for example %s",
+					  option, text, behind_number ? "a unit of " : "a number",
+					  behind_number ? units : "", examples);
+	if (behind_number)
+		return render_usage_error(line->json, self->name,
+					  "--%s '%.100s' is no duration: at character %zu there "
+					  "has to be one of the units %s, the largest first, not "
+					  "'%.100s'; for example %s",
+					  option, text, at + 1, units, text + at, examples);
+	return render_usage_error(line->json, self->name,
+				  "--%s '%.100s' is no duration: at character %zu there has to be "
+				  "a number of at least 1 (100 years at most), not '%.100s'; for "
+				  "example %s",
+				  option, text, at + 1, text + at, examples);
 }
 
 int check_duration(const struct command *self, const struct command_line *line, const char *option,
 		   const char *text, int64_t *ret_s)
 {
+	int64_t us;
 	size_t at;
 
 	if (duration_parse(text, ret_s, &at) == 0)
 		return 0;
-	return refuse_text(self, line, option, text, at, "duration", "45s, 30m, 2h30m, 1d");
+	if (duration_parse_us(text, &us, NULL) == 0)
+		return render_usage_error(line->json, self->name,
+					  "--%s '%.100s' is no duration in whole seconds, and none "
+					  "finer is counted here; for example %s",
+					  option, text, DURATION_EXAMPLES);
+	return refuse_duration(self, line, option, text, at, UNITS_OF_DURATIONS, DURATION_EXAMPLES);
 }
 
 int check_fine_duration(const struct command *self, const struct command_line *line,
@@ -87,22 +113,51 @@ int check_fine_duration(const struct command *self, const struct command_line *l
 
 	if (duration_parse_us(text, ret_us, &at) == 0)
 		return 0;
-	return render_usage_error(
-		line->json, self->name,
-		"--%s '%.100s' is no duration from character %zu on ('%.100s'); for "
-		"example 5ms, 250us, 1s500ms, 2m",
-		option, text, at + 1, text + at);
+	return refuse_duration(self, line, option, text, at, UNITS_OF_DURATIONS ", ms, us",
+			       "5ms, 250us, 1s500ms, 2m");
+}
+
+/* "2h" and "30" rather than "14:00" and "9pm". */
+static bool is_like_duration(const char *text)
+{
+	return is_digit(*text) && !text[strspn(text, "0123456789wdhms")];
 }
 
 int check_moment(const struct command *self, const struct command_line *line, const char *option,
 		 const char *text, int64_t now, int64_t *ret_unix)
 {
+	char goes_on_at[32];
+	int64_t at_unix, age_s;
 	size_t at;
+	int r;
 
-	if (moment_parse(text, now, ret_unix, &at) == 0)
+	if (is_like_duration(text)) {
+		r = check_duration(self, line, option, text, &age_s);
+		if (!r)
+			*ret_unix = now - age_s;
+		return r;
+	}
+	r = moment_parse(text, now, &at_unix, &at);
+	if (r == MOMENT_SKIPPED)
+		return render_usage_error(
+			line->json, self->name,
+			"--%s '%.100s' is a time that clocks here never showed: they were put "
+			"forward over it; for example '%s', when they went on, or a moment with "
+			"its offset, as 2024-02-28T02:30:00+01:00",
+			option, text, moment_format_log(at_unix, now, goes_on_at));
+	if (r == 0) {
+		*ret_unix = at_unix;
 		return 0;
-	return refuse_text(self, line, option, text, at, "moment",
-			   "'2024-02-28 2:00am', 14:00, 'yesterday 9pm'");
+	}
+	if (!text[at])
+		return render_usage_error(line->json, self->name,
+					  "--%s '%.100s' is only the beginning of a moment; for "
+					  "example %s",
+					  option, text, MOMENT_EXAMPLES);
+	return render_usage_error(line->json, self->name,
+				  "--%s '%.100s' is no moment: it cannot be read from character "
+				  "%zu on ('%.100s'); for example %s, or 2h for two hours ago",
+				  option, text, at + 1, text + at, MOMENT_EXAMPLES);
 }
 
 int check_count(const struct command *self, const struct command_line *line, const char *option,

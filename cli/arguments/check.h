@@ -24,6 +24,7 @@ int check_duration(const struct command *self, const struct command_line *line, 
 /* The same with ms and us as units. */
 int check_fine_duration(const struct command *self, const struct command_line *line,
 			const char *option, const char *text, int64_t *ret_us);
+/* A moment, or how long ago it was: "2h". */
 int check_moment(const struct command *self, const struct command_line *line, const char *option,
 		 const char *text, int64_t now, int64_t *ret_unix);
 /* A number from 1 to max. */

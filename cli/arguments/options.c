@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/moment.h"
 #include "base/text.h"
 
 /* A suggestion further away than this is noise. */
@@ -167,10 +168,21 @@ static const char *take_word(struct reader *reader)
 	return reader->next < reader->argc ? reader->argv[reader->next++] : NULL;
 }
 
-/* One that only may have a value gets it behind a '=' alone: the next word is an operand. */
 static bool needs_value(const struct command_option *o)
 {
 	return o->value && o->value[0] != '[';
+}
+
+/* One that only may have a value, a duration, gets it behind a '=', or as the next word where that
+ * reads like one: else that is an operand. */
+static const char *take_duration(struct reader *reader)
+{
+	int64_t us;
+
+	if (reader->next == reader->argc ||
+	    duration_parse_us(reader->argv[reader->next], &us, NULL) < 0)
+		return NULL;
+	return take_word(reader);
 }
 
 static int read_long(struct reader *reader, const char *text)
@@ -194,6 +206,8 @@ static int read_long(struct reader *reader, const char *text)
 		return fail(reader, "--%s takes no value", f.option->name);
 	if (needs_value(f.option) && !value)
 		value = take_word(reader);
+	else if (f.option->value && !value)
+		value = take_duration(reader);
 	if (needs_value(f.option) && !value)
 		return fail(reader, "--%s needs a value: --%s %s", f.option->name, f.option->name,
 			    f.option->value);

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/identity.h"
-#include "base/moment.h"
+#include "base/net.h"
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/stop_guard.h"
@@ -22,7 +22,7 @@
 
 struct query {
 	const struct command_line *line;
-	const char *since, *n;
+	const char *n;
 	size_t rows; /* n */
 	bool follow, verbose;
 	char filter[FILTER_SIZE + 1];		 /* "" = everything */
@@ -39,18 +39,34 @@ static int check_filter(const struct command *self, const struct command_line *l
 		size_t n = strcspn(word, ",");
 		char text[FILTER_SIZE + 1];
 		const char *why;
+		uint16_t port;
 
 		snprintf(text, sizeof(text), "%.*s", (int)n, word);
-		if (pattern_check(text, &why) < 0)
+		if (*text == ':' && net_port_parse(text + 1, &port) < 0)
+			return check_port(self, line, text + 1, &port);
+		if (*text != ':' && pattern_check(text, &why) < 0)
 			return render_usage_error(
 				line->json, self->name,
-				"--filter '%.100s' is no action, service, lock, session or "
-				"pattern: %s; for example CLAIM or 'myapp:*'",
+				"the filter '%.100s' is no action, service, lock, session, :PORT "
+				"or pattern: %s; for example CLAIM, :3000 or 'myapp:*'",
 				text, why);
 		word += n;
 		if (!*word)
 			return 0;
 	}
+}
+
+/* The values of --filter, then the operands, which mean the same; NULL behind the last. */
+static const char *filter_word(const struct command *self, const struct command_line *line, int i)
+{
+	const char *word = command_value_at(self, line, "filter", i);
+	int given = 0;
+
+	if (word)
+		return word;
+	while (command_value_at(self, line, "filter", given))
+		given++;
+	return i - given < line->n_args ? line->args[i - given] : NULL;
 }
 
 static int read_filter(const struct command *self, const struct command_line *line,
@@ -60,7 +76,7 @@ static int read_filter(const struct command *self, const struct command_line *li
 	const char *word;
 
 	ret[0] = '\0';
-	for (int i = 0; (word = command_value_at(self, line, "filter", i)); i++) {
+	for (int i = 0; (word = filter_word(self, line, i)); i++) {
 		int r = check_filter(self, line, word);
 
 		if (r)
@@ -105,11 +121,14 @@ static int read_moment(const struct command *self, const struct command_line *li
 
 static int read_span(const struct command *self, const struct command_line *line, struct query *q)
 {
-	int64_t now = (int64_t)time(NULL), from, to, age;
-	int r = q->since ? check_duration(self, line, "since", q->since, &age) : 0;
+	const char *since = command_value(self, line, "since");
+	int64_t now = (int64_t)time(NULL), from, to;
+	int r;
 
-	if (!r)
-		r = read_moment(self, line, "from", now, q->from, &from);
+	if (since && command_value(self, line, "from"))
+		return render_usage_error(line->json, self->name,
+					  "--since and --from exclude each other");
+	r = read_moment(self, line, since ? "since" : "from", now, q->from, &from);
 	if (!r)
 		r = read_moment(self, line, "to", now, q->to, &to);
 	if (r)
@@ -117,11 +136,9 @@ static int read_span(const struct command *self, const struct command_line *line
 	if (*q->from && *q->to && from > to)
 		return render_usage_error(
 			line->json, self->name,
-			"--from '%.100s' lies after --to '%.100s': no entry can fit",
-			command_value(self, line, "from"), command_value(self, line, "to"));
-	if (q->since && *q->from)
-		return render_usage_error(line->json, self->name,
-					  "--since and --from exclude each other");
+			"--%s '%.100s' lies after --to '%.100s': no entry can fit",
+			since ? "since" : "from", since ? since : command_value(self, line, "from"),
+			command_value(self, line, "to"));
 	if (q->follow && *q->to)
 		return render_usage_error(line->json, self->name,
 					  "--follow and --to exclude each other");
@@ -135,7 +152,6 @@ static int read_query(const struct command *self, const struct command_line *lin
 
 	*q = (struct query){
 		.line = line,
-		.since = command_value(self, line, "since"),
 		.n = command_value(self, line, "lines"),
 		.follow = command_value(self, line, "follow") != NULL,
 		.verbose = command_value(self, line, "verbose") != NULL,
@@ -151,7 +167,6 @@ static int ask(const struct query *q, struct json_object **ret)
 {
 	struct client_param params[] = {
 		{ "filter", *q->filter ? q->filter : NULL },
-		{ "since", q->since },
 		{ "from", *q->from ? q->from : NULL },
 		{ "to", *q->to ? q->to : NULL },
 		{ "n", q->n },
@@ -264,31 +279,35 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_log = {
 	.name = "log",
-	.arguments = "[--filter WHAT]... [--since DUR | --from T] [--to T] [-n N] [-f] [-v]",
+	.arguments = "[WHAT]... [--filter WHAT]... [--since DUR | --from T] [--to T] [-n N] [-f] [-v]",
 	.summary = "show what happened to services, ports, locks and sessions, newest first",
 	.details =
-		"WHAT is a service, a lock, a session, a pattern over those, or an action in any\n"
-		"case; several are given with commas or with --filter again.  An entry fits when it\n"
-		"has one of the actions and is about one of the others.  A word that is an action\n"
-		"means the action: a service called claim is reached by the pattern 'clai?'.\n"
+		"WHAT is a service, a lock, a session, a pattern over those, a port (:3000 or 3000),\n"
+		"claimed or not, or an action in any case; several are given with commas, or one by\n"
+		"one.  An entry fits when it has one of the actions and is about one of the others.\n"
+		"A word that is an action means the action: a service called claim is reached by the\n"
+		"pattern 'clai?'.\n"
 		"\n"
 		"Actions: CLAIM RELEASE CLEANUP of ports; ACTIVE GHOST ORPHAN SQUAT STALE, what the\n"
 		"kernel showed of a service; FAIL, a bind or listen that was refused; HEALTH, its\n"
 		"answer changed; LOCK UNLOCK; SESSION NOTE; DAEMON, its start and end; GAP, a time\n"
 		"in which events were not seen.\n"
 		"\n"
-		"Moments: 2024-02-28 2:00am, 2024-02-28 14:00, 14:00, yesterday 9pm, now, or\n"
-		"RFC 3339.  Old entries are dropped by age and number: portdaddyd --help.\n"
+		"Moments: 2024-02-28 2:00am, 2024-02-28 14:00, 14:00, yesterday 9pm, now, 2h (ago),\n"
+		"Feb 28 2:47:23 as this command prints them, or RFC 3339.  Old entries are dropped\n"
+		"by age and number: portdaddyd --help.\n"
 		"Exit code 1 when no entry fits.\n",
+	.max_args = -1,
 	.examples = "  pd log\n"
-		    "  pd log --filter myapp:api --since 1h\n"
+		    "  pd log myapp:api --since 1h\n"
+		    "  pd log :3000\n"
 		    "  pd log --filter CLAIM,RELEASE --filter 'myapp:*'\n"
 		    "  pd log --filter db-migrations --since 2h30m -v\n"
 		    "  pd log --from '2024-02-28 2:00am' --to '2024-02-28 3:00am'\n"
 		    "  pd log -f\n",
 	.options = {
-		{ "filter", 0, "WHAT", "a service, lock, session, pattern or action", .repeats = true },
-		{ "since", 0, "DUR", "not older than: 45s, 30m, 2h30m, 1d" },
+		{ "filter", 0, "WHAT", "a service, lock, session, port, pattern or action", .repeats = true },
+		{ "since", 0, "DUR", "not older than: 45s, 30m, 2h30m, 1d, or a moment" },
 		{ "from", 0, "T", "not before this moment" },
 		{ "to", 0, "T", "not after this moment" },
 		{ "lines", 'n', "N", "at most so many entries (default 50)" },

@@ -21,23 +21,37 @@ static int bad_filter(struct request *r, const char *text, const char *why)
 		text, actions, why);
 }
 
-static int add_word(struct request *r, const char *word, struct activity_filter *ret, size_t *n)
+/* How many of each were read so far. */
+struct read_so_far {
+	size_t subjects, ports;
+};
+
+static int add_word(struct request *r, const char *word, struct activity_filter *ret,
+		    struct read_so_far *n)
 {
 	int action = activity_action_of_name(word);
+	bool is_port_only = *word == ':';
 	const char *why;
+	uint16_t port;
 
 	if (action >= 0) {
 		ret->actions |= ACTIVITY_BIT(action);
 		return 0;
 	}
+	if (net_port_parse(word + is_port_only, &port) == 0 && n->ports < ACTIVITY_SUBJECTS_MAX)
+		ret->ports[n->ports++] = port;
+	else if (is_port_only)
+		return bad_filter(r, word, "behind the colon stands no port");
+	if (is_port_only)
+		return 0;
 	if (pattern_check(word, &why))
 		return bad_filter(r, word, why);
-	if (*n == ACTIVITY_SUBJECTS_MAX)
+	if (n->subjects == ACTIVITY_SUBJECTS_MAX)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "filter names more than %d services, locks or sessions; a "
 				    "pattern like myapp:* stands for many",
 				    ACTIVITY_SUBJECTS_MAX);
-	ret->subjects[(*n)++] = word;
+	ret->subjects[n->subjects++] = word;
 	return 0;
 }
 
@@ -45,7 +59,7 @@ int log_filter_read(struct request *r, const struct param *p, const struct param
 		    void *data)
 {
 	struct log_filter *ret = data;
-	size_t n = 0;
+	struct read_so_far n = { 0 };
 	char *rest;
 	int fault = 0;
 

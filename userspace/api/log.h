@@ -15,9 +15,10 @@ struct log_filter {
 };
 
 /*
- * Reads "CLAIM,myapp:*" into a struct log_filter: actions in any case, and names or patterns of
- * what an entry is about (a service, a lock, a session), up to ACTIVITY_SUBJECTS_MAX; zeroes are
- * everything.  A word that is an action means the action.  It may not be moved afterwards.
+ * Reads "CLAIM,myapp:*,:3000" into a struct log_filter: actions in any case, names or patterns of
+ * what an entry is about (a service, a lock, a session), and ports, of each up to
+ * ACTIVITY_SUBJECTS_MAX; zeroes are everything.  A word that is an action means the action, a
+ * number is a port and a name.  It may not be moved afterwards.
  */
 #define PARAM_LOG_FILTER(key, type, member) \
 	PARAM_ROW(key, log_filter_read, type, member, struct log_filter)

@@ -14,12 +14,14 @@ static bool accepts_entry(const void *filter, const void *what)
 {
 	const struct activity *entry = what;
 
-	return activity_filter_accepts(filter, entry->action, entry->service);
+	return activity_filter_accepts(filter, entry->action, entry->service, entry->port);
 }
 
 static bool accepts_event(const void *filter, const void *what)
 {
-	return activity_filter_accepts(filter, -1, ((const struct shown_event *)what)->service);
+	const struct shown_event *shown = what;
+
+	return activity_filter_accepts(filter, -1, shown->service, shown->event->port);
 }
 
 static struct json_object *view_entry(const void *entry)

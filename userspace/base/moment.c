@@ -16,8 +16,8 @@
  * Local times are resolved by trying the zone's offsets of the day before and the day after (no
  * zone changes twice in two days), instead of mktime(), which moves a time that does not exist to
  * one that does.  The rules:
- *   - a time that the clocks skip is refused; where only a day was given and its midnight is
- *     skipped, the day begins with its first moment;
+ *   - a time that the clocks skip is refused, with the moment at which they do; where only a day
+ *     was given and its midnight is skipped, the day begins with its first moment;
  *   - a time that comes twice means its first occurrence.
  */
 
@@ -76,6 +76,21 @@ static int days_in_month(int year, int month)
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
 	return month == 2 && leap ? 29 : days[month - 1];
+}
+
+static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+				  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
+/* 1 to 12 for a month's name in any case, which *p passes; 0 when none stands there. */
+static int read_month_name(const char **p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(months); i++) {
+		if (strncasecmp(*p, months[i], 3) == 0) {
+			*p += 3;
+			return (int)i + 1;
+		}
+	}
+	return 0;
 }
 
 static bool read_date(const char **p, struct tm *ret)
@@ -203,7 +218,7 @@ static bool local_day(int64_t now, int days, struct tm *ret)
 	return true;
 }
 
-/* Z or +HH:MM: seconds east of Greenwich. */
+/* Z, +HH:MM, or +HHMM as date and git print it: seconds east of Greenwich. */
 static bool read_zone(const char **p, int *ret_s)
 {
 	int sign, hours, minutes;
@@ -216,8 +231,10 @@ static bool read_zone(const char **p, int *ret_s)
 	if (**p != '+' && **p != '-')
 		return false;
 	sign = *(*p)++ == '-' ? -1 : 1;
-	if (!read_bounded(p, 2, 2, 0, 23, &hours) || !read_char(p, ':') ||
-	    !read_bounded(p, 2, 2, 0, 59, &minutes))
+	if (!read_bounded(p, 2, 2, 0, 23, &hours))
+		return false;
+	read_char(p, ':');
+	if (!read_bounded(p, 2, 2, 0, 59, &minutes))
 		return false;
 	*ret_s = sign * (hours * 3600 + minutes * 60);
 	return true;
@@ -248,24 +265,49 @@ static int parse_rfc3339(const char *text, const char *p, struct tm day, int64_t
 	return 0;
 }
 
-/* Nothing, or " TIME", after a day. */
+/* Nothing, " TIME" or " TIME ZONE" (as git prints it), after a day. */
 static int parse_day(const char *text, const char *p, struct tm day, int64_t *ret, size_t *ret_at)
 {
 	struct clock_time t;
-	const char *start;
+	int zone_s;
 
 	if (!*p) {
 		local_to_unix(day, ret);
 		return 0;
 	}
-	if (!read_char(&p, ' '))
+	if (!read_char(&p, ' ') || !read_time(&p, &t))
 		return refuse(text, p, ret_at);
-	start = p;
-	if (!read_time(&p, &t) || *p)
+	day = at_time(day, &t);
+	if (!*p)
+		return local_to_unix(day, ret) ? 0 : MOMENT_SKIPPED;
+	read_char(&p, ' ');
+	if (!read_zone(&p, &zone_s) || *p)
 		return refuse(text, p, ret_at);
-	if (!local_to_unix(at_time(day, &t), ret))
-		return refuse(text, start, ret_at);
+	*ret = timegm(&day) - zone_s;
 	return 0;
+}
+
+/* "Feb 28 2:47:23", with a year behind the day where it is not `now`'s: as the log prints it. */
+static int parse_log_stamp(const char *text, int64_t now, int64_t *ret, size_t *ret_at)
+{
+	const char *p = text, *at_day, *at_year;
+	int month = read_month_name(&p), day, year;
+	struct tm today;
+
+	if (!month || !read_char(&p, ' ') || !local_day(now, 0, &today))
+		return refuse(text, month ? p : text, ret_at);
+	at_day = p;
+	if (!read_number(&p, 1, 2, &day))
+		return refuse(text, p, ret_at);
+	at_year = p;
+	if (!read_char(&p, ' ') || !read_number(&p, 4, 4, &year)) {
+		p = at_year;
+		year = today.tm_year + 1900;
+	}
+	if (day < 1 || day > days_in_month(year, month))
+		return refuse(text, at_day, ret_at);
+	today = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
+	return parse_day(text, p, today, ret, ret_at);
 }
 
 /* A time alone: today's, or yesterday's when today's is still to come. */
@@ -284,7 +326,7 @@ static int parse_time(const char *text, int64_t now, int64_t *ret, size_t *ret_a
 			return refuse(text, text, ret_at);
 		exists = local_to_unix(at_time(day, &t), ret);
 	}
-	return exists ? 0 : refuse(text, text, ret_at);
+	return exists ? 0 : MOMENT_SKIPPED;
 }
 
 int moment_parse(const char *text, int64_t now, int64_t *ret_unix, size_t *ret_at)
@@ -310,8 +352,10 @@ int moment_parse(const char *text, int64_t now, int64_t *ret_unix, size_t *ret_a
 		r = parse_day(text, text + n, day, &moment, ret_at);
 		goto done;
 	}
-	if (strspn(text, "0123456789") < 3) {
+	if (is_digit(*text) && strspn(text, "0123456789") < 3) {
 		r = parse_time(text, now, &moment, ret_at);
+	} else if (!is_digit(*text)) {
+		r = parse_log_stamp(text, now, &moment, ret_at);
 	} else if (!read_date(&p, &day)) {
 		r = refuse(text, p, ret_at);
 	} else if (*p == 'T' || *p == 't') {
@@ -320,13 +364,10 @@ int moment_parse(const char *text, int64_t now, int64_t *ret_unix, size_t *ret_a
 		r = parse_day(text, p, day, &moment, ret_at);
 	}
 done:
-	if (r == 0)
+	if (r >= 0)
 		*ret_unix = moment;
 	return r;
 }
-
-static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-				  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
 char *moment_format_log(int64_t unix_s, int64_t now, char ret[static 32])
 {

@@ -27,11 +27,15 @@ char *duration_format_short(int64_t s, char ret[static 16]);
 /* "45s", "2h 15m", "3d 4h": the two largest units. */
 char *duration_format_long(int64_t s, char ret[static 32]);
 
+/* Local clocks never show what was asked for: they are put forward over it. */
+#define MOMENT_SKIPPED 1
+
 /*
- * Reads RFC 3339 (`2024-02-28T02:00:00Z`, `…+01:00`), `2024-02-28`, `2024-02-28 14:00[:05]`,
- * `2024-02-28 2:00am`, `14:00`, `2:47am`, `now`, `today [TIME]`, `yesterday [TIME]`.  A time
- * without a day is today's, or yesterday's when today's is still to come.  Unix seconds.
- * 0, -EINVAL with the offset of the fault.
+ * Reads RFC 3339 (`2024-02-28T02:00:00Z`, `…+01:00`, `…+0100`), `2024-02-28`,
+ * `2024-02-28 14:00[:05] [+0100]`, `2024-02-28 2:00am`, `Feb 28 [2024] [2:47:23]` (this year's
+ * without one), `14:00`, `2:47am`, `now`, `today [TIME]`, `yesterday [TIME]`.  A time without a day
+ * is today's, or yesterday's when today's is still to come.  Unix seconds.
+ * 0, -EINVAL with the offset of the fault, or MOMENT_SKIPPED with the moment of the change.
  */
 int moment_parse(const char *text, int64_t now, int64_t *ret_unix, size_t *ret_at);
 

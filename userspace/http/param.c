@@ -159,6 +159,16 @@ static int bad_time(struct request *r, const struct param *p, const char *text, 
 			    noun_of(p), text, kind, at + 1, examples);
 }
 
+static int skipped_time(struct request *r, const struct param *p, const char *text,
+			int64_t goes_on_at)
+{
+	char at[32];
+
+	return request_fail(r, OUTCOME_BAD_REQUEST,
+			    "%s \"%.64s\" is a time that the clocks skip: they go on at %s",
+			    noun_of(p), text, moment_format_log(goes_on_at, r->now, at));
+}
+
 static int read_duration(struct request *r, const struct param *p, const char *text, int64_t *ret)
 {
 	size_t at = 0;
@@ -189,11 +199,16 @@ int param_moment(struct request *r, const struct param *p, const struct param_va
 {
 	int64_t at_unix;
 	size_t at = 0;
+	int read = 0;
 
 	if (is_unix_seconds(value->text))
 		at_unix = strtoll(value->text, NULL, 10);
-	else if (moment_parse(value->text, r->now, &at_unix, &at))
+	else
+		read = moment_parse(value->text, r->now, &at_unix, &at);
+	if (read < 0)
 		return bad_time(r, p, value->text, "moment", at, MOMENT_EXAMPLES);
+	if (read == MOMENT_SKIPPED)
+		return skipped_time(r, p, value->text, at_unix);
 	*(int64_t *)ret = at_unix;
 	return 0;
 }

@@ -67,12 +67,16 @@ static bool activity_decode(const struct query *q, struct activity_row *ret)
 
 /* --- the filter --- */
 
-bool activity_filter_accepts(const struct activity_filter *filter, int action, const char *service)
+bool activity_filter_accepts(const struct activity_filter *filter, int action, const char *service,
+			     uint16_t port)
 {
 	if (filter->actions && (action < 0 || !(filter->actions & ACTIVITY_BIT(action))))
 		return false;
-	if (!filter->subjects[0])
+	if (!filter->subjects[0] && !filter->ports[0])
 		return true;
+	for (size_t i = 0; port && i < ACTIVITY_SUBJECTS_MAX && filter->ports[i]; i++)
+		if (filter->ports[i] == port)
+			return true;
 	for (size_t i = 0; i < ACTIVITY_SUBJECTS_MAX && filter->subjects[i]; i++)
 		if (service && *service && pattern_match(filter->subjects[i], service))
 			return true;
@@ -150,12 +154,19 @@ static bool row_fits(const struct search *s, const struct query *q, bool check_s
 		return false;
 	if (!check_subject)
 		return !s->filter->actions || s->filter->actions & ACTIVITY_BIT(known);
-	return activity_filter_accepts(s->filter, known,
-				       query_column_text(q, ACTIVITY_ID_COLUMN_SERVICE));
+	return activity_filter_accepts(
+		s->filter, known, query_column_text(q, ACTIVITY_ID_COLUMN_SERVICE),
+		(uint16_t)query_column_int(q, ACTIVITY_ID_COLUMN_PORT, 0, UINT16_MAX, 0));
 }
 
-/* Walks from the newest entry down; service and action (NULL = any) are what the index leads to. */
-static int walk(struct search *s, enum statement which, const char *service, const char *action)
+/* What an index leads to; NULL and 0 = any. */
+struct lead {
+	const char *service, *action;
+	uint16_t port;
+};
+
+/* Walks from the newest entry down. */
+static int walk(struct search *s, enum statement which, struct lead lead)
 {
 	_cleanup_(query_done) struct query q = query_start(s->registry, which);
 	bool check_subject = which == STATEMENT_ACTIVITY_IDS;
@@ -166,10 +177,12 @@ static int walk(struct search *s, enum statement which, const char *service, con
 	query_bind_int(&q, 2, s->id_max);
 	query_bind_int(&q, 3, s->filter->from);
 	query_bind_int(&q, 4, s->filter->to);
-	if (service)
-		query_bind_text(&q, 5, service);
-	if (action)
-		query_bind_text(&q, 6, action);
+	if (lead.service)
+		query_bind_text(&q, 5, lead.service);
+	if (lead.action)
+		query_bind_text(&q, 6, lead.action);
+	if (lead.port)
+		query_bind_int(&q, 7, lead.port);
 	while ((s->ids.limit <= 0 || found < s->ids.limit) && (more = query_next(&q)) != 0) {
 		int64_t id = more < 0 ? 0
 				      : query_column_int(&q, ACTIVITY_ID_COLUMN_ID, INT64_MIN,
@@ -196,8 +209,8 @@ static int walk_actions(struct search *s, enum statement which, const char *serv
 
 	for (int a = 0; !error && a < _ACTIVITY_ACTION_MAX; a++)
 		if (s->filter->actions & ACTIVITY_BIT(a))
-			error = walk(s, which, service,
-				     activity_action_name((enum activity_action)a));
+			error = walk(s, which,
+				     (struct lead){ service, activity_action_name(a), 0 });
 	return error;
 }
 
@@ -205,7 +218,7 @@ static int walk_subject(struct search *s, const char *service)
 {
 	if (s->filter->actions)
 		return walk_actions(s, STATEMENT_ACTIVITY_IDS_OF_BOTH, service);
-	return walk(s, STATEMENT_ACTIVITY_IDS_OF_SUBJECT, service, NULL);
+	return walk(s, STATEMENT_ACTIVITY_IDS_OF_SUBJECT, (struct lead){ .service = service });
 }
 
 /* --- names --- */
@@ -279,9 +292,12 @@ static int walk_subjects(struct search *s)
 				? names_of_pattern(s->registry, subjects[i], names)
 				: names_add(names, subjects[i]);
 	if (!error && names->too_many)
-		return walk(s, STATEMENT_ACTIVITY_IDS, NULL, NULL);
+		return walk(s, STATEMENT_ACTIVITY_IDS, (struct lead){ 0 });
 	for (size_t i = 0; !error && i < names->n; i++)
 		error = walk_subject(s, names->names[i]);
+	for (size_t i = 0; !error && i < ACTIVITY_SUBJECTS_MAX && s->filter->ports[i]; i++)
+		error = walk(s, STATEMENT_ACTIVITY_IDS_OF_PORT,
+			     (struct lead){ .port = s->filter->ports[i] });
 	return error;
 }
 
@@ -325,12 +341,12 @@ static int search_ids(struct search *s)
 
 	if (error < 0 || !any)
 		return error;
-	if (s->filter->subjects[0])
+	if (s->filter->subjects[0] || s->filter->ports[0])
 		error = walk_subjects(s);
 	else if (s->filter->actions)
 		error = walk_actions(s, STATEMENT_ACTIVITY_IDS_OF_ACTION, NULL);
 	else
-		error = walk(s, STATEMENT_ACTIVITY_IDS, NULL, NULL);
+		error = walk(s, STATEMENT_ACTIVITY_IDS, (struct lead){ 0 });
 	if (!error)
 		ids_tidy(&s->ids);
 	return error;

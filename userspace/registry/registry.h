@@ -317,25 +317,28 @@ int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_
 #define ACTIVITY_BIT(action)  (UINT32_C(1) << (action))
 _Static_assert(_ACTIVITY_ACTION_MAX <= 32, "every action has a bit");
 
-/* What is set is combined with "and"; several subjects, and several actions, with "or". */
+/* What is set is combined with "and"; several actions, and several subjects and ports, with "or".
+ */
 struct activity_filter {
-	/* names or patterns of what entries are about; the first NULL ends them; none = all */
+	/* names or patterns of what entries are about; the first NULL ends them */
 	const char *subjects[ACTIVITY_SUBJECTS_MAX + 1];
-	uint32_t actions;  /* ACTIVITY_BIT() of each; 0 = all */
-	int64_t from, to;  /* both included; 0 = open */
-	int64_t after_id;  /* only newer rows; 0 = all */
-	bool is_before;	   /* only rows older than before_id */
-	int64_t before_id; /* people give ids by hand, 0 and less too */
-	int64_t limit;	   /* rows at most; 0 = no limit */
+	uint16_t ports[ACTIVITY_SUBJECTS_MAX + 1]; /* the first 0 ends them; none of both = all */
+	uint32_t actions;			   /* ACTIVITY_BIT() of each; 0 = all */
+	int64_t from, to;			   /* both included; 0 = open */
+	int64_t after_id;			   /* only newer rows; 0 = all */
+	bool is_before;				   /* only rows older than before_id */
+	int64_t before_id;			   /* people give ids by hand, 0 and less too */
+	int64_t limit;				   /* rows at most; 0 = no limit */
 };
 typedef bool (*activity_visit)(const struct activity *entry, void *user_data);
 /* Newest first, that is by id.  100,000 entries are looked through in milliseconds, see
  * activity_find.c. */
 int registry_for_each_activity(struct registry *r, const struct activity_filter *filter,
 			       activity_visit visit, void *user_data);
-/* Subjects and actions only; action -1 is something that is no entry and only has a subject (NULL
- * or "" = none). */
-bool activity_filter_accepts(const struct activity_filter *filter, int action, const char *service);
+/* Subjects, ports and actions only; action -1 is something that is no entry and only has a subject
+ * (NULL or "" = none) and a port (0 = none). */
+bool activity_filter_accepts(const struct activity_filter *filter, int action, const char *service,
+			     uint16_t port);
 int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret);
 /*
  * Drops what is beyond the limits above, at most max_rows at a time, and as many remembered ports,

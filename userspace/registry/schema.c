@@ -193,6 +193,9 @@ static const char *const migrations[] = {
 	 */
 	("ALTER TABLE activity ADD COLUMN call TEXT; -- bind or listen\n"
 	 "ALTER TABLE activity ADD COLUMN addr TEXT; -- that was asked for\n"),
+
+	/* What happened on a port, claimed or not. */
+	"CREATE INDEX activityByPort ON activity(port) WHERE port IS NOT NULL;\n",
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

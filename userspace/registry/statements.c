@@ -152,16 +152,20 @@ static const char *const statement_sql[] = {
 		"INSERT INTO activity(action, service, details, timestamp, port, pid, uid, comm, "
 		"error, call, addr) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	[STATEMENT_ACTIVITY_BY_ID] = "SELECT " ACTIVITY_COLUMNS " FROM activity WHERE id = ?1",
-	[STATEMENT_ACTIVITY_IDS] = "SELECT id, action, service FROM activity WHERE " ACTIVITY_WALK,
+	[STATEMENT_ACTIVITY_IDS] =
+		"SELECT id, action, service, port FROM activity WHERE " ACTIVITY_WALK,
 	[STATEMENT_ACTIVITY_IDS_OF_SUBJECT] =
-		"SELECT id, action, service FROM activity INDEXED BY activityByService "
+		"SELECT id, action FROM activity INDEXED BY activityByService "
 		"WHERE service = ?5 AND " ACTIVITY_WALK,
 	[STATEMENT_ACTIVITY_IDS_OF_ACTION] =
-		"SELECT id, action, NULL FROM activity INDEXED BY activityByAction "
+		"SELECT id, action FROM activity INDEXED BY activityByAction "
 		"WHERE action = ?6 AND " ACTIVITY_WALK,
 	[STATEMENT_ACTIVITY_IDS_OF_BOTH] =
-		"SELECT id, action, service FROM activity INDEXED BY activityByBoth "
+		"SELECT id, action FROM activity INDEXED BY activityByBoth "
 		"WHERE service = ?5 AND action = ?6 AND " ACTIVITY_WALK,
+	[STATEMENT_ACTIVITY_IDS_OF_PORT] =
+		"SELECT id, action FROM activity INDEXED BY activityByPort "
+		"WHERE port = ?7 AND " ACTIVITY_WALK,
 	[STATEMENT_ACTIVITY_IDS_OF_SPAN] =
 		"SELECT min(id), max(id), count(*) FROM (SELECT id FROM activity "
 		"INDEXED BY activityByTime WHERE timestamp >= ?1 AND timestamp <= ?2 LIMIT ?3)",

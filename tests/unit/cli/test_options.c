@@ -32,7 +32,15 @@ static const struct command take = {
 		     { NULL } },
 };
 
-static const struct command *const table[] = { &give, &take, NULL };
+static const struct command await = {
+	.name = "await",
+	.arguments = "WHAT",
+	.min_args = 1,
+	.max_args = 1,
+	.options = { { "wait", 0, "[=DUR]", "" }, { NULL } },
+};
+
+static const struct command *const table[] = { &give, &take, &await, NULL };
 
 struct parsed {
 	char *argv[WORDS_MAX];
@@ -307,9 +315,20 @@ static void why_refuses_what_makes_no_sense_before_it_asks(void **state)
 			fail_msg("%s %s: not refused", lines[i][0], lines[i][1] ? lines[i][1] : "");
 }
 
+static void duration_that_may_follow_is_taken_as_a_word_too(void **state)
+{
+	assert_string_equal(value(parse("await", "it", "--wait=2s", NULL), "wait"), "2s");
+	assert_string_equal(value(parse("await", "it", "--wait", "2s", NULL), "wait"), "2s");
+	assert_string_equal(value(parse("await", "it", "--wait", NULL), "wait"), "");
+	assert_string_equal(value(parse("await", "--wait", "it", NULL), "wait"), "");
+	assert_string_equal(parse("await", "--wait", "it", NULL)->options.line.args[0], "it");
+	refused(parse("await", "--wait", "2s", NULL), "missing");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(duration_that_may_follow_is_taken_as_a_word_too),
 		cmocka_unit_test(every_value_of_an_option_that_may_come_again_counts),
 		cmocka_unit_test(option_that_comes_too_often_is_refused),
 		cmocka_unit_test(value_of_an_option_comes_in_four_spellings),

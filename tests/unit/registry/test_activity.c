@@ -82,7 +82,7 @@ static bool expect_fitting(const struct activity *e, void *user_data)
 	struct agreement *a = user_data;
 	const struct activity_filter *f = a->filter;
 
-	if (activity_filter_accepts(f, e->action, e->service) && e->id > f->after_id &&
+	if (activity_filter_accepts(f, e->action, e->service, e->port) && e->id > f->after_id &&
 	    (!f->from || e->timestamp >= f->from) && (!f->to || e->timestamp <= f->to) &&
 	    (!f->limit || (int64_t)a->n < f->limit))
 		a->ids[a->n++] = e->id;
@@ -210,6 +210,23 @@ static void subjects_are_alternatives_and_so_are_actions(void **state)
 	       "3:a:web 2:a:api ");
 }
 
+static void ports_are_alternatives_to_subjects(void **state)
+{
+	struct fixture *f = *state;
+
+	log_some(f);
+	fixture_shell(f, "UPDATE activity SET port = 3000 + id % 4");
+	expect(f, (struct activity_filter){ .ports = { 3001 } }, "5:b_web 1:a:web ");
+	expect(f, (struct activity_filter){ .ports = { 3003, 3000 } }, "4: 3:a:web ");
+	expect(f, (struct activity_filter){ .ports = { 3000 }, .subjects = { "a:api" } },
+	       "4: 2:a:api ");
+	expect(f,
+	       (struct activity_filter){ .ports = { 3001, 3000 },
+					 .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
+	       "5:b_web 1:a:web ");
+	expect(f, (struct activity_filter){ .ports = { 9 } }, "");
+}
+
 static void clock_that_was_set_back_changes_no_order(void **state)
 {
 	struct fixture *f = *state;
@@ -254,6 +271,7 @@ static void filters_agree_with_a_look_at_each_entry(void **state)
 		log_entry(f, (enum activity_action)(random() % 4), services[random() % 5],
 			  1000 + i + random() % 20);
 	fixture_commit(f);
+	fixture_shell(f, "UPDATE activity SET port = 3000 + abs(random()) % 5");
 	for (int round = 0; round < 400; round++) {
 		struct activity_filter filter = { .actions = (uint32_t)random() % 16,
 						  .limit = random() % 4 ? random() % 40 : 0 };
@@ -262,6 +280,8 @@ static void filters_agree_with_a_look_at_each_entry(void **state)
 
 		for (long i = random() % 4; i > 0; i--)
 			filter.subjects[i - 1] = words[random() % 8];
+		if (random() % 3 == 0)
+			filter.ports[0] = (uint16_t)(3000 + random() % 4);
 		if (random() % 2)
 			filter.from = 1000 + random() % 320;
 		if (random() % 2)
@@ -579,6 +599,7 @@ int main(void)
 		registry_test(underscore_and_percent_are_literal),
 		registry_test(filters_combine),
 		registry_test(subjects_are_alternatives_and_so_are_actions),
+		registry_test(ports_are_alternatives_to_subjects),
 		registry_test(clock_that_was_set_back_changes_no_order),
 		registry_test(pattern_over_thousands_of_names_gives_the_newest),
 		registry_test(filters_agree_with_a_look_at_each_entry),
