@@ -51,7 +51,7 @@ LIBS_api := -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
 JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir json-c 2>/dev/null)/libjson-c.a))
-LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c) -lsmartcols
+LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c)
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
 ROOMS := base sentinel inventory registry reconcile provenance explain tracker coordination health checks http api daemon

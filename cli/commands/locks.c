@@ -9,8 +9,11 @@
 #include "cli/command.h"
 #include "cli/render/render.h"
 
-#define COLUMN_GAP     3
-#define NAME_WIDTH_MAX 40 /* a longer name pushes its own line only */
+#define COLUMN_GAP	 3
+#define CONTINUED_INDENT 4
+#define OTHERS_SIZE	 128
+#define LINE_SIZE	 1024
+#define NAME_WIDTH_MAX	 40 /* a longer name pushes its own line only */
 
 static int name_width(struct json_object *locks)
 {
@@ -31,25 +34,35 @@ static bool is_own(struct json_object *lock)
 	return !answer_has(lock, "own") || answer_bool(lock, "own");
 }
 
+/* " (2 waiting) [machine]": who else has to do with it. */
+static const char *others_of(struct json_object *lock, char ret[static OTHERS_SIZE])
+{
+	size_t waiting = answer_length(answer_member(lock, "waiters")), used = 0;
+
+	ret[0] = '\0';
+	if (waiting)
+		used = (size_t)snprintf(ret, OTHERS_SIZE, " (%zu waiting)", waiting);
+	if (answer_bool(lock, "machine"))
+		snprintf(ret + used, OTHERS_SIZE - used, " [machine]");
+	else if (!is_own(lock))
+		snprintf(ret + used, OTHERS_SIZE - used, " [user %.64s]",
+			 answer_text(lock, "owner"));
+	return ret;
+}
+
 static void show_lock(struct json_object *lock, int width, int64_t now)
 {
-	size_t waiting = answer_length(answer_member(lock, "waiters"));
-	char age[32];
+	bool held = answer_bool(lock, "held");
+	char age[32], others[OTHERS_SIZE], line[LINE_SIZE];
+	int column = render_head(0, width - 1, answer_text(lock, "name"));
 
-	render_text(TONE_PLAIN, "%-*s", width - 1, answer_text(lock, "name"));
-	if (answer_bool(lock, "held"))
-		render_text(TONE_WARN, " Held for %s by %s",
-			    duration_format_short(now - answer_int(lock, "acquiredAt"), age),
-			    answer_text(lock, "holder"));
+	if (held)
+		snprintf(line, sizeof(line), " Held for %s by %s%s",
+			 duration_format_short(now - answer_int(lock, "acquiredAt"), age),
+			 answer_text(lock, "holder"), others_of(lock, others));
 	else
-		render_text(TONE_GOOD, " Available");
-	if (waiting)
-		render_text(TONE_DIM, " (%zu waiting)", waiting);
-	if (answer_bool(lock, "machine"))
-		render_text(TONE_DIM, " [machine]");
-	else if (!is_own(lock))
-		render_text(TONE_DIM, " [user %s]", answer_text(lock, "owner"));
-	render_newline();
+		snprintf(line, sizeof(line), " Available%s", others_of(lock, others));
+	render_wrapped(held ? TONE_WARN : TONE_GOOD, column, CONTINUED_INDENT, 0, line);
 }
 
 static int run(const struct command *self, const struct command_line *line)

@@ -16,22 +16,29 @@
 #define NOTES_MAX      2000 /* what the daemon keeps of a session */
 #define CWD_SENT_BYTES 1000 /* the daemon reads no longer parameters */
 #define DAY_SIZE       32
+#define WRAPPED_BYTES  1000 /* a longer note is no line of a list any more */
 
 /* "[2:10am] Started building"; a note of another day than the one above it begins with its day. */
 static void show_note(struct json_object *note, int64_t now, char day[DAY_SIZE])
 {
 	int64_t at = answer_int(note, "at");
-	char own[DAY_SIZE], clock[16];
+	const char *text = answer_text(note, "text");
+	char own[DAY_SIZE], clock[16], head[DAY_SIZE + 16 + 4];
 
 	moment_format_day(at, now, own);
 	moment_format_clock(at, clock);
 	if (strcmp(own, day) != 0)
-		render_text(TONE_DIM, "[%s %s] ", own, clock);
+		snprintf(head, sizeof(head), "[%s %s] ", own, clock);
 	else
-		render_text(TONE_DIM, "[%s] ", clock);
+		snprintf(head, sizeof(head), "[%s] ", clock);
 	snprintf(day, DAY_SIZE, "%s", own);
-	render_long_text(answer_text(note, "text"));
-	render_newline();
+	render_text(TONE_DIM, "%s", head);
+	if (render_columns() && strlen(text) <= WRAPPED_BYTES) {
+		render_wrapped(TONE_PLAIN, (int)strlen(head), (int)strlen(head), 0, text);
+	} else {
+		render_long_text(text);
+		render_newline();
+	}
 }
 
 static void show(const struct command_line *line, struct json_object *notes)

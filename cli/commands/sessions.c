@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "base/moment.h"
-#include "base/text.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
@@ -18,32 +17,14 @@
 #define NOTE_COLUMNS	    75 /* of a last note, where there is no terminal to fit it to */
 #define NOTE_COLUMNS_MIN    40 /* in less of one nothing is said */
 #define ID_COLUMNS	    11 /* "session-ab3" */
-#define CUT_SIZE	    1024
-
-/* Cuts to so many columns, with a mark where something is missing. */
-static const char *cut(const char *text, int columns, char ret[CUT_SIZE])
-{
-	const char *mark = render_either("…", "...");
-	size_t n;
-
-	snprintf(ret, CUT_SIZE - 8, "%s", text);
-	if (render_width(ret) <= columns && strlen(ret) == strlen(text))
-		return ret;
-	n = strlen(ret);
-	while (n && (render_width(ret) > columns - render_width(mark) ||
-		     !text_is_utf8(ret, strlen(ret))))
-		ret[--n] = '\0';
-	strcat(ret, mark);
-	return ret;
-}
-
 /* The columns that fit a member of all of them, from `widest` to `most`. */
 static int columns_of(struct json_object *sessions, const char *key, int widest, int most)
 {
-	char text[CUT_SIZE];
+	char text[RENDER_CUT_SIZE];
 
 	for (size_t i = 0; i < answer_length(sessions); i++) {
-		int width = render_width(cut(answer_text(answer_at(sessions, i), key), most, text));
+		int width = render_width(
+			render_cut(answer_text(answer_at(sessions, i), key), most, text));
 
 		if (width > widest)
 			widest = width;
@@ -53,63 +34,81 @@ static int columns_of(struct json_object *sessions, const char *key, int widest,
 
 static void show_last_note(struct json_object *note, int columns)
 {
-	char text[CUT_SIZE], ago[SHOW_AGE_SIZE], tail[SHOW_AGE_SIZE + 8];
+	char text[RENDER_CUT_SIZE], ago[SHOW_AGE_SIZE], tail[SHOW_AGE_SIZE + 8];
 
 	snprintf(tail, sizeof(tail), " (%s)", show_ago(answer_int(note, "at"), ago));
 	columns -= (int)strlen(tail);
-	render_text(TONE_DIM, "%s%s", cut(answer_text(note, "text"), columns, text), tail);
+	render_text(TONE_DIM, "%s%s", render_cut(answer_text(note, "text"), columns, text), tail);
 }
 
 struct layout {
-	int purpose, agent; /* columns; 0 = there is none */
-	int note;	    /* what is left of the line; too little: a line of its own */
+	int purpose, purpose_max, agent; /* columns; no agent: 0 */
+	int note;     /* what is left of the line; too little: a line of its own */
+	bool stacked; /* so little room that the purpose gets lines of its own, too */
 };
 
 static struct layout lay_out(struct json_object *sessions)
 {
 	struct layout l = {
-		.purpose = columns_of(sessions, "purpose", PURPOSE_COLUMNS, PURPOSE_COLUMNS_MAX),
 		.agent = columns_of(sessions, "agent", 0, AGENT_COLUMNS_MAX),
+		.purpose_max = PURPOSE_COLUMNS_MAX,
 		.note = NOTE_COLUMNS,
 	};
-	int before = ID_COLUMNS + 2 + l.purpose + 2 + STATUS_COLUMNS + 2 +
-		     (l.agent ? l.agent + 2 : 0);
+	int others = ID_COLUMNS + 2 + 2 + STATUS_COLUMNS + (l.agent ? 2 + l.agent : 0);
+	int columns = render_columns();
 
-	if (render_columns())
-		l.note = render_columns() - before;
+	if (columns && columns - others < l.purpose_max)
+		l.purpose_max = columns - others;
+	l.stacked = l.purpose_max < PURPOSE_COLUMNS;
+	l.purpose = l.stacked ? 0 : columns_of(sessions, "purpose", PURPOSE_COLUMNS, l.purpose_max);
+	if (columns)
+		l.note = columns - others - l.purpose - 2;
 	return l;
+}
+
+static void begin_line_below(void)
+{
+	render_text(TONE_PLAIN, "%*s", ID_COLUMNS + 2, "");
 }
 
 /* "session-ab3  Building checkout UI         active, 30m     Agent 1  Component complete (2m ago)"
  */
 static void show_session(struct json_object *s, const struct layout *layout)
 {
-	const char *status = answer_text(s, "status");
+	const char *status = answer_text(s, "status"), *purpose = answer_text(s, "purpose");
 	struct json_object *note = answer_member(s, "lastNote");
-	char purpose[CUT_SIZE], agent[CUT_SIZE], age[16], state[64];
 	bool below = layout->note < NOTE_COLUMNS_MIN, beside = note && !below;
+	char cut[RENDER_CUT_SIZE], agent[RENDER_CUT_SIZE], age[16], state[64];
 
-	cut(answer_text(s, "purpose"), PURPOSE_COLUMNS_MAX, purpose);
-	cut(answer_text(s, "agent"), AGENT_COLUMNS_MAX, agent);
+	render_cut(purpose, layout->purpose_max, cut);
+	render_cut(answer_text(s, "agent"), AGENT_COLUMNS_MAX, agent);
 	snprintf(state, sizeof(state), "%s, %s", status,
 		 duration_format_short((int64_t)time(NULL) - answer_int(s, "since"), age));
-	render_text(TONE_PLAIN, "%-*s  %s%*s  ", ID_COLUMNS, answer_text(s, "id"), purpose,
-		    layout->purpose - render_width(purpose), "");
+	render_text(TONE_PLAIN, "%-*s  ", ID_COLUMNS, answer_text(s, "id"));
+	if (!layout->stacked)
+		render_text(TONE_PLAIN, "%s%*s  ", cut, layout->purpose - render_width(cut), "");
 	/* no blanks at the line's end where nothing follows */
 	render_text(show_session_tone(status), "%-*s", beside || *agent ? STATUS_COLUMNS : 0,
 		    state);
 	if (layout->agent && (beside || *agent))
 		render_text(TONE_PLAIN, "  %s%*s", agent,
 			    beside ? layout->agent - render_width(agent) : 0, "");
-	if (beside)
-		render_text(TONE_PLAIN, "  ");
-	if (note && below) {
+	if (layout->stacked) {
 		render_newline();
-		render_text(TONE_PLAIN, "%*s", ID_COLUMNS + 2, "");
+		begin_line_below();
+		render_wrapped(TONE_PLAIN, ID_COLUMNS + 2, ID_COLUMNS + 2, 0, purpose);
+	}
+	if (beside) {
+		render_text(TONE_PLAIN, "  ");
+	} else if (note) {
+		if (!layout->stacked)
+			render_newline();
+		begin_line_below();
 	}
 	if (note)
 		show_last_note(note, below ? render_columns() - ID_COLUMNS - 2 : layout->note);
-	render_newline();
+	if (note || !layout->stacked)
+		render_newline();
 }
 
 static void show(const struct command *self, const struct command_line *line,

@@ -13,6 +13,8 @@
 
 #define ENDPOINT_SIZE  128
 #define ENDPOINT_WIDTH 24
+#define OUTCOME_SIZE   160
+#define LINE_SIZE      1024
 
 /* "tcp 127.0.0.1:3000", "udp [::1]:5353" */
 static const char *endpoint_of(struct json_object *event, char ret[static ENDPOINT_SIZE])
@@ -25,45 +27,47 @@ static const char *endpoint_of(struct json_object *event, char ret[static ENDPOI
 	return ret;
 }
 
-static void show_error(struct json_object *event)
+/* ", EADDRINUSE, held by node (pid 4711)", or how a process ended; "" where neither was the case.
+ */
+static const char *outcome_of(struct json_object *event, char ret[static OUTCOME_SIZE])
 {
 	struct json_object *holder = answer_member(event, "holder");
 	const char *error = answer_text(event, "errno");
 
-	if (!*error)
-		return;
-	render_text(TONE_BAD, ", %s", error);
-	if (answer_int(holder, "pid"))
-		render_text(TONE_PLAIN, ", held by %s (pid %d)", answer_text(holder, "comm"),
-			    (int)answer_int(holder, "pid"));
-}
-
-/* How a process ended; other events have neither member. */
-static void show_end(struct json_object *event)
-{
-	if (answer_has(event, "signal"))
-		render_text(TONE_PLAIN, ", killed by signal %d", (int)answer_int(event, "signal"));
+	ret[0] = '\0';
+	if (*error && answer_int(holder, "pid"))
+		snprintf(ret, OUTCOME_SIZE, ", %s, held by %s (pid %d)", error,
+			 answer_text(holder, "comm"), (int)answer_int(holder, "pid"));
+	else if (*error)
+		snprintf(ret, OUTCOME_SIZE, ", %s", error);
+	else if (answer_has(event, "signal"))
+		snprintf(ret, OUTCOME_SIZE, ", killed by signal %d",
+			 (int)answer_int(event, "signal"));
 	else if (answer_has(event, "exitCode"))
-		render_text(TONE_PLAIN, ", exit code %d", (int)answer_int(event, "exitCode"));
+		snprintf(ret, OUTCOME_SIZE, ", exit code %d", (int)answer_int(event, "exitCode"));
+	return ret;
 }
 
 static void show_event(struct json_object *event)
 {
 	const char *kind = answer_text(event, "event");
-	char endpoint[ENDPOINT_SIZE];
+	const char *warning = answer_text(event, "warning");
+	char endpoint[ENDPOINT_SIZE], outcome[OUTCOME_SIZE], line[LINE_SIZE];
+	int column = entry_view_head(answer_int(event, "at"), kind, answer_text(event, "service"),
+				     ENTRY_VIEW_WIDTH);
+	size_t used = 0;
 
-	entry_view_head(answer_int(event, "at"), kind, answer_text(event, "service"),
-			ENTRY_VIEW_WIDTH);
 	if (answer_int(event, "port"))
-		render_text(TONE_PLAIN, "%-*s  ", ENDPOINT_WIDTH, endpoint_of(event, endpoint));
-	render_text(TONE_PLAIN, "%s (pid %d)", answer_text(event, "comm"),
-		    (int)answer_int(event, "pid"));
-	show_error(event);
-	show_end(event);
-	render_newline();
-	if (*answer_text(event, "warning")) {
-		render_text(TONE_WARN, "  warning: %s", answer_text(event, "warning"));
-		render_newline();
+		used = (size_t)snprintf(line, sizeof(line), "%-*s  ", ENDPOINT_WIDTH,
+					endpoint_of(event, endpoint));
+	snprintf(line + used, sizeof(line) - used, "%s (pid %d)%s", answer_text(event, "comm"),
+		 (int)answer_int(event, "pid"), outcome_of(event, outcome));
+	render_wrapped(*answer_text(event, "errno") ? TONE_BAD : TONE_PLAIN, column, column, 0,
+		       line);
+	if (*warning) {
+		snprintf(line, sizeof(line), "warning: %s", warning);
+		render_text(TONE_PLAIN, "  ");
+		render_wrapped(TONE_WARN, 2, 2, 0, line);
 	}
 }
 

@@ -17,7 +17,7 @@ int entry_view_width(struct json_object *entries);
  */
 void entry_view(struct json_object *entry, int service_width, bool who);
 
-/* What such a line begins with, up to its details. */
-void entry_view_head(int64_t at_unix_s, const char *action, const char *service, int service_width);
+/* What such a line begins with, up to its details.  Returns the column where it ends. */
+int entry_view_head(int64_t at_unix_s, const char *action, const char *service, int service_width);
 
 #endif

@@ -13,6 +13,10 @@
 #include "cli/render/show.h"
 
 #define PIDS_SIZE 64
+/* Columns of what may be cut, as long as others can be left out instead. */
+#define PROCESS_LEAST 10
+#define NAME_LEAST    20
+#define ADDRESS_LEAST 15
 
 struct find_view {
 	struct render_table *table;
@@ -141,6 +145,25 @@ void find_view_add_socket(struct find_view *v, struct json_object *socket)
 
 /* --- both --- */
 
+/* What a terminal of 40 columns shows of it are names, ports, pids and statuses. */
+static void set_narrow_columns(struct render_table *t, bool sockets)
+{
+	if (sockets) {
+		render_table_flexible(t, SOCKET_PROCESS, PROCESS_LEAST);
+		render_table_flexible(t, SOCKET_SERVICE, NAME_LEAST);
+		render_table_flexible(t, SOCKET_ADDRESS, ADDRESS_LEAST);
+		render_table_droppable(t, SOCKET_SINCE);
+		render_table_droppable(t, SOCKET_USER);
+		render_table_droppable(t, SOCKET_PROTO);
+		render_table_droppable(t, SOCKET_STATUS);
+	} else {
+		render_table_flexible(t, SERVICE_PROCESS, PROCESS_LEAST);
+		render_table_flexible(t, SERVICE_NAME, NAME_LEAST);
+		render_table_droppable(t, SERVICE_CREATED);
+		render_table_droppable(t, SERVICE_PROCESS);
+	}
+}
+
 struct find_view *find_view_new(bool sockets)
 {
 	struct find_view *v = calloc(1, sizeof(*v));
@@ -155,8 +178,7 @@ struct find_view *find_view_new(bool sockets)
 		v->table = render_table_new(service_headings, ARRAY_SIZE(service_headings));
 	if (sockets)
 		render_table_optional(v->table, SOCKET_NETNS);
-	render_table_flexible(v->table, sockets ? SOCKET_PROCESS : SERVICE_PROCESS);
-	render_table_flexible(v->table, sockets ? SOCKET_SERVICE : SERVICE_NAME);
+	set_narrow_columns(v->table, sockets);
 	return v;
 }
 

@@ -11,8 +11,11 @@
 #include "cli/render/render.h"
 #include "cli/render/show.h"
 
-#define WIDTH_MAX    60 /* a longer id pushes its own line only */
-#define ELAPSED_SIZE 24
+#define WIDTH_MAX	 60 /* a longer id pushes its own line only */
+#define ELAPSED_SIZE	 24
+#define HEADLINE_SIZE	 160
+#define LINE_SIZE	 1024
+#define CONTINUED_INDENT 4
 
 /* What a result is called, unless a status of HTTP says more. */
 static const struct word {
@@ -82,50 +85,56 @@ static bool is_https_by_guess(struct json_object *service)
 	return strncmp(answer_text(service, "details"), "it speaks HTTPS", 15) == 0;
 }
 
-static void show_headline(struct json_object *service)
+/* Returns the columns of it. */
+static int show_headline(struct json_object *service)
 {
 	const struct word *word = word_of(service);
 	const char *reason = answer_text(service, "reason");
 	int status = (int)answer_int(service, "httpStatus");
+	int columns = render_sign_and_blank(word->tone);
+	char text[HEADLINE_SIZE];
 
-	/* Many terminals draw the warning sign over the column behind it: it gets one more. */
-	if (*render_sign(word->tone))
-		printf("%s%s", render_sign(word->tone),
-		       word->tone == TONE_WARN && render_is_utf8() ? "  " : " ");
 	if (status)
-		render_text(word->tone, "%d%s%s%s", status, *reason ? " " : "", reason,
-			    is_https_by_guess(service) ? ", https" : "");
+		snprintf(text, sizeof(text), "%d%s%s%s", status, *reason ? " " : "", reason,
+			 is_https_by_guess(service) ? ", https" : "");
 	else
-		render_text(word->tone, "%s", word->headline);
+		snprintf(text, sizeof(text), "%s", word->headline);
+	render_text(word->tone, "%s", text);
+	return columns + render_width(text);
 }
 
-static void show_health(struct json_object *service)
+/*
+ * The headline, with how long an answer took or why there was none, and with what is not as it
+ * should be although it is well; from the column on where the line stands.
+ */
+static void show_health(struct json_object *service, int column, bool elapsed_too)
 {
 	const char *details = answer_text(service, "details");
-	char elapsed[ELAPSED_SIZE];
-
-	show_headline(service);
-	if (was_answered(service))
-		render_text(TONE_PLAIN, " (%s)", elapsed_of(service, elapsed));
-	else if (*details)
-		render_text(TONE_PLAIN, " (%s)", details);
-}
-
-/* Well, and not as it should be. */
-static void show_warning(struct json_object *service)
-{
 	const char *warning = answer_text(service, "warning");
+	bool answered = was_answered(service);
+	char elapsed[ELAPSED_SIZE], text[LINE_SIZE];
+	size_t used = 0;
 
-	if (*warning)
-		render_text(TONE_WARN, ", but %s", warning);
+	column += show_headline(service);
+	if (answered)
+		details = elapsed_too ? elapsed_of(service, elapsed) : "";
+	if (*details)
+		used = (size_t)snprintf(text, sizeof(text), " (%s)", details);
+	if (*warning && used < sizeof(text))
+		used += (size_t)snprintf(text + used, sizeof(text) - used, ", but %s", warning);
+	if (used)
+		render_wrapped(*warning ? TONE_WARN : TONE_PLAIN, column, CONTINUED_INDENT, 0,
+			       text);
+	else
+		render_newline();
 }
 
 void health_view_line(struct json_object *service, int width)
 {
-	render_text(TONE_PLAIN, "%-*s ", width, answer_text(service, "id"));
-	show_health(service);
-	show_warning(service);
-	render_newline();
+	int column = render_head(0, width, answer_text(service, "id"));
+
+	render_text(TONE_PLAIN, " ");
+	show_health(service, column + 1, true);
 }
 
 void health_view_change(struct json_object *service, int width)
@@ -157,12 +166,7 @@ void health_view_one(struct json_object *service)
 	const char *url = answer_text(service, "url"), *details = answer_text(service, "details");
 	char age[SHOW_AGE_SIZE];
 
-	if (was_answered(service))
-		show_headline(service);
-	else
-		show_health(service);
-	show_warning(service);
-	render_newline();
+	show_health(service, 0, false);
 	show_times(service);
 	if (!answer_bool(service, "healthy")) {
 		render_text(TONE_PLAIN, "Last claimed: %s",
@@ -178,8 +182,8 @@ void health_view_one(struct json_object *service)
 		render_newline();
 	}
 	if (was_answered(service) && *details) {
-		render_text(TONE_PLAIN, "Details: %s", details);
-		render_newline();
+		render_text(TONE_PLAIN, "Details: ");
+		render_wrapped(TONE_PLAIN, 9, 9, 0, details);
 	}
 }
 

@@ -20,6 +20,8 @@ void render_setup(const char *color_when);
 
 /* The sign of a tone where the locale is UTF-8 (✅ ⚠️ ❌), else "ok", "!", "x". */
 const char *render_sign(enum render_tone tone);
+/* Prints it with what stands between it and the text.  Returns the columns of both. */
+int render_sign_and_blank(enum render_tone tone);
 
 /* True where the locale is UTF-8; `plain` is what others print instead of `utf8`. */
 bool render_is_utf8(void);
@@ -36,6 +38,22 @@ void render_newline(void);
 int render_width(const char *text);
 /* Columns of the terminal that stdout is; 0 = it is none. */
 int render_columns(void);
+/*
+ * Running text and its newline, from the column on where the line stands; what the terminal has no
+ * room for goes on in the next line at `indent`, or near the margin where too little would be left
+ * there.  Where stdout is no terminal, lines end after pipe_columns; 0 = where the text ends.
+ */
+void render_wrapped(enum render_tone tone, int column, int indent, int pipe_columns,
+		    const char *text);
+/*
+ * A name that begins a line, filled up to `width` columns, without a newline.  Where the terminal
+ * has no room for it and something beside it, it gets lines of its own.  Returns the column where
+ * the line stands then.
+ */
+int render_head(int column, int width, const char *name);
+/* The text in so many columns, with a mark where the rest is missing.  Returns ret. */
+#define RENDER_CUT_SIZE 1024
+const char *render_cut(const char *text, int columns, char ret[static RENDER_CUT_SIZE]);
 /* Any length of text, which render_text() would cut. */
 void render_long_text(const char *text);
 /* "pd: text" on stderr, escaped likewise: what is not a result. */
@@ -54,9 +72,14 @@ void render_redraw(void);
 /* A table: headings (borrowed), then cells row by row; an empty cell prints as "-". */
 struct render_table;
 struct render_table *render_table_new(const char *const *headings, int n_columns);
-/* Which column may be cut when the terminal is narrow; called again, the next one that may be when
- * that is not enough. */
-void render_table_flexible(struct render_table *t, int column);
+/*
+ * Where the terminal is narrow: which column may be cut, to `least` columns before others are left
+ * out; called again, the next one, when that is not enough.  What is cut has a mark, and two texts
+ * that differ never look the same.
+ */
+void render_table_flexible(struct render_table *t, int column, int least);
+/* Which column is left out when cutting is not enough; called again, the next one. */
+void render_table_droppable(struct render_table *t, int column);
 void render_table_right(struct render_table *t, int column);
 /* A column that is left out where all its cells are empty. */
 void render_table_optional(struct render_table *t, int column);

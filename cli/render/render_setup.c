@@ -130,6 +130,16 @@ static void escape_high_bytes(const char *s, char *ret, size_t size)
 	ret[used] = '\0';
 }
 
+char *terminal_text(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	terminal_format(ret, format, args);
+	va_end(args);
+	return ret;
+}
+
 char *terminal_format(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, va_list args)
 {
 	char raw[TERMINAL_TEXT_MAX_BYTES];

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/render/render.h"
 
-#include <libsmartcols/libsmartcols.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-#include <wchar.h>
 
 #include "base/cleanup.h"
 #include "cli/render/terminal.h"
 
 #define COLUMN_SEPARATOR "  "
 #define SEPARATOR_WIDTH	 2
-#define FLEXIBLE_MAX	 2 /* columns that may be cut: the process, then the service */
+#define CHOICES_MAX	 6 /* columns that may be cut, or left out */
+#define WIDTH_MIN	 8 /* no column is cut to less */
 #define CELLS_FIRST	 256
 #define TEXT_FIRST_BYTES (16 * 1024)
 
@@ -28,14 +25,17 @@ struct cell {
 
 struct column {
 	const char *heading;
-	int width; /* of the widest cell */
-	bool right, optional, used;
+	int width; /* of the widest cell; what is left of it where the terminal is narrow */
+	bool right, optional, used, left_out;
 };
 
-/*
- * Cells are kept as text until all of them are there: a table of 20,000 rows is printed in a few
- * milliseconds, and libsmartcols is asked only where a column has to be cut.
- */
+/* Columns in the order in which something is done to them. */
+struct choice {
+	int column[CHOICES_MAX], least[CHOICES_MAX];
+	int n;
+};
+
+/* Cells are kept as text until all of them are there, and the width of each column is known. */
 struct render_table {
 	struct column *columns;
 	int n_columns;
@@ -43,8 +43,7 @@ struct render_table {
 	size_t n_cells, cells_size;
 	char *text;
 	size_t used, size;
-	int flexible[FLEXIBLE_MAX];
-	int n_flexible;
+	struct choice flexible, droppable;
 };
 
 /* No memory for a table: nothing sensible is left to be done. */
@@ -68,10 +67,22 @@ struct render_table *render_table_new(const char *const *headings, int n_columns
 	return t;
 }
 
-void render_table_flexible(struct render_table *t, int column)
+static void choose(struct choice *choice, int column, int least)
 {
-	if (t->n_flexible < FLEXIBLE_MAX)
-		t->flexible[t->n_flexible++] = column;
+	if (choice->n == CHOICES_MAX)
+		return;
+	choice->column[choice->n] = column;
+	choice->least[choice->n++] = least;
+}
+
+void render_table_flexible(struct render_table *t, int column, int least)
+{
+	choose(&t->flexible, column, least);
+}
+
+void render_table_droppable(struct render_table *t, int column)
+{
+	choose(&t->droppable, column, 0);
 }
 
 void render_table_right(struct render_table *t, int column)
@@ -82,50 +93,6 @@ void render_table_right(struct render_table *t, int column)
 void render_table_optional(struct render_table *t, int column)
 {
 	t->columns[column].optional = true;
-}
-
-/* Columns that a line of the table fills; the colours' sequences fill none. */
-static int line_width(const char *line, const char *end)
-{
-	mbstate_t state = { 0 };
-	int width = 0;
-
-	while (line < end) {
-		wchar_t c;
-		size_t n;
-
-		if (*line >= ' ' && *line <= '~') {
-			width++;
-			line++;
-			continue;
-		}
-		if (*line == '\033') {
-			line = memchr(line, 'm', (size_t)(end - line));
-			if (!line++)
-				break;
-			continue;
-		}
-		n = mbrtowc(&c, line, (size_t)(end - line), &state);
-		if (n == 0 || n > (size_t)(end - line))
-			n = 1; /* every cell was made valid: this is not reached */
-		else if (wcwidth(c) > 0)
-			width += wcwidth(c);
-		line += n;
-	}
-	return width;
-}
-
-static char *fit(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static char *fit(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	terminal_format(ret, format, args);
-	va_end(args);
-	return ret;
 }
 
 static void add_text(struct render_table *t, const char *text, size_t n)
@@ -158,7 +125,7 @@ static void add_cell(struct render_table *t, enum render_tone tone, const char *
 	if (!*text)
 		text = "-";
 	*cell = (struct cell){ .at = t->used, .length = (int)strlen(text), .tone = tone };
-	cell->width = line_width(text, text + cell->length);
+	cell->width = terminal_width(text, text + cell->length);
 	add_text(t, text, (size_t)cell->length);
 	if (cell->width > column->width)
 		column->width = cell->width;
@@ -192,28 +159,11 @@ void render_table_text(struct render_table *t, enum render_tone tone, const char
 		render_table_cell(t, tone, "%s", text);
 }
 
-int render_width(const char *text)
-{
-	char shown[TERMINAL_TEXT_MAX_BYTES];
-
-	fit(shown, "%s", text);
-	return line_width(shown, shown + strlen(shown));
-}
-
-int render_columns(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
-		return 0;
-	return size.ws_col;
-}
-
 /* --- printing -------------------------------------------------------------------------------- */
 
 static bool is_shown(const struct column *column)
 {
-	return !column->optional || column->used;
+	return !column->left_out && (!column->optional || column->used);
 }
 
 /* Columns that the widest line fills. */
@@ -269,7 +219,154 @@ static int last_shown(const struct render_table *t)
 	return last;
 }
 
-static void print_whole(const struct render_table *t)
+/* --- where the terminal is too narrow -------------------------------------------------------- */
+
+/* A cell that is cut, beside the text that it was. */
+struct cut_cell {
+	struct cell *cell, whole;
+	const struct render_table *t;
+};
+
+static const char *text_of(const struct render_table *t, const struct cell *cell)
+{
+	return t->text + cell->at;
+}
+
+/* The first columns of a text, then from another place on what fits; marks where some is missing.
+ */
+static void cut_cell(struct render_table *t, const struct cut_cell *cut, int width, int head,
+		     int from)
+{
+	const char *mark = render_either("…", "...");
+	const struct cell *whole = &cut->whole;
+	const char *text = text_of(t, whole), *end = text + whole->length, *tail;
+	int mark_width = render_width(mark), room = width - head - mark_width;
+	char shown[TERMINAL_TEXT_MAX_BYTES];
+	bool to_the_end = from + room >= whole->width;
+	int n;
+
+	if (to_the_end)
+		from = whole->width - room;
+	else
+		room -= mark_width;
+	tail = text + terminal_skip(text, end, from);
+	n = snprintf(shown, sizeof(shown), "%.*s%s%.*s%s", (int)terminal_fit(text, end, head), text,
+		     mark, (int)terminal_fit(tail, end, room), tail, to_the_end ? "" : mark);
+	*cut->cell = (struct cell){ .at = t->used, .length = n, .tone = whole->tone };
+	cut->cell->width = terminal_width(shown, shown + n);
+	add_text(t, shown, (size_t)n);
+}
+
+static int by_shown_text(const void *left, const void *right)
+{
+	const struct cut_cell *a = left, *b = right;
+	int r = strcmp(text_of(a->t, a->cell), text_of(b->t, b->cell));
+
+	return r ? r : strcmp(text_of(a->t, &a->whole), text_of(b->t, &b->whole));
+}
+
+/* Bytes that both begin with; the whole of it where they are the same. */
+static int common_bytes(const struct cut_cell *a, const struct cut_cell *b)
+{
+	const char *x = text_of(a->t, &a->whole), *y = text_of(b->t, &b->whole);
+	int n = 0;
+
+	while (x[n] && x[n] == y[n])
+		n++;
+	return n;
+}
+
+static bool look_alike(const struct cut_cell *a, const struct cut_cell *b)
+{
+	return strcmp(text_of(a->t, a->cell), text_of(b->t, b->cell)) == 0 &&
+	       strcmp(text_of(a->t, &a->whole), text_of(b->t, &b->whole)) != 0;
+}
+
+/* Where cuts[i] differs from the most similar one of those that look as it does; 0 = none does. */
+static int differs_at(const struct cut_cell *cuts, size_t n, size_t i)
+{
+	const char *text = text_of(cuts[i].t, &cuts[i].whole);
+	int before = i > 0 && look_alike(&cuts[i], &cuts[i - 1])
+			     ? common_bytes(&cuts[i], &cuts[i - 1])
+			     : 0;
+	int after = i + 1 < n && look_alike(&cuts[i], &cuts[i + 1])
+			    ? common_bytes(&cuts[i], &cuts[i + 1])
+			    : 0;
+
+	return terminal_width(text, text + (before > after ? before : after));
+}
+
+/*
+ * Two texts that differ are never shown alike: in place of their ends they show where they differ,
+ * and what even that does not tell apart is shown whole.
+ */
+static void tell_apart(struct render_table *t, struct cut_cell *cuts, size_t n, int width)
+{
+	_cleanup_free_ int *at = must(calloc(n, sizeof(*at)));
+
+	qsort(cuts, n, sizeof(*cuts), by_shown_text);
+	for (size_t i = 0; i < n; i++)
+		at[i] = differs_at(cuts, n, i);
+	for (size_t i = 0; i < n; i++)
+		if (at[i])
+			cut_cell(t, &cuts[i], width, width / 4, at[i] - 1);
+	qsort(cuts, n, sizeof(*cuts), by_shown_text);
+	for (size_t i = 0; i < n; i++)
+		at[i] = differs_at(cuts, n, i);
+	for (size_t i = 0; i < n; i++)
+		if (at[i])
+			*cuts[i].cell = cuts[i].whole;
+}
+
+/* From the middle, for a name's beginning and its end say most. */
+static void cut_column(struct render_table *t, int column)
+{
+	_cleanup_free_ struct cut_cell *cuts =
+		must(calloc(t->n_cells / (size_t)t->n_columns + 1, sizeof(*cuts)));
+	int width = t->columns[column].width;
+	size_t n = 0;
+
+	for (size_t i = (size_t)column; i < t->n_cells; i += (size_t)t->n_columns)
+		if (t->cells[i].width > width)
+			cuts[n++] = (struct cut_cell){ &t->cells[i], t->cells[i], t };
+	for (size_t i = 0; i < n; i++)
+		cut_cell(t, &cuts[i], width, width / 2, cuts[i].whole.width);
+	if (n)
+		tell_apart(t, cuts, n, width);
+}
+
+/* Takes what is too much from the columns that may be cut.  True when it fits then. */
+static bool narrow(struct render_table *t, int columns, bool to_the_least)
+{
+	for (int i = 0; i < t->flexible.n; i++) {
+		struct column *column = &t->columns[t->flexible.column[i]];
+		int least = to_the_least ? t->flexible.least[i] : WIDTH_MIN;
+		int excess = table_width(t) - columns, spare = column->width - least;
+
+		if (excess > 0 && spare > 0)
+			column->width -= excess < spare ? excess : spare;
+	}
+	return table_width(t) <= columns;
+}
+
+/* Cuts to what may be lost of a column first, then leaves columns out, then cuts the rest. */
+static void fit_into(struct render_table *t, int columns)
+{
+	bool fits = narrow(t, columns, true);
+
+	for (int i = 0; !fits && i < t->droppable.n; i++) {
+		t->columns[t->droppable.column[i]].left_out = true;
+		fits = table_width(t) <= columns;
+	}
+	if (!fits)
+		narrow(t, columns, false);
+	for (int i = 0; i < t->flexible.n; i++)
+		cut_column(t, t->flexible.column[i]);
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static void print_all(const struct render_table *t)
 {
 	int last = last_shown(t);
 
@@ -291,106 +388,13 @@ static void print_whole(const struct render_table *t)
 	}
 }
 
-/* --- where the terminal is too narrow -------------------------------------------------------- */
-
-static void add_flag(struct libscols_table *table, int column, int flag)
-{
-	struct libscols_column *c = scols_table_get_column(table, (size_t)column);
-
-	scols_column_set_flags(c, scols_column_get_flags(c) | flag);
-}
-
-static struct libscols_table *new_scols(void)
-{
-	struct libscols_table *table = must(scols_new_table());
-
-	/* The cells are escaped before they come here; a second escaping would double it. */
-	scols_table_enable_noencoding(table, 1);
-	scols_table_enable_colors(table, terminal_has_colors());
-	scols_table_set_column_separator(table, COLUMN_SEPARATOR);
-	return table;
-}
-
-static void fill_scols(struct libscols_table *table, const struct render_table *t)
-{
-	struct libscols_line *line = NULL;
-
-	for (int i = 0; i < t->n_columns; i++) {
-		must(scols_table_new_column(table, t->columns[i].heading, 0, 0));
-		if (t->columns[i].right)
-			add_flag(table, i, SCOLS_FL_RIGHT);
-		if (!is_shown(&t->columns[i]))
-			add_flag(table, i, SCOLS_FL_HIDDEN);
-	}
-	for (size_t i = 0; i < t->n_cells; i++) {
-		size_t column = i % (size_t)t->n_columns;
-		const char *start = terminal_tone_start(t->cells[i].tone);
-
-		if (column == 0)
-			line = must(scols_table_new_line(table, NULL));
-		scols_line_set_data(line, column, t->text + t->cells[i].at);
-		if (start)
-			scols_cell_set_color(scols_line_get_cell(line, column), start);
-	}
-}
-
-/* The widest line: the last column's own width is all that is left of the screen. */
-static int text_width(const char *text)
-{
-	int width = 0;
-
-	while (*text) {
-		const char *end = strchrnul(text, '\n');
-		int n = line_width(text, end);
-
-		if (n > width)
-			width = n;
-		text = *end ? end + 1 : end;
-	}
-	return width;
-}
-
-/* Lays the table out into memory; one more column is cut for as long as it is too wide. */
-static char *lay_out(const struct render_table *t, struct libscols_table *table)
-{
-	for (int i = 0;; i++) {
-		_cleanup_free_ char *text = NULL;
-
-		if (scols_print_table_to_string(table, &text) != 0)
-			must(NULL);
-		if (i == t->n_flexible ||
-		    text_width(must(text)) <= (int)scols_table_get_termwidth(table))
-			return TAKE_PTR(text);
-		add_flag(table, t->flexible[i], SCOLS_FL_TRUNC);
-	}
-}
-
-static void print_cut(const struct render_table *t, struct libscols_table *table)
-{
-	_cleanup_free_ char *text = NULL;
-	char *rows;
-
-	fill_scols(table, t);
-	text = lay_out(t, table);
-	rows = strchr(text, '\n');
-	if (!rows)
-		return;
-	fwrite(text, 1, (size_t)(rows + 1 - text), stdout);
-	print_rule(text_width(text));
-	fputs(rows + 1, stdout);
-	if (rows[1] && rows[strlen(rows) - 1] != '\n')
-		putchar('\n');
-}
-
 void render_table_print(struct render_table *t)
 {
-	struct libscols_table *table = isatty(STDOUT_FILENO) ? new_scols() : NULL;
+	int columns = render_columns();
 
-	if (table && table_width(t) > (int)scols_table_get_termwidth(table))
-		print_cut(t, table);
-	else
-		print_whole(t);
-	scols_unref_table(table);
+	if (columns && table_width(t) > columns)
+		fit_into(t, columns);
+	print_all(t);
 	render_table_free(t);
 }
 

@@ -11,8 +11,6 @@
 #include "cli/client/answer.h"
 #include "cli/render/terminal.h"
 
-/* Width of "Label:" with the spaces behind it. */
-#define FIELD_LABEL_WIDTH 12
 /* ECMA-48, as every terminal of the last decades knows it: EL; CUP and ED. */
 #define ERASE_LINE     "\033[K"
 #define HOME_AND_ERASE "\033[H\033[J"
@@ -106,25 +104,6 @@ bool render_can_redraw(void)
 void render_redraw(void)
 {
 	fputs(HOME_AND_ERASE, stdout);
-}
-
-void render_field(const char *label, enum render_tone tone, bool sign, const char *format, ...)
-{
-	char text[TERMINAL_TEXT_MAX_BYTES];
-	char head[FIELD_LABEL_WIDTH + 32];
-	va_list args;
-
-	snprintf(head, sizeof(head), "%s%s", label, *label ? ":" : "");
-	printf("%-*s", FIELD_LABEL_WIDTH, head);
-	/* Many terminals draw the warning sign over the column behind it: it gets one more. */
-	if (sign && *render_sign(tone))
-		printf("%s%s", render_sign(tone),
-		       tone == TONE_WARN && render_is_utf8() ? "  " : " ");
-	va_start(args, format);
-	terminal_format(text, format, args);
-	va_end(args);
-	put(sign ? TONE_PLAIN : tone, text);
-	putchar('\n');
 }
 
 void render_error(bool json, struct json_object *answer)

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "cli/render/render.h"
 
@@ -19,5 +20,15 @@ const char *terminal_tone_start(enum render_tone tone);
 /* Formats, then escapes for this terminal, into ret.  Returns ret. */
 char *terminal_format(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
+
+/* The same of a format's arguments. */
+char *terminal_text(char ret[static TERMINAL_TEXT_MAX_BYTES], const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Columns that a text fills, whose colours fill none; text that terminal_format() made fit. */
+int terminal_width(const char *text, const char *end);
+/* The bytes of it that fit into so many columns; the bytes that fill at least so many. */
+size_t terminal_fit(const char *text, const char *end, int columns);
+size_t terminal_skip(const char *text, const char *end, int columns);
 
 #endif

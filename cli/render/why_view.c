@@ -12,38 +12,13 @@
 #define COMMAND_WIDTH_MAX  40 /* a longer command has its explanation on the next line */
 #define FAILURES_SHOWN_MAX 3
 #define LINE_SIZE	   1024
-#define WIDTH		   80 /* whatever the terminal: what is pasted into a message fits */
+#define PIPE_COLUMNS	   80 /* what goes on into a message or a file fits there */
 #define HEADING_WIDTH	   10
 
-/* The bytes of the text that fit into `room` columns, ended at a blank where there is one. */
-static size_t line_length(const char *text, size_t room)
-{
-	size_t columns = 0, last_blank = 0, i;
-
-	for (i = 0; text[i]; i++) {
-		if (((unsigned char)text[i] & 0xC0) == 0x80)
-			continue; /* inside a character */
-		if (text[i] == ' ')
-			last_blank = i;
-		if (columns++ == room)
-			return last_blank ? last_blank : i;
-	}
-	return i;
-}
-
 /* Text from a column on; what does not fit goes on in the next line at the same column. */
-static void wrap(enum render_tone tone, size_t column, const char *text)
+static void wrap(enum render_tone tone, int column, const char *text)
 {
-	while (*text) {
-		size_t n = line_length(text, WIDTH - column);
-
-		render_text(tone, "%.*s", (int)n, text);
-		text += n;
-		text += strspn(text, " ");
-		render_newline();
-		if (*text)
-			render_text(TONE_PLAIN, "%*s", (int)column, "");
-	}
+	render_wrapped(tone, column, column, PIPE_COLUMNS, text);
 }
 
 /* "  label      text"; nothing when there is no text. */
@@ -133,7 +108,7 @@ static void show_holder(struct json_object *holder)
 
 	column = snprintf(line, sizeof(line), "  pid %lld  ", (long long)answer_int(holder, "pid"));
 	render_text(TONE_WARN, "%s", line);
-	wrap(TONE_PLAIN, (size_t)column, *cmdline ? cmdline : answer_text(holder, "comm"));
+	wrap(TONE_PLAIN, column, *cmdline ? cmdline : answer_text(holder, "comm"));
 	fact("user", answer_text(holder, "user"));
 	fact("held by", answer_text(holder, "via"));
 	fact("directory", answer_text(holder, "cwd"));
@@ -162,10 +137,10 @@ static void show_holders(struct json_object *why)
 	}
 	if (n > 0 && answer_has(why, "complete") && !answer_bool(why, "complete")) {
 		render_newline();
-		render_text(TONE_WARN,
-			    "  Others may hold it too: not every reference to the socket "
-			    "could be looked at.");
-		render_newline();
+		render_text(TONE_PLAIN, "  ");
+		wrap(TONE_WARN, 2,
+		     "Others may hold it too: not every reference to the socket could be looked "
+		     "at.");
 	}
 }
 
@@ -211,7 +186,7 @@ static void show_remedies(struct json_object *remedies)
 			wrap(TONE_DIM, 6, text);
 		} else {
 			render_text(TONE_PLAIN, "  ");
-			wrap(TONE_DIM, 4 + (size_t)width, text);
+			wrap(TONE_DIM, 4 + width, text);
 		}
 	}
 }

@@ -1,44 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """What people and scripts read: tables, JSON, the log, the stream; and names that attack them."""
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 import time
 
 import harness
 from harness import wait_until
+from terminal import run_on_terminal
 
 MANY = "1000"  # entries: more than other programs' refused binds make beside a test
-
-
-def run_on_terminal(daemon, *arguments, env=None, columns=80):
-    """What pd prints when its stdout is a terminal of some width."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    try:
-        process = subprocess.Popen([daemon.pd_program, *arguments], stdin=slave, stdout=slave,
-                                   stderr=slave, env={**daemon.env, "TERM": "xterm", **(env or {})})
-        os.close(slave)
-        text = b""
-        while True:
-            try:
-                chunk = os.read(master, 65536)
-            except OSError:  # EIO: the last writer closed it
-                break
-            if not chunk:
-                break
-            text += chunk
-        process.wait()
-        return text.decode(errors="surrogateescape").replace("\r\n", "\n")
-    finally:
-        os.close(master)
 
 
 class FindTest(harness.PortDaddyTest):
@@ -107,12 +80,6 @@ class FindTest(harness.PortDaddyTest):
         self.assertNotIn("\x1b[3", run_on_terminal(self.daemon, "find", env={"NO_COLOR": "1"}))
         self.assertNotIn("\x1b[", self.daemon.pd("find"))
         self.assertIn("\x1b[", self.daemon.pd("find", "--color", "always"))
-
-    def test_table_fits_a_narrow_terminal(self):
-        self.daemon.claim("a-very-long-project-name:with-a-long-stack:and-a-context")
-        text = run_on_terminal(self.daemon, "find", env={"NO_COLOR": "1"}, columns=72)
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-        self.assertLessEqual(max(map(len, plain.splitlines())), 72, plain)
 
     def test_find_all_lists_every_listener_of_the_machine(self):
         port = harness.free_port()

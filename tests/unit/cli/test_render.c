@@ -50,7 +50,7 @@ static void print_table(void)
 	static const char *const headings[] = { "Service", "Process", "Status" };
 	struct render_table *t = render_table_new(headings, 3);
 
-	render_table_flexible(t, 1);
+	render_table_flexible(t, 1, 8);
 	render_table_cell(t, TONE_PLAIN, "%s", "myapp:web");
 	render_table_cell(t, TONE_PLAIN, "%s", "ev\033[31mil\n\xC2\x9B\xE2\x80\xAE");
 	render_table_cell(t, TONE_GOOD, "%s", "active");
