@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   8
+#define ABI_VERSION	   9
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -58,7 +58,7 @@ struct abi_head {
 	abi_u64 start_ns; /* start_boottime of the thread group leader */
 	abi_u64 cgroup_id;
 	abi_u32 uid; /* effective */
-	abi_u32 pad;
+	abi_u32 run; /* the named run that it is a member of; 0 = none (listen.bpf.c only) */
 	char comm[ABI_COMM_SIZE]; /* of the leader */
 };
 _Static_assert(sizeof(struct abi_head) == 56, "abi_head");
@@ -97,6 +97,18 @@ struct abi_task_event {
 	abi_u64 child_start_ns;
 };
 _Static_assert(sizeof(struct abi_task_event) == 72, "abi_task_event");
+
+/* Runs have numbers.  Those above belong to nobody's list: only their end is of interest. */
+#define ABI_RUN_NAMED_MAX 0xffffffffu
+
+/* A member of a run. */
+struct abi_member {
+	abi_u64 run;	  /* the innermost */
+	abi_u64 start_ns; /* start_boottime of the thread group leader */
+	abi_u32 named;	  /* the innermost that is named; 0 = none */
+	abi_u32 pad;
+};
+_Static_assert(sizeof(struct abi_member) == 24, "abi_member");
 
 /* A run as the kernel side keeps it. */
 struct abi_run {

@@ -386,7 +386,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 {
 	if (parent->tgid == child->tgid)
 		return 0;
-	inherit_run(parent->tgid, child->tgid);
+	inherit_run(parent, child);
 	if (is_ignored(parent->tgid) || !is_holder(parent->tgid))
 		return 0;
 	parent = UNTRUSTED(task_struct, parent);

@@ -292,6 +292,7 @@ static __always_inline struct abi_socket_event *reserve_socket_event(struct task
 	}
 	__builtin_memset(e, 0, sizeof(*e));
 	fill_head(&e->head, task, kind, sizeof(*e));
+	e->head.run = named_run_of(task->tgid);
 	return e;
 }
 

@@ -313,6 +313,7 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	}
 	__builtin_memset(f, 0, sizeof(*f));
 	fill_head(&f->head, task, ABI_FAIL, sizeof(*f));
+	f->head.run = named_run_of(task->tgid);
 	fill_socket(false, &f->socket, sk);
 	if (call->kind == ABI_CALL_BIND)
 		fill_bind(f, sk, call);

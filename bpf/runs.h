@@ -15,28 +15,7 @@
 #include "state.h"
 #include "wake.h"
 
-#define MEMBERS_MAX    16384 /* processes of all runs */
-#define RUNS_MAX       1024
 #define RUNS_DEPTH_MAX 8 /* runs around each other that may end with one process */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, MEMBERS_MAX);
-	__type(key, __u32);   /* thread group */
-	__type(value, __u64); /* its run */
-} members SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, RUNS_MAX);
-	__type(key, __u64); /* the run */
-	__type(value, struct abi_run);
-} runs SEC(".maps");
-
-/* Members for which there was no room: their run may be told to have ended while they live. */
-volatile __u64 lost_members;
 
 static __always_inline bool is_member(__u32 pid)
 {
@@ -44,18 +23,21 @@ static __always_inline bool is_member(__u32 pid)
 }
 
 /* Before the child runs: the count never falls to 0 in between. */
-static __always_inline void inherit_run(__u32 parent, __u32 child)
+static __always_inline void inherit_run(struct task_struct *parent, struct task_struct *child)
 {
-	__u64 *run = bpf_map_lookup_elem(&members, &parent);
+	__u32 from = parent->tgid, to = child->tgid;
+	struct abi_member *member = bpf_map_lookup_elem(&members, &from), inherited;
 	struct abi_run *r;
 
-	if (!run)
+	if (!member)
 		return;
-	r = bpf_map_lookup_elem(&runs, run);
+	inherited = *member;
+	inherited.start_ns = child->group_leader->start_boottime;
+	r = bpf_map_lookup_elem(&runs, &inherited.run);
 	if (!r)
 		return;
 	__sync_fetch_and_add(&r->members, 1);
-	if (!bpf_map_update_elem(&members, &child, run, BPF_ANY))
+	if (!bpf_map_update_elem(&members, &to, &inherited, BPF_ANY))
 		return;
 	__sync_fetch_and_add(&r->members, -1);
 	count(&lost_members);
@@ -79,11 +61,12 @@ static __always_inline void emit_run_end(struct task_struct *last, __u64 run)
 static __always_inline void leave_run(struct task_struct *task)
 {
 	__u32 pid = task->tgid;
-	__u64 *found = bpf_map_lookup_elem(&members, &pid), run;
+	struct abi_member *member = bpf_map_lookup_elem(&members, &pid);
+	__u64 run;
 
-	if (!found)
+	if (!member)
 		return;
-	run = *found;
+	run = member->run;
 	/* two last threads may both see the group dead: who removes it counts it */
 	if (bpf_map_delete_elem(&members, &pid))
 		return;

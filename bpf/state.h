@@ -19,6 +19,8 @@
 #define TRACKED_MAX   65536 /* sockets whose close is reported and that have no mark */
 #define HOLDERS_MAX   65536 /* processes whose fork, exec and exit are reported */
 #define LAUNCHERS_MAX 65536 /* processes whose exit alone is */
+#define MEMBERS_MAX   16384 /* processes of all runs */
+#define RUNS_MAX      1024
 
 /* Threads that bind or listen.  Least recently used: that of a thread that is gone goes. */
 #define CALLS_MAX     4096
@@ -106,6 +108,23 @@ struct {
 	__type(value, __u64); /* start_ns */
 } launchers SEC(".maps");
 
+/* runs.h says what a run is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MEMBERS_MAX);
+	__type(key, __u32); /* thread group */
+	__type(value, struct abi_member);
+} members SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, RUNS_MAX);
+	__type(key, __u64); /* the run */
+	__type(value, struct abi_run);
+} runs SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, CALLS_MAX);
@@ -174,6 +193,8 @@ volatile __u32 ignored_pid;
  * (lost_*), or that a record is less complete than it could be. */
 volatile __u64 lost_ring;
 volatile __u64 lost_map;
+/* Members for which there was no room: their run may be told to have ended while they live. */
+volatile __u64 lost_members;
 volatile __u64 failed_reads;
 
 /* Refusals of users who have more of them than is recorded; no loss, for the table needs none. */
@@ -248,6 +269,13 @@ static __always_inline void track_holder(struct task_struct *task)
 static __always_inline bool is_holder(__u32 pid)
 {
 	return bpf_map_lookup_elem(&holders, &pid) != NULL;
+}
+
+static __always_inline __u32 named_run_of(__u32 pid)
+{
+	struct abi_member *member = bpf_map_lookup_elem(&members, &pid);
+
+	return member ? member->named : 0;
 }
 
 static __always_inline bool is_launcher(__u32 pid)

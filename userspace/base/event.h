@@ -93,7 +93,8 @@ struct event {
 	struct process_id child;
 	int exit_code; /* as waitpid() reports it: status << 8 | signal */
 
-	uint64_t run; /* EVENT_RUN_END; see base/kernel_source.h */
+	uint64_t run;	    /* EVENT_RUN_END; see base/kernel_source.h */
+	uint32_t named_run; /* socket events and EVENT_FAIL: that the actor is of; 0 = none */
 
 	/* EVENT_PROCESS: everything, with id == actor; else zeroed */
 	struct process process;

@@ -21,6 +21,7 @@ struct abi_hold;
 struct abi_look;
 struct abi_walk;
 struct abi_walk_answer;
+struct run_member;
 
 struct kernel_source {
 	void *user_data; /* the first argument of each question */
@@ -80,12 +81,26 @@ struct kernel_source {
 	 * Begins a run: a living process, which forks nothing until this has returned, and all that
 	 * will descend from it.  EVENT_RUN_END tells that the last of them has ended.  `run` is any
 	 * number that no other run has had, but 0.  Where the process is of a run already, the new
-	 * one is a member of that as a whole.  0; -ESRCH; -E2BIG when there are too many runs or
-	 * members; negative errno.
+	 * one is a member of that as a whole.  A run whose number fits into 32 bits is named: its
+	 * members can be asked for, and events tell of it.  0; -ESRCH; -E2BIG when there are too
+	 * many runs or members; negative errno.
 	 */
 	int (*begin_run)(void *user_data, uint64_t run, const struct process_id *first);
 	/* Has it members that have not ended?  For when the event may have been lost. */
 	bool (*run_lives)(void *user_data, uint64_t run);
+	/*
+	 * A process that is of a run since before this side knew of it, which begins with the first
+	 * of them.  What it forks meanwhile may be missed: whoever looks looks again.  As
+	 * begin_run; 0 also for one that is a member already.
+	 */
+	int (*join_run)(void *user_data, uint32_t run, const struct process_id *id);
+	/* The innermost named run that a process is a member of; 0 = of none, or not known. */
+	uint32_t (*run_of)(void *user_data, const struct process_id *id);
+	/* The members of all named runs, in no order; *ret is the caller's: free().  0, negative
+	 * errno. */
+	int (*run_members)(void *user_data, struct run_member **ret, size_t *ret_n);
+	/* How many members there was no room for, ever. */
+	uint64_t (*lost_members)(void *user_data);
 
 	/* How far a process is on its way out.  NULL stands for procfs_stage(). */
 	enum process_stage (*stage)(void *user_data, const struct process_id *id);

@@ -24,6 +24,7 @@ static void decode_head(const struct abi_head *head, uint64_t ticks_per_s, struc
 	to->boot_ns = head->boot_ns;
 	to->actor = process_id_decode(head->pid, head->start_ns, ticks_per_s);
 	to->uid = head->uid;
+	to->named_run = head->run;
 	to->cgroup_id = head->cgroup_id;
 	process_comm_decode(head->comm, to->comm);
 }

@@ -4,10 +4,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/procfs.h"
+#include "base/run.h"
 #include "sentinel/attach.h"
 #include "sentinel/bpf_objects.h"
 #include "sentinel/file_ref_pass.h"
@@ -165,33 +169,130 @@ int question_track_exit(void *questions, const struct process_id *id, bool on)
 
 /* --- runs --- */
 
-/* The run that a process is of; 0 = of none. */
-static uint64_t run_of(const struct questions *q, uint32_t pid)
+static int members_fd(const struct questions *q)
 {
-	uint64_t run;
+	return bpf_map__fd(q->bpf->listen->maps.members);
+}
 
-	return bpf_map_lookup_elem(bpf_map__fd(q->bpf->listen->maps.members), &pid, &run) ? 0 : run;
+static int runs_fd(const struct questions *q)
+{
+	return bpf_map__fd(q->bpf->listen->maps.runs);
+}
+
+/* False, and zeroes, when it is none. */
+static bool find_member(const struct questions *q, pid_t pid, struct abi_member *ret)
+{
+	uint32_t key = (uint32_t)pid;
+
+	*ret = (struct abi_member){ 0 };
+	return !bpf_map_lookup_elem(members_fd(q), &key, ret);
+}
+
+static int add_member(const struct questions *q, const struct process_id *id,
+		      const struct abi_member *member)
+{
+	uint32_t pid = (uint32_t)id->pid;
+
+	if (bpf_map_update_elem(members_fd(q), &pid, member, BPF_ANY))
+		return -errno;
+	if (procfs_alive(id))
+		return 0;
+	/* one that ended before it was named will never be told of */
+	bpf_map_delete_elem(members_fd(q), &pid);
+	return -ESRCH;
+}
+
+static struct abi_member member_of(const struct questions *q, uint64_t run,
+				   const struct process_id *id, uint32_t named)
+{
+	return (struct abi_member){ .run = run,
+				    .start_ns = id->start_ticks * (NS_PER_S / q->ticks_per_s),
+				    .named = run <= ABI_RUN_NAMED_MAX ? (uint32_t)run : named };
 }
 
 int question_begin_run(void *questions, uint64_t run, const struct process_id *first)
 {
 	const struct questions *q = questions;
-	int runs = bpf_map__fd(q->bpf->listen->maps.runs);
-	int members = bpf_map__fd(q->bpf->listen->maps.members), r;
-	uint32_t pid = (uint32_t)first->pid;
-	const struct abi_run begun = { .members = 1, .outer = run_of(q, pid) };
+	struct abi_run begun = { .members = 1 };
+	struct abi_member outer, member;
+	int r;
 
-	if (bpf_map_update_elem(runs, &run, &begun, BPF_NOEXIST))
+	if (find_member(q, first->pid, &outer))
+		begun.outer = outer.run;
+	if (bpf_map_update_elem(runs_fd(q), &run, &begun, BPF_NOEXIST))
 		return -errno;
-	r = bpf_map_update_elem(members, &pid, &run, BPF_ANY) ? -errno : 0;
-	/* one that ended before it was named will never be told of */
-	if (!r && !procfs_alive(first)) {
-		bpf_map_delete_elem(members, &pid);
-		r = -ESRCH;
-	}
+	member = member_of(q, run, first, outer.named);
+	r = add_member(q, first, &member);
 	if (r)
-		bpf_map_delete_elem(runs, &run);
+		bpf_map_delete_elem(runs_fd(q), &run);
 	return r;
+}
+
+int question_join_run(void *questions, uint32_t run, const struct process_id *id)
+{
+	const struct questions *q = questions;
+	struct abi_run found = { 0 };
+	struct abi_member known;
+	const struct abi_member member = member_of(q, run, id, 0);
+	uint64_t number = run;
+	int r;
+
+	if (find_member(q, id->pid, &known) && known.named == run)
+		return 0;
+	if (bpf_map_lookup_elem(runs_fd(q), &number, &found))
+		return question_begin_run(questions, run, id);
+	/* Not counted in one step with what the members fork and end meanwhile: whoever joins them
+	 * looks at who is there when the run is told to have ended, or was not. */
+	found.members++;
+	if (bpf_map_update_elem(runs_fd(q), &number, &found, BPF_EXIST))
+		return -errno;
+	r = add_member(q, id, &member);
+	if (r) {
+		found.members--;
+		bpf_map_update_elem(runs_fd(q), &number, &found, BPF_EXIST);
+	}
+	return r;
+}
+
+uint32_t question_run_of(void *questions, const struct process_id *id)
+{
+	struct abi_member member;
+
+	find_member(questions, id->pid, &member);
+	return member.named;
+}
+
+int question_run_members(void *questions, struct run_member **ret, size_t *ret_n)
+{
+	const struct questions *q = questions;
+	uint32_t size = bpf_map__max_entries(q->bpf->listen->maps.members), n = size, place;
+	_cleanup_free_ uint32_t *pids = calloc(size, sizeof(*pids));
+	_cleanup_free_ struct abi_member *found = calloc(size, sizeof(*found));
+	struct run_member *members = calloc(size, sizeof(*members));
+	size_t named = 0;
+
+	if (!pids || !found || !members ||
+	    (bpf_map_lookup_batch(members_fd(q), NULL, &place, pids, found, &n, NULL) &&
+	     errno != ENOENT)) {
+		int r = pids && found && members ? -errno : -ENOMEM;
+
+		free(members);
+		return r;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (found[i].named)
+			members[named++] = (struct run_member){
+				.id = process_id_decode(pids[i], found[i].start_ns, q->ticks_per_s),
+				.run = found[i].named,
+			};
+	*ret = members;
+	*ret_n = named;
+	return 0;
+}
+
+uint64_t question_lost_members(void *questions)
+{
+	return ((const struct questions *)questions)->bpf->listen->bss->lost_members;
 }
 
 bool question_run_lives(void *questions, uint64_t run)
@@ -215,6 +316,10 @@ void questions_fill(struct questions *q, struct kernel_source *ret)
 	if (probes[PROBE_PROCESS].state == SENTINEL_PROBE_WORKS) {
 		ret->begin_run = question_begin_run;
 		ret->run_lives = question_run_lives;
+		ret->join_run = question_join_run;
+		ret->run_of = question_run_of;
+		ret->run_members = question_run_members;
+		ret->lost_members = question_lost_members;
 	}
 	if (q->links->holders)
 		ret->open_holder_pass = question_open_holder_pass;

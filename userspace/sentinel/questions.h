@@ -42,5 +42,9 @@ int question_track_process(void *questions, const struct process_id *id, bool tr
 int question_track_exit(void *questions, const struct process_id *id, bool track);
 int question_begin_run(void *questions, uint64_t run, const struct process_id *first);
 bool question_run_lives(void *questions, uint64_t run);
+int question_join_run(void *questions, uint32_t run, const struct process_id *id);
+uint32_t question_run_of(void *questions, const struct process_id *id);
+int question_run_members(void *questions, struct run_member **ret, size_t *ret_n);
+uint64_t question_lost_members(void *questions);
 
 #endif
