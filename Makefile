@@ -54,7 +54,7 @@ JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c)
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile provenance explain tracker coordination health checks http api daemon
+ROOMS := base sentinel inventory registry reconcile provenance explain tracker coordination runs health checks http api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
@@ -64,11 +64,12 @@ USES_provenance := inventory base
 USES_explain := provenance reconcile registry inventory sentinel base
 USES_tracker := explain reconcile registry inventory sentinel base
 USES_coordination := tracker reconcile registry base
+USES_runs := coordination tracker registry base
 USES_health := base
 USES_checks := health tracker reconcile registry inventory base
 USES_http := base
-USES_api := http checks coordination tracker explain provenance health reconcile registry inventory sentinel base
-USES_daemon := api http checks coordination tracker explain provenance health reconcile registry inventory sentinel base
+USES_api := http checks runs coordination tracker explain provenance health reconcile registry inventory sentinel base
+USES_daemon := api http checks runs coordination tracker explain provenance health reconcile registry inventory sentinel base
 USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))

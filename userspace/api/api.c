@@ -21,6 +21,7 @@
 #include "http/request.h"
 #include "http/watchers.h"
 #include "provenance/lineage.h"
+#include "runs/runs.h"
 
 /* --- what the server asks --- */
 
@@ -97,6 +98,8 @@ static void on_event(const struct event *event, const char *service, int64_t at_
 	api->events[event->kind]++;
 	if (event->kind == EVENT_RUN_END && api->locks)
 		locks_run_ended(api->locks, event->run);
+	if (api->runs)
+		runs_note_event(api->runs, event);
 	lineage_note(api->lineage, api->config.inventory, event, clock_ms(CLOCK_MONOTONIC));
 	streams_show_event(&(struct shown_event){ api, event, service, at_unix });
 }
@@ -157,6 +160,13 @@ static int build_server(struct api *api)
 	return server_new(&config, &api->server);
 }
 
+static void on_claim_changed(uint16_t port, void *user_data)
+{
+	struct api *api = user_data;
+
+	tracker_claim_changed(api->config.tracker, port);
+}
+
 /* What is written is committed by the queue and told to watchers: both are there already. */
 static int build_coordination(struct api *api)
 {
@@ -176,6 +186,8 @@ static int build_coordination(struct api *api)
 		r = locks_new(&c, &api->locks);
 	if (!r)
 		r = locks_start(api->locks);
+	if (!r)
+		r = runs_new(&c, on_claim_changed, api, &api->runs);
 	return r;
 }
 
@@ -239,6 +251,7 @@ void api_free(struct api *api)
 	tracker_set_listener(api->config.tracker, NULL);
 	sessions_free(api->sessions);
 	locks_free(api->locks);
+	runs_free(api->runs);
 	process_watcher_free(api->processes);
 	health_free(api->checks.health);
 	watchers_free(api->events_watchers);
@@ -249,7 +262,11 @@ void api_free(struct api *api)
 	free(api);
 }
 
-void api_watch_sessions(struct api *api)
+void api_watch_processes(struct api *api)
 {
+	int r = runs_start(api->runs);
+
 	sessions_watch_all(api->sessions);
+	if (r)
+		log_warning("who belongs to the runs is not known: %s", strerror(-r));
 }

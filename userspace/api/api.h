@@ -52,10 +52,10 @@ void api_free(struct api *api);
 int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret);
 
 /*
- * Begins to watch the processes of active sessions, once the registry's past is written down: what
- * ended while no daemon ran is stalled now.
+ * Begins to watch the processes of active sessions and of runs, once the registry's past is written
+ * down: what ended while no daemon ran is stalled, or over, now.
  */
-void api_watch_sessions(struct api *api);
+void api_watch_processes(struct api *api);
 
 /* The machine has slept, or the clock was set: what is over by now ends. */
 void api_clock_changed(struct api *api);

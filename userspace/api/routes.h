@@ -26,6 +26,8 @@
 	X(locks_get)         \
 	X(locks_post)        \
 	X(unlocks_post)      \
+	X(runs_get)          \
+	X(runs_post)         \
 	X(events_get)        \
 	X(activity_get)
 

@@ -7,8 +7,10 @@
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/view.h"
+#include "base/run.h"
 #include "explain/two_servers.h"
 #include "http/page.h"
+#include "registry/runs.h"
 #include "tracker/claim_walk.h"
 #include "tracker/judge.h"
 #include "tracker/socket_walk.h"
@@ -43,6 +45,12 @@ ROUTE(services_get, GET, "/v1/services", struct question,
 
 /* --- one claim --- */
 
+/* The id of the newest of its runs; NULL where there is none. */
+static const char *run_of(const struct service *s, char ret[RUN_ID_SIZE])
+{
+	return s->runs ? run_id_format(s->runs->number, ret) : NULL;
+}
+
 static const char *warning_of(const struct inventory *inv, const struct service *s,
 			      const struct judgement *now, char ret[TWO_SERVERS_WARNING_SIZE])
 {
@@ -59,13 +67,15 @@ static int write_service_briefly(struct request *r, const struct service *s,
 				 const struct judgement *now)
 {
 	const struct inventory *inv = r->api->config.inventory;
-	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
+	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
 
 	written_object_begin(r);
 	written_text(r, "id", s->id);
 	written_int(r, "port", s->port);
 	written_text(r, "status", service_status_name(now->verdict.status));
 	written_int(r, "createdAt", s->created_at);
+	if (s->runs)
+		written_text(r, "run", run_of(s, run));
 	if (now->n_holdings) {
 		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
 		written_text(r, "process", judge_deciding_name(inv, now, comm));
@@ -78,7 +88,7 @@ static struct json_object *service_view(struct api *api, const struct service *s
 					const struct judgement *now, uid_t viewer)
 {
 	struct json_object *o = json_object_new_object();
-	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
+	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
 
 	json_add_text(o, "id", s->id);
 	json_add_int(o, "port", s->port);
@@ -91,6 +101,7 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	json_add_text(o, "healthPath", s->health_path);
 	json_add_text(o, "user", user_name(s->uid));
 	json_add_text(o, "cwd", user_may_see(viewer, s->uid) ? s->cwd : NULL);
+	json_add_text(o, "run", run_of(s, run));
 	json_add_text(o, "reason", now->verdict.reason);
 	json_add_text(o, "warning", warning_of(api->config.inventory, s, now, warning));
 	return o;

@@ -12,6 +12,7 @@
 
 struct locks;
 struct process_watcher;
+struct runs;
 struct sessions;
 struct watchers;
 
@@ -25,6 +26,7 @@ struct api {
 	struct sessions *sessions;
 	struct checks checks;
 	struct locks *locks;
+	struct runs *runs;
 	struct explainer explainer;
 	struct lineage *lineage;	  /* the explainer's */
 	uint64_t events[_EVENT_KIND_MAX]; /* of the kernel, since the start */

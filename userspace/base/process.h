@@ -37,6 +37,7 @@ struct process {
 	pid_t ppid;
 	pid_t sid;	     /* session id; 0 = unknown */
 	uint64_t cgroup_id;  /* cgroup v2; 0 = unknown */
+	uint32_t run;	     /* base/run.h; 0 = of none, or not asked for */
 	bool ignores_hangup; /* SIGHUP, as below nohup; looked at when an ancestor ends */
 	char comm[PROCESS_COMM_SIZE];
 	char exe[PROCESS_PATH_SIZE]; /* "" = unknown */

@@ -67,6 +67,15 @@ static const struct quota_limit limits[] = {
 		.machine = 512,
 		.reserved = 64,
 	},
+	[QUOTA_RUNS] = {
+		.name = "runs",
+		.way_out = "end one: pd ps, pd stop ID",
+		.reason = "a watched process each, and an entry of a table in the kernel that all "
+			  "share; more is a loop",
+		.per_user = 256,
+		.machine = 512,
+		.reserved = 64,
+	},
 	[QUOTA_LOCK_WAITERS] = {
 		.name = "requests that wait for locks",
 		.way_out = "try again when one of them has its lock",

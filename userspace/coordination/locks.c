@@ -22,7 +22,7 @@ struct locks {
 	struct lock_grants grants;
 	TAILQ_HEAD(, lock_ticket) queue; /* for all locks, first come first */
 	struct event *retry;
-	uint64_t last_run;
+	uint64_t last_run; /* above all that are named */
 };
 
 struct lock_ticket {
@@ -373,6 +373,7 @@ int locks_new(const struct coordination *c, struct locks **ret)
 	if (!l)
 		return -ENOMEM;
 	l->c = *c;
+	l->last_run = UINT32_MAX;
 	l->grants = (struct lock_grants){
 		.c = &l->c, .ended = on_ended, .failed = on_failed, .user_data = l
 	};

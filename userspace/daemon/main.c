@@ -214,7 +214,7 @@ static int serve(struct daemon *d)
 	if (!r)
 		r = tracker_start(d->tracker);
 	if (!r)
-		api_watch_sessions(d->api);
+		api_watch_processes(d->api);
 	else
 		log_error("cannot serve: %s", registry_strerror(d->registry, r));
 	return r;

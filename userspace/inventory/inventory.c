@@ -103,6 +103,13 @@ size_t inventory_count(const struct inventory *inv)
 	return HASH_CNT(hh, inv->table->by_cookie);
 }
 
+uint32_t inventory_run_of(const struct inventory *inv, const struct process_id *id)
+{
+	const struct kernel_source *kernel = inv->table->kernel;
+
+	return kernel->run_of ? kernel->run_of(kernel->user_data, id) : 0;
+}
+
 const struct process *inventory_process(const struct inventory *inv, const struct process_id *id)
 {
 	const struct proc *proc = table_proc(inv->table, id);

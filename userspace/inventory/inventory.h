@@ -200,6 +200,9 @@ uint64_t inventory_resyncs(const struct inventory *inv);
 /* What is known of a process; NULL when nothing is.  Borrowed. */
 const struct process *inventory_process(const struct inventory *inv, const struct process_id *id);
 
+/* The named run that a process is a member of, as the kernel side knows it now; 0 = of none. */
+uint32_t inventory_run_of(const struct inventory *inv, const struct process_id *id);
+
 /*
  * Puts back what was known of a process, where nothing is known any more.  Like everybody without a
  * socket it is forgotten again before long.  0, -ENOMEM.

@@ -12,6 +12,7 @@
 #include "base/moment.h"
 #include "base/text.h"
 #include "reconcile/belongs.h"
+#include "registry/runs.h"
 
 #define WHO_BYTES 96 /* an escaped comm (4 bytes a byte at most) and a pid */
 
@@ -113,13 +114,42 @@ static void judge_hidden(const struct view *view, const struct socket_row *row,
 	}
 }
 
+/* The run of the claim that a process is a member of: then it fits, whatever it has become. */
+static const struct run *run_of_claim(const struct service *claim, const struct process *process)
+{
+	const struct run *run = process->run ? claim->runs : NULL;
+
+	while (run && (run->number != process->run || strcmp(run->service, claim->id) != 0))
+		run = run->next;
+	return run;
+}
+
+/* Nobody looks after it any more, and nobody has said that it is to stay. */
+static bool judge_unattended(const struct process *holder, const struct run *run,
+			     struct status_verdict *ret)
+{
+	char who[WHO_BYTES];
+
+	if (!run || run->state != RUN_UNATTENDED)
+		return false;
+	ret->status = SERVICE_ORPHANED;
+	snprintf(ret->reason, sizeof(ret->reason),
+		 "%s is of an unattended run: pd (%d), which started it, is gone; "
+		 "pd stop %s ends it",
+		 describe(holder, who), run->pd.pid, run->service);
+	return true;
+}
+
 /* The binder is gone.  Who descends from it may hang below init by now, so the user decides. */
 static bool judge_inheritor(const struct view *view, const struct socket_row *row,
 			    const struct process *inheritor, struct status_verdict *ret)
 {
+	const struct run *run = run_of_claim(view->claim, inheritor);
 	char who[WHO_BYTES];
 
-	if (inheritor->uid == PROCESS_UID_UNKNOWN || inheritor->uid != view->claim->uid)
+	if (judge_unattended(inheritor, run, ret))
+		return true;
+	if (!run && (inheritor->uid == PROCESS_UID_UNKNOWN || inheritor->uid != view->claim->uid))
 		return false;
 	describe(inheritor, who);
 	if (daemonized(row, inheritor)) {
@@ -193,11 +223,14 @@ static bool judge_holder(const struct view *view, const struct process *holder,
 			 struct status_verdict *ret)
 {
 	const struct process_ancestor *launcher = process_left_behind_by(holder);
+	const struct run *run = run_of_claim(view->claim, holder);
 	char who[WHO_BYTES], words[LAUNCHER_WORDS_SIZE];
 
-	if (!belongs_to_claim(view->claim, holder))
+	if (judge_unattended(holder, run, ret))
+		return true;
+	if (!run && !belongs_to_claim(view->claim, holder))
 		return false;
-	if (launcher) {
+	if (launcher && !(run && run->state == RUN_DETACHED)) {
 		ret->status = SERVICE_ORPHANED;
 		snprintf(ret->reason, sizeof(ret->reason), "%s was left behind by %s",
 			 describe(holder, who), launcher_words(launcher, words));

@@ -10,6 +10,7 @@
 #include "registry/errors.h"
 #include "registry/files.h"
 #include "registry/registry.h"
+#include "registry/runs.h"
 #include "registry/statements.h"
 
 /* 9999-12-31: a time beyond it was typed by hand; clamped, so that adding an age cannot overflow.
@@ -62,6 +63,7 @@ struct registry {
 	struct activity_limits keep;
 	int64_t refusal_id; /* handed out last; 0 = none yet */
 	struct registry_counters counters;
+	struct run *runs; /* that have not ended, newest first */
 };
 
 /* 0 in an open batch, -EINVAL outside of one, the batch's error when it was lost. */

@@ -214,6 +214,10 @@ void registry_close(struct registry *r)
 	sqlite3_close(r->db);
 	files_deinit(&r->files);
 	quota_free(r->claims);
+	for (struct run *run = r->runs, *next; run; run = next) {
+		next = run->next;
+		free(run);
+	}
 	free(r);
 }
 

@@ -58,6 +58,7 @@ struct service {
 	struct process_id claimer; /* the shell or program that ran pd; pid 0 = unknown */
 	bool same_boot;		   /* claimed since this boot: sid and claimer mean something */
 	bool ever_active;	   /* something that fits has listened since the claim */
+	const struct run *runs;	   /* the newest of its runs that have not ended; NULL = none */
 };
 
 enum activity_action {

@@ -196,6 +196,20 @@ static const char *const migrations[] = {
 
 	/* What happened on a port, claimed or not. */
 	"CREATE INDEX activityByPort ON activity(port) WHERE port IS NOT NULL;\n",
+
+	/* Programs that pd started, whose members a daemon that comes later finds again by this. */
+	("CREATE TABLE runs(\n"
+	 "  id TEXT PRIMARY KEY,\n"
+	 "  service TEXT,\n"
+	 "  port INTEGER,\n"
+	 "  uid INTEGER,\n"
+	 "  pid INTEGER, -- the pd that started it\n"
+	 "  startTicks INTEGER,\n"
+	 "  bootId TEXT,\n"
+	 "  outer TEXT, -- the run around it\n"
+	 "  since INTEGER,\n"
+	 "  state TEXT\n"
+	 ");\n"),
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

@@ -305,6 +305,16 @@ static const char *const statement_sql[] = {
 	[STATEMENT_NOTE_FORGET_OF_USER] =
 		"DELETE FROM notes WHERE id = (SELECT id FROM notes INDEXED BY notesByUid "
 		"WHERE uid IS ?1 ORDER BY id LIMIT 1)",
+
+	[STATEMENT_RUNS_SCAN] =
+		"SELECT id, service, port, uid, pid, startTicks, bootId, outer, since, "
+		"state FROM runs ORDER BY since, rowid",
+	[STATEMENT_RUN_INSERT] = "INSERT OR REPLACE INTO runs(id, service, port, uid, pid, "
+				 "startTicks, bootId, outer, "
+				 "since, state) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state = ?2 WHERE id = ?1",
+	/* With it go those that ended with an earlier boot. */
+	[STATEMENT_RUN_DELETE] = "DELETE FROM runs WHERE id = ?1 OR bootId IS NOT ?2",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(statement_sql[0]) == _STATEMENT_MAX,
 	       "every statement has its SQL");

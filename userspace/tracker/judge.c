@@ -10,31 +10,52 @@ static const struct port_range range_of_services = { PORT_RANGE_FIRST, PORT_RANG
 
 /* --- a claim --- */
 
-static const struct process *look_up(const struct process_id *id, void *inventory)
+/* What the rule looks at, and a place for what it is told of a process. */
+struct view {
+	struct inventory *inv;
+	const struct service *claim; /* NULL: runs are not asked for */
+	struct process process;
+};
+
+/* Whether a process is a member of a run is asked where the claim has one. */
+static const struct process *look_up(const struct process_id *id, void *user_data)
 {
-	return inventory_process(inventory, id);
+	struct view *view = user_data;
+	const struct process *known = inventory_process(view->inv, id);
+
+	if (!known || !view->claim || !view->claim->runs)
+		return known;
+	view->process = *known;
+	view->process.run = inventory_run_of(view->inv, id);
+	return &view->process;
 }
 
 enum service_status judge_socket_of_claim(struct inventory *inv, const struct service *claim,
 					  const struct socket_row *row)
 {
+	struct view view = { .inv = inv, .claim = claim };
 	struct status_verdict verdict;
 
-	reconcile_socket(claim, row, look_up, inv, &verdict);
+	reconcile_socket(claim, row, look_up, &view, &verdict);
 	return verdict.status;
 }
 
 bool judge_warning(const struct inventory *inv, const struct status_verdict *verdict,
 		   char ret[STATUS_WARNING_SIZE])
 {
-	return status_warning(verdict, look_up, (void *)inv, ret);
+	struct view view = { .inv = (struct inventory *)inv };
+
+	return status_warning(verdict, look_up, &view, ret);
 }
 
 static void apply_rule(struct inventory *inv, const struct service *claim,
 		       const struct socket_row *const *rows, size_t n, int64_t now,
 		       struct judgement *ret)
 {
-	reconcile_service(claim, rows, n, look_up, inv, now, RECONCILE_STALE_AGE_S, &ret->verdict);
+	struct view view = { .inv = inv, .claim = claim };
+
+	reconcile_service(claim, rows, n, look_up, &view, now, RECONCILE_STALE_AGE_S,
+			  &ret->verdict);
 }
 
 int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,

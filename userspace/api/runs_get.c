@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * GET /v1/runs: runs, and in a list of its own their members, each with the ports that it serves:
+ * pd ps, pd run, pd stop.  What else there is to know of a process, the caller reads in /proc by
+ * its own rights.
+ */
+#include <string.h>
+
+#include "api/routes.h"
+#include "api/state.h"
+#include "base/user.h"
+#include "http/written.h"
+#include "inventory/inventory.h"
+#include "runs/runs.h"
+
+#define PORTS_MAX 64 /* of a member that are shown */
+
+struct question {
+	const char *pattern; /* of services; NULL = all */
+	uint32_t run;	     /* 0 = all */
+};
+
+static param_read read_run;
+
+ROUTE(runs_get, GET, "/v1/runs", struct question,
+      PARAM_PATTERN("pattern", struct question, pattern),
+      PARAM_ROW("run", read_run, struct question, run, uint32_t));
+
+static int read_run(struct request *r, const struct param *p, const struct param_value *value,
+		    void *ret)
+{
+	*(uint32_t *)ret = run_id_parse(value->text);
+	return *(uint32_t *)ret
+		       ? 0
+		       : request_fail(r, OUTCOME_BAD_REQUEST, "\"%.32s\" is no run", value->text);
+}
+
+static bool is_asked(const struct question *q, const struct run *run)
+{
+	if (q->run && run->number != q->run)
+		return false;
+	return !q->pattern || pattern_match(q->pattern, run->service);
+}
+
+static int write_run(struct request *r, const struct run *run)
+{
+	char id[RUN_ID_SIZE], outer[RUN_ID_SIZE];
+
+	written_object_begin(r);
+	written_text(r, "id", run_id_format(run->number, id));
+	written_text(r, "service", run->service);
+	written_text(r, "state", run_state_name(run->state));
+	written_known(r, "port", run->port);
+	written_known(r, "since", run->since);
+	written_known(r, "pid", run->pd.pid);
+	written_int(r, "startTicks", (int64_t)run->pd.start_ticks);
+	written_text(r, "outer", run->outer ? run_id_format(run->outer, outer) : NULL);
+	written_text(r, "user", user_name(run->uid));
+	written_int(r, "uid", run->uid);
+	return written_object_end(r);
+}
+
+static int64_t port_at(const void *list, size_t i)
+{
+	return ((const uint16_t *)list)[i];
+}
+
+static int write_member(struct request *r, const struct run_member *m)
+{
+	uint16_t ports[PORTS_MAX];
+	char id[RUN_ID_SIZE];
+	size_t n = inventory_served_ports(r->api->config.inventory, &m->id, 0, ports, PORTS_MAX);
+
+	written_object_begin(r);
+	written_text(r, "run", run_id_format(m->run, id));
+	written_int(r, "pid", m->id.pid);
+	written_int(r, "startTicks", (int64_t)m->id.start_ticks);
+	written_ints(r, "ports", n < PORTS_MAX ? n : PORTS_MAX, port_at, ports);
+	return written_object_end(r);
+}
+
+static int handle(struct request *r)
+{
+	const struct question *q = r->params;
+	const struct registry *registry = r->api->config.registry;
+	_cleanup_free_ struct run_member *members = NULL;
+	size_t n = 0;
+	int fault = runs_members(r->api->runs, &members, &n);
+
+	json_add_bool(r->answer, "followed", runs_are_followed(r->api->runs));
+	if (!fault)
+		fault = written_list_begin(r, "runs");
+	for (const struct run *run = registry_runs(registry); !fault && run; run = run->next)
+		if (is_asked(q, run))
+			fault = write_run(r, run);
+	if (!fault)
+		fault = written_list_end(r);
+	if (!fault)
+		fault = written_list_begin(r, "members");
+	for (size_t i = 0; !fault && i < n; i++) {
+		const struct run *run = registry_run(registry, members[i].run);
+
+		if (run && is_asked(q, run))
+			fault = write_member(r, &members[i]);
+	}
+	return fault ? fault : written_list_end(r);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs as they are stored: so that a daemon that comes after this one finds their members again.
+ * Those that have not ended are in memory as well, newest first, and a service that is read has the
+ * list of its own (struct service), for a member of one of them always fits its claim.
+ *
+ * What is in memory is what is: where a batch is undone, a run is there all the same, and the next
+ * daemon does not know it.
+ */
+#ifndef REGISTRY_RUNS_H
+#define REGISTRY_RUNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/identity.h"
+#include "base/process.h"
+
+struct registry;
+
+enum run_state {
+	RUN_STARTING = 0, /* nothing of it has listened yet */
+	RUN_READY,	  /* a member listens */
+	RUN_DETACHED,	/* its command has ended with success and left a server behind on purpose */
+	RUN_UNATTENDED, /* the pd that started it has ended and said nothing */
+	RUN_ENDING,	/* pd ends its members */
+	_RUN_STATE_MAX
+};
+
+/* "starting", … static storage. */
+const char *run_state_name(enum run_state state);
+/* The state of a name, or -1. */
+int run_state_of_name(const char *name);
+
+struct run {
+	struct run *next;		/* older */
+	uint32_t number;		/* base/run.h */
+	uint32_t outer;			/* the run that its pd is a member of; 0 = none */
+	char service[IDENTITY_MAX + 1]; /* "" = of none */
+	uint16_t port;			/* that was claimed for it; 0 = none */
+	uid_t uid;
+	struct process_id pd; /* that started it; pid 0: of an earlier boot */
+	int64_t since;
+	enum run_state state;
+};
+
+/* Reads those of this boot into memory; 0, negative errno. */
+int registry_runs_load(struct registry *r);
+
+/* The newest, NULL = there is none.  Borrowed until one is added or removed. */
+struct run *registry_runs(const struct registry *r);
+/* The run of a number; NULL. */
+struct run *registry_run(const struct registry *r, uint32_t number);
+/* The newest of a service that has not ended; NULL. */
+const struct run *registry_run_of_service(const struct registry *r, const char *service);
+
+/* Adds a copy, in the open batch.  0, negative errno. */
+int registry_run_add(struct registry *r, const struct run *run);
+int registry_run_set_state(struct registry *r, uint32_t number, enum run_state state);
+int registry_run_remove(struct registry *r, uint32_t number);
+
+#endif
