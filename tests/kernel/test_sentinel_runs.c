@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs: who descends from a process is of its run, and the end of the last is told once. */
+#include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/run.h"
 #include "kernel/actors.h"
 
-#define FORKS 300
+#define FORKS	      300
+#define FIRST_UNNAMED (UINT64_C(1) << 32)
 
 static uint64_t next_run = 1;
 
@@ -45,14 +48,41 @@ static struct process_id identity(pid_t pid)
 	return id;
 }
 
-static uint64_t begin_run(struct watcher *w, pid_t pid)
+static uint64_t begin_numbered(struct watcher *w, uint64_t run, pid_t pid)
 {
 	struct process_id id = identity(pid);
 
 	if (!sentinel_kernel_source(w->sentinel)->begin_run)
 		fail_msg("no probe of processes");
-	assert_int_equal(ASK(w->sentinel, begin_run, next_run, &id), 0);
-	return next_run++;
+	assert_int_equal(ASK(w->sentinel, begin_run, run, &id), 0);
+	return run;
+}
+
+static uint64_t begin_run(struct watcher *w, pid_t pid)
+{
+	return begin_numbered(w, next_run++, pid);
+}
+
+static size_t count_members(struct watcher *w, uint64_t run)
+{
+	_cleanup_free_ struct run_member *members = NULL;
+	size_t n = 0, found = 0;
+
+	assert_int_equal(ASK(w->sentinel, run_members, &members, &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		found += members[i].run == run;
+	}
+	return found;
+}
+
+static void await_members(struct watcher *w, uint64_t run, size_t n)
+{
+	int64_t deadline = now_ms() + WAIT_MS;
+
+	while (count_members(w, run) != n) {
+		assert_true(now_ms() < deadline);
+		poll(NULL, 0, 1);
+	}
 }
 
 static size_t count_ends(const struct watcher *w, uint64_t run)
@@ -181,6 +211,66 @@ static void run_inside_a_run_is_one_member_of_it(void **state)
 	await_end(w, outer);
 }
 
+static int run_outer_on_a_step(struct act *act)
+{
+	act_await(act);
+	return run_outer(act);
+}
+
+/* As those of a lock are: they belong to the run around it. */
+static void members_of_a_run_that_has_no_name_are_of_the_one_around_it(void **state)
+{
+	struct watcher *w = *state;
+	uint64_t outer, inner;
+	struct child child;
+	struct process_id id;
+	struct told told;
+
+	assert_int_equal(pipe(hold), 0);
+	child = start_child(run_outer_on_a_step);
+	outer = begin_run(w, child.pid);
+	step(&child);
+	told = hear_well(&child);
+	inner = begin_numbered(w, FIRST_UNNAMED + outer, told.pid);
+	id = identity(told.pid);
+	assert_int_equal(ASK(w->sentinel, run_of, &id), outer);
+	assert_int_equal(count_members(w, outer), 2);
+	step(&child);
+	step(&child);
+	assert_int_equal(end_child(&child), 0);
+	await_members(w, outer, 1); /* the daemon that the inner one left */
+	close(hold[0]);
+	close(hold[1]);
+	await_end(w, inner);
+	await_end(w, outer);
+	assert_int_equal(count_members(w, outer), 0);
+}
+
+/* After a restart: who was there before is named by user space, and its children by the kernel. */
+static void process_that_joins_a_run_hands_it_on(void **state)
+{
+	struct watcher *w = *state;
+	struct child first = start_child(run_fork_storm), second;
+	uint64_t run = begin_run(w, first.pid);
+	struct process_id id;
+
+	assert_int_equal(pipe(hold), 0);
+	second = start_child(run_daemonizing);
+	id = identity(second.pid);
+	assert_int_equal(ASK(w->sentinel, join_run, (uint32_t)run, &id), 0);
+	assert_int_equal(ASK(w->sentinel, join_run, (uint32_t)run, &id), 0);
+	assert_int_equal(count_members(w, run), 2);
+	step(&second);
+	assert_int_equal(end_child(&second), 0);
+	step(&first);
+	assert_int_equal(end_child(&first), 0);
+	await_members(w, run, 1);
+	assert_true(ASK(w->sentinel, run_lives, run));
+	close(hold[0]);
+	close(hold[1]);
+	await_end(w, run);
+}
+
 static void ended_process_begins_no_run(void **state)
 {
 	struct watcher *w = *state;
@@ -214,6 +304,8 @@ int main(void)
 		TEST(run_lasts_when_its_first_process_is_killed),
 		TEST(short_lived_members_are_not_told_of),
 		TEST(run_inside_a_run_is_one_member_of_it),
+		TEST(members_of_a_run_that_has_no_name_are_of_the_one_around_it),
+		TEST(process_that_joins_a_run_hands_it_on),
 		TEST(ended_process_begins_no_run),
 		TEST(number_of_a_run_that_lives_is_not_given_twice),
 	};

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "processes.h"
 #include "reconcile/status.h"
+#include "registry/runs.h"
 
 #define STALE_S 1800
 #define MPTCP	262
@@ -289,6 +290,60 @@ static void a_process_that_does_not_let_go_is_named(void **state)
 			    "process 4711 has ended, but the kernel still keeps its port");
 }
 
+/* --- runs --- */
+
+static struct process member; /* of a run, whoever it is beside that */
+
+static const struct process *look_up_member(const struct process_id *id, void *user_data)
+{
+	return process_id_equal(&member.id, id) ? &member : look_up(id, user_data);
+}
+
+static struct status_verdict judge_member(pid_t pid, struct run *run, enum run_state state)
+{
+	struct service claim = claim_of_shell();
+	struct listener l;
+	struct socket_row *row = listener_init(&l, (pid_t[]){ pid, 0 });
+	struct status_verdict v;
+
+	run->state = state;
+	claim.runs = run;
+	member = *process(pid);
+	member.run = 7;
+	row->uid = member.uid;
+	reconcile_service(&claim, (const struct socket_row *[]){ row }, 1, look_up_member, NULL,
+			  NOW, STALE_S, &v);
+	return v;
+}
+
+static void a_member_of_a_run_of_the_claim_always_fits(void **state)
+{
+	struct run older = { .number = 7, .service = "myapp:web" };
+	struct run newer = { .next = &older, .number = 8, .service = "myapp:web" };
+
+	assert_int_equal(judge_member(STRANGER, &newer, RUN_READY).status, SERVICE_ACTIVE);
+	assert_int_equal(judge_member(SQUATTER, &newer, RUN_READY).status, SERVICE_ACTIVE);
+	assert_int_equal(judge_member(SQUATTER, &newer, RUN_DETACHED).status, SERVICE_ACTIVE);
+}
+
+static void a_member_of_another_services_run_squats(void **state)
+{
+	struct run other = { .number = 7, .service = "myapp:api" };
+	struct run own = { .next = &other, .number = 8, .service = "myapp:web" };
+
+	assert_int_equal(judge_member(SQUATTER, &own, RUN_READY).status, SERVICE_SQUATTED);
+}
+
+static void a_member_of_an_unattended_run_is_orphaned(void **state)
+{
+	struct run run = { .number = 7, .service = "myapp:web", .pd.pid = 77 };
+	struct status_verdict v = judge_member(SERVER, &run, RUN_UNATTENDED);
+
+	assert_int_equal(v.status, SERVICE_ORPHANED);
+	assert_string_equal(v.reason, "node (20) is of an unattended run: pd (77), which started "
+				      "it, is gone; pd stop myapp:web ends it");
+}
+
 static void a_hidden_holder_of_another_user_squats(void **state)
 {
 	struct service claim = claim_of_shell();
@@ -519,6 +574,9 @@ int main(void)
 		cmocka_unit_test(statuses_follow_from_holders_and_binder),
 		cmocka_unit_test(the_status_stays_while_the_process_ends),
 		cmocka_unit_test(a_process_that_does_not_let_go_is_named),
+		cmocka_unit_test(a_member_of_a_run_of_the_claim_always_fits),
+		cmocka_unit_test(a_member_of_another_services_run_squats),
+		cmocka_unit_test(a_member_of_an_unattended_run_is_orphaned),
 		cmocka_unit_test(a_hidden_holder_of_another_user_squats),
 		cmocka_unit_test(a_holder_of_which_nothing_is_known_counts_as_the_sockets_user),
 		cmocka_unit_test(a_reused_pid_does_not_keep_the_binder_alive),

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs as they are stored, and as the services that they serve have them. */
+#include "unit/registry/fixture.h"
+
+#include "registry/runs.h"
+
+static struct run run_of(uint32_t number, const char *service)
+{
+	struct run run = { .number = number,
+			   .outer = 7,
+			   .port = 3100,
+			   .uid = 1000,
+			   .pd = { .pid = 78, .start_ticks = 7900 },
+			   .since = FIXTURE_NOW };
+
+	snprintf(run.service, sizeof(run.service), "%s", service);
+	return run;
+}
+
+static void add(struct fixture *f, uint32_t number, const char *service)
+{
+	struct run run = run_of(number, service);
+
+	fixture_begin(f);
+	assert_int_equal(registry_run_add(f->registry, &run), 0);
+	fixture_commit(f);
+}
+
+static void reload(struct fixture *f)
+{
+	fixture_reopen(f);
+	assert_int_equal(registry_runs_load(f->registry), 0);
+}
+
+static void a_run_reads_back_as_it_was_stored(void **state)
+{
+	struct fixture *f = *state;
+	const struct run *run;
+
+	add(f, 0x1a2b, "myapp:web");
+	fixture_begin(f);
+	assert_int_equal(registry_run_set_state(f->registry, 0x1a2b, RUN_READY), 0);
+	fixture_commit(f);
+	reload(f);
+	run = registry_run(f->registry, 0x1a2b);
+	assert_non_null(run);
+	assert_string_equal(run->service, "myapp:web");
+	assert_int_equal(run->outer, 7);
+	assert_int_equal(run->port, 3100);
+	assert_int_equal(run->uid, 1000);
+	assert_int_equal(run->pd.pid, 78);
+	assert_int_equal(run->pd.start_ticks, 7900);
+	assert_int_equal(run->since, FIXTURE_NOW);
+	assert_int_equal(run->state, RUN_READY);
+}
+
+static void a_run_that_was_removed_does_not_come_back(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, 1, "myapp:web");
+	add(f, 2, "");
+	fixture_begin(f);
+	assert_int_equal(registry_run_remove(f->registry, 1), 0);
+	fixture_commit(f);
+	assert_null(registry_run(f->registry, 1));
+	reload(f);
+	assert_null(registry_run(f->registry, 1));
+	assert_non_null(registry_run(f->registry, 2));
+}
+
+static void a_run_of_another_boot_is_over(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, 1, "myapp:web");
+	add(f, 2, "myapp:web");
+	fixture_shell(f, "UPDATE runs SET bootId = 'earlier' WHERE id = 'run-00000001'");
+	reload(f);
+	assert_null(registry_run(f->registry, 1));
+	fixture_begin(f);
+	registry_run_remove(f->registry, 2);
+	fixture_commit(f);
+	fixture_expect(f, "SELECT count(*) FROM runs", "0");
+}
+
+static void rows_that_people_wrote_are_skipped(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, 3, "myapp:web");
+	fixture_shell(f, "INSERT INTO runs(id, bootId) SELECT 'what?', bootId FROM runs;"
+			 "INSERT INTO runs(id, bootId, service, port, pid, state) "
+			 "SELECT 'run-00000004', bootId, 'no service', 'x', -5, 'odd' FROM runs "
+			 "WHERE id = 'run-00000003'");
+	reload(f);
+	assert_non_null(registry_run(f->registry, 4));
+	assert_string_equal(registry_run(f->registry, 4)->service, "");
+	assert_int_equal(registry_run(f->registry, 4)->state, RUN_STARTING);
+	assert_int_equal(registry_run(f->registry, 4)->pd.pid, 0);
+}
+
+static void a_service_has_its_newest_run(void **state)
+{
+	struct fixture *f = *state;
+	const struct run *newest;
+
+	add(f, 1, "myapp:web");
+	add(f, 2, "myapp:web");
+	add(f, 3, "myapp:api");
+	newest = registry_run_of_service(f->registry, "myapp:web");
+	assert_int_equal(newest->number, 2);
+	assert_null(registry_run_of_service(f->registry, "myapp:db"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_run_reads_back_as_it_was_stored),
+		TEST(a_run_that_was_removed_does_not_come_back),
+		TEST(a_run_of_another_boot_is_over),
+		TEST(rows_that_people_wrote_are_skipped),
+		TEST(a_service_has_its_newest_run),
+	};
+
+	return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
+}
