@@ -84,6 +84,14 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+# The commit, for `pd version`: looked at in each build, and compiled again when it is another one.
+$(BUILD)/commit.h: FORCE
+	@mkdir -p $(@D)
+	@scripts/commit >$@.tmp
+	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+$(BUILD)/obj/userspace/base/build.o: $(BUILD)/commit.h
+$(BUILD)/obj/userspace/base/build.o: ALL_CFLAGS += -include $(BUILD)/commit.h
+
 define room_rules
 $(call archive,$(1)): $(call objects,userspace/$(1))
 	@rm -f $$@
@@ -246,9 +254,10 @@ format: ## lay out every C file with clang-format
 	@scripts/bootstrap test
 	find bpf cli userspace tests -name '*.[ch]' -print0 | xargs -0 clang-format -i
 
-install: all ## install into $(DESTDIR)$(PREFIX), /usr/local by default
+install: all ## install into $(DESTDIR)$(PREFIX), /usr/local by default; replace an older daemon
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/pd $(BUILD)/portdaddyd
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/port-daddy README.md LICENSE
+	@$(if $(DESTDIR),true,scripts/replace-daemon $(PREFIX)/bin/pd)
 
 uninstall: ## remove what install installed; claims and their database stay
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,pd portdaddyd)
@@ -258,5 +267,5 @@ clean: ## remove what was built
 	rm -rf build
 
 .PHONY: all help run demo test test-unit test-kernel test-vm test-cli test-cases check format \
-	install uninstall clean fuzz fuzz-targets unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
+	install uninstall clean fuzz FORCE fuzz-targets unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

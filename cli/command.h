@@ -57,7 +57,7 @@ const char *command_value_at(const struct command *self, const struct command_li
 			     const char *name, int n);
 
 extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_status, cmd_log,
-	cmd_watch, cmd_start, cmd_stop, cmd_version, cmd_help;
+	cmd_watch, cmd_daemon, cmd_version, cmd_help;
 extern const struct command cmd_health;
 extern const struct command cmd_session, cmd_sessions, cmd_note, cmd_notes, cmd_metrics;
 extern const struct command cmd_cleanup;

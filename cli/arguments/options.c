@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/moment.h"
 #include "base/text.h"
 
@@ -25,6 +26,9 @@ const struct command_option options_global[] = {
 	[GLOBAL_VERSION] = { "version", 0, NULL, "print the version of pd" },
 	{ NULL },
 };
+
+/* Commands of the daemon's: not a slip away from those of the services. */
+static const char *const of_daemon[] = { "start", "stop", "restart" };
 
 struct reader {
 	int argc, next, n_operands;
@@ -251,6 +255,9 @@ static int read_operand(struct reader *reader, char *word)
 			return 0;
 		}
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(of_daemon); i++)
+		if (strcmp(of_daemon[i], word) == 0)
+			return fail(reader, "the daemon's %s is: pd daemon %s", word, word);
 	near = nearest_command(reader->table, word);
 	if (near)
 		return fail(reader, "unknown command '%.100s'; did you mean: pd %s", word, near);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "cli/client/autostart.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,10 +20,10 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/own_pd.h"
 #include "base/paths.h"
-#include "cli/client/client.h"
 #include "cli/client/connection.h"
-#include "cli/render/render.h"
+#include "cli/client/peer.h"
 
 #define SERVICE_USER  "port-daddy" /* made by the package of the service */
 #define DAEMON_NAME   "portdaddyd"
@@ -35,8 +37,10 @@
 #define LOG_TAIL_BYTES 2048 /* the last line is looked for in the log's end */
 
 struct start {
-	uid_t uid;    /* whose daemon it is to be */
-	bool service; /* started with --system */
+	uid_t uid;	  /* whose daemon it is to be */
+	bool service;	  /* started with --system */
+	const char *user; /* started with --user; NULL = whom it finds by its own rule */
+	pid_t crashed;	  /* with eBPF; 0 = none */
 	char state[PATH_MAX];
 	char program[PATH_MAX];
 	char *error;
@@ -59,12 +63,20 @@ static enum outcome fail(struct start *s, const char *format, ...)
 /*
  * Whom the daemon will be, by its own rule: under sudo the invoking user; as plain root the
  * service's user where there is one, and then at the service's place, where clients look for it.
+ * One that takes another's place stays that one's user.
  */
-static void choose_owner(struct start *s)
+static void choose_owner(struct start *s, const struct peer *instead_of)
 {
 	const struct passwd *pw;
 
 	s->uid = getuid();
+	if (instead_of && geteuid() == 0 && instead_of->uid) {
+		s->uid = instead_of->uid;
+		s->service = !strcmp(instead_of->socket, PATHS_SYSTEM_SOCKET);
+		pw = getpwuid(s->uid);
+		s->user = pw ? pw->pw_name : NULL;
+		return;
+	}
 	if (geteuid() != 0 || paths_sudo_user(&s->uid))
 		return;
 	pw = getpwnam(SERVICE_USER);
@@ -72,22 +84,6 @@ static void choose_owner(struct start *s)
 		s->uid = pw->pw_uid;
 		s->service = true;
 	}
-}
-
-/* The directory of the running pd, without a slash at its end. */
-static int own_directory(char *ret, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", ret, size - 1);
-	char *slash;
-
-	if (n < 0)
-		return -errno;
-	ret[n] = '\0';
-	slash = strrchr(ret, '/');
-	if (!slash)
-		return -ENOENT;
-	*slash = '\0';
-	return 0;
 }
 
 /* Next to pd, as `make` builds it; in ../libexec, as `make install` may put it; else in PATH. */
@@ -172,7 +168,8 @@ static const char *const not_ours[] = {
 /* In the grandchild: becomes the daemon. */
 static void __attribute__((noreturn)) become_daemon(const struct start *s, int log)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const char *argv[5] = { DAEMON_NAME };
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), n = 1;
 	sigset_t none;
 
 	make_absolute("PORT_DADDY_HOME");
@@ -183,8 +180,7 @@ static void __attribute__((noreturn)) become_daemon(const struct start *s, int l
 		dprintf(STDERR_FILENO, "cannot prepare the daemon: %s\n", strerror(errno));
 		_exit(126);
 	}
-	/* Descriptors of the caller, a lock's or a pipe's end, must not live as long as a daemon.
-	 */
+	/* descriptors of the caller, a lock's or a pipe's end, must not live as long as a daemon */
 	closefrom(STDERR_FILENO + 1);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
@@ -193,7 +189,11 @@ static void __attribute__((noreturn)) become_daemon(const struct start *s, int l
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(not_ours); i++)
 		unsetenv(not_ours[i]);
-	execlp(s->program, DAEMON_NAME, s->service ? "--system" : NULL, (char *)NULL);
+	if (s->user)
+		argv[n++] = "--user", argv[n++] = s->user;
+	if (s->service)
+		argv[n++] = "--system";
+	execvp(s->program, (char *const *)argv);
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", s->program, strerror(errno));
 	_exit(127);
 }
@@ -235,6 +235,20 @@ static pid_t spawn(const struct start *s, int log)
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
 	return pid;
+}
+
+/* A daemon with eBPF that had no time to say farewell has left that in its lock file. */
+static void find_crashed(struct start *s)
+{
+	char path[PATH_MAX + 32], text[PATHS_LOCK_TEXT_SIZE] = "", kernel[8];
+	_cleanup_close_ int fd = -1;
+	int pid;
+
+	snprintf(path, sizeof(path), "%s/%s", s->state, PATHS_LOCK_NAME);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0 && pread(fd, text, sizeof(text) - 1, 0) > 0 &&
+	    sscanf(text, "%d %7s", &pid, kernel) == 2 && !strcmp(kernel, PATHS_LOCK_EBPF))
+		s->crashed = pid;
 }
 
 static bool answers(void)
@@ -320,7 +334,8 @@ static enum outcome explain_failure(struct start *s, int log, off_t log_from, bo
 		    s->state, PATHS_LOG_NAME);
 }
 
-enum outcome client_start_daemon(bool say_so, char *ret_error, int size)
+enum outcome autostart(const struct peer *instead_of, struct autostarted *ret, char *ret_error,
+		       int size)
 {
 	struct start s = { .error = ret_error, .size = size };
 	_cleanup_close_ int log = -1;
@@ -329,12 +344,12 @@ enum outcome client_start_daemon(bool say_so, char *ret_error, int size)
 	pid_t pid;
 	int r;
 
-	choose_owner(&s);
+	choose_owner(&s, instead_of);
 	r = paths_state_dir(s.service, s.uid, s.state, sizeof(s.state));
 	if (r < 0)
 		return fail(&s,
 			    "there is no place for the daemon's files: %s (set PORT_DADDY_HOME)",
-			    strerror(-r));
+			    paths_state_dir_strerror(r));
 	log = open_log(&s);
 	if (log < 0)
 		return fail(&s,
@@ -342,15 +357,16 @@ enum outcome client_start_daemon(bool say_so, char *ret_error, int size)
 			    "choose another place with PORT_DADDY_HOME)",
 			    s.state, PATHS_LOG_NAME, strerror(-log));
 	find_program(&s);
+	find_crashed(&s);
 	log_from = lseek(log, 0, SEEK_END);
 	pid = spawn(&s, log);
 	if (pid < 0)
 		return fail(&s, "cannot start %s: %s", s.program, strerror(-pid));
 	if (!wait_until_it_answers(pid, &died))
 		return explain_failure(&s, log, log_from, died);
-	/* When ours died, another pd's daemon has come first, and that pd tells of it. */
-	if (say_so && !died)
-		render_note("started the daemon (pid %d, log %s/%s)", (int)pid, s.state,
-			    PATHS_LOG_NAME);
+	/* when ours died, another pd's daemon has come first, and that pd tells of it */
+	ret->pid = died ? 0 : pid;
+	ret->crashed = s.crashed;
+	snprintf(ret->log, sizeof(ret->log), "%s/%s", s.state, PATHS_LOG_NAME);
 	return OUTCOME_OK;
 }

@@ -7,9 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/own_pd.h"
 #include "base/text.h"
 #include "cli/client/answer.h"
+#include "cli/client/autostart.h"
 #include "cli/client/connection.h"
+#include "cli/client/other_build.h"
+#include "cli/client/polling.h"
 #include "cli/client/rows.h"
 #include "cli/client/stop_guard.h"
 #include "cli/render/render.h"
@@ -81,24 +85,49 @@ static bool may_start(void)
 	return !forbidden || strcmp(forbidden, "1") != 0;
 }
 
+/* On stderr, in one line: that a daemon was started, and what it does not see. */
+static void tell_of_start(const struct autostarted *started)
+{
+	_cleanup_(answer_freep) struct json_object *status = NULL;
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	char words[POLLING_WORDS_SIZE], crashed[96] = "no daemon ran";
+
+	if (connection_open_any(&c, NULL, 0) < 0 ||
+	    client_request_on(TAKE_FD(c.fd), "/v1/status", &status) != OUTCOME_OK ||
+	    !polling_is(status)) {
+		render_note("started the daemon (pid %d, log %s)", started->pid, started->log);
+		return;
+	}
+	if (started->crashed)
+		snprintf(crashed, sizeof(crashed),
+			 "the daemon with eBPF (pid %d) was killed or has crashed",
+			 started->crashed);
+	render_note("%s; started one that only polls (pid %d, log %s): %s", crashed, started->pid,
+		    started->log, polling_words(status, words));
+}
+
 /* Connects, and starts a daemon where there is none. */
 static enum outcome dial(struct connection *c, struct json_object **ret_error)
 {
+	struct autostarted started;
 	enum outcome outcome;
 	char error[1024];
 	int r = connection_open_any(c, NULL, 0);
 
 	if (r == -ENOENT && !may_start())
 		return fail(ret_error, OUTCOME_NO_DAEMON,
-			    "no daemon is running; start one with: pd start");
+			    "no daemon is running; start one with: pd daemon start");
 	if (r == -ENOENT) {
-		outcome = client_start_daemon(true, error, sizeof(error));
+		outcome = autostart(NULL, &started, error, sizeof(error));
 		if (outcome != OUTCOME_OK)
 			return fail(ret_error, outcome, error);
+		if (started.pid)
+			tell_of_start(&started);
 		r = connection_open_any(c, NULL, 0);
 	}
 	if (r == -ENOENT)
-		return fail(ret_error, OUTCOME_NO_DAEMON, "the daemon ended again; see: pd start");
+		return fail(ret_error, OUTCOME_NO_DAEMON,
+			    "the daemon ended again; see: pd daemon start");
 	return r < 0 ? fail_exchange(ret_error, r) : OUTCOME_OK;
 }
 
@@ -121,30 +150,44 @@ static struct json_object *parse(const char *text, size_t n)
 	return TAKE_PTR(o);
 }
 
+/* A question that a daemon of another build has no answer to. */
+static enum outcome fail_no_route(const struct build *daemon, struct json_object **ret)
+{
+	char words[OTHER_BUILD_WORDS_SIZE], message[OTHER_BUILD_WORDS_SIZE + 64];
+
+	json_object_put(*ret);
+	snprintf(message, sizeof(message), "%s (it has no answer to this)",
+		 other_build_words(daemon, words));
+	return fail(ret, OUTCOME_FAILED, message);
+}
+
 /* Takes `answer`: into *ret when it has the API's shape, else an error takes its place. */
-static enum outcome judge(struct json_object *answer, int http_status, struct json_object **ret)
+static enum outcome judge(struct json_object *answer, const struct http_head *head,
+			  struct json_object **ret)
 {
 	_cleanup_(answer_freep) struct json_object *o = answer;
 	enum outcome outcome;
-	char message[160];
+	char message[160], pd[OWN_PD_SIZE];
 
 	if (!answer_has(o, "ok")) {
 		snprintf(message, sizeof(message),
 			 "the daemon answered with HTTP status %d and nothing that pd understands",
-			 http_status);
+			 head->status);
 		return fail(ret, OUTCOME_FAILED, message);
 	}
 	if (answer_int(o, "version") != JSON_VERSION) {
 		snprintf(message, sizeof(message),
-			 "the daemon speaks version %lld, this pd version %d; restart it: "
-			 "pd stop, pd start",
-			 (long long)answer_int(o, "version"), JSON_VERSION);
+			 "the daemon speaks version %lld, this pd version %d; replace it: %.80s "
+			 "daemon restart",
+			 (long long)answer_int(o, "version"), JSON_VERSION, own_pd(pd));
 		return fail(ret, OUTCOME_FAILED, message);
 	}
 	*ret = TAKE_PTR(o);
 	if (answer_bool(*ret, "ok"))
 		return OUTCOME_OK;
 	outcome = outcome_of_code(answer_text(answer_member(*ret, "error"), "code"));
+	if (outcome == OUTCOME_NO_ROUTE && !build_is_own(&head->daemon))
+		return fail_no_route(&head->daemon, ret);
 	/* an error's outcome is never OK, whatever its code says */
 	return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 }
@@ -156,7 +199,7 @@ static enum outcome read_answer(struct connection *c, const char *method, struct
 
 	if (r < 0)
 		return fail_connection(c, method, ret, r);
-	return judge(parse(c->bytes + c->head.size, n), c->head.status, ret);
+	return judge(parse(c->bytes + c->head.size, n), &c->head, ret);
 }
 
 struct request {
@@ -199,8 +242,8 @@ static bool dial_again(struct connection *c, const struct request *request, int 
 }
 
 /* Connects and sends, and reads as far as the answer's head. */
-static enum outcome ask(struct connection *c, const struct request *request,
-			struct json_object **ret_error)
+static enum outcome ask_once(struct connection *c, const struct request *request,
+			     struct json_object **ret_error)
 {
 	enum outcome outcome = dial(c, ret_error);
 	bool may_start = true;
@@ -219,6 +262,42 @@ static enum outcome ask(struct connection *c, const struct request *request,
 	if (outcome == OUTCOME_OK)
 		return fail_connection(c, request->method, ret_error, r);
 	c->broken = true;
+	return outcome;
+}
+
+/* A daemon that does not tell its build, and has refused a name that it does not know? */
+static bool wants_less(struct connection *c, const struct request *request, char **ret_path,
+		       char **ret_body)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	size_t n;
+
+	if (c->head.status != outcome_row(OUTCOME_BAD_REQUEST)->http || *c->head.daemon.version ||
+	    connection_read_body(c, &n) < 0)
+		return false;
+	answer = parse(c->bytes + c->head.size, n);
+	return other_build_drop(answer_text(answer_member(answer, "error"), "message"),
+				request->path, request->body, ret_path, ret_body);
+}
+
+/* The same, again without what a daemon of another build does not know. */
+static enum outcome ask(struct connection *c, const struct request *request,
+			struct json_object **ret_error)
+{
+	_cleanup_free_ char *path = NULL, *body = NULL;
+	struct request fewer = *request;
+	enum outcome outcome;
+
+	for (;;) {
+		outcome = ask_once(c, &fewer, ret_error);
+		if (outcome != OUTCOME_OK || !wants_less(c, &fewer, &path, &body))
+			break;
+		connection_close(c);
+		fewer.path = path;
+		fewer.body = body;
+	}
+	if (outcome == OUTCOME_OK && *c->head.ignored)
+		other_build_say_ignored(&c->head.daemon, c->head.ignored);
 	return outcome;
 }
 
@@ -278,8 +357,8 @@ enum outcome client_list(const char *path, rows_each each, void *user_data,
 	if (r < 0)
 		return fail_connection(&c, request.method, ret, r);
 	if (!text_is_utf8(c.bytes + c.head.size, n))
-		return judge(NULL, c.head.status, ret);
-	return judge(rows_parse(c.bytes + c.head.size, n, each, user_data), c.head.status, ret);
+		return judge(NULL, &c.head, ret);
+	return judge(rows_parse(c.bytes + c.head.size, n, each, user_data), &c.head, ret);
 }
 
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)

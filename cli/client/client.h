@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small blocking HTTP/1.0 client for the daemon's Unix socket, and the start of a daemon where
- * none answers.
+ * A small blocking HTTP/1.0 client for the daemon's Unix socket.  Where no daemon answers, one is
+ * started.
  */
 #ifndef CLI_CLIENT_CLIENT_H
 #define CLI_CLIENT_CLIENT_H
@@ -29,8 +29,9 @@ int client_path(const char *base, const struct client_param *params, int n, char
  * body may be NULL (GET) or an object (POST; borrowed).
  * When the daemon ends meanwhile, a request that it had not read is repeated, and one that only
  * asks (GET) is where a daemon is there again; of any other the error says that what became of it
- * is not known. Returns the outcome; *ret is always an object in the API's shape ({"ok":…}), also
- * for failures of the client itself (no daemon, broken answer).  Owned by the caller:
+ * is not known.  What a daemon of another build does not know of the request is left out, and that
+ * is said on stderr.  Returns the outcome; *ret is always an object in the API's shape ({"ok":…}),
+ * also for failures of the client itself (no daemon, broken answer).  Owned by the caller:
  * json_object_put().
  */
 enum outcome client_request(const char *method, const char *path, struct json_object *body,
@@ -75,11 +76,5 @@ enum outcome client_request_on(int fd, const char *path, struct json_object **re
 enum outcome client_stream(const char *path,
 			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
 			   struct json_object **ret_error);
-
-/*
- * Starts the daemon in the caller's state directory; OUTCOME_OK once it answers, else
- * OUTCOME_NO_DAEMON with one sentence in ret_error.  `say_so` tells of it on stderr.
- */
-enum outcome client_start_daemon(bool say_so, char *ret_error, int size);
 
 #endif

@@ -89,15 +89,18 @@ static int send_all(int fd, const char *bytes, size_t n)
 int connection_send(struct connection *c, const char *method, const char *path, const char *body)
 {
 	_cleanup_free_ char *text = NULL;
+	char agent[BUILD_PRODUCT_SIZE];
 	int n;
 
+	build_product(BUILD_PROGRAM_PD, agent);
 	if (body)
 		n = asprintf(&text,
-			     "%s %s HTTP/1.0\r\nHost: localhost\r\n"
+			     "%s %s HTTP/1.0\r\nHost: localhost\r\nUser-Agent: %s\r\n"
 			     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-			     method, path, strlen(body), body);
+			     method, path, agent, strlen(body), body);
 	else
-		n = asprintf(&text, "%s %s HTTP/1.0\r\nHost: localhost\r\n\r\n", method, path);
+		n = asprintf(&text, "%s %s HTTP/1.0\r\nHost: localhost\r\nUser-Agent: %s\r\n\r\n",
+			     method, path, agent);
 	if (n < 0) {
 		text = NULL;
 		return -ENOMEM;

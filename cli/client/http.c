@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -82,9 +83,16 @@ static bool header_is(struct text line, const char *name, struct text *ret)
 static int parse_header(struct text line, struct http_head *head)
 {
 	struct text value;
+	char product[BUILD_PRODUCT_SIZE];
 
 	if (header_is(line, "Content-Length", &value))
 		return parse_length(value, &head->content_length);
+	if (header_is(line, "Server", &value)) {
+		snprintf(product, sizeof(product), "%.*s", (int)value.n, value.at);
+		build_parse(product, BUILD_PROGRAM_DAEMON, &head->daemon);
+	}
+	if (header_is(line, "Port-Daddy-Ignored", &value))
+		snprintf(head->ignored, sizeof(head->ignored), "%.*s", (int)value.n, value.at);
 	if (header_is(line, "Transfer-Encoding", &value))
 		return -EBADMSG;
 	return 0;

@@ -6,12 +6,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/build.h"
+
+#define HTTP_IGNORED_SIZE 64
+
 #define HTTP_HEAD_MAX_BYTES (64 * 1024) /* the daemon's own heads are under 300 bytes */
 
 struct http_head {
 	int status;
 	int64_t content_length; /* -1: the body ends with the connection */
 	size_t size;		/* bytes up to the first one of the body */
+	struct build daemon;	/* of whoever answers; all empty where it does not say */
+	/* a name of the request that a daemon of another build did not know; "" = none */
+	char ignored[HTTP_IGNORED_SIZE];
 };
 
 /*

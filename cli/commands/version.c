@@ -2,31 +2,80 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
+#include "base/build.h"
+#include "cli/client/answer.h"
+#include "cli/client/connection.h"
+#include "cli/client/other_build.h"
 #include "cli/command.h"
 #include "cli/render/render.h"
 
-static int run(const struct command *self, const struct command_line *line)
+/* The build of the daemon that runs, which starts none.  False when none does. */
+static bool daemon_build(struct build *ret)
 {
-	struct json_object *o;
+	_cleanup_(answer_freep) struct json_object *status = NULL;
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
 
-	if (!line->json) {
-		printf("%s%s\n", line->quiet ? "" : "pd ", PD_VERSION);
-		return 0;
-	}
-	o = json_object_new_object();
+	if (connection_open_any(&c, NULL, 0) < 0 ||
+	    client_request_on(TAKE_FD(c.fd), "/v1/status", &status) != OUTCOME_OK)
+		return false;
+	other_build_read(status, ret);
+	return true;
+}
+
+static void add_build(struct json_object *o, const struct build *b)
+{
+	json_object_object_add(o, "program", json_object_new_string(b->version));
+	json_object_object_add(o, "commit", json_object_new_string(b->commit));
+}
+
+static void show_json(const struct build *daemon)
+{
+	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	struct json_object *other = daemon ? json_object_new_object() : NULL;
+
 	json_object_object_add(o, "ok", json_object_new_boolean(true));
 	/* "version" is the version of the JSON, as in every answer. */
 	json_object_object_add(o, "version", json_object_new_int(1));
-	json_object_object_add(o, "program", json_object_new_string(PD_VERSION));
+	add_build(o, &build_own);
+	if (daemon)
+		add_build(other, daemon);
+	json_object_object_add(o, "daemon", other);
 	render_json(o);
-	json_object_put(o);
+}
+
+static void show(const struct build *daemon)
+{
+	char text[BUILD_TEXT_SIZE], words[OTHER_BUILD_WORDS_SIZE];
+
+	printf("pd         %s\n", build_text(&build_own, text));
+	render_text(TONE_PLAIN, "portdaddyd %s",
+		    daemon ? build_text(daemon, text) : "does not run");
+	render_newline();
+	if (daemon && !build_is_own(daemon))
+		render_note("%s", other_build_words(daemon, words));
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	struct build daemon;
+	bool runs;
+
+	if (line->quiet) {
+		printf("%s\n", build_own.version);
+		return 0;
+	}
+	runs = daemon_build(&daemon);
+	if (line->json)
+		show_json(runs ? &daemon : NULL);
+	else
+		show(runs ? &daemon : NULL);
 	return 0;
 }
 
 const struct command cmd_version = {
 	.name = "version",
 	.arguments = "",
-	.summary = "print the version of pd",
+	.summary = "print the versions of pd and of the daemon, and their commits",
 	.examples = "  pd version\n",
 	.run = run,
 };

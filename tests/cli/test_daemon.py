@@ -110,7 +110,7 @@ class PrivilegeTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.run("status", uid=NOBODY).code, harness.DONE)
 
     def test_stop_by_another_user_is_refused_and_names_the_owner(self):
-        answer = self.daemon.run("stop", uid=NOBODY)
+        answer = self.daemon.run("daemon", "stop", uid=NOBODY)
         self.assertEqual(answer.code, harness.NOT_ALLOWED, answer)
         owner = pwd.getpwuid(os.stat(f"/proc/{self.daemon.pid}").st_uid).pw_name
         self.assertIn(f"belongs to user {owner}", answer.err)
@@ -171,7 +171,7 @@ class OneDaemonTest(harness.PortDaddyTest):
         self.assertIsNotNone(self.daemon.service("app:web"))
 
     def test_pd_stop_ends_the_daemon(self):
-        self.daemon.pd("stop")
+        self.daemon.pd("daemon", "stop")
         self.assertEqual(self.daemon.process.wait(harness.DEADLINE_S), 0)
         self.assertEqual(self.daemon.run("status").code, harness.NO_DAEMON)
 
@@ -185,7 +185,7 @@ class AutostartTest(harness.PortDaddyTest):
     def end_started(self):
         status = self.daemon.run("status", "-j", env=self.env)
         pid = harness.json.loads(status.out)["daemon"]["pid"]
-        self.daemon.pd("stop", env=self.env)
+        self.daemon.pd("daemon", "stop", env=self.env)
         wait_until(lambda: not harness.runs(pid), "the started daemon ends")
 
     def test_pd_starts_a_daemon_and_says_so_in_one_line(self):
@@ -198,11 +198,11 @@ class AutostartTest(harness.PortDaddyTest):
             self.end_started()
 
     def test_pd_start_starts_one_daemon_and_a_second_time_none(self):
-        first = self.daemon.run("start", env=self.env)
+        first = self.daemon.run("daemon", "start", env=self.env)
         try:
             self.assertEqual(first.code, harness.DONE, first.err)
             pid = self.daemon.json("status")["daemon"]["pid"]
-            second = self.daemon.run("start", env=self.env)
+            second = self.daemon.run("daemon", "start", env=self.env)
             self.assertEqual(second.code, harness.DONE, second.err)
             self.assertEqual(self.daemon.json("status")["daemon"]["pid"], pid)
         finally:

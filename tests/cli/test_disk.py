@@ -50,10 +50,10 @@ class LostDatabaseTest(DiskTest):
     def expect_refusal(self, path):
         answer = self.daemon.run("claim", "app:late")
         self.assertEqual(answer.code, FAILED, answer)
-        self.assert_one_line(answer, path, "pd stop")
+        self.assert_one_line(answer, path, "pd daemon stop")
         self.assertNotIn("Healthy", self.database_line())
         self.assertIn(path, self.database_line())
-        self.assertIn("pd stop", self.database_line())
+        self.assertIn("pd daemon stop", self.database_line())
         status = self.daemon.json("status", code=NO)["database"]
         self.assertEqual((status["healthy"], status["state"]), (False, "lost"))
         self.assertIn(path, status["detail"])
@@ -71,7 +71,7 @@ class LostDatabaseTest(DiskTest):
         self.expect_refusal(self.daemon.database)
         # also of a claim that is there already: after a restart it would not be
         self.assertEqual(self.daemon.run("claim", "app:before").code, FAILED)
-        self.daemon.pd("stop")
+        self.daemon.pd("daemon", "stop")
         self.daemon.start()
         self.assertIsNone(self.daemon.service("app:before"))
         self.daemon.claim("app:after")
@@ -83,7 +83,7 @@ class LostDatabaseTest(DiskTest):
         os.rename(other.database, self.daemon.database)
         self.expect_refusal(self.daemon.database)
         self.remove("-wal", "-shm")
-        self.daemon.pd("stop")
+        self.daemon.pd("daemon", "stop")
         self.daemon.start()
         self.assertEqual(self.daemon.service("other:one")["port"], port)
 
@@ -113,7 +113,7 @@ class LostDatabaseTest(DiskTest):
                         ("session", "start", "After")):
             answer = self.daemon.run(*command)
             self.assertEqual(answer.code, FAILED, (command, answer))
-            self.assert_one_line(answer, self.daemon.database, "pd stop")
+            self.assert_one_line(answer, self.daemon.database, "pd daemon stop")
 
     def test_events_of_the_kernel_fill_no_log(self):
         self.remove(*SIDECARS)
@@ -330,7 +330,7 @@ class DamageTest(DiskTest):
         for command in (("find",), ("claim", "app:late")):
             answer = self.daemon.run(*command)
             self.assertEqual(answer.code, FAILED, answer)
-            self.assert_one_line(answer, self.daemon.database, "damaged", "pd stop")
+            self.assert_one_line(answer, self.daemon.database, "damaged", "pd daemon stop")
 
     def test_claims_survive_a_daemon_that_a_cut_index_killed(self):
         self.daemon.stop()
@@ -414,7 +414,7 @@ class LogFileTest(DiskTest):
                 f.write(f"2024-02-28 02:47:23 an old line, number {n}\n")
         before = os.path.getsize(self.path)
         self.assertGreater(before, 2 * 1024 * 1024)
-        self.daemon.pd("start", env={"PORT_DADDY_NO_AUTOSTART": ""})
+        self.daemon.pd("daemon", "start", env={"PORT_DADDY_NO_AUTOSTART": ""})
         try:
             self.assertLess(os.path.getsize(self.path), 1024 * 1024)
             lines = wait_until(lambda: self.lines("listening on"), "its start is in the log")
@@ -424,7 +424,7 @@ class LogFileTest(DiskTest):
                 self.assertRegex(line, r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
         finally:
             pid = self.daemon.json("status")["daemon"]["pid"]
-            self.daemon.pd("stop")
+            self.daemon.pd("daemon", "stop")
             wait_until(lambda: not harness.runs(pid), "it ends")
 
     def test_log_that_somebody_else_opened_is_not_cut(self):

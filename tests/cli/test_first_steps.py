@@ -37,7 +37,7 @@ class FirstStepsTest(unittest.TestCase):
     def stop_daemon(self):
         status = self.pd("status", "-j")
         pid = harness.json.loads(status.stdout)["daemon"]["pid"]
-        self.pd("stop")
+        self.pd("daemon", "stop")
         wait_until(lambda: not harness.runs(pid), "the daemon ends")
 
     def test_make_run_starts_a_daemon_and_a_second_one_changes_nothing(self):

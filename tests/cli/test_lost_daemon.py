@@ -31,7 +31,7 @@ class LostDaemonTest(harness.PortDaddyTest):
 
     def end_started(self):
         status = json.loads(self.daemon.run("status", "-j").out)
-        self.daemon.pd("stop")
+        self.daemon.pd("daemon", "stop")
         wait_until(lambda: not harness.runs(status["daemon"]["pid"]), "the started daemon ends")
 
     def test_request_that_was_not_read_is_repeated_with_a_daemon_of_its_own(self):

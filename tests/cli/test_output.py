@@ -238,8 +238,8 @@ class JsonEverywhereTest(harness.PortDaddyTest):
                     ["claim", "app:api"], ["release", "app:api"], ["cleanup"], ["metrics"],
                     ["lock", "migrations"], ["locks"], ["unlock", "migrations"],
                     ["session", "start", "work"], ["note", "text"], ["notes"], ["sessions"],
-                    ["session", "end"], ["health", "--timeout", "1s"], ["help"], ["start"],
-                    ["stop"])
+                    ["session", "end"], ["health", "--timeout", "1s"], ["help"],
+                    ["daemon", "start"], ["daemon", "stop"])
         for command in commands:
             with self.subTest(command=" ".join(command)):
                 answer = self.daemon.run(*command, "-j")
@@ -256,7 +256,7 @@ class JsonEverywhereTest(harness.PortDaddyTest):
 class HelpTest(harness.PortDaddyTest):
     promised = {"claim", "release", "find", "why", "status", "health", "log", "watch", "cleanup",
                 "lock", "unlock", "locks", "with-lock", "session", "sessions", "note", "notes",
-                "metrics", "start", "stop", "version", "help"}
+                "metrics", "daemon", "version", "help"}
 
     def listed(self):
         return [c["name"] for c in self.daemon.json("help")["commands"]]

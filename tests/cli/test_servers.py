@@ -90,7 +90,7 @@ class RealServersTest(harness.PortDaddyTest):
         server = self.big_server(port)
         self.daemon.wait_status("demo:big", "active")
         server.process.kill()
-        self.daemon.pd("stop")
+        self.daemon.pd("daemon", "stop")
         self.assertEqual([d for d in self.log_of("demo:big") if "hidden" in d], [])
         self.daemon.process.wait(harness.DEADLINE_S)
         self.daemon.start()

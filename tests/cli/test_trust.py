@@ -318,7 +318,7 @@ class NoTextTest(harness.PortDaddyTest):
     def test_place_of_the_daemon_is_still_json(self):
         home = os.fsdecode(self.odd)
         daemon = self.start_daemon("--no-bpf", home=home)
-        started = daemon.run("start", "-j")
+        started = daemon.run("daemon", "start", "-j")
         self.assertEqual(json.loads(started.out)["socket"], f"{self.work}/latin\ufffd/pd.sock")
         self.assertEqual(json.loads(daemon.run("status", "-j").out)["database"]["path"],
                          f"{self.work}/latin\ufffd/port-registry.db")
@@ -372,13 +372,14 @@ print(json.dumps({"reused": victim == listener, "alive": os.waitpid(victim, os.W
 
 
 class StopTest(harness.PortDaddyTest):
-    """pd stop ends the daemon, and nobody who has the pid that the daemon had."""
+    """pd daemon stop ends the daemon, and nobody who has the pid that the daemon had."""
 
     def stop_with_reuse(self, uid, victim_uid, comm="portdaddyd", answer="own", old_kernel=False):
         place = os.path.join(harness.temp_dir(), "pd.sock")
         self.addCleanup(shutil.rmtree, os.path.dirname(place))
         os.chown(os.path.dirname(place), uid, uid)
-        pd = [self.helper("without_peerpidfd")] * old_kernel + [self.daemon.pd_program, "stop"]
+        pd = [self.helper("without_peerpidfd")] * old_kernel + [self.daemon.pd_program, "daemon",
+                                                                     "stop"]
         done = subprocess.run(
             ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", harness.PYTHON, "-c",
              PID_REUSE, place, str(uid), str(victim_uid), comm, str(answer), *pd],
@@ -422,7 +423,8 @@ class StopTest(harness.PortDaddyTest):
         self.assertEqual(seen["code"], DONE, seen)
 
     def test_daemon_is_stopped_on_an_older_kernel(self):
-        done = subprocess.run([self.helper("without_peerpidfd"), self.daemon.pd_program, "stop"],
+        done = subprocess.run([self.helper("without_peerpidfd"), self.daemon.pd_program, "daemon",
+                               "stop"],
                               env=self.daemon.env, capture_output=True, text=True,
                               timeout=harness.DEADLINE_S)
         self.assertEqual((done.returncode, done.stderr), (DONE, ""))
@@ -430,9 +432,9 @@ class StopTest(harness.PortDaddyTest):
 
     @harness.needs_root
     def test_daemon_of_another_user_is_named_with_the_way_out(self):
-        answer = self.daemon.run("stop", uid=NOBODY)
+        answer = self.daemon.run("daemon", "stop", uid=NOBODY)
         self.assertEqual(answer.code, NOT_ALLOWED)
-        self.assertIn("belongs to user root: sudo pd stop", answer.err)
+        self.assertRegex(answer.err, r"belongs to user root: sudo .*pd daemon stop")
         self.assertTrue(self.daemon.answers())
 
 

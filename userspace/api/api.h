@@ -36,7 +36,6 @@ struct api_config {
 	struct sentinel *sentinel;
 	struct tracker *tracker; /* its listener is the api, until api_free() */
 	const char *database_path;
-	const char *version;	     /* of the program */
 	int64_t started_at;	     /* Unix seconds */
 	unsigned request_timeout_ms; /* 0 = SERVER_REQUEST_TIMEOUT_S */
 };

@@ -6,6 +6,7 @@
 #include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/build.h"
 #include "base/procfs.h"
 #include "http/request.h"
 #include "registry/sessions.h"
@@ -22,7 +23,7 @@ static int write_gauges(FILE *to, const struct api *api)
 	if (!fault)
 		fault = registry_count_locks(config->registry, &locks);
 	family_begin(to, "build_info", "gauge", "Always 1; the label has the version.");
-	family_sample(to, "build_info", "version", config->version, 1);
+	family_sample(to, "build_info", "version", build_own.version, 1);
 	family_value(to, "uptime_seconds", "gauge", "Seconds since the daemon started.",
 		     (double)(time(NULL) - config->started_at));
 	family_value(

@@ -7,6 +7,7 @@
 #include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/build.h"
 #include "base/text.h"
 #include "coordination/locks.h"
 #include "http/metrics.h"
@@ -27,7 +28,9 @@ static int add_daemon(struct request *r, struct json_object *o)
 	json_add_int(o, "pid", getpid());
 	json_add_int(o, "uptime", r->now > config->started_at ? r->now - config->started_at : 0);
 	json_add_int(o, "startedAt", config->started_at);
-	json_add_text(o, "version", config->version);
+	json_add_text(o, "version", build_own.version);
+	json_add_text(o, "commit", build_own.commit);
+	json_add_int(o, "committedAt", build_own.committed_at);
 	json_add_text(o, "user", user_name(geteuid()));
 	json_add_int(o, "uid", geteuid());
 	json_add_text(o, "socket", server_socket_path(r->api->server));
@@ -45,6 +48,7 @@ static int add_kernel(struct request *r, struct json_object *o)
 	json_add_bool(o, "behind", inventory_is_behind(r->api->config.inventory));
 	counters_add(o, kernel_counters, &counters);
 	json_add_text(o, "whyNot", report->why_not_bpf);
+	json_add_bool(o, "wantsRoot", report->obstacle == SENTINEL_OBSTACLE_USER);
 	return 0;
 }
 

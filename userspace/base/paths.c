@@ -97,15 +97,26 @@ static int user_state_dir(uid_t uid, char *ret, size_t size)
 	return join(home, STATE_NAME, ret, size);
 }
 
+/* A relative one would be another place in each directory. */
+static int given_home(const char *given, char *ret, size_t size)
+{
+	return given[0] == '/' ? make_absolute(given, ret, size) : -EDOM;
+}
+
 int paths_state_dir(bool service, uid_t uid, char *ret, size_t size)
 {
 	const char *given = variable("PORT_DADDY_HOME");
 
 	if (given)
-		return make_absolute(given, ret, size);
+		return given_home(given, ret, size);
 	if (service)
 		return make_absolute(PATHS_SYSTEM_STATE, ret, size);
 	return user_state_dir(uid, ret, size);
+}
+
+const char *paths_state_dir_strerror(int error)
+{
+	return error == -EDOM ? "PORT_DADDY_HOME has to be an absolute path" : strerror(-error);
 }
 
 int paths_listen_socket(bool service, const char *state_dir, char *ret, size_t size)
@@ -141,7 +152,7 @@ int paths_client_sockets(char ret[][108], int max)
 	if (given)
 		return make_absolute(given, ret[0], SOCKET_PATH_SIZE) == 0;
 	if (home)
-		return make_absolute(home, state, sizeof(state)) == 0 &&
+		return given_home(home, state, sizeof(state)) == 0 &&
 		       join(state, PATHS_SOCKET_NAME, ret[0], SOCKET_PATH_SIZE) == 0;
 
 	strcpy(ret[n++], PATHS_SYSTEM_SOCKET);

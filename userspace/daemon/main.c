@@ -195,7 +195,6 @@ static int serve(struct daemon *d)
 		.inventory = d->inventory,
 		.sentinel = d->sentinel,
 		.database_path = d->state.database,
-		.version = PD_VERSION,
 		.started_at = time(NULL),
 	};
 	int r = new_tracker(d);
@@ -283,6 +282,8 @@ static int start(struct daemon *d, const struct options *options)
 		r = open_kernel(d, options);
 	if (!r)
 		r = drop_privileges(d);
+	if (!r && sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
+		state_note_ebpf(&d->state);
 	if (!r)
 		r = open_registry(d, options);
 	if (!r)

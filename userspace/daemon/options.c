@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/moment.h"
 #include "base/outcome.h"
 #include "base/quota.h"
@@ -90,6 +91,7 @@ static bool read_rows(const char *name, const char *text, struct activity_limits
 int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code)
 {
 	int wrong = outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
+	char build[BUILD_TEXT_SIZE];
 	int c;
 
 	*ret = (struct options){
@@ -123,7 +125,7 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 			ret->debug = true;
 			break;
 		case OPT_VERSION:
-			puts("portdaddyd " PD_VERSION);
+			printf("portdaddyd %s\n", build_text(&build_own, build));
 			return leave(0, ret_exit_code);
 		case 'h':
 			fputs(usage_text, stdout);

@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/paths.h"
 #include "base/procfs.h"
 
-#define LOCK_NAME      "daemon.lock"
 #define ELSEWHERE      "choose another place with PORT_DADDY_HOME"
 #define LOCK_WAIT_MS   3000 /* the end of a killed daemon takes tens of ms, emulated a second */
 #define LOCK_POLL_MS   5
@@ -97,7 +97,7 @@ int state_find(bool service, const struct identity_target *target, struct state 
 	r = paths_state_dir(service, target->uid, ret->directory, sizeof(ret->directory));
 	if (r)
 		return fail(ret_error, r, "no state directory for %s: %s (set PORT_DADDY_HOME)",
-			    target->name, strerror(-r));
+			    target->name, paths_state_dir_strerror(r));
 	r = paths_listen_socket(service, ret->directory, ret->socket, sizeof(ret->socket));
 	if (r)
 		return fail(ret_error, r,
@@ -106,7 +106,7 @@ int state_find(bool service, const struct identity_target *target, struct state 
 			    ret->directory, sizeof(ret->socket) - 1);
 	snprintf(ret->database, sizeof(ret->database), "%s/%s", ret->directory,
 		 PATHS_DATABASE_NAME);
-	snprintf(ret->lock, sizeof(ret->lock), "%s/%s", ret->directory, LOCK_NAME);
+	snprintf(ret->lock, sizeof(ret->lock), "%s/%s", ret->directory, PATHS_LOCK_NAME);
 	if (service && geteuid() == 0)
 		return make_system_directories(target, ret, ret_error);
 	return 0;
@@ -138,7 +138,7 @@ static int make_directory(const struct state *s, const struct identity_target *t
 /* The pid in the lock file; 0 when there is none. */
 static pid_t read_holder(int fd)
 {
-	char text[32] = "";
+	char text[PATHS_LOCK_TEXT_SIZE] = "";
 
 	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (pid_t)atoi(text) : 0;
 }
@@ -185,10 +185,10 @@ int state_lock(struct state *s, const struct identity_target *target, char *ret_
 	if (holder)
 		snprintf(who, sizeof(who), " (pid %d)", holder);
 	if (r == -EWOULDBLOCK)
-		return fail(
-			ret_error, -EBUSY,
-			"%s is in use by another portdaddyd%s: `pd stop` ends it, or " ELSEWHERE,
-			s->directory, who);
+		return fail(ret_error, -EBUSY,
+			    "%s is in use by another portdaddyd%s: `pd daemon stop` ends it, "
+			    "or " ELSEWHERE,
+			    s->directory, who);
 	if (r)
 		return fail(ret_error, r, "cannot lock %s: %s (" ELSEWHERE ")", s->lock,
 			    strerror(-r));
@@ -223,10 +223,11 @@ static int clear_socket_path(const struct sockaddr_un *address, char *ret_error)
 			"place with PORT_DADDY_SOCKET",
 			path);
 	if (!connect(fd, (const void *)address, sizeof(*address)) || errno != ECONNREFUSED)
-		return fail(ret_error, -EADDRINUSE,
-			    "another program has the socket %s: end it (`pd stop` if it is a "
-			    "daemon), or choose another place with PORT_DADDY_SOCKET",
-			    path);
+		return fail(
+			ret_error, -EADDRINUSE,
+			"another program has the socket %s: end it (`pd daemon stop` if it is a "
+			"daemon), or choose another place with PORT_DADDY_SOCKET",
+			path);
 	if (unlink(path) && errno != ENOENT)
 		return fail(ret_error, -errno, "cannot replace %s: %m", path);
 	return 0;
@@ -271,10 +272,21 @@ int state_check(const struct state *s, char *ret_error)
 	return 0;
 }
 
+void state_note_ebpf(const struct state *s)
+{
+	char text[PATHS_LOCK_TEXT_SIZE];
+	int n = snprintf(text, sizeof(text), "%d " PATHS_LOCK_EBPF "\n", getpid());
+
+	if (pwrite(s->lock_fd, text, (size_t)n, 0) < 0)
+		log_warning("%s was not written: %s", s->lock, strerror(errno));
+}
+
 void state_deinit(struct state *s)
 {
 	char why[STATE_ERROR_SIZE];
 
+	if (s->lock_fd >= 0 && ftruncate(s->lock_fd, 0))
+		log_warning("%s was not emptied: %s", s->lock, strerror(errno));
 	/* with the lock still ours nobody else has bound the path since */
 	if (s->own_socket.inode && !state_check(s, why))
 		unlink(s->socket);

@@ -56,6 +56,9 @@ int state_listen(struct state *s, const struct identity_target *target, char *re
  */
 int state_check(const struct state *s, char *ret_error);
 
+/* Leaves word for the next pd that this daemon listens with eBPF, until state_deinit(). */
+void state_note_ebpf(const struct state *s);
+
 /*
  * Removes the socket file if it is the one that we bound, closes both descriptors.  The lock file
  * stays: it may be locked again.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/own_pd.h"
 #include "explain/owners.h"
 #include "explain/template.h"
 #include "reconcile/why_parts.h"
@@ -355,12 +356,16 @@ _Static_assert(ARRAY_SIZE(obstacles) == _SENTINEL_OBSTACLE_MAX, "every obstacle 
 void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer, char *ret_lift,
 		       char *ret_command)
 {
-	const char *sudo = viewer == geteuid() || viewer == 0 ? "" : "sudo ";
+	char pd[OWN_PD_SIZE];
 
 	snprintf(ret_lift, WHY_MISSING_SIZE, "%s", obstacles[report->obstacle].lift);
 	ret_command[0] = '\0';
-	if (obstacles[report->obstacle].restart)
-		snprintf(ret_command, WHY_COMMAND_SIZE, "%spd stop; %spd start", sudo,
+	if (!obstacles[report->obstacle].restart)
+		return;
+	/* one that is cut would be another command */
+	if (snprintf(ret_command, WHY_COMMAND_SIZE, "%s daemon restart",
+		     viewer ? own_pd_sudo(pd) : own_pd(pd)) >= WHY_COMMAND_SIZE)
+		snprintf(ret_command, WHY_COMMAND_SIZE, "%spd daemon restart",
 			 viewer ? "sudo " : "");
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "http/request.h"
@@ -58,11 +59,40 @@ static const char *names_text(const struct param *params, size_t n, char *ret, s
 	return ret;
 }
 
-/* A name that nobody reads is refused: ignored, a mistyped filter would show everything. */
+/* A pd that came with another daemon, and may know what this one does not. */
+static bool asks_for_another_build(const struct request *r)
+{
+	const char *agent = r->http ? evhttp_find_header(evhttp_request_get_input_headers(r->http),
+							 "User-Agent")
+				    : NULL;
+	struct build build;
+
+	return agent && build_parse(agent, BUILD_PROGRAM_PD, &build) && !build_is_own(&build);
+}
+
+/* Tells a pd what was left out; names that are none of pd's stay unsaid. */
+static void note_ignored(struct request *r, const char *name, size_t length)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.*s", (int)(length < 64 ? length : 63), name);
+	if (text_is_shell_word(text))
+		evhttp_add_header(evhttp_request_get_output_headers(r->http), PARSE_IGNORED_HEADER,
+				  text);
+}
+
+/*
+ * A name that nobody reads is refused: ignored, a mistyped filter would show everything.  A pd of
+ * another build has not mistyped it, and says what was left out.
+ */
 static int unknown_name(struct request *r, const char *what, const char *name, size_t length)
 {
 	char legal[128];
 
+	if (asks_for_another_build(r)) {
+		note_ignored(r, name, length);
+		return 0;
+	}
 	return request_fail(
 		r, OUTCOME_BAD_REQUEST, "unknown %s \"%.*s\"; %s takes: %s", what,
 		(int)(length < 64 ? length : 64), name, r->route->path,
@@ -147,8 +177,10 @@ static int parse_query(struct request *r)
 		int index = find_in_route(r->route, at, name);
 		int fault = 0;
 
-		if (name && (r->route->method != ROUTE_GET || index < 0))
-			return unknown_name(r, "parameter", at, name);
+		if (name && (r->route->method != ROUTE_GET || index < 0)) {
+			fault = unknown_name(r, "parameter", at, name);
+			name = 0;
+		}
 		if (name && name + 1 >= length)
 			return request_fail(
 				r, OUTCOME_BAD_REQUEST, "parameter %s has no value; write %s=…",
@@ -213,10 +245,10 @@ int parse_body(struct request *r, const char *text, size_t size)
 		return fault;
 	json_object_object_foreach(r->body, key, value) {
 		(void)value;
-		if (find_in_route(r->route, key, strlen(key)) < 0)
-			return unknown_name(r, "member", key, strlen(key));
+		if (!fault && find_in_route(r->route, key, strlen(key)) < 0)
+			fault = unknown_name(r, "member", key, strlen(key));
 	}
-	return 0;
+	return fault;
 }
 
 static int read_body(struct request *r)
@@ -239,10 +271,13 @@ int parse_object(struct request *r, struct json_object *object, const char *in,
 
 	json_object_object_foreach(object, key, member) {
 		(void)member;
-		if (find_param(params, n, key, strlen(key)) < 0)
+		if (find_param(params, n, key, strlen(key)) >= 0)
+			continue;
+		if (!asks_for_another_build(r))
 			return request_fail(r, OUTCOME_BAD_REQUEST,
 					    "unknown member \"%.64s\" in \"%s\"; it takes: %s", key,
 					    in, names_text(params, n, legal, sizeof(legal)));
+		note_ignored(r, key, strlen(key));
 	}
 	for (size_t i = 0; !fault && i < n; i++) {
 		const struct param_value value = member_of(object, params[i].name);

@@ -12,6 +12,9 @@
 /* Of one decoded value of a query; the longest legal one is a pattern. */
 #define PARSE_PARAM_MAX_BYTES 1024
 
+/* Of an answer to a pd of another build: a name of its request that was not read. */
+#define PARSE_IGNORED_HEADER "Port-Daddy-Ignored"
+
 struct json_object;
 struct request;
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/build.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "http/answer.h"
@@ -33,6 +34,7 @@ int request_init(struct request *ret, struct server *server, struct evhttp_reque
 	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
+	char product[BUILD_PRODUCT_SIZE];
 
 	*ret = (struct request){
 		.server = server,
@@ -46,6 +48,8 @@ int request_init(struct request *ret, struct server *server, struct evhttp_reque
 	ret->pid = peer.pid;
 	ret->uid = peer.uid;
 	ret->answer = answer_ok_new();
+	evhttp_add_header(evhttp_request_get_output_headers(http), "Server",
+			  build_product(BUILD_PROGRAM_DAEMON, product));
 	return 0;
 }
 

@@ -27,7 +27,7 @@ static void check_when_due(struct registry *r, int64_t now)
 			 registry_strerror(r, checked->error));
 	else
 		snprintf(checked->detail, sizeof(checked->detail),
-			 "%s; run `pd stop`, then restore the file from a copy or remove it",
+			 "%s; run `pd daemon stop`, then restore the file from a copy or remove it",
 			 found);
 	took_us = clock_us(CLOCK_MONOTONIC) - began_us;
 	checked->at = now;

@@ -104,8 +104,9 @@ int files_check(const struct files *f, char *ret_error, size_t size)
 			continue;
 		if (ret_error)
 			snprintf(ret_error, size,
-				 "%s %s since the daemon opened it: put it back, or run `pd stop`, "
-				 "and the next pd starts with what is there",
+				 "%s %s since the daemon opened it: put it back, or run `pd daemon "
+				 "stop`, "
+				 "and the next pd daemon starts with what is there",
 				 f->paths[i],
 				 error == 0 || error == ENOENT ? "was removed or replaced"
 							       : "cannot be looked at any more");

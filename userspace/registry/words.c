@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 
 #define ELSEWHERE "or choose another place with PORT_DADDY_HOME"
-#define DAMAGED                                                                  \
-	"is damaged: run `pd stop`, then restore it from a copy or remove it (." \
+#define DAMAGED                                                                         \
+	"is damaged: run `pd daemon stop`, then restore it from a copy or remove it (." \
 	"recover in the sqlite3 shell saves what can be read)"
 
 /* Errnos that mean something else of a database than strerror() says of them. */

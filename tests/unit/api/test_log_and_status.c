@@ -110,7 +110,7 @@ static void a_write_without_its_file_is_refused_and_the_status_tells_it_at_once(
 	_cleanup_answer_ struct answer found = ask_get(w, "/v1/services?pattern=lost:1");
 
 	assert_error(&claim, 500, "failed", w->database);
-	assert_error(&claim, 500, "failed", "pd stop");
+	assert_error(&claim, 500, "failed", "pd daemon stop");
 	assert_ok(&lost);
 	assert_string_equal(text_of(&lost, "database.state"), "lost");
 	assert_false(json_object_get_boolean(member(lost.body, "database.healthy")));

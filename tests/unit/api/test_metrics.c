@@ -56,7 +56,7 @@ static void the_text_for_prometheus_has_its_type_and_escaped_labels(void **state
 	client_wait_text(*state, &c, "port_daddy_request_duration_seconds_count");
 	assert_non_null(strstr(c.text, "Content-Type: text/plain; version=0.0.4"));
 	assert_non_null(strstr(c.text, "\n# TYPE port_daddy_requests_total counter\n"));
-	assert_non_null(strstr(c.text, "port_daddy_build_info{version=\"0.0.0-test\"} 1\n"));
+	assert_non_null(strstr(c.text, "port_daddy_build_info{version=\"" PD_VERSION "\"} 1\n"));
 	assert_non_null(strstr(c.text, "_bucket{le=\"+Inf\"} "));
 	a = client_answer(*state, &c);
 	assert_int_equal(a.status, 200);

@@ -39,7 +39,6 @@ static int start(struct world *w)
 		.inventory = w->inventory,
 		.sentinel = w->sentinel,
 		.database_path = w->database,
-		.version = "0.0.0-test",
 		.tracker = w->tracker,
 	};
 	int fd;

@@ -147,7 +147,6 @@ static inline void world_open_api(struct world *w)
 		.inventory = w->inventory,
 		.sentinel = w->sentinel,
 		.database_path = w->database,
-		.version = "0.0.0-test",
 		.started_at = time(NULL),
 		.request_timeout_ms = w->request_timeout_ms,
 		.tracker = w->tracker,

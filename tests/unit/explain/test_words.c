@@ -262,9 +262,9 @@ static void what_is_missing_comes_with_the_command_that_supplies_it(void **state
 	make_up(&m, WHY_UNKNOWN, SOCKET_LISTEN);
 	strcpy(m.facts.missing, "the flags");
 	strcpy(m.facts.lift, "let root start the daemon");
-	strcpy(m.facts.missing_command, "sudo pd start");
+	strcpy(m.facts.missing_command, "sudo pd daemon start");
 	assert_non_null(strstr(remedies_of(&m), "let root start the daemon"));
-	assert_non_null(strstr(remedies_of(&m), ": sudo pd start\n"));
+	assert_non_null(strstr(remedies_of(&m), ": sudo pd daemon start\n"));
 }
 
 /* --- the addresses of a namespace --- */

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/identity.h"
 #include "base/quota.h"
 #include "http/commit.h"
@@ -296,6 +297,40 @@ static void a_query_that_no_row_reads_is_refused(void **state)
 	}
 }
 
+static void names_that_another_builds_pd_knows_are_left_out_and_said(void **state)
+{
+	char text[256], own[BUILD_PRODUCT_SIZE];
+	const char *answer = ask(*state, "GET /look?id=a:b&new=1&port=3000 HTTP/1.0\r\n"
+					 "User-Agent: pd/9.9.9 (fedcba9; 99)\r\n\r\n");
+
+	assert_non_null(strstr(answer, " 200 "));
+	assert_non_null(strstr(answer, "\"id\":\"a:b\",\"port\":3000"));
+	assert_non_null(strstr(answer, "Port-Daddy-Ignored: new\r\n"));
+	answer = ask(*state, "POST /write HTTP/1.0\r\nUser-Agent: pd/9.9.9\r\n"
+			     "Content-Length: 22\r\n\r\n{\"new\":[1],\"id\":\"a:b\"}");
+	assert_non_null(strstr(answer, " 200 "));
+	assert_non_null(strstr(answer, "Port-Daddy-Ignored: new\r\n"));
+	/* whoever types by hand, or is of this build, has mistyped it */
+	answer = ask(*state, "GET /look?new=1 HTTP/1.0\r\nUser-Agent: curl/8.5.0\r\n\r\n");
+	assert_non_null(strstr(answer, " 400 "));
+	snprintf(text, sizeof(text), "GET /look?new=1 HTTP/1.0\r\nUser-Agent: %s\r\n\r\n",
+		 build_product(BUILD_PROGRAM_PD, own));
+	assert_non_null(strstr(ask(*state, text), " 400 "));
+	/* what it wrote wrongly is refused all the same */
+	answer = ask(*state, "GET /look?new=1&port=x HTTP/1.0\r\nUser-Agent: pd/9.9.9\r\n\r\n");
+	assert_non_null(strstr(answer, " 400 "));
+}
+
+static void every_answer_tells_the_daemons_build(void **state)
+{
+	char own[BUILD_PRODUCT_SIZE], line[BUILD_PRODUCT_SIZE + 16];
+
+	snprintf(line, sizeof(line), "Server: %s\r\n", build_product(BUILD_PROGRAM_DAEMON, own));
+	assert_non_null(strstr(ask(*state, "GET /look HTTP/1.0\r\n\r\n"), line));
+	assert_non_null(strstr(ask(*state, "GET /nowhere HTTP/1.0\r\n\r\n"), line));
+	assert_non_null(strstr(ask(*state, "GET /lines HTTP/1.0\r\n\r\n"), line));
+}
+
 static void what_is_no_route_or_method_is_said(void **state)
 {
 	const char *answer = ask(*state, "GET /nowhere HTTP/1.0\r\n\r\n");
@@ -409,6 +444,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		server_test(a_query_is_read_into_the_handlers_struct),
 		server_test(a_query_that_no_row_reads_is_refused),
+		server_test(names_that_another_builds_pd_knows_are_left_out_and_said),
+		server_test(every_answer_tells_the_daemons_build),
 		server_test(what_is_no_route_or_method_is_said),
 		server_test(an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken),
 		server_test(a_commit_that_fails_is_the_answer_in_the_owners_words),

@@ -44,7 +44,7 @@ static void expect_words(struct fixture *f, int error, const char *path)
 {
 	const char *words = registry_strerror(f->registry, error);
 
-	if (!strstr(words, path) || !strstr(words, "pd stop"))
+	if (!strstr(words, path) || !strstr(words, "pd daemon stop"))
 		fail_msg("\"%s\" does not say what to do with %s", words, path);
 }
 

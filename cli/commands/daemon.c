@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/build.h"
+#include "base/own_pd.h"
+#include "base/text.h"
+#include "cli/client/answer.h"
+#include "cli/client/autostart.h"
+#include "cli/client/connection.h"
+#include "cli/client/other_build.h"
+#include "cli/client/peer.h"
+#include "cli/client/polling.h"
+#include "cli/client/stop_daemon.h"
+#include "cli/command.h"
+#include "cli/render/render.h"
+
+static int fail(bool json, enum outcome outcome, const char *message)
+{
+	_cleanup_(answer_freep) struct json_object *o = render_error_object(outcome, message);
+
+	render_error(json, o);
+	return outcome_row(outcome)->exit_code;
+}
+
+static struct json_object *answer_new(void)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "ok", json_object_new_boolean(true));
+	json_object_object_add(o, "version", json_object_new_int(1));
+	return o;
+}
+
+/* --- stop --- */
+
+static void show_stopped(const struct command_line *line, const struct peer *daemon)
+{
+	_cleanup_(answer_freep) struct json_object *o = NULL;
+
+	if (line->json) {
+		o = answer_new();
+		json_object_object_add(o, "stopped", json_object_new_boolean(daemon != NULL));
+		json_object_object_add(o, "pid", daemon ? json_object_new_int(daemon->pid) : NULL);
+		render_json(o);
+	} else if (daemon) {
+		render_text(TONE_PLAIN, "Daemon stopped (pid %d)", daemon->pid);
+		render_newline();
+	} else {
+		render_note("no daemon is running");
+	}
+}
+
+static int stop(const struct command_line *line)
+{
+	_cleanup_(peer_deinit) struct peer daemon;
+	char error[STOP_DAEMON_ERROR_SIZE];
+	bool runs = peer_find(&daemon);
+	enum outcome outcome = runs ? stop_daemon(&daemon, "stop", error) : OUTCOME_OK;
+
+	if (outcome != OUTCOME_OK)
+		return fail(line->json, outcome, error);
+	show_stopped(line, runs ? &daemon : NULL);
+	return 0;
+}
+
+/* --- start and restart --- */
+
+/* What is known of a daemon that runs. */
+struct running {
+	struct peer peer;
+	struct json_object *status;
+	struct build build;
+	bool polls;
+	bool wants_root; /* it polls because it is not root who started it */
+};
+
+static void running_deinit(struct running *d)
+{
+	peer_deinit(&d->peer);
+	answer_free(d->status);
+}
+
+/* False when none runs. */
+static bool running_find(struct running *ret)
+{
+	/* the peer's own connection is kept for peer_open() */
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+
+	*ret = (struct running){ .peer.fd = -1 };
+	if (!peer_find(&ret->peer))
+		return false;
+	if (connection_open(&c, ret->peer.socket) < 0 ||
+	    client_request_on(TAKE_FD(c.fd), "/v1/status", &ret->status) != OUTCOME_OK) {
+		answer_free(TAKE_PTR(ret->status));
+		return true;
+	}
+	other_build_read(ret->status, &ret->build);
+	ret->polls = polling_is(ret->status);
+	ret->wants_root = ret->polls &&
+			  answer_bool(answer_member(ret->status, "kernel"), "wantsRoot");
+	return true;
+}
+
+static void show_running(const struct command_line *line, const struct running *d, const char *done)
+{
+	_cleanup_(answer_freep) struct json_object *o = NULL;
+	/* three bytes stand for one that is no text */
+	char socket[3 * sizeof(d->peer.socket)], words[POLLING_WORDS_SIZE];
+	bool started = strcmp(done, "runs already") != 0;
+
+	if (line->json) {
+		o = answer_new();
+		json_object_object_add(o, "pid", json_object_new_int(d->peer.pid));
+		json_object_object_add(o, "socket",
+				       json_object_new_string(text_to_utf8(d->peer.socket, socket,
+									   sizeof(socket))));
+		json_object_object_add(o, "started", json_object_new_boolean(started));
+		json_object_object_add(o, "polls", json_object_new_boolean(d->polls));
+		render_json(o);
+		return;
+	}
+	if (line->quiet) {
+		printf("%d\n", d->peer.pid);
+	} else {
+		render_text(TONE_PLAIN, "Daemon %s (pid %d, %s)", done, d->peer.pid,
+			    d->peer.socket);
+		render_newline();
+	}
+	if (d->polls)
+		render_note("it only polls: %s", polling_words(d->status, words));
+}
+
+static int start_new(const struct command_line *line, const struct peer *instead_of,
+		     const char *done)
+{
+	_cleanup_(running_deinit) struct running d = { .peer.fd = -1 };
+	struct autostarted started;
+	char error[1024];
+	enum outcome outcome = autostart(instead_of, &started, error, sizeof(error));
+
+	if (outcome != OUTCOME_OK)
+		return fail(line->json, outcome, error);
+	if (!running_find(&d))
+		return fail(line->json, OUTCOME_NO_DAEMON, "the daemon ended again");
+	show_running(line, &d, done);
+	return 0;
+}
+
+/* What would be lost: root alone can start one that listens. */
+static bool is_beyond_us(const struct running *d)
+{
+	return !d->polls && geteuid() != 0;
+}
+
+static int replace(const struct command_line *line, struct running *d, const char *done)
+{
+	char error[STOP_DAEMON_ERROR_SIZE];
+	enum outcome outcome = stop_daemon(&d->peer, "restart", error);
+
+	return outcome == OUTCOME_OK ? start_new(line, &d->peer, done)
+				     : fail(line->json, outcome, error);
+}
+
+static int start(const struct command_line *line)
+{
+	_cleanup_(running_deinit) struct running d;
+	char words[OTHER_BUILD_WORDS_SIZE];
+	bool other;
+
+	if (!running_find(&d))
+		return start_new(line, NULL, "started");
+	other = d.status && !build_is_own(&d.build);
+	if ((other && !is_beyond_us(&d)) || (d.wants_root && geteuid() == 0))
+		return replace(line, &d, "replaced");
+	show_running(line, &d, "runs already");
+	if (other)
+		render_note("%s", other_build_words(&d.build, words));
+	return 0;
+}
+
+static int restart(const struct command_line *line)
+{
+	_cleanup_(running_deinit) struct running d;
+	char message[OWN_PD_SIZE + 128], pd[OWN_PD_SIZE];
+
+	if (!running_find(&d))
+		return start_new(line, NULL, "started");
+	if (!d.status || !is_beyond_us(&d))
+		return replace(line, &d, "restarted");
+	snprintf(message, sizeof(message),
+		 "the daemon listens with eBPF, and only root can start another that does: %s "
+		 "daemon restart",
+		 own_pd_sudo(pd));
+	return fail(line->json, OUTCOME_NOT_ALLOWED, message);
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	static const struct {
+		const char *name;
+		int (*run)(const struct command_line *line);
+	} verbs[] = { { "start", start }, { "stop", stop }, { "restart", restart } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(line->args[0], verbs[i].name) == 0)
+			return verbs[i].run(line);
+	return render_usage_error(
+		line->json, self->name,
+		"'%.100s' is neither start, stop nor restart; pd status tells how "
+		"the daemon is",
+		line->args[0]);
+}
+
+const struct command cmd_daemon = {
+	.name = "daemon",
+	.arguments = "start|stop|restart",
+	.summary = "start, stop or replace the daemon in the background",
+	.details =
+		"Other commands start it by themselves unless PORT_DADDY_NO_AUTOSTART=1 is set.\n"
+		"Started by root, the daemon listens to the kernel with eBPF and then gives its\n"
+		"privileges away; started by anybody else it looks once a second.\n"
+		"\n"
+		"start replaces a daemon of another build, and by root one that only polls: for "
+		"the\n"
+		"same user, on the same claims, locks and sessions, which are on disk.  What "
+		"happens\n"
+		"on the ports while none runs is found out, and written into the log, by the "
+		"next.\n"
+		"stop is no error where no daemon runs.\n",
+	.examples = "  pd daemon start\n  sudo pd daemon start\n  pd daemon restart\n",
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};
