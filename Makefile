@@ -40,13 +40,13 @@ LIBBPF_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 # The wrapped function is in sentinel/bpf_load.c.
 LIBS_sentinel := -Wl,--wrap=bpf_btf_get_next_id $(if $(LIBBPF_ARCHIVE),$(LIBBPF_ARCHIVE),-lbpf) -lelf -lz -pthread
 LIBS_inventory := -lmnl
-LIBS_registry := -lsqlite3
+LIBS_registry := -lsqlite3 -pthread
 # The order is that of the linker: who uses comes before what is used.
 # OpenSSL, and libevent's half of it, are loaded at the first check over TLS (health/tls.c).
 LIBS_health := -levent_extra -levent_core -ldl
 LIBS_tracker := -levent_core
 LIBS_coordination := -levent_core
-LIBS_http := -levent_core -levent_extra -ljson-c
+LIBS_http := -levent_core -levent_extra -ljson-c -pthread
 LIBS_api := -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.

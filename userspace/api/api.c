@@ -52,7 +52,7 @@ static bool is_open(struct api *api)
 
 static int commit(struct api *api)
 {
-	int r = is_open(api) ? registry_commit(api->config.registry) : 0;
+	int r = is_open(api) ? registry_commit_unsynced(api->config.registry) : 0;
 
 	if (r && api->locks)
 		locks_undone(api->locks);
@@ -61,6 +61,16 @@ static int commit(struct api *api)
 		sessions_undone(api->sessions);
 	tracker_batch_ended(api->config.tracker, r != 0);
 	return r;
+}
+
+static bool needs_sync(struct api *api)
+{
+	return !registry_is_synced(api->config.registry);
+}
+
+static int sync_committed(struct api *api)
+{
+	return registry_sync(api->config.registry);
 }
 
 static const char *words(struct api *api, int error)
@@ -83,6 +93,8 @@ static const struct server_calls server_calls = {
 	.begin = begin,
 	.is_open = is_open,
 	.commit = commit,
+	.needs_sync = needs_sync,
+	.sync = sync_committed,
 	.words = words,
 	.words_are_whole = words_are_whole,
 	.database_us = database_us,

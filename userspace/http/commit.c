@@ -14,6 +14,7 @@
 #include "http/internal.h"
 #include "http/reply.h"
 #include "http/request.h"
+#include "http/worker.h"
 
 #define WORDS_SIZE 512 /* of a failed commit; cut where the owner's are longer */
 
@@ -34,13 +35,45 @@ struct staged_call {
 	void *user_data;
 };
 
-struct commit_queue {
-	struct server *server;
-	struct event *turn_end; /* low priority: runs when the rest of the turn has */
-	struct event *latest;	/* middle priority: so that a storm of reads cannot starve it */
+struct staged {
 	struct staged_reply *replies, **last_reply;
 	struct staged_call *calls, **last_call;
 };
+
+struct commit_queue {
+	struct server *server;
+	struct event *turn_end;	 /* low priority: runs when the rest of the turn has */
+	struct event *latest;	 /* middle priority: so that a storm of reads cannot starve it */
+	struct staged open;	 /* of the open batch */
+	struct staged committed; /* of batches that wait for their sync to begin */
+	struct staged syncing;	 /* … and for it to end */
+	struct worker *worker;	 /* syncs; NULL where a commit does */
+	uint64_t sync_began_us;
+};
+
+static void staged_init(struct staged *s)
+{
+	*s = (struct staged){ .last_reply = &s->replies, .last_call = &s->calls };
+}
+
+/* Behind what is there. */
+static void move_all(struct staged *to, struct staged *from)
+{
+	if (from->replies) {
+		*to->last_reply = from->replies;
+		to->last_reply = from->last_reply;
+	}
+	if (from->calls) {
+		*to->last_call = from->calls;
+		to->last_call = from->last_call;
+	}
+	staged_init(from);
+}
+
+static bool is_empty(const struct staged *s)
+{
+	return !s->replies && !s->calls;
+}
 
 static void make_calls(struct staged_call *list, int error)
 {
@@ -53,16 +86,19 @@ static void make_calls(struct staged_call *list, int error)
 	}
 }
 
-/* One commit serves them all: each waited for its begin, and for the whole of it. */
-static void note_costs(struct staged_reply *list, uint64_t began_us, uint64_t took_us)
+/* One commit serves them all, and one sync: each waited for its begin, and for the whole of it. */
+static void note_costs(struct staged_reply *list, uint64_t began_us)
 {
+	uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+
 	for (; list; list = list->next) {
 		list->trace.queue_us += began_us - list->staged_us;
-		list->trace.database_us += took_us;
+		list->trace.database_us += now_us - began_us;
+		list->staged_us = now_us;
 	}
 }
 
-/* `why` is the commit's error in words. */
+/* `why` is the error in words. */
 static void answer_all(struct commit_queue *q, struct staged_reply *list, int error,
 		       const char *why)
 {
@@ -89,32 +125,79 @@ static void answer_all(struct commit_queue *q, struct staged_reply *list, int er
 	}
 }
 
+static void finish(struct commit_queue *q, struct staged *done, int error, const char *outcome)
+{
+	const struct server_config *config = &q->server->config;
+	char why[WORDS_SIZE] = "";
+
+	if (error) {
+		snprintf(why, sizeof(why), "%s: %s", outcome,
+			 config->calls->words(config->api, error));
+		log_error("%s", why);
+	}
+	answer_all(q, done->replies, error, why);
+	make_calls(done->calls, error);
+}
+
+static void begin_sync(struct commit_queue *q)
+{
+	if (worker_is_busy(q->worker))
+		return;
+	move_all(&q->syncing, &q->committed);
+	q->sync_began_us = clock_us(CLOCK_MONOTONIC);
+	worker_start(q->worker);
+}
+
+static int sync_now(void *user_data)
+{
+	struct commit_queue *q = user_data;
+	const struct server_config *config = &q->server->config;
+
+	return config->calls->sync(config->api);
+}
+
+static bool needs_sync(const struct commit_queue *q)
+{
+	const struct server_config *config = &q->server->config;
+
+	return q->worker && (worker_is_busy(q->worker) || config->calls->needs_sync(config->api));
+}
+
+static void on_synced(int error, void *user_data)
+{
+	struct commit_queue *q = user_data;
+	/* Taken off first: what becomes of an answer may stage anew. */
+	struct staged done;
+
+	staged_init(&done);
+	move_all(&done, &q->syncing);
+	if (!is_empty(&q->committed) || needs_sync(q))
+		begin_sync(q);
+	note_costs(done.replies, q->sync_began_us);
+	finish(q, &done, error, "done, but a power cut may take it back");
+}
+
 static void flush(struct commit_queue *q)
 {
 	const struct server_config *config = &q->server->config;
-	/* Taken off first: what the owner does about a failed commit may stage anew. */
-	struct staged_reply *replies = q->replies;
-	struct staged_call *calls = q->calls;
 	uint64_t began_us = clock_us(CLOCK_MONOTONIC);
-	char why[WORDS_SIZE] = "";
+	/* Taken off first: what the owner does about a failed commit may stage anew. */
+	struct staged done;
 	int error;
 
-	q->replies = NULL;
-	q->last_reply = &q->replies;
-	q->calls = NULL;
-	q->last_call = &q->calls;
+	staged_init(&done);
+	move_all(&done, &q->open);
 	event_del(q->turn_end);
 	event_del(q->latest);
 
 	error = config->calls->commit(config->api);
-	if (error) {
-		snprintf(why, sizeof(why), "nothing was changed: %s",
-			 config->calls->words(config->api, error));
-		log_error("%s", why);
+	note_costs(done.replies, began_us);
+	if (error || !needs_sync(q)) {
+		finish(q, &done, error, "nothing was changed");
+		return;
 	}
-	note_costs(replies, began_us, clock_us(CLOCK_MONOTONIC) - began_us);
-	answer_all(q, replies, error, why);
-	make_calls(calls, error);
+	move_all(&q->committed, &done);
+	begin_sync(q);
 }
 
 static void on_commit(evutil_socket_t fd, short what, void *user_data)
@@ -126,18 +209,26 @@ int commit_queue_new(struct server *server, struct commit_queue **ret)
 {
 	struct event_base *loop = server->config.loop;
 	struct commit_queue *q = calloc(1, sizeof(*q));
+	int r = 0;
 
 	if (!q)
 		return -ENOMEM;
 	q->server = server;
-	q->last_reply = &q->replies;
-	q->last_call = &q->calls;
+	staged_init(&q->open);
+	staged_init(&q->committed);
+	staged_init(&q->syncing);
 	q->turn_end = event_new(loop, -1, 0, on_commit, q);
 	q->latest = evtimer_new(loop, on_commit, q);
 	if (!q->turn_end || !q->latest ||
 	    event_priority_set(q->turn_end, event_base_get_npriorities(loop) - 1)) {
 		commit_queue_free(q);
 		return -ENOMEM;
+	}
+	if (server->config.calls->sync)
+		r = worker_new(loop, sync_now, on_synced, q, &q->worker);
+	if (r) {
+		commit_queue_free(q);
+		return r;
 	}
 	*ret = q;
 	return 0;
@@ -148,15 +239,24 @@ void commit_queue_finish(struct commit_queue *q)
 	const struct server_config *config = &q->server->config;
 
 	/* a grant that nobody took passes to the next in its queue, and so on */
-	while (q->replies || q->calls || config->calls->is_open(config->api))
-		flush(q);
+	for (;;) {
+		if (!is_empty(&q->open) || config->calls->is_open(config->api))
+			flush(q);
+		else if (q->worker && worker_is_busy(q->worker))
+			worker_wait(q->worker);
+		else
+			break;
+	}
 }
 
 void commit_queue_free(struct commit_queue *q)
 {
 	if (!q)
 		return;
-	make_calls(q->calls, -ECANCELED);
+	worker_free(q->worker);
+	make_calls(q->syncing.calls, -ECANCELED);
+	make_calls(q->committed.calls, -ECANCELED);
+	make_calls(q->open.calls, -ECANCELED);
 	if (q->turn_end)
 		event_free(q->turn_end);
 	if (q->latest)
@@ -191,8 +291,8 @@ int commit_stage_reply(struct commit_queue *q, struct request *r)
 	reply->delivered_data = TAKE_PTR(r->delivered_data);
 	reply->trace = r->trace;
 	reply->staged_us = clock_us(CLOCK_MONOTONIC);
-	*q->last_reply = reply;
-	q->last_reply = &reply->next;
+	*q->open.last_reply = reply;
+	q->open.last_reply = &reply->next;
 	commit_schedule(q);
 	return 0;
 }
@@ -205,8 +305,8 @@ int commit_stage_call(struct commit_queue *q, void (*call)(int error, void *user
 	if (!c)
 		return -ENOMEM;
 	*c = (struct staged_call){ .call = call, .user_data = user_data };
-	*q->last_call = c;
-	q->last_call = &c->next;
+	*q->open.last_call = c;
+	q->open.last_call = &c->next;
 	commit_schedule(q);
 	return 0;
 }

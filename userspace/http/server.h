@@ -2,7 +2,8 @@
 /*
  * HTTP/JSON over a Unix socket: the transport.  It accepts and admits clients, parses what they ask
  * by a table of routes, has the owner's handlers answer it, and lets answers to writes wait for one
- * commit at the end of the loop's turn.  What is asked about, it does not know.
+ * commit at the end of the loop's turn, and for the disk to have it.  What is asked about, it does
+ * not know.
  *
  * Every request carries its caller's uid and pid (SO_PEERCRED).
  */
@@ -37,6 +38,11 @@ struct server_calls {
 	/* Commits what is open, if anything is.  0, or a negative errno: then all of it is undone,
 	 * and answers that waited for it become that error. */
 	int (*commit)(struct api *api);
+	/* What was committed waits for a sync to begin.  NULL where a commit waits for the disk. */
+	bool (*needs_sync)(struct api *api);
+	/* Waits for the disk to have what was committed before.  Called in a thread of its own,
+	 * beside everything else, once at a time.  0, negative errno. */
+	int (*sync)(struct api *api);
 	/* The sentence for an error that a handler or a commit returned; valid until the next. */
 	const char *(*words)(struct api *api, int error);
 	/* The sentence is one for the client as it stands, for it tells of the owner's files. */

@@ -12,6 +12,7 @@
 #include "registry/registry.h"
 #include "registry/runs.h"
 #include "registry/statements.h"
+#include "registry/sync.h"
 
 /* 9999-12-31: a time beyond it was typed by hand; clamped, so that adding an age cannot overflow.
  */
@@ -40,6 +41,7 @@ struct registry {
 	bool reading; /* a transaction of reads is open; never together with a batch */
 	uid_t owner;  /* of the file: whose a row without a uid is */
 	struct files files;
+	struct sync sync;
 	struct registry_checked checked;
 	int last_error;			 /* of a statement or of the files */
 	char words[REGISTRY_WORDS_SIZE]; /* that registry_strerror() returned last */

@@ -23,9 +23,7 @@
  * the loop for two seconds each. */
 #define BUSY_AGAIN_MS 20
 
-/* Frames of the write-ahead log after which it is checkpointed, and begins anew. */
-#define WAL_CHECKPOINT_PAGES "1000"
-/* Its file is cut to this when it begins anew: these frames, and a commit beyond them. */
+/* The log's file is cut to this when it begins anew: its frames (sync.c), and a commit beyond. */
 #define WAL_KEEP_BYTES "4456448"
 
 DEFINE_CLEANUP(struct registry *, registry_close);
@@ -36,12 +34,13 @@ static const struct {
 } pragmas[] = {
 	{ "busy_timeout", BUSY_TIMEOUT, BUSY_TIMEOUT },
 	{ "journal_mode", "WAL", "wal" },
-	{ "synchronous", "FULL", "2" }, /* power loss: each commit is synced */
+	/* against power loss each commit is synced, by sync.c; else SQLite syncs what has to be */
+	{ "synchronous", "NORMAL", "1" },
 	{ "foreign_keys", "ON", "1" },
 	{ "cache_size", "-2000", "-2000" }, /* KiB */
 	{ "temp_store", "MEMORY", "2" },    /* no files outside of the state directory */
 	{ "mmap_size", "0", "0" },	    /* an I/O error is an error, not a SIGBUS */
-	{ "wal_autocheckpoint", WAL_CHECKPOINT_PAGES, WAL_CHECKPOINT_PAGES },
+	{ "wal_autocheckpoint", "0", "0" },
 	{ "journal_size_limit", WAL_KEEP_BYTES, WAL_KEEP_BYTES }, /* what grew shrinks again */
 	{ "trusted_schema", "OFF", "0" },
 	{ "cell_size_check", "ON", "1" },
@@ -196,6 +195,9 @@ int registry_open(const char *path, struct registry **ret, char *ret_error, size
 	error = files_init(&r->files, path, ret_error, size);
 	if (error < 0)
 		return error;
+	error = sync_init(r, path);
+	if (error < 0)
+		return words_of_error(path, error, "", ret_error, size);
 	*ret_error = '\0';
 	*ret = TAKE_PTR(r);
 	return 0;
@@ -208,6 +210,7 @@ void registry_close(struct registry *r)
 	if (r->batch == BATCH_OPEN)
 		query_execute(r, STATEMENT_ROLLBACK);
 	statements_finalize(r->statements);
+	sync_deinit(r);
 	/* not only as the last connection, as closing would do: a person's shell may stay open */
 	if (r->accepted)
 		sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
@@ -281,6 +284,9 @@ int registry_begin(struct registry *r)
 		return registry_fail(r, r->batch_error);
 	if (r->batch == BATCH_OPEN)
 		return 0;
+	error = sync_check(r);
+	if (error < 0)
+		return error;
 	error = query_execute(r, STATEMENT_BEGIN);
 	if (error == 0)
 		r->batch = BATCH_OPEN;
@@ -294,14 +300,23 @@ int registry_begin(struct registry *r)
 
 int registry_commit(struct registry *r)
 {
+	int error = registry_commit_unsynced(r);
+
+	return error < 0 || registry_is_synced(r) ? error : registry_sync(r);
+}
+
+int registry_commit_unsynced(struct registry *r)
+{
 	int error = r->batch == BATCH_LOST ? r->batch_error : 0;
 
 	if (r->batch == BATCH_OPEN)
 		error = registry_files_check(r);
 	if (r->batch == BATCH_OPEN && error == 0)
 		error = query_execute(r, STATEMENT_COMMIT);
-	if (error == 0 && r->batch == BATCH_OPEN)
+	if (error == 0 && r->batch == BATCH_OPEN) {
 		r->counters.commits++;
+		sync_bound_log(r);
+	}
 	if (error < 0) {
 		registry_forget_cached(r);
 		/* a commit that failed may or may not have ended the transaction */

@@ -5,10 +5,10 @@
  * schema.c.
  *
  * Writes happen inside a batch: registry_begin() opens a transaction unless one is open,
- * registry_commit() makes everything since then durable (synchronous=FULL) at once.  An answer to
- * a client is sent after the commit that covers it, never before.  Each call below that changes
- * something is a savepoint of its own: when it fails, it alone is undone; outside of a batch it
- * returns -EINVAL.
+ * registry_commit() makes everything since then durable at once, or in two halves, of which the one
+ * that waits for the disk may be another thread's.  An answer to a client is sent after both of
+ * them, never before.  Each call below that changes something is a savepoint of its own: when it
+ * fails, it alone is undone; outside of a batch it returns -EINVAL.
  *
  * Strings handed in are borrowed; strings inside rows handed out are borrowed for the call.
  * Times are Unix seconds.
@@ -138,6 +138,25 @@ bool registry_in_batch(const struct registry *r);
  * is open any more (registry_files_check()).
  */
 int registry_commit(struct registry *r);
+
+/*
+ * The half of it that waits for nothing: everybody reads what was changed, and kill -9 leaves it
+ * there, but a power cut may take it back as long as no registry_sync() that began later has
+ * returned 0.  Outcomes as above.
+ */
+int registry_commit_unsynced(struct registry *r);
+
+/* Nothing was committed that no registry_sync() has begun for. */
+bool registry_is_synced(const struct registry *r);
+
+/*
+ * The other half: waits until all that was committed before is on the disk, and copies the log into
+ * the file where it has grown long.  The one function that another thread may be in while this one
+ * goes on, with everything but registry_close(); one thread at a time.  0, or a negative errno:
+ * from then on every registry_begin() fails with it, for later changes would stand on what may be
+ * lost.
+ */
+int registry_sync(struct registry *r);
 
 /*
  * 0 while the paths of the database, its log and the log's index lead to what is open; -ESTALE

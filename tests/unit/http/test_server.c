@@ -39,7 +39,11 @@ struct api {
 	bool open; /* a batch is */
 	int fails; /* what its commit returns */
 	int commits, steps;
-	int taken; /* -1 = not told */
+	int taken;    /* -1 = not told */
+	bool is_slow; /* the disk is: each sync waits for a byte of it */
+	_Atomic bool sync_due;
+	int disk[2];
+	int sync_fails; /* what a sync returns */
 	struct lines *lines;
 };
 
@@ -143,8 +147,23 @@ static bool is_open(struct api *api)
 static int commit(struct api *api)
 {
 	api->commits += api->open;
+	api->sync_due = api->open && api->is_slow;
 	api->open = false;
 	return api->fails;
+}
+
+static bool needs_sync(struct api *api)
+{
+	return api->sync_due;
+}
+
+/* Another thread: as long as the test holds it. */
+static int sync_committed(struct api *api)
+{
+	char byte;
+
+	api->sync_due = false;
+	return read(api->disk[0], &byte, 1) == 1 ? api->sync_fails : -EIO;
 }
 
 static const char *words(struct api *api, int error)
@@ -162,8 +181,17 @@ static uint64_t database_us(struct api *api)
 	return 0;
 }
 
-static const struct server_calls calls = { handle, begin,	    is_open,	commit,
-					   words,  words_are_whole, database_us };
+static const struct server_calls calls = {
+	.handle = handle,
+	.begin = begin,
+	.is_open = is_open,
+	.commit = commit,
+	.needs_sync = needs_sync,
+	.sync = sync_committed,
+	.words = words,
+	.words_are_whole = words_are_whole,
+	.database_us = database_us,
+};
 
 static int listen_on(const char *path)
 {
@@ -183,6 +211,7 @@ static int open_server(void **state)
 
 	assert_non_null(api);
 	api->taken = -1;
+	assert_int_equal(pipe2(api->disk, O_CLOEXEC), 0);
 	snprintf(api->path, sizeof(api->path), "/tmp/pd-http-%d.sock", getpid());
 	unlink(api->path);
 	api->loop = event_base_new();
@@ -201,10 +230,13 @@ static int close_server(void **state)
 {
 	struct api *api = *state;
 
+	/* a sync that still waits ends with an error */
+	close(api->disk[1]);
 	server_stop(api->server);
 	server_free(api->server);
 	quota_free(api->quota);
 	event_base_free(api->loop);
+	close(api->disk[0]);
 	unlink(api->path);
 	free(api);
 	return 0;
@@ -381,6 +413,94 @@ static void a_client_that_leaves_before_its_answer_has_not_taken_it(void **state
 	assert_int_equal(api->taken, 0);
 }
 
+/* --- a disk that takes its time --- */
+
+static void let_the_disk_sync(struct api *api)
+{
+	assert_int_equal(write(api->disk[1], "", 1), 1);
+}
+
+static void expect_nothing_yet(int fd)
+{
+	char byte;
+
+	assert_int_equal(recv(fd, &byte, 1, MSG_PEEK), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* Sends a write, and turns the loop until its commit is made. */
+static int write_and_commit(struct api *api)
+{
+	time_t deadline = time(NULL) + DEADLINE_S;
+	int commits = api->commits;
+	int fd = send_text(api,
+			   "POST /write HTTP/1.0\r\nContent-Length: 12\r\n\r\n{\"id\":\"a:b\"}");
+
+	while (api->commits == commits && time(NULL) < deadline)
+		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	assert_int_equal(api->commits, commits + 1);
+	return fd;
+}
+
+static void others_are_answered_while_the_disk_is_waited_for(void **state)
+{
+	struct api *api = *state;
+	int first, second;
+
+	api->is_slow = true;
+	first = write_and_commit(api);
+	second = write_and_commit(api);
+	assert_non_null(strstr(ask(api, "GET /look?id=a:b HTTP/1.0\r\n\r\n"), " 200 "));
+	expect_nothing_yet(first);
+	let_the_disk_sync(api);
+	assert_non_null(strstr(read_all(api, first), " 200 "));
+	/* committed behind the begin of that sync: the next one is theirs */
+	expect_nothing_yet(second);
+	let_the_disk_sync(api);
+	assert_non_null(strstr(read_all(api, second), " 200 "));
+}
+
+static void what_the_disk_did_not_take_is_said(void **state)
+{
+	struct api *api = *state;
+	int fd;
+
+	api->is_slow = true;
+	api->sync_fails = -EIO;
+	fd = write_and_commit(api);
+	let_the_disk_sync(api);
+	assert_non_null(strstr(read_all(api, fd), "done, but a power cut may take it back: the "
+						  "disk, says the owner"));
+}
+
+static void a_client_that_leaves_while_the_disk_is_waited_for_has_not_taken_it(void **state)
+{
+	struct api *api = *state;
+	time_t deadline = time(NULL) + DEADLINE_S;
+
+	api->is_slow = true;
+	close(write_and_commit(api));
+	for (int i = 0; i < 10; i++)
+		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	assert_int_equal(api->taken, -1);
+	let_the_disk_sync(api);
+	while (api->taken < 0 && time(NULL) < deadline)
+		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	assert_int_equal(api->taken, 0);
+}
+
+static void the_end_waits_for_the_disk(void **state)
+{
+	struct api *api = *state;
+	int fd;
+
+	api->is_slow = true;
+	fd = write_and_commit(api);
+	let_the_disk_sync(api);
+	server_stop(api->server);
+	assert_non_null(strstr(read_all(api, fd), " 200 "));
+}
+
 static void a_body_without_what_it_needs_never_reaches_its_handler(void **state)
 {
 	struct api *api = *state;
@@ -450,6 +570,10 @@ int main(void)
 		server_test(an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken),
 		server_test(a_commit_that_fails_is_the_answer_in_the_owners_words),
 		server_test(a_client_that_leaves_before_its_answer_has_not_taken_it),
+		server_test(others_are_answered_while_the_disk_is_waited_for),
+		server_test(what_the_disk_did_not_take_is_said),
+		server_test(a_client_that_leaves_while_the_disk_is_waited_for_has_not_taken_it),
+		server_test(the_end_waits_for_the_disk),
 		server_test(a_body_without_what_it_needs_never_reaches_its_handler),
 		server_test(a_failure_that_nobody_described_is_told_and_counted),
 		server_test(lines_go_on_in_steps_until_they_are_finished),

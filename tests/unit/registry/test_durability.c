@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What was committed is there, whatever happened: kill -9, a full disk, two daemons' worth of
- * claims.  Power loss itself cannot be tried here; synchronous=FULL is read back at open. */
+ * claims.  Power loss itself cannot be tried here; that each commit waits for the disk is seen by
+ * its fdatasync(). */
 #include "unit/registry/fixture.h"
 
 #include <poll.h>

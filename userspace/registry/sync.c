@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/sync.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "registry/internal.h"
+
+/* Frames of the log after which it is checkpointed, and begins anew. */
+#define CHECKPOINT_FRAMES 1000
+/* 16 MB: then it is done at once, in the thread that commits, for the other one is not at it. */
+#define LOG_FRAMES_MAX 4000
+
+static int on_committed(void *user_data, sqlite3 *db, const char *schema, int frames)
+{
+	struct sync *s = user_data;
+
+	s->log_frames = frames;
+	s->is_due = true;
+	return SQLITE_OK;
+}
+
+/* Its log is found by the path, at the first read. */
+static int open_checkpointer(const char *path, sqlite3 **ret)
+{
+	int rc = sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(*ret, "PRAGMA schema_version", NULL, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : errors_of_sqlite(rc, *ret ? sqlite3_system_errno(*ret) : 0);
+}
+
+int sync_init(struct registry *r, const char *path)
+{
+	struct sync *s = &r->sync;
+	_cleanup_free_ char *log = NULL;
+
+	s->log_fd = -1;
+	s->ready = true;
+	pthread_mutex_init(&s->one, NULL);
+	if (asprintf(&log, "%s-wal", path) < 0) {
+		log = NULL;
+		return -ENOMEM;
+	}
+	s->log_fd = open(log, O_RDONLY | O_CLOEXEC);
+	if (s->log_fd < 0)
+		return -errno;
+	sqlite3_wal_hook(r->db, on_committed, s);
+	return open_checkpointer(path, &s->checkpointer);
+}
+
+void sync_deinit(struct registry *r)
+{
+	struct sync *s = &r->sync;
+
+	if (!s->ready)
+		return;
+	sqlite3_close(s->checkpointer);
+	closep(&s->log_fd);
+	pthread_mutex_destroy(&s->one);
+	s->ready = false;
+}
+
+void sync_bound_log(struct registry *r)
+{
+	if (r->sync.log_frames >= LOG_FRAMES_MAX)
+		sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+/*
+ * The kernel tells of a page that it could not write once, and takes it for written from then on:
+ * to sync again proves nothing.  What the log has is copied into the file, and the log emptied.
+ */
+int sync_check(struct registry *r)
+{
+	struct sync *s = &r->sync;
+
+	if (s->error &&
+	    sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+		    SQLITE_OK &&
+	    fdatasync(s->log_fd) == 0)
+		s->error = 0;
+	return s->error ? registry_fail(r, s->error) : 0;
+}
+
+bool registry_is_synced(const struct registry *r)
+{
+	return !r->sync.is_due;
+}
+
+int registry_sync(struct registry *r)
+{
+	struct sync *s = &r->sync;
+	int error;
+
+	pthread_mutex_lock(&s->one);
+	s->is_due = false;
+	error = fdatasync(s->log_fd) < 0 ? -errno : 0;
+	if (error < 0)
+		s->error = error;
+	/* what fails here is tried again behind the next commit */
+	else if (s->log_frames >= CHECKPOINT_FRAMES)
+		sqlite3_wal_checkpoint_v2(s->checkpointer, "main", SQLITE_CHECKPOINT_PASSIVE, NULL,
+					  NULL);
+	pthread_mutex_unlock(&s->one);
+	return error;
+}

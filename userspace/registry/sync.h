@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The write-ahead log and the disk.  A commit appends to the log, which waits for nothing; that the
+ * disk has it (fdatasync), and that the log is copied into the file where it has grown long (a
+ * checkpoint, which syncs both), takes some milliseconds, beside somebody who writes much some
+ * hundred: neither is done by the connection that everybody's questions go through.
+ *
+ * Private to the room; registry_sync() is the rest of it.
+ */
+#ifndef REGISTRY_SYNC_H
+#define REGISTRY_SYNC_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+
+struct registry;
+
+struct sync {
+	bool ready;
+	int log_fd;
+	sqlite3 *checkpointer; /* a connection of its own, that reads and writes no row */
+	pthread_mutex_t one;   /* is in registry_sync() at a time */
+
+	/* What both threads look at. */
+	_Atomic int log_frames;
+	_Atomic bool is_due;
+	_Atomic int error; /* of a sync that failed; 0 = none */
+};
+
+/* For a database that is open and in WAL mode, by its path.  0, negative errno; sync_deinit() in
+ * either case. */
+int sync_init(struct registry *r, const char *path);
+void sync_deinit(struct registry *r);
+
+/* Behind each commit: keeps the log from growing without end where nobody syncs. */
+void sync_bound_log(struct registry *r);
+
+/* 0, also where what a sync could not write is in the file by now; else that sync's error. */
+int sync_check(struct registry *r);
+
+#endif
