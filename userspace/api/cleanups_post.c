@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/cleanups: releases the caller's services that nothing has touched for long: pd cleanup.
+/*
+ * POST /v1/cleanups: releases the caller's services that nothing has touched for long: pd cleanup.
+ * Thousands of them are looked at in parts.
  */
 #include <string.h>
 
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/clock.h"
 #include "base/identity.h"
 #include "base/user.h"
+#include "http/parts.h"
 #include "tracker/cleanup.h"
 
 #define OLDER_THAN_DEFAULT_S (7 * 86400)
@@ -32,17 +36,12 @@ static int read_project(struct request *r, const struct param *p, const struct p
 	return 0;
 }
 
-struct answering {
-	struct request *r;
-	struct json_object *released;
-};
-
 static int on_due(const struct service *s, enum service_status status, int64_t age_s,
 		  void *user_data)
 {
-	const struct answering *answering = user_data;
-	const struct cleanup *c = answering->r->params;
-	struct json_object *o = json_append_object(answering->released);
+	struct request *r = user_data;
+	const struct cleanup *c = r->params;
+	struct json_object *o = json_append_object(json_object_object_get(r->answer, "released"));
 
 	json_add_text(o, "id", s->id);
 	json_add_int(o, "port", s->port);
@@ -50,26 +49,34 @@ static int on_due(const struct service *s, enum service_status status, int64_t a
 	json_add_int(o, "updatedAt", s->updated_at);
 	json_add_int(o, "age", age_s);
 	json_add_text(o, "user", user_name(s->uid));
-	return c->dry_run ? 0 : request_begin_write(answering->r);
+	return c->dry_run ? 0 : request_begin_write(r);
 }
 
-static int handle(struct request *r)
+static int part(struct request *r, bool *ret_more)
 {
 	struct cleanup *c = r->params;
-	struct answering answering = { .r = r };
+	uint64_t began_us = clock_us(CLOCK_MONOTONIC);
 	char comm[REQUEST_COMM_SIZE];
-	struct json_object *left;
 	int fault;
 
-	json_add_int(r->answer, "olderThan", c->older_than_s);
-	json_add_text(r->answer, "project", c->project);
-	json_add_bool(r->answer, "dryRun", c->dry_run);
-	answering.released = json_add_array(r->answer, "released");
 	c->actor = (struct release_actor){ r->pid, r->uid, request_caller_name(r, comm) };
-	c->now = r->now;
 	c->due = on_due;
-	c->user_data = &answering;
-	fault = cleanup_run(r->api->config.tracker, c);
+	c->user_data = r;
+	do
+		fault = cleanup_next(r->api->config.tracker, c, ret_more);
+	while (!fault && *ret_more && !parts_is_over(began_us));
+	return fault;
+}
+
+static int end(struct request *r, int fault)
+{
+	struct cleanup *c = r->params;
+	char comm[REQUEST_COMM_SIZE];
+	struct json_object *left;
+
+	c->actor.comm = request_caller_name(r, comm);
+	if (!fault)
+		fault = cleanup_end(r->api->config.tracker, c);
 	if (fault)
 		return fault;
 	left = json_add_object(r->answer, "left");
@@ -78,4 +85,17 @@ static int handle(struct request *r)
 	json_add_int(left, "inUse", c->in_use);
 	json_add_int(left, "others", c->others);
 	return 0;
+}
+
+static int handle(struct request *r)
+{
+	static const struct parts_calls calls = { part, end };
+	struct cleanup *c = r->params;
+
+	c->now = r->now;
+	json_add_int(r->answer, "olderThan", c->older_than_s);
+	json_add_text(r->answer, "project", c->project);
+	json_add_bool(r->answer, "dryRun", c->dry_run);
+	json_add_array(r->answer, "released");
+	return parts_run(r, &calls);
 }

@@ -14,6 +14,8 @@
 #include "tracker/internal.h"
 #include "tracker/judge.h"
 
+#define CHUNK 64 /* claims; a few milliseconds */
+
 enum decision { RELEASE, KEEP_YOUNG, KEEP_IN_USE, KEEP_OTHERS, NOT_ASKED };
 
 static enum decision decide(const struct cleanup *c, const struct service *s,
@@ -107,17 +109,32 @@ static bool is_of_project(const char *id, const char *project)
 	return strncmp(id, project, n) == 0 && (!id[n] || id[n] == ':');
 }
 
-int cleanup_run(struct tracker *t, struct cleanup *c)
+static bool add_to_chunk(const struct service *service, void *chunk)
 {
-	const struct service_filter filter = { .status = -1 };
-	struct service_list all = { 0 };
-	int r = registry_for_each_service(t->config.registry, &filter, service_list_add, &all);
+	return service_list_add(service, chunk) && ((struct service_list *)chunk)->n < CHUNK;
+}
 
-	if (!r && all.no_memory)
+int cleanup_next(struct tracker *t, struct cleanup *c, bool *ret_more)
+{
+	const struct service_filter behind = { .status = -1, .after = c->last };
+	struct service_list chunk = { 0 };
+	int r = registry_for_each_service(t->config.registry, &behind, add_to_chunk, &chunk);
+
+	if (!r && chunk.no_memory)
 		r = -ENOMEM;
-	for (size_t i = 0; !r && i < all.n; i++)
-		if (!c->project || is_of_project(all.services[i].id, c->project))
-			r = clean_one(t, c, &all.services[i]);
-	service_list_free(&all);
-	return r ? r : write_entry(t, c);
+	for (size_t i = 0; !r && i < chunk.n; i++) {
+		const struct service *s = &chunk.services[i];
+
+		if (!c->project || is_of_project(s->id, c->project))
+			r = clean_one(t, c, s);
+		snprintf(c->last, sizeof(c->last), "%s", s->id);
+	}
+	*ret_more = !r && chunk.n == CHUNK;
+	service_list_free(&chunk);
+	return r;
+}
+
+int cleanup_end(struct tracker *t, const struct cleanup *c)
+{
+	return write_entry(t, c);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Releases a user's claims that nothing has touched for longer than an age, all in one batch.  The
- * sockets are looked at now: what has one on its port, whoever holds it, stays, whatever its row
- * says.
+ * Releases a user's claims that nothing has touched for longer than an age.  The sockets are looked
+ * at now: what has one on its port, whoever holds it, stays, whatever its row says.
  */
 #ifndef TRACKER_CLEANUP_H
 #define TRACKER_CLEANUP_H
 
+#include "base/identity.h"
 #include "registry/registry.h"
 #include "tracker/release.h"
 
@@ -23,13 +23,21 @@ struct cleanup {
 		   void *user_data);
 	void *user_data;
 
+	char last[IDENTITY_MAX + 1]; /* that was looked at; "" = none yet */
+
 	/* What came of it. */
 	size_t n_due;
 	int64_t younger, youngest_s; /* stale ones that are left */
 	int64_t in_use, others;	     /* old enough, and left for another reason */
 };
 
-/* 0, negative errno, or what `due` failed with. */
-int cleanup_run(struct tracker *t, struct cleanup *c);
+/*
+ * Looks at some of the claims behind the last one, in order of id, and says whether there are more.
+ * 0, negative errno, or what `due` failed with.
+ */
+int cleanup_next(struct tracker *t, struct cleanup *c, bool *ret_more);
+
+/* Behind the last: writes down who cleaned up, and by which rule.  0, negative errno. */
+int cleanup_end(struct tracker *t, const struct cleanup *c);
 
 #endif

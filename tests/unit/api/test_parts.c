@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Work of a request that is long is done in parts, between which others are answered. */
+#include "unit/api/world.h"
+
+#define CLAIMS	 2000
+#define AT_ONCE	 1000 /* of them at most in a turn, on any machine that is not far too fast */
+#define RELEASED "/v1/releases"
+
+static void claim_many(struct world *w, int64_t at)
+{
+	struct claim_request request = {
+		.range = { 10000, 10000 + 2 * CLAIMS },
+		.uid = geteuid(),
+		.cwd = "/",
+		.now = at,
+	};
+	struct claim_result result;
+	char id[32];
+
+	assert_int_equal(registry_begin(w->registry), 0);
+	for (int i = 0; i < CLAIMS; i++) {
+		snprintf(id, sizeof(id), "many:n%d", i);
+		request.id = id;
+		assert_int_equal(registry_claim(w->registry, &request, NULL, NULL, &result), 0);
+	}
+	assert_int_equal(registry_commit(w->registry), 0);
+}
+
+static int64_t claims_left(struct world *w)
+{
+	int64_t counts[_SERVICE_STATUS_MAX], sum = 0;
+
+	assert_int_equal(registry_count_services(w->registry, counts), 0);
+	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
+		sum += counts[s];
+	return sum;
+}
+
+/* Turns the loop until the first part is done, and no further. */
+static void wait_for_the_first_part(struct world *w)
+{
+	int64_t deadline = now_ms() + DEADLINE_MS;
+
+	while (claims_left(w) == CLAIMS) {
+		assert_true(now_ms() < deadline);
+		world_turn(w);
+	}
+	assert_in_range(claims_left(w), CLAIMS - AT_ONCE, CLAIMS - 1);
+}
+
+static void expect_all_released(struct world *w, struct client *c)
+{
+	_cleanup_answer_ struct answer a = client_answer(w, c);
+
+	assert_int_equal(a.status, 200);
+	assert_int_equal(json_object_array_length(json_object_object_get(a.body, "released")),
+			 CLAIMS);
+	assert_int_equal(claims_left(w), 0);
+	assert_false(registry_in_batch(w->registry));
+}
+
+static void others_are_answered_between_the_parts(struct world *w, const char *path,
+						  const char *body)
+{
+	_cleanup_client_ struct client c = client_new(w);
+	_cleanup_answer_ struct answer status = { 0 };
+
+	client_post(w, &c, path, body);
+	wait_for_the_first_part(w);
+	status = ask_get(w, "/v1/locks");
+	assert_int_equal(status.status, 200);
+	client_read(&c);
+	assert_int_equal(answer_size(&c), 0);
+	assert_true(claims_left(w) > 0);
+	expect_all_released(w, &c);
+}
+
+static void a_release_of_many_claims_lets_others_in_between(void **state)
+{
+	claim_many(*state, time(NULL));
+	others_are_answered_between_the_parts(*state, RELEASED, "{\"match\":\"many:*\"}");
+}
+
+static void a_cleanup_of_many_claims_lets_others_in_between(void **state)
+{
+	claim_many(*state, time(NULL) - 86400);
+	others_are_answered_between_the_parts(*state, "/v1/cleanups", "{\"olderThan\":\"1h\"}");
+}
+
+static void a_dry_run_over_many_claims_counts_each_once(void **state)
+{
+	struct world *w = *state;
+	_cleanup_answer_ struct answer a = { 0 };
+
+	claim_many(w, time(NULL) - 86400);
+	a = ask_post(w, "/v1/cleanups", "{\"olderThan\":\"1h\",\"dryRun\":true}");
+	assert_int_equal(json_object_array_length(json_object_object_get(a.body, "released")),
+			 CLAIMS);
+	assert_int_equal(claims_left(w), CLAIMS);
+}
+
+static void who_leaves_in_between_leaves_the_rest_claimed(void **state)
+{
+	struct world *w = *state;
+	struct client c = client_new(w);
+	int64_t left;
+
+	claim_many(w, time(NULL));
+	client_post(w, &c, RELEASED, "{\"match\":\"many:*\"}");
+	wait_for_the_first_part(w);
+	client_free(&c);
+	do {
+		_cleanup_answer_ struct answer a = ask_get(w, "/v1/locks");
+
+		left = claims_left(w);
+		for (int i = 0; i < 50; i++)
+			world_turn(w);
+	} while (left != claims_left(w));
+	assert_true(left > 0);
+}
+
+static void what_was_released_before_a_failure_is_said(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = client_new(w);
+	_cleanup_answer_ struct answer a = { 0 };
+	char command[128];
+
+	claim_many(w, time(NULL));
+	client_post(w, &c, RELEASED, "{\"match\":\"many:*\"}");
+	wait_for_the_first_part(w);
+	while (registry_in_batch(w->registry))
+		world_turn(w);
+	/* from now on no commit is made */
+	snprintf(command, sizeof(command), "mv %s %s.gone", w->database, w->database);
+	assert_int_equal(system(command), 0);
+	a = client_answer(w, &c);
+	assert_int_equal(a.status, 500);
+	assert_non_null(
+		strstr(json_object_to_json_string(a.body), " claims were released, then: "));
+	assert_true(claims_left(w) > 0);
+}
+
+static void the_end_of_the_server_ends_the_parts(void **state)
+{
+	struct world *w = *state;
+	_cleanup_client_ struct client c = client_new(w);
+
+	claim_many(w, time(NULL));
+	client_post(w, &c, RELEASED, "{\"match\":\"many:*\"}");
+	wait_for_the_first_part(w);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_release_of_many_claims_lets_others_in_between),
+		T(a_cleanup_of_many_claims_lets_others_in_between),
+		T(a_dry_run_over_many_claims_counts_each_once),
+		T(who_leaves_in_between_leaves_the_rest_claimed),
+		T(what_was_released_before_a_failure_is_said),
+		T(the_end_of_the_server_ends_the_parts),
+	};
+
+	return cmocka_run_group_tests_name("api/parts", tests, NULL, NULL);
+}
