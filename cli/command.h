@@ -58,7 +58,7 @@ const char *command_value_at(const struct command *self, const struct command_li
 
 extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_status, cmd_log,
 	cmd_watch, cmd_daemon, cmd_version, cmd_help;
-extern const struct command cmd_health;
+extern const struct command cmd_health, cmd_open;
 extern const struct command cmd_session, cmd_sessions, cmd_note, cmd_notes, cmd_metrics;
 extern const struct command cmd_cleanup;
 extern const struct command cmd_lock, cmd_unlock, cmd_locks, cmd_with_lock;

@@ -17,14 +17,14 @@ DEFINE_CLEANUP(struct find_view *, find_view_free);
 
 /* The statuses of the contract, and the rows without a claim, which the table calls "orphan". */
 static const char *const statuses[] = {
-	"claimed", "active", "ghost", "stale", "orphaned", "squatted", "orphan",
+	"claimed", "active", "ghost", "stale", "orphaned", "squatted", "ending", "orphan",
 };
 
 struct query {
 	const char *pattern; /* NULL = all */
 	const char *port;    /* NULL = all; digits */
 	const char *status;  /* NULL = all */
-	bool all;
+	bool all, urls;
 };
 
 static int check_status(const struct command *self, const struct command_line *line,
@@ -35,7 +35,7 @@ static int check_status(const struct command *self, const struct command_line *l
 			return 0;
 	return render_usage_error(line->json, self->name,
 				  "--status '%.100s' is none of claimed, active, ghost, stale, "
-				  "orphaned, squatted, orphan",
+				  "orphaned, squatted, ending, orphan",
 				  status);
 }
 
@@ -47,6 +47,7 @@ static int read_query(const struct command *self, const struct command_line *lin
 	*q = (struct query){
 		.status = command_value(self, line, "status"),
 		.all = command_value(self, line, "all") != NULL,
+		.urls = command_value(self, line, "url") != NULL,
 	};
 	if (r)
 		return r;
@@ -54,6 +55,11 @@ static int read_query(const struct command *self, const struct command_line *lin
 		q->port = operand + 1;
 	else
 		q->pattern = operand;
+	if (q->all && q->urls)
+		return render_usage_error(
+			line->json, self->name,
+			"--all and --url exclude each other: what a socket that is "
+			"no service's speaks is not known");
 	return q->status ? check_status(self, line, q->status) : 0;
 }
 
@@ -82,7 +88,7 @@ static int make_path(const struct query *q, bool json, char *ret, int size)
 		{ "pattern", q->all ? NULL : q->pattern },
 		{ "port", q->port },
 		{ "status", q->all ? NULL : q->status },
-		{ "details", json ? NULL : "no" }, /* the table has no room for them */
+		{ "details", json || q->urls ? NULL : "no" }, /* the table has no room for them */
 	};
 
 	if (client_path(q->all ? "/v1/sockets" : "/v1/services", params, ARRAY_SIZE(params), ret,
@@ -97,6 +103,30 @@ static size_t count(struct json_object *answer, const struct query *q)
 		return answer_length(answer_member(answer, "sockets"));
 	return answer_length(answer_member(answer, "services")) +
 	       answer_length(answer_member(answer, "orphans"));
+}
+
+/* "shop" is the project of shop:web and shop:api: where there are such, their pattern is said. */
+static bool offer_namesakes(const char *name)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	char pattern[PATTERN_MAX + 3], path[PATTERN_MAX * 3 + 128];
+	struct client_param params[] = { { "pattern", pattern }, { "details", "no" } };
+	struct json_object *services;
+	size_t n;
+
+	snprintf(pattern, sizeof(pattern), "%s:*", name);
+	if (pattern_has_wildcard(name) ||
+	    client_path("/v1/services", params, ARRAY_SIZE(params), path, sizeof(path)) < 0 ||
+	    answer_get_list(false, path, 0, &answer))
+		return false;
+	services = answer_member(answer, "services");
+	n = answer_length(services);
+	if (n == 0)
+		return false;
+	render_note("no service is called '%s' alone; %s%s: pd find '%s'", name,
+		    answer_text(answer_at(services, 0), "id"), n > 1 ? " and others are" : " is",
+		    pattern);
+	return true;
 }
 
 /* Nothing was found: "no" when something was asked for, else an invitation. */
@@ -120,6 +150,8 @@ static int say_nothing_found(const struct query *q, bool json)
 	else if (q->pattern && strspn(q->pattern, "0123456789") == strlen(q->pattern))
 		render_note("no service is called '%s'; the port is: pd find :%s", q->pattern,
 			    q->pattern);
+	else if (q->pattern && !q->status && offer_namesakes(q->pattern))
+		return no;
 	else if (q->pattern && q->status)
 		render_note("no service that fits '%s' is %s", q->pattern, q->status);
 	else if (q->pattern)
@@ -141,10 +173,26 @@ static int check_answer(bool json, struct json_object *answer)
 	return answer_check(json, answer, rules, ARRAY_SIZE(rules));
 }
 
-static void print_ports(struct json_object *list)
+static void print_values(struct json_object *list, bool urls)
 {
-	for (size_t i = 0; i < answer_length(list); i++)
-		printf("%d\n", (int)answer_int(answer_at(list, i), "port"));
+	char url[SHOW_URL_SIZE];
+
+	for (size_t i = 0; i < answer_length(list); i++) {
+		struct json_object *row = answer_at(list, i);
+
+		if (urls)
+			printf("%s\n", show_url(row, url));
+		else
+			printf("%d\n", (int)answer_int(row, "port"));
+	}
+}
+
+/* What a script goes through are claims; orphans, where it asked for those. */
+static const char *quiet_list(const struct query *q)
+{
+	if (q->all)
+		return "sockets";
+	return q->status && strcmp(q->status, "orphan") == 0 ? "orphans" : "services";
 }
 
 /* For scripts: JSON, or the ports alone; nothing is printed of an answer that is wrong somewhere.
@@ -152,6 +200,7 @@ static void print_ports(struct json_object *list)
 static int find_for_scripts(const struct query *q, const char *path, bool json, size_t *ret_n)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	struct json_object *list;
 	int r = answer_get_list(json, path, 0, &answer);
 
 	if (!r)
@@ -165,8 +214,9 @@ static int find_for_scripts(const struct query *q, const char *path, bool json, 
 		render_json(answer);
 		return 0;
 	}
-	print_ports(answer_member(answer, q->all ? "sockets" : "services"));
-	print_ports(answer_member(answer, "orphans"));
+	list = answer_member(answer, quiet_list(q));
+	*ret_n = answer_length(list);
+	print_values(list, q->urls);
 	return 0;
 }
 
@@ -182,6 +232,8 @@ static void add_row(const char *list, struct json_object *row, void *user_data)
 
 	if (l->q->all && !is_wanted(l->q, row))
 		return;
+	if (l->q->urls && strcmp(list, "services") != 0)
+		return;
 	l->n++;
 	if (l->q->all)
 		find_view_add_socket(l->view, row);
@@ -193,7 +245,7 @@ static void add_row(const char *list, struct json_object *row, void *user_data)
 
 static int find_for_people(const struct query *q, const char *path, size_t *ret_n)
 {
-	_cleanup_(find_view_freep) struct find_view *view = find_view_new(q->all);
+	_cleanup_(find_view_freep) struct find_view *view = find_view_new(q->all, q->urls);
 	struct listing l = { .q = q, .view = view };
 	int r = answer_list(false, path, add_row, &l);
 
@@ -224,7 +276,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_find = {
 	.name = "find",
-	.arguments = "[PATTERN|:PORT] [--status S] [--all]",
+	.arguments = "[PATTERN|:PORT] [--status S] [--url | --all]",
 	.summary = "list services, their ports, and the processes behind them",
 	.details =
 		"Status, as the kernel has it:\n"
@@ -234,17 +286,21 @@ const struct command cmd_find = {
 		"  stale     claimed or ghost, and nothing seen for 30 minutes\n"
 		"  orphaned  the process that opened the port is gone, an heir holds it\n"
 		"  squatted  a process that does not fit the claim holds the port\n"
-		"  orphan    no claim at all: the row is called (unclaimed)\n"
+		"  ending    its process was killed, and the kernel is still taking it apart\n"
+		"  orphan    no claim at all: the row is called (unclaimed), one for each process\n"
 		"\n"
-		"Exit code 1 when nothing fits.  -q prints the ports alone.\n",
+		"Other users' rows come behind your own.  Exit code 1 when nothing fits.  -q prints\n"
+		"the ports of the claims alone, with --url their URLs.\n",
 	.examples = "  pd find\n"
 		    "  pd find 'myapp:*'\n"
 		    "  pd find :3000\n"
 		    "  pd find --status ghost\n"
+		    "  pd find --url\n"
 		    "  pd find --all\n",
 	.max_args = 1,
 	.options = {
 		{ "status", 's', "STATUS", "only services of this status" },
+		{ "url", 'u', NULL, "also the URL of each service" },
 		{ "all", 'a', NULL, "every listening socket of the machine" },
 		{ NULL },
 	},

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/render/find_view.h"
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/outcome.h"
+#include "base/paths.h"
+#include "base/user.h"
 #include "cli/client/answer.h"
+#include "cli/render/orphan_rows.h"
 #include "cli/render/render.h"
 #include "cli/render/show.h"
 
@@ -17,12 +22,25 @@
 #define PROCESS_LEAST 10
 #define NAME_LEAST    20
 #define ADDRESS_LEAST 15
+#define PORTS_LEAST   19
+#define WIDE_COLUMNS  60 /* a narrower terminal is told no number of ports */
 
 struct find_view {
 	struct render_table *table;
+	bool urls;
+	char caller[USER_NAME_SIZE];
+	struct json_object **others; /* services of other users */
+	size_t n_others;
+	struct orphan_rows *orphans;
 	char **warnings;
 	size_t n_warnings;
 };
+
+static void fail_without_memory(void)
+{
+	fputs("pd: out of memory\n", stderr);
+	exit(outcome_row(OUTCOME_FAILED)->exit_code);
+}
 
 /* Two servers that split a port's families are two rows with one warning: said once. */
 static void keep_warning(struct find_view *v, const char *warning)
@@ -39,51 +57,98 @@ static void keep_warning(struct find_view *v, const char *warning)
 	v->n_warnings += grown[v->n_warnings] != NULL;
 }
 
-static void add_port(struct render_table *t, int64_t port, const char *behind)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d%s", (int)port, behind);
-	render_table_text(t, TONE_PLAIN, text);
-}
-
 /* --- services --- */
 
-enum { SERVICE_NAME, SERVICE_PORT, SERVICE_PID, SERVICE_PROCESS, SERVICE_CREATED, SERVICE_STATUS };
-
-static const char *const service_headings[] = {
-	[SERVICE_NAME] = "Service",    [SERVICE_PORT] = "Port",	      [SERVICE_PID] = "PID",
-	[SERVICE_PROCESS] = "Process", [SERVICE_CREATED] = "Created", [SERVICE_STATUS] = "Status",
+enum {
+	SERVICE_NAME,
+	SERVICE_PORT,
+	SERVICE_PID,
+	SERVICE_PROCESS,
+	SERVICE_USER,
+	SERVICE_URL,
+	SERVICE_CREATED,
+	SERVICE_STATUS,
+	_SERVICE_COLUMNS
 };
 
-void find_view_add_service(struct find_view *v, struct json_object *service)
+static const char *const service_headings[_SERVICE_COLUMNS] = {
+	[SERVICE_NAME] = "Service",    [SERVICE_PORT] = "Port",	    [SERVICE_PID] = "PID",
+	[SERVICE_PROCESS] = "Process", [SERVICE_USER] = "User",	    [SERVICE_URL] = "URL",
+	[SERVICE_CREATED] = "Created", [SERVICE_STATUS] = "Status",
+};
+
+/* Whose it is; "" for the caller's own, of which nobody has to be told. */
+static const char *stranger(const struct find_view *v, struct json_object *row)
+{
+	const char *user = answer_text(row, "user");
+
+	return strcmp(user, v->caller) == 0 ? "" : user;
+}
+
+static void add_service(struct find_view *v, struct json_object *service)
 {
 	struct render_table *t = v->table;
 	const char *status = answer_text(service, "status");
-	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE];
+	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE], url[SHOW_URL_SIZE];
 
 	render_table_text(t, TONE_PLAIN, answer_text(service, "id"));
-	add_port(t, answer_int(service, "port"), "");
+	render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(service, "port"));
 	render_table_text(t, TONE_PLAIN, answer_pids(service, "pids", pids, sizeof(pids)));
 	render_table_text(t, TONE_PLAIN, answer_text(service, "process"));
+	render_table_text(t, TONE_PLAIN, stranger(v, service));
+	render_table_text(t, TONE_PLAIN, v->urls ? show_url(service, url) : "");
 	render_table_text(t, TONE_DIM, show_ago(answer_int(service, "createdAt"), age));
 	render_table_text(t, show_status_tone(status), status);
 	keep_warning(v, answer_text(service, "warning"));
 }
 
+void find_view_add_service(struct find_view *v, struct json_object *service)
+{
+	struct json_object **grown;
+
+	if (!*stranger(v, service)) {
+		add_service(v, service);
+		return;
+	}
+	grown = reallocarray(v->others, v->n_others + 1, sizeof(struct json_object *));
+	if (!grown)
+		fail_without_memory();
+	v->others = grown;
+	grown[v->n_others++] = json_object_get(service);
+}
+
 void find_view_add_orphan(struct find_view *v, struct json_object *orphan)
 {
+	orphan_rows_add(v->orphans, orphan, !*stranger(v, orphan));
+	keep_warning(v, answer_text(orphan, "warning"));
+}
+
+static void add_orphans(const struct orphan_row *row, void *view)
+{
+	struct find_view *v = view;
 	struct render_table *t = v->table;
-	bool tcp = strcmp(answer_text(orphan, "proto"), "udp") != 0;
+	bool wide = !render_columns() || render_columns() >= WIDE_COLUMNS;
 	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE];
 
 	render_table_text(t, TONE_DIM, "(unclaimed)");
-	add_port(t, answer_int(orphan, "port"), tcp ? "" : "/udp");
-	render_table_text(t, TONE_PLAIN, answer_pids(orphan, "pids", pids, sizeof(pids)));
-	render_table_text(t, TONE_PLAIN, answer_text(orphan, "process"));
-	render_table_text(t, TONE_DIM, show_ago(answer_int(orphan, "since"), age));
+	if (row->n_ports > 1 && wide)
+		render_table_cell(t, TONE_PLAIN, "%zu ports, %s", row->n_ports, row->ports);
+	else
+		render_table_text(t, TONE_PLAIN, row->ports);
+	render_table_text(t, TONE_PLAIN, answer_pids(row->first, "pids", pids, sizeof(pids)));
+	render_table_text(t, TONE_PLAIN, answer_text(row->first, "process"));
+	render_table_text(t, TONE_PLAIN, stranger(v, row->first));
+	render_table_text(t, TONE_PLAIN, "");
+	render_table_text(t, TONE_DIM, show_ago(row->since, age));
 	render_table_text(t, show_status_tone("orphan"), "orphan");
-	keep_warning(v, answer_text(orphan, "warning"));
+}
+
+/* The caller's own were added as they came; behind them is what is others', or nobody's. */
+static void add_what_waited(struct find_view *v)
+{
+	for (size_t i = 0; i < v->n_others; i++)
+		add_service(v, v->others[i]);
+	orphan_rows_for_each(v->orphans, add_orphans, v);
 }
 
 /* --- sockets --- */
@@ -129,7 +194,7 @@ void find_view_add_socket(struct find_view *v, struct json_object *socket)
 
 	render_table_text(t, TONE_PLAIN, answer_text(socket, "proto"));
 	render_table_text(t, TONE_PLAIN, answer_text(socket, "addr"));
-	add_port(t, answer_int(socket, "port"), "");
+	render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(socket, "port"));
 	render_table_text(t, TONE_PLAIN, answer_pids(socket, "pids", pids, sizeof(pids)));
 	render_table_text(t, TONE_PLAIN, answer_text(socket, "process"));
 	render_table_text(t, TONE_PLAIN, answer_text(socket, "user"));
@@ -146,7 +211,7 @@ void find_view_add_socket(struct find_view *v, struct json_object *socket)
 /* --- both --- */
 
 /* What a terminal of 40 columns shows of it are names, ports, pids and statuses. */
-static void set_narrow_columns(struct render_table *t, bool sockets)
+static void set_narrow_columns(struct render_table *t, bool sockets, bool urls)
 {
 	if (sockets) {
 		render_table_flexible(t, SOCKET_PROCESS, PROCESS_LEAST);
@@ -159,31 +224,44 @@ static void set_narrow_columns(struct render_table *t, bool sockets)
 	} else {
 		render_table_flexible(t, SERVICE_PROCESS, PROCESS_LEAST);
 		render_table_flexible(t, SERVICE_NAME, NAME_LEAST);
+		render_table_flexible(t, SERVICE_PORT, PORTS_LEAST);
 		render_table_droppable(t, SERVICE_CREATED);
 		render_table_droppable(t, SERVICE_PROCESS);
+		render_table_droppable(t, SERVICE_USER);
+		if (urls) { /* which has the port, too */
+			render_table_droppable(t, SERVICE_PID);
+			render_table_droppable(t, SERVICE_PORT);
+			render_table_droppable(t, SERVICE_STATUS);
+		}
 	}
 }
 
-struct find_view *find_view_new(bool sockets)
+struct find_view *find_view_new(bool sockets, bool urls)
 {
 	struct find_view *v = calloc(1, sizeof(*v));
+	uid_t uid = geteuid();
 
-	if (!v) { /* as for the table itself */
-		fputs("pd: out of memory\n", stderr);
-		exit(outcome_row(OUTCOME_FAILED)->exit_code);
-	}
-	if (sockets)
+	if (!v)
+		fail_without_memory();
+	paths_sudo_user(&uid);
+	snprintf(v->caller, sizeof(v->caller), "%s", user_name(uid));
+	v->urls = urls;
+	v->orphans = orphan_rows_new();
+	if (sockets) {
 		v->table = render_table_new(socket_headings, _SOCKET_COLUMNS);
-	else
-		v->table = render_table_new(service_headings, ARRAY_SIZE(service_headings));
-	if (sockets)
 		render_table_optional(v->table, SOCKET_NETNS);
-	set_narrow_columns(v->table, sockets);
+	} else {
+		v->table = render_table_new(service_headings, _SERVICE_COLUMNS);
+		render_table_optional(v->table, SERVICE_USER);
+		render_table_optional(v->table, SERVICE_URL);
+	}
+	set_narrow_columns(v->table, sockets, urls);
 	return v;
 }
 
 void find_view_print(struct find_view *v)
 {
+	add_what_waited(v);
 	render_table_print(TAKE_PTR(v->table));
 	for (size_t i = 0; i < v->n_warnings; i++)
 		render_note("warning: %s", v->warnings[i]);
@@ -196,6 +274,10 @@ void find_view_free(struct find_view *v)
 	for (size_t i = 0; i < v->n_warnings; i++)
 		free(v->warnings[i]);
 	free(v->warnings);
+	for (size_t i = 0; i < v->n_others; i++)
+		json_object_put(v->others[i]);
+	free(v->others);
+	orphan_rows_free(v->orphans);
 	render_table_free(v->table);
 	free(v);
 }

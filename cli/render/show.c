@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/moment.h"
+#include "cli/client/answer.h"
 
 struct word {
 	const char *name;
@@ -16,7 +17,7 @@ struct word {
 static const struct word statuses[] = {
 	{ "active", TONE_GOOD },  { "claimed", TONE_PLAIN }, { "ghost", TONE_WARN },
 	{ "stale", TONE_DIM },	  { "orphaned", TONE_WARN }, { "orphan", TONE_WARN },
-	{ "squatted", TONE_BAD },
+	{ "squatted", TONE_BAD }, { "ending", TONE_WARN },
 };
 
 static const struct word session_statuses[] = {
@@ -68,6 +69,15 @@ const char *show_ago(int64_t unix_s, char ret[static SHOW_AGE_SIZE])
 		snprintf(ret, SHOW_AGE_SIZE, "just now");
 	else
 		snprintf(ret, SHOW_AGE_SIZE, "%s ago", duration_format_short(age, text));
+	return ret;
+}
+
+const char *show_url(struct json_object *service, char ret[static SHOW_URL_SIZE])
+{
+	bool tls = strncmp(answer_text(service, "url"), "https:", strlen("https:")) == 0;
+
+	snprintf(ret, SHOW_URL_SIZE, "%s://localhost:%u", tls ? "https" : "http",
+		 (unsigned)(uint16_t)answer_int(service, "port"));
 	return ret;
 }
 

@@ -15,6 +15,10 @@ struct json_object;
 /* "2h ago", "just now"; "" for 0, which is "not known". */
 const char *show_ago(int64_t unix_s, char ret[static SHOW_AGE_SIZE]);
 
+/* "http://localhost:5742" of a service: its port and its scheme, whatever else the daemon says. */
+#define SHOW_URL_SIZE sizeof("https://localhost:65535")
+const char *show_url(struct json_object *service, char ret[static SHOW_URL_SIZE]);
+
 /* "1,247". */
 #define SHOW_NUMBER_SIZE 32
 const char *show_number(int64_t n, char ret[static SHOW_NUMBER_SIZE]);

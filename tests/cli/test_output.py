@@ -254,9 +254,9 @@ class JsonEverywhereTest(harness.PortDaddyTest):
 
 
 class HelpTest(harness.PortDaddyTest):
-    promised = {"claim", "release", "find", "why", "status", "health", "log", "watch", "cleanup",
-                "lock", "unlock", "locks", "with-lock", "session", "sessions", "note", "notes",
-                "metrics", "daemon", "version", "help"}
+    promised = {"claim", "release", "find", "open", "why", "status", "health", "log", "watch",
+                "cleanup", "lock", "unlock", "locks", "with-lock", "session", "sessions", "note",
+                "notes", "metrics", "daemon", "version", "help"}
 
     def listed(self):
         return [c["name"] for c in self.daemon.json("help")["commands"]]

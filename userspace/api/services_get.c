@@ -2,11 +2,13 @@
 /* GET /v1/services: claims, judged anew from the sockets as they are now, and orphans: pd find. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/view.h"
+#include "base/health_path.h"
 #include "base/run.h"
 #include "explain/two_servers.h"
 #include "http/page.h"
@@ -18,6 +20,7 @@
 /* Claims judged for one page, where a status is asked for that few have; 2 us each. */
 #define JUDGED_MAX    (4 * PAGE_MAX_ROWS)
 #define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
+#define URL_SIZE      sizeof("https://localhost:65535")
 
 struct question {
 	const char *pattern;
@@ -27,7 +30,6 @@ struct question {
 	struct page page;
 
 	struct service_filter filter;
-	int status; /* enum service_status, -1 = all */
 	bool claims, orphans;
 	/* where the page begins: behind this claim, or behind this orphan when all claims are
 	 * through */
@@ -72,7 +74,9 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	written_object_begin(r);
 	written_text(r, "id", s->id);
 	written_int(r, "port", s->port);
-	written_text(r, "status", service_status_name(now->verdict.status));
+	written_text(r, "status", judge_status_name(&now->verdict));
+	if (s->uid != r->uid)
+		written_text(r, "user", user_name(s->uid));
 	written_int(r, "createdAt", s->created_at);
 	if (s->runs)
 		written_text(r, "run", run_of(s, run));
@@ -84,21 +88,34 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	return written_object_end(r);
 }
 
+/* Where a browser finds it; over TLS where its health path says so. */
+static const char *url_of(const struct service *s, char ret[static URL_SIZE])
+{
+	struct health_path path = { .https = false };
+
+	if (s->health_path)
+		health_path_parse(s->health_path, &path, NULL);
+	snprintf(ret, URL_SIZE, "%s://localhost:%u", path.https ? "https" : "http", s->port);
+	return ret;
+}
+
 static struct json_object *service_view(struct api *api, const struct service *s,
 					const struct judgement *now, uid_t viewer)
 {
 	struct json_object *o = json_object_new_object();
 	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
+	char url[URL_SIZE];
 
 	json_add_text(o, "id", s->id);
 	json_add_int(o, "port", s->port);
-	json_add_text(o, "status", service_status_name(now->verdict.status));
+	json_add_text(o, "status", judge_status_name(&now->verdict));
 	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
 	json_add_text(o, "process", judge_deciding_name(api->config.inventory, now, comm));
 	json_add_int(o, "createdAt", s->created_at);
 	json_add_int(o, "updatedAt", s->updated_at);
 	json_add_known(o, "expiresAt", s->expires_at);
 	json_add_text(o, "healthPath", s->health_path);
+	json_add_text(o, "url", url_of(s, url));
 	json_add_text(o, "user", user_name(s->uid));
 	json_add_text(o, "cwd", user_may_see(viewer, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "run", run_of(s, run));
@@ -115,7 +132,7 @@ static int add_service(struct request *r, const struct service *s, const struct 
 
 	if (fault)
 		return fault;
-	if (q->status < 0 || now.verdict.status == (enum service_status)q->status)
+	if (!q->status_name || strcmp(q->status_name, judge_status_name(&now.verdict)) == 0)
 		fault = q->brief ? write_service_briefly(r, s, &now)
 				 : written_list_add(r, service_view(r->api, s, &now, r->uid));
 	free(now.holdings);
@@ -155,7 +172,9 @@ static int bad_status(struct request *r, const char *text)
 	for (int s = 0; s < _SERVICE_STATUS_MAX && used < sizeof(names); s++)
 		used += snprintf(names + used, sizeof(names) - used, "%s, ",
 				 service_status_name((enum service_status)s));
-	return request_fail(r, OUTCOME_BAD_REQUEST, "status \"%.32s\" is none of: %s" ORPHAN_STATUS,
+	return request_fail(r, OUTCOME_BAD_REQUEST,
+			    "status \"%.32s\" is none of: %s" JUDGE_STATUS_ENDING
+			    ", " ORPHAN_STATUS,
 			    text, names);
 }
 
@@ -183,8 +202,9 @@ static int read_status(struct request *r, struct question *q)
 	q->claims = !name || strcmp(name, ORPHAN_STATUS) != 0;
 	/* an orphan has no name that a pattern could fit */
 	q->orphans = !q->pattern && (!name || !q->claims);
-	q->status = name && q->claims ? service_status_of_name(name) : -1;
-	return name && q->claims && q->status < 0 ? bad_status(r, name) : 0;
+	if (!name || !q->claims || strcmp(name, JUDGE_STATUS_ENDING) == 0)
+		return 0;
+	return service_status_of_name(name) < 0 ? bad_status(r, name) : 0;
 }
 
 /* Claims behind q->after, which then names the last that was looked at; 1 when some are left. */

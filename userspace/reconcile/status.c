@@ -83,6 +83,7 @@ static bool daemonized(const struct socket_row *row, const struct process *inher
 static void judge_undecided(const struct view *view, struct status_verdict *ret)
 {
 	ret->status = view->claim->status;
+	ret->ending = true;
 	strcpy(ret->reason, "its process has just ended");
 }
 

@@ -37,6 +37,9 @@ struct status_verdict {
 	enum service_status status;
 	const struct socket_row *socket; /* that decided; NULL when none did; borrowed from rows */
 	struct process_id process;	 /* the holder that decided; pid 0 = none */
+	/* the kernel is closing the descriptors of its killed holder; `status` is still the one
+	 * before */
+	bool ending;
 	/* beside a socket of the claim's own, the first that is somebody else's, and its holder */
 	const struct socket_row *strange_socket; /* NULL = there is none */
 	struct process_id stranger;		 /* pid 0 = hidden */

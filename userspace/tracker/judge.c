@@ -30,14 +30,19 @@ static const struct process *look_up(const struct process_id *id, void *user_dat
 	return &view->process;
 }
 
-enum service_status judge_socket_of_claim(struct inventory *inv, const struct service *claim,
-					  const struct socket_row *row)
+const char *judge_status_name(const struct status_verdict *verdict)
+{
+	return verdict->ending ? JUDGE_STATUS_ENDING : service_status_name(verdict->status);
+}
+
+const char *judge_socket_of_claim(struct inventory *inv, const struct service *claim,
+				  const struct socket_row *row)
 {
 	struct view view = { .inv = inv, .claim = claim };
 	struct status_verdict verdict;
 
 	reconcile_socket(claim, row, look_up, &view, &verdict);
-	return verdict.status;
+	return judge_status_name(&verdict);
 }
 
 bool judge_warning(const struct inventory *inv, const struct status_verdict *verdict,

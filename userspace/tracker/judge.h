@@ -36,6 +36,10 @@ struct judgement {
 int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
 		enum judge_effort effort, struct judgement *ret);
 
+/* The status as people are shown it: "ending" where a killed holder is still being torn down. */
+#define JUDGE_STATUS_ENDING "ending"
+const char *judge_status_name(const struct status_verdict *verdict);
+
 /* The name of the process that decided the status, else of the first holder: PROCESS_COMM_SIZE
  * bytes, "" = of nobody.  Returns ret. */
 const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret);
@@ -46,9 +50,9 @@ const char *judge_deciding_name(const struct inventory *inv, const struct judgem
  */
 int judge_holdings(struct inventory *inv, uint16_t port, struct holding **ret, size_t *ret_n);
 
-/* The status of one socket on the port of a claim, which serves. */
-enum service_status judge_socket_of_claim(struct inventory *inv, const struct service *claim,
-					  const struct socket_row *row);
+/* The status of one socket on the port of a claim, which serves, as judge_status_name() has it. */
+const char *judge_socket_of_claim(struct inventory *inv, const struct service *claim,
+				  const struct socket_row *row);
 
 /* As status_warning(). */
 bool judge_warning(const struct inventory *inv, const struct status_verdict *verdict,

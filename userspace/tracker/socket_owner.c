@@ -47,9 +47,8 @@ int socket_owner_find(struct socket_owners *o, const struct socket_row **row,
 		const struct service *claim = &o->list.services[0];
 
 		ret->service = claim->id;
-		ret->status = service_status_name(
-			socket_serves(*row) ? judge_socket_of_claim(o->inventory, claim, *row)
-					    : o->judgement.verdict.status);
+		ret->status = socket_serves(*row) ? judge_socket_of_claim(o->inventory, claim, *row)
+						  : judge_status_name(&o->judgement.verdict);
 		return 0;
 	}
 	r = judge_unclaimed(o->inventory, o->registry, *row);
