@@ -95,6 +95,15 @@ static struct json_object *body_of(const struct request *request)
 	return o;
 }
 
+/* On stderr, so that $(pd claim ID -q) stays a number. */
+static void show_notices(struct json_object *service)
+{
+	struct json_object *notices = answer_member(service, "notices");
+
+	for (size_t i = 0; i < answer_length(notices); i++)
+		render_note("%s", answer_item_text(notices, i));
+}
+
 static void show(const struct command *self, const struct command_line *line,
 		 struct json_object *answer)
 {
@@ -142,6 +151,8 @@ static int claim_one(const struct command *self, const struct command_line *line
 		render_json(answer);
 	else
 		show(self, line, answer);
+	if (!line->json)
+		show_notices(answer);
 	return 0;
 }
 
@@ -276,6 +287,7 @@ static int claim_services(const struct command *self, const struct command_line 
 {
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	struct json_object *services;
 	int r = command_value(self, line, "export") ? check_variables(self, line, config) : 0;
 
 	if (r)
@@ -290,6 +302,9 @@ static int claim_services(const struct command *self, const struct command_line 
 		r = check_answers(line, answer, config);
 	if (!r)
 		show_all(self, line, answer, config);
+	services = answer_member(answer, "services");
+	for (size_t i = 0; !r && !line->json && i < answer_length(services); i++)
+		show_notices(answer_at(services, i));
 	return r;
 }
 

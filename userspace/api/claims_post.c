@@ -4,18 +4,16 @@
  * connected, never what the body says.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
+#include "api/claim_words.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/view.h"
-#include "api/why.h"
 #include "base/health_path.h"
 #include "base/log.h"
 #include "http/parse.h"
 #include "tracker/claim.h"
-#include "tracker/judge.h"
 
 #define SERVICES_MAX 256 /* of one request; a project has a handful, a range 6900 ports */
 
@@ -127,108 +125,18 @@ static int read_orders(struct request *r, struct claims *c)
 	return fault;
 }
 
-/* --- refusals --- */
-
-/*
- * Fills the why object for the protocol that is in the way.  Assigning looks at both: a port that
- * only UDP holds is free to a TCP server, but is not handed out.
- */
-static int explain(struct request *r, uint16_t port, struct json_object *why, const char **ret)
-{
-	struct why_question tcp = why_default_question(IPPROTO_TCP, port);
-	struct why_question udp = why_default_question(IPPROTO_UDP, port);
-	_cleanup_json_ struct json_object *answer = json_object_new_object();
-	int fault = why_view(r->api, &tcp, r->uid, r->now, answer);
-
-	if (!fault && json_bool_of(answer, "free")) {
-		json_object_put(answer);
-		answer = json_object_new_object();
-		fault = why_view(r->api, &udp, r->uid, r->now, answer);
-	}
-	json_merge(why, answer);
-	*ret = json_text_of(why, "summary");
-	return fault;
-}
-
-/* "port 3000 is held by node (94120), listening on :::3000 since 2:47:23; see: pd why 3000" */
-static int held_by_process(struct request *r, uint16_t port)
-{
-	struct inventory *inv = r->api->config.inventory;
-	struct json_object *why = json_object_new_object();
-	_cleanup_free_ struct holding *holdings = NULL;
-	char comm[PROCESS_COMM_SIZE], where[WHY_SOCKET_SIZE];
-	const char *summary;
-	size_t n = 0;
-	int fault = explain(r, port, why, &summary);
-
-	request_extra(r, "why", why);
-	if (!fault)
-		fault = judge_holdings(inv, port, &holdings, &n);
-	if (fault)
-		return fault;
-	if (json_bool_of(why, "free"))
-		return request_fail(r, OUTCOME_CONFLICT,
-				    "port %u was taken and has just become free: try again", port);
-	if (!n)
-		return request_fail(r, OUTCOME_CONFLICT, "%s See: pd why %u", summary, port);
-	why_describe_socket(holdings[0].socket, r->now, where);
-	return request_fail(r, OUTCOME_CONFLICT, "port %u is held by %s (%d), %s; see: pd why %u",
-			    port, inventory_process_name(inv, &holdings[0].holder->id, comm),
-			    holdings[0].holder->id.pid, where, port);
-}
-
-static int held_by_claim(struct request *r, uint16_t port, const char *id)
-{
-	struct json_object *holder = json_object_new_object(), *why = json_object_new_object();
-	const char *summary;
-	int fault;
-
-	json_add_text(holder, "id", id);
-	request_extra(r, "holder", holder);
-	request_extra(r, "why", why);
-	fault = explain(r, port, why, &summary);
-	if (fault)
-		return fault;
-	return request_fail(r, OUTCOME_CONFLICT, "port %u is claimed by %s; see: pd why %u", port,
-			    id, port);
-}
-
-static int refuse(struct request *r, int outcome, const struct claim_batch *b)
-{
-	const struct claim_result *result = &b->refused->result;
-	struct port_range range = b->range;
-
-	if (!range.first)
-		range = (struct port_range){ PORT_RANGE_FIRST, PORT_RANGE_LAST };
-	switch (outcome) {
-	case OUTCOME_CONFLICT:
-		if (*result->holder_id)
-			return held_by_claim(r, b->port, result->holder_id);
-		return held_by_process(r, b->port);
-	case OUTCOME_NOT_ALLOWED:
-		return request_fail(r, OUTCOME_NOT_ALLOWED,
-				    "%s belongs to user %s: claim another name, or ask them",
-				    b->refused->id, user_name(result->holder_uid));
-	case OUTCOME_TOO_LARGE:
-		return request_fail_quota(r, QUOTA_CLAIMS, result->over);
-	case OUTCOME_NO_FREE_PORT:
-		return request_fail(r, OUTCOME_NO_FREE_PORT,
-				    "every port from %u to %u is taken; give another range",
-				    range.first, range.last);
-	default:
-		return outcome;
-	}
-}
-
 /* --- done --- */
 
-static void add_answer(const struct claim_order *order, struct json_object *o)
+static int add_answer(struct request *r, const struct claim_batch *b,
+		      const struct claim_order *order, struct json_object *o)
 {
 	json_add_text(o, "id", order->id);
 	json_add_int(o, "port", order->result.port);
+	json_add_int(o, "home", order->result.home);
 	json_add_bool(o, "existing", order->result.existing);
 	json_add_text(o, "status", service_status_name(order->status));
 	json_add_known(o, "previousPort", order->result.previous_port);
+	return claim_words_notices(r, b, order, o);
 }
 
 static int claim(struct request *r, struct claim_batch *b)
@@ -241,7 +149,7 @@ static int claim(struct request *r, struct claim_batch *b)
 	request_caller(r, &b->peer);
 	if (!fault)
 		fault = claim_make_all(r->api->config.tracker, b);
-	return fault > 0 ? refuse(r, fault, b) : fault;
+	return fault > 0 ? claim_words_refuse(r, fault, b) : fault;
 }
 
 static int handle(struct request *r)
@@ -256,10 +164,11 @@ static int handle(struct request *r)
 		fault = claim(r, &c->batch);
 	if (!fault && c->services) {
 		list = json_add_array(r->answer, "services");
-		for (size_t i = 0; i < c->batch.n; i++)
-			add_answer(&c->batch.orders[i], json_append_object(list));
+		for (size_t i = 0; !fault && i < c->batch.n; i++)
+			fault = add_answer(r, &c->batch, &c->batch.orders[i],
+					   json_append_object(list));
 	} else if (!fault) {
-		add_answer(&c->one, r->answer);
+		fault = add_answer(r, &c->batch, &c->one, r->answer);
 	}
 	if (c->services)
 		free(c->batch.orders);

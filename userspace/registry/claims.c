@@ -12,7 +12,7 @@
 /* What is stored of the service that is being claimed. */
 struct current {
 	bool found;
-	uint16_t port; /* 0: none that is legal */
+	uint16_t port, home; /* 0: none that is legal */
 	enum service_status status;
 	uid_t uid;
 	int64_t expires_at;
@@ -34,6 +34,7 @@ static int current_load(struct registry *r, const char *id, struct current *ret)
 	if (!ret->found)
 		return 0;
 	ret->port = row.service.port;
+	ret->home = row.service.port ? row.service.home : 0;
 	ret->status = row.service.status;
 	ret->uid = row.service.uid;
 	ret->expires_at = row.service.expires_at;
@@ -42,42 +43,87 @@ static int current_load(struct registry *r, const char *id, struct current *ret)
 	return 0;
 }
 
-static bool port_is_free(const struct registry *r, uint16_t port, port_usable usable,
-			 void *user_data)
-{
-	return !portset_has(&r->claimed, port) && (!usable || usable(port, user_data));
-}
+/* --- which port --- */
 
-/* Whose a claimed port is; a row that readers skip has a name of any bytes. */
-static int holder_name(struct registry *r, uint16_t port, char ret[IDENTITY_MAX + 1])
+/* What a claim chooses by. */
+struct choice {
+	struct registry *r;
+	const struct claim_request *request;
+	const struct current *current;
+	struct port_range range;
+	port_look look;
+	void *user_data;
+};
+
+static int has_row(struct registry *r, uint16_t port)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_PORT);
-	const char *id;
-	int more;
 
 	query_bind_int(&q, 1, port);
-	more = query_next(&q);
-	if (more < 0)
-		return more;
-	id = more ? query_column_text(&q, SERVICE_COLUMN_ID) : NULL;
-	text_to_utf8(id ? id : "", ret, IDENTITY_MAX + 1);
-	return 0;
+	return query_next(&q);
 }
 
-static int choose_exact(struct registry *r, const struct claim_request *request, port_usable usable,
-			void *user_data, struct claim_result *ret)
+/*
+ * Has somebody else the port, or its home there?  1, 0, negative errno.  Of the claim's own home
+ * the set tells nothing, and people write into the file.
+ */
+static int is_of_another(const struct choice *c, uint16_t port)
 {
-	int error;
-
-	ret->port = request->port;
-	if (port_is_free(r, request->port, usable, user_data))
+	if (port == c->current->port)
 		return 0;
-	if (portset_has(&r->claimed, request->port)) {
-		error = holder_name(r, request->port, ret->holder_id);
-		if (error < 0)
-			return error;
+	if (port == c->current->home)
+		return has_row(c->r, port);
+	return portset_has(&c->r->claimed, port);
+}
+
+/* enum port_use of a port that no other claim has. */
+static enum port_use use_of(const struct choice *c, uint16_t port)
+{
+	return c->look ? c->look(port, port == c->current->port, c->user_data) : PORT_FREE;
+}
+
+/* Is it free, of other claims too?  1, 0, negative errno. */
+static int is_free(const struct choice *c, uint16_t port)
+{
+	int taken = is_of_another(c, port);
+
+	return taken ? (taken < 0 ? taken : 0) : use_of(c, port) == PORT_FREE;
+}
+
+/* Whose a claimed port, or a home, is; a row that readers skip has a name of any bytes. */
+static int holder_name(struct registry *r, uint16_t port, char ret[IDENTITY_MAX + 1])
+{
+	static const enum statement ways[] = { STATEMENT_SERVICE_BY_PORT,
+					       STATEMENT_SERVICE_BY_HOME };
+	int more = 0;
+
+	for (size_t i = 0; !more && i < ARRAY_SIZE(ways); i++) {
+		_cleanup_(query_done) struct query q = query_start(r, ways[i]);
+		const char *id;
+
+		query_bind_int(&q, 1, port);
+		more = query_next(&q);
+		id = more > 0 ? query_column_text(&q, SERVICE_COLUMN_ID) : NULL;
+		text_to_utf8(id ? id : "", ret, IDENTITY_MAX + 1);
 	}
-	return OUTCOME_CONFLICT;
+	return more < 0 ? more : 0;
+}
+
+/* Exactly that port, which becomes the home. */
+static int choose_exact(const struct choice *c, struct claim_result *ret)
+{
+	int taken = is_of_another(c, c->request->port);
+
+	ret->port = ret->home = c->request->port;
+	if (taken < 0)
+		return taken;
+	if (taken) {
+		int error = holder_name(c->r, ret->port, ret->holder_id);
+
+		return error < 0 ? error : OUTCOME_CONFLICT;
+	}
+	ret->use = use_of(c, ret->port);
+	return ret->use == PORT_FREE || ret->use == PORT_SERVED ? 0 : OUTCOME_CONFLICT;
 }
 
 /* The port that the service had last, 0 when it never had one. */
@@ -95,50 +141,76 @@ static int remembered_port(struct registry *r, const char *id, uint16_t *ret)
 }
 
 /*
- * A remembered port counts inside the range that was asked for; where none was asked for it counts
- * wherever it lies: a service once given 3000 by name gets 3000 again.
+ * The n-th port that the name would like to have.  A remembered one comes first, inside the range
+ * that was asked for; where none was asked for it counts wherever it lies: a service once given
+ * 3000 by name gets 3000 again.  0 = it counts not.
  */
-static int choose_assigned(struct registry *r, const struct claim_request *request,
-			   struct port_range range, port_usable usable, void *user_data,
-			   struct claim_result *ret)
+static uint16_t wish(const struct choice *c, unsigned n, uint16_t remembered)
 {
-	unsigned size = range.last - range.first + 1u;
-	uint16_t port;
-	int error = remembered_port(r, request->id, &port);
+	bool is_inside = remembered >= c->range.first && remembered <= c->range.last;
 
-	if (error < 0)
-		return error;
-	ret->port = port;
-	if (port != 0 &&
-	    (request->range.first == 0 || (port >= range.first && port <= range.last)) &&
-	    port_is_free(r, port, usable, user_data))
+	if (n > 0)
+		return port_candidate(c->request->id, c->range, n - 1);
+	return c->request->range.first == 0 || is_inside ? remembered : 0;
+}
+
+/* The first wish that is free; the first that no other claim has is the home of one without. */
+static int choose_wish(const struct choice *c, struct claim_result *ret)
+{
+	unsigned size = c->range.last - c->range.first + 1u;
+	uint16_t remembered = 0;
+	int error = ret->home ? 0 : remembered_port(c->r, c->request->id, &remembered);
+
+	for (unsigned n = 0; error >= 0 && n <= size; n++) {
+		uint16_t port = wish(c, n, remembered);
+		enum port_use use;
+
+		error = port && port != c->current->port ? is_of_another(c, port) : 1;
+		if (error)
+			continue;
+		use = use_of(c, port);
+		if (use != PORT_RESERVED && !ret->home)
+			ret->home = port;
+		if (use != PORT_FREE)
+			continue;
+		ret->port = port;
 		return 0;
-	for (unsigned n = 0; n < size; n++) {
-		ret->port = port_candidate(request->id, range, n);
-		if (port_is_free(r, ret->port, usable, user_data))
-			return 0;
 	}
 	ret->port = 0;
-	return OUTCOME_NO_FREE_PORT;
+	return error < 0 ? error : OUTCOME_NO_FREE_PORT;
 }
 
-static int choose_port(struct registry *r, const struct claim_request *request,
-		       const struct current *current, port_usable usable, void *user_data,
-		       struct claim_result *ret)
+/* Of a claim that has one: home, where that can be, else where it is, else aside. */
+static int choose_again(const struct choice *c, struct claim_result *ret)
 {
-	static const struct port_range by_default = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
-	struct port_range range = request->range.first != 0   ? request->range
-				  : current->range.first != 0 ? current->range
-							      : by_default;
+	const struct current *current = c->current;
+	int home_is_free;
 
-	if (current->port != 0 && (request->port == 0 || request->port == current->port)) {
-		ret->port = current->port;
+	*ret = (struct claim_result){ .port = current->port,
+				      .home = current->home,
+				      .existing = true,
+				      .use = use_of(c, current->port) };
+	if (ret->use == PORT_SERVED)
 		return 0;
-	}
-	if (request->port != 0)
-		return choose_exact(r, request, usable, user_data, ret);
-	return choose_assigned(r, request, range, usable, user_data, ret);
+	home_is_free = current->home == current->port ? 0 : is_free(c, current->home);
+	if (home_is_free < 0)
+		return home_is_free;
+	if (!home_is_free && ret->use != PORT_FREE)
+		return choose_wish(c, ret);
+	if (home_is_free)
+		ret->port = current->home;
+	ret->use = PORT_FREE;
+	return 0;
 }
+
+static int choose_port(const struct choice *c, struct claim_result *ret)
+{
+	if (c->request->port != 0)
+		return choose_exact(c, ret);
+	return c->current->port != 0 ? choose_again(c, ret) : choose_wish(c, ret);
+}
+
+/* --- the row --- */
 
 /*
  * A claim announces a start: a dead service counts as claimed again, one that lives stays what it
@@ -197,9 +269,21 @@ static int store_service(struct registry *r, const struct claim_request *request
 	query_bind_int(&q, 13, expiry(request, current));
 	query_bind_int_or_null(&q, 14, request->range.first, 0);
 	query_bind_int_or_null(&q, 15, request->range.last, 0);
+	query_bind_int_or_null(&q, 16, result->home, result->port);
 	if (current->found)
-		query_bind_int(&q, 16, REGISTRY_TOUCH_STEP_S);
+		query_bind_int(&q, 17, REGISTRY_TOUCH_STEP_S);
 	return query_run(&q);
+}
+
+/* The home is remembered last: there the name begins when it is claimed anew. */
+static int remember(struct registry *r, const struct claim_request *request, uid_t uid,
+		    const struct claim_result *result)
+{
+	int error = registry_port_remember(r, request->id, result->port, uid, request->now);
+
+	if (error == 0 && result->home != result->port)
+		error = registry_port_remember(r, request->id, result->home, uid, request->now);
+	return error;
 }
 
 /*
@@ -213,7 +297,7 @@ static int store_new(struct registry *r, const struct claim_request *request,
 
 	if (error < 0)
 		return error;
-	error = registry_port_remember(r, request->id, result->port, request->uid, request->now);
+	error = remember(r, request, request->uid, result);
 	if (error < 0 && registry_service_delete(r, request->id) < 0)
 		registry_batch_lose(r, error);
 	return error;
@@ -228,8 +312,7 @@ static int store_moved(struct registry *r, const struct claim_request *request,
 		return error;
 	error = store_service(r, request, current, result);
 	if (error == 0)
-		error = registry_port_remember(r, request->id, result->port, current->uid,
-					       request->now);
+		error = remember(r, request, current->uid, result);
 	return registry_savepoint_close(r, error);
 }
 
@@ -238,16 +321,13 @@ static int store_port(struct registry *r, const struct claim_request *request,
 {
 	int error;
 
-	if (current->port == result->port)
+	if (current->port == result->port && current->home == result->home)
 		return store_service(r, request, current, result);
 	error = current->found ? store_moved(r, request, current, result)
 			       : store_new(r, request, current, result);
 	if (error < 0)
 		return error;
-	if (current->port != 0)
-		portset_remove(&r->claimed, current->port);
-	portset_add(&r->claimed, result->port);
-	portset_add(&r->ever, result->port);
+	registry_ports_replace(r, current->port, current->home, result->port, result->home);
 	return 0;
 }
 
@@ -290,10 +370,21 @@ static int request_check(const struct claim_request *request)
 	return range->first != 0 && range->first > range->last ? -EINVAL : 0;
 }
 
-int registry_claim(struct registry *r, const struct claim_request *request, port_usable usable,
+static struct port_range range_of(const struct claim_request *request,
+				  const struct current *current)
+{
+	static const struct port_range by_default = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
+
+	return request->range.first   ? request->range
+	       : current->range.first ? current->range
+				      : by_default;
+}
+
+int registry_claim(struct registry *r, const struct claim_request *request, port_look look,
 		   void *user_data, struct claim_result *ret)
 {
 	struct current current = { 0 };
+	struct choice choice = { r, request, &current, { 0 }, look, user_data };
 	int error = registry_write_check(r);
 
 	*ret = (struct claim_result){ 0 };
@@ -305,14 +396,15 @@ int registry_claim(struct registry *r, const struct claim_request *request, port
 		error = current_load(r, request->id, &current);
 	if (error < 0)
 		return error;
-	ret->existing = current.port != 0;
 	if (current.found && current.uid != request->uid && request->uid != 0) {
 		ret->holder_uid = current.uid;
 		return OUTCOME_NOT_ALLOWED;
 	}
+	choice.range = range_of(request, &current);
 	error = check_quota(r, request, &current, ret);
 	if (error == 0)
-		error = choose_port(r, request, &current, usable, user_data, ret);
+		error = choose_port(&choice, ret);
+	ret->existing = current.port != 0;
 	if (error == 0)
 		error = store_claim(r, request, &current, ret);
 	if (error == 0 && current.port != 0 && current.port != ret->port)

@@ -47,10 +47,10 @@ struct registry {
 	char words[REGISTRY_WORDS_SIZE]; /* that registry_strerror() returned last */
 	uid_t own_uid;
 
-	/* Ports of services, also of rows that violate our rules.  A query for each candidate of a
-	 * nearly full range would be 14 ms of a claim. */
+	/* Ports of services and their homes, also of rows that violate our rules.  A query for each
+	 * candidate of a nearly full range would be 14 ms of a claim. */
 	struct portset claimed;
-	struct quota *claims; /* the same ports, counted for each user */
+	struct quota *claims; /* the ports alone, counted for each user */
 	struct portset ever;  /* ports that anybody ever claimed */
 	bool ports_loaded;
 	bool ports_settled;	  /* looked at in this transaction: it sees no other's writes */
@@ -86,6 +86,10 @@ bool registry_in_transaction(const struct registry *r);
 
 /* PRAGMA data_version: differs once another connection has written.  0, negative errno. */
 int registry_data_version(struct registry *r, int64_t *ret);
+
+/* A service has another port and home in the sets than before; 0 = none. */
+void registry_ports_replace(struct registry *r, uint16_t port, uint16_t home, uint16_t new_port,
+			    uint16_t new_home);
 
 /* Stores that a service had a port, as the one it had last; 0, negative errno. */
 int registry_port_remember(struct registry *r, const char *id, uint16_t port, uid_t uid,

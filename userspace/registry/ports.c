@@ -17,6 +17,22 @@ int registry_port_remember(struct registry *r, const char *id, uint16_t port, ui
 	return query_run(&q);
 }
 
+void registry_ports_replace(struct registry *r, uint16_t port, uint16_t home, uint16_t new_port,
+			    uint16_t new_home)
+{
+	const uint16_t gone[] = { port, home }, come[] = { new_port, new_home };
+
+	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+		if (gone[i])
+			portset_remove(&r->claimed, gone[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(come); i++) {
+		if (!come[i])
+			continue;
+		portset_add(&r->claimed, come[i]);
+		portset_add(&r->ever, come[i]);
+	}
+}
+
 int registry_port_ever_claimed(struct registry *r, uint16_t port)
 {
 	int error = registry_ports_refresh(r);

@@ -467,6 +467,9 @@ int registry_ports_refresh(struct registry *r)
 	error = claimed_load(r);
 	if (error < 0)
 		return error;
+	error = portset_load(r, STATEMENT_PORTS_HOME, &r->claimed);
+	if (error < 0)
+		return error;
 	r->ever = r->claimed;
 	error = portset_load(r, STATEMENT_PORTS_EVER, &r->ever);
 	if (error < 0)

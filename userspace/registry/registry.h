@@ -45,6 +45,7 @@ int service_status_of_name(const char *name);
 struct service {
 	const char *id;
 	uint16_t port;
+	uint16_t home; /* where it belongs: port, unless it moved aside */
 	enum service_status status;
 	int64_t created_at;
 	int64_t updated_at; /* last time something was seen: claim, re-claim, status change to or
@@ -228,13 +229,23 @@ struct claim_request {
 	int64_t now;
 };
 
-/* May a port be handed out?  Asked for candidates only, never for a port the claim already has. */
-typedef bool (*port_usable)(uint16_t port, void *user_data);
+/* What the kernel makes of a port, for whoever claims it. */
+enum port_use {
+	PORT_FREE = 0,
+	PORT_SERVED,   /* the claim has it, and what holds it fits the claim */
+	PORT_TAKEN,    /* somebody else holds it */
+	PORT_RESERVED, /* never handed out, whoever holds it, and nobody's home */
+};
+
+/* Asked for candidates, and for the port that the claim has (`own`). */
+typedef enum port_use (*port_look)(uint16_t port, bool own, void *user_data);
 
 struct claim_result {
 	uint16_t port;
-	bool existing;			  /* the service had it before */
-	uint16_t previous_port;		  /* -p moved an existing claim: where it was; else 0 */
+	uint16_t home;			  /* another: the claim moved aside, and will return */
+	enum port_use use;		  /* of that port: PORT_FREE or PORT_SERVED */
+	bool existing;			  /* the service had a port before */
+	uint16_t previous_port;		  /* an existing claim moved: where it was; else 0 */
 	bool of_other_user;		  /* root refreshed it: it stays whose it is */
 	char holder_id[IDENTITY_MAX + 1]; /* OUTCOME_CONFLICT by a claim: whose; else "" */
 	uid_t holder_uid;		  /* OUTCOME_NOT_ALLOWED: whose it is */
@@ -248,16 +259,20 @@ struct claim_result {
 #define REGISTRY_TOUCH_STEP_S 10
 
 /*
- * Claims a port for a service (the rules stand in the contract): an existing claim of the same uid
- * keeps its port and is refreshed; a remembered port comes first, then the candidates of the name.
+ * Claims a port for a service (the rules stand in the contract).  The home of a new claim is the
+ * port that its name had last, else the first candidate of the name; one that another claim has, or
+ * has as its home, is passed over.  Where the home is taken by a process the claim moves aside, to
+ * the next candidate that is free, and so does an existing claim whose port is taken; it returns as
+ * soon as it is claimed while the home is free and nothing of the claim's own holds the other port.
+ * -p makes its port the home, or fails.
  * A ghost or stale service counts as claimed again, and so does one that is moved.  Root refreshing
  * another user's claim changes neither whose it is nor who claimed it.
- * 0; OUTCOME_CONFLICT (port claimed by holder_id, or not usable: holder_id empty);
+ * 0; OUTCOME_CONFLICT (port claimed by, or the home of, holder_id, or not free: holder_id empty);
  * OUTCOME_NOT_ALLOWED (the id is another user's; root may); OUTCOME_TOO_LARGE (its user has as many
  * as may be); OUTCOME_NO_FREE_PORT; negative errno.
  * *ret is filled for every outcome.
  */
-int registry_claim(struct registry *r, const struct claim_request *request, port_usable usable,
+int registry_claim(struct registry *r, const struct claim_request *request, port_look look,
 		   void *user_data, struct claim_result *ret);
 
 /* Removes the claim and remembers its port.  0, OUTCOME_NO when there is none, negative errno. */
@@ -275,7 +290,8 @@ int registry_service_by_port(struct registry *r, uint16_t port, service_visit vi
  */
 int registry_ports_refresh(struct registry *r);
 
-/* False when no service had the port at the last refresh, nor since through us: without a query. */
+/* False when no service had the port, or its home there, at the last refresh, nor since through us:
+ * without a query. */
 bool registry_port_may_be_claimed(const struct registry *r, uint16_t port);
 
 struct service_filter {

@@ -210,6 +210,10 @@ static const char *const migrations[] = {
 	 "  since INTEGER,\n"
 	 "  state TEXT\n"
 	 ");\n"),
+
+	/* A claim that moved aside returns; one that is at home has NULL there. */
+	("ALTER TABLE services ADD COLUMN home INTEGER; -- a port that it had to leave\n"
+	 "CREATE INDEX servicesByHome ON services(home) WHERE home IS NOT NULL;\n"),
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

@@ -71,6 +71,8 @@ bool service_row_decode(const struct query *q, struct service_row *ret)
 		service->port = (uint16_t)query_column_int(q, SERVICE_COLUMN_PORT, 1, UINT16_MAX,
 							   0);
 	ret->has_port = service->port != 0;
+	service->home = (uint16_t)query_column_int(q, SERVICE_COLUMN_HOME, 1, UINT16_MAX,
+						   service->port);
 	service->status = status_of_text(query_column_text(q, SERVICE_COLUMN_STATUS));
 	service->created_at = column_time(q, SERVICE_COLUMN_CREATED_AT);
 	service->updated_at = column_time(q, SERVICE_COLUMN_UPDATED_AT);
@@ -174,7 +176,12 @@ int registry_for_each_service(struct registry *r, const struct service_filter *f
 }
 
 /* What a release has to know of the row, also of one that readers skip. */
-static int stored_port(struct registry *r, const char *id, uint16_t *ret_port, uid_t *ret_uid)
+struct released {
+	uint16_t port, home;
+	uid_t uid;
+};
+
+static int released_load(struct registry *r, const char *id, struct released *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_ID);
 	struct service_row row;
@@ -184,8 +191,9 @@ static int stored_port(struct registry *r, const char *id, uint16_t *ret_port, u
 	more = query_next(&q);
 	if (more <= 0)
 		return more < 0 ? more : OUTCOME_NO;
-	*ret_port = service_row_decode(&q, &row) ? row.service.port : 0;
-	*ret_uid = row.service.uid;
+	*ret = (struct released){ 0 };
+	if (service_row_decode(&q, &row))
+		*ret = (struct released){ row.service.port, row.service.home, row.service.uid };
 	return 0;
 }
 
@@ -199,27 +207,26 @@ int registry_service_delete(struct registry *r, const char *id)
 
 int registry_release(struct registry *r, const char *id, int64_t now)
 {
-	uint16_t port;
-	uid_t uid;
+	struct released was;
 	int error = registry_write_check(r);
 
 	if (error == 0)
 		error = registry_ports_refresh(r);
 	if (error == 0)
-		error = stored_port(r, id, &port, &uid);
+		error = released_load(r, id, &was);
 	if (error != 0)
 		return error;
 	error = registry_savepoint_open(r);
 	if (error < 0)
 		return error;
 	error = registry_service_delete(r, id);
-	if (error == 0 && port != 0)
-		error = registry_port_remember(r, id, port, uid, now);
+	if (error == 0 && was.home != 0)
+		error = registry_port_remember(r, id, was.home, was.uid, now);
 	error = registry_savepoint_close(r, error);
-	if (error == 0 && port != 0) {
-		portset_remove(&r->claimed, port);
-		quota_give_back(r->claims, uid, QUOTA_CLAIMS, 1);
-	}
+	if (error == 0)
+		registry_ports_replace(r, was.port, was.home, 0, 0);
+	if (error == 0 && was.port != 0)
+		quota_give_back(r->claims, was.uid, QUOTA_CLAIMS, 1);
 	return error;
 }
 

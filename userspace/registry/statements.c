@@ -13,16 +13,16 @@
 /* In the order of enum service_column. */
 #define SERVICE_COLUMNS                                                                  \
 	"id, port, status, createdAt, updatedAt, expiresAt, healthPath, uid, cwd, sid, " \
-	"claimerPid, claimerStart, bootId, everActive, rangeFirst, rangeLast"
+	"claimerPid, claimerStart, bootId, everActive, rangeFirst, rangeLast, home"
 
 /* What the claim of an existing service may change beside its times, and what it makes of it. */
 #define REFRESHED_COLUMNS                                                                         \
 	"port, healthPath, status, uid, cwd, sid, claimerPid, claimerStart, bootId, everActive, " \
-	"expiresAt, rangeFirst, rangeLast"
+	"expiresAt, rangeFirst, rangeLast, home"
 #define REFRESHED_VALUES                                                                      \
 	"?2, coalesce(?4, healthPath), ?5, ?6, coalesce(?7, cwd), coalesce(?8, sid), "        \
 	"coalesce(?9, claimerPid), coalesce(?10, claimerStart), coalesce(?11, bootId), ?12, " \
-	"?13, coalesce(?14, rangeFirst), coalesce(?15, rangeLast)"
+	"?13, coalesce(?14, rangeFirst), coalesce(?15, rangeLast), ?16"
 
 /* In the order of enum activity_column. */
 #define ACTIVITY_COLUMNS \
@@ -100,6 +100,7 @@ static const char *const statement_sql[] = {
 
 	[STATEMENT_SERVICE_BY_ID] = "SELECT " SERVICE_COLUMNS " FROM services WHERE id = ?1",
 	[STATEMENT_SERVICE_BY_PORT] = "SELECT " SERVICE_COLUMNS " FROM services WHERE port = ?1",
+	[STATEMENT_SERVICE_BY_HOME] = "SELECT " SERVICE_COLUMNS " FROM services WHERE home = ?1",
 	[STATEMENT_SERVICE_SCAN] = "SELECT " SERVICE_COLUMNS " FROM services "
 				   "WHERE id >= max(?1, ?3) AND id < ?2 AND id <> ?3 ORDER BY id",
 	/* Rows with ids that no pattern reaches, too, in whatever order. */
@@ -108,14 +109,16 @@ static const char *const statement_sql[] = {
 		"INSERT INTO services(id, port, createdAt, updatedAt, healthPath, status, uid, "
 		"cwd, "
 		"sid, claimerPid, claimerStart, bootId, everActive, expiresAt, rangeFirst, "
-		"rangeLast) "
-		"VALUES(?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-	/* The parameters of the insert; where NULL is bound, what is there stays.  ?16 seconds. */
+		"rangeLast, home) "
+		"VALUES(?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
+		"?16)",
+	/* The parameters of the insert; where NULL is bound, what is there stays, but for the home.
+	 * ?17 seconds. */
 	[STATEMENT_SERVICE_REFRESH] =
 		"UPDATE services SET updatedAt = ?3, createdAt = coalesce(createdAt, ?3), "
 		"(" REFRESHED_COLUMNS ") = (" REFRESHED_VALUES ") "
 		"WHERE id = ?1 AND (createdAt IS NULL "
-		"OR ifnull(updatedAt, 0) NOT BETWEEN ?3 - ?16 AND ?3 "
+		"OR ifnull(updatedAt, 0) NOT BETWEEN ?3 - ?17 AND ?3 "
 		"OR (" REFRESHED_COLUMNS ") IS NOT (" REFRESHED_VALUES "))",
 	[STATEMENT_SERVICE_DELETE] = "DELETE FROM services WHERE id = ?1",
 	[STATEMENT_SERVICE_SET_STATUS] =
@@ -136,6 +139,8 @@ static const char *const statement_sql[] = {
 	[STATEMENT_PORT_REMEMBERED] = "SELECT port, max(rowid) FROM ports WHERE id = ?1",
 	[STATEMENT_PORTS_CLAIMED] = "SELECT port, uid FROM services "
 				    "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
+	[STATEMENT_PORTS_HOME] = "SELECT home FROM services "
+				 "WHERE home BETWEEN 1 AND 65535 AND typeof(home) = 'integer'",
 	[STATEMENT_PORTS_EVER] = "SELECT DISTINCT port FROM ports "
 				 "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
 	[STATEMENT_PORTS_COUNT] = "SELECT count(*) FROM ports",

@@ -7,27 +7,49 @@
 #include "base/procfs.h"
 #include "tracker/activity.h"
 #include "tracker/internal.h"
+#include "tracker/judge.h"
 
-/* --- may the port be given? --- */
+/* --- what is on a port? --- */
 
-struct probing {
-	struct inventory *inventory;
+struct looking {
+	struct tracker *t;
 	uint16_t asked; /* exactly this one, also where ports are not assigned; 0 = none */
 	int error;
+	enum port_use use; /* of the claim's own port */
 };
 
-static bool is_usable(uint16_t port, void *user_data)
+static bool judge_own(const struct service *service, void *user_data)
 {
-	struct probing *p = user_data;
+	struct looking *l = user_data;
+
+	l->error = judge_port_use(l->t->config.inventory, service, &l->use);
+	return false;
+}
+
+static enum port_use look_at_own(struct looking *l, uint16_t port)
+{
+	int r = registry_service_by_port(l->t->config.registry, port, judge_own, l);
+
+	if (r < 0)
+		l->error = r;
+	return l->use;
+}
+
+static enum port_use look(uint16_t port, bool own, void *user_data)
+{
+	struct looking *l = user_data;
+	struct inventory *inv = l->t->config.inventory;
 	bool is_free = false;
 	int r;
 
-	if (p->asked != port && inventory_port_is_reserved(p->inventory, port))
-		return false;
-	r = inventory_port_is_free(p->inventory, port, &is_free);
+	if (own)
+		return look_at_own(l, port);
+	if (l->asked != port && inventory_port_is_reserved(inv, port))
+		return PORT_RESERVED;
+	r = inventory_port_is_free(inv, port, &is_free);
 	if (r)
-		p->error = r;
-	return !r && is_free;
+		l->error = r;
+	return !r && is_free ? PORT_FREE : PORT_TAKEN;
 }
 
 /* --- the rows --- */
@@ -35,15 +57,15 @@ static bool is_usable(uint16_t port, void *user_data)
 static int make_one(struct tracker *t, const struct claim_request *common,
 		    struct claim_order *order)
 {
-	struct probing probing = { .inventory = t->config.inventory, .asked = common->port };
+	struct looking looking = { .t = t, .asked = common->port };
 	struct claim_request request = *common;
 	int r;
 
 	request.id = order->id;
 	request.health_path = *order->health_path ? order->health_path : NULL;
-	r = registry_claim(t->config.registry, &request, is_usable, &probing, &order->result);
-	/* "not usable" because the kernel was not to be asked is a failure, not a conflict */
-	return r > 0 && probing.error ? probing.error : r;
+	r = registry_claim(t->config.registry, &request, look, &looking, &order->result);
+	/* "taken" because the kernel was not to be asked is a failure, not a conflict */
+	return r > 0 && looking.error ? looking.error : r;
 }
 
 /* The program that ran pd is the claimer: the pid of `pd claim` itself is gone in a moment. */
@@ -89,10 +111,12 @@ static int write_entry(struct tracker *t, const struct claim_batch *b,
 		       const struct claim_order *order)
 {
 	const struct claim_result *result = &order->result;
-	char details[TRACKER_DETAILS_SIZE], was[24] = "";
+	char details[TRACKER_DETAILS_SIZE], was[32] = "";
 
 	if (result->previous_port)
 		snprintf(was, sizeof(was), " (was %u)", result->previous_port);
+	else if (result->home != result->port)
+		snprintf(was, sizeof(was), " (home %u is taken)", result->home);
 	snprintf(details, sizeof(details), "Port %u assigned%s", result->port, was);
 	return activity_write(&t->activity, &(struct activity){ .action = ACTIVITY_CLAIM,
 								.service = order->id,

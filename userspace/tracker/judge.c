@@ -85,6 +85,19 @@ int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
 	return inventory_holdings(all, n, true, &ret->holdings, &ret->n_holdings);
 }
 
+int judge_port_use(struct inventory *inv, const struct service *claim, enum port_use *ret)
+{
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	size_t n;
+	int r = inventory_verified_rows(inv, inventory_own_netns(inv), claim->port, &rows, &n);
+
+	*ret = PORT_FREE;
+	for (size_t i = 0; !r && *ret != PORT_SERVED && i < n; i++)
+		*ret = judge_socket_of_claim(inv, claim, rows[i]) == SERVICE_SQUATTED ? PORT_TAKEN
+										      : PORT_SERVED;
+	return r;
+}
+
 const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret)
 {
 	static const struct process_id nobody;

@@ -40,6 +40,13 @@ int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
 #define JUDGE_STATUS_ENDING "ending"
 const char *judge_status_name(const struct status_verdict *verdict);
 
+/*
+ * What the port that a claim has is good for: PORT_TAKEN where a socket of somebody who does not
+ * fit it is bound there, listening or not, and none of its own; PORT_SERVED where one of its own
+ * is. 0, negative errno.
+ */
+int judge_port_use(struct inventory *inv, const struct service *claim, enum port_use *ret);
+
 /* The name of the process that decided the status, else of the first holder: PROCESS_COMM_SIZE
  * bytes, "" = of nobody.  Returns ret. */
 const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret);

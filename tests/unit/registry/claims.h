@@ -7,10 +7,30 @@
 
 static const struct port_range small_range = { 4000, 4007 };
 
-static inline bool refuse_all(uint16_t port, void *user_data)
+/* What the kernel makes of each port: PORT_FREE where nothing is set. */
+struct kernel_view {
+	enum port_use use[UINT16_MAX + 1];
+	unsigned asked;
+};
+
+static inline enum port_use look_at_view(uint16_t port, bool own, void *user_data)
 {
-	(*(unsigned *)user_data)++;
-	return false;
+	struct kernel_view *view = user_data;
+	enum port_use use = view->use[port];
+
+	view->asked++;
+	return use == PORT_SERVED && !own ? PORT_TAKEN : use;
+}
+
+static inline int claim_in(struct fixture *f, const struct claim_request *request,
+			   struct kernel_view *view, struct claim_result *ret)
+{
+	int error;
+
+	fixture_begin(f);
+	error = registry_claim(f->registry, request, look_at_view, view, ret);
+	fixture_commit(f);
+	return error;
 }
 
 static inline int claim(struct fixture *f, const struct claim_request *request,

@@ -2,9 +2,9 @@
 /* Which port a claim gets: asked for, free, remembered; against a model, too. */
 #include "unit/registry/claims.h"
 
-static bool refuse_even(uint16_t port, void *user_data)
+static enum port_use refuse_even(uint16_t port, bool own, void *user_data)
 {
-	return port % 2 == 1;
+	return port % 2 == 1 ? PORT_FREE : PORT_TAKEN;
 }
 
 static void exact_port_is_given(void **state)
@@ -87,8 +87,8 @@ static void full_range_has_no_free_port(void **state)
 {
 	struct fixture *f = *state;
 	struct claim_request request = fixture_request("last");
+	static struct kernel_view view;
 	struct claim_result result;
-	unsigned asked = 0;
 	char id[16];
 
 	for (int i = 0; i < 8; i++) {
@@ -96,11 +96,8 @@ static void full_range_has_no_free_port(void **state)
 		fixture_claim(f, id, (uint16_t)(4000 + i));
 	}
 	request.range = small_range;
-	fixture_begin(f);
-	assert_int_equal(registry_claim(f->registry, &request, refuse_all, &asked, &result),
-			 OUTCOME_NO_FREE_PORT);
-	fixture_commit(f);
-	assert_int_equal(asked, 0);
+	assert_int_equal(claim_in(f, &request, &view, &result), OUTCOME_NO_FREE_PORT);
+	assert_int_equal(view.asked, 0);
 }
 
 static void range_of_a_claim_is_kept_for_its_next_move(void **state)
@@ -220,6 +217,200 @@ static void port_is_ever_claimed_after_release_and_by_hand(void **state)
 	assert_int_equal(registry_port_ever_claimed(f->registry, 5001), 1);
 	fixture_reopen(f);
 	assert_int_equal(registry_port_ever_claimed(f->registry, 5000), 1);
+}
+
+/* --- a home, and the way back to it --- */
+
+/* "web", claimed while its home is free, then once more in a world where somebody holds that. */
+static struct claim_result claim_aside(struct fixture *f, struct kernel_view *view)
+{
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	view->use[result.port] = PORT_TAKEN;
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	return result;
+}
+
+static void claim_whose_port_is_taken_moves_aside(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	uint16_t home = port_candidate("web", (struct port_range){ 3100, 9999 }, 0);
+	struct claim_result result = claim_aside(f, view);
+
+	assert_int_equal(result.home, home);
+	assert_int_not_equal(result.port, home);
+	assert_int_equal(result.previous_port, home);
+	assert_true(result.existing);
+	assert_int_equal(fixture_service(f, "web").service.port, result.port);
+	assert_int_equal(fixture_service(f, "web").service.home, home);
+	free(view);
+}
+
+static void claim_returns_home_when_that_is_free(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result aside = claim_aside(f, view), result;
+
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	assert_int_equal(result.port, aside.port); /* nothing has changed */
+	assert_int_equal(result.previous_port, 0);
+	fixture_reopen(f);
+	view->use[aside.home] = PORT_FREE;
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	assert_int_equal(result.port, aside.home);
+	assert_int_equal(result.home, aside.home);
+	assert_int_equal(result.previous_port, aside.port);
+	fixture_expect(f, "SELECT home FROM services", "NULL");
+	free(view);
+}
+
+static void claim_does_not_return_while_its_server_is_elsewhere(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result aside = claim_aside(f, view), result;
+
+	view->use[aside.home] = PORT_FREE;
+	view->use[aside.port] = PORT_SERVED;
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	assert_int_equal(result.port, aside.port);
+	assert_int_equal(result.use, PORT_SERVED);
+	free(view);
+}
+
+static void claim_aside_moves_on_when_that_port_is_taken_too(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result aside = claim_aside(f, view), result;
+
+	view->use[aside.port] = PORT_TAKEN;
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	assert_int_not_equal(result.port, aside.port);
+	assert_int_not_equal(result.port, aside.home);
+	assert_int_equal(result.home, aside.home);
+	free(view);
+}
+
+static void first_claim_of_a_taken_port_has_it_as_its_home(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+	uint16_t home;
+
+	request.range = small_range;
+	home = port_candidate("web", small_range, 0);
+	view->use[home] = PORT_TAKEN;
+	assert_int_equal(claim_in(*state, &request, view, &result), 0);
+	assert_int_equal(result.home, home);
+	assert_int_equal(result.port, port_candidate("web", small_range, 1));
+	assert_false(result.existing);
+	free(view);
+}
+
+static void reserved_port_is_nobodys_home(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	request.range = small_range;
+	view->use[port_candidate("web", small_range, 0)] = PORT_RESERVED;
+	assert_int_equal(claim_in(*state, &request, view, &result), 0);
+	assert_int_equal(result.port, port_candidate("web", small_range, 1));
+	assert_int_equal(result.home, result.port);
+	free(view);
+}
+
+static void home_of_a_claim_that_moved_aside_is_given_to_nobody_else(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	struct claim_request other = fixture_request("other");
+	struct claim_result aside = claim_aside(f, view), result;
+
+	fixture_reopen(f);
+	other.port = aside.home;
+	assert_int_equal(claim(f, &other, &result), OUTCOME_CONFLICT);
+	assert_string_equal(result.holder_id, "web");
+	other.port = 0;
+	other.range = (struct port_range){ aside.home, aside.home };
+	assert_int_equal(claim(f, &other, &result), OUTCOME_NO_FREE_PORT);
+	free(view);
+}
+
+static void exact_port_becomes_the_home(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result aside = claim_aside(f, view), result;
+
+	request.port = aside.port;
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	assert_int_equal(result.home, aside.port);
+	view->use[aside.home] = PORT_FREE;
+	request.port = 0;
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	assert_int_equal(result.port, aside.port);
+	assert_int_equal(fixture_claim(f, "other", aside.home), aside.home);
+	free(view);
+}
+
+static void exact_port_that_is_taken_is_refused_to_the_claim_that_has_it(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	request.port = fixture_claim(f, "web", 0);
+	view->use[request.port] = PORT_SERVED;
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	view->use[request.port] = PORT_TAKEN;
+	assert_int_equal(claim_in(f, &request, view, &result), OUTCOME_CONFLICT);
+	assert_string_equal(result.holder_id, "");
+	free(view);
+}
+
+static void home_is_remembered_and_not_where_the_claim_has_been(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	struct claim_result aside = claim_aside(f, view);
+
+	fixture_release(f, "web");
+	assert_int_equal(registry_port_ever_claimed(f->registry, aside.port), 1);
+	assert_int_equal(fixture_claim(f, "web", 0), aside.home);
+	assert_int_equal(fixture_claim(f, "other", aside.port), aside.port);
+	free(view);
+}
+
+/* People write into the file: the home of one is the port of another. */
+static void home_that_another_claim_has_is_left_to_it(void **state)
+{
+	struct kernel_view *view = calloc(1, sizeof(*view));
+	struct fixture *f = *state;
+	struct claim_request request = fixture_request("web");
+	struct claim_result aside = claim_aside(f, view), result;
+	char sql[128];
+
+	view->use[aside.home] = PORT_FREE;
+	snprintf(sql, sizeof(sql), "INSERT INTO services(id, port) VALUES('hand', %u)", aside.home);
+	fixture_shell(f, sql);
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	assert_int_equal(result.port, aside.port);
+	fixture_shell(f, "UPDATE services SET home = 'nonsense' WHERE id = 'web'");
+	assert_int_equal(fixture_service(f, "web").service.home, aside.port);
+	free(view);
 }
 
 /* --- a random world against a model --- */
@@ -352,6 +543,17 @@ int main(void)
 		registry_test(last_of_several_ports_is_remembered),
 		registry_test(port_claimed_by_hand_is_not_given),
 		registry_test(port_is_ever_claimed_after_release_and_by_hand),
+		registry_test(claim_whose_port_is_taken_moves_aside),
+		registry_test(claim_returns_home_when_that_is_free),
+		registry_test(claim_does_not_return_while_its_server_is_elsewhere),
+		registry_test(claim_aside_moves_on_when_that_port_is_taken_too),
+		registry_test(first_claim_of_a_taken_port_has_it_as_its_home),
+		registry_test(reserved_port_is_nobodys_home),
+		registry_test(home_of_a_claim_that_moved_aside_is_given_to_nobody_else),
+		registry_test(exact_port_becomes_the_home),
+		registry_test(exact_port_that_is_taken_is_refused_to_the_claim_that_has_it),
+		registry_test(home_is_remembered_and_not_where_the_claim_has_been),
+		registry_test(home_that_another_claim_has_is_left_to_it),
 		registry_test(random_claims_and_releases_agree_with_a_model),
 	};
 

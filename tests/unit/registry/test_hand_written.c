@@ -59,8 +59,9 @@ static void odd_values_of_a_legal_row_are_clamped(void **state)
 	struct fixture *f = *state;
 	struct service_copy found;
 
-	fixture_shell(f, "INSERT INTO services VALUES('odd', 4100, 'x', -5, x'ff', 'weird', -3, "
-			 "NULL, 'y', 99999999999, -1, NULL, 'z', 9223372036854775807, 9, 2)");
+	fixture_shell(f,
+		      "INSERT INTO services VALUES('odd', 4100, 'x', -5, x'ff', 'weird', -3, "
+		      "NULL, 'y', 99999999999, -1, NULL, 'z', 9223372036854775807, 9, 2, 'home')");
 	found = fixture_service(f, "odd");
 	assert_int_equal(found.service.status, SERVICE_CLAIMED);
 	assert_int_equal(found.service.created_at, 0);

@@ -6,6 +6,7 @@
 #include "registry/schema.h"
 #include "unit/registry/stored_v2.h"
 #include "unit/registry/stored_v4.h"
+#include "unit/registry/stored_v6.h"
 
 /* --- what a refused file must keep ---------------------------------------------------------------
  */
@@ -448,6 +449,25 @@ static void database_of_version_4_has_owners_of_locks_and_sums_of_notes(void **s
 	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'old'", "NULL");
 }
 
+static void database_of_version_6_has_all_its_claims_at_home(void **state)
+{
+	struct fixture *f = *state;
+	char version[16];
+
+	snprintf(version, sizeof(version), "%d", schema_version());
+	fixture_shell(f, stored_v6);
+	fixture_expect(f, "PRAGMA user_version", "6");
+	fixture_open(f);
+	assert_int_equal(fixture_service(f, "myapp:web").service.home, 8075);
+	assert_int_equal(fixture_claim(f, "myapp:web", 0), 8075);
+	assert_int_equal(fixture_claim(f, "legacy", 0), 3000);
+	fixture_close(f);
+	fixture_expect(f, "PRAGMA user_version", version);
+	fixture_expect(f, "SELECT count(*) FROM services WHERE home IS NULL", "2");
+	fixture_expect(f, "SELECT healthPath || status FROM services WHERE port = 8075",
+		       "/healthactive");
+}
+
 static bool expect_no_call(const struct activity *entry, void *user_data)
 {
 	unsigned *n = user_data;
@@ -523,6 +543,7 @@ int main(void)
 		registry_test(read_only_file_is_refused),
 		registry_test_unopened(database_of_version_2_keeps_its_locks_and_sessions),
 		registry_test_unopened(database_of_version_4_has_owners_of_locks_and_sums_of_notes),
+		registry_test_unopened(database_of_version_6_has_all_its_claims_at_home),
 		registry_test_unopened(database_of_version_2_has_refusals_without_call_and_address),
 	};
 

@@ -224,9 +224,9 @@ static inline void shell(struct world *w, const char *sql)
 
 /* --- claims --- */
 
-static inline bool any_port(uint16_t port, void *user_data)
+static inline enum port_use any_port(uint16_t port, bool own, void *user_data)
 {
-	return true;
+	return PORT_FREE;
 }
 
 /* The claim of ID on PORT, by the user of the fake events, made `age_s` ago. */

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/claim_words.h"
+
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "api/state.h"
+#include "api/why.h"
+#include "base/user.h"
+#include "tracker/judge.h"
+
+#define NOTICE_SIZE 1024
+#define PRIVILEGED_PORT \
+	1024 /* below it the kernel asks for a right, unless a sysctl says otherwise */
+
+/* --- who is on a port --- */
+
+/*
+ * Fills the why object for the protocol that is in the way.  Assigning looks at both: a port that
+ * only UDP holds is free to a TCP server, but is not handed out.
+ */
+static int explain(struct request *r, uint16_t port, struct json_object *why, const char **ret)
+{
+	struct why_question tcp = why_default_question(IPPROTO_TCP, port);
+	struct why_question udp = why_default_question(IPPROTO_UDP, port);
+	_cleanup_json_ struct json_object *answer = json_object_new_object();
+	int fault = why_view(r->api, &tcp, r->uid, r->now, answer);
+
+	if (!fault && json_bool_of(answer, "free")) {
+		json_object_put(answer);
+		answer = json_object_new_object();
+		fault = why_view(r->api, &udp, r->uid, r->now, answer);
+	}
+	json_merge(why, answer);
+	*ret = json_text_of(why, "summary");
+	return fault;
+}
+
+/*
+ * "node (94120) of dev2, listening on :::3000 since 2:47:23", without the user where it is the
+ * caller's own.  1; 0, and "" in ret, where nobody is seen to hold the port; negative errno.
+ */
+#define WHO_SIZE (PROCESS_COMM_SIZE + USER_NAME_SIZE + WHY_SOCKET_SIZE + 32)
+static int describe_holder(struct request *r, uint16_t port, char ret[static WHO_SIZE])
+{
+	struct inventory *inv = r->api->config.inventory;
+	_cleanup_free_ struct holding *holdings = NULL;
+	char comm[PROCESS_COMM_SIZE], where[WHY_SOCKET_SIZE];
+	const struct process *process;
+	const struct process_id *id;
+	size_t n = 0;
+	int fault = judge_holdings(inv, port, &holdings, &n);
+
+	ret[0] = '\0';
+	if (fault || !n)
+		return fault;
+	id = &holdings[0].holder->id;
+	process = inventory_process(inv, id);
+	why_describe_socket(holdings[0].socket, r->now, where);
+	snprintf(ret, WHO_SIZE, "%s (%d)%s%s, %s", inventory_process_name(inv, id, comm), id->pid,
+		 process && process->uid != r->uid ? " of " : "",
+		 process && process->uid != r->uid ? user_name(process->uid) : "", where);
+	return 1;
+}
+
+/* --- refusals --- */
+
+/* "port 3000 is held by node (94120), listening on :::3000 since 2:47:23; see: pd why 3000" */
+static int held_by_process(struct request *r, uint16_t port)
+{
+	struct json_object *why = json_object_new_object();
+	char who[WHO_SIZE];
+	const char *summary;
+	int fault = explain(r, port, why, &summary), held;
+
+	request_extra(r, "why", why);
+	held = fault ? fault : describe_holder(r, port, who);
+	if (held < 0)
+		return held;
+	if (json_bool_of(why, "free"))
+		return request_fail(r, OUTCOME_CONFLICT,
+				    "port %u was taken and has just become free: try again", port);
+	if (!held)
+		return request_fail(r, OUTCOME_CONFLICT, "%s See: pd why %u", summary, port);
+	return request_fail(r, OUTCOME_CONFLICT, "port %u is held by %s; see: pd why %u", port, who,
+			    port);
+}
+
+static int held_by_claim(struct request *r, uint16_t port, const char *id)
+{
+	struct json_object *holder = json_object_new_object(), *why = json_object_new_object();
+	const char *summary;
+	int fault;
+
+	json_add_text(holder, "id", id);
+	request_extra(r, "holder", holder);
+	request_extra(r, "why", why);
+	fault = explain(r, port, why, &summary);
+	if (fault)
+		return fault;
+	return request_fail(r, OUTCOME_CONFLICT, "port %u is claimed by %s; see: pd why %u", port,
+			    id, port);
+}
+
+int claim_words_refuse(struct request *r, int outcome, const struct claim_batch *b)
+{
+	const struct claim_result *result = &b->refused->result;
+	struct port_range range = b->range;
+
+	if (!range.first)
+		range = (struct port_range){ PORT_RANGE_FIRST, PORT_RANGE_LAST };
+	switch (outcome) {
+	case OUTCOME_CONFLICT:
+		if (*result->holder_id)
+			return held_by_claim(r, b->port, result->holder_id);
+		return held_by_process(r, b->port);
+	case OUTCOME_NOT_ALLOWED:
+		return request_fail(r, OUTCOME_NOT_ALLOWED,
+				    "%s belongs to user %s: claim another name, or ask them",
+				    b->refused->id, user_name(result->holder_uid));
+	case OUTCOME_TOO_LARGE:
+		return request_fail_quota(r, QUOTA_CLAIMS, result->over);
+	case OUTCOME_NO_FREE_PORT:
+		return request_fail(r, OUTCOME_NO_FREE_PORT,
+				    "every port from %u to %u is taken; give another range",
+				    range.first, range.last);
+	default:
+		return outcome;
+	}
+}
+
+/* --- notices --- */
+
+/* What a notice is about. */
+struct notice {
+	struct request *r;
+	const struct claim_batch *batch;
+	const struct claim_order *order;
+	struct json_object *o;
+};
+
+static void say(const struct notice *n, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void say(const struct notice *n, const char *format, ...)
+{
+	struct json_object *list = NULL;
+	char text[NOTICE_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (!json_object_object_get_ex(n->o, "notices", &list))
+		list = json_add_array(n->o, "notices");
+	json_append(list, json_object_new_string(text));
+}
+
+static int say_aside(const struct notice *n)
+{
+	const struct claim_result *result = &n->order->result;
+	char who[WHO_SIZE];
+	int held;
+
+	if (result->home == result->port)
+		return 0;
+	held = describe_holder(n->r, result->home, who);
+	if (held < 0)
+		return held;
+	if (result->use == PORT_SERVED && !held)
+		say(n,
+		    "port %u, the home of %s, is free again: claim it once this server has ended",
+		    result->home, n->order->id);
+	else
+		say(n,
+		    "port %u, the home of %s, is held by %s; it gets %u until a claim finds %u "
+		    "free (see: pd why %u)",
+		    result->home, n->order->id, held ? who : "somebody who is not seen",
+		    result->port, result->home, result->home);
+	return 0;
+}
+
+static int say_served(const struct notice *n)
+{
+	const struct claim_result *result = &n->order->result;
+	char who[WHO_SIZE];
+	int held;
+
+	if (result->use != PORT_SERVED)
+		return 0;
+	held = describe_holder(n->r, result->port, who);
+	if (held < 0)
+		return held;
+	say(n, "port %u is in use by %s itself: %s (see: pd why %u)", result->port, n->order->id,
+	    held ? who : "a process that is not seen, or just ends", result->port);
+	return 0;
+}
+
+/*
+ * A port on which there was nothing to judge may still be refused: connections of a server that
+ * ended, a port below 1024.
+ */
+static int say_not_bindable(const struct notice *n)
+{
+	const struct claim_result *result = &n->order->result;
+	_cleanup_json_ struct json_object *why = NULL;
+	struct why_question tcp = why_default_question(IPPROTO_TCP, result->port);
+	bool is_free = !result->existing || result->previous_port;
+	int fault = 0;
+
+	tcp.uid = n->r->uid;
+	if (result->use == PORT_SERVED)
+		return 0;
+	if (!is_free)
+		fault = inventory_port_is_free(n->r->api->config.inventory, result->port, &is_free);
+	if (fault || (is_free && result->port >= PRIVILEGED_PORT))
+		return fault;
+	why = json_object_new_object();
+	fault = why_view(n->r->api, &tcp, n->r->uid, n->r->now, why);
+	if (!fault && !json_bool_of(why, "free"))
+		say(n, "port %u cannot be bound now: %s (see: pd why %u)", result->port,
+		    json_text_of(why, "summary"), result->port);
+	return fault;
+}
+
+/* What stays behind where the claim has been. */
+static int say_left(const struct notice *n)
+{
+	const struct claim_result *result = &n->order->result;
+	bool left = result->previous_port && n->batch->port;
+	char who[WHO_SIZE];
+	int held = left ? describe_holder(n->r, result->previous_port, who) : 0;
+
+	if (held > 0)
+		say(n, "the port that %s had, %u, is still held by %s", n->order->id,
+		    result->previous_port, who);
+	return held < 0 ? held : 0;
+}
+
+static void say_range(const struct notice *n)
+{
+	const struct claim_result *result = &n->order->result;
+	const struct port_range *range = &n->batch->range;
+
+	if (!range->first || (result->port >= range->first && result->port <= range->last))
+		return;
+	say(n,
+	    "%s keeps its port %u, which lies outside of %u-%u: to get one from there, pd claim it "
+	    "with -p PORT",
+	    n->order->id, result->port, range->first, range->last);
+}
+
+int claim_words_notices(struct request *r, const struct claim_batch *b,
+			const struct claim_order *order, struct json_object *o)
+{
+	const struct notice n = { r, b, order, o };
+	static int (*const sayings[])(const struct notice *) = { say_aside, say_served,
+								 say_not_bindable, say_left };
+	int fault = 0;
+
+	for (size_t i = 0; !fault && i < ARRAY_SIZE(sayings); i++)
+		fault = sayings[i](&n);
+	if (!fault)
+		say_range(&n);
+	return fault;
+}
