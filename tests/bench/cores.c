@@ -97,7 +97,8 @@ static void status(void)
 				 .same_boot = true };
 	struct status_verdict verdict;
 
-	reconcile_service(&claim, rows, 1, find_process, &server, 1700000000, 1800, &verdict);
+	reconcile_service(&claim, rows, 1, &(struct status_sources){ find_process, NULL, &server },
+			  1700000000, 1800, &verdict);
 	must(verdict.status == SERVICE_ACTIVE);
 }
 

@@ -15,6 +15,9 @@ class HomePortTest(harness.PortDaddyTest):
         super().setUp()
         self.home = self.daemon.claim("app:web", "-p", str(harness.free_port()))
 
+    def another_port(self):
+        return harness.free_port(self.home + 1, harness.own_ports()[1])
+
     def squat(self, port=None):
         return self.http_server(port or self.home, uid=NOBODY)
 
@@ -92,7 +95,7 @@ class HomePortTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.service("app:web")["port"], self.home)
 
     def test_exact_port_becomes_the_home_and_is_remembered(self):
-        port = harness.free_port(self.home + 1)
+        port = self.another_port()
         self.claim("-p", str(port))
         squatter = self.squat(port)
         self.assertNotEqual(self.claim()[0], port)
@@ -102,7 +105,7 @@ class HomePortTest(harness.PortDaddyTest):
 
     def test_move_that_leaves_a_running_server_behind_says_so(self):
         server = self.http_server(self.home)
-        port = harness.free_port(self.home + 1)
+        port = self.another_port()
         given, said = self.claim("-p", str(port))
         self.assertEqual(given, port)
         self.assertIn(f"({server.pid})", said)

@@ -10,6 +10,7 @@
 #define BASE_PROCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -44,6 +45,17 @@ struct process {
 	char cwd[PROCESS_PATH_SIZE]; /* "" = unknown */
 	uint8_t n_ancestors;	     /* nearest first; pid 1 is the last where it fits */
 	struct process_ancestor ancestors[PROCESS_ANCESTORS_MAX];
+};
+
+#define PROCESS_SERVED_MAX 4 /* of different directories */
+
+/* For whom a process holds a port, or was started, where that is somebody else. */
+struct process_behalf {
+	const char *engine; /* a container of "docker", "podman"; NULL = of none; static */
+	uid_t started_by;   /* PROCESS_UID_UNKNOWN = not known */
+	/* programs that it runs, and whose connections it takes */
+	struct process served[PROCESS_SERVED_MAX];
+	size_t n_served;
 };
 
 /* A command line, known by its hash (bpf/abi.h). */

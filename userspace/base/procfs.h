@@ -98,6 +98,13 @@ int procfs_facts(const struct process_id *id, bool with_cmdline, struct procfs_f
  * a dozen. */
 uid_t procfs_uid(pid_t pid);
 
+/*
+ * The user who started it: of its login (/proc/PID/loginuid), also below sudo; where the system
+ * keeps none, of a process of root's the nearest ancestor that is not root's.  The environment,
+ * which says SUDO_UID, is anybody's to write.  PROCESS_UID_UNKNOWN when the process is gone.
+ */
+uid_t procfs_starter(const struct process_id *id);
+
 /* True when the process ignores SIGHUP (what nohup asks for); false also when it is gone. */
 bool procfs_ignores_hangup(const struct process_id *id);
 

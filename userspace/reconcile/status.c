@@ -19,8 +19,7 @@
 /* A claim, and how to look at processes: what every decision below needs. */
 struct view {
 	const struct service *claim;
-	process_lookup lookup;
-	void *user_data;
+	const struct status_sources *sources;
 };
 
 /* --- one socket ------------------------------------------------------------------------- */
@@ -32,7 +31,7 @@ struct view {
 static struct process holder_process(const struct view *view, const struct socket_row *row,
 				     const struct holder *holder)
 {
-	const struct process *known = view->lookup(&holder->id, view->user_data);
+	const struct process *known = view->sources->process(&holder->id, view->sources->user_data);
 	struct process stranger = { .id = holder->id, .uid = row->uid };
 
 	return known ? *known : stranger;
@@ -242,6 +241,72 @@ static bool judge_holder(const struct view *view, const struct process *holder,
 	return true;
 }
 
+/* --- on behalf of the claim -------------------------------------------------------------- */
+
+/* The engine of root's, or one of the claim's own user: a name and arguments are anybody's. */
+static bool judge_engine(const struct view *view, const struct process *holder,
+			 const struct process_behalf *behalf, struct status_verdict *ret)
+{
+	char who[WHO_BYTES];
+
+	if (!behalf->engine || (holder->uid != 0 && holder->uid != view->claim->uid))
+		return false;
+	ret->status = SERVICE_ACTIVE;
+	snprintf(ret->reason, sizeof(ret->reason), "%s has the port for a container of %s",
+		 describe(holder, who), behalf->engine);
+	return true;
+}
+
+/* pm2's daemon takes the connections of what it runs. */
+static bool judge_served(const struct view *view, const struct process *holder,
+			 const struct process_behalf *behalf, struct status_verdict *ret)
+{
+	char who[WHO_BYTES], whom[WHO_BYTES];
+
+	for (size_t i = 0; holder->uid == view->claim->uid && i < behalf->n_served; i++) {
+		if (!belongs_to_claim(view->claim, &behalf->served[i]))
+			continue;
+		ret->status = SERVICE_ACTIVE;
+		snprintf(ret->reason, sizeof(ret->reason), "%s listens for %s",
+			 describe(holder, who), describe(&behalf->served[i], whom));
+		return true;
+	}
+	return false;
+}
+
+/* What the claim's user started through sudo counts as the user's own. */
+static bool judge_started(const struct view *view, const struct process *holder,
+			  const struct process_behalf *behalf, struct status_verdict *ret)
+{
+	struct process own = *holder;
+
+	if (behalf->started_by != view->claim->uid || behalf->started_by == PROCESS_UID_UNKNOWN)
+		return false;
+	own.uid = view->claim->uid;
+	return judge_holder(view, &own, ret);
+}
+
+#define BEHALF_HOLDERS_MAX 8 /* of one socket, that are asked about: some reads of /proc each */
+
+static bool judge_behalf(const struct view *view, const struct socket_row *row,
+			 struct status_verdict *ret)
+{
+	for (size_t i = 0; view->sources->behalf && i < row->n_holders; i++) {
+		struct process holder = holder_process(view, row, &row->holders[i]);
+		struct process_behalf behalf;
+
+		if (i == BEHALF_HOLDERS_MAX)
+			break;
+		view->sources->behalf(&holder, row->port, &behalf);
+		ret->process = holder.id;
+		if (judge_engine(view, &holder, &behalf, ret) ||
+		    judge_served(view, &holder, &behalf, ret) ||
+		    judge_started(view, &holder, &behalf, ret))
+			return true;
+	}
+	return false;
+}
+
 static void judge_squatter(const struct process *holder, struct status_verdict *ret)
 {
 	char who[WHO_BYTES];
@@ -281,6 +346,8 @@ static void judge_socket(const struct view *view, const struct socket_row *row,
 			 : judge_holder(view, &holder, ret))
 			return;
 	}
+	if (judge_behalf(view, row, ret))
+		return;
 	holder = holder_process(view, row, &row->holders[0]);
 	ret->process = holder.id;
 	judge_squatter(&holder, ret);
@@ -308,7 +375,7 @@ static void judge_silence(const struct service *claim, int64_t now, int64_t stal
 }
 
 void reconcile_service(const struct service *claim, const struct socket_row *const *rows, size_t n,
-		       process_lookup lookup, void *user_data, int64_t now, int64_t stale_age_s,
+		       const struct status_sources *sources, int64_t now, int64_t stale_age_s,
 		       struct status_verdict *ret)
 {
 	static const int ranks[_SERVICE_STATUS_MAX] = {
@@ -316,7 +383,7 @@ void reconcile_service(const struct service *claim, const struct socket_row *con
 		[SERVICE_ORPHANED] = 2,
 		[SERVICE_SQUATTED] = 1,
 	};
-	const struct view view = { claim, lookup, user_data };
+	const struct view view = { claim, sources };
 	const struct socket_row *strange = NULL;
 	struct process_id stranger = { 0 };
 	struct status_verdict verdict;
@@ -340,9 +407,9 @@ void reconcile_service(const struct service *claim, const struct socket_row *con
 }
 
 void reconcile_socket(const struct service *claim, const struct socket_row *row,
-		      process_lookup lookup, void *user_data, struct status_verdict *ret)
+		      const struct status_sources *sources, struct status_verdict *ret)
 {
-	const struct view view = { claim, lookup, user_data };
+	const struct view view = { claim, sources };
 
 	judge_socket(&view, row, ret);
 }

@@ -18,6 +18,16 @@
 /* How reconcile looks up what is known of a process; NULL when nothing is. */
 typedef const struct process *(*process_lookup)(const struct process_id *id, void *user_data);
 
+/* … and for whom a holder has the port, which is asked of one that does not fit by itself. */
+typedef void (*behalf_lookup)(const struct process *holder, uint16_t port,
+			      struct process_behalf *ret);
+
+struct status_sources {
+	process_lookup process;
+	behalf_lookup behalf; /* NULL = of nobody is that known */
+	void *user_data;      /* of process() */
+};
+
 /*
  * The launcher that has left a process behind: of the ancestors in its own session the first that
  * has ended by a signal or with an error, such as a killed npm, or the shell of a terminal that was
@@ -53,12 +63,12 @@ struct status_verdict {
  * ghost when it was ever active, else claimed; stale when nothing was seen for stale_age_s.
  */
 void reconcile_service(const struct service *claim, const struct socket_row *const *rows, size_t n,
-		       process_lookup lookup, void *user_data, int64_t now, int64_t stale_age_s,
+		       const struct status_sources *sources, int64_t now, int64_t stale_age_s,
 		       struct status_verdict *ret);
 
 /* The verdict of one of these sockets alone, which serves (socket_serves()). */
 void reconcile_socket(const struct service *claim, const struct socket_row *row,
-		      process_lookup lookup, void *user_data, struct status_verdict *ret);
+		      const struct status_sources *sources, struct status_verdict *ret);
 
 /*
  * "vite (30) of user 100 listens on 127.0.0.2:3100 as well, and is not of this claim" in ret

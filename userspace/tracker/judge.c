@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/outcome.h"
+#include "provenance/behalf.h"
 
 #define TABLE_ROWS_MAX 64 /* of JUDGE_TABLE */
 
@@ -35,13 +36,27 @@ const char *judge_status_name(const struct status_verdict *verdict)
 	return verdict->ending ? JUDGE_STATUS_ENDING : service_status_name(verdict->status);
 }
 
+static struct status_sources sources_of(struct view *view)
+{
+	return (struct status_sources){ look_up, behalf_find, view };
+}
+
+static struct status_verdict judge_row(struct inventory *inv, const struct service *claim,
+				       const struct socket_row *row)
+{
+	struct view view = { .inv = inv, .claim = claim };
+	const struct status_sources sources = sources_of(&view);
+	struct status_verdict verdict;
+
+	reconcile_socket(claim, row, &sources, &verdict);
+	return verdict;
+}
+
 const char *judge_socket_of_claim(struct inventory *inv, const struct service *claim,
 				  const struct socket_row *row)
 {
-	struct view view = { .inv = inv, .claim = claim };
-	struct status_verdict verdict;
+	struct status_verdict verdict = judge_row(inv, claim, row);
 
-	reconcile_socket(claim, row, look_up, &view, &verdict);
 	return judge_status_name(&verdict);
 }
 
@@ -58,9 +73,9 @@ static void apply_rule(struct inventory *inv, const struct service *claim,
 		       struct judgement *ret)
 {
 	struct view view = { .inv = inv, .claim = claim };
+	const struct status_sources sources = sources_of(&view);
 
-	reconcile_service(claim, rows, n, look_up, &view, now, RECONCILE_STALE_AGE_S,
-			  &ret->verdict);
+	reconcile_service(claim, rows, n, &sources, now, RECONCILE_STALE_AGE_S, &ret->verdict);
 }
 
 int judge_claim(struct inventory *inv, const struct service *claim, int64_t now,
@@ -93,8 +108,8 @@ int judge_port_use(struct inventory *inv, const struct service *claim, enum port
 
 	*ret = PORT_FREE;
 	for (size_t i = 0; !r && *ret != PORT_SERVED && i < n; i++)
-		*ret = judge_socket_of_claim(inv, claim, rows[i]) == SERVICE_SQUATTED ? PORT_TAKEN
-										      : PORT_SERVED;
+		*ret = judge_row(inv, claim, rows[i]).status == SERVICE_SQUATTED ? PORT_TAKEN
+										 : PORT_SERVED;
 	return r;
 }
 

@@ -111,12 +111,14 @@ static void a_claim_whose_server_was_left_behind_is_orphaned(void **state)
 	strcpy(server.comm, "node");
 	server.ancestors[0] = (struct process_ancestor){ { 30, 1 }, "npm" };
 	server.ancestors[0].sid = 10;
-	reconcile_service(&claim, rows, 1, only_process, &server, ENDED_AT, 1800, &verdict);
+	reconcile_service(&claim, rows, 1, &(struct status_sources){ only_process, NULL, &server },
+			  ENDED_AT, 1800, &verdict);
 	assert_int_equal(verdict.status, SERVICE_ACTIVE);
 
 	server.ancestors[0].exit_code = KILLED;
 	server.ancestors[0].ended_at = ENDED_AT;
-	reconcile_service(&claim, rows, 1, only_process, &server, ENDED_AT, 1800, &verdict);
+	reconcile_service(&claim, rows, 1, &(struct status_sources){ only_process, NULL, &server },
+			  ENDED_AT, 1800, &verdict);
 	assert_int_equal(verdict.status, SERVICE_ORPHANED);
 	assert_int_equal(verdict.process.pid, 50);
 	assert_non_null(strstr(verdict.reason,

@@ -39,8 +39,14 @@ static struct status_verdict judge(const struct service *claim, const struct soc
 {
 	struct status_verdict v;
 
-	reconcile_service(claim, &row, row ? 1 : 0, look_up, NULL, NOW, STALE_S, &v);
+	reconcile_service(claim, &row, row ? 1 : 0, &(struct status_sources){ look_up }, NOW,
+			  STALE_S, &v);
 	return v;
+}
+
+static const struct process *only_that(const struct process_id *id, void *holder)
+{
+	return holder;
 }
 
 /* --- which sockets serve --------------------------------------------------------------------- */
@@ -311,8 +317,8 @@ static struct status_verdict judge_member(pid_t pid, struct run *run, enum run_s
 	member = *process(pid);
 	member.run = 7;
 	row->uid = member.uid;
-	reconcile_service(&claim, (const struct socket_row *[]){ row }, 1, look_up_member, NULL,
-			  NOW, STALE_S, &v);
+	reconcile_service(&claim, (const struct socket_row *[]){ row }, 1,
+			  &(struct status_sources){ look_up_member }, NOW, STALE_S, &v);
 	return v;
 }
 
@@ -413,7 +419,8 @@ static void a_hostile_name_is_escaped_in_the_reason(void **state)
 	const struct socket_row *row = listener_init(&l, (pid_t[]){ SQUATTER, 0 });
 	struct status_verdict v;
 
-	reconcile_service(&claim, &row, 1, look_up_hostile, NULL, NOW, STALE_S, &v);
+	reconcile_service(&claim, &row, 1, &(struct status_sources){ look_up_hostile }, NOW,
+			  STALE_S, &v);
 	assert_string_equal(v.reason, "held by \\e[2J\\n\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff"
 				      "\\xff\\xff\\xff (60) of user 33, not by this claim");
 }
@@ -433,13 +440,14 @@ static void active_wins_over_orphaned_and_orphaned_over_squatted(void **state)
 		const struct socket_row *turned[] = { rows[turn], rows[(turn + 1) % 3],
 						      rows[(turn + 2) % 3] };
 
-		reconcile_service(&claim, turned, 3, look_up, NULL, NOW, STALE_S, &v);
+		reconcile_service(&claim, turned, 3, &(struct status_sources){ look_up }, NOW,
+				  STALE_S, &v);
 		assert_int_equal(v.status, SERVICE_ACTIVE);
 		assert_ptr_equal(v.socket, &active.row);
 	}
-	reconcile_service(&claim, rows, 2, look_up, NULL, NOW, STALE_S, &v);
+	reconcile_service(&claim, rows, 2, &(struct status_sources){ look_up }, NOW, STALE_S, &v);
 	assert_int_equal(v.status, SERVICE_ORPHANED);
-	reconcile_service(&claim, rows, 1, look_up, NULL, NOW, STALE_S, &v);
+	reconcile_service(&claim, rows, 1, &(struct status_sources){ look_up }, NOW, STALE_S, &v);
 	assert_int_equal(v.status, SERVICE_SQUATTED);
 }
 
@@ -459,7 +467,8 @@ static void a_stranger_beside_the_service_is_named(void **state)
 	for (int turn = 0; turn < 2; turn++) {
 		const struct socket_row *turned[] = { rows[turn], rows[1 - turn] };
 
-		reconcile_service(&claim, turned, 2, look_up, NULL, NOW, STALE_S, &v);
+		reconcile_service(&claim, turned, 2, &(struct status_sources){ look_up }, NOW,
+				  STALE_S, &v);
 		assert_int_equal(v.status, SERVICE_ACTIVE);
 		assert_ptr_equal(v.strange_socket, &strange.row);
 		assert_int_equal(v.stranger.pid, STRANGER);
@@ -467,11 +476,12 @@ static void a_stranger_beside_the_service_is_named(void **state)
 		assert_string_equal(warning, "vite (30) of user 100 listens on 127.0.0.2:3100 as "
 					     "well, and is not of this claim");
 	}
-	reconcile_socket(&claim, rows[1], look_up, NULL, &v);
+	reconcile_socket(&claim, rows[1], &(struct status_sources){ look_up }, &v);
 	assert_int_equal(v.status, SERVICE_SQUATTED);
 
 	/* alone it is the reason, and there is nothing to warn of */
-	reconcile_service(&claim, rows + 1, 1, look_up, NULL, NOW, STALE_S, &v);
+	reconcile_service(&claim, rows + 1, 1, &(struct status_sources){ look_up }, NOW, STALE_S,
+			  &v);
 	assert_int_equal(v.status, SERVICE_SQUATTED);
 	assert_null(v.strange_socket);
 	assert_false(status_warning(&v, look_up, NULL, warning));
@@ -567,6 +577,85 @@ static void listeners_without_a_claim_are_orphans_in_the_range_or_once_claimed(v
 	}
 }
 
+/* --- on behalf of the claim ------------------------------------------------------------------ */
+
+static struct process_behalf behalf_of_all;
+
+static void tell_behalf(const struct process *holder, uint16_t port, struct process_behalf *ret)
+{
+	*ret = behalf_of_all;
+}
+
+/* The status of a socket that one process holds, with what is known of whoever it does so for. */
+static enum service_status judge_with(const struct process *holder, struct process_behalf behalf)
+{
+	const struct service claim = claim_of_shell();
+	struct listener l;
+	struct status_verdict v;
+	const struct socket_row *row = listener_init(&l, (pid_t[]){ SHELL, 0 });
+	const struct status_sources sources = { only_that, tell_behalf, (void *)holder };
+
+	l.holders[0].id = holder->id;
+	behalf_of_all = behalf;
+	reconcile_service(&claim, &row, 1, &sources, NOW, STALE_S, &v);
+	return v.status;
+}
+
+static void engine_of_roots_or_of_the_claims_user_is_active(void **state)
+{
+	const struct process_behalf behalf = { .engine = "docker",
+					       .started_by = PROCESS_UID_UNKNOWN };
+	struct process proxy = *process(SQUATTER);
+
+	proxy.uid = 0;
+	assert_int_equal(judge_with(&proxy, behalf), SERVICE_ACTIVE);
+	proxy.uid = ME;
+	assert_int_equal(judge_with(&proxy, behalf), SERVICE_ACTIVE);
+}
+
+static void engine_of_another_user_is_a_squatter(void **state)
+{
+	const struct process_behalf behalf = { .engine = "docker",
+					       .started_by = PROCESS_UID_UNKNOWN };
+	struct process proxy = *process(SQUATTER);
+
+	assert_int_equal(judge_with(&proxy, behalf), SERVICE_SQUATTED);
+	proxy.uid = PROCESS_UID_UNKNOWN;
+	assert_int_equal(judge_with(&proxy, behalf), SERVICE_SQUATTED);
+}
+
+static void server_below_sudo_fits_as_if_it_were_its_starters(void **state)
+{
+	struct process server = *process(SERVER), stranger = *process(STRANGER);
+
+	server.uid = stranger.uid = 0;
+	assert_int_equal(judge_with(&server, (struct process_behalf){ .started_by = ME }),
+			 SERVICE_ACTIVE);
+	assert_int_equal(judge_with(&server, (struct process_behalf){ .started_by = OTHER }),
+			 SERVICE_SQUATTED);
+	assert_int_equal(
+		judge_with(&server, (struct process_behalf){ .started_by = PROCESS_UID_UNKNOWN }),
+		SERVICE_SQUATTED);
+	assert_int_equal(judge_with(&stranger, (struct process_behalf){ .started_by = ME }),
+			 SERVICE_SQUATTED);
+}
+
+static void supervisor_that_listens_for_a_program_of_the_claim_is_active(void **state)
+{
+	struct process_behalf behalf = { .started_by = ME, .n_served = 2 };
+	struct process supervisor = *process(STRANGER);
+
+	behalf.served[0] = *process(STRANGER);
+	behalf.served[1] = *process(SERVER);
+	assert_int_equal(judge_with(&supervisor, behalf), SERVICE_ACTIVE);
+	behalf.n_served = 1;
+	assert_int_equal(judge_with(&supervisor, behalf), SERVICE_SQUATTED);
+	behalf.n_served = 2;
+	supervisor.uid = OTHER; /* anybody may run something of that name */
+	behalf.started_by = OTHER;
+	assert_int_equal(judge_with(&supervisor, behalf), SERVICE_SQUATTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -588,6 +677,10 @@ int main(void)
 		cmocka_unit_test(a_live_listener_is_never_stale),
 		cmocka_unit_test(
 			listeners_without_a_claim_are_orphans_in_the_range_or_once_claimed),
+		cmocka_unit_test(engine_of_roots_or_of_the_claims_user_is_active),
+		cmocka_unit_test(engine_of_another_user_is_a_squatter),
+		cmocka_unit_test(server_below_sudo_fits_as_if_it_were_its_starters),
+		cmocka_unit_test(supervisor_that_listens_for_a_program_of_the_claim_is_active),
 	};
 
 	return cmocka_run_group_tests_name("reconcile/status", tests, NULL, NULL);

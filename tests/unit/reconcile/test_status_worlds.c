@@ -203,8 +203,9 @@ static void random_worlds_are_judged_as_the_contract_says(void **state)
 		fill_world(&r, &w);
 		for (size_t s = 0; s < w.n_sockets; s++)
 			rows[s] = &w.sockets[s];
-		reconcile_service(&w.claim, rows, w.n_sockets, look_up_random, &w, NOW, STALE_S,
-				  &v);
+		reconcile_service(&w.claim, rows, w.n_sockets,
+				  &(struct status_sources){ look_up_random, NULL, &w }, NOW,
+				  STALE_S, &v);
 		if (v.status != says_world(&w))
 			print_error("world %d: %s\n", i, v.reason);
 		assert_int_equal(v.status, says_world(&w));
@@ -227,10 +228,12 @@ static void the_order_of_sockets_does_not_matter(void **state)
 		fill_world(&r, &w);
 		for (size_t s = 0; s < w.n_sockets; s++)
 			rows[s] = reversed[w.n_sockets - 1 - s] = &w.sockets[s];
-		reconcile_service(&w.claim, rows, w.n_sockets, look_up_random, &w, NOW, STALE_S,
-				  &a);
-		reconcile_service(&w.claim, reversed, w.n_sockets, look_up_random, &w, NOW, STALE_S,
-				  &b);
+		reconcile_service(&w.claim, rows, w.n_sockets,
+				  &(struct status_sources){ look_up_random, NULL, &w }, NOW,
+				  STALE_S, &a);
+		reconcile_service(&w.claim, reversed, w.n_sockets,
+				  &(struct status_sources){ look_up_random, NULL, &w }, NOW,
+				  STALE_S, &b);
 		assert_int_equal(a.status, b.status);
 	}
 }
