@@ -100,7 +100,8 @@ const struct command cmd_locks = {
 	.arguments = "",
 	.summary = "list the locks: who holds them, and which are available",
 	.details =
-		"A lock that was used before and is free stays listed as available.  Your own "
+		"A lock that was used before and is free stays listed as available for a day.  "
+		"Your own "
 		"come\n"
 		"first, with those of the whole machine, [machine] (pd lock --machine); those of\n"
 		"other users, [user NAME], keep nobody else from theirs.  -q prints the names of\n"

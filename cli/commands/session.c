@@ -24,8 +24,8 @@ static void tell_how_to_keep(struct json_object *answer)
 	const char *id = answer_text(answer, "id");
 
 	if (answer_length(others))
-		render_note("this shell has %s too: say which one you mean",
-			    answer_item_text(others, 0));
+		render_note("this shell's session is %s now; %s goes on: --session %s means it", id,
+			    answer_item_text(others, 0), answer_item_text(others, 0));
 	if (isatty(STDOUT_FILENO))
 		render_note("to make it this shell's own: export " SESSION_ENVIRONMENT "=%s", id);
 }
@@ -163,6 +163,7 @@ const struct command cmd_session = {
 		"when that shell or its terminal is gone; a new note makes it active again.\n"
 		"It is found by --session (any beginning of its id), else by $PORT_DADDY_SESSION, else\n"
 		"it is that of this shell, of this terminal, or of this git worktree, in this order.\n"
+		"Of several of one shell, the newest.  What is stalled for a week is completed.\n"
 		"Exit code 1 when there is none, 4 when several fit.\n",
 	.examples = "  pd session start 'Building checkout UI' --agent 'Agent 1'\n"
 		    "  eval \"$(pd session start 'Payment API' --export)\"\n"

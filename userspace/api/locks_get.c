@@ -60,7 +60,8 @@ static int handle(struct request *r)
 	fault = locks_look_all(r->api->locks, false, &locks, &n);
 	for (int first = 1; !fault && first >= 0; first--)
 		for (size_t i = 0; i < n; i++)
-			if (comes_first(&locks[i], r->uid) == first)
+			if (comes_first(&locks[i], r->uid) == first &&
+			    !lock_has_aged_out(&locks[i], r->now))
 				json_append(list, lock_view(r->api->locks, &locks[i], r->uid));
 	return fault;
 }

@@ -98,10 +98,7 @@ static int find_own(struct request *r, const char *cwd, const struct session_cal
 			"one: pd session start PURPOSE, or name one: --session ID");
 	if (found->n == 1)
 		return 0;
-	return refuse_ambiguous(r, found,
-				found->nearest.near < BELONGS_BY_SID
-					? "several sessions stand on this shell"
-					: words[found->nearest.near]);
+	return refuse_ambiguous(r, found, words[found->nearest.near]);
 }
 
 int session_request_find(struct request *r, const struct session_ref *ref,

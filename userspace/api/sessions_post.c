@@ -24,7 +24,7 @@ static bool add_other(const struct session *s, void *ids)
 	return true;
 }
 
-/* The new session, and other active ones on the same shell: from now on they must be named. */
+/* The new session, and other active ones on the same shell: these must be named now. */
 static int answer(struct request *r, const struct session *s, const char *id)
 {
 	request_subject(r, id);

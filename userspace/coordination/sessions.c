@@ -59,7 +59,8 @@ static bool keep(const struct session *s, void *user_data)
 	*copy = (struct session_copy){ .status = s->status,
 				       .uid = s->uid,
 				       .started_at = s->started_at,
-				       .ended_at = s->ended_at };
+				       .ended_at = s->ended_at,
+				       .place = s->place };
 	snprintf(copy->id, sizeof(copy->id), "%s", s->id);
 	snprintf(copy->purpose, sizeof(copy->purpose), "%s", s->purpose);
 	return true;
@@ -79,16 +80,25 @@ struct search {
 static bool keep_nearest(const struct session *s, void *user_data)
 {
 	struct search *search = user_data;
+	struct sessions_found *found = search->found;
 	const struct belongs_basis basis = { .process = s->same_boot ? s->process
 								     : (struct process_id){ 0 },
 					     .tty = s->tty,
 					     .cwd = s->cwd,
 					     .left = s->status != SESSION_ACTIVE };
 
-	if (!belongs_is_nearest(&search->found->nearest, belongs_nearness(&search->asker, &basis)))
+	if (!belongs_is_nearest(&found->nearest, belongs_nearness(&search->asker, &basis)))
 		return true;
-	search->found->n = search->found->nearest.n - 1;
-	return keep(s, search->found);
+	found->n = found->nearest.n - 1;
+	/* whoever starts another one in the same shell goes on with that: the last one counts */
+	if (found->nearest.near <= BELONGS_BY_SID) {
+		bool older = found->n && s->place < found->sessions[0].place;
+
+		found->n = older;
+		if (older)
+			return true;
+	}
+	return keep(s, found);
 }
 
 int sessions_find_own(struct sessions *s, const struct session_caller *caller, const char *cwd,

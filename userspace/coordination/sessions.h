@@ -53,7 +53,7 @@ struct session_copy {
 	char purpose[SESSION_PURPOSE_MAX_BYTES + 1];
 	enum session_status status;
 	uid_t uid;
-	int64_t started_at, ended_at;
+	int64_t started_at, ended_at, place;
 };
 
 struct sessions_found {
@@ -66,8 +66,8 @@ struct sessions_found {
 int sessions_find(struct sessions *s, const char *text, struct sessions_found *ret);
 
 /*
- * Those of the caller's user that are nearest to the caller: on an ancestor, else on the terminal,
- * else in the directory ("" = unknown).  0, negative errno.
+ * Those of the caller's user that are nearest to the caller: on an ancestor, and of several there
+ * the newest alone; else on the terminal, else in the directory ("" = unknown).  0, negative errno.
  */
 int sessions_find_own(struct sessions *s, const struct session_caller *caller, const char *cwd,
 		      struct sessions_found *ret);

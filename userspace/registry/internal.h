@@ -100,6 +100,7 @@ int registry_ports_prune(struct registry *r, int max_rows);
 
 /* Forgets sessions and notes beyond the limits of sessions.h, the oldest first, at most max_rows of
  * each. */
+int registry_locks_prune(struct registry *r, int64_t now);
 int registry_sessions_prune(struct registry *r, int64_t now, int max_rows);
 
 /*

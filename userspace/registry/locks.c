@@ -293,10 +293,26 @@ static int release(struct registry *r, const struct lock_key *key, int64_t fence
 	return error;
 }
 
-static int forget_oldest(struct registry *r)
+bool lock_has_aged_out(const struct lock *lock, int64_t now)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_PRUNE);
+	return !*lock->holder && lock->released_at && lock->released_at < now - LOCKS_FREE_KEEP_S;
+}
 
+static int forget_aged_out(struct registry *r, int64_t now)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_PRUNE_OLD);
+
+	query_bind_int(&q, 1, now - LOCKS_FREE_KEEP_S);
+	return query_run(&q);
+}
+
+int registry_locks_prune(struct registry *r, int64_t now)
+{
+	int error = forget_aged_out(r, now);
+
+	if (error < 0)
+		return error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_PRUNE);
 	query_bind_int(&q, 1, (int64_t)quota_limit(QUOTA_LOCKS_KEPT)->machine);
 	return query_run(&q);
 }
@@ -310,7 +326,7 @@ int registry_lock_release(struct registry *r, struct lock_key key, int64_t fence
 		return error;
 	error = release(r, &key, fence, now, &rows);
 	if (error == 0 && rows)
-		error = forget_oldest(r);
+		error = registry_locks_prune(r, now);
 	error = registry_savepoint_close(r, error);
 	return error < 0 ? error : rows ? 0 : OUTCOME_NO;
 }

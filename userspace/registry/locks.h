@@ -62,6 +62,14 @@ struct lock {
 	bool short_lived; /* its process may be: the successor counts */
 };
 
+/*
+ * So long a free lock stays listed, and QUOTA_LOCKS_KEPT of them: a day of work, after which a name
+ * that nobody took again says nothing to anybody.
+ */
+#define LOCKS_FREE_KEEP_S 86400
+/* Is it free, and was given back before that? */
+bool lock_has_aged_out(const struct lock *lock, int64_t now);
+
 struct lock_key lock_key_of(const struct lock *lock);
 /* The name must be a legal one. */
 struct lock_key lock_key_make(const char *name, uid_t owner);

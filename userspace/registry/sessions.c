@@ -147,9 +147,21 @@ int registry_session_end(struct registry *r, const char *id, int64_t now)
 	return set_over(r, STATEMENT_SESSION_END, id, now);
 }
 
+static int give_up_stalled(struct registry *r, int64_t now)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_GIVE_UP);
+
+	query_bind_int(&q, 1, now - SESSIONS_STALLED_KEEP_S);
+	query_bind_int(&q, 2, SESSIONS_STALLED_KEEP_NEWEST);
+	return query_run(&q);
+}
+
 int registry_session_stall(struct registry *r, const char *id, int64_t now)
 {
-	return set_over(r, STATEMENT_SESSION_STALL, id, now);
+	int error = set_over(r, STATEMENT_SESSION_STALL, id, now);
+	int given_up = error ? 0 : give_up_stalled(r, now);
+
+	return given_up < 0 ? given_up : error;
 }
 
 int registry_session_revive(struct registry *r, const char *id, const struct process_id *process,
@@ -217,6 +229,7 @@ static bool session_decode(const struct query *q, struct session_row *ret)
 					       sizeof(ret->note)),
 		.last_note_at = column_time(q, SESSION_COLUMN_LAST_NOTE_AT),
 		.n_notes = query_column_int(q, SESSION_COLUMN_NOTES, 0, INT64_MAX, 0),
+		.place = query_column_int(q, SESSION_COLUMN_PLACE, 0, INT64_MAX, 0),
 	};
 	decode_process(q, s);
 	return true;
@@ -348,8 +361,10 @@ static int prune_notes_left(struct registry *r, int max_rows)
 
 int registry_sessions_prune(struct registry *r, int64_t now, int max_rows)
 {
-	int error = prune_old_sessions(r, now, max_rows);
+	int error = give_up_stalled(r, now);
 
+	if (error == 0)
+		error = prune_old_sessions(r, now, max_rows);
 	if (error == 0)
 		error = forget_sessions(r, max_rows);
 	return error < 0 ? error : prune_notes_left(r, max_rows);

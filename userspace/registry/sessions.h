@@ -29,6 +29,13 @@ const char *session_status_name(enum session_status s);
  * newest. */
 #define SESSIONS_KEEP_S	     (30 * 86400)
 #define SESSIONS_KEEP_NEWEST 20
+/*
+ * A stalled session waits so long for somebody who goes on with it, and so many of a user's do, the
+ * newest: a weekend and some days.  Then it is completed, as of the moment at which it stalled, and
+ * `pd sessions` ends with what is still going on.
+ */
+#define SESSIONS_STALLED_KEEP_S	     (7 * 86400)
+#define SESSIONS_STALLED_KEEP_NEWEST 20
 /* Notes of one session, the newest.  The limits of a session are not a user's and stand here: it is
  * read as one, by people and in one answer.  Of a user: QUOTA_NOTE_BYTES. */
 #define NOTES_PER_SESSION	2000
@@ -51,6 +58,7 @@ struct session {
 	const char *last_note;
 	int64_t last_note_at;
 	int64_t n_notes;
+	int64_t place; /* among all sessions: greater than that of each that began before */
 };
 
 /*

@@ -68,12 +68,13 @@
 	" AS since FROM sessions WHERE NOT " SESSION_IS_ACTIVE ") "
 
 /* In the order of enum session_column. */
-#define SESSION_COLUMNS                                                                         \
-	"id, purpose, agent, startedAt, endedAt, stalledAt, " SESSION_STATE " AS state, "       \
-	"uid, cwd, tty, pid, startTicks, bootId, "                                              \
-	"(SELECT count(*) FROM notes WHERE notes.session = sessions.id), "                      \
-	"(SELECT text FROM notes WHERE notes.session = sessions.id ORDER BY id DESC LIMIT 1), " \
-	"(SELECT timestamp FROM notes WHERE notes.session = sessions.id ORDER BY id DESC LIMIT 1)"
+#define SESSION_COLUMNS                                                                          \
+	"id, purpose, agent, startedAt, endedAt, stalledAt, " SESSION_STATE " AS state, "        \
+	"uid, cwd, tty, pid, startTicks, bootId, "                                               \
+	"(SELECT count(*) FROM notes WHERE notes.session = sessions.id), "                       \
+	"(SELECT text FROM notes WHERE notes.session = sessions.id ORDER BY id DESC LIMIT 1), "  \
+	"(SELECT timestamp FROM notes WHERE notes.session = sessions.id ORDER BY id DESC LIMIT " \
+	"1), rowid"
 
 /* When a session that is not active became so. */
 #define SESSION_OVER_SINCE "coalesce(endedAt, stalledAt, startedAt, 0)"
@@ -253,6 +254,9 @@ static const char *const statement_sql[] = {
 		"AS place FROM locks WHERE NOT " LOCK_IS_HELD ") ORDER BY place DESC, releasedAt "
 		"LIMIT max(0, (SELECT count(*) FROM locks WHERE NOT " LOCK_IS_HELD ") - ?1))",
 
+	[STATEMENT_LOCKS_PRUNE_OLD] = "DELETE FROM locks WHERE NOT " LOCK_IS_HELD
+				      " AND ifnull(releasedAt, 0) BETWEEN 1 AND ?1 - 1",
+
 	[STATEMENT_SESSION_INSERT] =
 		"INSERT OR IGNORE INTO sessions(id, purpose, startedAt, status, agent, uid, cwd, "
 		"tty, pid, startTicks, bootId) "
@@ -278,6 +282,13 @@ static const char *const statement_sql[] = {
 	[STATEMENT_SESSIONS_COUNT_ACTIVE] =
 		"SELECT (SELECT count(*) FROM sessions WHERE uid = ?1 AND " SESSION_IS_ACTIVE
 		"), count(*) FROM sessions WHERE " SESSION_IS_ACTIVE,
+	/* Stalled before ?1, or with ?2 of their user that stalled later. */
+	[STATEMENT_SESSIONS_GIVE_UP] =
+		"UPDATE sessions SET status = 'completed', endedAt = " SESSION_OVER_SINCE
+		" WHERE rowid IN (SELECT rowid FROM (SELECT rowid, " SESSION_OVER_SINCE
+		" AS since, row_number() OVER (PARTITION BY uid ORDER BY " SESSION_OVER_SINCE
+		" DESC, rowid DESC) AS place FROM sessions WHERE " SESSION_STATE " = 1) "
+		"WHERE since < ?1 OR place > ?2)",
 	/* ?1 of each user are kept whatever their age, ?2 older ones go, ?3 at most. */
 	[STATEMENT_SESSIONS_PRUNE_OLD] =
 		"DELETE FROM sessions WHERE rowid IN (" SESSIONS_OVER

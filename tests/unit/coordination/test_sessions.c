@@ -264,19 +264,36 @@ static void the_nearest_of_ones_own_is_meant(void **state)
 	child_kill(&other);
 }
 
-static void of_more_candidates_than_are_kept_the_number_is_told(void **state)
+static void of_several_on_one_shell_the_newest_is_meant(void **state)
 {
 	struct room *room = *state;
 	struct process_id shell = child_new();
 	const struct session_caller caller = caller_of(&shell);
+	struct session_copy last = { 0 };
 	struct sessions_found found;
 
 	for (int i = 0; i < SESSIONS_CANDIDATES_MAX + 3; i++)
-		start(room, &shell);
+		last = start(room, &shell);
 	assert_int_equal(sessions_find_own(room->sessions, &caller, "", &found), 0);
+	assert_int_equal(found.n, 1);
+	assert_string_equal(found.sessions[0].id, last.id);
+	child_kill(&shell);
+}
+
+static void of_more_candidates_than_are_kept_the_number_is_told(void **state)
+{
+	struct room *room = *state;
+	struct process_id shell = child_new(), other = child_new();
+	const struct session_caller caller = caller_of(&shell);
+	struct sessions_found found;
+
+	for (int i = 0; i < SESSIONS_CANDIDATES_MAX + 3; i++)
+		start(room, &other);
+	assert_int_equal(sessions_find_own(room->sessions, &caller, "/srv/shop", &found), 0);
 	assert_int_equal(found.n, SESSIONS_CANDIDATES_MAX + 3);
 	assert_true(*found.sessions[SESSIONS_CANDIDATES_MAX - 1].id);
 	child_kill(&shell);
+	child_kill(&other);
 }
 
 static void more_active_sessions_than_a_user_may_have_are_refused(void **state)
@@ -308,6 +325,7 @@ int main(void)
 		T(a_note_revives_a_stalled_session_on_the_shell_that_writes_it),
 		T(the_activity_has_the_first_line_of_a_note_cut_at_a_character),
 		T(the_nearest_of_ones_own_is_meant),
+		T(of_several_on_one_shell_the_newest_is_meant),
 		T(of_more_candidates_than_are_kept_the_number_is_told),
 		T(more_active_sessions_than_a_user_may_have_are_refused),
 	};

@@ -192,6 +192,24 @@ static void the_longest_free_locks_are_forgotten_and_held_ones_never(void **stat
 	fixture_expect(f, "SELECT holder FROM locks WHERE name = 'held'", "a");
 }
 
+static void free_locks_are_forgotten_after_a_day(void **state)
+{
+	const struct lock young = { .released_at = FIXTURE_NOW - LOCKS_FREE_KEEP_S };
+	const struct lock old = { .released_at = FIXTURE_NOW - LOCKS_FREE_KEEP_S - 1 };
+	const struct lock held = { .holder = "a", .released_at = 1 };
+	struct fixture *f = *state;
+
+	assert_false(lock_has_aged_out(&young, FIXTURE_NOW));
+	assert_true(lock_has_aged_out(&old, FIXTURE_NOW));
+	assert_false(lock_has_aged_out(&held, FIXTURE_NOW));
+	granted(f, "held", "a");
+	assert_int_equal(released(f, "old", granted(f, "old", "a"), old.released_at), 0);
+	assert_int_equal(released(f, "young", granted(f, "young", "a"), young.released_at), 0);
+	assert_int_equal(released(f, "now", granted(f, "now", "a"), FIXTURE_NOW), 0);
+	fixture_expect(f, "SELECT group_concat(name) FROM (SELECT name FROM locks ORDER BY name)",
+		       "held,now,young");
+}
+
 static int64_t granted_to(struct fixture *f, const char *name, uid_t owner, const char *holder)
 {
 	struct lock lock = lock_of(name, holder);
@@ -269,7 +287,8 @@ static void who_uses_many_names_pushes_out_their_own_free_locks(void **state)
 	struct fixture *f = *state;
 	char name[32];
 
-	fixture_shell(f, "INSERT INTO locks(name, owner, releasedAt) VALUES('precious', 2000, 1)");
+	fixture_shell(f, "INSERT INTO locks(name, owner, releasedAt) "
+			 "VALUES('precious', 2000, 1700000000 - 3600)");
 	for (int i = 0; i < most + 5; i++) {
 		snprintf(name, sizeof(name), "flood%d", i);
 		assert_int_equal(released(f, name, granted(f, name, "a"), FIXTURE_NOW + i), 0);
@@ -359,6 +378,7 @@ int main(void)
 		registry_test(a_renewal_keeps_the_fence_and_moves_the_end),
 		registry_test(a_free_lock_is_not_renewed),
 		registry_test(the_longest_free_locks_are_forgotten_and_held_ones_never),
+		registry_test(free_locks_are_forgotten_after_a_day),
 		registry_test(a_name_is_each_users_own_and_the_machines_besides),
 		registry_test(what_one_does_with_a_name_leaves_the_others_alone),
 		registry_test(who_uses_many_names_pushes_out_their_own_free_locks),

@@ -476,6 +476,32 @@ static void sessions_beyond_the_limits_go_with_their_notes(void **state)
 	fixture_expect(f, "SELECT group_concat(text) FROM notes", "y");
 }
 
+static void stalled_sessions_are_completed_after_a_week_or_beyond_their_number(void **state)
+{
+	struct fixture *f = *state;
+	char sql[1024];
+
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO sessions(id, startedAt, stalledAt, status, uid) VALUES"
+		 "('old', 1, %d, 'stalled', %d), ('young', 1, %d, 'stalled', %d);"
+		 "INSERT INTO sessions(id, startedAt, status, uid) VALUES('active', 1, 'active', "
+		 "%d);"
+		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
+		 "INSERT INTO sessions(id, startedAt, stalledAt, status, uid) "
+		 "SELECT 's' || i, 1, %d + i, 'stalled', %d FROM c",
+		 FIXTURE_NOW - SESSIONS_STALLED_KEEP_S - 1, ANN,
+		 FIXTURE_NOW - SESSIONS_STALLED_KEEP_S, ANN, ANN, SESSIONS_STALLED_KEEP_NEWEST + 1,
+		 FIXTURE_NOW - 1000, BEN);
+	fixture_shell(f, sql);
+	prune(f);
+	fixture_expect(f,
+		       "SELECT group_concat(id) FROM (SELECT id FROM sessions "
+		       "WHERE status = 'completed' AND endedAt = stalledAt ORDER BY id)",
+		       "old,s1");
+	fixture_expect(f, "SELECT status FROM sessions WHERE id = 'young'", "stalled");
+	fixture_expect(f, "SELECT status FROM sessions WHERE id = 'active'", "active");
+}
+
 static void a_user_who_starts_and_ends_sessions_pushes_out_their_own(void **state)
 {
 	struct fixture *f = *state;
@@ -533,6 +559,7 @@ int main(void)
 		registry_test(sums_of_notes_follow_what_people_do_by_hand),
 		registry_test(sessions_beyond_the_limits_go_with_their_notes),
 		registry_test(a_user_who_starts_and_ends_sessions_pushes_out_their_own),
+		registry_test(stalled_sessions_are_completed_after_a_week_or_beyond_their_number),
 		registry_test(young_sessions_are_kept_up_to_their_number),
 	};
 
