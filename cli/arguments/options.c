@@ -283,8 +283,10 @@ static int check_count(struct reader *reader)
 	if (n < c->min_args)
 		return fail(reader, "something is missing: pd %s %s", c->name, c->arguments);
 	if (c->max_args >= 0 && n > c->max_args)
-		return fail(reader, "'%.100s' is too much: pd %s%s%s", reader->argv[c->max_args],
-			    c->name, *c->arguments ? " " : "", c->arguments);
+		return fail(reader,
+			    c->max_args ? "'%.100s' is one argument too many: pd %s %s"
+					: "'%.100s' is one argument too many: pd %s takes none%s",
+			    reader->argv[c->max_args], c->name, c->max_args ? c->arguments : "");
 	return 0;
 }
 

@@ -323,6 +323,18 @@ static int check_shared(const struct command *self, const struct command_line *l
 	return 0;
 }
 
+/* A name that nobody would guess is said. */
+static void say_if_nameless(const char *cwd, const char *id)
+{
+	const char *slash = strrchr(cwd, '/');
+	char part[IDENTITY_PART_MAX + 1];
+
+	if (slash && !identity_part_from(slash + 1, part) && !strncmp(id, part, strlen(part)))
+		render_note("a service's name has the letters A to Z: this directory's is %s; "
+			    "another one: pd claim NAME",
+			    part);
+}
+
 /* Without ID: what the configuration names, else the directory. */
 static int claim_here(const struct command *self, const struct command_line *line,
 		      struct request *request)
@@ -353,6 +365,7 @@ static int claim_here(const struct command *self, const struct command_line *lin
 					  "git's files around this directory cannot be read (%s); "
 					  "give a name: pd claim myapp:web",
 					  strerror(-r));
+	say_if_nameless(request->cwd, id);
 	request->id = id;
 	return claim_one(self, line, request);
 }

@@ -35,6 +35,7 @@ static const struct word {
 	{ "not_tried", "NOT TRIED", TONE_WARN },
 	{ "ghost", "GHOST", TONE_BAD },
 	{ "squatted", "SQUATTED", TONE_BAD },
+	{ "stopped", "STOPPED", TONE_BAD },
 	{ "stale", "STALE", TONE_WARN },
 	{ "waiting", "WAITING", TONE_WARN },
 	{ "other_namespace", "UNREACHABLE", TONE_WARN },
@@ -149,14 +150,13 @@ void health_view_change(struct json_object *service, int width)
 static void show_times(struct json_object *service)
 {
 	char age[SHOW_AGE_SIZE], elapsed[ELAPSED_SIZE];
-	int64_t before = answer_int(answer_member(service, "previous"), "checkedAt");
 
 	if (was_answered(service)) {
 		render_text(TONE_PLAIN, "Response time: %s", elapsed_of(service, elapsed));
 		render_newline();
 	}
 	render_text(TONE_PLAIN, "Last checked: %s",
-		    show_ago(before ? before : answer_int(service, "checkedAt"), age));
+		    show_ago(answer_int(service, "checkedAt"), age));
 	render_newline();
 }
 

@@ -213,6 +213,17 @@ class OneService(HealthTest):
         self.assertRegex(answer.out, rf"^✅ TCP OK\nResponse time: .*\nLast checked: {AGO}\n"
                          rf"Port: {server.port}\n$")
 
+    def test_a_stopped_server_is_called_that_and_not_waited_for(self):
+        server = self.service("well")
+        os.kill(server.pid, signal.SIGSTOP)
+        wait_until(lambda: self.check("well")["result"] == "stopped", "it is seen to be stopped")
+        answer = self.daemon.run("health", "t:well")
+        self.assertEqual(answer.code, NO)
+        self.assertRegex(answer.out, rf"^❌ STOPPED \(.*\({server.pid}\) is stopped.*kill -CONT "
+                         rf"{server.pid}\)\n")
+        os.kill(server.pid, signal.SIGCONT)
+        self.assertEqual(self.check("well", code=DONE)["result"], "ok")
+
     def test_no_time_wait_stays_on_the_port(self):
         # a server of HTTP/1.0 closes first when it likes: what that leaves is its own affair
         server = self.service("well")
@@ -415,7 +426,7 @@ class Rounds(HealthTest):
             self.check("well")
         entries = self.daemon.json("log", "--filter", "HEALTH")["entries"]
         self.assertEqual([e["details"].split(" (")[0] for e in entries],
-                         ["healthy: 200 OK", "unhealthy: no response for 1s"])
+                         ["healthy: 200 OK", "unhealthy: python3"])  # … is stopped
         self.assertEqual((entries[0]["comm"], entries[0]["port"]), ("pd", server.port))
 
     def test_a_client_that_leaves_cancels_its_checks(self):

@@ -2,6 +2,7 @@
 #include "base/identity.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -49,15 +50,27 @@ int identity_check(const char *id, const char **ret_why)
 	return 0;
 }
 
-void identity_part_from(const char *text, char ret[static IDENTITY_PART_MAX + 1])
+static bool is_letter_or_digit(char c)
 {
+	return is_part_char(c) && !strchr("._-", c);
+}
+
+bool identity_part_from(const char *text, char ret[static IDENTITY_PART_MAX + 1])
+{
+	bool says_something = !*text;
 	size_t n = 0;
 
-	for (; text[n] && n < IDENTITY_PART_MAX; n++)
+	for (; text[n] && n < IDENTITY_PART_MAX; n++) {
 		ret[n] = is_part_char(text[n]) ? text[n] : '-';
+		says_something |= is_letter_or_digit(text[n]);
+	}
 	if (n == 0)
 		ret[n++] = 'x';
 	ret[n] = '\0';
+	if (!says_something) /* of "日本" and "中国" nothing would be left but dashes */
+		snprintf(ret, IDENTITY_PART_MAX + 1, "x-%08x",
+			 (uint32_t)XXH64(text, strlen(text), 0));
+	return says_something;
 }
 
 int lock_name_check(const char *name, const char **ret_why)

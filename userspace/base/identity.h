@@ -30,9 +30,10 @@ int identity_check(const char *id, const char **ret_why);
 
 /*
  * Makes one legal part out of any text (a directory's or a branch's name): every other byte becomes
- * '-', cut to IDENTITY_PART_MAX, never empty ("x" at worst).
+ * '-', cut to IDENTITY_PART_MAX, never empty ("x" at worst).  False where that leaves no letter and
+ * no digit of it: then the part is its hash, "x-1f2e3d4c", the same wherever it is made.
  */
-void identity_part_from(const char *text, char ret[static IDENTITY_PART_MAX + 1]);
+bool identity_part_from(const char *text, char ret[static IDENTITY_PART_MAX + 1]);
 
 /*
  * Checks the name of a lock: 1 to LOCK_NAME_MAX characters of [A-Za-z0-9._:-], so that every

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/health_path.h"
 #include "base/moment.h"
+#include "base/procfs.h"
 #include "base/text.h"
 #include "checks/round.h"
 #include "reconcile/belongs.h"
@@ -284,6 +285,37 @@ static void warn(struct health_item *item, const struct inventory *inv,
 		judge_warning(inv, verdict, item->warning);
 }
 
+/* The server that Ctrl-Z stopped: the kernel would accept for it, and nobody would answer. */
+static void know_stopped(struct health_item *item, const struct inventory *inv,
+			 const struct process_id *id)
+{
+	char comm[PROCESS_COMM_SIZE], escaped[4 * PROCESS_COMM_SIZE];
+
+	text_escape_terminal(inventory_process_name(inv, id, comm), escaped, sizeof(escaped));
+	snprintf(details_of(item), HEALTH_DETAILS_SIZE,
+		 "%s (%d) is stopped, as by Ctrl-Z; it goes on with fg, or kill -CONT %d", escaped,
+		 id->pid, id->pid);
+	know(item, "stopped", WELLNESS_ILL);
+}
+
+/* Its process was killed, and the kernel is about to close the socket. */
+static void know_ending(struct health_item *item)
+{
+	snprintf(details_of(item), HEALTH_DETAILS_SIZE, "its process has just ended");
+	know(item, "ghost", WELLNESS_ILL);
+}
+
+/* Several may accept on the socket: one that runs answers for those that are stopped. */
+static bool is_stopped(const struct status_verdict *verdict)
+{
+	const struct socket_row *row = verdict->socket;
+
+	for (size_t i = 0; i < row->n_holders; i++)
+		if (procfs_state(&row->holders[i].id) != 'T')
+			return false;
+	return row->n_holders > 0;
+}
+
 static void judge_item(struct health_item *item, const struct inventory *inv,
 		       const struct service *s, const struct status_verdict *verdict, int64_t now)
 {
@@ -297,6 +329,10 @@ static void judge_item(struct health_item *item, const struct inventory *inv,
 	item->status = verdict->status;
 	if (verdict->status == SERVICE_SQUATTED) {
 		know_squatted(item, verdict);
+	} else if (verdict->ending) {
+		know_ending(item);
+	} else if (!silent[verdict->status] && is_stopped(verdict)) {
+		know_stopped(item, inv, &verdict->process);
 	} else if (!silent[verdict->status]) {
 		aim(item, inv, verdict);
 		warn(item, inv, verdict);

@@ -81,6 +81,19 @@ static void a_branch_name_keeps_its_legal_characters(void **state)
 	assert_string_equal(part, "a-b");
 }
 
+static void a_name_without_a_legal_letter_becomes_its_hash(void **state)
+{
+	char one[IDENTITY_PART_MAX + 1], other[IDENTITY_PART_MAX + 1];
+
+	assert_false(identity_part_from("日本", one));
+	assert_string_equal(one, "x-8486afab");
+	assert_int_equal(identity_check(one, NULL), 0);
+	assert_false(identity_part_from("中国", other));
+	assert_string_not_equal(one, other);
+	assert_true(identity_part_from("日本-shop", one));
+	assert_string_equal(one, "-------shop");
+}
+
 static void patterns_of_other_characters_are_refused(void **state)
 {
 	char longest[PATTERN_MAX + 2];
@@ -304,6 +317,7 @@ int main(void)
 		cmocka_unit_test(faulty_names_are_refused_with_the_reason),
 		cmocka_unit_test(any_text_becomes_a_legal_part),
 		cmocka_unit_test(a_branch_name_keeps_its_legal_characters),
+		cmocka_unit_test(a_name_without_a_legal_letter_becomes_its_hash),
 		cmocka_unit_test(patterns_of_other_characters_are_refused),
 		cmocka_unit_test(wildcards_match_as_documented),
 		cmocka_unit_test(matching_agrees_with_its_definition_on_random_texts),

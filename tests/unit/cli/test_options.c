@@ -192,7 +192,7 @@ static void faults_name_the_thing(void **state)
 	refused(parse("give", "-p", NULL), "-p needs a value");
 	refused(parse("give", "--force=yes", NULL), "--force takes no value");
 	refused(parse("give", "--color=pink", NULL), "'pink'");
-	refused(parse("give", "a", "b", NULL), "'b' is too much");
+	refused(parse("give", "a", "b", NULL), "'b' is one argument too many");
 	refused(parse("take", NULL), "WHAT");
 	refused(parse("take", "--port", "3", "x", NULL), "--port");
 }
