@@ -187,7 +187,7 @@ unit-tests: $(UNIT_TESTS) $(FUZZ_TARGETS)
 fuzz-targets: $(FUZZ_TARGETS)
 kernel-tests: $(KERNEL_TESTS)
 cli-helpers: $(CLI_HELPERS)
-cases: $(CASES)
+cases: $(CASES) $(BUILD)/tests/bench/herd
 bench-tools: all $(BENCH_TOOLS)
 
 # --- what people type --------------------------------------------------------

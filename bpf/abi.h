@@ -303,6 +303,16 @@ enum abi_stage {
 	ABI_STAGE_BOUND,       /* it had the port already: only a post_bind program can refuse it */
 };
 
+/* What the caller might do, and what was laid upon it: bits. */
+enum abi_rights {
+	ABI_RIGHTS_KNOWN = 1,
+	ABI_RIGHTS_BIND_LOW = 2,   /* CAP_NET_BIND_SERVICE in its effective set */
+	ABI_RIGHTS_ADMIN = 4,	   /* CAP_SYS_ADMIN likewise */
+	ABI_RIGHTS_OWN_USERNS = 8, /* not in the initial user namespace */
+	ABI_RIGHTS_SECCOMP = 16,
+	ABI_RIGHTS_NO_NEW_PRIVS = 32,
+};
+
 /*
  * ABI_FAIL: a refused bind() or listen(), written in the context of the call.  `socket` is the
  * caller's, with the address and port that the cgroup's programs made of what it asked for: the
@@ -328,12 +338,14 @@ struct abi_failure {
 	abi_u8 asked_family;
 	abi_u8 stage; /* enum abi_stage */
 	abi_u32 left_out;
+	abi_u32 rights; /* enum abi_rights */
+	abi_u32 pad;
 	abi_u8 asked_addr[16];
 	struct abi_netns netns_settings;
 	struct abi_arguments arguments;
 	struct abi_owner owners[ABI_FAILURE_OWNERS];
 };
-_Static_assert(sizeof(struct abi_failure) == 192 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
+_Static_assert(sizeof(struct abi_failure) == 200 + 96 * ABI_FAILURE_OWNERS, "abi_failure");
 
 /*
  * Argument of the bind walk and head of its answer.  Every owner of a port in the network namespace

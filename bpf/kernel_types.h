@@ -224,8 +224,19 @@ struct signal_struct {
 	struct pid *pids[4];
 };
 
+struct user_namespace {
+	int level; /* 0: the initial one */
+};
+
+/* __u32 cap[2] before 6.3: the same bytes where the lower word stands first. */
+struct kernel_capabilities {
+	__u64 val;
+};
+
 struct cred {
 	struct kernel_uid euid;
+	struct kernel_capabilities cap_effective;
+	struct user_namespace *user_ns;
 };
 
 struct kernfs_node {
@@ -285,6 +296,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct css_set *cgroups;
 	unsigned int ptrace;
+	unsigned long atomic_flags;
 	struct seccomp seccomp;
 };
 

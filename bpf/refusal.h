@@ -248,6 +248,33 @@ static __always_inline void fill_bind(struct abi_failure *to, const struct sock 
 		sk, cgroup_hook(call->stage == ABI_STAGE_BOUND, to->socket.family == AF_INET6));
 }
 
+/* --- what the caller may --- */
+
+#define CAP_NET_BIND_SERVICE 10
+#define CAP_SYS_ADMIN	     21
+#define PFA_NO_NEW_PRIVS     0 /* bit of atomic_flags */
+
+static __always_inline __u32 rights_of(const struct task_struct *task)
+{
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+	__u32 rights = ABI_RIGHTS_KNOWN;
+	__u64 effective = 0;
+
+	if (bpf_core_read(&effective, sizeof(effective), &cred->cap_effective))
+		return 0;
+	if (effective >> CAP_NET_BIND_SERVICE & 1)
+		rights |= ABI_RIGHTS_BIND_LOW;
+	if (effective >> CAP_SYS_ADMIN & 1)
+		rights |= ABI_RIGHTS_ADMIN;
+	if (BPF_CORE_READ(cred, user_ns, level))
+		rights |= ABI_RIGHTS_OWN_USERNS;
+	if (bpf_core_field_exists(task->seccomp.mode) && BPF_CORE_READ(task, seccomp.mode))
+		rights |= ABI_RIGHTS_SECCOMP;
+	if (BPF_CORE_READ(task, atomic_flags) >> PFA_NO_NEW_PRIVS & 1)
+		rights |= ABI_RIGHTS_NO_NEW_PRIVS;
+	return rights;
+}
+
 /* --- how often --- */
 
 static __always_inline struct pace *find_pace(enum pace_of whose, __u32 id)
@@ -322,6 +349,7 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	f->error = error;
 	f->no_entry = no_entry;
 	f->left_out = left_out;
+	f->rights = rights_of(task);
 	fill_netns(&f->netns_settings, (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net));
 	if (error == ABI_EADDRINUSE) {
 		fill_owners(f, sk);

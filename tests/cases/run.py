@@ -17,8 +17,14 @@ A second play has the victim try at once, before anybody has asked about the por
 moment is all there is.  Then each command that pd prints to free the port is run alone, in a play of
 its own, and the same attempt must succeed.  In the end a table shows all cases.
 
-With arguments: only the cases whose name contains one of them.
+With arguments: only the cases whose name contains one of them.  With --hasty every victim ends as
+soon as it has its answer, as real ones do; with --herd=N so many idle processes of 20 descriptors
+each stand beside them, and every search takes its time:
+
+  tests/cases/run.py --hasty --herd=2000
 """
+import argparse
+import contextlib
 import glob
 import json
 import os
@@ -53,14 +59,25 @@ COMMANDS_MAX = 3  # that one answer has
 HELPS_WITHIN_S = 20 * harness.SCALE
 
 
+def herd(processes):
+    """Ends with its stdin."""
+    child = subprocess.Popen([os.path.join(harness.BUILD, "tests/bench/herd"), str(processes),
+                              "20", "0", "1", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    if child.stdout.readline() != b"ready\n":
+        raise AssertionError(f"there is no herd of {processes} processes")
+    return child
+
+
 class Play:
     """A running case program."""
+
+    env = dict(harness.BASE_ENV)
 
     def __init__(self, name, port, first_uid):
         program = os.path.join(harness.BUILD, "tests/cases", name)
         self.process = subprocess.Popen([program, str(port), str(first_uid)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env=harness.BASE_ENV, cwd="/")
+                                        env=self.env, cwd="/")
         self.said = b""
 
     def read(self):
@@ -341,8 +358,19 @@ def print_table():
         print("#= " + "  ".join(row[c].ljust(widths[c]) for c in COLUMNS).rstrip())
 
 
+def main():
+    parser = argparse.ArgumentParser(usage="run.py [--hasty] [--herd N] [NAME…]")
+    parser.add_argument("--hasty", action="store_true")
+    parser.add_argument("--herd", type=int, default=0, metavar="N")
+    options, sys.argv[1:] = parser.parse_known_args()
+    if options.hasty:
+        Play.env["CASE_HASTY"] = "1"
+    with herd(options.herd) if options.herd else contextlib.nullcontext():
+        status = harness.main()
+    print_table()
+    return status
+
+
 add_cases()
 if __name__ == "__main__":
-    status = harness.main()
-    print_table()
-    sys.exit(status)
+    sys.exit(main())

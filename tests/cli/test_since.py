@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What `pd why` says of a refusal of the past, by what has become of the port since."""
 import os
+import sqlite3
 import sys
 import unittest
 
@@ -48,6 +49,20 @@ class SinceTest(RemedyTest):
         answer = self.since(self.refused(), "held")
         self.assertEqual(answer["since"]["by"], {"pid": server.pid, "comm": "python3"})
         self.assertEqual(self.first(answer)["kills"], [server.pid])
+        self.is_freed_by(self.first(answer))
+
+    def test_search_that_was_left_out_is_made_up_while_the_socket_is_there(self):
+        server = self.serve()
+        victim = self.refused()
+        self.since(victim, "held")
+        # as it is written down where there was no time left for a search
+        with sqlite3.connect(self.daemon.database) as db:
+            db.execute("UPDATE failures SET explanation = json_set(explanation, '$.holders', "
+                       "json('[]'), '$.complete', json('false')) WHERE pid = ?", (victim,))
+        answer = self.since(victim, "held")
+        self.assertEqual(answer["since"]["by"]["pid"], server.pid)
+        self.assertEqual([h["pid"] for h in answer["holders"]], [server.pid])
+        self.assertTrue(answer["complete"])
         self.is_freed_by(self.first(answer))
 
     def test_holder_that_is_gone_is_not_to_be_killed_and_the_port_is_said_to_be_free(self):

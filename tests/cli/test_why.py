@@ -449,6 +449,26 @@ rest()
         answer = self.recorded("--pid", str(victim), pid=victim)
         self.agree(answer, victim, server.pid)
 
+    def test_connection_in_the_way_has_one_holder_in_why_log_and_watch(self):
+        watch = self.pd_stream("watch", "-j")
+        wait_until(lambda: watch.lines or harness.free_port() is None, "the watch is connected")
+        client = self.spawn_python("""
+server = listener(0)
+c = socket.create_connection(server.getsockname())
+print("ready", c.getsockname()[1], flush=True)
+rest()""")
+        port = int(client.ready.split()[1])
+        with socket.socket() as s:
+            self.assertRaises(OSError, s.bind, ("0.0.0.0", port))
+        entry = next(e for e in self.daemon.json("log", f":{port}")["entries"]
+                     if e["action"] == "FAIL")
+        self.assertRegex(entry["details"], rf"held by a connection of python3 \({client.pid}\)")
+        answer = self.daemon.json("why", str(port), code=None)
+        self.assertEqual([h["pid"] for h in answer["holders"]], [client.pid])
+        self.assertEqual(answer["failures"][0]["details"], entry["details"])
+        line = watch.wait_for(lambda l: "FAIL" in l and f'"port":{port}' in l, "the refusal")
+        self.assertEqual(json.loads(line)["holder"], {"pid": client.pid, "comm": "python3"})
+
     def test_refusals_survive_a_restart_of_the_daemon(self):
         server = self.http_server(self.port)
         victim = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])

@@ -113,7 +113,14 @@ static void on_event(const struct event *event, const char *service, int64_t at_
 	if (api->runs)
 		runs_note_event(api->runs, event);
 	lineage_note(api->lineage, api->config.inventory, event, clock_ms(CLOCK_MONOTONIC));
-	streams_show_event(&(struct shown_event){ api, event, service, at_unix });
+	if (event->kind != EVENT_FAIL)
+		streams_show_event(&(struct shown_event){ api, event, service, NULL, at_unix });
+}
+
+static void on_refused(const struct event *event, const char *service,
+		       const struct why_obstacle *obstacle, int64_t at_unix, void *user_data)
+{
+	streams_show_event(&(struct shown_event){ user_data, event, service, obstacle, at_unix });
 }
 
 static void on_entry_written(const struct activity *entry, void *user_data)
@@ -134,15 +141,17 @@ static void on_commit_due(bool somebody_waits, void *user_data)
 		commit_schedule_soon(server_commits(api->server));
 }
 
-static int explain(const struct refusal *evidence, char **ret, void *user_data)
+static int explain(const struct refusal *evidence, char **ret, struct why_obstacle *ret_obstacle,
+		   bool *ret_found, void *user_data)
 {
-	return api_explain_refusal(user_data, evidence, ret);
+	return api_explain_refusal(user_data, evidence, ret, ret_obstacle, ret_found);
 }
 
 static void listen_to_tracker(struct api *api)
 {
 	api->listener = (struct tracker_listener){
 		.event = on_event,
+		.refused = on_refused,
 		.entry_written = on_entry_written,
 		.commit_due = on_commit_due,
 		.explain = explain,

@@ -26,6 +26,7 @@ struct api;
 struct event_base;
 struct refusal;
 struct tracker;
+struct why_obstacle;
 
 /* What the API looks at, and who judges and writes for it.  Everything is borrowed and outlives the
  * api. */
@@ -46,9 +47,11 @@ void api_free(struct api *api);
 
 /*
  * Explains a refusal from its evidence: the why object as JSON text, as its caller's user may see
- * it.  Takes some milliseconds.  Owned by the caller: free().  0, negative errno.
+ * it.  Takes some milliseconds.  Owned by the caller: free().  *ret_obstacle, where *ret_found: who
+ * was in the way.  0, negative errno.
  */
-int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret);
+int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret,
+			struct why_obstacle *ret_obstacle, bool *ret_found);
 
 /*
  * Begins to watch the processes of active sessions and of runs, once the registry's past is written

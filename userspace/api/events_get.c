@@ -63,21 +63,15 @@ static bool is_shown(enum event_kind kind)
 	       kind == EVENT_FAIL || kind == EVENT_EXIT;
 }
 
-static void add_holder_in_the_way(struct json_object *o, const struct api *api,
-				  const struct event *event)
+static void add_holder_in_the_way(struct json_object *o, const struct why_obstacle *obstacle)
 {
-	const struct inventory *inv = api->config.inventory;
-	struct why_obstacle obstacle;
-	const struct process_id *id;
-	struct json_object *holder;
-	char comm[PROCESS_COMM_SIZE];
+	bool known = obstacle && obstacle->holder.pid;
+	struct json_object *holder = json_add_object_if(o, "holder", known);
 
-	if (!why_in_the_way(event, inv, &obstacle) || !obstacle.row || !obstacle.row->n_holders)
+	if (!holder)
 		return;
-	id = &obstacle.row->holders[0].id;
-	holder = json_add_object(o, "holder");
-	json_add_int(holder, "pid", id->pid);
-	json_add_text(holder, "comm", inventory_process_name(inv, id, comm));
+	json_add_int(holder, "pid", obstacle->holder.pid);
+	json_add_text(holder, "comm", obstacle->comm);
 }
 
 static void add_exit(struct json_object *o, const struct event *event)
@@ -116,7 +110,7 @@ struct json_object *events_view_event(const void *what)
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {
 		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
-		add_holder_in_the_way(o, shown->api, event);
+		add_holder_in_the_way(o, shown->obstacle);
 	}
 	if (event->kind == EVENT_LISTEN &&
 	    two_servers_warning(shown->api->config.inventory, event->netns, event->protocol,

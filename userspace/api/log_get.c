@@ -62,6 +62,9 @@ static int handle(struct request *r)
 	if (fault)
 		return fault;
 	page_begin(&q->page, DEFAULT_ROWS);
+	/* the entry of a refusal may wait for the search for who was in the way */
+	tracker_explain_waiting(r->api->config.tracker,
+				&(struct refusal_filter){ .uid = PROCESS_UID_UNKNOWN });
 	/* one more, which tells that there is another page */
 	q->filter.activity.limit = q->page.rows + 1;
 	fault = registry_for_each_activity(r->api->config.registry, &q->filter.activity, list_entry,

@@ -8,6 +8,7 @@
 struct activity;
 struct api;
 struct event;
+struct why_obstacle;
 
 /*
  * An entry of the activity, once the open batch is committed: a watcher never sees what was not
@@ -15,11 +16,12 @@ struct event;
  */
 int streams_show_entry(struct api *api, const struct activity *entry);
 
-/* An event of the kernel; `service` owns the port, or is NULL. */
+/* An event of the kernel; `service` owns the port, or is NULL; of a refusal: who was in the way. */
 struct shown_event {
 	const struct api *api;
 	const struct event *event;
 	const char *service;
+	const struct why_obstacle *obstacle;
 	int64_t at_unix;
 };
 void streams_show_event(const struct shown_event *shown);

@@ -110,19 +110,35 @@ static struct json_object *view_owner(const struct why_facts *f, const struct wh
 	return o;
 }
 
+static void add_missing(const struct why_facts *f, struct json_object *o)
+{
+	struct json_object *missing = json_add_object_if(o, "missing", *f->missing);
+
+	if (!missing)
+		return;
+	json_add_text(missing, "text", f->missing);
+	json_add_text(missing, "command", f->missing_command);
+}
+
 static void add_sockets(const struct why_facts *f, struct json_object *o)
 {
 	struct json_object *sockets = json_add_array(o, "sockets");
+
+	for (size_t i = 0; i < f->n_shown; i++)
+		json_append(sockets, view_owner(f, f->shown[i]));
+}
+
+void why_view_holders(const struct why_facts *f, struct json_object *o)
+{
 	struct json_object *holders = json_add_array(o, "holders");
 	bool complete = f->answer.verdict != WHY_UNKNOWN;
 
-	for (size_t i = 0; i < f->n_shown; i++) {
-		json_append(sockets, view_owner(f, f->shown[i]));
+	for (size_t i = 0; i < f->n_shown; i++)
 		complete = complete && why_owner_is_complete(f->shown[i]);
-	}
 	for (size_t i = 0; i < f->n_holders; i++)
 		json_append(holders, view_holder(&f->holders[i], f->viewer));
 	json_add_bool(o, "complete", complete);
+	add_missing(f, o);
 }
 
 /* Who starts the holder again when it ends; null where nobody is known to. */
@@ -146,16 +162,6 @@ static void add_restarter(const struct why_facts *f, struct json_object *o)
 	json_add(by, "pid", NULL);
 	json_add_text(by, "comm", h->cgroup.engine ? h->cgroup.engine : "systemd");
 	json_add_text(by, "kind", h->cgroup.engine ? h->cgroup.engine : "systemd");
-}
-
-static void add_missing(const struct why_facts *f, struct json_object *o)
-{
-	struct json_object *missing = json_add_object_if(o, "missing", *f->missing);
-
-	if (!missing)
-		return;
-	json_add_text(missing, "text", f->missing);
-	json_add_text(missing, "command", f->missing_command);
 }
 
 /* What a command ends, and what else goes with that. */
@@ -217,8 +223,8 @@ static void view_facts(const struct why_facts *f, struct json_object *o)
 		 f->netns.settings.cookie ? json_u64_text(f->netns.settings.cookie) : NULL);
 	json_add_text(o, "service", f->claim);
 	json_add_text(o, "warning", f->warning);
-	add_missing(f, o);
 	add_sockets(f, o);
+	why_view_holders(f, o);
 	add_asked(f, o);
 	add_program(f, o);
 	why_view_remedies(f, o);
@@ -256,7 +262,8 @@ static void log_searches(const struct why_facts *f)
 		log_info("%u refused binds were explained without a search", f->left_out_in_row);
 }
 
-int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret)
+int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret,
+			struct why_obstacle *ret_obstacle, bool *ret_found)
 {
 	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
 	_cleanup_json_ struct json_object *o = NULL;
@@ -267,6 +274,7 @@ int api_explain_refusal(struct api *api, const struct refusal *refusal, char **r
 		return r;
 	o = json_object_new_object();
 	log_searches(&f);
+	*ret_found = why_facts_obstacle(&f, ret_obstacle);
 	view_facts(&f, o);
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);

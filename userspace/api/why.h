@@ -15,6 +15,9 @@ int why_view(struct api *api, const struct why_question *question, uid_t viewer,
 /* The same for a question with a netns and a caller: those members of *f are set. */
 int why_view_netns(struct api *api, struct why_facts *f, struct json_object *o);
 
+/* Puts holders, complete and missing into `o`, in place of any that are there. */
+void why_view_holders(const struct why_facts *f, struct json_object *o);
+
 /* Puts restartedBy and remedies into `o`, in place of any that are there. */
 void why_view_remedies(const struct why_facts *f, struct json_object *o);
 

@@ -76,6 +76,20 @@ static size_t read_holders(struct json_object *o, struct process_id *ret)
 	return n;
 }
 
+static size_t read_sockets(struct json_object *o, uint64_t *ret)
+{
+	struct json_object *list = NULL;
+	size_t n;
+
+	json_object_object_get_ex(o, "sockets", &list);
+	n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	n = n < HOLDERS_MAX ? n : HOLDERS_MAX;
+	for (size_t i = 0; i < n; i++)
+		ret[i] = strtoull(json_text_of(json_object_array_get_idx(list, i), "cookie"), NULL,
+				  10);
+	return n;
+}
+
 /* Some socket was in the way, and not a policy or a program. */
 static bool is_about_sockets(struct json_object *o)
 {
@@ -126,11 +140,14 @@ int why_add_since(struct request *r, const struct process_id *caller, struct jso
 							   .viewer = r->uid,
 							   .now = r->now };
 	struct process_id holders[HOLDERS_MAX];
+	uint64_t sockets[HOLDERS_MAX];
 	struct why_past past = {
 		.verdict = why_verdict_of_name(json_text_of(o, "verdict")),
 		.caller = *caller,
 		.holders = holders,
 		.n_holders = caller->start_ticks ? read_holders(o, holders) : 0,
+		.sockets = sockets,
+		.n_sockets = read_sockets(o, sockets),
 		.netns = (uint32_t)json_int_of(o, "netns"),
 		.netns_cookie = strtoull(json_text_of(o, "netnsCookie"), NULL, 10),
 	};
@@ -149,6 +166,8 @@ int why_add_since(struct request *r, const struct process_id *caller, struct jso
 		drop_kills(o);
 		return 0;
 	}
+	if (since == WHY_SINCE_HELD && !past.n_holders && by)
+		why_view_holders(&f, o);
 	add_since(since, by, o);
 	why_say_since(since, by, sentence);
 	add_sentence(sentence, o);

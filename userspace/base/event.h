@@ -80,6 +80,7 @@ struct event {
 	 * says something only where a program has refused or rewritten; 0 = not found */
 	uint64_t program_cgroup_id;
 	struct bind_netns netns_settings;
+	struct process_rights rights;	    /* of the actor */
 	struct process_arguments arguments; /* of the actor, where the error is EADDRINUSE */
 	uint32_t left_out; /* refusals of the same process that came too fast to be told of, since
 			    * its last one that was */

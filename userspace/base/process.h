@@ -64,6 +64,16 @@ struct process_arguments {
 	uint32_t bytes; /* 0 = not known */
 };
 
+/* What a process may do, and what was laid upon it. */
+struct process_rights {
+	bool known;
+	bool may_bind_low; /* CAP_NET_BIND_SERVICE in its effective set */
+	bool may_admin;	   /* CAP_SYS_ADMIN likewise */
+	bool own_userns;   /* not in the initial user namespace */
+	bool seccomp;	   /* a filter is installed */
+	bool no_new_privs;
+};
+
 /* How far a process is on its way out. */
 enum process_stage {
 	PROCESS_RUNS = 0,

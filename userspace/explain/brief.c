@@ -73,6 +73,16 @@ static const struct why_owner *choose(const struct why_question *q, const struct
 	return NULL;
 }
 
+/* The oldest of those that the table knows. */
+static void name_holder(const struct inventory *inv, const struct socket_row *row,
+			struct why_obstacle *ret)
+{
+	if (!row || !row->n_holders)
+		return;
+	ret->holder = row->holders[0].id;
+	inventory_process_name(inv, &ret->holder, ret->comm);
+}
+
 static bool find_recorded(const struct event *e, const struct why_question *q,
 			  const struct inventory *inv, struct why_obstacle *ret,
 			  bool *ret_connection)
@@ -96,7 +106,8 @@ static bool find_recorded(const struct event *e, const struct why_question *q,
 	first = choose(q, &table, owners, table.n_owners);
 	if (!first)
 		return false;
-	*ret = (struct why_obstacle){ first->bind.state, first->bind.kernel, first->row };
+	*ret = (struct why_obstacle){ .state = first->bind.state, .kernel = first->bind.kernel };
+	name_holder(inv, first->row, ret);
 	*ret_connection = first->bind.peer_port;
 	return true;
 }
@@ -113,9 +124,11 @@ static bool find_in_table(const struct event *e, const struct why_question *q,
 		if (why_same_table(rows[i], q->protocol))
 			why_owner_of_row(rows[i], &owners[kept++]);
 	first = choose(q, NULL, owners, kept);
-	if (first)
-		*ret = (struct why_obstacle){ .state = first->row->state, .row = first->row };
-	return first != NULL;
+	if (!first)
+		return false;
+	*ret = (struct why_obstacle){ .state = first->row->state };
+	name_holder(inv, first->row, ret);
+	return true;
 }
 
 static bool is_answered_by_program(const struct event *e)
@@ -137,40 +150,51 @@ bool why_in_the_way(const struct event *e, const struct inventory *inv, struct w
 	return found;
 }
 
-/* --- … in a line ----------------------------------------------------------------------------- */
-
-static void describe_holder(const struct why_obstacle *o, const struct inventory *inv, char *ret,
-			    size_t size)
+bool why_obstacle_is_open(const struct why_obstacle *o)
 {
-	char comm[PROCESS_COMM_SIZE], escaped[4 * PROCESS_COMM_SIZE];
-	const struct process_id *id;
-
-	if (o->kernel) {
-		snprintf(ret, size, "; held by the kernel itself");
-		return;
-	}
-	if (!o->row || !o->row->n_holders) {
-		snprintf(ret, size, "; the port has a %s socket that no process is seen to hold",
-			 socket_state_name(o->state));
-		return;
-	}
-	id = &o->row->holders[0].id;
-	inventory_process_name(inv, id, comm);
-	snprintf(ret, size, "; held by %s (%d)",
-		 text_escape_terminal(*comm ? comm : "?", escaped, sizeof(escaped)), id->pid);
+	return !o->holder.pid && !o->kernel && !o->searched && o->state != SOCKET_TIME_WAIT;
 }
 
-static void describe_cause(const struct event *e, const struct inventory *inv, char *ret,
+/* --- … in a line ----------------------------------------------------------------------------- */
+
+static const char *socket_words(enum socket_state state, char *ret, size_t size)
+{
+	if (state == SOCKET_LISTEN)
+		return "a listening socket";
+	if (state == SOCKET_BOUND || state == SOCKET_UNKNOWN)
+		return "a bound socket";
+	snprintf(ret, size, "a connection (%s)", socket_state_name(state));
+	return ret;
+}
+
+static void describe_holder(const struct why_obstacle *o, char *ret, size_t size)
+{
+	char escaped[4 * PROCESS_COMM_SIZE], state[48];
+	const char *socket = socket_words(o->state, state, sizeof(state));
+	bool connection = socket == state;
+
+	if (o->kernel)
+		snprintf(ret, size, "; held by the kernel itself");
+	else if (o->holder.pid)
+		snprintf(ret, size, "; held by %s%s (%d)", connection ? "a connection of " : "",
+			 text_escape_terminal(*o->comm ? o->comm : "?", escaped, sizeof(escaped)),
+			 o->holder.pid);
+	else if (o->state == SOCKET_TIME_WAIT)
+		snprintf(ret, size, "; the port has a connection in TIME_WAIT");
+	else
+		snprintf(ret, size, "; the port has %s%s", socket,
+			 o->searched ? " that no process is seen to hold" : "");
+}
+
+static void describe_cause(const struct event *e, const struct why_obstacle *obstacle, char *ret,
 			   size_t size)
 {
-	struct why_obstacle obstacle;
-
 	if (e->no_entry)
 		snprintf(ret, size, "; answered in the kernel's place (a seccomp filter)");
 	else if (is_answered_by_program(e))
 		snprintf(ret, size, "; answered by a BPF program of its cgroup");
-	else if (why_in_the_way(e, inv, &obstacle))
-		describe_holder(&obstacle, inv, ret, size);
+	else if (obstacle)
+		describe_holder(obstacle, ret, size);
 }
 
 /* Where a program of a cgroup sent it: "; made 127.0.0.1:3001 by a BPF program of its cgroup". */
@@ -185,15 +209,15 @@ static void describe_rewriting(const struct event *e, char *ret, size_t size)
 		 address, e->given_port);
 }
 
-void why_describe_refusal(const struct event *e, const struct inventory *inv, unsigned repeated,
-			  char *ret)
+void why_describe_refusal(const struct event *e, const struct why_obstacle *obstacle,
+			  unsigned repeated, char *ret)
 {
 	char address[NET_ADDR_STR_SIZE] = "", made[112] = "", holder[128] = "", again[48] = "";
 	bool v6 = e->family == AF_INET6;
 
 	if (event_is_rewritten(e))
 		describe_rewriting(e, made, sizeof(made));
-	describe_cause(e, inv, holder, sizeof(holder));
+	describe_cause(e, obstacle, holder, sizeof(holder));
 	if (repeated)
 		snprintf(again, sizeof(again), " (and %u times more before)", repeated);
 	snprintf(ret, WHY_DETAILS_SIZE, "%s %s%s%s:%u: %s%s%s%s",

@@ -15,12 +15,17 @@
 /* The question that a refused call was, as struct why_question has it of what happened. */
 struct why_question why_question_of_event(const struct event *e);
 
-/* The socket that was in the way of a refused call. */
+/* The socket that was in the way of a refused call, and who has it open. */
 struct why_obstacle {
 	enum socket_state state;
-	bool kernel;		      /* the kernel's own */
-	const struct socket_row *row; /* borrowed; NULL where the table has none */
+	bool kernel;		  /* the kernel's own */
+	bool searched;		  /* who has it open was looked for, as far as that goes */
+	struct process_id holder; /* pid 0 = not known */
+	char comm[PROCESS_COMM_SIZE];
 };
+
+/* Nobody is known to have it open, and a search may tell: connections are in no table of ours. */
+bool why_obstacle_is_open(const struct why_obstacle *obstacle);
 
 /*
  * By the rule of `pd why`: of the owners that were recorded with the refusal the one that it would
@@ -29,10 +34,10 @@ struct why_obstacle {
  */
 bool why_in_the_way(const struct event *e, const struct inventory *inv, struct why_obstacle *ret);
 
-/* "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)"; repeated: how often it came before that.
- * ret: WHY_DETAILS_SIZE bytes. */
-void why_describe_refusal(const struct event *e, const struct inventory *inv, unsigned repeated,
-			  char *ret);
+/* "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)"; obstacle: NULL where nothing was in the
+ * way; repeated: how often it came before that.  ret: WHY_DETAILS_SIZE bytes. */
+void why_describe_refusal(const struct event *e, const struct why_obstacle *obstacle,
+			  unsigned repeated, char *ret);
 
 /* "listening on :::3000 since 2:47:23" */
 #define WHY_SOCKET_SIZE (NET_ADDR_STR_SIZE + 80)

@@ -260,13 +260,20 @@ bool why_environment_read_reserved(const struct why_facts *f, char *ret, size_t 
 
 /* --- the caller --- */
 
+/* Of a refusal: as they were then, for who was refused is gone soon.  False: not known. */
+static bool know_rights(const struct why_facts *f, struct process_rights *ret)
+{
+	*ret = f->caller_rights;
+	return ret->known || (f->caller && why_process_rights(f->caller, ret) == 0);
+}
+
 static void read_rights(const struct why_facts *f, struct why_environment *ret)
 {
-	struct why_rights rights;
+	struct process_rights rights;
 	/* somebody else's rights are asked about: --uid */
 	bool himself = f->caller && (f->question.caller.pid || f->question.uid == f->viewer);
 
-	if (!himself || why_process_rights(f->caller, &rights)) {
+	if (!himself || !know_rights(f, &rights)) {
 		ret->caller_may_bind_low = f->question.uid == 0;
 		return;
 	}
@@ -323,12 +330,12 @@ static bool landlock_knows_ports(void)
 static bool only_landlock_is_left(const struct why_facts *f, const char *modules)
 {
 	static const char *const others[] = { "selinux", "apparmor", "smack", "tomoyo", "bpf" };
-	struct why_rights rights;
+	struct process_rights rights;
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (strstr(modules, others[i]))
 			return false;
-	return f->caller && landlock_knows_ports() && !why_process_rights(f->caller, &rights) &&
+	return landlock_knows_ports() && know_rights(f, &rights) &&
 	       (rights.no_new_privs || rights.may_admin);
 }
 
@@ -469,31 +476,39 @@ static bool enter_by_pid(struct explainer *x, struct why_netns *netns, pid_t pid
 }
 
 /* Who failed is gone soon; the shell that started it stays. */
-static bool enter_by_caller(struct explainer *x, struct why_facts *f)
+static pid_t find_by_caller(struct explainer *x, uint32_t netns, const struct process_id *id)
 {
 	struct process caller;
 
-	if (!f->question.caller.pid || !inventory_describe(f->inv, &f->question.caller, &caller))
-		return false;
+	if (!id->pid || !inventory_describe(x->inventory, id, &caller))
+		return 0;
 	for (int i = 0; i < caller.n_ancestors && i < PROCESS_ANCESTORS_MAX; i++)
-		if (enter_by_pid(x, &f->netns, caller.ancestors[i].id.pid))
-			return true;
-	return enter_by_pid(x, &f->netns, caller.id.pid);
+		if (netns_of(x, caller.ancestors[i].id.pid) == netns)
+			return caller.ancestors[i].id.pid;
+	return netns_of(x, id->pid) == netns ? id->pid : 0;
+}
+
+pid_t why_netns_inhabitant(struct explainer *x, uint32_t netns, const struct process_id *caller)
+{
+	struct inhabitant wanted = { .x = x, .netns = netns };
+
+	wanted.pid = find_by_caller(x, netns, caller);
+	if (!wanted.pid)
+		inventory_for_each(x->inventory, find_inhabitant, &wanted);
+	return wanted.pid;
 }
 
 void why_netns_find_entry(struct explainer *x, struct why_facts *f)
 {
-	struct inhabitant wanted = { .x = x, .netns = f->netns.inode };
-
 	if (f->netns.own || f->netns.of_asker || enter_by_name(&f->netns))
 		return;
 	for (size_t i = 0; i < f->n_holders; i++)
 		if (enter_by_pid(x, &f->netns, f->holders[i].process.id.pid))
 			return;
-	if (enter_by_caller(x, f) || enter_by_pid(x, &f->netns, f->netns.pid))
-		return;
-	inventory_for_each(x->inventory, find_inhabitant, &wanted);
-	f->netns.shut = !enter_by_pid(x, &f->netns, wanted.pid);
+	f->netns.shut =
+		!enter_by_pid(x, &f->netns,
+			      why_netns_inhabitant(x, f->netns.inode, &f->question.caller)) &&
+		!enter_by_pid(x, &f->netns, f->netns.pid);
 }
 
 uint32_t why_netns_device(const struct why_netns *netns, const char *name)

@@ -25,6 +25,12 @@ enum why_address_state why_address_in_if_inet6(const char *text, const uint8_t v
  * another network namespace. */
 bool why_environment_read_reserved(const struct why_facts *f, char *ret, size_t size);
 
+/*
+ * A process in a network namespace, by its number: an ancestor of `caller` (pid 0 = nobody), which
+ * was in it, that one itself, or whoever holds a socket in it.  0 = none is known.
+ */
+pid_t why_netns_inhabitant(struct explainer *x, uint32_t netns, const struct process_id *caller);
+
 /* Fills `enter` and `shut` of the namespace, once the holders are known. */
 void why_netns_find_entry(struct explainer *x, struct why_facts *f);
 

@@ -98,6 +98,7 @@ struct why_facts {
 	struct why_question question;
 	struct why_netns netns;
 	struct process_arguments caller_arguments; /* at the refusal */
+	struct process_rights caller_rights;	   /* likewise, where they were recorded */
 	pid_t caller; /* whose rights count; 0 = only question.uid is known */
 	uid_t viewer;
 	int64_t now; /* Unix seconds; of a refusal: when it happened */
@@ -147,7 +148,9 @@ struct why_facts {
 	size_t n_others;
 	struct holder *found; /* holders that only a search found, one list after the other */
 	struct holder *then;  /* of a refusal: the holders as the table had them, likewise */
-	bool left_out;	      /* a search was due, and there were too many before it */
+	/* of a refusal: who holds what was in the way could not be looked for, the socket being
+	 * gone, or, where left_out, because there were too many searches before */
+	bool unsearched, left_out;
 	/* with this one, where left_out; else those that were left out before this search */
 	unsigned left_out_in_row;
 	struct holder file_refs[WHY_BLOCKING_MAX];
@@ -164,6 +167,9 @@ int explain_port(struct explainer *x, struct why_facts *f);
  * user may see it.  *f is zero.  As above.
  */
 int explain_refusal(struct explainer *x, const struct refusal *refusal, struct why_facts *f);
+
+/* Who was in the way, as the answer has it; false when nobody was. */
+bool why_facts_obstacle(const struct why_facts *f, struct why_obstacle *ret);
 
 void why_facts_deinit(struct why_facts *f);
 

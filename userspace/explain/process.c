@@ -54,7 +54,7 @@ static bool in_own_userns(pid_t pid)
 	return inside || outside || length != UIDS;
 }
 
-int why_process_rights(pid_t pid, struct why_rights *ret)
+int why_process_rights(pid_t pid, struct process_rights *ret)
 {
 	char status[FILE_BYTES];
 	uint64_t effective = 0, seccomp = 0, no_new_privs = 0;
@@ -64,7 +64,8 @@ int why_process_rights(pid_t pid, struct why_rights *ret)
 		return -ESRCH;
 	status_number(status, "Seccomp", 10, &seccomp);
 	status_number(status, "NoNewPrivs", 10, &no_new_privs);
-	*ret = (struct why_rights){
+	*ret = (struct process_rights){
+		.known = true,
 		.may_bind_low = effective >> CAP_NET_BIND_SERVICE & 1,
 		.may_admin = effective >> CAP_SYS_ADMIN & 1,
 		.own_userns = in_own_userns(pid),

@@ -14,16 +14,8 @@
 
 struct inventory;
 
-struct why_rights {
-	bool may_bind_low; /* CAP_NET_BIND_SERVICE in its effective set */
-	bool may_admin;	   /* CAP_SYS_ADMIN likewise */
-	bool own_userns;   /* not in the initial user namespace */
-	bool seccomp;	   /* a filter is installed */
-	bool no_new_privs;
-};
-
-/* 0, -ESRCH. */
-int why_process_rights(pid_t pid, struct why_rights *ret);
+/* As they are now.  0, -ESRCH. */
+int why_process_rights(pid_t pid, struct process_rights *ret);
 
 bool why_process_is_frozen(const struct process_id *id);
 /* The file that thaws its cgroup, and in *ret_word what is written there.  The caller's: free();

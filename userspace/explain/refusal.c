@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "explain/brief.h"
+#include "explain/environment.h"
 #include "explain/facts.h"
 #include "explain/owners.h"
 #include "explain/process.h"
@@ -196,6 +197,11 @@ int64_t refusal_at(const struct refusal *refusal)
 	return refusal->at;
 }
 
+const char *refusal_service(const struct refusal *refusal)
+{
+	return refusal->service;
+}
+
 size_t refusal_bytes(const struct refusal *refusal)
 {
 	return refusal->bytes;
@@ -208,6 +214,7 @@ static void recall_caller(const struct event *e, struct why_facts *f)
 	f->question = why_question_of_event(e);
 	f->caller = e->actor.pid;
 	f->caller_arguments = e->arguments;
+	f->caller_rights = e->rights;
 	memcpy(f->caller_comm, e->comm, sizeof(f->caller_comm));
 	f->caller_comm[sizeof(f->caller_comm) - 1] = '\0';
 	if (!strcmp(f->caller_comm, INVENTORY_NODE_THREAD))
@@ -280,10 +287,11 @@ int why_facts_recall(struct explainer *x, const struct refusal *from, struct why
 	f->netns.inode = e->netns;
 	f->netns.settings = e->netns_settings;
 	f->netns.own = e->netns == inventory_own_netns(f->inv);
-	f->netns.pid = f->netns.own ? 0 : e->actor.pid;
 	r = recall_processes(x->inventory, from);
 	if (r)
 		return r;
+	if (!f->netns.own)
+		f->netns.pid = why_netns_inhabitant(x, e->netns, &e->actor);
 	recall_caller(e, f);
 	r = recall_owners(from, f);
 	if (!r)

@@ -29,5 +29,7 @@ void refusal_free(struct refusal *refusal);
 size_t refusal_bytes(const struct refusal *refusal);
 const struct event *refusal_event(const struct refusal *refusal);
 int64_t refusal_at(const struct refusal *refusal);
+/* NULL = nobody claimed the port. */
+const char *refusal_service(const struct refusal *refusal);
 
 #endif

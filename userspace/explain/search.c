@@ -236,6 +236,7 @@ static int search_within_budget(struct explainer *x, struct why_facts *f,
 
 	f->left_out = !may_search(s, user);
 	if (f->left_out) {
+		f->unsearched = true;
 		f->left_out_in_row = ++s->left_out;
 		return 0;
 	}
@@ -261,12 +262,15 @@ static int search_then(struct explainer *x, struct why_facts *f, struct why_owne
 		       size_t n)
 {
 	struct why_owner *searched[WHY_BLOCKING_MAX];
-	size_t kept = 0;
+	size_t kept = 0, unknown = 0;
 	int r;
 
+	for (size_t i = 0; i < n; i++)
+		unknown += why_owner_is_open(owners[i]) && !is_being_closed(owners[i]);
 	memcpy(searched, owners, n * sizeof(struct why_owner *));
 	n = keep_present(x, f, searched, n);
 	r = n ? look_at_holders(x, f, searched, &n) : 0;
+	f->unsearched = unknown && !n;
 	for (size_t i = 0; i < n; i++)
 		if (why_owner_is_open(searched[i]) && !is_being_closed(searched[i]))
 			searched[kept++] = searched[i];

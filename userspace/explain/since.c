@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/procfs.h"
+#include "explain/environment.h"
 #include "explain/remedies.h"
 #include "explain/words.h"
 
@@ -35,15 +36,20 @@ static bool enter_by(struct explainer *x, const struct why_past *past, const str
 	       is_its_netns(past, ret);
 }
 
-/* The own one, or another one by whoever was in it then and still runs. */
+/* The own one, or another one by whoever was in it then and still runs, or is in it now. */
 static bool find_netns(struct explainer *x, const struct why_past *past, struct why_netns *ret)
 {
+	struct process_id somebody = { 0 };
+
 	if (why_netns_find(x, NULL, ret) == 0 && is_its_netns(past, ret))
 		return true;
 	for (size_t i = 0; i < past->n_holders; i++)
 		if (enter_by(x, past, &past->holders[i], ret))
 			return true;
-	return enter_by(x, past, &past->caller, ret);
+	if (enter_by(x, past, &past->caller, ret))
+		return true;
+	somebody.pid = why_netns_inhabitant(x, past->netns, &past->caller);
+	return procfs_identity(somebody.pid, &somebody) == 0 && enter_by(x, past, &somebody, ret);
 }
 
 static bool was_holder(const struct why_past *past, const struct process_id *id)
@@ -72,6 +78,17 @@ static void leave_out_caller(const struct why_past *past, struct why_facts *f)
 	f->n_holders = kept;
 }
 
+/* The same socket is in the way, and so whoever has it open by now: a search that was left out
+ * then, for the time that it takes, is made up. */
+static bool has_same_socket(const struct why_past *past, const struct why_facts *f)
+{
+	for (size_t i = 0; i < f->n_shown; i++)
+		for (size_t k = 0; k < past->n_sockets; k++)
+			if (past->sockets[k] && past->sockets[k] == why_row(f, f->shown[i])->cookie)
+				return true;
+	return false;
+}
+
 static enum why_since compare(const struct why_past *past, const struct why_facts *f,
 			      const struct why_holder **ret_by)
 {
@@ -89,6 +106,8 @@ static enum why_since compare(const struct why_past *past, const struct why_fact
 			return WHY_SINCE_HELD;
 		}
 	*ret_by = f->n_holders ? &f->holders[0] : NULL;
+	if (!past->n_holders && has_same_socket(past, f))
+		return WHY_SINCE_HELD;
 	return f->n_holders || past->n_holders ? WHY_SINCE_MOVED : WHY_SINCE_HELD;
 }
 

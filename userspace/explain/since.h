@@ -24,7 +24,9 @@ struct why_past {
 	enum why_verdict verdict;
 	struct process_id caller;
 	const struct process_id *holders; /* borrowed */
-	size_t n_holders;
+	size_t n_holders;		  /* 0: nobody was found, or nobody was looked for */
+	const uint64_t *sockets;	  /* borrowed: the cookies of those that were in the way */
+	size_t n_sockets;
 	uint32_t netns;
 	uint64_t netns_cookie; /* 0 = not known */
 };

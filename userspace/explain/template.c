@@ -53,7 +53,7 @@ static void name_holders(const struct why_facts *f, char *ret, size_t size)
 
 	if (!first) {
 		snprintf(ret, size, "a process%s%s%s", *f->their_user ? " of user " : "",
-			 f->their_user, f->left_out ? "" : " that is hidden from here");
+			 f->their_user, f->unsearched ? "" : " that is hidden from here");
 		return;
 	}
 	if (f->n_foremost > 1)

@@ -428,10 +428,12 @@ static void say_unseen(const struct sentinel_report *report, struct why_facts *f
 	/* with BPF a count that is too high says little: a thread in poll() adds to it */
 	if (!has_unseen_holder(f, &named) || (named && report->mode != SENTINEL_MODE_POLL))
 		return;
-	if (f->left_out) {
+	if (f->unsearched) {
 		snprintf(f->missing, sizeof(f->missing),
-			 "a look through all processes, which was not made because many binds were "
-			 "refused at once");
+			 f->left_out ? "a look through all processes, which was not made because "
+				       "many binds were refused at once"
+				     : "a look through all processes: the socket was gone before "
+				       "one could be made");
 		snprintf(f->lift, sizeof(f->lift), "ask now");
 		ask_again(f, "");
 		return;

@@ -86,6 +86,18 @@ static int decode_asked(const struct abi_failure *record, struct event *to)
 	return 0;
 }
 
+static struct process_rights decode_rights(uint32_t rights)
+{
+	return (struct process_rights){
+		.known = rights & ABI_RIGHTS_KNOWN,
+		.may_bind_low = rights & ABI_RIGHTS_BIND_LOW,
+		.may_admin = rights & ABI_RIGHTS_ADMIN,
+		.own_userns = rights & ABI_RIGHTS_OWN_USERNS,
+		.seccomp = rights & ABI_RIGHTS_SECCOMP,
+		.no_new_privs = rights & ABI_RIGHTS_NO_NEW_PRIVS,
+	};
+}
+
 static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event *to)
 {
 	struct abi_failure record;
@@ -114,6 +126,7 @@ static int decode_failure(const void *bytes, uint64_t ticks_per_s, struct event 
 	to->sk_uid = record.socket.sk_uid;
 	to->dev = record.socket.dev;
 	bind_netns_decode(&record.netns_settings, &to->netns_settings);
+	to->rights = decode_rights(record.rights);
 	to->arguments.hash = record.arguments.hash;
 	to->arguments.bytes = record.arguments.bytes;
 	decode_owners(&record, to);

@@ -12,12 +12,19 @@
 struct activity;
 struct event;
 struct refusal;
+struct why_obstacle;
 
 /* What is handed over is borrowed for the call. */
 struct tracker_listener {
 	/* The kernel sent this event; `service` owns the event's port, NULL without one. */
 	void (*event)(const struct event *event, const char *service, int64_t at_unix,
 		      void *user_data);
+	/*
+	 * A call was refused, and who was in the way is known as well as it will be (NULL: nobody
+	 * was).  It follows the event itself, before long where that has to be searched for.
+	 */
+	void (*refused)(const struct event *event, const char *service,
+			const struct why_obstacle *obstacle, int64_t at_unix, void *user_data);
 	/* An entry was added to the activity; it is undone if the open batch fails. */
 	void (*entry_written)(const struct activity *entry, void *user_data);
 	/*
@@ -26,10 +33,12 @@ struct tracker_listener {
 	 */
 	void (*commit_due)(bool somebody_waits, void *user_data);
 	/*
-	 * Explains a refusal from its evidence, as the text that is stored for whoever asks later.
-	 * *ret is the tracker's: free().  0, negative errno.
+	 * Explains a refusal from its evidence, as the text that is stored for whoever asks later;
+	 * *ret is the tracker's: free().  *ret_obstacle: who was in the way, where *ret_found.
+	 * 0, negative errno.
 	 */
-	int (*explain)(const struct refusal *evidence, char **ret, void *user_data);
+	int (*explain)(const struct refusal *evidence, char **ret,
+		       struct why_obstacle *ret_obstacle, bool *ret_found, void *user_data);
 	void *user_data;
 };
 

@@ -37,24 +37,21 @@ struct refusals {
 	int64_t gap_noted;
 };
 
-/* What waits: the evidence, and its place among the rows. */
+/*
+ * What waits: the evidence, and its place among the rows.  Where the table cannot tell who was in
+ * the way, the entry in the activity waits, too: the explanation finds that out.
+ */
 struct waiting {
 	struct refusal *evidence;
 	int64_t id;
+	bool untold;
+	unsigned repeated;
 };
 
 static void free_waiting(struct waiting *w)
 {
 	refusal_free(w->evidence);
 	free(w);
-}
-
-static void on_drop(void *waiting, void *user_data)
-{
-	struct refusals *r = user_data;
-
-	r->unexplained++;
-	free_waiting(waiting);
 }
 
 /* --- what is missing ------------------------------------------------------------------------- */
@@ -90,6 +87,69 @@ static void note_missing(struct refusals *r, int64_t now)
 	r->gap_noted = now;
 }
 
+/* --- telling --------------------------------------------------------------------------------- */
+
+/* obstacle: NULL where nobody was in the way. */
+static void tell(struct refusals *r, const struct event *event, const char *service,
+		 const struct why_obstacle *obstacle, int64_t at)
+{
+	const struct tracker_listener *listener = r->config.activity->listener;
+
+	if (listener)
+		listener->refused(event, service, obstacle, at, listener->user_data);
+}
+
+static void write_entry(struct refusals *r, const struct event *event, const char *service,
+			const struct why_obstacle *obstacle, unsigned repeated, int64_t at)
+{
+	char details[WHY_DETAILS_SIZE], addr[NET_ADDR_STR_SIZE];
+
+	why_describe_refusal(event, obstacle, repeated, details);
+	activity_write_or_log(r->config.activity,
+			      &(struct activity){
+				      .action = ACTIVITY_FAIL,
+				      .service = service ? service : "",
+				      .details = details,
+				      .timestamp = at,
+				      .port = event->port,
+				      .pid = event->actor.pid,
+				      .uid = event->uid,
+				      .comm = event->comm,
+				      .error = event->error,
+				      .call = event->call == EVENT_CALL_LISTEN ? "listen" : "bind",
+				      .addr = net_addr_format(event->family, &event->addr, addr),
+			      });
+	tell(r, event, service, obstacle, at);
+}
+
+/* The entry of one that waited for its explanation. */
+static void write_late_entry(struct refusals *r, struct waiting *w,
+			     const struct why_obstacle *obstacle)
+{
+	if (w->untold)
+		write_entry(r, refusal_event(w->evidence), refusal_service(w->evidence), obstacle,
+			    w->repeated, refusal_at(w->evidence));
+	w->untold = false;
+}
+
+/* Without an explanation, what the table tells has to do. */
+static void write_entry_by_table(struct refusals *r, struct waiting *w)
+{
+	struct why_obstacle obstacle;
+	bool found = why_in_the_way(refusal_event(w->evidence), r->config.inventory, &obstacle);
+
+	write_late_entry(r, w, found ? &obstacle : NULL);
+}
+
+static void on_drop(void *waiting, void *user_data)
+{
+	struct refusals *r = user_data;
+
+	r->unexplained++;
+	write_entry_by_table(r, waiting);
+	free_waiting(waiting);
+}
+
 /* --- explaining ------------------------------------------------------------------------------ */
 
 static int store(struct refusals *r, const struct waiting *w, const char *explanation)
@@ -120,11 +180,18 @@ static void explain(struct refusals *r, struct waiting *w)
 	const struct event *event = refusal_event(w->evidence);
 	const struct tracker_listener *listener = r->config.activity->listener;
 	_cleanup_free_ char *explanation = NULL;
-	int error = listener ? listener->explain(w->evidence, &explanation, listener->user_data)
+	struct why_obstacle obstacle;
+	bool found = false;
+	int error = listener ? listener->explain(w->evidence, &explanation, &obstacle, &found,
+						 listener->user_data)
 			     : -ENOTCONN;
 
-	if (!error)
+	if (error) {
+		write_entry_by_table(r, w);
+	} else {
+		write_late_entry(r, w, found ? &obstacle : NULL);
 		error = store(r, w, explanation);
+	}
 	if (error)
 		log_error("why pid %d was refused port %u was not written down: %s",
 			  event->actor.pid, event->port,
@@ -188,33 +255,9 @@ size_t refusals_explain_asked(struct refusals *r, const struct refusal_filter *a
 
 /* --- recording ------------------------------------------------------------------------------- */
 
-static void write_entry(struct refusals *r, const struct event *event, const char *service,
-			unsigned repeated, int64_t now)
-{
-	char details[WHY_DETAILS_SIZE], addr[NET_ADDR_STR_SIZE];
-
-	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
-		note_missing(r, now);
-	why_describe_refusal(event, r->config.inventory, repeated, details);
-	activity_write_or_log(r->config.activity,
-			      &(struct activity){
-				      .action = ACTIVITY_FAIL,
-				      .service = service ? service : "",
-				      .details = details,
-				      .timestamp = now,
-				      .port = event->port,
-				      .pid = event->actor.pid,
-				      .uid = event->uid,
-				      .comm = event->comm,
-				      .error = event->error,
-				      .call = event->call == EVENT_CALL_LISTEN ? "listen" : "bind",
-				      .addr = net_addr_format(event->family, &event->addr, addr),
-			      });
-}
-
 /* Takes the evidence now: the holder may be gone by the time that there is time for it. */
 static int put_aside(struct refusals *r, const struct event *event, const char *service,
-		     int64_t now)
+		     bool untold, unsigned repeated, int64_t now)
 {
 	const struct refusal_key key = { event->uid, event->actor, event->port };
 	struct waiting *w = calloc(1, sizeof(*w));
@@ -229,6 +272,8 @@ static int put_aside(struct refusals *r, const struct event *event, const char *
 		free_waiting(w);
 		return error;
 	}
+	w->untold = untold;
+	w->repeated = repeated;
 	error = refusal_queue_put(r->queue, &key, sizeof(*w) + refusal_bytes(w->evidence), w);
 	schedule(r);
 	return error;
@@ -246,16 +291,30 @@ static bool is_proof(const struct event *event)
 void refusals_record(struct refusals *r, const struct event *event, const char *service,
 		     int64_t now)
 {
+	struct why_obstacle known, *obstacle;
 	unsigned repeated;
+	bool untold;
 	int error;
 
-	if (is_proof(event) || !refusal_shares_admit(r->shares, event, now, &repeated))
+	if (is_proof(event))
 		return;
-	write_entry(r, event, service, repeated, now);
-	error = put_aside(r, event, service, now);
-	if (error)
-		log_error("why pid %d was refused port %u will not be known: %s", event->actor.pid,
-			  event->port, strerror(-error));
+	obstacle = why_in_the_way(event, r->config.inventory, &known) ? &known : NULL;
+	if (!refusal_shares_admit(r->shares, event, now, &repeated)) {
+		tell(r, event, service, obstacle, now);
+		return;
+	}
+	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
+		note_missing(r, now);
+	untold = obstacle && why_obstacle_is_open(obstacle);
+	if (!untold)
+		write_entry(r, event, service, obstacle, repeated, now);
+	error = put_aside(r, event, service, untold, repeated, now);
+	if (!error)
+		return;
+	log_error("why pid %d was refused port %u will not be known: %s", event->actor.pid,
+		  event->port, strerror(-error));
+	if (untold)
+		write_entry(r, event, service, obstacle, repeated, now);
 }
 
 /* --- lifecycle ------------------------------------------------------------------------------- */
@@ -303,7 +362,10 @@ void refusals_free(struct refusals *r)
 
 void refusals_finish(struct refusals *r, int64_t now)
 {
+	struct waiting *w;
+
 	explain_for(r, FINISH_MAX_MS);
-	r->unexplained += refusal_queue_count(r->queue);
+	while ((w = refusal_queue_take(r->queue)))
+		on_drop(w, r);
 	note_missing(r, now);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What `pd why` answers of refusals that were recorded, and to whom. */
+#include "explain/brief.h"
 #include "explain/refusal.h"
 #include "unit/api/answers.h"
 
@@ -94,10 +95,12 @@ static struct refusal *take(struct world *w, const struct event *e, const char *
 
 static struct json_object *explain_later(struct world *w, const struct refusal *evidence)
 {
-	char *text = NULL;
+	struct why_obstacle obstacle;
 	struct json_object *o;
+	char *text = NULL;
+	bool found;
 
-	assert_int_equal(api_explain_refusal(w->api, evidence, &text), 0);
+	assert_int_equal(api_explain_refusal(w->api, evidence, &text, &obstacle, &found), 0);
 	o = json_tokener_parse(text);
 	assert_non_null(o);
 	free(text);

@@ -26,6 +26,15 @@ static struct event refusal(pid_t pid, uint16_t port)
 	};
 }
 
+static void describe(const struct event *e, const struct inventory *inv, unsigned repeated,
+		     char *ret)
+{
+	struct why_obstacle obstacle;
+	bool found = why_in_the_way(e, inv, &obstacle);
+
+	why_describe_refusal(e, found ? &obstacle : NULL, repeated, ret);
+}
+
 static void description_names_call_address_and_errno(void **state)
 {
 	struct event e = refusal(10, 3000);
@@ -34,7 +43,7 @@ static void description_names_call_address_and_errno(void **state)
 	e.error = EACCES;
 	e.family = AF_INET6;
 	e.call = EVENT_CALL_LISTEN;
-	why_describe_refusal(&e, NULL, 3, text);
+	describe(&e, NULL, 3, text);
 	assert_string_equal(text, "listen [::]:3000: EACCES (and 3 times more before)");
 }
 
@@ -75,7 +84,7 @@ static void description_names_the_owner_of_that_moment(void **state)
 	e.netns = inventory_own_netns(inv);
 	e.n_owners = 1;
 	e.owners[0] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
-	why_describe_refusal(&e, inv, 0, text);
+	describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 	inventory_free(inv);
 }
@@ -89,9 +98,9 @@ static void owner_of_that_moment_counts_and_not_who_listens_by_now(void **state)
 	e.netns = inventory_own_netns(inv);
 	e.n_owners = 1;
 	e.owners[0] = (struct bind_owner){ .minisocket = true, .state = SOCKET_TIME_WAIT };
-	why_describe_refusal(&e, inv, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a TIME_WAIT socket "
-				  "that no process is seen to hold");
+	describe(&e, inv, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection in "
+				  "TIME_WAIT");
 	inventory_free(inv);
 }
 
@@ -102,7 +111,7 @@ static void table_is_asked_where_the_owners_were_not_seen(void **state)
 	char text[WHY_DETAILS_SIZE];
 
 	e.netns = inventory_own_netns(inv);
-	why_describe_refusal(&e, inv, 0, text);
+	describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 	inventory_free(inv);
 }
@@ -119,9 +128,32 @@ static void listener_behind_too_many_connections_is_known_to_the_table(void **st
 	e.owners[0] = (struct bind_owner){ .cookie = 99,
 					   .state = SOCKET_ESTABLISHED,
 					   .peer_port = 40000 };
-	why_describe_refusal(&e, inv, 0, text);
+	describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 	inventory_free(inv);
+}
+
+/* Before it was searched for, nothing is said of who holds it; nor is it called hidden. */
+static void nobody_is_called_unseen_who_was_not_looked_for(void **state)
+{
+	struct why_obstacle obstacle = { .state = SOCKET_ESTABLISHED };
+	struct event e = refusal(10, 3000);
+	char text[WHY_DETAILS_SIZE];
+
+	assert_true(why_obstacle_is_open(&obstacle));
+	why_describe_refusal(&e, &obstacle, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection "
+				  "(ESTAB)");
+	obstacle.searched = true;
+	why_describe_refusal(&e, &obstacle, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection "
+				  "(ESTAB) that no process is seen to hold");
+	obstacle.holder.pid = 77;
+	strcpy(obstacle.comm, "curl");
+	assert_false(why_obstacle_is_open(&obstacle));
+	why_describe_refusal(&e, &obstacle, 0, text);
+	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by a connection of curl "
+				  "(77)");
 }
 
 static void callers_own_socket_is_not_in_its_way(void **state)
@@ -135,7 +167,7 @@ static void callers_own_socket_is_not_in_its_way(void **state)
 	e.n_owners = 2;
 	e.owners[0] = (struct bind_owner){ .cookie = 11, .state = SOCKET_BOUND };
 	e.owners[1] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
-	why_describe_refusal(&e, inv, 0, text);
+	describe(&e, inv, 0, text);
 	assert_string_equal(text, "listen 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 	inventory_free(inv);
 }
@@ -147,7 +179,7 @@ static void answer_in_the_kernels_place_is_said(void **state)
 
 	e.error = EPERM;
 	e.no_entry = true;
-	why_describe_refusal(&e, NULL, 0, text);
+	describe(&e, NULL, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:3000: EPERM; answered in the kernel's place "
 				  "(a seccomp filter)");
 }
@@ -163,7 +195,7 @@ static void answer_of_a_program_is_said_whoever_owns_the_port(void **state)
 
 		e.netns = inventory_own_netns(inv);
 		e.stage = stages[i];
-		why_describe_refusal(&e, inv, 0, text);
+		describe(&e, inv, 0, text);
 		assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; answered by a BPF "
 					  "program of its cgroup");
 	}
@@ -179,7 +211,7 @@ static void rewritten_port_is_said_and_who_holds_it(void **state)
 	e.netns = inventory_own_netns(inv);
 	e.stage = EVENT_STAGE_PASSED;
 	e.given_port = 3000;
-	why_describe_refusal(&e, inv, 0, text);
+	describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 0.0.0.0:4000: EADDRINUSE; made 0.0.0.0:3000 by a BPF "
 				  "program of its cgroup; held by node (94120)");
 	inventory_free(inv);
@@ -210,10 +242,10 @@ static void owner_that_does_not_overlap_is_not_blamed(void **state)
 	struct why_obstacle obstacle;
 	char text[WHY_DETAILS_SIZE];
 
-	why_describe_refusal(&e, inv, 0, text);
+	describe(&e, inv, 0, text);
 	assert_string_equal(text, "bind 127.0.0.1:3000: EADDRINUSE; held by node (94120)");
 	assert_true(why_in_the_way(&e, inv, &obstacle));
-	assert_int_equal(obstacle.row->cookie, 12);
+	assert_int_equal(obstacle.holder.pid, 94120);
 	inventory_free(inv);
 }
 
@@ -242,6 +274,7 @@ int main(void)
 		cmocka_unit_test(owner_of_that_moment_counts_and_not_who_listens_by_now),
 		cmocka_unit_test(table_is_asked_where_the_owners_were_not_seen),
 		cmocka_unit_test(listener_behind_too_many_connections_is_known_to_the_table),
+		cmocka_unit_test(nobody_is_called_unseen_who_was_not_looked_for),
 		cmocka_unit_test(callers_own_socket_is_not_in_its_way),
 		cmocka_unit_test(answer_in_the_kernels_place_is_said),
 		cmocka_unit_test(answer_of_a_program_is_said_whoever_owns_the_port),

@@ -172,6 +172,7 @@ static void refusal_tells_the_callers_socket_as_it_was(void **state)
 	record.no_entry = 1;
 	record.bound_port = 3101;
 	record.arguments = (struct abi_arguments){ .hash = 0x1234567890abcdef, .bytes = 27 };
+	record.rights = ABI_RIGHTS_KNOWN | ABI_RIGHTS_ADMIN | ABI_RIGHTS_OWN_USERNS;
 	record.socket.v6only = 1;
 	record.socket.reuse = ABI_REUSEPORT;
 	record.socket.sk_uid = 1002;
@@ -181,6 +182,8 @@ static void refusal_tells_the_callers_socket_as_it_was(void **state)
 	assert_int_equal(e.bound_port, 3101);
 	assert_int_equal(e.arguments.hash, 0x1234567890abcdef);
 	assert_int_equal(e.arguments.bytes, 27);
+	assert_true(e.rights.known && e.rights.may_admin && e.rights.own_userns);
+	assert_false(e.rights.may_bind_low || e.rights.seccomp || e.rights.no_new_privs);
 	assert_true(e.v6only);
 	assert_false(e.reuseaddr);
 	assert_true(e.reuseport);

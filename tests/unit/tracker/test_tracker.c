@@ -266,6 +266,29 @@ static void a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks(void **s
 	assert_int_equal(w->explained, 1);
 }
 
+/* No table of ours has connections: the entry waits for the search. */
+static void a_refusal_by_a_connection_is_told_with_who_the_search_found(void **state)
+{
+	const struct refusal_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
+	struct world *w = *state;
+	struct event fail = socket_event(EVENT_FAIL, 1, 0, PORT);
+
+	fail.call = EVENT_CALL_BIND;
+	fail.error = EADDRINUSE;
+	fail.n_owners = 1;
+	fail.owners[0] = (struct bind_owner){ .cookie = COOKIE + 9,
+					      .family = AF_INET,
+					      .state = SOCKET_ESTABLISHED,
+					      .peer_port = 443 };
+	tell(w, fail);
+	assert_int_equal(count_entries(w, ACTIVITY_FAIL), 0);
+	assert_int_equal(w->refused, 0);
+	assert_int_equal(tracker_explain_waiting(w->tracker, &asked), 0);
+	assert_int_equal(count_entries(w, ACTIVITY_FAIL), 1);
+	assert_int_equal(w->refused, 1);
+	assert_int_equal(w->obstacle.holder.pid, 77);
+}
+
 static void without_a_listener_everything_is_written_all_the_same(void **state)
 {
 	struct world *w = *state;
@@ -441,6 +464,7 @@ int main(void)
 		RUNNING(a_claim_that_goes_is_no_claim),
 		RUNNING(an_event_is_told_with_the_service_that_owns_its_port),
 		RUNNING(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks),
+		RUNNING(a_refusal_by_a_connection_is_told_with_who_the_search_found),
 		RUNNING(without_a_listener_everything_is_written_all_the_same),
 		RUNNING(old_entries_go_whoever_writes_new_ones),
 		RUNNING(an_entry_marks_the_daemon_as_alive_once_a_minute),

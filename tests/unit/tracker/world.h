@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "explain/brief.h"
 #include "reconcile/status.h"
 #include "tracker/activity.h"
 #include "tracker/listener.h"
@@ -54,8 +55,9 @@ struct world {
 	struct fake fake;	     /* behind fake_source() */
 	/* what the listener heard */
 	struct tracker_listener listener;
-	unsigned events, owned_events, entries, commits, explained;
-	char comm[32]; /* of the last entry */
+	unsigned events, owned_events, entries, commits, explained, refused;
+	struct why_obstacle obstacle; /* of the last refusal that was told */
+	char comm[32];		      /* of the last entry */
 };
 
 /* --- the source --- */
@@ -125,9 +127,23 @@ static inline void hear_commit(bool somebody_waits, void *user_data)
 	((struct world *)user_data)->commits++;
 }
 
-static inline int hear_refusal(const struct refusal *evidence, char **ret, void *user_data)
+static inline void hear_refused(const struct event *event, const char *service,
+				const struct why_obstacle *obstacle, int64_t at, void *user_data)
+{
+	struct world *w = user_data;
+
+	w->refused++;
+	w->obstacle = obstacle ? *obstacle : (struct why_obstacle){ 0 };
+}
+
+/* The search finds process 77. */
+static inline int explain_refused(const struct refusal *evidence, char **ret,
+				  struct why_obstacle *ret_obstacle, bool *ret_found,
+				  void *user_data)
 {
 	((struct world *)user_data)->explained++;
+	*ret_obstacle = (struct why_obstacle){ .holder.pid = 77 };
+	*ret_found = true;
 	*ret = strdup("{}");
 	return *ret ? 0 : -ENOMEM;
 }
@@ -149,8 +165,14 @@ static inline void world_open_tracker(struct world *w)
 	assert_int_equal(inventory_new(&w->kernel, &w->inventory), 0);
 	config.inventory = w->inventory;
 	assert_int_equal(tracker_new(&config, &w->tracker), 0);
-	w->listener = (struct tracker_listener){ hear_event, hear_entry, hear_commit, hear_refusal,
-						 w };
+	w->listener = (struct tracker_listener){
+		.event = hear_event,
+		.refused = hear_refused,
+		.entry_written = hear_entry,
+		.commit_due = hear_commit,
+		.explain = explain_refused,
+		.user_data = w,
+	};
 	tracker_set_listener(w->tracker, &w->listener);
 }
 
