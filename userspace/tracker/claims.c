@@ -58,28 +58,40 @@ static bool judge(const struct service *service, void *user_data)
 	return false;
 }
 
+/* A socket that its process closes and opens again makes no entries (closes.h). */
+static bool undoes_itself(struct tracker *t, const struct change *c, const struct activity *entry)
+{
+	if (t->starting)
+		return false;
+	if (c->is.verdict.status == SERVICE_ACTIVE)
+		return closes_undone(t->closes, c->port, &c->is.verdict.process);
+	if (c->is.verdict.status == SERVICE_GHOST)
+		return closes_wait(t->closes, entry);
+	closes_write(t->closes, c->port);
+	return false;
+}
+
 static void write_transition(struct tracker *t, const struct change *c)
 {
 	const struct status_verdict *verdict = &c->is.verdict;
 	char details[TRACKER_DETAILS_SIZE];
 	const struct process *process = inventory_process(t->config.inventory, &verdict->process);
+	const struct activity entry = {
+		.action = transitions[verdict->status].action,
+		.service = c->id,
+		.details = details,
+		.timestamp = c->now,
+		.port = c->port,
+		.pid = verdict->process.pid,
+		/* a squatter's flood of entries counts to the squatter */
+		.uid = process && process->uid != PROCESS_UID_UNKNOWN ? process->uid : c->uid,
+		.comm = process ? process->comm : "",
+	};
 
 	snprintf(details, sizeof(details), "Port %u: %s%s", c->port, verdict->reason,
 		 t->starting ? " (changed while no daemon ran)" : "");
-	activity_write_or_log(&t->activity,
-			      &(struct activity){
-				      .action = transitions[verdict->status].action,
-				      .service = c->id,
-				      .details = details,
-				      .timestamp = c->now,
-				      .port = c->port,
-				      .pid = verdict->process.pid,
-				      /* a squatter's flood of entries counts to the squatter */
-				      .uid = process && process->uid != PROCESS_UID_UNKNOWN
-						     ? process->uid
-						     : c->uid,
-				      .comm = process ? process->comm : "",
-			      });
+	if (!undoes_itself(t, c, &entry))
+		activity_write_or_log(&t->activity, &entry);
 }
 
 static int write_status(struct tracker *t, const struct change *c)

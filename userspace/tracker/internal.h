@@ -12,6 +12,7 @@
 #include "base/portset.h"
 #include "reconcile/status.h"
 #include "tracker/activity.h"
+#include "tracker/closes.h"
 #include "tracker/deadlines.h"
 #include "tracker/refusals.h"
 #include "tracker/tracker.h"
@@ -24,6 +25,7 @@ struct tracker {
 	int64_t resync_after_ms; /* CLOCK_MONOTONIC */
 	struct timeval worked; /* the loop's time of the turn that has had its share of long work */
 	struct deadlines deadlines;
+	struct closes *closes;
 	struct refusals *refusals;
 	struct activity_writer activity;
 	uint64_t lost_reported;

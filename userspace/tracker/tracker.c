@@ -45,7 +45,9 @@ int tracker_new(const struct tracker_config *config, struct tracker **ret)
 	};
 	if (!t->readable || !t->settle || !t->resync ||
 	    activity_init(&t->activity, config->loop, config->registry) ||
-	    deadlines_init(&t->deadlines, config->loop) || refusals_new(&refusals, &t->refusals)) {
+	    deadlines_init(&t->deadlines, config->loop) ||
+	    closes_new(config->loop, &t->activity, &t->closes) ||
+	    refusals_new(&refusals, &t->refusals)) {
 		tracker_free(t);
 		return -ENOMEM;
 	}
@@ -58,6 +60,7 @@ void tracker_free(struct tracker *t)
 	if (!t)
 		return;
 	refusals_free(t->refusals);
+	closes_free(t->closes);
 	deadlines_deinit(&t->deadlines);
 	activity_deinit(&t->activity);
 	if (t->resync)
@@ -137,6 +140,7 @@ void tracker_stop(struct tracker *t)
 
 	events_read_up_to_now(t, STOP_MS);
 	refusals_finish(t->refusals, now);
+	closes_write_all(t->closes);
 	activity_note(&t->activity, ACTIVITY_DAEMON, "stopped", now);
 	r = registry_mark_alive(t->config.registry, now);
 	if (!r)
