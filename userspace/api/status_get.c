@@ -10,6 +10,7 @@
 #include "base/build.h"
 #include "base/text.h"
 #include "coordination/locks.h"
+#include "http/commit.h"
 #include "http/metrics.h"
 #include "http/request.h"
 #include "registry/sessions.h"
@@ -141,6 +142,9 @@ static void add_database(struct request *r, int fault)
 	const char *detail,
 		*state = registry_condition(r->api->config.registry, fault, r->now, &detail);
 
+	/* what takes longer is looked at behind this answer */
+	if (!registry_is_synced(r->api->config.registry))
+		commit_schedule_soon(server_commits(r->server));
 	json_add_text(o, "path", r->api->config.database_path);
 	json_add_bool(o, "healthy", !strcmp(state, "healthy"));
 	json_add_text(o, "state", state);

@@ -302,7 +302,7 @@ int registry_commit(struct registry *r)
 {
 	int error = registry_commit_unsynced(r);
 
-	return error < 0 || registry_is_synced(r) ? error : registry_sync(r);
+	return error < 0 || !r->sync.is_due ? error : registry_sync(r);
 }
 
 int registry_commit_unsynced(struct registry *r)
@@ -386,6 +386,11 @@ int registry_data_version(struct registry *r, int64_t *ret)
 		return more < 0 ? more : -EIO;
 	*ret = query_column_int(&q, 0, INT64_MIN, INT64_MAX, 0);
 	return 0;
+}
+
+void registry_give_back(struct registry *r)
+{
+	sqlite3_db_release_memory(r->db);
 }
 
 bool registry_changed_by_others(struct registry *r)

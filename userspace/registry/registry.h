@@ -147,7 +147,8 @@ int registry_commit(struct registry *r);
  */
 int registry_commit_unsynced(struct registry *r);
 
-/* Nothing was committed that no registry_sync() has begun for. */
+/* Nothing was committed that no registry_sync() has begun for, and registry_condition() wants none.
+ */
 bool registry_is_synced(const struct registry *r);
 
 /*
@@ -199,9 +200,13 @@ int registry_check(struct registry *r, char *ret_detail, size_t size);
 /*
  * "healthy", "damaged" or "lost" (registry_files_check()), and why, "" where it is healthy: by the
  * files as they are now, by `error`, which the calls before met (0 = none), and by a quick_check
- * that may be some seconds old.  *ret_detail is valid as that of registry_strerror().
+ * that may be some seconds old: one of a large file is made by the next registry_sync().
+ * *ret_detail is valid as that of registry_strerror().
  */
 const char *registry_condition(struct registry *r, int error, int64_t now, const char **ret_detail);
+
+/* Gives back memory that is kept to be faster: pages of the file, which the kernel has as well. */
+void registry_give_back(struct registry *r);
 
 /* True when another connection wrote into the file since the last call (PRAGMA data_version). */
 bool registry_changed_by_others(struct registry *r);

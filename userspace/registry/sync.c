@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "registry/internal.h"
 
 /* Frames of the log after which it is checkpointed, and begins anew. */
@@ -87,9 +89,51 @@ int sync_check(struct registry *r)
 	return s->error ? registry_fail(r, s->error) : 0;
 }
 
+void sync_want_check(struct registry *r)
+{
+	r->sync.check_is_wanted = true;
+}
+
+bool sync_take_check(struct registry *r, struct sync_check *ret)
+{
+	if (!r->sync.check_is_done)
+		return false;
+	*ret = r->sync.check;
+	r->sync.check_is_done = false;
+	return true;
+}
+
 bool registry_is_synced(const struct registry *r)
 {
-	return !r->sync.is_due;
+	return !r->sync.is_due && !r->sync.check_is_wanted;
+}
+
+/* What was found before and nobody has taken stays. */
+static void look_through(struct sync *s)
+{
+	uint64_t began_us = clock_us(CLOCK_MONOTONIC);
+	struct sync_check check = { 0 };
+	sqlite3_stmt *stmt = NULL;
+	int rc;
+
+	s->check_is_wanted = false;
+	if (s->check_is_done)
+		return;
+	rc = sqlite3_prepare_v2(s->checkpointer, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		snprintf(check.found, sizeof(check.found), "%s",
+			 (const char *)sqlite3_column_text(stmt, 0));
+	else
+		check.error = errors_of_sqlite(rc, sqlite3_system_errno(s->checkpointer));
+	sqlite3_finalize(stmt);
+	sqlite3_db_release_memory(s->checkpointer);
+	if (rc == SQLITE_ROW && strcmp(check.found, "ok") != 0)
+		check.error = 1;
+	check.took_us = clock_us(CLOCK_MONOTONIC) - began_us;
+	s->check = check;
+	s->check_is_done = true;
 }
 
 int registry_sync(struct registry *r)
@@ -106,6 +150,8 @@ int registry_sync(struct registry *r)
 	else if (s->log_frames >= CHECKPOINT_FRAMES)
 		sqlite3_wal_checkpoint_v2(s->checkpointer, "main", SQLITE_CHECKPOINT_PASSIVE, NULL,
 					  NULL);
+	if (s->check_is_wanted && !s->is_due)
+		look_through(s);
 	pthread_mutex_unlock(&s->one);
 	return error;
 }

@@ -167,6 +167,36 @@ static void the_log_stays_bounded_where_nobody_syncs(void **state)
 	commit_many(*state);
 }
 
+static void a_large_file_is_looked_through_by_the_next_sync(void **state)
+{
+	struct fixture *f = *state;
+	const char *detail;
+
+	for (int large = 0; large < 2; large++) {
+		int64_t now = FIXTURE_NOW + large * 1000;
+		const char *here;
+
+		if (large)
+			fixture_shell(f,
+				      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 "
+				      "FROM n LIMIT 30000) INSERT INTO activity(action, details, "
+				      "timestamp) SELECT 'CLAIM', 'Port 3100 assigned', 1 FROM n");
+		claim_unsynced(f, large ? "api" : "web");
+		assert_int_equal(registry_sync(f->registry), 0);
+		/* two tables in one place */
+		fixture_shell(f, large ? "PRAGMA writable_schema = ON; UPDATE sqlite_master SET "
+					 "rootpage = (SELECT rootpage FROM sqlite_master WHERE "
+					 "name = 'locks') WHERE name = 'activity'"
+				       : "SELECT 1");
+		here = registry_condition(f->registry, 0, now, &detail);
+		assert_string_equal(here, "healthy");
+		assert_int_equal(registry_is_synced(f->registry), !large);
+		assert_int_equal(registry_sync(f->registry), 0);
+		assert_string_equal(registry_condition(f->registry, 0, now + 1, &detail),
+				    large ? "damaged" : "healthy");
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -177,6 +207,7 @@ int main(void)
 		T(everything_goes_on_while_a_thread_waits_for_the_disk),
 		T(the_log_stays_bounded_beside_a_thread_that_syncs),
 		T(the_log_stays_bounded_where_nobody_syncs),
+		T(a_large_file_is_looked_through_by_the_next_sync),
 	};
 
 	return cmocka_run_group_tests_name("registry/sync", tests, NULL, NULL);
