@@ -73,6 +73,11 @@ static int sync_committed(struct api *api)
 	return registry_sync(api->config.registry);
 }
 
+static void give_back(struct api *api)
+{
+	registry_give_back(api->config.registry);
+}
+
 static const char *words(struct api *api, int error)
 {
 	return registry_strerror(api->config.registry, error);
@@ -95,6 +100,7 @@ static const struct server_calls server_calls = {
 	.commit = commit,
 	.needs_sync = needs_sync,
 	.sync = sync_committed,
+	.give_back = give_back,
 	.words = words,
 	.words_are_whole = words_are_whole,
 	.database_us = database_us,
@@ -108,6 +114,7 @@ static void on_event(const struct event *event, const char *service, int64_t at_
 	struct api *api = user_data;
 
 	api->events[event->kind]++;
+	server_trim_later(api->server);
 	if (event->kind == EVENT_RUN_END && api->locks)
 		locks_run_ended(api->locks, event->run);
 	if (api->runs)

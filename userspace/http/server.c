@@ -146,6 +146,19 @@ static void answer(struct request *r)
 		server_answer(r, result);
 }
 
+static void give_back(void *user_data)
+{
+	const struct server_config *config = &((struct server *)user_data)->config;
+
+	if (config->calls->give_back)
+		config->calls->give_back(config->api);
+}
+
+void server_trim_later(struct server *s)
+{
+	trim_later(s->trim);
+}
+
 static void handle_request(struct evhttp_request *http, uint64_t arrived_us, void *user_data)
 {
 	struct request r;
@@ -157,6 +170,7 @@ static void handle_request(struct evhttp_request *http, uint64_t arrived_us, voi
 		send_error(&r, fault);
 	else
 		answer(&r);
+	trim_later(((struct server *)user_data)->trim);
 	request_deinit(&r);
 }
 
@@ -203,7 +217,7 @@ int server_new(const struct server_config *config, struct server **ret)
 	signal(SIGPIPE, SIG_IGN);
 	r = build_http(s);
 	if (!r)
-		r = trim_new(config->loop, &s->trim);
+		r = trim_new(config->loop, give_back, s, &s->trim);
 	if (!r)
 		r = connections_new(s, &s->connections);
 	if (!r)

@@ -43,6 +43,8 @@ struct server_calls {
 	/* Waits for the disk to have what was committed before.  Called in a thread of its own,
 	 * beside everything else, once at a time.  0, negative errno. */
 	int (*sync)(struct api *api);
+	/* Gives back memory that is only kept to be faster; NULL = there is none. */
+	void (*give_back)(struct api *api);
 	/* The sentence for an error that a handler or a commit returned; valid until the next. */
 	const char *(*words)(struct api *api, int error);
 	/* The sentence is one for the client as it stands, for it tells of the owner's files. */
@@ -72,6 +74,9 @@ int server_listen(struct server *s, int listen_fd);
  */
 void server_stop(struct server *s);
 void server_free(struct server *s);
+
+/* The owner has worked: memory that this left behind goes back to the kernel before long. */
+void server_trim_later(struct server *s);
 
 /* Borrowed. */
 struct commit_queue *server_commits(struct server *s);

@@ -38,7 +38,7 @@ struct api {
 	char path[96];
 	bool open; /* a batch is */
 	int fails; /* what its commit returns */
-	int commits, steps;
+	int commits, steps, gave_back;
 	int taken;    /* -1 = not told */
 	bool is_slow; /* the disk is: each sync waits for a byte of it */
 	_Atomic bool sync_due;
@@ -166,6 +166,11 @@ static int sync_committed(struct api *api)
 	return read(api->disk[0], &byte, 1) == 1 ? api->sync_fails : -EIO;
 }
 
+static void give_back(struct api *api)
+{
+	api->gave_back++;
+}
+
 static const char *words(struct api *api, int error)
 {
 	return error == -EBUSY ? "busy, says the owner" : "the disk, says the owner";
@@ -188,6 +193,7 @@ static const struct server_calls calls = {
 	.commit = commit,
 	.needs_sync = needs_sync,
 	.sync = sync_committed,
+	.give_back = give_back,
 	.words = words,
 	.words_are_whole = words_are_whole,
 	.database_us = database_us,
@@ -543,6 +549,25 @@ static void note_call(int error, void *user_data)
 	strncat(order, user_data, sizeof(order) - strlen(order) - 1);
 }
 
+static int pending_events(struct api *api)
+{
+	return event_base_get_num_events(api->loop, EVENT_BASE_COUNT_ADDED);
+}
+
+static void memory_is_given_back_once_behind_any_amount_of_work(void **state)
+{
+	struct api *api = *state;
+	time_t deadline = time(NULL) + DEADLINE_S;
+	int idle = pending_events(api);
+
+	for (int i = 0; i < 20; i++)
+		ask(api, "GET /look?id=a:b HTTP/1.0\r\n\r\n");
+	while (!api->gave_back && time(NULL) < deadline)
+		event_base_loop(api->loop, EVLOOP_ONCE);
+	assert_int_equal(api->gave_back, 1);
+	assert_int_equal(pending_events(api), idle); /* nothing wakes it up any more */
+}
+
 static void calls_are_made_in_their_order_behind_the_commit(void **state)
 {
 	struct api *api = *state;
@@ -577,6 +602,7 @@ int main(void)
 		server_test(a_body_without_what_it_needs_never_reaches_its_handler),
 		server_test(a_failure_that_nobody_described_is_told_and_counted),
 		server_test(lines_go_on_in_steps_until_they_are_finished),
+		server_test(memory_is_given_back_once_behind_any_amount_of_work),
 		server_test(calls_are_made_in_their_order_behind_the_commit),
 	};
 
