@@ -81,6 +81,8 @@ int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_
 	bind_text_or_null(&q, 10, entry->call);
 	bind_text_or_null(&q, 11, entry->addr);
 	error = query_run(&q);
+	if (error == 0)
+		registry_holdings_add(&r->log, entry->uid);
 	if (error == 0 && ret_id)
 		*ret_id = sqlite3_last_insert_rowid(r->db);
 	return error;
@@ -99,14 +101,21 @@ int registry_count_activity_since(struct registry *r, int64_t since, int64_t *re
 	return 0;
 }
 
-static int activity_count(struct registry *r, int64_t *ret)
+/* How many more there are than are kept.  0, negative errno. */
+static int excess_of(struct registry *r, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_COUNT);
-	int more = query_next(&q);
+	int error = registry_holdings_refresh(r, &r->log, STATEMENT_ACTIVITY_OF_USERS), more;
 
+	if (error < 0)
+		return error;
+	*ret = registry_holdings_rows(&r->log) - r->keep.rows;
+	if (r->log.loaded)
+		return 0;
+	more = query_next(&q);
 	if (more <= 0)
 		return more < 0 ? more : -EIO;
-	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0);
+	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0) - r->keep.rows;
 	return 0;
 }
 
@@ -125,22 +134,20 @@ static int prune_before(struct registry *r, int64_t before, int max_rows)
 /* Too many rows first, then too old ones; how many are gone. */
 static int prune_rows(struct registry *r, int64_t now, int max_rows)
 {
-	int64_t count;
+	int64_t excess;
+	int error = excess_of(r, &excess);
 	int pruned = 0, more;
-	int error = activity_count(r, &count);
 
 	if (error < 0)
 		return error;
-	if (count > r->keep.rows) {
-		int64_t excess = count - r->keep.rows;
-
-		pruned = registry_forget_fairly(r, STATEMENT_ACTIVITY_OF_USERS,
-						STATEMENT_ACTIVITY_FORGET,
-						excess < max_rows ? excess : max_rows);
-	}
+	if (excess > 0)
+		pruned = registry_holdings_forget(r, &r->log, STATEMENT_ACTIVITY_FORGET,
+						  excess < max_rows ? excess : max_rows);
 	if (pruned < 0 || pruned == max_rows)
 		return pruned;
 	more = prune_before(r, now - r->keep.age_s, max_rows - pruned);
+	if (more)
+		r->log.loaded = false;
 	return more < 0 ? more : pruned + more;
 }
 

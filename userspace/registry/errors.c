@@ -34,6 +34,7 @@ void registry_forget_cached(struct registry *r)
 {
 	r->ports_loaded = false;
 	r->sums_checked = false;
+	r->log.loaded = false;
 }
 
 void registry_batch_lose(struct registry *r, int error)

@@ -5,35 +5,28 @@
  * table fills it with what is forgotten next, and a user with less than an equal share loses
  * nothing.
  */
+#include <stdlib.h>
+
 #include "base/cleanup.h"
 #include "registry/internal.h"
 
-/* Of those who have most; the rest has less than a hundredth each, and is looked at when it is its
- * turn. */
-#define USERS_LOOKED_AT 100
-
-struct holding {
-	uid_t uid; /* PROCESS_UID_UNKNOWN: rows that a person wrote without one */
-	int64_t rows;
-};
-
 /* Those who have most, the greatest first.  How many they are, negative errno. */
-static int holdings_load(struct registry *r, enum statement counts, struct holding *ret)
+static int load(struct registry *r, enum statement counts, struct registry_holding *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, counts);
 	int more, n = 0;
 
-	while (n < USERS_LOOKED_AT && (more = query_next(&q)) > 0)
-		ret[n++] = (struct holding){
+	while (n < REGISTRY_HOLDINGS && (more = query_next(&q)) > 0)
+		ret[n++] = (struct registry_holding){
 			.uid = (uid_t)query_column_int(&q, 0, 0, PROCESS_UID_UNKNOWN,
 						       PROCESS_UID_UNKNOWN),
 			.rows = query_column_int(&q, 1, 0, INT64_MAX, 0),
 		};
-	return n < USERS_LOOKED_AT && more < 0 ? more : n;
+	return n < REGISTRY_HOLDINGS && more < 0 ? more : n;
 }
 
 /* The level that those above it come down to, so that `excess` rows and no fewer are gone. */
-static int64_t fair_level(const struct holding *users, int n, int64_t excess)
+static int64_t fair_level(const struct registry_holding *users, int n, int64_t excess)
 {
 	int64_t sum = 0, level = 0;
 
@@ -57,11 +50,9 @@ static int forget(struct registry *r, enum statement oldest, uid_t uid, int64_t 
 	return error < 0 ? error : sqlite3_changes(r->db);
 }
 
-int registry_forget_fairly(struct registry *r, enum statement counts, enum statement oldest,
-			   int64_t excess)
+static int forget_fairly(struct registry *r, struct registry_holding *users, int n,
+			 enum statement oldest, int64_t excess)
 {
-	struct holding users[USERS_LOOKED_AT];
-	int n = holdings_load(r, counts, users);
 	int64_t level = n > 0 ? fair_level(users, n, excess) : 0, gone = 0;
 
 	for (int i = 0; i < n && users[i].rows > level && gone < excess; i++) {
@@ -70,7 +61,75 @@ int registry_forget_fairly(struct registry *r, enum statement counts, enum state
 
 		if (forgotten < 0)
 			return forgotten;
+		users[i].rows -= forgotten;
 		gone += forgotten;
 	}
-	return n < 0 ? n : (int)gone;
+	return (int)gone;
+}
+
+int registry_forget_fairly(struct registry *r, enum statement counts, enum statement oldest,
+			   int64_t excess)
+{
+	struct registry_holding users[REGISTRY_HOLDINGS];
+	int n = load(r, counts, users);
+
+	return n < 0 ? n : forget_fairly(r, users, n, oldest, excess);
+}
+
+/* --- counts that are kept --- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct registry_holding *x = a, *y = b;
+
+	return (x->rows < y->rows) - (x->rows > y->rows);
+}
+
+int registry_holdings_refresh(struct registry *r, struct registry_holdings *h,
+			      enum statement counts)
+{
+	int64_t version;
+	int error = registry_data_version(r, &version);
+
+	if (error < 0 || (h->loaded && h->version == version))
+		return error;
+	h->loaded = false;
+	h->n = load(r, counts, h->users);
+	if (h->n < 0)
+		return h->n;
+	h->version = version;
+	/* of more users than that the rest is not known */
+	h->loaded = h->n < REGISTRY_HOLDINGS;
+	return 0;
+}
+
+void registry_holdings_add(struct registry_holdings *h, uid_t uid)
+{
+	int i = 0;
+
+	while (i < h->n && h->users[i].uid != uid)
+		i++;
+	if (i == REGISTRY_HOLDINGS) {
+		h->loaded = false;
+		return;
+	}
+	if (i == h->n)
+		h->users[h->n++] = (struct registry_holding){ .uid = uid };
+	h->users[i].rows++;
+}
+
+int registry_holdings_forget(struct registry *r, struct registry_holdings *h, enum statement oldest,
+			     int64_t excess)
+{
+	qsort(h->users, h->n, sizeof(*h->users), compare);
+	return forget_fairly(r, h->users, h->n, oldest, excess);
+}
+
+int64_t registry_holdings_rows(const struct registry_holdings *h)
+{
+	int64_t rows = 0;
+
+	for (int i = 0; i < h->n; i++)
+		rows += h->users[i].rows;
+	return rows;
 }

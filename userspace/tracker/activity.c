@@ -10,9 +10,9 @@
 #include "base/text.h"
 #include "tracker/listener.h"
 
-/* Entries written between two prunings, and rows dropped by one: some 10 ms of a turn. */
-#define PRUNE_EVERY	   250
-#define PRUNE_ROWS	   500
+/* Entries written between two prunings, and rows dropped by one: some 5 ms of a turn. */
+#define PRUNE_EVERY	   100
+#define PRUNE_ROWS	   200
 #define MARK_ALIVE_EVERY_S 60 /* only together with an entry: an idle daemon writes nothing */
 
 static int append(struct activity_writer *w, struct activity *entry)

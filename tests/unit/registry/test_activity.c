@@ -514,6 +514,50 @@ static void those_with_as_many_come_down_together(void **state)
 		       "1");
 }
 
+static void log_as(struct fixture *f, uid_t uid, int n)
+{
+	struct activity entry = { .action = ACTIVITY_CLAIM, .timestamp = FIXTURE_NOW, .uid = uid };
+
+	fixture_begin(f);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(registry_log(f->registry, &entry, NULL), 0);
+	fixture_commit(f);
+}
+
+/* Counted once: entries of before, of later, those that were undone, and what a shell did. */
+static void who_has_most_is_known_without_counting_again(void **state)
+{
+	static const struct activity_limits few = { .rows = 1000, .age_s = ACTIVITY_KEEP_S };
+	const struct activity entry = { .action = ACTIVITY_GAP, .timestamp = 1, .uid = 4 };
+	struct fixture *f = *state;
+
+	registry_set_activity_limits(f->registry, &few);
+	log_as(f, 1, 600);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
+	log_as(f, 2, 300);
+	log_as(f, 3, 150);
+	assert_int_equal(prune(f, FIXTURE_NOW, 20), 20);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 30);
+	fixture_expect(f, "SELECT count(*) FROM activity WHERE uid = 1", "550");
+	log_as(f, 2, 500);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 500);
+	fixture_expect(f,
+		       "SELECT group_concat(n) FROM (SELECT count(*) AS n FROM activity GROUP "
+		       "BY uid ORDER BY uid)",
+		       "425,425,150");
+
+	fixture_begin(f);
+	assert_int_equal(registry_group_begin(f->registry), 0);
+	for (int i = 0; i < 600; i++)
+		assert_int_equal(registry_log(f->registry, &entry, NULL), 0);
+	assert_int_equal(registry_group_end(f->registry, true), 0);
+	fixture_commit(f);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
+	fixture_shell(f, "DELETE FROM activity WHERE uid = 1");
+	log_as(f, 4, 425);
+	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
+}
+
 static void remembered_ports_are_bounded_and_stay_known_as_claimed(void **state)
 {
 	const int most = (int)quota_limit(QUOTA_PORTS_KEPT)->machine;
@@ -619,6 +663,7 @@ int main(void)
 		registry_test(limits_may_be_others_and_still_keep_the_newest_thousand),
 		registry_test(too_many_entries_are_taken_from_who_has_most),
 		registry_test(those_with_as_many_come_down_together),
+		registry_test(who_has_most_is_known_without_counting_again),
 		registry_test(remembered_ports_are_bounded_and_stay_known_as_claimed),
 		registry_test(hundred_thousand_entries_are_filtered_in_milliseconds),
 	};
