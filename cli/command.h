@@ -27,7 +27,8 @@ struct command_line {
 	const struct command *const *table; /* that it was read by; ends with NULL */
 	bool json, quiet;
 	int n_args;
-	const char *const *args;		 /* operands */
+	int n_before;		 /* of the operands in front of a "--"; -1 = there is none */
+	const char *const *args; /* operands */
 	const char *values[COMMAND_OPTIONS_MAX]; /* by index into options; "" for a given flag */
 	struct {
 		const struct command_option *option;
@@ -61,6 +62,7 @@ extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_statu
 extern const struct command cmd_health, cmd_open;
 extern const struct command cmd_session, cmd_sessions, cmd_note, cmd_notes, cmd_metrics;
 extern const struct command cmd_cleanup;
+extern const struct command cmd_run, cmd_ps;
 extern const struct command cmd_lock, cmd_unlock, cmd_locks, cmd_with_lock;
 
 /* All of them, in the order in which help lists them; ends with NULL. */

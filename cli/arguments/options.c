@@ -296,13 +296,14 @@ int options_parse(int argc, char **argv, const struct command *const *table, str
 	struct reader reader = { argc, 1, 0, argv, table, ret, ret_error, size };
 	bool options_end = false;
 
-	*ret = (struct options){ .line.table = table };
+	*ret = (struct options){ .line.table = table, .line.n_before = -1 };
 	while (reader.next < reader.argc) {
 		char *word = argv[reader.next++];
 		int r;
 
 		if (!options_end && strcmp(word, "--") == 0) {
 			options_end = true;
+			ret->line.n_before = reader.n_operands;
 			continue;
 		}
 		r = options_end ? read_operand(&reader, word) : read_word(&reader, word);

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/own_pd.h"
 #include "base/paths.h"
+#include "base/run.h"
 #include "cli/client/connection.h"
 #include "cli/client/peer.h"
 
@@ -162,7 +163,7 @@ static void make_absolute(const char *name)
 /* What a service manager told our caller about itself is not said to the daemon. */
 static const char *const not_ours[] = {
 	"INVOCATION_ID", "JOURNAL_STREAM",    "LISTEN_FDS",   "LISTEN_FDNAMES", "LISTEN_PID",
-	"NOTIFY_SOCKET", "RUNTIME_DIRECTORY", "WATCHDOG_PID", "WATCHDOG_USEC",
+	"NOTIFY_SOCKET", "RUNTIME_DIRECTORY", "WATCHDOG_PID", "WATCHDOG_USEC",	RUN_VARIABLE,
 };
 
 /* In the grandchild: becomes the daemon. */

@@ -147,7 +147,7 @@ static int wait_for_bytes(const struct connection *c, int64_t timeout_s, int out
 }
 
 /* Appends what there is.  The number of bytes, 0 at the end, negative errno. */
-static ssize_t read_more(struct connection *c, size_t max)
+static ssize_t read_more(struct connection *c, size_t max, int flags)
 {
 	ssize_t n;
 	int r = reserve(c, max);
@@ -155,7 +155,7 @@ static ssize_t read_more(struct connection *c, size_t max)
 	if (r < 0)
 		return r;
 	do
-		n = recv(c->fd, c->bytes + c->used, c->size - c->used - 1, 0);
+		n = recv(c->fd, c->bytes + c->used, c->size - c->used - 1, flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -169,7 +169,7 @@ static ssize_t await_more(struct connection *c, size_t max)
 {
 	int r = wait_for_bytes(c, c->timeout_s, -1);
 
-	return r < 0 ? r : read_more(c, max);
+	return r < 0 ? r : read_more(c, max, 0);
 }
 
 int connection_read_head(struct connection *c)
@@ -219,24 +219,59 @@ static void drop_front(struct connection *c, size_t n)
 	c->used -= n;
 }
 
-int connection_next_line(struct connection *c, char **ret_line)
+/* A line that is there already; it is dropped with the next look. */
+static bool find_line(struct connection *c, char **ret_line)
 {
+	char *end;
+
 	drop_front(c, c->head.size);
 	c->head.size = 0;
-	for (;;) {
-		char *end = c->used ? memchr(c->bytes, '\n', c->used) : NULL;
-		ssize_t n;
+	end = c->used ? memchr(c->bytes, '\n', c->used) : NULL;
+	if (!end)
+		return false;
+	*end = '\0';
+	c->head.size = (size_t)(end + 1 - c->bytes);
+	*ret_line = c->bytes;
+	return true;
+}
 
-		if (end) {
-			*end = '\0';
-			c->head.size = (size_t)(end + 1 - c->bytes);
-			*ret_line = c->bytes;
-			return 1;
-		}
-		n = wait_for_bytes(c, 0, STDOUT_FILENO);
+int connection_next_line(struct connection *c, char **ret_line)
+{
+	while (!find_line(c, ret_line)) {
+		ssize_t n = wait_for_bytes(c, 0, STDOUT_FILENO);
+
 		if (n < 0)
 			return (int)n;
-		n = read_more(c, LINE_MAX_BYTES);
+		n = read_more(c, LINE_MAX_BYTES, 0);
+		if (n <= 0)
+			return n == -ECONNRESET ? 0 : (int)n;
+	}
+	return 1;
+}
+
+/* 0 once the head is known, and is that of a stream. */
+static int take_head(struct connection *c)
+{
+	int r = c->head.status ? 0
+		: c->used      ? http_head_parse(c->bytes, c->used, &c->head)
+			       : -EAGAIN;
+
+	return r == 0 && c->head.status != 200 ? -ECONNRESET : r;
+}
+
+int connection_take_line(struct connection *c, char **ret_line)
+{
+	for (;;) {
+		int r = take_head(c);
+		ssize_t n;
+
+		if (r == 0 && find_line(c, ret_line))
+			return 1;
+		if (r == -ECONNRESET)
+			return 0;
+		if (r && r != -EAGAIN)
+			return r;
+		n = read_more(c, LINE_MAX_BYTES, MSG_DONTWAIT);
 		if (n <= 0)
 			return n == -ECONNRESET ? 0 : (int)n;
 	}

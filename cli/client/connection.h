@@ -59,4 +59,11 @@ int connection_read_body(struct connection *c, size_t *ret_size);
  */
 int connection_next_line(struct connection *c, char **ret_line);
 
+/*
+ * The same of an answer whose head need not have been read, without waiting: 1 and *ret_line; 0
+ * when the other side closed, or has answered with an error; -EAGAIN when there is no line yet;
+ * -EBADMSG, -EFBIG.
+ */
+int connection_take_line(struct connection *c, char **ret_line);
+
 #endif

@@ -92,6 +92,7 @@ static int run_command(struct guarded *g)
 	struct supervision s = {
 		.argv = argv,
 		.every_ms = g->locking.ttl_s * 1000 / RENEWALS_PER_TTL,
+		.fd = -1,
 		.tick = renew,
 		.user_data = g,
 	};

@@ -2,10 +2,13 @@
 #include "cli/supervise/supervise.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,42 +22,48 @@
 #define EXIT_SIGNALED  128
 
 struct running {
-	const struct supervision *s;
-	pid_t pid;
-	sigset_t handled, before; /* taken by sigtimedwait(), and the mask that we were given */
+	struct supervision *s;
+	int signal_fd;
+	sigset_t before; /* the mask that we were given */
 	struct sigaction child_before;
 	bool told_to_end;
 };
 
-static const int forwarded[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static const int forwarded[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
 
-static void take_signals(struct running *r)
+static int take_signals(struct running *r)
 {
 	/* a caller that ignores SIGCHLD would have the kernel reap our child */
 	struct sigaction by_default = { .sa_handler = SIG_DFL };
+	sigset_t handled;
 
-	sigemptyset(&r->handled);
-	sigaddset(&r->handled, SIGCHLD);
+	sigemptyset(&handled);
+	sigaddset(&handled, SIGCHLD);
 	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
-		sigaddset(&r->handled, forwarded[i]);
-	sigprocmask(SIG_BLOCK, &r->handled, &r->before);
+		sigaddset(&handled, forwarded[i]);
+	r->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->signal_fd < 0)
+		return -errno;
+	sigprocmask(SIG_BLOCK, &handled, &r->before);
 	sigaction(SIGCHLD, &by_default, &r->child_before);
+	return 0;
 }
 
-static void give_signals_back(const struct running *r)
+static void give_signals_back(struct running *r)
 {
 	sigaction(SIGCHLD, &r->child_before, NULL);
 	sigprocmask(SIG_SETMASK, &r->before, NULL);
 }
 
-static void __attribute__((noreturn)) become(const struct running *r, pid_t parent)
+static void __attribute__((noreturn)) become(struct running *r, pid_t parent)
 {
 	int error;
 
 	/* Killed with -9 we cannot end it any more: the kernel does.  It may have happened already.
 	 */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
+	if (!r->s->outlives_us)
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (!r->s->outlives_us && getppid() != parent)
 		_exit(EXIT_SIGNALED + SIGTERM);
 	give_signals_back(r);
 	execvp(r->s->argv[0], (char *const *)r->s->argv);
@@ -64,16 +73,65 @@ static void __attribute__((noreturn)) become(const struct running *r, pid_t pare
 }
 
 /*
- * The kernel itself (si_code > 0) signals for the terminal, and then the whole foreground group; a
+ * The kernel itself (ssi_code > 0) signals for the terminal, and then the whole foreground group; a
  * command that has left our group is not in it.  What the command sent to us it has got from
  * itself.
  */
-static void forward(const struct running *r, const siginfo_t *info)
+static void forward(const struct running *r, const struct signalfd_siginfo *info)
 {
-	bool from_terminal = info->si_code > 0 && getpgid(r->pid) == getpgrp();
+	pid_t pid = r->s->pid;
+	bool from_terminal = info->ssi_code > 0 && getpgid(pid) == getpgrp();
 
-	if (!from_terminal && info->si_pid != r->pid)
-		kill(r->pid, info->si_signo);
+	if (!from_terminal && (pid_t)info->ssi_pid != pid)
+		kill(pid, (int)info->ssi_signo);
+}
+
+static void take_signal(const struct running *r)
+{
+	struct signalfd_siginfo info;
+
+	while (read(r->signal_fd, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo != SIGCHLD)
+			forward(r, &info);
+}
+
+/* Are we what a shell with job control has in the foreground of the terminal? */
+static bool is_foreground_job(void)
+{
+	_cleanup_close_ int tty = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return tty >= 0 && tcgetpgrp(tty) == getpgrp() && getsid(0) != getpgrp();
+}
+
+/*
+ * The terminal's SIGTSTP has stopped us as well; of a stop that concerns the command alone nobody
+ * but us would hear.
+ */
+static void stop_with_it(const struct running *r)
+{
+	if (getpgid(r->s->pid) != getpgrp() || !is_foreground_job())
+		return;
+	raise(SIGSTOP);
+	kill(r->s->pid, SIGCONT);
+}
+
+/* True when the command has ended, with its status. */
+static bool reap(const struct running *r, int *ret_status)
+{
+	int status;
+	pid_t pid;
+
+	/* its end may have been noticed together with another signal: asked for in each turn */
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != r->s->pid)
+			continue;
+		if (!WIFSTOPPED(status)) {
+			*ret_status = status;
+			return true;
+		}
+		stop_with_it(r);
+	}
+	return false;
 }
 
 static void tick(struct running *r)
@@ -81,50 +139,54 @@ static void tick(struct running *r)
 	if (r->told_to_end || r->s->tick(r->s->user_data))
 		return;
 	r->told_to_end = true;
-	kill(r->pid, SIGTERM);
+	kill(r->s->pid, SIGTERM);
 }
 
-/* Takes one signal, or none when the next tick is due. */
-static void wait_for_signal(const struct running *r, int64_t until_ms)
+/* Sleeps until a signal, the descriptor, or the next tick. */
+static void wait_for_something(struct running *r, int64_t until_ms)
 {
-	int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
-	int64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
-	const struct timespec wait = { left_ms / 1000, left_ms % 1000 * 1000000 };
-	siginfo_t info;
-	int number = sigtimedwait(&r->handled, &info, r->s->every_ms ? &wait : NULL);
+	struct supervision *s = r->s;
+	struct pollfd fds[] = { { .fd = r->signal_fd, .events = POLLIN },
+				{ .fd = s->readable ? s->fd : -1, .events = POLLIN } };
+	int64_t left_ms = until_ms - clock_ms(CLOCK_MONOTONIC);
 
-	if (number > 0 && number != SIGCHLD)
-		forward(r, &info);
+	if (poll(fds, ARRAY_SIZE(fds), s->every_ms ? (int)(left_ms > 0 ? left_ms : 0) : -1) <= 0)
+		return;
+	if (fds[0].revents)
+		take_signal(r);
+	if (fds[1].revents)
+		s->readable(s->user_data);
 }
 
 static int wait_for_end(struct running *r)
 {
-	int64_t next_ms = clock_ms(CLOCK_MONOTONIC) + r->s->every_ms;
+	int64_t last_ms = clock_ms(CLOCK_MONOTONIC);
 	int status;
 
-	/* its end may have been noticed together with another signal: asked for in each turn */
-	while (waitpid(r->pid, &status, WNOHANG) == 0) {
-		wait_for_signal(r, next_ms);
-		if (!r->s->every_ms || clock_ms(CLOCK_MONOTONIC) < next_ms)
+	while (!reap(r, &status)) {
+		wait_for_something(r, last_ms + r->s->every_ms);
+		if (!r->s->every_ms || clock_ms(CLOCK_MONOTONIC) < last_ms + r->s->every_ms)
 			continue;
 		tick(r);
-		next_ms = clock_ms(CLOCK_MONOTONIC) + r->s->every_ms;
+		last_ms = clock_ms(CLOCK_MONOTONIC);
 	}
 	return WIFSIGNALED(status) ? EXIT_SIGNALED + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int supervise(const struct supervision *s)
+int supervise(struct supervision *s)
 {
 	struct running r = { .s = s };
 	pid_t self = getpid();
-	int result;
+	int result = take_signals(&r);
 
+	if (result)
+		return result;
 	fflush(NULL);
-	take_signals(&r);
-	r.pid = fork();
-	if (r.pid == 0)
+	s->pid = fork();
+	if (s->pid == 0)
 		become(&r, self);
-	result = r.pid < 0 ? -errno : wait_for_end(&r);
+	result = s->pid < 0 ? -errno : wait_for_end(&r);
 	give_signals_back(&r);
+	close(r.signal_fd);
 	return result;
 }

@@ -8,22 +8,31 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct supervision {
 	const char *const *argv; /* ends with NULL; argv[0] is looked for in PATH */
+	bool outlives_us;	 /* it goes on when we are killed; else it gets SIGTERM then */
 	int64_t every_ms;	 /* how often `tick` is called while it runs; 0 = never */
 	/* False ends the command with SIGTERM, once. */
 	bool (*tick)(void *user_data);
+	/* Called when the descriptor is readable; both may be changed in each callback. */
+	int fd; /* borrowed; counts where `readable` is set; -1 = none for now */
+	void (*readable)(void *user_data);
 	void *user_data;
+
+	pid_t pid; /* filled in: of the command */
 };
 
 /*
  * Runs it to its end.  Its exit code; 128 + N when signal N ended it; 126 when it could not be run,
  * 127 when it was not found; or a negative errno when no process could be started.
  *
- * SIGINT, SIGTERM, SIGHUP and SIGQUIT are passed on unless the terminal has sent them, which sends
- * to every process of the group by itself.  When we are killed, the command gets SIGTERM.
+ * SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH are passed on unless the terminal
+ * has sent them, which sends to every process of the group by itself.  When the command stops and
+ * we are a job of a shell, we stop as well, so that the shell hears of it, and when we go on it
+ * does.  Children that others have left to us (PR_SET_CHILD_SUBREAPER) are reaped.
  */
-int supervise(const struct supervision *s);
+int supervise(struct supervision *s);
 
 #endif

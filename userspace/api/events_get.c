@@ -5,6 +5,7 @@
 
 #include "api/log.h"
 #include "api/routes.h"
+#include "api/run_number.h"
 #include "api/state.h"
 #include "api/streams.h"
 #include "api/view.h"
@@ -12,15 +13,12 @@
 #include "explain/two_servers.h"
 #include "http/watchers.h"
 
-struct question {
-	struct log_filter filter;
-};
-
 static param_read read_pattern;
 
-ROUTE(events_get, GET, "/v1/events", struct question,
-      PARAM_ROW("pattern", read_pattern, struct question, filter, struct log_filter,
-		.check = pattern_check, .cannot = "read", .advice = "write one like myapp:*"));
+ROUTE(events_get, GET, "/v1/events", struct events_filter,
+      PARAM_ROW("pattern", read_pattern, struct events_filter, log, struct log_filter,
+		.check = pattern_check, .cannot = "read", .advice = "write one like myapp:*"),
+      PARAM_RUN("run", struct events_filter, run));
 
 static int read_pattern(struct request *r, const struct param *p, const struct param_value *value,
 			void *ret)
@@ -88,7 +86,7 @@ struct json_object *events_view_event(const void *what)
 	const struct shown_event *shown = what;
 	const struct event *event = shown->event;
 	struct json_object *o;
-	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE];
+	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
 	bool has_socket = event->kind != EVENT_EXIT;
 	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
 	bool has_addr = has_socket && event->family && event->port;
@@ -107,6 +105,7 @@ struct json_object *events_view_event(const void *what)
 	json_add_text(o, "comm", event->comm);
 	json_add_text(o, "user", user_name(event->uid));
 	json_add_text(o, "service", shown->service);
+	json_add_text(o, "run", event->named_run ? run_id_format(event->named_run, run) : NULL);
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {
 		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
@@ -123,7 +122,5 @@ struct json_object *events_view_event(const void *what)
 
 static int handle(struct request *r)
 {
-	struct question *q = r->params;
-
-	return watchers_add(r->api->events_watchers, r, &q->filter.activity);
+	return watchers_add(r->api->events_watchers, r, r->params);
 }

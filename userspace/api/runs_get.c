@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/routes.h"
+#include "api/run_number.h"
 #include "api/state.h"
 #include "base/user.h"
 #include "http/written.h"
@@ -20,20 +21,8 @@ struct question {
 	uint32_t run;	     /* 0 = all */
 };
 
-static param_read read_run;
-
 ROUTE(runs_get, GET, "/v1/runs", struct question,
-      PARAM_PATTERN("pattern", struct question, pattern),
-      PARAM_ROW("run", read_run, struct question, run, uint32_t));
-
-static int read_run(struct request *r, const struct param *p, const struct param_value *value,
-		    void *ret)
-{
-	*(uint32_t *)ret = run_id_parse(value->text);
-	return *(uint32_t *)ret
-		       ? 0
-		       : request_fail(r, OUTCOME_BAD_REQUEST, "\"%.32s\" is no run", value->text);
-}
+      PARAM_PATTERN("pattern", struct question, pattern), PARAM_RUN("run", struct question, run));
 
 static bool is_asked(const struct question *q, const struct run *run)
 {

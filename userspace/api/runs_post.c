@@ -1,42 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST /v1/runs: begins a run whose pd is whoever connected, never whom the body names: pd run.
- * With "run", the pd of that run, or whoever ends it, says what has become of it, and after a
- * restart of the daemon that it is still there.
+ * With "run", the pd of that run, or whoever ends it, says what has become of it; where it is not
+ * known, for a daemon was killed before it was stored, its pd begins it once more.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "api/routes.h"
+#include "api/run_number.h"
 #include "api/state.h"
 #include "base/procfs.h"
 #include "base/user.h"
 #include "runs/runs.h"
 
 struct beginning {
-	const char *service; /* NULL = of none */
-	uint32_t run;	     /* 0 = a new one */
-	int state;	     /* enum run_state that is told of `run` */
+	const char *service;	     /* NULL = of none */
+	uint32_t run;		     /* 0 = a new one */
+	struct json_object *members; /* pids of it that the caller has found; NULL = none */
+	int state;		     /* what is told of `run`: enum run_state + 1; 0 = nothing */
 };
 
-static param_read read_run, read_state;
+#define MEMBERS_MAX 16384 /* as many as the kernel side keeps */
+
+static param_read read_state, read_members;
 
 ROUTE(runs_post, POST, "/v1/runs", struct beginning, PARAM_ID("id", struct beginning, service),
-      PARAM_ROW("run", read_run, struct beginning, run, uint32_t),
-      PARAM_ROW("state", read_state, struct beginning, state, int));
-
-static int read_run(struct request *r, const struct param *p, const struct param_value *value,
-		    void *ret)
-{
-	uint32_t number = run_id_parse(value->text);
-
-	if (!number)
-		return request_fail(r, OUTCOME_BAD_REQUEST,
-				    "\"%.32s\" is no run; pd ps lists them: run-0a1b2c3d",
-				    value->text);
-	*(uint32_t *)ret = number;
-	return 0;
-}
+      PARAM_RUN("run", struct beginning, run),
+      PARAM_ROW("state", read_state, struct beginning, state, int),
+      PARAM_ROW("members", read_members, struct beginning, members, struct json_object *,
+		.of_any_type = true));
 
 static int read_state(struct request *r, const struct param *p, const struct param_value *value,
 		      void *ret)
@@ -48,8 +41,30 @@ static int read_state(struct request *r, const struct param *p, const struct par
 				    "state \"%.32s\" is none that is told: starting, ready, "
 				    "detached, ending",
 				    value->text);
-	*(int *)ret = state;
+	*(int *)ret = state + 1;
 	return 0;
+}
+
+static int read_members(struct request *r, const struct param *p, const struct param_value *value,
+			void *ret)
+{
+	if (!json_object_is_type(value->json, json_type_array) ||
+	    json_object_array_length(value->json) > MEMBERS_MAX)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"members\" is no list of pids: [4711, 4712]");
+	*(struct json_object **)ret = value->json;
+	return 0;
+}
+
+static int join_members(struct request *r, const struct run *run, struct json_object *pids)
+{
+	size_t n = pids ? json_object_array_length(pids) : 0;
+	int fault = 0;
+
+	for (size_t i = 0; !fault && i < n; i++)
+		fault = runs_join(r->api->runs, run,
+				  json_object_get_int(json_object_array_get_idx(pids, i)), r->uid);
+	return fault;
 }
 
 static int answer(struct request *r, const struct run *run)
@@ -69,15 +84,20 @@ static int change(struct request *r, const struct beginning *b)
 {
 	const struct run *run = registry_run(r->api->config.registry, b->run);
 	char id[RUN_ID_SIZE];
+	int fault;
 
 	run_id_format(b->run, id);
-	if (!run)
-		return request_fail(r, OUTCOME_NO, "there is no run %s", id);
 	if (!user_may_see(r->uid, run->uid))
 		return request_fail(r, OUTCOME_NOT_ALLOWED, "%s belongs to user %s", id,
 				    user_name(run->uid));
-	runs_set_state(r->api->runs, run, (enum run_state)b->state);
-	return answer(r, run);
+	if (b->state)
+		runs_set_state(r->api->runs, run, (enum run_state)(b->state - 1));
+	fault = join_members(r, run, b->members);
+	if (!fault)
+		fault = answer(r, run);
+	if (!fault && b->members)
+		runs_are_told(r->api->runs, run);
+	return fault;
 }
 
 static bool copy_claim(const struct service *s, void *user_data)
@@ -102,13 +122,15 @@ static int find_claim(struct request *r, const char *id, struct run *run)
 static int handle(struct request *r)
 {
 	const struct beginning *b = r->params;
-	struct run wanted = { .uid = r->uid };
+	struct run wanted = { .number = b->run, .uid = r->uid };
 	enum quota_outcome excess;
 	const struct run *run;
 	int fault = 0;
 
-	if (b->run)
+	if (b->run && registry_run(r->api->config.registry, b->run))
 		return change(r, b);
+	if (b->run && !b->service)
+		return request_fail(r, OUTCOME_NO, "there is no such run");
 	if (b->service)
 		fault = find_claim(r, b->service, &wanted);
 	if (fault)
@@ -122,5 +144,7 @@ static int handle(struct request *r)
 		return request_fail_quota(r, QUOTA_RUNS, excess);
 	if (fault == RUNS_PROCESS_ENDED)
 		return request_fail(r, OUTCOME_BAD_REQUEST, "whoever asks has ended");
+	if (!fault)
+		fault = join_members(r, run, b->members);
 	return fault ? fault : answer(r, run);
 }

@@ -7,6 +7,7 @@
 #include "api/log.h"
 #include "api/state.h"
 #include "base/cleanup.h"
+#include "base/event.h"
 #include "http/commit.h"
 #include "http/watchers.h"
 
@@ -19,9 +20,19 @@ static bool accepts_entry(const void *filter, const void *what)
 
 static bool accepts_event(const void *filter, const void *what)
 {
+	const struct events_filter *f = filter;
 	const struct shown_event *shown = what;
 
-	return activity_filter_accepts(filter, -1, shown->service, shown->event->port);
+	if (f->run && f->run != shown->event->named_run)
+		return false;
+	return activity_filter_accepts(&f->log.activity, -1, shown->service, shown->event->port);
+}
+
+static bool accepts_entry_as_event(const void *filter, const void *what)
+{
+	const struct events_filter *f = filter;
+
+	return !f->run && accepts_entry(&f->log.activity, what);
 }
 
 static struct json_object *view_entry(const void *entry)
@@ -36,7 +47,7 @@ struct staged_entry {
 
 static void on_committed(int error, void *user_data)
 {
-	static const struct watchers_show as_event = { accepts_entry, events_view_entry };
+	static const struct watchers_show as_event = { accepts_entry_as_event, events_view_entry };
 	static const struct watchers_show as_entry = { accepts_entry, view_entry };
 	_cleanup_free_ struct staged_entry *staged = user_data;
 

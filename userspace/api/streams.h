@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "api/log.h"
+
 struct activity;
 struct api;
 struct event;
@@ -15,6 +17,12 @@ struct why_obstacle;
  * kept.  0, -ENOMEM.
  */
 int streams_show_entry(struct api *api, const struct activity *entry);
+
+/* What a watcher of the events wants to see. */
+struct events_filter {
+	struct log_filter log;
+	uint32_t run; /* the members of that run alone, and no entries; 0 = all */
+};
 
 /* An event of the kernel; `service` owns the port, or is NULL; of a refusal: who was in the way. */
 struct shown_event {

@@ -160,15 +160,30 @@ static bool inherit(struct process_list *l)
 	return any;
 }
 
-int run_find_members(uint32_t run, struct run_member **ret, size_t *ret_n)
+/* What the kernel knows is true, whatever the environment says. */
+static void note_known(struct process_list *l, const struct run_member *known, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct found key = { .member = known[i] };
+		struct found *row = bsearch(&key, l->rows, l->n, sizeof(*l->rows), by_pid);
+
+		if (row && process_id_equal(&row->member.id, &known[i].id))
+			row->member.run = known[i].run;
+	}
+}
+
+int run_find_members(const struct run_member *known, size_t n, uint32_t run,
+		     struct run_member **ret, size_t *ret_n)
 {
 	_cleanup_(process_list_deinit) struct process_list l = { 0 };
 	struct run_member *members;
 	int r = list_processes(&l);
-	size_t n = 0;
+	size_t found = 0;
 
 	if (r)
 		return r;
+	if (l.n)
+		note_known(&l, known, n);
 	for (int i = 0; i < GENERATIONS_MAX && inherit(&l); i++)
 		;
 	members = calloc(l.n + 1, sizeof(*members));
@@ -176,8 +191,8 @@ int run_find_members(uint32_t run, struct run_member **ret, size_t *ret_n)
 		return -ENOMEM;
 	for (size_t i = 0; i < l.n; i++)
 		if (l.rows[i].member.run && (!run || l.rows[i].member.run == run))
-			members[n++] = l.rows[i].member;
+			members[found++] = l.rows[i].member;
 	*ret = members;
-	*ret_n = n;
+	*ret_n = found;
 	return 0;
 }

@@ -32,10 +32,11 @@ uint32_t run_id_parse(const char *text);
 uint32_t run_of_environment(pid_t pid);
 
 /*
- * All processes of /proc whose environment names a run, or that `run` alone (0 = any), and those
- * that descend from one by the parents that they have now.  *ret is the caller's: free().
- * 0, negative errno.
+ * All processes of /proc that are known to be of a run (the n of `known`), or whose environment
+ * names one, and those that descend from one of them by the parents that they have now; of that run
+ * alone, where it is not 0.  *ret is the caller's: free().  0, negative errno.
  */
-int run_find_members(uint32_t run, struct run_member **ret, size_t *ret_n);
+int run_find_members(const struct run_member *known, size_t n, uint32_t run,
+		     struct run_member **ret, size_t *ret_n);
 
 #endif

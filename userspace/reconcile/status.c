@@ -152,7 +152,7 @@ static bool judge_inheritor(const struct view *view, const struct socket_row *ro
 	if (!run && (inheritor->uid == PROCESS_UID_UNKNOWN || inheritor->uid != view->claim->uid))
 		return false;
 	describe(inheritor, who);
-	if (daemonized(row, inheritor)) {
+	if (daemonized(row, inheritor) || (run && run->state == RUN_DETACHED)) {
 		ret->status = SERVICE_ACTIVE;
 		snprintf(ret->reason, sizeof(ret->reason),
 			 "%s listens as a daemon, its parent %d left with success", who,

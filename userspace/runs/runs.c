@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/event.h"
@@ -25,6 +26,7 @@ struct attendant {
 	uint32_t run;
 	uid_t uid;
 	struct process_watch *watch; /* NULL: it has ended */
+	bool unplaced;		     /* it may have members that nobody has told us of yet */
 };
 
 struct runs {
@@ -117,12 +119,82 @@ static void end_run(struct runs *rs, uint32_t number)
 	rejudge(rs, port);
 }
 
+/* The pd of each run, and whom the kernel side knows. */
+static int list_known(const struct runs *rs, struct run_member **ret, size_t *ret_n)
+{
+	const struct kernel_source *kernel = rs->c.kernel;
+	struct run_member *known = NULL, *grown;
+	size_t n = 0, n_runs = 0;
+	int r = kernel->run_members ? kernel->run_members(kernel->user_data, &known, &n) : 0;
+
+	if (r)
+		return r;
+	for (struct run *run = registry_runs(rs->c.registry); run; run = run->next)
+		n_runs++;
+	grown = reallocarray(known, n + n_runs + 1, sizeof(*grown));
+	if (!grown) {
+		free(known);
+		return -ENOMEM;
+	}
+	for (struct run *run = registry_runs(rs->c.registry); run; run = run->next)
+		if (run->pd.pid && procfs_alive(&run->pd))
+			grown[n++] = (struct run_member){ .id = run->pd, .run = run->number };
+	*ret = grown;
+	*ret_n = n;
+	return 0;
+}
+
+static int find_in_proc(const struct runs *rs, struct run_member **ret, size_t *ret_n)
+{
+	_cleanup_free_ struct run_member *known = NULL;
+	size_t n;
+	int r = list_known(rs, &known, &n);
+
+	return r ? r : run_find_members(known, n, 0, ret, ret_n);
+}
+
+static const struct run *run_of_pd(const struct runs *rs, const struct process_id *id)
+{
+	const struct run *run = registry_runs(rs->c.registry);
+
+	while (run && !process_id_equal(&run->pd, id))
+		run = run->next;
+	return run;
+}
+
+/* The pd of a run is counted to the run around it.  How many rows are left. */
+static size_t place_attendants(const struct runs *rs, struct run_member *members, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct run *own = run_of_pd(rs, &members[i].id);
+
+		if (own && own->number == members[i].run)
+			members[i].run = own->outer;
+		if (members[i].run)
+			members[kept++] = members[i];
+	}
+	return kept;
+}
+
+static int list_members(const struct runs *rs, struct run_member **ret, size_t *ret_n)
+{
+	const struct kernel_source *kernel = rs->c.kernel;
+	int r = kernel->run_members ? kernel->run_members(kernel->user_data, ret, ret_n)
+				    : find_in_proc(rs, ret, ret_n);
+
+	if (!r)
+		*ret_n = place_attendants(rs, *ret, *ret_n);
+	return r;
+}
+
 static size_t count_members(struct runs *rs, uint32_t number)
 {
 	_cleanup_free_ struct run_member *members = NULL;
 	size_t n = 0, found = 0;
 
-	if (rs->c.kernel->run_members(rs->c.kernel->user_data, &members, &n))
+	if (list_members(rs, &members, &n))
 		return 1; /* not known: it is not over */
 	for (size_t i = 0; i < n; i++)
 		found += members[i].run == number;
@@ -166,6 +238,8 @@ static int attend(struct runs *rs, const struct run *run)
 	return process_watch_new(rs->c.processes, &run->pd, run->uid, on_pd_gone, a, &a->watch);
 }
 
+static void place_again(struct runs *rs);
+
 /* --- the begin of one --- */
 
 static uint32_t new_number(const struct runs *rs)
@@ -203,7 +277,8 @@ int runs_begin(struct runs *rs, const struct run *wanted, const struct run **ret
 	struct run run = *wanted;
 	int r;
 
-	run.number = new_number(rs);
+	if (!run.number)
+		run.number = new_number(rs);
 	run.outer = kernel->run_of(kernel->user_data, &run.pd);
 	run.since = time(NULL);
 	r = attend(rs, &run);
@@ -217,6 +292,8 @@ int runs_begin(struct runs *rs, const struct run *wanted, const struct run **ret
 		attendant_free(rs, attendant_of(rs, run.number));
 		return r == -ESRCH ? RUNS_PROCESS_ENDED : r;
 	}
+	if (wanted->number)
+		place_again(rs);
 	*ret = registry_run(rs->c.registry, run.number);
 	return RUNS_BEGUN;
 }
@@ -229,15 +306,6 @@ int runs_set_state(struct runs *rs, const struct run *run, enum run_state state)
 
 /* --- members --- */
 
-static const struct run *run_of_pd(const struct runs *rs, const struct process_id *id)
-{
-	const struct run *run = registry_runs(rs->c.registry);
-
-	while (run && !process_id_equal(&run->pd, id))
-		run = run->next;
-	return run;
-}
-
 static int by_run_and_pid(const void *a, const void *b)
 {
 	const struct run_member *x = a, *y = b;
@@ -245,22 +313,6 @@ static int by_run_and_pid(const void *a, const void *b)
 	if (x->run != y->run)
 		return x->run < y->run ? -1 : 1;
 	return (x->id.pid > y->id.pid) - (x->id.pid < y->id.pid);
-}
-
-/* The pd of a run is counted to the run around it.  How many rows are left. */
-static size_t place_attendants(const struct runs *rs, struct run_member *members, size_t n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct run *own = run_of_pd(rs, &members[i].id);
-
-		if (own && own->number == members[i].run)
-			members[i].run = own->outer;
-		if (members[i].run)
-			members[kept++] = members[i];
-	}
-	return kept;
 }
 
 static bool has_members(const struct run_member *members, size_t n, uint32_t run)
@@ -280,12 +332,10 @@ static void end_those_that_are_over(struct runs *rs, const struct run_member *me
 		const struct attendant *a = attendant_of(rs, run->number);
 
 		next = run->next;
-		if (!(a && a->watch) && !has_members(members, n, run->number))
+		if (!(a && (a->watch || a->unplaced)) && !has_members(members, n, run->number))
 			end_run(rs, run->number);
 	}
 }
-
-static void place_again(struct runs *rs);
 
 int runs_members(struct runs *rs, struct run_member **ret, size_t *ret_n)
 {
@@ -296,10 +346,9 @@ int runs_members(struct runs *rs, struct run_member **ret, size_t *ret_n)
 
 	if (kernel->lost_members && kernel->lost_members(kernel->user_data) != rs->lost_members)
 		place_again(rs);
-	r = kernel->run_members(kernel->user_data, &members, &n);
+	r = list_members(rs, &members, &n);
 	if (r)
 		return r;
-	n = place_attendants(rs, members, n);
 	qsort(members, n, sizeof(*members), by_run_and_pid);
 	end_those_that_are_over(rs, members, n);
 	*ret = members;
@@ -334,17 +383,13 @@ static int join(struct runs *rs, const struct run_member *members, size_t n)
  * new: members fork meanwhile. */
 static int place_all(struct runs *rs)
 {
-	const struct kernel_source *kernel = rs->c.kernel;
 	int r = 1;
 
-	for (struct run *run = registry_runs(rs->c.registry); run; run = run->next)
-		if (run->pd.pid && procfs_alive(&run->pd))
-			kernel->join_run(kernel->user_data, run->number, &run->pd);
 	for (int turn = 0; r > 0 && turn < PLACING_TURNS_MAX; turn++) {
 		_cleanup_free_ struct run_member *members = NULL;
 		size_t n = 0;
 
-		r = run_find_members(0, &members, &n);
+		r = find_in_proc(rs, &members, &n);
 		if (!r)
 			r = join(rs, members, n);
 	}
@@ -361,16 +406,49 @@ static void place_again(struct runs *rs)
 		log_warning("some members of runs are not known: %s", strerror(-r));
 }
 
-static void say_who_is_missing(const struct run *run, bool placed)
+void runs_are_told(struct runs *rs, const struct run *run)
 {
+	struct attendant *a = attendant_of(rs, run->number);
+
+	if (!a)
+		return;
+	a->unplaced = false;
+	if (!a->watch && !count_members(rs, run->number))
+		end_run(rs, run->number);
+}
+
+int runs_join(struct runs *rs, const struct run *run, pid_t pid, uid_t uid)
+{
+	struct run_member member = { .run = run->number };
+
+	/* of one's own processes everybody may say whose they are, and of nobody else's */
+	if (!rs->c.kernel->join_run || procfs_identity(pid, &member.id) ||
+	    (uid && procfs_uid(pid) != uid))
+		return 0;
+	return join(rs, &member, 1) < 0 ? -E2BIG : 0;
+}
+
+/* The environment of another user's processes cannot be read, nor, without any capability, of
+ * those that have some. */
+static bool can_read(const struct run *run)
+{
+	return run->uid == geteuid() && run->uid != 0;
+}
+
+static void note_missing(struct runs *rs, const struct run *run, bool placed)
+{
+	struct attendant *a = attendant_of(rs, run->number);
 	char id[RUN_ID_SIZE];
+
+	if (a)
+		a->unplaced = !placed && !can_read(run);
 
 	run_id_format(run->number, id);
 	if (placed)
 		log_info("%s (%s) goes on", id, *run->service ? run->service : "without a service");
 	else
-		log_warning("no process of %s (%s) was found: its members have ended, or run as a "
-			    "user whose environment this daemon cannot read",
+		log_warning("no process of %s (%s) was found: its members have ended, or have "
+			    "rights that this daemon has not; then pd ps finds them",
 			    id, *run->service ? run->service : "without a service");
 }
 
@@ -390,9 +468,9 @@ int runs_start(struct runs *rs)
 		if (r && run->state != RUN_DETACHED)
 			run->state = RUN_UNATTENDED;
 	}
-	r = rs->c.kernel->run_members(rs->c.kernel->user_data, &members, &n);
+	r = list_members(rs, &members, &n);
 	for (run = registry_runs(rs->c.registry); !r && run; run = run->next)
-		say_who_is_missing(run, has_members(members, n, run->number));
+		note_missing(rs, run, has_members(members, n, run->number));
 	if (!r)
 		end_those_that_are_over(rs, members, n);
 	return r;

@@ -47,15 +47,26 @@ enum runs_outcome {
 };
 
 /*
- * Begins a run.  wanted: service, port, uid and pd are as they are to be; the number is given here.
- * Its pd forks nothing until it has the answer.  An enum runs_outcome, with the run (borrowed) in
- * *ret; negative errno.
+ * Begins a run.  wanted: service, port, uid and pd are as they are to be; the number is given here,
+ * or, of a run that is there already and was not stored, it is that of its members: they are looked
+ * for.  The pd of a new one forks nothing until it has the answer.  An enum runs_outcome, with the
+ * run (borrowed) in *ret; negative errno.
  */
 int runs_begin(struct runs *rs, const struct run *wanted, const struct run **ret,
 	       enum quota_outcome *ret_excess);
 
 /* The pd of a run says what becomes of it, or, after a restart, that it is still there. */
 int runs_set_state(struct runs *rs, const struct run *run, enum run_state state);
+
+/*
+ * A process of the user's is of that run, as its environment says, which this process may not be
+ * able to read.  0, also where it has ended or is another's; -E2BIG.
+ */
+int runs_join(struct runs *rs, const struct run *run, pid_t pid, uid_t uid);
+
+/* The user of the run has named all that there are, by runs_join(): where none lives, it is over.
+ */
+void runs_are_told(struct runs *rs, const struct run *run);
 
 /* A kernel event: a first listener makes a run ready, its last process ends it. */
 void runs_note_event(struct runs *rs, const struct event *event);

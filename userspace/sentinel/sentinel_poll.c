@@ -166,16 +166,10 @@ static void report_destroy(struct sentinel *s, int joined)
 	};
 }
 
-/* Without the kernel's help a member is who carries its run in the environment, or is a child of
- * one that does. */
+/* Without the kernel's help a member is who carries its run in the environment. */
 static uint32_t run_of(void *user_data, const struct process_id *id)
 {
 	return run_of_environment(id->pid);
-}
-
-static int run_members(void *user_data, struct run_member **ret, size_t *ret_n)
-{
-	return run_find_members(0, ret, ret_n);
 }
 
 int sentinel_poll_new(struct sentinel **ret)
@@ -186,7 +180,7 @@ int sentinel_poll_new(struct sentinel **ret)
 	if (!p)
 		return -ENOMEM;
 	p->base.ops = &poll_ops;
-	p->base.kernel = (struct kernel_source){ .run_of = run_of, .run_members = run_members };
+	p->base.kernel = (struct kernel_source){ .run_of = run_of };
 	p->netlink_fd = -1;
 	p->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/commands/claiming.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/identity.h"
+#include "cli/arguments/check.h"
+#include "cli/client/answer.h"
+#include "cli/client/answer_check.h"
+#include "cli/client/body.h"
+#include "cli/command.h"
+#include "cli/project/config.h"
+#include "cli/project/project.h"
+#include "cli/render/render.h"
+
+struct wanted {
+	char cwd[PATH_MAX]; /* "" = it was deleted */
+	char id[IDENTITY_MAX + 1];
+	const char *range, *health; /* "" or NULL = none */
+};
+
+static const struct config_service *service_of(const struct config *config, const char *id)
+{
+	for (size_t i = 0; config && i < config->n; i++)
+		if (strcmp(config->services[i].id, id) == 0 ||
+		    strcmp(config->services[i].name, id) == 0)
+			return &config->services[i];
+	return NULL;
+}
+
+static int take_service(const struct config *config, const struct config_service *s,
+			struct wanted *w)
+{
+	strcpy(w->id, s->id);
+	w->health = s->health;
+	w->range = config->range;
+	return 0;
+}
+
+/* Without ID: the only service of the project, else what the directory is called. */
+static int find_here(const struct command *self, const struct command_line *line,
+		     const struct config *config, struct wanted *w)
+{
+	int r;
+
+	if (!*w->cwd)
+		return render_usage_error(line->json, self->name,
+					  "this directory was deleted and has no name; give one: "
+					  "pd %s myapp:web",
+					  self->name);
+	if (config && config->n == 1)
+		return take_service(config, &config->services[0], w);
+	if (config && config->n)
+		return render_usage_error(
+			line->json, self->name, "%s names %zu services; say which one: pd %s %s",
+			config->path, config->n, self->name, config->services[0].name);
+	r = project_identity(w->cwd, w->id);
+	if (r < 0)
+		return render_usage_error(line->json, self->name,
+					  "git's files around this directory cannot be read (%s); "
+					  "give a name: pd %s myapp:web",
+					  strerror(-r), self->name);
+	return 0;
+}
+
+static int find(const struct command *self, const struct command_line *line,
+		const struct config *config, const char *id, struct wanted *w)
+{
+	const struct config_service *s = id ? service_of(config, id) : NULL;
+	int r;
+
+	if (!id)
+		return find_here(self, line, config, w);
+	if (s)
+		return take_service(config, s, w);
+	r = check_identity(self, line, id);
+	if (!r)
+		strcpy(w->id, id);
+	return r;
+}
+
+static int claim(const struct command_line *line, const struct wanted *w, struct json_object **ret)
+{
+	static const struct answer_rule rules[] = { { NULL, "port", ANSWER_PORT },
+						    { NULL, "id", ANSWER_SERVICE } };
+	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
+	struct json_object *notices;
+	int r;
+
+	body_add_text(body, "id", w->id);
+	body_add_text(body, "range", w->range);
+	body_add_text(body, "health", w->health);
+	body_add_text(body, "cwd", w->cwd);
+	r = answer_get(line->json, "POST", "/v1/claims", body, ret);
+	if (!r)
+		r = answer_check(line->json, *ret, rules, ARRAY_SIZE(rules));
+	notices = r ? NULL : answer_member(*ret, "notices");
+	for (size_t i = 0; i < answer_length(notices); i++)
+		render_note("%s", answer_item_text(notices, i));
+	return r;
+}
+
+int claiming_claim(const struct command *self, const struct command_line *line, const char *id,
+		   struct json_object **ret)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	struct wanted w = { 0 };
+	int r;
+
+	if (!getcwd(w.cwd, sizeof(w.cwd)))
+		w.cwd[0] = '\0';
+	r = *w.cwd ? check_config(self, line, w.cwd, &config) : 0;
+	if (!r)
+		r = find(self, line, config, id, &w);
+	return r ? r : claim(line, &w, ret);
+}

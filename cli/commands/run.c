@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/outcome.h"
+#include "cli/arguments/check.h"
+#include "cli/client/answer.h"
+#include "cli/client/body.h"
+#include "cli/client/follow.h"
+#include "cli/command.h"
+#include "cli/commands/claiming.h"
+#include "cli/render/render.h"
+#include "cli/supervise/ending.h"
+#include "cli/supervise/members.h"
+#include "cli/supervise/supervise.h"
+
+#define EXIT_OF_PD	 125
+#define GRACE_DEFAULT_US (5 * 1000000)
+#define RECONNECT_MS	 1000 /* after the daemon has ended, until one is there again */
+#define REFUSALS_TOLD	 16   /* ports: whoever tries one after the other tells of each once */
+
+struct run {
+	const struct command_line *line;
+	const char *id; /* of the service */
+	uint16_t port;
+	uint32_t number;
+	bool followed; /* by the kernel: else what clears its environment is lost */
+	int64_t grace_us;
+	int64_t began_ms;
+	struct follow stream;
+	struct supervision s;
+
+	bool told_serving, told_elsewhere;
+	uint16_t refused[REFUSALS_TOLD];
+	size_t n_refused;
+	size_t n_ended, n_left; /* members that the end of the command left behind */
+	bool detached;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+say(const struct run *run, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	if (run->line->quiet)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	render_note("%s", text);
+}
+
+/* --- what the daemon tells --- */
+
+static void tell_serving(struct run *run, struct json_object *event)
+{
+	int port = (int)answer_int(event, "port");
+	const char *comm = answer_text(event, "comm");
+	int pid = (int)answer_int(event, "pid");
+	double after_s = (double)(clock_ms(CLOCK_MONOTONIC) - run->began_ms) / 1000;
+
+	if (port == run->port && !run->told_serving) {
+		run->told_serving = true;
+		say(run, "%s serves on http://localhost:%d (%s, pid %d, after %.1fs)", run->id,
+		    port, comm, pid, after_s);
+	} else if (port != run->port && !run->told_serving && !run->told_elsewhere) {
+		run->told_elsewhere = true;
+		say(run, "%s listens on port %d, its own is %d, in $PORT (%s, pid %d, after %.1fs)",
+		    run->id, port, run->port, comm, pid, after_s);
+	}
+}
+
+static bool was_told(struct run *run, uint16_t port)
+{
+	for (size_t i = 0; i < run->n_refused; i++)
+		if (run->refused[i] == port)
+			return true;
+	if (run->n_refused == REFUSALS_TOLD)
+		return true;
+	run->refused[run->n_refused++] = port;
+	return false;
+}
+
+static void tell_refusal(struct run *run, struct json_object *event)
+{
+	struct json_object *holder = answer_member(event, "holder");
+	int port = (int)answer_int(event, "port");
+	char by[160] = "", hint[160] = "";
+
+	if (was_told(run, (uint16_t)port))
+		return;
+	if (holder)
+		snprintf(by, sizeof(by), ", which %.64s (pid %d) holds",
+			 answer_text(holder, "comm"), (int)answer_int(holder, "pid"));
+	if (port != run->port)
+		snprintf(hint, sizeof(hint), "; its own port is %d, in $PORT", run->port);
+	say(run, "%s (pid %d) was refused port %d%s (%s)%s; pd why %d says more",
+	    answer_text(event, "comm"), (int)answer_int(event, "pid"), port, by,
+	    answer_text(event, "errno"), hint, port);
+}
+
+static void take_line(struct json_object *line, void *user_data)
+{
+	const char *event = answer_text(line, "event");
+
+	if (strcmp(event, "LISTEN") == 0)
+		tell_serving(user_data, line);
+	else if (strcmp(event, "FAIL") == 0)
+		tell_refusal(user_data, line);
+}
+
+/* --- registered with the daemon --- */
+
+/* The stream is asked for before the command begins: no event of it is missed. */
+static int open_stream(struct run *run)
+{
+	char path[64], id[RUN_ID_SIZE];
+	int r;
+
+	snprintf(path, sizeof(path), "/v1/events?run=%s", run_id_format(run->number, id));
+	r = follow_open(&run->stream, path);
+	run->s.fd = run->stream.c.fd;
+	/* nothing wakes pd up while all is well */
+	run->s.every_ms = r ? RECONNECT_MS : 0;
+	return r;
+}
+
+static void on_readable(void *user_data)
+{
+	struct run *run = user_data;
+
+	if (!follow_read(&run->stream, take_line, run))
+		return;
+	run->s.fd = -1;
+	run->s.every_ms = RECONNECT_MS;
+}
+
+/* A daemon that is there again has found the run by itself, but for what it could not read, and for
+ * a run that was not stored yet. */
+static bool reconnect(void *user_data)
+{
+	struct run *run = user_data;
+
+	if (run->s.fd < 0 && !open_stream(run))
+		members_tell(run->number, run->id, NULL, true);
+	return true;
+}
+
+static int register_run(struct run *run)
+{
+	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	int r;
+
+	body_add_text(body, "id", run->id);
+	r = answer_get(run->line->json, "POST", "/v1/runs", body, &answer);
+	if (r)
+		return r;
+	run->number = run_id_parse(answer_text(answer, "id"));
+	run->followed = answer_bool(answer, "followed");
+	if (!run->number) {
+		render_note("the daemon began no run that pd understands; pd daemon restart "
+			    "replaces an older one");
+		return EXIT_OF_PD;
+	}
+	if (run->followed)
+		return 0;
+	/* who loses its parent is left to us, and not to init */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	say(run, "without eBPF a program that clears its environment and leaves its parents is "
+		 "not seen; pd status says why there is none");
+	return 0;
+}
+
+static void set_environment(const struct run *run)
+{
+	char text[64], id[RUN_ID_SIZE];
+
+	snprintf(text, sizeof(text), "%u", run->port);
+	setenv("PORT", text, 1);
+	setenv("PORT_DADDY_ID", run->id, 1);
+	snprintf(text, sizeof(text), "http://localhost:%u", run->port);
+	setenv("PORT_DADDY_URL", text, 1);
+	setenv(RUN_VARIABLE, run_id_format(run->number, id), 1);
+}
+
+/* --- when the command has ended --- */
+
+static int look_at_members(const struct run *run, struct members *ret)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+
+	if (members_ask(NULL, run->number, ret, &error) == OUTCOME_OK && run->followed)
+		return 0;
+	return members_add_from_proc(ret, run->number);
+}
+
+static int look_again(struct ending *e, void *user_data)
+{
+	_cleanup_(members_deinit) struct members m = { 0 };
+	int r = look_at_members(user_data, &m);
+
+	for (size_t i = 0; !r && i < m.n; i++)
+		if (m.list[i].id.pid != getpid())
+			r = ending_add(e, &m.list[i].id, m.list[i].comm, 0);
+	return r;
+}
+
+static void tell_ending(const struct ending_process *p, int signal, void *user_data)
+{
+	const struct run *run = user_data;
+	const char *how = signal == SIGTERM   ? "outlives the command: SIGTERM"
+			  : signal == SIGKILL ? "did not end in its grace: SIGKILL"
+			  : signal == 0	      ? "is left: it belongs to another user"
+					      : "is left: it does not end";
+
+	say(run, "%.16s (pid %d) %s", p->comm, p->id.pid, how);
+}
+
+static void end_members(struct run *run)
+{
+	struct ending e = {
+		.grace_ms = run->grace_us / 1000,
+		.look = look_again,
+		.told = tell_ending,
+		.user_data = run,
+	};
+	int r = ending_run(&e);
+
+	run->n_ended = e.n - e.n_left;
+	run->n_left = e.n_left;
+	if (r < 0)
+		render_note("what the command left behind could not be looked for: %s",
+			    strerror(-r));
+	ending_deinit(&e);
+}
+
+static const struct member *first_server(const struct members *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (answer_length(m->list[i].ports))
+			return &m->list[i];
+	return NULL;
+}
+
+/* A server that made itself a daemon, or was put into the background: it stays, and is named. */
+static void leave_members(struct run *run)
+{
+	_cleanup_(members_deinit) struct members m = { 0 };
+	const struct member *server;
+
+	if (look_at_members(run, &m) || !m.n)
+		return;
+	members_tell(run->number, NULL, "detached", false);
+	run->detached = true;
+	server = first_server(&m);
+	if (server)
+		say(run,
+		    "%s has ended, and %.16s (pid %d) goes on to listen on port %" PRId64
+		    "; pd stop %s ends it",
+		    run->s.argv[0], server->comm, server->id.pid, answer_item_int(server->ports, 0),
+		    run->id);
+	else
+		say(run, "%s has ended, and %.16s (pid %d) goes on; pd stop %s ends it",
+		    run->s.argv[0], m.list[0].comm, m.list[0].id.pid, run->id);
+}
+
+static void show_json(const struct run *run, int code)
+{
+	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	char id[RUN_ID_SIZE];
+
+	json_object_object_add(o, "ok", json_object_new_boolean(true));
+	json_object_object_add(o, "version", json_object_new_int(1));
+	json_object_object_add(o, "id", json_object_new_string(run->id));
+	json_object_object_add(o, "port", json_object_new_int(run->port));
+	json_object_object_add(o, "run", json_object_new_string(run_id_format(run->number, id)));
+	json_object_object_add(o, "exitCode", json_object_new_int(code));
+	json_object_object_add(o, "detached", json_object_new_boolean(run->detached));
+	json_object_object_add(o, "ended", json_object_new_int64((int64_t)run->n_ended));
+	json_object_object_add(o, "left", json_object_new_int64((int64_t)run->n_left));
+	render_json(o);
+}
+
+static int run_command(struct run *run)
+{
+	int code;
+
+	open_stream(run); /* without it nothing is told, and all goes on */
+	set_environment(run);
+	run->began_ms = clock_ms(CLOCK_MONOTONIC);
+	code = supervise(&run->s);
+	if (code < 0) {
+		render_note("no process could be started: %s", strerror(-code));
+		return EXIT_OF_PD;
+	}
+	if (run->s.fd >= 0)
+		on_readable(run); /* what came with the end, such as a refusal */
+	if (code)
+		end_members(run);
+	else
+		leave_members(run);
+	if (run->line->json)
+		show_json(run, code);
+	return code;
+}
+
+/* --- the command line --- */
+
+/* The operands behind "--", with the NULL that exec() wants. */
+static const char **command_of(const struct command_line *line)
+{
+	const char **argv = calloc((size_t)(line->n_args - line->n_before) + 1, sizeof(*argv));
+
+	for (int i = line->n_before; argv && i < line->n_args; i++)
+		argv[i - line->n_before] = line->args[i];
+	return argv;
+}
+
+static int check_line(const struct command *self, const struct command_line *line, struct run *run)
+{
+	const char *grace = command_value(self, line, "grace");
+
+	if (line->n_before < 0)
+		return render_usage_error(line->json, self->name,
+					  "\"--\" stands in front of the command: pd run -- %.100s",
+					  line->args[line->n_args > 1]);
+	if (line->n_before > 1)
+		return render_usage_error(line->json, self->name, "'%.100s' is too much: pd run %s",
+					  line->args[1], self->arguments);
+	if (line->n_before == line->n_args)
+		return render_usage_error(line->json, self->name,
+					  "there is no command behind \"--\": pd run -- npm start");
+	run->grace_us = GRACE_DEFAULT_US;
+	return grace ? check_fine_duration(self, line, "grace", grace, &run->grace_us) : 0;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	struct run run = { .line = line, .stream = { .c = { .fd = -1 } } };
+	_cleanup_(answer_freep) struct json_object *claim = NULL;
+	_cleanup_free_ const char **argv = NULL;
+	int r = check_line(self, line, &run);
+
+	if (r)
+		return r;
+	argv = command_of(line);
+	if (!argv)
+		return EXIT_OF_PD;
+	if (claiming_claim(self, line, line->n_before ? line->args[0] : NULL, &claim))
+		return EXIT_OF_PD;
+	run.id = answer_text(claim, "id");
+	run.port = (uint16_t)answer_int(claim, "port");
+	run.s = (struct supervision){ .argv = argv,
+				      .outlives_us = true,
+				      .tick = reconnect,
+				      .fd = -1,
+				      .readable = on_readable,
+				      .user_data = &run };
+	if (register_run(&run))
+		return EXIT_OF_PD;
+	r = run_command(&run);
+	follow_close(&run.stream);
+	return r;
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.arguments = "[ID] [--grace DUR] [-q] -- CMD [ARG]...",
+	.summary = "run a service on its port, and leave nobody behind",
+	.details =
+		"Claims a port as pd claim does, for ID, for the one service of the nearest\n"
+		".portdaddyrc, or for the current directory, and starts CMD in this terminal with\n"
+		"PORT, PORT_DADDY_ID and PORT_DADDY_URL set.  One line on stderr tells when it first\n"
+		"listens, and one who holds a port that it was refused; -q says neither.\n"
+		"\n"
+		"Every process that descends from CMD belongs to the run, however it left its parent:\n"
+		"pd ps shows them.  When CMD ends by a signal or with an error, the others get SIGTERM\n"
+		"and, after the grace, SIGKILL.  When it ends with success and leaves a server, that\n"
+		"stays, and pd says how to end it.  When pd itself is killed with -9 the run goes on\n"
+		"unattended: pd find shows it as orphaned, and pd stop ID ends it.\n"
+		"\n"
+		"The exit code is that of CMD, or 128 + N when signal N ended it; 127 when it was not\n"
+		"found, 126 when it could not be run; 125 when pd itself failed and nothing ran.\n",
+	.examples = "  pd run -- npm start\n"
+		    "  pd run shop:web -- vite\n"
+		    "  pd run shop:api --grace 30s -- gunicorn app:app\n",
+	.min_args = 1,
+	.max_args = -1,
+	.options = {
+		{ "grace", 0, "DUR", "between SIGTERM and SIGKILL, for what outlives CMD (5s)" },
+		{ NULL },
+	},
+	.run = run,
+};

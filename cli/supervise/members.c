@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/supervise/members.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/procfs.h"
+#include "cli/client/answer.h"
+#include "cli/client/body.h"
+
+/* False when it has ended. */
+static bool describe(struct member *m)
+{
+	struct process p;
+
+	if (procfs_describe_briefly(m->id.pid, &p) || !process_id_equal(&p.id, &m->id) ||
+	    !procfs_alive(&m->id))
+		return false;
+	m->ppid = p.ppid;
+	memcpy(m->comm, p.comm, sizeof(m->comm));
+	return true;
+}
+
+static bool has(const struct members *m, const struct process_id *id)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (process_id_equal(&m->list[i].id, id))
+			return true;
+	return false;
+}
+
+enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,
+			 struct json_object **ret_error)
+{
+	char path[512], id[RUN_ID_SIZE];
+	const struct client_param params[] = {
+		{ "pattern", pattern },
+		{ "run", run ? run_id_format(run, id) : NULL },
+	};
+	struct json_object *list;
+	enum outcome outcome;
+
+	*ret = (struct members){ 0 };
+	client_path("/v1/runs", params, ARRAY_SIZE(params), path, sizeof(path));
+	outcome = client_request("GET", path, NULL, &ret->answer);
+	if (outcome != OUTCOME_OK) {
+		*ret_error = TAKE_PTR(ret->answer);
+		return outcome;
+	}
+	list = answer_member(ret->answer, "members");
+	ret->list = calloc(answer_length(list) + 1, sizeof(*ret->list));
+	for (size_t i = 0; ret->list && i < answer_length(list); i++) {
+		struct json_object *o = answer_at(list, i);
+		struct member *m = &ret->list[ret->n];
+
+		*m = (struct member){
+			.id = { .pid = (pid_t)answer_int(o, "pid"),
+				.start_ticks = (uint64_t)answer_int(o, "startTicks") },
+			.run = run_id_parse(answer_text(o, "run")),
+			.ports = answer_member(o, "ports"),
+		};
+		ret->n += describe(m);
+	}
+	return OUTCOME_OK;
+}
+
+int members_add_from_proc(struct members *m, uint32_t run)
+{
+	_cleanup_free_ struct run_member *found = NULL;
+	struct member *grown;
+	size_t n = 0;
+	int r = run_find_members(NULL, 0, run, &found, &n);
+
+	if (r)
+		return r;
+	grown = reallocarray(m->list, m->n + n + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	m->list = grown;
+	for (size_t i = 0; i < n; i++) {
+		struct member *new = &m->list[m->n];
+
+		*new = (struct member){ .id = found[i].id, .run = found[i].run };
+		if (!has(m, &new->id))
+			m->n += describe(new);
+	}
+	return 0;
+}
+
+enum outcome members_tell(uint32_t run, const char *service, const char *state, bool found)
+{
+	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	_cleanup_(members_deinit) struct members m = { 0 };
+	struct json_object *pids;
+	char id[RUN_ID_SIZE];
+
+	body_add_text(body, "id", service);
+	body_add_text(body, "run", run_id_format(run, id));
+	body_add_text(body, "state", state);
+	if (found && !members_add_from_proc(&m, run)) {
+		pids = json_object_new_array();
+		for (size_t i = 0; i < m.n; i++)
+			json_object_array_add(pids, json_object_new_int(m.list[i].id.pid));
+		json_object_object_add(body, "members", pids);
+	}
+	return client_request("POST", "/v1/runs", body, &answer);
+}
+
+void members_deinit(struct members *m)
+{
+	answer_free(m->answer);
+	free(m->list);
+	*m = (struct members){ 0 };
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs and their members as pd sees them: the daemon says who belongs to which run, /proc, read
+ * with the caller's own rights, what they are.
+ */
+#ifndef CLI_SUPERVISE_MEMBERS_H
+#define CLI_SUPERVISE_MEMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/process.h"
+#include "base/run.h"
+#include "cli/client/client.h"
+
+struct json_object;
+
+struct member {
+	struct process_id id;
+	uint32_t run;
+	pid_t ppid;
+	char comm[PROCESS_COMM_SIZE];
+	struct json_object *ports; /* borrowed from the answer; NULL = not known */
+};
+
+struct members {
+	struct json_object *answer; /* of GET /v1/runs; NULL = no daemon was asked */
+	struct member *list;	    /* in order of run and pid, each alive */
+	size_t n;
+};
+
+/*
+ * Asks for the runs of a pattern of services, and that run alone, where they are given (NULL, 0).
+ * OUTCOME_OK, or the outcome with the error in *ret_error (the caller's).
+ */
+enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,
+			 struct json_object **ret_error);
+
+/*
+ * Adds whom /proc shows of a run and the daemon did not name: by their environment and by their
+ * parents.  Costs a look at every process of the machine.  0, negative errno.
+ */
+int members_add_from_proc(struct members *m, uint32_t run);
+
+/*
+ * Tells the daemon of a run: its service, where that may be new to it (NULL), its state (NULL: as
+ * it is), and, with `found`, who /proc shows of it, for a daemon that cannot look for itself.
+ */
+enum outcome members_tell(uint32_t run, const char *service, const char *state, bool found);
+
+void members_deinit(struct members *m);
+
+#endif
