@@ -28,7 +28,7 @@ const struct command_option options_global[] = {
 };
 
 /* Commands of the daemon's: not a slip away from those of the services. */
-static const char *const of_daemon[] = { "start", "stop", "restart" };
+static const char *const of_daemon[] = { "start", "restart" };
 
 struct reader {
 	int argc, next, n_operands;
