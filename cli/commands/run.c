@@ -26,6 +26,7 @@
 #define EXIT_OF_PD	 125
 #define GRACE_DEFAULT_US (5 * 1000000)
 #define RECONNECT_MS	 1000 /* after the daemon has ended, until one is there again */
+#define ENDING_TICK_MS	 50   /* once it was asked to end */
 #define REFUSALS_TOLD	 16   /* ports: whoever tries one after the other tells of each once */
 
 struct run {
@@ -39,6 +40,7 @@ struct run {
 	struct follow stream;
 	struct supervision s;
 
+	int64_t asked_to_end_ms; /* by a signal, for the first time; 0 = not yet */
 	bool told_serving, told_elsewhere;
 	uint16_t refused[REFUSALS_TOLD];
 	size_t n_refused;
@@ -145,17 +147,6 @@ static void on_readable(void *user_data)
 	run->s.every_ms = RECONNECT_MS;
 }
 
-/* A daemon that is there again has found the run by itself, but for what it could not read, and for
- * a run that was not stored yet. */
-static bool reconnect(void *user_data)
-{
-	struct run *run = user_data;
-
-	if (run->s.fd < 0 && !open_stream(run))
-		members_tell(run->number, run->id, NULL, true);
-	return true;
-}
-
 static int register_run(struct run *run)
 {
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
@@ -219,7 +210,7 @@ static int look_again(struct ending *e, void *user_data)
 static void tell_ending(const struct ending_process *p, int signal, void *user_data)
 {
 	const struct run *run = user_data;
-	const char *how = signal == SIGTERM   ? "outlives the command: SIGTERM"
+	const char *how = signal == SIGTERM   ? "is left: SIGTERM"
 			  : signal == SIGKILL ? "did not end in its grace: SIGKILL"
 			  : signal == 0	      ? "is left: it belongs to another user"
 					      : "is left: it does not end";
@@ -237,12 +228,51 @@ static void end_members(struct run *run)
 	};
 	int r = ending_run(&e);
 
-	run->n_ended = e.n - e.n_left;
+	run->n_ended += e.n - e.n_left;
 	run->n_left = e.n_left;
 	if (r < 0)
 		render_note("what the command left behind could not be looked for: %s",
 			    strerror(-r));
 	ending_deinit(&e);
+}
+
+/* A daemon that is there again has found the run by itself, but for what it could not read, and for
+ * a run that was not stored yet. */
+static void reconnect(struct run *run)
+{
+	if (run->s.fd < 0 && !open_stream(run))
+		members_tell(run->number, run->id, NULL, true);
+}
+
+/*
+ * Some programs live on Ctrl-C, such as a shell; a server that has got it does not, and neither
+ * does who was told to end.  What hangs, because a child keeps a pipe of it open, is ended as what
+ * outlives it is.
+ */
+static void note_asked_to_end(int signal, void *user_data)
+{
+	struct run *run = user_data;
+
+	if (run->asked_to_end_ms ||
+	    (signal == SIGINT && !run->told_serving && !run->told_elsewhere))
+		return;
+	run->asked_to_end_ms = clock_ms(CLOCK_MONOTONIC);
+	run->s.every_ms = ENDING_TICK_MS;
+}
+
+static bool tick(void *user_data)
+{
+	struct run *run = user_data;
+	int64_t grace_ms = run->grace_us / 1000;
+
+	if (!run->asked_to_end_ms) {
+		reconnect(run);
+	} else if (clock_ms(CLOCK_MONOTONIC) >= run->asked_to_end_ms + grace_ms) {
+		say(run, "%s was asked to end and has not", run->s.argv[0]);
+		end_members(run);
+		run->asked_to_end_ms = clock_ms(CLOCK_MONOTONIC);
+	}
+	return true;
 }
 
 static const struct member *first_server(const struct members *m)
@@ -363,7 +393,8 @@ static int run(const struct command *self, const struct command_line *line)
 	run.port = (uint16_t)answer_int(claim, "port");
 	run.s = (struct supervision){ .argv = argv,
 				      .outlives_us = true,
-				      .tick = reconnect,
+				      .tick = tick,
+				      .asked_to_end = note_asked_to_end,
 				      .fd = -1,
 				      .readable = on_readable,
 				      .user_data = &run };

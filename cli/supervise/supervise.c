@@ -74,16 +74,20 @@ static void __attribute__((noreturn)) become(struct running *r, pid_t parent)
 
 /*
  * The kernel itself (ssi_code > 0) signals for the terminal, and then the whole foreground group; a
- * command that has left our group is not in it.  What the command sent to us it has got from
- * itself.
+ * command that has left our group is not in it.  Of a terminal that is gone it tells the leader of
+ * the session alone.  What the command sent to us it has got from itself.
  */
 static void forward(const struct running *r, const struct signalfd_siginfo *info)
 {
 	pid_t pid = r->s->pid;
-	bool from_terminal = info->ssi_code > 0 && getpgid(pid) == getpgrp();
+	int number = (int)info->ssi_signo;
+	bool for_leader = number == SIGHUP && getsid(0) == getpid();
+	bool from_terminal = info->ssi_code > 0 && !for_leader && getpgid(pid) == getpgrp();
 
 	if (!from_terminal && (pid_t)info->ssi_pid != pid)
-		kill(pid, (int)info->ssi_signo);
+		kill(pid, number);
+	if (r->s->asked_to_end && number != SIGUSR1 && number != SIGUSR2 && number != SIGWINCH)
+		r->s->asked_to_end(number, r->s->user_data);
 }
 
 static void take_signal(const struct running *r)

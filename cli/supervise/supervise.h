@@ -19,6 +19,9 @@ struct supervision {
 	/* Called when the descriptor is readable; both may be changed in each callback. */
 	int fd; /* borrowed; counts where `readable` is set; -1 = none for now */
 	void (*readable)(void *user_data);
+	/* SIGINT, SIGTERM, SIGHUP or SIGQUIT has come, and the command has it; NULL = nobody asks.
+	 */
+	void (*asked_to_end)(int signal, void *user_data);
 	void *user_data;
 
 	pid_t pid; /* filled in: of the command */

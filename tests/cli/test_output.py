@@ -256,7 +256,7 @@ class JsonEverywhereTest(harness.PortDaddyTest):
 class HelpTest(harness.PortDaddyTest):
     promised = {"claim", "release", "find", "open", "why", "status", "health", "log", "watch",
                 "cleanup", "lock", "unlock", "locks", "with-lock", "session", "sessions", "note",
-                "notes", "metrics", "daemon", "version", "help"}
+                "notes", "metrics", "daemon", "version", "help", "run", "ps", "stop"}
 
     def listed(self):
         return [c["name"] for c in self.daemon.json("help")["commands"]]

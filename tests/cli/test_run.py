@@ -213,14 +213,14 @@ class RunTest(harness.PortDaddyTest):
         child.process.send_signal(signal.SIGTERM)
         self.assertEqual(child.wait(), 128 + signal.SIGTERM)
         output = self.words()
-        self.assertRegex(output, r"\(pid \d+\) outlives the command: SIGTERM")
+        self.assertRegex(output, r"\(pid \d+\) is left: SIGTERM")
         self.assertRegex(output, r"\(pid \d+\) did not end in its grace: SIGKILL")
         self.assert_nobody_left(run)
 
     def test_members_that_outlive_a_failed_command_are_ended(self):
         child = self.run_pd(trees.LEAVING_LEADER, "3")
         self.assertEqual(child.wait(), 3)
-        self.assertRegex(self.words(), r"\(pid \d+\) outlives the command: SIGTERM")
+        self.assertRegex(self.words(), r"\(pid \d+\) is left: SIGTERM")
         self.assertTrue(is_free(self.daemon.claim(ID)))
 
     def test_storm_of_forks_leaves_nobody(self):

@@ -9,6 +9,7 @@ import re
 import sys
 
 import harness
+from harness import wait_until
 from shell import Shell
 
 README = os.path.join(harness.ROOT, "README.md")
@@ -34,6 +35,7 @@ VARIES = [
     (r"just now|\d+[smhd](?: ago)?\b", r"(?:just now|\d+[smhd](?: \d+[smhd])?(?: ago)?)"),
     (r"\b\d+ seconds?\b", r"\d+ seconds?"),
     (r"session-\w+", r"session-\w+"),
+    (r"run-[0-9a-f]{8}", r"run-[0-9a-f]{8}"),
     (r"\b\d+:\d\d[ap]m", r"\d+:\d\d[ap]m"),
     (r"<?\d[\d.,]*", r"<?\d[\d.,]*"),
     (r"─+", "─+"),
@@ -57,7 +59,10 @@ def pattern(line):
 class Tour(harness.PortDaddyTest):
     def settle(self, command):
         """What a person's eyes take to move on, the kernel needs too."""
-        if command.endswith("&"):
+        if command.startswith("pd run"):
+            wait_until(lambda: any(m["ports"] for r in self.daemon.json("ps")["runs"]
+                                   for m in r["members"]), "the run listens")
+        elif command.endswith("&"):
             self.daemon.wait_status(SERVICE, "active")
         elif command.startswith("kill"):
             self.daemon.wait_status(SERVICE, "ghost")
