@@ -13,7 +13,7 @@ import harness
 import trees
 from harness import DONE, NO, WRONG, is_free, wait_until
 
-ID = "shop:web"
+ID = f"shop{os.getpid()}:web"  # two programs at once have ports of their own
 PD_FAILED = 125
 
 
@@ -54,13 +54,21 @@ class RunTest(harness.PortDaddyTest):
             return run if run and len(run["members"]) == n else None
         return wait_until(there, f"{n} members")
 
+    def wait_comms(self, *names):
+        """Until the members are programs of these names."""
+        def there():
+            run = self.the_run()
+            return run if run and sorted(m["comm"] for m in run["members"]) == sorted(names) \
+                else None
+        return wait_until(there, f"members {names}")
+
     def needs_bpf(self):
         if not self.daemon.uses_bpf():
             self.skipTest("no eBPF here: who clears its environment is not followed")
 
     def kill(self, pid, run):
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: pid not in trees.marked(run["id"]), f"{pid} is gone")
+        wait_until(lambda: not harness.runs(pid), f"{pid} is gone")
 
     def assert_nobody_left(self, run):
         self.assertEqual(trees.marked(run["id"]), [])
@@ -171,20 +179,21 @@ class RunTest(harness.PortDaddyTest):
         child = self.run_pd(trees.NAMELESS)
         self.assertEqual(child.wait(), DONE)
         run = self.wait_members(1)
-        self.assertEqual(run["members"][0]["comm"], "sleep")
+        run = self.wait_comms("sleep")
         self.assertEqual(run["members"][0]["ports"], [run["port"]])
         self.kill(run["members"][0]["pid"], run)
         self.assert_nobody_left(run)
 
     def test_members_are_shown_as_a_tree(self):
-        self.run_pd("import subprocess; subprocess.run(['sh', '-c', 'sleep 600; true'])")
-        run = self.wait_members(3)
+        self.spawn([self.daemon.pd_program, "run", ID, "--", "sh", "-c",
+                    "bash -c 'sleep 600; true'; true"], env=self.daemon.env)
+        run = self.wait_comms("sh", "bash", "sleep")
         by_pid = {m["pid"]: m for m in run["members"]}
         sleep = next(m for m in run["members"] if m["comm"] == "sleep")
-        self.assertEqual(by_pid[sleep["ppid"]]["comm"], "sh")
+        self.assertEqual(by_pid[sleep["ppid"]]["comm"], "bash")
         self.assertEqual(sorted(by_pid), trees.marked(run["id"]))
         text = self.daemon.pd("ps")
-        self.assertRegex(text, r"\n  python3?\S* +\d+.*\n    sh +\d+.*\n      sleep +\d+ ")
+        self.assertRegex(text, r"\n  sh +\d+.*\n    bash +\d+.*\n      sleep +\d+ ")
         self.assertIn("sleep 600", text)
 
     def test_ps_without_runs_says_so(self):
@@ -197,8 +206,7 @@ class RunTest(harness.PortDaddyTest):
         script = (f"{self.daemon.pd_program} run shop:inner -q -- sleep 600 & sleep 600; true")
         outer = self.spawn([self.daemon.pd_program, "run", ID, "-q", "--", "sh", "-c", script],
                            env=self.daemon.env, cwd=self.work)
-        run = self.wait_members(3)
-        self.assertEqual(sorted(m["comm"] for m in run["members"]), ["pd", "sh", "sleep"])
+        run = self.wait_comms("pd", "sh", "sleep")
         inner = self.daemon.json("ps", "shop:inner")["runs"][0]
         self.assertEqual([m["comm"] for m in inner["members"]], ["sleep"])
         outer.kill(signal.SIGTERM)

@@ -15,7 +15,7 @@ import trees
 from harness import DONE, NO, is_free, wait_until
 from remedies import NPM
 
-ID = "shop:web"
+ID = f"shop{os.getpid()}:web"  # two programs at once have ports of their own
 
 WORKER_SERVER = """
 const { fork } = require("child_process");

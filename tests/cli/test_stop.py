@@ -10,7 +10,7 @@ import harness
 import trees
 from harness import CONFLICT, DONE, NO, NOBODY, NOT_ALLOWED, WRONG, is_free, needs_root, wait_until
 
-ID = "shop:web"
+ID = f"shop{os.getpid()}:web"  # two programs at once have ports of their own
 
 
 class StopTest(harness.PortDaddyTest):
