@@ -115,6 +115,21 @@ static int still_listed(struct inventory *inv, const struct row *row)
 	return !is_listable(inv, row);
 }
 
+/* The process that was asked about last, and its answer: rows of one process mostly follow each
+ * other, and it may have 20,000 of them. */
+struct asked {
+	struct process_id id;
+	enum process_stage stage;
+};
+
+static enum process_stage stage_of(const struct table *t, const struct process_id *id,
+				   struct asked *asked)
+{
+	if (!process_id_equal(&asked->id, id))
+		*asked = (struct asked){ *id, table_stage(t, id) };
+	return asked->stage;
+}
+
 /* Drops holders that have ended without an event that said so. */
 static void forget_dead(struct table *t, struct row *row)
 {
@@ -151,11 +166,12 @@ static int give_up(struct inventory *inv, struct row *row)
  * Has one of those who held it ended, without having closed its descriptors yet?  The kernel does
  * that behind the EXIT, and is done when the process is a zombie.
  */
-static bool is_being_left(const struct table *t, struct row *row, uint64_t now_ms)
+static bool is_being_left(const struct table *t, struct row *row, uint64_t now_ms,
+			  struct asked *asked)
 {
 	row->view.leaving = (struct process_id){ 0 };
 	for (size_t i = 0; i < ROW_LEAVING_MAX && !row->view.n_holders; i++)
-		if (row->leaving[i].pid && table_stage(t, &row->leaving[i]) != PROCESS_GONE)
+		if (row->leaving[i].pid && stage_of(t, &row->leaving[i], asked) != PROCESS_GONE)
 			row->view.leaving = row->leaving[i];
 	return row->view.leaving.pid && now_ms - row->left_ms < LEAVING_MAX_MS;
 }
@@ -164,6 +180,7 @@ static bool is_being_left(const struct table *t, struct row *row, uint64_t now_m
 static int decide_rows(struct inventory *inv, bool *ret_due, bool *ret_again)
 {
 	uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+	struct asked asked = { 0 };
 	unsigned listings = 0;
 	struct row *row, *next;
 	int r;
@@ -173,7 +190,7 @@ static int decide_rows(struct inventory *inv, bool *ret_due, bool *ret_again)
 	{
 		if (row_is_settled(row)) {
 			table_settle(inv->table, row);
-		} else if (is_being_left(inv->table, row, now_ms)) {
+		} else if (is_being_left(inv->table, row, now_ms, &asked)) {
 			*ret_again = true;
 		} else if (row->passes >= SETTLE_PASSES_MAX && listings == SETTLE_LISTINGS_MAX) {
 			*ret_again = true;

@@ -80,9 +80,13 @@ static int recheck(void *user_data, struct abi_hold *holds, size_t n)
 	return 0;
 }
 
-static enum process_stage runs(void *user_data, const struct process_id *id)
+static enum process_stage stage = PROCESS_RUNS; /* of every process */
+static unsigned stages_asked;
+
+static enum process_stage stage_of_all(void *user_data, const struct process_id *id)
 {
-	return PROCESS_RUNS;
+	stages_asked++;
+	return stage;
 }
 
 static void start(struct herd *h)
@@ -90,7 +94,7 @@ static void start(struct herd *h)
 	struct kernel_source source = {
 		.open_holder_pass = open_pass,
 		.recheck_descriptors = recheck,
-		.stage = runs,
+		.stage = stage_of_all,
 		.user_data = h,
 	};
 
@@ -198,12 +202,31 @@ static void many_processes_that_share_sockets_are_gone_through_once(void **state
 	assert_grows_slowly((struct herd){ .n_sockets = 10, .n_processes = FEW / 10 });
 }
 
+/* That is a file of /proc each, and the kernel takes its time to close so many. */
+static void whether_a_process_is_ending_is_asked_once_for_all_of_its_sockets(void **state)
+{
+	struct herd h = { .n_sockets = FEW, .n_processes = 1 };
+	struct event e = exit_event(0, 9);
+	bool settle, again;
+
+	start(&h);
+	assert_int_equal(inventory_apply(h.inv, &e, 1, NULL, NULL, &settle), 0);
+	stage = PROCESS_ENDING;
+	stages_asked = 0;
+	assert_int_equal(inventory_settle(h.inv, 1, NULL, NULL, &again), 0);
+	assert_true(again);
+	assert_in_range(stages_asked, 1, 3);
+	stage = PROCESS_RUNS;
+	inventory_free(h.inv);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_sockets_of_one_process_are_gone_through_once),
 		cmocka_unit_test(many_sockets_of_one_port_are_gone_through_once),
 		cmocka_unit_test(the_order_in_which_the_kernel_lists_them_costs_nothing),
+		cmocka_unit_test(whether_a_process_is_ending_is_asked_once_for_all_of_its_sockets),
 		cmocka_unit_test(many_processes_that_share_sockets_are_gone_through_once),
 	};
 
