@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   9
+#define ABI_VERSION	   10
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -42,6 +42,7 @@ enum abi_kind {
 	ABI_FORK,
 	ABI_EXEC,
 	ABI_EXIT,
+	ABI_TERM,
 	ABI_RUN_END,
 	ABI_HOLDER,   /* iterator pass and look only */
 	ABI_FILE_REF, /* passes over everything that holds a file only */
@@ -89,7 +90,7 @@ struct abi_socket_event {
 };
 _Static_assert(sizeof(struct abi_socket_event) == 112, "abi_socket_event");
 
-/* ABI_FORK (child), ABI_EXEC, ABI_EXIT (exit_code) */
+/* ABI_FORK (child), ABI_EXEC, ABI_EXIT (exit_code), ABI_TERM (the process was sent SIGTERM) */
 struct abi_task_event {
 	struct abi_head head;
 	abi_u32 child_pid;

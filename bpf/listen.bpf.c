@@ -406,6 +406,27 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	return 0;
 }
 
+#define SIGTERM 15
+
+/*
+ * Somebody asks a process to end.  Whether it does, and when, its EXIT tells, or that there is
+ * none. Every signal of the machine passes here: most leave at the first comparison, and one that
+ * is sent in a loop is told once a second.
+ */
+SEC("tp_btf/signal_generate")
+int BPF_PROG(process_term, int sig, void *info, struct task_struct *trusted)
+{
+	struct task_struct *task = UNTRUSTED(task_struct, trusted);
+	struct pace *pace;
+
+	if (sig != SIGTERM || !is_holder(task->tgid))
+		return 0;
+	pace = find_pace(PACE_OF_TERM, task->tgid);
+	if (!pace || keep_pace(pace, bpf_ktime_get_ns(), PACE_TERM_NS, 1))
+		emit_task_event(UNTRUSTED(task_struct, task->group_leader), ABI_TERM, NULL, 0);
+	return 0;
+}
+
 /* Descriptors are closed after this: UNLISTEN and CLOSE of a dying process follow its EXIT. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *trusted)

@@ -36,6 +36,7 @@
 #define PACE_USER_NS	   (500 * 1000)
 #define PACE_PROCESS_BURST 128 /* records at once */
 #define PACE_USER_BURST	   256 /* with a description each they fill half of the ring */
+#define PACE_TERM_NS	   (1000 * 1000 * 1000) /* SIGTERM to a holder */
 #define PACES_MAX	   4096
 
 /* A bind or listen on its way: what was asked, and what set_state saw meanwhile. */
@@ -147,7 +148,7 @@ struct pace {
 	__u32 pad;
 };
 
-enum pace_of { PACE_OF_PROCESS, PACE_OF_USER };
+enum pace_of { PACE_OF_PROCESS, PACE_OF_USER, PACE_OF_TERM };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

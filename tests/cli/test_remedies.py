@@ -4,6 +4,7 @@
 still runs; or it is said what would be hit.
 """
 import os
+import signal
 import sys
 
 import harness
@@ -181,6 +182,23 @@ class HarmTest(RemedyTest):
         self.serve(self.port, more="import signal\n"
                    "signal.signal(signal.SIGTERM, lambda *_: None)")
         wait_until(lambda: "kill -KILL" in self.first()["text"], "what comes after SIGTERM")
+
+    def test_sigterm_that_had_no_effect_is_not_advised_again(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: signals are not seen")
+        server = self.serve(self.port, more="import signal\n"
+                            "signal.signal(signal.SIGTERM, lambda *_: None)")
+        self.assertEqual(self.first()["command"], f"kill {server.pid}")
+        os.kill(server.pid, signal.SIGTERM)
+        remedy = wait_until(lambda: next((r for r in self.why()["remedies"][:1]
+                                          if "SIGTERM" in r["text"]), None), "the signal is told")
+        self.assertRegex(remedy["text"], rf"^wait: .* kill -KILL {server.pid}, which loses")
+        self.assertEqual((remedy["command"], remedy["kills"]), (None, []))
+        remedy = wait_until(lambda: next((r for r in self.why()["remedies"][:1] if r["command"]),
+                                         None), "it had its time")
+        self.assertEqual(remedy["command"], f"kill -KILL {server.pid}")
+        self.assertRegex(remedy["text"], "was sent SIGTERM [0-9]+s ago and has not ended: .* lost")
+        self.is_freed_by(remedy)
 
     def test_holder_that_the_asker_runs_under_is_not_killed_first(self):
         code = LISTENER.format(more="import subprocess\nsys.stdout.write(subprocess.run("

@@ -275,6 +275,32 @@ static void end_of_a_holder_carries_its_exit_code(void **state)
 	assert_int_equal(end_child(&child), 7 << 8);
 }
 
+static int run_deaf(struct act *act)
+{
+	struct told told = { 0 };
+
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	open_bound(SOCK_DGRAM, &told);
+	act_tell_and_await(act, &told);
+	return 0;
+}
+
+/* Also of one that ignores it. */
+static void sigterm_to_a_holder_is_told_and_no_other_signal(void **state)
+{
+	struct watcher *w = *state;
+	struct child child = start_child(run_deaf);
+
+	hear_well(&child);
+	assert_int_equal(kill(child.pid, SIGUSR1), 0);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	step(&child);
+	await_event(w, EVENT_EXIT, child.pid);
+	assert_int_equal(count_events(w, EVENT_TERM, child.pid), 1);
+	end_child(&child);
+}
+
 static void *end_late(void *act)
 {
 	act_await(act);
@@ -485,6 +511,7 @@ int main(void)
 		TEST(directory_is_told_as_the_process_sees_it),
 		TEST(ancestors_survive_the_end_of_the_parent),
 		TEST(end_of_a_holder_carries_its_exit_code),
+		TEST(sigterm_to_a_holder_is_told_and_no_other_signal),
 		TEST(process_ends_once_with_its_last_thread),
 		TEST(fork_of_a_holder_names_the_child_and_tracks_it),
 		TEST(exec_of_a_holder_describes_the_new_program_first),

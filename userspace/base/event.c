@@ -6,10 +6,10 @@
 #include "base/cleanup.h"
 
 static const char *const names[] = {
-	[EVENT_PROCESS] = "PROCESS",   [EVENT_BIND] = "BIND",	[EVENT_LISTEN] = "LISTEN",
-	[EVENT_UNLISTEN] = "UNLISTEN", [EVENT_CLOSE] = "CLOSE", [EVENT_FAIL] = "FAIL",
-	[EVENT_FORK] = "FORK",	       [EVENT_EXEC] = "EXEC",	[EVENT_EXIT] = "EXIT",
-	[EVENT_RUN_END] = "RUN_END",
+	[EVENT_PROCESS] = "PROCESS",   [EVENT_BIND] = "BIND",	    [EVENT_LISTEN] = "LISTEN",
+	[EVENT_UNLISTEN] = "UNLISTEN", [EVENT_CLOSE] = "CLOSE",	    [EVENT_FAIL] = "FAIL",
+	[EVENT_FORK] = "FORK",	       [EVENT_EXEC] = "EXEC",	    [EVENT_TERM] = "TERM",
+	[EVENT_EXIT] = "EXIT",	       [EVENT_RUN_END] = "RUN_END",
 };
 _Static_assert(ARRAY_SIZE(names) == _EVENT_KIND_MAX, "every kind has a name");
 

@@ -23,6 +23,7 @@ enum event_kind {
 	EVENT_CLOSE,	   /* the last descriptor of a tracked socket is closed */
 	EVENT_FAIL,	   /* bind() or listen() was refused: `error`, with what was asked */
 	EVENT_FORK,	   /* a process that holds tracked sockets forked `child` */
+	EVENT_TERM,	   /* a process that holds tracked sockets was sent SIGTERM */
 	EVENT_EXEC,	   /* a process that holds tracked sockets executed a program */
 	EVENT_EXIT,	   /* a process that holds tracked sockets ended with `exit_code` */
 	EVENT_RUN_END,	   /* the last process of `run` has ended: the actor */

@@ -36,10 +36,11 @@ struct process {
 	struct process_id id;
 	uid_t uid;
 	pid_t ppid;
-	pid_t sid;	     /* session id; 0 = unknown */
-	uint64_t cgroup_id;  /* cgroup v2; 0 = unknown */
-	uint32_t run;	     /* base/run.h; 0 = of none, or not asked for */
-	bool ignores_hangup; /* SIGHUP, as below nohup; looked at when an ancestor ends */
+	pid_t sid;		 /* session id; 0 = unknown */
+	uint64_t cgroup_id;	 /* cgroup v2; 0 = unknown */
+	uint32_t run;		 /* base/run.h; 0 = of none, or not asked for */
+	bool ignores_hangup;	 /* SIGHUP, as below nohup; looked at when an ancestor ends */
+	int64_t asked_to_end_at; /* Unix seconds: the first SIGTERM that it was seen to get; or 0 */
 	char comm[PROCESS_COMM_SIZE];
 	char exe[PROCESS_PATH_SIZE]; /* "" = unknown */
 	char cwd[PROCESS_PATH_SIZE]; /* "" = unknown */

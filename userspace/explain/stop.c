@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/moment.h"
+
+/* What a server that ends at SIGTERM may take for what it is still at. */
+#define TERM_PATIENCE_S 3
+
 /* --- everybody ------------------------------------------------------------------------------- */
 
 static void ask_its_user(const struct why_holder *h, struct why_remedies *list)
@@ -21,6 +26,7 @@ struct killing {
 	const struct why_holder *list[WHY_ENDED_MAX];
 	size_t n;
 	bool stopped, ignores_term, catches_term;
+	int64_t asked_at; /* the first unanswered SIGTERM of one of them; 0 = none was seen */
 	const struct why_holder *frozen; /* NULL = none is */
 };
 
@@ -29,6 +35,9 @@ static void add_process(struct killing *k, const struct why_holder *h)
 	k->stopped |= h->state == 'T';
 	k->ignores_term |= h->ignores_term;
 	k->catches_term |= h->catches_term;
+	if (h->process.asked_to_end_at &&
+	    (!k->asked_at || h->process.asked_to_end_at < k->asked_at))
+		k->asked_at = h->process.asked_to_end_at;
 	if (h->freezer)
 		k->frozen = h;
 	k->list[k->n++] = h;
@@ -63,14 +72,57 @@ static void name_all(const struct killing *k, char *ret, size_t size)
 			    k->list[i]->process.id.pid);
 }
 
+/* Since when SIGTERM waits for an answer; -1: nobody was seen to send it.  What cannot act on a
+ * signal yet has not had its chance. */
+static int64_t waited_s(const struct why_facts *f, const struct killing *k)
+{
+	if (!k->asked_at || k->stopped || k->frozen || k->ignores_term)
+		return -1;
+	return f->now > k->asked_at ? f->now - k->asked_at : 0;
+}
+
+/* Why only SIGKILL is left: "" where SIGTERM may do.  What had no effect is not advised again. */
+static void describe_force(const struct why_facts *f, const struct killing *k, char *ret,
+			   size_t size)
+{
+	char age[16];
+
+	ret[0] = '\0';
+	if (k->ignores_term)
+		snprintf(ret, size, ", which ignores SIGTERM: what it has not saved is lost");
+	else if (waited_s(f, k) >= TERM_PATIENCE_S)
+		snprintf(ret, size,
+			 ", which was sent SIGTERM %s ago and has not ended: what it has not saved "
+			 "is lost",
+			 duration_format_short(waited_s(f, k), age));
+}
+
+/* It was asked to end a moment ago. */
+static void add_patience(const struct why_facts *f, const struct killing *k, const char *names,
+			 struct why_remedies *list)
+{
+	char pids[PART_SIZE] = "", age[16];
+
+	append_pids(k, false, pids);
+	stop_add(list, NULL,
+		 "wait: %s was sent SIGTERM %s ago; what is still there %d seconds after it needs "
+		 "kill -KILL%s, which loses what it has not saved",
+		 names, duration_format_short(waited_s(f, k), age), TERM_PATIENCE_S, pids);
+}
+
 static void add_killing(const struct why_facts *f, const struct killing *k,
 			struct why_remedies *list)
 {
-	char command[COMMAND_SIZE], thaw[COMMAND_SIZE], names[PART_SIZE];
+	char command[COMMAND_SIZE], thaw[COMMAND_SIZE], names[PART_SIZE], force[PART_SIZE];
 	struct why_remedy *new;
 
 	name_all(k, names, sizeof(names));
-	snprintf(command, sizeof(command), k->ignores_term ? "kill -KILL" : "kill");
+	describe_force(f, k, force, sizeof(force));
+	if (!*force && waited_s(f, k) >= 0) {
+		add_patience(f, k, names, list);
+		return;
+	}
+	snprintf(command, sizeof(command), *force ? "kill -KILL" : "kill");
 	append_pids(k, false, command);
 	if (k->stopped) {
 		stop_append(command, sizeof(command), " && kill -CONT");
@@ -79,13 +131,11 @@ static void add_killing(const struct why_facts *f, const struct killing *k,
 	if (k->frozen && *thaw_command(f, k->frozen, thaw))
 		stop_append(command, sizeof(command), " && %s", thaw);
 	new = stop_add(list, command, "%sstop %s%s%s", k->stopped || k->frozen ? "or " : "", names,
-		       k->stopped || k->frozen ? " for good" : "",
-		       k->ignores_term ? ", which ignores SIGTERM: what it has not saved is lost"
-				       : "");
+		       k->stopped || k->frozen ? " for good" : "", force);
 	for (size_t i = 0; i < k->n; i++)
 		stop_note_end(new, k->list[i]->process.id.pid, &k->list[i]->hits);
 	stop_say_hits(new);
-	if (new && k->catches_term && !k->ignores_term)
+	if (new && k->catches_term && !*force)
 		stop_append(
 			new->text, sizeof(new->text),
 			"; it may take its time to end, or never do: then kill -KILL, which loses "

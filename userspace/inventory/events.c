@@ -264,10 +264,20 @@ static int apply_exec(struct apply *a)
 		return 0;
 	memcpy(proc->process.comm, a->event->comm, sizeof(proc->process.comm));
 	proc->process.exe[0] = '\0';
+	proc->process.asked_to_end_at = 0; /* another program, which nobody has asked yet */
 	if (proc->n_rows == 0)
 		return 0;
 	proc_want_look(a->table, proc);
 	a->settle = true;
+	return 0;
+}
+
+static int apply_term(struct apply *a)
+{
+	struct proc *proc = table_proc(a->table, &a->event->actor);
+
+	if (proc && !proc->process.asked_to_end_at)
+		proc->process.asked_to_end_at = a->now;
 	return 0;
 }
 
@@ -325,7 +335,8 @@ static int (*const handlers[])(struct apply *a) = {
 	[EVENT_LISTEN] = apply_listen,	 [EVENT_UNLISTEN] = apply_unlisten,
 	[EVENT_CLOSE] = apply_close,	 [EVENT_FAIL] = apply_nothing,
 	[EVENT_FORK] = apply_fork,	 [EVENT_EXEC] = apply_exec,
-	[EVENT_EXIT] = apply_exit,	 [EVENT_RUN_END] = apply_nothing,
+	[EVENT_TERM] = apply_term,	 [EVENT_EXIT] = apply_exit,
+	[EVENT_RUN_END] = apply_nothing,
 };
 _Static_assert(ARRAY_SIZE(handlers) == _EVENT_KIND_MAX, "every kind of event is handled");
 

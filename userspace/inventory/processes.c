@@ -268,6 +268,7 @@ void proc_describe(struct table *t, struct proc *proc, const struct process *new
 		if (!now->cwd[0])
 			memcpy(now->cwd, older.cwd, sizeof(now->cwd));
 		now->ignores_hangup = older.ignores_hangup;
+		now->asked_to_end_at = older.asked_to_end_at;
 		keep_chain(now, &older);
 	}
 	proc->described = true;

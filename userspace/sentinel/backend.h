@@ -11,7 +11,7 @@
 
 #include "sentinel/sentinel.h"
 
-#define BACKEND_PROBES_MAX 16
+#define BACKEND_PROBES_MAX 17
 #define BACKEND_WHY_SIZE   160
 
 struct sentinel_ops {
@@ -60,7 +60,7 @@ struct proof {
  */
 int proof_open_sockets(struct proof *proof);
 void proof_close_sockets(struct proof *proof);
-/* A child that ends at once; waits for it.  0, negative errno. */
+/* A child that is sent SIGTERM, and ends by that; waits for it.  0, negative errno. */
 int proof_run_child(pid_t *ret);
 
 #endif

@@ -178,6 +178,7 @@ static const struct {
 	[ABI_FORK] = { EVENT_FORK, sizeof(struct abi_task_event), decode_task },
 	[ABI_EXEC] = { EVENT_EXEC, sizeof(struct abi_task_event), decode_task },
 	[ABI_EXIT] = { EVENT_EXIT, sizeof(struct abi_task_event), decode_task },
+	[ABI_TERM] = { EVENT_TERM, sizeof(struct abi_task_event), decode_task },
 	[ABI_RUN_END] = { EVENT_RUN_END, sizeof(struct abi_run_event), decode_run_end },
 };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == ABI_HOLDER, "every kind of the ring");

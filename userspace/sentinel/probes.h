@@ -20,6 +20,7 @@ enum probe {
 	PROBE_POST_BIND,
 	PROBE_RELEASE,
 	PROBE_PROCESS,
+	PROBE_TERM,
 	PROBE_HOLDERS,
 	PROBE_LOOK,
 	PROBE_WALK, /* from here on the programs are in the object that answers */

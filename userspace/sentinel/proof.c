@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -90,14 +91,35 @@ void proof_close_sockets(struct proof *proof)
 	*proof = PROOF_NONE;
 }
 
+/* In the child: what waits since before it was born ends it, and never runs the parent's handler.
+ */
+static void end_by_signal(const sigset_t *term)
+{
+	signal(SIGTERM, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, term, NULL);
+	for (;;)
+		pause();
+}
+
 int proof_run_child(pid_t *ret)
 {
-	pid_t child = fork();
+	sigset_t term, before;
+	pid_t child;
+	int r = 0;
 
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, &before);
+	child = fork();
 	if (child < 0)
-		return -errno;
+		r = -errno;
 	if (child == 0)
-		_exit(0);
+		end_by_signal(&term);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (r < 0)
+		return r;
+	if (kill(child, SIGTERM) < 0)
+		return -errno;
 	while (waitpid(child, NULL, 0) < 0)
 		if (errno != EINTR)
 			return -errno;

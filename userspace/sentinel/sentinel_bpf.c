@@ -181,6 +181,8 @@ static void note_proof(const struct event *e, void *user_data)
 
 	if (e->kind == EVENT_EXIT && e->actor.pid == b->proof_child)
 		b->proved |= 1U << PROBE_PROCESS;
+	if (e->kind == EVENT_TERM && e->actor.pid == b->proof_child)
+		b->proved |= 1U << PROBE_TERM;
 	if (e->actor.pid != getpid())
 		return;
 	if (e->kind == EVENT_FAIL)

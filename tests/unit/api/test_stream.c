@@ -43,9 +43,18 @@ static struct event event_of(enum event_kind kind)
 }
 
 /* As the tracker tells it. */
+/* As the tracker does. */
 static void publish(struct world *w, const struct event *event, const char *service, int64_t at)
 {
-	w->api->listener.event(event, service, at, w->api->listener.user_data);
+	const struct tracker_listener *listener = &w->api->listener;
+	struct why_obstacle obstacle;
+	bool found;
+
+	listener->event(event, service, at, listener->user_data);
+	if (event->kind != EVENT_FAIL)
+		return;
+	found = why_in_the_way(event, w->inventory, &obstacle);
+	listener->refused(event, service, found ? &obstacle : NULL, at, listener->user_data);
 }
 
 /* What was published before is on its way when this line has come. */
@@ -147,7 +156,7 @@ static void an_exit_tells_code_or_signal(void **state)
 
 static void bookkeeping_events_are_not_streamed(void **state)
 {
-	static const enum event_kind kinds[] = { EVENT_PROCESS, EVENT_FORK, EVENT_EXEC,
+	static const enum event_kind kinds[] = { EVENT_PROCESS, EVENT_FORK, EVENT_EXEC, EVENT_TERM,
 						 EVENT_UNLISTEN };
 	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/events");
