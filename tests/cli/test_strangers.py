@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A claimed port on which somebody else listens as well: by SO_REUSEPORT, on another address, for
 the other family."""
+import getpass
 import os
 import sys
 
@@ -66,7 +67,7 @@ class StrangerTest(harness.PortDaddyTest):
     def test_stranger_on_another_address_is_squatted_and_warned_of(self):
         stranger = self.serve(ON_ADDRESS, "127.0.0.2", cwd=self.other)
         own = self.serve(ON_ADDRESS, "127.0.0.1", cwd=self.own)
-        self.check(own, stranger, rf"\({stranger.pid}\) of user {os.getuid()} listens on "
+        self.check(own, stranger, rf"\({stranger.pid}\) of user {getpass.getuser()} listens on "
                                   rf"127.0.0.2:{self.port} as well, and is not of this claim")
 
     def test_workers_of_one_server_are_not_warned_of(self):

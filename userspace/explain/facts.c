@@ -318,13 +318,13 @@ static bool warn_of_stranger(const struct service *claim, void *user_data)
 {
 	const struct socket_row *rows[WHY_BLOCKING_MAX];
 	struct why_facts *f = user_data;
-	const struct status_sources sources = { look_up, behalf_find, f };
+	const struct status_sources sources = { look_up, behalf_find, f, user_name };
 	size_t n = inventory_by_port(f->inv, f->netns.inode, claim->port, rows, ARRAY_SIZE(rows));
 	struct status_verdict verdict;
 
 	reconcile_service(claim, rows, n < ARRAY_SIZE(rows) ? n : ARRAY_SIZE(rows), &sources,
 			  claim->updated_at, RECONCILE_STALE_AGE_S, &verdict);
-	status_warning(&verdict, look_up, f, f->warning);
+	status_warning(&verdict, &sources, f->warning);
 	return false;
 }
 

@@ -11,10 +11,12 @@
 #include "base/cleanup.h"
 #include "base/moment.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "reconcile/belongs.h"
 #include "registry/runs.h"
 
-#define WHO_BYTES 96 /* an escaped comm (4 bytes a byte at most) and a pid */
+#define USER_WORDS_SIZE (USER_NAME_SIZE + 16)
+#define WHO_BYTES	96 /* an escaped comm (4 bytes a byte at most) and a pid */
 
 /* A claim, and how to look at processes: what every decision below needs. */
 struct view {
@@ -35,6 +37,20 @@ static struct process holder_process(const struct view *view, const struct socke
 	struct process stranger = { .id = holder->id, .uid = row->uid };
 
 	return known ? *known : stranger;
+}
+
+/* " of user anna"; "" of one that is not known. */
+static const char *of_user(const struct status_sources *sources, uid_t uid,
+			   char ret[static USER_WORDS_SIZE])
+{
+	ret[0] = '\0';
+	if (uid == PROCESS_UID_UNKNOWN)
+		return ret;
+	if (sources->user)
+		snprintf(ret, USER_WORDS_SIZE, " of user %s", sources->user(uid));
+	else
+		snprintf(ret, USER_WORDS_SIZE, " of user %u", uid);
+	return ret;
 }
 
 /* "node (94120)", or "process 94120" when its name is unknown.  Names are hostile: escaped. */
@@ -90,6 +106,7 @@ static void judge_undecided(const struct view *view, struct status_verdict *ret)
 static void judge_hidden(const struct view *view, const struct socket_row *row,
 			 struct status_verdict *ret)
 {
+	char user[USER_WORDS_SIZE];
 	bool own = row->uid == view->claim->uid && row->uid != PROCESS_UID_UNKNOWN;
 
 	if (own && !binder_is_gone(row)) {
@@ -110,7 +127,8 @@ static void judge_hidden(const struct view *view, const struct socket_row *row,
 	} else {
 		ret->status = SERVICE_SQUATTED;
 		snprintf(ret->reason, sizeof(ret->reason),
-			 "held by a hidden process of user %u, not by this claim", row->uid);
+			 "held by a hidden process%s, not by this claim",
+			 of_user(view->sources, row->uid, user));
 	}
 }
 
@@ -307,17 +325,15 @@ static bool judge_behalf(const struct view *view, const struct socket_row *row,
 	return false;
 }
 
-static void judge_squatter(const struct process *holder, struct status_verdict *ret)
+static void judge_squatter(const struct view *view, const struct process *holder,
+			   struct status_verdict *ret)
 {
-	char who[WHO_BYTES];
+	char who[WHO_BYTES], user[USER_WORDS_SIZE];
 
 	ret->status = SERVICE_SQUATTED;
 	describe(holder, who);
-	if (holder->uid == PROCESS_UID_UNKNOWN)
-		snprintf(ret->reason, sizeof(ret->reason), "held by %s, not by this claim", who);
-	else
-		snprintf(ret->reason, sizeof(ret->reason),
-			 "held by %s of user %u, not by this claim", who, holder->uid);
+	snprintf(ret->reason, sizeof(ret->reason), "held by %s%s, not by this claim", who,
+		 of_user(view->sources, holder->uid, user));
 }
 
 /*
@@ -350,7 +366,7 @@ static void judge_socket(const struct view *view, const struct socket_row *row,
 		return;
 	holder = holder_process(view, row, &row->holders[0]);
 	ret->process = holder.id;
-	judge_squatter(&holder, ret);
+	judge_squatter(view, &holder, ret);
 }
 
 /* --- a service -------------------------------------------------------------------------- */
@@ -414,13 +430,13 @@ void reconcile_socket(const struct service *claim, const struct socket_row *row,
 	judge_socket(&view, row, ret);
 }
 
-bool status_warning(const struct status_verdict *verdict, process_lookup lookup, void *user_data,
+bool status_warning(const struct status_verdict *verdict, const struct status_sources *sources,
 		    char ret[STATUS_WARNING_SIZE])
 {
 	const struct socket_row *row = verdict->strange_socket;
-	const struct process *known = lookup(&verdict->stranger, user_data);
+	const struct process *known = sources->process(&verdict->stranger, sources->user_data);
 	struct process stranger = { .id = verdict->stranger };
-	char who[WHO_BYTES] = "a hidden process", addr[NET_ADDR_STR_SIZE], user[32] = "";
+	char who[WHO_BYTES] = "a hidden process", addr[NET_ADDR_STR_SIZE], user[USER_WORDS_SIZE];
 	bool v6 = row && row->family == AF_INET6;
 
 	ret[0] = '\0';
@@ -428,12 +444,11 @@ bool status_warning(const struct status_verdict *verdict, process_lookup lookup,
 		return false;
 	if (stranger.id.pid)
 		describe(known ? known : &stranger, who);
-	if (row->uid != PROCESS_UID_UNKNOWN)
-		snprintf(user, sizeof(user), " of user %u", row->uid);
 	snprintf(ret, STATUS_WARNING_SIZE,
-		 "%s%s listens on %s%s%s:%u%s as well, and is not of this claim", who, user,
-		 v6 ? "[" : "", net_addr_format(row->family, &row->addr, addr), v6 ? "]" : "",
-		 row->port, row->protocol == IPPROTO_UDP ? " (UDP)" : "");
+		 "%s%s listens on %s%s%s:%u%s as well, and is not of this claim", who,
+		 of_user(sources, row->uid, user), v6 ? "[" : "",
+		 net_addr_format(row->family, &row->addr, addr), v6 ? "]" : "", row->port,
+		 row->protocol == IPPROTO_UDP ? " (UDP)" : "");
 	return true;
 }
 

@@ -24,8 +24,9 @@ typedef void (*behalf_lookup)(const struct process *holder, uint16_t port,
 
 struct status_sources {
 	process_lookup process;
-	behalf_lookup behalf; /* NULL = of nobody is that known */
-	void *user_data;      /* of process() */
+	behalf_lookup behalf;		/* NULL = of nobody is that known */
+	void *user_data;		/* of process() */
+	const char *(*user)(uid_t uid); /* what a user is called; NULL = by number */
 };
 
 /*
@@ -75,7 +76,7 @@ void reconcile_socket(const struct service *claim, const struct socket_row *row,
  * (STATUS_WARNING_SIZE bytes); false, and "", where the verdict knows of no stranger.
  */
 #define STATUS_WARNING_SIZE 256
-bool status_warning(const struct status_verdict *verdict, process_lookup lookup, void *user_data,
+bool status_warning(const struct status_verdict *verdict, const struct status_sources *sources,
 		    char ret[STATUS_WARNING_SIZE]);
 
 enum orphan_reason {

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/outcome.h"
+#include "base/user.h"
 #include "provenance/behalf.h"
 
 #define TABLE_ROWS_MAX 64 /* of JUDGE_TABLE */
@@ -38,7 +39,7 @@ const char *judge_status_name(const struct status_verdict *verdict)
 
 static struct status_sources sources_of(struct view *view)
 {
-	return (struct status_sources){ look_up, behalf_find, view };
+	return (struct status_sources){ look_up, behalf_find, view, user_name };
 }
 
 static struct status_verdict judge_row(struct inventory *inv, const struct service *claim,
@@ -64,8 +65,9 @@ bool judge_warning(const struct inventory *inv, const struct status_verdict *ver
 		   char ret[STATUS_WARNING_SIZE])
 {
 	struct view view = { .inv = (struct inventory *)inv };
+	const struct status_sources sources = sources_of(&view);
 
-	return status_warning(verdict, look_up, &view, ret);
+	return status_warning(verdict, &sources, ret);
 }
 
 static void apply_rule(struct inventory *inv, const struct service *claim,

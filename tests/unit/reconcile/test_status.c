@@ -451,6 +451,24 @@ static void active_wins_over_orphaned_and_orphaned_over_squatted(void **state)
 	assert_int_equal(v.status, SERVICE_SQUATTED);
 }
 
+static const char *name_of(uid_t uid)
+{
+	return uid == 33 ? "www-data" : "somebody";
+}
+
+static void a_squatters_user_is_named_where_the_name_is_known(void **state)
+{
+	const struct service claim = claim_of_shell();
+	const pid_t holders[] = { SQUATTER, 0 };
+	struct listener l;
+	const struct socket_row *row = listener_init(&l, holders);
+	struct status_verdict v;
+
+	reconcile_service(&claim, &row, 1, &(struct status_sources){ look_up, .user = name_of },
+			  NOW, STALE_S, &v);
+	assert_string_equal(v.reason, "held by apache (40) of user www-data, not by this claim");
+}
+
 static void a_stranger_beside_the_service_is_named(void **state)
 {
 	struct service claim = claim_of_shell();
@@ -472,7 +490,7 @@ static void a_stranger_beside_the_service_is_named(void **state)
 		assert_int_equal(v.status, SERVICE_ACTIVE);
 		assert_ptr_equal(v.strange_socket, &strange.row);
 		assert_int_equal(v.stranger.pid, STRANGER);
-		assert_true(status_warning(&v, look_up, NULL, warning));
+		assert_true(status_warning(&v, &(struct status_sources){ look_up }, warning));
 		assert_string_equal(warning, "vite (30) of user 100 listens on 127.0.0.2:3100 as "
 					     "well, and is not of this claim");
 	}
@@ -484,7 +502,7 @@ static void a_stranger_beside_the_service_is_named(void **state)
 			  &v);
 	assert_int_equal(v.status, SERVICE_SQUATTED);
 	assert_null(v.strange_socket);
-	assert_false(status_warning(&v, look_up, NULL, warning));
+	assert_false(status_warning(&v, &(struct status_sources){ look_up }, warning));
 	assert_string_equal(warning, "");
 }
 
@@ -660,6 +678,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listeners_and_bound_udp_sockets_serve),
+		cmocka_unit_test(a_squatters_user_is_named_where_the_name_is_known),
 		cmocka_unit_test(statuses_follow_from_holders_and_binder),
 		cmocka_unit_test(the_status_stays_while_the_process_ends),
 		cmocka_unit_test(a_process_that_does_not_let_go_is_named),
