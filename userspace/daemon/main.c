@@ -6,13 +6,16 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api/api.h"
 #include "base/cleanup.h"
@@ -320,6 +323,32 @@ static int exit_code(int error)
 	return outcome_row(error ? outcome : OUTCOME_OK)->exit_code;
 }
 
+static int let_go_of_code(struct dl_phdr_info *object, size_t size, void *user_data)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &object->dlpi_phdr[i];
+		uintptr_t begin = object->dlpi_addr + p->p_vaddr, end = begin + p->p_memsz;
+
+		/* what may be written, or was by the linker, is nowhere else */
+		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
+			madvise((void *)(begin & ~(page - 1)), end - (begin & ~(page - 1)),
+				MADV_DONTNEED);
+	}
+	return 0;
+}
+
+/*
+ * To load BPF takes far more memory than to run it: a heap, and libraries that are not looked into
+ * again.  Their code stays in the kernel's cache, from where a page comes back that is needed.
+ */
+static void trim_start(void)
+{
+	malloc_trim(0);
+	dl_iterate_phdr(let_go_of_code, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon d = { .state = { .lock_fd = -1, .listen_fd = -1 } };
@@ -337,8 +366,7 @@ int main(int argc, char **argv)
 
 	r = start(&d, &options);
 	if (!r) {
-		/* loading BPF needs far more memory than running it */
-		malloc_trim(0);
+		trim_start();
 		log_info("listening on %s", d.state.socket);
 		if (notify_manager("READY=1"))
 			log_warning("the service manager was not told that we are ready");
