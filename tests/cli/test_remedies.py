@@ -64,6 +64,41 @@ case "$*" in ps*format*) echo "beef 127.0.0.1:{self.port}->80/tcp" ;; esac
         self.assertIn("API of docker", answer["summary"])
         self.assertEqual([r["command"] for r in answer["remedies"]], [None, "pd claim NAME"])
 
+    @needs_root
+    def test_api_of_docker_is_told_from_a_port_beside_it(self):
+        self.engine("docker")
+        self.published_by("dockerd", "-H", "unix:///run/docker.sock", "-H",
+                          f"tcp://[::1]:{self.other},tcp://0.0.0.0:{self.port}")
+        self.assertIn("API of docker", self.why()["summary"])
+
+    @needs_root
+    def test_container_without_a_proxy_is_stopped_by_the_port_that_dockerd_has_for_it(self):
+        self.engine("docker")
+        self.published_by("dockerd", "-H", "unix:///run/docker.sock", "-H",
+                          f"tcp://127.0.0.1:{self.other}")
+        self.assertNotIn("API", self.why()["summary"])
+        self.follow(self.first())
+        self.assertEqual(self.told(), "stop cafe")
+
+    def test_container_behind_rootlesskit_is_stopped_by_the_port_that_it_publishes(self):
+        self.engine("docker")
+        self.published_by("rootlesskit", "--net=slirp4netns", "dockerd-rootless.sh")
+        self.follow(self.first())
+        self.assertEqual(self.told(), "stop cafe")
+
+    def test_container_whose_monitor_has_its_port_is_named_by_the_monitor(self):
+        self.engine("podman")
+        self.published_by("conmon", "--api-version", "1", "-c", CONTAINER, "-u", CONTAINER)
+        self.follow(self.first())
+        self.assertEqual(self.told(), f"stop {CONTAINER[:12]}")
+
+    def test_container_behind_pasta_is_found_by_the_port_that_it_publishes(self):
+        self.engine("podman")
+        self.published_by("pasta", "--config-net", "-t", f"{self.port}-{self.port}:80-80",
+                          "--netns", "/run/netns/netns-1")
+        self.follow(self.first())
+        self.assertEqual(self.told(), "stop beef")
+
     def test_container_behind_slirp4netns_is_named_by_its_socket(self):
         self.engine("podman")
         self.published_by("slirp4netns", "-c", "--api-socket", f"/run/libpod/tmp/{CONTAINER}.net",
