@@ -34,12 +34,22 @@ int check_identity(const struct command *self, const struct command_line *line, 
 				  "'%.100s' is no service: %s; for example myapp:web", id, why);
 }
 
+int check_service(const struct command *self, const struct command_line *line, const char *id)
+{
+	const char *why;
+
+	if (identity_check_of_user(id, &why) == 0)
+		return 0;
+	return render_usage_error(line->json, self->name,
+				  "'%.100s' is no service: %s; for example myapp:web", id, why);
+}
+
 int check_pattern(const struct command *self, const struct command_line *line, const char *text)
 {
 	const char *why;
 
 	if (*text && !pattern_has_wildcard(text))
-		return check_identity(self, line, text);
+		return check_service(self, line, text);
 	if (pattern_check(text, &why) == 0)
 		return 0;
 	return render_usage_error(line->json, self->name,

@@ -15,6 +15,8 @@ struct command_line;
 int check_port(const struct command *self, const struct command_line *line, const char *text,
 	       uint16_t *ret_port);
 int check_identity(const struct command *self, const struct command_line *line, const char *id);
+/* … of one that exists: "shop:web@bob" is another user's. */
+int check_service(const struct command *self, const struct command_line *line, const char *id);
 /* An identity, or a pattern where it has a wildcard. */
 int check_pattern(const struct command *self, const struct command_line *line, const char *text);
 /* The same, or ":PORT". */

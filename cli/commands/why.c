@@ -117,7 +117,7 @@ static int check_target(const struct command *self, const struct command_line *l
 	int e;
 
 	if (digits == text && text[strspn(text, "0123456789")])
-		return check_identity(self, line, text);
+		return check_service(self, line, text);
 	e = check_port(self, line, digits, &port);
 	snprintf(ret, NUMBER_WIDTH, "%u", port);
 	return e;

@@ -152,10 +152,6 @@ class OwnershipTest(harness.PortDaddyTest):
         self.assertEqual(answer.code, NOT_ALLOWED)
         self.assertEqual(self.daemon.query("SELECT * FROM services"), before)
 
-    def test_claim_of_another_users_name_is_refused(self):
-        answer = self.daemon.run("claim", "root:web", uid=NOBODY)
-        self.assertEqual(answer.code, NOT_ALLOWED)
-
     def test_everybody_may_look(self):
         found = self.daemon.json("find", uid=NOBODY)["services"]
         self.assertEqual([s["id"] for s in found], ["root:web"])

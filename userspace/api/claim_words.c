@@ -49,6 +49,7 @@ static int describe_holder(struct request *r, uint16_t port, char ret[static WHO
 	char comm[PROCESS_COMM_SIZE], where[WHY_SOCKET_SIZE];
 	const struct process *process;
 	const struct process_id *id;
+	uid_t user = request_user(r);
 	size_t n = 0;
 	int fault = judge_holdings(inv, port, &holdings, &n);
 
@@ -59,8 +60,8 @@ static int describe_holder(struct request *r, uint16_t port, char ret[static WHO
 	process = inventory_process(inv, id);
 	why_describe_socket(holdings[0].socket, r->now, where);
 	snprintf(ret, WHO_SIZE, "%s (%d)%s%s, %s", inventory_process_name(inv, id, comm), id->pid,
-		 process && process->uid != r->uid ? " of " : "",
-		 process && process->uid != r->uid ? user_name(process->uid) : "", where);
+		 process && process->uid != user ? " of " : "",
+		 process && process->uid != user ? user_name(process->uid) : "", where);
 	return 1;
 }
 
@@ -87,8 +88,11 @@ static int held_by_process(struct request *r, uint16_t port)
 			    port);
 }
 
-static int held_by_claim(struct request *r, uint16_t port, const char *id)
+static int held_by_claim(struct request *r, uint16_t port, const struct claim_result *result)
 {
+	char shown[IDENTITY_MAX + 1];
+	const char *id = registry_shown_id(r->api->config.registry, result->holder_id,
+					   result->holder_uid, request_user(r), shown);
 	struct json_object *holder = json_object_new_object(), *why = json_object_new_object();
 	const char *summary;
 	int fault;
@@ -113,12 +117,8 @@ int claim_words_refuse(struct request *r, int outcome, const struct claim_batch 
 	switch (outcome) {
 	case OUTCOME_CONFLICT:
 		if (*result->holder_id)
-			return held_by_claim(r, b->port, result->holder_id);
+			return held_by_claim(r, b->port, result);
 		return held_by_process(r, b->port);
-	case OUTCOME_NOT_ALLOWED:
-		return request_fail(r, OUTCOME_NOT_ALLOWED,
-				    "%s belongs to user %s: claim another name, or ask them",
-				    b->refused->id, user_name(result->holder_uid));
 	case OUTCOME_TOO_LARGE:
 		return request_fail_quota(r, QUOTA_CLAIMS, result->over);
 	case OUTCOME_NO_FREE_PORT:
@@ -209,7 +209,7 @@ static int say_not_bindable(const struct notice *n)
 	bool is_free = !result->existing || result->previous_port;
 	int fault = 0;
 
-	tcp.uid = n->r->uid;
+	tcp.uid = n->batch->uid;
 	if (result->use == PORT_SERVED)
 		return 0;
 	if (!is_free)
@@ -217,7 +217,7 @@ static int say_not_bindable(const struct notice *n)
 	if (fault || (is_free && result->port >= PRIVILEGED_PORT))
 		return fault;
 	why = json_object_new_object();
-	fault = why_view(n->r->api, &tcp, n->r->uid, n->r->now, why);
+	fault = why_view(n->r->api, &tcp, n->batch->uid, n->r->now, why);
 	if (!fault && !json_bool_of(why, "free"))
 		say(n, "port %u cannot be bound now: %s (see: pd why %u)", result->port,
 		    json_text_of(why, "summary"), result->port);
@@ -251,6 +251,13 @@ static void say_range(const struct notice *n)
 	    n->order->id, result->port, range->first, range->last);
 }
 
+/* Not the caller's own, and not obvious to who typed sudo. */
+static void say_whose(const struct notice *n)
+{
+	if (n->batch->uid != n->r->uid)
+		say(n, "%s belongs to %s, who called sudo", n->order->id, user_name(n->batch->uid));
+}
+
 int claim_words_notices(struct request *r, const struct claim_batch *b,
 			const struct claim_order *order, struct json_object *o)
 {
@@ -263,5 +270,7 @@ int claim_words_notices(struct request *r, const struct claim_batch *b,
 		fault = sayings[i](&n);
 	if (!fault)
 		say_range(&n);
+	if (!fault && !order->result.existing)
+		say_whose(&n);
 	return fault;
 }

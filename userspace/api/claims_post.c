@@ -144,7 +144,7 @@ static int claim(struct request *r, struct claim_batch *b)
 	int fault = request_begin_write(r);
 
 	b->pid = r->pid;
-	b->uid = r->uid;
+	b->uid = request_user(r);
 	b->now = r->now;
 	request_caller(r, &b->peer);
 	if (!fault)

@@ -42,8 +42,11 @@ static int on_due(const struct service *s, enum service_status status, int64_t a
 	struct request *r = user_data;
 	const struct cleanup *c = r->params;
 	struct json_object *o = json_append_object(json_object_object_get(r->answer, "released"));
+	char id[IDENTITY_MAX + 1];
 
-	json_add_text(o, "id", s->id);
+	json_add_text(
+		o, "id",
+		registry_shown_id(r->api->config.registry, s->id, s->uid, request_user(r), id));
 	json_add_int(o, "port", s->port);
 	json_add_text(o, "status", service_status_name(status));
 	json_add_int(o, "updatedAt", s->updated_at);

@@ -31,7 +31,10 @@ static int read_pattern(struct request *r, const struct param *p, const struct p
 		return fault;
 	snprintf(filter->text, sizeof(filter->text), "%s", pattern);
 	filter->activity.subjects[0] = filter->text;
-	return 0;
+	if (pattern_has_wildcard(pattern))
+		return 0;
+	filter->activity.subjects[0] = filter->ids[0];
+	return registry_meant_id(r->api->config.registry, pattern, request_user(r), filter->ids[0]);
 }
 
 /* An entry of the audit trail looks like an event here. */

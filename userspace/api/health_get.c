@@ -38,6 +38,7 @@ struct watching {
 	struct api *api;
 	struct lines *lines; /* NULL before the answer, and once the client has left */
 	struct health_round *round;
+	uid_t user; /* request_user() */
 };
 
 /* --- a service --- */
@@ -72,12 +73,14 @@ static struct json_object *previous_view(const struct health_previous *p)
 	return o;
 }
 
-static struct json_object *item_view(const struct health_item *item)
+static struct json_object *item_view(const struct watching *w, const struct health_item *item)
 {
+	char id[IDENTITY_MAX + 1];
 	struct json_object *o = json_object_new_object();
 	char url[HEALTH_URL_SIZE];
 
-	json_add_text(o, "id", item->id);
+	json_add_text(o, "id",
+		      registry_shown_id(w->api->config.registry, item->id, item->uid, w->user, id));
 	json_add_int(o, "port", item->port);
 	json_add_text(o, "status", service_status_name(item->status));
 	json_add_text(o, "result", item->result);
@@ -116,7 +119,7 @@ static void on_known(const struct health_item *item, void *user_data)
 {
 	struct json_object *line = json_object_new_object();
 
-	json_add(line, "service", item_view(item));
+	json_add(line, "service", item_view(user_data, item));
 	put(user_data, line);
 }
 
@@ -235,6 +238,7 @@ static int handle(struct request *r)
 	if (!w)
 		return -ENOMEM;
 	w->api = r->api;
+	w->user = request_user(r);
 	fault = new_round(r, q, w);
 	if (fault)
 		return fault;

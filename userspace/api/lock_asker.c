@@ -108,7 +108,7 @@ static bool consider(const struct service *s, void *user_data)
 	}
 	if (s->uid == search->uid &&
 	    belongs_is_nearest(&search->nearest, belongs_nearness(&search->asker, &basis)))
-		snprintf(search->id, sizeof(search->id), "%s", s->id);
+		identity_bare(s->id, search->id);
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/state.h"
 #include "api/view.h"
 #include "base/net.h"
 
@@ -26,9 +27,24 @@ struct read_so_far {
 	size_t subjects, ports;
 };
 
-static int add_word(struct request *r, const char *word, struct activity_filter *ret,
+/* A name means one's own service of that name, where there is one. */
+static int add_subject(struct request *r, const char *word, struct log_filter *ret, size_t i)
+{
+	int fault = 0;
+
+	ret->activity.subjects[i] = word;
+	if (pattern_has_wildcard(word) || identity_check_of_user(word, NULL))
+		return 0;
+	fault = registry_meant_id(r->api->config.registry, word, request_user(r), ret->ids[i]);
+	if (!fault)
+		ret->activity.subjects[i] = ret->ids[i];
+	return fault;
+}
+
+static int add_word(struct request *r, const char *word, struct log_filter *filter,
 		    struct read_so_far *n)
 {
+	struct activity_filter *ret = &filter->activity;
 	int action = activity_action_of_name(word);
 	bool is_port_only = *word == ':';
 	const char *why;
@@ -51,8 +67,7 @@ static int add_word(struct request *r, const char *word, struct activity_filter 
 				    "filter names more than %d services, locks or sessions; a "
 				    "pattern like myapp:* stands for many",
 				    ACTIVITY_SUBJECTS_MAX);
-	ret->subjects[n->subjects++] = word;
-	return 0;
+	return add_subject(r, word, filter, n->subjects++);
 }
 
 int log_filter_read(struct request *r, const struct param *p, const struct param_value *value,
@@ -66,18 +81,23 @@ int log_filter_read(struct request *r, const struct param *p, const struct param
 	snprintf(ret->text, sizeof(ret->text), "%s", value->text);
 	rest = ret->text;
 	while (!fault && rest)
-		fault = add_word(r, strsep(&rest, ","), &ret->activity, &n);
+		fault = add_word(r, strsep(&rest, ","), ret, &n);
 	return fault;
 }
 
-struct json_object *log_entry_view(const struct activity *entry)
+struct json_object *log_entry_view(const struct activity *entry, uid_t viewer)
 {
+	const char *user = entry->service ? strchr(entry->service, '@') : NULL;
 	struct json_object *o = json_object_new_object();
+	char id[IDENTITY_MAX + 1] = "";
 
 	json_add_int(o, "id", entry->id);
 	json_add_int(o, "at", entry->timestamp);
 	json_add_text(o, "action", activity_action_name(entry->action));
-	json_add_text(o, "service", entry->service);
+	/* what an entry is about may be gone: whose it was is known by its name alone */
+	if (viewer != PROCESS_UID_UNKNOWN && user && !strcmp(user + 1, user_word(viewer)))
+		identity_bare(entry->service, id);
+	json_add_text(o, "service", *id ? id : entry->service);
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "port", entry->port);
 	json_add_known(o, "pid", entry->pid);

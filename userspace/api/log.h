@@ -10,8 +10,9 @@
 #include "registry/registry.h"
 
 struct log_filter {
-	struct activity_filter activity;      /* its subjects point into `text` */
+	struct activity_filter activity;      /* its subjects point into the two below */
 	char text[PARSE_PARAM_MAX_BYTES + 1]; /* a copy of what was asked, cut at its commas */
+	char ids[ACTIVITY_SUBJECTS_MAX][IDENTITY_MAX + 1]; /* of services that names mean */
 };
 
 /*
@@ -24,7 +25,8 @@ struct log_filter {
 	PARAM_ROW(key, log_filter_read, type, member, struct log_filter)
 param_read log_filter_read;
 
-/* One entry as JSON; owned by the caller. */
-struct json_object *log_entry_view(const struct activity *entry);
+/* One entry as JSON, as a user sees it (PROCESS_UID_UNKNOWN: as it is stored); owned by the caller.
+ */
+struct json_object *log_entry_view(const struct activity *entry, uid_t viewer);
 
 #endif

@@ -29,7 +29,7 @@ static bool list_entry(const struct activity *entry, void *user_data)
 	if (!page_list_has_room(list))
 		return false;
 	list->number = entry->id;
-	return page_list_add(list, log_entry_view(entry));
+	return page_list_add(list, log_entry_view(entry, request_user(list->r)));
 }
 
 /* `since` and `from` both say where to begin: the later one counts. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/match.h"
 
+#include "api/state.h"
 #include "base/identity.h"
 #include "base/net.h"
 #include "http/request.h"
@@ -19,12 +20,15 @@ int match_read(struct request *r, const struct param *p, const struct param_valu
 	}
 	match->many = pattern_has_wildcard(text);
 	match->filter.pattern = text;
-	if (match->many ? pattern_check(text, &why) : identity_check(text, &why))
+	if (match->many ? pattern_check(text, &why) : identity_check_of_user(text, &why))
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "\"%.64s\" cannot be read: %s; write an id like myapp:web, a "
 				    "pattern like myapp:* or :3000",
 				    text, why);
-	return 0;
+	if (match->many)
+		return 0;
+	match->filter.pattern = match->id;
+	return registry_meant_id(r->api->config.registry, text, request_user(r), match->id);
 }
 
 int match_fail(struct request *r, const struct match *match)

@@ -8,8 +8,9 @@
 #include "registry/registry.h"
 
 struct match {
-	const char *text; /* as it was given; NULL = all */
-	bool many;	  /* a pattern */
+	char id[IDENTITY_MAX + 1]; /* of the caller's own, where that is not as given */
+	const char *text;	   /* as it was given; NULL = all */
+	bool many;		   /* a pattern */
 	struct service_filter filter;
 };
 

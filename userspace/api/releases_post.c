@@ -77,11 +77,15 @@ static int nothing_matched(struct request *r, const struct release *rel)
 
 /* --- done --- */
 
-static struct json_object *add_claim(struct json_object *list, const struct service *s)
+static struct json_object *add_claim(struct request *r, struct json_object *list,
+				     const struct service *s)
 {
 	struct json_object *o = json_append_object(list);
+	char id[IDENTITY_MAX + 1];
 
-	json_add_text(o, "id", s->id);
+	json_add_text(
+		o, "id",
+		registry_shown_id(r->api->config.registry, s->id, s->uid, request_user(r), id));
 	json_add_int(o, "port", s->port);
 	return o;
 }
@@ -93,7 +97,7 @@ static int release_one(struct request *r, struct release *rel, const struct serv
 
 	if (!fault)
 		fault = claim_release(r->api->config.tracker, s, NULL, actor, r->now);
-	return fault ? fault : add_held_by(r, s->port, add_claim(rel->released, s));
+	return fault ? fault : add_held_by(r, s->port, add_claim(r, rel->released, s));
 }
 
 /* Copied out of the registry's cursor: inside it nothing may be written. */
@@ -114,7 +118,7 @@ static int release_chunk(struct request *r, struct release *rel, const struct se
 		if (release_is_allowed(r->uid, s))
 			fault = release_one(r, rel, s, &actor);
 		else
-			json_add_text(add_claim(rel->refused, s), "user", user_name(s->uid));
+			json_add_text(add_claim(r, rel->refused, s), "user", user_name(s->uid));
 		snprintf(rel->last, sizeof(rel->last), "%s", s->id);
 	}
 	return fault;

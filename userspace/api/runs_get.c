@@ -19,6 +19,8 @@
 struct question {
 	const char *pattern; /* of services; NULL = all */
 	uint32_t run;	     /* 0 = all */
+
+	char id[IDENTITY_MAX + 1]; /* that a pattern without wildcards means */
 };
 
 ROUTE(runs_get, GET, "/v1/runs", struct question,
@@ -28,16 +30,18 @@ static bool is_asked(const struct question *q, const struct run *run)
 {
 	if (q->run && run->number != q->run)
 		return false;
-	return !q->pattern || pattern_match(q->pattern, run->service);
+	return !q->pattern || identity_is_meant(q->pattern, run->service);
 }
 
 static int write_run(struct request *r, const struct run *run)
 {
-	char id[RUN_ID_SIZE], outer[RUN_ID_SIZE];
+	char id[RUN_ID_SIZE], outer[RUN_ID_SIZE], service[IDENTITY_MAX + 1];
 
 	written_object_begin(r);
 	written_text(r, "id", run_id_format(run->number, id));
-	written_text(r, "service", run->service);
+	written_text(r, "service",
+		     registry_shown_id(r->api->config.registry, run->service, run->uid,
+				       request_user(r), service));
 	written_text(r, "state", run_state_name(run->state));
 	written_known(r, "port", run->port);
 	written_known(r, "since", run->since);
@@ -70,12 +74,16 @@ static int write_member(struct request *r, const struct run_member *m)
 
 static int handle(struct request *r)
 {
-	const struct question *q = r->params;
-	const struct registry *registry = r->api->config.registry;
+	struct question *q = r->params;
+	struct registry *registry = r->api->config.registry;
 	_cleanup_free_ struct run_member *members = NULL;
 	size_t n = 0;
 	int fault = runs_members(r->api->runs, &members, &n);
 
+	if (!fault && q->pattern && !pattern_has_wildcard(q->pattern)) {
+		fault = registry_meant_id(registry, q->pattern, request_user(r), q->id);
+		q->pattern = q->id;
+	}
 	json_add_bool(r->answer, "followed", runs_are_followed(r->api->runs));
 	if (!fault)
 		fault = written_list_begin(r, "runs");

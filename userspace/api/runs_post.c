@@ -111,8 +111,13 @@ static bool copy_claim(const struct service *s, void *user_data)
 
 static int find_claim(struct request *r, const char *id, struct run *run)
 {
-	const struct service_filter filter = { .pattern = id, .status = -1 };
-	int fault = registry_for_each_service(r->api->config.registry, &filter, copy_claim, run);
+	struct registry *registry = r->api->config.registry;
+	char own[IDENTITY_MAX + 1];
+	const struct service_filter filter = { .pattern = own, .status = -1 };
+	int fault = registry_meant_id(registry, id, request_user(r), own);
+
+	if (!fault)
+		fault = registry_for_each_service(registry, &filter, copy_claim, run);
 
 	if (fault || run->port)
 		return fault;

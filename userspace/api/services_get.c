@@ -29,6 +29,7 @@ struct question {
 	bool brief;
 	struct page page;
 
+	char id[IDENTITY_MAX + 1]; /* that a pattern without wildcards means */
 	struct service_filter filter;
 	bool claims, orphans;
 	/* where the page begins: behind this claim, or behind this orphan when all claims are
@@ -70,9 +71,12 @@ static int write_service_briefly(struct request *r, const struct service *s,
 {
 	const struct inventory *inv = r->api->config.inventory;
 	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
+	char id[IDENTITY_MAX + 1];
 
 	written_object_begin(r);
-	written_text(r, "id", s->id);
+	written_text(
+		r, "id",
+		registry_shown_id(r->api->config.registry, s->id, s->uid, request_user(r), id));
 	written_int(r, "port", s->port);
 	written_text(r, "status", judge_status_name(&now->verdict));
 	if (s->uid != r->uid)
@@ -99,14 +103,17 @@ static const char *url_of(const struct service *s, char ret[static URL_SIZE])
 	return ret;
 }
 
-static struct json_object *service_view(struct api *api, const struct service *s,
-					const struct judgement *now, uid_t viewer)
+static struct json_object *service_view(struct request *r, const struct service *s,
+					const struct judgement *now)
 {
+	struct api *api = r->api;
 	struct json_object *o = json_object_new_object();
 	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
 	char url[URL_SIZE];
+	char id[IDENTITY_MAX + 1];
 
-	json_add_text(o, "id", s->id);
+	json_add_text(o, "id",
+		      registry_shown_id(api->config.registry, s->id, s->uid, request_user(r), id));
 	json_add_int(o, "port", s->port);
 	json_add_text(o, "status", judge_status_name(&now->verdict));
 	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
@@ -117,7 +124,7 @@ static struct json_object *service_view(struct api *api, const struct service *s
 	json_add_text(o, "healthPath", s->health_path);
 	json_add_text(o, "url", url_of(s, url));
 	json_add_text(o, "user", user_name(s->uid));
-	json_add_text(o, "cwd", user_may_see(viewer, s->uid) ? s->cwd : NULL);
+	json_add_text(o, "cwd", user_may_see(r->uid, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "run", run_of(s, run));
 	json_add_text(o, "reason", now->verdict.reason);
 	json_add_text(o, "warning", warning_of(api->config.inventory, s, now, warning));
@@ -134,7 +141,7 @@ static int add_service(struct request *r, const struct service *s, const struct 
 		return fault;
 	if (!q->status_name || strcmp(q->status_name, judge_status_name(&now.verdict)) == 0)
 		fault = q->brief ? write_service_briefly(r, s, &now)
-				 : written_list_add(r, service_view(r->api, s, &now, r->uid));
+				 : written_list_add(r, service_view(r, s, &now));
 	free(now.holdings);
 	/* the look at the holders saw more than the events had told: let the tracker know */
 	if (now.verdict.status != s->status)
@@ -305,6 +312,11 @@ static int handle(struct request *r)
 	int fault = read_cursor(r, q);
 
 	q->filter = (struct service_filter){ .pattern = q->pattern, .port = q->port, .status = -1 };
+	if (!fault && q->pattern && !pattern_has_wildcard(q->pattern)) {
+		fault = registry_meant_id(r->api->config.registry, q->pattern, request_user(r),
+					  q->id);
+		q->filter.pattern = q->id;
+	}
 	if (!fault)
 		fault = read_status(r, q);
 	if (!fault)

@@ -126,7 +126,8 @@ static int handle(struct request *r)
 	struct listing l = {
 		.r = r,
 		.asked = q,
-		.owners = { r->api->config.inventory, r->api->config.registry, r->now },
+		.owners = { r->api->config.inventory, r->api->config.registry, r->now,
+			    request_user(r) },
 		.walk = { .inv = r->api->config.inventory, .port = q->port, .idle_too = q->port },
 	};
 	char next[PAGE_SOCKET_SIZE];

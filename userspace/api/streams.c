@@ -37,7 +37,7 @@ static bool accepts_entry_as_event(const void *filter, const void *what)
 
 static struct json_object *view_entry(const void *entry)
 {
-	return log_entry_view(entry);
+	return log_entry_view(entry, PROCESS_UID_UNKNOWN);
 }
 
 struct staged_entry {

@@ -50,6 +50,32 @@ int identity_check(const char *id, const char **ret_why)
 	return 0;
 }
 
+int identity_check_of_user(const char *id, const char **ret_why)
+{
+	const char *at = strchr(id, '@');
+	char bare[IDENTITY_MAX + 1];
+	size_t length = at ? strlen(at + 1) : 0;
+
+	if (!at)
+		return identity_check(id, ret_why);
+	if ((size_t)(at - id) > IDENTITY_MAX)
+		return refuse(ret_why, "a part of a name has at most 64 characters");
+	if (identity_check(identity_bare(id, bare), ret_why))
+		return -EINVAL;
+	if (length == 0 || length > IDENTITY_USER_MAX)
+		return refuse(ret_why, "behind '@' stands no user");
+	for (const char *c = at + 1; *c; c++)
+		if (!is_part_char(*c))
+			return refuse(ret_why, "behind '@' stands no user");
+	return 0;
+}
+
+const char *identity_bare(const char *id, char ret[static IDENTITY_MAX + 1])
+{
+	snprintf(ret, IDENTITY_MAX + 1, "%.*s", (int)strcspn(id, "@"), id);
+	return ret;
+}
+
 static bool is_letter_or_digit(char c)
 {
 	return is_part_char(c) && !strchr("._-", c);
@@ -95,9 +121,9 @@ int pattern_check(const char *pattern, const char **ret_why)
 	if (strnlen(pattern, PATTERN_MAX + 1) > PATTERN_MAX)
 		return refuse(ret_why, "a pattern has at most 256 characters");
 	for (const char *c = pattern; *c; c++)
-		if (!is_part_char(*c) && !strchr(":*?", *c))
+		if (!is_part_char(*c) && !strchr(":@*?", *c))
 			return refuse(ret_why, "a pattern has only letters, digits, '.', '_', '-', "
-					       "':', '*' and '?'");
+					       "':', '@', '*' and '?'");
 	return 0;
 }
 
@@ -126,6 +152,16 @@ bool pattern_match(const char *pattern, const char *id)
 	while (*pattern == '*')
 		pattern++;
 	return *pattern == '\0';
+}
+
+bool identity_is_meant(const char *pattern, const char *id)
+{
+	char bare[IDENTITY_MAX + 1];
+
+	if (!pattern_has_wildcard(pattern))
+		return strcmp(pattern, id) == 0;
+	return pattern_match(pattern, id) ||
+	       (strchr(id, '@') && pattern_match(pattern, identity_bare(id, bare)));
 }
 
 bool pattern_has_wildcard(const char *pattern)

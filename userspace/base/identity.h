@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #define IDENTITY_PART_MAX 64
-#define IDENTITY_MAX	  (3 * IDENTITY_PART_MAX + 2) /* without the NUL */
+#define IDENTITY_USER_MAX 32 /* longer names of users stand there as their number */
+#define IDENTITY_MAX	  (3 * IDENTITY_PART_MAX + 2 + 1 + IDENTITY_USER_MAX) /* without the NUL */
 #define PATTERN_MAX	  256
 #define LOCK_NAME_MAX	  128
 
@@ -29,6 +30,15 @@ struct port_range {
 int identity_check(const char *id, const char **ret_why);
 
 /*
+ * Names belong to users: of a second user who claims one, it is stored as "shop:web@bob".  The
+ * same as identity_check(), and such a name with its user is one, too.
+ */
+int identity_check_of_user(const char *id, const char **ret_why);
+
+/* The name alone, without a user.  Returns ret. */
+const char *identity_bare(const char *id, char ret[static IDENTITY_MAX + 1]);
+
+/*
  * Makes one legal part out of any text (a directory's or a branch's name): every other byte becomes
  * '-', cut to IDENTITY_PART_MAX, never empty ("x" at worst).  False where that leaves no letter and
  * no digit of it: then the part is its hash, "x-1f2e3d4c", the same wherever it is made.
@@ -41,12 +51,16 @@ bool identity_part_from(const char *text, char ret[static IDENTITY_PART_MAX + 1]
  */
 int lock_name_check(const char *name, const char **ret_why);
 
-/* Checks a pattern: not empty, at most PATTERN_MAX, only identity characters, ':', '*' and '?'. */
+/* Checks a pattern: not empty, at most PATTERN_MAX, only identity characters, ':', '@', '*' and
+ * '?'. */
 int pattern_check(const char *pattern, const char **ret_why);
 
 /* '*' is any run (also across ':'), '?' one character, everything else itself. Linear memory, no
  * exponential time on hostile patterns. */
 bool pattern_match(const char *pattern, const char *id);
+
+/* Is the service meant?  A pattern fits its name with or without the user, a name itself alone. */
+bool identity_is_meant(const char *pattern, const char *id);
 
 /* True when the text has a wildcard at all. */
 bool pattern_has_wildcard(const char *pattern);

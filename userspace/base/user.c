@@ -5,8 +5,10 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "base/identity.h"
 #include "base/process.h"
 
 #define USER_NAMES	 16  /* more different users than that rarely hold ports */
@@ -38,6 +40,19 @@ const char *user_name(uid_t uid)
 	else
 		snprintf(cache[next].name, sizeof(cache[next].name), "%u", uid);
 	return cache[next].name;
+}
+
+const char *user_word(uid_t uid)
+{
+	static char number[16];
+	const char *name = user_name(uid);
+	char id[IDENTITY_MAX + 1];
+
+	snprintf(id, sizeof(id), "x@%s", name ? name : "");
+	if (name && strlen(name) <= IDENTITY_USER_MAX && !identity_check_of_user(id, NULL))
+		return name;
+	snprintf(number, sizeof(number), "%u", uid);
+	return number;
 }
 
 bool user_find(const char *name, uid_t *ret)

@@ -12,6 +12,10 @@
  * valid until the next call. */
 const char *user_name(uid_t uid);
 
+/* The name as it stands in a service's id, "shop:web@bob" (identity.h): the number of a user whose
+ * name cannot stand there.  Valid as above. */
+const char *user_word(uid_t uid);
+
 /* The user of a name, or of a number.  False when there is none. */
 bool user_find(const char *name, uid_t *ret);
 

@@ -269,6 +269,7 @@ static void copy_previous(const struct health_record *record, void *user_data)
 static int copy_service(struct health_item *item, const struct service *s)
 {
 	item->port = s->port;
+	item->uid = s->uid;
 	item->claimed_at = last_claimed(s);
 	item->seen_at = s->updated_at;
 	item->id = strdup(s->id);

@@ -33,6 +33,7 @@ struct health_previous {
 struct health_item {
 	struct health_round *round;
 	char *id;
+	uid_t uid; /* whose service it is */
 	uint16_t port;
 	enum service_status status;
 	/* of one that serves: that it was left behind, or that a stranger serves beside it; or ""

@@ -176,21 +176,30 @@ int why_facts_judge(struct explainer *x, struct why_facts *f)
 
 /* --- around it --- */
 
+/* The claim of the port, by the name that the viewer knows it by. */
+struct claim_search {
+	struct registry *registry;
+	struct why_facts *facts;
+};
+
 static bool copy_id(const struct service *service, void *user_data)
 {
-	char **ret = user_data;
+	struct claim_search *search = user_data;
+	char id[IDENTITY_MAX + 1];
 
-	*ret = strdup(service->id);
+	search->facts->claim = strdup(registry_shown_id(search->registry, service->id, service->uid,
+							search->facts->viewer, id));
 	return false;
 }
 
 static int add_claim(struct explainer *x, struct why_facts *f)
 {
+	struct claim_search search = { x->registry, f };
 	int r;
 
 	if (!f->netns.own) /* claims are about this namespace */
 		return 0;
-	r = registry_service_by_port(x->registry, why_asked_port(&f->question), copy_id, &f->claim);
+	r = registry_service_by_port(x->registry, why_asked_port(&f->question), copy_id, &search);
 	if (r == OUTCOME_NO)
 		return 0;
 	return r || f->claim ? r : -ENOMEM;

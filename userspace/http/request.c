@@ -78,6 +78,22 @@ void request_caller(const struct request *r, struct process *ret)
 		*ret = (struct process){ 0 };
 }
 
+uid_t request_user(struct request *r)
+{
+	struct process_id peer;
+
+	if (r->user_known)
+		return r->user;
+	r->user = r->uid;
+	r->user_known = true;
+	if (r->uid != 0 || !r->pid || procfs_identity(r->pid, &peer))
+		return r->user;
+	r->user = procfs_starter(&peer);
+	if (r->user == PROCESS_UID_UNKNOWN)
+		r->user = r->uid;
+	return r->user;
+}
+
 const char *request_caller_name(const struct request *r, char ret[REQUEST_COMM_SIZE])
 {
 	struct process peer;

@@ -43,6 +43,8 @@ struct request {
 	const struct route *route;
 	pid_t pid; /* of the peer when it connected; 0 = not visible from here */
 	uid_t uid;
+	uid_t user; /* request_user(), where user_known */
+	bool user_known;
 	int64_t now; /* Unix seconds */
 	struct request_trace trace;
 
@@ -79,6 +81,12 @@ int request_fail(struct request *r, enum outcome outcome, const char *format, ..
  * a pid namespace that is not below ours.
  */
 void request_caller(const struct request *r, struct process *ret);
+
+/*
+ * Whose names are meant: the caller's, and below sudo those of the user who called it, which is a
+ * matter of names alone: rights are those of `uid`.
+ */
+uid_t request_user(struct request *r);
 
 /* The name of the program that asks, as UTF-8; "" where it is not visible from here.  Returns ret.
  */

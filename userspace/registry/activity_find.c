@@ -78,7 +78,7 @@ bool activity_filter_accepts(const struct activity_filter *filter, int action, c
 		if (filter->ports[i] == port)
 			return true;
 	for (size_t i = 0; i < ACTIVITY_SUBJECTS_MAX && filter->subjects[i]; i++)
-		if (service && *service && pattern_match(filter->subjects[i], service))
+		if (service && *service && identity_is_meant(filter->subjects[i], service))
 			return true;
 	return false;
 }
@@ -272,7 +272,7 @@ static int names_of_pattern(struct registry *r, const char *pattern, struct name
 		const char *name = query_column_text(&q, 0);
 
 		names->too_many = ++names->seen > NAMES_SEEN_MAX;
-		if (!name || !pattern_match(pattern, name))
+		if (!name || !identity_is_meant(pattern, name))
 			continue;
 		more = names_add(names, name);
 		if (more < 0)

@@ -48,7 +48,8 @@ static int current_load(struct registry *r, const char *id, struct current *ret)
 /* What a claim chooses by. */
 struct choice {
 	struct registry *r;
-	const struct claim_request *request;
+	const struct claim_request *request; /* its id is the stored one */
+	const char *name;		     /* as its user calls it */
 	const struct current *current;
 	struct port_range range;
 	port_look look;
@@ -91,7 +92,7 @@ static int is_free(const struct choice *c, uint16_t port)
 }
 
 /* Whose a claimed port, or a home, is; a row that readers skip has a name of any bytes. */
-static int holder_name(struct registry *r, uint16_t port, char ret[IDENTITY_MAX + 1])
+static int holder_of(struct registry *r, uint16_t port, struct claim_result *ret)
 {
 	static const enum statement ways[] = { STATEMENT_SERVICE_BY_PORT,
 					       STATEMENT_SERVICE_BY_HOME };
@@ -104,7 +105,10 @@ static int holder_name(struct registry *r, uint16_t port, char ret[IDENTITY_MAX 
 		query_bind_int(&q, 1, port);
 		more = query_next(&q);
 		id = more > 0 ? query_column_text(&q, SERVICE_COLUMN_ID) : NULL;
-		text_to_utf8(id ? id : "", ret, IDENTITY_MAX + 1);
+		text_to_utf8(id ? id : "", ret->holder_id, sizeof(ret->holder_id));
+		if (more > 0)
+			ret->holder_uid = (uid_t)query_column_int(
+				&q, SERVICE_COLUMN_UID, 0, PROCESS_UID_UNKNOWN - 1, r->owner);
 	}
 	return more < 0 ? more : 0;
 }
@@ -118,7 +122,7 @@ static int choose_exact(const struct choice *c, struct claim_result *ret)
 	if (taken < 0)
 		return taken;
 	if (taken) {
-		int error = holder_name(c->r, ret->port, ret->holder_id);
+		int error = holder_of(c->r, ret->port, ret);
 
 		return error < 0 ? error : OUTCOME_CONFLICT;
 	}
@@ -126,13 +130,15 @@ static int choose_exact(const struct choice *c, struct claim_result *ret)
 	return ret->use == PORT_FREE || ret->use == PORT_SERVED ? 0 : OUTCOME_CONFLICT;
 }
 
-/* The port that the service had last, 0 when it never had one. */
-static int remembered_port(struct registry *r, const char *id, uint16_t *ret)
+/* The port that the service of its user had last, by whichever id; 0 when it never had one. */
+static int remembered_port(const struct choice *c, uint16_t *ret)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_PORT_REMEMBERED);
+	_cleanup_(query_done) struct query q = query_start(c->r, STATEMENT_PORT_REMEMBERED);
 	int more;
 
-	query_bind_text(&q, 1, id);
+	query_bind_text(&q, 1, c->request->id);
+	query_bind_text(&q, 2, c->name);
+	query_bind_int(&q, 3, c->request->uid);
 	more = query_next(&q);
 	if (more < 0)
 		return more;
@@ -150,7 +156,7 @@ static uint16_t wish(const struct choice *c, unsigned n, uint16_t remembered)
 	bool is_inside = remembered >= c->range.first && remembered <= c->range.last;
 
 	if (n > 0)
-		return port_candidate(c->request->id, c->range, n - 1);
+		return port_candidate(c->name, c->range, n - 1);
 	return c->request->range.first == 0 || is_inside ? remembered : 0;
 }
 
@@ -159,7 +165,7 @@ static int choose_wish(const struct choice *c, struct claim_result *ret)
 {
 	unsigned size = c->range.last - c->range.first + 1u;
 	uint16_t remembered = 0;
-	int error = ret->home ? 0 : remembered_port(c->r, c->request->id, &remembered);
+	int error = ret->home ? 0 : remembered_port(c, &remembered);
 
 	for (unsigned n = 0; error >= 0 && n <= size; n++) {
 		uint16_t port = wish(c, n, remembered);
@@ -186,10 +192,9 @@ static int choose_again(const struct choice *c, struct claim_result *ret)
 	const struct current *current = c->current;
 	int home_is_free;
 
-	*ret = (struct claim_result){ .port = current->port,
-				      .home = current->home,
-				      .existing = true,
-				      .use = use_of(c, current->port) };
+	ret->port = current->port;
+	ret->home = current->home;
+	ret->use = use_of(c, current->port);
 	if (ret->use == PORT_SERVED)
 		return 0;
 	home_is_free = current->home == current->port ? 0 : is_free(c, current->home);
@@ -230,20 +235,9 @@ static int64_t expiry(const struct claim_request *request, const struct current 
 	return current->expires_at > request->now ? current->expires_at : 0;
 }
 
-/* Whose the claim is, also when root makes it anew. */
-static uid_t owner_of(const struct claim_request *request, const struct current *current)
+static void bind_claimer(struct query *q, const struct claim_request *request)
 {
-	return current->found ? current->uid : request->uid;
-}
-
-/* Who claimed it.  Root, refreshing another user's claim, does not become the one whom the user's
- * server has to fit. */
-static void bind_claimer(struct query *q, const struct claim_request *request,
-			 const struct current *current)
-{
-	query_bind_int(q, 6, owner_of(request, current));
-	if (current->found && current->uid != request->uid)
-		return; /* unbound is NULL: stays */
+	query_bind_int(q, 6, request->uid);
 	query_bind_text(q, 7, request->cwd ? request->cwd : "");
 	query_bind_int(q, 8, request->sid);
 	query_bind_int(q, 9, request->claimer.pid);
@@ -264,7 +258,7 @@ static int store_service(struct registry *r, const struct claim_request *request
 	query_bind_int(&q, 3, request->now);
 	query_bind_text(&q, 4, request->health_path);
 	query_bind_text(&q, 5, service_status_name(anew ? SERVICE_CLAIMED : current->status));
-	bind_claimer(&q, request, current);
+	bind_claimer(&q, request);
 	query_bind_int(&q, 12, !anew && current->ever_active);
 	query_bind_int(&q, 13, expiry(request, current));
 	query_bind_int_or_null(&q, 14, request->range.first, 0);
@@ -276,9 +270,10 @@ static int store_service(struct registry *r, const struct claim_request *request
 }
 
 /* The home is remembered last: there the name begins when it is claimed anew. */
-static int remember(struct registry *r, const struct claim_request *request, uid_t uid,
+static int remember(struct registry *r, const struct claim_request *request,
 		    const struct claim_result *result)
 {
+	uid_t uid = request->uid;
 	int error = registry_port_remember(r, request->id, result->port, uid, request->now);
 
 	if (error == 0 && result->home != result->port)
@@ -297,7 +292,7 @@ static int store_new(struct registry *r, const struct claim_request *request,
 
 	if (error < 0)
 		return error;
-	error = remember(r, request, request->uid, result);
+	error = remember(r, request, result);
 	if (error < 0 && registry_service_delete(r, request->id) < 0)
 		registry_batch_lose(r, error);
 	return error;
@@ -312,7 +307,7 @@ static int store_moved(struct registry *r, const struct claim_request *request,
 		return error;
 	error = store_service(r, request, current, result);
 	if (error == 0)
-		error = remember(r, request, current->uid, result);
+		error = remember(r, request, result);
 	return registry_savepoint_close(r, error);
 }
 
@@ -328,6 +323,7 @@ static int store_port(struct registry *r, const struct claim_request *request,
 	if (error < 0)
 		return error;
 	registry_ports_replace(r, current->port, current->home, result->port, result->home);
+	r->names_are_shared |= strchr(request->id, '@') != NULL;
 	return 0;
 }
 
@@ -335,7 +331,7 @@ static int store_port(struct registry *r, const struct claim_request *request,
 static int store_claim(struct registry *r, const struct claim_request *request,
 		       const struct current *current, const struct claim_result *result)
 {
-	uid_t uid = owner_of(request, current);
+	uid_t uid = request->uid;
 	bool charged = current->port == 0;
 	int error = charged ? quota_charge_existing(r->claims, uid, QUOTA_CLAIMS, 1) : 0;
 
@@ -354,7 +350,7 @@ static int check_quota(const struct registry *r, const struct claim_request *req
 {
 	if (current->port != 0)
 		return 0;
-	ret->over = quota_check(r->claims, owner_of(request, current), QUOTA_CLAIMS, 1);
+	ret->over = quota_check(r->claims, request->uid, QUOTA_CLAIMS, 1);
 	return ret->over ? OUTCOME_TOO_LARGE : 0;
 }
 
@@ -384,31 +380,30 @@ int registry_claim(struct registry *r, const struct claim_request *request, port
 		   void *user_data, struct claim_result *ret)
 {
 	struct current current = { 0 };
-	struct choice choice = { r, request, &current, { 0 }, look, user_data };
+	struct claim_request own = *request;
+	struct choice choice = { r, &own, request->id, &current, { 0 }, look, user_data };
 	int error = registry_write_check(r);
 
 	*ret = (struct claim_result){ 0 };
+	own.id = ret->id;
 	if (error == 0)
 		error = request_check(request);
 	if (error == 0)
 		error = registry_ports_refresh(r);
 	if (error == 0)
-		error = current_load(r, request->id, &current);
+		error = registry_own_id(r, request->id, request->uid, ret->id);
+	if (error >= 0)
+		error = current_load(r, ret->id, &current);
 	if (error < 0)
 		return error;
-	if (current.found && current.uid != request->uid && request->uid != 0) {
-		ret->holder_uid = current.uid;
-		return OUTCOME_NOT_ALLOWED;
-	}
 	choice.range = range_of(request, &current);
 	error = check_quota(r, request, &current, ret);
 	if (error == 0)
 		error = choose_port(&choice, ret);
 	ret->existing = current.port != 0;
 	if (error == 0)
-		error = store_claim(r, request, &current, ret);
+		error = store_claim(r, &own, &current, ret);
 	if (error == 0 && current.port != 0 && current.port != ret->port)
 		ret->previous_port = current.port;
-	ret->of_other_user = current.found && current.uid != request->uid;
 	return error;
 }

@@ -68,8 +68,9 @@ struct registry {
 	/* Ports of services and their homes, also of rows that violate our rules.  A query for each
 	 * candidate of a nearly full range would be 14 ms of a claim. */
 	struct portset claimed;
-	struct quota *claims; /* the ports alone, counted for each user */
-	struct portset ever;  /* ports that anybody ever claimed */
+	struct quota *claims;  /* the ports alone, counted for each user */
+	struct portset ever;   /* ports that anybody ever claimed */
+	bool names_are_shared; /* some id has its user behind it */
 	bool ports_loaded;
 	bool ports_settled;	  /* looked at in this transaction: it sees no other's writes */
 	int64_t ports_version;	  /* data_version that both sets were loaded at */
@@ -96,6 +97,13 @@ int registry_write_check(const struct registry *r);
  */
 int registry_savepoint_open(struct registry *r);
 int registry_savepoint_close(struct registry *r, int error);
+
+/*
+ * The id under which a user has that name, or would have it: 1 when there is such a row (also one
+ * that readers skip), 0, negative errno.
+ */
+int registry_own_id(struct registry *r, const char *name, uid_t uid,
+		    char ret[static IDENTITY_MAX + 1]);
 
 /* Deletes the row, whatever is in it; 0 also when there is none. */
 int registry_service_delete(struct registry *r, const char *id);

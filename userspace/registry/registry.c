@@ -431,8 +431,10 @@ static int claimed_load(struct registry *r)
 	quota_free(r->claims);
 	r->claims = counts;
 	portset_clear(&r->claimed);
+	r->names_are_shared = false;
 	while ((more = query_next(&q)) > 0) {
 		portset_add(&r->claimed, (uint16_t)query_column_int(&q, 0, 1, UINT16_MAX, 0));
+		r->names_are_shared |= query_column_int(&q, 2, 0, IDENTITY_MAX, 0) > 0;
 		more = count_claim(r, &q);
 		if (more < 0)
 			break;

@@ -222,7 +222,7 @@ struct registry_counters registry_counters(const struct registry *r);
 /* --- services --- */
 
 struct claim_request {
-	const char *id;
+	const char *id;		 /* as its user calls it: without a user behind it */
 	uint16_t port;		 /* exactly this one; 0 = assign */
 	struct port_range range; /* first = 0: the default, or what the service already has */
 	int64_t ttl_s;		 /* 0 = none */
@@ -246,14 +246,14 @@ enum port_use {
 typedef enum port_use (*port_look)(uint16_t port, bool own, void *user_data);
 
 struct claim_result {
+	char id[IDENTITY_MAX + 1]; /* as it is stored */
 	uint16_t port;
 	uint16_t home;			  /* another: the claim moved aside, and will return */
 	enum port_use use;		  /* of that port: PORT_FREE or PORT_SERVED */
 	bool existing;			  /* the service had a port before */
 	uint16_t previous_port;		  /* an existing claim moved: where it was; else 0 */
-	bool of_other_user;		  /* root refreshed it: it stays whose it is */
 	char holder_id[IDENTITY_MAX + 1]; /* OUTCOME_CONFLICT by a claim: whose; else "" */
-	uid_t holder_uid;		  /* OUTCOME_NOT_ALLOWED: whose it is */
+	uid_t holder_uid;		  /* … and of which user */
 	int over; /* OUTCOME_TOO_LARGE: enum quota_outcome of QUOTA_CLAIMS */
 };
 
@@ -270,15 +270,30 @@ struct claim_result {
  * the next candidate that is free, and so does an existing claim whose port is taken; it returns as
  * soon as it is claimed while the home is free and nothing of the claim's own holds the other port.
  * -p makes its port the home, or fails.
- * A ghost or stale service counts as claimed again, and so does one that is moved.  Root refreshing
- * another user's claim changes neither whose it is nor who claimed it.
+ * A ghost or stale service counts as claimed again, and so does one that is moved.
+ *
+ * Names belong to users: where another user has the name already, the claim is a claim of its own,
+ * stored as "NAME@USER".
  * 0; OUTCOME_CONFLICT (port claimed by, or the home of, holder_id, or not free: holder_id empty);
- * OUTCOME_NOT_ALLOWED (the id is another user's; root may); OUTCOME_TOO_LARGE (its user has as many
- * as may be); OUTCOME_NO_FREE_PORT; negative errno.
+ * OUTCOME_TOO_LARGE (its user has as many as may be); OUTCOME_NO_FREE_PORT; negative errno.
  * *ret is filled for every outcome.
  */
 int registry_claim(struct registry *r, const struct claim_request *request, port_look look,
 		   void *user_data, struct claim_result *ret);
+
+/*
+ * The id of the service that a user means: one's own of that name, else as it is given; of
+ * "NAME@USER" that user's, also where it is stored without.  0, negative errno.
+ */
+int registry_meant_id(struct registry *r, const char *name, uid_t uid,
+		      char ret[static IDENTITY_MAX + 1]);
+
+/*
+ * What a user is shown of an id: one's own without the user; another's as it is stored, and with
+ * its owner where the viewer has one of the same name.  Returns ret; the id itself after an error.
+ */
+const char *registry_shown_id(struct registry *r, const char *id, uid_t owner, uid_t viewer,
+			      char ret[static IDENTITY_MAX + 1]);
 
 /* Removes the claim and remembers its port.  0, OUTCOME_NO when there is none, negative errno. */
 int registry_release(struct registry *r, const char *id, int64_t now);
@@ -300,7 +315,7 @@ int registry_ports_refresh(struct registry *r);
 bool registry_port_may_be_claimed(const struct registry *r, uint16_t port);
 
 struct service_filter {
-	const char *pattern; /* NULL = all */
+	const char *pattern; /* or an id; identity_is_meant(); NULL = all */
 	uint16_t port;	     /* 0 = all */
 	int status;	     /* enum service_status, -1 = all */
 	const char *after;   /* only those behind this id in their order; NULL or "" = all */

@@ -65,7 +65,7 @@ bool service_row_decode(const struct query *q, struct service_row *ret)
 	if (sqlite3_column_type(q->stmt, SERVICE_COLUMN_ID) != SQLITE_TEXT)
 		return false;
 	service->id = query_column_text(q, SERVICE_COLUMN_ID);
-	if (!service->id || identity_check(service->id, NULL) < 0)
+	if (!service->id || identity_check_of_user(service->id, NULL) < 0)
 		return false;
 	if (sqlite3_column_type(q->stmt, SERVICE_COLUMN_PORT) == SQLITE_INTEGER)
 		service->port = (uint16_t)query_column_int(q, SERVICE_COLUMN_PORT, 1, UINT16_MAX,
@@ -123,7 +123,7 @@ int registry_service_by_port(struct registry *r, uint16_t port, service_visit vi
 
 static bool filter_accepts(const struct service_filter *filter, const struct service *service)
 {
-	if (filter->pattern && !pattern_match(filter->pattern, service->id))
+	if (filter->pattern && !identity_is_meant(filter->pattern, service->id))
 		return false;
 	if (filter->port != 0 && filter->port != service->port)
 		return false;

@@ -102,6 +102,9 @@ static const char *const statement_sql[] = {
 	[STATEMENT_SERVICE_BY_ID] = "SELECT " SERVICE_COLUMNS " FROM services WHERE id = ?1",
 	[STATEMENT_SERVICE_BY_PORT] = "SELECT " SERVICE_COLUMNS " FROM services WHERE port = ?1",
 	[STATEMENT_SERVICE_BY_HOME] = "SELECT " SERVICE_COLUMNS " FROM services WHERE home = ?1",
+	/* ?1 "NAME@", ?2 "NAMEA": what begins with the former and goes on */
+	[STATEMENT_SERVICE_OF_NAME] = "SELECT " SERVICE_COLUMNS " FROM services "
+				      "WHERE id > ?1 AND id < ?2 ORDER BY id",
 	[STATEMENT_SERVICE_SCAN] = "SELECT " SERVICE_COLUMNS " FROM services "
 				   "WHERE id >= max(?1, ?3) AND id < ?2 AND id <> ?3 ORDER BY id",
 	/* Rows with ids that no pattern reaches, too, in whatever order. */
@@ -137,8 +140,9 @@ static const char *const statement_sql[] = {
 	[STATEMENT_PORT_REMEMBER] =
 		"INSERT OR REPLACE INTO ports(id, port, claimedAt, uid) VALUES(?1, ?2, ?3, ?4)",
 	/* The port of the row whose rowid is the highest; ORDER BY would build a table to sort. */
-	[STATEMENT_PORT_REMEMBERED] = "SELECT port, max(rowid) FROM ports WHERE id = ?1",
-	[STATEMENT_PORTS_CLAIMED] = "SELECT port, uid FROM services "
+	[STATEMENT_PORT_REMEMBERED] = "SELECT port, max(rowid) FROM ports "
+				      "WHERE id IN (?1, ?2) AND ifnull(uid, ?3) = ?3",
+	[STATEMENT_PORTS_CLAIMED] = "SELECT port, uid, instr(id, '@') FROM services "
 				    "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
 	[STATEMENT_PORTS_HOME] = "SELECT home FROM services "
 				 "WHERE home BETWEEN 1 AND 65535 AND typeof(home) = 'integer'",

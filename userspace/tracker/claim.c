@@ -119,7 +119,7 @@ static int write_entry(struct tracker *t, const struct claim_batch *b,
 		snprintf(was, sizeof(was), " (home %u is taken)", result->home);
 	snprintf(details, sizeof(details), "Port %u assigned%s", result->port, was);
 	return activity_write(&t->activity, &(struct activity){ .action = ACTIVITY_CLAIM,
-								.service = order->id,
+								.service = result->id,
 								.details = details,
 								.timestamp = b->now,
 								.port = result->port,
@@ -133,7 +133,7 @@ static int settle(struct tracker *t, const struct claim_batch *b, struct claim_o
 	const struct claim_result *result = &order->result;
 	int r = 0;
 
-	if (!result->existing || result->previous_port || result->of_other_user)
+	if (!result->existing || result->previous_port)
 		r = write_entry(t, b, order);
 	if (r)
 		return r;

@@ -46,7 +46,8 @@ int socket_owner_find(struct socket_owners *o, const struct socket_row **row,
 	if (o->list.n && (*row)->netns == inventory_own_netns(o->inventory)) {
 		const struct service *claim = &o->list.services[0];
 
-		ret->service = claim->id;
+		ret->service = registry_shown_id(o->registry, claim->id, claim->uid, o->viewer,
+						 o->shown);
 		ret->status = socket_serves(*row) ? judge_socket_of_claim(o->inventory, claim, *row)
 						  : judge_status_name(&o->judgement.verdict);
 		return 0;

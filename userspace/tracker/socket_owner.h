@@ -10,10 +10,12 @@
 struct socket_owners {
 	struct inventory *inventory;
 	struct registry *registry;
-	int64_t now; /* Unix seconds */
+	int64_t now;  /* Unix seconds */
+	uid_t viewer; /* who is shown the names */
 
 	uint16_t port;		  /* 0 = none was looked at yet */
 	struct service_list list; /* the claim on it; none: empty */
+	char shown[IDENTITY_MAX + 1];
 	struct judgement judgement;
 };
 void socket_owners_deinit(struct socket_owners *o);

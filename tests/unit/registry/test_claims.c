@@ -195,35 +195,88 @@ static void claim_of_an_active_service_leaves_it_active(void **state)
 	assert_true(fixture_service(f, "web").service.ever_active);
 }
 
-static void claim_of_another_users_service_is_not_allowed(void **state)
+static uint16_t claim_as(struct fixture *f, const char *name, uid_t uid, const char *stored)
 {
-	struct fixture *f = *state;
-	uint16_t port = fixture_claim(f, "web", 0);
-	struct claim_request request = fixture_request("web");
+	struct claim_request request = fixture_request(name);
 	struct claim_result result;
 
-	request.uid = 1001;
-	assert_int_equal(claim(f, &request, &result), OUTCOME_NOT_ALLOWED);
-	assert_int_equal(result.holder_uid, 1000);
-	assert_int_equal(fixture_service(f, "web").service.port, port);
-	assert_int_equal(fixture_service(f, "web").service.uid, 1000);
+	request.uid = uid;
+	assert_int_equal(claim(f, &request, &result), 0);
+	assert_string_equal(result.id, stored);
+	return result.port;
 }
 
-static void root_refreshes_a_users_claim_and_leaves_it_theirs(void **state)
+static void each_user_has_a_service_of_that_name(void **state)
 {
 	struct fixture *f = *state;
-	uint16_t port = fixture_claim(f, "web", 0);
-	struct claim_request request = fixture_request("web");
-	struct claim_result result;
+	uint16_t first = claim_as(f, "shop:web", 1000, "shop:web");
+	uint16_t second = claim_as(f, "shop:web", 4000000, "shop:web@4000000");
 
-	request.uid = 0;
-	request.cwd = "/root";
-	request.now += 900;
-	assert_int_equal(claim(f, &request, &result), 0);
-	assert_int_equal(result.port, port);
-	assert_int_equal(fixture_service(f, "web").service.uid, 1000);
-	assert_int_equal(fixture_service(f, "web").service.updated_at, FIXTURE_NOW + 900);
-	assert_string_equal(fixture_service(f, "web").cwd, "/home/ann/work");
+	assert_int_not_equal(first, second);
+	fixture_reopen(f);
+	assert_int_not_equal(claim_as(f, "shop:web", 0, "shop:web@root"), first);
+	assert_int_equal(claim_as(f, "shop:web", 1000, "shop:web"), first);
+	assert_int_equal(claim_as(f, "shop:web", 4000000, "shop:web@4000000"), second);
+	assert_int_equal(fixture_service(f, "shop:web@4000000").service.uid, 4000000);
+}
+
+static void a_users_port_is_remembered_by_whichever_id(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t first = claim_as(f, "shop:web", 1000, "shop:web");
+
+	fixture_release(f, "shop:web");
+	claim_as(f, "shop:web", 4000000, "shop:web");
+	fixture_release(f, "shop:web");
+	assert_int_equal(claim_as(f, "shop:web", 1000, "shop:web"), first);
+	claim_as(f, "shop:web", 4000000, "shop:web@4000000");
+}
+
+static void expect_meant(struct fixture *f, const char *name, uid_t uid, const char *id)
+{
+	char found[IDENTITY_MAX + 1];
+
+	assert_int_equal(registry_meant_id(f->registry, name, uid, found), 0);
+	assert_string_equal(found, id);
+}
+
+static void expect_shown(struct fixture *f, const char *id, uid_t owner, uid_t viewer,
+			 const char *shown)
+{
+	char text[IDENTITY_MAX + 1];
+
+	assert_string_equal(registry_shown_id(f->registry, id, owner, viewer, text), shown);
+}
+
+static void a_name_means_ones_own_service(void **state)
+{
+	struct fixture *f = *state;
+
+	claim_as(f, "web", 4000001, "web");
+	expect_meant(f, "web", 4000000, "web"); /* the only one there is */
+	claim_as(f, "web", 4000000, "web@4000000");
+	claim_as(f, "web-2", 4000000, "web-2");
+	expect_meant(f, "web", 4000000, "web@4000000");
+	expect_meant(f, "web", 4000001, "web");
+	expect_meant(f, "web", 4000002, "web");
+	expect_meant(f, "web@4000001", 4000000, "web");
+	expect_meant(f, "web@4000000", 4000001, "web@4000000");
+	expect_meant(f, "web@4000009", 4000001, "web@4000009");
+	expect_meant(f, "none", 4000001, "none");
+}
+
+static void ones_own_service_is_shown_without_its_user(void **state)
+{
+	struct fixture *f = *state;
+
+	claim_as(f, "web", 4000001, "web");
+	expect_shown(f, "web", 4000001, 4000000, "web");
+	claim_as(f, "web", 4000000, "web@4000000");
+	expect_shown(f, "web@4000000", 4000000, 4000000, "web");
+	expect_shown(f, "web@4000000", 4000000, 4000001, "web@4000000");
+	expect_shown(f, "web", 4000001, 4000001, "web");
+	expect_shown(f, "web", 4000001, 4000000, "web@4000001"); /* his own is "web" to him */
+	expect_shown(f, "web", 4000001, 4000002, "web");
 }
 
 static void release_of_nothing_says_no(void **state)
@@ -430,8 +483,10 @@ int main(void)
 		registry_test(second_claim_asks_for_its_own_port_alone),
 		registry_test(claim_of_a_ghost_counts_as_claimed_again),
 		registry_test(claim_of_an_active_service_leaves_it_active),
-		registry_test(claim_of_another_users_service_is_not_allowed),
-		registry_test(root_refreshes_a_users_claim_and_leaves_it_theirs),
+		registry_test(each_user_has_a_service_of_that_name),
+		registry_test(a_users_port_is_remembered_by_whichever_id),
+		registry_test(a_name_means_ones_own_service),
+		registry_test(ones_own_service_is_shown_without_its_user),
 		registry_test(claim_that_cannot_be_taken_back_takes_the_batch_with_it),
 		registry_test(release_of_nothing_says_no),
 		registry_test(illegal_requests_are_refused),
