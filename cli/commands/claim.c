@@ -22,6 +22,8 @@ struct request {
 	char cwd[PATH_MAX]; /* "" = it was deleted */
 	uint16_t port;	    /* 0 = assign one */
 	const char *range, *ttl, *health;
+	/* of the file that the service is in; NULL = of none: its ID says */
+	const char *name;
 };
 
 static int check_range(const struct command *self, const struct command_line *line,
@@ -55,6 +57,22 @@ static int check_health(const struct command *self, const struct command_line *l
 				  text, why);
 }
 
+/* What was meant by `pd claim 3000`. */
+static int check_name(const struct command *self, const struct command_line *line, const char *id)
+{
+	uint16_t port;
+
+	if (!identity_is_number(id))
+		return check_identity(self, line, id);
+	if (check_port(self, line, id, &port))
+		return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
+	return render_usage_error(
+		line->json, self->name,
+		"%s is a port and no name: pd claim NAME -p %s claims it, and pd why "
+		"%s says who has it",
+		id, id, id);
+}
+
 static int read_request(const struct command *self, const struct command_line *line,
 			struct request *request)
 {
@@ -71,7 +89,7 @@ static int read_request(const struct command *self, const struct command_line *l
 	if (!getcwd(request->cwd, sizeof(request->cwd)))
 		request->cwd[0] = '\0';
 	if (request->id)
-		r = check_identity(self, line, request->id);
+		r = check_name(self, line, request->id);
 	if (!r && port)
 		r = check_port(self, line, port, &request->port);
 	if (!r)
@@ -104,14 +122,59 @@ static void show_notices(struct json_object *service)
 		render_note("%s", answer_item_text(notices, i));
 }
 
-static void show(const struct command *self, const struct command_line *line,
-		 struct json_object *answer)
+/* --- for the shell and for .env --- */
+
+#define VARIABLE_SIZE (IDENTITY_PART_MAX + sizeof("__PORT"))
+
+/* "API_PORT" of "api"; a character that a variable's name may not have becomes '_'. */
+static void variable_of(const char *name, char ret[VARIABLE_SIZE])
 {
+	snprintf(ret, VARIABLE_SIZE, "%s%s_PORT", *name >= '0' && *name <= '9' ? "_" : "", name);
+	for (; *ret; ret++)
+		*ret = (char)(isalnum((unsigned char)*ret) ? toupper((unsigned char)*ret) : '_');
+}
+
+/* The service's own name of "shop:web:fix-cart": its second part, or the only one. */
+static void name_of(const char *id, char ret[static IDENTITY_PART_MAX + 1])
+{
+	const char *colon = strchr(id, ':'), *name = colon ? colon + 1 : id;
+
+	snprintf(ret, IDENTITY_PART_MAX + 1, "%.*s", (int)strcspn(name, ":"), name);
+}
+
+static bool prints_variables(const struct command *self, const struct command_line *line)
+{
+	return command_value(self, line, "export") || command_value(self, line, "env");
+}
+
+static void show_variable(const struct command *self, const struct command_line *line,
+			  const char *variable, int port)
+{
+	printf("%s%s=%d\n", command_value(self, line, "export") ? "export " : "", variable, port);
+}
+
+/* API_PORT of each, and PORT besides where there is just one. */
+static void show_variables(const struct command *self, const struct command_line *line,
+			   const char *name, int port, bool alone)
+{
+	char variable[VARIABLE_SIZE];
+
+	variable_of(name, variable);
+	show_variable(self, line, variable, port);
+	if (alone && strcmp(variable, "PORT") != 0)
+		show_variable(self, line, "PORT", port);
+}
+
+static void show(const struct command *self, const struct command_line *line,
+		 const struct request *request, struct json_object *answer)
+{
+	char name[IDENTITY_PART_MAX + 1];
 	int port = (int)answer_int(answer, "port");
 	int previous = (int)answer_int(answer, "previousPort");
 
-	if (command_value(self, line, "export")) {
-		printf("export PORT=%d\n", port);
+	if (prints_variables(self, line)) {
+		name_of(request->id, name);
+		show_variables(self, line, request->name ? request->name : name, port, true);
 	} else if (line->quiet) {
 		printf("%d\n", port);
 	} else {
@@ -150,23 +213,13 @@ static int claim_one(const struct command *self, const struct command_line *line
 	if (line->json)
 		render_json(answer);
 	else
-		show(self, line, answer);
+		show(self, line, request, answer);
 	if (!line->json)
 		show_notices(answer);
 	return 0;
 }
 
 /* --- the services of a configuration --- */
-
-#define VARIABLE_SIZE (IDENTITY_PART_MAX + sizeof("__PORT"))
-
-/* "API_PORT" of "api"; a character that a variable's name may not have becomes '_'. */
-static void variable_of(const char *name, char ret[VARIABLE_SIZE])
-{
-	snprintf(ret, VARIABLE_SIZE, "%s%s_PORT", *name >= '0' && *name <= '9' ? "_" : "", name);
-	for (; *ret; ret++)
-		*ret = (char)(isalnum((unsigned char)*ret) ? toupper((unsigned char)*ret) : '_');
-}
 
 /* Two names that differ only in what a variable cannot hold would overwrite each other. */
 static int check_variables(const struct command *self, const struct command_line *line,
@@ -238,18 +291,6 @@ static void show_table(struct json_object *services)
 	render_table_print(t);
 }
 
-/* Each by the name of its variable; a project of one service has PORT, as a single claim has. */
-static void show_exports(struct json_object *services, const struct config *config)
-{
-	char variable[VARIABLE_SIZE];
-
-	for (size_t i = 0; i < config->n; i++) {
-		variable_of(config->services[i].name, variable);
-		printf("export %s=%d\n", config->n > 1 ? variable : "PORT",
-		       (int)answer_int(answer_at(services, i), "port"));
-	}
-}
-
 static void show_all(const struct command *self, const struct command_line *line,
 		     struct json_object *answer, const struct config *config)
 {
@@ -257,8 +298,11 @@ static void show_all(const struct command *self, const struct command_line *line
 
 	if (line->json) {
 		render_json(answer);
-	} else if (command_value(self, line, "export")) {
-		show_exports(services, config);
+	} else if (prints_variables(self, line)) {
+		for (size_t i = 0; i < config->n; i++)
+			show_variables(self, line, config->services[i].name,
+				       (int)answer_int(answer_at(services, i), "port"),
+				       config->n == 1);
 	} else if (line->quiet) {
 		for (size_t i = 0; i < answer_length(services); i++)
 			printf("%d\n", (int)answer_int(answer_at(services, i), "port"));
@@ -288,7 +332,7 @@ static int claim_services(const struct command *self, const struct command_line 
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct json_object *services;
-	int r = command_value(self, line, "export") ? check_variables(self, line, config) : 0;
+	int r = prints_variables(self, line) ? check_variables(self, line, config) : 0;
 
 	if (r)
 		return r;
@@ -354,6 +398,7 @@ static int claim_here(const struct command *self, const struct command_line *lin
 		return r;
 	if (config && request->port) {
 		request->id = config->services[0].id;
+		request->name = config->services[0].name;
 		request->health = config->services[0].health;
 		return claim_one(self, line, request);
 	}
@@ -365,8 +410,44 @@ static int claim_here(const struct command *self, const struct command_line *lin
 					  "git's files around this directory cannot be read (%s); "
 					  "give a name: pd claim myapp:web",
 					  strerror(-r));
+	if (identity_is_number(id))
+		return render_usage_error(
+			line->json, self->name,
+			"this directory's name, %s, is a number; give a name: pd claim "
+			"myapp:web",
+			id);
 	say_if_nameless(request->cwd, id);
 	request->id = id;
+	return claim_one(self, line, request);
+}
+
+/* In a project a service's name means the one of its file, with what the file says of it. */
+static void mean_service(struct request *request, const struct config *config)
+{
+	const struct config_service *service = config_service_of(config, request->id);
+
+	if (!service && !config_is_of_project(config, request->id))
+		return;
+	if (!request->range && !request->port && *config->range)
+		request->range = config->range;
+	if (!service)
+		return;
+	request->id = service->id;
+	request->name = service->name;
+	if (!request->health && *service->health)
+		request->health = service->health;
+}
+
+static int claim_named(const struct command *self, const struct command_line *line,
+		       struct request *request)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	int r = *request->cwd ? check_config(self, line, request->cwd, &config) : 0;
+
+	if (r)
+		return r;
+	if (config)
+		mean_service(request, config);
 	return claim_one(self, line, request);
 }
 
@@ -377,12 +458,12 @@ static int run(const struct command *self, const struct command_line *line)
 
 	if (r)
 		return r;
-	return request.id ? claim_one(self, line, &request) : claim_here(self, line, &request);
+	return request.id ? claim_named(self, line, &request) : claim_here(self, line, &request);
 }
 
 const struct command cmd_claim = {
 	.name = "claim",
-	.arguments = "[ID] [-p PORT | --range A-B] [--ttl DUR] [--health PATH] [--export]",
+	.arguments = "[ID] [-p PORT | --range A-B] [--ttl DUR] [--health PATH] [--export | --env]",
 	.summary = "claim a port for a service, or get the one that it has",
 	.details =
 		"ID is project, project:stack or project:stack:context.  The same ID gets the same\n"
@@ -394,8 +475,14 @@ const struct command cmd_claim = {
 		"ports of its own: in a worktree of shop on the branch fix/cart these are\n"
 		"shop:web:fix-cart and, without a .portdaddyrc, shop:" PROJECT_STACK ":fix-cart.\n"
 		"\n"
-		"--export prints PORT for one service, and for several a variable each: API_PORT of\n"
-		"the service api.\n"
+		"In the directory of a .portdaddyrc, and below, api and shop:api mean its service api,\n"
+		"with the range and the health path of the file.\n"
+		"\n"
+		"The port is the name's home.  Where somebody else holds that, another one is given, who\n"
+		"it is is said on stderr, and the claim returns by itself.\n"
+		"\n"
+		"--export prints a variable for each service, API_PORT of api, and PORT besides where\n"
+		"there is just one; --env the same as lines of a .env file.\n"
 		"\n"
 		"-p gives exactly that port or fails (exit code 4) and says who has it.\n",
 	.examples = "  pd claim myapp:web\n"
@@ -408,7 +495,8 @@ const struct command cmd_claim = {
 		{ "range", 0, "A-B", "a port from this range (default 3100-9999)" },
 		{ "ttl", 0, "DUR", "the claim ends after this time: 45s, 30m, 2h30m, 1d" },
 		{ "health", 0, "PATH", "where the service answers health checks: /health, https:/health" },
-		{ "export", 0, NULL, "print `export PORT=3101` for eval; API_PORT where there are several" },
+		{ "export", 0, NULL, "print `export API_PORT=3101` for eval, and PORT where there is just one" },
+		{ "env", 0, NULL, "the same without `export`, for a .env file" },
 		{ NULL },
 	},
 	.run = run,

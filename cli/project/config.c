@@ -374,6 +374,25 @@ int config_find(const char *directory, struct config **ret, char *ret_error, siz
 	return 0;
 }
 
+bool config_is_of_project(const struct config *c, const char *id)
+{
+	size_t n = strlen(c->project);
+
+	return strncmp(id, c->project, n) == 0 && (id[n] == ':' || id[n] == '\0');
+}
+
+const struct config_service *config_service_of(const struct config *c, const char *id)
+{
+	const char *name = config_is_of_project(c, id) && id[strlen(c->project)] == ':'
+				   ? id + strlen(c->project) + 1
+				   : id;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (strcmp(c->services[i].name, name) == 0 || strcmp(c->services[i].id, id) == 0)
+			return &c->services[i];
+	return NULL;
+}
+
 void config_free(struct config *c)
 {
 	if (!c)

@@ -54,6 +54,15 @@ struct config {
  * ret_error.
  */
 int config_find(const char *directory, struct config **ret, char *ret_error, size_t size);
+/*
+ * The service of the file that an ID means: by its name, by PROJECT:NAME, or by all of it; NULL =
+ * none of them.  Borrowed.
+ */
+const struct config_service *config_service_of(const struct config *c, const char *id);
+
+/* Does an ID belong to the file's project, whether or not the file has a service of that name? */
+bool config_is_of_project(const struct config *c, const char *id);
+
 void config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free);
 

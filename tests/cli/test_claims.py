@@ -85,6 +85,13 @@ class PortChoiceTest(harness.PortDaddyTest):
         self.assertIn(".portdaddyrc", answer.err)
         self.assertEqual(self.daemon.query("SELECT count(*) FROM services"), [(0,)])
 
+    def test_a_number_is_no_name_and_what_was_meant_is_said(self):
+        answer = self.daemon.run("claim", "3000")
+        self.assertEqual((answer.code, answer.out), (harness.WRONG, ""))
+        self.assertIn("pd claim NAME -p 3000", answer.err)
+        self.assertIn("pd why 3000", answer.err)
+        self.assertEqual(self.daemon.query("SELECT count(*) FROM services"), [(0,)])
+
     def test_export_prints_a_line_for_the_shell(self):
         text = self.daemon.pd("claim", "app:exported", "--export")
         port = self.daemon.service("app:exported")["port"]

@@ -68,9 +68,34 @@ class ConfigTest(harness.PortDaddyTest):
         self.assertEqual(shell.stdout.split(),
                          [str(self.port("shop:web")), str(self.port("shop:api"))])
 
-    def test_export_of_a_single_service_is_port(self):
-        self.write('{"project": "shop", "services": {"web-2.x": {}}}')
-        self.assertEqual(self.claim("--export").out, f"export PORT={self.port('shop:web-2.x')}\n")
+    def test_a_services_name_means_that_of_the_file_by_whatever_spelling(self):
+        self.write('{"project": "shop", "range": "31520-31529", '
+                   '"services": {"api": {"healthPath": "/up"}, "web": {}}}')
+        port = int(self.daemon.pd("claim", "api", "-q", cwd=self.work))
+        self.assertIn(port, range(31520, 31530))
+        self.assertEqual(int(self.daemon.pd("claim", "shop:api", "-q", cwd=self.work)), port)
+        self.assertEqual(self.services(), [("shop:api",)])
+        self.assertEqual(self.daemon.service("shop:api")["healthPath"], "/up")
+        self.assertIn(f"export API_PORT={port}", self.claim("--export").out)
+
+    def test_what_a_file_says_holds_for_its_own_project_alone(self):
+        self.write('{"project": "shop", "range": "31530-31539", "services": {"api": {}}}')
+        self.assertNotIn(self.daemon.claim("other:api", cwd=self.work), range(31530, 31540))
+        self.assertIn(self.daemon.claim("shop:extra", cwd=self.work), range(31530, 31540))
+        self.assertEqual(self.services(), [("other:api",), ("shop:extra",)])
+
+    def test_one_service_has_its_own_variable_and_port(self):
+        self.write('{"project": "shop", "services": {"api": {}}}')
+        port = int(self.claim("-q").out)
+        for arguments in ((), ("api",), ("shop:api",)):
+            self.assertEqual(self.daemon.pd("claim", *arguments, "--export", cwd=self.work),
+                             f"export API_PORT={port}\nexport PORT={port}\n")
+        self.assertEqual(self.daemon.pd("claim", "--env", cwd=self.work),
+                         f"API_PORT={port}\nPORT={port}\n")
+
+    def test_env_prints_a_line_for_each_service(self):
+        self.write(SHOP)
+        self.assertRegex(self.claim("--env").out, r"^WEB_PORT=\d+\nAPI_PORT=\d+\n$")
 
     def test_exported_names_are_names_of_variables(self):
         self.write('{"project": "shop", "services": {"web-2.x": {}, "2nd": {}}}')

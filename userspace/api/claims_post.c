@@ -122,6 +122,12 @@ static int read_orders(struct request *r, struct claims *c)
 		fault = parse_object(r, o, "services", service_params, ARRAY_SIZE(service_params),
 				     &b->orders[i]);
 	}
+	for (size_t i = 0; !fault && i < b->n; i++)
+		if (identity_is_number(b->orders[i].id))
+			fault = request_fail(r, OUTCOME_BAD_REQUEST,
+					     "\"%.32s\" is a number and no name; write one "
+					     "like \"myapp:web\"",
+					     b->orders[i].id);
 	return fault;
 }
 

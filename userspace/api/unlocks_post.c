@@ -88,9 +88,9 @@ static int check_allowed(struct request *r, const struct unlock *u, const struct
 				    lock->name, user_name(lock->uid));
 	if (u->force)
 		return 0;
-	return request_fail(r, OUTCOME_NOT_ALLOWED,
-			    "%s is %s, and not by you; take it away with --force", lock->name,
-			    lock_words_held(lock, r->now, words));
+	return request_fail(r, OUTCOME_NOT_ALLOWED, "%s is %s%s; take it away with --force",
+			    lock->name, lock_words_held(lock, r->now, words),
+			    lock->uid == r->uid ? ", which is not what you unlock it from" : "");
 }
 
 static int release(struct request *r, const struct unlock *u, const struct lock *lock)

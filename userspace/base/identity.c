@@ -70,6 +70,11 @@ int identity_check_of_user(const char *id, const char **ret_why)
 	return 0;
 }
 
+bool identity_is_number(const char *id)
+{
+	return *id && !id[strspn(id, "0123456789")];
+}
+
 const char *identity_bare(const char *id, char ret[static IDENTITY_MAX + 1])
 {
 	snprintf(ret, IDENTITY_MAX + 1, "%.*s", (int)strcspn(id, "@"), id);

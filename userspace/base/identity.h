@@ -35,6 +35,9 @@ int identity_check(const char *id, const char **ret_why);
  */
 int identity_check_of_user(const char *id, const char **ret_why);
 
+/* Digits only: a port, as people type it, and no name that is claimed. */
+bool identity_is_number(const char *id);
+
 /* The name alone, without a user.  Returns ret. */
 const char *identity_bare(const char *id, char ret[static IDENTITY_MAX + 1]);
 
