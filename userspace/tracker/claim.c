@@ -111,12 +111,10 @@ static int write_entry(struct tracker *t, const struct claim_batch *b,
 		       const struct claim_order *order)
 {
 	const struct claim_result *result = &order->result;
-	char details[TRACKER_DETAILS_SIZE], was[32] = "";
+	char details[TRACKER_DETAILS_SIZE], was[24] = "";
 
 	if (result->previous_port)
 		snprintf(was, sizeof(was), " (was %u)", result->previous_port);
-	else if (result->home != result->port)
-		snprintf(was, sizeof(was), " (home %u is taken)", result->home);
 	snprintf(details, sizeof(details), "Port %u assigned%s", result->port, was);
 	return activity_write(&t->activity, &(struct activity){ .action = ACTIVITY_CLAIM,
 								.service = result->id,

@@ -23,8 +23,32 @@ static void names_of_one_to_three_parts_are_accepted(void **state)
 		assert_int_equal(identity_check(names[i], NULL), 0);
 	memset(longest, 'x', IDENTITY_MAX);
 	longest[IDENTITY_PART_MAX] = longest[2 * IDENTITY_PART_MAX + 1] = ':';
-	longest[IDENTITY_MAX] = '\0';
+	longest[3 * IDENTITY_PART_MAX + 2] = '\0';
 	assert_int_equal(identity_check(longest, NULL), 0);
+	longest[3 * IDENTITY_PART_MAX + 2] = '@';
+	longest[IDENTITY_MAX] = '\0';
+	assert_int_equal(identity_check_of_user(longest, NULL), 0);
+}
+
+static void a_name_with_its_user_is_one_that_exists_and_none_to_claim(void **state)
+{
+	static const char *const bad[] = { "web@",    "@bob",	 "web@bob@ann",
+					   "web@b:b", "web@b b", "we b@bob" };
+	char bare[IDENTITY_MAX + 1];
+
+	assert_int_equal(identity_check("shop:web@bob", NULL), -EINVAL);
+	assert_int_equal(identity_check_of_user("shop:web@bob", NULL), 0);
+	assert_int_equal(identity_check_of_user("shop:web", NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(identity_check_of_user(bad[i], NULL), -EINVAL);
+	assert_string_equal(identity_bare("shop:web@bob", bare), "shop:web");
+	assert_string_equal(identity_bare("shop:web", bare), "shop:web");
+	assert_true(identity_is_meant("*:web", "shop:web@bob"));
+	assert_true(identity_is_meant("shop:web@*", "shop:web@bob"));
+	assert_false(identity_is_meant("shop:web", "shop:web@bob"));
+	assert_true(identity_is_number("3000"));
+	assert_false(identity_is_number("3000a"));
+	assert_false(identity_is_number(""));
 }
 
 static void faulty_names_are_refused_with_the_reason(void **state)
@@ -314,6 +338,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_of_one_to_three_parts_are_accepted),
+		cmocka_unit_test(a_name_with_its_user_is_one_that_exists_and_none_to_claim),
 		cmocka_unit_test(faulty_names_are_refused_with_the_reason),
 		cmocka_unit_test(any_text_becomes_a_legal_part),
 		cmocka_unit_test(a_branch_name_keeps_its_legal_characters),
