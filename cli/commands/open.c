@@ -126,12 +126,15 @@ static int open_url(const struct command_line *line, const char *url)
 	char text[BROWSER_MAX_BYTES], message[BROWSER_MAX_BYTES + 256] = "";
 	char *words[BROWSER_WORDS_MAX + 2];
 	int r = EINVAL, status = 0;
+	bool is_missing;
 	pid_t pid;
 
 	if (read_browser(url, text, words))
 		r = start(words, &pid);
 	while (!r && waitpid(pid, &status, 0) < 0)
 		r = errno == EINTR ? 0 : errno;
+	/* EACCES: of a directory of $PATH that may not be looked into */
+	is_missing = r == ENOENT || r == EACCES;
 	if (r && getenv("BROWSER") && *getenv("BROWSER"))
 		snprintf(message, sizeof(message),
 			 "the browser of $BROWSER, '%s', cannot be started: "
@@ -139,9 +142,10 @@ static int open_url(const struct command_line *line, const char *url)
 			 words[0], strerror(r), url);
 	else if (r)
 		snprintf(message, sizeof(message),
-			 "no browser to open it with: $BROWSER is not set, "
-			 "and xdg-open: %s; the URL is %s",
-			 strerror(r), url);
+			 "no browser to open it with: $BROWSER is not set, and xdg-open %s%s; the "
+			 "URL is %s",
+			 is_missing ? "is not installed" : "cannot be started: ",
+			 is_missing ? "" : strerror(r), url);
 	else if (status)
 		snprintf(message, sizeof(message), "%s could not open it (%s %d); the URL is %s",
 			 words[0], WIFSIGNALED(status) ? "signal" : "exit code",
