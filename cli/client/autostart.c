@@ -41,12 +41,19 @@ struct start {
 	uid_t uid;	  /* whose daemon it is to be */
 	bool service;	  /* started with --system */
 	const char *user; /* started with --user; NULL = whom it finds by its own rule */
+	bool restore;	  /* started with --restore */
+	int reasons;	  /* read end of a pipe, where the daemon's log cannot be written */
 	pid_t crashed;	  /* with eBPF; 0 = none */
 	char state[PATH_MAX];
 	char program[PATH_MAX];
 	char *error;
 	int size;
 };
+
+static void start_deinit(struct start *s)
+{
+	closep(&s->reasons);
+}
 
 static enum outcome fail(struct start *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -167,16 +174,16 @@ static const char *const not_ours[] = {
 };
 
 /* In the grandchild: becomes the daemon. */
-static void __attribute__((noreturn)) become_daemon(const struct start *s, int log)
+static void __attribute__((noreturn)) become_daemon(const struct start *s, int log, int reasons)
 {
-	const char *argv[5] = { DAEMON_NAME };
+	const char *argv[6] = { DAEMON_NAME };
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), n = 1;
 	sigset_t none;
 
 	make_absolute("PORT_DADDY_HOME");
 	make_absolute("PORT_DADDY_SOCKET");
 	/* stderr last: what goes wrong before it is said where the caller looks. */
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(reasons, STDOUT_FILENO) < 0 ||
 	    dup2(log, STDERR_FILENO) < 0 || chdir("/") < 0) {
 		dprintf(STDERR_FILENO, "cannot prepare the daemon: %s\n", strerror(errno));
 		_exit(126);
@@ -194,28 +201,32 @@ static void __attribute__((noreturn)) become_daemon(const struct start *s, int l
 		argv[n++] = "--user", argv[n++] = s->user;
 	if (s->service)
 		argv[n++] = "--system";
+	if (s->restore)
+		argv[n++] = "--restore";
 	execvp(s->program, (char *const *)argv);
 	dprintf(STDERR_FILENO, "cannot run %s: %s\n", s->program, strerror(errno));
 	_exit(127);
 }
 
 /* In the child: a new session, and a second fork, so that the daemon is nobody's child. */
-static void __attribute__((noreturn)) detach(const struct start *s, int log, int pid_pipe)
+static void __attribute__((noreturn))
+detach(const struct start *s, int log, int reasons, int pid_pipe)
 {
 	pid_t pid;
 
 	setsid();
 	pid = fork();
 	if (pid == 0)
-		become_daemon(s, log);
+		become_daemon(s, log, reasons);
 	_exit(pid > 0 && write(pid_pipe, &pid, sizeof(pid)) == (ssize_t)sizeof(pid) ? 0 : 1);
 }
 
 /* The daemon's pid, or a negative errno. */
-static pid_t spawn(const struct start *s, int log)
+static pid_t spawn(struct start *s, int log)
 {
 	_cleanup_close_ int from_child = -1;
 	_cleanup_close_ int to_parent = -1;
+	_cleanup_close_ int reasons = -1;
 	int ends[2];
 	pid_t child, pid = -1;
 
@@ -223,12 +234,16 @@ static pid_t spawn(const struct start *s, int log)
 		return -errno;
 	from_child = ends[0];
 	to_parent = ends[1];
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	s->reasons = ends[0];
+	reasons = ends[1];
 	fflush(NULL);
 	child = fork();
 	if (child < 0)
 		return -errno;
 	if (child == 0)
-		detach(s, log, to_parent);
+		detach(s, log, reasons, to_parent);
 	closep(&to_parent);
 	to_parent = -1;
 	if (read(from_child, &pid, sizeof(pid)) != (ssize_t)sizeof(pid))
@@ -296,34 +311,46 @@ static bool wait_until_it_answers(pid_t pid, bool *ret_died)
 	return false;
 }
 
-/* The last line that the daemon wrote behind `from`; "" when there is none. */
-static void last_line(int log, off_t from, char *ret, size_t size)
+/* The last line of what the daemon wrote, without its time and level. */
+static void take_last_line(char *tail, ssize_t n, char *ret, size_t size)
+{
+	static const char level[] = "error: ";
+	char *newline, *words;
+
+	while (n > 0 && tail[n - 1] == '\n')
+		n--;
+	tail[n] = '\0';
+	newline = strrchr(tail, '\n');
+	newline = newline ? newline + 1 : tail;
+	words = strstr(newline, level);
+	snprintf(ret, size, "%s", words ? words + strlen(level) : newline);
+}
+
+/* It is in the log, behind `from`; or where that could not be written, on a full disk, in a pipe.
+ */
+static void last_line(const struct start *s, int log, off_t from, char *ret, size_t size)
 {
 	char tail[LOG_TAIL_BYTES + 1];
 	off_t end = lseek(log, 0, SEEK_END);
 	/* the daemon cuts a log that is full: what it wrote may lie before `from` */
 	off_t start = end < from ? 0 : from;
 	ssize_t n;
-	char *newline;
 
 	if (end - start > LOG_TAIL_BYTES)
 		start = end - LOG_TAIL_BYTES;
-	n = pread(log, tail, LOG_TAIL_BYTES, start);
 	ret[0] = '\0';
+	n = read(s->reasons, tail, LOG_TAIL_BYTES);
 	if (n <= 0)
-		return;
-	while (n > 0 && tail[n - 1] == '\n')
-		n--;
-	tail[n] = '\0';
-	newline = strrchr(tail, '\n');
-	snprintf(ret, size, "%s", newline ? newline + 1 : tail);
+		n = pread(log, tail, LOG_TAIL_BYTES, start);
+	if (n > 0)
+		take_last_line(tail, n, ret, size);
 }
 
 static enum outcome explain_failure(struct start *s, int log, off_t log_from, bool died)
 {
-	char line[512];
+	char line[LOG_TAIL_BYTES];
 
-	last_line(log, log_from, line, sizeof(line));
+	last_line(s, log, log_from, line, sizeof(line));
 	if (died && *line)
 		return fail(s, "the daemon could not start: %s", line);
 	if (died)
@@ -335,17 +362,19 @@ static enum outcome explain_failure(struct start *s, int log, off_t log_from, bo
 		    s->state, PATHS_LOG_NAME);
 }
 
-enum outcome autostart(const struct peer *instead_of, struct autostarted *ret, char *ret_error,
+enum outcome autostart(const struct autostart_wish *wish, struct autostarted *ret, char *ret_error,
 		       int size)
 {
-	struct start s = { .error = ret_error, .size = size };
+	_cleanup_(start_deinit) struct start s = {
+		.error = ret_error, .size = size, .restore = wish->restore, .reasons = -1
+	};
 	_cleanup_close_ int log = -1;
 	bool died = false;
 	off_t log_from;
 	pid_t pid;
 	int r;
 
-	choose_owner(&s, instead_of);
+	choose_owner(&s, wish->instead_of);
 	r = paths_state_dir(s.service, s.uid, s.state, sizeof(s.state));
 	if (r < 0)
 		return fail(&s,

@@ -4,11 +4,17 @@
 #define CLI_CLIENT_AUTOSTART_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/outcome.h"
 
 struct peer;
+
+struct autostart_wish {
+	const struct peer *instead_of; /* a daemon that was stopped for it; NULL = of none */
+	bool restore;		       /* with the backup in the place of the database */
+};
 
 struct autostarted {
 	pid_t pid;     /* 0 = somebody else's has come first, and answers */
@@ -17,11 +23,11 @@ struct autostarted {
 };
 
 /*
- * Starts the daemon in the state directory of whom it will be: of the user of `instead_of`, a
- * daemon that was stopped for it; where that is NULL, by the daemon's own rule.  OUTCOME_OK once it
+ * Starts the daemon in the state directory of whom it will be: of the user of `instead_of`; where
+ * that is NULL, by the daemon's own rule.  OUTCOME_OK once it
  * answers, else OUTCOME_NO_DAEMON with one sentence in ret_error.
  */
-enum outcome autostart(const struct peer *instead_of, struct autostarted *ret, char *ret_error,
+enum outcome autostart(const struct autostart_wish *wish, struct autostarted *ret, char *ret_error,
 		       int size);
 
 #endif

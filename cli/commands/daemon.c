@@ -133,13 +133,13 @@ static void show_running(const struct command_line *line, const struct running *
 		render_note("it only polls: %s", polling_words(d->status, words));
 }
 
-static int start_new(const struct command_line *line, const struct peer *instead_of,
+static int start_new(const struct command_line *line, const struct autostart_wish *wish,
 		     const char *done)
 {
 	_cleanup_(running_deinit) struct running d = { .peer.fd = -1 };
 	struct autostarted started;
 	char error[1024];
-	enum outcome outcome = autostart(instead_of, &started, error, sizeof(error));
+	enum outcome outcome = autostart(wish, &started, error, sizeof(error));
 
 	if (outcome != OUTCOME_OK)
 		return fail(line->json, outcome, error);
@@ -148,6 +148,8 @@ static int start_new(const struct command_line *line, const struct peer *instead
 	show_running(line, &d, done);
 	return 0;
 }
+
+static const struct autostart_wish nothing;
 
 /* What would be lost: root alone can start one that listens. */
 static bool is_beyond_us(const struct running *d)
@@ -160,8 +162,9 @@ static int replace(const struct command_line *line, struct running *d, const cha
 	char error[STOP_DAEMON_ERROR_SIZE];
 	enum outcome outcome = stop_daemon(&d->peer, "restart", error);
 
-	return outcome == OUTCOME_OK ? start_new(line, &d->peer, done)
-				     : fail(line->json, outcome, error);
+	return outcome == OUTCOME_OK
+		       ? start_new(line, &(struct autostart_wish){ &d->peer, false }, done)
+		       : fail(line->json, outcome, error);
 }
 
 static int start(const struct command_line *line)
@@ -171,7 +174,7 @@ static int start(const struct command_line *line)
 	bool other;
 
 	if (!running_find(&d))
-		return start_new(line, NULL, "started");
+		return start_new(line, &nothing, "started");
 	other = d.status && !build_is_own(&d.build);
 	if ((other && !is_beyond_us(&d)) || (d.wants_root && geteuid() == 0))
 		return replace(line, &d, "replaced");
@@ -181,20 +184,44 @@ static int start(const struct command_line *line)
 	return 0;
 }
 
+static int refuse(const struct command_line *line, const char *verb)
+{
+	char message[OWN_PD_SIZE + 128], pd[OWN_PD_SIZE];
+
+	snprintf(message, sizeof(message),
+		 "the daemon listens with eBPF, and only root can start another that does: %s "
+		 "daemon %s",
+		 own_pd_sudo(pd), verb);
+	return fail(line->json, OUTCOME_NOT_ALLOWED, message);
+}
+
 static int restart(const struct command_line *line)
 {
 	_cleanup_(running_deinit) struct running d;
-	char message[OWN_PD_SIZE + 128], pd[OWN_PD_SIZE];
 
 	if (!running_find(&d))
-		return start_new(line, NULL, "started");
-	if (!d.status || !is_beyond_us(&d))
-		return replace(line, &d, "restarted");
-	snprintf(message, sizeof(message),
-		 "the daemon listens with eBPF, and only root can start another that does: %s "
-		 "daemon restart",
-		 own_pd_sudo(pd));
-	return fail(line->json, OUTCOME_NOT_ALLOWED, message);
+		return start_new(line, &nothing, "started");
+	if (d.status && is_beyond_us(&d))
+		return refuse(line, "restart");
+	return replace(line, &d, "restarted");
+}
+
+static int restore(const struct command_line *line)
+{
+	_cleanup_(running_deinit) struct running d;
+	struct autostart_wish wish = { .restore = true };
+	char error[STOP_DAEMON_ERROR_SIZE];
+	enum outcome outcome = OUTCOME_OK;
+
+	if (running_find(&d)) {
+		if (d.status && is_beyond_us(&d))
+			return refuse(line, "restore");
+		wish.instead_of = &d.peer;
+		outcome = stop_daemon(&d.peer, "restore", error);
+	}
+	if (outcome != OUTCOME_OK)
+		return fail(line->json, outcome, error);
+	return start_new(line, &wish, "started on the backup");
 }
 
 static int run(const struct command *self, const struct command_line *line)
@@ -202,7 +229,9 @@ static int run(const struct command *self, const struct command_line *line)
 	static const struct {
 		const char *name;
 		int (*run)(const struct command_line *line);
-	} verbs[] = { { "start", start }, { "stop", stop }, { "restart", restart } };
+	} verbs[] = {
+		{ "start", start }, { "stop", stop }, { "restart", restart }, { "restore", restore }
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (strcmp(line->args[0], verbs[i].name) == 0)
@@ -216,7 +245,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_daemon = {
 	.name = "daemon",
-	.arguments = "start|stop|restart",
+	.arguments = "start|stop|restart|restore",
 	.summary = "start, stop or replace the daemon in the background",
 	.details =
 		"Other commands start it by themselves unless PORT_DADDY_NO_AUTOSTART=1 is set.\n"
@@ -229,7 +258,9 @@ const struct command cmd_daemon = {
 		"happens\n"
 		"on the ports while none runs is found out, and written into the log, by the "
 		"next.\n"
-		"stop is no error where no daemon runs.\n",
+		"stop is no error where no daemon runs.  restore is restart with the database's "
+		"backup,\n"
+		"which the daemon makes once a day; what was in its place is kept beside it.\n",
 	.examples = "  pd daemon start\n  sudo pd daemon start\n  pd daemon restart\n",
 	.min_args = 1,
 	.max_args = 1,

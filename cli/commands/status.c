@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,19 +56,29 @@ static void show_kernel(struct json_object *kernel)
 			     "events were lost; the table of sockets is being read anew");
 }
 
-/* The file at the path is not the one that the daemon has open. */
-static bool is_lost(struct json_object *database)
+/* As the daemon says, with a capital; an older one knows healthy and damaged only. */
+static const char *state_of(struct json_object *database, char ret[16])
 {
-	return strcmp(answer_text(database, "state"), "lost") == 0;
+	snprintf(ret, 16, "%s", answer_text(database, "state"));
+	if (!*ret)
+		snprintf(ret, 16, "%s", answer_bool(database, "healthy") ? "healthy" : "damaged");
+	return ret;
 }
 
 static void show_database(struct json_object *database)
 {
 	bool healthy = answer_bool(database, "healthy");
-	const char *detail = healthy ? "" : answer_text(database, "detail");
-	const char *state = healthy ? "Healthy" : is_lost(database) ? "Lost" : "Damaged";
+	const char *detail = answer_text(database, "detail");
 	const char *path = answer_text(database, "path");
+	char state[16];
 
+	state_of(database, state);
+	state[0] = (char)toupper((unsigned char)state[0]);
+	if (healthy && *detail) {
+		render_field("Database", TONE_WARN, true, "%s (%s)", state, path);
+		render_field("", TONE_WARN, false, "%s", detail);
+		return;
+	}
 	/* a sentence about the file names it */
 	if (*detail && strstr(detail, path))
 		render_field("Database", TONE_BAD, true, "%s: %s", state, detail);
@@ -180,6 +191,7 @@ static int run(const struct command *self, const struct command_line *line)
 	_cleanup_(answer_freep) struct json_object *status = NULL;
 	int r = answer_get(line->json, "GET", "/v1/status", NULL, &status);
 	struct json_object *database;
+	char state[16];
 	bool healthy;
 
 	if (r)
@@ -189,7 +201,7 @@ static int run(const struct command *self, const struct command_line *line)
 	if (line->json)
 		render_json(status);
 	else if (line->quiet)
-		printf("%s\n", healthy ? "ok" : is_lost(database) ? "lost" : "damaged");
+		printf("%s\n", healthy ? "ok" : state_of(database, state));
 	else
 		show(status);
 	return healthy ? 0 : outcome_row(OUTCOME_NO)->exit_code;
@@ -199,10 +211,12 @@ const struct command cmd_status = {
 	.name = "status",
 	.arguments = "",
 	.summary = "show how the daemon, the kernel's probes and the services are",
-	.details = "Names every probe that the kernel refused, and what is therefore not seen.\n"
-		   "Exit code 1 when the database is damaged, or is not the file at its path any "
-		   "more:\n"
-		   "claims are refused then, and the line of the database says what to do.\n",
+	.details =
+		"Names every probe that the kernel refused, and what is therefore not seen.\n"
+		"Exit code 1 when the database is damaged, has no room, or is not the file at its "
+		"path\n"
+		"any more: claims are refused then, and the line of the database says what to "
+		"do.\n",
 	.examples = "  pd status\n"
 		    "  pd status -j | jq .kernel\n",
 	.run = run,

@@ -245,10 +245,6 @@ class RefusedDatabaseTest(harness.PortDaddyTest):
             self.daemon.claim(f"app:n{n}")
         self.daemon.stop()
 
-    def test_truncated_database(self):
-        os.truncate(self.daemon.database, os.path.getsize(self.daemon.database) // 2 + 100)
-        self.refused()
-
     def test_file_that_is_no_database(self):
         with open(self.daemon.database, "wb") as f:
             f.write(b"2024-02-28 this is a log file\n" * 1000)
@@ -267,23 +263,6 @@ class RefusedDatabaseTest(harness.PortDaddyTest):
         other.execute("PRAGMA user_version = 9999")
         other.close()
         self.refused("9999")
-
-    def test_garbage_in_the_middle_of_the_file(self):
-        size = os.path.getsize(self.daemon.database)
-        with open(self.daemon.database, "r+b") as f:
-            f.seek(size // 2)
-            f.write(os.urandom(4096))
-        self.daemon.launch()
-
-        def decided():  # one that refuses may have been connected to before it ended
-            return self.daemon.process.poll() is not None \
-                or self.daemon.run("status").code in (harness.DONE, harness.NO)
-        wait_until(decided, "it starts or refuses")
-        if self.daemon.process.poll() is None:
-            database = self.daemon.json("status", code=harness.NO)["database"]
-            self.assertFalse(database["healthy"], database)
-        else:
-            self.assertIn(self.daemon.database, self.daemon.log())
 
 
 @needs_root

@@ -277,8 +277,7 @@ class DamageTest(DiskTest):
 
     def setUp(self):
         super().setUp()
-        for n in range(MANY_CLAIMS):
-            self.daemon.claim(f"app:n{n}")
+        self.ports = {f"app:n{n}": self.daemon.claim(f"app:n{n}") for n in range(MANY_CLAIMS)}
 
     def damage(self, tree):
         """The first page of a table or an index is nonsense, also to a daemon that has read it."""
@@ -295,42 +294,129 @@ class DamageTest(DiskTest):
         # another's commit makes the daemon read again
         db.execute("INSERT INTO meta(key, value) VALUES('test', 1)")
 
-    def expect_status(self, part):
-        answer = self.daemon.run("status")
-        self.assertEqual(answer.code, NO, answer)
-        lines = {l.split(":")[0]: l for l in answer.out.splitlines()}
-        self.assertIn("Running", lines["Daemon"])
-        self.assertIn("Damaged", lines["Database"])
-        self.assertIn("damaged", lines[part])
-        status = self.daemon.json("status", code=NO)
-        self.assertFalse(status["database"]["healthy"])
-        self.assertIn("pid", status["daemon"])
-        fault = status[part.lower()]["fault"]
-        self.assertIn(self.daemon.database, fault)
-        self.assertNotIn("Structure needs cleaning", answer.out + answer.err + fault)
+    def expect_mended(self, lost):
+        """The question that meets the damage says so; then everything that can be read is there."""
+        def mended():
+            found = self.daemon.json("status", code=None)["database"]
+            return found if found["state"] == "healthy" and found["detail"] else None
+        database = wait_until(mended, "it is mended")
+        self.assertIn(self.daemon.database, database["detail"])
+        self.assertIn(lost, database["detail"])
+        aside = re.search(r"\S*\.damaged-\d+-\d+", database["detail"])[0]
+        self.assertTrue(os.path.exists(aside), aside)
+        self.assertIn(aside, self.daemon.pd("log", "--filter", "DAEMON"))
+        self.assertEqual({s["id"]: s["port"] for s in self.daemon.json("find")["services"]},
+                         self.ports)
+        self.daemon.claim("app:after")
+        self.daemon.stop(signal.SIGKILL)
+        self.daemon.start()
+        self.assertIsNotNone(self.daemon.service("app:after"))
 
-    def test_status_of_damaged_services_says_so_and_tells_the_rest(self):
-        self.damage("services")
-        self.expect_status("Services")
+    def test_damaged_log_is_set_aside_and_claims_go_on(self):
+        self.damage("activity")
+        self.expect_mended("entries of the log")
 
-    def test_status_of_damaged_sessions_says_so_and_tells_the_rest(self):
-        self.damage("sessions")
-        self.expect_status("Sessions")
-
-    def test_status_of_damaged_locks_says_so_and_tells_the_rest(self):
-        self.damage("sqlite_autoindex_locks_1")
-        self.expect_status("Locks")
-
-    def test_status_of_a_damaged_log_says_so_and_tells_the_rest(self):
+    def test_damaged_index_of_the_log_loses_nothing(self):
         self.damage("activityByTime")
-        self.expect_status("Activity")
+        self.expect_mended("nothing is lost")
 
-    def test_question_about_damage_names_the_database_and_the_way_out(self):
-        self.damage("services")
-        for command in (("find",), ("claim", "app:late")):
-            answer = self.daemon.run(*command)
+    def test_damaged_refusals_are_set_aside(self):
+        self.damage("failures")
+        self.expect_mended("refused binds")
+
+    def test_damaged_sessions_are_set_aside(self):
+        self.damage("sessions")
+        self.expect_mended("sessions")
+
+    def test_damaged_index_of_locks_loses_none(self):
+        fence = self.daemon.json("lock", "kept")["fence"]
+        self.damage("sqlite_autoindex_locks_1")
+        self.expect_mended("nothing is lost")
+        lock, = self.daemon.json("lock", "kept", "--status")["locks"]
+        self.assertEqual((lock["held"], lock["fence"]), (True, fence))
+
+    def test_damaged_index_of_claims_loses_none_and_gives_no_port_twice(self):
+        self.damage("servicesByPort")
+        self.expect_mended("nothing is lost")
+
+    def backup(self):
+        return os.path.join(self.daemon.home, "port-registry.backup.db")
+
+    def expect_refusal_of_claims(self, command):
+        answers = []
+
+        def refuses():
+            answers.append(self.daemon.run("claim", "app:late"))
+            return "refused" in answers[-1].err
+        try:
+            wait_until(refuses, "it refuses")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {answers[-1]}\n{self.daemon.log()}") from None
+        for words in (("claim", "app:late"), ("find",), ("lock", "l"), ("release", "app:n1")):
+            answer = self.daemon.run(*words)
             self.assertEqual(answer.code, FAILED, answer)
-            self.assert_one_line(answer, self.daemon.database, "damaged", "pd daemon stop")
+            self.assert_one_line(answer, self.daemon.database, "damaged", command)
+        self.assertIn("Damaged", self.database_line())
+        self.assertIn(command, self.database_line())
+        self.assertIn(self.daemon.run("why", str(harness.free_port())).code, (DONE, NO))
+        self.assertIn(self.daemon.run("find", "--all").code, (DONE, NO))
+
+    def test_damaged_claims_are_refused_and_come_back_from_the_backup(self):
+        wait_until(lambda: os.path.exists(self.backup()), "the backup is made")
+        self.daemon.stop(signal.SIGKILL)
+        self.daemon.start()
+        self.daemon.pd("status")
+        self.damage("services")
+        self.expect_refusal_of_claims("daemon restore")
+        port = harness.free_port()
+        watch = self.pd_stream("watch")
+
+        def seen():
+            self.http_server(port).kill()
+            return any(f":{port}" in line for line in list(watch.lines))
+        if self.daemon.get("/v1/status")["kernel"]["mode"] == "bpf":
+            wait_until(seen, "the watcher is told of servers")
+        # a start says the same
+        self.daemon.stop()
+        self.daemon.start()
+        self.expect_refusal_of_claims("daemon restore")
+        env = {"PORT_DADDY_NO_AUTOSTART": ""}
+        self.daemon.pd("daemon", "restore", env=env)
+        try:
+            self.assertEqual({s["id"]: s["port"] for s in self.daemon.json("find")["services"]},
+                             self.ports)
+            self.daemon.claim("app:after")
+        finally:
+            self.daemon.pd("daemon", "stop")
+
+    def test_damaged_claims_without_a_backup_say_what_is_left_to_do(self):
+        self.daemon.stop()
+        if os.path.exists(self.backup()):
+            os.unlink(self.backup())
+        self.daemon.start()
+        self.daemon.pd("status")  # its start, which reads, is over
+        self.damage("services")
+        self.expect_refusal_of_claims("pd daemon stop")
+
+    def test_lost_row_of_an_index_is_found_at_the_start(self):
+        self.daemon.stop()
+        db = sqlite3.connect(self.daemon.database, isolation_level=None)
+        # a row that the index does not know: written while the index was another's
+        db.execute("PRAGMA writable_schema = ON")
+        sql, = db.execute("SELECT sql FROM sqlite_master WHERE name = 'servicesByPort'").fetchone()
+        db.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'servicesByPort'",
+                   (sql + " WHERE port < 0",))
+        db.execute("PRAGMA writable_schema = RESET")
+        db.execute("UPDATE services SET port = 9998 WHERE id = 'app:n1'")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'servicesByPort'", (sql,))
+        db.execute("PRAGMA writable_schema = RESET")
+        db.close()
+        self.ports["app:n1"] = 9998
+        self.daemon.start()
+        self.assertEqual(self.daemon.run("claim", "app:other", "-p", "9998").code,
+                         harness.CONFLICT)
+        self.expect_mended("nothing is lost")
 
     def test_claims_survive_a_daemon_that_a_cut_index_killed(self):
         self.daemon.stop()

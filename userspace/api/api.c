@@ -25,6 +25,27 @@
 
 /* --- what the server asks --- */
 
+/* What a registry that refuses takes nothing away from. */
+static bool needs_no_claims(const struct route *route)
+{
+	static const struct route *const routes[] = { &why_get,		&sockets_get,  &status_get,
+						      &events_get,	&activity_get, &metrics_get,
+						      &metrics_text_get };
+
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+		if (routes[i] == route)
+			return true;
+	return false;
+}
+
+static void tell_news(struct api *api)
+{
+	const char *news = registry_news(api->config.registry);
+
+	if (news)
+		tracker_tell(api->config.tracker, news);
+}
+
 /* A question mostly asks the registry again and again: for each service, for each socket. */
 static int handle(struct request *r)
 {
@@ -32,17 +53,23 @@ static int handle(struct request *r)
 	int result;
 
 	tracker_catch_up(config->tracker);
-	if (r->route->method != ROUTE_GET)
-		return r->route->handle(r);
-	registry_read_begin(config->registry);
-	result = r->route->handle(r);
+	if (r->route->method == ROUTE_GET)
+		registry_read_begin(config->registry);
+	if (registry_refuses(config->registry) && !needs_no_claims(r->route))
+		result = -EUCLEAN;
+	else
+		result = r->route->handle(r);
 	registry_read_end(config->registry);
+	tell_news(r->api);
 	return result;
 }
 
 static int begin(struct api *api)
 {
-	return registry_begin(api->config.registry);
+	int r = registry_begin(api->config.registry);
+
+	/* it may have found out just now */
+	return !r && registry_refuses(api->config.registry) ? -EUCLEAN : r;
 }
 
 static bool is_open(struct api *api)

@@ -70,18 +70,19 @@ static size_t format_prefix(enum log_level level, char *ret, size_t size)
 	return n + (size_t)snprintf(ret + n, size - n, "%s", level_word(level));
 }
 
-static void write_all(const char *line, size_t n)
+static bool write_all(int fd, const char *line, size_t n)
 {
 	while (n > 0) {
-		ssize_t written = write(STDERR_FILENO, line, n);
+		ssize_t written = write(fd, line, n);
 
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written <= 0)
-			return; /* stderr itself is gone: there is nowhere left to say so */
+			return false;
 		line += written;
 		n -= (size_t)written;
 	}
+	return true;
 }
 
 void log_bound_file(const char *path)
@@ -119,10 +120,10 @@ static void cut_file(void)
 		line = memchr(newest, '\n', (size_t)n);
 	if (ftruncate(STDERR_FILENO, 0))
 		return; /* it cannot be cut: then it is not bounded */
-	write_all(prefix, format_prefix(LOG_LEVEL_INFO, prefix, sizeof(prefix)));
-	write_all(mark, sizeof(mark) - 1);
+	write_all(STDERR_FILENO, prefix, format_prefix(LOG_LEVEL_INFO, prefix, sizeof(prefix)));
+	write_all(STDERR_FILENO, mark, sizeof(mark) - 1);
 	if (line)
-		write_all(line + 1, (size_t)(newest + n - line - 1));
+		write_all(STDERR_FILENO, line + 1, (size_t)(newest + n - line - 1));
 }
 
 static void say_left_out(struct log_site *site)
@@ -182,7 +183,9 @@ void log_line(enum log_level level, const char *format, ...)
 	text_escape_terminal(message, line + n, sizeof(line) - n - 1);
 	n += strlen(line + n);
 	line[n++] = '\n';
-	write_all(line, n);
+	/* whoever starts the daemon waits on its stdout for what a full disk does not take */
+	if (!write_all(STDERR_FILENO, line, n))
+		write_all(STDOUT_FILENO, line, n);
 	if (is_own_file)
 		cut_file();
 	errno = saved;

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/outcome.h"
 #include "base/paths.h"
+#include "daemon/backup.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/place.h"
@@ -47,6 +48,7 @@ struct daemon {
 	struct api *api;
 	struct place *place;
 	struct wall_clock *wall_clock;
+	struct backup *backup;
 	int lost; /* -ESTALE once the place was: the daemon ends */
 };
 
@@ -171,14 +173,29 @@ static int drop_privileges(const struct daemon *d)
 
 static int open_registry(struct daemon *d, const struct options *options)
 {
-	char error[STATE_ERROR_SIZE] = "";
-	int r = registry_open(d->state.database, &d->registry, error, sizeof(error));
+	char error[REGISTRY_NEWS_SIZE] = "";
+	int r = options->restore ? registry_restore(d->state.database, error, sizeof(error)) : 0;
 
+	if (!r && *error)
+		log_warning("%s", error);
+	if (!r)
+		r = registry_open(d->state.database, &d->registry, error, sizeof(error));
 	if (r)
 		log_error("%s", error);
 	else
 		registry_set_activity_limits(d->registry, &options->log);
 	return r;
+}
+
+/* What the registry has met while it was opened. */
+static void tell_of_registry(struct daemon *d)
+{
+	const char *news = registry_news(d->registry);
+
+	if (news)
+		tracker_tell(d->tracker, news);
+	if (registry_refuses(d->registry))
+		log_error("%s", registry_strerror(d->registry, -EUCLEAN));
 }
 
 static void on_clock_changed(void *user_data)
@@ -216,10 +233,14 @@ static int serve(struct daemon *d)
 	if (!r)
 		r = tracker_start(d->tracker);
 	if (!r)
-		api_watch_processes(d->api);
-	else
+		r = backup_new(d->loop, d->registry, &d->backup);
+	if (r) {
 		log_error("cannot serve: %s", registry_strerror(d->registry, r));
-	return r;
+		return r;
+	}
+	api_watch_processes(d->api);
+	tell_of_registry(d);
+	return 0;
 }
 
 /*
@@ -302,6 +323,7 @@ static void deinit(struct daemon *d)
 {
 	place_free(d->place);
 	wall_clock_free(d->wall_clock);
+	backup_free(d->backup);
 	api_free(d->api);
 	tracker_free(d->tracker);
 	registry_close(d->registry);

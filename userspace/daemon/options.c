@@ -27,6 +27,7 @@ static const char usage_text[] =
 	"      --log-keep DUR  drop entries of pd log that are older: 12h, 30d, 8w (default 30d)\n"
 	"      --log-rows N    keep at most so many entries (default 100000, at least 1000: the\n"
 	"                   newest 1000 are never dropped)\n"
+	"      --restore    put the backup in the place of the database first\n"
 	"      --debug      log more\n"
 	"      --version    print the version\n"
 	"  -h, --help       print this help\n"
@@ -35,7 +36,16 @@ static const char usage_text[] =
 	"PORT_DADDY_LOG_KEEP and PORT_DADDY_LOG_ROWS (as the two options).\n"
 	"Example: sudo portdaddyd --user \"$USER\"\n";
 
-enum { OPT_USER = 256, OPT_SYSTEM, OPT_NO_BPF, OPT_DEBUG, OPT_VERSION, OPT_KEEP, OPT_ROWS };
+enum {
+	OPT_USER = 256,
+	OPT_SYSTEM,
+	OPT_NO_BPF,
+	OPT_DEBUG,
+	OPT_RESTORE,
+	OPT_VERSION,
+	OPT_KEEP,
+	OPT_ROWS
+};
 
 static const struct option long_options[] = {
 	{ "user", required_argument, NULL, OPT_USER },
@@ -44,6 +54,7 @@ static const struct option long_options[] = {
 	{ "log-keep", required_argument, NULL, OPT_KEEP },
 	{ "log-rows", required_argument, NULL, OPT_ROWS },
 	{ "debug", no_argument, NULL, OPT_DEBUG },
+	{ "restore", no_argument, NULL, OPT_RESTORE },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL },
@@ -123,6 +134,9 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 			break;
 		case OPT_DEBUG:
 			ret->debug = true;
+			break;
+		case OPT_RESTORE:
+			ret->restore = true;
 			break;
 		case OPT_VERSION:
 			printf("portdaddyd %s\n", build_text(&build_own, build));

@@ -12,6 +12,7 @@ struct options {
 	bool service;		    /* --system: state and socket of the system service */
 	bool no_bpf;		    /* --no-bpf: use the polling backend */
 	bool debug;		    /* --debug */
+	bool restore;		    /* --restore: begin with the backup of the database */
 	struct activity_limits log; /* --log-keep, --log-rows, or their variables */
 	const char *user; /* --user NAME: become this user after the start; borrowed from argv */
 };

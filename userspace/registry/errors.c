@@ -50,6 +50,7 @@ int registry_fail(struct registry *r, int error)
 {
 	r->counters.errors++;
 	r->last_error = error;
+	r->damaged = r->damaged || (error == -EUCLEAN && !*r->refused);
 	return error;
 }
 

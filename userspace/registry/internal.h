@@ -51,6 +51,7 @@ struct registry_holdings {
 };
 
 struct registry {
+	char *path;
 	sqlite3 *db;
 	sqlite3_stmt *statements[_STATEMENT_MAX];
 	bool accepted; /* the file is ours and of our version: closing may write into it */
@@ -61,8 +62,15 @@ struct registry {
 	struct files files;
 	struct sync sync;
 	struct registry_checked checked;
-	int last_error;			 /* of a statement or of the files */
-	char words[REGISTRY_WORDS_SIZE]; /* that registry_strerror() returned last */
+	int last_error;			   /* of a statement or of the files */
+	int full;			   /* what the last commit failed with, if it was that */
+	bool damaged;			   /* a statement met it; to be mended */
+	int64_t mend_after_ms;		   /* CLOCK_MONOTONIC */
+	bool mended, is_news;		   /* since the start; and nobody was told yet */
+	char news[REGISTRY_NEWS_SIZE];	   /* what was lost */
+	char refused[REGISTRY_WORDS_SIZE]; /* why nothing is known of claims; "" = they are there */
+	struct registry_backup *backup;	   /* that is being made; NULL = none */
+	char words[REGISTRY_WORDS_SIZE];   /* that registry_strerror() returned last */
 	uid_t own_uid;
 
 	/* Ports of services and their homes, also of rows that violate our rules.  A query for each
@@ -87,6 +95,11 @@ struct registry {
 	struct registry_counters counters;
 	struct run *runs; /* that have not ended, newest first */
 };
+
+#define REGISTRY_BUSY_MS 2000 /* that a write waits for another program's */
+
+/* Mends what a statement has met, where nothing is open that would mind (open.c). */
+void registry_mend_when_damaged(struct registry *r);
 
 /* 0 in an open batch, -EINVAL outside of one, the batch's error when it was lost. */
 int registry_write_check(const struct registry *r);

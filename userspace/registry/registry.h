@@ -179,6 +179,34 @@ bool registry_failed_with(const struct registry *r, int error);
 const char *registry_strerror(struct registry *r, int error);
 
 /*
+ * Damage.  A file that has it is mended when it is opened, and at the first begin, or read_begin,
+ * after a statement met it: everything that can be read moves into a new file, the damaged one is
+ * set aside.  Where claims cannot be read whole, nothing is written to it, and the registry
+ * refuses: it works on an empty one in memory, whose answers about claims, locks, sessions and the
+ * activity of the past nobody may be given.
+ */
+bool registry_refuses(
+	struct registry *r); /* then registry_strerror(r, -EUCLEAN) has the sentence */
+/* Once: what was mended, and what is lost; NULL = nothing (more) to tell. */
+#define REGISTRY_NEWS_SIZE 1024
+const char *registry_news(struct registry *r);
+
+/*
+ * The backup: a copy beside the file, "port-registry.backup.db", made in steps of less than a
+ * millisecond.  registry_backup_step() is to be called again after the milliseconds that it
+ * returns, for as long as the registry is open; it finds out by itself when the next copy is due.
+ */
+#define REGISTRY_BACKUP_AGE_S \
+	(20 * 3600) /* at most a day old, with a daemon that sleeps at night */
+int registry_backup_step(struct registry *r);
+
+/*
+ * Puts the backup in the place of the file at path, which nobody has open, and sets that one aside.
+ * 0, and what was done in ret_said; a negative errno with a sentence in it.
+ */
+int registry_restore(const char *path, char *ret_said, size_t size);
+
+/*
  * Until registry_read_end(), or a batch that begins before, the reads of this registry are one
  * transaction: each of them alone takes and gives back the file's locks, three system calls for
  * microseconds of work.  Nothing happens inside of a batch.  Reads need neither of the two.
@@ -198,7 +226,8 @@ int registry_group_end(struct registry *r, bool undo);
 int registry_check(struct registry *r, char *ret_detail, size_t size);
 
 /*
- * "healthy", "damaged" or "lost" (registry_files_check()), and why, "" where it is healthy: by the
+ * "healthy", "damaged", "full" (no room for a commit) or "lost" (registry_files_check()), and why;
+ * where it is healthy "", or what was mended since the start: by the
  * files as they are now, by `error`, which the calls before met (0 = none), and by a quick_check
  * that may be some seconds old: one of a large file is made by the next registry_sync().
  * *ret_detail is valid as that of registry_strerror().

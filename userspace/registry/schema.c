@@ -431,7 +431,7 @@ int schema_inspect(const char *path, char *ret_error, size_t size)
 	return inspect_content(path, ret_error, size);
 }
 
-static int read_user_version(sqlite3 *db, int *ret)
+int schema_read_version(sqlite3 *db, int *ret)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL);
@@ -460,7 +460,7 @@ static int migrate_step(sqlite3 *db, int version, char *ret_detail, size_t size)
 	}
 	snprintf(numbers, sizeof(numbers), "PRAGMA user_version = %d; PRAGMA application_id = %d",
 		 version + 1, SCHEMA_APPLICATION_ID);
-	rc = read_user_version(db, &found);
+	rc = schema_read_version(db, &found);
 	/* somebody else may have taken this step while we waited for the lock */
 	if (rc == SQLITE_OK && found == version)
 		rc = sqlite3_exec(db, migrations[version], NULL, NULL, NULL);
@@ -477,16 +477,21 @@ static int migrate_step(sqlite3 *db, int version, char *ret_detail, size_t size)
 
 int schema_migrate(sqlite3 *db, const char *path, char *ret_error, size_t size)
 {
+	return schema_migrate_to(db, path, schema_version(), ret_error, size);
+}
+
+int schema_migrate_to(sqlite3 *db, const char *path, int target, char *ret_error, size_t size)
+{
 	char detail[DETAIL_SIZE] = "";
 	int version = 0;
-	int rc = read_user_version(db, &version);
+	int rc = schema_read_version(db, &version);
 
 	if (rc == SQLITE_OK && version == 0)
 		rc = sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
-	while (rc == SQLITE_OK && version >= 0 && version < schema_version()) {
+	while (rc == SQLITE_OK && version >= 0 && version < target) {
 		rc = migrate_step(db, version, detail, sizeof(detail));
 		if (rc == SQLITE_OK)
-			rc = read_user_version(db, &version);
+			rc = schema_read_version(db, &version);
 	}
 	if (rc != SQLITE_OK) {
 		int error = errors_of_sqlite(rc, sqlite3_system_errno(db));
@@ -496,7 +501,7 @@ int schema_migrate(sqlite3 *db, const char *path, char *ret_error, size_t size)
 		snprintf(ret_error, size,
 			 "cannot bring %s from schema version %d to %d: %s (left as it is; restore "
 			 "or remove it)",
-			 path, version, schema_version(), *detail ? detail : sqlite3_errmsg(db));
+			 path, version, target, *detail ? detail : sqlite3_errmsg(db));
 		return error;
 	}
 	if (version < 0 || version > schema_version())

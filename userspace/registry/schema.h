@@ -55,4 +55,10 @@ int schema_inspect(const char *path, char *ret_error, size_t size);
  */
 int schema_migrate(sqlite3 *db, const char *path, char *ret_error, size_t size);
 
+/* The same up to an older version, which has to be one that was published. */
+int schema_migrate_to(sqlite3 *db, const char *path, int target, char *ret_error, size_t size);
+
+/* The version of an open file, as an SQLite result code. */
+int schema_read_version(sqlite3 *db, int *ret);
+
 #endif

@@ -92,7 +92,6 @@ static const char *const statement_sql[] = {
 	[STATEMENT_SAVEPOINT_RELEASE] = "RELEASE change",
 	[STATEMENT_SAVEPOINT_ROLLBACK] = "ROLLBACK TO change",
 	[STATEMENT_DATA_VERSION] = "PRAGMA data_version",
-	[STATEMENT_QUICK_CHECK] = "PRAGMA quick_check(1)",
 	[STATEMENT_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[STATEMENT_META_SET] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
 	[STATEMENT_META_COUNT_UP] =
@@ -142,9 +141,10 @@ static const char *const statement_sql[] = {
 	/* The port of the row whose rowid is the highest; ORDER BY would build a table to sort. */
 	[STATEMENT_PORT_REMEMBERED] = "SELECT port, max(rowid) FROM ports "
 				      "WHERE id IN (?1, ?2) AND ifnull(uid, ?3) = ?3",
-	[STATEMENT_PORTS_CLAIMED] = "SELECT port, uid, instr(id, '@') FROM services "
+	/* past the indexes, whose rows may be lost */
+	[STATEMENT_PORTS_CLAIMED] = "SELECT port, uid, instr(id, '@') FROM services NOT INDEXED "
 				    "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
-	[STATEMENT_PORTS_HOME] = "SELECT home FROM services "
+	[STATEMENT_PORTS_HOME] = "SELECT home FROM services NOT INDEXED "
 				 "WHERE home BETWEEN 1 AND 65535 AND typeof(home) = 'integer'",
 	[STATEMENT_PORTS_EVER] = "SELECT DISTINCT port FROM ports "
 				 "WHERE port BETWEEN 1 AND 65535 AND typeof(port) = 'integer'",
@@ -355,6 +355,16 @@ void statements_finalize(sqlite3_stmt *statements[_STATEMENT_MAX])
 		sqlite3_finalize(statements[i]);
 		statements[i] = NULL;
 	}
+}
+
+bool statements_are_busy(sqlite3 *db)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	while ((stmt = sqlite3_next_stmt(db, stmt)))
+		if (sqlite3_stmt_busy(stmt))
+			return true;
+	return false;
 }
 
 struct query query_start(struct registry *r, enum statement which)

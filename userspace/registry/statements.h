@@ -28,7 +28,6 @@ enum statement {
 	STATEMENT_SAVEPOINT_RELEASE,
 	STATEMENT_SAVEPOINT_ROLLBACK,
 	STATEMENT_DATA_VERSION,
-	STATEMENT_QUICK_CHECK,
 	STATEMENT_META_GET,
 	STATEMENT_META_SET,
 	STATEMENT_META_COUNT_UP,
@@ -260,6 +259,8 @@ enum run_column {
 
 /* Prepares all of them; 0 or an SQLite result code, with what is prepared so far in statements. */
 int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[_STATEMENT_MAX]);
+/* Is one of them, or of others, in the midst of its rows? */
+bool statements_are_busy(sqlite3 *db);
 void statements_finalize(sqlite3_stmt *statements[_STATEMENT_MAX]);
 
 struct query {

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "registry/internal.h"
+#include "registry/mend.h"
 
 /* Frames of the log after which it is checkpointed, and begins anew. */
 #define CHECKPOINT_FRAMES 1000
@@ -36,14 +37,13 @@ static int open_checkpointer(const char *path, sqlite3 **ret)
 	return rc == SQLITE_OK ? 0 : errors_of_sqlite(rc, *ret ? sqlite3_system_errno(*ret) : 0);
 }
 
-int sync_init(struct registry *r, const char *path)
+static int attach(struct registry *r, const char *path)
 {
 	struct sync *s = &r->sync;
 	_cleanup_free_ char *log = NULL;
 
-	s->log_fd = -1;
-	s->ready = true;
-	pthread_mutex_init(&s->one, NULL);
+	if (*r->refused) /* what is in memory is on no disk */
+		return 0;
 	if (asprintf(&log, "%s-wal", path) < 0) {
 		log = NULL;
 		return -ENOMEM;
@@ -55,14 +55,49 @@ int sync_init(struct registry *r, const char *path)
 	return open_checkpointer(path, &s->checkpointer);
 }
 
+static void detach(struct sync *s)
+{
+	sqlite3_close(TAKE_PTR(s->checkpointer));
+	closep(&s->log_fd);
+	s->log_fd = -1;
+	s->log_frames = 0;
+	s->error = 0;
+	s->check_is_wanted = false;
+	s->check_is_done = false;
+}
+
+int sync_init(struct registry *r, const char *path)
+{
+	struct sync *s = &r->sync;
+
+	s->log_fd = -1;
+	s->ready = true;
+	pthread_mutex_init(&s->one, NULL);
+	return attach(r, path);
+}
+
+void sync_suspend(struct registry *r)
+{
+	pthread_mutex_lock(&r->sync.one);
+	detach(&r->sync);
+}
+
+int sync_resume(struct registry *r, const char *path)
+{
+	int error = attach(r, path);
+
+	r->sync.error = error;
+	pthread_mutex_unlock(&r->sync.one);
+	return error;
+}
+
 void sync_deinit(struct registry *r)
 {
 	struct sync *s = &r->sync;
 
 	if (!s->ready)
 		return;
-	sqlite3_close(s->checkpointer);
-	closep(&s->log_fd);
+	detach(s);
 	pthread_mutex_destroy(&s->one);
 	s->ready = false;
 }
@@ -113,24 +148,14 @@ static void look_through(struct sync *s)
 {
 	uint64_t began_us = clock_us(CLOCK_MONOTONIC);
 	struct sync_check check = { 0 };
-	sqlite3_stmt *stmt = NULL;
-	int rc;
 
 	s->check_is_wanted = false;
-	if (s->check_is_done)
+	if (s->check_is_done || !s->checkpointer)
 		return;
-	rc = sqlite3_prepare_v2(s->checkpointer, "PRAGMA quick_check(1)", -1, &stmt, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		snprintf(check.found, sizeof(check.found), "%s",
-			 (const char *)sqlite3_column_text(stmt, 0));
-	else
-		check.error = errors_of_sqlite(rc, sqlite3_system_errno(s->checkpointer));
-	sqlite3_finalize(stmt);
-	sqlite3_db_release_memory(s->checkpointer);
-	if (rc == SQLITE_ROW && strcmp(check.found, "ok") != 0)
+	check.error = mend_check(s->checkpointer, check.found);
+	if (check.error == -EUCLEAN)
 		check.error = 1;
+	sqlite3_db_release_memory(s->checkpointer);
 	check.took_us = clock_us(CLOCK_MONOTONIC) - began_us;
 	s->check = check;
 	s->check_is_done = true;
@@ -143,7 +168,7 @@ int registry_sync(struct registry *r)
 
 	pthread_mutex_lock(&s->one);
 	s->is_due = false;
-	error = fdatasync(s->log_fd) < 0 ? -errno : 0;
+	error = s->log_fd < 0 ? -EUCLEAN : fdatasync(s->log_fd) < 0 ? -errno : 0;
 	if (error < 0)
 		s->error = error;
 	/* what fails here is tried again behind the next commit */

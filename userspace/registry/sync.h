@@ -46,6 +46,14 @@ struct sync {
 int sync_init(struct registry *r, const char *path);
 void sync_deinit(struct registry *r);
 
+/*
+ * While the file is closed, and another one opened in its place: a thread that is about to sync
+ * waits, and then syncs the new one, which has all that was committed.  sync_resume(): 0, or a
+ * negative errno, and nothing can be written.
+ */
+void sync_suspend(struct registry *r);
+int sync_resume(struct registry *r, const char *path);
+
 /* Behind each commit: keeps the log from growing without end where nobody syncs. */
 void sync_bound_log(struct registry *r);
 

@@ -8,9 +8,7 @@
 #include "base/cleanup.h"
 
 #define ELSEWHERE "or choose another place with PORT_DADDY_HOME"
-#define DAMAGED                                                                         \
-	"is damaged: run `pd daemon stop`, then restore it from a copy or remove it (." \
-	"recover in the sqlite3 shell saves what can be read)"
+#define DAMAGED	  "is damaged: what can be read moves into a new file within seconds; try again"
 
 /* Errnos that mean something else of a database than strerror() says of them. */
 static const struct {

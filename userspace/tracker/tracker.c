@@ -152,6 +152,13 @@ void tracker_stop(struct tracker *t)
 
 /* --- for the room above --- */
 
+void tracker_tell(struct tracker *t, const char *sentence)
+{
+	log_warning("%s", sentence);
+	activity_note(&t->activity, ACTIVITY_DAEMON, sentence, tracker_now());
+	activity_commit_due(&t->activity, false);
+}
+
 struct activity_writer *tracker_activity(struct tracker *t)
 {
 	return &t->activity;

@@ -48,6 +48,10 @@ int tracker_start(struct tracker *t);
 /* Writes down the end: the last moment at which the registry is known to be true. */
 void tracker_stop(struct tracker *t);
 
+/* Something that whoever looks after the daemon has to know: into its log, and into the activity.
+ */
+void tracker_tell(struct tracker *t, const char *sentence);
+
 /* With what everybody writes into the activity.  Borrowed. */
 struct activity_writer *tracker_activity(struct tracker *t);
 

@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A page is overwritten, wherever: no intact claim is lost, and what is lost is named."""
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+
+import harness
+from harness import DONE, FAILED, NO, wait_until
+
+PAGE = 4096
+CLAIMS = 30
+# The head of a page, its list of cells, free room or cells, the end; and all of it.
+PLACES = ((0, 16), (8, 64), (PAGE // 2, 512), (PAGE - 256, 256), (0, PAGE))
+SEED = int(os.environ.get("PD_SEED", random.randrange(1 << 31)))
+
+
+class DamageSweepTest(harness.PortDaddyTest):
+    daemon_arguments = ("--no-bpf",)
+
+    def setUp(self):
+        super().setUp()
+        self.random = random.Random(SEED)
+        self.ports = {f"app:n{n}": self.daemon.claim(f"app:n{n}") for n in range(CLAIMS)}
+        self.daemon.pd("session", "start", "work")
+        self.daemon.pd("note", "a note")
+        self.daemon.pd("lock", "a-lock")
+        for n in range(40):
+            self.daemon.run("release", f"app:none{n}")
+
+    def keep(self):
+        self.whole = os.path.join(self.work, "whole")
+        shutil.copytree(self.daemon.home, self.whole,
+                        ignore=lambda _, names: [n for n in names if n.endswith((".sock", ".log"))])
+
+    def put_back(self):
+        for name in os.listdir(self.daemon.home):
+            os.unlink(os.path.join(self.daemon.home, name))
+        for name in os.listdir(self.whole):
+            shutil.copy(os.path.join(self.whole, name), self.daemon.home)
+
+    def overwrite(self, path, offset, size):
+        with open(path, "r+b") as f:
+            f.seek(offset)
+            f.write(self.random.randbytes(size))
+
+    def served(self):
+        """The claims that are there; None where they are refused, with the file and a way out."""
+        found = self.daemon.run("find", "app:*", "-j")
+        parsed = harness.json.loads(found.out)
+        if found.code == DONE:
+            return {s["id"]: s["port"] for s in parsed["services"]}
+        self.assertEqual(found.code, FAILED, found)
+        self.assertIn(self.daemon.database, parsed["error"]["message"])
+        self.assertRegex(parsed["error"]["message"], "restore|try again")
+        return None
+
+    def check(self, where):
+        self.daemon.launch()
+
+        def decided():
+            if self.daemon.process.poll() is not None:
+                return True
+            try:
+                harness.connect(self.daemon.socket).close()
+                return True
+            except OSError:
+                return False
+        wait_until(decided, f"it starts or says why not ({where})")
+        if self.daemon.process.poll() is not None:  # a file that does not even begin as one of ours
+            line = self.daemon.log().splitlines()[-1]
+            self.assertIn(self.daemon.database, line, where)
+            return "ended"
+        self.assertIn(self.daemon.run("why", "1").code, (DONE, NO), where)
+        self.served()  # what a question meets is mended before the next
+        claims = self.served()
+        status = self.daemon.json("status", code=None)["database"]
+        if claims is None:
+            self.assertEqual(status["state"], "damaged", (where, status))
+            self.assertIn(self.daemon.database, status["detail"], where)
+            self.assertNotEqual(self.daemon.run("claim", "app:late").code, DONE, where)
+        else:
+            self.assertEqual(claims, self.ports, where)
+            self.assertEqual(self.daemon.run("claim", "app:late").code, DONE, where)
+        self.assertIsNone(self.daemon.process.poll(), where)
+        self.daemon.stop()
+        return "refused" if claims is None else "mended" if status["detail"] else "whole"
+
+    def sweep(self, path, offsets):
+        outcomes = {}
+        print(f"# PD_SEED={SEED}")
+        for offset, size in offsets:
+            self.put_back()
+            self.overwrite(path, offset, size)
+            outcome = self.check(f"{size} bytes at {offset} of {os.path.basename(path)}")
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        print(f"# {outcomes}")
+        return outcomes
+
+    def test_page_overwritten_anywhere_in_the_database_loses_no_intact_claim(self):
+        self.daemon.stop()
+        self.keep()
+        pages = os.path.getsize(self.daemon.database) // PAGE
+        (claims,), = sqlite3.connect(f"file:{self.daemon.database}?mode=ro&immutable=1",
+                                     uri=True).execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'services'")
+        places = [(page * PAGE + at, size) for page in range(1, pages) for at, size in
+                  ([PLACES[page % 4], PLACES[4]] if page != claims - 1 else [PLACES[0], PLACES[4]])]
+        outcomes = self.sweep(self.daemon.database, places)
+        self.assertGreater(outcomes.get("mended", 0), 0)
+        self.assertGreater(outcomes.get("refused", 0), 0)
+        self.assertLess(outcomes.get("refused", 0), len(places) // 4, outcomes)
+
+    def test_first_page_overwritten_is_named(self):
+        self.daemon.stop()
+        self.keep()
+        self.sweep(self.daemon.database, [(0, 16), (16, 8), (24, 76), (100, 64), (0, PAGE)])
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* How the file is opened, mended where it is damaged, and closed. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "registry/backup.h"
+#include "registry/internal.h"
+#include "registry/mend.h"
+#include "registry/schema.h"
+#include "registry/words.h"
+
+/*
+ * How long a write waits for another's: a person's shell in a transaction, a backup.  Longer than
+ * any sane write, short enough that a forgotten BEGIN in a shell turns claims into errors and does
+ * not stop the daemon's loop for good.
+ */
+#define BUSY_TIMEOUT "2000" /* ms: REGISTRY_BUSY_MS */
+
+#define MEND_PAUSE_MS 5000 /* between attempts to mend a damaged file while it is used */
+
+/* The log's file is cut to this when it begins anew: its frames (sync.c), and a commit beyond. */
+#define WAL_KEEP_BYTES "4456448"
+
+DEFINE_CLEANUP(struct registry *, registry_close);
+
+/* Set and read back; `expected` is what the pragma then answers. */
+static const struct {
+	const char *name, *value, *expected;
+} pragmas[] = {
+	{ "busy_timeout", BUSY_TIMEOUT, BUSY_TIMEOUT },
+	{ "journal_mode", "WAL", "wal" },
+	/* against power loss each commit is synced, by sync.c; else SQLite syncs what has to be */
+	{ "synchronous", "NORMAL", "1" },
+	{ "foreign_keys", "ON", "1" },
+	{ "cache_size", "-2000", "-2000" }, /* KiB */
+	{ "temp_store", "MEMORY", "2" },    /* no files outside of the state directory */
+	{ "mmap_size", "0", "0" },	    /* an I/O error is an error, not a SIGBUS */
+	{ "wal_autocheckpoint", "0", "0" },
+	{ "journal_size_limit", WAL_KEEP_BYTES, WAL_KEEP_BYTES }, /* what grew shrinks again */
+	{ "trusted_schema", "OFF", "0" },
+	{ "cell_size_check", "ON", "1" },
+};
+
+static int pragma_set(sqlite3 *db, size_t i, char *ret_found, size_t size)
+{
+	char sql[96];
+	sqlite3_stmt *stmt = NULL;
+	int rc;
+
+	snprintf(sql, sizeof(sql), "PRAGMA %s = %s", pragmas[i].name, pragmas[i].value);
+	rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	snprintf(sql, sizeof(sql), "PRAGMA %s", pragmas[i].name);
+	rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		snprintf(ret_found, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int pragmas_set(sqlite3 *db, const char *path, char *ret_error, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pragmas); i++) {
+		char found[32] = "nothing";
+		int rc = pragma_set(db, i, found, sizeof(found));
+
+		if (rc != SQLITE_OK) {
+			int error = errors_of_sqlite(rc, sqlite3_system_errno(db));
+
+			return words_of_error(path, error, sqlite3_errmsg(db), ret_error, size);
+		}
+		if (strcmp(found, pragmas[i].expected) != 0) {
+			snprintf(
+				ret_error, size,
+				"%s: %s = %s is not possible here, it stays %s (a filesystem "
+				"without shared memory? choose another place with PORT_DADDY_HOME)",
+				path, pragmas[i].name, pragmas[i].value, found);
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
+}
+
+/* Opens without changing anything yet: until the file is accepted, closing leaves the log alone. */
+static int connection_open(struct registry *r, const char *path, char *ret_error, size_t size)
+{
+	struct stat st;
+	int rc = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	int error;
+
+	if (rc != SQLITE_OK) {
+		error = errors_of_sqlite(rc, r->db ? sqlite3_system_errno(r->db) : 0);
+		return words_of_error(path, error, r->db ? sqlite3_errmsg(r->db) : "", ret_error,
+				      size);
+	}
+	sqlite3_extended_result_codes(r->db, 1);
+	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_busy_timeout(r->db, REGISTRY_BUSY_MS);
+	/* SQLite opens what it may not write for reading, silently */
+	if (sqlite3_db_readonly(r->db, "main") == 1)
+		return words_of_error(path, -EACCES, "", ret_error, size);
+	if (stat(path, &st) < 0)
+		return -errno;
+	r->owner = st.st_uid;
+	return 0;
+}
+
+/* The file is looked through before anything is written into it: 5 ms for each MB of it. */
+static int file_check(struct registry *r, const char *path, char *ret_error, size_t size)
+{
+	char fault[MEND_FAULT_SIZE] = "";
+	int error = mend_check(r->db, fault);
+
+	if (error == -EUCLEAN)
+		snprintf(ret_error, size, "%s is damaged (%s)", path, fault);
+	else if (error < 0)
+		words_of_error(path, error, fault, ret_error, size);
+	return error;
+}
+
+static int file_accept(struct registry *r, const char *path, int kind, char *ret_error, size_t size)
+{
+	int error = 0;
+	int rc;
+
+	if (kind != SCHEMA_FILE_NEW)
+		error = file_check(r, path, ret_error, size);
+	if (error == 0)
+		error = schema_migrate(r->db, path, ret_error, size);
+	if (error == 0)
+		error = pragmas_set(r->db, path, ret_error, size);
+	if (error < 0)
+		return error;
+	rc = statements_prepare(r->db, r->statements);
+	if (rc != SQLITE_OK) {
+		snprintf(ret_error, size, "%s lacks what its schema version promises: %s", path,
+			 sqlite3_errmsg(r->db));
+		return errors_of_sqlite(rc, sqlite3_system_errno(r->db));
+	}
+	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	r->accepted = true;
+	return 0;
+}
+
+static void file_close(struct registry *r)
+{
+	registry_backup_abandon(r);
+	statements_finalize(r->statements);
+	/* not only as the last connection, as closing would do: a person's shell may stay open */
+	if (r->accepted)
+		sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_close(r->db);
+	r->db = NULL;
+	r->accepted = false;
+	files_deinit(&r->files);
+}
+
+static int file_open(struct registry *r, const char *path, char *ret_error, size_t size)
+{
+	int kind = schema_inspect(path, ret_error, size);
+	int error = kind < 0 ? kind : files_check_directory(path, ret_error, size);
+
+	if (error == 0 && kind == SCHEMA_FILE_NEW)
+		error = files_create(path, ret_error, size);
+	if (error == 0)
+		error = connection_open(r, path, ret_error, size);
+	if (error == 0)
+		error = file_accept(r, path, kind, ret_error, size);
+	if (error == 0) {
+		/* from now on; and the log has its index after a read */
+		registry_changed_by_others(r);
+		error = files_init(&r->files, path, ret_error, size);
+	}
+	if (error < 0)
+		file_close(r);
+	return error;
+}
+
+/*
+ * In the place of a file whose claims cannot be read: one in memory, so that everything else goes
+ * on.  What it is asked about claims, its owner refuses (registry_refuses()).
+ */
+static int open_without(struct registry *r, const char *path, const char *fault, char *ret_error,
+			size_t size)
+{
+	int rc, error;
+
+	registry_backup_words(path, fault, r->refused, sizeof(r->refused));
+	rc = sqlite3_open_v2(":memory:", &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK)
+		return -ENOMEM;
+	error = schema_migrate(r->db, path, ret_error, size);
+	if (error == 0 && statements_prepare(r->db, r->statements) != SQLITE_OK)
+		error = -ENOMEM;
+	return error;
+}
+
+/* Opens, mends what can be mended, or goes on without. */
+static int open_somehow(struct registry *r, const char *path, char *ret_error, size_t size)
+{
+	char fault[REGISTRY_WORDS_SIZE];
+	int error = file_open(r, path, ret_error, size);
+
+	if (error != -EUCLEAN && !(error == -EMEDIUMTYPE && registry_has_backup(path)))
+		return error;
+	snprintf(fault, sizeof(fault), "%s", ret_error);
+	error = mend_file(path, r->news, sizeof(r->news));
+	if (error == 0) {
+		r->mended = r->is_news = true;
+		error = file_open(r, path, ret_error, size);
+	}
+	if (error == 0)
+		return 0;
+	if (error == -EUCLEAN || error == -EMEDIUMTYPE)
+		return open_without(r, path, fault, ret_error, size);
+	return words_of_error(path, error, fault, ret_error, size);
+}
+
+int registry_open(const char *path, struct registry **ret, char *ret_error, size_t size)
+{
+	_cleanup_(registry_closep) struct registry *r = NULL;
+	int error;
+
+	/*
+	 * SQLite's account of its memory takes a lock at every allocation, and nobody reads it.
+	 * Refused, without harm, once the process has used the library.
+	 */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	snprintf(ret_error, size, "cannot open %s", path);
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->own_uid = geteuid();
+	r->keep = (struct activity_limits){
+		.rows = (int64_t)quota_limit(QUOTA_LOG_ROWS)->machine,
+		.age_s = ACTIVITY_KEEP_S,
+	};
+	r->path = strdup(path);
+	error = r->path ? open_somehow(r, path, ret_error, size) : -ENOMEM;
+	if (error < 0)
+		return error;
+	error = sync_init(r, path);
+	if (error < 0)
+		return words_of_error(path, error, "", ret_error, size);
+	*ret_error = '\0';
+	*ret = TAKE_PTR(r);
+	return 0;
+}
+
+/*
+ * Damage that was met while it ran: with no transaction and no statement open, the file is closed,
+ * mended and opened again.  Where that is not possible now (a full disk), the rest goes on as it
+ * can until the next attempt.
+ */
+void registry_mend_when_damaged(struct registry *r)
+{
+	char words[REGISTRY_WORDS_SIZE] = "";
+	int64_t now = clock_ms(CLOCK_MONOTONIC);
+
+	if (!r->damaged || r->batch != BATCH_NONE || r->reading || now < r->mend_after_ms ||
+	    statements_are_busy(r->db))
+		return;
+	r->damaged = false;
+	r->mend_after_ms = now + MEND_PAUSE_MS;
+	registry_forget_cached(r);
+	r->all_visible = false;
+	sync_suspend(r);
+	file_close(r);
+	if (open_somehow(r, r->path, words, sizeof(words)) < 0)
+		open_without(r, r->path, words, words, sizeof(words));
+	r->damaged = sync_resume(r, r->path) < 0;
+	r->checked = (struct registry_checked){ 0 };
+}
+
+bool registry_refuses(struct registry *r)
+{
+	if (!*r->refused)
+		return false;
+	registry_fail(r, -EUCLEAN);
+	return true;
+}
+
+const char *registry_news(struct registry *r)
+{
+	bool is_news = r->is_news;
+
+	r->is_news = false;
+	return is_news ? r->news : NULL;
+}
+
+void registry_close(struct registry *r)
+{
+	if (!r)
+		return;
+	if (r->batch == BATCH_OPEN)
+		query_execute(r, STATEMENT_ROLLBACK);
+	sync_deinit(r);
+	file_close(r);
+	quota_free(r->claims);
+	for (struct run *run = r->runs, *next; run; run = next) {
+		next = run->next;
+		free(run);
+	}
+	free(r->path);
+	free(r);
+}
