@@ -139,6 +139,30 @@ def claim_against_true():
         return costlier(*claim_again(d, [stand.needs("true")]))
 
 
+# --- runs ----------------------------------------------------------------------------------------
+
+@line("pd run -- true, whole process, beyond true", "", "more", 3, " ms")
+def run_against_true():
+    with stand.daemon() as d:
+        d.claim("bench:web")
+        ours, theirs = stand.turns(
+            d.env, [harness.PLAIN_PD, "run", "bench:web", "-q", "--", "true"],
+            [stand.needs("true")], rounds=60)
+        return Figures(ours - theirs, f"{ours:.2f} ms", f"{theirs:.2f} ms")
+
+
+@line("fork and exit in a run, beyond those outside", "", "more", 1, " µs")
+def fork_in_a_run():
+    with stand.daemon() as d:
+        inside, outside = [], []
+        run = [harness.PLAIN_PD, "run", "bench:web", "-q", "--"]
+        for _ in range(SAMPLES):
+            outside.append(stand.tool("loops", "fork", 3000, env=d.env)[0][0])
+            inside.append(stand.tool("loops", "fork", 3000, env=d.env, below=run)[0][0])
+        ours, theirs = (statistics.median(ns) / 1e3 for ns in (inside, outside))
+        return Figures(ours - theirs, f"{ours:.2f} µs", f"{theirs:.2f} µs")
+
+
 # --- claims --------------------------------------------------------------------------------------
 
 def claims(d, clients, prefix, count=CLAIMS, sockets="3100-9999"):

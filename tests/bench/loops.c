@@ -5,11 +5,13 @@
  *	listen	socket, bind to port 0 on 127.0.0.1, listen, close
  *	bind	the same without listen
  *	call	getppid(), which has nothing to do with sockets
+ *	fork	fork, a child that ends at once, wait
  */
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tool.h"
@@ -29,18 +31,31 @@ static void take_port(bool listens)
 	close(fd);
 }
 
+static void have_child(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+		err(1, "fork");
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc == 3 ? argv[1] : "";
 	long count = argc == 3 ? atol(argv[2]) : 0;
 	int64_t began;
 
-	if (count <= 0 || (strcmp(kind, "listen") && strcmp(kind, "bind") && strcmp(kind, "call")))
-		errx(2, "usage: loops listen|bind|call COUNT");
+	if (count <= 0 || (strcmp(kind, "listen") && strcmp(kind, "bind") && strcmp(kind, "call") &&
+			   strcmp(kind, "fork")))
+		errx(2, "usage: loops listen|bind|call|fork COUNT");
 	began = now_ns();
 	for (long i = 0; i < count; i++) {
 		if (*kind == 'c')
 			syscall(SYS_getppid);
+		else if (*kind == 'f')
+			have_child();
 		else
 			take_port(*kind == 'l');
 	}

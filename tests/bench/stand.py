@@ -22,9 +22,9 @@ class Unavailable(Exception):
     """Why a line cannot be measured here."""
 
 
-def tool(name, *arguments, env=None):
-    """Runs one of the C programs beside this file; the figures that it printed."""
-    done = subprocess.run([os.path.join(TOOLS, name), *map(str, arguments)], env=env,
+def tool(name, *arguments, env=None, below=()):
+    """Runs one of the C programs beside this file, as `below` runs it; the figures that it printed."""
+    done = subprocess.run([*below, os.path.join(TOOLS, name), *map(str, arguments)], env=env,
                           capture_output=True, text=True, check=False)
     if done.returncode:
         raise AssertionError(f"{name} {' '.join(map(str, arguments))}: {done.stderr}")

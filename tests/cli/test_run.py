@@ -46,7 +46,10 @@ class RunTest(harness.PortDaddyTest):
         def there():
             run = self.the_run()
             return run if run and run["state"] == "ready" else None
-        return wait_until(there, f"{ID} is ready")
+        try:
+            return wait_until(there, f"{ID} is ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; {self.the_run()}; it said:\n{self.words()}") from None
 
     def wait_members(self, n):
         def there():
@@ -254,6 +257,9 @@ class RunTest(harness.PortDaddyTest):
         child.kill()
         row = self.daemon.wait_status(ID, "orphaned")
         self.assertIn(f"pd stop {ID} ends it", row["reason"])
+        table = self.daemon.run("find", ID)
+        self.assertIn("orphaned (unattended)", table.out)
+        self.assertIn(f"pd stop {ID} ends what it left", table.out + table.err)
         self.assertEqual(self.the_run()["state"], "unattended")
         self.assertIn("pd stop", self.daemon.run("ps").err)
         self.kill(run["members"][0]["pid"], run)

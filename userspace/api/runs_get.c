@@ -72,6 +72,17 @@ static int write_member(struct request *r, const struct run_member *m)
 	return written_object_end(r);
 }
 
+/* The event of its first listen may have been lost: who is asked about is looked at. */
+static void note_ready(struct request *r, const struct run_member *m)
+{
+	const struct run *run = registry_run(r->api->config.registry, m->run);
+	uint16_t port;
+
+	if (run && run->state == RUN_STARTING &&
+	    inventory_served_ports(r->api->config.inventory, &m->id, 0, &port, 1))
+		runs_set_state(r->api->runs, run, RUN_READY);
+}
+
 static int handle(struct request *r)
 {
 	struct question *q = r->params;
@@ -85,6 +96,8 @@ static int handle(struct request *r)
 		q->pattern = q->id;
 	}
 	json_add_bool(r->answer, "followed", runs_are_followed(r->api->runs));
+	for (size_t i = 0; !fault && i < n; i++)
+		note_ready(r, &members[i]);
 	if (!fault)
 		fault = written_list_begin(r, "runs");
 	for (const struct run *run = registry_runs(registry); !fault && run; run = run->next)

@@ -54,10 +54,21 @@ static const char *run_of(const struct service *s, char ret[RUN_ID_SIZE])
 	return s->runs ? run_id_format(s->runs->number, ret) : NULL;
 }
 
+/* A run whose pd was killed goes on, and nobody ends it by itself. */
+static bool is_unattended(const struct service *s, const struct judgement *now)
+{
+	return s->runs && s->runs->state == RUN_UNATTENDED &&
+	       now->verdict.status == SERVICE_ORPHANED;
+}
+
 static const char *warning_of(const struct inventory *inv, const struct service *s,
 			      const struct judgement *now, char ret[TWO_SERVERS_WARNING_SIZE])
 {
-	if (!two_servers_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, ret))
+	if (is_unattended(s, now))
+		snprintf(ret, TWO_SERVERS_WARNING_SIZE,
+			 "the pd that ran %s (pid %d) is gone; pd stop %s ends what it left", s->id,
+			 s->runs->pd.pid, s->id);
+	else if (!two_servers_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, ret))
 		judge_warning(inv, &now->verdict, ret);
 	return ret;
 }
@@ -84,6 +95,8 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	written_int(r, "createdAt", s->created_at);
 	if (s->runs)
 		written_text(r, "run", run_of(s, run));
+	if (is_unattended(s, now))
+		written_bool(r, "unattended", true);
 	if (now->n_holdings) {
 		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
 		written_text(r, "process", judge_deciding_name(inv, now, comm));
@@ -126,6 +139,7 @@ static struct json_object *service_view(struct request *r, const struct service 
 	json_add_text(o, "user", user_name(s->uid));
 	json_add_text(o, "cwd", user_may_see(r->uid, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "run", run_of(s, run));
+	json_add_bool(o, "unattended", is_unattended(s, now));
 	json_add_text(o, "reason", now->verdict.reason);
 	json_add_text(o, "warning", warning_of(api->config.inventory, s, now, warning));
 	return o;

@@ -15,9 +15,8 @@
 #include "base/procfs.h"
 #include "coordination/process_watch.h"
 #include "registry/registry.h"
+#include "runs/run_members.h"
 #include "tracker/activity.h"
-
-#define PLACING_TURNS_MAX 8 /* of members that fork while they are placed */
 
 /* The pd of a run, as long as it lives. */
 struct attendant {
@@ -31,6 +30,7 @@ struct attendant {
 
 struct runs {
 	struct coordination c;
+	struct run_members members;
 	runs_claim_changed claim_changed;
 	void *user_data;
 	struct attendant *attendants; /* one for each run */
@@ -119,88 +119,6 @@ static void end_run(struct runs *rs, uint32_t number)
 	rejudge(rs, port);
 }
 
-/* The pd of each run, and whom the kernel side knows. */
-static int list_known(const struct runs *rs, struct run_member **ret, size_t *ret_n)
-{
-	const struct kernel_source *kernel = rs->c.kernel;
-	struct run_member *known = NULL, *grown;
-	size_t n = 0, n_runs = 0;
-	int r = kernel->run_members ? kernel->run_members(kernel->user_data, &known, &n) : 0;
-
-	if (r)
-		return r;
-	for (struct run *run = registry_runs(rs->c.registry); run; run = run->next)
-		n_runs++;
-	grown = reallocarray(known, n + n_runs + 1, sizeof(*grown));
-	if (!grown) {
-		free(known);
-		return -ENOMEM;
-	}
-	for (struct run *run = registry_runs(rs->c.registry); run; run = run->next)
-		if (run->pd.pid && procfs_alive(&run->pd))
-			grown[n++] = (struct run_member){ .id = run->pd, .run = run->number };
-	*ret = grown;
-	*ret_n = n;
-	return 0;
-}
-
-static int find_in_proc(const struct runs *rs, struct run_member **ret, size_t *ret_n)
-{
-	_cleanup_free_ struct run_member *known = NULL;
-	size_t n;
-	int r = list_known(rs, &known, &n);
-
-	return r ? r : run_find_members(known, n, 0, ret, ret_n);
-}
-
-static const struct run *run_of_pd(const struct runs *rs, const struct process_id *id)
-{
-	const struct run *run = registry_runs(rs->c.registry);
-
-	while (run && !process_id_equal(&run->pd, id))
-		run = run->next;
-	return run;
-}
-
-/* The pd of a run is counted to the run around it.  How many rows are left. */
-static size_t place_attendants(const struct runs *rs, struct run_member *members, size_t n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct run *own = run_of_pd(rs, &members[i].id);
-
-		if (own && own->number == members[i].run)
-			members[i].run = own->outer;
-		if (members[i].run)
-			members[kept++] = members[i];
-	}
-	return kept;
-}
-
-static int list_members(const struct runs *rs, struct run_member **ret, size_t *ret_n)
-{
-	const struct kernel_source *kernel = rs->c.kernel;
-	int r = kernel->run_members ? kernel->run_members(kernel->user_data, ret, ret_n)
-				    : find_in_proc(rs, ret, ret_n);
-
-	if (!r)
-		*ret_n = place_attendants(rs, *ret, *ret_n);
-	return r;
-}
-
-static size_t count_members(struct runs *rs, uint32_t number)
-{
-	_cleanup_free_ struct run_member *members = NULL;
-	size_t n = 0, found = 0;
-
-	if (list_members(rs, &members, &n))
-		return 1; /* not known: it is not over */
-	for (size_t i = 0; i < n; i++)
-		found += members[i].run == number;
-	return found;
-}
-
 static void on_pd_gone(const struct process_id *id, void *user_data)
 {
 	struct attendant *a = user_data;
@@ -210,7 +128,7 @@ static void on_pd_gone(const struct process_id *id, void *user_data)
 	process_watch_free(TAKE_PTR(a->watch));
 	if (!run || run->state == RUN_DETACHED)
 		return;
-	if (count_members(rs, a->run))
+	if (run_members_count(&rs->members, a->run))
 		store_state(rs, a->run, RUN_UNATTENDED);
 	else
 		end_run(rs, a->run);
@@ -306,15 +224,6 @@ int runs_set_state(struct runs *rs, const struct run *run, enum run_state state)
 
 /* --- members --- */
 
-static int by_run_and_pid(const void *a, const void *b)
-{
-	const struct run_member *x = a, *y = b;
-
-	if (x->run != y->run)
-		return x->run < y->run ? -1 : 1;
-	return (x->id.pid > y->id.pid) - (x->id.pid < y->id.pid);
-}
-
 static bool has_members(const struct run_member *members, size_t n, uint32_t run)
 {
 	for (size_t i = 0; i < n; i++)
@@ -346,10 +255,9 @@ int runs_members(struct runs *rs, struct run_member **ret, size_t *ret_n)
 
 	if (kernel->lost_members && kernel->lost_members(kernel->user_data) != rs->lost_members)
 		place_again(rs);
-	r = list_members(rs, &members, &n);
+	r = run_members_list(&rs->members, &members, &n);
 	if (r)
 		return r;
-	qsort(members, n, sizeof(*members), by_run_and_pid);
 	end_those_that_are_over(rs, members, n);
 	*ret = members;
 	*ret_n = n;
@@ -358,47 +266,9 @@ int runs_members(struct runs *rs, struct run_member **ret, size_t *ret_n)
 
 /* --- members that the kernel side does not know --- */
 
-/* How many of them were new to it; negative errno. */
-static int join(struct runs *rs, const struct run_member *members, size_t n)
-{
-	const struct kernel_source *kernel = rs->c.kernel;
-	int joined = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct run_member *m = &members[i];
-		int r;
-
-		if (!registry_run(rs->c.registry, m->run) ||
-		    kernel->run_of(kernel->user_data, &m->id) == m->run)
-			continue;
-		r = kernel->join_run(kernel->user_data, m->run, &m->id);
-		if (r && r != -ESRCH)
-			return r;
-		joined++;
-	}
-	return joined;
-}
-
-/* Each pd, and who carries the run in its environment or has a parent that does, until nobody is
- * new: members fork meanwhile. */
-static int place_all(struct runs *rs)
-{
-	int r = 1;
-
-	for (int turn = 0; r > 0 && turn < PLACING_TURNS_MAX; turn++) {
-		_cleanup_free_ struct run_member *members = NULL;
-		size_t n = 0;
-
-		r = find_in_proc(rs, &members, &n);
-		if (!r)
-			r = join(rs, members, n);
-	}
-	return r < 0 ? r : 0;
-}
-
 static void place_again(struct runs *rs)
 {
-	int r = rs->c.kernel->join_run ? place_all(rs) : 0;
+	int r = rs->c.kernel->join_run ? run_members_place(&rs->members) : 0;
 
 	if (rs->c.kernel->lost_members)
 		rs->lost_members = rs->c.kernel->lost_members(rs->c.kernel->user_data);
@@ -413,7 +283,7 @@ void runs_are_told(struct runs *rs, const struct run *run)
 	if (!a)
 		return;
 	a->unplaced = false;
-	if (!a->watch && !count_members(rs, run->number))
+	if (!a->watch && !run_members_count(&rs->members, run->number))
 		end_run(rs, run->number);
 }
 
@@ -425,7 +295,7 @@ int runs_join(struct runs *rs, const struct run *run, pid_t pid, uid_t uid)
 	if (!rs->c.kernel->join_run || procfs_identity(pid, &member.id) ||
 	    (uid && procfs_uid(pid) != uid))
 		return 0;
-	return join(rs, &member, 1) < 0 ? -E2BIG : 0;
+	return run_members_join(&rs->members, &member, 1) < 0 ? -E2BIG : 0;
 }
 
 /* The environment of another user's processes cannot be read, nor, without any capability, of
@@ -468,7 +338,7 @@ int runs_start(struct runs *rs)
 		if (r && run->state != RUN_DETACHED)
 			run->state = RUN_UNATTENDED;
 	}
-	r = list_members(rs, &members, &n);
+	r = run_members_list(&rs->members, &members, &n);
 	for (run = registry_runs(rs->c.registry); !r && run; run = run->next)
 		note_missing(rs, run, has_members(members, n, run->number));
 	if (!r)
@@ -485,7 +355,7 @@ void runs_note_event(struct runs *rs, const struct event *event)
 	if (event->kind == EVENT_RUN_END && event->run <= UINT32_MAX) {
 		run = registry_run(rs->c.registry, (uint32_t)event->run);
 		/* the count of a run that was found again may be wrong by a few */
-		if (run && !count_members(rs, run->number))
+		if (run && !run_members_count(&rs->members, run->number))
 			end_run(rs, run->number);
 		return;
 	}
@@ -507,6 +377,7 @@ int runs_new(const struct coordination *c, runs_claim_changed claim_changed, voi
 	if (!rs)
 		return -ENOMEM;
 	rs->c = *c;
+	rs->members = (struct run_members){ c->kernel, c->registry };
 	rs->claim_changed = claim_changed;
 	rs->user_data = user_data;
 	r = registry_runs_load(c->registry);
