@@ -210,8 +210,9 @@ class RunTest(harness.PortDaddyTest):
         outer = self.spawn([self.daemon.pd_program, "run", ID, "-q", "--", "sh", "-c", script],
                            env=self.daemon.env, cwd=self.work)
         run = self.wait_comms("pd", "sh", "sleep")
-        inner = self.daemon.json("ps", "shop:inner")["runs"][0]
-        self.assertEqual([m["comm"] for m in inner["members"]], ["sleep"])
+        inner = wait_until(lambda: next(
+            (r for r in self.daemon.json("ps", "shop:inner", code=None)["runs"]
+             if [m["comm"] for m in r["members"]] == ["sleep"]), None), "the inner run")
         outer.kill(signal.SIGTERM)
         self.assert_nobody_left(run)
         self.assertEqual(trees.marked(inner["id"]), [])

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs over a real registry and real processes; the kernel side is the test's. */
+#include "unit/coordination/world.h"
+
+#include "base/event.h"
+#include "base/run.h"
+#include "runs/runs.h"
+
+#define PORT 3100
+
+struct room {
+	struct world *world;
+	struct runs *runs;
+	struct process_id pd;
+	/* what the kernel side answers */
+	struct run_member members[4];
+	size_t n;
+	uint16_t changed; /* the port that was told last */
+};
+
+static uint32_t run_of(void *user_data, const struct process_id *id)
+{
+	const struct room *room = user_data;
+
+	for (size_t i = 0; i < room->n; i++)
+		if (process_id_equal(&room->members[i].id, id))
+			return room->members[i].run;
+	return 0;
+}
+
+static int run_members(void *user_data, struct run_member **ret, size_t *ret_n)
+{
+	const struct room *room = user_data;
+
+	*ret = calloc(room->n + 1, sizeof(**ret));
+	assert_non_null(*ret);
+	memcpy(*ret, room->members, room->n * sizeof(**ret));
+	*ret_n = room->n;
+	return 0;
+}
+
+static int begin(void *user_data, uint64_t run, const struct process_id *first)
+{
+	return procfs_alive(first) ? 0 : -ESRCH;
+}
+
+static int join_run(void *user_data, uint32_t run, const struct process_id *id)
+{
+	struct room *room = user_data;
+
+	room->members[room->n++] = (struct run_member){ *id, run };
+	return 0;
+}
+
+static void note_changed(uint16_t port, void *user_data)
+{
+	((struct room *)user_data)->changed = port;
+}
+
+static void room_begin(struct room *room)
+{
+	assert_int_equal(runs_new(&room->world->c, note_changed, room, &room->runs), 0);
+	assert_int_equal(runs_start(room->runs), 0);
+}
+
+static int room_open(void **state)
+{
+	struct room *room = calloc(1, sizeof(*room));
+
+	assert_non_null(room);
+	world_open((void **)&room->world);
+	room->world->kernel = (struct kernel_source){ .user_data = room,
+						      .begin_run = begin,
+						      .run_of = run_of,
+						      .run_members = run_members,
+						      .join_run = join_run };
+	room->pd = child_new();
+	room_begin(room);
+	*state = room;
+	return 0;
+}
+
+static int room_close(void **state)
+{
+	struct room *room = *state;
+
+	runs_free(room->runs);
+	if (procfs_alive(&room->pd))
+		child_kill(&room->pd);
+	world_close((void **)&room->world);
+	free(room);
+	return 0;
+}
+
+static struct run wanted(const struct room *room)
+{
+	struct run run = { .port = PORT, .uid = ANNE, .pd = room->pd };
+
+	strcpy(run.service, "shop:web");
+	return run;
+}
+
+static uint32_t begin_one(struct room *room)
+{
+	const struct run want = wanted(room), *run;
+	enum quota_outcome excess;
+
+	assert_int_equal(runs_begin(room->runs, &want, &run, &excess), RUNS_BEGUN);
+	world_commit(room->world);
+	return run->number;
+}
+
+static void add_member(struct room *room, uint32_t run, const struct process_id *id)
+{
+	room->members[room->n++] = (struct run_member){ *id, run };
+}
+
+static const struct run *find(const struct room *room, uint32_t run)
+{
+	return registry_run(room->world->c.registry, run);
+}
+
+static void tell(struct room *room, enum event_kind kind, uint32_t run)
+{
+	const struct event event = { .kind = kind, .run = run, .named_run = run, .port = PORT };
+
+	runs_note_event(room->runs, &event);
+	world_commit(room->world);
+}
+
+/* --- tests --- */
+
+static void a_run_is_starting_until_a_member_listens(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one(room);
+
+	assert_int_equal(find(room, run)->state, RUN_STARTING);
+	tell(room, EVENT_BIND, run);
+	assert_int_equal(find(room, run)->state, RUN_STARTING);
+	tell(room, EVENT_LISTEN, run);
+	assert_int_equal(find(room, run)->state, RUN_READY);
+	assert_int_equal(room->changed, PORT);
+}
+
+static void a_run_without_members_is_over_with_its_pd(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one(room);
+
+	child_kill(&room->pd);
+	world_wait(room->world, !find(room, run));
+	assert_int_equal(room->changed, PORT);
+}
+
+static void a_run_whose_pd_was_killed_is_unattended(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one(room);
+	struct process_id member = child_new();
+
+	add_member(room, run, &member);
+	child_kill(&room->pd);
+	world_wait(room->world, find(room, run)->state == RUN_UNATTENDED);
+	child_kill(&member);
+	room->n = 0;
+	tell(room, EVENT_RUN_END, run);
+	assert_null(find(room, run));
+}
+
+static void a_run_that_was_left_on_purpose_stays_detached(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one(room);
+	struct process_id member = child_new();
+
+	add_member(room, run, &member);
+	runs_set_state(room->runs, find(room, run), RUN_DETACHED);
+	world_commit(room->world);
+	child_kill(&room->pd);
+	world_wait(room->world, !procfs_alive(&room->pd));
+	world_turn(room->world);
+	assert_int_equal(find(room, run)->state, RUN_DETACHED);
+	child_kill(&member);
+}
+
+/* The count of a run that was found again may be wrong: who is there decides. */
+static void the_end_of_a_run_is_not_believed_while_members_live(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one(room);
+	struct process_id member = child_new();
+
+	add_member(room, run, &member);
+	tell(room, EVENT_RUN_END, run);
+	assert_non_null(find(room, run));
+	child_kill(&member);
+}
+
+static void the_pd_of_a_run_is_a_member_of_the_run_around_it(void **state)
+{
+	struct room *room = *state;
+	struct run_member *members;
+	uint32_t outer, inner;
+	size_t n;
+
+	outer = begin_one(room);
+	add_member(room, outer, &room->pd); /* as the kernel side has it: of its own */
+	inner = begin_one(room);
+	assert_int_equal(find(room, inner)->outer, outer);
+	assert_int_equal(runs_members(room->runs, &members, &n), 0);
+	free(members);
+}
+
+static void more_runs_than_a_user_may_have_are_refused(void **state)
+{
+	struct room *room = *state;
+	const struct run want = wanted(room), *run;
+	enum quota_outcome excess = 0;
+	uint64_t most = quota_limit(QUOTA_RUNS)->per_user;
+
+	for (uint64_t i = 0; i < most; i++)
+		begin_one(room);
+	assert_int_equal(runs_begin(room->runs, &want, &run, &excess), RUNS_LIMIT);
+	assert_int_equal(excess, QUOTA_OVER_USER);
+}
+
+static void an_ended_pd_begins_no_run(void **state)
+{
+	struct room *room = *state;
+	const struct run want = wanted(room), *run;
+	enum quota_outcome excess;
+
+	child_kill(&room->pd);
+	assert_int_equal(runs_begin(room->runs, &want, &run, &excess), RUNS_PROCESS_ENDED);
+	assert_null(registry_runs(room->world->c.registry));
+}
+
+/* What /proc shows of the user's own processes is told to a kernel side that is new. */
+static void the_next_daemon_finds_the_pd_and_its_children(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one(room);
+	char error[256];
+
+	runs_free(room->runs);
+	registry_close(room->world->c.registry);
+	assert_int_equal(registry_open(room->world->database, &room->world->c.registry, error,
+				       sizeof(error)),
+			 0);
+	room->world->activity.registry = room->world->c.registry;
+	room_begin(room);
+	assert_non_null(find(room, run));
+	assert_int_equal(run_of(room, &room->pd), run);
+}
+
+static void a_process_of_another_user_joins_no_run(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one(room);
+
+	assert_int_equal(runs_join(room->runs, find(room, run), room->pd.pid, getuid() + 1), 0);
+	assert_int_equal(run_of(room, &room->pd), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, room_open, room_close)
+	const struct CMUnitTest tests[] = {
+		TEST(a_run_is_starting_until_a_member_listens),
+		TEST(a_run_without_members_is_over_with_its_pd),
+		TEST(a_run_whose_pd_was_killed_is_unattended),
+		TEST(a_run_that_was_left_on_purpose_stays_detached),
+		TEST(the_end_of_a_run_is_not_believed_while_members_live),
+		TEST(the_pd_of_a_run_is_a_member_of_the_run_around_it),
+		TEST(more_runs_than_a_user_may_have_are_refused),
+		TEST(an_ended_pd_begins_no_run),
+		TEST(the_next_daemon_finds_the_pd_and_its_children),
+		TEST(a_process_of_another_user_joins_no_run),
+	};
+
+	return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
+}
