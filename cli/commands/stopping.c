@@ -158,6 +158,7 @@ static int add_holders(struct stopping *s, struct json_object *socket)
 
 		if (!p)
 			return -ENOMEM;
+		s->udp = s->udp || strcmp(answer_text(socket, "proto"), "udp") == 0;
 		snprintf(p->why, sizeof(p->why), "listens on %s:%d", answer_text(socket, "addr"),
 			 (int)answer_int(socket, "port"));
 	}
@@ -186,12 +187,23 @@ static bool is_engine(struct json_object *restarted_by)
 	       strcmp(answer_text(restarted_by, "kind"), "systemd") != 0;
 }
 
-static void spare_holders(struct stopping *s)
+/* The holder of that pid, or each of them (0). */
+static void spare_holders(struct stopping *s, pid_t pid)
 {
 	for (size_t i = 0; i < s->n_holders; i++)
-		if (!s->list[i].spared)
+		if (!s->list[i].spared && (!pid || s->list[i].id.pid == pid))
 			s->list[i].spared = *s->way_out ? s->way_out
 							: "it has the port for a container";
+}
+
+/* A proxy of a container's engine: its end would cut the container off and free nothing. */
+static void spare_proxies(struct stopping *s, struct json_object *why)
+{
+	struct json_object *holders = answer_member(why, "holders");
+
+	for (size_t i = 0; i < answer_length(holders); i++)
+		if (*answer_text(answer_at(holders, i), "forwardsFor"))
+			spare_holders(s, (pid_t)answer_int(answer_at(holders, i), "pid"));
 }
 
 /* The command of the first remedy that is not about taking another port. */
@@ -216,13 +228,14 @@ static void look_at_restarter(struct stopping *s)
 	snprintf(path, sizeof(path), "/v1/why?port=%u", s->port);
 	if (client_request("GET", path, NULL, &why) != OUTCOME_OK)
 		return;
+	find_way_out(s, why);
+	spare_proxies(s, why);
 	by = answer_member(why, "restartedBy");
 	if (!by)
 		return;
 	s->restarted_by = json_object_get(by);
-	find_way_out(s, why);
 	if (is_engine(by))
-		spare_holders(s);
+		spare_holders(s, 0);
 }
 
 /* --- the service, and its runs --- */
@@ -396,13 +409,18 @@ bool stopping_has_changed(const struct stopping *s)
 	return changed;
 }
 
-bool stopping_port_is_free(const struct stopping *s)
+static bool is_free(const struct stopping *s, const char *protocol)
 {
 	_cleanup_(answer_freep) struct json_object *why = NULL;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/v1/why?port=%u", s->port);
+	snprintf(path, sizeof(path), "/v1/why?port=%u&proto=%s", s->port, protocol);
 	return client_request("GET", path, NULL, &why) == OUTCOME_OK && answer_bool(why, "free");
+}
+
+bool stopping_port_is_free(const struct stopping *s)
+{
+	return is_free(s, "tcp") && (!s->udp || is_free(s, "udp"));
 }
 
 void stopping_tell_runs(const struct stopping *s, const char *state)

@@ -29,6 +29,7 @@ struct stopping {
 	char service[IDENTITY_MAX + 1];
 	uint32_t run;	    /* that was named; 0 = those of the service */
 	uint16_t port;	    /* 0 = it has none */
+	bool udp;	    /* some of its sockets are */
 	bool own;	    /* all that is to be ended is of the caller's own claim or run */
 	const char *nobody; /* what to say where there is none */
 	struct json_object *restarted_by; /* NULL = nobody would */

@@ -49,6 +49,15 @@ case "$*" in ps*format*) echo "beef 127.0.0.1:{self.port}->80/tcp" ;; esac
         self.assertEqual(self.told(), "stop cafe")
 
     @needs_root
+    def test_stop_of_a_containers_port_names_the_engines_command_and_kills_no_proxy(self):
+        self.engine("docker")
+        pid = self.published_by("docker-proxy", *self.proxy_arguments())
+        answer = self.daemon.run("stop", str(self.port), "-y")
+        self.assertEqual(answer.code, harness.NO, answer)
+        self.assertIn(f"docker stop $(docker ps -q --filter publish={self.port})", answer.err)
+        self.assertTrue(harness.runs(pid))
+
+    @needs_root
     def test_name_of_an_engines_proxy_alone_does_not_lead_to_the_engine(self):
         for arguments, uid in ((), None), (self.proxy_arguments(), harness.NOBODY):
             pid = self.published_by("docker-proxy", *arguments, uid=uid)

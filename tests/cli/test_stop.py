@@ -143,6 +143,13 @@ class StopTest(harness.PortDaddyTest):
         self.assertEqual(trees.marked(run["id"]), before)
         self.assertIsNone(child.process.poll())
 
+    def test_udp_server_is_ended(self):
+        port = harness.free_port()
+        server = self.spawn_python(f"s = listener({port}, kind=socket.SOCK_DGRAM)\nready()\nrest()")
+        answer = self.daemon.json("stop", str(port), "-y")
+        self.assertEqual([p["pid"] for p in answer["stopped"]], [server.pid])
+        self.assertTrue(answer["free"] and is_free(port))
+
     def test_port_of_nobody_is_told(self):
         port = harness.free_port()
         answer = self.daemon.run("stop", str(port))
