@@ -147,7 +147,7 @@ def run_against_true():
         d.claim("bench:web")
         ours, theirs = stand.turns(
             d.env, [harness.PLAIN_PD, "run", "bench:web", "-q", "--", "true"],
-            [stand.needs("true")], rounds=60)
+            [stand.needs("true")], rounds=60, of=min)
         return Figures(ours - theirs, f"{ours:.2f} ms", f"{theirs:.2f} ms")
 
 
@@ -156,10 +156,11 @@ def fork_in_a_run():
     with stand.daemon() as d:
         inside, outside = [], []
         run = [harness.PLAIN_PD, "run", "bench:web", "-q", "--"]
-        for _ in range(SAMPLES):
-            outside.append(stand.tool("loops", "fork", 3000, env=d.env)[0][0])
-            inside.append(stand.tool("loops", "fork", 3000, env=d.env, below=run)[0][0])
-        ours, theirs = (statistics.median(ns) / 1e3 for ns in (inside, outside))
+        for _ in range(4 * SAMPLES):
+            outside.append(stand.tool("loops", "fork", 400, env=d.env)[0][0])
+            inside.append(stand.tool("loops", "fork", 400, env=d.env, below=run)[0][0])
+        # a fork takes a hundred times as long as what is looked for here: the best of both
+        ours, theirs = (min(ns) / 1e3 for ns in (inside, outside))
         return Figures(ours - theirs, f"{ours:.2f} µs", f"{theirs:.2f} µs")
 
 

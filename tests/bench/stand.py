@@ -82,13 +82,14 @@ def count_of(comm):
     return n
 
 
-def turns(env, *commands, rounds=ROUNDS):
-    """Medians of the whole processes' milliseconds, run in turn."""
+def turns(env, *commands, rounds=ROUNDS, of=statistics.median):
+    """Medians of the whole processes' milliseconds, run in turn; or what else is made of them."""
     arguments = []
     for command in commands:
-        arguments += ["--", *command] if arguments else list(command)
+        words = ["\\--" if word == "--" else word for word in command]
+        arguments += ["--", *words] if arguments else words
     samples = tool("turns", rounds, *arguments, env=env)
-    return [statistics.median(column) / 1e6 for column in zip(*samples)]
+    return [of(column) / 1e6 for column in zip(*samples)]
 
 
 def memory(pid, field="Pss"):

@@ -2,8 +2,9 @@
 /*
  * turns ROUNDS COMMAND… -- COMMAND… [-- …]: runs whole processes in turn, from before their start
  * to their reaped end, and prints for each round a line of nanoseconds, one figure a command.
- * vfork keeps the starting side the same for all.  Output goes to /dev/null; exit codes 0
- * and 1 are answers (found or not); anything else ends the measuring.
+ * A "--" of a command itself is written "\\--".  vfork keeps the starting side the same for all.
+ * Output goes to /dev/null; exit codes 0 and 1 are answers (found or not); anything else ends the
+ * measuring.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -45,6 +46,10 @@ int main(int argc, char **argv)
 		errx(2, "usage: turns ROUNDS COMMAND… -- COMMAND…");
 	commands[n++] = argv + 2;
 	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "\\--") == 0) {
+			argv[i]++;
+			continue;
+		}
 		if (strcmp(argv[i], "--") != 0)
 			continue;
 		argv[i] = NULL;
