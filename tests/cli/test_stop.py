@@ -119,7 +119,7 @@ class StopTest(harness.PortDaddyTest):
                   f" stderr=subprocess.STDOUT, stdout=subprocess.PIPE);"
                   f"print(d.returncode, d.stdout.decode(), flush=True)")
         shell = self.spawn_python(script, env=self.daemon.env)
-        output = shell.output()
+        output = shell.process.stdout.read().decode()
         self.assertEqual(shell.wait(), 0, output)
         self.assertTrue(output.startswith(f"{NO} "), output)
         self.assertIn("this pd descends from it", output)
