@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "registry/internal.h"
 
 /* What is stored of the service that is being claimed. */
@@ -134,9 +135,11 @@ static int choose_exact(const struct choice *c, struct claim_result *ret)
 static int remembered_port(const struct choice *c, uint16_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(c->r, STATEMENT_PORT_REMEMBERED);
+	char with_user[IDENTITY_MAX + 1];
 	int more;
 
-	query_bind_text(&q, 1, c->request->id);
+	snprintf(with_user, sizeof(with_user), "%s@%s", c->name, user_word(c->request->uid));
+	query_bind_text(&q, 1, with_user);
 	query_bind_text(&q, 2, c->name);
 	query_bind_int(&q, 3, c->request->uid);
 	more = query_next(&q);

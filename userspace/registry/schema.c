@@ -214,6 +214,23 @@ static const char *const migrations[] = {
 	/* A claim that moved aside returns; one that is at home has NULL there. */
 	("ALTER TABLE services ADD COLUMN home INTEGER; -- a port that it had to leave\n"
 	 "CREATE INDEX servicesByHome ON services(home) WHERE home IS NOT NULL;\n"),
+
+	/*
+	 * Names belong to users: what one had last is not forgotten when another user has the same
+	 * port by the same name.
+	 */
+	("ALTER TABLE ports RENAME TO portsOfAll;\n"
+	 "CREATE TABLE ports( -- every port that a service ever had; the newest row is remembered\n"
+	 "  id TEXT NOT NULL,\n"
+	 "  port INTEGER NOT NULL,\n"
+	 "  claimedAt INTEGER NOT NULL,\n"
+	 "  uid INTEGER, -- whose service had it\n"
+	 "  UNIQUE(id, port, uid)\n"
+	 ");\n"
+	 "INSERT INTO ports(rowid, id, port, claimedAt, uid)\n"
+	 "  SELECT rowid, id, port, claimedAt, uid FROM portsOfAll;\n"
+	 "DROP TABLE portsOfAll;\n"
+	 "CREATE INDEX portsByPort ON ports(port);\n"),
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

@@ -223,13 +223,18 @@ static void each_user_has_a_service_of_that_name(void **state)
 static void a_users_port_is_remembered_by_whichever_id(void **state)
 {
 	struct fixture *f = *state;
-	uint16_t first = claim_as(f, "shop:web", 1000, "shop:web");
+	uint16_t first = claim_as(f, "shop:web", 1000, "shop:web"), second;
 
 	fixture_release(f, "shop:web");
 	claim_as(f, "shop:web", 4000000, "shop:web");
 	fixture_release(f, "shop:web");
 	assert_int_equal(claim_as(f, "shop:web", 1000, "shop:web"), first);
 	claim_as(f, "shop:web", 4000000, "shop:web@4000000");
+	fixture_expect(f, "SELECT count(*) FROM ports WHERE id = 'shop:web'", "2");
+	second = fixture_service(f, "shop:web@4000000").service.port;
+	fixture_release(f, "shop:web");
+	fixture_release(f, "shop:web@4000000");
+	assert_int_equal(claim_as(f, "shop:web", 4000000, "shop:web"), second);
 }
 
 static void expect_meant(struct fixture *f, const char *name, uid_t uid, const char *id)

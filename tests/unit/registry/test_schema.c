@@ -477,6 +477,8 @@ static void database_of_version_6_has_all_its_claims_at_home(void **state)
 	fixture_close(f);
 	fixture_expect(f, "PRAGMA user_version", version);
 	fixture_expect(f, "SELECT count(*) FROM services WHERE home IS NULL", "2");
+	fixture_expect(f, "SELECT group_concat(id || port || uid) FROM ports WHERE id = 'legacy'",
+		       "legacy30001000");
 	fixture_expect(f, "SELECT healthPath || status FROM services WHERE port = 8075",
 		       "/healthactive");
 }
