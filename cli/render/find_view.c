@@ -218,21 +218,24 @@ static void set_narrow_columns(struct render_table *t, bool sockets, bool urls)
 		render_table_flexible(t, SOCKET_PROCESS, PROCESS_LEAST);
 		render_table_flexible(t, SOCKET_SERVICE, NAME_LEAST);
 		render_table_flexible(t, SOCKET_ADDRESS, ADDRESS_LEAST);
-		render_table_droppable(t, SOCKET_SINCE);
-		render_table_droppable(t, SOCKET_USER);
-		render_table_droppable(t, SOCKET_PROTO);
-		render_table_droppable(t, SOCKET_STATUS);
+		render_table_droppable(t, SOCKET_SINCE, RENDER_DROP_EARLY);
+		render_table_droppable(t, SOCKET_USER, RENDER_DROP_EARLY);
+		render_table_droppable(t, SOCKET_PROTO, RENDER_DROP_EARLY);
+		render_table_droppable(t, SOCKET_STATUS, RENDER_DROP_EARLY);
+		render_table_droppable(t, SOCKET_NETNS, RENDER_DROP_LATE);
+		render_table_droppable(t, SOCKET_PROCESS, RENDER_DROP_LATE);
+		render_table_droppable(t, SOCKET_PID, RENDER_DROP_LATE);
 	} else {
 		render_table_flexible(t, SERVICE_PROCESS, PROCESS_LEAST);
 		render_table_flexible(t, SERVICE_NAME, NAME_LEAST);
 		render_table_flexible(t, SERVICE_PORT, PORTS_LEAST);
-		render_table_droppable(t, SERVICE_CREATED);
-		render_table_droppable(t, SERVICE_PROCESS);
-		render_table_droppable(t, SERVICE_USER);
+		render_table_droppable(t, SERVICE_CREATED, RENDER_DROP_EARLY);
+		render_table_droppable(t, SERVICE_PROCESS, RENDER_DROP_EARLY);
+		render_table_droppable(t, SERVICE_USER, RENDER_DROP_EARLY);
+		render_table_droppable(t, SERVICE_PID, RENDER_DROP_LATE);
 		if (urls) { /* which has the port, too */
-			render_table_droppable(t, SERVICE_PID);
-			render_table_droppable(t, SERVICE_PORT);
-			render_table_droppable(t, SERVICE_STATUS);
+			render_table_droppable(t, SERVICE_PORT, RENDER_DROP_LATE);
+			render_table_droppable(t, SERVICE_STATUS, RENDER_DROP_LATE);
 		}
 	}
 }

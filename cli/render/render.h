@@ -78,8 +78,12 @@ struct render_table *render_table_new(const char *const *headings, int n_columns
  * that differ never look the same.
  */
 void render_table_flexible(struct render_table *t, int column, int least);
-/* Which column is left out when cutting is not enough; called again, the next one. */
-void render_table_droppable(struct render_table *t, int column);
+/*
+ * Which column is left out when that is not enough, called again the next one: before others are
+ * cut to less than `least`, or when even that does not help.
+ */
+enum render_drop { RENDER_DROP_EARLY, RENDER_DROP_LATE };
+void render_table_droppable(struct render_table *t, int column, enum render_drop when);
 void render_table_right(struct render_table *t, int column);
 /* A column that is left out where all its cells are empty. */
 void render_table_optional(struct render_table *t, int column);

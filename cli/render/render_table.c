@@ -11,7 +11,7 @@
 
 #define COLUMN_SEPARATOR "  "
 #define SEPARATOR_WIDTH	 2
-#define CHOICES_MAX	 6 /* columns that may be cut, or left out */
+#define CHOICES_MAX	 8 /* columns that may be cut, or left out */
 #define WIDTH_MIN	 8 /* no column is cut to less */
 #define CELLS_FIRST	 256
 #define TEXT_FIRST_BYTES (16 * 1024)
@@ -26,6 +26,7 @@ struct cell {
 struct column {
 	const char *heading;
 	int width; /* of the widest cell; what is left of it where the terminal is narrow */
+	int whole; /* the first of them, there */
 	bool right, optional, used, left_out;
 };
 
@@ -80,9 +81,9 @@ void render_table_flexible(struct render_table *t, int column, int least)
 	choose(&t->flexible, column, least);
 }
 
-void render_table_droppable(struct render_table *t, int column)
+void render_table_droppable(struct render_table *t, int column, enum render_drop when)
 {
-	choose(&t->droppable, column, 0);
+	choose(&t->droppable, column, (int)when);
 }
 
 void render_table_right(struct render_table *t, int column)
@@ -338,6 +339,8 @@ static void cut_column(struct render_table *t, int column)
 /* Takes what is too much from the columns that may be cut.  True when it fits then. */
 static bool narrow(struct render_table *t, int columns, bool to_the_least)
 {
+	for (int i = 0; i < t->flexible.n; i++)
+		t->columns[t->flexible.column[i]].width = t->columns[t->flexible.column[i]].whole;
 	for (int i = 0; i < t->flexible.n; i++) {
 		struct column *column = &t->columns[t->flexible.column[i]];
 		int least = to_the_least ? t->flexible.least[i] : WIDTH_MIN;
@@ -349,17 +352,26 @@ static bool narrow(struct render_table *t, int columns, bool to_the_least)
 	return table_width(t) <= columns;
 }
 
-/* Cuts to what may be lost of a column first, then leaves columns out, then cuts the rest. */
-static void fit_into(struct render_table *t, int columns)
+/* One column after the other, for as long as the rest does not fit. */
+static bool leave_out(struct render_table *t, int columns, enum render_drop when)
 {
-	bool fits = narrow(t, columns, true);
+	bool to_the_least = when == RENDER_DROP_EARLY, fits = narrow(t, columns, to_the_least);
 
 	for (int i = 0; !fits && i < t->droppable.n; i++) {
+		if (t->droppable.least[i] != (int)when)
+			continue;
 		t->columns[t->droppable.column[i]].left_out = true;
-		fits = table_width(t) <= columns;
+		fits = narrow(t, columns, to_the_least);
 	}
-	if (!fits)
-		narrow(t, columns, false);
+	return fits;
+}
+
+static void fit_into(struct render_table *t, int columns)
+{
+	for (int i = 0; i < t->n_columns; i++)
+		t->columns[i].whole = t->columns[i].width;
+	if (!leave_out(t, columns, RENDER_DROP_EARLY))
+		leave_out(t, columns, RENDER_DROP_LATE);
 	for (int i = 0; i < t->flexible.n; i++)
 		cut_column(t, t->flexible.column[i]);
 }
