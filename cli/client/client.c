@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,10 @@
 #include "cli/render/render.h"
 
 #define JSON_VERSION 1
-#define REPEATS_MAX  3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
+/* A daemon that is replaced is back within a second; one under a load of tests takes longer. */
+#define FOLLOW_WAIT_MS 10000
+#define FOLLOW_POLL_MS 50
+#define REPEATS_MAX    3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
@@ -399,6 +403,7 @@ static enum outcome read_lines(struct connection *c,
 			return OUTCOME_OK;
 		if (r < 0)
 			return fail_exchange(ret_error, r);
+		c->broken = r == 0;
 		if (r == 0)
 			return fail(ret_error, OUTCOME_FAILED, "the daemon ended the stream");
 		o = parse(line, strlen(line));
@@ -410,9 +415,10 @@ static enum outcome read_lines(struct connection *c,
 	return OUTCOME_OK;
 }
 
+/* *ret_ended: the daemon has ended it, and not each(). */
 static enum outcome stream(const char *path,
 			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
-			   struct json_object **ret_error)
+			   bool *ret_ended, struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
 	const struct request request = { .method = "GET",
@@ -426,7 +432,9 @@ static enum outcome stream(const char *path,
 		outcome = read_answer(&c, request.method, ret_error);
 		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 	}
-	return read_lines(&c, each, user_data, ret_error);
+	outcome = read_lines(&c, each, user_data, ret_error);
+	*ret_ended = c.broken;
+	return outcome;
 }
 
 enum outcome client_stream(const char *path,
@@ -434,8 +442,40 @@ enum outcome client_stream(const char *path,
 			   struct json_object **ret_error)
 {
 	enum outcome outcome;
+	bool ended = false;
 
 	stop_guard_begin();
-	outcome = stream(path, each, user_data, ret_error);
+	outcome = stream(path, each, user_data, &ended, ret_error);
+	return stop_guard_end() ? OUTCOME_OK : outcome;
+}
+
+/* True once a daemon is there again; none is started, for the last one may have been stopped. */
+static bool comes_back(void)
+{
+	for (int ms = 0; ms < FOLLOW_WAIT_MS && !stop_guard_asked(); ms += FOLLOW_POLL_MS) {
+		_cleanup_(connection_close) struct connection c = { .fd = -1 };
+
+		if (connection_open_any(&c, NULL, 0) == 0)
+			return true;
+		poll(NULL, 0, FOLLOW_POLL_MS);
+	}
+	return false;
+}
+
+enum outcome client_follow(const char *path,
+			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+			   struct json_object **ret_error)
+{
+	enum outcome outcome;
+	bool ended;
+
+	stop_guard_begin();
+	for (;;) {
+		ended = false;
+		outcome = stream(path, each, user_data, &ended, ret_error);
+		if (!ended || !comes_back())
+			break;
+		answer_free(TAKE_PTR(*ret_error));
+	}
 	return stop_guard_end() ? OUTCOME_OK : outcome;
 }

@@ -77,4 +77,13 @@ enum outcome client_stream(const char *path,
 			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
 			   struct json_object **ret_error);
 
+/*
+ * The same without an end: when the daemon ends it and another one is there within seconds, as
+ * after a restart, each() gets that one's "stream" line, and so knows that something may be
+ * missing.
+ */
+enum outcome client_follow(const char *path,
+			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+			   struct json_object **ret_error);
+
 #endif

@@ -2,6 +2,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/identity.h"
 #include "cli/arguments/check.h"
@@ -73,14 +74,34 @@ static void show_event(struct json_object *event)
 
 struct watch {
 	const struct command_line *line;
+	bool begun; /* the stream, once */
 };
+
+/* Another daemon has taken the place of the one that was watched. */
+static void mark_gap(const struct watch *watch)
+{
+	_cleanup_(answer_freep) struct json_object *gap = NULL;
+
+	if (!watch->line->json) {
+		render_note("the daemon was replaced; what happened meanwhile is not shown");
+		return;
+	}
+	gap = json_object_new_object();
+	json_object_object_add(gap, "at", json_object_new_int64((int64_t)time(NULL)));
+	json_object_object_add(gap, "event", json_object_new_string("GAP"));
+	render_json_line(gap);
+}
 
 static bool on_line(struct json_object *line, void *user_data)
 {
-	const struct watch *watch = user_data;
+	struct watch *watch = user_data;
 
-	if (answer_has(line, "stream"))
-		return true;
+	if (answer_has(line, "stream")) {
+		if (watch->begun)
+			mark_gap(watch);
+		watch->begun = true;
+		return !ferror(stdout);
+	}
 	if (watch->line->json)
 		render_json_line(line);
 	else if (answer_has(line, "details"))
@@ -108,13 +129,13 @@ static int say_what_is_not_seen(void)
 static int watch_path(const struct command_line *line, const char *path)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
-	struct watch watch = { line };
+	struct watch watch = { .line = line };
 	int r = line->json || line->quiet ? 0 : say_what_is_not_seen();
 	enum outcome outcome;
 
 	if (r)
 		return r;
-	outcome = client_stream(path, on_line, &watch, &error);
+	outcome = client_follow(path, on_line, &watch, &error);
 	if (outcome != OUTCOME_OK)
 		render_error(line->json, error);
 	return outcome_row(outcome)->exit_code;
@@ -142,7 +163,9 @@ const struct command cmd_watch = {
 	.details =
 		"BIND, LISTEN, CLOSE, FAIL and EXIT come from the kernel, the moment they happen;\n"
 		"a FAIL names the address that was asked for, the error, and who holds it.  Ends\n"
-		"with ^C.  With -j, one JSON object a line.\n",
+		"with ^C.  With -j, one JSON object a line.  A daemon that is restarted meanwhile "
+		"is\n"
+		"watched on, behind a mark (GAP).\n",
 	.examples = "  pd watch\n"
 		    "  pd watch 'myapp:*'\n"
 		    "  pd watch -j | jq -c 'select(.event == \"FAIL\")'\n",

@@ -70,6 +70,39 @@ class VerbTest(LifeTest):
         lock, = self.daemon.json("lock", "migrations", "--status")["locks"]
         self.assertEqual((lock["held"], lock["fence"]), (True, fence))
 
+    def test_watchers_go_on_with_the_daemon_that_takes_its_place(self):
+        self.daemon.pd("daemon", "start", env=self.env)
+        watch, log = self.pd_stream("watch", "-j"), self.pd_stream("log", "-f")
+        self.daemon.claim("app:before")
+        for lines in (watch, log):
+            lines.wait_for(lambda line: "app:before" in line, "it follows")
+        self.daemon.pd("daemon", "restart", env=self.env)
+        watch.wait_for(lambda line: '"event":"GAP"' in line.replace(" ", ""), "the mark")
+        log.wait_for(lambda line: "DAEMON" in line and "started" in line, "the start")
+        self.daemon.claim("app:after")
+        for lines in (watch, log):
+            lines.wait_for(lambda line: "app:after" in line, "it follows on")
+        self.assertEqual(sum("app:before" in line for line in log.lines), 1, log.lines)
+
+    def test_waiter_for_a_lock_waits_on_behind_a_restart(self):
+        self.daemon.pd("daemon", "start", env=self.env)
+        holder = self.spawn([self.daemon.pd_program, "with-lock", "l", "--", "cat"],
+                            env=self.daemon.env, stdin=subprocess.PIPE)
+        self.addCleanup(holder.process.stdin.close)
+
+        def held():
+            locks = self.daemon.json("lock", "l", "--status", code=None)["locks"]
+            return locks and locks[0]["held"]
+        wait_until(held, "it is held")
+        waiter = self.spawn([self.daemon.pd_program, "with-lock", "l", "--wait=60s", "--", "echo",
+                             "granted"], env=self.daemon.env)
+        wait_until(lambda: self.daemon.clients("03") > 0, "it waits")
+        self.daemon.pd("daemon", "restart", env=self.env)
+        self.assertTrue(held())
+        self.assertIsNone(waiter.process.poll())
+        holder.process.stdin.close()
+        self.assertEqual(waiter.wait(), DONE, waiter.output())
+
     def test_what_is_no_verb_is_refused(self):
         for words in (("daemon",), ("daemon", "halt"), ("daemon", "stop", "3000")):
             answer = self.daemon.run(*words)

@@ -513,7 +513,7 @@ int schema_migrate_to(sqlite3 *db, const char *path, int target, char *ret_error
 	if (rc != SQLITE_OK) {
 		int error = errors_of_sqlite(rc, sqlite3_system_errno(db));
 
-		if (error == -EBUSY)
+		if (error == -EBUSY || error == -ENOSPC || error == -EDQUOT)
 			return words_of_error(path, error, "", ret_error, size);
 		snprintf(ret_error, size,
 			 "cannot bring %s from schema version %d to %d: %s (left as it is; restore "

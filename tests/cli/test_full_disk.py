@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The disk is full at one page after the other, and so at each file operation that needs room: what
+was printed is kept, what was not done is said with the file, and with room everything goes on."""
+import os
+import signal
+import subprocess
+import sys
+
+import harness
+from harness import DONE, needs_root, wait_until
+
+PAGE = 4096
+FIRST_PAGES = range(1, 80, 7)  # of the whole disk, on which a daemon starts for the first time
+CLAIMS = 12
+
+
+@needs_root
+class FullDiskSweepTest(harness.PortDaddyTest):
+    def setUp(self):
+        super().setUp()
+        self.daemon.discard()
+        self.disk = harness.temp_dir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "pd-test", self.disk],
+                       check=True)
+        self.addCleanup(os.rmdir, self.disk)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=True)
+        self.addCleanup(self.end)
+        self.daemon = self.new_daemon(home=self.disk)
+        self.env = {"PORT_DADDY_NO_AUTOSTART": ""}
+
+    def resize(self, size):
+        subprocess.run(["mount", "-o", f"remount,size={size}", self.disk], check=True)
+
+    def pid(self):
+        try:
+            return self.daemon.get("/v1/status")["daemon"]["pid"]
+        except OSError:
+            return None
+
+    def end(self, number=signal.SIGTERM):
+        pid = self.pid()
+        if pid:
+            os.kill(pid, number)
+            wait_until(lambda: not harness.runs(pid), "it ends")
+
+    def claims(self):
+        """What was printed; everything else said why, in one sentence with the file."""
+        printed, refused = {}, 0
+        for n in range(CLAIMS):
+            if refused == 2:  # a start that fails takes seconds
+                break
+            answer = self.daemon.run("claim", f"full:n{n}", "-q", env=self.env)
+            if answer.code == DONE:
+                printed[f"full:n{n}"] = int(answer.out)
+                continue
+            refused += 1
+            said = [l for l in answer.err.splitlines() if "started" not in l]
+            self.assertEqual(len(said), 1, answer)
+            self.assertRegex(said[0], "disk is full|No space left", answer)
+            self.assertIn(self.disk, said[0])
+            self.assertNotRegex(said[0], "in use by another|said nothing|gave no reason")
+        return printed
+
+    def check(self, printed):
+        """With room again, and after a kill -9, what was printed is there and the rest works."""
+        self.end(signal.SIGKILL)
+        self.resize("8m")
+        printed["full:after"] = int(self.daemon.pd("claim", "full:after", "-q", env=self.env))
+        found = {s["id"]: s["port"] for s in self.daemon.json("find", "full:*")["services"]}
+        for identity, port in printed.items():
+            self.assertEqual(found.get(identity), port)
+        self.assertEqual(self.daemon.run("status", "-q").out, "ok\n")
+        self.end()
+
+    def empty(self):
+        for name in os.listdir(self.disk):
+            os.unlink(os.path.join(self.disk, name))
+
+    def test_first_start_on_a_disk_of_any_size_works_or_says_that_it_is_full(self):
+        worked = 0
+        for pages in FIRST_PAGES:
+            with self.subTest(pages=pages):
+                self.empty()
+                self.resize(pages * PAGE)
+                printed = self.claims()
+                worked += bool(printed)
+                self.check(printed)
+        self.assertGreater(worked, 0)
+        self.assertLess(worked, len(FIRST_PAGES))
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())
