@@ -9,6 +9,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
+#include "cli/project/config.h"
 #include "cli/render/find_view.h"
 #include "cli/render/render.h"
 #include "cli/render/show.h"
@@ -21,9 +22,10 @@ static const char *const statuses[] = {
 };
 
 struct query {
-	const char *pattern; /* NULL = all */
-	const char *port;    /* NULL = all; digits */
-	const char *status;  /* NULL = all */
+	char id[IDENTITY_MAX + 1]; /* of the project's service that a name means */
+	const char *pattern;	   /* NULL = all */
+	const char *port;	   /* NULL = all; digits */
+	const char *status;	   /* NULL = all */
 	bool all, urls;
 };
 
@@ -54,7 +56,7 @@ static int read_query(const struct command *self, const struct command_line *lin
 	if (operand && operand[0] == ':')
 		q->port = operand + 1;
 	else
-		q->pattern = operand;
+		q->pattern = operand ? config_meant_id(operand, q->id) : NULL;
 	if (q->all && q->urls)
 		return render_usage_error(
 			line->json, self->name,

@@ -10,6 +10,7 @@
 #include "cli/client/client.h"
 #include "cli/client/stop_guard.h"
 #include "cli/command.h"
+#include "cli/project/config.h"
 #include "cli/render/health_view.h"
 #include "cli/render/render.h"
 
@@ -18,6 +19,7 @@
 #define INTERVAL_DEFAULT_S 2
 
 struct query {
+	char id[IDENTITY_MAX + 1]; /* of the project's service that a name means */
 	const struct command *self;
 	const struct command_line *line;
 	const char *match, *timeout; /* NULL = not given */
@@ -66,6 +68,8 @@ static int read_query(const struct command *self, const struct command_line *lin
 		.interval_s = INTERVAL_DEFAULT_S,
 	};
 	r = q->match ? check_match(self, line, q->match) : 0;
+	if (!r && q->match)
+		q->match = config_meant_id(q->match, q->id);
 	if (!r)
 		r = check_span(q, "timeout", TIMEOUT_MAX_S, &timeout_s);
 	if (!r)

@@ -6,6 +6,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
+#include "cli/project/config.h"
 #include "cli/render/render.h"
 
 static void warn_of_holders(struct json_object *service)
@@ -60,12 +61,14 @@ static int run(const struct command *self, const struct command_line *line)
 	};
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	char id[IDENTITY_MAX + 1];
 	int r = check_match(self, line, line->args[0]);
 
 	if (r)
 		return r;
 	body = json_object_new_object();
-	json_object_object_add(body, "match", json_object_new_string(line->args[0]));
+	json_object_object_add(body, "match",
+			       json_object_new_string(config_meant_id(line->args[0], id)));
 	r = answer_get(line->json, "POST", "/v1/releases", body, &answer);
 	if (!r)
 		r = answer_check(line->json, answer, rules, ARRAY_SIZE(rules));

@@ -16,6 +16,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
+#include "cli/project/config.h"
 #include "cli/render/render.h"
 #include "cli/render/why_view.h"
 
@@ -296,10 +297,11 @@ static int run(const struct command *self, const struct command_line *line)
 	_cleanup_(answer_freep) struct json_object *why = NULL;
 	struct question q = { .port = "" };
 	char path[2048];
+	char id[IDENTITY_MAX + 1];
 	int e = line->n_args ? check_question(self, line, &q) : check_refusals(self, line);
 
 	if (!e && line->n_args && !*q.port)
-		e = find_service(line, line->args[0], q.port);
+		e = find_service(line, config_meant_id(line->args[0], id), q.port);
 	if (!e)
 		e = make_path(self, line, &q, path, sizeof(path));
 	if (!e)

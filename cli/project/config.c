@@ -393,6 +393,22 @@ const struct config_service *config_service_of(const struct config *c, const cha
 	return NULL;
 }
 
+const char *config_meant_id(const char *name, char ret[static IDENTITY_MAX + 1])
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	char cwd[PATH_MAX], error[PATH_MAX + 512];
+	const struct config_service *service;
+
+	if (identity_check(name, NULL) < 0 || !getcwd(cwd, sizeof(cwd)) ||
+	    config_find(cwd, &config, error, sizeof(error)) <= 0)
+		return name;
+	service = config_service_of(config, name);
+	if (!service)
+		return name;
+	strcpy(ret, service->id);
+	return ret;
+}
+
 void config_free(struct config *c)
 {
 	if (!c)

@@ -60,6 +60,12 @@ int config_find(const char *directory, struct config **ret, char *ret_error, siz
  */
 const struct config_service *config_service_of(const struct config *c, const char *id);
 
+/*
+ * What a name that was typed means in the current directory: the ID of the service of its file,
+ * else the name itself.  A file that cannot be read says nothing here.  Returns ret, or `name`.
+ */
+const char *config_meant_id(const char *name, char ret[static IDENTITY_MAX + 1]);
+
 /* Does an ID belong to the file's project, whether or not the file has a service of that name? */
 bool config_is_of_project(const struct config *c, const char *id);
 

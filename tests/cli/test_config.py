@@ -77,6 +77,14 @@ class ConfigTest(harness.PortDaddyTest):
         self.assertEqual(self.services(), [("shop:api",)])
         self.assertEqual(self.daemon.service("shop:api")["healthPath"], "/up")
         self.assertIn(f"export API_PORT={port}", self.claim("--export").out)
+        for name in ("api", "shop:api"):
+            found = self.daemon.json("find", name, cwd=self.work)["services"]
+            self.assertEqual([s["port"] for s in found], [port])
+            checked = self.daemon.json("health", name, cwd=self.work, code=None)["services"]
+            self.assertEqual([s["port"] for s in checked], [port])
+            self.assertEqual(self.daemon.json("why", name, cwd=self.work, code=None)["port"], port)
+        self.daemon.pd("release", "api", cwd=self.work)
+        self.assertEqual(self.services(), [("shop:web",)])
 
     def test_what_a_file_says_holds_for_its_own_project_alone(self):
         self.write('{"project": "shop", "range": "31530-31539", "services": {"api": {}}}')
