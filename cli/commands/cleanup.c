@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <json-c/json.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

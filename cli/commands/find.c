@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/identity.h"
-#include "base/text.h"
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
@@ -12,7 +11,6 @@
 #include "cli/project/config.h"
 #include "cli/render/find_view.h"
 #include "cli/render/render.h"
-#include "cli/render/show.h"
 
 DEFINE_CLEANUP(struct find_view *, find_view_free);
 

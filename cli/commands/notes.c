@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "base/moment.h"
-#include "base/session.h"
 #include "base/text.h"
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"

@@ -2,7 +2,6 @@
 /* Where a holder works: read by pd, which has the caller's rights, before anything is printed. */
 #include <json-c/json.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/procfs.h"
 #include "cli/client/answer.h"

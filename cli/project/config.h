@@ -17,7 +17,6 @@
 #ifndef CLI_PROJECT_CONFIG_H
 #define CLI_PROJECT_CONFIG_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"

@@ -7,7 +7,6 @@
 #define CLI_RENDER_RENDER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/outcome.h"
 

@@ -3,14 +3,11 @@
 #ifndef CLI_RENDER_SHOW_H
 #define CLI_RENDER_SHOW_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "cli/render/render.h"
 
 #define SHOW_AGE_SIZE 32
-
-struct json_object;
 
 /* "2h ago", "just now"; "" for 0, which is "not known". */
 const char *show_ago(int64_t unix_s, char ret[static SHOW_AGE_SIZE]);

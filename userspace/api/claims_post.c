@@ -4,14 +4,11 @@
  * connected, never what the body says.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "api/claim_words.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/view.h"
 #include "base/health_path.h"
-#include "base/log.h"
 #include "http/parse.h"
 #include "tracker/claim.h"
 

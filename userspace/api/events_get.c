@@ -8,7 +8,6 @@
 #include "api/run_number.h"
 #include "api/state.h"
 #include "api/streams.h"
-#include "api/view.h"
 #include "explain/brief.h"
 #include "explain/two_servers.h"
 #include "http/watchers.h"

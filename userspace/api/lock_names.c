@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/lock_names.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "api/state.h"
-#include "base/cleanup.h"
 #include "base/user.h"
 #include "coordination/locks.h"
 #include "http/request.h"

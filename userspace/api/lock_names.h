@@ -4,7 +4,6 @@
 #define API_LOCK_NAMES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/identity.h"
 #include "coordination/lock_words.h"

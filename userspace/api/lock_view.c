@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/lock_view.h"
 
-#include <stdio.h>
-
-#include "base/moment.h"
 #include "base/user.h"
 #include "coordination/locks.h"
 #include "http/json.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/locks: all of them, or the one of a name: pd locks, pd lock --status. */
 #include <stdio.h>
-#include <string.h>
 
 #include "api/lock_names.h"
 #include "api/lock_view.h"

@@ -3,8 +3,6 @@
 #ifndef API_LOG_H
 #define API_LOG_H
 
-#include <stdbool.h>
-
 #include "http/parse.h"
 #include "http/request.h"
 #include "registry/registry.h"

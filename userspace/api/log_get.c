@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/log: the audit trail, newest first: pd log. */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 
 #include "api/log.h"
 #include "api/routes.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/notes: what somebody wrote into a session, by pages: pd notes. */
-#include <inttypes.h>
 
 #include "api/routes.h"
 #include "api/session_request.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/services: claims, judged anew from the sockets as they are now, and orphans: pd find. */
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/session_request.h"
 
-#include <string.h>
-
 #include "api/state.h"
 #include "base/moment.h"
 #include "base/user.h"

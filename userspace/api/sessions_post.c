@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* POST /v1/sessions: starts a session on the shell that ran pd: pd session start. */
 #include <limits.h>
-#include <string.h>
 
 #include "api/routes.h"
 #include "api/session_request.h"

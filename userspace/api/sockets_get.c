@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is: pd find --all.
  */
-#include <errno.h>
-#include <string.h>
 
 #include "api/routes.h"
 #include "api/state.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/status: pd status. */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -2,8 +2,6 @@
 #include "api/view.h"
 
 #include <net/if.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

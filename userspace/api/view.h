@@ -8,7 +8,6 @@
 #ifndef API_VIEW_H
 #define API_VIEW_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +15,6 @@
 #include "explain/holder.h"
 #include "http/json.h"
 #include "inventory/inventory.h"
-#include "sentinel/sentinel.h"
 
 struct request;
 

@@ -3,7 +3,6 @@
 #include "api/why.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 

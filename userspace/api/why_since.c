@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/why_since.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "api/state.h"
 #include "api/why.h"

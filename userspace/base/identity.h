@@ -7,7 +7,6 @@
 #define BASE_IDENTITY_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define IDENTITY_PART_MAX 64

@@ -12,7 +12,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #define LOG_SITE_LINES	  20 /* enough to see what happens; a burst of more says nothing new */
 #define LOG_SITE_WINDOW_S 60

@@ -10,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "registry/health.h"
 #include "registry/service_list.h"
 #include "tracker/activity.h"

@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/outcome.h"
 #include "coordination/lock_grants.h"
 #include "coordination/process_watch.h"
 #include "registry/registry.h"

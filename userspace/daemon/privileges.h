@@ -8,7 +8,6 @@
 #define DAEMON_PRIVILEGES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 struct identity_target {

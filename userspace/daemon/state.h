@@ -6,7 +6,6 @@
 #define DAEMON_STATE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "daemon/privileges.h"
 

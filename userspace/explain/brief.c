@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#include "base/cleanup.h"
 #include "base/moment.h"
 #include "base/text.h"
 #include "explain/holder.h"

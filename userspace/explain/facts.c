@@ -2,7 +2,6 @@
 #include "explain/facts.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/text.h"
-#include "explain/brief.h"
 #include "explain/environment.h"
 #include "explain/owners.h"
 #include "explain/process.h"

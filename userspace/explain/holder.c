@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain/holder.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain/since.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "base/procfs.h"
 #include "explain/environment.h"
 #include "explain/remedies.h"
-#include "explain/words.h"
 
 const char *why_since_name(enum why_since since)
 {

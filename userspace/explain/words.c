@@ -10,7 +10,6 @@
 
 #include "base/cleanup.h"
 #include "base/own_pd.h"
-#include "explain/owners.h"
 #include "explain/template.h"
 #include "reconcile/why_parts.h"
 #include "sentinel/sentinel.h"

@@ -17,8 +17,6 @@
 #ifndef HEALTH_HEALTH_H
 #define HEALTH_HEALTH_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 

@@ -6,7 +6,6 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -8,7 +8,6 @@
 #include "http/server.h"
 
 struct connections;
-struct deliveries;
 struct evhttp;
 struct trim;
 struct turns;

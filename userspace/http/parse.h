@@ -16,7 +16,6 @@
 #define PARSE_IGNORED_HEADER "Port-Daddy-Ignored"
 
 struct json_object;
-struct request;
 
 /* Reads query and body into r->params.  0, OUTCOME_BAD_REQUEST, OUTCOME_TOO_LARGE, errno. */
 int parse_request(struct request *r, const struct route *route);

@@ -5,7 +5,6 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <stdarg.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 

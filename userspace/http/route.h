@@ -7,8 +7,6 @@
 
 #define ROUTE_PARAMS_MAX 12
 
-struct request;
-
 /* POST takes one JSON object as its body, GET takes its parameters in the query. */
 enum route_method { ROUTE_GET, ROUTE_POST };
 

@@ -24,7 +24,6 @@ struct commit_queue;
 struct event_base;
 struct metrics;
 struct quota;
-struct request;
 struct server;
 
 /* What the server asks of its owner.  Each call gets the config's `api`. */

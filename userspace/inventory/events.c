@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One event, one change of the table. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <utlist.h>
 

@@ -2,7 +2,6 @@
 #include "inventory/reserved.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What events leave open: holders that ended or forked, sockets whose references do not add up. */
-#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <utlist.h>

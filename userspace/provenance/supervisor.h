@@ -11,7 +11,6 @@
 #define PROVENANCE_SUPERVISOR_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/process.h"
 #include "provenance/ancestry.h"

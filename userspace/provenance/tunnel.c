@@ -2,7 +2,6 @@
 #include "provenance/tunnel.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"

@@ -8,8 +8,6 @@
 #ifndef RECONCILE_LASTING_H
 #define RECONCILE_LASTING_H
 
-#include <stddef.h>
-
 #include "base/process.h"
 
 #define LASTING_ARGV_SIZE 512 /* what of a command line is looked at */

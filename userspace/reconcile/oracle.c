@@ -5,8 +5,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-
 /* How the kernel classes an address where it compares (ipv6_addr_type); IPv4 counts as mapped. */
 enum addr_class { ADDR_ANY6, ADDR_MAPPED, ADDR_SPECIFIC6 };
 

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "registry/internal.h"
 
 /* What is handed out of a field that holds bytes which are no text. */

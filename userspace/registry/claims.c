@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which port a service gets, and the row that says so. */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"

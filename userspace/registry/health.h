@@ -3,7 +3,6 @@
 #ifndef REGISTRY_HEALTH_H
 #define REGISTRY_HEALTH_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct registry;

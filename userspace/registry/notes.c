@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Notes, and how much of them is kept: of a session, of a user, and of all. */
-#include <errno.h>
 
 #include "base/cleanup.h"
 #include "base/quota.h"

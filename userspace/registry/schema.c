@@ -11,7 +11,6 @@
 
 #include "base/cleanup.h"
 #include "registry/errors.h"
-#include "registry/statements.h"
 #include "registry/words.h"
 
 #define DETAIL_SIZE 256 /* of SQLite's words for what went wrong */

@@ -10,7 +10,6 @@
 #include "base/cleanup.h"
 #include "base/outcome.h"
 #include "base/procfs.h"
-#include "base/text.h"
 #include "registry/internal.h"
 
 #define ID_TRIES                                                                        \

@@ -11,7 +11,6 @@
 #define REGISTRY_SESSIONS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 

@@ -7,8 +7,6 @@
 #ifndef SENTINEL_BACKEND_H
 #define SENTINEL_BACKEND_H
 
-#include <stddef.h>
-
 #include "sentinel/sentinel.h"
 
 #define BACKEND_PROBES_MAX 17

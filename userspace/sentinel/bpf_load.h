@@ -7,7 +7,6 @@
 #define SENTINEL_BPF_LOAD_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /*
  * Mounts tracefs at its usual place where it is not mounted: without it no syscall tracepoint can

@@ -14,7 +14,6 @@
 #define SENTINEL_SENTINEL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/event.h"

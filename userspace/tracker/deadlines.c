@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 

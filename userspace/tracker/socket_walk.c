@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tracker/socket_walk.h"
 
-#include "reconcile/status.h"
-
 static bool is_wanted(const struct socket_row *row, void *user_data)
 {
 	const struct socket_walk *walk = user_data;
