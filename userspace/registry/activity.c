@@ -94,41 +94,34 @@ int registry_count_activity_since(struct registry *r, int64_t since, int64_t *re
 	int more;
 
 	query_bind_int(&q, 1, since);
-	more = query_next(&q);
-	if (more <= 0)
-		return more < 0 ? more : -EIO;
-	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0);
-	return 0;
+	more = query_number(&q, ret);
+	return more > 0 ? 0 : more < 0 ? more : -EIO;
 }
 
 /* How many more there are than are kept.  0, negative errno. */
 static int excess_of(struct registry *r, int64_t *ret)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_COUNT);
-	int error = registry_holdings_refresh(r, &r->log, STATEMENT_ACTIVITY_OF_USERS), more;
+	int64_t rows = 0;
+	int error = registry_holdings_refresh(r, &r->log, STATEMENT_ACTIVITY_OF_USERS);
 
 	if (error < 0)
 		return error;
-	*ret = registry_holdings_rows(&r->log) - r->keep.rows;
 	if (r->log.loaded)
-		return 0;
-	more = query_next(&q);
-	if (more <= 0)
-		return more < 0 ? more : -EIO;
-	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0) - r->keep.rows;
-	return 0;
+		rows = registry_holdings_rows(&r->log);
+	else
+		error = query_count(r, STATEMENT_ACTIVITY_COUNT, &rows);
+	*ret = rows - r->keep.rows;
+	return error < 0 ? error : 0;
 }
 
 static int prune_before(struct registry *r, int64_t before, int max_rows)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_PRUNE_BEFORE);
-	int error;
 
 	query_bind_int(&q, 1, before);
 	query_bind_int(&q, 2, max_rows);
 	query_bind_int(&q, 3, ACTIVITY_KEEP_NEWEST);
-	error = query_run(&q);
-	return error < 0 ? error : sqlite3_changes(r->db);
+	return query_run_counting(&q);
 }
 
 /* Too many rows first, then too old ones; how many are gone. */

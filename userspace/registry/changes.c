@@ -7,13 +7,7 @@
 
 int registry_data_version(struct registry *r, int64_t *ret)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_DATA_VERSION);
-	int more = query_next(&q);
-
-	if (more <= 0)
-		return more < 0 ? more : -EIO;
-	*ret = query_column_int(&q, 0, INT64_MIN, INT64_MAX, 0);
-	return 0;
+	return query_count(r, STATEMENT_DATA_VERSION, ret);
 }
 
 bool registry_changed_by_others(struct registry *r)

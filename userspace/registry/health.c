@@ -20,10 +20,7 @@ int registry_store_health(struct registry *r, const struct health_record *record
 	query_bind_int_or_null(&q, 5, record->elapsed_us, -1);
 	query_bind_text(&q, 6, *record->url ? record->url : NULL);
 	query_bind_text(&q, 7, *record->details ? record->details : NULL);
-	error = query_run(&q);
-	if (error < 0)
-		return error;
-	return sqlite3_changes(r->db) > 0 ? 0 : OUTCOME_NO;
+	return query_run_on_one(&q);
 }
 
 int registry_health_by_id(struct registry *r, const char *id, health_visit visit, void *user_data)

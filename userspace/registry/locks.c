@@ -269,10 +269,7 @@ int registry_lock_renew(struct registry *r, const struct lock *lock)
 	query_bind_int(&q, 5, lock->process.pid);
 	query_bind_int(&q, 6, (int64_t)lock->process.start_ticks);
 	query_bind_text(&q, 7, lock->comm);
-	error = query_run(&q);
-	if (error < 0)
-		return error;
-	return sqlite3_changes(r->db) ? 0 : OUTCOME_NO;
+	return query_run_on_one(&q);
 }
 
 static int release(struct registry *r, const struct lock_key *key, int64_t fence, int64_t now,
@@ -298,23 +295,13 @@ bool lock_has_aged_out(const struct lock *lock, int64_t now)
 	return !*lock->holder && lock->released_at && lock->released_at < now - LOCKS_FREE_KEEP_S;
 }
 
-static int forget_aged_out(struct registry *r, int64_t now)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_PRUNE_OLD);
-
-	query_bind_int(&q, 1, now - LOCKS_FREE_KEEP_S);
-	return query_run(&q);
-}
-
 int registry_locks_prune(struct registry *r, int64_t now)
 {
-	int error = forget_aged_out(r, now);
+	int error = query_execute(r, STATEMENT_LOCKS_PRUNE_OLD, now - LOCKS_FREE_KEEP_S);
 
-	if (error < 0)
-		return error;
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_PRUNE);
-	query_bind_int(&q, 1, (int64_t)quota_limit(QUOTA_LOCKS_KEPT)->machine);
-	return query_run(&q);
+	return error < 0 ? error
+			 : query_execute(r, STATEMENT_LOCKS_PRUNE,
+					 (int64_t)quota_limit(QUOTA_LOCKS_KEPT)->machine);
 }
 
 int registry_lock_release(struct registry *r, struct lock_key key, int64_t fence, int64_t now)

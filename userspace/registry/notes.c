@@ -92,21 +92,17 @@ static int note_exceeds(struct registry *r, const struct note_bound *bound, bool
 static int forget_of_session(struct registry *r, const struct note_bound *bound)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_FORGET_OF_SESSION);
-	int error;
 
 	query_bind_text(&q, 1, bound->owner);
-	error = query_run(&q);
-	return error < 0 ? error : sqlite3_changes(r->db);
+	return query_run_counting(&q);
 }
 
 static int forget_of_user(struct registry *r, const struct note_bound *bound)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_FORGET_OF_USER);
-	int error;
 
 	query_bind_int_or_null(&q, 1, bound->user, -1);
-	error = query_run(&q);
-	return error < 0 ? error : sqlite3_changes(r->db);
+	return query_run_counting(&q);
 }
 
 /* Of the user who has most. */

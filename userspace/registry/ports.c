@@ -40,22 +40,11 @@ int registry_port_ever_claimed(struct registry *r, uint16_t port)
 	return error < 0 ? error : portset_has(&r->ever, port);
 }
 
-static int ports_count(struct registry *r, int64_t *ret)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_PORTS_COUNT);
-	int more = query_next(&q);
-
-	if (more <= 0)
-		return more < 0 ? more : -EIO;
-	*ret = query_column_int(&q, 0, 0, INT64_MAX, 0);
-	return 0;
-}
-
 int registry_ports_prune(struct registry *r, int max_rows)
 {
 	const int64_t most = (int64_t)quota_limit(QUOTA_PORTS_KEPT)->machine;
 	int64_t count;
-	int error = ports_count(r, &count);
+	int error = query_count(r, STATEMENT_PORTS_COUNT, &count);
 
 	if (error < 0 || count <= most)
 		return error;

@@ -32,39 +32,21 @@ static int insert(struct registry *r, const struct refusal_record *refusal, int6
 	return error;
 }
 
-/* One number; 0 where there is none. */
-static int read_number(struct registry *r, enum statement statement, int64_t *ret)
-{
-	_cleanup_(query_done) struct query q = query_start(r, statement);
-	int more = query_next(&q);
-
-	if (more < 0)
-		return more;
-	*ret = more ? query_column_int(&q, 0, 0, INT64_MAX, 0) : 0;
-	return 0;
-}
-
-static int drop(struct registry *r, int64_t n)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_REFUSALS_PRUNE);
-
-	query_bind_int(&q, 1, n);
-	return query_run(&q);
-}
-
 /* In slices: whose rows go is found out by looking at all of them. */
 static int prune(struct registry *r)
 {
 	int64_t keep = (int64_t)quota_limit(QUOTA_REFUSALS_KEPT)->machine, count = 0;
-	int error = read_number(r, STATEMENT_REFUSALS_COUNT, &count);
+	int error = query_count(r, STATEMENT_REFUSALS_COUNT, &count);
 
-	return error || count < keep + FAILURES_PRUNE_SLICE ? error : drop(r, count - keep);
+	if (error || count < keep + FAILURES_PRUNE_SLICE)
+		return error;
+	return query_execute(r, STATEMENT_REFUSALS_PRUNE, count - keep);
 }
 
 int registry_next_refusal_id(struct registry *r, int64_t *ret_id)
 {
 	int64_t newest = 0;
-	int error = r->refusal_id ? 0 : read_number(r, STATEMENT_REFUSALS_NEWEST, &newest);
+	int error = r->refusal_id ? 0 : query_count(r, STATEMENT_REFUSALS_NEWEST, &newest);
 
 	if (error)
 		return error;

@@ -42,12 +42,10 @@ static int64_t fair_level(const struct registry_holding *users, int n, int64_t e
 static int forget(struct registry *r, enum statement oldest, uid_t uid, int64_t rows)
 {
 	_cleanup_(query_done) struct query q = query_start(r, oldest);
-	int error;
 
 	query_bind_int_or_null(&q, 1, uid, PROCESS_UID_UNKNOWN);
 	query_bind_int(&q, 2, rows);
-	error = query_run(&q);
-	return error < 0 ? error : sqlite3_changes(r->db);
+	return query_run_counting(&q);
 }
 
 static int forget_fairly(struct registry *r, struct registry_holding *users, int n,

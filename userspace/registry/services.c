@@ -241,36 +241,24 @@ int registry_set_status(struct registry *r, const char *id, enum service_status 
 	query_bind_text(&q, 2, service_status_name(status));
 	query_bind_int_or_null(&q, 3, touch ? now : -1, -1);
 	query_bind_int_or_null(&q, 4, status == SERVICE_ACTIVE, false);
-	error = query_run(&q);
-	if (error < 0)
-		return error;
-	return sqlite3_changes(r->db) > 0 ? 0 : OUTCOME_NO;
-}
-
-static int count_with(struct query *q, int64_t *ret)
-{
-	int more = query_next(q);
-
-	if (more <= 0)
-		return more < 0 ? more : -EIO;
-	*ret = query_column_int(q, 0, 0, INT64_MAX, 0);
-	return 0;
+	return query_run_on_one(&q);
 }
 
 static int count_status(struct registry *r, enum service_status status, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICES_COUNT_OF_STATUS);
+	int more;
 
 	query_bind_text(&q, 1, service_status_name(status));
-	return count_with(&q, ret);
+	more = query_number(&q, ret);
+	return more > 0 ? 0 : more < 0 ? more : -EIO;
 }
 
 /* From the indexes alone, 50,000 services in a few milliseconds.  What has no other status counts
  * as claimed, as for every reader. */
 static int count_all(struct registry *r, int64_t counts[_SERVICE_STATUS_MAX])
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICES_COUNT);
-	int error = count_with(&q, &counts[SERVICE_CLAIMED]);
+	int error = query_count(r, STATEMENT_SERVICES_COUNT, &counts[SERVICE_CLAIMED]);
 
 	for (int s = 0; !error && s < _SERVICE_STATUS_MAX; s++) {
 		if (s == SERVICE_CLAIMED)
@@ -438,7 +426,5 @@ int registry_next_deadline(struct registry *r, int64_t stale_age_s, int64_t *ret
 
 int registry_count_locks(struct registry *r, int64_t *ret)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCKS_COUNT);
-
-	return count_with(&q, ret);
+	return query_count(r, STATEMENT_LOCKS_COUNT, ret);
 }

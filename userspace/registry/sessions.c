@@ -120,15 +120,6 @@ int registry_session_start(struct registry *r, const struct session *session, ch
 	return error ? error : insert_under_new_id(r, session, ret_id);
 }
 
-static int changed_one(struct query *q)
-{
-	int error = query_run(q);
-
-	if (error < 0)
-		return error;
-	return sqlite3_changes(q->registry->db) ? 0 : OUTCOME_NO;
-}
-
 static int set_over(struct registry *r, enum statement which, const char *id, int64_t now)
 {
 	int error = registry_write_check(r);
@@ -138,7 +129,7 @@ static int set_over(struct registry *r, enum statement which, const char *id, in
 	_cleanup_(query_done) struct query q = query_start(r, which);
 	query_bind_text(&q, 1, id);
 	query_bind_int(&q, 2, now);
-	return changed_one(&q);
+	return query_run_on_one(&q);
 }
 
 int registry_session_end(struct registry *r, const char *id, int64_t now)
@@ -176,7 +167,7 @@ int registry_session_revive(struct registry *r, const char *id, const struct pro
 	query_bind_int_or_null(&q, 3, (int64_t)process->start_ticks, 0);
 	query_bind_text(&q, 4, procfs_boot_id());
 	bind_text_or_null(&q, 5, tty);
-	return changed_one(&q);
+	return query_run_on_one(&q);
 }
 
 /* --- reading --- */
@@ -331,42 +322,17 @@ int registry_count_sessions(struct registry *r, int64_t ret_counts[_SESSION_STAT
 
 /* --- retention --- */
 
-static int prune_old_sessions(struct registry *r, int64_t now, int max_rows)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_PRUNE_OLD);
-
-	query_bind_int(&q, 1, SESSIONS_KEEP_NEWEST);
-	query_bind_int(&q, 2, now - SESSIONS_KEEP_S);
-	query_bind_int(&q, 3, max_rows);
-	return query_run(&q);
-}
-
-static int forget_sessions(struct registry *r, int max_rows)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_FORGET);
-
-	query_bind_int(&q, 1, (int64_t)quota_limit(QUOTA_SESSIONS_KEPT)->machine);
-	query_bind_int(&q, 2, max_rows);
-	return query_run(&q);
-}
-
-static int prune_notes_left(struct registry *r, int max_rows)
-{
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTES_PRUNE_LEFT);
-
-	query_bind_int(&q, 1, max_rows);
-	return query_run(&q);
-}
-
 int registry_sessions_prune(struct registry *r, int64_t now, int max_rows)
 {
 	int error = give_up_stalled(r, now);
 
 	if (error == 0)
-		error = prune_old_sessions(r, now, max_rows);
+		error = query_execute(r, STATEMENT_SESSIONS_PRUNE_OLD, SESSIONS_KEEP_NEWEST,
+				      now - SESSIONS_KEEP_S, max_rows);
 	if (error == 0)
-		error = forget_sessions(r, max_rows);
-	return error < 0 ? error : prune_notes_left(r, max_rows);
+		error = query_execute(r, STATEMENT_SESSIONS_FORGET,
+				      (int64_t)quota_limit(QUOTA_SESSIONS_KEPT)->machine, max_rows);
+	return error < 0 ? error : query_execute(r, STATEMENT_NOTES_PRUNE_LEFT, max_rows);
 }
 
 void session_place(const struct session *s, char ret[SESSION_PLACE_SIZE])

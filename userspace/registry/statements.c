@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry/statements.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -452,11 +453,44 @@ int query_run(struct query *q)
 	return more;
 }
 
-int query_execute(struct registry *r, enum statement which)
+int query_run_counting(struct query *q)
+{
+	int error = query_run(q);
+
+	return error < 0 ? error : sqlite3_changes(q->registry->db);
+}
+
+int query_run_on_one(struct query *q)
+{
+	int n = query_run_counting(q);
+
+	return n > 0 ? 0 : n < 0 ? n : OUTCOME_NO;
+}
+
+int query_execute_with(struct registry *r, enum statement which, const int64_t *values, size_t n)
 {
 	_cleanup_(query_done) struct query q = query_start(r, which);
 
+	for (size_t i = 1; i < n; i++)
+		query_bind_int(&q, (int)i, values[i]);
 	return query_run(&q);
+}
+
+int query_number(struct query *q, int64_t *ret)
+{
+	int more = query_next(q);
+
+	if (more > 0)
+		*ret = query_column_int(q, 0, INT64_MIN, INT64_MAX, 0);
+	return more;
+}
+
+int query_count(struct registry *r, enum statement which, int64_t *ret)
+{
+	_cleanup_(query_done) struct query q = query_start(r, which);
+	int more = query_number(&q, ret);
+
+	return more > 0 ? 0 : more < 0 ? more : -EIO;
 }
 
 int64_t query_column_int(const struct query *q, int column, int64_t min, int64_t max,

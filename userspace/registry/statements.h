@@ -289,8 +289,21 @@ void query_bind_int_or_null(struct query *q, int index, int64_t value, int64_t n
 int query_next(struct query *q);
 /* Runs a statement to its end; 0, negative errno. */
 int query_run(struct query *q);
-/* query_start() and query_run() of a statement without parameters. */
-int query_execute(struct registry *r, enum statement which);
+/* query_run(); how many rows it has changed, or a negative errno. */
+int query_run_counting(struct query *q);
+/* query_run() of what changes one row: 0, OUTCOME_NO where there was none, negative errno. */
+int query_run_on_one(struct query *q);
+/* query_start() and query_run() of a statement whose parameters, where it has any, are integers. */
+#define query_execute(r, which, ...)                                            \
+	query_execute_with((r), (which), (const int64_t[]){ 0, ##__VA_ARGS__ }, \
+			   sizeof((const int64_t[]){ 0, ##__VA_ARGS__ }) / sizeof(int64_t))
+/* The same; the first of the n values is not bound. */
+int query_execute_with(struct registry *r, enum statement which, const int64_t *values, size_t n);
+/* One number, the first column of the first row: 1; 0 without a row; negative errno. */
+int query_number(struct query *q, int64_t *ret);
+/* query_start() and query_number() of a statement that counts, and always has a row.  0, negative
+ * errno. */
+int query_count(struct registry *r, enum statement which, int64_t *ret);
 
 /*
  * Columns may hold whatever a person typed: text in integers, NULL, numbers out of range.  An
