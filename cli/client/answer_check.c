@@ -80,7 +80,6 @@ static bool is_of_kind(struct json_object *value, enum answer_kind kind)
 
 static int fail(bool json, const struct answer_rule *rule, struct json_object *value)
 {
-	_cleanup_(answer_freep) struct json_object *error = NULL;
 	const char *what = kinds[rule->kind].what;
 	char message[MESSAGE_SIZE];
 
@@ -90,9 +89,7 @@ static int fail(bool json, const struct answer_rule *rule, struct json_object *v
 		snprintf(message, sizeof(message),
 			 "the daemon's answer says \"%s\": %.100s, which is no %s", rule->key,
 			 json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN), what);
-	error = render_error_object(OUTCOME_FAILED, message);
-	render_error(json, error);
-	return outcome_row(OUTCOME_FAILED)->exit_code;
+	return render_fail(json, OUTCOME_FAILED, message);
 }
 
 static int check_one(bool json, struct json_object *o, const struct answer_rule *rule)

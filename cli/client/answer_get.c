@@ -64,22 +64,14 @@ static void cut(struct json_object *answer, size_t rows)
 	}
 }
 
-static int fail(bool json, const char *message)
-{
-	_cleanup_(answer_freep) struct json_object *o = render_error_object(OUTCOME_FAILED,
-									    message);
-
-	render_error(json, o);
-	return outcome_row(OUTCOME_FAILED)->exit_code;
-}
-
 /* The question for the page behind `next`.  0, or, having said why not, pd's exit code. */
 static int make_next(bool json, const char *path, const char *next, char ret[PATH_SIZE])
 {
 	const struct client_param after = { "after", next };
 
 	if (client_path(path, &after, 1, ret, PATH_SIZE) < 0)
-		return fail(json, "the daemon's list goes on at a place that is too long");
+		return render_fail(json, OUTCOME_FAILED,
+				   "the daemon's list goes on at a place that is too long");
 	return 0;
 }
 
@@ -104,7 +96,8 @@ int answer_get_list(bool json, const char *path, size_t rows, struct json_object
 		_cleanup_(answer_freep) struct json_object *page = NULL;
 
 		if (pages == PAGES_MAX)
-			return fail(json, "the list is longer than pd accepts");
+			return render_fail(json, OUTCOME_FAILED,
+					   "the list is longer than pd accepts");
 		r = get_next(json, path, next, &page);
 		if (r)
 			return r;
@@ -138,5 +131,5 @@ int answer_list(bool json, const char *path, rows_each each, void *user_data)
 		if (r)
 			return r;
 	}
-	return fail(json, "the list is longer than pd accepts");
+	return render_fail(json, OUTCOME_FAILED, "the list is longer than pd accepts");
 }

@@ -17,14 +17,6 @@
 #include "cli/command.h"
 #include "cli/render/render.h"
 
-static int fail(bool json, enum outcome outcome, const char *message)
-{
-	_cleanup_(answer_freep) struct json_object *o = render_error_object(outcome, message);
-
-	render_error(json, o);
-	return outcome_row(outcome)->exit_code;
-}
-
 static struct json_object *answer_new(void)
 {
 	struct json_object *o = json_object_new_object();
@@ -61,7 +53,7 @@ static int stop(const struct command_line *line)
 	enum outcome outcome = runs ? stop_daemon(&daemon, "stop", error) : OUTCOME_OK;
 
 	if (outcome != OUTCOME_OK)
-		return fail(line->json, outcome, error);
+		return render_fail(line->json, outcome, error);
 	show_stopped(line, runs ? &daemon : NULL);
 	return 0;
 }
@@ -142,9 +134,9 @@ static int start_new(const struct command_line *line, const struct autostart_wis
 	enum outcome outcome = autostart(wish, &started, error, sizeof(error));
 
 	if (outcome != OUTCOME_OK)
-		return fail(line->json, outcome, error);
+		return render_fail(line->json, outcome, error);
 	if (!running_find(&d))
-		return fail(line->json, OUTCOME_NO_DAEMON, "the daemon ended again");
+		return render_fail(line->json, OUTCOME_NO_DAEMON, "the daemon ended again");
 	show_running(line, &d, done);
 	return 0;
 }
@@ -164,7 +156,7 @@ static int replace(const struct command_line *line, struct running *d, const cha
 
 	return outcome == OUTCOME_OK
 		       ? start_new(line, &(struct autostart_wish){ &d->peer, false }, done)
-		       : fail(line->json, outcome, error);
+		       : render_fail(line->json, outcome, error);
 }
 
 static int start(const struct command_line *line)
@@ -192,7 +184,7 @@ static int refuse(const struct command_line *line, const char *verb)
 		 "the daemon listens with eBPF, and only root can start another that does: %s "
 		 "daemon %s",
 		 own_pd_sudo(pd), verb);
-	return fail(line->json, OUTCOME_NOT_ALLOWED, message);
+	return render_fail(line->json, OUTCOME_NOT_ALLOWED, message);
 }
 
 static int restart(const struct command_line *line)
@@ -220,7 +212,7 @@ static int restore(const struct command_line *line)
 		outcome = stop_daemon(&d.peer, "restore", error);
 	}
 	if (outcome != OUTCOME_OK)
-		return fail(line->json, outcome, error);
+		return render_fail(line->json, outcome, error);
 	return start_new(line, &wish, "started on the backup");
 }
 

@@ -8,25 +8,13 @@
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
 #include "cli/render/render.h"
+#include "cli/render/show.h"
 
 #define COLUMN_GAP	 3
 #define CONTINUED_INDENT 4
 #define OTHERS_SIZE	 128
 #define LINE_SIZE	 1024
 #define NAME_WIDTH_MAX	 40 /* a longer name pushes its own line only */
-
-static int name_width(struct json_object *locks)
-{
-	size_t width = 0;
-
-	for (size_t i = 0; i < answer_length(locks); i++) {
-		size_t n = strlen(answer_text(answer_at(locks, i), "name"));
-
-		if (n > width && n <= NAME_WIDTH_MAX)
-			width = n;
-	}
-	return (int)width + COLUMN_GAP;
-}
 
 /* By the name alone; an older daemon knows one lock of a name and does not say. */
 static bool is_own(struct json_object *lock)
@@ -72,6 +60,7 @@ static int run(const struct command *self, const struct command_line *line)
 	int r = answer_get(line->json, "GET", "/v1/locks", NULL, &answer);
 	struct json_object *locks = answer_member(answer, "locks");
 	int64_t now = (int64_t)time(NULL);
+	int width = show_width(locks, "name", 0, NAME_WIDTH_MAX) + COLUMN_GAP;
 
 	if (!r && (line->quiet || line->json))
 		r = answer_check(line->json, answer, &rule, 1);
@@ -85,7 +74,7 @@ static int run(const struct command *self, const struct command_line *line)
 		struct json_object *lock = answer_at(locks, i);
 
 		if (!line->quiet)
-			show_lock(lock, name_width(locks), now);
+			show_lock(lock, width, now);
 		else if (answer_bool(lock, "held") &&
 			 (is_own(lock) || answer_bool(lock, "machine")))
 			printf("%s\n", answer_text(lock, "name"));

@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/render/entry_view.h"
 #include "cli/render/render.h"
+#include "cli/render/show.h"
 
 #define LOG_MAX_ROWS	 10000
 #define LOG_DEFAULT_ROWS 50 /* the daemon's, where no number is asked for */
@@ -191,7 +192,7 @@ static int show_once(struct query *q)
 		return r;
 	entries = answer_member(answer, "entries");
 	n = answer_length(entries);
-	width = entry_view_width(entries);
+	width = show_width(entries, "service", ENTRY_VIEW_WIDTH, ENTRY_VIEW_WIDTH_MAX);
 	if (q->line->json)
 		render_json(answer);
 	else

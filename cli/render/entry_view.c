@@ -10,22 +10,8 @@
 #include "cli/render/render.h"
 #include "cli/render/show.h"
 
-#define ACTION_WIDTH	  7
-#define LINE_SIZE	  4096
-#define SERVICE_WIDTH_MAX 40 /* a longer name pushes its own details only */
-
-int entry_view_width(struct json_object *entries)
-{
-	size_t width = ENTRY_VIEW_WIDTH;
-
-	for (size_t i = 0; i < answer_length(entries); i++) {
-		size_t n = strlen(answer_text(answer_at(entries, i), "service"));
-
-		if (n > width && n <= SERVICE_WIDTH_MAX)
-			width = n;
-	}
-	return (int)width;
-}
+#define ACTION_WIDTH 7
+#define LINE_SIZE    4096
 
 int entry_view_head(int64_t at_unix_s, const char *action, const char *service, int service_width)
 {

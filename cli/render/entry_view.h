@@ -8,10 +8,8 @@
 
 struct json_object;
 
-#define ENTRY_VIEW_WIDTH 17 /* of the column of services, at least */
-
-/* The width that fits the services of an array of entries, within reason. */
-int entry_view_width(struct json_object *entries);
+#define ENTRY_VIEW_WIDTH     17 /* of the column of services, at least */
+#define ENTRY_VIEW_WIDTH_MAX 40 /* a longer name pushes its own details only */
 
 /* "[2:47:23] CLAIM   myapp:web         Port 3101 assigned"; with `who` also " (by erich: pd 4711)".
  */

@@ -55,15 +55,7 @@ static const struct word *word_of(struct json_object *service)
 
 int health_view_width(struct json_object *services)
 {
-	size_t width = 0;
-
-	for (size_t i = 0; i < answer_length(services); i++) {
-		size_t n = strlen(answer_text(answer_at(services, i), "id"));
-
-		if (n > width && n <= WIDTH_MAX)
-			width = n;
-	}
-	return (int)width;
+	return show_width(services, "id", 0, WIDTH_MAX);
 }
 
 static const char *elapsed_of(struct json_object *service, char ret[static ELAPSED_SIZE])

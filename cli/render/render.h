@@ -107,6 +107,8 @@ void render_json_line(struct json_object *o);
 void render_error(bool json, struct json_object *answer);
 /* The error object of the API's shape for a failure of pd itself.  Owned by the caller. */
 struct json_object *render_error_object(enum outcome outcome, const char *message);
+/* Renders one; returns the outcome's exit code. */
+int render_fail(bool json, enum outcome outcome, const char *message);
 /* The same for a fault of the command line itself: exit code 2. */
 int render_usage_error(bool json, const char *command, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

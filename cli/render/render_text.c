@@ -114,22 +114,24 @@ void render_error(bool json, struct json_object *answer)
 		render_note("%s", answer_error_message(answer));
 }
 
+int render_fail(bool json, enum outcome outcome, const char *message)
+{
+	_cleanup_(answer_freep) struct json_object *o = render_error_object(outcome, message);
+
+	render_error(json, o);
+	return outcome_row(outcome)->exit_code;
+}
+
 int render_usage_error(bool json, const char *command, const char *format, ...)
 {
-	const struct outcome_row *row = outcome_row(OUTCOME_BAD_REQUEST);
 	char message[TERMINAL_TEXT_MAX_BYTES];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	if (json) {
-		struct json_object *o = render_error_object(OUTCOME_BAD_REQUEST, message);
-
-		render_json(o);
-		answer_free(o);
-	} else {
-		render_note("%s%s%s", command ? command : "", command ? ": " : "", message);
-	}
-	return row->exit_code;
+	if (json)
+		return render_fail(true, OUTCOME_BAD_REQUEST, message);
+	render_note("%s%s%s", command ? command : "", command ? ": " : "", message);
+	return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
 }

@@ -126,3 +126,16 @@ const char *show_bytes(int64_t n, char ret[static SHOW_NUMBER_SIZE])
 		snprintf(ret, SHOW_NUMBER_SIZE, "%.1fMB", (double)n / (1024 * 1024));
 	return ret;
 }
+
+int show_width(struct json_object *list, const char *key, size_t least, size_t most)
+{
+	size_t width = least;
+
+	for (size_t i = 0; i < answer_length(list); i++) {
+		size_t n = strlen(answer_text(answer_at(list, i), key));
+
+		if (n > width && n <= most)
+			width = n;
+	}
+	return (int)width;
+}

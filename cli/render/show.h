@@ -3,9 +3,12 @@
 #ifndef CLI_RENDER_SHOW_H
 #define CLI_RENDER_SHOW_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cli/render/render.h"
+
+struct json_object;
 
 #define SHOW_AGE_SIZE 32
 
@@ -34,5 +37,9 @@ enum render_tone show_session_tone(const char *status);
 
 /* How an action of the activity, or an event of the kernel, is coloured. */
 enum render_tone show_action_tone(const char *action);
+
+/* The width of the longest of the members `key` of a list's objects, from `least` on; what is
+ * longer than `most` pushes its own line only. */
+int show_width(struct json_object *list, const char *key, size_t least, size_t most);
 
 #endif

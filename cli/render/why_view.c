@@ -162,14 +162,8 @@ static const char *service_of(struct json_object *why)
 
 static void show_remedies(struct json_object *remedies)
 {
-	int width = 0;
+	int width = show_width(remedies, "command", 0, COMMAND_WIDTH_MAX);
 
-	for (size_t i = 0; i < answer_length(remedies); i++) {
-		int n = (int)strlen(answer_text(answer_at(remedies, i), "command"));
-
-		if (n > width && n <= COMMAND_WIDTH_MAX)
-			width = n;
-	}
 	for (size_t i = 0; i < answer_length(remedies); i++) {
 		const char *command = answer_text(answer_at(remedies, i), "command");
 		const char *text = answer_text(answer_at(remedies, i), "text");

@@ -22,6 +22,9 @@ char *text_to_utf8(const char *s, char *ret, size_t size);
  */
 char *text_escape_terminal(const char *s, char *ret, size_t size);
 
+bool text_begins_with(const char *s, const char *begin);
+bool text_ends_with(const char *s, const char *end);
+
 /* Damerau-Levenshtein distance (optimal string alignment), for "did you mean"; strings <= 64. */
 unsigned text_distance(const char *a, const char *b);
 

@@ -142,14 +142,6 @@ static int rank_of(const struct socket_row *row)
 	return 1;
 }
 
-static bool is_held_by(const struct socket_row *row, const struct process_id *id)
-{
-	for (size_t i = 0; i < row->n_holders; i++)
-		if (process_id_equal(&row->holders[i].id, id))
-			return true;
-	return false;
-}
-
 /* Of the sockets that the deciding process serves with.  The others may be a squatter's. */
 static const struct socket_row *choose_socket(const struct inventory *inv,
 					      const struct status_verdict *verdict)
@@ -159,7 +151,7 @@ static const struct socket_row *choose_socket(const struct inventory *inv,
 				     ARRAY_SIZE(rows));
 
 	for (size_t i = 0; i < n && i < ARRAY_SIZE(rows); i++)
-		if (socket_serves(rows[i]) && is_held_by(rows[i], &verdict->process) &&
+		if (socket_serves(rows[i]) && socket_holder(rows[i], &verdict->process) &&
 		    rank_of(rows[i]) > rank_of(best))
 			best = rows[i];
 	return best;

@@ -11,18 +11,12 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/text.h"
 #include "explain/process.h"
 #include "provenance/lineage.h"
 
 #define GROUPS_MAX 64			   /* of a user, looked through for the engine's */
 #define TERM_BIT   (1ULL << (SIGTERM - 1)) /* of SigIgn and SigCgt in status */
-
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
 
 /* --- cgroups --------------------------------------------------------------------------------- */
 
@@ -72,10 +66,10 @@ void cgroup_parse(const char *path, struct cgroup_owner *ret)
 		if (!strncmp(name, "user@", 5)) {
 			below_user = true;
 			ret->uid = (uid_t)strtoul(name + 5, NULL, 10);
-		} else if (ends_with(name, ".service")) {
+		} else if (text_ends_with(name, ".service")) {
 			snprintf(ret->unit, sizeof(ret->unit), "%s", name);
 			ret->of_user = below_user;
-		} else if (ends_with(name, ".scope")) {
+		} else if (text_ends_with(name, ".scope")) {
 			/* a scope inside a service's tree is not that service any more */
 			ret->unit[0] = 0;
 		}

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 
 /* Descriptors of one that nobody has looked at: events told that it used the socket. */
@@ -58,7 +59,7 @@ static void row_of_owner(const struct why_facts *f, const struct bind_owner *o,
 	row->uid = o->minisocket ? PROCESS_UID_UNKNOWN : o->uid;
 }
 
-static int by_cookie(const void *left, const void *right)
+int why_by_cookie(const void *left, const void *right)
 {
 	const struct socket_row *a = left, *b = right;
 
@@ -83,7 +84,7 @@ const struct socket_row *why_find_known(const struct why_known *k, const struct 
 	const struct socket_row *row = NULL;
 
 	if (o->cookie && k->n_dumped)
-		row = bsearch(&key, k->dumped, k->n_dumped, sizeof(key), by_cookie);
+		row = bsearch(&key, k->dumped, k->n_dumped, sizeof(key), why_by_cookie);
 	if (!row && o->cookie && k->inv)
 		row = inventory_by_cookie(k->inv, o->cookie);
 	for (size_t i = 0; !row && o->inode && i < k->n_rows; i++)
@@ -95,7 +96,7 @@ const struct socket_row *why_find_known(const struct why_known *k, const struct 
 void why_sort_known(struct why_known *k)
 {
 	if (k->n_dumped)
-		qsort(k->dumped, k->n_dumped, sizeof(*k->dumped), by_cookie);
+		qsort(k->dumped, k->n_dumped, sizeof(*k->dumped), why_by_cookie);
 }
 
 static int alloc_owners(struct why_facts *f, size_t n)
@@ -269,15 +270,8 @@ static int add_found(struct search *s, size_t owner, const struct process_id *id
 		if (found[i].owner == owner && process_id_equal(&found[i].holder.id, id))
 			holder = &found[i].holder;
 	if (!holder) {
-		if (s->n_found == s->size) {
-			size_t size = s->size ? 2 * s->size : 16;
-
-			found = reallocarray(found, size, sizeof(*found));
-			if (!found)
-				return -ENOMEM;
-			s->found = found;
-			s->size = size;
-		}
+		if (array_reserve(s->found, s->size, s->n_found + 1, 16))
+			return -ENOMEM;
 		s->found[s->n_found] = (struct found){ owner, { .id = *id } };
 		holder = &s->found[s->n_found++].holder;
 	}

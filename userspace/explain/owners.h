@@ -22,6 +22,8 @@ struct why_known {
 	size_t n_rows;
 };
 
+/* Of struct socket_row, for qsort(). */
+int why_by_cookie(const void *left, const void *right);
 /* After `dumped` was filled. */
 void why_sort_known(struct why_known *k);
 /* NULL when nothing knows this owner.  Borrowed. */

@@ -225,14 +225,6 @@ pid_t why_process_tracer(const struct process_id *id)
 
 /* --- kin --- */
 
-static bool holds(const struct socket_row *row, const struct process_id *id)
-{
-	for (size_t i = 0; i < row->n_holders; i++)
-		if (process_id_equal(&row->holders[i].id, id))
-			return true;
-	return false;
-}
-
 /* A child that outlived its parent has another one now: init, or whoever takes orphans. */
 static enum why_kin kin_of_orphan(const struct inventory *inv, const struct process_id *holder)
 {
@@ -253,7 +245,7 @@ enum why_kin why_kin_of(const struct inventory *inv, const struct socket_row *ro
 
 	if (!row || !row->binder.pid)
 		return kin_of_orphan(inv, holder);
-	if (process_id_equal(&row->binder, holder) || holds(row, &row->binder) ||
+	if (process_id_equal(&row->binder, holder) || socket_holder(row, &row->binder) ||
 	    !inventory_describe(inv, holder, &process) || !process.n_ancestors)
 		return KIN_UNKNOWN;
 	if (belongs_generation(&process, &row->binder) < 0)

@@ -102,13 +102,6 @@ static int find_known(const struct inventory *inv, const struct event *e, struct
 	return 0;
 }
 
-static int by_cookie(const void *left, const void *right)
-{
-	const struct socket_row *a = left, *b = right;
-
-	return (a->cookie > b->cookie) - (a->cookie < b->cookie);
-}
-
 static void copy_known(const struct known *known, struct refusal *to)
 {
 	size_t n = 0;
@@ -129,7 +122,7 @@ static void copy_known(const struct known *known, struct refusal *to)
 		n += row->n_holders;
 	}
 	if (known->n_rows)
-		qsort(to->rows, known->n_rows, sizeof(*to->rows), by_cookie);
+		qsort(to->rows, known->n_rows, sizeof(*to->rows), why_by_cookie);
 	for (size_t i = 0; i < known->n_processes; i++)
 		to->processes[i] = *known->processes[i];
 }

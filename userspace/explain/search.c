@@ -126,14 +126,6 @@ int why_keep_holders(struct why_facts *f)
 	return 0;
 }
 
-static const struct holder *find_holder(const struct socket_row *row, const struct process_id *id)
-{
-	for (size_t i = 0; row && i < row->n_holders; i++)
-		if (process_id_equal(&row->holders[i].id, id))
-			return &row->holders[i];
-	return NULL;
-}
-
 /*
  * Did it hold the socket then, although a look finds no descriptor of it now?  Not if others
  * account for every reference, nor if events alone had told of it (a child's copy that was closed
@@ -154,13 +146,13 @@ static void correct_holders(struct why_facts *f, const struct why_owner *o,
 	size_t kept = 0;
 
 	for (size_t i = 0; i < row->n_holders; i++) {
-		const struct holder *seen = find_holder(now, &then[i].id);
+		const struct holder *seen = socket_holder(now, &then[i].id);
 
 		if (seen && seen->n_fds)
 			found += seen->fd_count;
 	}
 	for (size_t i = 0; i < row->n_holders; i++) {
-		const struct holder *seen = find_holder(now, &then[i].id);
+		const struct holder *seen = socket_holder(now, &then[i].id);
 
 		if (seen && seen->n_fds)
 			then[kept++] = *seen;

@@ -8,19 +8,12 @@
 
 #include "base/cleanup.h"
 #include "explain/holder.h"
+#include "reconcile/belongs.h"
 
 #define SERVER_SIZE 64
 #define ROWS_MAX    64 /* sockets of one port that are looked through */
 
 /* --- one server or two --- */
-
-static bool descends_from(const struct process *process, const struct process_id *id)
-{
-	for (size_t i = 0; i < process->n_ancestors; i++)
-		if (process_id_equal(&process->ancestors[i].id, id))
-			return true;
-	return false;
-}
 
 static bool are_siblings(const struct process *a, const struct process *b)
 {
@@ -31,7 +24,7 @@ static bool are_siblings(const struct process *a, const struct process *b)
 /* A master and its worker; or children whose parent runs what they run, where they run it. */
 static bool are_workers(const struct process *a, const struct process *b, uint16_t port)
 {
-	if (descends_from(a, &b->id) || descends_from(b, &a->id))
+	if (belongs_generation(a, &b->id) > 0 || belongs_generation(b, &a->id) > 0)
 		return true;
 	return are_siblings(a, b) && strcmp(a->comm, a->ancestors[0].comm) == 0 &&
 	       strcmp(a->cwd, b->cwd) == 0;

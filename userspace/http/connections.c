@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/quota.h"
@@ -203,19 +204,11 @@ static void refuse(int fd, int outcome)
 
 static bool make_room(struct connections *cs, size_t fd)
 {
-	size_t size = cs->by_fd_size ? cs->by_fd_size : 64;
-	struct connection **grown;
+	size_t size = cs->by_fd_size;
 
-	if (fd < cs->by_fd_size)
-		return true;
-	while (size <= fd)
-		size *= 2;
-	grown = reallocarray(cs->by_fd, size, sizeof(*grown));
-	if (!grown)
+	if (array_reserve(cs->by_fd, cs->by_fd_size, fd + 1, 64))
 		return false;
-	memset(grown + cs->by_fd_size, 0, (size - cs->by_fd_size) * sizeof(*grown));
-	cs->by_fd = grown;
-	cs->by_fd_size = size;
+	memset(cs->by_fd + size, 0, (cs->by_fd_size - size) * sizeof(struct connection *));
 	return true;
 }
 

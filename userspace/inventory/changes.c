@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+
 #define CHANGES_FIRST 16 /* entries: an event touches one port, an exit seldom more than a few */
 
 void changes_deinit(struct changes *c)
@@ -17,18 +19,10 @@ void changes_add(struct changes *c, uint32_t netns, uint16_t port)
 	/* A process that ends with many sockets on one port notes them in a row. */
 	if (c->n > 0 && c->items[c->n - 1].netns == netns && c->items[c->n - 1].port == port)
 		return;
-	if (c->n == c->size) {
-		size_t size = c->size ? 2 * c->size : CHANGES_FIRST;
-		struct change *items = reallocarray(c->items, size, sizeof(*items));
-
-		if (!items) {
-			c->no_memory = true;
-			return;
-		}
-		c->items = items;
-		c->size = size;
-	}
-	c->items[c->n++] = (struct change){ .netns = netns, .port = port };
+	if (array_reserve(c->items, c->size, c->n + 1, CHANGES_FIRST))
+		c->no_memory = true;
+	else
+		c->items[c->n++] = (struct change){ .netns = netns, .port = port };
 }
 
 static int compare(const void *a, const void *b)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 
 #define BUFFER_BYTES	(64 * 1024) /* the kernel hands out up to 8 pages at a time */
@@ -49,20 +50,13 @@ int file_refs_pass_decode(const void *bytes, size_t size, size_t n_targets, uint
 
 static int append(struct file_ref_records *to, const struct file_ref_record *record)
 {
-	size_t size = to->size ? 2 * to->size : RECORDS_FIRST;
-	struct file_ref_record *grown;
+	int r = to->n == FILE_REFS_RECORDS_MAX ? -E2BIG : 0;
 
-	if (to->n == FILE_REFS_RECORDS_MAX)
-		return -E2BIG;
-	if (to->n == to->size) {
-		grown = reallocarray(to->records, size, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		to->records = grown;
-		to->size = size;
-	}
-	to->records[to->n++] = *record;
-	return 0;
+	if (!r)
+		r = array_reserve(to->records, to->size, to->n + 1, RECORDS_FIRST);
+	if (!r)
+		to->records[to->n++] = *record;
+	return r;
 }
 
 /* Takes the whole records off the front; returns the bytes that are left, or negative errno. */

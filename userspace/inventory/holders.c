@@ -4,24 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "inventory/table.h"
 
 #define HOLDERS_FIRST 2 /* most sockets have one holder; a parent and a child fit */
-
-static int reserve_holder(struct row *row)
-{
-	size_t size = row->holders_size ? 2 * row->holders_size : HOLDERS_FIRST;
-	struct holder *holders;
-
-	if (row->view.n_holders < row->holders_size)
-		return 0;
-	holders = reallocarray(row->view.holders, size, sizeof(*holders));
-	if (!holders)
-		return -ENOMEM;
-	row->view.holders = holders;
-	row->holders_size = size;
-	return 0;
-}
 
 int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct holder **ret)
 {
@@ -31,7 +17,8 @@ int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct h
 	int r;
 
 	if (!holder) {
-		r = reserve_holder(row);
+		r = array_reserve(row->view.holders, row->holders_size, row->view.n_holders + 1,
+				  HOLDERS_FIRST);
 		if (!r && !process_id_equal(&row->view.binder, &proc->process.id))
 			r = proc_link(t, proc, row, &link);
 		if (r)

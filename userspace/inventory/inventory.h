@@ -234,6 +234,17 @@ bool inventory_port_is_reserved(struct inventory *inv, uint16_t port);
 /* True for a socket that serves: TCP (or MPTCP) in LISTEN, UDP bound without a peer. */
 bool socket_serves(const struct socket_row *row);
 
+/* The holder of that identity; NULL when the process holds no descriptor of the socket, and where
+ * there is no row. */
+static inline const struct holder *socket_holder(const struct socket_row *row,
+						 const struct process_id *id)
+{
+	for (size_t i = 0; row && i < row->n_holders; i++)
+		if (process_id_equal(&row->holders[i].id, id))
+			return &row->holders[i];
+	return NULL;
+}
+
 /* One process on one of the sockets; everything borrowed from the inventory. */
 struct holding {
 	const struct holder *holder;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "inventory/bindtable.h"
 #include "inventory/internal.h"
@@ -20,23 +21,6 @@ struct answer {
 	struct socket_row *rows;
 	size_t n, size;
 };
-
-static int reserve_row(struct answer *a)
-{
-	size_t size = a->size ? 2 * a->size : ANSWER_FIRST;
-	struct socket_row *rows;
-
-	if (a->n < a->size)
-		return 0;
-	if (a->n >= ANSWER_MAX)
-		return -E2BIG;
-	rows = reallocarray(a->rows, size, sizeof(*rows));
-	if (!rows)
-		return -ENOMEM;
-	a->rows = rows;
-	a->size = size;
-	return 0;
-}
 
 /* What only the table knows of it. */
 static void fill_from_table(struct socket_row *row, const struct row *known)
@@ -58,7 +42,8 @@ static int add_answer(const struct sockdiag_socket *s, void *user_data)
 	/* An MPTCP listener may be known by its own cookie only; the subflow shares its inode. */
 	const struct row *known = table_find_socket(a->inv->table, s->cookie, s->inode);
 	struct socket_row *row;
-	int r = reserve_row(a);
+	int r = a->n < ANSWER_MAX ? array_reserve(a->rows, a->size, a->n + 1, ANSWER_FIRST)
+				  : -E2BIG;
 
 	if (r)
 		return r;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "bpf/abi.h"
@@ -30,38 +31,6 @@ static void recheck_deinit(struct recheck *recheck)
 {
 	free(recheck->holds);
 	free(recheck->rows);
-}
-
-static int reserve_row(struct recheck *recheck)
-{
-	size_t size = recheck->rows_size ? 2 * recheck->rows_size : RECHECK_FIRST;
-	struct row **rows;
-
-	if (recheck->n_rows < recheck->rows_size)
-		return 0;
-	rows = reallocarray(recheck->rows, size, sizeof(*rows));
-	if (!rows)
-		return -ENOMEM;
-	recheck->rows = rows;
-	recheck->rows_size = size;
-	return 0;
-}
-
-static int reserve_holds(struct recheck *recheck, size_t n)
-{
-	size_t size = recheck->size ? recheck->size : RECHECK_FIRST;
-	struct abi_hold *holds;
-
-	while (size < recheck->n + n)
-		size *= 2;
-	if (size == recheck->size)
-		return 0;
-	holds = reallocarray(recheck->holds, size, sizeof(*holds));
-	if (!holds)
-		return -ENOMEM;
-	recheck->holds = holds;
-	recheck->size = size;
-	return 0;
 }
 
 /* The descriptors of an MPTCP listener are those of the socket above the one that has the port. */
@@ -113,9 +82,9 @@ static int enlist(struct inventory *inv, struct recheck *recheck, struct row *ro
 	n = count_holds(row);
 	if (!n)
 		return 0;
-	r = reserve_row(recheck);
+	r = array_reserve(recheck->rows, recheck->rows_size, recheck->n_rows + 1, RECHECK_FIRST);
 	if (!r)
-		r = reserve_holds(recheck, n);
+		r = array_reserve(recheck->holds, recheck->size, recheck->n + n, RECHECK_FIRST);
 	if (r)
 		return r;
 	recheck->rows[recheck->n_rows++] = row;

@@ -40,18 +40,6 @@ static bool read_program(pid_t pid, struct program *ret)
 	return size > 0;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && !strcmp(s + n - m, end);
-}
-
-static bool begins_with(const char *s, const char *begin)
-{
-	return !strncmp(s, begin, strlen(begin));
-}
-
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -67,9 +55,9 @@ static const char *value_of(const struct program *p, const char *letter, const c
 
 		if (!strcmp(at, letter) || !strcmp(at, word))
 			return i + 1 < p->n ? p->words[i + 1] : NULL;
-		if (begins_with(at, word) && at[strlen(word)] == '=')
+		if (text_begins_with(at, word) && at[strlen(word)] == '=')
 			return at + strlen(word) + 1;
-		if (begins_with(at, letter))
+		if (text_begins_with(at, letter))
 			return at + strlen(letter);
 	}
 	return NULL;
@@ -293,7 +281,7 @@ static bool has_words(const struct program *p, const struct kind *kind)
 		return true;
 	if (own && (!p->n || strcmp(base_name(p->words[0]), kind->word) != 0))
 		return false;
-	while (!own && i < p->n && !ends_with(p->words[i], kind->word))
+	while (!own && i < p->n && !text_ends_with(p->words[i], kind->word))
 		i++;
 	if (i >= p->n || !kind->then)
 		return i < p->n;
@@ -307,8 +295,8 @@ static bool is_of_kind(const struct program *p, const struct kind *kind)
 {
 	const char *comm = kind->comm;
 
-	if (comm && (ends_with(comm, " ") ? !begins_with(p->process.comm, comm)
-					  : strcmp(p->process.comm, comm) != 0))
+	if (comm && (text_ends_with(comm, " ") ? !text_begins_with(p->process.comm, comm)
+					       : strcmp(p->process.comm, comm) != 0))
 		return false;
 	return (!kind->of_root || procfs_uid(p->process.id.pid) == ROOT) && has_words(p, kind);
 }
@@ -389,7 +377,7 @@ static bool ends_with_its_child(const struct program *p)
 		return true;
 	for (size_t i = 0; i < p->n && i < 3; i++)
 		/* npm calls itself "npm start" */
-		if (begins_with(p->words[i], "npm ") ||
+		if (text_begins_with(p->words[i], "npm ") ||
 		    is_any(base_name(p->words[i]), launcher_scripts, ARRAY_SIZE(launcher_scripts)))
 			return true;
 	return false;

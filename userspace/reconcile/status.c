@@ -71,10 +71,7 @@ static bool binder_is_gone(const struct socket_row *row)
 {
 	if (row->binder.pid == 0 || row->binder_fate == BINDER_ALIVE)
 		return false;
-	for (size_t i = 0; i < row->n_holders; i++)
-		if (process_id_equal(&row->binder, &row->holders[i].id))
-			return false;
-	return true;
+	return !socket_holder(row, &row->binder);
 }
 
 /*

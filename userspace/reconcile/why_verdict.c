@@ -13,14 +13,6 @@ static size_t n_holders(const struct why_owner *o)
 	return o->row ? o->row->n_holders : 0;
 }
 
-static bool is_held_by(const struct why_owner *o, const struct process_id *id)
-{
-	for (size_t i = 0; i < n_holders(o); i++)
-		if (process_id_equal(&o->row->holders[i].id, id))
-			return true;
-	return false;
-}
-
 static bool binder_is_known(const struct why_owner *o)
 {
 	return o->row && o->row->binder.pid;
@@ -30,7 +22,7 @@ static bool binder_is_known(const struct why_owner *o)
 static bool outlives_binder(const struct why_owner *o)
 {
 	return binder_is_known(o) && o->row->binder_fate != BINDER_ALIVE && n_holders(o) > 0 &&
-	       !is_held_by(o, &o->row->binder);
+	       !socket_holder(o->row, &o->row->binder);
 }
 
 static bool is_udp(const struct why_case *c)
@@ -66,7 +58,7 @@ static enum why_verdict name_self(const struct why_case *c)
 
 	if (!caller->pid)
 		return WHY_FREE;
-	if (is_held_by(o, caller) || process_id_equal(&o->file_ref.process, caller))
+	if (socket_holder(o->row, caller) || process_id_equal(&o->file_ref.process, caller))
 		return WHY_SELF;
 	/* who bound it, where nothing tells who has it now */
 	if (!n_holders(o) && binder_is_known(o) && process_id_equal(&o->row->binder, caller))
@@ -118,7 +110,7 @@ static enum why_verdict name_file_ref(const struct why_case *c)
 
 	/* these two are descriptors as well, and a list of holders may have them */
 	if (kind == FILE_REF_THREAD || kind == FILE_REF_ZOMBIE_LEADER)
-		alone = alone || (n_holders(o) == 1 && is_held_by(o, &o->file_ref.process));
+		alone = alone || (n_holders(o) == 1 && socket_holder(o->row, &o->file_ref.process));
 	if (alone && (size_t)kind < ARRAY_SIZE(verdicts) && kind != FILE_REF_NONE)
 		return verdicts[kind];
 	/* a leader that has exited has no table: then its threads' looks private, too */
@@ -316,7 +308,8 @@ static enum why_verdict name_holder(const struct why_case *c)
 		return WHY_MPTCP_LISTENER;
 	if (is_inherited(o))
 		return WHY_LISTENER_INHERITED;
-	if (o->kin == KIN_STRANGER && !(binder_is_known(o) && is_held_by(o, &o->row->binder)))
+	if (o->kin == KIN_STRANGER &&
+	    !(binder_is_known(o) && socket_holder(o->row, &o->row->binder)))
 		return WHY_FD_PASSED;
 	if (n_holders(o) > 1)
 		return WHY_LISTENER_SHARED;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "registry/internal.h"
 
@@ -122,15 +123,8 @@ static int ids_add(struct ids *ids, int64_t id)
 {
 	if (ids->limit > 0 && ids->n >= 2 * (size_t)ids->limit)
 		ids_tidy(ids);
-	if (ids->n == ids->size) {
-		size_t size = ids->size ? 2 * ids->size : IDS_FIRST;
-		int64_t *grown = reallocarray(ids->ids, size, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		ids->ids = grown;
-		ids->size = size;
-	}
+	if (array_reserve(ids->ids, ids->size, ids->n + 1, IDS_FIRST))
+		return -ENOMEM;
 	ids->ids[ids->n++] = id;
 	return 0;
 }

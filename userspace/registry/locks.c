@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/text.h"
@@ -174,15 +175,8 @@ int registry_locks_load(struct registry *r, bool held, struct lock **ret, size_t
 	int more;
 
 	while ((more = query_next(&q)) > 0) {
-		if (n == size) {
-			struct lock *grown;
-
-			size = size ? 2 * size : FIRST_ROWS;
-			grown = reallocarray(locks, size, sizeof(*locks));
-			if (!grown)
-				return -ENOMEM;
-			locks = grown;
-		}
+		if (array_reserve(locks, size, n + 1, FIRST_ROWS))
+			return -ENOMEM;
 		n += lock_decode(&q, &locks[n]);
 	}
 	if (more < 0)

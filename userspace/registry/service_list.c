@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 static void service_free(struct service *s)
 {
 	free((char *)s->id);
@@ -19,18 +21,6 @@ void service_list_free(struct service_list *list)
 	*list = (struct service_list){ 0 };
 }
 
-static bool grow(struct service_list *list)
-{
-	size_t size = list->size ? 2 * list->size : 32;
-	struct service *services = reallocarray(list->services, size, sizeof(*services));
-
-	if (!services)
-		return false;
-	list->services = services;
-	list->size = size;
-	return true;
-}
-
 bool service_list_add(const struct service *service, void *user_data)
 {
 	struct service_list *list = user_data;
@@ -40,7 +30,7 @@ bool service_list_add(const struct service *service, void *user_data)
 	copy.cwd = strdup(service->cwd ? service->cwd : "");
 	copy.health_path = service->health_path ? strdup(service->health_path) : NULL;
 	if (!copy.id || !copy.cwd || (service->health_path && !copy.health_path) ||
-	    (list->n == list->size && !grow(list))) {
+	    array_reserve(list->services, list->size, list->n + 1, 32)) {
 		service_free(&copy);
 		list->no_memory = true;
 		return false;
