@@ -67,6 +67,7 @@ USES_coordination := tracker reconcile registry base
 USES_runs := coordination tracker registry base
 USES_health := base
 USES_checks := health tracker provenance reconcile registry inventory base
+BELOW_checks := explain sentinel # what the tracker that its tests run stands on
 USES_http := base
 USES_api := http checks runs coordination tracker explain provenance health reconcile registry inventory sentinel base
 USES_daemon := api http checks runs coordination tracker explain provenance health reconcile registry inventory sentinel base
@@ -75,8 +76,8 @@ USES_cli := base
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))
 archive = $(BUILD)/lib$(1).a
 # a room, what it uses, and the libraries of both; the archives refer to each other: one group
-link_room = -Wl,--start-group $(foreach r,$(1) $(USES_$(1)),$(call archive,$(r))) -Wl,--end-group \
-	$(foreach r,$(1) $(USES_$(1)),$(LIBS_$(r)))
+link_room = -Wl,--start-group $(foreach r,$(1) $(USES_$(1)) $(BELOW_$(1)),$(call archive,$(r))) -Wl,--end-group \
+	$(foreach r,$(1) $(USES_$(1)) $(BELOW_$(1)),$(LIBS_$(r)))
 
 all: $(BUILD)/pd $(BUILD)/portdaddyd ## build pd and portdaddyd
 
@@ -142,7 +143,7 @@ KERNEL_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/kernel/test_*.c))
 
 .SECONDEXPANSION:
 room_of = $(word 3,$(subst /, ,$(patsubst $(BUILD)/%,%,$(1))))
-$(BUILD)/tests/unit/%: tests/unit/%.c Makefile $$(foreach r,$$(call room_of,$$@) $$(USES_$$(call room_of,$$@)),$$(call archive,$$(r)))
+$(BUILD)/tests/unit/%: tests/unit/%.c Makefile $$(foreach r,$$(call room_of,$$@) $$(USES_$$(call room_of,$$@)) $$(BELOW_$$(call room_of,$$@)),$$(call archive,$$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< -o $@ $(ALL_LDFLAGS) $(call link_room,$(call room_of,$@)) -lcmocka
 

@@ -11,6 +11,7 @@
 #include "cli/project/config.h"
 #include "cli/render/find_view.h"
 #include "cli/render/render.h"
+#include "cli/render/show.h"
 
 DEFINE_CLEANUP(struct find_view *, find_view_free);
 
