@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/client/answer.h"
 #include "cli/render/render.h"
 #include "cli/render/show.h"
@@ -93,10 +94,7 @@ static bool is_worth_saying(const char *state)
 {
 	static const char *const dull[] = { "", "running", "sleeping", "idle" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(dull); i++)
-		if (strcmp(state, dull[i]) == 0)
-			return false;
-	return true;
+	return !text_is_one_of(state, dull, ARRAY_SIZE(dull));
 }
 
 static void show_holder(struct json_object *holder)

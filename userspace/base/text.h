@@ -24,6 +24,9 @@ char *text_escape_terminal(const char *s, char *ret, size_t size);
 
 bool text_begins_with(const char *s, const char *begin);
 bool text_ends_with(const char *s, const char *end);
+bool text_is_one_of(const char *s, const char *const *list, size_t n);
+/* What stands behind the last slash of a path, within it. */
+const char *text_base_name(const char *path);
 
 /* Damerau-Levenshtein distance (optimal string alignment), for "did you mean"; strings <= 64. */
 unsigned text_distance(const char *a, const char *b);

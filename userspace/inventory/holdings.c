@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/text.h"
 #include "inventory/internal.h"
 
 #define SERVED_ROWS_MAX                                                          \
@@ -144,7 +145,7 @@ void inventory_for_each_process(const struct inventory *inv,
 static void name_by_program(struct process *process)
 {
 	char line[PROCFS_CMDLINE_SIZE] = "", *end;
-	const char *path = process->exe, *slash;
+	const char *path = process->exe;
 
 	if (strcmp(process->comm, INVENTORY_NODE_THREAD) != 0)
 		return;
@@ -154,8 +155,7 @@ static void name_by_program(struct process *process)
 			*end = '\0';
 		path = line;
 	}
-	slash = strrchr(path, '/');
-	path = slash ? slash + 1 : path;
+	path = text_base_name(path);
 	if (*path)
 		snprintf(process->comm, sizeof(process->comm), "%s", path);
 }

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/text.h"
 
 #define WORDS_MAX	 32
 #define SUBCOMMAND_MAX	 16 /* letters; a longer word is a name of the user's */
@@ -33,13 +34,6 @@ static const struct interpreter {
 	{ "dash", NULL, " -c ", " -o " },
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool is_in(const char *list, const char *word)
 {
 	size_t length = strlen(word);
@@ -54,7 +48,7 @@ static bool is_in(const char *list, const char *word)
 /* "python3.11" is one of "python", "bashful" none of "bash". */
 static const struct interpreter *find_interpreter(const char *program)
 {
-	const char *name = base_name(program);
+	const char *name = text_base_name(program);
 
 	for (size_t i = 0; i < ARRAY_SIZE(interpreters); i++) {
 		size_t length = strlen(interpreters[i].name);
@@ -85,7 +79,7 @@ static void name_file(const char *path, char *ret)
 		snprintf(ret, PROGRAM_RUNS_SIZE, "%.*s", (int)length, package);
 		return;
 	}
-	snprintf(ret, PROGRAM_RUNS_SIZE, "%s", base_name(path));
+	snprintf(ret, PROGRAM_RUNS_SIZE, "%s", text_base_name(path));
 }
 
 /* "dev" of "next dev": a word that is no file, option or value. */

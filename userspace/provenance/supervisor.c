@@ -40,13 +40,6 @@ static bool read_program(pid_t pid, struct program *ret)
 	return size > 0;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* The value of an option: "-c FILE", "-cFILE", "--configuration FILE", "--configuration=FILE". */
 static const char *value_of(const struct program *p, const char *letter, const char *word)
 {
@@ -279,7 +272,7 @@ static bool has_words(const struct program *p, const struct kind *kind)
 
 	if (!kind->word)
 		return true;
-	if (own && (!p->n || strcmp(base_name(p->words[0]), kind->word) != 0))
+	if (own && (!p->n || strcmp(text_base_name(p->words[0]), kind->word) != 0))
 		return false;
 	while (!own && i < p->n && !text_ends_with(p->words[i], kind->word))
 		i++;
@@ -305,10 +298,7 @@ static const char *const shells[] = { "sh", "bash", "dash", "zsh", "ksh", "ash",
 
 static bool is_shell(const struct program *p)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(shells); i++)
-		if (!strcmp(p->process.comm, shells[i]))
-			return true;
-	return false;
+	return text_is_one_of(p->process.comm, shells, ARRAY_SIZE(shells));
 }
 
 /* `sh -c 'while …'`; what a script or a terminal was told is not in its arguments. */
@@ -360,25 +350,18 @@ static const char *const launcher_scripts[] = {
 	"pnpm",	      "pnpm.cjs",   "cross-env", "dotenv", "turbo",
 };
 
-static bool is_any(const char *name, const char *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(name, list[i]))
-			return true;
-	return false;
-}
-
 /* A shell that somebody types into does not end with what it runs. */
 static bool ends_with_its_child(const struct program *p)
 {
 	if (is_shell(p))
 		return p->n > 1 && (value_of(p, "-c", "-c") || *p->words[p->n - 1] != '-');
-	if (is_any(p->process.comm, launchers, ARRAY_SIZE(launchers)))
+	if (text_is_one_of(p->process.comm, launchers, ARRAY_SIZE(launchers)))
 		return true;
 	for (size_t i = 0; i < p->n && i < 3; i++)
 		/* npm calls itself "npm start" */
 		if (text_begins_with(p->words[i], "npm ") ||
-		    is_any(base_name(p->words[i]), launcher_scripts, ARRAY_SIZE(launcher_scripts)))
+		    text_is_one_of(text_base_name(p->words[i]), launcher_scripts,
+				   ARRAY_SIZE(launcher_scripts)))
 			return true;
 	return false;
 }
@@ -390,8 +373,8 @@ static void name_program(const struct program *p, struct why_supervisor *ret)
 
 	while (i < p->n && *p->words[i] == '-')
 		i++;
-	snprintf(ret->name, sizeof(ret->name), "%s%s%s", base_name(p->words[0]),
-		 i < p->n ? " " : "", i < p->n ? base_name(p->words[i]) : "");
+	snprintf(ret->name, sizeof(ret->name), "%s%s%s", text_base_name(p->words[0]),
+		 i < p->n ? " " : "", i < p->n ? text_base_name(p->words[i]) : "");
 }
 
 /* Nobody knows its name, but it was seen to do so. */

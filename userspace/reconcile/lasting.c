@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 /* Programs that run another one, and end with it. */
 static const char *const wrappers[] = {
@@ -33,14 +34,6 @@ static const struct {
 	{ "python", "c" }, { "node", "ep" },   { "perl", "eE" }, { "ruby", "e" },
 	{ "php", "r" },	   { "nodejs", "ep" }, { "deno", "" },	 { "bun", "e" },
 };
-
-static bool is_one_of(const char *name, const char *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(name, list[i]) == 0)
-			return true;
-	return false;
-}
 
 /* The program's name: without its directory, and the dash of a login shell. */
 static const char *name_of(const char *argv)
@@ -109,11 +102,11 @@ int lasting_ancestor(const struct process *process, lasting_read_argv read, void
 			return -1;
 		read(&a->id, argv, user_data);
 		name = name_of(argv);
-		is_shell = is_one_of(name, shells, ARRAY_SIZE(shells));
-		if (is_one_of(name, everlasting, ARRAY_SIZE(everlasting)) ||
+		is_shell = text_is_one_of(name, shells, ARRAY_SIZE(shells));
+		if (text_is_one_of(name, everlasting, ARRAY_SIZE(everlasting)) ||
 		    strncmp(a->comm, "tmux: server", PROCESS_COMM_SIZE) == 0)
 			return -1;
-		if (!*argv || is_one_of(name, wrappers, ARRAY_SIZE(wrappers)) ||
+		if (!*argv || text_is_one_of(name, wrappers, ARRAY_SIZE(wrappers)) ||
 		    (is_shell && has_option(argv, "c")) || runs_its_argument(name, argv))
 			continue;
 		above[0] = above[1] = '\0';
