@@ -49,7 +49,7 @@ class LifeTest(harness.PortDaddyTest):
 class VerbTest(LifeTest):
     def test_bare_start_and_stop_say_pd_daemon_and_do_nothing(self):
         self.daemon.start()
-        for words in (("start",), ("stop",), ("restart",), ("stop", "3000")):
+        for words in (("start",), ("stop",), ("restart",)):
             answer = self.daemon.run(*words)
             self.assertEqual(answer.code, WRONG, answer)
             self.assertEqual(len(answer.err.splitlines()), 1, answer)

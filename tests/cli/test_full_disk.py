@@ -3,14 +3,16 @@
 """The disk is full at one page after the other, and so at each file operation that needs room: what
 was printed is kept, what was not done is said with the file, and with room everything goes on."""
 import os
+import re
 import signal
 import subprocess
 import sys
 
 import harness
-from harness import DONE, needs_root, wait_until
+from harness import DONE, NO, NO_DAEMON, needs_root, wait_until
 
 PAGE = 4096
+LEFT_PAGES = range(0, 24, 2)  # beside a database that is there already
 FIRST_PAGES = range(1, 80, 7)  # of the whole disk, on which a daemon starts for the first time
 CLAIMS = 12
 
@@ -31,6 +33,10 @@ class FullDiskSweepTest(harness.PortDaddyTest):
 
     def resize(self, size):
         subprocess.run(["mount", "-o", f"remount,size={size}", self.disk], check=True)
+
+    def used(self):
+        fs = os.statvfs(self.disk)
+        return fs.f_blocks - fs.f_bfree
 
     def pid(self):
         try:
@@ -88,6 +94,27 @@ class FullDiskSweepTest(harness.PortDaddyTest):
                 self.check(printed)
         self.assertGreater(worked, 0)
         self.assertLess(worked, len(FIRST_PAGES))
+
+    def test_start_and_claims_with_any_room_left_lose_nothing_that_was_printed(self):
+        kept = {"full:kept": int(self.daemon.pd("claim", "full:kept", "-q", env=self.env))}
+        self.end()
+        for left in LEFT_PAGES:
+            with self.subTest(left=left):
+                self.resize((self.used() + left) * PAGE)
+                printed = self.claims()
+                if self.pid() and len(printed) < CLAIMS:
+                    status = self.daemon.run("status")
+                    self.assertEqual(status.code, NO, status)
+                    self.assertRegex(status.out, r"Database: .* Full: .*" + re.escape(self.disk))
+                    self.assertIn(self.daemon.run("why", "1").code, (DONE, NO))
+                elif not self.pid():
+                    self.assertEqual(self.daemon.run("find").code, NO_DAEMON)
+                kept |= printed
+                self.check(dict(kept))
+                for n in range(CLAIMS):  # they are to need room in the next round, too
+                    self.daemon.run("release", f"full:n{n}", env=self.env)
+                    kept.pop(f"full:n{n}", None)
+                self.end()
 
 
 if __name__ == "__main__":

@@ -504,6 +504,14 @@ enum process_stage procfs_stage(const struct process_id *id)
 	return s.flags & PF_EXITING ? PROCESS_ENDING : PROCESS_RUNS;
 }
 
+bool procfs_main_thread_ends(const struct process_id *id)
+{
+	struct stat_line s;
+
+	return read_stat_of(id, &s) < 0 || s.state == 'Z' || s.state == 'X' ||
+	       (s.flags & PF_EXITING);
+}
+
 bool procfs_alive(const struct process_id *id)
 {
 	return procfs_stage(id) != PROCESS_GONE;

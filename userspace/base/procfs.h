@@ -113,6 +113,11 @@ bool procfs_alive(const struct process_id *id);
 
 /* A process whose main thread has left others behind runs. */
 enum process_stage procfs_stage(const struct process_id *id);
+/*
+ * Whether its first thread has ended, or is about to.  Others may run on; of a program whose first
+ * thread stays to the end this tells that it was killed, while the last one is taken apart.
+ */
+bool procfs_main_thread_ends(const struct process_id *id);
 
 /* Unix time in seconds at which the process started. */
 int64_t procfs_start_unix(const struct process_id *id);

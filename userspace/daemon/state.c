@@ -147,7 +147,8 @@ static bool is_ending(pid_t pid)
 {
 	struct process_id id;
 
-	return procfs_identity(pid, &id) < 0 || procfs_stage(&id) != PROCESS_RUNS;
+	/* a killed daemon's other thread, which syncs, may be the last to go */
+	return procfs_identity(pid, &id) < 0 || procfs_main_thread_ends(&id);
 }
 
 /*
