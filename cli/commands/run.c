@@ -189,9 +189,8 @@ static void set_environment(const struct run *run)
 
 static int look_at_members(const struct run *run, struct members *ret)
 {
-	_cleanup_(answer_freep) struct json_object *error = NULL;
-
-	if (members_ask(NULL, run->number, ret, &error) == OUTCOME_OK && run->followed)
+	/* a daemon that was ended is not started again to say who is left */
+	if (members_look(run->number, ret) && run->followed)
 		return 0;
 	return members_add_from_proc(ret, run->number);
 }
@@ -291,7 +290,8 @@ static void leave_members(struct run *run)
 
 	if (look_at_members(run, &m) || !m.n)
 		return;
-	members_tell(run->number, NULL, "detached", false);
+	if (run->s.fd >= 0)
+		members_tell(run->number, NULL, "detached", false);
 	run->detached = true;
 	server = first_server(&m);
 	if (server)

@@ -10,6 +10,7 @@
 #include "base/procfs.h"
 #include "cli/client/answer.h"
 #include "cli/client/body.h"
+#include "cli/client/connection.h"
 
 /* False when it has ended. */
 static bool describe(struct member *m)
@@ -32,39 +33,64 @@ static bool has(const struct members *m, const struct process_id *id)
 	return false;
 }
 
-enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,
-			 struct json_object **ret_error)
+static void path_of(const char *pattern, uint32_t run, char *ret, int size)
 {
-	char path[512], id[RUN_ID_SIZE];
+	char id[RUN_ID_SIZE];
 	const struct client_param params[] = {
 		{ "pattern", pattern },
 		{ "run", run ? run_id_format(run, id) : NULL },
 	};
-	struct json_object *list;
-	enum outcome outcome;
 
-	*ret = (struct members){ 0 };
-	client_path("/v1/runs", params, ARRAY_SIZE(params), path, sizeof(path));
-	outcome = client_request("GET", path, NULL, &ret->answer);
-	if (outcome != OUTCOME_OK) {
-		*ret_error = TAKE_PTR(ret->answer);
-		return outcome;
-	}
-	list = answer_member(ret->answer, "members");
-	ret->list = calloc(answer_length(list) + 1, sizeof(*ret->list));
-	for (size_t i = 0; ret->list && i < answer_length(list); i++) {
+	client_path("/v1/runs", params, ARRAY_SIZE(params), ret, size);
+}
+
+static void read_members(struct members *m)
+{
+	struct json_object *list = answer_member(m->answer, "members");
+
+	m->list = calloc(answer_length(list) + 1, sizeof(*m->list));
+	for (size_t i = 0; m->list && i < answer_length(list); i++) {
 		struct json_object *o = answer_at(list, i);
-		struct member *m = &ret->list[ret->n];
+		struct member *one = &m->list[m->n];
 
-		*m = (struct member){
+		*one = (struct member){
 			.id = { .pid = (pid_t)answer_int(o, "pid"),
 				.start_ticks = (uint64_t)answer_int(o, "startTicks") },
 			.run = run_id_parse(answer_text(o, "run")),
 			.ports = answer_member(o, "ports"),
 		};
-		ret->n += describe(m);
+		m->n += describe(one);
 	}
-	return OUTCOME_OK;
+}
+
+enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,
+			 struct json_object **ret_error)
+{
+	char path[512];
+	enum outcome outcome;
+
+	*ret = (struct members){ 0 };
+	path_of(pattern, run, path, sizeof(path));
+	outcome = client_request("GET", path, NULL, &ret->answer);
+	if (outcome == OUTCOME_OK)
+		read_members(ret);
+	else
+		*ret_error = TAKE_PTR(ret->answer);
+	return outcome;
+}
+
+bool members_look(uint32_t run, struct members *ret)
+{
+	struct connection c;
+	char path[512];
+
+	*ret = (struct members){ 0 };
+	path_of(NULL, run, path, sizeof(path));
+	if (connection_open_any(&c, NULL, 0) < 0 ||
+	    client_request_on(c.fd, path, &ret->answer) != OUTCOME_OK)
+		return false;
+	read_members(ret);
+	return true;
 }
 
 int members_add_from_proc(struct members *m, uint32_t run)

@@ -38,6 +38,9 @@ struct members {
 enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,
 			 struct json_object **ret_error);
 
+/* The same of one run, of a daemon that is there: none is started.  False where there is none. */
+bool members_look(uint32_t run, struct members *ret);
+
 /*
  * Adds whom /proc shows of a run and the daemon did not name: by their environment and by their
  * parents.  Costs a look at every process of the machine.  0, negative errno.

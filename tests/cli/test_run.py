@@ -292,6 +292,16 @@ class RunTest(harness.PortDaddyTest):
         self.kill(left["members"][0]["pid"], left)
         self.assert_nobody_left(left)
 
+    def test_end_of_the_command_without_a_daemon_starts_none_and_leaves_nobody(self):
+        child = self.run_pd(trees.STUBBORN_CHILD, options=["--grace", "200ms"],
+                            env={"PORT_DADDY_NO_AUTOSTART": ""})
+        run = self.wait_ready()
+        self.daemon.stop()
+        child.kill(signal.SIGTERM)
+        self.assertEqual(trees.marked(run["id"]), [])
+        self.assertTrue(is_free(run["port"]))
+        self.assertFalse(os.path.exists(self.daemon.socket), self.words())
+
     def test_listen_after_a_restart_of_the_daemon_is_told(self):
         flag = os.path.join(self.work, "go")
         child = self.run_pd(trees.SERVE + f"""

@@ -2,6 +2,7 @@
 #include "runs/run_members.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -104,6 +105,12 @@ size_t run_members_count(const struct run_members *m, uint32_t number)
 	return found;
 }
 
+/* Anybody may write any run into an environment: of a user's run are that user's processes. */
+static bool may_join(const struct run *run, const struct process_id *id)
+{
+	return run && (!run->uid || procfs_uid(id->pid) == run->uid);
+}
+
 int run_members_join(const struct run_members *m, const struct run_member *members, size_t n)
 {
 	const struct kernel_source *kernel = m->kernel;
@@ -113,7 +120,7 @@ int run_members_join(const struct run_members *m, const struct run_member *membe
 		const struct run_member *one = &members[i];
 		int r;
 
-		if (!registry_run(m->registry, one->run) ||
+		if (!may_join(registry_run(m->registry, one->run), &one->id) ||
 		    kernel->run_of(kernel->user_data, &one->id) == one->run)
 			continue;
 		r = kernel->join_run(kernel->user_data, one->run, &one->id);

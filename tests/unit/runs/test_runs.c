@@ -100,14 +100,22 @@ static struct run wanted(const struct room *room)
 	return run;
 }
 
-static uint32_t begin_one(struct room *room)
+static uint32_t begin_one_of(struct room *room, uid_t uid)
 {
-	const struct run want = wanted(room), *run;
+	struct run want = wanted(room);
+	const struct run *run;
 	enum quota_outcome excess;
+
+	want.uid = uid;
 
 	assert_int_equal(runs_begin(room->runs, &want, &run, &excess), RUNS_BEGUN);
 	world_commit(room->world);
 	return run->number;
+}
+
+static uint32_t begin_one(struct room *room)
+{
+	return begin_one_of(room, ANNE);
 }
 
 static void add_member(struct room *room, uint32_t run, const struct process_id *id)
@@ -236,11 +244,8 @@ static void an_ended_pd_begins_no_run(void **state)
 	assert_null(registry_runs(room->world->c.registry));
 }
 
-/* What /proc shows of the user's own processes is told to a kernel side that is new. */
-static void the_next_daemon_finds_the_pd_and_its_children(void **state)
+static void start_again(struct room *room)
 {
-	struct room *room = *state;
-	uint32_t run = begin_one(room);
 	char error[256];
 
 	runs_free(room->runs);
@@ -250,8 +255,27 @@ static void the_next_daemon_finds_the_pd_and_its_children(void **state)
 			 0);
 	room->world->activity.registry = room->world->c.registry;
 	room_begin(room);
+}
+
+/* What /proc shows of the user's own processes is told to a kernel side that is new. */
+static void the_next_daemon_finds_the_pd_and_its_children(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one_of(room, getuid());
+
+	start_again(room);
 	assert_non_null(find(room, run));
 	assert_int_equal(run_of(room, &room->pd), run);
+}
+
+static void the_next_daemon_believes_no_other_users_processes(void **state)
+{
+	struct room *room = *state;
+	uint32_t run = begin_one_of(room, getuid() + 1);
+
+	start_again(room);
+	assert_non_null(find(room, run));
+	assert_int_equal(run_of(room, &room->pd), 0);
 }
 
 static void a_process_of_another_user_joins_no_run(void **state)
@@ -276,6 +300,7 @@ int main(void)
 		TEST(more_runs_than_a_user_may_have_are_refused),
 		TEST(an_ended_pd_begins_no_run),
 		TEST(the_next_daemon_finds_the_pd_and_its_children),
+		TEST(the_next_daemon_believes_no_other_users_processes),
 		TEST(a_process_of_another_user_joins_no_run),
 	};
 
