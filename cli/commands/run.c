@@ -64,16 +64,13 @@ say(const struct run *run, const char *format, ...)
 
 /* --- what the daemon tells --- */
 
-static void tell_serving(struct run *run, struct json_object *event)
+static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t pid)
 {
-	int port = (int)answer_int(event, "port");
-	const char *comm = answer_text(event, "comm");
-	int pid = (int)answer_int(event, "pid");
 	double after_s = (double)(clock_ms(CLOCK_MONOTONIC) - run->began_ms) / 1000;
 
 	if (port == run->port && !run->told_serving) {
 		run->told_serving = true;
-		say(run, "%s serves on http://localhost:%d (%s, pid %d, after %.1fs)", run->id,
+		say(run, "%s serves on http://localhost:%d (%.16s, pid %d, after %.1fs)", run->id,
 		    port, comm, pid, after_s);
 	} else if (port != run->port && !run->told_serving && !run->told_elsewhere) {
 		run->told_elsewhere = true;
@@ -116,12 +113,19 @@ static void take_line(struct json_object *line, void *user_data)
 	const char *event = answer_text(line, "event");
 
 	if (strcmp(event, "LISTEN") == 0)
-		tell_serving(user_data, line);
+		tell_serving(user_data, (uint16_t)answer_int(line, "port"),
+			     answer_text(line, "comm"), (pid_t)answer_int(line, "pid"));
 	else if (strcmp(event, "FAIL") == 0)
 		tell_refusal(user_data, line);
 }
 
 /* --- registered with the daemon --- */
+
+/* Without eBPF nobody tells of a listen. */
+static bool is_looked_for(const struct run *run)
+{
+	return !run->followed && !run->told_serving;
+}
 
 /* The stream is asked for before the command begins: no event of it is missed. */
 static int open_stream(struct run *run)
@@ -132,8 +136,8 @@ static int open_stream(struct run *run)
 	snprintf(path, sizeof(path), "/v1/events?run=%s", run_id_format(run->number, id));
 	r = follow_open(&run->stream, path);
 	run->s.fd = run->stream.c.fd;
-	/* nothing wakes pd up while all is well */
-	run->s.every_ms = r ? RECONNECT_MS : 0;
+	/* nothing wakes pd up while all is well and events are told */
+	run->s.every_ms = r || is_looked_for(run) ? RECONNECT_MS : 0;
 	return r;
 }
 
@@ -259,6 +263,20 @@ static void note_asked_to_end(int signal, void *user_data)
 	run->s.every_ms = ENDING_TICK_MS;
 }
 
+static void look_for_server(struct run *run)
+{
+	_cleanup_(members_deinit) struct members m = { 0 };
+
+	if (!members_look(run->number, &m))
+		return;
+	for (size_t i = 0; i < m.n; i++)
+		for (size_t j = 0; j < answer_length(m.list[i].ports); j++)
+			tell_serving(run, (uint16_t)answer_item_int(m.list[i].ports, j),
+				     m.list[i].comm, m.list[i].id.pid);
+	if (run->told_serving)
+		run->s.every_ms = 0;
+}
+
 static bool tick(void *user_data)
 {
 	struct run *run = user_data;
@@ -266,6 +284,8 @@ static bool tick(void *user_data)
 
 	if (!run->asked_to_end_ms) {
 		reconnect(run);
+		if (is_looked_for(run))
+			look_for_server(run);
 	} else if (clock_ms(CLOCK_MONOTONIC) >= run->asked_to_end_ms + grace_ms) {
 		say(run, "%s was asked to end and has not", run->s.argv[0]);
 		end_members(run);
