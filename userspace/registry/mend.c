@@ -34,6 +34,7 @@ static const struct {
 	{ "failures", "explanations of refused binds" },
 	{ "history", "the history of ports" },
 	{ "runs", "runs" },
+	{ "launchers", "how launchers have ended" },
 	{ "sessions", "sessions" },
 	{ "notes", "notes" },
 	{ "ports", "remembered ports" },

@@ -230,6 +230,18 @@ static const char *const migrations[] = {
 	 "  SELECT rowid, id, port, claimedAt, uid FROM portsOfAll;\n"
 	 "DROP TABLE portsOfAll;\n"
 	 "CREATE INDEX portsByPort ON ports(port);\n"),
+
+	/* How the launcher of a server that was left behind has ended: the kernel says it once. */
+	("CREATE TABLE launchers(\n"
+	 "  serverPid INTEGER PRIMARY KEY, -- that was left behind\n"
+	 "  serverStart INTEGER, -- clock ticks since boot\n"
+	 "  bootId TEXT,\n"
+	 "  pid INTEGER,\n"
+	 "  startTicks INTEGER,\n"
+	 "  comm TEXT,\n"
+	 "  exitCode INTEGER, -- as waitpid() reports it\n"
+	 "  endedAt INTEGER\n"
+	 ");\n"),
 };
 
 /* The header of every SQLite file, https://www.sqlite.org/fileformat.html section 1.3. */

@@ -76,6 +76,9 @@
 	"(SELECT timestamp FROM notes WHERE notes.session = sessions.id ORDER BY id DESC LIMIT " \
 	"1), rowid"
 
+/* In the order of enum launcher_column. */
+#define LAUNCHER_COLUMNS "serverPid, serverStart, bootId, pid, startTicks, comm, exitCode, endedAt"
+
 /* When a session that is not active became so. */
 #define SESSION_OVER_SINCE "coalesce(endedAt, stalledAt, startedAt, 0)"
 
@@ -335,6 +338,14 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state = ?2 WHERE id = ?1",
 	/* With it go those that ended with an earlier boot. */
 	[STATEMENT_RUN_DELETE] = "DELETE FROM runs WHERE id = ?1 OR bootId IS NOT ?2",
+
+	[STATEMENT_LAUNCHERS_SCAN] = "SELECT " LAUNCHER_COLUMNS " FROM launchers",
+	[STATEMENT_LAUNCHER_STORE] = "INSERT OR REPLACE INTO launchers(" LAUNCHER_COLUMNS ") "
+				     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	/* Of another start time is a process that has the pid now. */
+	[STATEMENT_LAUNCHER_DELETE] =
+		"DELETE FROM launchers WHERE serverPid = ?1 AND serverStart = ?2",
+	[STATEMENT_LAUNCHERS_CLEAR] = "DELETE FROM launchers",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(statement_sql[0]) == _STATEMENT_MAX,
 	       "every statement has its SQL");
