@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "inventory/internal.h"
+#include "inventory/launchers.h"
 
 DEFINE_CLEANUP(struct inventory *, inventory_free);
 
@@ -127,6 +128,34 @@ int inventory_recall_process(struct inventory *inv, const struct process *proces
 	proc->process = *process;
 	proc->described = true;
 	return 0;
+}
+
+bool inventory_next_launcher_end(struct inventory *inv, struct process_id *ret_server,
+				 const struct process **ret_process)
+{
+	struct launcher_ends *ends = &inv->table->launcher_ends;
+	struct proc *proc;
+
+	if (!ends->n)
+		return false;
+	*ret_server = ends->servers[--ends->n];
+	proc = table_proc(inv->table, ret_server);
+	*ret_process = proc && !proc->exited ? &proc->process : NULL;
+	return true;
+}
+
+bool inventory_launcher_ends_wait(const struct inventory *inv)
+{
+	return inv->table->launcher_ends.n > 0;
+}
+
+void inventory_recall_launcher(struct inventory *inv, const struct process_id *server,
+			       const struct process_ancestor *launcher)
+{
+	struct proc *proc = table_proc(inv->table, server);
+
+	if (proc && !proc->exited && proc->n_rows > 0)
+		launchers_recall(inv->table, proc, launcher);
 }
 
 void inventory_note_loss(struct inventory *inv)

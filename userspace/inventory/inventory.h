@@ -210,6 +210,22 @@ uint32_t inventory_run_of(const struct inventory *inv, const struct process_id *
 int inventory_recall_process(struct inventory *inv, const struct process *process);
 
 /*
+ * What a later daemon is told of launchers.  Takes the next server that has lost one which did not
+ * end with success, or that had and has ended itself since: then *ret_process is NULL, else it is
+ * borrowed, and the end stands in its chain.  False: there is none left.
+ */
+bool inventory_next_launcher_end(struct inventory *inv, struct process_id *ret_server,
+				 const struct process **ret_process);
+bool inventory_launcher_ends_wait(const struct inventory *inv);
+
+/*
+ * Puts the end of a launcher, as an earlier daemon saw it, into the chain of the server where that
+ * is the same process and has a socket.  The server is one of those taken above then.
+ */
+void inventory_recall_launcher(struct inventory *inv, const struct process_id *server,
+			       const struct process_ancestor *launcher);
+
+/*
  * All owners of a port in the own netns as sock_diag lists them now: also TIME_WAIT and
  * connections (state tells).  holders and binder are filled from the table where the cookie is
  * known.  The array is owned by the caller: free(*ret) (the holders stay borrowed).

@@ -2,9 +2,12 @@
 #include "inventory/launchers.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "base/procfs.h"
+
+#define ENDS_FIRST 8 /* a launcher with a few servers */
 
 /* One process below one launcher. */
 struct launcher_link {
@@ -48,6 +51,43 @@ static void ask_for_exit(const struct table *t, const struct launcher *l, bool t
 
 	if (r && kernel->not_tracked)
 		kernel->not_tracked(&id, r);
+}
+
+/* --- what is to be remembered ---------------------------------------------------------------- */
+
+/* Without memory a later daemon is not told. */
+static void add_end(struct table *t, const struct process_id *server)
+{
+	struct launcher_ends *ends = &t->launcher_ends;
+
+	if (ends->n == ends->size) {
+		size_t size = ends->size ? 2 * ends->size : ENDS_FIRST;
+		struct process_id *servers = reallocarray(ends->servers, size, sizeof(*servers));
+
+		if (!servers)
+			return;
+		ends->servers = servers;
+		ends->size = size;
+	}
+	ends->servers[ends->n++] = *server;
+}
+
+static void note_end(struct table *t, struct proc *proc, uint8_t n_failed)
+{
+	proc->n_failed = n_failed;
+	add_end(t, &proc->process.id);
+}
+
+static uint8_t count_failed(const struct process *p)
+{
+	uint8_t n = 0;
+
+	for (size_t i = 0; i < p->n_ancestors; i++) {
+		const struct process_ancestor *a = &p->ancestors[i];
+
+		n += a->sid && a->sid == p->sid && a->ended_at && a->exit_code;
+	}
+	return n;
 }
 
 /* --- lifetime -------------------------------------------------------------------------------- */
@@ -99,6 +139,8 @@ static void leave_all(struct table *t, struct launcher_link *links, size_t n)
 
 void launchers_unfollow(struct table *t, struct proc *proc)
 {
+	if (proc->n_failed)
+		note_end(t, proc, 0);
 	leave_all(t, proc->launchers, proc->n_launchers);
 	proc->launchers = NULL;
 	proc->n_launchers = 0;
@@ -164,7 +206,10 @@ void launchers_follow(struct table *t, struct proc *proc)
 	struct launcher_link *before = proc->launchers;
 	uint8_t n_before = proc->n_launchers;
 	size_t n = count_launchers(&proc->process);
+	uint8_t n_failed = count_failed(&proc->process);
 
+	if (n_failed != proc->n_failed)
+		note_end(t, proc, n_failed);
 	if (is_up_to_date(proc))
 		return;
 	proc->launchers = n ? calloc(n, sizeof(*proc->launchers)) : NULL;
@@ -180,6 +225,7 @@ void launchers_free_all(struct table *t)
 		HASH_DEL(t->launchers, l);
 		free(l);
 	}
+	free(t->launcher_ends.servers);
 }
 
 /* --- the kernel side ------------------------------------------------------------------------- */
@@ -213,6 +259,8 @@ void launchers_carry(struct table *old, struct table *fresh)
 			ask_for_exit(old, l, false);
 		}
 	}
+	for (size_t i = 0; i < old->launcher_ends.n; i++)
+		add_end(fresh, &old->launcher_ends.servers[i]);
 }
 
 /* --- an end ---------------------------------------------------------------------------------- */
@@ -255,4 +303,26 @@ void launchers_note_exit(struct table *t, const struct process_id *id, int exit_
 		note_exit(t, proc, id, exit_code, now);
 		launchers_follow(t, proc);
 	}
+}
+
+/*
+ * A chain is in order of age.  Those between it and the server may be gone without a trace, and
+ * whoever adopted the server is older: the place among those who are left is its own.
+ */
+void launchers_recall(struct table *t, struct proc *proc, const struct process_ancestor *launcher)
+{
+	struct process *p = &proc->process;
+	size_t at = 0, n = p->n_ancestors;
+
+	while (at < n && p->ancestors[at].id.start_ticks >= launcher->id.start_ticks)
+		at++;
+	if (at == PROCESS_ANCESTORS_MAX)
+		return;
+	if (n == PROCESS_ANCESTORS_MAX)
+		n--;
+	memmove(&p->ancestors[at + 1], &p->ancestors[at], (n - at) * sizeof(*p->ancestors));
+	p->ancestors[at] = *launcher;
+	p->ancestors[at].sid = p->sid;
+	p->n_ancestors = (uint8_t)(n + 1);
+	launchers_follow(t, proc);
 }

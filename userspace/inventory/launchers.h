@@ -33,6 +33,9 @@ void launchers_track(struct table *t);
  */
 void launchers_note_exit(struct table *t, const struct process_id *id, int exit_code, int64_t now);
 
+/* An end that an earlier daemon saw: writes it into the chain of a process that has rows. */
+void launchers_recall(struct table *t, struct proc *proc, const struct process_ancestor *launcher);
+
 /* `fresh` takes the place of `old`: those of `old` that nobody is below any more are not told. */
 void launchers_carry(struct table *old, struct table *fresh);
 

@@ -182,6 +182,7 @@ static int carry_process(struct resync *s, const struct proc *old, struct proc *
 
 	if (r)
 		return r;
+	(*ret)->n_failed = old->n_failed; /* noted already */
 	if ((*ret)->described) {
 		struct process newest = (*ret)->process;
 

@@ -90,6 +90,7 @@ struct proc {
 	bool has_ended;	      /* the answer */
 	struct launcher_link *launchers; /* of one that has rows: see launchers.h */
 	uint8_t n_launchers;
+	uint8_t n_failed;   /* launchers of its chain that did not end with success */
 	uint8_t idle_forks; /* made without a row, by it and by those it descends from */
 	struct proc *look_prev, *look_next;
 	struct proc *idle_prev, *idle_next;
@@ -107,8 +108,12 @@ struct table {
 	uint64_t pass; /* the number of the last look at processes, at all or at one; from 1 */
 	struct launcher *launchers;
 	struct launcher *new_launchers; /* that the kernel side does not know */
-	struct proc *looks;		/* processes to look at */
-	struct proc *idle[2];		/* without a row: alive, ended; oldest first */
+	struct launcher_ends {
+		struct process_id *servers;
+		size_t n, size;
+	} launcher_ends;      /* that were not taken yet: see inventory_next_launcher_end() */
+	struct proc *looks;   /* processes to look at */
+	struct proc *idle[2]; /* without a row: alive, ended; oldest first */
 	size_t n_idle[2];
 	struct changes changes;
 	const struct kernel_source *kernel; /* borrowed; to untrack what is forgotten */

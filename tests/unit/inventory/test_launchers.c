@@ -187,6 +187,121 @@ static void who_is_gone_after_a_resync_takes_its_launchers_along(void **state)
 	assert_int_equal(w->fake.exits_tracked[SHELL], 0);
 }
 
+/* --- for a later daemon --- */
+
+/* The next end that is to be stored is of this server, which has ended itself or not. */
+static void expect_end(struct world *w, unsigned server, bool has_ended)
+{
+	const struct process *process;
+	struct process_id id = fake_id(server), found;
+
+	assert_true(inventory_next_launcher_end(w->inv, &found, &process));
+	assert_true(process_id_equal(&found, &id));
+	assert_int_equal(process == NULL, has_ended);
+}
+
+static void an_end_is_given_out_once_and_once_more_with_the_server(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	assert_false(inventory_launcher_ends_wait(w->inv));
+	apply(w, exit_event(NPM, KILLED));
+	expect_end(w, SERVER, false);
+	assert_false(inventory_launcher_ends_wait(w->inv));
+	apply(w, exit_event(SERVER, 0));
+	apply(w, socket_event(EVENT_CLOSE, SERVER, 10, PORT));
+	expect_end(w, SERVER, true);
+	assert_false(inventory_launcher_ends_wait(w->inv));
+}
+
+static void an_end_with_success_is_not_given_out(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	apply(w, exit_event(NPM, 0));
+	apply(w, exit_event(SERVER, 0));
+	apply(w, socket_event(EVENT_CLOSE, SERVER, 10, PORT));
+	assert_false(inventory_launcher_ends_wait(w->inv));
+}
+
+static void a_worker_that_is_forked_later_is_given_out_with_its_socket(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	apply(w, exit_event(NPM, KILLED));
+	expect_end(w, SERVER, false);
+	apply(w, fork_event(SERVER, WORKER));
+	apply(w, socket_event(EVENT_LISTEN, WORKER, 11, PORT));
+	expect_end(w, WORKER, false);
+}
+
+static void a_resync_gives_out_what_waits_and_nothing_twice(void **state)
+{
+	struct world *w = *state;
+
+	listen_with(w, SERVER, 10);
+	fake_hold(&w->fake, fake_id(SERVER), 10, 3, 1);
+	apply(w, exit_event(NPM, KILLED));
+	resync(w);
+	expect_end(w, SERVER, false);
+	resync(w);
+	assert_false(inventory_launcher_ends_wait(w->inv));
+}
+
+static void an_end_that_an_earlier_daemon_saw_has_its_place_in_the_chain(void **state)
+{
+	struct process_ancestor npm = { .id = fake_id(NPM),
+					.exit_code = KILLED,
+					.ended_at = NOW - 60 };
+	struct event e = process_event(SERVER, "/home/app");
+	struct process_id server = fake_id(SERVER), other = fake_id(OTHER);
+	struct world *w = *state;
+
+	npm.id.start_ticks = 20;
+	e.process.sid = SESSION;
+	e.process.n_ancestors = 2;
+	e.process.ancestors[0] = (struct process_ancestor){ fake_id(SH), "sh", .sid = SESSION };
+	e.process.ancestors[0].id.start_ticks = 30;
+	e.process.ancestors[1] = (struct process_ancestor){ { 1, 1 }, "init" };
+	apply(w, e);
+	inventory_recall_launcher(w->inv, &server, &npm); /* it has no socket yet */
+	inventory_recall_launcher(w->inv, &other, &npm);
+	assert_false(inventory_launcher_ends_wait(w->inv));
+	apply(w, socket_event(EVENT_LISTEN, SERVER, 10, PORT));
+	inventory_recall_launcher(w->inv, &server, &npm);
+	assert_int_equal(described(w, SERVER)->n_ancestors, 3);
+	assert_true(process_id_equal(&described(w, SERVER)->ancestors[1].id, &npm.id));
+	assert_int_equal(described(w, SERVER)->ancestors[1].sid, SESSION);
+	assert_int_equal(described(w, SERVER)->ancestors[1].ended_at, NOW - 60);
+	assert_int_equal(described(w, SERVER)->ancestors[2].id.pid, 1);
+	expect_end(w, SERVER, false);
+}
+
+static void a_full_chain_loses_its_oldest_for_an_end(void **state)
+{
+	struct process_ancestor npm = { .id = { 500, 500 }, .exit_code = KILLED, .ended_at = NOW };
+	struct event e = process_event(SERVER, "/home/app");
+	struct process_id server = fake_id(SERVER);
+	struct world *w = *state;
+
+	e.process.sid = SESSION;
+	e.process.n_ancestors = PROCESS_ANCESTORS_MAX;
+	for (int i = 0; i < PROCESS_ANCESTORS_MAX; i++)
+		e.process.ancestors[i].id = (struct process_id){ 100 - i, (uint64_t)(100 - i) };
+	apply(w, e);
+	apply(w, socket_event(EVENT_LISTEN, SERVER, 10, PORT));
+	inventory_recall_launcher(w->inv, &server, &npm);
+	assert_int_equal(described(w, SERVER)->n_ancestors, PROCESS_ANCESTORS_MAX);
+	assert_int_equal(described(w, SERVER)->ancestors[0].id.pid, 500);
+	npm.id = (struct process_id){ 2, 2 }; /* older than all of them */
+	inventory_recall_launcher(w->inv, &server, &npm);
+	assert_int_equal(described(w, SERVER)->n_ancestors, PROCESS_ANCESTORS_MAX);
+	assert_int_not_equal(described(w, SERVER)->ancestors[PROCESS_ANCESTORS_MAX - 1].id.pid, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +315,12 @@ int main(void)
 		T(a_worker_has_its_parents_launchers),
 		T(a_resync_keeps_ends_and_follows_nobody_twice),
 		T(who_is_gone_after_a_resync_takes_its_launchers_along),
+		T(an_end_is_given_out_once_and_once_more_with_the_server),
+		T(an_end_with_success_is_not_given_out),
+		T(a_worker_that_is_forked_later_is_given_out_with_its_socket),
+		T(a_resync_gives_out_what_waits_and_nothing_twice),
+		T(an_end_that_an_earlier_daemon_saw_has_its_place_in_the_chain),
+		T(a_full_chain_loses_its_oldest_for_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
