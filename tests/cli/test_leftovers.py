@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Servers whose launcher is gone: npm killed, a terminal closed, an agent that has crashed."""
+import contextlib
 import os
 import pty
+import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -115,6 +118,86 @@ class LeftoverTest(harness.PortDaddyTest):
         launcher, server = self.launch("setsid")
         launcher.kill()
         self.stays_active(server)
+
+    # --- daemons that come later ---
+
+    def restart(self):
+        """By pd, as people do: the daemon that comes is no child of the test's."""
+        self.daemon.pd("daemon", "restart", env={"PORT_DADDY_NO_AUTOSTART": ""})
+        pid = self.daemon.get("/v1/status")["daemon"]["pid"]
+        self.assertNotEqual(pid, self.daemon.pid)
+        self.addCleanup(lambda: wait_until(lambda: not harness.runs(pid), "it ends"))
+        self.addCleanup(os.kill, pid, signal.SIGTERM)
+
+    def crash(self):
+        self.daemon.stop(signal.SIGKILL)
+        self.daemon.start()
+
+    def stored(self):
+        with contextlib.closing(sqlite3.connect(self.daemon.database)) as db:
+            return db.execute("SELECT serverPid, pid FROM launchers").fetchall()
+
+    def test_restarted_daemon_knows_who_left_a_server_behind(self):
+        launcher, server = self.launch("stay")
+        launcher.kill()
+        words = rf"\S+ \({launcher.pid}\), which was killed at \d+:\d\d[ap]m"
+        self.is_left_behind(server, words)
+        reason = self.daemon.service("app:web")["reason"]
+        self.crash()
+        self.is_left_behind(server, words)
+        self.restart()
+        self.is_left_behind(server, words)
+        self.assertEqual(self.daemon.service("app:web")["reason"], reason)
+        entries = self.daemon.pd("log", "--filter", "app:web")
+        self.assertEqual(len(re.findall(r" ORPHAN ", entries)), 1, entries)
+
+    def test_the_ancestor_above_the_parent_is_known_to_a_later_daemon(self):
+        shell = self.write("start.sh", '"$@"; true\n')
+        launcher, server = self.launch("stay", wrapper=("sh", shell))
+        self.strays.append(int(harness.proc_status(server)["PPid"]))
+        launcher.kill()
+        words = rf"sh \({launcher.pid}\), which was killed at "
+        self.is_left_behind(server, words)
+        self.crash()
+        self.is_left_behind(server, words)
+
+    def test_what_was_stored_of_a_server_goes_with_it(self):
+        launcher, server = self.launch("stay")
+        launcher.kill()
+        self.daemon.wait_status("app:web", "orphaned")
+        wait_until(lambda: self.stored() == [(server, launcher.pid)], "it is stored")
+        os.kill(server, signal.SIGKILL)
+        wait_until(lambda: self.stored() == [], "it is forgotten")
+
+    def test_server_that_took_its_place_while_no_daemon_ran_is_not_left_behind(self):
+        launcher, server = self.launch("stay")
+        launcher.kill()
+        self.daemon.wait_status("app:web", "orphaned")
+        self.daemon.stop(signal.SIGKILL)
+        os.kill(server, signal.SIGKILL)
+        wait_until(lambda: not harness.runs(server), "it has ended")
+        other = self.spawn([harness.PYTHON, self.server_file, str(self.port)])
+        wait_until(lambda: harness.listens(self.port), "its successor listens")
+        self.daemon.start()
+        row = self.daemon.wait_status("app:web", "active")
+        self.assertEqual(row["pids"], [other.pid])
+        wait_until(lambda: self.stored() == [], "it is forgotten")
+
+    def test_what_ended_while_no_daemon_ran_is_not_called_a_failure(self):
+        launcher, server = self.launch("stay")
+        self.daemon.stop(signal.SIGKILL)
+        launcher.kill()
+        self.daemon.start()
+        self.stays_active(server)
+
+    def test_unclaimed_leftover_is_known_to_a_later_daemon(self):
+        launcher, server = self.launch("stay")
+        self.daemon.pd("release", "app:web")
+        launcher.kill()
+        wait_until(lambda: self.stored() == [(server, launcher.pid)], "it is stored")
+        self.crash()
+        holder = self.daemon.json("why", str(self.port), code=None)["holders"][0]
+        self.assertIn(f"({launcher.pid}), which was killed", holder["leftBehindBy"])
 
     def on_terminal(self, command):
         """A shell on a terminal of its own, and the pid of the server that it runs."""

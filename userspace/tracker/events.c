@@ -137,7 +137,7 @@ static void on_event(const struct event *seen, void *user_data)
 	t->deferring = false;
 	if (r)
 		log_error("an event of pid %d was not applied: %s", event->actor.pid, strerror(-r));
-	if (settle || t->pending)
+	if (settle || t->pending || inventory_launcher_ends_wait(t->config.inventory))
 		events_schedule_settle(t);
 
 	service = owner_of(t, event, &owner);
@@ -210,7 +210,7 @@ void events_on_readable(evutil_socket_t fd, short what, void *user_data)
 void events_on_settle(evutil_socket_t fd, short what, void *user_data)
 {
 	struct tracker *t = user_data;
-	int64_t now = tracker_now();
+	int64_t now = tracker_now(), until_ms;
 	bool again = false;
 	int r;
 
@@ -222,7 +222,9 @@ void events_on_settle(evutil_socket_t fd, short what, void *user_data)
 	r = inventory_settle(t->config.inventory, now, claims_port_changed, t, &again);
 	if (r)
 		log_error("the table was not settled: %s", strerror(-r));
-	claims_refresh_pending(t, now, clock_ms(CLOCK_MONOTONIC) + JUDGE_MS);
-	if (again || t->pending)
+	until_ms = clock_ms(CLOCK_MONOTONIC) + JUDGE_MS;
+	left_behind_store(t, until_ms);
+	claims_refresh_pending(t, now, until_ms);
+	if (again || t->pending || inventory_launcher_ends_wait(t->config.inventory))
 		events_schedule_settle(t);
 }

@@ -63,6 +63,17 @@ void claims_port_changed(uint32_t netns, uint16_t port, void *tracker);
 /* Nearly all events are of ports that nobody claimed: those cost no query. */
 bool claims_may_have_port(struct tracker *t, uint32_t netns, uint16_t port);
 
+/* --- left_behind.c --- */
+
+/*
+ * Puts the launchers that an earlier daemon saw end into the table, and stores those alone whose
+ * servers are still there.
+ */
+void left_behind_recall(struct tracker *t);
+
+/* Stores the ends that were not stored yet, until that moment (CLOCK_MONOTONIC). */
+void left_behind_store(struct tracker *t, int64_t until_ms);
+
 /* --- events.c --- */
 
 #define EVENTS_CATCH_UP_MS 10 /* before an answer: a ring that is full takes about that */

@@ -115,6 +115,8 @@ int tracker_start(struct tracker *t)
 	r = inventory_resync(t->config.inventory, now, claims_port_changed, t);
 	t->deferring = false;
 	if (!r)
+		left_behind_recall(t);
+	if (!r)
 		r = claims_refresh_all(t, now);
 	t->starting = false;
 	if (!r)
@@ -139,6 +141,7 @@ void tracker_stop(struct tracker *t)
 	int r;
 
 	events_read_up_to_now(t, STOP_MS);
+	left_behind_store(t, INT64_MAX);
 	refusals_finish(t->refusals, now);
 	closes_write_all(t->closes);
 	activity_note(&t->activity, ACTIVITY_DAEMON, "stopped", now);
