@@ -4,6 +4,7 @@
 
 /* for what takes texts that were read */
 #include "base/procfs.c"
+#include "base/procfs_file.c"
 
 int fuzz(const uint8_t *bytes, size_t size)
 {

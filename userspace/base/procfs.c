@@ -21,8 +21,7 @@
 #define STATUS_BYTES	   4096
 #define CGROUP_BYTES	   8192 /* a dozen v1 hierarchies with container paths */
 #define NAME_BYTES	   64	/* "/proc/PID/cmdline" */
-#define ELLIPSIS	   "\xE2\x80\xA6"
-#define FIRST_SERIAL_MINOR 64 /* of TTY_MAJOR */
+#define FIRST_SERIAL_MINOR 64	/* of TTY_MAJOR */
 
 /* Fields of /proc/PID/stat by their number in proc_pid_stat(5). */
 enum {
@@ -192,38 +191,6 @@ bool procfs_ignores_hangup(const struct process_id *id)
 	return ignored & 1ULL << (SIGHUP - 1) && procfs_alive(id);
 }
 
-/* Keeps the end of a path that is too long, from a character boundary on. */
-static void copy_path(const char *path, size_t n, char ret[static PROCESS_PATH_SIZE])
-{
-	const size_t room = PROCESS_PATH_SIZE - 1 - strlen(ELLIPSIS);
-	const char *from = path;
-
-	ret[0] = '\0';
-	if (n >= PROCESS_PATH_SIZE) {
-		from = path + n - room;
-		while (((unsigned char)*from & 0xC0) == 0x80)
-			from++;
-		strcpy(ret, ELLIPSIS);
-	}
-	strcat(ret, from);
-}
-
-/* "" when the link may not be read: other users' processes, kernel threads. */
-static void read_link(pid_t pid, const char *name, char ret[static PROCESS_PATH_SIZE])
-{
-	char path[NAME_BYTES], target[PATH_MAX];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	n = readlink(path, target, sizeof(target) - 1);
-	if (n < 0) {
-		ret[0] = '\0';
-		return;
-	}
-	target[n] = '\0';
-	copy_path(target, (size_t)n, ret);
-}
-
 /*
  * Follows the parents upward.  A parent that ends meanwhile cuts the chain there; one that is
  * younger than its child is another process under a reused pid.
@@ -324,11 +291,6 @@ void procfs_kept_deinit(struct procfs_kept *kept)
 	*kept = (struct procfs_kept){ 0 };
 }
 
-void procfs_cwd(pid_t pid, char ret[PROCESS_PATH_SIZE])
-{
-	read_link(pid, "cwd", ret);
-}
-
 int procfs_describe(pid_t pid, struct process *ret)
 {
 	struct process p;
@@ -342,8 +304,8 @@ int procfs_describe(pid_t pid, struct process *ret)
 	r = read_uid(pid, &p.uid);
 	if (r < 0)
 		return r;
-	read_link(pid, "exe", p.exe);
-	read_link(pid, "cwd", p.cwd);
+	procfs_link(pid, "exe", p.exe);
+	procfs_link(pid, "cwd", p.cwd);
 	read_ancestors(&s, PROCESS_ANCESTORS_MAX, &p);
 	r = check_identity(&p.id);
 	if (r < 0)

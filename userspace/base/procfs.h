@@ -51,8 +51,9 @@ struct procfs_kept {
 int procfs_describe_kept(struct procfs_kept *kept, pid_t pid, struct process *ret);
 void procfs_kept_deinit(struct procfs_kept *kept);
 
-/* Its working directory as procfs_describe() gives it; "" where it is not readable. */
-void procfs_cwd(pid_t pid, char ret[PROCESS_PATH_SIZE]);
+/* Its link "exe" or "cwd" as procfs_describe() gives it, the end of one that is too long; "" where
+ * it may not be read: other users' processes, kernel threads. */
+void procfs_link(pid_t pid, const char *name, char ret[static PROCESS_PATH_SIZE]);
 
 /* The name of its controlling terminal, "pts/3"; "" when it has none.  0, -ESRCH. */
 #define PROCFS_TTY_SIZE 32

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Small files of /proc as text. */
+/* Small files and links of /proc as text. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+
+#define ELLIPSIS "\xE2\x80\xA6"
 
 ssize_t procfs_read(const char *path, char *ret, size_t size)
 {
@@ -38,6 +41,37 @@ ssize_t procfs_read_of(pid_t pid, const char *name, char *ret, size_t size)
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	n = procfs_read(path, ret, size);
 	return n == -ENOENT ? -ESRCH : n;
+}
+
+/* Keeps the end of a path that is too long, from a character boundary on. */
+static void copy_path(const char *path, size_t n, char ret[static PROCESS_PATH_SIZE])
+{
+	const size_t room = PROCESS_PATH_SIZE - 1 - strlen(ELLIPSIS);
+	const char *from = path;
+
+	ret[0] = '\0';
+	if (n >= PROCESS_PATH_SIZE) {
+		from = path + n - room;
+		while (((unsigned char)*from & 0xC0) == 0x80)
+			from++;
+		strcpy(ret, ELLIPSIS);
+	}
+	strcat(ret, from);
+}
+
+void procfs_link(pid_t pid, const char *name, char ret[static PROCESS_PATH_SIZE])
+{
+	char path[64], target[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0) {
+		ret[0] = '\0';
+		return;
+	}
+	target[n] = '\0';
+	copy_path(target, (size_t)n, ret);
 }
 
 const char *procfs_boot_id(void)

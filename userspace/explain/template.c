@@ -34,6 +34,11 @@ char *why_age(int64_t s, char *ret)
 	return ret;
 }
 
+static const struct bind_owner *first_owner(const struct why_facts *f)
+{
+	return f->n_shown ? &f->shown[0]->bind : NULL;
+}
+
 /* What is left of the longest timer of the sockets shown, in seconds, rounded up. */
 static int64_t wait_seconds(const struct why_facts *f)
 {
@@ -46,19 +51,19 @@ static int64_t wait_seconds(const struct why_facts *f)
 }
 
 /* "node (pid 94120)", "node (pid 94120) and 3 more", "a process that is hidden from here". */
-static void name_holders(const struct why_facts *f, char *ret, size_t size)
+static void fill_who(const struct why_facts *f, char *ret)
 {
 	const struct process *first = f->n_holders ? &f->holders[0].process : NULL;
 	char more[32] = "";
 
 	if (!first) {
-		snprintf(ret, size, "a process%s%s%s", *f->their_user ? " of user " : "",
+		snprintf(ret, WHO_SIZE, "a process%s%s%s", *f->their_user ? " of user " : "",
 			 f->their_user, f->unsearched ? "" : " that is hidden from here");
 		return;
 	}
 	if (f->n_foremost > 1)
 		snprintf(more, sizeof(more), " and %zu more", f->n_foremost - 1);
-	snprintf(ret, size, "%s (pid %d)%s", *first->comm ? first->comm : "a process",
+	snprintf(ret, WHO_SIZE, "%s (pid %d)%s", *first->comm ? first->comm : "a process",
 		 first->id.pid, more);
 }
 
@@ -83,20 +88,10 @@ static void fill_that(const struct why_facts *f, char *ret)
 		*ret = *ret == 'P' ? 'p' : 'a';
 }
 
-static void fill_who(const struct why_facts *f, char *ret)
-{
-	name_holders(f, ret, WHO_SIZE);
-}
-
-static int64_t since_of(const struct why_facts *f)
-{
-	return f->n_shown ? why_row(f, f->shown[0])->since : 0;
-}
-
 /* " for 5 days"; "" where nobody saw it begin. */
 static void fill_for(const struct why_facts *f, char *ret)
 {
-	int64_t since = since_of(f);
+	int64_t since = f->n_shown ? why_row(f, f->shown[0])->since : 0;
 	char age[32];
 
 	if (since)
@@ -150,7 +145,7 @@ static void fill_taken(const struct why_facts *f, char *ret)
 {
 	char who[WHO_SIZE];
 
-	name_holders(f, who, sizeof(who));
+	fill_who(f, who);
 	if (f->n_shown)
 		snprintf(ret, PLACE_SIZE, "that was taken by %s", who);
 	else
@@ -162,7 +157,7 @@ static void fill_taken(const struct why_facts *f, char *ret)
 static void fill_covers(const struct why_facts *f, char *ret)
 {
 	const struct why_question *q = &f->question;
-	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
+	const struct bind_owner *o = first_owner(f);
 	char held[NET_ADDR_STR_SIZE] = "address", asked[NET_ADDR_STR_SIZE];
 	bool owner_is_wide = !o || net_addr_is_any(o->family, &o->addr);
 
@@ -178,7 +173,7 @@ static void fill_covers(const struct why_facts *f, char *ret)
 static void fill_families(const struct why_facts *f, char *ret)
 {
 	const struct why_question *q = &f->question;
-	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
+	const struct bind_owner *o = first_owner(f);
 	char held[NET_ADDR_STR_SIZE] = "::", asked[NET_ADDR_STR_SIZE];
 
 	net_addr_format(q->family, &q->addr, asked);
@@ -196,7 +191,7 @@ static void fill_families(const struct why_facts *f, char *ret)
 
 static void fill_peer(const struct why_facts *f, char *ret)
 {
-	const struct bind_owner *o = f->n_shown ? &f->shown[0]->bind : NULL;
+	const struct bind_owner *o = first_owner(f);
 	char addr[NET_ADDR_STR_SIZE];
 
 	if (o && o->peer_port)
@@ -214,16 +209,6 @@ static void fill_connections(const struct why_facts *f, char *ret)
 		 n == 1 ? "" : "s");
 }
 
-static void fill_their_user(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, *f->their_user ? f->their_user : "another user");
-}
-
-static void fill_your_user(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, *f->your_user ? f->your_user : "the caller");
-}
-
 static void fill_tracer(const struct why_facts *f, char *ret)
 {
 	*ret = '\0';
@@ -231,21 +216,10 @@ static void fill_tracer(const struct why_facts *f, char *ret)
 		snprintf(ret, PLACE_SIZE, " (pid %d)", f->tracer);
 }
 
-static void fill_errno(const struct why_facts *f, char *ret)
-{
-	snprintf(ret, PLACE_SIZE, "%s",
-		 f->answer.error ? net_errno_name(f->answer.error) : "refused");
-}
-
 static void fill_range(const struct why_facts *f, char *ret)
 {
 	snprintf(ret, PLACE_SIZE, "%u-%u", f->environment.ephemeral_first,
 		 f->environment.ephemeral_last);
-}
-
-static void fill_start(const struct why_facts *f, char *ret)
-{
-	snprintf(ret, PLACE_SIZE, "%u", f->environment.unprivileged_port_start);
 }
 
 /* What is left of an old server, of which nothing listens: timers, or connections that last. */
@@ -284,6 +258,37 @@ static void fill_beside(const struct why_facts *f, char *ret)
 		strcpy(ret, "a process that is hidden from here");
 }
 
+/* --- what is written as it is --- */
+
+/* clang-format off */
+#define TEXT(name, of_f)                                                \
+	static void fill_##name(const struct why_facts *f, char *ret)   \
+	{                                                               \
+		snprintf(ret, PLACE_SIZE, "%s", of_f);                  \
+	}
+#define NUMBER(name, of_f)                                              \
+	static void fill_##name(const struct why_facts *f, char *ret)   \
+	{                                                               \
+		snprintf(ret, PLACE_SIZE, "%u", (unsigned)(of_f));      \
+	}
+TEXT(theirs, *f->their_user ? f->their_user : "another user")
+TEXT(yours, *f->your_user ? f->your_user : "the caller")
+TEXT(errno, f->answer.error ? net_errno_name(f->answer.error) : "refused")
+TEXT(sudo, why_sudo(f))
+TEXT(program, f->caller_program)
+TEXT(lift, f->lift)
+TEXT(lift_command, *f->lift ? f->missing_command : "")
+NUMBER(n, f->question.port)
+NUMBER(asked_n, why_asked_port(&f->question))
+NUMBER(holder, f->n_holders ? f->holders[0].process.id.pid : 0)
+NUMBER(their_uid, f->n_shown ? f->shown[0]->bind.uid : 0)
+NUMBER(your_uid, f->question.uid)
+NUMBER(start, f->environment.unprivileged_port_start)
+NUMBER(first, f->environment.ephemeral_first)
+NUMBER(last, f->environment.ephemeral_last)
+NUMBER(wider, f->environment.ephemeral_first > WIDER_FIRST ? WIDER_FIRST : WIDEST_FIRST)
+/* clang-format on */
+
 /* --- what rules say --- */
 
 static void fill_endpoint(uint8_t family, const struct net_addr *addr, uint16_t port, char *ret)
@@ -292,11 +297,6 @@ static void fill_endpoint(uint8_t family, const struct net_addr *addr, uint16_t 
 
 	net_addr_format(family, addr, text);
 	snprintf(ret, ENDPOINT_SIZE, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
-}
-
-static const struct bind_owner *first_owner(const struct why_facts *f)
-{
-	return f->n_shown ? &f->shown[0]->bind : NULL;
 }
 
 static void fill_owner(const struct why_facts *f, char *ret)
@@ -322,47 +322,7 @@ static void fill_request(const struct why_facts *f, char *ret)
 	fill_endpoint(q->family, why_asked_addr(q), why_asked_port(q), ret);
 }
 
-static void fill_number(unsigned number, char *ret)
-{
-	snprintf(ret, PLACE_SIZE, "%u", number);
-}
-
-static void fill_their_uid(const struct why_facts *f, char *ret)
-{
-	fill_number(f->n_shown ? f->shown[0]->bind.uid : 0, ret);
-}
-
-static void fill_your_uid(const struct why_facts *f, char *ret)
-{
-	fill_number(f->question.uid, ret);
-}
-
-static void fill_first(const struct why_facts *f, char *ret)
-{
-	fill_number(f->environment.ephemeral_first, ret);
-}
-
-static void fill_last(const struct why_facts *f, char *ret)
-{
-	fill_number(f->environment.ephemeral_last, ret);
-}
-
 /* --- what remedies say --- */
-
-static void fill_n(const struct why_facts *f, char *ret)
-{
-	fill_number(f->question.port, ret);
-}
-
-static void fill_asked_n(const struct why_facts *f, char *ret)
-{
-	fill_number(why_asked_port(&f->question), ret);
-}
-
-static void fill_sudo(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, why_sudo(f));
-}
 
 static void fill_left(const struct why_facts *f, char *ret)
 {
@@ -388,16 +348,6 @@ static void fill_reserved(const struct why_facts *f, char *ret)
 	snprintf(ret, PLACE_SIZE, "%s%s", f->reserved, *f->reserved ? "," : "");
 }
 
-static void fill_holder(const struct why_facts *f, char *ret)
-{
-	snprintf(ret, PLACE_SIZE, "%d", f->n_holders ? f->holders[0].process.id.pid : 0);
-}
-
-static void fill_program(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->caller_program);
-}
-
 /* A quote would make another command of it. */
 static void fill_programs(const struct why_facts *f, char *ret)
 {
@@ -405,21 +355,6 @@ static void fill_programs(const struct why_facts *f, char *ret)
 		snprintf(ret, PLACE_SIZE, "show '%s'", f->program_cgroup);
 	else
 		strcpy(ret, "tree");
-}
-
-static void fill_wider(const struct why_facts *f, char *ret)
-{
-	fill_number(f->environment.ephemeral_first > WIDER_FIRST ? WIDER_FIRST : WIDEST_FIRST, ret);
-}
-
-static void fill_lift(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, f->lift);
-}
-
-static void fill_lift_command(const struct why_facts *f, char *ret)
-{
-	strcpy(ret, *f->lift ? f->missing_command : "");
 }
 
 static void fill_reveal(const struct why_facts *f, char *ret)
@@ -432,41 +367,20 @@ static void fill_reveal(const struct why_facts *f, char *ret)
 
 /* --- places with one of two words --- */
 
-static bool is_udp(const struct why_facts *f)
-{
-	return f->question.protocol == IPPROTO_UDP;
-}
-
-static bool is_ipv6(const struct why_facts *f)
-{
-	return f->question.family == AF_INET6;
-}
-
-static bool is_listen(const struct why_facts *f)
-{
-	return f->question.call == EVENT_CALL_LISTEN;
-}
-
-/* Somebody holds it, whoever that is. */
-static bool is_held(const struct why_facts *f)
-{
-	return f->n_shown || why_is_past(f);
-}
-
-static bool is_shut(const struct why_facts *f)
-{
-	return f->netns.shut;
-}
-
-static bool is_entered(const struct why_facts *f)
-{
-	return *f->netns.enter;
-}
-
-static bool knows_reserved(const struct why_facts *f)
-{
-	return f->reserved_known;
-}
+/* clang-format off */
+#define WHEN(name, of_f)                                                \
+	static bool name(const struct why_facts *f)                     \
+	{                                                               \
+		return of_f;                                            \
+	}
+WHEN(is_udp, f->question.protocol == IPPROTO_UDP)
+WHEN(is_ipv6, f->question.family == AF_INET6)
+WHEN(is_listen, f->question.call == EVENT_CALL_LISTEN)
+WHEN(is_held, f->n_shown || why_is_past(f)) /* by somebody, whoever that is */
+WHEN(is_shut, f->netns.shut)
+WHEN(is_entered, *f->netns.enter)
+WHEN(knows_reserved, f->reserved_known)
+/* clang-format on */
 
 static const struct {
 	const char *name;
@@ -494,51 +408,23 @@ static const struct {
 
 /* --- all of them --- */
 
+/* fill_port() says what stands for {port}, and so on; each has PLACE_SIZE bytes. */
+/* clang-format off */
+#define PLACES(X) \
+	X(port) X(who) X(for) X(listens) X(wait) X(asked) X(peer) X(connections) X(tracer) \
+	X(errno) X(range) X(given) X(taken) X(covers) X(families) X(that) X(remains) \
+	X(beside) X(owner) X(target) X(request) X(their_uid) X(your_uid) X(asked_n) X(sudo) \
+	X(left) X(reach) X(reserved) X(holder) X(programs) X(wider) X(lift_command) \
+	X(reveal) X(theirs) X(yours) X(program) X(lift) X(n) X(start) X(first) X(last)
+/* clang-format on */
+
 static const struct {
 	const char *name;
-	void (*fill)(const struct why_facts *f, char *ret); /* PLACE_SIZE bytes */
+	void (*fill)(const struct why_facts *f, char *ret);
 } places[] = {
-	{ "port", fill_port },
-	{ "who", fill_who },
-	{ "for", fill_for },
-	{ "listens", fill_listens },
-	{ "wait", fill_wait },
-	{ "asked", fill_asked },
-	{ "peer", fill_peer },
-	{ "connections", fill_connections },
-	{ "theirs", fill_their_user },
-	{ "yours", fill_your_user },
-	{ "tracer", fill_tracer },
-	{ "errno", fill_errno },
-	{ "range", fill_range },
-	{ "start", fill_start },
-	{ "given", fill_given },
-	{ "taken", fill_taken },
-	{ "covers", fill_covers },
-	{ "families", fill_families },
-	{ "that", fill_that },
-	{ "remains", fill_remains },
-	{ "beside", fill_beside },
-	{ "owner", fill_owner },
-	{ "target", fill_target },
-	{ "request", fill_request },
-	{ "their_uid", fill_their_uid },
-	{ "your_uid", fill_your_uid },
-	{ "first", fill_first },
-	{ "last", fill_last },
-	{ "n", fill_n },
-	{ "asked_n", fill_asked_n },
-	{ "sudo", fill_sudo },
-	{ "left", fill_left },
-	{ "reach", fill_reach },
-	{ "reserved", fill_reserved },
-	{ "holder", fill_holder },
-	{ "program", fill_program },
-	{ "programs", fill_programs },
-	{ "wider", fill_wider },
-	{ "lift", fill_lift },
-	{ "lift_command", fill_lift_command },
-	{ "reveal", fill_reveal },
+#define PLACE_ROW(name) { #name, fill_##name },
+	PLACES(PLACE_ROW)
+#undef PLACE_ROW
 };
 
 static bool is_named(const char *place, const char *name, size_t length)

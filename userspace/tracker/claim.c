@@ -82,7 +82,7 @@ static struct claim_request request_of(struct claim_batch *b)
 	};
 
 	if (!b->cwd && b->peer.id.pid)
-		procfs_cwd(b->peer.id.pid, b->peer.cwd);
+		procfs_link(b->peer.id.pid, "cwd", b->peer.cwd);
 	if (b->peer.n_ancestors)
 		request.claimer = b->peer.ancestors[0].id;
 	return request;
