@@ -201,12 +201,15 @@ void api_clock_changed(struct api *api)
 
 /* --- lifecycle --- */
 
+#define REFER_TO_ROUTE(name) &name,
+static const struct route *const routes[] = { ROUTES(REFER_TO_ROUTE) NULL };
+
 static int build_server(struct api *api)
 {
 	const struct server_config config = {
 		.loop = api->config.loop,
 		.quota = api->quota,
-		.routes = routes_all,
+		.routes = routes,
 		.calls = &server_calls,
 		.api = api,
 		.request_timeout_ms = api->config.request_timeout_ms,

@@ -2,8 +2,7 @@
 /* GET /v1/locks: all of them, or the one of a name: pd locks, pd lock --status. */
 #include <stdio.h>
 
-#include "api/lock_names.h"
-#include "api/lock_view.h"
+#include "api/lock_request.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "coordination/locks.h"
@@ -23,24 +22,18 @@ static int show_one(struct request *r, const struct question *q, struct json_obj
 	struct lock_namesakes others;
 	struct lock lock;
 	uid_t owner = r->uid;
-	int fault = lock_name_owner(r, q->machine, q->user, &owner);
+	int fault = lock_request_owner(r, q->machine, q->user, &owner);
 
 	if (fault)
 		return fault;
 	fault = locks_look(r->api->locks, lock_key_make(q->name, owner), &lock);
 	if (!fault)
-		json_append(list, lock_view(r->api->locks, &lock, r->uid));
+		json_append(list, lock_view(r, &lock));
 	if (fault != OUTCOME_NO)
 		return fault;
-	fault = lock_namesakes_find(r, lock_key_make(q->name, owner), &others);
+	fault = locks_find_namesakes(r->api->locks, lock_key_make(q->name, owner), &others);
 	snprintf(sentence, sizeof(sentence), "there is no lock %s", q->name);
-	return fault ? fault : lock_namesakes_fail(r, &others, sentence);
-}
-
-/* One's own and the machine's first, which a program may take by their names, then the others'. */
-static bool comes_first(const struct lock *lock, uid_t viewer)
-{
-	return lock->owner == viewer || lock->owner == LOCK_OF_MACHINE;
+	return fault ? fault : lock_request_fail(r, &others, sentence);
 }
 
 static int handle(struct request *r)
@@ -57,10 +50,12 @@ static int handle(struct request *r)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "\"machine\" and \"user\" say whose name it is: add name=");
 	fault = locks_look_all(r->api->locks, false, &locks, &n);
+	/* one's own and the machine's first, which a program may take by their names */
 	for (int first = 1; !fault && first >= 0; first--)
 		for (size_t i = 0; i < n; i++)
-			if (comes_first(&locks[i], r->uid) == first &&
+			if ((locks[i].owner == r->uid || locks[i].owner == LOCK_OF_MACHINE) ==
+				    first &&
 			    !lock_has_aged_out(&locks[i], r->now))
-				json_append(list, lock_view(r->api->locks, &locks[i], r->uid));
+				json_append(list, lock_view(r, &locks[i]));
 	return fault;
 }

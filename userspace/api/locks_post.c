@@ -15,9 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/lock_asker.h"
-#include "api/lock_names.h"
-#include "api/lock_view.h"
+#include "api/lock_request.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/log.h"
@@ -40,27 +38,15 @@ struct wanted_lock {
 
 static param_read read_wait;
 
-static int handle(struct request *r);
-
-const struct route locks_post = {
-	.method = ROUTE_POST,
-	.path = "/v1/locks",
-	.handle = handle,
-	.params = {
-		PARAM_LOCK_NAME(struct wanted_lock, name, .missing = LOCK_NAME_IS_MISSING),
-		PARAM_LOCK_HOLDER("holder", struct wanted_lock, asker.holder),
-		PARAM_LOCK_HOLDER("onBehalf", struct wanted_lock, asker.on_behalf),
-		PARAM_DURATION("ttl", struct wanted_lock, ttl_s),
-		PARAM_ROW("wait", read_wait, struct wanted_lock, wait_s, int64_t),
-		PARAM_LOCK_OWNER("owner", struct wanted_lock, asker.of_parent),
-		PARAM_PATH("cwd", struct wanted_lock, asker.cwd),
-		PARAM_TEXT("program", struct wanted_lock, asker.program),
-		PARAM_COUNT("fence", struct wanted_lock, fence),
-		PARAM_BOOL("machine", struct wanted_lock, machine),
-		PARAM_BOOL("run", struct wanted_lock, run),
-	},
-	.params_size = sizeof(struct wanted_lock),
-};
+ROUTE(locks_post, POST, "/v1/locks", struct wanted_lock,
+      PARAM_LOCK_NAME(struct wanted_lock, name, .missing = LOCK_NAME_IS_MISSING),
+      PARAM_LOCK_ASKER(struct wanted_lock, asker),
+      PARAM_TEXT("program", struct wanted_lock, asker.program),
+      PARAM_DURATION("ttl", struct wanted_lock, ttl_s),
+      PARAM_ROW("wait", read_wait, struct wanted_lock, wait_s, int64_t),
+      PARAM_COUNT("fence", struct wanted_lock, fence),
+      PARAM_BOOL("machine", struct wanted_lock, machine),
+      PARAM_BOOL("run", struct wanted_lock, run));
 
 /* --- whether the answer was taken --- */
 
@@ -126,7 +112,7 @@ static int refuse_held(struct request *r, const struct lock *lock, int64_t waite
 {
 	char words[LOCK_WORDS_SIZE], waited[32];
 
-	request_extra(r, "lock", lock_view(r->api->locks, lock, r->uid));
+	request_extra(r, "lock", lock_view(r, lock));
 	lock_words_held(lock, time(NULL), words);
 	if (!waited_s)
 		return request_fail(r, OUTCOME_CONFLICT, "%s is %s; wait for it with --wait",
@@ -231,14 +217,13 @@ static int read_wait(struct request *r, const struct param *p, const struct para
 
 static int fill_wanted(struct request *r, struct wanted_lock *w, struct lock *wanted)
 {
-	int fault = lock_asker_find(r, &w->asker);
+	int fault = lock_request_asker(r, &w->asker);
 
 	*wanted = (struct lock){ .uid = r->uid, .ttl_s = w->ttl_s, .fence = w->fence };
-	if (!fault)
-		fault = lock_asker_holder(r, &w->asker, wanted->holder);
 	if (fault)
 		return fault;
 	strcpy(wanted->name, w->name);
+	strcpy(wanted->holder, w->asker.name);
 	wanted->owner = w->machine ? LOCK_OF_MACHINE : r->uid;
 	wanted->process = w->asker.owner.id;
 	text_to_utf8(w->asker.owner.comm, wanted->comm, sizeof(wanted->comm));

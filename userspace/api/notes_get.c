@@ -3,7 +3,6 @@
 
 #include "api/routes.h"
 #include "api/session_request.h"
-#include "api/session_view.h"
 #include "api/state.h"
 #include "base/user.h"
 #include "http/page.h"

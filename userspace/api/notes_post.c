@@ -22,10 +22,7 @@ static int handle(struct request *r)
 	bool revived = false;
 	int fault;
 
-	session_request_caller(r, &caller);
-	fault = session_request_find_to_change(r, &writing->session, &caller, &s);
-	if (!fault)
-		fault = request_begin_write(r);
+	fault = session_request_change(r, &writing->session, &caller, &s);
 	if (!fault)
 		fault = sessions_add_note(r->api->sessions, &caller, &s, writing->text, &id,
 					  &revived);

@@ -35,7 +35,4 @@
 ROUTES(DECLARE_ROUTE)
 #undef DECLARE_ROUTE
 
-/* Up to a NULL. */
-extern const struct route *const routes_all[];
-
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose a request about sessions is, and which session it means. */
+/* Whose a request about sessions is, which session it means, and how that is shown. */
 #ifndef API_SESSION_REQUEST_H
 #define API_SESSION_REQUEST_H
 
@@ -34,10 +34,13 @@ int session_request_find(struct request *r, const struct session_ref *ref,
 			 const struct session_caller *caller, struct session_copy *ret);
 
 /*
- * The same for what changes the session: OUTCOME_NOT_ALLOWED when it is another user's (root may),
- * OUTCOME_NO when it has ended.
+ * The same for what changes the session, with its caller, and opens the batch:
+ * OUTCOME_NOT_ALLOWED when it is another user's (root may), OUTCOME_NO when it has ended.
  */
-int session_request_find_to_change(struct request *r, const struct session_ref *ref,
-				   const struct session_caller *caller, struct session_copy *ret);
+int session_request_change(struct request *r, const struct session_ref *ref,
+			   struct session_caller *ret_caller, struct session_copy *ret);
+
+/* A session as clients see it, its directory only for who may see that.  Owned by the caller. */
+struct json_object *session_view(const struct session *s, uid_t viewer);
 
 #endif

@@ -20,10 +20,7 @@ static int handle(struct request *r)
 	struct session_copy s;
 	int fault;
 
-	session_request_caller(r, &caller);
-	fault = session_request_find_to_change(r, &ending->session, &caller, &s);
-	if (!fault)
-		fault = request_begin_write(r);
+	fault = session_request_change(r, &ending->session, &caller, &s);
 	if (!fault)
 		fault = sessions_end(r->api->sessions, &caller, &s, ending->note);
 	if (fault)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/routes.h"
-#include "api/session_view.h"
+#include "api/session_request.h"
 #include "api/state.h"
 #include "http/page.h"
 

@@ -34,8 +34,4 @@ struct shown_event {
 };
 void streams_show_event(const struct shown_event *shown);
 
-/* As watchers_show has them: a line of the stream of events for an entry, and for a shown_event. */
-struct json_object *events_view_entry(const void *entry);
-struct json_object *events_view_event(const void *shown);
-
 #endif

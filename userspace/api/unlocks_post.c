@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* POST /v1/unlocks: gives a lock up, or takes it away from whoever has it: pd unlock. */
 #include <stdio.h>
-#include <string.h>
 
-#include "api/lock_asker.h"
-#include "api/lock_names.h"
-#include "api/lock_view.h"
+#include "api/lock_request.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/moment.h"
 #include "base/user.h"
 #include "coordination/locks.h"
-#include "reconcile/belongs.h"
 
 #define DETAILS_SIZE 512
 
@@ -22,66 +18,32 @@ struct unlock {
 	struct lock_asker asker;
 
 	struct lock_key key;
-	char holder[LOCK_HOLDER_MAX + 1];
 };
 
-static int handle(struct request *r);
-
-const struct route unlocks_post = {
-	.method = ROUTE_POST,
-	.path = "/v1/unlocks",
-	.handle = handle,
-	.params = {
-		PARAM_LOCK_NAME(struct unlock, name, .missing = LOCK_NAME_IS_MISSING),
-		PARAM_LOCK_HOLDER("holder", struct unlock, asker.holder),
-		PARAM_LOCK_HOLDER("onBehalf", struct unlock, asker.on_behalf),
-		PARAM_BOOL("force", struct unlock, force),
-		PARAM_LOCK_OWNER("owner", struct unlock, asker.of_parent),
-		PARAM_PATH("cwd", struct unlock, asker.cwd),
-		PARAM_COUNT("fence", struct unlock, fence),
-		PARAM_BOOL("machine", struct unlock, machine),
-		PARAM_TEXT("user", struct unlock, user),
-	},
-	.params_size = sizeof(struct unlock),
-};
+ROUTE(unlocks_post, POST, "/v1/unlocks", struct unlock,
+      PARAM_LOCK_NAME(struct unlock, name, .missing = LOCK_NAME_IS_MISSING),
+      PARAM_LOCK_ASKER(struct unlock, asker), PARAM_BOOL("force", struct unlock, force),
+      PARAM_COUNT("fence", struct unlock, fence), PARAM_BOOL("machine", struct unlock, machine),
+      PARAM_TEXT("user", struct unlock, user));
 
 static int find_who_and_what(struct request *r, struct unlock *u)
 {
 	uid_t owner = r->uid;
-	int fault = lock_name_owner(r, u->machine, u->user, &owner);
+	int fault = lock_request_owner(r, u->machine, u->user, &owner);
 
 	if (fault)
 		return fault;
 	u->key = lock_key_make(u->name, owner);
-	fault = lock_asker_find(r, &u->asker);
-	return fault ? fault : lock_asker_holder(r, &u->asker, u->holder);
-}
-
-/*
- * Who names a holder means that one.  Else the process that holds the lock speaks for it, whoever
- * it has started, and whoever works on behalf of its holder.
- */
-static bool is_own(const struct request *r, const struct unlock *u, const struct lock *lock)
-{
-	const struct lock_asker *a = &u->asker;
-
-	if (lock->uid != r->uid)
-		return false;
-	if (a->holder)
-		return strcmp(lock->holder, a->holder) == 0;
-	if (lock->by_time && strcmp(lock->holder, u->holder) == 0)
-		return true;
-	return belongs_generation(&a->peer, &lock->process) >= 0 ||
-	       (a->on_behalf && strcmp(lock->holder, a->on_behalf) == 0);
+	return lock_request_asker(r, &u->asker);
 }
 
 static int check_allowed(struct request *r, const struct unlock *u, const struct lock *lock)
 {
 	char words[LOCK_WORDS_SIZE];
 
-	if (is_own(r, u, lock))
+	if (lock_asker_has(&u->asker, lock))
 		return 0;
-	request_extra(r, "lock", lock_view(r->api->locks, lock, r->uid));
+	request_extra(r, "lock", lock_view(r, lock));
 	if (lock->uid != r->uid && r->uid != 0)
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: only they or root may unlock it",
@@ -97,7 +59,7 @@ static int release(struct request *r, const struct unlock *u, const struct lock 
 {
 	const struct lock_actor actor = { r->pid, r->uid, u->asker.peer.comm };
 	char details[DETAILS_SIZE], age[32];
-	bool own = is_own(r, u, lock);
+	bool own = lock_asker_has(&u->asker, lock);
 	int fault;
 
 	duration_format_short(r->now - lock->acquired_at, age);
@@ -105,7 +67,7 @@ static int release(struct request *r, const struct unlock *u, const struct lock 
 		snprintf(details, sizeof(details), "Unlocked by %s after %s", lock->holder, age);
 	else
 		snprintf(details, sizeof(details), "Taken from %s after %s by %s, with --force",
-			 lock->holder, age, u->holder);
+			 lock->holder, age, u->asker.name);
 	json_add_text(r->answer, "name", lock->name);
 	json_add_text(r->answer, "holder", lock->holder);
 	json_add_int(r->answer, "fence", lock->fence);
@@ -122,14 +84,14 @@ static int find_of_another(struct request *r, const struct unlock *u, struct loc
 {
 	struct lock_namesakes others;
 	char sentence[LOCK_NAME_MAX + sizeof(" is not held")];
-	int fault = lock_namesakes_find(r, u->key, &others);
+	int fault = locks_find_namesakes(r->api->locks, u->key, &others);
 
 	if (fault)
 		return fault;
 	snprintf(sentence, sizeof(sentence), "%s is not held", u->key.name);
 	/* where no owner was named root's search goes on where root has none */
 	if (u->machine || u->user || !others.n_others)
-		return lock_namesakes_fail(r, &others, sentence);
+		return lock_request_fail(r, &others, sentence);
 	if (r->uid == 0 && others.n_others > 1)
 		return request_fail(r, OUTCOME_CONFLICT,
 				    "%zu users hold a lock %s; say whose is meant: --user %s",

@@ -10,7 +10,6 @@
 #include "api/routes.h"
 #include "api/state.h"
 #include "api/why.h"
-#include "api/why_since.h"
 #include "http/parse.h"
 #include "http/request.h"
 

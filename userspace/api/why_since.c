@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why_since.h"
+#include "api/why.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/state.h"
-#include "api/why.h"
 #include "explain/since.h"
 #include "http/request.h"
 

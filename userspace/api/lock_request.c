@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/lock_request.h"
+
+#include <string.h>
+
+#include "api/state.h"
+#include "base/user.h"
+#include "coordination/locks.h"
+
+int lock_owner_read(struct request *r, const struct param *p, const struct param_value *value,
+		    void *ret)
+{
+	*(bool *)ret = strcmp(value->text, "parent") == 0;
+	if (*(bool *)ret || strcmp(value->text, "caller") == 0)
+		return 0;
+	return request_fail(r, OUTCOME_BAD_REQUEST,
+			    "%s \"%.32s\" is neither \"caller\" nor \"parent\"", p->name,
+			    value->text);
+}
+
+int lock_holder_read(struct request *r, const struct param *p, const struct param_value *value,
+		     void *ret)
+{
+	const char *text = value->text;
+
+	if (!*text || strlen(text) > LOCK_HOLDER_MAX)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "a holder's name has 1 to %d bytes; write one like myapp:web",
+				    LOCK_HOLDER_MAX);
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return request_fail(r, OUTCOME_BAD_REQUEST,
+					    "a holder's name has no control characters; write one "
+					    "like myapp:web");
+	*(const char **)ret = text;
+	return 0;
+}
+
+int lock_request_owner(struct request *r, bool machine, const char *user, uid_t *ret)
+{
+	*ret = machine ? LOCK_OF_MACHINE : r->uid;
+	if (!user)
+		return 0;
+	if (machine)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"machine\" and \"user\" exclude each other: the machine's "
+				    "lock is everybody's");
+	if (!user_find(user, ret))
+		return request_fail(
+			r, OUTCOME_BAD_REQUEST,
+			"there is no user \"%.64s\"; write a name or a number that id(1) "
+			"knows",
+			user);
+	return 0;
+}
+
+int lock_request_asker(struct request *r, struct lock_asker *a)
+{
+	int result;
+
+	a->uid = r->uid;
+	result = lock_asker_find(a, r->api->config.registry, r->pid);
+	if (result == LOCK_ASKER_UNSEEN)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "the daemon does not see your process (it lives in another pid "
+				    "namespace, or has ended): nobody would hold the lock");
+	if (result == LOCK_ASKER_PARENT_ENDED)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "whoever ran pd has ended: nobody would hold the lock");
+	return result;
+}
+
+int lock_request_fail(struct request *r, const struct lock_namesakes *others, const char *sentence)
+{
+	if (lock_is_held(&others->machine))
+		return request_fail(r, OUTCOME_NO,
+				    "%s; the machine's lock of that name is held: --machine",
+				    sentence);
+	if (others->n_others)
+		return request_fail(r, OUTCOME_NO, "%s; user %s has one of that name: --user %s",
+				    sentence, user_name(others->other.owner),
+				    user_name(others->other.owner));
+	return request_fail(r, OUTCOME_NO, "%s", sentence);
+}
+
+static void add_waiter(const struct lock *wanted, int64_t since, void *user_data)
+{
+	struct json_object *o = json_append_object(user_data);
+
+	json_add_text(o, "holder", wanted->holder);
+	json_add_int(o, "pid", wanted->process.pid);
+	json_add_text(o, "process", wanted->comm);
+	json_add_text(o, "user", user_name(wanted->uid));
+	json_add_int(o, "since", since);
+}
+
+struct json_object *lock_view(const struct request *r, const struct lock *lock)
+{
+	struct json_object *o = json_object_new_object();
+	bool held = lock_is_held(lock);
+
+	json_add_text(o, "name", lock->name);
+	json_add_text(o, "owner", user_name(lock->owner)); /* of the machine's there is none */
+	json_add_bool(o, "machine", lock->owner == LOCK_OF_MACHINE);
+	json_add_bool(o, "own", lock->owner == r->uid);
+	json_add_bool(o, "held", held);
+	json_add_text(o, "holder", lock->holder);
+	json_add_known(o, "pid", held ? lock->process.pid : 0);
+	json_add_text(o, "process", held ? lock->comm : NULL);
+	json_add_text(o, "user", held ? user_name(lock->uid) : NULL);
+	json_add_known(o, "acquiredAt", held ? lock->acquired_at : 0);
+	json_add_known(o, "ttl", held ? lock->ttl_s : 0);
+	json_add_known(o, "expiresAt", held ? lock->expires_at : 0);
+	json_add_known(o, "fence", held ? lock->fence : 0);
+	json_add_known(o, "releasedAt", lock->released_at);
+	locks_for_each_waiter(r->api->locks, lock_key_of(lock), add_waiter,
+			      json_add_array(o, "waiters"));
+	return o;
+}
