@@ -47,6 +47,7 @@ LIBS_health := -levent_extra -levent_core -ldl
 LIBS_tracker := -levent_core
 LIBS_coordination := -levent_core
 LIBS_http := -levent_core -levent_extra -ljson-c -pthread
+LIBS_view := -ljson-c
 LIBS_api := -ljson-c
 LIBS_daemon := -lcap-ng
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
@@ -54,7 +55,7 @@ JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c)
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile provenance explain tracker coordination runs health checks http api daemon
+ROOMS := base sentinel inventory registry reconcile provenance explain tracker coordination runs health checks http view api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
@@ -69,8 +70,9 @@ USES_health := base
 USES_checks := health tracker provenance reconcile registry inventory base
 BELOW_checks := explain sentinel # what the tracker that its tests run stands on
 USES_http := base
-USES_api := http checks runs coordination tracker explain provenance health reconcile registry inventory sentinel base
-USES_daemon := api http checks runs coordination tracker explain provenance health reconcile registry inventory sentinel base
+USES_view := http explain provenance reconcile registry inventory base
+USES_api := view http checks runs coordination tracker explain provenance health reconcile registry inventory sentinel base
+USES_daemon := api view http checks runs coordination tracker explain provenance health reconcile registry inventory sentinel base
 USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))

@@ -22,6 +22,7 @@
 #include "http/watchers.h"
 #include "provenance/lineage.h"
 #include "runs/runs.h"
+#include "view/why.h"
 
 /* --- what the server asks --- */
 
@@ -173,6 +174,30 @@ static void on_commit_due(bool somebody_waits, void *user_data)
 		commit_schedule(server_commits(api->server));
 	else
 		commit_schedule_soon(server_commits(api->server));
+}
+
+/* Said once for each row of them. */
+static void log_searches(const struct why_facts *f)
+{
+	if (f->left_out && f->left_out_in_row == 1)
+		log_warning("refused binds of uid %u come too fast: some are explained without a "
+			    "search for who holds the port",
+			    f->viewer);
+	else if (!f->left_out && f->left_out_in_row)
+		log_info("%u refused binds were explained without a search", f->left_out_in_row);
+}
+
+int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret,
+			struct why_obstacle *ret_obstacle, bool *ret_found)
+{
+	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
+	int r = explain_refusal(&api->explainer, refusal, &f);
+
+	if (r)
+		return r;
+	log_searches(&f);
+	*ret_found = why_facts_obstacle(&f, ret_obstacle);
+	return why_view_text(&f, ret);
 }
 
 static int explain(const struct refusal *evidence, char **ret, struct why_obstacle *ret_obstacle,

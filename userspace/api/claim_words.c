@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "api/state.h"
-#include "api/why.h"
 #include "base/user.h"
 #include "tracker/judge.h"
+#include "view/why.h"
 
 #define NOTICE_SIZE 1024
 #define PRIVILEGED_PORT \
@@ -25,12 +25,12 @@ static int explain(struct request *r, uint16_t port, struct json_object *why, co
 	struct why_question tcp = why_default_question(IPPROTO_TCP, port);
 	struct why_question udp = why_default_question(IPPROTO_UDP, port);
 	_cleanup_json_ struct json_object *answer = json_object_new_object();
-	int fault = why_view(r->api, &tcp, r->uid, r->now, answer);
+	int fault = why_view(&r->api->explainer, &tcp, r->uid, r->now, answer);
 
 	if (!fault && json_bool_of(answer, "free")) {
 		json_object_put(answer);
 		answer = json_object_new_object();
-		fault = why_view(r->api, &udp, r->uid, r->now, answer);
+		fault = why_view(&r->api->explainer, &udp, r->uid, r->now, answer);
 	}
 	json_merge(why, answer);
 	*ret = json_text_of(why, "summary");
@@ -217,7 +217,7 @@ static int say_not_bindable(const struct notice *n)
 	if (fault || (is_free && result->port >= PRIVILEGED_PORT))
 		return fault;
 	why = json_object_new_object();
-	fault = why_view(n->r->api, &tcp, n->batch->uid, n->r->now, why);
+	fault = why_view(&n->r->api->explainer, &tcp, n->batch->uid, n->r->now, why);
 	if (!fault && !json_bool_of(why, "free"))
 		say(n, "port %u cannot be bound now: %s (see: pd why %u)", result->port,
 		    json_text_of(why, "summary"), result->port);

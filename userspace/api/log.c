@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "api/state.h"
-#include "api/view.h"
 #include "base/net.h"
 
 static int bad_filter(struct request *r, const char *text, const char *why)
@@ -83,28 +82,4 @@ int log_filter_read(struct request *r, const struct param *p, const struct param
 	while (!fault && rest)
 		fault = add_word(r, strsep(&rest, ","), ret, &n);
 	return fault;
-}
-
-struct json_object *log_entry_view(const struct activity *entry, uid_t viewer)
-{
-	const char *user = entry->service ? strchr(entry->service, '@') : NULL;
-	struct json_object *o = json_object_new_object();
-	char id[IDENTITY_MAX + 1] = "";
-
-	json_add_int(o, "id", entry->id);
-	json_add_int(o, "at", entry->timestamp);
-	json_add_text(o, "action", activity_action_name(entry->action));
-	/* what an entry is about may be gone: whose it was is known by its name alone */
-	if (viewer != PROCESS_UID_UNKNOWN && user && !strcmp(user + 1, user_word(viewer)))
-		identity_bare(entry->service, id);
-	json_add_text(o, "service", *id ? id : entry->service);
-	json_add_text(o, "details", entry->details);
-	json_add_known(o, "port", entry->port);
-	json_add_known(o, "pid", entry->pid);
-	json_add(o, "uid",
-		 entry->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(entry->uid));
-	json_add_text(o, "user", user_name(entry->uid));
-	json_add_text(o, "comm", entry->comm);
-	json_add_text(o, "errno", entry->error ? net_errno_name(entry->error) : NULL);
-	return o;
 }

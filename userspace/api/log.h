@@ -23,8 +23,4 @@ struct log_filter {
 	PARAM_ROW(key, log_filter_read, type, member, struct log_filter)
 param_read log_filter_read;
 
-/* One entry as JSON, as a user sees it (PROCESS_UID_UNKNOWN: as it is stored); owned by the caller.
- */
-struct json_object *log_entry_view(const struct activity *entry, uid_t viewer);
-
 #endif

@@ -5,6 +5,7 @@
 #include "api/routes.h"
 #include "api/state.h"
 #include "http/page.h"
+#include "view/event.h"
 
 #define DEFAULT_ROWS 50
 #define MAX_ROWS     10000
@@ -26,7 +27,7 @@ static bool list_entry(const struct activity *entry, void *user_data)
 	if (!page_list_has_room(list))
 		return false;
 	list->number = entry->id;
-	return page_list_add(list, log_entry_view(entry, request_user(list->r)));
+	return page_list_add(list, view_entry(entry, request_user(list->r)));
 }
 
 /* `since` and `from` both say where to begin: the later one counts. */

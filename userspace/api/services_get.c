@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/held.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/view.h"
 #include "base/health_path.h"
 #include "base/run.h"
 #include "explain/two_servers.h"
@@ -15,6 +15,7 @@
 #include "tracker/claim_walk.h"
 #include "tracker/judge.h"
 #include "tracker/socket_walk.h"
+#include "view/view.h"
 
 /* Claims judged for one page, where a status is asked for that few have; 2 us each. */
 #define JUDGED_MAX    (4 * PAGE_MAX_ROWS)
@@ -174,7 +175,7 @@ static int write_orphan(struct request *r, const struct socket_row *row, enum or
 	written_int(r, "port", row->port);
 	written_text(r, "proto", net_protocol_name(row->protocol));
 	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
-	view_write_holders(r, row);
+	held_write(r, row);
 	written_text(r, "user", user_name(row->uid));
 	written_known(r, "since", row->since);
 	written_text(r, "reason", orphan_reason_text(reason));

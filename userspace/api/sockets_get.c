@@ -2,12 +2,13 @@
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is: pd find --all.
  */
 
+#include "api/held.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/view.h"
 #include "http/page.h"
 #include "tracker/socket_owner.h"
 #include "tracker/socket_walk.h"
+#include "view/view.h"
 
 struct question {
 	uint16_t port; /* 0 = of all ports */
@@ -41,7 +42,7 @@ static int write_briefly(const struct listing *l, const struct socket_row *row,
 	written_bool(r, "ownNetns", row->netns == inventory_own_netns(l->walk.inv));
 	written_text(r, "user", user_name(row->uid));
 	written_known(r, "since", row->since);
-	view_write_holders(r, row);
+	held_write(r, row);
 	written_text(r, "service", owner->service);
 	written_text(r, "status", owner->status);
 	return written_object_end(r);

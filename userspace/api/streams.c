@@ -3,107 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
-#include "api/log.h"
 #include "api/state.h"
-#include "api/view.h"
 #include "base/cleanup.h"
 #include "base/event.h"
-#include "base/run.h"
-#include "base/user.h"
-#include "explain/brief.h"
-#include "explain/two_servers.h"
 #include "http/commit.h"
 #include "http/watchers.h"
-
-/* An entry of the audit trail looks like an event here. */
-static struct json_object *event_of_entry(const void *what)
-{
-	const struct activity *entry = what;
-	struct json_object *o;
-
-	/* a refusal comes as the kernel's own event, with the address that was asked for */
-	if (entry->action == ACTIVITY_FAIL)
-		return NULL;
-	o = json_object_new_object();
-	json_add_int(o, "at", entry->timestamp);
-	json_add_text(o, "event", activity_action_name(entry->action));
-	json_add_text(o, "service", entry->service);
-	json_add_known(o, "port", entry->port);
-	json_add_text(o, "details", entry->details);
-	json_add_known(o, "pid", entry->pid);
-	json_add_text(o, "comm", entry->comm);
-	return o;
-}
-
-/* The others are steps of the bookkeeping. */
-static bool is_shown(enum event_kind kind)
-{
-	return kind == EVENT_BIND || kind == EVENT_LISTEN || kind == EVENT_CLOSE ||
-	       kind == EVENT_FAIL || kind == EVENT_EXIT;
-}
-
-static void add_holder_in_the_way(struct json_object *o, const struct why_obstacle *obstacle)
-{
-	bool known = obstacle && obstacle->holder.pid;
-	struct json_object *holder = json_add_object_if(o, "holder", known);
-
-	if (!holder)
-		return;
-	json_add_int(holder, "pid", obstacle->holder.pid);
-	json_add_text(holder, "comm", obstacle->comm);
-}
-
-static void add_exit(struct json_object *o, const struct event *event)
-{
-	int status = event->exit_code;
-
-	json_add(o, "exitCode",
-		 WIFEXITED(status) ? json_object_new_int(WEXITSTATUS(status)) : NULL);
-	json_add(o, "signal", WIFSIGNALED(status) ? json_object_new_int(WTERMSIG(status)) : NULL);
-}
-
-static struct json_object *event_view(const void *what)
-{
-	const struct shown_event *shown = what;
-	const struct event *event = shown->event;
-	struct json_object *o;
-	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
-	bool has_socket = event->kind != EVENT_EXIT;
-	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
-	bool has_addr = has_socket && event->family && event->port;
-
-	if (!is_shown(event->kind))
-		return NULL;
-	o = json_object_new_object();
-	json_add_int(o, "at", shown->at_unix);
-	json_add_text(o, "event", event_kind_name(event->kind));
-	json_add_text(o, "proto", has_socket ? net_protocol_name(event->protocol) : NULL);
-	json_add_text(o, "addr",
-		      has_addr ? net_addr_format(event->family, &event->addr, addr) : NULL);
-	json_add_known(o, "port", has_socket ? event->port : 0);
-	json_add_known(o, "netns", event->netns);
-	json_add_known(o, "pid", event->actor.pid);
-	json_add_text(o, "comm", event->comm);
-	json_add_text(o, "user", user_name(event->uid));
-	json_add_text(o, "service", shown->service);
-	json_add_text(o, "run", event->named_run ? run_id_format(event->named_run, run) : NULL);
-	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
-	if (event->kind == EVENT_FAIL) {
-		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
-		add_holder_in_the_way(o, shown->obstacle);
-	}
-	if (event->kind == EVENT_LISTEN &&
-	    two_servers_warning(shown->api->config.inventory, event->netns, event->protocol,
-				event->port, warning))
-		json_add_text(o, "warning", warning);
-	if (event->kind == EVENT_EXIT)
-		add_exit(o, event);
-	return o;
-}
-
-/* --- who is told --- */
+#include "view/event.h"
 
 static bool accepts_entry(const void *filter, const void *what)
 {
@@ -129,9 +35,17 @@ static bool accepts_entry_as_event(const void *filter, const void *what)
 	return !f->run && accepts_entry(&f->log.activity, what);
 }
 
-static struct json_object *view_entry(const void *entry)
+static struct json_object *view_stored(const void *entry)
 {
-	return log_entry_view(entry, PROCESS_UID_UNKNOWN);
+	return view_entry(entry, PROCESS_UID_UNKNOWN);
+}
+
+static struct json_object *view_shown(const void *what)
+{
+	const struct shown_event *shown = what;
+
+	return view_event(shown->api->config.inventory, shown->event, shown->service,
+			  shown->obstacle, shown->at_unix);
 }
 
 struct staged_entry {
@@ -141,8 +55,9 @@ struct staged_entry {
 
 static void on_committed(int error, void *user_data)
 {
-	static const struct watchers_show as_event = { accepts_entry_as_event, event_of_entry };
-	static const struct watchers_show as_entry = { accepts_entry, view_entry };
+	static const struct watchers_show as_event = { accepts_entry_as_event,
+						       view_entry_as_event };
+	static const struct watchers_show as_entry = { accepts_entry, view_stored };
 	_cleanup_free_ struct staged_entry *staged = user_data;
 
 	if (!error) {
@@ -175,7 +90,7 @@ int streams_show_entry(struct api *api, const struct activity *entry)
 
 void streams_show_event(const struct shown_event *shown)
 {
-	static const struct watchers_show how = { accepts_event, event_view };
+	static const struct watchers_show how = { accepts_event, view_shown };
 
 	watchers_show(shown->api->events_watchers, &how, shown);
 }

@@ -9,9 +9,9 @@
 
 #include "api/routes.h"
 #include "api/state.h"
-#include "api/why.h"
 #include "http/parse.h"
 #include "http/request.h"
+#include "view/why.h"
 
 #define REMEMBERED_S  60 /* "a moment ago": long enough to read an error and type a command */
 #define PID_MAX_LIMIT (4 * 1024 * 1024) /* include/linux/threads.h */
@@ -205,7 +205,7 @@ static int ask(struct request *r, const struct question *asked)
 		fault = find_netns(r, asked, &f);
 	if (!fault)
 		fault = remember_refusal(r, &f);
-	return fault ? fault : why_view_netns(r->api, &f, r->answer);
+	return fault ? fault : why_view_netns(&r->api->explainer, &f, r->answer);
 }
 
 /* --- recorded refusals --- */
@@ -232,9 +232,11 @@ static bool keep_refusal(const struct refusal_record *failure, void *user_data)
 /* Behind the cursor, for each is explained anew. */
 static int add_refusals(struct request *r, struct recall *recall, bool all)
 {
+	const struct why_reading reading = { r->pid, r->uid, r->now };
+
 	for (size_t i = 0; i < recall->n; i++) {
 		struct json_object *o = json_object_array_get_idx(recall->list, i);
-		int fault = why_add_since(r, &recall->callers[i], o);
+		int fault = why_add_since(&r->api->explainer, &reading, &recall->callers[i], o);
 
 		if (fault)
 			return fault;

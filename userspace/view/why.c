@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The why object: of a question about now, and of a refusal as it happened. */
-#include "api/why.h"
+#include "view/why.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/state.h"
-#include "api/view.h"
-#include "base/log.h"
+#include "base/cleanup.h"
+#include "registry/registry.h"
+#include "view/view.h"
 
 #define FAILURES_SEARCHED 500 /* newest refusals of all ports that are looked through */
 #define FAILURES_SHOWN	  10
@@ -39,13 +39,13 @@ static bool add_failure(const struct activity *entry, void *user_data)
 	return ++search->shown < FAILURES_SHOWN;
 }
 
-static int add_failures(struct api *api, uint16_t port, struct json_object *o)
+static int add_failures(struct registry *registry, uint16_t port, struct json_object *o)
 {
 	const struct activity_filter filter = { .actions = ACTIVITY_BIT(ACTIVITY_FAIL),
 						.limit = FAILURES_SEARCHED };
 	struct failure_search search = { .port = port, .array = json_add_array(o, "failures") };
 
-	return registry_for_each_activity(api->config.registry, &filter, add_failure, &search);
+	return registry_for_each_activity(registry, &filter, add_failure, &search);
 }
 
 /* --- the object --- */
@@ -229,52 +229,33 @@ static void view_facts(const struct why_facts *f, struct json_object *o)
 	why_view_remedies(f, o);
 }
 
-int why_view_netns(struct api *api, struct why_facts *f, struct json_object *o)
+int why_view_netns(struct explainer *x, struct why_facts *f, struct json_object *o)
 {
-	int r = explain_port(&api->explainer, f);
+	int r = explain_port(x, f);
 
 	if (r)
 		return r;
 	view_facts(f, o);
-	return add_failures(api, f->question.port, o);
+	return add_failures(x->registry, f->question.port, o);
 }
 
-int why_view(struct api *api, const struct why_question *question, uid_t viewer, int64_t now,
+int why_view(struct explainer *x, const struct why_question *question, uid_t viewer, int64_t now,
 	     struct json_object *o)
 {
 	_cleanup_(why_facts_deinit) struct why_facts f = { .question = *question,
 							   .viewer = viewer,
 							   .now = now };
-	int r = why_netns_find(&api->explainer, NULL, &f.netns);
+	int r = why_netns_find(x, NULL, &f.netns);
 
-	return r ? r : why_view_netns(api, &f, o);
+	return r ? r : why_view_netns(x, &f, o);
 }
 
-/* Said once for each row of them. */
-static void log_searches(const struct why_facts *f)
+int why_view_text(const struct why_facts *f, char **ret)
 {
-	if (f->left_out && f->left_out_in_row == 1)
-		log_warning("refused binds of uid %u come too fast: some are explained without a "
-			    "search for who holds the port",
-			    f->viewer);
-	else if (!f->left_out && f->left_out_in_row)
-		log_info("%u refused binds were explained without a search", f->left_out_in_row);
-}
-
-int api_explain_refusal(struct api *api, const struct refusal *refusal, char **ret,
-			struct why_obstacle *ret_obstacle, bool *ret_found)
-{
-	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
-	_cleanup_json_ struct json_object *o = NULL;
-	int r = explain_refusal(&api->explainer, refusal, &f);
+	_cleanup_json_ struct json_object *o = json_object_new_object();
 	const char *text;
 
-	if (r)
-		return r;
-	o = json_object_new_object();
-	log_searches(&f);
-	*ret_found = why_facts_obstacle(&f, ret_obstacle);
-	view_facts(&f, o);
+	view_facts(f, o);
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);
 	*ret = text ? strdup(text) : NULL;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/why.h"
+#include "view/why.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/state.h"
 #include "explain/since.h"
-#include "http/request.h"
 
 #define HOLDERS_MAX 64 /* of a stored explanation; more of them nobody kept */
 
@@ -131,11 +129,12 @@ static void drop_kills(struct json_object *o)
 	}
 }
 
-int why_add_since(struct request *r, const struct process_id *caller, struct json_object *o)
+int why_add_since(struct explainer *x, const struct why_reading *reading,
+		  const struct process_id *caller, struct json_object *o)
 {
-	_cleanup_(why_facts_deinit) struct why_facts f = { .caller = r->pid,
-							   .viewer = r->uid,
-							   .now = r->now };
+	_cleanup_(why_facts_deinit) struct why_facts f = { .caller = reading->pid,
+							   .viewer = reading->uid,
+							   .now = reading->now };
 	struct process_id holders[HOLDERS_MAX];
 	uint64_t sockets[HOLDERS_MAX];
 	struct why_past past = {
@@ -156,7 +155,7 @@ int why_add_since(struct request *r, const struct process_id *caller, struct jso
 	json_add(o, "since", NULL);
 	if (!is_about_sockets(o) || !read_question(o, &f))
 		return 0;
-	fault = explain_since(&r->api->explainer, &past, &f, &since, &by);
+	fault = explain_since(x, &past, &f, &since, &by);
 	if (fault)
 		return fault;
 	if (since == WHY_SINCE_UNKNOWN) {

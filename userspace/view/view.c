@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/view.h"
+#include "view/view.h"
 
 #include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/state.h"
 #include "base/procfs.h"
-#include "http/request.h"
 #include "reconcile/status.h"
 
 /* --- processes --- */
@@ -66,21 +64,6 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 int64_t view_pid_of_holding(const void *list, size_t i)
 {
 	return ((const struct holding *)list)[i].holder->id.pid;
-}
-
-static int64_t pid_of_holder(const void *list, size_t i)
-{
-	return ((const struct holder *)list)[i].id.pid;
-}
-
-void view_write_holders(struct request *r, const struct socket_row *row)
-{
-	char comm[PROCESS_COMM_SIZE] = "";
-
-	if (row->n_holders)
-		inventory_process_name(r->api->config.inventory, &row->holders[0].id, comm);
-	written_ints(r, "pids", row->n_holders, pid_of_holder, row->holders);
-	written_text(r, "process", comm);
 }
 
 struct json_object *view_pids(const struct holding *holdings, size_t n)

@@ -5,8 +5,8 @@
  * The privacy rule: what a process was told (command line) and where it works (cwd, exe) is shown
  * to root and to the process's own user; pid, name and user are everybody's to see, as in ps.
  */
-#ifndef API_VIEW_H
-#define API_VIEW_H
+#ifndef VIEW_VIEW_H
+#define VIEW_VIEW_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,8 +16,6 @@
 #include "http/json.h"
 #include "inventory/inventory.h"
 
-struct request;
-
 /* A socket's own members, those that a line about it shows first. */
 struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row);
 /* A holder as `why` shows it. */
@@ -25,8 +23,5 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer);
 /* [pid, …] */
 struct json_object *view_pids(const struct holding *holdings, size_t n);
 int64_t view_pid_of_holding(const void *holdings, size_t i); /* for written_ints() */
-/* The pids of one socket's holders and the name of the oldest, as members of the object that is
- * open. */
-void view_write_holders(struct request *r, const struct socket_row *row);
 
 #endif

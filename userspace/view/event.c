@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "view/event.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/run.h"
+#include "base/user.h"
+#include "explain/brief.h"
+#include "explain/two_servers.h"
+#include "http/json.h"
+#include "registry/registry.h"
+
+struct json_object *view_entry(const struct activity *entry, uid_t viewer)
+{
+	const char *user = entry->service ? strchr(entry->service, '@') : NULL;
+	struct json_object *o = json_object_new_object();
+	char id[IDENTITY_MAX + 1] = "";
+
+	json_add_int(o, "id", entry->id);
+	json_add_int(o, "at", entry->timestamp);
+	json_add_text(o, "action", activity_action_name(entry->action));
+	/* what an entry is about may be gone: whose it was is known by its name alone */
+	if (viewer != PROCESS_UID_UNKNOWN && user && !strcmp(user + 1, user_word(viewer)))
+		identity_bare(entry->service, id);
+	json_add_text(o, "service", *id ? id : entry->service);
+	json_add_text(o, "details", entry->details);
+	json_add_known(o, "port", entry->port);
+	json_add_known(o, "pid", entry->pid);
+	json_add(o, "uid",
+		 entry->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(entry->uid));
+	json_add_text(o, "user", user_name(entry->uid));
+	json_add_text(o, "comm", entry->comm);
+	json_add_text(o, "errno", entry->error ? net_errno_name(entry->error) : NULL);
+	return o;
+}
+
+struct json_object *view_entry_as_event(const void *what)
+{
+	const struct activity *entry = what;
+	struct json_object *o;
+
+	/* a refusal comes as the kernel's own event, with the address that was asked for */
+	if (entry->action == ACTIVITY_FAIL)
+		return NULL;
+	o = json_object_new_object();
+	json_add_int(o, "at", entry->timestamp);
+	json_add_text(o, "event", activity_action_name(entry->action));
+	json_add_text(o, "service", entry->service);
+	json_add_known(o, "port", entry->port);
+	json_add_text(o, "details", entry->details);
+	json_add_known(o, "pid", entry->pid);
+	json_add_text(o, "comm", entry->comm);
+	return o;
+}
+
+/* The others are steps of the bookkeeping. */
+static bool is_shown(enum event_kind kind)
+{
+	return kind == EVENT_BIND || kind == EVENT_LISTEN || kind == EVENT_CLOSE ||
+	       kind == EVENT_FAIL || kind == EVENT_EXIT;
+}
+
+static void add_holder_in_the_way(struct json_object *o, const struct why_obstacle *obstacle)
+{
+	bool known = obstacle && obstacle->holder.pid;
+	struct json_object *holder = json_add_object_if(o, "holder", known);
+
+	if (!holder)
+		return;
+	json_add_int(holder, "pid", obstacle->holder.pid);
+	json_add_text(holder, "comm", obstacle->comm);
+}
+
+static void add_exit(struct json_object *o, const struct event *event)
+{
+	int status = event->exit_code;
+
+	json_add(o, "exitCode",
+		 WIFEXITED(status) ? json_object_new_int(WEXITSTATUS(status)) : NULL);
+	json_add(o, "signal", WIFSIGNALED(status) ? json_object_new_int(WTERMSIG(status)) : NULL);
+}
+
+struct json_object *view_event(const struct inventory *inv, const struct event *event,
+			       const char *service, const struct why_obstacle *obstacle,
+			       int64_t at_unix)
+{
+	struct json_object *o;
+	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
+	bool has_socket = event->kind != EVENT_EXIT;
+	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
+	bool has_addr = has_socket && event->family && event->port;
+
+	if (!is_shown(event->kind))
+		return NULL;
+	o = json_object_new_object();
+	json_add_int(o, "at", at_unix);
+	json_add_text(o, "event", event_kind_name(event->kind));
+	json_add_text(o, "proto", has_socket ? net_protocol_name(event->protocol) : NULL);
+	json_add_text(o, "addr",
+		      has_addr ? net_addr_format(event->family, &event->addr, addr) : NULL);
+	json_add_known(o, "port", has_socket ? event->port : 0);
+	json_add_known(o, "netns", event->netns);
+	json_add_known(o, "pid", event->actor.pid);
+	json_add_text(o, "comm", event->comm);
+	json_add_text(o, "user", user_name(event->uid));
+	json_add_text(o, "service", service);
+	json_add_text(o, "run", event->named_run ? run_id_format(event->named_run, run) : NULL);
+	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
+	if (event->kind == EVENT_FAIL) {
+		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
+		add_holder_in_the_way(o, obstacle);
+	}
+	if (event->kind == EVENT_LISTEN &&
+	    two_servers_warning(inv, event->netns, event->protocol, event->port, warning))
+		json_add_text(o, "warning", warning);
+	if (event->kind == EVENT_EXIT)
+		add_exit(o, event);
+	return o;
+}
