@@ -2,7 +2,8 @@
 /*
  * Launchers that ended and left a server behind, as they are stored: how one ended is told once,
  * and a daemon that comes later reads it here.  A row for each such server that lives, known by its
- * process, so there are never more of them than processes with sockets.  Rules as in registry.h.
+ * process, so there are never more of them than processes with sockets; that of a server whose own
+ * end was missed goes at the next start.  Rules as in registry.h.
  */
 #ifndef REGISTRY_LAUNCHERS_H
 #define REGISTRY_LAUNCHERS_H
