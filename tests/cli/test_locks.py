@@ -466,7 +466,7 @@ class InputTest(LockTestBase):
                 (["lock", "a", "--ttl", "0"], "duration"),
                 (["lock", "a", "--ttl", "2h30"], "duration"),
                 (["lock", "a", "--wait=soon"], "duration"),
-                (["lock", "a", "--wait", "5s"], "too much"),
+                (["lock", "a", "--wait", "soon"], "too many"),
                 (["lock", "--status", "a", "--ttl", "5s"], "--status"),
                 (["lock", "a", "--holder", "x\ny"], "control"),
                 (["unlock"], "missing"),
@@ -477,6 +477,11 @@ class InputTest(LockTestBase):
             self.assertIn(words, answer.err, arguments)
             self.assertNotIn("\x1b", answer.err)
         self.assertEqual(self.daemon.json("locks")["locks"], [])
+
+    def test_time_to_wait_is_a_word_of_its_own_or_follows_an_equals_sign(self):
+        for arguments in (["--wait", "5s"], ["--wait=5s"]):
+            self.assertEqual(self.daemon.run("lock", "a", *arguments).code, DONE, arguments)
+        self.assertEqual([l["name"] for l in self.daemon.json("locks")["locks"]], ["a"])
 
     def test_a_lock_that_nobody_used_is_a_no(self):
         self.assertEqual(self.daemon.run("lock", "--status", "never").code, NO)

@@ -153,18 +153,23 @@ class LogFilterTest(harness.PortDaddyTest):
         self.assertRegex(self.daemon.pd("log", "--filter", "old"),
                          r"^\[[A-Z][a-z]{2} \d+ (\d{4} )?\d+:\d\d:\d\d\] CLAIM   old  ")
 
+    def claim_at_home(self):
+        """The port of shop:home: an entry says more where another program has a service's home."""
+        return self.daemon.claim("shop:home", "-p", str(harness.free_port()))
+
     def test_lines_look_as_in_the_tutorial(self):
-        port = self.daemon.service("shop:web")["port"]
-        self.assertRegex(self.daemon.pd("log", "--filter", "shop:web"),
-                         rf"^\[\d+:\d\d:\d\d\] CLAIM   shop:web          Port {port} assigned\n$")
+        port = self.claim_at_home()
+        self.assertRegex(self.daemon.pd("log", "--filter", "shop:home"),
+                         rf"^\[\d+:\d\d:\d\d\] CLAIM   shop:home         Port {port} assigned\n$")
 
     def test_who_did_it_is_in_the_json_and_shown_by_verbose(self):
-        entry = self.daemon.json("log", "--filter", "shop:web")["entries"][0]
+        self.claim_at_home()
+        entry = self.daemon.json("log", "--filter", "shop:home")["entries"][0]
         self.assertEqual((entry["uid"], entry["comm"]), (os.geteuid(), "pd"))
         self.assertGreater(entry["pid"], 1)
         self.assertTrue(entry["user"])
         self.assertIn(f"assigned  (by {entry['user']}: pd {entry['pid']})\n",
-                      self.daemon.pd("log", "-v", "--filter", "shop:web"))
+                      self.daemon.pd("log", "-v", "--filter", "shop:home"))
 
     def test_follow_takes_the_same_filters(self):
         stream = self.pd_stream("log", "-f", "--filter", "CLAIM,RELEASE", "--filter", "shop:n*")
