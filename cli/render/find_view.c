@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/outcome.h"
 #include "base/paths.h"
 #include "base/user.h"
 #include "cli/client/answer.h"
@@ -36,25 +35,14 @@ struct find_view {
 	size_t n_warnings;
 };
 
-static void fail_without_memory(void)
-{
-	fputs("pd: out of memory\n", stderr);
-	exit(outcome_row(OUTCOME_FAILED)->exit_code);
-}
-
 /* Two servers that split a port's families are two rows with one warning: said once. */
 static void keep_warning(struct find_view *v, const char *warning)
 {
-	char **grown;
-
 	if (!*warning || (v->n_warnings && !strcmp(warning, v->warnings[v->n_warnings - 1])))
 		return;
-	grown = reallocarray(v->warnings, v->n_warnings + 1, sizeof(*grown));
-	if (!grown)
-		return; /* the table stands without it */
-	v->warnings = grown;
-	grown[v->n_warnings] = strdup(warning);
-	v->n_warnings += grown[v->n_warnings] != NULL;
+	v->warnings =
+		render_must(reallocarray(v->warnings, v->n_warnings + 1, sizeof(*v->warnings)));
+	v->warnings[v->n_warnings++] = render_must(strdup(warning));
 }
 
 /* --- services --- */
@@ -105,17 +93,13 @@ static void add_service(struct find_view *v, struct json_object *service)
 
 void find_view_add_service(struct find_view *v, struct json_object *service)
 {
-	struct json_object **grown;
-
 	if (!*stranger(v, service)) {
 		add_service(v, service);
 		return;
 	}
-	grown = reallocarray(v->others, v->n_others + 1, sizeof(struct json_object *));
-	if (!grown)
-		fail_without_memory();
-	v->others = grown;
-	grown[v->n_others++] = json_object_get(service);
+	v->others =
+		render_must(reallocarray(v->others, v->n_others + 1, sizeof(struct json_object *)));
+	v->others[v->n_others++] = json_object_get(service);
 }
 
 void find_view_add_orphan(struct find_view *v, struct json_object *orphan)
@@ -242,11 +226,9 @@ static void set_narrow_columns(struct render_table *t, bool sockets, bool urls)
 
 struct find_view *find_view_new(bool sockets, bool urls)
 {
-	struct find_view *v = calloc(1, sizeof(*v));
+	struct find_view *v = render_must(calloc(1, sizeof(*v)));
 	uid_t uid = geteuid();
 
-	if (!v)
-		fail_without_memory();
 	paths_sudo_user(&uid);
 	snprintf(v->caller, sizeof(v->caller), "%s", user_name(uid));
 	v->urls = urls;

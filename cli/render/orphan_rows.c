@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/outcome.h"
 #include "cli/client/answer.h"
 #include "cli/render/render.h"
 
@@ -28,18 +27,9 @@ struct orphan_rows {
 	size_t n, size;
 };
 
-static void *must(void *p)
-{
-	if (!p) {
-		fputs("pd: out of memory\n", stderr);
-		exit(outcome_row(OUTCOME_FAILED)->exit_code);
-	}
-	return p;
-}
-
 struct orphan_rows *orphan_rows_new(void)
 {
-	return must(calloc(1, sizeof(struct orphan_rows)));
+	return render_must(calloc(1, sizeof(struct orphan_rows)));
 }
 
 void orphan_rows_free(struct orphan_rows *rows)
@@ -60,12 +50,12 @@ void orphan_rows_add(struct orphan_rows *rows, struct json_object *orphan, bool 
 
 	if (rows->n == rows->size) {
 		rows->size = rows->size ? 2 * rows->size : 64;
-		rows->orphans =
-			must(reallocarray(rows->orphans, rows->size, sizeof(*rows->orphans)));
+		rows->orphans = render_must(
+			reallocarray(rows->orphans, rows->size, sizeof(*rows->orphans)));
 	}
 	rows->orphans[rows->n++] = (struct orphan){
 		.row = json_object_get(orphan),
-		.holders = must(strdup(answer_pids(orphan, "pids", pids, sizeof(pids)))),
+		.holders = render_must(strdup(answer_pids(orphan, "pids", pids, sizeof(pids)))),
 		.port = (int)answer_int(orphan, "port"),
 		.own = own,
 		.udp = strcmp(answer_text(orphan, "proto"), "udp") == 0,

@@ -57,6 +57,8 @@ const char *render_cut(const char *text, int columns, char ret[static RENDER_CUT
 void render_long_text(const char *text);
 /* "pd: text" on stderr, escaped likewise: what is not a result. */
 void render_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What an allocation returned; without memory nothing sensible is left to be done, and pd ends. */
+void *render_must(void *allocated);
 
 /*
  * A line on stderr that the next one, or render_progress_end(), takes away again; nothing where

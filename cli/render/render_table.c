@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/render/render.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/render/fit.h"
 #include "cli/render/terminal.h"
 
-#define COLUMN_SEPARATOR "  "
-#define SEPARATOR_WIDTH	 2
-#define CHOICES_MAX	 8 /* columns that may be cut, or left out */
-#define WIDTH_MIN	 8 /* no column is cut to less */
 #define CELLS_FIRST	 256
 #define TEXT_FIRST_BYTES (16 * 1024)
 
@@ -23,84 +21,55 @@ struct cell {
 	enum render_tone tone;
 };
 
-struct column {
-	const char *heading;
-	int width; /* of the widest cell; what is left of it where the terminal is narrow */
-	int whole; /* the first of them, there */
-	bool right, optional, used, left_out;
-};
-
-/* Columns in the order in which something is done to them. */
-struct choice {
-	int column[CHOICES_MAX], least[CHOICES_MAX];
-	int n;
-};
-
 /* Cells are kept as text until all of them are there, and the width of each column is known. */
 struct render_table {
-	struct column *columns;
-	int n_columns;
+	const char *headings[FIT_COLUMNS_MAX];
+	bool right[FIT_COLUMNS_MAX];
+	struct fit fit;
 	struct cell *cells;
 	size_t n_cells, cells_size;
 	char *text;
 	size_t used, size;
-	struct choice flexible, droppable;
 };
-
-/* No memory for a table: nothing sensible is left to be done. */
-static void *must(void *p)
-{
-	if (!p) {
-		fputs("pd: out of memory\n", stderr);
-		exit(outcome_row(OUTCOME_FAILED)->exit_code);
-	}
-	return p;
-}
 
 struct render_table *render_table_new(const char *const *headings, int n_columns)
 {
-	struct render_table *t = must(calloc(1, sizeof(*t)));
+	struct render_table *t = render_must(calloc(1, sizeof(*t)));
 
-	t->columns = must(calloc((size_t)n_columns, sizeof(*t->columns)));
-	t->n_columns = n_columns;
-	for (int i = 0; i < n_columns; i++)
-		t->columns[i] = (struct column){ headings[i], (int)strlen(headings[i]) };
+	assert(n_columns <= FIT_COLUMNS_MAX);
+	t->fit.n_columns = n_columns;
+	for (int i = 0; i < n_columns; i++) {
+		t->headings[i] = headings[i];
+		t->fit.columns[i].width = (int)strlen(headings[i]);
+	}
 	return t;
-}
-
-static void choose(struct choice *choice, int column, int least)
-{
-	if (choice->n == CHOICES_MAX)
-		return;
-	choice->column[choice->n] = column;
-	choice->least[choice->n++] = least;
 }
 
 void render_table_flexible(struct render_table *t, int column, int least)
 {
-	choose(&t->flexible, column, least);
+	t->fit.flexible[t->fit.n_flexible++] = (struct fit_choice){ column, least };
 }
 
 void render_table_droppable(struct render_table *t, int column, enum render_drop when)
 {
-	choose(&t->droppable, column, (int)when);
+	t->fit.droppable[t->fit.n_droppable++] = (struct fit_choice){ column, (int)when };
 }
 
 void render_table_right(struct render_table *t, int column)
 {
-	t->columns[column].right = true;
+	t->right[column] = true;
 }
 
 void render_table_optional(struct render_table *t, int column)
 {
-	t->columns[column].optional = true;
+	t->fit.columns[column].hidden = true;
 }
 
 static void add_text(struct render_table *t, const char *text, size_t n)
 {
 	while (t->used + n + 1 > t->size) {
 		t->size = t->size ? 2 * t->size : TEXT_FIRST_BYTES;
-		t->text = must(realloc(t->text, t->size));
+		t->text = render_must(realloc(t->text, t->size));
 	}
 	memcpy(t->text + t->used, text, n);
 	t->text[t->used + n] = '\0';
@@ -111,7 +80,7 @@ static struct cell *new_cell(struct render_table *t)
 {
 	if (t->n_cells == t->cells_size) {
 		t->cells_size = t->cells_size ? 2 * t->cells_size : CELLS_FIRST;
-		t->cells = must(reallocarray(t->cells, t->cells_size, sizeof(*t->cells)));
+		t->cells = render_must(reallocarray(t->cells, t->cells_size, sizeof(*t->cells)));
 	}
 	return &t->cells[t->n_cells++];
 }
@@ -119,10 +88,10 @@ static struct cell *new_cell(struct render_table *t)
 /* `text` is fit for the terminal. */
 static void add_cell(struct render_table *t, enum render_tone tone, const char *text)
 {
-	struct column *column = &t->columns[t->n_cells % (size_t)t->n_columns];
+	struct fit_column *column = &t->fit.columns[t->n_cells % (size_t)t->fit.n_columns];
 	struct cell *cell = new_cell(t);
 
-	column->used |= *text != '\0';
+	column->hidden &= !*text;
 	if (!*text)
 		text = "-";
 	*cell = (struct cell){ .at = t->used, .length = (int)strlen(text), .tone = tone };
@@ -160,22 +129,26 @@ void render_table_text(struct render_table *t, enum render_tone tone, const char
 		render_table_cell(t, tone, "%s", text);
 }
 
-/* --- printing -------------------------------------------------------------------------------- */
-
-static bool is_shown(const struct column *column)
+static void cut_column(struct render_table *t, int column)
 {
-	return !column->left_out && (!column->optional || column->used);
-}
+	size_t step = (size_t)t->fit.n_columns, n = t->n_cells / step;
+	_cleanup_free_ const char **texts = render_must(calloc(n + 1, sizeof(*texts)));
+	_cleanup_free_ char **shown = render_must(calloc(n + 1, sizeof(*shown)));
 
-/* Columns that the widest line fills. */
-static int table_width(const struct render_table *t)
-{
-	int width = -SEPARATOR_WIDTH;
+	for (size_t i = 0; i < n; i++)
+		texts[i] = t->text + t->cells[i * step + (size_t)column].at;
+	fit_texts(texts, n, t->fit.columns[column].width, shown);
+	for (size_t i = 0; i < n; i++) {
+		struct cell *cell = &t->cells[i * step + (size_t)column];
 
-	for (int i = 0; i < t->n_columns; i++)
-		if (is_shown(&t->columns[i]))
-			width += SEPARATOR_WIDTH + t->columns[i].width;
-	return width;
+		if (!shown[i])
+			continue;
+		cell->at = t->used;
+		cell->length = (int)strlen(shown[i]);
+		cell->width = terminal_width(shown[i], shown[i] + cell->length);
+		add_text(t, shown[i], (size_t)cell->length);
+		free(shown[i]);
+	}
 }
 
 static void print_rule(int width)
@@ -192,220 +165,52 @@ static void print_spaces(int n)
 }
 
 /* `last`: no cell follows on the line that it would have to be filled up for. */
-static void print_cell(const struct column *column, const char *text, int width,
+static void print_cell(const struct render_table *t, int column, const char *text, int width,
 		       enum render_tone tone, bool last)
 {
 	const char *start = terminal_tone_start(tone);
-	int spaces = column->width - width;
+	int spaces = t->fit.columns[column].width - width;
 
 	if (start)
 		fputs(start, stdout);
-	if (column->right)
+	if (t->right[column])
 		print_spaces(spaces);
 	fputs(text, stdout);
-	if (!column->right && !last)
+	if (!t->right[column] && !last)
 		print_spaces(spaces);
 	if (start)
 		fputs(TERMINAL_TONE_END, stdout);
-	if (!last)
-		fputs(COLUMN_SEPARATOR, stdout);
+	fputs(last ? "\n" : FIT_SEPARATOR, stdout);
 }
-
-static int last_shown(const struct render_table *t)
-{
-	int last = t->n_columns - 1;
-
-	while (last > 0 && !is_shown(&t->columns[last]))
-		last--;
-	return last;
-}
-
-/* --- where the terminal is too narrow -------------------------------------------------------- */
-
-/* A cell that is cut, beside the text that it was. */
-struct cut_cell {
-	struct cell *cell, whole;
-	const struct render_table *t;
-};
-
-static const char *text_of(const struct render_table *t, const struct cell *cell)
-{
-	return t->text + cell->at;
-}
-
-/* The first columns of a text, then from another place on what fits; marks where some is missing.
- */
-static void cut_cell(struct render_table *t, const struct cut_cell *cut, int width, int head,
-		     int from)
-{
-	const char *mark = render_either("…", "...");
-	const struct cell *whole = &cut->whole;
-	const char *text = text_of(t, whole), *end = text + whole->length, *tail;
-	int mark_width = render_width(mark), room = width - head - mark_width;
-	char shown[TERMINAL_TEXT_MAX_BYTES];
-	bool to_the_end = from + room >= whole->width;
-	int n;
-
-	if (to_the_end)
-		from = whole->width - room;
-	else
-		room -= mark_width;
-	tail = text + terminal_skip(text, end, from);
-	n = snprintf(shown, sizeof(shown), "%.*s%s%.*s%s", (int)terminal_fit(text, end, head), text,
-		     mark, (int)terminal_fit(tail, end, room), tail, to_the_end ? "" : mark);
-	*cut->cell = (struct cell){ .at = t->used, .length = n, .tone = whole->tone };
-	cut->cell->width = terminal_width(shown, shown + n);
-	add_text(t, shown, (size_t)n);
-}
-
-static int by_shown_text(const void *left, const void *right)
-{
-	const struct cut_cell *a = left, *b = right;
-	int r = strcmp(text_of(a->t, a->cell), text_of(b->t, b->cell));
-
-	return r ? r : strcmp(text_of(a->t, &a->whole), text_of(b->t, &b->whole));
-}
-
-/* Bytes that both begin with; the whole of it where they are the same. */
-static int common_bytes(const struct cut_cell *a, const struct cut_cell *b)
-{
-	const char *x = text_of(a->t, &a->whole), *y = text_of(b->t, &b->whole);
-	int n = 0;
-
-	while (x[n] && x[n] == y[n])
-		n++;
-	return n;
-}
-
-static bool look_alike(const struct cut_cell *a, const struct cut_cell *b)
-{
-	return strcmp(text_of(a->t, a->cell), text_of(b->t, b->cell)) == 0 &&
-	       strcmp(text_of(a->t, &a->whole), text_of(b->t, &b->whole)) != 0;
-}
-
-/* Where cuts[i] differs from the most similar one of those that look as it does; 0 = none does. */
-static int differs_at(const struct cut_cell *cuts, size_t n, size_t i)
-{
-	const char *text = text_of(cuts[i].t, &cuts[i].whole);
-	int before = i > 0 && look_alike(&cuts[i], &cuts[i - 1])
-			     ? common_bytes(&cuts[i], &cuts[i - 1])
-			     : 0;
-	int after = i + 1 < n && look_alike(&cuts[i], &cuts[i + 1])
-			    ? common_bytes(&cuts[i], &cuts[i + 1])
-			    : 0;
-
-	return terminal_width(text, text + (before > after ? before : after));
-}
-
-/*
- * Two texts that differ are never shown alike: in place of their ends they show where they differ,
- * and what even that does not tell apart is shown whole.
- */
-static void tell_apart(struct render_table *t, struct cut_cell *cuts, size_t n, int width)
-{
-	_cleanup_free_ int *at = must(calloc(n, sizeof(*at)));
-
-	qsort(cuts, n, sizeof(*cuts), by_shown_text);
-	for (size_t i = 0; i < n; i++)
-		at[i] = differs_at(cuts, n, i);
-	for (size_t i = 0; i < n; i++)
-		if (at[i])
-			cut_cell(t, &cuts[i], width, width / 4, at[i] - 1);
-	qsort(cuts, n, sizeof(*cuts), by_shown_text);
-	for (size_t i = 0; i < n; i++)
-		at[i] = differs_at(cuts, n, i);
-	for (size_t i = 0; i < n; i++)
-		if (at[i])
-			*cuts[i].cell = cuts[i].whole;
-}
-
-/* From the middle, for a name's beginning and its end say most. */
-static void cut_column(struct render_table *t, int column)
-{
-	_cleanup_free_ struct cut_cell *cuts =
-		must(calloc(t->n_cells / (size_t)t->n_columns + 1, sizeof(*cuts)));
-	int width = t->columns[column].width;
-	size_t n = 0;
-
-	for (size_t i = (size_t)column; i < t->n_cells; i += (size_t)t->n_columns)
-		if (t->cells[i].width > width)
-			cuts[n++] = (struct cut_cell){ &t->cells[i], t->cells[i], t };
-	for (size_t i = 0; i < n; i++)
-		cut_cell(t, &cuts[i], width, width / 2, cuts[i].whole.width);
-	if (n)
-		tell_apart(t, cuts, n, width);
-}
-
-/* Takes what is too much from the columns that may be cut.  True when it fits then. */
-static bool narrow(struct render_table *t, int columns, bool to_the_least)
-{
-	for (int i = 0; i < t->flexible.n; i++)
-		t->columns[t->flexible.column[i]].width = t->columns[t->flexible.column[i]].whole;
-	for (int i = 0; i < t->flexible.n; i++) {
-		struct column *column = &t->columns[t->flexible.column[i]];
-		int least = to_the_least ? t->flexible.least[i] : WIDTH_MIN;
-		int excess = table_width(t) - columns, spare = column->width - least;
-
-		if (excess > 0 && spare > 0)
-			column->width -= excess < spare ? excess : spare;
-	}
-	return table_width(t) <= columns;
-}
-
-/* One column after the other, for as long as the rest does not fit. */
-static bool leave_out(struct render_table *t, int columns, enum render_drop when)
-{
-	bool to_the_least = when == RENDER_DROP_EARLY, fits = narrow(t, columns, to_the_least);
-
-	for (int i = 0; !fits && i < t->droppable.n; i++) {
-		if (t->droppable.least[i] != (int)when)
-			continue;
-		t->columns[t->droppable.column[i]].left_out = true;
-		fits = narrow(t, columns, to_the_least);
-	}
-	return fits;
-}
-
-static void fit_into(struct render_table *t, int columns)
-{
-	for (int i = 0; i < t->n_columns; i++)
-		t->columns[i].whole = t->columns[i].width;
-	if (!leave_out(t, columns, RENDER_DROP_EARLY))
-		leave_out(t, columns, RENDER_DROP_LATE);
-	for (int i = 0; i < t->flexible.n; i++)
-		cut_column(t, t->flexible.column[i]);
-}
-
-/* --------------------------------------------------------------------------------------------- */
 
 static void print_all(const struct render_table *t)
 {
-	int last = last_shown(t);
+	const struct fit_column *columns = t->fit.columns;
+	int n = t->fit.n_columns, last = n - 1;
 
+	while (last > 0 && columns[last].hidden)
+		last--;
 	for (int i = 0; i <= last; i++)
-		if (is_shown(&t->columns[i]))
-			print_cell(&t->columns[i], t->columns[i].heading,
-				   (int)strlen(t->columns[i].heading), TONE_PLAIN, i == last);
-	putchar('\n');
-	print_rule(table_width(t));
-	for (size_t at = 0; at + (size_t)t->n_columns <= t->n_cells; at += (size_t)t->n_columns) {
-		for (int i = 0; i <= last; i++) {
-			const struct cell *cell = &t->cells[at + (size_t)i];
-
-			if (is_shown(&t->columns[i]))
-				print_cell(&t->columns[i], t->text + cell->at, cell->width,
-					   cell->tone, i == last);
-		}
-		putchar('\n');
-	}
+		if (!columns[i].hidden)
+			print_cell(t, i, t->headings[i], (int)strlen(t->headings[i]), TONE_PLAIN,
+				   i == last);
+	print_rule(fit_width(&t->fit));
+	for (const struct cell *row = t->cells; row + n <= t->cells + t->n_cells; row += n)
+		for (int i = 0; i <= last; i++)
+			if (!columns[i].hidden)
+				print_cell(t, i, t->text + row[i].at, row[i].width, row[i].tone,
+					   i == last);
 }
 
 void render_table_print(struct render_table *t)
 {
 	int columns = render_columns();
 
-	if (columns && table_width(t) > columns)
-		fit_into(t, columns);
+	if (columns && fit_width(&t->fit) > columns) {
+		fit_into(&t->fit, columns);
+		for (int i = 0; i < t->fit.n_flexible; i++)
+			cut_column(t, t->fit.flexible[i].column);
+	}
 	print_all(t);
 	render_table_free(t);
 }
@@ -414,7 +219,6 @@ void render_table_free(struct render_table *t)
 {
 	if (!t)
 		return;
-	free(t->columns);
 	free(t->cells);
 	free(t->text);
 	free(t);

@@ -72,6 +72,15 @@ void render_note(const char *format, ...)
 
 static bool in_progress;
 
+void *render_must(void *allocated)
+{
+	if (!allocated) {
+		fputs("pd: out of memory\n", stderr);
+		exit(outcome_row(OUTCOME_FAILED)->exit_code);
+	}
+	return allocated;
+}
+
 void render_progress(const char *format, ...)
 {
 	char text[TERMINAL_TEXT_MAX_BYTES];
