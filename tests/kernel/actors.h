@@ -10,25 +10,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/procfs.h"
 #include "bpf/abi.h"
 #include "sentinel/sentinel.h"
+#include "testing.h"
 
 /* A question to the kernel (base/kernel_source.h): ASK(sentinel, look, &look). */
 #define ASK(sentinel, question, ...)                                                             \
@@ -145,6 +136,14 @@ static inline int stop_watching(void **state)
 	free(w);
 	return 0;
 }
+
+/* One watcher for all tests; each begins without events. */
+#define WATCHING_TEST_MAIN(setup, teardown)                                                \
+	int main(void)                                                                     \
+	{                                                                                  \
+		set_up_each_test(forget_events, NULL);                                     \
+		return cmocka_run_group_tests_name(__BASE_FILE__, tests, setup, teardown); \
+	}
 
 /* --- the acting side --- */
 

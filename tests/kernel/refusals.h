@@ -28,10 +28,11 @@ static inline void assert_listens(const struct event *e, uint64_t cookie)
 }
 
 /* Runs a child to where it told, and gives its refusal. */
-static inline const struct event *refusal_of(void **state, struct child *child, struct told *ret)
+static inline const struct event *refusal_of(struct watcher *w, struct child *child,
+					     struct told *ret)
 {
 	*ret = hear_well(child);
-	return await_event(*state, EVENT_FAIL, child->pid);
+	return await_event(w, EVENT_FAIL, child->pid);
 }
 
 #endif

@@ -19,13 +19,13 @@
 
 /* --- descriptors ----------------------------------------------------------------------------- */
 
-static void ordinary_descriptor_is_no_file_ref_and_complete(void **state)
+TEST_WITH(ordinary_descriptor_is_no_file_ref_and_complete, struct asker *a)
 {
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	struct file_ref file_ref;
 
-	find_file_ref(*state, told.port, &file_ref);
+	find_file_ref(a, told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_NONE);
 	assert_int_equal(file_ref.process.pid, 0);
 	assert_int_equal(file_ref.descriptors, 1);
@@ -53,11 +53,10 @@ static int stop_at_once(size_t owner, const struct process_id *id, int fd, void 
 	return -ECANCELED;
 }
 
-static void descriptors_of_an_owner_are_visited(void **state)
+TEST_WITH(descriptors_of_an_owner_are_visited, struct asker *a)
 {
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
-	struct asker *a = *state;
 	struct inventory *proc_only = NULL;
 	struct descriptors by_kernel = { 0 }, by_proc = { 0 };
 	struct bind_table table;
@@ -99,12 +98,12 @@ static int run_sender(struct act *act)
 	return 0;
 }
 
-static void message_that_nobody_received_is_named_with_its_receiver(void **state)
+TEST_WITH(message_that_nobody_received_is_named_with_its_receiver, struct asker *a)
 {
 	struct child child = start_child(run_sender);
 	struct told told = hear_well(&child);
 
-	assert_only_file_ref(*state, told.port, FILE_REF_IN_FLIGHT, child.pid);
+	assert_only_file_ref(a, told.port, FILE_REF_IN_FLIGHT, child.pid);
 	end_child(&child);
 }
 
@@ -129,13 +128,13 @@ static int run_sender_of_many(struct act *act)
 	return 0;
 }
 
-static void every_copy_in_every_message_counts_once(void **state)
+TEST_WITH(every_copy_in_every_message_counts_once, struct asker *a)
 {
 	struct child child = start_child(run_sender_of_many);
 	struct told told = hear_well(&child);
 	struct file_ref file_ref;
 
-	find_file_ref(*state, told.port, &file_ref);
+	find_file_ref(a, told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT);
 	assert_int_equal(file_ref.references, 3);
 	assert_true(file_ref.complete);
@@ -162,16 +161,16 @@ static int run_sender_in_a_message(struct act *act)
 	return 0;
 }
 
-static void message_in_a_socket_that_is_itself_in_flight_is_nobodys(void **state)
+TEST_WITH(message_in_a_socket_that_is_itself_in_flight_is_nobodys, struct asker *a)
 {
 	struct child child;
 	struct told told;
 	struct file_ref file_ref;
 
-	need_probe(*state, "queued");
+	need_probe(a, "queued");
 	child = start_child(run_sender_in_a_message);
 	told = hear_well(&child);
-	find_file_ref(*state, told.port, &file_ref);
+	find_file_ref(a, told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT);
 	assert_int_equal(file_ref.process.pid, 0);
 	assert_int_equal(file_ref.references, 1);
@@ -200,13 +199,13 @@ static int run_receiver(struct act *act)
 	return 0;
 }
 
-static void message_that_was_received_is_a_descriptor_again(void **state)
+TEST_WITH(message_that_was_received_is_a_descriptor_again, struct asker *a)
 {
 	struct child child = start_child(run_receiver);
 	struct told told = hear_well(&child);
 	struct file_ref file_ref;
 
-	find_file_ref(*state, told.port, &file_ref);
+	find_file_ref(a, told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_NONE);
 	assert_int_equal(file_ref.descriptors, 1);
 	assert_true(file_ref.complete);
@@ -227,16 +226,16 @@ static int run_mapper(struct act *act)
 	return 0;
 }
 
-static void mapping_of_a_closed_socket_is_named(void **state)
+TEST_WITH(mapping_of_a_closed_socket_is_named, struct asker *a)
 {
 	struct child child;
 	struct told told;
 
-	need_probe(*state, "mapped");
+	need_probe(a, "mapped");
 	child = start_child(run_mapper);
 	told = hear(&child);
 	need(&child, told.error, "mapping of a TCP socket");
-	assert_only_file_ref(*state, told.port, FILE_REF_MMAP, child.pid);
+	assert_only_file_ref(a, told.port, FILE_REF_MMAP, child.pid);
 	end_child(&child);
 }
 
@@ -255,9 +254,9 @@ static int run_registered(struct act *act)
 	return 0;
 }
 
-static void file_registered_with_a_ring_is_named(void **state)
+TEST_WITH(file_registered_with_a_ring_is_named, struct asker *a)
 {
-	assert_child_is_named(*state, run_registered, "io_uring", FILE_REF_IO_URING_FILE);
+	assert_child_is_named(a, run_registered, "io_uring", FILE_REF_IO_URING_FILE);
 }
 
 static int run_accept_request(struct act *act)
@@ -273,9 +272,9 @@ static int run_accept_request(struct act *act)
 	return 0;
 }
 
-static void pending_request_of_a_ring_is_named(void **state)
+TEST_WITH(pending_request_of_a_ring_is_named, struct asker *a)
 {
-	assert_child_is_named(*state, run_accept_request, "io_uring", FILE_REF_IO_URING_REQUEST);
+	assert_child_is_named(a, run_accept_request, "io_uring", FILE_REF_IO_URING_REQUEST);
 }
 
 static int run_request_on_registered(struct act *act)
@@ -292,10 +291,9 @@ static int run_request_on_registered(struct act *act)
 	return 0;
 }
 
-static void request_on_a_registered_file_counts_the_file_only(void **state)
+TEST_WITH(request_on_a_registered_file_counts_the_file_only, struct asker *a)
 {
-	assert_child_is_named(*state, run_request_on_registered, "io_uring",
-			      FILE_REF_IO_URING_FILE);
+	assert_child_is_named(a, run_request_on_registered, "io_uring", FILE_REF_IO_URING_FILE);
 }
 
 /* --- calls and threads ----------------------------------------------------------------------- */
@@ -347,20 +345,20 @@ static int run_blocked_accept(struct act *act)
 	_exit(0);
 }
 
-static void call_that_sleeps_on_a_closed_descriptor_is_named(void **state)
+TEST_WITH(call_that_sleeps_on_a_closed_descriptor_is_named, struct asker *a)
 {
 	struct child child = start_child(run_blocked_accept);
 	struct told told = hear_well(&child);
 	struct bind_owner owner;
 	struct file_ref file_ref;
 
-	owner = find_file_ref(*state, told.port, &file_ref);
+	owner = find_file_ref(a, told.port, &file_ref);
 	assert_int_equal(owner.sleeper, child.pid);
 	assert_int_equal(file_ref.kind, FILE_REF_SYSCALL);
 	assert_process(&file_ref, child.pid);
 	assert_int_equal(file_ref.descriptors, 0);
 	assert_true(file_ref.complete);
-	assert_int_equal(count_holders(*state, told.port), 0);
+	assert_int_equal(count_holders(a, told.port), 0);
 	end_child(&child);
 }
 
@@ -407,21 +405,21 @@ static bool is_private_when_verified(struct asker *a, uint16_t port)
 	return false;
 }
 
-static void descriptor_private_to_a_thread_is_named(void **state)
+TEST_WITH(descriptor_private_to_a_thread_is_named, struct asker *a)
 {
 	struct child child = start_child(run_private_table);
 	struct told told = hear_well(&child);
 	struct file_ref file_ref;
 
-	find_file_ref(*state, told.port, &file_ref);
+	find_file_ref(a, told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_THREAD);
 	assert_process(&file_ref, child.pid);
 	assert_int_equal(file_ref.descriptors, 1);
 	assert_int_equal(file_ref.references, 0);
 	assert_true(file_ref.complete);
-	assert_int_equal(count_holders(*state, told.port), 1);
-	assert_true(first_holder(*state, told.port)->private_only);
-	assert_true(is_private_when_verified(*state, told.port));
+	assert_int_equal(count_holders(a, told.port), 1);
+	assert_true(first_holder(a, told.port)->private_only);
+	assert_true(is_private_when_verified(a, told.port));
 	end_child(&child);
 }
 
@@ -471,7 +469,7 @@ static void await_zombie(pid_t pid)
 	assert_int_equal(procfs_state(&id), 'Z');
 }
 
-static void process_whose_main_thread_has_exited_is_named(void **state)
+TEST_WITH(process_whose_main_thread_has_exited_is_named, struct asker *a)
 {
 	struct child child = start_child(run_leaderless);
 	struct told told = hear_well(&child);
@@ -479,14 +477,13 @@ static void process_whose_main_thread_has_exited_is_named(void **state)
 	struct file_ref file_ref;
 
 	await_zombie(child.pid);
-	find_file_ref(*state, told.port, &file_ref);
+	find_file_ref(a, told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_ZOMBIE_LEADER);
 	assert_int_equal(file_ref.process.pid, child.pid);
 	assert_int_equal(file_ref.descriptors, 1); /* three threads, one table */
 	assert_true(file_ref.complete);
-	assert_int_equal(count_holders(*state, told.port), 1);
-	assert_int_equal(
-		inventory_by_port(((struct asker *)*state)->inventory, 0, told.port, &row, 1), 1);
+	assert_int_equal(count_holders(a, told.port), 1);
+	assert_int_equal(inventory_by_port(a->inventory, 0, told.port, &row, 1), 1);
 	assert_int_equal(row->holders[0].fd_count, 1);
 	assert_false(row->holders[0].private_only);
 	assert_true(row->complete);
@@ -508,9 +505,8 @@ static int drop_everything(void)
 	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
 
-static void file_refs_of_others_are_found_without_any_capability(void **state)
+TEST_WITH(file_refs_of_others_are_found_without_any_capability, struct asker *a)
 {
-	struct asker *a = *state;
 	struct child child = start_child(run_sender);
 	struct told told = hear_well(&child);
 	struct bind_table table;
@@ -551,9 +547,8 @@ static int run_everything(struct act *act)
 	return 0;
 }
 
-static void row_is_complete_when_file_refs_explain_the_rest(void **state)
+TEST_WITH(row_is_complete_when_file_refs_explain_the_rest, struct asker *a)
 {
-	struct asker *a = *state;
 	struct child child = start_child(run_everything);
 	struct told told = hear(&child);
 	const struct socket_row *row;
@@ -600,9 +595,8 @@ static int run_many(struct act *act)
 	return 0;
 }
 
-static void more_owners_than_one_pass_takes_are_all_looked_for(void **state)
+TEST_WITH(more_owners_than_one_pass_takes_are_all_looked_for, struct asker *a)
 {
-	struct asker *a = *state;
 	struct child child = start_child(run_many);
 	struct told told = hear_well(&child);
 	struct file_ref file_refs[MANY_OWNERS];
@@ -625,26 +619,4 @@ static void more_owners_than_one_pass_takes_are_all_looked_for(void **state)
 	end_child(&child);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ordinary_descriptor_is_no_file_ref_and_complete),
-		cmocka_unit_test(descriptors_of_an_owner_are_visited),
-		cmocka_unit_test(message_that_nobody_received_is_named_with_its_receiver),
-		cmocka_unit_test(every_copy_in_every_message_counts_once),
-		cmocka_unit_test(message_in_a_socket_that_is_itself_in_flight_is_nobodys),
-		cmocka_unit_test(message_that_was_received_is_a_descriptor_again),
-		cmocka_unit_test(mapping_of_a_closed_socket_is_named),
-		cmocka_unit_test(file_registered_with_a_ring_is_named),
-		cmocka_unit_test(pending_request_of_a_ring_is_named),
-		cmocka_unit_test(request_on_a_registered_file_counts_the_file_only),
-		cmocka_unit_test(call_that_sleeps_on_a_closed_descriptor_is_named),
-		cmocka_unit_test(descriptor_private_to_a_thread_is_named),
-		cmocka_unit_test(process_whose_main_thread_has_exited_is_named),
-		cmocka_unit_test(file_refs_of_others_are_found_without_any_capability),
-		cmocka_unit_test(row_is_complete_when_file_refs_explain_the_rest),
-		cmocka_unit_test(more_owners_than_one_pass_takes_are_all_looked_for),
-	};
-
-	return cmocka_run_group_tests_name("file_refs", tests, start_asking, stop_asking);
-}
+TEST_MAIN(start_asking, stop_asking)

@@ -402,7 +402,7 @@ static void enter_network(void)
 	assert_int_equal(system(setup), 0);
 }
 
-static void oracle_and_kernel_agree(void **state)
+TEST(oracle_and_kernel_agree)
 {
 	const char *given = getenv("PD_SITUATIONS");
 	unsigned n = given ? (unsigned)strtoul(given, NULL, 10) : SITUATIONS, compared, wrong;
@@ -427,11 +427,4 @@ static int end(void **state)
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(oracle_and_kernel_agree),
-	};
-
-	return cmocka_run_group_tests_name("oracle", tests, start, end);
-}
+TEST_MAIN(start, end)

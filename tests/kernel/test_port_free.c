@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether a port is free: the walk of the kernel's bind table says what sock_diag says. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
-
 #include "kernel/asker.h"
+#include "testing.h"
 #include "unit/inventory/netns.h"
 
 #define PORT 3000
@@ -60,29 +54,30 @@ static bool both_say_free(const struct asker *a, uint16_t port)
 	return walked;
 }
 
-static void port_without_a_socket_is_free(void **state)
+TEST_WITH(port_without_a_socket_is_free, struct asker *a)
 {
-	assert_true(both_say_free(*state, PORT));
+	assert_true(both_say_free(a, PORT));
 }
 
-static void socket_takes_the_port_until_it_closes(void **state, int family, int type, int flags)
+static void socket_takes_the_port_until_it_closes(const struct asker *a, int family, int type,
+						  int flags)
 {
 	hold(family, type, PORT, flags);
-	assert_false(both_say_free(*state, PORT));
-	let_go(state);
-	assert_true(both_say_free(*state, PORT));
+	assert_false(both_say_free(a, PORT));
+	let_go(NULL);
+	assert_true(both_say_free(a, PORT));
 }
 
-static void listener_takes_the_port_until_it_closes(void **state)
+TEST_WITH(listener_takes_the_port_until_it_closes, struct asker *a)
 {
-	socket_takes_the_port_until_it_closes(state, AF_INET, SOCK_STREAM, NETNS_LISTEN);
-	socket_takes_the_port_until_it_closes(state, AF_INET6, SOCK_STREAM, NETNS_LISTEN);
+	socket_takes_the_port_until_it_closes(a, AF_INET, SOCK_STREAM, NETNS_LISTEN);
+	socket_takes_the_port_until_it_closes(a, AF_INET6, SOCK_STREAM, NETNS_LISTEN);
 }
 
-static void udp_socket_takes_the_port_until_it_closes(void **state)
+TEST_WITH(udp_socket_takes_the_port_until_it_closes, struct asker *a)
 {
-	socket_takes_the_port_until_it_closes(state, AF_INET, SOCK_DGRAM, 0);
-	socket_takes_the_port_until_it_closes(state, AF_INET6, SOCK_DGRAM, 0);
+	socket_takes_the_port_until_it_closes(a, AF_INET, SOCK_DGRAM, 0);
+	socket_takes_the_port_until_it_closes(a, AF_INET6, SOCK_DGRAM, 0);
 }
 
 /* 91051f003948 ("tcp: Dump bound-only sockets in inet_diag.", 6.8): before, only the walk can. */
@@ -98,7 +93,7 @@ static bool sock_diag_lists_bound_sockets(void)
 	return listed;
 }
 
-static void socket_that_is_merely_bound_takes_the_port_until_it_closes(void **state)
+TEST_WITH(socket_that_is_merely_bound_takes_the_port_until_it_closes, struct asker *a)
 {
 	static const struct {
 		int family, flags;
@@ -107,14 +102,14 @@ static void socket_that_is_merely_bound_takes_the_port_until_it_closes(void **st
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		hold(kinds[i].family, SOCK_STREAM, PORT, kinds[i].flags);
-		assert_false(walk_says_free(*state, PORT));
+		assert_false(walk_says_free(a, PORT));
 		assert_int_equal(sock_diag_says_free(PORT), !listed);
-		let_go(state);
-		assert_true(both_say_free(*state, PORT));
+		let_go(NULL);
+		assert_true(both_say_free(a, PORT));
 	}
 }
 
-static void accepted_connection_takes_the_port_after_its_listener(void **state)
+TEST_WITH(accepted_connection_takes_the_port_after_its_listener, struct asker *a)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT + 1) };
 	_cleanup_close_ int client = socket(AF_INET, SOCK_STREAM, 0), server = -1;
@@ -124,16 +119,16 @@ static void accepted_connection_takes_the_port_after_its_listener(void **state)
 	assert_int_equal(connect(client, (struct sockaddr *)&to, sizeof(to)), 0);
 	server = accept(held, NULL, NULL);
 	assert_true(server >= 0);
-	let_go(state);
-	assert_false(both_say_free(*state, PORT + 1));
+	let_go(NULL);
+	assert_false(both_say_free(a, PORT + 1));
 }
 
-static void time_wait_does_not_take_the_port(void **state)
+TEST_WITH(time_wait_does_not_take_the_port, struct asker *a)
 {
 	time_t deadline = time(NULL) + 10;
 
 	assert_int_equal(netns_make_time_wait(PORT), 0);
-	while (!both_say_free(*state, PORT))
+	while (!both_say_free(a, PORT))
 		assert_true(time(NULL) < deadline);
 }
 
@@ -144,15 +139,6 @@ static int start_in_a_namespace(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_teardown(name, let_go)
-	const struct CMUnitTest tests[] = {
-		TEST(port_without_a_socket_is_free),
-		TEST(listener_takes_the_port_until_it_closes),
-		TEST(udp_socket_takes_the_port_until_it_closes),
-		TEST(socket_that_is_merely_bound_takes_the_port_until_it_closes),
-		TEST(accepted_connection_takes_the_port_after_its_listener),
-		TEST(time_wait_does_not_take_the_port),
-	};
-
-	return cmocka_run_group_tests_name("port free", tests, start_in_a_namespace, stop_asking);
+	set_up_each_test(NULL, let_go);
+	return cmocka_run_group_tests_name(__BASE_FILE__, tests, start_in_a_namespace, stop_asking);
 }

@@ -42,11 +42,11 @@ static struct process_arguments arguments_of(const struct child *child)
 	return arguments;
 }
 
-static void refusal_has_the_callers_command_line_as_proc_has_it(void **state)
+TEST_WITH(refusal_has_the_callers_command_line_as_proc_has_it, struct watcher *w)
 {
 	struct child child = start_child(run_refused);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 	struct process_arguments proc = arguments_of(&child);
 
 	assert_int_not_equal(proc.bytes, 0);
@@ -67,11 +67,12 @@ static int run_program(struct act *act)
 }
 
 /* The arguments of its refusal; the child is there. */
-static struct process_arguments start_program(void **state, struct child *ret, const char *with)
+static struct process_arguments start_program(struct watcher *w, struct child *ret,
+					      const char *with)
 {
 	argument = with;
 	*ret = start_child(run_program);
-	return await_event(*state, EVENT_FAIL, ret->pid)->arguments;
+	return await_event(w, EVENT_FAIL, ret->pid)->arguments;
 }
 
 static void end_program(struct child *child)
@@ -80,13 +81,13 @@ static void end_program(struct child *child)
 	end_child(child);
 }
 
-static struct process_arguments refused_with_argument(void **state, const char *text)
+static struct process_arguments refused_with_argument(struct watcher *w, const char *text)
 {
 	struct child child;
 	struct process_arguments then, proc;
 
 	name = REFUSED;
-	then = start_program(state, &child, text);
+	then = start_program(w, &child, text);
 	proc = arguments_of(&child);
 	end_program(&child);
 	assert_int_equal(then.bytes, proc.bytes);
@@ -94,7 +95,7 @@ static struct process_arguments refused_with_argument(void **state, const char *
 	return then;
 }
 
-static void command_lines_of_any_length_agree_with_proc(void **state)
+TEST_WITH(command_lines_of_any_length_agree_with_proc, struct watcher *w)
 {
 	char text[LONG_BYTES + 1];
 
@@ -103,17 +104,17 @@ static void command_lines_of_any_length_agree_with_proc(void **state)
 		size_t bytes = sizeof(REFUSED) + n + 1;
 
 		text[n] = '\0';
-		assert_int_equal(refused_with_argument(state, text).bytes,
+		assert_int_equal(refused_with_argument(w, text).bytes,
 				 bytes < ABI_ARGUMENTS_MAX ? bytes : ABI_ARGUMENTS_MAX);
 		text[n] = 'x';
 	}
 }
 
-static void command_lines_that_differ_are_told_apart(void **state)
+TEST_WITH(command_lines_that_differ_are_told_apart, struct watcher *w)
 {
-	struct process_arguments one = refused_with_argument(state, "3000");
-	struct process_arguments same = refused_with_argument(state, "3000");
-	struct process_arguments other = refused_with_argument(state, "3001");
+	struct process_arguments one = refused_with_argument(w, "3000");
+	struct process_arguments same = refused_with_argument(w, "3000");
+	struct process_arguments other = refused_with_argument(w, "3001");
 
 	assert_int_equal(one.bytes, other.bytes);
 	assert_int_equal(one.hash, same.hash);
@@ -143,7 +144,7 @@ static int hide_arguments(void)
 	return mprotect((void *)first, page, PROT_NONE) < 0 ? -errno : 0;
 }
 
-static void command_line_that_cannot_be_read_is_not_known(void **state)
+TEST_WITH(command_line_that_cannot_be_read_is_not_known, struct watcher *w)
 {
 	char text[LONG_BYTES + 1];
 	struct process_arguments then;
@@ -154,7 +155,7 @@ static void command_line_that_cannot_be_read_is_not_known(void **state)
 	memset(text, 'x', LONG_BYTES);
 	text[LONG_BYTES] = '\0';
 	name = HIDDEN;
-	then = start_program(state, &child, text);
+	then = start_program(w, &child, text);
 	end_program(&child);
 	assert_int_equal(then.bytes, 0);
 }
@@ -165,12 +166,12 @@ static int run_titled(struct act *act)
 	return run_refused(act);
 }
 
-static void title_that_ran_over_the_end_is_not_taken_for_a_command_line(void **state)
+TEST_WITH(title_that_ran_over_the_end_is_not_taken_for_a_command_line, struct watcher *w)
 {
 	struct child child = start_child(run_titled);
 	struct told told;
 
-	assert_int_equal(refusal_of(state, &child, &told)->arguments.bytes, 0);
+	assert_int_equal(refusal_of(w, &child, &told)->arguments.bytes, 0);
 	end_child(&child);
 }
 
@@ -184,11 +185,11 @@ static int run_bound_twice(struct act *act)
 	return 0;
 }
 
-static void refusal_of_a_port_that_nobody_has_carries_none(void **state)
+TEST_WITH(refusal_of_a_port_that_nobody_has_carries_none, struct watcher *w)
 {
 	struct child child = start_child(run_bound_twice);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->error, EINVAL);
 	assert_int_equal(e->arguments.bytes, 0);
@@ -197,22 +198,12 @@ static void refusal_of_a_port_that_nobody_has_carries_none(void **state)
 
 int main(int argc, char **argv)
 {
-#define TEST(name) cmocka_unit_test_setup(name, forget_events)
-	static const struct CMUnitTest tests[] = {
-		TEST(refusal_has_the_callers_command_line_as_proc_has_it),
-		TEST(command_lines_of_any_length_agree_with_proc),
-		TEST(command_lines_that_differ_are_told_apart),
-		TEST(command_line_that_cannot_be_read_is_not_known),
-		TEST(title_that_ran_over_the_end_is_not_taken_for_a_command_line),
-		TEST(refusal_of_a_port_that_nobody_has_carries_none),
-	};
-
 	if (strcmp(argv[0], REFUSED) == 0 || strcmp(argv[0], HIDDEN) == 0) {
 		if ((argv[0][0] == HIDDEN[0] && hide_arguments()) || be_refused())
 			return 1;
 		for (;;)
 			pause();
 	}
-	return cmocka_run_group_tests_name("refusal arguments", tests, start_watching,
-					   stop_watching);
+	set_up_each_test(forget_events, NULL);
+	return cmocka_run_group_tests_name(__BASE_FILE__, tests, start_watching, stop_watching);
 }

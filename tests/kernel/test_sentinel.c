@@ -35,11 +35,11 @@ static int run_refused_bind(struct act *act)
 	return 0;
 }
 
-static void refused_bind_reports_the_asked_port_errno_and_pid(void **state)
+TEST_WITH(refused_bind_reports_the_asked_port_errno_and_pid, struct watcher *w)
 {
 	struct child child = start_child(run_refused_bind);
 	struct told told = hear_well(&child);
-	const struct event *e = await_event(*state, EVENT_FAIL, child.pid);
+	const struct event *e = await_event(w, EVENT_FAIL, child.pid);
 
 	assert_loopback(e, IPPROTO_TCP, told.port);
 	assert_int_equal(e->error, EADDRINUSE);
@@ -60,14 +60,14 @@ static int run_refused_bind6(struct act *act)
 	return 0;
 }
 
-static void refused_bind_of_ipv6_reports_the_asked_address(void **state)
+TEST_WITH(refused_bind_of_ipv6_reports_the_asked_address, struct watcher *w)
 {
 	struct child child = start_child(run_refused_bind6);
 	struct told told = hear(&child);
 	const struct event *e;
 
 	need_ipv6(&child, told.error);
-	e = await_event(*state, EVENT_FAIL, child.pid);
+	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->family, AF_INET6);
 	assert_memory_equal(e->addr.bytes, &in6addr_loopback, 16);
 	assert_int_equal(e->protocol, IPPROTO_UDP);
@@ -93,11 +93,11 @@ static int run_refused_listen(struct act *act)
 	return 0;
 }
 
-static void refused_listen_is_reported(void **state)
+TEST_WITH(refused_listen_is_reported, struct watcher *w)
 {
 	struct child child = start_child(run_refused_listen);
 	struct told told = hear_well(&child);
-	const struct event *e = await_event(*state, EVENT_FAIL, child.pid);
+	const struct event *e = await_event(w, EVENT_FAIL, child.pid);
 
 	assert_loopback(e, IPPROTO_TCP, told.port);
 	assert_int_equal(e->error, EADDRINUSE);
@@ -106,9 +106,8 @@ static void refused_listen_is_reported(void **state)
 	end_child(&child);
 }
 
-static void refused_listen_is_no_listener(void **state)
+TEST_WITH(refused_listen_is_no_listener, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_refused_listen);
 	struct told told = hear_well(&child);
 
@@ -133,23 +132,23 @@ static int run_refusals_elsewhere(struct act *act)
 	return 0;
 }
 
-static void refusals_that_concern_no_port_are_not_reported(void **state)
+TEST_WITH(refusals_that_concern_no_port_are_not_reported, struct watcher *w)
 {
 	struct child child = start_child(run_refusals_elsewhere);
 
 	hear_well(&child);
-	await_event(*state, EVENT_BIND, child.pid);
-	assert_int_equal(count_events(*state, EVENT_FAIL, child.pid), 0);
+	await_event(w, EVENT_BIND, child.pid);
+	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 0);
 	end_child(&child);
 }
 
 /* --- what listens --- */
 
-static void listener_has_cookie_inode_port_and_namespace(void **state)
+TEST_WITH(listener_has_cookie_inode_port_and_namespace, struct watcher *w)
 {
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
-	const struct event *e = await_event(*state, EVENT_LISTEN, child.pid);
+	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
 	struct process_id id;
 	char path[64];
 	struct stat st;
@@ -177,11 +176,11 @@ static int run_listen_without_bind(struct act *act)
 	return 0;
 }
 
-static void listen_without_bind_has_its_port(void **state)
+TEST_WITH(listen_without_bind_has_its_port, struct watcher *w)
 {
 	struct child child = start_child(run_listen_without_bind);
 	struct told told = hear_well(&child);
-	const struct event *e = await_event(*state, EVENT_LISTEN, child.pid);
+	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
 
 	assert_int_not_equal(told.port, 0);
 	assert_int_equal(e->port, told.port);
@@ -189,9 +188,8 @@ static void listen_without_bind_has_its_port(void **state)
 	end_child(&child);
 }
 
-static void killed_holder_ends_the_listener(void **state)
+TEST_WITH(killed_holder_ends_the_listener, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 
@@ -216,9 +214,8 @@ static int run_accept(struct act *act)
 	return 0;
 }
 
-static void accepted_connection_is_not_the_end_of_its_listener(void **state)
+TEST_WITH(accepted_connection_is_not_the_end_of_its_listener, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_accept);
 	struct told told = hear_well(&child);
 
@@ -240,15 +237,15 @@ static int run_shutdown(struct act *act)
 	return 0;
 }
 
-static void shut_down_listener_is_not_closed(void **state)
+TEST_WITH(shut_down_listener_is_not_closed, struct watcher *w)
 {
 	struct child child = start_child(run_shutdown);
 	struct told told = hear_well(&child);
 
-	assert_int_equal(await_event(*state, EVENT_UNLISTEN, child.pid)->cookie, told.cookie);
-	assert_int_equal(count_events(*state, EVENT_CLOSE, child.pid), 0);
+	assert_int_equal(await_event(w, EVENT_UNLISTEN, child.pid)->cookie, told.cookie);
+	assert_int_equal(count_events(w, EVENT_CLOSE, child.pid), 0);
 	end_child(&child);
-	assert_int_equal(await_event(*state, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
 }
 
 static int run_mptcp_listener(struct act *act)
@@ -262,7 +259,7 @@ static int run_mptcp_listener(struct act *act)
 	return 0;
 }
 
-static void mptcp_listener_is_reported_as_such(void **state)
+TEST_WITH(mptcp_listener_is_reported_as_such, struct watcher *w)
 {
 	struct child child = start_child(run_mptcp_listener);
 	struct told told = hear(&child);
@@ -276,15 +273,15 @@ static void mptcp_listener_is_reported_as_such(void **state)
 		skip(); /* this kernel has no MPTCP */
 	}
 	assert_int_equal(told.error, 0);
-	e = await_event(*state, EVENT_LISTEN, child.pid);
+	e = await_event(w, EVENT_LISTEN, child.pid);
 	assert_loopback(e, MPTCP, told.port);
 	cookie = e->cookie; /* of the subflow, which owns the port */
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", child.pid, told.fd);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(e->inode, st.st_ino);
 	step(&child);
-	assert_int_equal(await_event(*state, EVENT_UNLISTEN, child.pid)->cookie, cookie);
-	assert_int_equal(await_event(*state, EVENT_CLOSE, child.pid)->cookie, cookie);
+	assert_int_equal(await_event(w, EVENT_UNLISTEN, child.pid)->cookie, cookie);
+	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, cookie);
 	hear_well(&child);
 	end_child(&child);
 }
@@ -302,17 +299,17 @@ static int run_udp(struct act *act)
 	return 0;
 }
 
-static void udp_socket_is_seen_when_bound_and_when_closed(void **state)
+TEST_WITH(udp_socket_is_seen_when_bound_and_when_closed, struct watcher *w)
 {
 	struct child child = start_child(run_udp);
 	struct told told = hear_well(&child);
-	const struct event *e = await_event(*state, EVENT_BIND, child.pid);
+	const struct event *e = await_event(w, EVENT_BIND, child.pid);
 
 	assert_loopback(e, IPPROTO_UDP, told.port);
 	assert_int_equal(e->cookie, told.cookie);
 	assert_int_not_equal(e->inode, 0);
 	step(&child);
-	assert_int_equal(await_event(*state, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
 	hear_well(&child);
 	end_child(&child);
 }
@@ -342,13 +339,13 @@ static int run_in_own_netns(struct act *act)
 	return 0;
 }
 
-static void sockets_of_another_namespace_carry_it(void **state)
+TEST_WITH(sockets_of_another_namespace_carry_it, struct watcher *w)
 {
 	struct child child = start_child(run_in_own_netns);
 	struct told told = hear_well(&child);
 
-	assert_int_equal(await_event(*state, EVENT_LISTEN, child.pid)->netns, told.netns);
-	assert_int_equal(await_event(*state, EVENT_BIND, child.pid)->netns, told.netns);
+	assert_int_equal(await_event(w, EVENT_LISTEN, child.pid)->netns, told.netns);
+	assert_int_equal(await_event(w, EVENT_BIND, child.pid)->netns, told.netns);
 	end_child(&child);
 }
 
@@ -366,12 +363,12 @@ static int run_socket_of_another_netns(struct act *act)
 	return 0;
 }
 
-static void namespace_is_the_sockets_and_not_the_process(void **state)
+TEST_WITH(namespace_is_the_sockets_and_not_the_process, struct watcher *w)
 {
 	struct child child = start_child(run_socket_of_another_netns);
 	struct told told = hear_well(&child);
 
-	assert_int_equal(await_event(*state, EVENT_BIND, child.pid)->netns, told.netns);
+	assert_int_equal(await_event(w, EVENT_BIND, child.pid)->netns, told.netns);
 	end_child(&child);
 }
 
@@ -389,7 +386,7 @@ static int run_before_the_sentinel(struct act *act)
 	return 3;
 }
 
-static void tracked_socket_and_process_from_before_report_their_end(void **state)
+TEST(tracked_socket_and_process_from_before_report_their_end)
 {
 	struct child child = start_child(run_before_the_sentinel);
 	struct told told = hear_well(&child);
@@ -421,7 +418,7 @@ static void read_pass(struct watcher *w)
 	assert_int_equal(n, 0);
 }
 
-static void socket_from_before_that_a_pass_has_shown_reports_its_close(void **state)
+TEST(socket_from_before_that_a_pass_has_shown_reports_its_close)
 {
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
@@ -437,7 +434,7 @@ static void socket_from_before_that_a_pass_has_shown_reports_its_close(void **st
 #define COOKIES_MAX (1024 * 1024) /* far more than anybody keeps room for */
 
 /* Whoever has very many sockets takes no room from those of another. */
-static void socket_is_tracked_also_when_no_cookie_can_be_added(void **state)
+TEST(socket_is_tracked_also_when_no_cookie_can_be_added)
 {
 	void *later = NULL;
 	struct sentinel *sentinel;
@@ -466,9 +463,8 @@ static int run_untracked(struct act *act)
 	return 0;
 }
 
-static void untracked_process_is_left_alone(void **state)
+TEST_WITH(untracked_process_is_left_alone, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_untracked);
 	struct process_id id;
 
@@ -481,9 +477,8 @@ static void untracked_process_is_left_alone(void **state)
 	assert_int_equal(count_events(w, EVENT_EXIT, id.pid), 0);
 }
 
-static void own_sockets_are_not_reported(void **state)
+TEST_WITH(own_sockets_are_not_reported, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct told told = { 0 };
 	struct child child;
 
@@ -517,9 +512,8 @@ static const struct event *await_own_event(struct watcher *w, enum event_kind ki
 	return e;
 }
 
-static void socket_whose_last_descriptor_the_watcher_closes_is_closed(void **state)
+TEST_WITH(socket_whose_last_descriptor_the_watcher_closes_is_closed, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	int copy = take_descriptor(&child, told.fd);
@@ -531,9 +525,8 @@ static void socket_whose_last_descriptor_the_watcher_closes_is_closed(void **sta
 	assert_int_equal(count_events(w, EVENT_UNLISTEN, getpid()), 0);
 }
 
-static void listener_that_the_watcher_shuts_down_listens_no_more(void **state)
+TEST_WITH(listener_that_the_watcher_shuts_down_listens_no_more, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	_cleanup_close_ int copy = take_descriptor(&child, told.fd);
@@ -554,9 +547,8 @@ static bool is_needed(const char *probe)
 	return true;
 }
 
-static void every_probe_proved_itself(void **state)
+TEST_WITH(every_probe_proved_itself, struct watcher *w)
 {
-	struct watcher *w = *state;
 	const struct sentinel_report *report = sentinel_report(w->sentinel);
 
 	assert_int_equal(report->mode, SENTINEL_MODE_BPF);
@@ -590,9 +582,8 @@ static int run_flood(struct act *act)
 	return 0;
 }
 
-static void flooded_ring_counts_losses_and_asks_for_one_resync(void **state)
+TEST_WITH(flooded_ring_counts_losses_and_asks_for_one_resync, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_flood);
 	uint64_t before = sentinel_counters(w->sentinel).lost;
 
@@ -610,34 +601,4 @@ static void flooded_ring_counts_losses_and_asks_for_one_resync(void **state)
 	assert_int_equal(sentinel_counters(w->sentinel).malformed, 0);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup(name, forget_events)
-	static const struct CMUnitTest tests[] = {
-		TEST(every_probe_proved_itself),
-		TEST(refused_bind_reports_the_asked_port_errno_and_pid),
-		TEST(refused_bind_of_ipv6_reports_the_asked_address),
-		TEST(refused_listen_is_reported),
-		TEST(refused_listen_is_no_listener),
-		TEST(refusals_that_concern_no_port_are_not_reported),
-		TEST(listener_has_cookie_inode_port_and_namespace),
-		TEST(listen_without_bind_has_its_port),
-		TEST(killed_holder_ends_the_listener),
-		TEST(accepted_connection_is_not_the_end_of_its_listener),
-		TEST(shut_down_listener_is_not_closed),
-		TEST(mptcp_listener_is_reported_as_such),
-		TEST(udp_socket_is_seen_when_bound_and_when_closed),
-		TEST(sockets_of_another_namespace_carry_it),
-		TEST(namespace_is_the_sockets_and_not_the_process),
-		TEST(tracked_socket_and_process_from_before_report_their_end),
-		TEST(socket_from_before_that_a_pass_has_shown_reports_its_close),
-		TEST(socket_is_tracked_also_when_no_cookie_can_be_added),
-		TEST(untracked_process_is_left_alone),
-		TEST(own_sockets_are_not_reported),
-		TEST(socket_whose_last_descriptor_the_watcher_closes_is_closed),
-		TEST(listener_that_the_watcher_shuts_down_listens_no_more),
-		TEST(flooded_ring_counts_losses_and_asks_for_one_resync),
-	};
-
-	return cmocka_run_group_tests_name("sentinel", tests, start_watching, stop_watching);
-}
+WATCHING_TEST_MAIN(start_watching, stop_watching)

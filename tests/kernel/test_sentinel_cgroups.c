@@ -151,7 +151,7 @@ static const struct program deny_bind = {
 	2,
 };
 
-static void bind_that_a_program_denies_says_so_and_which_cgroup(void **state)
+TEST_WITH(bind_that_a_program_denies_says_so_and_which_cgroup, struct watcher *w)
 {
 	_cleanup_close_ int reserved = reserve_port();
 	int program = attach(&deny_bind);
@@ -159,7 +159,7 @@ static void bind_that_a_program_denies_says_so_and_which_cgroup(void **state)
 	const struct event *e;
 
 	assert_int_equal(hear(&child).error, -EPERM);
-	e = await_event(*state, EVENT_FAIL, child.pid);
+	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->error, EPERM);
 	assert_int_equal(e->stage, EVENT_STAGE_DENIED);
 	assert_int_equal(e->program_cgroup_id, group_id());
@@ -184,7 +184,7 @@ static struct program rewrite(uint16_t to)
 	};
 }
 
-static void address_that_a_program_rewrites_is_told_beside_the_asked_one(void **state)
+TEST_WITH(address_that_a_program_rewrites_is_told_beside_the_asked_one, struct watcher *w)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002) };
 	_cleanup_close_ int reserved = reserve_port();
@@ -199,7 +199,7 @@ static void address_that_a_program_rewrites_is_told_beside_the_asked_one(void **
 	program = attach(&rewriting);
 	child = start_child(run_in_group);
 	assert_int_equal(hear(&child).error, -EADDRINUSE);
-	e = await_event(*state, EVENT_FAIL, child.pid);
+	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->stage, EVENT_STAGE_PASSED);
 	assert_int_equal(e->port, port);
 	assert_memory_equal(e->addr.bytes, "\x7f\0\0\1", 4);
@@ -213,7 +213,7 @@ static void address_that_a_program_rewrites_is_told_beside_the_asked_one(void **
 	detach(&rewriting, program);
 }
 
-static void bind_that_is_rewritten_and_succeeds_is_reported_where_it_is(void **state)
+TEST_WITH(bind_that_is_rewritten_and_succeeds_is_reported_where_it_is, struct watcher *w)
 {
 	_cleanup_close_ int reserved = reserve_port();
 	const struct program rewriting = rewrite(port);
@@ -224,10 +224,10 @@ static void bind_that_is_rewritten_and_succeeds_is_reported_where_it_is(void **s
 	port = 0;
 	child = start_child(run_in_group);
 	hear_well(&child);
-	e = await_event(*state, EVENT_BIND, child.pid);
+	e = await_event(w, EVENT_BIND, child.pid);
 	assert_memory_equal(e->addr.bytes, "\x7f\0\0\2", 4);
 	assert_int_not_equal(e->port, 0);
-	assert_int_equal(count_events(*state, EVENT_FAIL, child.pid), 0);
+	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 0);
 	end_child(&child);
 	detach(&rewriting, program);
 }
@@ -241,7 +241,7 @@ static const struct program deny_bound = {
 	2,
 };
 
-static void bind_that_is_denied_with_its_port_is_not_reported_as_bound(void **state)
+TEST_WITH(bind_that_is_denied_with_its_port_is_not_reported_as_bound, struct watcher *w)
 {
 	_cleanup_close_ int reserved = reserve_port();
 	int program = attach(&deny_bound);
@@ -250,20 +250,20 @@ static void bind_that_is_denied_with_its_port_is_not_reported_as_bound(void **st
 	struct told told;
 
 	assert_int_equal(hear(&child).error, -EPERM);
-	e = await_event(*state, EVENT_FAIL, child.pid);
+	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->stage, EVENT_STAGE_BOUND);
 	assert_int_equal(e->program_cgroup_id, group_id());
 	detach(&deny_bound, program);
 	step(&child);
 	told = hear_well(&child);
-	e = await_event(*state, EVENT_BIND, child.pid); /* the first of all */
+	e = await_event(w, EVENT_BIND, child.pid); /* the first of all */
 	assert_int_equal(e->cookie, told.cookie);
 	end_child(&child);
 }
 
 /* On the root, attached after ours: it runs behind them.  Everybody's binds pass it but one port's.
  */
-static void port_that_is_taken_back_behind_our_programs_is_closed_again(void **state)
+TEST_WITH(port_that_is_taken_back_behind_our_programs_is_closed_again, struct watcher *w)
 {
 	_cleanup_close_ int reserved = reserve_port();
 	const struct program deny_port = {
@@ -281,10 +281,10 @@ static void port_that_is_taken_back_behind_our_programs_is_closed_again(void **s
 
 	detach(&deny_port, program);
 	assert_int_equal(told.error, -EPERM);
-	fail = await_event(*state, EVENT_FAIL, child.pid);
+	fail = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(fail->stage, EVENT_STAGE_BOUND);
-	assert_int_equal(find_event(*state, EVENT_BIND, child.pid, 0)->cookie, told.cookie);
-	close = find_event(*state, EVENT_CLOSE, child.pid, 0);
+	assert_int_equal(find_event(w, EVENT_BIND, child.pid, 0)->cookie, told.cookie);
+	close = find_event(w, EVENT_CLOSE, child.pid, 0);
 	assert_non_null(close);
 	assert_int_equal(close->cookie, told.cookie);
 	assert_true(close < fail); /* who asks about the refusal finds nothing bound */
@@ -293,7 +293,7 @@ static void port_that_is_taken_back_behind_our_programs_is_closed_again(void **s
 
 /* --- by others --- */
 
-static void bind_that_the_kernel_refuses_came_past_the_programs(void **state)
+TEST_WITH(bind_that_the_kernel_refuses_came_past_the_programs, struct watcher *w)
 {
 	struct told holder = { 0 };
 	_cleanup_close_ int fd = open_bound(SOCK_STREAM, &holder);
@@ -303,7 +303,7 @@ static void bind_that_the_kernel_refuses_came_past_the_programs(void **state)
 	port = holder.port;
 	child = start_child(run_in_group);
 	assert_int_equal(hear(&child).error, -EADDRINUSE);
-	e = await_event(*state, EVENT_FAIL, child.pid);
+	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->stage, EVENT_STAGE_PASSED);
 	assert_false(event_is_rewritten(e));
 	end_child(&child);
@@ -336,7 +336,7 @@ static int run_under_landlock(struct act *act)
 	return 0;
 }
 
-static void bind_that_a_security_module_refuses_never_came_to_the_programs(void **state)
+TEST_WITH(bind_that_a_security_module_refuses_never_came_to_the_programs, struct watcher *w)
 {
 	struct child child;
 
@@ -344,7 +344,7 @@ static void bind_that_a_security_module_refuses_never_came_to_the_programs(void 
 		skip();
 	child = start_child(run_under_landlock);
 	assert_int_equal(hear(&child).error, -EACCES);
-	assert_int_equal(await_event(*state, EVENT_FAIL, child.pid)->stage, EVENT_STAGE_ENTERED);
+	assert_int_equal(await_event(w, EVENT_FAIL, child.pid)->stage, EVENT_STAGE_ENTERED);
 	end_child(&child);
 }
 
@@ -357,7 +357,7 @@ static const struct program allow_low_ports = {
 	2,
 };
 
-static void right_that_a_program_gives_is_left_and_none_is_added(void **state)
+TEST_WITH(right_that_a_program_gives_is_left_and_none_is_added, struct watcher *w)
 {
 	struct child child;
 	int program;
@@ -366,12 +366,12 @@ static void right_that_a_program_gives_is_left_and_none_is_added(void **state)
 	port = 79; /* finger: nobody has it */
 	child = start_child(run_in_group);
 	assert_int_equal(hear(&child).error, -EACCES);
-	assert_int_equal(await_event(*state, EVENT_FAIL, child.pid)->stage, EVENT_STAGE_PASSED);
+	assert_int_equal(await_event(w, EVENT_FAIL, child.pid)->stage, EVENT_STAGE_PASSED);
 	end_child(&child);
 	program = attach(&allow_low_ports);
 	child = start_child(run_in_group);
 	assert_int_equal(hear_well(&child).port, port);
-	await_event(*state, EVENT_BIND, child.pid);
+	await_event(w, EVENT_BIND, child.pid);
 	end_child(&child);
 	detach(&allow_low_ports, program);
 	user = 0;
@@ -399,19 +399,4 @@ static int remove_group(void **state)
 	return stop_watching(state);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup(name, forget_events)
-	static const struct CMUnitTest tests[] = {
-		TEST(bind_that_a_program_denies_says_so_and_which_cgroup),
-		TEST(address_that_a_program_rewrites_is_told_beside_the_asked_one),
-		TEST(bind_that_is_rewritten_and_succeeds_is_reported_where_it_is),
-		TEST(bind_that_is_denied_with_its_port_is_not_reported_as_bound),
-		TEST(port_that_is_taken_back_behind_our_programs_is_closed_again),
-		TEST(bind_that_the_kernel_refuses_came_past_the_programs),
-		TEST(bind_that_a_security_module_refuses_never_came_to_the_programs),
-		TEST(right_that_a_program_gives_is_left_and_none_is_added),
-	};
-
-	return cmocka_run_group_tests_name("sentinel cgroups", tests, make_group, remove_group);
-}
+WATCHING_TEST_MAIN(make_group, remove_group)

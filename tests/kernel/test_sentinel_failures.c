@@ -33,7 +33,7 @@ static int run_privileged_port(struct act *act)
 	return 0;
 }
 
-static void privileged_port_is_refused_to_a_user_and_recorded(void **state)
+TEST_WITH(privileged_port_is_refused_to_a_user_and_recorded, struct watcher *w)
 {
 	struct child child;
 	struct told told;
@@ -42,7 +42,7 @@ static void privileged_port_is_refused_to_a_user_and_recorded(void **state)
 	if (unprivileged_port_start() <= 80)
 		skip(); /* everybody may here */
 	child = start_child(run_privileged_port);
-	e = refusal_of(state, &child, &told);
+	e = refusal_of(w, &child, &told);
 	assert_int_equal(e->error, EACCES);
 	assert_int_equal(e->port, 80);
 	assert_int_equal(e->uid, NOBODY);
@@ -65,11 +65,11 @@ static int run_nonlocal(struct act *act)
 	return 0;
 }
 
-static void address_that_is_not_local_is_recorded_as_asked(void **state)
+TEST_WITH(address_that_is_not_local_is_recorded_as_asked, struct watcher *w)
 {
 	struct child child = start_child(run_nonlocal);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->error, EADDRNOTAVAIL);
 	assert_memory_equal(e->addr.bytes, "\xc0\x00\x02\x01", 4);
@@ -88,11 +88,11 @@ static int run_bound_twice(struct act *act)
 	return 0;
 }
 
-static void second_bind_tells_the_port_that_the_socket_has(void **state)
+TEST_WITH(second_bind_tells_the_port_that_the_socket_has, struct watcher *w)
 {
 	struct child child = start_child(run_bound_twice);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->error, EINVAL);
 	assert_int_equal(e->port, 3000);
@@ -113,11 +113,11 @@ static int run_foreign_address(struct act *act)
 	return 0;
 }
 
-static void address_of_another_family_is_no_port_and_nobodys_interception(void **state)
+TEST_WITH(address_of_another_family_is_no_port_and_nobodys_interception, struct watcher *w)
 {
 	struct child child = start_child(run_foreign_address);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->error, EAFNOSUPPORT);
 	assert_int_equal(e->family, AF_INET);
@@ -137,11 +137,11 @@ static int run_short_address(struct act *act)
 	return 0;
 }
 
-static void address_that_is_too_short_is_recorded_without_a_port(void **state)
+TEST_WITH(address_that_is_too_short_is_recorded_without_a_port, struct watcher *w)
 {
 	struct child child = start_child(run_short_address);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->error, EINVAL);
 	assert_int_equal(e->port, 0);
@@ -179,11 +179,11 @@ static int run_filtered_bind(struct act *act)
 	return 0;
 }
 
-static void bind_answered_by_seccomp_has_no_entry_and_yet_its_address(void **state)
+TEST_WITH(bind_answered_by_seccomp_has_no_entry_and_yet_its_address, struct watcher *w)
 {
 	struct child child = start_child(run_filtered_bind);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_true(e->no_entry);
 	assert_int_equal(e->error, EPERM);
@@ -206,11 +206,11 @@ static int run_filtered_listen(struct act *act)
 	return 0;
 }
 
-static void listen_answered_by_seccomp_has_the_sockets_port(void **state)
+TEST_WITH(listen_answered_by_seccomp_has_the_sockets_port, struct watcher *w)
 {
 	struct child child = start_child(run_filtered_listen);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_true(e->no_entry);
 	assert_int_equal(e->error, EACCES);
@@ -232,11 +232,11 @@ static int run_harmless_filter(struct act *act)
 	return 0;
 }
 
-static void refusal_by_the_kernel_under_a_filter_has_its_entry(void **state)
+TEST_WITH(refusal_by_the_kernel_under_a_filter_has_its_entry, struct watcher *w)
 {
 	struct child child = start_child(run_harmless_filter);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_false(e->no_entry);
 	assert_listens(e, told.cookie);
@@ -255,13 +255,13 @@ static int run_filtered_unix(struct act *act)
 	return 0;
 }
 
-static void filtered_bind_of_a_unix_socket_is_not_reported(void **state)
+TEST_WITH(filtered_bind_of_a_unix_socket_is_not_reported, struct watcher *w)
 {
 	struct child child = start_child(run_filtered_unix);
 
 	hear_well(&child);
-	await_event(*state, EVENT_LISTEN, child.pid);
-	assert_int_equal(count_events(*state, EVENT_FAIL, child.pid), 0);
+	await_event(w, EVENT_LISTEN, child.pid);
+	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 0);
 	end_child(&child);
 }
 
@@ -289,9 +289,8 @@ static int run_loop(struct act *act)
 	return 0;
 }
 
-static void program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted(void **state)
+TEST_WITH(program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child loop = start_child(run_loop);
 	uint64_t lost = sentinel_counters(w->sentinel).lost, recorded, left_out = 0;
 	const struct event *e;
@@ -319,7 +318,7 @@ static int run_refused(struct act *act)
 	return 0;
 }
 
-static void refusal_behind_somebody_elses_loop_is_recorded(void **state)
+TEST_WITH(refusal_behind_somebody_elses_loop_is_recorded, struct watcher *w)
 {
 	struct child loop = start_child(run_loop), victim;
 	struct told told;
@@ -327,7 +326,7 @@ static void refusal_behind_somebody_elses_loop_is_recorded(void **state)
 
 	hear_well(&loop); /* nobody has read the ring since */
 	victim = start_child(run_refused);
-	e = refusal_of(state, &victim, &told);
+	e = refusal_of(w, &victim, &told);
 	assert_listens(e, told.cookie);
 	assert_int_equal(e->left_out, 0);
 	end_child(&victim);
@@ -355,9 +354,8 @@ static uint64_t boot_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void slice_reaches_to_its_moment_and_what_is_left_comes_with_the_next(void **state)
+TEST_WITH(slice_reaches_to_its_moment_and_what_is_left_comes_with_the_next, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_two_listeners);
 	struct sentinel_slice slice;
 	bool resync = false;
@@ -374,9 +372,8 @@ static void slice_reaches_to_its_moment_and_what_is_left_comes_with_the_next(voi
 	end_child(&child);
 }
 
-static void slice_without_time_tells_one_event_and_the_descriptor_stays_readable(void **state)
+TEST_WITH(slice_without_time_tells_one_event_and_the_descriptor_stays_readable, struct watcher *w)
 {
-	struct watcher *w = *state;
 	const struct sentinel_slice slice = { .budget_ns = 1 };
 	struct child child = start_child(run_two_listeners);
 	struct pollfd ready = { .fd = sentinel_fd(w->sentinel), .events = POLLIN };
@@ -393,25 +390,4 @@ static void slice_without_time_tells_one_event_and_the_descriptor_stays_readable
 	end_child(&child);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup(name, forget_events)
-	static const struct CMUnitTest tests[] = {
-		TEST(privileged_port_is_refused_to_a_user_and_recorded),
-		TEST(address_that_is_not_local_is_recorded_as_asked),
-		TEST(second_bind_tells_the_port_that_the_socket_has),
-		TEST(address_of_another_family_is_no_port_and_nobodys_interception),
-		TEST(address_that_is_too_short_is_recorded_without_a_port),
-		TEST(bind_answered_by_seccomp_has_no_entry_and_yet_its_address),
-		TEST(listen_answered_by_seccomp_has_the_sockets_port),
-		TEST(refusal_by_the_kernel_under_a_filter_has_its_entry),
-		TEST(filtered_bind_of_a_unix_socket_is_not_reported),
-		TEST(program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted),
-		TEST(refusal_behind_somebody_elses_loop_is_recorded),
-		TEST(slice_reaches_to_its_moment_and_what_is_left_comes_with_the_next),
-		TEST(slice_without_time_tells_one_event_and_the_descriptor_stays_readable),
-	};
-
-	return cmocka_run_group_tests_name("sentinel failures", tests, start_watching,
-					   stop_watching);
-}
+WATCHING_TEST_MAIN(start_watching, stop_watching)

@@ -79,9 +79,8 @@ static int run_shared_listener(struct act *act)
 	return 0;
 }
 
-static void pass_finds_every_holder_with_its_descriptors(void **state)
+TEST_WITH(pass_finds_every_holder_with_its_descriptors, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_shared_listener);
 	struct told told = hear_well(&child);
 	bool parent = false, inheritor = false, copy = false;
@@ -105,9 +104,8 @@ static void pass_finds_every_holder_with_its_descriptors(void **state)
 	end_child(&child);
 }
 
-static void pass_is_the_same_in_small_reads(void **state)
+TEST_WITH(pass_is_the_same_in_small_reads, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_shared_listener);
 	struct told told = hear_well(&child);
 	struct seen seen;
@@ -135,9 +133,8 @@ static int run_no_owner_of_a_port(struct act *act)
 	return 0;
 }
 
-static void pass_leaves_connections_out(void **state)
+TEST_WITH(pass_leaves_connections_out, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_no_owner_of_a_port);
 	struct told told = hear_well(&child);
 	struct seen seen;
@@ -156,9 +153,8 @@ static int run_mptcp_listener(struct act *act)
 	return 0;
 }
 
-static void pass_and_event_of_an_mptcp_listener_meet_in_the_inode(void **state)
+TEST_WITH(pass_and_event_of_an_mptcp_listener_meet_in_the_inode, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_mptcp_listener);
 	struct told told = hear(&child);
 	struct seen seen;
@@ -193,9 +189,8 @@ static int run_bound_elsewhere(struct act *act)
 	return 0;
 }
 
-static void pass_sees_bound_sockets_of_other_namespaces(void **state)
+TEST_WITH(pass_sees_bound_sockets_of_other_namespaces, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_bound_elsewhere);
 	struct told told = hear_well(&child);
 	struct seen seen;
@@ -210,9 +205,8 @@ static void pass_sees_bound_sockets_of_other_namespaces(void **state)
 
 /* --- the look --- */
 
-static void look_finds_what_a_process_holds(void **state)
+TEST_WITH(look_finds_what_a_process_holds, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
@@ -240,9 +234,8 @@ static int run_many(struct act *act)
 	return 0;
 }
 
-static void look_says_when_there_is_more(void **state)
+TEST_WITH(look_says_when_there_is_more, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_many);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
 
@@ -261,9 +254,8 @@ static int run_nothing(struct act *act)
 	return 0;
 }
 
-static void look_at_a_process_without_sockets_finds_none(void **state)
+TEST_WITH(look_at_a_process_without_sockets_finds_none, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_nothing);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
 	struct process_id id;
@@ -276,9 +268,8 @@ static void look_at_a_process_without_sockets_finds_none(void **state)
 	end_child(&child);
 }
 
-static void look_at_a_process_that_is_gone_says_so(void **state)
+TEST_WITH(look_at_a_process_that_is_gone_says_so, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_nothing);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
 
@@ -310,9 +301,9 @@ static struct watcher *watcher_that_rechecks(struct watcher *w)
 	return w;
 }
 
-static void recheck_tells_which_descriptors_still_are_the_sockets(void **state)
+TEST_WITH(recheck_tells_which_descriptors_still_are_the_sockets, struct watcher *any)
 {
-	struct watcher *w = watcher_that_rechecks(*state);
+	struct watcher *w = watcher_that_rechecks(any);
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
@@ -336,9 +327,9 @@ static void recheck_tells_which_descriptors_still_are_the_sockets(void **state)
 }
 
 /* The look accounts for who sleeps on the socket; the re-check must come to the same count. */
-static void recheck_and_look_count_the_same_references(void **state)
+TEST_WITH(recheck_and_look_count_the_same_references, struct watcher *any)
 {
-	struct watcher *w = watcher_that_rechecks(*state);
+	struct watcher *w = watcher_that_rechecks(any);
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
@@ -362,9 +353,9 @@ static void recheck_and_look_count_the_same_references(void **state)
 	end_child(&child);
 }
 
-static void a_long_recheck_is_made_in_parts(void **state)
+TEST_WITH(a_long_recheck_is_made_in_parts, struct watcher *any)
 {
-	struct watcher *w = watcher_that_rechecks(*state);
+	struct watcher *w = watcher_that_rechecks(any);
 	struct child child = start_child(run_listener);
 	struct told told = hear_well(&child);
 	const size_t n = 2 * ABI_HOLDS_MAX + 7;
@@ -409,14 +400,14 @@ static int drop_network_rights(void)
 }
 
 /* Runs the test's body in a child that gave up rights; its failed asserts fail the test. */
-static void run_after(int (*drop)(void), void **state, void (*body)(void **state))
+static void run_after(int (*drop)(void), struct watcher *w, void (*body)(void **state))
 {
 	int status = 0;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		const struct CMUnitTest test = { "body", body, NULL, NULL, *state };
+		const struct CMUnitTest test = { "body", body, NULL, NULL, w };
 
 		if (drop() < 0)
 			_exit(2);
@@ -429,9 +420,9 @@ static void run_after(int (*drop)(void), void **state, void (*body)(void **state
 	assert_int_equal(status, 0);
 }
 
-static void unprivileged(void **state, void (*body)(void **state))
+static void unprivileged(struct watcher *w, void (*body)(void **state))
 {
-	run_after(drop_everything, state, body);
+	run_after(drop_everything, w, body);
 }
 
 static struct child others_listener; /* root's, started before the drop */
@@ -479,13 +470,13 @@ static void track_and_untrack(void **state)
 	assert_int_equal(ASK(w->sentinel, track_process, &id, false), 0);
 }
 
-static void everything_works_without_capabilities_as_another_user(void **state)
+TEST_WITH(everything_works_without_capabilities_as_another_user, struct watcher *w)
 {
 	others_listener = start_child(run_listener);
 	others_told = hear_well(&others_listener);
-	unprivileged(state, pass_and_look_at_others);
-	unprivileged(state, track_and_untrack);
-	unprivileged(state, see_events_of_others);
+	unprivileged(w, pass_and_look_at_others);
+	unprivileged(w, track_and_untrack);
+	unprivileged(w, see_events_of_others);
 	end_child(&others_listener);
 }
 
@@ -506,9 +497,9 @@ static void use_the_poll_backend(void **state)
 	sentinel_free(s);
 }
 
-static void without_privileges_from_the_start_it_polls_and_says_why(void **state)
+TEST_WITH(without_privileges_from_the_start_it_polls_and_says_why, struct watcher *w)
 {
-	unprivileged(state, use_the_poll_backend);
+	unprivileged(w, use_the_poll_backend);
 }
 
 /* --- the backend without BPF --- */
@@ -563,12 +554,12 @@ static void stand_with_cgroups_refused(void **state)
 	stop_watching(&started);
 }
 
-static void refused_probes_leave_the_others_and_polling_fills_the_gap(void **state)
+TEST_WITH(refused_probes_leave_the_others_and_polling_fills_the_gap, struct watcher *w)
 {
-	run_after(drop_network_rights, state, stand_with_cgroups_refused);
+	run_after(drop_network_rights, w, stand_with_cgroups_refused);
 }
 
-static void polling_asks_for_a_resync_each_second(void **state)
+TEST(polling_asks_for_a_resync_each_second)
 {
 	struct sentinel *s;
 
@@ -595,7 +586,7 @@ static int64_t hear_of_a_destroyed_socket(void)
 	return took;
 }
 
-static void polling_hears_of_a_destroyed_socket(void **state)
+TEST(polling_hears_of_a_destroyed_socket)
 {
 	int64_t took = SENTINEL_POLL_MS;
 
@@ -605,7 +596,7 @@ static void polling_hears_of_a_destroyed_socket(void **state)
 	assert_in_range(took, 0, SENTINEL_POLL_MS / 2);
 }
 
-static void polling_has_neither_pass_nor_look(void **state)
+TEST(polling_has_neither_pass_nor_look)
 {
 	const struct kernel_source *kernel;
 	struct sentinel *s;
@@ -620,30 +611,4 @@ static void polling_has_neither_pass_nor_look(void **state)
 	sentinel_free(s);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup(name, forget_events)
-	static const struct CMUnitTest tests[] = {
-		TEST(pass_finds_every_holder_with_its_descriptors),
-		TEST(pass_is_the_same_in_small_reads),
-		TEST(pass_leaves_connections_out),
-		TEST(pass_and_event_of_an_mptcp_listener_meet_in_the_inode),
-		TEST(pass_sees_bound_sockets_of_other_namespaces),
-		TEST(look_finds_what_a_process_holds),
-		TEST(look_says_when_there_is_more),
-		TEST(look_at_a_process_without_sockets_finds_none),
-		TEST(look_at_a_process_that_is_gone_says_so),
-		TEST(recheck_tells_which_descriptors_still_are_the_sockets),
-		TEST(recheck_and_look_count_the_same_references),
-		TEST(a_long_recheck_is_made_in_parts),
-		TEST(everything_works_without_capabilities_as_another_user),
-		TEST(without_privileges_from_the_start_it_polls_and_says_why),
-		TEST(refused_probes_leave_the_others_and_polling_fills_the_gap),
-		TEST(polling_asks_for_a_resync_each_second),
-		TEST(polling_hears_of_a_destroyed_socket),
-		TEST(polling_has_neither_pass_nor_look),
-	};
-
-	return cmocka_run_group_tests_name("sentinel holders", tests, start_watching,
-					   stop_watching);
-}
+WATCHING_TEST_MAIN(start_watching, stop_watching)

@@ -33,11 +33,11 @@ static int run_with_flags(struct act *act)
 	return 0;
 }
 
-static void refusal_has_the_flags_and_the_owner_of_the_callers_socket(void **state)
+TEST_WITH(refusal_has_the_flags_and_the_owner_of_the_callers_socket, struct watcher *w)
 {
 	struct child child = start_child(run_with_flags);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_true(e->reuseaddr);
 	assert_true(e->reuseport);
@@ -50,11 +50,11 @@ static void refusal_has_the_flags_and_the_owner_of_the_callers_socket(void **sta
 	end_child(&child);
 }
 
-static void refusal_has_the_owners_of_the_port(void **state)
+TEST_WITH(refusal_has_the_owners_of_the_port, struct watcher *w)
 {
 	struct child child = start_child(run_with_flags);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 	const struct bind_owner *owner = &e->owners[0];
 
 	assert_int_equal(e->n_owners, 1);
@@ -86,14 +86,14 @@ static int run_short_lived_listener(struct act *act)
 	return 0;
 }
 
-static void listener_that_is_gone_by_now_is_among_the_owners(void **state)
+TEST_WITH(listener_that_is_gone_by_now_is_among_the_owners, struct watcher *w)
 {
 	struct child child = start_child(run_short_lived_listener);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_listens(e, told.cookie);
-	assert_int_equal(await_event(*state, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
 	end_child(&child);
 }
 
@@ -110,14 +110,14 @@ static int run_v6only(struct act *act)
 	return 0;
 }
 
-static void ipv6_owner_that_only_is_bound_is_told_from_a_listener(void **state)
+TEST_WITH(ipv6_owner_that_only_is_bound_is_told_from_a_listener, struct watcher *w)
 {
 	struct child child = start_child(run_v6only);
 	struct told told = hear(&child);
 	const struct event *e;
 
 	need_ipv6(&child, told.error);
-	e = await_event(*state, EVENT_FAIL, child.pid);
+	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_true(e->v6only);
 	assert_int_equal(e->n_owners, 1);
 	assert_int_equal(e->owners[0].cookie, told.cookie);
@@ -147,14 +147,14 @@ static bool udp_is_walked(const struct watcher *w)
 	return ASK(w->sentinel, walk, &asked, &answer) == 0 && answer->head.result != -EOPNOTSUPP;
 }
 
-static void udp_owner_is_found_among_udp_sockets(void **state)
+TEST_WITH(udp_owner_is_found_among_udp_sockets, struct watcher *w)
 {
 	struct child child = start_child(run_udp);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->protocol, IPPROTO_UDP);
-	if (!udp_is_walked(*state)) {
+	if (!udp_is_walked(w)) {
 		end_child(&child);
 		skip();
 	}
@@ -176,7 +176,7 @@ static int run_mptcp(struct act *act)
 	return 0;
 }
 
-static void mptcp_caller_and_mptcp_owner_are_told_as_such(void **state)
+TEST_WITH(mptcp_caller_and_mptcp_owner_are_told_as_such, struct watcher *w)
 {
 	struct child child = start_child(run_mptcp);
 	struct told told = hear(&child);
@@ -187,7 +187,7 @@ static void mptcp_caller_and_mptcp_owner_are_told_as_such(void **state)
 		skip(); /* this kernel has no MPTCP */
 	}
 	assert_int_equal(told.error, 0);
-	e = await_event(*state, EVENT_FAIL, child.pid);
+	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->protocol, MPTCP);
 	assert_true(e->reuseaddr);
 	assert_int_equal(e->n_owners, 1);
@@ -212,11 +212,11 @@ static int run_refused_listen(struct act *act)
 	return 0;
 }
 
-static void refused_listen_has_the_rival_and_itself_among_the_owners(void **state)
+TEST_WITH(refused_listen_has_the_rival_and_itself_among_the_owners, struct watcher *w)
 {
 	struct child child = start_child(run_refused_listen);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->call, EVENT_CALL_LISTEN);
 	assert_listens(e, told.cookie);
@@ -253,11 +253,11 @@ static int run_busy_server(struct act *act)
 	return 0;
 }
 
-static void listener_comes_before_its_connections(void **state)
+TEST_WITH(listener_comes_before_its_connections, struct watcher *w)
 {
 	struct child child = start_child(run_busy_server);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->n_owners, EVENT_OWNERS_MAX);
 	assert_true(e->more_owners);
@@ -290,11 +290,11 @@ static int run_many_addresses(struct act *act)
 	return 0;
 }
 
-static void owner_of_the_asked_address_comes_first(void **state)
+TEST_WITH(owner_of_the_asked_address_comes_first, struct watcher *w)
 {
 	struct child child = start_child(run_many_addresses);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->owners[0].cookie, told.cookie);
 	end_child(&child);
@@ -321,11 +321,11 @@ static int run_time_wait(struct act *act)
 	return 0;
 }
 
-static void time_wait_entry_is_an_owner(void **state)
+TEST_WITH(time_wait_entry_is_an_owner, struct watcher *w)
 {
 	struct child child = start_child(run_time_wait);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->n_owners, 1);
 	assert_true(e->owners[0].minisocket);
@@ -346,11 +346,11 @@ static int run_socket_of_another_netns(struct act *act)
 	return 0;
 }
 
-static void owners_are_those_of_the_sockets_namespace(void **state)
+TEST_WITH(owners_are_those_of_the_sockets_namespace, struct watcher *w)
 {
 	struct child child = start_child(run_socket_of_another_netns);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_listens(e, told.cookie);
 	end_child(&child);
@@ -373,11 +373,11 @@ static int run_with_program(struct act *act)
 	return 0;
 }
 
-static void program_of_the_callers_reuseport_group_is_seen(void **state)
+TEST_WITH(program_of_the_callers_reuseport_group_is_seen, struct watcher *w)
 {
 	struct child child = start_child(run_with_program);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_true(e->has_program);
 	assert_true(e->owners[0].reuseport);
@@ -415,11 +415,11 @@ static int run_exhausted(struct act *act)
 	return 0;
 }
 
-static void exhausted_range_is_a_refusal_of_port_0_without_owners(void **state)
+TEST_WITH(exhausted_range_is_a_refusal_of_port_0_without_owners, struct watcher *w)
 {
 	struct child child = start_child(run_exhausted);
 	struct told told;
-	const struct event *e = refusal_of(state, &child, &told);
+	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->error, EADDRINUSE);
 	assert_int_equal(e->port, 0);
@@ -427,24 +427,4 @@ static void exhausted_range_is_a_refusal_of_port_0_without_owners(void **state)
 	end_child(&child);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup(name, forget_events)
-	static const struct CMUnitTest tests[] = {
-		TEST(refusal_has_the_flags_and_the_owner_of_the_callers_socket),
-		TEST(refusal_has_the_owners_of_the_port),
-		TEST(listener_that_is_gone_by_now_is_among_the_owners),
-		TEST(ipv6_owner_that_only_is_bound_is_told_from_a_listener),
-		TEST(udp_owner_is_found_among_udp_sockets),
-		TEST(mptcp_caller_and_mptcp_owner_are_told_as_such),
-		TEST(refused_listen_has_the_rival_and_itself_among_the_owners),
-		TEST(listener_comes_before_its_connections),
-		TEST(owner_of_the_asked_address_comes_first),
-		TEST(time_wait_entry_is_an_owner),
-		TEST(owners_are_those_of_the_sockets_namespace),
-		TEST(program_of_the_callers_reuseport_group_is_seen),
-		TEST(exhausted_range_is_a_refusal_of_port_0_without_owners),
-	};
-
-	return cmocka_run_group_tests_name("sentinel owners", tests, start_watching, stop_watching);
-}
+WATCHING_TEST_MAIN(start_watching, stop_watching)

@@ -22,9 +22,8 @@ static int run_bind_loop(struct act *act)
 	return 0;
 }
 
-static void process_is_described_before_its_first_event_and_not_again(void **state)
+TEST_WITH(process_is_described_before_its_first_event_and_not_again, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_bind_loop);
 	const struct event *e;
 
@@ -37,7 +36,7 @@ static void process_is_described_before_its_first_event_and_not_again(void **sta
 	end_child(&child);
 }
 
-static void description_agrees_with_proc(void **state)
+TEST_WITH(description_agrees_with_proc, struct watcher *w)
 {
 	struct child child = start_child(run_bind_loop);
 	const struct process *p;
@@ -45,7 +44,7 @@ static void description_agrees_with_proc(void **state)
 
 	hear_well(&child);
 	assert_int_equal(procfs_describe(child.pid, &proc), 0);
-	p = &await_event(*state, EVENT_PROCESS, child.pid)->process;
+	p = &await_event(w, EVENT_PROCESS, child.pid)->process;
 	assert_true(process_id_equal(&p->id, &proc.id));
 	assert_int_equal(p->uid, proc.uid);
 	assert_int_equal(p->ppid, proc.ppid);
@@ -72,9 +71,8 @@ static int run_change_directory(struct act *act)
 	return 0;
 }
 
-static void process_is_described_again_when_its_directory_changed(void **state)
+TEST_WITH(process_is_described_again_when_its_directory_changed, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_change_directory);
 
 	hear_well(&child);
@@ -138,19 +136,19 @@ static int run_beyond_depth_limit(struct act *act)
 	return run_in_deep_directory(act, 40, 1);
 }
 
-static void long_directory_is_told_whole(void **state)
+TEST_WITH(long_directory_is_told_whole, struct watcher *w)
 {
 	struct child child = start_child(run_at_length_limit);
 	const char *cwd;
 
 	hear_well(&child);
-	cwd = await_event(*state, EVENT_PROCESS, child.pid)->process.cwd;
+	cwd = await_event(w, EVENT_PROCESS, child.pid)->process.cwd;
 	assert_memory_equal(cwd, "/tmp/pd-deep-", 13);
 	assert_int_equal(strlen(cwd), strlen("/tmp/pd-deep-XXXXXX") + 2 * 201);
 	end_child(&child);
 }
 
-static void directory_beyond_the_limits_keeps_its_end(void **state)
+TEST_WITH(directory_beyond_the_limits_keeps_its_end, struct watcher *w)
 {
 	int (*const runs[])(struct act *) = { run_beyond_length_limit, run_beyond_depth_limit };
 
@@ -159,7 +157,7 @@ static void directory_beyond_the_limits_keeps_its_end(void **state)
 		const char *cwd;
 
 		hear_well(&child);
-		cwd = await_event(*state, EVENT_PROCESS, child.pid)->process.cwd;
+		cwd = await_event(w, EVENT_PROCESS, child.pid)->process.cwd;
 		assert_memory_equal(cwd, "\xe2\x80\xa6/d", 5);
 		assert_int_equal(cwd[strlen(cwd) - 1], 'd');
 		end_child(&child);
@@ -182,13 +180,13 @@ static int run_below_a_mount(struct act *act)
 	return 0;
 }
 
-static void directory_is_told_across_mount_points(void **state)
+TEST_WITH(directory_is_told_across_mount_points, struct watcher *w)
 {
 	struct child child = start_child(run_below_a_mount);
 	const char *cwd;
 
 	hear_well(&child);
-	cwd = await_event(*state, EVENT_PROCESS, child.pid)->process.cwd;
+	cwd = await_event(w, EVENT_PROCESS, child.pid)->process.cwd;
 	assert_memory_equal(cwd, "/tmp/pd-mount-", 14);
 	assert_string_equal(cwd + strlen("/tmp/pd-mount-XXXXXX"), "/inner");
 	end_child(&child);
@@ -205,12 +203,12 @@ static int run_in_chroot(struct act *act)
 	return 0;
 }
 
-static void directory_is_told_as_the_process_sees_it(void **state)
+TEST_WITH(directory_is_told_as_the_process_sees_it, struct watcher *w)
 {
 	struct child child = start_child(run_in_chroot);
 
 	hear_well(&child);
-	assert_string_equal(await_event(*state, EVENT_PROCESS, child.pid)->process.cwd, "/bin");
+	assert_string_equal(await_event(w, EVENT_PROCESS, child.pid)->process.cwd, "/bin");
 	end_child(&child);
 }
 
@@ -233,9 +231,8 @@ static int run_orphan(struct act *act)
 	return 0;
 }
 
-static void ancestors_survive_the_end_of_the_parent(void **state)
+TEST_WITH(ancestors_survive_the_end_of_the_parent, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_orphan);
 	struct told told = hear_well(&child);
 	const struct event *e;
@@ -265,13 +262,13 @@ static int run_exit_with_code(struct act *act)
 	return 7;
 }
 
-static void end_of_a_holder_carries_its_exit_code(void **state)
+TEST_WITH(end_of_a_holder_carries_its_exit_code, struct watcher *w)
 {
 	struct child child = start_child(run_exit_with_code);
 
 	hear_well(&child);
 	step(&child);
-	assert_int_equal(await_event(*state, EVENT_EXIT, child.pid)->exit_code, 7 << 8);
+	assert_int_equal(await_event(w, EVENT_EXIT, child.pid)->exit_code, 7 << 8);
 	assert_int_equal(end_child(&child), 7 << 8);
 }
 
@@ -287,9 +284,8 @@ static int run_deaf(struct act *act)
 }
 
 /* Also of one that ignores it. */
-static void sigterm_to_a_holder_is_told_and_no_other_signal(void **state)
+TEST_WITH(sigterm_to_a_holder_is_told_and_no_other_signal, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_deaf);
 
 	hear_well(&child);
@@ -319,9 +315,8 @@ static int run_threads(struct act *act)
 	pthread_exit(NULL);
 }
 
-static void process_ends_once_with_its_last_thread(void **state)
+TEST_WITH(process_ends_once_with_its_last_thread, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_threads);
 	struct process_id id;
 	const struct event *e;
@@ -359,17 +354,17 @@ static int run_forking_holder(struct act *act)
 	return 0;
 }
 
-static void fork_of_a_holder_names_the_child_and_tracks_it(void **state)
+TEST_WITH(fork_of_a_holder_names_the_child_and_tracks_it, struct watcher *w)
 {
 	struct child child = start_child(run_forking_holder);
 	struct told told = hear_well(&child);
-	const struct event *e = await_event(*state, EVENT_FORK, child.pid);
+	const struct event *e = await_event(w, EVENT_FORK, child.pid);
 	struct process_id id;
 
 	assert_int_equal(procfs_identity(told.pid, &id), 0);
 	assert_true(process_id_equal(&e->child, &id));
 	step(&child);
-	assert_int_equal(await_event(*state, EVENT_EXIT, told.pid)->exit_code, 5 << 8);
+	assert_int_equal(await_event(w, EVENT_EXIT, told.pid)->exit_code, 5 << 8);
 	end_child(&child);
 }
 
@@ -383,9 +378,8 @@ static int run_executing_holder(struct act *act)
 	return 1;
 }
 
-static void exec_of_a_holder_describes_the_new_program_first(void **state)
+TEST_WITH(exec_of_a_holder_describes_the_new_program_first, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_executing_holder);
 	const struct event *exec, *process;
 
@@ -413,9 +407,8 @@ static int run_without_sockets(struct act *act)
 	return 0;
 }
 
-static void processes_without_sockets_are_not_reported(void **state)
+TEST_WITH(processes_without_sockets_are_not_reported, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_without_sockets);
 	struct told told = hear_well(&child);
 
@@ -446,9 +439,8 @@ static struct process_id id_of(pid_t pid)
 	return id;
 }
 
-static void exit_of_a_launcher_is_told_and_nothing_else_of_it(void **state)
+TEST_WITH(exit_of_a_launcher_is_told_and_nothing_else_of_it, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_launcher);
 	struct process_id id = id_of(child.pid);
 	struct told told;
@@ -462,9 +454,8 @@ static void exit_of_a_launcher_is_told_and_nothing_else_of_it(void **state)
 	assert_int_equal(end_child(&child), 3 << 8);
 }
 
-static void exit_of_a_launcher_that_nobody_follows_any_more_is_not_told(void **state)
+TEST_WITH(exit_of_a_launcher_that_nobody_follows_any_more_is_not_told, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_launcher), later;
 	struct process_id id = id_of(child.pid);
 
@@ -483,11 +474,11 @@ static void exit_of_a_launcher_that_nobody_follows_any_more_is_not_told(void **s
 }
 
 /* In its session, which a child shares until it makes one of its own. */
-static void ancestors_carry_their_session(void **state)
+TEST_WITH(ancestors_carry_their_session, struct watcher *w)
 {
 	struct child child = start_child(run_orphan);
 	struct told told = hear_well(&child);
-	const struct event *e = await_event(*state, EVENT_PROCESS, told.pid);
+	const struct event *e = await_event(w, EVENT_PROCESS, told.pid);
 
 	assert_int_equal(e->process.ancestors[0].sid, getsid(0));
 	assert_int_equal(e->process.ancestors[1].sid, getsid(0));
@@ -498,29 +489,4 @@ static void ancestors_carry_their_session(void **state)
 	close(child.from);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup(name, forget_events)
-	static const struct CMUnitTest tests[] = {
-		TEST(process_is_described_before_its_first_event_and_not_again),
-		TEST(description_agrees_with_proc),
-		TEST(process_is_described_again_when_its_directory_changed),
-		TEST(long_directory_is_told_whole),
-		TEST(directory_beyond_the_limits_keeps_its_end),
-		TEST(directory_is_told_across_mount_points),
-		TEST(directory_is_told_as_the_process_sees_it),
-		TEST(ancestors_survive_the_end_of_the_parent),
-		TEST(end_of_a_holder_carries_its_exit_code),
-		TEST(sigterm_to_a_holder_is_told_and_no_other_signal),
-		TEST(process_ends_once_with_its_last_thread),
-		TEST(fork_of_a_holder_names_the_child_and_tracks_it),
-		TEST(exec_of_a_holder_describes_the_new_program_first),
-		TEST(processes_without_sockets_are_not_reported),
-		TEST(exit_of_a_launcher_is_told_and_nothing_else_of_it),
-		TEST(exit_of_a_launcher_that_nobody_follows_any_more_is_not_told),
-		TEST(ancestors_carry_their_session),
-	};
-
-	return cmocka_run_group_tests_name("sentinel processes", tests, start_watching,
-					   stop_watching);
-}
+WATCHING_TEST_MAIN(start_watching, stop_watching)

@@ -108,9 +108,8 @@ static void await_end(struct watcher *w, uint64_t run)
 	assert_false(ASK(w->sentinel, run_lives, run));
 }
 
-static void run_lasts_until_a_daemon_below_it_has_ended(void **state)
+TEST_WITH(run_lasts_until_a_daemon_below_it_has_ended, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child;
 	uint64_t run;
 
@@ -127,9 +126,8 @@ static void run_lasts_until_a_daemon_below_it_has_ended(void **state)
 	await_end(w, run);
 }
 
-static void run_lasts_when_its_first_process_is_killed(void **state)
+TEST_WITH(run_lasts_when_its_first_process_is_killed, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child;
 	uint64_t run;
 	int status;
@@ -161,9 +159,8 @@ static int run_fork_storm(struct act *act)
 	return 0;
 }
 
-static void short_lived_members_are_not_told_of(void **state)
+TEST_WITH(short_lived_members_are_not_told_of, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_fork_storm);
 	uint64_t run = begin_run(w, child.pid);
 
@@ -189,9 +186,8 @@ static int run_outer(struct act *act)
 	return 0;
 }
 
-static void run_inside_a_run_is_one_member_of_it(void **state)
+TEST_WITH(run_inside_a_run_is_one_member_of_it, struct watcher *w)
 {
-	struct watcher *w = *state;
 	uint64_t outer, inner;
 	struct child child;
 	struct told told;
@@ -218,9 +214,8 @@ static int run_outer_on_a_step(struct act *act)
 }
 
 /* As those of a lock are: they belong to the run around it. */
-static void members_of_a_run_that_has_no_name_are_of_the_one_around_it(void **state)
+TEST_WITH(members_of_a_run_that_has_no_name_are_of_the_one_around_it, struct watcher *w)
 {
-	struct watcher *w = *state;
 	uint64_t outer, inner;
 	struct child child;
 	struct process_id id;
@@ -247,9 +242,8 @@ static void members_of_a_run_that_has_no_name_are_of_the_one_around_it(void **st
 }
 
 /* After a restart: who was there before is named by user space, and its children by the kernel. */
-static void process_that_joins_a_run_hands_it_on(void **state)
+TEST_WITH(process_that_joins_a_run_hands_it_on, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child first = start_child(run_fork_storm), second;
 	uint64_t run = begin_run(w, first.pid);
 	struct process_id id;
@@ -271,9 +265,8 @@ static void process_that_joins_a_run_hands_it_on(void **state)
 	await_end(w, run);
 }
 
-static void ended_process_begins_no_run(void **state)
+TEST_WITH(ended_process_begins_no_run, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_fork_storm);
 	struct process_id id = identity(child.pid);
 
@@ -283,9 +276,8 @@ static void ended_process_begins_no_run(void **state)
 	assert_false(ASK(w->sentinel, run_lives, next_run));
 }
 
-static void number_of_a_run_that_lives_is_not_given_twice(void **state)
+TEST_WITH(number_of_a_run_that_lives_is_not_given_twice, struct watcher *w)
 {
-	struct watcher *w = *state;
 	struct child child = start_child(run_fork_storm), other = start_child(run_fork_storm);
 	uint64_t run = begin_run(w, child.pid);
 	struct process_id id = identity(other.pid);
@@ -296,19 +288,4 @@ static void number_of_a_run_that_lives_is_not_given_twice(void **state)
 	await_end(w, run);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup(name, forget_events)
-	const struct CMUnitTest tests[] = {
-		TEST(run_lasts_until_a_daemon_below_it_has_ended),
-		TEST(run_lasts_when_its_first_process_is_killed),
-		TEST(short_lived_members_are_not_told_of),
-		TEST(run_inside_a_run_is_one_member_of_it),
-		TEST(members_of_a_run_that_has_no_name_are_of_the_one_around_it),
-		TEST(process_that_joins_a_run_hands_it_on),
-		TEST(ended_process_begins_no_run),
-		TEST(number_of_a_run_that_lives_is_not_given_twice),
-	};
-
-	return cmocka_run_group_tests_name("sentinel runs", tests, start_watching, stop_watching);
-}
+WATCHING_TEST_MAIN(start_watching, stop_watching)

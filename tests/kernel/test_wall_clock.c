@@ -3,19 +3,12 @@
  * A clock that is set, as a machine that has slept shows itself, is told of.  The clock is
  * everybody's: this runs where PD_MAY_SET_CLOCK says that nobody else lives there.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
 #include <event2/event.h>
 
-#include "base/cleanup.h"
 #include "daemon/wall_clock.h"
+#include "testing.h"
 
 #define WAIT_S 20
 
@@ -34,7 +27,7 @@ static void set_clock_forward(int64_t by_s)
 }
 
 /* Each time, not only the first. */
-static void clock_that_is_set_is_told_of_each_time(void **state)
+TEST(clock_that_is_set_is_told_of_each_time)
 {
 	struct event_base *loop = event_base_new();
 	const struct timeval limit = { .tv_sec = WAIT_S };
@@ -58,11 +51,4 @@ static void clock_that_is_set_is_told_of_each_time(void **state)
 	event_base_free(loop);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clock_that_is_set_is_told_of_each_time),
-	};
-
-	return cmocka_run_group_tests_name("wall clock", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -3,16 +3,11 @@
 #ifndef TESTS_UNIT_SOCKETS_H
 #define TESTS_UNIT_SOCKETS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "testing.h"
 
 /* A bound socket on loopback with a port of the kernel's choice; type SOCK_STREAM or SOCK_DGRAM. */
 static inline int bound_socket(int type, uint16_t *ret_port)

@@ -10,7 +10,7 @@
 
 /* --- bodies --- */
 
-static void bodies_that_are_not_an_object_are_refused(void **state)
+TEST_WITH(bodies_that_are_not_an_object_are_refused, struct world *w)
 {
 	static const struct {
 		const char *body, *words;
@@ -36,25 +36,25 @@ static void bodies_that_are_not_an_object_are_refused(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_post(*state, "/v1/claims", rows[i].body);
+		_cleanup_answer_ struct answer a = ask_post(w, "/v1/claims", rows[i].body);
 
 		assert_error(&a, 400, "bad_request", rows[i].words);
 	}
 }
 
-static void a_body_with_a_nul_byte_is_refused(void **state)
+TEST_WITH(a_body_with_a_nul_byte_is_refused, struct world *w)
 {
 	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 12\r\n\r\n"
 				   "{\"id\":\"a\0b\"}";
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 
-	assert_true(client_write(*state, &c, text, sizeof(text) - 1));
-	a = client_answer(*state, &c);
+	assert_true(client_write(w, &c, text, sizeof(text) - 1));
+	a = client_answer(w, &c);
 	assert_error(&a, 400, "bad_request", "NUL");
 }
 
-static void members_are_checked(void **state)
+TEST_WITH(members_are_checked, struct world *w)
 {
 	static const struct {
 		const char *body, *words;
@@ -87,18 +87,18 @@ static void members_are_checked(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_post(*state, "/v1/claims", rows[i].body);
+		_cleanup_answer_ struct answer a = ask_post(w, "/v1/claims", rows[i].body);
 
 		assert_error(&a, 400, "bad_request", rows[i].words);
 	}
 }
 
-static void a_refused_body_changes_nothing(void **state)
+TEST_WITH(a_refused_body_changes_nothing, struct world *w)
 {
-	_cleanup_answer_ struct answer before = ask_get(*state, "/v1/services?status=claimed");
-	_cleanup_answer_ struct answer bad = ask_post(*state, "/v1/claims",
+	_cleanup_answer_ struct answer before = ask_get(w, "/v1/services?status=claimed");
+	_cleanup_answer_ struct answer bad = ask_post(w, "/v1/claims",
 						      "{\"id\":\"changes:nothing\",\"port\":0}");
-	_cleanup_answer_ struct answer after = ask_get(*state, "/v1/services?status=claimed");
+	_cleanup_answer_ struct answer after = ask_get(w, "/v1/services?status=claimed");
 
 	assert_int_equal(bad.status, 400);
 	assert_int_equal(count_of(&before, "services"), count_of(&after, "services"));
@@ -128,9 +128,8 @@ static size_t entries_of(struct world *w, const char *filter)
 	return count_of(&a, "entries");
 }
 
-static void each_change_of_a_claim_is_one_entry(void **state)
+TEST_WITH(each_change_of_a_claim_is_one_entry, struct world *w)
 {
-	struct world *w = *state;
 	int64_t before = world_count_entries(w);
 	_cleanup_answer_ struct answer one = claim(w, "heard:one", 0),
 				       again = claim(w, "heard:one", 0),
@@ -143,9 +142,8 @@ static void each_change_of_a_claim_is_one_entry(void **state)
 	assert_int_equal(world_count_entries(w) - before, 2);
 }
 
-static void services_of_one_request_are_all_claimed_or_none(void **state)
+TEST_WITH(services_of_one_request_are_all_claimed_or_none, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t taken;
 	_cleanup_close_ int fd = listening_socket(&taken);
 	char body[256];
@@ -173,9 +171,9 @@ static void services_of_one_request_are_all_claimed_or_none(void **state)
 	assert_int_equal(world_count_entries(w), entries);
 }
 
-static void a_claim_gets_a_port_of_the_range_and_is_logged(void **state)
+TEST_WITH(a_claim_gets_a_port_of_the_range_and_is_logged, struct world *w)
 {
-	_cleanup_answer_ struct answer a = claim(*state, "shop:web", 0), log = { 0 };
+	_cleanup_answer_ struct answer a = claim(w, "shop:web", 0), log = { 0 };
 	char details[64];
 
 	assert_ok(&a);
@@ -184,44 +182,44 @@ static void a_claim_gets_a_port_of_the_range_and_is_logged(void **state)
 	assert_false(json_object_get_boolean(member(a.body, "existing")));
 	assert_string_equal(text_of(&a, "status"), "claimed");
 	assert_null(member(a.body, "previousPort"));
-	log = ask_get(*state, "/v1/log?filter=shop:web");
+	log = ask_get(w, "/v1/log?filter=shop:web");
 	snprintf(details, sizeof(details), "Port %d assigned", (int)int_of(&a, "port"));
 	assert_string_equal(text_of(&log, "entries.0.details"), details);
 	assert_string_equal(text_of(&log, "entries.0.action"), "CLAIM");
 	assert_int_equal(int_of(&log, "entries.0.pid"), getpid());
 }
 
-static void a_claim_made_again_keeps_its_port_and_writes_no_line(void **state)
+TEST_WITH(a_claim_made_again_keeps_its_port_and_writes_no_line, struct world *w)
 {
-	_cleanup_answer_ struct answer first = claim(*state, "again", 0);
-	size_t lines = entries_of(*state, "again");
-	_cleanup_answer_ struct answer second = claim(*state, "again", 0);
+	_cleanup_answer_ struct answer first = claim(w, "again", 0);
+	size_t lines = entries_of(w, "again");
+	_cleanup_answer_ struct answer second = claim(w, "again", 0);
 
 	assert_ok(&second);
 	assert_int_equal(int_of(&first, "port"), int_of(&second, "port"));
 	assert_true(json_object_get_boolean(member(second.body, "existing")));
-	assert_int_equal(entries_of(*state, "again"), lines);
+	assert_int_equal(entries_of(w, "again"), lines);
 }
 
-static void a_claim_moved_to_another_port_says_where_it_was(void **state)
+TEST_WITH(a_claim_moved_to_another_port_says_where_it_was, struct world *w)
 {
 	uint16_t port = free_port();
-	_cleanup_answer_ struct answer first = claim(*state, "moved", 0);
-	_cleanup_answer_ struct answer second = claim(*state, "moved", port);
+	_cleanup_answer_ struct answer first = claim(w, "moved", 0);
+	_cleanup_answer_ struct answer second = claim(w, "moved", port);
 
 	assert_ok(&second);
 	assert_int_equal(int_of(&second, "port"), port);
 	assert_int_equal(int_of(&second, "previousPort"), int_of(&first, "port"));
-	assert_int_equal(entries_of(*state, "moved"), 2);
+	assert_int_equal(entries_of(w, "moved"), 2);
 }
 
-static void a_claim_remembers_ttl_health_and_directory(void **state)
+TEST_WITH(a_claim_remembers_ttl_health_and_directory, struct world *w)
 {
 	_cleanup_answer_ struct answer a =
-		ask_post(*state, "/v1/claims",
+		ask_post(w, "/v1/claims",
 			 "{\"id\":\"full\",\"range\":\"7000-7100\",\"ttl\":\"2h\","
 			 "\"health\":\"/healthz\",\"cwd\":\"/srv/full\"}");
-	_cleanup_answer_ struct answer found = ask_get(*state, "/v1/services?pattern=full");
+	_cleanup_answer_ struct answer found = ask_get(w, "/v1/services?pattern=full");
 
 	assert_ok(&a);
 	assert_true(int_of(&a, "port") >= 7000 && int_of(&a, "port") <= 7100);
@@ -231,59 +229,59 @@ static void a_claim_remembers_ttl_health_and_directory(void **state)
 			 int_of(&found, "services.0.createdAt") + 7200);
 }
 
-static void a_claim_without_directory_has_the_callers(void **state)
+TEST_WITH(a_claim_without_directory_has_the_callers, struct world *w)
 {
-	_cleanup_answer_ struct answer a = claim(*state, "here", 0);
-	_cleanup_answer_ struct answer found = ask_get(*state, "/v1/services?pattern=here");
+	_cleanup_answer_ struct answer a = claim(w, "here", 0);
+	_cleanup_answer_ struct answer found = ask_get(w, "/v1/services?pattern=here");
 	char cwd[4096];
 
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
 	assert_string_equal(text_of(&found, "services.0.cwd"), cwd);
 }
 
-static void a_claim_of_a_taken_port_names_the_holder(void **state)
+TEST_WITH(a_claim_of_a_taken_port_names_the_holder, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
 	_cleanup_answer_ struct answer a = { 0 };
 	char words[64];
 
-	world_resync(*state);
-	a = claim(*state, "taken", port);
+	world_resync(w);
+	a = claim(w, "taken", port);
 	snprintf(words, sizeof(words), "(%d), listening on 127.0.0.1:%u", getpid(), port);
 	assert_error(&a, 409, "conflict", words);
 	assert_string_equal(text_of(&a, "why.errno"), "EADDRINUSE");
 	assert_int_equal(int_of(&a, "why.holders.0.pid"), getpid());
 }
 
-static void a_claim_of_a_port_that_udp_holds_names_the_holder(void **state)
+TEST_WITH(a_claim_of_a_port_that_udp_holds_names_the_holder, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = bound_socket(SOCK_DGRAM, &port);
 	_cleanup_answer_ struct answer a = { 0 };
 
-	world_resync(*state);
-	a = claim(*state, "taken:udp", port);
+	world_resync(w);
+	a = claim(w, "taken:udp", port);
 	assert_error(&a, 409, "conflict", "is held by");
 	assert_string_equal(text_of(&a, "why.verdict"), "udp_bound");
 }
 
-static void a_claim_of_a_claimed_port_names_its_owner(void **state)
+TEST_WITH(a_claim_of_a_claimed_port_names_its_owner, struct world *w)
 {
-	_cleanup_answer_ struct answer mine = claim(*state, "owner", 0);
-	_cleanup_answer_ struct answer a = claim(*state, "late", (uint16_t)int_of(&mine, "port"));
+	_cleanup_answer_ struct answer mine = claim(w, "owner", 0);
+	_cleanup_answer_ struct answer a = claim(w, "late", (uint16_t)int_of(&mine, "port"));
 
 	assert_error(&a, 409, "conflict", "is claimed by owner");
 	assert_string_equal(text_of(&a, "holder.id"), "owner");
 	assert_string_equal(text_of(&a, "why.service"), "owner");
 }
 
-static void a_full_range_is_said_so(void **state)
+TEST_WITH(a_full_range_is_said_so, struct world *w)
 {
 	_cleanup_answer_ struct answer one =
-		ask_post(*state, "/v1/claims", "{\"id\":\"narrow:1\",\"range\":\"7200-7200\"}");
+		ask_post(w, "/v1/claims", "{\"id\":\"narrow:1\",\"range\":\"7200-7200\"}");
 	_cleanup_answer_ struct answer two =
-		ask_post(*state, "/v1/claims", "{\"id\":\"narrow:2\",\"range\":\"7200-7200\"}");
+		ask_post(w, "/v1/claims", "{\"id\":\"narrow:2\",\"range\":\"7200-7200\"}");
 
 	assert_ok(&one);
 	assert_error(&two, 409, "no_free_port", "7200");
@@ -291,10 +289,10 @@ static void a_full_range_is_said_so(void **state)
 
 /* --- owners --- */
 
-static void a_claim_of_another_users_name_is_a_claim_of_its_own(void **state)
+TEST_WITH(a_claim_of_another_users_name_is_a_claim_of_its_own, struct world *w)
 {
-	_cleanup_answer_ struct answer mine = claim(*state, "rooted", 0);
-	_cleanup_answer_ struct answer theirs = ask_as_other(*state, "POST", "/v1/claims",
+	_cleanup_answer_ struct answer mine = claim(w, "rooted", 0);
+	_cleanup_answer_ struct answer theirs = ask_as_other(w, "POST", "/v1/claims",
 							     "{\"id\":\"rooted\"}");
 
 	assert_ok(&mine);
@@ -303,11 +301,11 @@ static void a_claim_of_another_users_name_is_a_claim_of_its_own(void **state)
 	assert_int_not_equal(int_of(&theirs, "port"), int_of(&mine, "port"));
 }
 
-static void root_may_release_for_another_user(void **state)
+TEST_WITH(root_may_release_for_another_user, struct world *w)
 {
-	_cleanup_answer_ struct answer theirs = ask_as_other(*state, "POST", "/v1/claims",
+	_cleanup_answer_ struct answer theirs = ask_as_other(w, "POST", "/v1/claims",
 							     "{\"id\":\"theirs\"}");
-	_cleanup_answer_ struct answer released = ask_post(*state, "/v1/releases",
+	_cleanup_answer_ struct answer released = ask_post(w, "/v1/releases",
 							   "{\"match\":\"theirs\"}");
 
 	assert_ok(&theirs);
@@ -315,24 +313,24 @@ static void root_may_release_for_another_user(void **state)
 	assert_string_equal(text_of(&released, "released.0.id"), "theirs");
 }
 
-static void a_release_of_another_users_service_changes_nothing(void **state)
+TEST_WITH(a_release_of_another_users_service_changes_nothing, struct world *w)
 {
-	_cleanup_answer_ struct answer mine = claim(*state, "kept", 0);
-	_cleanup_answer_ struct answer a = ask_as_other(*state, "POST", "/v1/releases",
+	_cleanup_answer_ struct answer mine = claim(w, "kept", 0);
+	_cleanup_answer_ struct answer a = ask_as_other(w, "POST", "/v1/releases",
 							"{\"match\":\"kept\"}");
-	_cleanup_answer_ struct answer found = ask_get(*state, "/v1/services?pattern=kept");
+	_cleanup_answer_ struct answer found = ask_get(w, "/v1/services?pattern=kept");
 
 	assert_error(&a, 403, "not_allowed", "kept belongs to user root");
 	assert_string_equal(text_of(&a, "refused.0.id"), "kept");
 	assert_int_equal(int_of(&found, "services.0.port"), int_of(&mine, "port"));
 }
 
-static void a_pattern_skips_what_belongs_to_others(void **state)
+TEST_WITH(a_pattern_skips_what_belongs_to_others, struct world *w)
 {
-	_cleanup_answer_ struct answer mine = claim(*state, "mix:root", 0);
-	_cleanup_answer_ struct answer theirs = ask_as_other(*state, "POST", "/v1/claims",
+	_cleanup_answer_ struct answer mine = claim(w, "mix:root", 0);
+	_cleanup_answer_ struct answer theirs = ask_as_other(w, "POST", "/v1/claims",
 							     "{\"id\":\"mix:nobody\"}");
-	_cleanup_answer_ struct answer a = ask_as_other(*state, "POST", "/v1/releases",
+	_cleanup_answer_ struct answer a = ask_as_other(w, "POST", "/v1/releases",
 							"{\"match\":\"mix:*\"}");
 
 	assert_ok(&a);
@@ -341,11 +339,11 @@ static void a_pattern_skips_what_belongs_to_others(void **state)
 	assert_string_equal(text_of(&a, "refused.0.id"), "mix:root");
 }
 
-static void the_directory_of_a_claim_is_its_users_to_see(void **state)
+TEST_WITH(the_directory_of_a_claim_is_its_users_to_see, struct world *w)
 {
-	_cleanup_answer_ struct answer a = claim(*state, "private", 0);
-	_cleanup_answer_ struct answer mine = ask_get(*state, "/v1/services?pattern=private");
-	_cleanup_answer_ struct answer theirs = ask_as_other(*state, "GET",
+	_cleanup_answer_ struct answer a = claim(w, "private", 0);
+	_cleanup_answer_ struct answer mine = ask_get(w, "/v1/services?pattern=private");
+	_cleanup_answer_ struct answer theirs = ask_as_other(w, "GET",
 							     "/v1/services?pattern=private", "");
 
 	assert_non_null(member(mine.body, "services.0.cwd"));
@@ -356,13 +354,13 @@ static void the_directory_of_a_claim_is_its_users_to_see(void **state)
 
 /* --- releases --- */
 
-static void a_release_is_logged_and_the_port_is_remembered(void **state)
+TEST_WITH(a_release_is_logged_and_the_port_is_remembered, struct world *w)
 {
-	_cleanup_answer_ struct answer first = claim(*state, "back", 0);
-	_cleanup_answer_ struct answer released = ask_post(*state, "/v1/releases",
+	_cleanup_answer_ struct answer first = claim(w, "back", 0);
+	_cleanup_answer_ struct answer released = ask_post(w, "/v1/releases",
 							   "{\"match\":\"back\"}");
-	_cleanup_answer_ struct answer log = ask_get(*state, "/v1/log?filter=back&n=1");
-	_cleanup_answer_ struct answer second = claim(*state, "back", 0);
+	_cleanup_answer_ struct answer log = ask_get(w, "/v1/log?filter=back&n=1");
+	_cleanup_answer_ struct answer second = claim(w, "back", 0);
 
 	assert_ok(&released);
 	assert_int_equal(int_of(&released, "released.0.port"), int_of(&first, "port"));
@@ -372,10 +370,10 @@ static void a_release_is_logged_and_the_port_is_remembered(void **state)
 	assert_int_equal(int_of(&second, "port"), int_of(&first, "port"));
 }
 
-static void a_release_by_port_says_who_still_holds_it(void **state)
+TEST_WITH(a_release_by_port_says_who_still_holds_it, struct world *w)
 {
 	uint16_t port = free_port();
-	_cleanup_answer_ struct answer mine = claim(*state, "held", port), a = { 0 };
+	_cleanup_answer_ struct answer mine = claim(w, "held", port), a = { 0 };
 	struct sockaddr_in name = { .sin_family = AF_INET,
 				    .sin_port = htons(port),
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -385,43 +383,40 @@ static void a_release_by_port_says_who_still_holds_it(void **state)
 	assert_ok(&mine);
 	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
 	assert_int_equal(listen(fd, 1), 0);
-	world_resync(*state);
+	world_resync(w);
 	snprintf(body, sizeof(body), "{\"match\":\":%u\"}", port);
-	a = ask_post(*state, "/v1/releases", body);
+	a = ask_post(w, "/v1/releases", body);
 	assert_ok(&a);
 	assert_string_equal(text_of(&a, "released.0.id"), "held");
 	assert_int_equal(int_of(&a, "released.0.heldBy.0.pid"), getpid());
 }
 
-static void a_release_of_an_unclaimed_port_names_the_process_on_it(void **state)
+TEST_WITH(a_release_of_an_unclaimed_port_names_the_process_on_it, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
 	_cleanup_answer_ struct answer a = { 0 };
 	char body[64], words[64];
 
-	world_resync(*state);
+	world_resync(w);
 	snprintf(body, sizeof(body), "{\"match\":\":%u\"}", port);
 	snprintf(words, sizeof(words), "(%d) holds it", getpid());
-	a = ask_post(*state, "/v1/releases", body);
+	a = ask_post(w, "/v1/releases", body);
 	assert_error(&a, 404, "not_found", words);
 }
 
-static void a_release_of_nothing_is_not_found(void **state)
+TEST_WITH(a_release_of_nothing_is_not_found, struct world *w)
 {
-	_cleanup_answer_ struct answer id = ask_post(*state, "/v1/releases",
-						     "{\"match\":\"no.one\"}");
-	_cleanup_answer_ struct answer many = ask_post(*state, "/v1/releases",
-						       "{\"match\":\"zz*\"}");
-	_cleanup_answer_ struct answer port = ask_post(*state, "/v1/releases",
-						       "{\"match\":\":1\"}");
+	_cleanup_answer_ struct answer id = ask_post(w, "/v1/releases", "{\"match\":\"no.one\"}");
+	_cleanup_answer_ struct answer many = ask_post(w, "/v1/releases", "{\"match\":\"zz*\"}");
+	_cleanup_answer_ struct answer port = ask_post(w, "/v1/releases", "{\"match\":\":1\"}");
 
 	assert_error(&id, 404, "not_found", "no service no.one");
 	assert_error(&many, 404, "not_found", "zz*");
 	assert_error(&port, 404, "not_found", "port 1");
 }
 
-static void what_cannot_be_matched_is_refused(void **state)
+TEST_WITH(what_cannot_be_matched_is_refused, struct world *w)
 {
 	static const char *const bodies[] = {
 		"{}",
@@ -434,7 +429,7 @@ static void what_cannot_be_matched_is_refused(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
-		_cleanup_answer_ struct answer a = ask_post(*state, "/v1/releases", bodies[i]);
+		_cleanup_answer_ struct answer a = ask_post(w, "/v1/releases", bodies[i]);
 
 		assert_error(&a, 400, "bad_request", "");
 	}
@@ -465,29 +460,28 @@ static void parallel_claims(struct world *w, const char *prefix, bool same, int6
 	free(clients);
 }
 
-static void parallel_claims_of_different_names_get_different_ports(void **state)
+TEST_WITH(parallel_claims_of_different_names_get_different_ports, struct world *w)
 {
 	int64_t ports[PARALLEL];
 
-	parallel_claims(*state, "many:n", false, ports);
+	parallel_claims(w, "many:n", false, ports);
 	for (int i = 0; i < PARALLEL; i++)
 		for (int j = 0; j < i; j++)
 			assert_int_not_equal(ports[i], ports[j]);
 }
 
-static void parallel_claims_of_one_name_get_one_port(void **state)
+TEST_WITH(parallel_claims_of_one_name_get_one_port, struct world *w)
 {
 	int64_t ports[PARALLEL];
 
-	parallel_claims(*state, "many:same", true, ports);
+	parallel_claims(w, "many:same", true, ports);
 	for (int i = 1; i < PARALLEL; i++)
 		assert_int_equal(ports[i], ports[0]);
-	assert_int_equal(entries_of(*state, "many:same0"), 1);
+	assert_int_equal(entries_of(w, "many:same0"), 1);
 }
 
-static void claims_of_one_turn_share_a_commit(void **state)
+TEST_WITH(claims_of_one_turn_share_a_commit, struct world *w)
 {
-	struct world *w = *state;
 	uint64_t before = registry_counters(w->registry).commits;
 	struct client clients[20];
 
@@ -512,9 +506,8 @@ static void claims_of_one_turn_share_a_commit(void **state)
 	assert_true(registry_counters(w->registry).commits - before < 10);
 }
 
-static void an_answered_claim_is_committed(void **state)
+TEST_WITH(an_answered_claim_is_committed, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer a = claim(w, "durable", 0);
 	sqlite3 *db;
 	sqlite3_stmt *statement;
@@ -530,9 +523,8 @@ static void an_answered_claim_is_committed(void **state)
 	sqlite3_close(db);
 }
 
-static void a_failed_commit_is_an_error_and_changes_nothing(void **state)
+TEST_WITH(a_failed_commit_is_an_error_and_changes_nothing, struct world *w)
 {
-	struct world *w = *state;
 	struct rlimit before, none = { .rlim_cur = 1 };
 	_cleanup_answer_ struct answer failed = { 0 }, found = { 0 }, works = { 0 };
 
@@ -553,40 +545,4 @@ static void a_failed_commit_is_an_error_and_changes_nothing(void **state)
 	assert_ok(&works);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bodies_that_are_not_an_object_are_refused),
-		cmocka_unit_test(a_body_with_a_nul_byte_is_refused),
-		cmocka_unit_test(members_are_checked),
-		cmocka_unit_test(a_refused_body_changes_nothing),
-		cmocka_unit_test(each_change_of_a_claim_is_one_entry),
-		cmocka_unit_test(services_of_one_request_are_all_claimed_or_none),
-		cmocka_unit_test(a_claim_gets_a_port_of_the_range_and_is_logged),
-		cmocka_unit_test(a_claim_made_again_keeps_its_port_and_writes_no_line),
-		cmocka_unit_test(a_claim_moved_to_another_port_says_where_it_was),
-		cmocka_unit_test(a_claim_remembers_ttl_health_and_directory),
-		cmocka_unit_test(a_claim_without_directory_has_the_callers),
-		cmocka_unit_test(a_claim_of_a_taken_port_names_the_holder),
-		cmocka_unit_test(a_claim_of_a_port_that_udp_holds_names_the_holder),
-		cmocka_unit_test(a_claim_of_a_claimed_port_names_its_owner),
-		cmocka_unit_test(a_full_range_is_said_so),
-		cmocka_unit_test(a_claim_of_another_users_name_is_a_claim_of_its_own),
-		cmocka_unit_test(root_may_release_for_another_user),
-		cmocka_unit_test(a_release_of_another_users_service_changes_nothing),
-		cmocka_unit_test(a_pattern_skips_what_belongs_to_others),
-		cmocka_unit_test(the_directory_of_a_claim_is_its_users_to_see),
-		cmocka_unit_test(a_release_is_logged_and_the_port_is_remembered),
-		cmocka_unit_test(a_release_by_port_says_who_still_holds_it),
-		cmocka_unit_test(a_release_of_an_unclaimed_port_names_the_process_on_it),
-		cmocka_unit_test(a_release_of_nothing_is_not_found),
-		cmocka_unit_test(what_cannot_be_matched_is_refused),
-		cmocka_unit_test(parallel_claims_of_different_names_get_different_ports),
-		cmocka_unit_test(parallel_claims_of_one_name_get_one_port),
-		cmocka_unit_test(claims_of_one_turn_share_a_commit),
-		cmocka_unit_test(an_answered_claim_is_committed),
-		cmocka_unit_test(a_failed_commit_is_an_error_and_changes_nothing),
-	};
-
-	return cmocka_run_group_tests_name("api/claims", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

@@ -46,25 +46,25 @@ static int listen_in_range(uint16_t *ret_port)
 
 /* --- find --- */
 
-static void nothing_found_is_two_empty_arrays(void **state)
+TEST_WITH(nothing_found_is_two_empty_arrays, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/services?pattern=none:*");
+	_cleanup_answer_ struct answer a = ask_get(w, "/v1/services?pattern=none:*");
 
 	assert_ok(&a);
 	assert_int_equal(count_of(&a, "services"), 0);
 	assert_int_equal(count_of(&a, "orphans"), 0);
 }
 
-static void a_served_claim_is_active_with_its_process(void **state)
+TEST_WITH(a_served_claim_is_active_with_its_process, struct world *w)
 {
 	uint16_t port = free_port();
-	_cleanup_answer_ struct answer claimed = claim_port(*state, "served", port), a = { 0 };
+	_cleanup_answer_ struct answer claimed = claim_port(w, "served", port), a = { 0 };
 	_cleanup_close_ int fd = listen_at(port);
 
 	assert_ok(&claimed);
 	assert_true(fd >= 0);
-	world_resync(*state);
-	a = ask_get(*state, "/v1/services?pattern=serv*");
+	world_resync(w);
+	a = ask_get(w, "/v1/services?pattern=serv*");
 	assert_ok(&a);
 	assert_string_equal(text_of(&a, "services.0.status"), "active");
 	assert_int_equal(count_of(&a, "services.0.pids"), 1);
@@ -72,9 +72,8 @@ static void a_served_claim_is_active_with_its_process(void **state)
 	assert_string_not_equal(text_of(&a, "services.0.process"), "(null)");
 }
 
-static void a_pid_that_died_is_not_printed(void **state)
+TEST_WITH(a_pid_that_died_is_not_printed, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t port;
 	int fd = listening_socket(&port), status;
 	pid_t child = fork();
@@ -97,14 +96,14 @@ static void a_pid_that_died_is_not_printed(void **state)
 	assert_int_equal(count_of(&none, "sockets.0.pids"), 0);
 }
 
-static void a_listener_of_the_range_without_a_claim_is_an_orphan_row(void **state)
+TEST_WITH(a_listener_of_the_range_without_a_claim_is_an_orphan_row, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listen_in_range(&port);
 	_cleanup_answer_ struct answer a = { 0 }, only = { 0 }, claims = { 0 };
 
-	world_resync(*state);
-	a = get(*state, "/v1/services?port=%u", port);
+	world_resync(w);
+	a = get(w, "/v1/services?port=%u", port);
 	assert_ok(&a);
 	assert_int_equal(count_of(&a, "orphans"), 1);
 	assert_int_equal(int_of(&a, "orphans.0.port"), port);
@@ -114,25 +113,25 @@ static void a_listener_of_the_range_without_a_claim_is_an_orphan_row(void **stat
 	assert_string_equal(text_of(&a, "orphans.0.user"), "root");
 	assert_string_not_equal(text_of(&a, "orphans.0.reason"), "(null)");
 
-	only = ask_get(*state, "/v1/services?status=orphan");
-	claims = ask_get(*state, "/v1/services?status=active");
+	only = ask_get(w, "/v1/services?status=orphan");
+	claims = ask_get(w, "/v1/services?status=active");
 	assert_int_equal(count_of(&only, "services"), 0);
 	assert_true(count_of(&only, "orphans") >= 1);
 	assert_int_equal(count_of(&claims, "orphans"), 0);
 }
 
-static void a_claimed_port_is_no_orphan(void **state)
+TEST_WITH(a_claimed_port_is_no_orphan, struct world *w)
 {
 	uint16_t port;
 	int fd = listen_in_range(&port);
 	_cleanup_answer_ struct answer claimed = { 0 }, a = { 0 };
 
 	close(fd);
-	world_resync(*state);
-	claimed = claim_port(*state, "claimed:served", port);
+	world_resync(w);
+	claimed = claim_port(w, "claimed:served", port);
 	fd = listen_at(port);
-	world_resync(*state);
-	a = get(*state, "/v1/services?port=%u", port);
+	world_resync(w);
+	a = get(w, "/v1/services?port=%u", port);
 	close(fd);
 	assert_ok(&claimed);
 	assert_int_equal(count_of(&a, "services"), 1);
@@ -154,12 +153,11 @@ static enum service_status stored_status(struct world *w, uint16_t port)
 	return status;
 }
 
-static void a_status_filters_by_what_is_now(void **state)
+TEST_WITH(a_status_filters_by_what_is_now, struct world *w)
 {
 	uint16_t port = free_port();
-	_cleanup_answer_ struct answer claimed = claim_port(*state, "turns", port);
+	_cleanup_answer_ struct answer claimed = claim_port(w, "turns", port);
 	_cleanup_answer_ struct answer before = { 0 }, active = { 0 };
-	struct world *w = *state;
 	int fd;
 
 	before = ask_get(w, "/v1/services?pattern=turns&status=active");
@@ -175,14 +173,14 @@ static void a_status_filters_by_what_is_now(void **state)
 
 /* --- find --all --- */
 
-static void sockets_name_their_holders_and_their_claim(void **state)
+TEST_WITH(sockets_name_their_holders_and_their_claim, struct world *w)
 {
 	uint16_t port = free_port();
-	_cleanup_answer_ struct answer claimed = claim_port(*state, "all:web", port), a = { 0 };
+	_cleanup_answer_ struct answer claimed = claim_port(w, "all:web", port), a = { 0 };
 	_cleanup_close_ int fd = listen_at(port);
 
-	world_resync(*state);
-	a = get(*state, "/v1/sockets?port=%u", port);
+	world_resync(w);
+	a = get(w, "/v1/sockets?port=%u", port);
 	assert_ok(&a);
 	assert_int_equal(count_of(&a, "sockets"), 1);
 	assert_string_equal(text_of(&a, "sockets.0.state"), "LISTEN");
@@ -194,15 +192,15 @@ static void sockets_name_their_holders_and_their_claim(void **state)
 	assert_non_null(member(a.body, "sockets.0.cookie"));
 }
 
-static void sockets_without_details_say_who_and_leave_out_how(void **state)
+TEST_WITH(sockets_without_details_say_who_and_leave_out_how, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
 	_cleanup_answer_ struct answer brief = { 0 }, full = { 0 };
 
-	world_resync(*state);
-	brief = get(*state, "/v1/sockets?details=no&port=%u", port);
-	full = get(*state, "/v1/sockets?details=yes&port=%u", port);
+	world_resync(w);
+	brief = get(w, "/v1/sockets?details=no&port=%u", port);
+	full = get(w, "/v1/sockets?details=yes&port=%u", port);
 	assert_int_equal(int_of(&brief, "sockets.0.pids.0"), getpid());
 	assert_string_equal(text_of(&brief, "sockets.0.process"),
 			    text_of(&full, "sockets.0.process"));
@@ -214,7 +212,7 @@ static void sockets_without_details_say_who_and_leave_out_how(void **state)
 }
 
 /* A line is written without a tree of objects: whatever stands in it, both say the same. */
-static void a_socket_is_the_same_with_details_and_without(void **state)
+TEST_WITH(a_socket_is_the_same_with_details_and_without, struct world *w)
 {
 	static const char *const names[] = { "a\"b\\c/d",    "tab\there\n\r\b\f",
 					     "\x01\x1f\x7f", "\xc3\xa4\xf0\x9f\x8d\x8c",
@@ -228,9 +226,9 @@ static void a_socket_is_the_same_with_details_and_without(void **state)
 		_cleanup_answer_ struct answer brief = { 0 }, full = { 0 };
 
 		prctl(PR_SET_NAME, names[i]);
-		world_resync(*state);
-		brief = get(*state, "/v1/sockets?details=no&port=%u", port);
-		full = get(*state, "/v1/sockets?details=yes&port=%u", port);
+		world_resync(w);
+		brief = get(w, "/v1/sockets?details=no&port=%u", port);
+		full = get(w, "/v1/sockets?details=yes&port=%u", port);
 		json_object_object_foreach(member(brief.body, "sockets.0"), key, value) {
 			struct json_object *same = NULL;
 
@@ -245,10 +243,9 @@ static void a_socket_is_the_same_with_details_and_without(void **state)
 }
 
 /* More than are asked in one call, some of them on one port. */
-static void a_long_list_has_every_socket_once(void **state)
+TEST_WITH(a_long_list_has_every_socket_once, struct world *w)
 {
 	enum { SOCKETS = SOCKET_WALK_ROWS + 100, ON_ONE_PORT = 20 };
-	struct world *w = *state;
 	int fds[SOCKETS];
 	uint16_t first = free_port();
 	size_t listed = 0;
@@ -288,19 +285,19 @@ static void a_long_list_has_every_socket_once(void **state)
 	assert_int_equal(listed, SOCKETS);
 }
 
-static void services_without_details_say_what_a_table_shows(void **state)
+TEST_WITH(services_without_details_say_what_a_table_shows, struct world *w)
 {
 	uint16_t served = free_port(), silent;
-	_cleanup_answer_ struct answer one = claim_port(*state, "brief:a", served), two = { 0 };
+	_cleanup_answer_ struct answer one = claim_port(w, "brief:a", served), two = { 0 };
 	_cleanup_close_ int fd = listen_at(served);
 	_cleanup_answer_ struct answer brief = { 0 }, full = { 0 };
 
 	assert_true(fd >= 0);
 	silent = free_port();
-	two = claim_port(*state, "brief:b", silent);
-	world_resync(*state);
-	brief = get(*state, "/v1/services?details=no&pattern=brief:*");
-	full = get(*state, "/v1/services?details=yes&pattern=brief:*");
+	two = claim_port(w, "brief:b", silent);
+	world_resync(w);
+	brief = get(w, "/v1/services?details=no&pattern=brief:*");
+	full = get(w, "/v1/services?details=yes&pattern=brief:*");
 	assert_int_equal(count_of(&brief, "services"), 2);
 	assert_int_equal(int_of(&brief, "services.0.pids.0"), getpid());
 	assert_string_equal(text_of(&brief, "services.0.process"),
@@ -314,14 +311,14 @@ static void services_without_details_say_what_a_table_shows(void **state)
 	assert_non_null(member(full.body, "services.0.user"));
 }
 
-static void details_are_asked_for_with_yes_or_no(void **state)
+TEST_WITH(details_are_asked_for_with_yes_or_no, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/services?details=maybe");
+	_cleanup_answer_ struct answer a = ask_get(w, "/v1/services?details=maybe");
 
 	assert_error(&a, 400, "bad_request", "yes nor no");
 }
 
-static void all_lists_in_order_of_port_and_only_what_serves(void **state)
+TEST_WITH(all_lists_in_order_of_port_and_only_what_serves, struct world *w)
 {
 	uint16_t listening, merely_bound;
 	_cleanup_close_ int one = listening_socket(&listening);
@@ -329,9 +326,9 @@ static void all_lists_in_order_of_port_and_only_what_serves(void **state)
 	_cleanup_answer_ struct answer all = { 0 }, narrow = { 0 };
 	bool found = false;
 
-	world_resync(*state);
-	all = ask_get(*state, "/v1/sockets");
-	narrow = get(*state, "/v1/sockets?port=%u", merely_bound);
+	world_resync(w);
+	all = ask_get(w, "/v1/sockets");
+	narrow = get(w, "/v1/sockets?port=%u", merely_bound);
 	for (size_t i = 0; i < count_of(&all, "sockets"); i++) {
 		struct json_object *row = json_object_array_get_idx(member(all.body, "sockets"), i);
 		int port = json_object_get_int(json_object_object_get(row, "port"));
@@ -363,9 +360,8 @@ static void assert_in_order(const struct answer *a, char last[IDENTITY_MAX + 1])
 }
 
 /* More than a page of them. */
-static void a_long_list_has_every_service_once_and_in_order(void **state)
+TEST_WITH(a_long_list_has_every_service_once_and_in_order, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer first = { 0 }, rest = { 0 }, some = { 0 };
 	char last[IDENTITY_MAX + 1] = "";
 
@@ -392,24 +388,4 @@ static void a_long_list_has_every_service_once_and_in_order(void **state)
 	assert_null(member(rest.body, "next"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_found_is_two_empty_arrays),
-		cmocka_unit_test(a_served_claim_is_active_with_its_process),
-		cmocka_unit_test(a_pid_that_died_is_not_printed),
-		cmocka_unit_test(a_listener_of_the_range_without_a_claim_is_an_orphan_row),
-		cmocka_unit_test(a_claimed_port_is_no_orphan),
-		cmocka_unit_test(a_status_filters_by_what_is_now),
-		cmocka_unit_test(sockets_name_their_holders_and_their_claim),
-		cmocka_unit_test(sockets_without_details_say_who_and_leave_out_how),
-		cmocka_unit_test(a_socket_is_the_same_with_details_and_without),
-		cmocka_unit_test(a_long_list_has_every_socket_once),
-		cmocka_unit_test(services_without_details_say_what_a_table_shows),
-		cmocka_unit_test(details_are_asked_for_with_yes_or_no),
-		cmocka_unit_test(all_lists_in_order_of_port_and_only_what_serves),
-		cmocka_unit_test(a_long_list_has_every_service_once_and_in_order),
-	};
-
-	return cmocka_run_group_tests_name("api/find", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

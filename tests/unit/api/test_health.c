@@ -2,7 +2,7 @@
 /* GET /v1/health: its parameters, its lines, and clients that leave. */
 #include "world.h"
 
-static void parameters_are_checked(void **state)
+TEST_WITH(parameters_are_checked, struct world *w)
 {
 	static const struct {
 		const char *path, *words;
@@ -20,7 +20,7 @@ static void parameters_are_checked(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_get(*state, rows[i].path);
+		_cleanup_answer_ struct answer a = ask_get(w, rows[i].path);
 
 		assert_error(&a, rows[i].status, rows[i].code, rows[i].words);
 	}
@@ -38,9 +38,8 @@ static void claim(struct world *w, const char *id, uint16_t port, const char *he
 	answer_free(&a);
 }
 
-static void without_services_the_first_line_is_followed_by_the_last(void **state)
+TEST_WITH(without_services_the_first_line_is_followed_by_the_last, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = client_new(w);
 
 	client_say(w, &c, "GET /v1/health HTTP/1.0\r\n\r\n");
@@ -49,9 +48,8 @@ static void without_services_the_first_line_is_followed_by_the_last(void **state
 	assert_non_null(strstr(c.text, "\"healthy\":0,\"unhealthy\":0,\"unchecked\":0"));
 }
 
-static void what_nothing_listens_for_is_said_and_kept(void **state)
+TEST_WITH(what_nothing_listens_for_is_said_and_kept, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_client_ struct client again = client_new(w);
 
@@ -94,9 +92,8 @@ static int silent_service(struct world *w, const char *id)
 	return fd;
 }
 
-static void progress_is_told_until_the_deadline(void **state)
+TEST_WITH(progress_is_told_until_the_deadline, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = client_new(w);
 	int fd = silent_service(w, "t:silent");
 
@@ -108,9 +105,8 @@ static void progress_is_told_until_the_deadline(void **state)
 	close(fd);
 }
 
-static void a_client_that_leaves_takes_its_checks_along(void **state)
+TEST_WITH(a_client_that_leaves_takes_its_checks_along, struct world *w)
 {
-	struct world *w = *state;
 	int fd = silent_service(w, "t:silent");
 	struct client c = client_new(w);
 	char byte;
@@ -128,9 +124,8 @@ static void a_client_that_leaves_takes_its_checks_along(void **state)
 	close(fd);
 }
 
-static void a_server_that_ends_amid_a_round_leaks_nothing(void **state)
+TEST_WITH(a_server_that_ends_amid_a_round_leaks_nothing, struct world *w)
 {
-	struct world *w = *state;
 	int fd = silent_service(w, "t:silent");
 	_cleanup_client_ struct client c = client_new(w);
 
@@ -142,9 +137,8 @@ static void a_server_that_ends_amid_a_round_leaks_nothing(void **state)
 }
 
 /* More than one step of each kind looks at. */
-static void a_round_of_many_services_has_each_once(void **state)
+TEST_WITH(a_round_of_many_services_has_each_once, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = client_new(w);
 	size_t n = 0;
 
@@ -176,19 +170,4 @@ static void a_round_of_many_services_has_each_once(void **state)
 	client_wait_end(w, &c);
 }
 
-#define world_test(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		world_test(parameters_are_checked),
-		world_test(without_services_the_first_line_is_followed_by_the_last),
-		world_test(what_nothing_listens_for_is_said_and_kept),
-		world_test(progress_is_told_until_the_deadline),
-		world_test(a_client_that_leaves_takes_its_checks_along),
-		world_test(a_server_that_ends_amid_a_round_leaks_nothing),
-		world_test(a_round_of_many_services_has_each_once),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+EACH_TEST_MAIN(world_open, world_close)

@@ -14,127 +14,127 @@ static void assert_alive(struct world *w)
 	assert_ok(&a);
 }
 
-static void every_body_says_ok_and_its_version(void **state)
+TEST_WITH(every_body_says_ok_and_its_version, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/services");
+	_cleanup_answer_ struct answer a = ask_get(w, "/v1/services");
 
 	assert_ok(&a);
 	assert_non_null(strcasestr(a.head, "Content-Type: application/json"));
 }
 
-static void an_unknown_path_is_404_in_json(void **state)
+TEST_WITH(an_unknown_path_is_404_in_json, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(*state, "/v2/services");
+	_cleanup_answer_ struct answer a = ask_get(w, "/v2/services");
 
 	assert_error(&a, 404, "no_route", "/v2/services");
 }
 
-static void a_wrong_method_is_405_and_names_the_right_one(void **state)
+TEST_WITH(a_wrong_method_is_405_and_names_the_right_one, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_post(*state, "/v1/services", "{}");
+	_cleanup_answer_ struct answer a = ask_post(w, "/v1/services", "{}");
 
 	assert_error(&a, 405, "no_method", "GET");
 	assert_non_null(strstr(a.head, "Allow: GET"));
 }
 
-static void a_head_request_is_answered_without_a_body(void **state)
+TEST_WITH(a_head_request_is_answered_without_a_body, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 
-	client_say(*state, &c, "HEAD /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n");
-	client_wait_end(*state, &c);
+	client_say(w, &c, "HEAD /v1/status HTTP/1.1\r\nConnection: close\r\n\r\n");
+	client_wait_end(w, &c);
 	assert_int_equal(strncmp(c.text, "HTTP/1.1 405", 12), 0);
 	assert_null(strstr(c.text, "{"));
 }
 
-static void an_http_1_0_client_gets_its_answer_and_the_end(void **state)
+TEST_WITH(an_http_1_0_client_gets_its_answer_and_the_end, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 
-	client_say(*state, &c, "GET /v1/services HTTP/1.0\r\n\r\n");
-	client_wait_end(*state, &c);
+	client_say(w, &c, "GET /v1/services HTTP/1.0\r\n\r\n");
+	client_wait_end(w, &c);
 	assert_non_null(strstr(c.text, "\"ok\":true"));
 }
 
-static void a_connection_serves_one_request_after_another(void **state)
+TEST_WITH(a_connection_serves_one_request_after_another, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 
 	for (int i = 0; i < 20; i++) {
 		_cleanup_answer_ struct answer a = { 0 };
 
-		client_get(*state, &c, "/v1/services");
-		a = client_answer(*state, &c);
+		client_get(w, &c, "/v1/services");
+		a = client_answer(w, &c);
 		assert_ok(&a);
 	}
 }
 
-static void pipelined_requests_are_answered_in_their_order(void **state)
+TEST_WITH(pipelined_requests_are_answered_in_their_order, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_answer_ struct answer claim = { 0 }, find = { 0 }, lost = { 0 };
 
-	client_say(*state, &c,
+	client_say(w, &c,
 		   "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n{\"id\":\"pipe\"}"
 		   "GET /v1/services?pattern=pipe HTTP/1.1\r\n\r\n"
 		   "GET /nowhere HTTP/1.1\r\n\r\n");
-	claim = client_answer(*state, &c);
-	find = client_answer(*state, &c);
-	lost = client_answer(*state, &c);
+	claim = client_answer(w, &c);
+	find = client_answer(w, &c);
+	lost = client_answer(w, &c);
 	assert_ok(&claim);
 	assert_ok(&find);
 	assert_int_equal(int_of(&find, "services.0.port"), int_of(&claim, "port"));
 	assert_error(&lost, 404, "no_route", "");
 }
 
-static void garbage_behind_a_good_request_ends_the_connection_only(void **state)
+TEST_WITH(garbage_behind_a_good_request_ends_the_connection_only, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 
-	client_say(*state, &c, "GET /v1/services HTTP/1.1\r\n\r\n\x01\x02 garbage\r\n\r\n");
-	a = client_answer(*state, &c);
+	client_say(w, &c, "GET /v1/services HTTP/1.1\r\n\r\n\x01\x02 garbage\r\n\r\n");
+	a = client_answer(w, &c);
 	assert_ok(&a);
-	client_wait_end(*state, &c);
-	assert_alive(*state);
+	client_wait_end(w, &c);
+	assert_alive(w);
 }
 
-static void a_request_may_arrive_byte_by_byte(void **state)
+TEST_WITH(a_request_may_arrive_byte_by_byte, struct world *w)
 {
 	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n"
 				   "{\"id\":\"slow\"}";
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
-		assert_true(client_write(*state, &c, text + i, 1));
-	a = client_answer(*state, &c);
+		assert_true(client_write(w, &c, text + i, 1));
+	a = client_answer(w, &c);
 	assert_ok(&a);
 }
 
-static void a_chunked_body_is_read(void **state)
+TEST_WITH(a_chunked_body_is_read, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 
-	client_say(*state, &c,
+	client_say(w, &c,
 		   "POST /v1/claims HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 		   "5\r\n{\"id\"\r\na\r\n:\"chunked\"\r\n1\r\n}\r\n0\r\n\r\n");
-	a = client_answer(*state, &c);
+	a = client_answer(w, &c);
 	assert_ok(&a);
 	assert_string_equal(text_of(&a, "id"), "chunked");
 }
 
-static void a_client_may_expect_100_continue(void **state)
+TEST_WITH(a_client_may_expect_100_continue, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 
 	client_say(
-		*state, &c,
+		w, &c,
 		"POST /v1/claims HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 13\r\n\r\n");
-	client_wait_text(*state, &c, "100 Continue\r\n");
-	client_say(*state, &c, "{\"id\":\"wait\"}");
-	client_wait_text(*state, &c, "\"ok\":true");
+	client_wait_text(w, &c, "100 Continue\r\n");
+	client_say(w, &c, "{\"id\":\"wait\"}");
+	client_wait_text(w, &c, "\"ok\":true");
 }
 
 static struct answer post_bytes(struct world *w, size_t size)
@@ -152,38 +152,38 @@ static struct answer post_bytes(struct world *w, size_t size)
 	return client_answer(w, &c);
 }
 
-static void a_body_of_64_kb_is_read_and_one_byte_more_is_too_large(void **state)
+TEST_WITH(a_body_of_64_kb_is_read_and_one_byte_more_is_too_large, struct world *w)
 {
-	_cleanup_answer_ struct answer fits = post_bytes(*state, PARSE_BODY_MAX_BYTES);
-	_cleanup_answer_ struct answer over = post_bytes(*state, PARSE_BODY_MAX_BYTES + 1);
+	_cleanup_answer_ struct answer fits = post_bytes(w, PARSE_BODY_MAX_BYTES);
+	_cleanup_answer_ struct answer over = post_bytes(w, PARSE_BODY_MAX_BYTES + 1);
 
 	assert_error(&fits, 400, "bad_request", "not JSON");
 	assert_error(&over, 413, "too_large", "65536");
 }
 
-static void a_body_of_megabytes_is_refused_with_413(void **state)
+TEST_WITH(a_body_of_megabytes_is_refused_with_413, struct world *w)
 {
-	_cleanup_answer_ struct answer a = post_bytes(*state, 8 << 20);
+	_cleanup_answer_ struct answer a = post_bytes(w, 8 << 20);
 
 	assert_int_equal(a.status, 413);
-	assert_alive(*state);
+	assert_alive(w);
 }
 
-static void headers_without_end_are_refused(void **state)
+TEST_WITH(headers_without_end_are_refused, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 	char line[1024];
 
 	snprintf(line, sizeof(line), "X-%0990d: 1\r\n", 0);
-	client_say(*state, &c, "GET /v1/status HTTP/1.1\r\n");
-	for (int i = 0; i < 64 && client_write(*state, &c, line, strlen(line)); i++)
+	client_say(w, &c, "GET /v1/status HTTP/1.1\r\n");
+	for (int i = 0; i < 64 && client_write(w, &c, line, strlen(line)); i++)
 		;
-	client_wait_end(*state, &c);
+	client_wait_end(w, &c);
 	assert_null(strstr(c.text, "\"ok\":true"));
-	assert_alive(*state);
+	assert_alive(w);
 }
 
-static void requests_that_are_not_http_do_no_harm(void **state)
+TEST_WITH(requests_that_are_not_http_do_no_harm, struct world *w)
 {
 	static const char *const texts[] = {
 		"\r\n\r\n",
@@ -211,12 +211,12 @@ static void requests_that_are_not_http_do_no_harm(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		_cleanup_client_ struct client c = client_new(*state);
+		_cleanup_client_ struct client c = client_new(w);
 
-		client_say(*state, &c, texts[i]);
+		client_say(w, &c, texts[i]);
 		shutdown(c.fd, SHUT_WR);
-		client_wait_end(*state, &c);
-		assert_alive(*state);
+		client_wait_end(w, &c);
+		assert_alive(w);
 	}
 }
 
@@ -239,7 +239,7 @@ static uint32_t next_random(uint64_t *seed)
 }
 
 /* Good requests with some bytes changed, cut, doubled, sent in pieces. */
-static void mutated_requests_do_no_harm(void **state)
+TEST_WITH(mutated_requests_do_no_harm, struct world *w)
 {
 	static const char *const seeds[] = {
 		"GET /v1/services?pattern=a*&port=3100&status=active HTTP/1.1\r\nHost: pd\r\n\r\n",
@@ -253,7 +253,7 @@ static void mutated_requests_do_no_harm(void **state)
 	uint64_t seed = seed_of_run() | 1;
 
 	for (int round = 0; round < 400; round++) {
-		_cleanup_client_ struct client c = client_new(*state);
+		_cleanup_client_ struct client c = client_new(w);
 		const char *text = seeds[next_random(&seed) % ARRAY_SIZE(seeds)];
 		size_t n = strlen(text);
 		char bytes[512];
@@ -266,18 +266,17 @@ static void mutated_requests_do_no_harm(void **state)
 		for (size_t at = 0; at < n;) {
 			size_t piece = 1 + next_random(&seed) % (n - at);
 
-			if (!client_write(*state, &c, bytes + at, piece))
+			if (!client_write(w, &c, bytes + at, piece))
 				break;
 			at += piece;
 		}
 		client_read(&c);
 	}
-	assert_alive(*state);
+	assert_alive(w);
 }
 
-static void a_client_that_leaves_before_its_answer_harms_nobody(void **state)
+TEST_WITH(a_client_that_leaves_before_its_answer_harms_nobody, struct world *w)
 {
-	struct world *w = *state;
 	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n"
 				   "{\"id\":\"left\"}";
 	_cleanup_answer_ struct answer a = { 0 };
@@ -294,9 +293,8 @@ static void a_client_that_leaves_before_its_answer_harms_nobody(void **state)
 	assert_int_equal(count_of(&a, "services"), 1);
 }
 
-static void the_end_of_the_server_answers_whom_it_has_heard(void **state)
+TEST_WITH(the_end_of_the_server_answers_whom_it_has_heard, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 	int64_t deadline = now_ms() + DEADLINE_MS;
@@ -312,7 +310,7 @@ static void the_end_of_the_server_answers_whom_it_has_heard(void **state)
 	world_open_api(w);
 }
 
-static void parameters_are_checked(void **state)
+TEST_WITH(parameters_are_checked, struct world *w)
 {
 	static const struct {
 		const char *path, *words;
@@ -338,7 +336,7 @@ static void parameters_are_checked(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_get(*state, rows[i].path);
+		_cleanup_answer_ struct answer a = ask_get(w, rows[i].path);
 
 		if (rows[i].words)
 			assert_error(&a, 400, "bad_request", rows[i].words);
@@ -347,19 +345,18 @@ static void parameters_are_checked(void **state)
 	}
 }
 
-static void a_parameter_of_a_kilobyte_is_too_large(void **state)
+TEST_WITH(a_parameter_of_a_kilobyte_is_too_large, struct world *w)
 {
 	char path[2048];
 	_cleanup_answer_ struct answer a = { 0 };
 
 	snprintf(path, sizeof(path), "/v1/services?pattern=%01500d", 0);
-	a = ask_get(*state, path);
+	a = ask_get(w, path);
 	assert_error(&a, 413, "too_large", "pattern");
 }
 
-static void requests_and_refusals_are_counted(void **state)
+TEST_WITH(requests_and_refusals_are_counted, struct world *w)
 {
-	struct world *w = *state;
 	struct metrics before = *server_metrics(w->api->server), after;
 	_cleanup_answer_ struct answer good = ask_get(w, "/v1/services");
 	_cleanup_answer_ struct answer bad = ask_get(w, "/nowhere");
@@ -372,7 +369,7 @@ static void requests_and_refusals_are_counted(void **state)
 	assert_true(after.max_us > 0 && after.total_us >= after.max_us);
 }
 
-static void an_error_inside_is_never_the_clients_fault(void **state)
+TEST(an_error_inside_is_never_the_clients_fault)
 {
 	assert_int_equal(answer_outcome(0), OUTCOME_OK);
 	assert_int_equal(answer_outcome(OUTCOME_CONFLICT), OUTCOME_CONFLICT);
@@ -382,32 +379,4 @@ static void an_error_inside_is_never_the_clients_fault(void **state)
 	assert_int_equal(answer_outcome(-ENOSPC), OUTCOME_NO_SPACE);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_error_inside_is_never_the_clients_fault),
-		cmocka_unit_test(every_body_says_ok_and_its_version),
-		cmocka_unit_test(an_unknown_path_is_404_in_json),
-		cmocka_unit_test(a_wrong_method_is_405_and_names_the_right_one),
-		cmocka_unit_test(a_head_request_is_answered_without_a_body),
-		cmocka_unit_test(an_http_1_0_client_gets_its_answer_and_the_end),
-		cmocka_unit_test(a_connection_serves_one_request_after_another),
-		cmocka_unit_test(pipelined_requests_are_answered_in_their_order),
-		cmocka_unit_test(garbage_behind_a_good_request_ends_the_connection_only),
-		cmocka_unit_test(a_request_may_arrive_byte_by_byte),
-		cmocka_unit_test(a_chunked_body_is_read),
-		cmocka_unit_test(a_client_may_expect_100_continue),
-		cmocka_unit_test(a_body_of_64_kb_is_read_and_one_byte_more_is_too_large),
-		cmocka_unit_test(a_body_of_megabytes_is_refused_with_413),
-		cmocka_unit_test(headers_without_end_are_refused),
-		cmocka_unit_test(requests_that_are_not_http_do_no_harm),
-		cmocka_unit_test(mutated_requests_do_no_harm),
-		cmocka_unit_test(a_client_that_leaves_before_its_answer_harms_nobody),
-		cmocka_unit_test(the_end_of_the_server_answers_whom_it_has_heard),
-		cmocka_unit_test(parameters_are_checked),
-		cmocka_unit_test(a_parameter_of_a_kilobyte_is_too_large),
-		cmocka_unit_test(requests_and_refusals_are_counted),
-	};
-
-	return cmocka_run_group_tests_name("api/http", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

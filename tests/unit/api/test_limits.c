@@ -43,9 +43,8 @@ static void assert_refused(struct world *w, struct client *c)
 	client_wait_end(w, c);
 }
 
-static void one_connection_over_the_limit_is_refused_and_the_rest_go_on(void **state)
+TEST_WITH(one_connection_over_the_limit_is_refused_and_the_rest_go_on, struct world *w)
 {
-	struct world *w = *state;
 	struct client *clients = connect_many(w, CONNECTIONS_MAX);
 	_cleanup_client_ struct client over = client_new(w);
 	_cleanup_answer_ struct answer first = { 0 }, last = { 0 };
@@ -60,10 +59,8 @@ static void one_connection_over_the_limit_is_refused_and_the_rest_go_on(void **s
 	close_many(w, clients, CONNECTIONS_MAX);
 }
 
-static void closed_connections_do_not_count(void **state)
+TEST_WITH(closed_connections_do_not_count, struct world *w)
 {
-	struct world *w = *state;
-
 	for (int round = 0; round < 3; round++) {
 		struct client *clients = connect_many(w, CONNECTIONS_MAX);
 		_cleanup_answer_ struct answer a = { 0 };
@@ -74,9 +71,8 @@ static void closed_connections_do_not_count(void **state)
 	}
 }
 
-static void a_refused_request_is_not_carried_out(void **state)
+TEST_WITH(a_refused_request_is_not_carried_out, struct world *w)
 {
-	struct world *w = *state;
 	struct client *clients = connect_many(w, CONNECTIONS_MAX);
 	struct client over = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
@@ -218,9 +214,8 @@ static void other_free(struct other *o)
 	close(o->reports);
 }
 
-static void one_user_cannot_take_all_connections(void **state)
+TEST_WITH(one_user_cannot_take_all_connections, struct world *w)
 {
-	struct world *w = *state;
 	struct other o = other_new(w, OTHER_UID, hoard);
 	_cleanup_answer_ struct answer a = { 0 };
 
@@ -230,9 +225,8 @@ static void one_user_cannot_take_all_connections(void **state)
 	other_free(&o);
 }
 
-static void where_all_are_taken_a_user_who_has_none_gets_one_of_who_has_most(void **state)
+TEST_WITH(where_all_are_taken_a_user_who_has_none_gets_one_of_who_has_most, struct world *w)
 {
-	struct world *w = *state;
 	struct other first = other_new(w, OTHER_UID - 1, hoard), second;
 	_cleanup_answer_ struct answer third = { 0 };
 
@@ -246,9 +240,8 @@ static void where_all_are_taken_a_user_who_has_none_gets_one_of_who_has_most(voi
 	other_free(&second);
 }
 
-static void answers_that_nobody_reads_are_refused_beyond_a_bound(void **state)
+TEST_WITH(answers_that_nobody_reads_are_refused_beyond_a_bound, struct world *w)
 {
-	struct world *w = *state;
 	struct other o;
 	char text[NOTE_MAX_BYTES + 1];
 	const struct session session = { .purpose = "unread", .uid = OTHER_UID };
@@ -289,10 +282,9 @@ static void on_turn(evutil_socket_t fd, short what, void *user_data)
 	event_add(t->next, &at_once);
 }
 
-static void a_turn_accepts_a_few_and_goes_on(void **state)
+TEST_WITH(a_turn_accepts_a_few_and_goes_on, struct world *w)
 {
 	static const struct timeval at_once;
-	struct world *w = *state;
 	struct turns t = { .w = w, .seen = server_metrics(w->api->server)->connections };
 	uint64_t before = t.seen;
 	struct client clients[2 * CONNECTIONS_PER_TURN + 1];
@@ -347,10 +339,9 @@ static void claim_many(struct world *w, const char *project)
 }
 
 /* In the old order of arrival it would be answered as the last. */
-static void a_question_does_not_wait_for_all_of_another_user(void **state)
+TEST_WITH(a_question_does_not_wait_for_all_of_another_user, struct world *w)
 {
 	static const char question[] = "GET /v1/log?n=1 HTTP/1.1\r\n\r\n";
-	struct world *w = *state;
 	int64_t deadline = now_ms() + DEADLINE_MS;
 	struct other o;
 	_cleanup_client_ struct client c = { .fd = -1 };
@@ -375,9 +366,8 @@ static void a_question_does_not_wait_for_all_of_another_user(void **state)
 
 /* --- deadlines --- */
 
-static void half_a_request_is_dropped_however_busily_it_drips(void **state)
+TEST_WITH(half_a_request_is_dropped_however_busily_it_drips, struct world *w)
 {
-	struct world *w = *state;
 	struct client c;
 	int64_t deadline = now_ms() + DEADLINE_MS;
 
@@ -394,9 +384,8 @@ static void half_a_request_is_dropped_however_busily_it_drips(void **state)
 	client_free(&c);
 }
 
-static void an_answer_gives_the_next_request_its_time(void **state)
+TEST_WITH(an_answer_gives_the_next_request_its_time, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = client_new(w);
 	int64_t begin = now_ms();
 
@@ -412,20 +401,4 @@ static void an_answer_gives_the_next_request_its_time(void **state)
 	client_wait_end(w, &c);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_connection_over_the_limit_is_refused_and_the_rest_go_on),
-		cmocka_unit_test(closed_connections_do_not_count),
-		cmocka_unit_test(a_refused_request_is_not_carried_out),
-		cmocka_unit_test(one_user_cannot_take_all_connections),
-		cmocka_unit_test(where_all_are_taken_a_user_who_has_none_gets_one_of_who_has_most),
-		cmocka_unit_test(answers_that_nobody_reads_are_refused_beyond_a_bound),
-		cmocka_unit_test(a_turn_accepts_a_few_and_goes_on),
-		cmocka_unit_test(a_question_does_not_wait_for_all_of_another_user),
-		cmocka_unit_test(half_a_request_is_dropped_however_busily_it_drips),
-		cmocka_unit_test(an_answer_gives_the_next_request_its_time),
-	};
-
-	return cmocka_run_group_tests_name("api/limits", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

@@ -141,9 +141,8 @@ static void last_log_says(struct world *w, const char *name, const char *words)
 
 /* --- grants --- */
 
-static void a_grant_names_holder_fence_and_end(void **state)
+TEST_WITH(a_grant_names_holder_fence_and_end, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer a =
 		ask_post(w, "/v1/locks",
 			 "{\"name\":\"db-migrations\",\"holder\":\"myapp:db\",\"ttl\":\"5m\"}");
@@ -157,9 +156,8 @@ static void a_grant_names_holder_fence_and_end(void **state)
 	last_log_says(w, "db-migrations", "Locked by myapp:db for 5m");
 }
 
-static void the_same_process_and_holder_renew_with_the_same_fence(void **state)
+TEST_WITH(the_same_process_and_holder_renew_with_the_same_fence, struct world *w)
 {
-	struct world *w = *state;
 	int64_t fence = lock(w, "{\"name\":\"a\",\"holder\":\"h\"}");
 	_cleanup_answer_ struct answer again =
 		ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\",\"ttl\":\"9s\"}");
@@ -170,9 +168,8 @@ static void the_same_process_and_holder_renew_with_the_same_fence(void **state)
 	assert_int_equal(int_of(&again, "ttl"), 9);
 }
 
-static void another_holder_of_the_same_process_is_refused(void **state)
+TEST_WITH(another_holder_of_the_same_process_is_refused, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer a = { 0 };
 
 	lock(w, "{\"name\":\"a\",\"holder\":\"one\"}");
@@ -180,9 +177,8 @@ static void another_holder_of_the_same_process_is_refused(void **state)
 	assert_error(&a, 409, "conflict", "held by one");
 }
 
-static void another_process_of_the_same_holder_is_refused(void **state)
+TEST_WITH(another_process_of_the_same_holder_is_refused, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
 	_cleanup_answer_ struct answer a = { 0 };
 
@@ -192,9 +188,8 @@ static void another_process_of_the_same_holder_is_refused(void **state)
 	assert_int_equal(int_of(&a, "lock.pid"), r.pid);
 }
 
-static void a_holder_that_nobody_names_is_the_service_of_its_directory(void **state)
+TEST_WITH(a_holder_that_nobody_names_is_the_service_of_its_directory, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer claimed =
 		ask_post(w, "/v1/claims", "{\"id\":\"shop:db\",\"cwd\":\"/srv/shop\"}");
 	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"cwd\":\"/srv/shop\"}");
@@ -205,9 +200,8 @@ static void a_holder_that_nobody_names_is_the_service_of_its_directory(void **st
 	assert_string_equal(text_of(&a, "holder"), "shop:db");
 }
 
-static void a_holder_without_any_service_is_user_and_program(void **state)
+TEST_WITH(a_holder_without_any_service_is_user_and_program, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks",
 						    "{\"name\":\"a\",\"program\":\"npm run\"}");
 
@@ -215,9 +209,8 @@ static void a_holder_without_any_service_is_user_and_program(void **state)
 	assert_non_null(strstr(text_of(&a, "holder"), ":npm-run"));
 }
 
-static void a_grant_to_renew_that_is_gone_is_a_conflict(void **state)
+TEST_WITH(a_grant_to_renew_that_is_gone_is_a_conflict, struct world *w)
 {
-	struct world *w = *state;
 	int64_t fence = lock(w, "{\"name\":\"a\",\"holder\":\"h\"}");
 	_cleanup_answer_ struct answer ended = ask_post(w, "/v1/unlocks",
 							"{\"name\":\"a\",\"holder\":\"h\"}");
@@ -232,7 +225,7 @@ static void a_grant_to_renew_that_is_gone_is_a_conflict(void **state)
 	wait_held(w, "a", false);
 }
 
-static void requests_that_make_no_sense_are_refused(void **state)
+TEST_WITH(requests_that_make_no_sense_are_refused, struct world *w)
 {
 	static const struct {
 		const char *body, *words;
@@ -255,22 +248,21 @@ static void requests_that_make_no_sense_are_refused(void **state)
 	char long_name[10100], body[10200];
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_post(*state, "/v1/locks", rows[i].body);
+		_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks", rows[i].body);
 
 		assert_error(&a, 400, "bad_request", rows[i].words);
 	}
 	memset(long_name, 'x', sizeof(long_name));
 	long_name[10000] = '\0';
 	snprintf(body, sizeof(body), "{\"name\":\"%s\"}", long_name);
-	_cleanup_answer_ struct answer a = ask_post(*state, "/v1/locks", body);
+	_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks", body);
 	assert_error(&a, 400, "bad_request", "at most 128");
 }
 
 /* --- what ends a lock --- */
 
-static void a_lock_of_others_is_not_unlocked_without_force(void **state)
+TEST_WITH(a_lock_of_others_is_not_unlocked_without_force, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
 	_cleanup_answer_ struct answer refused = { 0 }, other = { 0 }, forced = { 0 };
 
@@ -287,9 +279,8 @@ static void a_lock_of_others_is_not_unlocked_without_force(void **state)
 	last_log_says(w, "a", "by x, with --force");
 }
 
-static void the_holders_name_unlocks_from_another_process(void **state)
+TEST_WITH(the_holders_name_unlocks_from_another_process, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival r = rival_new(w,
 						   "{\"name\":\"a\",\"onBehalf\":\"session-1\"}");
 	_cleanup_answer_ struct answer a = { 0 };
@@ -300,9 +291,8 @@ static void the_holders_name_unlocks_from_another_process(void **state)
 	assert_false(json_object_get_boolean(member(a.body, "forced")));
 }
 
-static void a_lock_of_another_user_is_not_unlocked_even_with_force(void **state)
+TEST_WITH(a_lock_of_another_user_is_not_unlocked_even_with_force, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer a = { 0 };
 
 	if (geteuid() != 0)
@@ -314,18 +304,17 @@ static void a_lock_of_another_user_is_not_unlocked_even_with_force(void **state)
 	wait_held(w, "a", true);
 }
 
-static void what_is_not_held_is_not_unlocked(void **state)
+TEST_WITH(what_is_not_held_is_not_unlocked, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_post(*state, "/v1/unlocks", "{\"name\":\"a\"}");
+	_cleanup_answer_ struct answer a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
 
 	assert_error(&a, 404, "not_found", "not held");
 }
 
 /* --- the queue --- */
 
-static void a_release_is_followed_by_the_next_grant(void **state)
+TEST_WITH(a_release_is_followed_by_the_next_grant, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival r = { 0 };
 	_cleanup_answer_ struct answer a = { 0 };
 
@@ -337,9 +326,8 @@ static void a_release_is_followed_by_the_next_grant(void **state)
 	rival_granted(w, &r);
 }
 
-static void a_waiter_whose_connection_ends_leaves_the_queue(void **state)
+TEST_WITH(a_waiter_whose_connection_ends_leaves_the_queue, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
 	struct client c;
 
@@ -353,9 +341,8 @@ static void a_waiter_whose_connection_ends_leaves_the_queue(void **state)
 	wait_held(w, "a", false);
 }
 
-static void a_waiter_is_refused_when_its_time_is_over(void **state)
+TEST_WITH(a_waiter_is_refused_when_its_time_is_over, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
 	_cleanup_answer_ struct answer a = { 0 };
 	int64_t began;
@@ -368,9 +355,8 @@ static void a_waiter_is_refused_when_its_time_is_over(void **state)
 	assert_int_equal(waiting(w, "a"), 0);
 }
 
-static void more_waiters_than_the_limit_are_refused(void **state)
+TEST_WITH(more_waiters_than_the_limit_are_refused, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
 	const size_t most = quota_limit(QUOTA_LOCK_WAITERS)->machine;
 	_cleanup_free_ struct client *waiters = calloc(most, sizeof(*waiters));
@@ -391,9 +377,8 @@ static void more_waiters_than_the_limit_are_refused(void **state)
 
 /* --- answers that nobody takes --- */
 
-static void a_grant_whose_client_has_left_before_it_is_taken_back(void **state)
+TEST_WITH(a_grant_whose_client_has_left_before_it_is_taken_back, struct world *w)
 {
-	struct world *w = *state;
 	struct client c = client_new(w);
 	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
 
@@ -405,9 +390,8 @@ static void a_grant_whose_client_has_left_before_it_is_taken_back(void **state)
 	last_log_says(w, "a", "left before the answer");
 }
 
-static void a_grant_whose_answer_was_not_read_is_taken_back(void **state)
+TEST_WITH(a_grant_whose_answer_was_not_read_is_taken_back, struct world *w)
 {
-	struct world *w = *state;
 	struct client c = client_new(w);
 	struct pollfd p = { .fd = c.fd, .events = POLLIN };
 	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
@@ -424,9 +408,8 @@ static void a_grant_whose_answer_was_not_read_is_taken_back(void **state)
 	last_log_says(w, "a", "left before the answer");
 }
 
-static void a_grant_that_was_taken_back_goes_to_the_next(void **state)
+TEST_WITH(a_grant_that_was_taken_back_goes_to_the_next, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
 	_cleanup_rival_ struct rival next = { 0 };
 	struct client c;
@@ -448,9 +431,8 @@ static void a_grant_that_was_taken_back_goes_to_the_next(void **state)
 	rival_granted(w, &next);
 }
 
-static void a_grant_whose_answer_was_read_stays(void **state)
+TEST_WITH(a_grant_whose_answer_was_read_stays, struct world *w)
 {
-	struct world *w = *state;
 	struct client c = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
@@ -474,9 +456,8 @@ static void restart(struct world *w)
 	world_open_api(w);
 }
 
-static void waiters_hear_of_the_servers_end(void **state)
+TEST_WITH(waiters_hear_of_the_servers_end, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
 	_cleanup_client_ struct client c = client_new(w);
 
@@ -490,9 +471,8 @@ static void waiters_hear_of_the_servers_end(void **state)
 
 /* --- looking --- */
 
-static void locks_are_listed_held_and_available(void **state)
+TEST_WITH(locks_are_listed_held_and_available, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer freed = { 0 }, list = { 0 }, status = { 0 };
 
 	lock(w, "{\"name\":\"payment-config\"}");
@@ -509,41 +489,11 @@ static void locks_are_listed_held_and_available(void **state)
 	assert_string_equal(text_of(&status, "locks.names.0"), "db-migrations");
 }
 
-static void a_lock_that_was_never_used_is_a_no(void **state)
+TEST_WITH(a_lock_that_was_never_used_is_a_no, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/locks?name=never");
+	_cleanup_answer_ struct answer a = ask_get(w, "/v1/locks?name=never");
 
 	assert_error(&a, 404, "not_found", "no lock never");
 }
 
-int main(void)
-{
-#define T(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
-	const struct CMUnitTest tests[] = {
-		T(a_grant_names_holder_fence_and_end),
-		T(the_same_process_and_holder_renew_with_the_same_fence),
-		T(another_holder_of_the_same_process_is_refused),
-		T(another_process_of_the_same_holder_is_refused),
-		T(a_holder_that_nobody_names_is_the_service_of_its_directory),
-		T(a_holder_without_any_service_is_user_and_program),
-		T(a_grant_to_renew_that_is_gone_is_a_conflict),
-		T(requests_that_make_no_sense_are_refused),
-		T(a_lock_of_others_is_not_unlocked_without_force),
-		T(the_holders_name_unlocks_from_another_process),
-		T(a_lock_of_another_user_is_not_unlocked_even_with_force),
-		T(what_is_not_held_is_not_unlocked),
-		T(a_release_is_followed_by_the_next_grant),
-		T(a_waiter_whose_connection_ends_leaves_the_queue),
-		T(a_waiter_is_refused_when_its_time_is_over),
-		T(more_waiters_than_the_limit_are_refused),
-		T(a_grant_whose_client_has_left_before_it_is_taken_back),
-		T(a_grant_whose_answer_was_not_read_is_taken_back),
-		T(a_grant_that_was_taken_back_goes_to_the_next),
-		T(a_grant_whose_answer_was_read_stays),
-		T(waiters_hear_of_the_servers_end),
-		T(locks_are_listed_held_and_available),
-		T(a_lock_that_was_never_used_is_a_no),
-	};
-
-	return cmocka_run_group_tests_name("api/locks", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(world_open, world_close)

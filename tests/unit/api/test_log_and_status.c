@@ -4,12 +4,12 @@
 
 /* --- log --- */
 
-static void the_log_is_newest_first_and_counted(void **state)
+TEST_WITH(the_log_is_newest_first_and_counted, struct world *w)
 {
-	_cleanup_answer_ struct answer one = ask_post(*state, "/v1/claims", "{\"id\":\"log:1\"}");
-	_cleanup_answer_ struct answer two = ask_post(*state, "/v1/claims", "{\"id\":\"log:2\"}");
-	_cleanup_answer_ struct answer both = ask_get(*state, "/v1/log?filter=log:*");
-	_cleanup_answer_ struct answer last = ask_get(*state, "/v1/log?n=1&filter=claim");
+	_cleanup_answer_ struct answer one = ask_post(w, "/v1/claims", "{\"id\":\"log:1\"}");
+	_cleanup_answer_ struct answer two = ask_post(w, "/v1/claims", "{\"id\":\"log:2\"}");
+	_cleanup_answer_ struct answer both = ask_get(w, "/v1/log?filter=log:*");
+	_cleanup_answer_ struct answer last = ask_get(w, "/v1/log?n=1&filter=claim");
 
 	assert_int_equal(count_of(&both, "entries"), 2);
 	assert_string_equal(text_of(&both, "entries.0.service"), "log:2");
@@ -19,16 +19,15 @@ static void the_log_is_newest_first_and_counted(void **state)
 	assert_string_equal(text_of(&last, "entries.0.user"), "root");
 }
 
-static void the_log_is_cut_by_time(void **state)
+TEST_WITH(the_log_is_cut_by_time, struct world *w)
 {
-	_cleanup_answer_ struct answer one = ask_post(*state, "/v1/claims", "{\"id\":\"log:3\"}");
-	_cleanup_answer_ struct answer since = ask_get(*state, "/v1/log?filter=log:3&since=1h");
+	_cleanup_answer_ struct answer one = ask_post(w, "/v1/claims", "{\"id\":\"log:3\"}");
+	_cleanup_answer_ struct answer since = ask_get(w, "/v1/log?filter=log:3&since=1h");
 	_cleanup_answer_ struct answer past =
-		ask_get(*state, "/v1/log?filter=log:3&to=2001-01-01T00:00:00Z");
-	_cleanup_answer_ struct answer unix_s = ask_get(*state,
-							"/v1/log?filter=log:3&from=1000000000");
+		ask_get(w, "/v1/log?filter=log:3&to=2001-01-01T00:00:00Z");
+	_cleanup_answer_ struct answer unix_s = ask_get(w, "/v1/log?filter=log:3&from=1000000000");
 	_cleanup_answer_ struct answer zone =
-		ask_get(*state, "/v1/log?filter=log:3&from=2001-01-01T00:00:00%2B01:00");
+		ask_get(w, "/v1/log?filter=log:3&from=2001-01-01T00:00:00%2B01:00");
 
 	assert_int_equal(count_of(&since, "entries"), 1);
 	assert_int_equal(count_of(&past, "entries"), 0);
@@ -36,7 +35,7 @@ static void the_log_is_cut_by_time(void **state)
 	assert_int_equal(count_of(&zone, "entries"), 1);
 }
 
-static void a_log_that_cannot_be_cut_is_refused(void **state)
+TEST_WITH(a_log_that_cannot_be_cut_is_refused, struct world *w)
 {
 	static const struct {
 		const char *path, *words;
@@ -55,7 +54,7 @@ static void a_log_that_cannot_be_cut_is_refused(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_get(*state, rows[i].path);
+		_cleanup_answer_ struct answer a = ask_get(w, rows[i].path);
 
 		assert_error(&a, 400, "bad_request", rows[i].words);
 	}
@@ -63,7 +62,7 @@ static void a_log_that_cannot_be_cut_is_refused(void **state)
 
 /* --- status --- */
 
-static void the_status_has_every_part_of_the_contract(void **state)
+TEST_WITH(the_status_has_every_part_of_the_contract, struct world *w)
 {
 	static const char *const parts[] = {
 		"daemon.pid",	     "daemon.uptime",	  "daemon.version",   "kernel.mode",
@@ -72,7 +71,6 @@ static void the_status_has_every_part_of_the_contract(void **state)
 		"services.orphaned", "services.squatted", "services.orphans", "locks.held",
 		"sessions.active",   "activity.recent",
 	};
-	struct world *w = *state;
 	_cleanup_answer_ struct answer a = ask_get(w, "/v1/status");
 
 	assert_ok(&a);
@@ -95,9 +93,8 @@ static void move_database(const struct world *w, const char *from, const char *t
 	assert_int_equal(rename(path, other), 0);
 }
 
-static void a_write_without_its_file_is_refused_and_the_status_tells_it_at_once(void **state)
+TEST_WITH(a_write_without_its_file_is_refused_and_the_status_tells_it_at_once, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer before = ask_get(w, "/v1/status");
 
 	assert_string_equal(text_of(&before, "database.state"), "healthy");
@@ -119,16 +116,4 @@ static void a_write_without_its_file_is_refused_and_the_status_tells_it_at_once(
 	assert_int_equal(count_of(&found, "services"), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_log_is_newest_first_and_counted),
-		cmocka_unit_test(the_log_is_cut_by_time),
-		cmocka_unit_test(a_log_that_cannot_be_cut_is_refused),
-		cmocka_unit_test(the_status_has_every_part_of_the_contract),
-		cmocka_unit_test(
-			a_write_without_its_file_is_refused_and_the_status_tells_it_at_once),
-	};
-
-	return cmocka_run_group_tests_name("api/log and status", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

@@ -3,7 +3,7 @@
 #include "base/procfs.h"
 #include "world.h"
 
-static void this_process_has_memory_and_not_more_than_the_machine(void **state)
+TEST(this_process_has_memory_and_not_more_than_the_machine)
 {
 	uint64_t bytes = 0;
 
@@ -12,10 +12,10 @@ static void this_process_has_memory_and_not_more_than_the_machine(void **state)
 	assert_true(bytes < (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
-static void a_claim_is_remembered_with_its_subject_and_its_commit(void **state)
+TEST_WITH(a_claim_is_remembered_with_its_subject_and_its_commit, struct world *w)
 {
-	_cleanup_answer_ struct answer claim = ask_post(*state, "/v1/claims", "{\"id\":\"a:b\"}");
-	_cleanup_answer_ struct answer metrics = ask_get(*state, "/v1/metrics?over=0");
+	_cleanup_answer_ struct answer claim = ask_post(w, "/v1/claims", "{\"id\":\"a:b\"}");
+	_cleanup_answer_ struct answer metrics = ask_get(w, "/v1/metrics?over=0");
 	struct json_object *list = member(metrics.body, "slow.requests"), *row = NULL;
 
 	assert_ok(&claim);
@@ -35,42 +35,32 @@ static void a_claim_is_remembered_with_its_subject_and_its_commit(void **state)
 			    json_object_get_int64(member(row, "queueUs")));
 }
 
-static void a_threshold_that_is_no_number_is_refused(void **state)
+TEST_WITH(a_threshold_that_is_no_number_is_refused, struct world *w)
 {
 	static const char *const paths[] = { "/v1/metrics?over=5ms", "/v1/metrics?over=-1",
 					     "/v1/metrics?over=99999999999999999999" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		_cleanup_answer_ struct answer a = ask_get(*state, paths[i]);
+		_cleanup_answer_ struct answer a = ask_get(w, paths[i]);
 
 		assert_error(&a, 400, "bad_request", "microseconds");
 	}
 }
 
-static void the_text_for_prometheus_has_its_type_and_escaped_labels(void **state)
+TEST_WITH(the_text_for_prometheus_has_its_type_and_escaped_labels, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 
-	client_get(*state, &c, "/metrics");
-	client_wait_text(*state, &c, "port_daddy_request_duration_seconds_count");
+	client_get(w, &c, "/metrics");
+	client_wait_text(w, &c, "port_daddy_request_duration_seconds_count");
 	assert_non_null(strstr(c.text, "Content-Type: text/plain; version=0.0.4"));
 	assert_non_null(strstr(c.text, "\n# TYPE port_daddy_requests_total counter\n"));
 	assert_non_null(strstr(c.text, "port_daddy_build_info{version=\"" PD_VERSION "\"} 1\n"));
 	assert_non_null(strstr(c.text, "_bucket{le=\"+Inf\"} "));
-	a = client_answer(*state, &c);
+	a = client_answer(w, &c);
 	assert_int_equal(a.status, 200);
 	assert_null(a.body); /* no JSON */
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(this_process_has_memory_and_not_more_than_the_machine),
-		cmocka_unit_test(a_claim_is_remembered_with_its_subject_and_its_commit),
-		cmocka_unit_test(a_threshold_that_is_no_number_is_refused),
-		cmocka_unit_test(the_text_for_prometheus_has_its_type_and_escaped_labels),
-	};
-
-	return cmocka_run_group_tests_name("api/metrics", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

@@ -69,13 +69,13 @@ static void claim_some(struct world *w)
 	}
 }
 
-static void pages_of_services_have_each_once_in_the_same_order(void **state)
+TEST_WITH(pages_of_services_have_each_once_in_the_same_order, struct world *w)
 {
 	struct rows all, paged;
 
-	claim_some(*state);
-	all = whole(*state, "/v1/services?pattern=page:*", "services", "id");
-	paged = walk(*state, "/v1/services?pattern=page:*&n=2", "services", "id", NULL);
+	claim_some(w);
+	all = whole(w, "/v1/services?pattern=page:*", "services", "id");
+	paged = walk(w, "/v1/services?pattern=page:*&n=2", "services", "id", NULL);
 	assert_int_equal(all.n, CLAIMS);
 	assert_string_equal(paged.text, all.text);
 	assert_int_equal(paged.pages, (CLAIMS + 1) / 2);
@@ -91,20 +91,19 @@ static void change_services(struct world *w)
 	assert_ok(&claimed);
 }
 
-static void what_was_there_all_the_time_is_in_the_pages_once(void **state)
+TEST_WITH(what_was_there_all_the_time_is_in_the_pages_once, struct world *w)
 {
 	struct rows paged;
 
-	claim_some(*state);
+	claim_some(w);
 	/* the row at which the first page ended is gone, and one came before it */
-	paged = walk(*state, "/v1/services?pattern=page:*&n=2", "services", "id", change_services);
+	paged = walk(w, "/v1/services?pattern=page:*&n=2", "services", "id", change_services);
 	assert_string_equal(paged.text, "page:0,page:1,page:2,page:3,page:4,page:5,page:6,");
 }
 
 /* A group of sockets on one port: the page ends within it. */
-static void pages_of_sockets_end_within_a_port(void **state)
+TEST_WITH(pages_of_sockets_end_within_a_port, struct world *w)
 {
-	struct world *w = *state;
 	int fds[5], one = 1;
 	uint16_t port = free_port();
 	struct rows all, paged;
@@ -129,9 +128,8 @@ static void pages_of_sockets_end_within_a_port(void **state)
 	world_resync(w);
 }
 
-static void pages_of_orphans_follow_those_of_claims(void **state)
+TEST_WITH(pages_of_orphans_follow_those_of_claims, struct world *w)
 {
-	struct world *w = *state;
 	int fds[5];
 	struct rows all, paged, claims;
 
@@ -162,13 +160,13 @@ static void pages_of_orphans_follow_those_of_claims(void **state)
 	world_resync(w);
 }
 
-static void pages_of_the_log_go_from_the_newest_to_the_oldest(void **state)
+TEST_WITH(pages_of_the_log_go_from_the_newest_to_the_oldest, struct world *w)
 {
 	struct rows all, paged;
 
-	claim_some(*state);
-	all = whole(*state, "/v1/log?n=400", "entries", "id");
-	paged = walk(*state, "/v1/log?n=3", "entries", "id", NULL);
+	claim_some(w);
+	all = whole(w, "/v1/log?n=400", "entries", "id");
+	paged = walk(w, "/v1/log?n=3", "entries", "id", NULL);
 	assert_true(all.n >= CLAIMS);
 	assert_string_equal(paged.text, all.text);
 }
@@ -182,9 +180,8 @@ static void start_session(struct world *w, char *ret, size_t size)
 }
 
 /* As many of the longest that a note may be as make up a page and a half. */
-static void a_page_of_long_notes_ends_with_its_bytes(void **state)
+TEST_WITH(a_page_of_long_notes_ends_with_its_bytes, struct world *w)
 {
-	struct world *w = *state;
 	size_t n = 3 * PAGE_MAX_BYTES / NOTE_MAX_BYTES / 2;
 	char id[128], path[256], text[NOTE_MAX_BYTES + 1];
 	struct note note = { .session = id, .timestamp = 1, .text = text };
@@ -213,9 +210,8 @@ static void a_page_of_long_notes_ends_with_its_bytes(void **state)
 	assert_string_equal(newest.text, paged.text + strlen(paged.text) - strlen(newest.text));
 }
 
-static void pages_of_sessions_have_open_ones_before_those_that_are_over(void **state)
+TEST_WITH(pages_of_sessions_have_open_ones_before_those_that_are_over, struct world *w)
 {
-	struct world *w = *state;
 	struct rows all, paged;
 
 	for (int i = 0; i < 7; i++) {
@@ -235,7 +231,7 @@ static void pages_of_sessions_have_open_ones_before_those_that_are_over(void **s
 	assert_string_equal(paged.text, all.text);
 }
 
-static void a_cursor_that_nobody_gave_is_refused(void **state)
+TEST_WITH(a_cursor_that_nobody_gave_is_refused, struct world *w)
 {
 	static const char *const paths[] = {
 		"/v1/services?after=:3000",
@@ -250,29 +246,15 @@ static void a_cursor_that_nobody_gave_is_refused(void **state)
 					      "/v1/sessions?n=x" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		_cleanup_answer_ struct answer a = ask_get(*state, paths[i]);
+		_cleanup_answer_ struct answer a = ask_get(w, paths[i]);
 
 		assert_error(&a, 400, "bad_request", "\"next\"");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		_cleanup_answer_ struct answer a = ask_get(*state, counts[i]);
+		_cleanup_answer_ struct answer a = ask_get(w, counts[i]);
 
 		assert_error(&a, 400, "bad_request", "from 1 to 500");
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pages_of_services_have_each_once_in_the_same_order),
-		cmocka_unit_test(what_was_there_all_the_time_is_in_the_pages_once),
-		cmocka_unit_test(pages_of_sockets_end_within_a_port),
-		cmocka_unit_test(pages_of_orphans_follow_those_of_claims),
-		cmocka_unit_test(pages_of_the_log_go_from_the_newest_to_the_oldest),
-		cmocka_unit_test(a_page_of_long_notes_ends_with_its_bytes),
-		cmocka_unit_test(pages_of_sessions_have_open_ones_before_those_that_are_over),
-		cmocka_unit_test(a_cursor_that_nobody_gave_is_refused),
-	};
-
-	return cmocka_run_group_tests_name("api/pages", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

@@ -75,21 +75,20 @@ static void others_are_answered_between_the_parts(struct world *w, const char *p
 	expect_all_released(w, &c);
 }
 
-static void a_release_of_many_claims_lets_others_in_between(void **state)
+TEST_WITH(a_release_of_many_claims_lets_others_in_between, struct world *w)
 {
-	claim_many(*state, time(NULL));
-	others_are_answered_between_the_parts(*state, RELEASED, "{\"match\":\"many:*\"}");
+	claim_many(w, time(NULL));
+	others_are_answered_between_the_parts(w, RELEASED, "{\"match\":\"many:*\"}");
 }
 
-static void a_cleanup_of_many_claims_lets_others_in_between(void **state)
+TEST_WITH(a_cleanup_of_many_claims_lets_others_in_between, struct world *w)
 {
-	claim_many(*state, time(NULL) - 86400);
-	others_are_answered_between_the_parts(*state, "/v1/cleanups", "{\"olderThan\":\"1h\"}");
+	claim_many(w, time(NULL) - 86400);
+	others_are_answered_between_the_parts(w, "/v1/cleanups", "{\"olderThan\":\"1h\"}");
 }
 
-static void a_dry_run_over_many_claims_counts_each_once(void **state)
+TEST_WITH(a_dry_run_over_many_claims_counts_each_once, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer a = { 0 };
 
 	claim_many(w, time(NULL) - 86400);
@@ -99,9 +98,8 @@ static void a_dry_run_over_many_claims_counts_each_once(void **state)
 	assert_int_equal(claims_left(w), CLAIMS);
 }
 
-static void who_leaves_in_between_leaves_the_rest_claimed(void **state)
+TEST_WITH(who_leaves_in_between_leaves_the_rest_claimed, struct world *w)
 {
-	struct world *w = *state;
 	struct client c = client_new(w);
 	int64_t left;
 
@@ -119,9 +117,8 @@ static void who_leaves_in_between_leaves_the_rest_claimed(void **state)
 	assert_true(left > 0);
 }
 
-static void what_was_released_before_a_failure_is_said(void **state)
+TEST_WITH(what_was_released_before_a_failure_is_said, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_answer_ struct answer a = { 0 };
 	char command[128];
@@ -141,9 +138,8 @@ static void what_was_released_before_a_failure_is_said(void **state)
 	assert_true(claims_left(w) > 0);
 }
 
-static void the_end_of_the_server_ends_the_parts(void **state)
+TEST_WITH(the_end_of_the_server_ends_the_parts, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = client_new(w);
 
 	claim_many(w, time(NULL));
@@ -151,18 +147,4 @@ static void the_end_of_the_server_ends_the_parts(void **state)
 	wait_for_the_first_part(w);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(a_release_of_many_claims_lets_others_in_between),
-		T(a_cleanup_of_many_claims_lets_others_in_between),
-		T(a_dry_run_over_many_claims_counts_each_once),
-		T(who_leaves_in_between_leaves_the_rest_claimed),
-		T(what_was_released_before_a_failure_is_said),
-		T(the_end_of_the_server_ends_the_parts),
-	};
-
-	return cmocka_run_group_tests_name("api/parts", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(world_open, world_close)

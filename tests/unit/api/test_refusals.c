@@ -26,22 +26,22 @@ static void record(struct world *w, uid_t uid, pid_t pid, uint16_t port, const c
 	assert_int_equal(registry_commit(w->registry), 0);
 }
 
-static void without_a_recorded_refusal_the_answer_says_what_to_do(void **state)
+TEST_WITH(without_a_recorded_refusal_the_answer_says_what_to_do, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(*state, "/v1/why");
+	_cleanup_answer_ struct answer a = ask_get(w, "/v1/why");
 
 	assert_error(&a, 404, "not_found", "name the port");
 }
 
-static void the_newest_refusal_is_the_answer(void **state)
+TEST_WITH(the_newest_refusal_is_the_answer, struct world *w)
 {
 	_cleanup_answer_ struct answer newest = { 0 }, of_pid = { 0 }, two = { 0 };
 
-	record(*state, 0, 7001, 3001, "listener");
-	record(*state, 0, 7002, 3002, "time_wait");
-	newest = ask_get(*state, "/v1/why");
-	of_pid = ask_get(*state, "/v1/why?pid=7001");
-	two = ask_get(*state, "/v1/why?last=2");
+	record(w, 0, 7001, 3001, "listener");
+	record(w, 0, 7002, 3002, "time_wait");
+	newest = ask_get(w, "/v1/why");
+	of_pid = ask_get(w, "/v1/why?pid=7001");
+	two = ask_get(w, "/v1/why?last=2");
 	assert_ok(&newest);
 	assert_int_equal(int_of(&newest, "port"), 3002);
 	assert_string_equal(text_of(&newest, "verdict"), "time_wait");
@@ -53,15 +53,15 @@ static void the_newest_refusal_is_the_answer(void **state)
 	assert_int_equal(int_of(&two, "refusals.1.port"), 3001);
 }
 
-static void refusals_are_shown_to_root_and_their_own_user_only(void **state)
+TEST_WITH(refusals_are_shown_to_root_and_their_own_user_only, struct world *w)
 {
 	_cleanup_answer_ struct answer mine = { 0 }, theirs = { 0 }, of_pid = { 0 };
 
-	record(*state, OTHER_UID, 7003, 3003, "listener");
-	record(*state, 0, 7004, 3004, "listener");
-	mine = ask_get(*state, "/v1/why?pid=7003");
-	theirs = ask_as_other(*state, "GET", "/v1/why", "");
-	of_pid = ask_as_other(*state, "GET", "/v1/why?pid=7004", "");
+	record(w, OTHER_UID, 7003, 3003, "listener");
+	record(w, 0, 7004, 3004, "listener");
+	mine = ask_get(w, "/v1/why?pid=7003");
+	theirs = ask_as_other(w, "GET", "/v1/why", "");
+	of_pid = ask_as_other(w, "GET", "/v1/why?pid=7004", "");
 	assert_int_equal(int_of(&mine, "port"), 3003);
 	assert_int_equal(int_of(&theirs, "port"), 3003);
 	assert_error(&of_pid, 404, "not_found", "");
@@ -123,9 +123,8 @@ static const char *text_in(struct json_object *o, const char *path)
 	return text ? text : "(null)";
 }
 
-static void a_refusal_names_the_holder_of_that_moment(void **state)
+TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t port;
 	int fd = listening_socket(&port);
 	struct event e = refusal(port);
@@ -210,9 +209,8 @@ static void forget_listener(struct world *w, const struct event *listens)
 	}
 }
 
-static void evidence_of_the_moment_outlives_the_socket_and_the_tables_memory(void **state)
+TEST_WITH(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = refusal(3000), listens = table_with_a_listener(w);
 	struct refusal *evidence;
 	struct json_object *o;
@@ -238,9 +236,8 @@ static void evidence_of_the_moment_outlives_the_socket_and_the_tables_memory(voi
 	refusal_free(evidence);
 }
 
-static void port_that_has_a_new_listener_by_now_is_not_its_doing(void **state)
+TEST_WITH(port_that_has_a_new_listener_by_now_is_not_its_doing, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = refusal(3000), listens = table_with_a_listener(w), later;
 	struct refusal *evidence;
 	struct json_object *o;
@@ -269,9 +266,8 @@ static void port_that_has_a_new_listener_by_now_is_not_its_doing(void **state)
 	refusal_free(evidence);
 }
 
-static void a_refusal_without_owners_keeps_its_errno(void **state)
+TEST_WITH(a_refusal_without_owners_keeps_its_errno, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = refusal(80);
 	struct json_object *o;
 
@@ -285,9 +281,8 @@ static void a_refusal_without_owners_keeps_its_errno(void **state)
 	json_object_put(o);
 }
 
-static void two_servers_on_one_port_are_warned_of(void **state)
+TEST_WITH(two_servers_on_one_port_are_warned_of, struct world *w)
 {
-	struct world *w = *state;
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
 	uint16_t port;
 	int four = listening_socket(&port), fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -323,18 +318,4 @@ static void two_servers_on_one_port_are_warned_of(void **state)
 	assert_non_null(strstr(text_of(&why, "warning"), "two servers share port"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(without_a_recorded_refusal_the_answer_says_what_to_do),
-		cmocka_unit_test(the_newest_refusal_is_the_answer),
-		cmocka_unit_test(refusals_are_shown_to_root_and_their_own_user_only),
-		cmocka_unit_test(a_refusal_names_the_holder_of_that_moment),
-		cmocka_unit_test(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory),
-		cmocka_unit_test(port_that_has_a_new_listener_by_now_is_not_its_doing),
-		cmocka_unit_test(a_refusal_without_owners_keeps_its_errno),
-		cmocka_unit_test(two_servers_on_one_port_are_warned_of),
-	};
-
-	return cmocka_run_group_tests_name("api/refusals", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

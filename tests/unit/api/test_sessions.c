@@ -31,7 +31,7 @@ static int64_t status_count(struct world *w, const char *path)
 
 /* --- bodies --- */
 
-static void members_are_checked(void **state)
+TEST_WITH(members_are_checked, struct world *w)
 {
 	static const struct {
 		const char *path, *body, *words;
@@ -53,7 +53,7 @@ static void members_are_checked(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_post(*state, rows[i].path, rows[i].body);
+		_cleanup_answer_ struct answer a = ask_post(w, rows[i].path, rows[i].body);
 
 		assert_error(&a, 400, "bad_request", rows[i].words);
 	}
@@ -72,7 +72,7 @@ static char *long_body(const char *before, size_t n)
 	return body;
 }
 
-static void texts_over_their_limits_are_too_large(void **state)
+TEST_WITH(texts_over_their_limits_are_too_large, struct world *w)
 {
 	static const struct {
 		const char *path, *before;
@@ -86,7 +86,7 @@ static void texts_over_their_limits_are_too_large(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_free_ char *body = long_body(rows[i].before, rows[i].limit + 1);
-		_cleanup_answer_ struct answer a = ask_post(*state, rows[i].path, body);
+		_cleanup_answer_ struct answer a = ask_post(w, rows[i].path, body);
 		char limit[32];
 
 		snprintf(limit, sizeof(limit), "%zu", rows[i].limit);
@@ -94,27 +94,27 @@ static void texts_over_their_limits_are_too_large(void **state)
 	}
 }
 
-static void a_note_of_the_longest_kind_comes_back_whole(void **state)
+TEST_WITH(a_note_of_the_longest_kind_comes_back_whole, struct world *w)
 {
-	_cleanup_answer_ struct answer s = start(*state, "p", "/tmp");
+	_cleanup_answer_ struct answer s = start(w, "p", "/tmp");
 	_cleanup_free_ char *body = long_body("{\"text\":\"", NOTE_MAX_BYTES);
 	_cleanup_answer_ struct answer posted = { 0 }, got = { 0 };
 
 	assert_ok(&s);
 	/* the only session of this shell */
-	posted = ask_post(*state, "/v1/notes", body);
+	posted = ask_post(w, "/v1/notes", body);
 	assert_ok(&posted);
-	got = ask_get(*state, "/v1/notes");
+	got = ask_get(w, "/v1/notes");
 	assert_ok(&got);
 	assert_int_equal(strlen(text_of(&got, "notes.0.text")), NOTE_MAX_BYTES);
 }
 
 /* --- whose --- */
 
-static void the_process_is_the_parent_of_who_connects(void **state)
+TEST_WITH(the_process_is_the_parent_of_who_connects, struct world *w)
 {
-	_cleanup_answer_ struct answer s = start(*state, "p", "/tmp");
-	_cleanup_answer_ struct answer list = ask_get(*state, "/v1/sessions");
+	_cleanup_answer_ struct answer s = start(w, "p", "/tmp");
+	_cleanup_answer_ struct answer list = ask_get(w, "/v1/sessions");
 
 	assert_ok(&s);
 	/* this test connects: what started it is the shell */
@@ -124,30 +124,29 @@ static void the_process_is_the_parent_of_who_connects(void **state)
 	assert_string_equal(text_of(&list, "sessions.0.cwd"), "/tmp");
 }
 
-static void another_users_session_is_neither_implied_nor_changed(void **state)
+TEST_WITH(another_users_session_is_neither_implied_nor_changed, struct world *w)
 {
-	_cleanup_answer_ struct answer s = start(*state, "p", "/tmp");
+	_cleanup_answer_ struct answer s = start(w, "p", "/tmp");
 	_cleanup_answer_ struct answer implied = { 0 }, named = { 0 }, looked = { 0 };
 	char body[256], path[128];
 
 	if (geteuid() != 0)
 		skip();
 	assert_ok(&s);
-	implied = ask_as_other(*state, "POST", "/v1/notes", "{\"text\":\"x\",\"cwd\":\"/tmp\"}");
+	implied = ask_as_other(w, "POST", "/v1/notes", "{\"text\":\"x\",\"cwd\":\"/tmp\"}");
 	assert_error(&implied, 404, "not_found", "pd session start");
 	snprintf(body, sizeof(body), "{\"text\":\"x\",\"session\":\"%s\"}", text_of(&s, "id"));
-	named = ask_as_other(*state, "POST", "/v1/notes", body);
+	named = ask_as_other(w, "POST", "/v1/notes", body);
 	assert_error(&named, 403, "not_allowed", "root");
 	snprintf(path, sizeof(path), "/v1/sessions?all=1");
-	looked = ask_as_other(*state, "GET", path, "");
+	looked = ask_as_other(w, "GET", path, "");
 	assert_ok(&looked);
 	assert_string_equal(text_of(&looked, "sessions.0.purpose"), "p");
 	assert_string_equal(text_of(&looked, "sessions.0.cwd"), "(null)");
 }
 
-static void root_writes_into_a_stalled_session_of_another_without_reviving_it(void **state)
+TEST_WITH(root_writes_into_a_stalled_session_of_another_without_reviving_it, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_answer_ struct answer noted = { 0 };
 	sqlite3 *db;
 
@@ -165,55 +164,39 @@ static void root_writes_into_a_stalled_session_of_another_without_reviving_it(vo
 	assert_int_equal(status_count(w, "sessions.stalled"), 1);
 }
 
-static void an_ended_session_is_not_ended_again(void **state)
+TEST_WITH(an_ended_session_is_not_ended_again, struct world *w)
 {
-	_cleanup_answer_ struct answer s = start(*state, "p", "/tmp"), ended = { 0 }, again = { 0 };
+	_cleanup_answer_ struct answer s = start(w, "p", "/tmp"), ended = { 0 }, again = { 0 };
 	char body[128];
 
 	snprintf(body, sizeof(body), "{\"session\":\"%s\"}", text_of(&s, "id"));
-	ended = ask_post(*state, "/v1/sessions/end", body);
+	ended = ask_post(w, "/v1/sessions/end", body);
 	assert_ok(&ended);
 	assert_int_equal(int_of(&ended, "startedAt"), int_of(&s, "startedAt"));
-	again = ask_post(*state, "/v1/sessions/end", body);
+	again = ask_post(w, "/v1/sessions/end", body);
 	assert_error(&again, 404, "not_found", "has ended");
 }
 
 /* --- names in the status --- */
 
-static void the_status_names_agents_else_purposes_and_is_bounded(void **state)
+TEST_WITH(the_status_names_agents_else_purposes_and_is_bounded, struct world *w)
 {
 	_cleanup_answer_ struct answer agent =
-		ask_post(*state, "/v1/sessions", "{\"purpose\":\"p\",\"agent\":\"Agent 1\"}");
+		ask_post(w, "/v1/sessions", "{\"purpose\":\"p\",\"agent\":\"Agent 1\"}");
 	_cleanup_answer_ struct answer status = { 0 };
 
 	assert_ok(&agent);
 	for (int i = 0; i < 12; i++) {
-		_cleanup_answer_ struct answer s = start(
-			*state, "\xc3\xa4 purpose that is far too long for one line of the status",
-			"/tmp");
+		_cleanup_answer_ struct answer s =
+			start(w, "\xc3\xa4 purpose that is far too long for one line of the status",
+			      "/tmp");
 
 		assert_ok(&s);
 	}
-	status = ask_get(*state, "/v1/status");
+	status = ask_get(w, "/v1/status");
 	assert_int_equal(int_of(&status, "sessions.active"), 13);
 	assert_int_equal(count_of(&status, "sessions.names"), 8);
 	assert_true(strlen(text_of(&status, "sessions.names.7")) <= 40);
 }
 
-#define session_test(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		session_test(members_are_checked),
-		session_test(texts_over_their_limits_are_too_large),
-		session_test(a_note_of_the_longest_kind_comes_back_whole),
-		session_test(the_process_is_the_parent_of_who_connects),
-		session_test(another_users_session_is_neither_implied_nor_changed),
-		session_test(root_writes_into_a_stalled_session_of_another_without_reviving_it),
-		session_test(an_ended_session_is_not_ended_again),
-		session_test(the_status_names_agents_else_purposes_and_is_bounded),
-	};
-
-	return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(world_open, world_close)

@@ -49,9 +49,8 @@ static int start(struct world *w)
 	return api_new(&config, fd, &w->api);
 }
 
-static void each_part_that_fails_is_told_and_nothing_of_the_others_stays(void **state)
+TEST_WITH(each_part_that_fails_is_told_and_nothing_of_the_others_stays, struct world *w)
 {
-	struct world *w = *state;
 	size_t all;
 
 	api_free(w->api);
@@ -77,10 +76,6 @@ static void each_part_that_fails_is_told_and_nothing_of_the_others_stays(void **
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_part_that_fails_is_told_and_nothing_of_the_others_stays),
-	};
-
 	event_set_mem_functions(event_malloc, event_realloc, free);
-	return cmocka_run_group_tests_name("api/start", tests, world_open, world_close);
+	return cmocka_run_group_tests_name(__BASE_FILE__, tests, world_open, world_close);
 }

@@ -68,45 +68,43 @@ static void wait_published(struct world *w, struct client *c)
 	client_wait_text(w, c, e.comm);
 }
 
-static void the_first_line_says_that_the_stream_is_on(void **state)
+TEST_WITH(the_first_line_says_that_the_stream_is_on, struct world *w)
 {
-	_cleanup_client_ struct client c = watch(*state, "/v1/events");
+	_cleanup_client_ struct client c = watch(w, "/v1/events");
 
 	assert_int_equal(strncmp(c.text, "HTTP/1.1 200", 12), 0);
 	assert_non_null(strstr(c.text, "{\"ok\":true,\"version\":1,\"stream\":\"events\"}\n"));
 }
 
-static void an_http_1_0_watcher_gets_bare_lines(void **state)
+TEST_WITH(an_http_1_0_watcher_gets_bare_lines, struct world *w)
 {
-	_cleanup_client_ struct client c = client_new(*state);
+	_cleanup_client_ struct client c = client_new(w);
 
-	client_say(*state, &c, "GET /v1/activity HTTP/1.0\r\n\r\n");
-	client_wait_text(*state, &c,
-			 "\r\n\r\n{\"ok\":true,\"version\":1,\"stream\":\"activity\"}\n");
+	client_say(w, &c, "GET /v1/activity HTTP/1.0\r\n\r\n");
+	client_wait_text(w, &c, "\r\n\r\n{\"ok\":true,\"version\":1,\"stream\":\"activity\"}\n");
 }
 
-static void a_bad_pattern_is_refused_before_the_stream_begins(void **state)
+TEST_WITH(a_bad_pattern_is_refused_before_the_stream_begins, struct world *w)
 {
-	_cleanup_answer_ struct answer events = ask_get(*state, "/v1/events?pattern=a%20b");
-	_cleanup_answer_ struct answer entries = ask_get(*state, "/v1/activity?filter=a%20b");
+	_cleanup_answer_ struct answer events = ask_get(w, "/v1/events?pattern=a%20b");
+	_cleanup_answer_ struct answer entries = ask_get(w, "/v1/activity?filter=a%20b");
 
 	assert_error(&events, 400, "bad_request", "myapp:*");
 	assert_error(&entries, 400, "bad_request", "CLAIM, RELEASE");
 }
 
-static void a_claim_is_streamed_as_event_and_as_entry(void **state)
+TEST_WITH(a_claim_is_streamed_as_event_and_as_entry, struct world *w)
 {
-	_cleanup_client_ struct client events = watch(*state, "/v1/events");
-	_cleanup_client_ struct client entries = watch(*state, "/v1/activity");
+	_cleanup_client_ struct client events = watch(w, "/v1/events");
+	_cleanup_client_ struct client entries = watch(w, "/v1/activity");
 
-	claim(*state, "live:web");
-	client_wait_text(*state, &events, "\"event\":\"CLAIM\",\"service\":\"live:web\"");
-	client_wait_text(*state, &entries, "\"action\":\"CLAIM\",\"service\":\"live:web\"");
+	claim(w, "live:web");
+	client_wait_text(w, &events, "\"event\":\"CLAIM\",\"service\":\"live:web\"");
+	client_wait_text(w, &entries, "\"action\":\"CLAIM\",\"service\":\"live:web\"");
 }
 
-static void a_kernel_event_has_the_words_of_the_contract(void **state)
+TEST_WITH(a_kernel_event_has_the_words_of_the_contract, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/events");
 	struct event e = event_of(EVENT_FAIL);
 
@@ -122,9 +120,8 @@ static void a_kernel_event_has_the_words_of_the_contract(void **state)
 	client_wait_text(w, &c, "\"call\":\"bind\"");
 }
 
-static void a_refused_bind_names_who_was_in_the_way(void **state)
+TEST_WITH(a_refused_bind_names_who_was_in_the_way, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/events");
 	struct event e = event_of(EVENT_FAIL);
 	uint16_t port;
@@ -140,9 +137,8 @@ static void a_refused_bind_names_who_was_in_the_way(void **state)
 	client_wait_text(w, &c, words);
 }
 
-static void an_exit_tells_code_or_signal(void **state)
+TEST_WITH(an_exit_tells_code_or_signal, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/events");
 	struct event e = event_of(EVENT_EXIT);
 
@@ -154,11 +150,10 @@ static void an_exit_tells_code_or_signal(void **state)
 	client_wait_text(w, &c, "\"exitCode\":null,\"signal\":9");
 }
 
-static void bookkeeping_events_are_not_streamed(void **state)
+TEST_WITH(bookkeeping_events_are_not_streamed, struct world *w)
 {
 	static const enum event_kind kinds[] = { EVENT_PROCESS, EVENT_FORK, EVENT_EXEC, EVENT_TERM,
 						 EVENT_UNLISTEN };
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/events");
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -171,9 +166,8 @@ static void bookkeeping_events_are_not_streamed(void **state)
 		assert_null(strstr(c.text, event_kind_name(kinds[i])));
 }
 
-static void a_pattern_lets_only_its_services_through(void **state)
+TEST_WITH(a_pattern_lets_only_its_services_through, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/events?pattern=mar*");
 	struct event e = event_of(EVENT_LISTEN);
 
@@ -186,9 +180,8 @@ static void a_pattern_lets_only_its_services_through(void **state)
 	assert_null(strstr(c.text, "LISTEN"));
 }
 
-static void a_filter_by_action_lets_only_it_through(void **state)
+TEST_WITH(a_filter_by_action_lets_only_it_through, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/activity?filter=release");
 	_cleanup_answer_ struct answer a = { 0 };
 
@@ -199,9 +192,8 @@ static void a_filter_by_action_lets_only_it_through(void **state)
 	assert_null(strstr(c.text, "\"CLAIM\""));
 }
 
-static void an_entry_of_an_open_batch_waits_for_its_commit(void **state)
+TEST_WITH(an_entry_of_an_open_batch_waits_for_its_commit, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/activity");
 
 	activity_note(tracker_activity(w->tracker), ACTIVITY_GAP, "held back", 1);
@@ -212,9 +204,8 @@ static void an_entry_of_an_open_batch_waits_for_its_commit(void **state)
 	assert_false(registry_in_batch(w->registry));
 }
 
-static void a_watcher_that_does_not_read_is_disconnected(void **state)
+TEST_WITH(a_watcher_that_does_not_read_is_disconnected, struct world *w)
 {
-	struct world *w = *state;
 	struct client slow = watch(w, "/v1/events");
 	_cleanup_client_ struct client quick = watch(w, "/v1/events");
 	uint64_t before = server_metrics(w->api->server)->dropped_watchers;
@@ -235,9 +226,8 @@ static void a_watcher_that_does_not_read_is_disconnected(void **state)
 	assert_int_equal(server_metrics(w->api->server)->dropped_watchers, before + 1);
 }
 
-static void a_watcher_that_leaves_is_forgotten(void **state)
+TEST_WITH(a_watcher_that_leaves_is_forgotten, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = event_of(EVENT_BIND);
 
 	for (int i = 0; i < 20; i++) {
@@ -250,9 +240,8 @@ static void a_watcher_that_leaves_is_forgotten(void **state)
 	}
 }
 
-static void what_a_watcher_says_is_not_kept(void **state)
+TEST_WITH(what_a_watcher_says_is_not_kept, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/events");
 	static char noise[65536];
 
@@ -265,9 +254,8 @@ static void what_a_watcher_says_is_not_kept(void **state)
 	wait_published(w, &c);
 }
 
-static void the_end_of_the_server_ends_the_streams(void **state)
+TEST_WITH(the_end_of_the_server_ends_the_streams, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_client_ struct client c = watch(w, "/v1/events");
 
 	api_free(w->api);
@@ -276,25 +264,4 @@ static void the_end_of_the_server_ends_the_streams(void **state)
 	world_open_api(w);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_line_says_that_the_stream_is_on),
-		cmocka_unit_test(an_http_1_0_watcher_gets_bare_lines),
-		cmocka_unit_test(a_bad_pattern_is_refused_before_the_stream_begins),
-		cmocka_unit_test(a_claim_is_streamed_as_event_and_as_entry),
-		cmocka_unit_test(a_kernel_event_has_the_words_of_the_contract),
-		cmocka_unit_test(a_refused_bind_names_who_was_in_the_way),
-		cmocka_unit_test(an_exit_tells_code_or_signal),
-		cmocka_unit_test(bookkeeping_events_are_not_streamed),
-		cmocka_unit_test(a_pattern_lets_only_its_services_through),
-		cmocka_unit_test(a_filter_by_action_lets_only_it_through),
-		cmocka_unit_test(an_entry_of_an_open_batch_waits_for_its_commit),
-		cmocka_unit_test(a_watcher_that_does_not_read_is_disconnected),
-		cmocka_unit_test(a_watcher_that_leaves_is_forgotten),
-		cmocka_unit_test(what_a_watcher_says_is_not_kept),
-		cmocka_unit_test(the_end_of_the_server_ends_the_streams),
-	};
-
-	return cmocka_run_group_tests_name("api/stream", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

@@ -4,9 +4,9 @@
 
 /* --- why --- */
 
-static void a_free_port_is_free(void **state)
+TEST_WITH(a_free_port_is_free, struct world *w)
 {
-	_cleanup_answer_ struct answer a = get(*state, "/v1/why?port=%u", free_port());
+	_cleanup_answer_ struct answer a = get(w, "/v1/why?port=%u", free_port());
 
 	assert_ok(&a);
 	assert_true(json_object_get_boolean(member(a.body, "free")));
@@ -17,15 +17,15 @@ static void a_free_port_is_free(void **state)
 	assert_string_equal(text_of(&a, "asked.call"), "bind");
 }
 
-static void a_listener_is_explained_with_process_and_remedies(void **state)
+TEST_WITH(a_listener_is_explained_with_process_and_remedies, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
 	_cleanup_answer_ struct answer a = { 0 };
 	char words[32];
 
-	world_resync(*state);
-	a = get(*state, "/v1/why?port=%u&addr=127.0.0.1", port);
+	world_resync(w);
+	a = get(w, "/v1/why?port=%u&addr=127.0.0.1", port);
 	assert_ok(&a);
 	assert_string_equal(text_of(&a, "verdict"), "listener");
 	assert_string_equal(text_of(&a, "errno"), "EADDRINUSE");
@@ -39,37 +39,37 @@ static void a_listener_is_explained_with_process_and_remedies(void **state)
 	assert_non_null(strstr(json_object_get_string(member(a.body, "remedies")), "pd claim"));
 }
 
-static void a_wildcard_question_meets_a_specific_listener(void **state)
+TEST_WITH(a_wildcard_question_meets_a_specific_listener, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
 	_cleanup_answer_ struct answer taken = { 0 }, other = { 0 }, v6only = { 0 };
 
-	world_resync(*state);
-	taken = get(*state, "/v1/why?port=%u&addr=0.0.0.0", port);
-	other = get(*state, "/v1/why?port=%u&addr=127.0.0.2", port);
-	v6only = get(*state, "/v1/why?port=%u&v6only=1", port);
+	world_resync(w);
+	taken = get(w, "/v1/why?port=%u&addr=0.0.0.0", port);
+	other = get(w, "/v1/why?port=%u&addr=127.0.0.2", port);
+	v6only = get(w, "/v1/why?port=%u&v6only=1", port);
 	assert_string_equal(text_of(&taken, "verdict"), "listener_wildcard_overlap");
 	assert_true(json_object_get_boolean(member(other.body, "free")));
 	assert_true(json_object_get_boolean(member(v6only.body, "free")));
 }
 
-static void udp_is_asked_about_by_itself(void **state)
+TEST_WITH(udp_is_asked_about_by_itself, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = bound_socket(SOCK_DGRAM, &port);
 	_cleanup_answer_ struct answer tcp = { 0 }, udp = { 0 };
 
-	world_resync(*state);
-	tcp = get(*state, "/v1/why?port=%u", port);
-	udp = get(*state, "/v1/why?port=%u&proto=udp", port);
+	world_resync(w);
+	tcp = get(w, "/v1/why?port=%u", port);
+	udp = get(w, "/v1/why?port=%u&proto=udp", port);
 	assert_true(json_object_get_boolean(member(tcp.body, "free")));
 	assert_string_equal(text_of(&udp, "verdict"), "udp_bound");
 	assert_string_equal(text_of(&udp, "proto"), "udp");
 	assert_non_null(strstr(text_of(&udp, "summary"), "UDP port"));
 }
 
-static void what_a_process_was_told_is_shown_to_root_and_its_user_only(void **state)
+TEST_WITH(what_a_process_was_told_is_shown_to_root_and_its_user_only, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
@@ -77,12 +77,12 @@ static void what_a_process_was_told_is_shown_to_root_and_its_user_only(void **st
 	static const char *const hidden[] = { "cmdline", "exe", "cwd" };
 	char path[64], name[64];
 
-	world_resync(*state);
+	world_resync(w);
 	snprintf(path, sizeof(path), "/v1/why?port=%u", port);
-	mine = ask_get(*state, path);
-	theirs = ask_as_other(*state, "GET", path, "");
+	mine = ask_get(w, path);
+	theirs = ask_as_other(w, "GET", path, "");
 	snprintf(path, sizeof(path), "/v1/sockets?port=%u", port);
-	sockets = ask_as_other(*state, "GET", path, "");
+	sockets = ask_as_other(w, "GET", path, "");
 	assert_ok(&theirs);
 	assert_int_equal(int_of(&theirs, "holders.0.pid"), getpid());
 	assert_string_equal(text_of(&theirs, "holders.0.user"), "root");
@@ -97,9 +97,8 @@ static void what_a_process_was_told_is_shown_to_root_and_its_user_only(void **st
 	assert_null(strstr(json_object_get_string(member(theirs.body, "remedies")), "\"kill "));
 }
 
-static void a_user_sees_what_the_own_process_was_told(void **state)
+TEST_WITH(a_user_sees_what_the_own_process_was_told, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t port;
 	int fd = listening_socket(&port), go[2], status;
 	_cleanup_answer_ struct answer theirs = { 0 };
@@ -128,9 +127,8 @@ static void a_user_sees_what_the_own_process_was_told(void **state)
 	assert_non_null(member(theirs.body, "holders.0.cmdline"));
 }
 
-static void a_stopped_holder_is_named_stopped(void **state)
+TEST_WITH(a_stopped_holder_is_named_stopped, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t port;
 	int fd = listening_socket(&port), status;
 	_cleanup_answer_ struct answer a = { 0 };
@@ -151,9 +149,8 @@ static void a_stopped_holder_is_named_stopped(void **state)
 	assert_non_null(strstr(json_object_get_string(member(a.body, "remedies")), "kill -CONT"));
 }
 
-static void a_hostile_process_name_is_valid_json(void **state)
+TEST_WITH(a_hostile_process_name_is_valid_json, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t port;
 	int fd = listening_socket(&port), status, go[2];
 	_cleanup_answer_ struct answer a = { 0 };
@@ -184,9 +181,8 @@ static void a_hostile_process_name_is_valid_json(void **state)
 	assert_int_equal(strncmp(text_of(&a, "holders.0.comm"), "\x1b[31m\"\xef\xbf\xbd", 9), 0);
 }
 
-static void refusals_of_the_port_are_listed(void **state)
+TEST_WITH(refusals_of_the_port_are_listed, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t port = free_port();
 	_cleanup_answer_ struct answer a = { 0 };
 	char details[64];
@@ -223,7 +219,7 @@ static void refusals_of_the_port_are_listed(void **state)
 
 /* --- explaining a refusal --- */
 
-static void a_question_that_cannot_be_read_is_refused(void **state)
+TEST_WITH(a_question_that_cannot_be_read_is_refused, struct world *w)
 {
 	static const struct {
 		const char *path, *words; /* the thing that is wrong */
@@ -254,26 +250,10 @@ static void a_question_that_cannot_be_read_is_refused(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
-		_cleanup_answer_ struct answer a = ask_get(*state, questions[i].path);
+		_cleanup_answer_ struct answer a = ask_get(w, questions[i].path);
 
 		assert_error(&a, 400, "bad_request", questions[i].words);
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_free_port_is_free),
-		cmocka_unit_test(a_listener_is_explained_with_process_and_remedies),
-		cmocka_unit_test(a_wildcard_question_meets_a_specific_listener),
-		cmocka_unit_test(udp_is_asked_about_by_itself),
-		cmocka_unit_test(what_a_process_was_told_is_shown_to_root_and_its_user_only),
-		cmocka_unit_test(a_user_sees_what_the_own_process_was_told),
-		cmocka_unit_test(a_stopped_holder_is_named_stopped),
-		cmocka_unit_test(a_hostile_process_name_is_valid_json),
-		cmocka_unit_test(refusals_of_the_port_are_listed),
-		cmocka_unit_test(a_question_that_cannot_be_read_is_refused),
-	};
-
-	return cmocka_run_group_tests_name("api/why", tests, world_open, world_close);
-}
+TEST_MAIN(world_open, world_close)

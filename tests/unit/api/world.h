@@ -7,22 +7,12 @@
 #ifndef TESTS_API_WORLD_H
 #define TESTS_API_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -31,7 +21,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "base/cleanup.h"
+#include "testing.h"
 #include "tracker/tracker.h"
 #include "unit/sockets.h"
 

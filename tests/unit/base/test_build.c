@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "base/build.h"
-#include "base/cleanup.h"
+#include "testing.h"
 
-static void own_product_is_read_back_as_the_own_build(void **state)
+TEST(own_product_is_read_back_as_the_own_build)
 {
 	char product[BUILD_PRODUCT_SIZE];
 	struct build b;
@@ -20,7 +13,7 @@ static void own_product_is_read_back_as_the_own_build(void **state)
 	assert_false(build_parse(product, BUILD_PROGRAM_DAEMON, &b));
 }
 
-static void products_of_others_are_no_build(void **state)
+TEST(products_of_others_are_no_build)
 {
 	static const char *const others[] = {
 		"", "curl/8.5.0", "pd", "pd/", "pd/ (x)", "pdx/1.0", "Mozilla/5.0 pd/1", "PD/1.0"
@@ -32,7 +25,7 @@ static void products_of_others_are_no_build(void **state)
 			fail_msg("\"%s\" was taken for one", others[i]);
 }
 
-static void what_a_product_leaves_out_is_unknown(void **state)
+TEST(what_a_product_leaves_out_is_unknown)
 {
 	struct build b;
 
@@ -47,7 +40,7 @@ static void what_a_product_leaves_out_is_unknown(void **state)
 	assert_string_equal(b.commit, "abc1234+0fe1234");
 }
 
-static void builds_are_older_or_newer_by_their_commits_time(void **state)
+TEST(builds_are_older_or_newer_by_their_commits_time)
 {
 	struct build b = { "0.1.0", "abc1234", build_own.committed_at + 1 };
 
@@ -61,14 +54,4 @@ static void builds_are_older_or_newer_by_their_commits_time(void **state)
 	assert_string_equal(build_age(&(struct build){ 0 }), "older");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(own_product_is_read_back_as_the_own_build),
-		cmocka_unit_test(products_of_others_are_no_build),
-		cmocka_unit_test(what_a_product_leaves_out_is_unknown),
-		cmocka_unit_test(builds_are_older_or_newer_by_their_commits_time),
-	};
-
-	return cmocka_run_group_tests_name("base/build", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

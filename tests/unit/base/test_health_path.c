@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/health_path.h"
+#include "testing.h"
 #include "unit/random.h"
 
-static void paths_and_urls_are_kept_as_what_they_mean(void **state)
+TEST(paths_and_urls_are_kept_as_what_they_mean)
 {
 	static const struct {
 		const char *text, *kept;
@@ -46,7 +39,7 @@ static void paths_and_urls_are_kept_as_what_they_mean(void **state)
 	}
 }
 
-static void what_is_no_path_of_this_machine_is_refused_with_why(void **state)
+TEST(what_is_no_path_of_this_machine_is_refused_with_why)
 {
 	static const struct {
 		const char *text, *words;
@@ -79,7 +72,7 @@ static void what_is_no_path_of_this_machine_is_refused_with_why(void **state)
 	assert_string_equal(path.path, "untouched");
 }
 
-static void a_path_may_be_1024_bytes_long(void **state)
+TEST(a_path_may_be_1024_bytes_long)
 {
 	char text[HEALTH_PATH_MAX_BYTES + 2];
 	struct health_path path;
@@ -93,7 +86,7 @@ static void a_path_may_be_1024_bytes_long(void **state)
 }
 
 /* "[::1]" is stored as the longer "localhost". */
-static void a_url_may_be_1024_bytes_long_as_it_is_kept(void **state)
+TEST(a_url_may_be_1024_bytes_long_as_it_is_kept)
 {
 	char text[HEALTH_PATH_MAX_BYTES + 2], kept[HEALTH_PATH_SIZE];
 	size_t longest = HEALTH_PATH_MAX_BYTES - strlen("localhost") + strlen("[::1]");
@@ -110,7 +103,7 @@ static void a_url_may_be_1024_bytes_long_as_it_is_kept(void **state)
 	assert_int_equal(health_path_parse(kept, &path, NULL), 0);
 }
 
-static void what_is_kept_reads_as_itself(void **state)
+TEST(what_is_kept_reads_as_itself)
 {
 	static const char alphabet[] = "htps:/localhost.#[]1 \r?";
 	static const char *const starts[] = { "http://localhost", "https://localhost/",
@@ -143,15 +136,4 @@ static void what_is_kept_reads_as_itself(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(paths_and_urls_are_kept_as_what_they_mean),
-		cmocka_unit_test(what_is_no_path_of_this_machine_is_refused_with_why),
-		cmocka_unit_test(a_path_may_be_1024_bytes_long),
-		cmocka_unit_test(a_url_may_be_1024_bytes_long_as_it_is_kept),
-		cmocka_unit_test(what_is_kept_reads_as_itself),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

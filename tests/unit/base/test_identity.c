@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/identity.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define ROUNDS 20000
 
-static void names_of_one_to_three_parts_are_accepted(void **state)
+TEST(names_of_one_to_three_parts_are_accepted)
 {
 	static const char *const names[] = { "a", "myapp:web", "my.app:web_2:feature-x", "..:-:_",
 					     "A:b:0" };
@@ -30,7 +24,7 @@ static void names_of_one_to_three_parts_are_accepted(void **state)
 	assert_int_equal(identity_check_of_user(longest, NULL), 0);
 }
 
-static void a_name_with_its_user_is_one_that_exists_and_none_to_claim(void **state)
+TEST(a_name_with_its_user_is_one_that_exists_and_none_to_claim)
 {
 	static const char *const bad[] = { "web@",    "@bob",	 "web@bob@ann",
 					   "web@b:b", "web@b b", "we b@bob" };
@@ -51,7 +45,7 @@ static void a_name_with_its_user_is_one_that_exists_and_none_to_claim(void **sta
 	assert_false(identity_is_number(""));
 }
 
-static void faulty_names_are_refused_with_the_reason(void **state)
+TEST(faulty_names_are_refused_with_the_reason)
 {
 	static const struct {
 		const char *name, *word;
@@ -80,7 +74,7 @@ static void faulty_names_are_refused_with_the_reason(void **state)
 	}
 }
 
-static void any_text_becomes_a_legal_part(void **state)
+TEST(any_text_becomes_a_legal_part)
 {
 	struct random_source r = random_start(__func__);
 	char text[200], part[IDENTITY_PART_MAX + 1];
@@ -93,7 +87,7 @@ static void any_text_becomes_a_legal_part(void **state)
 	}
 }
 
-static void a_branch_name_keeps_its_legal_characters(void **state)
+TEST(a_branch_name_keeps_its_legal_characters)
 {
 	char part[IDENTITY_PART_MAX + 1];
 
@@ -105,7 +99,7 @@ static void a_branch_name_keeps_its_legal_characters(void **state)
 	assert_string_equal(part, "a-b");
 }
 
-static void a_name_without_a_legal_letter_becomes_its_hash(void **state)
+TEST(a_name_without_a_legal_letter_becomes_its_hash)
 {
 	char one[IDENTITY_PART_MAX + 1], other[IDENTITY_PART_MAX + 1];
 
@@ -118,7 +112,7 @@ static void a_name_without_a_legal_letter_becomes_its_hash(void **state)
 	assert_string_equal(one, "-------shop");
 }
 
-static void patterns_of_other_characters_are_refused(void **state)
+TEST(patterns_of_other_characters_are_refused)
 {
 	char longest[PATTERN_MAX + 2];
 	const char *why = NULL;
@@ -137,7 +131,7 @@ static void patterns_of_other_characters_are_refused(void **state)
 	assert_int_equal(pattern_check("my*:w?b", NULL), 0);
 }
 
-static void wildcards_match_as_documented(void **state)
+TEST(wildcards_match_as_documented)
 {
 	static const struct {
 		const char *pattern, *id;
@@ -183,7 +177,7 @@ static bool match_by_definition(const char *pattern, const char *id)
 	return (*pattern == '?' || *pattern == *id) && match_by_definition(pattern + 1, id + 1);
 }
 
-static void matching_agrees_with_its_definition_on_random_texts(void **state)
+TEST(matching_agrees_with_its_definition_on_random_texts)
 {
 	struct random_source r = random_start(__func__);
 	char pattern[8], id[10];
@@ -198,7 +192,7 @@ static void matching_agrees_with_its_definition_on_random_texts(void **state)
 	assert_in_range(matched, ROUNDS / 10, 10 * ROUNDS);
 }
 
-static void random_bytes_never_confuse_matching(void **state)
+TEST(random_bytes_never_confuse_matching)
 {
 	struct random_source r = random_start(__func__);
 	char pattern[64], id[64];
@@ -215,7 +209,7 @@ static void random_bytes_never_confuse_matching(void **state)
 	}
 }
 
-static void hostile_patterns_end_quickly(void **state)
+TEST(hostile_patterns_end_quickly)
 {
 	char pattern[PATTERN_MAX + 1], id[IDENTITY_MAX + 1];
 	struct timespec start, end;
@@ -235,7 +229,7 @@ static void hostile_patterns_end_quickly(void **state)
 	assert_true(end.tv_sec - start.tv_sec < 10);
 }
 
-static void wildcards_are_noticed(void **state)
+TEST(wildcards_are_noticed)
 {
 	assert_true(pattern_has_wildcard("a*"));
 	assert_true(pattern_has_wildcard("?"));
@@ -243,7 +237,7 @@ static void wildcards_are_noticed(void **state)
 	assert_false(pattern_has_wildcard(""));
 }
 
-static void ranges_are_read_strictly(void **state)
+TEST(ranges_are_read_strictly)
 {
 	static const char *const faults[] = { "",	   "3000",	 "3000-",   "-3000",
 					      "4000-3000", "0-10",	 "1-65536", "1-2-3",
@@ -260,7 +254,7 @@ static void ranges_are_read_strictly(void **state)
 	assert_int_equal(range.first, 65535); /* untouched by what was refused */
 }
 
-static void names_of_locks_are_bounded_and_plain(void **state)
+TEST(names_of_locks_are_bounded_and_plain)
 {
 	static const char *const good[] = { "db-migrations", "a", "myapp:db:x:y:z", "v1.2_3" };
 	static const char *const bad[] = { "",	    "-x",	"a b",	 "a/b", "a\nb",
@@ -280,7 +274,7 @@ static void names_of_locks_are_bounded_and_plain(void **state)
 		assert_int_equal(lock_name_check(bad[i], NULL), -EINVAL);
 }
 
-static void candidates_visit_every_port_of_a_range_once(void **state)
+TEST(candidates_visit_every_port_of_a_range_once)
 {
 	static const struct port_range ranges[] = {
 		{ 3100, 9999 }, { 1, 65535 }, { 80, 80 }, { 65530, 65535 }
@@ -304,7 +298,7 @@ static void candidates_visit_every_port_of_a_range_once(void **state)
 
 /* Known values: a port that was printed once must come out on every machine and in every release.
  */
-static void first_candidates_are_those_of_the_published_hash(void **state)
+TEST(first_candidates_are_those_of_the_published_hash)
 {
 	static const struct {
 		const char *id;
@@ -320,7 +314,7 @@ static void first_candidates_are_those_of_the_published_hash(void **state)
 				 PORT_RANGE_FIRST + cases[i].hash % 6900);
 }
 
-static void names_spread_over_the_range(void **state)
+TEST(names_spread_over_the_range)
 {
 	const struct port_range range = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
 	int buckets[10] = { 0 };
@@ -334,27 +328,4 @@ static void names_spread_over_the_range(void **state)
 		assert_in_range(buckets[i], 800, 1200);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_of_one_to_three_parts_are_accepted),
-		cmocka_unit_test(a_name_with_its_user_is_one_that_exists_and_none_to_claim),
-		cmocka_unit_test(faulty_names_are_refused_with_the_reason),
-		cmocka_unit_test(any_text_becomes_a_legal_part),
-		cmocka_unit_test(a_branch_name_keeps_its_legal_characters),
-		cmocka_unit_test(a_name_without_a_legal_letter_becomes_its_hash),
-		cmocka_unit_test(patterns_of_other_characters_are_refused),
-		cmocka_unit_test(wildcards_match_as_documented),
-		cmocka_unit_test(matching_agrees_with_its_definition_on_random_texts),
-		cmocka_unit_test(random_bytes_never_confuse_matching),
-		cmocka_unit_test(hostile_patterns_end_quickly),
-		cmocka_unit_test(wildcards_are_noticed),
-		cmocka_unit_test(ranges_are_read_strictly),
-		cmocka_unit_test(names_of_locks_are_bounded_and_plain),
-		cmocka_unit_test(candidates_visit_every_port_of_a_range_once),
-		cmocka_unit_test(first_candidates_are_those_of_the_published_hash),
-		cmocka_unit_test(names_spread_over_the_range),
-	};
-
-	return cmocka_run_group_tests_name("base/identity", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/log.h"
+#include "testing.h"
 
 /* Runs log_line() with stderr in a file; what was written is in ret. */
 static void logged(enum log_level level, const char *text, bool as_journal, char *ret, size_t size)
@@ -34,7 +27,7 @@ static void logged(enum log_level level, const char *text, bool as_journal, char
 	ret[n] = '\0';
 }
 
-static void the_journal_gets_priorities(void **state)
+TEST(the_journal_gets_priorities)
 {
 	char out[256];
 
@@ -42,7 +35,7 @@ static void the_journal_gets_priorities(void **state)
 	assert_string_equal(out, "<4>careful\n");
 }
 
-static void a_redirected_stderr_gets_words_and_the_time(void **state)
+TEST(a_redirected_stderr_gets_words_and_the_time)
 {
 	char out[256];
 
@@ -51,7 +44,7 @@ static void a_redirected_stderr_gets_words_and_the_time(void **state)
 	assert_string_equal(out + strlen("2024-02-28 02:47:23"), " warning: careful\n");
 }
 
-static void lines_above_the_level_are_dropped(void **state)
+TEST(lines_above_the_level_are_dropped)
 {
 	char out[256];
 
@@ -63,7 +56,7 @@ static void lines_above_the_level_are_dropped(void **state)
 	log_set_level(LOG_LEVEL_INFO);
 }
 
-static void a_message_stays_one_line_however_hostile_or_long(void **state)
+TEST(a_message_stays_one_line_however_hostile_or_long)
 {
 	char out[8192], longest[4096];
 
@@ -124,7 +117,7 @@ static size_t count(const char *text, const char *part)
 	return n;
 }
 
-static void burst_of_one_place_is_cut_and_counted_and_leaves_the_others_alone(void **state)
+TEST(burst_of_one_place_is_cut_and_counted_and_leaves_the_others_alone)
 {
 	struct redirected r = log_begin(O_RDWR | O_APPEND);
 	_cleanup_free_ char *text = NULL;
@@ -142,7 +135,7 @@ static void burst_of_one_place_is_cut_and_counted_and_leaves_the_others_alone(vo
 	_Static_assert(LOG_SITE_LINES == 20, "the 980 above");
 }
 
-static void debugging_gets_every_line(void **state)
+TEST(debugging_gets_every_line)
 {
 	struct redirected r = log_begin(O_RDWR | O_APPEND);
 	_cleanup_free_ char *text = NULL;
@@ -162,7 +155,7 @@ static void log_lines(int n)
 			 n);
 }
 
-static void file_of_its_own_stays_bounded_and_keeps_whole_newest_lines(void **state)
+TEST(file_of_its_own_stays_bounded_and_keeps_whole_newest_lines)
 {
 	struct redirected r = log_begin(O_RDWR); /* a hole would show what O_APPEND is for */
 	_cleanup_free_ char *text = NULL;
@@ -178,7 +171,7 @@ static void file_of_its_own_stays_bounded_and_keeps_whole_newest_lines(void **st
 	assert_int_equal(count(text, "\n"), count(text, "\n20") + 1);
 }
 
-static void file_that_cannot_be_read_is_bounded_too(void **state)
+TEST(file_that_cannot_be_read_is_bounded_too)
 {
 	struct redirected r = log_begin(O_WRONLY | O_APPEND);
 	_cleanup_free_ char *text = NULL;
@@ -190,7 +183,7 @@ static void file_that_cannot_be_read_is_bounded_too(void **state)
 	assert_non_null(strstr(text, "line 19999 of 20000"));
 }
 
-static void file_of_somebody_else_is_not_cut(void **state)
+TEST(file_of_somebody_else_is_not_cut)
 {
 	struct redirected r = log_begin(O_RDWR | O_APPEND);
 	_cleanup_free_ char *text = NULL;
@@ -202,19 +195,4 @@ static void file_of_somebody_else_is_not_cut(void **state)
 	assert_non_null(strstr(text, "line 0 of"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_journal_gets_priorities),
-		cmocka_unit_test(a_redirected_stderr_gets_words_and_the_time),
-		cmocka_unit_test(lines_above_the_level_are_dropped),
-		cmocka_unit_test(a_message_stays_one_line_however_hostile_or_long),
-		cmocka_unit_test(burst_of_one_place_is_cut_and_counted_and_leaves_the_others_alone),
-		cmocka_unit_test(debugging_gets_every_line),
-		cmocka_unit_test(file_of_its_own_stays_bounded_and_keeps_whole_newest_lines),
-		cmocka_unit_test(file_that_cannot_be_read_is_bounded_too),
-		cmocka_unit_test(file_of_somebody_else_is_not_cut),
-	};
-
-	return cmocka_run_group_tests_name("base/log", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

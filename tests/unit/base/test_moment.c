@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/moment.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define ROUNDS	  20000
@@ -71,7 +65,7 @@ static void assert_skipped(const char *text, int64_t now, int64_t goes_on_at)
 	assert_int_equal(t, goes_on_at);
 }
 
-static void durations_are_read(void **state)
+TEST(durations_are_read)
 {
 	static const struct {
 		const char *text;
@@ -97,7 +91,7 @@ static void durations_are_read(void **state)
 	}
 }
 
-static void fine_durations_are_read_in_microseconds(void **state)
+TEST(fine_durations_are_read_in_microseconds)
 {
 	static const struct {
 		const char *text;
@@ -120,7 +114,7 @@ static void fine_durations_are_read_in_microseconds(void **state)
 	}
 }
 
-static void faulty_fine_durations_are_refused_with_the_place(void **state)
+TEST(faulty_fine_durations_are_refused_with_the_place)
 {
 	static const struct {
 		const char *text;
@@ -145,7 +139,7 @@ static void faulty_fine_durations_are_refused_with_the_place(void **state)
 	}
 }
 
-static void seconds_know_no_milliseconds(void **state)
+TEST(seconds_know_no_milliseconds)
 {
 	int64_t s = UNTOUCHED;
 	size_t at = 999;
@@ -154,7 +148,7 @@ static void seconds_know_no_milliseconds(void **state)
 	assert_int_equal(at, 2);
 }
 
-static void a_clock_time_and_a_day_are_written_as_people_say_them(void **state)
+TEST(a_clock_time_and_a_day_are_written_as_people_say_them)
 {
 	static const struct {
 		int hour, minute;
@@ -176,7 +170,7 @@ static void a_clock_time_and_a_day_are_written_as_people_say_them(void **state)
 	assert_string_equal(moment_format_clock(utc(2024, 2, 28, 7, 10, 0), text), "2:10am");
 }
 
-static void faulty_durations_are_refused_with_the_place(void **state)
+TEST(faulty_durations_are_refused_with_the_place)
 {
 	static const struct {
 		const char *text;
@@ -207,7 +201,7 @@ static void faulty_durations_are_refused_with_the_place(void **state)
 	}
 }
 
-static void random_texts_are_durations_only_when_written_as_such(void **state)
+TEST(random_texts_are_durations_only_when_written_as_such)
 {
 	struct random_source r = random_start(__func__);
 	char text[16];
@@ -234,7 +228,7 @@ static void random_texts_are_durations_only_when_written_as_such(void **state)
 	assert_in_range(accepted, 100, 10 * ROUNDS);
 }
 
-static void a_written_duration_is_read_back(void **state)
+TEST(a_written_duration_is_read_back)
 {
 	struct random_source r = random_start(__func__);
 	char text[32], *space;
@@ -259,7 +253,7 @@ static void a_written_duration_is_read_back(void **state)
 	}
 }
 
-static void ages_show_their_largest_unit(void **state)
+TEST(ages_show_their_largest_unit)
 {
 	static const struct {
 		int64_t s;
@@ -283,7 +277,7 @@ static void ages_show_their_largest_unit(void **state)
 	}
 }
 
-static void moments_are_read_in_every_documented_form(void **state)
+TEST(moments_are_read_in_every_documented_form)
 {
 	const struct {
 		const char *text;
@@ -329,7 +323,7 @@ static void moments_are_read_in_every_documented_form(void **state)
 	}
 }
 
-static void near_misses_are_refused_with_the_place(void **state)
+TEST(near_misses_are_refused_with_the_place)
 {
 	static const struct {
 		const char *text;
@@ -388,7 +382,7 @@ static void near_misses_are_refused_with_the_place(void **state)
 /* Clocks in Berlin went from 2:00 to 3:00 on 31 March 2024, and from 3:00 to 2:00 on 27 October. */
 #define BERLIN "CET-1CEST,M3.5.0,M10.5.0/3"
 
-static void what_the_log_prints_is_read_back(void **state)
+TEST(what_the_log_prints_is_read_back)
 {
 	static const int64_t ago_s[] = { 0, 59, 3600, 86400, 20 * 86400, 400LL * 86400 };
 	static const char *const zones[] = { BERLIN, "UTC0", "<+0545>-5:45",
@@ -405,7 +399,7 @@ static void what_the_log_prints_is_read_back(void **state)
 	}
 }
 
-static void offsets_are_read_as_date_and_git_print_them(void **state)
+TEST(offsets_are_read_as_date_and_git_print_them)
 {
 	set_zone("UTC0");
 	assert_int_equal(parsed("2024-02-28T02:00:00+0100", NOW), utc(2024, 2, 28, 1, 0, 0));
@@ -417,7 +411,7 @@ static void offsets_are_read_as_date_and_git_print_them(void **state)
 	assert_refused("Feb 28 2:47:23 x", NOW, 15);
 }
 
-static void a_time_that_the_clocks_skip_is_refused(void **state)
+TEST(a_time_that_the_clocks_skip_is_refused)
 {
 	set_zone(BERLIN);
 	assert_skipped("2024-03-31 2:30am", NOW, utc(2024, 3, 31, 1, 0, 0));
@@ -429,7 +423,7 @@ static void a_time_that_the_clocks_skip_is_refused(void **state)
 	assert_int_equal(parsed("2024-03-31T02:30:00+01:00", NOW), utc(2024, 3, 31, 1, 30, 0));
 }
 
-static void a_skipped_time_alone_is_refused_after_the_jump_and_yesterdays_before(void **state)
+TEST(a_skipped_time_alone_is_refused_after_the_jump_and_yesterdays_before)
 {
 	set_zone(BERLIN);
 	assert_skipped("2:30am", utc(2024, 3, 31, 12, 0, 0), utc(2024, 3, 31, 1, 0, 0));
@@ -437,7 +431,7 @@ static void a_skipped_time_alone_is_refused_after_the_jump_and_yesterdays_before
 	assert_int_equal(parsed("2:30am", utc(2024, 4, 1, 12, 0, 0)), utc(2024, 4, 1, 0, 30, 0));
 }
 
-static void a_time_that_comes_twice_means_its_first_occurrence(void **state)
+TEST(a_time_that_comes_twice_means_its_first_occurrence)
 {
 	set_zone(BERLIN);
 	assert_int_equal(parsed("2024-10-27 02:30", NOW), utc(2024, 10, 27, 0, 30, 0));
@@ -448,7 +442,7 @@ static void a_time_that_comes_twice_means_its_first_occurrence(void **state)
  */
 #define NEW_YORK "EST5EDT,M3.2.0,M11.1.0"
 
-static void clocks_west_of_greenwich_skip_and_repeat_by_the_same_rules(void **state)
+TEST(clocks_west_of_greenwich_skip_and_repeat_by_the_same_rules)
 {
 	set_zone(NEW_YORK);
 	assert_skipped("2024-03-10 2:00am", NOW, utc(2024, 3, 10, 7, 0, 0));
@@ -461,7 +455,7 @@ static void clocks_west_of_greenwich_skip_and_repeat_by_the_same_rules(void **st
 }
 
 /* Each half hour of a year, written as the clocks show it, is read as that or its first time. */
-static void what_clocks_show_is_read_back_all_year_round(void **state)
+TEST(what_clocks_show_is_read_back_all_year_round)
 {
 	static const char *const zones[] = { BERLIN, NEW_YORK, "UTC0", "NPT-5:45" };
 
@@ -486,7 +480,7 @@ static void what_clocks_show_is_read_back_all_year_round(void **state)
 }
 
 /* Where midnight is the hour that is skipped (as in Brazil until 2018), the day begins at 1:00. */
-static void a_day_without_midnight_begins_with_its_first_moment(void **state)
+TEST(a_day_without_midnight_begins_with_its_first_moment)
 {
 	set_zone("BRT3BRST,M11.1.0/0,M2.3.0/0");
 	assert_int_equal(parsed("2018-11-04", NOW), utc(2018, 11, 4, 3, 0, 0));
@@ -494,7 +488,7 @@ static void a_day_without_midnight_begins_with_its_first_moment(void **state)
 	assert_int_equal(parsed("today", utc(2018, 11, 4, 15, 0, 0)), utc(2018, 11, 4, 3, 0, 0));
 }
 
-static void yesterday_is_a_calendar_day_also_when_days_have_23_hours(void **state)
+TEST(yesterday_is_a_calendar_day_also_when_days_have_23_hours)
 {
 	set_zone(BERLIN);
 	/* 0:30 on 1 April; the day before had 23 hours */
@@ -507,7 +501,7 @@ static void yesterday_is_a_calendar_day_also_when_days_have_23_hours(void **stat
 			 utc(2024, 2, 29, 20, 0, 0));
 }
 
-static void every_existing_local_time_is_read_back(void **state)
+TEST(every_existing_local_time_is_read_back)
 {
 	static const char *const zones[] = { "UTC0", BERLIN, "EST5EDT,M3.2.0,M11.1.0",
 					     "<+0545>-5:45",
@@ -531,7 +525,7 @@ static void every_existing_local_time_is_read_back(void **state)
 	}
 }
 
-static void random_texts_never_confuse_moments(void **state)
+TEST(random_texts_never_confuse_moments)
 {
 	static const char *const pieces[] = { "2024",  "-02", "-28",   "T",	   " ", "14",
 					      ":00",   ":05", "am",    "pm",	   "Z", "+",
@@ -561,7 +555,7 @@ static void random_texts_never_confuse_moments(void **state)
 	assert_in_range(accepted, 100, 5 * ROUNDS);
 }
 
-static void log_times_name_the_day_only_when_it_is_another(void **state)
+TEST(log_times_name_the_day_only_when_it_is_another)
 {
 	char text[32];
 
@@ -575,7 +569,7 @@ static void log_times_name_the_day_only_when_it_is_another(void **state)
 	assert_string_equal(moment_format_log(INT64_MAX, NOW, text), "9223372036854775807");
 }
 
-static void log_times_are_local(void **state)
+TEST(log_times_are_local)
 {
 	char text[32];
 
@@ -584,35 +578,4 @@ static void log_times_are_local(void **state)
 	assert_string_equal(moment_format_log(utc(2024, 2, 27, 23, 30, 0), NOW, text), "0:30:00");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(durations_are_read),
-		cmocka_unit_test(faulty_durations_are_refused_with_the_place),
-		cmocka_unit_test(fine_durations_are_read_in_microseconds),
-		cmocka_unit_test(faulty_fine_durations_are_refused_with_the_place),
-		cmocka_unit_test(seconds_know_no_milliseconds),
-		cmocka_unit_test(a_clock_time_and_a_day_are_written_as_people_say_them),
-		cmocka_unit_test(random_texts_are_durations_only_when_written_as_such),
-		cmocka_unit_test(a_written_duration_is_read_back),
-		cmocka_unit_test(ages_show_their_largest_unit),
-		cmocka_unit_test(moments_are_read_in_every_documented_form),
-		cmocka_unit_test(near_misses_are_refused_with_the_place),
-		cmocka_unit_test(what_the_log_prints_is_read_back),
-		cmocka_unit_test(offsets_are_read_as_date_and_git_print_them),
-		cmocka_unit_test(a_time_that_the_clocks_skip_is_refused),
-		cmocka_unit_test(
-			a_skipped_time_alone_is_refused_after_the_jump_and_yesterdays_before),
-		cmocka_unit_test(a_time_that_comes_twice_means_its_first_occurrence),
-		cmocka_unit_test(clocks_west_of_greenwich_skip_and_repeat_by_the_same_rules),
-		cmocka_unit_test(what_clocks_show_is_read_back_all_year_round),
-		cmocka_unit_test(a_day_without_midnight_begins_with_its_first_moment),
-		cmocka_unit_test(yesterday_is_a_calendar_day_also_when_days_have_23_hours),
-		cmocka_unit_test(every_existing_local_time_is_read_back),
-		cmocka_unit_test(random_texts_never_confuse_moments),
-		cmocka_unit_test(log_times_name_the_day_only_when_it_is_another),
-		cmocka_unit_test(log_times_are_local),
-	};
-
-	return cmocka_run_group_tests_name("base/moment", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

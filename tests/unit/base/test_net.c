@@ -2,20 +2,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/event.h"
 #include "base/net.h"
 #include "base/outcome.h"
+#include "testing.h"
 #include "unit/random.h"
 
-static void ports_are_read_as_people_type_them(void **state)
+TEST(ports_are_read_as_people_type_them)
 {
 	uint16_t port = 0;
 
@@ -27,7 +21,7 @@ static void ports_are_read_as_people_type_them(void **state)
 	assert_int_equal(port, 65535);
 }
 
-static void faulty_ports_are_refused_and_change_nothing(void **state)
+TEST(faulty_ports_are_refused_and_change_nothing)
 {
 	static const char *const faults[] = { "",    "0",    "65536", "99999", "100000",
 					      "080", "+80",  "-80",   " 80",   "80 ",
@@ -39,7 +33,7 @@ static void faulty_ports_are_refused_and_change_nothing(void **state)
 	assert_int_equal(port, 42);
 }
 
-static void every_port_is_read_back(void **state)
+TEST(every_port_is_read_back)
 {
 	char text[8];
 
@@ -52,7 +46,7 @@ static void every_port_is_read_back(void **state)
 	}
 }
 
-static void addresses_are_read_and_written_back(void **state)
+TEST(addresses_are_read_and_written_back)
 {
 	static const struct {
 		const char *text;
@@ -84,7 +78,7 @@ static void addresses_are_read_and_written_back(void **state)
 	}
 }
 
-static void addresses_are_told_apart(void **state)
+TEST(addresses_are_told_apart)
 {
 	static const struct {
 		const char *text;
@@ -126,7 +120,7 @@ static void addresses_are_told_apart(void **state)
 }
 
 /* An IPv4 address has nothing mapped in it, whatever stands behind it. */
-static void an_ipv4_address_is_never_a_mapped_one(void **state)
+TEST(an_ipv4_address_is_never_a_mapped_one)
 {
 	const struct net_addr a = { .bytes = { [10] = 0xff, [11] = 0xff } };
 
@@ -135,7 +129,7 @@ static void an_ipv4_address_is_never_a_mapped_one(void **state)
 	assert_true(net_addr_is_any(AF_INET, &a));
 }
 
-static void an_ipv4_address_leaves_no_rubbish_behind_it(void **state)
+TEST(an_ipv4_address_leaves_no_rubbish_behind_it)
 {
 	static const uint8_t zeros[12];
 	struct net_addr a;
@@ -146,7 +140,7 @@ static void an_ipv4_address_leaves_no_rubbish_behind_it(void **state)
 	assert_memory_equal(a.bytes + 4, zeros, sizeof(zeros));
 }
 
-static void faulty_addresses_are_refused(void **state)
+TEST(faulty_addresses_are_refused)
 {
 	static const char *const faults[] = { "",	  "1.2.3",	"1.2.3.256", "01.2.3.4",
 					      "1.2.3.4 ", "[::1]",	"::1%lo",    ":::",
@@ -158,7 +152,7 @@ static void faulty_addresses_are_refused(void **state)
 		assert_int_equal(net_addr_parse(faults[i], &family, &a), -EINVAL);
 }
 
-static void the_longest_address_fits(void **state)
+TEST(the_longest_address_fits)
 {
 	char shown[NET_ADDR_STR_SIZE];
 	struct net_addr a;
@@ -169,7 +163,7 @@ static void the_longest_address_fits(void **state)
 	assert_string_equal(net_addr_format(AF_UNSPEC, &a, shown), "?");
 }
 
-static void states_are_those_of_the_kernel(void **state)
+TEST(states_are_those_of_the_kernel)
 {
 	assert_int_equal(socket_state_of_tcp(TCP_ESTABLISHED), SOCKET_ESTABLISHED);
 	assert_int_equal(socket_state_of_tcp(TCP_SYN_SENT), SOCKET_SYN_SENT);
@@ -189,7 +183,7 @@ static void states_are_those_of_the_kernel(void **state)
 	assert_int_equal(socket_state_of_tcp(255), SOCKET_UNKNOWN);
 }
 
-static void names_are_those_that_users_know(void **state)
+TEST(names_are_those_that_users_know)
 {
 	assert_string_equal(socket_state_name(SOCKET_LISTEN), "LISTEN");
 	assert_string_equal(socket_state_name(SOCKET_BOUND), "BOUND");
@@ -210,7 +204,7 @@ static void names_are_those_that_users_know(void **state)
 	assert_string_equal(event_kind_name(_EVENT_KIND_MAX), "UNKNOWN");
 }
 
-static void every_state_and_event_has_a_name_of_its_own(void **state)
+TEST(every_state_and_event_has_a_name_of_its_own)
 {
 	for (int a = 1; a < _SOCKET_STATE_MAX; a++)
 		for (int b = 0; b < a; b++)
@@ -220,7 +214,7 @@ static void every_state_and_event_has_a_name_of_its_own(void **state)
 			assert_string_not_equal(event_kind_name(a), event_kind_name(b));
 }
 
-static void outcomes_carry_the_documented_numbers(void **state)
+TEST(outcomes_carry_the_documented_numbers)
 {
 	static const struct {
 		enum outcome outcome;
@@ -253,7 +247,7 @@ static void outcomes_carry_the_documented_numbers(void **state)
 	}
 }
 
-static void what_no_table_knows_counts_as_failed(void **state)
+TEST(what_no_table_knows_counts_as_failed)
 {
 	assert_ptr_equal(outcome_row(_OUTCOME_MAX), outcome_row(OUTCOME_FAILED));
 	assert_ptr_equal(outcome_row((enum outcome) - 1), outcome_row(OUTCOME_FAILED));
@@ -262,7 +256,7 @@ static void what_no_table_knows_counts_as_failed(void **state)
 	assert_int_equal(outcome_of_errno(-EIO), OUTCOME_FAILED);
 }
 
-static void errors_have_outcomes(void **state)
+TEST(errors_have_outcomes)
 {
 	assert_int_equal(outcome_of_errno(0), OUTCOME_OK);
 	assert_int_equal(outcome_of_errno(-ENOSPC), OUTCOME_NO_SPACE);
@@ -273,7 +267,7 @@ static void errors_have_outcomes(void **state)
 	assert_int_equal(outcome_of_errno(-EINVAL), OUTCOME_BAD_REQUEST);
 }
 
-static void random_texts_never_confuse_addresses(void **state)
+TEST(random_texts_never_confuse_addresses)
 {
 	struct random_source r = random_start(__func__);
 	char text[24], shown[NET_ADDR_STR_SIZE];
@@ -291,26 +285,4 @@ static void random_texts_never_confuse_addresses(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ports_are_read_as_people_type_them),
-		cmocka_unit_test(faulty_ports_are_refused_and_change_nothing),
-		cmocka_unit_test(every_port_is_read_back),
-		cmocka_unit_test(addresses_are_read_and_written_back),
-		cmocka_unit_test(addresses_are_told_apart),
-		cmocka_unit_test(an_ipv4_address_is_never_a_mapped_one),
-		cmocka_unit_test(an_ipv4_address_leaves_no_rubbish_behind_it),
-		cmocka_unit_test(faulty_addresses_are_refused),
-		cmocka_unit_test(the_longest_address_fits),
-		cmocka_unit_test(states_are_those_of_the_kernel),
-		cmocka_unit_test(names_are_those_that_users_know),
-		cmocka_unit_test(every_state_and_event_has_a_name_of_its_own),
-		cmocka_unit_test(outcomes_carry_the_documented_numbers),
-		cmocka_unit_test(what_no_table_knows_counts_as_failed),
-		cmocka_unit_test(errors_have_outcomes),
-		cmocka_unit_test(random_texts_never_confuse_addresses),
-	};
-
-	return cmocka_run_group_tests_name("base/net", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/paths.h"
+#include "testing.h"
 
 #define NO_SUCH_UID ((uid_t)3999999999U)
 
@@ -22,7 +16,7 @@ static int clean_environment(void **state)
 	return 0;
 }
 
-static void state_is_in_the_callers_home(void **state)
+TEST(state_is_in_the_callers_home)
 {
 	char path[PATH_MAX];
 
@@ -30,7 +24,7 @@ static void state_is_in_the_callers_home(void **state)
 	assert_string_equal(path, "/home/somebody/.port-daddy");
 }
 
-static void state_of_another_user_ignores_the_callers_home(void **state)
+TEST(state_of_another_user_ignores_the_callers_home)
 {
 	char path[PATH_MAX], home[PATH_MAX], expected[PATH_MAX + 16];
 	uid_t other = getuid() == 1 ? 2 : 1; /* daemon and bin are everywhere */
@@ -42,7 +36,7 @@ static void state_of_another_user_ignores_the_callers_home(void **state)
 	assert_int_equal(paths_state_dir(false, NO_SUCH_UID, path, sizeof(path)), -ENOENT);
 }
 
-static void the_service_has_its_state_below_var(void **state)
+TEST(the_service_has_its_state_below_var)
 {
 	char path[PATH_MAX];
 
@@ -50,7 +44,7 @@ static void the_service_has_its_state_below_var(void **state)
 	assert_string_equal(path, "/var/lib/port-daddy");
 }
 
-static void a_given_state_directory_wins(void **state)
+TEST(a_given_state_directory_wins)
 {
 	char path[PATH_MAX];
 
@@ -69,7 +63,7 @@ static void a_given_state_directory_wins(void **state)
 	assert_string_equal(path, "/home/somebody/.port-daddy");
 }
 
-static void a_daemon_listens_where_the_contract_says(void **state)
+TEST(a_daemon_listens_where_the_contract_says)
 {
 	char path[108];
 
@@ -85,7 +79,7 @@ static void a_daemon_listens_where_the_contract_says(void **state)
 	assert_string_equal(path, "/x.sock");
 }
 
-static void a_socket_path_that_nobody_can_connect_to_is_refused(void **state)
+TEST(a_socket_path_that_nobody_can_connect_to_is_refused)
 {
 	char state_dir[200], path[PATH_MAX], sockets[PATHS_SOCKETS_MAX][108];
 
@@ -101,7 +95,7 @@ static void a_socket_path_that_nobody_can_connect_to_is_refused(void **state)
 	assert_int_equal(paths_client_sockets(sockets, PATHS_SOCKETS_MAX), 1);
 }
 
-static void small_buffers_are_refused_not_overrun(void **state)
+TEST(small_buffers_are_refused_not_overrun)
 {
 	char path[8] = "keep";
 
@@ -110,7 +104,7 @@ static void small_buffers_are_refused_not_overrun(void **state)
 	assert_int_equal(paths_home_of(0, path, 2), -ENAMETOOLONG);
 }
 
-static void a_client_tries_the_service_then_its_own(void **state)
+TEST(a_client_tries_the_service_then_its_own)
 {
 	char sockets[PATHS_SOCKETS_MAX][108];
 
@@ -121,7 +115,7 @@ static void a_client_tries_the_service_then_its_own(void **state)
 	assert_int_equal(paths_client_sockets(sockets, 0), 0);
 }
 
-static void a_client_that_is_told_where_tries_nothing_else(void **state)
+TEST(a_client_that_is_told_where_tries_nothing_else)
 {
 	char sockets[PATHS_SOCKETS_MAX][108];
 
@@ -133,7 +127,7 @@ static void a_client_that_is_told_where_tries_nothing_else(void **state)
 	assert_string_equal(sockets[0], "/x.sock");
 }
 
-static void a_client_under_sudo_tries_the_invoking_users_daemon_first(void **state)
+TEST(a_client_under_sudo_tries_the_invoking_users_daemon_first)
 {
 	char sockets[PATHS_SOCKETS_MAX][108], home[108], expected[200];
 
@@ -154,24 +148,4 @@ static void a_client_under_sudo_tries_the_invoking_users_daemon_first(void **sta
 	assert_int_equal(paths_client_sockets(sockets, PATHS_SOCKETS_MAX), 2);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(state_is_in_the_callers_home, clean_environment),
-		cmocka_unit_test_setup(state_of_another_user_ignores_the_callers_home,
-				       clean_environment),
-		cmocka_unit_test_setup(the_service_has_its_state_below_var, clean_environment),
-		cmocka_unit_test_setup(a_given_state_directory_wins, clean_environment),
-		cmocka_unit_test_setup(a_daemon_listens_where_the_contract_says, clean_environment),
-		cmocka_unit_test_setup(a_socket_path_that_nobody_can_connect_to_is_refused,
-				       clean_environment),
-		cmocka_unit_test_setup(small_buffers_are_refused_not_overrun, clean_environment),
-		cmocka_unit_test_setup(a_client_tries_the_service_then_its_own, clean_environment),
-		cmocka_unit_test_setup(a_client_that_is_told_where_tries_nothing_else,
-				       clean_environment),
-		cmocka_unit_test_setup(a_client_under_sudo_tries_the_invoking_users_daemon_first,
-				       clean_environment),
-	};
-
-	return cmocka_run_group_tests_name("base/paths", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(clean_environment, NULL)

@@ -3,22 +3,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/procfs.h"
+#include "testing.h"
 
 #define DEADLINE_S 10
 
@@ -71,7 +64,7 @@ static bool wait_for_state(const struct process_id *id, char state)
 	return true;
 }
 
-static void a_process_describes_itself(void **state)
+TEST(a_process_describes_itself)
 {
 	struct process p;
 	char cwd[PATH_MAX];
@@ -91,7 +84,7 @@ static void a_process_describes_itself(void **state)
 	assert_int_equal(p.cgroup_id, 0);
 }
 
-static void a_child_has_its_parent_as_nearest_ancestor(void **state)
+TEST(a_child_has_its_parent_as_nearest_ancestor)
 {
 	struct child c = child_start(NULL);
 	struct process_id self;
@@ -106,7 +99,7 @@ static void a_child_has_its_parent_as_nearest_ancestor(void **state)
 	child_end(&c);
 }
 
-static void a_brief_description_agrees_with_the_full_one(void **state)
+TEST(a_brief_description_agrees_with_the_full_one)
 {
 	struct child c = child_start(NULL);
 	struct process full, brief;
@@ -123,7 +116,7 @@ static void a_brief_description_agrees_with_the_full_one(void **state)
 	child_end(&c);
 }
 
-static void a_kept_description_follows_the_process(void **state)
+TEST(a_kept_description_follows_the_process)
 {
 	struct procfs_kept kept = { 0 };
 	struct process p, brief;
@@ -139,7 +132,7 @@ static void a_kept_description_follows_the_process(void **state)
 	procfs_kept_deinit(&kept);
 }
 
-static void a_kept_description_of_a_process_that_ended_is_dropped(void **state)
+TEST(a_kept_description_of_a_process_that_ended_is_dropped)
 {
 	struct child first = child_start(NULL), second = child_start(NULL);
 	struct procfs_kept kept = { 0 };
@@ -174,7 +167,7 @@ static void leave_a_grandchild(const int to_test[2], const int to_child[2])
 	_exit(0);
 }
 
-static void a_kept_description_has_the_parent_of_now(void **state)
+TEST(a_kept_description_has_the_parent_of_now)
 {
 	struct procfs_kept kept = { 0 };
 	int to_test[2], to_child[2];
@@ -208,7 +201,7 @@ static void take_a_hostile_name(void)
 	prctl(PR_SET_NAME, "x) Z 1 (y\n\\\x1b)");
 }
 
-static void a_hostile_name_does_not_shift_the_fields(void **state)
+TEST(a_hostile_name_does_not_shift_the_fields)
 {
 	struct child c = child_start(take_a_hostile_name);
 	struct process p;
@@ -226,7 +219,7 @@ static void take_the_longest_name(void)
 	prctl(PR_SET_NAME, "\\\n\\\n\\\n\\\n\\\n\\\n\\\n\\");
 }
 
-static void the_longest_name_is_read_whole(void **state)
+TEST(the_longest_name_is_read_whole)
 {
 	struct child c = child_start(take_the_longest_name);
 	struct process p;
@@ -236,7 +229,7 @@ static void the_longest_name_is_read_whole(void **state)
 	child_end(&c);
 }
 
-static void a_zombie_is_gone_and_says_nothing(void **state)
+TEST(a_zombie_is_gone_and_says_nothing)
 {
 	struct child c = child_start(NULL);
 	char line[64] = "unset";
@@ -267,7 +260,7 @@ static void leave_the_main_thread(void)
 	pthread_create(&thread, NULL, sleep_on, NULL);
 }
 
-static void a_process_whose_main_thread_ended_is_alive(void **state)
+TEST(a_process_whose_main_thread_ended_is_alive)
 {
 	struct process_id id;
 	pid_t pid = fork();
@@ -286,7 +279,7 @@ static void a_process_whose_main_thread_ended_is_alive(void **state)
 	assert_false(procfs_alive(&id));
 }
 
-static void a_reused_pid_is_not_the_process(void **state)
+TEST(a_reused_pid_is_not_the_process)
 {
 	struct process_id stranger;
 	struct procfs_facts facts = { .cgroup = "/untouched" };
@@ -302,7 +295,7 @@ static void a_reused_pid_is_not_the_process(void **state)
 	assert_string_equal(facts.cgroup, "");
 }
 
-static void a_process_that_is_not_there_is_esrch(void **state)
+TEST(a_process_that_is_not_there_is_esrch)
 {
 	static const pid_t pids[] = { 0, -1, INT_MIN, INT_MAX };
 
@@ -347,7 +340,7 @@ static struct process_arguments arguments_of_sleep(const char *first, const char
 	return arguments;
 }
 
-static void arguments_tell_command_lines_apart(void **state)
+TEST(arguments_tell_command_lines_apart)
 {
 	struct process_arguments one = arguments_of_sleep("1000", "0");
 	struct process_arguments same = arguments_of_sleep("1000", "0");
@@ -365,7 +358,7 @@ static void arguments_tell_command_lines_apart(void **state)
 	assert_int_equal(cut.bytes, PROCFS_CMDLINE_SIZE);
 }
 
-static void a_command_line_is_joined_with_spaces_and_cut(void **state)
+TEST(a_command_line_is_joined_with_spaces_and_cut)
 {
 	pid_t pid = fork();
 	struct process_id id;
@@ -419,7 +412,7 @@ static void chain_deeper(int depth)
 	_exit(p.ancestors[0].id.pid == getppid() ? 0 : 5);
 }
 
-static void ancestors_end_at_their_limit(void **state)
+TEST(ancestors_end_at_their_limit)
 {
 	chain_deeper(PROCESS_ANCESTORS_MAX + 3);
 }
@@ -435,7 +428,7 @@ static void enter_a_deep_directory(void)
 			_exit(1);
 }
 
-static void a_long_directory_keeps_its_end(void **state)
+TEST(a_long_directory_keeps_its_end)
 {
 	char top[] = "/tmp/procfs-test-XXXXXX", command[64];
 	struct child c;
@@ -455,7 +448,7 @@ static void a_long_directory_keeps_its_end(void **state)
 	assert_int_equal(system(command), 0);
 }
 
-static void start_time_is_near_now_for_a_new_process(void **state)
+TEST(start_time_is_near_now_for_a_new_process)
 {
 	time_t before = time(NULL);
 	struct child c = child_start(NULL);
@@ -466,7 +459,7 @@ static void start_time_is_near_now_for_a_new_process(void **state)
 	child_end(&c);
 }
 
-static void a_process_has_a_cgroup_where_there_are_cgroups(void **state)
+TEST(a_process_has_a_cgroup_where_there_are_cgroups)
 {
 	struct procfs_facts facts;
 	struct process_id id;
@@ -477,7 +470,7 @@ static void a_process_has_a_cgroup_where_there_are_cgroups(void **state)
 	assert_int_equal(facts.cgroup[0], has_cgroups ? '/' : '\0');
 }
 
-static void facts_are_what_each_alone_would_be(void **state)
+TEST(facts_are_what_each_alone_would_be)
 {
 	struct procfs_facts facts;
 	char cmdline[PROCFS_CMDLINE_SIZE];
@@ -492,7 +485,7 @@ static void facts_are_what_each_alone_would_be(void **state)
 	assert_string_equal(facts.cmdline, "");
 }
 
-static void a_reused_pid_has_no_facts(void **state)
+TEST(a_reused_pid_has_no_facts)
 {
 	struct procfs_facts facts;
 	struct process_id stranger;
@@ -505,7 +498,7 @@ static void a_reused_pid_has_no_facts(void **state)
 	assert_int_equal(facts.state, 0);
 }
 
-static void the_boot_has_one_id(void **state)
+TEST(the_boot_has_one_id)
 {
 	assert_int_equal(strlen(procfs_boot_id()), 36);
 	assert_null(strchr(procfs_boot_id(), '\n'));
@@ -526,7 +519,7 @@ static void take_the_terminal(void)
 		_exit(1);
 }
 
-static void a_terminal_has_its_name_and_none_has_none(void **state)
+TEST(a_terminal_has_its_name_and_none_has_none)
 {
 	int pty = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	char expected[64], tty[PROCFS_TTY_SIZE] = "?";
@@ -550,7 +543,7 @@ static void a_terminal_has_its_name_and_none_has_none(void **state)
 	close(pty);
 }
 
-static void a_small_file_is_read_as_text(void **state)
+TEST(a_small_file_is_read_as_text)
 {
 	char text[64], cut[5];
 	ssize_t n = procfs_read_of(getpid(), "comm", text, sizeof(text));
@@ -561,7 +554,7 @@ static void a_small_file_is_read_as_text(void **state)
 	assert_string_equal(cut, "Name");
 }
 
-static void a_file_that_cannot_be_read_is_no_text(void **state)
+TEST(a_file_that_cannot_be_read_is_no_text)
 {
 	char text[8] = "before";
 
@@ -573,34 +566,4 @@ static void a_file_that_cannot_be_read_is_no_text(void **state)
 	assert_int_equal(procfs_read_of(INT_MAX, "stat", text, sizeof(text)), -ESRCH);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_small_file_is_read_as_text),
-		cmocka_unit_test(a_file_that_cannot_be_read_is_no_text),
-		cmocka_unit_test(a_process_describes_itself),
-		cmocka_unit_test(a_child_has_its_parent_as_nearest_ancestor),
-		cmocka_unit_test(a_brief_description_agrees_with_the_full_one),
-		cmocka_unit_test(a_kept_description_follows_the_process),
-		cmocka_unit_test(a_kept_description_of_a_process_that_ended_is_dropped),
-		cmocka_unit_test(a_kept_description_has_the_parent_of_now),
-		cmocka_unit_test(a_hostile_name_does_not_shift_the_fields),
-		cmocka_unit_test(the_longest_name_is_read_whole),
-		cmocka_unit_test(a_zombie_is_gone_and_says_nothing),
-		cmocka_unit_test(a_process_whose_main_thread_ended_is_alive),
-		cmocka_unit_test(a_reused_pid_is_not_the_process),
-		cmocka_unit_test(a_process_that_is_not_there_is_esrch),
-		cmocka_unit_test(arguments_tell_command_lines_apart),
-		cmocka_unit_test(a_command_line_is_joined_with_spaces_and_cut),
-		cmocka_unit_test(ancestors_end_at_their_limit),
-		cmocka_unit_test(a_long_directory_keeps_its_end),
-		cmocka_unit_test(start_time_is_near_now_for_a_new_process),
-		cmocka_unit_test(a_process_has_a_cgroup_where_there_are_cgroups),
-		cmocka_unit_test(facts_are_what_each_alone_would_be),
-		cmocka_unit_test(a_reused_pid_has_no_facts),
-		cmocka_unit_test(a_terminal_has_its_name_and_none_has_none),
-		cmocka_unit_test(the_boot_has_one_id),
-	};
-
-	return cmocka_run_group_tests_name("base/procfs", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/quota.h"
+#include "testing.h"
 
 enum { OWN = 900, ANNE = 1000, BERT = 1001, CARL = 1002 };
 
@@ -25,7 +17,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void a_user_gets_what_a_user_may_have_and_no_more(void **state)
+TEST(a_user_gets_what_a_user_may_have_and_no_more)
 {
 	uint64_t most = quota_limit(QUOTA_CONNECTIONS)->per_user;
 
@@ -37,7 +29,7 @@ static void a_user_gets_what_a_user_may_have_and_no_more(void **state)
 	assert_int_equal(quota_charge(quota, ANNE, QUOTA_CONNECTIONS, 1), 0);
 }
 
-static void what_one_user_has_is_not_counted_for_another(void **state)
+TEST(what_one_user_has_is_not_counted_for_another)
 {
 	uint64_t most = quota_limit(QUOTA_CONNECTIONS)->per_user;
 
@@ -47,7 +39,7 @@ static void what_one_user_has_is_not_counted_for_another(void **state)
 	assert_int_equal(quota_used_by_all(quota, QUOTA_CONNECTIONS), most + 1);
 }
 
-static void users_together_leave_what_is_kept_for_root_and_the_daemon(void **state)
+TEST(users_together_leave_what_is_kept_for_root_and_the_daemon)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_CONNECTIONS);
 	uint64_t free = limit->machine - limit->reserved;
@@ -60,7 +52,7 @@ static void users_together_leave_what_is_kept_for_root_and_the_daemon(void **sta
 	assert_int_equal(quota_charge(quota, 0, QUOTA_CONNECTIONS, 1), QUOTA_OVER_MACHINE);
 }
 
-static void nothing_is_charged_when_it_is_refused(void **state)
+TEST(nothing_is_charged_when_it_is_refused)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_CONNECTIONS);
 
@@ -71,7 +63,7 @@ static void nothing_is_charged_when_it_is_refused(void **state)
 	assert_int_equal(quota_used_by_all(quota, QUOTA_CONNECTIONS), 0);
 }
 
-static void what_is_there_already_is_charged_over_any_limit_and_refuses_the_next(void **state)
+TEST(what_is_there_already_is_charged_over_any_limit_and_refuses_the_next)
 {
 	uint64_t many = quota_limit(QUOTA_LOCKS_HELD)->machine + 7;
 
@@ -83,7 +75,7 @@ static void what_is_there_already_is_charged_over_any_limit_and_refuses_the_next
 	assert_int_equal(quota_charge(quota, BERT, QUOTA_LOCKS_HELD, 1), 0);
 }
 
-static void rows_that_the_database_counts_are_judged_by_the_same_table(void **state)
+TEST_ALONE(rows_that_the_database_counts_are_judged_by_the_same_table)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_SESSIONS_ACTIVE);
 
@@ -99,7 +91,7 @@ static void rows_that_the_database_counts_are_judged_by_the_same_table(void **st
 			 QUOTA_OVER_MACHINE);
 }
 
-static void every_limit_says_what_it_is_for_and_how_to_get_out(void **state)
+TEST_ALONE(every_limit_says_what_it_is_for_and_how_to_get_out)
 {
 	char text[QUOTA_REFUSAL_SIZE];
 
@@ -119,24 +111,4 @@ static void every_limit_says_what_it_is_for_and_how_to_get_out(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_user_gets_what_a_user_may_have_and_no_more,
-						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_one_user_has_is_not_counted_for_another,
-						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			users_together_leave_what_is_kept_for_root_and_the_daemon, set_up,
-			tear_down),
-		cmocka_unit_test_setup_teardown(nothing_is_charged_when_it_is_refused, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(
-			what_is_there_already_is_charged_over_any_limit_and_refuses_the_next,
-			set_up, tear_down),
-		cmocka_unit_test(rows_that_the_database_counts_are_judged_by_the_same_table),
-		cmocka_unit_test(every_limit_says_what_it_is_for_and_how_to_get_out),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+EACH_TEST_MAIN(set_up, tear_down)

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/share.h"
+#include "testing.h"
 
 #define SIZE 100
 
@@ -27,7 +21,7 @@ static void take_all(struct share *all, struct share *own, size_t n)
 	}
 }
 
-static void who_asks_alone_gets_half_of_it(void **state)
+TEST(who_asks_alone_gets_half_of_it)
 {
 	struct share all = { 0 }, own[1] = { 0 };
 
@@ -35,7 +29,7 @@ static void who_asks_alone_gets_half_of_it(void **state)
 	assert_int_equal(own[0].used, SIZE / 2);
 }
 
-static void many_who_ask_leave_as_much_for_the_next(void **state)
+TEST(many_who_ask_leave_as_much_for_the_next)
 {
 	struct share all = { 0 }, own[4] = { 0 };
 
@@ -45,7 +39,7 @@ static void many_who_ask_leave_as_much_for_the_next(void **state)
 	assert_int_equal(all.used, SIZE - SIZE / 5);
 }
 
-static void what_was_used_comes_back_with_time_and_no_more_than_that(void **state)
+TEST(what_was_used_comes_back_with_time_and_no_more_than_that)
 {
 	struct share s = { .at = 1000, .used = 50 };
 
@@ -55,7 +49,7 @@ static void what_was_used_comes_back_with_time_and_no_more_than_that(void **stat
 	assert_int_equal(s.used, 0);
 }
 
-static void clock_that_is_set_back_gives_nothing(void **state)
+TEST(clock_that_is_set_back_gives_nothing)
 {
 	struct share s = { .at = 1000, .used = 50 };
 
@@ -65,14 +59,4 @@ static void clock_that_is_set_back_gives_nothing(void **state)
 	assert_int_equal(s.used, 40);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_asks_alone_gets_half_of_it),
-		cmocka_unit_test(many_who_ask_leave_as_much_for_the_next),
-		cmocka_unit_test(what_was_used_comes_back_with_time_and_no_more_than_that),
-		cmocka_unit_test(clock_that_is_set_back_gives_nothing),
-	};
-
-	return cmocka_run_group_tests_name("base/share", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/text.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define ROUNDS	    20000
 #define REPLACEMENT "\xEF\xBF\xBD"
 
-static void well_formed_utf8_is_accepted(void **state)
+TEST(well_formed_utf8_is_accepted)
 {
 	static const char *const texts[] = {
 		"",
@@ -36,7 +29,7 @@ static void well_formed_utf8_is_accepted(void **state)
 	assert_true(text_is_utf8("a\0b", 3));
 }
 
-static void malformed_utf8_is_refused(void **state)
+TEST(malformed_utf8_is_refused)
 {
 	static const char *const texts[] = {
 		"\x80",		    /* continuation alone */
@@ -63,7 +56,7 @@ static void malformed_utf8_is_refused(void **state)
 		assert_false(text_is_utf8(texts[i], strlen(texts[i])));
 }
 
-static void malformed_bytes_become_replacement_characters(void **state)
+TEST(malformed_bytes_become_replacement_characters)
 {
 	char out[64];
 
@@ -75,7 +68,7 @@ static void malformed_bytes_become_replacement_characters(void **state)
 	assert_string_equal(text_to_utf8("line\nbreak", out, sizeof(out)), "line\nbreak");
 }
 
-static void texts_are_cut_between_characters(void **state)
+TEST(texts_are_cut_between_characters)
 {
 	char out[8] = "xxxxxxx";
 
@@ -91,7 +84,7 @@ static void texts_are_cut_between_characters(void **state)
 	assert_string_equal(text_escape_terminal("a\x1b[1m", out, 4), "a\\e");
 }
 
-static void terminal_controls_are_written_out(void **state)
+TEST(terminal_controls_are_written_out)
 {
 	static const struct {
 		const char *text, *shown;
@@ -133,7 +126,7 @@ static bool has_control(const char *s)
 	return false;
 }
 
-static void random_bytes_become_valid_and_harmless(void **state)
+TEST(random_bytes_become_valid_and_harmless)
 {
 	struct random_source r = random_start(__func__);
 	char text[48], out[256];
@@ -159,7 +152,7 @@ static void random_bytes_become_valid_and_harmless(void **state)
 	}
 }
 
-static void distances_are_those_of_single_mistakes(void **state)
+TEST(distances_are_those_of_single_mistakes)
 {
 	static const struct {
 		const char *a, *b;
@@ -209,7 +202,7 @@ static unsigned distance_by_definition(const char *a, size_t n, const char *b, s
 	return best;
 }
 
-static void distance_agrees_with_its_definition_on_random_texts(void **state)
+TEST(distance_agrees_with_its_definition_on_random_texts)
 {
 	struct random_source r = random_start(__func__);
 	char a[6], b[6];
@@ -222,7 +215,7 @@ static void distance_agrees_with_its_definition_on_random_texts(void **state)
 	}
 }
 
-static void shell_word_needs_no_quotes_and_is_no_option(void **state)
+TEST(shell_word_needs_no_quotes_and_is_no_option)
 {
 	static const char *const words[] = { "nginx.service", "/usr/bin/node", "a@b:1+2,x=y_-" };
 	static const char *const others[] = { "",    "-rf",    "a b", "it's", "$HOME",
@@ -234,7 +227,7 @@ static void shell_word_needs_no_quotes_and_is_no_option(void **state)
 		assert_false(text_is_shell_word(others[i]));
 }
 
-static void quoted_word_is_one_word_to_a_shell(void **state)
+TEST(quoted_word_is_one_word_to_a_shell)
 {
 	static const struct {
 		const char *word, *quoted; /* NULL: no command can name it */
@@ -267,20 +260,4 @@ static void quoted_word_is_one_word_to_a_shell(void **state)
 			fail_msg("%s does not fit %zu bytes", text, size);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(quoted_word_is_one_word_to_a_shell),
-		cmocka_unit_test(shell_word_needs_no_quotes_and_is_no_option),
-		cmocka_unit_test(well_formed_utf8_is_accepted),
-		cmocka_unit_test(malformed_utf8_is_refused),
-		cmocka_unit_test(malformed_bytes_become_replacement_characters),
-		cmocka_unit_test(texts_are_cut_between_characters),
-		cmocka_unit_test(terminal_controls_are_written_out),
-		cmocka_unit_test(random_bytes_become_valid_and_harmless),
-		cmocka_unit_test(distances_are_those_of_single_mistakes),
-		cmocka_unit_test(distance_agrees_with_its_definition_on_random_texts),
-	};
-
-	return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -2,21 +2,14 @@
 /* The client against a daemon that sends what we write, in the pieces in which we write it. */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "cli/client/connection.h"
 #include "cli/client/stop_guard.h"
+#include "testing.h"
 
 struct pair {
 	struct connection client;
@@ -66,7 +59,7 @@ static void *send_slowly(void *argument)
 	return NULL;
 }
 
-static void body_is_read_whatever_the_pieces_are(void **state)
+TEST(body_is_read_whatever_the_pieces_are)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 	struct slow slow = { p.server,
@@ -82,7 +75,7 @@ static void body_is_read_whatever_the_pieces_are(void **state)
 	assert_string_equal(p.client.bytes + p.client.head.size, "{\"ok\": true}\n");
 }
 
-static void body_without_a_length_ends_with_the_connection(void **state)
+TEST(body_without_a_length_ends_with_the_connection)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 	size_t n;
@@ -94,7 +87,7 @@ static void body_without_a_length_ends_with_the_connection(void **state)
 	assert_int_equal(n, 2);
 }
 
-static void daemon_that_ends_in_the_middle_is_noticed(void **state)
+TEST(daemon_that_ends_in_the_middle_is_noticed)
 {
 	_cleanup_(disconnect) struct pair head = connected();
 	_cleanup_(disconnect) struct pair body = connected();
@@ -110,7 +103,7 @@ static void daemon_that_ends_in_the_middle_is_noticed(void **state)
 	assert_int_equal(connection_read_body(&body.client, &n), -ECONNABORTED);
 }
 
-static void request_that_was_not_read_is_told_from_one_without_an_answer(void **state)
+TEST(request_that_was_not_read_is_told_from_one_without_an_answer)
 {
 	_cleanup_(disconnect) struct pair unread = connected();
 	_cleanup_(disconnect) struct pair read_all = connected();
@@ -127,7 +120,7 @@ static void request_that_was_not_read_is_told_from_one_without_an_answer(void **
 	assert_int_equal(connection_read_head(&read_all.client), -ENODATA);
 }
 
-static void announced_answer_above_the_limit_is_refused_unread(void **state)
+TEST(announced_answer_above_the_limit_is_refused_unread)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 	char head[128];
@@ -140,7 +133,7 @@ static void announced_answer_above_the_limit_is_refused_unread(void **state)
 	assert_int_equal(connection_read_body(&p.client, &n), -EFBIG);
 }
 
-static void request_has_its_length_and_body(void **state)
+TEST(request_has_its_length_and_body)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 	char request[512];
@@ -155,7 +148,7 @@ static void request_has_its_length_and_body(void **state)
 	assert_string_equal(strstr(request, "\r\n\r\n"), "\r\n\r\n{\"id\":\"a\"}");
 }
 
-static void sending_to_a_daemon_that_is_gone_ends_no_process(void **state)
+TEST(sending_to_a_daemon_that_is_gone_ends_no_process)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 
@@ -171,7 +164,7 @@ static void expect_line(struct pair *p, const char *expected)
 	assert_string_equal(line, expected);
 }
 
-static void lines_come_whole_and_the_end_is_an_end(void **state)
+TEST(lines_come_whole_and_the_end_is_an_end)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 	char *line;
@@ -197,7 +190,7 @@ static void *send_endlessly(void *argument)
 	return NULL;
 }
 
-static void line_without_an_end_is_refused(void **state)
+TEST(line_without_an_end_is_refused)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 	pthread_t thread;
@@ -211,7 +204,7 @@ static void line_without_an_end_is_refused(void **state)
 	pthread_join(thread, NULL);
 }
 
-static void signal_that_came_before_the_wait_ends_it(void **state)
+TEST(signal_that_came_before_the_wait_ends_it)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 	char *line;
@@ -224,7 +217,7 @@ static void signal_that_came_before_the_wait_ends_it(void **state)
 	assert_true(stop_guard_end());
 }
 
-static void answer_that_does_not_come_is_not_waited_for_by_who_asked_to_stop(void **state)
+TEST(answer_that_does_not_come_is_not_waited_for_by_who_asked_to_stop)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 
@@ -234,7 +227,7 @@ static void answer_that_does_not_come_is_not_waited_for_by_who_asked_to_stop(voi
 	assert_true(stop_guard_end());
 }
 
-static void answer_that_does_not_come_is_waited_for_so_long(void **state)
+TEST(answer_that_does_not_come_is_waited_for_so_long)
 {
 	_cleanup_(disconnect) struct pair p = connected();
 
@@ -242,7 +235,7 @@ static void answer_that_does_not_come_is_waited_for_so_long(void **state)
 	assert_int_equal(connection_read_head(&p.client), -EAGAIN);
 }
 
-static void path_that_no_socket_can_have_is_refused(void **state)
+TEST(path_that_no_socket_can_have_is_refused)
 {
 	struct connection c;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
@@ -254,23 +247,4 @@ static void path_that_no_socket_can_have_is_refused(void **state)
 	assert_int_equal(c.fd, -1);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(body_is_read_whatever_the_pieces_are),
-		cmocka_unit_test(body_without_a_length_ends_with_the_connection),
-		cmocka_unit_test(daemon_that_ends_in_the_middle_is_noticed),
-		cmocka_unit_test(request_that_was_not_read_is_told_from_one_without_an_answer),
-		cmocka_unit_test(announced_answer_above_the_limit_is_refused_unread),
-		cmocka_unit_test(request_has_its_length_and_body),
-		cmocka_unit_test(sending_to_a_daemon_that_is_gone_ends_no_process),
-		cmocka_unit_test(lines_come_whole_and_the_end_is_an_end),
-		cmocka_unit_test(line_without_an_end_is_refused),
-		cmocka_unit_test(signal_that_came_before_the_wait_ends_it),
-		cmocka_unit_test(answer_that_does_not_come_is_not_waited_for_by_who_asked_to_stop),
-		cmocka_unit_test(answer_that_does_not_come_is_waited_for_so_long),
-		cmocka_unit_test(path_that_no_socket_can_have_is_refused),
-	};
-
-	return cmocka_run_group_tests_name("cli/connection", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "cli/client/client.h"
 #include "cli/client/http.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define ROUNDS 20000
@@ -22,7 +16,7 @@ static int parse(const char *text, struct http_head *ret)
 	return http_head_parse(text, strlen(text), ret);
 }
 
-static void head_gives_status_length_and_where_the_body_begins(void **state)
+TEST(head_gives_status_length_and_where_the_body_begins)
 {
 	struct http_head head;
 
@@ -32,7 +26,7 @@ static void head_gives_status_length_and_where_the_body_begins(void **state)
 	assert_string_equal(good + head.size, "{\"ok\":false}");
 }
 
-static void head_without_a_length_ends_with_the_connection(void **state)
+TEST(head_without_a_length_ends_with_the_connection)
 {
 	struct http_head head;
 
@@ -40,7 +34,7 @@ static void head_without_a_length_ends_with_the_connection(void **state)
 	assert_int_equal(head.content_length, -1);
 }
 
-static void every_beginning_of_a_head_is_incomplete_and_not_wrong(void **state)
+TEST(every_beginning_of_a_head_is_incomplete_and_not_wrong)
 {
 	size_t whole = (size_t)(strstr(good, "{") - good);
 	struct http_head head;
@@ -49,7 +43,7 @@ static void every_beginning_of_a_head_is_incomplete_and_not_wrong(void **state)
 		assert_int_equal(http_head_parse(good, n, &head), -EAGAIN);
 }
 
-static void what_is_no_http_answer_is_refused(void **state)
+TEST(what_is_no_http_answer_is_refused)
 {
 	static const char *const faulty[] = {
 		"SSH-2.0-OpenSSH_9\r\n",
@@ -70,7 +64,7 @@ static void what_is_no_http_answer_is_refused(void **state)
 		assert_int_equal(parse(faulty[i], &head), -EBADMSG);
 }
 
-static void endless_head_is_refused(void **state)
+TEST(endless_head_is_refused)
 {
 	_cleanup_free_ char *text = malloc(HTTP_HEAD_MAX_BYTES + 100);
 	struct http_head head;
@@ -80,7 +74,7 @@ static void endless_head_is_refused(void **state)
 	assert_int_equal(http_head_parse(text, HTTP_HEAD_MAX_BYTES + 100, &head), -EBADMSG);
 }
 
-static void damaged_heads_are_never_read_beyond_their_end(void **state)
+TEST(damaged_heads_are_never_read_beyond_their_end)
 {
 	struct random_source random = random_start(__func__);
 
@@ -100,7 +94,7 @@ static void damaged_heads_are_never_read_beyond_their_end(void **state)
 	}
 }
 
-static void parameters_are_encoded_and_missing_ones_left_out(void **state)
+TEST(parameters_are_encoded_and_missing_ones_left_out)
 {
 	const struct client_param params[] = { { "pattern", "my app:*?&=%" },
 					       { "port", NULL },
@@ -111,7 +105,7 @@ static void parameters_are_encoded_and_missing_ones_left_out(void **state)
 	assert_string_equal(path, "/v1/x?pattern=my%20app%3A%2A%3F%26%3D%25&x=%C3%A9~._-");
 }
 
-static void path_without_parameters_has_no_question_mark(void **state)
+TEST(path_without_parameters_has_no_question_mark)
 {
 	const struct client_param params[] = { { "port", NULL } };
 	char path[32];
@@ -120,7 +114,7 @@ static void path_without_parameters_has_no_question_mark(void **state)
 	assert_string_equal(path, "/v1/x");
 }
 
-static void path_that_does_not_fit_is_refused_at_every_length(void **state)
+TEST(path_that_does_not_fit_is_refused_at_every_length)
 {
 	const struct client_param params[] = { { "a", "b:c" } };
 	char path[64];
@@ -130,19 +124,4 @@ static void path_that_does_not_fit_is_refused_at_every_length(void **state)
 	assert_int_equal(client_path("/v1/x", params, 1, path, 14), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(head_gives_status_length_and_where_the_body_begins),
-		cmocka_unit_test(head_without_a_length_ends_with_the_connection),
-		cmocka_unit_test(every_beginning_of_a_head_is_incomplete_and_not_wrong),
-		cmocka_unit_test(what_is_no_http_answer_is_refused),
-		cmocka_unit_test(endless_head_is_refused),
-		cmocka_unit_test(damaged_heads_are_never_read_beyond_their_end),
-		cmocka_unit_test(parameters_are_encoded_and_missing_ones_left_out),
-		cmocka_unit_test(path_without_parameters_has_no_question_mark),
-		cmocka_unit_test(path_that_does_not_fit_is_refused_at_every_length),
-	};
-
-	return cmocka_run_group_tests_name("cli/http", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "cli/arguments/options.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define WORDS_MAX 16
@@ -83,7 +76,7 @@ static const char *value_at(const struct parsed *p, const char *name, int n)
 	return command_value_at(p->options.command, &p->options.line, name, n);
 }
 
-static void every_value_of_an_option_that_may_come_again_counts(void **state)
+TEST(every_value_of_an_option_that_may_come_again_counts)
 {
 	struct parsed *p = parse("take", "--from", "a", "this", "--from=b", "--to", "c", NULL);
 
@@ -95,7 +88,7 @@ static void every_value_of_an_option_that_may_come_again_counts(void **state)
 	assert_string_equal(value(p, "from"), "b");
 }
 
-static void option_that_comes_too_often_is_refused(void **state)
+TEST(option_that_comes_too_often_is_refused)
 {
 	char *argv[2 * COMMAND_REPEATS_MAX + 5] = { (char *)"pd", (char *)"take", (char *)"x" };
 	struct options options;
@@ -110,7 +103,7 @@ static void option_that_comes_too_often_is_refused(void **state)
 	assert_non_null(strstr(error, "32 times"));
 }
 
-static void value_of_an_option_comes_in_four_spellings(void **state)
+TEST(value_of_an_option_comes_in_four_spellings)
 {
 	const char *const spellings[][2] = {
 		{ "--port=30", NULL }, { "--port", "30" }, { "-p30", NULL }, { "-p", "30" }
@@ -126,7 +119,7 @@ static void value_of_an_option_comes_in_four_spellings(void **state)
 	}
 }
 
-static void letters_can_stand_together_and_the_last_one_takes_the_value(void **state)
+TEST(letters_can_stand_together_and_the_last_one_takes_the_value)
 {
 	struct parsed *p = parse("give", "-qfp30", "x", NULL);
 
@@ -137,7 +130,7 @@ static void letters_can_stand_together_and_the_last_one_takes_the_value(void **s
 	assert_string_equal(p->options.line.args[0], "x");
 }
 
-static void options_may_stand_before_the_command_and_behind_the_operands(void **state)
+TEST(options_may_stand_before_the_command_and_behind_the_operands)
 {
 	struct parsed *p = parse("-j", "--color", "never", "give", "x", "-f", NULL);
 
@@ -149,7 +142,7 @@ static void options_may_stand_before_the_command_and_behind_the_operands(void **
 	assert_string_equal(value(p, "force"), "");
 }
 
-static void two_dashes_end_the_options(void **state)
+TEST(two_dashes_end_the_options)
 {
 	struct parsed *p = parse("take", "a", "--", "-j", "--", "--port", NULL);
 
@@ -161,7 +154,7 @@ static void two_dashes_end_the_options(void **state)
 	assert_string_equal(p->options.line.args[3], "--port");
 }
 
-static void single_dash_and_empty_word_are_operands(void **state)
+TEST(single_dash_and_empty_word_are_operands)
 {
 	struct parsed *p = parse("take", "-", "", NULL);
 
@@ -171,18 +164,18 @@ static void single_dash_and_empty_word_are_operands(void **state)
 	assert_string_equal(p->options.line.args[1], "");
 }
 
-static void value_may_look_like_an_option(void **state)
+TEST(value_may_look_like_an_option)
 {
 	assert_string_equal(value(parse("give", "-p", "-1", NULL), "port"), "-1");
 }
 
-static void abbreviation_of_an_option_is_refused_with_the_whole_name(void **state)
+TEST(abbreviation_of_an_option_is_refused_with_the_whole_name)
 {
 	refused(parse("give", "--por", "3", NULL), "--port");
 	refused(parse("give", "--js", NULL), "unknown option --js");
 }
 
-static void faults_name_the_thing(void **state)
+TEST(faults_name_the_thing)
 {
 	refused(parse("giv", NULL), "did you mean: pd give");
 	refused(parse("zzzzzzzz", NULL), "'zzzzzzzz'");
@@ -197,7 +190,7 @@ static void faults_name_the_thing(void **state)
 	refused(parse("take", "--port", "3", "x", NULL), "--port");
 }
 
-static void help_asks_for_no_operands(void **state)
+TEST(help_asks_for_no_operands)
 {
 	struct parsed *p = parse("take", "--help", NULL);
 
@@ -205,7 +198,7 @@ static void help_asks_for_no_operands(void **state)
 	assert_true(p->options.help);
 }
 
-static void json_is_recognised_in_a_faulty_line(void **state)
+TEST(json_is_recognised_in_a_faulty_line)
 {
 	char *const before[] = { (char *)"pd", (char *)"giv", (char *)"--json" };
 	char *const behind[] = { (char *)"pd", (char *)"giv", (char *)"--", (char *)"-j" };
@@ -214,13 +207,13 @@ static void json_is_recognised_in_a_faulty_line(void **state)
 	assert_false(options_want_json(4, behind));
 }
 
-static void faults_know_the_command_that_they_belong_to(void **state)
+TEST(faults_know_the_command_that_they_belong_to)
 {
 	assert_ptr_equal(parse("give", "--nope", NULL)->options.command, &give);
 	assert_null(parse("--nope", "give", NULL)->options.command);
 }
 
-static void any_words_are_taken_or_refused_with_a_sentence(void **state)
+TEST(any_words_are_taken_or_refused_with_a_sentence)
 {
 	static const char *const words[] = { "give", "take", "--port",	"-p",	   "-pf",   "-fp",
 					     "--",   "-",    "",	"-j",	   "--x",   "--=",
@@ -266,7 +259,7 @@ static int run_why(const char *first, ...)
 	return cmd_why.run(&cmd_why, &options.line);
 }
 
-static void why_asks_the_daemon_what_makes_sense(void **state)
+TEST(why_asks_the_daemon_what_makes_sense)
 {
 	/* 3: nobody answers, so it was asked */
 	assert_int_equal(run_why("3000", NULL), 3);
@@ -280,7 +273,7 @@ static void why_asks_the_daemon_what_makes_sense(void **state)
 	assert_int_equal(run_why("--pid", "4711", "--last", "50", NULL), 3);
 }
 
-static void why_refuses_what_makes_no_sense_before_it_asks(void **state)
+TEST(why_refuses_what_makes_no_sense_before_it_asks)
 {
 	static const char *const lines[][4] = {
 		{ "0" },
@@ -315,7 +308,7 @@ static void why_refuses_what_makes_no_sense_before_it_asks(void **state)
 			fail_msg("%s %s: not refused", lines[i][0], lines[i][1] ? lines[i][1] : "");
 }
 
-static void duration_that_may_follow_is_taken_as_a_word_too(void **state)
+TEST(duration_that_may_follow_is_taken_as_a_word_too)
 {
 	assert_string_equal(value(parse("await", "it", "--wait=2s", NULL), "wait"), "2s");
 	assert_string_equal(value(parse("await", "it", "--wait", "2s", NULL), "wait"), "2s");
@@ -325,27 +318,4 @@ static void duration_that_may_follow_is_taken_as_a_word_too(void **state)
 	refused(parse("await", "--wait", "2s", NULL), "missing");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(duration_that_may_follow_is_taken_as_a_word_too),
-		cmocka_unit_test(every_value_of_an_option_that_may_come_again_counts),
-		cmocka_unit_test(option_that_comes_too_often_is_refused),
-		cmocka_unit_test(value_of_an_option_comes_in_four_spellings),
-		cmocka_unit_test(letters_can_stand_together_and_the_last_one_takes_the_value),
-		cmocka_unit_test(options_may_stand_before_the_command_and_behind_the_operands),
-		cmocka_unit_test(two_dashes_end_the_options),
-		cmocka_unit_test(single_dash_and_empty_word_are_operands),
-		cmocka_unit_test(value_may_look_like_an_option),
-		cmocka_unit_test(abbreviation_of_an_option_is_refused_with_the_whole_name),
-		cmocka_unit_test(faults_name_the_thing),
-		cmocka_unit_test(help_asks_for_no_operands),
-		cmocka_unit_test(json_is_recognised_in_a_faulty_line),
-		cmocka_unit_test(faults_know_the_command_that_they_belong_to),
-		cmocka_unit_test(why_asks_the_daemon_what_makes_sense),
-		cmocka_unit_test(why_refuses_what_makes_no_sense_before_it_asks),
-		cmocka_unit_test(any_words_are_taken_or_refused_with_a_sentence),
-	};
-
-	return cmocka_run_group_tests_name("cli/options", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "cli/client/other_build.h"
+#include "testing.h"
 
 static const char message[] = "unknown parameter \"new\"; /v1/why takes: port, uid";
 
-static void a_parameter_that_an_older_daemon_names_is_left_out_of_the_query(void **state)
+TEST(a_parameter_that_an_older_daemon_names_is_left_out_of_the_query)
 {
 	static const struct {
 		const char *path, *fewer;
@@ -33,7 +25,7 @@ static void a_parameter_that_an_older_daemon_names_is_left_out_of_the_query(void
 	}
 }
 
-static void a_member_that_an_older_daemon_names_is_left_out_of_the_body(void **state)
+TEST(a_member_that_an_older_daemon_names_is_left_out_of_the_body)
 {
 	_cleanup_free_ char *path = NULL, *body = NULL;
 
@@ -43,7 +35,7 @@ static void a_member_that_an_older_daemon_names_is_left_out_of_the_body(void **s
 	assert_string_equal(body, "{\"id\":\"a:b\"}");
 }
 
-static void a_refusal_of_something_else_or_of_what_was_not_asked_stays_one(void **state)
+TEST(a_refusal_of_something_else_or_of_what_was_not_asked_stays_one)
 {
 	_cleanup_free_ char *path = NULL, *body = NULL;
 
@@ -56,13 +48,4 @@ static void a_refusal_of_something_else_or_of_what_was_not_asked_stays_one(void 
 	assert_null(body);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_parameter_that_an_older_daemon_names_is_left_out_of_the_query),
-		cmocka_unit_test(a_member_that_an_older_daemon_names_is_left_out_of_the_body),
-		cmocka_unit_test(a_refusal_of_something_else_or_of_what_was_not_asked_stays_one),
-	};
-
-	return cmocka_run_group_tests_name("cli/other_build", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -2,19 +2,12 @@
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "cli/project/config.h"
 #include "cli/project/project.h"
+#include "testing.h"
 #include "unit/random.h"
 
 /* --- a tree of files of one's own --- */
@@ -93,20 +86,20 @@ static void link_worktree(const char *common, const char *gitdir_line)
 	write_file("hot/.git", gitdir_line);
 }
 
-static void identity_of_a_directory_is_its_name(void **state)
+TEST(identity_of_a_directory_is_its_name)
 {
 	identity_is(directory("my shop"), "my-shop");
 	identity_is("/", "x");
 }
 
-static void main_worktree_is_a_directory_like_any_other(void **state)
+TEST(main_worktree_is_a_directory_like_any_other)
 {
 	directory("shop/.git/refs");
 	identity_is(at("shop"), "shop");
 	identity_is(directory("shop/api"), "api");
 }
 
-static void linked_worktree_has_the_repositorys_name_and_its_branch_as_context(void **state)
+TEST(linked_worktree_has_the_repositorys_name_and_its_branch_as_context)
 {
 	char line[PATH_MAX];
 
@@ -116,13 +109,13 @@ static void linked_worktree_has_the_repositorys_name_and_its_branch_as_context(v
 	identity_is(directory("hot/api/v2"), "v2:dev:fix-cart");
 }
 
-static void linked_worktree_with_a_relative_path_is_understood(void **state)
+TEST(linked_worktree_with_a_relative_path_is_understood)
 {
 	link_worktree("shop/.git", "gitdir: ../shop/.git/worktrees/hot\n");
 	identity_is(at("hot"), "shop:dev:fix-cart");
 }
 
-static void linked_worktree_of_a_bare_repository_has_its_name(void **state)
+TEST(linked_worktree_of_a_bare_repository_has_its_name)
 {
 	link_worktree("shop.git", "gitdir: ../shop.git/worktrees/hot\n");
 	identity_is(at("hot"), "shop:dev:fix-cart");
@@ -132,14 +125,14 @@ static void linked_worktree_of_a_bare_repository_has_its_name(void **state)
 	identity_is(at("hot"), "store:dev:fix-cart");
 }
 
-static void detached_worktree_has_gits_name_of_it_as_context(void **state)
+TEST(detached_worktree_has_gits_name_of_it_as_context)
 {
 	link_worktree("shop/.git", "gitdir: ../shop/.git/worktrees/hot\n");
 	write_file("shop/.git/worktrees/hot/HEAD", "1234567890123456789012345678901234567890\n");
 	identity_is(at("hot"), "shop:dev:hot");
 }
 
-static void submodule_is_no_worktree(void **state)
+TEST(submodule_is_no_worktree)
 {
 	directory("shop/.git/modules/theme");
 	directory("shop/theme");
@@ -147,7 +140,7 @@ static void submodule_is_no_worktree(void **state)
 	identity_is(at("shop/theme"), "theme");
 }
 
-static void git_file_with_other_content_is_no_worktree(void **state)
+TEST(git_file_with_other_content_is_no_worktree)
 {
 	directory("odd");
 	write_file("odd/.git", "hello\n");
@@ -181,7 +174,7 @@ static void refused(const char *text, const char *word)
 		fail_msg("'%s' does not say '%s'", error, word);
 }
 
-static void services_are_read_in_order_from_above_with_comments_and_commas(void **state)
+TEST(services_are_read_in_order_from_above_with_comments_and_commas)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 
@@ -197,7 +190,7 @@ static void services_are_read_in_order_from_above_with_comments_and_commas(void 
 	assert_string_equal(c->services[1].health, "/health");
 }
 
-static void project_without_a_name_is_called_as_its_directory(void **state)
+TEST(project_without_a_name_is_called_as_its_directory)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 
@@ -207,7 +200,7 @@ static void project_without_a_name_is_called_as_its_directory(void **state)
 	assert_string_equal(c->services[0].id, "my-shop:web");
 }
 
-static void services_of_a_linked_worktree_have_the_branch_as_context(void **state)
+TEST(services_of_a_linked_worktree_have_the_branch_as_context)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 
@@ -217,7 +210,7 @@ static void services_of_a_linked_worktree_have_the_branch_as_context(void **stat
 	assert_string_equal(c->services[0].id, "shop:web:fix-cart");
 }
 
-static void nothing_is_found_where_there_is_none(void **state)
+TEST(nothing_is_found_where_there_is_none)
 {
 	struct config *c = NULL;
 	char error[256];
@@ -225,7 +218,7 @@ static void nothing_is_found_where_there_is_none(void **state)
 	assert_int_equal(config_find(directory("a/b"), &c, error, sizeof(error)), 0);
 }
 
-static void faulty_files_are_refused_with_file_and_place(void **state)
+TEST(faulty_files_are_refused_with_file_and_place)
 {
 	refused("", "empty");
 	refused(" \n", "empty");
@@ -253,7 +246,7 @@ static void faulty_files_are_refused_with_file_and_place(void **state)
 	refused("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "line 1");
 }
 
-static void name_that_stands_twice_is_refused_where_it_stands_again(void **state)
+TEST(name_that_stands_twice_is_refused_where_it_stands_again)
 {
 	refused("{\"services\": {\n\"a\": {},\n \"b\": {}, \"a\": {} }}",
 		"line 3, column 11: \"a\" stands here twice");
@@ -265,7 +258,7 @@ static void name_that_stands_twice_is_refused_where_it_stands_again(void **state
 	refused("{\"a\": 1, \"a\": null}", "stands twice in the object that ends here");
 }
 
-static void same_name_in_different_objects_is_no_duplicate(void **state)
+TEST(same_name_in_different_objects_is_no_duplicate)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 
@@ -277,12 +270,12 @@ static void same_name_in_different_objects_is_no_duplicate(void **state)
 	assert_int_equal(c->n_warnings, 0);
 }
 
-static void columns_count_characters(void **state)
+TEST(columns_count_characters)
 {
 	refused("{\"cmd\": \"\xc3\xa4\", \"services\": {\"web\": 3}}", "column 27: service 'web'");
 }
 
-static void file_that_is_no_text_is_refused(void **state)
+TEST(file_that_is_no_text_is_refused)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 	static const char bytes[] = "{\"services\":\n{\"w\0b\": {}}}";
@@ -297,7 +290,7 @@ static void file_that_is_no_text_is_refused(void **state)
 	refused("{\"project\": \"cut off", "line 1, column 21: unexpected end");
 }
 
-static void file_of_ten_megabytes_is_refused_with_the_limit(void **state)
+TEST(file_of_ten_megabytes_is_refused_with_the_limit)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 	char error[PATH_MAX + 256] = "";
@@ -317,7 +310,7 @@ static void warned(const struct config *c, const char *words)
 		 c->n_warnings ? c->warnings[0] : "");
 }
 
-static void names_that_are_not_known_are_warned_of_with_the_nearest(void **state)
+TEST(names_that_are_not_known_are_warned_of_with_the_nearest)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 
@@ -336,7 +329,7 @@ static void names_that_are_not_known_are_warned_of_with_the_nearest(void **state
 	assert_int_equal(c->n, 1);
 }
 
-static void warnings_are_bounded(void **state)
+TEST(warnings_are_bounded)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 	char text[2048] = "{";
@@ -350,7 +343,7 @@ static void warnings_are_bounded(void **state)
 	assert_non_null(strstr(c->warnings[CONFIG_WARNINGS_MAX - 1], "and more"));
 }
 
-static void settings_without_services_are_read(void **state)
+TEST(settings_without_services_are_read)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 
@@ -362,7 +355,7 @@ static void settings_without_services_are_read(void **state)
 }
 
 /* Whatever stands in the file: a verdict, and neither a crash nor a hang. */
-static void random_damage_to_a_file_does_no_harm(void **state)
+TEST(random_damage_to_a_file_does_no_harm)
 {
 	static const char sound[] =
 		"{ // c\n \"project\": \"shop\", \"services\": {\n"
@@ -390,7 +383,7 @@ static void random_damage_to_a_file_does_no_harm(void **state)
 	}
 }
 
-static void top_of_a_tree_is_the_nearest_directory_with_git_in_it(void **state)
+TEST(top_of_a_tree_is_the_nearest_directory_with_git_in_it)
 {
 	char top[PATH_MAX];
 
@@ -409,34 +402,4 @@ static void top_of_a_tree_is_the_nearest_directory_with_git_in_it(void **state)
 	assert_string_equal(top, at("elsewhere/deep"));
 }
 
-int main(void)
-{
-#define IN_TREE(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
-	const struct CMUnitTest tests[] = {
-		IN_TREE(identity_of_a_directory_is_its_name),
-		IN_TREE(main_worktree_is_a_directory_like_any_other),
-		IN_TREE(linked_worktree_has_the_repositorys_name_and_its_branch_as_context),
-		IN_TREE(linked_worktree_with_a_relative_path_is_understood),
-		IN_TREE(linked_worktree_of_a_bare_repository_has_its_name),
-		IN_TREE(detached_worktree_has_gits_name_of_it_as_context),
-		IN_TREE(submodule_is_no_worktree),
-		IN_TREE(top_of_a_tree_is_the_nearest_directory_with_git_in_it),
-		IN_TREE(git_file_with_other_content_is_no_worktree),
-		IN_TREE(services_are_read_in_order_from_above_with_comments_and_commas),
-		IN_TREE(project_without_a_name_is_called_as_its_directory),
-		IN_TREE(services_of_a_linked_worktree_have_the_branch_as_context),
-		IN_TREE(nothing_is_found_where_there_is_none),
-		IN_TREE(faulty_files_are_refused_with_file_and_place),
-		IN_TREE(random_damage_to_a_file_does_no_harm),
-		IN_TREE(settings_without_services_are_read),
-		IN_TREE(warnings_are_bounded),
-		IN_TREE(names_that_are_not_known_are_warned_of_with_the_nearest),
-		IN_TREE(file_of_ten_megabytes_is_refused_with_the_limit),
-		IN_TREE(file_that_is_no_text_is_refused),
-		IN_TREE(columns_count_characters),
-		IN_TREE(same_name_in_different_objects_is_no_duplicate),
-		IN_TREE(name_that_stands_twice_is_refused_where_it_stands_again),
-	};
-
-	return cmocka_run_group_tests_name("cli/project", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(make_root, remove_root)

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <json-c/json.h>
 
-#include "base/cleanup.h"
 #include "cli/client/answer.h"
 #include "cli/render/render.h"
+#include "testing.h"
 
 #define CAPTURE_SIZE 4096
 
@@ -60,7 +53,7 @@ static void print_table(void)
 	render_table_print(t);
 }
 
-static void table_in_a_file_is_plain_whole_and_one_line_a_row(void **state)
+TEST(table_in_a_file_is_plain_whole_and_one_line_a_row)
 {
 	const char *text;
 	int lines = 0;
@@ -95,7 +88,7 @@ static void print_aligned(void)
 	render_table_print(t);
 }
 
-static void table_is_laid_out_by_what_its_cells_fill_on_the_screen(void **state)
+TEST(table_is_laid_out_by_what_its_cells_fill_on_the_screen)
 {
 	in_locale("C.UTF-8", NULL);
 	assert_string_equal(captured(print_aligned), "Name      Port\n"
@@ -106,7 +99,7 @@ static void table_is_laid_out_by_what_its_cells_fill_on_the_screen(void **state)
 	assert_non_null(strstr(captured(print_aligned), "\n\033[2mb      \033[0m  65535\n"));
 }
 
-static void table_is_ascii_where_the_locale_is_not_utf8(void **state)
+TEST(table_is_ascii_where_the_locale_is_not_utf8)
 {
 	const char *text;
 
@@ -118,7 +111,7 @@ static void table_is_ascii_where_the_locale_is_not_utf8(void **state)
 	assert_non_null(strstr(text, "gh\\xc3\\xb6st"));
 }
 
-static void colors_come_when_they_are_asked_for(void **state)
+TEST(colors_come_when_they_are_asked_for)
 {
 	in_locale("C.UTF-8", "always");
 	assert_non_null(strstr(captured(print_table), "\033[32mactive\033[0m"));
@@ -129,7 +122,7 @@ static void colors_come_when_they_are_asked_for(void **state)
 	assert_non_null(strchr(captured(print_table), '\033'));
 }
 
-static void signs_are_words_where_the_locale_is_not_utf8(void **state)
+TEST(signs_are_words_where_the_locale_is_not_utf8)
 {
 	in_locale("C", NULL);
 	assert_string_equal(render_sign(TONE_GOOD), "ok");
@@ -139,7 +132,7 @@ static void signs_are_words_where_the_locale_is_not_utf8(void **state)
 	assert_string_equal(render_sign(TONE_GOOD), "✅");
 }
 
-static void uninstalled_utf8_locale_still_means_utf8(void **state)
+TEST(uninstalled_utf8_locale_still_means_utf8)
 {
 	in_locale("xx_XX.UTF-8", NULL);
 	assert_true(render_is_utf8());
@@ -150,7 +143,7 @@ static void print_field(void)
 	render_field("Kernel", TONE_WARN, true, "%s", "a\nb");
 }
 
-static void field_has_its_sign_and_stays_on_its_line(void **state)
+TEST(field_has_its_sign_and_stays_on_its_line)
 {
 	in_locale("C", NULL);
 	assert_string_equal(captured(print_field), "Kernel:     ! a\\nb\n");
@@ -167,7 +160,7 @@ static void print_json(void)
 	render_json(o);
 }
 
-static void json_has_no_byte_that_commands_a_terminal_and_means_the_same(void **state)
+TEST(json_has_no_byte_that_commands_a_terminal_and_means_the_same)
 {
 	_cleanup_(answer_freep) struct json_object *o = NULL;
 	const char *text;
@@ -185,7 +178,7 @@ static void json_has_no_byte_that_commands_a_terminal_and_means_the_same(void **
 	assert_string_equal(answer_text(o, "text"), hostile);
 }
 
-static void error_object_has_the_code_and_valid_text(void **state)
+TEST(error_object_has_the_code_and_valid_text)
 {
 	_cleanup_(answer_freep) struct json_object *o = render_error_object(OUTCOME_CONFLICT,
 									    "'caf\xe9' is taken");
@@ -197,7 +190,7 @@ static void error_object_has_the_code_and_valid_text(void **state)
 	assert_string_equal(answer_text(error, "message"), "'caf\xEF\xBF\xBD' is taken");
 }
 
-static void members_of_another_type_read_as_empty(void **state)
+TEST(members_of_another_type_read_as_empty)
 {
 	_cleanup_(answer_freep) struct json_object *o =
 		json_tokener_parse("{\"n\": null, \"s\": 5, \"i\": \"x\", \"b\": 1, \"l\": {}}");
@@ -212,7 +205,7 @@ static void members_of_another_type_read_as_empty(void **state)
 	assert_non_null(answer_error_message(o));
 }
 
-static void many_pids_are_cut_and_counted(void **state)
+TEST(many_pids_are_cut_and_counted)
 {
 	_cleanup_(answer_freep) struct json_object *o =
 		json_tokener_parse("{\"pids\": [1, 22, 333, 4, 5], \"one\": [7], \"none\": []}");
@@ -224,21 +217,4 @@ static void many_pids_are_cut_and_counted(void **state)
 	assert_string_equal(answer_pids(o, "pids", text, 4), "1,2");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table_in_a_file_is_plain_whole_and_one_line_a_row),
-		cmocka_unit_test(table_is_laid_out_by_what_its_cells_fill_on_the_screen),
-		cmocka_unit_test(table_is_ascii_where_the_locale_is_not_utf8),
-		cmocka_unit_test(colors_come_when_they_are_asked_for),
-		cmocka_unit_test(signs_are_words_where_the_locale_is_not_utf8),
-		cmocka_unit_test(uninstalled_utf8_locale_still_means_utf8),
-		cmocka_unit_test(field_has_its_sign_and_stays_on_its_line),
-		cmocka_unit_test(json_has_no_byte_that_commands_a_terminal_and_means_the_same),
-		cmocka_unit_test(error_object_has_the_code_and_valid_text),
-		cmocka_unit_test(members_of_another_type_read_as_empty),
-		cmocka_unit_test(many_pids_are_cut_and_counted),
-	};
-
-	return cmocka_run_group_tests_name("cli/render", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers that are read row by row. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <json-c/json.h>
 
-#include "base/cleanup.h"
 #include "cli/client/answer.h"
 #include "cli/client/rows.h"
+#include "testing.h"
 
 #define TOLD_SIZE 1024
 
@@ -32,7 +25,7 @@ static struct json_object *parse(const char *text)
 	return rows_parse(text, strlen(text), tell, NULL);
 }
 
-static void rows_are_told_and_the_rest_is_returned(void **state)
+TEST(rows_are_told_and_the_rest_is_returned)
 {
 	_cleanup_(answer_freep) struct json_object *o = parse(
 		" { \"ok\" : true , \"services\":[],\"version\":1,\"orphans\": [ {\"a\":[1,2]} ,"
@@ -44,7 +37,7 @@ static void rows_are_told_and_the_rest_is_returned(void **state)
 			    "{\"ok\":true,\"version\":1,\"last\":{\"list\":[3]}}");
 }
 
-static void every_answer_that_was_cut_is_refused(void **state)
+TEST(every_answer_that_was_cut_is_refused)
 {
 	const char *whole = "{\"ok\":true,\"version\":1,\"l\":[{\"a\":1},{\"b\":[2]}],\"n\":12}";
 	char cut[TOLD_SIZE];
@@ -60,7 +53,7 @@ static void every_answer_that_was_cut_is_refused(void **state)
 	assert_string_equal(told, "l={\"a\":1};l={\"b\":[2]};");
 }
 
-static void what_is_no_object_is_refused(void **state)
+TEST(what_is_no_object_is_refused)
 {
 	static const char *const texts[] = {
 		"",
@@ -88,7 +81,7 @@ static void what_is_no_object_is_refused(void **state)
 	}
 }
 
-static void what_nests_too_deep_is_refused(void **state)
+TEST(what_nests_too_deep_is_refused)
 {
 	char text[256] = "{\"a\":[";
 
@@ -96,14 +89,4 @@ static void what_nests_too_deep_is_refused(void **state)
 	assert_null(parse(text));
 }
 
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_told_and_the_rest_is_returned),
-		cmocka_unit_test(every_answer_that_was_cut_is_refused),
-		cmocka_unit_test(what_is_no_object_is_refused),
-		cmocka_unit_test(what_nests_too_deep_is_refused),
-	};
-
-	return cmocka_run_group_tests_name("cli/rows", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

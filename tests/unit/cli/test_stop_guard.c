@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals of our own at every point of a guard; one that got past it would end the test. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include "cli/client/stop_guard.h"
+#include "testing.h"
 
-static void signal_between_two_waits_is_remembered(void **state)
+TEST(signal_between_two_waits_is_remembered)
 {
 	stop_guard_begin();
 	assert_false(stop_guard_asked());
@@ -21,7 +17,7 @@ static void signal_between_two_waits_is_remembered(void **state)
 	assert_true(stop_guard_end());
 }
 
-static void signal_in_an_inner_guard_is_known_to_the_outer_one(void **state)
+TEST(signal_in_an_inner_guard_is_known_to_the_outer_one)
 {
 	stop_guard_begin();
 	stop_guard_begin();
@@ -34,7 +30,7 @@ static void signal_in_an_inner_guard_is_known_to_the_outer_one(void **state)
 	assert_true(stop_guard_end());
 }
 
-static void inner_guard_gives_no_signal_back(void **state)
+TEST(inner_guard_gives_no_signal_back)
 {
 	stop_guard_begin();
 	stop_guard_begin();
@@ -43,7 +39,7 @@ static void inner_guard_gives_no_signal_back(void **state)
 	assert_true(stop_guard_end());
 }
 
-static void guard_begins_with_nothing_asked(void **state)
+TEST(guard_begins_with_nothing_asked)
 {
 	stop_guard_begin();
 	raise(SIGINT);
@@ -54,7 +50,7 @@ static void guard_begins_with_nothing_asked(void **state)
 	assert_false(stop_guard_end());
 }
 
-static void guard_leaves_the_signals_as_they_were(void **state)
+TEST(guard_leaves_the_signals_as_they_were)
 {
 	struct sigaction action;
 	sigset_t mask;
@@ -85,15 +81,4 @@ static int set_up(void **state)
 	return sigprocmask(SIG_UNBLOCK, &mask, NULL);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(signal_between_two_waits_is_remembered),
-		cmocka_unit_test(signal_in_an_inner_guard_is_known_to_the_outer_one),
-		cmocka_unit_test(inner_guard_gives_no_signal_back),
-		cmocka_unit_test(guard_begins_with_nothing_asked),
-		cmocka_unit_test(guard_leaves_the_signals_as_they_were),
-	};
-
-	return cmocka_run_group_tests_name("cli/stop_guard", tests, set_up, NULL);
-}
+TEST_MAIN(set_up, NULL)

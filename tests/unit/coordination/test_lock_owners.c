@@ -17,9 +17,8 @@ static int64_t grant_to_run_of_killed(struct room *room)
 	return fence;
 }
 
-static void lock_lasts_until_the_run_of_its_process_has_ended(void **state)
+TEST_WITH(lock_lasts_until_the_run_of_its_process_has_ended, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id me = child_new();
 	struct lock next = wanted_by(&me, "app:next");
 	struct owner owner = { 0 };
@@ -42,10 +41,8 @@ static void lock_lasts_until_the_run_of_its_process_has_ended(void **state)
 	world_wait(room->world, !held(room));
 }
 
-static void how_a_lock_ended_with_its_run_is_written_down(void **state)
+TEST_WITH(how_a_lock_ended_with_its_run_is_written_down, struct room *room)
 {
-	struct room *room = *state;
-
 	grant_to_run_of_killed(room);
 	for (int turn = 0; turn < 5; turn++)
 		world_turn(room->world);
@@ -57,10 +54,8 @@ static void how_a_lock_ended_with_its_run_is_written_down(void **state)
 	assert_false(held(room));
 }
 
-static void run_that_ends_with_its_process_ends_the_lock_at_once(void **state)
+TEST_WITH(run_that_ends_with_its_process_ends_the_lock_at_once, struct room *room)
 {
-	struct room *room = *state;
-
 	grant_to_run_of_killed(room);
 	room->world->run_lives = false;
 	world_wait(room->world, !held(room));
@@ -68,10 +63,8 @@ static void run_that_ends_with_its_process_ends_the_lock_at_once(void **state)
 }
 
 /* An event may be lost: whoever looks finds out. */
-static void end_of_a_run_that_was_not_told_is_found_by_a_look(void **state)
+TEST_WITH(end_of_a_run_that_was_not_told_is_found_by_a_look, struct room *room)
 {
-	struct room *room = *state;
-
 	grant_to_run_of_killed(room);
 	for (int turn = 0; turn < 5; turn++)
 		world_turn(room->world);
@@ -80,9 +73,8 @@ static void end_of_a_run_that_was_not_told_is_found_by_a_look(void **state)
 	assert_false(held(room));
 }
 
-static void lock_that_is_given_back_does_not_wait_for_its_run(void **state)
+TEST_WITH(lock_that_is_given_back_does_not_wait_for_its_run, struct room *room)
 {
-	struct room *room = *state;
 	const struct lock_actor actor = { getpid(), ANNE, "pd" };
 	struct process_id child = child_new();
 	struct lock wanted = wanted_by(&child, "app:web");
@@ -97,9 +89,8 @@ static void lock_that_is_given_back_does_not_wait_for_its_run(void **state)
 	locks_run_ended(room->locks, room->world->run);
 }
 
-static void without_runs_a_lock_ends_with_its_process(void **state)
+TEST_WITH(without_runs_a_lock_ends_with_its_process, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id child = child_new();
 	struct lock wanted = wanted_by(&child, "app:web");
 	int64_t fence = grant(room, &wanted);
@@ -113,9 +104,8 @@ static void without_runs_a_lock_ends_with_its_process(void **state)
 
 /* --- by time --- */
 
-static void lock_by_time_has_no_process_and_survives_a_restart(void **state)
+TEST_WITH(lock_by_time_has_no_process_and_survives_a_restart, struct room *room)
 {
-	struct room *room = *state;
 	struct lock wanted = { .name = "a", .owner = ANNE, .uid = ANNE, .by_time = true };
 	struct lock_answer answer;
 
@@ -130,9 +120,8 @@ static void lock_by_time_has_no_process_and_survives_a_restart(void **state)
 	assert_true(answer.lock.by_time);
 }
 
-static void lock_by_time_ends_at_its_time(void **state)
+TEST_WITH(lock_by_time_ends_at_its_time, struct room *room)
 {
-	struct room *room = *state;
 	struct lock wanted = { .name = "a", .owner = ANNE, .uid = ANNE, .by_time = true };
 
 	strcpy(wanted.holder, "anne:sh");
@@ -167,9 +156,8 @@ static struct lock look(struct room *room)
 	return lock;
 }
 
-static void lock_of_a_single_command_is_left_to_who_had_it_run(void **state)
+TEST_WITH(lock_of_a_single_command_is_left_to_who_had_it_run, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new(), again = child_new();
 	struct lock wanted = wanted_by(&again, "app:web");
 	struct lock_answer answer;
@@ -192,26 +180,21 @@ static void lock_of_a_single_command_is_left_to_who_had_it_run(void **state)
 	world_wait(room->world, !held(room));
 }
 
-static void lock_of_a_single_command_with_nobody_above_stays_for_its_time(void **state)
+TEST_WITH(lock_of_a_single_command_with_nobody_above_stays_for_its_time, struct room *room)
 {
-	struct room *room = *state;
-
 	grant_to_short_lived(room, NULL, 60);
 	world_wait(room->world, look(room).by_time);
 	assert_true(held(room));
 }
 
-static void lock_of_a_single_command_with_nobody_above_and_no_time_is_free(void **state)
+TEST_WITH(lock_of_a_single_command_with_nobody_above_and_no_time_is_free, struct room *room)
 {
-	struct room *room = *state;
-
 	grant_to_short_lived(room, NULL, 0);
 	world_wait(room->world, !held(room));
 }
 
-static void who_is_to_have_it_may_have_ended_as_well(void **state)
+TEST_WITH(who_is_to_have_it_may_have_ended_as_well, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new();
 
 	child_kill(&shell);
@@ -219,23 +202,4 @@ static void who_is_to_have_it_may_have_ended_as_well(void **state)
 	world_wait(room->world, !held(room));
 }
 
-int main(void)
-{
-#define T(name) cmocka_unit_test_setup_teardown(name, open_room, close_room)
-	const struct CMUnitTest tests[] = {
-		T(lock_lasts_until_the_run_of_its_process_has_ended),
-		T(how_a_lock_ended_with_its_run_is_written_down),
-		T(run_that_ends_with_its_process_ends_the_lock_at_once),
-		T(end_of_a_run_that_was_not_told_is_found_by_a_look),
-		T(lock_that_is_given_back_does_not_wait_for_its_run),
-		T(without_runs_a_lock_ends_with_its_process),
-		T(lock_by_time_has_no_process_and_survives_a_restart),
-		T(lock_by_time_ends_at_its_time),
-		T(lock_of_a_single_command_is_left_to_who_had_it_run),
-		T(lock_of_a_single_command_with_nobody_above_stays_for_its_time),
-		T(lock_of_a_single_command_with_nobody_above_and_no_time_is_free),
-		T(who_is_to_have_it_may_have_ended_as_well),
-	};
-
-	return cmocka_run_group_tests_name("coordination/lock owners", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(open_room, close_room)

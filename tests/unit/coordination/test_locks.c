@@ -17,9 +17,8 @@ static void type_sql(struct room *room, const char *sql)
 
 /* --- grants --- */
 
-static void a_grant_has_a_fence_and_an_end_and_is_written_down(void **state)
+TEST_WITH(a_grant_has_a_fence_and_an_end_and_is_written_down, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "shop:db");
 	struct lock_answer answer;
@@ -35,9 +34,8 @@ static void a_grant_has_a_fence_and_an_end_and_is_written_down(void **state)
 	child_kill(&process);
 }
 
-static void the_same_process_and_holder_renew_the_same_grant(void **state)
+TEST_WITH(the_same_process_and_holder_renew_the_same_grant, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h");
 	int64_t fence = grant(room, &wanted);
@@ -50,9 +48,8 @@ static void the_same_process_and_holder_renew_the_same_grant(void **state)
 	child_kill(&process);
 }
 
-static void another_holder_and_another_process_are_told_who_has_it(void **state)
+TEST_WITH(another_holder_and_another_process_are_told_who_has_it, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), other = child_new();
 	struct lock first = wanted_by(&process, "h"), holder = wanted_by(&process, "two"),
 		    rival = wanted_by(&other, "h");
@@ -67,9 +64,8 @@ static void another_holder_and_another_process_are_told_who_has_it(void **state)
 	child_kill(&other);
 }
 
-static void a_fence_renews_its_own_grant_and_no_other(void **state)
+TEST_WITH(a_fence_renews_its_own_grant_and_no_other, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), other = child_new();
 	struct lock wanted = wanted_by(&process, "h"), again = wanted_by(&process, "not said");
 	struct lock stranger = wanted_by(&other, "h");
@@ -86,9 +82,8 @@ static void a_fence_renews_its_own_grant_and_no_other(void **state)
 	child_kill(&other);
 }
 
-static void a_process_that_has_ended_gets_nothing(void **state)
+TEST_WITH(a_process_that_has_ended_gets_nothing, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id dead = child_new(), alive = child_new();
 	struct lock wanted = wanted_by(&dead, "h"), first = wanted_by(&alive, "h");
 	struct lock_answer answer;
@@ -104,9 +99,8 @@ static void a_process_that_has_ended_gets_nothing(void **state)
 	child_kill(&alive);
 }
 
-static void more_locks_than_a_user_may_hold_are_refused(void **state)
+TEST_WITH(more_locks_than_a_user_may_hold_are_refused, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h");
 	struct lock_answer answer;
@@ -126,9 +120,8 @@ static void more_locks_than_a_user_may_hold_are_refused(void **state)
 
 /* --- what ends a lock --- */
 
-static void a_lock_ends_with_its_process(void **state)
+TEST_WITH(a_lock_ends_with_its_process, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h");
 	char words[64];
@@ -143,9 +136,8 @@ static void a_lock_ends_with_its_process(void **state)
 	assert_int_equal(room->world->pid, process.pid);
 }
 
-static void a_lock_ends_at_its_ttl(void **state)
+TEST_WITH(a_lock_ends_at_its_ttl, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h");
 	int64_t began = now_ms();
@@ -159,9 +151,8 @@ static void a_lock_ends_at_its_ttl(void **state)
 	child_kill(&process);
 }
 
-static void a_renewal_puts_the_end_off(void **state)
+TEST_WITH(a_renewal_puts_the_end_off, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h"), other = wanted;
 	struct lock_answer answer;
@@ -178,9 +169,8 @@ static void a_renewal_puts_the_end_off(void **state)
 	child_kill(&process);
 }
 
-static void a_release_names_who_did_it_and_serves_the_next(void **state)
+TEST_WITH(a_release_names_who_did_it_and_serves_the_next, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), next = child_new();
 	struct lock first = wanted_by(&process, "h"), second = wanted_by(&next, "i"), lock;
 	const struct lock_actor actor = { 7, ANNE, "pd" };
@@ -200,9 +190,8 @@ static void a_release_names_who_did_it_and_serves_the_next(void **state)
 
 /* --- the queue --- */
 
-static void waiters_are_served_in_the_order_in_which_they_came(void **state)
+TEST_WITH(waiters_are_served_in_the_order_in_which_they_came, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id processes[3];
 	struct lock wanted[3];
 	struct owner second = { 0 }, third = { 0 };
@@ -229,9 +218,8 @@ static void waiters_are_served_in_the_order_in_which_they_came(void **state)
 	child_kill(&processes[2]);
 }
 
-static void who_has_left_or_ended_is_passed_over(void **state)
+TEST_WITH(who_has_left_or_ended_is_passed_over, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), dead = child_new(), next = child_new();
 	struct lock first = wanted_by(&process, "h"), ended = wanted_by(&dead, "h"),
 		    last = wanted_by(&next, "h");
@@ -253,9 +241,8 @@ static void who_has_left_or_ended_is_passed_over(void **state)
 	child_kill(&next);
 }
 
-static void whose_time_is_over_is_told_who_has_it(void **state)
+TEST_WITH(whose_time_is_over_is_told_who_has_it, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), other = child_new();
 	struct lock first = wanted_by(&process, "h"), second = wanted_by(&other, "i");
 	struct owner owner = { 0 };
@@ -272,9 +259,8 @@ static void whose_time_is_over_is_told_who_has_it(void **state)
 	child_kill(&other);
 }
 
-static void one_that_waits_for_what_its_process_gets_is_told_of_that_grant(void **state)
+TEST_WITH(one_that_waits_for_what_its_process_gets_is_told_of_that_grant, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), other = child_new();
 	struct lock first = wanted_by(&process, "h"), same = wanted_by(&other, "i");
 	struct owner one = { 0 }, two = { 0 };
@@ -291,9 +277,8 @@ static void one_that_waits_for_what_its_process_gets_is_told_of_that_grant(void 
 	child_kill(&other);
 }
 
-static void more_waiters_than_a_user_may_have_are_refused(void **state)
+TEST_WITH(more_waiters_than_a_user_may_have_are_refused, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), other = child_new();
 	struct lock first = wanted_by(&process, "h"), second = wanted_by(&other, "i");
 	uint64_t most = quota_limit(QUOTA_LOCK_WAITERS)->per_user;
@@ -313,9 +298,8 @@ static void more_waiters_than_a_user_may_have_are_refused(void **state)
 	child_kill(&other);
 }
 
-static void a_grant_that_nobody_took_goes_to_the_next(void **state)
+TEST_WITH(a_grant_that_nobody_took_goes_to_the_next, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), next = child_new();
 	struct lock first = wanted_by(&process, "h"), second = wanted_by(&next, "i");
 	struct owner owner = { 0 };
@@ -335,9 +319,8 @@ static void a_grant_that_nobody_took_goes_to_the_next(void **state)
 	child_kill(&next);
 }
 
-static void a_grant_that_nobody_took_is_free_and_written_down(void **state)
+TEST_WITH(a_grant_that_nobody_took_is_free_and_written_down, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h");
 
@@ -351,9 +334,9 @@ static void a_grant_that_nobody_took_is_free_and_written_down(void **state)
 
 /* --- a restart, a clock that jumps, a batch that is undone --- */
 
-static void after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_end(void **state)
+TEST_WITH(after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_end,
+	  struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h"), lock;
 	int64_t fence = grant(room, &wanted);
@@ -367,9 +350,8 @@ static void after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_
 	assert_false(held(room));
 }
 
-static void after_a_restart_the_lock_of_a_dead_process_is_free(void **state)
+TEST_WITH(after_a_restart_the_lock_of_a_dead_process_is_free, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h");
 
@@ -381,9 +363,8 @@ static void after_a_restart_the_lock_of_a_dead_process_is_free(void **state)
 }
 
 /* As when the machine has slept: the clock is past the end, and the timer is not. */
-static void what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end(void **state)
+TEST_WITH(what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), next = child_new();
 	struct lock first = wanted_by(&process, "h"), second = wanted_by(&next, "i");
 	struct owner owner = { 0 };
@@ -403,9 +384,8 @@ static void what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end
 }
 
 /* The row, as it was before the batch that failed, is free: who waits is served by the retry. */
-static void a_grant_that_was_undone_is_granted_anew(void **state)
+TEST_WITH(a_grant_that_was_undone_is_granted_anew, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), next = child_new();
 	struct lock first = wanted_by(&process, "h"), second = wanted_by(&next, "i");
 	struct owner owner = { 0 };
@@ -424,9 +404,8 @@ static void a_grant_that_was_undone_is_granted_anew(void **state)
  * While a person's transaction is open nothing can be released.  The lock is free without anybody's
  * doing when that has ended, for it has deleted the row.
  */
-static void what_could_not_be_released_is_handed_on_by_the_retry(void **state)
+TEST_WITH(what_could_not_be_released_is_handed_on_by_the_retry, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), next = child_new();
 	struct lock first = wanted_by(&process, "h"), second = wanted_by(&next, "i");
 	struct owner owner = { 0 };
@@ -450,7 +429,7 @@ static void what_could_not_be_released_is_handed_on_by_the_retry(void **state)
 /* --- rows that people change while their locks are held --- */
 
 /* Two, so that the list of grants is walked on when the first one has been freed. */
-static void held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look(void **state)
+TEST_WITH(held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look, struct room *room)
 {
 	static const char *const by_hand[] = {
 		"DELETE FROM locks WHERE name LIKE 'a%'",
@@ -459,7 +438,6 @@ static void held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look
 		"UPDATE locks SET holder = NULL, fence = 77",
 		"UPDATE locks SET fence = fence + 1000, pid = 1, startTicks = 1",
 	};
-	struct room *room = *state;
 	struct process_id process = child_new();
 	struct lock wanted = wanted_by(&process, "h"), other = wanted;
 
@@ -486,9 +464,8 @@ static void held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look
 	child_kill(&process);
 }
 
-static void one_that_waits_for_a_lock_whose_row_is_gone_gets_it(void **state)
+TEST_WITH(one_that_waits_for_a_lock_whose_row_is_gone_gets_it, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id process = child_new(), next = child_new();
 	struct lock first = wanted_by(&process, "h"), other = first, second = wanted_by(&next, "i");
 	struct owner owner = { 0 };
@@ -508,35 +485,4 @@ static void one_that_waits_for_a_lock_whose_row_is_gone_gets_it(void **state)
 	child_kill(&next);
 }
 
-int main(void)
-{
-#define T(name) cmocka_unit_test_setup_teardown(name, open_room, close_room)
-	const struct CMUnitTest tests[] = {
-		T(a_grant_has_a_fence_and_an_end_and_is_written_down),
-		T(the_same_process_and_holder_renew_the_same_grant),
-		T(another_holder_and_another_process_are_told_who_has_it),
-		T(a_fence_renews_its_own_grant_and_no_other),
-		T(a_process_that_has_ended_gets_nothing),
-		T(more_locks_than_a_user_may_hold_are_refused),
-		T(a_lock_ends_with_its_process),
-		T(a_lock_ends_at_its_ttl),
-		T(a_renewal_puts_the_end_off),
-		T(a_release_names_who_did_it_and_serves_the_next),
-		T(waiters_are_served_in_the_order_in_which_they_came),
-		T(who_has_left_or_ended_is_passed_over),
-		T(whose_time_is_over_is_told_who_has_it),
-		T(one_that_waits_for_what_its_process_gets_is_told_of_that_grant),
-		T(more_waiters_than_a_user_may_have_are_refused),
-		T(a_grant_that_nobody_took_goes_to_the_next),
-		T(a_grant_that_nobody_took_is_free_and_written_down),
-		T(after_a_restart_a_living_process_has_its_lock_and_loses_it_with_its_end),
-		T(after_a_restart_the_lock_of_a_dead_process_is_free),
-		T(what_is_waited_for_is_handed_on_when_the_clock_has_gone_past_its_end),
-		T(a_grant_that_was_undone_is_granted_anew),
-		T(what_could_not_be_released_is_handed_on_by_the_retry),
-		T(held_locks_whose_rows_are_gone_or_anothers_are_free_at_the_next_look),
-		T(one_that_waits_for_a_lock_whose_row_is_gone_gets_it),
-	};
-
-	return cmocka_run_group_tests_name("coordination/locks", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(open_room, close_room)

@@ -37,35 +37,33 @@ static void wait_told(struct world *world, const struct watched *w)
 	}
 }
 
-static void a_killed_process_is_told_once(void **state)
+TEST_WITH(a_killed_process_is_told_once, struct world *world)
 {
 	struct watched w = { 0 };
 
 	w.id = child_new();
-	watch(*state, &w);
+	watch(world, &w);
 	child_kill(&w.id);
-	wait_told(*state, &w);
-	event_base_loop(((struct world *)*state)->c.loop, EVLOOP_NONBLOCK);
+	wait_told(world, &w);
+	event_base_loop(world->c.loop, EVLOOP_NONBLOCK);
 	assert_int_equal(w.told, 1);
 }
 
-static void a_zombie_counts_as_gone(void **state)
+TEST_WITH(a_zombie_counts_as_gone, struct world *world)
 {
 	struct watched w = { 0 };
 
 	w.id = child_new();
-	watch(*state, &w);
+	watch(world, &w);
 	assert_int_equal(kill(w.id.pid, SIGKILL), 0);
-	wait_told(*state, &w);
-	assert_int_equal(process_watch_new(((struct world *)*state)->c.processes, &w.id, ANNE,
-					   on_gone, &w, &w.watch),
+	wait_told(world, &w);
+	assert_int_equal(process_watch_new(world->c.processes, &w.id, ANNE, on_gone, &w, &w.watch),
 			 -ESRCH);
 	assert_int_equal(waitpid(w.id.pid, NULL, 0), w.id.pid);
 }
 
-static void a_reused_pid_is_another_process(void **state)
+TEST_WITH(a_reused_pid_is_another_process, struct world *world)
 {
-	struct world *world = *state;
 	struct watched w = { 0 };
 
 	w.id = child_new();
@@ -75,37 +73,36 @@ static void a_reused_pid_is_another_process(void **state)
 	child_kill(&w.id);
 }
 
-static void a_watch_may_be_freed_while_it_tells(void **state)
+TEST_WITH(a_watch_may_be_freed_while_it_tells, struct world *world)
 {
 	struct watched w = { .frees = true };
 
 	w.id = child_new();
-	watch(*state, &w);
+	watch(world, &w);
 	child_kill(&w.id);
-	wait_told(*state, &w);
+	wait_told(world, &w);
 	assert_null(w.watch);
 }
 
-static void a_freed_watch_tells_nothing(void **state)
+TEST_WITH(a_freed_watch_tells_nothing, struct world *world)
 {
 	struct watched quiet = { 0 }, other = { 0 };
 
 	quiet.id = child_new();
 	other.id = child_new();
-	watch(*state, &quiet);
-	watch(*state, &other);
+	watch(world, &quiet);
+	watch(world, &other);
 	process_watch_free(quiet.watch);
 	child_kill(&quiet.id);
 	child_kill(&other.id);
-	wait_told(*state, &other);
+	wait_told(world, &other);
 	assert_int_equal(quiet.told, 0);
 }
 
 /* Those of one user: another user's process still has a descriptor. */
-static void beyond_a_users_descriptors_the_timer_looks(void **state)
+TEST_WITH(beyond_a_users_descriptors_the_timer_looks, struct world *world)
 {
 	const uint64_t most = quota_limit(QUOTA_PROCESS_FDS)->per_user;
-	struct world *world = *state;
 	struct watched *many = calloc(most, sizeof(*many));
 	struct watched w = { 0 }, other = { 0 };
 
@@ -130,21 +127,4 @@ static void beyond_a_users_descriptors_the_timer_looks(void **state)
 	free(many);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_killed_process_is_told_once, world_open,
-						world_close),
-		cmocka_unit_test_setup_teardown(a_zombie_counts_as_gone, world_open, world_close),
-		cmocka_unit_test_setup_teardown(a_reused_pid_is_another_process, world_open,
-						world_close),
-		cmocka_unit_test_setup_teardown(a_watch_may_be_freed_while_it_tells, world_open,
-						world_close),
-		cmocka_unit_test_setup_teardown(a_freed_watch_tells_nothing, world_open,
-						world_close),
-		cmocka_unit_test_setup_teardown(beyond_a_users_descriptors_the_timer_looks,
-						world_open, world_close),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+EACH_TEST_MAIN(world_open, world_close)

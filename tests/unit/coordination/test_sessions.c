@@ -92,9 +92,8 @@ static struct process_id stands_on(struct room *room, const struct session_copy 
 
 /* --- the end of what it stands on --- */
 
-static void the_end_of_the_shell_stalls_and_is_written_down(void **state)
+TEST_WITH(the_end_of_the_shell_stalls_and_is_written_down, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new();
 	struct session_copy s = start(room, &shell);
 	char words[64];
@@ -110,9 +109,8 @@ static void the_end_of_the_shell_stalls_and_is_written_down(void **state)
 	assert_int_equal(room->world->uid, ANNE);
 }
 
-static void a_shell_that_ended_meanwhile_stalls_at_once(void **state)
+TEST_WITH(a_shell_that_ended_meanwhile_stalls_at_once, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new();
 	struct session_copy s;
 
@@ -121,9 +119,8 @@ static void a_shell_that_ended_meanwhile_stalls_at_once(void **state)
 	assert_int_equal(s.status, SESSION_STALLED);
 }
 
-static void an_ended_session_is_not_stalled_any_more(void **state)
+TEST_WITH(an_ended_session_is_not_stalled_any_more, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new(), later = child_new();
 	struct session_caller caller = caller_of(&shell);
 	struct session_copy s = start(room, &shell), other = start(room, &later);
@@ -139,9 +136,8 @@ static void an_ended_session_is_not_stalled_any_more(void **state)
 	assert_int_equal(look(room, &s).status, SESSION_COMPLETED);
 }
 
-static void what_ended_while_no_daemon_ran_is_stalled_when_the_watch_begins(void **state)
+TEST_WITH(what_ended_while_no_daemon_ran_is_stalled_when_the_watch_begins, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id dead = child_new(), alive = child_new();
 	struct session_copy gone = start(room, &dead), stays = start(room, &alive);
 
@@ -157,9 +153,8 @@ static void what_ended_while_no_daemon_ran_is_stalled_when_the_watch_begins(void
 	world_wait(room->world, look(room, &stays).status == SESSION_STALLED);
 }
 
-static void a_session_without_a_shell_is_ended_by_hand_alone(void **state)
+TEST_WITH(a_session_without_a_shell_is_ended_by_hand_alone, struct room *room)
 {
-	struct room *room = *state;
 	const struct session_caller invisible = { .uid = ANNE, .now = time(NULL) };
 	struct session_copy s = start_by(room, &invisible);
 
@@ -169,9 +164,8 @@ static void a_session_without_a_shell_is_ended_by_hand_alone(void **state)
 	assert_int_equal(look(room, &s).status, SESSION_ACTIVE);
 }
 
-static void sudo_is_no_shell(void **state)
+TEST_WITH(sudo_is_no_shell, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id sudo = child_new(), shell = child_new();
 	struct session_caller caller = caller_of(&sudo);
 	struct session_copy s;
@@ -187,9 +181,8 @@ static void sudo_is_no_shell(void **state)
 
 /* --- notes --- */
 
-static void a_note_revives_a_stalled_session_on_the_shell_that_writes_it(void **state)
+TEST_WITH(a_note_revives_a_stalled_session_on_the_shell_that_writes_it, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id first = child_new(), second = child_new();
 	struct session_copy s = start(room, &first);
 	struct session_caller caller = caller_of(&second);
@@ -213,9 +206,8 @@ static void a_note_revives_a_stalled_session_on_the_shell_that_writes_it(void **
 	world_wait(room->world, look(room, &s).status == SESSION_STALLED);
 }
 
-static void the_activity_has_the_first_line_of_a_note_cut_at_a_character(void **state)
+TEST_WITH(the_activity_has_the_first_line_of_a_note_cut_at_a_character, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new();
 	struct session_copy s = start(room, &shell);
 	struct session_caller caller = caller_of(&shell);
@@ -240,9 +232,8 @@ static void the_activity_has_the_first_line_of_a_note_cut_at_a_character(void **
 
 /* --- which is meant --- */
 
-static void the_nearest_of_ones_own_is_meant(void **state)
+TEST_WITH(the_nearest_of_ones_own_is_meant, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new(), other = child_new();
 	struct session_caller caller = caller_of(&shell);
 	struct session_copy on_shell = start(room, &shell), elsewhere = start(room, &other);
@@ -264,9 +255,8 @@ static void the_nearest_of_ones_own_is_meant(void **state)
 	child_kill(&other);
 }
 
-static void of_several_on_one_shell_the_newest_is_meant(void **state)
+TEST_WITH(of_several_on_one_shell_the_newest_is_meant, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new();
 	const struct session_caller caller = caller_of(&shell);
 	struct session_copy last = { 0 };
@@ -280,9 +270,8 @@ static void of_several_on_one_shell_the_newest_is_meant(void **state)
 	child_kill(&shell);
 }
 
-static void of_more_candidates_than_are_kept_the_number_is_told(void **state)
+TEST_WITH(of_more_candidates_than_are_kept_the_number_is_told, struct room *room)
 {
-	struct room *room = *state;
 	struct process_id shell = child_new(), other = child_new();
 	const struct session_caller caller = caller_of(&shell);
 	struct sessions_found found;
@@ -296,9 +285,8 @@ static void of_more_candidates_than_are_kept_the_number_is_told(void **state)
 	child_kill(&other);
 }
 
-static void more_active_sessions_than_a_user_may_have_are_refused(void **state)
+TEST_WITH(more_active_sessions_than_a_user_may_have_are_refused, struct room *room)
 {
-	struct room *room = *state;
 	const struct session_caller caller = { .uid = ANNE, .now = time(NULL) };
 	uint64_t most = quota_limit(QUOTA_SESSIONS_ACTIVE)->per_user;
 	struct session session = { .purpose = "p" };
@@ -311,24 +299,4 @@ static void more_active_sessions_than_a_user_may_have_are_refused(void **state)
 	world_commit(room->world);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, open_room, close_room)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(the_end_of_the_shell_stalls_and_is_written_down),
-		T(a_shell_that_ended_meanwhile_stalls_at_once),
-		T(an_ended_session_is_not_stalled_any_more),
-		T(what_ended_while_no_daemon_ran_is_stalled_when_the_watch_begins),
-		T(a_session_without_a_shell_is_ended_by_hand_alone),
-		T(sudo_is_no_shell),
-		T(a_note_revives_a_stalled_session_on_the_shell_that_writes_it),
-		T(the_activity_has_the_first_line_of_a_note_cut_at_a_character),
-		T(the_nearest_of_ones_own_is_meant),
-		T(of_several_on_one_shell_the_newest_is_meant),
-		T(of_more_candidates_than_are_kept_the_number_is_told),
-		T(more_active_sessions_than_a_user_may_have_are_refused),
-	};
-
-	return cmocka_run_group_tests_name("coordination/sessions", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(open_room, close_room)

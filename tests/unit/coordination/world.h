@@ -6,30 +6,20 @@
 #ifndef TESTS_COORDINATION_WORLD_H
 #define TESTS_COORDINATION_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <event2/event.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/kernel_source.h"
 #include "base/procfs.h"
 #include "base/quota.h"
 #include "coordination/coordination.h"
 #include "coordination/process_watch.h"
 #include "registry/registry.h"
+#include "testing.h"
 #include "tracker/activity.h"
 #include "tracker/listener.h"
 

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The state directory's lock and socket: whose they are, and what is removed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "daemon/place.h"
 #include "daemon/state.h"
+#include "testing.h"
 
 #define DEADLINE_S 20
 
@@ -113,10 +103,8 @@ static void expect_listen_fails(struct room *r, int error)
 	assert_true(exists(r->socket));
 }
 
-static void what_is_no_socket_is_not_removed(void **state)
+TEST_WITH(what_is_no_socket_is_not_removed, struct room *r)
 {
-	struct room *r = *state;
-
 	make_file(r->socket);
 	expect_listen_fails(r, -EEXIST);
 	assert_int_equal(unlink(r->socket), 0);
@@ -127,9 +115,8 @@ static void what_is_no_socket_is_not_removed(void **state)
 	expect_listen_fails(r, -EEXIST);
 }
 
-static void socket_that_somebody_has_is_not_removed(void **state)
+TEST_WITH(socket_that_somebody_has_is_not_removed, struct room *r)
 {
-	struct room *r = *state;
 	_cleanup_close_ int stream = bind_at(r->socket, SOCK_STREAM);
 	_cleanup_close_ int datagrams = -1;
 
@@ -140,10 +127,9 @@ static void socket_that_somebody_has_is_not_removed(void **state)
 	expect_listen_fails(r, -EADDRINUSE);
 }
 
-static void socket_that_a_dead_server_left_is_replaced(void **state)
+TEST_WITH(socket_that_a_dead_server_left_is_replaced, struct room *r)
 {
 	static const int kinds[] = { SOCK_STREAM, SOCK_DGRAM };
-	struct room *r = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		close(bind_at(r->socket, kinds[i]));
@@ -163,18 +149,15 @@ static void listen_here(struct room *r)
 		fail_msg("%s", r->error);
 }
 
-static void own_socket_is_removed_at_the_end(void **state)
+TEST_WITH(own_socket_is_removed_at_the_end, struct room *r)
 {
-	struct room *r = *state;
-
 	listen_here(r);
 	state_deinit(&r->state);
 	assert_false(exists(r->socket));
 }
 
-static void socket_of_a_successor_is_not_removed(void **state)
+TEST_WITH(socket_of_a_successor_is_not_removed, struct room *r)
 {
-	struct room *r = *state;
 	_cleanup_close_ int successor = -1;
 
 	listen_here(r);
@@ -185,10 +168,8 @@ static void socket_of_a_successor_is_not_removed(void **state)
 	assert_true(exists(r->socket));
 }
 
-static void socket_is_left_to_whoever_has_the_lock_now(void **state)
+TEST_WITH(socket_is_left_to_whoever_has_the_lock_now, struct room *r)
 {
-	struct room *r = *state;
-
 	listen_here(r);
 	assert_int_equal(unlink(r->state.lock), 0);
 	make_file(r->state.lock);
@@ -197,9 +178,8 @@ static void socket_is_left_to_whoever_has_the_lock_now(void **state)
 	assert_true(exists(r->socket));
 }
 
-static void nothing_is_removed_by_a_daemon_that_never_listened(void **state)
+TEST_WITH(nothing_is_removed_by_a_daemon_that_never_listened, struct room *r)
 {
-	struct room *r = *state;
 	_cleanup_close_ int other = bind_at(r->socket, SOCK_STREAM);
 
 	state_deinit(&r->state);
@@ -283,39 +263,38 @@ static void expect_told(struct room *r, changes change)
 	place_free(place);
 }
 
-static void removed_socket_is_told(void **state)
+TEST_WITH(removed_socket_is_told, struct room *r)
 {
-	expect_told(*state, remove_socket);
+	expect_told(r, remove_socket);
 }
 
-static void replaced_socket_is_told(void **state)
+TEST_WITH(replaced_socket_is_told, struct room *r)
 {
-	expect_told(*state, replace_socket);
+	expect_told(r, replace_socket);
 }
 
-static void renamed_socket_is_told(void **state)
+TEST_WITH(renamed_socket_is_told, struct room *r)
 {
-	expect_told(*state, rename_socket);
+	expect_told(r, rename_socket);
 }
 
-static void removed_lock_is_told(void **state)
+TEST_WITH(removed_lock_is_told, struct room *r)
 {
-	expect_told(*state, remove_lock);
+	expect_told(r, remove_lock);
 }
 
-static void replaced_lock_is_told(void **state)
+TEST_WITH(replaced_lock_is_told, struct room *r)
 {
-	expect_told(*state, replace_lock);
+	expect_told(r, replace_lock);
 }
 
-static void renamed_directory_is_told(void **state)
+TEST_WITH(renamed_directory_is_told, struct room *r)
 {
-	expect_told(*state, rename_directory);
+	expect_told(r, rename_directory);
 }
 
-static void loss_before_the_watch_is_told_too(void **state)
+TEST_WITH(loss_before_the_watch_is_told_too, struct room *r)
 {
-	struct room *r = *state;
 	struct place *place = NULL;
 
 	listen_here(r);
@@ -325,9 +304,8 @@ static void loss_before_the_watch_is_told_too(void **state)
 	place_free(place);
 }
 
-static void files_beside_them_and_a_change_of_mode_are_no_loss(void **state)
+TEST_WITH(files_beside_them_and_a_change_of_mode_are_no_loss, struct room *r)
 {
-	struct room *r = *state;
 	struct place *place = NULL;
 
 	listen_here(r);
@@ -342,27 +320,4 @@ static void files_beside_them_and_a_change_of_mode_are_no_loss(void **state)
 	place_free(place);
 }
 
-#define room_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		room_test(what_is_no_socket_is_not_removed),
-		room_test(socket_that_somebody_has_is_not_removed),
-		room_test(socket_that_a_dead_server_left_is_replaced),
-		room_test(own_socket_is_removed_at_the_end),
-		room_test(socket_of_a_successor_is_not_removed),
-		room_test(socket_is_left_to_whoever_has_the_lock_now),
-		room_test(nothing_is_removed_by_a_daemon_that_never_listened),
-		room_test(removed_socket_is_told),
-		room_test(replaced_socket_is_told),
-		room_test(renamed_socket_is_told),
-		room_test(removed_lock_is_told),
-		room_test(replaced_lock_is_told),
-		room_test(renamed_directory_is_told),
-		room_test(loss_before_the_watch_is_told_too),
-		room_test(files_beside_them_and_a_change_of_mode_are_no_loss),
-	};
-
-	return cmocka_run_group_tests_name("daemon/state", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(setup, teardown)

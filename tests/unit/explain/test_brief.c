@@ -2,17 +2,10 @@
 /* Who was in the way of a refused call, and what the log says of it. */
 #include <errno.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "explain/brief.h"
+#include "testing.h"
 
 static struct event refusal(pid_t pid, uint16_t port)
 {
@@ -35,7 +28,7 @@ static void describe(const struct event *e, const struct inventory *inv, unsigne
 	why_describe_refusal(e, found ? &obstacle : NULL, repeated, ret);
 }
 
-static void description_names_call_address_and_errno(void **state)
+TEST(description_names_call_address_and_errno)
 {
 	struct event e = refusal(10, 3000);
 	char text[WHY_DETAILS_SIZE];
@@ -75,7 +68,7 @@ static struct inventory *table_with_a_listener(void)
 	return inv;
 }
 
-static void description_names_the_owner_of_that_moment(void **state)
+TEST(description_names_the_owner_of_that_moment)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
@@ -89,7 +82,7 @@ static void description_names_the_owner_of_that_moment(void **state)
 	inventory_free(inv);
 }
 
-static void owner_of_that_moment_counts_and_not_who_listens_by_now(void **state)
+TEST(owner_of_that_moment_counts_and_not_who_listens_by_now)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
@@ -104,7 +97,7 @@ static void owner_of_that_moment_counts_and_not_who_listens_by_now(void **state)
 	inventory_free(inv);
 }
 
-static void table_is_asked_where_the_owners_were_not_seen(void **state)
+TEST(table_is_asked_where_the_owners_were_not_seen)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
@@ -116,7 +109,7 @@ static void table_is_asked_where_the_owners_were_not_seen(void **state)
 	inventory_free(inv);
 }
 
-static void listener_behind_too_many_connections_is_known_to_the_table(void **state)
+TEST(listener_behind_too_many_connections_is_known_to_the_table)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
@@ -134,7 +127,7 @@ static void listener_behind_too_many_connections_is_known_to_the_table(void **st
 }
 
 /* Before it was searched for, nothing is said of who holds it; nor is it called hidden. */
-static void nobody_is_called_unseen_who_was_not_looked_for(void **state)
+TEST(nobody_is_called_unseen_who_was_not_looked_for)
 {
 	struct why_obstacle obstacle = { .state = SOCKET_ESTABLISHED };
 	struct event e = refusal(10, 3000);
@@ -156,7 +149,7 @@ static void nobody_is_called_unseen_who_was_not_looked_for(void **state)
 				  "(77)");
 }
 
-static void callers_own_socket_is_not_in_its_way(void **state)
+TEST(callers_own_socket_is_not_in_its_way)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 3000);
@@ -172,7 +165,7 @@ static void callers_own_socket_is_not_in_its_way(void **state)
 	inventory_free(inv);
 }
 
-static void answer_in_the_kernels_place_is_said(void **state)
+TEST(answer_in_the_kernels_place_is_said)
 {
 	struct event e = refusal(10, 3000);
 	char text[WHY_DETAILS_SIZE];
@@ -184,7 +177,7 @@ static void answer_in_the_kernels_place_is_said(void **state)
 				  "(a seccomp filter)");
 }
 
-static void answer_of_a_program_is_said_whoever_owns_the_port(void **state)
+TEST(answer_of_a_program_is_said_whoever_owns_the_port)
 {
 	static const enum event_stage stages[] = { EVENT_STAGE_DENIED, EVENT_STAGE_BOUND };
 	struct inventory *inv = table_with_a_listener();
@@ -202,7 +195,7 @@ static void answer_of_a_program_is_said_whoever_owns_the_port(void **state)
 	inventory_free(inv);
 }
 
-static void rewritten_port_is_said_and_who_holds_it(void **state)
+TEST(rewritten_port_is_said_and_who_holds_it)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal(10, 4000);
@@ -235,7 +228,7 @@ static struct event refusal_beside_another_address(const struct inventory *inv)
 	return e;
 }
 
-static void owner_that_does_not_overlap_is_not_blamed(void **state)
+TEST(owner_that_does_not_overlap_is_not_blamed)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event e = refusal_beside_another_address(inv);
@@ -249,7 +242,7 @@ static void owner_that_does_not_overlap_is_not_blamed(void **state)
 	inventory_free(inv);
 }
 
-static void nobody_is_in_the_way_of_a_call_that_was_answered_elsewhere(void **state)
+TEST(nobody_is_in_the_way_of_a_call_that_was_answered_elsewhere)
 {
 	struct inventory *inv = table_with_a_listener();
 	struct event program = refusal(10, 3000), filter = refusal(10, 3000);
@@ -266,22 +259,4 @@ static void nobody_is_in_the_way_of_a_call_that_was_answered_elsewhere(void **st
 	inventory_free(inv);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(description_names_call_address_and_errno),
-		cmocka_unit_test(description_names_the_owner_of_that_moment),
-		cmocka_unit_test(owner_of_that_moment_counts_and_not_who_listens_by_now),
-		cmocka_unit_test(table_is_asked_where_the_owners_were_not_seen),
-		cmocka_unit_test(listener_behind_too_many_connections_is_known_to_the_table),
-		cmocka_unit_test(nobody_is_called_unseen_who_was_not_looked_for),
-		cmocka_unit_test(callers_own_socket_is_not_in_its_way),
-		cmocka_unit_test(answer_in_the_kernels_place_is_said),
-		cmocka_unit_test(answer_of_a_program_is_said_whoever_owns_the_port),
-		cmocka_unit_test(rewritten_port_is_said_and_who_holds_it),
-		cmocka_unit_test(owner_that_does_not_overlap_is_not_blamed),
-		cmocka_unit_test(nobody_is_in_the_way_of_a_call_that_was_answered_elsewhere),
-	};
-
-	return cmocka_run_group_tests_name("explain/brief", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Units and containers by the paths that real systems use. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <string.h>
-
-#include "base/cleanup.h"
 #include "explain/holder.h"
+#include "testing.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -47,7 +38,7 @@ static const struct {
 	{ "/system.slice/docker-abc.scope", "", "" },
 };
 
-static void every_path_names_its_unit_and_container(void **state)
+TEST(every_path_names_its_unit_and_container)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct cgroup_owner owner;
@@ -65,7 +56,7 @@ static void every_path_names_its_unit_and_container(void **state)
 	}
 }
 
-static void a_unit_of_any_length_is_cut_not_overrun(void **state)
+TEST(a_unit_of_any_length_is_cut_not_overrun)
 {
 	struct cgroup_owner owner;
 	char path[4200];
@@ -81,12 +72,4 @@ static void a_unit_of_any_length_is_cut_not_overrun(void **state)
 	assert_string_equal(owner.unit, "");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_path_names_its_unit_and_container),
-		cmocka_unit_test(a_unit_of_any_length_is_cut_not_overrun),
-	};
-
-	return cmocka_run_group_tests_name("explain/cgroup", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -98,12 +98,11 @@ static void end(pid_t child)
 	assert_int_equal(waitpid(child, &status, 0), child);
 }
 
-static void a_listener_is_explained_with_its_holder_and_what_to_do(void **state)
+TEST_WITH(a_listener_is_explained_with_its_holder_and_what_to_do, struct rooms *r)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
-	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, port);
-	struct rooms *r = *state;
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(r, port);
 	char words[32];
 
 	assert_int_equal(explain_port(&r->explainer, &f), 0);
@@ -190,12 +189,11 @@ static int explain_without_netlink(struct rooms *r, struct why_facts *f)
 	return error;
 }
 
-static void owner_that_the_table_knows_is_not_asked_of_sock_diag(void **state)
+TEST_WITH(owner_that_the_table_knows_is_not_asked_of_sock_diag, struct rooms *r)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
-	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, port);
-	struct rooms *r = *state;
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(r, port);
 	const struct socket_row *row;
 
 	assert_int_equal(inventory_by_port(r->explainer.inventory, f.netns.inode, port, &row, 1),
@@ -207,12 +205,11 @@ static void owner_that_the_table_knows_is_not_asked_of_sock_diag(void **state)
 	assert_int_equal(f.holders[0].process.id.pid, getpid());
 }
 
-static void owner_that_the_table_does_not_know_is_asked_of_sock_diag(void **state)
+TEST_WITH(owner_that_the_table_does_not_know_is_asked_of_sock_diag, struct rooms *r)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
-	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, port);
-	struct rooms *r = *state;
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(r, port);
 	const struct socket_row *row;
 
 	assert_int_equal(inventory_by_port(r->explainer.inventory, f.netns.inode, port, &row, 1),
@@ -221,10 +218,9 @@ static void owner_that_the_table_does_not_know_is_asked_of_sock_diag(void **stat
 	assert_true(explain_without_netlink(r, &f) < 0);
 }
 
-static void a_free_port_needs_nothing(void **state)
+TEST_WITH(a_free_port_needs_nothing, struct rooms *r)
 {
-	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, free_port());
-	struct rooms *r = *state;
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(r, free_port());
 
 	assert_int_equal(explain_port(&r->explainer, &f), 0);
 	assert_int_equal(f.answer.verdict, WHY_FREE);
@@ -234,12 +230,11 @@ static void a_free_port_needs_nothing(void **state)
 }
 
 /* Whatever becomes of the holder: what is said is about the moment of the facts. */
-static void words_are_written_from_the_facts_alone(void **state)
+TEST_WITH(words_are_written_from_the_facts_alone, struct rooms *r)
 {
 	uint16_t port;
 	pid_t child = stopped_holder(&port);
-	_cleanup_(why_facts_deinit) struct why_facts f = ask(*state, port);
-	struct rooms *r = *state;
+	_cleanup_(why_facts_deinit) struct why_facts f = ask(r, port);
 	struct why_remedies then;
 	char summary[WHY_SUMMARY_SIZE], command[32];
 
@@ -261,20 +256,19 @@ static void words_are_written_from_the_facts_alone(void **state)
 	}
 }
 
-static void an_event_with_too_many_owners_is_refused(void **state)
+TEST_WITH(an_event_with_too_many_owners_is_refused, struct rooms *r)
 {
 	struct event e = { .kind = EVENT_FAIL, .n_owners = EVENT_OWNERS_MAX + 1 };
-	struct rooms *r = *state;
 	struct refusal *evidence;
 
 	assert_int_equal(refusal_new(r->explainer.inventory, &e, NULL, 1, &evidence), -EINVAL);
 }
 
-static void a_refusal_is_explained_to_its_own_user_and_as_it_was(void **state)
+TEST_WITH(a_refusal_is_explained_to_its_own_user_and_as_it_was, struct rooms *r)
 {
 	uint16_t port;
 	pid_t child = stopped_holder(&port);
-	_cleanup_(why_facts_deinit) struct why_facts now = ask(*state, port), f = { 0 };
+	_cleanup_(why_facts_deinit) struct why_facts now = ask(r, port), f = { 0 };
 	struct event e = { .kind = EVENT_FAIL,
 			   .uid = 65534,
 			   .comm = "victim",
@@ -284,7 +278,6 @@ static void a_refusal_is_explained_to_its_own_user_and_as_it_was(void **state)
 			   .port = port,
 			   .call = EVENT_CALL_BIND,
 			   .error = EADDRINUSE };
-	struct rooms *r = *state;
 	struct refusal *evidence;
 
 	e.netns = now.netns.inode;
@@ -302,17 +295,4 @@ static void a_refusal_is_explained_to_its_own_user_and_as_it_was(void **state)
 		assert_null(strstr(f.remedies.list[i].command, "kill"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_listener_is_explained_with_its_holder_and_what_to_do),
-		cmocka_unit_test(owner_that_the_table_knows_is_not_asked_of_sock_diag),
-		cmocka_unit_test(owner_that_the_table_does_not_know_is_asked_of_sock_diag),
-		cmocka_unit_test(a_free_port_needs_nothing),
-		cmocka_unit_test(words_are_written_from_the_facts_alone),
-		cmocka_unit_test(an_event_with_too_many_owners_is_refused),
-		cmocka_unit_test(a_refusal_is_explained_to_its_own_user_and_as_it_was),
-	};
-
-	return cmocka_run_group_tests_name("explain", tests, rooms_open, rooms_close);
-}
+TEST_MAIN(rooms_open, rooms_close)

@@ -42,7 +42,7 @@ static const char *rule_of_world(const struct situation *s, struct world *w)
 	return check_rule(&w->question, &s->environment, &a);
 }
 
-static void every_situation_has_a_rule_in_one_sentence(void **state)
+TEST(every_situation_has_a_rule_in_one_sentence)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(situations); i++) {
 		struct world w;
@@ -52,7 +52,7 @@ static void every_situation_has_a_rule_in_one_sentence(void **state)
 	}
 }
 
-static void every_refusal_has_a_rule_then_and_now(void **state)
+TEST(every_refusal_has_a_rule_then_and_now)
 {
 	const struct bind_table nobody = { .stable = true };
 
@@ -72,7 +72,7 @@ static void every_refusal_has_a_rule_then_and_now(void **state)
 	}
 }
 
-static void a_port_that_is_free_has_a_rule(void **state)
+TEST(a_port_that_is_free_has_a_rule)
 {
 	static const struct situation plain = { WHY_LISTENER, "::", "0.0.0.0", LISTENS,
 						FILE_OF_ONE };
@@ -89,7 +89,7 @@ static void a_port_that_is_free_has_a_rule(void **state)
 	assert_non_null(strstr(check_rule(&q, NULL, &a), "would succeed now"));
 }
 
-static void without_the_table_the_rule_names_what_is_missing(void **state)
+TEST(without_the_table_the_rule_names_what_is_missing)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(untold); i++) {
 		struct why_answer a;
@@ -104,7 +104,7 @@ static void without_the_table_the_rule_names_what_is_missing(void **state)
 	}
 }
 
-static void rules_name_the_sockets_and_what_makes_them_meet(void **state)
+TEST(rules_name_the_sockets_and_what_makes_them_meet)
 {
 	static const struct {
 		struct situation situation;
@@ -150,7 +150,7 @@ static void rules_name_the_sockets_and_what_makes_them_meet(void **state)
 	}
 }
 
-static void the_longest_addresses_leave_a_whole_sentence(void **state)
+TEST(the_longest_addresses_leave_a_whole_sentence)
 {
 	static const char longest[] = "1111:2222:3333:4444:5555:6666:7777:8888";
 
@@ -178,7 +178,7 @@ static void the_longest_addresses_leave_a_whole_sentence(void **state)
 	}
 }
 
-static void every_answer_in_a_random_world_has_a_rule_in_one_sentence(void **state)
+TEST(every_answer_in_a_random_world_has_a_rule_in_one_sentence)
 {
 	static struct random_world w;
 
@@ -192,17 +192,4 @@ static void every_answer_in_a_random_world_has_a_rule_in_one_sentence(void **sta
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_situation_has_a_rule_in_one_sentence),
-		cmocka_unit_test(every_refusal_has_a_rule_then_and_now),
-		cmocka_unit_test(a_port_that_is_free_has_a_rule),
-		cmocka_unit_test(without_the_table_the_rule_names_what_is_missing),
-		cmocka_unit_test(rules_name_the_sockets_and_what_makes_them_meet),
-		cmocka_unit_test(the_longest_addresses_leave_a_whole_sentence),
-		cmocka_unit_test(every_answer_in_a_random_world_has_a_rule_in_one_sentence),
-	};
-
-	return cmocka_run_group_tests_name("explain/rules", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Which listeners of one port are two servers. */
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "explain/two_servers.h"
+#include "testing.h"
 
 #define PORT   3000
 #define SHELL  5000001 /* above the kernel's largest pid: /proc knows none of them */
@@ -81,79 +74,66 @@ static bool warning(struct inventory *inv, char ret[TWO_SERVERS_WARNING_SIZE])
 	return two_servers_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, PORT, ret);
 }
 
-static void two_that_a_shell_started_and_that_share_an_address_are_two_servers(void **state)
+TEST_WITH(two_that_a_shell_started_and_that_share_an_address_are_two_servers, struct inventory *inv)
 {
 	char text[TWO_SERVERS_WARNING_SIZE];
 
-	describe(*state, FIRST, SHELL);
-	describe(*state, SECOND, SHELL);
-	listens(*state, FIRST, 1, 0);
-	assert_false(warning(*state, text));
-	listens(*state, SECOND, 2, 0);
-	assert_true(warning(*state, text));
+	describe(inv, FIRST, SHELL);
+	describe(inv, SECOND, SHELL);
+	listens(inv, FIRST, 1, 0);
+	assert_false(warning(inv, text));
+	listens(inv, SECOND, 2, 0);
+	assert_true(warning(inv, text));
 	assert_string_equal(text, "two servers share port 3000 with SO_REUSEPORT: python3 (pid "
 				  "5000003) and python3 (pid 5000004); a connection reaches either "
 				  "by chance");
 }
 
-static void two_that_nobody_launched_together_are_two_servers(void **state)
+TEST_WITH(two_that_nobody_launched_together_are_two_servers, struct inventory *inv)
 {
 	char text[TWO_SERVERS_WARNING_SIZE];
 
-	describe(*state, FIRST, SHELL);
-	describe(*state, SECOND, MASTER);
-	listens(*state, FIRST, 1, 0);
-	listens(*state, SECOND, 2, 0);
-	assert_true(warning(*state, text));
+	describe(inv, FIRST, SHELL);
+	describe(inv, SECOND, MASTER);
+	listens(inv, FIRST, 1, 0);
+	listens(inv, SECOND, 2, 0);
+	assert_true(warning(inv, text));
 }
 
-static void workers_of_one_master_are_one_server(void **state)
+TEST_WITH(workers_of_one_master_are_one_server, struct inventory *inv)
 {
 	char text[TWO_SERVERS_WARNING_SIZE];
 
-	describe(*state, FIRST, MASTER);
-	describe(*state, SECOND, MASTER);
-	listens(*state, FIRST, 1, 0);
-	listens(*state, SECOND, 2, 0);
-	assert_false(warning(*state, text));
+	describe(inv, FIRST, MASTER);
+	describe(inv, SECOND, MASTER);
+	listens(inv, FIRST, 1, 0);
+	listens(inv, SECOND, 2, 0);
+	assert_false(warning(inv, text));
 	assert_string_equal(text, "");
 }
 
-static void master_and_worker_are_one_server(void **state)
+TEST_WITH(master_and_worker_are_one_server, struct inventory *inv)
 {
 	char text[TWO_SERVERS_WARNING_SIZE];
 
-	describe(*state, MASTER, SHELL);
-	describe(*state, FIRST, MASTER);
-	listens(*state, MASTER, 1, 0);
-	listens(*state, FIRST, 2, 0);
-	assert_false(warning(*state, text));
+	describe(inv, MASTER, SHELL);
+	describe(inv, FIRST, MASTER);
+	listens(inv, MASTER, 1, 0);
+	listens(inv, FIRST, 2, 0);
+	assert_false(warning(inv, text));
 }
 
-static void sockets_of_several_addresses_are_not_shared(void **state)
+TEST_WITH(sockets_of_several_addresses_are_not_shared, struct inventory *inv)
 {
 	char text[TWO_SERVERS_WARNING_SIZE];
 
-	describe(*state, FIRST, SHELL);
-	describe(*state, SECOND, SHELL);
-	listens(*state, FIRST, 1, 1);
-	listens(*state, SECOND, 2, 2);
-	assert_false(warning(*state, text));
-	listens(*state, SECOND, 3, 1);
-	assert_true(warning(*state, text));
+	describe(inv, FIRST, SHELL);
+	describe(inv, SECOND, SHELL);
+	listens(inv, FIRST, 1, 1);
+	listens(inv, SECOND, 2, 2);
+	assert_false(warning(inv, text));
+	listens(inv, SECOND, 3, 1);
+	assert_true(warning(inv, text));
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(two_that_a_shell_started_and_that_share_an_address_are_two_servers),
-		T(two_that_nobody_launched_together_are_two_servers),
-		T(workers_of_one_master_are_one_server),
-		T(master_and_worker_are_one_server),
-		T(sockets_of_several_addresses_are_not_shared),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+EACH_TEST_MAIN(setup, teardown)

@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The pure parts of answers: ages, summaries and remedies of made-up facts. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "explain/environment.h"
 #include "explain/remedies.h"
 #include "explain/template.h"
 #include "explain/words.h"
+#include "testing.h"
 #include "unit/reconcile/situations.h"
 
-static void an_age_is_told_in_its_largest_unit(void **state)
+TEST(an_age_is_told_in_its_largest_unit)
 {
 	static const struct {
 		int64_t seconds;
@@ -90,7 +82,7 @@ static void check_summary(const struct made_up *m)
 		fail_msg("%s: \"%s\" is no sentence", name, text);
 }
 
-static void every_verdict_has_a_sentence_that_names_the_port(void **state)
+TEST(every_verdict_has_a_sentence_that_names_the_port)
 {
 	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
 		struct made_up m;
@@ -104,7 +96,7 @@ static void every_verdict_has_a_sentence_that_names_the_port(void **state)
 	}
 }
 
-static void every_verdict_has_a_sentence_about_what_was(void **state)
+TEST(every_verdict_has_a_sentence_about_what_was)
 {
 	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
 		struct made_up m;
@@ -133,7 +125,7 @@ static char *remedies_of(struct made_up *m)
 	return text;
 }
 
-static void every_refusal_has_one_to_three_remedies(void **state)
+TEST(every_refusal_has_one_to_three_remedies)
 {
 	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
 		struct made_up m;
@@ -152,7 +144,7 @@ static void every_refusal_has_one_to_three_remedies(void **state)
 }
 
 /* Nor a socket that is only bound: it would end what uses it, and not free the port. */
-static void ss_never_closes_a_listener(void **state)
+TEST(ss_never_closes_a_listener)
 {
 	size_t n = 0;
 
@@ -171,7 +163,7 @@ static void ss_never_closes_a_listener(void **state)
 	assert_true(n > 0);
 }
 
-static void a_connection_is_closed_and_its_program_lives(void **state)
+TEST(a_connection_is_closed_and_its_program_lives)
 {
 	static const enum why_verdict verdicts[] = {
 		WHY_CONN_OF_CLOSED_LISTENER,
@@ -193,7 +185,7 @@ static void a_connection_is_closed_and_its_program_lives(void **state)
 	}
 }
 
-static void a_remedy_for_old_sockets_names_both_generations(void **state)
+TEST(a_remedy_for_old_sockets_names_both_generations)
 {
 	static const enum why_verdict verdicts[] = {
 		WHY_TIME_WAIT,
@@ -210,7 +202,7 @@ static void a_remedy_for_old_sockets_names_both_generations(void **state)
 	}
 }
 
-static void a_hidden_listener_is_told_with_its_user_and_age(void **state)
+TEST(a_hidden_listener_is_told_with_its_user_and_age)
 {
 	struct made_up m;
 
@@ -221,7 +213,7 @@ static void a_hidden_listener_is_told_with_its_user_and_age(void **state)
 			    "here has been listening on it for 5 days.");
 }
 
-static void a_refusal_that_was_recorded_is_told_in_the_past(void **state)
+TEST(a_refusal_that_was_recorded_is_told_in_the_past)
 {
 	struct made_up m;
 
@@ -233,7 +225,7 @@ static void a_refusal_that_was_recorded_is_told_in_the_past(void **state)
 			    "here had been listening on it for 5 days.");
 }
 
-static void time_wait_is_told_with_what_is_left_of_it(void **state)
+TEST(time_wait_is_told_with_what_is_left_of_it)
 {
 	struct made_up m;
 
@@ -243,7 +235,7 @@ static void time_wait_is_told_with_what_is_left_of_it(void **state)
 	assert_non_null(strstr(remedies_of(&m), "sudo ss -K -t state time-wait 'sport = :3000'"));
 }
 
-static void a_free_port_names_its_claim(void **state)
+TEST(a_free_port_names_its_claim)
 {
 	static char claim[] = "myapp:web";
 	struct made_up m;
@@ -255,7 +247,7 @@ static void a_free_port_names_its_claim(void **state)
 	assert_string_equal(m.facts.summary, "Port 3000 is free. myapp:web owns the claim on it.");
 }
 
-static void what_is_missing_comes_with_the_command_that_supplies_it(void **state)
+TEST(what_is_missing_comes_with_the_command_that_supplies_it)
 {
 	struct made_up m;
 
@@ -281,7 +273,7 @@ static const char fib_trie[] = "Main:\n"
 			       "     |-- 192.0.2.255\n"
 			       "        /32 link BROADCAST\n";
 
-static void an_address_is_local_when_a_route_says_so(void **state)
+TEST(an_address_is_local_when_a_route_says_so)
 {
 	static const struct {
 		uint8_t addr[4];
@@ -299,7 +291,7 @@ static void an_address_is_local_when_a_route_says_so(void **state)
 	assert_int_equal(why_address_in_fib_trie("", rows[6].addr), ADDRESS_LOCAL);
 }
 
-static void an_ipv6_address_has_the_state_of_its_flags(void **state)
+TEST(an_ipv6_address_has_the_state_of_its_flags)
 {
 	static const char text[] = "fe8000000000000000fc00fffe000001 04 40 20 40     eth0\n"
 				   "20010db8000000000000000000000001 04 40 00 88     eth0\n"
@@ -317,24 +309,4 @@ static void an_ipv6_address_has_the_state_of_its_flags(void **state)
 	assert_int_equal(why_address_in_if_inet6(text, other), ADDRESS_NONLOCAL);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_age_is_told_in_its_largest_unit),
-		cmocka_unit_test(every_verdict_has_a_sentence_that_names_the_port),
-		cmocka_unit_test(every_verdict_has_a_sentence_about_what_was),
-		cmocka_unit_test(every_refusal_has_one_to_three_remedies),
-		cmocka_unit_test(ss_never_closes_a_listener),
-		cmocka_unit_test(a_connection_is_closed_and_its_program_lives),
-		cmocka_unit_test(a_remedy_for_old_sockets_names_both_generations),
-		cmocka_unit_test(a_refusal_that_was_recorded_is_told_in_the_past),
-		cmocka_unit_test(what_is_missing_comes_with_the_command_that_supplies_it),
-		cmocka_unit_test(an_address_is_local_when_a_route_says_so),
-		cmocka_unit_test(an_ipv6_address_has_the_state_of_its_flags),
-		cmocka_unit_test(a_hidden_listener_is_told_with_its_user_and_age),
-		cmocka_unit_test(time_wait_is_told_with_what_is_left_of_it),
-		cmocka_unit_test(a_free_port_names_its_claim),
-	};
-
-	return cmocka_run_group_tests_name("explain/words", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

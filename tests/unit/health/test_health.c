@@ -4,24 +4,16 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/quota.h"
 #include "base/text.h"
 #include "health/health.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define TIMEOUT_MS   300 /* of a check that is to time out */
@@ -293,7 +285,7 @@ static void assert_result(const struct health_answer *a, enum health_result resu
 
 /* --- answers --- */
 
-static void statuses_decide(void **state)
+TEST_WITH(statuses_decide, struct world *w)
 {
 	static const struct {
 		const char *head;
@@ -312,7 +304,6 @@ static void statuses_decide(void **state)
 		{ "HTTP/1.1 103 Early Hints\r\n\r\n", 103, HEALTH_HTTP_ERROR, "Early Hints" },
 		{ "HTTP/1.1 100 Continue\r\n\r\n", 100, HEALTH_HTTP_ERROR, "Continue" },
 	};
-	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct health_answer a;
@@ -327,9 +318,8 @@ static void statuses_decide(void **state)
 	}
 }
 
-static void what_is_asked_names_host_and_agent_and_does_not_ask_to_close(void **state)
+TEST_WITH(what_is_asked_names_host_and_agent_and_does_not_ask_to_close, struct world *w)
 {
-	struct world *w = *state;
 	char host[64];
 
 	server_says(w->server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", KEEP_OPEN);
@@ -341,9 +331,8 @@ static void what_is_asked_names_host_and_agent_and_does_not_ask_to_close(void **
 	assert_null(strcasestr(w->server->seen, "Connection:"));
 }
 
-static void a_body_that_does_not_end_is_not_waited_for(void **state)
+TEST_WITH(a_body_that_does_not_end_is_not_waited_for, struct world *w)
 {
-	struct world *w = *state;
 	struct health_answer a;
 	uint64_t began = now_us();
 
@@ -354,7 +343,7 @@ static void a_body_that_does_not_end_is_not_waited_for(void **state)
 	assert_true(now_us() - began < GENEROUS_MS * 1000ULL / 2);
 }
 
-static void what_goes_wrong_is_told_apart(void **state)
+TEST_WITH(what_goes_wrong_is_told_apart, struct world *w)
 {
 	static const struct {
 		const char *answer;
@@ -373,7 +362,6 @@ static void what_goes_wrong_is_told_apart(void **state)
 		{ "220 mail ready\r\n", KEEP_OPEN, HEALTH_NOT_HTTP, "\"220 mail ready\"" },
 		{ "J\x01\x02", KEEP_OPEN, HEALTH_NOT_HTTP, "\"J\\x01\\x02\"" },
 	};
-	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct health_answer a;
@@ -387,9 +375,8 @@ static void what_goes_wrong_is_told_apart(void **state)
 	}
 }
 
-static void a_greeting_is_no_http_before_anything_was_asked(void **state)
+TEST_WITH(a_greeting_is_no_http_before_anything_was_asked, struct world *w)
 {
-	struct world *w = *state;
 	struct health_answer a;
 
 	w->server->greets = true;
@@ -398,9 +385,8 @@ static void a_greeting_is_no_http_before_anything_was_asked(void **state)
 	assert_result(&a, HEALTH_NOT_HTTP);
 }
 
-static void a_closed_port_is_refused_for_every_scheme(void **state)
+TEST_WITH(a_closed_port_is_refused_for_every_scheme, struct world *w)
 {
-	struct world *w = *state;
 	struct server *gone = server_new(w->loop, NULL, 0);
 	uint16_t port = gone->port;
 
@@ -416,10 +402,8 @@ static void a_closed_port_is_refused_for_every_scheme(void **state)
 	}
 }
 
-static void an_address_without_a_route_is_unreachable(void **state)
+TEST_WITH(an_address_without_a_route_is_unreachable, struct world *w)
 {
-	struct world *w = *state;
-
 	for (int scheme = HEALTH_TCP; scheme <= HEALTH_HTTP; scheme++) {
 		struct health_target target = target_of(80, (enum health_scheme)scheme);
 		struct outcome_of o;
@@ -432,9 +416,8 @@ static void an_address_without_a_route_is_unreachable(void **state)
 	}
 }
 
-static void tcp_asks_for_a_connection_only(void **state)
+TEST_WITH(tcp_asks_for_a_connection_only, struct world *w)
 {
-	struct world *w = *state;
 	struct health_answer a = check(w, HEALTH_TCP, GENEROUS_MS);
 
 	assert_result(&a, HEALTH_OK);
@@ -445,10 +428,9 @@ static void tcp_asks_for_a_connection_only(void **state)
 
 /* --- TLS --- */
 
-static void an_alert_of_tls_is_followed_once_and_the_first_answer_stands(void **state)
+TEST_WITH(an_alert_of_tls_is_followed_once_and_the_first_answer_stands, struct world *w)
 {
 	static const char alert[] = "\x15\x03\x01\x00\x02\x02\x46";
-	struct world *w = *state;
 	struct health_answer a;
 
 	w->server->answer = alert;
@@ -460,18 +442,15 @@ static void an_alert_of_tls_is_followed_once_and_the_first_answer_stands(void **
 	assert_int_equal(w->server->accepted, 2);
 }
 
-static void other_bytes_are_not_asked_over_tls(void **state)
+TEST_WITH(other_bytes_are_not_asked_over_tls, struct world *w)
 {
-	struct world *w = *state;
-
 	server_says(w->server, "220 mail ready\r\n", CLOSE);
 	check(w, HEALTH_HTTP, GENEROUS_MS);
 	assert_int_equal(w->server->accepted, 1);
 }
 
-static void a_server_that_speaks_no_tls_fails_as_that(void **state)
+TEST_WITH(a_server_that_speaks_no_tls_fails_as_that, struct world *w)
 {
-	struct world *w = *state;
 	struct health_answer a;
 
 	server_says(w->server, "HTTP/1.1 400 Bad Request\r\n\r\n", CLOSE);
@@ -487,10 +466,8 @@ static void a_server_that_speaks_no_tls_fails_as_that(void **state)
 
 /* --- many --- */
 
-static void a_cancelled_check_calls_nobody(void **state)
+TEST_WITH(a_cancelled_check_calls_nobody, struct world *w)
 {
-	struct world *w = *state;
-
 	for (int scheme = HEALTH_TCP; scheme <= HEALTH_HTTPS; scheme++) {
 		struct health_target target = target_of(w->server->port,
 							(enum health_scheme)scheme);
@@ -519,10 +496,9 @@ static void renew_with_descriptors(struct world *w, rlim_t limit)
 }
 
 /* What a process with few descriptors can do at once is half of them; all deadlines hold. */
-static void checks_that_wait_for_a_place_end_with_their_deadline(void **state)
+TEST_WITH(checks_that_wait_for_a_place_end_with_their_deadline, struct world *w)
 {
 	enum { N = 40, LIMIT = 64 };
-	struct world *w = *state;
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
 	struct outcome_of outcomes[N];
 	uint64_t began;
@@ -546,10 +522,9 @@ static void checks_that_wait_for_a_place_end_with_their_deadline(void **state)
 	assert_int_equal(waited, N - LIMIT / 2);
 }
 
-static void a_place_that_becomes_free_is_taken(void **state)
+TEST_WITH(a_place_that_becomes_free_is_taken, struct world *w)
 {
 	enum { N = 60, LIMIT = 64 };
-	struct world *w = *state;
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
 	struct outcome_of outcomes[N];
 
@@ -564,10 +539,9 @@ static void a_place_that_becomes_free_is_taken(void **state)
 }
 
 /* Silent services of one user take all places that a user may have, and many more wait for one. */
-static void one_who_checks_many_silent_services_leaves_others_their_turn(void **state)
+TEST_WITH(one_who_checks_many_silent_services_leaves_others_their_turn, struct world *w)
 {
 	enum { N = 60, LIMIT = 64, ANNE = 1000, BERT = 1001, CARL = 1002, OTHERS = 4 };
-	struct world *w = *state;
 	struct server *silent = server_new(w->loop, NULL, 0);
 	struct health_target silence = target_of(silent->port, HEALTH_HTTP);
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
@@ -593,10 +567,9 @@ static void one_who_checks_many_silent_services_leaves_others_their_turn(void **
 	server_free(silent);
 }
 
-static void a_user_has_a_bounded_number_of_checks(void **state)
+TEST_WITH(a_user_has_a_bounded_number_of_checks, struct world *w)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_HEALTH_CHECKS);
-	struct world *w = *state;
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
 	struct outcome_of o = { 0 };
 	struct health_check *c;
@@ -610,9 +583,8 @@ static void a_user_has_a_bounded_number_of_checks(void **state)
 	quota_give_back(w->quota, 1000, QUOTA_HEALTH_CHECKS, limit->per_user);
 }
 
-static void a_deadline_that_has_passed_is_no_result_of_the_service(void **state)
+TEST_WITH(a_deadline_that_has_passed_is_no_result_of_the_service, struct world *w)
 {
-	struct world *w = *state;
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
 	struct health_check *c;
 	struct outcome_of o = { 0 };
@@ -627,7 +599,7 @@ static void a_deadline_that_has_passed_is_no_result_of_the_service(void **state)
 
 /* --- anything at all --- */
 
-static void any_bytes_end_in_one_answer(void **state)
+TEST_WITH(any_bytes_end_in_one_answer, struct world *w)
 {
 	static const char *const pieces[] = {
 		"HTTP/1.1 ",
@@ -649,7 +621,6 @@ static void any_bytes_end_in_one_answer(void **state)
 		"100 Continue\r\n\r\n",
 		" ",
 	};
-	struct world *w = *state;
 	struct random_source r = random_start(__func__);
 
 	for (int i = 0; i < RANDOM_CASES; i++) {
@@ -664,30 +635,4 @@ static void any_bytes_end_in_one_answer(void **state)
 	}
 }
 
-#define world_test(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		world_test(statuses_decide),
-		world_test(what_is_asked_names_host_and_agent_and_does_not_ask_to_close),
-		world_test(a_body_that_does_not_end_is_not_waited_for),
-		world_test(what_goes_wrong_is_told_apart),
-		world_test(a_greeting_is_no_http_before_anything_was_asked),
-		world_test(a_closed_port_is_refused_for_every_scheme),
-		world_test(an_address_without_a_route_is_unreachable),
-		world_test(tcp_asks_for_a_connection_only),
-		world_test(an_alert_of_tls_is_followed_once_and_the_first_answer_stands),
-		world_test(other_bytes_are_not_asked_over_tls),
-		world_test(a_server_that_speaks_no_tls_fails_as_that),
-		world_test(a_cancelled_check_calls_nobody),
-		world_test(checks_that_wait_for_a_place_end_with_their_deadline),
-		world_test(a_place_that_becomes_free_is_taken),
-		world_test(one_who_checks_many_silent_services_leaves_others_their_turn),
-		world_test(a_user_has_a_bounded_number_of_checks),
-		world_test(a_deadline_that_has_passed_is_no_result_of_the_service),
-		world_test(any_bytes_end_in_one_answer),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+EACH_TEST_MAIN(world_open, world_close)

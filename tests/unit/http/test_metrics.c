@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What is counted of answers, without a server. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "http/metrics.h"
+#include "testing.h"
 
 static void answered(struct metrics *m, uint64_t took_us, enum outcome outcome, const char *subject)
 {
@@ -42,11 +33,10 @@ static int free_metrics(void **state)
 	return 0;
 }
 
-static void an_answer_counts_for_its_route_and_else_for_none(void **state)
+TEST_WITH(an_answer_counts_for_its_route_and_else_for_none, struct metrics *m)
 {
 	static const struct route a = { .path = "/a" }, b = { .path = "/b" }, other;
 	static const struct route *const routes[] = { &a, &b, NULL };
-	struct metrics *m = *state;
 	struct request_trace trace = { 0 };
 
 	*m = (struct metrics){ 0 };
@@ -63,10 +53,8 @@ static void an_answer_counts_for_its_route_and_else_for_none(void **state)
 	assert_int_equal(m->rows[0].answers[OUTCOME_OK], 0);
 }
 
-static void errors_are_the_daemons_own_and_refusals_the_clients(void **state)
+TEST_WITH(errors_are_the_daemons_own_and_refusals_the_clients, struct metrics *m)
 {
-	struct metrics *m = *state;
-
 	answered(m, 10, OUTCOME_OK, "");
 	answered(m, 10, OUTCOME_NO, "");
 	answered(m, 10, OUTCOME_TOO_LARGE, "");
@@ -78,9 +66,8 @@ static void errors_are_the_daemons_own_and_refusals_the_clients(void **state)
 	assert_int_equal(m->rows[0].answers[OUTCOME_FAILED], 1);
 }
 
-static void each_latency_falls_into_the_first_bucket_that_holds_it(void **state)
+TEST_WITH(each_latency_falls_into_the_first_bucket_that_holds_it, struct metrics *m)
 {
-	struct metrics *m = *state;
 	uint64_t sum = 0;
 
 	answered(m, 1, OUTCOME_OK, "");
@@ -95,9 +82,8 @@ static void each_latency_falls_into_the_first_bucket_that_holds_it(void **state)
 	assert_true(m->max_us >= 60 * 1000000);
 }
 
-static void what_waits_by_its_own_wish_is_counted_and_not_timed(void **state)
+TEST_WITH(what_waits_by_its_own_wish_is_counted_and_not_timed, struct metrics *m)
 {
-	struct metrics *m = *state;
 	const struct request_trace trace = { .began_us = clock_us(CLOCK_MONOTONIC) - 9000000,
 					     .waits = true };
 
@@ -108,9 +94,8 @@ static void what_waits_by_its_own_wish_is_counted_and_not_timed(void **state)
 	assert_int_equal(m->n_slowest, 0);
 }
 
-static void the_slowest_are_kept_in_whatever_order_they_come(void **state)
+TEST_WITH(the_slowest_are_kept_in_whatever_order_they_come, struct metrics *m)
 {
-	struct metrics *m = *state;
 	size_t found[METRICS_SLOWEST], n;
 	char subject[32];
 
@@ -132,17 +117,4 @@ static void the_slowest_are_kept_in_whatever_order_they_come(void **state)
 	assert_int_equal(metrics_slowest(m, 60000000, found), 0);
 }
 
-#define counting_test(name) cmocka_unit_test_setup_teardown(name, new_metrics, free_metrics)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		counting_test(an_answer_counts_for_its_route_and_else_for_none),
-		counting_test(errors_are_the_daemons_own_and_refusals_the_clients),
-		counting_test(each_latency_falls_into_the_first_bucket_that_holds_it),
-		counting_test(what_waits_by_its_own_wish_is_counted_and_not_timed),
-		counting_test(the_slowest_are_kept_in_whatever_order_they_come),
-	};
-
-	return cmocka_run_group_tests_name("http/metrics", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(new_metrics, free_metrics)

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Each kind of parameter: what it reads, and the sentence with which it refuses. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <json-c/json.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/identity.h"
 #include "http/page.h"
 #include "http/parse.h"
 #include "http/request.h"
+#include "testing.h"
 
 #define NOW 1709150400 /* 2024-02-28T20:00:00Z */
 
@@ -74,7 +66,7 @@ static int read_text(struct request *r, const char *name, const char *text, stru
 	return -1;
 }
 
-static void members_that_are_of_their_kind_are_read(void **state)
+TEST(members_that_are_of_their_kind_are_read)
 {
 	struct json_object *o = json_tokener_parse(
 		"{\"text\":\"h\\u00e9\",\"id\":\"a:b\",\"pattern\":\"a:*\",\"cwd\":\"/x\","
@@ -94,7 +86,7 @@ static void members_that_are_of_their_kind_are_read(void **state)
 	json_object_put(o);
 }
 
-static void what_is_missing_or_null_is_zero_or_what_its_row_says(void **state)
+TEST(what_is_missing_or_null_is_zero_or_what_its_row_says)
 {
 	struct request r;
 	struct values v;
@@ -107,7 +99,7 @@ static void what_is_missing_or_null_is_zero_or_what_its_row_says(void **state)
 	assert_int_equal(v.port, 65535);
 }
 
-static void members_of_another_kind_are_refused_with_their_sentence(void **state)
+TEST(members_of_another_kind_are_refused_with_their_sentence)
 {
 	static const struct {
 		const char *json, *says;
@@ -149,7 +141,7 @@ static void members_of_another_kind_are_refused_with_their_sentence(void **state
 	}
 }
 
-static void texts_of_a_query_are_read_by_their_kind(void **state)
+TEST(texts_of_a_query_are_read_by_their_kind)
 {
 	struct request r;
 	struct values v;
@@ -176,7 +168,7 @@ static void texts_of_a_query_are_read_by_their_kind(void **state)
 	assert_int_equal(v.since, 1700000000);
 }
 
-static void texts_of_another_kind_are_refused_with_their_sentence(void **state)
+TEST(texts_of_another_kind_are_refused_with_their_sentence)
 {
 	static const struct {
 		const char *name, *text, *says;
@@ -205,7 +197,7 @@ static void texts_of_another_kind_are_refused_with_their_sentence(void **state)
 	}
 }
 
-static void a_page_is_as_long_as_was_asked_and_never_longer_than_a_turn(void **state)
+TEST(a_page_is_as_long_as_was_asked_and_never_longer_than_a_turn)
 {
 	struct page asked = { .n = 3 }, all = { 0 }, many = { .n = 10000 };
 
@@ -217,16 +209,4 @@ static void a_page_is_as_long_as_was_asked_and_never_longer_than_a_turn(void **s
 	assert_int_equal(many.rows, PAGE_MAX_ROWS);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(members_that_are_of_their_kind_are_read),
-		cmocka_unit_test(what_is_missing_or_null_is_zero_or_what_its_row_says),
-		cmocka_unit_test(members_of_another_kind_are_refused_with_their_sentence),
-		cmocka_unit_test(texts_of_a_query_are_read_by_their_kind),
-		cmocka_unit_test(texts_of_another_kind_are_refused_with_their_sentence),
-		cmocka_unit_test(a_page_is_as_long_as_was_asked_and_never_longer_than_a_turn),
-	};
-
-	return cmocka_run_group_tests_name("http/params", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

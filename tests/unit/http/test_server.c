@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The transport alone: routes, a batch and its commit that know nothing but this test. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -26,6 +16,7 @@
 #include "http/metrics.h"
 #include "http/request.h"
 #include "http/server.h"
+#include "testing.h"
 
 #define DEADLINE_S 20
 #define TEXT_SIZE  (64 * 1024)
@@ -302,16 +293,16 @@ static const char *post(struct api *api, const char *path, const char *body)
 
 /* --- tests --- */
 
-static void a_query_is_read_into_the_handlers_struct(void **state)
+TEST_WITH(a_query_is_read_into_the_handlers_struct, struct api *api)
 {
-	const char *answer = ask(*state, "GET /look?id=a:b&port=3000 HTTP/1.0\r\n\r\n");
+	const char *answer = ask(api, "GET /look?id=a:b&port=3000 HTTP/1.0\r\n\r\n");
 
 	assert_non_null(strstr(answer, " 200 "));
 	assert_non_null(strstr(answer, "{\"ok\":true,\"version\":1,\"id\":\"a:b\",\"port\":3000,"
 				       "\"n\":4}"));
 }
 
-static void a_query_that_no_row_reads_is_refused(void **state)
+TEST_WITH(a_query_that_no_row_reads_is_refused, struct api *api)
 {
 	static const struct {
 		const char *query, *says;
@@ -329,60 +320,59 @@ static void a_query_that_no_row_reads_is_refused(void **state)
 		const char *answer;
 
 		snprintf(text, sizeof(text), "GET /look?%s HTTP/1.0\r\n\r\n", cases[i].query);
-		answer = ask(*state, text);
+		answer = ask(api, text);
 		if (!strstr(answer, " 400 ") || !strstr(answer, cases[i].says))
 			fail_msg("%s: %s", cases[i].query, answer);
 	}
 }
 
-static void names_that_another_builds_pd_knows_are_left_out_and_said(void **state)
+TEST_WITH(names_that_another_builds_pd_knows_are_left_out_and_said, struct api *api)
 {
 	char text[256], own[BUILD_PRODUCT_SIZE];
-	const char *answer = ask(*state, "GET /look?id=a:b&new=1&port=3000 HTTP/1.0\r\n"
-					 "User-Agent: pd/9.9.9 (fedcba9; 99)\r\n\r\n");
+	const char *answer = ask(api, "GET /look?id=a:b&new=1&port=3000 HTTP/1.0\r\n"
+				      "User-Agent: pd/9.9.9 (fedcba9; 99)\r\n\r\n");
 
 	assert_non_null(strstr(answer, " 200 "));
 	assert_non_null(strstr(answer, "\"id\":\"a:b\",\"port\":3000"));
 	assert_non_null(strstr(answer, "Port-Daddy-Ignored: new\r\n"));
-	answer = ask(*state, "POST /write HTTP/1.0\r\nUser-Agent: pd/9.9.9\r\n"
-			     "Content-Length: 22\r\n\r\n{\"new\":[1],\"id\":\"a:b\"}");
+	answer = ask(api, "POST /write HTTP/1.0\r\nUser-Agent: pd/9.9.9\r\n"
+			  "Content-Length: 22\r\n\r\n{\"new\":[1],\"id\":\"a:b\"}");
 	assert_non_null(strstr(answer, " 200 "));
 	assert_non_null(strstr(answer, "Port-Daddy-Ignored: new\r\n"));
 	/* whoever types by hand, or is of this build, has mistyped it */
-	answer = ask(*state, "GET /look?new=1 HTTP/1.0\r\nUser-Agent: curl/8.5.0\r\n\r\n");
+	answer = ask(api, "GET /look?new=1 HTTP/1.0\r\nUser-Agent: curl/8.5.0\r\n\r\n");
 	assert_non_null(strstr(answer, " 400 "));
 	snprintf(text, sizeof(text), "GET /look?new=1 HTTP/1.0\r\nUser-Agent: %s\r\n\r\n",
 		 build_product(BUILD_PROGRAM_PD, own));
-	assert_non_null(strstr(ask(*state, text), " 400 "));
+	assert_non_null(strstr(ask(api, text), " 400 "));
 	/* what it wrote wrongly is refused all the same */
-	answer = ask(*state, "GET /look?new=1&port=x HTTP/1.0\r\nUser-Agent: pd/9.9.9\r\n\r\n");
+	answer = ask(api, "GET /look?new=1&port=x HTTP/1.0\r\nUser-Agent: pd/9.9.9\r\n\r\n");
 	assert_non_null(strstr(answer, " 400 "));
 }
 
-static void every_answer_tells_the_daemons_build(void **state)
+TEST_WITH(every_answer_tells_the_daemons_build, struct api *api)
 {
 	char own[BUILD_PRODUCT_SIZE], line[BUILD_PRODUCT_SIZE + 16];
 
 	snprintf(line, sizeof(line), "Server: %s\r\n", build_product(BUILD_PROGRAM_DAEMON, own));
-	assert_non_null(strstr(ask(*state, "GET /look HTTP/1.0\r\n\r\n"), line));
-	assert_non_null(strstr(ask(*state, "GET /nowhere HTTP/1.0\r\n\r\n"), line));
-	assert_non_null(strstr(ask(*state, "GET /lines HTTP/1.0\r\n\r\n"), line));
+	assert_non_null(strstr(ask(api, "GET /look HTTP/1.0\r\n\r\n"), line));
+	assert_non_null(strstr(ask(api, "GET /nowhere HTTP/1.0\r\n\r\n"), line));
+	assert_non_null(strstr(ask(api, "GET /lines HTTP/1.0\r\n\r\n"), line));
 }
 
-static void what_is_no_route_or_method_is_said(void **state)
+TEST_WITH(what_is_no_route_or_method_is_said, struct api *api)
 {
-	const char *answer = ask(*state, "GET /nowhere HTTP/1.0\r\n\r\n");
+	const char *answer = ask(api, "GET /nowhere HTTP/1.0\r\n\r\n");
 
 	assert_non_null(strstr(answer, " 404 "));
 	assert_non_null(strstr(answer, "there is no /nowhere here"));
-	answer = ask(*state, "GET /write HTTP/1.0\r\n\r\n");
+	answer = ask(api, "GET /write HTTP/1.0\r\n\r\n");
 	assert_non_null(strstr(answer, " 405 "));
 	assert_non_null(strstr(answer, "Allow: POST\r\n"));
 }
 
-static void an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken(void **state)
+TEST_WITH(an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken, struct api *api)
 {
-	struct api *api = *state;
 	time_t deadline = time(NULL) + DEADLINE_S;
 	const char *answer = post(api, "/write", "{\"id\":\"a:b\"}");
 
@@ -394,9 +384,8 @@ static void an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken(void **
 	assert_int_equal(api->taken, 1);
 }
 
-static void a_commit_that_fails_is_the_answer_in_the_owners_words(void **state)
+TEST_WITH(a_commit_that_fails_is_the_answer_in_the_owners_words, struct api *api)
 {
-	struct api *api = *state;
 	const char *answer;
 
 	api->fails = -EIO;
@@ -407,9 +396,8 @@ static void a_commit_that_fails_is_the_answer_in_the_owners_words(void **state)
 	api->fails = 0;
 }
 
-static void a_client_that_leaves_before_its_answer_has_not_taken_it(void **state)
+TEST_WITH(a_client_that_leaves_before_its_answer_has_not_taken_it, struct api *api)
 {
-	struct api *api = *state;
 	time_t deadline = time(NULL) + DEADLINE_S;
 
 	close(send_text(api, "POST /write HTTP/1.0\r\nContent-Length: 12\r\n\r\n{\"id\":\"a:b\"}"));
@@ -448,9 +436,8 @@ static int write_and_commit(struct api *api)
 	return fd;
 }
 
-static void others_are_answered_while_the_disk_is_waited_for(void **state)
+TEST_WITH(others_are_answered_while_the_disk_is_waited_for, struct api *api)
 {
-	struct api *api = *state;
 	int first, second;
 
 	api->is_slow = true;
@@ -466,9 +453,8 @@ static void others_are_answered_while_the_disk_is_waited_for(void **state)
 	assert_non_null(strstr(read_all(api, second), " 200 "));
 }
 
-static void what_the_disk_did_not_take_is_said(void **state)
+TEST_WITH(what_the_disk_did_not_take_is_said, struct api *api)
 {
-	struct api *api = *state;
 	int fd;
 
 	api->is_slow = true;
@@ -479,9 +465,8 @@ static void what_the_disk_did_not_take_is_said(void **state)
 						  "disk, says the owner"));
 }
 
-static void a_client_that_leaves_while_the_disk_is_waited_for_has_not_taken_it(void **state)
+TEST_WITH(a_client_that_leaves_while_the_disk_is_waited_for_has_not_taken_it, struct api *api)
 {
-	struct api *api = *state;
 	time_t deadline = time(NULL) + DEADLINE_S;
 
 	api->is_slow = true;
@@ -495,9 +480,8 @@ static void a_client_that_leaves_while_the_disk_is_waited_for_has_not_taken_it(v
 	assert_int_equal(api->taken, 0);
 }
 
-static void the_end_waits_for_the_disk(void **state)
+TEST_WITH(the_end_waits_for_the_disk, struct api *api)
 {
-	struct api *api = *state;
 	int fd;
 
 	api->is_slow = true;
@@ -507,10 +491,8 @@ static void the_end_waits_for_the_disk(void **state)
 	assert_non_null(strstr(read_all(api, fd), " 200 "));
 }
 
-static void a_body_without_what_it_needs_never_reaches_its_handler(void **state)
+TEST_WITH(a_body_without_what_it_needs_never_reaches_its_handler, struct api *api)
 {
-	struct api *api = *state;
-
 	assert_non_null(
 		strstr(post(api, "/write", "{}"), "\\\"id\\\" is missing; write one like a:b"));
 	assert_non_null(strstr(post(api, "/write", "[]"),
@@ -520,9 +502,8 @@ static void a_body_without_what_it_needs_never_reaches_its_handler(void **state)
 	assert_int_equal(api->commits, 0);
 }
 
-static void a_failure_that_nobody_described_is_told_and_counted(void **state)
+TEST_WITH(a_failure_that_nobody_described_is_told_and_counted, struct api *api)
 {
-	struct api *api = *state;
 	const char *answer = ask(api, "GET /fail HTTP/1.0\r\n\r\n");
 	const struct metrics *m = server_metrics(api->server);
 
@@ -533,9 +514,9 @@ static void a_failure_that_nobody_described_is_told_and_counted(void **state)
 	assert_int_equal(m->rows[2].answers[OUTCOME_FAILED], 1);
 }
 
-static void lines_go_on_in_steps_until_they_are_finished(void **state)
+TEST_WITH(lines_go_on_in_steps_until_they_are_finished, struct api *api)
 {
-	const char *answer = ask(*state, "GET /lines HTTP/1.0\r\n\r\n");
+	const char *answer = ask(api, "GET /lines HTTP/1.0\r\n\r\n");
 
 	assert_non_null(strstr(answer, "Content-Type: application/x-ndjson"));
 	assert_non_null(strstr(answer, "\r\n\r\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n"));
@@ -554,9 +535,8 @@ static int pending_events(struct api *api)
 	return event_base_get_num_events(api->loop, EVENT_BASE_COUNT_ADDED);
 }
 
-static void memory_is_given_back_once_behind_any_amount_of_work(void **state)
+TEST_WITH(memory_is_given_back_once_behind_any_amount_of_work, struct api *api)
 {
-	struct api *api = *state;
 	time_t deadline = time(NULL) + DEADLINE_S;
 	int idle = pending_events(api);
 
@@ -568,9 +548,8 @@ static void memory_is_given_back_once_behind_any_amount_of_work(void **state)
 	assert_int_equal(pending_events(api), idle); /* nothing wakes it up any more */
 }
 
-static void calls_are_made_in_their_order_behind_the_commit(void **state)
+TEST_WITH(calls_are_made_in_their_order_behind_the_commit, struct api *api)
 {
-	struct api *api = *state;
 	struct commit_queue *q = server_commits(api->server);
 	char a[] = "a", b[] = "b";
 
@@ -582,29 +561,4 @@ static void calls_are_made_in_their_order_behind_the_commit(void **state)
 	assert_string_equal(order, "ab");
 }
 
-#define server_test(name) cmocka_unit_test_setup_teardown(name, open_server, close_server)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		server_test(a_query_is_read_into_the_handlers_struct),
-		server_test(a_query_that_no_row_reads_is_refused),
-		server_test(names_that_another_builds_pd_knows_are_left_out_and_said),
-		server_test(every_answer_tells_the_daemons_build),
-		server_test(what_is_no_route_or_method_is_said),
-		server_test(an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken),
-		server_test(a_commit_that_fails_is_the_answer_in_the_owners_words),
-		server_test(a_client_that_leaves_before_its_answer_has_not_taken_it),
-		server_test(others_are_answered_while_the_disk_is_waited_for),
-		server_test(what_the_disk_did_not_take_is_said),
-		server_test(a_client_that_leaves_while_the_disk_is_waited_for_has_not_taken_it),
-		server_test(the_end_waits_for_the_disk),
-		server_test(a_body_without_what_it_needs_never_reaches_its_handler),
-		server_test(a_failure_that_nobody_described_is_told_and_counted),
-		server_test(lines_go_on_in_steps_until_they_are_finished),
-		server_test(memory_is_given_back_once_behind_any_amount_of_work),
-		server_test(calls_are_made_in_their_order_behind_the_commit),
-	};
-
-	return cmocka_run_group_tests_name("http/server", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(open_server, close_server)

@@ -8,15 +8,12 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "testing.h"
 
 /* Moves the whole test into a new namespace with lo up; -errno where that is not allowed. */
 static inline int netns_enter(void)
@@ -30,19 +27,29 @@ static inline int netns_enter(void)
 	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
 }
 
-/* Where namespaces are not allowed, tests that have a setup of their own are skipped. */
 static inline void netns_skip(void **state)
 {
 	skip();
 }
 
-static inline void netns_skip_tests(struct CMUnitTest *tests, size_t n)
+/* EACH_TEST_MAIN() in the namespace.  Where that is not allowed, all tests are skipped but those
+ * that are alone. */
+static inline int netns_run_tests(CMFixtureFunction setup, CMFixtureFunction teardown)
 {
-	for (size_t i = 0; i < n; i++)
-		if (tests[i].setup_func)
-			tests[i] = (struct CMUnitTest){ tests[i].name, netns_skip, NULL, NULL,
-							NULL };
+	bool allowed = netns_enter() == 0;
+
+	set_up_each_test(setup, teardown);
+	for (size_t i = 0; !allowed && i < ARRAY_SIZE(tests) && tests[i].name; i++)
+		if (tests[i].initial_state != TEST_IS_ALONE)
+			tests[i] = (struct CMUnitTest){ tests[i].name, netns_skip };
+	return cmocka_run_group_tests_name(__BASE_FILE__, tests, NULL, NULL);
 }
+
+#define EACH_TEST_IN_NETNS_MAIN(setup, teardown)         \
+	int main(void)                                   \
+	{                                                \
+		return netns_run_tests(setup, teardown); \
+	}
 
 #define NETNS_REUSEPORT 1
 #define NETNS_V6ONLY	2

@@ -3,18 +3,10 @@
 #ifndef TESTS_UNIT_INVENTORY_TABLE_WORLD_H
 #define TESTS_UNIT_INVENTORY_TABLE_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "inventory/table.h"
+#include "testing.h"
 #include "unit/inventory/fake.h"
 
 #define PORT	   3000

@@ -2,21 +2,12 @@
 /* The records of file references: their decoder, the reader around it, and what they add up to. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "inventory/file_refs_pass.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define TICKS	100
@@ -43,7 +34,7 @@ static int decode(const struct abi_file_ref *file_ref, struct file_ref_record *r
 
 /* --- decoding -------------------------------------------------------------------------------- */
 
-static void a_record_is_decoded(void **state)
+TEST(a_record_is_decoded)
 {
 	struct abi_file_ref file_ref = record(ABI_FILE_REF_RING_FILE, 7, 99);
 	struct file_ref_record r;
@@ -59,7 +50,7 @@ static void a_record_is_decoded(void **state)
 	assert_int_equal(r.id.start_ticks, 7);
 }
 
-static void what_no_program_writes_is_refused(void **state)
+TEST(what_no_program_writes_is_refused)
 {
 	const struct abi_file_ref good = record(ABI_FILE_REF_FD, 7, 1);
 	struct file_ref_record r;
@@ -80,7 +71,7 @@ static void what_no_program_writes_is_refused(void **state)
 			 -EBADMSG);
 }
 
-static void hostile_records_are_refused_or_within_bounds(void **state)
+TEST(hostile_records_are_refused_or_within_bounds)
 {
 	struct random_source random = random_start(__func__);
 	struct file_ref_record r;
@@ -110,7 +101,7 @@ static int stream(const struct abi_file_ref *file_refs, size_t bytes)
 	return fd;
 }
 
-static void a_pass_of_many_records_is_read_to_its_end(void **state)
+TEST(a_pass_of_many_records_is_read_to_its_end)
 {
 	static struct abi_file_ref file_refs[5000];
 	struct file_ref_records records = { 0 };
@@ -126,7 +117,7 @@ static void a_pass_of_many_records_is_read_to_its_end(void **state)
 	file_ref_records_deinit(&records);
 }
 
-static void a_pass_that_ends_inside_a_record_is_refused(void **state)
+TEST(a_pass_that_ends_inside_a_record_is_refused)
 {
 	const struct abi_file_ref file_refs[2] = { record(ABI_FILE_REF_FD, 1, 1),
 						   record(ABI_FILE_REF_FD, 2, 1) };
@@ -156,7 +147,7 @@ static struct file_ref add_up(const struct abi_file_ref *found, size_t n, uint32
 	return file_ref;
 }
 
-static void nothing_found_proves_nothing(void **state)
+TEST(nothing_found_proves_nothing)
 {
 	struct file_ref file_ref = add_up(NULL, 0, 1, 0);
 
@@ -164,7 +155,7 @@ static void nothing_found_proves_nothing(void **state)
 	assert_false(file_ref.complete);
 }
 
-static void one_ring_of_two_processes_counts_once_and_is_the_older_ones(void **state)
+TEST(one_ring_of_two_processes_counts_once_and_is_the_older_ones)
 {
 	const struct abi_file_ref file_refs[] = { record(ABI_FILE_REF_RING_FILE, 9, 1),
 						  record(ABI_FILE_REF_RING_FILE, 8, 1) };
@@ -176,7 +167,7 @@ static void one_ring_of_two_processes_counts_once_and_is_the_older_ones(void **s
 	assert_true(file_ref.complete);
 }
 
-static void a_message_seen_twice_keeps_its_process(void **state)
+TEST(a_message_seen_twice_keeps_its_process)
 {
 	const struct abi_file_ref file_refs[] = { record(ABI_FILE_REF_IN_FLIGHT, 0, 1),
 						  record(ABI_FILE_REF_IN_FLIGHT, 8, 1) };
@@ -186,7 +177,7 @@ static void a_message_seen_twice_keeps_its_process(void **state)
 	assert_int_equal(file_ref.process.pid, 8);
 }
 
-static void what_explains_more_names_the_file_ref(void **state)
+TEST(what_explains_more_names_the_file_ref)
 {
 	struct abi_file_ref file_refs[] = { record(ABI_FILE_REF_FD, 3, 1),
 					    record(ABI_FILE_REF_RING_FILE, 4, 2),
@@ -204,7 +195,7 @@ static void what_explains_more_names_the_file_ref(void **state)
 	assert_false(file_ref.complete);
 }
 
-static void a_thread_whose_process_has_the_socket_too_is_no_file_ref(void **state)
+TEST(a_thread_whose_process_has_the_socket_too_is_no_file_ref)
 {
 	const struct abi_file_ref file_refs[] = { record(ABI_FILE_REF_FD, 3, 1),
 						  record(ABI_FILE_REF_THREAD_FD, 3, 2) };
@@ -218,7 +209,7 @@ static void a_thread_whose_process_has_the_socket_too_is_no_file_ref(void **stat
 	assert_int_equal(file_ref.process.pid, 3);
 }
 
-static void threads_that_share_the_table_of_an_exited_leader_count_once(void **state)
+TEST(threads_that_share_the_table_of_an_exited_leader_count_once)
 {
 	const struct abi_file_ref file_refs[] = { record(ABI_FILE_REF_ZOMBIE_FD, 3, 1),
 						  record(ABI_FILE_REF_ZOMBIE_FD, 3, 1),
@@ -230,7 +221,7 @@ static void threads_that_share_the_table_of_an_exited_leader_count_once(void **s
 	assert_true(file_ref.complete);
 }
 
-static void a_sleeper_without_a_descriptor_is_the_file_ref(void **state)
+TEST(a_sleeper_without_a_descriptor_is_the_file_ref)
 {
 	const struct abi_file_ref file_refs[] = { record(ABI_FILE_REF_FD, 3, 1) };
 	struct file_ref file_ref = add_up(NULL, 0, 0, 3);
@@ -247,7 +238,7 @@ static void a_sleeper_without_a_descriptor_is_the_file_ref(void **state)
 	assert_int_equal(file_ref.kind, FILE_REF_NONE);
 }
 
-static void owners_get_their_own_records(void **state)
+TEST(owners_get_their_own_records)
 {
 	const struct bind_owner owners[TARGETS] = { { .file_id = 1, .file_refs = 1 },
 						    { .file_id = 2, .file_refs = 1 } };
@@ -268,23 +259,4 @@ static void owners_get_their_own_records(void **state)
 	assert_true(ret[0].complete && ret[1].complete);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_record_is_decoded),
-		cmocka_unit_test(what_no_program_writes_is_refused),
-		cmocka_unit_test(hostile_records_are_refused_or_within_bounds),
-		cmocka_unit_test(a_pass_of_many_records_is_read_to_its_end),
-		cmocka_unit_test(a_pass_that_ends_inside_a_record_is_refused),
-		cmocka_unit_test(nothing_found_proves_nothing),
-		cmocka_unit_test(one_ring_of_two_processes_counts_once_and_is_the_older_ones),
-		cmocka_unit_test(a_message_seen_twice_keeps_its_process),
-		cmocka_unit_test(what_explains_more_names_the_file_ref),
-		cmocka_unit_test(a_thread_whose_process_has_the_socket_too_is_no_file_ref),
-		cmocka_unit_test(threads_that_share_the_table_of_an_exited_leader_count_once),
-		cmocka_unit_test(a_sleeper_without_a_descriptor_is_the_file_ref),
-		cmocka_unit_test(owners_get_their_own_records),
-	};
-
-	return cmocka_run_group_tests_name("inventory/file_refs_pass", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder of the full pass, and the reader around it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "inventory/holders_pass.h"
+#include "testing.h"
 #include "unit/inventory/fake.h"
 
 #define TICKS 100
@@ -30,7 +22,7 @@ static int decode(const void *bytes, size_t size, struct pass_record *ret, size_
 	return holders_pass_decode(bytes, size, TICKS, ret, ret_used);
 }
 
-static void a_holder_is_decoded(void **state)
+TEST(a_holder_is_decoded)
 {
 	struct abi_holder h = holder();
 	struct pass_record r;
@@ -50,7 +42,7 @@ static void a_holder_is_decoded(void **state)
 	assert_true(r.holder.v6only);
 }
 
-static void a_process_is_decoded_with_its_paths(void **state)
+TEST(a_process_is_decoded_with_its_paths)
 {
 	struct abi_process_event p = fake_process(&server);
 	struct pass_record r;
@@ -77,7 +69,7 @@ static void check_path(const char *names, size_t size, bool cut, const char *exp
 	assert_string_equal(r.process.cwd, expected);
 }
 
-static void paths_are_put_together_from_the_leaf(void **state)
+TEST(paths_are_put_together_from_the_leaf)
 {
 	check_path("", 0, false, "/");
 	check_path("\0", 1, false, "");
@@ -86,7 +78,7 @@ static void paths_are_put_together_from_the_leaf(void **state)
 	check_path("b\0a", 4, false, "/a/b");
 }
 
-static void a_path_that_does_not_fit_keeps_its_end(void **state)
+TEST(a_path_that_does_not_fit_keeps_its_end)
 {
 	char names[ABI_PATH_SIZE];
 	struct abi_process_event p = fake_process(&server);
@@ -103,7 +95,7 @@ static void a_path_that_does_not_fit_keeps_its_end(void **state)
 	assert_memory_equal(r.process.cwd + strlen(r.process.cwd) - 4, "/x/x", 4);
 }
 
-static void what_no_program_of_ours_writes_is_refused(void **state)
+TEST(what_no_program_of_ours_writes_is_refused)
 {
 	struct abi_holder h = holder();
 	struct abi_process_event p = fake_process(&server);
@@ -130,7 +122,7 @@ static void what_no_program_of_ours_writes_is_refused(void **state)
 	REFUSED(p, n_ancestors = ABI_ANCESTORS_MAX + 1);
 }
 
-static void an_incomplete_record_asks_for_more(void **state)
+TEST(an_incomplete_record_asks_for_more)
 {
 	struct abi_holder h = holder();
 	struct pass_record r;
@@ -143,7 +135,7 @@ static void an_incomplete_record_asks_for_more(void **state)
 	}
 }
 
-static void names_are_always_terminated(void **state)
+TEST(names_are_always_terminated)
 {
 	struct abi_holder h = holder();
 	struct pass_record r;
@@ -164,7 +156,7 @@ static unsigned seed_of_test(void)
 }
 
 /* Bytes at random, mostly behind a head that gets past the first checks. */
-static void random_bytes_never_lead_out_of_bounds(void **state)
+TEST(random_bytes_never_lead_out_of_bounds)
 {
 	unsigned seed = seed_of_test();
 	struct pass_record r;
@@ -221,7 +213,7 @@ static int stream_of(unsigned n, size_t cut)
 	return fd;
 }
 
-static void a_stream_longer_than_the_buffer_is_read_whole(void **state)
+TEST(a_stream_longer_than_the_buffer_is_read_whole)
 {
 	_cleanup_close_ int fd = stream_of(5001, 0);
 	unsigned n = 0;
@@ -230,7 +222,7 @@ static void a_stream_longer_than_the_buffer_is_read_whole(void **state)
 	assert_int_equal(n, 5001);
 }
 
-static void a_stream_that_ends_inside_a_record_is_refused(void **state)
+TEST(a_stream_that_ends_inside_a_record_is_refused)
 {
 	_cleanup_close_ int fd = stream_of(3, 1);
 	unsigned n = 0;
@@ -239,36 +231,18 @@ static void a_stream_that_ends_inside_a_record_is_refused(void **state)
 	assert_int_equal(n, 2);
 }
 
-static void an_empty_stream_is_no_fault(void **state)
+TEST(an_empty_stream_is_no_fault)
 {
 	_cleanup_close_ int fd = stream_of(0, 0);
 
 	assert_int_equal(holders_pass_read(fd, stop, NULL), 0);
 }
 
-static void the_visitors_error_ends_the_pass(void **state)
+TEST(the_visitors_error_ends_the_pass)
 {
 	_cleanup_close_ int fd = stream_of(3, 0);
 
 	assert_int_equal(holders_pass_read(fd, stop, NULL), -ECANCELED);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_holder_is_decoded),
-		cmocka_unit_test(a_process_is_decoded_with_its_paths),
-		cmocka_unit_test(paths_are_put_together_from_the_leaf),
-		cmocka_unit_test(a_path_that_does_not_fit_keeps_its_end),
-		cmocka_unit_test(what_no_program_of_ours_writes_is_refused),
-		cmocka_unit_test(an_incomplete_record_asks_for_more),
-		cmocka_unit_test(names_are_always_terminated),
-		cmocka_unit_test(random_bytes_never_lead_out_of_bounds),
-		cmocka_unit_test(a_stream_longer_than_the_buffer_is_read_whole),
-		cmocka_unit_test(a_stream_that_ends_inside_a_record_is_refused),
-		cmocka_unit_test(an_empty_stream_is_no_fault),
-		cmocka_unit_test(the_visitors_error_ends_the_pass),
-	};
-
-	return cmocka_run_group_tests_name("full pass", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -51,10 +51,8 @@ static const struct process_ancestor *ancestor(struct world *w, unsigned server,
 	return NULL;
 }
 
-static void those_of_its_session_are_followed(void **state)
+TEST_WITH(those_of_its_session_are_followed, struct world *w)
 {
-	struct world *w = *state;
-
 	apply(w, server_event(SERVER));
 	assert_int_equal(w->fake.exits_tracked[SH], 0); /* it has no socket yet */
 	apply(w, socket_event(EVENT_LISTEN, SERVER, 10, PORT));
@@ -64,10 +62,8 @@ static void those_of_its_session_are_followed(void **state)
 	assert_int_equal(w->fake.exits_tracked[TERMINAL], 0);
 }
 
-static void two_servers_share_a_launcher_and_the_last_one_lets_it_go(void **state)
+TEST_WITH(two_servers_share_a_launcher_and_the_last_one_lets_it_go, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	listen_with(w, OTHER, 11);
 	assert_int_equal(w->fake.exits_tracked[NPM], 1);
@@ -80,9 +76,8 @@ static void two_servers_share_a_launcher_and_the_last_one_lets_it_go(void **stat
 	assert_int_equal(w->fake.exits_tracked[NPM], 0);
 }
 
-static void loop_of_binds_asks_for_nothing_again(void **state)
+TEST_WITH(loop_of_binds_asks_for_nothing_again, struct world *w)
 {
-	struct world *w = *state;
 	unsigned asked;
 
 	listen_with(w, SERVER, 10);
@@ -94,10 +89,8 @@ static void loop_of_binds_asks_for_nothing_again(void **state)
 	assert_int_equal(w->fake.exits_asked, asked);
 }
 
-static void an_end_is_written_into_the_chain_and_changes_the_port(void **state)
+TEST_WITH(an_end_is_written_into_the_chain_and_changes_the_port, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	apply(w, exit_event(NPM, KILLED));
 	assert_int_equal(w->changes, 1);
@@ -109,10 +102,8 @@ static void an_end_is_written_into_the_chain_and_changes_the_port(void **state)
 	assert_int_equal(w->fake.exits_tracked[NPM], 1);
 }
 
-static void each_end_is_told_once(void **state)
+TEST_WITH(each_end_is_told_once, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	apply(w, exit_event(NPM, KILLED));
 	w->changes = 0;
@@ -123,9 +114,8 @@ static void each_end_is_told_once(void **state)
 }
 
 /* sh is init's child now: the newer description does not know npm any more. */
-static void a_newer_description_keeps_the_end(void **state)
+TEST_WITH(a_newer_description_keeps_the_end, struct world *w)
 {
-	struct world *w = *state;
 	struct event again = server_event(SERVER);
 
 	listen_with(w, SERVER, 10);
@@ -138,9 +128,8 @@ static void a_newer_description_keeps_the_end(void **state)
 	assert_int_equal(w->fake.exits_tracked[SHELL], 1);
 }
 
-static void a_chain_of_others_takes_the_place_of_the_old_one(void **state)
+TEST_WITH(a_chain_of_others_takes_the_place_of_the_old_one, struct world *w)
 {
-	struct world *w = *state;
 	struct event again = server_event(SERVER);
 
 	listen_with(w, SERVER, 10);
@@ -151,10 +140,8 @@ static void a_chain_of_others_takes_the_place_of_the_old_one(void **state)
 	assert_int_equal(w->fake.exits_tracked[SH], 1);
 }
 
-static void a_worker_has_its_parents_launchers(void **state)
+TEST_WITH(a_worker_has_its_parents_launchers, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	apply(w, fork_event(SERVER, WORKER));
 	apply(w, exit_event(SH, EXIT_CODE));
@@ -162,10 +149,8 @@ static void a_worker_has_its_parents_launchers(void **state)
 	assert_int_equal(ancestor(w, WORKER, SERVER)->sid, SESSION);
 }
 
-static void a_resync_keeps_ends_and_follows_nobody_twice(void **state)
+TEST_WITH(a_resync_keeps_ends_and_follows_nobody_twice, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	apply(w, exit_event(SH, EXIT_CODE));
 	fake_hold(&w->fake, fake_id(SERVER), 10, 3, 1);
@@ -176,10 +161,8 @@ static void a_resync_keeps_ends_and_follows_nobody_twice(void **state)
 	assert_int_equal(ancestor(w, SERVER, NPM)->exit_code, KILLED);
 }
 
-static void who_is_gone_after_a_resync_takes_its_launchers_along(void **state)
+TEST_WITH(who_is_gone_after_a_resync_takes_its_launchers_along, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	resync(w); /* the kernel shows nothing any more */
 	assert_int_equal(w->fake.exits_tracked[SH], 0);
@@ -200,10 +183,8 @@ static void expect_end(struct world *w, unsigned server, bool has_ended)
 	assert_int_equal(process == NULL, has_ended);
 }
 
-static void an_end_is_given_out_once_and_once_more_with_the_server(void **state)
+TEST_WITH(an_end_is_given_out_once_and_once_more_with_the_server, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	assert_false(inventory_launcher_ends_wait(w->inv));
 	apply(w, exit_event(NPM, KILLED));
@@ -215,10 +196,8 @@ static void an_end_is_given_out_once_and_once_more_with_the_server(void **state)
 	assert_false(inventory_launcher_ends_wait(w->inv));
 }
 
-static void an_end_with_success_is_not_given_out(void **state)
+TEST_WITH(an_end_with_success_is_not_given_out, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	apply(w, exit_event(NPM, 0));
 	apply(w, exit_event(SERVER, 0));
@@ -226,10 +205,8 @@ static void an_end_with_success_is_not_given_out(void **state)
 	assert_false(inventory_launcher_ends_wait(w->inv));
 }
 
-static void a_worker_that_is_forked_later_is_given_out_with_its_socket(void **state)
+TEST_WITH(a_worker_that_is_forked_later_is_given_out_with_its_socket, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	apply(w, exit_event(NPM, KILLED));
 	expect_end(w, SERVER, false);
@@ -238,10 +215,8 @@ static void a_worker_that_is_forked_later_is_given_out_with_its_socket(void **st
 	expect_end(w, WORKER, false);
 }
 
-static void a_resync_gives_out_what_waits_and_nothing_twice(void **state)
+TEST_WITH(a_resync_gives_out_what_waits_and_nothing_twice, struct world *w)
 {
-	struct world *w = *state;
-
 	listen_with(w, SERVER, 10);
 	fake_hold(&w->fake, fake_id(SERVER), 10, 3, 1);
 	apply(w, exit_event(NPM, KILLED));
@@ -251,14 +226,13 @@ static void a_resync_gives_out_what_waits_and_nothing_twice(void **state)
 	assert_false(inventory_launcher_ends_wait(w->inv));
 }
 
-static void an_end_that_an_earlier_daemon_saw_has_its_place_in_the_chain(void **state)
+TEST_WITH(an_end_that_an_earlier_daemon_saw_has_its_place_in_the_chain, struct world *w)
 {
 	struct process_ancestor npm = { .id = fake_id(NPM),
 					.exit_code = KILLED,
 					.ended_at = NOW - 60 };
 	struct event e = process_event(SERVER, "/home/app");
 	struct process_id server = fake_id(SERVER), other = fake_id(OTHER);
-	struct world *w = *state;
 
 	npm.id.start_ticks = 20;
 	e.process.sid = SESSION;
@@ -280,12 +254,11 @@ static void an_end_that_an_earlier_daemon_saw_has_its_place_in_the_chain(void **
 	expect_end(w, SERVER, false);
 }
 
-static void a_full_chain_loses_its_oldest_for_an_end(void **state)
+TEST_WITH(a_full_chain_loses_its_oldest_for_an_end, struct world *w)
 {
 	struct process_ancestor npm = { .id = { 500, 500 }, .exit_code = KILLED, .ended_at = NOW };
 	struct event e = process_event(SERVER, "/home/app");
 	struct process_id server = fake_id(SERVER);
-	struct world *w = *state;
 
 	e.process.sid = SESSION;
 	e.process.n_ancestors = PROCESS_ANCESTORS_MAX;
@@ -302,26 +275,4 @@ static void a_full_chain_loses_its_oldest_for_an_end(void **state)
 	assert_int_not_equal(described(w, SERVER)->ancestors[PROCESS_ANCESTORS_MAX - 1].id.pid, 2);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(those_of_its_session_are_followed),
-		T(two_servers_share_a_launcher_and_the_last_one_lets_it_go),
-		T(loop_of_binds_asks_for_nothing_again),
-		T(an_end_is_written_into_the_chain_and_changes_the_port),
-		T(each_end_is_told_once),
-		T(a_newer_description_keeps_the_end),
-		T(a_chain_of_others_takes_the_place_of_the_old_one),
-		T(a_worker_has_its_parents_launchers),
-		T(a_resync_keeps_ends_and_follows_nobody_twice),
-		T(who_is_gone_after_a_resync_takes_its_launchers_along),
-		T(an_end_is_given_out_once_and_once_more_with_the_server),
-		T(an_end_with_success_is_not_given_out),
-		T(a_worker_that_is_forked_later_is_given_out_with_its_socket),
-		T(a_resync_gives_out_what_waits_and_nothing_twice),
-		T(an_end_that_an_earlier_daemon_saw_has_its_place_in_the_chain),
-		T(a_full_chain_loses_its_oldest_for_an_end),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+EACH_TEST_MAIN(setup, teardown)

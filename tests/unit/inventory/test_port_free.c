@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* May a port be handed out: free in the kernel, and not set aside by a sysctl. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "inventory/inventory.h"
 #include "inventory/reserved.h"
+#include "testing.h"
 #include "unit/inventory/netns.h"
 
 #define PORT 3000
@@ -36,21 +30,21 @@ static bool is_free(struct inventory *inv)
 	return is;
 }
 
-static void an_unused_port_is_free(void **state)
+TEST_WITH(an_unused_port_is_free, struct inventory *inv)
 {
-	assert_true(is_free(*state));
+	assert_true(is_free(inv));
 }
 
-static void a_listener_takes_the_port_until_it_closes(void **state)
+TEST_WITH(a_listener_takes_the_port_until_it_closes, struct inventory *inv)
 {
 	int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
 
-	assert_false(is_free(*state));
+	assert_false(is_free(inv));
 	close(fd);
-	assert_true(is_free(*state));
+	assert_true(is_free(inv));
 }
 
-static void any_family_and_protocol_takes_the_port(void **state)
+TEST_WITH(any_family_and_protocol_takes_the_port, struct inventory *inv)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
@@ -61,11 +55,11 @@ static void any_family_and_protocol_takes_the_port(void **state)
 							    j == 0 ? NETNS_LISTEN : 0);
 
 			assert_true(fd >= 0);
-			assert_false(is_free(*state));
+			assert_false(is_free(inv));
 		}
 }
 
-static void a_bound_socket_takes_the_port(void **state)
+TEST_WITH(a_bound_socket_takes_the_port, struct inventory *inv)
 {
 	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, 0);
 	struct event e = { .kind = EVENT_BIND, .cookie = 5, .protocol = IPPROTO_TCP, .port = PORT };
@@ -73,13 +67,13 @@ static void a_bound_socket_takes_the_port(void **state)
 
 	/* what the kernel side would report; kernels before 6.8 list it nowhere else */
 	assert_true(fd >= 0);
-	e.netns = inventory_own_netns(*state);
+	e.netns = inventory_own_netns(inv);
 	e.family = AF_INET;
-	assert_int_equal(inventory_apply(*state, &e, 1, NULL, NULL, &settle), 0);
-	assert_false(is_free(*state));
+	assert_int_equal(inventory_apply(inv, &e, 1, NULL, NULL, &settle), 0);
+	assert_false(is_free(inv));
 }
 
-static void a_connection_takes_the_port(void **state)
+TEST_WITH(a_connection_takes_the_port, struct inventory *inv)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT + 1) };
 	_cleanup_close_ int listener = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT + 1,
@@ -89,7 +83,7 @@ static void a_connection_takes_the_port(void **state)
 	assert_true(listener >= 0);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	assert_false(is_free(*state));
+	assert_false(is_free(inv));
 }
 
 static bool has_only_time_wait(struct inventory *inv)
@@ -105,14 +99,14 @@ static bool has_only_time_wait(struct inventory *inv)
 	return only && n > 0;
 }
 
-static void time_wait_does_not_take_the_port(void **state)
+TEST_WITH(time_wait_does_not_take_the_port, struct inventory *inv)
 {
 	time_t deadline = time(NULL) + 10;
 
 	assert_int_equal(netns_make_time_wait(PORT), 0);
-	while (!has_only_time_wait(*state))
+	while (!has_only_time_wait(inv))
 		assert_true(time(NULL) < deadline);
-	assert_true(is_free(*state));
+	assert_true(is_free(inv));
 }
 
 static void write_sysctl(const char *name, const char *text)
@@ -128,18 +122,18 @@ static void write_sysctl(const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-static void ports_set_aside_by_the_kernel_are_reserved(void **state)
+TEST_WITH(ports_set_aside_by_the_kernel_are_reserved, struct inventory *inv)
 {
 	write_sysctl("ip_local_reserved_ports", "3000,3100-3102");
 	write_sysctl("ip_local_port_range", "40000 41000");
-	assert_true(inventory_port_is_reserved(*state, 3000));
-	assert_true(inventory_port_is_reserved(*state, 3101));
-	assert_true(inventory_port_is_reserved(*state, 40500));
-	assert_false(inventory_port_is_reserved(*state, 3001));
-	assert_false(inventory_port_is_reserved(*state, 41001));
+	assert_true(inventory_port_is_reserved(inv, 3000));
+	assert_true(inventory_port_is_reserved(inv, 3101));
+	assert_true(inventory_port_is_reserved(inv, 40500));
+	assert_false(inventory_port_is_reserved(inv, 3001));
+	assert_false(inventory_port_is_reserved(inv, 41001));
 }
 
-static void a_list_of_a_thousand_reserved_ports_is_read_to_its_end(void **state)
+TEST_WITH(a_list_of_a_thousand_reserved_ports_is_read_to_its_end, struct inventory *inv)
 {
 	char list[8192];
 	size_t used = 0;
@@ -149,21 +143,21 @@ static void a_list_of_a_thousand_reserved_ports_is_read_to_its_end(void **state)
 	list[used - 1] = '\0';
 	write_sysctl("ip_local_port_range", "40000 41000");
 	write_sysctl("ip_local_reserved_ports", list);
-	assert_true(inventory_port_is_reserved(*state, 5001));
-	assert_false(inventory_port_is_reserved(*state, 5000));
+	assert_true(inventory_port_is_reserved(inv, 5001));
+	assert_false(inventory_port_is_reserved(inv, 5000));
 }
 
-static void a_sysctl_that_changes_is_read_anew(void **state)
+TEST_WITH(a_sysctl_that_changes_is_read_anew, struct inventory *inv)
 {
 	write_sysctl("ip_local_port_range", "40000 41000");
 	write_sysctl("ip_local_reserved_ports", "3000");
-	assert_true(inventory_port_is_reserved(*state, 3000));
+	assert_true(inventory_port_is_reserved(inv, 3000));
 	write_sysctl("ip_local_reserved_ports", "3001");
-	assert_false(inventory_port_is_reserved(*state, 3000));
-	assert_true(inventory_port_is_reserved(*state, 3001));
+	assert_false(inventory_port_is_reserved(inv, 3000));
+	assert_true(inventory_port_is_reserved(inv, 3001));
 }
 
-static void a_list_of_reserved_ports_is_read_whatever_it_holds(void **state)
+TEST_ALONE(a_list_of_reserved_ports_is_read_whatever_it_holds)
 {
 	static const struct {
 		const char *text;
@@ -189,7 +183,7 @@ static void a_list_of_reserved_ports_is_read_whatever_it_holds(void **state)
 		assert_int_equal(reserved_in_list(cases[i].text, cases[i].port), cases[i].reserved);
 }
 
-static void a_port_range_is_read_with_both_ends(void **state)
+TEST_ALONE(a_port_range_is_read_with_both_ends)
 {
 	assert_true(reserved_in_range("32768\t60999\n", 32768));
 	assert_true(reserved_in_range("32768\t60999\n", 60999));
@@ -198,25 +192,4 @@ static void a_port_range_is_read_with_both_ends(void **state)
 	assert_false(reserved_in_range("", 1));
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
-int main(void)
-{
-	struct CMUnitTest tests[] = {
-		T(an_unused_port_is_free),
-		T(a_listener_takes_the_port_until_it_closes),
-		T(any_family_and_protocol_takes_the_port),
-		T(a_bound_socket_takes_the_port),
-		T(a_connection_takes_the_port),
-		T(time_wait_does_not_take_the_port),
-		T(ports_set_aside_by_the_kernel_are_reserved),
-		T(a_list_of_a_thousand_reserved_ports_is_read_to_its_end),
-		T(a_sysctl_that_changes_is_read_anew),
-		cmocka_unit_test(a_list_of_reserved_ports_is_read_whatever_it_holds),
-		cmocka_unit_test(a_port_range_is_read_with_both_ends),
-	};
-
-	if (netns_enter())
-		netns_skip_tests(tests, ARRAY_SIZE(tests));
-	return cmocka_run_group_tests_name("free ports", tests, NULL, NULL);
-}
+EACH_TEST_IN_NETNS_MAIN(setup, teardown)

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Holders that answer to their descriptors' numbers, and those that do not. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
-
+#include "testing.h"
 #include "unit/inventory/fake.h"
 
 #define PORT	   3000
@@ -63,10 +59,8 @@ static const struct socket_row *only_row(struct world *w)
 	return row;
 }
 
-static void holders_that_answer_are_not_looked_at(void **state)
+TEST_WITH(holders_that_answer_are_not_looked_at, struct world *w)
 {
-	struct world *w = *state;
-
 	start_servers(w, 3);
 	ask(w);
 	assert_int_equal(w->fake.rechecks, 1);
@@ -76,10 +70,8 @@ static void holders_that_answer_are_not_looked_at(void **state)
 	assert_true(only_row(w)->complete);
 }
 
-static void a_port_alone_is_asked_for_by_recheck_too(void **state)
+TEST_WITH(a_port_alone_is_asked_for_by_recheck_too, struct world *w)
 {
-	struct world *w = *state;
-
 	start_servers(w, 2);
 	inventory_refresh(w->inv);
 	assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
@@ -87,10 +79,8 @@ static void a_port_alone_is_asked_for_by_recheck_too(void **state)
 	assert_int_equal(w->fake.looks, 0);
 }
 
-static void who_closed_the_socket_is_looked_at_and_dropped(void **state)
+TEST_WITH(who_closed_the_socket_is_looked_at_and_dropped, struct world *w)
 {
-	struct world *w = *state;
-
 	start_servers(w, 2);
 	w->fake.n_fds = 0;
 	fake_hold(&w->fake, fake_id(1), COOKIE, 3, 1);
@@ -102,10 +92,8 @@ static void who_closed_the_socket_is_looked_at_and_dropped(void **state)
 	assert_true(only_row(w)->complete);
 }
 
-static void who_moved_the_socket_is_looked_at_and_stays(void **state)
+TEST_WITH(who_moved_the_socket_is_looked_at_and_stays, struct world *w)
 {
-	struct world *w = *state;
-
 	start_servers(w, 1);
 	w->fake.fds[0].fd = 7;
 	ask(w);
@@ -114,10 +102,8 @@ static void who_moved_the_socket_is_looked_at_and_stays(void **state)
 	assert_int_equal(only_row(w)->holders[0].fd_count, 1);
 }
 
-static void who_copied_its_descriptor_is_looked_at_and_no_pass_is_made(void **state)
+TEST_WITH(who_copied_its_descriptor_is_looked_at_and_no_pass_is_made, struct world *w)
 {
-	struct world *w = *state;
-
 	start_servers(w, 1);
 	w->fake.fds[0].refs = 2;
 	fake_hold(&w->fake, fake_id(1), COOKIE, 9, 2);
@@ -128,10 +114,8 @@ static void who_copied_its_descriptor_is_looked_at_and_no_pass_is_made(void **st
 	assert_true(only_row(w)->complete);
 }
 
-static void a_reused_pid_does_not_answer(void **state)
+TEST_WITH(a_reused_pid_does_not_answer, struct world *w)
 {
-	struct world *w = *state;
-
 	start_servers(w, 1);
 	w->fake.fds[0].start_ticks += 500;
 	ask(w);
@@ -140,10 +124,8 @@ static void a_reused_pid_does_not_answer(void **state)
 }
 
 /* The second one got it by a message: no event tells, the count of references does. */
-static void an_inheritor_that_nobody_announced_is_searched_for(void **state)
+TEST_WITH(an_inheritor_that_nobody_announced_is_searched_for, struct world *w)
 {
-	struct world *w = *state;
-
 	start_servers(w, 1);
 	w->fake.n_fds = 0;
 	fake_hold(&w->fake, fake_id(1), COOKIE, 3, 2);
@@ -160,7 +142,7 @@ static int cannot_call(void *user_data, struct abi_hold *holds, size_t n)
 	return -EOPNOTSUPP;
 }
 
-static void a_source_that_cannot_call_is_asked_once(void **state)
+TEST(a_source_that_cannot_call_is_asked_once)
 {
 	struct world w = { .inv = NULL };
 	struct kernel_source source = fake_source(&w.fake);
@@ -201,9 +183,8 @@ static int64_t now_ms(void)
 }
 
 /* The kernel tells of its end, and a descriptor of somebody hidden keeps it open. */
-static void a_listing_searches_less_often_than_the_question_about_the_port(void **state)
+TEST_WITH(a_listing_searches_less_often_than_the_question_about_the_port, struct world *w)
 {
-	struct world *w = *state;
 	int64_t began;
 
 	start_servers(w, 1);
@@ -218,20 +199,4 @@ static void a_listing_searches_less_often_than_the_question_about_the_port(void 
 	assert_true(now_ms() - began > 500);
 }
 
-int main(void)
-{
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	static const struct CMUnitTest tests[] = {
-		T(holders_that_answer_are_not_looked_at),
-		T(a_port_alone_is_asked_for_by_recheck_too),
-		T(who_closed_the_socket_is_looked_at_and_dropped),
-		T(who_moved_the_socket_is_looked_at_and_stays),
-		T(who_copied_its_descriptor_is_looked_at_and_no_pass_is_made),
-		T(a_reused_pid_does_not_answer),
-		T(an_inheritor_that_nobody_announced_is_searched_for),
-		T(a_source_that_cannot_call_is_asked_once),
-		T(a_listing_searches_less_often_than_the_question_about_the_port),
-	};
-
-	return cmocka_run_group_tests_name("inventory/recheck", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(setup, teardown)

@@ -3,14 +3,9 @@
  * What a question costs grows with the sockets that it is about and no faster, whoever holds them:
  * one process with 16,000, or one port with as many addresses.  Anybody can open so many.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
-
+#include "testing.h"
 #include "unit/inventory/fake.h"
 
 #define FEW	   1000
@@ -181,29 +176,29 @@ static void assert_grows_slowly(struct herd shape)
 		assert_true(++attempts < ATTEMPTS);
 }
 
-static void many_sockets_of_one_process_are_gone_through_once(void **state)
+TEST(many_sockets_of_one_process_are_gone_through_once)
 {
 	assert_grows_slowly((struct herd){ .n_sockets = FEW, .n_processes = 1 });
 }
 
-static void many_sockets_of_one_port_are_gone_through_once(void **state)
+TEST(many_sockets_of_one_port_are_gone_through_once)
 {
 	assert_grows_slowly((struct herd){ .n_sockets = FEW, .n_processes = 1, .one_port = true });
 }
 
-static void the_order_in_which_the_kernel_lists_them_costs_nothing(void **state)
+TEST(the_order_in_which_the_kernel_lists_them_costs_nothing)
 {
 	assert_grows_slowly((struct herd){
 		.n_sockets = FEW, .n_processes = 1, .one_port = true, .backwards = true });
 }
 
-static void many_processes_that_share_sockets_are_gone_through_once(void **state)
+TEST(many_processes_that_share_sockets_are_gone_through_once)
 {
 	assert_grows_slowly((struct herd){ .n_sockets = 10, .n_processes = FEW / 10 });
 }
 
 /* That is a file of /proc each, and the kernel takes its time to close so many. */
-static void whether_a_process_is_ending_is_asked_once_for_all_of_its_sockets(void **state)
+TEST(whether_a_process_is_ending_is_asked_once_for_all_of_its_sockets)
 {
 	struct herd h = { .n_sockets = FEW, .n_processes = 1 };
 	struct event e = exit_event(0, 9);
@@ -220,15 +215,4 @@ static void whether_a_process_is_ending_is_asked_once_for_all_of_its_sockets(voi
 	inventory_free(h.inv);
 }
 
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(many_sockets_of_one_process_are_gone_through_once),
-		cmocka_unit_test(many_sockets_of_one_port_are_gone_through_once),
-		cmocka_unit_test(the_order_in_which_the_kernel_lists_them_costs_nothing),
-		cmocka_unit_test(whether_a_process_is_ending_is_asked_once_for_all_of_its_sockets),
-		cmocka_unit_test(many_processes_that_share_sockets_are_gone_through_once),
-	};
-
-	return cmocka_run_group_tests_name("inventory scale", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

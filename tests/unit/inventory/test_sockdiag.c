@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What sock_diag says of real sockets, in a network namespace of the test's own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include <cmocka.h>
 #include <linux/netlink.h>
 
 #include "inventory/inventory.h"
 #include "inventory/sockdiag.h"
+#include "testing.h"
 #include "unit/inventory/netns.h"
 
 #define PORT  3000
@@ -20,19 +15,14 @@
 
 static struct sockdiag *diag;
 
-static int setup_group(void **state)
+static int setup(void **state)
 {
 	return sockdiag_open(&diag);
 }
 
-static int teardown_group(void **state)
+static int teardown(void **state)
 {
 	sockdiag_free(diag);
-	return 0;
-}
-
-static int nothing(void **state)
-{
 	return 0;
 }
 
@@ -85,7 +75,7 @@ static uint64_t cookie_of(int fd)
 	return cookie;
 }
 
-static void a_listener_is_told_with_inode_cookie_and_owner(void **state)
+TEST(a_listener_is_told_with_inode_cookie_and_owner)
 {
 	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
 	struct sockdiag_socket s = only(AF_INET, IPPROTO_TCP, SOCKDIAG_LISTEN);
@@ -98,7 +88,7 @@ static void a_listener_is_told_with_inode_cookie_and_owner(void **state)
 	assert_int_equal(s.shutdown, 0);
 }
 
-static void a_bound_socket_is_told_where_the_kernel_can(void **state)
+TEST(a_bound_socket_is_told_where_the_kernel_can)
 {
 	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, 0);
 	_cleanup_close_ int other = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT + 1, 0);
@@ -114,7 +104,7 @@ static void a_bound_socket_is_told_where_the_kernel_can(void **state)
 	assert_int_equal(s.inode, inode_of(fd));
 }
 
-static void a_udp_socket_is_bound(void **state)
+TEST(a_udp_socket_is_bound)
 {
 	_cleanup_close_ int fd = netns_bind(AF_INET6, SOCK_DGRAM, NULL, PORT, 0);
 	struct sockdiag_socket s = only(AF_INET6, IPPROTO_UDP, SOCKDIAG_ALL);
@@ -124,7 +114,7 @@ static void a_udp_socket_is_bound(void **state)
 	assert_int_equal(s.addr.bytes[15], 1);
 }
 
-static void v6only_is_told_apart_from_dual_stack(void **state)
+TEST(v6only_is_told_apart_from_dual_stack)
 {
 	for (int v6only = 0; v6only <= 1; v6only++) {
 		_cleanup_close_ int fd = netns_bind(AF_INET6, SOCK_STREAM, "::", PORT,
@@ -137,7 +127,7 @@ static void v6only_is_told_apart_from_dual_stack(void **state)
 	}
 }
 
-static void both_of_a_reuseport_pair_are_told(void **state)
+TEST(both_of_a_reuseport_pair_are_told)
 {
 	_cleanup_close_ int a = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT,
 					   NETNS_LISTEN | NETNS_REUSEPORT);
@@ -160,7 +150,7 @@ static bool is_time_wait_there(uint16_t port)
 	return false;
 }
 
-static void time_wait_tells_what_is_left_of_it(void **state)
+TEST(time_wait_tells_what_is_left_of_it)
 {
 	struct sockdiag_socket s;
 	time_t deadline = time(NULL) + 10;
@@ -180,7 +170,7 @@ static int refuse(const struct sockdiag_socket *socket, void *user_data)
 	return -ECANCELED;
 }
 
-static void an_ended_dump_does_not_disturb_the_next(void **state)
+TEST(an_ended_dump_does_not_disturb_the_next)
 {
 	struct sockdiag_query query = { AF_INET, IPPROTO_TCP, SOCKDIAG_LISTEN, 0 };
 	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
@@ -190,7 +180,7 @@ static void an_ended_dump_does_not_disturb_the_next(void **state)
 	only(AF_INET, IPPROTO_TCP, SOCKDIAG_LISTEN);
 }
 
-static void a_short_or_foreign_message_is_refused(void **state)
+TEST_ALONE(a_short_or_foreign_message_is_refused)
 {
 	struct {
 		struct nlmsghdr head;
@@ -228,7 +218,7 @@ static const struct socket_row *only_row(struct inventory *inv)
 	return row;
 }
 
-static void resync_without_events_finds_the_holder_in_proc(void **state)
+TEST(resync_without_events_finds_the_holder_in_proc)
 {
 	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
 	struct inventory *inv = new_inventory();
@@ -250,7 +240,7 @@ static void note_change(uint32_t netns, uint16_t port, void *user_data)
 		++*(unsigned *)user_data;
 }
 
-static void resync_tells_which_ports_came_and_went(void **state)
+TEST(resync_tells_which_ports_came_and_went)
 {
 	struct inventory *inv = new_inventory();
 	int fd = netns_bind(AF_INET, SOCK_DGRAM, NULL, PORT, 0);
@@ -267,7 +257,7 @@ static void resync_tells_which_ports_came_and_went(void **state)
 	inventory_free(inv);
 }
 
-static void a_query_lists_time_wait_with_what_is_left(void **state)
+TEST(a_query_lists_time_wait_with_what_is_left)
 {
 	struct inventory *inv = new_inventory();
 	time_t deadline = time(NULL) + 10;
@@ -285,7 +275,7 @@ static void a_query_lists_time_wait_with_what_is_left(void **state)
 	inventory_free(inv);
 }
 
-static void a_query_has_the_holders_of_the_table(void **state)
+TEST(a_query_has_the_holders_of_the_table)
 {
 	_cleanup_close_ int fd = netns_bind(AF_INET6, SOCK_STREAM, "::", PORT, NETNS_LISTEN);
 	struct inventory *inv = new_inventory();
@@ -302,7 +292,7 @@ static void a_query_has_the_holders_of_the_table(void **state)
 	inventory_free(inv);
 }
 
-static void an_mptcp_listener_is_one_row_with_its_holder(void **state)
+TEST(an_mptcp_listener_is_one_row_with_its_holder)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, MPTCP);
@@ -318,7 +308,7 @@ static void an_mptcp_listener_is_one_row_with_its_holder(void **state)
 	inventory_free(inv);
 }
 
-static void a_query_joins_an_mptcp_listener_by_inode(void **state)
+TEST(a_query_joins_an_mptcp_listener_by_inode)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, MPTCP);
@@ -350,29 +340,4 @@ static void a_query_joins_an_mptcp_listener_by_inode(void **state)
 	inventory_free(inv);
 }
 
-/* A setup marks the tests that need the namespace. */
-#define T(name) cmocka_unit_test_setup(name, nothing)
-
-int main(void)
-{
-	struct CMUnitTest tests[] = {
-		T(a_listener_is_told_with_inode_cookie_and_owner),
-		T(a_bound_socket_is_told_where_the_kernel_can),
-		T(a_udp_socket_is_bound),
-		T(v6only_is_told_apart_from_dual_stack),
-		T(both_of_a_reuseport_pair_are_told),
-		T(time_wait_tells_what_is_left_of_it),
-		T(an_ended_dump_does_not_disturb_the_next),
-		cmocka_unit_test(a_short_or_foreign_message_is_refused),
-		T(resync_without_events_finds_the_holder_in_proc),
-		T(resync_tells_which_ports_came_and_went),
-		T(a_query_lists_time_wait_with_what_is_left),
-		T(a_query_has_the_holders_of_the_table),
-		T(an_mptcp_listener_is_one_row_with_its_holder),
-		T(a_query_joins_an_mptcp_listener_by_inode),
-	};
-
-	if (netns_enter())
-		netns_skip_tests(tests, ARRAY_SIZE(tests));
-	return cmocka_run_group_tests_name("sock_diag", tests, setup_group, teardown_group);
-}
+EACH_TEST_IN_NETNS_MAIN(setup, teardown)

@@ -4,9 +4,8 @@
 
 /* --- sockets --- */
 
-static void bind_makes_a_row_whose_binder_and_holder_is_the_actor(void **state)
+TEST_WITH(bind_makes_a_row_whose_binder_and_holder_is_the_actor, struct world *w)
 {
-	struct world *w = *state;
 	const struct socket_row *row;
 	struct process_id actor = fake_id(1);
 
@@ -20,58 +19,46 @@ static void bind_makes_a_row_whose_binder_and_holder_is_the_actor(void **state)
 	assert_int_equal(w->changes, 1);
 }
 
-static void listen_turns_the_bound_row_into_a_listener(void **state)
+TEST_WITH(listen_turns_the_bound_row_into_a_listener, struct world *w)
 {
-	struct world *w = *state;
-
 	apply(w, socket_event(EVENT_BIND, 1, 10, PORT));
 	apply(w, socket_event(EVENT_LISTEN, 1, 10, PORT));
 	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
 	assert_int_equal(inventory_count(w->inv), 1);
 }
 
-static void listen_without_bind_makes_the_row(void **state)
+TEST_WITH(listen_without_bind_makes_the_row, struct world *w)
 {
-	struct world *w = *state;
-
 	apply(w, socket_event(EVENT_LISTEN, 1, 10, PORT));
 	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
 	assert_int_equal(only_row(w)->inode, 1010);
 }
 
-static void listen_moves_a_row_to_the_port_that_the_kernel_chose(void **state)
+TEST_WITH(listen_moves_a_row_to_the_port_that_the_kernel_chose, struct world *w)
 {
-	struct world *w = *state;
-
 	apply(w, socket_event(EVENT_BIND, 1, 10, 0));
 	apply(w, socket_event(EVENT_LISTEN, 1, 10, PORT));
 	assert_int_equal(only_row(w)->port, PORT);
 	assert_int_equal(inventory_by_port(w->inv, FAKE_NETNS, 0, NULL, 0), 0);
 }
 
-static void a_late_bind_does_not_unlisten(void **state)
+TEST_WITH(a_late_bind_does_not_unlisten, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, socket_event(EVENT_BIND, 1, 10, PORT));
 	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
 }
 
-static void unlisten_leaves_the_socket_bound(void **state)
+TEST_WITH(unlisten_leaves_the_socket_bound, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, socket_event(EVENT_UNLISTEN, 1, 10, PORT));
 	assert_int_equal(only_row(w)->state, SOCKET_BOUND);
 	assert_int_equal(w->changes, 1);
 }
 
-static void close_removes_the_row_and_a_late_unlisten_is_ignored(void **state)
+TEST_WITH(close_removes_the_row_and_a_late_unlisten_is_ignored, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, socket_event(EVENT_CLOSE, 1, 10, PORT));
 	assert_no_row(w);
@@ -81,9 +68,8 @@ static void close_removes_the_row_and_a_late_unlisten_is_ignored(void **state)
 	assert_int_equal(w->changes, 1);
 }
 
-static void a_refused_bind_changes_nothing(void **state)
+TEST_WITH(a_refused_bind_changes_nothing, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = socket_event(EVENT_FAIL, 2, 11, PORT);
 
 	start_server(w);
@@ -93,17 +79,15 @@ static void a_refused_bind_changes_nothing(void **state)
 	assert_int_equal(w->changes, 0);
 }
 
-static void an_unknown_kind_of_event_is_refused(void **state)
+TEST_WITH(an_unknown_kind_of_event_is_refused, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = { .kind = _EVENT_KIND_MAX };
 
 	assert_int_equal(inventory_apply(w->inv, &e, NOW, count_change, w, &w->settle), -EINVAL);
 }
 
-static void a_port_has_separate_rows_in_each_namespace(void **state)
+TEST_WITH(a_port_has_separate_rows_in_each_namespace, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = socket_event(EVENT_LISTEN, 2, 11, PORT);
 
 	start_server(w);
@@ -113,9 +97,8 @@ static void a_port_has_separate_rows_in_each_namespace(void **state)
 	assert_int_equal(inventory_by_port(w->inv, 0, PORT, NULL, SIZE_MAX), 2);
 }
 
-static void a_reused_inode_replaces_the_row_whose_close_was_lost(void **state)
+TEST_WITH(a_reused_inode_replaces_the_row_whose_close_was_lost, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = socket_event(EVENT_LISTEN, 2, 99, PORT);
 
 	start_server(w);
@@ -134,9 +117,8 @@ static bool in_order(const struct socket_row *row, void *user_data)
 	return true;
 }
 
-static void rows_are_visited_by_port_then_cookie(void **state)
+TEST_WITH(rows_are_visited_by_port_then_cookie, struct world *w)
 {
-	struct world *w = *state;
 	uint64_t last = 0;
 
 	apply(w, socket_event(EVENT_LISTEN, 1, 30, 4000));
@@ -146,9 +128,8 @@ static void rows_are_visited_by_port_then_cookie(void **state)
 	assert_int_equal(last, 4000ULL << 32 | 30);
 }
 
-static void a_walk_goes_on_behind_a_row_that_is_gone(void **state)
+TEST_WITH(a_walk_goes_on_behind_a_row_that_is_gone, struct world *w)
 {
-	struct world *w = *state;
 	struct inventory_place place = { 0 };
 
 	for (uint64_t cookie = 10; cookie <= 14; cookie++)
@@ -182,10 +163,8 @@ static struct event mptcp_event(enum event_kind kind, uint64_t inode)
 	return e;
 }
 
-static void mptcp_socket_joins_its_subflow_by_inode(void **state)
+TEST_WITH(mptcp_socket_joins_its_subflow_by_inode, struct world *w)
 {
-	struct world *w = *state;
-
 	apply(w, socket_event(EVENT_LISTEN, 1, 10, PORT));
 	apply(w, mptcp_event(EVENT_LISTEN, 1010));
 	assert_one_mptcp_row(w);
@@ -193,10 +172,8 @@ static void mptcp_socket_joins_its_subflow_by_inode(void **state)
 	assert_no_row(w);
 }
 
-static void subflow_takes_over_the_row_of_its_mptcp_socket(void **state)
+TEST_WITH(subflow_takes_over_the_row_of_its_mptcp_socket, struct world *w)
 {
-	struct world *w = *state;
-
 	apply(w, mptcp_event(EVENT_LISTEN, 1010));
 	apply(w, socket_event(EVENT_LISTEN, 1, 10, PORT));
 	assert_one_mptcp_row(w);
@@ -204,9 +181,8 @@ static void subflow_takes_over_the_row_of_its_mptcp_socket(void **state)
 	assert_no_row(w);
 }
 
-static void mptcp_halves_that_learn_their_inode_late_become_one_row(void **state)
+TEST_WITH(mptcp_halves_that_learn_their_inode_late_become_one_row, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = socket_event(EVENT_BIND, 1, 10, PORT);
 
 	e.inode = 0;
@@ -218,36 +194,11 @@ static void mptcp_halves_that_learn_their_inode_late_become_one_row(void **state
 	assert_one_mptcp_row(w);
 }
 
-static void close_of_an_mptcp_socket_never_seen_is_joined_by_inode(void **state)
+TEST_WITH(close_of_an_mptcp_socket_never_seen_is_joined_by_inode, struct world *w)
 {
-	struct world *w = *state;
-
 	apply(w, socket_event(EVENT_LISTEN, 1, 10, PORT));
 	apply(w, mptcp_event(EVENT_CLOSE, 1010));
 	assert_no_row(w);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(bind_makes_a_row_whose_binder_and_holder_is_the_actor),
-		T(listen_turns_the_bound_row_into_a_listener),
-		T(listen_without_bind_makes_the_row),
-		T(listen_moves_a_row_to_the_port_that_the_kernel_chose),
-		T(a_late_bind_does_not_unlisten),
-		T(unlisten_leaves_the_socket_bound),
-		T(close_removes_the_row_and_a_late_unlisten_is_ignored),
-		T(a_refused_bind_changes_nothing),
-		T(an_unknown_kind_of_event_is_refused),
-		T(a_port_has_separate_rows_in_each_namespace),
-		T(a_reused_inode_replaces_the_row_whose_close_was_lost),
-		T(rows_are_visited_by_port_then_cookie),
-		T(a_walk_goes_on_behind_a_row_that_is_gone),
-		T(mptcp_socket_joins_its_subflow_by_inode),
-		T(subflow_takes_over_the_row_of_its_mptcp_socket),
-		T(mptcp_halves_that_learn_their_inode_late_become_one_row),
-		T(close_of_an_mptcp_socket_never_seen_is_joined_by_inode),
-	};
-
-	return cmocka_run_group_tests_name("inventory table", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(setup, teardown)

@@ -2,9 +2,8 @@
 /* Events of processes applied to the table: who holds a socket, inherits it, and how they end. */
 #include "unit/inventory/table_world.h"
 
-static void a_process_is_known_by_pid_and_start(void **state)
+TEST_WITH(a_process_is_known_by_pid_and_start, struct world *w)
 {
-	struct world *w = *state;
 	struct process_id id = fake_id(1);
 
 	start_server(w);
@@ -14,9 +13,8 @@ static void a_process_is_known_by_pid_and_start(void **state)
 	assert_null(inventory_process(w->inv, &id));
 }
 
-static void a_process_without_sockets_is_remembered_for_its_next_one(void **state)
+TEST_WITH(a_process_without_sockets_is_remembered_for_its_next_one, struct world *w)
 {
-	struct world *w = *state;
 	struct process_id id = fake_id(1);
 
 	start_server(w);
@@ -24,9 +22,8 @@ static void a_process_without_sockets_is_remembered_for_its_next_one(void **stat
 	assert_non_null(inventory_process(w->inv, &id));
 }
 
-static void processes_without_sockets_do_not_pile_up(void **state)
+TEST_WITH(processes_without_sockets_do_not_pile_up, struct world *w)
 {
-	struct world *w = *state;
 	struct process_id first = fake_id(1);
 
 	for (unsigned i = 1; i < 2000; i++)
@@ -36,9 +33,8 @@ static void processes_without_sockets_do_not_pile_up(void **state)
 	assert_non_null(inventory_process(w->inv, &first));
 }
 
-static void a_holder_is_never_forgotten(void **state)
+TEST_WITH(a_holder_is_never_forgotten, struct world *w)
 {
-	struct world *w = *state;
 	struct process_id id = fake_id(1);
 
 	start_server(w);
@@ -47,10 +43,8 @@ static void a_holder_is_never_forgotten(void **state)
 	assert_non_null(inventory_process(w->inv, &id));
 }
 
-static void fork_makes_a_candidate_that_the_look_confirms(void **state)
+TEST_WITH(fork_makes_a_candidate_that_the_look_confirms, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, fork_event(1, 2));
 	assert_true(w->settle);
@@ -67,10 +61,8 @@ static void fork_makes_a_candidate_that_the_look_confirms(void **state)
 	assert_true(w->changes > 0);
 }
 
-static void a_child_that_closed_the_socket_is_dropped_and_not_watched(void **state)
+TEST_WITH(a_child_that_closed_the_socket_is_dropped_and_not_watched, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, fork_event(1, 2));
 	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
@@ -80,9 +72,8 @@ static void a_child_that_closed_the_socket_is_dropped_and_not_watched(void **sta
 	assert_int_equal(w->fake.tracked[2], -1);
 }
 
-static void a_childs_ancestry_outlives_its_parent(void **state)
+TEST_WITH(a_childs_ancestry_outlives_its_parent, struct world *w)
 {
-	struct world *w = *state;
 	struct process_id child = fake_id(2), parent = fake_id(1);
 	const struct process *process;
 
@@ -98,9 +89,8 @@ static void a_childs_ancestry_outlives_its_parent(void **state)
 	assert_string_equal(process->cwd, "/home/app");
 }
 
-static void a_reparented_process_keeps_its_chain(void **state)
+TEST_WITH(a_reparented_process_keeps_its_chain, struct world *w)
 {
-	struct world *w = *state;
 	struct event e = process_event(1, "/srv");
 	struct process_id id = fake_id(1);
 
@@ -112,10 +102,8 @@ static void a_reparented_process_keeps_its_chain(void **state)
 	assert_string_equal(inventory_process(w->inv, &id)->cwd, "/srv");
 }
 
-static void exec_with_close_on_exec_drops_the_holder(void **state)
+TEST_WITH(exec_with_close_on_exec_drops_the_holder, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, fork_event(1, 2));
 	fake_hold(&w->fake, fake_id(1), 10, 3, 2);
@@ -130,7 +118,7 @@ static void exec_with_close_on_exec_drops_the_holder(void **state)
 	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
 }
 
-static void exit_tells_how_the_binder_went(void **state)
+TEST_ALONE(exit_tells_how_the_binder_went)
 {
 	static const struct {
 		int code;
@@ -140,22 +128,20 @@ static void exit_tells_how_the_binder_went(void **state)
 		      { 9, BINDER_EXITED_BADLY } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct world *w = *state;
+		struct world *w;
 
+		assert_int_equal(setup((void **)&w), 0);
 		start_server(w);
 		apply(w, fork_event(1, 2));
 		apply(w, exit_event(1, cases[i].code));
 		assert_int_equal(only_row(w)->binder_fate, cases[i].fate);
 		assert_holders(only_row(w), 1, (unsigned[]){ 2 });
-		teardown(state);
-		assert_int_equal(setup(state), 0);
+		teardown((void **)&w);
 	}
 }
 
-static void exit_then_close_leaves_nothing_to_settle(void **state)
+TEST_WITH(exit_then_close_leaves_nothing_to_settle, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, exit_event(1, 9));
 	assert_true(w->settle);
@@ -165,10 +151,8 @@ static void exit_then_close_leaves_nothing_to_settle(void **state)
 	assert_int_equal(w->fake.looks + w->fake.passes, 0);
 }
 
-static void a_full_pass_finds_the_inheritor_that_nobody_announced(void **state)
+TEST_WITH(a_full_pass_finds_the_inheritor_that_nobody_announced, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	fake_hold(&w->fake, fake_id(3), 10, 7, 1);
 	apply(w, exit_event(1, 9));
@@ -179,10 +163,8 @@ static void a_full_pass_finds_the_inheritor_that_nobody_announced(void **state)
 	assert_int_equal(w->fake.tracked[3], 1);
 }
 
-static void a_socket_that_nothing_shows_any_more_is_given_up(void **state)
+TEST_WITH(a_socket_that_nothing_shows_any_more_is_given_up, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, exit_event(1, 9));
 	settle(w);
@@ -190,9 +172,8 @@ static void a_socket_that_nothing_shows_any_more_is_given_up(void **state)
 	assert_in_range(w->fake.passes, 1, 3);
 }
 
-static void passes_for_one_row_keep_their_distance(void **state)
+TEST_WITH(passes_for_one_row_keep_their_distance, struct world *w)
 {
-	struct world *w = *state;
 	bool again;
 
 	start_server(w);
@@ -203,10 +184,8 @@ static void passes_for_one_row_keep_their_distance(void **state)
 	assert_true(again);
 }
 
-static void an_unexplained_reference_costs_one_pass_only(void **state)
+TEST_WITH(an_unexplained_reference_costs_one_pass_only, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	fake_hold(&w->fake, fake_id(1), 10, 3, 3);
 	fake_hold(&w->fake, fake_id(2), 10, 3, 3);
@@ -219,9 +198,8 @@ static void an_unexplained_reference_costs_one_pass_only(void **state)
 	assert_int_equal(w->fake.passes, 1);
 }
 
-static void a_reused_pid_is_not_taken_for_the_holder(void **state)
+TEST_WITH(a_reused_pid_is_not_taken_for_the_holder, struct world *w)
 {
-	struct world *w = *state;
 	struct process_id inheritor = fake_id(2), other = inheritor;
 
 	start_server(w);
@@ -235,10 +213,8 @@ static void a_reused_pid_is_not_taken_for_the_holder(void **state)
 	assert_true(process_id_equal(&only_row(w)->holders[1].id, &other));
 }
 
-static void a_parent_that_closed_its_copy_is_noticed_by_the_count(void **state)
+TEST_WITH(a_parent_that_closed_its_copy_is_noticed_by_the_count, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	fake_hold(&w->fake, fake_id(2), 10, 3, 1);
 	w->fake.alive[w->fake.n_alive++] = FAKE_PID + 1;
@@ -249,10 +225,8 @@ static void a_parent_that_closed_its_copy_is_noticed_by_the_count(void **state)
 	assert_int_equal(only_row(w)->binder.pid, FAKE_PID + 1);
 }
 
-static void verifying_a_port_reads_descriptor_numbers(void **state)
+TEST_WITH(verifying_a_port_reads_descriptor_numbers, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	fake_hold(&w->fake, fake_id(1), 10, 3, 2);
 	fake_hold(&w->fake, fake_id(1), 10, 4, 2);
@@ -269,18 +243,15 @@ static void close_and_fork_on_and_on(struct world *w)
 		apply(w, fork_event(1, 2));
 }
 
-static void a_closed_server_that_forks_on_and_on_is_not_watched(void **state)
+TEST_WITH(a_closed_server_that_forks_on_and_on_is_not_watched, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	close_and_fork_on_and_on(w);
 	assert_int_equal(w->fake.tracked[1], -1);
 }
 
-static void a_child_of_a_closed_server_remembers_its_dead_parent(void **state)
+TEST_WITH(a_child_of_a_closed_server_remembers_its_dead_parent, struct world *w)
 {
-	struct world *w = *state;
 	struct process_id child = fake_id(2), parent = fake_id(1);
 	const struct process *process;
 
@@ -294,10 +265,8 @@ static void a_child_of_a_closed_server_remembers_its_dead_parent(void **state)
 	assert_true(process_id_equal(&process->ancestors[0].id, &parent));
 }
 
-static void a_closed_server_that_binds_again_is_watched_again(void **state)
+TEST_WITH(a_closed_server_that_binds_again_is_watched_again, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	close_and_fork_on_and_on(w);
 	assert_int_equal(w->fake.tracked[1], -1);
@@ -305,10 +274,8 @@ static void a_closed_server_that_binds_again_is_watched_again(void **state)
 	assert_int_equal(w->fake.tracked[1], 0);
 }
 
-static void a_holder_stays_until_its_end_is_told(void **state)
+TEST_WITH(a_holder_stays_until_its_end_is_told, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	assert_int_equal(inventory_look_at_port(w->inv, FAKE_NETNS, PORT), 0);
 	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
@@ -316,10 +283,8 @@ static void a_holder_stays_until_its_end_is_told(void **state)
 	assert_holders(only_row(w), 0, NULL);
 }
 
-static void a_holder_that_closes_its_descriptors_at_its_end_stays_until_that_is_told(void **state)
+TEST_WITH(a_holder_that_closes_its_descriptors_at_its_end_stays_until_that_is_told, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	w->fake.ending = fake_id(1);
 	w->fake.alive[w->fake.n_alive++] = FAKE_PID + 1;
@@ -327,10 +292,8 @@ static void a_holder_that_closes_its_descriptors_at_its_end_stays_until_that_is_
 	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
 }
 
-static void an_end_that_is_never_told_is_noticed_in_the_end(void **state)
+TEST_WITH(an_end_that_is_never_told_is_noticed_in_the_end, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	fake_hold(&w->fake, fake_id(2), 10, 3, 1);
 	apply(w, fork_event(1, 2));
@@ -338,9 +301,8 @@ static void an_end_that_is_never_told_is_noticed_in_the_end(void **state)
 	assert_holders(only_row(w), 1, (unsigned[]){ 2 });
 }
 
-static void a_socket_is_undecided_while_its_process_ends(void **state)
+TEST_WITH(a_socket_is_undecided_while_its_process_ends, struct world *w)
 {
-	struct world *w = *state;
 	bool again;
 
 	start_server(w);
@@ -354,10 +316,8 @@ static void a_socket_is_undecided_while_its_process_ends(void **state)
 	assert_int_equal(w->fake.passes, 0);
 }
 
-static void a_socket_with_an_inheritor_is_decided_at_once(void **state)
+TEST_WITH(a_socket_with_an_inheritor_is_decided_at_once, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	fake_hold(&w->fake, fake_id(3), 10, 7, 1);
 	apply(w, exit_event(1, 9));
@@ -366,10 +326,8 @@ static void a_socket_with_an_inheritor_is_decided_at_once(void **state)
 	assert_false(only_row(w)->undecided);
 }
 
-static void a_bind_that_its_exit_overtook_has_no_holder(void **state)
+TEST_WITH(a_bind_that_its_exit_overtook_has_no_holder, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, exit_event(1, 0));
 	apply(w, socket_event(EVENT_BIND, 1, 11, 3001));
@@ -378,37 +336,4 @@ static void a_bind_that_its_exit_overtook_has_no_holder(void **state)
 	assert_int_equal(inventory_by_port(w->inv, FAKE_NETNS, 3001, NULL, 0), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(a_process_is_known_by_pid_and_start),
-		T(a_process_without_sockets_is_remembered_for_its_next_one),
-		T(processes_without_sockets_do_not_pile_up),
-		T(a_holder_is_never_forgotten),
-		T(fork_makes_a_candidate_that_the_look_confirms),
-		T(a_child_that_closed_the_socket_is_dropped_and_not_watched),
-		T(a_childs_ancestry_outlives_its_parent),
-		T(a_reparented_process_keeps_its_chain),
-		T(exec_with_close_on_exec_drops_the_holder),
-		T(exit_tells_how_the_binder_went),
-		T(exit_then_close_leaves_nothing_to_settle),
-		T(a_full_pass_finds_the_inheritor_that_nobody_announced),
-		T(a_socket_that_nothing_shows_any_more_is_given_up),
-		T(passes_for_one_row_keep_their_distance),
-		T(an_unexplained_reference_costs_one_pass_only),
-		T(a_reused_pid_is_not_taken_for_the_holder),
-		T(a_parent_that_closed_its_copy_is_noticed_by_the_count),
-		T(verifying_a_port_reads_descriptor_numbers),
-		T(a_closed_server_that_forks_on_and_on_is_not_watched),
-		T(a_child_of_a_closed_server_remembers_its_dead_parent),
-		T(a_holder_stays_until_its_end_is_told),
-		T(a_holder_that_closes_its_descriptors_at_its_end_stays_until_that_is_told),
-		T(an_end_that_is_never_told_is_noticed_in_the_end),
-		T(a_socket_is_undecided_while_its_process_ends),
-		T(a_socket_with_an_inheritor_is_decided_at_once),
-		T(a_closed_server_that_binds_again_is_watched_again),
-		T(a_bind_that_its_exit_overtook_has_no_holder),
-	};
-
-	return cmocka_run_group_tests_name("inventory table processes", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(setup, teardown)

@@ -4,9 +4,8 @@
 
 #include "unit/inventory/table_world.h"
 
-static void resync_makes_rows_with_holders_and_processes(void **state)
+TEST_WITH(resync_makes_rows_with_holders_and_processes, struct world *w)
 {
-	struct world *w = *state;
 	struct process_id id = fake_id(1);
 
 	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
@@ -22,10 +21,8 @@ static void resync_makes_rows_with_holders_and_processes(void **state)
 	assert_int_equal(w->changes, 1);
 }
 
-static void a_second_resync_changes_and_tracks_nothing(void **state)
+TEST_WITH(a_second_resync_changes_and_tracks_nothing, struct world *w)
 {
-	struct world *w = *state;
-
 	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
 	resync(w);
 	resync(w);
@@ -33,10 +30,8 @@ static void a_second_resync_changes_and_tracks_nothing(void **state)
 	assert_int_equal(w->fake.tracked[1], 1);
 }
 
-static void resync_keeps_what_events_taught(void **state)
+TEST_WITH(resync_keeps_what_events_taught, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	apply(w, fork_event(1, 2));
 	fake_hold(&w->fake, fake_id(2), 10, 3, 1);
@@ -49,10 +44,8 @@ static void resync_keeps_what_events_taught(void **state)
 	assert_string_equal(inventory_process(w->inv, &only_row(w)->binder)->comm, "server");
 }
 
-static void resync_drops_rows_whose_close_was_lost(void **state)
+TEST_WITH(resync_drops_rows_whose_close_was_lost, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	resync(w);
 	assert_no_row(w);
@@ -60,10 +53,8 @@ static void resync_drops_rows_whose_close_was_lost(void **state)
 	assert_int_equal(w->last_port, PORT);
 }
 
-static void resync_notices_a_binder_whose_exit_was_lost(void **state)
+TEST_WITH(resync_notices_a_binder_whose_exit_was_lost, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w);
 	fake_hold(&w->fake, fake_id(2), 10, 3, 1);
 	resync(w);
@@ -72,10 +63,8 @@ static void resync_notices_a_binder_whose_exit_was_lost(void **state)
 	assert_int_equal(w->changes, 1);
 }
 
-static void the_oldest_holder_stands_for_an_unknown_binder(void **state)
+TEST_WITH(the_oldest_holder_stands_for_an_unknown_binder, struct world *w)
 {
-	struct world *w = *state;
-
 	fake_hold(&w->fake, fake_id(2), 10, 3, 2);
 	fake_hold(&w->fake, fake_id(1), 10, 3, 2);
 	resync(w);
@@ -85,10 +74,8 @@ static void the_oldest_holder_stands_for_an_unknown_binder(void **state)
 	assert_holders(only_row(w), 1, (unsigned[]){ 2 });
 }
 
-static void connections_in_a_pass_make_no_rows(void **state)
+TEST_WITH(connections_in_a_pass_make_no_rows, struct world *w)
 {
-	struct world *w = *state;
-
 	w->fake.tcp_state = 1;
 	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
 	resync(w);
@@ -105,9 +92,8 @@ static int broken_pass(void *user_data)
 	return fd;
 }
 
-static void a_failed_resync_leaves_the_table(void **state)
+TEST_WITH(a_failed_resync_leaves_the_table, struct world *w)
 {
-	struct world *w = *state;
 	struct kernel_source source = fake_source(&w->fake);
 
 	inventory_free(w->inv);
@@ -119,9 +105,8 @@ static void a_failed_resync_leaves_the_table(void **state)
 	assert_int_equal(w->changes, 0);
 }
 
-static void a_loss_is_made_good_by_a_resync_that_succeeds(void **state)
+TEST_WITH(a_loss_is_made_good_by_a_resync_that_succeeds, struct world *w)
 {
-	struct world *w = *state;
 	struct kernel_source source = fake_source(&w->fake);
 
 	resync(w);
@@ -160,9 +145,8 @@ static size_t count_listed(const struct world *w, uint16_t port)
 }
 
 /* The kernel tells of a close when it begins, and lists the socket until it is done. */
-static void a_closing_socket_that_the_list_still_showed_goes(void **state)
+TEST_WITH(a_closing_socket_that_the_list_still_showed_goes, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t port;
 	int fd = listen_unheld(&port);
 
@@ -195,9 +179,8 @@ static int has_no_room_for_a_process(void *user_data, const struct process_id *i
 	return -E2BIG;
 }
 
-static void what_cannot_be_tracked_is_told_and_listed(void **state)
+TEST_WITH(what_cannot_be_tracked_is_told_and_listed, struct world *w)
 {
-	struct world *w = *state;
 	struct kernel_source source = fake_source(&w->fake);
 	uint16_t port;
 	int fd = listen_unheld(&port);
@@ -216,9 +199,8 @@ static void what_cannot_be_tracked_is_told_and_listed(void **state)
 	close(fd);
 }
 
-static void a_socket_that_nobody_holds_and_the_list_shows_stays(void **state)
+TEST_WITH(a_socket_that_nobody_holds_and_the_list_shows_stays, struct world *w)
 {
-	struct world *w = *state;
 	uint16_t port;
 	int fd = listen_unheld(&port);
 
@@ -228,9 +210,8 @@ static void a_socket_that_nobody_holds_and_the_list_shows_stays(void **state)
 	close(fd);
 }
 
-static void who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows(void **state)
+TEST_WITH(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows, struct world *w)
 {
-	struct world *w = *state;
 	time_t deadline = time(NULL) + DEADLINE_S;
 	uint16_t port;
 	int fd = listen_unheld(&port);
@@ -246,9 +227,8 @@ static void who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_sho
 	}
 }
 
-static void what_nobody_held_before_is_looked_into_once(void **state)
+TEST_WITH(what_nobody_held_before_is_looked_into_once, struct world *w)
 {
-	struct world *w = *state;
 	unsigned passes;
 	uint16_t port;
 	int fd = listen_unheld(&port);
@@ -265,9 +245,8 @@ static void what_nobody_held_before_is_looked_into_once(void **state)
 
 /* --- events that waited in the ring while the table was read --------------------------------- */
 
-static void a_socket_that_closed_before_the_table_was_read_is_not_brought_back(void **state)
+TEST_WITH(a_socket_that_closed_before_the_table_was_read_is_not_brought_back, struct world *w)
 {
-	struct world *w = *state;
 	struct event bind = socket_event(EVENT_BIND, 1, 10, PORT);
 	struct event listen = socket_event(EVENT_LISTEN, 1, 10, PORT);
 
@@ -278,9 +257,8 @@ static void a_socket_that_closed_before_the_table_was_read_is_not_brought_back(v
 	assert_int_equal(w->changes, 0);
 }
 
-static void what_the_table_was_read_as_is_newer_than_what_waited(void **state)
+TEST_WITH(what_the_table_was_read_as_is_newer_than_what_waited, struct world *w)
 {
-	struct world *w = *state;
 	struct event listen = socket_event(EVENT_LISTEN, 1, 10, PORT);
 	struct event unlisten = socket_event(EVENT_UNLISTEN, 1, 11, PORT);
 
@@ -298,9 +276,8 @@ static void what_the_table_was_read_as_is_newer_than_what_waited(void **state)
 	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
 }
 
-static void an_end_that_waited_is_applied(void **state)
+TEST_WITH(an_end_that_waited_is_applied, struct world *w)
 {
-	struct world *w = *state;
 	struct event close = socket_event(EVENT_CLOSE, 1, 10, PORT);
 
 	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
@@ -309,10 +286,8 @@ static void an_end_that_waited_is_applied(void **state)
 	assert_no_row(w);
 }
 
-static void what_happens_after_the_table_was_read_counts(void **state)
+TEST_WITH(what_happens_after_the_table_was_read_counts, struct world *w)
 {
-	struct world *w = *state;
-
 	resync(w);
 	start_server(w);
 	assert_int_equal(only_row(w)->state, SOCKET_LISTEN);
@@ -320,28 +295,4 @@ static void what_happens_after_the_table_was_read_counts(void **state)
 	assert_int_equal(only_row(w)->state, SOCKET_BOUND);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(resync_makes_rows_with_holders_and_processes),
-		T(a_second_resync_changes_and_tracks_nothing),
-		T(resync_keeps_what_events_taught),
-		T(resync_drops_rows_whose_close_was_lost),
-		T(resync_notices_a_binder_whose_exit_was_lost),
-		T(the_oldest_holder_stands_for_an_unknown_binder),
-		T(connections_in_a_pass_make_no_rows),
-		T(a_failed_resync_leaves_the_table),
-		T(a_loss_is_made_good_by_a_resync_that_succeeds),
-		T(a_closing_socket_that_the_list_still_showed_goes),
-		T(what_cannot_be_tracked_is_told_and_listed),
-		T(a_socket_that_nobody_holds_and_the_list_shows_stays),
-		T(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows),
-		T(what_nobody_held_before_is_looked_into_once),
-		T(a_socket_that_closed_before_the_table_was_read_is_not_brought_back),
-		T(what_the_table_was_read_as_is_newer_than_what_waited),
-		T(an_end_that_waited_is_applied),
-		T(what_happens_after_the_table_was_read_counts),
-	};
-
-	return cmocka_run_group_tests_name("inventory table resync", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(setup, teardown)

@@ -59,12 +59,11 @@ static unsigned seed_of_test(void)
 	return seed;
 }
 
-static void any_order_of_events_leaves_a_sound_table(void **state)
+TEST_WITH(any_order_of_events_leaves_a_sound_table, struct world *w)
 {
 	static const enum event_kind kinds[] = { EVENT_PROCESS,	 EVENT_BIND,  EVENT_LISTEN,
 						 EVENT_UNLISTEN, EVENT_CLOSE, EVENT_FORK,
 						 EVENT_EXEC,	 EVENT_EXIT };
-	struct world *w = *state;
 	unsigned seed = seed_of_test();
 
 	for (int i = 0; i < 20000; i++) {
@@ -96,11 +95,4 @@ static void any_order_of_events_leaves_a_sound_table(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(any_order_of_events_leaves_a_sound_table),
-	};
-
-	return cmocka_run_group_tests_name("inventory table worlds", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(setup, teardown)

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "provenance/engine.h"
+#include "testing.h"
 
-static void command_line_of_a_proxy_tells_the_container(void **state)
+TEST(command_line_of_a_proxy_tells_the_container)
 {
 	struct why_forward forward = { .engine = NULL };
 	char addr[NET_ADDR_STR_SIZE];
@@ -24,7 +19,7 @@ static void command_line_of_a_proxy_tells_the_container(void **state)
 	assert_int_equal(forward.port, 80);
 }
 
-static void hostile_command_lines_tell_nothing(void **state)
+TEST(hostile_command_lines_tell_nothing)
 {
 	static const char *const lines[] = {
 		"",
@@ -49,12 +44,4 @@ static void hostile_command_lines_tell_nothing(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(command_line_of_a_proxy_tells_the_container),
-		cmocka_unit_test(hostile_command_lines_tell_nothing),
-	};
-
-	return cmocka_run_group_tests_name("explain/engine", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is seen to start the holders of a port again, by made-up events. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 
-#include "base/cleanup.h"
 #include "inventory/inventory.h"
 #include "provenance/lineage.h"
+#include "testing.h"
 
 #define NETNS	   7
 #define PORT	   3000
@@ -90,10 +82,8 @@ static bool restarts(const struct world *w, pid_t parent, pid_t child)
 	return lineage_restarts(w->lineage, NETNS, PORT, &a, &b);
 }
 
-static void end_of_a_server_that_is_answered_at_once_tells_who_answers(void **state)
+TEST_WITH(end_of_a_server_that_is_answered_at_once_tells_who_answers, struct world *w)
 {
-	struct world *w = *state;
-
 	starts(w, EVENT_LISTEN, 600, below_dog);
 	assert_false(restarts(w, DOG, 600));
 	w->now_ms += MUCH_MS;
@@ -105,10 +95,8 @@ static void end_of_a_server_that_is_answered_at_once_tells_who_answers(void **st
 	assert_false(restarts(w, SHELL, 601));
 }
 
-static void server_that_is_started_again_later_was_started_by_somebody_who_thinks(void **state)
+TEST_WITH(server_that_is_started_again_later_was_started_by_somebody_who_thinks, struct world *w)
 {
-	struct world *w = *state;
-
 	for (pid_t pid = 600; pid < 606; pid++) {
 		starts(w, EVENT_LISTEN, pid, below_dog);
 		w->now_ms += MUCH_MS;
@@ -119,10 +107,8 @@ static void server_that_is_started_again_later_was_started_by_somebody_who_think
 	assert_false(restarts(w, DOG, 606));
 }
 
-static void attempts_that_are_refused_count_when_one_succeeds(void **state)
+TEST_WITH(attempts_that_are_refused_count_when_one_succeeds, struct world *w)
 {
-	struct world *w = *state;
-
 	for (pid_t pid = 600; pid < 602; pid++, w->now_ms += SOON_MS)
 		starts(w, EVENT_FAIL, pid, below_dog);
 	starts(w, EVENT_LISTEN, 602, below_dog);
@@ -133,19 +119,15 @@ static void attempts_that_are_refused_count_when_one_succeeds(void **state)
 	assert_false(restarts(w, SHELL, 700));
 }
 
-static void one_server_with_several_sockets_is_one(void **state)
+TEST_WITH(one_server_with_several_sockets_is_one, struct world *w)
 {
-	struct world *w = *state;
-
 	for (int i = 0; i < 4; i++)
 		starts(w, EVENT_LISTEN, 600, below_dog);
 	assert_false(restarts(w, DOG, 600));
 }
 
-static void who_starts_again_is_the_nearest_that_has_several_children(void **state)
+TEST_WITH(who_starts_again_is_the_nearest_that_has_several_children, struct world *w)
 {
-	struct world *w = *state;
-
 	/* under a shell one npm restarts its servers: not the shell */
 	for (pid_t pid = 600; pid < 603; pid++, w->now_ms += SOON_MS)
 		starts(w, EVENT_FAIL, pid, (const pid_t[3]){ DOG, SHELL });
@@ -154,10 +136,8 @@ static void who_starts_again_is_the_nearest_that_has_several_children(void **sta
 	assert_false(restarts(w, SHELL, DOG));
 }
 
-static void other_ports_are_not_mixed_up_and_make_room_for_each_other(void **state)
+TEST_WITH(other_ports_are_not_mixed_up_and_make_room_for_each_other, struct world *w)
 {
-	struct world *w = *state;
-
 	for (pid_t pid = 600; pid < 603; pid++, w->now_ms += SOON_MS)
 		starts(w, EVENT_FAIL, pid, below_dog);
 	assert_true(restarts(w, DOG, 602));
@@ -166,17 +146,4 @@ static void other_ports_are_not_mixed_up_and_make_room_for_each_other(void **sta
 	assert_false(restarts(w, DOG, 602));
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
-	const struct CMUnitTest tests[] = {
-		TEST(end_of_a_server_that_is_answered_at_once_tells_who_answers),
-		TEST(server_that_is_started_again_later_was_started_by_somebody_who_thinks),
-		TEST(attempts_that_are_refused_count_when_one_succeeds),
-		TEST(one_server_with_several_sockets_is_one),
-		TEST(who_starts_again_is_the_nearest_that_has_several_children),
-		TEST(other_ports_are_not_mixed_up_and_make_room_for_each_other),
-	};
-
-	return cmocka_run_group_tests_name("explain/lineage", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(open_world, close_world)

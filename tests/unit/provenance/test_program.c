@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <string.h>
-
-#include "base/cleanup.h"
 #include "provenance/program.h"
+#include "testing.h"
 
 #define WORDS_MAX 8
 
@@ -47,7 +38,7 @@ static const struct {
 	{ { NULL }, "" },
 };
 
-static void interpreter_is_called_by_what_it_runs(void **state)
+TEST(interpreter_is_called_by_what_it_runs)
 {
 	char runs[PROGRAM_RUNS_SIZE];
 
@@ -63,7 +54,7 @@ static void interpreter_is_called_by_what_it_runs(void **state)
 	}
 }
 
-static void names_of_any_length_are_cut(void **state)
+TEST(names_of_any_length_are_cut)
 {
 	char path[4096], runs[PROGRAM_RUNS_SIZE];
 	const char *const words[] = { "node", path, "dev" };
@@ -74,12 +65,4 @@ static void names_of_any_length_are_cut(void **state)
 	assert_int_equal(strlen(runs), PROGRAM_RUNS_SIZE - 1);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(interpreter_is_called_by_what_it_runs),
-		cmocka_unit_test(names_of_any_length_are_cut),
-	};
-
-	return cmocka_run_group_tests_name("explain/program", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -3,15 +3,8 @@
 #ifndef TESTS_RECONCILE_PROCESSES_H
 #define TESTS_RECONCILE_PROCESSES_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "registry/registry.h"
+#include "testing.h"
 
 #define ME    100
 #define OTHER 33

@@ -8,15 +8,9 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "reconcile/why.h"
+#include "testing.h"
 
 #define PORT	    3000
 #define HOLDERS_MAX 3

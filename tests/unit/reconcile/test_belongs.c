@@ -8,7 +8,7 @@
 
 /* --- which processes fit --------------------------------------------------------------------- */
 
-static void a_descendant_of_the_claimer_fits(void **state)
+TEST(a_descendant_of_the_claimer_fits)
 {
 	struct service claim = claim_of_shell();
 
@@ -19,7 +19,7 @@ static void a_descendant_of_the_claimer_fits(void **state)
 	assert_false(belongs_to_claim(&claim, process(STRANGER)));
 }
 
-static void a_process_of_the_same_session_fits(void **state)
+TEST(a_process_of_the_same_session_fits)
 {
 	struct service claim = claim_of_shell();
 
@@ -29,7 +29,7 @@ static void a_process_of_the_same_session_fits(void **state)
 	assert_false(belongs_to_claim(&claim, process(STRANGER)));
 }
 
-static void a_process_in_the_directory_or_below_fits(void **state)
+TEST(a_process_in_the_directory_or_below_fits)
 {
 	static const struct {
 		const char *claim, *process;
@@ -57,7 +57,7 @@ static void a_process_in_the_directory_or_below_fits(void **state)
 	}
 }
 
-static void another_users_process_never_fits(void **state)
+TEST(another_users_process_never_fits)
 {
 	struct service claim = claim_of_shell();
 	struct process p = *process(SERVER);
@@ -71,7 +71,7 @@ static void another_users_process_never_fits(void **state)
 	assert_false(belongs_to_claim(&claim, &p));
 }
 
-static void a_reused_pid_is_not_the_claimer(void **state)
+TEST(a_reused_pid_is_not_the_claimer)
 {
 	struct service claim = claim_of_shell();
 	struct process p = { .id = { SHELL, 77 }, .uid = ME, .sid = 99, .cwd = "/elsewhere" };
@@ -85,7 +85,7 @@ static void a_reused_pid_is_not_the_claimer(void **state)
 	assert_true(belongs_to_claim(&claim, &p));
 }
 
-static void pids_of_another_boot_mean_nothing(void **state)
+TEST(pids_of_another_boot_mean_nothing)
 {
 	struct service claim = claim_of_shell();
 
@@ -95,7 +95,7 @@ static void pids_of_another_boot_mean_nothing(void **state)
 	assert_true(belongs_to_claim(&claim, process(SERVER)));
 }
 
-static void where_nothing_can_be_compared_the_user_decides(void **state)
+TEST(where_nothing_can_be_compared_the_user_decides)
 {
 	struct service claim = claim_of_shell();
 	struct process p = { .id = { 50, 1 }, .uid = ME };
@@ -111,7 +111,7 @@ static void where_nothing_can_be_compared_the_user_decides(void **state)
 	assert_true(belongs_to_claim(&claim, &p));
 }
 
-static void a_directory_whose_beginning_was_cut_is_unknown(void **state)
+TEST(a_directory_whose_beginning_was_cut_is_unknown)
 {
 	struct service claim = { .uid = ME, .cwd = "/work" };
 	struct process p = { .id = { 50, 1 }, .uid = ME, .cwd = "\xE2\x80\xA6/deep/down" };
@@ -128,7 +128,7 @@ static void a_directory_whose_beginning_was_cut_is_unknown(void **state)
 
 /* --- generations ----------------------------------------------------------------------------- */
 
-static void generations_are_counted_from_the_process_itself(void **state)
+TEST(generations_are_counted_from_the_process_itself)
 {
 	const struct process child = { .id = { 50, 9 },
 				       .n_ancestors = 2,
@@ -153,7 +153,7 @@ static const struct process pd = { .id = { 60, 9 },
 				   .ancestors = { { { SERVER, 5 } }, { { SHELL, 1 } } } };
 static const struct belongs_asker asker = { &pd, "pts/3", "/work" };
 
-static void the_nearest_tie_decides(void **state)
+TEST(the_nearest_tie_decides)
 {
 	static const struct {
 		const char *situation;
@@ -187,7 +187,7 @@ static void the_nearest_tie_decides(void **state)
 				 belongs_nearness(&asker, &cases[i].basis));
 }
 
-static void what_is_unknown_of_both_is_no_tie(void **state)
+TEST(what_is_unknown_of_both_is_no_tie)
 {
 	static const struct process invisible;
 	const struct belongs_asker nobody = { &invisible, "", "" };
@@ -198,7 +198,7 @@ static void what_is_unknown_of_both_is_no_tie(void **state)
 	assert_int_equal(belongs_nearness(&nobody, &left), BELONGS_NOT);
 }
 
-static void the_nearest_are_counted(void **state)
+TEST(the_nearest_are_counted)
 {
 	struct belongs_nearest nearest = { .near = BELONGS_NOT };
 
@@ -213,22 +213,4 @@ static void the_nearest_are_counted(void **state)
 	assert_int_equal(nearest.near, BELONGS_BY_ANCESTOR);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_descendant_of_the_claimer_fits),
-		cmocka_unit_test(a_process_of_the_same_session_fits),
-		cmocka_unit_test(a_process_in_the_directory_or_below_fits),
-		cmocka_unit_test(another_users_process_never_fits),
-		cmocka_unit_test(a_reused_pid_is_not_the_claimer),
-		cmocka_unit_test(pids_of_another_boot_mean_nothing),
-		cmocka_unit_test(where_nothing_can_be_compared_the_user_decides),
-		cmocka_unit_test(a_directory_whose_beginning_was_cut_is_unknown),
-		cmocka_unit_test(generations_are_counted_from_the_process_itself),
-		cmocka_unit_test(the_nearest_tie_decides),
-		cmocka_unit_test(what_is_unknown_of_both_is_no_tie),
-		cmocka_unit_test(the_nearest_are_counted),
-	};
-
-	return cmocka_run_group_tests_name("reconcile/belongs", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which ancestor lasts, and which only stand in between. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "reconcile/lasting.h"
+#include "testing.h"
 
 #define ANCESTORS 4
 
@@ -74,14 +66,14 @@ static const struct chain chains[] = {
 	{ "nobody but one command line", { "sh -c pd" }, -1 },
 };
 
-static void the_nearest_that_lasts_is_found(void **state)
+TEST(the_nearest_that_lasts_is_found)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
 		if (lasting(&chains[i]) != chains[i].lasts)
 			fail_msg("%s: %d", chains[i].what, lasting(&chains[i]));
 }
 
-static void nothing_belongs_to_init(void **state)
+TEST(nothing_belongs_to_init)
 {
 	const struct chain chain = { .argv = { "sh -c pd" } };
 	struct process process = { .id = { 99, 1 }, .n_ancestors = 2 };
@@ -91,12 +83,4 @@ static void nothing_belongs_to_init(void **state)
 	assert_int_equal(lasting_ancestor(&process, read_argv, (void *)&chain), -1);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_nearest_that_lasts_is_found),
-		cmocka_unit_test(nothing_belongs_to_init),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

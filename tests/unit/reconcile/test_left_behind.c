@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose launcher has gone, and what is said of it. */
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "reconcile/status.h"
+#include "testing.h"
 
 #define KILLED	 9
 #define HUNG_UP	 1
 #define FAILED	 (2 << 8)
 #define ENDED_AT 5000
 
-static void a_launcher_that_fails_or_is_killed_leaves_its_server_behind(void **state)
+TEST(a_launcher_that_fails_or_is_killed_leaves_its_server_behind)
 {
 	static const struct {
 		const char *what;
@@ -52,7 +46,7 @@ static void a_launcher_that_fails_or_is_killed_leaves_its_server_behind(void **s
 	}
 }
 
-static void the_first_that_ended_is_named_and_of_two_the_one_further_up(void **state)
+TEST(the_first_that_ended_is_named_and_of_two_the_one_further_up)
 {
 	struct process p = { .id = { 50, 1 }, .sid = 10, .n_ancestors = 4 };
 
@@ -66,7 +60,7 @@ static void the_first_that_ended_is_named_and_of_two_the_one_further_up(void **s
 	assert_ptr_equal(process_left_behind_by(&p), &p.ancestors[2]);
 }
 
-static void how_a_launcher_ended_is_said(void **state)
+TEST(how_a_launcher_ended_is_said)
 {
 	static const struct {
 		int exit_code;
@@ -94,7 +88,7 @@ static const struct process *only_process(const struct process_id *id, void *pro
 	return process;
 }
 
-static void a_claim_whose_server_was_left_behind_is_orphaned(void **state)
+TEST(a_claim_whose_server_was_left_behind_is_orphaned)
 {
 	const struct service claim = { .id = "app:web", .port = 3100, .uid = 100 };
 	const struct holder holder = { .id = { 50, 1 } };
@@ -125,14 +119,4 @@ static void a_claim_whose_server_was_left_behind_is_orphaned(void **state)
 			       "node (50) was left behind by npm (30), which was killed at "));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_launcher_that_fails_or_is_killed_leaves_its_server_behind),
-		cmocka_unit_test(the_first_that_ended_is_named_and_of_two_the_one_further_up),
-		cmocka_unit_test(how_a_launcher_ended_is_said),
-		cmocka_unit_test(a_claim_whose_server_was_left_behind_is_orphaned),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

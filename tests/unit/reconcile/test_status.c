@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/text.h"
 #include "processes.h"
 #include "reconcile/status.h"
 #include "registry/runs.h"
+#include "testing.h"
 
 #define STALE_S 1800
 #define MPTCP	262
@@ -51,7 +45,7 @@ static const struct process *only_that(const struct process_id *id, void *holder
 
 /* --- which sockets serve --------------------------------------------------------------------- */
 
-static void listeners_and_bound_udp_sockets_serve(void **state)
+TEST(listeners_and_bound_udp_sockets_serve)
 {
 	static const struct {
 		uint16_t protocol;
@@ -235,7 +229,7 @@ static const struct status_case status_cases[] = {
 	  "parent 4711 is gone, a hidden process keeps the port" },
 };
 
-static void statuses_follow_from_holders_and_binder(void **state)
+TEST(statuses_follow_from_holders_and_binder)
 {
 	struct service claim = claim_of_shell();
 
@@ -262,7 +256,7 @@ static void statuses_follow_from_holders_and_binder(void **state)
 }
 
 /* The kernel tells of an end before it closes what the process had. */
-static void the_status_stays_while_the_process_ends(void **state)
+TEST(the_status_stays_while_the_process_ends)
 {
 	static const enum service_status before[] = { SERVICE_ACTIVE, SERVICE_ORPHANED,
 						      SERVICE_SQUATTED };
@@ -280,7 +274,7 @@ static void the_status_stays_while_the_process_ends(void **state)
 	}
 }
 
-static void a_process_that_does_not_let_go_is_named(void **state)
+TEST(a_process_that_does_not_let_go_is_named)
 {
 	struct service claim = claim_of_shell();
 	struct listener l;
@@ -322,7 +316,7 @@ static struct status_verdict judge_member(pid_t pid, struct run *run, enum run_s
 	return v;
 }
 
-static void a_member_of_a_run_of_the_claim_always_fits(void **state)
+TEST(a_member_of_a_run_of_the_claim_always_fits)
 {
 	struct run older = { .number = 7, .service = "myapp:web" };
 	struct run newer = { .next = &older, .number = 8, .service = "myapp:web" };
@@ -332,7 +326,7 @@ static void a_member_of_a_run_of_the_claim_always_fits(void **state)
 	assert_int_equal(judge_member(SQUATTER, &newer, RUN_DETACHED).status, SERVICE_ACTIVE);
 }
 
-static void a_member_of_another_services_run_squats(void **state)
+TEST(a_member_of_another_services_run_squats)
 {
 	struct run other = { .number = 7, .service = "myapp:api" };
 	struct run own = { .next = &other, .number = 8, .service = "myapp:web" };
@@ -340,7 +334,7 @@ static void a_member_of_another_services_run_squats(void **state)
 	assert_int_equal(judge_member(SQUATTER, &own, RUN_READY).status, SERVICE_SQUATTED);
 }
 
-static void a_member_of_an_unattended_run_is_orphaned(void **state)
+TEST(a_member_of_an_unattended_run_is_orphaned)
 {
 	struct run run = { .number = 7, .service = "myapp:web", .pd.pid = 77 };
 	struct status_verdict v = judge_member(SERVER, &run, RUN_UNATTENDED);
@@ -350,7 +344,7 @@ static void a_member_of_an_unattended_run_is_orphaned(void **state)
 				      "it, is gone; pd stop myapp:web ends it");
 }
 
-static void a_hidden_holder_of_another_user_squats(void **state)
+TEST(a_hidden_holder_of_another_user_squats)
 {
 	struct service claim = claim_of_shell();
 	struct listener l;
@@ -367,7 +361,7 @@ static void a_hidden_holder_of_another_user_squats(void **state)
 	assert_string_equal(v.reason, "held by a hidden process, not by this claim");
 }
 
-static void a_holder_of_which_nothing_is_known_counts_as_the_sockets_user(void **state)
+TEST(a_holder_of_which_nothing_is_known_counts_as_the_sockets_user)
 {
 	struct service claim = claim_of_shell();
 	struct listener l;
@@ -386,7 +380,7 @@ static void a_holder_of_which_nothing_is_known_counts_as_the_sockets_user(void *
 }
 
 /* The binder's pid lives on as another process: the binder is gone all the same. */
-static void a_reused_pid_does_not_keep_the_binder_alive(void **state)
+TEST(a_reused_pid_does_not_keep_the_binder_alive)
 {
 	struct service claim = claim_of_shell();
 	struct listener l;
@@ -412,7 +406,7 @@ static const struct process *look_up_hostile(const struct process_id *id, void *
 	return &hostile;
 }
 
-static void a_hostile_name_is_escaped_in_the_reason(void **state)
+TEST(a_hostile_name_is_escaped_in_the_reason)
 {
 	struct service claim = claim_of_shell();
 	struct listener l;
@@ -425,7 +419,7 @@ static void a_hostile_name_is_escaped_in_the_reason(void **state)
 				      "\\xff\\xff\\xff (60) of user 33, not by this claim");
 }
 
-static void active_wins_over_orphaned_and_orphaned_over_squatted(void **state)
+TEST(active_wins_over_orphaned_and_orphaned_over_squatted)
 {
 	struct service claim = claim_of_shell();
 	struct listener active, orphaned, squatted;
@@ -456,7 +450,7 @@ static const char *name_of(uid_t uid)
 	return uid == 33 ? "www-data" : "somebody";
 }
 
-static void a_squatters_user_is_named_where_the_name_is_known(void **state)
+TEST(a_squatters_user_is_named_where_the_name_is_known)
 {
 	const struct service claim = claim_of_shell();
 	const pid_t holders[] = { SQUATTER, 0 };
@@ -469,7 +463,7 @@ static void a_squatters_user_is_named_where_the_name_is_known(void **state)
 	assert_string_equal(v.reason, "held by apache (40) of user www-data, not by this claim");
 }
 
-static void a_stranger_beside_the_service_is_named(void **state)
+TEST(a_stranger_beside_the_service_is_named)
 {
 	struct service claim = claim_of_shell();
 	struct listener own, strange;
@@ -506,7 +500,7 @@ static void a_stranger_beside_the_service_is_named(void **state)
 	assert_string_equal(warning, "");
 }
 
-static void without_a_serving_socket_time_decides(void **state)
+TEST(without_a_serving_socket_time_decides)
 {
 	static const struct {
 		bool ever_active;
@@ -538,7 +532,7 @@ static void without_a_serving_socket_time_decides(void **state)
 	}
 }
 
-static void a_socket_that_does_not_serve_changes_nothing(void **state)
+TEST(a_socket_that_does_not_serve_changes_nothing)
 {
 	struct service claim = claim_of_shell();
 	struct listener l;
@@ -551,7 +545,7 @@ static void a_socket_that_does_not_serve_changes_nothing(void **state)
 	assert_int_equal(judge(&claim, row).status, SERVICE_GHOST);
 }
 
-static void a_live_listener_is_never_stale(void **state)
+TEST(a_live_listener_is_never_stale)
 {
 	struct service claim = claim_of_shell();
 	struct listener l;
@@ -563,7 +557,7 @@ static void a_live_listener_is_never_stale(void **state)
 
 /* --- orphan rows ----------------------------------------------------------------------------- */
 
-static void listeners_without_a_claim_are_orphans_in_the_range_or_once_claimed(void **state)
+TEST(listeners_without_a_claim_are_orphans_in_the_range_or_once_claimed)
 {
 	static const struct {
 		uint16_t port;
@@ -619,7 +613,7 @@ static enum service_status judge_with(const struct process *holder, struct proce
 	return v.status;
 }
 
-static void engine_of_roots_or_of_the_claims_user_is_active(void **state)
+TEST(engine_of_roots_or_of_the_claims_user_is_active)
 {
 	const struct process_behalf behalf = { .engine = "docker",
 					       .started_by = PROCESS_UID_UNKNOWN };
@@ -631,7 +625,7 @@ static void engine_of_roots_or_of_the_claims_user_is_active(void **state)
 	assert_int_equal(judge_with(&proxy, behalf), SERVICE_ACTIVE);
 }
 
-static void engine_of_another_user_is_a_squatter(void **state)
+TEST(engine_of_another_user_is_a_squatter)
 {
 	const struct process_behalf behalf = { .engine = "docker",
 					       .started_by = PROCESS_UID_UNKNOWN };
@@ -642,7 +636,7 @@ static void engine_of_another_user_is_a_squatter(void **state)
 	assert_int_equal(judge_with(&proxy, behalf), SERVICE_SQUATTED);
 }
 
-static void server_below_sudo_fits_as_if_it_were_its_starters(void **state)
+TEST(server_below_sudo_fits_as_if_it_were_its_starters)
 {
 	struct process server = *process(SERVER), stranger = *process(STRANGER);
 
@@ -658,7 +652,7 @@ static void server_below_sudo_fits_as_if_it_were_its_starters(void **state)
 			 SERVICE_SQUATTED);
 }
 
-static void supervisor_that_listens_for_a_program_of_the_claim_is_active(void **state)
+TEST(supervisor_that_listens_for_a_program_of_the_claim_is_active)
 {
 	struct process_behalf behalf = { .started_by = ME, .n_served = 2 };
 	struct process supervisor = *process(STRANGER);
@@ -674,33 +668,4 @@ static void supervisor_that_listens_for_a_program_of_the_claim_is_active(void **
 	assert_int_equal(judge_with(&supervisor, behalf), SERVICE_SQUATTED);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(listeners_and_bound_udp_sockets_serve),
-		cmocka_unit_test(a_squatters_user_is_named_where_the_name_is_known),
-		cmocka_unit_test(statuses_follow_from_holders_and_binder),
-		cmocka_unit_test(the_status_stays_while_the_process_ends),
-		cmocka_unit_test(a_process_that_does_not_let_go_is_named),
-		cmocka_unit_test(a_member_of_a_run_of_the_claim_always_fits),
-		cmocka_unit_test(a_member_of_another_services_run_squats),
-		cmocka_unit_test(a_member_of_an_unattended_run_is_orphaned),
-		cmocka_unit_test(a_hidden_holder_of_another_user_squats),
-		cmocka_unit_test(a_holder_of_which_nothing_is_known_counts_as_the_sockets_user),
-		cmocka_unit_test(a_reused_pid_does_not_keep_the_binder_alive),
-		cmocka_unit_test(a_hostile_name_is_escaped_in_the_reason),
-		cmocka_unit_test(active_wins_over_orphaned_and_orphaned_over_squatted),
-		cmocka_unit_test(a_stranger_beside_the_service_is_named),
-		cmocka_unit_test(without_a_serving_socket_time_decides),
-		cmocka_unit_test(a_socket_that_does_not_serve_changes_nothing),
-		cmocka_unit_test(a_live_listener_is_never_stale),
-		cmocka_unit_test(
-			listeners_without_a_claim_are_orphans_in_the_range_or_once_claimed),
-		cmocka_unit_test(engine_of_roots_or_of_the_claims_user_is_active),
-		cmocka_unit_test(engine_of_another_user_is_a_squatter),
-		cmocka_unit_test(server_below_sudo_fits_as_if_it_were_its_starters),
-		cmocka_unit_test(supervisor_that_listens_for_a_program_of_the_claim_is_active),
-	};
-
-	return cmocka_run_group_tests_name("reconcile/status", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "reconcile/status.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define ME	100
@@ -190,7 +184,7 @@ static void check_shape(const struct random_world *w, const struct status_verdic
 	assert_int_equal(held, v->socket->n_holders > 0);
 }
 
-static void random_worlds_are_judged_as_the_contract_says(void **state)
+TEST(random_worlds_are_judged_as_the_contract_says)
 {
 	struct random_source r = random_start(__func__);
 	int seen[_SERVICE_STATUS_MAX] = { 0 };
@@ -216,7 +210,7 @@ static void random_worlds_are_judged_as_the_contract_says(void **state)
 		assert_true(seen[s] > WORLDS / 100); /* the worlds are rich enough */
 }
 
-static void the_order_of_sockets_does_not_matter(void **state)
+TEST(the_order_of_sockets_does_not_matter)
 {
 	struct random_source r = random_start(__func__);
 
@@ -238,12 +232,4 @@ static void the_order_of_sockets_does_not_matter(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_worlds_are_judged_as_the_contract_says),
-		cmocka_unit_test(the_order_of_sockets_does_not_matter),
-	};
-
-	return cmocka_run_group_tests_name("reconcile/status in random worlds", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -2,7 +2,7 @@
 /* Each situation and each refusal has its verdict, and each verdict its situation. */
 #include "unit/reconcile/situations.h"
 
-static void each_situation_has_its_verdict(void **state)
+TEST(each_situation_has_its_verdict)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(situations); i++) {
 		const struct situation *s = &situations[i];
@@ -27,7 +27,7 @@ static void each_situation_has_its_verdict(void **state)
 
 /* --- refusals that no owner explains --- */
 
-static void each_refusal_without_an_owner_has_its_verdict(void **state)
+TEST(each_refusal_without_an_owner_has_its_verdict)
 {
 	const struct bind_table nobody = { .stable = true };
 
@@ -46,7 +46,7 @@ static void each_refusal_without_an_owner_has_its_verdict(void **state)
 	}
 }
 
-static void what_refuses_before_the_owners_is_foreseen(void **state)
+TEST(what_refuses_before_the_owners_is_foreseen)
 {
 	const struct bind_table nobody = { .stable = true };
 
@@ -66,7 +66,7 @@ static void what_refuses_before_the_owners_is_foreseen(void **state)
 	}
 }
 
-static void every_verdict_is_given_by_some_situation(void **state)
+TEST(every_verdict_is_given_by_some_situation)
 {
 	bool seen[_WHY_VERDICT_MAX] = { [WHY_OTHER_NETNS] = true, [WHY_GONE] = true };
 
@@ -81,14 +81,4 @@ static void every_verdict_is_given_by_some_situation(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_situation_has_its_verdict),
-		cmocka_unit_test(each_refusal_without_an_owner_has_its_verdict),
-		cmocka_unit_test(what_refuses_before_the_owners_is_foreseen),
-		cmocka_unit_test(every_verdict_is_given_by_some_situation),
-	};
-
-	return cmocka_run_group_tests_name("reconcile/why", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

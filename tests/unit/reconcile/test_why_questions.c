@@ -6,7 +6,7 @@
 
 static const struct situation plain = { WHY_LISTENER, "::", "0.0.0.0", LISTENS, FILE_OF_ONE };
 
-static void a_port_that_is_busy_elsewhere_is_free_here(void **state)
+TEST(a_port_that_is_busy_elsewhere_is_free_here)
 {
 	const struct bind_table nobody = { .stable = true };
 	struct socket_row row = { .protocol = IPPROTO_TCP, .state = SOCKET_LISTEN };
@@ -23,7 +23,7 @@ static void a_port_that_is_busy_elsewhere_is_free_here(void **state)
 	assert_int_equal(a.verdict, WHY_FREE);
 }
 
-static void an_owner_here_matters_more_than_one_elsewhere(void **state)
+TEST(an_owner_here_matters_more_than_one_elsewhere)
 {
 	struct socket_row row = { .protocol = IPPROTO_TCP, .state = SOCKET_LISTEN };
 	const struct socket_row *elsewhere = &row;
@@ -35,7 +35,7 @@ static void an_owner_here_matters_more_than_one_elsewhere(void **state)
 	assert_int_equal(a.verdict, WHY_LISTENER);
 }
 
-static void a_remembered_refusal_of_a_port_that_is_free_now_is_gone(void **state)
+TEST(a_remembered_refusal_of_a_port_that_is_free_now_is_gone)
 {
 	const struct bind_table nobody = { .stable = true };
 	struct why_question q = question_of(&plain);
@@ -48,7 +48,7 @@ static void a_remembered_refusal_of_a_port_that_is_free_now_is_gone(void **state
 	assert_int_equal(a.error, EADDRINUSE);
 }
 
-static void a_refused_listen_is_not_blamed_on_the_caller_s_own_socket(void **state)
+TEST(a_refused_listen_is_not_blamed_on_the_caller_s_own_socket)
 {
 	struct situation s = { .asked = "127.0.0.1",
 			       .owned = "127.0.0.1",
@@ -64,7 +64,7 @@ static void a_refused_listen_is_not_blamed_on_the_caller_s_own_socket(void **sta
 	assert_int_equal(explain_world(&s, &w).verdict, WHY_LISTEN_CONFLICT);
 }
 
-static void a_table_that_kept_changing_does_not_say_free(void **state)
+TEST(a_table_that_kept_changing_does_not_say_free)
 {
 	struct situation s = { .asked = "127.0.0.1", .owned = "127.0.0.2", LISTENS, FILE_OF_ONE };
 	struct world w;
@@ -81,7 +81,7 @@ static void a_table_that_kept_changing_does_not_say_free(void **state)
 	assert_int_equal(explain_world(&plain, &w).verdict, WHY_LISTENER);
 }
 
-static void a_listener_comes_before_its_many_connections(void **state)
+TEST(a_listener_comes_before_its_many_connections)
 {
 	static struct why_owner owners[40];
 	static struct bind_owner walked[40];
@@ -110,7 +110,7 @@ static void a_listener_comes_before_its_many_connections(void **state)
 }
 
 /* The kernel lists them as it found them; that one of two is told is not left to that. */
-static void which_of_two_owners_is_told_does_not_hang_on_their_order(void **state)
+TEST(which_of_two_owners_is_told_does_not_hang_on_their_order)
 {
 	struct why_owner owners[2] = { { .flags_known = true }, { .flags_known = true } };
 	struct bind_owner walked[2];
@@ -137,7 +137,7 @@ static void which_of_two_owners_is_told_does_not_hang_on_their_order(void **stat
 
 /* --- without the kernel's table --- */
 
-static void without_the_table_nothing_is_guessed(void **state)
+TEST(without_the_table_nothing_is_guessed)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(untold); i++) {
 		const struct untold *u = &untold[i];
@@ -158,7 +158,7 @@ static void without_the_table_nothing_is_guessed(void **state)
 
 /* --- names --- */
 
-static void verdicts_have_names_of_their_own(void **state)
+TEST(verdicts_have_names_of_their_own)
 {
 	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
 		assert_non_null(why_verdict_name(v));
@@ -172,19 +172,4 @@ static void verdicts_have_names_of_their_own(void **state)
 	assert_string_equal(why_verdict_name(-1), "unknown");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_port_that_is_busy_elsewhere_is_free_here),
-		cmocka_unit_test(an_owner_here_matters_more_than_one_elsewhere),
-		cmocka_unit_test(a_remembered_refusal_of_a_port_that_is_free_now_is_gone),
-		cmocka_unit_test(a_refused_listen_is_not_blamed_on_the_caller_s_own_socket),
-		cmocka_unit_test(a_table_that_kept_changing_does_not_say_free),
-		cmocka_unit_test(a_listener_comes_before_its_many_connections),
-		cmocka_unit_test(which_of_two_owners_is_told_does_not_hang_on_their_order),
-		cmocka_unit_test(without_the_table_nothing_is_guessed),
-		cmocka_unit_test(verdicts_have_names_of_their_own),
-	};
-
-	return cmocka_run_group_tests_name("reconcile/why questions", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

@@ -117,7 +117,7 @@ static void check_recorded(const struct random_world *w, const struct why_answer
 		assert_int_equal(a->verdict, WHY_PORT_REWRITTEN_BY_BPF);
 }
 
-static void every_answer_is_sound_and_agrees_with_the_oracle(void **state)
+TEST(every_answer_is_sound_and_agrees_with_the_oracle)
 {
 	static struct random_world w;
 
@@ -138,7 +138,7 @@ static void every_answer_is_sound_and_agrees_with_the_oracle(void **state)
 }
 
 /* What is certain without the kernel's table is what the table would have said. */
-static void what_is_certain_without_the_table_is_true_with_it(void **state)
+TEST(what_is_certain_without_the_table_is_true_with_it)
 {
 	static struct random_world w;
 
@@ -170,12 +170,4 @@ static void what_is_certain_without_the_table_is_true_with_it(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_answer_is_sound_and_agrees_with_the_oracle),
-		cmocka_unit_test(what_is_certain_without_the_table_is_true_with_it),
-	};
-
-	return cmocka_run_group_tests_name("reconcile/why in random worlds", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

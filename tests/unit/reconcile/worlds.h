@@ -5,16 +5,10 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "reconcile/oracle.h"
 #include "reconcile/why.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define OWNERS_MAX 24

@@ -6,21 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <setjmp.h>
 #include <sqlite3.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "registry/registry.h"
+#include "testing.h"
 
 #define FIXTURE_NOW 1700000000
 
@@ -250,6 +241,10 @@ static inline unsigned fixture_seed(void)
 	print_message("# PD_SEED=%u\n", seed);
 	return seed;
 }
+
+/* A test before which nothing is opened. */
+#define UNOPENED_TEST(name, parameter) \
+	TEST_BETWEEN(name, parameter, fixture_setup_empty, fixture_teardown)
 
 #define registry_test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 #define registry_test_unopened(name) \

@@ -98,15 +98,14 @@ static bool compare_fitting(const struct activity *e, void *user_data)
 	return true;
 }
 
-static void newest_entries_come_first(void **state)
+TEST_WITH(newest_entries_come_first, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ 0 }, "5:b_web 4: 3:a:web 2:a:api 1:a:web ");
+	log_some(f);
+	expect(f, (struct activity_filter){ 0 }, "5:b_web 4: 3:a:web 2:a:api 1:a:web ");
 }
 
-static void every_field_is_read_back(void **state)
+TEST_WITH(every_field_is_read_back, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = -1 };
 	struct activity entry = { .action = ACTIVITY_FAIL,
@@ -136,9 +135,8 @@ static void every_field_is_read_back(void **state)
 	assert_int_equal(l.last.error, EADDRINUSE);
 }
 
-static void what_is_not_known_is_null_to_a_shell(void **state)
+TEST_WITH(what_is_not_known_is_null_to_a_shell, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = -1 };
 
@@ -155,54 +153,52 @@ static void what_is_not_known_is_null_to_a_shell(void **state)
 	assert_string_equal(l.comm, "");
 }
 
-static void filter_without_wildcard_is_the_whole_name(void **state)
+TEST_WITH(filter_without_wildcard_is_the_whole_name, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ .subjects = { "a:web" } }, "3:a:web 1:a:web ");
-	expect(*state, (struct activity_filter){ .subjects = { "a" } }, "");
+	log_some(f);
+	expect(f, (struct activity_filter){ .subjects = { "a:web" } }, "3:a:web 1:a:web ");
+	expect(f, (struct activity_filter){ .subjects = { "a" } }, "");
 }
 
-static void filter_with_wildcard_is_a_pattern(void **state)
+TEST_WITH(filter_with_wildcard_is_a_pattern, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ .subjects = { "*web" } },
-	       "5:b_web 3:a:web 1:a:web ");
-	expect(*state, (struct activity_filter){ .subjects = { "a?api" } }, "2:a:api ");
+	log_some(f);
+	expect(f, (struct activity_filter){ .subjects = { "*web" } }, "5:b_web 3:a:web 1:a:web ");
+	expect(f, (struct activity_filter){ .subjects = { "a?api" } }, "2:a:api ");
 }
 
-static void underscore_and_percent_are_literal(void **state)
+TEST_WITH(underscore_and_percent_are_literal, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ .subjects = { "a_web" } }, "");
-	expect(*state, (struct activity_filter){ .subjects = { "%" } }, "");
+	log_some(f);
+	expect(f, (struct activity_filter){ .subjects = { "a_web" } }, "");
+	expect(f, (struct activity_filter){ .subjects = { "%" } }, "");
 }
 
-static void filters_combine(void **state)
+TEST_WITH(filters_combine, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
+	log_some(f);
+	expect(f, (struct activity_filter){ .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
 	       "5:b_web 2:a:api 1:a:web ");
-	expect(*state,
+	expect(f,
 	       (struct activity_filter){ .subjects = { "a:web" },
 					 .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
 	       "1:a:web ");
-	expect(*state, (struct activity_filter){ .subjects = { "a:*" }, .from = 102 },
+	expect(f, (struct activity_filter){ .subjects = { "a:*" }, .from = 102 },
 	       "3:a:web 2:a:api ");
-	expect(*state, (struct activity_filter){ .subjects = { "a:web" }, .to = 102 }, "1:a:web ");
+	expect(f, (struct activity_filter){ .subjects = { "a:web" }, .to = 102 }, "1:a:web ");
 }
 
-static void subjects_are_alternatives_and_so_are_actions(void **state)
+TEST_WITH(subjects_are_alternatives_and_so_are_actions, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ .subjects = { "a:api", "b*" } },
-	       "5:b_web 2:a:api ");
-	expect(*state, (struct activity_filter){ .subjects = { "a:w*", "*:web", "a:web" } },
+	log_some(f);
+	expect(f, (struct activity_filter){ .subjects = { "a:api", "b*" } }, "5:b_web 2:a:api ");
+	expect(f, (struct activity_filter){ .subjects = { "a:w*", "*:web", "a:web" } },
 	       "3:a:web 1:a:web ");
-	expect(*state,
+	expect(f,
 	       (struct activity_filter){ .actions = ACTIVITY_BIT(ACTIVITY_GHOST) |
 						    ACTIVITY_BIT(ACTIVITY_DAEMON) },
 	       "4: 3:a:web ");
-	expect(*state,
+	expect(f,
 	       (struct activity_filter){ .subjects = { "a:api", "a:w*" },
 					 .actions = ACTIVITY_BIT(ACTIVITY_GHOST) |
 						    ACTIVITY_BIT(ACTIVITY_CLAIM),
@@ -210,10 +206,8 @@ static void subjects_are_alternatives_and_so_are_actions(void **state)
 	       "3:a:web 2:a:api ");
 }
 
-static void ports_are_alternatives_to_subjects(void **state)
+TEST_WITH(ports_are_alternatives_to_subjects, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	log_some(f);
 	fixture_shell(f, "UPDATE activity SET port = 3000 + id % 4");
 	expect(f, (struct activity_filter){ .ports = { 3001 } }, "5:b_web 1:a:web ");
@@ -227,10 +221,8 @@ static void ports_are_alternatives_to_subjects(void **state)
 	expect(f, (struct activity_filter){ .ports = { 9 } }, "");
 }
 
-static void clock_that_was_set_back_changes_no_order(void **state)
+TEST_WITH(clock_that_was_set_back_changes_no_order, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_begin(f);
 	log_entry(f, ACTIVITY_CLAIM, "a", 300);
 	log_entry(f, ACTIVITY_CLAIM, "b", 100);
@@ -243,10 +235,8 @@ static void clock_that_was_set_back_changes_no_order(void **state)
 }
 
 /* More names than are walked one by one: the answer stays the same. */
-static void pattern_over_thousands_of_names_gives_the_newest(void **state)
+TEST_WITH(pattern_over_thousands_of_names_gives_the_newest, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT "
 			 "5000) INSERT INTO activity(id, action, service, timestamp) "
 			 "SELECT i, 'NOTE', 's-' || i, i FROM n");
@@ -258,11 +248,10 @@ static void pattern_over_thousands_of_names_gives_the_newest(void **state)
 }
 
 /* What a filter gives is what a look at each entry gives. */
-static void filters_agree_with_a_look_at_each_entry(void **state)
+TEST_WITH(filters_agree_with_a_look_at_each_entry, struct fixture *f)
 {
 	static const char *const words[] = { "a", "b", "a:*", "*:x", "?", "*", "a:x", "z" };
 	static const char *const services[] = { "a", "b", "a:x", "b:x", "" };
-	struct fixture *f = *state;
 	unsigned seed = fixture_seed();
 
 	srandom(seed);
@@ -296,30 +285,29 @@ static void filters_agree_with_a_look_at_each_entry(void **state)
 	}
 }
 
-static void both_ends_of_a_time_span_are_included(void **state)
+TEST_WITH(both_ends_of_a_time_span_are_included, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ .from = 102, .to = 104 }, "4: 3:a:web 2:a:api ");
+	log_some(f);
+	expect(f, (struct activity_filter){ .from = 102, .to = 104 }, "4: 3:a:web 2:a:api ");
 }
 
-static void only_newer_entries_are_given_after_an_id(void **state)
+TEST_WITH(only_newer_entries_are_given_after_an_id, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ .after_id = 3 }, "5:b_web 4: ");
-	expect(*state, (struct activity_filter){ .after_id = 5 }, "");
+	log_some(f);
+	expect(f, (struct activity_filter){ .after_id = 3 }, "5:b_web 4: ");
+	expect(f, (struct activity_filter){ .after_id = 5 }, "");
 }
 
-static void limit_counts_entries_that_match(void **state)
+TEST_WITH(limit_counts_entries_that_match, struct fixture *f)
 {
-	log_some(*state);
-	expect(*state, (struct activity_filter){ .limit = 2 }, "5:b_web 4: ");
-	expect(*state, (struct activity_filter){ .subjects = { "a:*" }, .limit = 2 },
+	log_some(f);
+	expect(f, (struct activity_filter){ .limit = 2 }, "5:b_web 4: ");
+	expect(f, (struct activity_filter){ .subjects = { "a:*" }, .limit = 2 },
 	       "3:a:web 2:a:api ");
 }
 
-static void visit_may_stop(void **state)
+TEST_WITH(visit_may_stop, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = 1 };
 
@@ -328,9 +316,8 @@ static void visit_may_stop(void **state)
 	assert_int_equal(l.rows, 1);
 }
 
-static void rows_typed_by_hand_do_no_harm(void **state)
+TEST_WITH(rows_typed_by_hand_do_no_harm, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = -1 };
 
@@ -356,9 +343,8 @@ static void rows_typed_by_hand_do_no_harm(void **state)
 	assert_string_equal(l.addr, "7");
 }
 
-static void names_of_processes_are_stored_as_text(void **state)
+TEST_WITH(names_of_processes_are_stored_as_text, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct activity entry = {
 		.action = ACTIVITY_FAIL,
 		.details = "",
@@ -373,9 +359,8 @@ static void names_of_processes_are_stored_as_text(void **state)
 	fixture_expect(f, "SELECT length(comm) FROM activity", "15");
 }
 
-static void entries_since_a_moment_are_counted(void **state)
+TEST_WITH(entries_since_a_moment_are_counted, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t found = -1;
 
 	log_some(f);
@@ -383,16 +368,15 @@ static void entries_since_a_moment_are_counted(void **state)
 	assert_int_equal(found, 3);
 }
 
-static void entry_outside_of_a_batch_is_refused(void **state)
+TEST_WITH(entry_outside_of_a_batch_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct activity entry = { .action = ACTIVITY_GAP };
 
 	assert_int_equal(registry_log(f->registry, &entry, NULL), -EINVAL);
 	assert_int_equal(registry_prune_activity(f->registry, 1, 10), -EINVAL);
 }
 
-static void action_names_are_read_back_in_any_case(void **state)
+TEST(action_names_are_read_back_in_any_case)
 {
 	for (int a = 0; a < _ACTIVITY_ACTION_MAX; a++)
 		assert_int_equal(activity_action_of_name(activity_action_name(a)), a);
@@ -427,49 +411,40 @@ static int prune(struct fixture *f, int64_t now, int max_rows)
 	return pruned;
 }
 
-static void old_entries_are_pruned_but_the_newest_thousand(void **state)
+TEST_WITH(old_entries_are_pruned_but_the_newest_thousand, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fill(f, 1500, 1000);
 	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 500);
 	fixture_expect(f, "SELECT min(timestamp) FROM activity", "1500");
 	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
 }
 
-static void entries_of_the_last_days_are_kept(void **state)
+TEST_WITH(entries_of_the_last_days_are_kept, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fill(f, 1500, FIXTURE_NOW - ACTIVITY_KEEP_S);
 	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
 }
 
-static void prune_takes_no_more_than_it_may(void **state)
+TEST_WITH(prune_takes_no_more_than_it_may, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fill(f, 1500, 1000);
 	assert_int_equal(prune(f, FIXTURE_NOW, 7), 7);
 	assert_int_equal(prune(f, FIXTURE_NOW, 0), 0);
 	fixture_expect(f, "SELECT count(*) FROM activity", "1493");
 }
 
-static void entries_beyond_the_limit_of_rows_are_pruned(void **state)
+TEST_WITH(entries_beyond_the_limit_of_rows_are_pruned, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fill(f, KEEP_ROWS + 30, FIXTURE_NOW);
 	assert_int_equal(prune(f, FIXTURE_NOW, 20), 20);
 	assert_int_equal(prune(f, FIXTURE_NOW, 20), 10);
 	fixture_expect(f, "SELECT min(id) FROM activity", "31");
 }
 
-static void limits_may_be_others_and_still_keep_the_newest_thousand(void **state)
+TEST_WITH(limits_may_be_others_and_still_keep_the_newest_thousand, struct fixture *f)
 {
 	static const struct activity_limits few = { .rows = 1200, .age_s = 100 },
 					    none = { .rows = 1, .age_s = 1 };
-	struct fixture *f = *state;
 
 	fill(f, 1500, FIXTURE_NOW - 1400);
 	registry_set_activity_limits(f->registry, &few);
@@ -481,10 +456,8 @@ static void limits_may_be_others_and_still_keep_the_newest_thousand(void **state
 }
 
 /* A flood of one user, and the trail of another that is older than all of it. */
-static void too_many_entries_are_taken_from_who_has_most(void **state)
+TEST_WITH(too_many_entries_are_taken_from_who_has_most, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 40) "
 			 "INSERT INTO activity(action, service, timestamp, uid) "
 			 "SELECT 'CLAIM', 'precious', 1700000000, 2000 FROM n");
@@ -494,10 +467,9 @@ static void too_many_entries_are_taken_from_who_has_most(void **state)
 	fixture_expect(f, "SELECT min(id) FROM activity WHERE uid = 1000", "141");
 }
 
-static void those_with_as_many_come_down_together(void **state)
+TEST_WITH(those_with_as_many_come_down_together, struct fixture *f)
 {
 	static const struct activity_limits few = { .rows = 1000, .age_s = ACTIVITY_KEEP_S };
-	struct fixture *f = *state;
 
 	registry_set_activity_limits(f->registry, &few);
 	fixture_shell(
@@ -525,11 +497,10 @@ static void log_as(struct fixture *f, uid_t uid, int n)
 }
 
 /* Counted once: entries of before, of later, those that were undone, and what a shell did. */
-static void who_has_most_is_known_without_counting_again(void **state)
+TEST_WITH(who_has_most_is_known_without_counting_again, struct fixture *f)
 {
 	static const struct activity_limits few = { .rows = 1000, .age_s = ACTIVITY_KEEP_S };
 	const struct activity entry = { .action = ACTIVITY_GAP, .timestamp = 1, .uid = 4 };
-	struct fixture *f = *state;
 
 	registry_set_activity_limits(f->registry, &few);
 	log_as(f, 1, 600);
@@ -558,10 +529,9 @@ static void who_has_most_is_known_without_counting_again(void **state)
 	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 0);
 }
 
-static void remembered_ports_are_bounded_and_stay_known_as_claimed(void **state)
+TEST_WITH(remembered_ports_are_bounded_and_stay_known_as_claimed, struct fixture *f)
 {
 	const int most = (int)quota_limit(QUOTA_PORTS_KEPT)->machine;
-	struct fixture *f = *state;
 	char sql[256];
 
 	snprintf(sql, sizeof(sql),
@@ -595,7 +565,7 @@ static double answer_ms(struct fixture *f, struct activity_filter filter, int64_
  * The aim is 20 ms (printed); the bound is CPU time and wide enough for the sanitizers, and still
  * fails when an answer sorts or asks once for each row.
  */
-static void hundred_thousand_entries_are_filtered_in_milliseconds(void **state)
+TEST_WITH(hundred_thousand_entries_are_filtered_in_milliseconds, struct fixture *f)
 {
 	static const struct {
 		struct activity_filter filter;
@@ -619,7 +589,6 @@ static void hundred_thousand_entries_are_filtered_in_milliseconds(void **state)
 		  50 },
 		{ { .subjects = { "project7:web" }, .to = FIXTURE_NOW + 60 }, 1 },
 	};
-	struct fixture *f = *state;
 	int64_t rows;
 
 	fill(f, KEEP_ROWS, FIXTURE_NOW);
@@ -632,41 +601,4 @@ static void hundred_thousand_entries_are_filtered_in_milliseconds(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(newest_entries_come_first),
-		registry_test(every_field_is_read_back),
-		registry_test(what_is_not_known_is_null_to_a_shell),
-		registry_test(filter_without_wildcard_is_the_whole_name),
-		registry_test(filter_with_wildcard_is_a_pattern),
-		registry_test(underscore_and_percent_are_literal),
-		registry_test(filters_combine),
-		registry_test(subjects_are_alternatives_and_so_are_actions),
-		registry_test(ports_are_alternatives_to_subjects),
-		registry_test(clock_that_was_set_back_changes_no_order),
-		registry_test(pattern_over_thousands_of_names_gives_the_newest),
-		registry_test(filters_agree_with_a_look_at_each_entry),
-		registry_test(both_ends_of_a_time_span_are_included),
-		registry_test(only_newer_entries_are_given_after_an_id),
-		registry_test(limit_counts_entries_that_match),
-		registry_test(visit_may_stop),
-		registry_test(rows_typed_by_hand_do_no_harm),
-		registry_test(names_of_processes_are_stored_as_text),
-		registry_test(entries_since_a_moment_are_counted),
-		registry_test(entry_outside_of_a_batch_is_refused),
-		registry_test(action_names_are_read_back_in_any_case),
-		registry_test(old_entries_are_pruned_but_the_newest_thousand),
-		registry_test(entries_of_the_last_days_are_kept),
-		registry_test(prune_takes_no_more_than_it_may),
-		registry_test(entries_beyond_the_limit_of_rows_are_pruned),
-		registry_test(limits_may_be_others_and_still_keep_the_newest_thousand),
-		registry_test(too_many_entries_are_taken_from_who_has_most),
-		registry_test(those_with_as_many_come_down_together),
-		registry_test(who_has_most_is_known_without_counting_again),
-		registry_test(remembered_ports_are_bounded_and_stay_known_as_claimed),
-		registry_test(hundred_thousand_entries_are_filtered_in_milliseconds),
-	};
-
-	return cmocka_run_group_tests_name("registry activity", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

@@ -7,14 +7,13 @@ static enum port_use refuse_even(uint16_t port, bool own, void *user_data)
 	return port % 2 == 1 ? PORT_FREE : PORT_TAKEN;
 }
 
-static void exact_port_is_given(void **state)
+TEST_WITH(exact_port_is_given, struct fixture *f)
 {
-	assert_int_equal(fixture_claim(*state, "web", 443), 443);
+	assert_int_equal(fixture_claim(f, "web", 443), 443);
 }
 
-static void claim_of_taken_port_names_the_holder(void **state)
+TEST_WITH(claim_of_taken_port_names_the_holder, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("other");
 	struct claim_result result;
 
@@ -26,9 +25,8 @@ static void claim_of_taken_port_names_the_holder(void **state)
 	assert_int_equal(fixture_service_by_id(f, "other", service_copy_visit, NULL), OUTCOME_NO);
 }
 
-static void claim_of_unusable_port_names_no_holder(void **state)
+TEST_WITH(claim_of_unusable_port_names_no_holder, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -40,9 +38,8 @@ static void claim_of_unusable_port_names_no_holder(void **state)
 	assert_string_equal(result.holder_id, "");
 }
 
-static void exact_port_moves_an_existing_claim(void **state)
+TEST_WITH(exact_port_moves_an_existing_claim, struct fixture *f)
 {
-	struct fixture *f = *state;
 	uint16_t port = fixture_claim(f, "web", 0);
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
@@ -56,9 +53,8 @@ static void exact_port_moves_an_existing_claim(void **state)
 	assert_int_equal(fixture_claim(f, "other", port), port);
 }
 
-static void refused_move_leaves_the_claim_where_it_was(void **state)
+TEST_WITH(refused_move_leaves_the_claim_where_it_was, struct fixture *f)
 {
-	struct fixture *f = *state;
 	uint16_t port = fixture_claim(f, "web", 0);
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
@@ -69,9 +65,8 @@ static void refused_move_leaves_the_claim_where_it_was(void **state)
 	assert_int_equal(fixture_service(f, "web").service.port, port);
 }
 
-static void unusable_candidates_are_passed_over(void **state)
+TEST_WITH(unusable_candidates_are_passed_over, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -83,9 +78,8 @@ static void unusable_candidates_are_passed_over(void **state)
 	assert_in_range(result.port, 4000, 4007);
 }
 
-static void full_range_has_no_free_port(void **state)
+TEST_WITH(full_range_has_no_free_port, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("last");
 	static struct kernel_view view;
 	struct claim_result result;
@@ -100,9 +94,8 @@ static void full_range_has_no_free_port(void **state)
 	assert_int_equal(view.asked, 0);
 }
 
-static void range_of_a_claim_is_kept_for_its_next_move(void **state)
+TEST_WITH(range_of_a_claim_is_kept_for_its_next_move, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -114,19 +107,15 @@ static void range_of_a_claim_is_kept_for_its_next_move(void **state)
 	assert_in_range(result.port, 4000, 4007);
 }
 
-static void released_port_is_remembered(void **state)
+TEST_WITH(released_port_is_remembered, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 3000);
 	fixture_release(f, "web");
 	assert_int_equal(fixture_claim(f, "web", 0), 3000);
 }
 
-static void released_port_is_remembered_after_another_had_it(void **state)
+TEST_WITH(released_port_is_remembered_after_another_had_it, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 3000);
 	fixture_release(f, "web");
 	fixture_claim(f, "other", 3000);
@@ -135,9 +124,8 @@ static void released_port_is_remembered_after_another_had_it(void **state)
 	assert_int_equal(fixture_claim(f, "web", 0), 3000);
 }
 
-static void remembered_port_outside_of_the_asked_range_is_not_given(void **state)
+TEST_WITH(remembered_port_outside_of_the_asked_range_is_not_given, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -148,9 +136,8 @@ static void remembered_port_outside_of_the_asked_range_is_not_given(void **state
 	assert_in_range(result.port, 4000, 4007);
 }
 
-static void remembered_port_that_is_unusable_is_not_given(void **state)
+TEST_WITH(remembered_port_that_is_unusable_is_not_given, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -162,10 +149,8 @@ static void remembered_port_that_is_unusable_is_not_given(void **state)
 	assert_int_equal(result.port % 2, 1);
 }
 
-static void last_of_several_ports_is_remembered(void **state)
+TEST_WITH(last_of_several_ports_is_remembered, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 6000);
 	fixture_claim(f, "web", 5000);
 	fixture_release(f, "web");
@@ -175,9 +160,8 @@ static void last_of_several_ports_is_remembered(void **state)
 	assert_int_equal(fixture_claim(f, "web", 0), 6000);
 }
 
-static void port_claimed_by_hand_is_not_given(void **state)
+TEST_WITH(port_claimed_by_hand_is_not_given, struct fixture *f)
 {
-	struct fixture *f = *state;
 	uint16_t port = fixture_claim(f, "web", 0);
 	char sql[128];
 
@@ -188,9 +172,8 @@ static void port_claimed_by_hand_is_not_given(void **state)
 	assert_int_equal(fixture_service(f, "hand").service.port, port);
 }
 
-static void claim_whose_port_cannot_be_remembered_leaves_nothing(void **state)
+TEST_WITH(claim_whose_port_cannot_be_remembered_leaves_nothing, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -205,10 +188,8 @@ static void claim_whose_port_cannot_be_remembered_leaves_nothing(void **state)
 	fixture_expect(f, "SELECT group_concat(id) FROM ports", "other");
 }
 
-static void port_is_ever_claimed_after_release_and_by_hand(void **state)
+TEST_WITH(port_is_ever_claimed_after_release_and_by_hand, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	assert_int_equal(registry_port_ever_claimed(f->registry, 5000), 0);
 	fixture_claim(f, "web", 5000);
 	fixture_release(f, "web");
@@ -233,10 +214,9 @@ static struct claim_result claim_aside(struct fixture *f, struct kernel_view *vi
 	return result;
 }
 
-static void claim_whose_port_is_taken_moves_aside(void **state)
+TEST_WITH(claim_whose_port_is_taken_moves_aside, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	uint16_t home = port_candidate("web", (struct port_range){ 3100, 9999 }, 0);
 	struct claim_result result = claim_aside(f, view);
 
@@ -249,10 +229,9 @@ static void claim_whose_port_is_taken_moves_aside(void **state)
 	free(view);
 }
 
-static void claim_returns_home_when_that_is_free(void **state)
+TEST_WITH(claim_returns_home_when_that_is_free, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result aside = claim_aside(f, view), result;
 
@@ -269,10 +248,9 @@ static void claim_returns_home_when_that_is_free(void **state)
 	free(view);
 }
 
-static void claim_does_not_return_while_its_server_is_elsewhere(void **state)
+TEST_WITH(claim_does_not_return_while_its_server_is_elsewhere, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result aside = claim_aside(f, view), result;
 
@@ -284,10 +262,9 @@ static void claim_does_not_return_while_its_server_is_elsewhere(void **state)
 	free(view);
 }
 
-static void claim_aside_moves_on_when_that_port_is_taken_too(void **state)
+TEST_WITH(claim_aside_moves_on_when_that_port_is_taken_too, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result aside = claim_aside(f, view), result;
 
@@ -299,7 +276,7 @@ static void claim_aside_moves_on_when_that_port_is_taken_too(void **state)
 	free(view);
 }
 
-static void first_claim_of_a_taken_port_has_it_as_its_home(void **state)
+TEST_WITH(first_claim_of_a_taken_port_has_it_as_its_home, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
 	struct claim_request request = fixture_request("web");
@@ -309,14 +286,14 @@ static void first_claim_of_a_taken_port_has_it_as_its_home(void **state)
 	request.range = small_range;
 	home = port_candidate("web", small_range, 0);
 	view->use[home] = PORT_TAKEN;
-	assert_int_equal(claim_in(*state, &request, view, &result), 0);
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
 	assert_int_equal(result.home, home);
 	assert_int_equal(result.port, port_candidate("web", small_range, 1));
 	assert_false(result.existing);
 	free(view);
 }
 
-static void reserved_port_is_nobodys_home(void **state)
+TEST_WITH(reserved_port_is_nobodys_home, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
 	struct claim_request request = fixture_request("web");
@@ -324,16 +301,15 @@ static void reserved_port_is_nobodys_home(void **state)
 
 	request.range = small_range;
 	view->use[port_candidate("web", small_range, 0)] = PORT_RESERVED;
-	assert_int_equal(claim_in(*state, &request, view, &result), 0);
+	assert_int_equal(claim_in(f, &request, view, &result), 0);
 	assert_int_equal(result.port, port_candidate("web", small_range, 1));
 	assert_int_equal(result.home, result.port);
 	free(view);
 }
 
-static void home_of_a_claim_that_moved_aside_is_given_to_nobody_else(void **state)
+TEST_WITH(home_of_a_claim_that_moved_aside_is_given_to_nobody_else, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	struct claim_request other = fixture_request("other");
 	struct claim_result aside = claim_aside(f, view), result;
 
@@ -347,10 +323,9 @@ static void home_of_a_claim_that_moved_aside_is_given_to_nobody_else(void **stat
 	free(view);
 }
 
-static void exact_port_becomes_the_home(void **state)
+TEST_WITH(exact_port_becomes_the_home, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result aside = claim_aside(f, view), result;
 
@@ -365,10 +340,9 @@ static void exact_port_becomes_the_home(void **state)
 	free(view);
 }
 
-static void exact_port_that_is_taken_is_refused_to_the_claim_that_has_it(void **state)
+TEST_WITH(exact_port_that_is_taken_is_refused_to_the_claim_that_has_it, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -381,10 +355,9 @@ static void exact_port_that_is_taken_is_refused_to_the_claim_that_has_it(void **
 	free(view);
 }
 
-static void home_is_remembered_and_not_where_the_claim_has_been(void **state)
+TEST_WITH(home_is_remembered_and_not_where_the_claim_has_been, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	struct claim_result aside = claim_aside(f, view);
 
 	fixture_release(f, "web");
@@ -395,10 +368,9 @@ static void home_is_remembered_and_not_where_the_claim_has_been(void **state)
 }
 
 /* People write into the file: the home of one is the port of another. */
-static void home_that_another_claim_has_is_left_to_it(void **state)
+TEST_WITH(home_that_another_claim_has_is_left_to_it, struct fixture *f)
 {
 	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result aside = claim_aside(f, view), result;
 	char sql[128];
@@ -500,9 +472,8 @@ static void model_step(struct fixture *f, struct model *m)
 			 model_claim(m, i, &request));
 }
 
-static void random_claims_and_releases_agree_with_a_model(void **state)
+TEST_WITH(random_claims_and_releases_agree_with_a_model, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct model m = { { 0 } };
 
 	srand(fixture_seed());
@@ -522,38 +493,4 @@ static void random_claims_and_releases_agree_with_a_model(void **state)
 	model_compare(f, &m);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(exact_port_is_given),
-		registry_test(claim_of_taken_port_names_the_holder),
-		registry_test(claim_of_unusable_port_names_no_holder),
-		registry_test(exact_port_moves_an_existing_claim),
-		registry_test(refused_move_leaves_the_claim_where_it_was),
-		registry_test(unusable_candidates_are_passed_over),
-		registry_test(full_range_has_no_free_port),
-		registry_test(range_of_a_claim_is_kept_for_its_next_move),
-		registry_test(claim_whose_port_cannot_be_remembered_leaves_nothing),
-		registry_test(released_port_is_remembered),
-		registry_test(released_port_is_remembered_after_another_had_it),
-		registry_test(remembered_port_outside_of_the_asked_range_is_not_given),
-		registry_test(remembered_port_that_is_unusable_is_not_given),
-		registry_test(last_of_several_ports_is_remembered),
-		registry_test(port_claimed_by_hand_is_not_given),
-		registry_test(port_is_ever_claimed_after_release_and_by_hand),
-		registry_test(claim_whose_port_is_taken_moves_aside),
-		registry_test(claim_returns_home_when_that_is_free),
-		registry_test(claim_does_not_return_while_its_server_is_elsewhere),
-		registry_test(claim_aside_moves_on_when_that_port_is_taken_too),
-		registry_test(first_claim_of_a_taken_port_has_it_as_its_home),
-		registry_test(reserved_port_is_nobodys_home),
-		registry_test(home_of_a_claim_that_moved_aside_is_given_to_nobody_else),
-		registry_test(exact_port_becomes_the_home),
-		registry_test(exact_port_that_is_taken_is_refused_to_the_claim_that_has_it),
-		registry_test(home_is_remembered_and_not_where_the_claim_has_been),
-		registry_test(home_that_another_claim_has_is_left_to_it),
-		registry_test(random_claims_and_releases_agree_with_a_model),
-	};
-
-	return cmocka_run_group_tests_name("registry claim ports", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

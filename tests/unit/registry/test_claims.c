@@ -4,17 +4,15 @@
 
 #include "base/quota.h"
 
-static void first_claim_gets_the_port_of_its_name(void **state)
+TEST_WITH(first_claim_gets_the_port_of_its_name, struct fixture *f)
 {
 	static const struct port_range range = { PORT_RANGE_FIRST, PORT_RANGE_LAST };
 
-	assert_int_equal(fixture_claim(*state, "myapp:web", 0),
-			 port_candidate("myapp:web", range, 0));
+	assert_int_equal(fixture_claim(f, "myapp:web", 0), port_candidate("myapp:web", range, 0));
 }
 
-static void claim_stores_who_claimed_it(void **state)
+TEST_WITH(claim_stores_who_claimed_it, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("myapp:web");
 	struct claim_result result;
 	struct service_copy found;
@@ -38,18 +36,15 @@ static void claim_stores_who_claimed_it(void **state)
 	assert_false(found.service.ever_active);
 }
 
-static void claim_of_another_boot_is_not_of_this_boot(void **state)
+TEST_WITH(claim_of_another_boot_is_not_of_this_boot, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 0);
 	fixture_shell(f, "UPDATE services SET bootId = 'before'");
 	assert_false(fixture_service(f, "web").service.same_boot);
 }
 
-static void second_claim_keeps_the_port_and_refreshes(void **state)
+TEST_WITH(second_claim_keeps_the_port_and_refreshes, struct fixture *f)
 {
-	struct fixture *f = *state;
 	uint16_t port = fixture_claim(f, "web", 0);
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
@@ -79,9 +74,8 @@ static off_t wal_size(const struct fixture *f)
 	return st.st_size;
 }
 
-static void claim_that_changes_nothing_writes_nothing(void **state)
+TEST_WITH(claim_that_changes_nothing_writes_nothing, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 	off_t before;
@@ -102,14 +96,13 @@ static void claim_that_changes_nothing_writes_nothing(void **state)
 	assert_int_equal(fixture_service(f, "web").service.claimer.pid, request.claimer.pid);
 }
 
-static void claim_mends_times_that_cannot_be(void **state)
+TEST_WITH(claim_mends_times_that_cannot_be, struct fixture *f)
 {
 	static const char *const damages[] = {
 		"UPDATE services SET updatedAt = NULL",
 		"UPDATE services SET updatedAt = 'yesterday'",
 		"UPDATE services SET updatedAt = 4000000000", /* in the future */
 	};
-	struct fixture *f = *state;
 
 	fixture_claim(f, "web", 0);
 	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
@@ -119,9 +112,8 @@ static void claim_mends_times_that_cannot_be(void **state)
 	}
 }
 
-static void second_claim_keeps_health_and_ttl_unless_given(void **state)
+TEST_WITH(second_claim_keeps_health_and_ttl_unless_given, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -141,9 +133,8 @@ static void second_claim_keeps_health_and_ttl_unless_given(void **state)
 	assert_int_equal(fixture_service(f, "web").service.expires_at, FIXTURE_NOW + 30);
 }
 
-static void claim_of_an_expired_service_does_not_expire(void **state)
+TEST_WITH(claim_of_an_expired_service_does_not_expire, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -155,10 +146,9 @@ static void claim_of_an_expired_service_does_not_expire(void **state)
 	assert_int_equal(fixture_service(f, "web").service.expires_at, 0);
 }
 
-static void second_claim_asks_for_its_own_port_alone(void **state)
+TEST_WITH(second_claim_asks_for_its_own_port_alone, struct fixture *f)
 {
 	static struct kernel_view view;
-	struct fixture *f = *state;
 	uint16_t port = fixture_claim(f, "web", 0);
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
@@ -168,10 +158,8 @@ static void second_claim_asks_for_its_own_port_alone(void **state)
 	assert_int_equal(result.port, port);
 }
 
-static void claim_of_a_ghost_counts_as_claimed_again(void **state)
+TEST_WITH(claim_of_a_ghost_counts_as_claimed_again, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 0);
 	fixture_begin(f);
 	assert_int_equal(registry_set_status(f->registry, "web", SERVICE_ACTIVE, true, 1), 0);
@@ -182,10 +170,8 @@ static void claim_of_a_ghost_counts_as_claimed_again(void **state)
 	assert_false(fixture_service(f, "web").service.ever_active);
 }
 
-static void claim_of_an_active_service_leaves_it_active(void **state)
+TEST_WITH(claim_of_an_active_service_leaves_it_active, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 0);
 	fixture_begin(f);
 	assert_int_equal(registry_set_status(f->registry, "web", SERVICE_ACTIVE, true, 1), 0);
@@ -206,9 +192,8 @@ static uint16_t claim_as(struct fixture *f, const char *name, uid_t uid, const c
 	return result.port;
 }
 
-static void each_user_has_a_service_of_that_name(void **state)
+TEST_WITH(each_user_has_a_service_of_that_name, struct fixture *f)
 {
-	struct fixture *f = *state;
 	uint16_t first = claim_as(f, "shop:web", 1000, "shop:web");
 	uint16_t second = claim_as(f, "shop:web", 4000000, "shop:web@4000000");
 
@@ -220,9 +205,8 @@ static void each_user_has_a_service_of_that_name(void **state)
 	assert_int_equal(fixture_service(f, "shop:web@4000000").service.uid, 4000000);
 }
 
-static void a_users_port_is_remembered_by_whichever_id(void **state)
+TEST_WITH(a_users_port_is_remembered_by_whichever_id, struct fixture *f)
 {
-	struct fixture *f = *state;
 	uint16_t first = claim_as(f, "shop:web", 1000, "shop:web"), second;
 
 	fixture_release(f, "shop:web");
@@ -253,10 +237,8 @@ static void expect_shown(struct fixture *f, const char *id, uid_t owner, uid_t v
 	assert_string_equal(registry_shown_id(f->registry, id, owner, viewer, text), shown);
 }
 
-static void a_name_means_ones_own_service(void **state)
+TEST_WITH(a_name_means_ones_own_service, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	claim_as(f, "web", 4000001, "web");
 	expect_meant(f, "web", 4000000, "web"); /* the only one there is */
 	claim_as(f, "web", 4000000, "web@4000000");
@@ -270,10 +252,8 @@ static void a_name_means_ones_own_service(void **state)
 	expect_meant(f, "none", 4000001, "none");
 }
 
-static void ones_own_service_is_shown_without_its_user(void **state)
+TEST_WITH(ones_own_service_is_shown_without_its_user, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	claim_as(f, "web", 4000001, "web");
 	expect_shown(f, "web", 4000001, 4000000, "web");
 	claim_as(f, "web", 4000000, "web@4000000");
@@ -284,18 +264,15 @@ static void ones_own_service_is_shown_without_its_user(void **state)
 	expect_shown(f, "web", 4000001, 4000002, "web");
 }
 
-static void release_of_nothing_says_no(void **state)
+TEST_WITH(release_of_nothing_says_no, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_begin(f);
 	assert_int_equal(registry_release(f->registry, "web", FIXTURE_NOW), OUTCOME_NO);
 	fixture_commit(f);
 }
 
-static void illegal_requests_are_refused(void **state)
+TEST_WITH(illegal_requests_are_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request bad_id = fixture_request("a b");
 	struct claim_request bad_range = fixture_request("web");
 	struct claim_request bad_ttl = fixture_request("web");
@@ -309,9 +286,8 @@ static void illegal_requests_are_refused(void **state)
 	fixture_expect(f, "SELECT count(*) FROM services", "0");
 }
 
-static void write_outside_of_a_batch_is_refused(void **state)
+TEST_WITH(write_outside_of_a_batch_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -322,9 +298,8 @@ static void write_outside_of_a_batch_is_refused(void **state)
 	assert_int_equal(registry_mark_alive(f->registry, 1), -EINVAL);
 }
 
-static void claims_of_one_batch_see_each_other(void **state)
+TEST_WITH(claims_of_one_batch_see_each_other, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request;
 	struct claim_result result;
 	bool seen[8] = { false };
@@ -343,9 +318,8 @@ static void claims_of_one_batch_see_each_other(void **state)
 	assert_int_equal(registry_counters(f->registry).commits, 1);
 }
 
-static void uncommitted_claims_are_gone_after_close(void **state)
+TEST_WITH(uncommitted_claims_are_gone_after_close, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -355,9 +329,8 @@ static void uncommitted_claims_are_gone_after_close(void **state)
 	assert_int_equal(fixture_service_by_id(f, "web", service_copy_visit, NULL), OUTCOME_NO);
 }
 
-static void claim_that_cannot_be_taken_back_takes_the_batch_with_it(void **state)
+TEST_WITH(claim_that_cannot_be_taken_back_takes_the_batch_with_it, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("other");
 	struct claim_result result;
 
@@ -406,9 +379,8 @@ static void claim_all_that_a_user_may(struct fixture *f, uid_t uid)
 	fixture_commit(f);
 }
 
-static void a_user_who_claims_in_a_loop_leaves_ports_for_others(void **state)
+TEST_WITH(a_user_who_claims_in_a_loop_leaves_ports_for_others, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_result result;
 
 	claim_all_that_a_user_may(f, 1000);
@@ -427,9 +399,8 @@ static void a_user_who_claims_in_a_loop_leaves_ports_for_others(void **state)
 	fixture_commit(f);
 }
 
-static void what_people_delete_and_what_is_undone_counts_no_more(void **state)
+TEST_WITH(what_people_delete_and_what_is_undone_counts_no_more, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_result result;
 
 	claim_all_that_a_user_may(f, 1000);
@@ -445,9 +416,8 @@ static void what_people_delete_and_what_is_undone_counts_no_more(void **state)
 	}
 }
 
-static void a_row_whose_port_is_none_is_mended_and_counted_once(void **state)
+TEST_WITH(a_row_whose_port_is_none_is_mended_and_counted_once, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_result result;
 
 	claim_all_that_a_user_may(f, 1000);
@@ -460,9 +430,8 @@ static void a_row_whose_port_is_none_is_mended_and_counted_once(void **state)
 	fixture_commit(f);
 }
 
-static void root_is_bound_by_the_ports_alone(void **state)
+TEST_WITH(root_is_bound_by_the_ports_alone, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_result result;
 	char id[32];
 
@@ -474,35 +443,4 @@ static void root_is_bound_by_the_ports_alone(void **state)
 	fixture_commit(f);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(first_claim_gets_the_port_of_its_name),
-		registry_test(claim_stores_who_claimed_it),
-		registry_test(claim_of_another_boot_is_not_of_this_boot),
-		registry_test(second_claim_keeps_the_port_and_refreshes),
-		registry_test(claim_that_changes_nothing_writes_nothing),
-		registry_test(claim_mends_times_that_cannot_be),
-		registry_test(second_claim_keeps_health_and_ttl_unless_given),
-		registry_test(claim_of_an_expired_service_does_not_expire),
-		registry_test(second_claim_asks_for_its_own_port_alone),
-		registry_test(claim_of_a_ghost_counts_as_claimed_again),
-		registry_test(claim_of_an_active_service_leaves_it_active),
-		registry_test(each_user_has_a_service_of_that_name),
-		registry_test(a_users_port_is_remembered_by_whichever_id),
-		registry_test(a_name_means_ones_own_service),
-		registry_test(ones_own_service_is_shown_without_its_user),
-		registry_test(claim_that_cannot_be_taken_back_takes_the_batch_with_it),
-		registry_test(release_of_nothing_says_no),
-		registry_test(illegal_requests_are_refused),
-		registry_test(write_outside_of_a_batch_is_refused),
-		registry_test(claims_of_one_batch_see_each_other),
-		registry_test(uncommitted_claims_are_gone_after_close),
-		registry_test(a_user_who_claims_in_a_loop_leaves_ports_for_others),
-		registry_test(what_people_delete_and_what_is_undone_counts_no_more),
-		registry_test(a_row_whose_port_is_none_is_mended_and_counted_once),
-		registry_test(root_is_bound_by_the_ports_alone),
-	};
-
-	return cmocka_run_group_tests_name("registry claims", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

@@ -20,22 +20,19 @@ static int64_t deadline(struct fixture *f)
 	return at;
 }
 
-static void deadline_is_never_without_services(void **state)
+TEST_WITH(deadline_is_never_without_services, struct fixture *f)
 {
-	assert_true(deadline(*state) == INT64_MAX);
+	assert_true(deadline(f) == INT64_MAX);
 }
 
-static void deadline_is_the_first_moment_at_which_a_claim_is_older_than_stale(void **state)
+TEST_WITH(deadline_is_the_first_moment_at_which_a_claim_is_older_than_stale, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "a", 0);
 	assert_int_equal(deadline(f), FIXTURE_NOW + 1801);
 }
 
-static void deadline_is_an_expiry_that_comes_first(void **state)
+TEST_WITH(deadline_is_an_expiry_that_comes_first, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("b");
 	struct claim_result result;
 
@@ -45,10 +42,8 @@ static void deadline_is_an_expiry_that_comes_first(void **state)
 	assert_int_equal(deadline(f), FIXTURE_NOW + 60);
 }
 
-static void active_and_stale_services_have_no_deadline(void **state)
+TEST_WITH(active_and_stale_services_have_no_deadline, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "a", 0);
 	fixture_claim(f, "b", 0);
 	fixture_begin(f);
@@ -58,18 +53,15 @@ static void active_and_stale_services_have_no_deadline(void **state)
 	assert_true(deadline(f) == INT64_MAX);
 }
 
-static void row_that_nobody_sees_has_no_deadline(void **state)
+TEST_WITH(row_that_nobody_sees_has_no_deadline, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "INSERT INTO services(id, port, updatedAt, expiresAt, status) "
 			 "VALUES('bad name', 4100, 1, 1, 'claimed'), ('b', 70000, 1, 1, 'ghost')");
 	assert_true(deadline(f) == INT64_MAX);
 }
 
-static void claim_that_expired_in_use_has_no_deadline(void **state)
+TEST_WITH(claim_that_expired_in_use_has_no_deadline, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("used");
 	struct claim_result result;
 
@@ -116,10 +108,8 @@ static void expect_expired(struct fixture *f, int64_t now, int most, const char 
 	assert_string_equal(names.text, expected);
 }
 
-static void silent_are_claimed_and_ghosts_the_oldest_first(void **state)
+TEST_WITH(silent_are_claimed_and_ghosts_the_oldest_first, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "INSERT INTO services(id, port, updatedAt, status) VALUES"
 			 "('young', 4001, 301, 'claimed'), ('b', 4002, 300, 'claimed'), "
 			 "('a', 4003, 200, 'claimed'), ('g', 4004, 100, 'ghost'), "
@@ -131,10 +121,8 @@ static void silent_are_claimed_and_ghosts_the_oldest_first(void **state)
 	expect_silent(f, 50, 9, "");
 }
 
-static void expired_are_those_whose_time_is_over_and_that_nothing_serves(void **state)
+TEST_WITH(expired_are_those_whose_time_is_over_and_that_nothing_serves, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "INSERT INTO services(id, port, expiresAt, status) VALUES"
 			 "('later', 4001, 301, 'claimed'), ('b', 4002, 300, 'claimed'), "
 			 "('a', 4003, 200, 'stale'), ('used', 4004, 100, 'active'), "
@@ -146,18 +134,4 @@ static void expired_are_those_whose_time_is_over_and_that_nothing_serves(void **
 	expect_expired(f, INT64_MAX, 9, "a b later ");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(deadline_is_never_without_services),
-		registry_test(deadline_is_the_first_moment_at_which_a_claim_is_older_than_stale),
-		registry_test(deadline_is_an_expiry_that_comes_first),
-		registry_test(active_and_stale_services_have_no_deadline),
-		registry_test(row_that_nobody_sees_has_no_deadline),
-		registry_test(claim_that_expired_in_use_has_no_deadline),
-		registry_test(silent_are_claimed_and_ghosts_the_oldest_first),
-		registry_test(expired_are_those_whose_time_is_over_and_that_nothing_serves),
-	};
-
-	return cmocka_run_group_tests_name("deadlines", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

@@ -70,10 +70,9 @@ static void expect_printed(struct fixture *f, const struct printed *printed, siz
 	}
 }
 
-static void every_printed_claim_survives_kill_9(void **state)
+UNOPENED_TEST(every_printed_claim_survives_kill_9, struct fixture *f)
 {
 	static struct printed printed[6000];
-	struct fixture *f = *state;
 	char detail[256];
 	unsigned seed = fixture_seed();
 	size_t n;
@@ -102,9 +101,8 @@ static void every_printed_claim_survives_kill_9(void **state)
 }
 
 /* Creating the file is not one step: killed anywhere in it, the next open makes it whole. */
-static void file_is_usable_after_kill_9_while_it_was_created(void **state)
+UNOPENED_TEST(file_is_usable_after_kill_9_while_it_was_created, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char error[256];
 
 	for (int round = 0; round < 40; round++) {
@@ -247,9 +245,9 @@ static void small_batch_on_a_full_disk(struct fixture *f)
 	registry_close(r);
 }
 
-static void full_disk_undoes_the_batch_and_nothing_else(void **state)
+UNOPENED_TEST(full_disk_undoes_the_batch_and_nothing_else, struct fixture *f)
 {
-	on_a_small_disk(*state, small_batch_on_a_full_disk);
+	on_a_small_disk(f, small_batch_on_a_full_disk);
 }
 
 /* More changed pages than the cache holds: the disk is met inside of a claim, not at the commit. */
@@ -279,9 +277,9 @@ static void large_batch_on_a_full_disk(struct fixture *f)
 	registry_close(r);
 }
 
-static void full_disk_inside_of_a_batch_undoes_it_as_a_whole(void **state)
+UNOPENED_TEST(full_disk_inside_of_a_batch_undoes_it_as_a_whole, struct fixture *f)
 {
-	on_a_small_disk(*state, large_batch_on_a_full_disk);
+	on_a_small_disk(f, large_batch_on_a_full_disk);
 }
 
 static void lost_batch_refuses_every_write(struct fixture *f)
@@ -305,9 +303,9 @@ static void lost_batch_refuses_every_write(struct fixture *f)
 	registry_close(r);
 }
 
-static void batch_that_was_undone_takes_no_more_writes(void **state)
+UNOPENED_TEST(batch_that_was_undone_takes_no_more_writes, struct fixture *f)
 {
-	on_a_small_disk(*state, lost_batch_refuses_every_write);
+	on_a_small_disk(f, lost_batch_refuses_every_write);
 }
 
 static void open_without_space(struct fixture *f)
@@ -324,9 +322,9 @@ static void open_without_space(struct fixture *f)
 	registry_close(r);
 }
 
-static void database_is_created_once_there_is_space(void **state)
+UNOPENED_TEST(database_is_created_once_there_is_space, struct fixture *f)
 {
-	on_a_small_disk(*state, open_without_space);
+	on_a_small_disk(f, open_without_space);
 }
 
 static void open_on_a_read_only_filesystem(struct fixture *f)
@@ -341,9 +339,9 @@ static void open_on_a_read_only_filesystem(struct fixture *f)
 	CHECK(strstr(f->error, f->directory));
 }
 
-static void read_only_filesystem_is_refused_and_named(void **state)
+UNOPENED_TEST(read_only_filesystem_is_refused_and_named, struct fixture *f)
 {
-	on_a_small_disk(*state, open_on_a_read_only_filesystem);
+	on_a_small_disk(f, open_on_a_read_only_filesystem);
 }
 
 /* --- several writers -----------------------------------------------------------------------------
@@ -380,9 +378,8 @@ static int claim_as_writer(const char *path, int writer)
 
 /* Exactly as many ports as claims: one port given twice, or one lost, would leave somebody without.
  */
-static void writers_of_several_processes_share_a_range_without_loss(void **state)
+TEST_WITH(writers_of_several_processes_share_a_range_without_loss, struct fixture *f)
 {
-	struct fixture *f = *state;
 	pid_t children[WRITERS];
 	int status;
 
@@ -411,9 +408,8 @@ static off_t log_bytes(const struct fixture *f)
 	return st.st_size;
 }
 
-static void log_grows_until_a_checkpoint_and_then_begins_anew(void **state)
+TEST_WITH(log_grows_until_a_checkpoint_and_then_begins_anew, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char id[32];
 
 	/* some twelve pages each: more than a checkpoint waits for */
@@ -424,19 +420,4 @@ static void log_grows_until_a_checkpoint_and_then_begins_anew(void **state)
 	assert_in_range(log_bytes(f), 1000 * 4096, 5 * 1024 * 1024);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test_unopened(every_printed_claim_survives_kill_9),
-		registry_test_unopened(file_is_usable_after_kill_9_while_it_was_created),
-		registry_test_unopened(full_disk_undoes_the_batch_and_nothing_else),
-		registry_test_unopened(full_disk_inside_of_a_batch_undoes_it_as_a_whole),
-		registry_test_unopened(batch_that_was_undone_takes_no_more_writes),
-		registry_test_unopened(database_is_created_once_there_is_space),
-		registry_test_unopened(read_only_filesystem_is_refused_and_named),
-		registry_test(writers_of_several_processes_share_a_range_without_loss),
-		registry_test(log_grows_until_a_checkpoint_and_then_begins_anew),
-	};
-
-	return cmocka_run_group_tests_name("registry durability", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

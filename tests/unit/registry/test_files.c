@@ -48,9 +48,8 @@ static void expect_words(struct fixture *f, int error, const char *path)
 		fail_msg("\"%s\" does not say what to do with %s", words, path);
 }
 
-static void commit_is_refused_when_a_file_is_gone_and_made_when_it_is_back(void **state)
+TEST_WITH(commit_is_refused_when_a_file_is_gone_and_made_when_it_is_back, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char path[256], aside[256];
 
 	path_of(f, ".aside", aside);
@@ -68,9 +67,8 @@ static void commit_is_refused_when_a_file_is_gone_and_made_when_it_is_back(void 
 	}
 }
 
-static void commit_is_refused_when_another_file_lies_at_the_path(void **state)
+TEST_WITH(commit_is_refused_when_another_file_lies_at_the_path, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char path[256], other[256];
 	int fd;
 
@@ -89,10 +87,8 @@ static void commit_is_refused_when_another_file_lies_at_the_path(void **state)
 	}
 }
 
-static void error_of_the_database_is_told_apart_from_the_systems(void **state)
+TEST_WITH(error_of_the_database_is_told_apart_from_the_systems, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	assert_false(registry_failed_with(f->registry, 0));
 	assert_false(registry_failed_with(f->registry, -ESTALE));
 	assert_string_equal(registry_strerror(f->registry, -ESRCH), strerror(ESRCH));
@@ -102,9 +98,8 @@ static void error_of_the_database_is_told_apart_from_the_systems(void **state)
 	assert_false(registry_failed_with(f->registry, -ESRCH));
 }
 
-static void files_that_others_may_read_are_made_private_at_open(void **state)
+TEST_WITH(files_that_others_may_read_are_made_private_at_open, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char path[256];
 
 	for (int round = 0; round < 2; round++) {
@@ -117,9 +112,8 @@ static void files_that_others_may_read_are_made_private_at_open(void **state)
 	}
 }
 
-static void file_that_is_refused_keeps_its_mode(void **state)
+TEST_WITH(file_that_is_refused_keeps_its_mode, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int fd;
 
 	fixture_close(f);
@@ -132,15 +126,4 @@ static void file_that_is_refused_keeps_its_mode(void **state)
 	assert_int_equal(mode_of(f, ""), 0644);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(commit_is_refused_when_a_file_is_gone_and_made_when_it_is_back),
-		registry_test(commit_is_refused_when_another_file_lies_at_the_path),
-		registry_test(error_of_the_database_is_told_apart_from_the_systems),
-		registry_test(files_that_others_may_read_are_made_private_at_open),
-		registry_test(file_that_is_refused_keeps_its_mode),
-	};
-
-	return cmocka_run_group_tests_name("registry/files", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

@@ -2,10 +2,8 @@
 /* The database while people write into it with a shell, and what they leave there. */
 #include "unit/registry/claims.h"
 
-static void changes_of_a_shell_are_noticed_once(void **state)
+TEST_WITH(changes_of_a_shell_are_noticed_once, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 0);
 	assert_false(registry_changed_by_others(f->registry));
 	fixture_shell(f, "UPDATE services SET healthPath = '/x'");
@@ -13,9 +11,8 @@ static void changes_of_a_shell_are_noticed_once(void **state)
 	assert_false(registry_changed_by_others(f->registry));
 }
 
-static void shell_in_a_read_transaction_does_not_stop_claims(void **state)
+TEST_WITH(shell_in_a_read_transaction_does_not_stop_claims, struct fixture *f)
 {
-	struct fixture *f = *state;
 	sqlite3 *shell;
 
 	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
@@ -24,9 +21,8 @@ static void shell_in_a_read_transaction_does_not_stop_claims(void **state)
 	sqlite3_close(shell);
 }
 
-static void shell_in_a_write_transaction_makes_begin_busy(void **state)
+TEST_WITH(shell_in_a_write_transaction_makes_begin_busy, struct fixture *f)
 {
-	struct fixture *f = *state;
 	sqlite3 *shell;
 
 	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
@@ -39,10 +35,8 @@ static void shell_in_a_write_transaction_makes_begin_busy(void **state)
 }
 
 /* Text in integers, NULLs, illegal names, ports out of range, a blob as a name: all of it typed. */
-static void rows_that_violate_the_rules_are_skipped(void **state)
+TEST_WITH(rows_that_violate_the_rules_are_skipped, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "good", 0);
 	fixture_shell(f, "INSERT INTO services(id, port) VALUES('bad name', 4100), (NULL, 4101), "
 			 "('p:zero', 0), ('p:big', 70000), ('p:neg', -1), ('p:text', 'abc'), "
@@ -54,9 +48,8 @@ static void rows_that_violate_the_rules_are_skipped(void **state)
 			 OUTCOME_NO);
 }
 
-static void odd_values_of_a_legal_row_are_clamped(void **state)
+TEST_WITH(odd_values_of_a_legal_row_are_clamped, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct service_copy found;
 
 	fixture_shell(f,
@@ -77,9 +70,8 @@ static void odd_values_of_a_legal_row_are_clamped(void **state)
 	assert_false(found.service.ever_active);
 }
 
-static void port_of_a_skipped_row_is_in_conflict(void **state)
+TEST_WITH(port_of_a_skipped_row_is_in_conflict, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -89,9 +81,8 @@ static void port_of_a_skipped_row_is_in_conflict(void **state)
 	assert_string_equal(result.holder_id, "bad \xef\xbf\xbd name");
 }
 
-static void claim_mends_a_row_without_a_legal_port(void **state)
+TEST_WITH(claim_mends_a_row_without_a_legal_port, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -103,9 +94,8 @@ static void claim_mends_a_row_without_a_legal_port(void **state)
 	assert_int_equal(fixture_service(f, "web").service.created_at, FIXTURE_NOW);
 }
 
-static void dropped_table_is_an_error_and_not_a_crash(void **state)
+TEST_WITH(dropped_table_is_an_error_and_not_a_crash, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
@@ -115,18 +105,4 @@ static void dropped_table_is_an_error_and_not_a_crash(void **state)
 	assert_true(registry_counters(f->registry).errors > 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(changes_of_a_shell_are_noticed_once),
-		registry_test(shell_in_a_read_transaction_does_not_stop_claims),
-		registry_test(shell_in_a_write_transaction_makes_begin_busy),
-		registry_test(rows_that_violate_the_rules_are_skipped),
-		registry_test(odd_values_of_a_legal_row_are_clamped),
-		registry_test(port_of_a_skipped_row_is_in_conflict),
-		registry_test(claim_mends_a_row_without_a_legal_port),
-		registry_test(dropped_table_is_an_error_and_not_a_crash),
-	};
-
-	return cmocka_run_group_tests_name("registry hand-written", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

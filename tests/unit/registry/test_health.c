@@ -49,9 +49,8 @@ static int store(struct fixture *f, const struct health_record *record)
 	return r;
 }
 
-static void the_last_check_is_kept_over_a_restart(void **state)
+TEST_WITH(the_last_check_is_kept_over_a_restart, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct health_record record = record_of("web");
 	struct copy last;
 
@@ -75,9 +74,8 @@ static void the_last_check_is_kept_over_a_restart(void **state)
 	fixture_expect(f, "SELECT count(*) FROM health", "1");
 }
 
-static void a_check_of_no_service_is_a_plain_no(void **state)
+TEST_WITH(a_check_of_no_service_is_a_plain_no, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct health_record record = record_of("gone");
 	struct copy copy = { 0 };
 
@@ -87,9 +85,8 @@ static void a_check_of_no_service_is_a_plain_no(void **state)
 	assert_int_equal(copy.calls, 0);
 }
 
-static void it_goes_with_its_claim(void **state)
+TEST_WITH(it_goes_with_its_claim, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct health_record record = record_of("web");
 
 	fixture_claim(f, "web", 3100);
@@ -98,18 +95,16 @@ static void it_goes_with_its_claim(void **state)
 	fixture_expect(f, "SELECT count(*) FROM health", "0");
 }
 
-static void outside_of_a_batch_nothing_is_stored(void **state)
+TEST_WITH(outside_of_a_batch_nothing_is_stored, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct health_record record = record_of("web");
 
 	fixture_claim(f, "web", 3100);
 	assert_int_equal(registry_store_health(f->registry, &record), -EINVAL);
 }
 
-static void what_a_person_wrote_reads_as_unknown_where_it_does_not_fit(void **state)
+TEST_WITH(what_a_person_wrote_reads_as_unknown_where_it_does_not_fit, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct copy last;
 
 	fixture_claim(f, "web", 3100);
@@ -123,15 +118,4 @@ static void what_a_person_wrote_reads_as_unknown_where_it_does_not_fit(void **st
 	assert_string_equal(last.details, "7");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(the_last_check_is_kept_over_a_restart),
-		registry_test(a_check_of_no_service_is_a_plain_no),
-		registry_test(it_goes_with_its_claim),
-		registry_test(outside_of_a_batch_nothing_is_stored),
-		registry_test(what_a_person_wrote_reads_as_unknown_where_it_does_not_fit),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

@@ -50,9 +50,8 @@ static struct lock loaded(struct fixture *f, const char *name)
 	return lock;
 }
 
-static void a_grant_reads_back_as_it_was_stored(void **state)
+TEST_WITH(a_grant_reads_back_as_it_was_stored, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t fence = granted(f, "db-migrations", "myapp:db-init");
 	struct lock lock;
 
@@ -70,18 +69,16 @@ static void a_grant_reads_back_as_it_was_stored(void **state)
 	assert_string_equal(lock.comm, "bash");
 }
 
-static void a_lock_that_was_never_used_is_a_no(void **state)
+TEST_WITH(a_lock_that_was_never_used_is_a_no, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct lock lock;
 
 	assert_int_equal(registry_lock_load(f->registry, lock_key_make("never", 1000), &lock),
 			 OUTCOME_NO);
 }
 
-static void fences_grow_over_all_locks_and_over_a_restart(void **state)
+TEST_WITH(fences_grow_over_all_locks_and_over_a_restart, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t last = 0;
 
 	for (int i = 0; i < 6; i++) {
@@ -94,9 +91,8 @@ static void fences_grow_over_all_locks_and_over_a_restart(void **state)
 	}
 }
 
-static void a_grant_that_is_undone_leaves_no_holder_and_no_smaller_fence(void **state)
+TEST_WITH(a_grant_that_is_undone_leaves_no_holder_and_no_smaller_fence, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t before = granted(f, "kept", "a");
 	struct lock lock = lock_of("undone", "a");
 
@@ -109,19 +105,16 @@ static void a_grant_that_is_undone_leaves_no_holder_and_no_smaller_fence(void **
 	assert_true(granted(f, "undone", "a") > before);
 }
 
-static void a_fence_counter_that_a_person_spoiled_counts_on(void **state)
+TEST_WITH(a_fence_counter_that_a_person_spoiled_counts_on, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	granted(f, "a", "a");
 	fixture_shell(f, "UPDATE meta SET value = 'many' WHERE key = 'lockFence'");
 	assert_int_equal(granted(f, "a", "a"), 1);
 	assert_int_equal(granted(f, "a", "a"), 2);
 }
 
-static void a_released_lock_stays_listed_without_a_holder(void **state)
+TEST_WITH(a_released_lock_stays_listed_without_a_holder, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t fence = granted(f, "payment-config", "a");
 	struct lock lock;
 
@@ -132,9 +125,8 @@ static void a_released_lock_stays_listed_without_a_holder(void **state)
 	fixture_expect(f, "SELECT holder IS NULL AND pid IS NULL AND ttl IS NULL FROM locks", "1");
 }
 
-static void a_release_with_an_older_fence_changes_nothing(void **state)
+TEST_WITH(a_release_with_an_older_fence_changes_nothing, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t old = granted(f, "a", "first");
 	struct lock lock;
 
@@ -144,9 +136,8 @@ static void a_release_with_an_older_fence_changes_nothing(void **state)
 	assert_string_equal(lock.holder, "second");
 }
 
-static void a_renewal_keeps_the_fence_and_moves_the_end(void **state)
+TEST_WITH(a_renewal_keeps_the_fence_and_moves_the_end, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t fence = granted(f, "a", "first");
 	struct lock lock = loaded(f, "a");
 
@@ -161,9 +152,8 @@ static void a_renewal_keeps_the_fence_and_moves_the_end(void **state)
 	assert_int_equal(lock.acquired_at, FIXTURE_NOW);
 }
 
-static void a_free_lock_is_not_renewed(void **state)
+TEST_WITH(a_free_lock_is_not_renewed, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t fence = granted(f, "a", "first");
 	struct lock lock = loaded(f, "a");
 
@@ -173,9 +163,8 @@ static void a_free_lock_is_not_renewed(void **state)
 	fixture_commit(f);
 }
 
-static void the_longest_free_locks_are_forgotten_and_held_ones_never(void **state)
+TEST_WITH(the_longest_free_locks_are_forgotten_and_held_ones_never, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char name[32];
 
 	granted(f, "held", "a");
@@ -192,12 +181,11 @@ static void the_longest_free_locks_are_forgotten_and_held_ones_never(void **stat
 	fixture_expect(f, "SELECT holder FROM locks WHERE name = 'held'", "a");
 }
 
-static void free_locks_are_forgotten_after_a_day(void **state)
+TEST_WITH(free_locks_are_forgotten_after_a_day, struct fixture *f)
 {
 	const struct lock young = { .released_at = FIXTURE_NOW - LOCKS_FREE_KEEP_S };
 	const struct lock old = { .released_at = FIXTURE_NOW - LOCKS_FREE_KEEP_S - 1 };
 	const struct lock held = { .holder = "a", .released_at = 1 };
-	struct fixture *f = *state;
 
 	assert_false(lock_has_aged_out(&young, FIXTURE_NOW));
 	assert_true(lock_has_aged_out(&old, FIXTURE_NOW));
@@ -232,10 +220,9 @@ static void expect_holder(struct fixture *f, const char *name, uid_t owner, cons
 	assert_string_equal(lock.holder, holder);
 }
 
-static void a_name_is_each_users_own_and_the_machines_besides(void **state)
+TEST_WITH(a_name_is_each_users_own_and_the_machines_besides, struct fixture *f)
 {
 	static const uid_t owners[] = { 1000, LOCK_OF_MACHINE, 2000, 0 };
-	struct fixture *f = *state;
 	int64_t fence = 0;
 	char holder[16];
 
@@ -258,9 +245,8 @@ static void a_name_is_each_users_own_and_the_machines_besides(void **state)
 	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'deploy@*'", "-1");
 }
 
-static void what_one_does_with_a_name_leaves_the_others_alone(void **state)
+TEST_WITH(what_one_does_with_a_name_leaves_the_others_alone, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t first = granted_to(f, "deploy", 1000, "a");
 	int64_t second = granted_to(f, "deploy", 2000, "b");
 	struct lock lock;
@@ -281,10 +267,9 @@ static void what_one_does_with_a_name_leaves_the_others_alone(void **state)
 	expect_holder(f, "deploy", 2000, "b");
 }
 
-static void who_uses_many_names_pushes_out_their_own_free_locks(void **state)
+TEST_WITH(who_uses_many_names_pushes_out_their_own_free_locks, struct fixture *f)
 {
 	const int most = (int)quota_limit(QUOTA_LOCKS_KEPT)->machine;
-	struct fixture *f = *state;
 	char name[32];
 
 	fixture_shell(f, "INSERT INTO locks(name, owner, releasedAt) "
@@ -297,9 +282,8 @@ static void who_uses_many_names_pushes_out_their_own_free_locks(void **state)
 	fixture_expect(f, "SELECT min(releasedAt) - 1700000000 FROM locks WHERE owner = 1000", "6");
 }
 
-static void held_locks_are_loaded_in_order_of_name(void **state)
+TEST_WITH(held_locks_are_loaded_in_order_of_name, struct fixture *f)
 {
-	struct fixture *f = *state;
 	_cleanup_free_ struct lock *held = NULL;
 	_cleanup_free_ struct lock *all = NULL;
 	size_t n_held = 0, n_all = 0;
@@ -315,9 +299,8 @@ static void held_locks_are_loaded_in_order_of_name(void **state)
 	assert_int_equal(n_all, 3);
 }
 
-static void a_process_of_an_earlier_boot_is_unknown(void **state)
+TEST_WITH(a_process_of_an_earlier_boot_is_unknown, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct lock lock;
 
 	granted(f, "a", "x");
@@ -327,9 +310,8 @@ static void a_process_of_an_earlier_boot_is_unknown(void **state)
 	assert_int_equal(lock.process.pid, 0);
 }
 
-static void rows_that_people_wrote_do_no_harm(void **state)
+TEST_WITH(rows_that_people_wrote_do_no_harm, struct fixture *f)
 {
-	struct fixture *f = *state;
 	_cleanup_free_ struct lock *all = NULL;
 	size_t n = 0;
 
@@ -353,9 +335,8 @@ static void rows_that_people_wrote_do_no_harm(void **state)
 	fixture_commit(f);
 }
 
-static void outside_of_a_batch_nothing_is_written(void **state)
+TEST_WITH(outside_of_a_batch_nothing_is_written, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct lock lock = lock_of("a", "x");
 
 	assert_int_equal(registry_lock_grant(f->registry, &lock), -EINVAL);
@@ -365,28 +346,4 @@ static void outside_of_a_batch_nothing_is_written(void **state)
 		-EINVAL);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(a_grant_reads_back_as_it_was_stored),
-		registry_test(a_lock_that_was_never_used_is_a_no),
-		registry_test(fences_grow_over_all_locks_and_over_a_restart),
-		registry_test(a_grant_that_is_undone_leaves_no_holder_and_no_smaller_fence),
-		registry_test(a_fence_counter_that_a_person_spoiled_counts_on),
-		registry_test(a_released_lock_stays_listed_without_a_holder),
-		registry_test(a_release_with_an_older_fence_changes_nothing),
-		registry_test(a_renewal_keeps_the_fence_and_moves_the_end),
-		registry_test(a_free_lock_is_not_renewed),
-		registry_test(the_longest_free_locks_are_forgotten_and_held_ones_never),
-		registry_test(free_locks_are_forgotten_after_a_day),
-		registry_test(a_name_is_each_users_own_and_the_machines_besides),
-		registry_test(what_one_does_with_a_name_leaves_the_others_alone),
-		registry_test(who_uses_many_names_pushes_out_their_own_free_locks),
-		registry_test(held_locks_are_loaded_in_order_of_name),
-		registry_test(a_process_of_an_earlier_boot_is_unknown),
-		registry_test(rows_that_people_wrote_do_no_harm),
-		registry_test(outside_of_a_batch_nothing_is_written),
-	};
-
-	return cmocka_run_group_tests_name("registry/locks", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

@@ -75,9 +75,8 @@ static const struct found *find(struct fixture *f, const struct refusal_filter *
 	return &found;
 }
 
-static void refusal_is_found_with_everything_that_was_recorded(void **state)
+TEST_WITH(refusal_is_found_with_everything_that_was_recorded, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct refusal_record row = refusal(81, 1000, 3000);
 	int64_t id = record(f, &row);
 	const struct found *found = find(f, &EVERY_FAILURE);
@@ -94,18 +93,15 @@ static void refusal_is_found_with_everything_that_was_recorded(void **state)
 	assert_string_equal(found->explanation, row.explanation);
 }
 
-static void refusal_survives_a_restart(void **state)
+TEST_WITH(refusal_survives_a_restart, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	record_of(f, 81, 1000, 3000);
 	fixture_reopen(f);
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 1);
 }
 
-static void newest_refusal_comes_first(void **state)
+TEST_WITH(newest_refusal_comes_first, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t older = record_of(f, 81, 1000, 3000), newer = record_of(f, 80, 1000, 3000);
 	const struct found *found = find(f, &EVERY_FAILURE);
 
@@ -114,9 +110,8 @@ static void newest_refusal_comes_first(void **state)
 	assert_int_equal(found->ids[1], older);
 }
 
-static void filters_are_all_applied(void **state)
+TEST_WITH(filters_are_all_applied, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t a = record_of(f, 81, 1000, 3000), b = record_of(f, 81, 1000, 3001);
 	int64_t c = record_of(f, 82, 1000, 3000), d = record_of(f, 83, 0, 3000);
 	const struct {
@@ -144,9 +139,8 @@ static void filters_are_all_applied(void **state)
 	}
 }
 
-static void visit_that_has_enough_ends_the_search(void **state)
+TEST_WITH(visit_that_has_enough_ends_the_search, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct found found = { .stop_after = 1 };
 
 	record_of(f, 81, 1000, 3000);
@@ -182,9 +176,8 @@ static size_t count_of(const struct found *found, uid_t uid, uint16_t port)
 	return n;
 }
 
-static void oldest_refusals_make_room(void **state)
+TEST_WITH(oldest_refusals_make_room, struct fixture *f)
 {
-	struct fixture *f = *state;
 	size_t n = rows_kept() + FAILURES_PRUNE_SLICE;
 	const struct found *found;
 
@@ -195,9 +188,8 @@ static void oldest_refusals_make_room(void **state)
 	assert_int_equal(found->ids[found->n - 1], FAILURES_PRUNE_SLICE + 1);
 }
 
-static void whoever_has_most_makes_room_and_nobody_else(void **state)
+TEST_WITH(whoever_has_most_makes_room_and_nobody_else, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct found *found;
 
 	record_many(f, 5, 1001, 4000, true); /* the oldest of all */
@@ -207,9 +199,8 @@ static void whoever_has_most_makes_room_and_nobody_else(void **state)
 	assert_in_range(found->n, rows_kept(), rows_kept() + FAILURES_PRUNE_SLICE);
 }
 
-static void two_who_have_many_keep_the_same_number(void **state)
+TEST_WITH(two_who_have_many_keep_the_same_number, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct found *found;
 	size_t of_first, of_second;
 
@@ -222,9 +213,8 @@ static void two_who_have_many_keep_the_same_number(void **state)
 	assert_in_range(of_second, rows_kept() / 2, rows_kept() / 2 + FAILURES_PRUNE_SLICE);
 }
 
-static void program_that_runs_wild_on_a_port_leaves_its_users_others(void **state)
+TEST_WITH(program_that_runs_wild_on_a_port_leaves_its_users_others, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct found *found;
 
 	record_of(f, 81, 1000, 4000);
@@ -233,9 +223,8 @@ static void program_that_runs_wild_on_a_port_leaves_its_users_others(void **stat
 	assert_int_equal(count_of(found, 1000, 4000), 1);
 }
 
-static void process_that_runs_wild_over_all_ports_leaves_its_users_others(void **state)
+TEST_WITH(process_that_runs_wild_over_all_ports_leaves_its_users_others, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct found *found;
 
 	record_of(f, 81, 1000, 4000);
@@ -250,9 +239,8 @@ static void process_that_runs_wild_over_all_ports_leaves_its_users_others(void *
 	assert_int_equal(count_of(found, 1000, 4000), 1);
 }
 
-static void refusals_are_in_the_order_of_their_ids_and_not_of_their_explanations(void **state)
+TEST_WITH(refusals_are_in_the_order_of_their_ids_and_not_of_their_explanations, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct refusal_record first = refusal(81, 1000, 3000), second = refusal(82, 1000, 3001);
 	const struct found *found;
 
@@ -268,9 +256,8 @@ static void refusals_are_in_the_order_of_their_ids_and_not_of_their_explanations
 	assert_int_equal(found->ports[2], 2999);
 }
 
-static void id_that_a_person_took_meanwhile_is_no_hindrance(void **state)
+TEST_WITH(id_that_a_person_took_meanwhile_is_no_hindrance, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct refusal_record row = refusal(81, 1000, 3000);
 
 	assert_int_equal(registry_next_refusal_id(f->registry, &row.id), 0);
@@ -280,9 +267,8 @@ static void id_that_a_person_took_meanwhile_is_no_hindrance(void **state)
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 2);
 }
 
-static void last_id_that_there_is_is_not_passed(void **state)
+TEST_WITH(last_id_that_there_is_is_not_passed, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct refusal_record row = refusal(81, 1000, 3000);
 
 	fixture_shell(f, "INSERT INTO failures(id, explanation) VALUES(9223372036854775807, '{}')");
@@ -292,18 +278,16 @@ static void last_id_that_there_is_is_not_passed(void **state)
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 2);
 }
 
-static void refusal_outside_of_a_batch_is_not_stored(void **state)
+TEST_WITH(refusal_outside_of_a_batch_is_not_stored, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct refusal_record row = refusal(81, 1000, 3000);
 
 	assert_int_equal(registry_record_refusal(f->registry, &row, NULL), -EINVAL);
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 0);
 }
 
-static void name_that_is_no_text_is_mended(void **state)
+TEST_WITH(name_that_is_no_text_is_mended, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct refusal_record row = refusal(81, 1000, 3000);
 
 	row.comm = "no\xff"
@@ -313,9 +297,8 @@ static void name_that_is_no_text_is_mended(void **state)
 							   "de");
 }
 
-static void start_of_a_process_before_this_boot_is_unknown(void **state)
+TEST_WITH(start_of_a_process_before_this_boot_is_unknown, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct found *found;
 
 	record_of(f, 81, 1000, 3000);
@@ -325,18 +308,15 @@ static void start_of_a_process_before_this_boot_is_unknown(void **state)
 	assert_int_equal(found->first.caller.start_ticks, 0);
 }
 
-static void row_that_explains_nothing_is_skipped(void **state)
+TEST_WITH(row_that_explains_nothing_is_skipped, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "INSERT INTO failures(pid, uid) VALUES(81, 1000)");
 	fixture_shell(f, "INSERT INTO failures(pid, uid, explanation) VALUES(81, 1000, x'ff')");
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 0);
 }
 
-static void values_that_a_person_typed_do_not_get_out_of_range(void **state)
+TEST_WITH(values_that_a_person_typed_do_not_get_out_of_range, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct found *found;
 
 	fixture_shell(f, "INSERT INTO failures VALUES(-9223372036854775808, -5, 99999999999, 'x', "
@@ -353,9 +333,8 @@ static void values_that_a_person_typed_do_not_get_out_of_range(void **state)
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 2);
 }
 
-static void database_of_version_1_is_brought_forward_with_its_rows(void **state)
+UNOPENED_TEST(database_of_version_1_is_brought_forward_with_its_rows, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char version[16];
 
 	snprintf(version, sizeof(version), "%d", schema_version());
@@ -372,10 +351,8 @@ static void database_of_version_1_is_brought_forward_with_its_rows(void **state)
 }
 
 /* What a crash in the middle of the step leaves behind is what was there before it. */
-static void step_that_fails_leaves_the_old_version(void **state)
+UNOPENED_TEST(step_that_fails_leaves_the_old_version, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, stored_v1);
 	fixture_shell(f, "CREATE TABLE failuresByPid(x)"); /* in the way of the step's last line */
 	fixture_open_fails(f);
@@ -386,33 +363,4 @@ static void step_that_fails_leaves_the_old_version(void **state)
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 0);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-#define TEST_EMPTY(name) \
-	cmocka_unit_test_setup_teardown(name, fixture_setup_empty, fixture_teardown)
-	static const struct CMUnitTest tests[] = {
-		TEST(refusal_is_found_with_everything_that_was_recorded),
-		TEST(refusal_survives_a_restart),
-		TEST(newest_refusal_comes_first),
-		TEST(filters_are_all_applied),
-		TEST(visit_that_has_enough_ends_the_search),
-		TEST(oldest_refusals_make_room),
-		TEST(whoever_has_most_makes_room_and_nobody_else),
-		TEST(two_who_have_many_keep_the_same_number),
-		TEST(program_that_runs_wild_on_a_port_leaves_its_users_others),
-		TEST(process_that_runs_wild_over_all_ports_leaves_its_users_others),
-		TEST(refusals_are_in_the_order_of_their_ids_and_not_of_their_explanations),
-		TEST(id_that_a_person_took_meanwhile_is_no_hindrance),
-		TEST(last_id_that_there_is_is_not_passed),
-		TEST(refusal_outside_of_a_batch_is_not_stored),
-		TEST(name_that_is_no_text_is_mended),
-		TEST(start_of_a_process_before_this_boot_is_unknown),
-		TEST(row_that_explains_nothing_is_skipped),
-		TEST(values_that_a_person_typed_do_not_get_out_of_range),
-		TEST_EMPTY(database_of_version_1_is_brought_forward_with_its_rows),
-		TEST_EMPTY(step_that_fails_leaves_the_old_version),
-	};
-
-	return cmocka_run_group_tests_name("registry/refusals", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

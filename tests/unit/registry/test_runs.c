@@ -32,9 +32,8 @@ static void reload(struct fixture *f)
 	assert_int_equal(registry_runs_load(f->registry), 0);
 }
 
-static void a_run_reads_back_as_it_was_stored(void **state)
+TEST_WITH(a_run_reads_back_as_it_was_stored, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct run *run;
 
 	add(f, 0x1a2b, "myapp:web");
@@ -54,10 +53,8 @@ static void a_run_reads_back_as_it_was_stored(void **state)
 	assert_int_equal(run->state, RUN_READY);
 }
 
-static void a_run_that_was_removed_does_not_come_back(void **state)
+TEST_WITH(a_run_that_was_removed_does_not_come_back, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	add(f, 1, "myapp:web");
 	add(f, 2, "");
 	fixture_begin(f);
@@ -69,10 +66,8 @@ static void a_run_that_was_removed_does_not_come_back(void **state)
 	assert_non_null(registry_run(f->registry, 2));
 }
 
-static void a_run_of_another_boot_is_over(void **state)
+TEST_WITH(a_run_of_another_boot_is_over, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	add(f, 1, "myapp:web");
 	add(f, 2, "myapp:web");
 	fixture_shell(f, "UPDATE runs SET bootId = 'earlier' WHERE id = 'run-00000001'");
@@ -84,10 +79,8 @@ static void a_run_of_another_boot_is_over(void **state)
 	fixture_expect(f, "SELECT count(*) FROM runs", "0");
 }
 
-static void rows_that_people_wrote_are_skipped(void **state)
+TEST_WITH(rows_that_people_wrote_are_skipped, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	add(f, 3, "myapp:web");
 	fixture_shell(f, "INSERT INTO runs(id, bootId) SELECT 'what?', bootId FROM runs;"
 			 "INSERT INTO runs(id, bootId, service, port, pid, state) "
@@ -100,9 +93,8 @@ static void rows_that_people_wrote_are_skipped(void **state)
 	assert_int_equal(registry_run(f->registry, 4)->pd.pid, 0);
 }
 
-static void a_service_has_its_newest_run(void **state)
+TEST_WITH(a_service_has_its_newest_run, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct run *newest;
 
 	add(f, 1, "myapp:web");
@@ -113,16 +105,4 @@ static void a_service_has_its_newest_run(void **state)
 	assert_null(registry_run_of_service(f->registry, "myapp:db"));
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-	const struct CMUnitTest tests[] = {
-		TEST(a_run_reads_back_as_it_was_stored),
-		TEST(a_run_that_was_removed_does_not_come_back),
-		TEST(a_run_of_another_boot_is_over),
-		TEST(rows_that_people_wrote_are_skipped),
-		TEST(a_service_has_its_newest_run),
-	};
-
-	return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

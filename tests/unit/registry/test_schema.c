@@ -71,7 +71,7 @@ static void write_file(const char *path, const void *bytes, size_t size)
 /* --- the schema ----------------------------------------------------------------------------------
  */
 
-static void promised_columns_come_first_and_are_plain(void **state)
+TEST_WITH(promised_columns_come_first_and_are_plain, struct fixture *f)
 {
 	static const struct {
 		const char *table, *columns;
@@ -84,7 +84,6 @@ static void promised_columns_come_first_and_are_plain(void **state)
 		{ "activity", "id INTEGER 1,action TEXT 0,service TEXT 0,details TEXT 0,"
 			      "timestamp INTEGER 0" },
 	};
-	struct fixture *f = *state;
 	char sql[256], found[1024];
 
 	for (size_t i = 0; i < ARRAY_SIZE(promised); i++) {
@@ -97,9 +96,8 @@ static void promised_columns_come_first_and_are_plain(void **state)
 	}
 }
 
-static void file_says_whose_and_of_which_version_it_is(void **state)
+TEST_WITH(file_says_whose_and_of_which_version_it_is, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char version[16], id[16];
 
 	snprintf(version, sizeof(version), "%d", schema_version());
@@ -109,18 +107,16 @@ static void file_says_whose_and_of_which_version_it_is(void **state)
 	fixture_expect(f, "PRAGMA journal_mode", "wal");
 }
 
-static void file_is_private(void **state)
+TEST_WITH(file_is_private, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct stat st;
 
 	assert_int_equal(stat(f->path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
-static void opening_twice_changes_nothing(void **state)
+TEST_WITH(opening_twice_changes_nothing, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct content before;
 
 	fixture_claim(f, "web", 5000);
@@ -131,38 +127,30 @@ static void opening_twice_changes_nothing(void **state)
 	assert_unchanged(f->path, &before);
 }
 
-static void closing_leaves_one_file(void **state)
+TEST_WITH(closing_leaves_one_file, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 5000);
 	fixture_close(f);
 	assert_false(exists(f, "-wal"));
 	assert_false(exists(f, "-shm"));
 }
 
-static void empty_file_is_filled(void **state)
+UNOPENED_TEST(empty_file_is_filled, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	write_file(f->path, "", 0);
 	fixture_open(f);
 	fixture_claim(f, "web", 5000);
 }
 
-static void database_without_tables_is_filled(void **state)
+UNOPENED_TEST(database_without_tables_is_filled, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "PRAGMA journal_mode = WAL; CREATE TABLE t(x); DROP TABLE t");
 	fixture_open(f);
 	fixture_claim(f, "web", 5000);
 }
 
-static void path_may_hold_what_a_uri_gives_a_meaning_to(void **state)
+UNOPENED_TEST(path_may_hold_what_a_uri_gives_a_meaning_to, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_remove(f->directory, "port-registry.db");
 	snprintf(f->path, sizeof(f->path), "%s/a%%41?b#c d.db", f->directory);
 	fixture_open(f);
@@ -173,9 +161,8 @@ static void path_may_hold_what_a_uri_gives_a_meaning_to(void **state)
 	assert_int_equal(unlink(f->path), 0);
 }
 
-static void random_bytes_are_refused(void **state)
+UNOPENED_TEST(random_bytes_are_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
 	unsigned char bytes[8192];
 
 	srand(fixture_seed());
@@ -186,43 +173,35 @@ static void random_bytes_are_refused(void **state)
 	assert_false(exists(f, "-wal"));
 }
 
-static void short_text_is_refused(void **state)
+UNOPENED_TEST(short_text_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	write_file(f->path, "hello", 5);
 	expect_refusal(f, -EMEDIUMTYPE, "not a SQLite database");
 }
 
-static void database_of_another_application_is_refused_by_the_name_of_its_table(void **state)
+UNOPENED_TEST(database_of_another_application_is_refused_by_the_name_of_its_table,
+	      struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "CREATE TABLE bookmarks(url TEXT); INSERT INTO bookmarks VALUES('x')");
 	expect_refusal(f, -EMEDIUMTYPE, "bookmarks");
 	assert_false(exists(f, "-wal"));
 	assert_false(exists(f, "-shm"));
 }
 
-static void database_with_a_table_named_like_ours_is_refused(void **state)
+UNOPENED_TEST(database_with_a_table_named_like_ours_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "CREATE TABLE services(id TEXT PRIMARY KEY, port INTEGER)");
 	expect_refusal(f, -EMEDIUMTYPE, "services");
 }
 
-static void database_with_another_application_id_is_refused_by_it(void **state)
+UNOPENED_TEST(database_with_another_application_id_is_refused_by_it, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "PRAGMA application_id = 0x0f055112");
 	expect_refusal(f, -EMEDIUMTYPE, "0x0f055112");
 }
 
-static void log_of_another_application_is_left_as_it_is(void **state)
+UNOPENED_TEST(log_of_another_application_is_left_as_it_is, struct fixture *f)
 {
-	struct fixture *f = *state;
 	sqlite3 *other;
 	char log[256];
 	struct content before;
@@ -240,18 +219,15 @@ static void log_of_another_application_is_left_as_it_is(void **state)
 	sqlite3_close(other);
 }
 
-static void newer_schema_is_refused_by_its_number(void **state)
+TEST_WITH(newer_schema_is_refused_by_its_number, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_close(f);
 	fixture_shell(f, "PRAGMA user_version = 9041");
 	expect_refusal(f, -EPROTONOSUPPORT, "9041");
 }
 
-static void newer_schema_that_is_only_in_the_log_is_refused(void **state)
+TEST_WITH(newer_schema_that_is_only_in_the_log_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct registry *r = NULL;
 	sqlite3 *shell;
 	int error;
@@ -280,10 +256,8 @@ static void expect_no_claims(struct fixture *f, const char *says)
 	assert_unchanged(f->path, &before);
 }
 
-static void truncated_file_is_left_as_it_is_and_claims_are_refused(void **state)
+TEST_WITH(truncated_file_is_left_as_it_is_and_claims_are_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 5000);
 	fixture_close(f);
 	assert_int_equal(truncate(f->path, 8192), 0);
@@ -293,9 +267,8 @@ static void truncated_file_is_left_as_it_is_and_claims_are_refused(void **state)
 }
 
 /* A damaged page behind a log that was left: looked through before anything is written. */
-static void damaged_claims_are_left_as_they_are_and_refused(void **state)
+TEST_WITH(damaged_claims_are_left_as_they_are_and_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char log[256];
 	char junk[4096];
 	int fd;
@@ -311,9 +284,8 @@ static void damaged_claims_are_left_as_they_are_and_refused(void **state)
 	expect_no_claims(f, "damaged");
 }
 
-static void damage_is_named_by_the_check(void **state)
+TEST_WITH(damage_is_named_by_the_check, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char detail[256] = "";
 
 	assert_int_equal(registry_check(f->registry, detail, sizeof(detail)), 0);
@@ -325,36 +297,28 @@ static void damage_is_named_by_the_check(void **state)
 	assert_string_not_equal(detail, "ok");
 }
 
-static void file_without_its_tables_is_refused(void **state)
+TEST_WITH(file_without_its_tables_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_close(f);
 	fixture_shell(f, "DROP TABLE activity");
 	expect_refusal(f, -EIO, "activity");
 }
 
-static void directory_in_its_place_is_refused(void **state)
+UNOPENED_TEST(directory_in_its_place_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	assert_int_equal(mkdir(f->path, 0700), 0);
 	assert_int_equal(fixture_open_fails(f), -EISDIR);
 	assert_int_equal(rmdir(f->path), 0);
 }
 
-static void fifo_in_its_place_is_refused_without_waiting(void **state)
+UNOPENED_TEST(fifo_in_its_place_is_refused_without_waiting, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	assert_int_equal(mkfifo(f->path, 0600), 0);
 	assert_int_equal(fixture_open_fails(f), -EMEDIUMTYPE);
 }
 
-static void missing_directory_is_named(void **state)
+UNOPENED_TEST(missing_directory_is_named, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	snprintf(f->path, sizeof(f->path), "%s/nowhere/port-registry.db", f->directory);
 	assert_int_equal(fixture_open_fails(f), -ENOENT);
 	assert_non_null(strstr(f->error, "nowhere"));
@@ -386,19 +350,16 @@ static int open_is_not_permitted(struct fixture *f)
 	return strstr(f->error, f->directory) ? 0 : 2;
 }
 
-static void read_only_directory_is_refused_and_named(void **state)
+UNOPENED_TEST(read_only_directory_is_refused_and_named, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	assert_int_equal(chmod(f->directory, 0555), 0);
 	as_nobody(f, open_is_not_permitted);
 	assert_int_equal(chmod(f->directory, 0700), 0);
 	assert_false(exists(f, ""));
 }
 
-static void read_only_directory_with_a_database_is_refused(void **state)
+TEST_WITH(read_only_directory_with_a_database_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct content before;
 
 	fixture_close(f);
@@ -410,10 +371,8 @@ static void read_only_directory_with_a_database_is_refused(void **state)
 	assert_unchanged(f->path, &before);
 }
 
-static void read_only_file_is_refused(void **state)
+TEST_WITH(read_only_file_is_refused, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_close(f);
 	assert_int_equal(chmod(f->path, 0444), 0);
 	assert_int_equal(chmod(f->directory, 0777), 0);
@@ -423,9 +382,8 @@ static void read_only_file_is_refused(void **state)
 
 /* --- files of older versions ------------------------------------------------------------------ */
 
-static void database_of_version_2_keeps_its_locks_and_sessions(void **state)
+UNOPENED_TEST(database_of_version_2_keeps_its_locks_and_sessions, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char version[16];
 
 	snprintf(version, sizeof(version), "%d", schema_version());
@@ -442,9 +400,8 @@ static void database_of_version_2_keeps_its_locks_and_sessions(void **state)
 	fixture_expect(f, "SELECT count(*) FROM health", "0");
 }
 
-static void database_of_version_4_has_owners_of_locks_and_sums_of_notes(void **state)
+UNOPENED_TEST(database_of_version_4_has_owners_of_locks_and_sums_of_notes, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char version[16];
 
 	snprintf(version, sizeof(version), "%d", schema_version());
@@ -462,9 +419,8 @@ static void database_of_version_4_has_owners_of_locks_and_sums_of_notes(void **s
 	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'old'", "NULL");
 }
 
-static void database_of_version_6_has_all_its_claims_at_home(void **state)
+UNOPENED_TEST(database_of_version_6_has_all_its_claims_at_home, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char version[16];
 
 	snprintf(version, sizeof(version), "%d", schema_version());
@@ -494,7 +450,7 @@ static bool expect_no_call(const struct activity *entry, void *user_data)
 }
 
 /* What was refused before there were columns for it is not known, whatever the sentence says. */
-static void database_of_version_2_has_refusals_without_call_and_address(void **state)
+UNOPENED_TEST(database_of_version_2_has_refusals_without_call_and_address, struct fixture *f)
 {
 	struct activity entry = { .action = ACTIVITY_FAIL,
 				  .service = "",
@@ -505,7 +461,6 @@ static void database_of_version_2_has_refusals_without_call_and_address(void **s
 				  .call = "listen",
 				  .addr = "::1" };
 	const struct activity_filter everything = { 0 };
-	struct fixture *f = *state;
 	char version[16];
 	unsigned n = 0;
 
@@ -526,41 +481,4 @@ static void database_of_version_2_has_refusals_without_call_and_address(void **s
 	fixture_expect(f, "SELECT call || ' ' || addr FROM activity WHERE id = 6", "listen ::1");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(promised_columns_come_first_and_are_plain),
-		registry_test(file_says_whose_and_of_which_version_it_is),
-		registry_test(file_is_private),
-		registry_test(opening_twice_changes_nothing),
-		registry_test(closing_leaves_one_file),
-		registry_test_unopened(empty_file_is_filled),
-		registry_test_unopened(database_without_tables_is_filled),
-		registry_test_unopened(path_may_hold_what_a_uri_gives_a_meaning_to),
-		registry_test_unopened(random_bytes_are_refused),
-		registry_test_unopened(short_text_is_refused),
-		registry_test_unopened(
-			database_of_another_application_is_refused_by_the_name_of_its_table),
-		registry_test_unopened(database_with_a_table_named_like_ours_is_refused),
-		registry_test_unopened(database_with_another_application_id_is_refused_by_it),
-		registry_test_unopened(log_of_another_application_is_left_as_it_is),
-		registry_test(newer_schema_is_refused_by_its_number),
-		registry_test(newer_schema_that_is_only_in_the_log_is_refused),
-		registry_test(truncated_file_is_left_as_it_is_and_claims_are_refused),
-		registry_test(damaged_claims_are_left_as_they_are_and_refused),
-		registry_test(damage_is_named_by_the_check),
-		registry_test(file_without_its_tables_is_refused),
-		registry_test_unopened(directory_in_its_place_is_refused),
-		registry_test_unopened(fifo_in_its_place_is_refused_without_waiting),
-		registry_test_unopened(missing_directory_is_named),
-		registry_test_unopened(read_only_directory_is_refused_and_named),
-		registry_test(read_only_directory_with_a_database_is_refused),
-		registry_test(read_only_file_is_refused),
-		registry_test_unopened(database_of_version_2_keeps_its_locks_and_sessions),
-		registry_test_unopened(database_of_version_4_has_owners_of_locks_and_sums_of_notes),
-		registry_test_unopened(database_of_version_6_has_all_its_claims_at_home),
-		registry_test_unopened(database_of_version_2_has_refusals_without_call_and_address),
-	};
-
-	return cmocka_run_group_tests_name("registry schema", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

@@ -2,10 +2,8 @@
 /* Services as they are listed, counted, and given a status. */
 #include "unit/registry/claims.h"
 
-static void reads_that_were_begun_see_one_state_until_their_end(void **state)
+TEST_WITH(reads_that_were_begun_see_one_state_until_their_end, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "web", 0);
 	registry_read_begin(f->registry);
 	assert_null(fixture_service(f, "web").service.health_path);
@@ -16,9 +14,8 @@ static void reads_that_were_begun_see_one_state_until_their_end(void **state)
 }
 
 /* A claim's status may be put right while services are listed. */
-static void a_batch_ends_reads_that_were_begun(void **state)
+TEST_WITH(a_batch_ends_reads_that_were_begun, struct fixture *f)
 {
-	struct fixture *f = *state;
 	uint16_t port;
 
 	registry_read_begin(f->registry);
@@ -33,10 +30,8 @@ static void a_batch_ends_reads_that_were_begun(void **state)
 	fixture_commit(f);
 }
 
-static void services_are_listed_in_order_of_id(void **state)
+TEST_WITH(services_are_listed_in_order_of_id, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "b:web", 0);
 	fixture_claim(f, "a:web", 0);
 	fixture_claim(f, "a", 0);
@@ -44,10 +39,8 @@ static void services_are_listed_in_order_of_id(void **state)
 	expect_ids(f, (struct service_filter){ .status = -1 }, "a a.b a:web b:web ");
 }
 
-static void filter_takes_pattern_port_and_status_together(void **state)
+TEST_WITH(filter_takes_pattern_port_and_status_together, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "a:web", 5000);
 	fixture_claim(f, "a:api", 5001);
 	fixture_claim(f, "ab:web", 5002);
@@ -65,10 +58,8 @@ static void filter_takes_pattern_port_and_status_together(void **state)
 	expect_ids(f, (struct service_filter){ .pattern = "a:w*", .port = 5001, .status = -1 }, "");
 }
 
-static void a_walk_begins_behind_the_id_that_is_named(void **state)
+TEST_WITH(a_walk_begins_behind_the_id_that_is_named, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "INSERT INTO services(id, port) VALUES('a', 1), ('a-b', 2), ('a:b', 3), "
 			 "('b', 4), ('b.', 5), ('bb', 6), ('c', 7)");
 	expect_ids(f, (struct service_filter){ .status = -1, .after = "" }, "a a-b a:b b b. bb c ");
@@ -81,9 +72,8 @@ static void a_walk_begins_behind_the_id_that_is_named(void **state)
 	expect_ids(f, (struct service_filter){ .pattern = "b", .status = -1, .after = "b" }, "");
 }
 
-static void visit_may_stop_the_walk(void **state)
+TEST_WITH(visit_may_stop_the_walk, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct id_list list = { .stop_after = 1 };
 	struct service_filter all = { .status = -1 };
 
@@ -110,9 +100,8 @@ static bool count_nested(const struct service *service, void *user_data)
 	return true;
 }
 
-static void visit_may_ask_the_same_question_again(void **state)
+TEST_WITH(visit_may_ask_the_same_question_again, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct nested nested = { .registry = f->registry };
 	struct service_filter all = { .status = -1 };
 
@@ -123,9 +112,8 @@ static void visit_may_ask_the_same_question_again(void **state)
 	assert_int_equal(nested.visits, 3);
 }
 
-static void counts_are_those_of_the_rows_that_are_shown(void **state)
+TEST_WITH(counts_are_those_of_the_rows_that_are_shown, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t counts[_SERVICE_STATUS_MAX];
 
 	fixture_claim(f, "a", 0);
@@ -139,9 +127,8 @@ static void counts_are_those_of_the_rows_that_are_shown(void **state)
 }
 
 /* The second count is the index's, the third looks at the rows again. */
-static void counts_follow_our_writes_and_those_of_others(void **state)
+TEST_WITH(counts_follow_our_writes_and_those_of_others, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t counts[_SERVICE_STATUS_MAX];
 
 	fixture_claim(f, "a", 0);
@@ -164,10 +151,8 @@ static void counts_follow_our_writes_and_those_of_others(void **state)
 	}
 }
 
-static void status_without_touch_leaves_the_time(void **state)
+TEST_WITH(status_without_touch_leaves_the_time, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_claim(f, "a", 0);
 	fixture_begin(f);
 	assert_int_equal(
@@ -177,25 +162,22 @@ static void status_without_touch_leaves_the_time(void **state)
 	assert_int_equal(fixture_service(f, "a").service.status, SERVICE_STALE);
 }
 
-static void status_of_nothing_says_no(void **state)
+TEST_WITH(status_of_nothing_says_no, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_begin(f);
 	assert_int_equal(registry_set_status(f->registry, "a", SERVICE_STALE, true, 1), OUTCOME_NO);
 	fixture_commit(f);
 }
 
-static void status_names_are_read_back(void **state)
+TEST(status_names_are_read_back)
 {
 	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
 		assert_int_equal(service_status_of_name(service_status_name(s)), s);
 	assert_int_equal(service_status_of_name("dead"), -1);
 }
 
-static void last_alive_is_what_was_marked(void **state)
+TEST_WITH(last_alive_is_what_was_marked, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t at = -1;
 
 	assert_int_equal(registry_last_alive(f->registry, &at), 0);
@@ -208,9 +190,8 @@ static void last_alive_is_what_was_marked(void **state)
 	assert_int_equal(at, FIXTURE_NOW);
 }
 
-static void held_locks_are_counted(void **state)
+TEST_WITH(held_locks_are_counted, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t count = -1;
 
 	fixture_shell(f, "INSERT INTO locks(name, holder, acquiredAt, ttl) VALUES"
@@ -220,24 +201,4 @@ static void held_locks_are_counted(void **state)
 	assert_int_equal(count, 2);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(reads_that_were_begun_see_one_state_until_their_end),
-		registry_test(a_batch_ends_reads_that_were_begun),
-		registry_test(services_are_listed_in_order_of_id),
-		registry_test(filter_takes_pattern_port_and_status_together),
-		registry_test(a_walk_begins_behind_the_id_that_is_named),
-		registry_test(visit_may_stop_the_walk),
-		registry_test(visit_may_ask_the_same_question_again),
-		registry_test(counts_are_those_of_the_rows_that_are_shown),
-		registry_test(counts_follow_our_writes_and_those_of_others),
-		registry_test(status_without_touch_leaves_the_time),
-		registry_test(status_of_nothing_says_no),
-		registry_test(status_names_are_read_back),
-		registry_test(last_alive_is_what_was_marked),
-		registry_test(held_locks_are_counted),
-	};
-
-	return cmocka_run_group_tests_name("registry services", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

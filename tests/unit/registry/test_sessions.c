@@ -83,16 +83,16 @@ static struct seen list(struct fixture *f, const struct session_filter *filter)
 
 static const struct session_filter everything = { .uid = PROCESS_UID_UNKNOWN };
 
-static void a_session_comes_back_as_it_was_started(void **state)
+TEST_WITH(a_session_comes_back_as_it_was_started, struct fixture *f)
 {
 	struct session s = session_of("Building checkout UI");
 	char id[SESSION_ID_MAX + 1];
 	struct seen seen;
 
 	s.agent = "Agent 1";
-	start(*state, &s, id);
-	fixture_reopen(*state);
-	seen = find(*state, id);
+	start(f, &s, id);
+	fixture_reopen(f);
+	seen = find(f, id);
 	assert_int_equal(seen.n, 1);
 	assert_string_equal(seen.purpose, "Building checkout UI");
 	assert_string_equal(seen.tty, "pts/3");
@@ -104,41 +104,38 @@ static void a_session_comes_back_as_it_was_started(void **state)
 	assert_true(seen.last.same_boot);
 }
 
-static void ids_are_short_legal_and_differ(void **state)
+TEST_WITH(ids_are_short_legal_and_differ, struct fixture *f)
 {
 	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1];
 
 	for (int i = 0; i < 100; i++) {
-		start(*state, &s, id);
+		start(f, &s, id);
 		assert_memory_equal(id, SESSION_ID_PREFIX, strlen(SESSION_ID_PREFIX));
 		assert_int_equal(strlen(id), strlen(SESSION_ID_PREFIX) + SESSION_ID_CHARS);
 		assert_true(id[8] >= 'a' && id[8] <= 'z');
 	}
-	fixture_expect(*state, "SELECT count(DISTINCT id) FROM sessions", "100");
+	fixture_expect(f, "SELECT count(DISTINCT id) FROM sessions", "100");
 }
 
-static void the_contracts_columns_hold_what_people_expect(void **state)
+TEST_WITH(the_contracts_columns_hold_what_people_expect, struct fixture *f)
 {
 	const struct session s = session_of("Building checkout UI");
 	char id[SESSION_ID_MAX + 1];
 
-	start(*state, &s, id);
-	fixture_expect(*state,
+	start(f, &s, id);
+	fixture_expect(f,
 		       "SELECT purpose || '|' || startedAt || '|' || (endedAt IS NULL) || '|' "
 		       "|| status FROM sessions",
 		       "Building checkout UI|1700000000|1|active");
-	fixture_begin(*state);
-	assert_int_equal(registry_session_end(((struct fixture *)*state)->registry, id, 1700000100),
-			 0);
-	fixture_commit(*state);
-	fixture_expect(*state, "SELECT endedAt || status FROM sessions", "1700000100completed");
+	fixture_begin(f);
+	assert_int_equal(registry_session_end(f->registry, id, 1700000100), 0);
+	fixture_commit(f);
+	fixture_expect(f, "SELECT endedAt || status FROM sessions", "1700000100completed");
 }
 
-static void any_beginning_of_an_id_finds_it(void **state)
+TEST_WITH(any_beginning_of_an_id_finds_it, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_shell(f, "INSERT INTO sessions(id) VALUES('session-ab3'), ('session-ab4x'), "
 			 "('session-ab4'), ('session-cd7'), ('mine')");
 	assert_string_equal(find(f, "session-ab3").text, "session-ab3 ");
@@ -154,9 +151,8 @@ static void any_beginning_of_an_id_finds_it(void **state)
 	assert_string_equal(find(f, "%").text, "");
 }
 
-static void a_stalled_session_is_revived_on_another_process(void **state)
+TEST_WITH(a_stalled_session_is_revived_on_another_process, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct session s = session_of("p");
 	const struct process_id other = { .pid = 99, .start_ticks = 1234 };
 	char id[SESSION_ID_MAX + 1];
@@ -179,10 +175,8 @@ static void a_stalled_session_is_revived_on_another_process(void **state)
 	assert_string_equal(seen.tty, "pts/9");
 }
 
-static void what_is_not_there_cannot_be_changed(void **state)
+TEST_WITH(what_is_not_there_cannot_be_changed, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	fixture_begin(f);
 	assert_int_equal(registry_session_end(f->registry, "session-zzz", 1), OUTCOME_NO);
 	assert_int_equal(registry_session_stall(f->registry, "session-zzz", 1), OUTCOME_NO);
@@ -190,9 +184,8 @@ static void what_is_not_there_cannot_be_changed(void **state)
 	assert_int_equal(registry_session_end(f->registry, "session-zzz", 1), -EINVAL);
 }
 
-static void open_ones_come_first_and_the_newest_completed_next(void **state)
+TEST_WITH(open_ones_come_first_and_the_newest_completed_next, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct session_filter filter = everything;
 
 	fixture_shell(
@@ -208,9 +201,8 @@ static void open_ones_come_first_and_the_newest_completed_next(void **state)
 	assert_string_equal(list(f, &filter).text, "stuck young ");
 }
 
-static void rows_that_people_typed_are_read_or_skipped(void **state)
+TEST_WITH(rows_that_people_typed_are_read_or_skipped, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t counts[_SESSION_STATUS_MAX];
 
 	fixture_shell(f,
@@ -227,10 +219,9 @@ static void rows_that_people_typed_are_read_or_skipped(void **state)
 	assert_int_equal(counts[SESSION_STALLED], 0);
 }
 
-static void a_user_may_not_have_endless_active_sessions(void **state)
+TEST_WITH(a_user_may_not_have_endless_active_sessions, struct fixture *f)
 {
 	const int most = (int)quota_limit(QUOTA_SESSIONS_ACTIVE)->per_user;
-	struct fixture *f = *state;
 	struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1], last[SESSION_ID_MAX + 1];
 
@@ -249,10 +240,9 @@ static void a_user_may_not_have_endless_active_sessions(void **state)
 	fixture_commit(f);
 }
 
-static void all_users_together_leave_sessions_for_root(void **state)
+TEST_WITH(all_users_together_leave_sessions_for_root, struct fixture *f)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_SESSIONS_ACTIVE);
-	struct fixture *f = *state;
 	struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1];
 	uint64_t users = limit->machine - limit->reserved;
@@ -294,9 +284,8 @@ static struct seen notes_of(struct fixture *f, const char *session, int64_t limi
 	return seen;
 }
 
-static void notes_come_oldest_first_and_the_limit_keeps_the_newest(void **state)
+TEST_WITH(notes_come_oldest_first_and_the_limit_keeps_the_newest, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1], other[SESSION_ID_MAX + 1];
 
@@ -314,9 +303,8 @@ static void notes_come_oldest_first_and_the_limit_keeps_the_newest(void **state)
 	assert_int_equal(find(f, other).last.n_notes, 1);
 }
 
-static void a_session_keeps_its_newest_notes(void **state)
+TEST_WITH(a_session_keeps_its_newest_notes, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1], text[16], sql[256];
 
@@ -358,9 +346,8 @@ static void expect_sums_right(struct fixture *f)
 		       "0 0 1");
 }
 
-static void a_session_keeps_no_more_bytes_than_one_answer_may_have(void **state)
+TEST_WITH(a_session_keeps_no_more_bytes_than_one_answer_may_have, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1], sql[128];
 
@@ -376,9 +363,8 @@ static void a_session_keeps_no_more_bytes_than_one_answer_may_have(void **state)
 }
 
 /* Nine sessions would hold more than a user may. */
-static void a_user_who_floods_notes_loses_their_own_oldest(void **state)
+TEST_WITH(a_user_who_floods_notes_loses_their_own_oldest, struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct session s = session_of("p");
 	const uint64_t most = quota_limit(QUOTA_NOTE_BYTES)->per_user;
 	char id[SESSION_ID_MAX + 1], sql[128];
@@ -401,10 +387,9 @@ static void a_user_who_floods_notes_loses_their_own_oldest(void **state)
 	expect_sums_right(f);
 }
 
-static void where_all_have_too_many_notes_who_has_most_loses_them(void **state)
+TEST_WITH(where_all_have_too_many_notes_who_has_most_loses_them, struct fixture *f)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_NOTE_BYTES);
-	struct fixture *f = *state;
 	char sql[512];
 
 	snprintf(sql, sizeof(sql),
@@ -422,9 +407,8 @@ static void where_all_have_too_many_notes_who_has_most_loses_them(void **state)
 	fixture_expect(f, "SELECT count(*) FROM notes WHERE uid = 6000", "2");
 }
 
-static void sums_of_notes_follow_what_people_do_by_hand(void **state)
+TEST_WITH(sums_of_notes_follow_what_people_do_by_hand, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1];
 
@@ -454,9 +438,8 @@ static void prune(struct fixture *f)
 	fixture_commit(f);
 }
 
-static void sessions_beyond_the_limits_go_with_their_notes(void **state)
+TEST_WITH(sessions_beyond_the_limits_go_with_their_notes, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char sql[512];
 
 	/* all of them ended long ago, but for one that is active */
@@ -476,9 +459,8 @@ static void sessions_beyond_the_limits_go_with_their_notes(void **state)
 	fixture_expect(f, "SELECT group_concat(text) FROM notes", "y");
 }
 
-static void stalled_sessions_are_completed_after_a_week_or_beyond_their_number(void **state)
+TEST_WITH(stalled_sessions_are_completed_after_a_week_or_beyond_their_number, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char sql[1024];
 
 	snprintf(sql, sizeof(sql),
@@ -502,9 +484,8 @@ static void stalled_sessions_are_completed_after_a_week_or_beyond_their_number(v
 	fixture_expect(f, "SELECT status FROM sessions WHERE id = 'active'", "active");
 }
 
-static void a_user_who_starts_and_ends_sessions_pushes_out_their_own(void **state)
+TEST_WITH(a_user_who_starts_and_ends_sessions_pushes_out_their_own, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char sql[512];
 
 	snprintf(sql, sizeof(sql),
@@ -521,9 +502,8 @@ static void a_user_who_starts_and_ends_sessions_pushes_out_their_own(void **stat
 	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 'precious'", "1");
 }
 
-static void young_sessions_are_kept_up_to_their_number(void **state)
+TEST_WITH(young_sessions_are_kept_up_to_their_number, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char sql[512];
 
 	snprintf(sql, sizeof(sql),
@@ -538,30 +518,4 @@ static void young_sessions_are_kept_up_to_their_number(void **state)
 	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 's1'", "1");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(a_session_comes_back_as_it_was_started),
-		registry_test(ids_are_short_legal_and_differ),
-		registry_test(the_contracts_columns_hold_what_people_expect),
-		registry_test(any_beginning_of_an_id_finds_it),
-		registry_test(a_stalled_session_is_revived_on_another_process),
-		registry_test(what_is_not_there_cannot_be_changed),
-		registry_test(open_ones_come_first_and_the_newest_completed_next),
-		registry_test(rows_that_people_typed_are_read_or_skipped),
-		registry_test(a_user_may_not_have_endless_active_sessions),
-		registry_test(all_users_together_leave_sessions_for_root),
-		registry_test(notes_come_oldest_first_and_the_limit_keeps_the_newest),
-		registry_test(a_session_keeps_its_newest_notes),
-		registry_test(a_session_keeps_no_more_bytes_than_one_answer_may_have),
-		registry_test(a_user_who_floods_notes_loses_their_own_oldest),
-		registry_test(where_all_have_too_many_notes_who_has_most_loses_them),
-		registry_test(sums_of_notes_follow_what_people_do_by_hand),
-		registry_test(sessions_beyond_the_limits_go_with_their_notes),
-		registry_test(a_user_who_starts_and_ends_sessions_pushes_out_their_own),
-		registry_test(stalled_sessions_are_completed_after_a_week_or_beyond_their_number),
-		registry_test(young_sessions_are_kept_up_to_their_number),
-	};
-
-	return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

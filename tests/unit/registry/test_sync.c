@@ -38,9 +38,8 @@ static void claim_unsynced(struct fixture *f, const char *id)
 	assert_int_equal(registry_commit_unsynced(f->registry), 0);
 }
 
-static void a_commit_is_on_the_disk_when_it_returns(void **state)
+TEST_WITH(a_commit_is_on_the_disk_when_it_returns, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int before;
 
 	claim_unsynced(f, "first"); /* the log begins, and SQLite syncs its head */
@@ -61,10 +60,8 @@ static void a_commit_is_on_the_disk_when_it_returns(void **state)
 	assert_int_equal(syncs, before + 2);
 }
 
-static void changes_are_refused_until_the_file_has_what_the_disk_did_not_take(void **state)
+TEST_WITH(changes_are_refused_until_the_file_has_what_the_disk_did_not_take, struct fixture *f)
 {
-	struct fixture *f = *state;
-
 	claim_unsynced(f, "web");
 	error_of_sync = EIO;
 	assert_int_equal(registry_sync(f->registry), -EIO);
@@ -85,9 +82,8 @@ static void *sync_once(void *registry)
 	return (void *)(intptr_t)registry_sync(registry);
 }
 
-static void everything_goes_on_while_a_thread_waits_for_the_disk(void **state)
+TEST_WITH(everything_goes_on_while_a_thread_waits_for_the_disk, struct fixture *f)
 {
-	struct fixture *f = *state;
 	pthread_t thread;
 	void *error;
 	int before;
@@ -144,9 +140,8 @@ static void commit_many(struct fixture *f)
 	}
 }
 
-static void the_log_stays_bounded_beside_a_thread_that_syncs(void **state)
+TEST_WITH(the_log_stays_bounded_beside_a_thread_that_syncs, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char detail[256];
 	pthread_t thread;
 	void *failed;
@@ -162,14 +157,13 @@ static void the_log_stays_bounded_beside_a_thread_that_syncs(void **state)
 	fixture_expect(f, "SELECT count(*) FROM services", "1200");
 }
 
-static void the_log_stays_bounded_where_nobody_syncs(void **state)
+TEST_WITH(the_log_stays_bounded_where_nobody_syncs, struct fixture *f)
 {
-	commit_many(*state);
+	commit_many(f);
 }
 
-static void a_large_file_is_looked_through_by_the_next_sync(void **state)
+TEST_WITH(a_large_file_is_looked_through_by_the_next_sync, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const char *detail;
 
 	for (int large = 0; large < 2; large++) {
@@ -197,18 +191,4 @@ static void a_large_file_is_looked_through_by_the_next_sync(void **state)
 	}
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(a_commit_is_on_the_disk_when_it_returns),
-		T(changes_are_refused_until_the_file_has_what_the_disk_did_not_take),
-		T(everything_goes_on_while_a_thread_waits_for_the_disk),
-		T(the_log_stays_bounded_beside_a_thread_that_syncs),
-		T(the_log_stays_bounded_where_nobody_syncs),
-		T(a_large_file_is_looked_through_by_the_next_sync),
-	};
-
-	return cmocka_run_group_tests_name("registry/sync", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

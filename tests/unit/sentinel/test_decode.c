@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <netinet/in.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "bpf/abi.h"
 #include "sentinel/decode.h"
+#include "testing.h"
 #include "unit/random.h"
 
 #define TICKS  100
@@ -108,7 +101,7 @@ static int decode(const void *bytes, size_t size, struct event *ret)
 	return decode_event(bytes, size, TICKS, ret);
 }
 
-static void socket_events_keep_every_field(void **state)
+TEST(socket_events_keep_every_field)
 {
 	static const struct {
 		uint16_t abi;
@@ -141,7 +134,7 @@ static void socket_events_keep_every_field(void **state)
 	}
 }
 
-static void start_time_is_in_whole_ticks_as_proc_shows_it(void **state)
+TEST(start_time_is_in_whole_ticks_as_proc_shows_it)
 {
 	struct abi_socket_event record = socket_event(ABI_BIND);
 	struct event e;
@@ -150,7 +143,7 @@ static void start_time_is_in_whole_ticks_as_proc_shows_it(void **state)
 	assert_int_equal(e.actor.start_ticks, 123);
 }
 
-static void refusal_tells_call_and_errno(void **state)
+TEST(refusal_tells_call_and_errno)
 {
 	struct abi_failure record = refusal();
 	struct event e;
@@ -164,7 +157,7 @@ static void refusal_tells_call_and_errno(void **state)
 	assert_false(e.no_entry);
 }
 
-static void refusal_tells_the_callers_socket_as_it_was(void **state)
+TEST(refusal_tells_the_callers_socket_as_it_was)
 {
 	struct abi_failure record = refusal();
 	struct event e;
@@ -191,7 +184,7 @@ static void refusal_tells_the_callers_socket_as_it_was(void **state)
 	assert_int_equal(e.dev, 3);
 }
 
-static void refused_bind_tells_what_was_asked_and_what_programs_made_of_it(void **state)
+TEST(refused_bind_tells_what_was_asked_and_what_programs_made_of_it)
 {
 	struct abi_failure record = refusal();
 	struct event e;
@@ -220,7 +213,7 @@ static void refused_bind_tells_what_was_asked_and_what_programs_made_of_it(void 
 	assert_int_equal(decode(&record, sizeof(record), &e), -EBADMSG);
 }
 
-static void reuseport_group_with_closed_members_keeps_nobody_from_sharing(void **state)
+TEST(reuseport_group_with_closed_members_keeps_nobody_from_sharing)
 {
 	struct abi_failure record = refusal();
 	struct event e;
@@ -233,7 +226,7 @@ static void reuseport_group_with_closed_members_keeps_nobody_from_sharing(void *
 	assert_false(e.has_program);
 }
 
-static void refusal_keeps_the_owners_in_their_order(void **state)
+TEST(refusal_keeps_the_owners_in_their_order)
 {
 	struct abi_failure record = refusal();
 	struct event e;
@@ -256,7 +249,7 @@ static void refusal_keeps_the_owners_in_their_order(void **state)
 	assert_int_equal(e.owners[1].cookie, 101);
 }
 
-static void owner_that_was_freed_under_the_walk_is_left_out(void **state)
+TEST(owner_that_was_freed_under_the_walk_is_left_out)
 {
 	struct abi_failure record = refusal();
 	struct event e;
@@ -267,7 +260,7 @@ static void owner_that_was_freed_under_the_walk_is_left_out(void **state)
 	assert_int_equal(e.owners[0].cookie, 101);
 }
 
-static void bytes_after_an_ipv4_address_are_zero(void **state)
+TEST(bytes_after_an_ipv4_address_are_zero)
 {
 	static const uint8_t zeroes[12];
 	struct abi_socket_event record = socket_event(ABI_BIND);
@@ -278,7 +271,7 @@ static void bytes_after_an_ipv4_address_are_zero(void **state)
 	assert_memory_equal(e.addr.bytes + 4, zeroes, sizeof(zeroes));
 }
 
-static void task_events_name_child_and_exit_code(void **state)
+TEST(task_events_name_child_and_exit_code)
 {
 	struct abi_task_event record = { .child_pid = 4712,
 					 .child_start_ns = 5000000000,
@@ -296,7 +289,7 @@ static void task_events_name_child_and_exit_code(void **state)
 	assert_int_equal(e.exit_code, 7 << 8);
 }
 
-static void process_has_paths_from_the_root_and_ancestors_nearest_first(void **state)
+TEST(process_has_paths_from_the_root_and_ancestors_nearest_first)
 {
 	struct abi_process_event record = process_event();
 	struct event e;
@@ -317,7 +310,7 @@ static void process_has_paths_from_the_root_and_ancestors_nearest_first(void **s
 	assert_string_equal(e.process.ancestors[1].comm, "init");
 }
 
-static void path_without_components_is_the_root(void **state)
+TEST(path_without_components_is_the_root)
 {
 	struct abi_process_event record = process_event();
 	struct event e;
@@ -327,7 +320,7 @@ static void path_without_components_is_the_root(void **state)
 	assert_string_equal(e.process.cwd, "/");
 }
 
-static void empty_component_alone_is_an_unknown_path(void **state)
+TEST(empty_component_alone_is_an_unknown_path)
 {
 	struct abi_process_event record = process_event();
 	struct event e;
@@ -337,7 +330,7 @@ static void empty_component_alone_is_an_unknown_path(void **state)
 	assert_string_equal(e.process.exe, "");
 }
 
-static void cut_path_says_so_in_front(void **state)
+TEST(cut_path_says_so_in_front)
 {
 	struct abi_process_event record = process_event();
 	struct event e;
@@ -347,7 +340,7 @@ static void cut_path_says_so_in_front(void **state)
 	assert_string_equal(e.process.cwd, "\xe2\x80\xa6/src/web");
 }
 
-static void longest_path_keeps_its_end(void **state)
+TEST(longest_path_keeps_its_end)
 {
 	struct abi_process_event record = process_event();
 	struct event e;
@@ -366,7 +359,7 @@ static void longest_path_keeps_its_end(void **state)
 	assert_memory_equal(e.process.cwd, "\xe2\x80\xa6/", 4);
 }
 
-static void name_without_terminator_is_cut(void **state)
+TEST(name_without_terminator_is_cut)
 {
 	struct abi_socket_event record = socket_event(ABI_BIND);
 	struct event e;
@@ -376,7 +369,7 @@ static void name_without_terminator_is_cut(void **state)
 	assert_int_equal(strlen(e.comm), PROCESS_COMM_SIZE - 1);
 }
 
-static void wrong_sizes_are_refused(void **state)
+TEST(wrong_sizes_are_refused)
 {
 	struct abi_failure record = refusal();
 	struct event e;
@@ -388,7 +381,7 @@ static void wrong_sizes_are_refused(void **state)
 	assert_int_equal(decode(&record, sizeof(record) - 1, &e), -EBADMSG);
 }
 
-static void kinds_that_the_ring_never_carries_are_refused(void **state)
+TEST(kinds_that_the_ring_never_carries_are_refused)
 {
 	static const uint16_t kinds[] = { 0, ABI_HOLDER, ABI_HOLDER + 1, 255, 65535 };
 	struct abi_socket_event record = socket_event(ABI_BIND);
@@ -410,7 +403,7 @@ static void kinds_that_the_ring_never_carries_are_refused(void **state)
 		assert_int_equal(e_.port, 1);                                       \
 	} while (0)
 
-static void values_that_no_program_sends_are_refused(void **state)
+TEST(values_that_no_program_sends_are_refused)
 {
 	REFUSED(socket_event(ABI_BIND), socket.family, AF_UNIX);
 	REFUSED(socket_event(ABI_BIND), socket.family, 0);
@@ -430,7 +423,7 @@ static void values_that_no_program_sends_are_refused(void **state)
 	REFUSED(process_event(), cwd[0], '\0'); /* unknown, and yet more follows */
 }
 
-static void clock_without_ticks_is_refused(void **state)
+TEST(clock_without_ticks_is_refused)
 {
 	struct abi_socket_event record = socket_event(ABI_BIND);
 	struct event e;
@@ -452,7 +445,7 @@ static void assert_sane(const struct event *e)
 }
 
 /* The bytes end where the heap block ends: a read past them is seen by the sanitizer. */
-static void random_bytes_are_refused_or_decoded_within_bounds(void **state)
+TEST(random_bytes_are_refused_or_decoded_within_bounds)
 {
 	struct random_source r = random_start("decode");
 	static const size_t sizes[] = { sizeof(struct abi_socket_event),
@@ -483,7 +476,7 @@ static void random_bytes_are_refused_or_decoded_within_bounds(void **state)
 }
 
 /* Good records with a few bytes changed get further into the decoder than noise does. */
-static void damaged_records_are_refused_or_decoded_within_bounds(void **state)
+TEST(damaged_records_are_refused_or_decoded_within_bounds)
 {
 	struct random_source r = random_start("damage");
 
@@ -505,32 +498,4 @@ static void damaged_records_are_refused_or_decoded_within_bounds(void **state)
 	}
 }
 
-int main(void)
-{
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(socket_events_keep_every_field),
-		cmocka_unit_test(start_time_is_in_whole_ticks_as_proc_shows_it),
-		cmocka_unit_test(refusal_tells_call_and_errno),
-		cmocka_unit_test(refusal_tells_the_callers_socket_as_it_was),
-		cmocka_unit_test(refused_bind_tells_what_was_asked_and_what_programs_made_of_it),
-		cmocka_unit_test(reuseport_group_with_closed_members_keeps_nobody_from_sharing),
-		cmocka_unit_test(refusal_keeps_the_owners_in_their_order),
-		cmocka_unit_test(owner_that_was_freed_under_the_walk_is_left_out),
-		cmocka_unit_test(bytes_after_an_ipv4_address_are_zero),
-		cmocka_unit_test(task_events_name_child_and_exit_code),
-		cmocka_unit_test(process_has_paths_from_the_root_and_ancestors_nearest_first),
-		cmocka_unit_test(path_without_components_is_the_root),
-		cmocka_unit_test(empty_component_alone_is_an_unknown_path),
-		cmocka_unit_test(cut_path_says_so_in_front),
-		cmocka_unit_test(longest_path_keeps_its_end),
-		cmocka_unit_test(name_without_terminator_is_cut),
-		cmocka_unit_test(wrong_sizes_are_refused),
-		cmocka_unit_test(kinds_that_the_ring_never_carries_are_refused),
-		cmocka_unit_test(values_that_no_program_sends_are_refused),
-		cmocka_unit_test(clock_without_ticks_is_refused),
-		cmocka_unit_test(random_bytes_are_refused_or_decoded_within_bounds),
-		cmocka_unit_test(damaged_records_are_refused_or_decoded_within_bounds),
-	};
-
-	return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)

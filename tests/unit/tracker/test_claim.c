@@ -24,9 +24,8 @@ static bool is_claimed(struct world *w, uint16_t port)
 	return registry_service_by_port(w->registry, port, keep_service, &service) == 0;
 }
 
-static void several_claims_stand_with_an_entry_each(void **state)
+TEST_WITH(several_claims_stand_with_an_entry_each, struct world *w)
 {
-	struct world *w = *state;
 	struct claim_order orders[] = { { .id = "shop:api" }, { .id = "shop:db" } };
 	struct claim_batch batch = batch_of(orders, 2, CLAIM_UID);
 
@@ -39,9 +38,8 @@ static void several_claims_stand_with_an_entry_each(void **state)
 	assert_int_equal(w->entries, 2);
 }
 
-static void of_several_claims_none_stands_where_one_is_refused(void **state)
+TEST_WITH(of_several_claims_none_stands_where_one_is_refused, struct world *w)
 {
-	struct world *w = *state;
 	struct claim_order orders[] = { { .id = "shop:api" }, { .id = "shop:db" } };
 	struct claim_batch batch = batch_of(orders, 2, CLAIM_UID + 1);
 
@@ -52,9 +50,8 @@ static void of_several_claims_none_stands_where_one_is_refused(void **state)
 	assert_int_equal(w->entries, 0);
 }
 
-static void a_port_that_is_claimed_is_refused_with_whose_it_is(void **state)
+TEST_WITH(a_port_that_is_claimed_is_refused_with_whose_it_is, struct world *w)
 {
-	struct world *w = *state;
 	struct claim_order order = { .id = "shop:api" };
 	struct claim_batch batch = batch_of(&order, 1, CLAIM_UID);
 
@@ -65,11 +62,10 @@ static void a_port_that_is_claimed_is_refused_with_whose_it_is(void **state)
 
 /* The server came and the batch in which its claim had gone is undone: the row is as it was, and
  * what was seen meanwhile counts again. */
-static void after_a_batch_that_is_undone_its_claims_are_judged_again(void **state)
+TEST_WITH(after_a_batch_that_is_undone_its_claims_are_judged_again, struct world *w)
 {
 	const struct release_actor actor = { 1, CLAIM_UID, "pd" };
 	const struct service claimed = { .id = ID, .port = PORT };
-	struct world *w = *state;
 	char elsewhere[96];
 
 	assert_int_equal(commit(w), 0);
@@ -117,9 +113,8 @@ static int clean_up(struct world *w, struct cleanup *c)
 	return r ? r : cleanup_end(w->tracker, c);
 }
 
-static void an_old_claim_is_cleaned_up_and_a_dry_run_only_tells(void **state)
+TEST_WITH(an_old_claim_is_cleaned_up_and_a_dry_run_only_tells, struct world *w)
 {
-	struct world *w = *state;
 	int due = 0;
 	struct cleanup c = cleanup_of(CLAIM_UID, &due);
 
@@ -135,9 +130,8 @@ static void an_old_claim_is_cleaned_up_and_a_dry_run_only_tells(void **state)
 	assert_int_equal(w->entries, 2); /* of the release, and of the cleanup */
 }
 
-static void a_claim_of_another_user_is_left_and_counted(void **state)
+TEST_WITH(a_claim_of_another_user_is_left_and_counted, struct world *w)
 {
-	struct world *w = *state;
 	int due = 0;
 	struct cleanup c = cleanup_of(CLAIM_UID + 1, &due);
 
@@ -147,9 +141,8 @@ static void a_claim_of_another_user_is_left_and_counted(void **state)
 	assert_true(is_claimed(w, PORT));
 }
 
-static void a_cleanup_of_another_project_asks_about_none(void **state)
+TEST_WITH(a_cleanup_of_another_project_asks_about_none, struct world *w)
 {
-	struct world *w = *state;
 	int due = 0;
 	struct cleanup c = cleanup_of(CLAIM_UID, &due);
 
@@ -159,21 +152,4 @@ static void a_cleanup_of_another_project_asks_about_none(void **state)
 	assert_int_equal(c.younger + c.in_use + c.others, 0);
 }
 
-#define CLAIMED(name) cmocka_unit_test_setup_teardown(name, open_with_claim, world_close)
-
-int main(void)
-{
-	struct CMUnitTest tests[] = {
-		CLAIMED(several_claims_stand_with_an_entry_each),
-		CLAIMED(of_several_claims_none_stands_where_one_is_refused),
-		CLAIMED(a_port_that_is_claimed_is_refused_with_whose_it_is),
-		CLAIMED(after_a_batch_that_is_undone_its_claims_are_judged_again),
-		CLAIMED(an_old_claim_is_cleaned_up_and_a_dry_run_only_tells),
-		CLAIMED(a_claim_of_another_user_is_left_and_counted),
-		CLAIMED(a_cleanup_of_another_project_asks_about_none),
-	};
-
-	if (netns_enter())
-		netns_skip_tests(tests, ARRAY_SIZE(tests));
-	return cmocka_run_group_tests_name("tracker/claim", tests, NULL, NULL);
-}
+EACH_TEST_IN_NETNS_MAIN(open_with_claim, world_close)

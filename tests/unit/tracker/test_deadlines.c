@@ -5,19 +5,18 @@
 
 #include "tracker/deadlines.h"
 
-static void a_claim_that_nothing_was_seen_of_turns_stale_at_its_moment(void **state)
+TEST_BETWEEN(a_claim_that_nothing_was_seen_of_turns_stale_at_its_moment, struct world *w,
+	     world_open, world_close)
 {
-	struct world *w = *state;
-
 	claim(w, RECONCILE_STALE_AGE_S - 1, 0);
 	assert_int_equal(tracker_start(w->tracker), 0);
 	turn_until(w, SERVICE_STALE);
 	assert_entry(w, ACTIVITY_STALE, "Port 3000: ");
 }
 
-static void a_claim_whose_time_is_over_is_released_when_the_clock_was_set(void **state)
+TEST_BETWEEN(a_claim_whose_time_is_over_is_released_when_the_clock_was_set, struct world *w,
+	     world_open, world_close)
 {
-	struct world *w = *state;
 	struct service service;
 
 	assert_int_equal(tracker_start(w->tracker), 0);
@@ -27,10 +26,8 @@ static void a_claim_whose_time_is_over_is_released_when_the_clock_was_set(void *
 	assert_entry(w, ACTIVITY_RELEASE, "Port 3000 released: its time is over");
 }
 
-static void a_claim_that_is_used_outlives_its_time(void **state)
+TEST_BETWEEN(a_claim_that_is_used_outlives_its_time, struct world *w, world_open, world_close)
 {
-	struct world *w = *state;
-
 	assert_int_equal(tracker_start(w->tracker), 0);
 	claim(w, 100, 10);
 	start_server(w, CLAIM_CWD, CLAIM_UID);
@@ -39,10 +36,8 @@ static void a_claim_that_is_used_outlives_its_time(void **state)
 	assert_int_equal(count_entries(w, ACTIVITY_RELEASE), 0);
 }
 
-static void a_ghost_turns_stale_at_its_moment(void **state)
+TEST_WITH(a_ghost_turns_stale_at_its_moment, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	close_server(w);
 	tracker_stop(w->tracker);
@@ -62,9 +57,8 @@ static void turn_until_entries(struct world *w, enum activity_action action, uns
 }
 
 /* The timer was set for the moment at which it turns stale. */
-static void a_claim_is_released_when_its_time_is_over(void **state)
+TEST_WITH(a_claim_is_released_when_its_time_is_over, struct world *w)
 {
-	struct world *w = *state;
 	struct service service;
 
 	shell(w, "UPDATE services SET expiresAt = unixepoch() + 1");
@@ -74,9 +68,8 @@ static void a_claim_is_released_when_its_time_is_over(void **state)
 	assert_entry(w, ACTIVITY_RELEASE, "Port 3000 released: its time is over");
 }
 
-static void a_claim_that_outlived_its_time_is_released_after_its_use(void **state)
+TEST_WITH(a_claim_that_outlived_its_time_is_released_after_its_use, struct world *w)
 {
-	struct world *w = *state;
 	struct service service;
 
 	shell(w, "UPDATE services SET expiresAt = unixepoch() - 1");
@@ -89,10 +82,8 @@ static void a_claim_that_outlived_its_time_is_released_after_its_use(void **stat
 }
 
 /* The loop's timers stand while the machine sleeps, and do not know that a clock was set. */
-static void a_claim_turns_stale_when_the_clock_has_jumped_over_its_moment(void **state)
+TEST_WITH(a_claim_turns_stale_when_the_clock_has_jumped_over_its_moment, struct world *w)
 {
-	struct world *w = *state;
-
 	shell(w, "UPDATE services SET updatedAt = updatedAt - 3600");
 	turn(w);
 	assert_status(w, SERVICE_CLAIMED);
@@ -100,10 +91,8 @@ static void a_claim_turns_stale_when_the_clock_has_jumped_over_its_moment(void *
 	assert_status(w, SERVICE_STALE);
 }
 
-static void a_clock_that_is_set_back_makes_nothing_stale(void **state)
+TEST_WITH(a_clock_that_is_set_back_makes_nothing_stale, struct world *w)
 {
-	struct world *w = *state;
-
 	shell(w,
 	      "UPDATE services SET updatedAt = updatedAt + 3600, expiresAt = unixepoch() + 7200");
 	tracker_clock_changed(w->tracker);
@@ -112,7 +101,7 @@ static void a_clock_that_is_set_back_makes_nothing_stale(void **state)
 	assert_int_equal(count_entries(w, ACTIVITY_STALE) + count_entries(w, ACTIVITY_RELEASE), 0);
 }
 
-static void each_of_two_deadlines_is_kept(void **state)
+TEST_WITH(each_of_two_deadlines_is_kept, struct world *w)
 {
 	const struct claim_request later = { .id = "shop:later",
 					     .port = PORT + 1,
@@ -120,7 +109,6 @@ static void each_of_two_deadlines_is_kept(void **state)
 					     .uid = CLAIM_UID,
 					     .cwd = CLAIM_CWD,
 					     .now = time(NULL) };
-	struct world *w = *state;
 	struct claim_result result;
 
 	shell(w, "UPDATE services SET expiresAt = unixepoch() + 1");
@@ -132,7 +120,7 @@ static void each_of_two_deadlines_is_kept(void **state)
 	turn_until_entries(w, ACTIVITY_RELEASE, 2); /* by the timer that the first one left */
 }
 
-static void a_deadline_is_the_earlier_of_staleness_and_the_end_of_the_ttl(void **state)
+TEST_ALONE(a_deadline_is_the_earlier_of_staleness_and_the_end_of_the_ttl)
 {
 	const int64_t stale = 1000 + RECONCILE_STALE_AGE_S;
 	struct service service = { .expires_at = 0 };
@@ -168,10 +156,8 @@ static void claim_many(struct world *w)
 	assert_int_equal(commit(w), 0);
 }
 
-static void many_claims_turn_stale_in_one_sleep(void **state)
+TEST_WITH(many_claims_turn_stale_in_one_sleep, struct world *w)
 {
-	struct world *w = *state;
-
 	claim_many(w);
 	shell(w, "UPDATE services SET updatedAt = updatedAt - 3600");
 	tracker_clock_changed(w->tracker);
@@ -179,10 +165,8 @@ static void many_claims_turn_stale_in_one_sleep(void **state)
 	turn_until_entries(w, ACTIVITY_STALE, MANY + 1);
 }
 
-static void many_claims_are_released_in_one_sleep(void **state)
+TEST_WITH(many_claims_are_released_in_one_sleep, struct world *w)
 {
-	struct world *w = *state;
-
 	claim_many(w);
 	shell(w, "UPDATE services SET expiresAt = unixepoch() - 1");
 	tracker_clock_changed(w->tracker);
@@ -190,27 +174,4 @@ static void many_claims_are_released_in_one_sleep(void **state)
 	turn_until_entries(w, ACTIVITY_RELEASE, MANY + 1);
 }
 
-#define RUNNING(f)  cmocka_unit_test_setup_teardown(f, open_with_claim, world_close)
-#define STARTING(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
-
-int main(void)
-{
-	struct CMUnitTest tests[] = {
-		STARTING(a_claim_that_nothing_was_seen_of_turns_stale_at_its_moment),
-		STARTING(a_claim_whose_time_is_over_is_released_when_the_clock_was_set),
-		STARTING(a_claim_that_is_used_outlives_its_time),
-		RUNNING(a_ghost_turns_stale_at_its_moment),
-		RUNNING(a_claim_is_released_when_its_time_is_over),
-		RUNNING(a_claim_that_outlived_its_time_is_released_after_its_use),
-		RUNNING(a_claim_turns_stale_when_the_clock_has_jumped_over_its_moment),
-		RUNNING(a_clock_that_is_set_back_makes_nothing_stale),
-		RUNNING(each_of_two_deadlines_is_kept),
-		cmocka_unit_test(a_deadline_is_the_earlier_of_staleness_and_the_end_of_the_ttl),
-		RUNNING(many_claims_turn_stale_in_one_sleep),
-		RUNNING(many_claims_are_released_in_one_sleep),
-	};
-
-	if (netns_enter())
-		netns_skip_tests(tests, ARRAY_SIZE(tests));
-	return cmocka_run_group_tests_name("tracker/deadlines", tests, NULL, NULL);
-}
+EACH_TEST_IN_NETNS_MAIN(open_with_claim, world_close)

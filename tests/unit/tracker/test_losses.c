@@ -6,10 +6,8 @@
 
 /* --- losses --- */
 
-static void an_end_that_was_lost_is_found_by_reading_anew(void **state)
+TEST_WITH(an_end_that_was_lost_is_found_by_reading_anew, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	lose_events(w, 3);
 	turn_until(w, SERVICE_GHOST);
@@ -17,9 +15,8 @@ static void an_end_that_was_lost_is_found_by_reading_anew(void **state)
 	assert_int_equal(count_entries(w, ACTIVITY_GHOST), 1);
 }
 
-static void a_listener_that_was_lost_is_found_by_reading_anew(void **state)
+TEST_WITH(a_listener_that_was_lost_is_found_by_reading_anew, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
 
 	assert_true(fd >= 0);
@@ -30,20 +27,16 @@ static void a_listener_that_was_lost_is_found_by_reading_anew(void **state)
 	assert_int_equal(assert_entry(w, ACTIVITY_SQUAT, "Port 3000: ").pid, getpid());
 }
 
-static void a_loss_without_a_lost_event_is_no_gap(void **state)
+TEST_WITH(a_loss_without_a_lost_event_is_no_gap, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	lose_events(w, 0);
 	turn_until(w, SERVICE_GHOST);
 	assert_int_equal(count_entries(w, ACTIVITY_GAP), 0);
 }
 
-static void each_gap_counts_the_losses_since_the_one_before(void **state)
+TEST_WITH(each_gap_counts_the_losses_since_the_one_before, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	lose_events(w, 3);
 	turn_until(w, SERVICE_GHOST);
@@ -54,9 +47,8 @@ static void each_gap_counts_the_losses_since_the_one_before(void **state)
 	assert_int_equal(count_entries(w, ACTIVITY_GAP), 2);
 }
 
-static void a_table_that_cannot_be_read_is_read_again_later(void **state)
+TEST_WITH(a_table_that_cannot_be_read_is_read_again_later, struct world *w)
 {
-	struct world *w = *state;
 	struct rlimit before, none;
 
 	start_server(w, CLAIM_CWD, CLAIM_UID);
@@ -71,10 +63,8 @@ static void a_table_that_cannot_be_read_is_read_again_later(void **state)
 	assert_int_equal(count_entries(w, ACTIVITY_GAP), 1);
 }
 
-static void events_that_cannot_be_read_wait_for_the_next_time(void **state)
+TEST_WITH(events_that_cannot_be_read_wait_for_the_next_time, struct world *w)
 {
-	struct world *w = *state;
-
 	w->error = -EIO;
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	assert_status(w, SERVICE_CLAIMED);
@@ -85,10 +75,8 @@ static void events_that_cannot_be_read_wait_for_the_next_time(void **state)
 
 /* --- a restart --- */
 
-static void what_ended_while_no_daemon_ran_is_told_as_that(void **state)
+TEST_WITH(what_ended_while_no_daemon_ran_is_told_as_that, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	tracker_stop(w->tracker);
 	assert_false(registry_in_batch(w->registry));
@@ -103,9 +91,8 @@ static void what_ended_while_no_daemon_ran_is_told_as_that(void **state)
 	assert_entry(w, ACTIVITY_DAEMON, "started (pid ");
 }
 
-static void what_began_while_no_daemon_ran_is_told_as_that(void **state)
+TEST_WITH(what_began_while_no_daemon_ran_is_told_as_that, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_close_ int fd = -1;
 
 	tracker_stop(w->tracker);
@@ -119,10 +106,8 @@ static void what_began_while_no_daemon_ran_is_told_as_that(void **state)
 	assert_null(strstr(assert_entry(w, ACTIVITY_ACTIVE, "").details, "while no daemon"));
 }
 
-static void a_claim_that_stays_as_it_was_is_told_of_by_no_entry(void **state)
+TEST_WITH(a_claim_that_stays_as_it_was_is_told_of_by_no_entry, struct world *w)
 {
-	struct world *w = *state;
-
 	tracker_stop(w->tracker);
 	world_restart_tracker(w);
 	assert_status(w, SERVICE_CLAIMED);
@@ -131,10 +116,8 @@ static void a_claim_that_stays_as_it_was_is_told_of_by_no_entry(void **state)
 	assert_int_equal(w->entries, 3); /* stopped, started, the gap between them */
 }
 
-static void a_first_start_has_no_gap_before_it(void **state)
+TEST_BETWEEN(a_first_start_has_no_gap_before_it, struct world *w, world_open, world_close)
 {
-	struct world *w = *state;
-
 	w->report.mode = SENTINEL_MODE_POLL;
 	w->report.why_not_bpf = "not permitted";
 	assert_int_equal(tracker_start(w->tracker), 0);
@@ -142,10 +125,8 @@ static void a_first_start_has_no_gap_before_it(void **state)
 	assert_entry(w, ACTIVITY_DAEMON, ", polling: not permitted)");
 }
 
-static void a_daemon_that_is_stopped_was_there_until_its_end(void **state)
+TEST_WITH(a_daemon_that_is_stopped_was_there_until_its_end, struct world *w)
 {
-	struct world *w = *state;
-
 	shell(w, "UPDATE meta SET value = value - 7200 WHERE key = 'lastAlive'");
 	tracker_stop(w->tracker);
 	world_restart_tracker(w);
@@ -153,10 +134,8 @@ static void a_daemon_that_is_stopped_was_there_until_its_end(void **state)
 }
 
 /* Nothing was written at its end: the gap begins where it is last known to have run. */
-static void a_daemon_that_was_killed_leaves_a_gap_since_its_last_sign(void **state)
+TEST_WITH(a_daemon_that_was_killed_leaves_a_gap_since_its_last_sign, struct world *w)
 {
-	struct world *w = *state;
-
 	shell(w, "UPDATE meta SET value = value - 7200 WHERE key = 'lastAlive'");
 	world_restart_tracker(w);
 	assert_entry(w, ACTIVITY_GAP, "no daemon listened for up to 2h");
@@ -164,10 +143,9 @@ static void a_daemon_that_was_killed_leaves_a_gap_since_its_last_sign(void **sta
 
 /* --- writes that fail --- */
 
-static void a_commit_that_fails_takes_status_and_entry_back_until_judged_again(void **state)
+TEST_WITH(a_commit_that_fails_takes_status_and_entry_back_until_judged_again, struct world *w)
 {
 	char away[sizeof(((struct world *)0)->database) + 8];
-	struct world *w = *state;
 
 	assert_int_equal(commit(w), 0);
 	start_server(w, CLAIM_CWD, CLAIM_UID);
@@ -182,9 +160,8 @@ static void a_commit_that_fails_takes_status_and_entry_back_until_judged_again(v
 	assert_int_equal(count_entries(w, ACTIVITY_ACTIVE), 1);
 }
 
-static void a_status_that_cannot_be_written_stays_and_nobody_is_told_of_it(void **state)
+TEST_WITH(a_status_that_cannot_be_written_stays_and_nobody_is_told_of_it, struct world *w)
 {
-	struct world *w = *state;
 	sqlite3 *other;
 
 	assert_int_equal(commit(w), 0);
@@ -198,29 +175,4 @@ static void a_status_that_cannot_be_written_stays_and_nobody_is_told_of_it(void 
 	assert_int_equal(w->entries, 1);
 }
 
-#define RUNNING(f)  cmocka_unit_test_setup_teardown(f, open_with_claim, world_close)
-#define STARTING(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
-
-int main(void)
-{
-	struct CMUnitTest tests[] = {
-		RUNNING(an_end_that_was_lost_is_found_by_reading_anew),
-		RUNNING(a_listener_that_was_lost_is_found_by_reading_anew),
-		RUNNING(a_loss_without_a_lost_event_is_no_gap),
-		RUNNING(each_gap_counts_the_losses_since_the_one_before),
-		RUNNING(a_table_that_cannot_be_read_is_read_again_later),
-		RUNNING(events_that_cannot_be_read_wait_for_the_next_time),
-		RUNNING(what_ended_while_no_daemon_ran_is_told_as_that),
-		RUNNING(what_began_while_no_daemon_ran_is_told_as_that),
-		RUNNING(a_claim_that_stays_as_it_was_is_told_of_by_no_entry),
-		STARTING(a_first_start_has_no_gap_before_it),
-		RUNNING(a_daemon_that_is_stopped_was_there_until_its_end),
-		RUNNING(a_daemon_that_was_killed_leaves_a_gap_since_its_last_sign),
-		RUNNING(a_commit_that_fails_takes_status_and_entry_back_until_judged_again),
-		RUNNING(a_status_that_cannot_be_written_stays_and_nobody_is_told_of_it),
-	};
-
-	if (netns_enter())
-		netns_skip_tests(tests, ARRAY_SIZE(tests));
-	return cmocka_run_group_tests_name("tracker/losses", tests, NULL, NULL);
-}
+EACH_TEST_IN_NETNS_MAIN(open_with_claim, world_close)

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/quota.h"
+#include "testing.h"
 #include "tracker/refusal_queue.h"
 
 enum { OWN = 900, ANNE = 1000, BERT = 1001, CARL = 1002 };
@@ -59,7 +53,7 @@ static size_t turns_until(const void *refusal)
 	return n;
 }
 
-static void those_of_one_program_come_in_their_order(void **state)
+TEST(those_of_one_program_come_in_their_order)
 {
 	void *first = put(ANNE, 10, 3000, 1), *second = put(ANNE, 10, 3000, 2);
 
@@ -69,21 +63,21 @@ static void those_of_one_program_come_in_their_order(void **state)
 	assert_int_equal(quota_used_by_all(quota, QUOTA_REFUSALS_WAITING), 0);
 }
 
-static void users_take_turns(void **state)
+TEST(users_take_turns)
 {
 	for (int i = 0; i < 500; i++)
 		put(ANNE, 10 + i, (uint16_t)(3000 + i), i);
 	assert_in_range(turns_until(put(BERT, 9, 4000, 1000)), 0, 1);
 }
 
-static void program_in_a_loop_does_not_keep_its_users_others_waiting(void **state)
+TEST(program_in_a_loop_does_not_keep_its_users_others_waiting)
 {
 	for (int i = 0; i < 500; i++)
 		put(ANNE, 10, (uint16_t)(3000 + i), i);
 	assert_in_range(turns_until(put(ANNE, 11, 4000, 1000)), 0, 1);
 }
 
-static void port_that_everybody_wants_does_not_keep_others_waiting(void **state)
+TEST(port_that_everybody_wants_does_not_keep_others_waiting)
 {
 	for (int i = 0; i < 500; i++)
 		put(ANNE, 10 + i, 3000, i);
@@ -91,7 +85,7 @@ static void port_that_everybody_wants_does_not_keep_others_waiting(void **state)
 	assert_in_range(turns_until(put(ANNE, 9, 4000, 1000)), 0, 1);
 }
 
-static void who_has_waited_is_not_passed_for_ever(void **state)
+TEST(who_has_waited_is_not_passed_for_ever)
 {
 	void *last = NULL;
 	int n = 0;
@@ -108,7 +102,7 @@ static void who_has_waited_is_not_passed_for_ever(void **state)
 	fail_msg("the tenth refusal of a program did not come in forty turns");
 }
 
-static void user_who_has_all_loses_the_one_that_comes_last(void **state)
+TEST(user_who_has_all_loses_the_one_that_comes_last)
 {
 	size_t n;
 	void *other;
@@ -125,7 +119,7 @@ static void user_who_has_all_loses_the_one_that_comes_last(void **state)
 			quota_limit(QUOTA_REFUSALS_WAITING)->per_user);
 }
 
-static void full_machine_makes_room_from_who_has_most(void **state)
+TEST(full_machine_makes_room_from_who_has_most)
 {
 	int n = 0;
 	size_t before;
@@ -143,7 +137,7 @@ static void full_machine_makes_room_from_who_has_most(void **state)
 }
 
 /* A user namespace brings as many. */
-static void crowd_of_users_is_bounded(void **state)
+TEST(crowd_of_users_is_bounded)
 {
 	for (int i = 0; i < 65536; i++)
 		put((uid_t)(100000 + i), 10 + i, 3000, i);
@@ -154,7 +148,7 @@ static void crowd_of_users_is_bounded(void **state)
 	assert_ptr_equal(refusal_queue_take_newest(queue, 0, 9, 0), &refusals[0]);
 }
 
-static void who_asks_gets_the_newest_that_fits(void **state)
+TEST(who_asks_gets_the_newest_that_fits)
 {
 	void *older = put(ANNE, 10, 3000, 1), *newer = put(ANNE, 10, 3001, 2);
 	void *other = put(BERT, 10, 3000, 3);
@@ -168,7 +162,7 @@ static void who_asks_gets_the_newest_that_fits(void **state)
 	assert_int_equal(refusal_queue_count(queue), 0);
 }
 
-static void what_waits_at_the_end_is_dropped_and_given_back(void **state)
+TEST(what_waits_at_the_end_is_dropped_and_given_back)
 {
 	struct refusal_queue *own;
 	const struct refusal_key key = { ANNE, { .pid = 10, .start_ticks = 7 }, 3000 };
@@ -180,21 +174,4 @@ static void what_waits_at_the_end_is_dropped_and_given_back(void **state)
 	assert_int_equal(quota_used(quota, ANNE, QUOTA_REFUSALS_WAITING), 0);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	const struct CMUnitTest tests[] = {
-		TEST(those_of_one_program_come_in_their_order),
-		TEST(users_take_turns),
-		TEST(program_in_a_loop_does_not_keep_its_users_others_waiting),
-		TEST(port_that_everybody_wants_does_not_keep_others_waiting),
-		TEST(who_has_waited_is_not_passed_for_ever),
-		TEST(user_who_has_all_loses_the_one_that_comes_last),
-		TEST(full_machine_makes_room_from_who_has_most),
-		TEST(crowd_of_users_is_bounded),
-		TEST(who_asks_gets_the_newest_that_fits),
-		TEST(what_waits_at_the_end_is_dropped_and_given_back),
-	};
-
-	return cmocka_run_group_tests_name("tracker/refusal_queue", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(set_up, tear_down)

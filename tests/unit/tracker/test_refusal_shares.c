@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include "base/quota.h"
+#include "testing.h"
 #include "tracker/refusal_shares.h"
 
 enum { OWN = 900, ANNE = 1000, BERT = 1001 };
@@ -62,7 +57,7 @@ static unsigned flood(uid_t uid, pid_t first, int64_t now)
 	return written;
 }
 
-static void first_refusal_is_written(void **state)
+TEST(first_refusal_is_written)
 {
 	struct event e = refusal(ANNE, 10, 3000);
 	unsigned repeated = 99;
@@ -71,7 +66,7 @@ static void first_refusal_is_written(void **state)
 	assert_int_equal(repeated, 0);
 }
 
-static void repeated_refusal_is_one_row_with_a_count(void **state)
+TEST(repeated_refusal_is_one_row_with_a_count)
 {
 	struct event e = refusal(ANNE, 10, 3000);
 	unsigned repeated;
@@ -84,7 +79,7 @@ static void repeated_refusal_is_one_row_with_a_count(void **state)
 	assert_int_equal(repeated, 41);
 }
 
-static void repetitions_that_the_kernel_left_out_are_counted(void **state)
+TEST(repetitions_that_the_kernel_left_out_are_counted)
 {
 	struct event e = refusal(ANNE, 10, 3000);
 	unsigned repeated;
@@ -97,7 +92,7 @@ static void repetitions_that_the_kernel_left_out_are_counted(void **state)
 	assert_int_equal(repeated, 5301);
 }
 
-static void another_port_process_or_errno_is_another_refusal(void **state)
+TEST(another_port_process_or_errno_is_another_refusal)
 {
 	struct event e = refusal(ANNE, 10, 3000), port = refusal(ANNE, 10, 3001);
 	struct event pid = refusal(ANNE, 11, 3000), error = refusal(ANNE, 10, 3000);
@@ -113,7 +108,7 @@ static void another_port_process_or_errno_is_another_refusal(void **state)
 	assert_true(refusal_shares_admit(shares, &reused, NOW, &repeated));
 }
 
-static void flood_of_a_user_stays_within_what_a_user_may_have(void **state)
+TEST(flood_of_a_user_stays_within_what_a_user_may_have)
 {
 	unsigned written = flood(ANNE, 10, NOW);
 
@@ -121,7 +116,7 @@ static void flood_of_a_user_stays_within_what_a_user_may_have(void **state)
 	assert_int_equal(refusal_shares_dropped(shares), 10000 - written);
 }
 
-static void flood_of_one_user_takes_nothing_of_anothers(void **state)
+TEST(flood_of_one_user_takes_nothing_of_anothers)
 {
 	flood(ANNE, 10, NOW);
 	for (int i = 0; i < 100; i++) {
@@ -130,14 +125,14 @@ static void flood_of_one_user_takes_nothing_of_anothers(void **state)
 	}
 }
 
-static void flood_takes_nothing_of_anothers_memory_of_repetitions(void **state)
+TEST(flood_takes_nothing_of_anothers_memory_of_repetitions)
 {
 	assert_true(admit(BERT, 10, 3000, NOW));
 	flood(ANNE, 100, NOW);
 	assert_false(admit(BERT, 10, 3000, NOW + 1));
 }
 
-static void process_that_runs_wild_leaves_its_users_others_a_share(void **state)
+TEST(process_that_runs_wild_leaves_its_users_others_a_share)
 {
 	for (int i = 0; i < 10000; i++)
 		admit(ANNE, 10, (uint16_t)(1 + i), NOW);
@@ -145,7 +140,7 @@ static void process_that_runs_wild_leaves_its_users_others_a_share(void **state)
 		assert_true(admit(ANNE, 20 + i, (uint16_t)(20000 + i), NOW));
 }
 
-static void port_that_everybody_wants_leaves_other_ports_a_share(void **state)
+TEST(port_that_everybody_wants_leaves_other_ports_a_share)
 {
 	for (int i = 0; i < 10000; i++)
 		admit(ANNE, 10 + i, 3000, NOW);
@@ -153,14 +148,14 @@ static void port_that_everybody_wants_leaves_other_ports_a_share(void **state)
 		assert_true(admit(ANNE, 20000 + i, (uint16_t)(4000 + i), NOW));
 }
 
-static void share_comes_back_with_time(void **state)
+TEST(share_comes_back_with_time)
 {
 	flood(ANNE, 10, NOW);
 	assert_in_range(flood(ANNE, 20000, NOW + 1), 1, quota_limit(QUOTA_REFUSALS)->per_user_s);
 	assert_in_range(flood(ANNE, 40000, NOW + 1000), per_user() / 2, per_user());
 }
 
-static void clock_that_is_set_back_gives_nothing(void **state)
+TEST(clock_that_is_set_back_gives_nothing)
 {
 	unsigned written = 0;
 
@@ -170,7 +165,7 @@ static void clock_that_is_set_back_gives_nothing(void **state)
 }
 
 /* A user namespace brings as many. */
-static void crowd_of_users_is_bounded_and_leaves_root_its_part(void **state)
+TEST(crowd_of_users_is_bounded_and_leaves_root_its_part)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_REFUSALS);
 	unsigned written = 0;
@@ -182,23 +177,4 @@ static void crowd_of_users_is_bounded_and_leaves_root_its_part(void **state)
 	assert_true(admit(OWN, 11, 3000, NOW));
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	const struct CMUnitTest tests[] = {
-		TEST(first_refusal_is_written),
-		TEST(repeated_refusal_is_one_row_with_a_count),
-		TEST(repetitions_that_the_kernel_left_out_are_counted),
-		TEST(another_port_process_or_errno_is_another_refusal),
-		TEST(flood_of_a_user_stays_within_what_a_user_may_have),
-		TEST(flood_of_one_user_takes_nothing_of_anothers),
-		TEST(flood_takes_nothing_of_anothers_memory_of_repetitions),
-		TEST(process_that_runs_wild_leaves_its_users_others_a_share),
-		TEST(port_that_everybody_wants_leaves_other_ports_a_share),
-		TEST(share_comes_back_with_time),
-		TEST(clock_that_is_set_back_gives_nothing),
-		TEST(crowd_of_users_is_bounded_and_leaves_root_its_part),
-	};
-
-	return cmocka_run_group_tests_name("tracker/refusal_shares", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(set_up, tear_down)

@@ -8,9 +8,8 @@
 
 /* --- transitions --- */
 
-static void a_listener_that_fits_makes_the_claim_active(void **state)
+TEST_WITH(a_listener_that_fits_makes_the_claim_active, struct world *w)
 {
-	struct world *w = *state;
 	struct newest entry;
 
 	start_server(w, CLAIM_CWD, CLAIM_UID);
@@ -22,10 +21,8 @@ static void a_listener_that_fits_makes_the_claim_active(void **state)
 	assert_true(w->commits > 0);
 }
 
-static void the_end_of_its_socket_makes_it_a_ghost_and_the_next_active_again(void **state)
+TEST_WITH(the_end_of_its_socket_makes_it_a_ghost_and_the_next_active_again, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	close_server(w);
 	assert_status(w, SERVICE_GHOST);
@@ -35,9 +32,8 @@ static void the_end_of_its_socket_makes_it_a_ghost_and_the_next_active_again(voi
 	assert_int_equal(count_entries(w, ACTIVITY_ACTIVE), 2);
 }
 
-static void a_stranger_makes_it_squatted_and_the_entry_is_the_strangers(void **state)
+TEST_WITH(a_stranger_makes_it_squatted_and_the_entry_is_the_strangers, struct world *w)
 {
-	struct world *w = *state;
 	struct newest entry;
 
 	start_server(w, "/srv/other", CLAIM_UID + 1);
@@ -51,10 +47,8 @@ static void a_stranger_makes_it_squatted_and_the_entry_is_the_strangers(void **s
 	assert_int_equal(w->entries, 1); /* that it is free again is no entry */
 }
 
-static void a_status_that_stays_writes_nothing(void **state)
+TEST_WITH(a_status_that_stays_writes_nothing, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	w->entries = w->commits = 0;
 	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE + 1, PORT));
@@ -78,10 +72,8 @@ static void end_parent_of_a_child_that_listens(struct world *w, int code)
 	tell(w, exit_event(1, code));
 }
 
-static void a_child_that_keeps_a_dead_parents_port_orphans_it_until_it_closes(void **state)
+TEST_WITH(a_child_that_keeps_a_dead_parents_port_orphans_it_until_it_closes, struct world *w)
 {
-	struct world *w = *state;
-
 	end_parent_of_a_child_that_listens(w, 1 << 8);
 	assert_status(w, SERVICE_ACTIVE); /* the child may be about to end as well */
 	turn_until(w, SERVICE_ORPHANED);
@@ -92,9 +84,8 @@ static void a_child_that_keeps_a_dead_parents_port_orphans_it_until_it_closes(vo
 }
 
 /* No row of the table changes by that: its ports are judged for the exit alone. */
-static void the_end_of_who_launched_the_server_makes_it_orphaned(void **state)
+TEST_WITH(the_end_of_who_launched_the_server_makes_it_orphaned, struct world *w)
 {
-	struct world *w = *state;
 	struct event server = process_event(1, CLAIM_CWD), shell_ends = exit_event(0, SIGKILL);
 
 	server.process.ancestors[0].sid = server.process.sid;
@@ -107,10 +98,8 @@ static void the_end_of_who_launched_the_server_makes_it_orphaned(void **state)
 	turn_until(w, SERVICE_ORPHANED);
 }
 
-static void its_own_server_after_a_squatter_makes_it_active(void **state)
+TEST_WITH(its_own_server_after_a_squatter_makes_it_active, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, "/srv/other", CLAIM_UID + 1);
 	close_server(w);
 	tell(w, process_event(2, CLAIM_CWD));
@@ -119,9 +108,8 @@ static void its_own_server_after_a_squatter_makes_it_active(void **state)
 	assert_int_equal(assert_entry(w, ACTIVITY_ACTIVE, "Port 3000: ").pid, FAKE_PID + 2);
 }
 
-static void a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost(void **state)
+TEST_WITH(a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost, struct world *w)
 {
-	struct world *w = *state;
 	struct event stranger = process_event(2, "/srv/other");
 	struct event listen = socket_event(EVENT_LISTEN, 2, COOKIE + 1, PORT);
 	struct event close = event_of(EVENT_CLOSE, 2);
@@ -138,10 +126,8 @@ static void a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost(void **
 	assert_int_equal(count_entries(w, ACTIVITY_GHOST), 2);
 }
 
-static void a_stale_claim_is_active_again_when_its_server_listens(void **state)
+TEST_WITH(a_stale_claim_is_active_again_when_its_server_listens, struct world *w)
 {
-	struct world *w = *state;
-
 	shell(w, "UPDATE services SET updatedAt = updatedAt - 3600");
 	assert_int_equal(tracker_claim_changed(w->tracker, PORT), SERVICE_STALE);
 	start_server(w, CLAIM_CWD, CLAIM_UID);
@@ -156,10 +142,8 @@ static int64_t age_of_claim(struct world *w)
 	return time(NULL) - service.updated_at;
 }
 
-static void a_claim_is_as_old_as_its_last_use_and_a_squatter_is_no_use(void **state)
+TEST_WITH(a_claim_is_as_old_as_its_last_use_and_a_squatter_is_no_use, struct world *w)
 {
-	struct world *w = *state;
-
 	shell(w, "UPDATE services SET updatedAt = updatedAt - 1000");
 	start_server(w, "/srv/other", CLAIM_UID + 1);
 	close_server(w);
@@ -173,9 +157,8 @@ static void a_claim_is_as_old_as_its_last_use_and_a_squatter_is_no_use(void **st
 	assert_in_range(age_of_claim(w), 0, DEADLINE_S);
 }
 
-static void a_listener_in_another_namespace_is_not_the_claims(void **state)
+TEST_WITH(a_listener_in_another_namespace_is_not_the_claims, struct world *w)
 {
-	struct world *w = *state;
 	struct event listen = socket_event(EVENT_LISTEN, 1, COOKIE, PORT);
 
 	tell(w, process_event(1, CLAIM_CWD));
@@ -186,10 +169,8 @@ static void a_listener_in_another_namespace_is_not_the_claims(void **state)
 }
 
 /* The kernel tells of the end first, and closes the descriptors after it. */
-static void an_end_changes_nothing_until_the_close_or_a_settled_table_says_so(void **state)
+TEST_WITH(an_end_changes_nothing_until_the_close_or_a_settled_table_says_so, struct world *w)
 {
-	struct world *w = *state;
-
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	w->entries = 0;
 	tell(w, exit_event(1, 0));
@@ -202,9 +183,8 @@ static void an_end_changes_nothing_until_the_close_or_a_settled_table_says_so(vo
 }
 
 /* A close that waits needs no search for who holds the socket now. */
-static void what_waits_is_read_before_the_table_is_settled(void **state)
+TEST_WITH(what_waits_is_read_before_the_table_is_settled, struct world *w)
 {
-	struct world *w = *state;
 	struct event close = event_of(EVENT_CLOSE, 1);
 
 	start_server(w, CLAIM_CWD, CLAIM_UID);
@@ -215,10 +195,8 @@ static void what_waits_is_read_before_the_table_is_settled(void **state)
 	assert_int_equal(w->n_waiting, 0);
 }
 
-static void a_claim_that_somebody_else_wrote_counts_from_the_next_event_on(void **state)
+TEST_WITH(a_claim_that_somebody_else_wrote_counts_from_the_next_event_on, struct world *w)
 {
-	struct world *w = *state;
-
 	shell(w, "UPDATE services SET port = 2999");
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	shell(w, "UPDATE services SET port = 3000");
@@ -227,10 +205,8 @@ static void a_claim_that_somebody_else_wrote_counts_from_the_next_event_on(void 
 	assert_status(w, SERVICE_ACTIVE);
 }
 
-static void a_claim_that_goes_is_no_claim(void **state)
+TEST_WITH(a_claim_that_goes_is_no_claim, struct world *w)
 {
-	struct world *w = *state;
-
 	assert_int_equal(tracker_claim_changed(w->tracker, PORT), SERVICE_CLAIMED);
 	assert_int_equal(registry_begin(w->registry), 0);
 	assert_int_equal(registry_release(w->registry, ID, time(NULL)), 0);
@@ -239,10 +215,8 @@ static void a_claim_that_goes_is_no_claim(void **state)
 
 /* --- who is told --- */
 
-static void an_event_is_told_with_the_service_that_owns_its_port(void **state)
+TEST_WITH(an_event_is_told_with_the_service_that_owns_its_port, struct world *w)
 {
-	struct world *w = *state;
-
 	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE, PORT));
 	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE + 1, PORT + 1));
 	assert_int_equal(w->events, 2);
@@ -251,10 +225,9 @@ static void an_event_is_told_with_the_service_that_owns_its_port(void **state)
 	assert_int_equal(w->owned_events, 2);
 }
 
-static void a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks(void **state)
+TEST_WITH(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks, struct world *w)
 {
 	const struct refusal_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
-	struct world *w = *state;
 	struct event fail = socket_event(EVENT_FAIL, 1, 0, PORT);
 
 	fail.call = EVENT_CALL_BIND;
@@ -267,10 +240,9 @@ static void a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks(void **s
 }
 
 /* No table of ours has connections: the entry waits for the search. */
-static void a_refusal_by_a_connection_is_told_with_who_the_search_found(void **state)
+TEST_WITH(a_refusal_by_a_connection_is_told_with_who_the_search_found, struct world *w)
 {
 	const struct refusal_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
-	struct world *w = *state;
 	struct event fail = socket_event(EVENT_FAIL, 1, 0, PORT);
 
 	fail.call = EVENT_CALL_BIND;
@@ -289,10 +261,8 @@ static void a_refusal_by_a_connection_is_told_with_who_the_search_found(void **s
 	assert_int_equal(w->obstacle.holder.pid, 77);
 }
 
-static void without_a_listener_everything_is_written_all_the_same(void **state)
+TEST_WITH(without_a_listener_everything_is_written_all_the_same, struct world *w)
 {
-	struct world *w = *state;
-
 	tracker_set_listener(w->tracker, NULL);
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	assert_status(w, SERVICE_ACTIVE);
@@ -301,10 +271,9 @@ static void without_a_listener_everything_is_written_all_the_same(void **state)
 
 /* --- the pen --- */
 
-static void old_entries_go_whoever_writes_new_ones(void **state)
+TEST_WITH(old_entries_go_whoever_writes_new_ones, struct world *w)
 {
 	static const struct activity_limits limits = { ACTIVITY_KEEP_NEWEST, ACTIVITY_KEEP_S };
-	struct world *w = *state;
 
 	registry_set_activity_limits(w->registry, &limits);
 	for (unsigned i = 0; i < 3 * ACTIVITY_KEEP_NEWEST; i++) {
@@ -324,9 +293,8 @@ static void old_entries_go_whoever_writes_new_ones(void **state)
 }
 
 /* A daemon that is killed is known to have run until then. */
-static void an_entry_marks_the_daemon_as_alive_once_a_minute(void **state)
+TEST_WITH(an_entry_marks_the_daemon_as_alive_once_a_minute, struct world *w)
 {
-	struct world *w = *state;
 	struct activity entry = { .action = ACTIVITY_NOTE, .service = ID, .details = "n" };
 	const int64_t begin = time(NULL) + 100;
 	int64_t alive;
@@ -343,10 +311,8 @@ static void an_entry_marks_the_daemon_as_alive_once_a_minute(void **state)
 	assert_int_equal(alive, begin + 60);
 }
 
-static void an_entry_is_committed_soon_and_its_name_is_text(void **state)
+TEST_WITH(an_entry_is_committed_soon_and_its_name_is_text, struct world *w)
 {
-	struct world *w = *state;
-
 	assert_int_equal(activity_write(tracker_activity(w->tracker),
 					&(struct activity){ .action = ACTIVITY_NOTE,
 							    .service = ID,
@@ -376,9 +342,8 @@ static bool judge_both(const struct service *service, void *user_data)
 	return false;
 }
 
-static void both_efforts_come_to_one_verdict_and_a_look_names_the_holders(void **state)
+TEST_WITH(both_efforts_come_to_one_verdict_and_a_look_names_the_holders, struct world *w)
 {
-	struct world *w = *state;
 	struct both both = { .w = w };
 	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
 
@@ -394,9 +359,8 @@ static void both_efforts_come_to_one_verdict_and_a_look_names_the_holders(void *
 	free(both.verified.holdings);
 }
 
-static void a_listener_on_a_port_without_a_claim_is_an_orphan_and_with_one_is_none(void **state)
+TEST_WITH(a_listener_on_a_port_without_a_claim_is_an_orphan_and_with_one_is_none, struct world *w)
 {
-	struct world *w = *state;
 	_cleanup_close_ int claimed = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
 	_cleanup_close_ int orphan = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT_RANGE_FIRST + 7,
 						NETNS_LISTEN);
@@ -419,9 +383,8 @@ static int judge_port(struct world *w, uint16_t port)
 	return judge_socket(w->inventory, w->registry, row);
 }
 
-static void only_listeners_of_the_range_or_of_a_former_claim_are_orphans(void **state)
+TEST_WITH(only_listeners_of_the_range_or_of_a_former_claim_are_orphans, struct world *w)
 {
-	struct world *w = *state;
 	struct event elsewhere = socket_event(EVENT_LISTEN, 1, COOKIE + 9, PORT_RANGE_FIRST + 4);
 	int64_t n;
 
@@ -442,39 +405,4 @@ static void only_listeners_of_the_range_or_of_a_former_claim_are_orphans(void **
 	assert_int_equal(n, 2);
 }
 
-#define RUNNING(f) cmocka_unit_test_setup_teardown(f, open_with_claim, world_close)
-
-int main(void)
-{
-	struct CMUnitTest tests[] = {
-		RUNNING(a_listener_that_fits_makes_the_claim_active),
-		RUNNING(the_end_of_its_socket_makes_it_a_ghost_and_the_next_active_again),
-		RUNNING(a_stranger_makes_it_squatted_and_the_entry_is_the_strangers),
-		RUNNING(a_child_that_keeps_a_dead_parents_port_orphans_it_until_it_closes),
-		RUNNING(the_end_of_who_launched_the_server_makes_it_orphaned),
-		RUNNING(its_own_server_after_a_squatter_makes_it_active),
-		RUNNING(a_stranger_after_its_own_server_squats_it_and_leaves_a_ghost),
-		RUNNING(a_stale_claim_is_active_again_when_its_server_listens),
-		RUNNING(a_claim_is_as_old_as_its_last_use_and_a_squatter_is_no_use),
-		RUNNING(a_listener_in_another_namespace_is_not_the_claims),
-		RUNNING(a_status_that_stays_writes_nothing),
-		RUNNING(an_end_changes_nothing_until_the_close_or_a_settled_table_says_so),
-		RUNNING(what_waits_is_read_before_the_table_is_settled),
-		RUNNING(a_claim_that_somebody_else_wrote_counts_from_the_next_event_on),
-		RUNNING(a_claim_that_goes_is_no_claim),
-		RUNNING(an_event_is_told_with_the_service_that_owns_its_port),
-		RUNNING(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks),
-		RUNNING(a_refusal_by_a_connection_is_told_with_who_the_search_found),
-		RUNNING(without_a_listener_everything_is_written_all_the_same),
-		RUNNING(old_entries_go_whoever_writes_new_ones),
-		RUNNING(an_entry_marks_the_daemon_as_alive_once_a_minute),
-		RUNNING(an_entry_is_committed_soon_and_its_name_is_text),
-		RUNNING(only_listeners_of_the_range_or_of_a_former_claim_are_orphans),
-		RUNNING(both_efforts_come_to_one_verdict_and_a_look_names_the_holders),
-		RUNNING(a_listener_on_a_port_without_a_claim_is_an_orphan_and_with_one_is_none),
-	};
-
-	if (netns_enter())
-		netns_skip_tests(tests, ARRAY_SIZE(tests));
-	return cmocka_run_group_tests_name("tracker/tracker", tests, NULL, NULL);
-}
+EACH_TEST_IN_NETNS_MAIN(open_with_claim, world_close)

@@ -7,23 +7,14 @@
 #ifndef TESTS_TRACKER_WORLD_H
 #define TESTS_TRACKER_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <event2/event.h>
 #include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "explain/brief.h"
 #include "reconcile/status.h"
+#include "testing.h"
 #include "tracker/activity.h"
 #include "tracker/listener.h"
 #include "tracker/tracker.h"
