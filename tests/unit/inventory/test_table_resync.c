@@ -2,6 +2,7 @@
 /* The table is read anew: what stays, what goes, what the losses had hidden. */
 #include <arpa/inet.h>
 
+#include "unit/inventory/netns.h"
 #include "unit/inventory/table_world.h"
 
 TEST_WITH(resync_makes_rows_with_holders_and_processes, struct world *w)
@@ -295,4 +296,9 @@ TEST_WITH(what_happens_after_the_table_was_read_counts, struct world *w)
 	assert_int_equal(only_row(w)->state, SOCKET_BOUND);
 }
 
-EACH_TEST_MAIN(setup, teardown)
+int main(void)
+{
+	netns_enter(); /* where it may: the sockets of whoever works beside it are read, too */
+	set_up_each_test(setup, teardown);
+	return cmocka_run_group_tests_name(__BASE_FILE__, tests, NULL, NULL);
+}
