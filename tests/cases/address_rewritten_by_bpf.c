@@ -11,7 +11,7 @@ static void attach(struct scene *s)
 		BPF_RETURN(),
 	};
 
-	start_bound(s);
+	start_holder(s, run_bound);
 	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
 }
 

@@ -4,7 +4,6 @@
 
 static void add_address(struct scene *s)
 {
-	(void)s;
 	command("ip addr add fe80::1/64 dev lo nodad");
 }
 

@@ -95,6 +95,7 @@ struct scenario {
 	enum completeness complete;
 	struct endpoint holder, attempt;
 	void (*set_up)(struct scene *s);
+	void (*run_holder)(struct scene *s);	/* in the process on the port, see start_holder() */
 	void (*prepare)(struct scene *s);	/* in the victim, before anybody asks */
 	void (*arm)(struct scene *s);		/* when the victim is prepared */
 	void (*before)(struct scene *s);	/* when the victim is about to try */
@@ -297,6 +298,19 @@ static inline void end_descendants(void)
 	} while (wait(NULL) > 0 || errno == EINTR);
 }
 
+/* Does this thread of this process sleep in the call of this number? */
+static inline bool sleeps_in(pid_t tid, int call)
+{
+	char path[64], text[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	need(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return text[0] != 'r' && atoi(text) == call; /* r: "running" */
+}
+
 /* --- who must be named --- */
 
 static inline void add_pid(pid_t *list, pid_t pid)
@@ -473,6 +487,8 @@ int main(int argc, char **argv)
 	command("ip link set lo up");
 	if (scenario.set_up)
 		scenario.set_up(&s);
+	if (scenario.run_holder)
+		start_holder(&s, scenario.run_holder);
 	s.victim = actor_start(&s, "victim", run_victim);
 	if (scenario.arm)
 		scenario.arm(&s);

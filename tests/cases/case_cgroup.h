@@ -73,7 +73,6 @@ static inline bool cgroup_is_frozen(struct scene *s)
 	char path[sizeof(cgroup_path) + 32], text[128] = "";
 	int fd;
 
-	(void)s;
 	snprintf(path, sizeof(path), "%s/cgroup.events", cgroup_path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	need(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
@@ -113,26 +112,6 @@ static inline void cgroup_detach(int program, enum bpf_attach_type where)
 	close((int)detach.target_fd);
 }
 
-static int cgroup_program; /* that cgroup_start_program() attached */
-static enum bpf_attach_type cgroup_program_where;
-
-/* Puts this process, and with it each victim, into a cgroup that has this program. */
-static inline void cgroup_start_program(enum bpf_prog_type type, enum bpf_attach_type where,
-					const struct bpf_insn *code, size_t n)
-{
-	cgroup_make();
-	cgroup_program = cgroup_attach(type, where, code, n);
-	cgroup_program_where = where;
-	cgroup_enter();
-}
-
-/* For remedy. */
-static inline void cgroup_stop_program(struct scene *s)
-{
-	(void)s;
-	cgroup_detach(cgroup_program, cgroup_program_where);
-}
-
 /* The address as the program may change it. */
 #define USER_PORT (int)offsetof(struct bpf_sock_addr, user_port)
 #define USER_IP4  (int)offsetof(struct bpf_sock_addr, user_ip4)
@@ -155,5 +134,38 @@ static inline void cgroup_stop_program(struct scene *s)
 	{                                               \
 		.code = BPF_JMP | BPF_CALL, .imm = (id) \
 	}
+
+static int cgroup_program; /* that cgroup_start_program() attached */
+static enum bpf_attach_type cgroup_program_where;
+
+/* Puts this process, and with it each victim, into a cgroup that has this program. */
+static inline void cgroup_start_program(enum bpf_prog_type type, enum bpf_attach_type where,
+					const struct bpf_insn *code, size_t n)
+{
+	cgroup_make();
+	cgroup_program = cgroup_attach(type, where, code, n);
+	cgroup_program_where = where;
+	cgroup_enter();
+}
+
+/* With a program that refuses, with this errno or (0) with the kernel's own for it, EPERM. */
+static inline void cgroup_start_refusing(enum bpf_prog_type type, enum bpf_attach_type where,
+					 int error)
+{
+	const struct bpf_insn with_error[] = {
+		BPF_SET(BPF_REG_1, -error),
+		BPF_HELPER(BPF_FUNC_set_retval),
+		BPF_SET(BPF_REG_0, 0),
+		BPF_RETURN(),
+	};
+
+	cgroup_start_program(type, where, error ? with_error : with_error + 2, error ? 4 : 2);
+}
+
+/* For remedy. */
+static inline void cgroup_stop_program(struct scene *s)
+{
+	cgroup_detach(cgroup_program, cgroup_program_where);
+}
 
 #endif

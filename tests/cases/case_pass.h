@@ -49,4 +49,25 @@ static inline int take_descriptor(int from)
 	return fd;
 }
 
+static int pass_ends[2];
+
+static inline void run_giver(struct scene *s)
+{
+	pass_descriptor(pass_ends[0], holder_listen(s));
+	tell(s, 0);
+}
+
+/* Who made the listening socket and passed it on has left; `run` is given it at pass_ends[1]. */
+static inline void start_receiver(struct scene *s, void (*run)(struct scene *s))
+{
+	struct actor giver;
+
+	need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pass_ends) == 0);
+	giver = actor_start(s, "giver", run_giver);
+	s->first = actor_start(s, "receiver", run);
+	actor_kill(&giver);
+	close(pass_ends[0]);
+	close(pass_ends[1]);
+}
+
 #endif

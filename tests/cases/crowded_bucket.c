@@ -16,18 +16,12 @@ static void run_crowd(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_crowd(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_crowd);
-	must_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "reuseport_missing_victim",
 	.error = EADDRINUSE,
 	.complete = COMPLETE_OR_NOT,
 	.holder = { .addr = "0.0.0.0", .reuseport = true },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_crowd,
+	.run_holder = run_crowd,
 	.remedy = stop_holder,
 };

@@ -5,10 +5,7 @@
 
 static void attach(struct scene *s)
 {
-	static const struct bpf_insn code[] = { BPF_SET(BPF_REG_0, 0), BPF_RETURN() };
-
-	(void)s;
-	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 2);
+	cgroup_start_refusing(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, 0);
 }
 
 const struct scenario scenario = {

@@ -24,7 +24,6 @@ struct port_rule {
 
 static void check_version(struct scene *s)
 {
-	(void)s;
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, GET_VERSION) < VERSION_WITH_NET)
 		skip("no Landlock for ports here");
 }

@@ -5,7 +5,7 @@
 static void start_on_device(struct scene *s)
 {
 	command("ip link add case0 type veth peer name case1");
-	start_listener(s);
+	start_holder(s, run_listener);
 }
 
 static void bind_to_another_device(struct scene *s)

@@ -14,6 +14,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0", .device = "lo" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = bind_to_another_device,
 };

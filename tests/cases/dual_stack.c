@@ -13,6 +13,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .family = AF_INET6, .addr = "::" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = split_families,
 };

@@ -7,6 +7,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .family = AF_INET6, .addr = "::ffff:127.0.0.1" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = stop_holder,
 };

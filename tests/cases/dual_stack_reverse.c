@@ -12,6 +12,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .family = AF_INET6, .addr = "::" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = split_families,
 };

@@ -1,29 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bind() to port 0, and every port of the range is taken. */
-#include "case.h"
-
-#define FIRST 40000
-#define LAST  40003
-
-static void run_greedy(struct scene *s)
-{
-	for (s->holder.port = FIRST; s->holder.port <= LAST; s->holder.port++)
-		holder_bind(s);
-	tell(s, 0);
-}
-
-static void take_all(struct scene *s)
-{
-	write_file("/proc/sys/net/ipv4/ip_local_port_range", "40000 40003");
-	s->first = actor_start(s, "holder", run_greedy);
-	may_be_named(s, s->first.pid);
-}
-
-static void widen_range(struct scene *s)
-{
-	(void)s;
-	write_file("/proc/sys/net/ipv4/ip_local_port_range", "40000 40100");
-}
+#include "case_range.h"
 
 const struct scenario scenario = {
 	.verdict = "ephemeral_exhausted",

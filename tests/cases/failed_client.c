@@ -15,17 +15,11 @@ static void run_failed_client(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_failed_client(struct scene *s)
-{
-	s->first = actor_start(s, "client", run_failed_client);
-	must_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "failed_client",
 	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_failed_client,
+	.run_holder = run_failed_client,
 	.remedy = let_holder_go_on,
 };

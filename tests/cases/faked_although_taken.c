@@ -6,15 +6,8 @@
 
 static void attach(struct scene *s)
 {
-	static const struct bpf_insn code[] = {
-		BPF_SET(BPF_REG_1, -EADDRINUSE),
-		BPF_HELPER(BPF_FUNC_set_retval),
-		BPF_SET(BPF_REG_0, 0),
-		BPF_RETURN(),
-	};
-
 	s->first = actor_start(s, "holder", run_listener);
-	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 4);
+	cgroup_start_refusing(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, EADDRINUSE);
 }
 
 /* Both: with the program alone gone, the listener would be in the way. */

@@ -5,15 +5,7 @@
 
 static void attach(struct scene *s)
 {
-	static const struct bpf_insn code[] = {
-		BPF_SET(BPF_REG_1, -EADDRINUSE),
-		BPF_HELPER(BPF_FUNC_set_retval),
-		BPF_SET(BPF_REG_0, 0),
-		BPF_RETURN(),
-	};
-
-	(void)s;
-	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET6_POST_BIND, code, 4);
+	cgroup_start_refusing(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET6_POST_BIND, EADDRINUSE);
 }
 
 const struct scenario scenario = {

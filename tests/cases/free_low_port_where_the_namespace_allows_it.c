@@ -4,7 +4,6 @@
 
 static void lower_the_start(struct scene *s)
 {
-	(void)s;
 	write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "80");
 }
 

@@ -4,7 +4,6 @@
 
 static void allow_nonlocal(struct scene *s)
 {
-	(void)s;
 	write_file("/proc/sys/net/ipv4/ip_nonlocal_bind", "1");
 }
 

@@ -5,8 +5,6 @@
 static void start_on_another(struct scene *s)
 {
 	command("ip link add case0 type veth peer name case1");
-	s->first = actor_start(s, "holder", run_listener);
-	may_be_named(s, s->first.pid);
 }
 
 const struct scenario scenario = {
@@ -15,4 +13,5 @@ const struct scenario scenario = {
 	.holder = { .addr = "0.0.0.0", .device = "case0" },
 	.attempt = { .addr = "0.0.0.0", .device = "lo" },
 	.set_up = start_on_another,
+	.run_holder = run_listener,
 };

@@ -5,7 +5,7 @@
 
 static void freeze_listener(struct scene *s)
 {
-	start_listener(s);
+	start_holder(s, run_listener);
 	cgroup_make();
 	cgroup_move(s->first.pid);
 	cgroup_write("cgroup.freeze", "1");

@@ -4,7 +4,7 @@
 
 static void stop_by_signal(struct scene *s)
 {
-	start_listener(s);
+	start_holder(s, run_listener);
 	actor_signal(&s->first, SIGSTOP);
 	need(waitpid(s->first.pid, NULL, WUNTRACED) == s->first.pid);
 }

@@ -18,7 +18,7 @@ static void run_debugger(struct scene *s)
 
 static void trace_listener(struct scene *s)
 {
-	start_listener(s);
+	start_holder(s, run_listener);
 	s->second = actor_start(s, "debugger", run_debugger);
 }
 

@@ -23,12 +23,6 @@ static void run_waiting(struct scene *s)
 	_exit(0);
 }
 
-static void start_waiting(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_waiting);
-	must_be_named(s, s->first.pid);
-}
-
 static void end_the_wait(struct scene *s)
 {
 	need(kill(s->first.told, SIGKILL) == 0);
@@ -40,6 +34,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_waiting,
+	.run_holder = run_waiting,
 	.remedy = end_the_wait,
 };

@@ -17,13 +17,6 @@ static void run_registered(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_registered(struct scene *s)
-{
-	skip_without_ring();
-	s->first = actor_start(s, "holder", run_registered);
-	must_be_named(s, s->first.pid);
-}
-
 /* A ring gives its files back a moment later. */
 static void unregister(struct scene *s)
 {
@@ -36,6 +29,7 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_registered,
+	.set_up = skip_without_ring,
+	.run_holder = run_registered,
 	.remedy = unregister,
 };

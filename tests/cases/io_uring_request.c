@@ -15,13 +15,6 @@ static void run_accepting(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_accepting(struct scene *s)
-{
-	skip_without_ring();
-	s->first = actor_start(s, "holder", run_accepting);
-	must_be_named(s, s->first.pid);
-}
-
 /* The kernel tears a ring down a moment after its process has ended. */
 static void stop_and_wait(struct scene *s)
 {
@@ -34,6 +27,7 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_accepting,
+	.set_up = skip_without_ring,
+	.run_holder = run_accepting,
 	.remedy = stop_and_wait,
 };

@@ -4,13 +4,11 @@
 
 static void disable(struct scene *s)
 {
-	(void)s;
 	write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
 }
 
 static void enable(struct scene *s)
 {
-	(void)s;
 	write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
 }
 

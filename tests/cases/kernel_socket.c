@@ -15,7 +15,6 @@ static void add_device(struct scene *s)
 
 static void delete_device(struct scene *s)
 {
-	(void)s;
 	command("ip link del case0");
 }
 

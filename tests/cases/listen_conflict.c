@@ -11,20 +11,16 @@ static void run_bound_then_listener(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_holder(struct scene *s)
+static bool binds(struct scene *s)
 {
-	s->first = actor_start(s, "holder", run_bound_then_listener);
-	must_be_named(s, s->first.pid);
+	return endpoint_bind(s->fd, &s->attempt, s->port) == 0;
 }
 
-/* A holder that a command has just ended listens until the kernel has taken it apart. */
+/* A holder that was told to end may still listen. */
 static void bind_too(struct scene *s)
 {
 	s->fd = endpoint_open(&s->attempt);
-	for (int ms = 0; endpoint_bind(s->fd, &s->attempt, s->port) != 0; ms++) {
-		need(ms < CASE_DEADLINE_MS);
-		usleep(1000);
-	}
+	await(binds, s);
 }
 
 static struct outcome listen_as_second(struct scene *s)
@@ -48,7 +44,7 @@ const struct scenario scenario = {
 	.call = CALL_LISTEN,
 	.holder = { .addr = "127.0.0.1", .reuseaddr = true },
 	.attempt = { .addr = "127.0.0.1", .reuseaddr = true },
-	.set_up = start_holder,
+	.run_holder = run_bound_then_listener,
 	.prepare = bind_too,
 	.arm = listen_as_first,
 	.try = listen_as_second,

@@ -7,6 +7,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = stop_holder,
 };

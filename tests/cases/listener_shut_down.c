@@ -12,17 +12,11 @@ static void run_shut_down(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_shut_down(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_shut_down);
-	must_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "listener_shut_down",
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_shut_down,
+	.run_holder = run_shut_down,
 	.remedy = let_holder_go_on,
 };

@@ -7,6 +7,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .family = AF_INET6, .addr = "::1" },
 	.attempt = { .family = AF_INET6, .addr = "::1" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = stop_holder,
 };

@@ -13,6 +13,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "127.0.0.1" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = bind_specifically,
 };

@@ -12,6 +12,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.2" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = bind_specifically,
 };

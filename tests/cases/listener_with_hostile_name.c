@@ -9,17 +9,11 @@ static void run_hostile(struct scene *s)
 	run_listener(s);
 }
 
-static void start_hostile(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_hostile);
-	must_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "listener",
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_hostile,
+	.run_holder = run_hostile,
 	.remedy = stop_holder,
 };

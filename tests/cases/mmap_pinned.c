@@ -17,17 +17,11 @@ static void run_mapped(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_mapped(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_mapped);
-	must_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "mmap_pinned",
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_mapped,
+	.run_holder = run_mapped,
 	.remedy = let_holder_go_on,
 };

@@ -9,7 +9,7 @@ static void start_mptcp(struct scene *s)
 	if (fd < 0)
 		skip("no MPTCP here");
 	close(fd);
-	start_listener(s);
+	start_holder(s, run_listener);
 }
 
 const struct scenario scenario = {

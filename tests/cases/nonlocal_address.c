@@ -4,7 +4,6 @@
 
 static void add_address(struct scene *s)
 {
-	(void)s;
 	command("ip addr add 192.0.2.1/32 dev lo");
 }
 

@@ -4,7 +4,6 @@
 
 static void add_address(struct scene *s)
 {
-	(void)s;
 	command("ip addr add 2001:db8::1/128 dev lo nodad");
 }
 

@@ -9,16 +9,10 @@ static void run_elsewhere(struct scene *s)
 	run_listener(s);
 }
 
-static void start_elsewhere(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_elsewhere);
-	may_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.live = "other_netns",
 	.complete = COMPLETE_OR_NOT,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_elsewhere,
+	.run_holder = run_elsewhere,
 };

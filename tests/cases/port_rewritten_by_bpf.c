@@ -12,7 +12,7 @@ static void attach(struct scene *s)
 	};
 
 	s->holder.port = (uint16_t)(s->port + 1);
-	start_listener(s);
+	start_holder(s, run_listener);
 	code[0].imm = htons(s->holder.port);
 	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
 }

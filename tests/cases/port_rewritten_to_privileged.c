@@ -13,7 +13,6 @@ static void attach(struct scene *s)
 		BPF_RETURN(),
 	};
 
-	(void)s;
 	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_BIND, code, 3);
 }
 

@@ -9,13 +9,11 @@ static void set_start(const char *port)
 
 static void raise_the_start(struct scene *s)
 {
-	(void)s;
 	set_start("32768");
 }
 
 static void lower_the_start(struct scene *s)
 {
-	(void)s;
 	set_start("1024");
 }
 

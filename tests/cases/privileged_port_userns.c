@@ -4,13 +4,11 @@
 
 static void enter_user_namespace(struct scene *s)
 {
-	(void)s;
 	need(unshare(CLONE_NEWUSER) == 0);
 }
 
 static void lower_the_start(struct scene *s)
 {
-	(void)s;
 	write_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "80");
 }
 

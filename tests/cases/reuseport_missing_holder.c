@@ -13,6 +13,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0", .reuseport = true },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = set_it_on_both,
 };

@@ -12,6 +12,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0", .reuseport = true },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = set_it_on_both,
 };

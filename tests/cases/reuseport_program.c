@@ -13,6 +13,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0", .reuseport = true },
 	.attempt = { .addr = "0.0.0.0", .reuseport = true, .program = true },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = attach_later,
 };

@@ -12,6 +12,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .type = SOCK_DGRAM, .addr = "0.0.0.0", .reuseport = true, .user = 1 },
 	.attempt = { .type = SOCK_DGRAM, .addr = "0.0.0.0", .reuseport = true, .user = 2 },
-	.set_up = start_bound,
+	.run_holder = run_bound,
 	.remedy = run_as_one_user,
 };

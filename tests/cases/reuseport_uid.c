@@ -12,6 +12,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0", .reuseport = true, .user = 1 },
 	.attempt = { .addr = "0.0.0.0", .reuseport = true, .user = 2 },
-	.set_up = start_listener,
+	.run_holder = run_listener,
 	.remedy = run_as_one_user,
 };

@@ -14,7 +14,6 @@ static void *accept_one(void *scene)
 	char byte;
 	int fd;
 
-	(void)scene;
 	sleeper = (pid_t)syscall(SYS_gettid);
 	fd = accept(listener, NULL, NULL);
 	need(fd >= 0);
@@ -26,17 +25,7 @@ static void *accept_one(void *scene)
 
 static bool sleeps_in_accept(struct scene *s)
 {
-	char path[64], text[64] = "";
-	int fd;
-
-	(void)s;
-	if (!sleeper)
-		return false;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", sleeper);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	need(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	return atoi(text) == SYS_accept;
+	return sleeper && sleeps_in(sleeper, SYS_accept);
 }
 
 static void run_threads(struct scene *s)
@@ -53,17 +42,11 @@ static void run_threads(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_threads(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_threads);
-	must_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "syscall_pinned",
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_threads,
+	.run_holder = run_threads,
 	.remedy = let_holder_go_on,
 };

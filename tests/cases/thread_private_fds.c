@@ -21,17 +21,11 @@ static void run_threads(struct scene *s)
 		pause();
 }
 
-static void start_threads(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_threads);
-	must_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "thread_private_fds",
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_threads,
+	.run_holder = run_threads,
 	.remedy = stop_holder,
 };

@@ -14,12 +14,6 @@ static void run_briefly(struct scene *s)
 	nanosleep(&life, NULL);
 }
 
-static void announce(struct scene *s)
-{
-	s->first = actor_start(s, "holder", run_briefly);
-	must_be_named(s, s->first.pid);
-}
-
 /* The listener appears, the victim is refused, the listener is gone. */
 static void appear(struct scene *s)
 {
@@ -40,7 +34,7 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "0.0.0.0" },
-	.set_up = announce,
+	.run_holder = run_briefly,
 	.before = appear,
 	.after = vanish,
 };

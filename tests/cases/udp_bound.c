@@ -7,6 +7,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .type = SOCK_DGRAM, .addr = "0.0.0.0" },
 	.attempt = { .type = SOCK_DGRAM, .addr = "0.0.0.0" },
-	.set_up = start_bound,
+	.run_holder = run_bound,
 	.remedy = stop_holder,
 };

@@ -7,6 +7,6 @@ const struct scenario scenario = {
 	.error = EADDRINUSE,
 	.holder = { .family = AF_INET6, .type = SOCK_DGRAM, .addr = "::" },
 	.attempt = { .type = SOCK_DGRAM, .addr = "127.0.0.1" },
-	.set_up = start_bound,
+	.run_holder = run_bound,
 	.remedy = stop_holder,
 };

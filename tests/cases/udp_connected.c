@@ -13,17 +13,11 @@ static void run_connected(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_connected(struct scene *s)
-{
-	s->first = actor_start(s, "client", run_connected);
-	must_be_named(s, s->first.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "udp_connected",
 	.error = EADDRINUSE,
 	.holder = { .type = SOCK_DGRAM, .addr = "127.0.0.1" },
 	.attempt = { .type = SOCK_DGRAM, .addr = "0.0.0.0" },
-	.set_up = start_connected,
+	.run_holder = run_connected,
 	.remedy = stop_holder,
 };

@@ -4,7 +4,6 @@
 
 static bool detection_has_failed(struct scene *s)
 {
-	(void)s;
 	return system("ip addr show dev case1 | grep -q dadfailed") == 0; /* NOLINT */
 }
 
@@ -20,7 +19,6 @@ static void add_address_twice(struct scene *s)
 
 static void do_without_detection(struct scene *s)
 {
-	(void)s;
 	command("ip addr del 2001:db8::1/64 dev case1");
 	command("ip addr add 2001:db8::1/64 dev case1 nodad");
 }

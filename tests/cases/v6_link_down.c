@@ -9,7 +9,6 @@ static bool has_sent(struct scene *s)
 	FILE *devices = fopen("/proc/self/net/dev", "re");
 	char line[512];
 
-	(void)s;
 	need(devices);
 	while (!packets && fgets(line, sizeof(line), devices))
 		sscanf(line, " case0: %*u %*u %*u %*u %*u %*u %*u %*u %*u %lu", &packets);
@@ -28,7 +27,6 @@ static void lose_link(struct scene *s)
 
 static void set_up_link(struct scene *s)
 {
-	(void)s;
 	command("ip link set case0 up");
 	command("ip addr add 2001:db8::1/64 dev case0 nodad");
 }

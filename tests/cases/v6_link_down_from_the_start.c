@@ -4,7 +4,6 @@
 
 static void add_address(struct scene *s)
 {
-	(void)s;
 	command("ip link add case0 type veth peer name case1");
 	command("ip addr add 2001:db8::1/64 dev case0");
 }

@@ -4,7 +4,6 @@
 
 static void add_address(struct scene *s)
 {
-	(void)s;
 	command("ip link add case0 type veth peer name case1");
 	write_file("/proc/sys/net/ipv6/conf/case0/dad_transmits", "1000"); /* one a second */
 	command("ip link set case0 up && ip link set case1 up");
@@ -13,7 +12,6 @@ static void add_address(struct scene *s)
 
 static void do_without_detection(struct scene *s)
 {
-	(void)s;
 	command("ip addr del 2001:db8::1/64 dev case0");
 	command("ip addr add 2001:db8::1/64 dev case0 nodad");
 }
