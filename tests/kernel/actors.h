@@ -137,14 +137,6 @@ static inline int stop_watching(void **state)
 	return 0;
 }
 
-/* One watcher for all tests; each begins without events. */
-#define WATCHING_TEST_MAIN(setup, teardown)                                                \
-	int main(void)                                                                     \
-	{                                                                                  \
-		set_up_each_test(forget_events, NULL);                                     \
-		return cmocka_run_group_tests_name(__BASE_FILE__, tests, setup, teardown); \
-	}
-
 /* --- the acting side --- */
 
 /* What a child tells of what it did. */
@@ -161,6 +153,11 @@ struct child {
 	pid_t pid;
 	int to, from;
 };
+
+#define CHILDREN_MAX 16
+
+static struct child children[CHILDREN_MAX]; /* of the test that runs, until it ends them */
+static size_t n_children;
 
 /* In the child: tell, and wait for the next step.  A parent that is gone ends the child. */
 struct act {
@@ -187,7 +184,14 @@ static inline void act_tell_and_await(struct act *act, const struct told *told)
 	act_await(act);
 }
 
-/* `run` returns the exit code. */
+/* Tells, and stays as it is until the next step, or the test's end. */
+static inline int act_stay(struct act *act, const struct told *told)
+{
+	act_tell_and_await(act, told);
+	return 0;
+}
+
+/* `run` returns the exit code.  The child ends with the test, if not before. */
 static inline struct child start_child(int (*run)(struct act *act))
 {
 	struct child child;
@@ -208,7 +212,8 @@ static inline struct child start_child(int (*run)(struct act *act))
 	close(up[1]);
 	child.to = down[1];
 	child.from = up[0];
-	return child;
+	assert_true(n_children < CHILDREN_MAX);
+	return children[n_children++] = child;
 }
 
 static inline struct told hear(struct child *child)
@@ -241,16 +246,33 @@ static inline int end_child(struct child *child)
 	close(child->to);
 	close(child->from);
 	assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
+	for (size_t i = 0; i < n_children; i++)
+		if (children[i].pid == child->pid)
+			children[i] = children[--n_children];
 	return status;
 }
 
-/* The child's error is none, or that there is no IPv6 on the loopback interface: then skips. */
-static inline void need_ipv6(struct child *child, int error)
+/* Teardown: ends those that the test has not ended, however it went. */
+static inline int end_children(void **state)
 {
-	if (error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT) {
-		end_child(child);
-		skip();
+	while (n_children > 0) {
+		struct child last = children[--n_children];
+
+		close(last.to);
+		close(last.from);
+		if (waitpid(last.pid, NULL, WNOHANG) != 0)
+			continue; /* it has ended before */
+		kill(last.pid, SIGKILL);
+		waitpid(last.pid, NULL, 0);
 	}
+	return 0;
+}
+
+/* The child's error is none, or that there is no IPv6 on the loopback interface: then skips. */
+static inline void need_ipv6(int error)
+{
+	if (error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT)
+		skip();
 	assert_int_equal(error, 0);
 }
 
@@ -331,5 +353,13 @@ static inline int run_listener(struct act *act)
 	act_tell_and_await(act, &told);
 	return 0;
 }
+
+/* One watcher for all tests; each begins without events and children. */
+#define WATCHING_TEST_MAIN(setup, teardown)                                                \
+	int main(void)                                                                     \
+	{                                                                                  \
+		set_up_each_test(forget_events, end_children);                             \
+		return cmocka_run_group_tests_name(__BASE_FILE__, tests, setup, teardown); \
+	}
 
 #endif

@@ -35,12 +35,11 @@ static inline void need_probe(const struct asker *a, const char *name)
 	skip();
 }
 
-static inline void need(struct child *child, int error, const char *what)
+static inline void need(int error, const char *what)
 {
 	if (!error)
 		return;
 	print_message("# skipped: no %s here: %s\n", what, strerror(-error));
-	end_child(child);
 	skip();
 }
 
@@ -140,9 +139,16 @@ static inline void assert_child_is_named(const struct asker *a, int (*run)(struc
 	struct child child = start_child(run);
 	struct told told = hear(&child);
 
-	need(&child, told.error, what);
+	need(told.error, what);
 	assert_only_file_ref(a, told.port, kind, child.pid);
-	end_child(&child);
 }
+
+/* One inventory for all tests. */
+#define ASKING_TEST_MAIN(setup, teardown)                                                  \
+	int main(void)                                                                     \
+	{                                                                                  \
+		set_up_each_test(NULL, end_children);                                      \
+		return cmocka_run_group_tests_name(__BASE_FILE__, tests, setup, teardown); \
+	}
 
 #endif

@@ -31,7 +31,6 @@ TEST_WITH(ordinary_descriptor_is_no_file_ref_and_complete, struct asker *a)
 	assert_int_equal(file_ref.descriptors, 1);
 	assert_int_equal(file_ref.references, 0);
 	assert_true(file_ref.complete);
-	end_child(&child);
 }
 
 struct descriptors {
@@ -80,7 +79,6 @@ TEST_WITH(descriptors_of_an_owner_are_visited, struct asker *a)
 	assert_int_equal(by_proc.fd, told.fd);
 	inventory_free(proc_only);
 	bindtable_deinit(&table);
-	end_child(&child);
 }
 
 /* --- in flight ------------------------------------------------------------------------------- */
@@ -94,8 +92,7 @@ static int run_sender(struct act *act)
 		return 1;
 	told.error = send_fds(ends[0], (int[]){ fd }, 1);
 	close(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(message_that_nobody_received_is_named_with_its_receiver, struct asker *a)
@@ -104,7 +101,6 @@ TEST_WITH(message_that_nobody_received_is_named_with_its_receiver, struct asker 
 	struct told told = hear_well(&child);
 
 	assert_only_file_ref(a, told.port, FILE_REF_IN_FLIGHT, child.pid);
-	end_child(&child);
 }
 
 /* The listener and its copies, in two messages, and in a process that shares the socket pair. */
@@ -139,9 +135,6 @@ TEST_WITH(every_copy_in_every_message_counts_once, struct asker *a)
 	assert_int_equal(file_ref.references, 3);
 	assert_true(file_ref.complete);
 	assert_process(&file_ref, child.pid);
-	close(child.to); /* ends both */
-	child.to = -1;
-	end_child(&child);
 }
 
 /* A socket pair whose receiving end travels too: no process has it open. */
@@ -157,8 +150,7 @@ static int run_sender_in_a_message(struct act *act)
 	told.error = told.error ?: send_fds(outer[0], (int[]){ inner[1] }, 1);
 	close(fd);
 	close(inner[1]);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(message_in_a_socket_that_is_itself_in_flight_is_nobodys, struct asker *a)
@@ -175,7 +167,6 @@ TEST_WITH(message_in_a_socket_that_is_itself_in_flight_is_nobodys, struct asker 
 	assert_int_equal(file_ref.process.pid, 0);
 	assert_int_equal(file_ref.references, 1);
 	assert_true(file_ref.complete);
-	end_child(&child);
 }
 
 static int run_receiver(struct act *act)
@@ -195,8 +186,7 @@ static int run_receiver(struct act *act)
 	close(fd);
 	if (recvmsg(ends[1], &message, 0) < 0)
 		told.error = -errno;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(message_that_was_received_is_a_descriptor_again, struct asker *a)
@@ -209,7 +199,6 @@ TEST_WITH(message_that_was_received_is_a_descriptor_again, struct asker *a)
 	assert_int_equal(file_ref.kind, FILE_REF_NONE);
 	assert_int_equal(file_ref.descriptors, 1);
 	assert_true(file_ref.complete);
-	end_child(&child);
 }
 
 /* --- mappings -------------------------------------------------------------------------------- */
@@ -222,8 +211,7 @@ static int run_mapper(struct act *act)
 	if (mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
 		told.error = -errno;
 	close(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(mapping_of_a_closed_socket_is_named, struct asker *a)
@@ -234,9 +222,8 @@ TEST_WITH(mapping_of_a_closed_socket_is_named, struct asker *a)
 	need_probe(a, "mapped");
 	child = start_child(run_mapper);
 	told = hear(&child);
-	need(&child, told.error, "mapping of a TCP socket");
+	need(told.error, "mapping of a TCP socket");
 	assert_only_file_ref(a, told.port, FILE_REF_MMAP, child.pid);
-	end_child(&child);
 }
 
 /* --- io_uring -------------------------------------------------------------------------------- */
@@ -250,8 +237,7 @@ static int run_registered(struct act *act)
 	told.error = told.error ?: ring_open(&ring);
 	told.error = told.error ?: ring_register(&ring, fd);
 	close(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(file_registered_with_a_ring_is_named, struct asker *a)
@@ -268,8 +254,7 @@ static int run_accept_request(struct act *act)
 	told.error = told.error ?: ring_open(&ring);
 	told.error = told.error ?: ring_submit_accept(&ring, fd, 0);
 	close(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(pending_request_of_a_ring_is_named, struct asker *a)
@@ -287,8 +272,7 @@ static int run_request_on_registered(struct act *act)
 	told.error = told.error ?: ring_register(&ring, fd);
 	told.error = told.error ?: ring_submit_accept(&ring, 1, IOSQE_FIXED_FILE);
 	close(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(request_on_a_registered_file_counts_the_file_only, struct asker *a)
@@ -359,7 +343,6 @@ TEST_WITH(call_that_sleeps_on_a_closed_descriptor_is_named, struct asker *a)
 	assert_int_equal(file_ref.descriptors, 0);
 	assert_true(file_ref.complete);
 	assert_int_equal(count_holders(a, told.port), 0);
-	end_child(&child);
 }
 
 static struct act *thread_act; /* of the child that started the thread */
@@ -420,7 +403,6 @@ TEST_WITH(descriptor_private_to_a_thread_is_named, struct asker *a)
 	assert_int_equal(count_holders(a, told.port), 1);
 	assert_true(first_holder(a, told.port)->private_only);
 	assert_true(is_private_when_verified(a, told.port));
-	end_child(&child);
 }
 
 static pthread_t main_thread;
@@ -487,7 +469,6 @@ TEST_WITH(process_whose_main_thread_has_exited_is_named, struct asker *a)
 	assert_int_equal(row->holders[0].fd_count, 1);
 	assert_false(row->holders[0].private_only);
 	assert_true(row->complete);
-	end_child(&child);
 }
 
 /* --- without any capability --------------------------------------------------------------------
@@ -526,7 +507,6 @@ TEST_WITH(file_refs_of_others_are_found_without_any_capability, struct asker *a)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	bindtable_deinit(&table);
-	end_child(&child);
 }
 
 /* --- together -------------------------------------------------------------------------------- */
@@ -543,8 +523,7 @@ static int run_everything(struct act *act)
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
 		return 1;
 	told.error = told.error ?: send_fds(ends[0], (int[]){ fd, fd }, 2);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(row_is_complete_when_file_refs_explain_the_rest, struct asker *a)
@@ -554,7 +533,7 @@ TEST_WITH(row_is_complete_when_file_refs_explain_the_rest, struct asker *a)
 	const struct socket_row *row;
 	struct file_ref file_ref;
 
-	need(&child, told.error, "io_uring");
+	need(told.error, "io_uring");
 	assert_int_equal(count_holders(a, told.port), 1);
 	inventory_by_port(a->inventory, 0, told.port, &row, 1);
 	assert_false(row->complete);
@@ -564,7 +543,6 @@ TEST_WITH(row_is_complete_when_file_refs_explain_the_rest, struct asker *a)
 	assert_int_equal(file_ref.descriptors, 1);
 	assert_true(file_ref.complete);
 	assert_true(row->complete);
-	end_child(&child);
 }
 
 static int run_many(struct act *act)
@@ -591,8 +569,7 @@ static int run_many(struct act *act)
 		told.error = told.error ?: send_fds(ends[0], (int[]){ fd }, 1);
 		close(fd);
 	}
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(more_owners_than_one_pass_takes_are_all_looked_for, struct asker *a)
@@ -616,7 +593,6 @@ TEST_WITH(more_owners_than_one_pass_takes_are_all_looked_for, struct asker *a)
 						  FILE_REFS_OWNERS_MAX + 1, file_refs),
 			 -E2BIG);
 	bindtable_deinit(&table);
-	end_child(&child);
 }
 
-TEST_MAIN(start_asking, stop_asking)
+ASKING_TEST_MAIN(start_asking, stop_asking)

@@ -28,8 +28,7 @@ static int run_refused(struct act *act)
 {
 	struct told told = { .error = be_refused() };
 
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 static struct process_arguments arguments_of(const struct child *child)
@@ -52,7 +51,6 @@ TEST_WITH(refusal_has_the_callers_command_line_as_proc_has_it, struct watcher *w
 	assert_int_not_equal(proc.bytes, 0);
 	assert_int_equal(e->arguments.bytes, proc.bytes);
 	assert_int_equal(e->arguments.hash, proc.hash);
-	end_child(&child);
 }
 
 /* --- command lines of every length --- */
@@ -172,7 +170,6 @@ TEST_WITH(title_that_ran_over_the_end_is_not_taken_for_a_command_line, struct wa
 	struct told told;
 
 	assert_int_equal(refusal_of(w, &child, &told)->arguments.bytes, 0);
-	end_child(&child);
 }
 
 static int run_bound_twice(struct act *act)
@@ -181,8 +178,7 @@ static int run_bound_twice(struct act *act)
 	int fd = open_bound(SOCK_STREAM, &told);
 
 	told.error = told.error ?: refused_with(bind_to(fd, told.port), EINVAL);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refusal_of_a_port_that_nobody_has_carries_none, struct watcher *w)
@@ -193,7 +189,6 @@ TEST_WITH(refusal_of_a_port_that_nobody_has_carries_none, struct watcher *w)
 
 	assert_int_equal(e->error, EINVAL);
 	assert_int_equal(e->arguments.bytes, 0);
-	end_child(&child);
 }
 
 int main(int argc, char **argv)
@@ -204,6 +199,6 @@ int main(int argc, char **argv)
 		for (;;)
 			pause();
 	}
-	set_up_each_test(forget_events, NULL);
+	set_up_each_test(forget_events, end_children);
 	return cmocka_run_group_tests_name(__BASE_FILE__, tests, start_watching, stop_watching);
 }

@@ -31,8 +31,7 @@ static int run_refused_bind(struct act *act)
 	open_listener(0, &told);
 	if (bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port) != -EADDRINUSE)
 		told.error = -ENOTRECOVERABLE;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refused_bind_reports_the_asked_port_errno_and_pid, struct watcher *w)
@@ -46,7 +45,6 @@ TEST_WITH(refused_bind_reports_the_asked_port_errno_and_pid, struct watcher *w)
 	assert_int_equal(e->call, EVENT_CALL_BIND);
 	assert_int_not_equal(e->inode, 0);
 	assert_int_not_equal(e->netns, 0);
-	end_child(&child);
 }
 
 static int run_refused_bind6(struct act *act)
@@ -56,8 +54,7 @@ static int run_refused_bind6(struct act *act)
 
 	if (told.error == 0 && bind6_to(second, told.port) != -EADDRINUSE)
 		told.error = -ENOTRECOVERABLE;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refused_bind_of_ipv6_reports_the_asked_address, struct watcher *w)
@@ -66,13 +63,12 @@ TEST_WITH(refused_bind_of_ipv6_reports_the_asked_address, struct watcher *w)
 	struct told told = hear(&child);
 	const struct event *e;
 
-	need_ipv6(&child, told.error);
+	need_ipv6(told.error);
 	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->family, AF_INET6);
 	assert_memory_equal(e->addr.bytes, &in6addr_loopback, 16);
 	assert_int_equal(e->protocol, IPPROTO_UDP);
 	assert_int_equal(e->port, told.port);
-	end_child(&child);
 }
 
 static int run_refused_listen(struct act *act)
@@ -89,8 +85,7 @@ static int run_refused_listen(struct act *act)
 	told.cookie = cookie_of(second);
 	if (listen(second, 8) == 0)
 		told.error = -ENOTRECOVERABLE;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refused_listen_is_reported, struct watcher *w)
@@ -103,7 +98,6 @@ TEST_WITH(refused_listen_is_reported, struct watcher *w)
 	assert_int_equal(e->error, EADDRINUSE);
 	assert_int_equal(e->call, EVENT_CALL_LISTEN);
 	assert_int_equal(e->cookie, told.cookie);
-	end_child(&child);
 }
 
 TEST_WITH(refused_listen_is_no_listener, struct watcher *w)
@@ -115,7 +109,6 @@ TEST_WITH(refused_listen_is_no_listener, struct watcher *w)
 	assert_int_equal(count_events(w, EVENT_LISTEN, child.pid), 1);
 	assert_int_not_equal(find_event(w, EVENT_LISTEN, child.pid, 0)->cookie, told.cookie);
 	assert_int_equal(count_events(w, EVENT_UNLISTEN, child.pid), 0);
-	end_child(&child);
 }
 
 static int run_refusals_elsewhere(struct act *act)
@@ -128,8 +121,7 @@ static int run_refusals_elsewhere(struct act *act)
 	bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a));
 	listen(socket(AF_UNIX, SOCK_STREAM, 0), 1);
 	open_bound(SOCK_DGRAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refusals_that_concern_no_port_are_not_reported, struct watcher *w)
@@ -139,7 +131,6 @@ TEST_WITH(refusals_that_concern_no_port_are_not_reported, struct watcher *w)
 	hear_well(&child);
 	await_event(w, EVENT_BIND, child.pid);
 	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 0);
-	end_child(&child);
 }
 
 /* --- what listens --- */
@@ -162,7 +153,6 @@ TEST_WITH(listener_has_cookie_inode_port_and_namespace, struct watcher *w)
 	assert_int_equal(e->netns, st.st_ino);
 	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	assert_true(process_id_equal(&e->actor, &id));
-	end_child(&child);
 }
 
 static int run_listen_without_bind(struct act *act)
@@ -172,8 +162,7 @@ static int run_listen_without_bind(struct act *act)
 
 	told.port = port_of(fd);
 	told.cookie = cookie_of(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(listen_without_bind_has_its_port, struct watcher *w)
@@ -185,7 +174,6 @@ TEST_WITH(listen_without_bind_has_its_port, struct watcher *w)
 	assert_int_not_equal(told.port, 0);
 	assert_int_equal(e->port, told.port);
 	assert_int_equal(e->cookie, told.cookie);
-	end_child(&child);
 }
 
 TEST_WITH(killed_holder_ends_the_listener, struct watcher *w)
@@ -196,7 +184,6 @@ TEST_WITH(killed_holder_ends_the_listener, struct watcher *w)
 	kill(child.pid, SIGKILL);
 	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
 	assert_int_equal(await_event(w, EVENT_EXIT, child.pid)->exit_code, SIGKILL);
-	end_child(&child);
 }
 
 /* Then binds a second socket, whose event comes after whatever the connection caused. */
@@ -210,8 +197,7 @@ static int run_accept(struct act *act)
 	if (connect(client, (struct sockaddr *)&a, sizeof(a)) < 0 || accept(fd, NULL, NULL) < 0)
 		told.error = -errno;
 	open_bound(SOCK_DGRAM, &marker);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(accepted_connection_is_not_the_end_of_its_listener, struct watcher *w)
@@ -224,7 +210,6 @@ TEST_WITH(accepted_connection_is_not_the_end_of_its_listener, struct watcher *w)
 	for (size_t i = 0; i < w->n; i++)
 		if (w->events[i].kind == EVENT_UNLISTEN)
 			assert_int_not_equal(w->events[i].port, told.port);
-	end_child(&child);
 }
 
 static int run_shutdown(struct act *act)
@@ -233,8 +218,7 @@ static int run_shutdown(struct act *act)
 	int fd = open_listener(0, &told);
 
 	shutdown(fd, SHUT_RDWR);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(shut_down_listener_is_not_closed, struct watcher *w)
@@ -255,8 +239,7 @@ static int run_mptcp_listener(struct act *act)
 
 	act_tell_and_await(act, &told);
 	close(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(mptcp_listener_is_reported_as_such, struct watcher *w)
@@ -268,10 +251,8 @@ TEST_WITH(mptcp_listener_is_reported_as_such, struct watcher *w)
 	char path[64];
 	struct stat st;
 
-	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL) {
-		end_child(&child);
+	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL)
 		skip(); /* this kernel has no MPTCP */
-	}
 	assert_int_equal(told.error, 0);
 	e = await_event(w, EVENT_LISTEN, child.pid);
 	assert_loopback(e, MPTCP, told.port);
@@ -283,7 +264,6 @@ TEST_WITH(mptcp_listener_is_reported_as_such, struct watcher *w)
 	assert_int_equal(await_event(w, EVENT_UNLISTEN, child.pid)->cookie, cookie);
 	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, cookie);
 	hear_well(&child);
-	end_child(&child);
 }
 
 /* --- what is only bound --- */
@@ -295,8 +275,7 @@ static int run_udp(struct act *act)
 
 	act_tell_and_await(act, &told);
 	close(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(udp_socket_is_seen_when_bound_and_when_closed, struct watcher *w)
@@ -311,7 +290,6 @@ TEST_WITH(udp_socket_is_seen_when_bound_and_when_closed, struct watcher *w)
 	step(&child);
 	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
 	hear_well(&child);
-	end_child(&child);
 }
 
 static int raise_loopback(void)
@@ -335,8 +313,7 @@ static int run_in_own_netns(struct act *act)
 		open_bound(SOCK_DGRAM, &told);
 	}
 	told.netns = (uint32_t)st.st_ino;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(sockets_of_another_namespace_carry_it, struct watcher *w)
@@ -346,7 +323,6 @@ TEST_WITH(sockets_of_another_namespace_carry_it, struct watcher *w)
 
 	assert_int_equal(await_event(w, EVENT_LISTEN, child.pid)->netns, told.netns);
 	assert_int_equal(await_event(w, EVENT_BIND, child.pid)->netns, told.netns);
-	end_child(&child);
 }
 
 static int run_socket_of_another_netns(struct act *act)
@@ -359,8 +335,7 @@ static int run_socket_of_another_netns(struct act *act)
 		told.error = -errno;
 	told.error = told.error ?: bind_to(fd, 0);
 	told.netns = (uint32_t)st.st_ino;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(namespace_is_the_sockets_and_not_the_process, struct watcher *w)
@@ -369,7 +344,6 @@ TEST_WITH(namespace_is_the_sockets_and_not_the_process, struct watcher *w)
 	struct told told = hear_well(&child);
 
 	assert_int_equal(await_event(w, EVENT_BIND, child.pid)->netns, told.netns);
-	end_child(&child);
 }
 
 /* --- what was there before, and what is ours --- */
@@ -459,8 +433,7 @@ static int run_untracked(struct act *act)
 	struct told told = { 0 };
 
 	open_bound(SOCK_DGRAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(untracked_process_is_left_alone, struct watcher *w)
@@ -488,7 +461,6 @@ TEST_WITH(own_sockets_are_not_reported, struct watcher *w)
 	await_event(w, EVENT_LISTEN, child.pid);
 	for (size_t i = 0; i < w->n; i++)
 		assert_int_not_equal(w->events[i].actor.pid, getpid());
-	end_child(&child);
 }
 
 /*
@@ -533,7 +505,6 @@ TEST_WITH(listener_that_the_watcher_shuts_down_listens_no_more, struct watcher *
 
 	assert_int_equal(shutdown(copy, SHUT_RDWR), 0);
 	await_own_event(w, EVENT_UNLISTEN, told.cookie);
-	end_child(&child);
 }
 
 /* What every kernel that we support must give; the others may be refused, but say why. */
@@ -578,8 +549,7 @@ static int run_flood(struct act *act)
 		bind_to(fd, 0);
 		close(fd);
 	}
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(flooded_ring_counts_losses_and_asks_for_one_resync, struct watcher *w)

@@ -121,8 +121,7 @@ static int run_in_group(struct act *act)
 	act_tell_and_await(act, &told);
 	told.error = 0;
 	open_bound(SOCK_STREAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 /* A port that is free and that nobody else is going to bind meanwhile: it is held elsewhere. */
@@ -258,7 +257,6 @@ TEST_WITH(bind_that_is_denied_with_its_port_is_not_reported_as_bound, struct wat
 	told = hear_well(&child);
 	e = await_event(w, EVENT_BIND, child.pid); /* the first of all */
 	assert_int_equal(e->cookie, told.cookie);
-	end_child(&child);
 }
 
 /* On the root, attached after ours: it runs behind them.  Everybody's binds pass it but one port's.
@@ -288,7 +286,6 @@ TEST_WITH(port_that_is_taken_back_behind_our_programs_is_closed_again, struct wa
 	assert_non_null(close);
 	assert_int_equal(close->cookie, told.cookie);
 	assert_true(close < fail); /* who asks about the refusal finds nothing bound */
-	end_child(&child);
 }
 
 /* --- by others --- */
@@ -306,7 +303,6 @@ TEST_WITH(bind_that_the_kernel_refuses_came_past_the_programs, struct watcher *w
 	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->stage, EVENT_STAGE_PASSED);
 	assert_false(event_is_rewritten(e));
-	end_child(&child);
 }
 
 /* Of linux/landlock.h since Linux 6.7; distributions have older headers. */
@@ -332,8 +328,7 @@ static int run_under_landlock(struct act *act)
 		told.error = -errno;
 	else
 		told.error = bind_to(socket(AF_INET, SOCK_STREAM, 0), 80);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(bind_that_a_security_module_refuses_never_came_to_the_programs, struct watcher *w)
@@ -345,7 +340,6 @@ TEST_WITH(bind_that_a_security_module_refuses_never_came_to_the_programs, struct
 	child = start_child(run_under_landlock);
 	assert_int_equal(hear(&child).error, -EACCES);
 	assert_int_equal(await_event(w, EVENT_FAIL, child.pid)->stage, EVENT_STAGE_ENTERED);
-	end_child(&child);
 }
 
 /* --- ours change nothing --- */

@@ -29,8 +29,7 @@ static int run_privileged_port(struct act *act)
 		told.error = -errno;
 	told.error = told.error
 			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), 80), EACCES);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(privileged_port_is_refused_to_a_user_and_recorded, struct watcher *w)
@@ -49,7 +48,6 @@ TEST_WITH(privileged_port_is_refused_to_a_user_and_recorded, struct watcher *w)
 	assert_int_equal(e->sk_uid, NOBODY);
 	assert_int_equal(e->n_owners, 0);
 	assert_false(e->no_entry);
-	end_child(&child);
 }
 
 static int run_nonlocal(struct act *act)
@@ -61,8 +59,7 @@ static int run_nonlocal(struct act *act)
 	a.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1, RFC 5737: nobody's */
 	told.error = refused_with(bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0,
 				  EADDRNOTAVAIL);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(address_that_is_not_local_is_recorded_as_asked, struct watcher *w)
@@ -75,7 +72,6 @@ TEST_WITH(address_that_is_not_local_is_recorded_as_asked, struct watcher *w)
 	assert_memory_equal(e->addr.bytes, "\xc0\x00\x02\x01", 4);
 	assert_int_equal(e->port, 3000);
 	assert_int_equal(e->n_owners, 0);
-	end_child(&child);
 }
 
 static int run_bound_twice(struct act *act)
@@ -84,8 +80,7 @@ static int run_bound_twice(struct act *act)
 	int fd = open_bound(SOCK_STREAM, &told);
 
 	told.error = told.error ?: refused_with(bind_to(fd, 3000), EINVAL);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(second_bind_tells_the_port_that_the_socket_has, struct watcher *w)
@@ -98,7 +93,6 @@ TEST_WITH(second_bind_tells_the_port_that_the_socket_has, struct watcher *w)
 	assert_int_equal(e->port, 3000);
 	assert_int_equal(e->bound_port, told.port);
 	assert_int_equal(e->cookie, told.cookie);
-	end_child(&child);
 }
 
 static int run_foreign_address(struct act *act)
@@ -109,8 +103,7 @@ static int run_foreign_address(struct act *act)
 
 	told.error = refused_with(bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0,
 				  EAFNOSUPPORT);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(address_of_another_family_is_no_port_and_nobodys_interception, struct watcher *w)
@@ -123,7 +116,6 @@ TEST_WITH(address_of_another_family_is_no_port_and_nobodys_interception, struct 
 	assert_int_equal(e->family, AF_INET);
 	assert_int_equal(e->port, 0);
 	assert_false(e->no_entry);
-	end_child(&child);
 }
 
 static int run_short_address(struct act *act)
@@ -133,8 +125,7 @@ static int run_short_address(struct act *act)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	told.error = refused_with(bind(fd, (struct sockaddr *)&a, 8) < 0 ? -errno : 0, EINVAL);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(address_that_is_too_short_is_recorded_without_a_port, struct watcher *w)
@@ -146,7 +137,6 @@ TEST_WITH(address_that_is_too_short_is_recorded_without_a_port, struct watcher *
 	assert_int_equal(e->error, EINVAL);
 	assert_int_equal(e->port, 0);
 	assert_int_equal(e->bound_port, 0);
-	end_child(&child);
 }
 
 /* --- somebody else answered --- */
@@ -175,8 +165,7 @@ static int run_filtered_bind(struct act *act)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	told.error = told.error ?: refused_with(bind_to(fd, 3000), EPERM);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(bind_answered_by_seccomp_has_no_entry_and_yet_its_address, struct watcher *w)
@@ -192,7 +181,6 @@ TEST_WITH(bind_answered_by_seccomp_has_no_entry_and_yet_its_address, struct watc
 	assert_int_equal(e->family, AF_INET);
 	assert_memory_equal(e->addr.bytes, "\x7f\0\0\1", 4);
 	assert_int_equal(e->port, 3000);
-	end_child(&child);
 }
 
 static int run_filtered_listen(struct act *act)
@@ -202,8 +190,7 @@ static int run_filtered_listen(struct act *act)
 
 	told.error = told.error ?: install_filter(SYS_listen, EACCES);
 	told.error = told.error ?: refused_with(listen(fd, 8) < 0 ? -errno : 0, EACCES);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(listen_answered_by_seccomp_has_the_sockets_port, struct watcher *w)
@@ -217,7 +204,6 @@ TEST_WITH(listen_answered_by_seccomp_has_the_sockets_port, struct watcher *w)
 	assert_int_equal(e->call, EVENT_CALL_LISTEN);
 	assert_int_equal(e->port, told.port);
 	assert_int_equal(e->cookie, told.cookie);
-	end_child(&child);
 }
 
 static int run_harmless_filter(struct act *act)
@@ -228,8 +214,7 @@ static int run_harmless_filter(struct act *act)
 	told.error = told.error
 			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
 					     EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refusal_by_the_kernel_under_a_filter_has_its_entry, struct watcher *w)
@@ -240,7 +225,6 @@ TEST_WITH(refusal_by_the_kernel_under_a_filter_has_its_entry, struct watcher *w)
 
 	assert_false(e->no_entry);
 	assert_listens(e, told.cookie);
-	end_child(&child);
 }
 
 static int run_filtered_unix(struct act *act)
@@ -251,8 +235,7 @@ static int run_filtered_unix(struct act *act)
 	bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a));
 	bind(-1, (struct sockaddr *)&a, sizeof(a));
 	told.error = told.error ?: listen(socket(AF_INET, SOCK_STREAM, 0), 8) < 0 ? -errno : 0;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(filtered_bind_of_a_unix_socket_is_not_reported, struct watcher *w)
@@ -262,7 +245,6 @@ TEST_WITH(filtered_bind_of_a_unix_socket_is_not_reported, struct watcher *w)
 	hear_well(&child);
 	await_event(w, EVENT_LISTEN, child.pid);
 	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 0);
-	end_child(&child);
 }
 
 /* --- too many of them --- */
@@ -285,8 +267,7 @@ static int run_loop(struct act *act)
 	while (clock_ns(CLOCK_MONOTONIC) < ended_ns + PACE_NS)
 		;
 	told.error = told.error ?: refused_with(bind_to(fd, told.port), EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted, struct watcher *w)
@@ -305,7 +286,6 @@ TEST_WITH(program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted, struct
 	assert_true(left_out > 0);
 	/* those after the last record are told by the next one */
 	assert_true(recorded + left_out <= LOOPS);
-	end_child(&loop);
 }
 
 static int run_refused(struct act *act)
@@ -314,8 +294,7 @@ static int run_refused(struct act *act)
 
 	open_listener(0, &told);
 	told.error = refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port), EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refusal_behind_somebody_elses_loop_is_recorded, struct watcher *w)
@@ -329,8 +308,6 @@ TEST_WITH(refusal_behind_somebody_elses_loop_is_recorded, struct watcher *w)
 	e = refusal_of(w, &victim, &told);
 	assert_listens(e, told.cookie);
 	assert_int_equal(e->left_out, 0);
-	end_child(&victim);
-	end_child(&loop);
 }
 
 /* --- slices --- */
@@ -342,8 +319,7 @@ static int run_two_listeners(struct act *act)
 	open_listener(0, &told);
 	act_tell_and_await(act, &told);
 	open_listener(0, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 static uint64_t boot_ns(void)
@@ -369,7 +345,6 @@ TEST_WITH(slice_reaches_to_its_moment_and_what_is_left_comes_with_the_next, stru
 	told = count_events(w, EVENT_LISTEN, child.pid);
 	assert_int_equal(told, 1); /* the bind() before the second listen() is the first one late */
 	await_events(w, EVENT_LISTEN, child.pid, 2);
-	end_child(&child);
 }
 
 TEST_WITH(slice_without_time_tells_one_event_and_the_descriptor_stays_readable, struct watcher *w)
@@ -387,7 +362,6 @@ TEST_WITH(slice_without_time_tells_one_event_and_the_descriptor_stays_readable, 
 		assert_int_equal(sentinel_dispatch(w->sentinel, &slice, keep_event, w, &resync), 0);
 		assert_in_range(w->n, before, before + 1);
 	}
-	end_child(&child);
 }
 
 WATCHING_TEST_MAIN(start_watching, stop_watching)

@@ -101,7 +101,6 @@ TEST_WITH(pass_finds_every_holder_with_its_descriptors, struct watcher *w)
 		copy |= h->head.pid != (uint32_t)child.pid && h->fd == 77;
 	}
 	assert_true(parent && inheritor && copy);
-	end_child(&child);
 }
 
 TEST_WITH(pass_is_the_same_in_small_reads, struct watcher *w)
@@ -112,7 +111,6 @@ TEST_WITH(pass_is_the_same_in_small_reads, struct watcher *w)
 
 	pass_over_all(w->sentinel, 100, told.cookie, 0, &seen);
 	assert_int_equal(seen.n, 3);
-	end_child(&child);
 }
 
 static int run_no_owner_of_a_port(struct act *act)
@@ -129,8 +127,7 @@ static int run_no_owner_of_a_port(struct act *act)
 		told.error = -errno;
 	close(listener);
 	told.cookie = cookie_of(client);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(pass_leaves_connections_out, struct watcher *w)
@@ -141,7 +138,6 @@ TEST_WITH(pass_leaves_connections_out, struct watcher *w)
 
 	pass_over_all(w->sentinel, 65536, told.cookie, 0, &seen);
 	assert_int_equal(seen.n, 0);
-	end_child(&child);
 }
 
 static int run_mptcp_listener(struct act *act)
@@ -149,8 +145,7 @@ static int run_mptcp_listener(struct act *act)
 	struct told told = { 0 };
 
 	open_listener(MPTCP, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(pass_and_event_of_an_mptcp_listener_meet_in_the_inode, struct watcher *w)
@@ -159,16 +154,13 @@ TEST_WITH(pass_and_event_of_an_mptcp_listener_meet_in_the_inode, struct watcher 
 	struct told told = hear(&child);
 	struct seen seen;
 
-	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL) {
-		end_child(&child);
+	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL)
 		skip(); /* this kernel has no MPTCP */
-	}
 	assert_int_equal(told.error, 0);
 	pass_over_all(w->sentinel, 65536, 0, await_event(w, EVENT_LISTEN, child.pid)->inode, &seen);
 	assert_int_equal(seen.n, 1);
 	assert_int_equal(seen.holders[0].socket.protocol, MPTCP);
 	assert_int_equal(seen.holders[0].socket.port, told.port);
-	end_child(&child);
 }
 
 static int run_bound_elsewhere(struct act *act)
@@ -185,8 +177,7 @@ static int run_bound_elsewhere(struct act *act)
 		told.error = -errno;
 	told.cookie = cookie_of(fd);
 	told.port = port_of(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(pass_sees_bound_sockets_of_other_namespaces, struct watcher *w)
@@ -200,7 +191,6 @@ TEST_WITH(pass_sees_bound_sockets_of_other_namespaces, struct watcher *w)
 	assert_int_equal(seen.holders[0].socket.port, told.port);
 	assert_int_equal(seen.holders[0].socket.netns,
 			 await_event(w, EVENT_BIND, child.pid)->netns);
-	end_child(&child);
 }
 
 /* --- the look --- */
@@ -221,7 +211,6 @@ TEST_WITH(look_finds_what_a_process_holds, struct watcher *w)
 	assert_int_equal(look.fds[0].fd, told.fd);
 	assert_int_equal(look.fds[0].file_refs, 1);
 	assert_int_equal(look.start_ns / 10000000, e->actor.start_ticks);
-	end_child(&child);
 }
 
 static int run_many(struct act *act)
@@ -230,8 +219,7 @@ static int run_many(struct act *act)
 
 	for (int i = 0; i < MANY_FDS; i++)
 		open_bound(SOCK_DGRAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(look_says_when_there_is_more, struct watcher *w)
@@ -243,15 +231,13 @@ TEST_WITH(look_says_when_there_is_more, struct watcher *w)
 	assert_int_equal(ASK(w->sentinel, look, &look), 0);
 	assert_int_equal(look.n_fds, ABI_LOOK_FDS_MAX);
 	assert_int_equal(look.more, 1);
-	end_child(&child);
 }
 
 static int run_nothing(struct act *act)
 {
 	struct told told = { 0 };
 
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(look_at_a_process_without_sockets_finds_none, struct watcher *w)
@@ -265,7 +251,6 @@ TEST_WITH(look_at_a_process_without_sockets_finds_none, struct watcher *w)
 	assert_int_equal(look.n_fds, 0);
 	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	assert_int_equal(look.start_ns / 10000000, id.start_ticks);
-	end_child(&child);
 }
 
 TEST_WITH(look_at_a_process_that_is_gone_says_so, struct watcher *w)
@@ -350,7 +335,6 @@ TEST_WITH(recheck_and_look_count_the_same_references, struct watcher *any)
 	close(copy);
 	close(pidfd);
 	close(epoll);
-	end_child(&child);
 }
 
 TEST_WITH(a_long_recheck_is_made_in_parts, struct watcher *any)
@@ -369,7 +353,6 @@ TEST_WITH(a_long_recheck_is_made_in_parts, struct watcher *any)
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(holds[i].file_refs, 1);
 	free(holds);
-	end_child(&child);
 }
 
 /* --- without any capability --- */
@@ -477,7 +460,6 @@ TEST_WITH(everything_works_without_capabilities_as_another_user, struct watcher 
 	unprivileged(w, pass_and_look_at_others);
 	unprivileged(w, track_and_untrack);
 	unprivileged(w, see_events_of_others);
-	end_child(&others_listener);
 }
 
 static void use_the_poll_backend(void **state)

@@ -29,8 +29,7 @@ static int run_with_flags(struct act *act)
 	told.error = told.error ?: switch_on(victim, SOL_SOCKET, SO_REUSEADDR);
 	told.error = told.error ?: switch_on(victim, SOL_SOCKET, SO_REUSEPORT);
 	told.error = told.error ?: refused_with(bind_to(victim, told.port), EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refusal_has_the_flags_and_the_owner_of_the_callers_socket, struct watcher *w)
@@ -47,7 +46,6 @@ TEST_WITH(refusal_has_the_flags_and_the_owner_of_the_callers_socket, struct watc
 	assert_int_equal(e->sk_uid, geteuid());
 	assert_int_equal(e->dev, 0);
 	assert_int_equal(e->bound_port, 0);
-	end_child(&child);
 }
 
 TEST_WITH(refusal_has_the_owners_of_the_port, struct watcher *w)
@@ -70,7 +68,6 @@ TEST_WITH(refusal_has_the_owners_of_the_port, struct watcher *w)
 	assert_int_equal(owner->uid, geteuid());
 	assert_int_not_equal(owner->inode, 0);
 	assert_int_equal(owner->file_refs, 1);
-	end_child(&child);
 }
 
 static int run_short_lived_listener(struct act *act)
@@ -82,8 +79,7 @@ static int run_short_lived_listener(struct act *act)
 			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
 					     EADDRINUSE);
 	close(fd);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(listener_that_is_gone_by_now_is_among_the_owners, struct watcher *w)
@@ -94,7 +90,6 @@ TEST_WITH(listener_that_is_gone_by_now_is_among_the_owners, struct watcher *w)
 
 	assert_listens(e, told.cookie);
 	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
-	end_child(&child);
 }
 
 static int run_v6only(struct act *act)
@@ -106,8 +101,7 @@ static int run_v6only(struct act *act)
 	told.port = port_of(owner);
 	told.error = told.error ?: switch_on(victim, IPPROTO_IPV6, IPV6_V6ONLY);
 	told.error = told.error ?: refused_with(bind6_to(victim, told.port), EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(ipv6_owner_that_only_is_bound_is_told_from_a_listener, struct watcher *w)
@@ -116,14 +110,13 @@ TEST_WITH(ipv6_owner_that_only_is_bound_is_told_from_a_listener, struct watcher 
 	struct told told = hear(&child);
 	const struct event *e;
 
-	need_ipv6(&child, told.error);
+	need_ipv6(told.error);
 	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_true(e->v6only);
 	assert_int_equal(e->n_owners, 1);
 	assert_int_equal(e->owners[0].cookie, told.cookie);
 	assert_int_equal(e->owners[0].state, SOCKET_BOUND);
 	assert_memory_equal(e->owners[0].addr.bytes, &in6addr_loopback, 16);
-	end_child(&child);
 }
 
 static int run_udp(struct act *act)
@@ -134,8 +127,7 @@ static int run_udp(struct act *act)
 	told.error = told.error
 			     ?: refused_with(bind_to(socket(AF_INET, SOCK_DGRAM, 0), told.port),
 					     EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 /* Where UDP has one table for all namespaces (before 6.2) it is not walked. */
@@ -154,14 +146,11 @@ TEST_WITH(udp_owner_is_found_among_udp_sockets, struct watcher *w)
 	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->protocol, IPPROTO_UDP);
-	if (!udp_is_walked(w)) {
-		end_child(&child);
+	if (!udp_is_walked(w))
 		skip();
-	}
 	assert_int_equal(e->n_owners, 1);
 	assert_int_equal(e->owners[0].cookie, told.cookie);
 	assert_int_equal(e->owners[0].protocol, IPPROTO_UDP);
-	end_child(&child);
 }
 
 static int run_mptcp(struct act *act)
@@ -172,8 +161,7 @@ static int run_mptcp(struct act *act)
 	open_listener(MPTCP, &told);
 	told.error = told.error ?: switch_on(victim, SOL_SOCKET, SO_REUSEADDR);
 	told.error = told.error ?: refused_with(bind_to(victim, told.port), EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(mptcp_caller_and_mptcp_owner_are_told_as_such, struct watcher *w)
@@ -182,10 +170,8 @@ TEST_WITH(mptcp_caller_and_mptcp_owner_are_told_as_such, struct watcher *w)
 	struct told told = hear(&child);
 	const struct event *e;
 
-	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL) {
-		end_child(&child);
+	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL)
 		skip(); /* this kernel has no MPTCP */
-	}
 	assert_int_equal(told.error, 0);
 	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->protocol, MPTCP);
@@ -193,7 +179,6 @@ TEST_WITH(mptcp_caller_and_mptcp_owner_are_told_as_such, struct watcher *w)
 	assert_int_equal(e->n_owners, 1);
 	assert_true(e->owners[0].mptcp);
 	assert_int_equal(e->owners[0].state, SOCKET_LISTEN);
-	end_child(&child);
 }
 
 static int run_refused_listen(struct act *act)
@@ -208,8 +193,7 @@ static int run_refused_listen(struct act *act)
 	told.error = told.error ?: listen(first, 8) < 0 ? -errno : 0;
 	told.error = told.error ?: refused_with(listen(second, 8) < 0 ? -errno : 0, EADDRINUSE);
 	told.cookie = cookie_of(first);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(refused_listen_has_the_rival_and_itself_among_the_owners, struct watcher *w)
@@ -223,7 +207,6 @@ TEST_WITH(refused_listen_has_the_rival_and_itself_among_the_owners, struct watch
 	assert_true(owner_of(e, told.cookie)->reuseaddr);
 	assert_non_null(owner_of(e, e->cookie));
 	assert_int_equal(e->n_owners, 2);
-	end_child(&child);
 }
 
 static int connect_to(uint16_t port)
@@ -249,8 +232,7 @@ static int run_busy_server(struct act *act)
 	told.error = told.error
 			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
 					     EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(listener_comes_before_its_connections, struct watcher *w)
@@ -264,7 +246,6 @@ TEST_WITH(listener_comes_before_its_connections, struct watcher *w)
 	assert_int_equal(e->owners[0].cookie, told.cookie);
 	assert_int_equal(e->owners[1].state, SOCKET_ESTABLISHED);
 	assert_int_not_equal(e->owners[1].peer_port, 0);
-	end_child(&child);
 }
 
 static int run_many_addresses(struct act *act)
@@ -286,8 +267,7 @@ static int run_many_addresses(struct act *act)
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK + EVENT_OWNERS_MAX);
 	if (bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a)) == 0)
 		told.error = -ENOTRECOVERABLE;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(owner_of_the_asked_address_comes_first, struct watcher *w)
@@ -297,7 +277,6 @@ TEST_WITH(owner_of_the_asked_address_comes_first, struct watcher *w)
 	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_int_equal(e->owners[0].cookie, told.cookie);
-	end_child(&child);
 }
 
 static int run_time_wait(struct act *act)
@@ -317,8 +296,7 @@ static int run_time_wait(struct act *act)
 	told.error = told.error
 			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
 					     EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(time_wait_entry_is_an_owner, struct watcher *w)
@@ -330,7 +308,6 @@ TEST_WITH(time_wait_entry_is_an_owner, struct watcher *w)
 	assert_int_equal(e->n_owners, 1);
 	assert_true(e->owners[0].minisocket);
 	assert_int_equal(e->owners[0].state, SOCKET_TIME_WAIT);
-	end_child(&child);
 }
 
 static int run_socket_of_another_netns(struct act *act)
@@ -342,8 +319,7 @@ static int run_socket_of_another_netns(struct act *act)
 	if (unshare(CLONE_NEWNET) < 0)
 		told.error = -errno;
 	told.error = told.error ?: refused_with(bind_to(victim, told.port), EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(owners_are_those_of_the_sockets_namespace, struct watcher *w)
@@ -353,7 +329,6 @@ TEST_WITH(owners_are_those_of_the_sockets_namespace, struct watcher *w)
 	const struct event *e = refusal_of(w, &child, &told);
 
 	assert_listens(e, told.cookie);
-	end_child(&child);
 }
 
 static int run_with_program(struct act *act)
@@ -369,8 +344,7 @@ static int run_with_program(struct act *act)
 	if (setsockopt(victim, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) < 0)
 		told.error = -errno;
 	told.error = told.error ?: refused_with(bind_to(victim, port_of(owner)), EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(program_of_the_callers_reuseport_group_is_seen, struct watcher *w)
@@ -381,7 +355,6 @@ TEST_WITH(program_of_the_callers_reuseport_group_is_seen, struct watcher *w)
 
 	assert_true(e->has_program);
 	assert_true(e->owners[0].reuseport);
-	end_child(&child);
 }
 
 static int raise_loopback(void)
@@ -411,8 +384,7 @@ static int run_exhausted(struct act *act)
 	told.error = told.error ?: bind_to(socket(AF_INET, SOCK_STREAM, 0), 0);
 	told.error =
 		told.error ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), 0), EADDRINUSE);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(exhausted_range_is_a_refusal_of_port_0_without_owners, struct watcher *w)
@@ -424,7 +396,6 @@ TEST_WITH(exhausted_range_is_a_refusal_of_port_0_without_owners, struct watcher 
 	assert_int_equal(e->error, EADDRINUSE);
 	assert_int_equal(e->port, 0);
 	assert_int_equal(e->n_owners, 0);
-	end_child(&child);
 }
 
 WATCHING_TEST_MAIN(start_watching, stop_watching)

@@ -18,8 +18,7 @@ static int run_bind_loop(struct act *act)
 
 	for (int i = 0; i < LOOP_BINDS; i++)
 		close(open_bound(SOCK_DGRAM, &told));
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(process_is_described_before_its_first_event_and_not_again, struct watcher *w)
@@ -33,7 +32,6 @@ TEST_WITH(process_is_described_before_its_first_event_and_not_again, struct watc
 		assert_int_not_equal(before->actor.pid, child.pid);
 	await_events(w, EVENT_CLOSE, child.pid, LOOP_BINDS);
 	assert_int_equal(count_events(w, EVENT_PROCESS, child.pid), 1);
-	end_child(&child);
 }
 
 TEST_WITH(description_agrees_with_proc, struct watcher *w)
@@ -57,7 +55,6 @@ TEST_WITH(description_agrees_with_proc, struct watcher *w)
 		assert_true(process_id_equal(&p->ancestors[i].id, &proc.ancestors[i].id));
 		assert_string_equal(p->ancestors[i].comm, proc.ancestors[i].comm);
 	}
-	end_child(&child);
 }
 
 static int run_change_directory(struct act *act)
@@ -67,8 +64,7 @@ static int run_change_directory(struct act *act)
 	open_bound(SOCK_DGRAM, &told);
 	told.error = chdir("/usr") < 0 ? -errno : told.error;
 	open_bound(SOCK_DGRAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(process_is_described_again_when_its_directory_changed, struct watcher *w)
@@ -79,7 +75,6 @@ TEST_WITH(process_is_described_again_when_its_directory_changed, struct watcher 
 	await_events(w, EVENT_BIND, child.pid, 2);
 	assert_int_equal(count_events(w, EVENT_PROCESS, child.pid), 2);
 	assert_string_equal(await_events(w, EVENT_PROCESS, child.pid, 2)->process.cwd, "/usr");
-	end_child(&child);
 }
 
 /* Goes down `depth` new directories of `length` letters each below a new one. */
@@ -117,8 +112,7 @@ static int run_in_deep_directory(struct act *act, int depth, int length)
 	if (told.error == 0)
 		open_bound(SOCK_DGRAM, &told);
 	told.error = told.error ?: ascend_and_remove(top, depth, length);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 static int run_at_length_limit(struct act *act)
@@ -145,7 +139,6 @@ TEST_WITH(long_directory_is_told_whole, struct watcher *w)
 	cwd = await_event(w, EVENT_PROCESS, child.pid)->process.cwd;
 	assert_memory_equal(cwd, "/tmp/pd-deep-", 13);
 	assert_int_equal(strlen(cwd), strlen("/tmp/pd-deep-XXXXXX") + 2 * 201);
-	end_child(&child);
 }
 
 TEST_WITH(directory_beyond_the_limits_keeps_its_end, struct watcher *w)
@@ -176,8 +169,7 @@ static int run_below_a_mount(struct act *act)
 	open_bound(SOCK_DGRAM, &told);
 	if (told.error == 0 && (chdir("/") < 0 || umount2(top, MNT_DETACH) < 0 || rmdir(top) < 0))
 		told.error = -errno;
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(directory_is_told_across_mount_points, struct watcher *w)
@@ -189,7 +181,6 @@ TEST_WITH(directory_is_told_across_mount_points, struct watcher *w)
 	cwd = await_event(w, EVENT_PROCESS, child.pid)->process.cwd;
 	assert_memory_equal(cwd, "/tmp/pd-mount-", 14);
 	assert_string_equal(cwd + strlen("/tmp/pd-mount-XXXXXX"), "/inner");
-	end_child(&child);
 }
 
 static int run_in_chroot(struct act *act)
@@ -199,8 +190,7 @@ static int run_in_chroot(struct act *act)
 	if (chroot("/usr") < 0 || chdir("/bin") < 0)
 		told.error = -errno;
 	open_bound(SOCK_DGRAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(directory_is_told_as_the_process_sees_it, struct watcher *w)
@@ -209,7 +199,6 @@ TEST_WITH(directory_is_told_as_the_process_sees_it, struct watcher *w)
 
 	hear_well(&child);
 	assert_string_equal(await_event(w, EVENT_PROCESS, child.pid)->process.cwd, "/bin");
-	end_child(&child);
 }
 
 /* The child's child binds, twice; between, the child ends. */
@@ -227,8 +216,7 @@ static int run_orphan(struct act *act)
 	for (int64_t end = now_ms() + WAIT_MS; getppid() == parent && now_ms() < end;)
 		poll(NULL, 0, 1);
 	open_bound(SOCK_DGRAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(ancestors_survive_the_end_of_the_parent, struct watcher *w)
@@ -247,8 +235,6 @@ TEST_WITH(ancestors_survive_the_end_of_the_parent, struct watcher *w)
 	await_events(w, EVENT_BIND, told.pid, 2);
 	e = await_events(w, EVENT_PROCESS, told.pid, 2);
 	assert_int_not_equal(e->process.ppid, child.pid);
-	close(child.to);
-	close(child.from);
 }
 
 /* --- life and death of holders --- */
@@ -365,7 +351,6 @@ TEST_WITH(fork_of_a_holder_names_the_child_and_tracks_it, struct watcher *w)
 	assert_true(process_id_equal(&e->child, &id));
 	step(&child);
 	assert_int_equal(await_event(w, EVENT_EXIT, told.pid)->exit_code, 5 << 8);
-	end_child(&child);
 }
 
 static int run_executing_holder(struct act *act)
@@ -391,7 +376,6 @@ TEST_WITH(exec_of_a_holder_describes_the_new_program_first, struct watcher *w)
 	assert_true(process < exec);
 	assert_string_equal(process->process.comm, "true");
 	assert_non_null(strstr(process->process.exe, "/true"));
-	end_child(&child);
 }
 
 static int run_without_sockets(struct act *act)
@@ -403,8 +387,7 @@ static int run_without_sockets(struct act *act)
 	waitpid(told.pid, NULL, 0);
 	act_tell(act, &told);
 	open_bound(SOCK_DGRAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(processes_without_sockets_are_not_reported, struct watcher *w)
@@ -415,7 +398,6 @@ TEST_WITH(processes_without_sockets_are_not_reported, struct watcher *w)
 	await_event(w, EVENT_BIND, child.pid);
 	assert_int_equal(count_events(w, EVENT_FORK, child.pid), 0);
 	assert_int_equal(count_events(w, EVENT_EXIT, told.pid), 0);
-	end_child(&child);
 }
 
 /* --- those of which the exit alone is told --- */
@@ -470,7 +452,6 @@ TEST_WITH(exit_of_a_launcher_that_nobody_follows_any_more_is_not_told, struct wa
 	step(&later);
 	await_event(w, EVENT_EXIT, later.pid);
 	assert_int_equal(count_events(w, EVENT_EXIT, child.pid), 0);
-	end_child(&later);
 }
 
 /* In its session, which a child shares until it makes one of its own. */
@@ -485,8 +466,6 @@ TEST_WITH(ancestors_carry_their_session, struct watcher *w)
 	step(&child);
 	assert_int_equal(waitpid(child.pid, NULL, 0), child.pid);
 	hear_well(&child);
-	close(child.to);
-	close(child.from);
 }
 
 WATCHING_TEST_MAIN(start_watching, stop_watching)

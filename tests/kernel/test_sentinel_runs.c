@@ -130,16 +130,13 @@ TEST_WITH(run_lasts_when_its_first_process_is_killed, struct watcher *w)
 {
 	struct child child;
 	uint64_t run;
-	int status;
 
 	assert_int_equal(pipe(hold), 0);
 	child = start_child(run_daemonizing);
 	run = begin_run(w, child.pid);
 	step(&child);
 	kill(child.pid, SIGKILL); /* before, amid or behind its fork */
-	assert_int_equal(waitpid(child.pid, &status, 0), child.pid);
-	close(child.to);
-	close(child.from);
+	end_child(&child);
 	close(hold[0]);
 	close(hold[1]);
 	await_end(w, run);
@@ -182,8 +179,7 @@ static int run_outer(struct act *act)
 			rest();
 		_exit(0);
 	}
-	act_tell_and_await(act, &told);
-	return 0;
+	return act_stay(act, &told);
 }
 
 TEST_WITH(run_inside_a_run_is_one_member_of_it, struct watcher *w)
