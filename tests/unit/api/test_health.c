@@ -142,24 +142,9 @@ TEST_WITH(a_round_of_many_services_has_each_once, struct world *w)
 	_cleanup_client_ struct client c = client_new(w);
 	size_t n = 0;
 
-	for (int project = 0; project < 3; project++) {
-		struct json_object *body = json_object_new_object();
-		struct json_object *list = json_object_new_array();
-		_cleanup_answer_ struct answer a = { 0 };
-
-		for (int i = 0; i < 250; i++) {
-			struct json_object *o = json_object_new_object();
-			char id[64];
-
-			snprintf(id, sizeof(id), "round%d:%d", project, i);
-			json_object_object_add(o, "id", json_object_new_string(id));
-			json_object_array_add(list, o);
-		}
-		json_object_object_add(body, "services", list);
-		a = ask_post(w, "/v1/claims", json_object_to_json_string(body));
-		assert_ok(&a);
-		json_object_put(body);
-	}
+	claim_project(w, "round0", 250);
+	claim_project(w, "round1", 250);
+	claim_project(w, "round2", 250);
 	client_get(w, &c, "/v1/health?match=round*:*");
 	client_wait_text(w, &c, "\"unhealthy\":750");
 	assert_non_null(strstr(c.text, "\"total\":750"));

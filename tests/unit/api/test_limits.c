@@ -319,25 +319,6 @@ static void ask_much(const struct world *w, uid_t uid, int report)
 	pause();
 }
 
-static void claim_many(struct world *w, const char *project)
-{
-	struct json_object *body = json_object_new_object(), *list = json_object_new_array();
-	_cleanup_answer_ struct answer a = { 0 };
-
-	for (int i = 0; i < 250; i++) {
-		struct json_object *o = json_object_new_object();
-		char id[64];
-
-		snprintf(id, sizeof(id), "%s:%d", project, i);
-		json_object_object_add(o, "id", json_object_new_string(id));
-		json_object_array_add(list, o);
-	}
-	json_object_object_add(body, "services", list);
-	a = ask_post(w, "/v1/claims", json_object_to_json_string(body));
-	assert_ok(&a);
-	json_object_put(body);
-}
-
 /* In the old order of arrival it would be answered as the last. */
 TEST_WITH(a_question_does_not_wait_for_all_of_another_user, struct world *w)
 {
@@ -348,8 +329,8 @@ TEST_WITH(a_question_does_not_wait_for_all_of_another_user, struct world *w)
 	uint64_t before;
 	int sent;
 
-	claim_many(w, "many");
-	claim_many(w, "more");
+	claim_project(w, "many", 250);
+	claim_project(w, "more", 250);
 	o = other_new(w, OTHER_UID, ask_much);
 	assert_int_equal(read(o.reports, &sent, sizeof(sent)), sizeof(sent));
 	c = client_new(w);

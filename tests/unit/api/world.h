@@ -488,4 +488,24 @@ static inline void assert_error(const struct answer *a, int status, const char *
 		fail_msg("\"%s\" is not in: %s", words, text_of(a, "error.message"));
 }
 
+/* PROJECT:0 and so on, with one request. */
+static inline void claim_project(struct world *w, const char *project, int n)
+{
+	struct json_object *body = json_object_new_object(), *list = json_object_new_array();
+	_cleanup_answer_ struct answer a = { 0 };
+
+	for (int i = 0; i < n; i++) {
+		struct json_object *o = json_object_new_object();
+		char id[64];
+
+		snprintf(id, sizeof(id), "%s:%d", project, i);
+		json_object_object_add(o, "id", json_object_new_string(id));
+		json_object_array_add(list, o);
+	}
+	json_object_object_add(body, "services", list);
+	a = ask_post(w, "/v1/claims", json_object_to_json_string(body));
+	assert_ok(&a);
+	json_object_put(body);
+}
+
 #endif

@@ -54,20 +54,14 @@ TEST(every_situation_has_a_rule_in_one_sentence)
 
 TEST(every_refusal_has_a_rule_then_and_now)
 {
-	const struct bind_table nobody = { .stable = true };
-
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		const struct refusal *r = &refusals[i];
 		struct why_question q = question_of_refusal(r);
-		struct why_answer a;
+		struct why_answer a = explain_unowned(&q, NULL, &r->environment);
 
-		why_explain(&q, &nobody, NULL, 0, NULL, 0, &r->environment, &a);
 		check_rule(&q, &r->environment, &a);
-		q.call = EVENT_CALL_NONE;
-		q.error = 0;
-		q.caller = (struct process_id){ 0 };
-		q.no_entry = false;
-		why_explain(&q, &nobody, NULL, 0, NULL, 0, &r->environment, &a);
+		q = question_before_refusal(r);
+		a = explain_unowned(&q, NULL, &r->environment);
 		check_rule(&q, &r->environment, &a);
 	}
 }
@@ -76,16 +70,14 @@ TEST(a_port_that_is_free_has_a_rule)
 {
 	static const struct situation plain = { WHY_LISTENER, "::", "0.0.0.0", LISTENS,
 						FILE_OF_ONE };
-	const struct bind_table nobody = { .stable = true };
 	struct socket_row row = { .protocol = IPPROTO_TCP, .state = SOCKET_LISTEN };
-	const struct socket_row *elsewhere = &row;
 	struct why_question q = question_of(&plain);
 	struct why_answer a;
 
-	why_explain(&q, &nobody, NULL, 0, &elsewhere, 1, NULL, &a);
+	a = explain_unowned(&q, &row, NULL);
 	assert_non_null(strstr(check_rule(&q, NULL, &a), "another network namespace"));
 	q.error = EADDRINUSE;
-	why_explain(&q, &nobody, NULL, 0, NULL, 0, NULL, &a);
+	a = explain_unowned(&q, NULL, NULL);
 	assert_non_null(strstr(check_rule(&q, NULL, &a), "would succeed now"));
 }
 

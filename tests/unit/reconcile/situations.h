@@ -399,6 +399,30 @@ static inline struct why_question question_of_refusal(const struct refusal *r)
 	return q;
 }
 
+/* The same before anybody has tried. */
+static inline struct why_question question_before_refusal(const struct refusal *r)
+{
+	struct why_question q = question_of_refusal(r);
+
+	q.call = EVENT_CALL_NONE;
+	q.error = 0;
+	q.caller = (struct process_id){ 0 };
+	q.no_entry = false;
+	return q;
+}
+
+/* Of a port that nobody has here; elsewhere: a socket in another namespace, or NULL. */
+static inline struct why_answer explain_unowned(const struct why_question *q,
+						const struct socket_row *elsewhere,
+						const struct why_environment *e)
+{
+	const struct bind_table nobody = { .stable = true };
+	struct why_answer a;
+
+	why_explain(q, &nobody, NULL, 0, &elsewhere, !!elsewhere, e, &a);
+	return a;
+}
+
 /* Without the kernel's table: what is certain all the same, and what is missing for the rest. */
 struct untold {
 	enum why_verdict verdict;

@@ -29,14 +29,11 @@ TEST(each_situation_has_its_verdict)
 
 TEST(each_refusal_without_an_owner_has_its_verdict)
 {
-	const struct bind_table nobody = { .stable = true };
-
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		const struct refusal *r = &refusals[i];
 		struct why_question q = question_of_refusal(r);
-		struct why_answer a;
+		struct why_answer a = explain_unowned(&q, NULL, &r->environment);
 
-		why_explain(&q, &nobody, NULL, 0, NULL, 0, &r->environment, &a);
 		if (a.verdict != r->verdict)
 			print_error("refusal %zu: %s\n", i, why_verdict_name(a.verdict));
 		assert_int_equal(a.verdict, r->verdict);
@@ -48,18 +45,11 @@ TEST(each_refusal_without_an_owner_has_its_verdict)
 
 TEST(what_refuses_before_the_owners_is_foreseen)
 {
-	const struct bind_table nobody = { .stable = true };
-
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		const struct refusal *r = &refusals[i];
-		struct why_question q = question_of_refusal(r);
-		struct why_answer a;
+		struct why_question q = question_before_refusal(r);
+		struct why_answer a = explain_unowned(&q, NULL, &r->environment);
 
-		q.call = EVENT_CALL_NONE;
-		q.error = 0;
-		q.caller = (struct process_id){ 0 };
-		q.no_entry = false;
-		why_explain(&q, &nobody, NULL, 0, NULL, 0, &r->environment, &a);
 		assert_int_equal(a.verdict, r->now);
 		assert_int_equal(a.error, r->now == WHY_FREE ? 0 : r->error);
 		assert_int_equal(a.free, r->now == WHY_FREE);

@@ -8,18 +8,16 @@ static const struct situation plain = { WHY_LISTENER, "::", "0.0.0.0", LISTENS, 
 
 TEST(a_port_that_is_busy_elsewhere_is_free_here)
 {
-	const struct bind_table nobody = { .stable = true };
 	struct socket_row row = { .protocol = IPPROTO_TCP, .state = SOCKET_LISTEN };
-	const struct socket_row *elsewhere = &row;
 	struct why_question q = question_of(&plain);
 	struct why_answer a;
 
-	why_explain(&q, &nobody, NULL, 0, &elsewhere, 1, NULL, &a);
+	a = explain_unowned(&q, &row, NULL);
 	assert_int_equal(a.verdict, WHY_OTHER_NETNS);
 	assert_true(a.free);
 	assert_int_equal(a.error, 0);
 	row.protocol = IPPROTO_UDP;
-	why_explain(&q, &nobody, NULL, 0, &elsewhere, 1, NULL, &a);
+	a = explain_unowned(&q, &row, NULL);
 	assert_int_equal(a.verdict, WHY_FREE);
 }
 
@@ -37,12 +35,11 @@ TEST(an_owner_here_matters_more_than_one_elsewhere)
 
 TEST(a_remembered_refusal_of_a_port_that_is_free_now_is_gone)
 {
-	const struct bind_table nobody = { .stable = true };
 	struct why_question q = question_of(&plain);
 	struct why_answer a;
 
 	q.error = EADDRINUSE;
-	why_explain(&q, &nobody, NULL, 0, NULL, 0, NULL, &a);
+	a = explain_unowned(&q, NULL, NULL);
 	assert_int_equal(a.verdict, WHY_GONE);
 	assert_true(a.free);
 	assert_int_equal(a.error, EADDRINUSE);
