@@ -70,163 +70,73 @@ TEST(listeners_and_bound_udp_sockets_serve)
 
 /* --- statuses -------------------------------------------------------------------------------- */
 
-struct status_case {
-	const char *what;
-	pid_t holders[4];
-	pid_t binder; /* 0 = unknown, -1 = one that is not in the world any more */
+struct binder {
+	pid_t pid; /* 0 = unknown, -1 = one that is not in the world any more */
 	enum binder_fate fate;
-	pid_t binder_sid;
+	pid_t sid;
+};
+
+static const struct binder unknown = { 0, BINDER_ALIVE, 0 };
+static const struct binder by_server = { SERVER, BINDER_ALIVE, SHELL };
+static const struct binder by_squatter = { SQUATTER, BINDER_ALIVE, SQUATTER };
+static const struct binder by_stranger = { STRANGER, BINDER_ALIVE, STRANGER };
+static const struct binder killed = { -1, BINDER_EXITED_BADLY, SHELL };
+static const struct binder left = { -1, BINDER_EXITED_WELL, SHELL };
+static const struct binder left_unknown = { -1, BINDER_EXITED_WELL, 0 };
+static const struct binder gone = { -1, BINDER_GONE, SHELL };
+
+struct expected {
 	enum service_status status;
 	pid_t decided_by;
 	const char *reason;
 };
 
-static const struct status_case status_cases[] = {
-	{ "the binder serves",
-	  { SERVER },
-	  SERVER,
-	  BINDER_ALIVE,
-	  SHELL,
-	  SERVICE_ACTIVE,
-	  SERVER,
-	  "node (20) listens" },
-	{ "bound before we watched",
-	  { SERVER },
-	  0,
-	  BINDER_ALIVE,
-	  0,
-	  SERVICE_ACTIVE,
-	  SERVER,
-	  "node (20) listens" },
-	{ "a worker shares it",
-	  { SERVER, CHILD },
-	  SERVER,
-	  BINDER_ALIVE,
-	  SHELL,
-	  SERVICE_ACTIVE,
-	  SERVER,
-	  "node (20) listens" },
-	{ "the binder gave it to its worker",
-	  { CHILD },
-	  SERVER,
-	  BINDER_ALIVE,
-	  SHELL,
-	  SERVICE_ACTIVE,
-	  CHILD,
-	  "sleep (21) listens" },
-	{ "the parent was killed",
-	  { CHILD },
-	  -1,
-	  BINDER_EXITED_BADLY,
-	  SHELL,
-	  SERVICE_ORPHANED,
-	  CHILD,
-	  "parent 4711 is gone, child sleep (21) keeps the port" },
-	{ "the parent left by itself, the child stayed in its session",
-	  { CHILD },
-	  -1,
-	  BINDER_EXITED_WELL,
-	  SHELL,
-	  SERVICE_ORPHANED,
-	  CHILD,
-	  "parent 4711 is gone, child sleep (21) keeps the port" },
-	{ "the parent was gone when we looked",
-	  { CHILD },
-	  -1,
-	  BINDER_GONE,
-	  SHELL,
-	  SERVICE_ORPHANED,
-	  CHILD,
-	  "parent 4711 is gone, child sleep (21) keeps the port" },
-	{ "it daemonized",
-	  { DAEMON },
-	  -1,
-	  BINDER_EXITED_WELL,
-	  SHELL,
-	  SERVICE_ACTIVE,
-	  DAEMON,
-	  "nginx (22) listens as a daemon, its parent 4711 left with success" },
-	{ "it daemonized, from a session that is not known",
-	  { DAEMON },
-	  -1,
-	  BINDER_EXITED_WELL,
-	  0,
-	  SERVICE_ACTIVE,
-	  DAEMON,
-	  "nginx (22) listens as a daemon, its parent 4711 left with success" },
-	{ "an unknown session and an inheritor that leads none",
-	  { CHILD },
-	  -1,
-	  BINDER_EXITED_WELL,
-	  0,
-	  SERVICE_ORPHANED,
-	  CHILD,
-	  "parent 4711 is gone, child sleep (21) keeps the port" },
-	{ "a daemon whose parent was killed",
-	  { DAEMON },
-	  -1,
-	  BINDER_EXITED_BADLY,
-	  SHELL,
-	  SERVICE_ORPHANED,
-	  DAEMON,
-	  "parent 4711 is gone, child nginx (22) keeps the port" },
-	{ "another user's server",
-	  { SQUATTER },
-	  SQUATTER,
-	  BINDER_ALIVE,
-	  SQUATTER,
-	  SERVICE_SQUATTED,
-	  SQUATTER,
-	  "held by apache (40) of user 33, not by this claim" },
-	{ "the same user's, from elsewhere",
-	  { STRANGER },
-	  STRANGER,
-	  BINDER_ALIVE,
-	  STRANGER,
-	  SERVICE_SQUATTED,
-	  STRANGER,
-	  "held by vite (30) of user 100, not by this claim" },
-	{ "an inheritor of another user",
-	  { SQUATTER },
-	  -1,
-	  BINDER_EXITED_BADLY,
-	  SHELL,
-	  SERVICE_SQUATTED,
-	  SQUATTER,
-	  "held by apache (40) of user 33, not by this claim" },
-	{ "handed over by another user's service manager",
-	  { SQUATTER, SERVER },
-	  SQUATTER,
-	  BINDER_ALIVE,
-	  SQUATTER,
-	  SERVICE_ACTIVE,
-	  SERVER,
-	  "node (20) listens" },
-	{ "two inheritors, one of another user",
-	  { SQUATTER, CHILD },
-	  -1,
-	  BINDER_EXITED_BADLY,
-	  SHELL,
-	  SERVICE_ORPHANED,
-	  CHILD,
-	  "parent 4711 is gone, child sleep (21) keeps the port" },
-	{ "nobody is seen", { 0 }, 0, BINDER_ALIVE, 0, SERVICE_ACTIVE, 0, "holder hidden" },
-	{ "nobody is seen, the binder lives",
-	  { 0 },
-	  SERVER,
-	  BINDER_ALIVE,
-	  SHELL,
-	  SERVICE_ACTIVE,
-	  0,
-	  "holder hidden" },
-	{ "nobody is seen, the binder is gone",
-	  { 0 },
-	  -1,
-	  BINDER_EXITED_BADLY,
-	  SHELL,
-	  SERVICE_ORPHANED,
-	  0,
-	  "parent 4711 is gone, a hidden process keeps the port" },
+static const struct expected node_listens = { SERVICE_ACTIVE, SERVER, "node (20) listens" };
+static const struct expected sleep_listens = { SERVICE_ACTIVE, CHILD, "sleep (21) listens" };
+static const struct expected sleep_keeps = {
+	SERVICE_ORPHANED, CHILD, "parent 4711 is gone, child sleep (21) keeps the port"
+};
+static const struct expected nginx_listens = {
+	SERVICE_ACTIVE, DAEMON, "nginx (22) listens as a daemon, its parent 4711 left with success"
+};
+static const struct expected nginx_keeps = {
+	SERVICE_ORPHANED, DAEMON, "parent 4711 is gone, child nginx (22) keeps the port"
+};
+static const struct expected apache_squats = {
+	SERVICE_SQUATTED, SQUATTER, "held by apache (40) of user 33, not by this claim"
+};
+static const struct expected vite_squats = { SERVICE_SQUATTED, STRANGER,
+					     "held by vite (30) of user 100, not by this claim" };
+static const struct expected hidden_listens = { SERVICE_ACTIVE, 0, "holder hidden" };
+static const struct expected hidden_keeps = {
+	SERVICE_ORPHANED, 0, "parent 4711 is gone, a hidden process keeps the port"
+};
+
+static const struct {
+	const char *what;
+	pid_t holders[4];
+	const struct binder *binder;
+	const struct expected *expected;
+} status_cases[] = {
+	{ "the binder serves", { SERVER }, &by_server, &node_listens },
+	{ "bound before we watched", { SERVER }, &unknown, &node_listens },
+	{ "a worker shares it", { SERVER, CHILD }, &by_server, &node_listens },
+	{ "the binder gave it to its worker", { CHILD }, &by_server, &sleep_listens },
+	{ "the parent was killed", { CHILD }, &killed, &sleep_keeps },
+	{ "the parent left, the child stayed in its session", { CHILD }, &left, &sleep_keeps },
+	{ "the parent was gone when we looked", { CHILD }, &gone, &sleep_keeps },
+	{ "it daemonized", { DAEMON }, &left, &nginx_listens },
+	{ "it daemonized, from an unknown session", { DAEMON }, &left_unknown, &nginx_listens },
+	{ "an inheritor that leads no session", { CHILD }, &left_unknown, &sleep_keeps },
+	{ "a daemon whose parent was killed", { DAEMON }, &killed, &nginx_keeps },
+	{ "another user's server", { SQUATTER }, &by_squatter, &apache_squats },
+	{ "the same user's, from elsewhere", { STRANGER }, &by_stranger, &vite_squats },
+	{ "an inheritor of another user", { SQUATTER }, &killed, &apache_squats },
+	{ "handed over by another user's", { SQUATTER, SERVER }, &by_squatter, &node_listens },
+	{ "two inheritors, one of another user", { SQUATTER, CHILD }, &killed, &sleep_keeps },
+	{ "nobody is seen", { 0 }, &unknown, &hidden_listens },
+	{ "nobody is seen, the binder lives", { 0 }, &by_server, &hidden_listens },
+	{ "nobody is seen, the binder is gone", { 0 }, &killed, &hidden_keeps },
 };
 
 TEST(statuses_follow_from_holders_and_binder)
@@ -234,23 +144,24 @@ TEST(statuses_follow_from_holders_and_binder)
 	struct service claim = claim_of_shell();
 
 	for (size_t i = 0; i < ARRAY_SIZE(status_cases); i++) {
-		const struct status_case *c = &status_cases[i];
+		const struct binder *binder = status_cases[i].binder;
+		const struct expected *expected = status_cases[i].expected;
 		struct status_verdict v;
 		struct socket_row *row;
 		struct listener l;
 
-		row = listener_init(&l, c->holders);
-		row->binder_fate = c->fate;
-		row->binder_sid = c->binder_sid;
-		if (c->binder)
-			row->binder = c->binder < 0 ? (struct process_id){ 4711, 3 }
-						    : process(c->binder)->id;
+		row = listener_init(&l, status_cases[i].holders);
+		row->binder_fate = binder->fate;
+		row->binder_sid = binder->sid;
+		if (binder->pid)
+			row->binder = binder->pid < 0 ? (struct process_id){ 4711, 3 }
+						      : process(binder->pid)->id;
 		v = judge(&claim, row);
-		if (v.status != c->status)
-			print_error("%s\n", c->what);
-		assert_int_equal(v.status, c->status);
-		assert_string_equal(v.reason, c->reason);
-		assert_int_equal(v.process.pid, c->decided_by);
+		if (v.status != expected->status)
+			print_error("%s\n", status_cases[i].what);
+		assert_int_equal(v.status, expected->status);
+		assert_string_equal(v.reason, expected->reason);
+		assert_int_equal(v.process.pid, expected->decided_by);
 		assert_ptr_equal(v.socket, row);
 	}
 }
