@@ -38,6 +38,7 @@ PD = _path("PD_BIN", os.path.join(BUILD, "pd"))
 DAEMON = _path("PORTDADDYD_BIN", os.path.join(BUILD, "portdaddyd"))
 # Built as users get them: what is measured (memory, reaction time) is measured on these.
 PLAIN_PD, PLAIN_DAEMON = os.path.join(BUILD, "pd"), os.path.join(BUILD, "portdaddyd")
+PLAIN = {"program": PLAIN_DAEMON, "pd": PLAIN_PD}  # as daemon_options
 PYTHON = "/usr/bin/python3"
 
 # Whoever runs this in the background may ignore them, and then no shell could ever trap them.
@@ -400,7 +401,7 @@ def rest():
 class PortDaddyTest(unittest.TestCase):
     """A test with a daemon (self.daemon) and children that end with it."""
 
-    daemon_arguments = ()
+    daemon_arguments, daemon_options = (), {}
     longMessage = True
 
     def setUp(self):
@@ -408,12 +409,15 @@ class PortDaddyTest(unittest.TestCase):
         self.work = temp_dir("pd-work-")
         self.addCleanup(shutil.rmtree, self.work, True)
         self.addCleanup(self._end_everything)
-        self.daemon = self.start_daemon(*self.daemon_arguments)
+        self.daemon = self.start_daemon(*self.daemon_arguments, **self.daemon_options)
+
+    def need_bpf(self, missing):
+        """Skips a test that needs more than polling; missing: what there is not without eBPF."""
+        if not self.daemon.uses_bpf():
+            self.skipTest(f"no eBPF here: {missing}")
 
     def start_daemon(self, *arguments, **options):
-        daemon = Daemon(*arguments, **options)
-        self.daemons.append(daemon)
-        return daemon.start()
+        return self.new_daemon(*arguments, **options).start()
 
     def new_daemon(self, *arguments, **options):
         """One that is not started yet; discarded with the test."""
@@ -483,8 +487,7 @@ class RefusalTest(PortDaddyTest):
 
     def setUp(self):
         super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: refusals are not recorded")
+        self.need_bpf("refusals are not recorded")
         self.port = free_port()
 
     def recorded(self, *arguments, pid=None, **options):

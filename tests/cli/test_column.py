@@ -97,12 +97,11 @@ class ClaimLifeTest(harness.PortDaddyTest):
 class ReactionTest(harness.PortDaddyTest):
     """Measured on the programs as users get them."""
 
+    daemon_options = harness.PLAIN
+
     def setUp(self):
         super().setUp()
-        self.daemon.discard()
-        self.daemon = self.start_daemon(program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD)
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: polling takes a second")
+        self.need_bpf("polling takes a second")
 
     def ghost_after(self, identity, port):
         server = self.http_server(port)
@@ -249,8 +248,7 @@ class ForeignHolderTest(harness.PortDaddyTest):
 class RefusedBindTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: refused calls are not seen")
+        self.need_bpf("refused calls are not seen")
         self.port = self.daemon.claim("demo:web")
         self.holder = self.http_server(self.port)
         self.daemon.wait_status("demo:web", "active")

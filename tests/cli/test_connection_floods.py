@@ -58,10 +58,7 @@ rest()
 class FloodTest(harness.PortDaddyTest):
     """Measured on the programs as users get them, not on the sanitizers'."""
 
-    def setUp(self):
-        super().setUp()
-        self.daemon.discard()
-        self.daemon = self.start_daemon(program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD)
+    daemon_options = harness.PLAIN
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.daemon.pid}/fd"))

@@ -33,8 +33,7 @@ if sys.stdin.readline().strip():
 class LeftoverTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: how a process ended is not known")
+        self.need_bpf("how a process ended is not known")
         self.port = self.daemon.claim("app:web", cwd=self.work)
         self.server_file = self.write("server.py", harness.LISTEN + SERVER)
         self.launcher_file = self.write("launcher.py", LAUNCHER)

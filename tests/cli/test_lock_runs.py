@@ -37,8 +37,7 @@ os.write(fd, f"{name} ends\\n".encode())
 class LockRunTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: nobody follows what a command starts")
+        self.need_bpf("nobody follows what a command starts")
         self.log = os.path.join(self.work, "log")
         self.script = os.path.join(self.work, "work.py")
         with open(self.script, "w", encoding="ascii") as f:

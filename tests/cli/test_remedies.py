@@ -166,8 +166,7 @@ while True:
         return self.tree([program, *arguments, "a-host-with-a-name-that-leaves-room-for-a-title"])
 
     def test_forward_in_a_shared_connection_is_closed_alone(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: nobody hears when it begins to listen")
+        self.need_bpf("nobody hears when it begins to listen")
         spec = f"{self.port}:localhost:9"
         ssh = self.shared("/tmp/cm it", "-L", spec)
         self.wait_listening_on(self.port)

@@ -14,8 +14,7 @@ from remedies import RemedyTest
 class SinceTest(RemedyTest):
     def setUp(self):
         super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: refusals are not recorded")
+        self.need_bpf("refusals are not recorded")
 
     def serve(self):
         return self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", self.port)

@@ -23,8 +23,7 @@ ON_ADDRESS = "s = listener(int(sys.argv[1]), sys.argv[2])\nready()\nrest()"
 class StrangerTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: who works where is not known in time")
+        self.need_bpf("who works where is not known in time")
         self.own, self.other = (os.path.join(self.work, name) for name in ("own", "other"))
         os.mkdir(self.own)
         os.mkdir(self.other)

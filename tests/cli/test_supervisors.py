@@ -85,8 +85,7 @@ while True:
 
     def is_learned(self, argv, name):
         """A watchdog that no table knows: named once it was seen to start the server again."""
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: nobody sees who starts whom")
+        self.need_bpf("nobody sees who starts whom")
         self.write("server.py", self.SERVER)
         watchdog = self.tree(argv)
         self.wait_listening_on(self.port)
@@ -108,8 +107,7 @@ while True:
         self.is_learned(["bash", "dog.sh"], "bash dog.sh")
 
     def test_watchdog_whose_server_is_refused_the_port_is_known_when_it_gets_it(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: nobody sees who starts whom")
+        self.need_bpf("nobody sees who starts whom")
         self.write("server.py", self.SERVER)
         self.write("dog.py", self.WATCHDOG)
         stray = self.tree([PYTHON, "server.py"])

@@ -80,8 +80,7 @@ class Tour(harness.PortDaddyTest):
             self.assertEqual(len(lines), len(expected), f"$ {command}\n{output}")
 
     def test_readme_shows_what_pd_prints(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: the tour shows what it sees")
+        self.need_bpf("the tour shows what it sees")
         steps = tour()
         self.assertGreater(len(steps), 15)
         project = os.path.join(self.work, "shop")

@@ -80,8 +80,7 @@ class WhyTest(harness.PortDaddyTest):
                    == sorted([parent.pid, child]), "both holders")
 
     def test_answer_is_complete_when_every_reference_to_the_socket_is_a_holder(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: references are not counted")
+        self.need_bpf("references are not counted")
         # not http.server: a process that sleeps in poll() has a second reference for as long
         self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", self.port)
         wait_until(lambda: self.why()["complete"], "one process, one descriptor, nothing else")
@@ -145,8 +144,7 @@ ready()
         return kernel_says(self.port, flags=[socket.SO_REUSEADDR])
 
     def needs_flags(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: flags cannot be read")
+        self.need_bpf("flags cannot be read")
 
     def test_server_that_restarts_is_told_that_it_may_and_who_may_not(self):
         self.needs_flags()
@@ -292,8 +290,7 @@ rest()
         self.assertEqual(answer["holders"], [])
 
     def test_flags_are_asked_about_and_shown(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: flags cannot be read")
+        self.need_bpf("flags cannot be read")
         self.spawn_python("s = socket.socket()\n"
                           "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)\n"
                           "s.bind(('127.0.0.1', int(sys.argv[1])))\ns.listen()\nready()\nrest()",
@@ -313,8 +310,7 @@ rest()
 
     @harness.needs_root
     def test_namespace_of_a_process_is_asked_by_its_pid(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: other namespaces cannot be read")
+        self.need_bpf("other namespaces cannot be read")
         holder = self.spawn_python("import ctypes\nctypes.CDLL(None).unshare(0x40000000)\n"
                                    "s = listener(int(sys.argv[1]), '0.0.0.0')\nready()\nrest()",
                                    self.port)
@@ -356,8 +352,7 @@ class TeardownTest(harness.PortDaddyTest):
 
     def test_ring_of_a_dead_process_is_named_while_it_is_torn_down(self):
         """The kernel takes some 25 ms for it: not every question comes in time, one does."""
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: nobody knows whose ring it was")
+        self.need_bpf("nobody knows whose ring it was")
         self.port = harness.free_port()
 
         def seen():
