@@ -185,10 +185,8 @@ static void assert_kept(struct watcher *w, const char *id, const char *result)
 
 /* --- who is asked --- */
 
-static void without_claims_the_round_ends_with_its_first_commit(void **state)
+TEST_WITH(without_claims_the_round_ends_with_its_first_commit, struct watcher *w)
 {
-	struct watcher *w = *state;
-
 	run_round(w, NULL, TIMEOUT_S);
 	assert_int_equal(w->counted, 1);
 	assert_int_equal(w->total, 0);
@@ -196,9 +194,8 @@ static void without_claims_the_round_ends_with_its_first_commit(void **state)
 	assert_int_equal(w->ended, 1);
 }
 
-static void each_claim_that_was_asked_for_is_told_once_in_steps(void **state)
+TEST_WITH(each_claim_that_was_asked_for_is_told_once_in_steps, struct watcher *w)
 {
-	struct watcher *w = *state;
 	char id[32];
 
 	for (int i = 0; i < 300; i++) {
@@ -219,10 +216,8 @@ static void each_claim_that_was_asked_for_is_told_once_in_steps(void **state)
 
 /* --- what is told and kept --- */
 
-static void where_nothing_listens_the_table_answers_and_nothing_is_connected_to(void **state)
+TEST_WITH(where_nothing_listens_the_table_answers_and_nothing_is_connected_to, struct watcher *w)
 {
-	struct watcher *w = *state;
-
 	claim_port(w, "shop:web", 20000, "/health");
 	begin_round(w, NULL, TIMEOUT_S);
 	step(w); /* without a turn of the loop no connection goes on */
@@ -234,9 +229,8 @@ static void where_nothing_listens_the_table_answers_and_nothing_is_connected_to(
 	assert_int_equal(count_entries(w->world, ACTIVITY_HEALTH), 0);
 }
 
-static void a_listener_is_connected_to_and_its_answer_is_kept(void **state)
+TEST_WITH(a_listener_is_connected_to_and_its_answer_is_kept, struct watcher *w)
 {
-	struct watcher *w = *state;
 	_cleanup_close_ int fd = -1;
 	uint16_t port;
 
@@ -251,9 +245,8 @@ static void a_listener_is_connected_to_and_its_answer_is_kept(void **state)
 }
 
 /* It accepts, as its backlog does, and says nothing. */
-static void an_illness_is_an_entry_once_and_its_end_another(void **state)
+TEST_WITH(an_illness_is_an_entry_once_and_its_end_another, struct watcher *w)
 {
-	struct watcher *w = *state;
 	_cleanup_close_ int fd = -1;
 	uint16_t port;
 
@@ -273,10 +266,8 @@ static void an_illness_is_an_entry_once_and_its_end_another(void **state)
 
 /* --- how it ends --- */
 
-static void a_round_ends_behind_the_commit_of_its_last_result(void **state)
+TEST_WITH(a_round_ends_behind_the_commit_of_its_last_result, struct watcher *w)
 {
-	struct watcher *w = *state;
-
 	claim_port(w, "shop:web", 20000, NULL);
 	begin_round(w, NULL, TIMEOUT_S);
 	step(w);
@@ -289,10 +280,8 @@ static void a_round_ends_behind_the_commit_of_its_last_result(void **state)
 	assert_true(w->counts.stored);
 }
 
-static void a_commit_that_fails_is_told_and_changes_nothing_of_what_was_found(void **state)
+TEST_WITH(a_commit_that_fails_is_told_and_changes_nothing_of_what_was_found, struct watcher *w)
 {
-	struct watcher *w = *state;
-
 	claim_port(w, "shop:web", 20000, NULL);
 	begin_round(w, NULL, TIMEOUT_S);
 	step(w);
@@ -302,9 +291,8 @@ static void a_commit_that_fails_is_told_and_changes_nothing_of_what_was_found(vo
 	assert_int_equal(w->counts.by_wellness[WELLNESS_ILL], 1);
 }
 
-static void a_cancelled_round_tells_no_more_and_keeps_what_it_found(void **state)
+TEST_WITH(a_cancelled_round_tells_no_more_and_keeps_what_it_found, struct watcher *w)
 {
-	struct watcher *w = *state;
 	_cleanup_close_ int fd = -1;
 	uint16_t port;
 
@@ -326,22 +314,4 @@ static void a_cancelled_round_tells_no_more_and_keeps_what_it_found(void **state
 	assert_kept(w, "shop:web", "nothing");
 }
 
-#define ROUND(name) cmocka_unit_test_setup_teardown(name, open_watcher, close_watcher)
-
-int main(void)
-{
-	struct CMUnitTest tests[] = {
-		ROUND(without_claims_the_round_ends_with_its_first_commit),
-		ROUND(each_claim_that_was_asked_for_is_told_once_in_steps),
-		ROUND(where_nothing_listens_the_table_answers_and_nothing_is_connected_to),
-		ROUND(a_listener_is_connected_to_and_its_answer_is_kept),
-		ROUND(an_illness_is_an_entry_once_and_its_end_another),
-		ROUND(a_round_ends_behind_the_commit_of_its_last_result),
-		ROUND(a_commit_that_fails_is_told_and_changes_nothing_of_what_was_found),
-		ROUND(a_cancelled_round_tells_no_more_and_keeps_what_it_found),
-	};
-
-	if (netns_enter())
-		netns_skip_tests(tests, ARRAY_SIZE(tests));
-	return cmocka_run_group_tests_name("checks/round", tests, NULL, NULL);
-}
+EACH_TEST_IN_NETNS_MAIN(open_watcher, close_watcher)

@@ -71,9 +71,8 @@ static bool is_aside(const struct fixture *f)
 	return is;
 }
 
-static void a_damaged_table_is_left_behind_and_claims_are_taken_over(void **state)
+TEST_WITH(a_damaged_table_is_left_behind_and_claims_are_taken_over, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const char *news;
 
 	assert_int_equal(fixture_claim(f, "web", 5000), 5000);
@@ -92,9 +91,8 @@ static void a_damaged_table_is_left_behind_and_claims_are_taken_over(void **stat
 	assert_int_equal(fixture_claim(f, "api", 5001), 5001);
 }
 
-static void rows_on_both_sides_of_a_damaged_page_are_kept(void **state)
+TEST_WITH(rows_on_both_sides_of_a_damaged_page_are_kept, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int kept;
 
 	write_entries(f);
@@ -109,9 +107,8 @@ static void rows_on_both_sides_of_a_damaged_page_are_kept(void **state)
 	assert_true(is_aside(f));
 }
 
-static void a_damaged_index_loses_nothing(void **state)
+TEST_WITH(a_damaged_index_loses_nothing, struct fixture *f)
 {
-	struct fixture *f = *state;
 	const char *news;
 
 	write_entries(f);
@@ -125,9 +122,8 @@ static void a_damaged_index_loses_nothing(void **state)
 	assert_true(is_aside(f));
 }
 
-static void a_backup_is_made_in_steps_and_gone_back_to(void **state)
+TEST_WITH(a_backup_is_made_in_steps_and_gone_back_to, struct fixture *f)
 {
-	struct fixture *f = *state;
 	char backup[160], said[REGISTRY_NEWS_SIZE] = "";
 	int steps = 0;
 
@@ -159,9 +155,8 @@ static void a_backup_is_made_in_steps_and_gone_back_to(void **state)
 	unlink(backup);
 }
 
-static void damage_that_is_met_while_it_runs_is_mended_before_the_next_batch(void **state)
+TEST_WITH(damage_that_is_met_while_it_runs_is_mended_before_the_next_batch, struct fixture *f)
 {
-	struct fixture *f = *state;
 	int64_t count;
 
 	assert_int_equal(fixture_claim(f, "web", 5000), 5000);
@@ -177,15 +172,4 @@ static void damage_that_is_met_while_it_runs_is_mended_before_the_next_batch(voi
 	assert_true(is_aside(f));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		registry_test(a_damaged_table_is_left_behind_and_claims_are_taken_over),
-		registry_test(rows_on_both_sides_of_a_damaged_page_are_kept),
-		registry_test(a_damaged_index_loses_nothing),
-		registry_test(a_backup_is_made_in_steps_and_gone_back_to),
-		registry_test(damage_that_is_met_while_it_runs_is_mended_before_the_next_batch),
-	};
-
-	return cmocka_run_group_tests_name("registry/mend", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)

@@ -138,9 +138,8 @@ static void tell(struct room *room, enum event_kind kind, uint32_t run)
 
 /* --- tests --- */
 
-static void a_run_is_starting_until_a_member_listens(void **state)
+TEST_WITH(a_run_is_starting_until_a_member_listens, struct room *room)
 {
-	struct room *room = *state;
 	uint32_t run = begin_one(room);
 
 	assert_int_equal(find(room, run)->state, RUN_STARTING);
@@ -151,9 +150,8 @@ static void a_run_is_starting_until_a_member_listens(void **state)
 	assert_int_equal(room->changed, PORT);
 }
 
-static void a_run_without_members_is_over_with_its_pd(void **state)
+TEST_WITH(a_run_without_members_is_over_with_its_pd, struct room *room)
 {
-	struct room *room = *state;
 	uint32_t run = begin_one(room);
 
 	child_kill(&room->pd);
@@ -161,9 +159,8 @@ static void a_run_without_members_is_over_with_its_pd(void **state)
 	assert_int_equal(room->changed, PORT);
 }
 
-static void a_run_whose_pd_was_killed_is_unattended(void **state)
+TEST_WITH(a_run_whose_pd_was_killed_is_unattended, struct room *room)
 {
-	struct room *room = *state;
 	uint32_t run = begin_one(room);
 	struct process_id member = child_new();
 
@@ -176,9 +173,8 @@ static void a_run_whose_pd_was_killed_is_unattended(void **state)
 	assert_null(find(room, run));
 }
 
-static void a_run_that_was_left_on_purpose_stays_detached(void **state)
+TEST_WITH(a_run_that_was_left_on_purpose_stays_detached, struct room *room)
 {
-	struct room *room = *state;
 	uint32_t run = begin_one(room);
 	struct process_id member = child_new();
 
@@ -193,9 +189,8 @@ static void a_run_that_was_left_on_purpose_stays_detached(void **state)
 }
 
 /* The count of a run that was found again may be wrong: who is there decides. */
-static void the_end_of_a_run_is_not_believed_while_members_live(void **state)
+TEST_WITH(the_end_of_a_run_is_not_believed_while_members_live, struct room *room)
 {
-	struct room *room = *state;
 	uint32_t run = begin_one(room);
 	struct process_id member = child_new();
 
@@ -205,9 +200,8 @@ static void the_end_of_a_run_is_not_believed_while_members_live(void **state)
 	child_kill(&member);
 }
 
-static void the_pd_of_a_run_is_a_member_of_the_run_around_it(void **state)
+TEST_WITH(the_pd_of_a_run_is_a_member_of_the_run_around_it, struct room *room)
 {
-	struct room *room = *state;
 	struct run_member *members;
 	uint32_t outer, inner;
 	size_t n;
@@ -220,9 +214,8 @@ static void the_pd_of_a_run_is_a_member_of_the_run_around_it(void **state)
 	free(members);
 }
 
-static void more_runs_than_a_user_may_have_are_refused(void **state)
+TEST_WITH(more_runs_than_a_user_may_have_are_refused, struct room *room)
 {
-	struct room *room = *state;
 	const struct run want = wanted(room), *run;
 	enum quota_outcome excess = 0;
 	uint64_t most = quota_limit(QUOTA_RUNS)->per_user;
@@ -233,9 +226,8 @@ static void more_runs_than_a_user_may_have_are_refused(void **state)
 	assert_int_equal(excess, QUOTA_OVER_USER);
 }
 
-static void an_ended_pd_begins_no_run(void **state)
+TEST_WITH(an_ended_pd_begins_no_run, struct room *room)
 {
-	struct room *room = *state;
 	const struct run want = wanted(room), *run;
 	enum quota_outcome excess;
 
@@ -258,9 +250,8 @@ static void start_again(struct room *room)
 }
 
 /* What /proc shows of the user's own processes is told to a kernel side that is new. */
-static void the_next_daemon_finds_the_pd_and_its_children(void **state)
+TEST_WITH(the_next_daemon_finds_the_pd_and_its_children, struct room *room)
 {
-	struct room *room = *state;
 	uint32_t run = begin_one_of(room, getuid());
 
 	start_again(room);
@@ -268,9 +259,8 @@ static void the_next_daemon_finds_the_pd_and_its_children(void **state)
 	assert_int_equal(run_of(room, &room->pd), run);
 }
 
-static void the_next_daemon_believes_no_other_users_processes(void **state)
+TEST_WITH(the_next_daemon_believes_no_other_users_processes, struct room *room)
 {
-	struct room *room = *state;
 	uint32_t run = begin_one_of(room, getuid() + 1);
 
 	start_again(room);
@@ -278,31 +268,12 @@ static void the_next_daemon_believes_no_other_users_processes(void **state)
 	assert_int_equal(run_of(room, &room->pd), 0);
 }
 
-static void a_process_of_another_user_joins_no_run(void **state)
+TEST_WITH(a_process_of_another_user_joins_no_run, struct room *room)
 {
-	struct room *room = *state;
 	uint32_t run = begin_one(room);
 
 	assert_int_equal(runs_join(room->runs, find(room, run), room->pd.pid, getuid() + 1), 0);
 	assert_int_equal(run_of(room, &room->pd), 0);
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup_teardown(name, room_open, room_close)
-	const struct CMUnitTest tests[] = {
-		TEST(a_run_is_starting_until_a_member_listens),
-		TEST(a_run_without_members_is_over_with_its_pd),
-		TEST(a_run_whose_pd_was_killed_is_unattended),
-		TEST(a_run_that_was_left_on_purpose_stays_detached),
-		TEST(the_end_of_a_run_is_not_believed_while_members_live),
-		TEST(the_pd_of_a_run_is_a_member_of_the_run_around_it),
-		TEST(more_runs_than_a_user_may_have_are_refused),
-		TEST(an_ended_pd_begins_no_run),
-		TEST(the_next_daemon_finds_the_pd_and_its_children),
-		TEST(the_next_daemon_believes_no_other_users_processes),
-		TEST(a_process_of_another_user_joins_no_run),
-	};
-
-	return cmocka_run_group_tests_name("runs", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(room_open, room_close)
