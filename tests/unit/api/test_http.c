@@ -330,7 +330,7 @@ TEST_WITH(parameters_are_checked, struct world *w)
 		{ "/v1/services?port=3000x", "1 to 65535" },
 		{ "/v1/services?pattern=a%20b", "pattern" },
 		{ "/v1/services?status=dead",
-		  "claimed, active, ghost, stale, orphaned, squatted, orphan" },
+		  "claimed, active, ghost, stale, orphaned, squatted, ending, orphan" },
 		{ "/v1/status?x=1", "takes: none" },
 		{ "/v1/claims?id=x", NULL },
 	};
