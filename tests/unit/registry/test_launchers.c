@@ -50,10 +50,9 @@ static struct found read_all(struct fixture *f)
 	return found;
 }
 
-static void an_end_reads_back_as_it_was_stored(void **state)
+TEST_WITH(an_end_reads_back_as_it_was_stored, struct fixture *f)
 {
 	struct process_ancestor launcher = launcher_of(77, "npm start of a b");
-	struct fixture *f = *state;
 	struct found found;
 
 	store(f, &launcher);
@@ -67,10 +66,9 @@ static void an_end_reads_back_as_it_was_stored(void **state)
 	assert_int_equal(found.launcher.ended_at, FIXTURE_NOW);
 }
 
-static void a_server_has_one_and_the_last_one_stored_counts(void **state)
+TEST_WITH(a_server_has_one_and_the_last_one_stored_counts, struct fixture *f)
 {
 	struct process_ancestor sh = launcher_of(77, "sh"), npm = launcher_of(76, "npm");
-	struct fixture *f = *state;
 
 	store(f, &sh);
 	store(f, &npm);
@@ -78,11 +76,10 @@ static void a_server_has_one_and_the_last_one_stored_counts(void **state)
 	assert_int_equal(read_all(f).launcher.id.pid, 76);
 }
 
-static void another_process_with_the_pid_removes_nothing(void **state)
+TEST_WITH(another_process_with_the_pid_removes_nothing, struct fixture *f)
 {
 	struct process_id later = { .pid = server.pid, .start_ticks = server.start_ticks + 1 };
 	struct process_ancestor launcher = launcher_of(77, "sh");
-	struct fixture *f = *state;
 
 	store(f, &launcher);
 	fixture_begin(f);
@@ -93,10 +90,9 @@ static void another_process_with_the_pid_removes_nothing(void **state)
 	fixture_commit(f);
 }
 
-static void what_another_boot_or_a_person_wrote_is_skipped(void **state)
+TEST_WITH(what_another_boot_or_a_person_wrote_is_skipped, struct fixture *f)
 {
 	struct process_ancestor launcher = launcher_of(77, "sh");
-	struct fixture *f = *state;
 
 	store(f, &launcher);
 	fixture_shell(f, "INSERT INTO launchers(serverPid, bootId, pid, exitCode, endedAt) "
@@ -111,10 +107,9 @@ static void what_another_boot_or_a_person_wrote_is_skipped(void **state)
 	fixture_expect(f, "SELECT count(*) FROM launchers", "0");
 }
 
-static void database_of_version_6_takes_ends_and_keeps_its_claims(void **state)
+UNOPENED_TEST(database_of_version_6_takes_ends_and_keeps_its_claims, struct fixture *f)
 {
 	struct process_ancestor launcher = launcher_of(77, "sh");
-	struct fixture *f = *state;
 
 	fixture_shell(f, stored_v6);
 	fixture_open(f);
@@ -125,18 +120,4 @@ static void database_of_version_6_takes_ends_and_keeps_its_claims(void **state)
 	fixture_expect(f, "SELECT port FROM services WHERE id = 'myapp:web'", "8075");
 }
 
-int main(void)
-{
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-	const struct CMUnitTest tests[] = {
-		TEST(an_end_reads_back_as_it_was_stored),
-		TEST(a_server_has_one_and_the_last_one_stored_counts),
-		TEST(another_process_with_the_pid_removes_nothing),
-		TEST(what_another_boot_or_a_person_wrote_is_skipped),
-		cmocka_unit_test_setup_teardown(
-			database_of_version_6_takes_ends_and_keeps_its_claims, fixture_setup_empty,
-			fixture_teardown),
-	};
-
-	return cmocka_run_group_tests_name("launchers", tests, NULL, NULL);
-}
+EACH_TEST_MAIN(fixture_setup, fixture_teardown)
