@@ -471,7 +471,7 @@ class InputTest(LockTestBase):
                 (["lock", "a", "--holder", "x\ny"], "control"),
                 (["unlock"], "missing"),
                 (["with-lock", "a"], "missing"),
-                (["locks", "a"], "too much")):
+                (["locks", "a"], "too many")):
             answer = self.daemon.run(*arguments)
             self.assertEqual(answer.code, WRONG, arguments)
             self.assertIn(words, answer.err, arguments)
