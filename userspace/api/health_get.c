@@ -8,8 +8,6 @@
  *   {"ok":true,"version":1,"healthy":2,"unhealthy":1,…}    at the end
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/match.h"
@@ -20,6 +18,7 @@
 #include "http/answer.h"
 #include "http/commit.h"
 #include "http/lines.h"
+#include "view/health.h"
 
 #define TIMEOUT_DEFAULT_S 5
 #define TIMEOUT_MAX_S	  300 /* a client that waits longer than that is not coming back */
@@ -40,62 +39,6 @@ struct watching {
 	struct health_round *round;
 	uid_t user; /* request_user() */
 };
-
-/* --- a service --- */
-
-static struct json_object *wellness_view(enum wellness wellness)
-{
-	return wellness == WELLNESS_UNKNOWN ? NULL
-					    : json_object_new_boolean(wellness == WELLNESS_WELL);
-}
-
-/* Milliseconds with their fraction: a check on this machine often takes less than one. */
-static struct json_object *elapsed_view(uint64_t us)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%" PRIu64 ".%03" PRIu64, us / 1000, us % 1000);
-	return json_object_new_double_s((double)us / 1000, text);
-}
-
-static struct json_object *previous_view(const struct health_previous *p)
-{
-	struct json_object *o;
-
-	if (!p->known)
-		return NULL;
-	o = json_object_new_object();
-	json_add_text(o, "result", p->result);
-	json_add(o, "healthy", wellness_view(p->wellness));
-	json_add_known(o, "httpStatus", p->http_status);
-	json_add(o, "elapsedMs", p->elapsed_us >= 0 ? elapsed_view((uint64_t)p->elapsed_us) : NULL);
-	json_add_int(o, "checkedAt", p->checked_at);
-	return o;
-}
-
-static struct json_object *item_view(const struct watching *w, const struct health_item *item)
-{
-	char id[IDENTITY_MAX + 1];
-	struct json_object *o = json_object_new_object();
-	char url[HEALTH_URL_SIZE];
-
-	json_add_text(o, "id",
-		      registry_shown_id(w->api->config.registry, item->id, item->uid, w->user, id));
-	json_add_int(o, "port", item->port);
-	json_add_text(o, "status", service_status_name(item->status));
-	json_add_text(o, "result", item->result);
-	json_add(o, "healthy", wellness_view(item->wellness));
-	json_add_known(o, "httpStatus", item->answer.http_status);
-	json_add_text(o, "reason", item->answer.reason);
-	json_add(o, "elapsedMs", item->was_asked ? elapsed_view(item->answer.elapsed_us) : NULL);
-	json_add_text(o, "url", health_item_url(item, url));
-	json_add_text(o, "warning", item->warning);
-	json_add_text(o, "details", item->answer.details);
-	json_add_int(o, "checkedAt", item->checked_at);
-	json_add_known(o, "claimedAt", item->claimed_at);
-	json_add(o, "previous", previous_view(&item->previous));
-	return o;
-}
 
 /* --- the lines --- */
 
@@ -118,9 +61,12 @@ static void on_counted(size_t total, void *user_data)
 static void on_known(const struct health_item *item, void *user_data)
 {
 	struct json_object *line = json_object_new_object();
+	struct watching *w = user_data;
+	char id[IDENTITY_MAX + 1];
 
-	json_add(line, "service", item_view(user_data, item));
-	put(user_data, line);
+	registry_shown_id(w->api->config.registry, item->id, item->uid, w->user, id);
+	json_add(line, "service", view_health_item(item, id));
+	put(w, line);
 }
 
 static void put_summary(struct watching *w, const struct health_counts *counts)

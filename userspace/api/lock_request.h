@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What requests about locks share: whose lock is meant, who asks for it (never what the body says,
- * but the process that connected, "owner": "caller", or the one that started it, "parent"), and how
- * a lock is shown.
+ * but the process that connected, "owner": "caller", or the one that started it, "parent").
  */
 #ifndef API_LOCK_REQUEST_H
 #define API_LOCK_REQUEST_H
@@ -35,8 +34,5 @@ int lock_request_asker(struct request *r, struct lock_asker *a);
 
 /* OUTCOME_NO: the sentence, which says that there is nothing, and where there is something. */
 int lock_request_fail(struct request *r, const struct lock_namesakes *others, const char *sentence);
-
-/* A lock with those who wait for it, as whoever asks sees it; owned by the caller. */
-struct json_object *lock_view(const struct request *r, const struct lock *lock);
 
 #endif

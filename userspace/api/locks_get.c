@@ -6,6 +6,7 @@
 #include "api/routes.h"
 #include "api/state.h"
 #include "coordination/locks.h"
+#include "view/coordination.h"
 
 struct question {
 	const char *name; /* NULL = all */
@@ -28,7 +29,7 @@ static int show_one(struct request *r, const struct question *q, struct json_obj
 		return fault;
 	fault = locks_look(r->api->locks, lock_key_make(q->name, owner), &lock);
 	if (!fault)
-		json_append(list, lock_view(r, &lock));
+		json_append(list, view_lock(r->api->locks, &lock, r->uid));
 	if (fault != OUTCOME_NO)
 		return fault;
 	fault = locks_find_namesakes(r->api->locks, lock_key_make(q->name, owner), &others);
@@ -56,6 +57,6 @@ static int handle(struct request *r)
 			if ((locks[i].owner == r->uid || locks[i].owner == LOCK_OF_MACHINE) ==
 				    first &&
 			    !lock_has_aged_out(&locks[i], r->now))
-				json_append(list, lock_view(r, &locks[i]));
+				json_append(list, view_lock(r->api->locks, &locks[i], r->uid));
 	return fault;
 }

@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "coordination/locks.h"
 #include "http/kept.h"
+#include "view/coordination.h"
 
 #define WAIT_FOREVER "forever"
 
@@ -112,7 +113,7 @@ static int refuse_held(struct request *r, const struct lock *lock, int64_t waite
 {
 	char words[LOCK_WORDS_SIZE], waited[32];
 
-	request_extra(r, "lock", lock_view(r, lock));
+	request_extra(r, "lock", view_lock(r->api->locks, lock, r->uid));
 	lock_words_held(lock, time(NULL), words);
 	if (!waited_s)
 		return request_fail(r, OUTCOME_CONFLICT, "%s is %s; wait for it with --wait",

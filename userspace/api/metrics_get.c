@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/metrics: what was counted, as JSON: pd metrics. */
-#include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/procfs.h"
 #include "http/metrics.h"
 #include "http/request.h"
+#include "view/counters.h"
 
 #define OVER_DEFAULT_US 100000 /* what a person notices */
 
@@ -29,7 +29,7 @@ static void add_kernel(const struct api *api, struct json_object *o)
 	for (int kind = EVENT_PROCESS; kind < _EVENT_KIND_MAX; kind++)
 		json_add_int(kinds, event_kind_name((enum event_kind)kind),
 			     (int64_t)api->events[kind]);
-	counters_add_probes(api, o);
+	view_probes(sentinel_report(api->config.sentinel), o);
 }
 
 static int handle(struct request *r)

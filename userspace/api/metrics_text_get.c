@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <time.h>
 
-#include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/build.h"
 #include "base/procfs.h"
 #include "http/request.h"
 #include "registry/sessions.h"
+#include "view/counters.h"
 
 ROUTE(metrics_text_get, GET, "/metrics", struct route_no_params);
 

@@ -4,8 +4,8 @@
 #include "api/routes.h"
 #include "api/session_request.h"
 #include "api/state.h"
-#include "base/user.h"
 #include "http/page.h"
+#include "view/coordination.h"
 
 struct question {
 	struct session_ref session;
@@ -18,26 +18,18 @@ ROUTE(notes_get, GET, "/v1/notes", struct question, PARAM_SESSION(struct questio
 static bool list_note(const struct note *note, void *user_data)
 {
 	struct page_list *list = user_data;
-	struct json_object *o;
 
 	if (!page_list_has_room(list))
 		return false;
-	o = json_object_new_object();
-	json_add_int(o, "id", note->id);
-	json_add_int(o, "at", note->timestamp);
-	json_add(o, "text", json_object_new_string(note->text));
-	json_add_text(o, "user", user_name(note->uid));
-	json_add_known(o, "pid", note->pid);
-	json_add_text(o, "comm", note->comm);
 	list->number = note->id;
-	return page_list_add(list, o);
+	return page_list_add(list, view_note(note));
 }
 
 static bool add_session(const struct session *s, void *user_data)
 {
 	struct request *r = user_data;
 
-	json_add(r->answer, "session", session_view(s, r->uid));
+	json_add(r->answer, "session", view_session(s, r->uid));
 	return false;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose a request about sessions is, which session it means, and how that is shown. */
+/* Whose a request about sessions is, and which session it means. */
 #ifndef API_SESSION_REQUEST_H
 #define API_SESSION_REQUEST_H
 
@@ -39,8 +39,5 @@ int session_request_find(struct request *r, const struct session_ref *ref,
  */
 int session_request_change(struct request *r, const struct session_ref *ref,
 			   struct session_caller *ret_caller, struct session_copy *ret);
-
-/* A session as clients see it, its directory only for who may see that.  Owned by the caller. */
-struct json_object *session_view(const struct session *s, uid_t viewer);
 
 #endif

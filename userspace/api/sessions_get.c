@@ -6,6 +6,7 @@
 #include "api/session_request.h"
 #include "api/state.h"
 #include "http/page.h"
+#include "view/coordination.h"
 
 #define SESSIONS_SHOWN 20 /* completed ones, where not all are asked for */
 
@@ -30,7 +31,7 @@ static bool list_session(const struct session *s, void *user_data)
 	if (!page_list_has_room(list))
 		return false;
 	memcpy(list->last, place, sizeof(place));
-	return page_list_add(list, session_view(s, list->r->uid));
+	return page_list_add(list, view_session(s, list->r->uid));
 }
 
 static int handle(struct request *r)

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/counters.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/build.h"
@@ -14,6 +13,7 @@
 #include "http/request.h"
 #include "registry/sessions.h"
 #include "tracker/judge.h"
+#include "view/counters.h"
 
 ROUTE(status_get, GET, "/v1/status", struct route_no_params);
 
@@ -43,7 +43,7 @@ static int add_kernel(struct request *r, struct json_object *o)
 	const struct sentinel_report *report = sentinel_report(sentinel);
 	struct sentinel_counters counters = sentinel_counters(sentinel);
 
-	json_add_int(o, "working", counters_add_probes(r->api, o));
+	json_add_int(o, "working", view_probes(report, o));
 	json_add_int(o, "total", report->n_probes);
 	json_add_bool(o, "behind", inventory_is_behind(r->api->config.inventory));
 	counters_add(o, kernel_counters, &counters);

@@ -8,6 +8,7 @@
 #include "base/moment.h"
 #include "base/user.h"
 #include "coordination/locks.h"
+#include "view/coordination.h"
 
 #define DETAILS_SIZE 512
 
@@ -43,7 +44,7 @@ static int check_allowed(struct request *r, const struct unlock *u, const struct
 
 	if (lock_asker_has(&u->asker, lock))
 		return 0;
-	request_extra(r, "lock", lock_view(r, lock));
+	request_extra(r, "lock", view_lock(r->api->locks, lock, r->uid));
 	if (lock->uid != r->uid && r->uid != 0)
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: only they or root may unlock it",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/counters.h"
+#include "view/counters.h"
 
-#include "api/state.h"
 #include "http/json.h"
+#include "registry/registry.h"
+#include "sentinel/sentinel.h"
 
 #define ROW(member, unit, json, name, help) \
 	COUNTER(struct registry_counters, member, unit, json, name, "counter", help)
@@ -38,9 +39,8 @@ static const char *const probe_states[] = {
 	[SENTINEL_PROBE_WORKS] = "works",
 };
 
-int counters_add_probes(const struct api *api, struct json_object *o)
+int view_probes(const struct sentinel_report *report, struct json_object *o)
 {
-	const struct sentinel_report *report = sentinel_report(api->config.sentinel);
 	struct json_object *probes;
 	int working = 0;
 
