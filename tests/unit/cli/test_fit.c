@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "cli/render/fit.h"
 #include "cli/render/terminal.h"
+#include "testing.h"
 
 #define TEXTS 40
 
@@ -27,7 +19,7 @@ static void free_all(char **texts, size_t n)
 		free(texts[i]);
 }
 
-static void text_that_fits_stays_and_a_wider_one_loses_its_middle(void **state)
+TEST(text_that_fits_stays_and_a_wider_one_loses_its_middle)
 {
 	const char *const texts[] = { "short", "a-name-that-is-too-long" };
 	char *shown[2];
@@ -39,7 +31,7 @@ static void text_that_fits_stays_and_a_wider_one_loses_its_middle(void **state)
 	free_all(shown, 2);
 }
 
-static void texts_alike_at_both_ends_show_where_they_differ(void **state)
+TEST(texts_alike_at_both_ends_show_where_they_differ)
 {
 	const char *const texts[] = { "project:stack-one:branch", "project:stack-two:branch" };
 	const char *const locales[] = { "C.UTF-8", "C" };
@@ -57,7 +49,7 @@ static void texts_alike_at_both_ends_show_where_they_differ(void **state)
 	}
 }
 
-static void texts_that_differ_never_look_alike(void **state)
+TEST(texts_that_differ_never_look_alike)
 {
 	static const char *const parts[] = { "a", "é", "名前", "stack-one", "stack-two", "-", ":" };
 	const char *given = getenv("SEED");
@@ -100,7 +92,7 @@ static struct fit three_columns(void)
 	};
 }
 
-static void columns_are_cut_in_their_order_and_then_left_out(void **state)
+TEST(columns_are_cut_in_their_order_and_then_left_out)
 {
 	static const struct {
 		int terminal, name, process; /* 0 = left out */
@@ -123,14 +115,4 @@ static void columns_are_cut_in_their_order_and_then_left_out(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text_that_fits_stays_and_a_wider_one_loses_its_middle),
-		cmocka_unit_test(texts_alike_at_both_ends_show_where_they_differ),
-		cmocka_unit_test(texts_that_differ_never_look_alike),
-		cmocka_unit_test(columns_are_cut_in_their_order_and_then_left_out),
-	};
-
-	return cmocka_run_group_tests_name("cli/fit", tests, NULL, NULL);
-}
+TEST_MAIN(NULL, NULL)
