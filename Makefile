@@ -40,7 +40,8 @@ LIBBPF_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 # The wrapped function is in sentinel/bpf_load.c.
 LIBS_sentinel := -Wl,--wrap=bpf_btf_get_next_id $(if $(LIBBPF_ARCHIVE),$(LIBBPF_ARCHIVE),-lbpf) -lelf -lz -pthread
 LIBS_inventory := -lmnl
-LIBS_registry := -lsqlite3 -pthread
+LIBS_registry := -pthread
+LIBS_database := -lsqlite3
 # The order is that of the linker: who uses comes before what is used.
 # OpenSSL, and libevent's half of it, are loaded at the first check over TLS (health/tls.c).
 LIBS_health := -levent_extra -levent_core -ldl
@@ -55,11 +56,12 @@ JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c)
 
 # --- rooms: each a static library; a room's tests link only what the room may use -------------
-ROOMS := base sentinel inventory registry reconcile provenance explain tracker coordination runs health checks http view api daemon
+ROOMS := base sentinel inventory registry database reconcile provenance explain tracker coordination runs health checks http view api daemon
 USES_base :=
 USES_sentinel := base
 USES_inventory := base
-USES_registry := base
+USES_database := base
+USES_registry := database base
 USES_reconcile := base registry inventory
 USES_provenance := inventory base
 USES_explain := provenance reconcile registry inventory sentinel base
@@ -78,9 +80,11 @@ USES_cli := base
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c $(1)/*/*.c))
 archive = $(BUILD)/lib$(1).a
-# a room, what it uses, and the libraries of both; the archives refer to each other: one group
-link_room = -Wl,--start-group $(foreach r,$(1) $(USES_$(1)) $(BELOW_$(1)),$(call archive,$(r))) -Wl,--end-group \
-	$(foreach r,$(1) $(USES_$(1)) $(BELOW_$(1)),$(LIBS_$(r)))
+# a room and what it links: what it uses, and what that stands on
+linked = $(1) $(USES_$(1)) $(BELOW_$(1)) $(if $(filter registry,$(USES_$(1))),database)
+# ... with the libraries of all; the archives refer to each other: one group
+link_room = -Wl,--start-group $(foreach r,$(call linked,$(1)),$(call archive,$(r))) -Wl,--end-group \
+	$(foreach r,$(call linked,$(1)),$(LIBS_$(r)))
 
 all: $(BUILD)/pd $(BUILD)/portdaddyd ## build pd and portdaddyd
 
@@ -146,7 +150,7 @@ KERNEL_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/kernel/test_*.c))
 
 .SECONDEXPANSION:
 room_of = $(word 3,$(subst /, ,$(patsubst $(BUILD)/%,%,$(1))))
-$(BUILD)/tests/unit/%: tests/unit/%.c Makefile $$(foreach r,$$(call room_of,$$@) $$(USES_$$(call room_of,$$@)) $$(BELOW_$$(call room_of,$$@)),$$(call archive,$$(r)))
+$(BUILD)/tests/unit/%: tests/unit/%.c Makefile $$(foreach r,$$(call linked,$$(call room_of,$$@)),$$(call archive,$$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< -o $@ $(ALL_LDFLAGS) $(call link_room,$(call room_of,$@)) -lcmocka
 

@@ -13,9 +13,9 @@
 
 #include "base/cleanup.h"
 #include "base/own_pd.h"
+#include "database/mend.h"
+#include "database/words.h"
 #include "registry/internal.h"
-#include "registry/mend.h"
-#include "registry/words.h"
 
 #define PATH_SIZE  4300
 #define STEP_PAGES 8	  /* 32 KiB: 0.1 ms, and a write of as much */

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "database/words.h"
 #include "registry/internal.h"
-#include "registry/words.h"
 
 /* A commit takes a few pages of the log; with less than that the next one fails. */
 #define ROOM_BYTES (16 * 4096)

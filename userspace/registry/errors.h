@@ -5,9 +5,6 @@
 
 struct registry;
 
-/* The negative errno that stands for an SQLite result code; system_errno refines I/O errors. */
-int errors_of_sqlite(int rc, int system_errno);
-
 /* Counts an error that a caller is about to get from here, and remembers it; returns it. */
 int registry_fail(struct registry *r, int error);
 

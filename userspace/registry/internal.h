@@ -7,8 +7,8 @@
 
 #include "base/portset.h"
 #include "base/quota.h"
+#include "database/files.h"
 #include "registry/errors.h"
-#include "registry/files.h"
 #include "registry/registry.h"
 #include "registry/runs.h"
 #include "registry/statements.h"

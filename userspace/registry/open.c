@@ -9,11 +9,11 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "database/mend.h"
+#include "database/schema.h"
+#include "database/words.h"
 #include "registry/backup.h"
 #include "registry/internal.h"
-#include "registry/mend.h"
-#include "registry/schema.h"
-#include "registry/words.h"
 
 /*
  * How long a write waits for another's: a person's shell in a transaction, a backup.  Longer than
@@ -74,7 +74,7 @@ static int pragmas_set(sqlite3 *db, const char *path, char *ret_error, size_t si
 		int rc = pragma_set(db, i, found, sizeof(found));
 
 		if (rc != SQLITE_OK) {
-			int error = errors_of_sqlite(rc, sqlite3_system_errno(db));
+			int error = words_errno_of_sqlite(rc, sqlite3_system_errno(db));
 
 			return words_of_error(path, error, sqlite3_errmsg(db), ret_error, size);
 		}
@@ -98,7 +98,7 @@ static int connection_open(struct registry *r, const char *path, char *ret_error
 	int error;
 
 	if (rc != SQLITE_OK) {
-		error = errors_of_sqlite(rc, r->db ? sqlite3_system_errno(r->db) : 0);
+		error = words_errno_of_sqlite(rc, r->db ? sqlite3_system_errno(r->db) : 0);
 		return words_of_error(path, error, r->db ? sqlite3_errmsg(r->db) : "", ret_error,
 				      size);
 	}
@@ -145,7 +145,7 @@ static int file_accept(struct registry *r, const char *path, int kind, char *ret
 	if (rc != SQLITE_OK) {
 		snprintf(ret_error, size, "%s lacks what its schema version promises: %s", path,
 			 sqlite3_errmsg(r->db));
-		return errors_of_sqlite(rc, sqlite3_system_errno(r->db));
+		return words_errno_of_sqlite(rc, sqlite3_system_errno(r->db));
 	}
 	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	r->accepted = true;

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "database/mend.h"
+#include "database/words.h"
 #include "registry/internal.h"
-#include "registry/mend.h"
-#include "registry/words.h"
 
 /* Once a write has waited without success, the next ones do not: a flood of events would else hold
  * the loop for two seconds each. */

@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "database/schema.h"
 #include "registry/internal.h"
-#include "registry/schema.h"
 
 /* In the order of enum service_column. */
 #define SERVICE_COLUMNS                                                                  \

@@ -10,8 +10,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "database/mend.h"
+#include "database/words.h"
 #include "registry/internal.h"
-#include "registry/mend.h"
 
 /* Frames of the log after which it is checkpointed, and begins anew. */
 #define CHECKPOINT_FRAMES 1000
@@ -34,7 +35,8 @@ static int open_checkpointer(const char *path, sqlite3 **ret)
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(*ret, "PRAGMA schema_version", NULL, NULL, NULL);
-	return rc == SQLITE_OK ? 0 : errors_of_sqlite(rc, *ret ? sqlite3_system_errno(*ret) : 0);
+	return rc == SQLITE_OK ? 0
+			       : words_errno_of_sqlite(rc, *ret ? sqlite3_system_errno(*ret) : 0);
 }
 
 static int attach(struct registry *r, const char *path)

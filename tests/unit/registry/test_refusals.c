@@ -2,7 +2,7 @@
 #include "unit/registry/fixture.h"
 
 #include "base/quota.h"
-#include "registry/schema.h"
+#include "database/schema.h"
 #include "unit/registry/stored_v1.h"
 
 #define EVERY_FAILURE                      \

@@ -3,7 +3,7 @@
 
 #include <sys/wait.h>
 
-#include "registry/schema.h"
+#include "database/schema.h"
 #include "unit/registry/stored_v2.h"
 #include "unit/registry/stored_v4.h"
 #include "unit/registry/stored_v6.h"

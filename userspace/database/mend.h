@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A database with damaged pages: what can be read moves into a new file, and the damaged one is set
- * aside as it is, for whoever can read more of it.  Private to the room.
+ * aside as it is, for whoever can read more of it.
  */
-#ifndef REGISTRY_MEND_H
-#define REGISTRY_MEND_H
+#ifndef DATABASE_MEND_H
+#define DATABASE_MEND_H
 
 #include <sqlite3.h>
 #include <stddef.h>

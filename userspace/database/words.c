@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "registry/words.h"
+#include "database/words.h"
 
 #include <errno.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,30 @@
 
 #define ELSEWHERE "or choose another place with PORT_DADDY_HOME"
 #define DAMAGED	  "is damaged: what can be read moves into a new file within seconds; try again"
+
+static const struct {
+	int rc, error;
+} errno_of_rc[] = {
+	{ SQLITE_FULL, -ENOSPC },	 { SQLITE_BUSY, -EBUSY },
+	{ SQLITE_LOCKED, -EBUSY },	 { SQLITE_NOMEM, -ENOMEM },
+	{ SQLITE_READONLY, -EROFS },	 { SQLITE_PERM, -EACCES },
+	{ SQLITE_AUTH, -EACCES },	 { SQLITE_CORRUPT, -EUCLEAN },
+	{ SQLITE_NOTADB, -EMEDIUMTYPE }, { SQLITE_TOOBIG, -E2BIG },
+	{ SQLITE_CONSTRAINT, -EEXIST },	 { SQLITE_INTERRUPT, -EINTR },
+	{ SQLITE_CANTOPEN, -EACCES },	 { SQLITE_IOERR, -EIO },
+};
+
+int words_errno_of_sqlite(int rc, int system_errno)
+{
+	int primary = rc & 0xff; /* the rest of an extended code says where, not what */
+
+	if ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && system_errno > 0)
+		return -system_errno;
+	for (size_t i = 0; i < ARRAY_SIZE(errno_of_rc); i++)
+		if (errno_of_rc[i].rc == primary)
+			return errno_of_rc[i].error;
+	return -EIO;
+}
 
 /* Errnos that mean something else of a database than strerror() says of them. */
 static const struct {

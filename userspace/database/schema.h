@@ -3,11 +3,12 @@
  * The schema, its versions, and whose file a file is.  A refusal never touches the file: it is
  * inspected through a connection that neither locks nor recovers anything.
  */
-#ifndef REGISTRY_SCHEMA_H
-#define REGISTRY_SCHEMA_H
+#ifndef DATABASE_SCHEMA_H
+#define DATABASE_SCHEMA_H
 
 #include <sqlite3.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* "PDdy" in PRAGMA application_id: what file(1) shows, and what tells our file from others'. */
 #define SCHEMA_APPLICATION_ID 0x50446479
@@ -57,6 +58,9 @@ int schema_migrate(sqlite3 *db, const char *path, char *ret_error, size_t size);
 
 /* The same up to an older version, which has to be one that was published. */
 int schema_migrate_to(sqlite3 *db, const char *path, int target, char *ret_error, size_t size);
+
+/* -EPROTONOSUPPORT, and the sentence for a file that a newer program wrote. */
+int schema_refuse_newer(const char *path, int64_t version, char *ret_error, size_t size);
 
 /* The version of an open file, as an SQLite result code. */
 int schema_read_version(sqlite3 *db, int *ret);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The files of a database, seen from outside: the directory that they lie in, who may read them,
- * and whether their paths still lead to what is open.  Private to the room.
+ * and whether their paths still lead to what is open.
  */
-#ifndef REGISTRY_FILES_H
-#define REGISTRY_FILES_H
+#ifndef DATABASE_FILES_H
+#define DATABASE_FILES_H
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "registry/mend.h"
+#include "database/mend.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "registry/errors.h"
-#include "registry/schema.h"
+#include "database/schema.h"
+#include "database/words.h"
 
 #define PATH_SIZE    4300
 #define COLUMNS_SIZE 1024 /* all names of a table's columns */
@@ -49,7 +49,7 @@ struct mend {
 
 static int error_of(sqlite3 *db, int rc)
 {
-	return errors_of_sqlite(rc, sqlite3_system_errno(db));
+	return words_errno_of_sqlite(rc, sqlite3_system_errno(db));
 }
 
 /* --- is it damaged? --- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "registry/files.h"
+#include "database/files.h"
 
 #include <errno.h>
 #include <fcntl.h>

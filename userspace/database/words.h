@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors of the database in words.  Private to the room. */
-#ifndef REGISTRY_WORDS_H
-#define REGISTRY_WORDS_H
+/* Errors of the database: as errno, and in words. */
+#ifndef DATABASE_WORDS_H
+#define DATABASE_WORDS_H
 
 #include <stddef.h>
+
+/* The negative errno that stands for an SQLite result code; system_errno refines I/O errors. */
+int words_errno_of_sqlite(int rc, int system_errno);
 
 /*
  * One sentence for a negative errno: which file, what is wrong with it, and what to do.  SQLite's
