@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <ctype.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/project/config.h"
 #include "cli/project/project.h"
+#include "cli/render/port_variable.h"
 #include "cli/render/render.h"
 
 struct request {
@@ -124,16 +124,6 @@ static void show_notices(struct json_object *service)
 
 /* --- for the shell and for .env --- */
 
-#define VARIABLE_SIZE (IDENTITY_PART_MAX + sizeof("__PORT"))
-
-/* "API_PORT" of "api"; a character that a variable's name may not have becomes '_'. */
-static void variable_of(const char *name, char ret[VARIABLE_SIZE])
-{
-	snprintf(ret, VARIABLE_SIZE, "%s%s_PORT", *name >= '0' && *name <= '9' ? "_" : "", name);
-	for (; *ret; ret++)
-		*ret = (char)(isalnum((unsigned char)*ret) ? toupper((unsigned char)*ret) : '_');
-}
-
 /* The service's own name of "shop:web:fix-cart": its second part, or the only one. */
 static void name_of(const char *id, char ret[static IDENTITY_PART_MAX + 1])
 {
@@ -148,21 +138,9 @@ static bool prints_variables(const struct command *self, const struct command_li
 }
 
 static void show_variable(const struct command *self, const struct command_line *line,
-			  const char *variable, int port)
+			  const char *name, int port, bool alone)
 {
-	printf("%s%s=%d\n", command_value(self, line, "export") ? "export " : "", variable, port);
-}
-
-/* API_PORT of each, and PORT besides where there is just one. */
-static void show_variables(const struct command *self, const struct command_line *line,
-			   const char *name, int port, bool alone)
-{
-	char variable[VARIABLE_SIZE];
-
-	variable_of(name, variable);
-	show_variable(self, line, variable, port);
-	if (alone && strcmp(variable, "PORT") != 0)
-		show_variable(self, line, "PORT", port);
+	port_variable_show(name, port, alone, command_value(self, line, "export") != NULL);
 }
 
 static void show(const struct command *self, const struct command_line *line,
@@ -174,7 +152,7 @@ static void show(const struct command *self, const struct command_line *line,
 
 	if (prints_variables(self, line)) {
 		name_of(request->id, name);
-		show_variables(self, line, request->name ? request->name : name, port, true);
+		show_variable(self, line, request->name ? request->name : name, port, true);
 	} else if (line->quiet) {
 		printf("%d\n", port);
 	} else {
@@ -225,12 +203,12 @@ static int claim_one(const struct command *self, const struct command_line *line
 static int check_variables(const struct command *self, const struct command_line *line,
 			   const struct config *config)
 {
-	char one[VARIABLE_SIZE], other[VARIABLE_SIZE];
+	char one[PORT_VARIABLE_SIZE], other[PORT_VARIABLE_SIZE];
 
 	for (size_t i = 0; i < config->n; i++) {
-		variable_of(config->services[i].name, one);
+		port_variable_of(config->services[i].name, one);
 		for (size_t j = 0; j < i; j++) {
-			variable_of(config->services[j].name, other);
+			port_variable_of(config->services[j].name, other);
 			if (strcmp(one, other) == 0)
 				return render_usage_error(
 					line->json, self->name,
@@ -300,9 +278,9 @@ static void show_all(const struct command *self, const struct command_line *line
 		render_json(answer);
 	} else if (prints_variables(self, line)) {
 		for (size_t i = 0; i < config->n; i++)
-			show_variables(self, line, config->services[i].name,
-				       (int)answer_int(answer_at(services, i), "port"),
-				       config->n == 1);
+			show_variable(self, line, config->services[i].name,
+				      (int)answer_int(answer_at(services, i), "port"),
+				      config->n == 1);
 	} else if (line->quiet) {
 		for (size_t i = 0; i < answer_length(services); i++)
 			printf("%d\n", (int)answer_int(answer_at(services, i), "port"));
