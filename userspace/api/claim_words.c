@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "api/match.h"
 #include "api/state.h"
 #include "base/user.h"
 #include "tracker/judge.h"
@@ -91,8 +92,7 @@ static int held_by_process(struct request *r, uint16_t port)
 static int held_by_claim(struct request *r, uint16_t port, const struct claim_result *result)
 {
 	char shown[IDENTITY_MAX + 1];
-	const char *id = registry_shown_id(r->api->config.registry, result->holder_id,
-					   result->holder_uid, request_user(r), shown);
+	const char *id = match_shown_id(r, result->holder_id, result->holder_uid, shown);
 	struct json_object *holder = json_object_new_object(), *why = json_object_new_object();
 	const char *summary;
 	int fault;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "api/match.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/clock.h"
@@ -44,9 +45,7 @@ static int on_due(const struct service *s, enum service_status status, int64_t a
 	struct json_object *o = json_append_object(json_object_object_get(r->answer, "released"));
 	char id[IDENTITY_MAX + 1];
 
-	json_add_text(
-		o, "id",
-		registry_shown_id(r->api->config.registry, s->id, s->uid, request_user(r), id));
+	json_add_text(o, "id", match_shown_id(r, s->id, s->uid, id));
 	json_add_int(o, "port", s->port);
 	json_add_text(o, "status", service_status_name(status));
 	json_add_int(o, "updatedAt", s->updated_at);

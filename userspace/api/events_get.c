@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/log.h"
+#include "api/match.h"
 #include "api/routes.h"
 #include "api/run_number.h"
 #include "api/state.h"
@@ -27,10 +28,7 @@ static int read_pattern(struct request *r, const struct param *p, const struct p
 		return fault;
 	snprintf(filter->text, sizeof(filter->text), "%s", pattern);
 	filter->activity.subjects[0] = filter->text;
-	if (pattern_has_wildcard(pattern))
-		return 0;
-	filter->activity.subjects[0] = filter->ids[0];
-	return registry_meant_id(r->api->config.registry, pattern, request_user(r), filter->ids[0]);
+	return match_meant(r, &filter->activity.subjects[0], filter->ids[0]);
 }
 
 static int handle(struct request *r)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/state.h"
+#include "api/match.h"
 #include "base/net.h"
 
 static int bad_filter(struct request *r, const char *text, const char *why)
@@ -29,15 +29,10 @@ struct read_so_far {
 /* A name means one's own service of that name, where there is one. */
 static int add_subject(struct request *r, const char *word, struct log_filter *ret, size_t i)
 {
-	int fault = 0;
-
 	ret->activity.subjects[i] = word;
-	if (pattern_has_wildcard(word) || identity_check_of_user(word, NULL))
+	if (identity_check_of_user(word, NULL))
 		return 0;
-	fault = registry_meant_id(r->api->config.registry, word, request_user(r), ret->ids[i]);
-	if (!fault)
-		ret->activity.subjects[i] = ret->ids[i];
-	return fault;
+	return match_meant(r, &ret->activity.subjects[i], ret->ids[i]);
 }
 
 static int add_word(struct request *r, const char *word, struct log_filter *filter,

@@ -25,10 +25,23 @@ int match_read(struct request *r, const struct param *p, const struct param_valu
 				    "\"%.64s\" cannot be read: %s; write an id like myapp:web, a "
 				    "pattern like myapp:* or :3000",
 				    text, why);
-	if (match->many)
+	return match_meant(r, &match->filter.pattern, match->id);
+}
+
+int match_meant(struct request *r, const char **name, char id[static IDENTITY_MAX + 1])
+{
+	const char *given = *name;
+
+	if (pattern_has_wildcard(given))
 		return 0;
-	match->filter.pattern = match->id;
-	return registry_meant_id(r->api->config.registry, text, request_user(r), match->id);
+	*name = id;
+	return registry_meant_id(r->api->config.registry, given, request_user(r), id);
+}
+
+const char *match_shown_id(struct request *r, const char *id, uid_t owner,
+			   char ret[static IDENTITY_MAX + 1])
+{
+	return registry_shown_id(r->api->config.registry, id, owner, request_user(r), ret);
 }
 
 int match_fail(struct request *r, const struct match *match)

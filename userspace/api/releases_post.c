@@ -83,9 +83,7 @@ static struct json_object *add_claim(struct request *r, struct json_object *list
 	struct json_object *o = json_append_object(list);
 	char id[IDENTITY_MAX + 1];
 
-	json_add_text(
-		o, "id",
-		registry_shown_id(r->api->config.registry, s->id, s->uid, request_user(r), id));
+	json_add_text(o, "id", match_shown_id(r, s->id, s->uid, id));
 	json_add_int(o, "port", s->port);
 	return o;
 }

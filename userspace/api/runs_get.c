@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "api/match.h"
 #include "api/routes.h"
 #include "api/run_number.h"
 #include "api/state.h"
@@ -39,9 +40,7 @@ static int write_run(struct request *r, const struct run *run)
 
 	written_object_begin(r);
 	written_text(r, "id", run_id_format(run->number, id));
-	written_text(r, "service",
-		     registry_shown_id(r->api->config.registry, run->service, run->uid,
-				       request_user(r), service));
+	written_text(r, "service", match_shown_id(r, run->service, run->uid, service));
 	written_text(r, "state", run_state_name(run->state));
 	written_known(r, "port", run->port);
 	written_known(r, "since", run->since);
@@ -91,10 +90,8 @@ static int handle(struct request *r)
 	size_t n = 0;
 	int fault = runs_members(r->api->runs, &members, &n);
 
-	if (!fault && q->pattern && !pattern_has_wildcard(q->pattern)) {
-		fault = registry_meant_id(registry, q->pattern, request_user(r), q->id);
-		q->pattern = q->id;
-	}
+	if (!fault && q->pattern)
+		fault = match_meant(r, &q->pattern, q->id);
 	json_add_bool(r->answer, "followed", runs_are_followed(r->api->runs));
 	for (size_t i = 0; !fault && i < n; i++)
 		note_ready(r, &members[i]);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/match.h"
 #include "api/routes.h"
 #include "api/run_number.h"
 #include "api/state.h"
@@ -113,8 +114,8 @@ static int find_claim(struct request *r, const char *id, struct run *run)
 {
 	struct registry *registry = r->api->config.registry;
 	char own[IDENTITY_MAX + 1];
-	const struct service_filter filter = { .pattern = own, .status = -1 };
-	int fault = registry_meant_id(registry, id, request_user(r), own);
+	struct service_filter filter = { .pattern = id, .status = -1 };
+	int fault = match_meant(r, &filter.pattern, own);
 
 	if (!fault)
 		fault = registry_for_each_service(registry, &filter, copy_claim, run);

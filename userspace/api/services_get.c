@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/held.h"
+#include "api/match.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/health_path.h"
@@ -85,9 +86,7 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	char id[IDENTITY_MAX + 1];
 
 	written_object_begin(r);
-	written_text(
-		r, "id",
-		registry_shown_id(r->api->config.registry, s->id, s->uid, request_user(r), id));
+	written_text(r, "id", match_shown_id(r, s->id, s->uid, id));
 	written_int(r, "port", s->port);
 	written_text(r, "status", judge_status_name(&now->verdict));
 	if (s->uid != r->uid)
@@ -125,8 +124,7 @@ static struct json_object *service_view(struct request *r, const struct service 
 	char url[URL_SIZE];
 	char id[IDENTITY_MAX + 1];
 
-	json_add_text(o, "id",
-		      registry_shown_id(api->config.registry, s->id, s->uid, request_user(r), id));
+	json_add_text(o, "id", match_shown_id(r, s->id, s->uid, id));
 	json_add_int(o, "port", s->port);
 	json_add_text(o, "status", judge_status_name(&now->verdict));
 	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
@@ -326,11 +324,8 @@ static int handle(struct request *r)
 	int fault = read_cursor(r, q);
 
 	q->filter = (struct service_filter){ .pattern = q->pattern, .port = q->port, .status = -1 };
-	if (!fault && q->pattern && !pattern_has_wildcard(q->pattern)) {
-		fault = registry_meant_id(r->api->config.registry, q->pattern, request_user(r),
-					  q->id);
-		q->filter.pattern = q->id;
-	}
+	if (!fault && q->pattern)
+		fault = match_meant(r, &q->filter.pattern, q->id);
 	if (!fault)
 		fault = read_status(r, q);
 	if (!fault)
