@@ -16,9 +16,9 @@
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/command.h"
-#include "cli/commands/stopping.h"
 #include "cli/render/render.h"
 #include "cli/supervise/ending.h"
+#include "cli/supervise/stopping.h"
 
 #define GRACE_DEFAULT_US (5 * 1000000)
 #define FREE_WAIT_MS	 2000 /* until the kernel has taken the last socket apart */

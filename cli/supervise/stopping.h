@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whom pd stop is to end: the holders of a port, and the members of a service's runs. */
-#ifndef CLI_COMMANDS_STOPPING_H
-#define CLI_COMMANDS_STOPPING_H
+#ifndef CLI_SUPERVISE_STOPPING_H
+#define CLI_SUPERVISE_STOPPING_H
 
 #include <stdbool.h>
 #include <stddef.h>

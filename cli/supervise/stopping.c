@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/commands/stopping.h"
+#include "cli/supervise/stopping.h"
 
 #include <errno.h>
 #include <json-c/json.h>
