@@ -105,6 +105,20 @@ def public_copy(program):
     return os.path.join(_public[source], name)
 
 
+def becoming(uid):
+    """Options of Popen: another user, who has logged in himself and was not made by sudo of ours."""
+    def become():
+        try:
+            with open("/proc/self/loginuid", "w", encoding="ascii") as f:
+                f.write(str(uid))
+        except OSError:
+            pass  # a container, or a login that cannot be changed
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    return {"preexec_fn": become}
+
+
 class Child:
     """A process of a test; killed by its pid at the test's end."""
 
@@ -114,7 +128,7 @@ class Child:
         options.setdefault("stderr", subprocess.STDOUT)
         options.setdefault("env", BASE_ENV)
         if uid is not None:
-            options.update(user=uid, group=uid, extra_groups=[])
+            options.update(becoming(uid))
         self.argv = argv
         self.process = subprocess.Popen(argv, **options)
         self.pid = self.process.pid
@@ -196,7 +210,7 @@ class Daemon:
         """Starts the process and does not wait for it to answer."""
         options = {}
         if self.uid is not None:
-            options.update(user=self.uid, group=self.uid, extra_groups=[])
+            options.update(becoming(self.uid))
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([self.program, *self.arguments], env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -255,7 +269,7 @@ class Daemon:
         program, options = self.pd_program, {}
         if uid is not None:
             program = public_copy(program)
-            options.update(user=uid, group=uid, extra_groups=[])
+            options.update(becoming(uid))
         done = subprocess.run([program, *arguments], env={**self.env, **(env or {})},
                               cwd=cwd or self.home, input=input_text, capture_output=True,
                               timeout=deadline_s,

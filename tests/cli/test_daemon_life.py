@@ -91,7 +91,7 @@ class VerbTest(LifeTest):
         self.addCleanup(holder.process.stdin.close)
 
         def held():
-            locks = self.daemon.json("lock", "l", "--status", code=None)["locks"]
+            locks = self.daemon.json("lock", "l", "--status", code=None).get("locks")
             return locks and locks[0]["held"]
         wait_until(held, "it is held")
         waiter = self.spawn([self.daemon.pd_program, "with-lock", "l", "--wait=60s", "--", "echo",
@@ -157,8 +157,7 @@ class PollingTest(LifeTest):
                               cwd="/", capture_output=True, text=True, check=False)
 
     def command_of(self, answer):
-        line, = answer.err.splitlines()
-        self.assertIn("only polls", line)
+        line, = [line for line in answer.err.splitlines() if "only polls" in line]
         return re.search(r"with eBPF: (.*)$", line)[1]
 
     def starts_with_bpf(self):
