@@ -28,7 +28,10 @@ struct process_watcher {
 	struct quota *quota;
 	struct event *poll;
 	struct process_watch *watches;
+	struct process_watch *at; /* of a look that goes on: what comes next; NULL = none does */
 	size_t n_polled;
+	struct timeval turn; /* the loop's time of the turn that n_told is of */
+	unsigned n_told;
 };
 
 static void schedule_poll(struct process_watcher *w)
@@ -40,32 +43,60 @@ static void schedule_poll(struct process_watcher *w)
 		event_add(w->poll, &wait);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *user_data)
+/* The loop reads the clock once in each turn. */
+static bool may_tell(struct process_watcher *w)
 {
-	struct process_watch *watch = user_data;
+	struct timeval now;
+
+	if (event_base_gettimeofday_cached(w->loop, &now) || evutil_timercmp(&now, &w->turn, !=)) {
+		w->turn = now;
+		w->n_told = 0;
+	}
+	return w->n_told < PROCESS_WATCH_TOLD_AT_ONCE;
+}
+
+static void tell(struct process_watch *watch)
+{
 	struct process_id id = watch->id; /* whoever hears of it may free the watch */
 
 	watch->reported = true;
+	watch->watcher->n_told++;
 	watch->gone(&id, watch->user_data);
 }
 
-static struct process_watch *find_gone(struct process_watcher *w)
+static void on_readable(evutil_socket_t fd, short what, void *user_data)
 {
-	for (struct process_watch *watch = w->watches; watch; watch = watch->next)
-		if (watch->fd < 0 && !watch->reported && !procfs_alive(&watch->id))
-			return watch;
-	return NULL;
+	struct process_watch *watch = user_data;
+
+	if (may_tell(watch->watcher))
+		tell(watch);
+	else
+		event_add(watch->readable, NULL); /* it stays readable */
 }
 
-/* From the front again after each: whoever hears of it may free any watch. */
+static bool has_ended_unseen(const struct process_watch *watch)
+{
+	return watch->fd < 0 && !watch->reported && !procfs_alive(&watch->id);
+}
+
+/* Whoever hears of it may free any watch, also the one that comes next. */
 static void on_poll(evutil_socket_t fd, short what, void *user_data)
 {
+	static const struct timeval at_once;
 	struct process_watcher *w = user_data;
 	struct process_watch *watch;
 
-	while ((watch = find_gone(w)))
-		on_readable(-1, 0, watch);
-	schedule_poll(w);
+	if (!w->at)
+		w->at = w->watches;
+	while ((watch = w->at) && may_tell(w)) {
+		w->at = watch->next;
+		if (has_ended_unseen(watch))
+			tell(watch);
+	}
+	if (w->at)
+		event_add(w->poll, &at_once);
+	else
+		schedule_poll(w);
 }
 
 int process_watcher_new(struct event_base *loop, struct quota *quota, struct process_watcher **ret)
@@ -173,6 +204,8 @@ void process_watch_free(struct process_watch *watch)
 	if (!watch)
 		return;
 	w = watch->watcher;
+	if (w->at == watch)
+		w->at = watch->next;
 	if (watch->next)
 		watch->next->previous = watch->previous;
 	if (watch->previous)

@@ -16,6 +16,12 @@ struct process_watcher;
 
 #define PROCESS_WATCH_POLL_MS 1000
 
+/*
+ * Ends that are told of in one turn of the loop; those beyond wait for the next.  What is written
+ * for each takes some 50 us, and a process may have hundreds of locks.
+ */
+#define PROCESS_WATCH_TOLD_AT_ONCE 32
+
 /* Both are borrowed and outlive the watcher. */
 int process_watcher_new(struct event_base *loop, struct quota *quota, struct process_watcher **ret);
 /* Ends all of its watches; their owners do not free them any more. */

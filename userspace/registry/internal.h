@@ -91,7 +91,8 @@ struct registry {
 	struct registry_holdings log; /* of the activity */
 	bool impatient;		      /* the last begin found somebody else's write */
 	struct activity_limits keep;
-	int64_t refusal_id; /* handed out last; 0 = none yet */
+	int64_t locks_freed_at; /* the last of those in this batch; 0 = none */
+	int64_t refusal_id;	/* handed out last; 0 = none yet */
 	struct registry_counters counters;
 	struct run *runs; /* that have not ended, newest first */
 };
@@ -138,9 +139,13 @@ int registry_port_remember(struct registry *r, const char *id, uint16_t port, ui
 /* Forgets remembered ports beyond QUOTA_PORTS_KEPT, at most max_rows.  0, negative errno. */
 int registry_ports_prune(struct registry *r, int max_rows);
 
+/* Forgets free locks that have aged out or are beyond QUOTA_LOCKS_KEPT.  0, negative errno. */
+int registry_locks_prune(struct registry *r, int64_t now);
+/* The same where some were freed in this batch: once at its end, for it reads the whole table. */
+int registry_locks_prune_freed(struct registry *r);
+
 /* Forgets sessions and notes beyond the limits of sessions.h, the oldest first, at most max_rows of
  * each. */
-int registry_locks_prune(struct registry *r, int64_t now);
 int registry_sessions_prune(struct registry *r, int64_t now, int max_rows);
 
 /*

@@ -289,25 +289,14 @@ bool lock_has_aged_out(const struct lock *lock, int64_t now)
 	return !*lock->holder && lock->released_at && lock->released_at < now - LOCKS_FREE_KEEP_S;
 }
 
-int registry_locks_prune(struct registry *r, int64_t now)
-{
-	int error = query_execute(r, STATEMENT_LOCKS_PRUNE_OLD, now - LOCKS_FREE_KEEP_S);
-
-	return error < 0 ? error
-			 : query_execute(r, STATEMENT_LOCKS_PRUNE,
-					 (int64_t)quota_limit(QUOTA_LOCKS_KEPT)->machine);
-}
-
 int registry_lock_release(struct registry *r, struct lock_key key, int64_t fence, int64_t now)
 {
 	int rows = 0;
-	int error = registry_savepoint_open(r);
+	int error = registry_write_check(r);
 
-	if (error < 0)
-		return error;
-	error = release(r, &key, fence, now, &rows);
-	if (error == 0 && rows)
-		error = registry_locks_prune(r, now);
-	error = registry_savepoint_close(r, error);
+	if (error == 0)
+		error = release(r, &key, fence, now, &rows);
+	if (rows)
+		r->locks_freed_at = now;
 	return error < 0 ? error : rows ? 0 : OUTCOME_NO;
 }

@@ -106,6 +106,8 @@ int registry_commit_unsynced(struct registry *r)
 	if (r->batch == BATCH_OPEN)
 		error = registry_files_check(r);
 	if (r->batch == BATCH_OPEN && error == 0)
+		error = registry_locks_prune_freed(r);
+	if (r->batch == BATCH_OPEN && error == 0)
 		error = query_execute(r, STATEMENT_COMMIT);
 	if (error == 0 && r->batch == BATCH_OPEN) {
 		r->counters.commits++;
@@ -120,6 +122,7 @@ int registry_commit_unsynced(struct registry *r)
 	r->full = error == -ENOSPC || error == -EDQUOT ? error : 0;
 	r->batch = BATCH_NONE;
 	r->batch_error = 0;
+	r->locks_freed_at = 0;
 	return error;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "registry/internal.h"
+#include "registry/locks.h"
 
 /* Those who have most, the greatest first.  How many they are, negative errno. */
 static int load(struct registry *r, enum statement counts, struct registry_holding *ret)
@@ -130,4 +131,20 @@ int64_t registry_holdings_rows(const struct registry_holdings *h)
 	for (int i = 0; i < h->n; i++)
 		rows += h->users[i].rows;
 	return rows;
+}
+
+/* --- free locks --- */
+
+int registry_locks_prune(struct registry *r, int64_t now)
+{
+	int error = query_execute(r, STATEMENT_LOCKS_PRUNE_OLD, now - LOCKS_FREE_KEEP_S);
+
+	return error < 0 ? error
+			 : query_execute(r, STATEMENT_LOCKS_PRUNE,
+					 (int64_t)quota_limit(QUOTA_LOCKS_KEPT)->machine);
+}
+
+int registry_locks_prune_freed(struct registry *r)
+{
+	return r->locks_freed_at ? registry_locks_prune(r, r->locks_freed_at) : 0;
 }

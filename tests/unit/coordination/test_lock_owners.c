@@ -202,4 +202,34 @@ TEST_WITH(who_is_to_have_it_may_have_ended_as_well, struct room *room)
 	world_wait(room->world, !held(room));
 }
 
+/* --- hundreds that end with one process --- */
+
+static uint64_t n_held(const struct room *room)
+{
+	return quota_used(room->world->c.quota, ANNE, QUOTA_LOCKS_HELD);
+}
+
+TEST_WITH(turn_ends_few_of_hundreds_and_others_get_theirs_in_between, struct room *room)
+{
+	const uint64_t most = quota_limit(QUOTA_LOCKS_HELD)->per_user;
+	struct process_id process = child_new(), other = child_new();
+	struct lock wanted = wanted_by(&process, "h"), theirs = wanted_by(&other, "i");
+	struct lock_answer answer;
+
+	for (uint64_t i = 0; i < most; i++) {
+		snprintf(wanted.name, sizeof(wanted.name), "lock-%d", (int)i);
+		assert_int_equal(locks_acquire(room->locks, &wanted, &answer), LOCK_GRANTED);
+	}
+	world_commit(room->world);
+	child_kill(&process);
+	world_wait(room->world, n_held(room) < most);
+	theirs.owner = theirs.uid = BERT;
+	grant(room, &theirs);
+	for (uint64_t before = most, now = n_held(room); before; before = now, now = n_held(room)) {
+		assert_true(before - now <= PROCESS_WATCH_TOLD_AT_ONCE);
+		world_wait(room->world, !now || n_held(room) < now);
+	}
+	child_kill(&other);
+}
+
 EACH_TEST_MAIN(open_room, close_room)

@@ -2,11 +2,14 @@
 /* Ends of processes as the loop tells of them; the processes are real. */
 #include "world.h"
 
+#include "base/cleanup.h"
+
 struct watched {
 	struct process_id id;
 	struct process_watch *watch;
 	unsigned told;
 	bool frees;
+	struct watched *frees_too;
 };
 
 static void on_gone(const struct process_id *id, void *user_data)
@@ -15,10 +18,10 @@ static void on_gone(const struct process_id *id, void *user_data)
 
 	assert_true(process_id_equal(id, &w->id));
 	w->told++;
-	if (w->frees) {
-		process_watch_free(w->watch);
-		w->watch = NULL;
-	}
+	if (w->frees)
+		process_watch_free(TAKE_PTR(w->watch));
+	if (w->frees_too)
+		process_watch_free(TAKE_PTR(w->frees_too->watch));
 }
 
 static void watch(struct world *world, struct watched *w)
@@ -125,6 +128,24 @@ TEST_WITH(beyond_a_users_descriptors_the_timer_looks, struct world *world)
 	wait_told(world, &other);
 	assert_int_equal(w.told, 1);
 	free(many);
+}
+
+/* The timer looks at the newest first. */
+TEST_WITH(who_is_told_by_the_timer_may_free_the_watch_that_comes_next, struct world *world)
+{
+	const uint64_t most = quota_limit(QUOTA_PROCESS_FDS)->per_user;
+	struct watched last = { 0 }, next = { 0 }, first = { .frees = true, .frees_too = &next };
+
+	assert_int_equal(quota_charge(world->c.quota, ANNE, QUOTA_PROCESS_FDS, most), 0);
+	last.id = next.id = first.id = child_new();
+	watch(world, &last);
+	watch(world, &next);
+	watch(world, &first);
+	quota_give_back(world->c.quota, ANNE, QUOTA_PROCESS_FDS, most);
+	child_kill(&first.id);
+	wait_told(world, &last);
+	assert_int_equal(first.told, 1);
+	assert_int_equal(next.told, 0);
 }
 
 EACH_TEST_MAIN(world_open, world_close)

@@ -181,6 +181,30 @@ TEST_WITH(the_longest_free_locks_are_forgotten_and_held_ones_never, struct fixtu
 	fixture_expect(f, "SELECT holder FROM locks WHERE name = 'held'", "a");
 }
 
+TEST_WITH(what_one_batch_frees_is_forgotten_once_at_its_end, struct fixture *f)
+{
+	const int kept = (int)quota_limit(QUOTA_LOCKS_KEPT)->machine, freed = kept + 40;
+	struct lock lock, *locks;
+	char name[32];
+	size_t n;
+
+	fixture_begin(f);
+	for (int i = 0; i < freed; i++) {
+		snprintf(name, sizeof(name), "free%d", i);
+		lock = lock_of(name, "a");
+		assert_int_equal(registry_lock_grant(f->registry, &lock), 0);
+		assert_int_equal(registry_lock_release(f->registry, lock_key_of(&lock), lock.fence,
+						       FIXTURE_NOW + i),
+				 0);
+	}
+	assert_int_equal(registry_locks_load(f->registry, false, &locks, &n), 0);
+	assert_int_equal(n, freed);
+	free(locks);
+	fixture_commit(f);
+	fixture_expect(f, "SELECT count(*) FROM locks", "256");
+	fixture_expect(f, "SELECT min(releasedAt) - 1700000000 FROM locks", "40");
+}
+
 TEST_WITH(free_locks_are_forgotten_after_a_day, struct fixture *f)
 {
 	const struct lock young = { .released_at = FIXTURE_NOW - LOCKS_FREE_KEEP_S };
