@@ -85,7 +85,8 @@ static int by_generation(const void *a, const void *b)
 
 static void signal_all(struct ending *e, int number)
 {
-	qsort(e->list, e->n, sizeof(*e->list), by_generation);
+	if (e->n)
+		qsort(e->list, e->n, sizeof(*e->list), by_generation);
 	for (size_t i = 0; i < e->n; i++)
 		signal_process(e, &e->list[i], number);
 }

@@ -351,12 +351,13 @@ class Daemon:
 
 def connect(path, timeout_s=DEADLINE_S):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    s.settimeout(timeout_s)
     try:
+        # It waits for its place in a queue that is full; with a time of its own it would not.
         s.connect(path)
     except OSError:
         s.close()
         raise
+    s.settimeout(timeout_s)
     return s
 
 
