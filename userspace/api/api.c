@@ -104,6 +104,8 @@ static int sync_committed(struct api *api)
 static void give_back(struct api *api)
 {
 	registry_give_back(api->config.registry);
+	if (api->checks.health)
+		health_give_back(api->checks.health);
 }
 
 static const char *words(struct api *api, int error)

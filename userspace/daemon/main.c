@@ -6,12 +6,10 @@
  */
 #include <errno.h>
 #include <event2/event.h>
-#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +17,7 @@
 #include "api/api.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/outcome.h"
 #include "base/paths.h"
 #include "daemon/backup.h"
@@ -344,30 +343,12 @@ static int exit_code(int error)
 	return outcome_row(error ? outcome : OUTCOME_OK)->exit_code;
 }
 
-static int let_go_of_code(struct dl_phdr_info *object, size_t size, void *user_data)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-
-	for (int i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &object->dlpi_phdr[i];
-		uintptr_t begin = object->dlpi_addr + p->p_vaddr, end = begin + p->p_memsz;
-
-		/* what may be written, or was by the linker, is nowhere else */
-		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
-			madvise((void *)(begin & ~(page - 1)), end - (begin & ~(page - 1)),
-				MADV_DONTNEED);
-	}
-	return 0;
-}
-
-/*
- * To load BPF takes far more memory than to run it: a heap, and libraries that are not looked into
- * again.  Their code stays in the kernel's cache, from where a page comes back that is needed.
- */
+/* To load BPF takes far more memory than to run it: a heap, and libraries that are not looked into
+ * again. */
 static void trim_start(void)
 {
 	malloc_trim(0);
-	dl_iterate_phdr(let_go_of_code, NULL);
+	memory_let_go_of_code();
 }
 
 int main(int argc, char **argv)

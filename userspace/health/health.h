@@ -90,6 +90,9 @@ int health_new(struct event_base *loop, struct quota *quota, struct health **ret
 /* Cancels what still runs. */
 void health_free(struct health *h);
 
+/* Gives back what OpenSSL took for checks, as far as it can be, where none is left. */
+void health_give_back(struct health *h);
+
 /* Called once for each check that was not cancelled, from the loop; the check is gone then. */
 typedef void (*health_done)(const struct health_answer *answer, void *user_data);
 

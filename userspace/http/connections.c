@@ -84,6 +84,7 @@ static void connection_free(struct connection *c)
 	evbuffer_remove_cb(c->output, on_output, c);
 	if (c->charged)
 		trim_soon(cs->server->trim);
+	trim_later(cs->server->trim);
 	quota_give_back(cs->server->config.quota, c->uid, QUOTA_UNSENT_BYTES, c->charged);
 	quota_give_back(cs->server->config.quota, c->uid, QUOTA_CONNECTIONS, 1);
 	event_free(c->deadline);

@@ -99,6 +99,7 @@ static void transmit(struct server *server, struct evhttp_request *http, struct 
 
 	if (reply.body && evbuffer_get_length(reply.body) >= REPLY_LARGE_BYTES)
 		trim_soon(server->trim);
+	trim_later(server->trim);
 	if (c)
 		charge(c, &reply, trace);
 	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",

@@ -170,7 +170,6 @@ static void handle_request(struct evhttp_request *http, uint64_t arrived_us, voi
 		send_error(&r, fault);
 	else
 		answer(&r);
-	trim_later(((struct server *)user_data)->trim);
 	request_deinit(&r);
 }
 

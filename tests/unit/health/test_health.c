@@ -464,6 +464,49 @@ TEST_WITH(a_server_that_speaks_no_tls_fails_as_that, struct world *w)
 	assert_result(&a, HEALTH_TIMEOUT);
 }
 
+/* kB of OpenSSL that are in memory. */
+static unsigned resident_of_openssl(void)
+{
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	unsigned total = 0, kb;
+	bool ours = false;
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (strchr(line, '/'))
+			ours = strstr(line, "/libcrypto.so");
+		else if (strchr("0123456789abcdef", *line))
+			ours = false;
+		if (ours && sscanf(line, "Rss: %u kB", &kb) == 1)
+			total += kb;
+	}
+	fclose(maps);
+	return total;
+}
+
+TEST_WITH(what_tls_took_is_given_back_behind_the_last_check_and_the_next_one_has_it,
+	  struct world *w)
+{
+	struct health_target target = target_of(w->server->port, HEALTH_TCP);
+	struct health_check *running;
+	struct health_answer a;
+	struct outcome_of o;
+	unsigned used;
+
+	server_says(w->server, "HTTP/1.1 400 Bad Request\r\n\r\n", CLOSE);
+	a = check(w, HEALTH_HTTPS, GENEROUS_MS);
+	used = resident_of_openssl();
+	running = start(w, &target, GENEROUS_MS, &o);
+	health_give_back(w->health);
+	assert_true(resident_of_openssl() >= used);
+	health_check_cancel(running);
+	health_give_back(w->health);
+	assert_true(resident_of_openssl() < used / 2);
+	a = check(w, HEALTH_HTTPS, GENEROUS_MS);
+	assert_result(&a, HEALTH_TLS_FAILED);
+}
+
 /* --- many --- */
 
 TEST_WITH(a_cancelled_check_calls_nobody, struct world *w)
