@@ -29,6 +29,7 @@ ROUTE(claims_post, POST, "/v1/claims", struct claims, PARAM_ID("id", struct clai
       PARAM_DURATION("ttl", struct claims, batch.ttl_s),
       PARAM_ROW("health", read_health, struct claims, one.health_path, char[HEALTH_PATH_SIZE]),
       PARAM_PATH("cwd", struct claims, batch.cwd),
+      PARAM_BOOL("running", struct claims, batch.running),
       PARAM_ROW("services", read_services, struct claims, services, struct json_object *,
 		.of_any_type = true));
 

@@ -13,7 +13,9 @@
 
 struct looking {
 	struct tracker *t;
-	uint16_t asked; /* exactly this one, also where ports are not assigned; 0 = none */
+	/* its port: exactly this one, also where ports are not assigned; 0 = none */
+	const struct claim_request *request;
+	bool running; /* what is on that port may be the claim's own server */
 	int error;
 	enum port_use use; /* of the claim's own port */
 };
@@ -35,6 +37,28 @@ static enum port_use look_at_own(struct looking *l, uint16_t port)
 	return l->use;
 }
 
+/* As if the claim were there already. */
+static bool is_served(struct looking *l, uint16_t port)
+{
+	const struct claim_request *request = l->request;
+	const struct service wanted = {
+		.id = request->id,
+		.port = port,
+		.home = port,
+		.uid = request->uid,
+		.cwd = request->cwd,
+		.sid = request->sid,
+		.claimer = request->claimer,
+		.same_boot = true,
+	};
+	enum port_use use = PORT_FREE;
+	int r = judge_port_use(l->t->config.inventory, &wanted, &use);
+
+	if (r)
+		l->error = r;
+	return !r && use == PORT_SERVED;
+}
+
 static enum port_use look(uint16_t port, bool own, void *user_data)
 {
 	struct looking *l = user_data;
@@ -44,7 +68,9 @@ static enum port_use look(uint16_t port, bool own, void *user_data)
 
 	if (own)
 		return look_at_own(l, port);
-	if (l->asked != port && inventory_port_is_reserved(inv, port))
+	if (l->running && l->request->port == port && is_served(l, port))
+		return PORT_SERVED;
+	if (l->request->port != port && inventory_port_is_reserved(inv, port))
 		return PORT_RESERVED;
 	r = inventory_port_is_free(inv, port, &is_free);
 	if (r)
@@ -54,11 +80,11 @@ static enum port_use look(uint16_t port, bool own, void *user_data)
 
 /* --- the rows --- */
 
-static int make_one(struct tracker *t, const struct claim_request *common,
+static int make_one(struct tracker *t, const struct claim_request *common, bool running,
 		    struct claim_order *order)
 {
-	struct looking looking = { .t = t, .asked = common->port };
 	struct claim_request request = *common;
+	struct looking looking = { .t = t, .request = &request, .running = running };
 	int r;
 
 	request.id = order->id;
@@ -98,7 +124,7 @@ static int make_rows(struct tracker *t, struct claim_batch *b)
 		return r;
 	for (size_t i = 0; !r && i < b->n; i++) {
 		b->refused = &b->orders[i];
-		r = make_one(t, &common, &b->orders[i]);
+		r = make_one(t, &common, b->running, &b->orders[i]);
 	}
 	if (grouped)
 		end = registry_group_end(t->config.registry, r != 0);

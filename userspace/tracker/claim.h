@@ -28,8 +28,10 @@ struct claim_batch {
 	struct port_range range; /* first = 0: the default, or what the service already has */
 	int64_t ttl_s;		 /* 0 = none */
 	const char *cwd;	 /* NULL = where the process that asks works */
-	struct process peer;	 /* that process; all zero: not visible from here */
-	pid_t pid;		 /* of it, for the entries */
+	/* a server that is on `port` and fits may stay: the claim was kept elsewhere until now */
+	bool running;
+	struct process peer; /* that process; all zero: not visible from here */
+	pid_t pid;	     /* of it, for the entries */
 	uid_t uid;
 	int64_t now; /* Unix seconds */
 
