@@ -6,6 +6,7 @@
 
 #include "base/outcome.h"
 #include "cli/arguments/options.h"
+#include "cli/client/handover.h"
 #include "cli/command.h"
 #include "cli/commands/help.h"
 #include "cli/render/render.h"
@@ -39,6 +40,9 @@ static int run(const struct options *options)
 		help_all(stderr, commands);
 		return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
 	}
+	/* pd daemon is about one of the two */
+	if (options->command != &cmd_daemon)
+		handover();
 	return options->command->run(options->command, &options->line);
 }
 

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/paths.h"
 #include "base/procfs.h"
 #include "cli/client/answer.h"
 #include "cli/client/client.h"
@@ -21,20 +23,54 @@
 #define SO_PEERPIDFD 77
 #endif
 
-bool peer_find(struct peer *ret)
+/* Fills the rest, and takes the connection. */
+static bool take(struct peer *p, struct connection *c)
 {
-	_cleanup_(connection_close) struct connection c = { .fd = -1 };
 	socklen_t size = sizeof(struct ucred);
 	struct ucred who;
 
-	ret->fd = -1;
-	if (connection_open_any(&c, ret->socket, sizeof(ret->socket)) ||
-	    getsockopt(c.fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
 		return false;
-	ret->pid = who.pid;
-	ret->uid = who.uid;
-	ret->fd = TAKE_FD(c.fd);
+	p->pid = who.pid;
+	p->uid = who.uid;
+	p->fd = TAKE_FD(c->fd);
 	return true;
+}
+
+bool peer_find(struct peer *ret)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+
+	ret->fd = -1;
+	return connection_open_any(&c, ret->socket, sizeof(ret->socket)) == 0 && take(ret, &c);
+}
+
+static bool find_at(const char *path, struct peer *ret)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+
+	*ret = (struct peer){ .fd = -1 };
+	snprintf(ret->socket, sizeof(ret->socket), "%s", path);
+	return connection_open(&c, path) == 0 && take(ret, &c);
+}
+
+bool peer_find_beside_service(struct peer *ret)
+{
+	_cleanup_(peer_deinit) struct peer service = { .fd = -1 };
+	char paths[PATHS_SOCKETS_MAX][108];
+	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX);
+	uid_t user = getuid();
+
+	*ret = (struct peer){ .fd = -1 };
+	paths_sudo_user(&user);
+	if (n < 2 || strcmp(paths[0], PATHS_SYSTEM_SOCKET) != 0 || !find_at(paths[0], &service))
+		return false;
+	for (int i = 1; i < n; i++) {
+		if (find_at(paths[i], ret) && ret->uid == user && ret->pid != service.pid)
+			return true;
+		peer_deinit(ret);
+	}
+	return false;
 }
 
 void peer_deinit(struct peer *p)

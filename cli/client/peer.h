@@ -21,6 +21,11 @@ struct peer {
 
 /* False when no daemon answers.  Starts nothing. */
 bool peer_find(struct peer *ret);
+/*
+ * The caller's own daemon (under sudo, that of who called it) beside a system service that
+ * answers, too; false where there are not both.
+ */
+bool peer_find_beside_service(struct peer *ret);
 void peer_deinit(struct peer *p);
 
 /*

@@ -49,7 +49,8 @@ static int stop(const struct command_line *line)
 {
 	_cleanup_(peer_deinit) struct peer daemon;
 	char error[STOP_DAEMON_ERROR_SIZE];
-	bool runs = peer_find(&daemon);
+	/* a service that runs beside it is not one's own */
+	bool runs = peer_find_beside_service(&daemon) || peer_find(&daemon);
 	enum outcome outcome = runs ? stop_daemon(&daemon, "stop", error) : OUTCOME_OK;
 
 	if (outcome != OUTCOME_OK)
@@ -250,7 +251,9 @@ const struct command cmd_daemon = {
 		"happens\n"
 		"on the ports while none runs is found out, and written into the log, by the "
 		"next.\n"
-		"stop is no error where no daemon runs.  restore is restart with the database's "
+		"stop is no error where no daemon runs; it ends your own, also where the system\n"
+		"service runs beside it.  There the next pd hands your claims over to the service\n"
+		"and ends your own by itself.  restore is restart with the database's "
 		"backup,\n"
 		"which the daemon makes once a day; what was in its place is kept beside it.\n",
 	.examples = "  pd daemon start\n  sudo pd daemon start\n  pd daemon restart\n",
