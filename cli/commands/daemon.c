@@ -231,7 +231,7 @@ static int run(const struct command *self, const struct command_line *line)
 			return verbs[i].run(line);
 	return render_usage_error(
 		line->json, self->name,
-		"'%.100s' is neither start, stop nor restart; pd status tells how "
+		"'%.100s' is none of start, stop, restart and restore; pd status tells how "
 		"the daemon is",
 		line->args[0]);
 }

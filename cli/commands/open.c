@@ -13,6 +13,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
+#include "cli/project/config.h"
 #include "cli/render/render.h"
 #include "cli/render/show.h"
 
@@ -57,6 +58,7 @@ static int say_not_serving(const struct command_line *line, struct json_object *
 /* *ret_answer has the one service that is meant as services[0]. */
 static int find_service(const struct command_line *line, struct json_object **ret_answer)
 {
+	char id[IDENTITY_MAX + 1];
 	static const struct answer_rule rules[] = {
 		{ "services", "port", ANSWER_PORT },
 		{ "services", "id", ANSWER_SERVICE },
@@ -64,7 +66,7 @@ static int find_service(const struct command_line *line, struct json_object **re
 	};
 	const char *match = line->args[0] + (line->args[0][0] == ':');
 	bool by_port = strspn(match, "0123456789") == strlen(match);
-	struct client_param params[] = { { "pattern", by_port ? NULL : match },
+	struct client_param params[] = { { "pattern", by_port ? NULL : config_meant_id(match, id) },
 					 { "port", by_port ? match : NULL } };
 	char path[PATTERN_MAX * 3 + 64];
 	int r;

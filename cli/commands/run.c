@@ -382,9 +382,12 @@ static int check_line(const struct command *self, const struct command_line *lin
 	const char *grace = command_value(self, line, "grace");
 
 	if (line->n_before < 0)
-		return render_usage_error(line->json, self->name,
-					  "\"--\" stands in front of the command: pd run -- %.100s",
-					  line->args[line->n_args > 1]);
+		return render_usage_error(
+			line->json, self->name,
+			"\"--\" stands in front of the command: pd run %.100s -- CMD "
+			"for the service of that name, pd run -- %.100s for the "
+			"program",
+			line->args[0], line->args[0]);
 	if (line->n_before > 1)
 		return render_usage_error(line->json, self->name, "'%.100s' is too much: pd run %s",
 					  line->args[1], self->arguments);

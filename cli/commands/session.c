@@ -2,7 +2,6 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/moment.h"
 #include "base/session.h"
@@ -18,7 +17,7 @@ static const struct answer_rule has_id = { NULL, "id", ANSWER_SESSION };
 
 /* --- start --- */
 
-static void tell_how_to_keep(struct json_object *answer)
+static void tell_of_others(struct json_object *answer)
 {
 	struct json_object *others = answer_member(answer, "others");
 	const char *id = answer_text(answer, "id");
@@ -26,8 +25,6 @@ static void tell_how_to_keep(struct json_object *answer)
 	if (answer_length(others))
 		render_note("this shell's session is %s now; %s goes on: --session %s means it", id,
 			    answer_item_text(others, 0), answer_item_text(others, 0));
-	if (isatty(STDOUT_FILENO))
-		render_note("to make it this shell's own: export " SESSION_ENVIRONMENT "=%s", id);
 }
 
 static void show_started(const struct command *self, const struct command_line *line,
@@ -42,7 +39,7 @@ static void show_started(const struct command *self, const struct command_line *
 	} else {
 		printf("%s\n", id);
 		if (!line->quiet)
-			tell_how_to_keep(answer);
+			tell_of_others(answer);
 	}
 }
 

@@ -470,9 +470,10 @@ class PortDaddyTest(unittest.TestCase):
     def helper(self, name):
         return os.path.join(BUILD, "tests/cli/helpers", name)
 
-    def pd_stream(self, *arguments):
+    def pd_stream(self, *arguments, uid=None):
         """pd watch or pd log -f in the background, as a LineReader."""
-        child = self.spawn([self.daemon.pd_program, *arguments], env=self.daemon.env)
+        program = self.daemon.pd_program if uid is None else public_copy(self.daemon.pd_program)
+        child = self.spawn([program, *arguments], env=self.daemon.env, uid=uid)
         return LineReader(child)
 
     def _end_everything(self):

@@ -46,6 +46,8 @@ REFUSED = {
     "status_that_does_not_exist": (["find", "--status", "zombie"], ["zombie"]),
     "color_that_does_not_exist": (["find", "--color", "purple"], ["purple"]),
     "address_that_is_no_address": (["why", "3000", "--addr", "300.1.1.1"], ["300.1.1.1"]),
+    "daemon_verb_that_is_none": (["daemon", "again"], ["again", "restore"]),
+    "run_without_dashes": (["run", "api"], ["pd run api -- CMD", "pd run -- api"]),
     "help_for_an_unknown_command": (["help", "clam"], ["clam"]),
 }
 
@@ -90,6 +92,12 @@ class BadInputTest(harness.PortDaddyTest):
         self.assertEqual((error["ok"], error["version"]), (False, 1))
         self.assertEqual(error["error"]["code"], "bad_request")
         self.assertTrue(error["error"]["message"])
+
+    def test_a_bare_port_for_a_service_is_answered_with_the_colon(self):
+        for command in ("release", "health"):
+            answer = self.shared.run(command, "6000")
+            self.assertEqual(answer.code, harness.NO)
+            self.assertIn("meant by :6000", answer.err)
 
     def test_no_command_prints_the_usage(self):
         answer = self.daemon.run()

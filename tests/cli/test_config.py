@@ -83,6 +83,9 @@ class ConfigTest(harness.PortDaddyTest):
             checked = self.daemon.json("health", name, cwd=self.work, code=None)["services"]
             self.assertEqual([s["port"] for s in checked], [port])
             self.assertEqual(self.daemon.json("why", name, cwd=self.work, code=None)["port"], port)
+            # nothing serves there: the service that was meant is named
+            opened = self.daemon.run("open", name, cwd=self.work)
+            self.assertIn("shop:api is claimed", opened.err)
         self.daemon.pd("release", "api", cwd=self.work)
         self.assertEqual(self.services(), [("shop:web",)])
 

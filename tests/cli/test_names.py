@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Names belong to users: two people on one repository have a service of one name each."""
+import json
 import os
 import shutil
+import subprocess
 import sys
 
 import harness
@@ -71,20 +73,52 @@ class NamesTest(harness.PortDaddyTest):
         answer = self.daemon.run("claim", "x:y", "-p", str(self.second), uid=OTHER)
         self.assertIn("claimed by shop:web;", answer.err)
 
-    def test_below_sudo_names_are_those_of_the_user_who_called_it(self):
+    def test_streams_show_ones_own_without_the_user_as_the_log_does(self):
+        def shown(stream):
+            entries = [json.loads(line) for line in list(stream.lines)]
+            return {e["service"] for e in entries if e.get("port") == self.second}
+
+        for words in (("watch", "-j"), ("log", "-f", "-j", "-n", "1")):
+            own, others = (self.pd_stream(*words, uid=uid) for uid in (OTHER, NOBODY))
+
+            def told(streams=(own, others)):
+                self.daemon.pd("release", "shop:web", uid=OTHER)
+                self.daemon.pd("claim", "shop:web", "-p", str(self.second), uid=OTHER)
+                return all(map(shown, streams))
+
+            harness.wait_until(told, "both are told", every_s=0.1)
+            self.assertEqual(shown(own), {"shop:web"})
+            self.assertEqual(shown(others), {f"shop:web@{OTHER}"})
+
+    def below_sudo(self, script):
+        """What a shell of root's prints that the other user has called through sudo."""
         setuid = os.path.join(self.work, "setuid-sh")
         shutil.copy("/bin/bash", setuid)
         os.chmod(setuid, 0o4755)
         pd = harness.public_copy(self.daemon.pd_program)
         command = (f"echo {OTHER} 2>/dev/null >/proc/self/loginuid; "
                    f"exec setpriv --reuid={OTHER} --regid={OTHER} --clear-groups "
-                   f"{setuid} -p -c '{pd} claim shop:web -q; {pd} claim shop:new -q; "
-                   f"{pd} release shop:web -q; true'")
-        child = self.spawn(["/bin/bash", "-c", command], env=self.daemon.env)
-        lines = child.output().split("\n")
+                   f"{setuid} -p -c 'pd={pd}; {script}; true'")
+        return self.spawn(["/bin/bash", "-c", command], env=self.daemon.env).output().split("\n")
+
+    def test_below_sudo_names_are_those_of_the_user_who_called_it(self):
+        lines = self.below_sudo("$pd claim shop:web -q; $pd claim shop:new -q; "
+                                "$pd release shop:web -q")
         self.assertEqual(lines[0], str(self.second))
         self.assertEqual(self.daemon.query("SELECT id, uid FROM services ORDER BY id"),
                          [("shop:new", OTHER), ("shop:web", NOBODY)])
+
+    def test_below_sudo_a_lock_is_that_of_the_user_who_called_it(self):
+        pd = harness.public_copy(self.daemon.pd_program)
+        holder = self.spawn(["/bin/bash", "-c", f"{pd} lock one -q; read -r _"],
+                            stdin=subprocess.PIPE, env=self.daemon.env, uid=OTHER)
+        self.addCleanup(holder.process.stdin.close)
+        self.assertRegex(holder.read_line(), r"^\d+$")
+        lines = self.below_sudo("$pd lock one; echo $?; $pd lock --status one; "
+                                "$pd unlock one --force")
+        self.assertIn("one is held by", lines[0])
+        self.assertEqual(lines[1:3], [str(harness.CONFLICT), "Status: HELD"])
+        self.assertFalse(self.daemon.json("locks", uid=OTHER)["locks"][0]["held"])
 
 
 if __name__ == "__main__":

@@ -159,10 +159,10 @@ class SessionsTest(PortDaddyTest):
         self.assertEqual(shell.type("$PD note x -q").strip(), own)
         self.assertEqual(shell.type("$PD session end -q").strip(), own)
 
-    def test_terminal_is_told_how_to_keep_the_session(self):
+    def test_a_terminals_session_needs_nothing_exported(self):
         terminal = Terminal(self, ["/bin/bash", "--norc", "--noprofile"])
-        terminal.type("$PD session start on a terminal")
-        match = terminal.wait_for(rf"({ID})\r\n.*export PORT_DADDY_SESSION=({ID})")
+        terminal.type("$PD session start on a terminal; $PD note x")
+        match = terminal.wait_for(rf"({ID})\r\nNoted in ({ID})")
         self.assertEqual(match[1], match[2])
 
     def test_words_are_joined_and_dash_reads_standard_input(self):

@@ -38,7 +38,7 @@ int lock_holder_read(struct request *r, const struct param *p, const struct para
 
 int lock_request_owner(struct request *r, bool machine, const char *user, uid_t *ret)
 {
-	*ret = machine ? LOCK_OF_MACHINE : r->uid;
+	*ret = machine ? LOCK_OF_MACHINE : request_user(r);
 	if (!user)
 		return 0;
 	if (machine)

@@ -22,14 +22,14 @@ static int show_one(struct request *r, const struct question *q, struct json_obj
 	char sentence[LOCK_NAME_MAX + sizeof("there is no lock ")];
 	struct lock_namesakes others;
 	struct lock lock;
-	uid_t owner = r->uid;
+	uid_t owner;
 	int fault = lock_request_owner(r, q->machine, q->user, &owner);
 
 	if (fault)
 		return fault;
 	fault = locks_look(r->api->locks, lock_key_make(q->name, owner), &lock);
 	if (!fault)
-		json_append(list, view_lock(r->api->locks, &lock, r->uid));
+		json_append(list, view_lock(r->api->locks, &lock, request_user(r)));
 	if (fault != OUTCOME_NO)
 		return fault;
 	fault = locks_find_namesakes(r->api->locks, lock_key_make(q->name, owner), &others);
@@ -42,6 +42,7 @@ static int handle(struct request *r)
 	struct json_object *list = json_add_array(r->answer, "locks");
 	const struct question *q = r->params;
 	_cleanup_free_ struct lock *locks = NULL;
+	uid_t user = request_user(r);
 	size_t n = 0;
 	int fault;
 
@@ -54,9 +55,9 @@ static int handle(struct request *r)
 	/* one's own and the machine's first, which a program may take by their names */
 	for (int first = 1; !fault && first >= 0; first--)
 		for (size_t i = 0; i < n; i++)
-			if ((locks[i].owner == r->uid || locks[i].owner == LOCK_OF_MACHINE) ==
+			if ((locks[i].owner == user || locks[i].owner == LOCK_OF_MACHINE) ==
 				    first &&
 			    !lock_has_aged_out(&locks[i], r->now))
-				json_append(list, view_lock(r->api->locks, &locks[i], r->uid));
+				json_append(list, view_lock(r->api->locks, &locks[i], user));
 	return fault;
 }

@@ -113,7 +113,7 @@ static int refuse_held(struct request *r, const struct lock *lock, int64_t waite
 {
 	char words[LOCK_WORDS_SIZE], waited[32];
 
-	request_extra(r, "lock", view_lock(r->api->locks, lock, r->uid));
+	request_extra(r, "lock", view_lock(r->api->locks, lock, request_user(r)));
 	lock_words_held(lock, time(NULL), words);
 	if (!waited_s)
 		return request_fail(r, OUTCOME_CONFLICT, "%s is %s; wait for it with --wait",
@@ -225,7 +225,7 @@ static int fill_wanted(struct request *r, struct wanted_lock *w, struct lock *wa
 		return fault;
 	strcpy(wanted->name, w->name);
 	strcpy(wanted->holder, w->asker.name);
-	wanted->owner = w->machine ? LOCK_OF_MACHINE : r->uid;
+	wanted->owner = w->machine ? LOCK_OF_MACHINE : request_user(r);
 	wanted->process = w->asker.owner.id;
 	text_to_utf8(w->asker.owner.comm, wanted->comm, sizeof(wanted->comm));
 	wanted->short_lived = w->asker.short_lived;

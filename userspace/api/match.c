@@ -46,6 +46,12 @@ const char *match_shown_id(struct request *r, const char *id, uid_t owner,
 
 int match_fail(struct request *r, const struct match *match)
 {
+	uint16_t port;
+
+	if (!net_port_parse(match->text, &port))
+		return request_fail(r, OUTCOME_NO,
+				    "there is no service %s; the service of a port is meant by :%s",
+				    match->text, match->text);
 	return request_fail(r, OUTCOME_NO,
 			    match->many ? "no service matches %s" : "there is no service %s",
 			    match->text);

@@ -35,16 +35,11 @@ static bool accepts_entry_as_event(const void *filter, const void *what)
 	return !f->run && accepts_entry(&f->log.activity, what);
 }
 
-static struct json_object *view_stored(const void *entry)
-{
-	return view_entry(entry, PROCESS_UID_UNKNOWN);
-}
-
-static struct json_object *view_shown(const void *what)
+static struct json_object *view_shown(const void *what, uid_t viewer)
 {
 	const struct shown_event *shown = what;
 
-	return view_event(shown->api->config.inventory, shown->event, shown->service,
+	return view_event(shown->api->config.inventory, shown->event, shown->service, viewer,
 			  shown->obstacle, shown->at_unix);
 }
 
@@ -57,7 +52,7 @@ static void on_committed(int error, void *user_data)
 {
 	static const struct watchers_show as_event = { accepts_entry_as_event,
 						       view_entry_as_event };
-	static const struct watchers_show as_entry = { accepts_entry, view_stored };
+	static const struct watchers_show as_entry = { accepts_entry, view_entry };
 	_cleanup_free_ struct staged_entry *staged = user_data;
 
 	if (!error) {

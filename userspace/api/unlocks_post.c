@@ -29,7 +29,7 @@ ROUTE(unlocks_post, POST, "/v1/unlocks", struct unlock,
 
 static int find_who_and_what(struct request *r, struct unlock *u)
 {
-	uid_t owner = r->uid;
+	uid_t owner;
 	int fault = lock_request_owner(r, u->machine, u->user, &owner);
 
 	if (fault)
@@ -44,7 +44,7 @@ static int check_allowed(struct request *r, const struct unlock *u, const struct
 
 	if (lock_asker_has(&u->asker, lock))
 		return 0;
-	request_extra(r, "lock", view_lock(r->api->locks, lock, r->uid));
+	request_extra(r, "lock", view_lock(r->api->locks, lock, request_user(r)));
 	if (lock->uid != r->uid && r->uid != 0)
 		return request_fail(r, OUTCOME_NOT_ALLOWED,
 				    "%s belongs to user %s: only they or root may unlock it",

@@ -14,6 +14,7 @@ struct watcher {
 	struct lines *lines;
 	void *params; /* of its request, with the filter */
 	const void *filter;
+	uid_t user; /* whose names it is shown: request_user() */
 };
 
 struct watchers {
@@ -77,6 +78,7 @@ int watchers_add(struct watchers *ws, struct request *r, const void *filter)
 	w->all = ws;
 	w->params = TAKE_PTR(r->params);
 	w->filter = filter;
+	w->user = request_user(r);
 	w->next = ws->first;
 	if (w->next)
 		w->next->previous = w;
@@ -90,12 +92,18 @@ int watchers_add(struct watchers *ws, struct request *r, const void *filter)
 void watchers_show(struct watchers *ws, const struct watchers_show *how, const void *what)
 {
 	_cleanup_json_ struct json_object *line = NULL;
+	uid_t viewer = 0; /* of the line, where there is one: most are of one user */
 
 	for (struct watcher *w = ws->first; w; w = w->next) {
 		if (!how->accepts(w->filter, what))
 			continue;
+		if (line && viewer != w->user) {
+			json_object_put(line);
+			line = NULL;
+		}
+		viewer = w->user;
 		if (!line)
-			line = how->view(what);
+			line = how->view(what, viewer);
 		if (!line)
 			return;
 		lines_put(w->lines, line);

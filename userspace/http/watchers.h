@@ -9,6 +9,7 @@
 #define HTTP_WATCHERS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct json_object;
 struct request;
@@ -29,8 +30,9 @@ int watchers_add(struct watchers *ws, struct request *r, const void *filter);
 /* Shows something to those whose filter accepts it. */
 struct watchers_show {
 	bool (*accepts)(const void *filter, const void *what);
-	/* The line, owned by the caller; NULL: there is none.  Called when somebody accepts. */
-	struct json_object *(*view)(const void *what);
+	/* The line as that user sees it, owned by the caller; NULL: there is none.  Called when
+	 * somebody accepts. */
+	struct json_object *(*view)(const void *what, uid_t viewer);
 };
 void watchers_show(struct watchers *ws, const struct watchers_show *how, const void *what);
 

@@ -11,19 +11,24 @@
 #include "http/json.h"
 #include "registry/registry.h"
 
-struct json_object *view_entry(const struct activity *entry, uid_t viewer)
+/* What it is about may be gone: whose it was is known by its name alone.  Returns ret, or id. */
+static const char *shown_id(const char *id, uid_t viewer, char ret[static IDENTITY_MAX + 1])
 {
-	const char *user = entry->service ? strchr(entry->service, '@') : NULL;
+	const char *user = id ? strchr(id, '@') : NULL;
+
+	return user && !strcmp(user + 1, user_word(viewer)) ? identity_bare(id, ret) : id;
+}
+
+struct json_object *view_entry(const void *what, uid_t viewer)
+{
+	const struct activity *entry = what;
 	struct json_object *o = json_object_new_object();
-	char id[IDENTITY_MAX + 1] = "";
+	char id[IDENTITY_MAX + 1];
 
 	json_add_int(o, "id", entry->id);
 	json_add_int(o, "at", entry->timestamp);
 	json_add_text(o, "action", activity_action_name(entry->action));
-	/* what an entry is about may be gone: whose it was is known by its name alone */
-	if (viewer != PROCESS_UID_UNKNOWN && user && !strcmp(user + 1, user_word(viewer)))
-		identity_bare(entry->service, id);
-	json_add_text(o, "service", *id ? id : entry->service);
+	json_add_text(o, "service", shown_id(entry->service, viewer, id));
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "port", entry->port);
 	json_add_known(o, "pid", entry->pid);
@@ -35,9 +40,10 @@ struct json_object *view_entry(const struct activity *entry, uid_t viewer)
 	return o;
 }
 
-struct json_object *view_entry_as_event(const void *what)
+struct json_object *view_entry_as_event(const void *what, uid_t viewer)
 {
 	const struct activity *entry = what;
+	char id[IDENTITY_MAX + 1];
 	struct json_object *o;
 
 	/* a refusal comes as the kernel's own event, with the address that was asked for */
@@ -46,7 +52,7 @@ struct json_object *view_entry_as_event(const void *what)
 	o = json_object_new_object();
 	json_add_int(o, "at", entry->timestamp);
 	json_add_text(o, "event", activity_action_name(entry->action));
-	json_add_text(o, "service", entry->service);
+	json_add_text(o, "service", shown_id(entry->service, viewer, id));
 	json_add_known(o, "port", entry->port);
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "pid", entry->pid);
@@ -82,10 +88,11 @@ static void add_exit(struct json_object *o, const struct event *event)
 }
 
 struct json_object *view_event(const struct inventory *inv, const struct event *event,
-			       const char *service, const struct why_obstacle *obstacle,
-			       int64_t at_unix)
+			       const char *service, uid_t viewer,
+			       const struct why_obstacle *obstacle, int64_t at_unix)
 {
 	struct json_object *o;
+	char id[IDENTITY_MAX + 1];
 	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
 	bool has_socket = event->kind != EVENT_EXIT;
 	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
@@ -104,7 +111,7 @@ struct json_object *view_event(const struct inventory *inv, const struct event *
 	json_add_known(o, "pid", event->actor.pid);
 	json_add_text(o, "comm", event->comm);
 	json_add_text(o, "user", user_name(event->uid));
-	json_add_text(o, "service", service);
+	json_add_text(o, "service", shown_id(service, viewer, id));
 	json_add_text(o, "run", event->named_run ? run_id_format(event->named_run, run) : NULL);
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {
