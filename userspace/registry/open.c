@@ -115,6 +115,17 @@ static int connection_open(struct registry *r, const char *path, char *ret_error
 	return 0;
 }
 
+/*
+ * Who was killed while it created the file may have left a journal: its first transaction is undone
+ * when the file is opened, and nothing is in it then.
+ */
+static bool is_empty(struct registry *r)
+{
+	int version = 0;
+
+	return schema_read_version(r->db, &version) == SQLITE_OK && version == 0;
+}
+
 /* The file is looked through before anything is written into it: 5 ms for each MB of it. */
 static int file_check(struct registry *r, const char *path, char *ret_error, size_t size)
 {
@@ -133,7 +144,7 @@ static int file_accept(struct registry *r, const char *path, int kind, char *ret
 	int error = 0;
 	int rc;
 
-	if (kind != SCHEMA_FILE_NEW)
+	if (kind != SCHEMA_FILE_NEW && !is_empty(r))
 		error = file_check(r, path, ret_error, size);
 	if (error == 0)
 		error = schema_migrate(r->db, path, ret_error, size);
