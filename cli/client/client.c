@@ -23,6 +23,7 @@
 /* A daemon that is replaced is back within a second; one under a load of tests takes longer. */
 #define FOLLOW_WAIT_MS 10000
 #define FOLLOW_POLL_MS 50
+#define FOLLOW_SAME_MS 1000 /* for a daemon that ends, and is still asked meanwhile */
 #define REPEATS_MAX    3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
@@ -415,10 +416,15 @@ static enum outcome read_lines(struct connection *c,
 	return OUTCOME_OK;
 }
 
-/* *ret_ended: the daemon has ended it, and not each(). */
+/* Whether the daemon has ended a stream, and not each(); which one it was (0: not visible). */
+struct stream_end {
+	bool by_daemon;
+	pid_t pid;
+};
+
 static enum outcome stream(const char *path,
 			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
-			   bool *ret_ended, struct json_object **ret_error)
+			   struct stream_end *ret_end, struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
 	const struct request request = { .method = "GET",
@@ -432,8 +438,9 @@ static enum outcome stream(const char *path,
 		outcome = read_answer(&c, request.method, ret_error);
 		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 	}
+	ret_end->pid = connection_peer_pid(&c);
 	outcome = read_lines(&c, each, user_data, ret_error);
-	*ret_ended = c.broken;
+	ret_end->by_daemon = c.broken;
 	return outcome;
 }
 
@@ -441,22 +448,32 @@ enum outcome client_stream(const char *path,
 			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
 			   struct json_object **ret_error)
 {
+	struct stream_end end = { 0 };
 	enum outcome outcome;
-	bool ended = false;
 
 	stop_guard_begin();
-	outcome = stream(path, each, user_data, &ended, ret_error);
+	outcome = stream(path, each, user_data, &end, ret_error);
 	return stop_guard_end() ? OUTCOME_OK : outcome;
 }
 
-/* True once a daemon is there again; none is started, for the last one may have been stopped. */
-static bool comes_back(void)
+/*
+ * True once another daemon is there than the one that ended the stream; none is started, for the
+ * last one may have been stopped.  One that stays and ends streams has its reason.
+ */
+static bool is_replaced(const struct stream_end *end)
 {
+	int same_ms = 0;
+
 	for (int ms = 0; ms < FOLLOW_WAIT_MS && !stop_guard_asked(); ms += FOLLOW_POLL_MS) {
 		_cleanup_(connection_close) struct connection c = { .fd = -1 };
 
-		if (connection_open_any(&c, NULL, 0) == 0)
-			return true;
+		if (connection_open_any(&c, NULL, 0) == 0) {
+			if (!end->pid || connection_peer_pid(&c) != end->pid)
+				return true;
+			same_ms += FOLLOW_POLL_MS;
+		}
+		if (same_ms >= FOLLOW_SAME_MS)
+			return false;
 		poll(NULL, 0, FOLLOW_POLL_MS);
 	}
 	return false;
@@ -467,13 +484,13 @@ enum outcome client_follow(const char *path,
 			   struct json_object **ret_error)
 {
 	enum outcome outcome;
-	bool ended;
 
 	stop_guard_begin();
 	for (;;) {
-		ended = false;
-		outcome = stream(path, each, user_data, &ended, ret_error);
-		if (!ended || !comes_back())
+		struct stream_end end = { 0 };
+
+		outcome = stream(path, each, user_data, &end, ret_error);
+		if (!end.by_daemon || !is_replaced(&end))
 			break;
 		answer_free(TAKE_PTR(*ret_error));
 	}

@@ -276,3 +276,11 @@ int connection_take_line(struct connection *c, char **ret_line)
 			return n == -ECONNRESET ? 0 : (int)n;
 	}
 }
+
+pid_t connection_peer_pid(const struct connection *c)
+{
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "cli/client/http.h"
 
@@ -65,5 +66,8 @@ int connection_next_line(struct connection *c, char **ret_line);
  * -EBADMSG, -EFBIG.
  */
 int connection_take_line(struct connection *c, char **ret_line);
+
+/* Who listens on the other side; 0 where that is not visible from our pid namespace. */
+pid_t connection_peer_pid(const struct connection *c);
 
 #endif

@@ -469,7 +469,7 @@ HOSTILE = ["$(touch pwned)", "3000\ntouch pwned", "3000\0x", "3000", "\x1b[2J\x0
 PORT, SESSION = r"([1-9]\d{0,4}\n)", r"([A-Za-z0-9._-]{1,64}\n)"
 COMMANDS = [
     (("claim", "a:b", "-q"), PORT),
-    (("claim", "a:b", "--export"), r"export PORT=[1-9]\d{0,4}\n"),
+    (("claim", "a:b", "--export"), r"export B_PORT=[1-9]\d{0,4}\nexport PORT=[1-9]\d{0,4}\n"),
     (("claim", "-q"), PORT + "{2}"),
     (("claim", "--export"), r"export A_PORT=[1-9]\d{0,4}\nexport B_PORT=[1-9]\d{0,4}\n"),
     (("release", "a:b", "-q"), PORT + "*"),

@@ -199,11 +199,11 @@ class UserLimitsTest(harness.PortDaddyTest):
 
     def test_a_check_that_had_no_turn_is_said_and_stored_nowhere(self):
         self.daemon.stop()
-        with self.few_descriptors(128):
+        with self.few_descriptors(192):
             self.daemon = self.start_daemon()
         self.assertEqual(self.flood("health", RANGE, 60, 2), {"status": 200})
         answer = self.daemon.run("health", "silent:*", "--timeout", "1s", "-j", uid=ATTACKER)
-        self.assertEqual(answer.code, NO)
+        self.assertEqual(answer.code, NO, answer)
         found = json.loads(answer.out)["services"]
         self.assertEqual({(s["result"], s["healthy"]) for s in found}, {("not_tried", None)})
         self.assertIn("NOT TRIED", self.daemon.run("health", "silent:*", "--timeout", "1s",
