@@ -19,7 +19,8 @@
 #define INTERVAL_DEFAULT_S 2
 
 struct query {
-	char id[IDENTITY_MAX + 1]; /* of the project's service that a name means */
+	char id[IDENTITY_MAX + 1];     /* of the project's service that a name means */
+	char paths[CONFIG_PATHS_SIZE]; /* the health paths that its file has now */
 	const struct command *self;
 	const struct command_line *line;
 	const char *match, *timeout; /* NULL = not given */
@@ -57,6 +58,7 @@ static int check_span(const struct query *q, const char *option, int64_t max, in
 static int read_query(const struct command *self, const struct command_line *line, struct query *q)
 {
 	int64_t timeout_s;
+	size_t left_out = 0;
 	int r;
 
 	*q = (struct query){
@@ -68,8 +70,13 @@ static int read_query(const struct command *self, const struct command_line *lin
 		.interval_s = INTERVAL_DEFAULT_S,
 	};
 	r = q->match ? check_match(self, line, q->match) : 0;
-	if (!r && q->match)
-		q->match = config_meant_id(q->match, q->id);
+	if (!r)
+		q->match = config_meant_health(q->match, q->id, q->paths, &left_out);
+	if (left_out)
+		render_note(
+			"%zu services are asked by the health path of their claim: the file has "
+			"too many to send",
+			left_out);
 	if (!r)
 		r = check_span(q, "timeout", TIMEOUT_MAX_S, &timeout_s);
 	if (!r)
@@ -130,8 +137,10 @@ static int check_services(const struct command_line *line, struct json_object *s
 static int check_all(const struct query *q, struct round *round)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
-	struct client_param params[] = { { "match", q->match }, { "timeout", q->timeout } };
-	char path[PATTERN_MAX * 3 + 256];
+	struct client_param params[] = { { "match", q->match },
+					 { "timeout", q->timeout },
+					 { "paths", *q->paths ? q->paths : NULL } };
+	char path[(PATTERN_MAX + CONFIG_PATHS_SIZE) * 3 + 256];
 	enum outcome outcome;
 
 	*round = (struct round){ .services = json_object_new_array() };
@@ -305,11 +314,11 @@ const struct command cmd_health = {
 	.arguments = "[ID|PATTERN|:PORT] [--timeout DUR] [--watch [--interval DUR]]",
 	.summary = "check whether services answer, all at once",
 	.details =
-		"With a health path (pd claim --health, healthPath of .portdaddyrc), a GET over\n"
-		"HTTP or HTTPS: 2xx and 3xx are healthy, redirects are not followed, certificates\n"
-		"not verified.  Without one, a connection over TCP; the kernel accepts that for a\n"
-		"program that hangs, too.  Where nothing listens, that is said and nothing waited\n"
-		"for.\n"
+		"With a health path (that of .portdaddyrc as it is now, else of pd claim --health), a\n"
+		"GET over HTTP or HTTPS: 2xx and 3xx are healthy, redirects are not followed,\n"
+		"certificates not verified.  Without one, a connection over TCP; the kernel accepts\n"
+		"that for a program that hangs, too.  Where nothing listens, that is said and nothing\n"
+		"waited for.\n"
 		"\n"
 		"Exit code 1 when any is unhealthy: also when it is stale, a ghost, or waited for, or\n"
 		"could not be tried in time because too many other checks ran.\n"

@@ -393,20 +393,58 @@ const struct config_service *config_service_of(const struct config *c, const cha
 	return NULL;
 }
 
+/* The file of the current directory; NULL where there is none, or where it cannot be read. */
+static struct config *find_here(void)
+{
+	struct config *config = NULL;
+	char cwd[PATH_MAX], error[PATH_MAX + 512];
+
+	if (!getcwd(cwd, sizeof(cwd)) || config_find(cwd, &config, error, sizeof(error)) <= 0)
+		return NULL;
+	return config;
+}
+
 const char *config_meant_id(const char *name, char ret[static IDENTITY_MAX + 1])
 {
 	_cleanup_(config_freep) struct config *config = NULL;
-	char cwd[PATH_MAX], error[PATH_MAX + 512];
 	const struct config_service *service;
 
-	if (identity_check(name, NULL) < 0 || !getcwd(cwd, sizeof(cwd)) ||
-	    config_find(cwd, &config, error, sizeof(error)) <= 0)
-		return name;
-	service = config_service_of(config, name);
+	if (identity_check(name, NULL) == 0)
+		config = find_here();
+	service = config ? config_service_of(config, name) : NULL;
 	if (!service)
 		return name;
 	strcpy(ret, service->id);
 	return ret;
+}
+
+const char *config_meant_health(const char *match, char ret[static IDENTITY_MAX + 1],
+				char ret_paths[static CONFIG_PATHS_SIZE], size_t *ret_left_out)
+{
+	_cleanup_(config_freep) struct config *config = find_here();
+	bool is_one = match && identity_check(match, NULL) == 0;
+	const struct config_service *one = config && is_one ? config_service_of(config, match)
+							    : NULL;
+	size_t used = 0;
+
+	*ret_paths = '\0';
+	*ret_left_out = 0;
+	for (size_t i = 0; config && i < config->n; i++) {
+		const struct config_service *s = &config->services[i];
+		size_t room = CONFIG_PATHS_SIZE - used;
+		int n;
+
+		if (!*s->health || (is_one && s != one))
+			continue;
+		n = snprintf(ret_paths + used, room, "%s%s %s", used ? " " : "", s->id, s->health);
+		if ((size_t)n < room) {
+			used += (size_t)n;
+		} else {
+			ret_paths[used] = '\0';
+			++*ret_left_out;
+		}
+	}
+	return one ? strcpy(ret, one->id) : match;
 }
 
 void config_free(struct config *c)

@@ -65,6 +65,13 @@ const struct config_service *config_service_of(const struct config *c, const cha
  */
 const char *config_meant_id(const char *name, char ret[static IDENTITY_MAX + 1]);
 
+/* The same of what health is asked of, NULL = everything, with the health paths that the file has
+ * now (of the one service, where it is one), as GET /v1/health takes them: "shop:api /health
+ * shop:web /". *ret_left_out services had no room. */
+#define CONFIG_PATHS_SIZE (1024 + 1)
+const char *config_meant_health(const char *match, char ret[static IDENTITY_MAX + 1],
+				char ret_paths[static CONFIG_PATHS_SIZE], size_t *ret_left_out);
+
 /* Does an ID belong to the file's project, whether or not the file has a service of that name? */
 bool config_is_of_project(const struct config *c, const char *id);
 

@@ -89,6 +89,26 @@ class ConfigTest(harness.PortDaddyTest):
         self.daemon.pd("release", "api", cwd=self.work)
         self.assertEqual(self.services(), [("shop:web",)])
 
+    def test_a_changed_health_path_works_without_a_new_claim(self):
+        """http.server has a page for each file, and none for /gone."""
+        def write(path):
+            self.write('{"project": "shop", "services": {"api": {"healthPath": "%s"}}}' % path)
+
+        write("/gone")
+        port = int(self.daemon.pd("claim", "api", "-q", cwd=self.work))
+        self.http_server(port, cwd=self.work)
+        self.daemon.wait_status("shop:api", "active")
+        for path, result in (("/gone", "http"), ("/", "ok"), ("/gone", "http")):
+            write(path)
+            for words in ((), ("api",), ("shop:*",), (f":{port}",)):
+                checked = self.daemon.json("health", *words, cwd=self.work, code=None)["services"]
+                self.assertEqual([(s["result"] == "ok", s["url"]) for s in checked],
+                                 [(result == "ok", f"http://localhost:{port}{path}")], words)
+        # elsewhere the claim's own counts
+        write("/")
+        checked = self.daemon.json("health", "shop:api", cwd="/", code=None)["services"]
+        self.assertEqual(checked[0]["url"], f"http://localhost:{port}/gone")
+
     def test_what_a_file_says_holds_for_its_own_project_alone(self):
         self.write('{"project": "shop", "range": "31530-31539", "services": {"api": {}}}')
         self.assertNotIn(self.daemon.claim("other:api", cwd=self.work), range(31530, 31540))

@@ -8,29 +8,69 @@
  *   {"ok":true,"version":1,"healthy":2,"unhealthy":1,…}    at the end
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/match.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/health_path.h"
+#include "base/identity.h"
 #include "base/log.h"
 #include "base/quota.h"
 #include "http/answer.h"
 #include "http/commit.h"
 #include "http/lines.h"
+#include "http/parse.h"
 #include "view/health.h"
 
 #define TIMEOUT_DEFAULT_S 5
 #define TIMEOUT_MAX_S	  300 /* a client that waits longer than that is not coming back */
 
+/* The names that whoever asks has for services are replaced by those that are stored. */
+#define PATHS_SIZE (2 * PARSE_PARAM_MAX_BYTES + 1)
+
 struct question {
 	struct match match;
 	int64_t timeout_s;
+	char paths[PATHS_SIZE]; /* as health_asker has them */
 };
+
+static param_read read_paths;
 
 ROUTE(health_get, GET, "/v1/health", struct question, PARAM_MATCH("match", struct question, match),
       PARAM_DURATION("timeout", struct question, timeout_s, .advice = "5s or 1m", .min = 1,
-		     .max = TIMEOUT_MAX_S, .otherwise = TIMEOUT_DEFAULT_S));
+		     .max = TIMEOUT_MAX_S, .otherwise = TIMEOUT_DEFAULT_S),
+      PARAM_ROW("paths", read_paths, struct question, paths, char[PATHS_SIZE]));
+
+static int read_paths(struct request *r, const struct param *p, const struct param_value *value,
+		      void *data)
+{
+	char text[PARSE_PARAM_MAX_BYTES + 1], stored[IDENTITY_MAX + 1];
+	char *rest = text, *ret = data;
+	size_t used = 0;
+
+	snprintf(text, sizeof(text), "%s", value->text);
+	while (rest) {
+		const char *id = strsep(&rest, " "), *path = strsep(&rest, " ");
+		struct health_path parsed;
+		int fault;
+
+		if (!path || identity_check(id, NULL) || health_path_parse(path, &parsed, NULL))
+			return request_fail(r, OUTCOME_BAD_REQUEST,
+					    "%s \"%.64s\" cannot be read; write it like shop:api "
+					    "/health shop:web /",
+					    p->name, value->text);
+		fault = match_meant(r, &id, stored);
+		if (fault)
+			return fault;
+		used += (size_t)snprintf(ret + used, PATHS_SIZE - used, "%s%s %s", used ? " " : "",
+					 id, path);
+		if (used >= PATHS_SIZE)
+			return request_fail(r, OUTCOME_BAD_REQUEST, "%s is too long", p->name);
+	}
+	return 0;
+}
 
 /* Lasts until the round has ended. */
 struct watching {
@@ -163,7 +203,8 @@ static int new_round(struct request *r, const struct question *q, struct watchin
 {
 	struct service_filter filter = q->match.filter;
 	char comm[REQUEST_COMM_SIZE];
-	const struct health_asker asker = { r->pid, r->uid, request_caller_name(r, comm) };
+	const struct health_asker asker = { r->pid, r->uid, request_caller_name(r, comm),
+					    *q->paths ? q->paths : NULL };
 
 	if (!q->match.text)
 		filter.status = -1;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/health_path.h"
 #include "base/log.h"
 #include "registry/health.h"
 #include "registry/service_list.h"
@@ -28,6 +29,7 @@ struct health_round {
 	int64_t timeout_s;
 	struct service_filter filter;
 	char *pattern;		      /* of the filter; NULL = none */
+	char *paths;		      /* of whoever asks; NULL = none */
 	struct service_list services; /* all of them, once `gathered` */
 	bool gathered;
 	size_t n_seen;		    /* of which so many have been looked at */
@@ -91,6 +93,7 @@ void health_round_free(struct health_round *round)
 	service_list_free(&round->services);
 	free(round->items);
 	free(round->pattern);
+	free(round->paths);
 	free(round);
 }
 
@@ -248,15 +251,39 @@ static int start_check(struct health_round *round, struct health_item *item)
 	return 0;
 }
 
+/* The health path that whoever asks has for it now, in ret; else the stored one. */
+static const char *path_now(const struct health_round *round, const struct service *service,
+			    char ret[static HEALTH_PATH_SIZE])
+{
+	size_t n_id = strlen(service->id);
+	const char *id = round->paths;
+
+	while (id && *id) {
+		size_t n = strcspn(id, " ");
+		const char *path = id + n + strspn(id + n, " ");
+		size_t n_path = strcspn(path, " ");
+
+		if (n == n_id && memcmp(id, service->id, n) == 0) {
+			snprintf(ret, HEALTH_PATH_SIZE, "%.*s", (int)n_path, path);
+			return ret;
+		}
+		id = path + n_path + strspn(path + n_path, " ");
+	}
+	return service->health_path;
+}
+
 /* Looks at one service.  0; an enum quota_outcome when no check can be started now; -errno. */
 static int look(struct health_round *round, const struct service *service, int64_t now)
 {
 	struct health_item *item = calloc(1, sizeof(*item));
+	struct service now_is = *service;
+	char path[HEALTH_PATH_SIZE];
 	int r;
 
 	if (!item)
 		return -ENOMEM;
-	r = health_item_init(round->checks, service, now, item);
+	now_is.health_path = path_now(round, service, path);
+	r = health_item_init(round->checks, &now_is, now, item);
 	item->round = round;
 	if (!r && item->connects)
 		r = start_check(round, item);
@@ -365,7 +392,8 @@ int health_round_new(const struct checks *checks, const struct service_filter *f
 	round->filter = *filter;
 	round->pattern = filter->pattern ? strdup(filter->pattern) : NULL;
 	round->filter.pattern = round->pattern;
-	if (filter->pattern && !round->pattern)
+	round->paths = asker->paths ? strdup(asker->paths) : NULL;
+	if ((filter->pattern && !round->pattern) || (asker->paths && !round->paths))
 		r = -ENOMEM;
 	if (!r)
 		r = gather(round);

@@ -23,6 +23,11 @@ struct health_asker {
 	pid_t pid;
 	uid_t uid;
 	const char *comm; /* UTF-8; borrowed for the call */
+	/*
+	 * The health paths that they have for services now, which count instead of the stored
+	 * ones: "ID PATH ID PATH"; NULL = none.  Borrowed for the call.
+	 */
+	const char *paths;
 };
 
 struct health_round;
