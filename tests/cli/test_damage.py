@@ -18,18 +18,13 @@ PLACES = ((0, 16), (8, 64), (PAGE // 2, 512), (PAGE - 256, 256), (0, PAGE))
 SEED = int(os.environ.get("PD_SEED", random.randrange(1 << 31)))
 
 
-class DamageSweepTest(harness.PortDaddyTest):
+class DamageTest(harness.PortDaddyTest):
     daemon_arguments = ("--no-bpf",)
 
     def setUp(self):
         super().setUp()
         self.random = random.Random(SEED)
-        self.ports = {f"app:n{n}": self.daemon.claim(f"app:n{n}") for n in range(CLAIMS)}
-        self.daemon.pd("session", "start", "work")
-        self.daemon.pd("note", "a note")
-        self.daemon.pd("lock", "a-lock")
-        for n in range(40):
-            self.daemon.run("release", f"app:none{n}")
+        print(f"# PD_SEED={SEED}")
 
     def keep(self):
         self.whole = os.path.join(self.work, "whole")
@@ -51,12 +46,23 @@ class DamageSweepTest(harness.PortDaddyTest):
         """The claims that are there; None where they are refused, with the file and a way out."""
         found = self.daemon.run("find", "app:*", "-j")
         parsed = harness.json.loads(found.out)
-        if found.code == DONE:
+        if found.code in (DONE, NO):
             return {s["id"]: s["port"] for s in parsed["services"]}
         self.assertEqual(found.code, FAILED, found)
         self.assertIn(self.daemon.database, parsed["error"]["message"])
         self.assertRegex(parsed["error"]["message"], "restore|try again")
         return None
+
+
+class DamageSweepTest(DamageTest):
+    def setUp(self):
+        super().setUp()
+        self.ports = {f"app:n{n}": self.daemon.claim(f"app:n{n}") for n in range(CLAIMS)}
+        self.daemon.pd("session", "start", "work")
+        self.daemon.pd("note", "a note")
+        self.daemon.pd("lock", "a-lock")
+        for n in range(40):
+            self.daemon.run("release", f"app:none{n}")
 
     def check(self, where):
         self.daemon.launch()
@@ -91,7 +97,6 @@ class DamageSweepTest(harness.PortDaddyTest):
 
     def sweep(self, path, offsets):
         outcomes = {}
-        print(f"# PD_SEED={SEED}")
         for offset, size in offsets:
             self.put_back()
             self.overwrite(path, offset, size)
@@ -118,6 +123,94 @@ class DamageSweepTest(harness.PortDaddyTest):
         self.daemon.stop()
         self.keep()
         self.sweep(self.daemon.database, [(0, 16), (16, 8), (24, 76), (100, 64), (0, PAGE)])
+
+
+class LogDamageTest(DamageTest):
+    """The write-ahead log: claims up to EARLY are in the file already, the others in the log."""
+
+    early, late = 5, 10
+    # In a frame: the page's number, whether it is a commit, the salt, the checksum; then the page.
+    fields = ((0, 4), (4, 4), (8, 8), (16, 8), (24, 16), (24 + PAGE // 2, 64), (24, PAGE))
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.daemon.database + "-wal"
+        self.first = {f"app:e{n}": self.daemon.claim(f"app:e{n}") for n in range(self.early)}
+        self.daemon.stop()
+        self.daemon.start()
+        self.then = {f"app:l{n}": self.daemon.claim(f"app:l{n}") for n in range(self.late)}
+        self.ports = self.first | self.then
+
+    def frames(self):
+        return (os.path.getsize(self.log) - 32) // (24 + PAGE)
+
+    def places(self):
+        """An offset of each class, in a frame each, and those of the header."""
+        frames = self.frames()
+        yield from ((at, size, 0) for at, size in ((0, 4), (8, 4), (16, 8), (24, 8), (0, 32)))
+        for n, (at, size) in enumerate(self.fields * 3):
+            frame = (n * 5 + n // len(self.fields)) % frames
+            yield 32 + frame * (24 + PAGE) + at, size, frame
+        for at, size in self.fields:  # the last one
+            yield 32 + (frames - 1) * (24 + PAGE) + at, size, frames - 1
+
+    def test_frame_overwritten_while_no_daemon_runs_loses_only_what_is_behind_it_and_that_is_said(
+            self):
+        self.daemon.stop(signal.SIGKILL)
+        self.keep()
+        frames, lossy = self.frames(), 0
+        for offset, size, frame in list(self.places()):
+            with self.subTest(offset=offset, size=size, frame=frame):
+                self.put_back()
+                self.overwrite(self.log, offset, size)
+                self.daemon.start()
+                claims = self.served()
+                status = self.daemon.json("status")["database"]
+                self.assertEqual(claims, {name: self.ports[name] for name in claims})
+                self.assertLessEqual(self.first.keys(), claims.keys())
+                kept = [name for name in self.then if name in claims]
+                self.assertEqual(kept, list(self.then)[:len(kept)])  # the oldest
+                if len(kept) < self.late and frame < frames - 1:
+                    lossy += 1
+                    self.assertIn(self.log, status["detail"])
+                    self.assertRegex(status["detail"], r"[0-9]+ commits? from there on (is|are) "
+                                                       r"lost; a copy of it is ")
+                    self.assertIn("from there on", self.daemon.log())
+                self.assertEqual(self.daemon.run("claim", "app:more").code, DONE)
+                # it is told once, also when this daemon does not end in order
+                self.daemon.stop(signal.SIGKILL)
+                self.daemon.start()
+                self.assertIsNone(self.daemon.json("status")["database"]["detail"])
+                self.assertIn("app:more", self.served())
+                self.daemon.stop()
+        self.assertGreater(lossy, 5)
+
+    def test_log_of_a_killed_daemon_that_is_whole_is_taken_without_a_word(self):
+        self.daemon.stop(signal.SIGKILL)
+        self.daemon.start()
+        self.assertEqual(self.served(), self.ports)
+        self.assertIsNone(self.daemon.json("status")["database"]["detail"])
+
+    def test_frame_overwritten_while_a_daemon_runs_loses_no_claim_in_silence(self):
+        self.daemon.stop(signal.SIGKILL)
+        self.keep()
+        places = [p for p in self.places() if p[0] < 32 or p[1] in (16, PAGE)]
+        for offset, size, frame in places:
+            with self.subTest(offset=offset, size=size, frame=frame):
+                self.put_back()
+                self.daemon.start()
+                self.served()
+                self.overwrite(self.log, offset, size)
+                for restart in range(2):
+                    claims = self.served()
+                    if claims is not None:
+                        self.assertEqual({n: p for n, p in claims.items() if n in self.ports},
+                                         self.ports)
+                    self.daemon.run("claim", f"app:more{restart}")
+                    self.assertIsNone(self.daemon.process.poll())
+                    self.daemon.stop()
+                    self.daemon.start()
+                self.daemon.stop()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -113,4 +114,19 @@ int files_check(const struct files *f, char *ret_error, size_t size)
 		return -ESTALE;
 	}
 	return 0;
+}
+
+int files_copy(const char *from, const char *to)
+{
+	_cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_close_ int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct stat st;
+	off_t at = 0;
+
+	if (in < 0 || out < 0 || fstat(in, &st) < 0)
+		return -errno;
+	while (at < st.st_size)
+		if (sendfile(out, in, &at, (size_t)(st.st_size - at)) <= 0)
+			return errno ? -errno : -EIO;
+	return fsync(out) < 0 ? -errno : 0;
 }

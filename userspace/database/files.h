@@ -40,4 +40,8 @@ void files_deinit(struct files *f);
  */
 int files_check(const struct files *f, char *ret_error, size_t size);
 
+/* A copy for its user alone, where nothing is yet, on the disk when it returns.  0, negative errno.
+ */
+int files_copy(const char *from, const char *to);
+
 #endif

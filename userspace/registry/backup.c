@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/own_pd.h"
+#include "database/files.h"
 #include "database/mend.h"
 #include "database/words.h"
 #include "registry/internal.h"
@@ -180,21 +180,6 @@ int registry_backup_step(struct registry *r)
 
 /* --- going back to it --- */
 
-static int copy_file(const char *from, const char *to)
-{
-	_cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	_cleanup_close_ int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	struct stat st;
-	off_t at = 0;
-
-	if (in < 0 || out < 0 || fstat(in, &st) < 0)
-		return -errno;
-	while (at < st.st_size)
-		if (sendfile(out, in, &at, (size_t)(st.st_size - at)) <= 0)
-			return errno ? -errno : -EIO;
-	return fsync(out) < 0 ? -errno : 0;
-}
-
 /* Whatever is left at the path, and its log, which would be taken for the backup's. */
 static int set_aside(const char *path, const char *aside)
 {
@@ -223,7 +208,7 @@ int registry_restore(const char *path, char *ret_said, size_t size)
 		return -ENOENT;
 	}
 	unlink(copy);
-	error = copy_file(backup, copy);
+	error = files_copy(backup, copy);
 	if (error == 0)
 		error = mend_name_aside(path, aside, sizeof(aside));
 	if (error == 0)

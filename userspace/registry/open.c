@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "database/mend.h"
 #include "database/schema.h"
+#include "database/wal.h"
 #include "database/words.h"
 #include "registry/backup.h"
 #include "registry/internal.h"
@@ -216,12 +217,29 @@ static int open_without(struct registry *r, const char *path, const char *fault,
 	return error;
 }
 
+/* What SQLite left out of the log, behind what was mended. */
+static void note_lost(struct registry *r, const char *lost)
+{
+	size_t n = r->is_news ? strlen(r->news) : 0;
+
+	if (!*lost)
+		return;
+	/* in a new log, or the next start would find the same frames behind what it can read */
+	sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	snprintf(r->news + n, sizeof(r->news) - n, "%s%s", n ? "; " : "", lost);
+	r->mended = r->is_news = true;
+}
+
 /* Opens, mends what can be mended, or goes on without. */
 static int open_somehow(struct registry *r, const char *path, char *ret_error, size_t size)
 {
-	char fault[REGISTRY_WORDS_SIZE];
-	int error = file_open(r, path, ret_error, size);
+	char fault[REGISTRY_WORDS_SIZE], lost[REGISTRY_WORDS_SIZE];
+	int error;
 
+	wal_check(path, lost, sizeof(lost));
+	error = file_open(r, path, ret_error, size);
+	if (error == 0)
+		note_lost(r, lost);
 	if (error != -EUCLEAN && !(error == -EMEDIUMTYPE && registry_has_backup(path)))
 		return error;
 	snprintf(fault, sizeof(fault), "%s", ret_error);
@@ -230,8 +248,10 @@ static int open_somehow(struct registry *r, const char *path, char *ret_error, s
 		r->mended = r->is_news = true;
 		error = file_open(r, path, ret_error, size);
 	}
-	if (error == 0)
+	if (error == 0) {
+		note_lost(r, lost);
 		return 0;
+	}
 	if (error == -EUCLEAN || error == -EMEDIUMTYPE)
 		return open_without(r, path, fault, ret_error, size);
 	return words_of_error(path, error, fault, ret_error, size);
