@@ -172,7 +172,8 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c Makefile $(BUILD)/libc
 CLI_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cli/helpers/*.c))
 $(BUILD)/tests/cli/helpers/%: tests/cli/helpers/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE $< -o $@
+	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE $(HELPER_FLAGS) $< -o $@
+$(BUILD)/tests/cli/helpers/failing_writes: HELPER_FLAGS := -shared -fPIC
 
 # Situations in which bind() is refused, played for tests/cases/run.py.
 CASES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cases/*.c))

@@ -16,7 +16,8 @@
 
 bool registry_failed_with(const struct registry *r, int error)
 {
-	return error < 0 && r->last_error == error;
+	/* the thread that syncs leaves its error there */
+	return error < 0 && (r->last_error == error || r->sync.error == error);
 }
 
 const char *registry_strerror(struct registry *r, int error)
