@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/identity.h"
+#include "base/own_pd.h"
 #include "base/procfs.h"
 #include "base/user.h"
 #include "cli/arguments/check.h"
@@ -100,14 +101,16 @@ static int check_rights(const struct stop *s)
 {
 	for (size_t i = 0; i < s->target.n; i++) {
 		const struct stopping_process *p = &s->target.list[i];
-		char message[256];
+		char message[OWN_PD_SIZE + IDENTITY_MAX + 256], pd[OWN_PD_SIZE];
 
 		if (p->spared || !kill(p->id.pid, 0) || errno != EPERM)
 			continue;
 		snprintf(message, sizeof(message),
-			 "%.16s (pid %d) belongs to user %s; nothing was signalled", p->comm,
-			 p->id.pid,
-			 p->uid == PROCESS_UID_UNKNOWN ? "root or another" : user_name(p->uid));
+			 "%.16s (pid %d) belongs to user %s; nothing was signalled: with root's "
+			 "rights, %s stop %.100s",
+			 p->comm, p->id.pid,
+			 p->uid == PROCESS_UID_UNKNOWN ? "root or another" : user_name(p->uid),
+			 own_pd_sudo(pd), s->line->args[0]);
 		return fail(s, OUTCOME_NOT_ALLOWED, message);
 	}
 	return 0;

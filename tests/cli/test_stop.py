@@ -131,6 +131,7 @@ class StopTest(harness.PortDaddyTest):
         answer = self.daemon.run("stop", str(port), "-y", uid=NOBODY)
         self.assertEqual(answer.code, NOT_ALLOWED, answer)
         self.assertIn("nothing was signalled", answer.err)
+        self.assertRegex(answer.err, rf"sudo .*pd stop {port}\n")
         self.assertIsNone(server.process.poll())
 
     def test_dry_run_ends_nobody(self):

@@ -207,6 +207,8 @@ static int say_not_bindable(const struct notice *n)
 	_cleanup_json_ struct json_object *why = NULL;
 	struct why_question tcp = why_default_question(IPPROTO_TCP, result->port);
 	bool is_free = !result->existing || result->previous_port;
+	const char *summary;
+	size_t length;
 	int fault = 0;
 
 	tcp.uid = n->batch->uid;
@@ -218,9 +220,14 @@ static int say_not_bindable(const struct notice *n)
 		return fault;
 	why = json_object_new_object();
 	fault = why_view(&n->r->api->explainer, &tcp, n->batch->uid, n->r->now, why);
-	if (!fault && !json_bool_of(why, "free"))
-		say(n, "port %u cannot be bound now: %s (see: pd why %u)", result->port,
-		    json_text_of(why, "summary"), result->port);
+	if (fault || json_bool_of(why, "free"))
+		return fault;
+	summary = json_text_of(why, "summary");
+	/* without its full stop: the sentence goes on */
+	length = strlen(summary);
+	length -= length > 0 && summary[length - 1] == '.';
+	say(n, "port %u cannot be bound now: %.*s (see: pd why %u)", result->port, (int)length,
+	    summary, result->port);
 	return fault;
 }
 
