@@ -201,8 +201,8 @@ command={PYTHON} {self.work}/server.py
 environment=PORTS="{self.other}"
 """)
         self.tree(["supervisord", "-c", "sv.conf"])
-        wait_until(lambda: self.supervisorctl().count("RUNNING") == 2, "both run")
         self.wait_listening_on(self.port, self.other)
+        wait_until(self.supervisorctl, "it can be asked")
         answer = self.why()
         self.assertEqual(answer["restartedBy"]["kind"], "supervisord")
         self.is_freed_by(self.first(answer))

@@ -124,7 +124,10 @@ static void stop_in_pm2(const struct program *pm2, const struct program *child, 
 		 home, app, home, part);
 }
 
-/* A file that was named in relation to its directory is found through that. */
+/*
+ * A file that was named in relation to its directory is found through that.  Each program is asked
+ * for its pid: "status" tells none of one that has been started a moment ago.
+ */
 static void stop_in_supervisord(const struct program *supervisord, const struct program *child,
 				uint16_t port, struct why_supervisor *ret)
 {
@@ -144,8 +147,9 @@ static void stop_in_supervisord(const struct program *supervisord, const struct 
 	snprintf(ctl, sizeof(ctl), "supervisorctl%s%s", file ? " -c " : "", quoted);
 	ret->stops = child->process.id.pid;
 	snprintf(ret->command, sizeof(ret->command),
-		 "%s stop \"$(%s status | awk '/ pid %d,/ {print $1}')\"", ctl, ctl,
-		 child->process.id.pid);
+		 "for n in $(%s status | awk '{print $1}'); do [ \"$(%s pid \"$n\")\" != %d ] || "
+		 "%s stop \"$n\"; done",
+		 ctl, ctl, child->process.id.pid, ctl);
 }
 
 /* The supervisor's first argument names the directory of the one service that it runs. */
