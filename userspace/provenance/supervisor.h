@@ -17,7 +17,7 @@
 
 struct lineage;
 
-#define WHY_SUPERVISOR_TEXT	 768 /* the place of the supervisor stands in it twice */
+#define WHY_SUPERVISOR_TEXT	 1024 /* the place of the supervisor stands in it three times */
 #define WHY_SUPERVISOR_NAME_SIZE 48
 #define WHY_SUPERVISOR_CLIMB	 32 /* npm and shells may stand between it and the process */
 
