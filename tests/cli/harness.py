@@ -311,6 +311,16 @@ class Daemon:
             rows = [line.split() for line in f]
         return sum(r[-1] == self.socket and r[5] == state for r in rows)
 
+    def is_decided(self):
+        """Behind launch(): it can be reached, or has ended."""
+        if self.process.poll() is not None:
+            return True
+        try:
+            connect(self.socket).close()
+            return True
+        except OSError:
+            return False
+
     def waits_for_writer(self):
         """It has a request, and sleeps until somebody else's transaction ends (by SQLite's way)."""
         with open(f"/proc/{self.pid}/wchan", encoding="ascii") as f:

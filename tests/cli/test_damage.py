@@ -66,16 +66,7 @@ class DamageSweepTest(DamageTest):
 
     def check(self, where):
         self.daemon.launch()
-
-        def decided():
-            if self.daemon.process.poll() is not None:
-                return True
-            try:
-                harness.connect(self.daemon.socket).close()
-                return True
-            except OSError:
-                return False
-        wait_until(decided, f"it starts or says why not ({where})")
+        wait_until(self.daemon.is_decided, f"it starts or says why not ({where})")
         if self.daemon.process.poll() is not None:  # a file that does not even begin as one of ours
             line = self.daemon.log().splitlines()[-1]
             self.assertIn(self.daemon.database, line, where)

@@ -40,16 +40,7 @@ class FailingWritesTest(harness.PortDaddyTest):
             "ASAN_OPTIONS": self.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
         self.daemon.launch()
         self.daemon.env = dict(self.env)
-
-        def decided():
-            if self.daemon.process.poll() is not None:
-                return True
-            try:
-                harness.connect(self.daemon.socket).close()
-                return True
-            except OSError:
-                return False
-        wait_until(decided, "it starts, or ends and says why")
+        wait_until(self.daemon.is_decided, "it starts, or ends and says why")
 
     def cpu(self):
         with open(f"/proc/{self.daemon.pid}/stat", encoding="ascii") as f:

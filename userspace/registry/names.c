@@ -7,7 +7,7 @@
 #include "base/user.h"
 #include "registry/internal.h"
 
-/* One row by its id.  1, 0 without a row that has a legal id, negative errno. */
+/* Whose the row of an id is; PROCESS_UID_UNKNOWN where it cannot be read.  1, 0, negative errno. */
 static int owner_of(struct registry *r, const char *id, uid_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_BY_ID);
