@@ -7,20 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/outcome.h"
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"
-#include "cli/client/body.h"
 #include "cli/client/follow.h"
 #include "cli/command.h"
 #include "cli/commands/claiming.h"
 #include "cli/render/render.h"
 #include "cli/supervise/ending.h"
-#include "cli/supervise/members.h"
+#include "cli/supervise/own_run.h"
 #include "cli/supervise/supervise.h"
 
 #define EXIT_OF_PD	 125
@@ -31,10 +28,7 @@
 
 struct run {
 	const struct command_line *line;
-	const char *id; /* of the service */
-	uint16_t port;
-	uint32_t number;
-	bool followed; /* by the kernel: else what clears its environment is lost */
+	struct own_run own;
 	int64_t grace_us;
 	int64_t began_ms;
 	struct follow stream;
@@ -68,14 +62,14 @@ static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t
 {
 	double after_s = (double)(clock_ms(CLOCK_MONOTONIC) - run->began_ms) / 1000;
 
-	if (port == run->port && !run->told_serving) {
+	if (port == run->own.port && !run->told_serving) {
 		run->told_serving = true;
-		say(run, "%s serves on http://localhost:%d (%.16s, pid %d, after %.1fs)", run->id,
-		    port, comm, pid, after_s);
-	} else if (port != run->port && !run->told_serving && !run->told_elsewhere) {
+		say(run, "%s serves on http://localhost:%d (%.16s, pid %d, after %.1fs)",
+		    run->own.service, port, comm, pid, after_s);
+	} else if (port != run->own.port && !run->told_serving && !run->told_elsewhere) {
 		run->told_elsewhere = true;
 		say(run, "%s listens on port %d, its own is %d, in $PORT (%s, pid %d, after %.1fs)",
-		    run->id, port, run->port, comm, pid, after_s);
+		    run->own.service, port, run->own.port, comm, pid, after_s);
 	}
 }
 
@@ -101,8 +95,8 @@ static void tell_refusal(struct run *run, struct json_object *event)
 	if (holder)
 		snprintf(by, sizeof(by), ", which %.64s (pid %d) holds",
 			 answer_text(holder, "comm"), (int)answer_int(holder, "pid"));
-	if (port != run->port)
-		snprintf(hint, sizeof(hint), "; its own port is %d, in $PORT", run->port);
+	if (port != run->own.port)
+		snprintf(hint, sizeof(hint), "; its own port is %d, in $PORT", run->own.port);
 	say(run, "%s (pid %d) was refused port %d%s (%s)%s; pd why %d says more",
 	    answer_text(event, "comm"), (int)answer_int(event, "pid"), port, by,
 	    answer_text(event, "errno"), hint, port);
@@ -124,7 +118,7 @@ static void take_line(struct json_object *line, void *user_data)
 /* Without eBPF nobody tells of a listen. */
 static bool is_looked_for(const struct run *run)
 {
-	return !run->followed && !run->told_serving;
+	return !run->own.followed && !run->told_serving;
 }
 
 /* The stream is asked for before the command begins: no event of it is missed. */
@@ -133,7 +127,7 @@ static int open_stream(struct run *run)
 	char path[64], id[RUN_ID_SIZE];
 	int r;
 
-	snprintf(path, sizeof(path), "/v1/events?run=%s", run_id_format(run->number, id));
+	snprintf(path, sizeof(path), "/v1/events?run=%s", run_id_format(run->own.number, id));
 	r = follow_open(&run->stream, path);
 	run->s.fd = run->stream.c.fd;
 	/* nothing wakes pd up while all is well and events are told */
@@ -153,62 +147,15 @@ static void on_readable(void *user_data)
 
 static int register_run(struct run *run)
 {
-	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
-	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int r;
+	int r = own_run_begin(&run->own, run->line->json);
 
-	body_add_text(body, "id", run->id);
-	r = answer_get(run->line->json, "POST", "/v1/runs", body, &answer);
-	if (r)
-		return r;
-	run->number = run_id_parse(answer_text(answer, "id"));
-	run->followed = answer_bool(answer, "followed");
-	if (!run->number) {
-		render_note("the daemon began no run that pd understands; pd daemon restart "
-			    "replaces an older one");
-		return EXIT_OF_PD;
-	}
-	if (run->followed)
-		return 0;
-	/* who loses its parent is left to us, and not to init */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	say(run, "without eBPF a program that clears its environment and leaves its parents is "
-		 "not seen; pd status says why there is none");
-	return 0;
-}
-
-static void set_environment(const struct run *run)
-{
-	char text[64], id[RUN_ID_SIZE];
-
-	snprintf(text, sizeof(text), "%u", run->port);
-	setenv("PORT", text, 1);
-	setenv("PORT_DADDY_ID", run->id, 1);
-	snprintf(text, sizeof(text), "http://localhost:%u", run->port);
-	setenv("PORT_DADDY_URL", text, 1);
-	setenv(RUN_VARIABLE, run_id_format(run->number, id), 1);
+	if (!r && !run->own.followed)
+		say(run, "without eBPF a program that clears its environment and leaves its "
+			 "parents is not seen; pd status says why there is none");
+	return r;
 }
 
 /* --- when the command has ended --- */
-
-static int look_at_members(const struct run *run, struct members *ret)
-{
-	/* a daemon that was ended is not started again to say who is left */
-	if (members_look(run->number, ret) && run->followed)
-		return 0;
-	return members_add_from_proc(ret, run->number);
-}
-
-static int look_again(struct ending *e, void *user_data)
-{
-	_cleanup_(members_deinit) struct members m = { 0 };
-	int r = look_at_members(user_data, &m);
-
-	for (size_t i = 0; !r && i < m.n; i++)
-		if (m.list[i].id.pid != getpid())
-			r = ending_add(e, &m.list[i].id, m.list[i].comm, 0);
-	return r;
-}
 
 static void tell_ending(const struct ending_process *p, int signal, void *user_data)
 {
@@ -225,11 +172,10 @@ static void end_members(struct run *run)
 {
 	struct ending e = {
 		.grace_ms = run->grace_us / 1000,
-		.look = look_again,
 		.told = tell_ending,
 		.user_data = run,
 	};
-	int r = ending_run(&e);
+	int r = own_run_end_members(&run->own, &e);
 
 	run->n_ended += e.n - e.n_left;
 	run->n_left = e.n_left;
@@ -244,7 +190,7 @@ static void end_members(struct run *run)
 static void reconnect(struct run *run)
 {
 	if (run->s.fd < 0 && !open_stream(run))
-		members_tell(run->number, run->id, NULL, true);
+		members_tell(run->own.number, run->own.service, NULL, true);
 }
 
 /*
@@ -267,7 +213,7 @@ static void look_for_server(struct run *run)
 {
 	_cleanup_(members_deinit) struct members m = { 0 };
 
-	if (!members_look(run->number, &m))
+	if (!members_look(run->own.number, &m))
 		return;
 	for (size_t i = 0; i < m.n; i++)
 		for (size_t j = 0; j < answer_length(m.list[i].ports); j++)
@@ -308,10 +254,10 @@ static void leave_members(struct run *run)
 	_cleanup_(members_deinit) struct members m = { 0 };
 	const struct member *server;
 
-	if (look_at_members(run, &m) || !m.n)
+	if (own_run_members(&run->own, &m) || !m.n)
 		return;
 	if (run->s.fd >= 0)
-		members_tell(run->number, NULL, "detached", false);
+		members_tell(run->own.number, NULL, "detached", false);
 	run->detached = true;
 	server = first_server(&m);
 	if (server)
@@ -319,10 +265,10 @@ static void leave_members(struct run *run)
 		    "%s has ended, and %.16s (pid %d) goes on to listen on port %" PRId64
 		    "; pd stop %s ends it",
 		    run->s.argv[0], server->comm, server->id.pid, answer_item_int(server->ports, 0),
-		    run->id);
+		    run->own.service);
 	else
 		say(run, "%s has ended, and %.16s (pid %d) goes on; pd stop %s ends it",
-		    run->s.argv[0], m.list[0].comm, m.list[0].id.pid, run->id);
+		    run->s.argv[0], m.list[0].comm, m.list[0].id.pid, run->own.service);
 }
 
 static void show_json(const struct run *run, int code)
@@ -332,9 +278,10 @@ static void show_json(const struct run *run, int code)
 
 	json_object_object_add(o, "ok", json_object_new_boolean(true));
 	json_object_object_add(o, "version", json_object_new_int(1));
-	json_object_object_add(o, "id", json_object_new_string(run->id));
-	json_object_object_add(o, "port", json_object_new_int(run->port));
-	json_object_object_add(o, "run", json_object_new_string(run_id_format(run->number, id)));
+	json_object_object_add(o, "id", json_object_new_string(run->own.service));
+	json_object_object_add(o, "port", json_object_new_int(run->own.port));
+	json_object_object_add(o, "run",
+			       json_object_new_string(run_id_format(run->own.number, id)));
 	json_object_object_add(o, "exitCode", json_object_new_int(code));
 	json_object_object_add(o, "detached", json_object_new_boolean(run->detached));
 	json_object_object_add(o, "ended", json_object_new_int64((int64_t)run->n_ended));
@@ -347,7 +294,7 @@ static int run_command(struct run *run)
 	int code;
 
 	open_stream(run); /* without it nothing is told, and all goes on */
-	set_environment(run);
+	own_run_set_environment(&run->own);
 	run->began_ms = clock_ms(CLOCK_MONOTONIC);
 	code = supervise(&run->s);
 	if (code < 0) {
@@ -412,8 +359,8 @@ static int run(const struct command *self, const struct command_line *line)
 		return EXIT_OF_PD;
 	if (claiming_claim(self, line, line->n_before ? line->args[0] : NULL, &claim))
 		return EXIT_OF_PD;
-	run.id = answer_text(claim, "id");
-	run.port = (uint16_t)answer_int(claim, "port");
+	run.own.service = answer_text(claim, "id");
+	run.own.port = (uint16_t)answer_int(claim, "port");
 	run.s = (struct supervision){ .argv = argv,
 				      .outlives_us = true,
 				      .tick = tick,

@@ -40,6 +40,7 @@ struct ending {
 	/* A process is about to get this signal, may not be signalled (0), or does not end (-1). */
 	void (*told)(const struct ending_process *p, int signal, void *user_data);
 	void *user_data;
+	const void *whose; /* what look() goes by, where that is not user_data */
 
 	struct ending_process *list; /* all that were ever named */
 	size_t n;
