@@ -56,9 +56,9 @@ static void warn(struct reader *reader, struct json_object *value, const char *f
 
 static const char *const root_keys[] = { "project",    "services", "range",
 					 "cleanupAge", "$schema",  NULL };
-static const char *const service_keys[] = {
-	"healthPath", "cmd", "needs", "env", "cwd", "port", NULL
-};
+static const char *const service_keys[] = { "healthPath", "cmd",     "needs",	   "env",
+					    "cwd",	  "restart", "stopSignal", "stopTimeout",
+					    "port",	  NULL };
 
 static const char *nearest(const char *const *keys, const char *given)
 {
@@ -142,53 +142,15 @@ static int read_health(const struct reader *reader, const char *name, struct jso
 	return 0;
 }
 
-static int read_needs(struct reader *reader, const char *name, struct json_object *services,
-		      struct json_object *service)
+/* pd up refuses it; for a claim it is only odd. */
+static void warn_of_needs(struct reader *reader, const struct config_service *s,
+			  struct json_object *services, struct json_object *service)
 {
-	struct json_object *needs;
-
-	if (!json_object_object_get_ex(service, "needs", &needs))
-		return 0;
-	if (!json_object_is_type(needs, json_type_array))
-		return config_text_fail(&reader->text, needs,
-					"the needs of service '%s' are no list like [\"api\"]",
-					name);
-	for (size_t i = 0; i < json_object_array_length(needs); i++) {
-		struct json_object *need = json_object_array_get_idx(needs, i);
-
-		if (!json_object_is_type(need, json_type_string))
-			return config_text_fail(&reader->text, needs,
-						"the needs of service '%s' are no list like "
-						"[\"api\"]",
-						name);
-		if (!json_object_object_get_ex(services, json_object_get_string(need), NULL))
-			warn(reader, needs,
-			     "service '%s' needs '%.100s', which is not in this file", name,
-			     json_object_get_string(need));
-	}
-	return 0;
-}
-
-/* Members that are only read when a service is started; here they have to be of their type. */
-static int check_types(const struct reader *reader, const char *name, struct json_object *service)
-{
-	static const struct {
-		const char *key, *like;
-		enum json_type type;
-	} rows[] = {
-		{ "cmd", "\"npm run dev -- --port ${PORT}\"", json_type_string },
-		{ "cwd", "\"packages/api\"", json_type_string },
-		{ "env", "{\"NODE_ENV\": \"development\"}", json_type_object },
-	};
-	struct json_object *value;
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (json_object_object_get_ex(service, rows[i].key, &value) &&
-		    !json_object_is_type(value, rows[i].type))
-			return config_text_fail(&reader->text, value,
-						"the %s of service '%s' is not written like %s",
-						rows[i].key, name, rows[i].like);
-	return 0;
+	for (size_t i = 0; i < s->start.n_needs; i++)
+		if (!json_object_object_get_ex(services, s->start.needs[i], NULL))
+			warn(reader, json_object_object_get(service, "needs"),
+			     "service '%s' needs '%.100s', which is not in this file", s->name,
+			     s->start.needs[i]);
 }
 
 static void warn_of_port(struct reader *reader, const char *id, struct json_object *service)
@@ -229,10 +191,11 @@ static int read_service(struct reader *reader, const struct frame *frame, const 
 		 *frame->context ? ":" : "", frame->context);
 	check_keys(reader, value, service_keys, " of a service");
 	warn_of_port(reader, ret->id, value);
-	r = check_types(reader, name, value);
-	if (!r)
-		r = read_needs(reader, name, services, value);
-	return r ? r : read_health(reader, name, value, ret->health);
+	r = config_start_read(&reader->text, name, value, &ret->start);
+	if (r)
+		return r;
+	warn_of_needs(reader, ret, services, value);
+	return read_health(reader, name, value, ret->health);
 }
 
 /* --- the file --- */
@@ -282,10 +245,10 @@ static int read_services(struct reader *reader)
 		return config_text_fail(&reader->text, NULL, "%s", strerror(ENOMEM));
 	json_object_object_foreach(services, name, value) {
 		(void)value;
-		r = read_service(reader, &frame, name, services, &c->services[c->n]);
+		/* of one that is refused, what has been read is freed with the others */
+		r = read_service(reader, &frame, name, services, &c->services[c->n++]);
 		if (r < 0)
 			return r;
-		c->n++;
 	}
 	return 0;
 }
@@ -453,6 +416,8 @@ void config_free(struct config *c)
 		return;
 	for (size_t i = 0; i < c->n_warnings; i++)
 		free(c->warnings[i]);
+	for (size_t i = 0; i < c->n; i++)
+		config_start_deinit(&c->services[i].start);
 	free(c->path);
 	free(c->services);
 	free(c);

@@ -12,7 +12,7 @@
  * A service is PROJECT:NAME, in a linked git worktree PROJECT:NAME:BRANCH; without "project" the
  * name of the file's directory stands for it.  A "port" of a service is not obeyed but warned of:
  * a file that is shared pins no port on machines that it does not know; `pd claim ID -p PORT` does
- * so on this one.  "cmd", "env", "cwd" and "needs" are for starting services.
+ * so on this one.  config_start.h has what is for starting services.
  */
 #ifndef CLI_PROJECT_CONFIG_H
 #define CLI_PROJECT_CONFIG_H
@@ -22,6 +22,7 @@
 #include "base/cleanup.h"
 #include "base/health_path.h"
 #include "base/identity.h"
+#include "cli/project/config_start.h"
 
 #define CONFIG_NAME	    ".portdaddyrc"
 #define CONFIG_SERVICES_MAX 256 /* far above any project; a range has 6900 ports */
@@ -33,6 +34,7 @@ struct config_service {
 	char id[IDENTITY_MAX + 1];
 	char name[IDENTITY_PART_MAX + 1];
 	char health[HEALTH_PATH_SIZE]; /* "" = none */
+	struct config_start start;
 };
 
 struct config {
