@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   10
+#define ABI_VERSION	   11
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -122,8 +122,10 @@ _Static_assert(sizeof(struct abi_run) == 16, "abi_run");
 struct abi_run_event {
 	struct abi_head head;
 	abi_u64 run;
+	abi_s32 exit_code; /* as waitpid() reports it */
+	abi_u32 pad;
 };
-_Static_assert(sizeof(struct abi_run_event) == 64, "abi_run_event");
+_Static_assert(sizeof(struct abi_run_event) == 72, "abi_run_event");
 
 struct abi_ancestor {
 	abi_u64 start_ns;

@@ -54,6 +54,7 @@ static __always_inline void emit_run_end(struct task_struct *last, __u64 run)
 	__builtin_memset(e, 0, sizeof(*e));
 	fill_head(&e->head, last, ABI_RUN_END, sizeof(*e));
 	e->run = run;
+	e->exit_code = task_exit_code(last);
 	submit_at_once(e);
 }
 

@@ -87,6 +87,13 @@ class RunTest(harness.PortDaddyTest):
             answer = self.daemon.run("run", ID, "--", *command)
             self.assertEqual(answer.code, code, (command, answer))
         self.assertIn("no-such-program", self.daemon.run("run", ID, "--", "no-such-program").err)
+        self.needs_bpf()
+        entries = lambda: [e["details"].split(" ", 1)[1] for e in
+                           self.daemon.json("log", "--filter", "RUN")["entries"]]
+        wait_until(lambda: len(entries()) == 12, "each begin and each end has an entry")
+        self.assertRegex(entries()[0], r"^ended after \d+s, exit code 127$")
+        self.assertEqual(entries()[1], "began")
+        self.assertRegex(entries()[8], r", exit code 7$")
 
     def test_command_line_is_refused_with_what_is_missing(self):
         for line, words in ((["run", "npm", "start"], '"--" stands in front'),
@@ -336,6 +343,15 @@ class RunWithoutBpfTest(harness.PortDaddyTest):
         child.kill(signal.SIGTERM)
         self.assertEqual(trees.marked(runs[0]["id"]), [])
         self.assertEqual(self.daemon.json("ps", ID, code=None)["runs"], [])
+
+    def test_first_listen_is_told_also_where_the_daemon_cannot_see_whose_it_is(self):
+        child = self.spawn([self.daemon.pd_program, "run", ID, "--", harness.PYTHON, "-c",
+                            trees.SERVER], env=self.daemon.env, cwd=self.work)
+        self.assertIn("without eBPF", child.read_line())
+        self.assertRegex(child.read_line(), rf"^pd: {ID} serves on http://localhost:\d+ \(python3, ")
+        run, = self.daemon.json("ps", ID)["runs"]
+        self.assertEqual(run["state"], "ready")
+        child.kill(signal.SIGTERM)
 
 
 if __name__ == "__main__":

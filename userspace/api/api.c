@@ -252,6 +252,13 @@ static void on_claim_changed(uint16_t port, void *user_data)
 	tracker_claim_changed(api->config.tracker, port);
 }
 
+static void on_catch_up(void *user_data)
+{
+	struct api *api = user_data;
+
+	tracker_catch_up(api->config.tracker);
+}
+
 /* What is written is committed by the queue and told to watchers: both are there already. */
 static int build_coordination(struct api *api)
 {
@@ -262,6 +269,7 @@ static int build_coordination(struct api *api)
 		.quota = api->quota,
 		.kernel = sentinel_kernel_source(api->config.sentinel),
 	};
+	const struct runs_tracker tracker = { on_claim_changed, on_catch_up, api };
 	int r = process_watcher_new(c.loop, c.quota, &api->processes);
 
 	c.processes = api->processes;
@@ -272,7 +280,7 @@ static int build_coordination(struct api *api)
 	if (!r)
 		r = locks_start(api->locks);
 	if (!r)
-		r = runs_new(&c, on_claim_changed, api, &api->runs);
+		r = runs_new(&c, &tracker, &api->runs);
 	return r;
 }
 

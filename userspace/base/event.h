@@ -91,9 +91,9 @@ struct event {
 			    * refused listen() the caller's own socket is one of them */
 	struct bind_owner owners[EVENT_OWNERS_MAX];
 
-	/* EVENT_FORK, EVENT_EXIT */
-	struct process_id child;
-	int exit_code; /* as waitpid() reports it: status << 8 | signal */
+	struct process_id child; /* EVENT_FORK */
+	/* EVENT_EXIT, EVENT_RUN_END: of the actor, as waitpid() reports it: status << 8 | signal */
+	int exit_code;
 
 	uint64_t run;	    /* EVENT_RUN_END; see base/kernel_source.h */
 	uint32_t named_run; /* socket events and EVENT_FAIL: that the actor is of; 0 = none */

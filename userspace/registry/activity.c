@@ -16,6 +16,7 @@ static const char *const action_names[] = {
 	[ACTIVITY_UNLOCK] = "UNLOCK", [ACTIVITY_SESSION] = "SESSION",
 	[ACTIVITY_NOTE] = "NOTE",     [ACTIVITY_CLEANUP] = "CLEANUP",
 	[ACTIVITY_GAP] = "GAP",	      [ACTIVITY_DAEMON] = "DAEMON",
+	[ACTIVITY_RUN] = "RUN",
 };
 _Static_assert(ARRAY_SIZE(action_names) == _ACTIVITY_ACTION_MAX, "every action has a name");
 

@@ -79,6 +79,7 @@ enum activity_action {
 	ACTIVITY_CLEANUP,
 	ACTIVITY_GAP,	 /* events were lost, or the daemon was down */
 	ACTIVITY_DAEMON, /* started, stopped */
+	ACTIVITY_RUN,	 /* began, became ready, ended, … */
 	_ACTIVITY_ACTION_MAX
 };
 

@@ -15,6 +15,7 @@
 #include "base/procfs.h"
 #include "coordination/process_watch.h"
 #include "registry/registry.h"
+#include "runs/run_entries.h"
 #include "runs/run_members.h"
 #include "tracker/activity.h"
 
@@ -31,8 +32,7 @@ struct attendant {
 struct runs {
 	struct coordination c;
 	struct run_members members;
-	runs_claim_changed claim_changed;
-	void *user_data;
+	struct runs_tracker tracker;
 	struct attendant *attendants; /* one for each run */
 	uint64_t lost_members;	      /* at the last placing */
 };
@@ -55,10 +55,12 @@ static int begin_write(struct runs *rs)
 static void rejudge(struct runs *rs, uint16_t port)
 {
 	if (port)
-		rs->claim_changed(port, rs->user_data);
+		rs->tracker.claim_changed(port, rs->tracker.user_data);
 }
 
-static void store_state(struct runs *rs, uint32_t number, enum run_state state)
+/* `cause` is the event that says so, NULL where there is none. */
+static void store_state(struct runs *rs, uint32_t number, enum run_state state,
+			const struct event *cause)
 {
 	struct run *run = registry_run(rs->c.registry, number);
 	int r;
@@ -73,6 +75,8 @@ static void store_state(struct runs *rs, uint32_t number, enum run_state state)
 	if (r)
 		log_error("the state of a run was not stored: %s",
 			  registry_strerror(rs->c.registry, r));
+	else
+		run_entry_state(rs->c.activity, run, cause);
 	rejudge(rs, run->port);
 }
 
@@ -101,7 +105,8 @@ static void attendant_free(struct runs *rs, struct attendant *a)
 	free(a);
 }
 
-static void end_run(struct runs *rs, uint32_t number)
+/* `last` is the end of its last process, NULL where nobody saw it. */
+static void end_run(struct runs *rs, uint32_t number, const struct event *last)
 {
 	struct run *run = registry_run(rs->c.registry, number);
 	uint16_t port = run ? run->port : 0;
@@ -110,6 +115,7 @@ static void end_run(struct runs *rs, uint32_t number)
 	attendant_free(rs, attendant_of(rs, number));
 	if (!run)
 		return;
+	run_entry_ended(rs->c.activity, run, last);
 	r = begin_write(rs);
 	if (!r)
 		r = registry_run_remove(rs->c.registry, number);
@@ -123,15 +129,19 @@ static void on_pd_gone(const struct process_id *id, void *user_data)
 {
 	struct attendant *a = user_data;
 	struct runs *rs = a->runs;
-	const struct run *run = registry_run(rs->c.registry, a->run);
+	uint32_t number = a->run;
+	const struct run *run;
 
 	process_watch_free(TAKE_PTR(a->watch));
+	/* where it was the last of the run, the kernel has told so, and how it ended */
+	rs->tracker.catch_up(rs->tracker.user_data);
+	run = registry_run(rs->c.registry, number);
 	if (!run || run->state == RUN_DETACHED)
 		return;
-	if (run_members_count(&rs->members, a->run))
-		store_state(rs, a->run, RUN_UNATTENDED);
+	if (run_members_count(&rs->members, number))
+		store_state(rs, number, RUN_UNATTENDED, NULL);
 	else
-		end_run(rs, a->run);
+		end_run(rs, number, NULL);
 }
 
 /* 0; -ESRCH when its pd has ended; an enum quota_outcome; -ENOMEM. */
@@ -212,24 +222,33 @@ int runs_begin(struct runs *rs, const struct run *wanted, const struct run **ret
 	}
 	if (wanted->number)
 		place_again(rs);
+	else
+		run_entry_begun(rs->c.activity, &run);
 	*ret = registry_run(rs->c.registry, run.number);
 	return RUNS_BEGUN;
 }
 
 int runs_set_state(struct runs *rs, const struct run *run, enum run_state state)
 {
-	store_state(rs, run->number, state);
+	store_state(rs, run->number, state, NULL);
 	return 0;
 }
 
 /* --- members --- */
 
+static int by_run(const void *a, const void *b)
+{
+	const struct run_member *x = a, *y = b;
+
+	return (x->run > y->run) - (x->run < y->run);
+}
+
+/* They are in order of runs. */
 static bool has_members(const struct run_member *members, size_t n, uint32_t run)
 {
-	for (size_t i = 0; i < n; i++)
-		if (members[i].run == run)
-			return true;
-	return false;
+	const struct run_member wanted = { .run = run };
+
+	return n && bsearch(&wanted, members, n, sizeof(*members), by_run);
 }
 
 /* Of whose end nobody told: its pd has ended, and it has no member. */
@@ -242,7 +261,7 @@ static void end_those_that_are_over(struct runs *rs, const struct run_member *me
 
 		next = run->next;
 		if (!(a && (a->watch || a->unplaced)) && !has_members(members, n, run->number))
-			end_run(rs, run->number);
+			end_run(rs, run->number, NULL);
 	}
 }
 
@@ -284,7 +303,7 @@ void runs_are_told(struct runs *rs, const struct run *run)
 		return;
 	a->unplaced = false;
 	if (!a->watch && !run_members_count(&rs->members, run->number))
-		end_run(rs, run->number);
+		end_run(rs, run->number, NULL);
 }
 
 int runs_join(struct runs *rs, const struct run *run, pid_t pid, uid_t uid)
@@ -356,20 +375,19 @@ void runs_note_event(struct runs *rs, const struct event *event)
 		run = registry_run(rs->c.registry, (uint32_t)event->run);
 		/* the count of a run that was found again may be wrong by a few */
 		if (run && !run_members_count(&rs->members, run->number))
-			end_run(rs, run->number);
+			end_run(rs, run->number, event);
 		return;
 	}
 	if (event->kind != EVENT_LISTEN || !event->named_run)
 		return;
 	run = registry_run(rs->c.registry, event->named_run);
 	if (run && run->state == RUN_STARTING)
-		store_state(rs, run->number, RUN_READY);
+		store_state(rs, run->number, RUN_READY, event);
 }
 
 /* --- life --- */
 
-int runs_new(const struct coordination *c, runs_claim_changed claim_changed, void *user_data,
-	     struct runs **ret)
+int runs_new(const struct coordination *c, const struct runs_tracker *tracker, struct runs **ret)
 {
 	struct runs *rs = calloc(1, sizeof(*rs));
 	int r;
@@ -378,8 +396,7 @@ int runs_new(const struct coordination *c, runs_claim_changed claim_changed, voi
 		return -ENOMEM;
 	rs->c = *c;
 	rs->members = (struct run_members){ c->kernel, c->registry };
-	rs->claim_changed = claim_changed;
-	rs->user_data = user_data;
+	rs->tracker = *tracker;
 	r = registry_runs_load(c->registry);
 	if (r) {
 		runs_free(rs);

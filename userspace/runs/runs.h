@@ -28,12 +28,18 @@
 struct event;
 struct runs;
 
-/* The claim of that port is to be judged anew, for a run of it has begun, ended or changed. */
-typedef void (*runs_claim_changed)(uint16_t port, void *user_data);
+/* What the tracker does for them. */
+struct runs_tracker {
+	/* The claim of that port is to be judged anew, for a run of it has begun, ended or changed.
+	 */
+	void (*claim_changed)(uint16_t port, void *user_data);
+	/* Reads the events that the kernel has sent by now; each comes to runs_note_event(). */
+	void (*catch_up)(void *user_data);
+	void *user_data;
+};
 
-/* Reads those that are stored, and finds their members.  *c is copied.  0, negative errno. */
-int runs_new(const struct coordination *c, runs_claim_changed claim_changed, void *user_data,
-	     struct runs **ret);
+/* Reads those that are stored, and finds their members.  Both are copied.  0, negative errno. */
+int runs_new(const struct coordination *c, const struct runs_tracker *tracker, struct runs **ret);
 /* Once claims can be judged: watches who looks after them, and says whom it could not place.
  * 0, negative errno. */
 int runs_start(struct runs *rs);

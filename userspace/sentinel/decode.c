@@ -152,6 +152,7 @@ static int decode_run_end(const void *bytes, uint64_t ticks_per_s, struct event 
 	memcpy(&record, bytes, sizeof(record));
 	decode_head(&record.head, ticks_per_s, to);
 	to->run = record.run;
+	to->exit_code = record.exit_code;
 	return 0;
 }
 

@@ -57,9 +57,15 @@ static void note_changed(uint16_t port, void *user_data)
 	((struct room *)user_data)->changed = port;
 }
 
+static void catch_up(void *user_data)
+{
+}
+
 static void room_begin(struct room *room)
 {
-	assert_int_equal(runs_new(&room->world->c, note_changed, room, &room->runs), 0);
+	const struct runs_tracker tracker = { note_changed, catch_up, room };
+
+	assert_int_equal(runs_new(&room->world->c, &tracker, &room->runs), 0);
 	assert_int_equal(runs_start(room->runs), 0);
 }
 
@@ -128,12 +134,32 @@ static const struct run *find(const struct room *room, uint32_t run)
 	return registry_run(room->world->c.registry, run);
 }
 
-static void tell(struct room *room, enum event_kind kind, uint32_t run)
+/* The event is of that process, which ended so. */
+static void tell_of(struct room *room, enum event_kind kind, uint32_t run,
+		    const struct process_id *actor, int exit_code)
 {
-	const struct event event = { .kind = kind, .run = run, .named_run = run, .port = PORT };
+	const struct event event = { .kind = kind,
+				     .run = run,
+				     .named_run = run,
+				     .port = PORT,
+				     .actor = *actor,
+				     .comm = "node",
+				     .exit_code = exit_code };
 
 	runs_note_event(room->runs, &event);
 	world_commit(room->world);
+}
+
+static void tell(struct room *room, enum event_kind kind, uint32_t run)
+{
+	static const struct process_id server = { 4711, 1 };
+
+	tell_of(room, kind, run, &server, SIGTERM);
+}
+
+static void assert_run_entry(const struct room *room, const char *words)
+{
+	assert_entry(room->world, ACTIVITY_RUN, "shop:web", words);
 }
 
 /* --- tests --- */
@@ -148,6 +174,28 @@ TEST_WITH(a_run_is_starting_until_a_member_listens, struct room *room)
 	tell(room, EVENT_LISTEN, run);
 	assert_int_equal(find(room, run)->state, RUN_READY);
 	assert_int_equal(room->changed, PORT);
+}
+
+TEST_WITH(the_activity_tells_of_a_runs_begin_of_who_made_it_ready_and_of_its_end, struct room *room)
+{
+	uint32_t run = begin_one(room);
+	char words[64], id[RUN_ID_SIZE];
+
+	snprintf(words, sizeof(words), "%s began", run_id_format(run, id));
+	assert_run_entry(room, words);
+	assert_int_equal(room->world->uid, ANNE);
+	tell(room, EVENT_LISTEN, run);
+	assert_run_entry(room, "is ready: node (pid 4711) listens on port 3100");
+	tell_of(room, EVENT_RUN_END, run, &room->pd, 3 << 8);
+	assert_run_entry(room, "ended after ");
+	assert_run_entry(room, ", exit code 3");
+
+	run = begin_one(room);
+	tell(room, EVENT_RUN_END, run);
+	assert_run_entry(room, "; node (pid 4711) was the last of it, killed by signal 15");
+	run = begin_one(room);
+	tell_of(room, EVENT_RUN_END, run, &room->pd, SIGKILL);
+	assert_run_entry(room, "; its pd, killed by signal 9");
 }
 
 TEST_WITH(a_run_without_members_is_over_with_its_pd, struct room *room)
@@ -167,6 +215,7 @@ TEST_WITH(a_run_whose_pd_was_killed_is_unattended, struct room *room)
 	add_member(room, run, &member);
 	child_kill(&room->pd);
 	world_wait(room->world, find(room, run)->state == RUN_UNATTENDED);
+	assert_run_entry(room, "is unattended");
 	child_kill(&member);
 	room->n = 0;
 	tell(room, EVENT_RUN_END, run);
