@@ -4,13 +4,17 @@
  * pd ps, pd run, pd stop.  What else there is to know of a process, the caller reads in /proc by
  * its own rights.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/match.h"
 #include "api/routes.h"
 #include "api/run_number.h"
 #include "api/state.h"
+#include "base/clock.h"
 #include "base/user.h"
+#include "http/parts.h"
 #include "http/written.h"
 #include "inventory/inventory.h"
 #include "runs/runs.h"
@@ -71,44 +75,103 @@ static int write_member(struct request *r, const struct run_member *m)
 	return written_object_end(r);
 }
 
-/* The event of its first listen may have been lost: who is asked about is looked at. */
-static void note_ready(struct request *r, const struct run_member *m)
-{
-	const struct run *run = registry_run(r->api->config.registry, m->run);
-	uint16_t port;
+/* --- all of them --- */
 
-	if (run && run->state == RUN_STARTING &&
-	    inventory_served_ports(r->api->config.inventory, &m->id, 0, &port, 1))
-		runs_set_state(r->api->runs, run, RUN_READY);
+/* What the parts of an answer share. */
+struct listing {
+	size_t n, next; /* members; the first that is not written yet */
+	struct run_member members[];
+};
+
+/* The run of a member; members of one run follow each other, so it is looked up once. */
+static const struct run *run_of(const struct request *r, const struct run *last, uint32_t number)
+{
+	return last && last->number == number ? last
+					      : registry_run(r->api->config.registry, number);
 }
 
-static int handle(struct request *r)
+/* The event of its first listen may have been lost: who is asked about is looked at. */
+static void note_ready(struct request *r, const struct listing *l)
 {
-	struct question *q = r->params;
-	struct registry *registry = r->api->config.registry;
+	const struct run *run = NULL;
+	uint16_t port;
+
+	for (size_t i = 0; i < l->n; i++) {
+		run = run_of(r, run, l->members[i].run);
+		if (run && run->state == RUN_STARTING &&
+		    inventory_served_ports(r->api->config.inventory, &l->members[i].id, 0, &port,
+					   1))
+			runs_set_state(r->api->runs, run, RUN_READY);
+	}
+}
+
+static int find_members(struct request *r, struct listing **ret)
+{
 	_cleanup_free_ struct run_member *members = NULL;
 	size_t n = 0;
 	int fault = runs_members(r->api->runs, &members, &n);
+	struct listing *l;
+
+	if (fault)
+		return fault;
+	l = calloc(1, sizeof(*l) + n * sizeof(*members));
+	if (!l)
+		return -ENOMEM;
+	l->n = n;
+	memcpy(l->members, members, n * sizeof(*members));
+	*ret = r->work = l;
+	return 0;
+}
+
+static int begin(struct request *r, struct listing **ret)
+{
+	struct question *q = r->params;
+	int fault = find_members(r, ret);
 
 	if (!fault && q->pattern)
 		fault = match_meant(r, &q->pattern, q->id);
+	if (fault)
+		return fault;
+	note_ready(r, *ret);
 	json_add_bool(r->answer, "followed", runs_are_followed(r->api->runs));
-	for (size_t i = 0; !fault && i < n; i++)
-		note_ready(r, &members[i]);
-	if (!fault)
-		fault = written_list_begin(r, "runs");
-	for (const struct run *run = registry_runs(registry); !fault && run; run = run->next)
+	fault = written_list_begin(r, "runs");
+	for (const struct run *run = registry_runs(r->api->config.registry); !fault && run;
+	     run = run->next)
 		if (is_asked(q, run))
 			fault = write_run(r, run);
 	if (!fault)
 		fault = written_list_end(r);
-	if (!fault)
-		fault = written_list_begin(r, "members");
-	for (size_t i = 0; !fault && i < n; i++) {
-		const struct run *run = registry_run(registry, members[i].run);
+	return fault ? fault : written_list_begin(r, "members");
+}
 
-		if (run && is_asked(q, run))
-			fault = write_member(r, &members[i]);
+/* Thousands of members are written in slices of time; those of a run that has ended meanwhile are
+ * left out. */
+static int part(struct request *r, bool *ret_more)
+{
+	uint64_t began_us = clock_us(CLOCK_MONOTONIC);
+	struct listing *l = r->work;
+	const struct run *run = NULL;
+	int fault = l ? 0 : begin(r, &l);
+
+	while (!fault && l->next < l->n && !parts_is_over(began_us)) {
+		const struct run_member *member = &l->members[l->next++];
+
+		run = run_of(r, run, member->run);
+		if (run && is_asked(r->params, run))
+			fault = write_member(r, member);
 	}
-	return fault ? fault : written_list_end(r);
+	*ret_more = !fault && l->next < l->n;
+	return fault;
+}
+
+static int end(struct request *r, int error)
+{
+	return error ? error : written_list_end(r);
+}
+
+static int handle(struct request *r)
+{
+	static const struct parts_calls calls = { part, end };
+
+	return parts_run(r, &calls);
 }

@@ -59,7 +59,7 @@ static void take_over(struct request *r, struct request *ret)
 	*ret = *r;
 	ret->trace.waits = true;
 	memset(r->given, 0, sizeof(r->given));
-	r->params = NULL;
+	r->params = r->work = NULL;
 	r->body = r->answer = r->extra = NULL;
 	r->written = (struct written){ 0 };
 	r->text = NULL;

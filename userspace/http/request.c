@@ -57,6 +57,7 @@ void request_deinit(struct request *r)
 	for (int i = 0; i < ROUTE_PARAMS_MAX; i++)
 		free(r->given[i]);
 	free(r->params);
+	free(r->work);
 	json_object_put(r->body);
 	json_object_put(r->answer);
 	written_deinit(&r->written);

@@ -49,6 +49,7 @@ struct request {
 	struct request_trace trace;
 
 	void *params; /* the struct of the route's handler, filled; NULL where it has none */
+	void *work;   /* what the parts of a handler share (parts.h); freed with the request */
 	char *given[ROUTE_PARAMS_MAX]; /* decoded, by index into route->params; NULL = not given */
 	struct json_object *body;
 

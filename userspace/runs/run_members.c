@@ -46,31 +46,6 @@ static int find_in_proc(const struct run_members *m, struct run_member **ret, si
 	return r ? r : run_find_members(known, n, 0, ret, ret_n);
 }
 
-static const struct run *run_of_pd(const struct run_members *m, const struct process_id *id)
-{
-	const struct run *run = registry_runs(m->registry);
-
-	while (run && !process_id_equal(&run->pd, id))
-		run = run->next;
-	return run;
-}
-
-/* The pd of a run is counted to the run around it.  How many rows are left. */
-static size_t place_attendants(const struct run_members *m, struct run_member *members, size_t n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct run *own = run_of_pd(m, &members[i].id);
-
-		if (own && own->number == members[i].run)
-			members[i].run = own->outer;
-		if (members[i].run)
-			members[kept++] = members[i];
-	}
-	return kept;
-}
-
 static int by_run_and_pid(const void *a, const void *b)
 {
 	const struct run_member *x = a, *y = b;
@@ -78,6 +53,35 @@ static int by_run_and_pid(const void *a, const void *b)
 	if (x->run != y->run)
 		return x->run < y->run ? -1 : 1;
 	return (x->id.pid > y->id.pid) - (x->id.pid < y->id.pid);
+}
+
+/*
+ * The pd of a run is counted to the run around it.  The rows are in order before and after; how
+ * many are left.  A run is looked up once, however many members it has.
+ */
+static size_t place_attendants(const struct run_members *m, struct run_member *members, size_t n)
+{
+	const struct run *run = NULL;
+	bool moved = false;
+	size_t kept = 0;
+	uint32_t number = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct run_member member = members[i];
+
+		if (member.run != number)
+			run = registry_run(m->registry, member.run);
+		number = member.run;
+		if (run && process_id_equal(&run->pd, &member.id)) {
+			member.run = run->outer;
+			moved = true;
+		}
+		if (member.run)
+			members[kept++] = member;
+	}
+	if (moved)
+		qsort(members, kept, sizeof(*members), by_run_and_pid);
+	return kept;
 }
 
 int run_members_list(const struct run_members *m, struct run_member **ret, size_t *ret_n)
@@ -88,8 +92,8 @@ int run_members_list(const struct run_members *m, struct run_member **ret, size_
 
 	if (r)
 		return r;
-	*ret_n = place_attendants(m, *ret, *ret_n);
 	qsort(*ret, *ret_n, sizeof(**ret), by_run_and_pid);
+	*ret_n = place_attendants(m, *ret, *ret_n);
 	return 0;
 }
 

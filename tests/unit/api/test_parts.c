@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Work of a request that is long is done in parts, between which others are answered. */
+#include "base/run.h"
+#include "sentinel/sentinel.h"
 #include "unit/api/world.h"
 
 #define CLAIMS	 2000
@@ -148,3 +150,85 @@ TEST_WITH(the_end_of_the_server_ends_the_parts, struct world *w)
 }
 
 EACH_TEST_MAIN(world_open, world_close)
+/* --- GET /v1/runs --- */
+
+#define MEMBERS 40000 /* more than the kernel side keeps: some slices, however fast the machine */
+
+static uint32_t the_run;
+
+static int crowd(void *user_data, struct run_member **ret, size_t *ret_n)
+{
+	*ret = calloc(MEMBERS, sizeof(**ret));
+	assert_non_null(*ret);
+	for (int i = 0; i < MEMBERS; i++)
+		(*ret)[i] = (struct run_member){ { 1000000 + (MEMBERS - i), 1 }, the_run };
+	*ret_n = MEMBERS;
+	return 0;
+}
+
+static void begin_crowded_run(struct world *w)
+{
+	struct kernel_source *kernel = (struct kernel_source *)sentinel_kernel_source(w->sentinel);
+	_cleanup_answer_ struct answer a = ask_post(w, "/v1/runs", "{}");
+
+	assert_ok(&a);
+	the_run = run_id_parse(json_object_get_string(json_object_object_get(a.body, "id")));
+	kernel->run_members = crowd;
+}
+
+/* Somebody else who has something to do in each turn of the loop, until the client is answered. */
+struct neighbour {
+	struct event *next;
+	struct client *client;
+	int turns;
+};
+
+static void take_turn(evutil_socket_t fd, short what, void *user_data)
+{
+	static const struct timeval at_once;
+	struct neighbour *n = user_data;
+
+	client_read(n->client);
+	if (n->client->n)
+		return;
+	n->turns++;
+	event_add(n->next, &at_once);
+}
+
+TEST_WITH(members_of_a_crowded_run_are_written_in_slices, struct world *w)
+{
+	_cleanup_client_ struct client c = client_new(w);
+	struct neighbour n = { .client = &c };
+	_cleanup_answer_ struct answer a = { 0 };
+	struct json_object *members;
+
+	begin_crowded_run(w);
+	world_turn(w);
+	n.next = evtimer_new(w->loop, take_turn, &n);
+	event_active(n.next, EV_TIMEOUT, 0);
+	client_get(w, &c, "/v1/runs");
+	a = client_answer(w, &c);
+	event_free(n.next);
+	assert_ok(&a);
+	assert_true(n.turns > 5);
+
+	members = json_object_object_get(a.body, "members");
+	assert_int_equal(json_object_array_length(members), MEMBERS);
+	for (size_t i = 0; i < MEMBERS; i += MEMBERS / 8)
+		assert_int_equal(json_object_get_int(json_object_object_get(
+					 json_object_array_get_idx(members, i), "pid")),
+				 1000001 + i);
+}
+
+TEST_WITH(a_client_that_leaves_between_the_slices_takes_nothing_along, struct world *w)
+{
+	struct client c = client_new(w);
+	_cleanup_answer_ struct answer a = { 0 };
+
+	begin_crowded_run(w);
+	client_get(w, &c, "/v1/runs");
+	world_turn(w);
+	client_free(&c);
+	a = ask_get(w, "/v1/locks");
+	assert_ok(&a);
+}
