@@ -86,8 +86,11 @@ static void add_service(struct find_view *v, struct json_object *service)
 	render_table_text(t, TONE_PLAIN, stranger(v, service));
 	render_table_text(t, TONE_PLAIN, v->urls ? show_url(service, url) : "");
 	render_table_text(t, TONE_DIM, show_ago(answer_int(service, "createdAt"), age));
-	render_table_cell(t, show_status_tone(status), "%s%s", status,
-			  answer_bool(service, "unattended") ? " (unattended)" : "");
+	render_table_cell(t, answer_bool(service, "stopped") ? TONE_WARN : show_status_tone(status),
+			  "%s%s", status,
+			  answer_bool(service, "unattended") ? " (unattended)"
+			  : answer_bool(service, "stopped")  ? " (stopped)"
+							     : "");
 	keep_warning(v, answer_text(service, "warning"));
 }
 

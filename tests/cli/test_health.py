@@ -221,8 +221,12 @@ class OneService(HealthTest):
         self.assertEqual(answer.code, NO)
         self.assertRegex(answer.out, rf"^❌ STOPPED \(.*\({server.pid}\) is stopped.*kill -CONT "
                          rf"{server.pid}\)\n")
+        self.assertIn("active (stopped)", self.daemon.pd("find", "t:well"))
+        found, = self.daemon.json("find", "t:well")["services"]
+        self.assertEqual((found["status"], found["stopped"], found["run"]), ("active", True, None))
         os.kill(server.pid, signal.SIGCONT)
         self.assertEqual(self.check("well", code=DONE)["result"], "ok")
+        self.assertNotIn("stopped", self.daemon.pd("find", "t:well"))
 
     def test_no_time_wait_stays_on_the_port(self):
         # a server of HTTP/1.0 closes first when it likes: what that leaves is its own affair
@@ -286,7 +290,7 @@ class KnownByTheKernel(HealthTest):
         self.daemon.claim("t:new", "--health", "/health")
         answer = self.daemon.run("health", "t:new")
         self.assertEqual(answer.code, NO)
-        self.assertRegex(answer.out, r"^⚠️  WAITING \(claimed \d+s ago, nothing listens yet\)\n")
+        self.assertRegex(answer.out, r"^⚠️  WAITING \(claimed (a moment|\d+s) ago, nothing listens yet\)\n")
 
     def test_what_died_is_a_ghost_at_once(self):
         server = self.service("well")
@@ -295,7 +299,7 @@ class KnownByTheKernel(HealthTest):
         answer = self.daemon.json("health", "t:well", code=NO)
         found = answer["services"][0]
         self.assertEqual((found["result"], found["elapsedMs"]), ("ghost", None))
-        self.assertRegex(found["details"], rf"^nothing listens on {server.port} since \d+s ago$")
+        self.assertRegex(found["details"], rf"^nothing listens on {server.port} since (a moment|\d+s) ago$")
         self.assertLess(self.quickest_ms(500 * SCALE, "t:well"), 500 * SCALE)
 
     def test_a_stale_claim_says_since_when(self):

@@ -62,13 +62,22 @@ static bool is_unattended(const struct service *s, const struct judgement *now)
 	       now->verdict.status == SERVICE_ORPHANED;
 }
 
+/* Its server is there, and does nothing. */
+static bool is_stopped(const struct judgement *now)
+{
+	return now->verdict.status != SERVICE_SQUATTED && judge_is_stopped(&now->verdict);
+}
+
 static const char *warning_of(const struct inventory *inv, const struct service *s,
-			      const struct judgement *now, char ret[TWO_SERVERS_WARNING_SIZE])
+			      const struct judgement *now, bool stopped,
+			      char ret[TWO_SERVERS_WARNING_SIZE])
 {
 	if (is_unattended(s, now))
 		snprintf(ret, TWO_SERVERS_WARNING_SIZE,
 			 "the pd that ran %s (pid %d) is gone; pd stop %s ends what it left", s->id,
 			 s->runs->pd.pid, s->id);
+	else if (stopped)
+		judge_stopped_words(inv, &now->verdict.process, ret, TWO_SERVERS_WARNING_SIZE);
 	else if (!two_servers_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, ret))
 		judge_warning(inv, &now->verdict, ret);
 	return ret;
@@ -97,9 +106,13 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	if (is_unattended(s, now))
 		written_bool(r, "unattended", true);
 	if (now->n_holdings) {
+		bool stopped = is_stopped(now);
+
 		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
 		written_text(r, "process", judge_deciding_name(inv, now, comm));
-		written_text(r, "warning", warning_of(inv, s, now, warning));
+		if (stopped)
+			written_bool(r, "stopped", true);
+		written_text(r, "warning", warning_of(inv, s, now, stopped, warning));
 	}
 	return written_object_end(r);
 }
@@ -123,6 +136,7 @@ static struct json_object *service_view(struct request *r, const struct service 
 	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
 	char url[URL_SIZE];
 	char id[IDENTITY_MAX + 1];
+	bool stopped = is_stopped(now);
 
 	json_add_text(o, "id", match_shown_id(r, s->id, s->uid, id));
 	json_add_int(o, "port", s->port);
@@ -138,8 +152,9 @@ static struct json_object *service_view(struct request *r, const struct service 
 	json_add_text(o, "cwd", user_may_see(r->uid, s->uid) ? s->cwd : NULL);
 	json_add_text(o, "run", run_of(s, run));
 	json_add_bool(o, "unattended", is_unattended(s, now));
+	json_add_bool(o, "stopped", stopped);
 	json_add_text(o, "reason", now->verdict.reason);
-	json_add_text(o, "warning", warning_of(api->config.inventory, s, now, warning));
+	json_add_text(o, "warning", warning_of(api->config.inventory, s, now, stopped, warning));
 	return o;
 }
 

@@ -135,6 +135,6 @@ int session_request_change(struct request *r, const struct session_ref *ref,
 	if (ret->status == SESSION_COMPLETED)
 		return request_fail(r, OUTCOME_NO,
 				    "%s has ended %s ago; start another: pd session start PURPOSE",
-				    ret->id, duration_format_short(r->now - ret->ended_at, age));
+				    ret->id, duration_format_ago(r->now - ret->ended_at, age));
 	return request_begin_write(r);
 }

@@ -141,6 +141,11 @@ char *duration_format_short(int64_t s, char ret[static 16])
 	return ret;
 }
 
+char *duration_format_ago(int64_t s, char ret[static 16])
+{
+	return s < 1 ? strcpy(ret, "a moment") : duration_format_short(s, ret);
+}
+
 char *duration_format_long(int64_t s, char ret[static 32])
 {
 	int64_t rest;

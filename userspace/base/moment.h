@@ -24,6 +24,9 @@ int duration_parse_us(const char *text, int64_t *ret_us, size_t *ret_at);
 /* "45s", "3m", "2h", "5d": the largest unit only, as tables show an age. */
 char *duration_format_short(int64_t s, char ret[static 16]);
 
+/* The same, and "a moment" for less than a second: for a sentence that goes on with "ago". */
+char *duration_format_ago(int64_t s, char ret[static 16]);
+
 /* "45s", "2h 15m", "3d 4h": the two largest units. */
 char *duration_format_long(int64_t s, char ret[static 32]);
 

@@ -13,7 +13,6 @@
 #include "base/cleanup.h"
 #include "base/health_path.h"
 #include "base/moment.h"
-#include "base/procfs.h"
 #include "base/text.h"
 #include "checks/round.h"
 #include "reconcile/belongs.h"
@@ -46,7 +45,7 @@ static int64_t last_claimed(const struct service *s)
 
 static const char *ago(int64_t now, int64_t at, char *ret)
 {
-	return duration_format_short(now > at ? now - at : 0, ret);
+	return duration_format_ago(now - at, ret);
 }
 
 static void know_claimed(struct health_item *item, const struct service *s, int64_t now)
@@ -282,12 +281,7 @@ static void warn(struct health_item *item, const struct inventory *inv,
 static void know_stopped(struct health_item *item, const struct inventory *inv,
 			 const struct process_id *id)
 {
-	char comm[PROCESS_COMM_SIZE], escaped[4 * PROCESS_COMM_SIZE];
-
-	text_escape_terminal(inventory_process_name(inv, id, comm), escaped, sizeof(escaped));
-	snprintf(details_of(item), HEALTH_DETAILS_SIZE,
-		 "%s (%d) is stopped, as by Ctrl-Z; it goes on with fg, or kill -CONT %d", escaped,
-		 id->pid, id->pid);
+	judge_stopped_words(inv, id, details_of(item), HEALTH_DETAILS_SIZE);
 	know(item, "stopped", WELLNESS_ILL);
 }
 
@@ -296,17 +290,6 @@ static void know_ending(struct health_item *item)
 {
 	snprintf(details_of(item), HEALTH_DETAILS_SIZE, "its process has just ended");
 	know(item, "ghost", WELLNESS_ILL);
-}
-
-/* Several may accept on the socket: one that runs answers for those that are stopped. */
-static bool is_stopped(const struct status_verdict *verdict)
-{
-	const struct socket_row *row = verdict->socket;
-
-	for (size_t i = 0; i < row->n_holders; i++)
-		if (procfs_state(&row->holders[i].id) != 'T')
-			return false;
-	return row->n_holders > 0;
 }
 
 static void judge_item(struct health_item *item, const struct inventory *inv,
@@ -324,7 +307,7 @@ static void judge_item(struct health_item *item, const struct inventory *inv,
 		know_squatted(item, verdict);
 	} else if (verdict->ending) {
 		know_ending(item);
-	} else if (!silent[verdict->status] && is_stopped(verdict)) {
+	} else if (!silent[verdict->status] && judge_is_stopped(verdict)) {
 		know_stopped(item, inv, &verdict->process);
 	} else if (!silent[verdict->status]) {
 		aim(item, inv, verdict);

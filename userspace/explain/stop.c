@@ -107,7 +107,7 @@ static void add_patience(const struct why_facts *f, const struct killing *k, con
 	stop_add(list, NULL,
 		 "wait: %s was sent SIGTERM %s ago; what is still there %d seconds after it needs "
 		 "kill -KILL%s, which loses what it has not saved",
-		 names, duration_format_short(waited_s(f, k), age), TERM_PATIENCE_S, pids);
+		 names, duration_format_ago(waited_s(f, k), age), TERM_PATIENCE_S, pids);
 }
 
 static void add_killing(const struct why_facts *f, const struct killing *k,

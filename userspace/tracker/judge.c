@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "tracker/judge.h"
 
+#include <stdio.h>
+
 #include "base/cleanup.h"
 #include "base/outcome.h"
+#include "base/procfs.h"
+#include "base/text.h"
 #include "base/user.h"
 #include "provenance/behalf.h"
 
@@ -123,6 +127,27 @@ const char *judge_deciding_name(const struct inventory *inv, const struct judgem
 	if (!id->pid)
 		id = s->n_holdings ? &s->holdings[0].holder->id : &nobody;
 	return inventory_process_name(inv, id, ret);
+}
+
+bool judge_is_stopped(const struct status_verdict *verdict)
+{
+	const struct socket_row *row = verdict->socket;
+
+	for (size_t i = 0; row && i < row->n_holders; i++)
+		if (procfs_state(&row->holders[i].id) != 'T')
+			return false;
+	return row && row->n_holders > 0;
+}
+
+void judge_stopped_words(const struct inventory *inv, const struct process_id *server, char *ret,
+			 size_t size)
+{
+	char comm[PROCESS_COMM_SIZE], escaped[4 * PROCESS_COMM_SIZE];
+
+	text_escape_terminal(inventory_process_name(inv, server, comm), escaped, sizeof(escaped));
+	snprintf(ret, size,
+		 "%s (%d) is stopped, as by Ctrl-Z; it goes on with fg, or kill -CONT %d", escaped,
+		 server->pid, server->pid);
 }
 
 int judge_holdings(struct inventory *inv, uint16_t port, struct holding **ret, size_t *ret_n)

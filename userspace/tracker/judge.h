@@ -52,6 +52,15 @@ int judge_port_use(struct inventory *inv, const struct service *claim, enum port
 const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret);
 
 /*
+ * Is the server stopped, as by Ctrl-Z?  The kernel accepts for it, and nobody answers.  Where
+ * several accept on the socket, one that runs answers for the others.
+ */
+bool judge_is_stopped(const struct status_verdict *verdict);
+/* "node (4711) is stopped, as by Ctrl-Z; it goes on with fg, or kill -CONT 4711" */
+void judge_stopped_words(const struct inventory *inv, const struct process_id *server, char *ret,
+			 size_t size);
+
+/*
  * Who holds the sockets of a port of the own namespace, each looked at now, serving or not; *ret is
  * the caller's: free(), and borrows from the inventory until that changes.  0, negative errno.
  */
