@@ -209,6 +209,19 @@ static void note_asked_to_end(int signal, void *user_data)
 	run->s.every_ms = ENDING_TICK_MS;
 }
 
+static void look_for_own_server(struct run *run, struct members *m)
+{
+	const struct member *server;
+
+	if (members_add_from_proc(m, run->own.number))
+		return;
+	server = members_server(m, run->own.port);
+	if (!server)
+		return;
+	tell_serving(run, run->own.port, server->comm, server->id.pid);
+	members_tell(run->own.number, NULL, "ready", false);
+}
+
 static void look_for_server(struct run *run)
 {
 	_cleanup_(members_deinit) struct members m = { 0 };
@@ -219,6 +232,8 @@ static void look_for_server(struct run *run)
 		for (size_t j = 0; j < answer_length(m.list[i].ports); j++)
 			tell_serving(run, (uint16_t)answer_item_int(m.list[i].ports, j),
 				     m.list[i].comm, m.list[i].id.pid);
+	if (!run->told_serving)
+		look_for_own_server(run, &m);
 	if (run->told_serving)
 		run->s.every_ms = 0;
 }

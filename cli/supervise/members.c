@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/supervise/members.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "cli/client/answer.h"
 #include "cli/client/body.h"
 #include "cli/client/connection.h"
+
+DEFINE_CLEANUP(DIR *, closedir);
 
 /* False when it has ended. */
 static bool describe(struct member *m)
@@ -114,6 +120,53 @@ int members_add_from_proc(struct members *m, uint32_t run)
 			m->n += describe(new);
 	}
 	return 0;
+}
+
+static bool holds(const struct process_id *id, uint64_t inode)
+{
+	_cleanup_(closedirp) DIR *fds = NULL;
+	char path[32], wanted[64], target[64];
+	struct dirent *entry;
+
+	snprintf(wanted, sizeof(wanted), "socket:[%" PRIu64 "]", inode);
+	snprintf(path, sizeof(path), "/proc/%d/fd", id->pid);
+	fds = opendir(path);
+	while (fds && (entry = readdir(fds))) {
+		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target) - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		if (strcmp(target, wanted) == 0)
+			return procfs_alive(id);
+	}
+	return false;
+}
+
+static const struct member *holder_of(const struct members *m, struct json_object *socket)
+{
+	uint64_t inode = (uint64_t)answer_int(socket, "inode");
+
+	for (size_t i = 0; inode && answer_bool(socket, "ownNetns") && i < m->n; i++)
+		if (holds(&m->list[i].id, inode))
+			return &m->list[i];
+	return NULL;
+}
+
+const struct member *members_server(const struct members *m, uint16_t port)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	const struct member *found = NULL;
+	struct json_object *sockets;
+	struct connection c;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/v1/sockets?port=%u", port);
+	if (connection_open_any(&c, NULL, 0) < 0 ||
+	    client_request_on(c.fd, path, &answer) != OUTCOME_OK)
+		return NULL;
+	sockets = answer_member(answer, "sockets");
+	for (size_t i = 0; !found && i < answer_length(sockets); i++)
+		found = holder_of(m, answer_at(sockets, i));
+	return found;
 }
 
 enum outcome members_tell(uint32_t run, const char *service, const char *state, bool found)

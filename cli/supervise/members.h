@@ -48,6 +48,13 @@ bool members_look(uint32_t run, struct members *ret);
 int members_add_from_proc(struct members *m, uint32_t run);
 
 /*
+ * The member that serves on the port, as /proc shows it to the caller; NULL = none of them.  A
+ * daemon that root has started without eBPF, and that has no capability any more, sees the socket
+ * and not whose it is.
+ */
+const struct member *members_server(const struct members *m, uint16_t port);
+
+/*
  * Tells the daemon of a run: its service, where that may be new to it (NULL), its state (NULL: as
  * it is), and, with `found`, who /proc shows of it, for a daemon that cannot look for itself.
  */
