@@ -63,7 +63,8 @@ BASE_ENV = {k: v for k, v in os.environ.items()
 BASE_ENV["LC_ALL"] = "C.UTF-8"
 # A zone in which it is noon: what is shown with a date on another day, is not at midnight either.
 BASE_ENV["TZ"] = f"NOON{time.gmtime().tm_hour - 12:+d}"
-BASE_ENV["PATH"] = BASE_ENV.get("PATH", "") + ":/usr/sbin:/sbin"
+# The distribution's programs first: what pyenv or nvm put before them runs under another name.
+BASE_ENV["PATH"] = "/usr/bin:/bin:" + BASE_ENV.get("PATH", "") + ":/usr/sbin:/sbin"
 # A process that gave up its capabilities cannot be examined for leaks by itself.
 BASE_ENV["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=0"
 BASE_ENV["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"

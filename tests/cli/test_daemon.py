@@ -170,6 +170,15 @@ class OneDaemonTest(harness.PortDaddyTest):
         self.daemon.start()
         self.assertIsNotNone(self.daemon.service("app:web"))
 
+    def test_session_is_its_own_unless_a_terminal_controls_it(self):
+        try:
+            os.close(os.open("/dev/tty", os.O_RDONLY))
+            expected = os.getsid(0)
+        except OSError:
+            expected = self.daemon.get("/v1/status")["daemon"]["pid"]
+        pid = self.daemon.get("/v1/status")["daemon"]["pid"]
+        self.assertEqual(os.getsid(pid), expected)
+
     def test_pd_stop_ends_the_daemon(self):
         self.daemon.pd("daemon", "stop")
         self.assertEqual(self.daemon.process.wait(harness.DEADLINE_S), 0)

@@ -25,6 +25,7 @@
 #include "daemon/options.h"
 #include "daemon/place.h"
 #include "daemon/privileges.h"
+#include "daemon/scheduling.h"
 #include "daemon/state.h"
 #include "daemon/wall_clock.h"
 #include "inventory/inventory.h"
@@ -363,6 +364,7 @@ int main(int argc, char **argv)
 		log_set_level(LOG_LEVEL_DEBUG);
 	signal(SIGPIPE, SIG_IGN);
 	umask(077);
+	scheduling_ask();
 	/* The threads wait, and allocate nearly nothing: an arena each is memory for nobody. */
 	mallopt(M_ARENA_MAX, 1);
 
