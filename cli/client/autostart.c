@@ -274,6 +274,19 @@ static bool answers(void)
 	return connection_open_any(&c, NULL, 0) == 0;
 }
 
+/* Whether the state's daemon answers at its usual place, and not where $PORT_DADDY_SOCKET says. */
+static bool lives_elsewhere(const struct start *s, char ret_socket[static 108])
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	const char *given = getenv("PORT_DADDY_SOCKET");
+	const char *usual = s->service ? PATHS_SYSTEM_SOCKET : NULL;
+	int n = snprintf(ret_socket, 108, usual ? "%s" : "%s/" PATHS_SOCKET_NAME,
+			 usual ? usual : s->state);
+
+	return given && *given && n < 108 && strcmp(given, ret_socket) != 0 &&
+	       connection_open(&c, ret_socket) == 0;
+}
+
 /* Waits a moment; true when the process is gone.  pidfd is -1 where the kernel has none. */
 static bool ended_meanwhile(int pidfd, pid_t pid)
 {
@@ -369,6 +382,7 @@ enum outcome autostart(const struct autostart_wish *wish, struct autostarted *re
 		.error = ret_error, .size = size, .restore = wish->restore, .reasons = -1
 	};
 	_cleanup_close_ int log = -1;
+	char elsewhere[108];
 	bool died = false;
 	off_t log_from;
 	pid_t pid;
@@ -380,6 +394,11 @@ enum outcome autostart(const struct autostart_wish *wish, struct autostarted *re
 		return fail(&s,
 			    "there is no place for the daemon's files: %s (set PORT_DADDY_HOME)",
 			    paths_state_dir_strerror(r));
+	if (lives_elsewhere(&s, elsewhere))
+		return fail(&s,
+			    "nothing listens on %.107s, which PORT_DADDY_SOCKET names; the daemon "
+			    "of %s listens on %s: unset PORT_DADDY_SOCKET",
+			    getenv("PORT_DADDY_SOCKET"), s.state, elsewhere);
 	log = open_log(&s);
 	if (log < 0)
 		return fail(&s,

@@ -119,6 +119,8 @@ static enum outcome dial(struct connection *c, struct json_object **ret_error)
 	char error[1024];
 	int r = connection_open_any(c, NULL, 0);
 
+	if (r == -EPERM)
+		return fail(ret_error, OUTCOME_NOT_ALLOWED, CONNECTION_FORBIDDEN);
 	if (r == -ENOENT && !may_start())
 		return fail(ret_error, OUTCOME_NO_DAEMON,
 			    "no daemon is running; start one with: pd daemon start");
@@ -162,7 +164,7 @@ static enum outcome fail_no_route(const struct build *daemon, struct json_object
 
 	json_object_put(*ret);
 	snprintf(message, sizeof(message), "%s (it has no answer to this)",
-		 other_build_words(daemon, words));
+		 other_build_words(daemon, false, words));
 	return fail(ret, OUTCOME_FAILED, message);
 }
 
@@ -331,10 +333,14 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 
 enum outcome client_request_on(int fd, const char *path, struct json_object **ret)
 {
+	return client_request_within(fd, path, CONNECTION_TIMEOUT_S, ret);
+}
+
+enum outcome client_request_within(int fd, const char *path, int64_t timeout_s,
+				   struct json_object **ret)
+{
 	_cleanup_(connection_close) struct connection c = { .fd = fd };
-	const struct request request = { .method = "GET",
-					 .path = path,
-					 .timeout_s = CONNECTION_TIMEOUT_S };
+	const struct request request = { .method = "GET", .path = path, .timeout_s = timeout_s };
 	int r = exchange(&c, &request);
 
 	return r < 0 ? fail_connection(&c, request.method, ret, r)

@@ -64,6 +64,9 @@ enum outcome client_request_patiently(const char *method, const char *path,
  * nothing asked a second time.  As client_request().
  */
 enum outcome client_request_on(int fd, const char *path, struct json_object **ret);
+/* The same of a daemon without which the caller can go on: its answer is waited for so long. */
+enum outcome client_request_within(int fd, const char *path, int64_t timeout_s,
+				   struct json_object **ret);
 
 /*
  * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or

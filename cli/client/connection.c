@@ -18,14 +18,28 @@
 #define LINE_MAX_BYTES	   (1024 * 1024) /* an event line is under 2 KB */
 
 /* Of sending, and of a connect() to a socket whose backlog is full. */
-static int set_timeout(int fd)
+static int set_timeout(int fd, int64_t timeout_s)
 {
-	static const struct timeval t = { .tv_sec = CONNECTION_TIMEOUT_S };
+	const struct timeval t = { .tv_sec = (time_t)timeout_s };
 
 	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0 ? -errno : 0;
 }
 
+/*
+ * Whether it is not for the file's mode that connect() was refused: security modules say EACCES as
+ * that does.
+ */
+static bool is_forbidden(int error, const char *socket_path)
+{
+	return error == EPERM || (error == EACCES && access(socket_path, W_OK) == 0);
+}
+
 int connection_open(struct connection *c, const char *socket_path)
+{
+	return connection_open_within(c, socket_path, CONNECTION_TIMEOUT_S);
+}
+
+int connection_open_within(struct connection *c, const char *socket_path, int64_t timeout_s)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
@@ -36,14 +50,15 @@ int connection_open(struct connection *c, const char *socket_path)
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, socket_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* the last one is what systemd's RestrictAddressFamilies= answers */
 	if (fd < 0)
-		return -errno;
-	r = set_timeout(fd);
+		return errno == EACCES || errno == EAFNOSUPPORT ? -EPERM : -errno;
+	r = set_timeout(fd, timeout_s);
 	if (r < 0)
 		return r;
 	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		if (errno != EINTR)
-			return -errno;
+			return is_forbidden(errno, socket_path) ? -EPERM : -errno;
 	c->fd = TAKE_FD(fd);
 	return 0;
 }
@@ -51,7 +66,7 @@ int connection_open(struct connection *c, const char *socket_path)
 int connection_open_any(struct connection *c, char *ret_path, int size)
 {
 	char paths[PATHS_SOCKETS_MAX][108];
-	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX);
+	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX), otherwise = -ENOENT;
 
 	for (int i = 0; i < n; i++) {
 		int r = connection_open(c, paths[i]);
@@ -60,8 +75,10 @@ int connection_open_any(struct connection *c, char *ret_path, int size)
 			snprintf(ret_path, (size_t)size, "%s", paths[i]);
 		if (r == 0 || r == -EAGAIN)
 			return r;
+		if (r == -EPERM)
+			otherwise = r;
 	}
-	return -ENOENT;
+	return otherwise;
 }
 
 void connection_close(struct connection *c)

@@ -25,13 +25,18 @@ struct connection {
 	bool broken; /* the other side ended in the midst of an exchange */
 };
 
-/* Connects to a socket's path; 0, or a negative errno. */
+/* Connects to a socket's path; 0, or a negative errno: -EPERM where a sandbox forbids it. */
 int connection_open(struct connection *c, const char *socket_path);
+/* The same, and sending, of a daemon without which the caller can go on: waits so long for it. */
+int connection_open_within(struct connection *c, const char *socket_path, int64_t timeout_s);
 /*
  * Connects to the first of the caller's sockets (base/paths.h) that answers; starts nothing.  0 and
  * its path, cut to size, in ret_path, which may be NULL; -ENOENT when nobody listens anywhere;
- * -EAGAIN when one listens and accepts nobody.
+ * -EAGAIN when one listens and accepts nobody; -EPERM as above.
  */
+#define CONNECTION_FORBIDDEN                                                                  \
+	"a sandbox (seccomp, AppArmor, SELinux, Landlock) forbids Unix sockets here: run pd " \
+	"outside it, or let it use AF_UNIX"
 int connection_open_any(struct connection *c, char *ret_path, int size);
 void connection_close(struct connection *c); /* takes a closed or zeroed one with fd -1 */
 

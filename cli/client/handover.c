@@ -37,8 +37,8 @@ static struct json_object *ask(struct handover *h, const char *path)
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
 	struct json_object *answer = NULL;
 
-	if (connection_open(&c, h->own.socket) == 0 &&
-	    client_request_on(TAKE_FD(c.fd), path, &answer) == OUTCOME_OK)
+	if (connection_open_within(&c, h->own.socket, PEER_ANSWER_S) == 0 &&
+	    client_request_within(TAKE_FD(c.fd), path, PEER_ANSWER_S, &answer) == OUTCOME_OK)
 		return answer;
 	snprintf(h->why, sizeof(h->why), "it does not answer%s%.300s", answer ? ": " : "",
 		 answer ? answer_error_message(answer) : "");

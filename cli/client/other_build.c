@@ -82,7 +82,8 @@ bool other_build_drop(const char *message, const char *path, const char *body, c
 	return true;
 }
 
-const char *other_build_words(const struct build *daemon, char ret[OTHER_BUILD_WORDS_SIZE])
+const char *other_build_words(const struct build *daemon, bool by_root,
+			      char ret[OTHER_BUILD_WORDS_SIZE])
 {
 	char text[BUILD_TEXT_SIZE], pd[OWN_PD_SIZE];
 	const char *age = build_age(daemon);
@@ -92,7 +93,7 @@ const char *other_build_words(const struct build *daemon, char ret[OTHER_BUILD_W
 		 "the daemon%s%s is %s%s than this pd: `%s daemon restart` "
 		 "replaces it",
 		 *daemon->version ? " " : "", *daemon->version ? build_text(daemon, text) : "", age,
-		 another ? " build" : "", own_pd(pd));
+		 another ? " build" : "", by_root ? own_pd_sudo(pd) : own_pd(pd));
 	return ret;
 }
 
@@ -105,5 +106,5 @@ void other_build_say_ignored(const struct build *daemon, const char *name)
 		return;
 	said = true;
 	render_note("\"%s\" was left out, which the daemon does not know; %s", name,
-		    other_build_words(daemon, words));
+		    other_build_words(daemon, false, words));
 }

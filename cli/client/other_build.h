@@ -27,8 +27,10 @@ bool other_build_drop(const char *message, const char *path, const char *body, c
 /* One line on stderr, once: what the daemon does not know (a name), and how it is replaced. */
 void other_build_say_ignored(const struct build *daemon, const char *name);
 
-/* "the daemon (0.1.0) is older than this pd: `pd daemon restart` replaces it" */
+/* "the daemon (0.1.0) is older than this pd: `pd daemon restart` replaces it"; by_root: with sudo,
+ * as where it listens with eBPF, which another of an ordinary user's could not. */
 #define OTHER_BUILD_WORDS_SIZE (OWN_PD_SIZE + 320)
-const char *other_build_words(const struct build *daemon, char ret[OTHER_BUILD_WORDS_SIZE]);
+const char *other_build_words(const struct build *daemon, bool by_root,
+			      char ret[OTHER_BUILD_WORDS_SIZE]);
 
 #endif

@@ -51,7 +51,7 @@ static bool find_at(const char *path, struct peer *ret)
 
 	*ret = (struct peer){ .fd = -1 };
 	snprintf(ret->socket, sizeof(ret->socket), "%s", path);
-	return connection_open(&c, path) == 0 && take(ret, &c);
+	return connection_open_within(&c, path, PEER_ANSWER_S) == 0 && take(ret, &c);
 }
 
 bool peer_find_beside_service(struct peer *ret)

@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Of a daemon beside the one that is asked: one that hangs delays nobody for longer. */
+#define PEER_ANSWER_S 1
+
 struct peer {
 	pid_t pid; /* 0 = not visible from our pid namespace */
 	uid_t uid;

@@ -173,7 +173,7 @@ static int start(const struct command_line *line)
 		return replace(line, &d, "replaced");
 	show_running(line, &d, "runs already");
 	if (other)
-		render_note("%s", other_build_words(&d.build, words));
+		render_note("%s", other_build_words(&d.build, is_beyond_us(&d), words));
 	return 0;
 }
 

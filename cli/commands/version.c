@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include <json-c/json.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/build.h"
 #include "cli/client/answer.h"
 #include "cli/client/connection.h"
 #include "cli/client/other_build.h"
+#include "cli/client/polling.h"
 #include "cli/command.h"
 #include "cli/render/render.h"
 
-/* The build of the daemon that runs, which starts none.  False when none does. */
-static bool daemon_build(struct build *ret)
+/*
+ * The build of the daemon that runs, and whether root alone can replace it; starts none.  False
+ * when none does.
+ */
+static bool daemon_build(struct build *ret, bool *ret_by_root)
 {
 	_cleanup_(answer_freep) struct json_object *status = NULL;
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
@@ -19,6 +24,7 @@ static bool daemon_build(struct build *ret)
 	    client_request_on(TAKE_FD(c.fd), "/v1/status", &status) != OUTCOME_OK)
 		return false;
 	other_build_read(status, ret);
+	*ret_by_root = !polling_is(status) && geteuid() != 0;
 	return true;
 }
 
@@ -43,7 +49,7 @@ static void show_json(const struct build *daemon)
 	render_json(o);
 }
 
-static void show(const struct build *daemon)
+static void show(const struct build *daemon, bool by_root)
 {
 	char text[BUILD_TEXT_SIZE], words[OTHER_BUILD_WORDS_SIZE];
 
@@ -52,23 +58,23 @@ static void show(const struct build *daemon)
 		    daemon ? build_text(daemon, text) : "does not run");
 	render_newline();
 	if (daemon && !build_is_own(daemon))
-		render_note("%s", other_build_words(daemon, words));
+		render_note("%s", other_build_words(daemon, by_root, words));
 }
 
 static int run(const struct command *self, const struct command_line *line)
 {
 	struct build daemon;
-	bool runs;
+	bool runs, by_root = false;
 
 	if (line->quiet) {
 		printf("%s\n", build_own.version);
 		return 0;
 	}
-	runs = daemon_build(&daemon);
+	runs = daemon_build(&daemon, &by_root);
 	if (line->json)
 		show_json(runs ? &daemon : NULL);
 	else
-		show(runs ? &daemon : NULL);
+		show(runs ? &daemon : NULL, by_root);
 	return 0;
 }
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import harness
 from harness import DONE, NOBODY, needs_root, wait_until
@@ -121,6 +122,10 @@ class HandoverTest(harness.PortDaddyTest):
         self.start_service()
         taken = self.pd("claim", "other:web", "-p", str(port), user=False)
         self.assertEqual(taken.code, DONE, taken)
+        # one that hangs keeps nobody for long
+        began = time.monotonic()
+        self.assertRegex(self.pd("find").err, r"goes on beside the system service: it does not answer")
+        self.assertLess(time.monotonic() - began, 15 * harness.SCALE)
         os.kill(own, signal.SIGCONT)
         services, said = self.found()
         self.assertNotEqual(services["app:web"]["port"], port)
