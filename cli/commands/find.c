@@ -8,6 +8,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
+#include "cli/commands/namesakes.h"
 #include "cli/project/config.h"
 #include "cli/render/find_view.h"
 #include "cli/render/render.h"
@@ -106,34 +107,11 @@ static size_t count(struct json_object *answer, const struct query *q)
 	       answer_length(answer_member(answer, "orphans"));
 }
 
-/* "shop" is the project of shop:web and shop:api: where there are such, their pattern is said. */
-static bool offer_namesakes(const char *name)
-{
-	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	char pattern[PATTERN_MAX + 3], path[PATTERN_MAX * 3 + 128];
-	struct client_param params[] = { { "pattern", pattern }, { "details", "no" } };
-	struct json_object *services;
-	size_t n;
-
-	snprintf(pattern, sizeof(pattern), "%s:*", name);
-	if (pattern_has_wildcard(name) ||
-	    client_path("/v1/services", params, ARRAY_SIZE(params), path, sizeof(path)) < 0 ||
-	    answer_get_list(false, path, 0, &answer))
-		return false;
-	services = answer_member(answer, "services");
-	n = answer_length(services);
-	if (n == 0)
-		return false;
-	render_note("no service is called '%s' alone; %s%s: pd find '%s'", name,
-		    answer_text(answer_at(services, 0), "id"), n > 1 ? " and others are" : " is",
-		    pattern);
-	return true;
-}
-
 /* Nothing was found: "no" when something was asked for, else an invitation. */
 static int say_nothing_found(const struct query *q, bool json)
 {
 	int no = outcome_row(OUTCOME_NO)->exit_code;
+	char namesakes[NAMESAKES_SIZE];
 
 	if (!q->pattern && !q->port && !q->status) {
 		if (!json)
@@ -151,8 +129,8 @@ static int say_nothing_found(const struct query *q, bool json)
 	else if (q->pattern && strspn(q->pattern, "0123456789") == strlen(q->pattern))
 		render_note("no service is called '%s'; the port is: pd find :%s", q->pattern,
 			    q->pattern);
-	else if (q->pattern && !q->status && offer_namesakes(q->pattern))
-		return no;
+	else if (q->pattern && !q->status && namesakes_find(q->pattern, namesakes))
+		render_note("%s: pd find '%s:*'", namesakes, q->pattern);
 	else if (q->pattern && q->status)
 		render_note("no service that fits '%s' is %s", q->pattern, q->status);
 	else if (q->pattern)

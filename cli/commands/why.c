@@ -16,6 +16,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
 #include "cli/command.h"
+#include "cli/commands/namesakes.h"
 #include "cli/project/config.h"
 #include "cli/render/render.h"
 #include "cli/render/why_view.h"
@@ -127,9 +128,13 @@ static int check_target(const struct command *self, const struct command_line *l
 static int say_no_service(bool json, const char *id)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
-	char message[IDENTITY_MAX + 64];
+	char message[NAMESAKES_SIZE + IDENTITY_MAX + 32], namesakes[NAMESAKES_SIZE];
 
-	snprintf(message, sizeof(message), "no service is called '%s'; pd find lists them", id);
+	if (namesakes_find(id, namesakes))
+		snprintf(message, sizeof(message), "%s: pd find '%s:*'", namesakes, id);
+	else
+		snprintf(message, sizeof(message), "no service is called '%s'; pd find lists them",
+			 id);
 	error = render_error_object(OUTCOME_NO, message);
 	render_error(json, error);
 	return outcome_row(OUTCOME_NO)->exit_code;
