@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/status: pd status. */
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "api/routes.h"
@@ -28,6 +30,7 @@ static int add_daemon(struct request *r, struct json_object *o)
 	json_add_int(o, "pid", getpid());
 	json_add_int(o, "uptime", r->now > config->started_at ? r->now - config->started_at : 0);
 	json_add_int(o, "startedAt", config->started_at);
+	json_add_int(o, "bootedAt", config->booted_at);
 	json_add_text(o, "version", build_own.version);
 	json_add_text(o, "commit", build_own.commit);
 	json_add_int(o, "committedAt", build_own.committed_at);
@@ -131,6 +134,18 @@ static int add_api(struct request *r, struct json_object *o)
 	return 0;
 }
 
+/* Of the file, and of what is free where it lies; nothing where it cannot be told. */
+static void add_sizes(const char *path, struct json_object *o)
+{
+	struct statvfs disk;
+	struct stat file;
+
+	if (stat(path, &file) == 0)
+		json_add_int(o, "bytes", file.st_size);
+	if (statvfs(path, &disk) == 0)
+		json_add_int(o, "freeBytes", (int64_t)(disk.f_bavail * disk.f_frsize));
+}
+
 /*
  * `fault` is that of the parts above (0, or the last one's errno): what a look at the whole file
  * found seconds ago is not newer than what they met.
@@ -145,6 +160,7 @@ static void add_database(struct request *r, int fault)
 	if (!registry_is_synced(r->api->config.registry))
 		commit_schedule_soon(server_commits(r->server));
 	json_add_text(o, "path", r->api->config.database_path);
+	add_sizes(r->api->config.database_path, o);
 	json_add_bool(o, "healthy", !strcmp(state, "healthy"));
 	json_add_text(o, "state", state);
 	json_add_text(o, "detail", detail);

@@ -16,6 +16,7 @@
 
 #include "api/api.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/outcome.h"
@@ -215,6 +216,7 @@ static int serve(struct daemon *d)
 		.sentinel = d->sentinel,
 		.database_path = d->state.database,
 		.started_at = time(NULL),
+		.booted_at = (clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME)) / 1000,
 	};
 	int r = new_tracker(d);
 

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/doctor/doctor.h"
+
+#include <json-c/json.h>
+
+#include "cli/client/answer.h"
+#include "cli/client/connection.h"
+
+static const struct {
+	const char *id;
+	void (*look)(struct doctor *d);
+} checks[] = {
+#define ROW(function, name, what) { name, doctor_check_##function },
+	DOCTOR_CHECKS(ROW)
+#undef ROW
+};
+
+void doctor_look(struct doctor *d)
+{
+	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+
+	d->checks = json_object_new_array();
+	d->connect_error = connection_open_any(&c, d->socket, sizeof(d->socket));
+	if (d->connect_error)
+		*d->socket = '\0';
+	connection_close(&c);
+	d->status = doctor_ask(d, "/v1/status");
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		d->id = checks[i].id;
+		checks[i].look(d);
+	}
+}
+
+void doctor_deinit(struct doctor *d)
+{
+	answer_free(d->status);
+	answer_free(d->checks);
+}
