@@ -100,6 +100,17 @@ $(BUILD)/commit.h: FORCE
 $(BUILD)/obj/userspace/base/build.o: $(BUILD)/commit.h
 $(BUILD)/obj/userspace/base/build.o: ALL_CFLAGS += -include $(BUILD)/commit.h
 
+# The part of completion that is each shell's, as strings.
+SHELLS := bash zsh fish
+$(BUILD)/completion_scripts.h: $(SHELLS:%=cli/completion/pd.%) Makefile
+	@mkdir -p $(@D)
+	@for s in $(SHELLS); do \
+		echo "static const char script_$$s[] ="; \
+		sed 's/[\\"]/\\&/g; s/.*/\t"&\\n"/' cli/completion/pd.$$s; echo ';'; \
+	done >$@.tmp
+	@mv $@.tmp $@
+$(BUILD)/obj/cli/completion/scripts.o: $(BUILD)/completion_scripts.h
+
 define room_rules
 $(call archive,$(1)): $(call objects,userspace/$(1))
 	@rm -f $$@
@@ -263,18 +274,48 @@ format: ## lay out every C file with clang-format
 	@scripts/bootstrap test
 	find bpf cli userspace tests -name '*.[ch]' -print0 | xargs -0 clang-format -i
 
-install: all ## install into $(DESTDIR)$(PREFIX), /usr/local by default; replace an older daemon
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/pd $(BUILD)/portdaddyd
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/port-daddy README.md LICENSE
-	@$(if $(DESTDIR),true,scripts/replace-daemon $(PREFIX)/bin/pd)
+# --- the manual, and where everything goes -------------------------------------
+# The date of the commit: the same source gives the same pages.
+MANUAL_DATE = $(shell date -u -d "@$$(sed -n 's/.*PD_COMMITTED_AT //p' $(BUILD)/commit.h)" +%Y-%m-%d)
+MANUAL_SOURCES := $(wildcard scripts/packaging/man/*)
+COMMANDS := $(shell sed -n 's/^\t\.name = "\(.*\)",$$/\1/p' cli/commands/*.c)
+MANUAL_PAGES := man1/pd.1 $(COMMANDS:%=man1/pd-%.1) man5/portdaddyrc.5 man8/portdaddyd.8
+
+$(BUILD)/man/written: scripts/manual $(MANUAL_SOURCES) $(BUILD)/pd $(BUILD)/portdaddyd
+	@rm -rf $(@D)
+	scripts/manual $(BUILD)/pd $(BUILD)/portdaddyd $(@D) $(MANUAL_DATE)
+	@touch $@
+
+man: $(BUILD)/man/written ## write the manual pages from the command table
+
+BINDIR := $(PREFIX)/bin
+MANDIR := $(PREFIX)/share/man
+DOCDIR := $(PREFIX)/share/doc/port-daddy
+# where each shell looks; zsh as Debian has it needs ZSHDIR=$(PREFIX)/share/zsh/vendor-completions
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+
+install: all $(BUILD)/man/written ## install into $(DESTDIR)$(PREFIX), /usr/local by default; replace an older daemon
+	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/pd $(BUILD)/portdaddyd
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE
+	for page in $(MANUAL_PAGES); do \
+		install -D -m 644 $(BUILD)/man/$${page#*/} $(DESTDIR)$(MANDIR)/$$page || exit; \
+	done
+	install -D -m 644 cli/completion/pd.bash $(DESTDIR)$(BASHDIR)/pd
+	install -D -m 644 cli/completion/pd.zsh $(DESTDIR)$(ZSHDIR)/_pd
+	install -D -m 644 cli/completion/pd.fish $(DESTDIR)$(FISHDIR)/pd.fish
+	@$(if $(DESTDIR),true,scripts/replace-daemon $(BINDIR)/pd)
 
 uninstall: ## remove what install installed; claims and their database stay
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,pd portdaddyd)
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/port-daddy
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,pd portdaddyd) \
+		$(addprefix $(DESTDIR)$(MANDIR)/,$(MANUAL_PAGES)) $(DESTDIR)$(BASHDIR)/pd \
+		$(DESTDIR)$(ZSHDIR)/_pd $(DESTDIR)$(FISHDIR)/pd.fish
+	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean: ## remove what was built
 	rm -rf build
 
 .PHONY: all help run demo test test-unit test-kernel test-vm test-cli test-cases check format \
-	install uninstall clean fuzz FORCE fuzz-targets unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
+	install uninstall man clean fuzz FORCE fuzz-targets unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

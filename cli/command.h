@@ -44,6 +44,8 @@ struct command {
 	const char *details;	/* more help; may be NULL */
 	const char *examples;	/* lines ending in \n */
 	int min_args, max_args; /* max -1 = any */
+	/* one's own daemon hands nothing over to the system service before this command */
+	bool leaves_daemons;
 	struct command_option options[COMMAND_OPTIONS_MAX]; /* ends at a NULL name */
 	/* Runs it; returns pd's exit code. */
 	int (*run)(const struct command *self, const struct command_line *line);
@@ -58,7 +60,7 @@ const char *command_value_at(const struct command *self, const struct command_li
 			     const char *name, int n);
 
 extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_status, cmd_log,
-	cmd_watch, cmd_daemon, cmd_version, cmd_help;
+	cmd_watch, cmd_daemon, cmd_version, cmd_help, cmd_completion;
 extern const struct command cmd_health, cmd_open;
 extern const struct command cmd_session, cmd_sessions, cmd_note, cmd_notes, cmd_metrics;
 extern const struct command cmd_cleanup;

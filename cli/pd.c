@@ -40,8 +40,7 @@ static int run(const struct options *options)
 		help_all(stderr, commands);
 		return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
 	}
-	/* pd daemon is about one of the two, and pd doctor only looks */
-	if (options->command != &cmd_daemon && options->command != &cmd_doctor)
+	if (!options->command->leaves_daemons)
 		handover();
 	return options->command->run(options->command, &options->line);
 }

@@ -259,5 +259,6 @@ const struct command cmd_daemon = {
 	.examples = "  pd daemon start\n  sudo pd daemon start\n  pd daemon restart\n",
 	.min_args = 1,
 	.max_args = 1,
+	.leaves_daemons = true,
 	.run = run,
 };

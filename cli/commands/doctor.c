@@ -99,5 +99,6 @@ const struct command cmd_doctor = {
 		"\nChecks\n" DOCTOR_CHECKS(DESCRIBE),
 	.examples = "  pd doctor\n"
 		    "  pd doctor -j | jq '.checks[] | select(.state != \"ok\")'\n",
+	.leaves_daemons = true,
 	.run = run,
 };

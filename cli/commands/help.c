@@ -53,17 +53,42 @@ void help_all(FILE *to, const struct command *const *table)
 		    "\npd help COMMAND explains one of them.\n");
 }
 
+static void add_text(struct json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, text ? json_object_new_string(text) : NULL);
+}
+
+static struct json_object *describe_options(const struct command_option *options)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (const struct command_option *o = options; o->name; o++) {
+		struct json_object *row = json_object_new_object();
+
+		add_text(row, "name", o->name);
+		add_text(row, "letter", o->letter ? (const char[]){ o->letter, '\0' } : NULL);
+		add_text(row, "value", o->value);
+		add_text(row, "help", o->help);
+		json_object_object_add(row, "repeats", json_object_new_boolean(o->repeats));
+		json_object_array_add(list, row);
+	}
+	return list;
+}
+
 static struct json_object *describe(const struct command *command)
 {
 	struct json_object *row = json_object_new_object();
 
-	json_object_object_add(row, "name", json_object_new_string(command->name));
-	json_object_object_add(row, "arguments", json_object_new_string(command->arguments));
-	json_object_object_add(row, "summary", json_object_new_string(command->summary));
+	add_text(row, "name", command->name);
+	add_text(row, "arguments", command->arguments);
+	add_text(row, "summary", command->summary);
+	add_text(row, "details", command->details);
+	add_text(row, "examples", command->examples);
+	json_object_object_add(row, "options", describe_options(command->options));
 	return row;
 }
 
-/* Of one command, or of all. */
+/* Of one command, or of all: the whole table, from which scripts/manual makes the pages. */
 static void help_json(const struct command *const *table, const struct command *only)
 {
 	struct json_object *o = json_object_new_object();
@@ -75,6 +100,7 @@ static void help_json(const struct command *const *table, const struct command *
 		if (!only || *c == only)
 			json_object_array_add(list, describe(*c));
 	json_object_object_add(o, "commands", list);
+	json_object_object_add(o, "options", describe_options(options_global));
 	render_json(o);
 	json_object_put(o);
 }

@@ -146,7 +146,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_lock = {
 	.name = "lock",
-	.arguments = "NAME [--machine] [--ttl DUR] [--wait[=DUR]] [--holder ID] | --status NAME",
+	.arguments = "LOCK [--machine] [--ttl DUR] [--wait[=DUR]] [--holder ID] | --status LOCK",
 	.summary = "take a lock for the script or shell that runs this",
 	.details =
 		"The lock belongs to the process that ran pd, a script or an interactive shell, and\n"

@@ -53,7 +53,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_note = {
 	.name = "note",
-	.arguments = "TEXT [--session S]",
+	.arguments = "TEXT [--session SESSION]",
 	.summary = "write a note into the session of this shell",
 	.details =
 		"The words are joined by blanks; - reads the note from standard input.  At most 16 KB.\n"
@@ -65,7 +65,7 @@ const struct command cmd_note = {
 	.min_args = 1,
 	.max_args = -1,
 	.options = {
-		{ "session", 's', "S", "into this one: its id, or any beginning of it" },
+		{ "session", 's', "SESSION", "into this one: its id, or any beginning of it" },
 		{ NULL },
 	},
 	.run = run,

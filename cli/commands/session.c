@@ -153,7 +153,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_session = {
 	.name = "session",
-	.arguments = "start PURPOSE [--agent NAME] [--export] | end [NOTE] [--session S]",
+	.arguments = "start PURPOSE [--agent NAME] [--export] | end [NOTE] [--session SESSION]",
 	.summary = "start or end a session: who works on what",
 	.details =
 		"A session stands on the shell that started it, and shows as stalled from the moment\n"
@@ -171,7 +171,7 @@ const struct command cmd_session = {
 	.options = {
 		{ "agent", 0, "NAME", "start: who works in it" },
 		{ "export", 0, NULL, "start: print a line for eval that makes it the shell's own" },
-		{ "session", 's', "S", "end: this one" },
+		{ "session", 's', "SESSION", "end: this one" },
 		{ NULL },
 	},
 	.run = run,

@@ -29,7 +29,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_unlock = {
 	.name = "unlock",
-	.arguments = "NAME [--machine | --user USER] [--force] [--holder ID]",
+	.arguments = "LOCK [--machine | --user USER] [--force] [--holder ID]",
 	.summary = "give a lock back, or take it away from who holds it",
 	.details =
 		"Your own lock is one that this shell or script has taken, or that has your holder's\n"

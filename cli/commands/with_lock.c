@@ -131,7 +131,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_with_lock = {
 	.name = "with-lock",
-	.arguments = "NAME [--machine] [--ttl DUR] [--wait[=DUR]] [--holder ID] -- CMD [ARG]...",
+	.arguments = "LOCK [--machine] [--ttl DUR] [--wait[=DUR]] [--holder ID] -- CMD [ARG]...",
 	.summary = "run a command while holding a lock",
 	.details =
 		"The lock belongs to this pd and ends when CMD has.  With --ttl it is renewed for as long\n"

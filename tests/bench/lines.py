@@ -139,6 +139,16 @@ def claim_against_true():
         return costlier(*claim_again(d, [stand.needs("true")]))
 
 
+@line("what Tab asks pd, 200 services to choose from", "", "more", 10, " ms")
+def completion():
+    with stand.daemon() as d:
+        for i in range(200):
+            d.claim(f"bench:s{i}")
+        ours, theirs = stand.turns(d.env, [harness.PLAIN_PD, "completion", "bash", "--", "find", ""],
+                                   [stand.needs("true")], rounds=60)
+        return Figures(ours, f"{ours:.2f} ms", f"{theirs:.2f} ms")
+
+
 # --- runs ----------------------------------------------------------------------------------------
 
 @line("pd run -- true, whole process, beyond true", "", "more", 3, " ms")

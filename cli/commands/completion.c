@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What Tab shows.  The script of a shell asks for each Tab what may stand at the place of the last
+ * word: so it never is older than the commands that it completes.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "base/cleanup.h"
+#include "base/outcome.h"
+#include "base/text.h"
+#include "cli/arguments/options.h"
+#include "cli/command.h"
+#include "cli/completion/place.h"
+#include "cli/completion/scripts.h"
+#include "cli/completion/values.h"
+#include "cli/render/render.h"
+
+/* A daemon that does not answer is not waited for: who presses Tab has a line to type. */
+#define PATIENCE_US 500000
+
+/* --- the candidates, one a line: the whole word, a tab, and what it is --- */
+
+struct printer {
+	const char *word; /* that is being typed */
+	int kept;	  /* bytes of it in front of the value: "--port=" */
+};
+
+static void print_value(const char *value, const char *about, void *user_data)
+{
+	const struct printer *p = user_data;
+
+	printf("%.*s%s\t%s\n", p->kept, p->word, value, about);
+}
+
+static void print_options(const struct command_option *options, const char *given, const char *word)
+{
+	for (int i = 0; options[i].name; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "--%s", options[i].name);
+		if (!(given && given[i]) && text_begins_with(name, word))
+			printf("%s\t%s\n", name, options[i].help);
+	}
+}
+
+static int print_candidates(const struct command_line *line)
+{
+	const char *const *words = line->args + 1;
+	int n = line->n_args - 1;
+	struct printer printer = { .word = n ? words[n - 1] : "" };
+	struct place place;
+
+	setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = PATIENCE_US }, NULL);
+	place_find(line->table, words, n, &place);
+	if (place.program) {
+		printf("-- %d\n", place.program + 1);
+		return 0;
+	}
+	if (place.options && place.command)
+		print_options(place.command->options, place.given, printer.word);
+	if (place.options)
+		print_options(options_global, NULL, printer.word);
+	printer.kept = (int)(place.prefix - printer.word);
+	values_find(line->table, place.kinds, place.prefix, print_value, &printer);
+	return 0;
+}
+
+static int run(const struct command *self, const struct command_line *line)
+{
+	const char *script = scripts_of(line->args[0]);
+
+	if (!script)
+		return render_usage_error(
+			line->json, self->name,
+			"'%.100s' is no shell that is known here: bash, zsh, fish", line->args[0]);
+	if (line->n_before < 0)
+		return fputs(script, stdout) < 0;
+	if (line->n_before != 1)
+		return render_usage_error(line->json, self->name,
+					  "in front of -- stands the shell alone");
+	return print_candidates(line);
+}
+
+const struct command cmd_completion = {
+	.name = "completion",
+	.arguments = "bash|zsh|fish [-- WORD...]",
+	.summary = "what Tab shows: a script for the shell",
+	.details = "Completes commands, options, and the values that there are now: names of "
+		   "services,\n"
+		   "ports in use, locks, sessions, runs.  A package installs the scripts where "
+		   "each shell\n"
+		   "looks for them; without one, load them in the shell's own file.\n"
+		   "\n"
+		   "With the words behind pd of a line that is being typed, prints what may stand "
+		   "at the\n"
+		   "place of the last: the word, a tab, and what it is; or `-- N`, where the rest "
+		   "of the\n"
+		   "line behind N words is another program's.  No daemon is started for it.\n",
+	.examples = "  eval \"$(pd completion bash)\"                             in ~/.bashrc\n"
+		    "  eval \"$(pd completion zsh)\"                behind compinit in ~/.zshrc\n"
+		    "  pd completion fish | source         in ~/.config/fish/config.fish\n",
+	.min_args = 1,
+	.max_args = -1,
+	.leaves_daemons = true,
+	.run = run,
+};
