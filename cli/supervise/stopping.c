@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,62 +10,30 @@
 
 #include "base/procfs.h"
 #include "base/user.h"
-#include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/body.h"
 #include "cli/command.h"
-#include "cli/project/config.h"
 #include "cli/render/render.h"
 #include "cli/supervise/members.h"
+#include "cli/supervise/target.h"
 
 #define GENERATIONS_MAX 64
-
-/* --- what was typed --- */
-
-static int read_port(const struct command *self, const struct command_line *line, const char *text,
-		     struct stopping *ret)
-{
-	int r = check_port(self, line, text, &ret->port);
-
-	snprintf(ret->name, sizeof(ret->name), "port %u", ret->port);
-	ret->nobody = "nobody serves there";
-	return r;
-}
-
-/* In a project the service's name alone, or what was typed. */
-static int read_service(const struct command *self, const struct command_line *line,
-			const char *text, struct stopping *ret)
-{
-	_cleanup_(config_freep) struct config *config = NULL;
-	char cwd[PATH_MAX];
-	int r = getcwd(cwd, sizeof(cwd)) ? check_config(self, line, cwd, &config) : 0;
-
-	for (size_t i = 0; !r && config && i < config->n; i++)
-		if (strcmp(config->services[i].name, text) == 0)
-			text = config->services[i].id;
-	if (!r)
-		r = check_identity(self, line, text);
-	if (r)
-		return r;
-	snprintf(ret->service, sizeof(ret->service), "%s", text);
-	snprintf(ret->name, sizeof(ret->name), "%s", text);
-	ret->nobody = "nothing of it runs";
-	return 0;
-}
 
 int stopping_read(const struct command *self, const struct command_line *line, const char *text,
 		  struct stopping *ret)
 {
-	*ret = (struct stopping){ 0 };
-	ret->run = run_id_parse(text);
-	if (ret->run) {
-		snprintf(ret->name, sizeof(ret->name), "%s", text);
-		ret->nobody = "there is no such run";
-		return 0;
-	}
-	if (*text == ':' || text[strspn(text, "0123456789")] == '\0')
-		return read_port(self, line, text + (*text == ':'), ret);
-	return read_service(self, line, text, ret);
+	struct target target;
+	int r = target_read(self, line, text, &target);
+
+	*ret = (struct stopping){ .run = target.run, .port = target.port };
+	if (r)
+		return r;
+	strcpy(ret->name, target.name);
+	strcpy(ret->service, target.service);
+	ret->nobody = target.run    ? "there is no such run"
+		      : target.port ? "nobody serves there"
+				    : "nothing of it runs";
+	return 0;
 }
 
 void stopping_deinit(struct stopping *s)
