@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /v1/events: a line for each event of the kernel and each entry: pd watch. */
+/* GET /v1/events: a line for each event of the kernel and each entry: pd watch,
+ * pd run and pd wait. */
 #include <stdio.h>
 
 #include "api/log.h"
@@ -15,6 +16,7 @@ static param_read read_pattern;
 ROUTE(events_get, GET, "/v1/events", struct events_filter,
       PARAM_ROW("pattern", read_pattern, struct events_filter, log, struct log_filter,
 		.check = pattern_check, .cannot = "read", .advice = "write one like myapp:*"),
+      PARAM_LOG_FILTER("filter", struct events_filter, log),
       PARAM_RUN("run", struct events_filter, run));
 
 static int read_pattern(struct request *r, const struct param *p, const struct param_value *value,
