@@ -102,13 +102,13 @@ class RemedyTest(harness.PortDaddyTest):
         self.said = done.stdout + done.stderr
         return done
 
-    def is_freed_by(self, remedy, touch=None):
+    def is_freed_by(self, remedy, touch=None, stays_s=STAYS_S):
         self.follow(remedy)
         wait_until(lambda: starts_a_server(self.port), f"the port is free by {remedy}; it said "
                    + self.said)
         if touch:
             os.utime(touch)
-        end = time.monotonic() + STAYS_S
+        end = time.monotonic() + stays_s
         while time.monotonic() < end:
             self.assertTrue(starts_a_server(self.port), f"it came back after {remedy}")
             time.sleep(0.05)

@@ -4,128 +4,16 @@
 still runs; or it is said what would be hit.
 """
 import os
+import shutil
 import signal
+import socket
+import subprocess
 import sys
+import time
 
 import harness
 from harness import PYTHON, needs_root, wait_until
-from remedies import LISTENER, RemedyTest
-
-CONTAINER = "0123456789ab" * 5 + "cdef"
-
-
-class EngineTest(RemedyTest):
-    """Engines are stand-ins: a command of the engine's name writes down what it was told to do."""
-
-    def engine(self, name):
-        self.write(f"programs/{name}", f"""#!/bin/sh
-echo "$@" >> {self.work}/told
-case "$*" in *"ps -q --filter publish={self.port}") echo cafe ;; esac
-case "$*" in ps*format*) echo "beef 127.0.0.1:{self.port}->80/tcp" ;; esac
-""", 0o755)
-
-    def told(self):
-        with open(f"{self.work}/told", encoding="ascii") as f:
-            return f.read().splitlines()[-1]
-
-    def published_by(self, name, *arguments, **options):
-        """A program with this name and these arguments that has the port; its pid."""
-        program = self.named(name, LISTENER.format(more=""))
-        child = self.tree([program, *arguments], **options)
-        self.wait_listening_on(self.port)
-        return child.pid
-
-    def proxy_arguments(self):
-        return ("-proto", "tcp", "-host-ip", "127.0.0.1", "-host-port", str(self.port),
-                "-container-ip", "172.17.0.2", "-container-port", "80")
-
-    @needs_root
-    def test_container_behind_docker_proxy_is_stopped_by_the_port_that_it_publishes(self):
-        self.engine("docker")
-        self.published_by("docker-proxy", *self.proxy_arguments())
-        remedy = self.first()
-        self.assertEqual((remedy["kills"], remedy["alsoHits"]), ([], []))
-        self.follow(remedy)
-        self.assertEqual(self.told(), "stop cafe")
-
-    @needs_root
-    def test_stop_of_a_containers_port_names_the_engines_command_and_kills_no_proxy(self):
-        self.engine("docker")
-        pid = self.published_by("docker-proxy", *self.proxy_arguments())
-        answer = self.daemon.run("stop", str(self.port), "-y")
-        self.assertEqual(answer.code, harness.NO, answer)
-        self.assertIn(f"docker stop $(docker ps -q --filter publish={self.port})", answer.err)
-        self.assertTrue(harness.runs(pid))
-
-    @needs_root
-    def test_name_of_an_engines_proxy_alone_does_not_lead_to_the_engine(self):
-        for arguments, uid in ((), None), (self.proxy_arguments(), harness.NOBODY):
-            pid = self.published_by("docker-proxy", *arguments, uid=uid)
-            answer = self.why()
-            self.assertEqual(self.first(answer)["command"], f"kill {pid}", answer)
-            self.assertFalse([r for r in answer["remedies"] if "docker " in (r["command"] or "")])
-            self.is_freed_by(self.first(answer))
-
-    @needs_root
-    def test_api_of_docker_is_no_container(self):
-        self.published_by("dockerd", "-H", f"tcp://127.0.0.1:{self.port}")
-        answer = self.why()
-        self.assertIn("API of docker", answer["summary"])
-        self.assertEqual([r["command"] for r in answer["remedies"]], [None, "pd claim NAME"])
-
-    @needs_root
-    def test_api_of_docker_is_told_from_a_port_beside_it(self):
-        self.engine("docker")
-        self.published_by("dockerd", "-H", "unix:///run/docker.sock", "-H",
-                          f"tcp://[::1]:{self.other},tcp://0.0.0.0:{self.port}")
-        self.assertIn("API of docker", self.why()["summary"])
-
-    @needs_root
-    def test_container_without_a_proxy_is_stopped_by_the_port_that_dockerd_has_for_it(self):
-        self.engine("docker")
-        self.published_by("dockerd", "-H", "unix:///run/docker.sock", "-H",
-                          f"tcp://127.0.0.1:{self.other}")
-        self.assertNotIn("API", self.why()["summary"])
-        self.follow(self.first())
-        self.assertEqual(self.told(), "stop cafe")
-
-    def test_container_behind_rootlesskit_is_stopped_by_the_port_that_it_publishes(self):
-        self.engine("docker")
-        self.published_by("rootlesskit", "--net=slirp4netns", "dockerd-rootless.sh")
-        self.follow(self.first())
-        self.assertEqual(self.told(), "stop cafe")
-
-    def test_container_whose_monitor_has_its_port_is_named_by_the_monitor(self):
-        self.engine("podman")
-        self.published_by("conmon", "--api-version", "1", "-c", CONTAINER, "-u", CONTAINER)
-        self.follow(self.first())
-        self.assertEqual(self.told(), f"stop {CONTAINER[:12]}")
-
-    def test_container_behind_pasta_is_found_by_the_port_that_it_publishes(self):
-        self.engine("podman")
-        self.published_by("pasta", "--config-net", "-t", f"{self.port}-{self.port}:80-80",
-                          "--netns", "/run/netns/netns-1")
-        self.follow(self.first())
-        self.assertEqual(self.told(), "stop beef")
-
-    def test_container_behind_slirp4netns_is_named_by_its_socket(self):
-        self.engine("podman")
-        self.published_by("slirp4netns", "-c", "--api-socket", f"/run/libpod/tmp/{CONTAINER}.net",
-                          "tap0")
-        self.follow(self.first())
-        self.assertEqual(self.told(), f"stop {CONTAINER[:12]}")
-
-    def test_container_behind_rootlessport_is_found_by_the_port_that_it_publishes(self):
-        self.engine("podman")
-        self.published_by("rootlessport")
-        self.follow(self.first())
-        self.assertEqual(self.told(), "stop beef")
-
-    @needs_root
-    def test_engine_of_a_user_is_asked_as_that_user(self):
-        self.published_by("rootlessport", uid=harness.NOBODY)
-        self.assertTrue(self.first()["command"].startswith("sudo -u nobody sh -c "))
-        self.assertIn("sudo -u nobody", self.first(uid=2100001)["command"])
+from remedies import LISTENER, RemedyTest, starts_a_server
 
 
 class TunnelTest(RemedyTest):
@@ -178,6 +66,44 @@ while True:
         self.assertEqual(remedy["kills"], [])
         self.assertFalse([r for r in answer["remedies"] if ssh.pid in r["kills"]])
 
+    def sshd(self, port):
+        """The real server, with keys of its own; who connects with the options gets root's shell."""
+        for name in "host", "key":
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", name],
+                           cwd=self.work, check=True)
+        os.makedirs("/run/sshd", exist_ok=True)
+        self.write("sshd.conf", f"HostKey {self.work}/host\n"
+                   f"AuthorizedKeysFile {self.work}/key.pub\nStrictModes no\nUsePAM no\n"
+                   f"PidFile none\nListenAddress 127.0.0.1:{port}\n")
+        server = self.tree([shutil.which("sshd"), "-D", "-e", "-f", f"{self.work}/sshd.conf"])
+        self.wait_listening_on(port)
+        return server, ["ssh", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o",
+                        "UserKnownHostsFile=/dev/null", "-i", f"{self.work}/key", "-p", str(port),
+                        "root@127.0.0.1"]
+
+    @needs_root
+    def test_remote_forward_of_ssh_is_ended_by_its_session_and_not_by_who_sits_in_it(self):
+        if not shutil.which("sshd"):
+            self.skipTest("no sshd here")
+        server, ssh = self.sshd(self.other)
+        forward = ["-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{self.port}:127.0.0.1:9"]
+        inside = self.tree([*ssh, *forward, f"PORT_DADDY_HOME={self.daemon.home} "
+                            f"{self.daemon.pd_program} why {self.port} | tr -s ' \\n' ' '"])
+        said = inside.output()
+        self.assertIn("is what this shell runs under", said)
+        self.assertNotIn(" kill ", said.partition("What to do")[2])
+        wait_until(lambda: starts_a_server(self.port), "that session has ended")
+        client, bystander = self.tree([*ssh, "-N", *forward]), self.tree([*ssh, "-N"])
+        self.wait_listening_on(self.port)
+        answer = self.why()
+        self.assertIn("a tunnel of an ssh client elsewhere (ssh -R)", answer["summary"])
+        self.assertEqual(self.first(answer)["kills"], [answer["holders"][0]["pid"]],
+                         "who starts a session for each client is no supervisor")
+        self.is_freed_by(self.first(answer), stays_s=0)
+        self.assertNotEqual(client.wait(), 0)
+        self.assertIsNone(bystander.process.poll(), "another session goes on")
+        self.assertIsNone(server.process.poll(), answer["remedies"])
+
     def test_server_of_an_editor_is_not_killed(self):
         place = os.path.join(self.work, ".vscode-server", "bin")
         os.makedirs(place)
@@ -189,6 +115,86 @@ while True:
         answer = self.why()
         self.assertIn("editor", answer["summary"])
         self.assertEqual([r["command"] for r in answer["remedies"]], [None, "pd claim NAME"])
+
+
+# An old server that has closed its listener and still speaks with one client, who is the test.
+CLOSES = """
+client, _ = sockets[0].accept()
+sockets[0].close()
+"""
+LEAVES_IT_TO_A_WORKER = """
+client, _ = sockets[0].accept()
+sockets[0].close()
+if os.fork():
+    os._exit(0)
+os.setsid()
+"""
+HANDS_IT_ON = """
+client, _ = sockets[0].accept()
+os.set_inheritable(client.fileno(), True)
+os.execv(sys.executable, [sys.executable, "-c",
+    "import socket\\ns = socket.socket(fileno=%d)\\nwhile True: s.send(s.recv(9))" % client.fileno()])
+"""
+ECHO = """
+while True:
+    client.send(client.recv(9))
+"""
+
+
+class BesideItTest(RemedyTest):
+    """What is on the same number and not in the way goes on."""
+
+    def drains(self, how):
+        """A client of an old server that drains; its connection."""
+        self.tree([PYTHON, "-c", LISTENER.format(more=how + ECHO)])
+        self.wait_listening()
+        return socket.create_connection(("127.0.0.1", self.port))
+
+    def wait_listening(self):
+        wait_until(lambda: not starts_a_server(self.port), "somebody listens")
+
+    def test_new_server_is_stopped_and_the_old_one_finishes_its_connection(self):
+        for how in CLOSES, LEAVES_IT_TO_A_WORKER, HANDS_IT_ON:
+            client = self.drains(how)
+            wait_until(lambda: starts_a_server(self.port), "the old one does not listen any more")
+            new = self.tree([PYTHON, "-c", LISTENER.format(more="")])
+            self.wait_listening()
+            answer = self.why()
+            self.assertEqual([h["pid"] for h in answer["holders"]], [new.pid], answer)
+            self.assertEqual((self.first(answer)["kills"], self.first(answer)["alsoHits"]),
+                             ([new.pid], []))
+            self.is_freed_by(self.first(answer), stays_s=0)
+            client.send(b"there?")
+            self.assertEqual(client.recv(9), b"there?", how)
+            client.close()
+
+    def udp_is_free(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            try:
+                s.bind(("0.0.0.0", self.port))
+            except OSError:
+                return False
+        return True
+
+    def test_udp_server_is_stopped_and_tcp_on_its_number_goes_on(self):
+        tcp = self.tree([PYTHON, "-c", LISTENER.format(more="")])
+        self.wait_listening()
+        server = self.write("dns.py", "import socket, time\ns = socket.socket(type=socket.SOCK_DGRAM)"
+                            f"\ns.bind(('127.0.0.1', {self.port}))\ntime.sleep(1000)\n")
+        for argv, kind in ([PYTHON, server], None), \
+                (["sh", "-c", f"while true; do {PYTHON} {server}; done"], "a shell loop"):
+            self.tree(argv)
+            wait_until(lambda: not self.udp_is_free(), "UDP is taken")
+            answer = self.why("--udp")
+            self.assertEqual((answer["restartedBy"] or {}).get("kind"), kind)
+            self.assertEqual(self.first(answer)["alsoHits"], [])
+            self.follow(self.first(answer))
+            wait_until(self.udp_is_free, "the UDP port is free")
+        end = time.monotonic() + 0.5  # the loop would start the next one at once
+        while time.monotonic() < end:
+            self.assertTrue(self.udp_is_free(), "it came back")
+        self.assertIsNone(tcp.process.poll())
+        self.assertTrue(self.listens(self.port))
 
 
 class HarmTest(RemedyTest):

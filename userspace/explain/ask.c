@@ -98,13 +98,28 @@ static bool is_only_container(const struct why_facts *f, const struct why_holder
 	return true;
 }
 
+/* "127[.]0[.]0[.]2:", as its ps shows the address before the port, where that address alone was
+ * asked for: a container that publishes the port on another one goes on.  ":" where any will do. */
+static void write_address(const struct why_facts *f, const struct why_forward *forward, char *ret,
+			  size_t size)
+{
+	const uint8_t *b = forward->host_addr.bytes;
+
+	snprintf(ret, size, ":");
+	if (f->question.addr_named && forward->host_family == AF_INET &&
+	    !net_addr_is_wildcard(f->question.family, &f->question.addr) &&
+	    !net_addr_is_wildcard(AF_INET, &forward->host_addr))
+		snprintf(ret, size, "%u[.]%u[.]%u[.]%u:", b[0], b[1], b[2], b[3]);
+}
+
 /* The container is found by the port that it publishes. */
 static void write_forwarded(const struct why_facts *f, const struct why_holder *h, char *ret)
 {
 	const char *proto = f->question.protocol == IPPROTO_UDP ? "udp" : "tcp";
 	const struct why_forward *forward = &h->forward;
-	char engine[64], list[PART_SIZE / 2];
+	char engine[64], list[PART_SIZE / 2], address[32];
 
+	write_address(f, forward, address, sizeof(address));
 	snprintf(engine, sizeof(engine), "%s", forward->engine);
 	if (forward->lists_by_port && forward->uid && forward->uid != f->viewer)
 		stop_append(engine, sizeof(engine), " -H unix:///run/user/%u/docker.sock",
@@ -119,13 +134,13 @@ static void write_forwarded(const struct why_facts *f, const struct why_holder *
 	if (!is_only_container(f, h))
 		snprintf(ret, PART_SIZE, "%s ps%s%s", engine, forward->lists_by_port ? " " : "",
 			 forward->lists_by_port ? list : "");
-	else if (forward->lists_by_port)
+	else if (forward->lists_by_port && *address == ':')
 		snprintf(ret, PART_SIZE, "%s stop $(%s ps -q %s)", engine, engine, list);
 	else
 		snprintf(ret, PART_SIZE,
 			 "%s stop $(%s ps --format '{{.ID}} {{.Ports}}' | "
-			 "awk '/:%u->[0-9]+\\/%s/ {print $1}')",
-			 engine, engine, f->question.port, proto);
+			 "awk '/%s%u->[0-9]+\\/%s/ {print $1}')",
+			 engine, engine, address, f->question.port, proto);
 }
 
 /* A process that has the port for a container, which has to be stopped. */
@@ -134,11 +149,9 @@ static void stop_forwarded(const struct why_facts *f, const struct why_holder *h
 {
 	char part[PART_SIZE], command[COMMAND_SIZE] = "";
 
-	if (h->forward.is_api) {
-		stop_add(list, NULL,
-			 "it is %s's own API: take tcp://…:%u out of dockerd's -H options, or of "
-			 "\"hosts\" in /etc/docker/daemon.json, and restart the service docker",
-			 h->forward.engine, f->question.port);
+	if (h->forward.own) {
+		stop_add(list, NULL, "it is %s's own %s: %s", h->forward.engine,
+			 h->forward.own->what, h->forward.own->close);
 		return;
 	}
 	write_forwarded(f, h, part);

@@ -250,7 +250,9 @@ static void find_supervisor(struct why_holder *h, const struct why_reader *reade
 	struct why_supervisor *s = &h->supervisor;
 	char comm[PROCESS_COMM_SIZE];
 
-	h->supervised = why_supervisor_find(&h->process, &watched, s) &&
+	/* sshd starts a session for whoever connects: that one comes back, if anybody does */
+	h->supervised = h->tunnel.kind != TUNNEL_SSHD &&
+			why_supervisor_find(&h->process, &watched, s) &&
 			!(*h->cgroup.unit && s->ends_it);
 	/* what it runs stands in its command line */
 	if (h->supervised && !user_may_see(reader->viewer, s->uid))
@@ -266,6 +268,9 @@ static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
 	if (reader->lineage)
 		lineage_forward(reader->lineage, reader->netns, reader->port, then);
 	why_tunnel_find(&h->process, reader->port, then, &h->tunnel);
+	/* where nobody moves sessions into scopes of their own: stopped, it would end them all */
+	if (h->tunnel.kind == TUNNEL_SSHD)
+		h->cgroup.unit[0] = '\0';
 	if (!user_may_see(reader->viewer, h->process.uid))
 		h->tunnel.forward[0] = h->tunnel.control[0] = '\0';
 }
@@ -287,8 +292,8 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 		engine = h->forward.engine;
 	h->runs_engine = engine && is_in_group(reader->viewer, engine);
 	if (!engine && h->known && (first || may)) {
-		find_supervisor(h, reader);
 		find_tunnel(h, reader);
+		find_supervisor(h, reader);
 	}
 	h->carries_asker = ancestry_has(&reader->asker, &h->process.id);
 	alone = !engine && !*h->cgroup.unit && !h->supervised;

@@ -258,9 +258,9 @@ static void add_backing(const struct why_holder *h, char *ret)
 	}
 	if (*h->cgroup.container)
 		add(ret, " It runs in a container.");
-	else if (h->forwards && h->forward.is_api)
-		snprintf(text, sizeof(text), " It is the API of %s itself, of no container.",
-			 h->forward.engine);
+	else if (h->forwards && h->forward.own)
+		snprintf(text, sizeof(text), " It is the %s of %s itself, of no container.",
+			 h->forward.own->what, h->forward.engine);
 	else if (h->forwards && h->forward.family)
 		snprintf(text, sizeof(text), " It passes the port on to a container (%s port %u).",
 			 net_addr_format(h->forward.family, &h->forward.addr, addr),

@@ -70,7 +70,7 @@ void behalf_find(const struct process *process, uint16_t port, struct process_be
 	struct why_forward forward;
 
 	*ret = (struct process_behalf){ .started_by = procfs_starter(&process->id) };
-	if (why_forward_find(process, port, &forward) && !forward.is_api)
+	if (why_forward_find(process, port, &forward) && !forward.own)
 		ret->engine = forward.engine;
 	if (!strncmp(process->comm, "PM2 ", strlen("PM2 ")))
 		find_programs_of_pm2(process, ret);

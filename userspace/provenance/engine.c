@@ -8,9 +8,6 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 
-#define API_PORT_FIRST 2375 /* IANA's docker and docker-s */
-#define API_PORT_LAST  2376
-
 bool why_is_container_id(const char *s)
 {
 	int n = 0;
@@ -65,30 +62,94 @@ static bool read_docker_proxy(const struct process *process, const char *line, u
 			      struct why_forward *ret)
 {
 	const struct process_ancestor *parent = process->n_ancestors ? process->ancestors : NULL;
+	char host[NET_ADDR_STR_SIZE];
 	uint16_t published = port;
 
 	port_behind(line, "-host-port", &published);
+	if (word_behind(line, "-host-ip", host, sizeof(host)) &&
+	    net_addr_parse(host, &ret->host_family, &ret->host_addr))
+		ret->host_family = 0;
 	return why_forward_parse(line, ret) && published == port &&
 	       (process->uid == 0 || (parent && !strcmp(parent->comm, "dockerd")));
 }
 
-/* It reserves ports where userland-proxy is off, and listens for its clients where it is told to.
- */
+/* An engine's own ports. */
+
+enum own_port {
+	OWN_API,
+	OWN_METRICS,
+	OWN_SWARM,
+	OWN_ROOTLESS_API,
+};
+
+static const struct why_own_port own_ports[] = {
+	[OWN_API] = { "API",
+		      "take its tcp:// address out of dockerd's -H options, or of \"hosts\" in "
+		      "/etc/docker/daemon.json, and restart the service docker" },
+	[OWN_METRICS] = { "metrics", "take --metrics-addr out of dockerd's options, or "
+				     "\"metrics-addr\" out of "
+				     "/etc/docker/daemon.json, and restart the service docker" },
+	[OWN_SWARM] = { "swarm", "docker swarm leave closes it, and ends what the swarm runs here "
+				 "(docker node ls tells who else is in it)" },
+	[OWN_ROOTLESS_API] = { "API",
+			       "take its -p out of DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS, and restart "
+			       "the user's service docker" },
+};
+
+/* Those that need no option. */
+static const struct {
+	uint16_t port;
+	enum own_port own;
+} registered_ports[] = {
+	{ 2375, OWN_API },
+	{ 2376, OWN_API },
+	{ 2377, OWN_SWARM },
+	{ 7946, OWN_SWARM },
+};
+
+/* "-H tcp://127.0.0.1:2375,fd://": one of the addresses behind a mark ends in the port, or, with
+ * `more`, has it before another colon. */
+static bool has_address(const char *line, const char *mark, uint16_t port, const char *more)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), ":%u%s", port, more);
+	for (const char *at = strstr(line, mark); at; at = strstr(at, mark)) {
+		const char *found;
+		size_t length, n = strlen(text);
+
+		at += strlen(mark);
+		length = strcspn(at, " ,");
+		found = memmem(at, length, text, n);
+		if (found && (*more || found + n == at + length))
+			return true;
+	}
+	return false;
+}
+
+/* It reserves ports where userland-proxy is off, and listens for itself where it is told to. */
 static bool read_dockerd(const struct process *process, const char *line, uint16_t port,
 			 struct why_forward *ret)
 {
-	char option[16];
-	const char *at;
-
-	snprintf(option, sizeof(option), ":%u", port);
-	for (at = strstr(line, "tcp://"); at; at = strstr(at + 1, "tcp://")) {
-		size_t length = strcspn(at, " ,"), n = strlen(option);
-
-		if (length > n && !strncmp(at + length - n, option, n))
-			ret->is_api = true;
-	}
-	ret->is_api |= port >= API_PORT_FIRST && port <= API_PORT_LAST;
+	for (size_t i = 0; i < ARRAY_SIZE(registered_ports); i++)
+		if (registered_ports[i].port == port)
+			ret->own = &own_ports[registered_ports[i].own];
+	if (has_address(line, "tcp://", port, ""))
+		ret->own = &own_ports[OWN_API];
+	else if (has_address(line, "--metrics-addr ", port, "") ||
+		 has_address(line, "--metrics-addr=", port, ""))
+		ret->own = &own_ports[OWN_METRICS];
 	return process->uid == 0;
+}
+
+/* What was published to dockerd itself when it was started: "-p 127.0.0.1:2376:2376/tcp". */
+static bool read_rootlesskit(const struct process *process, const char *line, uint16_t port,
+			     struct why_forward *ret)
+{
+	if (has_address(line, " -p ", port, ":") || has_address(line, " --publish ", port, ":") ||
+	    has_address(line, " --publish=", port, ":"))
+		ret->own = &own_ports[OWN_ROOTLESS_API];
+	return true;
 }
 
 /* Its socket is named after the container: ".../libpod/tmp/ID.net". */
@@ -132,7 +193,7 @@ static const struct {
 } forwarders[] = {
 	{ "docker-proxy", "docker", true, read_docker_proxy },
 	{ "dockerd", "docker", true, read_dockerd },
-	{ "rootlesskit", "docker", true, NULL },
+	{ "rootlesskit", "docker", true, read_rootlesskit },
 	{ "rootlessport", "podman", false, NULL },
 	{ "rootlessport-ch", "podman", false, NULL }, /* rootlessport-child, as comm cuts it */
 	{ "slirp4netns", "podman", false, read_slirp4netns },

@@ -19,15 +19,23 @@
 #define CONTAINER_HEX	  64 /* digits of a container's full id */
 #define CONTAINER_ID_SIZE 13 /* the short form, 12 digits, that docker and podman print */
 
+/* A port on which an engine listens for itself. */
+struct why_own_port {
+	const char *what;  /* "API" */
+	const char *close; /* how it is closed, as an advice */
+};
+
 struct why_forward {
 	const char *engine;		   /* "docker", "podman"; static */
 	uid_t uid;			   /* whose engine it is */
 	bool lists_by_port;		   /* its ps has --filter publish=PORT */
-	bool is_api;			   /* the port is the engine's own, of no container */
+	const struct why_own_port *own;	   /* the engine's own port, of no container; NULL = none */
 	char container[CONTAINER_ID_SIZE]; /* "" = the command line does not tell */
 	uint8_t family;			   /* of addr; 0 = … where it goes */
 	struct net_addr addr;
 	uint16_t port;
+	uint8_t host_family; /* of host_addr; 0 = … on which it is published */
+	struct net_addr host_addr;
 };
 
 /* True when the process has the port for a container, or is the engine: docker-proxy, conmon, … */

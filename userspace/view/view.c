@@ -55,8 +55,7 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 	json_add_text(o, "leftBehindBy", launcher ? launcher_words(launcher, words) : NULL);
 	json_add_text(o, "unit", h->cgroup.unit);
 	json_add_text(o, "container", h->cgroup.container);
-	json_add_text(o, "forwardsFor",
-		      h->forwards && !h->forward.is_api ? h->forward.engine : NULL);
+	json_add_text(o, "forwardsFor", h->forwards && !h->forward.own ? h->forward.engine : NULL);
 	json_add_text(o, "state", process_state_name(h->state));
 	return o;
 }
