@@ -272,12 +272,31 @@ static void show_verdicts(struct json_object *why, struct json_object *refusals)
 		printf("%s\n", answer_text(why, "verdict"));
 }
 
-static void show(const struct command_line *line, struct json_object *why)
+/* For a prompt: who has it, and what to do first. */
+static void show_briefly(struct json_object *why)
+{
+	struct json_object *first = answer_at(answer_member(why, "remedies"), 0);
+	const char *command = answer_text(first, "command");
+
+	render_text(TONE_PLAIN, "pd: %s", answer_text(why, "summary"));
+	render_newline();
+	if (!first)
+		return;
+	render_text(TONE_PLAIN, "pd: %s%s%s%s", *command ? command : answer_text(first, "text"),
+		    *command ? "  (" : "", *command ? answer_text(first, "text") : "",
+		    *command ? ")" : "");
+	render_newline();
+}
+
+static void show(const struct command *self, const struct command_line *line,
+		 struct json_object *why)
 {
 	struct json_object *refusals = answer_member(why, "refusals");
 
 	if (line->json)
 		render_json(why);
+	else if (command_value(self, line, "brief"))
+		show_briefly(refusals ? answer_at(refusals, 0) : why);
 	else if (line->quiet)
 		show_verdicts(why, refusals);
 	else if (!refusals)
@@ -315,7 +334,7 @@ static int run(const struct command *self, const struct command_line *line)
 		e = check_verdicts(line, why);
 	if (e)
 		return e;
-	show(line, why);
+	show(self, line, why);
 	return answer_bool(why, "free") ? 0 : outcome_row(OUTCOME_NO)->exit_code;
 }
 
@@ -352,6 +371,7 @@ const struct command cmd_why = {
 		{ "netns", 0, "NS", "in the network namespace of this pid, or of this name" },
 		{ "pid", 0, "PID", "without PORT: refusals of this process, alive or gone" },
 		{ "last", 0, "N", "without PORT: the N newest refusals (1 to 50)" },
+		{ "brief", 0, NULL, "two lines: who has it, and what to do first" },
 		{ NULL },
 	},
 	.run = run,

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import statistics
+import subprocess
 import time
 import typing
 
@@ -159,6 +160,17 @@ def run_against_true():
             d.env, [harness.PLAIN_PD, "run", "bench:web", "-q", "--", "true"],
             [stand.needs("true")], rounds=60, of=min)
         return Figures(ours - theirs, f"{ours:.2f} ms", f"{theirs:.2f} ms")
+
+
+@line("a prompt with pd hook, nothing refused", "", "more", 0.2, " ms")
+def prompt():
+    loop = ('code=$($0 hook bash) || exit; eval "$code"; start=$EPOCHREALTIME; for i in {1..2000}; do __pd_prompt; done;'
+            ' echo $(( (${EPOCHREALTIME/./} - ${start/./}) ))')
+    with stand.daemon() as d:
+        bash = stand.needs("bash")
+        us = min(int(subprocess.run([bash, "-c", loop, harness.PLAIN_PD], env=d.env, check=True,
+                                    capture_output=True, text=True).stdout) for _ in range(5))
+        return Figures(us / 2000 / 1000, "", "")
 
 
 @line("fork and exit in a run, beyond those outside", "", "more", 1, " µs")

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""What pd prints when its stdout is a terminal."""
+"""What pd prints when its stdout is a terminal, and shells that run on one."""
 import fcntl
 import os
 import pty
 import re
+import select
+import signal
 import struct
 import subprocess
 import termios
+import time
 import unicodedata
+
+import harness
 
 
 def run_on_terminal(daemon, *arguments, env=None, columns=80):
@@ -44,3 +49,38 @@ def width(line):
             return 0
         return 2 if unicodedata.east_asian_width(char) in "WF" else 1
     return sum(map(of, line))
+
+
+class Terminal:
+    """An interactive program on a terminal of its own; what it shows, without escape sequences."""
+
+    def __init__(self, argv, env, cwd):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execvpe(argv[0], argv, env)
+        self.bytes = b""
+
+    def shown(self):
+        text = re.sub(rb"\x1b(\[[0-9;?]*[a-zA-Z]|[=>]|\([A-B]|\][^\x07\x1b]*(\x07|\x1b\\))", b"",
+                      self.bytes)
+        return text.replace(b"\r", b"").decode(errors="replace")
+
+    def type(self, line):
+        """Enters a line; what is shown from here on counts."""
+        self.bytes = b""
+        os.write(self.fd, line.encode() + b"\r")
+
+    def wait_for(self, text):
+        end = time.monotonic() + harness.DEADLINE_S
+        while text not in self.shown():
+            if select.select([self.fd], [], [], 0.1)[0]:
+                self.bytes += os.read(self.fd, 65536)
+            if time.monotonic() > end:
+                raise AssertionError(f"{text!r} was not shown, but {self.shown()!r}")
+        return self.shown()
+
+    def close(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.fd)

@@ -21,6 +21,7 @@
 	X(sessions_end_post) \
 	X(notes_get)         \
 	X(notes_post)        \
+	X(prompts_post)      \
 	X(metrics_get)       \
 	X(metrics_text_get)  \
 	X(locks_get)         \

@@ -76,6 +76,15 @@ static const struct quota_limit limits[] = {
 		.machine = 512,
 		.reserved = 64,
 	},
+	[QUOTA_PROMPTS] = {
+		.name = "shells with a hook",
+		.way_out = "close one, or do without the hook there",
+		.reason = "a small file each, which goes when its shell has ended; more is a loop "
+			  "that makes sessions",
+		.per_user = 256,
+		.machine = 1024,
+		.reserved = 64,
+	},
 	[QUOTA_LOCK_WAITERS] = {
 		.name = "requests that wait for locks",
 		.way_out = "try again when one of them has its lock",

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <libgen.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@
 #include "inventory/inventory.h"
 #include "registry/registry.h"
 #include "sentinel/sentinel.h"
+#include "tracker/prompts.h"
 #include "tracker/tracker.h"
 
 #define STOP_SIGNALS 3
@@ -44,6 +46,7 @@ struct daemon {
 	struct sentinel *sentinel;
 	struct inventory *inventory;
 	struct registry *registry;
+	struct prompts *prompts;
 	struct tracker *tracker;
 	struct api *api;
 	struct place *place;
@@ -81,6 +84,21 @@ static struct sentinel_counters counters(void *user_data)
 	return sentinel_counters(user_data);
 }
 
+/* Beside the service's socket, else in the state directory; a daemon can do without. */
+static void open_prompts(struct daemon *d)
+{
+	char directory[STATE_PATH_SIZE];
+	int r;
+
+	snprintf(directory, sizeof(directory), "%s", d->state.socket);
+	r = prompts_new(strcmp(d->state.socket, PATHS_SYSTEM_SOCKET) ? d->state.directory
+								     : dirname(directory),
+			d->target.started_by_root, &d->prompts);
+	if (r)
+		log_warning("prompts are not told of refused calls: no directory for them: %s",
+			    strerror(-r));
+}
+
 static int new_tracker(struct daemon *d)
 {
 	const struct tracker_config config = {
@@ -94,6 +112,7 @@ static int new_tracker(struct daemon *d)
 		},
 		.inventory = d->inventory,
 		.registry = d->registry,
+		.prompts = d->prompts,
 	};
 
 	return tracker_new(&config, &d->tracker);
@@ -218,8 +237,10 @@ static int serve(struct daemon *d)
 		.started_at = time(NULL),
 		.booted_at = (clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME)) / 1000,
 	};
-	int r = new_tracker(d);
+	int r;
 
+	open_prompts(d);
+	r = new_tracker(d);
 	if (r)
 		return r;
 	r = state_listen(&d->state, &d->target, error);
@@ -327,6 +348,7 @@ static void deinit(struct daemon *d)
 	backup_free(d->backup);
 	api_free(d->api);
 	tracker_free(d->tracker);
+	prompts_free(d->prompts);
 	registry_close(d->registry);
 	inventory_free(d->inventory);
 	sentinel_free(d->sentinel);

@@ -17,6 +17,7 @@
 #include "explain/refusal.h"
 #include "tracker/activity.h"
 #include "tracker/listener.h"
+#include "tracker/prompts.h"
 #include "tracker/refusal_queue.h"
 #include "tracker/refusal_shares.h"
 #include "tracker/source.h"
@@ -288,6 +289,15 @@ static bool is_proof(const struct event *event)
 	return event->actor.pid == getpid();
 }
 
+/* At once: a shell looks as soon as the program that was refused has ended. */
+static void note_prompt(struct refusals *r, const struct event *event)
+{
+	const struct process *caller = inventory_process(r->config.inventory, &event->actor);
+
+	if (r->config.prompts && caller)
+		prompts_note(r->config.prompts, caller->sid, event->uid, event->actor.pid);
+}
+
 void refusals_record(struct refusals *r, const struct event *event, const char *service,
 		     int64_t now)
 {
@@ -303,6 +313,7 @@ void refusals_record(struct refusals *r, const struct event *event, const char *
 		tell(r, event, service, obstacle, now);
 		return;
 	}
+	note_prompt(r, event);
 	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
 		note_missing(r, now);
 	untold = obstacle && why_obstacle_is_open(obstacle);

@@ -21,6 +21,7 @@ struct event_base;
 struct event_source;
 struct refusal_filter;
 struct inventory;
+struct prompts;
 struct refusals;
 
 /* What explanations may take of one turn of the loop, in which clients wait. */
@@ -33,6 +34,7 @@ struct refusals_config {
 	const struct event_source *source; /* knows what the kernel left out */
 	const struct inventory *inventory; /* names whose sockets are in the way */
 	struct activity_writer *activity;
+	struct prompts *prompts; /* NULL = none */
 };
 
 /* Everything in the configuration is borrowed and outlives it.  0, -ENOMEM. */

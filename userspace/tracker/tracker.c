@@ -31,6 +31,7 @@ int tracker_new(const struct tracker_config *config, struct tracker **ret)
 		.source = &t->config.source,
 		.inventory = config->inventory,
 		.activity = &t->activity,
+		.prompts = config->prompts,
 	};
 	t->config = *config;
 	t->readable = event_new(config->loop, config->source.fd, EV_READ | EV_PERSIST,
@@ -70,6 +71,11 @@ void tracker_free(struct tracker *t)
 	if (t->readable)
 		event_free(t->readable);
 	free(t);
+}
+
+struct prompts *tracker_prompts(struct tracker *t)
+{
+	return t->config.prompts;
 }
 
 void tracker_set_listener(struct tracker *t, const struct tracker_listener *listener)

@@ -22,6 +22,7 @@
 
 struct activity_writer;
 struct event_base;
+struct prompts;
 struct tracker;
 struct tracker_listener;
 
@@ -30,6 +31,7 @@ struct tracker_config {
 	struct event_source source; /* copied */
 	struct inventory *inventory;
 	struct registry *registry;
+	struct prompts *prompts; /* that hear of refusals; NULL = of none */
 };
 
 /* Everything in the configuration is borrowed and outlives the tracker.  0, negative errno. */
@@ -51,6 +53,9 @@ void tracker_stop(struct tracker *t);
 /* Something that whoever looks after the daemon has to know: into its log, and into the activity.
  */
 void tracker_tell(struct tracker *t, const char *sentence);
+
+/* Those of the configuration. */
+struct prompts *tracker_prompts(struct tracker *t);
 
 /* With what everybody writes into the activity.  Borrowed. */
 struct activity_writer *tracker_activity(struct tracker *t);
