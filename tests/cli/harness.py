@@ -9,6 +9,7 @@ import collections
 import glob
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -507,6 +508,27 @@ class PortDaddyTest(unittest.TestCase):
             daemon.discard()
         if faults:
             self.fail("a sanitizer complained about the daemon:\n" + "\n".join(faults))
+
+
+class UserTest(PortDaddyTest):
+    """A test that one kind of user makes: root himself, a user whose daemon root started for him (as
+    `sudo make run` does), a user with a daemon of his own."""
+
+    user = None  # a uid, where it is not who runs the tests
+    by_root = False
+
+    def start_daemon(self, *arguments, **options):
+        if self.user is None:
+            return super().start_daemon(*arguments, **options)
+        options = {**PLAIN, **options}  # under the sanitizers it is root's that runs
+        os.chown(self.work, self.user, -1)
+        if not self.by_root:
+            return super().start_daemon(*arguments, uid=self.user, **options)
+        daemon = self.new_daemon("--user", pwd.getpwuid(self.user).pw_name, *arguments, **options)
+        os.chown(daemon.home, self.user, -1)
+        daemon.pd_program = public_copy(daemon.pd_program)
+        daemon.env["HOME"] = daemon.home
+        return daemon.start()
 
 
 class RefusalTest(PortDaddyTest):

@@ -10,13 +10,14 @@ import harness
 class Shell:
     """One interactive hour in bash: variables and background jobs stay."""
 
-    def __init__(self, daemon, directory):
+    def __init__(self, daemon, directory, uid=None):
         env = {**daemon.env, "PATH": os.path.dirname(daemon.pd_program) + ":"
                + daemon.env["PATH"], "PORT_DADDY_SESSION": ""}
+        options = {} if uid is None else harness.becoming(uid)
         self.process = subprocess.Popen(["bash", "--norc"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
                                         cwd=directory, text=True, encoding="utf-8",
-                                        start_new_session=True)
+                                        start_new_session=True, **options)
 
     def type(self, command):
         """Its output, and its exit code."""

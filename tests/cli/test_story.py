@@ -19,7 +19,7 @@ AGE = r"\d+[smhd]"
 CREATED = rf"(just now|{AGE} ago)"
 TOOK = r"\(<?\d+(\.\d+)?ms\)"
 DAY_S = 86400
-PATIENCE = "4s"  # with a server that is well on a machine that is not
+PATIENCE = "3s"  # with a server that is well on a machine that is not
 
 SERVER = """
 import http.server, ssl, sys
@@ -41,12 +41,15 @@ server.serve_forever()
 SILENT = 'keep = listener(int(sys.argv[1]))\nready()\nrest()'  # accepts, never answers
 
 
-class Story(harness.PortDaddyTest):
+class StoryTest(harness.UserTest):
     def setUp(self):
         super().setUp()
-        self.daemon.pd("claim", "myapp:api", "--health", "/health")
-        self.shell = Shell(self.daemon, self.work)
+        self.pd("claim", "myapp:api", "--health", "/health")
+        self.shell = Shell(self.daemon, self.work, self.user)
         self.addCleanup(self.shell.close)
+
+    def pd(self, *arguments):
+        self.daemon.pd(*arguments, uid=self.user)
 
     def said(self, command, *patterns, code=0):
         """Types it; every pattern must match a whole line, in this order."""
@@ -63,9 +66,9 @@ class Story(harness.PortDaddyTest):
     def serve(self, identity, kind):
         port = self.daemon.service(identity)["port"]
         if kind == "silent":
-            self.spawn_python(SILENT, port)
+            self.spawn_python(SILENT, port, uid=self.user)
         else:
-            self.spawn_python(SERVER, port, kind)
+            self.spawn_python(SERVER, port, kind, uid=self.user)
         self.daemon.wait_status(identity, "active")
 
     def age(self, identity, seconds):
@@ -80,14 +83,16 @@ class Story(harness.PortDaddyTest):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
                         "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"],
                        cwd=self.work, check=True, capture_output=True)
+        if self.user is not None:
+            os.chown(os.path.join(self.work, "key.pem"), self.user, -1)
 
     def furnish(self):
         """The machine as it is found that night."""
         claims = {"myapp:web": "/", "other:service": "/health", "pay:gate": "https:/health",
                   "broken:api": "/health", "frontend:react": None}
         for identity, health in claims.items():
-            self.daemon.pd("claim", identity, *(["--health", health] if health else []))
-        self.daemon.pd("claim", "legacy:service", "-p", str(self.legacy))
+            self.pd("claim", identity, *(["--health", health] if health else []))
+        self.pd("claim", "legacy:service", "-p", str(self.legacy))
         self.certificate()
         for identity, kind in (("myapp:api", "well"), ("myapp:web", "well"),
                                ("other:service", "silent"), ("pay:gate", "tls"),
@@ -96,7 +101,7 @@ class Story(harness.PortDaddyTest):
         self.age("frontend:react", 31 * 60)
         self.age("legacy:service", 5 * DAY_S)
 
-    def test_a_stuck_port_is_a_detour_of_seconds(self):
+    def tell(self):
         self.legacy = harness.free_port()
         self.furnish()
         self.look_around()
@@ -175,7 +180,7 @@ class Story(harness.PortDaddyTest):
         self.said("kill $SERVER; wait $SERVER", code=143)
         self.daemon.wait_status("myapp", "ghost")
         for identity, days in (("old:api", 30), ("abandoned:worker", 20)):
-            self.daemon.pd("claim", identity)
+            self.pd("claim", identity)
             self.age(identity, days * DAY_S)
         self.said("pd cleanup --dry-run", r".*2 stale services.*")
         self.said("pd cleanup", r"✅ Released 2 stale services", r"- abandoned:worker +\(20d old\)",
@@ -232,6 +237,27 @@ class Story(harness.PortDaddyTest):
                   r"Max Response Time: +[\d.]+(ms|s)", r"Database Queries: +[\d,]+", r"Errors: +0",
                   r"Memory Usage: +[\d.]+MB")
         self.said("pd metrics --slow --over 1ms", r"Slowest requests.*", r"(GET|POST) /v1/.*ms.*")
+
+
+class AsRoot(StoryTest):
+    def test_a_stuck_port_is_a_detour_of_seconds(self):
+        self.tell()
+
+
+@harness.needs_root
+class ThroughSudo(StoryTest):
+    user, by_root = harness.NOBODY, True
+
+    def test_a_stuck_port_is_a_detour_for_a_user_whose_daemon_root_started(self):
+        self.tell()
+
+
+@harness.needs_root
+class WithoutRoot(StoryTest):
+    user = harness.NOBODY
+
+    def test_a_stuck_port_is_a_detour_for_a_user_whose_daemon_polls(self):
+        self.tell()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ def tour():
 
 # What varies from one run to the next, and what may stand in its place.
 VARIES = [
-    (r"just now|\d+[smhd](?: ago)?\b", r"(?:just now|\d+[smhd](?: \d+[smhd])?(?: ago)?)"),
+    (r"just now|a moment(?: ago)?|\d+[smhd](?: ago)?\b",
+     r"(?:just now|a moment(?: ago)?|\d+[smhd](?: \d+[smhd])?(?: ago)?)"),
     (r"\b\d+ seconds?\b", r"\d+ seconds?"),
     (r"session-\w+", r"session-\w+"),
     (r"run-[0-9a-f]{8}", r"run-[0-9a-f]{8}"),
@@ -55,10 +56,9 @@ NEIGHBOURS = [
 ]
 
 
-def without_neighbours(output):
-    for added, alone in NEIGHBOURS:
-        output = added.sub(alone, output)
-    return output
+# What a daemon that only polls says of itself.
+POLLING = [(re.compile(r"^(Kernel: +)⚠️ +Polling once a second: .*$", re.M),
+            r"\1✅ eBPF (15 of 15 probes, 0 events lost)")]
 
 
 def pattern(line):
@@ -70,7 +70,9 @@ def pattern(line):
     return found + re.escape(line[at:])
 
 
-class Tour(harness.PortDaddyTest):
+class TourTest(harness.UserTest):
+    without = NEIGHBOURS
+
     def settle(self, command):
         """What a person's eyes take to move on, the kernel needs too."""
         if command.startswith("pd run"):
@@ -82,7 +84,10 @@ class Tour(harness.PortDaddyTest):
             self.daemon.wait_status(SERVICE, "ghost")
 
     def compare(self, command, output, expected):
-        lines, at = without_neighbours(output).splitlines(), 0
+        plain = output
+        for differs, alike in self.without:
+            plain = differs.sub(alike, plain)
+        lines, at = plain.splitlines(), 0
         for line in expected:
             if line == "…":
                 continue
@@ -93,18 +98,43 @@ class Tour(harness.PortDaddyTest):
         if "…" not in expected:
             self.assertEqual(len(lines), len(expected), f"$ {command}\n{output}")
 
-    def test_readme_shows_what_pd_prints(self):
-        self.need_bpf("the tour shows what it sees")
+    def take(self):
         steps = tour()
         self.assertGreater(len(steps), 15)
         project = os.path.join(self.work, "shop")
         os.mkdir(project)
-        shell = Shell(self.daemon, project)
+        if self.user is not None:
+            os.chown(project, self.user, -1)
+        shell = Shell(self.daemon, project, self.user)
         self.addCleanup(shell.close)
         for command, expected in steps:
             output, _ = shell.type(command)
             self.compare(command, output, expected)
             self.settle(command)
+
+
+class AsRoot(TourTest):
+    def test_readme_shows_what_pd_prints(self):
+        self.need_bpf("the tour shows what it sees")
+        self.take()
+
+
+@harness.needs_root
+class ThroughSudo(TourTest):
+    user, by_root = harness.NOBODY, True
+
+    def test_readme_shows_what_a_user_gets_whose_daemon_root_started(self):
+        self.need_bpf("the tour shows what it sees")
+        self.take()
+
+
+@harness.needs_root
+class WithoutRoot(TourTest):
+    user = harness.NOBODY
+    without = [*NEIGHBOURS, *POLLING]
+
+    def test_readme_shows_what_a_user_gets_whose_daemon_polls(self):
+        self.take()
 
 
 if __name__ == "__main__":
