@@ -24,7 +24,6 @@
 #define GRACE_DEFAULT_US (5 * 1000000)
 #define RECONNECT_MS	 1000 /* after the daemon has ended, until one is there again */
 #define ENDING_TICK_MS	 50   /* once it was asked to end */
-#define REFUSALS_TOLD	 16   /* ports: whoever tries one after the other tells of each once */
 
 struct run {
 	const struct command_line *line;
@@ -36,8 +35,6 @@ struct run {
 
 	int64_t asked_to_end_ms; /* by a signal, for the first time; 0 = not yet */
 	bool told_serving, told_elsewhere;
-	uint16_t refused[REFUSALS_TOLD];
-	size_t n_refused;
 	size_t n_ended, n_left; /* members that the end of the command left behind */
 	bool detached;
 };
@@ -73,33 +70,12 @@ static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t
 	}
 }
 
-static bool was_told(struct run *run, uint16_t port)
-{
-	for (size_t i = 0; i < run->n_refused; i++)
-		if (run->refused[i] == port)
-			return true;
-	if (run->n_refused == REFUSALS_TOLD)
-		return true;
-	run->refused[run->n_refused++] = port;
-	return false;
-}
-
 static void tell_refusal(struct run *run, struct json_object *event)
 {
-	struct json_object *holder = answer_member(event, "holder");
-	int port = (int)answer_int(event, "port");
-	char by[160] = "", hint[160] = "";
+	char words[OWN_RUN_WORDS_SIZE];
 
-	if (was_told(run, (uint16_t)port))
-		return;
-	if (holder)
-		snprintf(by, sizeof(by), ", which %.64s (pid %d) holds",
-			 answer_text(holder, "comm"), (int)answer_int(holder, "pid"));
-	if (port != run->own.port)
-		snprintf(hint, sizeof(hint), "; its own port is %d, in $PORT", run->own.port);
-	say(run, "%s (pid %d) was refused port %d%s (%s)%s; pd why %d says more",
-	    answer_text(event, "comm"), (int)answer_int(event, "pid"), port, by,
-	    answer_text(event, "errno"), hint, port);
+	if (own_run_explain_refusal(&run->own, event, words))
+		say(run, "%s", words);
 }
 
 static void take_line(struct json_object *line, void *user_data)
@@ -157,6 +133,13 @@ static int register_run(struct run *run)
 
 /* --- when the command has ended --- */
 
+static int look_again(struct ending *e, void *user_data)
+{
+	const struct run *run = user_data;
+
+	return own_run_look(&run->own, e);
+}
+
 static void tell_ending(const struct ending_process *p, int signal, void *user_data)
 {
 	const struct run *run = user_data;
@@ -172,10 +155,11 @@ static void end_members(struct run *run)
 {
 	struct ending e = {
 		.grace_ms = run->grace_us / 1000,
+		.look = look_again,
 		.told = tell_ending,
 		.user_data = run,
 	};
-	int r = own_run_end_members(&run->own, &e);
+	int r = ending_run(&e);
 
 	run->n_ended += e.n - e.n_left;
 	run->n_left = e.n_left;

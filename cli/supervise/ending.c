@@ -30,7 +30,13 @@ int ending_add(struct ending *e, const struct process_id *id, const char *comm, 
 			return -ENOMEM;
 		e->list = grown;
 	}
-	e->list[e->n] = (struct ending_process){ .id = *id, .generation = generation, .pidfd = -1 };
+	e->list[e->n] = (struct ending_process){ .id = *id,
+						 .generation = generation,
+						 .pidfd = -1,
+						 .asked_with = e->ask_with ? e->ask_with : SIGTERM,
+						 .grace_ms = e->grace_ms };
+	if (e->grace_ms > e->last_grace_ms)
+		e->last_grace_ms = e->grace_ms;
 	memcpy(e->list[e->n++].comm, comm, PROCESS_COMM_SIZE);
 	return 0;
 }
@@ -64,6 +70,8 @@ static void signal_process(struct ending *e, struct ending_process *p, int numbe
 		return;
 	e->told(p, number, e->user_data);
 	p->signal = number;
+	if (number == SIGKILL)
+		p->killed_ms = clock_ms(CLOCK_MONOTONIC);
 	if (!syscall(SYS_pidfd_send_signal, p->pidfd, number, NULL, 0)) {
 		/* what was stopped would keep the signal until it goes on */
 		syscall(SYS_pidfd_send_signal, p->pidfd, SIGCONT, NULL, 0);
@@ -83,12 +91,16 @@ static int by_generation(const void *a, const void *b)
 	return (x->id.pid > y->id.pid) - (x->id.pid < y->id.pid);
 }
 
-static void signal_all(struct ending *e, int number)
+static void signal_all(struct ending *e, int64_t now_ms)
 {
 	if (e->n)
 		qsort(e->list, e->n, sizeof(*e->list), by_generation);
-	for (size_t i = 0; i < e->n; i++)
-		signal_process(e, &e->list[i], number);
+	for (size_t i = 0; i < e->n; i++) {
+		struct ending_process *p = &e->list[i];
+		bool kills = e->kill_at_once || now_ms >= e->began_ms + p->grace_ms;
+
+		signal_process(e, p, kills || p->signal == SIGKILL ? SIGKILL : p->asked_with);
+	}
 }
 
 static size_t count_waited_for(struct ending *e)
@@ -105,8 +117,8 @@ static size_t count_waited_for(struct ending *e)
 	return n;
 }
 
-/* Until one of them has ended, or for so long. */
-static void wait_for_one(struct ending *e, int64_t left_ms)
+/* Until one of them has ended, or somebody else may have come. */
+static void wait_for_one(const struct ending *e)
 {
 	_cleanup_free_ struct pollfd *fds = calloc(e->n + 1, sizeof(*fds));
 	nfds_t n = 0;
@@ -114,49 +126,56 @@ static void wait_for_one(struct ending *e, int64_t left_ms)
 	for (size_t i = 0; fds && i < e->n; i++)
 		if (e->list[i].fate == ENDING_WAITED_FOR)
 			fds[n++] = (struct pollfd){ .fd = e->list[i].pidfd, .events = POLLIN };
-	poll(fds, n, left_ms < TURN_MS ? (int)(left_ms > 0 ? left_ms : 0) : TURN_MS);
+	poll(fds, n, TURN_MS);
 }
 
-/* Signals everybody who is there, and whoever comes, until none is left or the time is over. */
-static int end_with(struct ending *e, int number, int64_t for_ms)
+/* All who are left were killed long ago, or somebody starts new ones faster than they end. */
+static bool is_hopeless(const struct ending *e, int64_t now_ms)
 {
-	int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + for_ms;
+	if (!e->kill_at_once &&
+	    now_ms >= e->began_ms + e->last_grace_ms + 2 * (int64_t)ENDING_KILLED_MS)
+		return true;
+	for (size_t i = 0; i < e->n; i++) {
+		const struct ending_process *p = &e->list[i];
+
+		if (p->fate == ENDING_WAITED_FOR &&
+		    (!p->killed_ms || now_ms < p->killed_ms + ENDING_KILLED_MS))
+			return false;
+	}
+	return true;
+}
+
+/* Signals everybody who is there, and whoever comes; 0 when nobody is waited for any more and a
+ * last look finds nobody new. */
+static int end_all(struct ending *e)
+{
+	size_t known = 0;
 
 	for (;;) {
+		int64_t now_ms;
 		int r = e->look(e, e->user_data);
 
 		if (r)
 			return r;
-		signal_all(e, number);
-		if (!count_waited_for(e))
+		if (e->n == known && !count_waited_for(e))
 			return 0;
-		if (clock_ms(CLOCK_MONOTONIC) >= until_ms)
-			return 1;
-		wait_for_one(e, until_ms - clock_ms(CLOCK_MONOTONIC));
-	}
-}
-
-/* Nobody is waited for any more, and a last look finds nobody new. */
-static int end_all(struct ending *e, int number, int64_t for_ms)
-{
-	size_t known;
-	int r;
-
-	do {
-		r = end_with(e, number, for_ms);
 		known = e->n;
-		if (!r)
-			r = e->look(e, e->user_data);
-	} while (!r && e->n > known);
-	return r;
+		now_ms = clock_ms(CLOCK_MONOTONIC);
+		signal_all(e, now_ms);
+		if (!count_waited_for(e))
+			continue;
+		if (is_hopeless(e, now_ms))
+			return 1;
+		wait_for_one(e);
+	}
 }
 
 int ending_run(struct ending *e)
 {
-	int r = e->kill_at_once ? 1 : end_all(e, SIGTERM, e->grace_ms);
+	int r;
 
-	if (r == 1)
-		r = end_all(e, SIGKILL, ENDING_KILLED_MS);
+	e->began_ms = clock_ms(CLOCK_MONOTONIC);
+	r = end_all(e);
 	if (r < 0)
 		return r;
 	e->n_left = 0;

@@ -29,22 +29,28 @@ struct ending_process {
 	int generation; /* 0 = the root of the tree, whose end is the end of most others */
 	enum ending_fate fate;
 	int pidfd;
-	int signal; /* that it got last */
+	int signal;	  /* that it got last */
+	int asked_with;	  /* the signal that asks it to end */
+	int64_t grace_ms; /* from that to SIGKILL */
+	int64_t killed_ms;
 };
 
 struct ending {
-	int64_t grace_ms;  /* from SIGTERM to SIGKILL */
-	bool kill_at_once; /* SIGKILL without a grace */
+	/* Of those that are added from here on: look() may change both for some of them. */
+	int ask_with;	   /* 0 = SIGTERM */
+	int64_t grace_ms;  /* from that signal to SIGKILL, counted from the beginning of the end */
+	bool kill_at_once; /* SIGKILL without a grace; look() may set it */
 	/* Calls ending_add() for each that is to be ended now; 0, negative errno. */
 	int (*look)(struct ending *e, void *user_data);
-	/* A process is about to get this signal, may not be signalled (0), or does not end (-1). */
+	/* A process is about to get this signal, may not be signalled (0), or does not end
+	 * (-1). */
 	void (*told)(const struct ending_process *p, int signal, void *user_data);
 	void *user_data;
-	const void *whose; /* what look() goes by, where that is not user_data */
 
 	struct ending_process *list; /* all that were ever named */
 	size_t n;
 	size_t n_left; /* filled in: that live */
+	int64_t began_ms, last_grace_ms;
 };
 
 /* Within look(); one that was named before is not named twice. */

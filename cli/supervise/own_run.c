@@ -56,20 +56,46 @@ int own_run_members(const struct own_run *r, struct members *ret)
 	return members_add_from_proc(ret, r->number);
 }
 
-static int look(struct ending *e, void *user_data)
+int own_run_look(const struct own_run *r, struct ending *e)
 {
 	_cleanup_(members_deinit) struct members m = { 0 };
-	int r = own_run_members(e->whose, &m);
+	int fault = own_run_members(r, &m);
 
-	for (size_t i = 0; !r && i < m.n; i++)
+	for (size_t i = 0; !fault && i < m.n; i++)
 		if (m.list[i].id.pid != getpid())
-			r = ending_add(e, &m.list[i].id, m.list[i].comm, 0);
-	return r;
+			fault = ending_add(e, &m.list[i].id, m.list[i].comm, 0);
+	return fault;
 }
 
-int own_run_end_members(const struct own_run *r, struct ending *e)
+/* Who tries one port after the other tells of each once. */
+static bool was_told(struct own_run *r, uint16_t port)
 {
-	e->look = look;
-	e->whose = r;
-	return ending_run(e);
+	for (size_t i = 0; i < r->n_refused; i++)
+		if (r->refused[i] == port)
+			return true;
+	if (r->n_refused == OWN_RUN_REFUSALS_TOLD)
+		return true;
+	r->refused[r->n_refused++] = port;
+	return false;
+}
+
+bool own_run_explain_refusal(struct own_run *r, struct json_object *event,
+			     char ret[static OWN_RUN_WORDS_SIZE])
+{
+	struct json_object *holder = answer_member(event, "holder");
+	int port = (int)answer_int(event, "port");
+	char by[160] = "", hint[160] = "";
+
+	if (was_told(r, (uint16_t)port))
+		return false;
+	if (holder)
+		snprintf(by, sizeof(by), ", which %.64s (pid %d) holds",
+			 answer_text(holder, "comm"), (int)answer_int(holder, "pid"));
+	if (port != r->port)
+		snprintf(hint, sizeof(hint), "; its own port is %d, in $PORT", r->port);
+	snprintf(ret, OWN_RUN_WORDS_SIZE,
+		 "%.16s (pid %d) was refused port %d%s (%.32s)%s; pd why %d says more",
+		 answer_text(event, "comm"), (int)answer_int(event, "pid"), port, by,
+		 answer_text(event, "errno"), hint, port);
+	return true;
 }

@@ -11,13 +11,19 @@
 
 #include "cli/supervise/members.h"
 
+#define OWN_RUN_REFUSALS_TOLD 16
+
 struct ending;
+struct json_object;
 
 struct own_run {
 	const char *service; /* borrowed */
 	uint16_t port;	     /* that was claimed for it */
 	uint32_t number;
 	bool followed; /* by the kernel: else what clears its environment is lost */
+
+	uint16_t refused[OWN_RUN_REFUSALS_TOLD]; /* ports that members were told to be refused */
+	size_t n_refused;
 };
 
 /*
@@ -34,10 +40,15 @@ void own_run_set_environment(const struct own_run *r);
  * negative errno. */
 int own_run_members(const struct own_run *r, struct members *ret);
 
+/* Names them to who ends them: the look() of an ending.  0, negative errno. */
+int own_run_look(const struct own_run *r, struct ending *e);
+
 /*
- * Ends them, as ending_run() does.  e has its grace and told(); its look() is set here.  To be
- * handed to ending_deinit() by the caller.
+ * What to say of a FAIL event of a member: by whom it was refused, and the way out.  False where
+ * that port was told of already.
  */
-int own_run_end_members(const struct own_run *r, struct ending *e);
+#define OWN_RUN_WORDS_SIZE 640
+bool own_run_explain_refusal(struct own_run *r, struct json_object *event,
+			     char ret[static OWN_RUN_WORDS_SIZE]);
 
 #endif
