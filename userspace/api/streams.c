@@ -18,12 +18,20 @@ static bool accepts_entry(const void *filter, const void *what)
 	return activity_filter_accepts(filter, entry->action, entry->service, entry->port);
 }
 
+static bool accepts_run(const struct events_runs *runs, uint32_t run)
+{
+	for (size_t i = 0; i < runs->n; i++)
+		if (runs->numbers[i] == run)
+			return true;
+	return !runs->n;
+}
+
 static bool accepts_event(const void *filter, const void *what)
 {
 	const struct events_filter *f = filter;
 	const struct shown_event *shown = what;
 
-	if (f->run && f->run != shown->event->named_run)
+	if (!accepts_run(&f->runs, shown->event->named_run))
 		return false;
 	return activity_filter_accepts(&f->log.activity, -1, shown->service, shown->event->port);
 }
@@ -32,7 +40,7 @@ static bool accepts_entry_as_event(const void *filter, const void *what)
 {
 	const struct events_filter *f = filter;
 
-	return !f->run && accepts_entry(&f->log.activity, what);
+	return !f->runs.n && accepts_entry(&f->log.activity, what);
 }
 
 static struct json_object *view_shown(const void *what, uid_t viewer)

@@ -3,6 +3,7 @@
 #ifndef API_STREAMS_H
 #define API_STREAMS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "api/log.h"
@@ -18,10 +19,15 @@ struct why_obstacle;
  */
 int streams_show_entry(struct api *api, const struct activity *entry);
 
+#define EVENTS_RUNS_MAX 64 /* as many as a parameter has room for; more services have all told */
+
 /* What a watcher of the events wants to see. */
 struct events_filter {
 	struct log_filter log;
-	uint32_t run; /* the members of that run alone, and no entries; 0 = all */
+	struct events_runs {
+		uint32_t numbers[EVENTS_RUNS_MAX];
+		size_t n;
+	} runs; /* the members of those alone, and no entries; none = all */
 };
 
 /* An event of the kernel; `service` owns the port, or is NULL; of a refusal: who was in the way. */
