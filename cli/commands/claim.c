@@ -12,6 +12,7 @@
 #include "cli/client/answer_check.h"
 #include "cli/client/body.h"
 #include "cli/command.h"
+#include "cli/commands/claiming.h"
 #include "cli/project/config.h"
 #include "cli/project/project.h"
 #include "cli/render/port_variable.h"
@@ -199,43 +200,6 @@ static int claim_one(const struct command *self, const struct command_line *line
 
 /* --- the services of a configuration --- */
 
-/* Two names that differ only in what a variable cannot hold would overwrite each other. */
-static int check_variables(const struct command *self, const struct command_line *line,
-			   const struct config *config)
-{
-	char one[PORT_VARIABLE_SIZE], other[PORT_VARIABLE_SIZE];
-
-	for (size_t i = 0; i < config->n; i++) {
-		port_variable_of(config->services[i].name, one);
-		for (size_t j = 0; j < i; j++) {
-			port_variable_of(config->services[j].name, other);
-			if (strcmp(one, other) == 0)
-				return render_usage_error(
-					line->json, self->name,
-					"%s: services '%s' and '%s' would both be %s; rename one, "
-					"or claim them by their IDs",
-					config->path, config->services[j].name,
-					config->services[i].name, one);
-		}
-	}
-	return 0;
-}
-
-static struct json_object *body_of_all(const struct request *request, const struct config *config)
-{
-	struct json_object *o = body_of(request), *list = json_object_new_array();
-
-	json_object_object_add(o, "services", list);
-	for (size_t i = 0; i < config->n; i++) {
-		struct json_object *service = json_object_new_object();
-
-		body_add_text(service, "id", config->services[i].id);
-		body_add_text(service, "health", config->services[i].health);
-		json_object_array_add(list, service);
-	}
-	return o;
-}
-
 static const char *note_of(struct json_object *service, char *ret, size_t size)
 {
 	int port = (int)answer_int(service, "port");
@@ -289,20 +253,6 @@ static void show_all(const struct command *self, const struct command_line *line
 	}
 }
 
-/* Their order is that of the request: by it a variable gets its port. */
-static int check_answers(const struct command_line *line, struct json_object *answer,
-			 const struct config *config)
-{
-	_cleanup_(answer_freep) struct json_object *error = NULL;
-
-	if (answer_length(answer_member(answer, "services")) == config->n)
-		return check_answer(line, answer, "services");
-	error = render_error_object(OUTCOME_FAILED,
-				    "the daemon's answer does not have the services asked for");
-	render_error(line->json, error);
-	return outcome_row(OUTCOME_FAILED)->exit_code;
-}
-
 /* All of them or none: a project half of whose ports belong to somebody else does not run. */
 static int claim_services(const struct command *self, const struct command_line *line,
 			  struct request *request, const struct config *config)
@@ -310,18 +260,19 @@ static int claim_services(const struct command *self, const struct command_line 
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct json_object *services;
-	int r = prints_variables(self, line) ? check_variables(self, line, config) : 0;
+	int r = prints_variables(self, line) ? claiming_check_variables(self, line, config) : 0;
 
 	if (r)
 		return r;
 	if (!request->range && *config->range)
 		request->range = config->range;
-	body = body_of_all(request, config);
+	body = body_of(request);
+	claiming_add_services(body, config);
 	r = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 	if (r && !line->json && config->n > 1)
 		render_note("none of the %zu services of %s was claimed", config->n, config->path);
 	if (!r)
-		r = check_answers(line, answer, config);
+		r = claiming_check_services(line, answer, config);
 	if (!r)
 		show_all(self, line, answer, config);
 	services = answer_member(answer, "services");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/identity.h"
+#include "base/outcome.h"
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
@@ -14,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/project/config.h"
 #include "cli/project/project.h"
+#include "cli/render/port_variable.h"
 #include "cli/render/render.h"
 
 struct wanted {
@@ -116,4 +118,71 @@ int claiming_claim(const struct command *self, const struct command_line *line, 
 	if (!r)
 		r = find(self, line, config, id, &w);
 	return r ? r : claim(line, &w, ret);
+}
+
+/* --- all services of a file --- */
+
+int claiming_check_variables(const struct command *self, const struct command_line *line,
+			     const struct config *config)
+{
+	char one[PORT_VARIABLE_SIZE], other[PORT_VARIABLE_SIZE];
+
+	for (size_t i = 0; i < config->n; i++) {
+		port_variable_of(config->services[i].name, one);
+		for (size_t j = 0; j < i; j++) {
+			port_variable_of(config->services[j].name, other);
+			if (strcmp(one, other) == 0)
+				return render_usage_error(
+					line->json, self->name,
+					"%s: services '%s' and '%s' would both be %s; rename one, "
+					"or claim them by their IDs",
+					config->path, config->services[j].name,
+					config->services[i].name, one);
+		}
+	}
+	return 0;
+}
+
+void claiming_add_services(struct json_object *body, const struct config *config)
+{
+	struct json_object *list = json_object_new_array();
+
+	json_object_object_add(body, "services", list);
+	for (size_t i = 0; i < config->n; i++) {
+		struct json_object *service = json_object_new_object();
+
+		body_add_text(service, "id", config->services[i].id);
+		body_add_text(service, "health", config->services[i].health);
+		json_object_array_add(list, service);
+	}
+}
+
+/* Their order is that of the request: by it a variable gets its port. */
+int claiming_check_services(const struct command_line *line, struct json_object *answer,
+			    const struct config *config)
+{
+	static const struct answer_rule rules[] = { { "services", "port", ANSWER_PORT },
+						    { "services", "id", ANSWER_SERVICE } };
+
+	if (answer_length(answer_member(answer, "services")) == config->n)
+		return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+	return render_fail(line->json, OUTCOME_FAILED,
+			   "the daemon's answer does not have the services asked for");
+}
+
+int claiming_claim_all(const struct command *self, const struct command_line *line,
+		       const struct config *config, const char *directory, struct json_object **ret)
+{
+	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
+	int r = claiming_check_variables(self, line, config);
+
+	if (r)
+		return r;
+	body_add_text(body, "range", config->range);
+	body_add_text(body, "cwd", directory);
+	claiming_add_services(body, config);
+	r = answer_get(line->json, "POST", "/v1/claims", body, ret);
+	if (!r)
+		r = claiming_check_services(line, *ret, config);
+	return r;
 }

@@ -5,6 +5,7 @@
 
 struct command;
 struct command_line;
+struct config;
 struct json_object;
 
 /*
@@ -14,5 +15,24 @@ struct json_object;
  */
 int claiming_claim(const struct command *self, const struct command_line *line, const char *id,
 		   struct json_object **ret);
+
+/* --- all services of a file, all of them or none --- */
+
+/*
+ * Two names that differ only in what a variable cannot hold would overwrite each other.  0, or the
+ * exit code of what was said.
+ */
+int claiming_check_variables(const struct command *self, const struct command_line *line,
+			     const struct config *config);
+/* Adds them to the body of a request. */
+void claiming_add_services(struct json_object *body, const struct config *config);
+/* Does the answer have them, in the order of the file?  0, or the exit code of what was said. */
+int claiming_check_services(const struct command_line *line, struct json_object *answer,
+			    const struct config *config);
+/* Claims them as pd claim without a name does, from that directory; their notices are in the
+ * answer. As claiming_claim(). */
+int claiming_claim_all(const struct command *self, const struct command_line *line,
+		       const struct config *config, const char *directory,
+		       struct json_object **ret);
 
 #endif

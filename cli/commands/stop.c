@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <json-c/json.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/identity.h"
 #include "base/own_pd.h"
 #include "base/procfs.h"
@@ -22,8 +20,6 @@
 #include "cli/supervise/stopping.h"
 
 #define GRACE_DEFAULT_US (5 * 1000000)
-#define FREE_WAIT_MS	 2000 /* until the kernel has taken the last socket apart */
-#define FREE_PAUSE_MS	 10
 
 struct stop {
 	const struct command_line *line;
@@ -169,19 +165,6 @@ static int confirm(struct stop *s)
 
 /* --- afterwards --- */
 
-static void await_free(struct stop *s)
-{
-	int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + FREE_WAIT_MS;
-
-	if (!s->target.port) {
-		s->free = true;
-		return;
-	}
-	while (!(s->free = stopping_port_is_free(&s->target)) &&
-	       clock_ms(CLOCK_MONOTONIC) < until_ms)
-		poll(NULL, 0, FREE_PAUSE_MS);
-}
-
 static struct json_object *view(const struct ending_process *p)
 {
 	struct json_object *o = json_object_new_object();
@@ -252,7 +235,7 @@ static int end(struct stop *s)
 	r = ending_run(&s->e);
 	if (r < 0)
 		return fail(s, OUTCOME_FAILED, strerror(-r));
-	await_free(s);
+	s->free = stopping_await_free(&s->target);
 	show(s);
 	return s->e.n_left || !s->free ? outcome_row(OUTCOME_NO)->exit_code : 0;
 }

@@ -31,6 +31,7 @@ int ending_add(struct ending *e, const struct process_id *id, const char *comm, 
 		e->list = grown;
 	}
 	e->list[e->n] = (struct ending_process){ .id = *id,
+						 .owner = e->owner,
 						 .generation = generation,
 						 .pidfd = -1,
 						 .asked_with = e->ask_with ? e->ask_with : SIGTERM,

@@ -26,6 +26,7 @@ enum ending_fate {
 struct ending_process {
 	struct process_id id;
 	char comm[PROCESS_COMM_SIZE];
+	size_t owner;	/* as the caller counts */
 	int generation; /* 0 = the root of the tree, whose end is the end of most others */
 	enum ending_fate fate;
 	int pidfd;
@@ -36,7 +37,8 @@ struct ending_process {
 };
 
 struct ending {
-	/* Of those that are added from here on: look() may change both for some of them. */
+	/* Of those that are added from here on: look() may change them for some. */
+	size_t owner;
 	int ask_with;	   /* 0 = SIGTERM */
 	int64_t grace_ms;  /* from that signal to SIGKILL, counted from the beginning of the end */
 	bool kill_at_once; /* SIGKILL without a grace; look() may set it */

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "base/user.h"
 #include "cli/client/answer.h"
@@ -18,6 +20,8 @@
 #include "cli/supervise/target.h"
 
 #define GENERATIONS_MAX 64
+#define FREE_WAIT_MS	2000
+#define FREE_PAUSE_MS	10
 
 int stopping_read(const struct command *self, const struct command_line *line, const char *text,
 		  struct stopping *ret)
@@ -385,9 +389,19 @@ static bool is_free(const struct stopping *s, const char *protocol)
 	return client_request("GET", path, NULL, &why) == OUTCOME_OK && answer_bool(why, "free");
 }
 
-bool stopping_port_is_free(const struct stopping *s)
+static bool port_is_free(const struct stopping *s)
 {
-	return is_free(s, "tcp") && (!s->udp || is_free(s, "udp"));
+	return !s->port || (is_free(s, "tcp") && (!s->udp || is_free(s, "udp")));
+}
+
+bool stopping_await_free(const struct stopping *s)
+{
+	int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + FREE_WAIT_MS;
+	bool free;
+
+	while (!(free = port_is_free(s)) && clock_ms(CLOCK_MONOTONIC) < until_ms)
+		poll(NULL, 0, FREE_PAUSE_MS);
+	return free;
 }
 
 void stopping_tell_runs(const struct stopping *s, const char *state)

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/commands/project_services.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/arguments/check.h"
+#include "cli/command.h"
+#include "cli/project/config.h"
+#include "cli/render/render.h"
+
+static int find_config(const struct command *self, const struct command_line *line,
+		       struct config **ret)
+{
+	char cwd[PATH_MAX];
+	int r;
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		return render_usage_error(line->json, self->name, "this directory was deleted");
+	r = check_config(self, line, cwd, ret);
+	if (r)
+		return r;
+	if (!*ret)
+		return render_usage_error(line->json, self->name,
+					  "there is no " CONFIG_NAME
+					  " here or above that pd obeys; "
+					  "pd help %s shows one",
+					  self->name);
+	if (!(*ret)->n)
+		return render_usage_error(line->json, self->name, "%s names no services",
+					  (*ret)->path);
+	return 0;
+}
+
+static int want(const struct command *self, const struct command_line *line,
+		const struct config *config, bool *wanted)
+{
+	for (int i = 0; i < line->n_args; i++) {
+		const struct config_service *s = config_service_of(config, line->args[i]);
+
+		if (!s)
+			return render_usage_error(line->json, self->name,
+						  "%s has no service '%.100s'", config->path,
+						  line->args[i]);
+		wanted[s - config->services] = true;
+	}
+	for (size_t i = 0; !line->n_args && i < config->n; i++)
+		wanted[i] = true;
+	return 0;
+}
+
+int project_services(const struct command *self, const struct command_line *line,
+		     struct config **ret, bool **ret_wanted)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	_cleanup_free_ bool *wanted = NULL;
+	int r = find_config(self, line, &config);
+
+	if (r)
+		return r;
+	wanted = render_must(calloc(config->n, sizeof(*wanted)));
+	r = want(self, line, config, wanted);
+	if (r)
+		return r;
+	*ret = TAKE_PTR(config);
+	*ret_wanted = TAKE_PTR(wanted);
+	return 0;
+}

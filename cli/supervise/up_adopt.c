@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/outcome.h"
+#include "base/procfs.h"
+#include "cli/client/answer.h"
+#include "cli/project/config.h"
+#include "cli/render/render.h"
+#include "cli/supervise/members.h"
+#include "cli/supervise/up_parts.h"
+
+#define ENVIRONMENT_BYTES (128 * 1024)
+
+/* --- what it was started as --- */
+
+/* 0 = it does not say. */
+static uint64_t hash_in(const char *environment, size_t n)
+{
+	static const char variable[] = KEEPER_HASH_VARIABLE "=";
+
+	for (const char *entry = environment; entry < environment + n; entry += strlen(entry) + 1)
+		if (strncmp(entry, variable, sizeof(variable) - 1) == 0)
+			return strtoull(entry + sizeof(variable) - 1, NULL, 16);
+	return 0;
+}
+
+static uint64_t hash_of(pid_t pid)
+{
+	_cleanup_free_ char *environment = malloc(ENVIRONMENT_BYTES);
+	char path[64];
+	size_t used = 0;
+	ssize_t n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || !environment)
+		return 0;
+	while (used < ENVIRONMENT_BYTES - 1 &&
+	       (n = read(fd, environment + used, ENVIRONMENT_BYTES - 1 - used)) > 0)
+		used += (size_t)n;
+	environment[used] = '\0';
+	return hash_in(environment, used);
+}
+
+static bool was_started_as(const struct members *m, const struct up_service *s)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; !hash && i < m->n; i++)
+		if (m->list[i].run == s->own.number)
+			hash = hash_of(m->list[i].id.pid);
+	return !hash || hash == config_start_hash(&s->config->start);
+}
+
+/* --- one of them --- */
+
+static void watch_pd(struct up_service *s, struct json_object *run)
+{
+	const struct process_id pd = { (pid_t)answer_int(run, "pid"),
+				       (uint64_t)answer_int(run, "startTicks") };
+
+	if (!pd.pid)
+		return;
+	s->pd_fd = (int)syscall(SYS_pidfd_open, pd.pid, 0);
+	if (s->pd_fd < 0 || procfs_alive(&pd))
+		return;
+	close(s->pd_fd);
+	s->pd_fd = -1;
+}
+
+static void adopt(struct up *u, struct up_service *s, struct json_object *run,
+		  const struct members *m)
+{
+	const char *state = answer_text(run, "state");
+	char id[RUN_ID_SIZE], by[48] = "nobody looks after it";
+
+	s->own.number = run_id_parse(answer_text(run, "id"));
+	s->own.port = (uint16_t)answer_int(run, "port");
+	s->own.followed = answer_bool(m->answer, "followed");
+	s->adopted = true;
+	s->node->state = NEEDS_BEGUN;
+	watch_pd(s, run);
+	if (s->pd_fd >= 0)
+		snprintf(by, sizeof(by), "pd %d looks after it", (int)answer_int(run, "pid"));
+	up_say(u, "%s runs already (%s, %s; %s): adopted", s->config->name,
+	       run_id_format(s->own.number, id), state, by);
+	if (!was_started_as(m, s))
+		up_say(u,
+		       "%s would start differently by now: " CONFIG_NAME
+		       " has changed since; pd down %s, then pd up",
+		       s->config->name, s->config->name);
+	for (size_t i = 0; i < m->n; i++)
+		for (size_t j = 0;
+		     m->list[i].run == s->own.number && j < answer_length(m->list[i].ports); j++)
+			up_ready_note_listen(u, s, (uint16_t)answer_item_int(m->list[i].ports, j),
+					     m->list[i].comm, m->list[i].id.pid);
+}
+
+/* --- all of them --- */
+
+static struct json_object *run_of(const struct up_service *s, struct json_object *runs)
+{
+	for (size_t i = 0; i < answer_length(runs); i++) {
+		struct json_object *run = answer_at(runs, i);
+
+		if ((uid_t)answer_int(run, "uid") == geteuid() &&
+		    strcmp(s->config->id, answer_text(run, "service")) == 0)
+			return run;
+	}
+	return NULL;
+}
+
+int up_adopt(struct up *u)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+	_cleanup_(members_deinit) struct members m = { 0 };
+	enum outcome outcome = members_ask(NULL, 0, &m, &error);
+	struct json_object *runs = answer_member(m.answer, "runs");
+	char message[256];
+
+	if (outcome != OUTCOME_OK) {
+		render_error(u->o->json, error);
+		return outcome_row(outcome)->exit_code;
+	}
+	for (size_t i = 0; i < u->n; i++) {
+		struct up_service *s = &u->services[i];
+		struct json_object *run = s->node->state == NEEDS_WAITING ? run_of(s, runs) : NULL;
+
+		if (!run)
+			continue;
+		if (strcmp(answer_text(run, "state"), "ending") == 0) {
+			snprintf(message, sizeof(message),
+				 "%s is being ended; wait until it is, or pd down %s",
+				 s->config->id, s->config->name);
+			return render_fail(u->o->json, OUTCOME_CONFLICT, message);
+		}
+		adopt(u, s, run, &m);
+	}
+	return 0;
+}

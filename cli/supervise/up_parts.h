@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of up.h share: its state, and the parts that it is made of. */
+#ifndef CLI_SUPERVISE_UP_PARTS_H
+#define CLI_SUPERVISE_UP_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/process.h"
+#include "cli/client/follow.h"
+#include "cli/supervise/keeper.h"
+#include "cli/supervise/lines.h"
+#include "cli/supervise/needs.h"
+#include "cli/supervise/own_run.h"
+#include "cli/supervise/up.h"
+
+struct json_object;
+
+struct up_service {
+	const struct config_service *config;
+	struct needs_node *node;
+	struct own_run own;
+	struct keeper keeper; /* pid 0 = it has none of ours */
+	struct line_splitter lines;
+	bool registered;
+
+	bool adopted;
+	int pd_fd; /* of an adopted one: of the process that looks after it; -1 = nobody does */
+
+	int64_t begun_ms, begun_unix_us; /* 0 = not yet */
+	bool listens, told_elsewhere;
+	char server[64];      /* "python3, pid 4711" */
+	struct follow health; /* a check that is under way; c.fd -1 = none */
+	bool is_healthy;
+	int64_t health_due_ms, health_pause_ms; /* of the next one; 0 = none is due */
+};
+
+/* Lines that wait for whoever reads our output: nobody is read on before they are gone. */
+struct up_output {
+	int fd;
+	int width; /* of the longest name */
+	char *bytes;
+	size_t n, at, size;
+	bool is_gone; /* nobody reads it any more */
+};
+
+struct up {
+	const struct up_options *o;
+	struct needs needs;
+	struct up_service *services;
+	size_t n;
+	struct up_output out;
+	struct follow stream;
+	bool stream_begun;   /* what happens from here on is told */
+	bool looks_around;   /* it is not told: the daemon is asked each second */
+	int64_t look_due_ms; /* 0 = not due */
+	int64_t began_ms;
+	bool told_waiting, told_ready;
+	int signal_fd;
+	bool asked_to_end;
+	int n_asked;	/* how often */
+	bool failed;	/* a service did not get ready, or ended with an error */
+	size_t culprit; /* the one that ends the whole; n = none */
+};
+
+/* --- up_output.c --- */
+
+/* A note on stderr, unless -q. */
+void up_say(const struct up *u, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void up_output_init(struct up *u);
+void up_output_deinit(struct up *u);
+/* Reads what a service wrote; false when nothing is there now, or earlier lines have to go first.
+ */
+bool up_output_read(struct up *u, struct up_service *s);
+/* Writes what it can without waiting. */
+void up_output_flush(struct up *u);
+bool up_output_waits(const struct up *u);
+/* The last lines of a service that failed, from its log, on stderr. */
+void up_output_show_last(const struct up *u, const struct up_service *s);
+
+/* --- up_ready.c --- */
+
+/* Follows the events of all runs from here on.  Returns when the first of them may come. */
+void up_ready_follow(struct up *u);
+/* Reads events that have come. */
+void up_ready_read_events(struct up *u);
+/* Asks the daemon who listens: where events are not told, or may have been missed. */
+void up_ready_look_around(struct up *u);
+void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, const char *comm,
+			  pid_t pid);
+/* Begins the check that is due, reads one that is under way. */
+void up_ready_check_health(struct up *u, struct up_service *s);
+
+/* --- up_keepers.c --- */
+
+/* Starts one for each service that waits.  0, or the exit code of what was said. */
+int up_keepers_start(struct up *u);
+/* What one has told, and its end. */
+void up_keepers_read(struct up *u, struct up_service *s);
+/* Who looked after an adopted one has ended. */
+void up_keepers_note_adopted_end(struct up *u, struct up_service *s);
+
+/* --- up_adopt.c --- */
+
+/* Finds those that run already.  0, or the exit code of what was said. */
+int up_adopt(struct up *u);
+
+#endif
