@@ -295,6 +295,12 @@ DOCDIR := $(PREFIX)/share/doc/port-daddy
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+USERUNITDIR ?= $(PREFIX)/lib/systemd/user
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+SYSTEMD := scripts/packaging/systemd
+UNITS := $(UNITDIR)/portdaddyd.service $(USERUNITDIR)/portdaddyd.service
 
 install: all $(BUILD)/man/written ## install into $(DESTDIR)$(PREFIX), /usr/local by default; replace an older daemon
 	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/pd $(BUILD)/portdaddyd
@@ -305,12 +311,21 @@ install: all $(BUILD)/man/written ## install into $(DESTDIR)$(PREFIX), /usr/loca
 	install -D -m 644 cli/completion/pd.bash $(DESTDIR)$(BASHDIR)/pd
 	install -D -m 644 cli/completion/pd.zsh $(DESTDIR)$(ZSHDIR)/_pd
 	install -D -m 644 cli/completion/pd.fish $(DESTDIR)$(FISHDIR)/pd.fish
+	install -d $(addprefix $(DESTDIR),$(UNITDIR) $(USERUNITDIR))
+	sed 's,@bindir@,$(BINDIR),' $(SYSTEMD)/portdaddyd.service.in >$(DESTDIR)$(UNITDIR)/portdaddyd.service
+	sed 's,@bindir@,$(BINDIR),' $(SYSTEMD)/user/portdaddyd.service.in >$(DESTDIR)$(USERUNITDIR)/portdaddyd.service
+	chmod 644 $(addprefix $(DESTDIR),$(UNITS))
+	install -D -m 644 -t $(DESTDIR)$(UNITDIR) $(SYSTEMD)/portdaddyd.socket
+	install -D -m 644 $(SYSTEMD)/port-daddy.sysusers $(DESTDIR)$(SYSUSERSDIR)/port-daddy.conf
+	install -D -m 644 $(SYSTEMD)/port-daddy.tmpfiles $(DESTDIR)$(TMPFILESDIR)/port-daddy.conf
 	@$(if $(DESTDIR),true,scripts/replace-daemon $(BINDIR)/pd)
 
 uninstall: ## remove what install installed; claims and their database stay
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,pd portdaddyd) \
 		$(addprefix $(DESTDIR)$(MANDIR)/,$(MANUAL_PAGES)) $(DESTDIR)$(BASHDIR)/pd \
-		$(DESTDIR)$(ZSHDIR)/_pd $(DESTDIR)$(FISHDIR)/pd.fish
+		$(DESTDIR)$(ZSHDIR)/_pd $(DESTDIR)$(FISHDIR)/pd.fish \
+		$(addprefix $(DESTDIR),$(UNITS)) $(DESTDIR)$(UNITDIR)/portdaddyd.socket \
+		$(DESTDIR)$(SYSUSERSDIR)/port-daddy.conf $(DESTDIR)$(TMPFILESDIR)/port-daddy.conf
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean: ## remove what was built

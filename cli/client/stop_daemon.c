@@ -13,7 +13,10 @@
 
 #include "base/cleanup.h"
 #include "base/own_pd.h"
+#include "base/procfs.h"
+#include "base/text.h"
 
+#define SYSTEM_UNIT  "portdaddyd.service"
 #define STOP_WAIT_MS 5000 /* the daemon commits, closes its database and goes: milliseconds */
 
 static enum outcome fail(char *ret_error, enum outcome outcome, const char *format, ...)
@@ -48,21 +51,36 @@ static enum outcome refuse(const struct peer *daemon, const char *verb, char *re
 		    user ? user->pw_name : uid, own_pd_sudo(pd), verb);
 }
 
+/*
+ * One that systemd runs would be ended behind its back, and the next pd would start another one
+ * beside the unit.
+ */
+static bool is_of_system_unit(pid_t pid)
+{
+	struct procfs_facts facts;
+	struct process_id id;
+
+	return !procfs_identity(pid, &id) && !procfs_facts(&id, false, &facts) &&
+	       text_ends_with(facts.cgroup, "/system.slice/" SYSTEM_UNIT);
+}
+
 enum outcome stop_daemon(struct peer *daemon, const char *verb,
 			 char ret_error[STOP_DAEMON_ERROR_SIZE])
 {
 	_cleanup_close_ int pidfd = -1;
+	bool is_restore = !strcmp(verb, "restore"); /* which systemctl has not */
 	const char *why;
 
 	if (daemon->pid == 0)
 		return fail(ret_error, OUTCOME_NOT_ALLOWED,
 			    "the daemon runs outside of this container; %s it there", verb);
 	/* systemd listens in the name of a service that it starts on demand. */
-	if (daemon->pid == 1)
+	if (daemon->pid == 1 || is_of_system_unit(daemon->pid))
 		return fail(ret_error, OUTCOME_NOT_ALLOWED,
-			    "the daemon's socket is held by the service manager; try: "
-			    "systemctl %s port-daddy.socket port-daddy.service",
-			    verb);
+			    "the daemon is the service manager's; try: "
+			    "systemctl %s portdaddyd.socket " SYSTEM_UNIT "%s",
+			    is_restore ? "stop" : verb,
+			    is_restore ? " && sudo pd daemon restore" : "");
 	pidfd = peer_open(daemon, &why);
 	if (pidfd < 0)
 		return fail(ret_error, OUTCOME_FAILED, "nothing was stopped at %s (pid %d): %s",

@@ -43,6 +43,7 @@ struct daemon {
 	struct state state;
 	struct event_base *loop;
 	struct event *stop_events[STOP_SIGNALS];
+	struct event *watchdog;
 	struct sentinel *sentinel;
 	struct inventory *inventory;
 	struct registry *registry;
@@ -174,7 +175,7 @@ static int open_kernel(struct daemon *d, const struct options *options)
 	return r;
 }
 
-static int drop_privileges(const struct daemon *d)
+static int drop_privileges(const struct daemon *d, const struct options *options)
 {
 	int r = privileges_drop(&d->target);
 
@@ -185,7 +186,7 @@ static int drop_privileges(const struct daemon *d)
 	if (d->target.stays_root)
 		log_info("running as root without any capability (no --user, no sudo user, no user "
 			 "\"port-daddy\", or no right to become that one)");
-	else if (d->target.started_by_root)
+	else if (d->target.started_by_root || options->service)
 		log_info("running as %s without any capability", d->target.name);
 	return 0;
 }
@@ -243,7 +244,7 @@ static int serve(struct daemon *d)
 	r = new_tracker(d);
 	if (r)
 		return r;
-	r = state_listen(&d->state, &d->target, error);
+	r = state_listen(&d->state, error);
 	if (r) {
 		log_error("%s", error);
 		return r;
@@ -256,6 +257,8 @@ static int serve(struct daemon *d)
 		r = tracker_start(d->tracker);
 	if (!r)
 		r = backup_new(d->loop, d->registry, &d->backup);
+	if (!r)
+		r = notify_watchdog_new(d->loop, &d->watchdog);
 	if (r) {
 		log_error("cannot serve: %s", registry_strerror(d->registry, r));
 		return r;
@@ -327,7 +330,7 @@ static int start(struct daemon *d, const struct options *options)
 	if (!r)
 		r = open_kernel(d, options);
 	if (!r)
-		r = drop_privileges(d);
+		r = drop_privileges(d, options);
 	if (!r && sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
 		state_note_ebpf(&d->state);
 	if (!r)
@@ -355,6 +358,8 @@ static void deinit(struct daemon *d)
 	for (int i = 0; i < STOP_SIGNALS; i++)
 		if (d->stop_events[i])
 			event_free(d->stop_events[i]);
+	if (d->watchdog)
+		event_free(d->watchdog);
 	if (d->loop)
 		event_base_free(d->loop);
 	state_deinit(&d->state);

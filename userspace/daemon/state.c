@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/procfs.h"
+#include "daemon/notify.h"
 
 #define ELSEWHERE      "choose another place with PORT_DADDY_HOME"
 #define LOCK_WAIT_MS   3000 /* the end of a killed daemon takes tens of ms, emulated a second */
@@ -93,7 +94,9 @@ int state_find(bool service, const struct identity_target *target, struct state 
 {
 	int r;
 
-	*ret = (struct state){ .lock_fd = -1, .listen_fd = -1 };
+	*ret = (struct state){ .lock_fd = -1,
+			       .listen_fd = -1,
+			       .for_everybody = service || target->started_by_root };
 	r = paths_state_dir(service, target->uid, ret->directory, sizeof(ret->directory));
 	if (r)
 		return fail(ret_error, r, "no state directory for %s: %s (set PORT_DADDY_HOME)",
@@ -112,12 +115,11 @@ int state_find(bool service, const struct identity_target *target, struct state 
 	return 0;
 }
 
-static int make_directory(const struct state *s, const struct identity_target *target,
-			  char *ret_error)
+static int make_directory(const struct state *s, char *ret_error)
 {
-	/* Everybody may connect to a daemon that root started: the way to its socket is open,
-	 * the database itself stays the owner's (umask 077). */
-	mode_t mode = target->started_by_root ? 0711 : 0700;
+	/* Where everybody may connect the way to the socket is open; the database itself stays
+	 * the owner's (umask 077). */
+	mode_t mode = s->for_everybody ? 0711 : 0700;
 	struct stat st;
 
 	if (mkdir(s->directory, mode) && errno != EEXIST)
@@ -176,7 +178,7 @@ int state_lock(struct state *s, const struct identity_target *target, char *ret_
 	struct stat st;
 	int r;
 
-	r = make_directory(s, target, ret_error);
+	r = make_directory(s, ret_error);
 	if (r)
 		return r;
 	fd = open(s->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -234,12 +236,40 @@ static int clear_socket_path(const struct sockaddr_un *address, char *ret_error)
 	return 0;
 }
 
-int state_listen(struct state *s, const struct identity_target *target, char *ret_error)
+/*
+ * The manager's socket, which it has bound before us and keeps beyond us.  It is listened on once
+ * more: whoever connects from now on is told (SO_PEERCRED) that it is us who listen.
+ */
+static int take_handed(struct state *s, int fd, char *ret_error)
+{
+	struct sockaddr_un address = { 0 };
+	socklen_t size = sizeof(address) - 1;
+
+	if (getsockname(fd, (void *)&address, &size) || address.sun_family != AF_UNIX ||
+	    listen(fd, LISTEN_BACKLOG) || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return fail(ret_error, -EINVAL,
+			    "what the service manager handed over is no stream socket of Unix's");
+	s->own_socket = look_at(address.sun_path);
+	if (!s->own_socket.inode)
+		return fail(ret_error, -ESTALE,
+			    "the service manager's socket %s was removed: restart its socket unit",
+			    address.sun_path);
+	memcpy(s->socket, address.sun_path, sizeof(s->socket));
+	s->handed = true;
+	s->listen_fd = fd;
+	return 0;
+}
+
+int state_listen(struct state *s, char *ret_error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
-	mode_t mode = target->started_by_root ? 0666 : 0600;
+	mode_t mode = s->for_everybody ? 0666 : 0600;
+	int handed = notify_take_socket();
 	int r;
+
+	if (handed >= 0)
+		return take_handed(s, handed, ret_error);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", s->socket);
 	r = clear_socket_path(&address, ret_error);
@@ -289,7 +319,7 @@ void state_deinit(struct state *s)
 	if (s->lock_fd >= 0 && ftruncate(s->lock_fd, 0))
 		log_warning("%s was not emptied: %s", s->lock, strerror(errno));
 	/* with the lock still ours nobody else has bound the path since */
-	if (s->own_socket.inode && !state_check(s, why))
+	if (s->own_socket.inode && !s->handed && !state_check(s, why))
 		unlink(s->socket);
 	closep(&s->listen_fd);
 	closep(&s->lock_fd);

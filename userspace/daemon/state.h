@@ -25,6 +25,8 @@ struct state {
 	char socket[108];	      /* sun_path */
 	int lock_fd;		      /* holds the lock as long as it is open */
 	int listen_fd;		      /* -1 until state_listen(); its consumer sets it back to -1 */
+	bool for_everybody;	      /* others may connect: root's, and the system service */
+	bool handed;		      /* the service manager has bound the socket, and keeps it */
 	struct state_file own_lock;   /* that we locked */
 	struct state_file own_socket; /* that we bound */
 };
@@ -43,11 +45,12 @@ int state_find(bool service, const struct identity_target *target, struct state 
 int state_lock(struct state *s, const struct identity_target *target, char *ret_error);
 
 /*
- * Binds the socket; as the target user, with the lock held.  A socket that nobody has bound any
+ * Takes the socket that the service manager has handed over (daemon/notify.h), or binds it, as the
+ * target user, with the lock held.  A socket that nobody has bound any
  * more is replaced.  What is no socket stays (-EEXIST), and so does a socket that somebody has:
- * -EADDRINUSE.  Mode 0666 for a daemon that was started by root, else 0600.
+ * -EADDRINUSE.  Mode 0666 where it is for everybody, else 0600.
  */
-int state_listen(struct state *s, const struct identity_target *target, char *ret_error);
+int state_listen(struct state *s, char *ret_error);
 
 /*
  * 0 while the paths of the lock file and the socket lead to ours.  Else -ESTALE and one sentence:

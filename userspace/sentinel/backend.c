@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Chooses the backend: BPF where that works, else polling. */
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sentinel/backend.h"
@@ -30,12 +32,24 @@ static bool in_first_pid_namespace(void)
 	return stat("/proc/self/ns/pid", &st) || st.st_ino == FIRST_PID_NAMESPACE;
 }
 
+/* A service manager gives the capabilities to a user of the service's own. */
+static bool may_load(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (geteuid() == 0)
+		return true;
+	return !syscall(SYS_capget, &header, sets) &&
+	       sets[CAP_TO_INDEX(CAP_BPF)].effective & CAP_TO_MASK(CAP_BPF);
+}
+
 /* Looked for after the attempt: it may have worked nevertheless. */
 static enum sentinel_obstacle find_obstacle(bool allow_bpf, struct backend_attempt *attempt)
 {
 	if (!allow_bpf)
 		return SENTINEL_OBSTACLE_CHOICE;
-	if (geteuid() != 0)
+	if (!may_load())
 		return SENTINEL_OBSTACLE_USER;
 	if (in_first_pid_namespace())
 		return SENTINEL_OBSTACLE_KERNEL;

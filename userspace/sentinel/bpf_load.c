@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -29,14 +30,22 @@ static void endmntentp(FILE **f)
 		endmntent(*f);
 }
 
+/* By stat(): access() asks for the real user without his capabilities, and tracefs is root's. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
 const char *bpf_load_tracefs(void)
 {
-	return access(TRACEFS "/events", F_OK) == 0 ? TRACEFS : TRACEFS_OLD;
+	return is_there(TRACEFS "/events") ? TRACEFS : TRACEFS_OLD;
 }
 
 int bpf_load_mount_tracefs(void)
 {
-	if (access(TRACEFS "/events", F_OK) == 0 || access(TRACEFS_OLD "/events", F_OK) == 0)
+	if (is_there(TRACEFS "/events") || is_there(TRACEFS_OLD "/events"))
 		return 0;
 	return mount("tracefs", TRACEFS, "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0
 		       ? -errno

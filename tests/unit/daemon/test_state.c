@@ -97,7 +97,7 @@ static void make_file(const char *path)
 
 static void expect_listen_fails(struct room *r, int error)
 {
-	assert_int_equal(state_listen(&r->state, &r->target, r->error), error);
+	assert_int_equal(state_listen(&r->state, r->error), error);
 	if (!strstr(r->error, r->socket))
 		fail_msg("\"%s\" does not name %s", r->error, r->socket);
 	assert_true(exists(r->socket));
@@ -133,7 +133,7 @@ TEST_WITH(socket_that_a_dead_server_left_is_replaced, struct room *r)
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		close(bind_at(r->socket, kinds[i]));
-		assert_int_equal(state_listen(&r->state, &r->target, r->error), 0);
+		assert_int_equal(state_listen(&r->state, r->error), 0);
 		assert_int_equal(state_check(&r->state, r->error), 0);
 		state_deinit(&r->state);
 		assert_false(exists(r->socket));
@@ -145,7 +145,7 @@ TEST_WITH(socket_that_a_dead_server_left_is_replaced, struct room *r)
 
 static void listen_here(struct room *r)
 {
-	if (state_listen(&r->state, &r->target, r->error))
+	if (state_listen(&r->state, r->error))
 		fail_msg("%s", r->error);
 }
 
