@@ -133,11 +133,12 @@ HANDS_IT_ON = """
 client, _ = sockets[0].accept()
 os.set_inheritable(client.fileno(), True)
 os.execv(sys.executable, [sys.executable, "-c",
-    "import socket\\ns = socket.socket(fileno=%d)\\nwhile True: s.send(s.recv(9))" % client.fileno()])
+    "import socket\\ns = socket.socket(fileno=%d)\\nwhile s.send(s.recv(9)): pass" % client.fileno()])
 """
 ECHO = """
-while True:
-    client.send(client.recv(9))
+while client.send(client.recv(9)):
+    pass
+os._exit(0)
 """
 
 
