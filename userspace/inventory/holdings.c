@@ -88,13 +88,13 @@ static int verify(struct inventory *inv, uint32_t netns, uint16_t port)
 int inventory_verified_rows(struct inventory *inv, uint32_t netns, uint16_t port,
 			    const struct socket_row ***ret, size_t *ret_n)
 {
-	const struct socket_row **rows, *first;
+	const struct socket_row **rows;
 	size_t n;
 	int r = verify(inv, netns, port);
 
 	if (r)
 		return r;
-	n = inventory_by_port(inv, netns, port, &first, 1);
+	n = inventory_by_port(inv, netns, port, NULL, SIZE_MAX);
 	rows = calloc(n + 1, sizeof(struct socket_row *));
 	if (!rows)
 		return -ENOMEM;

@@ -201,4 +201,21 @@ TEST_WITH(close_of_an_mptcp_socket_never_seen_is_joined_by_inode, struct world *
 	assert_no_row(w);
 }
 
+TEST_WITH(all_sockets_of_a_port_are_verified, struct world *w)
+{
+	const struct socket_row **rows;
+	size_t n;
+
+	for (unsigned i = 1; i <= 5; i++) {
+		apply(w, process_event(i, "/home/app"));
+		apply(w, socket_event(EVENT_LISTEN, i, 10 + i, PORT));
+		fake_hold(&w->fake, fake_id(i), 10 + i, 3, 1);
+	}
+	assert_int_equal(inventory_verified_rows(w->inv, FAKE_NETNS, PORT, &rows, &n), 0);
+	assert_int_equal(n, 5);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(rows[i]->cookie, 11 + i);
+	free(rows);
+}
+
 EACH_TEST_MAIN(setup, teardown)
