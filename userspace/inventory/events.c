@@ -11,10 +11,11 @@
 
 /* What a handler works with. */
 struct apply {
+	const struct inventory *inv;
 	struct table *table;
 	const struct event *event;
 	int64_t now;
-	bool outdated; /* it happened before the table was read; see row_of_event() */
+	bool outdated; /* it happened before the socket's row was read; see row_of_event() */
 	bool settle;
 };
 
@@ -62,12 +63,23 @@ static int add_row(struct apply *a, struct row **ret)
 	return r;
 }
 
+/* Did it happen before the row was read?  One that is younger shows that the socket is there. */
+static bool is_outdated(const struct apply *a, struct row *row)
+{
+	if (a->event->boot_ns < row->read_ns)
+		return true;
+	if (a->event->boot_ns >= a->inv->reading_ns)
+		row->read_ns = a->inv->reading_ns;
+	return false;
+}
+
 /*
  * The row of a socket that is bound or listens; *ret is NULL for one that is gone.
  *
- * An event may have waited in the ring while the table was read.  What it tells is in the table by
- * then, and so is whatever came after it, also where the record of that was lost: to apply it would
- * bring back a socket that is closed, and no CLOSE would ever end it.  It only says who did it.
+ * An event may have waited in the ring while the table was read (reading.h).  What it tells is in
+ * the table by then, and so is whatever came after it, also where the record of that was lost: to
+ * apply it would bring back a socket that is closed, and no CLOSE would ever end it.  It only says
+ * who did it.
  */
 static int row_of_event(struct apply *a, struct row **ret)
 {
@@ -76,12 +88,13 @@ static int row_of_event(struct apply *a, struct row **ret)
 	int r = table_match(a->table, e->cookie, e->inode, e->protocol, &row);
 
 	*ret = NULL;
-	if (!r && !row && a->outdated)
+	if (!r && !row && e->boot_ns < a->inv->read_ns)
 		return 0;
 	if (!r && !row)
 		r = add_row(a, &row);
 	if (r)
 		return r;
+	a->outdated = is_outdated(a, row);
 	if (e->port && !a->outdated)
 		table_place_row(a->table, row, e->netns, e->port);
 	if (e->family && !a->outdated) {
@@ -154,7 +167,7 @@ static int apply_unlisten(struct apply *a)
 {
 	struct row *row = table_find(a->table, a->event->cookie);
 
-	if (!row || row->view.state != SOCKET_LISTEN || a->outdated)
+	if (!row || row->view.state != SOCKET_LISTEN || is_outdated(a, row))
 		return 0;
 	row->view.state = SOCKET_BOUND;
 	table_note(a->table, row);
@@ -343,10 +356,10 @@ int inventory_apply(struct inventory *inv, const struct event *event, int64_t no
 		    inventory_changed changed, void *user_data, bool *ret_settle)
 {
 	struct apply a = {
+		.inv = inv,
 		.table = inv->table,
 		.event = event,
 		.now = now,
-		.outdated = event->boot_ns < inv->read_ns,
 	};
 	int r, flushed;
 

@@ -26,7 +26,7 @@ int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct h
 		at = row_place_of_holder(row, &proc->process.id);
 		holder = &row->view.holders[at];
 		memmove(holder + 1, holder, (row->view.n_holders - at) * sizeof(*holder));
-		*holder = (struct holder){ .id = proc->process.id, .link = link };
+		*holder = (struct holder){ .id = proc->process.id, .pass = t->pass, .link = link };
 		row->view.n_holders++;
 		row->view.complete = false;
 		row->view.undecided = false;

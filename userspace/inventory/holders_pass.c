@@ -97,44 +97,66 @@ int holders_pass_decode(const void *bytes, size_t size, uint64_t ticks_per_s,
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-struct reader {
-	char *bytes;
-	size_t used;
+struct holders_pass {
+	int fd;
+	size_t used; /* of the bytes */
 	size_t records;
 	uint64_t ticks_per_s;
-	holders_pass_visit visit;
-	void *user_data;
+	char bytes[BUFFER_BYTES];
 };
 
+int holders_pass_open(int fd, struct holders_pass **ret)
+{
+	struct holders_pass *pass = malloc(sizeof(*pass));
+
+	if (!pass) {
+		close(fd);
+		return -ENOMEM;
+	}
+	pass->fd = fd;
+	pass->used = pass->records = 0;
+	pass->ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
+	*ret = pass;
+	return 0;
+}
+
+void holders_pass_close(struct holders_pass *pass)
+{
+	if (!pass)
+		return;
+	close(pass->fd);
+	free(pass);
+}
+
 /* Hands out the whole records of the buffer and moves the rest to its start. */
-static int drain(struct reader *reader)
+static int drain(struct holders_pass *pass, holders_pass_visit visit, void *user_data)
 {
 	struct pass_record record;
 	size_t at = 0, used;
 	int r;
 
 	for (;;) {
-		r = holders_pass_decode(reader->bytes + at, reader->used - at, reader->ticks_per_s,
+		r = holders_pass_decode(pass->bytes + at, pass->used - at, pass->ticks_per_s,
 					&record, &used);
 		if (r || used == 0)
 			break;
-		if (++reader->records > HOLDERS_PASS_RECORDS_MAX)
+		if (++pass->records > HOLDERS_PASS_RECORDS_MAX)
 			return -E2BIG;
 		at += used;
-		r = reader->visit(&record, reader->user_data);
+		r = visit(&record, user_data);
 		if (r)
 			break;
 	}
-	reader->used -= at;
-	memmove(reader->bytes, reader->bytes + at, reader->used);
+	pass->used -= at;
+	memmove(pass->bytes, pass->bytes + at, pass->used);
 	return r;
 }
 
 /* One read: bytes, 0 at the end, negative errno. */
-static ssize_t fill(int fd, struct reader *reader)
+static ssize_t fill(struct holders_pass *pass)
 {
 	for (int empty = 0; empty < EMPTY_READS_MAX;) {
-		ssize_t n = read(fd, reader->bytes + reader->used, BUFFER_BYTES - reader->used);
+		ssize_t n = read(pass->fd, pass->bytes + pass->used, BUFFER_BYTES - pass->used);
 
 		if (n >= 0)
 			return n;
@@ -146,27 +168,23 @@ static ssize_t fill(int fd, struct reader *reader)
 	return -EAGAIN;
 }
 
-int holders_pass_read(int fd, holders_pass_visit visit, void *user_data)
+int holders_pass_next(struct holders_pass *pass, holders_pass_visit visit, void *user_data,
+		      bool *ret_more)
 {
-	_cleanup_free_ char *bytes = malloc(BUFFER_BYTES);
-	struct reader reader = {
-		.bytes = bytes,
-		.ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK),
-		.visit = visit,
-		.user_data = user_data,
-	};
-	ssize_t n;
-	int r;
+	/* what ends inside a record goes on at once: the rest would tell of an older moment */
+	do {
+		ssize_t n = fill(pass);
+		int r;
 
-	if (!bytes)
-		return -ENOMEM;
-	while ((n = fill(fd, &reader)) > 0) {
-		reader.used += (size_t)n;
-		r = drain(&reader);
+		if (n < 0)
+			return (int)n;
+		*ret_more = n > 0;
+		if (n == 0)
+			return pass->used ? -EBADMSG : 0;
+		pass->used += (size_t)n;
+		r = drain(pass, visit, user_data);
 		if (r)
 			return r;
-	}
-	if (n < 0)
-		return (int)n;
-	return reader.used ? -EBADMSG : 0;
+	} while (pass->used);
+	return 0;
 }

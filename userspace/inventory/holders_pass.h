@@ -7,6 +7,7 @@
 #ifndef INVENTORY_HOLDERS_PASS_H
 #define INVENTORY_HOLDERS_PASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,12 +52,19 @@ struct pass_record {
 int holders_pass_decode(const void *bytes, size_t size, uint64_t ticks_per_s,
 			struct pass_record *ret, size_t *ret_used);
 
+/* A stream that is read in parts.  Consumes the descriptor, also where it fails.  0, -ENOMEM. */
+struct holders_pass;
+int holders_pass_open(int fd, struct holders_pass **ret);
+void holders_pass_close(struct holders_pass *pass);
+
 /*
- * Reads the stream to its end (fd borrowed) and calls visit for each record, which is borrowed for
- * the call.  visit returns 0, or a negative errno that ends the pass and is passed on.  0;
- * -EBADMSG also for a stream that ends inside a record; -E2BIG beyond HOLDERS_PASS_RECORDS_MAX.
+ * Reads once, up to some 300 records, and calls visit for each, which is borrowed for the call: no
+ * record that the kernel has handed out waits until the next time.  visit returns 0, or a negative
+ * errno that ends the pass and is passed on.  0; -EBADMSG also for a stream that ends inside a
+ * record; -E2BIG beyond HOLDERS_PASS_RECORDS_MAX.
  */
 typedef int (*holders_pass_visit)(const struct pass_record *record, void *user_data);
-int holders_pass_read(int fd, holders_pass_visit visit, void *user_data);
+int holders_pass_next(struct holders_pass *pass, holders_pass_visit visit, void *user_data,
+		      bool *ret_more);
 
 #endif

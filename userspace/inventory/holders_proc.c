@@ -78,23 +78,28 @@ int holders_proc_look(const struct process_id *id, holders_proc_visit visit, voi
 	return look_into(id, dir, visit, user_data);
 }
 
-int holders_proc_walk(holders_proc_visit visit, void *user_data)
+int holders_proc_next(DIR *proc, holders_proc_visit visit, void *user_data, bool *ret_more)
 {
-	_cleanup_(closedirp) DIR *proc = opendir("/proc");
 	struct process_id id;
 	struct dirent *entry;
 	int r;
 
-	if (!proc)
-		return -errno;
-	while ((entry = readdir(proc))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		if (procfs_identity(atoi(entry->d_name), &id))
-			continue;
-		r = holders_proc_look(&id, visit, user_data);
-		if (r && r != -ESRCH && r != -EACCES && r != -EPERM)
-			return r;
-	}
-	return 0;
+	do
+		entry = readdir(proc);
+	while (entry && !isdigit((unsigned char)entry->d_name[0]));
+	*ret_more = entry;
+	if (!entry || procfs_identity(atoi(entry->d_name), &id))
+		return 0;
+	r = holders_proc_look(&id, visit, user_data);
+	return r == -ESRCH || r == -EACCES || r == -EPERM ? 0 : r;
+}
+
+int holders_proc_walk(holders_proc_visit visit, void *user_data)
+{
+	_cleanup_(closedirp) DIR *proc = opendir("/proc");
+	int r = proc ? 0 : -errno;
+
+	for (bool more = true; !r && more;)
+		r = holders_proc_next(proc, visit, user_data, &more);
+	return r;
 }

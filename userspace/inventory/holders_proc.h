@@ -7,6 +7,8 @@
 #ifndef INVENTORY_HOLDERS_PROC_H
 #define INVENTORY_HOLDERS_PROC_H
 
+#include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/process.h"
@@ -20,6 +22,8 @@ typedef int (*holders_proc_visit)(const struct process_id *id, int fd, uint64_t 
 
 /* Every process that may be read; those that may not, and those that vanish, are passed over. */
 int holders_proc_walk(holders_proc_visit visit, void *user_data);
+/* The same in parts: the next process of an open /proc (borrowed). */
+int holders_proc_next(DIR *proc, holders_proc_visit visit, void *user_data, bool *ret_more);
 
 /* One process.  0; -ESRCH when it is gone, -EACCES when its descriptors may not be read. */
 int holders_proc_look(const struct process_id *id, holders_proc_visit visit, void *user_data);

@@ -14,6 +14,8 @@ struct sysctl_file {
 };
 void sysctl_file_deinit(struct sysctl_file *file);
 
+struct reading;
+
 struct inventory {
 	struct table *table;
 	struct sockdiag *diag;
@@ -22,21 +24,18 @@ struct inventory {
 	uint64_t listing_turn; /* the turn of the last question about many ports */
 	uint32_t own_netns;
 	uint64_t resyncs;
-	uint64_t read_ns; /* CLOCK_BOOTTIME when the reading of this table began; 0 = never read */
+	/* CLOCK_BOOTTIME when the last whole resync began, and the last one, see reading.h; 0 =
+	 * none yet */
+	uint64_t read_ns, reading_ns;
+	struct reading *reading; /* that is under way; NULL = none */
 	struct sysctl_file local_range, reserved_list;
-	bool behind;	  /* inventory_note_loss() since that began, or it failed */
+	bool behind;	  /* inventory_note_loss() since read_ns */
+	bool lost_since;  /* the same since reading_ns */
 	bool no_iterator; /* the kernel has none, or said -EOPNOTSUPP */
 	bool no_look;
 	bool no_recheck;
 	bool lists_bound_inactive; /* sock_diag of this kernel does */
 };
-
-/*
- * Reads the holders of every row anew: by the iterator, else by the walk of /proc.  With `create`,
- * sockets that have no row get one (iterator only).  Holders that are not there any more are
- * dropped.  0, negative errno (then no holder was dropped).
- */
-int pass_run(struct inventory *inv, struct table *t, bool create, int64_t now);
 
 /*
  * Looks at one process now: adds and drops it as a holder, unsettles rows whose references do not

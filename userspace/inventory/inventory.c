@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "inventory/internal.h"
 #include "inventory/launchers.h"
+#include "inventory/reading.h"
 
 DEFINE_CLEANUP(struct inventory *, inventory_free);
 
@@ -42,6 +43,7 @@ void inventory_free(struct inventory *inv)
 {
 	if (!inv)
 		return;
+	reading_end(inv);
 	sysctl_file_deinit(&inv->reserved_list);
 	sysctl_file_deinit(&inv->local_range);
 	sockdiag_free(inv->diag);
@@ -160,7 +162,7 @@ void inventory_recall_launcher(struct inventory *inv, const struct process_id *s
 
 void inventory_note_loss(struct inventory *inv)
 {
-	inv->behind = true;
+	inv->behind = inv->lost_since = true;
 }
 
 bool inventory_is_behind(const struct inventory *inv)

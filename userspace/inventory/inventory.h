@@ -2,7 +2,7 @@
 /*
  * What is: every bound socket of the machine, and every process behind it.
  *
- * The table is rebuilt by inventory_resync() (one iterator pass over all processes, one sock_diag
+ * The table is read by inventory_resync() (one iterator pass over all processes, one sock_diag
  * dump, /proc where there is no iterator) and then kept by inventory_apply() from events.  It holds
  * listeners, bound-inactive TCP sockets and bound UDP sockets of all network namespaces; TIME_WAIT
  * and connections are looked up on demand with inventory_query_port().
@@ -32,6 +32,7 @@ struct holder {
 	bool private_only; /* all of them in tables private to threads: /proc/PID/fd has none */
 	uint16_t fd_count; /* how many descriptors it really has, may exceed n_fds */
 	uint32_t link;	   /* the table's own: where the process lists this socket */
+	uint64_t pass;	   /* the table's own: the number of the pass or look that saw it last */
 	int fds[INVENTORY_HOLDER_FDS];
 };
 
@@ -99,10 +100,19 @@ uint32_t inventory_own_netns(const struct inventory *inv);
 typedef void (*inventory_changed)(uint32_t netns, uint16_t port, void *user_data);
 
 /*
- * Rebuilds the table from the kernel.  What events taught (since, binder, fate) is kept for rows
- * whose cookie is still there.  `changed` is called once for each port that differs from before.
- * 0, or a negative errno, and then the old table stands.
+ * Reads the table anew from the kernel, in slices: begins (one that is under way gives way), and
+ * goes on until that moment (CLOCK_MONOTONIC), or to the end.  Meanwhile events are applied and
+ * questions answered: rows appear as they are found, and what is gone goes at the end.  What events
+ * taught (since, binder, fate) is kept for sockets that are still there.  `changed` is called for
+ * each port that differs from before.  0, or a negative errno: then it has ended, and nothing was
+ * dropped.
  */
+int inventory_resync_begin(struct inventory *inv, int64_t now);
+int inventory_resync_go_on(struct inventory *inv, uint64_t until_ns, inventory_changed changed,
+			   void *user_data);
+bool inventory_is_resyncing(const struct inventory *inv);
+
+/* All of it at once. */
 int inventory_resync(struct inventory *inv, int64_t now, inventory_changed changed,
 		     void *user_data);
 

@@ -242,27 +242,6 @@ void launchers_track(struct table *t)
 	}
 }
 
-void launchers_carry(struct table *old, struct table *fresh)
-{
-	struct launcher *l, *next, *kept;
-
-	HASH_ITER(hh, old->launchers, l, next) {
-		struct process_id id = id_of(l);
-
-		if (!l->tracked)
-			continue;
-		kept = find(fresh, &id);
-		if (kept) {
-			DL_DELETE2(fresh->new_launchers, kept, new_prev, new_next);
-			kept->tracked = true;
-		} else {
-			ask_for_exit(old, l, false);
-		}
-	}
-	for (size_t i = 0; i < old->launcher_ends.n; i++)
-		add_end(fresh, &old->launcher_ends.servers[i]);
-}
-
 /* --- an end ---------------------------------------------------------------------------------- */
 
 static void note_exit(struct table *t, struct proc *proc, const struct process_id *id,

@@ -36,9 +36,6 @@ void launchers_note_exit(struct table *t, const struct process_id *id, int exit_
 /* An end that an earlier daemon saw: writes it into the chain of a process that has rows. */
 void launchers_recall(struct table *t, struct proc *proc, const struct process_ancestor *launcher);
 
-/* `fresh` takes the place of `old`: those of `old` that nobody is below any more are not told. */
-void launchers_carry(struct table *old, struct table *fresh);
-
 /* With the table, whose processes are gone by then. */
 void launchers_free_all(struct table *t);
 

@@ -199,15 +199,6 @@ void proc_untrack(struct table *t, struct proc *proc)
 	proc->untracked_once = true;
 }
 
-void table_track_processes(struct table *t)
-{
-	struct proc *proc, *next;
-
-	HASH_ITER(hh, t->procs, proc, next)
-		if (proc->n_rows > 0)
-			proc_track(t, proc);
-}
-
 /* --- who they are ---------------------------------------------------------------------------- */
 
 /* How many ancestors both name alike, from the nearest on. */

@@ -6,13 +6,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "inventory/internal.h"
+#include "inventory/reading.h"
 
 #define SETTLE_LOOKS_MAX  64 /* processes looked at in one call: some milliseconds */
 #define SETTLE_PASSES_MAX 3  /* for a socket that nobody is found to hold; then it stays so */
 #define SETTLE_LISTINGS_MAX                                                   \
 	2 /* rows given up in one call: each asks for the kernel's whole list \
 	   */
+#define PASS_SLICE_NS		(5 * NS_PER_MS) /* of a pass, in one call */
 #define INVENTORY_PASS_MIN_MS	250 /* between passes for the same row: a pass may take 20 ms */
 #define VERIFY_LOOKS_MAX	64  /* more holders than that: one pass is cheaper */
 #define FRUITLESS_DOUBLINGS_MAX 4   /* 4 s: see may_pass() */
@@ -207,19 +208,6 @@ static int decide_rows(struct inventory *inv, bool *ret_due, bool *ret_again)
 	return 0;
 }
 
-static int make_pass(struct inventory *inv, int64_t now)
-{
-	struct table *t = inv->table;
-	struct row *row;
-	int r = pass_run(inv, t, false, now);
-
-	DL_FOREACH2(t->unsettled, row, unsettled_next)
-	row->passes++;
-	while (!r && t->looks)
-		proc_unwant_look(t, t->looks); /* all of them were just looked at */
-	return r;
-}
-
 static int settle(struct inventory *inv, int64_t now, bool *ret_again)
 {
 	unsigned budget = SETTLE_LOOKS_MAX;
@@ -239,19 +227,28 @@ static int settle(struct inventory *inv, int64_t now, bool *ret_again)
 	r = decide_rows(inv, &due, ret_again);
 	if (r || !due)
 		return r;
-	*ret_again = false;
-	r = make_pass(inv, now);
-	return r ? r : decide_rows(inv, &due, ret_again);
+	*ret_again = true;
+	return inv->reading ? 0 : reading_begin(inv, READING_PASS, now);
+}
+
+/* A resync serves as well, and is gone on with by its own calls. */
+static int go_on_with_pass(struct inventory *inv)
+{
+	if (!inv->reading || inventory_is_resyncing(inv))
+		return 0;
+	return reading_go_on(inv, clock_ns(CLOCK_MONOTONIC) + PASS_SLICE_NS);
 }
 
 int inventory_settle(struct inventory *inv, int64_t now, inventory_changed changed, void *user_data,
 		     bool *ret_again)
 {
 	bool again = false;
-	int r = settle(inv, now, &again);
-	int flushed = changes_flush(&inv->table->changes, changed, user_data);
+	int r = go_on_with_pass(inv), flushed;
 
-	*ret_again = again;
+	if (!r)
+		r = settle(inv, now, &again);
+	flushed = changes_flush(&inv->table->changes, changed, user_data);
+	*ret_again = again || (inv->reading && !inventory_is_resyncing(inv));
 	return r ? r : flushed;
 }
 
@@ -446,5 +443,7 @@ int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
 	r = drop_gone(inv, netns, port);
 	if (r || !port_needs_pass(inv, netns, port))
 		return r;
-	return pass_run(inv, inv->table, false, 0);
+	if (!inv->reading)
+		r = reading_begin(inv, READING_PASS, 0);
+	return r ? r : reading_go_on(inv, UINT64_MAX);
 }

@@ -24,6 +24,7 @@
 struct sockdiag {
 	struct mnl_socket *nl;
 	unsigned sequence;
+	struct sockdiag_query query; /* of the dump that was begun */
 	char reply[REPLY_BYTES];
 };
 
@@ -169,12 +170,13 @@ static void put_port_filter(struct nlmsghdr *message, uint16_t port)
 	mnl_attr_put(message, INET_DIAG_REQ_BYTECODE, sizeof(filter), filter);
 }
 
-static int send_request(struct sockdiag *s, const struct sockdiag_query *query)
+int sockdiag_begin(struct sockdiag *s, const struct sockdiag_query *query)
 {
 	char buffer[REQUEST_BYTES] __attribute__((aligned(8)));
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct inet_diag_req_v2 *request;
 
+	s->query = *query;
 	message->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	message->nlmsg_seq = ++s->sequence;
@@ -188,24 +190,23 @@ static int send_request(struct sockdiag *s, const struct sockdiag_query *query)
 	return mnl_socket_sendto(s->nl, message, message->nlmsg_len) < 0 ? -errno : 0;
 }
 
-static int receive(struct sockdiag *s, struct dump *dump)
+int sockdiag_next(struct sockdiag *s, sockdiag_visit visit, void *user_data, bool *ret_more)
 {
+	struct dump dump = { .query = &s->query, .visit = visit, .user_data = user_data };
 	unsigned id = mnl_socket_get_portid(s->nl);
+	ssize_t n;
 	int r;
 
-	do {
-		ssize_t n;
-
-		do
-			n = mnl_socket_recvfrom(s->nl, s->reply, sizeof(s->reply));
-		while (n < 0 && errno == EINTR);
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(s->reply, (size_t)n, s->sequence, id, on_message, dump);
-	} while (r > MNL_CB_STOP);
-	if (r == MNL_CB_STOP)
+	do
+		n = mnl_socket_recvfrom(s->nl, s->reply, sizeof(s->reply));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	r = mnl_cb_run(s->reply, (size_t)n, s->sequence, id, on_message, &dump);
+	*ret_more = r > MNL_CB_STOP;
+	if (r >= MNL_CB_STOP)
 		return 0;
-	return dump->error ? dump->error : -errno;
+	return dump.error ? dump.error : -errno;
 }
 
 /* A dump that was ended early leaves messages behind; a new socket has none. */
@@ -225,11 +226,10 @@ static int reopen(struct sockdiag *s)
 int sockdiag_dump(struct sockdiag *s, const struct sockdiag_query *query, sockdiag_visit visit,
 		  void *user_data)
 {
-	struct dump dump = { .query = query, .visit = visit, .user_data = user_data };
-	int r = send_request(s, query), reopened;
+	int r = sockdiag_begin(s, query), reopened;
 
-	if (!r)
-		r = receive(s, &dump);
+	for (bool more = !r; !r && more;)
+		r = sockdiag_next(s, visit, user_data, &more);
 	if (!r)
 		return 0;
 	reopened = reopen(s);

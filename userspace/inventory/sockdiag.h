@@ -60,6 +60,15 @@ typedef int (*sockdiag_visit)(const struct sockdiag_socket *socket, void *user_d
 int sockdiag_dump(struct sockdiag *s, const struct sockdiag_query *query, sockdiag_visit visit,
 		  void *user_data);
 
+/*
+ * The same in parts: begins a dump, and calls visit for the sockets of its next message, some 300.
+ * The kernel has prepared a message or two ahead: a socket may be shown that has closed since.
+ * Until there is no more, or once a part has failed, nothing else can be asked; to free it ends
+ * the dump as well.
+ */
+int sockdiag_begin(struct sockdiag *s, const struct sockdiag_query *query);
+int sockdiag_next(struct sockdiag *s, sockdiag_visit visit, void *user_data, bool *ret_more);
+
 /* Does this kernel list TCP sockets that are bound and not listening?  Binds one and looks. */
 int sockdiag_lists_bound_inactive(struct sockdiag *s, bool *ret);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table itself: rows by cookie, by inode and by port, processes by pid and start time, and the
- * links between the two.  Knows no descriptor and no clock; events.c, settle.c and resync.c decide
+ * links between the two.  Knows no descriptor and no clock; events.c, settle.c and reading.c decide
  * what stands in it.
  *
  * A process lives as long as a row names it (as holder or binder).  Without a row it waits in a
@@ -50,9 +50,10 @@ struct row {
 	uint64_t asked_turn; /* inventory.turn of the last re-check that it was in; 0 = none */
 	bool answered;	     /* all its holders did, and explain all its references */
 	bool unsettled;
-	bool looked;	/* all its holders were looked at since it was unsettled */
-	bool tracked;	/* the kernel side reports its CLOSE */
-	bool confirmed; /* resync: sock_diag lists it */
+	bool looked;	  /* all its holders were looked at since it was unsettled */
+	bool tracked;	  /* the kernel side reports its CLOSE */
+	bool confirmed;	  /* a list that is being read shows it */
+	uint64_t read_ns; /* CLOCK_BOOTTIME when the last reading that has shown it began */
 	struct process_id leaving[ROW_LEAVING_MAX]; /* former holders that ended, newest first */
 	uint64_t left_ms;			    /* CLOCK_MONOTONIC when the newest did */
 	struct alias *alias;			    /* MPTCP only */
@@ -64,6 +65,7 @@ struct row {
 /* The cookie of an MPTCP socket, whose row is keyed by that of the TCP subflow with the port. */
 struct alias {
 	uint64_t cookie;
+	bool both_tracked;
 	struct row *row;
 	UT_hash_handle hh;
 };
@@ -85,9 +87,9 @@ struct proc {
 	bool tracked_here; /* because we asked: nobody else takes it back */
 	bool untracked_once;
 	bool look_wanted;
-	uint64_t looked_turn; /* inventory.turn of the last look at it; 0 = none */
-	uint64_t asked_pass;  /* table.pass in which was asked whether it has ended; 0 = none */
-	bool has_ended;	      /* the answer */
+	uint64_t looked_turn;		 /* inventory.turn of the last look at it; 0 = none */
+	uint64_t asked_pass;		 /* table.pass in which was asked how far it is; 0 = none */
+	enum process_stage stage;	 /* the answer */
 	struct launcher_link *launchers; /* of one that has rows: see launchers.h */
 	uint8_t n_launchers;
 	uint8_t n_failed;   /* launchers of its chain that did not end with success */
@@ -198,8 +200,6 @@ void proc_unwant_look(struct table *t, struct proc *proc);
 void table_track_id(const struct table *t, const struct process_id *id, bool track);
 void proc_track(struct table *t, struct proc *proc);
 void proc_untrack(struct table *t, struct proc *proc);
-/* Every process that a row names. */
-void table_track_processes(struct table *t);
 
 /*
  * Takes a newer description of the same process.  What the newer one lacks is kept, and so is a

@@ -24,9 +24,9 @@
 #define NEXT_TURN_MS	1
 
 /*
- * To read the table anew, and to settle it, take some 20 ms of their own each.  A turn of the loop
- * does one of them: between two, whoever asks has an answer.  The loop reads the clock once in a
- * turn.
+ * To read on in the table, and to settle it, take some milliseconds of their own each.  A turn of
+ * the loop does one of them: between two, whoever asks has an answer.  The loop reads the clock
+ * once in a turn.
  */
 static bool may_work_long(struct tracker *t)
 {
@@ -42,27 +42,53 @@ static bool may_work_long(struct tracker *t)
 
 /* --- losses --- */
 
-static void resync(struct tracker *t, int64_t now)
+static void tell_loss(struct tracker *t, int64_t now)
 {
-	struct sentinel_counters counters = t->config.source.counters(t->config.source.user_data);
 	char details[TRACKER_DETAILS_SIZE];
-	int64_t began_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID), took_ms;
-	int r = inventory_resync(t->config.inventory, now, claims_port_changed, t);
 
-	took_ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - began_ms;
-	t->resync_after_ms = clock_ms(CLOCK_MONOTONIC) +
-			     (r ? RESYNC_RETRY_MS : RESYNC_SHARE * took_ms);
-	if (r) {
-		log_error("the table of sockets was not rebuilt: %s", strerror(-r));
-		return;
-	}
-	if (counters.lost == t->lost_reported)
+	if (t->lost == t->lost_reported)
 		return;
 	snprintf(details, sizeof(details), "%llu kernel events were lost; the table was read anew",
-		 (unsigned long long)(counters.lost - t->lost_reported));
-	t->lost_reported = counters.lost;
+		 (unsigned long long)(t->lost - t->lost_reported));
+	t->lost_reported = t->lost;
 	log_warning("%s", details);
 	activity_note(&t->activity, ACTIVITY_GAP, details, now);
+}
+
+static int begin_resync(struct tracker *t, int64_t now)
+{
+	t->lost = t->config.source.counters(t->config.source.user_data).lost;
+	t->resync_took_us = 0;
+	return inventory_resync_begin(t->config.inventory, now);
+}
+
+/*
+ * The claims are judged on the table that was read whole: until then it may show a server that is
+ * gone beside the one that has taken its place.
+ */
+static void go_on_with_resync(struct tracker *t, int64_t now)
+{
+	struct inventory *inv = t->config.inventory;
+	uint64_t began_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
+	int r = inventory_is_resyncing(inv) ? 0 : begin_resync(t, now);
+
+	t->deferring = true;
+	if (!r)
+		r = inventory_resync_go_on(inv, clock_ns(CLOCK_MONOTONIC) + READ_MS * NS_PER_MS,
+					   claims_port_changed, t);
+	t->deferring = false;
+	t->resync_took_us += clock_us(CLOCK_THREAD_CPUTIME_ID) - began_us;
+	if (inventory_is_resyncing(inv))
+		return;
+	t->resync_after_ms =
+		clock_ms(CLOCK_MONOTONIC) +
+		(r ? RESYNC_RETRY_MS
+		   : (int64_t)(RESYNC_SHARE * t->resync_took_us * NS_PER_US / NS_PER_MS));
+	events_schedule_settle(t);
+	if (r)
+		log_error("the table of sockets was not read: %s", strerror(-r));
+	else
+		tell_loss(t, now);
 }
 
 /* --- events --- */
@@ -150,20 +176,25 @@ static void on_event(const struct event *seen, void *user_data)
 /* Reads the table anew, or sets the timer for that, while something of it was missed. */
 static void mend_losses(struct tracker *t)
 {
+	struct inventory *inv = t->config.inventory;
 	int64_t wait_ms = t->resync_after_ms - clock_ms(CLOCK_MONOTONIC);
 	struct timeval wait;
 
-	if (wait_ms <= 0 && inventory_is_behind(t->config.inventory) && !may_work_long(t)) {
-		wait_ms = NEXT_TURN_MS;
-	} else if (wait_ms <= 0 && inventory_is_behind(t->config.inventory)) {
-		resync(t, tracker_now());
-		events_schedule_settle(t);
-		wait_ms = RESYNC_RETRY_MS;
+	if (inventory_is_resyncing(inv) || (inventory_is_behind(inv) && wait_ms <= 0)) {
+		if (may_work_long(t))
+			go_on_with_resync(t, tracker_now());
+		wait_ms = inventory_is_resyncing(inv)
+				  ? 0
+				  : t->resync_after_ms - clock_ms(CLOCK_MONOTONIC);
 	}
-	wait = (struct timeval){ .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
-	if (!inventory_is_behind(t->config.inventory))
+	if (!inventory_is_resyncing(inv) && !inventory_is_behind(inv)) {
 		event_del(t->resync);
-	else if (!event_pending(t->resync, EV_TIMEOUT, NULL))
+		return;
+	}
+	if (wait_ms < NEXT_TURN_MS)
+		wait_ms = NEXT_TURN_MS;
+	wait = (struct timeval){ .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
+	if (!event_pending(t->resync, EV_TIMEOUT, NULL))
 		event_add(t->resync, &wait);
 }
 
@@ -224,7 +255,8 @@ void events_on_settle(evutil_socket_t fd, short what, void *user_data)
 		log_error("the table was not settled: %s", strerror(-r));
 	until_ms = clock_ms(CLOCK_MONOTONIC) + JUDGE_MS;
 	left_behind_store(t, until_ms);
-	claims_refresh_pending(t, now, until_ms);
+	if (!inventory_is_resyncing(t->config.inventory))
+		claims_refresh_pending(t, now, until_ms);
 	if (again || t->pending || inventory_launcher_ends_wait(t->config.inventory))
 		events_schedule_settle(t);
 }

@@ -23,14 +23,15 @@ struct tracker {
 	struct tracker_config config;
 	struct event *readable, *settle, *resync;
 	int64_t resync_after_ms; /* CLOCK_MONOTONIC */
+	uint64_t resync_took_us; /* of the processor, by the one that is under way */
 	struct timeval worked; /* the loop's time of the turn that has had its share of long work */
 	struct deadlines deadlines;
 	struct closes *closes;
 	struct refusals *refusals;
 	struct activity_writer activity;
-	uint64_t lost_reported;
-	bool starting;	  /* changes are told as "while no daemon ran" */
-	bool ports_fresh; /* the registry's, in this turn */
+	uint64_t lost, lost_reported; /* events: when the last resync began, and as told */
+	bool starting;		      /* changes are told as "while no daemon ran" */
+	bool ports_fresh;	      /* the registry's, in this turn */
 	/* Ports that an exit, a fork or an exec touched: judged once the table has settled, because
 	 * the close of the dead process's sockets is about to arrive. */
 	bool deferring, pending;

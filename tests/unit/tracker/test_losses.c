@@ -40,7 +40,7 @@ TEST_WITH(each_gap_counts_the_losses_since_the_one_before, struct world *w)
 	start_server(w, CLAIM_CWD, CLAIM_UID);
 	lose_events(w, 3);
 	turn_until(w, SERVICE_GHOST);
-	start_server(w, CLAIM_CWD, CLAIM_UID);
+	start_nth_server(w, 2, CLAIM_CWD, CLAIM_UID);
 	lose_events(w, 2);
 	turn_until(w, SERVICE_GHOST);
 	assert_entry(w, ACTIVITY_GAP, "2 kernel events were lost");

@@ -304,15 +304,20 @@ static inline int open_with_claim(void **state)
 	return 0;
 }
 
-/* Process 1 of the claim's user listens on the port. */
-static inline void start_server(struct world *w, const char *cwd, uid_t uid)
+/* A process of the claim's user listens on the port. */
+static inline void start_nth_server(struct world *w, unsigned n, const char *cwd, uid_t uid)
 {
-	struct event process = process_event(1, cwd);
-	struct event listen = socket_event(EVENT_LISTEN, 1, COOKIE, PORT);
+	struct event process = process_event(n, cwd);
+	struct event listen = socket_event(EVENT_LISTEN, n, COOKIE + n - 1, PORT);
 
 	process.uid = process.process.uid = listen.uid = uid;
 	tell(w, process);
 	tell(w, listen);
+}
+
+static inline void start_server(struct world *w, const char *cwd, uid_t uid)
+{
+	start_nth_server(w, 1, cwd, uid);
 }
 
 static inline void close_server(struct world *w)
