@@ -280,7 +280,7 @@ format: ## lay out every C file with clang-format
 MANUAL_DATE = $(shell date -u -d "@$$(sed -n 's/.*PD_COMMITTED_AT //p' $(BUILD)/commit.h)" +%Y-%m-%d)
 MANUAL_SOURCES := $(wildcard scripts/packaging/man/*)
 COMMANDS := $(shell sed -n 's/^\t\.name = "\(.*\)",$$/\1/p' cli/commands/*.c)
-MANUAL_PAGES := man1/pd.1 $(COMMANDS:%=man1/pd-%.1) man5/portdaddyrc.5 man8/portdaddyd.8
+MANUAL_PAGES := man1/pd.1 $(COMMANDS:%=man1/pd-%.1) man5/portdaddyrc.5 man7/port-daddy-api.7 man8/portdaddyd.8
 
 $(BUILD)/man/written: scripts/manual $(MANUAL_SOURCES) $(BUILD)/pd $(BUILD)/portdaddyd
 	@rm -rf $(@D)
@@ -305,7 +305,7 @@ UNITS := $(UNITDIR)/portdaddyd.service $(USERUNITDIR)/portdaddyd.service
 
 install: all $(BUILD)/man/written ## install into $(DESTDIR)$(PREFIX), /usr/local by default; replace an older daemon
 	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/pd $(BUILD)/portdaddyd
-	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE scripts/packaging/schema/*.json
 	for page in $(MANUAL_PAGES); do \
 		install -D -m 644 $(BUILD)/man/$${page#*/} $(DESTDIR)$(MANDIR)/$$page || exit; \
 	done

@@ -95,17 +95,20 @@ static bool is_trusted(const struct peer *daemon)
 	       !strcmp(daemon->socket, PATHS_SYSTEM_SOCKET);
 }
 
+/* The file, as a word of the shell where code is printed. */
 static int ask(const struct command_line *line, char ret_file[static PATH_MAX])
 {
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object(), *answer = NULL;
 	int r = answer_get(line->json, "POST", "/v1/prompts", body, &answer);
 	const char *path = answer_text(answer, "path");
+	char quoted[PATH_MAX];
 
 	if (r)
 		return r;
-	if (*path != '/' || !text_shell_quote(path, ret_file, PATH_MAX))
+	if (*path != '/' || !text_shell_quote(path, quoted, sizeof(quoted)))
 		return render_fail(line->json, OUTCOME_FAILED,
 				   "the daemon names no file that a shell can read");
+	snprintf(ret_file, PATH_MAX, "%s", line->json ? path : quoted);
 	return 0;
 }
 

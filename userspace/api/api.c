@@ -29,9 +29,9 @@
 /* What a registry that refuses takes nothing away from. */
 static bool needs_no_claims(const struct route *route)
 {
-	static const struct route *const routes[] = { &why_get,		&sockets_get,  &status_get,
-						      &events_get,	&activity_get, &metrics_get,
-						      &metrics_text_get };
+	static const struct route *const routes[] = { &index_get,   &why_get,	      &sockets_get,
+						      &status_get,  &events_get,      &activity_get,
+						      &metrics_get, &metrics_text_get };
 
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
 		if (routes[i] == route)
@@ -230,6 +230,12 @@ void api_clock_changed(struct api *api)
 
 #define REFER_TO_ROUTE(name) &name,
 static const struct route *const routes[] = { ROUTES(REFER_TO_ROUTE) NULL };
+
+void api_describe_routes(struct json_object *ret_list)
+{
+	for (const struct route *const *at = routes; *at; at++)
+		route_describe(*at, json_append_object(ret_list));
+}
 
 static int build_server(struct api *api)
 {

@@ -24,6 +24,7 @@
 
 struct api;
 struct event_base;
+struct json_object;
 struct refusal;
 struct tracker;
 struct why_obstacle;
@@ -41,6 +42,9 @@ struct api_config {
 	int64_t booted_at;	     /* the same of the machine, as the clock stood at the start */
 	unsigned request_timeout_ms; /* 0 = SERVER_REQUEST_TIMEOUT_S */
 };
+
+/* Appends what can be asked, as GET /v1/ answers it, to a JSON array. */
+void api_describe_routes(struct json_object *ret_list);
 
 /* Serves on a listening Unix socket, which it consumes.  0, negative errno. */
 int api_new(const struct api_config *config, int listen_fd, struct api **ret);

@@ -7,6 +7,7 @@
 
 /* In the order in which metrics list them. */
 #define ROUTES(X)            \
+	X(index_get)         \
 	X(status_get)        \
 	X(services_get)      \
 	X(sockets_get)       \

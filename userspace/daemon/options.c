@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "api/api.h"
 #include "base/build.h"
 #include "base/moment.h"
 #include "base/outcome.h"
 #include "base/quota.h"
+#include "http/json.h"
 
 #define LOG_ROWS_MAX 10000000 /* 1.5 GB of database; more is a mistyped zero */
 
@@ -29,6 +31,7 @@ static const char usage_text[] =
 	"                   newest 1000 are never dropped)\n"
 	"      --restore    put the backup in the place of the database first\n"
 	"      --debug      log more\n"
+	"      --routes     print what can be asked over HTTP, as JSON\n"
 	"      --version    print the version\n"
 	"  -h, --help       print this help\n"
 	"\n"
@@ -43,6 +46,7 @@ enum {
 	OPT_DEBUG,
 	OPT_RESTORE,
 	OPT_VERSION,
+	OPT_ROUTES,
 	OPT_KEEP,
 	OPT_ROWS
 };
@@ -56,6 +60,7 @@ static const struct option long_options[] = {
 	{ "debug", no_argument, NULL, OPT_DEBUG },
 	{ "restore", no_argument, NULL, OPT_RESTORE },
 	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "routes", no_argument, NULL, OPT_ROUTES },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL },
 };
@@ -99,6 +104,14 @@ static bool read_rows(const char *name, const char *text, struct activity_limits
 	return false;
 }
 
+static void print_routes(void)
+{
+	_cleanup_json_ struct json_object *o = json_object_new_object();
+
+	api_describe_routes(json_add_array(o, "routes"));
+	puts(json_object_to_json_string(o));
+}
+
 int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code)
 {
 	int wrong = outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
@@ -138,6 +151,9 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 		case OPT_RESTORE:
 			ret->restore = true;
 			break;
+		case OPT_ROUTES:
+			print_routes();
+			return leave(0, ret_exit_code);
 		case OPT_VERSION:
 			printf("portdaddyd %s\n", build_text(&build_own, build));
 			return leave(0, ret_exit_code);

@@ -21,6 +21,12 @@ struct route {
 	size_t params_size; /* of the struct that they are read into, which is r->params */
 };
 
+struct json_object;
+
+/* {method, path, parameters: [{name, kind, required}]}, for whoever writes a client.  Into `ret`,
+ * an empty object. */
+void route_describe(const struct route *route, struct json_object *ret);
+
 static inline const char *route_method_name(const struct route *route)
 {
 	return route->method == ROUTE_POST ? "POST" : "GET";

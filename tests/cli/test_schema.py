@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The JSON Schemas of scripts/packaging/schema are what pd prints, and what it reads."""
+import copy
+import json
+import os
+import shutil
+import sys
+
+import jsonschema
+
+import harness
+from harness import CONFLICT, DONE, NO, WRONG, wait_until
+
+NO_OBJECT = ("/v1/events", "/v1/activity", "/v1/health", "/metrics")  # lines, and a text
+SCHEMAS = os.path.join(harness.ROOT, "scripts/packaging/schema")
+RC = """{
+  // as the page portdaddyrc(5) has it
+  "project": "shop",
+  "services": {
+    "web": { "healthPath": "/", "cmd": "true", "needs": ["api"] },
+    "api": {},
+  },
+}
+"""
+
+
+def load(name):
+    with open(os.path.join(SCHEMAS, name), encoding="utf-8") as f:
+        return json.load(f)
+
+
+def closed(schema):
+    """The same without room for members that it does not name: what pd prints is all described."""
+    if isinstance(schema, dict):
+        schema = {key: closed(value) for key, value in schema.items()}
+        if "properties" in schema and schema.get("additionalProperties") is not True:
+            schema.setdefault("additionalProperties", False)
+    elif isinstance(schema, list):
+        schema = [closed(value) for value in schema]
+    return schema
+
+
+class SchemaTest(harness.PortDaddyTest):
+    def setUp(self):
+        super().setUp()
+        self.schema = load("pd.schema.json")
+        self.checked = set()
+
+    def check(self, name, *arguments, code=DONE, **options):
+        """Asks pd, and holds what it prints to the definition of that name."""
+        options.setdefault("cwd", self.work)
+        answer = self.daemon.json(*arguments, code=code, **options)
+        definition = {**closed(self.schema), "$ref": f"#/$defs/{name}"}
+        fault = jsonschema.exceptions.best_match(
+            jsonschema.Draft202012Validator(definition).iter_errors(answer))
+        if fault:
+            raise AssertionError(f"pd {' '.join(arguments)} -j: at /"
+                                 f"{'/'.join(map(str, fault.absolute_path))}: {fault.message}\n"
+                                 f"{json.dumps(answer)[:2000]}")
+        self.checked.add(name)
+        return answer
+
+    def test_every_answer_is_as_its_schema_says(self):
+        jsonschema.Draft202012Validator.check_schema(self.schema)
+        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
+            f.write(RC)
+        self.check("error", "claim", "a:b:c:d", code=WRONG)
+        self.check("claim", "claim")
+        port = self.check("claim", "claim", "demo:web", "--ttl", "1h")["port"]
+        free = str(harness.free_port())
+        self.check("why", "why", free)
+        server = self.http_server(port)
+        self.check("find", "find")
+        self.check("find", "find", "demo:web")
+        self.check("find-all", "find", "--all")
+        self.check("find", "find", "no:such", code=NO)
+        self.check("why", "why", str(port), code=NO)
+        self.check("error", "claim", "other:web", "-p", str(port), code=CONFLICT)
+        if self.daemon.uses_bpf():
+            self.spawn([harness.PYTHON, "-m", "http.server", str(port)]).wait()
+            wait_until(lambda: self.daemon.run("why").code == NO, "the refusal is known")
+            self.check("why", "why", code=NO)
+            self.check("why", "why", "--last", "2", code=None)
+        self.check("health", "health", code=None)
+        self.check("health", "health", "demo:web")
+        self.check("status", "status")
+        self.check("locks", "locks")
+        self.check("lock", "lock", "one", "--ttl", "1h", "--holder", "me")
+        self.check("locks", "locks")
+        self.check("lock-status", "lock", "--status", "one")
+        self.check("unlock", "unlock", "one", "--force")
+        session = self.check("session-start", "session", "start", "Building")["id"]
+        self.check("note", "note", "begun", "--session", session)
+        self.check("sessions", "sessions")
+        self.check("notes", "notes", session)
+        self.check("session-end", "session", "end", "done", "--session", session)
+        self.check("log", "log")
+        run = self.spawn([self.daemon.pd_program, "run", "demo:run", "-q", "--", "sleep", "1000"],
+                         env=self.daemon.env)
+        wait_until(lambda: self.daemon.json("ps")["runs"], "the run is known")
+        self.check("ps", "ps")
+        self.check("stop", "stop", "demo:run", "--dry-run")
+        self.check("stop", "stop", "demo:run", "-y")
+        run.wait()
+        self.check("wait", "wait", f":{port}", "--timeout", "30s")
+        server.kill()
+        self.daemon.wait_status("demo:web", "ghost")
+        self.check("health", "health", "demo:web", code=NO)
+        self.check("find", "find")
+        self.check("cleanup", "cleanup", "--dry-run")
+        self.check("release", "release", "demo:*")
+        self.check("metrics", "metrics")
+        self.check("metrics", "metrics", "--slow")
+        for name in ("version", "doctor", "help"):
+            self.check(name, name)
+        self.check("hook", "hook", "bash")
+        self.check("daemon", "daemon", "start")
+        described = set(self.schema["x-commands"])
+        self.assertEqual(described, self.checked - {"error"})
+
+    def test_each_command_that_prints_one_object_has_a_definition(self):
+        commands = {c["name"] for c in self.daemon.json("help")["commands"]}
+        described = {name.partition("-")[0] for name in self.schema["x-commands"]}
+        # these run another program, print a stream, or code for a shell
+        self.assertEqual(commands - described - set(self.schema["x-others"]), set())
+        self.assertEqual(set(self.schema["x-commands"]) - set(self.schema["$defs"]), set())
+
+    def test_a_portdaddyrc_is_as_its_schema_says(self):
+        schema = load("portdaddyrc.schema.json")
+        jsonschema.Draft202012Validator.check_schema(schema)
+        good = {"project": "shop", "range": "4000-4999", "cleanupAge": "3d",
+                "services": {"web": {"healthPath": "/up", "cmd": "npm start", "needs": ["api"]},
+                             "api": {}}}
+        bad = [("/project", {"project": "shop:web"}), ("/range", {"range": "4000"}),
+               ("/services/a b", {"services": {"a b": {}}}),
+               ("/services/web", {"services": {"web": {"healthPath": "up"}}})]
+        path = os.path.join(self.work, ".portdaddyrc")
+        for place, change in [("", {}), *bad]:
+            text = {**copy.deepcopy(good), **change}
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(text, f)
+            faults = list(jsonschema.Draft202012Validator(schema).iter_errors(text))
+            answer = self.daemon.run("claim", cwd=self.work)
+            self.assertEqual(bool(faults), bool(place), (text, faults))
+            self.assertEqual(answer.code, WRONG if place else DONE, (text, answer))
+            if not place:
+                self.assertNotIn(".portdaddyrc", answer.err)
+
+    def test_routes_are_listed_by_the_daemon_itself_and_each_is_there(self):
+        listed = self.daemon.get("/v1/")["routes"]
+        self.assertIn({"method": "GET", "path": "/v1/", "parameters": []}, listed)
+        why = next(r for r in listed if r["path"] == "/v1/why")
+        self.assertIn({"name": "port", "kind": "port", "required": False}, why["parameters"])
+        printed = harness.subprocess.run([self.daemon.program, "--routes"], capture_output=True,
+                                         check=True)
+        self.assertEqual(json.loads(printed.stdout)["routes"], listed)
+        for route in listed:
+            if route["method"] == "GET" and route["path"] not in NO_OBJECT:
+                answer = self.daemon.get(route["path"])
+                self.assertNotEqual(answer.get("error", {}).get("code"), "no_route", route)
+
+
+if __name__ == "__main__":
+    sys.exit(harness.main())
