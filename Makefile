@@ -150,7 +150,7 @@ $(BPF_OBJECTS:%=$(BUILD)/%.skel.h): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	@mv $@.tmp $@
 
 # those that include sentinel/bpf_objects.h
-$(addprefix $(BUILD)/obj/userspace/sentinel/,attach.o bpf_objects.o questions.o sentinel_bpf.o): \
+$(addprefix $(BUILD)/obj/userspace/sentinel/,attach.o bpf_objects.o questions.o rules.o rules_proof.o sentinel_bpf.o): \
 	$(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
 
 # --- tests -------------------------------------------------------------------

@@ -118,6 +118,42 @@ struct abi_run {
 };
 _Static_assert(sizeof(struct abi_run) == 16, "abi_run");
 
+/* --- rules of runs (rules.h) --- */
+
+#define ABI_HARDCODED_MAX 8 /* ports of one run */
+#define ABI_SIBLINGS_MAX  4 /* runs of one project that have hard-coded the same port */
+
+/* A port that stands in a program's source, and the one that it is given instead. */
+struct abi_hardcoded {
+	abi_u16 asked;
+	abi_u16 port;
+	abi_u32 bound; /* sockets that have it; written by the kernel side alone */
+};
+_Static_assert(sizeof(struct abi_hardcoded) == 8, "abi_hardcoded");
+
+/* Of one run; written once, before it has a member. */
+struct abi_run_rules {
+	abi_u64 project; /* whose runs reach each other; 0 = only itself */
+	abi_u16 port;	 /* of its claim; 0 = none */
+	abi_u16 n;	 /* hard-coded ports in use */
+	abi_u32 pad;
+	struct abi_hardcoded ports[ABI_HARDCODED_MAX];
+};
+_Static_assert(sizeof(struct abi_run_rules) == 16 + 8 * ABI_HARDCODED_MAX, "abi_run_rules");
+
+struct abi_sibling_key {
+	abi_u64 project;
+	abi_u32 asked;
+	abi_u32 pad;
+};
+_Static_assert(sizeof(struct abi_sibling_key) == 16, "abi_sibling_key");
+
+/* The runs of a project that have hard-coded a port, newest first; 0 = no more. */
+struct abi_siblings {
+	abi_u32 runs[ABI_SIBLINGS_MAX];
+};
+_Static_assert(sizeof(struct abi_siblings) == 4 * ABI_SIBLINGS_MAX, "abi_siblings");
+
 /* ABI_RUN_END: the last process of a run has ended; the head is its own. */
 struct abi_run_event {
 	struct abi_head head;
@@ -304,6 +340,13 @@ enum abi_stage {
 	ABI_STAGE_DENIED,      /* one of the cgroup's bind programs refused it */
 	ABI_STAGE_PASSED,      /* not by those programs, as far as could be seen */
 	ABI_STAGE_BOUND,       /* it had the port already: only a post_bind program can refuse it */
+	ABI_STAGE_PROTECTED,   /* a rule of our own refused it: the port is somebody's */
+};
+
+/* What a rule of our own made of a bind(). */
+enum abi_rule {
+	ABI_RULE_NONE = 0,
+	ABI_RULE_HARDCODED, /* it asked for a hard-coded port, and was given the run's own */
 };
 
 /* What the caller might do, and what was laid upon it: bits. */
@@ -342,7 +385,7 @@ struct abi_failure {
 	abi_u8 stage; /* enum abi_stage */
 	abi_u32 left_out;
 	abi_u32 rights; /* enum abi_rights */
-	abi_u32 pad;
+	abi_u32 rule;	/* enum abi_rule */
 	abi_u8 asked_addr[16];
 	struct abi_netns netns_settings;
 	struct abi_arguments arguments;

@@ -7,6 +7,7 @@
 #include "head.h"
 #include "kernel_access.h"
 #include "record.h"
+#include "rules.h"
 #include "state.h"
 
 /* Listening, or bound without more: what owns a port.  For UDP the state says nothing. */
@@ -102,6 +103,10 @@ int pass(struct bpf_iter__task_file *ctx)
 	/* Tracked while its file is held here: its close is yet to come, and will be told. */
 	if (!is_ignored(task->tgid))
 		track_socket(sk, holder.socket.cookie);
+	/* bound before the rules were written: by whoever a daemon that came later has found again
+	 */
+	if (rules_in_force && is_tcp(sk->sk_protocol))
+		count_bound(sk, named_run_of(task->tgid), holder.socket.port);
 	holder.fd = ctx->fd;
 	holder.table = kind_of_descriptor(task);
 	/* on overflow the kernel drops what this turn wrote and runs it again */

@@ -20,6 +20,7 @@
 #include "kernel_access.h"
 #include "record.h"
 #include "refusal.h"
+#include "rules.h"
 #include "runs.h"
 #include "state.h"
 
@@ -213,8 +214,11 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	if (listens)
 		track_holder(current_task());
 	emit_state(sk, cookie, listens ? ABI_LISTEN : ABI_UNLISTEN);
-	if (!listens && is_close(sk) && untrack_socket(sk, cookie))
-		emit_state(sk, cookie, ABI_CLOSE);
+	if (!listens && is_close(sk)) {
+		count_released(sk);
+		if (untrack_socket(sk, cookie))
+			emit_state(sk, cookie, ABI_CLOSE);
+	}
 	return 0;
 }
 
@@ -223,9 +227,10 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 /*
  * A bind() runs through those of the socket's cgroup, then through those of each parent; all of
  * them, also when one has refused.  Ours are on the root: they see what the others have made of the
- * address, and whether they refused, and change nothing.  (1 is "go on"; its second bit would spare
- * the caller the check of CAP_NET_BIND_SERVICE.)  Of the root's own programs, those that were
- * attached later run later.
+ * address, and whether they refused, and change nothing but by a rule.  (1 is "go on"; its second
+ * bit would spare the caller the check of CAP_NET_BIND_SERVICE, which a hard-coded port below 1024
+ * does not need: the check is made of the port that it is given.)  Of the root's own programs,
+ * those that were attached later run later.
  */
 static __always_inline void note_stage(struct call *call)
 {
@@ -238,31 +243,56 @@ SEC("cgroup/bind4")
 int pd_bind4(struct bpf_sock_addr *ctx)
 {
 	struct call *call = current_call(ABI_CALL_BIND);
+	int answer;
 
+	if (call)
+		note_stage(call);
+	answer = rules_in_force ? bind_by_rules(ctx, call) : 1;
 	if (!call)
-		return 1;
-	note_stage(call);
+		return answer;
 	call->given.family = AF_INET;
 	call->given.port_be16 = ctx->user_port;
 	call->given.addr4 = ctx->user_ip4;
-	return 1;
+	return answer;
 }
 
 SEC("cgroup/bind6")
 int pd_bind6(struct bpf_sock_addr *ctx)
 {
 	struct call *call = current_call(ABI_CALL_BIND);
+	int answer;
 
+	if (call)
+		note_stage(call);
+	answer = rules_in_force ? bind_by_rules(ctx, call) : 1;
 	if (!call)
-		return 1;
-	note_stage(call);
+		return answer;
 	call->given.family = AF_INET6;
 	call->given.port_be16 = ctx->user_port;
 	call->given.addr6[0] = ctx->user_ip6[0];
 	call->given.addr6[1] = ctx->user_ip6[1];
 	call->given.addr6[2] = ctx->user_ip6[2];
 	call->given.addr6[3] = ctx->user_ip6[3];
-	return 1;
+	return answer;
+}
+
+/* --- who reaches a sibling by its hard-coded port --- */
+
+SEC("cgroup/connect4")
+int pd_connect4(struct bpf_sock_addr *ctx)
+{
+	if (!rules_in_force || !loopback_has_ipv4(ctx->user_ip4))
+		return 1;
+	return connect_by_rules(ctx);
+}
+
+SEC("cgroup/connect6")
+int pd_connect6(struct bpf_sock_addr *ctx)
+{
+	if (!rules_in_force || !loopback_has_ipv6(ctx->user_ip6[0], ctx->user_ip6[1],
+						  ctx->user_ip6[2], ctx->user_ip6[3]))
+		return 1;
+	return connect_by_rules(ctx);
 }
 
 /* --- bound and closed sockets, also UDP --- */
@@ -329,7 +359,12 @@ static __always_inline int socket_is_bound(struct bpf_sock *ctx, const bool v6)
 	/* another program has refused: the port is about to be put back */
 	if (may_see_answers && bpf_get_retval() < 0)
 		return 1;
+	/* passed the bind hook before the port was protected, or was sent here behind it */
+	if (rules_in_force && !may_have_bound(ctx))
+		return refuse_bind(call);
 	track_socket(ctx, cookie);
+	if (rules_in_force && is_tcp(ctx->protocol))
+		count_bound(ctx, named_run_of(current_pid()), ctx->src_port);
 	track_holder(current_task());
 	e = reserve_socket_event(current_task(), ABI_BIND);
 	if (!e)
@@ -367,6 +402,7 @@ int pd_release(struct bpf_sock *ctx)
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct abi_socket_event *e;
 
+	count_released(ctx);
 	if (!untrack_socket(ctx, cookie))
 		return 1;
 	e = reserve_socket_event(current_task(), ABI_CLOSE);

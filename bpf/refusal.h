@@ -55,6 +55,7 @@ static __always_inline void remember_call(__u32 kind, __u64 fd, __u64 user_addr,
 	call->fd = fd;
 	call->addr_bytes = addr_bytes;
 	call->stage = kind == ABI_CALL_BIND ? ABI_STAGE_ENTERED : ABI_STAGE_UNKNOWN;
+	call->rule = ABI_RULE_NONE;
 	call->addr.family = 0;
 	call->given.family = 0;
 	call->kind = kind;
@@ -244,6 +245,7 @@ static __always_inline void fill_bind(struct abi_failure *to, const struct sock 
 	if (call->stage == ABI_STAGE_ENTERED && !binds_are_seen)
 		return;
 	to->stage = call->stage;
+	to->rule = call->rule;
 	to->program_cgroup = nearest_cgroup_with_program(
 		sk, cgroup_hook(call->stage == ABI_STAGE_BOUND, to->socket.family == AF_INET6));
 }

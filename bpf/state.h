@@ -21,6 +21,7 @@
 #define LAUNCHERS_MAX 65536 /* processes whose exit alone is */
 #define MEMBERS_MAX   16384 /* processes of all runs */
 #define RUNS_MAX      1024
+#define PROTECTED_MAX 4096 /* ports of all users */
 
 /* Threads that bind or listen.  Least recently used: that of a thread that is gone goes. */
 #define CALLS_MAX     4096
@@ -48,6 +49,7 @@ struct call {
 	__u32 addr_bytes;
 	__u16 kind;  /* enum abi_call */
 	__u16 stage; /* enum abi_stage */
+	__u32 rule;  /* enum abi_rule */
 	struct user_sockaddr addr;
 	struct user_sockaddr
 		given; /* by the cgroup's programs to the kernel; no family: not seen */
@@ -67,8 +69,15 @@ struct {
 	__uint(max_entries, RING_BYTES);
 } ring SEC(".maps");
 
+/* What is noted on a socket. */
+struct mark {
+	__u32 tracked; /* its close is reported; 0 = not, or not any more */
+	__u32 run;     /* that it counts for as the server on a hard-coded port; 0 = none */
+	__u32 place;   /* … and on which of that run's, counted from 1 */
+};
+
 /*
- * A mark on each socket whose close is reported; 0 = not, or not any more.  In the socket's own
+ * A mark on each socket whose close is reported.  In the socket's own
  * storage, which is charged to it and goes with it: the sockets of one user take no room from those
  * of another, and there is no number of them that is too many.
  */
@@ -76,7 +85,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, __u32);
+	__type(value, struct mark);
 } marked SEC(".maps");
 
 /*
@@ -190,6 +199,13 @@ volatile bool binds_are_seen;
  */
 volatile __u32 ignored_pid;
 
+/*
+ * How many rules (rules.h) there are, by which user space turns them on and off, and the cookie of
+ * the network namespace that they are for.
+ */
+volatile __u32 rules_in_force;
+volatile __u64 own_netns;
+
 /* Read by user space through the mapped section: each says that the table can no longer be trusted
  * (lost_*), or that a record is less complete than it could be. */
 volatile __u64 lost_ring;
@@ -227,30 +243,30 @@ static __always_inline struct call *current_call(__u32 kind)
 /* A bpf_sock of the context, or a struct sock that the verifier knows. */
 static __always_inline void track_socket(void *sk, __u64 cookie)
 {
-	__u32 *mark = bpf_sk_storage_get(&marked, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct mark *mark = bpf_sk_storage_get(&marked, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	__u8 yes = 1;
 
 	if (mark)
-		*mark = 1;
+		mark->tracked = 1;
 	else if (bpf_map_update_elem(&tracked, &cookie, &yes, BPF_ANY))
 		count(&lost_map);
 }
 
 static __always_inline bool is_tracked(void *sk, __u64 cookie)
 {
-	__u32 *mark = bpf_sk_storage_get(&marked, sk, NULL, 0);
+	struct mark *mark = bpf_sk_storage_get(&marked, sk, NULL, 0);
 
-	return (mark && *mark) || bpf_map_lookup_elem(&tracked, &cookie);
+	return (mark && mark->tracked) || bpf_map_lookup_elem(&tracked, &cookie);
 }
 
 /* True when it was tracked: whoever takes that back tells of the socket's end. */
 static __always_inline bool untrack_socket(void *sk, __u64 cookie)
 {
-	__u32 *mark = bpf_sk_storage_get(&marked, sk, NULL, 0);
-	bool was_marked = mark && *mark;
+	struct mark *mark = bpf_sk_storage_get(&marked, sk, NULL, 0);
+	bool was_marked = mark && mark->tracked;
 
 	if (was_marked)
-		*mark = 0;
+		mark->tracked = 0;
 	return !bpf_map_delete_elem(&tracked, &cookie) || was_marked;
 }
 

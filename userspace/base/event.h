@@ -39,6 +39,7 @@ enum event_stage {
 	EVENT_STAGE_DENIED,	 /* a bind program of a cgroup did */
 	EVENT_STAGE_PASSED,	 /* the kernel's own rules did, as far as was seen */
 	EVENT_STAGE_BOUND,	 /* it had the port: a post_bind program of a cgroup did */
+	EVENT_STAGE_PROTECTED,	 /* a rule of our own did: the port is protected */
 	_EVENT_STAGE_MAX
 };
 
@@ -60,6 +61,9 @@ struct event {
 	uint8_t family;	   /* AF_INET, AF_INET6; 0 = unknown */
 	struct net_addr addr;
 	uint16_t port;
+	/* EVENT_FAIL: the port that the actor asked for, where a rule of its run gave it `port`
+	 * instead; 0 = the same */
+	uint16_t asked_port;
 
 	/* EVENT_FAIL */
 	enum event_call call;
@@ -102,7 +106,8 @@ struct event {
 	struct process process;
 };
 
-/* A refused bind() that a program of a cgroup had sent elsewhere before the kernel refused it. */
+/* A refused bind() that another's program on a cgroup had sent elsewhere before the kernel refused
+ * it. */
 bool event_is_rewritten(const struct event *event);
 
 /* "BIND", "LISTEN", "CLOSE", "FAIL", "EXIT", … as `pd watch` prints them; static storage. */

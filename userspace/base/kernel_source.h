@@ -22,6 +22,7 @@ struct abi_look;
 struct abi_walk;
 struct abi_walk_answer;
 struct run_member;
+struct run_rules;
 
 struct kernel_source {
 	void *user_data; /* the first argument of each question */
@@ -101,6 +102,23 @@ struct kernel_source {
 	int (*run_members)(void *user_data, struct run_member **ret, size_t *ret_n);
 	/* How many members there was no room for, ever. */
 	uint64_t (*lost_members)(void *user_data);
+
+	/*
+	 * The rules of a named run, NULL = none any more: which ports its program has hard-coded,
+	 * and what it is given instead.  Told before the run begins, for what its members bind is
+	 * counted from then on.  Of runs of one project (rules->project) each reaches the others'
+	 * ports once set_siblings() has named them: those that have hard-coded `asked`, newest
+	 * first, n <= RUN_SIBLINGS_MAX, 0 = none any more.  0, -E2BIG, negative errno.
+	 */
+	int (*set_run_rules)(void *user_data, uint32_t run, const struct run_rules *rules);
+	int (*set_siblings)(void *user_data, uint64_t project, uint16_t asked, const uint32_t *runs,
+			    size_t n);
+	/*
+	 * From when this returns on nobody binds the port, in this process's network namespace, but
+	 * members of runs whose own port it is, by set_run_rules(); who had it before keeps it.  0,
+	 * also where it is so already; -E2BIG, negative errno.
+	 */
+	int (*protect_port)(void *user_data, uint16_t port, bool on);
 
 	/* How far a process is on its way out.  NULL stands for procfs_stage(). */
 	enum process_stage (*stage)(void *user_data, const struct process_id *id);

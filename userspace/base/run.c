@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "base/cleanup.h"
 #include "base/procfs.h"
 
@@ -16,6 +19,13 @@
 #define ENVIRONMENT_SIZE (256 * 1024) /* what is behind that is not looked at */
 #define GENERATIONS_MAX	 64	      /* of processes that cleared their environment */
 #define FIRST_ROWS	 64
+
+uint64_t run_project(const char *directory, uid_t uid)
+{
+	uint64_t number = *directory ? XXH64(directory, strlen(directory), uid) : 0;
+
+	return *directory && !number ? 1 : number;
+}
 
 const char *run_id_format(uint32_t number, char ret[static RUN_ID_SIZE])
 {

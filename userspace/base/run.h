@@ -15,10 +15,34 @@
 #define RUN_VARIABLE "PORT_DADDY_RUN"
 #define RUN_ID_SIZE  sizeof("run-12345678")
 
+#define RUN_HARDCODED_MAX 8
+
+/* A port that stands in the source of a run's program, and the one that the kernel gives it. */
+struct run_hardcoded {
+	uint16_t asked;
+	uint16_t port;
+};
+
+/* What the kernel side is to do with the ports of a run's members (base/kernel_source.h). */
+struct run_rules {
+	uint64_t project; /* run_project() */
+	uint16_t port;	  /* of its claim; 0 = none */
+	size_t n;
+	struct run_hardcoded hardcoded[RUN_HARDCODED_MAX];
+};
+
+#define RUN_SIBLINGS_MAX 4 /* runs of one project that have hard-coded the same port */
+
 struct run_member {
 	struct process_id id;
 	uint32_t run; /* the innermost */
 };
+
+/*
+ * Whose runs reach each other by their hard-coded ports: a number that one user's projects, known
+ * by their directories, each have for themselves.  0 for "".
+ */
+uint64_t run_project(const char *directory, uid_t uid);
 
 /* "run-0a1b2c3d".  Returns ret. */
 const char *run_id_format(uint32_t number, char ret[static RUN_ID_SIZE]);

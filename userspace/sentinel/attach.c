@@ -65,7 +65,7 @@ static int attach_probe(const struct bpf_objects *objects, enum probe probe, int
 
 static bool is_on_cgroups(enum probe probe)
 {
-	return probe == PROBE_PRE_BIND || probe == PROBE_POST_BIND || probe == PROBE_RELEASE;
+	return probe >= PROBE_PRE_BIND && probe <= PROBE_RELEASE;
 }
 
 static void detach_since(struct probe_links *links, int n)

@@ -10,7 +10,7 @@
 struct bpf_link;
 struct bpf_objects;
 
-#define PROBE_LINKS_MAX 20
+#define PROBE_LINKS_MAX 22
 
 /* What is attached; destroyed in reverse order. */
 struct probe_links {

@@ -15,7 +15,8 @@ _Static_assert((int)EVENT_STAGE_ENTERED == ABI_STAGE_ENTERED &&
 		       (int)EVENT_STAGE_DENIED == ABI_STAGE_DENIED &&
 		       (int)EVENT_STAGE_PASSED == ABI_STAGE_PASSED &&
 		       (int)EVENT_STAGE_BOUND == ABI_STAGE_BOUND &&
-		       (int)_EVENT_STAGE_MAX == ABI_STAGE_BOUND + 1,
+		       (int)EVENT_STAGE_PROTECTED == ABI_STAGE_PROTECTED &&
+		       (int)_EVENT_STAGE_MAX == ABI_STAGE_PROTECTED + 1,
 	       "stages");
 _Static_assert(EVENT_OWNERS_MAX == ABI_FAILURE_OWNERS, "owners");
 
@@ -72,7 +73,8 @@ static void decode_owners(const struct abi_failure *record, struct event *to)
 	to->more_owners = record->more;
 }
 
-/* A refused bind() is about what was asked; the record's socket has what became of that. */
+/* A refused bind() is about what was asked, unless a rule of our own has given the run's port for
+ * that; the record's socket has what became of it. */
 static int decode_asked(const struct abi_failure *record, struct event *to)
 {
 	to->given_addr = to->addr;
@@ -81,7 +83,10 @@ static int decode_asked(const struct abi_failure *record, struct event *to)
 		return 0;
 	if (record->asked_family != to->family)
 		return -EBADMSG;
-	to->port = record->asked_port;
+	if (record->rule == ABI_RULE_HARDCODED)
+		to->asked_port = record->asked_port;
+	else
+		to->port = record->asked_port;
 	memcpy(to->addr.bytes, record->asked_addr, to->family == AF_INET ? 4 : 16);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "sentinel/file_ref_pass.h"
 #include "sentinel/look.h"
 #include "sentinel/probes.h"
+#include "sentinel/rules.h"
 
 /* What the programs answer is read in place, 48 kB and 16 kB: not copied by a call for each. */
 static int map_value(struct bpf_map *map, size_t size, int protection, void **ret)
@@ -228,6 +229,15 @@ int question_begin_run(void *questions, uint64_t run, const struct process_id *f
 	return r;
 }
 
+void question_end_run(void *questions, uint64_t run, const struct process_id *last)
+{
+	const struct questions *q = questions;
+	uint32_t pid = (uint32_t)last->pid;
+
+	bpf_map_delete_elem(members_fd(q), &pid);
+	bpf_map_delete_elem(runs_fd(q), &run);
+}
+
 int question_join_run(void *questions, uint32_t run, const struct process_id *id)
 {
 	const struct questions *q = questions;
@@ -320,6 +330,11 @@ void questions_fill(struct questions *q, struct kernel_source *ret)
 		ret->run_of = question_run_of;
 		ret->run_members = question_run_members;
 		ret->lost_members = question_lost_members;
+	}
+	if (ret->begin_run && probes[PROBE_RULES].state == SENTINEL_PROBE_WORKS) {
+		ret->set_run_rules = question_set_run_rules;
+		ret->set_siblings = question_set_siblings;
+		ret->protect_port = question_protect_port;
 	}
 	if (q->links->holders)
 		ret->open_holder_pass = question_open_holder_pass;

@@ -41,6 +41,8 @@ int question_track_socket(void *questions, uint64_t cookie);
 int question_track_process(void *questions, const struct process_id *id, bool track);
 int question_track_exit(void *questions, const struct process_id *id, bool track);
 int question_begin_run(void *questions, uint64_t run, const struct process_id *first);
+/* Takes back a begin_run() whose process has forked nothing and stays. */
+void question_end_run(void *questions, uint64_t run, const struct process_id *last);
 bool question_run_lives(void *questions, uint64_t run);
 int question_join_run(void *questions, uint32_t run, const struct process_id *id);
 uint32_t question_run_of(void *questions, const struct process_id *id);

@@ -28,6 +28,7 @@
 #include "sentinel/file_ref_pass.h"
 #include "sentinel/probes.h"
 #include "sentinel/questions.h"
+#include "sentinel/rules.h"
 
 #define PROOF_WAIT_MS  500 /* events come within microseconds; a loaded machine gets this long */
 #define STOP_CONSUMING (-ECANCELED)
@@ -272,6 +273,21 @@ static void prove_holders(struct bpf_backend *b, uint64_t cookie)
 		b->base.probes[PROBE_LOOK].state = SENTINEL_PROBE_REFUSED;
 }
 
+static void prove_rules(struct bpf_backend *b, const struct process_id *self)
+{
+	struct sentinel_probe *probe = &b->base.probes[PROBE_RULES];
+	int r;
+
+	if (probe->state == SENTINEL_PROBE_REFUSED)
+		return;
+	r = rules_prove(&b->questions, self);
+	if (r)
+		probe_refuse(probe, r == -ENOTRECOVERABLE ? "attached, and without effect" : NULL,
+			     r);
+	else
+		b->proved |= 1U << PROBE_RULES;
+}
+
 static unsigned attached_probes(const struct bpf_backend *b)
 {
 	unsigned mask = 0;
@@ -329,6 +345,8 @@ static int cause_events(struct bpf_backend *b, struct process_id *self)
 		prove_recheck(b, &proof);
 	if (r == 0)
 		prove_file_refs(b, &proof, prove_walk(b, &proof));
+	if (r == 0)
+		prove_rules(b, self);
 	proof_close_sockets(&proof);
 	return r ?: proof_run_child(&b->proof_child);
 }

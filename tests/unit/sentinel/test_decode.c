@@ -209,8 +209,25 @@ TEST(refused_bind_tells_what_was_asked_and_what_programs_made_of_it)
 	record.asked_family = AF_INET6;
 	assert_int_equal(decode(&record, sizeof(record), &e), -EBADMSG);
 	record.asked_family = AF_INET;
-	record.stage = ABI_STAGE_BOUND + 1;
+	record.stage = ABI_STAGE_PROTECTED + 1;
 	assert_int_equal(decode(&record, sizeof(record), &e), -EBADMSG);
+}
+
+TEST(refused_bind_of_a_hardcoded_port_is_about_the_one_that_it_was_given)
+{
+	struct abi_failure record = refusal();
+	struct event e;
+
+	record.call = ABI_CALL_BIND;
+	record.stage = ABI_STAGE_PASSED;
+	record.rule = ABI_RULE_HARDCODED;
+	record.asked_family = AF_INET;
+	record.asked_port = 3000;
+	memcpy(record.asked_addr, record.socket.addr, sizeof(record.asked_addr));
+	assert_int_equal(decode(&record, sizeof(record), &e), 0);
+	assert_int_equal(e.port, 3100);
+	assert_int_equal(e.asked_port, 3000);
+	assert_false(event_is_rewritten(&e));
 }
 
 TEST(reuseport_group_with_closed_members_keeps_nobody_from_sharing)

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The proof of the rules: what they do, seen from this process. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "base/run.h"
+#include "bpf/abi.h"
+#include "sentinel/bpf_objects.h"
+#include "sentinel/questions.h"
+#include "sentinel/rules.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* asm-generic; since 5.14 */
+#endif
+
+#define PROOF_RUN   1 /* no run is begun before, and its members are gone before any is */
+#define PROOF_ASKED 1 /* a port that nobody has, and that would take a privilege */
+#define PROOF_TRIES 8 /* somebody may take the port between two calls */
+
+static socklen_t loopback(int family, uint16_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
+	struct sockaddr_in *in = (struct sockaddr_in *)ret;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->ss_family = (sa_family_t)family;
+	if (family == AF_INET) {
+		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		in->sin_port = htons(port);
+		return sizeof(*in);
+	}
+	in6->sin6_addr = in6addr_loopback;
+	in6->sin6_port = htons(port);
+	return sizeof(*in6);
+}
+
+/* A listener on loopback; *port becomes what it really has. */
+static int open_listener(int family, uint16_t *port, int *ret)
+{
+	struct sockaddr_storage address;
+	socklen_t n = loopback(family, *port, &address);
+	_cleanup_close_ int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, n) < 0 || listen(fd, 1) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &n) < 0)
+		return -errno;
+	*port = ntohs(family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+					: ((struct sockaddr_in6 *)&address)->sin6_port);
+	*ret = TAKE_FD(fd);
+	return 0;
+}
+
+static int reach(int family, uint16_t port)
+{
+	struct sockaddr_storage address;
+	socklen_t n = loopback(family, port, &address);
+	_cleanup_close_ int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || connect(fd, (struct sockaddr *)&address, n) < 0 ? -errno : 0;
+}
+
+/* A port that was free a moment ago. */
+static int find_port(int family, uint16_t *ret)
+{
+	_cleanup_close_ int fd = -1;
+
+	*ret = 0;
+	return open_listener(family, ret, &fd);
+}
+
+static uint32_t count_bound(const struct questions *q)
+{
+	const uint32_t run = PROOF_RUN;
+	struct abi_run_rules rules;
+	int fd = bpf_map__fd(q->bpf->listen->maps.run_rules);
+
+	return bpf_map_lookup_elem(fd, &run, &rules) ? 0 : rules.ports[0].bound;
+}
+
+static int prove_hardcoded(const struct questions *q, int family, uint16_t port)
+{
+	_cleanup_close_ int server = -1;
+	uint16_t has = PROOF_ASKED;
+	int r = open_listener(family, &has, &server);
+
+	if (r)
+		return r;
+	if (has != port || count_bound(q) != 1 || reach(family, PROOF_ASKED))
+		return -ENOTRECOVERABLE;
+	closep(&server);
+	server = -1;
+	return count_bound(q) ? -ENOTRECOVERABLE : 0;
+}
+
+static int prove_protected(struct questions *q, int family)
+{
+	_cleanup_close_ int fd = -1;
+	uint16_t port;
+	int r = find_port(family, &port);
+
+	r = r ?: question_protect_port(q, port, true);
+	if (r)
+		return r;
+	r = open_listener(family, &port, &fd);
+	question_protect_port(q, port, false);
+	return r == -EADDRINUSE || r == -EPERM ? 0 : -ENOTRECOVERABLE;
+}
+
+/* The run's rules are of one port: they are written anew for each try. */
+static int prove_family(struct questions *q, int family)
+{
+	struct run_rules rules = { .n = 1 };
+	int r;
+
+	for (int i = 0; i < PROOF_TRIES; i++) {
+		r = find_port(family, &rules.hardcoded[0].port);
+		if (r)
+			return r;
+		rules.hardcoded[0].asked = PROOF_ASKED;
+		r = question_set_run_rules(q, PROOF_RUN, &rules);
+		r = r ?: prove_hardcoded(q, family, rules.hardcoded[0].port);
+		question_set_run_rules(q, PROOF_RUN, NULL);
+		if (r != -EADDRINUSE)
+			break;
+	}
+	return r ?: prove_protected(q, family);
+}
+
+static int read_own_netns(struct questions *q)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie;
+	socklen_t n = sizeof(cookie);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &n) < 0)
+		return -errno;
+	q->bpf->listen->bss->own_netns = cookie;
+	return 0;
+}
+
+int rules_prove(struct questions *q, const struct process_id *self)
+{
+	int r = read_own_netns(q), r6;
+
+	r = r ?: question_begin_run(q, PROOF_RUN, self);
+	if (r)
+		return r;
+	r = prove_family(q, AF_INET);
+	r6 = r ?: prove_family(q, AF_INET6);
+	question_end_run(q, PROOF_RUN, self);
+	/* switched off, or without ::1 */
+	return r6 == -EAFNOSUPPORT || r6 == -EADDRNOTAVAIL ? 0 : r6;
+}
