@@ -3,6 +3,7 @@
 
 #include <json-c/json.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,11 +18,13 @@
 #include "cli/project/project.h"
 #include "cli/render/port_variable.h"
 #include "cli/render/render.h"
+#include "cli/supervise/own_run.h"
 
 struct wanted {
 	char cwd[PATH_MAX]; /* "" = it was deleted */
 	char id[IDENTITY_MAX + 1];
-	const char *range, *health; /* "" or NULL = none */
+	const char *range, *health;	  /* "" or NULL = none */
+	const struct config_start *start; /* NULL = no file has it */
 };
 
 static const struct config_service *service_of(const struct config *config, const char *id)
@@ -38,6 +41,7 @@ static int take_service(const struct config *config, const struct config_service
 {
 	strcpy(w->id, s->id);
 	w->health = s->health;
+	w->start = &s->start;
 	w->range = config->range;
 	return 0;
 }
@@ -105,10 +109,23 @@ static int claim(const struct command_line *line, const struct wanted *w, struct
 	return r;
 }
 
+/* Where its file is; without one, the top of the working tree; "" where neither is. */
+static const char *project_of(const struct config *config, const char *cwd,
+			      char ret[static PATH_MAX])
+{
+	if (config)
+		snprintf(ret, PATH_MAX, "%.*s", (int)(strrchr(config->path, '/') - config->path),
+			 config->path);
+	else if (!*cwd || project_top(cwd, ret))
+		ret[0] = '\0';
+	return config && !*ret ? "/" : ret;
+}
+
 int claiming_claim(const struct command *self, const struct command_line *line, const char *id,
-		   struct json_object **ret)
+		   struct json_object **ret, struct own_run *ret_run)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
+	char project[PATH_MAX];
 	struct wanted w = { 0 };
 	int r;
 
@@ -117,7 +134,13 @@ int claiming_claim(const struct command *self, const struct command_line *line, 
 	r = *w.cwd ? check_config(self, line, w.cwd, &config) : 0;
 	if (!r)
 		r = find(self, line, config, id, &w);
-	return r ? r : claim(line, &w, ret);
+	if (!r)
+		r = claim(line, &w, ret);
+	if (r)
+		return r;
+	own_run_init(ret_run, answer_text(*ret, "id"), (uint16_t)answer_int(*ret, "port"), w.start,
+		     project_of(config, w.cwd, project));
+	return 0;
 }
 
 /* --- all services of a file --- */

@@ -7,14 +7,17 @@ struct command;
 struct command_line;
 struct config;
 struct json_object;
+struct own_run;
 
 /*
  * Claims one service as pd claim does: the one of that id; without one (NULL) the only service of
  * the nearest .portdaddyrc, or one that is named after the current directory.  0 and the daemon's
- * answer in *ret (the caller's); else the error was said, and the exit code is returned.
+ * answer in *ret (the caller's), and in *ret_run what a run of it begins with: service and port,
+ * borrowed from the answer, the project, and the hard-coded ports that the file names.  Else the
+ * error was said, and the exit code is returned.
  */
 int claiming_claim(const struct command *self, const struct command_line *line, const char *id,
-		   struct json_object **ret);
+		   struct json_object **ret, struct own_run *ret_run);
 
 /* --- all services of a file, all of them or none --- */
 

@@ -109,15 +109,11 @@ static void show_below(struct render_table *t, const struct members *m, uint32_t
 static void show_run(struct render_table *t, struct json_object *run)
 {
 	const char *service = answer_text(run, "service"), *state = answer_text(run, "state");
-	int port = (int)answer_int(run, "port");
-	char age[SHOW_AGE_SIZE];
+	char age[SHOW_AGE_SIZE], port[SHOW_PORT_SIZE];
 
 	render_table_cell(t, TONE_PLAIN, "%s", *service ? service : answer_text(run, "id"));
 	render_table_cell(t, TONE_PLAIN, "%s", "");
-	if (port)
-		render_table_cell(t, TONE_PLAIN, "%d", port);
-	else
-		render_table_cell(t, TONE_PLAIN, "%s", "");
+	render_table_text(t, TONE_PLAIN, answer_int(run, "port") ? show_port(run, port) : "");
 	render_table_cell(t, tone_of(state), "%s", state);
 	render_table_cell(t, TONE_PLAIN, "%s", show_ago(answer_int(run, "since"), age));
 	render_table_cell(t, TONE_DIM, "%s", answer_text(run, "id"));

@@ -28,6 +28,9 @@
 struct run {
 	const struct command_line *line;
 	struct own_run own;
+	uint16_t typed[RUN_HARDCODED_MAX]; /* --hardcoded */
+	size_t n_typed;
+	bool told_beside[RUN_HARDCODED_MAX];
 	int64_t grace_us;
 	int64_t began_ms;
 	struct follow stream;
@@ -55,14 +58,45 @@ say(const struct run *run, const char *format, ...)
 
 /* --- what the daemon tells --- */
 
+/* "3000→5742, " where the program asked for 3000; "". */
+static const char *asked_for(const struct own_run *own, uint16_t port, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	for (size_t i = 0; own->rewritten && i < own->n_hardcoded; i++)
+		if (own->hardcoded[i].port == port)
+			snprintf(ret, size, "%u%s%u, ", own->hardcoded[i].asked,
+				 render_either("→", "->"), port);
+	return ret;
+}
+
+/* Once, however many sockets it has there. */
+static bool was_told_beside(struct run *run, uint16_t port)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < run->own.n_hardcoded; i++) {
+		if (run->own.hardcoded[i].port != port)
+			continue;
+		told = run->told_beside[i];
+		run->told_beside[i] = true;
+	}
+	return told;
+}
+
 static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t pid)
 {
 	double after_s = (double)(clock_ms(CLOCK_MONOTONIC) - run->began_ms) / 1000;
+	char asked[32];
 
 	if (port == run->own.port && !run->told_serving) {
 		run->told_serving = true;
-		say(run, "%s serves on http://localhost:%d (%.16s, pid %d, after %.1fs)",
-		    run->own.service, port, comm, pid, after_s);
+		say(run, "%s serves on http://localhost:%d (%s%.16s, pid %d, after %.1fs)",
+		    run->own.service, port, asked_for(&run->own, port, asked, sizeof(asked)), comm,
+		    pid, after_s);
+	} else if (*asked_for(&run->own, port, asked, sizeof(asked))) {
+		if (!was_told_beside(run, port))
+			say(run, "%s also serves on http://localhost:%d (%s%.16s, pid %d)",
+			    run->own.service, port, asked, comm, pid);
 	} else if (port != run->own.port && !run->told_serving && !run->told_elsewhere) {
 		run->told_elsewhere = true;
 		say(run, "%s listens on port %d, its own is %d, in $PORT (%s, pid %d, after %.1fs)",
@@ -128,6 +162,11 @@ static int register_run(struct run *run)
 	if (!r && !run->own.followed)
 		say(run, "without eBPF a program that clears its environment and leaves its "
 			 "parents is not seen; pd status says why there is none");
+	if (!r && run->own.n_hardcoded && !run->own.rewritten)
+		say(run,
+		    "port %u in the source of %s stays as it is: this kernel does not let it be "
+		    "rewritten (the probe \"rules\" of pd status -j says why)",
+		    run->own.hardcoded[0].asked, run->own.service);
 	return r;
 }
 
@@ -323,9 +362,34 @@ static const char **command_of(const struct command_line *line)
 	return argv;
 }
 
+/* The ports of --hardcoded, each once. */
+static int read_hardcoded(const struct command *self, const struct command_line *line,
+			  struct run *run)
+{
+	const char *text;
+	int r = 0;
+
+	for (int i = 0; !r && (text = command_value_at(self, line, "hardcoded", i)); i++) {
+		uint16_t *port = &run->typed[run->n_typed];
+
+		if (run->n_typed == RUN_HARDCODED_MAX)
+			return render_usage_error(line->json, self->name,
+						  "a run has at most %d hard-coded ports",
+						  RUN_HARDCODED_MAX);
+		r = check_port(self, line, text, port);
+		for (size_t k = 0; !r && k < run->n_typed; k++)
+			if (run->typed[k] == *port)
+				return render_usage_error(line->json, self->name,
+							  "--hardcoded %u is there twice", *port);
+		run->n_typed++;
+	}
+	return r;
+}
+
 static int check_line(const struct command *self, const struct command_line *line, struct run *run)
 {
 	const char *grace = command_value(self, line, "grace");
+	int r = 0;
 
 	if (line->n_before < 0)
 		return render_usage_error(
@@ -341,7 +405,27 @@ static int check_line(const struct command *self, const struct command_line *lin
 		return render_usage_error(line->json, self->name,
 					  "there is no command behind \"--\": pd run -- npm start");
 	run->grace_us = GRACE_DEFAULT_US;
-	return grace ? check_fine_duration(self, line, "grace", grace, &run->grace_us) : 0;
+	if (grace)
+		r = check_fine_duration(self, line, "grace", grace, &run->grace_us);
+	return r ? r : read_hardcoded(self, line, run);
+}
+
+/* What is typed takes the place of what the file says. */
+static int choose_hardcoded(const struct command *self, struct run *run)
+{
+	struct own_run *own = &run->own;
+
+	if (run->n_typed)
+		own->n_hardcoded = 0;
+	for (size_t i = 0; i < run->n_typed; i++) {
+		if (run->typed[i] == own->port)
+			return render_usage_error(run->line->json, self->name,
+						  "--hardcoded %u is the port of %s itself: there "
+						  "is nothing to rewrite",
+						  own->port, own->service);
+		own->hardcoded[own->n_hardcoded++].asked = run->typed[i];
+	}
+	return 0;
 }
 
 static int run(const struct command *self, const struct command_line *line)
@@ -356,10 +440,11 @@ static int run(const struct command *self, const struct command_line *line)
 	argv = command_of(line);
 	if (!argv)
 		return EXIT_OF_PD;
-	if (claiming_claim(self, line, line->n_before ? line->args[0] : NULL, &claim))
+	if (claiming_claim(self, line, line->n_before ? line->args[0] : NULL, &claim, &run.own))
 		return EXIT_OF_PD;
-	run.own.service = answer_text(claim, "id");
-	run.own.port = (uint16_t)answer_int(claim, "port");
+	r = choose_hardcoded(self, &run);
+	if (r)
+		return r;
 	run.s = (struct supervision){ .argv = argv,
 				      .outlives_us = true,
 				      .tick = tick,
@@ -376,7 +461,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_run = {
 	.name = "run",
-	.arguments = "[ID] [--grace DUR] [-q] -- CMD [ARG]...",
+	.arguments = "[ID] [--hardcoded PORT]... [--grace DUR] [-q] -- CMD [ARG]...",
 	.summary = "run a service on its port, and leave nobody behind",
 	.details =
 		"Claims a port as pd claim does, for ID, for the one service of the nearest\n"
@@ -390,6 +475,14 @@ const struct command cmd_run = {
 		"stays, and pd says how to end it.  When pd itself is killed with -9 the run goes on\n"
 		"unattended: pd find shows it as orphaned, and pd stop ID ends it.\n"
 		"\n"
+		"--hardcoded PORT is for a program that has PORT in its source: where it binds that\n"
+		"over TCP, the kernel gives it the run's own port, and whoever is of the same project\n"
+		"(runs below one .portdaddyrc, or in one working tree) and connects to localhost:PORT\n"
+		"reaches it for as long as it has it.  So two checkouts run side by side.  A second\n"
+		"one gets a port of its own, the claim ID-PORT.  The program itself is told its real\n"
+		"port.  Not covered are UDP, a socket that somebody else has bound for it, and what\n"
+		"runs in another network namespace, such as a container.\n"
+		"\n"
 		"The exit code is that of CMD, or 128 + N when signal N ended it; 127 when it was not\n"
 		"found, 126 when it could not be run; 125 when pd itself failed and nothing ran.\n",
 	.examples = "  pd run -- npm start\n"
@@ -398,6 +491,8 @@ const struct command cmd_run = {
 	.min_args = 1,
 	.max_args = -1,
 	.options = {
+		{ "hardcoded", 0, "PORT", "a port in CMD's source, which becomes the run's own",
+		  .repeats = true },
 		{ "grace", 0, "DUR", "between SIGTERM and SIGKILL, for what outlives CMD (5s)" },
 		{ NULL },
 	},

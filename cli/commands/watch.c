@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/render/entry_view.h"
 #include "cli/render/render.h"
+#include "cli/render/show.h"
 
 #define ENDPOINT_SIZE  128
 #define ENDPOINT_WIDTH 24
@@ -22,9 +23,10 @@ static const char *endpoint_of(struct json_object *event, char ret[static ENDPOI
 {
 	const char *address = answer_text(event, "addr");
 	bool v6 = strchr(address, ':') != NULL;
+	char port[SHOW_PORT_SIZE];
 
-	snprintf(ret, ENDPOINT_SIZE, "%s %s%s%s:%d", answer_text(event, "proto"), v6 ? "[" : "",
-		 *address ? address : "?", v6 ? "]" : "", (int)answer_int(event, "port"));
+	snprintf(ret, ENDPOINT_SIZE, "%s %s%s%s:%s", answer_text(event, "proto"), v6 ? "[" : "",
+		 *address ? address : "?", v6 ? "]" : "", show_port(event, port));
 	return ret;
 }
 

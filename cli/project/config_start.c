@@ -189,6 +189,38 @@ static int read_stop(const struct config_text *t, const char *name, struct json_
 
 /* --- all of it --- */
 
+static bool add_hardcoded(struct json_object *value, struct config_start *ret)
+{
+	int64_t port = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
+
+	if (port < 1 || port > UINT16_MAX || ret->n_hardcoded == RUN_HARDCODED_MAX)
+		return false;
+	for (size_t i = 0; i < ret->n_hardcoded; i++)
+		if (ret->hardcoded[i] == port)
+			return false;
+	ret->hardcoded[ret->n_hardcoded++] = (uint16_t)port;
+	return true;
+}
+
+static int read_hardcoded(const struct config_text *t, const char *name,
+			  struct json_object *service, struct config_start *ret)
+{
+	struct json_object *value;
+	bool list, ok = true;
+
+	if (!json_object_object_get_ex(service, "hardcoded", &value))
+		return 0;
+	list = json_object_is_type(value, json_type_array);
+	for (size_t i = 0; list && ok && i < json_object_array_length(value); i++)
+		ok = add_hardcoded(json_object_array_get_idx(value, i), ret);
+	if (list ? ok : add_hardcoded(value, ret))
+		return 0;
+	return config_text_fail(t, value,
+				"the hardcoded of service '%s' is not written like 3000 or "
+				"[3000, 3001]: at most %d ports, each once",
+				name, RUN_HARDCODED_MAX);
+}
+
 int config_start_read(const struct config_text *t, const char *name, struct json_object *service,
 		      struct config_start *ret)
 {
@@ -203,6 +235,8 @@ int config_start_read(const struct config_text *t, const char *name, struct json
 		r = read_env(t, name, service, ret);
 	if (!r)
 		r = read_needs(t, name, service, ret);
+	if (!r)
+		r = read_hardcoded(t, name, service, ret);
 	if (!r)
 		r = read_restart(t, name, service, ret);
 	if (!r)
@@ -228,13 +262,15 @@ void config_start_deinit(struct config_start *s)
 	*s = (struct config_start){ 0 };
 }
 
+#define FNV_PRIME UINT64_C(1099511628211)
+
 /* FNV-1a, with the NUL: two texts one behind the other are no third one. */
 static uint64_t add_to_hash(uint64_t hash, const char *text)
 {
 	const char *c = text ? text : "";
 
 	do
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+		hash = (hash ^ (unsigned char)*c) * FNV_PRIME;
 	while (*c++);
 	return hash;
 }
@@ -246,5 +282,7 @@ uint64_t config_start_hash(const struct config_start *s)
 	hash = add_to_hash(hash, s->cwd);
 	for (size_t i = 0; i < s->n_env; i++)
 		hash = add_to_hash(hash, s->env[i]);
+	for (size_t i = 0; i < s->n_hardcoded; i++)
+		hash = (hash ^ s->hardcoded[i]) * FNV_PRIME;
 	return add_to_hash(hash, s->restarts ? "on-failure" : "never");
 }

@@ -7,6 +7,7 @@
  *     "cwd": "packages/web",               // from the file's directory; that itself without it
  *     "env": { "NODE_ENV": "development" },
  *     "needs": ["api"],
+ *     "hardcoded": 3000,                   // or a list: ports that stand in its source
  *     "restart": "on-failure",             // or "never"
  *     "stopSignal": "SIGINT",              // SIGTERM without it
  *     "stopTimeout": "10s"                 // from that signal to SIGKILL
@@ -19,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/run.h"
+
 #define CONFIG_STOP_TIMEOUT_MS 5000 /* where the file says nothing */
 
 struct config_text;
@@ -30,6 +33,8 @@ struct config_start {
 	char **env;   /* "NAME=VALUE", n_env of them */
 	char **needs; /* names, n_needs of them; whether the file has them is not looked at */
 	size_t n_env, n_needs;
+	uint16_t hardcoded[RUN_HARDCODED_MAX];
+	size_t n_hardcoded;
 	bool restarts; /* on failure */
 	int stop_signal;
 	int64_t stop_timeout_ms;
@@ -42,7 +47,7 @@ void config_start_deinit(struct config_start *s);
 
 /*
  * A number that is the same as long as the service would be started in the same way: its command,
- * directory and environment, and whether it is started again.
+ * directory and environment, its hard-coded ports, and whether it is started again.
  */
 uint64_t config_start_hash(const struct config_start *s);
 

@@ -77,10 +77,10 @@ static void add_service(struct find_view *v, struct json_object *service)
 {
 	struct render_table *t = v->table;
 	const char *status = answer_text(service, "status");
-	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE], url[SHOW_URL_SIZE];
+	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE], url[SHOW_URL_SIZE], port[SHOW_PORT_SIZE];
 
 	render_table_text(t, TONE_PLAIN, answer_text(service, "id"));
-	render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(service, "port"));
+	render_table_text(t, TONE_PLAIN, show_port(service, port));
 	render_table_text(t, TONE_PLAIN, answer_pids(service, "pids", pids, sizeof(pids)));
 	render_table_text(t, TONE_PLAIN, answer_text(service, "process"));
 	render_table_text(t, TONE_PLAIN, stranger(v, service));
@@ -178,11 +178,11 @@ void find_view_add_socket(struct find_view *v, struct json_object *socket)
 {
 	struct render_table *t = v->table;
 	const char *status = socket_status(socket);
-	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE];
+	char pids[PIDS_SIZE], age[SHOW_AGE_SIZE], port[SHOW_PORT_SIZE];
 
 	render_table_text(t, TONE_PLAIN, answer_text(socket, "proto"));
 	render_table_text(t, TONE_PLAIN, answer_text(socket, "addr"));
-	render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(socket, "port"));
+	render_table_text(t, TONE_PLAIN, show_port(socket, port));
 	render_table_text(t, TONE_PLAIN, answer_pids(socket, "pids", pids, sizeof(pids)));
 	render_table_text(t, TONE_PLAIN, answer_text(socket, "process"));
 	render_table_text(t, TONE_PLAIN, answer_text(socket, "user"));

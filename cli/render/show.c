@@ -72,6 +72,18 @@ const char *show_ago(int64_t unix_s, char ret[static SHOW_AGE_SIZE])
 	return ret;
 }
 
+const char *show_port(struct json_object *row, char ret[static SHOW_PORT_SIZE])
+{
+	int port = (int)answer_int(row, "port"), asked = (int)answer_int(row, "askedPort");
+
+	if (asked)
+		snprintf(ret, SHOW_PORT_SIZE, "%d%s%d", asked & UINT16_MAX,
+			 render_either("→", "->"), port & UINT16_MAX);
+	else
+		snprintf(ret, SHOW_PORT_SIZE, "%d", port);
+	return ret;
+}
+
 const char *show_url(struct json_object *service, char ret[static SHOW_URL_SIZE])
 {
 	bool tls = strncmp(answer_text(service, "url"), "https:", strlen("https:")) == 0;

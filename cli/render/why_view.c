@@ -234,6 +234,24 @@ static void show_warning(const char *label, const char *text)
 	wrap(TONE_WARN, 0, line);
 }
 
+/* Who has the port by the number that stands in its source. */
+static void show_hardcoded(struct json_object *list)
+{
+	char line[LINE_SIZE], port[SHOW_PORT_SIZE];
+
+	for (size_t i = 0; i < answer_length(list); i++) {
+		struct json_object *run = answer_at(list, i);
+
+		snprintf(line, sizeof(line),
+			 "%s of %.200s (%s): its program has %d in its source, and port %d for it; "
+			 "pd why %d.",
+			 show_port(run, port), answer_text(run, "service"), answer_text(run, "run"),
+			 (int)answer_int(run, "askedPort"), (int)answer_int(run, "port"),
+			 (int)answer_int(run, "port"));
+		wrap(TONE_PLAIN, 0, line);
+	}
+}
+
 void why_view(struct json_object *why)
 {
 	bool free = answer_bool(why, "free");
@@ -241,6 +259,7 @@ void why_view(struct json_object *why)
 
 	wrap(free ? TONE_GOOD : TONE_BAD, 0, answer_text(why, "summary"));
 	show_asked(answer_member(why, "asked"));
+	show_hardcoded(answer_member(why, "hardcoded"));
 	show_holders(why);
 	show_warning("Warning", answer_text(why, "warning"));
 	show_warning("Missing", answer_text(answer_member(why, "missing"), "text"));

@@ -420,7 +420,7 @@ become_keeper(const struct keeper_plan *plan, int control, int forward_to)
 	int r;
 
 	k = (struct keeping){ .plan = plan, .output_fd = -1, .has_pd = true };
-	k.own = (struct own_run){ .service = plan->service, .port = plan->port };
+	own_run_init(&k.own, plan->service, plan->port, plan->start, plan->directory);
 	r = settle(&k, control, forward_to);
 	if (r)
 		render_note("%s: no process could be started: %s", plan->service, strerror(-r));

@@ -7,11 +7,63 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/identity.h"
 #include "base/outcome.h"
 #include "cli/client/answer.h"
 #include "cli/client/body.h"
+#include "cli/project/config_start.h"
 #include "cli/render/render.h"
 #include "cli/supervise/ending.h"
+
+void own_run_init(struct own_run *r, const char *service, uint16_t port,
+		  const struct config_start *start, const char *project)
+{
+	*r = (struct own_run){ .service = service, .port = port };
+	snprintf(r->project, sizeof(r->project), "%s", project);
+	/* whoever has claimed that very port has nothing to rewrite */
+	for (size_t i = 0; start && i < start->n_hardcoded; i++)
+		if (start->hardcoded[i] != port)
+			r->hardcoded[r->n_hardcoded++].asked = start->hardcoded[i];
+}
+
+/* NAME-4000 for the port 4000 of NAME, whichever part is the last one of it. */
+static int claim_beside(const struct own_run *r, bool json, uint16_t asked, uint16_t *ret)
+{
+	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	char id[IDENTITY_MAX + 8];
+	int code;
+
+	snprintf(id, sizeof(id), "%s-%u", r->service, asked);
+	body_add_text(body, "id", id);
+	body_add_text(body, "cwd", r->project);
+	code = answer_get(json, "POST", "/v1/claims", body, &answer);
+	if (!code)
+		*ret = (uint16_t)answer_int(answer, "port");
+	return code;
+}
+
+/* Each has a port of its own: two servers in one run do not meet. */
+static int find_ports(struct own_run *r, bool json, struct json_object *body)
+{
+	struct json_object *list = r->n_hardcoded ? json_object_new_array() : NULL;
+	int code = 0;
+
+	if (list)
+		json_object_object_add(body, "hardcoded", list);
+	for (size_t i = 0; !code && i < r->n_hardcoded; i++) {
+		struct run_hardcoded *h = &r->hardcoded[i];
+		struct json_object *pair = json_object_new_object();
+
+		h->port = r->port;
+		if (i)
+			code = claim_beside(r, json, h->asked, &h->port);
+		json_object_object_add(pair, "askedPort", json_object_new_int(h->asked));
+		json_object_object_add(pair, "port", json_object_new_int(h->port));
+		json_object_array_add(list, pair);
+	}
+	return code;
+}
 
 int own_run_begin(struct own_run *r, bool json)
 {
@@ -20,9 +72,13 @@ int own_run_begin(struct own_run *r, bool json)
 	int code;
 
 	body_add_text(body, "id", r->service);
-	code = answer_get(json, "POST", "/v1/runs", body, &answer);
+	body_add_text(body, "project", r->project);
+	code = find_ports(r, json, body);
+	if (!code)
+		code = answer_get(json, "POST", "/v1/runs", body, &answer);
 	if (code)
 		return code;
+	r->rewritten = answer_bool(answer, "rewritten");
 	r->number = run_id_parse(answer_text(answer, "id"));
 	r->followed = answer_bool(answer, "followed");
 	if (!r->number) {
@@ -68,6 +124,14 @@ int own_run_look(const struct own_run *r, struct ending *e)
 }
 
 /* Who tries one port after the other tells of each once. */
+static bool is_hardcoded(const struct own_run *r, int asked)
+{
+	for (size_t i = 0; i < r->n_hardcoded; i++)
+		if (r->hardcoded[i].asked == asked)
+			return true;
+	return false;
+}
+
 static bool was_told(struct own_run *r, uint16_t port)
 {
 	for (size_t i = 0; i < r->n_refused; i++)
@@ -84,6 +148,7 @@ bool own_run_explain_refusal(struct own_run *r, struct json_object *event,
 {
 	struct json_object *holder = answer_member(event, "holder");
 	int port = (int)answer_int(event, "port");
+	bool hardcoded = answer_int(event, "askedPort") || is_hardcoded(r, port);
 	char by[160] = "", hint[160] = "";
 
 	if (was_told(r, (uint16_t)port))
@@ -91,8 +156,10 @@ bool own_run_explain_refusal(struct own_run *r, struct json_object *event,
 	if (holder)
 		snprintf(by, sizeof(by), ", which %.64s (pid %d) holds",
 			 answer_text(holder, "comm"), (int)answer_int(holder, "pid"));
-	if (port != r->port)
-		snprintf(hint, sizeof(hint), "; its own port is %d, in $PORT", r->port);
+	if (port != r->port && !hardcoded)
+		snprintf(hint, sizeof(hint),
+			 "; its own port is %d, in $PORT, and --hardcoded %d makes that of it",
+			 r->port, port);
 	snprintf(ret, OWN_RUN_WORDS_SIZE,
 		 "%.16s (pid %d) was refused port %d%s (%.32s)%s; pd why %d says more",
 		 answer_text(event, "comm"), (int)answer_int(event, "pid"), port, by,

@@ -6,19 +6,32 @@
 #ifndef CLI_SUPERVISE_OWN_RUN_H
 #define CLI_SUPERVISE_OWN_RUN_H
 
+#include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/run.h"
 #include "cli/supervise/members.h"
 
 #define OWN_RUN_REFUSALS_TOLD 16
 
+struct config_start;
 struct ending;
 struct json_object;
 
 struct own_run {
 	const char *service; /* borrowed */
 	uint16_t port;	     /* that was claimed for it */
+	/*
+	 * Ports that stand in the source of its program, and, from own_run_begin() on, what the
+	 * kernel gives it instead: the first one the run's own, each other one that of a claim
+	 * beside it.  Runs of one directory reach each other by them; "" = only itself.
+	 */
+	size_t n_hardcoded;
+	struct run_hardcoded hardcoded[RUN_HARDCODED_MAX];
+	char project[PATH_MAX];
+	bool rewritten; /* false: by this kernel they are not */
 	uint32_t number;
 	bool followed; /* by the kernel: else what clears its environment is lost */
 
@@ -27,9 +40,17 @@ struct own_run {
 };
 
 /*
- * Registers this process as the pd of a new run of r->service, and fills in the rest but the port.
- * Forks nothing.  Without eBPF whoever loses its parent is left to this process from here on.  0,
- * or the exit code of what was said.
+ * A run that is to begin: of a service (borrowed) on the port that was claimed for it, with the
+ * hard-coded ports that its file names (NULL = none does), in the project of a directory, "" = in
+ * none.
+ */
+void own_run_init(struct own_run *r, const char *service, uint16_t port,
+		  const struct config_start *start, const char *project);
+
+/*
+ * Registers this process as the pd of a new run of r->service, and fills in the rest: service,
+ * port, project and what is asked for are the caller's.  Forks nothing.  Without eBPF whoever loses
+ * its parent is left to this process from here on.  0, or the exit code of what was said.
  */
 int own_run_begin(struct own_run *r, bool json);
 

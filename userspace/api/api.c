@@ -2,6 +2,7 @@
 #include "api/api.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "http/request.h"
 #include "http/watchers.h"
 #include "provenance/lineage.h"
+#include "registry/runs.h"
 #include "runs/runs.h"
 #include "view/why.h"
 
@@ -138,6 +140,26 @@ static const struct server_calls server_calls = {
 
 /* --- what the tracker tells --- */
 
+/* What its program has asked for: a refusal says so itself, of a socket its run knows. */
+static uint16_t asked_port(const struct api *api, const struct event *event)
+{
+	const struct run *run = event->named_run && event->protocol != IPPROTO_UDP
+					? registry_run(api->config.registry, event->named_run)
+					: NULL;
+
+	if (event->kind == EVENT_FAIL || !run ||
+	    event->netns != inventory_own_netns(api->config.inventory))
+		return event->asked_port;
+	return run_asked_port(run, event->port);
+}
+
+static void show_event(struct api *api, const struct event *event, const char *service,
+		       const struct why_obstacle *obstacle, int64_t at_unix)
+{
+	streams_show_event(&(struct shown_event){
+		api, { event, service, obstacle, asked_port(api, event), at_unix } });
+}
+
 static void on_event(const struct event *event, const char *service, int64_t at_unix,
 		     void *user_data)
 {
@@ -151,13 +173,13 @@ static void on_event(const struct event *event, const char *service, int64_t at_
 		runs_note_event(api->runs, event);
 	lineage_note(api->lineage, api->config.inventory, event, clock_ms(CLOCK_MONOTONIC));
 	if (event->kind != EVENT_FAIL)
-		streams_show_event(&(struct shown_event){ api, event, service, NULL, at_unix });
+		show_event(api, event, service, NULL, at_unix);
 }
 
 static void on_refused(const struct event *event, const char *service,
 		       const struct why_obstacle *obstacle, int64_t at_unix, void *user_data)
 {
-	streams_show_event(&(struct shown_event){ user_data, event, service, obstacle, at_unix });
+	show_event(user_data, event, service, obstacle, at_unix);
 }
 
 static void on_entry_written(const struct activity *entry, void *user_data)

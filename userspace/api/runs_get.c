@@ -38,22 +38,38 @@ static bool is_asked(const struct question *q, const struct run *run)
 	return !q->pattern || identity_is_meant(q->pattern, run->service);
 }
 
+static struct json_object *view_hardcoded(const struct run *run)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; run->has_rules && i < run->n_hardcoded; i++) {
+		struct json_object *pair = json_object_new_object();
+
+		json_add_int(pair, "askedPort", run->hardcoded[i].asked);
+		json_add_int(pair, "port", run->hardcoded[i].port);
+		json_append(list, pair);
+	}
+	return list;
+}
+
 static int write_run(struct request *r, const struct run *run)
 {
 	char id[RUN_ID_SIZE], outer[RUN_ID_SIZE], service[IDENTITY_MAX + 1];
+	struct json_object *o = json_object_new_object();
 
-	written_object_begin(r);
-	written_text(r, "id", run_id_format(run->number, id));
-	written_text(r, "service", match_shown_id(r, run->service, run->uid, service));
-	written_text(r, "state", run_state_name(run->state));
-	written_known(r, "port", run->port);
-	written_known(r, "since", run->since);
-	written_known(r, "pid", run->pd.pid);
-	written_int(r, "startTicks", (int64_t)run->pd.start_ticks);
-	written_text(r, "outer", run->outer ? run_id_format(run->outer, outer) : NULL);
-	written_text(r, "user", user_name(run->uid));
-	written_int(r, "uid", run->uid);
-	return written_object_end(r);
+	json_add_text(o, "id", run_id_format(run->number, id));
+	json_add_text(o, "service", match_shown_id(r, run->service, run->uid, service));
+	json_add_text(o, "state", run_state_name(run->state));
+	json_add_known(o, "port", run->port);
+	json_add_known(o, "askedPort", run_asked_port(run, run->port));
+	json_add(o, "hardcoded", view_hardcoded(run));
+	json_add_known(o, "since", run->since);
+	json_add_known(o, "pid", run->pd.pid);
+	json_add_int(o, "startTicks", (int64_t)run->pd.start_ticks);
+	json_add_text(o, "outer", run->outer ? run_id_format(run->outer, outer) : NULL);
+	json_add_text(o, "user", user_name(run->uid));
+	json_add_int(o, "uid", run->uid);
+	return written_list_add(r, o);
 }
 
 static int64_t port_at(const void *list, size_t i)

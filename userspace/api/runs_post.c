@@ -19,15 +19,19 @@ struct beginning {
 	const char *service;	     /* NULL = of none */
 	uint32_t run;		     /* 0 = a new one */
 	struct json_object *members; /* pids of it that the caller has found; NULL = none */
-	int state;		     /* what is told of `run`: enum run_state + 1; 0 = nothing */
+	const char *project;	     /* directory of the runs that reach each other; NULL = none */
+	struct json_object *hardcoded; /* [{"askedPort": 3000, "port": 5742}, …]; NULL = none */
+	int state;		       /* what is told of `run`: enum run_state + 1; 0 = nothing */
 };
 
 #define MEMBERS_MAX 16384 /* as many as the kernel side keeps */
 
-static param_read read_state, read_members;
+static param_read read_state, read_members, read_hardcoded;
 
 ROUTE(runs_post, POST, "/v1/runs", struct beginning, PARAM_ID("id", struct beginning, service),
-      PARAM_RUN("run", struct beginning, run),
+      PARAM_RUN("run", struct beginning, run), PARAM_TEXT("project", struct beginning, project),
+      PARAM_ROW("hardcoded", read_hardcoded, struct beginning, hardcoded, struct json_object *,
+		.of_any_type = true),
       PARAM_ROW("state", read_state, struct beginning, state, int),
       PARAM_ROW("members", read_members, struct beginning, members, struct json_object *,
 		.of_any_type = true));
@@ -57,6 +61,19 @@ static int read_members(struct request *r, const struct param *p, const struct p
 	return 0;
 }
 
+static int read_hardcoded(struct request *r, const struct param *p, const struct param_value *value,
+			  void *ret)
+{
+	if (!json_object_is_type(value->json, json_type_array) ||
+	    json_object_array_length(value->json) > RUN_HARDCODED_MAX)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "\"hardcoded\" is no list of at most %d ports: "
+				    "[{\"askedPort\": 3000, \"port\": 5742}]",
+				    RUN_HARDCODED_MAX);
+	*(struct json_object **)ret = value->json;
+	return 0;
+}
+
 static int join_members(struct request *r, const struct run *run, struct json_object *pids)
 {
 	size_t n = pids ? json_object_array_length(pids) : 0;
@@ -77,6 +94,7 @@ static int answer(struct request *r, const struct run *run)
 	json_add_known(r->answer, "port", run->port);
 	json_add_text(r->answer, "state", run_state_name(run->state));
 	json_add_int(r->answer, "since", run->since);
+	json_add_bool(r->answer, "rewritten", run->has_rules && run->n_hardcoded);
 	json_add_bool(r->answer, "followed", runs_are_followed(r->api->runs));
 	return 0;
 }
@@ -125,6 +143,50 @@ static int find_claim(struct request *r, const char *id, struct run *run)
 	return request_fail(r, OUTCOME_NO, "there is no claim of %s; pd claim makes one", id);
 }
 
+struct claim_of {
+	uid_t uid; /* 0 = anybody's */
+	bool found;
+};
+
+static bool is_claim_of(const struct service *s, void *user_data)
+{
+	struct claim_of *of = user_data;
+
+	of->found = !of->uid || s->uid == of->uid;
+	return false;
+}
+
+/* What a hard-coded port becomes is claimed, too: nobody is given another's port. */
+static int find_hardcoded(struct request *r, struct json_object *pair, struct run *run)
+{
+	struct json_object *asked = NULL, *port = NULL;
+	struct claim_of of = { .uid = run->uid };
+	struct service_filter filter = { .status = -1 };
+	int64_t from, to;
+	int fault;
+
+	json_object_object_get_ex(pair, "askedPort", &asked);
+	json_object_object_get_ex(pair, "port", &port);
+	from = json_object_get_int64(asked);
+	to = json_object_get_int64(port);
+	if (from < 1 || from > UINT16_MAX || to < 1 || to > UINT16_MAX || from == to)
+		return request_fail(r, OUTCOME_BAD_REQUEST,
+				    "a hard-coded port is {\"askedPort\": 3000, \"port\": 5742}, "
+				    "two ports that differ");
+	for (size_t i = 0; i < run->n_hardcoded; i++)
+		if (run->hardcoded[i].asked == from || run->hardcoded[i].port == to)
+			return request_fail(r, OUTCOME_BAD_REQUEST,
+					    "the hard-coded port %d or its port %d is there twice",
+					    (int)from, (int)to);
+	filter.port = (uint16_t)to;
+	fault = registry_for_each_service(r->api->config.registry, &filter, is_claim_of, &of);
+	if (!fault && !of.found)
+		return request_fail(r, OUTCOME_NOT_ALLOWED, "port %d is no claim of user %s",
+				    (int)to, user_name(run->uid));
+	run->hardcoded[run->n_hardcoded++] = (struct run_hardcoded){ (uint16_t)from, (uint16_t)to };
+	return fault;
+}
+
 static int handle(struct request *r)
 {
 	const struct beginning *b = r->params;
@@ -145,6 +207,12 @@ static int handle(struct request *r)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "whoever asks is not visible from here (another pid namespace, "
 				    "or it has ended)");
+	wanted.project = run_project(b->project ? b->project : "", r->uid);
+	for (size_t i = 0; b->hardcoded && i < json_object_array_length(b->hardcoded); i++) {
+		fault = find_hardcoded(r, json_object_array_get_idx(b->hardcoded, i), &wanted);
+		if (fault)
+			return fault;
+	}
 	fault = runs_begin(r->api->runs, &wanted, &run, &excess);
 	if (fault == RUNS_LIMIT)
 		return request_fail_quota(r, QUOTA_RUNS, excess);

@@ -55,6 +55,14 @@ static const char *run_of(const struct service *s, char ret[RUN_ID_SIZE])
 	return s->runs ? run_id_format(s->runs->number, ret) : NULL;
 }
 
+/* What stands in the source of the program that its run gives the port; 0 = nothing. */
+static uint16_t asked_port(const struct service *s, const struct judgement *now)
+{
+	bool of_run = s->runs && now->verdict.status != SERVICE_SQUATTED;
+
+	return of_run ? run_asked_port(s->runs, s->port) : 0;
+}
+
 /* A run whose pd was killed goes on, and nobody ends it by itself. */
 static bool is_unattended(const struct service *s, const struct judgement *now)
 {
@@ -97,6 +105,8 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	written_object_begin(r);
 	written_text(r, "id", match_shown_id(r, s->id, s->uid, id));
 	written_int(r, "port", s->port);
+	if (asked_port(s, now))
+		written_int(r, "askedPort", asked_port(s, now));
 	written_text(r, "status", judge_status_name(&now->verdict));
 	if (s->uid != r->uid)
 		written_text(r, "user", user_name(s->uid));
@@ -140,6 +150,7 @@ static struct json_object *service_view(struct request *r, const struct service 
 
 	json_add_text(o, "id", match_shown_id(r, s->id, s->uid, id));
 	json_add_int(o, "port", s->port);
+	json_add_known(o, "askedPort", asked_port(s, now));
 	json_add_text(o, "status", judge_status_name(&now->verdict));
 	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
 	json_add_text(o, "process", judge_deciding_name(api->config.inventory, now, comm));

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is: pd find --all.
  */
+#include <netinet/in.h>
 
 #include "api/held.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "http/page.h"
+#include "registry/runs.h"
 #include "tracker/socket_owner.h"
 #include "tracker/socket_walk.h"
 #include "view/view.h"
@@ -27,6 +29,18 @@ struct listing {
 	struct socket_owners owners;
 };
 
+/* What stands in the source of its program, whose run has the port for that; 0 = nothing. */
+static uint16_t asked_port(const struct listing *l, const struct socket_row *row)
+{
+	struct inventory *inv = l->walk.inv;
+	const struct run *run = NULL;
+
+	if (row->n_holders && row->protocol != IPPROTO_UDP &&
+	    row->netns == inventory_own_netns(inv) && registry_runs(l->owners.registry))
+		run = registry_run(l->owners.registry, inventory_run_of(inv, &row->holders[0].id));
+	return run ? run_asked_port(run, row->port) : 0;
+}
+
 static int write_briefly(const struct listing *l, const struct socket_row *row,
 			 const struct socket_owner *owner)
 {
@@ -37,6 +51,8 @@ static int write_briefly(const struct listing *l, const struct socket_row *row,
 	written_text(r, "proto", net_protocol_name(row->protocol));
 	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
 	written_int(r, "port", row->port);
+	if (asked_port(l, row))
+		written_int(r, "askedPort", asked_port(l, row));
 	written_text(r, "state", socket_state_name(row->state));
 	written_int(r, "netns", row->netns);
 	written_bool(r, "ownNetns", row->netns == inventory_own_netns(l->walk.inv));
@@ -72,6 +88,7 @@ static int write_in_full(const struct listing *l, const struct socket_row *row,
 	if (fault)
 		return fault;
 	o = view_socket(inv, row);
+	json_add_known(o, "askedPort", asked_port(l, row));
 	json_add(o, "pids", view_pids(holdings, n));
 	if (n)
 		inventory_process_name(inv, &holdings[0].holder->id, comm);

@@ -9,7 +9,6 @@
 #include "base/event.h"
 #include "http/commit.h"
 #include "http/watchers.h"
-#include "view/event.h"
 
 static bool accepts_entry(const void *filter, const void *what)
 {
@@ -31,9 +30,10 @@ static bool accepts_event(const void *filter, const void *what)
 	const struct events_filter *f = filter;
 	const struct shown_event *shown = what;
 
-	if (!accepts_run(&f->runs, shown->event->named_run))
+	if (!accepts_run(&f->runs, shown->what.event->named_run))
 		return false;
-	return activity_filter_accepts(&f->log.activity, -1, shown->service, shown->event->port);
+	return activity_filter_accepts(&f->log.activity, -1, shown->what.service,
+				       shown->what.event->port);
 }
 
 static bool accepts_entry_as_event(const void *filter, const void *what)
@@ -47,8 +47,7 @@ static struct json_object *view_shown(const void *what, uid_t viewer)
 {
 	const struct shown_event *shown = what;
 
-	return view_event(shown->api->config.inventory, shown->event, shown->service, viewer,
-			  shown->obstacle, shown->at_unix);
+	return view_event(shown->api->config.inventory, &shown->what, viewer);
 }
 
 struct staged_entry {

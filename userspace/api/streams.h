@@ -7,11 +7,10 @@
 #include <stdint.h>
 
 #include "api/log.h"
+#include "view/event.h"
 
 struct activity;
 struct api;
-struct event;
-struct why_obstacle;
 
 /*
  * An entry of the activity, once the open batch is committed: a watcher never sees what was not
@@ -30,13 +29,10 @@ struct events_filter {
 	} runs; /* the members of those alone, and no entries; none = all */
 };
 
-/* An event of the kernel; `service` owns the port, or is NULL; of a refusal: who was in the way. */
+/* An event of the kernel, to whoever watches. */
 struct shown_event {
 	const struct api *api;
-	const struct event *event;
-	const char *service;
-	const struct why_obstacle *obstacle;
-	int64_t at_unix;
+	struct view_event what;
 };
 void streams_show_event(const struct shown_event *shown);
 

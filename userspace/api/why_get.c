@@ -7,10 +7,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "api/match.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/run.h"
+#include "base/user.h"
 #include "http/parse.h"
 #include "http/request.h"
+#include "registry/runs.h"
 #include "view/why.h"
 
 #define REMEMBERED_S  60 /* "a moment ago": long enough to read an error and type a command */
@@ -190,6 +194,28 @@ static int remember_refusal(struct request *r, struct why_facts *f)
 	return fault;
 }
 
+/* Runs of the asker whose program has that port in its source, and another one instead. */
+static void add_hardcoded(struct request *r, uint16_t asked)
+{
+	const struct registry *registry = r->api->config.registry;
+	struct json_object *list = json_add_array(r->answer, "hardcoded");
+	char id[RUN_ID_SIZE], service[IDENTITY_MAX + 1];
+
+	for (const struct run *run = registry_runs(registry); run; run = run->next) {
+		uint16_t port = user_may_see(r->uid, run->uid) ? run_port_for(run, asked) : 0;
+		struct json_object *o;
+
+		if (!port)
+			continue;
+		o = json_object_new_object();
+		json_add_int(o, "askedPort", asked);
+		json_add_int(o, "port", port);
+		json_add_text(o, "service", match_shown_id(r, run->service, run->uid, service));
+		json_add_text(o, "run", run_id_format(run->number, id));
+		json_append(list, o);
+	}
+}
+
 static int ask(struct request *r, const struct question *asked)
 {
 	static const char *const others[] = { "pid", "last" };
@@ -205,7 +231,11 @@ static int ask(struct request *r, const struct question *asked)
 		fault = find_netns(r, asked, &f);
 	if (!fault)
 		fault = remember_refusal(r, &f);
-	return fault ? fault : why_view_netns(&r->api->explainer, &f, r->answer);
+	if (!fault)
+		fault = why_view_netns(&r->api->explainer, &f, r->answer);
+	if (!fault)
+		add_hardcoded(r, asked->port);
+	return fault;
 }
 
 /* --- recorded refusals --- */

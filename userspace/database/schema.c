@@ -236,6 +236,10 @@ static const char *const migrations[] = {
 	 "  exitCode INTEGER, -- as waitpid() reports it\n"
 	 "  endedAt INTEGER\n"
 	 ");\n"),
+
+	/* Ports that stand in the sources of a run's program. */
+	("ALTER TABLE runs ADD COLUMN hardcoded TEXT; -- 3000:5742 4000:6001\n"
+	 "ALTER TABLE runs ADD COLUMN project INTEGER; -- whose runs reach each other by them\n"),
 };
 
 int schema_version(void)

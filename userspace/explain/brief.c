@@ -45,6 +45,7 @@ struct why_question why_question_of_event(const struct event *e)
 		.caller = e->actor,
 		.cookie = e->cookie,
 		.no_entry = e->no_entry,
+		.hardcoded = e->asked_port,
 		.bound_port = e->bound_port,
 		.stage = e->stage,
 		.addr_named = true,
@@ -211,16 +212,19 @@ void why_describe_refusal(const struct event *e, const struct why_obstacle *obst
 			  unsigned repeated, char *ret)
 {
 	char address[NET_ADDR_STR_SIZE] = "", made[112] = "", holder[128] = "", again[48] = "";
+	char asked[sizeof("65535\u2192")] = "";
 	bool v6 = e->family == AF_INET6;
 
 	if (event_is_rewritten(e))
 		describe_rewriting(e, made, sizeof(made));
+	if (e->asked_port)
+		snprintf(asked, sizeof(asked), "%u\u2192", e->asked_port);
 	describe_cause(e, obstacle, holder, sizeof(holder));
 	if (repeated)
 		snprintf(again, sizeof(again), " (and %u times more before)", repeated);
-	snprintf(ret, WHY_DETAILS_SIZE, "%s %s%s%s:%u: %s%s%s%s",
+	snprintf(ret, WHY_DETAILS_SIZE, "%s %s%s%s:%s%u: %s%s%s%s",
 		 e->call == EVENT_CALL_LISTEN ? "listen" : "bind", v6 ? "[" : "",
-		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "", e->port,
+		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "", asked, e->port,
 		 net_errno_name(e->error), made, holder, again);
 }
 

@@ -295,6 +295,18 @@ static const char *choose_sentence(const struct why_facts *f)
 	return sentences[f->answer.verdict];
 }
 
+static void add_hardcoded(const struct why_facts *f, char *ret)
+{
+	char text[BEHIND_SIZE];
+
+	if (!f->question.hardcoded)
+		return;
+	snprintf(text, sizeof(text),
+		 " The asking program has %u in its source; its run has this port for that.",
+		 f->question.hardcoded);
+	add(ret, text);
+}
+
 void why_summarize(struct why_facts *f)
 {
 	enum why_verdict v = f->answer.verdict;
@@ -315,6 +327,7 @@ void why_summarize(struct why_facts *f)
 	}
 	if (why_verdict_has(v, IS_FREE))
 		return;
+	add_hardcoded(f, f->summary);
 	add_state(f, f->summary);
 	add_draining(f, f->summary);
 	if (why_verdict_has(v, COMES_BACK) && f->n_holders && f->holders[0].known)

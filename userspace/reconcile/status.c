@@ -134,7 +134,7 @@ static const struct run *run_of_claim(const struct service *claim, const struct 
 {
 	const struct run *run = process->run ? claim->runs : NULL;
 
-	while (run && (run->number != process->run || strcmp(run->service, claim->id) != 0))
+	while (run && (run->number != process->run || !run_is_of(run, claim->id, claim->port)))
 		run = run->next;
 	return run;
 }

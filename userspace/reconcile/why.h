@@ -56,6 +56,7 @@ struct why_question {
 	struct process_id caller; /* pid 0 = nobody: a question */
 	uint64_t cookie;	  /* of the caller's own socket, which never blocks itself */
 	bool no_entry;		/* the call was answered before the kernel looked at it (seccomp) */
+	uint16_t hardcoded;	/* that the caller asked for, and was given `port` for; 0 = none */
 	uint16_t bound_port;	/* that the caller's socket had before a refused bind(); 0 = none */
 	enum event_stage stage; /* how far the bind() came */
 	/* a program of a cgroup sent it elsewhere: `addr` and `port` are those, and these are what

@@ -29,6 +29,22 @@ int run_state_of_name(const char *name)
 	return -1;
 }
 
+uint16_t run_asked_port(const struct run *run, uint16_t port)
+{
+	for (size_t i = 0; run->has_rules && i < run->n_hardcoded; i++)
+		if (run->hardcoded[i].port == port)
+			return run->hardcoded[i].asked;
+	return 0;
+}
+
+uint16_t run_port_for(const struct run *run, uint16_t asked)
+{
+	for (size_t i = 0; run->has_rules && i < run->n_hardcoded; i++)
+		if (run->hardcoded[i].asked == asked)
+			return run->hardcoded[i].port;
+	return 0;
+}
+
 /* --- in memory --- */
 
 struct run *registry_runs(const struct registry *r)
@@ -45,11 +61,17 @@ struct run *registry_run(const struct registry *r, uint32_t number)
 	return run;
 }
 
-const struct run *registry_run_of_service(const struct registry *r, const char *service)
+bool run_is_of(const struct run *run, const char *service, uint16_t port)
+{
+	return run_asked_port(run, port) || strcmp(run->service, service) == 0;
+}
+
+const struct run *registry_run_of_service(const struct registry *r, const char *service,
+					  uint16_t port)
 {
 	const struct run *run = r->runs;
 
-	while (run && strcmp(run->service, service) != 0)
+	while (run && !run_is_of(run, service, port))
 		run = run->next;
 	return run;
 }
@@ -81,6 +103,33 @@ static void forget(struct registry *r, uint32_t number)
 
 /* --- in the database --- */
 
+#define HARDCODED_SIZE (RUN_HARDCODED_MAX * sizeof("65535:65535"))
+
+static const char *format_hardcoded(const struct run *run, char ret[static HARDCODED_SIZE])
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < run->n_hardcoded; i++)
+		used += (size_t)snprintf(ret + used, HARDCODED_SIZE - used, "%s%u:%u", i ? " " : "",
+					 run->hardcoded[i].asked, run->hardcoded[i].port);
+	return used ? ret : NULL;
+}
+
+/* What somebody has typed there ends at the first pair that is none. */
+static void parse_hardcoded(const char *text, struct run *run)
+{
+	unsigned asked, port;
+	int n;
+
+	while (text && run->n_hardcoded < RUN_HARDCODED_MAX &&
+	       sscanf(text, "%5u:%5u%n", &asked, &port, &n) == 2 && asked - 1 < UINT16_MAX &&
+	       port - 1 < UINT16_MAX) {
+		run->hardcoded[run->n_hardcoded++] = (struct run_hardcoded){ (uint16_t)asked,
+									     (uint16_t)port };
+		text += n;
+	}
+}
+
 /* A pid means the same process only within one boot, and a run does not outlive it. */
 static bool decode(const struct query *q, struct run *ret)
 {
@@ -100,7 +149,10 @@ static bool decode(const struct query *q, struct run *ret)
 							     INT64_MAX, 0),
 		.since = query_column_int(q, RUN_COLUMN_SINCE, 0, REGISTRY_TIME_MAX_S, 0),
 		.state = known < 0 ? RUN_STARTING : (enum run_state)known,
+		.project = (uint64_t)query_column_int(q, RUN_COLUMN_PROJECT, INT64_MIN, INT64_MAX,
+						      0),
 	};
+	parse_hardcoded(query_column_text(q, RUN_COLUMN_HARDCODED), ret);
 	if (service && identity_check(service, NULL) == 0)
 		snprintf(ret->service, sizeof(ret->service), "%s", service);
 	return ret->number && boot_id && strcmp(boot_id, procfs_boot_id()) == 0;
@@ -121,7 +173,7 @@ int registry_runs_load(struct registry *r)
 static int insert(struct registry *r, const struct run *run)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_RUN_INSERT);
-	char id[RUN_ID_SIZE], outer[RUN_ID_SIZE];
+	char id[RUN_ID_SIZE], outer[RUN_ID_SIZE], hardcoded[HARDCODED_SIZE];
 
 	query_bind_text(&q, 1, run_id_format(run->number, id));
 	query_bind_text(&q, 2, *run->service ? run->service : NULL);
@@ -133,6 +185,8 @@ static int insert(struct registry *r, const struct run *run)
 	query_bind_text(&q, 8, run->outer ? run_id_format(run->outer, outer) : NULL);
 	query_bind_int(&q, 9, run->since);
 	query_bind_text(&q, 10, run_state_name(run->state));
+	query_bind_text(&q, 11, format_hardcoded(run, hardcoded));
+	query_bind_int_or_null(&q, 12, (int64_t)run->project, 0);
 	return query_run(&q);
 }
 

@@ -11,11 +11,13 @@
 #define REGISTRY_RUNS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/identity.h"
 #include "base/process.h"
+#include "base/run.h"
 
 struct registry;
 
@@ -43,7 +45,15 @@ struct run {
 	struct process_id pd; /* that started it; pid 0: of an earlier boot */
 	int64_t since;
 	enum run_state state;
+	uint64_t project; /* run_project(); 0 = of none */
+	bool has_rules;	  /* the kernel side knows them: not stored */
+	size_t n_hardcoded;
+	struct run_hardcoded hardcoded[RUN_HARDCODED_MAX];
 };
+
+/* The port that the program of a run has asked for where it has this one; 0 = the same, also where
+ * this kernel rewrites none. */
+uint16_t run_asked_port(const struct run *run, uint16_t port);
 
 /* Reads those of this boot into memory; 0, negative errno. */
 int registry_runs_load(struct registry *r);
@@ -52,8 +62,13 @@ int registry_runs_load(struct registry *r);
 struct run *registry_runs(const struct registry *r);
 /* The run of a number; NULL. */
 struct run *registry_run(const struct registry *r, uint32_t number);
+/* The other way round: the port that it is given for one that it asks for; 0 = it is not. */
+uint16_t run_port_for(const struct run *run, uint16_t asked);
+/* Is it a run of that service, or does it have its port for a hard-coded one? */
+bool run_is_of(const struct run *run, const char *service, uint16_t port);
 /* The newest of a service that has not ended; NULL. */
-const struct run *registry_run_of_service(const struct registry *r, const char *service);
+const struct run *registry_run_of_service(const struct registry *r, const char *service,
+					  uint16_t port);
 
 /* Adds a copy, in the open batch.  0, negative errno. */
 int registry_run_add(struct registry *r, const struct run *run);

@@ -86,7 +86,7 @@ bool service_row_decode(const struct query *q, struct service_row *ret)
 	if (ret->range.first > ret->range.last)
 		ret->range = (struct port_range){ 0 };
 	decode_claimer(q, service);
-	service->runs = registry_run_of_service(q->registry, service->id);
+	service->runs = registry_run_of_service(q->registry, service->id, service->port);
 	return true;
 }
 

@@ -331,10 +331,11 @@ static const char *const statement_sql[] = {
 
 	[STATEMENT_RUNS_SCAN] =
 		"SELECT id, service, port, uid, pid, startTicks, bootId, outer, since, "
-		"state FROM runs ORDER BY since, rowid",
+		"state, hardcoded, project FROM runs ORDER BY since, rowid",
 	[STATEMENT_RUN_INSERT] = "INSERT OR REPLACE INTO runs(id, service, port, uid, pid, "
 				 "startTicks, bootId, outer, "
-				 "since, state) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+				 "since, state, hardcoded, project) "
+				 "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state = ?2 WHERE id = ?1",
 	/* With it go those that ended with an earlier boot. */
 	[STATEMENT_RUN_DELETE] = "DELETE FROM runs WHERE id = ?1 OR bootId IS NOT ?2",

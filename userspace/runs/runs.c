@@ -17,6 +17,7 @@
 #include "registry/registry.h"
 #include "runs/run_entries.h"
 #include "runs/run_members.h"
+#include "runs/run_rules.h"
 #include "tracker/activity.h"
 
 /* The pd of a run, as long as it lives. */
@@ -116,6 +117,7 @@ static void end_run(struct runs *rs, uint32_t number, const struct event *last)
 	if (!run)
 		return;
 	run_entry_ended(rs->c.activity, run, last);
+	run_rules_lift(rs->c.kernel, rs->c.registry, run);
 	r = begin_write(rs);
 	if (!r)
 		r = registry_run_remove(rs->c.registry, number);
@@ -189,13 +191,29 @@ static int begin_in_kernel(struct runs *rs, const struct run *run)
 	return kernel->begin_run(kernel->user_data, run->number, &run->pd);
 }
 
-static int add(struct runs *rs, const struct run *run)
+/* Without them the run goes on, on the ports that its program asks for. */
+static void set_rules(struct runs *rs, struct run *run)
 {
-	int r = begin_in_kernel(rs, run);
+	int r = run_rules_set(rs->c.kernel, rs->c.registry, run);
 
+	run->has_rules = !r;
+	if (r && r != -EOPNOTSUPP)
+		log_warning("ports of a run are not rewritten: %s", strerror(-r));
+}
+
+static int add(struct runs *rs, struct run *run)
+{
+	int r;
+
+	set_rules(rs, run);
+	r = begin_in_kernel(rs, run);
 	if (!r)
 		r = begin_write(rs);
-	return r ? r : registry_run_add(rs->c.registry, run);
+	if (!r)
+		r = registry_run_add(rs->c.registry, run);
+	if (r)
+		run_rules_lift(rs->c.kernel, rs->c.registry, run);
+	return r;
 }
 
 int runs_begin(struct runs *rs, const struct run *wanted, const struct run **ret,
@@ -402,6 +420,8 @@ int runs_new(const struct coordination *c, const struct runs_tracker *tracker, s
 		runs_free(rs);
 		return r;
 	}
+	for (struct run *run = registry_runs(c->registry); run; run = run->next)
+		set_rules(rs, run);
 	if (registry_runs(c->registry))
 		place_again(rs);
 	*ret = rs;

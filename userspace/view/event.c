@@ -87,10 +87,10 @@ static void add_exit(struct json_object *o, const struct event *event)
 	json_add(o, "signal", WIFSIGNALED(status) ? json_object_new_int(WTERMSIG(status)) : NULL);
 }
 
-struct json_object *view_event(const struct inventory *inv, const struct event *event,
-			       const char *service, uid_t viewer,
-			       const struct why_obstacle *obstacle, int64_t at_unix)
+struct json_object *view_event(const struct inventory *inv, const struct view_event *what,
+			       uid_t viewer)
 {
+	const struct event *event = what->event;
 	struct json_object *o;
 	char id[IDENTITY_MAX + 1];
 	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
@@ -101,22 +101,23 @@ struct json_object *view_event(const struct inventory *inv, const struct event *
 	if (!is_shown(event->kind))
 		return NULL;
 	o = json_object_new_object();
-	json_add_int(o, "at", at_unix);
+	json_add_int(o, "at", what->at_unix);
 	json_add_text(o, "event", event_kind_name(event->kind));
 	json_add_text(o, "proto", has_socket ? net_protocol_name(event->protocol) : NULL);
 	json_add_text(o, "addr",
 		      has_addr ? net_addr_format(event->family, &event->addr, addr) : NULL);
 	json_add_known(o, "port", has_socket ? event->port : 0);
+	json_add_known(o, "askedPort", what->asked_port);
 	json_add_known(o, "netns", event->netns);
 	json_add_known(o, "pid", event->actor.pid);
 	json_add_text(o, "comm", event->comm);
 	json_add_text(o, "user", user_name(event->uid));
-	json_add_text(o, "service", shown_id(service, viewer, id));
+	json_add_text(o, "service", shown_id(what->service, viewer, id));
 	json_add_text(o, "run", event->named_run ? run_id_format(event->named_run, run) : NULL);
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {
 		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
-		add_holder_in_the_way(o, obstacle);
+		add_holder_in_the_way(o, what->obstacle);
 	}
 	if (event->kind == EVENT_LISTEN &&
 	    two_servers_warning(inv, event->netns, event->protocol, event->port, warning))

@@ -18,10 +18,16 @@ struct json_object *view_entry(const void *entry, uid_t viewer);
 /* The same in the form of an event; NULL where the kernel's own event tells it. */
 struct json_object *view_entry_as_event(const void *entry, uid_t viewer);
 
-/* An event; `service` owns the port, or is NULL; of a refusal `obstacle` was in the way, or NULL.
- * NULL for steps of the bookkeeping. */
-struct json_object *view_event(const struct inventory *inv, const struct event *event,
-			       const char *service, uid_t viewer,
-			       const struct why_obstacle *obstacle, int64_t at_unix);
+/* An event of the kernel; `service` owns the port, or is NULL; of a refusal: who was in the way. */
+struct view_event {
+	const struct event *event;
+	const char *service;
+	const struct why_obstacle *obstacle;
+	uint16_t asked_port; /* that is hard-coded in its program; 0 = the same */
+	int64_t at_unix;
+};
+/* NULL for steps of the bookkeeping. */
+struct json_object *view_event(const struct inventory *inv, const struct view_event *what,
+			       uid_t viewer);
 
 #endif

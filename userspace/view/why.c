@@ -59,7 +59,7 @@ static void add_asked(const struct why_facts *f, struct json_object *o)
 
 	json_add_text(asked, "call", q->call == EVENT_CALL_LISTEN ? "listen" : "bind");
 	json_add_text(asked, "addr", net_addr_format(q->family, why_asked_addr(q), addr));
-	json_add_int(asked, "port", why_asked_port(q));
+	json_add_int(asked, "port", q->hardcoded ? q->hardcoded : why_asked_port(q));
 	json_add_known(asked, "pid", q->caller.pid);
 	json_add_text(asked, "comm", recorded ? f->caller_comm : NULL);
 	json_add_known(asked, "at", recorded ? f->now : 0);
@@ -210,6 +210,7 @@ static int error_of(const struct why_facts *f)
 static void view_facts(const struct why_facts *f, struct json_object *o)
 {
 	json_add_int(o, "port", why_asked_port(&f->question));
+	json_add_known(o, "askedPort", f->question.hardcoded);
 	json_add_text(o, "proto", net_protocol_name(f->question.protocol));
 	/* what was refused was not free, whatever it is by now */
 	json_add_bool(o, "free", f->answer.free && !f->question.caller.pid);

@@ -53,6 +53,35 @@ TEST_WITH(a_run_reads_back_as_it_was_stored, struct fixture *f)
 	assert_int_equal(run->state, RUN_READY);
 }
 
+TEST_WITH(hardcoded_ports_read_back_and_end_where_people_wrote_into_them, struct fixture *f)
+{
+	struct run run = run_of(1, "myapp:web"), *read;
+
+	run.project = UINT64_MAX - 1;
+	run.n_hardcoded = 2;
+	run.hardcoded[0] = (struct run_hardcoded){ 3000, 3100 };
+	run.hardcoded[1] = (struct run_hardcoded){ 65535, 3101 };
+	fixture_begin(f);
+	assert_int_equal(registry_run_add(f->registry, &run), 0);
+	fixture_commit(f);
+	fixture_expect(f, "SELECT hardcoded FROM runs", "3000:3100 65535:3101");
+	reload(f);
+	read = registry_run(f->registry, 1);
+	assert_true(read->project == run.project);
+	assert_int_equal(read->n_hardcoded, 2);
+	assert_memory_equal(read->hardcoded, run.hardcoded, 2 * sizeof(run.hardcoded[0]));
+	/* nothing is asked for where the kernel side does not know of it */
+	assert_int_equal(run_asked_port(read, 3101), 0);
+	read->has_rules = true;
+	assert_int_equal(run_asked_port(read, 3101), 65535);
+	assert_int_equal(run_port_for(read, 3000), 3100);
+	assert_true(run_is_of(read, "myapp:web-65535", 3101));
+
+	fixture_shell(f, "UPDATE runs SET hardcoded = '3000:3100 0:7 9:x'");
+	reload(f);
+	assert_int_equal(registry_run(f->registry, 1)->n_hardcoded, 1);
+}
+
 TEST_WITH(a_run_that_was_removed_does_not_come_back, struct fixture *f)
 {
 	add(f, 1, "myapp:web");
@@ -100,9 +129,9 @@ TEST_WITH(a_service_has_its_newest_run, struct fixture *f)
 	add(f, 1, "myapp:web");
 	add(f, 2, "myapp:web");
 	add(f, 3, "myapp:api");
-	newest = registry_run_of_service(f->registry, "myapp:web");
+	newest = registry_run_of_service(f->registry, "myapp:web", 3000);
 	assert_int_equal(newest->number, 2);
-	assert_null(registry_run_of_service(f->registry, "myapp:db"));
+	assert_null(registry_run_of_service(f->registry, "myapp:db", 3001));
 }
 
 EACH_TEST_MAIN(fixture_setup, fixture_teardown)
