@@ -250,8 +250,14 @@ static int stop(struct stop *s)
 	if (!s->line->json)
 		tell_spared(s);
 	if (!count_targets(s)) {
-		snprintf(message, sizeof(message), "%s: %s", s->target.name,
-			 s->target.n ? "nothing of it is ended" : s->target.nobody);
+		if (*s->target.hidden && !s->target.n)
+			snprintf(message, sizeof(message),
+				 "%s: a process of user %s that is hidden from here has it; pd why "
+				 "%u says how it can be seen",
+				 s->target.name, s->target.hidden, s->target.port);
+		else
+			snprintf(message, sizeof(message), "%s: %s", s->target.name,
+				 s->target.n ? "nothing of it is ended" : s->target.nobody);
 		return fail(s, OUTCOME_NO, message);
 	}
 	stopping_tell_restarter(&s->target, s->line->json);

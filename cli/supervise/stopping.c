@@ -146,9 +146,15 @@ static int look_at_port(struct stopping *s, struct json_object **ret_answer)
 	snprintf(path, sizeof(path), "/v1/sockets?port=%u", s->port);
 	r = client_request("GET", path, NULL, ret_answer) == OUTCOME_OK ? 0 : -EIO;
 	sockets = r ? NULL : answer_member(*ret_answer, "sockets");
-	for (size_t i = 0; !r && i < answer_length(sockets); i++)
-		if (answer_bool(answer_at(sockets, i), "ownNetns"))
-			r = add_holders(s, answer_at(sockets, i));
+	for (size_t i = 0; !r && i < answer_length(sockets); i++) {
+		struct json_object *socket = answer_at(sockets, i);
+
+		if (!answer_bool(socket, "ownNetns"))
+			continue;
+		r = add_holders(s, socket);
+		if (!answer_length(answer_member(socket, "holders")))
+			snprintf(s->hidden, sizeof(s->hidden), "%s", answer_text(socket, "user"));
+	}
 	return r;
 }
 

@@ -3,6 +3,7 @@
 """Whose server fits a claim: a container's proxy, one's own below sudo; and who only pretends."""
 import os
 import shutil
+import subprocess
 import sys
 
 import harness
@@ -67,6 +68,24 @@ class FitsTest(harness.PortDaddyTest):
 
     def test_server_that_another_user_started_through_sudo_is_a_squatter(self):
         self.assertEqual(self.as_sudo_does(self.place, login=OTHER)["status"], "squatted")
+
+    def test_server_whose_sudo_has_ended_is_still_its_users(self):
+        """Where no login is kept, the session tells: its leader is the user's shell."""
+        setuid = os.path.join(self.work, "setuid-sh")
+        shutil.copy("/bin/bash", setuid)
+        os.chmod(setuid, 0o4755)
+        server = f"{harness.PYTHON} -m http.server {self.port}"
+        child = self.spawn(["/bin/bash", "-c", "echo 4294967295 2>/dev/null >/proc/self/loginuid; "
+                            f"exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups bash -c "
+                            f"\"{setuid} -p -c '{server} & echo \\$!'; read\""],
+                           stdin=subprocess.PIPE, cwd=self.place, start_new_session=True)
+        pid = int(child.read_line())
+        self.strays.append(pid)
+        harness.wait_until(lambda: harness.listens(self.port, pid), "the server listens")
+        self.assertEqual(self.daemon.service("app:web")["status"], "active")
+        answer = self.daemon.json("why", str(self.port), uid=NOBODY, code=harness.NO)
+        self.assertEqual(answer["remedies"][0]["command"], f"sudo kill {pid}")
+        self.assertEqual(answer["remedies"][0]["kills"], [pid])
 
     def test_server_of_roots_that_nobody_started_is_a_squatter(self):
         self.http_server(self.port, cwd=self.place)

@@ -86,7 +86,7 @@ class LeftoverTest(harness.PortDaddyTest):
     def test_server_of_a_killed_launcher_is_orphaned(self):
         launcher, server = self.launch("stay")
         launcher.kill()
-        self.is_left_behind(server, rf"\S+ \({launcher.pid}\), which was killed at \d+:\d\d[ap]m")
+        self.is_left_behind(server, rf"\S+ \({launcher.pid}\), which was killed at \d+:\d\d:\d\d")
 
     def test_server_of_a_launcher_that_failed_is_orphaned(self):
         launcher, server = self.launch("3")
@@ -139,7 +139,7 @@ class LeftoverTest(harness.PortDaddyTest):
     def test_restarted_daemon_knows_who_left_a_server_behind(self):
         launcher, server = self.launch("stay")
         launcher.kill()
-        words = rf"\S+ \({launcher.pid}\), which was killed at \d+:\d\d[ap]m"
+        words = rf"\S+ \({launcher.pid}\), which was killed at \d+:\d\d:\d\d"
         self.is_left_behind(server, words)
         reason = self.daemon.service("app:web")["reason"]
         self.crash()

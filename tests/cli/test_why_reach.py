@@ -5,7 +5,7 @@ import os
 import sys
 
 import harness
-from harness import needs_root
+from harness import needs_root, wait_until
 
 RESTART_BY_ROOT = "daemon restart"
 
@@ -52,6 +52,13 @@ class ReachTest(harness.PortDaddyTest):
         daemon = self.start_daemon(**user)
         self.stays_hidden(daemon, "a daemon that root did not start", RESTART_BY_ROOT, **user)
         self.records_nothing(daemon, RESTART_BY_ROOT, **user)
+        whose = "a process of user root that is hidden from here"
+        wait_until(lambda: whose in daemon.run("stop", str(self.port), "-y", **user).err,
+                   "it is seen that somebody has the port")
+        home = daemon.claim("demo:web", **user)
+        self.http_server(home)
+        wait_until(lambda: f"port {home}, the home of demo:web, is held by {whose}"
+                   in daemon.run("claim", "demo:web", "-q", **user).err, "the claim moves aside")
 
     @needs_root
     def test_daemon_of_an_ordinary_user_does_not_guess_about_another_namespace(self):

@@ -66,6 +66,21 @@ static int describe_holder(struct request *r, uint16_t port, char ret[static WHO
 	return 1;
 }
 
+/* The user whose socket it is, where nobody is seen to hold the port. */
+static void describe_hidden(struct request *r, uint16_t port, char ret[static WHO_SIZE])
+{
+	struct inventory *inv = r->api->config.inventory;
+	const struct socket_row *row;
+	const char *user = NULL;
+
+	if (inventory_by_port(inv, inventory_own_netns(inv), port, &row, 1))
+		user = row->uid == PROCESS_UID_UNKNOWN ? NULL : user_name(row->uid);
+	if (user)
+		snprintf(ret, WHO_SIZE, "a process of user %s that is hidden from here", user);
+	else
+		snprintf(ret, WHO_SIZE, "somebody who is not seen");
+}
+
 /* --- refusals --- */
 
 /* "port 3000 is held by node (94120), listening on :::3000 since 2:47:23; see: pd why 3000" */
@@ -168,16 +183,18 @@ static int say_aside(const struct notice *n)
 	held = describe_holder(n->r, result->home, who);
 	if (held < 0)
 		return held;
-	if (result->use == PORT_SERVED && !held)
+	if (result->use == PORT_SERVED && !held) {
 		say(n,
 		    "port %u, the home of %s, is free again: claim it once this server has ended",
 		    result->home, n->order->id);
-	else
-		say(n,
-		    "port %u, the home of %s, is held by %s; it gets %u until a claim finds %u "
-		    "free (see: pd why %u)",
-		    result->home, n->order->id, held ? who : "somebody who is not seen",
-		    result->port, result->home, result->home);
+		return 0;
+	}
+	if (!held)
+		describe_hidden(n->r, result->home, who);
+	say(n,
+	    "port %u, the home of %s, is held by %s; it gets %u until a claim finds %u free (see: "
+	    "pd why %u)",
+	    result->home, n->order->id, who, result->port, result->home, result->home);
 	return 0;
 }
 

@@ -101,8 +101,9 @@ uid_t procfs_uid(pid_t pid);
 
 /*
  * The user who started it: of its login (/proc/PID/loginuid), also below sudo; where the system
- * keeps none, of a process of root's the nearest ancestor that is not root's.  The environment,
- * which says SUDO_UID, is anybody's to write.  PROCESS_UID_UNKNOWN when the process is gone.
+ * keeps none, of a process of root's the nearest ancestor that is not root's, or else the leader of
+ * its session, the user's shell.  The environment, which says SUDO_UID, is anybody's to write.
+ * PROCESS_UID_UNKNOWN when the process is gone.
  */
 uid_t procfs_starter(const struct process_id *id);
 

@@ -21,17 +21,22 @@ static uid_t read_login_uid(pid_t pid)
 uid_t procfs_starter(const struct process_id *id)
 {
 	struct process process;
-	uid_t uid = read_login_uid(id->pid);
+	uid_t uid = read_login_uid(id->pid), leader;
+	pid_t sid;
 
 	if (procfs_describe_briefly(id->pid, &process) || !process_id_equal(&process.id, id))
 		return PROCESS_UID_UNKNOWN;
 	if (uid != PROCESS_UID_UNKNOWN)
 		return uid;
+	sid = process.sid;
 	uid = procfs_uid(id->pid);
 	for (int i = 0; uid == 0 && i < CLIMB_MAX && process.ppid > 1; i++) {
 		uid = procfs_uid(process.ppid);
 		if (procfs_describe_briefly(process.ppid, &process))
 			return PROCESS_UID_UNKNOWN;
 	}
-	return uid;
+	/* sudo and its shell may have ended; sid is nobody else's pid while one of the session
+	 * lives */
+	leader = uid == 0 && sid > 1 ? procfs_uid(sid) : uid;
+	return leader == PROCESS_UID_UNKNOWN ? uid : leader;
 }

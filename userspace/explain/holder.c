@@ -296,6 +296,8 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 		find_supervisor(h, reader);
 	}
 	h->carries_asker = ancestry_has(&reader->asker, &h->process.id);
+	h->started_by_viewer = h->process.uid == 0 && reader->viewer &&
+			       procfs_starter(&h->process.id) == reader->viewer;
 	alone = !engine && !*h->cgroup.unit && !h->supervised;
 	if (alone && may && h->process.id.pid != 1)
 		++*n_ended;

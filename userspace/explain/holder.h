@@ -101,6 +101,7 @@ struct why_holder {
 	bool carries_asker, supervisor_carries_asker;
 	bool ignores_term, catches_term; /* SIGTERM */
 	struct why_hits hits;		 /* when it is ended, by whom it has to be */
+	bool started_by_viewer;		 /* who runs it as root, by sudo */
 	bool runs_engine; /* the viewer may command the engine of `cgroup` or `forward` as is */
 	char *freezer; /* owned: the file that thaws its cgroup; NULL = not frozen, or not read */
 	const char *thaw; /* what is written there */

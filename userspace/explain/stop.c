@@ -17,6 +17,17 @@
 
 static void ask_its_user(const struct why_holder *h, struct why_remedies *list)
 {
+	char command[32];
+	struct why_remedy *new;
+
+	if (h->started_by_viewer) {
+		snprintf(command, sizeof(command), "sudo kill %d", h->process.id.pid);
+		new = stop_add(list, command, "stop %s (%d), which you started as root",
+			       stop_name_of(h), h->process.id.pid);
+		stop_note_end(new, h->process.id.pid, &h->hits);
+		stop_say_hits(new);
+		return;
+	}
 	stop_add(list, NULL, "%s (pid %d) is %s's: ask them to stop it", stop_name_of(h),
 		 h->process.id.pid, stop_user_of(h));
 }

@@ -224,12 +224,12 @@ const char *launcher_words(const struct process_ancestor *launcher,
 			   char ret[static LAUNCHER_WORDS_SIZE])
 {
 	struct process process = { .id = launcher->id };
-	char who[WHO_BYTES], when[16], how[48];
+	char who[WHO_BYTES], when[32], how[48];
 
 	memcpy(process.comm, launcher->comm, sizeof(process.comm));
 	describe_end(launcher->exit_code, how, sizeof(how));
 	snprintf(ret, LAUNCHER_WORDS_SIZE, "%s, which %s at %s", describe(&process, who), how,
-		 moment_format_clock(launcher->ended_at, when));
+		 moment_format_log(launcher->ended_at, launcher->ended_at, when));
 	return ret;
 }
 
