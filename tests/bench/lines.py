@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sqlite3
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ CLAIMS = 2000         # of one sample
 MANY_SERVICES = 50000
 FLOOD = 200000
 IDLE_S = 60
+UP_ROUNDS = 20        # of eight services each
 SAMPLES = 10          # of a line that alternates whole daemons; each is often a median itself
 
 Figures = collections.namedtuple("Figures", "value ours theirs")
@@ -59,6 +61,10 @@ def faster(ours, theirs, unit="ms"):
 
 def costlier(ours, theirs, unit="ms"):
     return Figures(ours / theirs, f"{ours:.2f} {unit}", f"{theirs:.2f} {unit}")
+
+
+def percentile_99(samples):
+    return sorted(samples)[int(len(samples) * 0.99)]
 
 
 # --- asking, on a machine with many processes ----------------------------------------------------
@@ -184,6 +190,62 @@ def fork_in_a_run():
         # a fork takes a hundred times as long as what is looked for here: the best of both
         ours, theirs = (min(ns) / 1e3 for ns in (inside, outside))
         return Figures(ours - theirs, f"{ours:.2f} µs", f"{theirs:.2f} µs")
+
+
+UP = {"db": [], "queue": [], "mail": [], "api": ["db", "queue"], "auth": ["db"],
+      "jobs": ["queue", "mail"], "web": ["api", "auth"], "admin": ["web", "jobs"]}
+
+
+def lines_in(path):
+    with open(path, encoding="ascii") as f:
+        return f.read().count("\n")
+
+
+def up_rounds(rounds):
+    """pd up of eight services: ms from the listen of its last need to each one's first
+    instruction, and from its own listen to the line that says so."""
+    begun, told = [], []
+    with stand.daemon() as d:
+        directory = harness.temp_dir()
+        notes = os.path.join(directory, "notes")
+        with open(os.path.join(directory, ".portdaddyrc"), "w", encoding="utf-8") as f:
+            json.dump({"project": "bench", "services": {
+                name: {"cmd": f"exec {stand.TOOLS}/service {name} {notes}", "needs": needs}
+                for name, needs in UP.items()}}, f)
+        for _ in range(rounds):
+            with open(notes, "w", encoding="ascii"):
+                pass
+            said = {}
+            with subprocess.Popen([d.pd_program, "up"], env=d.env, cwd=directory,
+                                  stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as up:
+                for words in map(bytes.split, up.stderr):
+                    if words[2] == b"serves":
+                        said[words[1].decode()] = time.monotonic_ns()
+                    if b"ready" in words:
+                        break
+                harness.wait_until(lambda: lines_in(notes) == len(UP), "all have noted it")
+                up.send_signal(signal.SIGINT)
+                up.stderr.read()
+            with open(notes, encoding="ascii") as f:
+                times = {n: (int(b), int(l)) for n, b, l in map(str.split, f)}
+            for name, needs in UP.items():
+                told.append((said[name] - times[name][1]) / 1e6)
+                if needs:
+                    begun.append((times[name][0] - max(times[n][1] for n in needs)) / 1e6)
+        harness.shutil.rmtree(directory)
+    return begun, told
+
+
+@line("pd up: last need listens → it runs, 99th percentile", "", "more", 20, " ms")
+def up_begins():
+    begun, _ = up_rounds(UP_ROUNDS)
+    return Figures(percentile_99(begun), f"{statistics.median(begun):.2f} ms median", "")
+
+
+@line("pd up: it listens → is told ready, 99th percentile", "", "more", 5, " ms")
+def up_tells():
+    _, told = up_rounds(UP_ROUNDS)
+    return Figures(percentile_99(told), f"{statistics.median(told):.2f} ms median", "")
 
 
 # --- claims --------------------------------------------------------------------------------------
