@@ -116,7 +116,11 @@ static void show_run(struct render_table *t, struct json_object *run)
 	render_table_text(t, TONE_PLAIN, answer_int(run, "port") ? show_port(run, port) : "");
 	render_table_cell(t, tone_of(state), "%s", state);
 	render_table_cell(t, TONE_PLAIN, "%s", show_ago(answer_int(run, "since"), age));
-	render_table_cell(t, TONE_DIM, "%s", answer_text(run, "id"));
+	if (answer_int(run, "pid") && strcmp(state, "unattended") != 0)
+		render_table_cell(t, TONE_DIM, "%s of pd %d", answer_text(run, "id"),
+				  (int)answer_int(run, "pid"));
+	else
+		render_table_cell(t, TONE_DIM, "%s", answer_text(run, "id"));
 }
 
 static void show_table(const struct members *m)
@@ -196,7 +200,8 @@ static int run(const struct command *self, const struct command_line *line)
 	if (line->json)
 		show_json(&m);
 	else if (none)
-		render_note("%s%s", pattern ? "no run of " : "nothing was started by pd run",
+		render_note("%s%s",
+			    pattern ? "no run of " : "nothing was started by pd run or pd up",
 			    pattern ? pattern : "");
 	else
 		show_table(&m);
@@ -208,7 +213,7 @@ static int run(const struct command *self, const struct command_line *line)
 const struct command cmd_ps = {
 	.name = "ps",
 	.arguments = "[ID|PATTERN|RUN]",
-	.summary = "what pd run started, as a tree",
+	.summary = "what pd run and pd up started, as a tree",
 	.details =
 		"Every run with its members: program, pid, the ports that it listens on.  A member "
 		"stays\n"

@@ -190,7 +190,10 @@ static int end_all(struct up *u, bool adopted_too)
 	for (size_t i = 0; i < u->n; i++)
 		ended[i].wanted = u->services[i].keeper.pid ||
 				  (adopted_too && u->services[i].adopted);
-	u->n_asked += !u->n_asked;
+	if (!u->n_asked)
+		u->n_asked = 1;
+	else
+		up_say(u, "ending them; a second Ctrl-C kills them");
 	r = project_end(&e);
 	show_rest(u);
 	if (r <= 1)

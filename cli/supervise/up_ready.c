@@ -196,10 +196,12 @@ static void look_at_member(struct up *u, const struct member *m)
 				     m->id.pid);
 }
 
-static bool any_is_begun(const struct up *u)
+/* Who is not ready, and may still be. */
+static bool any_is_awaited(const struct up *u)
 {
 	for (size_t i = 0; i < u->n; i++)
-		if (u->services[i].node->state == NEEDS_BEGUN)
+		if (u->services[i].node->state == NEEDS_WAITING ||
+		    u->services[i].node->state == NEEDS_BEGUN)
 			return true;
 	return false;
 }
@@ -219,7 +221,7 @@ void up_ready_look_around(struct up *u)
 		for (size_t i = 0; i < m.n; i++)
 			look_at_member(u, &m.list[i]);
 	/* who is ready is not looked for any more */
-	if (u->looks_around && (u->stream.c.fd < 0 || any_is_begun(u)))
+	if (u->looks_around && (u->stream.c.fd < 0 || any_is_awaited(u)))
 		u->look_due_ms = clock_ms(CLOCK_MONOTONIC) + LOOK_MS;
 	else
 		u->look_due_ms = 0;

@@ -36,35 +36,28 @@ rest()
 """
 
 
-class UpTest(harness.PortDaddyTest):
-    """One daemon for all of them: each has a project of its own."""
-    n_projects, shared = 0, None
-
-    @classmethod
-    def tearDownClass(cls):
-        log = cls.shared.log()
-        cls.shared.discard()
-        if "Sanitizer" in log or "runtime error:" in log:
-            raise AssertionError(f"a sanitizer complained about the daemon:\n{log}")
-
-    def start_daemon(self, *arguments, **options):
-        if not UpTest.shared:
-            UpTest.shared = harness.Daemon(*arguments, **options).start()
-        return UpTest.shared
+class ProjectTest(harness.PortDaddyTest):
+    """A project in self.work; as who pd is called there."""
+    n_projects, user = 0, None
 
     def setUp(self):
         super().setUp()
         self.addCleanup(trees.kill_all, self.daemon.home)
-        UpTest.n_projects += 1  # each has ports that no earlier connection keeps
-        self.project = f"shop{os.getpid()}-{UpTest.n_projects}"
+        ProjectTest.n_projects += 1  # each has ports that no earlier connection keeps
+        self.project = f"shop{os.getpid()}-{ProjectTest.n_projects}"
+        if self.user is not None:
+            os.chown(self.work, self.user, self.user)
         self.write("noting.py", NOTING)
         self.write("server.py", trees.SERVER)
 
     # --- a project ---
 
     def write(self, name, text):
-        with open(os.path.join(self.work, name), "w", encoding="utf-8") as f:
+        path = os.path.join(self.work, name)
+        with open(path, "w", encoding="utf-8") as f:
             f.write(text)
+        if self.user is not None:
+            os.chown(path, self.user, self.user)
 
     def services(self, **services):
         self.write(".portdaddyrc", json.dumps({"project": self.project, "services": services}))
@@ -82,7 +75,7 @@ class UpTest(harness.PortDaddyTest):
     # --- pd in it ---
 
     def pd(self, *arguments, **options):
-        return self.daemon.run(*arguments, cwd=self.work, **options)
+        return self.daemon.run(*arguments, cwd=self.work, uid=self.user, **options)
 
     def up(self, *arguments, **options):
         """pd up in the background; its words are in the file said, its lines in the file out."""
@@ -122,6 +115,23 @@ class UpTest(harness.PortDaddyTest):
     def end(self, child, code=DONE):
         child.process.send_signal(signal.SIGINT)
         self.assertEqual(child.wait(), code, self.read(self.said_path))
+
+
+class UpTest(ProjectTest):
+    """One daemon for all of them: each has a project of its own."""
+    shared = None
+
+    @classmethod
+    def tearDownClass(cls):
+        log = cls.shared.log()
+        cls.shared.discard()
+        if "Sanitizer" in log or "runtime error:" in log:
+            raise AssertionError(f"a sanitizer complained about the daemon:\n{log}")
+
+    def start_daemon(self, *arguments, **options):
+        if not UpTest.shared:
+            UpTest.shared = harness.Daemon(*arguments, **options).start()
+        return UpTest.shared
 
     # --- order ---
 
@@ -448,6 +458,23 @@ while True:
         lines = self.pd("logs").out.splitlines()
         self.assertEqual({line for line in lines if "pd:" not in line} - {""}, {"z" * 99}, lines)
         self.assertEqual(self.pd("down").code, DONE)
+
+
+@needs_root
+class PollingTest(ProjectTest):
+    user = NOBODY
+    daemon_options = {"uid": NOBODY}
+
+    def test_without_events_services_get_ready_and_nobody_is_left(self):
+        self.write("daemon.py", trees.DAEMON)
+        self.services(web=self.noting("web", "api"), api={"cmd": f"{FAST} daemon.py"})
+        answer = self.pd("up", "-d")
+        self.assertEqual(answer.code, DONE, answer)
+        runs = self.runs()
+        self.assertEqual(self.notes(), ["web began", "web listened"])
+        self.assertEqual(self.pd("down").code, DONE)
+        self.assertEqual(self.notes()[2:], ["web ended"])
+        self.assert_nobody_left(runs)
 
 
 if __name__ == "__main__":
