@@ -47,6 +47,23 @@ static const struct quota_limit limits[] = {
 		.per_user = 1000,
 		.machine = 1000,
 	},
+	[QUOTA_HISTORY] = {
+		.name = "holders of ports written into the history",
+		.excess = QUOTA_FORGETS,
+		.reason = "all servers of a workspace start at once; a test that listens and closes "
+			  "a thousand times a second is no history that anybody reads",
+		.per_user = 1000,
+		.machine = 2000,
+		.per_user_s = 50,
+		.machine_s = 100,
+	},
+	[QUOTA_HISTORY_KEPT] = {
+		.name = "holders in the history of ports",
+		.excess = QUOTA_FORGETS,
+		.reason = "some 5 MB, and months of what a developer starts",
+		.per_user = 20000,
+		.machine = 20000,
+	},
 	[QUOTA_SEARCHES] = {
 		.name = "microseconds of searches through all processes",
 		.way_out = "ask with the port: pd why PORT",

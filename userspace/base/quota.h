@@ -23,6 +23,8 @@ enum quota_kind {
 	QUOTA_REFUSALS,		/* comes back with time */
 	QUOTA_REFUSALS_WAITING, /* charged, in bytes */
 	QUOTA_REFUSALS_KEPT,	/* rows */
+	QUOTA_HISTORY,		/* comes back with time */
+	QUOTA_HISTORY_KEPT,	/* rows */
 	QUOTA_SEARCHES,		/* comes back with time, in microseconds */
 	/* in memory */
 	QUOTA_LOCKS_HELD,

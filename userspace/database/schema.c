@@ -240,6 +240,31 @@ static const char *const migrations[] = {
 	/* Ports that stand in the sources of a run's program. */
 	("ALTER TABLE runs ADD COLUMN hardcoded TEXT; -- 3000:5742 4000:6001\n"
 	 "ALTER TABLE runs ADD COLUMN project INTEGER; -- whose runs reach each other by them\n"),
+
+	/* Who had a port, claimed or not: one row for each socket that served. */
+	("CREATE TABLE history(\n"
+	 "  id INTEGER PRIMARY KEY,\n"
+	 "  port INTEGER,\n"
+	 "  proto TEXT,\n"
+	 "  addr TEXT,\n"
+	 "  netns INTEGER,\n"
+	 "  pid INTEGER, -- that bound it\n"
+	 "  startTicks INTEGER, -- clock ticks since boot\n"
+	 "  comm TEXT,\n"
+	 "  uid INTEGER,\n"
+	 "  service TEXT, -- that owned the port\n"
+	 "  since INTEGER,\n"
+	 "  until INTEGER, -- NULL: it has it, or nobody saw its end\n"
+	 "  how TEXT, -- closed, exit, signal, unknown\n"
+	 "  code INTEGER, -- exit code or signal\n"
+	 "  cookie INTEGER, -- of the socket\n"
+	 "  bootId TEXT\n"
+	 ");\n"
+	 "CREATE INDEX historyByPort ON history(port);\n"
+	 "CREATE INDEX historyByService ON history(service) WHERE service IS NOT NULL;\n"
+	 "CREATE INDEX historyByUid ON history(uid);\n"
+	 "CREATE INDEX historyByEnd ON history(until) WHERE until IS NOT NULL;\n"
+	 "CREATE INDEX historyOpen ON history(port) WHERE until IS NULL;\n"),
 };
 
 int schema_version(void)

@@ -79,6 +79,14 @@
 /* In the order of enum launcher_column. */
 #define LAUNCHER_COLUMNS "serverPid, serverStart, bootId, pid, startTicks, comm, exitCode, endedAt"
 
+/* In the order of enum history_column. */
+#define HISTORY_COLUMNS                                                                          \
+	"id, port, proto, addr, netns, pid, startTicks, comm, uid, service, since, until, how, " \
+	"code, "                                                                                 \
+	"cookie"
+/* ?1 older than that id, ?2 not ended before. */
+#define HISTORY_WALK "id < ?1 AND (?2 = 0 OR until IS NULL OR until >= ?2) ORDER BY id DESC"
+
 /* When a session that is not active became so. */
 #define SESSION_OVER_SINCE "coalesce(endedAt, stalledAt, startedAt, 0)"
 
@@ -347,6 +355,37 @@ static const char *const statement_sql[] = {
 	[STATEMENT_LAUNCHER_DELETE] =
 		"DELETE FROM launchers WHERE serverPid = ?1 AND serverStart = ?2",
 	[STATEMENT_LAUNCHERS_CLEAR] = "DELETE FROM launchers",
+
+	[STATEMENT_HISTORY_INSERT] =
+		"INSERT INTO history(port, proto, addr, netns, pid, startTicks, comm, uid, "
+		"service, "
+		"since, until, how, code, cookie, bootId) "
+		"SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 "
+		"WHERE NOT EXISTS (SELECT 1 FROM history WHERE port = ?1 AND until IS NULL AND "
+		"cookie = ?14 AND bootId = ?15)",
+	[STATEMENT_HISTORY_END] =
+		"UPDATE history SET until = ?4, how = ?5, code = ?6 WHERE port = ?1 AND "
+		"until IS NULL AND cookie = ?2 AND bootId = ?3",
+	[STATEMENT_HISTORY_END_OTHER_BOOTS] =
+		"UPDATE history SET until = max(?2, ifnull(since, 0)), how = 'unknown' "
+		"WHERE until IS NULL AND bootId IS NOT ?1",
+	[STATEMENT_HISTORY_SCAN] = "SELECT " HISTORY_COLUMNS " FROM history WHERE " HISTORY_WALK,
+	[STATEMENT_HISTORY_OF_PORT] = "SELECT " HISTORY_COLUMNS
+				      " FROM history WHERE port = ?3 AND " HISTORY_WALK,
+	[STATEMENT_HISTORY_OF_SERVICE] = "SELECT " HISTORY_COLUMNS
+					 " FROM history WHERE service = ?3 AND " HISTORY_WALK,
+	[STATEMENT_HISTORY_OPEN] = "SELECT " HISTORY_COLUMNS " FROM history INDEXED BY historyOpen "
+				   "WHERE port = ?1 AND until IS NULL AND bootId = ?2",
+	[STATEMENT_HISTORY_OPEN_PORTS] =
+		"SELECT DISTINCT port FROM history INDEXED BY historyOpen WHERE until IS NULL",
+	[STATEMENT_HISTORY_COUNT] = "SELECT count(*) FROM history",
+	[STATEMENT_HISTORY_OF_USERS] =
+		"SELECT uid, count(*) AS n FROM history GROUP BY uid ORDER BY n DESC",
+	[STATEMENT_HISTORY_FORGET] = "DELETE FROM history WHERE id IN (SELECT id FROM history "
+				     "INDEXED BY historyByUid "
+				     "WHERE uid IS ?1 ORDER BY id LIMIT ?2)",
+	[STATEMENT_HISTORY_PRUNE_BEFORE] = "DELETE FROM history WHERE id IN (SELECT id FROM "
+					   "history WHERE until < ?1 LIMIT ?2)",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(statement_sql[0]) == _STATEMENT_MAX,
 	       "every statement has its SQL");
