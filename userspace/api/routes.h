@@ -17,6 +17,7 @@
 	X(why_get)           \
 	X(health_get)        \
 	X(log_get)           \
+	X(history_get)       \
 	X(sessions_get)      \
 	X(sessions_post)     \
 	X(sessions_end_post) \

@@ -306,6 +306,8 @@ static void leave_row(struct apply *a, struct row *row, struct proc *proc)
 	row_drop_holder(a->table, row, proc);
 	if (row->view.n_holders == 0) {
 		row->view.leaving = proc->process.id;
+		row->view.left_status = a->event->exit_code;
+		row->view.left = true;
 		table_unsettle(a->table, row);
 		a->settle = true;
 		return;

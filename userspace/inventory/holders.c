@@ -31,6 +31,7 @@ int row_add_holder(struct table *t, struct row *row, struct proc *proc, struct h
 		row->view.complete = false;
 		row->view.undecided = false;
 		row->view.leaving = (struct process_id){ 0 };
+		row->view.left = false;
 	}
 	if (ret)
 		*ret = holder;

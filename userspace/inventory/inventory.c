@@ -82,6 +82,14 @@ const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64
 	return row ? &row->view : NULL;
 }
 
+void inventory_set_recorded(struct inventory *inv, uint64_t cookie)
+{
+	struct row *row = table_find(inv->table, cookie);
+
+	if (row)
+		row->view.recorded = true;
+}
+
 const struct socket_row *inventory_next(const struct inventory *inv, struct inventory_place *place)
 {
 	const struct row *row = table_next(inv->table, place);

@@ -81,6 +81,11 @@ struct socket_row {
 	/* who had it last, has ended, and is still on its way out, as far as is known; pid 0 =
 	 * nobody */
 	struct process_id leaving;
+	/* how the last of its holders has ended, as waitpid() reports it; counts where nobody holds
+	 * it since, which `left` says */
+	int left_status;
+	bool left;
+	bool recorded; /* inventory_set_recorded() */
 };
 
 /*
@@ -188,6 +193,9 @@ size_t inventory_by_port(const struct inventory *inv, uint32_t netns, uint16_t p
 
 /* The row of a socket, or NULL.  Borrowed. */
 const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64_t cookie);
+
+/* Its begin is in the history: a mark of whoever writes that, kept as long as the socket. */
+void inventory_set_recorded(struct inventory *inv, uint64_t cookie);
 
 /* Calls visit for every row, in order of port, then cookie.  Stops when visit returns false. */
 void inventory_for_each(const struct inventory *inv,

@@ -161,6 +161,14 @@ void claims_port_changed(uint32_t netns, uint16_t port, void *tracker)
 	t->pending = true;
 }
 
+void claims_port_found_changed(uint32_t netns, uint16_t port, void *tracker)
+{
+	struct tracker *t = tracker;
+
+	history_check_port(t->history, port);
+	claims_port_changed(netns, port, t);
+}
+
 /* --- all ports --- */
 
 void claims_refresh_pending(struct tracker *t, int64_t now, int64_t until_ms)

@@ -75,7 +75,7 @@ static void go_on_with_resync(struct tracker *t, int64_t now)
 	t->deferring = true;
 	if (!r)
 		r = inventory_resync_go_on(inv, clock_ns(CLOCK_MONOTONIC) + READ_MS * NS_PER_MS,
-					   claims_port_changed, t);
+					   claims_port_found_changed, t);
 	t->deferring = false;
 	t->resync_took_us += clock_us(CLOCK_THREAD_CPUTIME_ID) - began_us;
 	if (inventory_is_resyncing(inv))
@@ -155,6 +155,7 @@ static void on_event(const struct event *seen, void *user_data)
 	if (seen->kind == EVENT_CLOSE) {
 		completed = *seen;
 		complete_close(t->config.inventory, &completed);
+		history_note_close(t->history, seen->cookie, now);
 		event = &completed;
 	}
 	t->deferring = event->kind == EVENT_EXIT || event->kind == EVENT_FORK ||
@@ -167,6 +168,7 @@ static void on_event(const struct event *seen, void *user_data)
 		events_schedule_settle(t);
 
 	service = owner_of(t, event, &owner);
+	history_note_event(t->history, event, service, now);
 	if (event->kind == EVENT_FAIL)
 		refusals_record(t->refusals, event, service, now);
 	if (t->activity.listener)
@@ -250,7 +252,7 @@ void events_on_settle(evutil_socket_t fd, short what, void *user_data)
 		return;
 	}
 	events_read_up_to_now(t, EVENTS_CATCH_UP_MS);
-	r = inventory_settle(t->config.inventory, now, claims_port_changed, t, &again);
+	r = inventory_settle(t->config.inventory, now, claims_port_found_changed, t, &again);
 	if (r)
 		log_error("the table was not settled: %s", strerror(-r));
 	until_ms = clock_ms(CLOCK_MONOTONIC) + JUDGE_MS;

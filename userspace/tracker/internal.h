@@ -14,6 +14,7 @@
 #include "tracker/activity.h"
 #include "tracker/closes.h"
 #include "tracker/deadlines.h"
+#include "tracker/history.h"
 #include "tracker/refusals.h"
 #include "tracker/tracker.h"
 
@@ -28,6 +29,7 @@ struct tracker {
 	struct deadlines deadlines;
 	struct closes *closes;
 	struct refusals *refusals;
+	struct history *history;
 	struct activity_writer activity;
 	uint64_t lost, lost_reported; /* events: when the last resync began, and as told */
 	bool starting;		      /* changes are told as "while no daemon ran" */
@@ -60,6 +62,9 @@ void claims_refresh_pending(struct tracker *t, int64_t now, int64_t until_ms);
 
 /* Rows of the port changed (inventory_changed): refreshes it, or while t->deferring notes it. */
 void claims_port_changed(uint32_t netns, uint16_t port, void *tracker);
+
+/* The same where no event told of it: the history is compared with the table, too. */
+void claims_port_found_changed(uint32_t netns, uint16_t port, void *tracker);
 
 /* Nearly all events are of ports that nobody claimed: those cost no query. */
 bool claims_may_have_port(struct tracker *t, uint32_t netns, uint16_t port);

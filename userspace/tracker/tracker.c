@@ -48,7 +48,8 @@ int tracker_new(const struct tracker_config *config, struct tracker **ret)
 	    activity_init(&t->activity, config->loop, config->registry) ||
 	    deadlines_init(&t->deadlines, config->loop) ||
 	    closes_new(config->loop, &t->activity, &t->closes) ||
-	    refusals_new(&refusals, &t->refusals)) {
+	    refusals_new(&refusals, &t->refusals) ||
+	    history_new(config->loop, config->inventory, &t->activity, &t->history)) {
 		tracker_free(t);
 		return -ENOMEM;
 	}
@@ -60,6 +61,7 @@ void tracker_free(struct tracker *t)
 {
 	if (!t)
 		return;
+	history_free(t->history);
 	refusals_free(t->refusals);
 	closes_free(t->closes);
 	deadlines_deinit(&t->deadlines);
@@ -118,10 +120,12 @@ int tracker_start(struct tracker *t)
 	note_start(t, last, now);
 	t->starting = true;
 	t->deferring = true; /* the claims are judged once, below, on the finished table */
-	r = inventory_resync(t->config.inventory, now, claims_port_changed, t);
+	r = inventory_resync(t->config.inventory, now, claims_port_found_changed, t);
 	t->deferring = false;
 	if (!r)
 		left_behind_recall(t);
+	if (!r)
+		history_start(t->history, last, now);
 	if (!r)
 		r = claims_refresh_all(t, now);
 	t->starting = false;
@@ -150,6 +154,7 @@ void tracker_stop(struct tracker *t)
 	left_behind_store(t, INT64_MAX);
 	refusals_finish(t->refusals, now);
 	closes_write_all(t->closes);
+	history_write(t->history);
 	activity_note(&t->activity, ACTIVITY_DAEMON, "stopped", now);
 	r = registry_mark_alive(t->config.registry, now);
 	if (!r)
@@ -186,6 +191,12 @@ void tracker_batch_ended(struct tracker *t, bool undone)
 	for (; port != PORTSET_END; port = portset_next(&t->touched, port + 1))
 		claims_refresh_port(t, (uint16_t)port, tracker_now());
 	portset_clear(&t->touched);
+}
+
+uint64_t tracker_write_history(struct tracker *t)
+{
+	history_write(t->history);
+	return history_left_out(t->history);
 }
 
 void tracker_catch_up(struct tracker *t)

@@ -75,6 +75,12 @@ void tracker_batch_ended(struct tracker *t, bool undone);
  */
 void tracker_catch_up(struct tracker *t);
 
+/*
+ * Somebody asks for the history of ports (registry/history.h): writes what is known of it by now.
+ * How many holders were too many to be written, since the start.
+ */
+uint64_t tracker_write_history(struct tracker *t);
+
 /* The machine has slept, or the clock was set: judges what is due by the clock now. */
 void tracker_clock_changed(struct tracker *t);
 

@@ -11,8 +11,7 @@
 #include "http/json.h"
 #include "registry/registry.h"
 
-/* What it is about may be gone: whose it was is known by its name alone.  Returns ret, or id. */
-static const char *shown_id(const char *id, uid_t viewer, char ret[static IDENTITY_MAX + 1])
+const char *view_past_id(const char *id, uid_t viewer, char ret[static IDENTITY_MAX + 1])
 {
 	const char *user = id ? strchr(id, '@') : NULL;
 
@@ -28,7 +27,7 @@ struct json_object *view_entry(const void *what, uid_t viewer)
 	json_add_int(o, "id", entry->id);
 	json_add_int(o, "at", entry->timestamp);
 	json_add_text(o, "action", activity_action_name(entry->action));
-	json_add_text(o, "service", shown_id(entry->service, viewer, id));
+	json_add_text(o, "service", view_past_id(entry->service, viewer, id));
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "port", entry->port);
 	json_add_known(o, "pid", entry->pid);
@@ -52,7 +51,7 @@ struct json_object *view_entry_as_event(const void *what, uid_t viewer)
 	o = json_object_new_object();
 	json_add_int(o, "at", entry->timestamp);
 	json_add_text(o, "event", activity_action_name(entry->action));
-	json_add_text(o, "service", shown_id(entry->service, viewer, id));
+	json_add_text(o, "service", view_past_id(entry->service, viewer, id));
 	json_add_known(o, "port", entry->port);
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "pid", entry->pid);
@@ -112,7 +111,7 @@ struct json_object *view_event(const struct inventory *inv, const struct view_ev
 	json_add_known(o, "pid", event->actor.pid);
 	json_add_text(o, "comm", event->comm);
 	json_add_text(o, "user", user_name(event->uid));
-	json_add_text(o, "service", shown_id(what->service, viewer, id));
+	json_add_text(o, "service", view_past_id(what->service, viewer, id));
 	json_add_text(o, "run", event->named_run ? run_id_format(event->named_run, run) : NULL);
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {

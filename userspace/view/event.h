@@ -6,11 +6,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/identity.h"
+
 struct activity;
 struct event;
 struct inventory;
 struct json_object;
 struct why_obstacle;
+
+/*
+ * The id of a service of which only the name may be left, as a user sees it: his own without his
+ * name.  Returns ret, or id.
+ */
+const char *view_past_id(const char *id, uid_t viewer, char ret[static IDENTITY_MAX + 1]);
 
 /* An entry (a struct activity) as a user sees it: his own services without his name; owned by the
  * caller. */
