@@ -66,6 +66,7 @@ extern const struct command cmd_session, cmd_sessions, cmd_note, cmd_notes, cmd_
 extern const struct command cmd_cleanup;
 extern const struct command cmd_doctor, cmd_hook;
 extern const struct command cmd_run, cmd_up, cmd_down, cmd_logs, cmd_ps, cmd_stop, cmd_wait;
+extern const struct command cmd_history;
 extern const struct command cmd_lock, cmd_unlock, cmd_locks, cmd_with_lock;
 
 /* All of them, in the order in which help lists them; ends with NULL. */

@@ -96,6 +96,7 @@ class SchemaTest(harness.PortDaddyTest):
         self.check("notes", "notes", session)
         self.check("session-end", "session", "end", "done", "--session", session)
         self.check("log", "log")
+        self.check("history", "history", code=None)
         run = self.spawn([self.daemon.pd_program, "run", "demo:run", "-q", "--", "sleep", "1000"],
                          env=self.daemon.env)
         wait_until(lambda: self.daemon.json("ps")["runs"], "the run is known")
