@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -23,6 +24,7 @@ MANY_SERVICES = 50000
 FLOOD = 200000
 IDLE_S = 60
 UP_ROUNDS = 20        # of eight services each
+WAITS = 300           # of one sample: p99 is the fourth worst
 SAMPLES = 10          # of a line that alternates whole daemons; each is often a median itself
 
 Figures = collections.namedtuple("Figures", "value ours theirs")
@@ -166,6 +168,50 @@ def run_against_true():
             d.env, [harness.PLAIN_PD, "run", "bench:web", "-q", "--", "true"],
             [stand.needs("true")], rounds=60, of=min)
         return Figures(ours - theirs, f"{ours:.2f} ms", f"{theirs:.2f} ms")
+
+
+def wait_tail(begin, what_happens, *options):
+    """From what happens to the end of the pd wait that has waited for it, p99 in ms.  `begin` makes
+    what is there before, and what_happens() is given that."""
+    with stand.daemon() as d:
+        lags = []
+        for _ in range(WAITS):
+            there = begin()
+            waits = subprocess.Popen([harness.PLAIN_PD, "wait", str(FIRST_PORT), "-q", *options],
+                                     env=d.env)
+            harness.wait_until(lambda: d.clients("03"), "pd wait listens to the daemon")
+            time.sleep(0.01)  # it has looked, and sleeps
+            start = time.monotonic_ns()
+            left = what_happens(there)
+            waits.wait()
+            lags.append((time.monotonic_ns() - start) / 1e6)
+            if left:
+                left.close()
+            harness.wait_until(lambda: not d.clients("03"), "the daemon has seen it leave")
+        return Figures(statistics.quantiles(lags, n=100)[98],
+                       f"median {statistics.median(lags):.2f} ms", "")
+
+
+@line("pd wait, from the listen to its end, p99", "", "more", 5, " ms")
+def wait_for_listen():
+    return wait_tail(lambda: None, lambda _: socket.create_server(("127.0.0.1", FIRST_PORT)))
+
+
+@line("pd wait --free, from a holder's end to its own, p99", "", "more", 5, " ms")
+def wait_for_end():
+    def holder():
+        s = socket.create_server(("127.0.0.1", FIRST_PORT))
+        pid = os.fork()
+        if not pid:
+            while True:
+                signal.pause()
+        s.close()
+        return pid
+
+    def end(pid):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return wait_tail(holder, end, "--free")
 
 
 @line("a prompt with pd hook, nothing refused", "", "more", 0.2, " ms")
