@@ -28,6 +28,7 @@ enum {
 	PAGE_BYTES = 4096, /* of ours, where the header does not tell */
 	PAGE_MAX_BYTES = 65536,
 	SALT_BYTES = 8,
+	RESETS_MAX = 65536, /* since a frame was written that is still there */
 	PATH_SIZE = 4300,
 };
 
@@ -97,6 +98,17 @@ static bool is_of_this_log(const struct wal *w)
 	return memcmp(w->frame + FRAME_SALT, w->salt, SALT_BYTES) == 0;
 }
 
+/*
+ * What lies behind the last frame of a log is what an earlier one left there, whose salt began with
+ * a lower number: SQLite counts it up whenever it begins the log anew.  Zeros were never written.
+ */
+static bool is_of_an_earlier_log(const struct wal *w)
+{
+	uint32_t began = be32(w->frame + FRAME_SALT), resets = be32(w->salt) - began;
+
+	return (resets && resets < RESETS_MAX) || !(began | be32(w->frame + FRAME_SALT + 4));
+}
+
 /* Of the frame that was read, behind those before it. */
 static bool holds(struct wal *w)
 {
@@ -105,10 +117,11 @@ static bool holds(struct wal *w)
 	return is_of_this_log(w) && sum_is(w, w->frame + FRAME_CHECKSUM);
 }
 
-/* How many commits are behind the first frame that does not hold, itself included. */
+/* How many commits are behind the first frame that does not hold, itself included.  The last frame
+ * of a log is always one, also when its own header is damaged. */
 static int count_lost(struct wal *w, off_t *ret_frame)
 {
-	bool ended = !w->header_holds;
+	bool ended = !w->header_holds, last_is_damaged = false;
 	int lost = 0;
 
 	*ret_frame = 0;
@@ -119,8 +132,12 @@ static int count_lost(struct wal *w, off_t *ret_frame)
 		}
 		if (ended && is_of_this_log(w) && be32(w->frame + FRAME_COMMIT))
 			lost++;
+		if (is_of_this_log(w))
+			last_is_damaged = false;
+		else if (!is_of_an_earlier_log(w))
+			last_is_damaged = true;
 	}
-	return lost;
+	return lost + last_is_damaged;
 }
 
 void wal_check(const char *path, char *ret_said, size_t size)
