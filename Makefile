@@ -101,16 +101,17 @@ $(BUILD)/commit.h: FORCE
 $(BUILD)/obj/userspace/base/build.o: $(BUILD)/commit.h
 $(BUILD)/obj/userspace/base/build.o: ALL_CFLAGS += -include $(BUILD)/commit.h
 
-# The part of completion that is each shell's, as strings.
+# The parts of completion and of the hook that are each shell's, as strings.
 SHELLS := bash zsh fish
-$(BUILD)/completion_scripts.h: $(SHELLS:%=cli/completion/pd.%) Makefile
+$(BUILD)/%_scripts.h: $(foreach s,$(SHELLS),cli/%/pd.$(s)) Makefile
 	@mkdir -p $(@D)
 	@for s in $(SHELLS); do \
 		echo "static const char script_$$s[] ="; \
-		sed 's/[\\"]/\\&/g; s/.*/\t"&\\n"/' cli/completion/pd.$$s; echo ';'; \
+		sed 's/[\\"]/\\&/g; s/.*/\t"&\\n"/' cli/$*/pd.$$s; echo ';'; \
 	done >$@.tmp
 	@mv $@.tmp $@
 $(BUILD)/obj/cli/completion/scripts.o: $(BUILD)/completion_scripts.h
+$(BUILD)/obj/cli/commands/hook.o: $(BUILD)/hook_scripts.h
 
 define room_rules
 $(call archive,$(1)): $(call objects,userspace/$(1))

@@ -13,76 +13,15 @@
 #include "cli/client/peer.h"
 #include "cli/command.h"
 #include "cli/render/render.h"
-
-/*
- * What a shell evaluates.  Its prompt reads one line of a file with a builtin; only where that has
- * changed since the last prompt, and the last command has failed, a process is started.  Each keeps
- * the exit code for what else the prompt runs, and none hooks a command's start.
- *
- * The numbers are checked before they stand in a command: nothing but digits gets there.  A file
- * that is none (a FIFO would hold the prompt) is not opened.
- */
-static const char bash_code[] =
-	"__pd_count=\n"
-	"__pd_prompt() {\n"
-	"\tlocal code=$? count= pid=\n"
-	"\t[[ -f $__pd_file ]] &&\n"
-	"\t\t{ IFS=' ' read -r -n 64 count pid; } 2>/dev/null <\"$__pd_file\"\n"
-	"\tif [[ -n $count && $count != \"$__pd_count\" ]]; then\n"
-	"\t\t__pd_count=$count\n"
-	"\t\tcase $code:$pid in\n"
-	"\t\t0:* | *:*[!0-9]* | *:) ;;\n"
-	"\t\t*) \"$__pd_pd\" why --brief --pid \"$pid\" >&2 ;;\n"
-	"\t\tesac\n"
-	"\tfi\n"
-	"\treturn \"$code\"\n"
-	"}\n"
-	"[[ -f $__pd_file ]] && IFS=' ' read -r -n 64 __pd_count _ <\"$__pd_file\"\n"
-	"case ${PROMPT_COMMAND[*]-} in\n"
-	"*__pd_prompt*) ;;\n"
-	"*) PROMPT_COMMAND=$'__pd_prompt\\n'${PROMPT_COMMAND-} ;; # of an array the first\n"
-	"esac\n";
-
-static const char zsh_code[] =
-	"typeset -g __pd_count=\n"
-	"__pd_prompt() {\n"
-	"\tlocal code=$? count= pid=\n"
-	"\t[[ -f $__pd_file ]] && { IFS=' ' read -r count pid <$__pd_file } 2>/dev/null\n"
-	"\tif [[ -n $count && $count != $__pd_count ]]; then\n"
-	"\t\t__pd_count=$count\n"
-	"\t\tcase $code:$pid in\n"
-	"\t\t(0:* | *:*[^0-9]* | *:) ;;\n"
-	"\t\t(*) \"$__pd_pd\" why --brief --pid $pid >&2 ;;\n"
-	"\t\tesac\n"
-	"\tfi\n"
-	"\treturn $code\n"
-	"}\n"
-	"[[ -f $__pd_file ]] && IFS=' ' read -r __pd_count _ <$__pd_file\n"
-	"autoload -Uz add-zsh-hook && add-zsh-hook precmd __pd_prompt\n";
-
-static const char fish_code[] =
-	"set -g __pd_count\n"
-	"function __pd_prompt --on-event fish_postexec\n"
-	"\tset -l code $status\n"
-	"\tset -l count\n"
-	"\tset -l pid\n"
-	"\ttest -f $__pd_file; and read -n 64 count pid <$__pd_file\n"
-	"\tif test -n \"$count\"; and test \"$count\" != \"$__pd_count\"\n"
-	"\t\tset -g __pd_count $count\n"
-	"\t\tif test $code -ne 0; and string match -qr '^[0-9]+$' -- \"$pid\"\n"
-	"\t\t\t$__pd_pd why --brief --pid $pid >&2\n"
-	"\t\tend\n"
-	"\tend\n"
-	"end\n"
-	"test -f $__pd_file; and read -g -n 64 __pd_count __pd_pid <$__pd_file\n";
+#include "hook_scripts.h" /* cli/hook/pd.bash, pd.zsh and pd.fish as strings, by the Makefile */
 
 static const struct shell {
 	const char *name, *code;
 	const char *set, *to; /* what stands around a variable's name where it is set */
 } shells[] = {
-	{ "bash", bash_code, "", "=" },
-	{ "zsh", zsh_code, "typeset -g ", "=" },
-	{ "fish", fish_code, "set -g ", " " },
+	{ "bash", script_bash, "", "=" },
+	{ "zsh", script_zsh, "typeset -g ", "=" },
+	{ "fish", script_fish, "set -g ", " " },
 };
 
 /*
