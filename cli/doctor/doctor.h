@@ -36,7 +36,7 @@
 	X(clock, "clock", "a clock that was set while the daemon ran")                            \
 	X(docker_proxy, "docker-proxy", "docker without its userland proxy")                      \
 	X(unused_claims, "unused-claims", "claims that nobody has used for a week")               \
-	X(leftovers, "leftovers", "what ended badly and is still there")
+	X(leftovers, "leftovers", "what ended badly and is still there, each kind as leftover-NAME")
 
 /* Runs every check.  No daemon is started and nothing is changed. */
 void doctor_look(struct doctor *d);

@@ -230,28 +230,33 @@ void doctor_check_leftovers(struct doctor *d)
 						   "orphaned");
 	struct names runs = { 0 }, files = { 0 };
 	char command[COMMAND_SIZE], directory[PATH_MAX], quoted[PATH_MAX];
+	int kinds;
 
 	if (doctor_skips_without_daemon(d))
 		return;
 	find_unattended(d, &runs);
 	find_damaged(d, &files, directory);
+	kinds = (runs.n > 0) + (orphaned > 0) + (files.n > 0);
+	if (kinds)
+		doctor_say(d, DOCTOR_WARN, NULL, "%d kind%s of them", kinds, kinds == 1 ? "" : "s");
+	else
+		doctor_say(d, DOCTOR_OK, NULL, "none");
 	if (runs.n)
-		doctor_say(d, DOCTOR_WARN, own("ps", command),
-			   "%zu run%s without the pd that started %s: %s%s", runs.n,
-			   runs.n == 1 ? " goes on" : "s go on", runs.n == 1 ? "it" : "them",
-			   runs.text, more_of(&runs));
+		doctor_say_of(d, "leftover-runs", DOCTOR_WARN, own("ps", command),
+			      "%zu run%s without the pd that started %s: %s%s", runs.n,
+			      runs.n == 1 ? " goes on" : "s go on", runs.n == 1 ? "it" : "them",
+			      runs.text, more_of(&runs));
 	if (orphaned)
-		doctor_say(d, DOCTOR_WARN, own("find --status orphaned", command),
-			   "%lld server%s whose launcher is gone", orphaned,
-			   orphaned == 1 ? " listens" : "s listen");
+		doctor_say_of(d, "leftover-servers", DOCTOR_WARN,
+			      own("find --status orphaned", command),
+			      "%lld server%s whose launcher is gone", orphaned,
+			      orphaned == 1 ? " listens" : "s listen");
 	if (files.n && text_shell_quote(directory, quoted, sizeof(quoted))) {
 		snprintf(command, sizeof(command), "rm -r %s/" PATHS_DATABASE_NAME ".damaged-*",
 			 quoted);
-		doctor_say(d, DOCTOR_WARN, command,
-			   "copies of a damaged database are kept in %s: "
-			   "%s%s",
-			   directory, files.text, more_of(&files));
+		doctor_say_of(d, "leftover-files", DOCTOR_WARN, command,
+			      "copies of a damaged database are kept in %s: "
+			      "%s%s",
+			      directory, files.text, more_of(&files));
 	}
-	if (!runs.n && !orphaned && !files.n)
-		doctor_say(d, DOCTOR_OK, NULL, "none");
 }

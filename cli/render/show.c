@@ -134,8 +134,10 @@ const char *show_bytes(int64_t n, char ret[static SHOW_NUMBER_SIZE])
 {
 	if (n < 1024 * 1024)
 		snprintf(ret, SHOW_NUMBER_SIZE, "%lldKB", (long long)(n + 512) / 1024);
-	else
+	else if (n < 1024LL * 1024 * 1024)
 		snprintf(ret, SHOW_NUMBER_SIZE, "%.1fMB", (double)n / (1024 * 1024));
+	else
+		snprintf(ret, SHOW_NUMBER_SIZE, "%.1fGB", (double)n / (1024 * 1024 * 1024));
 	return ret;
 }
 

@@ -30,7 +30,7 @@ const char *show_number(int64_t n, char ret[static SHOW_NUMBER_SIZE]);
 /* "5us", "0.45ms", "8.3ms", "234ms", "12.5s", "1m 5s". */
 const char *show_latency(int64_t us, char ret[static SHOW_NUMBER_SIZE]);
 
-/* "812KB", "24.5MB". */
+/* "812KB", "24.5MB", "1.2GB". */
 const char *show_bytes(int64_t n, char ret[static SHOW_NUMBER_SIZE]);
 
 /* How a status of a service, or of an orphan row, is coloured. */

@@ -93,10 +93,10 @@ class DoctorTest(harness.PortDaddyTest):
             self.assertIn(check["state"], ("ok", "warn", "skip"), check)
             self.assertTrue(check["fact"], check)
             self.assertEqual(set(check), {"id", "state", "fact", "command"})
-            if not id_.startswith("probe-"):
+            if not id_.startswith(("probe-", "leftover-")):
                 self.assertIn(f"\n  {id_}: ", help_)
         listed = re.findall(r"^  ([a-z0-9-]+): ", help_, re.M)
-        self.assertEqual([i for i in checks if not i.startswith("probe-")], listed)
+        self.assertEqual([i for i in checks if not i.startswith(("probe-", "leftover-"))], listed)
         lines = self.daemon.pd("doctor").splitlines()
         for id_, check in checks.items():
             line = next((l for l in lines if l.split()[1:2] == [id_]), None)
@@ -246,7 +246,8 @@ class DoctorTest(harness.PortDaddyTest):
             ("database-size", "warn", "far more", "VACUUM", status("database", bytes=1 << 30)),
             ("disk", "fail", "0.* are free", "df -h", status("database", freeBytes=0)),
             ("disk", "warn", "are free", "df -h", status("database", freeBytes=1 << 20)),
-            ("leftovers", "warn", "2 servers listen", "find --status orphaned",
+            ("leftovers", "warn", "1 kind of them", None, status("services", orphaned=2)),
+            ("leftover-servers", "warn", "2 servers listen", "find --status orphaned",
              status("services", orphaned=2)),
         ]
         for id_, state, words, mends, answer in cases:
@@ -258,7 +259,7 @@ class DoctorTest(harness.PortDaddyTest):
             self.assert_found("perf-event-paranoid", "warn", "is 4", mends="paranoid=2",
                               home=place, *self.over("/proc/sys/kernel/perf_event_paranoid", "4\n"))
         told["/v1/runs"]["runs"] = [{"id": "run-1", "service": "a:b", "state": "unattended"}]
-        self.assert_found("leftovers", "warn", "without the pd that started it: a:b", mends="ps",
+        self.assert_found("leftover-runs", "warn", "without the pd that started it: a:b", mends="ps",
                           home=place)
         told["/v1/status"] = None
         self.assert_found("daemon", "fail", "does not answer", home=place)
@@ -274,7 +275,7 @@ class DoctorTest(harness.PortDaddyTest):
         self.daemon.start()
         self.assert_found("unused-claims", "warn", "1 of your claims is untouched.*old:one",
                           mends="cleanup")
-        self.assert_found("leftovers", "warn", "damaged-2024", mends="rm -r .*damaged-")
+        self.assert_found("leftover-files", "warn", "damaged-2024", mends="rm -r .*damaged-")
 
 
 if __name__ == "__main__":
