@@ -306,7 +306,7 @@ UNITS := $(UNITDIR)/portdaddyd.service $(USERUNITDIR)/portdaddyd.service
 
 install: all $(BUILD)/man/written ## install into $(DESTDIR)$(PREFIX), /usr/local by default; replace an older daemon
 	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/pd $(BUILD)/portdaddyd
-	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE scripts/packaging/schema/*.json
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE scripts/packaging/{doc/*.md,schema/*.json}
 	for page in $(MANUAL_PAGES); do \
 		install -D -m 644 $(BUILD)/man/$${page#*/} $(DESTDIR)$(MANDIR)/$$page || exit; \
 	done

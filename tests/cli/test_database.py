@@ -11,7 +11,7 @@ import harness
 from harness import DONE, NO, wait_until
 
 # The statements of the debugging tutorial as they are pasted; the time of the third compares
-# seconds with seconds (README.md says why).
+# seconds with seconds (reference.md says why).
 CLAIMED = "SELECT id, port, status FROM services WHERE status = 'active';"
 UPDATED = "SELECT id, updatedAt FROM services WHERE id = 'myapp:api';"
 LAST_HOUR = """
@@ -79,7 +79,7 @@ class ShellTest(harness.PortDaddyTest):
         self.assertEqual(claims(), [])
 
     def test_seconds_compared_with_a_date_as_text_give_nothing(self):
-        # A number is less than every text that is no number: README.md explains it.
+        # A number is less than every text that is no number: reference.md explains it.
         self.assertEqual(self.shell(LAST_HOUR_AS_TEXT), [])
 
     def test_services_that_were_not_updated_for_half_an_hour(self):

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The README's table of speed is what the benchmark prints, and not of another benchmark."""
+"""The README is short enough to be read to its end and leads to what is there, and the table of speed is
+what the benchmark prints, and not of another benchmark."""
 import json
 import os
+import re
 import sys
 import unittest
 
@@ -13,10 +15,21 @@ sys.path.insert(0, BENCH)
 import lines  # noqa: E402
 
 
-class Speed(unittest.TestCase):
+class Readme(unittest.TestCase):
     def setUp(self):
         with open(os.path.join(harness.ROOT, "README.md"), encoding="utf-8") as f:
-            self.section = f.read().partition("\n## Speed\n")[2].partition("\n## ")[0]
+            self.text = f.read()
+
+    def test_it_is_short_and_its_links_lead_somewhere(self):
+        self.assertLess(self.text.count("\n"), 150)
+        for path in re.findall(r"\]\(([^)#]+)", self.text):
+            self.assertTrue(os.path.exists(os.path.join(harness.ROOT, path)), path)
+
+
+class Speed(unittest.TestCase):
+    def setUp(self):
+        with open(os.path.join(BENCH, "README.md"), encoding="utf-8") as f:
+            self.section = f.read()
         with open(os.path.join(BENCH, "baseline.json"), encoding="utf-8") as f:
             self.stored = json.load(f)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The README's tour is a real session: typed again, every command prints what stands there.
+"""The README's first screen and the tour are real sessions: typed again, every command prints what
+stands there.
 
 Lines that begin with "$ " are typed, those below them are expected, in their order; a line "…"
 stands for any others.  Numbers, ages and the ids of sessions differ from run to run.
@@ -13,15 +14,15 @@ from harness import wait_until
 from shell import Shell
 
 README = os.path.join(harness.ROOT, "README.md")
-SERVICE = "shop:api"
+TOUR = os.path.join(harness.ROOT, "scripts/packaging/doc/tour.md")
 
 
-def tour():
-    """[(command, [expected lines])] of the README's section."""
-    with open(README, encoding="utf-8") as f:
-        section = f.read().partition("\n## A tour\n")[2].partition("\n## ")[0]
+def steps_of(path):
+    """[(command, [expected lines])] of a page."""
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
     steps = []
-    for block in re.findall(r"```console\n(.*?)```", section, re.S):
+    for block in re.findall(r"```console\n(.*?)```", text, re.S):
         for line in block.splitlines():
             if line.startswith("$ "):
                 steps.append((line[2:], []))
@@ -72,6 +73,7 @@ def pattern(line):
 
 class TourTest(harness.UserTest):
     without = NEIGHBOURS
+    service = "shop:api"  # that the session is about
 
     def settle(self, command):
         """What a person's eyes take to move on, the kernel needs too."""
@@ -79,9 +81,9 @@ class TourTest(harness.UserTest):
             wait_until(lambda: any(m["ports"] for r in self.daemon.json("ps")["runs"]
                                    for m in r["members"]), "the run listens")
         elif command.endswith("&"):
-            self.daemon.wait_status(SERVICE, "active")
+            self.daemon.wait_status(self.service, "active")
         elif command.startswith("kill"):
-            self.daemon.wait_status(SERVICE, "ghost")
+            self.daemon.wait_status(self.service, "ghost")
 
     def compare(self, command, output, expected):
         plain = output
@@ -98,9 +100,9 @@ class TourTest(harness.UserTest):
         if "…" not in expected:
             self.assertEqual(len(lines), len(expected), f"$ {command}\n{output}")
 
-    def take(self):
-        steps = tour()
-        self.assertGreater(len(steps), 15)
+    def take(self, path=TOUR, at_least=15):
+        steps = steps_of(path)
+        self.assertGreater(len(steps), at_least)
         project = os.path.join(self.work, "shop")
         os.mkdir(project)
         if self.user is not None:
@@ -114,16 +116,21 @@ class TourTest(harness.UserTest):
 
 
 class AsRoot(TourTest):
-    def test_readme_shows_what_pd_prints(self):
+    def test_tour_shows_what_pd_prints(self):
         self.need_bpf("the tour shows what it sees")
         self.take()
+
+    def test_first_screen_of_the_readme_is_a_real_session(self):
+        self.need_bpf("it shows a refusal")
+        self.service = "blog:web"
+        self.take(README, at_least=7)
 
 
 @harness.needs_root
 class ThroughSudo(TourTest):
     user, by_root = harness.NOBODY, True
 
-    def test_readme_shows_what_a_user_gets_whose_daemon_root_started(self):
+    def test_tour_shows_what_a_user_gets_whose_daemon_root_started(self):
         self.need_bpf("the tour shows what it sees")
         self.take()
 
@@ -133,7 +140,7 @@ class WithoutRoot(TourTest):
     user = harness.NOBODY
     without = [*NEIGHBOURS, *POLLING]
 
-    def test_readme_shows_what_a_user_gets_whose_daemon_polls(self):
+    def test_tour_shows_what_a_user_gets_whose_daemon_polls(self):
         self.take()
 
 
