@@ -32,6 +32,7 @@
 #define CHUNK_BYTES	 (64 * 1024)
 #define EXIT_NOT_RUN	 126
 #define EXIT_NOT_FOUND	 127
+#define EXIT_SIGNALED	 128
 
 /* The keeper's descriptors: it has no others of the pd that started it. */
 enum { CONTROL_FD = 3, FORWARD_FD, OWN_FDS };
@@ -381,10 +382,13 @@ static int keep(struct keeping *k)
 		do
 			attend(k);
 		while (begin_again(k, &gave_up));
-	tell(k, (struct keeper_message){
-			.event = KEEPER_ENDED, .status = k->status, .gave_up = gave_up });
-	/* what was not read yet is in the log */
-	return 0;
+	tell(k, (struct keeper_message){ .event = KEEPER_ENDED,
+					 .status = k->status,
+					 .gave_up = gave_up,
+					 .on_request = has_failed(k) && is_being_ended(k) });
+	/* as pd run does: by it the daemon knows how the run has ended */
+	return WIFSIGNALED(k->status) ? EXIT_SIGNALED + WTERMSIG(k->status)
+				      : WEXITSTATUS(k->status);
 }
 
 /* A session without a terminal, and none of the descriptors of whoever started it. */

@@ -48,7 +48,8 @@ struct keeper_message {
 	int error;
 	int64_t pause_ms;
 	bool followed;
-	bool gave_up; /* KEEPER_ENDED: after too many restarts */
+	bool gave_up;	 /* KEEPER_ENDED: after too many restarts */
+	bool on_request; /* KEEPER_ENDED: by pd down, or pd stop */
 };
 
 struct keeper {

@@ -91,10 +91,11 @@ static void note_end(struct up *u, struct up_service *s, const struct keeper_mes
 		up_say(u, "%s has ended too often within a minute and is given up",
 		       s->config->name);
 	else if (was_ready)
-		up_say(u, "%s has ended: %s", s->config->name, how);
+		up_say(u, "%s %s: %s", s->config->name, m->on_request ? "was ended" : "has ended",
+		       how);
 	else
 		render_note("%s ended before it was ready: %s", s->config->name, how);
-	u->failed = u->failed || !was_ready || m->status != 0;
+	u->failed = u->failed || !was_ready || (m->status && !m->on_request);
 	if (!was_ready && !u->o->keep_going)
 		u->culprit = (size_t)(s - u->services);
 	needs_give_up(&u->needs, (size_t)(s - u->services));
