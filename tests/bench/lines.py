@@ -25,6 +25,7 @@ FLOOD = 200000
 IDLE_S = 60
 UP_ROUNDS = 20        # of eight services each
 WAITS = 300           # of one sample: p99 is the fourth worst
+UP_IDLE_S, UP_STILL_S = 10, 2
 SAMPLES = 10          # of a line that alternates whole daemons; each is often a median itself
 
 Figures = collections.namedtuple("Figures", "value ours theirs")
@@ -238,6 +239,23 @@ def fork_in_a_run():
         return Figures(ours - theirs, f"{ours:.2f} µs", f"{theirs:.2f} µs")
 
 
+@line("pd up idle for 10 s, 8 services: wake-ups of pd", "", "more", 0, "")
+def up_idle():
+    with up_project() as (d, directory, _), \
+         subprocess.Popen([d.pd_program, "up"], env=d.env, cwd=directory,
+                          stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as up:
+        while b"services are ready" not in up.stderr.readline():
+            pass
+        pids = [up.pid, *(r["pid"] for r in d.json("ps")["runs"])]
+        time.sleep(UP_STILL_S)  # what the last services write has been read
+        woken = sum(map(stand.wake_ups, pids))
+        time.sleep(UP_IDLE_S)
+        woken = sum(map(stand.wake_ups, pids)) - woken
+        up.send_signal(signal.SIGINT)
+        up.stderr.read()
+    return Figures(woken, f"{len(pids)} processes", "")
+
+
 UP = {"db": [], "queue": [], "mail": [], "api": ["db", "queue"], "auth": ["db"],
       "jobs": ["queue", "mail"], "web": ["api", "auth"], "admin": ["web", "jobs"]}
 
@@ -247,10 +265,9 @@ def lines_in(path):
         return f.read().count("\n")
 
 
-def up_rounds(rounds):
-    """pd up of eight services: ms from the listen of its last need to each one's first
-    instruction, and from its own listen to the line that says so."""
-    begun, told = [], []
+@contextlib.contextmanager
+def up_project():
+    """A daemon, the directory of a project of eight services, and the file that they write."""
     with stand.daemon() as d:
         directory = harness.temp_dir()
         notes = os.path.join(directory, "notes")
@@ -258,6 +275,15 @@ def up_rounds(rounds):
             json.dump({"project": "bench", "services": {
                 name: {"cmd": f"exec {stand.TOOLS}/service {name} {notes}", "needs": needs}
                 for name, needs in UP.items()}}, f)
+        yield d, directory, notes
+        harness.shutil.rmtree(directory)
+
+
+def up_rounds(rounds):
+    """pd up of eight services: ms from the listen of its last need to each one's first
+    instruction, and from its own listen to the line that says so."""
+    begun, told = [], []
+    with up_project() as (d, directory, notes):
         for _ in range(rounds):
             with open(notes, "w", encoding="ascii"):
                 pass
@@ -278,7 +304,6 @@ def up_rounds(rounds):
                 told.append((said[name] - times[name][1]) / 1e6)
                 if needs:
                     begun.append((times[name][0] - max(times[n][1] for n in needs)) / 1e6)
-        harness.shutil.rmtree(directory)
     return begun, told
 
 
