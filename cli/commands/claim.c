@@ -23,6 +23,7 @@ struct request {
 	char cwd[PATH_MAX]; /* "" = it was deleted */
 	uint16_t port;	    /* 0 = assign one */
 	const char *range, *ttl, *health;
+	bool protect, unprotect;
 	/* of the file that the service is in; NULL = of none: its ID says */
 	const char *name;
 };
@@ -86,7 +87,12 @@ static int read_request(const struct command *self, const struct command_line *l
 		.range = command_value(self, line, "range"),
 		.ttl = command_value(self, line, "ttl"),
 		.health = command_value(self, line, "health"),
+		.protect = command_value(self, line, "protect"),
+		.unprotect = command_value(self, line, "no-protect"),
 	};
+	if (request->protect && request->unprotect)
+		return render_usage_error(line->json, self->name,
+					  "--protect and --no-protect exclude each other");
 	if (!getcwd(request->cwd, sizeof(request->cwd)))
 		request->cwd[0] = '\0';
 	if (request->id)
@@ -111,6 +117,8 @@ static struct json_object *body_of(const struct request *request)
 	body_add_text(o, "ttl", request->ttl);
 	body_add_text(o, "health", request->health);
 	body_add_text(o, "cwd", request->cwd);
+	if (request->protect || request->unprotect)
+		json_object_object_add(o, "protect", json_object_new_boolean(request->protect));
 	return o;
 }
 
@@ -392,7 +400,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_claim = {
 	.name = "claim",
-	.arguments = "[ID] [-p PORT | --range A-B] [--ttl DUR] [--health PATH] [--export | --env]",
+	.arguments = "[ID] [-p PORT | --range A-B] [--ttl DUR] [--health PATH] [--protect | --no-protect] [--export | --env]",
 	.summary = "claim a port for a service, or get the one that it has",
 	.details =
 		"ID is project, project:stack or project:stack:context.  The same ID gets the same\n"
@@ -403,6 +411,10 @@ const struct command cmd_claim = {
 		"In a linked git worktree the branch becomes the context, so that each checkout has\n"
 		"ports of its own: in a worktree of shop on the branch fix/cart these are\n"
 		"shop:web:fix-cart and, without a .portdaddyrc, shop:" PROJECT_STACK ":fix-cart.\n"
+		"\n"
+		"--protect makes a promise of it, which the kernel keeps: until the release, the end of\n"
+		"the claim's time or --no-protect only what pd run and pd up start as ID may bind the\n"
+		"port; everybody else, root included, gets EADDRINUSE, and pd why says who has it.\n"
 		"\n"
 		"In the directory of a .portdaddyrc, and below, api and shop:api mean its service api,\n"
 		"with the range and the health path of the file.\n"
@@ -424,6 +436,8 @@ const struct command cmd_claim = {
 		{ "range", 0, "A-B", "a port from this range (default 3100-9999)" },
 		{ "ttl", 0, "DUR", "the claim ends after this time: 45s, 30m, 2h30m, 1d" },
 		{ "health", 0, "PATH", "where the service answers health checks: /health, https:/health" },
+		{ "protect", 0, NULL, "nobody else gets the port: only what pd run starts as it" },
+		{ "no-protect", 0, NULL, "everybody may bind it again" },
 		{ "export", 0, NULL, "print `export API_PORT=3101` for eval, and PORT where there is just one" },
 		{ "env", 0, NULL, "the same without `export`, for a .env file" },
 		{ NULL },

@@ -25,6 +25,7 @@ struct wanted {
 	char id[IDENTITY_MAX + 1];
 	const char *range, *health;	  /* "" or NULL = none */
 	const struct config_start *start; /* NULL = no file has it */
+	bool protect;
 };
 
 static const struct config_service *service_of(const struct config *config, const char *id)
@@ -42,6 +43,7 @@ static int take_service(const struct config *config, const struct config_service
 	strcpy(w->id, s->id);
 	w->health = s->health;
 	w->start = &s->start;
+	w->protect = s->start.protect;
 	w->range = config->range;
 	return 0;
 }
@@ -100,6 +102,8 @@ static int claim(const struct command_line *line, const struct wanted *w, struct
 	body_add_text(body, "range", w->range);
 	body_add_text(body, "health", w->health);
 	body_add_text(body, "cwd", w->cwd);
+	if (w->protect)
+		json_object_object_add(body, "protect", json_object_new_boolean(true));
 	r = answer_get(line->json, "POST", "/v1/claims", body, ret);
 	if (!r)
 		r = answer_check(line->json, *ret, rules, ARRAY_SIZE(rules));
@@ -134,6 +138,7 @@ int claiming_claim(const struct command *self, const struct command_line *line, 
 	r = *w.cwd ? check_config(self, line, w.cwd, &config) : 0;
 	if (!r)
 		r = find(self, line, config, id, &w);
+	w.protect |= command_value(self, line, "protect") != NULL;
 	if (!r)
 		r = claim(line, &w, ret);
 	if (r)
@@ -193,6 +198,17 @@ int claiming_check_services(const struct command_line *line, struct json_object 
 			   "the daemon's answer does not have the services asked for");
 }
 
+/* It is claimed. */
+static int protect(const struct command_line *line, const char *id)
+{
+	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+
+	body_add_text(body, "id", id);
+	json_object_object_add(body, "protect", json_object_new_boolean(true));
+	return answer_get(line->json, "POST", "/v1/claims", body, &answer);
+}
+
 int claiming_claim_all(const struct command *self, const struct command_line *line,
 		       const struct config *config, const char *directory, struct json_object **ret)
 {
@@ -207,5 +223,8 @@ int claiming_claim_all(const struct command *self, const struct command_line *li
 	r = answer_get(line->json, "POST", "/v1/claims", body, ret);
 	if (!r)
 		r = claiming_check_services(line, *ret, config);
+	for (size_t i = 0; !r && i < config->n; i++)
+		if (config->services[i].start.protect)
+			r = protect(line, config->services[i].id);
 	return r;
 }

@@ -461,7 +461,7 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_run = {
 	.name = "run",
-	.arguments = "[ID] [--hardcoded PORT]... [--grace DUR] [-q] -- CMD [ARG]...",
+	.arguments = "[ID] [--hardcoded PORT]... [--protect] [--grace DUR] [-q] -- CMD [ARG]...",
 	.summary = "run a service on its port, and leave nobody behind",
 	.details =
 		"Claims a port as pd claim does, for ID, for the one service of the nearest\n"
@@ -483,6 +483,8 @@ const struct command cmd_run = {
 		"port.  Not covered are UDP, a socket that somebody else has bound for it, and what\n"
 		"runs in another network namespace, such as a container.\n"
 		"\n"
+		"--protect: until the claim is released nobody else gets the port (pd help claim).\n"
+		"\n"
 		"The exit code is that of CMD, or 128 + N when signal N ended it; 127 when it was not\n"
 		"found, 126 when it could not be run; 125 when pd itself failed and nothing ran.\n",
 	.examples = "  pd run -- npm start\n"
@@ -493,6 +495,7 @@ const struct command cmd_run = {
 	.options = {
 		{ "hardcoded", 0, "PORT", "a port in CMD's source, which becomes the run's own",
 		  .repeats = true },
+		{ "protect", 0, NULL, "nobody else gets the port until the claim is released" },
 		{ "grace", 0, "DUR", "between SIGTERM and SIGKILL, for what outlives CMD (5s)" },
 		{ NULL },
 	},

@@ -58,7 +58,7 @@ static const char *const root_keys[] = { "project",    "services", "range",
 					 "cleanupAge", "$schema",  NULL };
 static const char *const service_keys[] = { "healthPath", "cmd",     "needs",	   "env",
 					    "cwd",	  "restart", "stopSignal", "stopTimeout",
-					    "hardcoded",  "port",    NULL };
+					    "hardcoded",  "protect", "port",	   NULL };
 
 static const char *nearest(const char *const *keys, const char *given)
 {

@@ -124,6 +124,20 @@ static int read_needs(const struct config_text *t, const char *name, struct json
 
 /* --- words --- */
 
+static int read_protect(const struct config_text *t, const char *name, struct json_object *service,
+			struct config_start *ret)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(service, "protect", &value))
+		return 0;
+	if (!json_object_is_type(value, json_type_boolean))
+		return config_text_fail(t, value,
+					"the protect of service '%s' is not true or false", name);
+	ret->protect = json_object_get_boolean(value);
+	return 0;
+}
+
 static int read_restart(const struct config_text *t, const char *name, struct json_object *service,
 			struct config_start *ret)
 {
@@ -237,6 +251,8 @@ int config_start_read(const struct config_text *t, const char *name, struct json
 		r = read_needs(t, name, service, ret);
 	if (!r)
 		r = read_hardcoded(t, name, service, ret);
+	if (!r)
+		r = read_protect(t, name, service, ret);
 	if (!r)
 		r = read_restart(t, name, service, ret);
 	if (!r)

@@ -8,6 +8,7 @@
  *     "env": { "NODE_ENV": "development" },
  *     "needs": ["api"],
  *     "hardcoded": 3000,                   // or a list: ports that stand in its source
+ *     "protect": true,                     // nobody else gets its port
  *     "restart": "on-failure",             // or "never"
  *     "stopSignal": "SIGINT",              // SIGTERM without it
  *     "stopTimeout": "10s"                 // from that signal to SIGKILL
@@ -35,6 +36,7 @@ struct config_start {
 	size_t n_env, n_needs;
 	uint16_t hardcoded[RUN_HARDCODED_MAX];
 	size_t n_hardcoded;
+	bool protect;  /* nobody else gets its port */
 	bool restarts; /* on failure */
 	int stop_signal;
 	int64_t stop_timeout_ms;

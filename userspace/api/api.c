@@ -23,6 +23,7 @@
 #include "http/watchers.h"
 #include "provenance/lineage.h"
 #include "registry/runs.h"
+#include "runs/protection.h"
 #include "runs/runs.h"
 #include "view/why.h"
 
@@ -90,6 +91,8 @@ static int commit(struct api *api)
 	if (r && api->sessions)
 		sessions_undone(api->sessions);
 	tracker_batch_ended(api->config.tracker, r != 0);
+	if (api->protection)
+		protection_follow(api->protection);
 	return r;
 }
 
@@ -309,6 +312,8 @@ static int build_coordination(struct api *api)
 		r = locks_start(api->locks);
 	if (!r)
 		r = runs_new(&c, &tracker, &api->runs);
+	if (!r)
+		r = protection_new(&c, &api->protection);
 	return r;
 }
 
@@ -372,6 +377,7 @@ void api_free(struct api *api)
 	tracker_set_listener(api->config.tracker, NULL);
 	sessions_free(api->sessions);
 	locks_free(api->locks);
+	protection_free(api->protection);
 	runs_free(api->runs);
 	process_watcher_free(api->processes);
 	health_free(api->checks.health);
@@ -386,6 +392,8 @@ void api_free(struct api *api)
 void api_watch_processes(struct api *api)
 {
 	int r = runs_start(api->runs);
+
+	protection_start(api->protection);
 
 	sessions_watch_all(api->sessions);
 	if (r)

@@ -10,7 +10,10 @@
 #include "api/state.h"
 #include "base/health_path.h"
 #include "http/parse.h"
+#include "registry/service_list.h"
+#include "runs/protection.h"
 #include "tracker/claim.h"
+#include "tracker/judge.h"
 
 #define SERVICES_MAX 256 /* of one request; a project has a handful, a range 6900 ports */
 
@@ -18,6 +21,7 @@
 struct claims {
 	struct claim_order one;
 	struct claim_batch batch;
+	bool protect;
 	struct json_object *services; /* a list; NULL: `one` is meant, and the answer is no list */
 };
 
@@ -28,7 +32,7 @@ ROUTE(claims_post, POST, "/v1/claims", struct claims, PARAM_ID("id", struct clai
       PARAM_ROW("range", read_range, struct claims, batch.range, struct port_range),
       PARAM_DURATION("ttl", struct claims, batch.ttl_s),
       PARAM_ROW("health", read_health, struct claims, one.health_path, char[HEALTH_PATH_SIZE]),
-      PARAM_PATH("cwd", struct claims, batch.cwd),
+      PARAM_PATH("cwd", struct claims, batch.cwd), PARAM_BOOL("protect", struct claims, protect),
       PARAM_BOOL("running", struct claims, batch.running),
       PARAM_ROW("services", read_services, struct claims, services, struct json_object *,
 		.of_any_type = true));
@@ -156,6 +160,83 @@ static int claim(struct request *r, struct claim_batch *b)
 	return fault > 0 ? claim_words_refuse(r, fault, b) : fault;
 }
 
+/* --- protected --- */
+
+static int refuse_protection(struct request *r, const struct service *s, int outcome)
+{
+	static const char *const why[] = {
+		[PROTECTION_NOT_HERE] = "the kernel lets this daemon refuse nothing: it takes eBPF "
+					"and Linux 5.19 (pd status)",
+		[PROTECTION_LOW] = "it is below 1024, and those are root's to give away",
+		[PROTECTION_LIMIT] = "you have 100 protected ports already; pd release or pd claim "
+				     "NAME --no-protect gives one back",
+	};
+
+	return request_fail(r, outcome == PROTECTION_LIMIT ? OUTCOME_TOO_LARGE : OUTCOME_CONFLICT,
+			    "%s has port %u, which is not protected: %s", s->id, s->port,
+			    why[outcome]);
+}
+
+/* Who has it when the kernel refuses it to everybody else already keeps it: then there is nothing
+ * to promise. */
+static int check_nobody_has_it(struct request *r, const struct service *s)
+{
+	const struct inventory *inv = r->api->config.inventory;
+	struct judgement now = { 0 };
+	char comm[PROCESS_COMM_SIZE];
+	int fault;
+
+	tracker_catch_up(r->api->config.tracker);
+	fault = judge_claim(r->api->config.inventory, s, r->now, JUDGE_VERIFIED, &now);
+	if (!fault && now.verdict.status == SERVICE_SQUATTED)
+		fault = request_fail(r, OUTCOME_CONFLICT,
+				     "%s has port %u, which is not protected: %s has it open; pd "
+				     "why %u",
+				     s->id, s->port, judge_deciding_name(inv, &now, comm), s->port);
+	free(now.holdings);
+	return fault;
+}
+
+static int protect_service(struct request *r, const struct service *s, bool on)
+{
+	struct api *api = r->api;
+	int fault = 0;
+
+	if (on && !s->is_protected && inventory_port_is_reserved(api->config.inventory, s->port))
+		return request_fail(r, OUTCOME_CONFLICT,
+				    "%s has port %u, which is not protected: the kernel gives "
+				    "ports of ip_local_port_range to any connection",
+				    s->id, s->port);
+	fault = protection_set(api->protection, s, on);
+	if (fault > 0)
+		return refuse_protection(r, s, fault);
+	if (!fault && on)
+		fault = check_nobody_has_it(r, s);
+	if (fault && on && !s->is_protected)
+		protection_set(api->protection, s, false);
+	return fault;
+}
+
+static int protect_all(struct request *r, const struct claim_batch *b, bool on)
+{
+	struct service_list list = { 0 };
+	int fault = 0;
+
+	for (size_t i = 0; !fault && i < b->n; i++) {
+		const struct service_filter one = { .pattern = b->orders[i].result.id,
+						    .status = -1 };
+
+		fault = registry_for_each_service(r->api->config.registry, &one, service_list_add,
+						  &list);
+	}
+	for (size_t i = 0; !fault && i < list.n; i++)
+		fault = protect_service(r, &list.services[i], on);
+	if (list.no_memory)
+		fault = -ENOMEM;
+	service_list_free(&list);
+	return fault;
+}
+
 static int handle(struct request *r)
 {
 	struct claims *c = r->params;
@@ -166,6 +247,8 @@ static int handle(struct request *r)
 		fault = read_orders(r, c);
 	if (!fault)
 		fault = claim(r, &c->batch);
+	if (!fault && parse_was_given(r, "protect"))
+		fault = protect_all(r, &c->batch, c->protect);
 	if (!fault && c->services) {
 		list = json_add_array(r->answer, "services");
 		for (size_t i = 0; !fault && i < c->batch.n; i++)

@@ -17,6 +17,7 @@
 #include "http/parts.h"
 #include "http/written.h"
 #include "inventory/inventory.h"
+#include "runs/protection.h"
 #include "runs/runs.h"
 
 #define PORTS_MAX 64 /* of a member that are shown */
@@ -63,6 +64,7 @@ static int write_run(struct request *r, const struct run *run)
 	json_add_known(o, "port", run->port);
 	json_add_known(o, "askedPort", run_asked_port(run, run->port));
 	json_add(o, "hardcoded", view_hardcoded(run));
+	json_add_bool(o, "protected", run->port && protection_holds(r->api->protection, run->port));
 	json_add_known(o, "since", run->since);
 	json_add_known(o, "pid", run->pd.pid);
 	json_add_int(o, "startTicks", (int64_t)run->pd.start_ticks);

@@ -111,6 +111,8 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	if (s->uid != r->uid)
 		written_text(r, "user", user_name(s->uid));
 	written_int(r, "createdAt", s->created_at);
+	if (s->is_protected)
+		written_bool(r, "protected", true);
 	if (s->runs)
 		written_text(r, "run", run_of(s, run));
 	if (is_unattended(s, now))
@@ -161,6 +163,7 @@ static struct json_object *service_view(struct request *r, const struct service 
 	json_add_text(o, "url", url_of(s, url));
 	json_add_text(o, "user", user_name(s->uid));
 	json_add_text(o, "cwd", user_may_see(r->uid, s->uid) ? s->cwd : NULL);
+	json_add_bool(o, "protected", s->is_protected);
 	json_add_text(o, "run", run_of(s, run));
 	json_add_bool(o, "unattended", is_unattended(s, now));
 	json_add_bool(o, "stopped", stopped);

@@ -26,6 +26,7 @@ struct api {
 	struct sessions *sessions;
 	struct checks checks;
 	struct locks *locks;
+	struct protection *protection;
 	struct runs *runs;
 	struct explainer explainer;
 	struct lineage *lineage;	  /* the explainer's */

@@ -10,11 +10,13 @@
 #include "api/match.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/procfs.h"
 #include "base/run.h"
 #include "base/user.h"
 #include "http/parse.h"
 #include "http/request.h"
 #include "registry/runs.h"
+#include "runs/protection.h"
 #include "view/why.h"
 
 #define REMEMBERED_S  60 /* "a moment ago": long enough to read an error and type a command */
@@ -216,6 +218,21 @@ static void add_hardcoded(struct request *r, uint16_t asked)
 	}
 }
 
+/* Against whoever asks, that is: a member of the claim's run may have the port. */
+static bool is_protected(struct request *r, uint16_t port)
+{
+	const struct run *run;
+	struct process_id id;
+
+	if (!protection_holds(r->api->protection, port))
+		return false;
+	if (!r->pid || procfs_identity(r->pid, &id))
+		return true;
+	run = registry_run(r->api->config.registry,
+			   inventory_run_of(r->api->config.inventory, &id));
+	return !run || (run->port != port && !run_asked_port(run, port));
+}
+
 static int ask(struct request *r, const struct question *asked)
 {
 	static const char *const others[] = { "pid", "last" };
@@ -231,6 +248,8 @@ static int ask(struct request *r, const struct question *asked)
 		fault = find_netns(r, asked, &f);
 	if (!fault)
 		fault = remember_refusal(r, &f);
+	if (!fault)
+		f.question.is_protected = f.netns.own && is_protected(r, asked->port);
 	if (!fault)
 		fault = why_view_netns(&r->api->explainer, &f, r->answer);
 	if (!fault)

@@ -265,6 +265,10 @@ static const char *const migrations[] = {
 	 "CREATE INDEX historyByUid ON history(uid);\n"
 	 "CREATE INDEX historyByEnd ON history(until) WHERE until IS NOT NULL;\n"
 	 "CREATE INDEX historyOpen ON history(port) WHERE until IS NULL;\n"),
+
+	/* Claims whose port the kernel refuses to everybody but their runs. */
+	("ALTER TABLE services ADD COLUMN protected INTEGER;\n"
+	 "CREATE INDEX servicesProtected ON services(protected) WHERE protected IS NOT NULL;\n"),
 };
 
 int schema_version(void)

@@ -132,7 +132,8 @@ static bool find_in_table(const struct event *e, const struct why_question *q,
 
 static bool is_answered_by_program(const struct event *e)
 {
-	return e->stage == EVENT_STAGE_DENIED || e->stage == EVENT_STAGE_BOUND;
+	return e->stage == EVENT_STAGE_DENIED || e->stage == EVENT_STAGE_BOUND ||
+	       e->stage == EVENT_STAGE_PROTECTED;
 }
 
 bool why_in_the_way(const struct event *e, const struct inventory *inv, struct why_obstacle *ret)
@@ -190,6 +191,8 @@ static void describe_cause(const struct event *e, const struct why_obstacle *obs
 {
 	if (e->no_entry)
 		snprintf(ret, size, "; answered in the kernel's place (a seccomp filter)");
+	else if (e->stage == EVENT_STAGE_PROTECTED)
+		snprintf(ret, size, "; the port is protected");
 	else if (is_answered_by_program(e))
 		snprintf(ret, size, "; answered by a BPF program of its cgroup");
 	else if (obstacle)

@@ -127,6 +127,21 @@ static const struct remedy claim = {
 	"pd claim NAME",
 	.passing = true,
 };
+static const struct remedy run_claim = {
+	"start it as what has the claim",
+	"pd run {claim} -- CMD",
+	.passing = true,
+};
+static const struct remedy unprotect = {
+	"let everybody bind it; it stays claimed",
+	"pd claim {claim} --no-protect",
+	.passing = true,
+};
+static const struct remedy release = {
+	"give it back",
+	"pd release {claim}",
+	.passing = true,
+};
 static const struct remedy retry = {
 	"start the server again; this tells whether it will work",
 	"pd why {n}{--udp}",

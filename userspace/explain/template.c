@@ -275,6 +275,7 @@ TEXT(theirs, *f->their_user ? f->their_user : "another user")
 TEXT(yours, *f->your_user ? f->your_user : "the caller")
 TEXT(errno, f->answer.error ? net_errno_name(f->answer.error) : "refused")
 TEXT(sudo, why_sudo(f))
+TEXT(claim, f->claim ? f->claim : "NAME")
 TEXT(program, f->caller_program)
 TEXT(lift, f->lift)
 TEXT(lift_command, *f->lift ? f->missing_command : "")
@@ -413,7 +414,7 @@ static const struct {
 #define PLACES(X) \
 	X(port) X(who) X(for) X(listens) X(wait) X(asked) X(peer) X(connections) X(tracer) \
 	X(errno) X(range) X(given) X(taken) X(covers) X(families) X(that) X(remains) \
-	X(beside) X(owner) X(target) X(request) X(their_uid) X(your_uid) X(asked_n) X(sudo) \
+	X(beside) X(owner) X(target) X(request) X(their_uid) X(your_uid) X(asked_n) X(sudo) X(claim) \
 	X(left) X(reach) X(reserved) X(holder) X(programs) X(wider) X(lift_command) \
 	X(reveal) X(theirs) X(yours) X(program) X(lift) X(n) X(start) X(first) X(last)
 /* clang-format on */

@@ -378,6 +378,12 @@ VERDICT(PORT_REWRITTEN_BY_BPF, port_rewritten_by_bpf, 0, BY_PROGRAM,
 	"kernel refused with {errno}.",
 	&list_rewriting_programs, &stop)
 
+VERDICT(PROTECTED, protected, 0, 0,
+	"{port} {is} protected: {claim} has claimed it, and only what runs as that may bind it.",
+	"pd refuses {target} to every process that is not of a run of {claim}; nobody else gets the "
+	"port between the claim and its release.",
+	&run_claim, &unprotect, &release)
+
 VERDICT(FAKED_BY_CGROUP_BPF, faked_by_cgroup_bpf, 0, BY_PROGRAM,
 	"{port} is free, and was refused all the same ({errno}): a BPF program of the process's "
 	"cgroup answered.",

@@ -44,6 +44,7 @@ struct why_question {
 	bool flags_assumed;
 	uint16_t port;
 	bool v6only, reuseaddr, reuseport, has_program;
+	bool is_protected; /* and the asker is of no run that may have it */
 	uid_t uid;
 	uint32_t dev; /* 0 = any */
 

@@ -58,6 +58,8 @@ enum why_verdict why_name_program(const struct why_question *q)
 {
 	if (q->no_entry)
 		return WHY_FREE;
+	if (q->stage == EVENT_STAGE_PROTECTED)
+		return WHY_PROTECTED;
 	if (q->stage == EVENT_STAGE_DENIED)
 		return q->error == EPERM ? WHY_DENIED_BY_CGROUP_BPF : WHY_FAKED_BY_CGROUP_BPF;
 	if (q->stage == EVENT_STAGE_BOUND)
@@ -180,6 +182,9 @@ enum why_verdict why_foresee_address(const struct why_question *q, const struct 
 enum why_verdict why_foresee_rights(const struct why_question *q, const struct why_environment *e,
 				    int *ret_error)
 {
+	*ret_error = EADDRINUSE;
+	if (q->is_protected)
+		return WHY_PROTECTED;
 	*ret_error = EACCES;
 	return is_privileged(q, e) ? name_privileged(e) : WHY_FREE;
 }

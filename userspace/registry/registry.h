@@ -59,6 +59,7 @@ struct service {
 	struct process_id claimer; /* the shell or program that ran pd; pid 0 = unknown */
 	bool same_boot;		   /* claimed since this boot: sid and claimer mean something */
 	bool ever_active;	   /* something that fits has listened since the claim */
+	bool is_protected;	   /* its port is for its runs alone */
 	const struct run *runs;	   /* the newest of its runs that have not ended; NULL = none */
 };
 
@@ -361,6 +362,12 @@ int registry_for_each_service(struct registry *r, const struct service_filter *f
  */
 int registry_set_status(struct registry *r, const char *id, enum service_status status, bool touch,
 			int64_t now);
+
+/* Its port is to be for its runs alone, or for everybody.  0, OUTCOME_NO when there is no such
+ * service, negative errno. */
+int registry_set_protected(struct registry *r, const char *id, bool on);
+/* Those whose ports are; as registry_for_each_service(), in no order. */
+int registry_for_each_protected(struct registry *r, service_visit visit, void *user_data);
 
 /* Counts by status, indexed by enum service_status. */
 int registry_count_services(struct registry *r, int64_t ret_counts[_SERVICE_STATUS_MAX]);

@@ -78,6 +78,7 @@ bool service_row_decode(const struct query *q, struct service_row *ret)
 	service->expires_at = column_time(q, SERVICE_COLUMN_EXPIRES_AT);
 	health = query_column_text(q, SERVICE_COLUMN_HEALTH_PATH);
 	service->health_path = health && text_is_utf8(health, strlen(health)) ? health : NULL;
+	service->is_protected = query_column_int(q, SERVICE_COLUMN_PROTECTED, 0, 1, 0);
 	service->ever_active = query_column_int(q, SERVICE_COLUMN_EVER_ACTIVE, 0, 1, 0);
 	ret->range.first = (uint16_t)query_column_int(q, SERVICE_COLUMN_RANGE_FIRST, 1, UINT16_MAX,
 						      0);
@@ -244,6 +245,18 @@ int registry_set_status(struct registry *r, const char *id, enum service_status 
 	return query_run_on_one(&q);
 }
 
+int registry_set_protected(struct registry *r, const char *id, bool on)
+{
+	int error = registry_write_check(r);
+
+	if (error < 0)
+		return error;
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_SET_PROTECTED);
+	query_bind_text(&q, 1, id);
+	query_bind_int_or_null(&q, 2, on, 0);
+	return query_run_on_one(&q);
+}
+
 static int count_status(struct registry *r, enum service_status status, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICES_COUNT_OF_STATUS);
@@ -325,6 +338,18 @@ static int first_visible(struct query *q, struct service *ret)
 		return 1;
 	}
 	return more;
+}
+
+int registry_for_each_protected(struct registry *r, service_visit visit, void *user_data)
+{
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICE_PROTECTED);
+	struct service service;
+	int found;
+
+	while ((found = first_visible(&q, &service)) > 0)
+		if (!visit(&service, user_data))
+			return 0;
+	return found < 0 ? found : 0;
 }
 
 /* Services that turn stale one day: enum service_status as the index of their times knows it. */

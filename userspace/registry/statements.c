@@ -13,7 +13,7 @@
 /* In the order of enum service_column. */
 #define SERVICE_COLUMNS                                                                  \
 	"id, port, status, createdAt, updatedAt, expiresAt, healthPath, uid, cwd, sid, " \
-	"claimerPid, claimerStart, bootId, everActive, rangeFirst, rangeLast, home"
+	"claimerPid, claimerStart, bootId, everActive, rangeFirst, rangeLast, home, protected"
 
 /* What the claim of an existing service may change beside its times, and what it makes of it. */
 #define REFRESHED_COLUMNS                                                                         \
@@ -134,6 +134,9 @@ static const char *const statement_sql[] = {
 		"WHERE id = ?1 AND (createdAt IS NULL "
 		"OR ifnull(updatedAt, 0) NOT BETWEEN ?3 - ?17 AND ?3 "
 		"OR (" REFRESHED_COLUMNS ") IS NOT (" REFRESHED_VALUES "))",
+	[STATEMENT_SERVICE_SET_PROTECTED] = "UPDATE services SET protected = ?2 WHERE id = ?1",
+	[STATEMENT_SERVICE_PROTECTED] = "SELECT " SERVICE_COLUMNS
+					" FROM services WHERE protected IS NOT NULL",
 	[STATEMENT_SERVICE_DELETE] = "DELETE FROM services WHERE id = ?1",
 	[STATEMENT_SERVICE_SET_STATUS] =
 		"UPDATE services SET status = ?2, updatedAt = coalesce(?3, updatedAt), "

@@ -130,7 +130,7 @@ static int prove_family(struct questions *q, int family)
 		if (r != -EADDRINUSE)
 			break;
 	}
-	return r ?: prove_protected(q, family);
+	return r;
 }
 
 static int read_own_netns(struct questions *q)
@@ -153,6 +153,7 @@ int rules_prove(struct questions *q, const struct process_id *self)
 	if (r)
 		return r;
 	r = prove_family(q, AF_INET);
+	r = r ?: prove_protected(q, AF_INET);
 	r6 = r ?: prove_family(q, AF_INET6);
 	question_end_run(q, PROOF_RUN, self);
 	/* switched off, or without ::1 */

@@ -113,6 +113,10 @@ static void check_recorded(const struct random_world *w, const struct why_answer
 			    a->verdict == WHY_DENIED_BY_CGROUP_BPF ||
 			    a->verdict == WHY_DENIED_BY_CGROUP_POST_BIND);
 	}
+	if (w->question.stage == EVENT_STAGE_PROTECTED) {
+		assert_int_equal(a->verdict, WHY_PROTECTED);
+		assert_int_equal(a->n_blocking, 0);
+	}
 	if (w->question.rewritten)
 		assert_int_equal(a->verdict, WHY_PORT_REWRITTEN_BY_BPF);
 }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "runs/protection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/kernel_source.h"
+#include "base/log.h"
+#include "base/portset.h"
+#include "coordination/coordination.h"
+#include "registry/registry.h"
+#include "tracker/activity.h"
+
+struct protection {
+	struct coordination c;
+	struct portset held; /* what the kernel was told */
+	bool may_differ;     /* from the registry */
+};
+
+int protection_new(const struct coordination *c, struct protection **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	(*ret)->c = *c;
+	return 0;
+}
+
+void protection_free(struct protection *p)
+{
+	free(p);
+}
+
+bool protection_holds(const struct protection *p, uint16_t port)
+{
+	return portset_has(&p->held, port);
+}
+
+static int tell_kernel(struct protection *p, uint16_t port, bool on)
+{
+	const struct kernel_source *kernel = p->c.kernel;
+	int r = kernel->protect_port(kernel->user_data, port, on);
+
+	if (!r && on)
+		portset_add(&p->held, port);
+	if (!r && !on)
+		portset_remove(&p->held, port);
+	return r;
+}
+
+/* --- what the registry says --- */
+
+struct listing {
+	struct portset ports;
+	uid_t uid; /* whose are counted */
+	size_t n;
+};
+
+static bool note(const struct service *s, void *user_data)
+{
+	struct listing *l = user_data;
+
+	portset_add(&l->ports, s->port);
+	l->n += s->uid == l->uid;
+	return true;
+}
+
+void protection_follow(struct protection *p)
+{
+	struct listing l = { .uid = 0 };
+	int r = 0;
+
+	if (!p->may_differ || !p->c.kernel->protect_port ||
+	    registry_for_each_protected(p->c.registry, note, &l))
+		return;
+	for (size_t port = 0; (port = portset_next(&p->held, port)) < PORTSET_END; port++)
+		if (!portset_has(&l.ports, (uint16_t)port))
+			tell_kernel(p, (uint16_t)port, false);
+	for (size_t port = 0; (port = portset_next(&l.ports, port)) < PORTSET_END; port++)
+		if (!protection_holds(p, (uint16_t)port))
+			r = tell_kernel(p, (uint16_t)port, true) ?: r;
+	if (r)
+		log_error("a port is not protected: %s", strerror(-r));
+	/* a later batch may end one of them */
+	p->may_differ = portset_next(&l.ports, 0) < PORTSET_END;
+}
+
+void protection_start(struct protection *p)
+{
+	struct listing l = { .uid = 0 };
+	char words[160];
+	size_t n = 0;
+
+	if (registry_for_each_protected(p->c.registry, note, &l))
+		return;
+	for (size_t port = 0; (port = portset_next(&l.ports, port)) < PORTSET_END; port++)
+		n++;
+	if (!n)
+		return;
+	p->may_differ = true;
+	protection_follow(p);
+	snprintf(words, sizeof(words),
+		 p->c.kernel->protect_port
+			 ? "%zu protected port%s nobody protected while no daemon ran"
+			 : "%zu protected port%s anybody can bind: this kernel, or a daemon "
+			   "without eBPF, refuses nothing",
+		 n, n > 1 ? "s" : "");
+	activity_note(p->c.activity, ACTIVITY_DAEMON, words, time(NULL));
+}
+
+/* --- a claim --- */
+
+static int check(const struct protection *p, const struct service *service)
+{
+	struct listing l = { .uid = service->uid };
+	int r;
+
+	if (!p->c.kernel->protect_port)
+		return PROTECTION_NOT_HERE;
+	if (service->port < PROTECTION_LEAST_PORT)
+		return PROTECTION_LOW;
+	r = registry_for_each_protected(p->c.registry, note, &l);
+	return r ? r : l.n >= PROTECTION_USER_MAX ? PROTECTION_LIMIT : 0;
+}
+
+int protection_set(struct protection *p, const struct service *service, bool on)
+{
+	int r = on && !service->is_protected ? check(p, service) : 0;
+
+	if (r)
+		return r;
+	p->may_differ = true;
+	if (on)
+		r = tell_kernel(p, service->port, true);
+	return r ? r : registry_set_protected(p->c.registry, service->id, on);
+}
