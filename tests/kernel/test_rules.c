@@ -169,10 +169,14 @@ static uint32_t next_run = 100;
 
 static void need_rules(struct watcher *w)
 {
-	if (!sentinel_kernel_source(w->sentinel)->set_run_rules)
-		fail_msg("no rules: %s", sentinel_report(w->sentinel)->n_probes
-						 ? "the probe of that name says why"
-						 : "no eBPF");
+	const struct sentinel_report *report = sentinel_report(w->sentinel);
+
+	if (sentinel_kernel_source(w->sentinel)->set_run_rules)
+		return;
+	for (int i = 0; i < report->n_probes; i++)
+		if (!strcmp(report->probes[i].name, "rules"))
+			fail_msg("no rules: %s", report->probes[i].reason);
+	fail_msg("no eBPF");
 }
 
 /* A child in a run of its own, with `n` hard-coded ports from ASKED on that become OWN and so on.
