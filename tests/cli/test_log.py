@@ -184,6 +184,19 @@ class LogFilterTest(harness.PortDaddyTest):
 
 
 class LogOfTheDaemonTest(harness.PortDaddyTest):
+    def test_start_of_another_daemon_is_no_failure(self):
+        self.need_bpf("refusals are not recorded")
+        other, port = self.start_daemon(), harness.free_port()
+        self.http_server(port)
+        victim = self.spawn([harness.PYTHON, "-m", "http.server", str(port)])
+        self.assertNotEqual(victim.wait(), 0)
+
+        def failed():
+            entries = self.daemon.json("log", "--filter", "FAIL", "-n", "1000", code=None)["entries"]
+            return {e["pid"] for e in entries}
+        wait_until(lambda: victim.pid in failed(), "what happened behind that start is told")
+        self.assertNotIn(other.pid, failed())
+
     def test_start_end_and_the_gap_between_are_entries(self):
         first = self.daemon.pid
         self.daemon.stop()

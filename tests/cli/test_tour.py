@@ -109,6 +109,8 @@ class TourTest(harness.UserTest):
             os.chown(project, self.user, -1)
         shell = Shell(self.daemon, project, self.user)
         self.addCleanup(shell.close)
+        # what left the shell's session does not end with it, should the tour break off
+        self.addCleanup(self.daemon.run, "stop", "shop:web", "--kill", "-y", uid=self.user)
         for command, expected in steps:
             output, _ = shell.type(command)
             self.compare(command, output, expected)

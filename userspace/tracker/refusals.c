@@ -289,6 +289,15 @@ static bool is_proof(const struct event *event)
 	return event->actor.pid == getpid();
 }
 
+/* Another daemon's: explained to who asks for its pid, and no entry, since it happens at each of
+ * its starts.  Who takes the name is not told to have been refused a port that nobody has claimed.
+ */
+static bool is_proof_of_another(const struct event *event, const char *service)
+{
+	return !service && !strcmp(event->comm, "portdaddyd") &&
+	       net_addr_is_loopback(event->family, &event->addr);
+}
+
 /* At once: a shell looks as soon as the program that was refused has ended. */
 static void note_prompt(struct refusals *r, const struct event *event)
 {
@@ -303,7 +312,7 @@ void refusals_record(struct refusals *r, const struct event *event, const char *
 {
 	struct why_obstacle known, *obstacle;
 	unsigned repeated;
-	bool untold;
+	bool untold, quiet = is_proof_of_another(event, service);
 	int error;
 
 	if (is_proof(event))
@@ -313,11 +322,12 @@ void refusals_record(struct refusals *r, const struct event *event, const char *
 		tell(r, event, service, obstacle, now);
 		return;
 	}
-	note_prompt(r, event);
+	if (!quiet)
+		note_prompt(r, event);
 	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
 		note_missing(r, now);
-	untold = obstacle && why_obstacle_is_open(obstacle);
-	if (!untold)
+	untold = !quiet && obstacle && why_obstacle_is_open(obstacle);
+	if (!untold && !quiet)
 		write_entry(r, event, service, obstacle, repeated, now);
 	error = put_aside(r, event, service, untold, repeated, now);
 	if (!error)
