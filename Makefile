@@ -139,6 +139,13 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wer
 
 BPF_OBJECTS := listen ask
 
+# A source archive has the skeletons of some architectures with it, and needs no clang for them.
+PREBUILT := $(wildcard bpf/prebuilt/$(BPF_ARCH))
+ifneq ($(PREBUILT),)
+$(BPF_OBJECTS:%=$(BUILD)/%.skel.h): $(BUILD)/%.skel.h: $(PREBUILT)/%.skel.h
+	@mkdir -p $(@D)
+	cp $< $@
+else
 $(BPF_OBJECTS:%=$(BUILD)/%.bpf.o): $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
@@ -149,6 +156,7 @@ $(BPF_OBJECTS:%=$(BUILD)/%.bpf.o): $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/
 $(BPF_OBJECTS:%=$(BUILD)/%.skel.h): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name portdaddy_$* > $@.tmp
 	@mv $@.tmp $@
+endif
 
 # those that include sentinel/bpf_objects.h
 $(addprefix $(BUILD)/obj/userspace/sentinel/,attach.o bpf_objects.o questions.o rules.o rules_proof.o sentinel_bpf.o): \
@@ -330,9 +338,27 @@ uninstall: ## remove what install installed; claims and their database stay
 		$(DESTDIR)$(SYSUSERSDIR)/port-daddy.conf $(DESTDIR)$(TMPFILESDIR)/port-daddy.conf
 	rm -rf $(DESTDIR)$(DOCDIR)
 
+DIST := $(BUILD)/port-daddy-$(VERSION)
+DIST_ARCHS := x86 arm64
+skeletons: $(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
+dist: ## pack the source, with what clang makes of the eBPF programs: build/port-daddy-VERSION.tar.gz
+	@for arch in $(DIST_ARCHS); do \
+		$(MAKE) -s --no-print-directory BPF_ARCH=$$arch BUILD=$(BUILD)/bpf-$$arch skeletons || exit; \
+	done
+	@scripts/dist $(DIST) $(foreach a,$(DIST_ARCHS),$(a)=$(BUILD)/bpf-$(a))
+
+deb: ## build the Debian package: build/deb
+	@scripts/bootstrap deb
+	@$(MAKE) -s --no-print-directory dist
+	@scripts/deb $(DIST).tar.gz $(VERSION) $(BUILD)/deb
+
+test-package: deb ## install, upgrade, downgrade and purge the package in a Debian of its own (root; minutes)
+	@scripts/bootstrap package
+	@tests/package/run $(BUILD)/deb/port-daddy_$(VERSION)-1_*.deb
+
 clean: ## remove what was built
 	rm -rf build
 
 .PHONY: all help run demo test test-unit test-kernel test-vm test-cli test-cases check format \
-	install uninstall man clean fuzz FORCE fuzz-targets unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+	install uninstall man dist skeletons deb test-package clean fuzz FORCE fuzz-targets unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
+-include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)
