@@ -287,7 +287,7 @@ format: ## lay out every C file with clang-format
 # --- the manual, and where everything goes -------------------------------------
 # The date of the commit: the same source gives the same pages.
 MANUAL_DATE = $(shell date -u -d "@$$(sed -n 's/.*PD_COMMITTED_AT //p' $(BUILD)/commit.h)" +%Y-%m-%d)
-MANUAL_SOURCES := $(wildcard scripts/packaging/man/*)
+MANUAL_SOURCES := $(wildcard scripts/packaging/man/*) scripts/packaging/schema/portdaddyrc.schema.json
 COMMANDS := $(shell sed -n 's/^\t\.name = "\(.*\)",$$/\1/p' cli/commands/*.c)
 MANUAL_PAGES := man1/pd.1 $(COMMANDS:%=man1/pd-%.1) man5/portdaddyrc.5 man7/port-daddy-api.7 man8/portdaddyd.8
 
