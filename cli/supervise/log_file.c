@@ -56,7 +56,7 @@ const char *log_file_stamp(int64_t unix_us, char ret[static LOG_FILE_STAMP_SIZE]
 
 /* --- files --- */
 
-static int make_directory(char ret[static PATH_MAX])
+int log_file_make_directory(char ret[static PATH_MAX])
 {
 	int r = log_file_directory(ret);
 	char *slash;
@@ -88,7 +88,7 @@ int log_file_open(struct log_file *f, const char *service)
 	int r;
 
 	*f = (struct log_file){ .fd = -1, .bytes = malloc(BUFFER_SIZE) };
-	r = f->bytes ? make_directory(directory) : -ENOMEM;
+	r = f->bytes ? log_file_make_directory(directory) : -ENOMEM;
 	if (r)
 		return r;
 	if (snprintf(f->path, sizeof(f->path), "%s/%s", directory,

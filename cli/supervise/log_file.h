@@ -21,6 +21,8 @@
 
 /* The directory of the caller's; 0, negative errno. */
 int log_file_directory(char ret[static PATH_MAX]);
+/* The same, and makes it where it is missing. */
+int log_file_make_directory(char ret[static PATH_MAX]);
 /* The n-th file of a service, 0 = the newest.  Returns ret. */
 const char *log_file_name(const char *service, int n, char ret[static NAME_MAX + 1]);
 /* Returns ret. */

@@ -57,9 +57,11 @@ static struct ended_run *find_run(const struct step *s, uint32_t number)
 
 static int add_run(struct step *s, size_t service, struct json_object *run)
 {
-	uint32_t number = run_id_parse(answer_text(run, "id"));
+	uint32_t number = run_id_parse(answer_text(run, "id")), only = s->e->services[service].run;
 	struct ended_run *grown;
 
+	if (only && number != only)
+		return 0;
 	s->e->services[service].ran = true;
 	if (answer_int(run, "port"))
 		s->e->services[service].port = (uint16_t)answer_int(run, "port");

@@ -15,6 +15,7 @@ struct config;
 
 struct project_end_service {
 	bool wanted;	/* filled in by the caller */
+	uint32_t run;	/* by the caller: it alone; 0 = all that there are of the service */
 	bool ran;	/* a run of it was found */
 	uint16_t port;	/* of its claim; 0 = it has none */
 	size_t n_ended; /* processes */

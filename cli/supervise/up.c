@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -187,9 +188,13 @@ static int end_all(struct up *u, bool adopted_too)
 				 .user_data = u };
 	int r;
 
-	for (size_t i = 0; i < u->n; i++)
-		ended[i].wanted = u->services[i].keeper.pid ||
-				  (adopted_too && u->services[i].adopted);
+	for (size_t i = 0; i < u->n; i++) {
+		const struct up_service *s = &u->services[i];
+
+		/* a keeper without a run ends by itself */
+		ended[i].wanted = s->registered || (adopted_too && s->adopted);
+		ended[i].run = s->own.number;
+	}
 	if (!u->n_asked)
 		u->n_asked = 1;
 	else
@@ -389,17 +394,30 @@ static void take_signals_over(struct up *u, sigset_t *ret_before)
 	u->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int run_all(struct up *u)
+/* 0, or the exit code of what was said. */
+static int begin_project(struct up *u)
 {
+	_cleanup_close_ int lock = up_adopt_lock(u);
 	int r = up_adopt(u);
 
 	if (r)
 		return r;
 	tell_notices(u);
 	r = up_keepers_start(u);
+	if (!r)
+		await_registered(u);
+	/* keepers had it, too, until they settled */
+	if (lock >= 0)
+		flock(lock, LOCK_UN);
+	return r;
+}
+
+static int run_all(struct up *u)
+{
+	int r = begin_project(u);
+
 	if (r)
 		return r;
-	await_registered(u);
 	up_ready_follow(u);
 	if (u->looks_around)
 		up_ready_look_around(u);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "cli/client/answer.h"
 #include "cli/project/config.h"
 #include "cli/render/render.h"
+#include "cli/supervise/log_file.h"
 #include "cli/supervise/members.h"
 #include "cli/supervise/up_parts.h"
 
@@ -117,6 +119,20 @@ static struct json_object *run_of(const struct up_service *s, struct json_object
 			return run;
 	}
 	return NULL;
+}
+
+int up_adopt_lock(const struct up *u)
+{
+	char directory[PATH_MAX], path[PATH_MAX + IDENTITY_PART_MAX + 8];
+	int fd;
+
+	if (log_file_make_directory(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/%s.lock", directory, u->o->config->project);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd;
 }
 
 int up_adopt(struct up *u)

@@ -104,6 +104,12 @@ void up_keepers_note_adopted_end(struct up *u, struct up_service *s);
 
 /* --- up_adopt.c --- */
 
+/*
+ * One pd up of a project at a time looks at what runs and begins what does not: of two that are
+ * called at once the second adopts.  A descriptor whose flock() is to be given up; -1 = none could
+ * be had, and then it goes on without.
+ */
+int up_adopt_lock(const struct up *u);
 /* Finds those that run already.  0, or the exit code of what was said. */
 int up_adopt(struct up *u);
 

@@ -228,6 +228,15 @@ rest()
         self.assertEqual(self.pd("down").code, DONE)
         self.assert_nobody_left(runs)
 
+    def test_two_at_once_start_a_service_once(self):
+        self.services(api=self.noting("api"), web=self.noting("web", "api"))
+        children = [self.spawn([self.daemon.pd_program, "up", "-d"], env=self.daemon.env)
+                    for _ in range(3)]
+        self.assertEqual([c.wait() for c in children], [DONE] * 3, [c.output() for c in children])
+        self.assertEqual(len(self.daemon.json("ps")["runs"]), 2)
+        self.assertEqual(self.notes(), ["api began", "api listened", "web began", "web listened"])
+        self.assertEqual(self.pd("down").code, DONE)
+
     def test_project_and_worktree_run_at_the_same_time(self):
         def git(*arguments):
             subprocess.run(["git", "-c", "user.name=x", "-c", "user.email=x@y", *arguments],
