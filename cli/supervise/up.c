@@ -249,6 +249,7 @@ static void begin_what_can(struct up *u)
 		s->begun_ms = clock_ms(CLOCK_MONOTONIC);
 		s->begun_unix_us = (int64_t)clock_us(CLOCK_REALTIME);
 		keeper_go(&s->keeper);
+		up_ready_look_later(u);
 	}
 }
 

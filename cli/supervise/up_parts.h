@@ -86,8 +86,10 @@ void up_output_show_last(const struct up *u, const struct up_service *s);
 void up_ready_follow(struct up *u);
 /* Reads events that have come. */
 void up_ready_read_events(struct up *u);
-/* Asks the daemon who listens: where events are not told, or may have been missed. */
+/* Asks the daemon who listens: where events are not told, or one may have been lost. */
 void up_ready_look_around(struct up *u);
+/* When the next look is due: none while the stream is there, and nobody is awaited. */
+void up_ready_look_later(struct up *u);
 void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, const char *comm,
 			  pid_t pid);
 /* Begins the check that is due, reads one that is under way. */

@@ -12,6 +12,7 @@
 #include "cli/supervise/up_parts.h"
 
 #define LOOK_MS		1000 /* where events are not told */
+#define LOST_MS		3000 /* where they are: one may be lost in a flood of others */
 #define HELLO_MS	2000 /* until the daemon has taken the stream on */
 #define HEALTH_FIRST_MS 50   /* until a service that did not answer well is asked again */
 #define HEALTH_MOST_MS	1000
@@ -130,7 +131,27 @@ static void take_event(struct json_object *line, void *user_data)
 		up_say(u, "%s: %s", s->config->name, words);
 }
 
-static void look_later(struct up *u)
+/* Who is not ready, and may still be. */
+static bool any_is_awaited(const struct up *u)
+{
+	for (size_t i = 0; i < u->n; i++)
+		if (u->services[i].node->state == NEEDS_WAITING ||
+		    u->services[i].node->state == NEEDS_BEGUN)
+			return true;
+	return false;
+}
+
+void up_ready_look_later(struct up *u)
+{
+	bool is_told = u->stream.c.fd >= 0 && !u->looks_around;
+
+	if (u->stream.c.fd >= 0 && !any_is_awaited(u))
+		u->look_due_ms = 0;
+	else
+		u->look_due_ms = clock_ms(CLOCK_MONOTONIC) + (is_told ? LOST_MS : LOOK_MS);
+}
+
+static void look_soon(struct up *u)
 {
 	u->looks_around = true;
 	u->look_due_ms = clock_ms(CLOCK_MONOTONIC) + LOOK_MS;
@@ -141,7 +162,7 @@ void up_ready_read_events(struct up *u)
 	if (u->stream.c.fd < 0 || !follow_read(&u->stream, take_event, u))
 		return;
 	u->stream.c.fd = -1;
-	look_later(u);
+	look_soon(u);
 }
 
 static int open_stream(struct up *u)
@@ -177,7 +198,7 @@ void up_ready_follow(struct up *u)
 	u->look_due_ms = 0;
 	u->stream_begun = false;
 	if (open_stream(u) || !all_followed)
-		look_later(u);
+		look_soon(u);
 	while (u->stream.c.fd >= 0 && !u->stream_begun &&
 	       (left_ms = until_ms - clock_ms(CLOCK_MONOTONIC)) > 0) {
 		struct pollfd fd = { .fd = u->stream.c.fd, .events = POLLIN };
@@ -196,16 +217,6 @@ static void look_at_member(struct up *u, const struct member *m)
 				     m->id.pid);
 }
 
-/* Who is not ready, and may still be. */
-static bool any_is_awaited(const struct up *u)
-{
-	for (size_t i = 0; i < u->n; i++)
-		if (u->services[i].node->state == NEEDS_WAITING ||
-		    u->services[i].node->state == NEEDS_BEGUN)
-			return true;
-	return false;
-}
-
 void up_ready_look_around(struct up *u)
 {
 	_cleanup_(members_deinit) struct members m = { 0 };
@@ -220,9 +231,5 @@ void up_ready_look_around(struct up *u)
 	if (members_look(0, &m))
 		for (size_t i = 0; i < m.n; i++)
 			look_at_member(u, &m.list[i]);
-	/* who is ready is not looked for any more */
-	if (u->looks_around && (u->stream.c.fd < 0 || any_is_awaited(u)))
-		u->look_due_ms = clock_ms(CLOCK_MONOTONIC) + LOOK_MS;
-	else
-		u->look_due_ms = 0;
+	up_ready_look_later(u);
 }
