@@ -30,6 +30,7 @@ static void set_ready(struct up *u, struct up_service *s)
 	if (s->node->state != NEEDS_BEGUN)
 		return;
 	s->node->state = NEEDS_READY;
+	up_ready_look_later(u);
 	if (!s->adopted)
 		up_say(u, "%s serves on http://localhost:%d (%s, after %.1fs)", s->config->name,
 		       s->own.port, s->server, seconds_since_begin(s));
