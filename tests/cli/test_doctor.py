@@ -256,6 +256,13 @@ class DoctorTest(harness.PortDaddyTest):
                 self.assert_found(id_, state, words, mends=mends, home=place)
         told["/v1/status"] = status("kernel", probes=[probe], total=1)
         if harness.IS_ROOT:
+            # what is advised can be done: without root nobody replaces one with eBPF
+            os.chmod(fake.path, 0o777)
+            other, told["/v1/status"] = told["/v1/status"], cases[0][-1]
+            advice = self.daemon.run("version", uid=harness.NOBODY,
+                                     env={"PORT_DADDY_HOME": place}).err
+            self.assertRegex(advice, "is older than this pd: `sudo .*daemon restart` replaces it")
+            told["/v1/status"] = other
             self.assert_found("perf-event-paranoid", "warn", "is 4", mends="paranoid=2",
                               home=place, *self.over("/proc/sys/kernel/perf_event_paranoid", "4\n"))
         told["/v1/runs"]["runs"] = [{"id": "run-1", "service": "a:b", "state": "unattended"}]
