@@ -143,7 +143,8 @@ class SchemaTest(harness.PortDaddyTest):
         jsonschema.Draft202012Validator.check_schema(schema)
         good = {"project": "shop", "range": "4000-4999", "cleanupAge": "3d",
                 "services": {"web": {"healthPath": "/up", "cmd": "npm start", "needs": ["api"]},
-                             "api": {}}}
+                             "api": {"hardcoded": 3000, "protect": False,
+                                     "restart": "on-failure", "stopTimeout": "5s"}}}
         bad = [("/project", {"project": "shop:web"}), ("/range", {"range": "4000"}),
                ("/services/a b", {"services": {"a b": {}}}),
                ("/services/web", {"services": {"web": {"healthPath": "up"}}})]
