@@ -7,11 +7,13 @@
 #include "api/held.h"
 #include "api/match.h"
 #include "api/routes.h"
+#include "api/search.h"
 #include "api/state.h"
 #include "base/health_path.h"
 #include "base/run.h"
 #include "explain/two_servers.h"
 #include "http/page.h"
+#include "http/parts.h"
 #include "registry/runs.h"
 #include "tracker/claim_walk.h"
 #include "tracker/judge.h"
@@ -346,11 +348,11 @@ static int list_orphans(struct request *r, const struct question *q,
 	return written_list_end(r);
 }
 
-static int handle(struct request *r)
+static int answer(struct request *r, int error)
 {
 	struct question *q = r->params;
 	char next[PAGE_SOCKET_SIZE + 1];
-	int fault = read_cursor(r, q);
+	int fault = error ? error : read_cursor(r, q);
 
 	q->filter = (struct service_filter){ .pattern = q->pattern, .port = q->port, .status = -1 };
 	if (!fault && q->pattern)
@@ -362,4 +364,18 @@ static int handle(struct request *r)
 	if (!fault)
 		fault = list_orphans(r, q, next);
 	return fault ? fault : page_end(r, q->claims_are_through ? next : q->after);
+}
+
+static int search(struct request *r, bool *ret_more)
+{
+	const struct question *q = r->params;
+
+	return q->page.after ? 0 : search_port(r, q->port, ret_more);
+}
+
+static int handle(struct request *r)
+{
+	static const struct parts_calls calls = { search, answer };
+
+	return parts_run(r, &calls);
 }

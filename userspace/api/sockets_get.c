@@ -5,8 +5,10 @@
 
 #include "api/held.h"
 #include "api/routes.h"
+#include "api/search.h"
 #include "api/state.h"
 #include "http/page.h"
+#include "http/parts.h"
 #include "registry/runs.h"
 #include "tracker/socket_owner.h"
 #include "tracker/socket_walk.h"
@@ -136,7 +138,7 @@ static int add_sockets(struct listing *l)
 	}
 }
 
-static int handle(struct request *r)
+static int answer(struct request *r, int error)
 {
 	struct question *q = r->params;
 	struct listing l = {
@@ -147,10 +149,10 @@ static int handle(struct request *r)
 		.walk = { .inv = r->api->config.inventory, .port = q->port, .idle_too = q->port },
 	};
 	char next[PAGE_SOCKET_SIZE];
-	int fault = 0, more = 0;
+	int fault = error, more = 0;
 
 	page_begin(&q->page, q->brief ? PAGE_BRIEF_ROWS : PAGE_MAX_ROWS);
-	if (q->page.after)
+	if (!fault && q->page.after)
 		fault = page_after_socket(r, &q->page, &l.walk.place.port, &l.walk.place.cookie);
 	if (!fault)
 		fault = written_list_begin(r, "sockets");
@@ -161,4 +163,18 @@ static int handle(struct request *r)
 		fault = more < 0 ? more : written_list_end(r);
 	page_socket(l.walk.place.port, l.walk.place.cookie, next);
 	return fault ? fault : page_end(r, more ? next : NULL);
+}
+
+static int search(struct request *r, bool *ret_more)
+{
+	const struct question *q = r->params;
+
+	return q->page.after ? 0 : search_port(r, q->port, ret_more);
+}
+
+static int handle(struct request *r)
+{
+	static const struct parts_calls calls = { search, answer };
+
+	return parts_run(r, &calls);
 }

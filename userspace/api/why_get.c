@@ -9,11 +9,13 @@
 
 #include "api/match.h"
 #include "api/routes.h"
+#include "api/search.h"
 #include "api/state.h"
 #include "base/procfs.h"
 #include "base/run.h"
 #include "base/user.h"
 #include "http/parse.h"
+#include "http/parts.h"
 #include "http/request.h"
 #include "registry/runs.h"
 #include "runs/protection.h"
@@ -345,9 +347,23 @@ static int recall(struct request *r, const struct question *asked)
 	return fault;
 }
 
-static int handle(struct request *r)
+static int search(struct request *r, bool *ret_more)
 {
 	const struct question *asked = r->params;
 
-	return asked->port ? ask(r, asked) : recall(r, asked);
+	return asked->port ? search_port(r, asked->port, ret_more) : 0;
+}
+
+static int answer(struct request *r, int error)
+{
+	const struct question *asked = r->params;
+
+	return error ? error : asked->port ? ask(r, asked) : recall(r, asked);
+}
+
+static int handle(struct request *r)
+{
+	static const struct parts_calls calls = { search, answer };
+
+	return parts_run(r, &calls);
 }

@@ -83,7 +83,7 @@ static int find_name(struct explainer *x, const char *name, struct why_netns *re
 	if (stat(path, &st))
 		return errno == EACCES ? -EACCES : -ENOENT;
 	ret->inode = wanted.netns = (uint32_t)st.st_ino;
-	inventory_for_each(x->inventory, find_inhabitant, &wanted);
+	inventory_for_each(x->inventory, NULL, find_inhabitant, &wanted);
 	ret->pid = wanted.pid;
 	ret->unreachable = !wanted.pid;
 	return 0;
@@ -158,7 +158,7 @@ pid_t why_netns_inhabitant(struct explainer *x, uint32_t netns, const struct pro
 
 	wanted.pid = find_by_caller(x, netns, caller);
 	if (!wanted.pid)
-		inventory_for_each(x->inventory, find_inhabitant, &wanted);
+		inventory_for_each(x->inventory, NULL, find_inhabitant, &wanted);
 	return wanted.pid;
 }
 

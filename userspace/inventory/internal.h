@@ -11,6 +11,8 @@ struct sysctl_file {
 	int fd; /* -1 = not open */
 	char *text;
 	size_t size;
+	bool is_known;
+	uint64_t turn; /* inventory.turn when it was read */
 };
 void sysctl_file_deinit(struct sysctl_file *file);
 
@@ -28,6 +30,8 @@ struct inventory {
 	 * none yet */
 	uint64_t read_ns, reading_ns;
 	struct reading *reading; /* that is under way; NULL = none */
+	void (*search_begun)(void *user_data);
+	void *user_data;
 	struct sysctl_file local_range, reserved_list;
 	bool behind;	  /* inventory_note_loss() since read_ns */
 	bool lost_since;  /* the same since reading_ns */
@@ -43,6 +47,12 @@ struct inventory {
  * 0, negative errno.
  */
 int pass_look(struct inventory *inv, struct proc *proc);
+
+/* Looks at those that are wanted, at most *budget of them.  0, negative errno. */
+#define LOOKS_MAX 64 /* in one call: some milliseconds */
+int looks_run(struct inventory *inv, unsigned *budget, bool anew);
+
+#define PASS_MIN_MS 250 /* between passes for the same row: a pass may take 20 ms */
 
 /* inventory_recheck_ports(), also for the question about one port. */
 int recheck_ports(struct inventory *inv, uint32_t netns, const uint16_t *ports, size_t n);

@@ -97,16 +97,27 @@ const struct socket_row *inventory_next(const struct inventory *inv, struct inve
 	return row ? &row->view : NULL;
 }
 
-void inventory_for_each(const struct inventory *inv,
+/* Each row is met once, where inventory_next() seeks it from the root.  A tree is some dozens deep.
+ */
+static bool visit_tree(const struct row *row,
+		       bool (*visit)(const struct socket_row *row, void *user_data),
+		       void *user_data)
+{
+	return !row ||
+	       (visit_tree(row->on_port.less, visit, user_data) && visit(&row->view, user_data) &&
+		visit_tree(row->on_port.more, visit, user_data));
+}
+
+void inventory_for_each(const struct inventory *inv, bool (*wanted)(uint16_t port, void *user_data),
 			bool (*visit)(const struct socket_row *row, void *user_data),
 			void *user_data)
 {
-	struct inventory_place place = { 0 };
-	const struct socket_row *row;
+	size_t port = portset_next(&inv->table->ports, 0);
+	bool goes_on = true;
 
-	do
-		row = inventory_next(inv, &place);
-	while (row && visit(row, user_data));
+	for (; goes_on && port != PORTSET_END; port = portset_next(&inv->table->ports, port + 1))
+		if (!wanted || wanted((uint16_t)port, user_data))
+			goes_on = visit_tree(inv->table->by_port[port], visit, user_data);
 }
 
 size_t inventory_count(const struct inventory *inv)

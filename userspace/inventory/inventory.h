@@ -153,10 +153,26 @@ int inventory_look_at_port(struct inventory *inv, uint32_t netns, uint16_t port)
 
 /*
  * Verifies the holders of all rows of a port (netns 0 = of all namespaces) by looking at them now;
- * until then a holder that only events told of has no descriptor numbers.  What differs is told by
- * the next call that takes a `changed`.  0, negative errno.
+ * until then a holder that only events told of has no descriptor numbers.  Where that leaves
+ * somebody unknown all processes are searched: at once where that is done in some milliseconds,
+ * else behind this question.  What differs is told by the next call that takes a `changed`.  0,
+ * negative errno.
  */
 int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port);
+
+/*
+ * The same in all namespaces for a question that waits for the search, and for a table that is
+ * being read anew, while others do not: goes on until that moment (CLOCK_MONOTONIC).  *ret_more: to
+ * be called again.  Port 0: ahead of a list of all ports, for those of whom the table does not know
+ * who holds them.
+ */
+int inventory_verify_in_parts(struct inventory *inv, uint16_t port, uint64_t until_ns,
+			      bool *ret_more);
+
+/* Whom to tell that a search has begun which inventory_settle() is to go on with; NULL: then each
+ * is done at once. */
+void inventory_set_search_begun(struct inventory *inv, void (*search_begun)(void *user_data),
+				void *user_data);
 
 /*
  * Where somebody who goes through the rows has got to, in order of port, then cookie: zeroes are
@@ -197,8 +213,9 @@ const struct socket_row *inventory_by_cookie(const struct inventory *inv, uint64
 /* Its begin is in the history: a mark of whoever writes that, kept as long as the socket. */
 void inventory_set_recorded(struct inventory *inv, uint64_t cookie);
 
-/* Calls visit for every row, in order of port, then cookie.  Stops when visit returns false. */
-void inventory_for_each(const struct inventory *inv,
+/* Calls visit for every row, in order of port, then cookie; `wanted` picks the ports, NULL = all.
+ * Stops when visit returns false. */
+void inventory_for_each(const struct inventory *inv, bool (*wanted)(uint16_t port, void *user_data),
 			bool (*visit)(const struct socket_row *row, void *user_data),
 			void *user_data);
 
@@ -260,7 +277,8 @@ int inventory_query_port(struct inventory *inv, uint16_t protocol, uint16_t port
  */
 int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free);
 
-/* ip_local_port_range and ip_local_reserved_ports of the own netns, read now. */
+/* ip_local_port_range and ip_local_reserved_ports of the own netns, read once for a question
+ * (inventory_refresh()). */
 bool inventory_port_is_reserved(struct inventory *inv, uint16_t port);
 
 /* --- who holds a port, as people are shown it (holdings.c) --- */

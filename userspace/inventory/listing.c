@@ -22,6 +22,11 @@ bool listing_has(const struct inventory *inv, const struct row *row)
 	return inv->lists_bound_inactive;
 }
 
+uint8_t listing_protocol(const struct row *row)
+{
+	return row->view.protocol == IPPROTO_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+}
+
 static void track_cookie(const struct kernel_source *kernel, uint64_t cookie)
 {
 	int r = kernel->track_socket(kernel->user_data, cookie);

@@ -28,6 +28,9 @@ int listing_next(struct listing *l, bool *ret_more);
 /* Would the list have shown it? */
 bool listing_has(const struct inventory *inv, const struct row *row);
 
+/* The protocol under which it is listed: MPTCP's subflow as TCP. */
+uint8_t listing_protocol(const struct row *row);
+
 /* Has the kernel side tell the end of a socket that neither an event nor a pass has shown. */
 void listing_track(const struct inventory *inv, struct row *row);
 

@@ -164,3 +164,22 @@ int pass_look(struct inventory *inv, struct proc *proc)
 				      !(lost_all(proc) && pass_end_is_yet_to_be_told(t, proc)));
 	return 0;
 }
+
+/*
+ * `anew`: after a fork or an exit, which may have made a session or a program new.  Who is looked
+ * at for a question only is known well enough: reading /proc costs more than the look.
+ */
+int looks_run(struct inventory *inv, unsigned *budget, bool anew)
+{
+	while (inv->table->looks && *budget > 0) {
+		struct proc *proc = inv->table->looks;
+		int r = pass_look(inv, proc);
+
+		if (r)
+			return r;
+		--*budget;
+		if ((anew || !proc->described) && !proc->exited && proc->n_rows > 0)
+			proc_describe_from_procfs(inv->table, proc);
+	}
+	return 0;
+}

@@ -72,11 +72,11 @@ static bool grow(struct sysctl_file *file)
 }
 
 /*
- * The text of a sysctl, read now through a descriptor that stays open; NULL where it cannot be
- * read.  The kernel gives a list at one go, cut to the buffer, and nothing to a second read: stdio
- * would see the first 1024 bytes.  So what fills the buffer is read again into a larger one.
+ * Reads a sysctl now, through a descriptor that stays open; false where it cannot be read.  The
+ * kernel gives a list at one go, cut to the buffer, and nothing to a second read: stdio would see
+ * the first 1024 bytes.  So what fills the buffer is read again into a larger one.
  */
-static const char *read_sysctl(struct sysctl_file *file, const char *path)
+static bool read_now(struct sysctl_file *file, const char *path)
 {
 	if (file->fd < 0)
 		file->fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -84,15 +84,25 @@ static const char *read_sysctl(struct sysctl_file *file, const char *path)
 		ssize_t n = pread(file->fd, file->text, file->size, 0);
 
 		if (n < 0)
-			return NULL;
+			return false;
 		if ((size_t)n < file->size) {
 			file->text[n] = '\0';
-			return file->text;
+			return true;
 		}
 		if (!grow(file))
-			return NULL;
+			return false;
 	}
-	return NULL;
+	return false;
+}
+
+/* Its text, read once for a question, which may be about thousands of ports; NULL = none. */
+static const char *read_sysctl(const struct inventory *inv, struct sysctl_file *file,
+			       const char *path)
+{
+	if (file->turn != inv->turn)
+		file->is_known = read_now(file, path);
+	file->turn = inv->turn;
+	return file->is_known ? file->text : NULL;
 }
 
 void sysctl_file_deinit(struct sysctl_file *file)
@@ -104,10 +114,10 @@ void sysctl_file_deinit(struct sysctl_file *file)
 
 bool inventory_port_is_reserved(struct inventory *inv, uint16_t port)
 {
-	const char *range = read_sysctl(&inv->local_range, RANGE_PATH), *list;
+	const char *range = read_sysctl(inv, &inv->local_range, RANGE_PATH), *list;
 
 	if (range && reserved_in_range(range, port))
 		return true;
-	list = read_sysctl(&inv->reserved_list, LIST_PATH);
+	list = read_sysctl(inv, &inv->reserved_list, LIST_PATH);
 	return list && reserved_in_list(list, port);
 }

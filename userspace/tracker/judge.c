@@ -169,7 +169,9 @@ static bool stop(const struct service *service, void *user_data)
 /* Has the port a claim?  1, 0, negative errno. */
 static int is_claimed(struct registry *registry, uint16_t port)
 {
-	int r = registry_service_by_port(registry, port, stop, NULL);
+	int r = registry_port_may_be_claimed(registry, port)
+			? registry_service_by_port(registry, port, stop, NULL)
+			: OUTCOME_NO;
 
 	return r == OUTCOME_NO ? 0 : r < 0 ? r : 1;
 }
@@ -198,20 +200,38 @@ int judge_socket(const struct inventory *inv, struct registry *registry,
 	return reason;
 }
 
+struct orphan_count {
+	const struct inventory *inv;
+	struct registry *registry;
+	int64_t n;
+	int error;
+};
+
+/* Of most ports no socket is an orphan, whoever has thousands there. */
+static bool may_have_orphans(uint16_t port, void *user_data)
+{
+	struct orphan_count *count = user_data;
+
+	return (port >= range_of_services.first && port <= range_of_services.last) ||
+	       registry_port_ever_claimed(count->registry, port) != 0;
+}
+
+static bool count_orphan(const struct socket_row *row, void *user_data)
+{
+	struct orphan_count *count = user_data;
+	int reason = judge_socket(count->inv, count->registry, row);
+
+	count->error = reason < 0 ? reason : 0;
+	count->n += reason > ORPHAN_NOT;
+	return reason >= 0;
+}
+
 int judge_count_orphans(const struct inventory *inv, struct registry *registry, int64_t *ret)
 {
-	struct inventory_place place = { 0 };
-	const struct socket_row *row;
-	int64_t n = 0;
+	struct orphan_count count = { .inv = inv, .registry = registry };
 
 	/* Who holds them is not asked: that makes none of them more or less an orphan. */
-	while ((row = inventory_next(inv, &place))) {
-		int reason = judge_socket(inv, registry, row);
-
-		if (reason < 0)
-			return reason;
-		n += reason != ORPHAN_NOT;
-	}
-	*ret = n;
-	return 0;
+	inventory_for_each(inv, may_have_orphans, count_orphan, &count);
+	*ret = count.n;
+	return count.error;
 }

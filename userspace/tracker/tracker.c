@@ -17,6 +17,11 @@ static int judge_due(uint16_t port, int64_t now, void *user_data)
 	return claims_refresh_port(user_data, port, now);
 }
 
+static void on_search_begun(void *user_data)
+{
+	events_schedule_settle(user_data);
+}
+
 /* --- lifecycle --- */
 
 int tracker_new(const struct tracker_config *config, struct tracker **ret)
@@ -53,6 +58,7 @@ int tracker_new(const struct tracker_config *config, struct tracker **ret)
 		tracker_free(t);
 		return -ENOMEM;
 	}
+	inventory_set_search_begun(config->inventory, on_search_begun, t);
 	*ret = t;
 	return 0;
 }
@@ -61,6 +67,7 @@ void tracker_free(struct tracker *t)
 {
 	if (!t)
 		return;
+	inventory_set_search_begun(t->config.inventory, NULL, NULL);
 	history_free(t->history);
 	refusals_free(t->refusals);
 	closes_free(t->closes);

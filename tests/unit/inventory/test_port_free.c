@@ -153,6 +153,7 @@ TEST_WITH(a_sysctl_that_changes_is_read_anew, struct inventory *inv)
 	write_sysctl("ip_local_reserved_ports", "3000");
 	assert_true(inventory_port_is_reserved(inv, 3000));
 	write_sysctl("ip_local_reserved_ports", "3001");
+	inventory_refresh(inv);
 	assert_false(inventory_port_is_reserved(inv, 3000));
 	assert_true(inventory_port_is_reserved(inv, 3001));
 }

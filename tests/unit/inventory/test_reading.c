@@ -131,6 +131,31 @@ TEST_WITH(rows_of_before_stay_until_the_end, struct world *w)
 	assert_no_row(w);
 }
 
+TEST_WITH(a_question_in_parts_finds_who_was_handed_the_socket, struct world *w)
+{
+	bool more = true;
+
+	start_server(w);
+	fake_hold(&w->fake, fake_id(2), 10, 3, 1); /* process 1 has it no more */
+	w->fake.alive[w->fake.n_alive++] = FAKE_PID + 1;
+	while (more)
+		assert_int_equal(inventory_verify_in_parts(w->inv, PORT, 0, &more), 0);
+	assert_holders(only_row(w), 1, (unsigned[]){ 2 });
+}
+
+TEST_WITH(a_question_in_parts_waits_for_a_table_that_is_being_read, struct world *w)
+{
+	bool more;
+
+	begin(w);
+	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
+	assert_int_equal(inventory_verify_in_parts(w->inv, PORT, 0, &more), 0);
+	assert_true(more);
+	finish(w);
+	assert_int_equal(inventory_verify_in_parts(w->inv, PORT, 0, &more), 0);
+	assert_false(more);
+}
+
 /* --- any order ------------------------------------------------------------------------------- */
 
 #define LIVE_MAX    6

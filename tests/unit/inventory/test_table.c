@@ -124,7 +124,7 @@ TEST_WITH(rows_are_visited_by_port_then_cookie, struct world *w)
 	apply(w, socket_event(EVENT_LISTEN, 1, 30, 4000));
 	apply(w, socket_event(EVENT_LISTEN, 1, 20, PORT));
 	apply(w, socket_event(EVENT_LISTEN, 1, 10, PORT));
-	inventory_for_each(w->inv, in_order, &last);
+	inventory_for_each(w->inv, NULL, in_order, &last);
 	assert_int_equal(last, 4000ULL << 32 | 30);
 }
 
