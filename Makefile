@@ -209,7 +209,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE -MMD -MP -MF $@.d \
 		-pthread $< -o $@ -lsqlite3
-$(BUILD)/tests/bench/cores $(BUILD)/tests/bench/resync: $(BUILD)/tests/bench/%: tests/bench/%.c Makefile $(foreach r,$(filter-out daemon,$(ROOMS)),$(call archive,$(r)))
+$(BUILD)/tests/bench/cores $(BUILD)/tests/bench/resync $(BUILD)/tests/bench/rules: $(BUILD)/tests/bench/%: tests/bench/%.c Makefile $(foreach r,$(filter-out daemon,$(ROOMS)),$(call archive,$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< -o $@ $(ALL_LDFLAGS) $(call link_room,api)
 

@@ -416,6 +416,29 @@ def other_call():
     return costlier(*with_and_without("call", 2000000), "ns")
 
 
+# As the kernel counts the time of each program: the calls take a hundred times as long.
+
+def rules():
+    return stand.tool("rules", 6)[0]
+
+
+@line("the hook of connect() where there is no rule", "", "more", 60, " ns")
+def connect_without_rules():
+    return Figures(rules()[2], "", "")
+
+
+@line("bind() of a member, 1,000 rules, beyond none", "", "more", 150, " ns")
+def bind_by_rules():
+    none, thousand, _, _ = rules()
+    return Figures(thousand - none, f"{thousand:.0f} ns", f"{none:.0f} ns")
+
+
+@line("connect() of a member, 1,000 rules, beyond none", "", "more", 150, " ns")
+def connect_by_rules():
+    _, _, none, thousand = rules()
+    return Figures(thousand - none, f"{thousand:.0f} ns", f"{none:.0f} ns")
+
+
 # --- events --------------------------------------------------------------------------------------
 
 @line("listen() returned → line of the stream, median", "", "more", 0.3, " ms")
