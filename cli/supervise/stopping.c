@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/procfs.h"
 #include "base/user.h"
@@ -386,13 +389,36 @@ bool stopping_has_changed(const struct stopping *s)
 	return changed;
 }
 
+/* Would a server get it, on every address?  It is bound for a moment, and not listened on. */
+static bool can_be_bound(uint16_t port, int type)
+{
+	const struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	const struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	_cleanup_close_ int fd = socket(AF_INET6, type | SOCK_CLOEXEC, 0);
+	const void *addr = fd < 0 ? (const void *)&four : &six;
+	socklen_t size = fd < 0 ? sizeof(four) : sizeof(six);
+	int yes = 1, no = 0;
+
+	if (fd < 0)
+		fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	return !bind(fd, addr, size);
+}
+
+/* What is left of connections hides from a daemon without eBPF whether it is in anybody's way. */
 static bool is_free(const struct stopping *s, const char *protocol)
 {
 	_cleanup_(answer_freep) struct json_object *why = NULL;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/v1/why?port=%u&proto=%s", s->port, protocol);
-	return client_request("GET", path, NULL, &why) == OUTCOME_OK && answer_bool(why, "free");
+	if (client_request("GET", path, NULL, &why) != OUTCOME_OK)
+		return false;
+	if (strcmp(answer_text(why, "verdict"), "unknown") == 0)
+		return can_be_bound(s->port, *protocol == 't' ? SOCK_STREAM : SOCK_DGRAM);
+	return answer_bool(why, "free");
 }
 
 static bool port_is_free(const struct stopping *s)

@@ -6,6 +6,7 @@ Lines that begin with "$ " are typed, those below them are expected, in their or
 stands for any others.  Numbers, ages and the ids of sessions differ from run to run.
 """
 import os
+import pwd
 import re
 import sys
 
@@ -104,17 +105,19 @@ class TourTest(harness.UserTest):
         steps = steps_of(path)
         self.assertGreater(len(steps), at_least)
         project = os.path.join(self.work, "shop")
-        os.mkdir(project)
+        os.makedirs(project, exist_ok=True)
         if self.user is not None:
             os.chown(project, self.user, -1)
         shell = Shell(self.daemon, project, self.user)
-        self.addCleanup(shell.close)
         # what left the shell's session does not end with it, should the tour break off
         self.addCleanup(self.daemon.run, "stop", "shop:web", "--kill", "-y", uid=self.user)
-        for command, expected in steps:
-            output, _ = shell.type(command)
-            self.compare(command, output, expected)
-            self.settle(command)
+        try:
+            for command, expected in steps:
+                output, _ = shell.type(command)
+                self.compare(command, output, expected)
+                self.settle(command)
+        finally:
+            shell.close()
 
 
 class AsRoot(TourTest):
@@ -122,10 +125,25 @@ class AsRoot(TourTest):
         self.need_bpf("the tour shows what it sees")
         self.take()
 
+
+@harness.needs_root
+class FirstScreen(TourTest):
+    """Of a user whom no other test has: `pd why` explains the newest refusal of his."""
+
+    user, by_root = pwd.getpwnam("daemon").pw_uid, True
+    service = "blog:web"
+
     def test_first_screen_of_the_readme_is_a_real_session(self):
         self.need_bpf("it shows a refusal")
-        self.service = "blog:web"
-        self.take(README, at_least=7)
+        for left in reversed(range(harness.ATTEMPTS)):  # a flood beside it loses the refusal
+            try:
+                self.take(README, at_least=7)
+                return
+            except AssertionError:
+                if not left:
+                    raise
+            self.daemon.stop()
+            self.daemon = self.start_daemon()
 
 
 @harness.needs_root
