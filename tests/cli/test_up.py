@@ -19,7 +19,8 @@ from harness import (DONE, NO, NOBODY, PYTHON, WRONG, is_free, needs_root, proc_
 
 FAST = f"exec {PYTHON} -SE"  # without what a server here does not need
 
-# Notes when it began, when it listened, and when it was asked to end: argv[1] is its name.
+# Notes that it began, that it listens now, and that it was asked to end: argv[1] is its name.  Who
+# waits for its listen finds the note before it.
 NOTING = trees.SERVE + """
 def note(what):
     with open("notes", "a") as f:
@@ -29,9 +30,9 @@ def ended(*_):
     sys.exit(0)
 signal.signal(signal.SIGTERM, ended)
 note("began")
-s = serve()
-note("listened")
 print(sys.argv[1], "serves", flush=True)
+note("listens")
+s = serve()
 rest()
 """
 
@@ -95,6 +96,10 @@ class ProjectTest(harness.PortDaddyTest):
             raise AssertionError(f"{error}; it said:\n{self.read(self.said_path)}\n"
                                  f"{self.read(self.out_path)}") from None
 
+    def logged(self, name, n):
+        lines = self.pd("logs", name).out.splitlines()
+        return lines if len(lines) >= n else None
+
     def runs(self):
         return {r["service"].split(":")[1]: r for r in self.daemon.json("ps", code=None)["runs"]}
 
@@ -141,8 +146,8 @@ class UpTest(ProjectTest):
         child = self.up()
         self.wait_said("4 services are ready")
         notes, runs = self.notes(), self.runs()
-        for before, behind in (("db listened", "api began"), ("queue listened", "api began"),
-                               ("api listened", "web began")):
+        for before, behind in (("db listens", "api began"), ("queue listens", "api began"),
+                               ("api listens", "web began")):
             self.assertLess(notes.index(before), notes.index(behind), notes)
         self.assertEqual(set(runs), {"web", "api", "db", "queue"})
         self.assertEqual({r["state"] for r in runs.values()}, {"ready"})
@@ -170,7 +175,7 @@ rest()
                       web=self.noting("web", "db"))
         self.assertEqual(self.pd("up", "-d").code, DONE)
         self.assertEqual(self.notes(), ["503 Not yet", "503 Not yet", "200 OK", "web began",
-                                        "web listened"])
+                                        "web listens"])
         self.assertEqual(self.pd("down").code, DONE)
 
     # --- detached ---
@@ -185,7 +190,9 @@ rest()
                          [(f"{self.project}:{n}", True, False) for n in ("api", "web")])
         runs = self.runs()
         api, port = runs["api"]["port"], runs["web"]["port"]
-        lines = self.pd("logs", "web").out.splitlines()
+        # what was written is in the log a moment later
+        lines = wait_until(lambda: self.logged("web", 2), "two lines of web")
+        wait_until(lambda: self.logged("api", 1), "a line of api")
         self.assertEqual(lines[:2], [f"{port} {api} http://localhost:{api} test",
                                      os.path.join(self.work, "sub")])
         self.assertIn("api | api serves", self.pd("logs").out.splitlines())
@@ -234,7 +241,7 @@ rest()
                     for _ in range(3)]
         self.assertEqual([c.wait() for c in children], [DONE] * 3, [c.output() for c in children])
         self.assertEqual(len(self.daemon.json("ps")["runs"]), 2)
-        self.assertEqual(self.notes(), ["api began", "api listened", "web began", "web listened"])
+        self.assertEqual(self.notes(), ["api began", "api listens", "web began", "web listens"])
         self.assertEqual(self.pd("down").code, DONE)
 
     def test_project_and_worktree_run_at_the_same_time(self):
@@ -269,7 +276,7 @@ rest()
         self.assertIn("api ended before it was ready: exit code 3", answer.err)
         self.assertIn("\n  line 10\n", answer.err)
         self.assertNotIn("\n  line 9\n", answer.err)
-        self.assertEqual(self.notes(), ["db began", "db listened", "db ended"])
+        self.assertEqual(self.notes(), ["db began", "db listens", "db ended"])
         wait_until(lambda: not self.runs(), "no run is left")
 
         # its command is not found, and the others go on
@@ -480,7 +487,7 @@ class PollingTest(ProjectTest):
         answer = self.pd("up", "-d")
         self.assertEqual(answer.code, DONE, answer)
         runs = self.runs()
-        self.assertEqual(self.notes(), ["web began", "web listened"])
+        self.assertEqual(self.notes(), ["web began", "web listens"])
         self.assertEqual(self.pd("down").code, DONE)
         self.assertEqual(self.notes()[2:], ["web ended"])
         self.assert_nobody_left(runs)
