@@ -94,6 +94,15 @@ def temp_dir(prefix="pd-", mode=0o755):
 _public = {}  # directory of programs: its copy
 
 
+def empty_dir(path):
+    """Removes all that is in it."""
+    for entry in os.scandir(path):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
+
+
 def public_copy(program):
     """The program at a path that every user can execute; a checkout may lie in a private home."""
     source, name = os.path.split(program)

@@ -28,10 +28,9 @@ class FailingWritesTest(harness.PortDaddyTest):
         self.env = dict(self.daemon.env)
 
     def put_back(self, fresh):
-        for name in os.listdir(self.daemon.home):
-            os.unlink(os.path.join(self.daemon.home, name))
-        for name in os.listdir(self.whole) if not fresh else ():
-            shutil.copy(os.path.join(self.whole, name), self.daemon.home)
+        harness.empty_dir(self.daemon.home)
+        if not fresh:
+            shutil.copytree(self.whole, self.daemon.home, dirs_exist_ok=True)
 
     def launch(self, nth, number):
         self.daemon.env.update({

@@ -80,8 +80,7 @@ class FullDiskSweepTest(harness.PortDaddyTest):
         self.end()
 
     def empty(self):
-        for name in os.listdir(self.disk):
-            os.unlink(os.path.join(self.disk, name))
+        harness.empty_dir(self.disk)
 
     def test_first_start_on_a_disk_of_any_size_works_or_says_that_it_is_full(self):
         worked = 0
