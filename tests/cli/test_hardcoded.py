@@ -101,7 +101,7 @@ class HardcodedTest(harness.PortDaddyTest):
     # --- side by side ---
 
     def test_two_checkouts_run_side_by_side_and_each_reaches_its_own(self):
-        watch = self.pd_stream("watch", "-j")
+        watch = self.pd_stream("watch", "*", "-j")  # others open and close thousands
         uids = {"a": None, "b": NOBODY if os.geteuid() == 0 else None}
         servers = {}
         for name, uid in uids.items():
