@@ -63,6 +63,8 @@ class HistoryTest(harness.PortDaddyTest):
         server = self.http_server(port)
         wait_until(lambda: self.history(ID), "the claim's server has a row")
         self.assertIsNone(self.history(ID)[0]["until"])
+        wait_until(lambda: self.daemon.query("SELECT 1 FROM history WHERE pid = ?", server.pid),
+                   "it is kept")
         self.daemon.stop(signal.SIGKILL)
         server.kill()
         self.daemon.start()
