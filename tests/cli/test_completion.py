@@ -2,15 +2,11 @@
 # SPDX-License-Identifier: MIT
 """pd completion: what Tab shows, in real shells on a real terminal; and the manual's pages."""
 import os
-import pty
-import re
-import select
-import signal
 import subprocess
-import time
 
 import harness
-from harness import ATTEMPTS, DEADLINE_S, DONE, WRONG
+from harness import ATTEMPTS, DONE, WRONG
+from terminal import Terminal
 
 NAME = "shop:Api_1.x-y"  # each character that a part of a name may have
 SHELLS = {
@@ -20,47 +16,6 @@ SHELLS = {
     "fish": (["fish", "-N", "-i"],
              "function fish_prompt; end; function fish_greeting; end; pd completion fish | source"),
 }
-
-
-class Terminal:
-    """A shell in a pseudo terminal; what it shows, without the terminal's commands."""
-
-    def __init__(self, argv, env, cwd):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            os.execvpe(argv[0], argv, env)
-        self.bytes = b""
-
-    def shown(self):
-        text = re.sub(rb"\x1b(\[[0-9;?]*[a-zA-Z]|[=>]|\([A-B]|\][^\x07\x1b]*(\x07|\x1b\\))", b"",
-                      self.bytes)
-        return text.replace(b"\r", b"").decode(errors="replace")
-
-    def type(self, keys):
-        self.bytes = b""
-        os.write(self.fd, keys.encode())
-
-    def wait_for(self, text):
-        end = time.monotonic() + DEADLINE_S
-        while text not in self.shown():
-            ready, _, _ = select.select([self.fd], [], [], 0.1)
-            if ready:
-                chunk = os.read(self.fd, 65536)
-                self.bytes += chunk
-                if b"\x1b[c" in chunk or b"\x1b[0c" in chunk:  # "what are you?"
-                    os.write(self.fd, b"\x1b[?62;c")
-            if time.monotonic() > end:
-                raise AssertionError(f"{text!r} was not shown within {DEADLINE_S} s, but "
-                                     f"{self.shown()!r}")
-        return self.shown()
-
-    def close(self):
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        os.close(self.fd)
-
-
 # In the shells' PATH: completes as pd does, and else shows what it was called with.
 WRAPPER = """#!/bin/sh
 [ "$1" != completion ] || exec {pd} "$@"
@@ -94,7 +49,7 @@ class CompletionTest(harness.PortDaddyTest):
                "PATH": f"{self.work}/bin:{harness.BASE_ENV['PATH']}"}
         terminal = Terminal(argv, env, self.work)
         self.addCleanup(terminal.close)
-        terminal.type(f"{setup}; echo rea''dy\r")
+        terminal.type(f"{setup}; echo rea''dy")
         terminal.wait_for("ready")
         return terminal
 
@@ -121,7 +76,7 @@ class CompletionTest(harness.PortDaddyTest):
                               ("pd find nobody-has-this", "find nobody-has-this"),
                               (f"pd run a:b -- {PROGRAM[:-3]}", f"run a:b -- {PROGRAM}")):
             words = called.split("|" if "|" in called else " ")
-            terminal.type(f"{typed}\t\r")
+            terminal.type(f"{typed}\t")
             terminal.wait_for("".join(f"<{word}>" for word in words))
 
     def test_bash_completes_on_a_terminal(self):
