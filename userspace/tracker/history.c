@@ -261,6 +261,8 @@ void history_note_close(struct history *h, uint64_t cookie, int64_t now)
 		return;
 	if (row->left && !row->n_holders)
 		end = end_of_status(row->left_status, now);
+	else if (!row->n_holders)
+		end.how = HISTORY_UNKNOWN; /* its process is gone, and nobody saw it go */
 	note_end(h, row->port, cookie, &row->binder, &end);
 }
 
@@ -283,6 +285,16 @@ static bool serves(struct history *h, const struct socket_row *row)
 	return row->protocol != IPPROTO_UDP || !inventory_port_is_reserved(h->inventory, row->port);
 }
 
+/* The table has forgotten who did it where the exit overtook the bind. */
+static void name_actor(struct waiting *w, const struct event *event)
+{
+	if (w->process.pid)
+		return;
+	w->process = event->actor;
+	w->uid = event->uid;
+	memcpy(w->comm, event->comm, sizeof(event->comm));
+}
+
 void history_note_event(struct history *h, const struct event *event, const char *service,
 			int64_t now)
 {
@@ -293,8 +305,11 @@ void history_note_event(struct history *h, const struct event *event, const char
 	if (event->kind != EVENT_LISTEN && event->kind != EVENT_BIND)
 		return;
 	row = inventory_by_cookie(h->inventory, event->cookie);
-	if (serves(h, row))
-		note_begin(h, row, service, row->since, now);
+	if (!serves(h, row) || row->recorded)
+		return;
+	note_begin(h, row, service, row->since, now);
+	if (row->recorded)
+		name_actor(at(h, h->n - 1), event);
 }
 
 /* --- what no event tells --- */

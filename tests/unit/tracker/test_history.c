@@ -116,6 +116,20 @@ TEST_WITH(an_exit_right_behind_the_close_is_how_it_ended, struct world *w)
 	assert_ended(&seen, HISTORY_EXIT, 5);
 }
 
+TEST_WITH(a_holder_whose_exit_overtook_its_listen_is_named, struct world *w)
+{
+	struct seen seen;
+
+	tell(w, process_event(1, CLAIM_CWD));
+	tell(w, socket_event(EVENT_BIND, 1, COOKIE, FREE_PORT + 1));
+	tell(w, exit_event(1, 0));
+	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE + 1, FREE_PORT));
+	seen = history_of(w, FREE_PORT);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.newest.process.pid, FAKE_PID + 1);
+	assert_string_equal(seen.comm, "server");
+}
+
 TEST_WITH(a_socket_that_listens_twice_has_one_row_and_one_that_only_binds_has_none, struct world *w)
 {
 	tell(w, socket_event(EVENT_BIND, 1, COOKIE, FREE_PORT));
