@@ -16,7 +16,9 @@
  *   end      ends every process that it started, and exits
  *
  * With CASE_HASTY in the environment a victim ends as soon as it has its answer, as real ones do.
- * Nothing here asks pd: whether the kernel really answers as expected is proved by the victim.
+ * Nothing here asks pd why: whether the kernel really answers as expected is proved by the victim.
+ * Only where pd itself is in the way does a case command it, as `pd`, which the runner puts first
+ * in PATH.
  */
 #ifndef CASES_CASE_H
 #define CASES_CASE_H
@@ -102,7 +104,8 @@ struct scenario {
 	struct outcome (*try)(struct scene *s); /* in the victim; NULL: binds and listens */
 	void (*after)(struct scene *s);		/* as soon as the victim has its answer */
 	void (*remedy)(struct scene *s);
-	bool comes_back; /* what is stopped: pd's commands are not tried */
+	bool comes_back;	   /* what is stopped: pd's commands are not tried */
+	bool in_the_daemons_netns; /* what pd does to ports, it does there alone */
 };
 
 extern const struct scenario scenario;
@@ -483,8 +486,10 @@ int main(int argc, char **argv)
 	atexit(end_descendants);
 	if (geteuid() != 0)
 		skip("needs root");
-	need(unshare(CLONE_NEWNET) == 0);
-	command("ip link set lo up");
+	if (!scenario.in_the_daemons_netns) {
+		need(unshare(CLONE_NEWNET) == 0);
+		command("ip link set lo up");
+	}
 	if (scenario.set_up)
 		scenario.set_up(&s);
 	if (scenario.run_holder)

@@ -50,7 +50,8 @@ FIRST_UID = 2000000  # of users that no machine has
 # only.  Not among them: what lets a process go on and keep its port, and what only shows something.
 THAW = r"echo 0 \| tee '/sys/fs/cgroup/[\w/-]*/pd-case-\d+/cgroup\.freeze'"
 FREEING_COMMANDS = re.compile(
-    rf"(kill( -KILL)?( \d+)+( && kill -CONT( \d+)+)?( && {THAW})?"
+    r"(pd (release [\w:]+|claim [\w:]+ --no-protect)"
+    rf"|kill( -KILL)?( \d+)+( && kill -CONT( \d+)+)?( && {THAW})?"
     r"|nsenter -t \d+ -n (ss -K -t state [-\w]+ 'sport = :\d+'|bash -c ': < /dev/tcp/[\w.:]+/\d+'"
     r"|sysctl net\.ipv4\.ip_local_port_range=\"\d+ \d+\"|sysctl net\.ipv[46]\.(conf\.)?"
     r"(all\.disable_ipv6|ip_unprivileged_port_start)=\d+))")
@@ -177,9 +178,14 @@ class Cases(unittest.TestCase):
     def setUpClass(cls):
         cls.daemon = harness.Daemon().start()
         cls.bpf = cls.daemon.uses_bpf()
+        Play.env.update(cls.daemon.env, PATH=cls.path_with_pd())
         # One for each case: a network namespace may get the number of one that has just ended.
         cls.ports = free_ports()
         cls.first_uid = FIRST_UID + 10 * (os.getpid() % 100000)
+
+    @classmethod
+    def path_with_pd(cls):
+        return f"{os.path.dirname(cls.daemon.pd_program)}:{cls.daemon.env['PATH']}"
 
     @classmethod
     def tearDownClass(cls):
@@ -278,7 +284,7 @@ class Cases(unittest.TestCase):
 
     def command_helps(self, play, command):
         subprocess.run(["sh", "-c", command], check=False, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, env=harness.BASE_ENV, timeout=STEP_DEADLINE_S)
+                       stderr=subprocess.DEVNULL, env=Play.env, timeout=STEP_DEADLINE_S)
         end = time.monotonic() + HELPS_WITHIN_S
         while play.step("again")["errno"]:
             if time.monotonic() > end:
