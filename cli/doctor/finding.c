@@ -20,6 +20,9 @@ const char *const doctor_state_names[_DOCTOR_STATE_MAX] = {
 };
 
 static void add(struct doctor *d, const char *id, enum doctor_state state, const char *command,
+		const char *format, va_list args) __attribute__((format(printf, 5, 0)));
+
+static void add(struct doctor *d, const char *id, enum doctor_state state, const char *command,
 		const char *format, va_list args)
 {
 	struct json_object *o = json_object_new_object();
