@@ -252,7 +252,8 @@ static void look_for_server(struct run *run)
 	if (!members_look(run->own.number, &m))
 		return;
 	for (size_t i = 0; i < m.n; i++)
-		for (size_t j = 0; j < answer_length(m.list[i].ports); j++)
+		for (size_t j = 0;
+		     m.list[i].run == run->own.number && j < answer_length(m.list[i].ports); j++)
 			tell_serving(run, (uint16_t)answer_item_int(m.list[i].ports, j),
 				     m.list[i].comm, m.list[i].id.pid);
 	if (!run->told_serving)

@@ -281,15 +281,11 @@ static bool has_failed(const struct keeping *k)
 static bool is_being_ended(const struct keeping *k)
 {
 	_cleanup_(members_deinit) struct members m = { 0 };
-	struct json_object *runs;
 
 	if (k->asked_to_end)
 		return true;
-	if (!members_look(k->own.number, &m))
-		return false;
-	runs = answer_member(m.answer, "runs");
-	return answer_length(runs) &&
-	       strcmp(answer_text(answer_at(runs, 0), "state"), "ending") == 0;
+	return members_look(k->own.number, &m) &&
+	       strcmp(answer_text(members_run(&m, k->own.number), "state"), "ending") == 0;
 }
 
 /* Restarts of more than a minute ago are forgotten.  The pause before the next; -1 = no more. */

@@ -99,6 +99,16 @@ bool members_look(uint32_t run, struct members *ret)
 	return true;
 }
 
+struct json_object *members_run(const struct members *m, uint32_t run)
+{
+	struct json_object *runs = answer_member(m->answer, "runs");
+
+	for (size_t i = 0; i < answer_length(runs); i++)
+		if (run_id_parse(answer_text(answer_at(runs, i), "id")) == run)
+			return answer_at(runs, i);
+	return NULL;
+}
+
 int members_add_from_proc(struct members *m, uint32_t run)
 {
 	_cleanup_free_ struct run_member *found = NULL;

@@ -32,7 +32,8 @@ struct members {
 };
 
 /*
- * Asks for the runs of a pattern of services, and that run alone, where they are given (NULL, 0).
+ * Asks for the runs of a pattern of services, and of that run with those that were begun inside it,
+ * where they are given (NULL, 0).
  * OUTCOME_OK, or the outcome with the error in *ret_error (the caller's).
  */
 enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,
@@ -40,6 +41,9 @@ enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,
 
 /* The same of one run, of a daemon that is there: none is started.  False where there is none. */
 bool members_look(uint32_t run, struct members *ret);
+
+/* What the answer says of a run (borrowed); NULL = it knows none of that number. */
+struct json_object *members_run(const struct members *m, uint32_t run);
 
 /*
  * Adds whom /proc shows of a run and the daemon did not name: by their environment and by their

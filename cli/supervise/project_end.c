@@ -22,7 +22,7 @@
 #include "cli/supervise/needs.h"
 #include "cli/supervise/stopping.h"
 
-#define DEPTH_MAX 64 /* of a tree, whose root is asked first */
+#define DEPTH_MAX 64 /* of a tree, whose root is asked first, and of runs inside each other */
 
 /* A run of the step that is being ended. */
 struct ended_run {
@@ -102,6 +102,20 @@ static int add_runs(struct step *s, const struct members *m)
 
 /* --- members --- */
 
+/* The run of the step that a member is ended with: its own, or the one that its own was begun
+ * inside. */
+static const struct ended_run *run_around(const struct step *s, const struct members *m,
+					  uint32_t number)
+{
+	const struct ended_run *run = find_run(s, number);
+
+	for (int depth = 0; !run && number && depth < DEPTH_MAX; depth++) {
+		number = run_id_parse(answer_text(members_run(m, number), "outer"));
+		run = find_run(s, number);
+	}
+	return run;
+}
+
 static int depth_of(const struct members *m, const struct member *one)
 {
 	int depth = 0;
@@ -124,7 +138,7 @@ static int add_members(struct step *s, struct ending *e, const struct members *m
 
 	for (size_t i = 0; !r && i < m->n; i++) {
 		const struct member *one = &m->list[i];
-		const struct ended_run *run = find_run(s, one->run);
+		const struct ended_run *run = run_around(s, m, one->run);
 		const struct config_start *start;
 
 		if (!run || one->id.pid == getpid() || process_id_equal(&one->id, &run->pd))

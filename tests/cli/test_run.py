@@ -242,13 +242,6 @@ class RunTest(harness.PortDaddyTest):
         self.assertRegex(self.words(), r"\(pid \d+\) is left: SIGTERM")
         self.assertTrue(is_free(self.daemon.claim(ID)))
 
-    def test_storm_of_forks_leaves_nobody(self):
-        child = self.run_pd(trees.STORM)
-        run = self.wait_ready()
-        self.assertEqual(len(run["members"]), 2)
-        child.kill(signal.SIGTERM)
-        self.assert_nobody_left(run)
-
     def test_child_that_stopped_itself_is_ended(self):
         child = self.run_pd(trees.STOPPED_CHILD, options=["--grace", "20s"])
         run = self.wait_ready()

@@ -3,6 +3,7 @@
 """Trees that people really start, each ended in three ways: nobody is left behind.
 
 What is left is not asked of pd: /proc is searched for the run's mark in the environment."""
+import json
 import os
 import pty
 import select
@@ -12,7 +13,7 @@ import sys
 
 import harness
 import trees
-from harness import DONE, NO, is_free, wait_until
+from harness import DONE, NO, PYTHON, is_free, wait_until
 from remedies import NPM
 
 ID = f"shop{os.getpid()}:web"  # two programs at once have ports of their own
@@ -43,6 +44,7 @@ class Terminal:
         if not self.pid:
             os.chdir(cwd)
             os.execvpe(argv[0], argv, env)
+        os.set_inheritable(self.fd, False)  # another terminal's program would keep this one open
         self.seen, self.status = b"", None
 
     def read(self):
@@ -85,107 +87,168 @@ class TerminalTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
         self.addCleanup(trees.kill_all, self.daemon.home)
+
     def terminal(self, *argv):
         terminal = Terminal(argv, {**self.daemon.env, "TERM": "xterm"}, self.work)
         self.addCleanup(terminal.discard)
         return terminal
 
 
+class Tree:
+    """A shell's command, and how many processes with the run's mark it is at least once it serves;
+    needs: its program; watched: a file whose change has it start its server anew; bpf: /proc does
+    not show all of it."""
+
+    def __init__(self, command, at_least, needs="sh", watched=None, bpf=False):
+        self.command, self.at_least = command, at_least
+        self.needs, self.watched, self.bpf = needs, watched, bpf
+
+
+def python(program):
+    return f"{PYTHON} -SE {program}.py"
+
+
+INNER = f"inner{os.getpid()}:web"
+TREES = {
+    "npm": Tree("npm start", 4, "npm"),
+    "nodemon": Tree(f"{NPM}/nodemon -q --watch again.js again.js", 3, f"{NPM}/nodemon", "again.js"),
+    "concurrently": Tree(f"{NPM}/concurrently 'node server.js' 'sleep 600'", 4,
+                         f"{NPM}/concurrently"),
+    # vite does not read $PORT
+    "vite": Tree(f"{NPM}/vite --port $PORT --strictPort; exit $?", 3, f"{NPM}/vite"),
+    "gunicorn": Tree("exec gunicorn -w 3 -b 127.0.0.1:$PORT app:app", 4, "gunicorn"),
+    "daemon": Tree(f"{python('daemon')}; sleep 600; exit", 3),
+    "nameless": Tree(f"{python('nameless')}; sleep 600; exit", 2, bpf=True),
+    "stubborn": Tree(f"exec {python('stubborn')}", 2),
+    "storm": Tree("i=0; while [ $i -lt 3000 ]; do (:); i=$((i+1)); done; "
+                  f"setsid {python('server')} & wait", 2),
+    "stopped": Tree(f"exec {python('stopped')}", 2),
+    "inner": Tree(f"{harness.PD} run {INNER} -q --grace 300ms -- {python('stubborn')} & "
+                  f"exec {python('server')}", 4),
+}
+FILES = {"server.js": WORKER_SERVER, "again.js": WORKER_SERVER, "app.py": GUNICORN_APP,
+         "index.html": "<p>shop</p>", "server.py": trees.SERVER, "daemon.py": trees.DAEMON,
+         "stubborn.py": trees.STUBBORN_CHILD, "stopped.py": trees.STOPPED_CHILD,
+         "nameless.py": trees.NAMELESS,
+         "package.json": '{"scripts": {"start": "node server.js"}}'}
+
+
 class TreeTest(TerminalTest):
+    """All trees side by side; each way to end them starts them where the last one left nobody."""
+
     def setUp(self):
         super().setUp()
-        if not shutil.which("node"):
-            self.skipTest("there is no node here")
-        self.write("server.js", WORKER_SERVER)
-        self.write("package.json", '{"name": "shop", "scripts": {"start": "node server.js"}}')
-        self.write("app.py", GUNICORN_APP)
+        self.project = f"trees{os.getpid()}"
+        self.trees = {name: tree for name, tree in TREES.items()
+                      if shutil.which(tree.needs, path=harness.BASE_ENV["PATH"])
+                      and (not tree.bpf or self.daemon.uses_bpf())}
+        services = {name: {"cmd": tree.command, "stopTimeout": "300ms",
+                           "stopSignal": "SIGINT" if name == "stopped" else "SIGTERM"}
+                    for name, tree in self.trees.items()}
+        config = json.dumps({"project": self.project, "services": services})
+        for name, text in {**FILES, ".portdaddyrc": config}.items():
+            with open(os.path.join(self.work, name), "w", encoding="utf-8") as f:
+                f.write(text)
 
-    def write(self, name, text):
-        with open(os.path.join(self.work, name), "w", encoding="utf-8") as f:
-            f.write(text)
+    def runs(self):
+        """All that there are, by the name of their tree."""
+        return {"inside" if r["service"] == INNER else r["service"].partition(":")[2]: r
+                for r in self.daemon.json("ps", code=None)["runs"]}
 
-    def start(self, *command):
-        terminal = self.terminal(self.daemon.pd_program, "run", ID, "--grace", "500ms", "--",
-                                 *command)
+    def marked(self, runs, name):
+        """A tree's processes by their environment; a run inside another marks its own."""
+        inside = trees.marked(runs["inside"]["id"]) if name == "inner" else []
+        return trees.marked(runs[name]["id"]) + inside
 
+    def wait_whole(self, terminals=()):
+        """Until every tree serves and has grown up; the runs."""
         def ready():
-            terminal.read()
-            runs = self.daemon.json("ps", ID, code=None)["runs"]
-            return runs and runs[0]["state"] == "ready" and runs[0]
-        return terminal, wait_until(ready, f"{command} is ready")
+            for terminal in terminals:
+                terminal.read()
+            runs = self.runs()
+            return self.trees.keys() | {"inside"} == runs.keys() and \
+                all(r["state"] == "ready" for r in runs.values()) and runs
+        runs = wait_until(ready, "all are ready", every_s=0.05)
+        for name, tree in self.trees.items():
+            wait_until(lambda: len(self.marked(runs, name)) >= tree.at_least,
+                       f"the whole tree of {name}", every_s=0.02)
+            if tree.watched:
+                self.start_server_anew(name, tree)
+            wait_until(lambda: set(self.marked(runs, name)) <= self.members(),
+                       f"pd knows all of {name}", every_s=0.02)
+        return runs
 
     def members(self):
-        runs = self.daemon.json("ps", ID)["runs"]
-        return sorted(m["pid"] for m in runs[0]["members"])
+        return {m["pid"] for run in self.runs().values() for m in run["members"]}
 
-    def assert_nobody_left(self, run):
-        self.assertEqual(trees.marked(run["id"]), [])
-        self.assertTrue(is_free(run["port"]), f"port {run['port']} is taken")
+    def start_server_anew(self, name, tree):
+        def servers():
+            return {m["pid"] for m in self.runs()[name]["members"] if m["ports"]}
+        before = servers()
+        os.utime(os.path.join(self.work, tree.watched))
+        wait_until(lambda: servers() and not servers() & before, f"{name} has another server",
+                   every_s=0.02)
 
-    def ends_with_nobody_left(self, *command, at_least=2):
-        for way in ("ctrl-c", "hangup", "stop after kill -9"):
+    def assert_nobody_left(self, runs, name):
+        self.assertEqual(self.marked(runs, name), [], name)
+        self.assertTrue(is_free(runs[name]["port"]), f"the port of {name} is taken")
+
+    def run_all(self):
+        """Each tree by pd run on a terminal of its own, which that pd leads."""
+        return {name: self.terminal(self.daemon.pd_program, "run", f"{self.project}:{name}",
+                                    "--grace", "300ms", "--", "sh", "-c", tree.command)
+                for name, tree in self.trees.items()}
+
+    def up_all(self):
+        self.daemon.pd("up", "-d", cwd=self.work)
+        return self.wait_whole()
+
+    def stop_all(self, runs):
+        stops = {name: self.spawn([self.daemon.pd_program, "stop", runs[name]["service"],
+                                   "--grace", "300ms"], env=self.daemon.env)
+                 for name in self.trees}
+        for name, stop in stops.items():
+            # the end of a session's leader may have ended them all
+            self.assertIn(stop.wait(), (DONE, NO), (name, stop.argv))
+            self.assert_nobody_left(runs, name)
+
+    def wait_over(self):
+        wait_until(lambda: not self.runs(), "no run is left")
+
+    def pd_run_ends(self, how):
+        terminals = self.run_all()
+        runs = self.wait_whole(terminals.values())
+        for terminal in terminals.values():
+            how(terminal)
+        for name, terminal in terminals.items():
+            wait_until(terminal.ended, f"pd run of {name} has ended")
+        return runs
+
+    def test_nobody_of_any_tree_is_left_by_pd_run(self):
+        for way, how in (("ctrl-c", lambda terminal: terminal.type(b"\x03")),
+                         ("hangup", Terminal.close),
+                         ("kill -9, and pd stop", lambda t: os.kill(t.pid, signal.SIGKILL))):
             with self.subTest(way):
-                terminal, run = self.start(*command)
-                wait_until(lambda: len(trees.marked(run["id"])) >= at_least, "the whole tree")
-                wait_until(lambda: self.members() == trees.marked(run["id"]), "pd knows them all")
-                if way == "ctrl-c":
-                    terminal.type(b"\x03")
-                elif way == "hangup":
-                    terminal.close()
-                else:
-                    os.kill(terminal.pid, signal.SIGKILL)
-                wait_until(terminal.ended, "pd has ended")
-                if way == "stop after kill -9":
-                    answer = self.daemon.run("stop", ID, "--grace", "500ms")
-                    # the end of a session's leader may have ended them all
-                    self.assertIn(answer.code, (DONE, NO), answer)
-                self.assert_nobody_left(run)
-                wait_until(lambda: not self.daemon.json("ps", ID, code=None)["runs"], "it is over")
+                runs = self.pd_run_ends(how)
+                if way.startswith("kill"):
+                    self.stop_all(runs)
+                for name in self.trees:
+                    self.assert_nobody_left(runs, name)
+                self.wait_over()
 
-    def test_npm_start_with_a_detached_worker(self):
-        self.ends_with_nobody_left("npm", "start", at_least=3)
+    def test_nobody_of_any_tree_is_left_by_pd_up(self):
+        runs = self.up_all()
+        answer = self.daemon.run("down", cwd=self.work)
+        for name in self.trees:
+            self.assert_nobody_left(runs, name)
+        self.assertEqual(answer.code, DONE, answer)
+        self.wait_over()
 
-    def test_nodemon(self):
-        if not os.path.exists(f"{NPM}/nodemon"):
-            self.skipTest("there is no nodemon here")
-        self.ends_with_nobody_left(f"{NPM}/nodemon", "-q", "server.js", at_least=3)
-
-    def test_nodemon_that_has_started_its_server_anew(self):
-        if not os.path.exists(f"{NPM}/nodemon"):
-            self.skipTest("there is no nodemon here")
-        terminal, run = self.start(f"{NPM}/nodemon", "-q", "--watch", "server.js", "server.js")
-        before = set(trees.marked(run["id"]))
-        self.write("server.js", WORKER_SERVER + "\n")
-
-        def anew():
-            terminal.read()
-            now = self.daemon.json("ps", ID)["runs"][0]
-            servers = [m["pid"] for m in now["members"] if m["ports"]]
-            return servers and not set(servers) & before
-        wait_until(anew, "the server is another one")
-        terminal.type(b"\x03")
-        wait_until(terminal.ended, "pd has ended")
-        self.assert_nobody_left(run)
-
-    def test_concurrently(self):
-        if not os.path.exists(f"{NPM}/concurrently"):
-            self.skipTest("there is no concurrently here")
-        self.ends_with_nobody_left(f"{NPM}/concurrently", "node server.js", "sleep 600",
-                                   at_least=4)
-
-    def test_vite(self):
-        if not os.path.exists(f"{NPM}/vite"):
-            self.skipTest("there is no vite here")
-        self.write("index.html", "<p>shop</p>")
-        # vite does not read $PORT
-        self.ends_with_nobody_left("sh", "-c", f"{NPM}/vite --port $PORT --strictPort; exit $?",
-                                   at_least=3)
-
-    def test_gunicorn_with_workers(self):
-        if not shutil.which("gunicorn"):
-            self.skipTest("there is no gunicorn here")
-        self.ends_with_nobody_left("sh", "-c", "exec gunicorn -w 3 -b 127.0.0.1:$PORT app:app",
-                                   at_least=4)
+        runs = self.up_all()
+        for name in self.trees:
+            os.kill(runs[name]["pid"], signal.SIGKILL)
+        self.stop_all(runs)
+        self.wait_over()
 
 
 class JobControlTest(TerminalTest):

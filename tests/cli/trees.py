@@ -87,20 +87,6 @@ os.read(read, 1)
 sys.exit(int(sys.argv[1]))
 """
 
-# 3,000 short processes, and a last one that stays.
-STORM = SERVE + """
-for _ in range(3000):
-    pid = os.fork()
-    if not pid:
-        os._exit(0)
-    os.waitpid(pid, 0)
-if not os.fork():
-    os.setsid()
-    s = serve()
-    rest()
-rest()
-"""
-
 # A child that stops itself.
 STOPPED_CHILD = SERVE + """
 if not os.fork():

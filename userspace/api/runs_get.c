@@ -21,10 +21,11 @@
 #include "runs/runs.h"
 
 #define PORTS_MAX 64 /* of a member that are shown */
+#define DEPTH_MAX 64 /* of runs inside each other */
 
 struct question {
 	const char *pattern; /* of services; NULL = all */
-	uint32_t run;	     /* 0 = all */
+	uint32_t run;	     /* and those that were begun inside it; 0 = all */
 
 	char id[IDENTITY_MAX + 1]; /* that a pattern without wildcards means */
 };
@@ -32,9 +33,22 @@ struct question {
 ROUTE(runs_get, GET, "/v1/runs", struct question,
       PARAM_PATTERN("pattern", struct question, pattern), PARAM_RUN("run", struct question, run));
 
-static bool is_asked(const struct question *q, const struct run *run)
+/* Whoever ends a run ends what it has started, also by another pd. */
+static bool is_within(const struct request *r, const struct run *run, uint32_t number)
 {
-	if (q->run && run->number != q->run)
+	for (int depth = 0; run && depth < DEPTH_MAX; depth++) {
+		if (run->number == number)
+			return true;
+		run = run->outer ? registry_run(r->api->config.registry, run->outer) : NULL;
+	}
+	return false;
+}
+
+static bool is_asked(const struct request *r, const struct run *run)
+{
+	const struct question *q = r->params;
+
+	if (q->run && !is_within(r, run, q->run))
 		return false;
 	return !q->pattern || identity_is_meant(q->pattern, run->service);
 }
@@ -155,7 +169,7 @@ static int begin(struct request *r, struct listing **ret)
 	fault = written_list_begin(r, "runs");
 	for (const struct run *run = registry_runs(r->api->config.registry); !fault && run;
 	     run = run->next)
-		if (is_asked(q, run))
+		if (is_asked(r, run))
 			fault = write_run(r, run);
 	if (!fault)
 		fault = written_list_end(r);
@@ -175,7 +189,7 @@ static int part(struct request *r, bool *ret_more)
 		const struct run_member *member = &l->members[l->next++];
 
 		run = run_of(r, run, member->run);
-		if (run && is_asked(r->params, run))
+		if (run && is_asked(r, run))
 			fault = write_member(r, member);
 	}
 	*ret_more = !fault && l->next < l->n;
