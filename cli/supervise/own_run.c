@@ -158,7 +158,10 @@ bool own_run_explain_refusal(struct own_run *r, struct json_object *event,
 			 answer_text(holder, "comm"), (int)answer_int(holder, "pid"));
 	if (port != r->port && !hardcoded)
 		snprintf(hint, sizeof(hint),
-			 "; its own port is %d, in $PORT, and --hardcoded %d makes that of it",
+			 r->of_file ? "; its own port is %d, in $PORT, and \"hardcoded\": %d in "
+				      ".portdaddyrc makes that of it"
+				    : "; its own port is %d, in $PORT, and --hardcoded %d makes "
+				      "that of it",
 			 r->port, port);
 	snprintf(ret, OWN_RUN_WORDS_SIZE,
 		 "%.16s (pid %d) was refused port %d%s (%.32s)%s; pd why %d says more",

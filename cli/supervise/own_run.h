@@ -34,6 +34,7 @@ struct own_run {
 	bool rewritten; /* false: by this kernel they are not */
 	uint32_t number;
 	bool followed; /* by the kernel: else what clears its environment is lost */
+	bool of_file;  /* .portdaddyrc says how it is started, no command line */
 
 	uint16_t refused[OWN_RUN_REFUSALS_TOLD]; /* ports that members were told to be refused */
 	size_t n_refused;

@@ -432,7 +432,8 @@ static void init(struct up *u)
 
 		s->config = &u->o->config->services[i];
 		s->node = &u->needs.nodes[i];
-		s->own = (struct own_run){ .service = s->config->id,
+		s->own = (struct own_run){ .of_file = true,
+					   .service = s->config->id,
 					   .port = (uint16_t)answer_int(answer_at(u->o->claims, i),
 									"port") };
 		s->keeper.control_fd = s->keeper.output_fd = s->pd_fd = s->health.c.fd = -1;

@@ -40,7 +40,7 @@ class StopTest(harness.PortDaddyTest):
     # --- a service ---
 
     def test_every_tree_is_ended_and_its_port_binds_at_once(self):
-        for name in ("SERVER", "STORM", "STOPPED_CHILD", "STUBBORN_CHILD"):
+        for name in ("SERVER", "STOPPED_CHILD", "STUBBORN_CHILD"):
             with self.subTest(name):
                 child, run = self.run_pd(getattr(trees, name))
                 self.assertTrue(trees.marked(run["id"]))
@@ -133,6 +133,16 @@ class StopTest(harness.PortDaddyTest):
         self.assertIn("nothing was signalled", answer.err)
         self.assertRegex(answer.err, rf"sudo .*pd stop {port}\n")
         self.assertIsNone(server.process.poll())
+
+        child, run = self.run_pd(trees.STUBBORN_CHILD)
+        before = trees.marked(run["id"])
+        for by in (run["id"], str(run["port"])):
+            answer = self.daemon.run("stop", by, "-y", uid=NOBODY)
+            self.assertEqual(answer.code, NOT_ALLOWED, answer)
+            self.assertIn("nothing was signalled", answer.err)
+            self.assertEqual(len(answer.err.splitlines()), 1, answer)
+        self.assertEqual(trees.marked(run["id"]), before)
+        child.kill(signal.SIGINT)
 
     def test_dry_run_ends_nobody(self):
         child, run = self.run_pd(trees.STUBBORN_CHILD)

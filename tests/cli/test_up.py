@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -308,6 +307,20 @@ rest()
         self.assertEqual(self.pd("stop", f"{self.project}:web").code, DONE)
         self.assert_nobody_left(runs)
 
+    def test_refused_bind_is_told_with_its_holder_and_what_the_file_lacks(self):
+        self.need_bpf("refusals are not recorded")
+        port = harness.free_port()
+        with harness.socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            s.listen()
+            self.services(web={"cmd": f"PORT={port} {FAST} server.py"})
+            answer = self.pd("up", "-d")
+        self.assertEqual(answer.code, NO, answer)
+        self.assertRegex(answer.err, rf"was refused port {port}, which \S+ \(pid {os.getpid()}\) "
+                         r"holds \(EADDRINUSE\)")
+        self.assertIn(f'"hardcoded": {port} in .portdaddyrc makes that of it', answer.err)
+        wait_until(lambda: not self.runs(), "no run is left")
+
     def test_what_cannot_be_started_is_refused_by_name(self):
         for services, arguments, words in (
                 ({"a": {}}, [], "no service has a \"cmd\""),
@@ -342,37 +355,6 @@ rest()
         self.assertEqual(answer.code, WRONG)
         self.assertIn("others may write to its directory", answer.err)
         self.assertFalse(os.path.exists(os.path.join(self.work, "written")))
-
-    # --- trees ---
-
-    def test_nobody_of_any_tree_is_left(self):
-        self.write("daemon.py", trees.DAEMON)
-        self.write("stubborn.py", trees.STUBBORN_CHILD)
-        self.write("nameless.py", trees.NAMELESS)
-        services = {"daemon": {"cmd": f"{FAST} daemon.py"},
-                    "stubborn": {"cmd": f"{FAST} stubborn.py", "stopTimeout": "300ms"},
-                    "quits": {"cmd": f"{FAST} server.py", "stopSignal": "SIGINT"}}
-        if self.daemon.uses_bpf():
-            services["nameless"] = {"cmd": f"{FAST} nameless.py"}
-        if shutil.which("npm"):
-            self.write("package.json", '{"scripts": {"start": "node server.js"}}')
-            self.write("server.js", """
-if (process.argv[2] === "worker") { process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); }
-else {
-  require("child_process").fork(__filename, ["worker"], { detached: true });
-  require("http").createServer((q, a) => a.end("ok")).listen(+process.env.PORT, "127.0.0.1");
-}
-""")
-            services["npm"] = {"cmd": "npm start", "stopTimeout": "300ms"}
-        self.services(**services)
-        answer = self.pd("up", "-d")
-        self.assertEqual(answer.code, DONE, answer)
-        runs = self.runs()
-        members = [m["pid"] for run in runs.values() for m in run["members"]]
-        answer = self.pd("down")
-        self.assertEqual(answer.code, DONE, answer)
-        self.assertEqual([pid for pid in members if harness.runs(pid)], [])
-        self.assert_nobody_left(runs)
 
     # --- what they write ---
 
