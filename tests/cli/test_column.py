@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """From the kernel's bind to `pd find`: what a claim's status says while real servers come and go."""
+import contextlib
 import os
 import re
 import signal
@@ -259,7 +260,8 @@ class RefusedBindTest(harness.PortDaddyTest):
         return second
 
     def test_refused_bind_shows_in_watch_with_port_errno_and_pid(self):
-        watch = self.pd_stream("watch", "-j")
+        # of services alone: beside it other tests open thousands
+        watch = self.pd_stream("watch", "*", "-j")
         wait_until(lambda: self.seen_by(watch), "the watch is connected")
         second = self.second_server()
         line = watch.wait_for(lambda l: '"FAIL"' in l and f'{second.pid}' in l, "a FAIL event")
@@ -272,16 +274,15 @@ class RefusedBindTest(harness.PortDaddyTest):
         self.assertIn(str(self.holder.pid), line)
 
     def seen_by(self, watch):
-        """Makes harmless events until the watch shows one: it is connected then."""
+        """Refused by the service's port until the watch shows it: it is connected then."""
         if watch.lines:
             return True
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            s.listen()
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", self.port))
         return False
 
     def test_watch_on_a_terminal_names_port_errno_pid_and_holder(self):
-        watch = self.pd_stream("watch")
+        watch = self.pd_stream("watch", "*")
         wait_until(lambda: self.seen_by(watch), "the watch is connected")
         second = self.second_server()
         line = watch.wait_for(lambda l: "FAIL" in l and str(second.pid) in l, "a FAIL line")

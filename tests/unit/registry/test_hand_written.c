@@ -54,7 +54,8 @@ TEST_WITH(odd_values_of_a_legal_row_are_clamped, struct fixture *f)
 
 	fixture_shell(f,
 		      "INSERT INTO services VALUES('odd', 4100, 'x', -5, x'ff', 'weird', -3, "
-		      "NULL, 'y', 99999999999, -1, NULL, 'z', 9223372036854775807, 9, 2, 'home')");
+		      "NULL, 'y', 99999999999, -1, NULL, 'z', 9223372036854775807, 9, 2, 'home', "
+		      "'yes')");
 	found = fixture_service(f, "odd");
 	assert_int_equal(found.service.status, SERVICE_CLAIMED);
 	assert_int_equal(found.service.created_at, 0);
@@ -68,6 +69,7 @@ TEST_WITH(odd_values_of_a_legal_row_are_clamped, struct fixture *f)
 	assert_int_equal(found.service.claimer.start_ticks, 0);
 	assert_false(found.service.same_boot);
 	assert_false(found.service.ever_active);
+	assert_false(found.service.is_protected);
 }
 
 TEST_WITH(port_of_a_skipped_row_is_in_conflict, struct fixture *f)
