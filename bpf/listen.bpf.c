@@ -131,14 +131,16 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 	return can_cast() ? AS_TYPE(tcp_sock, sk) : bpf_skc_to_tcp_sock(sk);
 }
 
-/* Of a TCP socket. */
-static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind)
+/* Of a TCP socket; `run`: whose it was, where its process may be of none any more, or 0. */
+static __always_inline void emit_state(struct sock *sk, __u64 cookie, __u16 kind, __u32 run)
 {
 	struct abi_socket_event *e = reserve_socket_event(current_task(), kind);
 	struct tcp_sock *tcp;
 
 	if (!e)
 		return;
+	if (run)
+		e->head.run = run;
 	fill_socket(true, &e->socket, UNTRUSTED(sock, sk));
 	e->socket.cookie = cookie;
 	tcp = tcp_of(sk);
@@ -213,11 +215,12 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 		return 0;
 	if (listens)
 		track_holder(current_task());
-	emit_state(sk, cookie, listens ? ABI_LISTEN : ABI_UNLISTEN);
+	emit_state(sk, cookie, listens ? ABI_LISTEN : ABI_UNLISTEN, 0);
 	if (!listens && is_close(sk)) {
-		count_released(sk);
+		__u32 run = count_released(sk);
+
 		if (untrack_socket(sk, cookie))
-			emit_state(sk, cookie, ABI_CLOSE);
+			emit_state(sk, cookie, ABI_CLOSE, run);
 	}
 	return 0;
 }
@@ -400,14 +403,16 @@ SEC("cgroup/sock_release")
 int pd_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
+	__u32 run = count_released(ctx);
 	struct abi_socket_event *e;
 
-	count_released(ctx);
 	if (!untrack_socket(ctx, cookie))
 		return 1;
 	e = reserve_socket_event(current_task(), ABI_CLOSE);
 	if (!e)
 		return 1;
+	if (run)
+		e->head.run = run;
 	e->socket.cookie = cookie;
 	e->socket.protocol = ctx->protocol;
 	e->socket.family = ctx->family;

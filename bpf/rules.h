@@ -164,19 +164,24 @@ static __always_inline void count_bound(void *sk, __u32 run, __u16 port)
 	__sync_fetch_and_add(&hardcoded->bound, 1);
 }
 
-static __always_inline void count_released(void *sk)
+/* The run for which it counted: of one that its process leaves behind when it ends, nothing else
+ * tells that any more.  0 = none. */
+static __always_inline __u32 count_released(void *sk)
 {
 	struct mark *mark = bpf_sk_storage_get(&marked, sk, NULL, 0);
 	struct abi_hardcoded *hardcoded;
 	struct abi_run_rules *rules;
+	__u32 run;
 
 	if (!mark || !mark->run)
-		return;
-	rules = rules_of_run(mark->run);
+		return 0;
+	run = mark->run;
+	rules = rules_of_run(run);
 	hardcoded = rules ? hardcoded_at(rules, mark->place) : NULL;
 	mark->run = 0;
 	if (hardcoded)
 		__sync_fetch_and_add(&hardcoded->bound, -1);
+	return run;
 }
 
 /* --- connect() --- */

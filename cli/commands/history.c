@@ -11,6 +11,7 @@
 #include "cli/client/answer.h"
 #include "cli/command.h"
 #include "cli/render/render.h"
+#include "cli/render/show.h"
 #include "cli/supervise/target.h"
 
 #define ROWS_MAX     20000
@@ -95,11 +96,11 @@ static const char *moment_of(struct json_object *entry, const char *key, char re
 static void show_row(struct render_table *t, struct json_object *entry)
 {
 	struct json_object *ended = answer_member(entry, "ended");
-	char from[32], until[32], words[ENDED_SIZE];
+	char from[32], until[32], words[ENDED_SIZE], port[SHOW_PORT_SIZE];
 	int pid = (int)answer_int(entry, "pid");
 	bool udp = strcmp(answer_text(entry, "proto"), "udp") == 0;
 
-	render_table_cell(t, TONE_PLAIN, "%d%s", (int)answer_int(entry, "port"), udp ? "/udp" : "");
+	render_table_cell(t, TONE_PLAIN, "%s%s", show_port(entry, port), udp ? "/udp" : "");
 	render_table_text(t, TONE_PLAIN, answer_text(entry, "addr"));
 	render_table_text(t, TONE_PLAIN, answer_text(entry, "comm"));
 	if (pid)
@@ -167,7 +168,8 @@ const struct command cmd_history = {
 	.summary = "who had a port, claimed or not, and how it ended, newest first",
 	.details =
 		"One row for each socket that served: TCP that listened, and UDP outside of the ports\n"
-		"of outgoing traffic.  Process and user are those who bound it.  How it ended: closed\n"
+		"of outgoing traffic.  3000->5742 is a port that stands in the program, and the one it\n"
+		"was given.  Process and user are those who bound it.  How it ended: closed\n"
 		"by a process that lived on, its exit code, the signal that killed it; not known where\n"
 		"no daemon ran, or runs without eBPF.\n"
 		"\n"

@@ -90,6 +90,7 @@ static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t
 
 	if (port == run->own.port && !run->told_serving) {
 		run->told_serving = true;
+		was_told_beside(run, port);
 		say(run, "%s serves on http://localhost:%d (%s%.16s, pid %d, after %.1fs)",
 		    run->own.service, port, asked_for(&run->own, port, asked, sizeof(asked)), comm,
 		    pid, after_s);

@@ -118,12 +118,22 @@ class HardcodedTest(harness.PortDaddyTest):
             self.assertEqual(ask(servers[name, "web"].port, f"/of-{name}"), name)
             self.assertEqual(re.findall(r"^/of-.*", self.words(servers[name, "api"]), re.M),
                              [f"/of-{name}"])
-        for child in servers.values():
-            watch.wait_for(lambda line: json.loads(line).get("event") == "LISTEN" and
-                           json.loads(line)["port"] == child.port and
-                           json.loads(line)["askedPort"] in (self.front, self.api), "a LISTEN")
+        self.wait_told(watch, "LISTEN", servers.values())
         self.check_what_is_shown(servers)
         self.check_after_a_restart(servers, uids)
+        watch = self.pd_stream("watch", "*", "-j")
+        wait_until(lambda: self.daemon.claim(f"{NAME}:seen") and
+                   self.daemon.pd("release", f"{NAME}:seen") and watch.lines, "the watch has begun")
+        for child in servers.values():
+            child.kill(signal.SIGTERM)
+        self.wait_told(watch, "CLOSE", servers.values())
+
+    def wait_told(self, watch, event, children):
+        """Of each of them, with both ports."""
+        for child in children:
+            watch.wait_for(lambda line: json.loads(line).get("event") == event and
+                           json.loads(line)["port"] == child.port and
+                           json.loads(line)["askedPort"] in (self.front, self.api), event)
 
     def check_what_is_shown(self, servers):
         """Every row of a listener that the kernel has says both ports, and no other does."""
@@ -137,6 +147,9 @@ class HardcodedTest(harness.PortDaddyTest):
             self.assertEqual(claims[child.port]["status"], "active", claims[child.port])
             run = self.run_of(claims[child.port]["id"])
             self.assertEqual(run["hardcoded"], [{"askedPort": asked, "port": child.port}])
+            self.check_history(child.port, asked)
+            self.assertIn(f"Port {asked}→{child.port}: ",
+                          self.daemon.pd("log", str(child.port), "--filter", "ACTIVE"))
         ours = {child.port for child in servers.values()}
         self.assertEqual({p for p, row in rows.items() if row.get("askedPort")} - ours, set())
         why = self.daemon.json("why", str(self.front))
@@ -144,6 +157,16 @@ class HardcodedTest(harness.PortDaddyTest):
         self.assertEqual({h["port"] for h in why["hardcoded"]},
                          {servers[n, "web"].port for n in ("a", "b")})
         self.assertRegex(self.daemon.pd("find"), rf"{self.front}(→|->)")
+
+    def check_history(self, port, asked):
+        def past():
+            answer = self.daemon.json("history", str(port), code=None)
+            # left out where others listen hundreds of times a second
+            return answer["entries"] or answer["leftOut"]
+        entries = wait_until(past, "it has a row")
+        if isinstance(entries, list):
+            self.assertEqual({(e["port"], e["askedPort"]) for e in entries}, {(port, asked)})
+            self.assertRegex(self.daemon.pd("history", str(port)), rf"{asked}→{port} ")
 
     def check_after_a_restart(self, servers, uids):
         """A daemon that comes later finds the rules, and who has which port."""

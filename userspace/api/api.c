@@ -2,7 +2,6 @@
 #include "api/api.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,14 +145,10 @@ static const struct server_calls server_calls = {
 /* What its program has asked for: a refusal says so itself, of a socket its run knows. */
 static uint16_t asked_port(const struct api *api, const struct event *event)
 {
-	const struct run *run = event->named_run && event->protocol != IPPROTO_UDP
-					? registry_run(api->config.registry, event->named_run)
-					: NULL;
-
-	if (event->kind == EVENT_FAIL || !run ||
-	    event->netns != inventory_own_netns(api->config.inventory))
+	if (event->kind == EVENT_FAIL || event->netns != inventory_own_netns(api->config.inventory))
 		return event->asked_port;
-	return run_asked_port(run, event->port);
+	return registry_asked_port(api->config.registry, event->named_run, event->protocol,
+				   event->port);
 }
 
 static void show_event(struct api *api, const struct event *event, const char *service,

@@ -47,6 +47,7 @@ static struct json_object *view(struct request *r, const struct history_entry *e
 	char service[IDENTITY_MAX + 1];
 
 	json_add_int(o, "port", entry->port);
+	json_add_known(o, "askedPort", entry->asked_port);
 	json_add_text(o, "proto", entry->proto);
 	json_add_text(o, "addr", entry->addr);
 	json_add_known(o, "netns", entry->netns);

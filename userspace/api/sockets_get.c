@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is: pd find --all.
  */
-#include <netinet/in.h>
 
 #include "api/held.h"
 #include "api/routes.h"
@@ -35,12 +34,12 @@ struct listing {
 static uint16_t asked_port(const struct listing *l, const struct socket_row *row)
 {
 	struct inventory *inv = l->walk.inv;
-	const struct run *run = NULL;
 
-	if (row->n_holders && row->protocol != IPPROTO_UDP &&
-	    row->netns == inventory_own_netns(inv) && registry_runs(l->owners.registry))
-		run = registry_run(l->owners.registry, inventory_run_of(inv, &row->holders[0].id));
-	return run ? run_asked_port(run, row->port) : 0;
+	if (!row->n_holders || row->netns != inventory_own_netns(inv) ||
+	    !registry_runs(l->owners.registry))
+		return 0;
+	return registry_asked_port(l->owners.registry, inventory_run_of(inv, &row->holders[0].id),
+				   row->protocol, row->port);
 }
 
 static int write_briefly(const struct listing *l, const struct socket_row *row,

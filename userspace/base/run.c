@@ -27,6 +27,15 @@ uint64_t run_project(const char *directory, uid_t uid)
 	return *directory && !number ? 1 : number;
 }
 
+const char *run_port_format(uint16_t asked, uint16_t port, char ret[static RUN_PORT_SIZE])
+{
+	if (asked)
+		snprintf(ret, RUN_PORT_SIZE, "%u\u2192%u", asked, port);
+	else
+		snprintf(ret, RUN_PORT_SIZE, "%u", port);
+	return ret;
+}
+
 const char *run_id_format(uint32_t number, char ret[static RUN_ID_SIZE])
 {
 	snprintf(ret, RUN_ID_SIZE, ID_PREFIX "%08x", number);

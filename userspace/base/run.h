@@ -23,6 +23,11 @@ struct run_hardcoded {
 	uint16_t port;
 };
 
+/* "3000→5742" of a port that was given for another one, which was asked for; "5742" where asked is
+ * 0.  Returns ret. */
+#define RUN_PORT_SIZE sizeof("65535\u219265535")
+const char *run_port_format(uint16_t asked, uint16_t port, char ret[static RUN_PORT_SIZE]);
+
 /* What the kernel side is to do with the ports of a run's members (base/kernel_source.h). */
 struct run_rules {
 	uint64_t project; /* run_project() */

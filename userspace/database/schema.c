@@ -269,6 +269,8 @@ static const char *const migrations[] = {
 	/* Claims whose port the kernel refuses to everybody but their runs. */
 	("ALTER TABLE services ADD COLUMN protected INTEGER;\n"
 	 "CREATE INDEX servicesProtected ON services(protected) WHERE protected IS NOT NULL;\n"),
+
+	"ALTER TABLE history ADD COLUMN askedPort INTEGER; -- by its program, where another\n",
 };
 
 int schema_version(void)

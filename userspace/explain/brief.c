@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/moment.h"
+#include "base/run.h"
 #include "base/text.h"
 #include "explain/holder.h"
 #include "explain/owners.h"
@@ -215,20 +216,19 @@ void why_describe_refusal(const struct event *e, const struct why_obstacle *obst
 			  unsigned repeated, char *ret)
 {
 	char address[NET_ADDR_STR_SIZE] = "", made[112] = "", holder[128] = "", again[48] = "";
-	char asked[sizeof("65535\u2192")] = "";
+	char port[RUN_PORT_SIZE];
 	bool v6 = e->family == AF_INET6;
 
 	if (event_is_rewritten(e))
 		describe_rewriting(e, made, sizeof(made));
-	if (e->asked_port)
-		snprintf(asked, sizeof(asked), "%u\u2192", e->asked_port);
 	describe_cause(e, obstacle, holder, sizeof(holder));
 	if (repeated)
 		snprintf(again, sizeof(again), " (and %u times more before)", repeated);
-	snprintf(ret, WHY_DETAILS_SIZE, "%s %s%s%s:%s%u: %s%s%s%s",
+	snprintf(ret, WHY_DETAILS_SIZE, "%s %s%s%s:%s: %s%s%s%s",
 		 e->call == EVENT_CALL_LISTEN ? "listen" : "bind", v6 ? "[" : "",
-		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "", asked, e->port,
-		 net_errno_name(e->error), made, holder, again);
+		 net_addr_format(e->family, &e->addr, address), v6 ? "]" : "",
+		 run_port_format(e->asked_port, e->port, port), net_errno_name(e->error), made,
+		 holder, again);
 }
 
 void why_describe_socket(const struct socket_row *row, int64_t now, char ret[WHY_SOCKET_SIZE])

@@ -69,6 +69,7 @@ int registry_history_add(struct registry *r, const struct history_entry *e)
 	bind_end(&q, 11, &e->end);
 	query_bind_int(&q, 14, (int64_t)e->cookie);
 	query_bind_text(&q, 15, procfs_boot_id());
+	query_bind_int_or_null(&q, 16, e->asked_port, 0);
 	return query_run(&q);
 }
 
@@ -111,6 +112,8 @@ static bool decode(const struct query *q, struct texts *t, struct history_entry 
 	*ret = (struct history_entry){
 		.id = query_column_int(q, HISTORY_COLUMN_ID, INT64_MIN, INT64_MAX, 0),
 		.port = (uint16_t)query_column_int(q, HISTORY_COLUMN_PORT, 1, UINT16_MAX, 0),
+		.asked_port = (uint16_t)query_column_int(q, HISTORY_COLUMN_ASKED_PORT, 1,
+							 UINT16_MAX, 0),
 		.proto = query_column_utf8(q, HISTORY_COLUMN_PROTO, t->proto, sizeof(t->proto)),
 		.addr = query_column_utf8(q, HISTORY_COLUMN_ADDR, t->addr, sizeof(t->addr)),
 		.netns = (uint32_t)query_column_int(q, HISTORY_COLUMN_NETNS, 0, UINT32_MAX, 0),

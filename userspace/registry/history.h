@@ -37,6 +37,7 @@ struct history_end {
 struct history_entry {
 	int64_t id; /* given by the database */
 	uint16_t port;
+	uint16_t asked_port;	  /* that stands in its program; 0 = the same */
 	const char *proto, *addr; /* "" = not known */
 	uint32_t netns;
 	struct process_id process; /* that bound it; pid 0 = not known */

@@ -2,6 +2,7 @@
 #include "registry/runs.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,14 @@ struct run *registry_run(const struct registry *r, uint32_t number)
 	while (run && run->number != number)
 		run = run->next;
 	return run;
+}
+
+uint16_t registry_asked_port(const struct registry *r, uint32_t run, uint16_t protocol,
+			     uint16_t port)
+{
+	const struct run *found = run && protocol != IPPROTO_UDP ? registry_run(r, run) : NULL;
+
+	return found ? run_asked_port(found, port) : 0;
 }
 
 bool run_is_of(const struct run *run, const char *service, uint16_t port)

@@ -83,7 +83,7 @@
 #define HISTORY_COLUMNS                                                                          \
 	"id, port, proto, addr, netns, pid, startTicks, comm, uid, service, since, until, how, " \
 	"code, "                                                                                 \
-	"cookie"
+	"cookie, askedPort"
 /* ?1 older than that id, ?2 not ended before. */
 #define HISTORY_WALK "id < ?1 AND (?2 = 0 OR until IS NULL OR until >= ?2) ORDER BY id DESC"
 
@@ -362,8 +362,8 @@ static const char *const statement_sql[] = {
 	[STATEMENT_HISTORY_INSERT] =
 		"INSERT INTO history(port, proto, addr, netns, pid, startTicks, comm, uid, "
 		"service, "
-		"since, until, how, code, cookie, bootId) "
-		"SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 "
+		"since, until, how, code, cookie, bootId, askedPort) "
+		"SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 "
 		"WHERE NOT EXISTS (SELECT 1 FROM history WHERE port = ?1 AND until IS NULL AND "
 		"cookie = ?14 AND bootId = ?15)",
 	[STATEMENT_HISTORY_END] =

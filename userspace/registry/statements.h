@@ -309,6 +309,7 @@ enum history_column {
 	HISTORY_COLUMN_HOW,
 	HISTORY_COLUMN_CODE,
 	HISTORY_COLUMN_COOKIE,
+	HISTORY_COLUMN_ASKED_PORT,
 };
 
 /* Prepares all of them; 0 or an SQLite result code, with what is prepared so far in statements. */

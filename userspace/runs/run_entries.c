@@ -64,14 +64,15 @@ void run_entry_state(struct activity_writer *w, const struct run *run, const str
 		[RUN_UNATTENDED] = "is unattended: its pd has ended, and its processes go on",
 		[RUN_ENDING] = "is being ended",
 	};
-	char words[WORDS_SIZE], name[WORDS_SIZE];
+	char words[WORDS_SIZE], name[WORDS_SIZE], port[RUN_PORT_SIZE];
 
 	if (!words_of[run->state])
 		return;
 	snprintf(words, sizeof(words), "%s", words_of[run->state]);
 	if (run->state == RUN_READY && cause)
-		snprintf(words, sizeof(words), "is ready: %.100s listens on port %u",
-			 name_of(cause, name), cause->port);
+		snprintf(words, sizeof(words), "is ready: %.100s listens on port %s",
+			 name_of(cause, name),
+			 run_port_format(run_asked_port(run, cause->port), cause->port, port));
 	write_entry(w, run, cause, words);
 }
 

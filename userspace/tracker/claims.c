@@ -5,6 +5,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/run.h"
+#include "registry/runs.h"
 #include "tracker/internal.h"
 #include "tracker/judge.h"
 
@@ -31,7 +33,7 @@ struct change {
 	int error;
 	bool found;
 	char id[IDENTITY_MAX + 1];
-	uint16_t port;
+	uint16_t port, asked_port; /* that its run's program asks for; 0 = the same */
 	uid_t uid;
 	enum service_status before;
 	struct judgement is;
@@ -50,6 +52,7 @@ static bool judge(const struct service *service, void *user_data)
 	c->found = true;
 	c->port = service->port;
 	c->uid = service->uid;
+	c->asked_port = service->runs ? run_asked_port(service->runs, service->port) : 0;
 	c->before = service->status;
 	now = c->is.verdict.status;
 	c->deadline = deadlines_of(
@@ -74,7 +77,8 @@ static bool undoes_itself(struct tracker *t, const struct change *c, const struc
 static void write_transition(struct tracker *t, const struct change *c)
 {
 	const struct status_verdict *verdict = &c->is.verdict;
-	char details[TRACKER_DETAILS_SIZE];
+	char details[TRACKER_DETAILS_SIZE], port[RUN_PORT_SIZE];
+	uint16_t asked = verdict->status == SERVICE_SQUATTED ? 0 : c->asked_port;
 	const struct process *process = inventory_process(t->config.inventory, &verdict->process);
 	const struct activity entry = {
 		.action = transitions[verdict->status].action,
@@ -88,8 +92,8 @@ static void write_transition(struct tracker *t, const struct change *c)
 		.comm = process ? process->comm : "",
 	};
 
-	snprintf(details, sizeof(details), "Port %u: %s%s", c->port, verdict->reason,
-		 t->starting ? " (changed while no daemon ran)" : "");
+	snprintf(details, sizeof(details), "Port %s: %s%s", run_port_format(asked, c->port, port),
+		 verdict->reason, t->starting ? " (changed while no daemon ran)" : "");
 	if (!undoes_itself(t, c, &entry))
 		activity_write_or_log(&t->activity, &entry);
 }

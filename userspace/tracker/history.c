@@ -21,6 +21,7 @@
 #include "inventory/inventory.h"
 #include "registry/history.h"
 #include "registry/registry.h"
+#include "registry/runs.h"
 #include "tracker/activity.h"
 
 #define WAITING_MAX	 256 /* 400 bytes each; then they are written at once, some 3 ms */
@@ -34,7 +35,7 @@
 /* What happened to a socket, and is not written yet. */
 struct waiting {
 	uint64_t cookie;
-	uint16_t port;
+	uint16_t port, asked_port;
 	bool began; /* it needs a row; else the end alone is written */
 	uint32_t netns;
 	uint16_t protocol;
@@ -127,6 +128,7 @@ static int write_one(struct registry *registry, const struct waiting *w)
 		net_addr_format(w->family, &w->addr, addr);
 	entry = (struct history_entry){
 		.port = w->port,
+		.asked_port = w->asked_port,
 		.proto = net_protocol_name(w->protocol),
 		.addr = addr,
 		.netns = w->netns,
@@ -201,13 +203,21 @@ static void describe_holder(struct history *h, const struct socket_row *row, str
 	memcpy(w->comm, known.comm, sizeof(known.comm));
 }
 
-static void note_begin(struct history *h, const struct socket_row *row, const char *service,
-		       int64_t since, int64_t now)
+static uint16_t asked_port(struct history *h, const struct waiting *w, uint32_t run)
+{
+	if (!run || w->netns != inventory_own_netns(h->inventory))
+		return 0;
+	return registry_asked_port(h->activity->registry, run, w->protocol, w->port);
+}
+
+/* What is to be written; NULL where it was, or is not to be. */
+static struct waiting *note_begin(struct history *h, const struct socket_row *row,
+				  const char *service, int64_t since, int64_t now)
 {
 	struct waiting *w;
 
 	if (row->recorded || row->binder.pid == getpid() || !may_write(h, row->uid, now))
-		return;
+		return NULL;
 	w = wait_for_write(h);
 	*w = (struct waiting){
 		.cookie = row->cookie,
@@ -224,6 +234,7 @@ static void note_begin(struct history *h, const struct socket_row *row, const ch
 	if (service)
 		snprintf(w->service, sizeof(w->service), "%s", service);
 	inventory_set_recorded(h->inventory, row->cookie);
+	return w;
 }
 
 static void note_end(struct history *h, uint16_t port, uint64_t cookie,
@@ -299,17 +310,18 @@ void history_note_event(struct history *h, const struct event *event, const char
 			int64_t now)
 {
 	const struct socket_row *row;
+	struct waiting *w;
 
 	if (event->kind == EVENT_EXIT)
 		note_exit(h, event);
 	if (event->kind != EVENT_LISTEN && event->kind != EVENT_BIND)
 		return;
 	row = inventory_by_cookie(h->inventory, event->cookie);
-	if (!serves(h, row) || row->recorded)
+	w = serves(h, row) ? note_begin(h, row, service, row->since, now) : NULL;
+	if (!w)
 		return;
-	note_begin(h, row, service, row->since, now);
-	if (row->recorded)
-		name_actor(at(h, h->n - 1), event);
+	name_actor(w, event);
+	w->asked_port = asked_port(h, w, event->named_run);
 }
 
 /* --- what no event tells --- */
@@ -362,6 +374,7 @@ static void check(struct history *h, uint16_t port, int64_t now)
 	const struct socket_row *rows[ROWS_OF_PORT];
 	struct gone gone = { .h = h };
 	struct service_id id;
+	struct waiting *w;
 	size_t n;
 	int r = registry_for_each_open_history(h->activity->registry, port, compare, &gone);
 
@@ -379,9 +392,13 @@ static void check(struct history *h, uint16_t port, int64_t now)
 	for (size_t i = 0; i < n && i < ROWS_OF_PORT; i++) {
 		int64_t seen = rows[i]->seen > h->started_at ? rows[i]->seen : 0;
 
-		if (serves(h, rows[i]))
-			note_begin(h, rows[i], service_of(h, rows[i], &id),
-				   rows[i]->since ? rows[i]->since : seen, now);
+		if (!serves(h, rows[i]))
+			continue;
+		w = note_begin(h, rows[i], service_of(h, rows[i], &id),
+			       rows[i]->since ? rows[i]->since : seen, now);
+		if (w)
+			w->asked_port = asked_port(h, w,
+						   inventory_run_of(h->inventory, &w->process));
 	}
 }
 

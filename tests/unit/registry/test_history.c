@@ -10,6 +10,7 @@
 static struct history_entry entry_of(uint16_t port, uint64_t cookie)
 {
 	return (struct history_entry){ .port = port,
+				       .asked_port = 80,
 				       .proto = "tcp",
 				       .addr = "127.0.0.1",
 				       .netns = 4026531833,
@@ -78,6 +79,7 @@ TEST_WITH(a_holder_reads_back_as_it_was_stored_and_as_it_ended, struct fixture *
 	assert_int_equal(found.n, 1);
 	assert_string_equal(found.texts, "tcp 127.0.0.1 node shop:web");
 	assert_true(process_id_equal(&found.first.process, &entry.process));
+	assert_int_equal(found.first.asked_port, 80);
 	assert_int_equal(found.first.uid, 1000);
 	assert_int_equal(found.first.netns, 4026531833);
 	assert_int_equal(found.first.since, FIXTURE_NOW);
@@ -129,17 +131,19 @@ TEST_WITH(what_a_person_typed_into_it_reads_as_valid_values, struct fixture *f)
 {
 	struct found found;
 
-	fixture_shell(f,
-		      "INSERT INTO history(port, uid, comm, since, until, how, code, pid) VALUES "
-		      "(3000, -5, X'ff41', 'soon', 99999999999999, 'eaten', 7000, 'x'), "
-		      "(0, 1, 'a', 1, 1, 'exit', 1, 1), ('http', 1, 'a', 1, 1, 'exit', 1, 1), "
-		      "(3000, 1, 'b', 5, 6, 'eaten', -1, 1)");
+	fixture_shell(
+		f, "INSERT INTO history(port, uid, comm, since, until, how, code, pid, askedPort) "
+		   "VALUES "
+		   "(3000, -5, X'ff41', 'soon', 99999999999999, 'eaten', 7000, 'x', 70000), "
+		   "(0, 1, 'a', 1, 1, 'exit', 1, 1, 1), ('http', 1, 'a', 1, 1, 'exit', 1, 1, 1), "
+		   "(3000, 1, 'b', 5, 6, 'eaten', -1, 1, 'x')");
 	found = find(f, (struct history_filter){ 0 });
 	assert_int_equal(found.n, 2);
 	assert_int_equal(found.first.end.how, HISTORY_UNKNOWN);
 	found = find(f, (struct history_filter){ .before_id = found.ids[0] });
 	assert_int_equal(found.first.uid, PROCESS_UID_UNKNOWN);
 	assert_int_equal(found.first.process.pid, 0);
+	assert_int_equal(found.first.asked_port, 0);
 	assert_int_equal(found.first.end.how, HISTORY_HAS_IT);
 }
 
