@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +24,9 @@
 #define PROOF_RUN   1 /* no run is begun before, and its members are gone before any is */
 #define PROOF_ASKED 1 /* a port that nobody has, and that would take a privilege */
 #define PROOF_TRIES 8 /* somebody may take the port between two calls */
+
+#define RELEASE_WAIT_MS 1000
+#define RELEASE_LOOK_MS 5
 
 static socklen_t loopback(int family, uint16_t port, struct sockaddr_storage *ret)
 {
@@ -84,6 +88,17 @@ static uint32_t count_bound(const struct questions *q)
 	return bpf_map_lookup_elem(fd, &run, &rules) ? 0 : rules.ports[0].bound;
 }
 
+/* Whoever looks at all descriptors at this moment may be the last to let go of the socket. */
+static bool is_released(const struct questions *q)
+{
+	for (int ms = 0; count_bound(q); ms += RELEASE_LOOK_MS) {
+		if (ms >= RELEASE_WAIT_MS)
+			return false;
+		poll(NULL, 0, RELEASE_LOOK_MS);
+	}
+	return true;
+}
+
 static int prove_hardcoded(const struct questions *q, int family, uint16_t port)
 {
 	_cleanup_close_ int server = -1;
@@ -96,7 +111,7 @@ static int prove_hardcoded(const struct questions *q, int family, uint16_t port)
 		return -ENOTRECOVERABLE;
 	closep(&server);
 	server = -1;
-	return count_bound(q) ? -ENOTRECOVERABLE : 0;
+	return is_released(q) ? 0 : -ENOTRECOVERABLE;
 }
 
 static int prove_protected(struct questions *q, int family)

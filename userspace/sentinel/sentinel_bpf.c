@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,9 @@
 #include "sentinel/questions.h"
 #include "sentinel/rules.h"
 
-#define PROOF_WAIT_MS  500 /* events come within microseconds; a loaded machine gets this long */
+#define PROOF_TRIES    8   /* while events are lost; two where none is: others may close a socket */
+#define PROOF_WAIT_MS  500 /* for an event that is not there at once, in each of them */
+#define PROOF_LOOK_MS  5
 #define STOP_CONSUMING (-ECANCELED)
 
 struct bpf_backend {
@@ -288,31 +291,33 @@ static void prove_rules(struct bpf_backend *b, const struct process_id *self)
 		b->proved |= 1U << PROBE_RULES;
 }
 
-static unsigned attached_probes(const struct bpf_backend *b)
+static bool all_are_proved(const struct bpf_backend *b)
 {
-	unsigned mask = 0;
-
 	for (int i = 0; i < _PROBE_MAX; i++)
-		if (b->base.probes[i].state != SENTINEL_PROBE_REFUSED)
-			mask |= 1U << i;
-	return mask;
+		if (b->base.probes[i].state != SENTINEL_PROBE_REFUSED && !(b->proved & 1U << i))
+			return false;
+	return true;
 }
 
-static int await_proofs(struct bpf_backend *b)
+/* All that is there by now, however long this process did not have its turn. */
+static int read_proofs(struct bpf_backend *b)
 {
-	uint64_t now = now_ns();
-	int r;
+	const struct sentinel_slice up_to_now = { .until_ns = clock_ns(CLOCK_BOOTTIME) };
 
-	b->handler = note_proof;
-	b->user_data = b;
-	b->until_ns = UINT64_MAX;
-	b->deadline_ns = now + PROOF_WAIT_MS * NS_PER_MS;
-	for (; attached_probes(b) & ~b->proved && now < b->deadline_ns; now = now_ns()) {
-		r = ring_buffer__poll(b->ring, (int)((b->deadline_ns - now) / NS_PER_MS));
-		if (r < 0 && r != -EINTR && r != STOP_CONSUMING)
-			return r;
+	return consume(b, &up_to_now, note_proof, b);
+}
+
+/* What was lost does not come any more. */
+static int await_proofs(struct bpf_backend *b, uint64_t lost_before)
+{
+	uint64_t until_ns = now_ns() + PROOF_WAIT_MS * NS_PER_MS;
+	int r = read_proofs(b);
+
+	while (!r && !all_are_proved(b) && lost(b) == lost_before && now_ns() < until_ns) {
+		poll(NULL, 0, PROOF_LOOK_MS);
+		r = read_proofs(b);
 	}
-	return 0;
+	return r;
 }
 
 static void judge_probes(struct bpf_backend *b)
@@ -329,14 +334,12 @@ static void judge_probes(struct bpf_backend *b)
 	}
 }
 
-static int cause_events(struct bpf_backend *b, struct process_id *self)
+/* A flood of others' events leaves no room in the ring for ours: it is emptied before each few. */
+static int cause_events(struct bpf_backend *b, const struct process_id *self)
 {
 	struct proof proof = PROOF_NONE;
-	int r = procfs_identity(getpid(), self);
+	int r = read_proofs(b);
 
-	/* tracked by hand, so that no probe's proof hangs on another probe */
-	r = r ?: question_track_process(&b->questions, self, true);
-	doubt_pre_bind(b);
 	r = r ?: proof_open_sockets(&proof);
 	r = r ?: question_track_socket(&b->questions, proof.cookie);
 	if (r == 0)
@@ -347,27 +350,40 @@ static int cause_events(struct bpf_backend *b, struct process_id *self)
 		prove_file_refs(b, &proof, prove_walk(b, &proof));
 	if (r == 0)
 		prove_rules(b, self);
+	r = r ?: read_proofs(b);
 	proof_close_sockets(&proof);
 	return r ?: proof_run_child(&b->proof_child);
 }
 
-static void ignore_event(const struct event *e, void *user_data)
+static int prove_all(struct bpf_backend *b, const struct process_id *self)
 {
+	uint64_t lost_before = 0;
+	int r = 0;
+
+	doubt_pre_bind(b);
+	for (int i = 0; !r && i < PROOF_TRIES && !all_are_proved(b); i++) {
+		if (i > 1 && lost(b) == lost_before)
+			break; /* it had its event twice */
+		lost_before = lost(b);
+		r = cause_events(b, self);
+		r = r ?: await_proofs(b, lost_before);
+	}
+	return r;
 }
 
 /* From here on the daemon's own sockets are nobody's business. */
 static int prove(struct bpf_backend *b)
 {
-	/* a machine that is busy meanwhile tells on and on, and that is no proof any more */
-	static const struct sentinel_slice proof_slice = { .budget_ns = PROOF_WAIT_MS * NS_PER_MS };
 	struct process_id self = { 0 };
-	int r = cause_events(b, &self);
+	int r = procfs_identity(getpid(), &self);
 
-	r = r ?: await_proofs(b);
+	/* tracked by hand, so that no probe's proof hangs on another probe */
+	r = r ?: question_track_process(&b->questions, &self, true);
+	r = r ?: prove_all(b, &self);
 	b->bpf.listen->bss->ignored_pid = (uint32_t)getpid();
 	b->bpf.listen->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
 	r = r ?: question_track_process(&b->questions, &self, false);
-	r = r ?: consume(b, &proof_slice, ignore_event, NULL);
+	r = r ?: read_proofs(b);
 	judge_probes(b);
 	b->counters = (struct sentinel_counters){ 0 };
 	b->lost_before = lost(b);
