@@ -52,16 +52,17 @@ def rest():
 
 SERVER = SERVE + "s = serve(); rest()"
 
-# Leaves its parents, its session, its group, and its name.
+# Leaves its parents, its session, its group, and its name: the name before its parent ends, for
+# then somebody looks at who is left.
 DAEMON = SERVE + """
 if os.fork():
     os.waitpid(-1, 0)
     sys.exit(0)
 os.setsid()
 s = serve()
+open("/proc/self/comm", "w").write("somebody")
 if os.fork():
     os._exit(0)
-open("/proc/self/comm", "w").write("somebody")
 rest()
 """
 
