@@ -207,6 +207,9 @@ void up_ready_follow(struct up *u)
 		poll(&fd, 1, (int)left_ms);
 		up_ready_read_events(u);
 	}
+	/* it may begin behind the listen that it is to tell */
+	if (!u->stream_begun)
+		look_soon(u);
 }
 
 static void look_at_member(struct up *u, const struct member *m)
