@@ -497,6 +497,18 @@ class PortDaddyTest(unittest.TestCase):
         child = self.spawn([program, *arguments], env=self.daemon.env, uid=uid)
         return LineReader(child)
 
+    def watch_service(self, service, port, *options):
+        """pd watch of that claim alone, once it is connected: of all that neighbours open and close
+        it may be cut off, for reading too slowly.  UDP on the port's number is in nobody's way."""
+        watch = self.pd_stream("watch", service, *options)
+
+        def seen():
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.bind(("127.0.0.1", port))
+            return watch.lines
+        wait_until(seen, "the watch is connected", every_s=0.05)
+        return watch
+
     def _end_everything(self):
         for child in self.children:
             if child.process.poll() is None:

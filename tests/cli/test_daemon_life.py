@@ -72,7 +72,7 @@ class VerbTest(LifeTest):
 
     def test_watchers_go_on_with_the_daemon_that_takes_its_place(self):
         self.daemon.pd("daemon", "start", env=self.env)
-        watch, log = self.pd_stream("watch", "-j"), self.pd_stream("log", "-f")
+        watch, log = self.pd_stream("watch", "app:*", "-j"), self.pd_stream("log", "-f")
         self.daemon.claim("app:before")
         for lines in (watch, log):
             lines.wait_for(lambda line: "app:before" in line, "it follows")

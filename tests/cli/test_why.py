@@ -449,14 +449,13 @@ rest()
         self.agree(answer, victim, server.pid)
 
     def test_connection_in_the_way_has_one_holder_in_why_log_and_watch(self):
-        watch = self.pd_stream("watch", "-j")
-        wait_until(lambda: watch.lines or harness.free_port() is None, "the watch is connected")
+        port = self.daemon.claim("app:web", "-p", str(self.port))
+        watch = self.watch_service("app:web", port, "-j")
         client = self.spawn_python("""
 server = listener(0)
-c = socket.create_connection(server.getsockname())
-print("ready", c.getsockname()[1], flush=True)
-rest()""")
-        port = int(client.ready.split()[1])
+c = socket.create_connection(server.getsockname(), source_address=("", int(sys.argv[1])))
+ready()
+rest()""", port)
         with socket.socket() as s:
             self.assertRaises(OSError, s.bind, ("0.0.0.0", port))
         entry = next(e for e in self.daemon.json("log", f":{port}")["entries"]
