@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The bind oracle against the kernel: random situations in a network namespace of their own, each
- * judged from a walk of the bind table and then really bound (and listened on).  PD_SEED repeats a
+ * judged from a walk of the bind table and then really bound (and listened on), some by a member of
+ * a run with a hard-coded port, or a port that is protected (ruled_worlds.h).  PD_SEED repeats a
  * run, PD_SITUATIONS sets how many (2,000).
  */
 #include <linux/filter.h>
@@ -14,6 +15,7 @@
 #include "actors.h"
 #include "inventory/bindtable.h"
 #include "reconcile/oracle.h"
+#include "ruled_worlds.h"
 #include "unit/random.h"
 
 #define SITUATIONS  2000
@@ -62,7 +64,8 @@ struct world {
 	struct random_source random;
 	int fds[CROWD_MAX + 4 * HOLDERS_MAX];
 	size_t n;
-	uint16_t port;
+	uint16_t port; /* of the holders */
+	struct rule rule;
 	bool udp;
 };
 
@@ -141,6 +144,15 @@ static void keep(struct world *w, int fd)
 {
 	assert_true(w->n < ARRAY_SIZE(w->fds));
 	w->fds[w->n++] = fd;
+}
+
+/* As the rule says, and by whom it says. */
+static int bind_ruled(int fd, const struct dress *d, const struct rule *rule)
+{
+	struct sockaddr_storage a;
+	socklen_t size = fill_address(d->address, rule->asked, &a);
+
+	return bind_by_rule(rule, fd, &a, size);
 }
 
 static int bind_dressed(int fd, const struct dress *d, uint16_t port)
@@ -259,7 +271,7 @@ static struct bind_asked question_of(struct world *w, const struct dress *d)
 static int predict(struct world *w, const struct bind_asked *q, struct bind_verdict *ret)
 {
 	struct bindtable_question where = {
-		.protocol = q->protocol, .port = w->port, .family = q->family, .addr = q->addr
+		.protocol = q->protocol, .port = w->rule.bound, .family = q->family, .addr = q->addr
 	};
 	struct bind_table table;
 
@@ -272,13 +284,13 @@ static int predict(struct world *w, const struct bind_asked *q, struct bind_verd
 static void report(const struct world *w, unsigned i, const char *call, const struct dress *d,
 		   const struct bind_verdict *v, int kernel)
 {
-	print_error(
-		"situation %u: %s %s %s:%u v6only %d reuseaddr %d reuseport %d program %d uid %u "
-		"dev %s: the oracle says %s (enum bind_rule %d), the kernel %s\n",
-		i, w->udp ? "udp" : "tcp", call, d->address->text, w->port, d->v6only, d->reuseaddr,
-		d->reuseport, d->program, d->uid, d->device ? d->device : "-",
-		v->error ? net_errno_name(v->error) : "free", v->rule,
-		kernel ? net_errno_name(kernel) : "free");
+	print_error("situation %u: %s %s %s:%u as %u (enum rule_kind %d) v6only %d reuseaddr %d "
+		    "reuseport %d program %d uid %u "
+		    "dev %s: the oracle says %s (enum bind_rule %d), the kernel %s\n",
+		    i, w->udp ? "udp" : "tcp", call, d->address->text, w->rule.asked, w->rule.bound,
+		    w->rule.kind, d->v6only, d->reuseaddr, d->reuseport, d->program, d->uid,
+		    d->device ? d->device : "-", v->error ? net_errno_name(v->error) : "free",
+		    v->rule, kernel ? net_errno_name(kernel) : "free");
 }
 
 /* Shared by SO_REUSEPORT, and whose the sharing sockets are is not asked as the oracle asks it. */
@@ -315,11 +327,14 @@ static unsigned compare(struct world *w, unsigned i, const struct dress *d, bool
 	unsigned wrong = 0;
 
 	fd = dressed_socket(w, d);
-	predicted = predict(w, &q, &v);
-	kernel = bind_dressed(fd, d, w->port);
+	predicted = predict(w, &q, &v) ?: rule_foresees(&w->rule);
+	kernel = bind_ruled(fd, d, &w->rule);
 	*ret_compared = (kernel == 0 || kernel == EADDRINUSE) && !is_beyond_the_oracle(&q, &v);
 	if (*ret_compared && predicted != kernel) {
 		report(w, i, "bind", d, &v, kernel);
+		wrong = 1;
+	} else if (!kernel && port_of(fd) != w->rule.bound) {
+		report(w, i, "bind to another port", d, &v, kernel);
 		wrong = 1;
 	} else if (!kernel && !w->udp) {
 		wrong = check_listen(w, i, fd, d);
@@ -397,8 +412,9 @@ static bool the_kernel_knows_whose_a_waiting_connection_is(struct world *w)
 	return bind_dressed(other, &d, WAITING_PORT) == 0;
 }
 
-static unsigned run_situations(unsigned n, unsigned *ret_compared)
+static unsigned run_situations(unsigned n, unsigned *ret_compared, unsigned *ret_ruled)
 {
+	bool has_rules = ruled_worlds_start(sentinel);
 	struct world w = { .random = random_start("oracle_and_kernel_agree") };
 	bool udp_too = can_walk_udp();
 	unsigned wrong = 0;
@@ -411,7 +427,7 @@ static unsigned run_situations(unsigned n, unsigned *ret_compared)
 	fileless_are_roots = !the_kernel_knows_whose_a_waiting_connection_is(&w);
 	if (fileless_are_roots)
 		print_message("# without users' SO_REUSEPORT, which this kernel asks otherwise\n");
-	*ret_compared = 0;
+	*ret_compared = *ret_ruled = 0;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned holders = random_below(&w.random, HOLDERS_MAX);
 
@@ -421,7 +437,12 @@ static unsigned run_situations(unsigned n, unsigned *ret_compared)
 			add_crowd(&w);
 		for (unsigned h = 0; h < holders; h++)
 			add_holder(&w);
+		w.rule = (struct rule){ .asked = w.port, .bound = w.port };
+		if (has_rules && chance(&w, 40))
+			w.rule = rule_begin(sentinel, &w.random, w.port, w.udp);
+		*ret_ruled += w.rule.kind != RULE_NONE;
 		wrong += check_situation(&w, i, ret_compared);
+		rule_end(sentinel, &w.rule);
 		clear(&w);
 	}
 	return wrong;
@@ -441,10 +462,12 @@ static void enter_network(void)
 TEST(oracle_and_kernel_agree)
 {
 	const char *given = getenv("PD_SITUATIONS");
-	unsigned n = given ? (unsigned)strtoul(given, NULL, 10) : SITUATIONS, compared, wrong;
+	unsigned n = given ? (unsigned)strtoul(given, NULL, 10) : SITUATIONS, compared, ruled,
+		 wrong;
 
-	wrong = run_situations(n, &compared);
-	print_message("# %u situations, %u compared, %u mismatches\n", n, compared, wrong);
+	wrong = run_situations(n, &compared, &ruled);
+	print_message("# %u situations, %u with a rule, %u compared, %u mismatches\n", n, ruled,
+		      compared, wrong);
 	assert_true(compared > n / 2);
 	assert_int_equal(wrong, 0);
 }
@@ -459,6 +482,7 @@ static int start(void **state)
 
 static int end(void **state)
 {
+	end_children(state);
 	sentinel_free(sentinel);
 	return 0;
 }
