@@ -159,15 +159,13 @@ static void on_readable(void *user_data)
 static int register_run(struct run *run)
 {
 	int r = own_run_begin(&run->own, run->line->json);
+	char words[OWN_RUN_WORDS_SIZE];
 
 	if (!r && !run->own.followed)
 		say(run, "without eBPF a program that clears its environment and leaves its "
 			 "parents is not seen; pd status says why there is none");
-	if (!r && run->own.n_hardcoded && !run->own.rewritten)
-		say(run,
-		    "port %u in the source of %s stays as it is: this kernel does not let it be "
-		    "rewritten (the probe \"rules\" of pd status -j says why)",
-		    run->own.hardcoded[0].asked, run->own.service);
+	if (!r && own_run_explain_unrewritten(&run->own, words))
+		say(run, "%s", words);
 	return r;
 }
 

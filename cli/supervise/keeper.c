@@ -417,6 +417,7 @@ static void __attribute__((noreturn))
 become_keeper(const struct keeper_plan *plan, int control, int forward_to)
 {
 	static struct keeping k;
+	char words[OWN_RUN_WORDS_SIZE];
 	int r;
 
 	k = (struct keeping){ .plan = plan, .output_fd = -1, .has_pd = true };
@@ -426,6 +427,8 @@ become_keeper(const struct keeper_plan *plan, int control, int forward_to)
 		render_note("%s: no process could be started: %s", plan->service, strerror(-r));
 	if (!r)
 		r = own_run_begin(&k.own, false);
+	if (!r && own_run_explain_unrewritten(&k.own, words))
+		render_note("%s", words);
 	/* the terminal, or whoever reads our words, is not ours from here on */
 	dup2(STDIN_FILENO, STDERR_FILENO);
 	if (r)

@@ -92,6 +92,17 @@ int own_run_begin(struct own_run *r, bool json)
 	return 0;
 }
 
+bool own_run_explain_unrewritten(const struct own_run *r, char ret[static OWN_RUN_WORDS_SIZE])
+{
+	if (!r->n_hardcoded || r->rewritten)
+		return false;
+	snprintf(ret, OWN_RUN_WORDS_SIZE,
+		 "port %u in the source of %s stays as it is: this kernel does not let it be "
+		 "rewritten (the probe \"rules\" of pd status -j says why)",
+		 r->hardcoded[0].asked, r->service);
+	return true;
+}
+
 void own_run_set_environment(const struct own_run *r)
 {
 	char text[64], id[RUN_ID_SIZE];

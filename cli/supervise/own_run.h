@@ -55,6 +55,10 @@ void own_run_init(struct own_run *r, const char *service, uint16_t port,
  */
 int own_run_begin(struct own_run *r, bool json);
 
+/* What to say where its hard-coded ports stay as they are, once it has begun; false = nothing. */
+#define OWN_RUN_WORDS_SIZE 640
+bool own_run_explain_unrewritten(const struct own_run *r, char ret[static OWN_RUN_WORDS_SIZE]);
+
 /* PORT, PORT_DADDY_ID, PORT_DADDY_URL, and the run's own mark, for the command that is started. */
 void own_run_set_environment(const struct own_run *r);
 
@@ -69,7 +73,6 @@ int own_run_look(const struct own_run *r, struct ending *e);
  * What to say of a FAIL event of a member: by whom it was refused, and the way out.  False where
  * that port was told of already.
  */
-#define OWN_RUN_WORDS_SIZE 640
 bool own_run_explain_refusal(struct own_run *r, struct json_object *event,
 			     char ret[static OWN_RUN_WORDS_SIZE]);
 

@@ -337,6 +337,27 @@ class RunWithoutBpfTest(harness.PortDaddyTest):
         self.assertEqual(trees.marked(runs[0]["id"]), [])
         self.assertEqual(self.daemon.json("ps", ID, code=None)["runs"], [])
 
+    def test_hardcoded_port_that_cannot_be_rewritten_stays_as_it_is_and_that_is_said(self):
+        port = harness.free_port()
+        code = ("import socket, sys, time\n"
+                "s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                "time.sleep(1000)\n")
+        child = self.spawn([self.daemon.pd_program, "run", ID, "--hardcoded", str(port), "--",
+                            harness.PYTHON, "-c", code, str(port)], env=self.daemon.env,
+                           cwd=self.work)
+        self.assertIn("without eBPF", child.read_line())
+        self.assertIn(f"port {port} in the source of {ID} stays as it is", child.read_line())
+        wait_until(lambda: not harness.is_free(port), "it has the port of its source")
+        run, = self.daemon.json("ps", ID)["runs"]
+        self.assertEqual(run["askedPort"], None, run)
+        child.kill(signal.SIGTERM)
+        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
+            json.dump({"project": ID.split(":")[0], "services": {"only": {
+                "hardcoded": port, "cmd": "sleep 1000"}}}, f)
+        up = self.spawn([self.daemon.pd_program, "up"], env=self.daemon.env, cwd=self.work)
+        wait_until(lambda: "stays as it is" in up.read_line(), "pd up says so as well")
+        up.kill(signal.SIGTERM)
+
     def test_first_listen_is_told_also_where_the_daemon_cannot_see_whose_it_is(self):
         child = self.spawn([self.daemon.pd_program, "run", ID, "--", harness.PYTHON, "-c",
                             trees.SERVER], env=self.daemon.env, cwd=self.work)
