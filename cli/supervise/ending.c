@@ -16,6 +16,8 @@
 /* A member that is being forked while we look is found in the next turn. */
 #define TURN_MS	 50
 #define LIST_MIN 16
+/* The kernel's map of members is read while they fork: who comes may miss one look. */
+#define QUIET_LOOKS 2
 
 int ending_add(struct ending *e, const struct process_id *id, const char *comm, int generation)
 {
@@ -130,12 +132,15 @@ static void wait_for_one(const struct ending *e)
 	poll(fds, n, TURN_MS);
 }
 
-/* All who are left were killed long ago, or somebody starts new ones faster than they end. */
+/* Somebody starts new ones faster than they end. */
+static bool is_out_of_time(const struct ending *e, int64_t now_ms)
+{
+	return now_ms >= e->began_ms + e->last_grace_ms + 2 * (int64_t)ENDING_KILLED_MS;
+}
+
+/* All who are left were killed long ago. */
 static bool is_hopeless(const struct ending *e, int64_t now_ms)
 {
-	if (!e->kill_at_once &&
-	    now_ms >= e->began_ms + e->last_grace_ms + 2 * (int64_t)ENDING_KILLED_MS)
-		return true;
 	for (size_t i = 0; i < e->n; i++) {
 		const struct ending_process *p = &e->list[i];
 
@@ -146,11 +151,12 @@ static bool is_hopeless(const struct ending *e, int64_t now_ms)
 	return true;
 }
 
-/* Signals everybody who is there, and whoever comes; 0 when nobody is waited for any more and a
- * last look finds nobody new. */
+/* Signals everybody who is there, and whoever comes; 0 when nobody is waited for any more and the
+ * last looks found nobody new. */
 static int end_all(struct ending *e)
 {
 	size_t known = 0;
+	int quiet = 0;
 
 	for (;;) {
 		int64_t now_ms;
@@ -158,17 +164,32 @@ static int end_all(struct ending *e)
 
 		if (r)
 			return r;
-		if (e->n == known && !count_waited_for(e))
+		quiet = e->n == known && !count_waited_for(e) ? quiet + 1 : 0;
+		if (quiet == QUIET_LOOKS)
 			return 0;
 		known = e->n;
 		now_ms = clock_ms(CLOCK_MONOTONIC);
 		signal_all(e, now_ms);
+		if (is_out_of_time(e, now_ms))
+			return 1;
 		if (!count_waited_for(e))
 			continue;
 		if (is_hopeless(e, now_ms))
 			return 1;
 		wait_for_one(e);
 	}
+}
+
+/* Each that was found has ended, and by then has started another one: that lives. */
+static void leave_newest(struct ending *e)
+{
+	struct ending_process *newest = NULL;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (!newest || e->list[i].id.start_ticks > newest->id.start_ticks)
+			newest = &e->list[i];
+	if (newest)
+		newest->fate = ENDING_WAITED_FOR;
 }
 
 int ending_run(struct ending *e)
@@ -179,6 +200,8 @@ int ending_run(struct ending *e)
 	r = end_all(e);
 	if (r < 0)
 		return r;
+	if (r && !count_waited_for(e))
+		leave_newest(e);
 	e->n_left = 0;
 	for (size_t i = 0; i < e->n; i++) {
 		struct ending_process *p = &e->list[i];

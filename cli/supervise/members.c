@@ -65,8 +65,12 @@ static void read_members(struct members *m)
 			.run = run_id_parse(answer_text(o, "run")),
 			.ports = answer_member(o, "ports"),
 		};
-		m->n += describe(one);
+		if (describe(one))
+			m->n++;
+		else
+			m->gone = *one;
 	}
+	strcpy(m->gone.comm, "a process");
 }
 
 enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,

@@ -29,6 +29,9 @@ struct members {
 	struct json_object *answer; /* of GET /v1/runs; NULL = no daemon was asked */
 	struct member *list;	    /* in order of run and pid, each alive */
 	size_t n;
+	/* One that the daemon named and that had ended before it was looked at; its pid is 0 where
+	 * there is none.  It may have left a child that nobody was named of. */
+	struct member gone;
 };
 
 /*

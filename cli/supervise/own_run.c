@@ -131,6 +131,8 @@ int own_run_look(const struct own_run *r, struct ending *e)
 	for (size_t i = 0; !fault && i < m.n; i++)
 		if (m.list[i].id.pid != getpid())
 			fault = ending_add(e, &m.list[i].id, m.list[i].comm, 0);
+	if (!fault && m.gone.id.pid)
+		fault = ending_add(e, &m.gone.id, m.gone.comm, 0);
 	return fault;
 }
 

@@ -132,23 +132,27 @@ static int depth_of(const struct members *m, const struct member *one)
 	return depth;
 }
 
+static int add_member(struct step *s, struct ending *e, const struct members *m,
+		      const struct member *one)
+{
+	const struct ended_run *run = run_around(s, m, one->run);
+	const struct config_start *start;
+
+	if (!run || one->id.pid == getpid() || process_id_equal(&one->id, &run->pd))
+		return 0;
+	start = &s->e->config->services[run->service].start;
+	e->owner = run->service;
+	e->ask_with = start->stop_signal;
+	e->grace_ms = s->e->grace_ms < 0 ? start->stop_timeout_ms : s->e->grace_ms;
+	return ending_add(e, &one->id, one->comm, depth_of(m, one));
+}
+
 static int add_members(struct step *s, struct ending *e, const struct members *m)
 {
-	int r = 0;
+	int r = m->gone.id.pid ? add_member(s, e, m, &m->gone) : 0;
 
-	for (size_t i = 0; !r && i < m->n; i++) {
-		const struct member *one = &m->list[i];
-		const struct ended_run *run = run_around(s, m, one->run);
-		const struct config_start *start;
-
-		if (!run || one->id.pid == getpid() || process_id_equal(&one->id, &run->pd))
-			continue;
-		start = &s->e->config->services[run->service].start;
-		e->owner = run->service;
-		e->ask_with = start->stop_signal;
-		e->grace_ms = s->e->grace_ms < 0 ? start->stop_timeout_ms : s->e->grace_ms;
-		r = ending_add(e, &one->id, one->comm, depth_of(m, one));
-	}
+	for (size_t i = 0; !r && i < m->n; i++)
+		r = add_member(s, e, m, &m->list[i]);
 	return r;
 }
 

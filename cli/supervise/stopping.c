@@ -332,6 +332,8 @@ static int look_at_run(struct stopping *s, uint32_t run, bool thorough)
 		if (!*p->why)
 			strcpy(p->why, "of its run");
 	}
+	if (!r && !thorough && m.gone.id.pid && !add(s, &m.gone.id, m.gone.comm))
+		return -ENOMEM;
 	return r;
 }
 

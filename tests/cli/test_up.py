@@ -356,6 +356,20 @@ rest()
         self.assertIn("others may write to its directory", answer.err)
         self.assertFalse(os.path.exists(os.path.join(self.work, "written")))
 
+    # --- trees ---
+
+    def test_down_is_done_only_where_nobody_lives_who_is_another_process_every_moment(self):
+        self.write("chain.py", trees.CHAIN)
+        self.services(web={"cmd": f"{FAST} chain.py"})
+        self.assertEqual(self.pd("up", "-d").code, DONE)
+        runs = self.runs()
+        answer = self.pd("down", "--grace", "300ms")
+        if answer.code == DONE:
+            self.assert_nobody_left(runs)
+        else:  # nobody can be as fast as the machine at any time
+            self.assertIn(" left; port ", answer.out, answer)
+            wait_until(lambda: not trees.marked(runs["web"]["id"]), "it has ended by itself")
+
     # --- what they write ---
 
     def test_lines_are_whole_and_bounded_and_nobody_waits_for_ever(self):

@@ -88,6 +88,21 @@ os.read(read, 1)
 sys.exit(int(sys.argv[1]))
 """
 
+# Beside its server a process that is another one every moment, and ignores SIGTERM.
+CHAIN = SERVE + """
+s = serve()
+if os.fork():
+    rest()
+s.close()
+os.setsid()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+end = time.monotonic() + 20
+while time.monotonic() < end:
+    if os.fork():
+        os._exit(0)
+    time.sleep(0.001)
+"""
+
 # A child that stops itself.
 STOPPED_CHILD = SERVE + """
 if not os.fork():
