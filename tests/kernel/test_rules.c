@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Rules of runs: a hard-coded port becomes the run's own, siblings reach it by the old number, and
  * a protected port is bound by nobody else. */
+#include <linux/io_uring.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "base/net.h"
 #include "base/run.h"
@@ -19,6 +22,8 @@
 #define V6ONLY	  2
 #define DATAGRAM  4
 #define MPTCP	  8
+#define RING	  16 /* by io_uring */
+#define RING_BIND 56 /* IORING_OP_BIND, since Linux 6.11 */
 
 /* --- a process that does what it is told --- */
 
@@ -62,24 +67,65 @@ static int open_for(const struct order *o, const struct sockaddr_storage *addres
 	return fd;
 }
 
+/* One request of io_uring, and its result: what bind() and connect() would return. */
+static int ask_ring(uint8_t opcode, int fd, const struct sockaddr_storage *address, socklen_t n)
+{
+	struct io_uring_params p = { 0 };
+	int ring = (int)syscall(SYS_io_uring_setup, 1, &p), r = ring < 0 ? -errno : 0;
+	size_t sq_size = p.sq_off.array + p.sq_entries * sizeof(uint32_t);
+	size_t cq_size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
+	struct io_uring_sqe *request;
+	char *sq, *cq;
+
+	if (r)
+		return r;
+	sq = mmap(NULL, sq_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	cq = mmap(NULL, cq_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
+	request = mmap(NULL, sizeof(*request), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+		       IORING_OFF_SQES);
+	assert_true(sq != MAP_FAILED && cq != MAP_FAILED && request != MAP_FAILED);
+	*request = (struct io_uring_sqe){
+		.opcode = opcode, .fd = fd, .addr = (uintptr_t)address, .addr2 = n
+	};
+	__atomic_store_n((uint32_t *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
+		r = -errno;
+	else
+		r = ((struct io_uring_cqe *)(cq + p.cq_off.cqes))->res;
+	munmap(sq, sq_size);
+	munmap(cq, cq_size);
+	munmap(request, sizeof(*request));
+	close(ring);
+	return r;
+}
+
+static int bind_or_connect(const struct order *o, int fd, const struct sockaddr_storage *address,
+			   socklen_t n)
+{
+	bool connects = o->verb == CONNECT;
+
+	if (o->flags & RING)
+		return ask_ring(connects ? IORING_OP_CONNECT : RING_BIND, fd, address, n);
+	return (connects ? connect : bind)(fd, (const struct sockaddr *)address, n) < 0 ? -errno
+											: 0;
+}
+
 /* LISTEN answers the port that it has, CONNECT the one that it has reached. */
 static int obey_socket(const struct order *o, struct told *told)
 {
 	struct sockaddr_storage address;
 	socklen_t n = address_of(o, &address);
 	int fd = open_for(o, &address);
-	bool failed = fd < 0;
+	int r = fd < 0 ? -errno : bind_or_connect(o, fd, &address, n);
 
-	if (!failed && o->verb == CONNECT)
-		failed = connect(fd, (struct sockaddr *)&address, n) < 0 ||
-			 getpeername(fd, (struct sockaddr *)&address, &n) < 0;
-	else if (!failed)
-		failed = bind(fd, (struct sockaddr *)&address, n) < 0 ||
-			 (o->verb == LISTEN && listen(fd, 64) < 0) ||
-			 getsockname(fd, (struct sockaddr *)&address, &n) < 0;
-	told->error = failed ? -errno : 0;
+	if (!r && o->verb == LISTEN && listen(fd, 64) < 0)
+		r = -errno;
+	if (!r && (o->verb == CONNECT ? getpeername : getsockname)(fd, (struct sockaddr *)&address,
+								   &n) < 0)
+		r = -errno;
+	told->error = r;
 	told->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-	if (!failed && o->verb != CONNECT)
+	if (!r && o->verb != CONNECT)
 		return fd;
 	close(fd);
 	return -1;
@@ -345,6 +391,33 @@ TEST_WITH(low_port_in_a_source_needs_no_privilege, struct watcher *w)
 	if (order(&member, BECOME_NOBODY, "", 0, 0).error)
 		skip();
 	assert_int_equal(bound(&member, "0.0.0.0", 80), OWN);
+	lift(w, run);
+}
+
+TEST_WITH(io_uring_is_given_the_same_ports_and_refused_as_well, struct watcher *w)
+{
+	struct child stranger = start_child(run_obedient), member;
+	int by = RING;
+	struct told told;
+	uint32_t run;
+
+	member = begin(w, OWN, 1, &run);
+	told = order(&member, LISTEN, "127.0.0.1", ASKED, by);
+	if (told.error == -ENOSYS || told.error == -EPERM)
+		skip();
+	if (told.error == -EINVAL) { /* before Linux 6.11 it connects, and binds nothing */
+		by = 0;
+		told = order(&member, LISTEN, "127.0.0.1", ASKED, by);
+	}
+	assert_int_equal(told.error, 0);
+	assert_int_equal(told.port, OWN);
+	assert_int_equal(has(&member, CONNECT, "127.0.0.1", ASKED, RING), OWN);
+	order(&member, CLOSE_ALL, "", 0, 0);
+	assert_int_equal(refused(&member, CONNECT, "127.0.0.1", ASKED, RING), ECONNREFUSED);
+	assert_int_equal(ASK(w->sentinel, protect_port, OWN, true), 0);
+	told = order(&stranger, BIND, "127.0.0.1", OWN, by);
+	assert_true(told.error == -EADDRINUSE || told.error == -EPERM);
+	ASK(w->sentinel, protect_port, OWN, false);
 	lift(w, run);
 }
 
