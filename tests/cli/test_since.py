@@ -64,6 +64,20 @@ class SinceTest(RemedyTest):
         self.assertTrue(answer["complete"])
         self.is_freed_by(self.first(answer))
 
+    def test_refusal_of_one_address_says_nothing_of_another(self):
+        server = self.spawn_python("s = listener(int(sys.argv[1]), '0.0.0.0')\nready()\nrest()",
+                                   self.port)
+        victim = self.spawn([PYTHON, "-m", "http.server", "--bind", "0.0.0.0", str(self.port)])
+        self.assertNotEqual(victim.wait(), 0)
+        self.since(victim.pid, "held")
+        def verdict(address):
+            return self.daemon.json("why", str(self.port), "--addr", address,
+                                    code=None)["verdict"]
+        self.assertNotEqual(verdict("::1"), "gone")
+        server.kill()
+        wait_until(lambda: verdict("0.0.0.0") == "gone", "what was in the way is gone")
+        self.assertNotEqual(verdict("::1"), "gone")
+
     def test_holder_that_is_gone_is_not_to_be_killed_and_the_port_is_said_to_be_free(self):
         server = self.serve()
         victim = self.refused()
