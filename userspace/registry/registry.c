@@ -262,7 +262,7 @@ bool registry_port_may_be_claimed(const struct registry *r, uint16_t port)
 
 int registry_last_alive(struct registry *r, int64_t *ret)
 {
-	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_META_GET);
+	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LAST_ALIVE);
 	int more;
 
 	query_bind_text(&q, 1, "lastAlive");

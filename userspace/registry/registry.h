@@ -485,8 +485,9 @@ int registry_for_each_refusal(struct registry *r, const struct refusal_filter *f
 /* Rows of locks that are held. */
 int registry_count_locks(struct registry *r, int64_t *ret);
 
-/* The last moment at which this database knew that a daemon was running on it; 0 = never.  Stored
- * with registry_mark_alive(), read at start to name the gap. */
+/* The last moment at which this database knew that a daemon was running on it; 0 = never.  The
+ * newest of what registry_mark_alive() stored and what was written since, read at start to name the
+ * gap. */
 int registry_last_alive(struct registry *r, int64_t *ret);
 int registry_mark_alive(struct registry *r, int64_t now);
 

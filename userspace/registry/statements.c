@@ -103,8 +103,11 @@ static const char *const statement_sql[] = {
 	[STATEMENT_SAVEPOINT_RELEASE] = "RELEASE change",
 	[STATEMENT_SAVEPOINT_ROLLBACK] = "ROLLBACK TO change",
 	[STATEMENT_DATA_VERSION] = "PRAGMA data_version",
-	[STATEMENT_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[STATEMENT_META_SET] = "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)",
+	/* the mark, or what was written after it; nothing without a mark */
+	[STATEMENT_LAST_ALIVE] =
+		"SELECT max(value, ifnull((SELECT max(timestamp) FROM activity), 0), "
+		"ifnull((SELECT max(updatedAt) FROM services), 0)) FROM meta WHERE key = ?1",
 	[STATEMENT_META_COUNT_UP] =
 		"INSERT INTO meta(key, value) VALUES(?1, 1) ON CONFLICT(key) "
 		"DO UPDATE SET value = CAST(value AS INTEGER) + 1 RETURNING value",
