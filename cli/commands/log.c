@@ -2,6 +2,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/identity.h"
@@ -10,6 +11,7 @@
 #include "cli/client/answer.h"
 #include "cli/client/stop_guard.h"
 #include "cli/command.h"
+#include "cli/project/config.h"
 #include "cli/render/entry_view.h"
 #include "cli/render/render.h"
 #include "cli/render/show.h"
@@ -70,6 +72,43 @@ static const char *filter_word(const struct command *self, const struct command_
 	return i - given < line->n_args ? line->args[i - given] : NULL;
 }
 
+static bool is_action(const char *word)
+{
+	static const char *const actions[] = {
+		"CLAIM",   "RELEASE", "CLEANUP", "ACTIVE", "GHOST", "ORPHAN",
+		"SQUAT",   "STALE",   "FAIL",	 "HEALTH", "LOCK",  "UNLOCK",
+		"SESSION", "NOTE",    "RUN",	 "DAEMON", "GAP",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (strcasecmp(actions[i], word) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Behind what is there already.  Of the project's own services "web" is shop:web, as for other
+ * commands, but a lock may be called so as well.  How long that makes all of it.
+ */
+static size_t add_values(const char *values, char ret[static FILTER_SIZE + 1], size_t used)
+{
+	char word[FILTER_SIZE + 1], id[IDENTITY_MAX + 1];
+
+	for (const char *end; values; values = *end ? end + 1 : NULL) {
+		const char *meant = word;
+
+		end = values + strcspn(values, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)(end - values), values);
+		if (!is_action(word))
+			meant = config_meant_id(word, id);
+		for (const char *each = word; each; each = each == meant ? NULL : meant)
+			if (used <= FILTER_SIZE)
+				used += (size_t)snprintf(ret + used, FILTER_SIZE + 1 - used, "%s%s",
+							 used ? "," : "", each);
+	}
+	return used;
+}
+
 static int read_filter(const struct command *self, const struct command_line *line,
 		       char ret[static FILTER_SIZE + 1])
 {
@@ -82,8 +121,7 @@ static int read_filter(const struct command *self, const struct command_line *li
 
 		if (r)
 			return r;
-		used += (size_t)snprintf(ret + used, FILTER_SIZE + 1 - used, "%s%s", i ? "," : "",
-					 word);
+		used = add_values(word, ret, used);
 		if (used > FILTER_SIZE)
 			return render_usage_error(line->json, self->name,
 						  "the filter is longer than %d characters",
@@ -287,7 +325,7 @@ const struct command cmd_log = {
 		"claimed or not, or an action in any case; several are given with commas, or one by\n"
 		"one.  An entry fits when it has one of the actions and is about one of the others.\n"
 		"A word that is an action means the action: a service called claim is reached by the\n"
-		"pattern 'clai?'.\n"
+		"pattern 'clai?'.  Inside a project web is also its shop:web.\n"
 		"\n"
 		"Actions: CLAIM RELEASE CLEANUP of ports; ACTIVE GHOST ORPHAN SQUAT STALE, what the\n"
 		"kernel showed of a service; FAIL, a bind or listen that was refused; HEALTH, its\n"

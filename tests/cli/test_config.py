@@ -47,6 +47,18 @@ class ConfigTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.service("shop:api")["healthPath"], "/health")
         self.assertIn("already yours", self.claim().out)
 
+    def test_log_takes_the_name_of_a_service_of_the_project(self):
+        self.write('{"project": "shop", "services": {"web": {}, "claim": {}}}')
+        self.claim()
+        def told(word):
+            log = self.daemon.json("log", word, cwd=self.work)["entries"]
+            return sorted((e["action"], e["service"]) for e in log)
+        self.assertEqual(told("web"), [("CLAIM", "shop:web")])
+        self.assertEqual(told("web,claim"), [("CLAIM", "shop:web")])
+        self.assertEqual(told("claim"), [("CLAIM", "shop:claim"), ("CLAIM", "shop:web")])
+        self.daemon.pd("lock", "web")
+        self.assertIn(("LOCK", "web"), told("web"))
+
     def test_quiet_prints_the_ports_in_the_order_of_the_file(self):
         self.write(SHOP)
         self.assertEqual(self.claim("-q").out,
