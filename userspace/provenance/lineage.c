@@ -10,7 +10,8 @@
 #include "inventory/inventory.h"
 #include "provenance/tunnel.h"
 
-#define PORTS	     256   /* that are remembered; of two in one place the older is forgotten */
+#define SETS	     32	   /* of ports that are remembered, by their number */
+#define WAYS	     8	   /* ports in a set */
 #define GENERATIONS  4	   /* of a port: two before the last say enough */
 #define PATH_MAX_LEN 6	   /* a process and those above it; npm and two shells may stand between */
 #define AT_ONCE_MS   3000  /* from the end of one to the next: nobody types so fast */
@@ -33,7 +34,7 @@ struct descent {
 };
 
 struct lineage {
-	struct descent ports[PORTS];
+	struct descent sets[SETS][WAYS];
 };
 
 struct lineage *lineage_new(void)
@@ -46,14 +47,47 @@ void lineage_free(struct lineage *l)
 	free(l);
 }
 
-static size_t place_of(uint32_t netns, uint16_t port)
+static size_t set_of(uint32_t netns, uint16_t port)
 {
-	return (port ^ netns * 2654435761u >> 16) % PORTS;
+	return (port ^ netns * 2654435761u >> 16) % SETS;
 }
 
-static bool is_of(const struct descent *d, uint32_t netns, uint16_t port)
+/* NULL = it is not remembered. */
+static struct descent *find(struct lineage *l, uint32_t netns, uint16_t port)
 {
-	return d->port == port && d->netns == netns;
+	struct descent *set = l->sets[set_of(netns, port)];
+
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].n && set[i].port == port && set[i].netns == netns)
+			return &set[i];
+	return NULL;
+}
+
+static const struct descent *look_up(const struct lineage *l, uint32_t netns, uint16_t port)
+{
+	return find((struct lineage *)l, netns, port);
+}
+
+/*
+ * A port that one process had goes before one that several wanted within the time that counts, and
+ * the older first: who opens thousands of ports once makes nobody's supervisor forgotten.
+ */
+static struct descent *make_room(struct lineage *l, uint32_t netns, uint16_t port, int64_t now_ms)
+{
+	struct descent *set = l->sets[set_of(netns, port)], *oldest = NULL, *single = NULL;
+
+	for (size_t i = 0; i < WAYS; i++) {
+		struct descent *d = &set[i];
+
+		if (!oldest || d->tried_ms < oldest->tried_ms)
+			oldest = d;
+		if (d->n <= 1 && (!single || d->tried_ms < single->tried_ms))
+			single = d;
+	}
+	if (single && now_ms - oldest->tried_ms <= AGAIN_MS)
+		oldest = single;
+	*oldest = (struct descent){ .netns = netns, .port = port };
+	return oldest;
 }
 
 /* Does it mean that somebody had the port, or wanted it? */
@@ -86,18 +120,18 @@ static void add_generation(struct descent *d, const struct process *process, int
 void lineage_note(struct lineage *l, const struct inventory *inv, const struct event *event,
 		  int64_t now_ms)
 {
-	struct descent *d = &l->ports[place_of(event->netns, event->port)];
+	struct descent *d = find(l, event->netns, event->port);
 	const struct process *process;
 
-	if (event->kind == EVENT_CLOSE && event->port && is_of(d, event->netns, event->port))
+	if (event->kind == EVENT_CLOSE && d)
 		d->closed_ms = now_ms;
 	if (!event->port || !is_attempt(event))
 		return;
 	process = inventory_process(inv, &event->actor);
 	if (!process)
 		return;
-	if (!is_of(d, event->netns, event->port))
-		*d = (struct descent){ .netns = event->netns, .port = event->port };
+	if (!d)
+		d = make_room(l, event->netns, event->port, now_ms);
 	add_generation(d, process, now_ms);
 	if (event->kind == EVENT_LISTEN) {
 		d->forward[0] = '\0';
@@ -108,9 +142,9 @@ void lineage_note(struct lineage *l, const struct inventory *inv, const struct e
 
 void lineage_forward(const struct lineage *l, uint32_t netns, uint16_t port, char *ret)
 {
-	const struct descent *d = &l->ports[place_of(netns, port)];
+	const struct descent *d = look_up(l, netns, port);
 
-	strcpy(ret, is_of(d, netns, port) ? d->forward : "");
+	strcpy(ret, d ? d->forward : "");
 }
 
 /* Whom of its own `parent` had on the way to it; NULL = it is not below that. */
@@ -126,11 +160,11 @@ static const struct process_id *child_on_path(const struct generation *g,
 bool lineage_restarts(const struct lineage *l, uint32_t netns, uint16_t port,
 		      const struct process_id *parent, const struct process_id *child)
 {
-	const struct descent *d = &l->ports[place_of(netns, port)];
+	const struct descent *d = look_up(l, netns, port);
 	const struct process_id *before = child, *other;
 	size_t others = 0, last = 0;
 
-	if (!is_of(d, netns, port))
+	if (!d)
 		return false;
 	/* after it others may have been refused the port */
 	while (last < d->n && (!(other = child_on_path(&d->list[last], parent)) ||

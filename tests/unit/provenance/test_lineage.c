@@ -136,13 +136,21 @@ TEST_WITH(who_starts_again_is_the_nearest_that_has_several_children, struct worl
 	assert_false(restarts(w, SHELL, DOG));
 }
 
-TEST_WITH(other_ports_are_not_mixed_up_and_make_room_for_each_other, struct world *w)
+static void ports_that_one_process_opens(struct world *w)
+{
+	for (uint16_t port = PORT + 1; port < PORT + MANY_PORTS; port++)
+		happens(w, EVENT_LISTEN, 602, port);
+}
+
+TEST_WITH(other_ports_are_not_mixed_up_and_make_room_for_each_other_in_time, struct world *w)
 {
 	for (pid_t pid = 600; pid < 603; pid++, w->now_ms += SOON_MS)
 		starts(w, EVENT_FAIL, pid, below_dog);
 	assert_true(restarts(w, DOG, 602));
-	for (uint16_t port = PORT + 1; port < PORT + MANY_PORTS; port++)
-		happens(w, EVENT_LISTEN, 602, port);
+	ports_that_one_process_opens(w);
+	assert_true(restarts(w, DOG, 602));
+	w->now_ms += MUCH_MS;
+	ports_that_one_process_opens(w);
 	assert_false(restarts(w, DOG, 602));
 }
 
