@@ -207,14 +207,6 @@ static void end_members(struct run *run)
 	ending_deinit(&e);
 }
 
-/* A daemon that is there again has found the run by itself, but for what it could not read, and for
- * a run that was not stored yet. */
-static void reconnect(struct run *run)
-{
-	if (run->s.fd < 0 && !open_stream(run))
-		members_tell(run->own.number, run->own.service, NULL, true);
-}
-
 /*
  * Some programs live on Ctrl-C, such as a shell; a server that has got it does not, and neither
  * does who was told to end.  What hangs, because a child keeps a pipe of it open, is ended as what
@@ -259,6 +251,17 @@ static void look_for_server(struct run *run)
 		look_for_own_server(run, &m);
 	if (run->told_serving)
 		run->s.every_ms = 0;
+}
+
+/* A daemon that is there again has found the run by itself, but for what it could not read, and for
+ * a run that was not stored yet.  Of what has begun to listen meanwhile no event comes. */
+static void reconnect(struct run *run)
+{
+	if (run->s.fd >= 0 || open_stream(run))
+		return;
+	members_tell(run->own.number, run->own.service, NULL, true);
+	if (!run->told_serving)
+		look_for_server(run);
 }
 
 static bool tick(void *user_data)
