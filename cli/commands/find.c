@@ -267,6 +267,8 @@ const struct command cmd_find = {
 		"  squatted  a process that does not fit the claim holds the port\n"
 		"  ending    its process was killed, and the kernel is still taking it apart\n"
 		"  orphan    no claim at all: the row is called (unclaimed), one for each process\n"
+		"Behind it: (protected), by pd claim --protect; (protection lost) where this daemon\n"
+		"cannot have others refused, so that anybody can bind the port.\n"
 		"\n"
 		"Other users' rows come behind your own.  Exit code 1 when nothing fits.  -q prints\n"
 		"the ports of the claims alone, with --url their URLs.\n",

@@ -87,6 +87,17 @@ static void show_database(struct json_object *database)
 			     path, *detail ? ": " : "", detail);
 }
 
+static void show_protected(long long n, long long lost)
+{
+	if (lost)
+		render_field("", TONE_WARN, false,
+			     "anybody can bind %lld of %lld protected ports: this daemon, or "
+			     "the kernel, refuses nobody",
+			     lost, n);
+	else if (n)
+		render_field("", TONE_PLAIN, false, "%lld protected", n);
+}
+
 static void show_services(struct json_object *services)
 {
 	static const struct {
@@ -109,6 +120,8 @@ static void show_services(struct json_object *services)
 						 n == 1 ? kinds[i].one : kinds[i].many);
 	}
 	render_field("Services", TONE_PLAIN, false, "%s", used ? line : "none yet");
+	show_protected((long long)answer_int(services, "protected"),
+		       (long long)answer_int(services, "protectionLost"));
 }
 
 /* "2 active (Agent 1, Agent 2), 1 stalled" */

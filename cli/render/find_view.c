@@ -73,6 +73,18 @@ static const char *stranger(const struct find_view *v, struct json_object *row)
 	return strcmp(user, v->caller) == 0 ? "" : user;
 }
 
+/* What is worst of what the status alone does not say. */
+static const char *mark_of(struct json_object *service)
+{
+	if (answer_bool(service, "unattended"))
+		return " (unattended)";
+	if (answer_bool(service, "stopped"))
+		return " (stopped)";
+	if (answer_bool(service, "protectionLost"))
+		return " (protection lost)";
+	return answer_bool(service, "protected") ? " (protected)" : "";
+}
+
 static void add_service(struct find_view *v, struct json_object *service)
 {
 	struct render_table *t = v->table;
@@ -86,11 +98,11 @@ static void add_service(struct find_view *v, struct json_object *service)
 	render_table_text(t, TONE_PLAIN, stranger(v, service));
 	render_table_text(t, TONE_PLAIN, v->urls ? show_url(service, url) : "");
 	render_table_text(t, TONE_DIM, show_ago(answer_int(service, "createdAt"), age));
-	render_table_cell(t, answer_bool(service, "stopped") ? TONE_WARN : show_status_tone(status),
-			  "%s%s", status,
-			  answer_bool(service, "unattended") ? " (unattended)"
-			  : answer_bool(service, "stopped")  ? " (stopped)"
-							     : "");
+	render_table_cell(t,
+			  answer_bool(service, "stopped") || answer_bool(service, "protectionLost")
+				  ? TONE_WARN
+				  : show_status_tone(status),
+			  "%s%s", status, mark_of(service));
 	keep_warning(v, answer_text(service, "warning"));
 }
 

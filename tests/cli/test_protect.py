@@ -81,9 +81,25 @@ class ProtectTest(harness.PortDaddyTest):
         """What it promised ends with the daemon, which says so when it comes back."""
         self.daemon.stop(signal.SIGKILL)
         self.assertEqual(self.tried(port), {"bound"})
+        self.daemon.arguments = ("--no-bpf",)
+        self.daemon.start()
+        self.check_loss_is_told()
+        self.daemon.stop(signal.SIGKILL)
+        self.daemon.arguments = ()
         self.daemon.start()
         wait_until(lambda: "bound" not in self.tried(port), "it is protected again")
         self.assertIn("nobody protected while no daemon ran", self.daemon.pd("log", "-n", "50"))
+
+    def check_loss_is_told(self):
+        """A daemon without eBPF has the claim, and cannot keep what another one promised."""
+        claim = self.daemon.run("claim", f"{NAME}:web")
+        self.assertEqual(claim.code, 0, claim)
+        self.assertIn(f"{NAME}:web is protected, but anybody can bind its port", claim.err)
+        self.assertEqual(self.daemon.run("claim", f"{NAME}:web", "--protect").code, CONFLICT)
+        found = self.daemon.service(f"{NAME}:web")
+        self.assertEqual((found["protected"], found["protectionLost"]), (True, True))
+        self.assertIn("(protection lost)", self.daemon.pd("find"))
+        self.assertIn("anybody can bind 1 of 1 protected ports", self.daemon.pd("status"))
 
     def test_promise_that_cannot_be_kept_is_refused(self):
         for port, word in ((80, "below 1024"), (40000, "ip_local_port_range")):

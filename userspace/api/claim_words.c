@@ -8,6 +8,8 @@
 #include "api/match.h"
 #include "api/state.h"
 #include "base/user.h"
+#include "explain/explain.h"
+#include "runs/protection.h"
 #include "tracker/judge.h"
 #include "view/why.h"
 
@@ -248,6 +250,34 @@ static int say_not_bindable(const struct notice *n)
 	return fault;
 }
 
+static bool note_protected(const struct service *s, void *user_data)
+{
+	*(bool *)user_data = s->is_protected;
+	return false;
+}
+
+/* A promise of an earlier daemon's, which this one cannot keep. */
+static int say_not_kept(const struct notice *n)
+{
+	const struct api *api = n->r->api;
+	char lift[WHY_MISSING_SIZE], command[WHY_COMMAND_SIZE];
+	bool is_protected = false;
+	int fault;
+
+	if (protection_is_possible(api->protection))
+		return 0;
+	fault = registry_service_by_port(api->config.registry, n->order->result.port,
+					 note_protected, &is_protected);
+	if (fault < 0 || !is_protected)
+		return fault < 0 ? fault : 0;
+	why_lift_obstacle(api->explainer.report, n->r->uid, lift, command);
+	say(n,
+	    "%s is protected, but anybody can bind its port %u now: without eBPF this daemon has "
+	    "nobody refused; %s%s%s",
+	    n->order->id, n->order->result.port, lift, *command ? ": " : "", command);
+	return 0;
+}
+
 /* What stays behind where the claim has been. */
 static int say_left(const struct notice *n)
 {
@@ -287,7 +317,8 @@ int claim_words_notices(struct request *r, const struct claim_batch *b,
 {
 	const struct notice n = { r, b, order, o };
 	static int (*const sayings[])(const struct notice *) = { say_aside, say_served,
-								 say_not_bindable, say_left };
+								 say_not_bindable, say_not_kept,
+								 say_left };
 	int fault = 0;
 
 	for (size_t i = 0; !fault && i < ARRAY_SIZE(sayings); i++)

@@ -15,6 +15,7 @@
 #include "http/page.h"
 #include "http/parts.h"
 #include "registry/runs.h"
+#include "runs/protection.h"
 #include "tracker/claim_walk.h"
 #include "tracker/judge.h"
 #include "tracker/socket_walk.h"
@@ -93,6 +94,12 @@ static const char *warning_of(const struct inventory *inv, const struct service 
 	return ret;
 }
 
+/* It is protected, and the kernel refuses it to nobody. */
+static bool is_promise_lost(const struct request *r, const struct service *s)
+{
+	return s->is_protected && !protection_holds(r->api->protection, s->port);
+}
+
 /*
  * What a line of a table shows, and of that only what is known: of 50,000 services few have a
  * process, and each member costs both sides more than finding its value.
@@ -115,6 +122,8 @@ static int write_service_briefly(struct request *r, const struct service *s,
 	written_int(r, "createdAt", s->created_at);
 	if (s->is_protected)
 		written_bool(r, "protected", true);
+	if (is_promise_lost(r, s))
+		written_bool(r, "protectionLost", true);
 	if (s->runs)
 		written_text(r, "run", run_of(s, run));
 	if (is_unattended(s, now))
@@ -166,6 +175,7 @@ static struct json_object *service_view(struct request *r, const struct service 
 	json_add_text(o, "user", user_name(s->uid));
 	json_add_text(o, "cwd", user_may_see(r->uid, s->uid) ? s->cwd : NULL);
 	json_add_bool(o, "protected", s->is_protected);
+	json_add_bool(o, "protectionLost", is_promise_lost(r, s));
 	json_add_text(o, "run", run_of(s, run));
 	json_add_bool(o, "unattended", is_unattended(s, now));
 	json_add_bool(o, "stopped", stopped);

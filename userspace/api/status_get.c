@@ -14,6 +14,7 @@
 #include "http/metrics.h"
 #include "http/request.h"
 #include "registry/sessions.h"
+#include "runs/protection.h"
 #include "tracker/judge.h"
 #include "view/counters.h"
 
@@ -58,16 +59,21 @@ static int add_kernel(struct request *r, struct json_object *o)
 static int add_services(struct request *r, struct json_object *o)
 {
 	int64_t counts[_SERVICE_STATUS_MAX] = { 0 }, orphans = 0;
+	size_t n_protected = 0, n_lost = 0;
 	int fault = registry_count_services(r->api->config.registry, counts);
 
 	if (!fault)
 		fault = judge_count_orphans(r->api->config.inventory, r->api->config.registry,
 					    &orphans);
+	if (!fault)
+		fault = protection_count(r->api->protection, &n_protected, &n_lost);
 	if (fault)
 		return fault;
 	for (int s = 0; s < _SERVICE_STATUS_MAX; s++)
 		json_add_int(o, service_status_name((enum service_status)s), counts[s]);
 	json_add_int(o, "orphans", orphans);
+	json_add_int(o, "protected", (int64_t)n_protected);
+	json_add_int(o, "protectionLost", (int64_t)n_lost);
 	return 0;
 }
 

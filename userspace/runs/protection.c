@@ -39,6 +39,11 @@ bool protection_holds(const struct protection *p, uint16_t port)
 	return portset_has(&p->held, port);
 }
 
+bool protection_is_possible(const struct protection *p)
+{
+	return p->c.kernel->protect_port != NULL;
+}
+
 static int tell_kernel(struct protection *p, uint16_t port, bool on)
 {
 	const struct kernel_source *kernel = p->c.kernel;
@@ -73,7 +78,7 @@ void protection_follow(struct protection *p)
 	struct listing l = { .uid = 0 };
 	int r = 0;
 
-	if (!p->may_differ || !p->c.kernel->protect_port ||
+	if (!p->may_differ || !protection_is_possible(p) ||
 	    registry_for_each_protected(p->c.registry, note, &l))
 		return;
 	for (size_t port = 0; (port = portset_next(&p->held, port)) < PORTSET_END; port++)
@@ -88,22 +93,30 @@ void protection_follow(struct protection *p)
 	p->may_differ = portset_next(&l.ports, 0) < PORTSET_END;
 }
 
-void protection_start(struct protection *p)
+int protection_count(const struct protection *p, size_t *ret_promised, size_t *ret_lost)
 {
 	struct listing l = { .uid = 0 };
-	char words[160];
-	size_t n = 0;
+	int r = registry_for_each_protected(p->c.registry, note, &l);
 
-	if (registry_for_each_protected(p->c.registry, note, &l))
-		return;
-	for (size_t port = 0; (port = portset_next(&l.ports, port)) < PORTSET_END; port++)
-		n++;
-	if (!n)
+	*ret_promised = *ret_lost = 0;
+	for (size_t port = 0; !r && (port = portset_next(&l.ports, port)) < PORTSET_END; port++) {
+		++*ret_promised;
+		*ret_lost += !protection_holds(p, (uint16_t)port);
+	}
+	return r;
+}
+
+void protection_start(struct protection *p)
+{
+	char words[160];
+	size_t n, lost;
+
+	if (protection_count(p, &n, &lost) || !n)
 		return;
 	p->may_differ = true;
 	protection_follow(p);
 	snprintf(words, sizeof(words),
-		 p->c.kernel->protect_port
+		 protection_is_possible(p)
 			 ? "%zu protected port%s nobody protected while no daemon ran"
 			 : "%zu protected port%s anybody can bind: this kernel, or a daemon "
 			   "without eBPF, refuses nothing",
@@ -118,8 +131,6 @@ static int check(const struct protection *p, const struct service *service)
 	struct listing l = { .uid = service->uid };
 	int r;
 
-	if (!p->c.kernel->protect_port)
-		return PROTECTION_NOT_HERE;
 	if (service->port < PROTECTION_LEAST_PORT)
 		return PROTECTION_LOW;
 	r = registry_for_each_protected(p->c.registry, note, &l);
@@ -128,8 +139,12 @@ static int check(const struct protection *p, const struct service *service)
 
 int protection_set(struct protection *p, const struct service *service, bool on)
 {
-	int r = on && !service->is_protected ? check(p, service) : 0;
+	int r = 0;
 
+	if (on && !protection_is_possible(p))
+		r = PROTECTION_NOT_HERE;
+	else if (on && !service->is_protected)
+		r = check(p, service);
 	if (r)
 		return r;
 	p->may_differ = true;

@@ -9,6 +9,7 @@
 #define RUNS_PROTECTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct coordination;
@@ -42,5 +43,11 @@ void protection_follow(struct protection *p);
 
 /* Does the kernel refuse the port to strangers? */
 bool protection_holds(const struct protection *p, uint16_t port);
+
+/* Can this daemon have a port refused at all?  A claim may be protected since an earlier one. */
+bool protection_is_possible(const struct protection *p);
+
+/* Ports that are protected by their claims, and those of them that anybody can bind. */
+int protection_count(const struct protection *p, size_t *ret_promised, size_t *ret_lost);
 
 #endif
