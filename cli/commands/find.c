@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/identity.h"
@@ -13,6 +14,7 @@
 #include "cli/render/find_view.h"
 #include "cli/render/render.h"
 #include "cli/render/show.h"
+#include "cli/supervise/hardcoded.h"
 
 DEFINE_CLEANUP(struct find_view *, find_view_free);
 
@@ -238,7 +240,7 @@ static int find_for_people(const struct query *q, const char *path, size_t *ret_
 
 static int run(const struct command *self, const struct command_line *line)
 {
-	char path[PATTERN_MAX * 3 + 128];
+	char path[PATTERN_MAX * 3 + 128], elsewhere[HARDCODED_WORDS_SIZE];
 	struct query q;
 	size_t n;
 	int r = read_query(self, line, &q);
@@ -250,6 +252,9 @@ static int run(const struct command *self, const struct command_line *line)
 					      : find_for_people(&q, path, &n);
 	if (r)
 		return r;
+	if (!line->json && !line->quiet && q.port &&
+	    hardcoded_words((uint16_t)atoi(q.port), "find", elsewhere))
+		render_note("%s", elsewhere);
 	return n > 0 ? 0 : say_nothing_found(&q, line->json);
 }
 

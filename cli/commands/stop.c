@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/render/render.h"
 #include "cli/supervise/ending.h"
+#include "cli/supervise/hardcoded.h"
 #include "cli/supervise/stopping.h"
 
 #define GRACE_DEFAULT_US (5 * 1000000)
@@ -28,6 +29,7 @@ struct stop {
 	int64_t grace_us;
 	struct ending e;
 	bool free;
+	bool is_protected; /* free for its own runs alone */
 };
 
 static int fail(const struct stop *s, enum outcome outcome, const char *message)
@@ -216,7 +218,9 @@ static void show(const struct stop *s)
 	}
 	if (s->target.port)
 		render_text(s->free ? TONE_GOOD : TONE_BAD, "; port %u is %s", s->target.port,
-			    s->free ? "free" : "still taken");
+			    s->is_protected ? "free for its own runs"
+			    : s->free	    ? "free"
+					    : "still taken");
 	render_newline();
 	if (!s->free)
 		stopping_tell_who_holds_it(&s->target);
@@ -235,20 +239,24 @@ static int end(struct stop *s)
 	r = ending_run(&s->e);
 	if (r < 0)
 		return fail(s, OUTCOME_FAILED, strerror(-r));
-	s->free = stopping_await_free(&s->target);
+	s->free = stopping_await_free(&s->target, &s->is_protected);
 	show(s);
 	return s->e.n_left || !s->free ? outcome_row(OUTCOME_NO)->exit_code : 0;
 }
 
 static int stop(struct stop *s)
 {
-	char message[256];
+	char message[256 + HARDCODED_WORDS_SIZE], elsewhere[HARDCODED_WORDS_SIZE] = "";
+	bool by_port = s->target.port;
 	int r = stopping_find(&s->target, s->line->json);
 
 	if (r)
 		return r;
 	if (!s->line->json)
 		tell_spared(s);
+	if (by_port && hardcoded_words(s->target.port, "stop", elsewhere) && count_targets(s) &&
+	    !s->line->json)
+		render_note("%s", elsewhere);
 	if (!count_targets(s)) {
 		if (*s->target.hidden && !s->target.n)
 			snprintf(message, sizeof(message),
@@ -256,8 +264,9 @@ static int stop(struct stop *s)
 				 "%u says how it can be seen",
 				 s->target.name, s->target.hidden, s->target.port);
 		else
-			snprintf(message, sizeof(message), "%s: %s", s->target.name,
-				 s->target.n ? "nothing of it is ended" : s->target.nobody);
+			snprintf(message, sizeof(message), "%s: %s%s%s", s->target.name,
+				 s->target.n ? "nothing of it is ended" : s->target.nobody,
+				 *elsewhere ? "; " : "", elsewhere);
 		return fail(s, OUTCOME_NO, message);
 	}
 	stopping_tell_restarter(&s->target, s->line->json);

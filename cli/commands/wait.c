@@ -11,6 +11,7 @@
 #include "cli/client/follow.h"
 #include "cli/command.h"
 #include "cli/render/render.h"
+#include "cli/supervise/hardcoded.h"
 #include "cli/supervise/waiting.h"
 
 #define TARGETS_MAX	16 /* names and ports of one stream's filter */
@@ -20,6 +21,7 @@
 #define SLEEP_MAX_MS	(24 * 3600 * 1000)
 #define LOOK_MS		1000 /* without eBPF, and without a daemon */
 #define FAILURES_MAX	5
+#define WORDS_SIZE	(WAITING_WORDS_SIZE + HARDCODED_WORDS_SIZE)
 /* A CLOSE is told while the kernel takes the socket apart: looks after an event. */
 #define ECHO_FIRST_MS 1
 #define ECHO_LAST_MS  125
@@ -159,9 +161,23 @@ static void sleep_on(struct wait *w)
 	w->echo_at_ms = w->echo_ms ? clock_ms(CLOCK_MONOTONIC) + w->echo_ms : 0;
 }
 
+/* As waiting_words(), with the run that would have that port and has another one for it. */
+static const char *words_of(const struct waiting *one, char ret[static WORDS_SIZE])
+{
+	char elsewhere[HARDCODED_WORDS_SIZE];
+	size_t used;
+
+	waiting_words(one, ret);
+	used = strlen(ret);
+	if (one->target.port && one->goal != WAITING_FREE &&
+	    hardcoded_words(one->target.port, "wait", elsewhere))
+		snprintf(ret + used, WORDS_SIZE - used, "; %s", elsewhere);
+	return ret;
+}
+
 static void tell_what_for(struct wait *w)
 {
-	char line[1024] = "", words[WAITING_WORDS_SIZE];
+	char line[1024] = "", words[WORDS_SIZE];
 	size_t used = 0;
 
 	if (w->told || clock_ms(CLOCK_MONOTONIC) < w->began_ms + TELL_AFTER_MS)
@@ -170,21 +186,20 @@ static void tell_what_for(struct wait *w)
 	for (int i = 0; i < w->n && used < sizeof(line); i++)
 		if (!w->list[i].reached)
 			used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s",
-						 used ? "; " : "",
-						 waiting_words(&w->list[i], words));
+						 used ? "; " : "", words_of(&w->list[i], words));
 	if (!w->line->quiet)
 		render_note("still waiting for %s", line);
 }
 
 static int give_up(const struct wait *w)
 {
-	char line[2048], words[WAITING_WORDS_SIZE];
+	char line[2048], words[WORDS_SIZE];
 	size_t used = (size_t)snprintf(line, sizeof(line), "not within %.32s", w->timeout);
 
 	for (int i = 0; i < w->n && used < sizeof(line); i++)
 		if (!w->list[i].reached)
 			used += (size_t)snprintf(line + used, sizeof(line) - used, "; %s",
-						 waiting_words(&w->list[i], words));
+						 words_of(&w->list[i], words));
 	return render_fail(w->line->json, OUTCOME_NO, line);
 }
 

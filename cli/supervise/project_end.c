@@ -269,10 +269,11 @@ static size_t look_at_ports(struct project_end *e)
 	for (size_t i = 0; i < e->config->n; i++) {
 		struct project_end_service *service = &e->services[i];
 		const struct stopping port = { .port = service->port };
+		bool is_protected;
 
 		if (!service->wanted)
 			continue;
-		service->free = stopping_await_free(&port);
+		service->free = stopping_await_free(&port, &is_protected);
 		taken += !service->free;
 	}
 	return taken;

@@ -354,6 +354,18 @@ int stopping_look_at_runs(struct stopping *s)
 	return look_at_all_runs(s, false);
 }
 
+/* Whoever is ended as well starts nobody again. */
+static void forget_ended_restarter(struct stopping *s)
+{
+	int64_t pid = answer_int(s->restarted_by, "pid");
+
+	for (size_t i = 0; pid && i < s->n; i++)
+		if (s->list[i].id.pid == pid && !s->list[i].spared) {
+			answer_free(TAKE_PTR(s->restarted_by));
+			return;
+		}
+}
+
 int stopping_find(struct stopping *s, bool json)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
@@ -373,6 +385,7 @@ int stopping_find(struct stopping *s, bool json)
 		look_at_restarter(s);
 	if (look_at_all_runs(s, true))
 		return outcome_row(OUTCOME_FAILED)->exit_code;
+	forget_ended_restarter(s);
 	set_generations(s);
 	return 0;
 }
@@ -410,7 +423,7 @@ static bool can_be_bound(uint16_t port, int type)
 }
 
 /* What is left of connections hides from a daemon without eBPF whether it is in anybody's way. */
-static bool is_free(const struct stopping *s, const char *protocol)
+static bool is_free(const struct stopping *s, const char *protocol, bool *ret_protected)
 {
 	_cleanup_(answer_freep) struct json_object *why = NULL;
 	char path[64];
@@ -420,20 +433,24 @@ static bool is_free(const struct stopping *s, const char *protocol)
 		return false;
 	if (strcmp(answer_text(why, "verdict"), "unknown") == 0)
 		return can_be_bound(s->port, *protocol == 't' ? SOCK_STREAM : SOCK_DGRAM);
-	return answer_bool(why, "free");
+	/* nothing is in the way of those that it is kept for */
+	*ret_protected = strcmp(answer_text(why, "verdict"), "protected") == 0;
+	return *ret_protected || answer_bool(why, "free");
 }
 
-static bool port_is_free(const struct stopping *s)
+static bool port_is_free(const struct stopping *s, bool *ret_protected)
 {
-	return !s->port || (is_free(s, "tcp") && (!s->udp || is_free(s, "udp")));
+	return !s->port ||
+	       (is_free(s, "tcp", ret_protected) && (!s->udp || is_free(s, "udp", ret_protected)));
 }
 
-bool stopping_await_free(const struct stopping *s)
+bool stopping_await_free(const struct stopping *s, bool *ret_protected)
 {
 	int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + FREE_WAIT_MS;
 	bool free;
 
-	while (!(free = port_is_free(s)) && clock_ms(CLOCK_MONOTONIC) < until_ms)
+	*ret_protected = false;
+	while (!(free = port_is_free(s, ret_protected)) && clock_ms(CLOCK_MONOTONIC) < until_ms)
 		poll(NULL, 0, FREE_PAUSE_MS);
 	return free;
 }

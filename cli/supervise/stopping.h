@@ -57,8 +57,11 @@ int stopping_look_at_runs(struct stopping *s);
 
 /* Is any holder of the port another than those that were found? */
 bool stopping_has_changed(const struct stopping *s);
-/* Until the kernel has taken the last socket apart, two seconds at most. */
-bool stopping_await_free(const struct stopping *s);
+/*
+ * Until the kernel has taken the last socket apart, two seconds at most.  A protected port that
+ * nothing holds is free for whom it is kept.
+ */
+bool stopping_await_free(const struct stopping *s, bool *ret_protected);
 
 /* Tells the daemon that pd ends its runs; whatever it says. */
 void stopping_tell_runs(const struct stopping *s, const char *state);

@@ -9,7 +9,7 @@ import urllib.request
 
 import harness
 import trees
-from harness import WRONG, wait_until
+from harness import NO, WRONG, wait_until
 
 NOBODY = 65534
 NAME = f"shop{os.getpid()}"
@@ -202,6 +202,21 @@ class HardcodedTest(harness.PortDaddyTest):
         self.daemon.wait_status(beside, "active")
         self.assertEqual(self.daemon.service(beside)["port"], port)
         self.assertEqual(self.daemon.service(beside)["askedPort"], self.api)
+        self.check_who_asks_by_the_asked_port(f"{NAME}:two")
+
+    def check_who_asks_by_the_asked_port(self, identity):
+        """It is of nobody, or of a stranger, and is told whose program has it in its source."""
+        port = self.port_of(identity)
+        for command in ("stop", "wait", "find"):
+            options = ("--timeout", "100ms") if command == "wait" else ()
+            asked = f":{self.front}" if command == "find" else str(self.front)
+            answer = self.daemon.run(command, asked, *options)
+            self.assertEqual(answer.code, NO, answer)
+            self.assertRegex(answer.err, rf"{self.front}(→|->){port} is of {identity}, whose "
+                                         rf"source has {self.front}: pd {command} {identity}")
+        self.spawn_python("s = listener(int(sys.argv[1])); ready(); rest()", self.front)
+        answer = self.daemon.run("stop", str(self.front), "--dry-run")
+        self.assertIn(f": pd stop {identity}", answer.err)
 
     def test_refusal_of_a_hardcoded_port_says_both_and_who_is_in_the_way(self):
         identity, begin = f"{NAME}:taken", os.path.join(self.work, "begin")

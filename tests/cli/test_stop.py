@@ -212,6 +212,27 @@ class StopTest(harness.PortDaddyTest):
         loop.kill()
         self.daemon.run("stop", str(port), "-y")
 
+    def test_restarter_that_is_ended_as_well_starts_nobody_again(self):
+        child, run = self.run_pd(
+            "import os, subprocess, sys\n"
+            "loop = 'while :; do %s -m http.server $PORT; done' % sys.executable\n"
+            "sys.exit(subprocess.call(['sh', '-c', loop]))\n")
+
+        def holder():
+            why = self.daemon.json("why", str(run["port"]), code=None)
+            return why["holders"] and why
+
+        first = wait_until(holder, "it listens")["holders"][0]["pid"]
+        os.kill(first, signal.SIGTERM)
+        why = wait_until(lambda: (found := holder()) and found["holders"][0]["pid"] != first and
+                         found, "it is started again")
+        self.assertEqual(why["restartedBy"]["comm"], "sh", why)
+        answer = self.daemon.run("stop", ID)
+        self.assertEqual(answer.code, DONE, answer)
+        self.assertNotIn("may start it again", answer.err)
+        self.assert_nobody_left(run)
+        child.wait()
+
 
 if __name__ == "__main__":
     sys.exit(harness.main())
