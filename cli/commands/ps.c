@@ -106,21 +106,27 @@ static void show_below(struct render_table *t, const struct members *m, uint32_t
 	}
 }
 
-static void show_run(struct render_table *t, struct json_object *run)
+static void show_run(struct render_table *t, const struct members *m, struct json_object *run)
 {
 	const char *service = answer_text(run, "service"), *state = answer_text(run, "state");
-	char age[SHOW_AGE_SIZE], port[SHOW_PORT_SIZE];
+	int elsewhere = strcmp(state, "ready") == 0 ? members_elsewhere(m, run) : 0;
+	char age[SHOW_AGE_SIZE], port[SHOW_PORT_SIZE], where[64] = "";
 
+	if (elsewhere) {
+		state = "elsewhere";
+		snprintf(where, sizeof(where), "listens on %d, not on %d; ", elsewhere,
+			 (int)answer_int(run, "port"));
+	}
 	render_table_cell(t, TONE_PLAIN, "%s", *service ? service : answer_text(run, "id"));
 	render_table_cell(t, TONE_PLAIN, "%s", "");
 	render_table_text(t, TONE_PLAIN, answer_int(run, "port") ? show_port(run, port) : "");
 	render_table_cell(t, tone_of(state), "%s", state);
 	render_table_cell(t, TONE_PLAIN, "%s", show_ago(answer_int(run, "since"), age));
 	if (answer_int(run, "pid") && strcmp(state, "unattended") != 0)
-		render_table_cell(t, TONE_DIM, "%s of pd %d", answer_text(run, "id"),
+		render_table_cell(t, TONE_DIM, "%s%s of pd %d", where, answer_text(run, "id"),
 				  (int)answer_int(run, "pid"));
 	else
-		render_table_cell(t, TONE_DIM, "%s", answer_text(run, "id"));
+		render_table_cell(t, TONE_DIM, "%s%s", where, answer_text(run, "id"));
 }
 
 static void show_table(const struct members *m)
@@ -134,7 +140,7 @@ static void show_table(const struct members *m)
 	for (size_t i = 0; i < answer_length(runs); i++) {
 		struct json_object *run = answer_at(runs, i);
 
-		show_run(t, run);
+		show_run(t, m, run);
 		show_below(t, m, run_id_parse(answer_text(run, "id")), 0, 0);
 	}
 	render_table_print(t);
@@ -215,13 +221,12 @@ const struct command cmd_ps = {
 	.arguments = "[ID|PATTERN|RUN]",
 	.summary = "what pd run and pd up started, as a tree",
 	.details =
-		"Every run with its members: program, pid, the ports that it listens on.  A member "
-		"stays\n"
-		"one when it calls setsid(), forks twice or loses its parent.  A run is starting "
-		"until\n"
-		"it listens on its port, then ready; detached when its command has ended and left "
-		"a\n"
-		"server on purpose, unattended when its pd was killed, ending while pd ends it.\n"
+		"Every run with its members: program, pid, the ports that it listens on.  A "
+		"member\n"
+		"stays one when it calls setsid(), forks twice or loses its parent.  A run is\n"
+		"starting until it listens on its port, then ready; elsewhere while it listens on\n"
+		"others alone; detached when its command has ended and left a server on purpose,\n"
+		"unattended when its pd was killed, ending while pd ends it.\n"
 		"\n"
 		"The exit code is 1 where nothing of that name runs.\n",
 	.examples = "  pd ps\n"

@@ -86,7 +86,7 @@ static bool was_told_beside(struct run *run, uint16_t port)
 static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t pid)
 {
 	double after_s = (double)(clock_ms(CLOCK_MONOTONIC) - run->began_ms) / 1000;
-	char asked[32];
+	char asked[32], way[OWN_RUN_WAY_SIZE];
 
 	if (port == run->own.port && !run->told_serving) {
 		run->told_serving = true;
@@ -100,8 +100,11 @@ static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t
 			    run->own.service, port, asked, comm, pid);
 	} else if (port != run->own.port && !run->told_serving && !run->told_elsewhere) {
 		run->told_elsewhere = true;
-		say(run, "%s listens on port %d, its own is %d, in $PORT (%s, pid %d, after %.1fs)",
-		    run->own.service, port, run->own.port, comm, pid, after_s);
+		say(run,
+		    "%s listens on port %d, its own is %d, in $PORT (%s, pid %d, after %.1fs); "
+		    "%s makes that of it",
+		    run->own.service, port, run->own.port, comm, pid, after_s,
+		    own_run_way(&run->own, port, way));
 	}
 }
 

@@ -20,6 +20,7 @@
 #include "cli/project/config.h"
 #include "cli/render/render.h"
 #include "cli/render/why_view.h"
+#include "cli/supervise/members.h"
 
 #define LAST_MAX     50
 #define PID_MAX	     (4 * 1024 * 1024) /* include/linux/threads.h */
@@ -305,6 +306,26 @@ static void show(const struct command *self, const struct command_line *line,
 		show_refusals(why, refusals);
 }
 
+/* Nothing is on the port of a service that runs, and has chosen another one by itself. */
+static void tell_elsewhere(const char *service)
+{
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+	_cleanup_(members_deinit) struct members m = { 0 };
+	struct json_object *runs;
+
+	if (members_ask(service, 0, &m, &error) != OUTCOME_OK)
+		return;
+	runs = answer_member(m.answer, "runs");
+	for (size_t i = 0; i < answer_length(runs); i++) {
+		struct json_object *run = answer_at(runs, i);
+		int port = members_elsewhere(&m, run);
+
+		if (port)
+			render_note("%s listens on %d, not on %d: pd why %d", service, port,
+				    (int)answer_int(run, "port"), port);
+	}
+}
+
 static int check_verdicts(const struct command_line *line, struct json_object *why)
 {
 	const struct answer_rule rule = {
@@ -320,12 +341,14 @@ static int run(const struct command *self, const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *why = NULL;
 	struct question q = { .port = "" };
-	char path[2048];
-	char id[IDENTITY_MAX + 1];
+	const char *service = NULL;
+	char path[2048], id[IDENTITY_MAX + 1];
 	int e = line->n_args ? check_question(self, line, &q) : check_refusals(self, line);
 
 	if (!e && line->n_args && !*q.port)
-		e = find_service(line, config_meant_id(line->args[0], id), q.port);
+		service = config_meant_id(line->args[0], id);
+	if (service)
+		e = find_service(line, service, q.port);
 	if (!e)
 		e = make_path(self, line, &q, path, sizeof(path));
 	if (!e)
@@ -335,6 +358,8 @@ static int run(const struct command *self, const struct command_line *line)
 	if (e)
 		return e;
 	show(self, line, why);
+	if (service && !line->json && !line->quiet && !command_value(self, line, "brief"))
+		tell_elsewhere(service);
 	return answer_bool(why, "free") ? 0 : outcome_row(OUTCOME_NO)->exit_code;
 }
 

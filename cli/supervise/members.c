@@ -113,6 +113,34 @@ struct json_object *members_run(const struct members *m, uint32_t run)
 	return NULL;
 }
 
+/* Of the run itself, or of a claim beside it that a port of its source became. */
+static bool is_port_of(struct json_object *run, int64_t port)
+{
+	struct json_object *hardcoded = answer_member(run, "hardcoded");
+	bool is = port == answer_int(run, "port");
+
+	for (size_t i = 0; !is && i < answer_length(hardcoded); i++)
+		is = port == answer_int(answer_at(hardcoded, i), "port");
+	return is;
+}
+
+int members_elsewhere(const struct members *m, struct json_object *run)
+{
+	uint32_t number = run_id_parse(answer_text(run, "id"));
+	int64_t elsewhere = 0;
+
+	for (size_t i = 0; i < m->n && answer_int(run, "port"); i++) {
+		struct json_object *ports = m->list[i].run == number ? m->list[i].ports : NULL;
+
+		for (size_t j = 0; j < answer_length(ports); j++) {
+			if (is_port_of(run, answer_item_int(ports, j)))
+				return 0;
+			elsewhere = elsewhere ? elsewhere : answer_item_int(ports, j);
+		}
+	}
+	return (int)elsewhere;
+}
+
 int members_add_from_proc(struct members *m, uint32_t run)
 {
 	_cleanup_free_ struct run_member *found = NULL;

@@ -48,6 +48,9 @@ bool members_look(uint32_t run, struct members *ret);
 /* What the answer says of a run (borrowed); NULL = it knows none of that number. */
 struct json_object *members_run(const struct members *m, uint32_t run);
 
+/* The port that members of a run listen on while none does on the run's own; 0 = there is none. */
+int members_elsewhere(const struct members *m, struct json_object *run);
+
 /*
  * Adds whom /proc shows of a run and the daemon did not name: by their environment and by their
  * parents.  Costs a look at every process of the machine.  0, negative errno.

@@ -156,13 +156,20 @@ static bool was_told(struct own_run *r, uint16_t port)
 	return false;
 }
 
+const char *own_run_way(const struct own_run *r, uint16_t port, char ret[static OWN_RUN_WAY_SIZE])
+{
+	snprintf(ret, OWN_RUN_WAY_SIZE,
+		 r->of_file ? "\"hardcoded\": %u in .portdaddyrc" : "--hardcoded %u", port);
+	return ret;
+}
+
 bool own_run_explain_refusal(struct own_run *r, struct json_object *event,
 			     char ret[static OWN_RUN_WORDS_SIZE])
 {
 	struct json_object *holder = answer_member(event, "holder");
 	int port = (int)answer_int(event, "port");
 	bool hardcoded = answer_int(event, "askedPort") || is_hardcoded(r, port);
-	char by[160] = "", hint[160] = "";
+	char by[160] = "", hint[160] = "", way[OWN_RUN_WAY_SIZE];
 
 	if (was_told(r, (uint16_t)port))
 		return false;
@@ -171,11 +178,8 @@ bool own_run_explain_refusal(struct own_run *r, struct json_object *event,
 			 answer_text(holder, "comm"), (int)answer_int(holder, "pid"));
 	if (port != r->port && !hardcoded)
 		snprintf(hint, sizeof(hint),
-			 r->of_file ? "; its own port is %d, in $PORT, and \"hardcoded\": %d in "
-				      ".portdaddyrc makes that of it"
-				    : "; its own port is %d, in $PORT, and --hardcoded %d makes "
-				      "that of it",
-			 r->port, port);
+			 "; its own port is %d, in $PORT, and %s makes that of it", r->port,
+			 own_run_way(r, (uint16_t)port, way));
 	snprintf(ret, OWN_RUN_WORDS_SIZE,
 		 "%.16s (pid %d) was refused port %d%s (%.32s)%s; pd why %d says more",
 		 answer_text(event, "comm"), (int)answer_int(event, "pid"), port, by,

@@ -69,6 +69,10 @@ int own_run_members(const struct own_run *r, struct members *ret);
 /* Names them to who ends them: the look() of an ending.  0, negative errno. */
 int own_run_look(const struct own_run *r, struct ending *e);
 
+/* What makes its own port of one that its program has chosen: "--hardcoded 3000".  Returns ret. */
+#define OWN_RUN_WAY_SIZE 64
+const char *own_run_way(const struct own_run *r, uint16_t port, char ret[static OWN_RUN_WAY_SIZE]);
+
 /*
  * What to say of a FAIL event of a member: by whom it was refused, and the way out.  False where
  * that port was told of already.

@@ -36,15 +36,31 @@ static void set_ready(struct up *u, struct up_service *s)
 		       s->own.port, s->server, seconds_since_begin(s));
 }
 
+/* That of a claim beside its own, which a port of its source became. */
+static bool is_beside(const struct own_run *own, uint16_t port)
+{
+	for (size_t i = 0; own->rewritten && i < own->n_hardcoded; i++)
+		if (own->hardcoded[i].port == port)
+			return true;
+	return false;
+}
+
 void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, const char *comm,
 			  pid_t pid)
 {
+	char way[OWN_RUN_WAY_SIZE];
+
 	if (s->node->state != NEEDS_BEGUN || s->listens)
 		return;
 	if (port != s->own.port) {
+		if (is_beside(&s->own, port))
+			return;
 		if (!s->told_elsewhere)
-			up_say(u, "%s listens on port %d, its own is %d, in $PORT (%.16s, pid %d)",
-			       s->config->name, port, s->own.port, comm, pid);
+			up_say(u,
+			       "%s listens on port %d, its own is %d, in $PORT (%.16s, pid %d); "
+			       "%s makes that of it",
+			       s->config->name, port, s->own.port, comm, pid,
+			       own_run_way(&s->own, port, way));
 		s->told_elsewhere = true;
 		return;
 	}

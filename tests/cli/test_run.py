@@ -152,7 +152,12 @@ class RunTest(harness.PortDaddyTest):
     def test_listen_on_another_port_is_told_with_the_one_that_was_claimed(self):
         port = harness.free_port()
         child = self.run_pd(trees.SERVE + f"s = serve({port}); rest()")
-        self.wait_words(f"listens on port {port}, its own is {self.daemon.claim(ID)}")
+        own = self.daemon.claim(ID)
+        self.wait_words(f"listens on port {port}, its own is {own}")
+        self.assertIn(f"; --hardcoded {port} makes that of it", self.words())
+        self.assertIn(f"{ID} listens on {port}, not on {own}: pd why {port}",
+                      self.daemon.run("why", ID).err)
+        self.assertRegex(self.daemon.pd("ps", ID), rf"elsewhere .*listens on {port}, not on {own};")
         child.kill(signal.SIGTERM)
 
     def test_refused_bind_is_told_with_its_holder(self):
