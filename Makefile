@@ -20,6 +20,8 @@ FUZZ ?=
 WERROR ?=
 
 comma := ,
+# The directory of the source may have blanks, and quotes.
+PREFIX_MAP := '-ffile-prefix-map=$(subst ','\'',$(CURDIR))=.'
 
 # --- flags -------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wmissing-prototypes \
@@ -31,7 +33,7 @@ ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(FUZZ),-fsanitize=fuzzer-no-link) \
 	-D_GNU_SOURCE -DPD_VERSION='"$(VERSION)"' -fstack-protector-strong -ffunction-sections \
-	-fdata-sections -ffile-prefix-map=$(CURDIR)=. -I. -Iuserspace -I$(BUILD)
+	-fdata-sections $(PREFIX_MAP) -I. -Iuserspace -I$(BUILD)
 ALL_LDFLAGS := -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 
@@ -135,7 +137,7 @@ $(BUILD)/portdaddyd: $(foreach r,$(ROOMS),$(call archive,$(r)))
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/ppc64le/powerpc/;s/riscv64/riscv/')
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Werror \
-	-ffile-prefix-map=$(CURDIR)=. -I. $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
+	$(PREFIX_MAP) -I. $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
 
 BPF_OBJECTS := listen ask
 
