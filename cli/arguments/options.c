@@ -10,9 +10,6 @@
 #include "base/moment.h"
 #include "base/text.h"
 
-/* A suggestion further away than this is noise. */
-#define SUGGEST_DISTANCE_MAX 3
-/* text_distance() compares names up to this length. */
 #define SUGGEST_NAME_MAX 64
 
 enum global_option { GLOBAL_JSON, GLOBAL_QUIET, GLOBAL_COLOR, GLOBAL_HELP, GLOBAL_VERSION };
@@ -51,41 +48,24 @@ static int fail(struct reader *reader, const char *format, ...)
 	return -EINVAL;
 }
 
-static void consider(const char *given, const char *candidate, unsigned *best, const char **name)
+const char *options_nearest_command(const struct command *const *table, const char *given)
 {
-	unsigned distance = text_distance(given, candidate);
-
-	/* Half of the letters must be right, or every short word is near to every other. */
-	if (distance < *best && distance * 2 <= strlen(candidate)) {
-		*best = distance;
-		*name = candidate;
-	}
-}
-
-static const char *nearest_command(const struct command *const *table, const char *given)
-{
-	unsigned best = SUGGEST_DISTANCE_MAX + 1;
 	const char *name = NULL;
 
-	if (strlen(given) > SUGGEST_NAME_MAX)
-		return NULL;
 	for (; *table; table++)
-		consider(given, (*table)->name, &best, &name);
+		name = text_nearer(given, name, (*table)->name);
 	return name;
 }
 
 static const char *nearest_option(const struct command *command, const char *given)
 {
-	unsigned best = SUGGEST_DISTANCE_MAX + 1;
 	const struct command_option *o;
 	const char *name = NULL;
 
-	if (strlen(given) > SUGGEST_NAME_MAX)
-		return NULL;
 	for (o = options_global; o->name; o++)
-		consider(given, o->name, &best, &name);
+		name = text_nearer(given, name, o->name);
 	for (o = command ? command->options : NULL; o && o->name; o++)
-		consider(given, o->name, &best, &name);
+		name = text_nearer(given, name, o->name);
 	return name;
 }
 
@@ -257,7 +237,7 @@ static int read_operand(struct reader *reader, char *word)
 	for (size_t i = 0; i < ARRAY_SIZE(of_daemon); i++)
 		if (strcmp(of_daemon[i], word) == 0)
 			return fail(reader, "the daemon's %s is: pd daemon %s", word, word);
-	near = nearest_command(reader->table, word);
+	near = options_nearest_command(reader->table, word);
 	if (near)
 		return fail(reader, "unknown command '%.100s'; did you mean: pd %s", word, near);
 	return fail(reader, "unknown command '%.100s'; pd help lists them all", word);

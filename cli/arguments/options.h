@@ -30,6 +30,9 @@ struct options {
 int options_parse(int argc, char **argv, const struct command *const *table, struct options *ret,
 		  char *ret_error, size_t size);
 
+/* The command that was meant by a name that none has; NULL where none is near. */
+const char *options_nearest_command(const struct command *const *table, const char *given);
+
 /* True when -j or --json stands before any `--`: how a faulty command line wants its error. */
 bool options_want_json(int argc, char *const *argv);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/arguments/check.h"
 #include "cli/command.h"
 #include "cli/project/config.h"
@@ -33,6 +34,18 @@ static int find_config(const struct command *self, const struct command_line *li
 	return 0;
 }
 
+static int refuse_unknown(const struct command *self, const struct command_line *line,
+			  const struct config *config, const char *name)
+{
+	const char *near = NULL;
+
+	for (size_t i = 0; i < config->n; i++)
+		near = text_nearer(name, near, config->services[i].name);
+	return render_usage_error(line->json, self->name, "%s has no service '%.100s'%s%s%s",
+				  config->path, name, near ? "; did you mean '" : "",
+				  near ? near : "", near ? "'?" : "");
+}
+
 static int want(const struct command *self, const struct command_line *line,
 		const struct config *config, bool *wanted)
 {
@@ -40,9 +53,7 @@ static int want(const struct command *self, const struct command_line *line,
 		const struct config_service *s = config_service_of(config, line->args[i]);
 
 		if (!s)
-			return render_usage_error(line->json, self->name,
-						  "%s has no service '%.100s'", config->path,
-						  line->args[i]);
+			return refuse_unknown(self, line, config, line->args[i]);
 		wanted[s - config->services] = true;
 	}
 	for (size_t i = 0; !line->n_args && i < config->n; i++)

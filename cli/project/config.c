@@ -17,9 +17,7 @@
 #include "cli/project/project.h"
 #include "cli/project/trust.h"
 
-#define KEY_DISTANCE_MAX 3  /* a suggestion further away than this is noise */
-#define KEY_MAX		 64 /* what text_distance() compares */
-#define WARNING_SIZE	 (PATH_MAX + 512)
+#define WARNING_SIZE (PATH_MAX + 512)
 
 struct reader {
 	struct config_text text;
@@ -62,20 +60,10 @@ static const char *const service_keys[] = { "healthPath", "cmd",     "needs",	  
 
 static const char *nearest(const char *const *keys, const char *given)
 {
-	unsigned best = KEY_DISTANCE_MAX + 1;
 	const char *found = NULL;
 
-	if (strlen(given) > KEY_MAX)
-		return NULL;
-	for (; *keys; keys++) {
-		unsigned distance = text_distance(given, *keys);
-
-		/* half of the letters must be right, or every short name is near to every other */
-		if (distance < best && distance * 2 <= strlen(*keys)) {
-			best = distance;
-			found = *keys;
-		}
-	}
+	for (; *keys; keys++)
+		found = text_nearer(given, found, *keys);
 	return found;
 }
 

@@ -328,7 +328,8 @@ rest()
                 ({"a": {}, "b": {"cmd": "x", "needs": ["a"]}}, [], "'a' is needed"),
                 ({"a": {"cmd": "x", "needs": ["a"]}}, [], "in a circle: a -> a"),
                 ({"a": {"cmd": "x", "needs": ["b"]}}, [], "needs 'b', which is not in this file"),
-                ({"a": {"cmd": "x"}}, ["b"], "has no service 'b'")):
+                ({"a": {"cmd": "x"}}, ["b"], "has no service 'b'"),
+                ({"web": {"cmd": "x"}}, ["wbe"], "did you mean 'web'?")):
             self.services(**services)
             answer = self.pd("up", *arguments)
             self.assertEqual(answer.code, WRONG, answer)

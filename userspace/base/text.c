@@ -7,10 +7,11 @@
 
 #include "base/cleanup.h"
 
-#define REPLACEMENT  "\xEF\xBF\xBD" /* U+FFFD */
-#define ESCAPE_BYTES 16		    /* the longest piece is \u{10FFFF} */
-#define DISTANCE_MAX 64		    /* longer strings count as entirely different */
-#define QUOTED_BYTES 4096	    /* of a word that is quoted; nobody reads a longer one */
+#define REPLACEMENT	  "\xEF\xBF\xBD" /* U+FFFD */
+#define ESCAPE_BYTES	  16		 /* the longest piece is \u{10FFFF} */
+#define NEAR_DISTANCE_MAX 3		 /* a suggestion further away than this is noise */
+#define DISTANCE_MAX	  64		 /* longer strings count as entirely different */
+#define QUOTED_BYTES	  4096		 /* of a word that is quoted; nobody reads a longer one */
 
 /*
  * Length of the well-formed sequence at s (n bytes left), 0 when the first byte starts none.  The
@@ -216,6 +217,17 @@ unsigned text_distance(const char *a, const char *b)
 		}
 	}
 	return rows[n % 3][m];
+}
+
+const char *text_nearer(const char *given, const char *best, const char *candidate)
+{
+	unsigned distance = text_distance(given, candidate);
+
+	/* half of the letters must be right, or every short name is near to every other */
+	if (strlen(given) > DISTANCE_MAX || distance > NEAR_DISTANCE_MAX ||
+	    distance * 2 > strlen(candidate))
+		return best;
+	return best && text_distance(given, best) <= distance ? best : candidate;
 }
 
 bool text_is_shell_word(const char *s)

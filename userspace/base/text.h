@@ -30,6 +30,11 @@ const char *text_base_name(const char *path);
 
 /* Damerau-Levenshtein distance (optimal string alignment), for "did you mean"; strings <= 64. */
 unsigned text_distance(const char *a, const char *b);
+/*
+ * Which of two names was meant: `best`, which an earlier call has returned (NULL at first), or
+ * `candidate` where that is nearer.  NULL while none is near enough to be no noise.
+ */
+const char *text_nearer(const char *given, const char *best, const char *candidate);
 
 /* A path or name that a shell takes as one word without quotes, and no program as an option. */
 bool text_is_shell_word(const char *s);

@@ -184,6 +184,18 @@ TEST(distances_are_those_of_single_mistakes)
 	assert_int_equal(text_distance(longer, "a"), 63);
 }
 
+TEST(nearest_name_is_the_one_that_was_meant)
+{
+	const char *near = NULL;
+
+	near = text_nearer("cliam", near, "why");
+	assert_null(near);
+	near = text_nearer("cliam", near, "clean");
+	near = text_nearer("cliam", near, "claim");
+	near = text_nearer("cliam", near, "clam");
+	assert_string_equal(near, "claim");
+}
+
 static unsigned distance_by_definition(const char *a, size_t n, const char *b, size_t m)
 {
 	unsigned best, other;
