@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/client/answer.h"
 #include "cli/client/autostart.h"
+#include "cli/client/await.h"
 #include "cli/client/connection.h"
 #include "cli/client/other_build.h"
 #include "cli/client/polling.h"
@@ -223,8 +224,7 @@ static int exchange(struct connection *c, const struct request *request)
 	/* A daemon that refuses a request may answer and close before it has read all of it. */
 	if (sent < 0 && sent != -EPIPE)
 		return sent;
-	c->timeout_s = request->timeout_s;
-	r = connection_read_head(c);
+	r = await_head(c, request->timeout_s);
 	return r < 0 && sent < 0 ? sent : r;
 }
 

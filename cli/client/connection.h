@@ -14,7 +14,7 @@
 #include "cli/client/http.h"
 
 #define CONNECTION_ANSWER_MAX_BYTES (64 * 1024 * 1024) /* every socket of a large host: 10 MB */
-#define CONNECTION_TIMEOUT_S	    30 /* the daemon answers within milliseconds or is stuck */
+#define CONNECTION_TIMEOUT_S	    10 /* the daemon answers within milliseconds or is stuck */
 
 struct connection {
 	int fd;		   /* owned */

@@ -153,7 +153,7 @@ void handover(void)
 
 	/* root under sudo is somebody else to the service than the user whose daemon it is */
 	if (peer_find_beside_service(&h.own) && h.own.uid == geteuid() && is_idle(&h) &&
-	    move_all(&h) && stop_daemon(&h.own, "stop", h.why) == OUTCOME_OK) {
+	    move_all(&h) && stop_daemon(&h.own, "stop", false, h.why) == OUTCOME_OK) {
 		if (h.n_moved > 1)
 			snprintf(more, sizeof(more), " and %zu more on other ports", h.n_moved - 1);
 		render_note("your own daemon (pid %d) has handed %zu claim%s over to the system "

@@ -15,6 +15,7 @@
 #include "base/own_pd.h"
 #include "base/procfs.h"
 #include "base/text.h"
+#include "cli/render/render.h"
 
 #define SYSTEM_UNIT  "portdaddyd.service"
 #define STOP_WAIT_MS 5000 /* the daemon commits, closes its database and goes: milliseconds */
@@ -38,6 +39,15 @@ static bool wait_for_end(int pidfd)
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
 	return poll(&p, 1, STOP_WAIT_MS) > 0;
+}
+
+/* What it has promised is on disk, and the kernel takes its eBPF programs away with it. */
+static bool kill_hung(const struct peer *daemon, int pidfd)
+{
+	render_note("the daemon (pid %d) has neither answered nor ended within %d s: SIGKILL",
+		    daemon->pid, STOP_WAIT_MS / 1000);
+	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	return wait_for_end(pidfd);
 }
 
 static enum outcome refuse(const struct peer *daemon, const char *verb, char *ret_error)
@@ -64,7 +74,7 @@ static bool is_of_system_unit(pid_t pid)
 	       text_ends_with(facts.cgroup, "/system.slice/" SYSTEM_UNIT);
 }
 
-enum outcome stop_daemon(struct peer *daemon, const char *verb,
+enum outcome stop_daemon(struct peer *daemon, const char *verb, bool hangs,
 			 char ret_error[STOP_DAEMON_ERROR_SIZE])
 {
 	_cleanup_close_ int pidfd = -1;
@@ -93,8 +103,8 @@ enum outcome stop_daemon(struct peer *daemon, const char *verb,
 				    "the daemon (pid %d) could not be signalled: %s", daemon->pid,
 				    strerror(errno));
 	}
-	if (!wait_for_end(pidfd))
-		return fail(ret_error, OUTCOME_FAILED, "the daemon (pid %d) still runs after %d s",
-			    daemon->pid, STOP_WAIT_MS / 1000);
-	return OUTCOME_OK;
+	if (wait_for_end(pidfd) || (hangs && kill_hung(daemon, pidfd)))
+		return OUTCOME_OK;
+	return fail(ret_error, OUTCOME_FAILED, "the daemon (pid %d) still runs after %d s%s",
+		    daemon->pid, STOP_WAIT_MS / 1000, hangs ? ", and after SIGKILL as well" : "");
 }

@@ -51,7 +51,7 @@ static int stop(const struct command_line *line)
 	char error[STOP_DAEMON_ERROR_SIZE];
 	/* a service that runs beside it is not one's own */
 	bool runs = peer_find_beside_service(&daemon) || peer_find(&daemon);
-	enum outcome outcome = runs ? stop_daemon(&daemon, "stop", error) : OUTCOME_OK;
+	enum outcome outcome = runs ? stop_daemon(&daemon, "stop", false, error) : OUTCOME_OK;
 
 	if (outcome != OUTCOME_OK)
 		return render_fail(line->json, outcome, error);
@@ -153,7 +153,7 @@ static bool is_beyond_us(const struct running *d)
 static int replace(const struct command_line *line, struct running *d, const char *done)
 {
 	char error[STOP_DAEMON_ERROR_SIZE];
-	enum outcome outcome = stop_daemon(&d->peer, "restart", error);
+	enum outcome outcome = stop_daemon(&d->peer, "restart", !d->status, error);
 
 	return outcome == OUTCOME_OK
 		       ? start_new(line, &(struct autostart_wish){ &d->peer, false }, done)
@@ -210,7 +210,7 @@ static int restore(const struct command_line *line)
 		if (d.status && is_beyond_us(&d))
 			return refuse(line, "restore");
 		wish.instead_of = &d.peer;
-		outcome = stop_daemon(&d.peer, "restore", error);
+		outcome = stop_daemon(&d.peer, "restore", !d.status, error);
 	}
 	if (outcome != OUTCOME_OK)
 		return render_fail(line->json, outcome, error);

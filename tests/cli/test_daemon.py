@@ -8,6 +8,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -185,6 +186,17 @@ class OneDaemonTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.run("status").code, harness.NO_DAEMON)
 
 
+def has_peer_pidfd():
+    """SO_PEERPIDFD, since Linux 6.5."""
+    one, other = socket.socketpair()
+    with one, other:
+        try:
+            os.close(one.getsockopt(socket.SOL_SOCKET, 77))
+        except OSError:
+            return False
+    return True
+
+
 class AutostartTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
@@ -214,6 +226,24 @@ class AutostartTest(harness.PortDaddyTest):
             second = self.daemon.run("daemon", "start", env=self.env)
             self.assertEqual(second.code, harness.DONE, second.err)
             self.assertEqual(self.daemon.json("status")["daemon"]["pid"], pid)
+        finally:
+            self.end_started()
+
+    def test_restart_ends_a_daemon_that_hangs_and_says_so(self):
+        self.daemon.run("daemon", "start", env=self.env)
+        hung = self.daemon.json("status")["daemon"]["pid"]
+        os.kill(hung, signal.SIGSTOP)
+        answer = self.daemon.run("daemon", "restart", env=self.env)
+        try:
+            self.assertIn(f"(pid {hung}) has not answered yet", answer.err)
+            if not has_peer_pidfd():  # nothing else proves whose pid it is
+                self.assertIn("nothing was stopped", answer.err)
+                os.kill(hung, signal.SIGCONT)
+                return
+            self.assertEqual(answer.code, harness.DONE, answer.err)
+            self.assertRegex(answer.err, rf"\(pid {hung}\) has neither answered nor ended .*SIGKILL")
+            self.assertFalse(harness.runs(hung))
+            self.assertNotEqual(self.daemon.json("status")["daemon"]["pid"], hung)
         finally:
             self.end_started()
 

@@ -51,7 +51,8 @@ class StopSignals(PortDaddyTest):
             wait_until(lambda: "poll" in wait_channel(child.pid), "pd waits for an answer")
             child.process.send_signal(signal.SIGINT)
             self.assertEqual(child.wait(15 * SCALE), DONE, words)
-            self.assertEqual(child.output(), "")
+            # a machine on which this took a while has said so
+            self.assertRegex(child.output(), r"\A(pd: the daemon .* has not answered yet\n)?\Z")
 
 
 def wait_channel(pid):
