@@ -63,8 +63,9 @@ static int find_here(const struct command *self, const struct command_line *line
 		return take_service(config, &config->services[0], w);
 	if (config && config->n)
 		return render_usage_error(
-			line->json, self->name, "%s names %zu services; say which one: pd %s %s",
-			config->path, config->n, self->name, config->services[0].name);
+			line->json, self->name, "%s names %zu services; say which one: pd %s %s%s",
+			config->path, config->n, self->name, config->services[0].name,
+			line->n_args ? " -- CMD..." : "");
 	r = project_identity(w->cwd, w->id);
 	if (r < 0)
 		return render_usage_error(line->json, self->name,

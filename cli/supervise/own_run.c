@@ -9,6 +9,7 @@
 
 #include "base/identity.h"
 #include "base/outcome.h"
+#include "base/own_pd.h"
 #include "cli/client/answer.h"
 #include "cli/client/body.h"
 #include "cli/project/config_start.h"
@@ -94,12 +95,24 @@ int own_run_begin(struct own_run *r, bool json)
 
 bool own_run_explain_unrewritten(const struct own_run *r, char ret[static OWN_RUN_WORDS_SIZE])
 {
+	char pd[OWN_PD_SIZE];
+
 	if (!r->n_hardcoded || r->rewritten)
 		return false;
-	snprintf(ret, OWN_RUN_WORDS_SIZE,
-		 "port %u in the source of %s stays as it is: this kernel does not let it be "
-		 "rewritten (the probe \"rules\" of pd status -j says why)",
-		 r->hardcoded[0].asked, r->service);
+	/* where root runs a daemon that only polls, starting another is no help */
+	if (!r->followed)
+		snprintf(ret, OWN_RUN_WORDS_SIZE,
+			 "port %u in the source of %s stays as it is: the daemon only polls, and "
+			 "with eBPF it is rewritten: %s%s",
+			 r->hardcoded[0].asked, r->service,
+			 geteuid() ? own_pd_sudo(pd) : "pd status",
+			 geteuid() ? " daemon start" : " says why there is none");
+	else
+		snprintf(ret, OWN_RUN_WORDS_SIZE,
+			 "port %u in the source of %s stays as it is: this kernel does not let it "
+			 "be "
+			 "rewritten (the probe \"rules\" of pd status -j says why)",
+			 r->hardcoded[0].asked, r->service);
 	return true;
 }
 

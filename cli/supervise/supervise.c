@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,6 +58,33 @@ static void give_signals_back(struct running *r)
 	sigprocmask(SIG_SETMASK, &r->before, NULL);
 }
 
+/* Has a directory of $PATH, or the path that it is, a file of that name? */
+static bool is_there(const char *name)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+	struct stat st;
+
+	if (!path || strchr(name, '/'))
+		return true;
+	for (;; path++) {
+		size_t n = strcspn(path, ":");
+
+		snprintf(file, sizeof(file), "%.*s/%s", n ? (int)n : 1, n ? path : ".", name);
+		if (n < sizeof(file) && stat(file, &st) == 0 && !S_ISDIR(st.st_mode))
+			return true;
+		path += n;
+		if (!*path)
+			return false;
+	}
+}
+
+/* As a shell says it: that a directory of $PATH may not be looked into is not the command's. */
+static int exec_error(const char *name, int error)
+{
+	return error == EACCES && !is_there(name) ? ENOENT : error;
+}
+
 static void __attribute__((noreturn)) become(struct running *r, pid_t parent)
 {
 	int error;
@@ -67,7 +97,7 @@ static void __attribute__((noreturn)) become(struct running *r, pid_t parent)
 		_exit(EXIT_SIGNALED + SIGTERM);
 	give_signals_back(r);
 	execvp(r->s->argv[0], (char *const *)r->s->argv);
-	error = errno;
+	error = exec_error(r->s->argv[0], errno);
 	render_note("cannot run %s: %s", r->s->argv[0], strerror(error));
 	_exit(error == ENOENT || error == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUN);
 }

@@ -33,7 +33,8 @@ REFUSED = {
     "why_port_with_a_leading_zero": (["why", "080"], ["080"]),
     "range_upside_down": (["claim", "app:web", "--range", "4000-3000"], ["4000-3000"]),
     "range_that_is_no_range": (["claim", "app:web", "--range", "4000"], ["4000"]),
-    "duration_without_a_unit": (["claim", "app:web", "--ttl", "30"], ["30", "only the beginning"]),
+    "duration_without_a_unit": (["claim", "app:web", "--ttl", "30"], ["--ttl 30s"]),
+    "duration_that_only_begins": (["claim", "app:web", "--ttl", "2h30"], ["only the beginning"]),
     "duration_that_is_no_duration": (["log", "--since", "soon"], ["soon"]),
     "moment_that_is_no_moment": (["log", "--from", "25:99"], ["25:99"]),
     "number_that_is_no_number": (["log", "-n", "many"], ["many"]),
@@ -48,7 +49,7 @@ REFUSED = {
     "address_that_is_no_address": (["why", "3000", "--addr", "300.1.1.1"], ["300.1.1.1"]),
     "daemon_verb_that_is_none": (["daemon", "again"], ["again", "restore"]),
     "run_without_dashes": (["run", "api"], ["pd run api -- CMD", "pd run -- api"]),
-    "help_for_an_unknown_command": (["help", "clam"], ["clam"]),
+    "help_for_an_unknown_command": (["help", "clam"], ["clam", "pd help claim"]),
 }
 
 

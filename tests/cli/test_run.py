@@ -106,6 +106,25 @@ class RunTest(harness.PortDaddyTest):
             self.assertIn(answer.code, (WRONG, PD_FAILED), answer)
             self.assertIn(words, answer.err)
 
+    def test_one_of_several_services_has_to_be_named_in_front_of_the_command(self):
+        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
+            f.write('{"project": "shop", "services": {"api": {}, "web": {}}}')
+        answer = self.daemon.run("run", "--", "true", cwd=self.work)
+        self.assertEqual(answer.code, PD_FAILED, answer)
+        self.assertRegex(answer.err, r"say which one: pd run api -- CMD\.\.\.")
+
+    def test_what_may_not_be_looked_into_in_the_path_is_not_the_command(self):
+        # for root as well a directory is what exec() has no permission for
+        os.makedirs(os.path.join(self.work, "bin", "no-such-program"))
+        path = {"PATH": os.path.join(self.work, "bin")}
+        answer = self.daemon.run("run", ID, "--", "no-such-program", env=path)
+        self.assertEqual(answer.code, 127, answer)
+        self.assertIn("cannot run no-such-program: No such file", answer.err)
+        open(os.path.join(self.work, "bin", "not-executable"), "w", encoding="ascii").close()
+        answer = self.daemon.run("run", ID, "--", "not-executable", env=path)
+        self.assertEqual(answer.code, 126, answer)
+        self.assertIn("Permission denied", answer.err)
+
     def test_failure_of_pd_itself_has_a_code_of_its_own(self):
         self.daemon.stop()
         answer = self.daemon.run("run", ID, "--", "true")
@@ -351,7 +370,8 @@ class RunWithoutBpfTest(harness.PortDaddyTest):
                             harness.PYTHON, "-c", code, str(port)], env=self.daemon.env,
                            cwd=self.work)
         self.assertIn("without eBPF", child.read_line())
-        self.assertIn(f"port {port} in the source of {ID} stays as it is", child.read_line())
+        self.assertIn(f"port {port} in the source of {ID} stays as it is: the daemon only polls",
+                      child.read_line())
         wait_until(lambda: not harness.is_free(port), "it has the port of its source")
         run, = self.daemon.json("ps", ID)["runs"]
         self.assertEqual(run["askedPort"], None, run)
