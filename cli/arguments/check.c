@@ -80,12 +80,11 @@ static int refuse_duration(const struct command *self, const struct command_line
 {
 	bool behind_number = at > 0 && is_digit(text[at - 1]);
 
-	if (*text && !text[strspn(text, "0123456789")])
-		return render_usage_error(
-			line->json, self->name,
-			"--%s '%.100s' has no unit: --%s %.100ss are seconds (the "
-			"units: %s)",
-			option, text, option, text, units);
+	if (text[strspn(text, "0")] && !text[strspn(text, "0123456789")])
+		return render_usage_error(line->json, self->name,
+					  "--%s '%.100s' is no duration without a unit of %s; for "
+					  "example %.100ss, in seconds",
+					  option, text, units, text);
 	if (!text[at])
 		return render_usage_error(line->json, self->name,
 					  "--%s '%.100s' is only the beginning of a duration: %s%s "

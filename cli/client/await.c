@@ -7,7 +7,7 @@
 #include "cli/client/connection.h"
 #include "cli/render/render.h"
 
-#define SILENT_WAIT_S 2
+#define SILENT_WAIT_S 4 /* a write behind another program's takes two, and says so by itself */
 
 static void tell_of_wait(pid_t pid)
 {

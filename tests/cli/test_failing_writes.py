@@ -13,7 +13,7 @@ import harness
 from harness import DONE, FAILED, NO, wait_until
 
 NAMES = ("app:a", "app:b", "app:c")
-CALLS_MAX = 400  # of a start, the claims and the end: a sweep that finds no end is wrong
+CALLS_MAX = 1000  # of a start, the claims and the end: a sweep that finds no end is wrong
 
 
 class FailingWritesTest(harness.PortDaddyTest):
@@ -117,7 +117,7 @@ class FailingWritesTest(harness.PortDaddyTest):
         self.sweep(errno.EIO, end=signal.SIGTERM)
 
     def test_full_disk_at_any_write_of_a_first_start_is_said_or_passed(self):
-        self.sweep(errno.ENOSPC, fresh=True, step=5)  # hundreds of calls of one kind
+        self.sweep(errno.ENOSPC, fresh=True, step=9)  # hundreds of calls of one kind
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class LogFilterTest(harness.PortDaddyTest):
 
     def test_near_misses_of_moments_and_durations_are_refused_with_the_place(self):
         for option, text, place in (("--since", "2h30", "only the beginning"),
-                                    ("--since", "30", "only the beginning"),
+                                    ("--since", "30", "without a unit"),
                                     ("--since", "0m", "a number of at least 1"),
                                     ("--since", "500ms", "whole seconds"),
                                     ("--since", "30m2h", "character 5"),
