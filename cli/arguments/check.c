@@ -83,8 +83,8 @@ static int refuse_duration(const struct command *self, const struct command_line
 	if (text[strspn(text, "0")] && !text[strspn(text, "0123456789")])
 		return render_usage_error(line->json, self->name,
 					  "--%s '%.100s' is no duration without a unit of %s; for "
-					  "example %.100ss, in seconds",
-					  option, text, units, text);
+					  "example --%s %.100ss, in seconds",
+					  option, text, units, option, text);
 	if (!text[at])
 		return render_usage_error(line->json, self->name,
 					  "--%s '%.100s' is only the beginning of a duration: %s%s "
