@@ -107,8 +107,8 @@ void doctor_check_perf_paranoid(struct doctor *d)
 
 	if (!read_number(SYSCTL "kernel/perf_event_paranoid", &level))
 		doctor_say(d, DOCTOR_WARN, NULL,
-			   "kernel.perf_event_paranoid cannot be read: this kernel has no perf "
-			   "events, and refusals are seen where it has fexit only");
+			   "kernel.perf_event_paranoid cannot be read: without perf events no "
+			   "tracepoint can be used, and refused binds are not seen");
 	else if (level > 2 && misses_tracepoints(d))
 		doctor_say(d, DOCTOR_WARN, "sudo sysctl -w kernel.perf_event_paranoid=2",
 			   "kernel.perf_event_paranoid is %ld, and tracepoints were refused: "
@@ -148,9 +148,8 @@ void doctor_check_tracefs(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, NULL,
 			   "not mounted here; the daemon found its tracepoints");
 	else
-		doctor_say(
-			d, DOCTOR_WARN, "sudo mount -t tracefs tracefs /sys/kernel/tracing",
-			"not mounted: where the kernel has no fexit, refused binds are not seen");
+		doctor_say(d, DOCTOR_WARN, "sudo mount -t tracefs tracefs /sys/kernel/tracing",
+			   "not mounted: without its tracepoints refused binds are not seen");
 }
 
 void doctor_check_cgroup_v2(struct doctor *d)
