@@ -50,9 +50,8 @@ struct keeping {
 
 	pid_t command; /* 0 = it has ended */
 	int status;
-	bool alone;	     /* no child of ours is left */
-	bool asked_to_end;   /* by SIGTERM */
-	bool waits_for_rest; /* the command has ended with success, others go on */
+	bool alone;	   /* no child of ours is left */
+	bool asked_to_end; /* by SIGTERM */
 	int64_t restarts[RESTARTS_MAX];
 	size_t n_restarts;
 };
@@ -61,6 +60,9 @@ static void tell(const struct keeping *k, struct keeper_message m)
 {
 	m.run = k->own.number;
 	m.followed = k->own.followed;
+	m.rewritten = k->own.rewritten;
+	m.n_hardcoded = k->own.n_hardcoded;
+	memcpy(m.hardcoded, k->own.hardcoded, sizeof(m.hardcoded));
 	/* whoever asked for it may be gone; that it does not read is no reason to wait */
 	send(CONTROL_FD, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -181,7 +183,6 @@ static int begin(struct keeping *k)
 	k->output_fd = pipe_fds[0];
 	fcntl(k->output_fd, F_SETFL, O_NONBLOCK);
 	k->alone = false;
-	tell(k, (struct keeper_message){ .event = KEEPER_BEGUN, .pid = k->command });
 	return 0;
 }
 
@@ -443,6 +444,7 @@ int keeper_new(const struct keeper_plan *plan, struct keeper *ret)
 {
 	int control[2], output[2];
 	sigset_t all, before;
+	int r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control))
 		return -errno;
@@ -458,16 +460,16 @@ int keeper_new(const struct keeper_plan *plan, struct keeper *ret)
 	ret->pid = fork();
 	if (ret->pid == 0)
 		become_keeper(plan, control[1], output[1]);
+	r = ret->pid < 0 ? -errno : 0;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(control[1]);
 	close(output[1]);
 	ret->control_fd = control[0];
 	ret->output_fd = output[0];
 	fcntl(ret->output_fd, F_SETFL, O_NONBLOCK);
-	if (ret->pid > 0)
-		return 0;
-	keeper_close(ret);
-	return -EAGAIN;
+	if (r)
+		keeper_close(ret);
+	return r;
 }
 
 void keeper_go(const struct keeper *k)

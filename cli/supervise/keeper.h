@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/run.h"
+
 struct config_start;
 
 #define KEEPER_HASH_VARIABLE "PORT_DADDY_START" /* of what a service was started as */
@@ -32,8 +34,7 @@ struct keeper_plan {
 };
 
 enum keeper_event {
-	KEEPER_REGISTERED = 1, /* `run`, `followed` */
-	KEEPER_BEGUN,	       /* the command runs, as `pid` */
+	KEEPER_REGISTERED = 1, /* `run`, `followed`, and the ports as own_run.h has them */
 	KEEPER_RESTARTS,       /* it failed with `status`; it begins again after `pause_ms` */
 	KEEPER_DETACHED,       /* it ended with success, and others of the run live on */
 	KEEPER_LOG_LOST,       /* the log cannot be written: `error` */
@@ -43,11 +44,13 @@ enum keeper_event {
 struct keeper_message {
 	enum keeper_event event;
 	uint32_t run;
-	pid_t pid;
 	int status; /* as waitpid() has it */
 	int error;
 	int64_t pause_ms;
 	bool followed;
+	bool rewritten;
+	size_t n_hardcoded;
+	struct run_hardcoded hardcoded[RUN_HARDCODED_MAX];
 	bool gave_up;	 /* KEEPER_ENDED: after too many restarts */
 	bool on_request; /* KEEPER_ENDED: by pd down, or pd stop */
 };

@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/paths.h"
 #include "cli/supervise/lines.h"
@@ -82,7 +81,7 @@ static int open_file(struct log_file *f)
 	return 0;
 }
 
-int log_file_open(struct log_file *f, const char *service)
+static int open_first(struct log_file *f, const char *service)
 {
 	char directory[PATH_MAX], name[NAME_MAX + 1];
 	int r;
@@ -97,12 +96,13 @@ int log_file_open(struct log_file *f, const char *service)
 	return open_file(f);
 }
 
-void log_file_close(struct log_file *f)
+int log_file_open(struct log_file *f, const char *service)
 {
-	closep(&f->fd);
-	f->fd = -1;
-	free(f->bytes);
-	f->bytes = NULL;
+	int r = open_first(f, service);
+
+	f->error = -r;
+	f->is_told = r != 0;
+	return r;
 }
 
 /* Where a name cannot be changed, the file goes on to grow: better than a line that is lost. */

@@ -39,9 +39,11 @@ struct log_file {
 	uint64_t missed; /* lines since the first that could not be written */
 };
 
-/* Opens, or makes, the file and its directory.  0, negative errno. */
+/*
+ * Opens, or makes, the file and its directory.  0, negative errno, which no later call tells again:
+ * lines are taken all the same, and are missed.
+ */
 int log_file_open(struct log_file *f, const char *service);
-void log_file_close(struct log_file *f);
 
 /* Gathers a line; whole ones are written when there are many. */
 void log_file_add(struct log_file *f, const char *line, size_t n);

@@ -149,7 +149,6 @@ int own_run_look(const struct own_run *r, struct ending *e)
 	return fault;
 }
 
-/* Who tries one port after the other tells of each once. */
 static bool is_hardcoded(const struct own_run *r, int asked)
 {
 	for (size_t i = 0; i < r->n_hardcoded; i++)
@@ -158,6 +157,7 @@ static bool is_hardcoded(const struct own_run *r, int asked)
 	return false;
 }
 
+/* Who tries one port after the other tells of each once. */
 static bool was_told(struct own_run *r, uint16_t port)
 {
 	for (size_t i = 0; i < r->n_refused; i++)

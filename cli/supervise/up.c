@@ -61,17 +61,12 @@ static int64_t sooner(int64_t one_ms, int64_t other_ms)
 	return !one_ms || (other_ms && other_ms < one_ms) ? other_ms : one_ms;
 }
 
-static bool all_are_settled(const struct up *u)
-{
-	return !count_in_state(u, NEEDS_WAITING) && !count_in_state(u, NEEDS_BEGUN);
-}
-
 /* Until something is due; -1 = nothing ever is. */
 static int timeout_ms(const struct up *u)
 {
 	int64_t due_ms = u->look_due_ms, left_ms;
 
-	if (!u->told_waiting && !all_are_settled(u))
+	if (!u->told_waiting && !up_ready_is_settled(u))
 		due_ms = sooner(due_ms, u->began_ms + WAITING_TOLD_MS);
 	for (size_t i = 0; i < u->n; i++)
 		if (u->services[i].node->state == NEEDS_BEGUN)
@@ -350,14 +345,14 @@ static int fail(struct up *u)
 static bool is_over(const struct up *u)
 {
 	return u->asked_to_end || u->culprit < u->n ||
-	       (all_are_settled(u) && (u->o->detach || !count_in_state(u, NEEDS_READY)));
+	       (up_ready_is_settled(u) && (u->o->detach || !count_in_state(u, NEEDS_READY)));
 }
 
 static int watch(struct up *u)
 {
 	while (!is_over(u)) {
 		begin_what_can(u);
-		if (all_are_settled(u) && !u->told_ready) {
+		if (up_ready_is_settled(u) && !u->told_ready) {
 			tell_ready(u);
 			if (u->o->json && !u->o->detach)
 				show_json(u);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,19 +37,10 @@ static uint64_t hash_in(const char *environment, size_t n)
 static uint64_t hash_of(pid_t pid)
 {
 	_cleanup_free_ char *environment = malloc(ENVIRONMENT_BYTES);
-	char path[64];
-	size_t used = 0;
-	ssize_t n = 0;
+	ssize_t n = environment ? procfs_read_of(pid, "environ", environment, ENVIRONMENT_BYTES)
+				: -ENOMEM;
 
-	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || !environment)
-		return 0;
-	while (used < ENVIRONMENT_BYTES - 1 &&
-	       (n = read(fd, environment + used, ENVIRONMENT_BYTES - 1 - used)) > 0)
-		used += (size_t)n;
-	environment[used] = '\0';
-	return hash_in(environment, used);
+	return n > 0 ? hash_in(environment, (size_t)n) : 0;
 }
 
 static bool was_started_as(const struct members *m, const struct up_service *s)
@@ -79,6 +69,16 @@ static void watch_pd(struct up_service *s, struct json_object *run)
 	s->pd_fd = -1;
 }
 
+static void adopt_hardcoded(struct own_run *own, struct json_object *pairs)
+{
+	for (size_t i = 0; i < answer_length(pairs) && i < RUN_HARDCODED_MAX; i++)
+		own->hardcoded[own->n_hardcoded++] = (struct run_hardcoded){
+			.asked = (uint16_t)answer_int(answer_at(pairs, i), "askedPort"),
+			.port = (uint16_t)answer_int(answer_at(pairs, i), "port"),
+		};
+	own->rewritten = own->n_hardcoded > 0;
+}
+
 static void adopt(struct up *u, struct up_service *s, struct json_object *run,
 		  const struct members *m)
 {
@@ -88,6 +88,8 @@ static void adopt(struct up *u, struct up_service *s, struct json_object *run,
 	s->own.number = run_id_parse(answer_text(run, "id"));
 	s->own.port = (uint16_t)answer_int(run, "port");
 	s->own.followed = answer_bool(m->answer, "followed");
+	s->own.n_hardcoded = 0; /* of what runs, whatever the file says by now */
+	adopt_hardcoded(&s->own, answer_member(run, "hardcoded"));
 	s->adopted = true;
 	s->node->state = NEEDS_BEGUN;
 	watch_pd(s, run);

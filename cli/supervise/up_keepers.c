@@ -111,9 +111,10 @@ static void take_message(struct up *u, struct up_service *s, const struct keeper
 	case KEEPER_REGISTERED:
 		s->own.number = m->run;
 		s->own.followed = m->followed;
+		s->own.rewritten = m->rewritten;
+		s->own.n_hardcoded = m->n_hardcoded;
+		memcpy(s->own.hardcoded, m->hardcoded, sizeof(s->own.hardcoded));
 		s->registered = true;
-		break;
-	case KEEPER_BEGUN:
 		break;
 	case KEEPER_RESTARTS:
 		up_say(u, "%s has ended: %s; it is started again in %.2fs", s->config->name,

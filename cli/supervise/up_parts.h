@@ -90,6 +90,8 @@ void up_ready_read_events(struct up *u);
 void up_ready_look_around(struct up *u);
 /* When the next look is due: none while the stream is there, and nobody is awaited. */
 void up_ready_look_later(struct up *u);
+/* Nobody waits for others, or is still to get ready. */
+bool up_ready_is_settled(const struct up *u);
 void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, const char *comm,
 			  pid_t pid);
 /* Begins the check that is due, reads one that is under way. */

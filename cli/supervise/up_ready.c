@@ -148,21 +148,20 @@ static void take_event(struct json_object *line, void *user_data)
 		up_say(u, "%s: %s", s->config->name, words);
 }
 
-/* Who is not ready, and may still be. */
-static bool any_is_awaited(const struct up *u)
+bool up_ready_is_settled(const struct up *u)
 {
 	for (size_t i = 0; i < u->n; i++)
 		if (u->services[i].node->state == NEEDS_WAITING ||
 		    u->services[i].node->state == NEEDS_BEGUN)
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 void up_ready_look_later(struct up *u)
 {
 	bool is_told = u->stream.c.fd >= 0 && !u->looks_around;
 
-	if (u->stream.c.fd >= 0 && !any_is_awaited(u))
+	if (u->stream.c.fd >= 0 && up_ready_is_settled(u))
 		u->look_due_ms = 0;
 	else
 		u->look_due_ms = clock_ms(CLOCK_MONOTONIC) + (is_told ? LOST_MS : LOOK_MS);
