@@ -25,6 +25,11 @@ struct connection {
 	bool broken; /* the other side ended in the midst of an exchange */
 };
 
+/* What to say of -EPERM. */
+#define CONNECTION_FORBIDDEN                                                                  \
+	"a sandbox (seccomp, AppArmor, SELinux, Landlock) forbids Unix sockets here: run pd " \
+	"outside it, or let it use AF_UNIX"
+
 /* Connects to a socket's path; 0, or a negative errno: -EPERM where a sandbox forbids it. */
 int connection_open(struct connection *c, const char *socket_path);
 /* The same, and sending, of a daemon without which the caller can go on: waits so long for it. */
@@ -34,9 +39,6 @@ int connection_open_within(struct connection *c, const char *socket_path, int64_
  * its path, cut to size, in ret_path, which may be NULL; -ENOENT when nobody listens anywhere;
  * -EAGAIN when one listens and accepts nobody; -EPERM as above.
  */
-#define CONNECTION_FORBIDDEN                                                                  \
-	"a sandbox (seccomp, AppArmor, SELinux, Landlock) forbids Unix sockets here: run pd " \
-	"outside it, or let it use AF_UNIX"
 int connection_open_any(struct connection *c, char *ret_path, int size);
 void connection_close(struct connection *c); /* takes a closed or zeroed one with fd -1 */
 

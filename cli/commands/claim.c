@@ -174,13 +174,12 @@ static void show(const struct command *self, const struct command_line *line,
 	}
 }
 
-/* Of an answer about one service, or of each of a list. */
-static int check_answer(const struct command_line *line, struct json_object *answer,
-			const char *list)
+/* Of an answer about one service. */
+static int check_answer(const struct command_line *line, struct json_object *answer)
 {
-	const struct answer_rule rules[] = {
-		{ list, "port", ANSWER_PORT },
-		{ list, "id", ANSWER_SERVICE },
+	static const struct answer_rule rules[] = {
+		{ NULL, "port", ANSWER_PORT },
+		{ NULL, "id", ANSWER_SERVICE },
 	};
 
 	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
@@ -194,7 +193,7 @@ static int claim_one(const struct command *self, const struct command_line *line
 	int r = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 
 	if (!r)
-		r = check_answer(line, answer, NULL);
+		r = check_answer(line, answer);
 	if (r)
 		return r;
 	if (line->json)

@@ -119,11 +119,10 @@ static const char *project_of(const struct config *config, const char *cwd,
 			      char ret[static PATH_MAX])
 {
 	if (config)
-		snprintf(ret, PATH_MAX, "%.*s", (int)(strrchr(config->path, '/') - config->path),
-			 config->path);
-	else if (!*cwd || project_top(cwd, ret))
+		return config_directory(config, ret);
+	if (!*cwd || project_top(cwd, ret))
 		ret[0] = '\0';
-	return config && !*ret ? "/" : ret;
+	return ret;
 }
 
 int claiming_claim(const struct command *self, const struct command_line *line, const char *id,

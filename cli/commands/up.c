@@ -85,13 +85,11 @@ static int run(const struct command *self, const struct command_line *line)
 		r = check_needs(self, line, config, wanted);
 	if (r)
 		return r;
-	snprintf(directory, sizeof(directory), "%.*s",
-		 (int)(strrchr(config->path, '/') - config->path), config->path);
-	r = claiming_claim_all(self, line, config, *directory ? directory : "/", &claims);
+	r = claiming_claim_all(self, line, config, config_directory(config, directory), &claims);
 	if (r)
 		return r;
 	options = (struct up_options){ .config = config,
-				       .directory = *directory ? directory : "/",
+				       .directory = directory,
 				       .claims = answer_member(claims, "services"),
 				       .wanted = wanted,
 				       .detach = command_value(self, line, "detach"),

@@ -9,6 +9,7 @@
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"
 #include "cli/client/follow.h"
+#include "cli/client/polling.h"
 #include "cli/command.h"
 #include "cli/render/render.h"
 #include "cli/supervise/hardcoded.h"
@@ -118,7 +119,7 @@ static int ask_whether_it_tells(struct wait *w)
 	_cleanup_(answer_freep) struct json_object *status = NULL;
 	int r = answer_get(w->line->json, "GET", "/v1/status", NULL, &status);
 
-	w->tells = !r && strcmp(answer_text(answer_member(status, "kernel"), "mode"), "bpf") == 0;
+	w->tells = !r && !polling_is(status);
 	return r;
 }
 

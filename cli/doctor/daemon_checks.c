@@ -15,31 +15,22 @@
 #include "cli/client/polling.h"
 #include "cli/doctor/doctor.h"
 
-#define COMMAND_SIZE  (OWN_PD_SIZE + 64)
 #define PROBE_ID_SIZE 64
 
-/* "pd VERB", as it is typed here. */
-static const char *own(const char *verb, char ret[COMMAND_SIZE])
+/* doctor_own(), by root. */
+static const char *by_root(const char *verb, char ret[DOCTOR_COMMAND_SIZE])
 {
 	char pd[OWN_PD_SIZE];
 
-	snprintf(ret, COMMAND_SIZE, "%s %s", own_pd(pd), verb);
-	return ret;
-}
-
-/* The same by root. */
-static const char *by_root(const char *verb, char ret[COMMAND_SIZE])
-{
-	char pd[OWN_PD_SIZE];
-
-	snprintf(ret, COMMAND_SIZE, "%s %s", geteuid() ? own_pd_sudo(pd) : own_pd(pd), verb);
+	snprintf(ret, DOCTOR_COMMAND_SIZE, "%s %s", geteuid() ? own_pd_sudo(pd) : own_pd(pd), verb);
 	return ret;
 }
 
 /* By whom may end the daemon: one with eBPF is replaced by root only. */
-static const char *restart(const struct doctor *d, char ret[COMMAND_SIZE])
+static const char *restart(const struct doctor *d, char ret[DOCTOR_COMMAND_SIZE])
 {
-	return polling_is(d->status) ? own("daemon restart", ret) : by_root("daemon restart", ret);
+	return polling_is(d->status) ? doctor_own("daemon restart", ret)
+				     : by_root("daemon restart", ret);
 }
 
 void doctor_check_unix_sockets(struct doctor *d)
@@ -105,7 +96,7 @@ void doctor_check_home(struct doctor *d)
 void doctor_check_daemon(struct doctor *d)
 {
 	struct json_object *daemon = answer_member(d->status, "daemon");
-	char command[COMMAND_SIZE];
+	char command[DOCTOR_COMMAND_SIZE];
 
 	if (d->status)
 		doctor_say(d, DOCTOR_OK, NULL, "runs as %s (pid %d)", answer_text(daemon, "user"),
@@ -121,7 +112,7 @@ void doctor_check_daemon(struct doctor *d)
 
 void doctor_check_build(struct doctor *d)
 {
-	char command[COMMAND_SIZE], theirs[BUILD_TEXT_SIZE], ours[BUILD_TEXT_SIZE];
+	char command[DOCTOR_COMMAND_SIZE], theirs[BUILD_TEXT_SIZE], ours[BUILD_TEXT_SIZE];
 	struct build build;
 
 	if (doctor_skips_without_daemon(d))
@@ -142,10 +133,10 @@ void doctor_check_build(struct doctor *d)
 void doctor_check_other_daemon(struct doctor *d)
 {
 	_cleanup_(peer_deinit) struct peer own_daemon = { .fd = -1 };
-	char command[COMMAND_SIZE];
+	char command[DOCTOR_COMMAND_SIZE];
 
 	if (peer_find_beside_service(&own_daemon))
-		doctor_say(d, DOCTOR_WARN, own("daemon stop", command),
+		doctor_say(d, DOCTOR_WARN, doctor_own("daemon stop", command),
 			   "a daemon of your own (pid %d) runs beside the system service: what was "
 			   "claimed there is out of sight",
 			   own_daemon.pid);
@@ -155,7 +146,7 @@ void doctor_check_other_daemon(struct doctor *d)
 
 void doctor_check_ebpf(struct doctor *d)
 {
-	char words[POLLING_WORDS_SIZE], command[COMMAND_SIZE];
+	char words[POLLING_WORDS_SIZE], command[DOCTOR_COMMAND_SIZE];
 
 	if (doctor_skips_without_daemon(d))
 		return;
@@ -170,7 +161,7 @@ void doctor_check_ebpf(struct doctor *d)
 static void check_probe(struct doctor *d, struct json_object *probe)
 {
 	const char *reason = answer_text(probe, "reason");
-	char id[PROBE_ID_SIZE], command[COMMAND_SIZE];
+	char id[PROBE_ID_SIZE], command[DOCTOR_COMMAND_SIZE];
 
 	snprintf(id, sizeof(id), "probe-%.48s", answer_text(probe, "name"));
 	doctor_say_of(d, id, DOCTOR_WARN, by_root("daemon restart", command), "%s is %s%s%s: %s",
@@ -202,7 +193,7 @@ void doctor_check_losses(struct doctor *d)
 {
 	struct json_object *kernel = answer_member(d->status, "kernel");
 	long long lost = (long long)answer_int(kernel, "lost");
-	char command[COMMAND_SIZE];
+	char command[DOCTOR_COMMAND_SIZE];
 
 	if (doctor_skips_without_daemon(d))
 		return;
@@ -211,7 +202,7 @@ void doctor_check_losses(struct doctor *d)
 			   "%lld events were lost, and the table of sockets is being read anew",
 			   lost);
 	else if (lost)
-		doctor_say(d, DOCTOR_WARN, own("log --filter GAP", command),
+		doctor_say(d, DOCTOR_WARN, doctor_own("log --filter GAP", command),
 			   "%lld events were lost since the start; what was missed then is known "
 			   "as a gap, and the table of sockets was read anew",
 			   lost);

@@ -58,6 +58,14 @@ void doctor_say_of(struct doctor *d, const char *id, enum doctor_state state, co
 	va_end(args);
 }
 
+const char *doctor_own(const char *verb, char ret[static DOCTOR_COMMAND_SIZE])
+{
+	char pd[OWN_PD_SIZE];
+
+	snprintf(ret, DOCTOR_COMMAND_SIZE, "%s %s", own_pd(pd), verb);
+	return ret;
+}
+
 bool doctor_skips_without_daemon(struct doctor *d)
 {
 	if (!d->status)

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "base/own_pd.h"
+
 struct json_object;
 
 /* What the checks look at, gathered once, and what they have found. */
@@ -27,6 +29,9 @@ void doctor_say(struct doctor *d, enum doctor_state state, const char *command, 
 /* The same under another id: one of several things that a check looks at. */
 void doctor_say_of(struct doctor *d, const char *id, enum doctor_state state, const char *command,
 		   const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* "pd VERB", as it is typed here.  Returns ret. */
+#define DOCTOR_COMMAND_SIZE (OWN_PD_SIZE + 64)
+const char *doctor_own(const char *verb, char ret[static DOCTOR_COMMAND_SIZE]);
 /* "no daemon answers" where none does: the caller has nothing to look at. */
 bool doctor_skips_without_daemon(struct doctor *d);
 /* Asks the daemon (GET).  NULL where it has no answer; the caller's: answer_free(). */

@@ -26,14 +26,6 @@
 #define NAMES_SIZE     256
 #define DOCKER_CONFIG  "/etc/docker/daemon.json"
 
-static const char *own(const char *verb, char ret[COMMAND_SIZE])
-{
-	char pd[OWN_PD_SIZE];
-
-	snprintf(ret, COMMAND_SIZE, "%s %s", own_pd(pd), verb);
-	return ret;
-}
-
 /* Up to NAMES_SHOWN of them, and how many more there are. */
 struct names {
 	size_t n, used;
@@ -68,7 +60,7 @@ void doctor_check_database(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, NULL, "healthy (%s)", path);
 	else
 		doctor_say(d, healthy ? DOCTOR_WARN : DOCTOR_FAIL,
-			   healthy ? NULL : own("help daemon", command), "%s: %s",
+			   healthy ? NULL : doctor_own("help daemon", command), "%s: %s",
 			   answer_text(database, "state"), *detail ? detail : path);
 }
 
@@ -191,7 +183,7 @@ void doctor_check_unused_claims(struct doctor *d)
 	else if (!names.n)
 		doctor_say(d, DOCTOR_OK, NULL, "none of yours is untouched for longer than 7d");
 	else
-		doctor_say(d, DOCTOR_WARN, own("cleanup", command),
+		doctor_say(d, DOCTOR_WARN, doctor_own("cleanup", command),
 			   "%zu of your claims %s untouched for longer than 7d: %s%s", names.n,
 			   names.n == 1 ? "is" : "are", names.text, more_of(&names));
 }
@@ -242,13 +234,13 @@ void doctor_check_leftovers(struct doctor *d)
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "none");
 	if (runs.n)
-		doctor_say_of(d, "leftover-runs", DOCTOR_WARN, own("ps", command),
+		doctor_say_of(d, "leftover-runs", DOCTOR_WARN, doctor_own("ps", command),
 			      "%zu run%s without the pd that started %s: %s%s", runs.n,
 			      runs.n == 1 ? " goes on" : "s go on", runs.n == 1 ? "it" : "them",
 			      runs.text, more_of(&runs));
 	if (orphaned)
 		doctor_say_of(d, "leftover-servers", DOCTOR_WARN,
-			      own("find --status orphaned", command),
+			      doctor_own("find --status orphaned", command),
 			      "%lld server%s whose launcher is gone", orphaned,
 			      orphaned == 1 ? " listens" : "s listen");
 	if (files.n && text_shell_quote(directory, quoted, sizeof(quoted))) {

@@ -398,6 +398,14 @@ const char *config_meant_health(const char *match, char ret[static IDENTITY_MAX 
 	return one ? strcpy(ret, one->id) : match;
 }
 
+const char *config_directory(const struct config *c, char ret[static PATH_MAX])
+{
+	int n = (int)(strrchr(c->path, '/') - c->path);
+
+	snprintf(ret, PATH_MAX, "%.*s", n ? n : 1, c->path);
+	return ret;
+}
+
 void config_free(struct config *c)
 {
 	if (!c)

@@ -17,6 +17,7 @@
 #ifndef CLI_PROJECT_CONFIG_H
 #define CLI_PROJECT_CONFIG_H
 
+#include <limits.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -76,6 +77,9 @@ const char *config_meant_health(const char *match, char ret[static IDENTITY_MAX 
 
 /* Does an ID belong to the file's project, whether or not the file has a service of that name? */
 bool config_is_of_project(const struct config *c, const char *id);
+
+/* The directory that the file is in, without a slash behind it.  Returns ret. */
+const char *config_directory(const struct config *c, char ret[static PATH_MAX]);
 
 void config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free);

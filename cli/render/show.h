@@ -15,11 +15,11 @@ struct json_object;
 /* "2h ago", "just now"; "" for 0, which is "not known". */
 const char *show_ago(int64_t unix_s, char ret[static SHOW_AGE_SIZE]);
 
-/* "http://localhost:5742" of a service: its port and its scheme, whatever else the daemon says. */
 /* The "port" of a row, and in front of it what its program asked for: "3000→5742".  Returns ret. */
 #define SHOW_PORT_SIZE sizeof("65535→65535")
 const char *show_port(struct json_object *row, char ret[static SHOW_PORT_SIZE]);
 
+/* "http://localhost:5742" of a service: its port and its scheme, whatever else the daemon says. */
 #define SHOW_URL_SIZE sizeof("https://localhost:65535")
 const char *show_url(struct json_object *service, char ret[static SHOW_URL_SIZE]);
 
