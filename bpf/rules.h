@@ -7,8 +7,8 @@
  *
  * All of that in the daemon's network namespace alone: a port of another one is in nobody's way,
  * and its loopback device leads elsewhere.  User space writes the rules, this side only counts
- * which sockets have a port by them; where no rule is in force each hook leaves at the first
- * comparison.
+ * which sockets have a port by them; where no rule is in force a bind or a connect costs one
+ * comparison, and the end of a socket a look at its mark.
  */
 #ifndef BPF_RULES_H
 #define BPF_RULES_H

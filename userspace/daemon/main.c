@@ -152,7 +152,7 @@ static int take_state(struct daemon *d, const struct options *options)
 	if (!r)
 		r = become_for_files(&d->target, error);
 	if (!r)
-		r = state_lock(&d->state, &d->target, error);
+		r = state_lock(&d->state, error);
 	back = privileges_as_user(&d->target, false);
 	if (r)
 		log_error("%s", error);

@@ -170,7 +170,7 @@ static int take_lock(int fd, pid_t *ret_holder)
 	return 0;
 }
 
-int state_lock(struct state *s, const struct identity_target *target, char *ret_error)
+int state_lock(struct state *s, char *ret_error)
 {
 	char who[32] = "";
 	_cleanup_close_ int fd = -1;

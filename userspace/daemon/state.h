@@ -42,7 +42,7 @@ int state_find(bool service, const struct identity_target *target, struct state 
  * Makes the directory and takes the lock; as the target user.  -EBUSY names who holds it; one that
  * is about to end is waited for.
  */
-int state_lock(struct state *s, const struct identity_target *target, char *ret_error);
+int state_lock(struct state *s, char *ret_error);
 
 /*
  * Takes the socket that the service manager has handed over (daemon/notify.h), or binds it, as the

@@ -146,7 +146,7 @@ void wal_check(const char *path, char *ret_said, size_t size)
 	_cleanup_close_ int fd = -1;
 	char name[PATH_SIZE], aside[PATH_SIZE];
 	off_t frame;
-	int lost;
+	int lost, error;
 
 	*ret_said = '\0';
 	if (snprintf(name, sizeof(name), "%s-wal", path) >= (int)sizeof(name))
@@ -165,7 +165,13 @@ void wal_check(const char *path, char *ret_said, size_t size)
 				     ? HEADER_BYTES + frame * (off_t)(FRAME_BYTES + w.page_bytes)
 				     : 0),
 		 lost, lost == 1 ? "" : "s", lost == 1 ? "is" : "are");
-	if (mend_name_aside(name, aside, sizeof(aside)) == 0 && files_copy(name, aside) == 0)
+	error = mend_name_aside(name, aside, sizeof(aside));
+	if (error == 0)
+		error = files_copy(name, aside);
+	if (error == 0)
 		snprintf(ret_said + strlen(ret_said), size - strlen(ret_said),
 			 "; a copy of it is %s (remove it when nothing of it is needed)", aside);
+	else
+		snprintf(ret_said + strlen(ret_said), size - strlen(ret_said),
+			 "; no copy of it was made: %s", strerror(-error));
 }

@@ -22,7 +22,7 @@ typedef int (*holders_proc_visit)(const struct process_id *id, int fd, uint64_t 
 
 /* Every process that may be read; those that may not, and those that vanish, are passed over. */
 int holders_proc_walk(holders_proc_visit visit, void *user_data);
-/* The same in parts: the next process of an open /proc (borrowed). */
+/* The same in parts: the next process of an open /proc (borrowed).  0, negative errno. */
 int holders_proc_next(DIR *proc, holders_proc_visit visit, void *user_data, bool *ret_more);
 
 /* One process.  0; -ESRCH when it is gone, -EACCES when its descriptors may not be read. */

@@ -29,7 +29,7 @@ struct pass {
 int pass_begin(struct pass *pass);
 void pass_deinit(struct pass *pass);
 
-/* The next part, some hundred descriptors. */
+/* The next part, some hundred descriptors.  0, negative errno. */
 int pass_next(struct pass *pass, bool *ret_more);
 
 /*

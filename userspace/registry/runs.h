@@ -54,6 +54,8 @@ struct run {
 /* The port that the program of a run has asked for where it has this one; 0 = the same, also where
  * this kernel rewrites none. */
 uint16_t run_asked_port(const struct run *run, uint16_t port);
+/* The other way round: the port that it is given for one that it asks for; 0 = it is not. */
+uint16_t run_port_for(const struct run *run, uint16_t asked);
 
 /* Reads those of this boot into memory; 0, negative errno. */
 int registry_runs_load(struct registry *r);
@@ -62,14 +64,13 @@ int registry_runs_load(struct registry *r);
 struct run *registry_runs(const struct registry *r);
 /* The run of a number; NULL. */
 struct run *registry_run(const struct registry *r, uint32_t number);
-/* The other way round: the port that it is given for one that it asks for; 0 = it is not. */
-uint16_t run_port_for(const struct run *run, uint16_t asked);
-/* The first for a member of the run of that number, 0 = of none; UDP is never given another. */
+/* run_asked_port() for a member of the run of that number, 0 = of none; UDP is never given another.
+ */
 uint16_t registry_asked_port(const struct registry *r, uint32_t run, uint16_t protocol,
 			     uint16_t port);
 /* Is it a run of that service, or does it have its port for a hard-coded one? */
 bool run_is_of(const struct run *run, const char *service, uint16_t port);
-/* The newest of a service that has not ended; NULL. */
+/* The newest that has not ended of a service that has this port, as run_is_of() says; NULL. */
 const struct run *registry_run_of_service(const struct registry *r, const char *service,
 					  uint16_t port);
 

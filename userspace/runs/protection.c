@@ -9,6 +9,7 @@
 
 #include "base/kernel_source.h"
 #include "base/log.h"
+#include "base/outcome.h"
 #include "base/portset.h"
 #include "coordination/coordination.h"
 #include "registry/registry.h"
@@ -76,21 +77,27 @@ static bool note(const struct service *s, void *user_data)
 void protection_follow(struct protection *p)
 {
 	struct listing l = { .uid = 0 };
-	int r = 0;
+	int r;
 
-	if (!p->may_differ || !protection_is_possible(p) ||
-	    registry_for_each_protected(p->c.registry, note, &l))
+	if (!p->may_differ || !protection_is_possible(p))
 		return;
+	r = registry_for_each_protected(p->c.registry, note, &l);
+	if (r) {
+		log_error("which ports are protected cannot be read: %s",
+			  registry_strerror(p->c.registry, r));
+		return;
+	}
 	for (size_t port = 0; (port = portset_next(&p->held, port)) < PORTSET_END; port++)
 		if (!portset_has(&l.ports, (uint16_t)port))
-			tell_kernel(p, (uint16_t)port, false);
+			r = tell_kernel(p, (uint16_t)port, false) ?: r;
 	for (size_t port = 0; (port = portset_next(&l.ports, port)) < PORTSET_END; port++)
 		if (!protection_holds(p, (uint16_t)port))
 			r = tell_kernel(p, (uint16_t)port, true) ?: r;
 	if (r)
-		log_error("a port is not protected: %s", strerror(-r));
-	/* a later batch may end one of them */
-	p->may_differ = portset_next(&l.ports, 0) < PORTSET_END;
+		log_error("the kernel protects other ports than those that are claimed so: %s",
+			  strerror(-r));
+	/* a later batch may end one of them, or do what has failed */
+	p->may_differ = r || portset_next(&l.ports, 0) < PORTSET_END;
 }
 
 int protection_count(const struct protection *p, size_t *ret_promised, size_t *ret_lost)
@@ -111,10 +118,10 @@ void protection_start(struct protection *p)
 	char words[160];
 	size_t n, lost;
 
-	if (protection_count(p, &n, &lost) || !n)
-		return;
 	p->may_differ = true;
 	protection_follow(p);
+	if (protection_count(p, &n, &lost) || !n)
+		return;
 	snprintf(words, sizeof(words),
 		 protection_is_possible(p)
 			 ? "%zu protected port%s nobody protected while no daemon ran"
@@ -150,5 +157,7 @@ int protection_set(struct protection *p, const struct service *service, bool on)
 	p->may_differ = true;
 	if (on)
 		r = tell_kernel(p, service->port, true);
-	return r ? r : registry_set_protected(p->c.registry, service->id, on);
+	if (!r)
+		r = registry_set_protected(p->c.registry, service->id, on);
+	return r == OUTCOME_NO ? -ENOENT : r;
 }

@@ -47,7 +47,8 @@ bool protection_holds(const struct protection *p, uint16_t port);
 /* Can this daemon have a port refused at all?  A claim may be protected since an earlier one. */
 bool protection_is_possible(const struct protection *p);
 
-/* Ports that are protected by their claims, and those of them that anybody can bind. */
+/* Ports that are protected by their claims, and those of them that anybody can bind.  0, negative
+ * errno. */
 int protection_count(const struct protection *p, size_t *ret_promised, size_t *ret_lost);
 
 #endif

@@ -25,11 +25,12 @@ static int set_siblings(const struct kernel_source *kernel, const struct registr
 	uint32_t runs[RUN_SIBLINGS_MAX];
 	size_t n = 0;
 
-	if (!over)
+	/* one that is not in the list yet is the newest */
+	if (!over && !registry_run(registry, run->number))
 		runs[n++] = run->number;
 	for (const struct run *other = registry_runs(registry); other && n < RUN_SIBLINGS_MAX;
 	     other = other->next)
-		if (other->number != run->number && other->project == run->project &&
+		if (!(over && other->number == run->number) && other->project == run->project &&
 		    has_hardcoded(other, asked))
 			runs[n++] = other->number;
 	return kernel->set_siblings(kernel->user_data, run->project, asked, runs, n);
@@ -47,6 +48,8 @@ int run_rules_set(const struct kernel_source *kernel, const struct registry *reg
 	r = kernel->set_run_rules(kernel->user_data, run->number, &rules);
 	for (size_t i = 0; !r && run->project && i < run->n_hardcoded; i++)
 		r = set_siblings(kernel, registry, run, run->hardcoded[i].asked, false);
+	if (r) /* the caller says that the ports stay as they are */
+		kernel->set_run_rules(kernel->user_data, run->number, NULL);
 	return r;
 }
 

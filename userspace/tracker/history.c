@@ -354,7 +354,10 @@ static const char *service_of(struct history *h, const struct socket_row *row,
 struct gone {
 	struct history *h;
 	size_t n;
-	struct history_entry entries[ROWS_OF_PORT];
+	struct {
+		uint64_t cookie;
+		struct process_id process;
+	} entries[ROWS_OF_PORT];
 };
 
 static bool compare(const struct history_entry *entry, void *user_data)
@@ -362,10 +365,12 @@ static bool compare(const struct history_entry *entry, void *user_data)
 	struct gone *gone = user_data;
 	const struct socket_row *row = inventory_by_cookie(gone->h->inventory, entry->cookie);
 
-	if (row && row->port == entry->port)
+	if (row && row->port == entry->port) {
 		inventory_set_recorded(gone->h->inventory, entry->cookie);
-	else
-		gone->entries[gone->n++] = *entry;
+	} else {
+		gone->entries[gone->n].cookie = entry->cookie;
+		gone->entries[gone->n++].process = entry->process;
+	}
 	return gone->n < ROWS_OF_PORT;
 }
 

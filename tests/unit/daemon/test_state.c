@@ -28,7 +28,7 @@ struct room {
 static int find_and_lock(struct room *r)
 {
 	assert_int_equal(state_find(false, &r->target, &r->state, r->error), 0);
-	return state_lock(&r->state, &r->target, r->error);
+	return state_lock(&r->state, r->error);
 }
 
 static int setup(void **state)
