@@ -183,6 +183,13 @@ class LineReader:
             raise AssertionError(f"{error}; lines so far:\n" + "\n".join(self.lines)) from None
 
 
+def clients_of(path, state):
+    """How many connections a socket has, by state: "02" not accepted yet, "03" accepted."""
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
+        rows = [line.split() for line in f]
+    return sum(r[-1] == path and r[5] == state for r in rows)
+
+
 Answer = collections.namedtuple("Answer", "code out err")
 
 
@@ -317,10 +324,7 @@ class Daemon:
         return json.loads(answer.partition(b"\r\n\r\n")[2])
 
     def clients(self, state):
-        """How many connections its socket has, by state: "02" not accepted yet, "03" accepted."""
-        with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
-            rows = [line.split() for line in f]
-        return sum(r[-1] == self.socket and r[5] == state for r in rows)
+        return clients_of(self.socket, state)
 
     def is_decided(self):
         """Behind launch(): it can be reached, or has ended."""
@@ -450,6 +454,12 @@ class PortDaddyTest(unittest.TestCase):
     def need_bpf(self, missing):
         """Skips a test that needs more than polling; missing: what there is not without eBPF."""
         if not self.daemon.uses_bpf():
+            self.skipTest(f"no eBPF here: {missing}")
+
+    def need_rules(self, missing):
+        """Skips a test that needs what the kernel does to the ports of runs and claims."""
+        probes = {p["name"]: p for p in self.daemon.json("status")["kernel"]["probes"]}
+        if probes.get("rules", {}).get("state") != "works":
             self.skipTest(f"no eBPF here: {missing}")
 
     def start_daemon(self, *arguments, **options):

@@ -3,6 +3,7 @@
 """pd completion: what Tab shows, in real shells on a real terminal; and the manual's pages."""
 import os
 import subprocess
+import sys
 
 import harness
 from harness import ATTEMPTS, DONE, WRONG
@@ -152,4 +153,4 @@ class CompletionTest(harness.PortDaddyTest):
 
 
 if __name__ == "__main__":
-    harness.main()
+    sys.exit(harness.main())

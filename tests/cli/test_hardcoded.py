@@ -5,13 +5,13 @@ import json
 import os
 import re
 import signal
+import sys
 import urllib.request
 
 import harness
 import trees
-from harness import NO, WRONG, wait_until
+from harness import DONE, NO, NOBODY, WRONG, wait_until
 
-NOBODY = 65534
 NAME = f"shop{os.getpid()}"
 
 # A front end that answers with what its API says, and an API that says which checkout it is of.
@@ -38,18 +38,20 @@ def ask(port, path="/", host="127.0.0.1"):
         return a.read().decode()
 
 
+TWO_PORTS = """
+import socket, sys, time
+sockets = [socket.create_server(("127.0.0.1", int(port))) for port in sys.argv[1:]]
+time.sleep(1000)
+"""
+
+
 class HardcodedTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
         self.addCleanup(trees.kill_all, self.daemon.home)
-        self.need_rules()
+        self.need_rules("ports are not rewritten")
         self.front = harness.free_port()
         self.api = harness.free_port(self.front + 1, self.front + 300)
-
-    def need_rules(self):
-        probes = {p["name"]: p for p in self.daemon.json("status")["kernel"]["probes"]}
-        if probes.get("rules", {}).get("state") != "works":
-            self.skipTest("no eBPF here: ports are not rewritten")
 
     def checkout(self, name, uid=None):
         directory = os.path.join(self.work, name)
@@ -101,7 +103,7 @@ class HardcodedTest(harness.PortDaddyTest):
     # --- side by side ---
 
     def test_two_checkouts_run_side_by_side_and_each_reaches_its_own(self):
-        watch = self.pd_stream("watch", "*", "-j")  # others open and close thousands
+        watch = self.watch_services()
         uids = {"a": None, "b": NOBODY if os.geteuid() == 0 else None}
         servers = {}
         for name, uid in uids.items():
@@ -121,12 +123,17 @@ class HardcodedTest(harness.PortDaddyTest):
         self.wait_told(watch, "LISTEN", servers.values())
         self.check_what_is_shown(servers)
         self.check_after_a_restart(servers, uids)
-        watch = self.pd_stream("watch", "*", "-j")
-        wait_until(lambda: self.daemon.claim(f"{NAME}:seen") and
-                   self.daemon.pd("release", f"{NAME}:seen") and watch.lines, "the watch has begun")
+        watch = self.watch_services()
         for child in servers.values():
             child.kill(signal.SIGTERM)
         self.wait_told(watch, "CLOSE", servers.values())
+
+    def watch_services(self):
+        """pd watch of all of them, once it is connected; others open and close thousands."""
+        watch = self.pd_stream("watch", "*", "-j")
+        wait_until(lambda: self.daemon.claim(f"{NAME}:seen") and
+                   self.daemon.pd("release", f"{NAME}:seen") and watch.lines, "the watch has begun")
+        return watch
 
     def wait_told(self, watch, event, children):
         """Of each of them, with both ports."""
@@ -188,13 +195,8 @@ class HardcodedTest(harness.PortDaddyTest):
     # --- what does not fit ---
 
     def test_second_port_has_a_claim_beside_the_first(self):
-        code = ("import socket, sys, time\n"
-                "for port in sys.argv[1:]:\n"
-                "    s = socket.create_server(('127.0.0.1', int(port)))\n"
-                "    globals()['s' + port] = s\n"
-                "time.sleep(1000)\n")
         child = self.run_pd(self.work, f"{NAME}:two", "--hardcoded", str(self.front), "--hardcoded",
-                            str(self.api), "--", harness.PYTHON, "-c", code, str(self.front),
+                            str(self.api), "--", harness.PYTHON, "-c", TWO_PORTS, str(self.front),
                             str(self.api))
         beside = f"{NAME}:two-{self.api}"
         port = int(self.wait_words(child, rf"also serves on http://localhost:(\d+) "
@@ -203,6 +205,19 @@ class HardcodedTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.service(beside)["port"], port)
         self.assertEqual(self.daemon.service(beside)["askedPort"], self.api)
         self.check_who_asks_by_the_asked_port(f"{NAME}:two")
+
+    def test_second_port_is_no_stranger_to_pd_up(self):
+        with open(os.path.join(self.work, "two.py"), "w", encoding="utf-8") as f:
+            f.write(TWO_PORTS)
+        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
+            json.dump({"project": f"{NAME}up", "services": {"two": {
+                "cmd": f"exec {harness.PYTHON} two.py {self.api} {self.front}",
+                "hardcoded": [self.front, self.api]}}}, f)
+        for _ in ("begun", "adopted"):
+            answer = self.daemon.run("up", "-d", cwd=self.work)
+            self.assertEqual(answer.code, DONE, answer)
+            self.assertNotIn("listens on port", answer.err)
+        self.assertEqual(self.daemon.run("down", cwd=self.work).code, DONE)
 
     def check_who_asks_by_the_asked_port(self, identity):
         """It is of nobody, or of a stranger, and is told whose program has it in its source."""
@@ -253,4 +268,4 @@ class HardcodedTest(harness.PortDaddyTest):
 
 
 if __name__ == "__main__":
-    harness.main()
+    sys.exit(harness.main())

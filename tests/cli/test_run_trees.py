@@ -150,6 +150,12 @@ class TreeTest(TerminalTest):
             with open(os.path.join(self.work, name), "w", encoding="utf-8") as f:
                 f.write(text)
 
+    def test_program_of_every_tree_is_here(self):
+        missing = sorted(name for name, tree in TREES.items()
+                         if not shutil.which(tree.needs, path=harness.BASE_ENV["PATH"]))
+        if missing:
+            self.skipTest("left out for want of their programs: " + ", ".join(missing))
+
     def runs(self):
         """All that there are, by the name of their tree."""
         return {"inside" if r["service"] == INNER else r["service"].partition(":")[2]: r

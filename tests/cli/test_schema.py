@@ -58,7 +58,7 @@ class SchemaTest(harness.PortDaddyTest):
         # one that is not described yet breaks nobody who passes over what is new
         fault = self.fault_of(answer, closed(self.schema), name)
         if fault:
-            print(f"# {asked}: {fault}")
+            print(f"#= {asked}: {fault}")
         self.checked.add(name)
         return answer
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 import harness
 from harness import CONFLICT, DONE, NOBODY, NOT_ALLOWED, needs_root, wait_until
@@ -139,18 +140,13 @@ class ServiceTest(harness.PortDaddyTest):
         self.assertTrue(self.exists("/run/port-daddy/pd.sock"))
         asks = self.spawn(self.inside(harness.public_copy(harness.PD), "find", "-j"),
                           env={**harness.BASE_ENV, "HOME": "/nonexistent"})
-        wait_until(lambda: self.waits_at_socket(), "pd is connected")
+        wait_until(lambda: harness.clients_of("/run/port-daddy/pd.sock", "02"), "pd is connected")
         second = self.start(manager)
         found = harness.json.loads(asks.output())
         self.assertEqual([(s["id"], s["port"]) for s in found["services"]],
                          [("shop:web", port)])
         # the kernel's word for who listens is the daemon's, not the manager's
         self.assertIn(f"(pid {second})", self.pd("daemon", "stop", uid=0).out)
-
-    def waits_at_socket(self):
-        with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
-            rows = [line.split() for line in f]
-        return any(r[-1] == "/run/port-daddy/pd.sock" and r[5] == "02" for r in rows)
 
     def test_socket_that_was_removed_is_not_served(self):
         manager = self.manager(socket_unit=True)
@@ -182,4 +178,4 @@ class ServiceTest(harness.PortDaddyTest):
 
 
 if __name__ == "__main__":
-    harness.main()
+    sys.exit(harness.main())

@@ -65,9 +65,14 @@ class Machine:
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--cgroup",
              "--propagation", "private", "bash", "-c", BOOT, "boot", directory],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.init = self.wait(self.find_init, "the machine starts")
-        self.wait(lambda: self.run("systemctl", "is-system-running", check=False).stdout.strip()
-                  in ("running", "degraded"), "systemd has started everything")
+        try:
+            self.init = self.wait(self.find_init, "the machine starts")
+            self.wait(lambda: self.run("systemctl", "is-system-running",
+                                       check=False).stdout.strip() in ("running", "degraded"),
+                      "systemd has started everything")
+        except BaseException:
+            self.close()
+            raise
 
     def find_init(self):
         """The first process in it, once the mounts are those of the machine."""

@@ -6,6 +6,7 @@
 #include "base/array.h"
 #include "unit/inventory/netns.h"
 #include "unit/inventory/table_world.h"
+#include "unit/random.h"
 
 static void begin(struct world *w)
 {
@@ -166,7 +167,7 @@ TEST_WITH(a_question_in_parts_waits_for_a_table_that_is_being_read, struct world
 /* The kernel: who holds which socket, and the events that wait. */
 struct model {
 	struct world *w;
-	unsigned seed;
+	struct random_source random;
 	unsigned live[LIVE_MAX], n_live, next;
 	struct {
 		uint64_t cookie;
@@ -184,7 +185,7 @@ struct model {
 
 static unsigned any(struct model *m, unsigned n)
 {
-	return (unsigned)rand_r(&m->seed) % n;
+	return random_below(&m->random, n);
 }
 
 static void tell(struct model *m, struct event e)
@@ -391,11 +392,9 @@ TEST_WITH(whatever_happens_meanwhile_the_table_is_what_the_kernel_has, struct wo
 {
 	struct kernel_source source = fake_source(&w->fake);
 	static struct model m;
-	const char *seed = getenv("PD_SEED");
 
 	m = (struct model){ .w = w, .shows = -1 };
-	m.seed = seed ? (unsigned)strtoul(seed, NULL, 10) : (unsigned)time(NULL);
-	printf("# PD_SEED=%u\n", m.seed);
+	m.random = random_start("whatever_happens_meanwhile_the_table_is_what_the_kernel_has");
 	model = &m;
 	source.open_holder_pass = open_pass;
 	inventory_free(w->inv);
