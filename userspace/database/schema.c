@@ -271,6 +271,10 @@ static const char *const migrations[] = {
 	 "CREATE INDEX servicesProtected ON services(protected) WHERE protected IS NOT NULL;\n"),
 
 	"ALTER TABLE history ADD COLUMN askedPort INTEGER; -- by its program, where another\n",
+
+	/* A row is found by its socket: a thousand sockets may share one port. */
+	("DROP INDEX historyOpen;\n"
+	 "CREATE INDEX historyOpen ON history(port, cookie) WHERE until IS NULL;\n"),
 };
 
 int schema_version(void)

@@ -367,11 +367,11 @@ static const char *const statement_sql[] = {
 		"service, "
 		"since, until, how, code, cookie, bootId, askedPort) "
 		"SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 "
-		"WHERE NOT EXISTS (SELECT 1 FROM history WHERE port = ?1 AND until IS NULL AND "
-		"cookie = ?14 AND bootId = ?15)",
+		"WHERE NOT EXISTS (SELECT 1 FROM history INDEXED BY historyOpen WHERE port = ?1 "
+		"AND until IS NULL AND cookie = ?14 AND bootId = ?15)",
 	[STATEMENT_HISTORY_END] =
-		"UPDATE history SET until = ?4, how = ?5, code = ?6 WHERE port = ?1 AND "
-		"until IS NULL AND cookie = ?2 AND bootId = ?3",
+		"UPDATE history INDEXED BY historyOpen SET until = ?4, how = ?5, code = ?6 "
+		"WHERE port = ?1 AND until IS NULL AND cookie = ?2 AND bootId = ?3",
 	[STATEMENT_HISTORY_END_OTHER_BOOTS] =
 		"UPDATE history SET until = max(?2, ifnull(since, 0)), how = 'unknown' "
 		"WHERE until IS NULL AND bootId IS NOT ?1",
