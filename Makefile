@@ -40,8 +40,8 @@ ALL_LDFLAGS := -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) 
 pkg = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # libbpf is linked statically where the distribution ships the archive (Debian, Ubuntu, Fedora).
 LIBBPF_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libbpf 2>/dev/null)/libbpf.a))
-# The wrapped function is in sentinel/bpf_load.c.
-LIBS_sentinel := -Wl,--wrap=bpf_btf_get_next_id $(if $(LIBBPF_ARCHIVE),$(LIBBPF_ARCHIVE),-lbpf) -lelf -lz -pthread
+# The wrapped functions are in sentinel/bpf_load.c and sentinel/kernel_types.c.
+LIBS_sentinel := -Wl,--wrap=bpf_btf_get_next_id,--wrap=btf__load_vmlinux_btf $(if $(LIBBPF_ARCHIVE),$(LIBBPF_ARCHIVE),-lbpf) -lelf -lz -pthread
 LIBS_inventory := -lmnl
 LIBS_registry := -pthread
 LIBS_database := -lsqlite3

@@ -528,10 +528,12 @@ def idle():
 
 @line("daemon's start → first answer", "", "more", 120, " ms")
 def start():
-    samples = []
+    """The first one in a directory makes the database, and keeps the kernel's types."""
+    first, again = [], []
     for _ in range(SAMPLES):
         d = harness.Daemon(program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD)
-        samples.append(stand.time_to_first_answer(d))
-        d.stop()
+        for samples in (first, again):
+            samples.append(stand.time_to_first_answer(d))
+            d.stop()
         d.discard()
-    return Figures(statistics.median(samples), "", "")
+    return Figures(statistics.median(again), f"{statistics.median(first):.1f} ms for the first", "")

@@ -163,12 +163,19 @@ static int take_state(struct daemon *d, const struct options *options)
 
 static int open_kernel(struct daemon *d, const struct options *options)
 {
-	int r = sentinel_new(!options->no_bpf, &d->sentinel);
+	const char *refused;
+	int r;
 
+	sentinel_keep_types_in(d->state.directory_fd);
+	r = sentinel_new(!options->no_bpf, &d->sentinel);
 	if (r) {
 		log_error("the kernel gives no socket events at all: %s", strerror(-r));
 		return r;
 	}
+	refused = sentinel_report(d->sentinel)->types_refused;
+	if (refused)
+		log_info("%s/" SENTINEL_TYPES_FILE " is not used, but made anew: %s",
+			 d->state.directory, refused);
 	r = new_inventory(d);
 	if (r)
 		log_error("the kernel's socket tables cannot be read: %s", strerror(-r));
@@ -383,7 +390,7 @@ static void trim_start(void)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = { .state = { .lock_fd = -1, .listen_fd = -1 } };
+	struct daemon d = { .state = { .directory_fd = -1, .lock_fd = -1, .listen_fd = -1 } };
 	struct options options;
 	int r, code;
 

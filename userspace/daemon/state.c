@@ -94,7 +94,8 @@ int state_find(bool service, const struct identity_target *target, struct state 
 {
 	int r;
 
-	*ret = (struct state){ .lock_fd = -1,
+	*ret = (struct state){ .directory_fd = -1,
+			       .lock_fd = -1,
 			       .listen_fd = -1,
 			       .for_everybody = service || target->started_by_root };
 	r = paths_state_dir(service, target->uid, ret->directory, sizeof(ret->directory));
@@ -181,6 +182,7 @@ int state_lock(struct state *s, char *ret_error)
 	r = make_directory(s, ret_error);
 	if (r)
 		return r;
+	s->directory_fd = open(s->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fd = open(s->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return fail(ret_error, -errno, "cannot open %s: %m (" ELSEWHERE ")", s->lock);
@@ -323,5 +325,6 @@ void state_deinit(struct state *s)
 		unlink(s->socket);
 	closep(&s->listen_fd);
 	closep(&s->lock_fd);
-	*s = (struct state){ .lock_fd = -1, .listen_fd = -1 };
+	closep(&s->directory_fd);
+	*s = (struct state){ .directory_fd = -1, .lock_fd = -1, .listen_fd = -1 };
 }

@@ -23,6 +23,7 @@ struct state {
 	char database[STATE_PATH_SIZE + 32];
 	char lock[STATE_PATH_SIZE + 32];
 	char socket[108];	      /* sun_path */
+	int directory_fd;	      /* of `directory`, where the lock was taken; O_PATH */
 	int lock_fd;		      /* holds the lock as long as it is open */
 	int listen_fd;		      /* -1 until state_listen(); its consumer sets it back to -1 */
 	bool for_everybody;	      /* others may connect: root's, and the system service */

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "sentinel/bpf_load.h"
+#include "sentinel/kernel_types.h"
 
 #define ALL_PROBES ((1U << _PROBE_MAX) - 1)
 
@@ -157,11 +158,28 @@ static unsigned not_refused(const struct sentinel_probe *probes)
 	return mask;
 }
 
-int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret)
+/* Whatever is refused is refused of all the types. */
+static int load_by_subset(struct bpf_objects *ret, const char **ret_types_refused)
 {
-	int r = load_both(ALL_PROBES, true, ret);
+	struct types_subset_object objects[2];
+	int r;
+
+	objects[0].bytes = portdaddy_listen__elf_bytes(&objects[0].size);
+	objects[1].bytes = portdaddy_ask__elf_bytes(&objects[1].size);
+	*ret_types_refused = kernel_types_use_subset(objects, ARRAY_SIZE(objects));
+	r = load_both(ALL_PROBES, true, ret);
+	kernel_types_use_all();
+	return r;
+}
+
+int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret,
+		     const char **ret_types_refused)
+{
+	int r = load_by_subset(ret, ret_types_refused);
 	bool may_cast;
 
+	if (r < 0)
+		r = load_both(ALL_PROBES, true, ret);
 	if (r == 0)
 		return 0;
 	r = try_to_create_a_map();

@@ -20,8 +20,11 @@ struct bpf_objects {
  * Loads what the kernel takes.  Where it does not take everything each probe is tried alone, to
  * find out which are refused and why: those are marked.  0, and both objects are there, though
  * perhaps without programs; negative errno.
+ *
+ * *ret_types_refused: why the kernel's types that were kept were not used (kernel_types.h); NULL.
  */
-int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret);
+int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret,
+		     const char **ret_types_refused);
 
 /* Takes NULLs. */
 void bpf_objects_destroy(struct bpf_objects *objects);

@@ -3,6 +3,12 @@
 #include "sentinel/sentinel.h"
 
 #include "sentinel/backend.h"
+#include "sentinel/kernel_types.h"
+
+void sentinel_keep_types_in(int directory)
+{
+	kernel_types_keep_in(directory);
+}
 
 void sentinel_free(struct sentinel *s)
 {

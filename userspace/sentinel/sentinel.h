@@ -21,7 +21,8 @@
 
 struct sentinel;
 
-#define SENTINEL_POLL_MS 1000
+#define SENTINEL_POLL_MS    1000
+#define SENTINEL_TYPES_FILE "kernel-types"
 
 enum sentinel_mode { SENTINEL_MODE_POLL = 0, SENTINEL_MODE_BPF };
 
@@ -57,6 +58,8 @@ struct sentinel_report {
 	const struct sentinel_probe *probes;
 	int n_probes;
 	const char *why_not_bpf; /* poll mode: the reason in words; else NULL */
+	/* why what was kept of the kernel's types was not used, but made anew; else NULL */
+	const char *types_refused;
 };
 
 struct sentinel_counters {
@@ -69,6 +72,13 @@ struct sentinel_counters {
 
 /* Called for each event; the event and what it points to are borrowed for the call. */
 typedef void (*sentinel_handler)(const struct event *event, void *user_data);
+
+/*
+ * Where the kernel's types, as far as the programs need them, are kept from one sentinel_new() to
+ * the next (SENTINEL_TYPES_FILE): a descriptor of a directory, which has to last as long.  Without
+ * one, or without root, they are picked from all of the kernel's each time.
+ */
+void sentinel_keep_types_in(int directory);
 
 /*
  * Uses the BPF backend where it works, else polling.  `allow_bpf` false forces polling.  Proves

@@ -447,7 +447,7 @@ static int start(struct bpf_backend *b, struct backend_attempt *attempt)
 	int r;
 
 	tracepoints_start_opening(&tracepoints);
-	r = bpf_objects_load(b->base.probes, &b->bpf);
+	r = bpf_objects_load(b->base.probes, &b->bpf, &b->base.report.types_refused);
 	tracepoints_await(&tracepoints);
 	r = r ?: questions_map_answers(&b->questions);
 	if (r == 0) {
@@ -488,7 +488,7 @@ int sentinel_bpf_new(struct backend_attempt *attempt, struct sentinel **ret)
 	probes_describe(b->base.probes);
 	bpf_load_capture_messages();
 	r = start(b, attempt);
-	/* libbpf parsed the kernel's whole BTF: give those megabytes back */
+	/* libbpf parsed the kernel's BTF: give those megabytes back */
 	malloc_trim(0);
 	if (r < 0)
 		return r;
