@@ -11,34 +11,9 @@
 
 #define OWNERS_MAX 8
 
-/* The input, taken from its front; zeros behind its end. */
-struct input {
-	const uint8_t *bytes;
-	size_t size;
-};
-
-static void take(struct input *in, void *ret, size_t n)
+static void take_question(struct fuzz_input *in, struct bind_asked *ret)
 {
-	size_t there = n < in->size ? n : in->size;
-
-	memset(ret, 0, n);
-	if (there)
-		memcpy(ret, in->bytes, there);
-	in->bytes += there;
-	in->size -= there;
-}
-
-static uint8_t take_byte(struct input *in)
-{
-	uint8_t byte;
-
-	take(in, &byte, 1);
-	return byte;
-}
-
-static void take_question(struct input *in, struct bind_asked *ret)
-{
-	uint8_t flags = take_byte(in);
+	uint8_t flags = fuzz_take_byte(in);
 
 	*ret = (struct bind_asked){
 		.protocol = flags & 1 ? IPPROTO_UDP : IPPROTO_TCP,
@@ -49,11 +24,11 @@ static void take_question(struct input *in, struct bind_asked *ret)
 		.listening = flags & 32,
 		.has_program = flags & 64,
 		.program_group_has_closed = flags & 128,
-		.uid = take_byte(in) & 3,
-		.dev = take_byte(in) & 3,
-		.self = take_byte(in) & 7,
+		.uid = fuzz_take_byte(in) & 3,
+		.dev = fuzz_take_byte(in) & 3,
+		.self = fuzz_take_byte(in) & 7,
 	};
-	take(in, &ret->addr, ret->family == AF_INET6 ? 16 : 4);
+	fuzz_take(in, &ret->addr, ret->family == AF_INET6 ? 16 : 4);
 }
 
 static void check(const struct bind_table *table, const struct bind_asked *asked)
@@ -76,24 +51,24 @@ static void check(const struct bind_table *table, const struct bind_asked *asked
 
 int fuzz(const uint8_t *bytes, size_t size)
 {
-	struct input in = { bytes, size };
+	struct fuzz_input in = { bytes, size };
 	struct bind_owner *owners;
 	struct bind_table table = { .stable = true };
 	struct bind_asked asked;
 
 	take_question(&in, &asked);
-	take(&in, &table.bucket.fastreuse, 1);
-	take(&in, &table.bucket.fastreuseport, 1);
-	table.bucket.fast_family = take_byte(&in) & 1 ? AF_INET6 : AF_INET;
-	table.bucket.fastuid = take_byte(&in) & 3;
-	table.secondary = take_byte(&in) & 1;
-	table.n_owners = take_byte(&in) % (OWNERS_MAX + 1);
+	fuzz_take(&in, &table.bucket.fastreuse, 1);
+	fuzz_take(&in, &table.bucket.fastreuseport, 1);
+	table.bucket.fast_family = fuzz_take_byte(&in) & 1 ? AF_INET6 : AF_INET;
+	table.bucket.fastuid = fuzz_take_byte(&in) & 3;
+	table.secondary = fuzz_take_byte(&in) & 1;
+	table.n_owners = fuzz_take_byte(&in) % (OWNERS_MAX + 1);
 	owners = calloc(table.n_owners + 1, sizeof(*owners));
 	must(owners);
 	for (size_t i = 0; i < table.n_owners; i++) {
 		struct abi_owner record;
 
-		take(&in, &record, sizeof(record));
+		fuzz_take(&in, &record, sizeof(record));
 		bind_owner_decode(&record, &owners[i]);
 	}
 	table.owners = owners;
