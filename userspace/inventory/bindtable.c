@@ -99,7 +99,8 @@ static int append(struct bind_table *table, const struct abi_walk_answer *answer
 	size_t n = answer->head.n_owners, total = table->n_owners + n;
 	struct bind_owner *owners;
 
-	if (n > ABI_OWNERS_MAX)
+	/* more come behind a full answer only, or it would never end */
+	if (n > ABI_OWNERS_MAX || (answer->head.more && n < ABI_OWNERS_MAX))
 		return -EBADMSG;
 	if (total > BINDTABLE_OWNERS)
 		return -E2BIG;
