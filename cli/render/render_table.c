@@ -195,11 +195,14 @@ static void print_all(const struct render_table *t)
 			print_cell(t, i, t->headings[i], (int)strlen(t->headings[i]), TONE_PLAIN,
 				   i == last);
 	print_rule(fit_width(&t->fit));
-	for (const struct cell *row = t->cells; row + n <= t->cells + t->n_cells; row += n)
+	for (size_t at = 0; at + (size_t)n <= t->n_cells; at += (size_t)n) {
+		const struct cell *row = t->cells + at;
+
 		for (int i = 0; i <= last; i++)
 			if (!columns[i].hidden)
 				print_cell(t, i, t->text + row[i].at, row[i].width, row[i].tone,
 					   i == last);
+	}
 }
 
 void render_table_print(struct render_table *t)
