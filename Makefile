@@ -189,7 +189,7 @@ FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(filter-out %/replay.c,$(wildcard tes
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c Makefile $(BUILD)/libcli.a $(foreach r,$(filter-out daemon,$(ROOMS)),$(call archive,$(r)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -Itests $< $(if $(FUZZ),-fsanitize=fuzzer,tests/fuzz/replay.c) \
-		-o $@ $(ALL_LDFLAGS) $(BUILD)/libcli.a $(call link_room,api) $(LIBS_cli)
+		-o $@ $(ALL_LDFLAGS) $(BUILD)/libcli.a $(call link_room,api) $(LIBS_cli) -lcmocka
 
 # Small programs that the command-line tests start: servers with habits that python's have not.
 CLI_HELPERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cli/helpers/*.c))
