@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 
-#include "api/claim_words.h"
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/health_path.h"
@@ -14,6 +13,7 @@
 #include "runs/protection.h"
 #include "tracker/claim.h"
 #include "tracker/judge.h"
+#include "view/claim_words.h"
 
 #define SERVICES_MAX 256 /* of one request; a project has a handful, a range 6900 ports */
 
@@ -135,16 +135,48 @@ static int read_orders(struct request *r, struct claims *c)
 
 /* --- done --- */
 
+static struct claim_reader reader_of(struct request *r)
+{
+	return (struct claim_reader){ &r->api->explainer, r->api->protection, r->uid,
+				      request_user(r), r->now };
+}
+
 static int add_answer(struct request *r, const struct claim_batch *b,
 		      const struct claim_order *order, struct json_object *o)
 {
+	const struct claim_reader reader = reader_of(r);
+
 	json_add_text(o, "id", order->id);
 	json_add_int(o, "port", order->result.port);
 	json_add_int(o, "home", order->result.home);
 	json_add_bool(o, "existing", order->result.existing);
 	json_add_text(o, "status", service_status_name(order->status));
 	json_add_known(o, "previousPort", order->result.previous_port);
-	return claim_words_notices(r, b, order, o);
+	return claim_words_notices(&reader, b, order, o);
+}
+
+static int refuse(struct request *r, int outcome, const struct claim_batch *b)
+{
+	const struct claim_reader reader = reader_of(r);
+	struct port_range range = b->range;
+	char words[CLAIM_WORDS_SIZE];
+	int fault;
+
+	if (!range.first)
+		range = (struct port_range){ PORT_RANGE_FIRST, PORT_RANGE_LAST };
+	switch (outcome) {
+	case OUTCOME_CONFLICT:
+		fault = claim_words_conflict(&reader, b, request_extras(r), words);
+		return fault ? fault : request_fail(r, outcome, "%s", words);
+	case OUTCOME_TOO_LARGE:
+		return request_fail_quota(r, QUOTA_CLAIMS, b->refused->result.over);
+	case OUTCOME_NO_FREE_PORT:
+		return request_fail(r, outcome,
+				    "every port from %u to %u is taken; give another range",
+				    range.first, range.last);
+	default:
+		return outcome;
+	}
 }
 
 static int claim(struct request *r, struct claim_batch *b)
@@ -157,24 +189,25 @@ static int claim(struct request *r, struct claim_batch *b)
 	request_caller(r, &b->peer);
 	if (!fault)
 		fault = claim_make_all(r->api->config.tracker, b);
-	return fault > 0 ? claim_words_refuse(r, fault, b) : fault;
+	return fault > 0 ? refuse(r, fault, b) : fault;
 }
 
 /* --- protected --- */
 
 static int refuse_protection(struct request *r, const struct service *s, int outcome)
 {
-	static const char *const why[] = {
-		[PROTECTION_NOT_HERE] = "the kernel lets this daemon refuse nothing: it takes eBPF "
-					"and Linux 5.19 (pd status)",
-		[PROTECTION_LOW] = "it is below 1024, and those are root's to give away",
-		[PROTECTION_LIMIT] = "you have 100 protected ports already; pd release or pd claim "
-				     "NAME --no-protect gives one back",
-	};
-
-	return request_fail(r, outcome == PROTECTION_LIMIT ? OUTCOME_TOO_LARGE : OUTCOME_CONFLICT,
-			    "%s has port %u, which is not protected: %s", s->id, s->port,
-			    why[outcome]);
+	if (outcome == PROTECTION_LIMIT)
+		return request_fail(r, OUTCOME_TOO_LARGE,
+				    "%s has port %u, which is not protected: you have %d "
+				    "protected ports already; pd release or pd claim NAME "
+				    "--no-protect gives one back",
+				    s->id, s->port, PROTECTION_USER_MAX);
+	return request_fail(r, OUTCOME_CONFLICT, "%s has port %u, which is not protected: %s",
+			    s->id, s->port,
+			    outcome == PROTECTION_LOW
+				    ? "it is below 1024, and those are root's to give away"
+				    : "the kernel lets this daemon refuse nothing: it takes eBPF "
+				      "and Linux 5.19 (pd status)");
 }
 
 /* Who has it when the kernel refuses it to everybody else already keeps it: then there is nothing

@@ -4,7 +4,6 @@
 #include "api/match.h"
 #include "api/routes.h"
 #include "api/state.h"
-#include "base/user.h"
 #include "http/page.h"
 #include "registry/history.h"
 #include "tracker/tracker.h"
@@ -26,41 +25,6 @@ ROUTE(history_get, GET, "/v1/history", struct question, PARAM_PORT("port", struc
       PARAM_ID("id", struct question, id), PARAM_SINCE("since", struct question, since),
       PARAM_PAGE(struct question, page, MAX_ROWS));
 
-static struct json_object *view_end(const struct history_end *end)
-{
-	struct json_object *o;
-
-	if (!end->at)
-		return NULL;
-	o = json_object_new_object();
-	json_add_text(o, "how", history_how_name(end->how));
-	json_add(o, "code",
-		 end->how == HISTORY_EXIT || end->how == HISTORY_SIGNAL
-			 ? json_object_new_int(end->code)
-			 : NULL);
-	return o;
-}
-
-static struct json_object *view(struct request *r, const struct history_entry *entry)
-{
-	struct json_object *o = json_object_new_object();
-	char service[IDENTITY_MAX + 1];
-
-	json_add_int(o, "port", entry->port);
-	json_add_known(o, "askedPort", entry->asked_port);
-	json_add_text(o, "proto", entry->proto);
-	json_add_text(o, "addr", entry->addr);
-	json_add_known(o, "netns", entry->netns);
-	json_add_known(o, "pid", entry->process.pid);
-	json_add_text(o, "comm", entry->comm);
-	json_add_text(o, "user", user_name(entry->uid));
-	json_add_text(o, "service", view_past_id(entry->service, request_user(r), service));
-	json_add_known(o, "since", entry->since);
-	json_add_known(o, "until", entry->end.at);
-	json_add(o, "ended", view_end(&entry->end));
-	return o;
-}
-
 static bool list_entry(const struct history_entry *entry, void *user_data)
 {
 	struct page_list *list = user_data;
@@ -68,7 +32,7 @@ static bool list_entry(const struct history_entry *entry, void *user_data)
 	if (!page_list_has_room(list))
 		return false;
 	list->number = entry->id;
-	return page_list_add(list, view(list->r, entry));
+	return page_list_add(list, view_history(entry, request_user(list->r)));
 }
 
 static int handle(struct request *r)

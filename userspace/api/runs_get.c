@@ -17,10 +17,9 @@
 #include "http/parts.h"
 #include "http/written.h"
 #include "inventory/inventory.h"
-#include "runs/protection.h"
 #include "runs/runs.h"
+#include "view/run.h"
 
-#define PORTS_MAX 64 /* of a member that are shown */
 #define DEPTH_MAX 64 /* of runs inside each other */
 
 struct question {
@@ -53,58 +52,12 @@ static bool is_asked(const struct request *r, const struct run *run)
 	return !q->pattern || identity_is_meant(q->pattern, run->service);
 }
 
-static struct json_object *view_hardcoded(const struct run *run)
-{
-	struct json_object *list = json_object_new_array();
-
-	for (size_t i = 0; run->has_rules && i < run->n_hardcoded; i++) {
-		struct json_object *pair = json_object_new_object();
-
-		json_add_int(pair, "askedPort", run->hardcoded[i].asked);
-		json_add_int(pair, "port", run->hardcoded[i].port);
-		json_append(list, pair);
-	}
-	return list;
-}
-
 static int write_run(struct request *r, const struct run *run)
 {
-	char id[RUN_ID_SIZE], outer[RUN_ID_SIZE], service[IDENTITY_MAX + 1];
-	struct json_object *o = json_object_new_object();
+	char service[IDENTITY_MAX + 1];
 
-	json_add_text(o, "id", run_id_format(run->number, id));
-	json_add_text(o, "service", match_shown_id(r, run->service, run->uid, service));
-	json_add_text(o, "state", run_state_name(run->state));
-	json_add_known(o, "port", run->port);
-	json_add_known(o, "askedPort", run_asked_port(run, run->port));
-	json_add(o, "hardcoded", view_hardcoded(run));
-	json_add_bool(o, "protected", run->port && protection_holds(r->api->protection, run->port));
-	json_add_known(o, "since", run->since);
-	json_add_known(o, "pid", run->pd.pid);
-	json_add_int(o, "startTicks", (int64_t)run->pd.start_ticks);
-	json_add_text(o, "outer", run->outer ? run_id_format(run->outer, outer) : NULL);
-	json_add_text(o, "user", user_name(run->uid));
-	json_add_int(o, "uid", run->uid);
-	return written_list_add(r, o);
-}
-
-static int64_t port_at(const void *list, size_t i)
-{
-	return ((const uint16_t *)list)[i];
-}
-
-static int write_member(struct request *r, const struct run_member *m)
-{
-	uint16_t ports[PORTS_MAX];
-	char id[RUN_ID_SIZE];
-	size_t n = inventory_served_ports(r->api->config.inventory, &m->id, 0, ports, PORTS_MAX);
-
-	written_object_begin(r);
-	written_text(r, "run", run_id_format(m->run, id));
-	written_int(r, "pid", m->id.pid);
-	written_int(r, "startTicks", (int64_t)m->id.start_ticks);
-	written_ints(r, "ports", n < PORTS_MAX ? n : PORTS_MAX, port_at, ports);
-	return written_object_end(r);
+	match_shown_id(r, run->service, run->uid, service);
+	return written_list_add(r, view_run(run, r->api->protection, service));
 }
 
 /* --- all of them --- */
@@ -190,7 +143,7 @@ static int part(struct request *r, bool *ret_more)
 
 		run = run_of(r, run, member->run);
 		if (run && is_asked(r, run))
-			fault = write_member(r, member);
+			fault = view_run_member(&r->written, r->api->config.inventory, member);
 	}
 	*ret_more = !fault && l->next < l->n;
 	return fault;

@@ -1,30 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/services: claims, judged anew from the sockets as they are now, and orphans: pd find. */
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "api/held.h"
 #include "api/match.h"
 #include "api/routes.h"
 #include "api/search.h"
 #include "api/state.h"
-#include "base/health_path.h"
-#include "base/run.h"
 #include "explain/two_servers.h"
 #include "http/page.h"
 #include "http/parts.h"
-#include "registry/runs.h"
 #include "runs/protection.h"
 #include "tracker/claim_walk.h"
 #include "tracker/judge.h"
 #include "tracker/socket_walk.h"
-#include "view/view.h"
+#include "view/claim.h"
 
 /* Claims judged for one page, where a status is asked for that few have; 2 us each. */
 #define JUDGED_MAX    (4 * PAGE_MAX_ROWS)
 #define ORPHAN_STATUS "orphan" /* of ?status=, beside the statuses of a claim */
-#define URL_SIZE      sizeof("https://localhost:65535")
 
 struct question {
 	const char *pattern;
@@ -50,138 +44,24 @@ ROUTE(services_get, GET, "/v1/services", struct question,
       PARAM_NO("details", struct question, brief),
       PARAM_PAGE(struct question, page, PAGE_MAX_ROWS));
 
-/* --- one claim --- */
+/* --- claims --- */
 
-/* The id of the newest of its runs; NULL where there is none. */
-static const char *run_of(const struct service *s, char ret[RUN_ID_SIZE])
+static int write_claim(struct request *r, const struct service *s, const struct judgement *now,
+		       bool brief)
 {
-	return s->runs ? run_id_format(s->runs->number, ret) : NULL;
-}
-
-/* What stands in the source of the program that its run gives the port; 0 = nothing. */
-static uint16_t asked_port(const struct service *s, const struct judgement *now)
-{
-	bool of_run = s->runs && now->verdict.status != SERVICE_SQUATTED;
-
-	return of_run ? run_asked_port(s->runs, s->port) : 0;
-}
-
-/* A run whose pd was killed goes on, and nobody ends it by itself. */
-static bool is_unattended(const struct service *s, const struct judgement *now)
-{
-	return s->runs && s->runs->state == RUN_UNATTENDED &&
-	       now->verdict.status == SERVICE_ORPHANED;
-}
-
-/* Its server is there, and does nothing. */
-static bool is_stopped(const struct judgement *now)
-{
-	return now->verdict.status != SERVICE_SQUATTED && judge_is_stopped(&now->verdict);
-}
-
-static const char *warning_of(const struct inventory *inv, const struct service *s,
-			      const struct judgement *now, bool stopped,
-			      char ret[TWO_SERVERS_WARNING_SIZE])
-{
-	if (is_unattended(s, now))
-		snprintf(ret, TWO_SERVERS_WARNING_SIZE,
-			 "the pd that ran %s (pid %d) is gone; pd stop %s ends what it left", s->id,
-			 s->runs->pd.pid, s->id);
-	else if (stopped)
-		judge_stopped_words(inv, &now->verdict.process, ret, TWO_SERVERS_WARNING_SIZE);
-	else if (!two_servers_warning(inv, inventory_own_netns(inv), IPPROTO_TCP, s->port, ret))
-		judge_warning(inv, &now->verdict, ret);
-	return ret;
-}
-
-/* It is protected, and the kernel refuses it to nobody. */
-static bool is_promise_lost(const struct request *r, const struct service *s)
-{
-	return s->is_protected && !protection_holds(r->api->protection, s->port);
-}
-
-/*
- * What a line of a table shows, and of that only what is known: of 50,000 services few have a
- * process, and each member costs both sides more than finding its value.
- */
-static int write_service_briefly(struct request *r, const struct service *s,
-				 const struct judgement *now)
-{
-	const struct inventory *inv = r->api->config.inventory;
-	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
+	const struct api *api = r->api;
 	char id[IDENTITY_MAX + 1];
+	const struct view_claim claim = {
+		.inv = api->config.inventory,
+		.service = s,
+		.shown_id = match_shown_id(r, s->id, s->uid, id),
+		.now = now,
+		.protection_lost = s->is_protected && !protection_holds(api->protection, s->port),
+		.viewer = r->uid,
+	};
 
-	written_object_begin(r);
-	written_text(r, "id", match_shown_id(r, s->id, s->uid, id));
-	written_int(r, "port", s->port);
-	if (asked_port(s, now))
-		written_int(r, "askedPort", asked_port(s, now));
-	written_text(r, "status", judge_status_name(&now->verdict));
-	if (s->uid != r->uid)
-		written_text(r, "user", user_name(s->uid));
-	written_int(r, "createdAt", s->created_at);
-	if (s->is_protected)
-		written_bool(r, "protected", true);
-	if (is_promise_lost(r, s))
-		written_bool(r, "protectionLost", true);
-	if (s->runs)
-		written_text(r, "run", run_of(s, run));
-	if (is_unattended(s, now))
-		written_bool(r, "unattended", true);
-	if (now->n_holdings) {
-		bool stopped = is_stopped(now);
-
-		written_ints(r, "pids", now->n_holdings, view_pid_of_holding, now->holdings);
-		written_text(r, "process", judge_deciding_name(inv, now, comm));
-		if (stopped)
-			written_bool(r, "stopped", true);
-		written_text(r, "warning", warning_of(inv, s, now, stopped, warning));
-	}
-	return written_object_end(r);
-}
-
-/* Where a browser finds it; over TLS where its health path says so. */
-static const char *url_of(const struct service *s, char ret[static URL_SIZE])
-{
-	struct health_path path = { .https = false };
-
-	if (s->health_path)
-		health_path_parse(s->health_path, &path, NULL);
-	snprintf(ret, URL_SIZE, "%s://localhost:%u", path.https ? "https" : "http", s->port);
-	return ret;
-}
-
-static struct json_object *service_view(struct request *r, const struct service *s,
-					const struct judgement *now)
-{
-	struct api *api = r->api;
-	struct json_object *o = json_object_new_object();
-	char comm[PROCESS_COMM_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
-	char url[URL_SIZE];
-	char id[IDENTITY_MAX + 1];
-	bool stopped = is_stopped(now);
-
-	json_add_text(o, "id", match_shown_id(r, s->id, s->uid, id));
-	json_add_int(o, "port", s->port);
-	json_add_known(o, "askedPort", asked_port(s, now));
-	json_add_text(o, "status", judge_status_name(&now->verdict));
-	json_add(o, "pids", view_pids(now->holdings, now->n_holdings));
-	json_add_text(o, "process", judge_deciding_name(api->config.inventory, now, comm));
-	json_add_int(o, "createdAt", s->created_at);
-	json_add_int(o, "updatedAt", s->updated_at);
-	json_add_known(o, "expiresAt", s->expires_at);
-	json_add_text(o, "healthPath", s->health_path);
-	json_add_text(o, "url", url_of(s, url));
-	json_add_text(o, "user", user_name(s->uid));
-	json_add_text(o, "cwd", user_may_see(r->uid, s->uid) ? s->cwd : NULL);
-	json_add_bool(o, "protected", s->is_protected);
-	json_add_bool(o, "protectionLost", is_promise_lost(r, s));
-	json_add_text(o, "run", run_of(s, run));
-	json_add_bool(o, "unattended", is_unattended(s, now));
-	json_add_bool(o, "stopped", stopped);
-	json_add_text(o, "reason", now->verdict.reason);
-	json_add_text(o, "warning", warning_of(api->config.inventory, s, now, stopped, warning));
-	return o;
+	return brief ? view_claim_briefly(&r->written, &claim)
+		     : written_list_add(r, view_claim(&claim));
 }
 
 static int add_service(struct request *r, const struct service *s, const struct question *q)
@@ -193,33 +73,12 @@ static int add_service(struct request *r, const struct service *s, const struct 
 	if (fault)
 		return fault;
 	if (!q->status_name || strcmp(q->status_name, judge_status_name(&now.verdict)) == 0)
-		fault = q->brief ? write_service_briefly(r, s, &now)
-				 : written_list_add(r, service_view(r, s, &now));
+		fault = write_claim(r, s, &now, q->brief);
 	free(now.holdings);
 	/* the look at the holders saw more than the events had told: let the tracker know */
 	if (now.verdict.status != s->status)
 		tracker_claim_changed(config->tracker, s->port);
 	return fault;
-}
-
-/* --- orphans --- */
-
-static int write_orphan(struct request *r, const struct socket_row *row, enum orphan_reason reason,
-			struct port_warning *warning)
-{
-	const struct inventory *inv = r->api->config.inventory;
-	char addr[NET_ADDR_STR_SIZE];
-
-	written_object_begin(r);
-	written_int(r, "port", row->port);
-	written_text(r, "proto", net_protocol_name(row->protocol));
-	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
-	held_write(r, row);
-	written_text(r, "user", user_name(row->uid));
-	written_known(r, "since", row->since);
-	written_text(r, "reason", orphan_reason_text(reason));
-	written_text(r, "warning", two_servers_warning_of_row(warning, inv, row));
-	return written_object_end(r);
 }
 
 /* --- GET /v1/services --- */
@@ -326,7 +185,8 @@ static int add_orphans(struct request *r, const struct question *q, struct socke
 			walk->place = before;
 			return 1;
 		}
-		fault = write_orphan(r, row, (enum orphan_reason)reason, &warning);
+		fault = view_orphan(&r->written, walk->inv, row, (enum orphan_reason)reason,
+				    &warning);
 		if (fault)
 			return fault;
 	}

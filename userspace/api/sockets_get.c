@@ -2,7 +2,6 @@
 /* GET /v1/sockets: what serves on this machine, in every namespace, and whose it is: pd find --all.
  */
 
-#include "api/held.h"
 #include "api/routes.h"
 #include "api/search.h"
 #include "api/state.h"
@@ -11,7 +10,7 @@
 #include "registry/runs.h"
 #include "tracker/socket_owner.h"
 #include "tracker/socket_walk.h"
-#include "view/view.h"
+#include "view/socket.h"
 
 struct question {
 	uint16_t port; /* 0 = of all ports */
@@ -42,79 +41,21 @@ static uint16_t asked_port(const struct listing *l, const struct socket_row *row
 				   row->protocol, row->port);
 }
 
-static int write_briefly(const struct listing *l, const struct socket_row *row,
-			 const struct socket_owner *owner)
-{
-	struct request *r = l->r;
-	char addr[NET_ADDR_STR_SIZE];
-
-	written_object_begin(r);
-	written_text(r, "proto", net_protocol_name(row->protocol));
-	written_text(r, "addr", net_addr_format(row->family, &row->addr, addr));
-	written_int(r, "port", row->port);
-	if (asked_port(l, row))
-		written_int(r, "askedPort", asked_port(l, row));
-	written_text(r, "state", socket_state_name(row->state));
-	written_int(r, "netns", row->netns);
-	written_bool(r, "ownNetns", row->netns == inventory_own_netns(l->walk.inv));
-	written_text(r, "user", user_name(row->uid));
-	written_known(r, "since", row->since);
-	held_write(r, row);
-	written_text(r, "service", owner->service);
-	written_text(r, "status", owner->status);
-	return written_object_end(r);
-}
-
-static int add_holder(const struct listing *l, struct json_object *holders,
-		      const struct holding *holding)
-{
-	_cleanup_(why_holder_deinit) struct why_holder h;
-	int fault = why_holder_read(l->walk.inv, holding, l->r->uid, &h);
-
-	if (!fault)
-		json_append(holders, view_holder(&h, l->r->uid));
-	return fault;
-}
-
-static int write_in_full(const struct listing *l, const struct socket_row *row,
-			 const struct socket_owner *owner)
-{
-	const struct inventory *inv = l->walk.inv;
-	_cleanup_free_ struct holding *holdings = NULL;
-	struct json_object *o, *holders;
-	char comm[PROCESS_COMM_SIZE] = "";
-	size_t n;
-	int fault = inventory_holdings(&row, 1, false, &holdings, &n);
-
-	if (fault)
-		return fault;
-	o = view_socket(inv, row);
-	json_add_known(o, "askedPort", asked_port(l, row));
-	json_add(o, "pids", view_pids(holdings, n));
-	if (n)
-		inventory_process_name(inv, &holdings[0].holder->id, comm);
-	json_add_text(o, "process", comm);
-	holders = json_add_array(o, "holders");
-	for (size_t i = 0; !fault && i < n; i++)
-		fault = add_holder(l, holders, &holdings[i]);
-	if (fault) {
-		json_object_put(o);
-		return fault;
-	}
-	json_add_bool(o, "complete", row->complete);
-	json_add_text(o, "service", owner->service);
-	json_add_text(o, "status", owner->status);
-	return written_list_add(l->r, o);
-}
-
 static int write_socket(struct listing *l, const struct socket_row *row)
 {
+	struct request *r = l->r;
 	struct socket_owner owner;
+	struct json_object *o;
+	struct view_listed s;
 	int fault = socket_owner_find(&l->owners, &row, &owner);
 
 	if (fault || !row)
 		return fault;
-	return l->asked->brief ? write_briefly(l, row, &owner) : write_in_full(l, row, &owner);
+	s = (struct view_listed){ l->walk.inv, row, &owner, asked_port(l, row), r->uid };
+	if (l->asked->brief)
+		return view_listed_briefly(&r->written, &s);
+	fault = view_listed_in_full(&s, &o);
+	return fault ? fault : written_list_add(r, o);
 }
 
 /* The sockets behind the place of the walk.  1 when some are left for the next page. */

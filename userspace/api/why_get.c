@@ -12,16 +12,15 @@
 #include "api/search.h"
 #include "api/state.h"
 #include "base/procfs.h"
-#include "base/run.h"
 #include "base/user.h"
 #include "http/parse.h"
 #include "http/parts.h"
 #include "http/request.h"
 #include "registry/runs.h"
 #include "runs/protection.h"
+#include "view/run.h"
 #include "view/why.h"
 
-#define REMEMBERED_S  60 /* "a moment ago": long enough to read an error and type a command */
 #define PID_MAX_LIMIT (4 * 1024 * 1024) /* include/linux/threads.h */
 #define REFUSALS_MAX  50		/* recorded refusals in one answer: a few kB each */
 #define LOOKED_BACK   10		/* newest ones of a port, for one of the same address */
@@ -153,63 +152,6 @@ static int find_netns(struct request *r, const struct question *asked, struct wh
 					      "there is no interface \"%.32s\"", dev);
 }
 
-struct memory {
-	const struct why_facts *f;
-	const struct inventory *inv;
-	int error;
-	uint64_t cookie; /* of its network namespace; 0 = not known */
-};
-
-/* Who names no address asks about the port as a whole. */
-static bool is_about(const struct why_facts *f, struct json_object *o)
-{
-	const struct why_question *q = &f->question;
-	struct json_object *asked = json_object_object_get(o, "asked");
-	char addr[NET_ADDR_STR_SIZE];
-
-	return json_int_of(o, "netns") == f->netns.inode &&
-	       !strcmp(json_text_of(o, "proto"), net_protocol_name(q->protocol)) &&
-	       (!q->addr_named ||
-		!strcmp(json_text_of(asked, "addr"), net_addr_format(q->family, &q->addr, addr)));
-}
-
-/* A socket that was in the way then, and is not in the way of what is asked, is not gone. */
-static bool is_still_there(const struct inventory *inv, struct json_object *o)
-{
-	struct json_object *sockets = json_object_object_get(o, "sockets");
-	size_t n = json_object_is_type(sockets, json_type_array) ? json_object_array_length(sockets)
-								 : 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *socket = json_object_array_get_idx(sockets, i);
-		uint64_t cookie = strtoull(json_text_of(socket, "cookie"), NULL, 10);
-
-		if (cookie && inventory_by_cookie(inv, cookie))
-			return true;
-	}
-	return false;
-}
-
-/* Goes on to an older one where this one was about something else. */
-static bool remember(const struct refusal_record *failure, void *user_data)
-{
-	struct memory *memory = user_data;
-	_cleanup_json_ struct json_object *o = json_tokener_parse(failure->explanation);
-
-	if (!json_object_is_type(o, json_type_object) ||
-	    memory->f->now - failure->at > REMEMBERED_S)
-		return false;
-	if (!is_about(memory->f, o))
-		return true;
-	/* answered by a program: nothing was in the way of the port, and nothing is gone */
-	if (failure->error != EADDRINUSE || json_object_object_get(o, "program") ||
-	    is_still_there(memory->inv, o))
-		return false;
-	memory->error = failure->error;
-	memory->cookie = strtoull(json_text_of(o, "netnsCookie"), NULL, 10);
-	return false;
-}
-
 /* Who asks about a refusal does not wait for its turn among all others. */
 static size_t explain_waiting(struct request *r, const struct refusal_filter *asked)
 {
@@ -222,14 +164,9 @@ static int remember_refusal(struct request *r, struct why_facts *f)
 	const struct refusal_filter newest = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
 					       .port = f->question.port,
 					       .limit = LOOKED_BACK };
-	struct memory memory = { .f = f, .inv = r->api->config.inventory };
-	int fault;
 
 	explain_waiting(r, &newest);
-	fault = registry_for_each_refusal(r->api->config.registry, &newest, remember, &memory);
-	f->question.error = memory.error;
-	f->remembered_netns = memory.cookie;
-	return fault;
+	return why_remember(&r->api->explainer, &newest, f);
 }
 
 /* Runs of the asker whose program has that port in its source, and another one instead. */
@@ -237,20 +174,15 @@ static void add_hardcoded(struct request *r, uint16_t asked)
 {
 	const struct registry *registry = r->api->config.registry;
 	struct json_object *list = json_add_array(r->answer, "hardcoded");
-	char id[RUN_ID_SIZE], service[IDENTITY_MAX + 1];
+	char service[IDENTITY_MAX + 1];
 
 	for (const struct run *run = registry_runs(registry); run; run = run->next) {
 		uint16_t port = user_may_see(r->uid, run->uid) ? run_port_for(run, asked) : 0;
-		struct json_object *o;
 
 		if (!port)
 			continue;
-		o = json_object_new_object();
-		json_add_int(o, "askedPort", asked);
-		json_add_int(o, "port", port);
-		json_add_text(o, "service", match_shown_id(r, run->service, run->uid, service));
-		json_add_text(o, "run", run_id_format(run->number, id));
-		json_append(list, o);
+		match_shown_id(r, run->service, run->uid, service);
+		json_append(list, view_run_of_port(run, asked, port, service));
 	}
 }
 

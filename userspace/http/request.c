@@ -119,9 +119,14 @@ int request_begin_write(struct request *r)
 	return fault;
 }
 
-void request_extra(struct request *r, const char *key, struct json_object *value)
+struct json_object *request_extras(struct request *r)
 {
 	if (!r->extra)
 		r->extra = json_object_new_object();
-	json_add(r->extra, key, value);
+	return r->extra;
+}
+
+void request_extra(struct request *r, const char *key, struct json_object *value)
+{
+	json_add(request_extras(r), key, value);
 }

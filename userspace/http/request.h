@@ -109,7 +109,9 @@ int request_fail_quota(struct request *r, enum quota_kind kind, int outcome);
 /* Opens the batch of this turn; from now on the answer waits for its commit.  0, negative errno. */
 int request_begin_write(struct request *r);
 
-/* Adds a member that stands beside "error".  value is consumed. */
+/* The members that stand beside "error"; borrowed. */
+struct json_object *request_extras(struct request *r);
+/* Adds one.  value is consumed. */
 void request_extra(struct request *r, const char *key, struct json_object *value);
 
 #endif

@@ -184,60 +184,59 @@ static void put_string(struct written *w, const char *text)
 	put(w, "\"", 1);
 }
 
-void written_object_begin(struct request *r)
+void written_object_begin(struct written *w)
 {
-	r->written.row_used = 0;
-	r->written.no_memory = false;
+	w->row_used = 0;
+	w->no_memory = false;
 }
 
-void written_text(struct request *r, const char *key, const char *text)
+void written_text(struct written *w, const char *key, const char *text)
 {
 	char clean[JSON_TEXT_MAX_BYTES];
 
-	put_key(&r->written, key);
+	put_key(w, key);
 	if (!text || !*text)
-		put(&r->written, "null", 4);
+		put(w, "null", 4);
 	else
-		put_string(&r->written, text_to_utf8(text, clean, sizeof(clean)));
+		put_string(w, text_to_utf8(text, clean, sizeof(clean)));
 }
 
-void written_int(struct request *r, const char *key, int64_t value)
+void written_int(struct written *w, const char *key, int64_t value)
 {
-	put_key(&r->written, key);
-	put_int(&r->written, value);
+	put_key(w, key);
+	put_int(w, value);
 }
 
-void written_known(struct request *r, const char *key, int64_t value)
+void written_known(struct written *w, const char *key, int64_t value)
 {
-	put_key(&r->written, key);
+	put_key(w, key);
 	if (value)
-		put_int(&r->written, value);
+		put_int(w, value);
 	else
-		put(&r->written, "null", 4);
+		put(w, "null", 4);
 }
 
-void written_bool(struct request *r, const char *key, bool value)
+void written_bool(struct written *w, const char *key, bool value)
 {
-	put_key(&r->written, key);
-	put_literal(&r->written, value ? "true" : "false");
+	put_key(w, key);
+	put_literal(w, value ? "true" : "false");
 }
 
-void written_ints(struct request *r, const char *key, size_t n,
+void written_ints(struct written *w, const char *key, size_t n,
 		  int64_t (*get)(const void *list, size_t i), const void *list)
 {
-	put_key(&r->written, key);
-	put(&r->written, "[", 1);
+	put_key(w, key);
+	put(w, "[", 1);
 	for (size_t i = 0; i < n; i++) {
 		if (i)
-			put(&r->written, ",", 1);
-		put_int(&r->written, get(list, i));
+			put(w, ",", 1);
+		put_int(w, get(list, i));
 	}
-	put(&r->written, "]", 1);
+	put(w, "]", 1);
 }
 
-int written_object_end(struct request *r)
+int written_object_end(struct written *w)
 {
-	struct written *w = &r->written;
 	int fault = w->has_elements ? add_text(w, ",", 1) : 0;
 
 	put(w, "}", 1);

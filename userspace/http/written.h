@@ -43,15 +43,15 @@ size_t written_bytes(const struct written *w);
  * takes five times as long as to write its text.  Values become what json.h makes of them.  What
  * fails is told at the object's end: 0, -ENOMEM.
  */
-void written_object_begin(struct request *r);
-void written_text(struct request *r, const char *key, const char *text); /* NULL and "": null */
-void written_int(struct request *r, const char *key, int64_t value);
-void written_known(struct request *r, const char *key, int64_t value); /* 0: null */
-void written_bool(struct request *r, const char *key, bool value);
+void written_object_begin(struct written *w);
+void written_text(struct written *w, const char *key, const char *text); /* NULL and "": null */
+void written_int(struct written *w, const char *key, int64_t value);
+void written_known(struct written *w, const char *key, int64_t value); /* 0: null */
+void written_bool(struct written *w, const char *key, bool value);
 /* A list of n integers; `get` tells the i-th. */
-void written_ints(struct request *r, const char *key, size_t n,
+void written_ints(struct written *w, const char *key, size_t n,
 		  int64_t (*get)(const void *list, size_t i), const void *list);
-int written_object_end(struct request *r);
+int written_object_end(struct written *w);
 
 void written_deinit(struct written *w);
 

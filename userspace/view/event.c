@@ -9,6 +9,7 @@
 #include "explain/brief.h"
 #include "explain/two_servers.h"
 #include "http/json.h"
+#include "registry/history.h"
 #include "registry/registry.h"
 
 const char *view_past_id(const char *id, uid_t viewer, char ret[static IDENTITY_MAX + 1])
@@ -56,6 +57,39 @@ struct json_object *view_entry_as_event(const void *what, uid_t viewer)
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "pid", entry->pid);
 	json_add_text(o, "comm", entry->comm);
+	return o;
+}
+
+static struct json_object *view_end(const struct history_end *end)
+{
+	bool has_code = end->how == HISTORY_EXIT || end->how == HISTORY_SIGNAL;
+	struct json_object *o;
+
+	if (!end->at)
+		return NULL;
+	o = json_object_new_object();
+	json_add_text(o, "how", history_how_name(end->how));
+	json_add(o, "code", has_code ? json_object_new_int(end->code) : NULL);
+	return o;
+}
+
+struct json_object *view_history(const struct history_entry *entry, uid_t viewer)
+{
+	struct json_object *o = json_object_new_object();
+	char service[IDENTITY_MAX + 1];
+
+	json_add_int(o, "port", entry->port);
+	json_add_known(o, "askedPort", entry->asked_port);
+	json_add_text(o, "proto", entry->proto);
+	json_add_text(o, "addr", entry->addr);
+	json_add_known(o, "netns", entry->netns);
+	json_add_known(o, "pid", entry->process.pid);
+	json_add_text(o, "comm", entry->comm);
+	json_add_text(o, "user", user_name(entry->uid));
+	json_add_text(o, "service", view_past_id(entry->service, viewer, service));
+	json_add_known(o, "since", entry->since);
+	json_add_known(o, "until", entry->end.at);
+	json_add(o, "ended", view_end(&entry->end));
 	return o;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happened as JSON: entries of the activity, and the kernel's events. */
+/* What happened as JSON: entries of the activity and of the history, and the kernel's events. */
 #ifndef VIEW_EVENT_H
 #define VIEW_EVENT_H
 
@@ -10,6 +10,7 @@
 
 struct activity;
 struct event;
+struct history_entry;
 struct inventory;
 struct json_object;
 struct why_obstacle;
@@ -25,6 +26,9 @@ const char *view_past_id(const char *id, uid_t viewer, char ret[static IDENTITY_
 struct json_object *view_entry(const void *entry, uid_t viewer);
 /* The same in the form of an event; NULL where the kernel's own event tells it. */
 struct json_object *view_entry_as_event(const void *entry, uid_t viewer);
+
+/* Who had a port, and how it ended, likewise. */
+struct json_object *view_history(const struct history_entry *entry, uid_t viewer);
 
 /* An event of the kernel; `service` owns the port, or is NULL; of a refusal: who was in the way. */
 struct view_event {

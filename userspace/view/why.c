@@ -8,7 +8,8 @@
 
 #include "base/cleanup.h"
 #include "registry/registry.h"
-#include "view/view.h"
+#include "view/holder.h"
+#include "view/socket.h"
 
 #define FAILURES_SEARCHED 500 /* newest refusals of all ports that are looked through */
 #define FAILURES_SHOWN	  10

@@ -22,6 +22,16 @@ void why_view_holders(const struct why_facts *f, struct json_object *o);
 /* Puts restartedBy and remedies into `o`, in place of any that are there. */
 void why_view_remedies(const struct why_facts *f, struct json_object *o);
 
+struct refusal_filter;
+
+/*
+ * Puts into the question of *f, which has a netns, what was refused a moment ago (why_remember.c):
+ * by the newest of the refusals that was about the same, unless what was in the way then is still
+ * there, and in the way of something else.  0, negative errno.
+ */
+int why_remember(const struct explainer *x, const struct refusal_filter *newest,
+		 struct why_facts *f);
+
 /* Who reads it, and when. */
 struct why_reading {
 	pid_t pid; /* 0 = not visible */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/claim_words.h"
+#include "view/claim_words.h"
 
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "api/match.h"
-#include "api/state.h"
 #include "base/user.h"
 #include "explain/explain.h"
+#include "http/json.h"
+#include "registry/registry.h"
 #include "runs/protection.h"
+#include "tracker/claim.h"
 #include "tracker/judge.h"
 #include "view/why.h"
 
@@ -23,17 +24,18 @@
  * Fills the why object for the protocol that is in the way.  Assigning looks at both: a port that
  * only UDP holds is free to a TCP server, but is not handed out.
  */
-static int explain(struct request *r, uint16_t port, struct json_object *why, const char **ret)
+static int explain(const struct claim_reader *c, uint16_t port, struct json_object *why,
+		   const char **ret)
 {
 	struct why_question tcp = why_default_question(IPPROTO_TCP, port);
 	struct why_question udp = why_default_question(IPPROTO_UDP, port);
 	_cleanup_json_ struct json_object *answer = json_object_new_object();
-	int fault = why_view(&r->api->explainer, &tcp, r->uid, r->now, answer);
+	int fault = why_view(c->explainer, &tcp, c->viewer, c->now, answer);
 
 	if (!fault && json_bool_of(answer, "free")) {
 		json_object_put(answer);
 		answer = json_object_new_object();
-		fault = why_view(&r->api->explainer, &udp, r->uid, r->now, answer);
+		fault = why_view(c->explainer, &udp, c->viewer, c->now, answer);
 	}
 	json_merge(why, answer);
 	*ret = json_text_of(why, "summary");
@@ -45,14 +47,13 @@ static int explain(struct request *r, uint16_t port, struct json_object *why, co
  * caller's own.  1; 0, and "" in ret, where nobody is seen to hold the port; negative errno.
  */
 #define WHO_SIZE (PROCESS_COMM_SIZE + USER_NAME_SIZE + WHY_SOCKET_SIZE + 32)
-static int describe_holder(struct request *r, uint16_t port, char ret[static WHO_SIZE])
+static int describe_holder(const struct claim_reader *c, uint16_t port, char ret[static WHO_SIZE])
 {
-	struct inventory *inv = r->api->config.inventory;
+	struct inventory *inv = c->explainer->inventory;
 	_cleanup_free_ struct holding *holdings = NULL;
 	char comm[PROCESS_COMM_SIZE], where[WHY_SOCKET_SIZE];
 	const struct process *process;
 	const struct process_id *id;
-	uid_t user = request_user(r);
 	size_t n = 0;
 	int fault = judge_holdings(inv, port, &holdings, &n);
 
@@ -61,17 +62,17 @@ static int describe_holder(struct request *r, uint16_t port, char ret[static WHO
 		return fault;
 	id = &holdings[0].holder->id;
 	process = inventory_process(inv, id);
-	why_describe_socket(holdings[0].socket, r->now, where);
+	why_describe_socket(holdings[0].socket, c->now, where);
 	snprintf(ret, WHO_SIZE, "%s (%d)%s%s, %s", inventory_process_name(inv, id, comm), id->pid,
-		 process && process->uid != user ? " of " : "",
-		 process && process->uid != user ? user_name(process->uid) : "", where);
+		 process && process->uid != c->user ? " of " : "",
+		 process && process->uid != c->user ? user_name(process->uid) : "", where);
 	return 1;
 }
 
 /* The user whose socket it is, where nobody is seen to hold the port. */
-static void describe_hidden(struct request *r, uint16_t port, char ret[static WHO_SIZE])
+static void describe_hidden(const struct claim_reader *c, uint16_t port, char ret[static WHO_SIZE])
 {
-	struct inventory *inv = r->api->config.inventory;
+	struct inventory *inv = c->explainer->inventory;
 	const struct socket_row *row;
 	const char *user = NULL;
 
@@ -86,72 +87,56 @@ static void describe_hidden(struct request *r, uint16_t port, char ret[static WH
 /* --- refusals --- */
 
 /* "port 3000 is held by node (94120), listening on :::3000 since 2:47:23; see: pd why 3000" */
-static int held_by_process(struct request *r, uint16_t port)
+static int held_by_process(const struct claim_reader *c, uint16_t port, struct json_object *why,
+			   char ret[static CLAIM_WORDS_SIZE])
 {
-	struct json_object *why = json_object_new_object();
 	char who[WHO_SIZE];
 	const char *summary;
-	int fault = explain(r, port, why, &summary), held;
+	int fault = explain(c, port, why, &summary);
+	int held = fault ? fault : describe_holder(c, port, who);
 
-	request_extra(r, "why", why);
-	held = fault ? fault : describe_holder(r, port, who);
 	if (held < 0)
 		return held;
 	if (json_bool_of(why, "free"))
-		return request_fail(r, OUTCOME_CONFLICT,
-				    "port %u was taken and has just become free: try again", port);
-	if (!held)
-		return request_fail(r, OUTCOME_CONFLICT, "%s See: pd why %u", summary, port);
-	return request_fail(r, OUTCOME_CONFLICT, "port %u is held by %s; see: pd why %u", port, who,
-			    port);
+		snprintf(ret, CLAIM_WORDS_SIZE,
+			 "port %u was taken and has just become free: try again", port);
+	else if (!held)
+		snprintf(ret, CLAIM_WORDS_SIZE, "%s See: pd why %u", summary, port);
+	else
+		snprintf(ret, CLAIM_WORDS_SIZE, "port %u is held by %s; see: pd why %u", port, who,
+			 port);
+	return 0;
 }
 
-static int held_by_claim(struct request *r, uint16_t port, const struct claim_result *result)
+static int held_by_claim(const struct claim_reader *c, uint16_t port,
+			 const struct claim_result *result, struct json_object *extra,
+			 char ret[static CLAIM_WORDS_SIZE])
 {
 	char shown[IDENTITY_MAX + 1];
-	const char *id = match_shown_id(r, result->holder_id, result->holder_uid, shown);
-	struct json_object *holder = json_object_new_object(), *why = json_object_new_object();
+	const char *id = registry_shown_id(c->explainer->registry, result->holder_id,
+					   result->holder_uid, c->user, shown);
 	const char *summary;
-	int fault;
 
-	json_add_text(holder, "id", id);
-	request_extra(r, "holder", holder);
-	request_extra(r, "why", why);
-	fault = explain(r, port, why, &summary);
-	if (fault)
-		return fault;
-	return request_fail(r, OUTCOME_CONFLICT, "port %u is claimed by %s; see: pd why %u", port,
-			    id, port);
+	json_add_text(json_add_object(extra, "holder"), "id", id);
+	snprintf(ret, CLAIM_WORDS_SIZE, "port %u is claimed by %s; see: pd why %u", port, id, port);
+	return explain(c, port, json_add_object(extra, "why"), &summary);
 }
 
-int claim_words_refuse(struct request *r, int outcome, const struct claim_batch *b)
+int claim_words_conflict(const struct claim_reader *c, const struct claim_batch *b,
+			 struct json_object *extra, char ret[static CLAIM_WORDS_SIZE])
 {
 	const struct claim_result *result = &b->refused->result;
-	struct port_range range = b->range;
 
-	if (!range.first)
-		range = (struct port_range){ PORT_RANGE_FIRST, PORT_RANGE_LAST };
-	switch (outcome) {
-	case OUTCOME_CONFLICT:
-		if (*result->holder_id)
-			return held_by_claim(r, b->port, result);
-		return held_by_process(r, b->port);
-	case OUTCOME_TOO_LARGE:
-		return request_fail_quota(r, QUOTA_CLAIMS, result->over);
-	case OUTCOME_NO_FREE_PORT:
-		return request_fail(r, OUTCOME_NO_FREE_PORT,
-				    "every port from %u to %u is taken; give another range",
-				    range.first, range.last);
-	default:
-		return outcome;
-	}
+	if (*result->holder_id)
+		return held_by_claim(c, b->port, result, extra, ret);
+	return held_by_process(c, b->port, json_add_object(extra, "why"), ret);
 }
 
 /* --- notices --- */
 
 /* What a notice is about. */
 struct notice {
-	struct request *r;
+	const struct claim_reader *reader;
 	const struct claim_batch *batch;
 	const struct claim_order *order;
 	struct json_object *o;
@@ -182,7 +167,7 @@ static int say_aside(const struct notice *n)
 
 	if (result->home == result->port)
 		return 0;
-	held = describe_holder(n->r, result->home, who);
+	held = describe_holder(n->reader, result->home, who);
 	if (held < 0)
 		return held;
 	if (result->use == PORT_SERVED && !held) {
@@ -192,7 +177,7 @@ static int say_aside(const struct notice *n)
 		return 0;
 	}
 	if (!held)
-		describe_hidden(n->r, result->home, who);
+		describe_hidden(n->reader, result->home, who);
 	say(n,
 	    "port %u, the home of %s, is held by %s; it gets %u until a claim finds %u free (see: "
 	    "pd why %u)",
@@ -208,7 +193,7 @@ static int say_served(const struct notice *n)
 
 	if (result->use != PORT_SERVED)
 		return 0;
-	held = describe_holder(n->r, result->port, who);
+	held = describe_holder(n->reader, result->port, who);
 	if (held < 0)
 		return held;
 	say(n, "port %u is in use by %s itself: %s (see: pd why %u)", result->port, n->order->id,
@@ -234,11 +219,12 @@ static int say_not_bindable(const struct notice *n)
 	if (result->use == PORT_SERVED)
 		return 0;
 	if (!is_free)
-		fault = inventory_port_is_free(n->r->api->config.inventory, result->port, &is_free);
+		fault = inventory_port_is_free(n->reader->explainer->inventory, result->port,
+					       &is_free);
 	if (fault || (is_free && result->port >= PRIVILEGED_PORT))
 		return fault;
 	why = json_object_new_object();
-	fault = why_view(&n->r->api->explainer, &tcp, n->batch->uid, n->r->now, why);
+	fault = why_view(n->reader->explainer, &tcp, n->batch->uid, n->reader->now, why);
 	if (fault || json_bool_of(why, "free"))
 		return fault;
 	summary = json_text_of(why, "summary");
@@ -259,18 +245,18 @@ static bool note_protected(const struct service *s, void *user_data)
 /* A promise of an earlier daemon's, which this one cannot keep. */
 static int say_not_kept(const struct notice *n)
 {
-	const struct api *api = n->r->api;
+	const struct explainer *x = n->reader->explainer;
 	char lift[WHY_MISSING_SIZE], command[WHY_COMMAND_SIZE];
 	bool is_protected = false;
 	int fault;
 
-	if (protection_is_possible(api->protection))
+	if (protection_is_possible(n->reader->protection))
 		return 0;
-	fault = registry_service_by_port(api->config.registry, n->order->result.port,
-					 note_protected, &is_protected);
+	fault = registry_service_by_port(x->registry, n->order->result.port, note_protected,
+					 &is_protected);
 	if (fault < 0 || !is_protected)
 		return fault < 0 ? fault : 0;
-	why_lift_obstacle(api->explainer.report, n->r->uid, lift, command);
+	why_lift_obstacle(x->report, n->reader->viewer, lift, command);
 	say(n,
 	    "%s is protected, but anybody can bind its port %u now: without eBPF this daemon has "
 	    "nobody refused; %s%s%s",
@@ -284,7 +270,7 @@ static int say_left(const struct notice *n)
 	const struct claim_result *result = &n->order->result;
 	bool left = result->previous_port && n->batch->port;
 	char who[WHO_SIZE];
-	int held = left ? describe_holder(n->r, result->previous_port, who) : 0;
+	int held = left ? describe_holder(n->reader, result->previous_port, who) : 0;
 
 	if (held > 0)
 		say(n, "the port that %s had, %u, is still held by %s", n->order->id,
@@ -308,14 +294,14 @@ static void say_range(const struct notice *n)
 /* Not the caller's own, and not obvious to who typed sudo. */
 static void say_whose(const struct notice *n)
 {
-	if (n->batch->uid != n->r->uid)
+	if (n->batch->uid != n->reader->viewer)
 		say(n, "%s belongs to %s, who called sudo", n->order->id, user_name(n->batch->uid));
 }
 
-int claim_words_notices(struct request *r, const struct claim_batch *b,
+int claim_words_notices(const struct claim_reader *c, const struct claim_batch *b,
 			const struct claim_order *order, struct json_object *o)
 {
-	const struct notice n = { r, b, order, o };
+	const struct notice n = { c, b, order, o };
 	static int (*const sayings[])(const struct notice *) = { say_aside, say_served,
 								 say_not_bindable, say_not_kept,
 								 say_left };
