@@ -30,6 +30,7 @@
 #include "daemon/scheduling.h"
 #include "daemon/state.h"
 #include "daemon/wall_clock.h"
+#include "database/backup.h"
 #include "inventory/inventory.h"
 #include "registry/registry.h"
 #include "sentinel/sentinel.h"
@@ -201,7 +202,7 @@ static int drop_privileges(const struct daemon *d, const struct options *options
 static int open_registry(struct daemon *d, const struct options *options)
 {
 	char error[REGISTRY_NEWS_SIZE] = "";
-	int r = options->restore ? registry_restore(d->state.database, error, sizeof(error)) : 0;
+	int r = options->restore ? backup_restore(d->state.database, error, sizeof(error)) : 0;
 
 	if (!r && *error)
 		log_warning("%s", error);

@@ -53,12 +53,12 @@ static void check_when_due(struct registry *r, int64_t now)
 	uint64_t began_us = clock_us(CLOCK_MONOTONIC);
 	struct sync_check check = { 0 };
 
-	if (sync_take_check(r, &check))
+	if (sync_take_check(&r->sync, &check))
 		note_check(r, &check, now);
 	if (checked->at && now >= checked->at && now < checked->again_at)
 		return;
 	if (is_large(r)) {
-		sync_want_check(r);
+		sync_want_check(&r->sync);
 		return;
 	}
 	check.error = registry_check(r, check.found, sizeof(check.found));

@@ -7,12 +7,13 @@
 
 #include "base/portset.h"
 #include "base/quota.h"
+#include "database/backup.h"
 #include "database/files.h"
+#include "database/sync.h"
 #include "registry/errors.h"
 #include "registry/registry.h"
 #include "registry/runs.h"
 #include "registry/statements.h"
-#include "registry/sync.h"
 
 /* 9999-12-31: a time beyond it was typed by hand; clamped, so that adding an age cannot overflow.
  */
@@ -69,7 +70,7 @@ struct registry {
 	bool mended, is_news;		   /* since the start; and nobody was told yet */
 	char news[REGISTRY_NEWS_SIZE];	   /* what was lost */
 	char refused[REGISTRY_WORDS_SIZE]; /* why nothing is known of claims; "" = they are there */
-	struct registry_backup *backup;	   /* that is being made; NULL = none */
+	struct backup_copy *backup;	   /* that is being made; NULL = none */
 	char words[REGISTRY_WORDS_SIZE];   /* that registry_strerror() returned last */
 	uid_t own_uid;
 
@@ -96,8 +97,6 @@ struct registry {
 	struct registry_counters counters;
 	struct run *runs; /* that have not ended, newest first */
 };
-
-#define REGISTRY_BUSY_MS 2000 /* that a write waits for another program's */
 
 /* Mends what a statement has met, where nothing is open that would mind (open.c). */
 void registry_mend_when_damaged(struct registry *r);

@@ -4,117 +4,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "database/connection.h"
 #include "database/mend.h"
 #include "database/schema.h"
 #include "database/wal.h"
 #include "database/words.h"
-#include "registry/backup.h"
 #include "registry/internal.h"
-
-/*
- * How long a write waits for another's: a person's shell in a transaction, a backup.  Longer than
- * any sane write, short enough that a forgotten BEGIN in a shell turns claims into errors and does
- * not stop the daemon's loop for good.
- */
-#define BUSY_TIMEOUT "2000" /* ms: REGISTRY_BUSY_MS */
 
 #define MEND_PAUSE_MS 5000 /* between attempts to mend a damaged file while it is used */
 
-/* The log's file is cut to this when it begins anew: its frames (sync.c), and a commit beyond. */
-#define WAL_KEEP_BYTES "4456448"
-
 DEFINE_CLEANUP(struct registry *, registry_close);
-
-/* Set and read back; `expected` is what the pragma then answers. */
-static const struct {
-	const char *name, *value, *expected;
-} pragmas[] = {
-	{ "busy_timeout", BUSY_TIMEOUT, BUSY_TIMEOUT },
-	{ "journal_mode", "WAL", "wal" },
-	/* against power loss each commit is synced, by sync.c; else SQLite syncs what has to be */
-	{ "synchronous", "NORMAL", "1" },
-	{ "foreign_keys", "ON", "1" },
-	{ "cache_size", "-2000", "-2000" }, /* KiB */
-	{ "temp_store", "MEMORY", "2" },    /* no files outside of the state directory */
-	{ "mmap_size", "0", "0" },	    /* an I/O error is an error, not a SIGBUS */
-	{ "wal_autocheckpoint", "0", "0" },
-	{ "journal_size_limit", WAL_KEEP_BYTES, WAL_KEEP_BYTES }, /* what grew shrinks again */
-	{ "trusted_schema", "OFF", "0" },
-	{ "cell_size_check", "ON", "1" },
-};
-
-static int pragma_set(sqlite3 *db, size_t i, char *ret_found, size_t size)
-{
-	char sql[96];
-	sqlite3_stmt *stmt = NULL;
-	int rc;
-
-	snprintf(sql, sizeof(sql), "PRAGMA %s = %s", pragmas[i].name, pragmas[i].value);
-	rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-	if (rc != SQLITE_OK)
-		return rc;
-	snprintf(sql, sizeof(sql), "PRAGMA %s", pragmas[i].name);
-	rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		snprintf(ret_found, size, "%s", (const char *)sqlite3_column_text(stmt, 0));
-	sqlite3_finalize(stmt);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-static int pragmas_set(sqlite3 *db, const char *path, char *ret_error, size_t size)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(pragmas); i++) {
-		char found[32] = "nothing";
-		int rc = pragma_set(db, i, found, sizeof(found));
-
-		if (rc != SQLITE_OK) {
-			int error = words_errno_of_sqlite(rc, sqlite3_system_errno(db));
-
-			return words_of_error(path, error, sqlite3_errmsg(db), ret_error, size);
-		}
-		if (strcmp(found, pragmas[i].expected) != 0) {
-			snprintf(
-				ret_error, size,
-				"%s: %s = %s is not possible here, it stays %s (a filesystem "
-				"without shared memory? choose another place with PORT_DADDY_HOME)",
-				path, pragmas[i].name, pragmas[i].value, found);
-			return -EOPNOTSUPP;
-		}
-	}
-	return 0;
-}
-
-/* Opens without changing anything yet: until the file is accepted, closing leaves the log alone. */
-static int connection_open(struct registry *r, const char *path, char *ret_error, size_t size)
-{
-	struct stat st;
-	int rc = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	int error;
-
-	if (rc != SQLITE_OK) {
-		error = words_errno_of_sqlite(rc, r->db ? sqlite3_system_errno(r->db) : 0);
-		return words_of_error(path, error, r->db ? sqlite3_errmsg(r->db) : "", ret_error,
-				      size);
-	}
-	sqlite3_extended_result_codes(r->db, 1);
-	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_busy_timeout(r->db, REGISTRY_BUSY_MS);
-	/* SQLite opens what it may not write for reading, silently */
-	if (sqlite3_db_readonly(r->db, "main") == 1)
-		return words_of_error(path, -EACCES, "", ret_error, size);
-	if (stat(path, &st) < 0)
-		return -errno;
-	r->owner = st.st_uid;
-	return 0;
-}
 
 /*
  * Who was killed while it created the file may have left a journal: its first transaction is undone
@@ -150,7 +53,7 @@ static int file_accept(struct registry *r, const char *path, int kind, char *ret
 	if (error == 0)
 		error = schema_migrate(r->db, path, ret_error, size);
 	if (error == 0)
-		error = pragmas_set(r->db, path, ret_error, size);
+		error = connection_set_up(r->db, path, ret_error, size);
 	if (error < 0)
 		return error;
 	rc = statements_prepare(r->db, r->statements);
@@ -159,14 +62,14 @@ static int file_accept(struct registry *r, const char *path, int kind, char *ret
 			 sqlite3_errmsg(r->db));
 		return words_errno_of_sqlite(rc, sqlite3_system_errno(r->db));
 	}
-	sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	connection_accept(r->db);
 	r->accepted = true;
 	return 0;
 }
 
 static void file_close(struct registry *r)
 {
-	registry_backup_abandon(r);
+	backup_abandon(TAKE_PTR(r->backup));
 	statements_finalize(r->statements);
 	/* not only as the last connection, as closing would do: a person's shell may stay open */
 	if (r->accepted)
@@ -185,7 +88,7 @@ static int file_open(struct registry *r, const char *path, char *ret_error, size
 	if (error == 0 && kind == SCHEMA_FILE_NEW)
 		error = files_create(path, ret_error, size);
 	if (error == 0)
-		error = connection_open(r, path, ret_error, size);
+		error = connection_open(path, &r->db, &r->owner, ret_error, size);
 	if (error == 0)
 		error = file_accept(r, path, kind, ret_error, size);
 	if (error == 0) {
@@ -207,7 +110,7 @@ static int open_without(struct registry *r, const char *path, const char *fault,
 {
 	int rc, error;
 
-	registry_backup_words(path, fault, r->refused, sizeof(r->refused));
+	backup_words(path, fault, r->refused, sizeof(r->refused));
 	rc = sqlite3_open_v2(":memory:", &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
 		return -ENOMEM;
@@ -240,7 +143,7 @@ static int open_somehow(struct registry *r, const char *path, char *ret_error, s
 	error = file_open(r, path, ret_error, size);
 	if (error == 0)
 		note_lost(r, lost);
-	if (error != -EUCLEAN && !(error == -EMEDIUMTYPE && registry_has_backup(path)))
+	if (error != -EUCLEAN && !(error == -EMEDIUMTYPE && backup_is_there(path)))
 		return error;
 	snprintf(fault, sizeof(fault), "%s", ret_error);
 	error = mend_file(path, r->news, sizeof(r->news));
@@ -280,7 +183,7 @@ int registry_open(const char *path, struct registry **ret, char *ret_error, size
 	error = r->path ? open_somehow(r, path, ret_error, size) : -ENOMEM;
 	if (error < 0)
 		return error;
-	error = sync_init(r, path);
+	error = sync_init(&r->sync, r->db, *r->refused ? NULL : path);
 	if (error < 0)
 		return words_of_error(path, error, "", ret_error, size);
 	*ret_error = '\0';
@@ -305,11 +208,11 @@ void registry_mend_when_damaged(struct registry *r)
 	r->mend_after_ms = now + MEND_PAUSE_MS;
 	registry_forget_cached(r);
 	r->all_visible = false;
-	sync_suspend(r);
+	sync_suspend(&r->sync);
 	file_close(r);
 	if (open_somehow(r, r->path, words, sizeof(words)) < 0)
 		open_without(r, r->path, words, words, sizeof(words));
-	r->damaged = sync_resume(r, r->path) < 0;
+	r->damaged = sync_resume(&r->sync, r->db, *r->refused ? NULL : r->path) < 0;
 	r->checked = (struct registry_checked){ 0 };
 }
 
@@ -335,7 +238,7 @@ void registry_close(struct registry *r)
 		return;
 	if (r->batch == BATCH_OPEN)
 		query_execute(r, STATEMENT_ROLLBACK);
-	sync_deinit(r);
+	sync_deinit(&r->sync);
 	file_close(r);
 	quota_free(r->claims);
 	for (struct run *run = r->runs, *next; run; run = next) {

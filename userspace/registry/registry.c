@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "database/connection.h"
 #include "database/mend.h"
 #include "database/words.h"
 #include "registry/internal.h"
@@ -79,16 +80,16 @@ int registry_begin(struct registry *r)
 	if (r->batch == BATCH_OPEN)
 		return 0;
 	registry_mend_when_damaged(r);
-	error = sync_check(r);
+	error = sync_fault(&r->sync, r->db);
 	if (error < 0)
-		return error;
+		return registry_fail(r, error);
 	error = query_execute(r, STATEMENT_BEGIN);
 	if (error == 0)
 		r->batch = BATCH_OPEN;
 	r->ports_settled = false;
 	if (r->impatient != (error == -EBUSY)) {
 		r->impatient = error == -EBUSY;
-		sqlite3_busy_timeout(r->db, r->impatient ? BUSY_AGAIN_MS : REGISTRY_BUSY_MS);
+		sqlite3_busy_timeout(r->db, r->impatient ? BUSY_AGAIN_MS : CONNECTION_BUSY_MS);
 	}
 	return error;
 }
@@ -98,6 +99,16 @@ int registry_commit(struct registry *r)
 	int error = registry_commit_unsynced(r);
 
 	return error < 0 || !r->sync.is_due ? error : registry_sync(r);
+}
+
+bool registry_is_synced(const struct registry *r)
+{
+	return sync_is_done(&r->sync);
+}
+
+int registry_sync(struct registry *r)
+{
+	return sync_run(&r->sync);
 }
 
 int registry_commit_unsynced(struct registry *r)
@@ -112,7 +123,7 @@ int registry_commit_unsynced(struct registry *r)
 		error = query_execute(r, STATEMENT_COMMIT);
 	if (error == 0 && r->batch == BATCH_OPEN) {
 		r->counters.commits++;
-		sync_bound_log(r);
+		sync_bound_log(&r->sync, r->db);
 	}
 	if (error < 0) {
 		registry_forget_cached(r);

@@ -194,19 +194,11 @@ bool registry_refuses(
 const char *registry_news(struct registry *r);
 
 /*
- * The backup: a copy beside the file, "port-registry.backup.db", made in steps of less than a
- * millisecond.  registry_backup_step() is to be called again after the milliseconds that it
- * returns, for as long as the registry is open; it finds out by itself when the next copy is due.
+ * A step of the backup (database/backup.h), less than a millisecond: to be called again after the
+ * milliseconds that it returns, for as long as the registry is open; it finds out by itself when
+ * the next copy is due.
  */
-#define REGISTRY_BACKUP_AGE_S \
-	(20 * 3600) /* at most a day old, with a daemon that sleeps at night */
 int registry_backup_step(struct registry *r);
-
-/*
- * Puts the backup in the place of the file at path, which nobody has open, and sets that one aside.
- * 0, and what was done in ret_said; a negative errno with a sentence in it.
- */
-int registry_restore(const char *path, char *ret_said, size_t size);
 
 /*
  * Until registry_read_end(), or a batch that begins before, the reads of this registry are one

@@ -2,6 +2,7 @@
 /* Damaged files: what is taken over, what is set aside, and the backup. */
 #include <glob.h>
 
+#include "database/backup.h"
 #include "unit/registry/fixture.h"
 
 #define PAGE	  4096
@@ -130,7 +131,7 @@ TEST_WITH(a_backup_is_made_in_steps_and_gone_back_to, struct fixture *f)
 	assert_int_equal(fixture_claim(f, "web", 5000), 5000);
 	write_entries(f);
 	snprintf(backup, sizeof(backup), "%s/port-registry.backup.db", f->directory);
-	assert_int_equal(registry_restore(f->path, said, sizeof(said)), -ENOENT);
+	assert_int_equal(backup_restore(f->path, said, sizeof(said)), -ENOENT);
 	while (access(backup, F_OK) < 0 && steps++ < STEPS_MAX) {
 		/* claims go on meanwhile; what is not committed is no part of it */
 		if (steps == 3)
@@ -145,7 +146,7 @@ TEST_WITH(a_backup_is_made_in_steps_and_gone_back_to, struct fixture *f)
 	assert_true(registry_refuses(f->registry));
 	assert_non_null(strstr(registry_strerror(f->registry, -EUCLEAN), "daemon restore"));
 	fixture_close(f);
-	assert_int_equal(registry_restore(f->path, said, sizeof(said)), 0);
+	assert_int_equal(backup_restore(f->path, said, sizeof(said)), 0);
 	assert_true(is_aside(f));
 	fixture_open(f);
 	assert_null(registry_news(f->registry));

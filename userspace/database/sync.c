@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "registry/sync.h"
+#include "database/sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "database/mend.h"
 #include "database/words.h"
-#include "registry/internal.h"
 
 /* Frames of the log after which it is checkpointed, and begins anew. */
 #define CHECKPOINT_FRAMES 1000
@@ -39,12 +38,11 @@ static int open_checkpointer(const char *path, sqlite3 **ret)
 			       : words_errno_of_sqlite(rc, *ret ? sqlite3_system_errno(*ret) : 0);
 }
 
-static int attach(struct registry *r, const char *path)
+static int attach(struct sync *s, sqlite3 *db, const char *path)
 {
-	struct sync *s = &r->sync;
 	_cleanup_free_ char *log = NULL;
 
-	if (*r->refused) /* what is in memory is on no disk */
+	if (!path) /* what is in memory is on no disk */
 		return 0;
 	if (asprintf(&log, "%s-wal", path) < 0) {
 		log = NULL;
@@ -53,7 +51,7 @@ static int attach(struct registry *r, const char *path)
 	s->log_fd = open(log, O_RDONLY | O_CLOEXEC);
 	if (s->log_fd < 0)
 		return -errno;
-	sqlite3_wal_hook(r->db, on_committed, s);
+	sqlite3_wal_hook(db, on_committed, s);
 	return open_checkpointer(path, &s->checkpointer);
 }
 
@@ -68,35 +66,31 @@ static void detach(struct sync *s)
 	s->check_is_done = false;
 }
 
-int sync_init(struct registry *r, const char *path)
+int sync_init(struct sync *s, sqlite3 *db, const char *path)
 {
-	struct sync *s = &r->sync;
-
 	s->log_fd = -1;
 	s->ready = true;
 	pthread_mutex_init(&s->one, NULL);
-	return attach(r, path);
+	return attach(s, db, path);
 }
 
-void sync_suspend(struct registry *r)
+void sync_suspend(struct sync *s)
 {
-	pthread_mutex_lock(&r->sync.one);
-	detach(&r->sync);
+	pthread_mutex_lock(&s->one);
+	detach(s);
 }
 
-int sync_resume(struct registry *r, const char *path)
+int sync_resume(struct sync *s, sqlite3 *db, const char *path)
 {
-	int error = attach(r, path);
+	int error = attach(s, db, path);
 
-	r->sync.error = error;
-	pthread_mutex_unlock(&r->sync.one);
+	s->error = error;
+	pthread_mutex_unlock(&s->one);
 	return error;
 }
 
-void sync_deinit(struct registry *r)
+void sync_deinit(struct sync *s)
 {
-	struct sync *s = &r->sync;
-
 	if (!s->ready)
 		return;
 	detach(s);
@@ -104,45 +98,43 @@ void sync_deinit(struct registry *r)
 	s->ready = false;
 }
 
-void sync_bound_log(struct registry *r)
+void sync_bound_log(struct sync *s, sqlite3 *db)
 {
-	if (r->sync.log_frames >= LOG_FRAMES_MAX)
-		sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (s->log_frames >= LOG_FRAMES_MAX)
+		sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 /*
  * The kernel tells of a page that it could not write once, and takes it for written from then on:
  * to sync again proves nothing.  What the log has is copied into the file, and the log emptied.
  */
-int sync_check(struct registry *r)
+int sync_fault(struct sync *s, sqlite3 *db)
 {
-	struct sync *s = &r->sync;
-
 	if (s->error &&
-	    sqlite3_wal_checkpoint_v2(r->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+	    sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
 		    SQLITE_OK &&
 	    fdatasync(s->log_fd) == 0)
 		s->error = 0;
-	return s->error ? registry_fail(r, s->error) : 0;
+	return s->error;
 }
 
-void sync_want_check(struct registry *r)
+void sync_want_check(struct sync *s)
 {
-	r->sync.check_is_wanted = true;
+	s->check_is_wanted = true;
 }
 
-bool sync_take_check(struct registry *r, struct sync_check *ret)
+bool sync_take_check(struct sync *s, struct sync_check *ret)
 {
-	if (!r->sync.check_is_done)
+	if (!s->check_is_done)
 		return false;
-	*ret = r->sync.check;
-	r->sync.check_is_done = false;
+	*ret = s->check;
+	s->check_is_done = false;
 	return true;
 }
 
-bool registry_is_synced(const struct registry *r)
+bool sync_is_done(const struct sync *s)
 {
-	return !r->sync.is_due && !r->sync.check_is_wanted;
+	return !s->is_due && !s->check_is_wanted;
 }
 
 /* What was found before and nobody has taken stays. */
@@ -163,9 +155,8 @@ static void look_through(struct sync *s)
 	s->check_is_done = true;
 }
 
-int registry_sync(struct registry *r)
+int sync_run(struct sync *s)
 {
-	struct sync *s = &r->sync;
 	int error;
 
 	pthread_mutex_lock(&s->one);
