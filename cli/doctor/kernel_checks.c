@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/identity.h"
 #include "base/procfs.h"
+#include "base/reserved.h"
 #include "cli/client/answer.h"
 #include "cli/client/polling.h"
 #include "cli/doctor/doctor.h"
@@ -238,7 +239,7 @@ void doctor_check_port_range(struct doctor *d)
 	int all = range.last - range.first + 1, low, high, first, last;
 	char text[64];
 
-	procfs_read(SYSCTL "net/ipv4/ip_local_port_range", text, sizeof(text));
+	procfs_read(RESERVED_RANGE_PATH, text, sizeof(text));
 	if (sscanf(text, "%d %d", &low, &high) != 2) {
 		doctor_say(d, DOCTOR_SKIP, NULL, "net.ipv4.ip_local_port_range cannot be read");
 		return;
@@ -259,24 +260,15 @@ void doctor_check_port_range(struct doctor *d)
 void doctor_check_reserved_ports(struct doctor *d)
 {
 	struct port_range range = range_here();
-	int all = range.last - range.first + 1, kept = 0, first, last;
-	_cleanup_free_ char *text = malloc(65536);
-	char *rest, *part;
+	_cleanup_(sysctl_file_deinit) struct sysctl_file list = { .fd = -1 };
+	int all = range.last - range.first + 1, kept = 0;
 
-	if (!text || procfs_read(SYSCTL "net/ipv4/ip_local_reserved_ports", text, 65536) < 0) {
+	if (!sysctl_file_read(&list, RESERVED_LIST_PATH)) {
 		doctor_say(d, DOCTOR_SKIP, NULL, "net.ipv4.ip_local_reserved_ports cannot be read");
 		return;
 	}
-	for (part = strtok_r(text, ",\n", &rest); part; part = strtok_r(NULL, ",\n", &rest)) {
-		int n = sscanf(part, "%d-%d", &first, &last);
-
-		if (n == 1)
-			last = first;
-		first = first > range.first ? first : range.first;
-		last = last < range.last ? last : range.last;
-		if (n >= 1 && first <= last)
-			kept += last - first + 1;
-	}
+	for (int port = range.first; port <= range.last; port++)
+		kept += reserved_in_list(list.text, (uint16_t)port);
 	if (2 * kept <= all)
 		doctor_say(d, DOCTOR_OK, NULL, "%d of %u-%u", kept, range.first, range.last);
 	else

@@ -14,13 +14,6 @@ void why_environment_read(const struct why_facts *f, struct why_environment *ret
 /* What is worth a look only when no owner explains the refusal. */
 void why_environment_read_rest(const struct why_facts *f, struct why_environment *ret);
 
-/*
- * Is an address in the tables that /proc/PID/net/fib_trie and if_inet6 print?  Pure.  The first is
- * ADDRESS_LOCAL for any address when the table is empty: such a namespace takes every address.
- */
-enum why_address_state why_address_in_fib_trie(const char *text, const uint8_t v4[4]);
-enum why_address_state why_address_in_if_inet6(const char *text, const uint8_t v6[16]);
-
 /* The ports that are kept from being given away; false where they cannot be read (whole), as in
  * another network namespace. */
 bool why_environment_read_reserved(const struct why_facts *f, char *ret, size_t size);

@@ -3,18 +3,9 @@
 #ifndef INVENTORY_INTERNAL_H
 #define INVENTORY_INTERNAL_H
 
+#include "base/reserved.h"
 #include "inventory/sockdiag.h"
 #include "inventory/table.h"
-
-/* A file below /proc/sys/net of the own netns; opened when it is first read. */
-struct sysctl_file {
-	int fd; /* -1 = not open */
-	char *text;
-	size_t size;
-	bool is_known;
-	uint64_t turn; /* inventory.turn when it was read */
-};
-void sysctl_file_deinit(struct sysctl_file *file);
 
 struct reading;
 
@@ -32,7 +23,11 @@ struct inventory {
 	struct reading *reading; /* that is under way; NULL = none */
 	void (*search_begun)(void *user_data);
 	void *user_data;
-	struct sysctl_file local_range, reserved_list;
+	struct known_sysctl {
+		struct sysctl_file file;
+		bool is_known;
+		uint64_t turn; /* when it was read */
+	} local_range, reserved_list;
 	bool behind;	  /* inventory_note_loss() since read_ns */
 	bool lost_since;  /* the same since reading_ns */
 	bool no_iterator; /* the kernel has none, or said -EOPNOTSUPP */

@@ -22,7 +22,7 @@ int inventory_new(const struct kernel_source *kernel, struct inventory **ret)
 		return -ENOMEM;
 	inv->kernel = *kernel;
 	inv->turn = 1;
-	inv->local_range.fd = inv->reserved_list.fd = -1;
+	inv->local_range.file.fd = inv->reserved_list.file.fd = -1;
 	inv->no_iterator = !kernel->open_holder_pass;
 	inv->no_look = !kernel->look;
 	if (stat("/proc/self/ns/net", &st) < 0)
@@ -44,8 +44,8 @@ void inventory_free(struct inventory *inv)
 	if (!inv)
 		return;
 	reading_end(inv);
-	sysctl_file_deinit(&inv->reserved_list);
-	sysctl_file_deinit(&inv->local_range);
+	sysctl_file_deinit(&inv->reserved_list.file);
+	sysctl_file_deinit(&inv->local_range.file);
 	sockdiag_free(inv->diag);
 	table_free(inv->table);
 	free(inv);

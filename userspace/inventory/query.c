@@ -137,6 +137,26 @@ static int walk_has_owner(struct inventory *inv, uint16_t protocol, uint16_t por
 	return 0;
 }
 
+/* Its text, read once for a question, which may be about thousands of ports; NULL = none. */
+static const char *read_sysctl(const struct inventory *inv, struct known_sysctl *known,
+			       const char *path)
+{
+	if (known->turn != inv->turn)
+		known->is_known = sysctl_file_read(&known->file, path);
+	known->turn = inv->turn;
+	return known->is_known ? known->file.text : NULL;
+}
+
+bool inventory_port_is_reserved(struct inventory *inv, uint16_t port)
+{
+	const char *range = read_sysctl(inv, &inv->local_range, RESERVED_RANGE_PATH), *list;
+
+	if (range && reserved_in_range(range, port))
+		return true;
+	list = read_sysctl(inv, &inv->reserved_list, RESERVED_LIST_PATH);
+	return list && reserved_in_list(list, port);
+}
+
 int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free)
 {
 	bool taken = inventory_by_port(inv, inv->own_netns, port, NULL, 0) > 0;

@@ -2,8 +2,8 @@
 /* May a port be handed out: free in the kernel, and not set aside by a sysctl. */
 #include <time.h>
 
+#include "base/reserved.h"
 #include "inventory/inventory.h"
-#include "inventory/reserved.h"
 #include "testing.h"
 #include "unit/inventory/netns.h"
 

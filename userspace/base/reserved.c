@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "inventory/reserved.h"
+#include "base/reserved.h"
 
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/types.h>
 #include <unistd.h>
-
-#include "inventory/internal.h"
-
-#define RANGE_PATH "/proc/sys/net/ipv4/ip_local_port_range"
-#define LIST_PATH  "/proc/sys/net/ipv4/ip_local_reserved_ports"
 
 #define SYSCTL_FIRST_BYTES 1024
 /* Every second port, in words: 196 kB; the kernel writes neighbours as a range. */
@@ -72,11 +68,10 @@ static bool grow(struct sysctl_file *file)
 }
 
 /*
- * Reads a sysctl now, through a descriptor that stays open; false where it cannot be read.  The
- * kernel gives a list at one go, cut to the buffer, and nothing to a second read: stdio would see
- * the first 1024 bytes.  So what fills the buffer is read again into a larger one.
+ * The kernel gives a list at one go, cut to the buffer, and nothing to a second read: stdio would
+ * see the first 1024 bytes.  So what fills the buffer is read again into a larger one.
  */
-static bool read_now(struct sysctl_file *file, const char *path)
+bool sysctl_file_read(struct sysctl_file *file, const char *path)
 {
 	if (file->fd < 0)
 		file->fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -95,29 +90,9 @@ static bool read_now(struct sysctl_file *file, const char *path)
 	return false;
 }
 
-/* Its text, read once for a question, which may be about thousands of ports; NULL = none. */
-static const char *read_sysctl(const struct inventory *inv, struct sysctl_file *file,
-			       const char *path)
-{
-	if (file->turn != inv->turn)
-		file->is_known = read_now(file, path);
-	file->turn = inv->turn;
-	return file->is_known ? file->text : NULL;
-}
-
 void sysctl_file_deinit(struct sysctl_file *file)
 {
 	if (file->fd >= 0)
 		close(file->fd);
 	free(file->text);
-}
-
-bool inventory_port_is_reserved(struct inventory *inv, uint16_t port)
-{
-	const char *range = read_sysctl(inv, &inv->local_range, RANGE_PATH), *list;
-
-	if (range && reserved_in_range(range, port))
-		return true;
-	list = read_sysctl(inv, &inv->reserved_list, LIST_PATH);
-	return list && reserved_in_list(list, port);
 }
