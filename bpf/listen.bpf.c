@@ -15,6 +15,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "abi.h"
+#include "calls.h"
 #include "head.h"
 #include "holder_pass.h"
 #include "kernel_access.h"
@@ -26,70 +27,20 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* --- bind() and listen(): entry joined with exit, for a refusal leaves nothing on the socket ---
- */
+/* --- bind() and listen(), by the tracepoints of the system calls --- */
 
 SEC("tp/syscalls/sys_enter_bind")
 int enter_bind(struct trace_event_raw_sys_enter *ctx)
 {
-	if (!is_ignored(current_pid()))
-		remember_call(ABI_CALL_BIND, ctx->args[0], ctx->args[1], ctx->args[2]);
+	call_begins(ABI_CALL_BIND, ctx->args[0], ctx->args[1], ctx->args[2]);
 	return 0;
 }
 
 SEC("tp/syscalls/sys_enter_listen")
 int enter_listen(struct trace_event_raw_sys_enter *ctx)
 {
-	if (!is_ignored(current_pid()))
-		remember_call(ABI_CALL_LISTEN, ctx->args[0], 0, 0);
+	call_begins(ABI_CALL_LISTEN, ctx->args[0], 0, 0);
 	return 0;
-}
-
-static __always_inline void fill_socket_of_call(struct abi_socket *to, struct sock *sk)
-{
-	if (can_cast())
-		fill_socket(true, to, sk);
-	else
-		fill_socket(false, to, sk);
-}
-
-/* A listen() that went well: now the socket has its port, also when bind() was never called. */
-static __always_inline void emit_listening(struct task_struct *task, struct call *call)
-{
-	struct sock *sk = sock_of_call(task, call);
-	struct abi_socket_event *e;
-
-	if (!sk)
-		return;
-	track_holder(task);
-	e = reserve_socket_event(task, ABI_LISTEN);
-	if (!e)
-		return;
-	fill_socket_of_call(&e->socket, sk);
-	e->socket.cookie = call->listen_cookie; /* of an MPTCP socket: that of its subflow */
-	e->socket.tcp_state = TCP_LISTEN;
-	submit_along(e);
-}
-
-/*
- * It had the port, that was reported, and then somebody refused: nothing is bound any more.  It
- * stays tracked, for a mark cannot be taken off here; its release says once more what is known.
- */
-static __always_inline void take_back_bind(struct call *call)
-{
-	__u64 cookie = call->bound_cookie;
-	struct abi_socket_event *e;
-	struct sock *sk;
-
-	if (!cookie)
-		return;
-	sk = sock_of_call(current_task(), call);
-	e = sk ? reserve_socket_event(current_task(), ABI_CLOSE) : NULL;
-	if (!e)
-		return;
-	fill_socket_of_call(&e->socket, sk);
-	e->socket.cookie = cookie;
-	submit_along(e);
 }
 
 /* For both calls: it is by far the longest to verify. */
@@ -97,21 +48,41 @@ SEC("tp/syscalls/sys_exit")
 int exit_call(struct trace_event_raw_sys_exit *ctx)
 {
 	__u32 kind = (__u32)ctx->id == bind_number ? ABI_CALL_BIND : ABI_CALL_LISTEN;
-	struct call *call = current_call(kind);
 	long ret = ctx->ret;
 
 	/* the context is read here, and not where the compiler finds an address for it */
 	barrier_var(ret);
-	if (is_refusal(ret)) {
-		if (kind == ABI_CALL_BIND && call)
-			take_back_bind(call);
-		report_refusal(kind, -ret);
-		call = current_call(kind);
-	} else if (call && call->listen_cookie) {
-		emit_listening(current_task(), call);
-	}
-	if (call)
-		call->kind = 0;
+	call_ends(kind, ret);
+	return 0;
+}
+
+/* --- the same by the functions behind them, which costs calls of other kinds nothing --- */
+
+SEC("fentry/__sys_bind")
+int BPF_PROG(fentry_bind, int fd, void *addr, int addr_bytes)
+{
+	call_begins(ABI_CALL_BIND, fd, (__u64)addr, addr_bytes);
+	return 0;
+}
+
+SEC("fexit/__sys_bind")
+int BPF_PROG(fexit_bind, int fd, void *addr, int addr_bytes, int ret)
+{
+	function_ends(ABI_CALL_BIND, fd, (__u64)addr, addr_bytes, ret);
+	return 0;
+}
+
+SEC("fentry/__sys_listen")
+int BPF_PROG(fentry_listen, int fd, int backlog)
+{
+	call_begins(ABI_CALL_LISTEN, fd, 0, 0);
+	return 0;
+}
+
+SEC("fexit/__sys_listen")
+int BPF_PROG(fexit_listen, int fd, int backlog, int ret)
+{
+	function_ends(ABI_CALL_LISTEN, fd, 0, 0, ret);
 	return 0;
 }
 

@@ -177,6 +177,9 @@ struct {
 /* The number of the system call bind(); the other one that is watched is listen(). */
 const volatile __u32 bind_number;
 
+/* False where user space has chosen to see neither the beginning nor the end of a call. */
+const volatile bool calls_are_traced = true;
+
 /*
  * False under lockdown=confidentiality, which refuses every program that can read the kernel's
  * memory at will.  What can do without then still loads: it describes no process.
@@ -235,7 +238,7 @@ static __always_inline bool is_ignored(__u32 pid)
 static __always_inline struct call *current_call(__u32 kind)
 {
 	__u64 key = bpf_get_current_pid_tgid();
-	struct call *call = bpf_map_lookup_elem(&calls, &key);
+	struct call *call = calls_are_traced ? bpf_map_lookup_elem(&calls, &key) : NULL;
 
 	return call && call->kind == kind ? call : NULL;
 }

@@ -34,6 +34,16 @@ static void show_probe(struct json_object *probe)
 		     *reason ? ", " : "", reason, answer_text(probe, "blind"));
 }
 
+/* By what refused calls are seen; an older daemon does not say. */
+static void show_trace(struct json_object *kernel)
+{
+	const char *trace = answer_text(kernel, "trace"), *unseen = answer_text(kernel, "unseen");
+
+	if (*trace)
+		render_field("", TONE_PLAIN, false, "traced by %s%s%s", trace,
+			     *unseen ? "; not seen: " : "", unseen);
+}
+
 static void show_kernel(struct json_object *kernel)
 {
 	struct json_object *probes = answer_member(kernel, "probes");
@@ -49,6 +59,7 @@ static void show_kernel(struct json_object *kernel)
 	}
 	render_field("Kernel", working == total && !lost ? TONE_GOOD : TONE_WARN, true,
 		     "eBPF (%lld of %lld probes, %lld events lost)", working, total, lost);
+	show_trace(kernel);
 	for (size_t i = 0; i < answer_length(probes); i++)
 		show_probe(answer_at(probes, i));
 	if (answer_bool(kernel, "behind"))

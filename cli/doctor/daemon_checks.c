@@ -189,6 +189,29 @@ void doctor_check_probes(struct doctor *d)
 			check_probe(d, answer_at(probes, i));
 }
 
+void doctor_check_trace(struct doctor *d)
+{
+	struct json_object *kernel = answer_member(d->status, "kernel");
+	const char *trace = answer_text(kernel, "trace"), *unseen = answer_text(kernel, "unseen");
+	const char *why_not_fexit = answer_text(kernel, "whyNotFexit");
+
+	if (doctor_skips_without_daemon(d))
+		return;
+	if (polling_is(d->status) || !*trace)
+		doctor_say(d, DOCTOR_SKIP, NULL, "it %s",
+			   *trace ? "polls" : "is older, and does not say");
+	else if (!strcmp(trace, "syscalls"))
+		doctor_say(d, DOCTOR_OK, NULL,
+			   "calls are traced by tracepoints, and each system call of the machine "
+			   "takes some tens of nanoseconds longer%s%s; not seen: %s",
+			   *why_not_fexit ? ", as fexit, which costs them nothing, does not work: "
+					  : "",
+			   why_not_fexit, unseen);
+	else
+		doctor_say(d, DOCTOR_OK, NULL, "calls are traced by %s; not seen: %s", trace,
+			   unseen);
+}
+
 void doctor_check_losses(struct doctor *d)
 {
 	struct json_object *kernel = answer_member(d->status, "kernel");

@@ -19,6 +19,7 @@
 	X(other_daemon, "other-daemon", "a daemon of your own beside the system service")         \
 	X(ebpf, "ebpf", "a daemon that only polls")                                               \
 	X(probes, "probes", "probes that do not work, each as probe-NAME")                        \
+	X(trace, "trace", "what refused binds are seen by, and what all other calls pay for it")  \
 	X(losses, "losses", "events that the kernel could not hand over")                         \
 	X(btf, "btf", "a kernel without type information (BTF)")                                  \
 	X(lockdown, "lockdown", "a kernel in lockdown, whose memory no program reads")            \

@@ -396,24 +396,51 @@ def claim_is_flat():
 
 # --- what others pay -----------------------------------------------------------------------------
 
-def with_and_without(kind, count, rounds=SAMPLES):
-    """Nanoseconds of a loop, without and with a daemon's probes attached, in turn."""
+def with_and_without(kind, count, trace, rounds=SAMPLES):
+    """Nanoseconds of a loop, without and with the probes of a daemon that traces calls so."""
     without, attached = [], []
     for _ in range(rounds):
         without.append(stand.tool("loops", kind, count)[0][0])
-        with stand.daemon():
+        with stand.daemon("--trace", trace) as d:
+            refused = next(p for p in d.json("status")["kernel"]["probes"] if p["name"] == "bind")
+            if refused["state"] != "works" and trace != "hooks":
+                raise stand.Unavailable(f"{trace}: {refused['reason']}")
             attached.append(stand.tool("loops", kind, count)[0][0])
     return statistics.median(attached), statistics.median(without)
 
 
-@line("socket, bind, listen, close with probes", "without", "more", 1.05)
-def listen_loop():
-    return costlier(*(ns / 1e3 for ns in with_and_without("listen", 20000)), "µs")
+def listen_loop(trace):
+    return costlier(*(ns / 1e3 for ns in with_and_without("listen", 20000, trace)), "µs")
 
 
-@line("a system call without sockets, with probes", "without", "more", 1.03)
-def other_call():
-    return costlier(*with_and_without("call", 2000000), "ns")
+@line("socket, bind, listen, close, by tracepoints", "without probes", "more", 1.25)
+def listen_loop_by_syscalls():
+    return listen_loop("syscalls")
+
+
+@line("socket, bind, listen, close, by fexit", "without probes", "more", 1.15)
+def listen_loop_by_fexit():
+    return listen_loop("fexit")
+
+
+@line("socket, bind, listen, close, by hooks alone", "without probes", "more", 1.15)
+def listen_loop_by_hooks():
+    return listen_loop("hooks")
+
+
+@line("a system call without sockets, by tracepoints", "without probes", "more", 1.03)
+def other_call_by_syscalls():
+    return costlier(*with_and_without("call", 2000000, "syscalls"), "ns")
+
+
+@line("a system call without sockets, by fexit", "without probes", "more", 1.03)
+def other_call_by_fexit():
+    return costlier(*with_and_without("call", 2000000, "fexit"), "ns")
+
+
+@line("a system call without sockets, by hooks alone", "without probes", "more", 1.03)
+def other_call_by_hooks():
+    return costlier(*with_and_without("call", 2000000, "hooks"), "ns")
 
 
 # As the kernel counts the time of each program: the calls take a hundred times as long.

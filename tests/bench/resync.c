@@ -64,7 +64,8 @@ int main(int argc, char **argv)
 
 	if (rounds < 1)
 		errx(2, "usage: resync ROUNDS");
-	if (sentinel_new(true, &sentinel) || sentinel_report(sentinel)->mode != SENTINEL_MODE_BPF)
+	if (sentinel_new(SENTINEL_TRACE_AUTO, &sentinel) ||
+	    sentinel_report(sentinel)->mode != SENTINEL_MODE_BPF)
 		errx(1, "no eBPF");
 	if (inventory_new(sentinel_kernel_source(sentinel), &inventory))
 		errx(1, "no inventory");

@@ -117,7 +117,7 @@ static void with_sentinel(bool rules, struct figures *best)
 	const struct kernel_source *kernel;
 	struct sentinel *s;
 
-	if (sentinel_new(true, &s))
+	if (sentinel_new(SENTINEL_TRACE_AUTO, &s))
 		errx(1, "no sentinel");
 	kernel = sentinel_kernel_source(s);
 	if (!kernel->set_run_rules)

@@ -47,7 +47,7 @@ static inline int start_asking(void **state)
 {
 	struct asker *a = calloc(1, sizeof(*a));
 
-	if (!a || sentinel_new(true, &a->sentinel))
+	if (!a || sentinel_new(trace_under_test(), &a->sentinel))
 		return -1;
 	*state = a;
 	return inventory_new(sentinel_kernel_source(a->sentinel), &a->inventory);

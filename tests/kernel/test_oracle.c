@@ -477,7 +477,7 @@ static int start(void **state)
 	if (geteuid() != 0)
 		return 0;
 	enter_network();
-	return sentinel_new(true, &sentinel);
+	return sentinel_new(SENTINEL_TRACE_AUTO, &sentinel);
 }
 
 static int end(void **state)

@@ -168,12 +168,21 @@ static int run_filtered_bind(struct act *act)
 	return act_stay(act, &told);
 }
 
+/* A call that a filter answers does not come to the functions behind it. */
+static void need_calls_to_be_traced(const struct watcher *w)
+{
+	if (sentinel_report(w->sentinel)->trace == SENTINEL_TRACE_FEXIT)
+		skip();
+}
+
 TEST_WITH(bind_answered_by_seccomp_has_no_entry_and_yet_its_address, struct watcher *w)
 {
 	struct child child = start_child(run_filtered_bind);
 	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	const struct event *e;
 
+	need_calls_to_be_traced(w);
+	e = refusal_of(w, &child, &told);
 	assert_true(e->no_entry);
 	assert_int_equal(e->error, EPERM);
 	assert_int_equal(e->call, EVENT_CALL_BIND);
@@ -197,8 +206,10 @@ TEST_WITH(listen_answered_by_seccomp_has_the_sockets_port, struct watcher *w)
 {
 	struct child child = start_child(run_filtered_listen);
 	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	const struct event *e;
 
+	need_calls_to_be_traced(w);
+	e = refusal_of(w, &child, &told);
 	assert_true(e->no_entry);
 	assert_int_equal(e->error, EACCES);
 	assert_int_equal(e->call, EVENT_CALL_LISTEN);

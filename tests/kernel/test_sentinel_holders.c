@@ -501,7 +501,7 @@ static void use_the_poll_backend(void **state)
 	const struct sentinel_report *report;
 	struct sentinel *s;
 
-	assert_int_equal(sentinel_new(true, &s), 0);
+	assert_int_equal(sentinel_new(SENTINEL_TRACE_AUTO, &s), 0);
 	report = sentinel_report(s);
 	assert_int_equal(report->mode, SENTINEL_MODE_POLL);
 	assert_true(report->why_not_bpf && *report->why_not_bpf);
@@ -579,7 +579,7 @@ TEST(polling_asks_for_a_resync_each_second)
 {
 	struct sentinel *s;
 
-	assert_int_equal(sentinel_new(false, &s), 0);
+	assert_int_equal(sentinel_new(SENTINEL_TRACE_NONE, &s), 0);
 	assert_int_equal(sentinel_report(s)->mode, SENTINEL_MODE_POLL);
 	assert_true(asks_for_resync(s, WAIT_MS));
 	assert_true(asks_for_resync(s, WAIT_MS));
@@ -593,7 +593,7 @@ static int64_t hear_of_a_destroyed_socket(void)
 	struct sentinel *s;
 	int64_t start, took;
 
-	assert_int_equal(sentinel_new(false, &s), 0);
+	assert_int_equal(sentinel_new(SENTINEL_TRACE_NONE, &s), 0);
 	start = now_ms();
 	close(open_bound(SOCK_DGRAM, &told));
 	assert_true(asks_for_resync(s, WAIT_MS));
@@ -617,7 +617,7 @@ TEST(polling_has_neither_pass_nor_look)
 	const struct kernel_source *kernel;
 	struct sentinel *s;
 
-	assert_int_equal(sentinel_new(false, &s), 0);
+	assert_int_equal(sentinel_new(SENTINEL_TRACE_NONE, &s), 0);
 	kernel = sentinel_kernel_source(s);
 	assert_null(kernel->open_holder_pass);
 	assert_null(kernel->look);

@@ -168,7 +168,7 @@ static int open_kernel(struct daemon *d, const struct options *options)
 	int r;
 
 	sentinel_keep_types_in(d->state.directory_fd);
-	r = sentinel_new(!options->no_bpf, &d->sentinel);
+	r = sentinel_new(options->trace, &d->sentinel);
 	if (r) {
 		log_error("the kernel gives no socket events at all: %s", strerror(-r));
 		return r;

@@ -26,6 +26,10 @@ static const char usage_text[] =
 	"      --system     use the system service's state and socket\n"
 	"                   (/var/lib/port-daddy, /run/port-daddy/pd.sock)\n"
 	"      --no-bpf     do not load eBPF; poll sock_diag instead\n"
+	"      --trace fexit|syscalls|hooks|auto\n"
+	"                   see refused binds and listens on the kernel's own functions, by\n"
+	"                   tracepoints, which make every system call slower, or not at all;\n"
+	"                   auto (default): by the first that works\n"
 	"      --log-keep DUR  drop entries of pd log that are older: 12h, 30d, 8w (default 30d)\n"
 	"      --log-rows N    keep at most so many entries (default 100000, at least 1000: the\n"
 	"                   newest 1000 are never dropped)\n"
@@ -43,6 +47,7 @@ enum {
 	OPT_USER = 256,
 	OPT_SYSTEM,
 	OPT_NO_BPF,
+	OPT_TRACE,
 	OPT_DEBUG,
 	OPT_RESTORE,
 	OPT_VERSION,
@@ -55,6 +60,7 @@ static const struct option long_options[] = {
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "system", no_argument, NULL, OPT_SYSTEM },
 	{ "no-bpf", no_argument, NULL, OPT_NO_BPF },
+	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "log-keep", required_argument, NULL, OPT_KEEP },
 	{ "log-rows", required_argument, NULL, OPT_ROWS },
 	{ "debug", no_argument, NULL, OPT_DEBUG },
@@ -104,6 +110,17 @@ static bool read_rows(const char *name, const char *text, struct activity_limits
 	return false;
 }
 
+static bool read_trace(const char *text, enum sentinel_trace *ret)
+{
+	if (sentinel_trace_parse(text, ret))
+		return true;
+	fprintf(stderr, "portdaddyd: --trace '%s' is none of", text);
+	for (int i = SENTINEL_TRACE_AUTO; i < _SENTINEL_TRACE_MAX; i++)
+		fprintf(stderr, " %s", sentinel_trace_name((enum sentinel_trace)i));
+	fputc('\n', stderr);
+	return false;
+}
+
 static void print_routes(void)
 {
 	_cleanup_json_ struct json_object *o = json_object_new_object();
@@ -121,6 +138,7 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 	*ret = (struct options){
 		/* systemd sets both for a unit with RuntimeDirectory= */
 		.log = { (int64_t)quota_limit(QUOTA_LOG_ROWS)->machine, ACTIVITY_KEEP_S },
+		.trace = SENTINEL_TRACE_AUTO,
 		.service = geteuid() == 0 && getenv("INVOCATION_ID") && getenv("RUNTIME_DIRECTORY"),
 	};
 	if (!read_keep("PORT_DADDY_LOG_KEEP", getenv("PORT_DADDY_LOG_KEEP"), &ret->log) ||
@@ -135,7 +153,11 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 			ret->service = true;
 			break;
 		case OPT_NO_BPF:
-			ret->no_bpf = true;
+			ret->trace = SENTINEL_TRACE_NONE;
+			break;
+		case OPT_TRACE:
+			if (!read_trace(optarg, &ret->trace))
+				return leave(wrong, ret_exit_code);
 			break;
 		case OPT_KEEP:
 			if (!read_keep("--log-keep", optarg, &ret->log))

@@ -7,10 +7,11 @@
 #include <stdbool.h>
 
 #include "registry/registry.h"
+#include "sentinel/sentinel.h"
 
 struct options {
 	bool service;		    /* --system: state and socket of the system service */
-	bool no_bpf;		    /* --no-bpf: use the polling backend */
+	enum sentinel_trace trace;  /* --trace WAY, or --no-bpf: use the polling backend */
 	bool debug;		    /* --debug */
 	bool restore;		    /* --restore: begin with the backup of the database */
 	struct activity_limits log; /* --log-keep, --log-rows, or their variables */

@@ -41,11 +41,12 @@ static struct bpf_link *attach_program(struct bpf_program *program, int cgroup_f
 static int attach_probe(const struct bpf_objects *objects, enum probe probe, int cgroup_fd,
 			struct tracepoints *tracepoints, struct probe_links *links)
 {
-	const char *const *names = probe_rows[probe].programs;
+	const struct probe_row *row = probe_row(objects->trace, probe);
+	const char *const *names = row->programs;
 
 	for (int i = 0; i < PROBE_PROGRAMS_MAX && names[i]; i++) {
 		struct bpf_program *program = bpf_objects_program(objects, names[i]);
-		enum tracepoint at = probe_rows[probe].tracepoints[i];
+		enum tracepoint at = row->tracepoints[i];
 		struct bpf_link *link;
 
 		if (bpf_program__type(program) == BPF_PROG_TYPE_SYSCALL)
@@ -89,7 +90,7 @@ void probes_attach(const struct bpf_objects *objects, struct sentinel_probe *pro
 		if (r == 0)
 			continue;
 		detach_since(links, before);
-		if (tracepoints->tracefs < 0 && probe_rows[i].tracepoints[0])
+		if (tracepoints->tracefs < 0 && probe_row(objects->trace, i)->tracepoints[0])
 			probe_refuse(&probes[i], "tracefs is not mounted and may not be mounted",
 				     r);
 		else if (cgroup_fd < 0 && is_on_cgroups(i))

@@ -20,7 +20,8 @@ struct probe_links {
 	struct bpf_link *holders, *file_refs[ABI_FILE_REF_PASSES];
 };
 
-/* Attaches, of the loaded objects, what is not refused; what cannot be attached is refused then. */
+/* Attaches, of the loaded objects and for their way of tracing, what is not refused; what cannot be
+ * attached is refused then. */
 void probes_attach(const struct bpf_objects *objects, struct sentinel_probe *probes,
 		   struct tracepoints *tracepoints, struct probe_links *links);
 void probes_detach(struct probe_links *links);

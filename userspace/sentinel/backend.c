@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses the backend: BPF where that works, else polling. */
+/* Chooses the backend: BPF where that works, else polling; and by what BPF sees refused calls. */
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "sentinel/backend.h"
+#include "sentinel/bpf_load.h"
+#include "sentinel/probes.h"
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCU
 
@@ -45,9 +47,10 @@ static bool may_load(void)
 }
 
 /* Looked for after the attempt: it may have worked nevertheless. */
-static enum sentinel_obstacle find_obstacle(bool allow_bpf, struct backend_attempt *attempt)
+static enum sentinel_obstacle find_obstacle(enum sentinel_trace trace,
+					    struct backend_attempt *attempt)
 {
-	if (!allow_bpf)
+	if (trace == SENTINEL_TRACE_NONE)
 		return SENTINEL_OBSTACLE_CHOICE;
 	if (!may_load())
 		return SENTINEL_OBSTACLE_USER;
@@ -58,15 +61,54 @@ static enum sentinel_obstacle find_obstacle(bool allow_bpf, struct backend_attem
 	return SENTINEL_OBSTACLE_PID_NAMESPACE;
 }
 
-int sentinel_new(bool allow_bpf, struct sentinel **ret)
+/* The first that keeps it from seeing refused calls; NULL = nothing does. */
+static const struct sentinel_probe *find_fault(const struct sentinel *s)
+{
+	if (s->probes[PROBE_BIND].state != SENTINEL_PROBE_WORKS)
+		return &s->probes[PROBE_BIND];
+	return s->probes[PROBE_LISTEN].state != SENTINEL_PROBE_WORKS ? &s->probes[PROBE_LISTEN]
+								     : NULL;
+}
+
+/* Down the ladder: what has loaded may still never fire. */
+static int use_best_trace(struct backend_attempt *attempt, struct sentinel **ret)
+{
+	char why[BACKEND_WHY_SIZE] = "this kernel refuses programs on its functions";
+	const struct sentinel_probe *fault;
+	int r;
+
+	if (bpf_load_functions_can_be_traced()) {
+		r = sentinel_bpf_new(SENTINEL_TRACE_FEXIT, attempt, ret);
+		fault = r < 0 ? NULL : find_fault(*ret);
+		if (!fault)
+			return r;
+		snprintf(why, sizeof(why), "%s: %s", fault->attached, fault->reason);
+		sentinel_free(*ret);
+	}
+	r = sentinel_bpf_new(SENTINEL_TRACE_SYSCALLS, attempt, ret);
+	if (r < 0)
+		return r;
+	memcpy((*ret)->why_not_fexit, why, sizeof(why));
+	(*ret)->report.why_not_fexit = (*ret)->why_not_fexit;
+	return 0;
+}
+
+static int use_bpf(enum sentinel_trace trace, struct backend_attempt *attempt,
+		   struct sentinel **ret)
+{
+	return trace == SENTINEL_TRACE_AUTO ? use_best_trace(attempt, ret)
+					    : sentinel_bpf_new(trace, attempt, ret);
+}
+
+int sentinel_new(enum sentinel_trace trace, struct sentinel **ret)
 {
 	struct backend_attempt attempt = { .why = "switched off by configuration" };
 	enum sentinel_obstacle obstacle;
 	int r;
 
-	if (allow_bpf && sentinel_bpf_new(&attempt, ret) == 0)
+	if (trace != SENTINEL_TRACE_NONE && use_bpf(trace, &attempt, ret) == 0)
 		return 0;
-	obstacle = find_obstacle(allow_bpf, &attempt);
+	obstacle = find_obstacle(trace, &attempt);
 	r = sentinel_poll_new(ret);
 	if (r < 0)
 		return r;

@@ -26,6 +26,7 @@ struct sentinel {
 	struct kernel_source kernel; /* filled by the backend, with itself as user_data */
 	struct sentinel_probe probes[BACKEND_PROBES_MAX]; /* what report.probes points to */
 	char why_not_bpf[BACKEND_WHY_SIZE];
+	char why_not_fexit[BACKEND_WHY_SIZE];
 };
 
 /*
@@ -38,8 +39,10 @@ struct backend_attempt {
 	char why[BACKEND_WHY_SIZE];
 };
 
-/* 0, or a negative errno with the reason in attempt->why. */
-int sentinel_bpf_new(struct backend_attempt *attempt, struct sentinel **ret);
+/* Traces by `trace` alone, which is neither none nor auto.  0, or a negative errno with the reason
+ * in attempt->why. */
+int sentinel_bpf_new(enum sentinel_trace trace, struct backend_attempt *attempt,
+		     struct sentinel **ret);
 int sentinel_poll_new(struct sentinel **ret);
 
 /* The sockets whose events prove the probes; see proof.c. */
@@ -47,6 +50,7 @@ struct proof {
 	int tcp, rival, refused, udp;
 	uint64_t cookie; /* of tcp */
 	uint16_t port;	 /* of tcp, host order */
+	bool listens;	 /* that it does was told */
 };
 #define PROOF_NONE                                               \
 	(struct proof)                                           \
@@ -58,6 +62,13 @@ struct proof {
  */
 int proof_open_sockets(struct proof *proof);
 void proof_close_sockets(struct proof *proof);
+/*
+ * Are arguments and result found where the programs look for them?  A refusal has to have the port
+ * and the error of those that were caused, and the success before it is told as one.
+ */
+void proof_note_listener(struct proof *proof, const struct event *e);
+bool proof_is_refusal(const struct proof *proof, const struct event *e);
+
 /* A child that is sent SIGTERM, and ends by that; waits for it.  0, negative errno. */
 int proof_run_child(pid_t *ret);
 

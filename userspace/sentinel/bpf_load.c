@@ -78,6 +78,20 @@ bool bpf_load_probing_is_allowed(void)
 	return !f || !fgets(line, sizeof(line), f) || !strstr(line, "[confidentiality]");
 }
 
+bool bpf_load_functions_can_be_traced(void)
+{
+	static const struct bpf_insn leave[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_FEXIT);
+	/* of no function: whoever may load it is told that this is invalid */
+	_cleanup_close_ int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, NULL, "Dual MIT/GPL", leave,
+					       ARRAY_SIZE(leave), &options);
+
+	return fd != -EPERM;
+}
+
 bool bpf_load_answers_can_be_seen(void)
 {
 	static const enum bpf_prog_type types[] = { BPF_PROG_TYPE_CGROUP_SOCK,

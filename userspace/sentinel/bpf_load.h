@@ -23,6 +23,12 @@ int bpf_load_open_cgroup_root(void);
 /* lockdown=confidentiality refuses every program that can read the kernel's memory. */
 bool bpf_load_probing_is_allowed(void);
 
+/*
+ * False where the kernel refuses programs on its functions whatever they are.  Where it refuses
+ * some of them, or never runs them, only the attempt shows it.
+ */
+bool bpf_load_functions_can_be_traced(void);
+
 /* Can programs of cgroups see what those before them answered (bpf_get_retval)? */
 bool bpf_load_answers_can_be_seen(void);
 

@@ -13,34 +13,40 @@
 
 #define ALL_PROBES ((1U << _PROBE_MAX) - 1)
 
-static void choose_programs(struct bpf_object *object, unsigned wanted)
+/* What a load is to have: the programs of some probes; those of the other object do not matter. */
+struct choice {
+	enum sentinel_trace trace;
+	unsigned probes; /* a bit for each */
+	bool may_cast;
+};
+
+static void choose_programs(struct bpf_object *object, const struct choice *choice)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, object) bpf_program__set_autoload(program, false);
 	for (int i = 0; i < _PROBE_MAX; i++) {
-		for (int k = 0; k < PROBE_PROGRAMS_MAX && probe_rows[i].programs[k]; k++) {
-			program = bpf_object__find_program_by_name(object,
-								   probe_rows[i].programs[k]);
+		const struct probe_row *row = probe_row(choice->trace, i);
+
+		for (int k = 0; k < PROBE_PROGRAMS_MAX && row->programs[k]; k++) {
+			program = bpf_object__find_program_by_name(object, row->programs[k]);
 			/* some are in two probes, and many in the other object */
-			if (program && wanted & 1U << i)
+			if (program && choice->probes & 1U << i)
 				bpf_program__set_autoload(program, true);
 		}
 	}
 }
 
 static int load_programs(struct bpf_object_skeleton *skeleton, struct bpf_object *object,
-			 uint32_t abi_version, unsigned wanted)
+			 uint32_t abi_version, const struct choice *choice)
 {
 	if (abi_version != ABI_VERSION)
 		return -EPROTO;
-	choose_programs(object, wanted);
+	choose_programs(object, choice);
 	return bpf_object__load_skeleton(skeleton);
 }
 
-/* `wanted` has a bit for each probe; those of the other object do not matter.  0, negative errno.
- */
-static int load_listen(unsigned wanted, bool may_cast, struct portdaddy_listen **ret)
+static int load_listen(const struct choice *choice, struct portdaddy_listen **ret)
 {
 	struct portdaddy_listen *skel;
 	int r;
@@ -50,10 +56,11 @@ static int load_listen(unsigned wanted, bool may_cast, struct portdaddy_listen *
 	if (!skel)
 		return -errno;
 	skel->rodata->bind_number = SYS_bind;
-	skel->rodata->may_cast = may_cast;
+	skel->rodata->calls_are_traced = choice->trace != SENTINEL_TRACE_HOOKS;
+	skel->rodata->may_cast = choice->may_cast;
 	skel->rodata->may_probe = bpf_load_probing_is_allowed();
 	skel->rodata->may_see_answers = bpf_load_answers_can_be_seen();
-	r = load_programs(skel->skeleton, skel->obj, skel->rodata->abi_version, wanted);
+	r = load_programs(skel->skeleton, skel->obj, skel->rodata->abi_version, choice);
 	if (r < 0) {
 		portdaddy_listen__destroy(skel);
 		return r;
@@ -62,7 +69,7 @@ static int load_listen(unsigned wanted, bool may_cast, struct portdaddy_listen *
 	return 0;
 }
 
-static int load_ask(unsigned wanted, bool may_cast, struct portdaddy_ask **ret)
+static int load_ask(const struct choice *choice, struct portdaddy_ask **ret)
 {
 	struct portdaddy_ask *skel;
 	int r;
@@ -71,8 +78,8 @@ static int load_ask(unsigned wanted, bool may_cast, struct portdaddy_ask **ret)
 	skel = portdaddy_ask__open();
 	if (!skel)
 		return -errno;
-	skel->rodata->may_cast = may_cast;
-	r = load_programs(skel->skeleton, skel->obj, skel->rodata->abi_version, wanted);
+	skel->rodata->may_cast = choice->may_cast;
+	r = load_programs(skel->skeleton, skel->obj, skel->rodata->abi_version, choice);
 	if (r < 0) {
 		portdaddy_ask__destroy(skel);
 		return r;
@@ -85,8 +92,7 @@ static int load_ask(unsigned wanted, bool may_cast, struct portdaddy_ask **ret)
 
 /* What the second thread loads, and how that ended. */
 struct ask_load {
-	unsigned wanted;
-	bool may_cast;
+	const struct choice *choice;
 	struct portdaddy_ask *skel; /* NULL: it was refused */
 	int error;
 };
@@ -95,23 +101,23 @@ static void *run_ask_load(void *user_data)
 {
 	struct ask_load *load = user_data;
 
-	load->error = load_ask(load->wanted, load->may_cast, &load->skel);
+	load->error = load_ask(load->choice, &load->skel);
 	return NULL;
 }
 
-static int load_both(unsigned wanted, bool may_cast, struct bpf_objects *ret)
+static int load_both(const struct choice *choice, struct bpf_objects *ret)
 {
-	struct ask_load ask = { .wanted = wanted, .may_cast = may_cast };
+	struct ask_load ask = { .choice = choice };
 	struct portdaddy_listen *listen = NULL;
 	pthread_t thread;
 	bool at_once = pthread_create(&thread, NULL, run_ask_load, &ask) == 0;
-	int r = load_listen(wanted, may_cast, &listen);
+	int r = load_listen(choice, &listen);
 
 	if (at_once)
 		pthread_join(thread, NULL);
 	else
 		run_ask_load(&ask);
-	*ret = (struct bpf_objects){ listen, ask.skel };
+	*ret = (struct bpf_objects){ choice->trace, listen, ask.skel };
 	r = r ?: ask.error;
 	if (r < 0)
 		bpf_objects_destroy(ret);
@@ -120,11 +126,14 @@ static int load_both(unsigned wanted, bool may_cast, struct bpf_objects *ret)
 
 /* --- one by one, where not everything is taken --- */
 
-static int try_alone(enum probe probe, bool may_cast)
+static int try_alone(enum probe probe, struct choice choice)
 {
 	struct bpf_objects alone = { 0 };
-	int r = probe >= PROBE_WALK ? load_ask(1U << probe, may_cast, &alone.ask)
-				    : load_listen(1U << probe, may_cast, &alone.listen);
+	int r;
+
+	choice.probes = 1U << probe;
+	r = probe >= PROBE_WALK ? load_ask(&choice, &alone.ask)
+				: load_listen(&choice, &alone.listen);
 
 	bpf_objects_destroy(&alone);
 	return r;
@@ -138,10 +147,10 @@ static int try_to_create_a_map(void)
 	return fd < 0 ? -errno : 0;
 }
 
-static void find_refused_probes(struct sentinel_probe *probes, bool may_cast)
+static void find_refused_probes(struct sentinel_probe *probes, const struct choice *choice)
 {
 	for (int i = 0; i < _PROBE_MAX; i++) {
-		int r = probe_rows[i].programs[0] ? try_alone(i, may_cast) : 0;
+		int r = probe_row(choice->trace, i)->programs[0] ? try_alone(i, *choice) : 0;
 
 		if (r < 0)
 			probe_refuse(&probes[i], bpf_load_message(), r);
@@ -159,7 +168,8 @@ static unsigned not_refused(const struct sentinel_probe *probes)
 }
 
 /* Whatever is refused is refused of all the types. */
-static int load_by_subset(struct bpf_objects *ret, const char **ret_types_refused)
+static int load_by_subset(const struct choice *choice, struct bpf_objects *ret,
+			  const char **ret_types_refused)
 {
 	struct types_subset_object objects[2];
 	int r;
@@ -167,19 +177,19 @@ static int load_by_subset(struct bpf_objects *ret, const char **ret_types_refuse
 	objects[0].bytes = portdaddy_listen__elf_bytes(&objects[0].size);
 	objects[1].bytes = portdaddy_ask__elf_bytes(&objects[1].size);
 	*ret_types_refused = kernel_types_use_subset(objects, ARRAY_SIZE(objects));
-	r = load_both(ALL_PROBES, true, ret);
+	r = load_both(choice, ret);
 	kernel_types_use_all();
 	return r;
 }
 
-int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret,
-		     const char **ret_types_refused)
+int bpf_objects_load(enum sentinel_trace trace, struct sentinel_probe *probes,
+		     struct bpf_objects *ret, const char **ret_types_refused)
 {
-	int r = load_by_subset(ret, ret_types_refused);
-	bool may_cast;
+	struct choice choice = { .trace = trace, .probes = ALL_PROBES, .may_cast = true };
+	int r = load_by_subset(&choice, ret, ret_types_refused);
 
 	if (r < 0)
-		r = load_both(ALL_PROBES, true, ret);
+		r = load_both(&choice, ret);
 	if (r == 0)
 		return 0;
 	r = try_to_create_a_map();
@@ -189,9 +199,10 @@ int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret,
 				     r);
 		return r;
 	}
-	may_cast = try_alone(PROBE_SET_STATE, true) == 0;
-	find_refused_probes(probes, may_cast);
-	return load_both(not_refused(probes), may_cast, ret);
+	choice.may_cast = try_alone(PROBE_SET_STATE, choice) == 0;
+	find_refused_probes(probes, &choice);
+	choice.probes = not_refused(probes);
+	return load_both(&choice, ret);
 }
 
 void bpf_objects_destroy(struct bpf_objects *objects)

@@ -12,6 +12,7 @@
 #include "sentinel/probes.h"
 
 struct bpf_objects {
+	enum sentinel_trace trace; /* whose programs they have */
 	struct portdaddy_listen *listen;
 	struct portdaddy_ask *ask;
 };
@@ -23,8 +24,8 @@ struct bpf_objects {
  *
  * *ret_types_refused: why the kernel's types that were kept were not used (kernel_types.h); NULL.
  */
-int bpf_objects_load(struct sentinel_probe *probes, struct bpf_objects *ret,
-		     const char **ret_types_refused);
+int bpf_objects_load(enum sentinel_trace trace, struct sentinel_probe *probes,
+		     struct bpf_objects *ret, const char **ret_types_refused);
 
 /* Takes NULLs. */
 void bpf_objects_destroy(struct bpf_objects *objects);

@@ -8,17 +8,36 @@ _Static_assert((int)_PROBE_MAX < BACKEND_PROBES_MAX, "room for the polling backe
 _Static_assert(PROBE_FILE_REFS + (int)ABI_FILE_REF_PASSES == (int)_PROBE_MAX,
 	       "a probe for each pass");
 
-const struct probe_row probe_rows[_PROBE_MAX] = {
-	[PROBE_BIND] = { "bind",
-			 "tp/syscalls/sys_{enter,exit}_bind",
-			 "refused binds",
-			 { "enter_bind", "exit_call" },
-			 { TRACEPOINT_ENTER_BIND, TRACEPOINT_EXIT_BIND } },
-	[PROBE_LISTEN] = { "listen",
-			   "tp/syscalls/sys_{enter,exit}_listen",
-			   "refused listens",
-			   { "enter_listen", "exit_call" },
-			   { TRACEPOINT_ENTER_LISTEN, TRACEPOINT_EXIT_LISTEN } },
+static const struct probe_row call_rows[_SENTINEL_TRACE_MAX][PROBE_CALLS] = {
+	[SENTINEL_TRACE_FEXIT] = {
+		[PROBE_BIND] = { "bind",
+				 "fentry, fexit/__sys_bind",
+				 "refused binds",
+				 { "fentry_bind", "fexit_bind" } },
+		[PROBE_LISTEN] = { "listen",
+				   "fentry, fexit/__sys_listen",
+				   "refused listens",
+				   { "fentry_listen", "fexit_listen" } },
+	},
+	[SENTINEL_TRACE_SYSCALLS] = {
+		[PROBE_BIND] = { "bind",
+				 "tp/syscalls/sys_{enter,exit}_bind",
+				 "refused binds",
+				 { "enter_bind", "exit_call" },
+				 { TRACEPOINT_ENTER_BIND, TRACEPOINT_EXIT_BIND } },
+		[PROBE_LISTEN] = { "listen",
+				   "tp/syscalls/sys_{enter,exit}_listen",
+				   "refused listens",
+				   { "enter_listen", "exit_call" },
+				   { TRACEPOINT_ENTER_LISTEN, TRACEPOINT_EXIT_LISTEN } },
+	},
+	[SENTINEL_TRACE_HOOKS] = {
+		[PROBE_BIND] = { "bind", "nothing", "refused binds", { NULL } },
+		[PROBE_LISTEN] = { "listen", "nothing", "refused listens", { NULL } },
+	},
+};
+
+static const struct probe_row rows[_PROBE_MAX] = {
 	[PROBE_SET_STATE] = { "set_state",
 			      "tp_btf/inet_sock_set_state",
 			      "listeners when they come and go",
@@ -77,15 +96,39 @@ const struct probe_row probe_rows[_PROBE_MAX] = {
 				     { "file_refs_mapped" } },
 };
 
-void probes_describe(struct sentinel_probe *probes)
+const struct probe_row *probe_row(enum sentinel_trace trace, enum probe probe)
 {
-	for (int i = 0; i < _PROBE_MAX; i++)
+	return probe < PROBE_CALLS ? &call_rows[trace][probe] : &rows[probe];
+}
+
+void probes_describe(enum sentinel_trace trace, struct sentinel_probe *probes)
+{
+	for (int i = 0; i < _PROBE_MAX; i++) {
+		const struct probe_row *row = probe_row(trace, i);
+
 		probes[i] = (struct sentinel_probe){
-			.name = probe_rows[i].name,
-			.attached = probe_rows[i].attached,
-			.blind = probe_rows[i].blind,
+			.name = row->name,
+			.attached = row->attached,
+			.blind = row->blind,
 			.state = SENTINEL_PROBE_SILENT, /* until it is refused, or proved */
 		};
+	}
+	for (int i = 0; i < PROBE_CALLS && trace == SENTINEL_TRACE_HOOKS; i++)
+		probe_refuse(&probes[i], "left out by --trace hooks", 0);
+}
+
+void probes_judge(struct sentinel_probe *probes, unsigned proved)
+{
+	for (int i = 0; i < _PROBE_MAX; i++) {
+		struct sentinel_probe *p = &probes[i];
+
+		if (p->state == SENTINEL_PROBE_REFUSED)
+			continue;
+		p->state = proved & (1U << i) ? SENTINEL_PROBE_WORKS : SENTINEL_PROBE_SILENT;
+		if (p->state == SENTINEL_PROBE_SILENT)
+			snprintf(p->reason, sizeof(p->reason),
+				 "attached, but its event never came");
+	}
 }
 
 void probe_refuse(struct sentinel_probe *probe, const char *reason, int error)

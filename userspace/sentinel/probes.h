@@ -15,7 +15,8 @@
 enum probe {
 	PROBE_BIND = 0,
 	PROBE_LISTEN,
-	PROBE_SET_STATE,
+	PROBE_CALLS,
+	PROBE_SET_STATE = PROBE_CALLS, /* from here on the same for each way of tracing */
 	PROBE_PRE_BIND,
 	PROBE_POST_BIND,
 	PROBE_RULES,
@@ -38,10 +39,14 @@ struct probe_row {
 	const char *programs[PROBE_PROGRAMS_MAX]; /* NULL: no more of them */
 	enum tracepoint tracepoints[PROBE_PROGRAMS_MAX];
 };
-extern const struct probe_row probe_rows[_PROBE_MAX];
+/* PROBE_BIND and PROBE_LISTEN are made of other programs for each way of tracing. */
+const struct probe_row *probe_row(enum sentinel_trace trace, enum probe probe);
 
 /* Fills _PROBE_MAX entries; none is refused yet. */
-void probes_describe(struct sentinel_probe *probes);
+void probes_describe(enum sentinel_trace trace, struct sentinel_probe *probes);
+
+/* Each that is not refused works, or not, by its bit in `proved`. */
+void probes_judge(struct sentinel_probe *probes, unsigned proved);
 
 /* Marks it refused.  Without a reason (NULL or "") the errno's text is it. */
 void probe_refuse(struct sentinel_probe *probe, const char *reason, int error);

@@ -91,6 +91,17 @@ void proof_close_sockets(struct proof *proof)
 	*proof = PROOF_NONE;
 }
 
+void proof_note_listener(struct proof *proof, const struct event *e)
+{
+	if (e->port == proof->port)
+		proof->listens = true;
+}
+
+bool proof_is_refusal(const struct proof *proof, const struct event *e)
+{
+	return proof->listens && e->port == proof->port && e->error == EADDRINUSE;
+}
+
 /* In the child: what waits since before it was born ends it, and never runs the parent's handler.
  */
 static void end_by_signal(const sigset_t *term)

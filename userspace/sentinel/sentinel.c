@@ -2,12 +2,48 @@
 /* Hands every call to the backend that was chosen. */
 #include "sentinel/sentinel.h"
 
+#include <string.h>
+
+#include "base/cleanup.h"
 #include "sentinel/backend.h"
 #include "sentinel/kernel_types.h"
 
 void sentinel_keep_types_in(int directory)
 {
 	kernel_types_keep_in(directory);
+}
+
+static const struct {
+	const char *name, *unseen;
+} traces[_SENTINEL_TRACE_MAX] = {
+	[SENTINEL_TRACE_NONE] = { "none", "" },
+	[SENTINEL_TRACE_AUTO] = { "auto", "" },
+	[SENTINEL_TRACE_FEXIT] = { "fexit", "refused binds and listens of io_uring, and what a "
+					    "seccomp filter refuses" },
+	[SENTINEL_TRACE_SYSCALLS] = { "syscalls", "refused binds and listens of 32-bit programs "
+						  "and of io_uring" },
+	[SENTINEL_TRACE_HOOKS] = { "hooks", "refused binds and listens" },
+};
+
+const char *sentinel_trace_name(enum sentinel_trace trace)
+{
+	return traces[trace].name;
+}
+
+bool sentinel_trace_parse(const char *name, enum sentinel_trace *ret)
+{
+	for (int i = SENTINEL_TRACE_AUTO; i < _SENTINEL_TRACE_MAX; i++) {
+		if (strcmp(name, traces[i].name) != 0)
+			continue;
+		*ret = (enum sentinel_trace)i;
+		return true;
+	}
+	return false;
+}
+
+const char *sentinel_trace_unseen(enum sentinel_trace trace)
+{
+	return traces[trace].unseen;
 }
 
 void sentinel_free(struct sentinel *s)

@@ -26,6 +26,26 @@ struct sentinel;
 
 enum sentinel_mode { SENTINEL_MODE_POLL = 0, SENTINEL_MODE_BPF };
 
+/*
+ * By what the BPF backend sees calls that are refused: a ladder, the best first.  What went well it
+ * sees in any case.
+ */
+enum sentinel_trace {
+	SENTINEL_TRACE_NONE = 0, /* no BPF at all: polling */
+	SENTINEL_TRACE_AUTO,	 /* the first of the following two that works */
+	SENTINEL_TRACE_FEXIT,	 /* the functions of the kernel that bind and listen */
+	SENTINEL_TRACE_SYSCALLS, /* the system calls' tracepoints: all other calls get slower */
+	SENTINEL_TRACE_HOOKS,	 /* nothing: only where neither is wanted */
+	_SENTINEL_TRACE_MAX
+};
+
+/* The word for it, as --trace takes it and `pd status` shows it. */
+const char *sentinel_trace_name(enum sentinel_trace trace);
+/* False for a word that is none, or that says not to use BPF. */
+bool sentinel_trace_parse(const char *name, enum sentinel_trace *ret);
+/* Which refused calls are not seen by it, one clause; "" = all are, or none is traced. */
+const char *sentinel_trace_unseen(enum sentinel_trace trace);
+
 enum sentinel_probe_state {
 	SENTINEL_PROBE_REFUSED = 0, /* did not load or attach: see `reason` */
 	SENTINEL_PROBE_SILENT,	    /* attached, but its proof never arrived */
@@ -55,9 +75,11 @@ enum sentinel_obstacle {
 struct sentinel_report {
 	enum sentinel_mode mode;
 	enum sentinel_obstacle obstacle;
+	enum sentinel_trace trace; /* what is in use */
 	const struct sentinel_probe *probes;
 	int n_probes;
-	const char *why_not_bpf; /* poll mode: the reason in words; else NULL */
+	const char *why_not_bpf;   /* poll mode: the reason in words; else NULL */
+	const char *why_not_fexit; /* BPF mode, where something else was chosen: likewise */
 	/* why what was kept of the kernel's types was not used, but made anew; else NULL */
 	const char *types_refused;
 };
@@ -81,11 +103,11 @@ typedef void (*sentinel_handler)(const struct event *event, void *user_data);
 void sentinel_keep_types_in(int directory);
 
 /*
- * Uses the BPF backend where it works, else polling.  `allow_bpf` false forces polling.  Proves
- * each probe with events of its own (binds sockets on loopback, port chosen by the kernel), which
- * are not delivered later.  0, or a negative errno when not even polling works.
+ * Uses the BPF backend where it works, else polling; calls are traced in this way and in no other.
+ * Proves each probe with events of its own (binds sockets on loopback, port chosen by the kernel),
+ * which are not delivered later.  0, or a negative errno when not even polling works.
  */
-int sentinel_new(bool allow_bpf, struct sentinel **ret);
+int sentinel_new(enum sentinel_trace trace, struct sentinel **ret);
 void sentinel_free(struct sentinel *s);
 
 const struct sentinel_report *sentinel_report(const struct sentinel *s);

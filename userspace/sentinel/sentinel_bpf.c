@@ -57,6 +57,7 @@ struct bpf_backend {
 
 	/* of the proof at start */
 	unsigned proved; /* bit for each enum probe */
+	struct proof proof;
 	pid_t proof_child;
 };
 
@@ -173,6 +174,8 @@ static int bpf_fd(const struct sentinel *s)
 /* A refused bind carries what the programs on the cgroups' bind hooks saw of it. */
 static void note_refusal(struct bpf_backend *b, const struct event *e)
 {
+	if (!proof_is_refusal(&b->proof, e))
+		return;
 	b->proved |= 1U << (e->call == EVENT_CALL_BIND ? PROBE_BIND : PROBE_LISTEN);
 	if (e->stage == EVENT_STAGE_PASSED)
 		b->proved |= 1U << PROBE_PRE_BIND;
@@ -191,6 +194,8 @@ static void note_proof(const struct event *e, void *user_data)
 		return;
 	if (e->kind == EVENT_FAIL)
 		note_refusal(b, e);
+	else if (e->kind == EVENT_LISTEN)
+		proof_note_listener(&b->proof, e);
 	else if (e->kind == EVENT_UNLISTEN)
 		b->proved |= 1U << PROBE_SET_STATE;
 	else if (e->kind == EVENT_BIND)
@@ -320,38 +325,24 @@ static int await_proofs(struct bpf_backend *b, uint64_t lost_before)
 	return r;
 }
 
-static void judge_probes(struct bpf_backend *b)
-{
-	for (int i = 0; i < _PROBE_MAX; i++) {
-		struct sentinel_probe *p = &b->base.probes[i];
-
-		if (p->state == SENTINEL_PROBE_REFUSED)
-			continue;
-		p->state = b->proved & (1U << i) ? SENTINEL_PROBE_WORKS : SENTINEL_PROBE_SILENT;
-		if (p->state == SENTINEL_PROBE_SILENT)
-			snprintf(p->reason, sizeof(p->reason),
-				 "attached, but its event never came");
-	}
-}
-
 /* A flood of others' events leaves no room in the ring for ours: it is emptied before each few. */
 static int cause_events(struct bpf_backend *b, const struct process_id *self)
 {
-	struct proof proof = PROOF_NONE;
+	struct proof *proof = &b->proof;
 	int r = read_proofs(b);
 
-	r = r ?: proof_open_sockets(&proof);
-	r = r ?: question_track_socket(&b->questions, proof.cookie);
+	r = r ?: proof_open_sockets(proof);
+	r = r ?: question_track_socket(&b->questions, proof->cookie);
 	if (r == 0)
-		prove_holders(b, proof.cookie);
+		prove_holders(b, proof->cookie);
 	if (r == 0)
-		prove_recheck(b, &proof);
+		prove_recheck(b, proof);
 	if (r == 0)
-		prove_file_refs(b, &proof, prove_walk(b, &proof));
+		prove_file_refs(b, proof, prove_walk(b, proof));
 	if (r == 0)
 		prove_rules(b, self);
 	r = r ?: read_proofs(b);
-	proof_close_sockets(&proof);
+	proof_close_sockets(proof);
 	return r ?: proof_run_child(&b->proof_child);
 }
 
@@ -384,7 +375,7 @@ static int prove(struct bpf_backend *b)
 	b->bpf.listen->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
 	r = r ?: question_track_process(&b->questions, &self, false);
 	r = r ?: read_proofs(b);
-	judge_probes(b);
+	probes_judge(b->base.probes, b->proved);
 	b->counters = (struct sentinel_counters){ 0 };
 	b->lost_before = lost(b);
 	return r;
@@ -441,13 +432,13 @@ static int add_companion(struct bpf_backend *b)
 	return 0;
 }
 
-static int start(struct bpf_backend *b, struct backend_attempt *attempt)
+static int start(struct bpf_backend *b, enum sentinel_trace trace, struct backend_attempt *attempt)
 {
 	_cleanup_(tracepoints_close) struct tracepoints tracepoints;
 	int r;
 
-	tracepoints_start_opening(&tracepoints);
-	r = bpf_objects_load(b->base.probes, &b->bpf, &b->base.report.types_refused);
+	tracepoints_start_opening(&tracepoints, trace == SENTINEL_TRACE_SYSCALLS);
+	r = bpf_objects_load(trace, b->base.probes, &b->bpf, &b->base.report.types_refused);
 	tracepoints_await(&tracepoints);
 	r = r ?: questions_map_answers(&b->questions);
 	if (r == 0) {
@@ -468,7 +459,8 @@ static int start(struct bpf_backend *b, struct backend_attempt *attempt)
 	return r ?: add_companion(b);
 }
 
-int sentinel_bpf_new(struct backend_attempt *attempt, struct sentinel **ret)
+int sentinel_bpf_new(enum sentinel_trace trace, struct backend_attempt *attempt,
+		     struct sentinel **ret)
 {
 	_cleanup_(bpf_freep) struct bpf_backend *b = calloc(1, sizeof(*b));
 	int r;
@@ -477,17 +469,19 @@ int sentinel_bpf_new(struct backend_attempt *attempt, struct sentinel **ret)
 		return -ENOMEM;
 	b->base.ops = &bpf_ops;
 	b->base.report.mode = SENTINEL_MODE_BPF;
+	b->base.report.trace = trace;
 	b->base.report.probes = b->base.probes;
 	b->base.report.n_probes = _PROBE_MAX;
 	b->epoll_fd = -1;
+	b->proof = PROOF_NONE;
 	b->ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
 	b->questions = (struct questions){ .bpf = &b->bpf,
 					   .links = &b->links,
 					   .probes = b->base.probes,
 					   .ticks_per_s = b->ticks_per_s };
-	probes_describe(b->base.probes);
+	probes_describe(trace, b->base.probes);
 	bpf_load_capture_messages();
-	r = start(b, attempt);
+	r = start(b, trace, attempt);
 	/* libbpf parsed the kernel's BTF: give those megabytes back */
 	malloc_trim(0);
 	if (r < 0)

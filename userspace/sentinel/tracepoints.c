@@ -61,11 +61,13 @@ static void *open_all(void *tracepoints)
 	return NULL;
 }
 
-void tracepoints_start_opening(struct tracepoints *t)
+void tracepoints_start_opening(struct tracepoints *t, bool wanted)
 {
-	*t = (struct tracepoints){ .tracefs = bpf_load_mount_tracefs() };
+	*t = (struct tracepoints){ .tracefs = wanted ? bpf_load_mount_tracefs() : 0 };
 	for (int i = 0; i < _TRACEPOINT_MAX; i++)
 		t->fds[i] = -ENOENT;
+	if (!wanted)
+		return;
 	t->is_opening = pthread_create(&t->thread, NULL, open_all, t) == 0;
 	if (!t->is_opening)
 		open_all(t);

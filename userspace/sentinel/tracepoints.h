@@ -26,8 +26,9 @@ struct tracepoints {
 	bool is_opening;
 };
 
-/* Mounts tracefs where it has to be, and begins.  To be followed by tracepoints_close(). */
-void tracepoints_start_opening(struct tracepoints *t);
+/* Mounts tracefs where it has to be, and begins; nothing of it where they are not `wanted`.  To be
+ * followed by tracepoints_close(). */
+void tracepoints_start_opening(struct tracepoints *t, bool wanted);
 
 /* Waits until all of them were tried. */
 void tracepoints_await(struct tracepoints *t);

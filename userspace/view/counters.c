@@ -53,6 +53,8 @@ int view_probes(const struct sentinel_report *report, struct json_object *o)
 	int working = 0;
 
 	json_add_text(o, "mode", report->mode == SENTINEL_MODE_BPF ? "bpf" : "poll");
+	json_add_text(o, "trace", sentinel_trace_name(report->trace));
+	json_add_text(o, "unseen", sentinel_trace_unseen(report->trace));
 	probes = json_add_array(o, "probes");
 	for (int i = 0; i < report->n_probes; i++) {
 		const struct sentinel_probe *probe = &report->probes[i];

@@ -14,7 +14,7 @@ struct sentinel_report;
 /* Of struct registry_counters and struct sentinel_counters. */
 extern const struct counter database_counters[], kernel_counters[];
 
-/* Adds "mode" and "probes" of the backend; returns how many of them work. */
+/* Adds "mode", "trace", "unseen" and "probes" of the backend; returns how many of them work. */
 int view_probes(const struct sentinel_report *report, struct json_object *o);
 
 /* Where counters and gauges are found; borrowed. */

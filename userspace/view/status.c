@@ -50,6 +50,7 @@ static int add_kernel(const struct status_of *of, struct json_object *o)
 	json_add_bool(o, "behind", inventory_is_behind(of->inventory));
 	counters_add(o, kernel_counters, &counters);
 	json_add_text(o, "whyNot", report->why_not_bpf);
+	json_add_text(o, "whyNotFexit", report->why_not_fexit);
 	json_add_bool(o, "wantsRoot", report->obstacle == SENTINEL_OBSTACLE_USER);
 	return 0;
 }

@@ -163,7 +163,7 @@ static inline int world_open(void **state)
 	if (registry_open(w->database, &w->registry, error, sizeof(error)))
 		fail_msg("registry: %s", error);
 	assert_int_equal(inventory_new(&proc_only, &w->inventory), 0);
-	assert_int_equal(sentinel_new(false, &w->sentinel), 0);
+	assert_int_equal(sentinel_new(SENTINEL_TRACE_NONE, &w->sentinel), 0);
 	world_resync(w);
 	world_open_tracker(w);
 	world_open_api(w);

@@ -41,7 +41,7 @@ static int rooms_open(void **state)
 	if (registry_open(path, &r->explainer.registry, error, sizeof(error)))
 		fail_msg("registry: %s", error);
 	assert_int_equal(inventory_new(&proc_only, &r->explainer.inventory), 0);
-	assert_int_equal(sentinel_new(false, &r->sentinel), 0);
+	assert_int_equal(sentinel_new(SENTINEL_TRACE_NONE, &r->sentinel), 0);
 	r->explainer.report = sentinel_report(r->sentinel);
 	r->explainer.kernel = sentinel_kernel_source(r->sentinel);
 	*state = r;
