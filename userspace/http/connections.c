@@ -17,6 +17,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/procfs.h"
 #include "base/quota.h"
 #include "http/answer.h"
 #include "http/internal.h"
@@ -35,6 +36,7 @@ struct connection {
 	struct evbuffer *output; /* of its bufferevent */
 	int fd;
 	uid_t uid;
+	uid_t user; /* connection_user(); PROCESS_UID_UNKNOWN until somebody asks */
 	struct event *deadline;
 	bool asked;	      /* its request waits for an answer */
 	bool dropped;	      /* ends in the next turn */
@@ -180,6 +182,19 @@ uid_t connection_uid(const struct connection *c)
 	return c->uid;
 }
 
+uid_t connection_user(struct connection *c, pid_t pid)
+{
+	struct process_id peer;
+
+	if (c->user != PROCESS_UID_UNKNOWN)
+		return c->user;
+	if (c->uid == 0 && pid && !procfs_identity(pid, &peer))
+		c->user = procfs_starter(&peer);
+	if (c->user == PROCESS_UID_UNKNOWN)
+		c->user = c->uid;
+	return c->user;
+}
+
 /* --- admission --- */
 
 /* Says why, as far as the socket takes it at once. */
@@ -284,7 +299,9 @@ static int admit(struct connections *cs, struct evhttp_connection *http, int fd,
 		free(c);
 		return -ENOMEM;
 	}
-	*c = (struct connection){ .all = cs, .http = http, .fd = fd, .uid = uid };
+	*c = (struct connection){
+		.all = cs, .http = http, .fd = fd, .uid = uid, .user = PROCESS_UID_UNKNOWN
+	};
 	c->output = bufferevent_get_output(bev);
 	c->deadline = evtimer_new(cs->server->config.loop, on_deadline, c);
 	if (!c->deadline || !evbuffer_add_cb(c->output, on_output, c)) {

@@ -67,4 +67,10 @@ void connection_drop(struct connection *c);
 
 uid_t connection_uid(const struct connection *c);
 
+/*
+ * The user who started the process that connected (procfs_starter(): a dozen files), found out
+ * once; its uid where that is not root's, or where nobody can tell.  `pid`: of that process.
+ */
+uid_t connection_user(struct connection *c, pid_t pid);
+
 #endif

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "http/answer.h"
+#include "http/connections.h"
 #include "http/internal.h"
 
 int request_fail(struct request *r, enum outcome outcome, const char *format, ...)
@@ -80,17 +81,12 @@ void request_caller(const struct request *r, struct process *ret)
 
 uid_t request_user(struct request *r)
 {
-	struct process_id peer;
+	struct evhttp_connection *http = evhttp_request_get_connection(r->http);
+	struct connection *c = http ? connection_of(r->server, http) : NULL;
 
-	if (r->user_known)
-		return r->user;
-	r->user = r->uid;
+	if (!r->user_known)
+		r->user = c ? connection_user(c, r->pid) : r->uid;
 	r->user_known = true;
-	if (r->uid != 0 || !r->pid || procfs_identity(r->pid, &peer))
-		return r->user;
-	r->user = procfs_starter(&peer);
-	if (r->user == PROCESS_UID_UNKNOWN)
-		r->user = r->uid;
 	return r->user;
 }
 
