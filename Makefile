@@ -53,7 +53,7 @@ LIBS_coordination := -levent_core
 LIBS_http := -levent_core -levent_extra -ljson-c -pthread
 LIBS_view := -ljson-c
 LIBS_api := -ljson-c
-LIBS_daemon := -lcap-ng
+LIBS_daemon := -lcap-ng $(call pkg,libseccomp)
 # pd is started by every script and prompt: a library less to find, map and bind is felt there.
 JSON_C_ARCHIVE := $(firstword $(wildcard $(shell $(PKG_CONFIG) --variable=libdir json-c 2>/dev/null)/libjson-c.a))
 LIBS_cli := $(or $(JSON_C_ARCHIVE),-ljson-c)

@@ -13,6 +13,17 @@
 #define NAMES_SHOWN	4    /* of sessions; the others are counted */
 #define LOCK_NAMES_SIZE 1200 /* the names that the daemon sends, of full length */
 
+/* What is in force pd doctor says; here stands that nothing is. */
+static void show_sandbox(struct json_object *sandbox)
+{
+	struct json_object *missing = answer_member(sandbox, "missing");
+
+	/* an older daemon does not tell */
+	if (sandbox && !answer_bool(sandbox, "systemCalls"))
+		render_field("", TONE_WARN, false, "it has every system call: %s",
+			     answer_length(missing) ? answer_item_text(missing, 0) : "");
+}
+
 static void show_daemon(struct json_object *daemon)
 {
 	char uptime[16];
@@ -20,6 +31,7 @@ static void show_daemon(struct json_object *daemon)
 	render_field("Daemon", TONE_GOOD, true, "Running (pid %d, %s uptime)",
 		     (int)answer_int(daemon, "pid"),
 		     duration_format_short(answer_int(daemon, "uptime"), uptime));
+	show_sandbox(answer_member(daemon, "sandbox"));
 }
 
 /* One line for a probe that does not work: which, why, and what is therefore not seen. */

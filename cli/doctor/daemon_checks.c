@@ -144,6 +144,30 @@ void doctor_check_other_daemon(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, NULL, "none of your own beside a system service");
 }
 
+/* What the kernel lacks nobody mends; it is said beside what is in force. */
+void doctor_check_sandbox(struct doctor *d)
+{
+	struct json_object *sandbox = answer_member(answer_member(d->status, "daemon"), "sandbox");
+	struct json_object *missing = answer_member(sandbox, "missing");
+	bool system_calls = answer_bool(sandbox, "systemCalls");
+	int landlock = (int)answer_int(sandbox, "landlock");
+	const char *why = answer_length(missing) ? answer_item_text(missing, 0) : "";
+
+	if (doctor_skips_without_daemon(d))
+		return;
+	if (!sandbox)
+		doctor_say(d, DOCTOR_SKIP, NULL, "this daemon does not tell");
+	else if (!system_calls)
+		doctor_say(d, DOCTOR_WARN, NULL, "it has every system call: %s", why);
+	else if (!landlock)
+		doctor_say(d, DOCTOR_OK, NULL,
+			   "it is held to its system calls; not to its files: %s", why);
+	else
+		doctor_say(d, DOCTOR_OK, NULL,
+			   "it is held to its system calls and, by Landlock %d, to its files",
+			   landlock);
+}
+
 void doctor_check_ebpf(struct doctor *d)
 {
 	char words[POLLING_WORDS_SIZE], command[DOCTOR_COMMAND_SIZE];

@@ -17,6 +17,7 @@
 	X(daemon, "daemon", "whether a daemon answers")                                           \
 	X(build, "build", "a daemon of another build than this pd")                               \
 	X(other_daemon, "other-daemon", "a daemon of your own beside the system service")         \
+	X(sandbox, "sandbox", "a daemon that the kernel holds to less than it could")             \
 	X(ebpf, "ebpf", "a daemon that only polls")                                               \
 	X(probes, "probes", "probes that do not work, each as probe-NAME")                        \
 	X(trace, "trace", "what refused binds are seen by, and what all other calls pay for it")  \

@@ -104,6 +104,28 @@ class DoctorTest(harness.PortDaddyTest):
             self.assertEqual(line.split()[0], check["state"])
         self.assertIn(self.daemon.pd("doctor", "-q"), ("ok\n", "warn\n"))
 
+    def sandbox_of(self, *arguments):
+        self.daemon.stop()
+        self.daemon.arguments = arguments
+        self.daemon.start()
+        with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as f:
+            filters = re.findall(r"^Seccomp_filters:\s*(\d+)$", f.read(), re.M)  # Linux 5.9
+        return filters, self.doctor()[1]["sandbox"], self.daemon.json("status")["daemon"]["sandbox"]
+
+    def test_what_the_daemon_is_held_to_is_said(self):
+        held, check, told = self.sandbox_of("--no-bpf")
+        if not told["systemCalls"]:
+            self.skipTest("the kernel takes no filter, or the build has none")
+        self.assertEqual((check["state"], told["landlock"]), ("ok", 0))
+        self.assertIn("not to its files: ", check["fact"])
+        self.assertEqual(len(told["missing"]), 1, told)
+        free, check, told = self.sandbox_of("--no-bpf", "--no-sandbox")
+        self.assertEqual(check["state"], "warn")
+        self.assertTrue(not held or held > free, (held, free))
+        self.assertEqual(told, {"systemCalls": False, "landlock": 0,
+                                "missing": ["it was started with --no-sandbox"]})
+        self.assertIn("every system call: it was started", self.daemon.pd("status"))
+
     @needs_root
     def test_each_condition_of_the_kernel_is_named(self):
         nobody = harness.temp_dir("pd-none-")

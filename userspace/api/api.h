@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/event.h"
+#include "base/sandbox_report.h"
 #include "inventory/inventory.h"
 #include "registry/registry.h"
 #include "sentinel/sentinel.h"
@@ -38,6 +39,7 @@ struct api_config {
 	struct sentinel *sentinel;
 	struct tracker *tracker; /* its listener is the api, until api_free() */
 	const char *database_path;
+	struct sandbox_report sandbox;
 	int64_t started_at;	     /* Unix seconds */
 	int64_t booted_at;	     /* the same of the machine, as the clock stood at the start */
 	unsigned request_timeout_ms; /* 0 = SERVER_REQUEST_TIMEOUT_S */

@@ -17,6 +17,7 @@ static int handle(struct request *r)
 		.sentinel = config->sentinel,
 		.locks = r->api->locks,
 		.protection = r->api->protection,
+		.sandbox = &config->sandbox,
 		.metrics = server_metrics(r->api->server),
 		.database_path = config->database_path,
 		.socket_path = server_socket_path(r->api->server),

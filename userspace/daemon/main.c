@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * portdaddyd: composes the rooms and runs the loop.  The order is the security argument: what needs
- * privilege is opened first, privilege is dropped for good, and only then is anything read that a
- * client or a file of the user has written.
+ * privilege is opened first, privilege is dropped for good, the kernel is asked to hold the rest to
+ * what it needs, and only then is anything read that a client or a file of the user has written.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -27,6 +27,7 @@
 #include "daemon/options.h"
 #include "daemon/place.h"
 #include "daemon/privileges.h"
+#include "daemon/sandbox.h"
 #include "daemon/scheduling.h"
 #include "daemon/state.h"
 #include "daemon/wall_clock.h"
@@ -42,6 +43,7 @@
 struct daemon {
 	struct identity_target target;
 	struct state state;
+	struct sandbox_report sandbox;
 	struct event_base *loop;
 	struct event *stop_events[STOP_SIGNALS];
 	struct event *watchdog;
@@ -199,6 +201,25 @@ static int drop_privileges(const struct daemon *d, const struct options *options
 	return 0;
 }
 
+static void enter_sandbox(struct daemon *d, const struct options *options)
+{
+	const struct kernel_source *kernel = sentinel_kernel_source(d->sentinel);
+	const struct sandbox_config config = {
+		.directory = d->state.directory,
+		.socket = d->state.socket,
+		.socket_directory_is_own = !strcmp(d->state.socket, PATHS_SYSTEM_SOCKET),
+		.reads_descriptors = !kernel->look || !kernel->open_holder_pass,
+	};
+	static const char by_option[] = "it was started with --no-sandbox";
+
+	if (options->no_sandbox)
+		d->sandbox = (struct sandbox_report){ .without_system_calls = by_option };
+	else
+		sandbox_enter(&config, &d->sandbox);
+	if (!d->sandbox.system_calls)
+		log_info("every system call is left: %s", d->sandbox.without_system_calls);
+}
+
 static int open_registry(struct daemon *d, const struct options *options)
 {
 	char error[REGISTRY_NEWS_SIZE] = "";
@@ -243,6 +264,7 @@ static int serve(struct daemon *d)
 		.inventory = d->inventory,
 		.sentinel = d->sentinel,
 		.database_path = d->state.database,
+		.sandbox = d->sandbox,
 		.started_at = time(NULL),
 		.booted_at = (clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME)) / 1000,
 	};
@@ -341,6 +363,8 @@ static int start(struct daemon *d, const struct options *options)
 		r = drop_privileges(d, options);
 	if (!r && sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
 		state_note_ebpf(&d->state);
+	if (!r)
+		enter_sandbox(d, options);
 	if (!r)
 		r = open_registry(d, options);
 	if (!r)

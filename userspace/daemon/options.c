@@ -30,6 +30,8 @@ static const char usage_text[] =
 	"                   see refused binds and listens on the kernel's own functions, by\n"
 	"                   tracepoints, which make every system call slower, or not at all;\n"
 	"                   auto (default): by the first that works\n"
+	"      --no-sandbox keep the system calls and files that the daemon has no need of, for a\n"
+	"                   library that has; pd doctor says what is in force\n"
 	"      --log-keep DUR  drop entries of pd log that are older: 12h, 30d, 8w (default 30d)\n"
 	"      --log-rows N    keep at most so many entries (default 100000, at least 1000: the\n"
 	"                   newest 1000 are never dropped)\n"
@@ -48,6 +50,7 @@ enum {
 	OPT_SYSTEM,
 	OPT_NO_BPF,
 	OPT_TRACE,
+	OPT_NO_SANDBOX,
 	OPT_DEBUG,
 	OPT_RESTORE,
 	OPT_VERSION,
@@ -61,6 +64,7 @@ static const struct option long_options[] = {
 	{ "system", no_argument, NULL, OPT_SYSTEM },
 	{ "no-bpf", no_argument, NULL, OPT_NO_BPF },
 	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "log-keep", required_argument, NULL, OPT_KEEP },
 	{ "log-rows", required_argument, NULL, OPT_ROWS },
 	{ "debug", no_argument, NULL, OPT_DEBUG },
@@ -158,6 +162,9 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 		case OPT_TRACE:
 			if (!read_trace(optarg, &ret->trace))
 				return leave(wrong, ret_exit_code);
+			break;
+		case OPT_NO_SANDBOX:
+			ret->no_sandbox = true;
 			break;
 		case OPT_KEEP:
 			if (!read_keep("--log-keep", optarg, &ret->log))

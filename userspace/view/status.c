@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/build.h"
+#include "base/sandbox_report.h"
 #include "base/text.h"
 #include "base/user.h"
 #include "coordination/locks.h"
@@ -25,6 +26,20 @@
 #define SESSION_NAMES_MAX  8
 #define SESSION_NAME_BYTES 40 /* of each: a purpose may be a sentence */
 
+/* "missing": a clause for each part of it that is not in force. */
+static void add_sandbox(const struct sandbox_report *report, struct json_object *daemon)
+{
+	const char *const reasons[] = { report->without_system_calls, report->without_landlock };
+	struct json_object *o = json_add_object(daemon, "sandbox");
+	struct json_object *missing = json_add_array(o, "missing");
+
+	json_add_bool(o, "systemCalls", report->system_calls);
+	json_add_int(o, "landlock", report->landlock);
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (reasons[i])
+			json_append(missing, json_text(reasons[i]));
+}
+
 static int add_daemon(const struct status_of *of, struct json_object *o)
 {
 	json_add_int(o, "pid", getpid());
@@ -37,6 +52,7 @@ static int add_daemon(const struct status_of *of, struct json_object *o)
 	json_add_text(o, "user", user_name(geteuid()));
 	json_add_int(o, "uid", geteuid());
 	json_add_text(o, "socket", of->socket_path);
+	add_sandbox(of->sandbox, o);
 	return 0;
 }
 

@@ -11,6 +11,7 @@ struct locks;
 struct metrics;
 struct protection;
 struct registry;
+struct sandbox_report;
 struct sentinel;
 
 /* Of whom it is told; all of it is borrowed. */
@@ -20,6 +21,7 @@ struct status_of {
 	struct sentinel *sentinel;
 	struct locks *locks;
 	struct protection *protection;
+	const struct sandbox_report *sandbox;
 	const struct metrics *metrics;
 	const char *database_path, *socket_path;
 	int64_t started_at, booted_at, now; /* Unix seconds */
