@@ -46,6 +46,10 @@ static int look_into(const struct process_id *id, DIR *dir, holders_proc_visit v
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		/* its directory can be listed by its user, its links be read by nobody with less
+		 * rights than it has */
+		if (n < 0 && errno == EACCES)
+			return -EACCES;
 		if (n <= 0)
 			continue; /* closed since, or the process ended */
 		target[n] = '\0';
