@@ -161,7 +161,7 @@ $(BPF_OBJECTS:%=$(BUILD)/%.skel.h): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 endif
 
 # those that include sentinel/bpf_objects.h
-$(addprefix $(BUILD)/obj/userspace/sentinel/,attach.o bpf_objects.o questions.o rules.o rules_proof.o sentinel_bpf.o): \
+$(addprefix $(BUILD)/obj/userspace/sentinel/,attach.o bpf_objects.o maps.o questions.o rules.o rules_proof.o sentinel_bpf.o): \
 	$(BPF_OBJECTS:%=$(BUILD)/%.skel.h)
 
 # --- tests -------------------------------------------------------------------

@@ -24,7 +24,7 @@
 #define abi_s32 __s32
 #endif
 
-#define ABI_VERSION	   11
+#define ABI_VERSION	   12
 #define ABI_COMM_SIZE	   16
 #define ABI_ANCESTORS_MAX  8
 #define ABI_PATH_SIZE	   512 /* bytes of components, leaf first, each ended by NUL */
@@ -133,10 +133,10 @@ _Static_assert(sizeof(struct abi_hardcoded) == 8, "abi_hardcoded");
 
 /* Of one run; written once, before it has a member. */
 struct abi_run_rules {
-	abi_u64 project; /* whose runs reach each other; 0 = only itself */
-	abi_u16 port;	 /* of its claim; 0 = none */
-	abi_u16 n;	 /* hard-coded ports in use */
-	abi_u32 pad;
+	abi_u64 project;     /* whose runs reach each other; 0 = only itself */
+	abi_u16 port;	     /* of its claim; 0 = none */
+	abi_u16 n;	     /* hard-coded ports in use */
+	abi_u32 transparent; /* 1 = its members are told the number that they have asked for */
 	struct abi_hardcoded ports[ABI_HARDCODED_MAX];
 };
 _Static_assert(sizeof(struct abi_run_rules) == 16 + 8 * ABI_HARDCODED_MAX, "abi_run_rules");
@@ -153,6 +153,39 @@ struct abi_siblings {
 	abi_u32 runs[ABI_SIBLINGS_MAX];
 };
 _Static_assert(sizeof(struct abi_siblings) == 4 * ABI_SIBLINGS_MAX, "abi_siblings");
+
+/* --- orders (orders.h) --- */
+
+enum abi_map {
+	ABI_MAP_TRACKED = 0,
+	ABI_MAP_HOLDERS,
+	ABI_MAP_LAUNCHERS,
+	ABI_MAP_MEMBERS,
+	ABI_MAP_RUNS,
+	ABI_MAP_RUN_RULES,
+	ABI_MAP_SIBLINGS,
+	ABI_MAP_PROTECTED,
+	_ABI_MAP_MAX
+};
+
+enum abi_verb { ABI_VERB_NONE = 0, ABI_VERB_LOOKUP, ABI_VERB_UPDATE, ABI_VERB_DELETE };
+
+#define ABI_ORDER_KEY	16 /* bytes of the longest key, and of the longest value */
+#define ABI_ORDER_VALUE 80
+
+/* What bpf() would do with a map; in memory that both sides have. */
+struct abi_order {
+	abi_u32 verb; /* enum abi_verb; NONE = carried out */
+	abi_u32 map;  /* enum abi_map */
+	abi_u64 flags;
+	abi_s32 result; /* out: 0, negative errno */
+	abi_u32 pad;
+	abi_u8 key[ABI_ORDER_KEY];
+	abi_u8 value[ABI_ORDER_VALUE]; /* in, or out */
+};
+_Static_assert(sizeof(struct abi_order) == 24 + ABI_ORDER_KEY + ABI_ORDER_VALUE, "abi_order");
+_Static_assert(sizeof(struct abi_sibling_key) <= ABI_ORDER_KEY, "the longest key");
+_Static_assert(sizeof(struct abi_run_rules) <= ABI_ORDER_VALUE, "the longest value");
 
 /* ABI_RUN_END: the last process of a run has ended; the head is its own. */
 struct abi_run_event {
@@ -246,6 +279,7 @@ struct abi_recheck {
 _Static_assert(sizeof(struct abi_recheck) == 32 + 32 * ABI_HOLDS_MAX, "abi_recheck");
 
 /* errno values as asm-generic has them; the programs run on no architecture with others */
+#define ABI_ENOENT     2
 #define ABI_ESRCH      3
 #define ABI_EFAULT     14
 #define ABI_EOPNOTSUPP 95

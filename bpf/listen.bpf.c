@@ -19,6 +19,7 @@
 #include "head.h"
 #include "holder_pass.h"
 #include "kernel_access.h"
+#include "orders.h"
 #include "record.h"
 #include "refusal.h"
 #include "rules.h"
@@ -255,9 +256,14 @@ int pd_bind6(struct bpf_sock_addr *ctx)
 SEC("cgroup/connect4")
 int pd_connect4(struct bpf_sock_addr *ctx)
 {
-	if (!rules_in_force || !loopback_has_ipv4(ctx->user_ip4))
+	struct abi_order *order;
+
+	if (!rules_in_force)
 		return 1;
-	return connect_by_rules(ctx);
+	order = order_of_caller();
+	if (order)
+		return carry_out(ctx, order);
+	return loopback_has_ipv4(ctx->user_ip4) ? connect_by_rules(ctx) : 1;
 }
 
 SEC("cgroup/connect6")
@@ -267,6 +273,35 @@ int pd_connect6(struct bpf_sock_addr *ctx)
 						  ctx->user_ip6[2], ctx->user_ip6[3]))
 		return 1;
 	return connect_by_rules(ctx);
+}
+
+/* These hooks cannot refuse, and see the address that accept() gives back as well. */
+SEC("cgroup/getsockname4")
+int pd_own_name4(struct bpf_sock_addr *ctx)
+{
+	name_own_port(ctx);
+	return 1;
+}
+
+SEC("cgroup/getsockname6")
+int pd_own_name6(struct bpf_sock_addr *ctx)
+{
+	name_own_port(ctx);
+	return 1;
+}
+
+SEC("cgroup/getpeername4")
+int pd_peer_name4(struct bpf_sock_addr *ctx)
+{
+	name_peer_port(ctx);
+	return 1;
+}
+
+SEC("cgroup/getpeername6")
+int pd_peer_name6(struct bpf_sock_addr *ctx)
+{
+	name_peer_port(ctx);
+	return 1;
 }
 
 /* --- bound and closed sockets, also UDP --- */

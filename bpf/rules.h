@@ -42,6 +42,15 @@ struct {
 	__type(value, __u8);
 } protected_ports SEC(".maps");
 
+/* By which number a member has asked for the sibling that a socket is connected to; of runs only
+ * whose members are to be told so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u16);
+} asked_peers SEC(".maps");
+
 static __always_inline bool is_tcp(__u32 protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
@@ -212,20 +221,68 @@ static __always_inline __u16 port_of_sibling(struct abi_run_rules *own, __u16 as
 	return port;
 }
 
+static __always_inline void note_asked_peer(struct bpf_sock_addr *ctx, __u16 asked)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	if (sk)
+		bpf_sk_storage_get(&asked_peers, sk, &asked, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
 static __always_inline int connect_by_rules(struct bpf_sock_addr *ctx)
 {
 	struct abi_run_rules *own;
-	__u16 port;
+	__u16 asked, port;
 
 	if (!is_tcp(ctx->protocol))
 		return 1;
 	own = rules_of_run(named_run_of(current_pid()));
 	if (!own || bpf_get_netns_cookie(ctx) != own_netns)
 		return 1;
-	port = port_of_sibling(own, bpf_ntohs(ctx->user_port));
-	if (port)
-		ctx->user_port = bpf_htons(port);
+	asked = bpf_ntohs(ctx->user_port);
+	port = port_of_sibling(own, asked);
+	if (!port)
+		return 1;
+	ctx->user_port = bpf_htons(port);
+	if (own->transparent)
+		note_asked_peer(ctx, asked);
 	return 1;
+}
+
+/* --- getsockname() and getpeername() of a run that is told what it has asked for --- */
+
+static __always_inline struct abi_run_rules *rules_of_names(struct bpf_sock_addr *ctx)
+{
+	struct abi_run_rules *rules;
+
+	if (!rules_in_force || !is_tcp(ctx->protocol))
+		return NULL;
+	rules = rules_of_run(named_run_of(current_pid()));
+	return rules && rules->transparent && bpf_get_netns_cookie(ctx) == own_netns ? rules : NULL;
+}
+
+/* Of a listener, and of each connection that it has accepted. */
+static __always_inline void name_own_port(struct bpf_sock_addr *ctx)
+{
+	struct abi_run_rules *rules = rules_of_names(ctx);
+	struct abi_hardcoded *hardcoded;
+	__u32 place;
+
+	hardcoded = rules ? find_bound(rules, bpf_ntohs(ctx->user_port), &place) : NULL;
+	if (hardcoded)
+		ctx->user_port = bpf_htons(hardcoded->asked);
+}
+
+static __always_inline void name_peer_port(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	__u16 *asked;
+
+	if (!rules_of_names(ctx) || !sk)
+		return;
+	asked = bpf_sk_storage_get(&asked_peers, sk, NULL, 0);
+	if (asked)
+		ctx->user_port = bpf_htons(*asked);
 }
 
 #endif

@@ -209,6 +209,9 @@ volatile __u32 ignored_pid;
 volatile __u32 rules_in_force;
 volatile __u64 own_netns;
 
+/* The thread group that gives orders (orders.h).  One that waits counts as a rule in force. */
+volatile __u32 orders_pid;
+
 /* Read by user space through the mapped section: each says that the table can no longer be trusted
  * (lost_*), or that a record is less complete than it could be. */
 volatile __u64 lost_ring;

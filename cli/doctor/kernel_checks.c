@@ -132,9 +132,13 @@ void doctor_check_unprivileged_bpf(struct doctor *d)
 			d, DOCTOR_WARN,
 			value == 1 ? NULL : "sudo sysctl -w kernel.unprivileged_bpf_disabled=0",
 			"kernel.unprivileged_bpf_disabled is %ld, and before Linux 5.19 a daemon "
-			"that has given up its rights cannot write into its maps then: members "
-			"of runs are searched for instead%s",
-			value, value == 1 ? " (1 stays until the next boot)" : "");
+			"that has given up its rights may not call bpf() then: %s, and who holds a "
+			"socket is read from /proc%s",
+			value,
+			answer_bool(answer_member(d->status, "kernel"), "orders")
+				? "it tells the kernel of runs and rules by a hook of its own"
+				: "members of runs are searched for, no port is rewritten",
+			value == 1 ? " (1 stays until the next boot)" : "");
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "kernel.unprivileged_bpf_disabled is %ld", value);
 }

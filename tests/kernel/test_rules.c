@@ -1,213 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Rules of runs: a hard-coded port becomes the run's own, siblings reach it by the old number, and
  * a protected port is bound by nobody else. */
-#include <linux/io_uring.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-
-#include "base/net.h"
 #include "base/run.h"
-#include "kernel/actors.h"
+#include "kernel/obedient.h"
+#include "sentinel/maps.h"
 
-#define NOBODY	  65534
-#define ASKED	  3000
-#define OWN	  5742
-#define OTHER	  5743
-#define PROJECT	  7
-#define SERVERS	  8
-#define REUSEPORT 1 /* flags of an order */
-#define V6ONLY	  2
-#define DATAGRAM  4
-#define MPTCP	  8
-#define RING	  16 /* by io_uring */
-#define RING_BIND 56 /* IORING_OP_BIND, since Linux 6.11 */
-
-/* --- a process that does what it is told --- */
-
-enum verb { BIND, LISTEN, CONNECT, CLOSE_ALL, BECOME_NOBODY, LEAVE_NETWORK };
-
-struct order {
-	enum verb verb;
-	int flags;
-	char address[NET_ADDR_STR_SIZE];
-	uint16_t port;
-};
-
-static socklen_t address_of(const struct order *o, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-	struct sockaddr_in *in = (struct sockaddr_in *)ret;
-
-	*ret = (struct sockaddr_storage){ 0 };
-	if (inet_pton(AF_INET, o->address, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(o->port);
-		return sizeof(*in);
-	}
-	inet_pton(AF_INET6, o->address, &in6->sin6_addr);
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(o->port);
-	return sizeof(*in6);
-}
-
-static int open_for(const struct order *o, const struct sockaddr_storage *address)
-{
-	int one = 1, only = o->flags & V6ONLY ? 1 : 0;
-	int fd = socket(address->ss_family,
-			(o->flags & DATAGRAM ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
-			o->flags & MPTCP ? NET_PROTOCOL_MPTCP : 0);
-
-	if (fd >= 0 && o->flags & REUSEPORT)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-	if (fd >= 0 && address->ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
-	return fd;
-}
-
-/* One request of io_uring, and its result: what bind() and connect() would return. */
-static int ask_ring(uint8_t opcode, int fd, const struct sockaddr_storage *address, socklen_t n)
-{
-	struct io_uring_params p = { 0 };
-	int ring = (int)syscall(SYS_io_uring_setup, 1, &p), r = ring < 0 ? -errno : 0;
-	size_t sq_size = p.sq_off.array + p.sq_entries * sizeof(uint32_t);
-	size_t cq_size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
-	struct io_uring_sqe *request;
-	char *sq, *cq;
-
-	if (r)
-		return r;
-	sq = mmap(NULL, sq_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, cq_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
-	request = mmap(NULL, sizeof(*request), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
-		       IORING_OFF_SQES);
-	assert_true(sq != MAP_FAILED && cq != MAP_FAILED && request != MAP_FAILED);
-	*request = (struct io_uring_sqe){
-		.opcode = opcode, .fd = fd, .addr = (uintptr_t)address, .addr2 = n
-	};
-	__atomic_store_n((uint32_t *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
-		r = -errno;
-	else
-		r = ((struct io_uring_cqe *)(cq + p.cq_off.cqes))->res;
-	munmap(sq, sq_size);
-	munmap(cq, cq_size);
-	munmap(request, sizeof(*request));
-	close(ring);
-	return r;
-}
-
-static int bind_or_connect(const struct order *o, int fd, const struct sockaddr_storage *address,
-			   socklen_t n)
-{
-	bool connects = o->verb == CONNECT;
-
-	if (o->flags & RING)
-		return ask_ring(connects ? IORING_OP_CONNECT : RING_BIND, fd, address, n);
-	return (connects ? connect : bind)(fd, (const struct sockaddr *)address, n) < 0 ? -errno
-											: 0;
-}
-
-/* LISTEN answers the port that it has, CONNECT the one that it has reached. */
-static int obey_socket(const struct order *o, struct told *told)
-{
-	struct sockaddr_storage address;
-	socklen_t n = address_of(o, &address);
-	int fd = open_for(o, &address);
-	int r = fd < 0 ? -errno : bind_or_connect(o, fd, &address, n);
-
-	if (!r && o->verb == LISTEN && listen(fd, 64) < 0)
-		r = -errno;
-	if (!r && (o->verb == CONNECT ? getpeername : getsockname)(fd, (struct sockaddr *)&address,
-								   &n) < 0)
-		r = -errno;
-	told->error = r;
-	told->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-	if (!r && o->verb != CONNECT)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static int raise_loopback(void)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r = ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
-
-	close(fd);
-	return r;
-}
-
-static int leave_network(void)
-{
-	return unshare(CLONE_NEWNET) < 0 ? -errno : raise_loopback();
-}
-
-static int run_obedient(struct act *act)
-{
-	int servers[SERVERS], n = 0;
-	struct order o;
-
-	while (read(act->from, &o, sizeof(o)) == sizeof(o)) {
-		struct told told = { 0 };
-		int fd = -1;
-
-		if (o.verb == CLOSE_ALL)
-			while (n)
-				close(servers[--n]);
-		else if (o.verb == BECOME_NOBODY)
-			told.error = setresuid(NOBODY, NOBODY, NOBODY) ? -errno : 0;
-		else if (o.verb == LEAVE_NETWORK)
-			told.error = leave_network();
-		else
-			fd = obey_socket(&o, &told);
-		if (fd >= 0)
-			servers[n++] = fd;
-		act_tell(act, &told);
-	}
-	return 0;
-}
-
-static struct told order(struct child *child, enum verb verb, const char *address, uint16_t port,
-			 int flags)
-{
-	struct order o = { .verb = verb, .port = port, .flags = flags };
-
-	snprintf(o.address, sizeof(o.address), "%s", address);
-	assert_int_equal(write(child->to, &o, sizeof(o)), sizeof(o));
-	return hear(child);
-}
-
-static uint16_t has(struct child *child, enum verb verb, const char *address, uint16_t port,
-		    int flags)
-{
-	struct told told = order(child, verb, address, port, flags);
-
-	if (told.error == -EAFNOSUPPORT || told.error == -EPROTONOSUPPORT)
-		skip();
-	if (told.error)
-		fail_msg("%s port %d: %s", address, port, strerror(-told.error));
-	return told.port;
-}
-
-static uint16_t bound(struct child *child, const char *address, uint16_t port)
-{
-	return has(child, LISTEN, address, port, 0);
-}
-
-static uint16_t reached(struct child *child, const char *address, uint16_t port)
-{
-	return has(child, CONNECT, address, port, 0);
-}
-
-static int refused(struct child *child, enum verb verb, const char *address, uint16_t port,
-		   int flags)
-{
-	return -order(child, verb, address, port, flags).error;
-}
+#define ASKED	3000
+#define OWN	5742
+#define OTHER	5743
+#define PROJECT 7
 
 /* --- runs with rules --- */
 
@@ -225,23 +26,27 @@ static void need_rules(struct watcher *w)
 	fail_msg("no eBPF");
 }
 
-/* A child in a run of its own, with `n` hard-coded ports from ASKED on that become OWN and so on.
- */
-static struct child begin(struct watcher *w, uint16_t port, uint16_t n, uint32_t *ret_run)
+static struct child begin_by(struct watcher *w, struct run_rules rules, uint32_t *ret_run)
 {
-	struct run_rules rules = { .project = PROJECT, .port = port, .n = n };
 	struct child child = start_child(run_obedient);
 	struct process_id id;
 
 	need_rules(w);
-	for (uint16_t i = 0; i < n; i++)
+	for (uint16_t i = 0; i < rules.n; i++)
 		rules.hardcoded[i] = (struct run_hardcoded){ (uint16_t)(ASKED + i),
-							     (uint16_t)(port + i) };
+							     (uint16_t)(rules.port + i) };
 	*ret_run = next_run++;
 	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	assert_int_equal(ASK(w->sentinel, set_run_rules, *ret_run, &rules), 0);
 	assert_int_equal(ASK(w->sentinel, begin_run, *ret_run, &id), 0);
 	return child;
+}
+
+/* A child in a run of its own, with `n` hard-coded ports from ASKED on that become OWN and so on.
+ */
+static struct child begin(struct watcher *w, uint16_t port, uint16_t n, uint32_t *ret_run)
+{
+	return begin_by(w, (struct run_rules){ .project = PROJECT, .port = port, .n = n }, ret_run);
 }
 
 static void lift(struct watcher *w, uint32_t run)
@@ -421,6 +226,42 @@ TEST_WITH(io_uring_is_given_the_same_ports_and_refused_as_well, struct watcher *
 	lift(w, run);
 }
 
+/* --- what they are told --- */
+
+TEST_WITH(transparent_run_is_told_what_it_has_asked_for, struct watcher *w)
+{
+	static const struct {
+		const char *address;
+		int flags;
+	} kinds[] = { { "127.0.0.1", 0 }, { "::1", 0 }, { "::ffff:127.0.0.1", 0 }, { "::", 0 } };
+	const struct run_rules rules = {
+		.project = PROJECT, .port = OWN, .transparent = true, .n = 2
+	};
+	struct child stranger = start_child(run_obedient), member, sibling;
+	uint32_t run, of_sibling;
+
+	member = begin_by(w, rules, &run);
+	sibling = begin(w, OTHER + 1, 0, &of_sibling);
+	if (!sentinel_kernel_source(w->sentinel)->names_can_be_rewritten)
+		fail_msg("names are not rewritten");
+	ASK(w->sentinel, set_siblings, PROJECT, ASKED, &run, 1);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const char *address = kinds[i].address;
+
+		assert_int_equal(bound(&member, address, ASKED), ASKED);
+		assert_int_equal(reached(&member, address, ASKED), ASKED);
+		assert_int_equal(order(&member, ACCEPT, "", 0, 0).port, ASKED);
+		assert_int_equal(reached(&member, address, OWN), OWN);
+		assert_int_equal(reached(&sibling, address, ASKED), OWN);
+		assert_int_equal(reached(&stranger, address, OWN), OWN);
+		order(&member, CLOSE_ALL, "", 0, 0);
+	}
+	assert_int_equal(has(&member, BIND, "127.0.0.1", ASKED, DATAGRAM), ASKED);
+	assert_int_equal(has(&member, BIND, "127.0.0.1", OWN, DATAGRAM), OWN);
+	lift(w, run);
+	lift(w, of_sibling);
+}
+
 /* --- protected ports --- */
 
 TEST_WITH(protected_port_is_bound_by_its_run_alone, struct watcher *w)
@@ -467,7 +308,15 @@ TEST_WITH(port_of_another_network_namespace_is_not_protected_nor_rewritten, stru
 
 static int start_watching_apart(void **state)
 {
-	return leave_network() ?: start_watching(state);
+	int r;
+
+#ifdef BY_ORDERS
+	setenv(MAPS_ORDERS_VARIABLE, "1", true);
+#endif
+	r = leave_network() ?: start_watching(state);
+	/* as the daemon does: from here on it has descriptors, and no right */
+	take_capabilities(false);
+	return r;
 }
 
 WATCHING_TEST_MAIN(start_watching_apart, stop_watching)

@@ -113,6 +113,8 @@ struct kernel_source {
 	int (*set_run_rules)(void *user_data, uint32_t run, const struct run_rules *rules);
 	int (*set_siblings)(void *user_data, uint64_t project, uint16_t asked, const uint32_t *runs,
 			    size_t n);
+	/* Not a question, but whether it obeys rules->transparent. */
+	bool names_can_be_rewritten;
 	/*
 	 * From when this returns on nobody binds the port, in this process's network namespace, but
 	 * members of runs whose own port it is, by set_run_rules(); who had it before keeps it.  0,

@@ -7,6 +7,7 @@
 #ifndef BASE_RUN_H
 #define BASE_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ const char *run_port_format(uint16_t asked, uint16_t port, char ret[static RUN_P
 struct run_rules {
 	uint64_t project; /* run_project() */
 	uint16_t port;	  /* of its claim; 0 = none */
+	bool transparent; /* members are told the port that they have asked for */
 	size_t n;
 	struct run_hardcoded hardcoded[RUN_HARDCODED_MAX];
 };

@@ -10,11 +10,9 @@
 struct bpf_link;
 struct bpf_objects;
 
-#define PROBE_LINKS_MAX 22
-
 /* What is attached; destroyed in reverse order. */
 struct probe_links {
-	struct bpf_link *links[PROBE_LINKS_MAX];
+	struct bpf_link *links[_PROBE_MAX * PROBE_PROGRAMS_MAX];
 	int n;
 	/* the iterators', borrowed; NULL when it is not attached */
 	struct bpf_link *holders, *file_refs[ABI_FILE_REF_PASSES];

@@ -9,7 +9,7 @@
 
 #include "sentinel/sentinel.h"
 
-#define BACKEND_PROBES_MAX 18
+#define BACKEND_PROBES_MAX 20
 #define BACKEND_WHY_SIZE   160
 
 struct sentinel_ops {

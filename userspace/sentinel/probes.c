@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sentinel/probes.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,10 @@ static const struct probe_row rows[_PROBE_MAX] = {
 			  "cgroup/bind4, bind6, connect4, connect6",
 			  "nothing, but hard-coded ports are not rewritten, nor ports protected",
 			  { "pd_connect4", "pd_connect6" } },
+	[PROBE_NAMES] = { "names",
+			  "cgroup/getsockname4, getsockname6, getpeername4, getpeername6",
+			  "nothing, but pd run --transparent tells the real port",
+			  { "pd_own_name4", "pd_own_name6", "pd_peer_name4", "pd_peer_name6" } },
 	[PROBE_RELEASE] = { "release",
 			    "cgroup/sock_release",
 			    "sockets that are bound and do not listen, and UDP, when they go",
@@ -117,11 +122,38 @@ void probes_describe(enum sentinel_trace trace, struct sentinel_probe *probes)
 		probe_refuse(&probes[i], "left out by --trace hooks", 0);
 }
 
-void probes_judge(struct sentinel_probe *probes, unsigned proved)
+void probe_refuse(struct sentinel_probe *probe, const char *reason, int error)
+{
+	probe->state = SENTINEL_PROBE_REFUSED;
+	if (!reason || !*reason)
+		reason = strerror(-error);
+	snprintf(probe->reason, sizeof(probe->reason), "%s", reason);
+}
+
+static void refuse_also(struct sentinel_probe *probe, const char *reason)
+{
+	if (probe->state != SENTINEL_PROBE_REFUSED)
+		probe_refuse(probe, reason, -EOPNOTSUPP);
+}
+
+void probes_refuse_dependents(struct sentinel_probe *probes, int rules)
+{
+	/* what it sees is told by the record of a refusal, and by nothing else */
+	if (probes[PROBE_BIND].state == SENTINEL_PROBE_REFUSED)
+		refuse_also(&probes[PROBE_PRE_BIND], "there is no record of refused binds");
+	if (rules)
+		refuse_also(&probes[PROBE_RULES], "attached, and without effect");
+	if (probes[PROBE_RULES].state == SENTINEL_PROBE_REFUSED)
+		refuse_also(&probes[PROBE_NAMES], "no port is rewritten");
+}
+
+void probes_judge(struct sentinel_probe *probes, unsigned proved, bool bpf_is_refused)
 {
 	for (int i = 0; i < _PROBE_MAX; i++) {
 		struct sentinel_probe *p = &probes[i];
 
+		if (bpf_is_refused && i >= PROBE_HOLDERS)
+			refuse_also(p, "before Linux 5.19 no call of bpf() without rights");
 		if (p->state == SENTINEL_PROBE_REFUSED)
 			continue;
 		p->state = proved & (1U << i) ? SENTINEL_PROBE_WORKS : SENTINEL_PROBE_SILENT;
@@ -129,12 +161,4 @@ void probes_judge(struct sentinel_probe *probes, unsigned proved)
 			snprintf(p->reason, sizeof(p->reason),
 				 "attached, but its event never came");
 	}
-}
-
-void probe_refuse(struct sentinel_probe *probe, const char *reason, int error)
-{
-	probe->state = SENTINEL_PROBE_REFUSED;
-	if (!reason || !*reason)
-		reason = strerror(-error);
-	snprintf(probe->reason, sizeof(probe->reason), "%s", reason);
 }

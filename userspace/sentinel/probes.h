@@ -10,7 +10,7 @@
 #include "sentinel/backend.h"
 #include "sentinel/tracepoints.h"
 
-#define PROBE_PROGRAMS_MAX 3 /* as many tracepoints, in the same order */
+#define PROBE_PROGRAMS_MAX 4 /* as many tracepoints, in the same order */
 
 enum probe {
 	PROBE_BIND = 0,
@@ -20,6 +20,7 @@ enum probe {
 	PROBE_PRE_BIND,
 	PROBE_POST_BIND,
 	PROBE_RULES,
+	PROBE_NAMES,
 	PROBE_RELEASE,
 	PROBE_PROCESS,
 	PROBE_TERM,
@@ -45,10 +46,16 @@ const struct probe_row *probe_row(enum sentinel_trace trace, enum probe probe);
 /* Fills _PROBE_MAX entries; none is refused yet. */
 void probes_describe(enum sentinel_trace trace, struct sentinel_probe *probes);
 
-/* Each that is not refused works, or not, by its bit in `proved`. */
-void probes_judge(struct sentinel_probe *probes, unsigned proved);
-
 /* Marks it refused.  Without a reason (NULL or "") the errno's text is it. */
 void probe_refuse(struct sentinel_probe *probe, const char *reason, int error);
+
+/* Before the proof, those whose work another one shows; `rules`: 0, or why rules have no effect. */
+void probes_refuse_dependents(struct sentinel_probe *probes, int rules);
+
+/*
+ * After it: each that is not refused works, or not, by its bit in `proved`.  What was proved by
+ * calls of bpf() that will be refused is as good as not there.
+ */
+void probes_judge(struct sentinel_probe *probes, unsigned proved, bool bpf_is_refused);
 
 #endif

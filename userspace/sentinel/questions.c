@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #include "sentinel/look.h"
 #include "sentinel/probes.h"
 #include "sentinel/rules.h"
+
+DEFINE_CLEANUP(DIR *, closedir);
 
 /* What the programs answer is read in place, 48 kB and 16 kB: not copied by a call for each. */
 static int map_value(struct bpf_map *map, size_t size, int protection, void **ret)
@@ -133,52 +136,34 @@ int question_open_reference_pass(void *questions, unsigned pass, const uint64_t 
 int question_track_socket(void *questions, uint64_t cookie)
 {
 	const struct questions *q = questions;
-	uint8_t yes = 1;
+	const uint8_t yes = 1;
 
-	if (!cookie)
-		return -EINVAL;
-	return bpf_map_update_elem(bpf_map__fd(q->bpf->listen->maps.tracked), &cookie, &yes,
-				   BPF_ANY) < 0
-		       ? -errno
-		       : 0;
+	return cookie ? maps_update(&q->maps, ABI_MAP_TRACKED, &cookie, &yes, BPF_ANY) : -EINVAL;
 }
 
-static int track(const struct questions *q, const struct bpf_map *map, const struct process_id *id,
-		 bool on)
+static int track(const struct questions *q, enum abi_map map, const struct process_id *id, bool on)
 {
 	uint64_t start_ns = id->start_ticks * (NS_PER_S / q->ticks_per_s);
 	uint32_t pid = (uint32_t)id->pid;
-	int fd = bpf_map__fd(map), r;
+	int r;
 
-	r = on ? bpf_map_update_elem(fd, &pid, &start_ns, BPF_ANY) : bpf_map_delete_elem(fd, &pid);
-	return r < 0 && (on || errno != ENOENT) ? -errno : 0;
+	if (on)
+		return maps_update(&q->maps, map, &pid, &start_ns, BPF_ANY);
+	r = maps_delete(&q->maps, map, &pid);
+	return r == -ENOENT ? 0 : r;
 }
 
 int question_track_process(void *questions, const struct process_id *id, bool on)
 {
-	const struct questions *q = questions;
-
-	return track(q, q->bpf->listen->maps.holders, id, on);
+	return track(questions, ABI_MAP_HOLDERS, id, on);
 }
 
 int question_track_exit(void *questions, const struct process_id *id, bool on)
 {
-	const struct questions *q = questions;
-
-	return track(q, q->bpf->listen->maps.launchers, id, on);
+	return track(questions, ABI_MAP_LAUNCHERS, id, on);
 }
 
 /* --- runs --- */
-
-static int members_fd(const struct questions *q)
-{
-	return bpf_map__fd(q->bpf->listen->maps.members);
-}
-
-static int runs_fd(const struct questions *q)
-{
-	return bpf_map__fd(q->bpf->listen->maps.runs);
-}
 
 /* False, and zeroes, when it is none. */
 static bool find_member(const struct questions *q, pid_t pid, struct abi_member *ret)
@@ -186,20 +171,19 @@ static bool find_member(const struct questions *q, pid_t pid, struct abi_member 
 	uint32_t key = (uint32_t)pid;
 
 	*ret = (struct abi_member){ 0 };
-	return !bpf_map_lookup_elem(members_fd(q), &key, ret);
+	return !maps_lookup(&q->maps, ABI_MAP_MEMBERS, &key, ret);
 }
 
 static int add_member(const struct questions *q, const struct process_id *id,
 		      const struct abi_member *member)
 {
 	uint32_t pid = (uint32_t)id->pid;
+	int r = maps_update(&q->maps, ABI_MAP_MEMBERS, &pid, member, BPF_ANY);
 
-	if (bpf_map_update_elem(members_fd(q), &pid, member, BPF_ANY))
-		return -errno;
-	if (procfs_alive(id))
-		return 0;
+	if (r || procfs_alive(id))
+		return r;
 	/* one that ended before it was named will never be told of */
-	bpf_map_delete_elem(members_fd(q), &pid);
+	maps_delete(&q->maps, ABI_MAP_MEMBERS, &pid);
 	return -ESRCH;
 }
 
@@ -220,12 +204,13 @@ int question_begin_run(void *questions, uint64_t run, const struct process_id *f
 
 	if (find_member(q, first->pid, &outer))
 		begun.outer = outer.run;
-	if (bpf_map_update_elem(runs_fd(q), &run, &begun, BPF_NOEXIST))
-		return -errno;
+	r = maps_update(&q->maps, ABI_MAP_RUNS, &run, &begun, BPF_NOEXIST);
+	if (r)
+		return r;
 	member = member_of(q, run, first, outer.named);
 	r = add_member(q, first, &member);
 	if (r)
-		bpf_map_delete_elem(runs_fd(q), &run);
+		maps_delete(&q->maps, ABI_MAP_RUNS, &run);
 	return r;
 }
 
@@ -234,8 +219,8 @@ void question_end_run(void *questions, uint64_t run, const struct process_id *la
 	const struct questions *q = questions;
 	uint32_t pid = (uint32_t)last->pid;
 
-	bpf_map_delete_elem(members_fd(q), &pid);
-	bpf_map_delete_elem(runs_fd(q), &run);
+	maps_delete(&q->maps, ABI_MAP_MEMBERS, &pid);
+	maps_delete(&q->maps, ABI_MAP_RUNS, &run);
 }
 
 int question_join_run(void *questions, uint32_t run, const struct process_id *id)
@@ -249,17 +234,18 @@ int question_join_run(void *questions, uint32_t run, const struct process_id *id
 
 	if (find_member(q, id->pid, &known) && known.named == run)
 		return 0;
-	if (bpf_map_lookup_elem(runs_fd(q), &number, &found))
+	if (maps_lookup(&q->maps, ABI_MAP_RUNS, &number, &found))
 		return question_begin_run(questions, run, id);
 	/* Not counted in one step with what the members fork and end meanwhile: whoever joins them
 	 * looks at who is there when the run is told to have ended, or was not. */
 	found.members++;
-	if (bpf_map_update_elem(runs_fd(q), &number, &found, BPF_EXIST))
-		return -errno;
+	r = maps_update(&q->maps, ABI_MAP_RUNS, &number, &found, BPF_EXIST);
+	if (r)
+		return r;
 	r = add_member(q, id, &member);
 	if (r) {
 		found.members--;
-		bpf_map_update_elem(runs_fd(q), &number, &found, BPF_EXIST);
+		maps_update(&q->maps, ABI_MAP_RUNS, &number, &found, BPF_EXIST);
 	}
 	return r;
 }
@@ -272,31 +258,67 @@ uint32_t question_run_of(void *questions, const struct process_id *id)
 	return member.named;
 }
 
+static struct run_member member_from(const struct questions *q, uint32_t pid,
+				     const struct abi_member *member)
+{
+	return (struct run_member){ .id = process_id_decode(pid, member->start_ns, q->ticks_per_s),
+				    .run = member->named };
+}
+
+/* All in one call. */
+static int list_members(const struct questions *q, struct run_member *members, uint32_t size,
+			size_t *ret_n)
+{
+	_cleanup_free_ uint32_t *pids = calloc(size, sizeof(*pids));
+	_cleanup_free_ struct abi_member *found = calloc(size, sizeof(*found));
+	uint32_t n = size, place;
+
+	if (!pids || !found)
+		return -ENOMEM;
+	if (bpf_map_lookup_batch(bpf_map__fd(q->bpf->listen->maps.members), NULL, &place, pids,
+				 found, &n, NULL) &&
+	    errno != ENOENT)
+		return -errno;
+	for (uint32_t i = 0; i < n; i++)
+		if (found[i].named)
+			members[(*ret_n)++] = member_from(q, pids[i], &found[i]);
+	return 0;
+}
+
+/* By orders, which look for one key at a time: every process is asked for. */
+static int find_members(const struct questions *q, struct run_member *members, uint32_t size,
+			size_t *ret_n)
+{
+	_cleanup_(closedirp) DIR *proc = opendir("/proc");
+	struct abi_member member;
+	struct dirent *entry;
+
+	if (!proc)
+		return -errno;
+	while (*ret_n < size && (entry = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+
+		if (pid > 0 && find_member(q, pid, &member) && member.named)
+			members[(*ret_n)++] = member_from(q, (uint32_t)pid, &member);
+	}
+	return 0;
+}
+
 int question_run_members(void *questions, struct run_member **ret, size_t *ret_n)
 {
 	const struct questions *q = questions;
-	uint32_t size = bpf_map__max_entries(q->bpf->listen->maps.members), n = size, place;
-	_cleanup_free_ uint32_t *pids = calloc(size, sizeof(*pids));
-	_cleanup_free_ struct abi_member *found = calloc(size, sizeof(*found));
-	struct run_member *members = calloc(size, sizeof(*members));
-	size_t named = 0;
+	uint32_t size = bpf_map__max_entries(q->bpf->listen->maps.members);
+	_cleanup_free_ struct run_member *members = calloc(size, sizeof(*members));
+	size_t n = 0;
+	int r;
 
-	if (!pids || !found || !members ||
-	    (bpf_map_lookup_batch(members_fd(q), NULL, &place, pids, found, &n, NULL) &&
-	     errno != ENOENT)) {
-		int r = pids && found && members ? -errno : -ENOMEM;
-
-		free(members);
+	if (!members)
+		return -ENOMEM;
+	r = (maps_are_ordered(&q->maps) ? find_members : list_members)(q, members, size, &n);
+	if (r)
 		return r;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		if (found[i].named)
-			members[named++] = (struct run_member){
-				.id = process_id_decode(pids[i], found[i].start_ns, q->ticks_per_s),
-				.run = found[i].named,
-			};
-	*ret = members;
-	*ret_n = named;
+	*ret = TAKE_PTR(members);
+	*ret_n = n;
 	return 0;
 }
 
@@ -310,7 +332,7 @@ bool question_run_lives(void *questions, uint64_t run)
 	const struct questions *q = questions;
 	struct abi_run found;
 
-	return !bpf_map_lookup_elem(bpf_map__fd(q->bpf->listen->maps.runs), &run, &found);
+	return !maps_lookup(&q->maps, ABI_MAP_RUNS, &run, &found);
 }
 
 /* --- which of them there are --- */
@@ -323,7 +345,8 @@ void questions_fill(struct questions *q, struct kernel_source *ret)
 				       .track_socket = question_track_socket,
 				       .track_process = question_track_process,
 				       .track_exit = question_track_exit };
-	if (probes[PROBE_PROCESS].state == SENTINEL_PROBE_WORKS) {
+	if (probes[PROBE_PROCESS].state == SENTINEL_PROBE_WORKS &&
+	    (maps_are_ordered(&q->maps) || !maps_bpf_is_refused(&q->maps))) {
 		ret->begin_run = question_begin_run;
 		ret->run_lives = question_run_lives;
 		ret->join_run = question_join_run;
@@ -335,7 +358,10 @@ void questions_fill(struct questions *q, struct kernel_source *ret)
 		ret->set_run_rules = question_set_run_rules;
 		ret->set_siblings = question_set_siblings;
 		ret->protect_port = question_protect_port;
+		ret->names_can_be_rewritten = probes[PROBE_NAMES].state == SENTINEL_PROBE_WORKS;
 	}
+	if (maps_bpf_is_refused(&q->maps))
+		return;
 	if (q->links->holders)
 		ret->open_holder_pass = question_open_holder_pass;
 	if (q->links->holders && probes[PROBE_LOOK].state != SENTINEL_PROBE_REFUSED)

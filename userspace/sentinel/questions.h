@@ -7,6 +7,7 @@
 #define SENTINEL_QUESTIONS_H
 
 #include "base/kernel_source.h"
+#include "sentinel/maps.h"
 
 struct abi_recheck;
 struct bpf_objects;
@@ -19,6 +20,7 @@ struct questions {
 	const struct probe_links *links;
 	const struct sentinel_probe *probes; /* by enum probe */
 	uint64_t ticks_per_s;
+	struct maps maps;
 	const struct abi_walk_answer *answer; /* the walk's map */
 	struct abi_recheck *recheck;	      /* that of the re-check */
 };

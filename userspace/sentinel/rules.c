@@ -2,7 +2,6 @@
 #include "sentinel/rules.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -13,11 +12,6 @@
 
 _Static_assert(RUN_HARDCODED_MAX == ABI_HARDCODED_MAX && RUN_SIBLINGS_MAX == ABI_SIBLINGS_MAX,
 	       "limits");
-
-static int rules_fd(const struct questions *q)
-{
-	return bpf_map__fd(q->bpf->listen->maps.run_rules);
-}
 
 /* Only this process writes it, and each hook reads it first. */
 static void add_in_force(const struct questions *q, int n)
@@ -30,30 +24,33 @@ static int add_run_rules(const struct questions *q, uint32_t run, const struct r
 {
 	struct abi_run_rules rules = { .project = from->project,
 				       .port = from->port,
-				       .n = (uint16_t)from->n };
+				       .n = (uint16_t)from->n,
+				       .transparent = from->transparent };
+	int r;
 
 	for (size_t i = 0; i < from->n; i++)
 		rules.ports[i] = (struct abi_hardcoded){ .asked = from->hardcoded[i].asked,
 							 .port = from->hardcoded[i].port };
-	if (bpf_map_update_elem(rules_fd(q), &run, &rules, BPF_NOEXIST))
-		return errno == EEXIST ? 0 : -errno;
-	add_in_force(q, rules.n);
-	return 0;
+	r = maps_update(&q->maps, ABI_MAP_RUN_RULES, &run, &rules, BPF_NOEXIST);
+	if (!r)
+		add_in_force(q, rules.n);
+	return r == -EEXIST ? 0 : r;
 }
 
 int question_set_run_rules(void *questions, uint32_t run, const struct run_rules *rules)
 {
 	const struct questions *q = questions;
 	struct abi_run_rules before;
+	int r;
 
 	if (rules)
 		return add_run_rules(q, run, rules);
-	if (bpf_map_lookup_elem(rules_fd(q), &run, &before))
-		return errno == ENOENT ? 0 : -errno;
-	if (bpf_map_delete_elem(rules_fd(q), &run))
-		return -errno;
-	add_in_force(q, -before.n);
-	return 0;
+	r = maps_lookup(&q->maps, ABI_MAP_RUN_RULES, &run, &before);
+	if (!r)
+		r = maps_delete(&q->maps, ABI_MAP_RUN_RULES, &run);
+	if (!r)
+		add_in_force(q, -before.n);
+	return r == -ENOENT ? 0 : r;
 }
 
 int question_set_siblings(void *questions, uint64_t project, uint16_t asked, const uint32_t *runs,
@@ -61,25 +58,27 @@ int question_set_siblings(void *questions, uint64_t project, uint16_t asked, con
 {
 	const struct questions *q = questions;
 	const struct abi_sibling_key key = { .project = project, .asked = asked };
-	int fd = bpf_map__fd(q->bpf->listen->maps.siblings);
 	struct abi_siblings value = { 0 };
+	int r;
 
 	if (n > ABI_SIBLINGS_MAX)
 		return -E2BIG;
-	if (!n)
-		return bpf_map_delete_elem(fd, &key) && errno != ENOENT ? -errno : 0;
+	if (!n) {
+		r = maps_delete(&q->maps, ABI_MAP_SIBLINGS, &key);
+		return r == -ENOENT ? 0 : r;
+	}
 	memcpy(value.runs, runs, n * sizeof(*runs));
-	return bpf_map_update_elem(fd, &key, &value, BPF_ANY) ? -errno : 0;
+	return maps_update(&q->maps, ABI_MAP_SIBLINGS, &key, &value, BPF_ANY);
 }
 
 int question_protect_port(void *questions, uint16_t port, bool on)
 {
 	const struct questions *q = questions;
-	int fd = bpf_map__fd(q->bpf->listen->maps.protected_ports);
-	uint8_t yes = 1;
+	const uint8_t yes = 1;
+	int r = on ? maps_update(&q->maps, ABI_MAP_PROTECTED, &port, &yes, BPF_NOEXIST)
+		   : maps_delete(&q->maps, ABI_MAP_PROTECTED, &port);
 
-	if (on ? bpf_map_update_elem(fd, &port, &yes, BPF_NOEXIST) : bpf_map_delete_elem(fd, &port))
-		return errno == (on ? EEXIST : ENOENT) ? 0 : -errno;
-	add_in_force(q, on ? 1 : -1);
-	return 0;
+	if (!r)
+		add_in_force(q, on ? 1 : -1);
+	return r == (on ? -EEXIST : -ENOENT) ? 0 : r;
 }

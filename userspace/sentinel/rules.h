@@ -22,9 +22,10 @@ int question_protect_port(void *questions, uint16_t port, bool on);
 /*
  * This process as a member of a run of its own: what it binds by a hard-coded port has another
  * number, is reached by the first as long as it is there, and a port that is protected against it
- * is refused; in IPv4, and in IPv6 where that has a loopback address.  Nothing of it stays.  0, or
- * a negative errno: -ENOTRECOVERABLE when the programs are attached and do not do it.
+ * is refused; in IPv4, and in IPv6 where that has a loopback address.  Transparent: and of both it
+ * is told the first number.  Nothing of it stays.  0, or a negative errno: -ENOTRECOVERABLE when
+ * the programs are attached and do not do it.
  */
-int rules_prove(struct questions *q, const struct process_id *self);
+int rules_prove(struct questions *q, const struct process_id *self, bool transparent);
 
 #endif

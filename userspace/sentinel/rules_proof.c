@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The proof of the rules: what they do, seen from this process. */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -16,10 +14,6 @@
 #include "sentinel/bpf_objects.h"
 #include "sentinel/questions.h"
 #include "sentinel/rules.h"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71 /* asm-generic; since 5.14 */
-#endif
 
 #define PROOF_RUN   1 /* no run is begun before, and its members are gone before any is */
 #define PROOF_ASKED 1 /* a port that nobody has, and that would take a privilege */
@@ -45,7 +39,14 @@ static socklen_t loopback(int family, uint16_t port, struct sockaddr_storage *re
 	return sizeof(*in6);
 }
 
-/* A listener on loopback; *port becomes what it really has. */
+static uint16_t port_in(const struct sockaddr_storage *address)
+{
+	return ntohs(address->ss_family == AF_INET
+			     ? ((const struct sockaddr_in *)address)->sin_port
+			     : ((const struct sockaddr_in6 *)address)->sin6_port);
+}
+
+/* A listener on loopback; *port becomes what it is told to have. */
 static int open_listener(int family, uint16_t *port, int *ret)
 {
 	struct sockaddr_storage address;
@@ -55,19 +56,23 @@ static int open_listener(int family, uint16_t *port, int *ret)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, n) < 0 || listen(fd, 1) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &n) < 0)
 		return -errno;
-	*port = ntohs(family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
-					: ((struct sockaddr_in6 *)&address)->sin6_port);
+	*port = port_in(&address);
 	*ret = TAKE_FD(fd);
 	return 0;
 }
 
-static int reach(int family, uint16_t port)
+/* *port becomes what it is told to have reached. */
+static int reach(int family, uint16_t *port)
 {
 	struct sockaddr_storage address;
-	socklen_t n = loopback(family, port, &address);
+	socklen_t n = loopback(family, *port, &address);
 	_cleanup_close_ int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	return fd < 0 || connect(fd, (struct sockaddr *)&address, n) < 0 ? -errno : 0;
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, n) < 0 ||
+	    getpeername(fd, (struct sockaddr *)&address, &n) < 0)
+		return -errno;
+	*port = port_in(&address);
+	return 0;
 }
 
 /* A port that was free a moment ago. */
@@ -83,9 +88,8 @@ static uint32_t count_bound(const struct questions *q)
 {
 	const uint32_t run = PROOF_RUN;
 	struct abi_run_rules rules;
-	int fd = bpf_map__fd(q->bpf->listen->maps.run_rules);
 
-	return bpf_map_lookup_elem(fd, &run, &rules) ? 0 : rules.ports[0].bound;
+	return maps_lookup(&q->maps, ABI_MAP_RUN_RULES, &run, &rules) ? 0 : rules.ports[0].bound;
 }
 
 /* Whoever looks at all descriptors at this moment may be the last to let go of the socket. */
@@ -99,15 +103,17 @@ static bool is_released(const struct questions *q)
 	return true;
 }
 
-static int prove_hardcoded(const struct questions *q, int family, uint16_t port)
+/* By which number is it told of its own port, and of a peer's? */
+static int prove_hardcoded(const struct questions *q, int family, const struct run_rules *rules)
 {
+	uint16_t told = rules->transparent ? PROOF_ASKED : rules->hardcoded[0].port;
 	_cleanup_close_ int server = -1;
-	uint16_t has = PROOF_ASKED;
+	uint16_t has = PROOF_ASKED, reached = PROOF_ASKED;
 	int r = open_listener(family, &has, &server);
 
 	if (r)
 		return r;
-	if (has != port || count_bound(q) != 1 || reach(family, PROOF_ASKED))
+	if (has != told || count_bound(q) != 1 || reach(family, &reached) || reached != told)
 		return -ENOTRECOVERABLE;
 	closep(&server);
 	server = -1;
@@ -129,9 +135,9 @@ static int prove_protected(struct questions *q, int family)
 }
 
 /* The run's rules are of one port: they are written anew for each try. */
-static int prove_family(struct questions *q, int family)
+static int prove_family(struct questions *q, int family, bool transparent)
 {
-	struct run_rules rules = { .n = 1 };
+	struct run_rules rules = { .n = 1, .transparent = transparent };
 	int r;
 
 	for (int i = 0; i < PROOF_TRIES; i++) {
@@ -140,7 +146,7 @@ static int prove_family(struct questions *q, int family)
 			return r;
 		rules.hardcoded[0].asked = PROOF_ASKED;
 		r = question_set_run_rules(q, PROOF_RUN, &rules);
-		r = r ?: prove_hardcoded(q, family, rules.hardcoded[0].port);
+		r = r ?: prove_hardcoded(q, family, &rules);
 		question_set_run_rules(q, PROOF_RUN, NULL);
 		if (r != -EADDRINUSE)
 			break;
@@ -148,28 +154,16 @@ static int prove_family(struct questions *q, int family)
 	return r;
 }
 
-static int read_own_netns(struct questions *q)
+int rules_prove(struct questions *q, const struct process_id *self, bool transparent)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint64_t cookie;
-	socklen_t n = sizeof(cookie);
+	int r = question_begin_run(q, PROOF_RUN, self), r6;
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &n) < 0)
-		return -errno;
-	q->bpf->listen->bss->own_netns = cookie;
-	return 0;
-}
-
-int rules_prove(struct questions *q, const struct process_id *self)
-{
-	int r = read_own_netns(q), r6;
-
-	r = r ?: question_begin_run(q, PROOF_RUN, self);
 	if (r)
 		return r;
-	r = prove_family(q, AF_INET);
-	r = r ?: prove_protected(q, AF_INET);
-	r6 = r ?: prove_family(q, AF_INET6);
+	r = prove_family(q, AF_INET, transparent);
+	if (!r && !transparent)
+		r = prove_protected(q, AF_INET);
+	r6 = r ?: prove_family(q, AF_INET6, transparent);
 	question_end_run(q, PROOF_RUN, self);
 	/* switched off, or without ::1 */
 	return r6 == -EAFNOSUPPORT || r6 == -EADDRNOTAVAIL ? 0 : r6;

@@ -82,6 +82,7 @@ struct sentinel_report {
 	const char *why_not_fexit; /* BPF mode, where something else was chosen: likewise */
 	/* why what was kept of the kernel's types was not used, but made anew; else NULL */
 	const char *types_refused;
+	bool orders; /* the kernel is told by them: bpf() is refused from here on */
 };
 
 struct sentinel_counters {

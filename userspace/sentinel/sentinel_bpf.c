@@ -252,17 +252,6 @@ static void prove_file_refs(struct bpf_backend *b, const struct proof *proof, ui
 	}
 }
 
-/* What it sees is told by the record of a refusal, and by nothing else. */
-static void doubt_pre_bind(struct bpf_backend *b)
-{
-	struct sentinel_probe *probes = b->base.probes;
-
-	if (probes[PROBE_BIND].state == SENTINEL_PROBE_REFUSED &&
-	    probes[PROBE_PRE_BIND].state != SENTINEL_PROBE_REFUSED)
-		probe_refuse(&probes[PROBE_PRE_BIND], "there is no record of refused binds",
-			     -EOPNOTSUPP);
-}
-
 /* A look is a pass over one process: it proves both. */
 static void prove_holders(struct bpf_backend *b, uint64_t cookie)
 {
@@ -281,19 +270,19 @@ static void prove_holders(struct bpf_backend *b, uint64_t cookie)
 		b->base.probes[PROBE_LOOK].state = SENTINEL_PROBE_REFUSED;
 }
 
-static void prove_rules(struct bpf_backend *b, const struct process_id *self)
+static void prove_rules(struct bpf_backend *b, const struct process_id *self, enum probe which)
 {
-	struct sentinel_probe *probe = &b->base.probes[PROBE_RULES];
+	struct sentinel_probe *probe = &b->base.probes[which];
 	int r;
 
-	if (probe->state == SENTINEL_PROBE_REFUSED)
+	if (probe->state == SENTINEL_PROBE_REFUSED || b->proved & 1U << which)
 		return;
-	r = rules_prove(&b->questions, self);
+	r = rules_prove(&b->questions, self, which == PROBE_NAMES);
 	if (r)
 		probe_refuse(probe, r == -ENOTRECOVERABLE ? "attached, and without effect" : NULL,
 			     r);
 	else
-		b->proved |= 1U << PROBE_RULES;
+		b->proved |= 1U << which;
 }
 
 static bool all_are_proved(const struct bpf_backend *b)
@@ -340,7 +329,9 @@ static int cause_events(struct bpf_backend *b, const struct process_id *self)
 	if (r == 0)
 		prove_file_refs(b, proof, prove_walk(b, proof));
 	if (r == 0)
-		prove_rules(b, self);
+		prove_rules(b, self, PROBE_RULES);
+	if (r == 0)
+		prove_rules(b, self, PROBE_NAMES);
 	r = r ?: read_proofs(b);
 	proof_close_sockets(proof);
 	return r ?: proof_run_child(&b->proof_child);
@@ -351,7 +342,8 @@ static int prove_all(struct bpf_backend *b, const struct process_id *self)
 	uint64_t lost_before = 0;
 	int r = 0;
 
-	doubt_pre_bind(b);
+	probes_refuse_dependents(b->base.probes, maps_choose(&b->questions.maps));
+	b->base.report.orders = maps_are_ordered(&b->questions.maps);
 	for (int i = 0; !r && i < PROOF_TRIES && !all_are_proved(b); i++) {
 		if (i > 1 && lost(b) == lost_before)
 			break; /* it had its event twice */
@@ -375,7 +367,7 @@ static int prove(struct bpf_backend *b)
 	b->bpf.listen->bss->binds_are_seen = b->proved & 1U << PROBE_PRE_BIND;
 	r = r ?: question_track_process(&b->questions, &self, false);
 	r = r ?: read_proofs(b);
-	probes_judge(b->base.probes, b->proved);
+	probes_judge(b->base.probes, b->proved, maps_bpf_is_refused(&b->questions.maps));
 	b->counters = (struct sentinel_counters){ 0 };
 	b->lost_before = lost(b);
 	return r;
@@ -390,6 +382,7 @@ static void bpf_free(struct sentinel *s)
 	sentinel_free(b->companion);
 	closep(&b->epoll_fd);
 	questions_unmap_answers(&b->questions);
+	maps_deinit(&b->questions.maps);
 	ring_buffer__free(b->ring);
 	probes_detach(&b->links);
 	bpf_objects_destroy(&b->bpf);
@@ -442,6 +435,7 @@ static int start(struct bpf_backend *b, enum sentinel_trace trace, struct backen
 	tracepoints_await(&tracepoints);
 	r = r ?: questions_map_answers(&b->questions);
 	if (r == 0) {
+		maps_init(&b->questions.maps, &b->bpf);
 		probes_attach(&b->bpf, b->base.probes, &tracepoints, &b->links);
 		b->ring = ring_buffer__new(bpf_map__fd(b->bpf.listen->maps.ring), receive, b, NULL);
 		r = b->ring ? prove(b) : -errno;
@@ -478,7 +472,8 @@ int sentinel_bpf_new(enum sentinel_trace trace, struct backend_attempt *attempt,
 	b->questions = (struct questions){ .bpf = &b->bpf,
 					   .links = &b->links,
 					   .probes = b->base.probes,
-					   .ticks_per_s = b->ticks_per_s };
+					   .ticks_per_s = b->ticks_per_s,
+					   .maps.fd = -1 };
 	probes_describe(trace, b->base.probes);
 	bpf_load_capture_messages();
 	r = start(b, trace, attempt);

@@ -63,6 +63,7 @@ static int add_kernel(const struct status_of *of, struct json_object *o)
 
 	json_add_int(o, "working", view_probes(report, o));
 	json_add_int(o, "total", report->n_probes);
+	json_add_bool(o, "orders", report->orders);
 	json_add_bool(o, "behind", inventory_is_behind(of->inventory));
 	counters_add(o, kernel_counters, &counters);
 	json_add_text(o, "whyNot", report->why_not_bpf);
