@@ -419,8 +419,10 @@ static int check_line(const struct command *self, const struct command_line *lin
 /* What is typed takes the place of what the file says. */
 static int choose_hardcoded(const struct command *self, struct run *run)
 {
+	bool transparent = command_value(self, run->line, "transparent") != NULL;
 	struct own_run *own = &run->own;
 
+	own->transparent |= transparent;
 	if (run->n_typed)
 		own->n_hardcoded = 0;
 	for (size_t i = 0; i < run->n_typed; i++) {
@@ -431,6 +433,10 @@ static int choose_hardcoded(const struct command *self, struct run *run)
 						  own->port, own->service);
 		own->hardcoded[own->n_hardcoded++].asked = run->typed[i];
 	}
+	if (transparent && !own->n_hardcoded)
+		return render_usage_error(run->line->json, self->name,
+					  "--transparent is about the ports of --hardcoded, and "
+					  "there is none");
 	return 0;
 }
 
@@ -467,7 +473,8 @@ static int run(const struct command *self, const struct command_line *line)
 
 const struct command cmd_run = {
 	.name = "run",
-	.arguments = "[ID] [--hardcoded PORT]... [--protect] [--grace DUR] [-q] -- CMD [ARG]...",
+	.arguments = "[ID] [--hardcoded PORT]... [--transparent] [--protect] [--grace DUR] [-q] "
+		     "-- CMD [ARG]...",
 	.summary = "run a service on its port, and leave nobody behind",
 	.details =
 		"Claims a port as pd claim does, for ID, for the one service of the nearest\n"
@@ -485,9 +492,15 @@ const struct command cmd_run = {
 		"over TCP, the kernel gives it the run's own port, and whoever is of the same project\n"
 		"(runs below one .portdaddyrc, or in one working tree) and connects to localhost:PORT\n"
 		"reaches it for as long as it has it.  So two checkouts run side by side.  A second\n"
-		"one gets a port of its own, the claim ID-PORT.  The program itself is told its real\n"
-		"port.  Not covered are UDP, a socket that somebody else has bound for it, and what\n"
-		"runs in another network namespace, such as a container.\n"
+		"one gets a port of its own, the claim ID-PORT.  Not covered are UDP, a socket that\n"
+		"somebody else has bound for it, and what runs in another network namespace, such as\n"
+		"a container.\n"
+		"\n"
+		"The program itself is told its real port, so that it prints a URL that works.\n"
+		"--transparent is for one that insists on what it has asked for: getsockname(2) tells\n"
+		"it PORT, of a listener and of each connection, and getpeername(2) the number by which\n"
+		"it reached a sibling.  It still sees the real port in /proc/net and by netlink(7), and\n"
+		"accept(2) tells the real port of whoever connects, for that is nobody's PORT.\n"
 		"\n"
 		"--protect: until the claim is released nobody else gets the port (pd help claim).\n"
 		"\n"
@@ -501,6 +514,7 @@ const struct command cmd_run = {
 	.options = {
 		{ "hardcoded", 0, "PORT", "a port in CMD's source, which becomes the run's own",
 		  .repeats = true },
+		{ "transparent", 0, NULL, "CMD is told the ports of --hardcoded, not its own" },
 		{ "protect", 0, NULL, "nobody else gets the port until the claim is released" },
 		{ "grace", 0, "DUR", "between SIGTERM and SIGKILL, for what outlives CMD (5s)" },
 		{ NULL },

@@ -54,9 +54,10 @@ static void warn(struct reader *reader, struct json_object *value, const char *f
 
 static const char *const root_keys[] = { "project",    "services", "range",
 					 "cleanupAge", "$schema",  NULL };
-static const char *const service_keys[] = { "healthPath", "cmd",     "needs",	   "env",
-					    "cwd",	  "restart", "stopSignal", "stopTimeout",
-					    "hardcoded",  "protect", "port",	   NULL };
+static const char *const service_keys[] = {
+	"healthPath",  "cmd",	    "needs",	   "env",     "cwd",  "restart", "stopSignal",
+	"stopTimeout", "hardcoded", "transparent", "protect", "port", NULL
+};
 
 static const char *nearest(const char *const *keys, const char *given)
 {

@@ -124,17 +124,17 @@ static int read_needs(const struct config_text *t, const char *name, struct json
 
 /* --- words --- */
 
-static int read_protect(const struct config_text *t, const char *name, struct json_object *service,
-			struct config_start *ret)
+static int read_flag(const struct config_text *t, const char *name, struct json_object *service,
+		     const char *key, bool *ret)
 {
 	struct json_object *value;
 
-	if (!json_object_object_get_ex(service, "protect", &value))
+	if (!json_object_object_get_ex(service, key, &value))
 		return 0;
 	if (!json_object_is_type(value, json_type_boolean))
-		return config_text_fail(t, value,
-					"the protect of service '%s' is not true or false", name);
-	ret->protect = json_object_get_boolean(value);
+		return config_text_fail(t, value, "the %s of service '%s' is not true or false",
+					key, name);
+	*ret = json_object_get_boolean(value);
 	return 0;
 }
 
@@ -252,7 +252,9 @@ int config_start_read(const struct config_text *t, const char *name, struct json
 	if (!r)
 		r = read_hardcoded(t, name, service, ret);
 	if (!r)
-		r = read_protect(t, name, service, ret);
+		r = read_flag(t, name, service, "transparent", &ret->transparent);
+	if (!r)
+		r = read_flag(t, name, service, "protect", &ret->protect);
 	if (!r)
 		r = read_restart(t, name, service, ret);
 	if (!r)
@@ -300,5 +302,7 @@ uint64_t config_start_hash(const struct config_start *s)
 		hash = add_to_hash(hash, s->env[i]);
 	for (size_t i = 0; i < s->n_hardcoded; i++)
 		hash = (hash ^ s->hardcoded[i]) * FNV_PRIME;
+	if (s->transparent)
+		hash = add_to_hash(hash, "transparent");
 	return add_to_hash(hash, s->restarts ? "on-failure" : "never");
 }

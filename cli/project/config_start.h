@@ -8,6 +8,7 @@
  *     "env": { "NODE_ENV": "development" },
  *     "needs": ["api"],
  *     "hardcoded": 3000,                   // or a list: ports that stand in its source
+ *     "transparent": true,                 // it is told that it has those
  *     "protect": true,                     // nobody else gets its port
  *     "restart": "on-failure",             // or "never"
  *     "stopSignal": "SIGINT",              // SIGTERM without it
@@ -36,6 +37,7 @@ struct config_start {
 	size_t n_env, n_needs;
 	uint16_t hardcoded[RUN_HARDCODED_MAX];
 	size_t n_hardcoded;
+	bool transparent;
 	bool protect;  /* nobody else gets its port */
 	bool restarts; /* on failure */
 	int stop_signal;
@@ -49,7 +51,8 @@ void config_start_deinit(struct config_start *s);
 
 /*
  * A number that is the same as long as the service would be started in the same way: its command,
- * directory and environment, its hard-coded ports, and whether it is started again.
+ * directory and environment, its hard-coded ports and what it is told of
+ * them, and whether it is started again.
  */
 uint64_t config_start_hash(const struct config_start *s);
 

@@ -25,6 +25,7 @@ void own_run_init(struct own_run *r, const char *service, uint16_t port,
 	for (size_t i = 0; start && i < start->n_hardcoded; i++)
 		if (start->hardcoded[i] != port)
 			r->hardcoded[r->n_hardcoded++].asked = start->hardcoded[i];
+	r->transparent = start && start->transparent;
 }
 
 /* NAME-4000 for the port 4000 of NAME, whichever part is the last one of it. */
@@ -74,12 +75,15 @@ int own_run_begin(struct own_run *r, bool json)
 
 	body_add_text(body, "id", r->service);
 	body_add_text(body, "project", r->project);
+	if (r->transparent)
+		json_object_object_add(body, "transparent", json_object_new_boolean(true));
 	code = find_ports(r, json, body);
 	if (!code)
 		code = answer_get(json, "POST", "/v1/runs", body, &answer);
 	if (code)
 		return code;
 	r->rewritten = answer_bool(answer, "rewritten");
+	r->named = answer_bool(answer, "transparent");
 	r->number = run_id_parse(answer_text(answer, "id"));
 	r->followed = answer_bool(answer, "followed");
 	if (!r->number) {
@@ -97,10 +101,15 @@ bool own_run_explain_unrewritten(const struct own_run *r, char ret[static OWN_RU
 {
 	char pd[OWN_PD_SIZE];
 
-	if (!r->n_hardcoded || r->rewritten)
+	if (!r->n_hardcoded || (r->rewritten && (r->named || !r->transparent)))
 		return false;
+	if (r->rewritten)
+		snprintf(ret, OWN_RUN_WORDS_SIZE,
+			 "%s is told its real ports, and not those of its source: this kernel does "
+			 "not let them be rewritten (the probe \"names\" of pd status -j says why)",
+			 r->service);
 	/* where root runs a daemon that only polls, starting another is no help */
-	if (!r->followed)
+	else if (!r->followed)
 		snprintf(ret, OWN_RUN_WORDS_SIZE,
 			 "port %u in the source of %s stays as it is: the daemon only polls, and "
 			 "with eBPF it is rewritten: %s%s",
@@ -110,8 +119,7 @@ bool own_run_explain_unrewritten(const struct own_run *r, char ret[static OWN_RU
 	else
 		snprintf(ret, OWN_RUN_WORDS_SIZE,
 			 "port %u in the source of %s stays as it is: this kernel does not let it "
-			 "be "
-			 "rewritten (the probe \"rules\" of pd status -j says why)",
+			 "be rewritten (the probe \"rules\" of pd status -j says why)",
 			 r->hardcoded[0].asked, r->service);
 	return true;
 }

@@ -31,7 +31,9 @@ struct own_run {
 	size_t n_hardcoded;
 	struct run_hardcoded hardcoded[RUN_HARDCODED_MAX];
 	char project[PATH_MAX];
-	bool rewritten; /* false: by this kernel they are not */
+	bool transparent; /* its program is to be told them, and not what it has instead */
+	bool rewritten;	  /* false: by this kernel they are not */
+	bool named;	  /* it is told them */
 	uint32_t number;
 	bool followed; /* by the kernel: else what clears its environment is lost */
 	bool of_file;  /* .portdaddyrc says how it is started, no command line */
@@ -55,7 +57,8 @@ void own_run_init(struct own_run *r, const char *service, uint16_t port,
  */
 int own_run_begin(struct own_run *r, bool json);
 
-/* What to say where its hard-coded ports stay as they are, once it has begun; false = nothing. */
+/* What to say where its hard-coded ports, or what it is told of them, stay as they are, once it has
+ * begun; false = nothing. */
 #define OWN_RUN_WORDS_SIZE 640
 bool own_run_explain_unrewritten(const struct own_run *r, char ret[static OWN_RUN_WORDS_SIZE]);
 

@@ -1,42 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Ports that stand in a program's source: two checkouts side by side, each reaching its own."""
+"""Ports that stand in a program's source: what is said of them, and what does not fit."""
 import json
 import os
 import re
-import signal
 import sys
-import urllib.request
 
 import harness
 import trees
-from harness import DONE, NO, NOBODY, WRONG, wait_until
+from harness import DONE, NO, WRONG, wait_until
 
 NAME = f"shop{os.getpid()}"
-
-# A front end that answers with what its API says, and an API that says which checkout it is of.
-SERVER = """
-import http.server, os, socket, sys, urllib.request
-port, api, word = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        said = urllib.request.urlopen(f"http://localhost:{api}{self.path}").read().decode() \\
-            if api else word
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(said.encode())
-    def log_message(self, format, *words):
-        print(self.path, flush=True)
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6 if ":" in sys.argv[4] else socket.AF_INET
-Server((sys.argv[4], port), Handler).serve_forever()
-"""
-
-
-def ask(port, path="/", host="127.0.0.1"):
-    with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=harness.DEADLINE_S) as a:
-        return a.read().decode()
-
 
 TWO_PORTS = """
 import socket, sys, time
@@ -53,32 +27,12 @@ class HardcodedTest(harness.PortDaddyTest):
         self.front = harness.free_port()
         self.api = harness.free_port(self.front + 1, self.front + 300)
 
-    def checkout(self, name, uid=None):
-        directory = os.path.join(self.work, name)
-        os.mkdir(directory)
-        with open(os.path.join(directory, ".portdaddyrc"), "w", encoding="utf-8") as f:
-            json.dump({"project": f"{NAME}{name}", "services": {
-                "web": {"hardcoded": self.front, "needs": ["api"]},
-                "api": {"hardcoded": [self.api]}}}, f)
-        if uid:
-            os.chmod(self.work, 0o755)
-            os.chown(directory, uid, uid)
-            os.chown(os.path.join(directory, ".portdaddyrc"), uid, uid)
-        return directory
-
-    def pd(self, uid):
-        return harness.public_copy(self.daemon.pd_program) if uid else self.daemon.pd_program
-
-    def run_pd(self, directory, *arguments, uid=None):
+    def run_pd(self, directory, *arguments):
         said = os.path.join(self.work, f"said{len(self.children)}")
-        child = self.spawn([self.pd(uid), "run", *arguments], env=self.daemon.env, uid=uid,
+        child = self.spawn([self.daemon.pd_program, "run", *arguments], env=self.daemon.env,
                            cwd=directory, stdout=open(said, "wb"))
         child.said = said
         return child
-
-    def serve(self, directory, service, port, api, host, uid=None):
-        return self.run_pd(directory, service, "--", "setsid", harness.PYTHON, "-c", SERVER,
-                           str(port), str(api or 0), os.path.basename(directory), host, uid=uid)
 
     def words(self, child):
         with open(child.said, encoding="utf-8") as f:
@@ -100,97 +54,29 @@ class HardcodedTest(harness.PortDaddyTest):
         return next((r for r in self.daemon.json("ps", code=None)["runs"]
                      if r["service"] == service), None)
 
-    # --- side by side ---
-
-    def test_two_checkouts_run_side_by_side_and_each_reaches_its_own(self):
-        watch = self.watch_services()
-        uids = {"a": None, "b": NOBODY if os.geteuid() == 0 else None}
-        servers = {}
-        for name, uid in uids.items():
-            directory = self.checkout(name, uid)
-            servers[name, "api"] = self.serve(directory, "api", self.api, None, "127.0.0.1", uid)
-            servers[name, "web"] = self.serve(directory, "web", self.front, self.api, "::", uid)
-        for (name, service), child in servers.items():
-            asked = self.front if service == "web" else self.api
-            port = int(self.wait_words(child, rf"{service} serves on http://localhost:(\d+) "
-                                              rf"\({asked}(?:→|->)\1, python3").group(1))
-            self.assertNotIn(port, (self.front, self.api))
-            servers[name, service].port = port
-        for name in uids:
-            self.assertEqual(ask(servers[name, "web"].port, f"/of-{name}"), name)
-            self.assertEqual(re.findall(r"^/of-.*", self.words(servers[name, "api"]), re.M),
-                             [f"/of-{name}"])
-        self.wait_told(watch, "LISTEN", servers.values())
-        self.check_what_is_shown(servers)
-        self.check_after_a_restart(servers, uids)
-        watch = self.watch_services()
-        for child in servers.values():
-            child.kill(signal.SIGTERM)
-        self.wait_told(watch, "CLOSE", servers.values())
-
-    def watch_services(self):
-        """pd watch of all of them, once it is connected; others open and close thousands."""
-        watch = self.pd_stream("watch", "*", "-j")
-        wait_until(lambda: self.daemon.claim(f"{NAME}:seen") and
-                   self.daemon.pd("release", f"{NAME}:seen") and watch.lines, "the watch has begun")
-        return watch
-
-    def wait_told(self, watch, event, children):
-        """Of each of them, with both ports."""
-        for child in children:
-            watch.wait_for(lambda line: json.loads(line).get("event") == event and
-                           json.loads(line)["port"] == child.port and
-                           json.loads(line)["askedPort"] in (self.front, self.api), event)
-
-    def check_what_is_shown(self, servers):
-        """Every row of a listener that the kernel has says both ports, and no other does."""
-        rows = {s["port"]: s for s in self.daemon.json("find", "--all")["sockets"]
-                if s["state"] == "LISTEN" and s["ownNetns"]}
-        claims = {s["port"]: s for s in self.daemon.json("find")["services"]}
-        for (name, service), child in servers.items():
-            asked = self.front if service == "web" else self.api
-            self.assertEqual(rows[child.port]["askedPort"], asked, rows[child.port])
-            self.assertEqual(claims[child.port]["askedPort"], asked, claims[child.port])
-            self.assertEqual(claims[child.port]["status"], "active", claims[child.port])
-            run = self.run_of(claims[child.port]["id"])
-            self.assertEqual(run["hardcoded"], [{"askedPort": asked, "port": child.port}])
-            self.check_history(child.port, asked)
-            self.assertIn(f"Port {asked}→{child.port}: ",
-                          self.daemon.pd("log", str(child.port), "--filter", "ACTIVE"))
-        ours = {child.port for child in servers.values()}
-        self.assertEqual({p for p, row in rows.items() if row.get("askedPort")} - ours, set())
-        why = self.daemon.json("why", str(self.front))
-        self.assertTrue(why["free"], why)
-        self.assertEqual({h["port"] for h in why["hardcoded"]},
-                         {servers[n, "web"].port for n in ("a", "b")})
-        self.assertRegex(self.daemon.pd("find"), rf"{self.front}(→|->)")
-
-    def check_history(self, port, asked):
-        def past():
-            answer = self.daemon.json("history", str(port), code=None)
-            # left out where others listen hundreds of times a second
-            return answer["entries"] or answer["leftOut"]
-        entries = wait_until(past, "it has a row")
-        if isinstance(entries, list):
-            self.assertEqual({(e["port"], e["askedPort"]) for e in entries}, {(port, asked)})
-            self.assertRegex(self.daemon.pd("history", str(port)), rf"{asked}→{port} ")
-
-    def check_after_a_restart(self, servers, uids):
-        """A daemon that comes later finds the rules, and who has which port."""
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
-        for name in uids:
-            wait_until(lambda: self.run_of(self.id_of(servers[name, "web"].port)), "the run")
-            self.assertEqual(ask(servers[name, "web"].port, f"/again-{name}"), name)
-        self.check_what_is_shown(servers)
-
     def refusal_of(self, port):
         """Of all that this daemon has heard of: refusals of other programs' are among them."""
         found = self.daemon.json("why", "--last", "50", code=None).get("refusals") or []
         return next((why for why in found if why["port"] == port), None)
 
-    def id_of(self, port):
-        return next(s["id"] for s in self.daemon.json("find")["services"] if s["port"] == port)
+    def test_transparent_run_is_told_the_port_of_its_source(self):
+        """By getsockname() of the listener and of a connection, by getpeername() of its client."""
+        told = ("import socket\n"
+                "server = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                "client = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"
+                "accepted = server.accept()[0]\n"
+                "print('told', server.getsockname()[1], accepted.getsockname()[1],\n"
+                "      client.getpeername()[1], flush=True)\n")
+        program = [harness.PYTHON, "-c", "import sys\n" + told, str(self.front)]
+        for options, transparent in (((), False), (("--transparent",), True)):
+            identity = f"{NAME}:told-{transparent}".lower()
+            answer = self.daemon.run("run", identity, "--hardcoded", str(self.front), *options,
+                                     "--", *program, cwd=self.work)
+            port = self.front if transparent else self.port_of(identity)
+            self.assertEqual(answer.out, f"told {port} {port} {port}\n", answer)
+        answer = self.daemon.run("run", f"{NAME}:none", "--transparent", "--", "true")
+        self.assertEqual(answer.code, WRONG, answer)
+        self.assertIn("--hardcoded", answer.err)
 
     # --- what does not fit ---
 

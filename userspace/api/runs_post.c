@@ -21,6 +21,7 @@ struct beginning {
 	struct json_object *members; /* pids of it that the caller has found; NULL = none */
 	const char *project;	     /* directory of the runs that reach each other; NULL = none */
 	struct json_object *hardcoded; /* [{"askedPort": 3000, "port": 5742}, …]; NULL = none */
+	bool transparent;	       /* it is told them as it has asked for them */
 	int state;		       /* what is told of `run`: enum run_state + 1; 0 = nothing */
 };
 
@@ -32,6 +33,7 @@ ROUTE(runs_post, POST, "/v1/runs", struct beginning, PARAM_ID("id", struct begin
       PARAM_RUN("run", struct beginning, run), PARAM_TEXT("project", struct beginning, project),
       PARAM_ROW("hardcoded", read_hardcoded, struct beginning, hardcoded, struct json_object *,
 		.of_any_type = true),
+      PARAM_BOOL("transparent", struct beginning, transparent),
       PARAM_ROW("state", read_state, struct beginning, state, int),
       PARAM_ROW("members", read_members, struct beginning, members, struct json_object *,
 		.of_any_type = true));
@@ -95,6 +97,7 @@ static int answer(struct request *r, const struct run *run)
 	json_add_text(r->answer, "state", run_state_name(run->state));
 	json_add_int(r->answer, "since", run->since);
 	json_add_bool(r->answer, "rewritten", run->has_rules && run->n_hardcoded);
+	json_add_bool(r->answer, "transparent", run->transparent);
 	json_add_bool(r->answer, "followed", runs_are_followed(r->api->runs));
 	return 0;
 }
@@ -207,6 +210,7 @@ static int handle(struct request *r)
 		return request_fail(r, OUTCOME_BAD_REQUEST,
 				    "whoever asks is not visible from here (another pid namespace, "
 				    "or it has ended)");
+	wanted.transparent = b->transparent;
 	wanted.project = run_project(b->project ? b->project : "", r->uid);
 	for (size_t i = 0; b->hardcoded && i < json_object_array_length(b->hardcoded); i++) {
 		fault = find_hardcoded(r, json_object_array_get_idx(b->hardcoded, i), &wanted);

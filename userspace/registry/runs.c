@@ -112,7 +112,8 @@ static void forget(struct registry *r, uint32_t number)
 
 /* --- in the database --- */
 
-#define HARDCODED_SIZE (RUN_HARDCODED_MAX * sizeof("65535:65535"))
+#define TRANSPARENT    " transparent" /* behind the pairs */
+#define HARDCODED_SIZE (RUN_HARDCODED_MAX * sizeof("65535:65535") + sizeof(TRANSPARENT))
 
 static const char *format_hardcoded(const struct run *run, char ret[static HARDCODED_SIZE])
 {
@@ -121,6 +122,8 @@ static const char *format_hardcoded(const struct run *run, char ret[static HARDC
 	for (size_t i = 0; i < run->n_hardcoded; i++)
 		used += (size_t)snprintf(ret + used, HARDCODED_SIZE - used, "%s%u:%u", i ? " " : "",
 					 run->hardcoded[i].asked, run->hardcoded[i].port);
+	if (used && run->transparent)
+		snprintf(ret + used, HARDCODED_SIZE - used, TRANSPARENT);
 	return used ? ret : NULL;
 }
 
@@ -137,6 +140,7 @@ static void parse_hardcoded(const char *text, struct run *run)
 									     (uint16_t)port };
 		text += n;
 	}
+	run->transparent = text && strcmp(text, TRANSPARENT) == 0;
 }
 
 /* A pid means the same process only within one boot, and a run does not outlive it. */
@@ -162,7 +166,7 @@ static bool decode(const struct query *q, struct run *ret)
 						      0),
 	};
 	parse_hardcoded(query_column_text(q, RUN_COLUMN_HARDCODED), ret);
-	if (service && identity_check(service, NULL) == 0)
+	if (service && identity_check_of_user(service, NULL) == 0)
 		snprintf(ret->service, sizeof(ret->service), "%s", service);
 	return ret->number && boot_id && strcmp(boot_id, procfs_boot_id()) == 0;
 }

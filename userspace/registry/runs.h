@@ -47,6 +47,7 @@ struct run {
 	enum run_state state;
 	uint64_t project; /* run_project(); 0 = of none */
 	bool has_rules;	  /* the kernel side knows them: not stored */
+	bool transparent; /* its program is told the ports that it has asked for; by this kernel */
 	size_t n_hardcoded;
 	struct run_hardcoded hardcoded[RUN_HARDCODED_MAX];
 };

@@ -39,7 +39,10 @@ static int set_siblings(const struct kernel_source *kernel, const struct registr
 int run_rules_set(const struct kernel_source *kernel, const struct registry *registry,
 		  const struct run *run)
 {
-	struct run_rules rules = { run->project, run->port, run->n_hardcoded, { { 0 } } };
+	struct run_rules rules = { .project = run->project,
+				   .port = run->port,
+				   .transparent = run->transparent,
+				   .n = run->n_hardcoded };
 	int r;
 
 	if (!kernel->set_run_rules)

@@ -197,6 +197,7 @@ static void set_rules(struct runs *rs, struct run *run)
 	int r = run_rules_set(rs->c.kernel, rs->c.registry, run);
 
 	run->has_rules = !r;
+	run->transparent = !r && run->transparent && rs->c.kernel->names_can_be_rewritten;
 	if (r && r != -EOPNOTSUPP)
 		log_warning("ports of a run are not rewritten: %s", strerror(-r));
 }

@@ -36,6 +36,7 @@ struct json_object *view_run(const struct run *run, const struct protection *pro
 	json_add_known(o, "port", run->port);
 	json_add_known(o, "askedPort", run_asked_port(run, run->port));
 	json_add(o, "hardcoded", view_hardcoded(run));
+	json_add_bool(o, "transparent", run->transparent);
 	json_add_bool(o, "protected", run->port && protection_holds(protection, run->port));
 	json_add_known(o, "since", run->since);
 	json_add_known(o, "pid", run->pd.pid);

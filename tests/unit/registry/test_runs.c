@@ -36,14 +36,14 @@ TEST_WITH(a_run_reads_back_as_it_was_stored, struct fixture *f)
 {
 	const struct run *run;
 
-	add(f, 0x1a2b, "myapp:web");
+	add(f, 0x1a2b, "myapp:web@bob");
 	fixture_begin(f);
 	assert_int_equal(registry_run_set_state(f->registry, 0x1a2b, RUN_READY), 0);
 	fixture_commit(f);
 	reload(f);
 	run = registry_run(f->registry, 0x1a2b);
 	assert_non_null(run);
-	assert_string_equal(run->service, "myapp:web");
+	assert_string_equal(run->service, "myapp:web@bob");
 	assert_int_equal(run->outer, 7);
 	assert_int_equal(run->port, 3100);
 	assert_int_equal(run->uid, 1000);
@@ -58,17 +58,19 @@ TEST_WITH(hardcoded_ports_read_back_and_end_where_people_wrote_into_them, struct
 	struct run run = run_of(1, "myapp:web"), *read;
 
 	run.project = UINT64_MAX - 1;
+	run.transparent = true;
 	run.n_hardcoded = 2;
 	run.hardcoded[0] = (struct run_hardcoded){ 3000, 3100 };
 	run.hardcoded[1] = (struct run_hardcoded){ 65535, 3101 };
 	fixture_begin(f);
 	assert_int_equal(registry_run_add(f->registry, &run), 0);
 	fixture_commit(f);
-	fixture_expect(f, "SELECT hardcoded FROM runs", "3000:3100 65535:3101");
+	fixture_expect(f, "SELECT hardcoded FROM runs", "3000:3100 65535:3101 transparent");
 	reload(f);
 	read = registry_run(f->registry, 1);
 	assert_true(read->project == run.project);
 	assert_int_equal(read->n_hardcoded, 2);
+	assert_true(read->transparent);
 	assert_memory_equal(read->hardcoded, run.hardcoded, 2 * sizeof(run.hardcoded[0]));
 	/* nothing is asked for where the kernel side does not know of it */
 	assert_int_equal(run_asked_port(read, 3101), 0);
@@ -80,6 +82,7 @@ TEST_WITH(hardcoded_ports_read_back_and_end_where_people_wrote_into_them, struct
 	fixture_shell(f, "UPDATE runs SET hardcoded = '3000:3100 0:7 9:x'");
 	reload(f);
 	assert_int_equal(registry_run(f->registry, 1)->n_hardcoded, 1);
+	assert_false(registry_run(f->registry, 1)->transparent);
 }
 
 TEST_WITH(a_run_that_was_removed_does_not_come_back, struct fixture *f)
