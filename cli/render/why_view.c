@@ -234,20 +234,21 @@ static void show_warning(const char *label, const char *text)
 	wrap(TONE_WARN, 0, line);
 }
 
-/* Who has the port by the number that stands in its source. */
-static void show_hardcoded(struct json_object *list)
+/* Who has the port by the number that stands in its source, or has that for the number. */
+static void show_hardcoded(struct json_object *list, int64_t asked_about)
 {
-	char line[LINE_SIZE], port[SHOW_PORT_SIZE];
+	char line[LINE_SIZE], port[SHOW_PORT_SIZE], more[32];
 
 	for (size_t i = 0; i < answer_length(list); i++) {
 		struct json_object *run = answer_at(list, i);
+		int real = (int)answer_int(run, "port");
 
+		snprintf(more, sizeof(more), "; pd why %d", real);
 		snprintf(line, sizeof(line),
-			 "%s of %.200s (%s): its program has %d in its source, and port %d for it; "
-			 "pd why %d.",
+			 "%s of %.200s (%s): its program has %d in its source, and port %d for "
+			 "it%s.",
 			 show_port(run, port), answer_text(run, "service"), answer_text(run, "run"),
-			 (int)answer_int(run, "askedPort"), (int)answer_int(run, "port"),
-			 (int)answer_int(run, "port"));
+			 (int)answer_int(run, "askedPort"), real, real != asked_about ? more : "");
 		wrap(TONE_PLAIN, 0, line);
 	}
 }
@@ -259,7 +260,7 @@ void why_view(struct json_object *why)
 
 	wrap(free ? TONE_GOOD : TONE_BAD, 0, answer_text(why, "summary"));
 	show_asked(answer_member(why, "asked"));
-	show_hardcoded(answer_member(why, "hardcoded"));
+	show_hardcoded(answer_member(why, "hardcoded"), answer_int(why, "port"));
 	show_holders(why);
 	show_warning("Warning", answer_text(why, "warning"));
 	show_warning("Missing", answer_text(answer_member(why, "missing"), "text"));

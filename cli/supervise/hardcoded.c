@@ -22,9 +22,9 @@ bool hardcoded_words(uint16_t port, const char *command, char ret[static HARDCOD
 		return false;
 	list = answer_member(why, "hardcoded");
 	n = answer_length(list);
-	if (!n)
+	run = n ? answer_at(list, 0) : NULL;
+	if (!run || answer_int(run, "askedPort") != port)
 		return false;
-	run = answer_at(list, 0);
 	if (n > 1)
 		snprintf(others, sizeof(others), " (pd why %u names %zu more)", port, n - 1);
 	snprintf(ret, HARDCODED_WORDS_SIZE, "%s is of %s, whose source has %u: pd %s %s%s",

@@ -169,20 +169,22 @@ static int remember_refusal(struct request *r, struct why_facts *f)
 	return why_remember(&r->api->explainer, &newest, f);
 }
 
-/* Runs of the asker whose program has that port in its source, and another one instead. */
-static void add_hardcoded(struct request *r, uint16_t asked)
+/* Runs of the asker whose program has that number in its source, and another port instead; or has
+ * that port, and another number in its source. */
+static void add_hardcoded(struct request *r, uint16_t number)
 {
 	const struct registry *registry = r->api->config.registry;
 	struct json_object *list = json_add_array(r->answer, "hardcoded");
 	char service[IDENTITY_MAX + 1];
 
 	for (const struct run *run = registry_runs(registry); run; run = run->next) {
-		uint16_t port = user_may_see(r->uid, run->uid) ? run_port_for(run, asked) : 0;
+		uint16_t port = run_port_for(run, number), asked = run_asked_port(run, number);
 
-		if (!port)
+		if (!(port || asked) || !user_may_see(r->uid, run->uid))
 			continue;
 		match_shown_id(r, run->service, run->uid, service);
-		json_append(list, view_run_of_port(run, asked, port, service));
+		json_append(list,
+			    view_run_of_port(run, port ? number : asked, port ?: number, service));
 	}
 }
 
