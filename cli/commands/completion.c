@@ -3,7 +3,9 @@
  * What Tab shows.  The script of a shell asks for each Tab what may stand at the place of the last
  * word: so it never is older than the commands that it completes.
  */
+#include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -11,6 +13,7 @@
 #include "base/outcome.h"
 #include "base/text.h"
 #include "cli/arguments/options.h"
+#include "cli/client/answer.h"
 #include "cli/command.h"
 #include "cli/completion/place.h"
 #include "cli/completion/scripts.h"
@@ -20,33 +23,63 @@
 /* A daemon that does not answer is not waited for: who presses Tab has a line to type. */
 #define PATIENCE_US 500000
 
-/* --- the candidates, one a line: the whole word, a tab, and what it is --- */
+/* --- the candidates: the whole word, and what it is --- */
 
 struct printer {
-	const char *word; /* that is being typed */
-	int kept;	  /* bytes of it in front of the value: "--port=" */
+	const char *word;	   /* that is being typed */
+	int kept;		   /* bytes of it in front of the value: "--port=" */
+	struct json_object *words; /* where they go; NULL: one a line, with a tab between */
 };
+
+static void print_word(const struct printer *p, const char *word, const char *about)
+{
+	struct json_object *o;
+
+	if (!p->words) {
+		printf("%s\t%s\n", word, about);
+		return;
+	}
+	o = json_object_new_object();
+	json_object_object_add(o, "word", json_object_new_string(word));
+	json_object_object_add(o, "about", json_object_new_string(about));
+	json_object_array_add(p->words, o);
+}
 
 static void print_value(const char *value, const char *about, void *user_data)
 {
 	const struct printer *p = user_data;
+	_cleanup_free_ char *word = NULL;
 
-	printf("%.*s%s\t%s\n", p->kept, p->word, value, about);
+	if (asprintf(&word, "%.*s%s", p->kept, p->word, value) >= 0)
+		print_word(p, word, about);
 }
 
-static void print_options(const struct command_option *options, const char *given, const char *word)
+static void print_options(const struct printer *p, const struct command_option *options,
+			  const char *given)
 {
 	for (int i = 0; options[i].name; i++) {
 		char name[64];
 
 		snprintf(name, sizeof(name), "--%s", options[i].name);
-		if (!(given && given[i]) && text_begins_with(name, word))
-			printf("%s\t%s\n", name, options[i].help);
+		if (!(given && given[i]) && text_begins_with(name, p->word))
+			print_word(p, name, options[i].help);
 	}
 }
 
-static int print_candidates(const struct command_line *line)
+static void print_candidates(const struct command_line *line, const struct place *place,
+			     struct printer *p)
 {
+	if (place->options && place->command)
+		print_options(p, place->command->options, place->given);
+	if (place->options)
+		print_options(p, options_global, NULL);
+	p->kept = (int)(place->prefix - p->word);
+	values_find(line->table, place->kinds, place->prefix, print_value, p);
+}
+
+static int complete(const struct command_line *line)
+{
+	_cleanup_(answer_freep) struct json_object *o = line->json ? render_json_new(true) : NULL;
 	const char *const *words = line->args + 1;
 	int n = line->n_args - 1;
 	struct printer printer = { .word = n ? words[n - 1] : "" };
@@ -54,16 +87,32 @@ static int print_candidates(const struct command_line *line)
 
 	setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = PATIENCE_US }, NULL);
 	place_find(line->table, words, n, &place);
-	if (place.program) {
+	if (line->json)
+		printer.words = json_object_new_array();
+	if (!place.program)
+		print_candidates(line, &place, &printer);
+	else if (!line->json)
 		printf("-- %d\n", place.program + 1);
+	if (!line->json)
 		return 0;
-	}
-	if (place.options && place.command)
-		print_options(place.command->options, place.given, printer.word);
-	if (place.options)
-		print_options(options_global, NULL, printer.word);
-	printer.kept = (int)(place.prefix - printer.word);
-	values_find(line->table, place.kinds, place.prefix, print_value, &printer);
+	json_object_object_add(o, "words", printer.words);
+	json_object_object_add(o, "program",
+			       place.program ? json_object_new_int(place.program + 1) : NULL);
+	render_json(o);
+	return 0;
+}
+
+/* --- the script --- */
+
+static int print_script(const struct command_line *line, const char *script)
+{
+	_cleanup_(answer_freep) struct json_object *o = NULL;
+
+	if (!line->json)
+		return fputs(script, stdout) < 0;
+	o = render_json_new(true);
+	json_object_object_add(o, "code", json_object_new_string(script));
+	render_json(o);
 	return 0;
 }
 
@@ -76,11 +125,11 @@ static int run(const struct command *self, const struct command_line *line)
 			line->json, self->name,
 			"'%.100s' is no shell that is known here: bash, zsh, fish", line->args[0]);
 	if (line->n_before < 0)
-		return fputs(script, stdout) < 0;
+		return print_script(line, script);
 	if (line->n_before != 1)
 		return render_usage_error(line->json, self->name,
 					  "in front of -- stands the shell alone");
-	return print_candidates(line);
+	return complete(line);
 }
 
 const struct command cmd_completion = {

@@ -17,15 +17,6 @@
 #include "cli/command.h"
 #include "cli/render/render.h"
 
-static struct json_object *answer_new(void)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_object_object_add(o, "ok", json_object_new_boolean(true));
-	json_object_object_add(o, "version", json_object_new_int(1));
-	return o;
-}
-
 /* --- stop --- */
 
 static void show_stopped(const struct command_line *line, const struct peer *daemon)
@@ -33,7 +24,7 @@ static void show_stopped(const struct command_line *line, const struct peer *dae
 	_cleanup_(answer_freep) struct json_object *o = NULL;
 
 	if (line->json) {
-		o = answer_new();
+		o = render_json_new(true);
 		json_object_object_add(o, "stopped", json_object_new_boolean(daemon != NULL));
 		json_object_object_add(o, "pid", daemon ? json_object_new_int(daemon->pid) : NULL);
 		render_json(o);
@@ -105,7 +96,7 @@ static void show_running(const struct command_line *line, const struct running *
 	bool started = strcmp(done, "runs already") != 0;
 
 	if (line->json) {
-		o = answer_new();
+		o = render_json_new(true);
 		json_object_object_add(o, "pid", json_object_new_int(d->peer.pid));
 		json_object_object_add(o, "socket",
 				       json_object_new_string(text_to_utf8(d->peer.socket, socket,

@@ -59,10 +59,8 @@ static const char *worst(struct json_object *checks)
 
 static void show_json(struct json_object *checks)
 {
-	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *o = render_json_new(true);
 
-	json_object_object_add(o, "ok", json_object_new_boolean(true));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "checks", json_object_get(checks));
 	render_json(o);
 }

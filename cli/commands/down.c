@@ -38,11 +38,9 @@ static struct json_object *view(const struct config_service *s, const struct pro
 
 static void show_json(const struct project_end *e)
 {
-	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *o = render_json_new(true);
 	struct json_object *list = json_object_new_array();
 
-	json_object_object_add(o, "ok", json_object_new_boolean(true));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "services", list);
 	for (size_t i = 0; i < e->config->n; i++)
 		if (e->services[i].wanted)

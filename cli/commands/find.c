@@ -268,7 +268,7 @@ const struct command cmd_find = {
 		"  active    a process that fits the claim listens\n"
 		"  ghost     it was active, and nothing is on the port any more\n"
 		"  stale     claimed or ghost, and nothing seen for 30 minutes\n"
-		"  orphaned  the process that opened the port is gone, an heir holds it\n"
+		"  orphaned  what opened the port, or launched that, is gone; it is still held\n"
 		"  squatted  a process that does not fit the claim holds the port\n"
 		"  ending    its process was killed, and the kernel is still taking it apart\n"
 		"  orphan    no claim at all: the row is called (unclaimed), one for each process\n"

@@ -91,11 +91,9 @@ static struct json_object *describe(const struct command *command)
 /* Of one command, or of all: the whole table, from which scripts/manual makes the pages. */
 static void help_json(const struct command *const *table, const struct command *only)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = render_json_new(true);
 	struct json_object *list = json_object_new_array();
 
-	json_object_object_add(o, "ok", json_object_new_boolean(true));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	for (const struct command *const *c = table; *c; c++)
 		if (!only || *c == only)
 			json_object_array_add(list, describe(*c));

@@ -82,10 +82,8 @@ static int run(const struct command *self, const struct command_line *line)
 	if (r)
 		return r;
 	if (line->json) {
-		_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+		_cleanup_(answer_freep) struct json_object *o = render_json_new(true);
 
-		json_object_object_add(o, "ok", json_object_new_boolean(true));
-		json_object_object_add(o, "version", json_object_new_int(1));
 		json_object_object_add(o, "file", json_object_new_string(file));
 		json_object_object_add(o, "code", json_object_new_string(shell->code));
 		render_json(o);

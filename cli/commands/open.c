@@ -161,10 +161,8 @@ static int open_url(const struct command_line *line, const char *url)
 
 static void print_json(struct json_object *service, const char *url)
 {
-	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *o = render_json_new(true);
 
-	json_object_object_add(o, "ok", json_object_new_boolean(true));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "id", json_object_get(answer_member(service, "id")));
 	json_object_object_add(o, "port", json_object_new_int64(answer_int(service, "port")));
 	json_object_object_add(o, "url", json_object_new_string(url));

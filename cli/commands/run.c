@@ -317,11 +317,9 @@ static void leave_members(struct run *run)
 
 static void show_json(const struct run *run, int code)
 {
-	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *o = render_json_new(true);
 	char id[RUN_ID_SIZE];
 
-	json_object_object_add(o, "ok", json_object_new_boolean(true));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "id", json_object_new_string(run->own.service));
 	json_object_object_add(o, "port", json_object_new_int(run->own.port));
 	json_object_object_add(o, "run",
@@ -508,7 +506,8 @@ const struct command cmd_run = {
 		"found, 126 when it could not be run; 125 when pd itself failed and nothing ran.\n",
 	.examples = "  pd run -- npm start\n"
 		    "  pd run shop:web -- vite\n"
-		    "  pd run shop:api --grace 30s -- gunicorn app:app\n",
+		    "  pd run shop:api --grace 30s -- gunicorn app:app\n"
+		    "  pd run shop:old --hardcoded 3000 -- node server.js\n",
 	.min_args = 1,
 	.max_args = -1,
 	.options = {

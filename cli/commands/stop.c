@@ -182,11 +182,9 @@ static struct json_object *view(const struct ending_process *p)
 
 static void show_json(const struct stop *s)
 {
-	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *o = render_json_new(true);
 	struct json_object *stopped = json_object_new_array(), *left = json_object_new_array();
 
-	json_object_object_add(o, "ok", json_object_new_boolean(true));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "port",
 			       s->target.port ? json_object_new_int(s->target.port) : NULL);
 	json_object_object_add(o, "stopped", stopped);

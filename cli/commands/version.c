@@ -36,12 +36,9 @@ static void add_build(struct json_object *o, const struct build *b)
 
 static void show_json(const struct build *daemon)
 {
-	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *o = render_json_new(true);
 	struct json_object *other = daemon ? json_object_new_object() : NULL;
 
-	json_object_object_add(o, "ok", json_object_new_boolean(true));
-	/* "version" is the version of the JSON, as in every answer. */
-	json_object_object_add(o, "version", json_object_new_int(1));
 	add_build(o, &build_own);
 	if (daemon)
 		add_build(other, daemon);

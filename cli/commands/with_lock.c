@@ -54,10 +54,8 @@ static void set_environment(const struct guarded *g)
 
 static void show_json(const struct guarded *g, int exit_code)
 {
-	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *o = render_json_new(!g->lost);
 
-	json_object_object_add(o, "ok", json_object_new_boolean(!g->lost));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "name", json_object_new_string(g->locking.name));
 	json_object_object_add(o, "fence", json_object_new_int64(g->fence));
 	json_object_object_add(o, "exitCode", json_object_new_int(exit_code));

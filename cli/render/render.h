@@ -100,6 +100,9 @@ void render_table_free(struct render_table *t);
 void render_field(const char *label, enum render_tone tone, bool sign, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* What every answer begins with: whether all is well, and "version", the JSON's own, not pd's.
+ * Owned by the caller. */
+struct json_object *render_json_new(bool ok);
 /* One JSON object to stdout: indented on a terminal, one line otherwise. */
 void render_json(struct json_object *o);
 /* One JSON object on one line, flushed: an element of a stream. */

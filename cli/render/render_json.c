@@ -57,6 +57,15 @@ static void put_json(struct json_object *o, int style)
 	putchar('\n');
 }
 
+struct json_object *render_json_new(bool ok)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "ok", json_object_new_boolean(ok));
+	json_object_object_add(o, "version", json_object_new_int(1));
+	return o;
+}
+
 void render_json(struct json_object *o)
 {
 	put_json(o, isatty(STDOUT_FILENO) ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
@@ -71,7 +80,7 @@ void render_json_line(struct json_object *o)
 
 struct json_object *render_error_object(enum outcome outcome, const char *message)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *o = render_json_new(false);
 	struct json_object *error = json_object_new_object();
 	char text[TERMINAL_TEXT_MAX_BYTES];
 
@@ -79,8 +88,6 @@ struct json_object *render_error_object(enum outcome outcome, const char *messag
 	text_to_utf8(message, text, sizeof(text));
 	json_object_object_add(error, "code", json_object_new_string(outcome_row(outcome)->code));
 	json_object_object_add(error, "message", json_object_new_string(text));
-	json_object_object_add(o, "ok", json_object_new_boolean(false));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "error", error);
 	return o;
 }

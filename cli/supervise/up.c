@@ -278,11 +278,9 @@ static void tell_ready(struct up *u)
 
 static void show_json(const struct up *u)
 {
-	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
+	_cleanup_(answer_freep) struct json_object *o = render_json_new(!u->failed);
 	struct json_object *list = json_object_new_array();
 
-	json_object_object_add(o, "ok", json_object_new_boolean(!u->failed));
-	json_object_object_add(o, "version", json_object_new_int(1));
 	json_object_object_add(o, "services", list);
 	for (size_t i = 0; i < u->n; i++) {
 		const struct up_service *s = &u->services[i];

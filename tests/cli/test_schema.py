@@ -51,7 +51,10 @@ class SchemaTest(harness.PortDaddyTest):
         """Asks pd, and holds what it prints to the definition of that name."""
         options.setdefault("cwd", self.work)
         answer = self.daemon.json(*arguments, code=code, **options)
-        asked = f"pd {' '.join(arguments)} -j"
+        return self.hold(name, answer, f"pd {' '.join(arguments)} -j")
+
+    def hold(self, name, answer, asked):
+        """Holds an answer to the definition of that name."""
         fault = self.fault_of(answer, self.schema, name)
         if fault:
             raise AssertionError(f"{asked}: {fault}\n{json.dumps(answer)[:2000]}")
@@ -127,16 +130,49 @@ class SchemaTest(harness.PortDaddyTest):
         for name in ("version", "doctor", "help"):
             self.check(name, name)
         self.check("hook", "hook", "bash")
+        self.check("completion", "completion", "bash")
         self.check("daemon", "daemon", "start")
-        described = set(self.schema["x-commands"])
+        self.check_what_starts_programs()
+        described = set(self.schema["x-commands"]) | set(self.schema["x-lines"])
         self.assertEqual(described, self.checked - {"error"})
 
-    def test_each_command_that_prints_one_object_has_a_definition(self):
+    def check_what_starts_programs(self):
+        """Their -j is wanted before the --, behind which it would be the program's."""
+        watch = self.pd_stream("watch", "up:*", "-j")
+        run = self.hold("run", self.ask("run", "demo:run", "-j", "--", "false", code=NO),
+                        "pd run -j")
+        self.assertEqual(run["exitCode"], 1)
+        self.hold("with-lock", self.ask("with-lock", "-j", "one", "--", "true"), "pd with-lock -j")
+        words = self.hold("completion-words", self.ask("completion", "bash", "-j", "--", "find",
+                                                       "demo:"), "pd completion -j")
+        self.assertEqual([w["word"] for w in words["words"]], ["demo:run"])
+        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
+            json.dump({"project": "up", "services": {"web": {
+                "cmd": f"exec {harness.PYTHON} -m http.server $PORT", "healthPath": "/"}}}, f)
+        self.addCleanup(self.daemon.run, "down", cwd=self.work)
+        self.check("up", "up", "-d")
+        self.check("open", "open", "up:web", env={"BROWSER": "true"})
+        for line in self.daemon.pd("logs", "-j", cwd=self.work).splitlines():
+            self.hold("logs", json.loads(line), "pd logs -j")
+        self.check("down", "down")
+        self.daemon.pd("release", "up:web")
+        watch.wait_for(lambda line: '"RELEASE"' in line, "the end of it")
+        for event in {e["event"]: e for e in map(json.loads, watch.lines)}.values():
+            self.hold("watch", event, "pd watch -j")
+
+    def ask(self, *arguments, code=DONE):
+        answer = self.daemon.run(*arguments, cwd=self.work)
+        self.assertEqual(answer.code, code, answer)
+        return json.loads(answer.out)
+
+    def test_each_command_has_a_definition_of_what_it_prints(self):
         commands = {c["name"] for c in self.daemon.json("help")["commands"]}
-        described = {name.partition("-")[0] for name in self.schema["x-commands"]}
-        # these run another program, print a stream, or code for a shell
-        self.assertEqual(commands - described - set(self.schema["x-others"]), set())
-        self.assertEqual(set(self.schema["x-commands"]) - set(self.schema["$defs"]), set())
+        described = {*self.schema["x-commands"], *self.schema["x-lines"]}
+        self.assertEqual({c for c in commands if not any(
+            name == c or name.startswith(f"{c}-") for name in described)}, set())
+        self.assertEqual(described - set(self.schema["$defs"]), set())
+        listed = [one["$ref"].rpartition("/")[2] for one in self.schema["anyOf"]]
+        self.assertEqual(sorted(listed), sorted(described | {"error"}))
 
     def test_a_portdaddyrc_is_as_its_schema_says(self):
         schema = load("portdaddyrc.schema.json")
