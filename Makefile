@@ -20,6 +20,7 @@ FUZZ ?=
 WERROR ?=
 
 comma := ,
+space := $() $()
 # The directory of the source may have blanks, and quotes.
 PREFIX_MAP := '-ffile-prefix-map=$(subst ','\'',$(CURDIR))=.'
 
@@ -278,7 +279,7 @@ bench-check: ## what became slower than tests/bench/baseline.json says
 	@$(MAKE) -s --no-print-directory -j$$(nproc) bench-tools
 	@PD_BUILD=$(BUILD) tests/bench/run --check tests/bench/baseline.json $(if $(K),-k '$(K)')
 
-check: ## which room includes what, names, and the formatting; seconds
+check: ## rooms, names, formatting, and what shellcheck, systemd, man and lintian say; seconds
 	@scripts/bootstrap test
 	@$(RUN_TESTS) checks
 
@@ -312,33 +313,39 @@ USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 SYSTEMD := scripts/packaging/systemd
-UNITS := $(UNITDIR)/portdaddyd.service $(USERUNITDIR)/portdaddyd.service
+
+# DESTDIR and PREFIX may have blanks and quotes, as words of the shell; systemd takes blanks alone.
+quoted = '$(subst ','\'',$(1))'
+to = $(call quoted,$(DESTDIR)$(1))
+unit_path = $(subst &,\&,$(subst $(space),\\x20,$(subst %,%%,$(1))))
+write_unit = sed $(call quoted,s|@bindir@|$(call unit_path,$(BINDIR))|) $(SYSTEMD)/$(1).in >$(call to,$(2))
 
 install: all $(BUILD)/man/written ## install into $(DESTDIR)$(PREFIX), /usr/local by default; replace an older daemon
-	install -D -m 755 -t $(DESTDIR)$(BINDIR) $(BUILD)/pd $(BUILD)/portdaddyd
-	install -D -m 644 -t $(DESTDIR)$(DOCDIR) README.md LICENSE scripts/packaging/{doc/*.md,schema/*.json}
+	install -D -m 755 -t $(call to,$(BINDIR)) $(BUILD)/pd $(BUILD)/portdaddyd
+	install -D -m 644 -t $(call to,$(DOCDIR)) README.md LICENSE scripts/packaging/{doc/*.md,schema/*.json}
 	for page in $(MANUAL_PAGES); do \
-		install -D -m 644 $(BUILD)/man/$${page#*/} $(DESTDIR)$(MANDIR)/$$page || exit; \
+		install -D -m 644 $(BUILD)/man/$${page#*/} $(call to,$(MANDIR))/$$page || exit; \
 	done
-	install -D -m 644 cli/completion/pd.bash $(DESTDIR)$(BASHDIR)/pd
-	install -D -m 644 cli/completion/pd.zsh $(DESTDIR)$(ZSHDIR)/_pd
-	install -D -m 644 cli/completion/pd.fish $(DESTDIR)$(FISHDIR)/pd.fish
-	install -d $(addprefix $(DESTDIR),$(UNITDIR) $(USERUNITDIR))
-	sed 's,@bindir@,$(BINDIR),' $(SYSTEMD)/portdaddyd.service.in >$(DESTDIR)$(UNITDIR)/portdaddyd.service
-	sed 's,@bindir@,$(BINDIR),' $(SYSTEMD)/user/portdaddyd.service.in >$(DESTDIR)$(USERUNITDIR)/portdaddyd.service
-	chmod 644 $(addprefix $(DESTDIR),$(UNITS))
-	install -D -m 644 -t $(DESTDIR)$(UNITDIR) $(SYSTEMD)/portdaddyd.socket
-	install -D -m 644 $(SYSTEMD)/port-daddy.sysusers $(DESTDIR)$(SYSUSERSDIR)/port-daddy.conf
-	install -D -m 644 $(SYSTEMD)/port-daddy.tmpfiles $(DESTDIR)$(TMPFILESDIR)/port-daddy.conf
-	@$(if $(DESTDIR),true,scripts/replace-daemon $(BINDIR)/pd)
+	install -D -m 644 cli/completion/pd.bash $(call to,$(BASHDIR)/pd)
+	install -D -m 644 cli/completion/pd.zsh $(call to,$(ZSHDIR)/_pd)
+	install -D -m 644 cli/completion/pd.fish $(call to,$(FISHDIR)/pd.fish)
+	install -d $(call to,$(UNITDIR)) $(call to,$(USERUNITDIR))
+	$(call write_unit,portdaddyd.service,$(UNITDIR)/portdaddyd.service)
+	$(call write_unit,user/portdaddyd.service,$(USERUNITDIR)/portdaddyd.service)
+	chmod 644 $(call to,$(UNITDIR)/portdaddyd.service) $(call to,$(USERUNITDIR)/portdaddyd.service)
+	install -D -m 644 -t $(call to,$(UNITDIR)) $(SYSTEMD)/portdaddyd.socket
+	install -D -m 644 $(SYSTEMD)/port-daddy.sysusers $(call to,$(SYSUSERSDIR)/port-daddy.conf)
+	install -D -m 644 $(SYSTEMD)/port-daddy.tmpfiles $(call to,$(TMPFILESDIR)/port-daddy.conf)
+	@$(if $(DESTDIR),true,scripts/replace-daemon $(call quoted,$(BINDIR)/pd))
 
 uninstall: ## remove what install installed; claims and their database stay
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,pd portdaddyd) \
-		$(addprefix $(DESTDIR)$(MANDIR)/,$(MANUAL_PAGES)) $(DESTDIR)$(BASHDIR)/pd \
-		$(DESTDIR)$(ZSHDIR)/_pd $(DESTDIR)$(FISHDIR)/pd.fish \
-		$(addprefix $(DESTDIR),$(UNITS)) $(DESTDIR)$(UNITDIR)/portdaddyd.socket \
-		$(DESTDIR)$(SYSUSERSDIR)/port-daddy.conf $(DESTDIR)$(TMPFILESDIR)/port-daddy.conf
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -f $(call to,$(BINDIR)/pd) $(call to,$(BINDIR)/portdaddyd) \
+		$(foreach page,$(MANUAL_PAGES),$(call to,$(MANDIR)/$(page))) \
+		$(call to,$(BASHDIR)/pd) $(call to,$(ZSHDIR)/_pd) $(call to,$(FISHDIR)/pd.fish) \
+		$(call to,$(UNITDIR)/portdaddyd.service) $(call to,$(UNITDIR)/portdaddyd.socket) \
+		$(call to,$(USERUNITDIR)/portdaddyd.service) \
+		$(call to,$(SYSUSERSDIR)/port-daddy.conf) $(call to,$(TMPFILESDIR)/port-daddy.conf)
+	rm -rf $(call to,$(DOCDIR))
 
 DIST := $(BUILD)/port-daddy-$(VERSION)
 DIST_ARCHS := x86 arm64

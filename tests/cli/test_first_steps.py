@@ -99,12 +99,14 @@ class FirstStepsTest(unittest.TestCase):
             self.assertRegex(shown, rf"(?m)^ +{target} ")
 
     def test_install_and_uninstall_leave_nothing(self):
-        root = os.path.join(self.home, "root")
-        self.make("install", f"DESTDIR={root}", "PREFIX=/usr")
-        installed = os.path.join(root, "usr/bin/pd")
+        # what scripts/check-units shows to systemd lies in such a place, too
+        root = os.path.join(self.home, "it's a root")
+        self.make("install", f"DESTDIR={root}", "PREFIX=/opt/my own")
+        installed = os.path.join(root, "opt/my own/bin/pd")
         self.assertEqual(subprocess.run([installed, "version"], capture_output=True, env=self.env,
                                         check=False).returncode, 0)
-        self.make("uninstall", f"DESTDIR={root}", "PREFIX=/usr")
+        self.assertEqual([*os.listdir(self.home), *os.listdir(root)], ["it's a root", "opt"])
+        self.make("uninstall", f"DESTDIR={root}", "PREFIX=/opt/my own")
         files = [f for _, _, names in os.walk(root) for f in names]
         self.assertEqual(files, [])
 
