@@ -3,6 +3,7 @@
 """The daemon as its units start it: with their user, capabilities, descriptors and environment."""
 import configparser
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,8 @@ import sys
 import harness
 from harness import CONFLICT, DONE, NOBODY, NOT_ALLOWED, needs_root, wait_until
 
-UNIT = os.path.join(harness.ROOT, "scripts/packaging/systemd/portdaddyd.service.in")
+UNITS = os.path.join(harness.ROOT, "scripts/packaging/systemd")
+UNIT = os.path.join(UNITS, "portdaddyd.service.in")
 SERVICE_UID = 1  # daemon, which every machine has, in the place of port-daddy
 WATCHDOG_US = 200000
 PLACES = f"""
@@ -20,6 +22,21 @@ mkdir /run/port-daddy /var/lib/port-daddy
 chown {SERVICE_UID}:{SERVICE_UID} /run/port-daddy /var/lib/port-daddy
 chmod 0711 /var/lib/port-daddy
 echo ready; exec sleep 100000
+"""
+
+# systemd as a user's manager, which need not be the first process; as root's it does for a unit what
+# it does for the system's.  Its own directories are those of the system: its "configuration" is where
+# a unit's StateDirectory= lies.
+SYSTEMD = "/lib/systemd/systemd"
+MANAGER_ENV = {"XDG_RUNTIME_DIR": "/run", "XDG_CONFIG_HOME": "/var/lib", "XDG_STATE_HOME": "/var/lib"}
+MANAGER = f"""
+mount -t tmpfs pd-test /run && mount -t tmpfs pd-test /var/lib || exit
+umount -R -l /sys/fs/cgroup; mount -t cgroup2 pd-test /sys/fs/cgroup || exit
+mkdir -p /run/systemd/system /var/lib/systemd/user /var/lib/bin
+cp "$2"/portdaddyd.s* /var/lib/systemd/user && cp "$3" /var/lib/bin || exit
+echo $$ >/sys/fs/cgroup/"$1"/cgroup.procs
+umask 0
+exec {SYSTEMD} --user --log-target=console --unit=portdaddyd.service
 """
 
 
@@ -101,6 +118,31 @@ class ServiceTest(harness.PortDaddyTest):
         self.assertEqual(answer.code, DONE, answer)
         return harness.json.loads(answer.out)
 
+    def cgroup(self, inner=""):
+        """Makes a group in one of the test's own, and ends all that is in that with the test."""
+        with open("/proc/self/mounts", encoding="utf-8") as f:
+            root = next((m[1] for m in map(str.split, f) if m[2] == "cgroup2"), None)
+        if not root:
+            self.skipTest("no cgroup v2 is mounted")
+        own = os.path.join(root, f"pd-test-{os.getpid()}")
+        group = os.path.join(own, inner)
+        os.makedirs(group)
+        self.addCleanup(self.remove_cgroup, own)
+        return group
+
+    def remove_cgroup(self, group):
+        def is_gone():
+            for directory, _, _ in os.walk(group, topdown=False):
+                try:
+                    with open(os.path.join(directory, "cgroup.procs"), encoding="ascii") as f:
+                        for pid in f.read().split():
+                            self.end(int(pid))
+                    os.rmdir(directory)
+                except OSError:
+                    pass  # who was ended is about to be gone
+            return not os.path.exists(group)
+        wait_until(is_gone, "its processes are gone")
+
     def exists(self, path):
         return os.path.exists(f"/proc/{self.places.pid}/root{path}")
 
@@ -124,6 +166,43 @@ class ServiceTest(harness.PortDaddyTest):
         self.assertEqual(self.pd("daemon", "stop", uid=0).code, DONE)
         self.wait_told("STOPPING=1")
         wait_until(lambda: not self.exists("/run/port-daddy/pd.sock"), "its socket is gone")
+
+    def test_systemd_runs_the_unit_and_its_sandbox_leaves_ebpf_room(self):
+        if not os.path.exists(SYSTEMD):
+            self.skipTest("no systemd here")
+        self.need_bpf("there is nothing to be kept out")
+        self.install_units()
+        self.places = self.spawn(
+            ["unshare", "--mount", "sh", "-c", MANAGER, "sh", os.path.basename(self.cgroup()),
+             self.work, harness.PLAIN_DAEMON], env={**harness.BASE_ENV, **MANAGER_ENV})
+        wait_until(lambda: self.unit_state() in ("active", "failed"), "the unit is started",
+                   every_s=0.1)
+        self.assertEqual(self.unit_state(), "active")
+        own, roots = self.json("status"), self.daemon.json("status")
+        self.assertEqual({p["name"]: (p["state"], p["reason"]) for p in own["kernel"]["probes"]},
+                         {p["name"]: (p["state"], p["reason"]) for p in roots["kernel"]["probes"]})
+        self.assertEqual(own["daemon"]["uid"], SERVICE_UID)
+        self.assertEqual(own["database"]["path"], "/var/lib/port-daddy/port-registry.db")
+        self.assertTrue(self.json("claim", "shop:web")["port"])
+        with open(f"/proc/{own['daemon']['pid']}/status", encoding="utf-8") as f:
+            status = f.read()
+        for line in ("CapEff:\t0+", "CapPrm:\t0+", "NoNewPrivs:\t1", "Seccomp:\t2"):
+            self.assertRegex(status, f"(?m)^{line}$")
+
+    def unit_state(self):
+        done = subprocess.run(self.inside("systemctl", "--user", "is-active", "portdaddyd.service"),
+                              env={**harness.BASE_ENV, **MANAGER_ENV}, capture_output=True, text=True,
+                              check=False)
+        return done.stdout.strip()
+
+    def install_units(self):
+        """As they are, but for the user, whom this machine need not have, and the program's place."""
+        for name in ("portdaddyd.service.in", "portdaddyd.socket"):
+            with open(os.path.join(UNITS, name), encoding="utf-8") as f:
+                text = f.read().replace("@bindir@", "/var/lib/bin")
+            text = re.sub(r"(User|Group)=port-daddy$", rf"\g<1>={SERVICE_UID}", text, flags=re.M)
+            with open(os.path.join(self.work, name.removesuffix(".in")), "w", encoding="utf-8") as f:
+                f.write(text)
 
     def test_manager_is_told_that_the_loop_turns(self):
         self.start(self.manager(socket_unit=False))
@@ -159,14 +238,7 @@ class ServiceTest(harness.PortDaddyTest):
             self.assertIn("was removed: restart its socket unit", f.read())
 
     def test_daemon_of_the_system_unit_is_left_to_systemctl(self):
-        with open("/proc/self/mounts", encoding="utf-8") as f:
-            root = next((m[1] for m in map(str.split, f) if m[2] == "cgroup2"), None)
-        if not root:
-            self.skipTest("no cgroup v2 is mounted")
-        above = os.path.join(root, f"pd-test-{os.getpid()}")
-        group = os.path.join(above, "system.slice/portdaddyd.service")
-        os.makedirs(group)
-        self.addCleanup(lambda: [os.rmdir(d) for d in (group, os.path.dirname(group), above)])
+        group = self.cgroup("system.slice/portdaddyd.service")
         with open(os.path.join(group, "cgroup.procs"), "w", encoding="ascii") as f:
             f.write(str(self.daemon.pid))
         self.addCleanup(self.daemon.stop)

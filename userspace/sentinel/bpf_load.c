@@ -56,18 +56,22 @@ int bpf_load_open_cgroup_root(void)
 {
 	_cleanup_(endmntentp) FILE *mounts = setmntent(MOUNTS, "re");
 	struct mntent *m;
+	int r = -ENOENT;
 
 	if (!mounts)
 		return -errno;
+	/* one may be hidden below a later mount */
 	while ((m = getmntent(mounts))) {
 		int fd;
 
 		if (strcmp(m->mnt_type, "cgroup2") != 0)
 			continue;
 		fd = open(m->mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		return fd < 0 ? -errno : fd;
+		if (fd >= 0)
+			return fd;
+		r = -errno;
 	}
-	return -ENOENT;
+	return r;
 }
 
 bool bpf_load_probing_is_allowed(void)
