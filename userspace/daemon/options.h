@@ -12,7 +12,6 @@
 struct options {
 	bool service;		    /* --system: state and socket of the system service */
 	enum sentinel_trace trace;  /* --trace WAY, or --no-bpf: use the polling backend */
-	bool no_bpf;		    /* --no-bpf: use the polling backend */
 	bool no_sandbox;	    /* --no-sandbox: see daemon/sandbox.h */
 	bool debug;		    /* --debug */
 	bool restore;		    /* --restore: begin with the backup of the database */
