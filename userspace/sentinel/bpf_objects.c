@@ -4,8 +4,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "sentinel/bpf_load.h"
@@ -203,6 +206,61 @@ int bpf_objects_load(enum sentinel_trace trace, struct sentinel_probe *probes,
 	find_refused_probes(probes, &choice);
 	choice.probes = not_refused(probes);
 	return load_both(&choice, ret);
+}
+
+/* --- what is kept --- */
+
+/* libbpf closes the number once more at the end: it leads nowhere until then, and to nobody else.
+ */
+static void lead_nowhere(int fd, int nowhere)
+{
+	if (fd >= 0)
+		dup3(nowhere, fd, O_CLOEXEC);
+}
+
+static void let_go(struct bpf_object *object, int nowhere,
+		   const struct bpf_program *const *programs, const struct bpf_map *const *maps)
+{
+	struct bpf_program *program;
+	struct bpf_map *map;
+
+	bpf_object__for_each_program(program, object)
+	{
+		size_t i = 0;
+
+		while (programs[i] && programs[i] != program)
+			i++;
+		if (!programs[i])
+			lead_nowhere(bpf_program__fd(program), nowhere);
+	}
+	bpf_object__for_each_map(map, object)
+	{
+		size_t i = 0;
+
+		while (maps[i] && maps[i] != map)
+			i++;
+		if (!maps[i])
+			lead_nowhere(bpf_map__fd(map), nowhere);
+	}
+}
+
+void bpf_objects_let_go(const struct bpf_objects *objects)
+{
+	const struct portdaddy_listen *listen = objects->listen;
+	const struct portdaddy_ask *ask = objects->ask;
+	_cleanup_close_ int nowhere = eventfd(0, EFD_CLOEXEC);
+
+	if (nowhere < 0)
+		return;
+	let_go(listen->obj, nowhere, (const struct bpf_program *[]){ listen->progs.pass, NULL },
+	       (const struct bpf_map *[]){ listen->maps.ring, listen->maps.tracked,
+					   listen->maps.holders, listen->maps.launchers,
+					   listen->maps.members, listen->maps.runs,
+					   listen->maps.run_rules, listen->maps.siblings,
+					   listen->maps.protected_ports, NULL });
+	let_go(ask->obj, nowhere,
+	       (const struct bpf_program *[]){ ask->progs.walk, ask->progs.recheck, NULL },
+	       (const struct bpf_map *[]){ ask->maps.file_ref_targets, NULL });
 }
 
 void bpf_objects_destroy(struct bpf_objects *objects)

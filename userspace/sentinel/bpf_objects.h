@@ -27,6 +27,13 @@ struct bpf_objects {
 int bpf_objects_load(enum sentinel_trace trace, struct sentinel_probe *probes,
 		     struct bpf_objects *ret, const char **ret_types_refused);
 
+/*
+ * Lets go of every descriptor that no question and no rule uses, once all is attached, mapped and
+ * proved: the programs go on, and their own maps are theirs alone.  Whoever takes the daemon over
+ * finds what questions.c and rules.c write, and nothing else.
+ */
+void bpf_objects_let_go(const struct bpf_objects *objects);
+
 /* Takes NULLs. */
 void bpf_objects_destroy(struct bpf_objects *objects);
 

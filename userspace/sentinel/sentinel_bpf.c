@@ -450,7 +450,10 @@ static int start(struct bpf_backend *b, enum sentinel_trace trace, struct backen
 		snprintf(attempt->why, sizeof(attempt->why), "%s", *reason ? reason : strerror(-r));
 	}
 	questions_fill(&b->questions, &b->base.kernel);
-	return r ?: add_companion(b);
+	r = r ?: add_companion(b);
+	if (r == 0)
+		bpf_objects_let_go(&b->bpf);
+	return r;
 }
 
 int sentinel_bpf_new(enum sentinel_trace trace, struct backend_attempt *attempt,
