@@ -20,17 +20,18 @@ static int read_port(const struct command *self, const struct command_line *line
 	return r;
 }
 
-/* In a project the service's name alone, or what was typed. */
+/* In a project the service that its file has, or what was typed. */
 static int read_service(const struct command *self, const struct command_line *line,
 			const char *text, struct target *ret)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
+	const struct config_service *service;
 	char cwd[PATH_MAX];
 	int r = getcwd(cwd, sizeof(cwd)) ? check_config(self, line, cwd, &config) : 0;
 
-	for (size_t i = 0; !r && config && i < config->n; i++)
-		if (strcmp(config->services[i].name, text) == 0)
-			text = config->services[i].id;
+	service = !r && config ? config_service_of(config, text) : NULL;
+	if (service)
+		text = service->id;
 	if (!r)
 		r = check_identity(self, line, text);
 	if (r)
