@@ -12,6 +12,7 @@
 #include "base/identity.h"
 #include "base/net.h"
 #include "cli/arguments/check.h"
+#include "cli/arguments/endpoint.h"
 #include "cli/arguments/namespace.h"
 #include "cli/client/answer.h"
 #include "cli/client/answer_check.h"
@@ -30,6 +31,7 @@
 /* What was typed, checked, and as the daemon reads it. */
 struct question {
 	const char *addr;
+	char pasted_addr[NET_ADDR_STR_SIZE]; /* that stood before the port */
 	char port[NUMBER_WIDTH], uid[NUMBER_WIDTH], netns[NAMESPACE_TEXT_SIZE];
 };
 
@@ -111,18 +113,22 @@ static const char *first_given(const struct command *self, const struct command_
 	return NULL;
 }
 
-/* "3000" and ":3000" are ports; a service is found when everything else is known to be right. */
+/* "3000" and ":3000" are ports, "127.0.0.1:3000" has one, and an address; a service is found when
+ * everything else is known to be right. */
 static int check_target(const struct command *self, const struct command_line *line,
-			const char *text, char ret[NUMBER_WIDTH])
+			const char *text, struct question *ret)
 {
 	const char *digits = text + (text[0] == ':');
 	uint16_t port;
-	int e;
+	int e = 0;
 
-	if (digits == text && text[strspn(text, "0123456789")])
+	if (endpoint_read(text, &port, ret->pasted_addr))
+		ret->addr = *ret->pasted_addr ? ret->pasted_addr : NULL;
+	else if (digits == text && text[strspn(text, "0123456789")])
 		return check_service(self, line, text);
-	e = check_port(self, line, digits, &port);
-	snprintf(ret, NUMBER_WIDTH, "%u", port);
+	else
+		e = check_port(self, line, digits, &port);
+	snprintf(ret->port, NUMBER_WIDTH, "%u", port);
 	return e;
 }
 
@@ -166,9 +172,10 @@ static int check_question(const struct command *self, const struct command_line 
 {
 	static const char *const of_refusals[] = { "pid", "last", NULL };
 	const char *wrong = first_given(self, line, of_refusals);
-	int e = check_target(self, line, line->args[0], ret->port);
+	int e = check_target(self, line, line->args[0], ret);
 
-	ret->addr = command_value(self, line, "addr");
+	if (command_value(self, line, "addr"))
+		ret->addr = command_value(self, line, "addr");
 	if (!e && command_value(self, line, "reuseaddr") &&
 	    command_value(self, line, "no-reuseaddr"))
 		e = render_usage_error(line->json, self->name,
@@ -371,7 +378,8 @@ const struct command cmd_why = {
 		"With PORT: would a program that binds and then listens succeed now?  It is taken\n"
 		"to ask for all addresses (IPv6 and IPv4) and to set SO_REUSEADDR, as nearly all\n"
 		"servers do; the options say otherwise.  A service stands for its port.  Exit code\n"
-		"0 when it would succeed, 1 when not.\n"
+		"0 when it would succeed, 1 when not.  PORT may be as an error or a browser shows it:\n"
+		":::3000, 127.0.0.1:3000, http://localhost:3000/x.\n"
 		"\n"
 		"Without PORT: why was the newest bind or listen of yours refused?  The answer is\n"
 		"from the moment of the refusal, so it holds when everybody has gone since.\n"

@@ -242,6 +242,10 @@ rest()
         port = self.daemon.claim("shop:web")
         for target in str(port), f":{port}", "shop:web":
             self.assertEqual(self.daemon.json("why", target)["port"], port)
+        for pasted, addr in ((f":::{port}", "::"), (f"127.0.0.1:{port}", "127.0.0.1"),
+                             (f"http://localhost:{port}/x", "::")):
+            answer = self.daemon.json("why", pasted)
+            self.assertEqual((answer["port"], answer["asked"]["addr"]), (port, addr))
         server = self.http_server(port)
         answer = self.daemon.run("why", "shop:web")
         self.assertEqual(answer.code, harness.NO)
