@@ -393,6 +393,11 @@ static void check(struct history *h, uint16_t port, int64_t now)
 
 		note_end(h, port, gone.entries[i].cookie, &gone.entries[i].process, &end);
 	}
+	/* the others are found once these are written */
+	if (gone.n == ROWS_OF_PORT) {
+		write_some(h, WAITING_MAX);
+		history_check_port(h, port);
+	}
 	n = inventory_by_port(h->inventory, 0, port, rows, ROWS_OF_PORT);
 	for (size_t i = 0; i < n && i < ROWS_OF_PORT; i++) {
 		int64_t seen = rows[i]->seen > h->started_at ? rows[i]->seen : 0;

@@ -11,7 +11,7 @@
 #define FREE_PORT 20123 /* that nobody has claimed */
 
 struct seen {
-	unsigned n;
+	unsigned n, n_open;
 	struct history_entry newest; /* its texts are below */
 	char comm[32], service[64], addr[64];
 };
@@ -20,6 +20,7 @@ static bool see(const struct history_entry *entry, void *user_data)
 {
 	struct seen *seen = user_data;
 
+	seen->n_open += !entry->end.at;
 	if (seen->n++)
 		return true;
 	seen->newest = *entry;
@@ -149,6 +150,22 @@ TEST_WITH(what_ended_while_no_daemon_ran_ended_nobody_knows_how, struct world *w
 	seen = history_of(w, FREE_PORT);
 	assert_int_equal(seen.n, 1);
 	assert_ended(&seen, HISTORY_UNKNOWN, 0);
+}
+
+TEST_WITH(what_ended_unseen_has_ended_however_much_of_it_there_was_on_one_port, struct world *w)
+{
+	struct seen seen;
+
+	listen_on(w, COOKIE, FREE_PORT);
+	tracker_stop(w->tracker);
+	/* of a server with 200 sockets more */
+	shell(w, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
+		 "INSERT INTO history(port, proto, pid, startTicks, bootId, since, cookie) "
+		 "SELECT port, proto, pid, startTicks, bootId, since, cookie + i FROM history, n");
+	world_restart_tracker(w);
+	seen = history_of(w, FREE_PORT);
+	assert_int_equal(seen.n, 201);
+	assert_int_equal(seen.n_open, 0);
 }
 
 TEST_WITH(what_an_earlier_boot_left_has_ended, struct world *w)
