@@ -208,8 +208,9 @@ const struct command cmd_logs = {
 	.summary = "what the services of a project wrote",
 	.details =
 		"What pd up's services of the nearest .portdaddyrc wrote, in the order of time: of all\n"
-		"of them, or of those that are named, the last 100 lines or all since T.  Of each the\n"
-		"last 20 to 30 MB are kept, in logs/ of the state directory.\n"
+		"of them, or of those that are named, the last 100 lines or all since T.  A line\n"
+		"\"[pd: run-0a1b2c3d begins]\" stands where a service was started anew.  Of each the last\n"
+		"20 to 30 MB are kept, in logs/ of the state directory.\n"
 		"\n"
 		"What pd itself saw and did is pd log, without the s.\n",
 	.examples = "  pd logs\n"

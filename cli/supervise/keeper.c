@@ -125,6 +125,16 @@ static bool read_chunk(struct keeping *k)
 	return true;
 }
 
+/* Between what it wrote and what an earlier begin of the service did. */
+static void mark_begin(struct keeping *k, const char *how)
+{
+	char line[RUN_ID_SIZE + 64], id[RUN_ID_SIZE];
+	int n = snprintf(line, sizeof(line), "[pd: %s %s]", run_id_format(k->own.number, id), how);
+
+	log_file_add(&k->log, line, (size_t)n);
+	flush_log(k);
+}
+
 /* --- the command --- */
 
 static void __attribute__((noreturn)) fail_to_start(const char *what, const char *name, int error)
@@ -329,7 +339,10 @@ static bool begin_again(struct keeping *k, bool *ret_gave_up)
 			.event = KEEPER_RESTARTS, .status = k->status, .pause_ms = pause_ms });
 	members_tell(k->own.number, NULL, "starting", false);
 	pause_for(k, pause_ms);
-	return !is_being_ended(k) && !begin(k);
+	if (is_being_ended(k))
+		return false;
+	mark_begin(k, "begins again");
+	return !begin(k);
 }
 
 /* --- its life --- */
@@ -372,6 +385,8 @@ static int keep(struct keeping *k)
 		tell(k, (struct keeper_message){ .event = KEEPER_LOG_LOST, .error = -r });
 	if (!is_let_begin(k))
 		return 0;
+	if (k->log.size)
+		mark_begin(k, "begins");
 	r = begin(k);
 	if (r)
 		k->status = EXIT_NOT_RUN << 8;

@@ -5,6 +5,8 @@
  * moment in front, in UTC: lines of several services can be put in order by their text.
  *
  *   2026-11-29T02:47:23.104211Z Listening on 5742
+ *
+ * Where a run begins behind what an earlier one wrote, a line of ours says so.
  */
 #ifndef CLI_SUPERVISE_LOG_FILE_H
 #define CLI_SUPERVISE_LOG_FILE_H
@@ -27,6 +29,8 @@ int log_file_make_directory(char ret[static PATH_MAX]);
 const char *log_file_name(const char *service, int n, char ret[static NAME_MAX + 1]);
 /* Returns ret. */
 const char *log_file_stamp(int64_t unix_us, char ret[static LOG_FILE_STAMP_SIZE]);
+
+#define LOG_FILE_RUN_NOTE "[pd: run-" /* how that line begins */
 
 struct log_file {
 	char path[PATH_MAX];

@@ -143,6 +143,7 @@ void up_output_show_last(const struct up *u, const struct up_service *s)
 	log_file_stamp(s->begun_unix_us, stamp);
 	if (!log_reader_open(&reader, s->config->id, LAST_LINES, stamp))
 		while (log_reader_next(&reader))
-			fprintf(stderr, "  %s\n", reader.line);
+			if (strncmp(reader.line, LOG_FILE_RUN_NOTE, strlen(LOG_FILE_RUN_NOTE)) != 0)
+				fprintf(stderr, "  %s\n", reader.line);
 	log_reader_close(&reader);
 }
