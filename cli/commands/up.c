@@ -116,9 +116,9 @@ const struct command cmd_up = {
 		"  }\n"
 		"\n"
 		"Each program gets PORT, and of every service NAME_PORT and NAME_URL.  Who ends before it\n"
-		"is ready ends all of it (exit code 1), with its last lines.  Ctrl-C ends the services as\n"
-		"pd down does, a second one kills them.  What runs already is adopted, and one that would\n"
-		"start differently by now is named.\n"
+		"is ready ends all of it (exit code 1), with its last lines.  Ctrl-C ends what it started\n"
+		"as pd down does, a second one kills it.  What runs already is adopted: it is not started\n"
+		"again, it goes on at the end, and one that would start differently by now is named.\n"
 		"\n"
 		"With -d it returns when all are ready, and they go on: pd logs shows what they write, pd\n"
 		"ps what runs, pd down ends them.  \"restart\": \"on-failure\" holds then, too.\n",

@@ -169,9 +169,21 @@ static void tell_what_is_left(const struct up *u, const struct project_end_servi
 	}
 }
 
-/* All that were wanted, or those alone that were started here.  The exit code. */
-static int end_all(struct up *u, bool adopted_too)
+static void tell_who_goes_on(const struct up *u)
 {
+	for (size_t i = 0; i < u->n; i++) {
+		const struct up_service *s = &u->services[i];
+
+		if (s->adopted && s->node->state != NEEDS_OVER)
+			up_say(u, "%s ran before and goes on; pd down %s ends it", s->config->name,
+			       s->config->name);
+	}
+}
+
+/* Those that were started here: what runs already is somebody else's.  The exit code. */
+static int end_all(struct up *u)
+{
+	bool started_any = false;
 	_cleanup_free_ struct project_end_service *ended =
 		render_must(calloc(u->n + 1, sizeof(*ended)));
 	struct project_end e = { .config = u->o->config,
@@ -187,19 +199,21 @@ static int end_all(struct up *u, bool adopted_too)
 		const struct up_service *s = &u->services[i];
 
 		/* a keeper without a run ends by itself */
-		ended[i].wanted = s->registered || (adopted_too && s->adopted);
+		ended[i].wanted = s->registered;
 		ended[i].run = s->own.number;
+		started_any = started_any || s->registered;
 	}
 	if (!u->n_asked)
 		u->n_asked = 1;
-	else
+	else if (started_any)
 		up_say(u, "ending them; a second Ctrl-C kills them");
 	r = project_end(&e);
 	show_rest(u);
 	if (r <= 1)
 		tell_what_is_left(u, ended);
-	if (!r)
+	if (!r && started_any)
 		up_say(u, "all have ended, and their ports are free");
+	tell_who_goes_on(u);
 	return r;
 }
 
@@ -264,14 +278,21 @@ static void tell_waiting(struct up *u)
 
 static void tell_ready(struct up *u)
 {
-	size_t n = count_in_state(u, NEEDS_READY);
+	size_t n = count_in_state(u, NEEDS_READY), started = 0;
+	char whom[48] = "it";
 
+	for (size_t i = 0; i < u->n; i++)
+		started += u->services[i].node->state == NEEDS_READY && !u->services[i].adopted;
+	if (started && started < n)
+		snprintf(whom, sizeof(whom), "the %zu that it started", started);
+	else if (n > 1)
+		snprintf(whom, sizeof(whom), "them");
 	u->told_ready = true;
 	if (!u->o->detach && n)
-		up_say(u, "%zu %s ready after %.1fs; Ctrl-C ends %s", n,
+		up_say(u, "%zu %s ready after %.1fs; Ctrl-C %s %s", n,
 		       n == 1 ? "service is" : "services are",
 		       (double)(clock_ms(CLOCK_MONOTONIC) - u->began_ms) / 1000,
-		       n == 1 ? "it" : "them");
+		       started ? "ends" : "leaves", whom);
 }
 
 /* --- results --- */
@@ -330,7 +351,7 @@ static int fail(struct up *u)
 
 	if (s->begun_unix_us)
 		up_output_show_last(u, s);
-	end_all(u, false);
+	end_all(u);
 	if (u->o->json) {
 		snprintf(message, sizeof(message), "%s ended before it was ready", s->config->id);
 		return render_fail(true, OUTCOME_NO, message);
@@ -364,7 +385,7 @@ static int watch(struct up *u)
 	if (u->culprit < u->n)
 		return fail(u);
 	if (u->asked_to_end)
-		return end_all(u, true);
+		return end_all(u);
 	if (!u->o->detach)
 		show_rest(u);
 	if (u->o->detach && u->o->json)

@@ -225,6 +225,12 @@ rest()
         child = self.up()
         self.wait_said("2 services are ready")
         runs = self.runs()
+        # who only came along ends nothing
+        second = self.up()
+        self.wait_said("2 services are ready after .*; Ctrl-C leaves them")
+        self.end(second)
+        self.assertIn("api ran before and goes on; pd down api ends it", self.read(self.said_path))
+        self.assertEqual(self.runs(), runs)
         child.kill()
         answer = self.pd("up", "-d")
         self.assertEqual(answer.err.count("adopted"), 2, answer)
@@ -259,6 +265,11 @@ rest()
         self.assertEqual({r["service"] for r in runs},
                          {f"{self.project}:web", f"{self.project}:web:cart"})
         self.assertEqual(len({r["port"] for r in runs}), 2)
+        # a name means the service of the tree in which it is said
+        self.assertEqual(self.daemon.run("stop", f"{self.project}:web", cwd=tree).code, DONE)
+        wait_until(lambda: [r["service"] for r in self.daemon.json("ps")["runs"]] ==
+                   [f"{self.project}:web"], "the run of the worktree has ended")
+        self.assertEqual(self.daemon.run("up", "-d", cwd=tree).code, DONE)
         self.assertEqual(self.pd("down").code, DONE)
         self.assertEqual([r["service"] for r in self.daemon.json("ps")["runs"]],
                          [f"{self.project}:web:cart"])
@@ -294,6 +305,8 @@ rest()
         answer = self.pd("up", "-d", "web")
         self.assertEqual(answer.code, DONE, answer)
         self.assertEqual(answer.err.count("is started again"), 2)
+        begun = [f"[pd: {self.runs()['web']['id']} begins again]"] * 2
+        self.assertEqual(self.logged("web", 2), begun)
         self.assertEqual(self.pd("down").code, DONE)
         self.assertEqual(self.read(os.path.join(self.work, "tries")), "x\n" * 3)
         answer = self.pd("up", "-d", "hopeless")
@@ -304,6 +317,8 @@ rest()
         # to be ended is no failure
         self.assertEqual(self.pd("up", "-d", "web").code, DONE)
         runs = self.runs()
+        begun.append(f"[pd: {runs['web']['id']} begins]")
+        self.assertEqual(self.logged("web", 3), begun)
         self.assertEqual(self.pd("stop", f"{self.project}:web").code, DONE)
         self.assert_nobody_left(runs)
 
