@@ -194,7 +194,7 @@ static const struct {
 } kinds_known[] = {
 	{ "ID", find_names },
 	{ "PATTERN", find_names },
-	{ "SERVICE", find_names },
+	{ "SERVICE", find_of_project },
 	{ "PORT", find_ports },
 	{ ":PORT", find_colon_ports },
 	{ "RUN", find_runs },

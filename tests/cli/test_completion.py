@@ -106,6 +106,7 @@ class CompletionTest(harness.PortDaddyTest):
             f.write('{"project": "mine", "services": {"api": {}}}')
         for line, expected in (("find api", {"api": "mine:api"}),
                                ("find shop:", {"shop:web"}),
+                               ("down ", {"api": "mine:api"}),
                                ("find --status=acti", {"--status=active"}),
                                ("find --status acti", {"active"}),
                                ("daemon re", {"restart", "restore"}),
