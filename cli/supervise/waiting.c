@@ -187,6 +187,21 @@ static void note_obstacle(struct waiting *w, struct json_object *why)
 		snprintf(w->still, sizeof(w->still), "%s", answer_text(why, "summary"));
 }
 
+/* Nobody has it, and its claim's own runs can bind it. */
+static bool is_kept_for_caller(const struct waiting *w)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	struct json_object *service;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/v1/services?port=%u&details=no", w->port);
+	if (client_request("GET", path, NULL, &answer) != OUTCOME_OK)
+		return false;
+	service = answer_at(answer_member(answer, "services"), 0);
+	/* said of another user's alone */
+	return service && !answer_has(service, "user");
+}
+
 static int look_at_port(struct waiting *w, struct json_object **ret_error)
 {
 	_cleanup_(answer_freep) struct json_object *why = NULL;
@@ -199,7 +214,8 @@ static int look_at_port(struct waiting *w, struct json_object **ret_error)
 		*ret_error = TAKE_PTR(why);
 		return outcome;
 	}
-	w->reached = answer_bool(why, "free");
+	w->reached = answer_bool(why, "free") ||
+		     (!strcmp(answer_text(why, "verdict"), "protected") && is_kept_for_caller(w));
 	if (!w->reached)
 		note_obstacle(w, why);
 	return 0;

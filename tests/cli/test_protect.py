@@ -55,6 +55,7 @@ class ProtectTest(harness.PortDaddyTest):
         answer = self.daemon.run("stop", f"{NAME}:web")
         self.assertEqual(answer.code, 0, answer)
         self.assertIn(f"port {port} is free for its own runs", answer.out)
+        self.assertEqual(self.daemon.run("wait", "--free", str(port)).code, 0)
         run.wait()
         wait_until(lambda: not self.daemon.json("ps", code=None)["runs"], "the run is over")
         self.assertEqual(self.daemon.run("claim", f"{NAME}:web", "--no-protect", "-q").code, 0)
