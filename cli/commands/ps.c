@@ -109,7 +109,9 @@ static void show_below(struct render_table *t, const struct members *m, uint32_t
 static void show_run(struct render_table *t, const struct members *m, struct json_object *run)
 {
 	const char *service = answer_text(run, "service"), *state = answer_text(run, "state");
-	int elsewhere = strcmp(state, "ready") == 0 ? members_elsewhere(m, run) : 0;
+	/* ready before its server moved, or never */
+	bool may_be = strcmp(state, "ready") == 0 || strcmp(state, "starting") == 0;
+	int elsewhere = may_be ? members_elsewhere(m, run) : 0;
 	char age[SHOW_AGE_SIZE], port[SHOW_PORT_SIZE], where[64] = "";
 
 	if (elsewhere) {

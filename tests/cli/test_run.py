@@ -177,6 +177,7 @@ class RunTest(harness.PortDaddyTest):
         self.assertIn(f"{ID} listens on {port}, not on {own}: pd why {port}",
                       self.daemon.run("why", ID).err)
         self.assertRegex(self.daemon.pd("ps", ID), rf"elsewhere .*listens on {port}, not on {own};")
+        self.assertEqual(self.the_run()["state"], "starting")
         child.kill(signal.SIGTERM)
 
     def test_refused_bind_is_told_with_its_holder(self):

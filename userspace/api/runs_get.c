@@ -21,6 +21,7 @@
 #include "view/run.h"
 
 #define DEPTH_MAX 64 /* of runs inside each other */
+#define PORTS_MAX 64 /* of a member that are looked through */
 
 struct question {
 	const char *pattern; /* of services; NULL = all */
@@ -75,17 +76,25 @@ static const struct run *run_of(const struct request *r, const struct run *last,
 					      : registry_run(r->api->config.registry, number);
 }
 
+static bool serves_run(const struct request *r, const struct process_id *id, const struct run *run)
+{
+	uint16_t ports[PORTS_MAX];
+	size_t n = inventory_served_ports(r->api->config.inventory, id, 0, ports, PORTS_MAX);
+
+	for (size_t i = 0; i < n && i < PORTS_MAX; i++)
+		if (run_is_served_by(run, ports[i]))
+			return true;
+	return false;
+}
+
 /* The event of its first listen may have been lost: who is asked about is looked at. */
 static void note_ready(struct request *r, const struct listing *l)
 {
 	const struct run *run = NULL;
-	uint16_t port;
 
 	for (size_t i = 0; i < l->n; i++) {
 		run = run_of(r, run, l->members[i].run);
-		if (run && run->state == RUN_STARTING &&
-		    inventory_served_ports(r->api->config.inventory, &l->members[i].id, 0, &port,
-					   1))
+		if (run && run->state == RUN_STARTING && serves_run(r, &l->members[i].id, run))
 			runs_set_state(r->api->runs, run, RUN_READY);
 	}
 }

@@ -46,6 +46,11 @@ uint16_t run_port_for(const struct run *run, uint16_t asked)
 	return 0;
 }
 
+bool run_is_served_by(const struct run *run, uint16_t port)
+{
+	return !run->port || port == run->port || run_asked_port(run, port);
+}
+
 /* --- in memory --- */
 
 struct run *registry_runs(const struct registry *r)

@@ -57,6 +57,9 @@ struct run {
 uint16_t run_asked_port(const struct run *run, uint16_t port);
 /* The other way round: the port that it is given for one that it asks for; 0 = it is not. */
 uint16_t run_port_for(const struct run *run, uint16_t asked);
+/* Is it ready when it listens on this port?  Another one may be a debugger's, or what its program
+ * chose by itself; of a run without a claim any will do. */
+bool run_is_served_by(const struct run *run, uint16_t port);
 
 /* Reads those of this boot into memory; 0, negative errno. */
 int registry_runs_load(struct registry *r);

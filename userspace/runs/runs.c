@@ -400,7 +400,7 @@ void runs_note_event(struct runs *rs, const struct event *event)
 	if (event->kind != EVENT_LISTEN || !event->named_run)
 		return;
 	run = registry_run(rs->c.registry, event->named_run);
-	if (run && run->state == RUN_STARTING)
+	if (run && run->state == RUN_STARTING && run_is_served_by(run, event->port))
 		store_state(rs, run->number, RUN_READY, event);
 }
 

@@ -74,7 +74,7 @@ int runs_join(struct runs *rs, const struct run *run, pid_t pid, uid_t uid);
  */
 void runs_are_told(struct runs *rs, const struct run *run);
 
-/* A kernel event: a first listener makes a run ready, its last process ends it. */
+/* A kernel event: the first listener on its port makes a run ready, its last process ends it. */
 void runs_note_event(struct runs *rs, const struct event *event);
 
 /*
