@@ -10,6 +10,21 @@
 #define FLAG_DADFAILED 0x08
 #define FLAG_TENTATIVE 0x40
 
+/* Of a line with its NUL.  sscanf() measures all of its text first: each line is read by itself. */
+#define LINE_SIZE 256
+
+/* The line at *text, which moves behind it; false behind the last one. */
+static bool next_line(const char **text, char ret[static LINE_SIZE])
+{
+	size_t n = *text ? strcspn(*text, "\n") : 0;
+
+	if (!*text || !**text)
+		return false;
+	snprintf(ret, LINE_SIZE, "%.*s", (int)n, *text);
+	*text += n + ((*text)[n] == '\n');
+	return true;
+}
+
 static bool prefix_covers(const uint8_t net[4], unsigned bits, const uint8_t addr[4])
 {
 	uint32_t a = (uint32_t)net[0] << 24 | net[1] << 16 | net[2] << 8 | net[3];
@@ -27,12 +42,11 @@ enum why_address_state address_in_fib_trie(const char *text, const uint8_t v4[4]
 	unsigned n[4] = { 0 }, bits;
 	uint8_t net[4] = { 0 };
 	bool any = false;
-	char type[16];
+	char type[16], line[LINE_SIZE];
 
 	if (v4[0] >= 224)
 		return ADDRESS_LOCAL;
-	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
-		line += *line == '\n';
+	while (next_line(&text, line)) {
 		if (sscanf(line, " |-- %u.%u.%u.%u", &n[0], &n[1], &n[2], &n[3]) == 4) {
 			for (int i = 0; i < 4; i++)
 				net[i] = (uint8_t)n[i];
@@ -70,19 +84,19 @@ enum why_address_state address_in_if_inet6(const char *text, const uint8_t v6[16
 	return flags & FLAG_TENTATIVE ? ADDRESS_TENTATIVE : ADDRESS_LOCAL;
 }
 
-/* Every interface that is up is in the group of all hosts (ip_mc_up). */
-static bool is_up(const char *igmp, const char *name)
+/* Every interface that is up is in the group of all hosts (ip_mc_up): its line behind another. */
+static const char *find_up(const char *line, const char *name)
 {
 	const size_t length = strlen(name);
 
-	for (const char *line = strchr(igmp, '\n'); line; line = strchr(line + 1, '\n')) {
-		const char *tab = strchr(line + 1, '\t');
+	while ((line = strchr(line, '\n'))) {
+		const char *tab = strchr(++line, '\t');
 
-		if (line[1] != '\t' && tab && !strncmp(tab + 1, name, length) &&
+		if (*line != '\t' && tab && !strncmp(tab + 1, name, length) &&
 		    (tab[1 + length] == ' ' || tab[1 + length] == ':'))
-			return true;
+			return line;
 	}
-	return false;
+	return NULL;
 }
 
 /*
@@ -91,15 +105,22 @@ static bool is_up(const char *igmp, const char *name)
  */
 static bool some_link_went_down(const struct address_tables *t)
 {
+	const char *rest = t->dev, *up = t->igmp;
+	char name[32], line[LINE_SIZE];
 	uint64_t sent;
-	char name[32];
 
-	for (const char *line = t->dev ? strchr(t->dev, '\n') : NULL; line;
-	     line = strchr(line + 1, '\n'))
-		if (sscanf(line + 1, " %31[^: |]: %*u %*u %*u %*u %*u %*u %*u %*u %" SCNu64, name,
-			   &sent) == 2 &&
-		    sent && !is_up(t->igmp, name))
+	while (next_line(&rest, line)) {
+		if (sscanf(line, " %31[^: |]: %*u %*u %*u %*u %*u %*u %*u %*u %" SCNu64, name,
+			   &sent) != 2 ||
+		    !sent)
+			continue;
+		/* both tables have the interfaces in one order: the next one is soon found */
+		up = find_up(up, name);
+		if (!up)
+			up = find_up(t->igmp, name);
+		if (!up)
 			return true;
+	}
 	return false;
 }
 
@@ -109,7 +130,7 @@ static bool is_link_up(const char *if_inet6, const char *igmp, const uint8_t v6[
 	const char *line = find_inet6(if_inet6, v6);
 	char name[32];
 
-	return line && sscanf(line, "%*s %*x %*x %*x %*x %31s", name) == 1 && is_up(igmp, name);
+	return line && sscanf(line, "%*s %*x %*x %*x %*x %31s", name) == 1 && find_up(igmp, name);
 }
 
 enum why_address_state address_v6(const struct address_tables *t, const struct net_addr *a,
@@ -121,7 +142,7 @@ enum why_address_state address_v6(const struct address_tables *t, const struct n
 
 	if (!t->if_inet6 || !t->igmp)
 		return ADDRESS_UNKNOWN;
-	loopback_up = is_up(t->igmp, "lo");
+	loopback_up = find_up(t->igmp, "lo");
 	/* with IPv6 on, a loopback that is up has ::1 */
 	*ret_ipv6_disabled = loopback_up &&
 			     address_in_if_inet6(t->if_inet6, in6addr_loopback.s6_addr) ==

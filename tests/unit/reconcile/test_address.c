@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which state an address is in, by the texts of the kernel's tables. */
+#include "base/clock.h"
 #include "reconcile/address.h"
 #include "testing.h"
 
@@ -31,6 +32,25 @@ TEST(an_address_is_local_when_a_route_says_so)
 		assert_int_equal(address_in_fib_trie(fib_trie, rows[i].addr), rows[i].state);
 	/* such a namespace takes every address */
 	assert_int_equal(address_in_fib_trie("", rows[6].addr), ADDRESS_LOCAL);
+}
+
+/* Any user fills the table of a namespace of his own, and everybody waits while it is read. */
+TEST(a_table_of_thousands_of_addresses_takes_no_second)
+{
+	enum { ROUTES = 20000, ROUTE_SIZE = 80, MOST_MS = 1000 };
+	static const uint8_t elsewhere[4] = { 9, 9, 9, 9 };
+	_cleanup_free_ char *text = malloc(ROUTES * ROUTE_SIZE);
+	size_t used = 0;
+	uint64_t began_us;
+
+	assert_non_null(text);
+	for (int i = 0; i < ROUTES; i++)
+		used += (size_t)sprintf(text + used,
+					"     |-- 10.0.%d.%d\n        /32 host LOCAL\n", i / 250,
+					i % 250);
+	began_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
+	assert_int_equal(address_in_fib_trie(text, elsewhere), ADDRESS_NONLOCAL);
+	assert_true(clock_us(CLOCK_THREAD_CPUTIME_ID) - began_us < MOST_MS * 1000);
 }
 
 TEST(an_ipv6_address_has_the_state_of_its_flags)
