@@ -18,7 +18,8 @@
 #include "http/internal.h"
 #include "http/request.h"
 
-/* What a client may send us behind its request before we stop reading from it.  Nobody reads it. */
+/* What a client may send us behind its request.  Nobody reads it, so that behind more of it the end
+ * of the connection would not be seen. */
 #define INPUT_MAX_BYTES 4096
 #define TICK_S		1
 
@@ -46,10 +47,25 @@ static void lines_free(struct lines *l)
 	free(l);
 }
 
+/* Of who talks to lines: evbuffer_add_cb(). */
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *user_data)
+{
+	struct lines *l = user_data;
+
+	if (!l->dropped && evbuffer_get_length(input) >= INPUT_MAX_BYTES)
+		lines_drop(l);
+}
+
+static struct evbuffer *input_of(struct evhttp_connection *connection)
+{
+	return bufferevent_get_input(evhttp_connection_get_bufferevent(connection));
+}
+
 static void on_end(struct evhttp_connection *connection, void *user_data)
 {
 	struct lines *l = user_data;
 
+	evbuffer_remove_cb(input_of(connection), on_input, l);
 	/*
 	 * When the client left, evhttp has taken the request off the connection and nobody else
 	 * frees it; when the connection is freed by us, it frees its requests itself.
@@ -172,10 +188,16 @@ static void begin_answer(struct lines *l)
 	evhttp_add_header(headers, "Content-Type", "application/x-ndjson");
 	/* its timeouts are these lines' from now on */
 	evhttp_add_header(headers, "Connection", "close");
+	/* who would keep it with HTTP/1.0 is told by evhttp that nothing comes: of length 0 */
+	while (!evhttp_remove_header(evhttp_request_get_input_headers(l->http), "Connection"))
+		;
 	evhttp_send_reply_start(l->http, HTTP_OK, NULL);
 	/* evhttp reads on to learn of the end: a watcher says nothing for hours, or too much */
 	bufferevent_set_timeouts(socket, NULL, &write_timeout);
 	bufferevent_setwatermark(socket, EV_READ, 0, INPUT_MAX_BYTES);
+	if (!evbuffer_add_cb(input_of(connection), on_input, l) ||
+	    evbuffer_get_length(input_of(connection)) >= INPUT_MAX_BYTES)
+		lines_drop(l);
 }
 
 int lines_begin(struct request *r, const struct lines_calls *calls, void *user_data,
@@ -208,6 +230,7 @@ int lines_begin(struct request *r, const struct lines_calls *calls, void *user_d
 void lines_finish(struct lines *l)
 {
 	flush(l);
+	evbuffer_remove_cb(input_of(evhttp_request_get_connection(l->http)), on_input, l);
 	connection_on_end(l->connection, NULL, NULL);
 	evhttp_send_reply_end(l->http); /* calls nobody of us any more */
 	lines_free(l);

@@ -68,6 +68,18 @@ static void wait_published(struct world *w, struct client *c)
 	client_wait_text(w, c, e.comm);
 }
 
+TEST_WITH(a_stream_has_no_length_whatever_its_reader_wants_of_the_connection, struct world *w)
+{
+	_cleanup_client_ struct client c = client_new(w);
+
+	client_say(
+		w, &c,
+		"GET /v1/events HTTP/1.0\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n");
+	client_wait_text(w, &c, "\"stream\"");
+	assert_null(strcasestr(c.text, "Content-Length"));
+	assert_null(strcasestr(c.text, "keep-alive"));
+}
+
 TEST_WITH(the_first_line_says_that_the_stream_is_on, struct world *w)
 {
 	_cleanup_client_ struct client c = watch(w, "/v1/events");
@@ -241,17 +253,28 @@ TEST_WITH(a_watcher_that_leaves_is_forgotten, struct world *w)
 	}
 }
 
-TEST_WITH(what_a_watcher_says_is_not_kept, struct world *w)
+/* Nothing is told of an end that stands behind what nobody reads. */
+TEST_WITH(a_watcher_that_says_too_much_is_disconnected, struct world *w)
 {
-	_cleanup_client_ struct client c = watch(w, "/v1/events");
-	static char noise[65536];
+	static char noise[4096];
 
 	memset(noise, 'x', sizeof(noise));
-	/* the socket fills up: the server stops reading, and goes on serving */
-	for (int i = 0; i < 1000 && send(c.fd, noise, sizeof(noise), MSG_NOSIGNAL) > 0; i++)
-		world_turn(w);
-	assert_int_equal(send(c.fd, noise, sizeof(noise), MSG_NOSIGNAL), -1);
-	assert_int_equal(errno, EAGAIN);
+	for (int behind = 0; behind < 2; behind++) {
+		_cleanup_client_ struct client c = client_new(w);
+
+		client_get(w, &c, "/v1/events?filter=nobody");
+		if (behind)
+			client_wait_text(w, &c, "\"stream\"");
+		client_write(w, &c, noise, sizeof(noise));
+		client_wait_end(w, &c);
+	}
+}
+
+TEST_WITH(a_watcher_that_says_little_goes_on, struct world *w)
+{
+	_cleanup_client_ struct client c = watch(w, "/v1/events");
+
+	client_say(w, &c, "GET /v1/status HTTP/1.1\r\nHost: pd\r\n\r\n");
 	wait_published(w, &c);
 }
 
