@@ -113,23 +113,11 @@ int answer_get_list(bool json, const char *path, size_t rows, struct json_object
 
 int answer_list(bool json, const char *path, rows_each each, void *user_data)
 {
-	char page[PATH_SIZE];
+	_cleanup_(answer_freep) struct json_object *rest = NULL;
+	enum outcome outcome = client_list(path, each, user_data, &rest);
 
-	snprintf(page, sizeof(page), "%s", path);
-	for (int pages = 0; pages < PAGES_MAX; pages++) {
-		_cleanup_(answer_freep) struct json_object *rest = NULL;
-		enum outcome outcome = client_list(page, each, user_data, &rest);
-		int r;
-
-		if (outcome != OUTCOME_OK) {
-			render_error(json, rest);
-			return outcome_row(outcome)->exit_code;
-		}
-		if (!*answer_text(rest, "next"))
-			return 0;
-		r = make_next(json, path, answer_text(rest, "next"), page);
-		if (r)
-			return r;
-	}
-	return render_fail(json, OUTCOME_FAILED, "the list is longer than pd accepts");
+	if (outcome == OUTCOME_OK)
+		return 0;
+	render_error(json, rest);
+	return outcome_row(outcome)->exit_code;
 }

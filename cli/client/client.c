@@ -25,6 +25,9 @@
 #define FOLLOW_WAIT_MS 10000
 #define FOLLOW_POLL_MS 50
 #define FOLLOW_SAME_MS 1000 /* for a daemon that ends, and is still asked meanwhile */
+/* Of a list; a page of the daemon's has up to 500 rows. */
+#define PAGES_MAX      10000
+#define PAGE_PATH_SIZE 8192 /* the longest question, and a cursor */
 #define REPEATS_MAX    3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
@@ -347,14 +350,47 @@ enum outcome client_request_within(int fd, const char *path, int64_t timeout_s,
 		     : read_answer(&c, request.method, ret);
 }
 
-enum outcome client_list(const char *path, rows_each each, void *user_data,
-			 struct json_object **ret)
+/* --- lists, in pages --- */
+
+/* The question for the page behind `next`. */
+static bool page_path(const char *path, const char *next, char ret[PAGE_PATH_SIZE])
+{
+	const struct client_param after = { "after", next };
+
+	return client_path(path, &after, 1, ret, PAGE_PATH_SIZE) == 0;
+}
+
+/* What cannot be sent now is asked for when it is needed. */
+static void ask_ahead(const char *path, const char *next, struct connection *ret)
+{
+	char page[PAGE_PATH_SIZE];
+
+	if (*next && page_path(path, next, page) && connection_open_any(ret, NULL, 0) == 0 &&
+	    connection_send(ret, "GET", page, NULL) < 0)
+		connection_close(ret);
+}
+
+/* The head of what was asked for ahead; a question that came to nothing is asked again. */
+static enum outcome await_page(struct connection *ahead, const struct request *request,
+			       struct connection *ret, struct json_object **ret_error)
+{
+	*ret = *ahead;
+	*ahead = (struct connection){ .fd = -1 };
+	if (ret->fd >= 0 && await_head(ret, request->timeout_s) == 0)
+		return OUTCOME_OK;
+	connection_close(ret);
+	return ask(ret, request, ret_error);
+}
+
+/* The daemon makes the next page while the rows of this one are read. */
+static enum outcome list_page(const char *path, const char *page, struct connection *ahead,
+			      rows_each each, void *user_data, struct json_object **ret)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
 	const struct request request = { .method = "GET",
-					 .path = path,
+					 .path = page,
 					 .timeout_s = CONNECTION_TIMEOUT_S };
-	enum outcome outcome = ask(&c, &request, ret);
+	enum outcome outcome = await_page(ahead, &request, &c, ret);
 	size_t n;
 	int r;
 
@@ -369,7 +405,29 @@ enum outcome client_list(const char *path, rows_each each, void *user_data,
 		return fail_connection(&c, request.method, ret, r);
 	if (!text_is_utf8(c.bytes + c.head.size, n))
 		return judge(NULL, &c.head, ret);
+	ask_ahead(path, c.head.next, ahead);
 	return judge(rows_parse(c.bytes + c.head.size, n, each, user_data), &c.head, ret);
+}
+
+enum outcome client_list(const char *path, rows_each each, void *user_data,
+			 struct json_object **ret)
+{
+	_cleanup_(connection_close) struct connection ahead = { .fd = -1 };
+	char page[PAGE_PATH_SIZE];
+
+	snprintf(page, sizeof(page), "%s", path);
+	for (int pages = 0; pages < PAGES_MAX; pages++) {
+		enum outcome outcome = list_page(path, page, &ahead, each, user_data, ret);
+		bool is_last = outcome != OUTCOME_OK || !*answer_text(*ret, "next");
+
+		if (!is_last && !page_path(path, answer_text(*ret, "next"), page))
+			break;
+		if (is_last)
+			return outcome;
+		json_object_put(TAKE_PTR(*ret));
+	}
+	answer_free(TAKE_PTR(*ret));
+	return fail(ret, OUTCOME_FAILED, "the list is longer than pd accepts");
 }
 
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)

@@ -38,8 +38,9 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 			    struct json_object **ret);
 
 /*
- * client_request("GET") for long lists: each() takes the elements of every list of the answer one
- * after the other, and they are freed behind it; *ret has the other members.  The tree of 20,000
+ * client_request("GET") for long lists, in as many pages as the daemon makes of them: each() takes
+ * the elements of every list one after the other, and they are freed behind it; *ret has the other
+ * members of the last page.  The tree of 20,000
  * rows would take three times as long.
  */
 enum outcome client_list(const char *path, rows_each each, void *user_data,

@@ -93,6 +93,8 @@ static int parse_header(struct text line, struct http_head *head)
 	}
 	if (header_is(line, "Port-Daddy-Ignored", &value))
 		snprintf(head->ignored, sizeof(head->ignored), "%.*s", (int)value.n, value.at);
+	if (header_is(line, "Port-Daddy-Next", &value) && value.n < sizeof(head->next))
+		snprintf(head->next, sizeof(head->next), "%.*s", (int)value.n, value.at);
 	if (header_is(line, "Transfer-Encoding", &value))
 		return -EBADMSG;
 	return 0;

@@ -9,6 +9,7 @@
 #include "base/build.h"
 
 #define HTTP_IGNORED_SIZE 64
+#define HTTP_NEXT_SIZE	  256 /* an id, or a port and a number */
 
 #define HTTP_HEAD_MAX_BYTES (64 * 1024) /* the daemon's own heads are under 300 bytes */
 
@@ -19,6 +20,8 @@ struct http_head {
 	struct build daemon;	/* of whoever answers; all empty where it does not say */
 	/* a name of the request that a daemon of another build did not know; "" = none */
 	char ignored[HTTP_IGNORED_SIZE];
+	/* where the next page of the list begins; "": nowhere, or the answer alone says it */
+	char next[HTTP_NEXT_SIZE];
 };
 
 /*

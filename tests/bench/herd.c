@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * herd PROCESSES DESCRIPTORS LISTENERS FIRST_PORT EACH: a busy machine to measure on.  Each process
- * holds its descriptors (files, event counters, socket pairs) and sleeps; the first LISTENERS of
- * them listen on EACH sockets, one port each from FIRST_PORT on; on the next address of 127.0.0.0/8
- * when the range of ports is used up.  Prints "ready" when all stand, and takes them with it when
- * its input ends.
+ * herd PROCESSES DESCRIPTORS LISTENERS FIRST_PORT EACH [alone]: a busy machine to measure on.  Each
+ * process holds its descriptors (files, event counters, socket pairs) and sleeps; the first
+ * LISTENERS of them listen on EACH sockets, one port each from FIRST_PORT on; on the next address
+ * of 127.0.0.0/8 when the range of ports is used up.  "alone": each in a network namespace of its
+ * own, on the same ports.  Prints "ready" when all stand, and takes them with it when its input
+ * ends.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -60,6 +66,19 @@ static void hold(int descriptors)
 	}
 }
 
+static void leave_namespace(void)
+{
+	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd;
+
+	if (unshare(CLONE_NEWNET))
+		err(1, "a network namespace");
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (ioctl(fd, SIOCSIFFLAGS, &loopback))
+		err(1, "lo");
+	close(fd);
+}
+
 static void live(int ready, int port, int first, int each, int descriptors)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -76,10 +95,11 @@ static void live(int ready, int port, int first, int each, int descriptors)
 int main(int argc, char **argv)
 {
 	int processes, descriptors, listeners, port, each, ready[2];
+	bool alone = argc == 7 && !strcmp(argv[6], "alone");
 	char byte;
 
-	if (argc != 6)
-		errx(2, "usage: herd PROCESSES DESCRIPTORS LISTENERS FIRST_PORT EACH");
+	if (argc != 6 && !alone)
+		errx(2, "usage: herd PROCESSES DESCRIPTORS LISTENERS FIRST_PORT EACH [alone]");
 	processes = atoi(argv[1]);
 	descriptors = atoi(argv[2]);
 	listeners = atoi(argv[3]);
@@ -95,7 +115,10 @@ int main(int argc, char **argv)
 			err(1, "fork %d", i);
 		if (pid == 0) {
 			close(ready[0]);
-			live(ready[1], port, i * each, i < listeners ? each : 0, descriptors);
+			if (alone)
+				leave_namespace();
+			live(ready[1], port, alone ? 0 : i * each, i < listeners ? each : 0,
+			     descriptors);
 		}
 	}
 	close(ready[1]);

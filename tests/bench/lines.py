@@ -86,6 +86,19 @@ def find_among_many_sockets(processes):
         return faster(*stand.turns(d.env, [harness.PLAIN_PD, "find", "--all"], [ss, "-ltnp"]))
 
 
+def per_row(processes, *how):
+    """Microseconds of the whole process for each row, the worst of its kind first."""
+    descriptors = 0 if processes == SOCKETS else stand.DESCRIPTORS
+    with stand.herd(processes, processes, FIRST_PORT, SOCKETS // processes, *how,
+                    descriptors=descriptors), stand.daemon() as d:
+        rows = len(d.json("find", "--all")["sockets"])
+        d.claim("bench:web")
+        asked = [["find", "--all"], ["find"], ["why", str(FIRST_PORT)], ["status"]]
+        took = stand.turns(d.env, *([harness.PLAIN_PD, *words] for words in asked))
+    return Figures(took[0] * 1000 / rows, f"{took[0]:.1f} ms, {rows} rows",
+                   f"find {took[1]:.1f}, why {took[2]:.1f}, status {took[3]:.1f} ms")
+
+
 @line("pd find --all, 18,000 sockets of 1 process", "ss -ltnp", "less", 1)
 def find_all_of_one():
     return find_among_many_sockets(1)
@@ -94,6 +107,21 @@ def find_all_of_one():
 @line("pd find --all, 18,000 sockets of 18 processes", "ss -ltnp", "less", 1)
 def find_all_of_eighteen():
     return find_among_many_sockets(18)
+
+
+@line("each row of pd find --all, 18 processes", "", "more", 10, " µs")
+def find_all_per_row():
+    return per_row(18)
+
+
+@line("each row of pd find --all, 18,000 processes", "", "more", 10, " µs")
+def find_all_of_as_many():
+    return per_row(SOCKETS)
+
+
+@line("each row of pd find --all, 1,000 namespaces", "", "more", 10, " µs")
+def find_all_in_namespaces():
+    return per_row(1000, "alone")
 
 
 @line("pd why PORT, herd of 2,000", "lsof -nP -iTCP:PORT -sTCP:LISTEN", "less", 100)

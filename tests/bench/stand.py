@@ -40,8 +40,8 @@ def needs(program):
 
 
 @contextlib.contextmanager
-def daemon(*arguments, **options):
-    d = harness.Daemon(*arguments, program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD, **options)
+def daemon(**options):
+    d = harness.Daemon(program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD, **options)
     d.start()
     try:
         yield d
@@ -57,10 +57,10 @@ def raise_limits():
 
 
 @contextlib.contextmanager
-def herd(processes, listeners=0, first_port=0, each=1):
+def herd(processes, listeners=0, first_port=0, each=1, *how, descriptors=DESCRIPTORS):
     before = count_of("herd")
-    with subprocess.Popen([os.path.join(TOOLS, "herd"), str(processes), str(DESCRIPTORS),
-                           str(listeners), str(first_port), str(each)], stdin=subprocess.PIPE,
+    with subprocess.Popen([os.path.join(TOOLS, "herd"), str(processes), str(descriptors),
+                           str(listeners), str(first_port), str(each), *how], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, preexec_fn=raise_limits) as child:
         if child.stdout.readline() != b"ready\n":
             raise Unavailable(f"no herd of {processes} processes with {each} sockets each (limits "

@@ -1,10 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """What `pd find` shows beside its claims, whose it is, and where a browser finds it."""
+import json
 import os
+import shutil
+import subprocess
 import sys
+import unittest
 
 import harness
+from fake_daemon import FakeDaemon
 from harness import NOBODY, needs_root, wait_until
 from terminal import run_on_terminal, width, without_colours
 
@@ -95,6 +100,51 @@ class UnclaimedTest(harness.PortDaddyTest):
         self.assertTrue(names[1].startswith("aa:web"), names)
         theirs = next(l for l in lines if l.startswith("aa:web"))
         self.assertIn(" nobody ", theirs)
+
+
+class PagesTest(unittest.TestCase):
+    """Of a list, by a daemon that gives one row in each page."""
+
+    def ports_of(self, give):
+        """What pd shows, and how often it asked; give(page, its bytes) answers."""
+        place = harness.temp_dir("pd-fake-")
+        self.addCleanup(shutil.rmtree, place)
+        asked = []
+
+        def answer(path):
+            if path != "/v1/sockets":
+                raise OSError
+            asked.append(path)
+            return give(len(asked))
+        fake = FakeDaemon(place, answer)
+        self.addCleanup(fake.close)
+        done = subprocess.run([harness.PD, "find", "--all"], capture_output=True, text=True,
+                              env={**harness.BASE_ENV, "PORT_DADDY_SOCKET": fake.path,
+                                   "PORT_DADDY_NO_AUTOSTART": "1"}, check=False,
+                              timeout=harness.DEADLINE_S)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return [p for p in ("4001", "4002", "4003") if p in done.stdout], len(asked)
+
+    @staticmethod
+    def page(n, head):
+        following = f"{4000 + n}.{n}" if n < 3 else None
+        row = {"proto": "tcp", "addr": "127.0.0.1", "port": 4000 + n, "state": "LISTEN",
+               "netns": 1, "ownNetns": True, "user": "root", "pids": [n], "process": "x"}
+        header = f"Port-Daddy-Next: {following}\r\n" if head and following else ""
+        body = {"ok": True, "version": 1, "sockets": [row], "next": following}
+        return f"HTTP/1.0 200 OK\r\n{header}\r\n{json.dumps(body)}".encode()
+
+    def test_every_page_is_shown_whether_the_head_of_the_one_before_names_it_or_not(self):
+        for head in True, False:
+            shown = self.ports_of(lambda n, head=head: self.page(n, head))
+            self.assertEqual(shown, (["4001", "4002", "4003"], 3))
+
+    def test_page_that_was_asked_for_ahead_and_never_came_is_asked_for_again(self):
+        def give(n):
+            if n == 2:
+                raise OSError
+            return self.page(n - (n > 2), True)
+        self.assertEqual(self.ports_of(give), (["4001", "4002", "4003"], 4))
 
 
 class EndingTest(harness.PortDaddyTest):

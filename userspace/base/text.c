@@ -53,11 +53,23 @@ static size_t sequence_length(const uint8_t *s, size_t n, uint32_t *ret_code)
 	return length;
 }
 
+/* Of the next eight bytes; nearly all text is ASCII, and long answers are read here. */
+static bool is_ascii(const char *s)
+{
+	uint64_t bytes;
+
+	memcpy(&bytes, s, sizeof(bytes));
+	return !(bytes & 0x8080808080808080);
+}
+
 bool text_is_utf8(const char *s, size_t n)
 {
 	uint32_t code;
 
 	for (size_t i = 0, length; i < n; i += length) {
+		length = sizeof(uint64_t);
+		if (n - i >= length && is_ascii(s + i))
+			continue;
 		length = sequence_length((const uint8_t *)s + i, n - i, &code);
 		if (length == 0)
 			return false;

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <event2/http.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,9 @@ bool page_is_full(const struct request *r, const struct page *page)
 
 int page_end(struct request *r, const char *next)
 {
+	if (next)
+		evhttp_add_header(evhttp_request_get_output_headers(r->http), PAGE_NEXT_HEADER,
+				  next);
 	return written_member(r, "next", json_text(next));
 }
 

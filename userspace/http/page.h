@@ -21,6 +21,8 @@
 #define PAGE_BRIEF_ROWS	 1500 /* of sockets and services without details, 3 us each */
 #define PAGE_MAX_BYTES	 (1024 * 1024)
 #define PAGE_CURSOR_SIZE 128
+/* Says `next` as well: a client can ask for the next page before it has read the rows of this. */
+#define PAGE_NEXT_HEADER "Port-Daddy-Next"
 
 struct page {
 	int64_t n;	   /* as asked for; 0 = not at all */

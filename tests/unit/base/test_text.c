@@ -56,6 +56,20 @@ TEST(malformed_utf8_is_refused)
 		assert_false(text_is_utf8(texts[i], strlen(texts[i])));
 }
 
+TEST(utf8_is_checked_wherever_it_stands_in_a_long_text)
+{
+	char text[40];
+
+	for (size_t at = 0; at + 2 <= sizeof(text); at++) {
+		memset(text, 'a', sizeof(text));
+		memcpy(text + at, "\xC3\xA9", 2);
+		assert_true(text_is_utf8(text, sizeof(text)));
+		text[at + 1] = 'a';
+		assert_false(text_is_utf8(text, sizeof(text)));
+		assert_false(text_is_utf8(text, at + 1));
+	}
+}
+
 TEST(malformed_bytes_become_replacement_characters)
 {
 	char out[64];
