@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import statistics
 import subprocess
+import threading
 import time
 import typing
 
@@ -538,6 +539,44 @@ def flood():
         wrong = set(table_listeners(d)) ^ set(kernel_listeners())
     return Figures(len(wrong), f"{kernel['lost']} lost, {kernel['events']} seen",
                    f"peak {peak:.1f} MB, {before:.1f} before")
+
+
+FLOOD_S, FLOOD_A_SECOND = 15, 100000 // 60
+
+
+@contextlib.contextmanager
+def flooded():
+    """As many sockets as FLOOD_A_SECOND come and go meanwhile."""
+    ended = threading.Event()
+
+    def flood():
+        begins = time.monotonic()
+        while not ended.wait(max(0, begins - time.monotonic())):
+            stand.tool("loops", "listen", FLOOD_A_SECOND)
+            begins += 1
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@line("longest answer beside 100,000 sockets a minute", "", "more", 250, " ms")
+def answers_beside_a_flood():
+    """Of what pd's commands ask, on a machine with 18,000 listeners; and the table is right then."""
+    longest = {f"/v1/{path}": 0 for path in (
+        "status", "services?details=no", "sockets?details=no", f"why?port={FIRST_PORT}")}
+    with stand.herd(18, 18, FIRST_PORT, SOCKETS // 18), stand.daemon() as d:
+        with flooded():
+            until = time.monotonic() + FLOOD_S
+            while time.monotonic() < until:
+                for path in longest:
+                    longest[path] = max(longest[path], stand.time_of_answer(d.socket, path))
+        harness.wait_until(lambda: table_listeners(d) == kernel_listeners(), "the table is right",
+                           30)
+    return Figures(max(longest.values()), "", f"status {longest['/v1/status']:.1f} ms")
 
 
 # --- having it -----------------------------------------------------------------------------------

@@ -119,6 +119,19 @@ def until_still(pid):
     raise AssertionError(f"process {pid} is woken every second")
 
 
+def time_of_answer(path_of_socket, path):
+    """Milliseconds until all of an answer is there."""
+    began, answer = time.monotonic(), b""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.connect(path_of_socket)
+        s.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        while chunk := s.recv(1 << 20):
+            answer += chunk
+    if answer.split()[1:2] != [b"200"]:
+        raise AssertionError(f"{path}: {answer[:200]}")
+    return (time.monotonic() - began) * 1e3
+
+
 def time_to_first_answer(d):
     """Milliseconds from the daemon's start to its first answer."""
     began = time.monotonic()
