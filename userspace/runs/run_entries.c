@@ -93,5 +93,7 @@ void run_entry_ended(struct activity_writer *w, const struct run *run, const str
 	else if (last)
 		snprintf(words + n, sizeof(words) - n, ", exit code %d",
 			 WEXITSTATUS(last->exit_code));
+	else
+		snprintf(words + n, sizeof(words) - n, "; nobody saw how");
 	write_entry(w, run, last, words);
 }
