@@ -53,17 +53,28 @@ static bool was_started_as(const struct members *m, const struct up_service *s)
 	return !hash || hash == config_start_hash(&s->config->start);
 }
 
+/* Where its pd was called, which may be another checkout of the project; "" where that cannot be
+ * seen, or is here. */
+static const char *begun_elsewhere(const struct up *u, const struct process_id *pd,
+				   char ret[static PROCESS_PATH_SIZE])
+{
+	size_t n = strlen(u->o->directory);
+
+	procfs_link(pd->pid, "cwd", ret);
+	if (!procfs_alive(pd) ||
+	    (!strncmp(ret, u->o->directory, n) && (n == 1 || !ret[n] || ret[n] == '/')))
+		ret[0] = '\0';
+	return ret;
+}
+
 /* --- one of them --- */
 
-static void watch_pd(struct up_service *s, struct json_object *run)
+static void watch_pd(struct up_service *s, const struct process_id *pd)
 {
-	const struct process_id pd = { (pid_t)answer_int(run, "pid"),
-				       (uint64_t)answer_int(run, "startTicks") };
-
-	if (!pd.pid)
+	if (!pd->pid)
 		return;
-	s->pd_fd = (int)syscall(SYS_pidfd_open, pd.pid, 0);
-	if (s->pd_fd < 0 || procfs_alive(&pd))
+	s->pd_fd = (int)syscall(SYS_pidfd_open, pd->pid, 0);
+	if (s->pd_fd < 0 || procfs_alive(pd))
 		return;
 	close(s->pd_fd);
 	s->pd_fd = -1;
@@ -83,7 +94,9 @@ static void adopt(struct up *u, struct up_service *s, struct json_object *run,
 		  const struct members *m)
 {
 	const char *state = answer_text(run, "state");
-	char id[RUN_ID_SIZE], by[48] = "nobody looks after it";
+	const struct process_id pd = { (pid_t)answer_int(run, "pid"),
+				       (uint64_t)answer_int(run, "startTicks") };
+	char id[RUN_ID_SIZE], by[48] = "nobody looks after it", elsewhere[PROCESS_PATH_SIZE];
 
 	s->own.number = run_id_parse(answer_text(run, "id"));
 	s->own.port = (uint16_t)answer_int(run, "port");
@@ -92,11 +105,16 @@ static void adopt(struct up *u, struct up_service *s, struct json_object *run,
 	adopt_hardcoded(&s->own, answer_member(run, "hardcoded"));
 	s->adopted = true;
 	s->node->state = NEEDS_BEGUN;
-	watch_pd(s, run);
+	watch_pd(s, &pd);
 	if (s->pd_fd >= 0)
-		snprintf(by, sizeof(by), "pd %d looks after it", (int)answer_int(run, "pid"));
+		snprintf(by, sizeof(by), "pd %d looks after it", pd.pid);
 	up_say(u, "%s runs already (%s, %s; %s): adopted", s->config->name,
 	       run_id_format(s->own.number, id), state, by);
+	if (*begun_elsewhere(u, &pd, elsewhere))
+		up_say(u,
+		       "%s was started in %s, and serves what is there; pd down %s, then pd up, "
+		       "starts it here",
+		       s->config->name, elsewhere, s->config->name);
 	if (!was_started_as(m, s))
 		up_say(u,
 		       "%s would start differently by now: " CONFIG_NAME

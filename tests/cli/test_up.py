@@ -207,6 +207,14 @@ rest()
         self.assertIn("web would start differently by now", again.err)
         self.assertNotIn("api would start", again.err)
         self.assertEqual(self.runs(), runs)
+        self.assertNotIn("was started in", again.err)
+        # another checkout has the same claims, and hears whose servers those are
+        other = os.path.join(self.work, "other")
+        os.mkdir(other)
+        os.link(os.path.join(self.work, ".portdaddyrc"), os.path.join(other, ".portdaddyrc"))
+        self.assertIn(f"api was started in {os.path.realpath(self.work)}, and serves what is there",
+                      self.daemon.run("up", "-d", cwd=other).err)
+        self.assertEqual(self.runs(), runs)
 
         down = self.pd("down", "web")
         self.assertEqual((down.code, down.out), (DONE, f"{self.project}:web: 1 process ended; "
