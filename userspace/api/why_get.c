@@ -159,14 +159,14 @@ static size_t explain_waiting(struct request *r, const struct refusal_filter *as
 }
 
 /* Who asks right after a refusal wants to hear of that, also when the port is free by now. */
-static int remember_refusal(struct request *r, struct why_facts *f)
+static int view(struct request *r, struct why_facts *f)
 {
 	const struct refusal_filter newest = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
 					       .port = f->question.port,
 					       .limit = LOOKED_BACK };
 
 	explain_waiting(r, &newest);
-	return why_remember(&r->api->explainer, &newest, f);
+	return why_view_after(&r->api->explainer, &newest, f, r->answer);
 }
 
 /* Runs of the asker whose program has that number in its source, and another port instead; or has
@@ -217,11 +217,9 @@ static int ask(struct request *r, const struct question *asked)
 	if (!fault)
 		fault = find_netns(r, asked, &f);
 	if (!fault)
-		fault = remember_refusal(r, &f);
-	if (!fault)
 		f.question.is_protected = f.netns.own && is_protected(r, asked->port);
 	if (!fault)
-		fault = why_view_netns(&r->api->explainer, &f, r->answer);
+		fault = view(r, &f);
 	if (!fault)
 		add_hardcoded(r, asked->port);
 	return fault;

@@ -25,12 +25,12 @@ void why_view_remedies(const struct why_facts *f, struct json_object *o);
 struct refusal_filter;
 
 /*
- * Puts into the question of *f, which has a netns, what was refused a moment ago (why_remember.c):
- * by the newest of the refusals that was about the same, unless what was in the way then is still
- * there, and in the way of something else.  0, negative errno.
+ * The same for who may ask about what was refused a moment ago (why_remember.c): the newest of
+ * those refusals that was about the same is remembered, unless what was in the way then is still
+ * there, and in the way of something else.
  */
-int why_remember(const struct explainer *x, const struct refusal_filter *newest,
-		 struct why_facts *f);
+int why_view_after(struct explainer *x, const struct refusal_filter *newest, struct why_facts *f,
+		   struct json_object *o);
 
 /* Who reads it, and when. */
 struct why_reading {

@@ -66,13 +66,13 @@ static bool remember(const struct refusal_record *failure, void *user_data)
 	return false;
 }
 
-int why_remember(const struct explainer *x, const struct refusal_filter *newest,
-		 struct why_facts *f)
+int why_view_after(struct explainer *x, const struct refusal_filter *newest, struct why_facts *f,
+		   struct json_object *o)
 {
 	struct memory memory = { .f = f, .inv = x->inventory };
 	int fault = registry_for_each_refusal(x->registry, newest, remember, &memory);
 
 	f->question.error = memory.error;
 	f->remembered_netns = memory.cookie;
-	return fault;
+	return fault ? fault : why_view_netns(x, f, o);
 }
