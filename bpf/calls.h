@@ -28,7 +28,8 @@ static __always_inline void fill_socket_of_call(struct abi_socket *to, struct so
 }
 
 /* A listen() that went well: now the socket has its port, also when bind() was never called. */
-static __always_inline void emit_listening(struct task_struct *task, struct call *call)
+static __always_inline void emit_listening(struct task_struct *task, struct call *call,
+					   const bool may_set_alarm)
 {
 	struct sock *sk = sock_of_call(task, call);
 	struct abi_socket_event *e;
@@ -42,7 +43,10 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 	fill_socket_of_call(&e->socket, sk);
 	e->socket.cookie = call->listen_cookie; /* of an MPTCP socket: that of its subflow */
 	e->socket.tcp_state = TCP_LISTEN;
-	submit_along(e);
+	if (may_set_alarm)
+		submit_soon(e);
+	else
+		submit_along(e);
 }
 
 /*
@@ -66,7 +70,8 @@ static __always_inline void take_back_bind(struct call *call)
 	submit_along(e);
 }
 
-static __always_inline void call_ends(__u32 kind, long ret)
+/* may_set_alarm: as wake.h says, where the program may use timers. */
+static __always_inline void call_ends(__u32 kind, long ret, const bool may_set_alarm)
 {
 	struct call *call = current_call(kind);
 
@@ -76,7 +81,7 @@ static __always_inline void call_ends(__u32 kind, long ret)
 		report_refusal(kind, -ret);
 		call = current_call(kind);
 	} else if (call && call->listen_cookie) {
-		emit_listening(current_task(), call);
+		emit_listening(current_task(), call, may_set_alarm);
 	}
 	if (call)
 		call->kind = 0;
@@ -97,7 +102,7 @@ static __always_inline void function_ends(__u32 kind, __u64 fd, __u64 user_addr,
 		if (call)
 			call->stage = ABI_STAGE_UNKNOWN;
 	}
-	call_ends(kind, ret);
+	call_ends(kind, ret, true);
 }
 
 #endif

@@ -53,7 +53,7 @@ int exit_call(struct trace_event_raw_sys_exit *ctx)
 
 	/* the context is read here, and not where the compiler finds an address for it */
 	barrier_var(ret);
-	call_ends(kind, ret);
+	call_ends(kind, ret, false);
 	return 0;
 }
 
@@ -163,6 +163,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 {
 	bool listens = new_state == TCP_LISTEN;
+	struct mark *mark = NULL;
 	__u64 cookie;
 
 	/*
@@ -178,20 +179,23 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	if (sk->sk_protocol != IPPROTO_TCP || !family_is_ours(sk->__sk_common.skc_family))
 		return 0;
 	cookie = bpf_get_socket_cookie(sk);
-	if (listens)
+	if (listens) {
 		track_socket(sk, cookie);
+	} else {
+		mark = mark_of(sk);
+		/* a close() that was reported when it began: CLOSE says it all */
+		if (!is_tracked(mark, cookie))
+			return 0;
+	}
 	if (waits_for_result(cookie, listens))
-		return 0;
-	/* a close() that was reported when it began: CLOSE says it all */
-	if (!listens && !is_tracked(sk, cookie))
 		return 0;
 	if (listens)
 		track_holder(current_task());
 	emit_state(sk, cookie, listens ? ABI_LISTEN : ABI_UNLISTEN, 0);
 	if (!listens && is_close(sk)) {
-		__u32 run = count_released(sk);
+		__u32 run = count_released(mark);
 
-		if (untrack_socket(sk, cookie))
+		if (untrack_socket(mark, cookie))
 			emit_state(sk, cookie, ABI_CLOSE, run);
 	}
 	return 0;
@@ -409,10 +413,11 @@ SEC("cgroup/sock_release")
 int pd_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
-	__u32 run = count_released(ctx);
+	struct mark *mark = mark_of(ctx);
+	__u32 run = count_released(mark);
 	struct abi_socket_event *e;
 
-	if (!untrack_socket(ctx, cookie))
+	if (!untrack_socket(mark, cookie))
 		return 1;
 	e = reserve_socket_event(current_task(), ABI_CLOSE);
 	if (!e)

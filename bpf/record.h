@@ -196,6 +196,27 @@ static __always_inline bool read_description(struct description *to, struct task
 }
 
 /*
+ * Was this sent, and does it still hold?  Another task may preempt this one and write what it is:
+ * then nothing is equal, as no two processes have pid and start in common.
+ */
+static __always_inline bool is_described(__u32 pid, const struct description *now,
+					 struct last_described *last)
+{
+	struct description *before;
+
+	if (last && last->pid == pid && description_equal(&last->what, now))
+		return true;
+	before = bpf_map_lookup_elem(&described, &pid);
+	if (!before || !description_equal(before, now))
+		return false;
+	if (last) {
+		last->what = *now;
+		last->pid = pid;
+	}
+	return true;
+}
+
+/*
  * Sends who this process is, unless that was sent before and still holds: a loop of binds pays a
  * lookup, not a walk.  Marked only after the reservation, so that an event that skips the
  * description stands behind it in the ring, on whatever CPU.  A process that closes its
@@ -205,14 +226,13 @@ static __always_inline bool read_description(struct description *to, struct task
 __noinline int describe_current(void)
 {
 	struct task_struct *task = current_task();
-	struct description now = {}, *before;
 	struct abi_process_event *record;
-	__u32 pid = current_pid();
+	__u32 pid = current_pid(), zero = 0;
+	struct description now = {};
 
 	if (!may_probe || !read_description(&now, task))
 		return 0;
-	before = bpf_map_lookup_elem(&described, &pid);
-	if (before && description_equal(before, &now))
+	if (is_described(pid, &now, bpf_map_lookup_elem(&last_described, &zero)))
 		return 0;
 	record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
 	if (!record) {

@@ -165,7 +165,7 @@ static __always_inline void count_bound(void *sk, __u32 run, __u16 port)
 	if (!rules)
 		return;
 	hardcoded = find_bound(rules, port, &place);
-	mark = hardcoded ? bpf_sk_storage_get(&marked, sk, NULL, 0) : NULL;
+	mark = hardcoded ? mark_of(sk) : NULL;
 	if (!mark || mark->run)
 		return;
 	mark->run = run;
@@ -175,9 +175,8 @@ static __always_inline void count_bound(void *sk, __u32 run, __u16 port)
 
 /* The run for which it counted: of one that its process leaves behind when it ends, nothing else
  * tells that any more.  0 = none. */
-static __always_inline __u32 count_released(void *sk)
+static __always_inline __u32 count_released(struct mark *mark)
 {
-	struct mark *mark = bpf_sk_storage_get(&marked, sk, NULL, 0);
 	struct abi_hardcoded *hardcoded;
 	struct abi_run_rules *rules;
 	__u32 run;
