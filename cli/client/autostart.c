@@ -402,9 +402,10 @@ enum outcome autostart(const struct autostart_wish *wish, struct autostarted *re
 	log = open_log(&s);
 	if (log < 0)
 		return fail(&s,
-			    "the daemon's log %s/%s cannot be written: %s (give it to its user, or "
-			    "choose another place with PORT_DADDY_HOME)",
-			    s.state, PATHS_LOG_NAME, strerror(-log));
+			    "the daemon's log %s/%s cannot be written: %s (%schoose another place "
+			    "with PORT_DADDY_HOME)",
+			    s.state, PATHS_LOG_NAME, strerror(-log),
+			    log == -EACCES || log == -EPERM ? "give it to its user, or " : "");
 	find_program(&s);
 	find_crashed(&s);
 	log_from = lseek(log, 0, SEEK_END);

@@ -16,6 +16,7 @@
 #include "cli/doctor/doctor.h"
 
 #define PROBE_ID_SIZE 64
+#define STATE_SIZE    4096
 
 /* doctor_own(), by root. */
 static const char *by_root(const char *verb, char ret[DOCTOR_COMMAND_SIZE])
@@ -43,10 +44,19 @@ void doctor_check_unix_sockets(struct doctor *d)
 			   "forbidden");
 }
 
+static int own_state_dir(char ret[static STATE_SIZE])
+{
+	uid_t user = getuid();
+
+	paths_sudo_user(&user);
+	return paths_state_dir(false, user, ret, STATE_SIZE);
+}
+
 void doctor_check_socket_path(struct doctor *d)
 {
 	char paths[PATHS_SOCKETS_MAX][108];
 	const char *name = getenv("PORT_DADDY_SOCKET");
+	char state[STATE_SIZE];
 	int n = paths_client_sockets(paths, PATHS_SOCKETS_MAX);
 
 	name = name && *name ? "PORT_DADDY_SOCKET" : "PORT_DADDY_HOME";
@@ -55,27 +65,28 @@ void doctor_check_socket_path(struct doctor *d)
 			   "%s is no absolute path, or leads to a socket of more than 107 bytes, "
 			   "which the kernel does not take",
 			   name);
-	else if (n == 1 && !getenv("PORT_DADDY_SOCKET") && !getenv("PORT_DADDY_HOME"))
-		doctor_say(d, DOCTOR_WARN, "export PORT_DADDY_SOCKET=\"$XDG_RUNTIME_DIR/pd.sock\"",
-			   "the home has no directory, or one so long that a socket's path in it "
-			   "has more than 107 bytes: only the system service can be reached");
-	else
+	else if (n > 1 || getenv("PORT_DADDY_SOCKET") || getenv("PORT_DADDY_HOME"))
 		doctor_say(d, DOCTOR_OK, NULL, "%s", *d->socket ? d->socket : paths[n - 1]);
+	else if (own_state_dir(state) < 0)
+		doctor_say(d, DOCTOR_SKIP, NULL,
+			   "there is no home for a socket: only the system service can be reached");
+	else
+		doctor_say(d, DOCTOR_WARN, "export PORT_DADDY_SOCKET=\"$XDG_RUNTIME_DIR/pd.sock\"",
+			   "the home's path is so long that a socket's in it has more than 107 "
+			   "bytes: only the system service can be reached");
 }
 
 void doctor_check_home(struct doctor *d)
 {
 	static const char way_out[] = "export PORT_DADDY_HOME=/a/directory/of/yours";
-	char state[4096], parent[4096];
-	uid_t user = getuid();
+	char state[STATE_SIZE], parent[STATE_SIZE];
 	int r;
 
 	if (!strcmp(d->socket, PATHS_SYSTEM_SOCKET)) {
 		doctor_say(d, DOCTOR_OK, NULL, "the system service keeps what pd knows");
 		return;
 	}
-	paths_sudo_user(&user);
-	r = paths_state_dir(false, user, state, sizeof(state));
+	r = own_state_dir(state);
 	if (r < 0) {
 		doctor_say(d, DOCTOR_FAIL, way_out, "there is no directory for pd's files: %s",
 			   paths_state_dir_strerror(r));

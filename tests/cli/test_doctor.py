@@ -97,6 +97,9 @@ class DoctorTest(harness.PortDaddyTest):
                 self.assertIn(f"\n  {id_}: ", help_)
         listed = re.findall(r"^  ([a-z0-9-]+): ", help_, re.M)
         self.assertEqual([i for i in checks if not i.startswith(("probe-", "leftover-"))], listed)
+        with open(__file__, encoding="utf-8") as f:
+            cases = f.read()
+        self.assertEqual([id_ for id_ in listed if f'"{id_}"' not in cases], [], "without a case")
         lines = self.daemon.pd("doctor").splitlines()
         for id_, check in checks.items():
             line = next((l for l in lines if l.split()[1:2] == [id_]), None)
@@ -213,6 +216,7 @@ class DoctorTest(harness.PortDaddyTest):
         if checks["daemon"]["state"] != "ok":  # the machine's own system service
             self.assertEqual(checks["home"]["state"], "fail", checks["home"])
             self.assertIn("no directory", checks["home"]["fact"])
+            self.assertEqual(checks["socket-path"]["state"], "skip", checks["socket-path"])
         self.assert_found("home", "fail", "Read-only", *self.with_mounts(
             "mount --bind . . && mount -o remount,bind,ro ."), home=self.work)
 
@@ -259,6 +263,8 @@ class DoctorTest(harness.PortDaddyTest):
             ("build", "warn", "older than this pd", "daemon restart",
              status("daemon", commit="0000000", committedAt=1)),
             ("ebpf", "warn", "only polls", "daemon start", status("kernel", mode="poll")),
+            ("trace", "ok", "fexit, which .* does not work: E2BIG; not seen: io_uring", None,
+             status("kernel", trace="syscalls", whyNotFexit="E2BIG", unseen="io_uring")),
             ("probes", "warn", "0 of 1 work", None, status("kernel", probes=[probe], total=1)),
             ("probe-bind", "warn", "refused, Operation not permitted: refused binds",
              "daemon restart", status("kernel", probes=[probe], total=1)),
