@@ -6,6 +6,7 @@ Each test floods as one user, is refused or forgotten with a sentence, and asks 
 import contextlib
 import json
 import resource
+import subprocess
 import sys
 
 import harness
@@ -15,12 +16,13 @@ ATTACKER, VICTIM = harness.NOBODY, 65533
 # The limits of base/quota.c
 CLAIMS, LOCKS_HELD, SESSIONS_ACTIVE, NOTE_BYTES = 2000, 256, 256, 16 << 20
 NOTES_PER_SESSION_BYTES, NOTE_MAX_BYTES = 2 << 20, 16 * 1024
+RUNS, WAITERS, PROMPTS, PROTECTED = 256, 64, 256, 100
 RANGE = "10000-31999"  # of claims: other programs take whole ranges of ports, too
 PRUNE_EVERY = 1000     # entries of the log between two prunings
 
 # What floods: it speaks to the socket $1 and does as $2 says; it prints one line of JSON and stays.
 FLOODER = r"""
-import json, os, socket, sys, time
+import ctypes, json, os, select, signal, socket, sys, time
 path, what, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
 
 def connect():
@@ -29,7 +31,7 @@ def connect():
     s.connect(path)
     return s
 
-connection = connect()
+connection, kept = connect(), []
 
 def post(route, **body):
     text = json.dumps(body).encode()
@@ -63,6 +65,49 @@ def locks():
 def sessions():
     return until_refused(lambda i: post("/v1/sessions", purpose="p"), 1000)
 
+def runs():
+    return until_refused(lambda i: post("/v1/runs"), 1000)
+
+def protected():
+    post("/v1/claims", services=[{"id": "guarded:n%d" % j} for j in range(150)], range=arguments[0])
+    return until_refused(lambda i: post("/v1/claims", id="guarded:n%d" % i, protect=True), 150)
+
+def waiters():
+    # each connection waits for a lock that is held, until one of them is told at once
+    post("/v1/locks", name="held", owner="caller")
+    waiting = select.poll()
+    for i in range(int(arguments[0])):
+        kept.append(connect())
+        waiting.register(kept[-1])
+        text = json.dumps({"name": "held", "wait": "300s", "holder": "other:n%d" % i}).encode()
+        kept[-1].sendall(b"POST /v1/locks HTTP/1.1\r\nHost: pd\r\nContent-Length: %d\r\n\r\n"
+                         % len(text) + text)
+        waiting.modify(kept[-1], select.POLLIN)
+    told = {fd for fd, _ in waiting.poll(60000)}
+    (answer,) = [c.recv(65536) for c in kept if c.fileno() in told]
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    return {"done": i, "status": int(head[9:12]), **json.loads(rest)["error"]}
+
+def prompts():
+    # each of a session of its own, which lives on as long as this does
+    global connection
+    for i in range(int(arguments[0])):
+        reader, writer = os.pipe()
+        if not os.fork():
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+            os.setsid()
+            connection = connect()
+            status, answer = post("/v1/prompts")
+            connection.close()
+            os.write(writer, json.dumps([status, answer.get("error")]).encode())
+            signal.pause()
+        os.close(writer)
+        status, error = json.loads(os.read(reader, 65536))
+        os.close(reader)
+        if status != 200:
+            return {"done": i, "status": status, **error}
+    return {"done": i + 1, "status": 200}
+
 def notes():
     size, of_session, sessions = (int(a) for a in arguments)
     for i in range(sessions):
@@ -90,7 +135,7 @@ def health():
         held.append(connect())
         held[-1].sendall(b"GET /v1/health?match=silent:*&timeout=300s HTTP/1.1\r\nHost: p\r\n\r\n")
         held[-1].recv(65536)  # it has begun
-    globals().update(kept=(listeners, held))
+    kept.extend((listeners, held))
     return {"status": 200}
 
 print(json.dumps(globals()[what]()), flush=True)
@@ -139,6 +184,37 @@ class UserLimitsTest(harness.PortDaddyTest):
         said = self.flood("sessions")
         self.assert_refused(said, SESSIONS_ACTIVE, ["active sessions", "pd session end"], 409)
         self.assertEqual(self.as_victim("session", "start", "work").code, DONE)
+
+    def test_runs_of_one_user_leave_some_for_others(self):
+        self.assert_refused(self.flood("runs"), RUNS, ["runs", "pd ps"])
+        answer = self.as_victim("run", "-q", "--", "true", cwd="/")
+        self.assertEqual(answer.code, DONE, answer.err)
+
+    def test_waiters_of_one_user_leave_some_for_others(self):
+        said = self.flood("waiters", WAITERS + 1)
+        self.assert_refused(said, WAITERS, ["wait for locks", "try again"])
+        program = harness.public_copy(self.daemon.pd_program)
+        holder = self.spawn([program, "with-lock", "theirs", "--", "cat"], env=self.daemon.env,
+                            uid=VICTIM, stdin=subprocess.PIPE)
+        theirs = lambda: next((l for l in self.daemon.json("locks", code=None)["locks"]
+                               if l["name"].startswith("theirs") and l["held"]), None)
+        harness.wait_until(theirs, "the victim has its lock")
+        waiter = self.spawn([program, "with-lock", "theirs", "--wait", "--", "true"],
+                            env=self.daemon.env, uid=VICTIM)
+        harness.wait_until(lambda: (theirs() or {}).get("waiters"), "another one waits for it")
+        holder.process.stdin.close()
+        self.assertEqual((holder.process.wait(harness.DEADLINE_S), waiter.wait()), (DONE, DONE))
+
+    def test_shells_of_one_user_leave_some_for_others(self):
+        self.assert_refused(self.flood("prompts", PROMPTS + 1), PROMPTS, ["shells with a hook"])
+        self.assertEqual(self.flood("prompts", 1, uid=VICTIM), {"done": 1, "status": 200})
+
+    def test_protected_ports_of_one_user_leave_some_for_others(self):
+        self.need_rules("no port is protected")
+        self.assert_refused(self.flood("protected", RANGE), PROTECTED, ["protected ports"])
+        answer = self.as_victim("claim", "victim:web", "--protect", "-q", "--range", RANGE)
+        self.assertEqual(answer.code, DONE, answer.err)
+        self.assertEqual(self.daemon.json("status")["services"]["protected"], PROTECTED + 1)
 
     def test_notes_of_one_user_are_bounded_and_push_out_no_other(self):
         session = self.as_victim("session", "start", "precious", "-q").out.strip()
