@@ -169,6 +169,12 @@ static int register_run(struct run *run)
 			 "parents is not seen; pd status says why there is none");
 	if (!r && own_run_explain_unrewritten(&run->own, words))
 		say(run, "%s", words);
+	if (!r && run->own.rewritten)
+		say(run,
+		    "%s%u in its source becomes %u for TCP, not for UDP, not in another network "
+		    "namespace, and not for a socket that somebody else has bound",
+		    run->own.n_hardcoded > 1 ? "each port like " : "port ",
+		    run->own.hardcoded[0].asked, run->own.hardcoded[0].port);
 	return r;
 }
 

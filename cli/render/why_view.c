@@ -251,6 +251,10 @@ static void show_hardcoded(struct json_object *list, int64_t asked_about)
 			 (int)answer_int(run, "askedPort"), real, real != asked_about ? more : "");
 		wrap(TONE_PLAIN, 0, line);
 	}
+	if (answer_length(list))
+		wrap(TONE_PLAIN, 0,
+		     "That is so for TCP, not for UDP, not in another network namespace, and not "
+		     "for a socket that somebody else has bound.");
 }
 
 void why_view(struct json_object *why)

@@ -105,6 +105,20 @@ TEST_WITH(member_reaches_its_server_by_either_number_on_every_loopback_address, 
 	lift(w, run);
 }
 
+TEST_WITH(mptcp_reaches_a_server_by_either_number, struct watcher *w)
+{
+	static const char *const addresses[] = { "127.0.0.1", "::1", "::ffff:127.0.0.1" };
+	uint32_t run;
+	struct child member = begin(w, OWN, 1, &run);
+
+	assert_int_equal(bound(&member, "::", ASKED), OWN);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		assert_int_equal(has(&member, CONNECT, addresses[i], ASKED, MPTCP), OWN);
+		assert_int_equal(has(&member, CONNECT, addresses[i], OWN, MPTCP), OWN);
+	}
+	lift(w, run);
+}
+
 TEST_WITH(genuine_server_is_reached_unless_a_sibling_has_the_port, struct watcher *w)
 {
 	uint32_t run;
