@@ -4,6 +4,8 @@
 import json
 import os
 import re
+import signal
+import socket
 import sys
 
 import harness
@@ -53,6 +55,29 @@ class HardcodedTest(harness.PortDaddyTest):
     def run_of(self, service):
         return next((r for r in self.daemon.json("ps", code=None)["runs"]
                      if r["service"] == service), None)
+
+    def test_daemon_that_may_not_call_bpf_has_its_hooks_write_the_rules(self):
+        """As before Linux 5.19, where kernel.unprivileged_bpf_disabled is set."""
+        self.assertFalse(self.daemon.json("status")["kernel"]["orders"])
+        self.daemon.stop()
+        self.daemon.env["PORT_DADDY_MAP_ORDERS"] = "1"
+        self.daemon.start()
+        kernel = self.daemon.json("status")["kernel"]
+        self.assertTrue(kernel["orders"])
+        states = {p["name"]: p["state"] for p in kernel["probes"]}
+        self.assertEqual((states["rules"], states["holders"]), ("works", "refused"))
+        self.assertIn("no call of bpf()", self.daemon.pd("status"))
+        child = self.run_pd(self.work, f"{NAME}:orders", "--hardcoded", str(self.front), "--protect",
+                            "--", harness.PYTHON, "-c", TWO_PORTS, str(self.front))
+        port = int(self.wait_words(child, rf"localhost:(\d+) \({self.front}(→|->)\1").group(1))
+        run = wait_until(lambda: self.run_of(f"{NAME}:orders"), "the run")
+        self.assertEqual((run["port"], run["protected"], [m["ports"] for m in run["members"]]),
+                         (port, True, [[port]]))
+        child.kill(signal.SIGTERM)
+        with self.assertRaises(OSError):
+            socket.create_server(("127.0.0.1", port))
+        self.daemon.pd("release", f"{NAME}:orders")
+        socket.create_server(("127.0.0.1", port)).close()
 
     def refusal_of(self, port):
         """Of all that this daemon has heard of: refusals of other programs' are among them."""
