@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/quota.h"
 #include "bpf/abi.h"
 #include "explain/explain.h"
 #include "explain/refusal.h"
@@ -293,6 +294,72 @@ TEST_WITH(a_refusal_is_explained_to_its_own_user_and_as_it_was, struct rooms *r)
 	assert_non_null(strstr(f.summary, "was taken"));
 	for (size_t i = 0; i < f.remedies.n; i++)
 		assert_null(strstr(f.remedies.list[i].command, "kill"));
+}
+
+/* --- searches --- */
+
+#define FLOODER 2300000
+#define VICTIM	2400000
+
+/* A listener that the walk finds and no process holds, as one in flight is: all are looked through.
+ */
+static struct why_facts explain_unheld(struct rooms *r, uid_t uid)
+{
+	const struct kernel_source *before = r->explainer.kernel, walks = { .walk = walk };
+	struct why_facts f = { 0 };
+	struct event e = { .kind = EVENT_FAIL,
+			   .uid = uid,
+			   .actor = { .pid = 1 << 22, .start_ticks = 7 },
+			   .protocol = IPPROTO_TCP,
+			   .family = AF_INET,
+			   .port = 3000,
+			   .call = EVENT_CALL_BIND,
+			   .error = EADDRINUSE,
+			   .netns = inventory_own_netns(r->explainer.inventory),
+			   .n_owners = 1,
+			   .owners[0] = { .id = 1,
+					  .file_id = 2,
+					  .cookie = 1ull << 60,
+					  .inode = 1ull << 60,
+					  .file_refs = 1,
+					  .protocol = IPPROTO_TCP,
+					  .family = AF_INET,
+					  .state = SOCKET_LISTEN } };
+	const struct socket_row row = { .netns = e.netns,
+					.protocol = IPPROTO_TCP,
+					.family = AF_INET };
+	struct refusal *evidence;
+
+	let_walk_find(&row, e.owners[0].cookie, e.owners[0].inode);
+	assert_int_equal(refusal_new(r->explainer.inventory, &e, NULL, 1000, &evidence), 0);
+	r->explainer.kernel = &walks;
+	assert_int_equal(explain_refusal(&r->explainer, evidence, &f), 0);
+	r->explainer.kernel = before;
+	refusal_free(evidence);
+	return f;
+}
+
+static bool is_searched_for(struct rooms *r, uid_t uid)
+{
+	_cleanup_(why_facts_deinit) struct why_facts f = explain_unheld(r, uid);
+
+	return !f.left_out;
+}
+
+TEST_WITH(searches_of_one_user_leave_time_for_those_of_another, struct rooms *r)
+{
+	struct why_searches *searches = &r->explainer.searches;
+	/* more than a user has, and less than there is: it comes back by a twentieth in a second */
+	const int64_t flood = (int64_t)quota_limit(QUOTA_SEARCHES)->per_user * 3 / 2;
+
+	assert_true(is_searched_for(r, FLOODER));
+	assert_int_equal(searches->users[0].uid, FLOODER);
+	assert_true(searches->users[0].share.used > 0 && searches->machine.used > 0);
+	searches->users[0].share.used += flood;
+	searches->machine.used += flood;
+	assert_false(is_searched_for(r, FLOODER));
+	assert_true(is_searched_for(r, VICTIM));
+	assert_false(is_searched_for(r, FLOODER));
 }
 
 TEST_MAIN(rooms_open, rooms_close)
