@@ -119,12 +119,16 @@ static int say_what_is_not_seen(void)
 {
 	_cleanup_(answer_freep) struct json_object *status = NULL;
 	int r = answer_get(false, "GET", "/v1/status", NULL, &status);
+	struct json_object *kernel;
 
 	if (r)
 		return r;
-	if (strcmp(answer_text(answer_member(status, "kernel"), "mode"), "bpf") != 0)
+	kernel = answer_member(status, "kernel");
+	if (strcmp(answer_text(kernel, "mode"), "bpf") != 0)
 		render_note("the daemon runs without eBPF: it looks once a second, and does not "
 			    "see refused binds (pd status says why)");
+	else if (!strcmp(answer_text(kernel, "trace"), "hooks"))
+		render_note("the daemon does not see refused binds (pd status says why)");
 	return 0;
 }
 

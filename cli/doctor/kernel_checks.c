@@ -102,11 +102,21 @@ static bool misses_tracepoints(const struct doctor *d)
 	return false;
 }
 
+/* Then neither perf events nor tracefs are asked for anything. */
+static bool needs_no_tracepoints(const struct doctor *d)
+{
+	const char *trace = answer_text(answer_member(d->status, "kernel"), "trace");
+
+	return !strcmp(trace, "fexit") || !strcmp(trace, "hooks");
+}
+
 void doctor_check_perf_paranoid(struct doctor *d)
 {
 	long level;
 
-	if (!read_number(SYSCTL "kernel/perf_event_paranoid", &level))
+	if (needs_no_tracepoints(d))
+		doctor_say(d, DOCTOR_OK, NULL, "no tracepoint of a system call is used");
+	else if (!read_number(SYSCTL "kernel/perf_event_paranoid", &level))
 		doctor_say(d, DOCTOR_WARN, NULL,
 			   "kernel.perf_event_paranoid cannot be read: without perf events no "
 			   "tracepoint can be used, and refused binds are not seen");
@@ -149,6 +159,8 @@ void doctor_check_tracefs(struct doctor *d)
 
 	if (find_mount("tracefs", NULL, place))
 		doctor_say(d, DOCTOR_OK, NULL, "mounted at %s", place);
+	else if (needs_no_tracepoints(d))
+		doctor_say(d, DOCTOR_OK, NULL, "not mounted, and not used");
 	else if (d->status && !polling_is(d->status) && !misses_tracepoints(d))
 		doctor_say(d, DOCTOR_OK, NULL,
 			   "not mounted here; the daemon found its tracepoints");

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What stays out of reach of a daemon is said in the answer of `pd why`, with what would lift it."""
 import os
+import subprocess
 import sys
 
 import harness
@@ -87,6 +88,25 @@ class ReachTest(harness.PortDaddyTest):
                           "start pd on the host, or the container with --pid=host, to see who has "
                           "it")
         self.records_nothing(daemon, "start pd on the host")
+
+    @needs_root
+    def test_daemon_that_traces_no_calls_says_what_it_therefore_does_not_see(self):
+        daemon = self.start_daemon("--trace", "hooks")
+        kernel = daemon.json("status")["kernel"]
+        if kernel["mode"] != "bpf":
+            self.skipTest("no eBPF here")
+        self.assertEqual(kernel["trace"], "hooks")
+        self.assertIn("traced by hooks; not seen: refused binds", daemon.pd("status"))
+        self.assertIn("--trace hooks", daemon.run("why").err)
+        checks = {c["id"]: c for c in daemon.json("doctor")["checks"]}
+        self.assertIn("hooks", checks["trace"]["fact"])
+        self.assertIn("left out", checks["probe-bind"]["fact"])
+
+    def test_way_of_tracing_that_there_is_not_is_refused_with_those_that_there_are(self):
+        done = subprocess.run([harness.DAEMON, "--trace", "kprobes"], capture_output=True,
+                              text=True, check=False, env=harness.BASE_ENV)
+        self.assertEqual(done.returncode, harness.WRONG)
+        self.assertIn("'kprobes' is none of auto fexit syscalls hooks", done.stderr)
 
 
 if __name__ == "__main__":

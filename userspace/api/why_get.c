@@ -268,6 +268,7 @@ static int add_refusals(struct request *r, struct recall *recall, bool all)
 static int none_recorded(struct request *r, int64_t pid)
 {
 	const struct sentinel_report *report = r->api->explainer.report;
+	const char *unseen = sentinel_trace_unseen(report->trace);
 	char of[48] = "", lift[WHY_MISSING_SIZE], command[WHY_COMMAND_SIZE];
 
 	if (report->mode == SENTINEL_MODE_POLL) {
@@ -277,12 +278,18 @@ static int none_recorded(struct request *r, int64_t pid)
 				    "(%s); name the port: pd why PORT, or %s%s%s",
 				    report->why_not_bpf, lift, *command ? ": " : "", command);
 	}
+	if (report->trace == SENTINEL_TRACE_HOOKS)
+		return request_fail(
+			r, OUTCOME_NO,
+			"refusals are not recorded, for this daemon was started with "
+			"--trace hooks; name the port: pd why PORT, or start it without");
 	if (pid)
 		snprintf(of, sizeof(of), " of process %d", (int)pid);
 	return request_fail(r, OUTCOME_NO,
 			    "no refused bind or listen%s is recorded%s; run the failing command "
-			    "again now that the daemon listens, then: pd why",
-			    of, r->uid ? " for your user" : "");
+			    "again now that the daemon listens, then: pd why%s%s%s",
+			    of, r->uid ? " for your user" : "", *unseen ? " (not seen: " : "",
+			    unseen, *unseen ? ")" : "");
 }
 
 static int recall(struct request *r, const struct question *asked)
