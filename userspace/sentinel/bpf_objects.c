@@ -253,11 +253,12 @@ void bpf_objects_let_go(const struct bpf_objects *objects)
 	if (nowhere < 0)
 		return;
 	let_go(listen->obj, nowhere, (const struct bpf_program *[]){ listen->progs.pass, NULL },
-	       (const struct bpf_map *[]){ listen->maps.ring, listen->maps.tracked,
-					   listen->maps.holders, listen->maps.launchers,
-					   listen->maps.members, listen->maps.runs,
-					   listen->maps.run_rules, listen->maps.siblings,
-					   listen->maps.protected_ports, NULL });
+	       /* the kernel takes a map's timers away with its last descriptor: the alarms stay */
+	       (const struct bpf_map *[]){
+		       listen->maps.ring, listen->maps.alarms, listen->maps.tracked,
+		       listen->maps.holders, listen->maps.launchers, listen->maps.members,
+		       listen->maps.runs, listen->maps.run_rules, listen->maps.siblings,
+		       listen->maps.protected_ports, NULL });
 	let_go(ask->obj, nowhere,
 	       (const struct bpf_program *[]){ ask->progs.walk, ask->progs.recheck, NULL },
 	       (const struct bpf_map *[]){ ask->maps.file_ref_targets, NULL });
