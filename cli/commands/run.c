@@ -58,17 +58,6 @@ say(const struct run *run, const char *format, ...)
 
 /* --- what the daemon tells --- */
 
-/* "3000→5742, " where the program asked for 3000; "". */
-static const char *asked_for(const struct own_run *own, uint16_t port, char *ret, size_t size)
-{
-	ret[0] = '\0';
-	for (size_t i = 0; own->rewritten && i < own->n_hardcoded; i++)
-		if (own->hardcoded[i].port == port)
-			snprintf(ret, size, "%u%s%u, ", own->hardcoded[i].asked,
-				 render_either("→", "->"), port);
-	return ret;
-}
-
 /* Once, however many sockets it has there. */
 static bool was_told_beside(struct run *run, uint16_t port)
 {
@@ -86,15 +75,15 @@ static bool was_told_beside(struct run *run, uint16_t port)
 static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t pid)
 {
 	double after_s = (double)(clock_ms(CLOCK_MONOTONIC) - run->began_ms) / 1000;
-	char asked[32], way[OWN_RUN_WAY_SIZE];
+	char asked[OWN_RUN_ASKED_SIZE], way[OWN_RUN_WAY_SIZE];
 
 	if (port == run->own.port && !run->told_serving) {
 		run->told_serving = true;
 		was_told_beside(run, port);
 		say(run, "%s serves on http://localhost:%d (%s%.16s, pid %d, after %.1fs)",
-		    run->own.service, port, asked_for(&run->own, port, asked, sizeof(asked)), comm,
-		    pid, after_s);
-	} else if (*asked_for(&run->own, port, asked, sizeof(asked))) {
+		    run->own.service, port, own_run_asked_for(&run->own, port, asked), comm, pid,
+		    after_s);
+	} else if (*own_run_asked_for(&run->own, port, asked)) {
 		if (!was_told_beside(run, port))
 			say(run, "%s also serves on http://localhost:%d (%s%.16s, pid %d)",
 			    run->own.service, port, asked, comm, pid);

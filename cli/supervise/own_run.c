@@ -177,6 +177,17 @@ static bool was_told(struct own_run *r, uint16_t port)
 	return false;
 }
 
+const char *own_run_asked_for(const struct own_run *r, uint16_t port,
+			      char ret[static OWN_RUN_ASKED_SIZE])
+{
+	ret[0] = '\0';
+	for (size_t i = 0; r->rewritten && i < r->n_hardcoded; i++)
+		if (r->hardcoded[i].port == port)
+			snprintf(ret, OWN_RUN_ASKED_SIZE, "%u%s%u, ", r->hardcoded[i].asked,
+				 render_either("→", "->"), port);
+	return ret;
+}
+
 const char *own_run_way(const struct own_run *r, uint16_t port, char ret[static OWN_RUN_WAY_SIZE])
 {
 	snprintf(ret, OWN_RUN_WAY_SIZE,

@@ -72,6 +72,11 @@ int own_run_members(const struct own_run *r, struct members *ret);
 /* Names them to who ends them: the look() of an ending.  0, negative errno. */
 int own_run_look(const struct own_run *r, struct ending *e);
 
+/* "3000→5742, " where its program has asked for 3000, and got this port; else "".  Returns ret. */
+#define OWN_RUN_ASKED_SIZE 32
+const char *own_run_asked_for(const struct own_run *r, uint16_t port,
+			      char ret[static OWN_RUN_ASKED_SIZE]);
+
 /* What makes its own port of one that its program has chosen: "--hardcoded 3000".  Returns ret. */
 #define OWN_RUN_WAY_SIZE 64
 const char *own_run_way(const struct own_run *r, uint16_t port, char ret[static OWN_RUN_WAY_SIZE]);

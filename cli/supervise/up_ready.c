@@ -27,33 +27,28 @@ static double seconds_since_begin(const struct up_service *s)
 
 static void set_ready(struct up *u, struct up_service *s)
 {
+	char asked[OWN_RUN_ASKED_SIZE];
+
 	if (s->node->state != NEEDS_BEGUN)
 		return;
 	s->node->state = NEEDS_READY;
 	up_ready_look_later(u);
 	if (!s->adopted)
-		up_say(u, "%s serves on http://localhost:%d (%s, after %.1fs)", s->config->name,
-		       s->own.port, s->server, seconds_since_begin(s));
-}
-
-/* That of a claim beside its own, which a port of its source became. */
-static bool is_beside(const struct own_run *own, uint16_t port)
-{
-	for (size_t i = 0; own->rewritten && i < own->n_hardcoded; i++)
-		if (own->hardcoded[i].port == port)
-			return true;
-	return false;
+		up_say(u, "%s serves on http://localhost:%d (%s%s, after %.1fs)", s->config->name,
+		       s->own.port, own_run_asked_for(&s->own, s->own.port, asked), s->server,
+		       seconds_since_begin(s));
 }
 
 void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, const char *comm,
 			  pid_t pid)
 {
-	char way[OWN_RUN_WAY_SIZE];
+	char way[OWN_RUN_WAY_SIZE], asked[OWN_RUN_ASKED_SIZE];
 
 	if (s->node->state != NEEDS_BEGUN || s->listens)
 		return;
 	if (port != s->own.port) {
-		if (is_beside(&s->own, port))
+		/* that of a claim beside its own, which a port of its source became */
+		if (*own_run_asked_for(&s->own, port, asked))
 			return;
 		if (!s->told_elsewhere)
 			up_say(u,

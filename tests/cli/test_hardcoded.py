@@ -127,9 +127,11 @@ class HardcodedTest(harness.PortDaddyTest):
             json.dump({"project": f"{NAME}up", "services": {"two": {
                 "cmd": f"exec {harness.PYTHON} two.py {self.api} {self.front}",
                 "hardcoded": [self.front, self.api]}}}, f)
-        for _ in ("begun", "adopted"):
+        for way in ("begun", "adopted"):
             answer = self.daemon.run("up", "-d", cwd=self.work)
             self.assertEqual(answer.code, DONE, answer)
+            if way == "begun":
+                self.assertRegex(answer.err, rf"localhost:(\d+) \({self.front}(→|->)\1, python3")
             self.assertNotIn("listens on port", answer.err)
         self.assertEqual(self.daemon.run("down", cwd=self.work).code, DONE)
 
