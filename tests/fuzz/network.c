@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel prints of addresses, interfaces and ports; users name interfaces, and fill tables
  * in namespaces of their own. */
+#include "base/cleanup.h"
 #include "base/reserved.h"
 #include "fuzz/fuzz.h"
 
