@@ -17,7 +17,7 @@ import time
 import harness
 from fake_daemon import FakeDaemon
 
-STEPS = int(os.environ.get("PD_STEPS", "30"))
+STEPS = int(os.environ.get("PD_STEPS", "20"))
 HOSTILE = ["\x1b[2J\x1b]0;x\x07", "a\u202eb\u2066", "\x9b31m", "'; id; '$(id)`id`", "\r\npd: done", "\0x",
            "x" * 20000, "", "é漢🎉" * 50, -1, 0, 2 ** 63, 2 ** 64, 1e300, True, False, None, [], {},
            [[[[]]]], [None] * 5, {"text": "\x1b[A", "command": "\x1b[B", "pid": -1}]

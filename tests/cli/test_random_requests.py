@@ -18,7 +18,7 @@ import urllib.parse
 import harness
 from harness import wait_until
 
-STEPS = int(os.environ.get("PD_STEPS", "300"))
+STEPS = int(os.environ.get("PD_STEPS", "250"))
 SLOW_MAX = 6        # connections that are in the midst of a request
 PATIENCE_S = 20 * harness.SCALE
 QUIET_S = 1.5 * harness.SCALE  # longer than anything that is waited for
