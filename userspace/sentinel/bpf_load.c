@@ -96,6 +96,14 @@ bool bpf_load_functions_can_be_traced(void)
 	return fd != -EPERM;
 }
 
+/* Loops without a bound that the verifier could unroll: e6f2dd0f8067 (5.17). */
+const char *bpf_load_missing(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT, BPF_FUNC_loop, NULL) == 0
+		       ? "this kernel has no bpf_loop(), which came with Linux 5.17"
+		       : NULL;
+}
+
 bool bpf_load_answers_can_be_seen(void)
 {
 	static const enum bpf_prog_type types[] = { BPF_PROG_TYPE_CGROUP_SOCK,

@@ -29,6 +29,12 @@ bool bpf_load_probing_is_allowed(void);
  */
 bool bpf_load_functions_can_be_traced(void);
 
+/*
+ * What this kernel lacks that no program of the objects can do without, in words: then none of them
+ * need be tried.  NULL = nothing that is known of.
+ */
+const char *bpf_load_missing(void);
+
 /* Can programs of cgroups see what those before them answered (bpf_get_retval)? */
 bool bpf_load_answers_can_be_seen(void);
 

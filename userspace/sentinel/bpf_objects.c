@@ -150,6 +150,14 @@ static int try_to_create_a_map(void)
 	return fd < 0 ? -errno : 0;
 }
 
+/* Returns the error. */
+static int refuse_all(struct sentinel_probe *probes, const char *reason, int error)
+{
+	for (int i = 0; i < _PROBE_MAX; i++)
+		probe_refuse(&probes[i], reason, error);
+	return error;
+}
+
 static void find_refused_probes(struct sentinel_probe *probes, const struct choice *choice)
 {
 	for (int i = 0; i < _PROBE_MAX; i++) {
@@ -190,18 +198,18 @@ int bpf_objects_load(enum sentinel_trace trace, struct sentinel_probe *probes,
 {
 	struct choice choice = { .trace = trace, .probes = ALL_PROBES, .may_cast = true };
 	int r = load_by_subset(&choice, ret, ret_types_refused);
+	const char *missing;
 
 	if (r < 0)
 		r = load_both(&choice, ret);
 	if (r == 0)
 		return 0;
 	r = try_to_create_a_map();
-	if (r < 0) {
-		for (int i = 0; i < _PROBE_MAX; i++)
-			probe_refuse(&probes[i], r == -EPERM ? "no permission to use BPF" : NULL,
-				     r);
-		return r;
-	}
+	if (r < 0)
+		return refuse_all(probes, r == -EPERM ? "no permission to use BPF" : NULL, r);
+	missing = bpf_load_missing();
+	if (missing)
+		return refuse_all(probes, missing, -EOPNOTSUPP);
 	choice.may_cast = try_alone(PROBE_SET_STATE, choice) == 0;
 	find_refused_probes(probes, &choice);
 	choice.probes = not_refused(probes);
