@@ -40,8 +40,8 @@ def needs(program):
 
 
 @contextlib.contextmanager
-def daemon(**options):
-    d = harness.Daemon(program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD, **options)
+def daemon(*arguments, **options):
+    d = harness.Daemon(*arguments, program=harness.PLAIN_DAEMON, pd=harness.PLAIN_PD, **options)
     d.start()
     try:
         yield d
