@@ -18,6 +18,9 @@ PKG_CONFIG ?= pkg-config
 SANITIZE ?=
 FUZZ ?=
 WERROR ?=
+# Another architecture: CC is its compiler, BPF_ARCH its name among BPF's, and SYSROOT has its
+# libraries (tests/vm/make-root).
+SYSROOT ?=
 
 comma := ,
 space := $() $()
@@ -30,12 +33,12 @@ WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wmissing-pro
 	-Wno-unused-parameter -Wno-missing-field-initializers \
 	$(if $(findstring clang,$(CC)),-Wno-unknown-warning-option)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) \
+ALL_CFLAGS := -std=gnu11 $(if $(SYSROOT),--sysroot=$(SYSROOT)) $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer -fno-sanitize-recover=all) \
 	$(if $(FUZZ),-fsanitize=fuzzer-no-link) \
 	-D_GNU_SOURCE -DPD_VERSION='"$(VERSION)"' -fstack-protector-strong -ffunction-sections \
 	-fdata-sections $(PREFIX_MAP) -I. -Iuserspace -I$(BUILD)
-ALL_LDFLAGS := -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) \
+ALL_LDFLAGS := $(if $(SYSROOT),--sysroot=$(SYSROOT)) -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS) \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined)
 
 pkg = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
@@ -138,7 +141,7 @@ $(BUILD)/portdaddyd: $(foreach r,$(ROOMS),$(call archive,$(r)))
 BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/ppc64le/powerpc/;s/riscv64/riscv/')
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Werror \
-	$(PREFIX_MAP) -I. $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
+	$(PREFIX_MAP) -I. $(if $(MULTIARCH),-I$(SYSROOT)/usr/include/$(MULTIARCH))
 
 BPF_OBJECTS := listen ask
 
@@ -252,8 +255,13 @@ test-kernel: ## the kernel tests: real eBPF, as root; T=TEXT as above
 	@scripts/bootstrap test
 	@$(RUN_TESTS) kernel
 
-test-vm: kernel-tests ## the kernel tests under stock 6.1 and 6.12 kernels, emulated (Debian; minutes)
-	@tests/vm/suite $(BUILD)
+# K=TEXT: only such lines of the table; VM_FLAGS=--write: into tests/vm/README.md as well.
+test-vm: all kernel-tests cases ## stock and degraded kernels, in virtual machines; K=TEXT (Debian, root; hours without KVM)
+	@PD_BUILD=$(BUILD) tests/vm/suite $(if $(K),-k '$(K)') $(VM_FLAGS)
+
+# The distribution's cross compiler, a root with its libraries, and an emulated machine.
+test-vm-arm64: ## cross-built for arm64, the kernel tests in an emulated machine; K=TEXT (Debian, root; an hour)
+	@BUILD=$(BUILD) K='$(K)' tests/vm/suite-arm64
 
 test-cli: ## the command-line tests: the real daemon and pd; T=TEXT as above
 	@scripts/bootstrap test
@@ -361,13 +369,14 @@ deb: ## build the Debian package: build/deb
 	@$(MAKE) -s --no-print-directory dist
 	@scripts/deb $(DIST).tar.gz $(VERSION) $(BUILD)/deb
 
-test-package: deb ## install, upgrade, downgrade and purge the package in a Debian of its own (root; minutes)
+test-package: deb ## install, upgrade and purge the package in a Debian of its own; RPM, Arch (root; minutes)
 	@scripts/bootstrap package
 	@tests/package/run $(BUILD)/deb/port-daddy_$(VERSION)-1_*.deb
+	@tests/package/others $(DIST).tar.gz $(VERSION)
 
 clean: ## remove what was built
 	rm -rf build
 
-.PHONY: all help run demo test test-unit test-kernel test-vm test-cli test-cases check format \
+.PHONY: all help run demo test test-unit test-kernel test-vm test-vm-arm64 test-cli test-cases check format \
 	install uninstall man dist skeletons deb test-package clean fuzz FORCE fuzz-targets unit-tests kernel-tests cli-helpers cases bench bench-check bench-tools
 -include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)
