@@ -233,6 +233,8 @@ static struct file_ref add_up(const struct bind_owner *owner, const struct file_
 {
 	struct tally tally = { 0 };
 	struct file_ref file_ref = { 0 };
+	pid_t asked = 0;
+	bool is_ordinary = false;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct file_ref_record *record = &records[i];
@@ -241,10 +243,15 @@ static struct file_ref add_up(const struct bind_owner *owner, const struct file_
 			file_ref.references += record->references;
 		else
 			file_ref.descriptors += record->references;
+		if (record->kind == ABI_FILE_REF_FD)
+			continue;
+		/* asked once for a table, whose records stand next to each other */
+		if (kinds[record->kind].is_descriptor && record->id.pid != asked) {
+			asked = record->id.pid;
+			is_ordinary = has_descriptor(records, n, asked, true);
+		}
 		/* a process that has it in an ordinary way as well needs no explanation */
-		if (kinds[record->kind].is_descriptor &&
-		    (record->kind == ABI_FILE_REF_FD ||
-		     has_descriptor(records, n, record->id.pid, true)))
+		if (kinds[record->kind].is_descriptor && is_ordinary)
 			continue;
 		count_record(&tally, record);
 	}

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "inventory/file_refs_pass.h"
 #include "testing.h"
 #include "unit/random.h"
@@ -207,6 +208,28 @@ TEST(a_thread_whose_process_has_the_socket_too_is_no_file_ref)
 	file_ref = add_up(file_refs + 1, 1, 1, 0);
 	assert_int_equal(file_ref.kind, FILE_REF_THREAD);
 	assert_int_equal(file_ref.process.pid, 3);
+}
+
+/* Any user has as many descriptors as his limit lets him, in a table of a thread's own, too. */
+TEST(many_descriptors_of_a_thread_are_added_up_in_no_time)
+{
+	enum { EACH = 100 * 1000, MOST_MS = 2000 };
+	struct abi_file_ref *file_refs = calloc(2 * EACH, sizeof(*file_refs));
+	struct file_ref file_ref;
+	uint64_t began_us;
+
+	assert_non_null(file_refs);
+	for (uint32_t i = 0; i < EACH; i++) {
+		file_refs[i] = record(ABI_FILE_REF_FD, 3, 1);
+		file_refs[EACH + i] = record(ABI_FILE_REF_THREAD_FD, 4, 2);
+		file_refs[i].fd = file_refs[EACH + i].fd = i;
+	}
+	began_us = clock_us(CLOCK_THREAD_CPUTIME_ID);
+	file_ref = add_up(file_refs, 2 * EACH, 2 * EACH, 0);
+	assert_true(clock_us(CLOCK_THREAD_CPUTIME_ID) - began_us < MOST_MS * 1000);
+	assert_int_equal(file_ref.kind, FILE_REF_THREAD);
+	assert_int_equal(file_ref.process.pid, 4);
+	free(file_refs);
 }
 
 TEST(threads_that_share_the_table_of_an_exited_leader_count_once)
