@@ -42,6 +42,7 @@ VARIES = [
     (r"\b\d+:\d\d[ap]m", r"\d+:\d\d[ap]m"),
     (r"<?\d[\d.,]*(?:us|ms)", r"<?\d[\d.,]*(?:us|ms|s)"),
     (r"<?\d[\d.,]*", r"<?\d[\d.,]*"),
+    (r"traced by .*", "traced by.*"),  # the way in which this kernel can be traced
     (r"─+", "─+"),
     (r" +", " +"),
     (r"…", ".*"),
@@ -60,7 +61,7 @@ NEIGHBOURS = [
 
 # What a daemon that only polls says of itself.
 POLLING = [(re.compile(r"^(Kernel: +)⚠️ +Polling once a second: .*$", re.M),
-            r"\1✅ eBPF (15 of 15 probes, 0 events lost)")]
+            r"\1✅ eBPF (15 of 15 probes, 0 events lost)\n            traced by")]
 
 
 def pattern(line):
