@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/outcome.h"
 #include "base/procfs.h"
 #include "cli/client/answer.h"
@@ -20,6 +22,9 @@
 #include "cli/supervise/up_parts.h"
 
 #define ENVIRONMENT_BYTES (128 * 1024)
+#define ENDING_PAUSE_MS	  20
+#define ENDING_NOTE_MS	  1000 /* then it is said what is waited for */
+#define ENDING_WAIT_MS	  5000 /* what a program may take that is asked to end */
 
 /* --- what it was started as --- */
 
@@ -155,11 +160,57 @@ int up_adopt_lock(const struct up *u)
 	return fd;
 }
 
+/* The first that is to run and whose run is being ended; NULL = none is. */
+static const struct up_service *find_ending(const struct up *u, struct json_object *runs)
+{
+	for (size_t i = 0; i < u->n; i++) {
+		const struct up_service *s = &u->services[i];
+		struct json_object *run = s->node->state == NEEDS_WAITING ? run_of(s, runs) : NULL;
+
+		if (run && strcmp(answer_text(run, "state"), "ending") == 0)
+			return s;
+	}
+	return NULL;
+}
+
+/*
+ * The runs, when none of ours is being ended any more: its processes are gone a moment before the
+ * daemon is told of it, and who types `pd up` behind `pd stop` means to start it again.
+ * *ret_ending is one that takes longer; NULL.
+ */
+static enum outcome ask_of_settled(const struct up *u, struct members *ret,
+				   const struct up_service **ret_ending,
+				   struct json_object **ret_error)
+{
+	int64_t began_ms = clock_ms(CLOCK_MONOTONIC), waited_ms;
+	bool noted = false;
+
+	while (true) {
+		enum outcome outcome = members_ask(NULL, 0, ret, ret_error);
+
+		if (outcome != OUTCOME_OK)
+			return outcome;
+		*ret_ending = find_ending(u, answer_member(ret->answer, "runs"));
+		waited_ms = clock_ms(CLOCK_MONOTONIC) - began_ms;
+		if (!*ret_ending || waited_ms >= ENDING_WAIT_MS)
+			return OUTCOME_OK;
+		if (waited_ms >= ENDING_NOTE_MS && !noted) {
+			render_note("waiting for %s, which is being ended",
+				    (*ret_ending)->config->id);
+			noted = true;
+		}
+		members_deinit(ret);
+		*ret = (struct members){ 0 };
+		poll(NULL, 0, ENDING_PAUSE_MS);
+	}
+}
+
 int up_adopt(struct up *u)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
 	_cleanup_(members_deinit) struct members m = { 0 };
-	enum outcome outcome = members_ask(NULL, 0, &m, &error);
+	const struct up_service *ending = NULL;
+	enum outcome outcome = ask_of_settled(u, &m, &ending, &error);
 	struct json_object *runs = answer_member(m.answer, "runs");
 	char message[256];
 
@@ -167,19 +218,18 @@ int up_adopt(struct up *u)
 		render_error(u->o->json, error);
 		return outcome_row(outcome)->exit_code;
 	}
+	if (ending) {
+		snprintf(message, sizeof(message),
+			 "%s is being ended; wait until it is, or pd down %s", ending->config->id,
+			 ending->config->name);
+		return render_fail(u->o->json, OUTCOME_CONFLICT, message);
+	}
 	for (size_t i = 0; i < u->n; i++) {
 		struct up_service *s = &u->services[i];
 		struct json_object *run = s->node->state == NEEDS_WAITING ? run_of(s, runs) : NULL;
 
-		if (!run)
-			continue;
-		if (strcmp(answer_text(run, "state"), "ending") == 0) {
-			snprintf(message, sizeof(message),
-				 "%s is being ended; wait until it is, or pd down %s",
-				 s->config->id, s->config->name);
-			return render_fail(u->o->json, OUTCOME_CONFLICT, message);
-		}
-		adopt(u, s, run, &m);
+		if (run)
+			adopt(u, s, run, &m);
 	}
 	return 0;
 }
