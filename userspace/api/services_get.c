@@ -75,9 +75,9 @@ static int add_service(struct request *r, const struct service *s, const struct 
 	if (!q->status_name || strcmp(q->status_name, judge_status_name(&now.verdict)) == 0)
 		fault = write_claim(r, s, &now, q->brief);
 	free(now.holdings);
-	/* the look at the holders saw more than the events had told: let the tracker know */
+	/* the look at the holders saw more than the events had told */
 	if (now.verdict.status != s->status)
-		tracker_claim_changed(config->tracker, s->port);
+		tracker_status_differs(config->tracker, s->port);
 	return fault;
 }
 

@@ -333,9 +333,9 @@ int health_item_init(const struct checks *checks, const struct service *service,
 		return r;
 	judge_item(ret, checks->inventory, service, &judged.verdict, now);
 	r = registry_health_by_id(checks->registry, service->id, copy_previous, &ret->previous);
-	/* the look at the holders saw more than the events had told: let the tracker know */
+	/* the look at the holders saw more than the events had told */
 	if (judged.verdict.status != service->status)
-		tracker_claim_changed(checks->tracker, service->port);
+		tracker_status_differs(checks->tracker, service->port);
 	return r < 0 ? r : 0;
 }
 

@@ -191,6 +191,16 @@ int tracker_claim_changed(struct tracker *t, uint16_t port)
 	return claims_refresh_port(t, port, tracker_now());
 }
 
+void tracker_status_differs(struct tracker *t, uint16_t port)
+{
+	if (!inventory_is_resyncing(t->config.inventory)) {
+		tracker_claim_changed(t, port);
+		return;
+	}
+	portset_add(&t->pending_ports, port);
+	t->pending = true;
+}
+
 void tracker_batch_ended(struct tracker *t, bool undone)
 {
 	size_t port = undone ? portset_next(&t->touched, 0) : PORTSET_END;

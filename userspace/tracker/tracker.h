@@ -61,10 +61,16 @@ struct prompts *tracker_prompts(struct tracker *t);
 struct activity_writer *tracker_activity(struct tracker *t);
 
 /*
- * A claim on this port was made, moved or released, or somebody saw more than the events had shown:
- * brings its status up to date.  That status (enum service_status), -1 when the port has no claim.
+ * A claim on this port was made, moved or released: brings its status up to date.  That status
+ * (enum service_status), -1 when the port has no claim.
  */
 int tracker_claim_changed(struct tracker *t, uint16_t port);
+
+/*
+ * Somebody who looked at the holders of a claim's port sees another status than is stored.  It is
+ * judged anew; while the table is read anew, which shows sockets before their holders, behind that.
+ */
+void tracker_status_differs(struct tracker *t, uint16_t port);
 
 /* The batch was committed, or undone: then its claims are judged again, for they are as before. */
 void tracker_batch_ended(struct tracker *t, bool undone);

@@ -27,6 +27,29 @@ TEST_WITH(a_listener_that_was_lost_is_found_by_reading_anew, struct world *w)
 	assert_int_equal(assert_entry(w, ACTIVITY_SQUAT, "Port 3000: ").pid, getpid());
 }
 
+static void leave_port(uint32_t netns, uint16_t port, void *user_data)
+{
+}
+
+/* Without an iterator the table has the sockets first, and then who holds them. */
+TEST_WITH(what_is_seen_of_a_table_that_is_being_read_is_judged_when_it_has_been, struct world *w)
+{
+	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
+
+	const uint32_t netns = inventory_own_netns(w->inventory);
+
+	assert_true(fd >= 0);
+	assert_int_equal(inventory_resync_begin(w->inventory, time(NULL)), 0);
+	while (!inventory_by_port(w->inventory, netns, PORT, NULL, 0))
+		assert_int_equal(inventory_resync_go_on(w->inventory, 0, leave_port, NULL), 0);
+	assert_true(inventory_is_resyncing(w->inventory));
+	tracker_status_differs(w->tracker, PORT);
+	assert_status(w, SERVICE_CLAIMED);
+	lose_events(w, 0);
+	turn_until(w, SERVICE_SQUATTED);
+	assert_int_equal(assert_entry(w, ACTIVITY_SQUAT, "Port 3000: ").pid, getpid());
+}
+
 TEST_WITH(a_loss_without_a_lost_event_is_no_gap, struct world *w)
 {
 	start_server(w, CLAIM_CWD, CLAIM_UID);
