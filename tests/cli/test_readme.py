@@ -44,6 +44,9 @@ class Speed(unittest.TestCase):
 
     def test_table_is_the_stored_one(self):
         for line, row in zip(self.stored["lines"], self.rows(), strict=True):
+            if "skipped" in line:
+                self.assertTrue(row.endswith(line["skipped"]), row)
+                continue
             self.assertIn(f" {line['value']:g}{line['unit']} ", row)
             self.assertEqual(row.endswith("missed"), not line["reached"], row)
 
