@@ -118,7 +118,7 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 		return;
 	note_private_tables(o);
 	o->kin = why_kin_of(f->inv, o->row, id);
-	o->holder_state = procfs_state(id);
+	o->holder_state = why_process_state(id);
 	o->holder_frozen = why_process_is_frozen(id);
 	o->holder_exiting = why_process_is_exiting(id);
 	/* Of a refusal: who is ending a moment later was most likely alive and well then. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
@@ -16,6 +17,7 @@
 #define CAP_NET_BIND_SERVICE 10	  /* bits of CapEff (linux/capability.h) */
 #define CAP_SYS_ADMIN	     21
 #define PF_EXITING	     0x4	   /* of field 9 of /proc/PID/stat (linux/sched.h) */
+#define WAIT_NS		     5000000	   /* a disk that is not busy has a page by then */
 #define UIDS		     4294967295ULL /* the initial user namespace maps all of them */
 
 /* Where hierarchies are mounted: alone, beside v1's (hybrid), v1's freezer. */
@@ -181,6 +183,30 @@ bool why_process_find_cgroup(const struct process_id *id, uint64_t cgroup_id, ch
 	}
 	ret[0] = '\0';
 	return false;
+}
+
+/* --- waits --- */
+
+/* How often it began to wait. */
+static bool count_waits(const struct process_id *id, uint64_t *ret)
+{
+	char status[FILE_BYTES];
+
+	return read_process_text(id->pid, "status", status) &&
+	       status_number(status, "voluntary_ctxt_switches", 10, ret);
+}
+
+char why_process_state(const struct process_id *id)
+{
+	static const struct timespec wait = { .tv_nsec = WAIT_NS };
+	uint64_t before, after;
+	char state = procfs_state(id);
+
+	if (state != 'D' || !count_waits(id, &before))
+		return state;
+	nanosleep(&wait, NULL);
+	state = procfs_state(id);
+	return state == 'D' && count_waits(id, &after) && after != before ? 'S' : state;
 }
 
 /* --- ends --- */

@@ -17,6 +17,11 @@ struct inventory;
 /* As they are now.  0, -ESRCH. */
 int why_process_rights(pid_t pid, struct process_rights *ret);
 
+/*
+ * As procfs_state(); but 'D' only for one that waits on, which takes some milliseconds to tell: it
+ * may read a page from the disk, as every program does that has just been executed.
+ */
+char why_process_state(const struct process_id *id);
 bool why_process_is_frozen(const struct process_id *id);
 /* The file that thaws its cgroup, and in *ret_word what is written there.  The caller's: free();
  * NULL when it is not frozen (or without memory). */
