@@ -32,26 +32,36 @@ static const char *const of_connect[] = { "pd_connect4", NULL };
 
 #define DESCRIPTORS 256 /* of this process: more than the sentinel has */
 
-static bool is_program(int fd)
+/* The program of a link; -1 = the descriptor is none. */
+static int program_of(int fd)
 {
 	char path[64], target[64] = "";
+	struct bpf_link_info link = { 0 };
+	uint32_t size = sizeof(link);
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof(target) - 1) > 0 && strstr(target, "bpf-prog");
+	if (readlink(path, target, sizeof(target) - 1) < 0 || !strstr(target, "bpf_link") ||
+	    bpf_obj_get_info_by_fd(fd, &link, &size))
+		return -1;
+	return bpf_prog_get_fd_by_id(link.prog_id);
 }
 
-/* Of this process's own: other daemons have programs of these names, too. */
+/* By the links of this process: other daemons have programs of these names, too. */
 static uint64_t spent_in(const char *name)
 {
 	for (int fd = 0; fd < DESCRIPTORS; fd++) {
 		struct bpf_prog_info info = { 0 };
 		uint32_t size = sizeof(info);
+		int program = program_of(fd);
+		bool is_it = program >= 0 && !bpf_obj_get_info_by_fd(program, &info, &size) &&
+			     !strcmp(info.name, name);
 
-		if (is_program(fd) && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
-		    !strcmp(info.name, name))
+		if (program >= 0)
+			close(program);
+		if (is_it)
 			return info.run_time_ns;
 	}
-	errx(1, "no program %s", name);
+	errx(1, "no program %s is attached", name);
 }
 
 static uint64_t spent_in_all(const char *const *names)
