@@ -110,13 +110,15 @@ def wake_ups(pid):
 
 
 def until_still(pid):
-    """Waits until a second passes in which the process is not woken."""
-    for _ in range(60):
+    """Waits until the process is not woken any more: a first backup rests for five seconds."""
+    still = 0
+    for _ in range(90):
         before = wake_ups(pid)
         time.sleep(1)
-        if wake_ups(pid) == before:
+        still = still + 1 if wake_ups(pid) == before else 0
+        if still == 6:
             return
-    raise AssertionError(f"process {pid} is woken every second")
+    raise AssertionError(f"process {pid} is woken again and again")
 
 
 def time_of_answer(path_of_socket, path):
