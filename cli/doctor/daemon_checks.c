@@ -229,6 +229,7 @@ void doctor_check_trace(struct doctor *d)
 	struct json_object *kernel = answer_member(d->status, "kernel");
 	const char *trace = answer_text(kernel, "trace"), *unseen = answer_text(kernel, "unseen");
 	const char *why_not_fexit = answer_text(kernel, "whyNotFexit");
+	char command[DOCTOR_COMMAND_SIZE];
 
 	if (doctor_skips_without_daemon(d))
 		return;
@@ -242,6 +243,11 @@ void doctor_check_trace(struct doctor *d)
 			   *why_not_fexit ? ", as fexit, which costs them nothing, does not work: "
 					  : "",
 			   why_not_fexit, unseen);
+	else if (!strcmp(trace, "hooks"))
+		doctor_say(d, DOCTOR_WARN, by_root("daemon restart", command),
+			   "started with --trace hooks, by which calls are not traced; not seen: "
+			   "%s",
+			   unseen);
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "calls are traced by %s; not seen: %s", trace,
 			   unseen);

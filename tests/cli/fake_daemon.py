@@ -28,13 +28,21 @@ class FakeDaemon:
                 except OSError:  # who asked has left: it was only a look whether somebody is here
                     pass
 
-    def _reply(self, connection):
+    @staticmethod
+    def read_head(connection):
+        """What came up to the end of the head, and what came with it; empty when nobody asked."""
         request = b""
         while b"\r\n\r\n" not in request:
             chunk = connection.recv(65536)
             if not chunk:
-                return
+                return b""
             request += chunk
+        return request
+
+    def _reply(self, connection):
+        request = self.read_head(connection)
+        if not request:
+            return
         body = self.answer(request.split(b" ")[1].decode().partition("?")[0])
         if not body.startswith(b"HTTP"):
             body = b"HTTP/1.0 200 OK\r\n\r\n" + body

@@ -265,6 +265,8 @@ class DoctorTest(harness.PortDaddyTest):
             ("ebpf", "warn", "only polls", "daemon start", status("kernel", mode="poll")),
             ("trace", "ok", "fexit, which .* does not work: E2BIG; not seen: io_uring", None,
              status("kernel", trace="syscalls", whyNotFexit="E2BIG", unseen="io_uring")),
+            ("trace", "warn", "not traced; not seen: refused binds", "daemon restart",
+             status("kernel", trace="hooks", unseen="refused binds")),
             ("probes", "warn", "0 of 1 work", None, status("kernel", probes=[probe], total=1)),
             ("probe-bind", "warn", "refused, Operation not permitted: refused binds",
              "daemon restart", status("kernel", probes=[probe], total=1)),

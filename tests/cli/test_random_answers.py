@@ -62,12 +62,9 @@ class Liar(FakeDaemon):
         super().__init__(directory, None)
 
     def _reply(self, connection):
-        request = b""
-        while b"\r\n\r\n" not in request:
-            chunk = connection.recv(65536)
-            if not chunk:
-                return
-            request += chunk
+        request = self.read_head(connection)
+        if not request:
+            return
         head, _, body = request.partition(b"\r\n\r\n")
         length = re.search(rb"Content-Length: (\d+)", head)
         while length and len(body) < int(length[1]):

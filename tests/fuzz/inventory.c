@@ -46,14 +46,27 @@ static int open_pass(void *user_data)
 	return fd;
 }
 
-static int look(void *user_data, struct abi_look *look)
+/* How the next answer is wrong, once; 0 = it is right, an odd one is an error. */
+static uint8_t take_error(struct world *w)
 {
-	struct world *w = user_data;
 	uint8_t error = w->error;
 
 	w->error = 0;
+	return error;
+}
+
+static int errno_of(uint8_t error)
+{
+	return -(1 + error / 2 % 100);
+}
+
+static int look(void *user_data, struct abi_look *look)
+{
+	struct world *w = user_data;
+	uint8_t error = take_error(w);
+
 	if (error & 1)
-		return -(int)(1 + error / 2 % 100);
+		return errno_of(error);
 	if (!error)
 		return fake_look(&w->fake, look);
 	fuzz_take(&w->in, (char *)look + offsetof(struct abi_look, result), error);
@@ -63,11 +76,10 @@ static int look(void *user_data, struct abi_look *look)
 static int recheck(void *user_data, struct abi_hold *holds, size_t n)
 {
 	struct world *w = user_data;
-	uint8_t error = w->error;
+	uint8_t error = take_error(w);
 
-	w->error = 0;
 	if (error & 1)
-		return -(int)(1 + error / 2 % 100);
+		return errno_of(error);
 	if (!error)
 		return fake_recheck(&w->fake, holds, n);
 	for (size_t i = 0; i < n; i++)

@@ -133,11 +133,63 @@ static void print_routes(void)
 	puts(json_object_to_json_string(o));
 }
 
+/* Has it printed what the program ends with? */
+static bool print_instead(int option)
+{
+	char build[BUILD_TEXT_SIZE];
+
+	switch (option) {
+	case OPT_ROUTES:
+		print_routes();
+		return true;
+	case OPT_VERSION:
+		printf("portdaddyd %s\n", build_text(&build_own, build));
+		return true;
+	case 'h':
+		fputs(usage_text, stdout);
+		return true;
+	}
+	return false;
+}
+
+/* False when it is none, or has a value that is none: one line on stderr has said why. */
+static bool take_option(int option, const char *value, struct options *ret)
+{
+	switch (option) {
+	case OPT_USER:
+		ret->user = value;
+		return true;
+	case OPT_SYSTEM:
+		ret->service = true;
+		return true;
+	case OPT_NO_BPF:
+		ret->trace = SENTINEL_TRACE_NONE;
+		return true;
+	case OPT_TRACE:
+		return read_trace(value, &ret->trace);
+	case OPT_NO_SANDBOX:
+		ret->no_sandbox = true;
+		return true;
+	case OPT_KEEP:
+		return read_keep("--log-keep", value, &ret->log);
+	case OPT_ROWS:
+		return read_rows("--log-rows", value, &ret->log);
+	case OPT_DEBUG:
+		ret->debug = true;
+		return true;
+	case OPT_RESTORE:
+		ret->restore = true;
+		return true;
+	}
+	/* getopt_long has named the fault */
+	fputs("portdaddyd: try --help\n", stderr);
+	return false;
+}
+
 int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code)
 {
 	int wrong = outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
-	char build[BUILD_TEXT_SIZE];
-	int c;
+	int option;
 
 	*ret = (struct options){
 		/* systemd sets both for a unit with RuntimeDirectory= */
@@ -148,51 +200,11 @@ int options_parse(int argc, char **argv, struct options *ret, int *ret_exit_code
 	if (!read_keep("PORT_DADDY_LOG_KEEP", getenv("PORT_DADDY_LOG_KEEP"), &ret->log) ||
 	    !read_rows("PORT_DADDY_LOG_ROWS", getenv("PORT_DADDY_LOG_ROWS"), &ret->log))
 		return leave(wrong, ret_exit_code);
-	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-		switch (c) {
-		case OPT_USER:
-			ret->user = optarg;
-			break;
-		case OPT_SYSTEM:
-			ret->service = true;
-			break;
-		case OPT_NO_BPF:
-			ret->trace = SENTINEL_TRACE_NONE;
-			break;
-		case OPT_TRACE:
-			if (!read_trace(optarg, &ret->trace))
-				return leave(wrong, ret_exit_code);
-			break;
-		case OPT_NO_SANDBOX:
-			ret->no_sandbox = true;
-			break;
-		case OPT_KEEP:
-			if (!read_keep("--log-keep", optarg, &ret->log))
-				return leave(wrong, ret_exit_code);
-			break;
-		case OPT_ROWS:
-			if (!read_rows("--log-rows", optarg, &ret->log))
-				return leave(wrong, ret_exit_code);
-			break;
-		case OPT_DEBUG:
-			ret->debug = true;
-			break;
-		case OPT_RESTORE:
-			ret->restore = true;
-			break;
-		case OPT_ROUTES:
-			print_routes();
+	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		if (print_instead(option))
 			return leave(0, ret_exit_code);
-		case OPT_VERSION:
-			printf("portdaddyd %s\n", build_text(&build_own, build));
-			return leave(0, ret_exit_code);
-		case 'h':
-			fputs(usage_text, stdout);
-			return leave(0, ret_exit_code);
-		default: /* getopt_long has named the fault */
-			fputs("portdaddyd: try --help\n", stderr);
+		if (!take_option(option, optarg, ret))
 			return leave(wrong, ret_exit_code);
-		}
 	}
 	if (optind < argc) {
 		fprintf(stderr, "portdaddyd: unexpected argument '%s'; try --help\n", argv[optind]);
