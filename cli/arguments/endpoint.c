@@ -50,24 +50,28 @@ static bool split(char *host, uint16_t *port)
 
 bool endpoint_read(const char *text, uint16_t *ret_port, char ret_addr[static NET_ADDR_STR_SIZE])
 {
-	const char *rest = skip_scheme(text, ret_port);
 	char host[ENDPOINT_SIZE];
-	bool is_url = *ret_port;
+	uint16_t port;
+	const char *rest = skip_scheme(text, &port);
+	bool is_url = port;
 	struct net_addr address;
 	uint8_t family;
 	bool is_address;
 
-	ret_addr[0] = '\0';
 	if (strcspn(rest, "/?#") >= sizeof(host))
 		return false;
 	snprintf(host, sizeof(host), "%.*s", (int)strcspn(rest, "/?#"), rest);
-	if (!split(host, ret_port))
+	if (!split(host, &port))
 		return false;
 	is_address = !net_addr_parse(host, &family, &address);
+	if (!is_url && !is_address)
+		return false;
+	*ret_port = port;
+	ret_addr[0] = '\0';
 	/* a server that asks for "::" or "*" asks for every address, which is what is asked anyway
 	 */
 	if (is_address && !is_url && strcmp(host, "localhost") != 0 && strcmp(host, "::") != 0 &&
 	    strcmp(host, "*") != 0)
 		snprintf(ret_addr, NET_ADDR_STR_SIZE, "%.*s", NET_ADDR_STR_SIZE - 1, host);
-	return is_url || is_address;
+	return true;
 }

@@ -7,10 +7,6 @@
 #include "cli/client/stop_guard.h"
 #include "cli/render/render.h"
 
-/* Of a list that is asked for; a page of the daemon's has up to 500 rows. */
-#define PAGES_MAX 10000
-#define PATH_SIZE 8192 /* the longest question, and a cursor */
-
 int answer_get(bool json, const char *method, const char *path, struct json_object *body,
 	       struct json_object **ret)
 {
@@ -64,29 +60,20 @@ static void cut(struct json_object *answer, size_t rows)
 	}
 }
 
-/* The question for the page behind `next`.  0, or, having said why not, pd's exit code. */
-static int make_next(bool json, const char *path, const char *next, char ret[PATH_SIZE])
-{
-	const struct client_param after = { "after", next };
-
-	if (client_path(path, &after, 1, ret, PATH_SIZE) < 0)
-		return render_fail(json, OUTCOME_FAILED,
-				   "the daemon's list goes on at a place that is too long");
-	return 0;
-}
-
 static int get_next(bool json, const char *path, const char *next, struct json_object **ret)
 {
-	char longer[PATH_SIZE];
-	int r = make_next(json, path, next, longer);
+	char page[CLIENT_PAGE_PATH_SIZE];
 
-	return r ? r : answer_get(json, "GET", longer, NULL, ret);
+	if (client_page_path(path, next, page) < 0)
+		return render_fail(json, OUTCOME_FAILED,
+				   "the daemon's list goes on at a place that is too long");
+	return answer_get(json, "GET", page, NULL, ret);
 }
 
 int answer_get_list(bool json, const char *path, size_t rows, struct json_object **ret)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	char next[PATH_SIZE];
+	char next[CLIENT_PAGE_PATH_SIZE];
 	int r = answer_get(json, "GET", path, NULL, &answer);
 
 	if (r)
@@ -95,7 +82,7 @@ int answer_get_list(bool json, const char *path, size_t rows, struct json_object
 	for (int pages = 1; *next && (!rows || count_rows(answer) < rows); pages++) {
 		_cleanup_(answer_freep) struct json_object *page = NULL;
 
-		if (pages == PAGES_MAX)
+		if (pages == CLIENT_PAGES_MAX)
 			return render_fail(json, OUTCOME_FAILED,
 					   "the list is longer than pd accepts");
 		r = get_next(json, path, next, &page);

@@ -25,9 +25,6 @@
 #define FOLLOW_WAIT_MS 10000
 #define FOLLOW_POLL_MS 50
 #define FOLLOW_SAME_MS 1000 /* for a daemon that ends, and is still asked meanwhile */
-/* Of a list; a page of the daemon's has up to 500 rows. */
-#define PAGES_MAX      10000
-#define PAGE_PATH_SIZE 8192 /* the longest question, and a cursor */
 #define REPEATS_MAX    3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
@@ -352,21 +349,20 @@ enum outcome client_request_within(int fd, const char *path, int64_t timeout_s,
 
 /* --- lists, in pages --- */
 
-/* The question for the page behind `next`. */
-static bool page_path(const char *path, const char *next, char ret[PAGE_PATH_SIZE])
+int client_page_path(const char *path, const char *next, char ret[static CLIENT_PAGE_PATH_SIZE])
 {
 	const struct client_param after = { "after", next };
 
-	return client_path(path, &after, 1, ret, PAGE_PATH_SIZE) == 0;
+	return client_path(path, &after, 1, ret, CLIENT_PAGE_PATH_SIZE);
 }
 
 /* What cannot be sent now is asked for when it is needed. */
 static void ask_ahead(const char *path, const char *next, struct connection *ret)
 {
-	char page[PAGE_PATH_SIZE];
+	char page[CLIENT_PAGE_PATH_SIZE];
 
-	if (*next && page_path(path, next, page) && connection_open_any(ret, NULL, 0) == 0 &&
-	    connection_send(ret, "GET", page, NULL) < 0)
+	if (*next && client_page_path(path, next, page) == 0 &&
+	    connection_open_any(ret, NULL, 0) == 0 && connection_send(ret, "GET", page, NULL) < 0)
 		connection_close(ret);
 }
 
@@ -413,14 +409,14 @@ enum outcome client_list(const char *path, rows_each each, void *user_data,
 			 struct json_object **ret)
 {
 	_cleanup_(connection_close) struct connection ahead = { .fd = -1 };
-	char page[PAGE_PATH_SIZE];
+	char page[CLIENT_PAGE_PATH_SIZE];
 
 	snprintf(page, sizeof(page), "%s", path);
-	for (int pages = 0; pages < PAGES_MAX; pages++) {
+	for (int pages = 0; pages < CLIENT_PAGES_MAX; pages++) {
 		enum outcome outcome = list_page(path, page, &ahead, each, user_data, ret);
 		bool is_last = outcome != OUTCOME_OK || !*answer_text(*ret, "next");
 
-		if (!is_last && !page_path(path, answer_text(*ret, "next"), page))
+		if (!is_last && client_page_path(path, answer_text(*ret, "next"), page) < 0)
 			break;
 		if (is_last)
 			return outcome;

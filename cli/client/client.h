@@ -37,6 +37,15 @@ int client_path(const char *base, const struct client_param *params, int n, char
 enum outcome client_request(const char *method, const char *path, struct json_object *body,
 			    struct json_object **ret);
 
+/* Of a list that is asked for; a page of the daemon's has up to 500 rows. */
+#define CLIENT_PAGES_MAX      10000
+#define CLIENT_PAGE_PATH_SIZE 8192 /* the longest question, and a cursor */
+
+/*
+ * The question for the page behind `next`, which the page before has said.  0; -ENAMETOOLONG.
+ */
+int client_page_path(const char *path, const char *next, char ret[static CLIENT_PAGE_PATH_SIZE]);
+
 /*
  * client_request("GET") for long lists, in as many pages as the daemon makes of them: each() takes
  * the elements of every list one after the other, and they are freed behind it; *ret has the other

@@ -160,10 +160,10 @@ static int register_run(struct run *run)
 		say(run, "%s", words);
 	if (!r && run->own.rewritten)
 		say(run,
-		    "%s%u in its source becomes %u for TCP, not for UDP, not in another network "
-		    "namespace, and not for a socket that somebody else has bound",
-		    run->own.n_hardcoded > 1 ? "each port like " : "port ",
-		    run->own.hardcoded[0].asked, run->own.hardcoded[0].port);
+		    "port %u in its source becomes %u%s for TCP, not for UDP, not in another "
+		    "network namespace, and not for a socket that somebody else has bound",
+		    run->own.hardcoded[0].asked, run->own.hardcoded[0].port,
+		    run->own.n_hardcoded > 1 ? ", and each of the others one of its own," : "");
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include "base/identity.h"
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"
+#include "cli/client/polling.h"
 #include "cli/client/stop_guard.h"
 #include "cli/command.h"
 #include "cli/render/entry_view.h"
@@ -124,7 +125,7 @@ static int say_what_is_not_seen(void)
 	if (r)
 		return r;
 	kernel = answer_member(status, "kernel");
-	if (strcmp(answer_text(kernel, "mode"), "bpf") != 0)
+	if (polling_is(status))
 		render_note("the daemon runs without eBPF: it looks once a second, and does not "
 			    "see refused binds (pd status says why)");
 	else if (!strcmp(answer_text(kernel, "trace"), "hooks"))

@@ -12,18 +12,20 @@
 bool hardcoded_words(uint16_t port, const char *command, char ret[static HARDCODED_WORDS_SIZE])
 {
 	_cleanup_(answer_freep) struct json_object *why = NULL;
-	struct json_object *list, *run;
+	struct json_object *list, *run = NULL;
 	char path[64], others[32] = "", both[SHOW_PORT_SIZE];
-	size_t n;
+	size_t n = 0;
 
 	ret[0] = '\0';
 	snprintf(path, sizeof(path), "/v1/why?port=%u", port);
 	if (client_request("GET", path, NULL, &why) != OUTCOME_OK)
 		return false;
 	list = answer_member(why, "hardcoded");
-	n = answer_length(list);
-	run = n ? answer_at(list, 0) : NULL;
-	if (!run || answer_int(run, "askedPort") != port)
+	/* it has those that really have the port as well */
+	for (size_t i = 0; i < answer_length(list); i++)
+		if (answer_int(answer_at(list, i), "askedPort") == port && !n++)
+			run = answer_at(list, i);
+	if (!run)
 		return false;
 	if (n > 1)
 		snprintf(others, sizeof(others), " (pd why %u names %zu more)", port, n - 1);

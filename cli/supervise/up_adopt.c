@@ -64,11 +64,17 @@ static const char *begun_elsewhere(const struct up *u, const struct process_id *
 				   char ret[static PROCESS_PATH_SIZE])
 {
 	size_t n = strlen(u->o->directory);
+	char link[32], cwd[PATH_MAX];
+	ssize_t length;
 
-	procfs_link(pd->pid, "cwd", ret);
-	if (!procfs_alive(pd) ||
-	    (!strncmp(ret, u->o->directory, n) && (n == 1 || !ret[n] || ret[n] == '/')))
-		ret[0] = '\0';
+	ret[0] = '\0';
+	snprintf(link, sizeof(link), "/proc/%d/cwd", pd->pid);
+	length = readlink(link, cwd, sizeof(cwd) - 1);
+	if (length < 0 || !procfs_alive(pd))
+		return ret;
+	cwd[length] = '\0';
+	if (strncmp(cwd, u->o->directory, n) || (n > 1 && cwd[n] && cwd[n] != '/'))
+		procfs_link(pd->pid, "cwd", ret); /* shortened where it is long */
 	return ret;
 }
 
@@ -183,6 +189,7 @@ static enum outcome ask_of_settled(const struct up *u, struct members *ret,
 				   struct json_object **ret_error)
 {
 	int64_t began_ms = clock_ms(CLOCK_MONOTONIC), waited_ms;
+	struct pollfd signals = { .fd = u->signal_fd, .events = POLLIN };
 	bool noted = false;
 
 	while (true) {
@@ -199,9 +206,10 @@ static enum outcome ask_of_settled(const struct up *u, struct members *ret,
 				    (*ret_ending)->config->id);
 			noted = true;
 		}
+		if (poll(&signals, 1, ENDING_PAUSE_MS) > 0)
+			return OUTCOME_OK; /* who gives up is told what was waited for */
 		members_deinit(ret);
 		*ret = (struct members){ 0 };
-		poll(NULL, 0, ENDING_PAUSE_MS);
 	}
 }
 

@@ -112,7 +112,8 @@ class DoctorTest(harness.PortDaddyTest):
         self.daemon.arguments = arguments
         self.daemon.start()
         with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as f:
-            filters = re.findall(r"^Seccomp_filters:\s*(\d+)$", f.read(), re.M)  # Linux 5.9
+            filters = [int(n) for n in re.findall(r"^Seccomp_filters:\s*(\d+)$", f.read(),
+                                                  re.M)]  # Linux 5.9
         return filters, self.doctor()[1]["sandbox"], self.daemon.json("status")["daemon"]["sandbox"]
 
     def test_what_the_daemon_is_held_to_is_said(self):

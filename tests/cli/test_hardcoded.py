@@ -115,7 +115,7 @@ class HardcodedTest(harness.PortDaddyTest):
         self.daemon.wait_status(beside, "active")
         self.assertEqual(self.daemon.service(beside)["port"], port)
         self.assertEqual(self.daemon.service(beside)["askedPort"], self.api)
-        self.assertIn(f"like {self.front} in its source becomes ", self.words(child))
+        self.assertIn(f"port {self.front} in its source becomes ", self.words(child))
         self.assertIn("not for UDP", self.words(child))
         self.assertIn("not for UDP", " ".join(self.daemon.run("why", str(port)).out.split()))
         self.check_who_asks_by_the_asked_port(f"{NAME}:two")

@@ -21,7 +21,7 @@ STEPS = int(os.environ.get("PD_STEPS", "20"))
 HOSTILE = ["\x1b[2J\x1b]0;x\x07", "a\u202eb\u2066", "\x9b31m", "'; id; '$(id)`id`", "\r\npd: done", "\0x",
            "x" * 20000, "", "é漢🎉" * 50, -1, 0, 2 ** 63, 2 ** 64, 1e300, True, False, None, [], {},
            [[[[]]]], [None] * 5, {"text": "\x1b[A", "command": "\x1b[B", "pid": -1}]
-PORT = 31999
+PORT = harness.free_port()
 # What is asked; nothing here starts, ends or signals a process.
 COMMANDS = {
     "claim": [["a:b"], ["a:b", "-q"], ["a:b", "--export"], ["a:b", "-p", str(PORT)]],
@@ -48,7 +48,7 @@ COMMANDS = {
     "doctor": [[]],
     "hook": [["bash"]],
     "watch": [[]],
-    "completion": [["--", "release", ""]],
+    "completion": [["bash", "--", "release", ""]],
 }
 # what a terminal would obey, or show in another order
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe]")

@@ -19,12 +19,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define WORKERS	    4
-#define SOCKETS	    12 /* of one worker */
-#define HEIRS_MAX   8  /* of one worker, that stay to the end */
-#define PAUSE_US    1500
-#define HOLD	    "hold"
-#define LAST_SIGNAL 0x7f /* of those that end a process at once */
+#define WORKERS	  4
+#define SOCKETS	  12 /* of one worker */
+#define HEIRS_MAX 8  /* of one worker, that stay to the end */
+#define PAUSE_US  1500
+#define HOLD	  "hold"
 
 static const char *const names[] = { "\x1b[31mEVIL",  "a)b (c) R 1",	"new\nline",
 				     "\xff\xfe\xc3(", "\"},{\"",	"",
