@@ -49,6 +49,10 @@ static __always_inline void remember_call(__u32 kind, __u64 fd, __u64 user_addr,
 		if (!call)
 			return;
 	}
+	/* the program at its end was left out (function_ends()), and what that was to say is lost
+	 */
+	if (call->kind == ABI_CALL_LISTEN && call->listen_cookie)
+		count(&lost_ring);
 	call->user_addr = user_addr;
 	call->listen_cookie = 0;
 	call->bound_cookie = 0;

@@ -45,6 +45,7 @@ TEST(sentinel_keeps_the_programs_that_it_asks_and_the_maps_that_it_writes)
 	/* the ring and its alarms; runs with their members, rules, siblings and protected ports;
 	 * what is tracked: sockets, holders, launchers; the files of a reference pass */
 	assert_in_range(count("anon_inode:bpf-map"), 1, 11);
+	assert_true(count("anon_inode:bpf_link") > 0);
 	sentinel_free(s);
 	assert_int_equal(count("anon_inode:bpf-prog"), 0);
 	assert_int_equal(count("anon_inode:bpf-map"), 0);

@@ -18,6 +18,9 @@ static void need_rules(struct watcher *w)
 {
 	const struct sentinel_report *report = sentinel_report(w->sentinel);
 
+#ifdef BY_ORDERS
+	assert_true(report->orders);
+#endif
 	if (sentinel_kernel_source(w->sentinel)->set_run_rules)
 		return;
 	for (int i = 0; i < report->n_probes; i++)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* libseccomp is not everywhere, and a build without it is as good as a kernel without seccomp. */
 #if __has_include(<seccomp.h>)
@@ -79,7 +80,7 @@ static const char *const allowed[] = {
 	"listen", "recv", "recvfrom", "recvmmsg", "recvmmsg_time64", "recvmsg", "send", "sendmmsg",
 	"sendmsg", "sendto", "setsockopt", "shutdown", "socketpair",
 	/* the rest */
-	SANITIZERS "getrandom"
+	SANITIZERS "getrandom", "ioctl"
 };
 
 /* A call that is allowed where one argument is as it says; several rows: where one of them holds.
@@ -89,10 +90,9 @@ struct condition {
 	struct scmp_arg_cmp argument;
 };
 
-/* The argument's lower half, which is all that the kernel looks at. */
-#define FIRST(op, ...)	SCMP_A0_32(op, __VA_ARGS__)
-#define SECOND(op, ...) SCMP_A1_32(op, __VA_ARGS__)
-#define THIRD(op, ...)	SCMP_A2_32(op, __VA_ARGS__)
+/* Of an argument of 32 bits; one that has anything above them is refused. */
+#define FIRST(op, ...) SCMP_A0_32(op, __VA_ARGS__)
+#define THIRD(op, ...) SCMP_A2_32(op, __VA_ARGS__)
 
 static const struct condition conditions[] = {
 	/* What answers questions and moves rules of runs; it loads no program, makes no map, and
@@ -115,11 +115,6 @@ static const struct condition conditions[] = {
 	{ "socket", FIRST(SCMP_CMP_EQ, AF_INET) },
 	{ "socket", FIRST(SCMP_CMP_EQ, AF_INET6) },
 	{ "socket", FIRST(SCMP_CMP_EQ, AF_NETLINK) },
-	/* all but TIOCSTI and TIOCLINUX, which type into the terminal that it was started from */
-	{ "ioctl", SECOND(SCMP_CMP_LT, TIOCSTI) },
-	{ "ioctl", SECOND(SCMP_CMP_EQ, TIOCGWINSZ) },
-	{ "ioctl", SECOND(SCMP_CMP_EQ, FIONREAD) },
-	{ "ioctl", SECOND(SCMP_CMP_GT, TIOCLINUX) },
 	/* its own, 0 */
 	{ "prlimit64", FIRST(SCMP_CMP_EQ, 0) },
 	/* whether a process could have been held by it (explain/environment.c) */
@@ -157,16 +152,33 @@ static int allow_needed(scmp_filter_ctx filter)
 	return r ? r : allow_own_signals(filter);
 }
 
-/*
- * A filter of its own, for glibc asks for it at the start of each thread: no entry of the audit
- * log. Its flags, which tell a thread from a process, are in memory, where no filter sees them;
- * clone() has them in a register.
- */
-static int refuse_clone3(scmp_filter_ctx filter)
+static int refuse(scmp_filter_ctx filter, const char *name, unsigned n,
+		  const struct scmp_arg_cmp *argument)
 {
-	int number = seccomp_syscall_resolve_name("clone3");
+	int number = seccomp_syscall_resolve_name(name);
 
-	return number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, UNKNOWN, number, 0);
+	return number == __NR_SCMP_ERROR
+		       ? 0
+		       : seccomp_rule_add_array(filter, UNKNOWN, number, n, argument);
+}
+
+/* The kernel looks at the lower half of an ioctl()'s number alone. */
+#define NUMBER(number) SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, number)
+
+/*
+ * A filter of its own for what is refused without an entry of the audit log, or by an argument.
+ * glibc asks for clone3() at the start of each thread: its flags, which tell a thread from a
+ * process, are in memory, where no filter sees them; clone() has them in a register.  The two
+ * ioctl() type into the terminal that the daemon was started from.
+ */
+static int refuse_some(scmp_filter_ctx filter)
+{
+	static const struct scmp_arg_cmp typing[] = { NUMBER(TIOCSTI), NUMBER(TIOCLINUX) };
+	int r = refuse(filter, "clone3", 0, NULL);
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(typing); i++)
+		r = refuse(filter, "ioctl", 1, &typing[i]);
+	return r;
 }
 
 /* Calls by the numbers of another architecture, 32-bit ones on 64 bit, get the same answer. */
@@ -190,7 +202,7 @@ static int load(uint32_t otherwise, int (*fill)(scmp_filter_ctx filter), bool lo
 
 const char *system_calls_limit(void)
 {
-	int r = load(SCMP_ACT_ALLOW, refuse_clone3, false);
+	int r = load(SCMP_ACT_ALLOW, refuse_some, false);
 
 	if (!r)
 		r = load(UNKNOWN, allow_needed, true);

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/procfs.h"
+#include "base/reserved.h"
 #include "explain/process.h"
 #include "reconcile/address.h"
 
@@ -109,22 +110,14 @@ static void read_address(const struct why_facts *f, struct why_environment *ret)
 
 bool why_environment_read_reserved(const struct why_facts *f, char *ret, size_t size)
 {
-	_cleanup_file_ FILE *file = NULL;
+	struct sysctl_file file = { .fd = -1 };
+	bool fits = f->netns.own && sysctl_file_read(&file, RESERVED_LIST_PATH) &&
+		    strlen(file.text) < size;
 
-	ret[0] = '\0';
-	if (!f->netns.own)
-		return false;
-	file = fopen("/proc/sys/net/ipv4/ip_local_reserved_ports", "re");
-	if (!file)
-		return false;
-	if (!fgets(ret, (int)size, file))
-		ret[0] = '\0';
-	if (strlen(ret) == size - 1) { /* cut short */
-		ret[0] = '\0';
-		return false;
-	}
+	snprintf(ret, size, "%s", fits ? file.text : "");
 	ret[strcspn(ret, "\n")] = '\0';
-	return true;
+	sysctl_file_deinit(&file);
+	return fits;
 }
 
 /* --- the caller --- */

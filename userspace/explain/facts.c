@@ -118,7 +118,7 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 		return;
 	note_private_tables(o);
 	o->kin = why_kin_of(f->inv, o->row, id);
-	o->holder_state = why_process_state(id);
+	o->holder_state = procfs_state(id);
 	o->holder_frozen = why_process_is_frozen(id);
 	o->holder_exiting = why_process_is_exiting(id);
 	/* Of a refusal: who is ending a moment later was most likely alive and well then. */
@@ -130,6 +130,19 @@ static void look_at_holder(const struct why_facts *f, struct why_owner *o)
 	o->holder_exiting = o->holder_exiting || being_left;
 	o->same_program = !process_id_equal(id, &f->question.caller) &&
 			  why_process_same(f->inv, id, &f->question.caller, &f->caller_arguments);
+}
+
+static void leave_out_short_waits(struct why_owner *const *owners, size_t n)
+{
+	const struct process_id *waiting[WHY_BLOCKING_MAX];
+	bool wait_on[WHY_BLOCKING_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		waiting[i] = owners[i]->holder_state == 'D' ? oldest_process(owners[i]) : NULL;
+	why_process_wait_on(waiting, n, wait_on);
+	for (size_t i = 0; i < n; i++)
+		if (waiting[i] && !wait_on[i])
+			owners[i]->holder_state = 'S';
 }
 
 /* The owners in the way, with everything that can be found out about them. */
@@ -145,6 +158,8 @@ static int look_closer(struct explainer *x, struct why_facts *f)
 		r = why_search(x, f, blocking, n);
 	for (size_t i = 0; !r && i < n; i++)
 		look_at_holder(f, blocking[i]);
+	if (!r)
+		leave_out_short_waits(blocking, n);
 	return r;
 }
 

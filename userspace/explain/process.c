@@ -196,17 +196,22 @@ static bool count_waits(const struct process_id *id, uint64_t *ret)
 	       status_number(status, "voluntary_ctxt_switches", 10, ret);
 }
 
-char why_process_state(const struct process_id *id)
+void why_process_wait_on(const struct process_id *const *ids, size_t n, bool *ret)
 {
 	static const struct timespec wait = { .tv_nsec = WAIT_NS };
-	uint64_t before, after;
-	char state = procfs_state(id);
+	uint64_t before[WHY_BLOCKING_MAX], after;
+	bool any = false;
 
-	if (state != 'D' || !count_waits(id, &before))
-		return state;
-	nanosleep(&wait, NULL);
-	state = procfs_state(id);
-	return state == 'D' && count_waits(id, &after) && after != before ? 'S' : state;
+	for (size_t i = 0; i < n; i++) {
+		ret[i] = ids[i] && count_waits(ids[i], &before[i]);
+		any |= ret[i];
+	}
+	if (any)
+		nanosleep(&wait, NULL);
+	for (size_t i = 0; i < n; i++)
+		if (ret[i])
+			ret[i] = procfs_state(ids[i]) == 'D' && count_waits(ids[i], &after) &&
+				 after == before[i];
 }
 
 /* --- ends --- */

@@ -18,10 +18,11 @@ struct inventory;
 int why_process_rights(pid_t pid, struct process_rights *ret);
 
 /*
- * As procfs_state(); but 'D' only for one that waits on, which takes some milliseconds to tell: it
- * may read a page from the disk, as every program does that has just been executed.
+ * Which of n processes in the state 'D' (NULL = none) wait on, and do not just read a page from the
+ * disk, as every program does that has just been executed.  Takes some milliseconds, for all of
+ * them together, where there is one.
  */
-char why_process_state(const struct process_id *id);
+void why_process_wait_on(const struct process_id *const *ids, size_t n, bool *ret);
 bool why_process_is_frozen(const struct process_id *id);
 /* The file that thaws its cgroup, and in *ret_word what is written there.  The caller's: free();
  * NULL when it is not frozen (or without memory). */

@@ -142,7 +142,7 @@ static int try_alone(enum probe probe, struct choice choice)
 	return r;
 }
 
-/* Who may not even create a map need not try program by program.  0, negative errno. */
+/* Who may not even create a map need not try to load anything.  0, negative errno. */
 static int try_to_create_a_map(void)
 {
 	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
@@ -197,16 +197,16 @@ int bpf_objects_load(enum sentinel_trace trace, struct sentinel_probe *probes,
 		     struct bpf_objects *ret, const char **ret_types_refused)
 {
 	struct choice choice = { .trace = trace, .probes = ALL_PROBES, .may_cast = true };
-	int r = load_by_subset(&choice, ret, ret_types_refused);
+	int r = try_to_create_a_map();
 	const char *missing;
 
+	if (r < 0)
+		return refuse_all(probes, r == -EPERM ? "no permission to use BPF" : NULL, r);
+	r = load_by_subset(&choice, ret, ret_types_refused);
 	if (r < 0)
 		r = load_both(&choice, ret);
 	if (r == 0)
 		return 0;
-	r = try_to_create_a_map();
-	if (r < 0)
-		return refuse_all(probes, r == -EPERM ? "no permission to use BPF" : NULL, r);
 	missing = bpf_load_missing();
 	if (missing)
 		return refuse_all(probes, missing, -EOPNOTSUPP);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "sentinel/sentinel.h"
 
@@ -53,9 +54,10 @@ struct btf *__wrap_btf__load_vmlinux_btf(void)
 
 /* --- the file --- */
 
+/* And of who makes the subset of them. */
 static uint64_t hash_of_programs(const struct types_subset_object *objects, size_t n)
 {
-	uint64_t hash = 0;
+	uint64_t hash = XXH64(build_own.commit, strlen(build_own.commit), 0);
 
 	for (size_t i = 0; i < n; i++)
 		hash = XXH64(objects[i].bytes, objects[i].size, hash);

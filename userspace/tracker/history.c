@@ -156,7 +156,8 @@ static void prune_now_and_then(struct history *h, int64_t now)
 			    registry_strerror(h->activity->registry, r));
 }
 
-static void write_some(struct history *h, size_t most)
+/* What cannot be written is dropped.  0, negative error of the registry. */
+static int write_some(struct history *h, size_t most)
 {
 	struct registry *registry = h->activity->registry;
 	size_t n = h->n < most ? h->n : most;
@@ -174,6 +175,7 @@ static void write_some(struct history *h, size_t most)
 		prune_now_and_then(h, time(NULL));
 	if (n && registry_in_batch(registry))
 		activity_commit_due(h->activity, false);
+	return r;
 }
 
 static struct waiting *wait_for_write(struct history *h)
@@ -394,10 +396,8 @@ static void check(struct history *h, uint16_t port, int64_t now)
 		note_end(h, port, gone.entries[i].cookie, &gone.entries[i].process, &end);
 	}
 	/* the others are found once these are written */
-	if (gone.n == ROWS_OF_PORT) {
-		write_some(h, WAITING_MAX);
+	if (gone.n == ROWS_OF_PORT && write_some(h, WAITING_MAX) == 0)
 		history_check_port(h, port);
-	}
 	n = inventory_by_port(h->inventory, 0, port, rows, ROWS_OF_PORT);
 	for (size_t i = 0; i < n && i < ROWS_OF_PORT; i++) {
 		int64_t seen = rows[i]->seen > h->started_at ? rows[i]->seen : 0;
@@ -421,12 +421,14 @@ static void check_some(struct history *h, unsigned most)
 	while (h->checks && !inventory_is_resyncing(h->inventory) && most-- > 0) {
 		port = portset_next(&h->to_check, port);
 		if (port == PORTSET_END) {
-			h->checks = false;
-			h->gone_at = 0;
+			h->checks = portset_next(&h->to_check, 0) != PORTSET_END;
+			if (!h->checks)
+				h->gone_at = 0;
 			break;
 		}
 		portset_remove(&h->to_check, (uint16_t)port);
 		check(h, (uint16_t)port, now);
+		port++; /* one that has more of them has its turn after the others */
 	}
 }
 

@@ -40,8 +40,10 @@ TEST_WITH(what_is_seen_of_a_table_that_is_being_read_is_judged_when_it_has_been,
 
 	assert_true(fd >= 0);
 	assert_int_equal(inventory_resync_begin(w->inventory, time(NULL)), 0);
-	while (!inventory_by_port(w->inventory, netns, PORT, NULL, 0))
+	while (!inventory_by_port(w->inventory, netns, PORT, NULL, 0)) {
+		assert_true(inventory_is_resyncing(w->inventory));
 		assert_int_equal(inventory_resync_go_on(w->inventory, 0, leave_port, NULL), 0);
+	}
 	assert_true(inventory_is_resyncing(w->inventory));
 	tracker_status_differs(w->tracker, PORT);
 	assert_status(w, SERVICE_CLAIMED);
