@@ -125,6 +125,10 @@ class Smoke:
         else:
             expect(self.works("bind"), "a refusal is recorded that pd status calls unseen")
 
+    def members_of_run(self):
+        """The names of its processes."""
+        return [member["comm"] for run in self.pd("ps")["runs"] for member in run["members"]]
+
     def run_is_followed_and_its_port_rewritten(self):
         asked = FIRST_PORT + 1
         with open(f"{self.directory}/.portdaddyrc", "w", encoding="utf-8") as f:
@@ -137,8 +141,8 @@ class Smoke:
         expect(listens(port) == self.works("rules"),
                f"it listens on {port if listens(port) else asked}, the rules of pd status "
                f"{'work' if self.works('rules') else 'do not work'}")
-        members = wait_until(lambda: "busybox" in json.dumps(self.pd("ps")), "the run's members")
-        expect(members, "the child in a session of its own is a member")
+        wait_until(lambda: "busybox" in self.members_of_run(),
+                   "the child in a session of its own is a member")
         self.pd("stop", "smoke:web")
         wait_until(lambda: run.poll() is not None and not listens(port) and not listens(asked),
                    "pd stop ends the run with its member")
