@@ -277,14 +277,13 @@ void doctor_check_reserved_ports(struct doctor *d)
 {
 	struct port_range range = range_here();
 	_cleanup_(sysctl_file_deinit) struct sysctl_file list = { .fd = -1 };
-	int all = range.last - range.first + 1, kept = 0;
+	int all = range.last - range.first + 1, kept;
 
 	if (!sysctl_file_read(&list, RESERVED_LIST_PATH)) {
 		doctor_say(d, DOCTOR_SKIP, NULL, "net.ipv4.ip_local_reserved_ports cannot be read");
 		return;
 	}
-	for (int port = range.first; port <= range.last; port++)
-		kept += reserved_in_list(list.text, (uint16_t)port);
+	kept = reserved_of_range(list.text, range.first, range.last);
 	if (2 * kept <= all)
 		doctor_say(d, DOCTOR_OK, NULL, "%d of %u-%u", kept, range.first, range.last);
 	else

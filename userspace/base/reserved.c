@@ -36,23 +36,39 @@ bool reserved_in_range(const char *text, uint16_t port)
 	return last >= 0 && port >= first && port <= last;
 }
 
-bool reserved_in_list(const char *text, uint16_t port)
+/* The next one of a list; *text moves behind it.  False at the end. */
+static bool read_range(const char **text, long *ret_first, long *ret_last)
 {
-	while (*text) {
-		long first = read_number(&text), last = first;
-
-		if (first < 0) {
-			text++;
+	while (**text) {
+		*ret_first = *ret_last = read_number(text);
+		if (*ret_first < 0) {
+			(*text)++;
 			continue;
 		}
-		if (*text == '-') {
-			text++;
-			last = read_number(&text);
+		if (**text == '-') {
+			(*text)++;
+			*ret_last = read_number(text);
 		}
-		if (port >= first && port <= last)
-			return true;
+		return true;
 	}
 	return false;
+}
+
+bool reserved_in_list(const char *text, uint16_t port)
+{
+	return reserved_of_range(text, port, port) > 0;
+}
+
+int reserved_of_range(const char *text, uint16_t first, uint16_t last)
+{
+	long from, to, n = 0;
+
+	while (read_range(&text, &from, &to)) {
+		from = from > first ? from : first;
+		to = to < last ? to : last;
+		n += to >= from ? to - from + 1 : 0;
+	}
+	return (int)n;
 }
 
 static bool grow(struct sysctl_file *file)

@@ -15,6 +15,9 @@ bool reserved_in_range(const char *text, uint16_t port);
 
 /* Of the other: "8080,9148-9150".  What is no port or range is passed over.  Pure. */
 bool reserved_in_list(const char *text, uint16_t port);
+/* How many ports from first to last are in it, where none is in it twice: so the kernel writes it.
+ */
+int reserved_of_range(const char *text, uint16_t first, uint16_t last);
 
 /* A file below /proc/sys, which stays open; sysctl_file_deinit(). */
 struct sysctl_file {

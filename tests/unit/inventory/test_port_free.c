@@ -182,6 +182,9 @@ TEST_ALONE(a_list_of_reserved_ports_is_read_whatever_it_holds)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_int_equal(reserved_in_list(cases[i].text, cases[i].port), cases[i].reserved);
+	assert_int_equal(reserved_of_range("80,3099-3101,9148-9999,20000\n", 3100, 9998), 853);
+	assert_int_equal(reserved_of_range("1-65535\n", 1, 65535), 65535);
+	assert_int_equal(reserved_of_range("3099,9999\n", 3100, 9998), 0);
 }
 
 TEST_ALONE(a_port_range_is_read_with_both_ends)
