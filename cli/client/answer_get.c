@@ -65,8 +65,7 @@ static int get_next(bool json, const char *path, const char *next, struct json_o
 	char page[CLIENT_PAGE_PATH_SIZE];
 
 	if (client_page_path(path, next, page) < 0)
-		return render_fail(json, OUTCOME_FAILED,
-				   "the daemon's list goes on at a place that is too long");
+		return render_fail(json, OUTCOME_FAILED, CLIENT_TOO_LONG_NEXT);
 	return answer_get(json, "GET", page, NULL, ret);
 }
 
@@ -83,8 +82,7 @@ int answer_get_list(bool json, const char *path, size_t rows, struct json_object
 		_cleanup_(answer_freep) struct json_object *page = NULL;
 
 		if (pages == CLIENT_PAGES_MAX)
-			return render_fail(json, OUTCOME_FAILED,
-					   "the list is longer than pd accepts");
+			return render_fail(json, OUTCOME_FAILED, CLIENT_TOO_MANY_PAGES);
 		r = get_next(json, path, next, &page);
 		if (r)
 			return r;

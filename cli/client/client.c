@@ -410,20 +410,19 @@ enum outcome client_list(const char *path, rows_each each, void *user_data,
 {
 	_cleanup_(connection_close) struct connection ahead = { .fd = -1 };
 	char page[CLIENT_PAGE_PATH_SIZE];
+	int r = 0;
 
 	snprintf(page, sizeof(page), "%s", path);
-	for (int pages = 0; pages < CLIENT_PAGES_MAX; pages++) {
+	for (int pages = 0; !r && pages < CLIENT_PAGES_MAX; pages++) {
 		enum outcome outcome = list_page(path, page, &ahead, each, user_data, ret);
 		bool is_last = outcome != OUTCOME_OK || !*answer_text(*ret, "next");
 
-		if (!is_last && client_page_path(path, answer_text(*ret, "next"), page) < 0)
-			break;
 		if (is_last)
 			return outcome;
+		r = client_page_path(path, answer_text(*ret, "next"), page);
 		json_object_put(TAKE_PTR(*ret));
 	}
-	answer_free(TAKE_PTR(*ret));
-	return fail(ret, OUTCOME_FAILED, "the list is longer than pd accepts");
+	return fail(ret, OUTCOME_FAILED, r ? CLIENT_TOO_LONG_NEXT : CLIENT_TOO_MANY_PAGES);
 }
 
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)

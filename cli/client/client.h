@@ -40,6 +40,9 @@ enum outcome client_request(const char *method, const char *path, struct json_ob
 /* Of a list that is asked for; a page of the daemon's has up to 500 rows. */
 #define CLIENT_PAGES_MAX      10000
 #define CLIENT_PAGE_PATH_SIZE 8192 /* the longest question, and a cursor */
+/* What to say where a daemon goes beyond one of them, which ours never does. */
+#define CLIENT_TOO_MANY_PAGES "the list is longer than pd accepts"
+#define CLIENT_TOO_LONG_NEXT  "the daemon's list goes on at a place that is too long"
 
 /*
  * The question for the page behind `next`, which the page before has said.  0; -ENAMETOOLONG.
