@@ -9,12 +9,8 @@
 #include "base/cleanup.h"
 #include "database/words.h"
 
-/*
- * How long a write waits for another's: a person's shell in a transaction, a backup.  Longer than
- * any sane write, short enough that a forgotten BEGIN in a shell turns claims into errors and does
- * not stop the daemon's loop for good.
- */
-#define BUSY_TIMEOUT "2000" /* ms: CONNECTION_BUSY_MS */
+#define TEXT_OF(number)	 TEXT_OF_(number)
+#define TEXT_OF_(number) #number
 
 /* The log's file is cut to this when it begins anew: its frames (sync.c), and a commit beyond. */
 #define WAL_KEEP_BYTES "4456448"
@@ -23,7 +19,7 @@
 static const struct {
 	const char *name, *value, *expected;
 } pragmas[] = {
-	{ "busy_timeout", BUSY_TIMEOUT, BUSY_TIMEOUT },
+	{ "busy_timeout", TEXT_OF(CONNECTION_BUSY_MS), TEXT_OF(CONNECTION_BUSY_MS) },
 	{ "journal_mode", "WAL", "wal" },
 	/* against power loss each commit is synced, by sync.c; else SQLite syncs what has to be */
 	{ "synchronous", "NORMAL", "1" },
