@@ -106,13 +106,16 @@ int sentinel_new(enum sentinel_trace trace, struct sentinel **ret)
 	enum sentinel_obstacle obstacle;
 	int r;
 
-	if (trace != SENTINEL_TRACE_NONE && use_bpf(trace, &attempt, ret) == 0)
+	if (trace != SENTINEL_TRACE_NONE && use_bpf(trace, &attempt, ret) == 0) {
+		(*ret)->report.types_refused = attempt.types_refused;
 		return 0;
+	}
 	obstacle = find_obstacle(trace, &attempt);
 	r = sentinel_poll_new(ret);
 	if (r < 0)
 		return r;
 	(*ret)->report.obstacle = obstacle;
+	(*ret)->report.types_refused = attempt.types_refused;
 	report_refused_probes(*ret, &attempt);
 	return 0;
 }

@@ -37,6 +37,7 @@ struct backend_attempt {
 	struct sentinel_probe probes[BACKEND_PROBES_MAX];
 	int n_probes;
 	char why[BACKEND_WHY_SIZE];
+	const char *types_refused; /* of the first attempt, which made them anew; else NULL */
 };
 
 /* Traces by `trace` alone, which is neither none nor auto.  0, or a negative errno with the reason

@@ -428,10 +428,12 @@ static int add_companion(struct bpf_backend *b)
 static int start(struct bpf_backend *b, enum sentinel_trace trace, struct backend_attempt *attempt)
 {
 	_cleanup_(tracepoints_close) struct tracepoints tracepoints;
+	const char *types_refused = NULL;
 	int r;
 
 	tracepoints_start_opening(&tracepoints, trace == SENTINEL_TRACE_SYSCALLS);
-	r = bpf_objects_load(trace, b->base.probes, &b->bpf, &b->base.report.types_refused);
+	r = bpf_objects_load(trace, b->base.probes, &b->bpf, &types_refused);
+	attempt->types_refused = attempt->types_refused ?: types_refused;
 	tracepoints_await(&tracepoints);
 	r = r ?: questions_map_answers(&b->questions);
 	if (r == 0) {
