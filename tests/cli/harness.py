@@ -386,7 +386,8 @@ def connect(path, timeout_s=DEADLINE_S):
     return s
 
 
-PORTS_FIRST, PORTS_OF_A_PROGRAM = 20000, 400
+# Behind those of tests/cases/run.py, and all below the ports that the kernel gives to connections.
+PORTS_FIRST, PORTS_OF_A_PROGRAM, PORTS_END = 18500, 200, 32768
 
 
 def own_ports():
@@ -396,6 +397,7 @@ def own_ports():
     own = os.path.join(ROOT, "tests/cli", os.path.basename(sys.argv[0]))
     number = names.index(own) if own in names else len(names)
     first = PORTS_FIRST + number * PORTS_OF_A_PROGRAM
+    assert first + PORTS_OF_A_PROGRAM <= PORTS_END, "there are too many test files"
     return first, first + PORTS_OF_A_PROGRAM
 
 
@@ -414,7 +416,8 @@ def free_port(first=None, last=None):
     """A port outside the range of services and of outgoing connections, free on every address."""
     if first is None:
         first, last = own_ports()
-    start = os.getpid() % (last - first)
+    # the upper half is left to who wants another one above it
+    start = os.getpid() % ((last - first + 1) // 2)
     for port in [*range(first + start, last), *range(first, first + start)]:
         if is_free(port):
             return port

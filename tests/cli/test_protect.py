@@ -1,15 +1,22 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Protected ports: between the claim and its release nobody else binds them."""
+"""Protected ports: between the claim and its release nobody else binds them.
+
+PD_TRIES=1000000 has strangers try that often.
+"""
 import os
 import signal
 import sys
 
+import contenders
 import harness
 import trees
 from harness import CONFLICT, NOBODY, wait_until
 
 NAME = f"safe{os.getpid()}"
+HELD = f"{NAME}:held"
+TRIES = int(os.environ.get("PD_TRIES", "3000"))
+PROMISES = int(os.environ.get("PD_PROMISES", "3"))  # among which they are divided
 # Tries to bind, by every kind of socket, and says what it got.
 TRY = """
 import errno, socket, sys
@@ -118,6 +125,68 @@ class ProtectTest(harness.PortDaddyTest):
         if os.geteuid() == 0:
             self.assertEqual(answer.code, CONFLICT, answer)
             self.assertIn(str(port), answer.err)
+
+    # --- by the thousand ---
+
+    def test_strangers_who_try_all_the_time_get_it_only_while_it_is_not_promised(self):
+        contest = contenders.Contest(harness.free_port())
+        self.addCleanup(contest.end)
+        giver = self.begin_giver(contest.port)
+        contest.add("the same user")
+        contest.add("one with a socket of a member", giver=giver)
+        if os.geteuid() == 0:
+            contest.add("another user", uid=NOBODY)
+            contest.add("one in a network namespace of its own", netns=True)
+        for n in range(1, PROMISES + 1):
+            self.keep_promise(contest, n * TRIES // PROMISES)
+        for c in contest.contenders:
+            print(f"# {c.name}: {c.tries} tries, had {c.had}, refused {c.refused}")
+            self.assertEqual((c.tries, c.failed), (c.had + c.refused, 0), c.name)
+            if c.netns:  # by its own last socket, while the daemon looks at that
+                self.assertGreater(c.had, 9 * c.refused)
+            else:
+                self.assertEqual(c.had, 0, c.name)
+
+    def by_shell(self, *arguments):
+        """pd by a shell of its own: who descends from the claimer's is no stranger."""
+        return self.spawn(["sh", "-c", '"$0" "$@"; exit $?', self.daemon.pd_program, *arguments],
+                          env=self.daemon.env, start_new_session=True)
+
+    def begin_giver(self, port):
+        """A member of a run of the service, whose sockets a stranger binds."""
+        path = os.path.join(self.work, "giver")
+        self.by_shell("claim", HELD, "-p", str(port)).wait()
+        giver = self.by_shell("run", HELD, "-q", "--", harness.PYTHON, "-c", contenders.GIVER, path)
+        self.assertEqual(giver.read_line(), "ready")
+        return path
+
+    def keep_promise(self, contest, tries):
+        """Until so many tries have been made, all promises together."""
+        def promise():
+            claim = self.by_shell("claim", HELD, "-p", str(contest.port), "--protect")
+            said, code = claim.output(), claim.wait()
+            self.assertIn(code, (0, CONFLICT), said)
+            return code == 0
+        wait_until(promise, "nobody has it at the moment")
+        contest.promise(True)
+        wait_until(lambda: self.assertTrue(contest.are_alive()) or contest.tries() >= tries,
+                   "the tries are made", deadline_s=harness.DEADLINE_S + TRIES / 1000)
+        self.check_refusals_name_the_claim(contest.port)
+        contest.promise(False)
+        self.daemon.pd("release", HELD)
+
+    def check_refusals_name_the_claim(self, port):
+        """That of somebody who tries only now; of the others' some are from between two promises."""
+        stranger = self.spawn([harness.PYTHON, "-c", TRY, str(port)])
+        stranger.wait()
+        why = wait_until(lambda: (w := self.daemon.json("why", "--pid", str(stranger.pid), code=None))
+                         and w.get("port") == port and w, "his refusal is explained")
+        self.assertEqual((why["verdict"], why["service"]), ("protected", HELD), why)
+        kept = [e for e in self.daemon.json("log", "--filter", "FAIL", "-n", "1000")["entries"]
+                if e["port"] == port and (e["pid"] == stranger.pid or "protected" in e["details"])]
+        self.assertIn(stranger.pid, [e["pid"] for e in kept])
+        self.assertEqual({(e["service"], e["details"].partition("; ")[2]) for e in kept},
+                         {(HELD, "the port is protected")})
 
 
 if __name__ == "__main__":
