@@ -125,6 +125,22 @@ class ProtectTest(harness.PortDaddyTest):
         if os.geteuid() == 0:
             self.assertEqual(answer.code, CONFLICT, answer)
             self.assertIn(str(port), answer.err)
+            self.check_stranger_beside_the_own_server()
+
+    def check_stranger_beside_the_own_server(self):
+        """He has it on another address, or only bound, or by UDP."""
+        port = self.daemon.claim(f"{NAME}:beside")
+        self.spawn_python("s = listener(int(sys.argv[1])); ready(); rest()", port)
+        for kind in ("DGRAM", "STREAM"):
+            stranger = self.spawn_python(
+                f"s = socket.socket(socket.AF_INET6, socket.SOCK_{kind})\n"
+                "s.bind(('::1', int(sys.argv[1]))); ready(); rest()",
+                port, cwd="/", start_new_session=True, uid=NOBODY)
+            answer = self.daemon.run("claim", f"{NAME}:beside", "--protect")
+            self.assertEqual(answer.code, CONFLICT, answer)
+            self.assertIn(f"held by python3 ({stranger.pid}) of user nobody, not by", answer.err)
+            stranger.kill()
+        self.daemon.pd("claim", f"{NAME}:beside", "--protect")
 
     # --- by the thousand ---
 

@@ -214,19 +214,15 @@ static int refuse_protection(struct request *r, const struct service *s, int out
  * to promise. */
 static int check_nobody_has_it(struct request *r, const struct service *s)
 {
-	const struct inventory *inv = r->api->config.inventory;
-	struct judgement now = { 0 };
-	char comm[PROCESS_COMM_SIZE];
+	struct status_verdict stranger;
 	int fault;
 
 	tracker_catch_up(r->api->config.tracker);
-	fault = judge_claim(r->api->config.inventory, s, r->now, JUDGE_VERIFIED, &now);
-	if (!fault && now.verdict.status == SERVICE_SQUATTED)
+	fault = judge_port_stranger(r->api->config.inventory, s, &stranger);
+	if (fault > 0)
 		fault = request_fail(r, OUTCOME_CONFLICT,
-				     "%s has port %u, which is not protected: %s has it open; pd "
-				     "why %u",
-				     s->id, s->port, judge_deciding_name(inv, &now, comm), s->port);
-	free(now.holdings);
+				     "%s has port %u, which is not protected: it is %s; pd why %u",
+				     s->id, s->port, stranger.reason, s->port);
 	return fault;
 }
 

@@ -119,6 +119,21 @@ int judge_port_use(struct inventory *inv, const struct service *claim, enum port
 	return r;
 }
 
+int judge_port_stranger(struct inventory *inv, const struct service *claim,
+			struct status_verdict *ret)
+{
+	_cleanup_free_ const struct socket_row **rows = NULL;
+	size_t n;
+	int r = inventory_verified_rows(inv, inventory_own_netns(inv), claim->port, &rows, &n);
+
+	for (size_t i = 0; !r && i < n; i++) {
+		*ret = judge_row(inv, claim, rows[i]);
+		if (ret->status == SERVICE_SQUATTED)
+			return 1;
+	}
+	return r;
+}
+
 const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret)
 {
 	static const struct process_id nobody;

@@ -47,6 +47,13 @@ const char *judge_status_name(const struct status_verdict *verdict);
  */
 int judge_port_use(struct inventory *inv, const struct service *claim, enum port_use *ret);
 
+/*
+ * 1 where a socket of somebody who does not fit the claim is bound on its port, listening or not,
+ * whoever else has one there; *ret is about that one then.  0; negative errno.
+ */
+int judge_port_stranger(struct inventory *inv, const struct service *claim,
+			struct status_verdict *ret);
+
 /* The name of the process that decided the status, else of the first holder: PROCESS_COMM_SIZE
  * bytes, "" = of nobody.  Returns ret. */
 const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret);
