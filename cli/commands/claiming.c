@@ -20,14 +20,6 @@
 #include "cli/render/render.h"
 #include "cli/supervise/own_run.h"
 
-struct wanted {
-	char cwd[PATH_MAX]; /* "" = it was deleted */
-	char id[IDENTITY_MAX + 1];
-	const char *range, *health;	  /* "" or NULL = none */
-	const struct config_start *start; /* NULL = no file has it */
-	bool protect;
-};
-
 static const struct config_service *service_of(const struct config *config, const char *id)
 {
 	for (size_t i = 0; config && i < config->n; i++)
@@ -38,7 +30,7 @@ static const struct config_service *service_of(const struct config *config, cons
 }
 
 static int take_service(const struct config *config, const struct config_service *s,
-			struct wanted *w)
+			struct claiming *w)
 {
 	strcpy(w->id, s->id);
 	w->health = s->health;
@@ -50,7 +42,7 @@ static int take_service(const struct config *config, const struct config_service
 
 /* Without ID: the only service of the project, else what the directory is called. */
 static int find_here(const struct command *self, const struct command_line *line,
-		     const struct config *config, struct wanted *w)
+		     const struct config *config, struct claiming *w)
 {
 	int r;
 
@@ -76,7 +68,7 @@ static int find_here(const struct command *self, const struct command_line *line
 }
 
 static int find(const struct command *self, const struct command_line *line,
-		const struct config *config, const char *id, struct wanted *w)
+		const struct config *config, const char *id, struct claiming *w)
 {
 	const struct config_service *s = id ? service_of(config, id) : NULL;
 	int r;
@@ -91,7 +83,8 @@ static int find(const struct command *self, const struct command_line *line,
 	return r;
 }
 
-static int claim(const struct command_line *line, const struct wanted *w, struct json_object **ret)
+static int claim(const struct command_line *line, const struct claiming *w,
+		 struct json_object **ret)
 {
 	static const struct answer_rule rules[] = { { NULL, "port", ANSWER_PORT },
 						    { NULL, "id", ANSWER_SERVICE } };
@@ -125,27 +118,36 @@ static const char *project_of(const struct config *config, const char *cwd,
 	return ret;
 }
 
-int claiming_claim(const struct command *self, const struct command_line *line, const char *id,
-		   struct json_object **ret, struct own_run *ret_run)
+int claiming_find(const struct command *self, const struct command_line *line, const char *id,
+		  struct claiming *w)
 {
-	_cleanup_(config_freep) struct config *config = NULL;
-	char project[PATH_MAX];
-	struct wanted w = { 0 };
 	int r;
 
-	if (!getcwd(w.cwd, sizeof(w.cwd)))
-		w.cwd[0] = '\0';
-	r = *w.cwd ? check_config(self, line, w.cwd, &config) : 0;
+	if (!getcwd(w->cwd, sizeof(w->cwd)))
+		w->cwd[0] = '\0';
+	r = *w->cwd ? check_config(self, line, w->cwd, &w->config) : 0;
 	if (!r)
-		r = find(self, line, config, id, &w);
-	w.protect |= command_value(self, line, "protect") != NULL;
+		r = find(self, line, w->config, id, w);
+	w->protect |= command_value(self, line, "protect") != NULL;
+	return r;
+}
+
+int claiming_claim(const struct command_line *line, const struct claiming *w,
+		   struct json_object **ret, struct own_run *ret_run)
+{
+	char project[PATH_MAX];
+	int r = claim(line, w, ret);
+
 	if (!r)
-		r = claim(line, &w, ret);
-	if (r)
-		return r;
-	own_run_init(ret_run, answer_text(*ret, "id"), (uint16_t)answer_int(*ret, "port"), w.start,
-		     project_of(config, w.cwd, project));
-	return 0;
+		own_run_init(ret_run, answer_text(*ret, "id"), (uint16_t)answer_int(*ret, "port"),
+			     w->start, project_of(w->config, w->cwd, project));
+	return r;
+}
+
+void claiming_deinit(struct claiming *w)
+{
+	config_freep(&w->config);
+	w->config = NULL;
 }
 
 /* --- all services of a file --- */

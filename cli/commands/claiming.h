@@ -3,21 +3,43 @@
 #ifndef CLI_COMMANDS_CLAIMING_H
 #define CLI_COMMANDS_CLAIMING_H
 
+#include <limits.h>
+#include <stdbool.h>
+
+#include "base/identity.h"
+
 struct command;
 struct command_line;
 struct config;
+struct config_start;
 struct json_object;
 struct own_run;
 
+/* One service that is to be claimed, and what its file says of it. */
+struct claiming {
+	struct config *config; /* its own; NULL = there is no file */
+	char cwd[PATH_MAX];    /* "" = it was deleted */
+	char id[IDENTITY_MAX + 1];
+	const char *range, *health;	  /* "" or NULL = none */
+	const struct config_start *start; /* NULL = no file has it */
+	bool protect;
+};
+
 /*
- * Claims one service as pd claim does: the one of that id; without one (NULL) the only service of
- * the nearest .portdaddyrc, or one that is named after the current directory.  0 and the daemon's
- * answer in *ret (the caller's), and in *ret_run what a run of it begins with: service and port,
- * borrowed from the answer, the project, and the hard-coded ports that the file names.  Else the
- * error was said, and the exit code is returned.
+ * Which one pd claim would claim: the one of that id; without one (NULL) the only service of the
+ * nearest .portdaddyrc, or one that is named after the current directory.  *c begins as { 0 } and
+ * is the caller's to end.  0, or the exit code of what was said.
  */
-int claiming_claim(const struct command *self, const struct command_line *line, const char *id,
+int claiming_find(const struct command *self, const struct command_line *line, const char *id,
+		  struct claiming *c);
+/*
+ * Claims it.  0 and the daemon's answer in *ret (the caller's), and in *ret_run what a run of it
+ * begins with: service and port, borrowed from the answer, the project, and the hard-coded ports
+ * that the file names.  Else as claiming_find().
+ */
+int claiming_claim(const struct command_line *line, const struct claiming *c,
 		   struct json_object **ret, struct own_run *ret_run);
+void claiming_deinit(struct claiming *c);
 
 /* --- all services of a file, all of them or none --- */
 
@@ -33,7 +55,7 @@ void claiming_add_services(struct json_object *body, const struct config *config
 int claiming_check_services(const struct command_line *line, struct json_object *answer,
 			    const struct config *config);
 /* Claims them as pd claim without a name does, from that directory; their notices are in the
- * answer. As claiming_claim(). */
+ * answer. As claiming_find(). */
 int claiming_claim_all(const struct command *self, const struct command_line *line,
 		       const struct config *config, const char *directory,
 		       struct json_object **ret);

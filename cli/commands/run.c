@@ -15,6 +15,7 @@
 #include "cli/client/follow.h"
 #include "cli/command.h"
 #include "cli/commands/claiming.h"
+#include "cli/project/config_start.h"
 #include "cli/render/render.h"
 #include "cli/supervise/ending.h"
 #include "cli/supervise/own_run.h"
@@ -412,10 +413,9 @@ static int check_line(const struct command *self, const struct command_line *lin
 /* What is typed takes the place of what the file says. */
 static int choose_hardcoded(const struct command *self, struct run *run)
 {
-	bool transparent = command_value(self, run->line, "transparent") != NULL;
 	struct own_run *own = &run->own;
 
-	own->transparent |= transparent;
+	own->transparent |= command_value(self, run->line, "transparent") != NULL;
 	if (run->n_typed)
 		own->n_hardcoded = 0;
 	for (size_t i = 0; i < run->n_typed; i++) {
@@ -426,17 +426,25 @@ static int choose_hardcoded(const struct command *self, struct run *run)
 						  own->port, own->service);
 		own->hardcoded[own->n_hardcoded++].asked = run->typed[i];
 	}
-	if (transparent && !own->n_hardcoded)
-		return render_usage_error(run->line->json, self->name,
-					  "--transparent is about the ports of --hardcoded, and "
-					  "there is none");
 	return 0;
+}
+
+static int check_transparent(const struct command *self, const struct run *run,
+			     const struct config_start *of_file)
+{
+	if (!command_value(self, run->line, "transparent") || run->n_typed ||
+	    (of_file && of_file->n_hardcoded))
+		return 0;
+	return render_usage_error(run->line->json, self->name,
+				  "--transparent is about the ports of --hardcoded, and there is "
+				  "none");
 }
 
 static int run(const struct command *self, const struct command_line *line)
 {
 	struct run run = { .line = line, .stream = { .c = { .fd = -1 } } };
 	_cleanup_(answer_freep) struct json_object *claim = NULL;
+	_cleanup_(claiming_deinit) struct claiming wanted = { 0 };
 	_cleanup_free_ const char **argv = NULL;
 	int r = check_line(self, line, &run);
 
@@ -445,7 +453,12 @@ static int run(const struct command *self, const struct command_line *line)
 	argv = command_of(line);
 	if (!argv)
 		return EXIT_OF_PD;
-	if (claiming_claim(self, line, line->n_before ? line->args[0] : NULL, &claim, &run.own))
+	if (claiming_find(self, line, line->n_before ? line->args[0] : NULL, &wanted))
+		return EXIT_OF_PD;
+	r = check_transparent(self, &run, wanted.start);
+	if (r)
+		return r;
+	if (claiming_claim(line, &wanted, &claim, &run.own))
 		return EXIT_OF_PD;
 	r = choose_hardcoded(self, &run);
 	if (r)

@@ -102,6 +102,7 @@ class HardcodedTest(harness.PortDaddyTest):
         answer = self.daemon.run("run", f"{NAME}:none", "--transparent", "--", "true")
         self.assertEqual(answer.code, WRONG, answer)
         self.assertIn("--hardcoded", answer.err)
+        self.assertIsNone(self.daemon.service(f"{NAME}:none"))
 
     # --- what does not fit ---
 
