@@ -22,7 +22,8 @@ static const struct {
 					    "seccomp filter refuses" },
 	[SENTINEL_TRACE_SYSCALLS] = { "syscalls", "refused binds and listens of 32-bit programs "
 						  "and of io_uring" },
-	[SENTINEL_TRACE_HOOKS] = { "hooks", "refused binds and listens" },
+	[SENTINEL_TRACE_HOOKS] = { "hooks", "refused binds and listens, and when a socket that was "
+					    "never bound begins to listen" },
 };
 
 const char *sentinel_trace_name(enum sentinel_trace trace)
