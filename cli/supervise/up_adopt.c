@@ -124,7 +124,8 @@ static void adopt(struct up *u, struct up_service *s, struct json_object *run,
 	if (*begun_elsewhere(u, &pd, elsewhere))
 		up_say(u,
 		       "%s was started in %s, and serves what is there; pd down %s, then pd up, "
-		       "starts it here",
+		       "starts it here; for both at once \"project\" in one's " CONFIG_NAME
+		       " has to be another",
 		       s->config->name, elsewhere, s->config->name);
 	if (!was_started_as(m, s))
 		up_say(u,

@@ -212,8 +212,10 @@ rest()
         other = os.path.join(self.work, "other")
         os.mkdir(other)
         os.link(os.path.join(self.work, ".portdaddyrc"), os.path.join(other, ".portdaddyrc"))
+        said = self.daemon.run("up", "-d", cwd=other).err
         self.assertIn(f"api was started in {os.path.realpath(self.work)}, and serves what is there",
-                      self.daemon.run("up", "-d", cwd=other).err)
+                      said)
+        self.assertIn("for both at once \"project\" in one's .portdaddyrc has to be another", said)
         self.assertEqual(self.runs(), runs)
 
         down = self.pd("down", "web")
