@@ -22,8 +22,25 @@ struct port_rule {
 #define SYS_landlock_restrict_self  446
 #endif
 
+/* Which of several it was nobody can tell: the verdict is denied_by_lsm then. */
+static void skip_beside_other_modules(void)
+{
+	static const char *const others[] = { "selinux", "apparmor", "smack", "tomoyo", "bpf" };
+	FILE *file = fopen("/sys/kernel/security/lsm", "re");
+	char modules[256] = "";
+
+	if (!file)
+		return;
+	need(fgets(modules, sizeof(modules), file));
+	fclose(file);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (strstr(modules, others[i]))
+			skip("other security modules could have refused it as well");
+}
+
 static void check_version(struct scene *s)
 {
+	skip_beside_other_modules();
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, GET_VERSION) < VERSION_WITH_NET)
 		skip("no Landlock for ports here");
 }

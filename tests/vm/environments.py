@@ -7,7 +7,8 @@ import subprocess
 class Environment:
     """`prepare` and `restore` run in the guest, in a mount namespace of their own; the daemon and
     its users behind `prefix`, as `uid`.  `append`, on the kernel's command line, asks for a boot of its own.
-    `check` is the one of pd doctor that may not be content; None where none looks at it."""
+    `prepare` ends with REFUSED where the kernel does not let that be taken.  `check` is the one of pd
+    doctor that may not be content; None where none looks at it."""
 
     def __init__(self, title, append="", prepare="true", restore="true", prefix=(), check=None,
                  uid=0):
@@ -19,6 +20,7 @@ class Environment:
 HIDE = ("mkdir -p /run/kept && mount --rbind /sys/kernel /run/kept && "
         "mount -t tmpfs cover /sys/kernel && cd /run/kept && for d in */; do [ $d = {0}/ ] || "
         "{{ mkdir /sys/kernel/$d && mount --rbind $d /sys/kernel/$d; }}; done")
+REFUSED = 77
 USER = 65534
 KEPT = "+bpf,+perfmon,+net_admin"
 
@@ -26,7 +28,7 @@ STOCK = "stock"
 ENVIRONMENTS = {
     STOCK: Environment("as it is"),
     "no-trampolines": Environment("`kernel.ftrace_enabled=0`",
-                                  prepare="sysctl -qw kernel.ftrace_enabled=0",
+                                  prepare=f"sysctl -qw kernel.ftrace_enabled=0 || exit {REFUSED}",
                                   restore="sysctl -qw kernel.ftrace_enabled=1"),
     "no-btf": Environment("no BTF", check="btf",
                           prepare="mount -t tmpfs -o ro cover /sys/kernel/btf"),

@@ -416,9 +416,10 @@ VERDICT(DENIED_BY_LANDLOCK, denied_by_landlock, 0, 0,
 	&landlock_rule)
 
 VERDICT(DENIED_BY_LSM, denied_by_lsm, 0, 0,
-	"{port} {is} forbidden by a security policy of the system (SELinux, AppArmor or the like).",
-	"A security policy of the system (SELinux, AppArmor or another) does not allow the caller "
-	"to bind {target}.",
+	"{port} {is} forbidden by a security module (SELinux, AppArmor, a Landlock sandbox or the "
+	"like).",
+	"A security module of the kernel (SELinux, AppArmor, Landlock or another) does not allow "
+	"the caller to bind {target}.",
 	&find_denial, &allow_in_selinux, &claim)
 
 VERDICT(PRIVILEGED_PORT, privileged_port, 0, NEEDS_PROGRAM,
