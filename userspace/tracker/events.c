@@ -55,13 +55,6 @@ static void tell_loss(struct tracker *t, int64_t now)
 	activity_note(&t->activity, ACTIVITY_GAP, details, now);
 }
 
-/* The table lacks something, or has too much, as it does where the kernel could not tell of it. */
-static void note_failure(struct tracker *t, int error, const char *what)
-{
-	log_error("%s: %s; the table will be read anew", what, strerror(-error));
-	inventory_note_loss(t->config.inventory);
-}
-
 static int begin_resync(struct tracker *t, int64_t now)
 {
 	t->lost = t->config.source.counters(t->config.source.user_data).lost;
@@ -170,7 +163,7 @@ static void on_event(const struct event *seen, void *user_data)
 	r = inventory_apply(t->config.inventory, event, now, claims_port_changed, t, &settle);
 	t->deferring = false;
 	if (r)
-		note_failure(t, r, "an event was not applied");
+		log_error("an event of pid %d was not applied: %s", event->actor.pid, strerror(-r));
 	if (settle || t->pending || inventory_launcher_ends_wait(t->config.inventory))
 		events_schedule_settle(t);
 
@@ -261,7 +254,7 @@ void events_on_settle(evutil_socket_t fd, short what, void *user_data)
 	events_read_up_to_now(t, EVENTS_CATCH_UP_MS);
 	r = inventory_settle(t->config.inventory, now, claims_port_found_changed, t, &again);
 	if (r)
-		note_failure(t, r, "the table was not settled");
+		log_error("the table was not settled: %s", strerror(-r));
 	until_ms = clock_ms(CLOCK_MONOTONIC) + JUDGE_MS;
 	left_behind_store(t, until_ms);
 	if (!inventory_is_resyncing(t->config.inventory))
