@@ -414,9 +414,9 @@ static bool the_kernel_knows_whose_a_waiting_connection_is(struct world *w)
 }
 
 /*
- * Linux before 2026 looks for a wildcard among the wildcards alone where many sockets are in its slot,
- * and gives it a port that others have on their addresses; the oracle says that they are in its way,
- * as newer kernels do.
+ * Linux before 2026 looks for a wildcard among the wildcards alone where many sockets are in its
+ * slot, and gives it a port that others have on their addresses; the oracle says that they are in
+ * its way, as newer kernels do.
  */
 static bool the_kernel_sees_a_crowd_from_a_wildcard(struct world *w)
 {
