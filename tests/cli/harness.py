@@ -412,14 +412,15 @@ def is_free(port):
         return False
 
 
-def free_port(first=None, last=None):
-    """A port outside the range of services and of outgoing connections, free on every address."""
+def free_port(first=None, last=None, but=()):
+    """A port outside the range of services and of outgoing connections, free on every address;
+    not one of `but`, which their test is yet to bind."""
     if first is None:
         first, last = own_ports()
     # the upper half is left to who wants another one above it
     start = os.getpid() % ((last - first + 1) // 2)
     for port in [*range(first + start, last), *range(first, first + start)]:
-        if is_free(port):
+        if port not in but and is_free(port):
             return port
     raise AssertionError("no free port")
 

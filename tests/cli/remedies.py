@@ -38,7 +38,7 @@ class RemedyTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
         self.port, self.other = harness.free_port(), None
-        self.other = harness.free_port(self.port + 1, harness.own_ports()[1])
+        self.other = harness.free_port(but=(self.port,))
         self.programs = os.path.join(self.work, "programs")
         os.mkdir(self.programs)
         self.env = {**harness.BASE_ENV, "HOME": self.work, "PORT": str(self.port),

@@ -206,8 +206,7 @@ class EngineTest(RemedyTest):
 
     @needs_root
     def test_api_of_docker_is_closed_by_its_option(self):
-        container = self.proxy("beef", port=harness.free_port(self.other + 1,
-                                                              harness.own_ports()[1]))
+        container = self.proxy("beef", port=harness.free_port(but=(self.port, self.other)))
         own = self.is_its_own("API", "-H", "unix:///run/docker.sock", "-H",
                               f"tcp://[::1]:{self.other},tcp://0.0.0.0:{self.port}")
         self.is_closed_by("out of dockerd's -H options", own, "dockerd", "-H",

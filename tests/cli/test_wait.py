@@ -59,7 +59,7 @@ class WaitTest(harness.PortDaddyTest):
 
     def test_listens_and_closes_are_told_when_they_happen(self):
         port = free_port()
-        other = free_port(port + 1, harness.own_ports()[1])
+        other = free_port(but=(port,))
         self.daemon.claim(ID, "-p", str(other))
         both = self.pd_wait(port, ID, "--timeout", "1m")
         first = listener(port)
