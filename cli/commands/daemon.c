@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/build.h"
+#include "base/clock.h"
 #include "base/own_pd.h"
 #include "base/text.h"
 #include "cli/client/answer.h"
@@ -16,6 +18,9 @@
 #include "cli/client/stop_daemon.h"
 #include "cli/command.h"
 #include "cli/render/render.h"
+
+#define ENDING_MS      2000 /* until the kernel has taken a killed daemon's eBPF programs apart */
+#define ENDING_POLL_MS 20
 
 /* --- stop --- */
 
@@ -88,6 +93,24 @@ static bool running_find(struct running *ret)
 	return true;
 }
 
+/*
+ * As running_find(), but one that was just killed counts as gone: its socket takes connections,
+ * which nobody answers, until the kernel has taken it apart.
+ */
+static bool running_find_alive(struct running *ret)
+{
+	int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + ENDING_MS;
+	bool found = running_find(ret);
+
+	/* one that hangs has taken longer than that to be asked once */
+	while (found && !ret->status && clock_ms(CLOCK_MONOTONIC) < until_ms) {
+		running_deinit(ret);
+		poll(NULL, 0, ENDING_POLL_MS);
+		found = running_find(ret);
+	}
+	return found;
+}
+
 static void show_running(const struct command_line *line, const struct running *d, const char *done)
 {
 	_cleanup_(answer_freep) struct json_object *o = NULL;
@@ -157,7 +180,7 @@ static int start(const struct command_line *line)
 	char words[OTHER_BUILD_WORDS_SIZE];
 	bool other;
 
-	if (!running_find(&d))
+	if (!running_find_alive(&d))
 		return start_new(line, &nothing, "started");
 	other = d.status && !build_is_own(&d.build);
 	if ((other && !is_beyond_us(&d)) || (d.wants_root && geteuid() == 0))

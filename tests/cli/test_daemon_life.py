@@ -57,6 +57,14 @@ class VerbTest(LifeTest):
             self.assertIn(f"pd daemon {words[0]}", answer.err)
         self.daemon.pd("status")
 
+    def test_start_right_after_a_kill_is_another_daemon(self):
+        self.daemon.pd("daemon", "start", env=self.env)
+        killed = self.pid()
+        os.kill(killed, signal.SIGKILL)
+        answer = self.daemon.pd("daemon", "start", env=self.env)
+        self.assertIn("Daemon started", answer)
+        self.assertNotEqual(self.pid(), killed)
+
     def test_restart_is_another_daemon_with_the_same_claims_and_locks(self):
         self.daemon.pd("daemon", "start", env=self.env)
         port, first = self.daemon.claim("app:web"), self.pid()
