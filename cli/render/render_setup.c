@@ -115,15 +115,22 @@ static bool is_ascii(const char *s)
 	return !*s;
 }
 
-/* Bytes above ASCII mean anything, C1 controls too, where the locale is not UTF-8. */
+/*
+ * Bytes above ASCII mean anything, C1 controls too, where the locale is not UTF-8.  The arrow of
+ * two ports is the daemon's own, and is written as pd writes it there.
+ */
 static void escape_high_bytes(const char *s, char *ret, size_t size)
 {
+	static const char arrow[] = "→";
 	size_t used = 0;
 
 	for (; *s && used + sizeof("\\xNN") <= size; s++) {
-		if ((uint8_t)*s < 0x80)
+		if ((uint8_t)*s < 0x80) {
 			ret[used++] = *s;
-		else
+		} else if (!strncmp(s, arrow, strlen(arrow))) {
+			used += (size_t)snprintf(ret + used, size - used, "->");
+			s += strlen(arrow) - 1;
+		} else
 			used += (size_t)snprintf(ret + used, size - used, "\\x%02x", (uint8_t)*s);
 	}
 	ret[used] = '\0';

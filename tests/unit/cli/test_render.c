@@ -149,6 +149,19 @@ TEST(field_has_its_sign_and_stays_on_its_line)
 	assert_string_equal(captured(print_field), "Kernel:     ! a\\nb\n");
 }
 
+static void print_both_ports(void)
+{
+	render_text(TONE_PLAIN, "Port 4000→9731 of caf\xC3\xA9");
+}
+
+TEST(arrow_between_two_ports_is_one_in_every_locale)
+{
+	in_locale("C", NULL);
+	assert_string_equal(captured(print_both_ports), "Port 4000->9731 of caf\\xc3\\xa9");
+	in_locale("C.UTF-8", NULL);
+	assert_string_equal(captured(print_both_ports), "Port 4000→9731 of caf\xC3\xA9");
+}
+
 static const char hostile[] = "\033[2J\n\x7f\xC2\x9B\xE2\x80\xAE\xE2\x81\xA6 \xC3\xA9\xE2\x82\xAC"
 			      "\xF0\x9F\x98\x80 /\"\\";
 
