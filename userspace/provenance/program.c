@@ -29,7 +29,7 @@ static const struct interpreter {
 	{ "php", NULL, " -r ", " -S -t -c -d " },
 	{ "bun", NULL, " -e ", " " },
 	{ "deno", NULL, " eval ", " " },
-	{ "bash", NULL, " -c ", " -o -O " },
+	{ "bash", NULL, " -c ", " -o -O --rcfile --init-file " },
 	{ "sh", NULL, " -c ", " -o " },
 	{ "dash", NULL, " -c ", " -o " },
 };
