@@ -513,7 +513,7 @@ const struct command cmd_run = {
 		"The exit code is that of CMD, or 128 + N when signal N ended it; 127 when it was not\n"
 		"found, 126 when it could not be run; 125 when pd itself failed and nothing ran.\n",
 	.examples = "  pd run -- npm start\n"
-		    "  pd run shop:web -- vite\n"
+		    "  pd run shop:web -- sh -c 'exec vite --port $PORT'\n"
 		    "  pd run shop:api --grace 30s -- gunicorn app:app\n"
 		    "  pd run shop:old --hardcoded 3000 -- node server.js\n",
 	.min_args = 1,
