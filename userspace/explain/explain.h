@@ -151,7 +151,6 @@ struct why_facts {
 	/* of a refusal: who holds what was in the way could not be looked for, the socket being
 	 * gone, or, where left_out, because there were too many searches before */
 	bool unsearched, left_out;
-	bool unlisted; /* and this kernel could not list them again to see whether they are */
 	/* with this one, where left_out; else those that were left out before this search */
 	unsigned left_out_in_row;
 	struct holder file_refs[WHY_BLOCKING_MAX];

@@ -46,40 +46,18 @@ static const struct bind_owner *find_listed(const struct bind_table *table,
 }
 
 /*
- * Before 6.2 a network namespace of which no process is known to be there cannot be listed again.
- * Those whose end events would have told of are still there; connections have no cookie.
- */
-static size_t keep_tracked(struct explainer *x, struct why_facts *f, struct why_owner **owners,
-			   size_t n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t cookie = owners[i]->bind.cookie;
-
-		if (cookie && inventory_by_cookie(x->inventory, cookie))
-			owners[kept++] = owners[i];
-	}
-	f->unlisted = kept < n;
-	return kept;
-}
-
-/*
  * Keeps the owners that are still there.  Of a socket that is gone nothing can be found any more,
  * and the address of its file may be that of another file by now.  A reference that is gone a
  * moment later did not last: somebody who walks through all files takes one for as long as he
  * looks.
  */
-static size_t keep_present(struct explainer *x, struct why_facts *f, struct why_owner **owners,
-			   size_t n)
+static size_t keep_present(struct explainer *x, const struct why_facts *f,
+			   struct why_owner **owners, size_t n)
 {
 	struct bind_table table;
 	size_t kept = 0;
-	int r = why_walk_now(x, f, &table);
 
-	if (r == -EOPNOTSUPP)
-		return keep_tracked(x, f, owners, n);
-	if (r)
+	if (why_walk_now(x, f, &table))
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct bind_owner *now = find_listed(&table, &owners[i]->bind);

@@ -441,13 +441,11 @@ static void say_unseen(const struct sentinel_report *report, struct why_facts *f
 	if (!has_unseen_holder(f, &named) || (named && report->mode != SENTINEL_MODE_POLL))
 		return;
 	if (f->unsearched) {
-		snprintf(f->missing, sizeof(f->missing), "a look through all processes%s",
-			 f->left_out ? ", which was not made because many binds were refused at "
-				       "once"
-			 : f->unlisted
-				 ? ": this kernel (before Linux 6.2) could not say whether the "
-				   "socket was still there"
-				 : ": the socket was gone before one could be made");
+		snprintf(f->missing, sizeof(f->missing),
+			 f->left_out ? "a look through all processes, which was not made because "
+				       "many binds were refused at once"
+				     : "a look through all processes: the socket was gone before "
+				       "one could be made");
 		snprintf(f->lift, sizeof(f->lift), "ask now");
 		ask_again(f, "");
 		return;
