@@ -130,8 +130,9 @@ static void escape_high_bytes(const char *s, char *ret, size_t size)
 		} else if (!strncmp(s, arrow, strlen(arrow))) {
 			used += (size_t)snprintf(ret + used, size - used, "->");
 			s += strlen(arrow) - 1;
-		} else
+		} else {
 			used += (size_t)snprintf(ret + used, size - used, "\\x%02x", (uint8_t)*s);
+		}
 	}
 	ret[used] = '\0';
 }
