@@ -186,6 +186,17 @@ static __always_inline __u32 sock_netns(const bool typed, const struct sock *sk)
 		     : BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
+/* A kernel may be built without MPTCP. */
+static __always_inline bool tcp_is_mptcp(const struct tcp_sock *tcp)
+{
+	return bpf_core_field_exists(tcp->is_mptcp) && tcp->is_mptcp;
+}
+
+static __always_inline bool tcp_is_mptcp_probed(const struct tcp_sock *tcp)
+{
+	return bpf_core_field_exists(tcp->is_mptcp) && BPF_CORE_READ(tcp, is_mptcp);
+}
+
 /* The members of a reuseport group that were shut down: counted since 5c040eaf5d17 (5.14). */
 static __always_inline __u16 group_closed_members(const struct sock_reuseport *group)
 {

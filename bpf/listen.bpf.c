@@ -91,7 +91,7 @@ int BPF_PROG(fexit_listen, int fd, int backlog, int ret)
 
 static __always_inline void fill_tcp(struct abi_socket *to, struct tcp_sock *tcp)
 {
-	if (tcp->is_mptcp)
+	if (tcp_is_mptcp(tcp))
 		to->protocol = IPPROTO_MPTCP;
 	/* a port that the kernel chose is given back before the state changes, but not wiped out */
 	if (!to->port)
@@ -333,7 +333,7 @@ static __always_inline void fill_bound_from_context(struct abi_socket *to, struc
 	struct sock *sk = AS_TYPE(sock, bpf_cast_to_kern_ctx(ctx));
 
 	fill_socket(true, to, sk);
-	if (to->protocol == IPPROTO_TCP && AS_TYPE(tcp_sock, sk)->is_mptcp)
+	if (to->protocol == IPPROTO_TCP && tcp_is_mptcp(AS_TYPE(tcp_sock, sk)))
 		to->protocol = IPPROTO_MPTCP;
 }
 

@@ -113,7 +113,7 @@ __noinline int fill_owner(struct abi_owner *to, __u64 address)
 		to->flags |= ABI_OWNER_SHUT_DOWN;
 	if (!BPF_CORE_READ_BITFIELD_PROBED(sk, __sk_common.skc_net_refcnt))
 		to->flags |= ABI_OWNER_KERNEL;
-	if (to->protocol == IPPROTO_TCP && BPF_CORE_READ((struct tcp_sock *)sk, is_mptcp))
+	if (to->protocol == IPPROTO_TCP && tcp_is_mptcp_probed((const struct tcp_sock *)sk))
 		to->flags |= ABI_OWNER_MPTCP;
 	socket = BPF_CORE_READ(sk, sk_socket);
 	file = socket ? BPF_CORE_READ(socket, file) : NULL;
