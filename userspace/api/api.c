@@ -352,6 +352,7 @@ int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 		.report = sentinel_report(config->sentinel),
 		.kernel = sentinel_kernel_source(config->sentinel),
 		.lineage = api->lineage,
+		.read_past = why_read_past,
 	};
 	r = build(api);
 	if (!r)

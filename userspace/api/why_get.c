@@ -7,23 +7,21 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/match.h"
 #include "api/routes.h"
 #include "api/search.h"
 #include "api/state.h"
-#include "base/procfs.h"
-#include "base/user.h"
+#include "base/cleanup.h"
 #include "http/parse.h"
 #include "http/parts.h"
 #include "http/request.h"
-#include "registry/runs.h"
+#include "runs/hardcoded.h"
 #include "runs/protection.h"
 #include "view/run.h"
 #include "view/why.h"
 
-#define PID_MAX_LIMIT (4 * 1024 * 1024) /* include/linux/threads.h */
-#define REFUSALS_MAX  50		/* recorded refusals in one answer: a few kB each */
-#define LOOKED_BACK   10		/* newest ones of a port, for one of the same address */
+#define PID_MAX_LIMIT	  (4 * 1024 * 1024) /* include/linux/threads.h */
+#define REFUSALS_MAX	  50		    /* recorded refusals in one answer: a few kB each */
+#define EXPLAINED_AT_ONCE 10		    /* of those of a port that wait for their turn */
 
 struct asked_address {
 	bool given, named; /* named: not as "*", which is what is asked by default */
@@ -117,39 +115,28 @@ static int fill_question(struct request *r, const struct question *asked, struct
 	return 0;
 }
 
-static int find_netns(struct request *r, const struct question *asked, struct why_facts *f)
+static int refuse_netns(struct request *r, const struct why_asked *asked, int outcome)
 {
-	const char *netns = asked->netns, *dev = asked->dev;
-	char peer[16];
-	int fault;
-
-	/* not said: where the asker is, which may be a container */
-	snprintf(peer, sizeof(peer), "%d", r->pid);
-	fault = why_netns_find(&r->api->explainer, netns || !r->pid ? netns : peer, &f->netns);
-	if (!netns && (fault || f->netns.unreachable))
-		fault = why_netns_find(&r->api->explainer, NULL, &f->netns);
-	f->netns.of_asker = !netns;
-
-	if (fault == -ESRCH)
-		return request_fail(r, OUTCOME_BAD_REQUEST, "there is no process %.32s", netns);
-	if (fault == -EACCES)
+	switch (outcome) {
+	case WHY_NO_PROCESS:
+		return request_fail(r, OUTCOME_BAD_REQUEST, "there is no process %.32s",
+				    asked->netns);
+	case WHY_NETNS_SHUT:
 		return request_fail(
 			r, OUTCOME_NOT_ALLOWED,
 			"the daemon may not look at /run/netns/%.64s; give the pid of a "
 			"process in it",
-			netns);
-	if (fault == -ENOENT)
+			asked->netns);
+	case WHY_NO_NETNS:
 		return request_fail(
 			r, OUTCOME_BAD_REQUEST,
 			"there is no namespace \"%.64s\" in /run/netns; write its name, "
 			"or the pid of a process in it",
-			netns);
-	if (fault || !dev)
-		return fault;
-	f->question.dev = why_netns_device(&f->netns, dev);
-	return f->question.dev ? 0
-			       : request_fail(r, OUTCOME_BAD_REQUEST,
-					      "there is no interface \"%.32s\"", dev);
+			asked->netns);
+	default:
+		return request_fail(r, OUTCOME_BAD_REQUEST, "there is no interface \"%.32s\"",
+				    asked->dev);
+	}
 }
 
 /* Who asks about a refusal does not wait for its turn among all others. */
@@ -158,71 +145,53 @@ static size_t explain_waiting(struct request *r, const struct refusal_filter *as
 	return tracker_explain_waiting(r->api->config.tracker, asked);
 }
 
+/* All that is known first, then the words: each room is asked once. */
+static int view(struct request *r, const struct why_asked *asked)
+{
+	struct api *api = r->api;
+	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
+	_cleanup_free_ struct hardcoded_port *hardcoded = NULL;
+	struct json_object *list;
+	size_t n = 0;
+	int fault = hardcoded_find(api->config.registry, asked->question.port, r->uid,
+				   request_user(r), &hardcoded, &n);
+
+	if (!fault)
+		fault = explain_question(&api->explainer, asked, &f);
+	if (fault)
+		return fault > 0 ? refuse_netns(r, asked, fault) : fault;
+	why_view(&f, r->answer);
+	list = json_add_array(r->answer, "hardcoded");
+	for (size_t i = 0; i < n; i++)
+		json_append(list, view_hardcoded_port(&hardcoded[i]));
+	return 0;
+}
+
 /* Who asks right after a refusal wants to hear of that, also when the port is free by now. */
-static int view(struct request *r, struct why_facts *f)
-{
-	const struct refusal_filter newest = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
-					       .port = f->question.port,
-					       .limit = LOOKED_BACK };
-
-	explain_waiting(r, &newest);
-	return why_view_after(&r->api->explainer, &newest, f, r->answer);
-}
-
-/* Runs of the asker whose program has that number in its source, and another port instead; or has
- * that port, and another number in its source. */
-static void add_hardcoded(struct request *r, uint16_t number)
-{
-	const struct registry *registry = r->api->config.registry;
-	struct json_object *list = json_add_array(r->answer, "hardcoded");
-	char service[IDENTITY_MAX + 1];
-
-	for (const struct run *run = registry_runs(registry); run; run = run->next) {
-		uint16_t port = run_port_for(run, number), asked = run_asked_port(run, number);
-
-		if (!(port || asked) || !user_may_see(r->uid, run->uid))
-			continue;
-		match_shown_id(r, run->service, run->uid, service);
-		json_append(list,
-			    view_run_of_port(run, port ? number : asked, port ?: number, service));
-	}
-}
-
-/* Against whoever asks, that is: a member of the claim's run may have the port. */
-static bool is_protected(struct request *r, uint16_t port)
-{
-	const struct run *run;
-	struct process_id id;
-
-	if (!protection_holds(r->api->protection, port))
-		return false;
-	if (!r->pid || procfs_identity(r->pid, &id))
-		return true;
-	run = registry_run(r->api->config.registry,
-			   inventory_run_of(r->api->config.inventory, &id));
-	return !run || (run->port != port && !run_asked_port(run, port));
-}
-
-static int ask(struct request *r, const struct question *asked)
+static int ask(struct request *r, const struct question *q)
 {
 	static const char *const others[] = { "pid", "last" };
-	_cleanup_(why_facts_deinit) struct why_facts f = { .caller = r->pid,
-							   .viewer = r->uid,
-							   .now = r->now };
+	const struct refusal_filter newest = { .uid = r->uid ? r->uid : PROCESS_UID_UNKNOWN,
+					       .port = q->port,
+					       .limit = EXPLAINED_AT_ONCE };
+	struct why_asked asked = {
+		.netns = q->netns,
+		.dev = q->dev,
+		.asker = r->pid,
+		.viewer = r->uid,
+		.now = r->now,
+		.remembers = true,
+	};
 	int fault = check_not_given(r, others, ARRAY_SIZE(others),
 				    "asks for recorded refusals and takes no port");
 
 	if (!fault)
-		fault = fill_question(r, asked, &f.question);
-	if (!fault)
-		fault = find_netns(r, asked, &f);
-	if (!fault)
-		f.question.is_protected = f.netns.own && is_protected(r, asked->port);
-	if (!fault)
-		fault = view(r, &f);
-	if (!fault)
-		add_hardcoded(r, asked->port);
-	return fault;
+		fault = fill_question(r, q, &asked.question);
+	if (fault)
+		return fault;
+	explain_waiting(r, &newest);
+	asked.question.is_protected = protection_refuses(r->api->protection, q->port, r->pid);
+	return view(r, &asked);
 }
 
 /* --- recorded refusals --- */

@@ -13,6 +13,9 @@
 #ifndef EXPLAIN_EXPLAIN_H
 #define EXPLAIN_EXPLAIN_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "base/share.h"
 #include "explain/brief.h"
 #include "explain/holder.h"
@@ -32,10 +35,12 @@
 #define WHY_REMEDY_TEXT_SIZE	512
 #define WHY_REMEDY_COMMAND_SIZE 1024		    /* eight pids, and what lets them go */
 #define WHY_KILLS_MAX		(2 * WHY_ENDED_MAX) /* each with its supervisor */
+#define WHY_FAILURES_MAX	10		    /* recorded refusals of the port */
 
 struct lineage;
 struct refusal;
 struct sentinel_report;
+struct why_past;
 
 /* Users whose searches are told apart; of more of them who searched least recently is forgotten. */
 #define WHY_SEARCHERS_MAX 32
@@ -63,7 +68,21 @@ struct explainer {
 	const struct sentinel_report *report;
 	const struct kernel_source *kernel;
 	const struct lineage *lineage; /* NULL = nothing is known of who started whom */
+	/* Reads a refusal as it was stored, which whoever wrote it can; false where it is damaged.
+	 * NULL = none is remembered. */
+	bool (*read_past)(const struct refusal_record *record, struct why_past *ret);
 	struct why_searches searches;
+};
+
+/* A question about now, as it is asked. */
+struct why_asked {
+	struct why_question question; /* is_protected: in the own namespace, where it is that */
+	const char *netns; /* a pid, or a name below /run/netns; NULL = where the asker is */
+	const char *dev;   /* the name of an interface there; NULL = any */
+	pid_t asker;	   /* whose rights count; 0 = only question.uid is known */
+	uid_t viewer;
+	int64_t now;	/* Unix seconds */
+	bool remembers; /* what the viewer was refused a moment ago, though it is free by now */
 };
 
 /* The network namespace that is asked about. */
@@ -95,6 +114,7 @@ struct why_remedies {
 /* One explanation: what is asked, what was found out, what is said of it. */
 struct why_facts {
 	const struct inventory *inv; /* borrowed */
+	uint32_t own_netns;	     /* the daemon's */
 	struct why_question question;
 	struct why_netns netns;
 	struct process_arguments caller_arguments; /* at the refusal */
@@ -114,6 +134,8 @@ struct why_facts {
 	struct why_holder *holders;
 	size_t n_holders, n_foremost; /* of whom the sentence speaks; the others are behind them */
 	char *claim;		      /* owned: the service that owns the port; NULL = none */
+	struct activity *failures[WHY_FAILURES_MAX]; /* owned: of the port, newest first */
+	size_t n_failures;
 	char warning[TWO_SERVERS_WARNING_SIZE];
 	bool beside; /* the other one of TCP and UDP has a socket on the number, of: */
 	char beside_name[PROCESS_COMM_SIZE]; /* "" = nobody who is seen */
@@ -156,10 +178,20 @@ struct why_facts {
 	struct holder file_refs[WHY_BLOCKING_MAX];
 };
 
-/*
- * Explains a question about now: of *f, which is zero else, question, netns, caller, viewer and now
- * are set.  0, negative errno; *f is to be deinitialised in any case.
- */
+enum why_outcome {
+	WHY_EXPLAINED = 0,
+	WHY_NO_PROCESS, /* that a namespace was to be found by */
+	WHY_NO_NETNS,	/* of that name */
+	WHY_NETNS_SHUT, /* its name may not be looked up */
+	WHY_NO_INTERFACE,
+};
+
+/* Explains a question, with the recorded refusals of its port.  *f is zero.  An enum why_outcome,
+ * negative errno; *f is to be deinitialised in any case. */
+int explain_question(struct explainer *x, const struct why_asked *asked, struct why_facts *f);
+
+/* The same in a namespace that was found, without those refusals: of *f question, netns, caller,
+ * viewer and now are set.  0, negative errno. */
 int explain_port(struct explainer *x, struct why_facts *f);
 
 /*
@@ -173,12 +205,20 @@ bool why_facts_obstacle(const struct why_facts *f, struct why_obstacle *ret);
 
 void why_facts_deinit(struct why_facts *f);
 
-/* The question of a server that asks for the port on every address, IPv4 and IPv6. */
-struct why_question why_default_question(uint16_t protocol, uint16_t port);
+/* The question of a server that asks for the port on every address, IPv4 and IPv6: "::" without
+ * V6ONLY, and SO_REUSEADDR, are what most ask for. */
+static inline struct why_question why_default_question(uint16_t protocol, uint16_t port)
+{
+	return (struct why_question){ .protocol = protocol,
+				      .family = AF_INET6,
+				      .port = port,
+				      .reuseaddr = protocol != IPPROTO_UDP,
+				      .flags_assumed = true };
+}
 
 /*
- * Finds the namespace of a pid or of a name below /run/netns.  0; -ENOENT when there is none;
- * -ESRCH for a pid that is gone.
+ * Finds the namespace of a pid or of a name below /run/netns; NULL = the own one.  0; -ENOENT when
+ * there is none; -ESRCH for a pid that is gone; -EACCES.
  */
 int why_netns_find(struct explainer *x, const char *text, struct why_netns *ret);
 

@@ -33,6 +33,8 @@ void why_facts_deinit(struct why_facts *f)
 	free(f->found);
 	free(f->then);
 	free(f->claim);
+	for (size_t i = 0; i < f->n_failures; i++)
+		free(f->failures[i]);
 }
 
 /* --- other namespaces --- */
@@ -189,35 +191,6 @@ int why_facts_judge(struct explainer *x, struct why_facts *f)
 
 /* --- around it --- */
 
-/* The claim of the port, by the name that the viewer knows it by. */
-struct claim_search {
-	struct registry *registry;
-	struct why_facts *facts;
-};
-
-static bool copy_id(const struct service *service, void *user_data)
-{
-	struct claim_search *search = user_data;
-	char id[IDENTITY_MAX + 1];
-
-	search->facts->claim = strdup(registry_shown_id(search->registry, service->id, service->uid,
-							search->facts->viewer, id));
-	return false;
-}
-
-static int add_claim(struct explainer *x, struct why_facts *f)
-{
-	struct claim_search search = { x->registry, f };
-	int r;
-
-	if (!f->netns.own) /* claims are about this namespace */
-		return 0;
-	r = registry_service_by_port(x->registry, why_asked_port(&f->question), copy_id, &search);
-	if (r == OUTCOME_NO)
-		return 0;
-	return r || f->claim ? r : -ENOMEM;
-}
-
 static bool is_held_by(const struct holding *holdings, size_t n, const struct process_id *id)
 {
 	for (size_t i = 0; i < n; i++)
@@ -330,16 +303,21 @@ static void add_what_is_named(struct why_facts *f)
 		snprintf(f->caller_program, sizeof(f->caller_program), "%s", process.exe);
 }
 
+/* The claim of the port, by the name that the viewer knows it by. */
+struct claim_search {
+	struct registry *registry;
+	struct why_facts *facts;
+};
+
 static const struct process *look_up(const struct process_id *id, void *facts)
 {
 	return inventory_process(((const struct why_facts *)facts)->inv, id);
 }
 
 /* Of the claim's sockets and somebody else's. */
-static bool warn_of_stranger(const struct service *claim, void *user_data)
+static void warn_of_stranger(const struct service *claim, struct why_facts *f)
 {
 	const struct socket_row *rows[WHY_BLOCKING_MAX];
-	struct why_facts *f = user_data;
 	const struct status_sources sources = { look_up, behalf_find, f, user_name };
 	size_t n = inventory_by_port(f->inv, f->netns.inode, claim->port, rows, ARRAY_SIZE(rows));
 	struct status_verdict verdict;
@@ -347,7 +325,37 @@ static bool warn_of_stranger(const struct service *claim, void *user_data)
 	reconcile_service(claim, rows, n < ARRAY_SIZE(rows) ? n : ARRAY_SIZE(rows), &sources,
 			  claim->updated_at, RECONCILE_STALE_AGE_S, &verdict);
 	status_warning(&verdict, &sources, f->warning);
+}
+
+/* Of a refusal the name was kept. */
+static bool read_claim(const struct service *claim, void *user_data)
+{
+	const struct claim_search *search = user_data;
+	struct why_facts *f = search->facts;
+	char id[IDENTITY_MAX + 1];
+
+	if (!f->claim)
+		f->claim = strdup(
+			registry_shown_id(search->registry, claim->id, claim->uid, f->viewer, id));
+	if (!*f->warning && claim->port == f->question.port)
+		warn_of_stranger(claim, f);
 	return false;
+}
+
+static int add_claim(struct explainer *x, struct why_facts *f)
+{
+	struct claim_search search = { x->registry, f };
+	bool refused = f->question.caller.pid;
+	int r;
+
+	if (refused ? !f->claim : !f->netns.own) /* claims are about this namespace */
+		return 0;
+	r = registry_service_by_port(x->registry,
+				     refused ? f->question.port : why_asked_port(&f->question),
+				     read_claim, &search);
+	if (r == OUTCOME_NO)
+		return 0;
+	return r || f->claim ? r : -ENOMEM;
 }
 
 /* TCP and UDP have ports of their own: who asks about one may have met the other. */
@@ -378,12 +386,9 @@ int why_facts_finish(struct explainer *x, struct why_facts *f)
 	if (f->netns.inode && why_verdict_has(f->answer.verdict, IS_FREE))
 		add_beside(f);
 	why_netns_find_entry(x, f);
-	if (two_servers_warning(f->inv, f->netns.inode, f->question.protocol, f->question.port,
-				f->warning) ||
-	    !f->claim)
-		return 0;
-	r = registry_service_by_port(x->registry, f->question.port, warn_of_stranger, f);
-	return r < 0 ? r : 0;
+	two_servers_warning(f->inv, f->netns.inode, f->question.protocol, f->question.port,
+			    f->warning);
+	return add_claim(x, f);
 }
 
 /* --- now --- */
@@ -442,21 +447,16 @@ static int read_owners(struct explainer *x, struct why_facts *f, struct why_know
 	return dump_owners(x, f, k);
 }
 
-static int verify(struct explainer *x, const struct why_facts *f)
-{
-	_cleanup_free_ const struct socket_row **rows = NULL;
-	size_t n;
-
-	return inventory_verified_rows(x->inventory, 0, f->question.port, &rows, &n);
-}
-
 int why_facts_gather(struct explainer *x, struct why_facts *f)
 {
+	_cleanup_free_ const struct socket_row **verified = NULL;
 	struct why_known k = { .inv = x->inventory };
+	size_t n;
 	int r;
 
 	f->inv = x->inventory;
-	r = verify(x, f);
+	f->own_netns = inventory_own_netns(f->inv);
+	r = inventory_verified_rows(x->inventory, 0, f->question.port, &verified, &n);
 	if (!r)
 		r = read_owners(x, f, &k);
 	f->question.blind = !f->walked && !f->netns.own;
@@ -468,7 +468,5 @@ int why_facts_gather(struct explainer *x, struct why_facts *f)
 	free(k.rows);
 	if (!r)
 		r = why_facts_judge(x, f);
-	if (!r)
-		r = add_claim(x, f);
 	return r ? r : why_facts_finish(x, f);
 }

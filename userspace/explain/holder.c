@@ -248,16 +248,16 @@ static void find_supervisor(struct why_holder *h, const struct why_reader *reade
 	const struct why_watched watched = { reader->netns, reader->port, reader->lineage,
 					     &reader->asker };
 	struct why_supervisor *s = &h->supervisor;
-	char comm[PROCESS_COMM_SIZE];
 
 	/* sshd starts a session for whoever connects: that one comes back, if anybody does */
 	h->supervised = h->tunnel.kind != TUNNEL_SSHD &&
 			why_supervisor_find(&h->process, &watched, s) &&
 			!(*h->cgroup.unit && s->ends_it);
+	if (h->supervised)
+		inventory_process_name(reader->inv, &s->id, h->supervisor_comm);
 	/* what it runs stands in its command line */
 	if (h->supervised && !user_may_see(reader->viewer, s->uid))
-		snprintf(s->name, sizeof(s->name), "%s",
-			 inventory_process_name(reader->inv, &s->id, comm));
+		snprintf(s->name, sizeof(s->name), "%s", h->supervisor_comm);
 	h->supervisor_carries_asker = h->supervised && ancestry_has(&reader->asker, &s->id);
 }
 

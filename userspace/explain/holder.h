@@ -96,6 +96,7 @@ struct why_holder {
 	bool forwards, supervised;
 	struct why_forward forward;
 	struct why_supervisor supervisor;
+	char supervisor_comm[PROCESS_COMM_SIZE];
 	struct why_tunnel tunnel;
 	/* who asks runs below it, or below its supervisor: ended, it takes the asker along */
 	bool carries_asker, supervisor_carries_asker;

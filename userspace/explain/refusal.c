@@ -279,7 +279,8 @@ int why_facts_recall(struct explainer *x, const struct refusal *from, struct why
 	f->now = from->at;
 	f->netns.inode = e->netns;
 	f->netns.settings = e->netns_settings;
-	f->netns.own = e->netns == inventory_own_netns(f->inv);
+	f->own_netns = inventory_own_netns(f->inv);
+	f->netns.own = e->netns == f->own_netns;
 	r = recall_processes(x->inventory, from);
 	if (r)
 		return r;

@@ -19,14 +19,19 @@ enum why_since {
 /* The contract's word; NULL for WHY_SINCE_UNKNOWN. */
 const char *why_since_name(enum why_since since);
 
+#define WHY_PAST_MAX 64 /* holders or sockets of a stored refusal; more of them nobody kept */
+
 /* The refusal as it was explained. */
 struct why_past {
 	enum why_verdict verdict;
 	struct process_id caller;
-	const struct process_id *holders; /* borrowed */
-	size_t n_holders;		  /* 0: nobody was found, or nobody was looked for */
-	const uint64_t *sockets;	  /* borrowed: the cookies of those that were in the way */
+	struct process_id holders[WHY_PAST_MAX];
+	size_t n_holders;		/* 0: nobody was found, or nobody was looked for */
+	uint64_t sockets[WHY_PAST_MAX]; /* the cookies of those that were in the way */
 	size_t n_sockets;
+	uint16_t protocol;
+	char addr[NET_ADDR_STR_SIZE]; /* that was asked for */
+	bool by_program;	      /* which answered: nothing was in the way of the port */
 	uint32_t netns;
 	uint64_t netns_cookie; /* 0 = not known */
 };

@@ -39,16 +39,6 @@ bool why_verdict_has(enum why_verdict v, unsigned flag)
 	return flags[v] & flag;
 }
 
-struct why_question why_default_question(uint16_t protocol, uint16_t port)
-{
-	/* "::" without V6ONLY, and SO_REUSEADDR, are what most servers ask for */
-	return (struct why_question){ .protocol = protocol,
-				      .family = AF_INET6,
-				      .port = port,
-				      .reuseaddr = protocol != IPPROTO_UDP,
-				      .flags_assumed = true };
-}
-
 /* --- the kernel's rule, where it depends on more than the verdict ---------------------------- */
 
 static const char *choose_free(enum bind_rule rule)

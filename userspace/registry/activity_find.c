@@ -379,3 +379,36 @@ int registry_for_each_activity(struct registry *r, const struct activity_filter 
 	free(s.ids.ids);
 	return error;
 }
+
+/* --- the refusals of a port --- */
+
+#define REFUSALS_SEARCHED 500 /* newest refusals of all ports that are looked through */
+
+struct port_search {
+	uint16_t port;
+	size_t max, n;
+	struct activity **list;
+	int error;
+};
+
+static bool keep(const struct activity *entry, void *user_data)
+{
+	struct port_search *s = user_data;
+
+	if (entry->port != s->port)
+		return true;
+	s->error = activity_copy(entry, &s->list[s->n]);
+	return !s->error && ++s->n < s->max;
+}
+
+int registry_port_refusals(struct registry *r, uint16_t port, size_t max, struct activity **ret,
+			   size_t *ret_n)
+{
+	const struct activity_filter filter = { .actions = ACTIVITY_BIT(ACTIVITY_FAIL),
+						.limit = REFUSALS_SEARCHED };
+	struct port_search s = { .port = port, .max = max, .list = ret };
+	int error = registry_for_each_activity(r, &filter, keep, &s);
+
+	*ret_n = s.n;
+	return error ? error : s.error;
+}

@@ -420,6 +420,10 @@ typedef bool (*activity_visit)(const struct activity *entry, void *user_data);
  * activity_find.c. */
 int registry_for_each_activity(struct registry *r, const struct activity_filter *filter,
 			       activity_visit visit, void *user_data);
+/* Copies of refusals of a port, newest first, at most `max` of those that are not long ago; the
+ * caller's in any case: free() each.  0, negative errno. */
+int registry_port_refusals(struct registry *r, uint16_t port, size_t max, struct activity **ret,
+			   size_t *ret_n);
 /* Subjects, ports and actions only; action -1 is something that is no entry and only has a subject
  * (NULL or "" = none) and a port (0 = none). */
 bool activity_filter_accepts(const struct activity_filter *filter, int action, const char *service,

@@ -11,8 +11,10 @@
 #include "base/log.h"
 #include "base/outcome.h"
 #include "base/portset.h"
+#include "base/procfs.h"
 #include "coordination/coordination.h"
 #include "registry/registry.h"
+#include "registry/runs.h"
 #include "tracker/activity.h"
 
 struct protection {
@@ -38,6 +40,20 @@ void protection_free(struct protection *p)
 bool protection_holds(const struct protection *p, uint16_t port)
 {
 	return portset_has(&p->held, port);
+}
+
+bool protection_refuses(const struct protection *p, uint16_t port, pid_t pid)
+{
+	const struct kernel_source *kernel = p->c.kernel;
+	const struct run *run;
+	struct process_id id;
+
+	if (!protection_holds(p, port))
+		return false;
+	if (!pid || procfs_identity(pid, &id) || !kernel->run_of)
+		return true;
+	run = registry_run(p->c.registry, kernel->run_of(kernel->user_data, &id));
+	return !run || (run->port != port && !run_asked_port(run, port));
 }
 
 bool protection_is_possible(const struct protection *p)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct coordination;
 struct protection;
@@ -43,6 +44,10 @@ void protection_follow(struct protection *p);
 
 /* Does the kernel refuse the port to strangers? */
 bool protection_holds(const struct protection *p, uint16_t port);
+
+/* … and to that process (0 = one that is not known), which is no member of a run that may have it?
+ */
+bool protection_refuses(const struct protection *p, uint16_t port, pid_t pid);
 
 /* Can this daemon have a port refused at all?  A claim may be protected since an earlier one. */
 bool protection_is_possible(const struct protection *p);

@@ -24,18 +24,30 @@
  * Fills the why object for the protocol that is in the way.  Assigning looks at both: a port that
  * only UDP holds is free to a TCP server, but is not handed out.
  */
+static int why_of(const struct claim_reader *c, const struct why_question *q, uid_t viewer,
+		  struct json_object *o)
+{
+	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
+	const struct why_asked asked = { .question = *q, .viewer = viewer, .now = c->now };
+	int fault = explain_question(c->explainer, &asked, &f);
+
+	if (!fault)
+		why_view(&f, o);
+	return fault;
+}
+
 static int explain(const struct claim_reader *c, uint16_t port, struct json_object *why,
 		   const char **ret)
 {
 	struct why_question tcp = why_default_question(IPPROTO_TCP, port);
 	struct why_question udp = why_default_question(IPPROTO_UDP, port);
 	_cleanup_json_ struct json_object *answer = json_object_new_object();
-	int fault = why_view(c->explainer, &tcp, c->viewer, c->now, answer);
+	int fault = why_of(c, &tcp, c->viewer, answer);
 
 	if (!fault && json_bool_of(answer, "free")) {
 		json_object_put(answer);
 		answer = json_object_new_object();
-		fault = why_view(c->explainer, &udp, c->viewer, c->now, answer);
+		fault = why_of(c, &udp, c->viewer, answer);
 	}
 	json_merge(why, answer);
 	*ret = json_text_of(why, "summary");
@@ -224,7 +236,7 @@ static int say_not_bindable(const struct notice *n)
 	if (fault || (is_free && result->port >= PRIVILEGED_PORT))
 		return fault;
 	why = json_object_new_object();
-	fault = why_view(n->reader->explainer, &tcp, n->batch->uid, n->reader->now, why);
+	fault = why_of(n->reader, &tcp, n->batch->uid, why);
 	if (fault || json_bool_of(why, "free"))
 		return fault;
 	summary = json_text_of(why, "summary");

@@ -7,6 +7,7 @@
 #include "http/written.h"
 #include "inventory/inventory.h"
 #include "registry/runs.h"
+#include "runs/hardcoded.h"
 #include "runs/protection.h"
 
 #define PORTS_MAX 64 /* of a member that are shown */
@@ -66,15 +67,14 @@ int view_run_member(struct written *w, const struct inventory *inv, const struct
 	return written_object_end(w);
 }
 
-struct json_object *view_run_of_port(const struct run *run, uint16_t asked, uint16_t port,
-				     const char *shown_id)
+struct json_object *view_hardcoded_port(const struct hardcoded_port *h)
 {
 	struct json_object *o = json_object_new_object();
 	char id[RUN_ID_SIZE];
 
-	json_add_int(o, "askedPort", asked);
-	json_add_int(o, "port", port);
-	json_add_text(o, "service", shown_id);
-	json_add_text(o, "run", run_id_format(run->number, id));
+	json_add_int(o, "askedPort", h->asked);
+	json_add_int(o, "port", h->port);
+	json_add_text(o, "service", h->service);
+	json_add_text(o, "run", run_id_format(h->run->number, id));
 	return o;
 }

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+struct hardcoded_port;
 struct inventory;
 struct json_object;
 struct protection;
@@ -19,9 +20,7 @@ struct json_object *view_run(const struct run *run, const struct protection *pro
 /* A member with the ports that it serves.  0, -ENOMEM. */
 int view_run_member(struct written *w, const struct inventory *inv, const struct run_member *m);
 
-/* A run whose program has the port `asked` in its source, and is given `port` instead; owned by the
- * caller. */
-struct json_object *view_run_of_port(const struct run *run, uint16_t asked, uint16_t port,
-				     const char *shown_id);
+/* A run whose program has another port in its source; owned by the caller. */
+struct json_object *view_hardcoded_port(const struct hardcoded_port *h);
 
 #endif

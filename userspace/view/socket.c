@@ -12,10 +12,10 @@
 #include "tracker/socket_owner.h"
 #include "view/holder.h"
 
-struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row)
+struct json_object *view_socket(uint32_t own_netns, const struct socket_row *row)
 {
 	struct json_object *o = json_object_new_object();
-	bool own = row->netns == inventory_own_netns(inv);
+	bool own = row->netns == own_netns;
 	bool v6only = row->family == AF_INET6 && row->v6only_known;
 	char addr[NET_ADDR_STR_SIZE], dev[IF_NAMESIZE];
 
@@ -122,7 +122,7 @@ int view_listed_in_full(const struct view_listed *s, struct json_object **ret)
 
 	if (fault)
 		return fault;
-	o = view_socket(s->inv, s->row);
+	o = view_socket(inventory_own_netns(s->inv), s->row);
 	json_add_known(o, "askedPort", s->asked_port);
 	json_add(o, "pids", view_pids(holdings, n));
 	if (n)

@@ -15,7 +15,7 @@ struct socket_row;
 struct written;
 
 /* A socket's own members, those that a line about it shows first; owned by the caller. */
-struct json_object *view_socket(const struct inventory *inv, const struct socket_row *row);
+struct json_object *view_socket(uint32_t own_netns, const struct socket_row *row);
 
 /* [pid, …]; owned by the caller. */
 struct json_object *view_pids(const struct holding *holdings, size_t n);

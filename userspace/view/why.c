@@ -7,47 +7,8 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "registry/registry.h"
 #include "view/holder.h"
 #include "view/socket.h"
-
-#define FAILURES_SEARCHED 500 /* newest refusals of all ports that are looked through */
-#define FAILURES_SHOWN	  10
-
-/* --- failures --- */
-
-struct failure_search {
-	uint16_t port;
-	int shown;
-	struct json_object *array;
-};
-
-static bool add_failure(const struct activity *entry, void *user_data)
-{
-	struct failure_search *search = user_data;
-	struct json_object *o;
-
-	if (entry->port != search->port)
-		return true;
-	o = json_append_object(search->array);
-	json_add_int(o, "at", entry->timestamp);
-	json_add_known(o, "pid", entry->pid);
-	json_add_text(o, "comm", entry->comm);
-	json_add_text(o, "errno", entry->error ? net_errno_name(entry->error) : NULL);
-	json_add_text(o, "addr", entry->addr);
-	json_add_text(o, "call", entry->call);
-	json_add_text(o, "details", entry->details);
-	return ++search->shown < FAILURES_SHOWN;
-}
-
-static int add_failures(struct registry *registry, uint16_t port, struct json_object *o)
-{
-	const struct activity_filter filter = { .actions = ACTIVITY_BIT(ACTIVITY_FAIL),
-						.limit = FAILURES_SEARCHED };
-	struct failure_search search = { .port = port, .array = json_add_array(o, "failures") };
-
-	return registry_for_each_activity(registry, &filter, add_failure, &search);
-}
 
 /* --- the object --- */
 
@@ -98,7 +59,7 @@ static void add_peer(struct json_object *o, const struct bind_owner *owner)
 
 static struct json_object *view_owner(const struct why_facts *f, const struct why_owner *owner)
 {
-	struct json_object *o = view_socket(f->inv, why_row(f, owner));
+	struct json_object *o = view_socket(f->own_netns, why_row(f, owner));
 
 	if (owner->flags_known) {
 		json_add_bool(o, "reuseaddr", owner->bind.reuseaddr);
@@ -145,7 +106,6 @@ void why_view_holders(const struct why_facts *f, struct json_object *o)
 static void add_restarter(const struct why_facts *f, struct json_object *o)
 {
 	const struct why_holder *h = f->n_holders ? &f->holders[0] : NULL;
-	char comm[PROCESS_COMM_SIZE];
 	struct json_object *by;
 
 	if (!h || h->ended || (!h->supervised && !*h->cgroup.unit && !h->cgroup.engine)) {
@@ -155,7 +115,7 @@ static void add_restarter(const struct why_facts *f, struct json_object *o)
 	by = json_add_object(o, "restartedBy");
 	if (h->supervised) {
 		json_add_int(by, "pid", h->supervisor.id.pid);
-		json_add_text(by, "comm", inventory_process_name(f->inv, &h->supervisor.id, comm));
+		json_add_text(by, "comm", h->supervisor_comm);
 		json_add_text(by, "kind", h->supervisor.kind);
 		return;
 	}
@@ -231,25 +191,29 @@ static void view_facts(const struct why_facts *f, struct json_object *o)
 	why_view_remedies(f, o);
 }
 
-int why_view_netns(struct explainer *x, struct why_facts *f, struct json_object *o)
+/* Recorded refusals of the port. */
+static void add_failures(const struct why_facts *f, struct json_object *o)
 {
-	int r = explain_port(x, f);
+	struct json_object *failures = json_add_array(o, "failures");
 
-	if (r)
-		return r;
-	view_facts(f, o);
-	return add_failures(x->registry, f->question.port, o);
+	for (size_t i = 0; i < f->n_failures; i++) {
+		const struct activity *entry = f->failures[i];
+		struct json_object *failure = json_append_object(failures);
+
+		json_add_int(failure, "at", entry->timestamp);
+		json_add_known(failure, "pid", entry->pid);
+		json_add_text(failure, "comm", entry->comm);
+		json_add_text(failure, "errno", entry->error ? net_errno_name(entry->error) : NULL);
+		json_add_text(failure, "addr", entry->addr);
+		json_add_text(failure, "call", entry->call);
+		json_add_text(failure, "details", entry->details);
+	}
 }
 
-int why_view(struct explainer *x, const struct why_question *question, uid_t viewer, int64_t now,
-	     struct json_object *o)
+void why_view(const struct why_facts *f, struct json_object *o)
 {
-	_cleanup_(why_facts_deinit) struct why_facts f = { .question = *question,
-							   .viewer = viewer,
-							   .now = now };
-	int r = why_netns_find(x, NULL, &f.netns);
-
-	return r ? r : why_view_netns(x, &f, o);
+	view_facts(f, o);
+	add_failures(f, o);
 }
 
 int why_view_text(const struct why_facts *f, char **ret)

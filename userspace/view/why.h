@@ -6,12 +6,8 @@
 #include "explain/explain.h"
 #include "http/json.h"
 
-/* Adds the members of the why object to `o` (borrowed).  0, negative errno. */
-int why_view(struct explainer *x, const struct why_question *question, uid_t viewer, int64_t now,
-	     struct json_object *o);
-
-/* The same for a question with a netns and a caller: those members of *f are set. */
-int why_view_netns(struct explainer *x, struct why_facts *f, struct json_object *o);
+/* Adds the members of the why object to `o` (borrowed). */
+void why_view(const struct why_facts *f, struct json_object *o);
 
 /* What was found out about a refusal, as text.  Owned by the caller: free().  0, -ENOMEM. */
 int why_view_text(const struct why_facts *f, char **ret);
@@ -22,15 +18,8 @@ void why_view_holders(const struct why_facts *f, struct json_object *o);
 /* Puts restartedBy and remedies into `o`, in place of any that are there. */
 void why_view_remedies(const struct why_facts *f, struct json_object *o);
 
-struct refusal_filter;
-
-/*
- * The same for who may ask about what was refused a moment ago (why_remember.c): the newest of
- * those refusals that was about the same is remembered, unless what was in the way then is still
- * there, and in the way of something else.
- */
-int why_view_after(struct explainer *x, const struct refusal_filter *newest, struct why_facts *f,
-		   struct json_object *o);
+/* A refusal as why_view_text() had it stored (why_since.c): an explainer's read_past. */
+bool why_read_past(const struct refusal_record *record, struct why_past *ret);
 
 /* Who reads it, and when. */
 struct why_reading {

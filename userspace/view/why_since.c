@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/why.h"
 
+#include <json-c/json_tokener.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "explain/since.h"
 
-#define HOLDERS_MAX 64 /* of a stored explanation; more of them nobody kept */
+static uint16_t protocol_of(struct json_object *o)
+{
+	return strcmp(json_text_of(o, "proto"), "udp") ? IPPROTO_TCP : IPPROTO_UDP;
+}
 
 /* A program of a cgroup sent the bind elsewhere, and there somebody was in the way. */
 static bool read_rewriting(struct json_object *program, struct why_facts *f)
@@ -36,7 +40,7 @@ static bool read_question(struct json_object *o, struct why_facts *f)
 	if (!json_object_object_get_ex(o, "asked", &asked) || port <= 0 || port > UINT16_MAX)
 		return false;
 	f->question = (struct why_question){
-		.protocol = strcmp(json_text_of(o, "proto"), "udp") ? IPPROTO_TCP : IPPROTO_UDP,
+		.protocol = protocol_of(o),
 		.port = (uint16_t)port,
 		.addr_named = true,
 		.v6only = json_bool_of(asked, "v6only"),
@@ -59,7 +63,7 @@ static size_t read_holders(struct json_object *o, struct process_id *ret)
 	    !json_object_is_type(list, json_type_array))
 		return 0;
 	n = json_object_array_length(list);
-	n = n < HOLDERS_MAX ? n : HOLDERS_MAX;
+	n = n < WHY_PAST_MAX ? n : WHY_PAST_MAX;
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *holder = json_object_array_get_idx(list, i);
 
@@ -78,7 +82,7 @@ static size_t read_sockets(struct json_object *o, uint64_t *ret)
 
 	json_object_object_get_ex(o, "sockets", &list);
 	n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-	n = n < HOLDERS_MAX ? n : HOLDERS_MAX;
+	n = n < WHY_PAST_MAX ? n : WHY_PAST_MAX;
 	for (size_t i = 0; i < n; i++)
 		ret[i] = strtoull(json_text_of(json_object_array_get_idx(list, i), "cookie"), NULL,
 				  10);
@@ -129,24 +133,42 @@ static void drop_kills(struct json_object *o)
 	}
 }
 
+/* As why_view_text() wrote it. */
+static void read_past(struct json_object *o, struct why_past *ret)
+{
+	struct json_object *asked = NULL, *program = NULL;
+
+	json_object_object_get_ex(o, "asked", &asked);
+	json_object_object_get_ex(o, "program", &program);
+	*ret = (struct why_past){
+		.verdict = why_verdict_of_name(json_text_of(o, "verdict")),
+		.netns = (uint32_t)json_int_of(o, "netns"),
+		.netns_cookie = strtoull(json_text_of(o, "netnsCookie"), NULL, 10),
+		.protocol = protocol_of(o),
+		.by_program = program != NULL,
+	};
+	snprintf(ret->addr, sizeof(ret->addr), "%s", json_text_of(asked, "addr"));
+	ret->n_holders = read_holders(o, ret->holders);
+	ret->n_sockets = read_sockets(o, ret->sockets);
+}
+
+bool why_read_past(const struct refusal_record *record, struct why_past *ret)
+{
+	_cleanup_json_ struct json_object *o = json_tokener_parse(record->explanation);
+
+	if (!json_object_is_type(o, json_type_object))
+		return false;
+	read_past(o, ret);
+	return true;
+}
+
 int why_add_since(struct explainer *x, const struct why_reading *reading,
 		  const struct process_id *caller, struct json_object *o)
 {
 	_cleanup_(why_facts_deinit) struct why_facts f = { .caller = reading->pid,
 							   .viewer = reading->uid,
 							   .now = reading->now };
-	struct process_id holders[HOLDERS_MAX];
-	uint64_t sockets[HOLDERS_MAX];
-	struct why_past past = {
-		.verdict = why_verdict_of_name(json_text_of(o, "verdict")),
-		.caller = *caller,
-		.holders = holders,
-		.n_holders = caller->start_ticks ? read_holders(o, holders) : 0,
-		.sockets = sockets,
-		.n_sockets = read_sockets(o, sockets),
-		.netns = (uint32_t)json_int_of(o, "netns"),
-		.netns_cookie = strtoull(json_text_of(o, "netnsCookie"), NULL, 10),
-	};
+	struct why_past past;
 	const struct why_holder *by;
 	char sentence[WHY_SINCE_SIZE];
 	enum why_since since;
@@ -155,6 +177,10 @@ int why_add_since(struct explainer *x, const struct why_reading *reading,
 	json_add(o, "since", NULL);
 	if (!is_about_sockets(o) || !read_question(o, &f))
 		return 0;
+	read_past(o, &past);
+	past.caller = *caller;
+	if (!caller->start_ticks) /* of an earlier boot: no process of then is there */
+		past.n_holders = 0;
 	fault = explain_since(x, &past, &f, &since, &by);
 	if (fault)
 		return fault;
