@@ -18,9 +18,38 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-/* From 6.2 on (3f0e6f2b41d3). */
-struct task_struct *bpf_task_from_pid(int pid) __ksym __weak;
-void bpf_task_release(struct task_struct *task) __ksym __weak;
+/* --- a task by its pid --- */
+
+/*
+ * In the kernel's own tree of them (include/linux/xarray.h), without a lock or a reference: of a
+ * task that ends meanwhile nothing is found, or what is no longer so, and whoever asked compares
+ * its start or its namespace.  bpf_task_from_pid() came with 6.2 (3f0e6f2b41d3), and to programs of
+ * this type it is lent since 6.10 (a8e03b6bbb2c).
+ */
+static __always_inline struct task_struct *find_task(__u32 pid)
+{
+	const struct pid_namespace *all = BPF_CORE_READ(current_task(), thread_pid, numbers[0].ns);
+	unsigned long entry = (unsigned long)BPF_CORE_READ(all, idr.idr_rt.xa_head);
+	__u32 n_slots = bpf_core_field_size(((struct xa_node *)0)->slots) / sizeof(void *);
+	struct task_struct *task;
+	struct hlist_node *link;
+
+	for (int i = 0; i < PID_TREE_LEVELS && (entry & XA_TAGS) == XA_NODE; i++) {
+		const void *node = (const void *)(entry - XA_NODE);
+		__u32 slot = pid >> BPF_CORE_READ((struct xa_node *)node, shift) & (n_slots - 1);
+
+		node += bpf_core_field_offset(struct xa_node, slots) + slot * sizeof(void *);
+		bpf_probe_read_kernel(&entry, sizeof(entry), node);
+	}
+	if (!entry || entry & XA_TAGS)
+		return NULL;
+	link = BPF_CORE_READ((struct pid *)entry, tasks[0].first);
+	if (!link)
+		return NULL;
+	task = (void *)link - bpf_core_field_offset(struct task_struct, pid_links);
+	/* a pid beyond the tree's last one led to another */
+	return BPF_CORE_READ(task, pid) == (int)pid ? task : NULL;
+}
 
 /* --- the walk: every owner of a port, as the kernel's bind table lists it --- */
 
@@ -132,28 +161,12 @@ static __always_inline void walk_namespace(struct task_struct *task, struct abi_
 		walk_tcp(net, to);
 }
 
-static __always_inline void walk_other(struct abi_walk_answer *to)
-{
-	struct task_struct *task;
-
-	if (!bpf_task_from_pid || !bpf_task_release) {
-		to->head.result = -ABI_EOPNOTSUPP;
-		return;
-	}
-	task = bpf_task_from_pid(to->head.pid);
-	if (!task) {
-		to->head.result = -ABI_ESRCH;
-		return;
-	}
-	walk_namespace(task, to);
-	bpf_task_release(task);
-}
-
 SEC("syscall")
 int walk(struct abi_walk *asked)
 {
 	__u32 zero = 0;
 	struct abi_walk_answer *to = bpf_map_lookup_elem(&walk_answer, &zero);
+	struct task_struct *task;
 
 	if (!to)
 		return 1;
@@ -163,10 +176,11 @@ int walk(struct abi_walk *asked)
 	to->head.port = asked->port;
 	to->head.skip = asked->skip;
 	to->head.slot2 = asked->slot2;
-	if (to->head.pid)
-		walk_other(to);
+	task = to->head.pid ? find_task(to->head.pid) : current_task();
+	if (task)
+		walk_namespace(task, to);
 	else
-		walk_namespace(current_task(), to);
+		to->head.result = -ABI_ESRCH;
 	return 0;
 }
 
@@ -255,12 +269,9 @@ static long call_next(__u64 turn, struct recheck *call)
 
 	if (turn >= ABI_HOLDS_MAX || turn >= to->n)
 		return STEP_LAST;
-	task = bpf_task_from_pid(to->holds[turn].pid);
-	if (!task)
-		return STEP_AGAIN;
-	/* a leader's leader is itself: the same as a number, which a global function takes */
-	fill_hold(&to->holds[turn], (__u64)BPF_CORE_READ(task, group_leader));
-	bpf_task_release(task);
+	task = find_task(to->holds[turn].pid);
+	if (task)
+		fill_hold(&to->holds[turn], (__u64)task);
 	return STEP_AGAIN;
 }
 
@@ -270,7 +281,7 @@ int recheck(void *ctx)
 	__u32 zero = 0;
 	struct recheck call = { .answer = bpf_map_lookup_elem(&recheck_answer, &zero) };
 
-	if (!call.answer || !bpf_task_from_pid || !bpf_task_release)
+	if (!call.answer)
 		return 1;
 	bpf_loop(ABI_HOLDS_MAX, call_next, &call, 0);
 	return 0;

@@ -38,6 +38,11 @@
 #define SHUTDOWN_BOTH 3
 #define PID_MAX_LIMIT (4 * 1024 * 1024)
 
+/* An entry of an xarray: an inner node by its tag, without one what was stored. */
+#define XA_TAGS		3
+#define XA_NODE		2
+#define PID_TREE_LEVELS 4 /* of 6 bits each, up to PID_MAX_LIMIT */
+
 #define REQ_F_FIXED_FILE 1	/* include/linux/io_uring_types.h: a registered file */
 #define FFS_MASK	 (~7UL) /* of a slot's file_ptr; the rest are flags */
 
@@ -209,12 +214,31 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct xarray {
+	void *xa_head;
+};
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64]; /* 16 with CONFIG_BASE_SMALL */
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
+struct pid_namespace {
+	struct idr idr; /* of struct pid */
+};
+
 struct upid {
 	int nr;
+	struct pid_namespace *ns;
 };
 
 struct pid {
-	struct upid numbers[1];
+	struct hlist_head tasks[1]; /* by enum pid_type: first the task of this pid */
+	struct upid numbers[1];	    /* by level: the initial namespace first */
 };
 
 struct signal_struct {
@@ -286,6 +310,8 @@ struct task_struct {
 	int tgid;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	struct hlist_node pid_links[1]; /* by enum pid_type */
 	__u64 start_boottime;
 	const struct cred *cred;
 	char comm[16];

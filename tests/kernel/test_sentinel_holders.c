@@ -312,7 +312,7 @@ static bool can_recheck(struct watcher *w)
 	return false;
 }
 
-/* Before 6.2 there is none. */
+/* Where BPF may not be run when it is asked, there is none. */
 static struct watcher *watcher_that_rechecks(struct watcher *w)
 {
 	if (!can_recheck(w))

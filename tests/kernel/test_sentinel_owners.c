@@ -4,12 +4,14 @@
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "kernel/refusals.h"
 #include "unit/inventory/netns.h"
 
-#define MPTCP	    262
-#define CONNECTIONS 12 /* more than a refusal carries */
+#define MPTCP	      262
+#define PID_MAX_LIMIT (4 * 1024 * 1024) /* include/linux/threads.h */
+#define CONNECTIONS   12		/* more than a refusal carries */
 
 static int switch_on(int fd, int level, int option)
 {
@@ -331,6 +333,50 @@ TEST_WITH(owners_are_those_of_the_sockets_namespace, struct watcher *w)
 	assert_listens(e, told.cookie);
 }
 
+static int raise_loopback(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
+}
+
+static int run_in_own_netns(struct act *act)
+{
+	struct told told = { 0 };
+	struct stat st;
+
+	if (unshare(CLONE_NEWNET) < 0 || stat("/proc/self/ns/net", &st) < 0)
+		told.error = -errno;
+	told.error = told.error ?: raise_loopback();
+	told.netns = (uint32_t)st.st_ino;
+	open_listener(0, &told);
+	return act_stay(act, &told);
+}
+
+TEST_WITH(walk_by_a_process_is_one_of_its_namespace, struct watcher *w)
+{
+	struct child child = start_child(run_in_own_netns);
+	struct told told = hear_well(&child);
+	struct abi_walk asked = { .pid = (uint32_t)child.pid,
+				  .protocol = IPPROTO_TCP,
+				  .port = told.port };
+	const struct abi_walk_answer *answer;
+
+	if (ASK(w->sentinel, walk, &asked, &answer) == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(answer->head.result, 0);
+	assert_int_equal(answer->head.netns, told.netns);
+	assert_int_equal(answer->head.n_owners, 1);
+	assert_int_equal(answer->owners[0].cookie, told.cookie);
+	end_child(&child);
+	assert_int_equal(ASK(w->sentinel, walk, &asked, &answer), 0);
+	assert_int_equal(answer->head.result, -ESRCH);
+	asked.pid = PID_MAX_LIMIT + (uint32_t)getpid(); /* that of no process: it does not wrap */
+	assert_int_equal(ASK(w->sentinel, walk, &asked, &answer), 0);
+	assert_int_equal(answer->head.result, -ESRCH);
+}
+
 static int run_with_program(struct act *act)
 {
 	struct sock_filter first_member[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
@@ -355,14 +401,6 @@ TEST_WITH(program_of_the_callers_reuseport_group_is_seen, struct watcher *w)
 
 	assert_true(e->has_program);
 	assert_true(e->owners[0].reuseport);
-}
-
-static int raise_loopback(void)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
 }
 
 static int write_file(const char *path, const char *text)

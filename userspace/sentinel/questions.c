@@ -102,7 +102,7 @@ static int call_part(const struct questions *q, struct abi_hold *holds, size_t n
 	if (bpf_prog_test_run_opts(bpf_program__fd(q->bpf->ask->progs.recheck), &options) < 0)
 		return -errno;
 	if (options.retval)
-		return -EOPNOTSUPP;
+		return -EIO;
 	memcpy(holds, q->recheck->holds, n * sizeof(*holds));
 	return 0;
 }

@@ -226,13 +226,9 @@ static void prove_recheck(struct bpf_backend *b, const struct proof *proof)
 	struct abi_hold hold = { .cookie = proof->cookie,
 				 .pid = (uint32_t)getpid(),
 				 .fd = (uint32_t)proof->tcp };
-	int r = question_recheck_descriptors(&b->questions, &hold, 1);
 
-	if (r == 0 && hold.file_refs)
+	if (question_recheck_descriptors(&b->questions, &hold, 1) == 0 && hold.file_refs)
 		b->proved |= 1U << PROBE_RECHECK;
-	if (r == -EOPNOTSUPP && b->base.probes[PROBE_RECHECK].state != SENTINEL_PROBE_REFUSED)
-		probe_refuse(&b->base.probes[PROBE_RECHECK],
-			     "this kernel does not find processes by pid for BPF (6.2)", r);
 }
 
 /* What the walk does not name cannot be asked for. */
