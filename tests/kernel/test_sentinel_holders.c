@@ -9,6 +9,7 @@
 
 #include "kernel/actors.h"
 #include "sentinel/decode.h"
+#include "sentinel/maps.h"
 
 #define NOBODY	    65534
 #define MPTCP	    262
@@ -573,6 +574,28 @@ static void stand_with_cgroups_refused(void **state)
 TEST_WITH(refused_probes_leave_the_others_and_polling_fills_the_gap, struct watcher *w)
 {
 	run_after(drop_network_rights, w, stand_with_cgroups_refused);
+}
+
+static void find_runs_without_the_kernel_side(void **state)
+{
+	const struct kernel_source *kernel;
+	struct sentinel *s;
+	struct process_id id;
+
+	setenv(MAPS_ORDERS_VARIABLE, "1", true);
+	assert_int_equal(sentinel_new(SENTINEL_TRACE_AUTO, &s), 0);
+	kernel = sentinel_kernel_source(s);
+	assert_null(kernel->begin_run);
+	assert_non_null(kernel->run_of);
+	assert_int_equal(procfs_identity(getpid(), &id), 0);
+	assert_int_equal(kernel->run_of(kernel->user_data, &id), 0);
+	sentinel_free(s);
+}
+
+/* No hook is there that could carry orders out. */
+TEST_WITH(runs_are_found_where_the_kernel_side_cannot_be_told_of_them, struct watcher *w)
+{
+	run_after(drop_network_rights, w, find_runs_without_the_kernel_side);
 }
 
 TEST(polling_asks_for_a_resync_each_second)

@@ -91,6 +91,11 @@ uint32_t run_of_environment(pid_t pid)
 	return buffer ? read_run(pid, buffer) : 0;
 }
 
+uint32_t run_by_environment(void *user_data, const struct process_id *id)
+{
+	return run_of_environment(id->pid);
+}
+
 /* --- all processes --- */
 
 struct found {

@@ -61,6 +61,8 @@ uint32_t run_id_parse(const char *text);
  * readable by this process (another user's, or one with more rights).
  */
 uint32_t run_of_environment(pid_t pid);
+/* The same as kernel_source.run_of, where the kernel side does not follow runs. */
+uint32_t run_by_environment(void *user_data, const struct process_id *id);
 
 /*
  * All processes of /proc that are known to be of a run (the n of `known`), or whose environment

@@ -342,6 +342,7 @@ void questions_fill(struct questions *q, struct kernel_source *ret)
 	const struct sentinel_probe *probes = q->probes;
 
 	*ret = (struct kernel_source){ .user_data = q,
+				       .run_of = run_by_environment,
 				       .track_socket = question_track_socket,
 				       .track_process = question_track_process,
 				       .track_exit = question_track_exit };

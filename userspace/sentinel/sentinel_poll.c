@@ -166,12 +166,6 @@ static void report_destroy(struct sentinel *s, int joined)
 	};
 }
 
-/* Without the kernel's help a member is who carries its run in the environment. */
-static uint32_t run_of(void *user_data, const struct process_id *id)
-{
-	return run_of_environment(id->pid);
-}
-
 int sentinel_poll_new(struct sentinel **ret)
 {
 	_cleanup_(poll_freep) struct poll_backend *p = calloc(1, sizeof(*p));
@@ -180,7 +174,7 @@ int sentinel_poll_new(struct sentinel **ret)
 	if (!p)
 		return -ENOMEM;
 	p->base.ops = &poll_ops;
-	p->base.kernel = (struct kernel_source){ .run_of = run_of };
+	p->base.kernel = (struct kernel_source){ .run_of = run_by_environment };
 	p->netlink_fd = -1;
 	p->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
