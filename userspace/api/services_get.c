@@ -7,12 +7,12 @@
 #include "api/routes.h"
 #include "api/search.h"
 #include "api/state.h"
-#include "explain/two_servers.h"
+#include "base/cleanup.h"
 #include "http/page.h"
 #include "http/parts.h"
 #include "runs/protection.h"
 #include "tracker/claim_walk.h"
-#include "tracker/judge.h"
+#include "tracker/found_claim.h"
 #include "tracker/socket_walk.h"
 #include "view/claim.h"
 
@@ -46,16 +46,14 @@ ROUTE(services_get, GET, "/v1/services", struct question,
 
 /* --- claims --- */
 
-static int write_claim(struct request *r, const struct service *s, const struct judgement *now,
-		       bool brief)
+static int write_claim(struct request *r, const struct found_claim *found, bool brief)
 {
+	const struct service *s = found->service;
 	const struct api *api = r->api;
 	char id[IDENTITY_MAX + 1];
 	const struct view_claim claim = {
-		.inv = api->config.inventory,
-		.service = s,
+		.found = found,
 		.shown_id = match_shown_id(r, s->id, s->uid, id),
-		.now = now,
 		.protection_lost = s->is_protected && !protection_holds(api->protection, s->port),
 		.viewer = r->uid,
 	};
@@ -67,18 +65,17 @@ static int write_claim(struct request *r, const struct service *s, const struct 
 static int add_service(struct request *r, const struct service *s, const struct question *q)
 {
 	const struct api_config *config = &r->api->config;
-	struct judgement now = { 0 };
-	int fault = judge_claim(config->inventory, s, r->now, JUDGE_VERIFIED, &now);
+	_cleanup_(found_claim_deinit) struct found_claim found;
+	int fault = found_claim_read(config->inventory, s, r->now, q->status_name, &found);
 
-	if (fault)
+	if (fault < 0)
 		return fault;
-	if (!q->status_name || strcmp(q->status_name, judge_status_name(&now.verdict)) == 0)
-		fault = write_claim(r, s, &now, q->brief);
-	free(now.holdings);
+	if (!fault)
+		fault = write_claim(r, &found, q->brief);
 	/* the look at the holders saw more than the events had told */
-	if (now.verdict.status != s->status)
+	if (found.now.verdict.status != s->status)
 		tracker_status_differs(config->tracker, s->port);
-	return fault;
+	return fault < 0 ? fault : 0;
 }
 
 /* --- GET /v1/services --- */
@@ -171,22 +168,22 @@ static int add_orphans(struct request *r, const struct question *q, struct socke
 	for (int looked_at = 0; looked_at < JUDGED_MAX; looked_at++) {
 		struct inventory_place before = walk->place;
 		const struct socket_row *row;
+		struct found_orphan orphan;
 		int fault = socket_walk_next(walk, &row);
-		int reason;
 
 		if (fault || !row)
 			return fault;
-		reason = judge_socket(walk->inv, r->api->config.registry, row);
-		if (reason == ORPHAN_NOT)
+		fault = found_orphan_read(walk->inv, r->api->config.registry, row, &warning,
+					  &orphan);
+		if (fault == OUTCOME_NO)
 			continue;
-		if (reason < 0)
-			return reason;
+		if (fault)
+			return fault;
 		if (page_is_full(r, &q->page)) {
 			walk->place = before;
 			return 1;
 		}
-		fault = view_orphan(&r->written, walk->inv, row, (enum orphan_reason)reason,
-				    &warning);
+		fault = view_orphan(&r->written, &orphan);
 		if (fault)
 			return fault;
 	}

@@ -5,10 +5,10 @@
 #include "api/routes.h"
 #include "api/search.h"
 #include "api/state.h"
+#include "base/cleanup.h"
 #include "http/page.h"
 #include "http/parts.h"
-#include "registry/runs.h"
-#include "tracker/socket_owner.h"
+#include "tracker/found_socket.h"
 #include "tracker/socket_walk.h"
 #include "view/socket.h"
 
@@ -26,36 +26,19 @@ struct listing {
 	struct request *r;
 	struct question *asked;
 	struct socket_walk walk;
-	struct socket_owners owners;
+	struct found_sockets found;
 };
-
-/* What stands in the source of its program, whose run has the port for that; 0 = nothing. */
-static uint16_t asked_port(const struct listing *l, const struct socket_row *row)
-{
-	struct inventory *inv = l->walk.inv;
-
-	if (!row->n_holders || row->netns != inventory_own_netns(inv) ||
-	    !registry_runs(l->owners.registry))
-		return 0;
-	return registry_asked_port(l->owners.registry, inventory_run_of(inv, &row->holders[0].id),
-				   row->protocol, row->port);
-}
 
 static int write_socket(struct listing *l, const struct socket_row *row)
 {
+	_cleanup_(found_socket_deinit) struct found_socket socket;
 	struct request *r = l->r;
-	struct socket_owner owner;
-	struct json_object *o;
-	struct view_listed s;
-	int fault = socket_owner_find(&l->owners, &row, &owner);
+	int fault = found_socket_read(&l->found, row, &socket);
 
-	if (fault || !row)
-		return fault;
-	s = (struct view_listed){ l->walk.inv, row, &owner, asked_port(l, row), r->uid };
-	if (l->asked->brief)
-		return view_listed_briefly(&r->written, &s);
-	fault = view_listed_in_full(&s, &o);
-	return fault ? fault : written_list_add(r, o);
+	if (fault)
+		return fault == OUTCOME_NO ? 0 : fault;
+	return l->asked->brief ? view_found_briefly(&r->written, &socket)
+			       : written_list_add(r, view_found(&socket, r->uid));
 }
 
 /* The sockets behind the place of the walk.  1 when some are left for the next page. */
@@ -84,8 +67,8 @@ static int answer(struct request *r, int error)
 	struct listing l = {
 		.r = r,
 		.asked = q,
-		.owners = { r->api->config.inventory, r->api->config.registry, r->now,
-			    request_user(r) },
+		.found = { r->api->config.inventory, r->api->config.registry, r->now, r->uid,
+			   request_user(r), q->brief },
 		.walk = { .inv = r->api->config.inventory, .port = q->port, .idle_too = q->port },
 	};
 	char next[PAGE_SOCKET_SIZE];
@@ -98,7 +81,7 @@ static int answer(struct request *r, int error)
 		fault = written_list_begin(r, "sockets");
 	if (!fault)
 		more = add_sockets(&l);
-	socket_owners_deinit(&l.owners);
+	found_sockets_deinit(&l.found);
 	if (!fault)
 		fault = more < 0 ? more : written_list_end(r);
 	page_socket(l.walk.place.port, l.walk.place.cookie, next);

@@ -38,9 +38,6 @@ struct cgroup_owner {
  */
 void cgroup_parse(const char *path, struct cgroup_owner *ret);
 
-/* The same of the cgroup that a process is in; nothing of one that is gone. */
-void cgroup_find(const struct process_id *id, struct cgroup_owner *ret);
-
 /* --- what else it serves --- */
 
 #define WHY_HIT_PORTS_MAX 8 /* of one process; more of them are only said to be there */

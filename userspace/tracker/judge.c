@@ -134,16 +134,6 @@ int judge_port_stranger(struct inventory *inv, const struct service *claim,
 	return r;
 }
 
-const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret)
-{
-	static const struct process_id nobody;
-	const struct process_id *id = &s->verdict.process;
-
-	if (!id->pid)
-		id = s->n_holdings ? &s->holdings[0].holder->id : &nobody;
-	return inventory_process_name(inv, id, ret);
-}
-
 bool judge_is_stopped(const struct status_verdict *verdict)
 {
 	const struct socket_row *row = verdict->socket;

@@ -54,10 +54,6 @@ int judge_port_use(struct inventory *inv, const struct service *claim, enum port
 int judge_port_stranger(struct inventory *inv, const struct service *claim,
 			struct status_verdict *ret);
 
-/* The name of the process that decided the status, else of the first holder: PROCESS_COMM_SIZE
- * bytes, "" = of nobody.  Returns ret. */
-const char *judge_deciding_name(const struct inventory *inv, const struct judgement *s, char *ret);
-
 /*
  * Is the server stopped, as by Ctrl-Z?  The kernel accepts for it, and nobody answers.  Where
  * several accept on the socket, one that runs answers for the others.

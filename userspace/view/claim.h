@@ -6,21 +6,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "reconcile/status.h"
-
-struct inventory;
+struct found_claim;
+struct found_orphan;
 struct json_object;
-struct judgement;
-struct port_warning;
-struct service;
-struct socket_row;
 struct written;
 
 struct view_claim {
-	const struct inventory *inv;
-	const struct service *service;
+	const struct found_claim *found;
 	const char *shown_id; /* as the viewer calls it */
-	const struct judgement *now;
 	bool protection_lost; /* it is protected, and the kernel refuses it to nobody */
 	uid_t viewer;
 };
@@ -34,8 +27,7 @@ struct json_object *view_claim(const struct view_claim *c);
  */
 int view_claim_briefly(struct written *w, const struct view_claim *c);
 
-/* `warning` is that of the row before, and kept for the next.  0, -ENOMEM. */
-int view_orphan(struct written *w, const struct inventory *inv, const struct socket_row *row,
-		enum orphan_reason reason, struct port_warning *warning);
+/* 0, -ENOMEM. */
+int view_orphan(struct written *w, const struct found_orphan *orphan);
 
 #endif

@@ -9,7 +9,7 @@
 #include "http/json.h"
 #include "http/written.h"
 #include "inventory/inventory.h"
-#include "tracker/socket_owner.h"
+#include "tracker/found_socket.h"
 #include "view/holder.h"
 
 struct json_object *view_socket(uint32_t own_netns, const struct socket_row *row)
@@ -43,97 +43,56 @@ struct json_object *view_socket(uint32_t own_netns, const struct socket_row *row
 
 /* --- who holds it --- */
 
-int64_t view_pid_of_holding(const void *list, size_t i)
-{
-	return ((const struct holding *)list)[i].holder->id.pid;
-}
-
-struct json_object *view_pids(const struct holding *holdings, size_t n)
-{
-	struct json_object *pids = json_object_new_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_append(pids, json_object_new_int(holdings[i].holder->id.pid));
-	return pids;
-}
-
 static int64_t pid_of_holder(const void *list, size_t i)
 {
 	return ((const struct holder *)list)[i].id.pid;
 }
 
-void view_held(struct written *w, const struct inventory *inv, const struct socket_row *row)
+void view_held(struct written *w, const struct socket_row *row, const char *process)
 {
-	char comm[PROCESS_COMM_SIZE] = "";
-
-	if (row->n_holders)
-		inventory_process_name(inv, &row->holders[0].id, comm);
 	written_ints(w, "pids", row->n_holders, pid_of_holder, row->holders);
-	written_text(w, "process", comm);
+	written_text(w, "process", process);
 }
 
 /* --- of the list of all --- */
 
-int view_listed_briefly(struct written *w, const struct view_listed *s)
+int view_found_briefly(struct written *w, const struct found_socket *socket)
 {
-	const struct socket_row *row = s->row;
+	const struct socket_row *row = socket->row;
 	char addr[NET_ADDR_STR_SIZE];
 
 	written_object_begin(w);
 	written_text(w, "proto", net_protocol_name(row->protocol));
 	written_text(w, "addr", net_addr_format(row->family, &row->addr, addr));
 	written_int(w, "port", row->port);
-	if (s->asked_port)
-		written_int(w, "askedPort", s->asked_port);
+	if (socket->asked_port)
+		written_int(w, "askedPort", socket->asked_port);
 	written_text(w, "state", socket_state_name(row->state));
 	written_int(w, "netns", row->netns);
-	written_bool(w, "ownNetns", row->netns == inventory_own_netns(s->inv));
+	written_bool(w, "ownNetns", row->netns == socket->own_netns);
 	written_text(w, "user", user_name(row->uid));
 	written_known(w, "since", row->since);
-	view_held(w, s->inv, row);
-	written_text(w, "service", s->owner->service);
-	written_text(w, "status", s->owner->status);
+	view_held(w, row, socket->process);
+	written_text(w, "service", socket->service);
+	written_text(w, "status", socket->status);
 	return written_object_end(w);
 }
 
-static int add_holders(const struct view_listed *s, const struct holding *holdings, size_t n,
-		       struct json_object *o)
+struct json_object *view_found(const struct found_socket *socket, uid_t viewer)
 {
-	struct json_object *holders = json_add_array(o, "holders");
+	const struct socket_row *row = socket->row;
+	struct json_object *o = view_socket(socket->own_netns, row), *pids, *holders;
 
-	for (size_t i = 0; i < n; i++) {
-		_cleanup_(why_holder_deinit) struct why_holder h;
-		int fault = why_holder_read(s->inv, &holdings[i], s->viewer, &h);
-
-		if (fault)
-			return fault;
-		json_append(holders, view_holder(&h, s->viewer));
-	}
-	return 0;
-}
-
-int view_listed_in_full(const struct view_listed *s, struct json_object **ret)
-{
-	_cleanup_free_ struct holding *holdings = NULL;
-	_cleanup_json_ struct json_object *o = NULL;
-	char comm[PROCESS_COMM_SIZE] = "";
-	size_t n;
-	int fault = inventory_holdings(&s->row, 1, false, &holdings, &n);
-
-	if (fault)
-		return fault;
-	o = view_socket(inventory_own_netns(s->inv), s->row);
-	json_add_known(o, "askedPort", s->asked_port);
-	json_add(o, "pids", view_pids(holdings, n));
-	if (n)
-		inventory_process_name(s->inv, &holdings[0].holder->id, comm);
-	json_add_text(o, "process", comm);
-	fault = add_holders(s, holdings, n, o);
-	if (fault)
-		return fault;
-	json_add_bool(o, "complete", s->row->complete);
-	json_add_text(o, "service", s->owner->service);
-	json_add_text(o, "status", s->owner->status);
-	*ret = TAKE_PTR(o);
-	return 0;
+	json_add_known(o, "askedPort", socket->asked_port);
+	pids = json_add_array(o, "pids");
+	for (size_t i = 0; i < row->n_holders; i++)
+		json_append(pids, json_object_new_int(row->holders[i].id.pid));
+	json_add_text(o, "process", socket->process);
+	holders = json_add_array(o, "holders");
+	for (size_t i = 0; i < socket->n_holders; i++)
+		json_append(holders, view_holder(&socket->holders[i], viewer));
+	json_add_bool(o, "complete", row->complete);
+	json_add_text(o, "service", socket->service);
+	json_add_text(o, "status", socket->status);
+	return o;
 }
