@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -196,8 +197,9 @@ Answer = collections.namedtuple("Answer", "code out err")
 class Daemon:
     """A portdaddyd with a state directory of its own."""
 
-    def __init__(self, *arguments, uid=None, home=None, program=None, pd=None, env=None):
-        self.arguments, self.uid = arguments, uid
+    def __init__(self, *arguments, uid=None, home=None, program=None, pd=None, env=None,
+                 most_files=None):
+        self.arguments, self.uid, self.most_files = arguments, uid, most_files
         self.home = home or temp_dir("pd-home-")
         self.owns_home = home is None
         if uid is not None and home is None:
@@ -229,6 +231,9 @@ class Daemon:
         options = {}
         if self.uid is not None:
             options.update(becoming(self.uid))
+        if self.most_files:
+            options["preexec_fn"] = lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
+                                                               (self.most_files,) * 2)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([self.program, *self.arguments], env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -46,7 +46,10 @@ held = []
 for i in range(int(sys.argv[3])):
     s = socket.socket(socket.AF_UNIX)
     s.connect(sys.argv[1])
-    s.sendall(f"GET {sys.argv[2]} HTTP/1.1\\r\\n\\r\\n".encode())
+    try:
+        s.sendall(f"GET {sys.argv[2]} HTTP/1.1\\r\\n\\r\\n".encode())
+    except OSError:
+        pass  # refused already; the answer is there all the same
     held.append(s)
 for s in held:
     select.select([s], [], [])
@@ -90,6 +93,29 @@ class FloodTest(harness.PortDaddyTest):
         self.assertIn(f"you have {CONNECTIONS_PER_USER} open connections, the limit of a user; "
                       "close one and try again", refused.err)
         self.daemon.pd("status")
+
+    @needs_root
+    def test_where_few_files_may_be_open_a_user_gets_his_share_and_others_theirs(self):
+        for most in 128, 200:
+            daemon = self.start_daemon(most_files=most)
+            held = self.spawn_python(UNREAD, daemon.socket, QUIET_STREAM, CONNECTIONS_PER_USER,
+                                     uid=NOBODY)
+            share = int(held.ready.split()[1])
+            self.assertTrue(2 <= share <= most // 8, held.ready)
+            refused = daemon.run("status", uid=NOBODY)
+            self.assertIn(f"you have {share} open connections", refused.err)
+            daemon.pd("status", uid=NOBODY - 1)
+            daemon.pd("status")
+            self.assertNotIn("not accepted", daemon.log())
+            held.kill()
+            daemon.stop()
+
+    def test_daemon_that_may_open_too_few_files_says_how_many_it_needs(self):
+        arguments = () if self.daemon.uses_bpf() else ("--no-bpf",)
+        daemon = self.new_daemon(*arguments, most_files=40).launch()
+        self.assertEqual(daemon.process.wait(harness.DEADLINE_S), harness.FAILED)
+        self.assertRegex(daemon.log(), r"^.*may open 40 files, and it needs \d+: .*LimitNOFILE=.*"
+                                       r"ulimit -n.*\n$")
 
     @needs_root
     def test_answers_that_nobody_reads_do_not_fill_the_memory(self):

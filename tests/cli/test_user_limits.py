@@ -3,9 +3,7 @@
 """What one user may use up of a daemon that several share, and what the others still get.
 
 Each test floods as one user, is refused or forgotten with a sentence, and asks as another."""
-import contextlib
 import json
-import resource
 import subprocess
 import sys
 
@@ -246,27 +244,16 @@ class UserLimitsTest(harness.PortDaddyTest):
         log = json.loads(self.as_victim("log", "--filter", "victim:audit", "-j").out)
         self.assertIn("CLAIM", [e["action"] for e in log["entries"]])
 
-    @contextlib.contextmanager
-    def few_descriptors(self, most):
-        """A daemon that is started in here checks half as many services at one time."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
     def test_silent_services_of_one_user_leave_checks_for_others(self):
         self.daemon.stop()
-        with self.few_descriptors(256):
-            self.daemon = self.start_daemon()
+        self.daemon = self.start_daemon(most_files=256)
         claimed = self.as_victim("claim", "victim:web", "--range", RANGE, "--health", "/", "-q",
                                  cwd=self.work)
         self.assertEqual(claimed.code, DONE, claimed.err)
         port = int(claimed.out)
         server = self.http_server(port, uid=VICTIM)
         self.daemon.wait_status("victim:web", "active")
-        # three rounds of 60 for 128 places: all that there are, if they were one user's to take
+        # three rounds of 60 for fewer places: all that there are, if they were one user's to take
         self.assertEqual(self.flood("health", RANGE, 60, 3), {"status": 200})
         answer = self.as_victim("health", "victim:web", "--timeout", "20s", "-j")
         self.assertEqual(answer.code, DONE, answer.out)
@@ -275,8 +262,7 @@ class UserLimitsTest(harness.PortDaddyTest):
 
     def test_a_check_that_had_no_turn_is_said_and_stored_nowhere(self):
         self.daemon.stop()
-        with self.few_descriptors(192):
-            self.daemon = self.start_daemon()
+        self.daemon = self.start_daemon(most_files=256)
         self.assertEqual(self.flood("health", RANGE, 60, 2), {"status": 200})
         answer = self.daemon.run("health", "silent:*", "--timeout", "1s", "-j", uid=ATTACKER)
         self.assertEqual(answer.code, NO, answer)

@@ -316,6 +316,8 @@ static int build(struct api *api)
 {
 	int r = quota_new(geteuid(), &api->quota);
 
+	if (!r && api->config.descriptors)
+		quota_divide_descriptors(api->quota, api->config.descriptors);
 	if (!r)
 		r = build_server(api);
 	if (!r)

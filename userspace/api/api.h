@@ -40,6 +40,7 @@ struct api_config {
 	struct tracker *tracker; /* its listener is the api, until api_free() */
 	const char *database_path;
 	struct sandbox_report sandbox;
+	unsigned descriptors;	     /* that may be open for clients; 0 = as many as they like */
 	int64_t started_at;	     /* Unix seconds */
 	int64_t booted_at;	     /* the same of the machine, as the clock stood at the start */
 	unsigned request_timeout_ms; /* 0 = SERVER_REQUEST_TIMEOUT_S */

@@ -50,7 +50,8 @@ static int handle(struct request *r)
 		fault = sessions_start(r->api->sessions, &caller, &s, id);
 	if (fault > 0)
 		return request_fail(r, OUTCOME_CONFLICT, "%s",
-				    quota_refusal(QUOTA_SESSIONS_ACTIVE, (enum quota_outcome)fault,
-						  refusal, sizeof(refusal)));
+				    quota_refusal(quota_limit(QUOTA_SESSIONS_ACTIVE),
+						  (enum quota_outcome)fault, refusal,
+						  sizeof(refusal)));
 	return fault ? fault : answer(r, &s, id);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 #include "base/cleanup.h"
@@ -208,6 +209,7 @@ struct user {
 
 struct quota {
 	uid_t own_uid;
+	struct quota_limit limits[_QUOTA_MAX];
 	struct user *users; /* those who use something */
 	uint64_t used[_QUOTA_MAX];
 };
@@ -218,10 +220,15 @@ const struct quota_limit *quota_limit(enum quota_kind kind)
 	return &limits[kind];
 }
 
-const char *quota_refusal(enum quota_kind kind, enum quota_outcome outcome, char *ret, size_t size)
+const struct quota_limit *quota_limit_of(const struct quota *q, enum quota_kind kind)
 {
-	const struct quota_limit *limit = quota_limit(kind);
+	assert((unsigned)kind < _QUOTA_MAX);
+	return &q->limits[kind];
+}
 
+const char *quota_refusal(const struct quota_limit *limit, enum quota_outcome outcome, char *ret,
+			  size_t size)
+{
 	if (outcome == QUOTA_OVER_USER)
 		snprintf(ret, size, "you have %" PRIu64 " %s, the limit of a user; %s",
 			 limit->per_user, limit->name, limit->way_out);
@@ -240,6 +247,7 @@ int quota_new(uid_t own_uid, struct quota **ret)
 	if (!q)
 		return -ENOMEM;
 	q->own_uid = own_uid;
+	memcpy(q->limits, limits, sizeof(limits));
 	*ret = q;
 	return 0;
 }
@@ -255,6 +263,48 @@ void quota_free(struct quota *q)
 		free(user);
 	}
 	free(q);
+}
+
+/* --- where there are few descriptors --------------------------------------------------------- */
+
+static uint64_t at_least(uint64_t least, uint64_t n)
+{
+	return n < least ? least : n;
+}
+
+/* Two of a user's, one of somebody else's and one of root's there always are: a run of pd's has a
+ * stream open while it asks something. */
+static void shrink(struct quota *q, enum quota_kind kind, uint64_t machine)
+{
+	const struct quota_limit *full = quota_limit(kind);
+	struct quota_limit *limit = &q->limits[kind];
+
+	if (machine >= full->machine)
+		return;
+	limit->machine = at_least(4, machine);
+	limit->per_user = at_least(2, full->per_user * limit->machine / full->machine);
+	limit->reserved = at_least(1, full->reserved * limit->machine / full->machine);
+}
+
+/* A connection costs more than its own: an eighth of them are programs that keep asking and are
+ * known by a descriptor each, and a quarter may have been accepted and wait to be refused. */
+#define CONNECTION_COSTS(n) ((n)*11 / 8)
+
+void quota_divide_descriptors(struct quota *q, uint64_t left)
+{
+	uint64_t connections = quota_limit(QUOTA_CONNECTIONS)->machine;
+	uint64_t processes = quota_limit(QUOTA_PROCESS_FDS)->machine;
+
+	if (CONNECTION_COSTS(connections) > left / 2)
+		connections = left / 2 * 8 / 11;
+	left -= CONNECTION_COSTS(connections);
+	if (processes > left / 8 * 3)
+		processes = left / 8 * 3;
+	left -= processes;
+	shrink(q, QUOTA_CONNECTIONS, connections);
+	shrink(q, QUOTA_LOCK_WAITERS, connections / 2);
+	shrink(q, QUOTA_PROCESS_FDS, processes);
+	shrink(q, QUOTA_HEALTH_RUNNING, left);
 }
 
 static struct user *find(const struct quota *q, uid_t uid)
@@ -276,10 +326,9 @@ static bool exceeds(uint64_t used, uint64_t amount, uint64_t limit)
 	return used > limit || amount > limit - used;
 }
 
-int quota_judge(enum quota_kind kind, bool exempt, uint64_t used, uint64_t used_by_all,
-		uint64_t amount)
+static int judge(const struct quota_limit *limit, bool exempt, uint64_t used, uint64_t used_by_all,
+		 uint64_t amount)
 {
-	const struct quota_limit *limit = quota_limit(kind);
 	uint64_t machine = limit->machine - (exempt ? 0 : limit->reserved);
 
 	if (!exempt && exceeds(used, amount, limit->per_user))
@@ -289,10 +338,16 @@ int quota_judge(enum quota_kind kind, bool exempt, uint64_t used, uint64_t used_
 	return 0;
 }
 
+int quota_judge(enum quota_kind kind, bool exempt, uint64_t used, uint64_t used_by_all,
+		uint64_t amount)
+{
+	return judge(quota_limit(kind), exempt, used, used_by_all, amount);
+}
+
 int quota_check(const struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount)
 {
-	return quota_judge(kind, quota_exempts(uid, q->own_uid), quota_used(q, uid, kind),
-			   q->used[kind], amount);
+	return judge(quota_limit_of(q, kind), quota_exempts(uid, q->own_uid),
+		     quota_used(q, uid, kind), q->used[kind], amount);
 }
 
 int quota_charge(struct quota *q, uid_t uid, enum quota_kind kind, uint64_t amount)

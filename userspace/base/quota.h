@@ -68,6 +68,13 @@ struct quota_limit {
 const struct quota_limit *quota_limit(enum quota_kind kind);
 
 /*
+ * The limit that is in force of a kind: the table's, or what quota_divide_descriptors() has made of
+ * it.  Borrowed from the quota.
+ */
+struct quota;
+const struct quota_limit *quota_limit_of(const struct quota *q, enum quota_kind kind);
+
+/*
  * The sentence for whoever is refused: "you have 128 open connections, the limit of a user; close
  * one and try again".  Writes at most size bytes with the NUL; returns ret.
  */
@@ -76,7 +83,8 @@ enum quota_outcome {
 	QUOTA_OVER_USER = 1, /* this user has all that a user may have */
 	QUOTA_OVER_MACHINE,  /* all users together have all that there is */
 };
-const char *quota_refusal(enum quota_kind kind, enum quota_outcome outcome, char *ret, size_t size);
+const char *quota_refusal(const struct quota_limit *limit, enum quota_outcome outcome, char *ret,
+			  size_t size);
 
 /* Root, and the daemon's own user. */
 bool quota_exempts(uid_t uid, uid_t own_uid);
@@ -89,12 +97,19 @@ int quota_judge(enum quota_kind kind, bool exempt, uint64_t used, uint64_t used_
 		uint64_t amount);
 
 /* What is in use now, by user. */
-struct quota;
-
 /* own_uid: the daemon's own user, who is exempt as root is.  0, -ENOMEM. */
 int quota_new(uid_t own_uid, struct quota **ret);
 /* NULL is allowed. */
 void quota_free(struct quota *q);
+
+/*
+ * The process may open `left` files for those whom it serves.  Where that is less than what the
+ * table gives away of connections, watched processes and health checks, each of them gets a part of
+ * it, and what a user may have of it, and what is kept for root, becomes less in the same measure.
+ * QUOTA_DESCRIPTORS_WANTED of them are enough for all that the table gives away.
+ */
+#define QUOTA_DESCRIPTORS_WANTED 1056
+void quota_divide_descriptors(struct quota *q, uint64_t left);
 
 /*
  * Charges `amount` of a kind to a user.  0; an enum quota_outcome, with nothing charged; -ENOMEM,

@@ -23,6 +23,7 @@
 #include "base/outcome.h"
 #include "base/paths.h"
 #include "daemon/backup.h"
+#include "daemon/descriptors.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/place.h"
@@ -255,6 +256,17 @@ static void on_clock_changed(void *user_data)
 	tracker_clock_changed(d->tracker);
 }
 
+/* What clients may open, counted when the daemon has nearly all of its own. */
+static int count_descriptors(unsigned *ret)
+{
+	char error[DESCRIPTORS_ERROR_SIZE];
+	int r = descriptors_left(ret, error);
+
+	if (r)
+		log_error("%s", error);
+	return r;
+}
+
 static int serve(struct daemon *d)
 {
 	char error[STATE_ERROR_SIZE] = "";
@@ -280,6 +292,9 @@ static int serve(struct daemon *d)
 		return r;
 	}
 	config.tracker = d->tracker;
+	r = count_descriptors(&config.descriptors);
+	if (r)
+		return r;
 	r = api_new(&config, TAKE_FD(d->state.listen_fd), &d->api);
 	if (!r)
 		r = wall_clock_new(d->loop, on_clock_changed, d, &d->wall_clock);
@@ -346,10 +361,25 @@ static int new_loop(struct daemon *d)
 	return 0;
 }
 
+/* Who is not root is held to the lower need: whether eBPF can be had is not known yet. */
+static int raise_descriptors(const struct options *options)
+{
+	bool with_ebpf = options->trace != SENTINEL_TRACE_NONE && geteuid() == 0;
+	char error[DESCRIPTORS_ERROR_SIZE];
+	int r = descriptors_raise(with_ebpf, error);
+
+	if (r)
+		log_error("%s", error);
+	return r;
+}
+
 static int start(struct daemon *d, const struct options *options)
 {
-	int r = privileges_choose(options->user, &d->target);
+	int r = raise_descriptors(options);
 
+	if (r)
+		return r;
+	r = privileges_choose(options->user, &d->target);
 	if (r) {
 		log_error(r == -ENOENT ? "there is no user '%s'"
 				       : "only root may become another user ('%s')",

@@ -6,7 +6,6 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -53,26 +52,16 @@ static void end(struct health_check *c)
 	health_tcp_end(c);
 }
 
-/* `part` of the table's places, where the process has descriptors for fewer. */
-static size_t scaled(const struct health *h, uint64_t part)
-{
-	return (size_t)(part * h->running_max / quota_limit(QUOTA_HEALTH_RUNNING)->machine);
-}
-
 static bool may_run(const struct health *h, const struct share *s)
 {
-	const struct quota_limit *limit = quota_limit(QUOTA_HEALTH_RUNNING);
-	size_t few = scaled(h, limit->reserved);
+	const struct quota_limit *limit = quota_limit_of(h->quota, QUOTA_HEALTH_RUNNING);
+	uint64_t few = limit->reserved < HEALTH_RUNNING_FEW ? limit->reserved : HEALTH_RUNNING_FEW;
 
-	if (h->n_running >= h->running_max)
+	if (h->ends || h->n_running >= limit->machine)
 		return false;
-	if (quota_exempts(s->uid, h->own_uid))
+	if (quota_exempts(s->uid, h->own_uid) || s->n_running < few)
 		return true;
-	few = few < HEALTH_RUNNING_FEW ? few : HEALTH_RUNNING_FEW;
-	if (s->n_running < few)
-		return true;
-	return s->n_running < scaled(h, limit->per_user) &&
-	       h->n_running < h->running_max - scaled(h, limit->reserved);
+	return s->n_running < limit->per_user && h->n_running < limit->machine - limit->reserved;
 }
 
 /* The check of a user that is to run next; NULL when none is, or may. */
@@ -234,16 +223,6 @@ static void on_timer(evutil_socket_t fd, short what, void *user_data)
 
 /* --- the interface --- */
 
-static size_t running_max(void)
-{
-	const size_t most = quota_limit(QUOTA_HEALTH_RUNNING)->machine;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur / 2 >= most)
-		return most;
-	return limit.rlim_cur / 2 ? limit.rlim_cur / 2 : 1;
-}
-
 int health_new(struct event_base *loop, struct quota *quota, struct health **ret)
 {
 	struct health *h = calloc(1, sizeof(*h));
@@ -253,7 +232,6 @@ int health_new(struct event_base *loop, struct quota *quota, struct health **ret
 	h->loop = loop;
 	h->quota = quota;
 	h->own_uid = geteuid();
-	h->running_max = running_max();
 	TAILQ_INIT(&h->shares);
 	*ret = h;
 	return 0;
@@ -263,7 +241,7 @@ void health_free(struct health *h)
 {
 	if (!h)
 		return;
-	h->running_max = 0; /* nothing takes the place of what is cancelled */
+	h->ends = true;
 	while (!TAILQ_EMPTY(&h->shares)) {
 		const struct share *s = TAILQ_FIRST(&h->shares);
 

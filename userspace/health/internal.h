@@ -69,7 +69,8 @@ struct health {
 	struct quota *quota;
 	uid_t own_uid;
 	TAILQ_HEAD(, share) shares; /* whose turn it is first */
-	size_t n_running, running_max;
+	size_t n_running;
+	bool ends;		/* nothing takes the place of what is cancelled */
 	struct ssl_ctx_st *tls; /* NULL until the first check over TLS */
 };
 

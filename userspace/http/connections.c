@@ -52,7 +52,7 @@ struct connections {
 	struct event *accept_again;	 /* after accept() ran out of descriptors */
 	struct event *judge;
 	struct bufferevent *fresh[CONNECTIONS_PER_TURN]; /* accepted, not judged yet; referenced */
-	size_t n_fresh;
+	size_t n_fresh, per_turn;
 	TAILQ_HEAD(connection_list, connection) list; /* oldest first */
 	struct connection **by_fd;
 	size_t by_fd_size;
@@ -198,7 +198,7 @@ uid_t connection_user(struct connection *c, pid_t pid)
 /* --- admission --- */
 
 /* Says why, as far as the socket takes it at once. */
-static void refuse(int fd, int outcome)
+static void refuse(const struct quota *quota, int fd, int outcome)
 {
 	char reason[QUOTA_REFUSAL_SIZE] = "the daemon is out of memory; try again", text[768];
 	_cleanup_json_ struct json_object *body = NULL;
@@ -206,7 +206,8 @@ static void refuse(int fd, int outcome)
 	int length;
 
 	if (outcome > 0)
-		quota_refusal(QUOTA_CONNECTIONS, outcome, reason, sizeof(reason));
+		quota_refusal(quota_limit_of(quota, QUOTA_CONNECTIONS), outcome, reason,
+			      sizeof(reason));
 	body = answer_error_new(OUTCOME_TOO_LARGE, reason, NULL);
 	json = json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN);
 	length = snprintf(text, sizeof(text),
@@ -337,14 +338,14 @@ static void judge(struct connections *cs, struct bufferevent *bev)
 	if (!r)
 		return;
 	cs->server->metrics.refused_connections++;
-	refuse(fd, r);
+	refuse(cs->server->config.quota, fd, r);
 	evhttp_connection_free(http);
 }
 
 static void on_accepted(evutil_socket_t unused, short what, void *user_data)
 {
 	struct connections *cs = user_data;
-	bool all = cs->n_fresh == CONNECTIONS_PER_TURN;
+	bool all = cs->n_fresh == cs->per_turn;
 
 	for (size_t i = 0; i < cs->n_fresh; i++) {
 		judge(cs, cs->fresh[i]);
@@ -368,7 +369,7 @@ static struct bufferevent *new_bufferevent(struct event_base *loop, void *user_d
 	cs->fresh[cs->n_fresh++] = bev;
 	cs->server->metrics.connections++;
 	event_active(cs->judge, EV_TIMEOUT, 0);
-	if (cs->n_fresh == CONNECTIONS_PER_TURN)
+	if (cs->n_fresh == cs->per_turn)
 		evconnlistener_disable(cs->listener);
 	return bev;
 }
@@ -431,11 +432,13 @@ int connections_listen(struct connections *cs, int listen_fd)
 
 int connections_new(struct server *server, struct connections **ret)
 {
+	size_t quarter = quota_limit_of(server->config.quota, QUOTA_CONNECTIONS)->machine / 4;
 	struct connections *cs = calloc(1, sizeof(*cs));
 
 	if (!cs)
 		return -ENOMEM;
 	cs->server = server;
+	cs->per_turn = quarter < CONNECTIONS_PER_TURN ? quarter : CONNECTIONS_PER_TURN;
 	TAILQ_INIT(&cs->list);
 	cs->judge = event_new(server->config.loop, -1, 0, on_accepted, cs);
 	cs->accept_again = evtimer_new(server->config.loop, on_accept_again, cs);

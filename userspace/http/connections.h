@@ -24,8 +24,8 @@ struct connections;
 struct evhttp_connection;
 struct server;
 
-/* Accepted in one turn of the loop: about a millisecond.  Whoever is connected is served after it.
- */
+/* Accepted in one turn of the loop at most: about a millisecond.  Whoever is connected is served
+ * after it.  Where there are fewer connections than usual, a quarter of those. */
 #define CONNECTIONS_PER_TURN 64
 
 int connections_new(struct server *server, struct connections **ret);

@@ -25,6 +25,7 @@ struct server {
 	struct commit_queue *commits;
 	struct deliveries *deliveries;
 	struct procfs_kept callers[SERVER_CALLERS]; /* by pid */
+	unsigned n_callers;			    /* of them: an eighth of the connections */
 	struct metrics metrics;
 	bool ending; /* server_stop() has begun: answers are written at once */
 	char socket_path[SERVER_SOCKET_PATH_SIZE];

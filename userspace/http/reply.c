@@ -61,14 +61,14 @@ struct reply {
 };
 
 /* In the place of an answer that its user has no room for: others of theirs wait unread. */
-static void refuse(struct reply *reply, int result, bool was_done)
+static void refuse(struct reply *reply, const struct quota_limit *limit, int result, bool was_done)
 {
 	char reason[QUOTA_REFUSAL_SIZE] = "the daemon is out of memory", message[384];
 	_cleanup_json_ struct json_object *o = NULL;
 	const char *json;
 
 	if (result > 0)
-		quota_refusal(QUOTA_UNSENT_BYTES, result, reason, sizeof(reason));
+		quota_refusal(limit, result, reason, sizeof(reason));
 	snprintf(message, sizeof(message), "%s: %s",
 		 was_done ? "done, but the answer is not sent" : "the answer is not sent", reason);
 	o = answer_error_new(OUTCOME_TOO_LARGE, message, NULL);
@@ -80,14 +80,16 @@ static void refuse(struct reply *reply, int result, bool was_done)
 }
 
 /* Charges the body to its reader, or puts a refusal in its place. */
-static void charge(struct connection *c, struct reply *reply, const struct request_trace *trace)
+static void charge(const struct quota *quota, struct connection *c, struct reply *reply,
+		   const struct request_trace *trace)
 {
 	size_t size = reply->body ? evbuffer_get_length(reply->body) : 0;
 	bool writes = trace->route && trace->route->method != ROUTE_GET;
 	int r = size > REPLY_UNCOUNTED_BYTES ? connection_hold(c, size) : 0;
 
 	if (r)
-		refuse(reply, r, writes && reply->outcome == OUTCOME_OK);
+		refuse(reply, quota_limit_of(quota, QUOTA_UNSENT_BYTES), r,
+		       writes && reply->outcome == OUTCOME_OK);
 }
 
 /* Consumes the body. */
@@ -101,7 +103,7 @@ static void transmit(struct server *server, struct evhttp_request *http, struct 
 		trim_soon(server->trim);
 	trim_later(server->trim);
 	if (c)
-		charge(c, &reply, trace);
+		charge(server->config.quota, c, &reply, trace);
 	evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
 			  reply.content_type);
 	add_length(http, reply.body);

@@ -73,7 +73,7 @@ void request_subject(struct request *r, const char *text)
 
 void request_caller(const struct request *r, struct process *ret)
 {
-	struct procfs_kept *kept = &r->server->callers[(unsigned)r->pid % SERVER_CALLERS];
+	struct procfs_kept *kept = &r->server->callers[(unsigned)r->pid % r->server->n_callers];
 
 	if (!r->pid || procfs_describe_kept(kept, r->pid, ret))
 		*ret = (struct process){ 0 };
@@ -102,7 +102,8 @@ int request_fail_quota(struct request *r, enum quota_kind kind, int outcome)
 {
 	char text[QUOTA_REFUSAL_SIZE];
 
-	quota_refusal(kind, (enum quota_outcome)outcome, text, sizeof(text));
+	quota_refusal(quota_limit_of(r->server->config.quota, kind), (enum quota_outcome)outcome,
+		      text, sizeof(text));
 	return request_fail(r, OUTCOME_TOO_LARGE, "%s", text);
 }
 

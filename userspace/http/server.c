@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/quota.h"
 #include "http/answer.h"
 #include "http/commit.h"
 #include "http/connections.h"
@@ -202,6 +203,13 @@ static int build_http(struct server *s)
 	return 0;
 }
 
+static unsigned count_callers(const struct quota *quota)
+{
+	unsigned n = (unsigned)quota_limit_of(quota, QUOTA_CONNECTIONS)->machine / 8;
+
+	return !n ? 1 : n < SERVER_CALLERS ? n : SERVER_CALLERS;
+}
+
 int server_new(const struct server_config *config, struct server **ret)
 {
 	struct server *s = calloc(1, sizeof(*s));
@@ -210,6 +218,7 @@ int server_new(const struct server_config *config, struct server **ret)
 	if (!s)
 		return -ENOMEM;
 	s->config = *config;
+	s->n_callers = count_callers(config->quota);
 	if (!s->config.request_timeout_ms)
 		s->config.request_timeout_ms = SERVER_REQUEST_TIMEOUT_S * 1000;
 	metrics_init(&s->metrics, config->routes);

@@ -91,6 +91,70 @@ TEST_ALONE(rows_that_the_database_counts_are_judged_by_the_same_table)
 			 QUOTA_OVER_MACHINE);
 }
 
+/* --- few descriptors --- */
+
+TEST(descriptors_that_are_enough_change_no_limit_and_one_less_does)
+{
+	for (int kind = 0; kind < _QUOTA_MAX; kind++)
+		assert_memory_equal(quota_limit_of(quota, kind), quota_limit(kind),
+				    sizeof(struct quota_limit));
+	quota_divide_descriptors(quota, QUOTA_DESCRIPTORS_WANTED);
+	for (int kind = 0; kind < _QUOTA_MAX; kind++)
+		assert_memory_equal(quota_limit_of(quota, kind), quota_limit(kind),
+				    sizeof(struct quota_limit));
+	quota_divide_descriptors(quota, QUOTA_DESCRIPTORS_WANTED - 1);
+	assert_true(quota_limit_of(quota, QUOTA_HEALTH_RUNNING)->machine <
+		    quota_limit(QUOTA_HEALTH_RUNNING)->machine);
+}
+
+/* Callers that are known by a descriptor, and those that are to be refused, are a share as well. */
+static uint64_t given_away(const struct quota *q)
+{
+	uint64_t connections = quota_limit_of(q, QUOTA_CONNECTIONS)->machine;
+
+	return connections + connections / 8 + connections / 4 +
+	       quota_limit_of(q, QUOTA_PROCESS_FDS)->machine +
+	       quota_limit_of(q, QUOTA_HEALTH_RUNNING)->machine;
+}
+
+TEST(no_more_descriptors_are_given_away_than_there_are)
+{
+	for (uint64_t left = 32; left < 2 * QUOTA_DESCRIPTORS_WANTED; left++) {
+		struct quota *q;
+
+		assert_int_equal(quota_new(OWN, &q), 0);
+		quota_divide_descriptors(q, left);
+		assert_in_range(given_away(q), 1, left);
+		quota_free(q);
+	}
+}
+
+TEST(of_few_descriptors_each_user_and_root_get_some)
+{
+	const enum quota_kind kinds[] = { QUOTA_CONNECTIONS, QUOTA_PROCESS_FDS,
+					  QUOTA_LOCK_WAITERS };
+
+	quota_divide_descriptors(quota, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		assert_int_equal(quota_charge(quota, ANNE, kinds[i], 2), 0);
+		assert_int_equal(quota_charge(quota, ANNE, kinds[i], 1), QUOTA_OVER_USER);
+		assert_int_equal(quota_charge(quota, BERT, kinds[i], 1), 0);
+		assert_int_equal(quota_charge(quota, CARL, kinds[i], 1), QUOTA_OVER_MACHINE);
+		assert_int_equal(quota_charge(quota, 0, kinds[i], 1), 0);
+	}
+}
+
+TEST(refusal_names_the_limit_that_is_in_force)
+{
+	char text[QUOTA_REFUSAL_SIZE];
+
+	quota_divide_descriptors(quota, 0);
+	quota_refusal(quota_limit_of(quota, QUOTA_CONNECTIONS), QUOTA_OVER_USER, text,
+		      sizeof(text));
+	assert_string_equal(text, "you have 2 open connections, the limit of a user; close one "
+				  "and try again");
+}
+
 TEST_ALONE(every_limit_says_what_it_is_for_and_how_to_get_out)
 {
 	char text[QUOTA_REFUSAL_SIZE];
@@ -104,7 +168,7 @@ TEST_ALONE(every_limit_says_what_it_is_for_and_how_to_get_out)
 		assert_true(!limit->machine || limit->per_user <= limit->machine - limit->reserved);
 		if (limit->excess != QUOTA_REFUSES)
 			continue;
-		quota_refusal(kind, QUOTA_OVER_USER, text, sizeof(text));
+		quota_refusal(limit, QUOTA_OVER_USER, text, sizeof(text));
 		assert_non_null(strstr(text, limit->name));
 		assert_non_null(strstr(text, limit->way_out));
 		assert_true(strlen(text) < sizeof(text) - 1);

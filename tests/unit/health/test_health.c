@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -524,34 +523,30 @@ TEST_WITH(a_cancelled_check_calls_nobody, struct world *w)
 	}
 }
 
-/* The checker of a process that may open so many descriptors: it asks how many at its start. */
-static void renew_with_descriptors(struct world *w, rlim_t limit)
+/* As of a process that may open few files; how many checks it does at once. */
+static size_t divide_few_descriptors(struct world *w)
 {
-	struct rlimit before, few;
+	size_t places;
 
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	few = before;
-	few.rlim_cur = limit;
-	health_free(w->health);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	assert_int_equal(health_new(w->loop, w->quota, &w->health), 0);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	quota_divide_descriptors(w->quota, 100);
+	places = quota_limit_of(w->quota, QUOTA_HEALTH_RUNNING)->machine;
+	assert_in_range(places, 16, 36);
+	return places;
 }
 
-/* What a process with few descriptors can do at once is half of them; all deadlines hold. */
 TEST_WITH(checks_that_wait_for_a_place_end_with_their_deadline, struct world *w)
 {
-	enum { N = 40, LIMIT = 64 };
+	enum { N = 40 };
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
 	struct outcome_of outcomes[N];
+	size_t places = divide_few_descriptors(w);
 	uint64_t began;
 	unsigned waited = 0;
 
-	renew_with_descriptors(w, LIMIT);
 	began = now_us();
 	/* those that have a place keep it until the others' deadline is long over */
 	for (size_t i = 0; i < N; i++)
-		start(w, &target, i < LIMIT / 2 ? 4 * TIMEOUT_MS : TIMEOUT_MS, &outcomes[i]);
+		start(w, &target, i < places ? 4 * TIMEOUT_MS : TIMEOUT_MS, &outcomes[i]);
 	for (size_t i = 0; i < N; i++)
 		wait_for(w, &outcomes[i].calls, 1);
 	assert_true(now_us() - began >= TIMEOUT_MS * 1000);
@@ -562,16 +557,16 @@ TEST_WITH(checks_that_wait_for_a_place_end_with_their_deadline, struct world *w)
 		assert_int_equal(outcomes[i].answer.result == HEALTH_NOT_TRIED,
 				 strstr(outcomes[i].answer.details, "not tried") != NULL);
 	}
-	assert_int_equal(waited, N - LIMIT / 2);
+	assert_int_equal(waited, N - places);
 }
 
 TEST_WITH(a_place_that_becomes_free_is_taken, struct world *w)
 {
-	enum { N = 60, LIMIT = 64 };
+	enum { N = 60 };
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
 	struct outcome_of outcomes[N];
 
-	renew_with_descriptors(w, LIMIT);
+	divide_few_descriptors(w);
 	server_says(w->server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", KEEP_OPEN);
 	for (size_t i = 0; i < N; i++)
 		start(w, &target, GENEROUS_MS, &outcomes[i]);
@@ -584,13 +579,13 @@ TEST_WITH(a_place_that_becomes_free_is_taken, struct world *w)
 /* Silent services of one user take all places that a user may have, and many more wait for one. */
 TEST_WITH(one_who_checks_many_silent_services_leaves_others_their_turn, struct world *w)
 {
-	enum { N = 60, LIMIT = 64, ANNE = 1000, BERT = 1001, CARL = 1002, OTHERS = 4 };
+	enum { N = 60, ANNE = 1000, BERT = 1001, CARL = 1002, OTHERS = 4 };
 	struct server *silent = server_new(w->loop, NULL, 0);
 	struct health_target silence = target_of(silent->port, HEALTH_HTTP);
 	struct health_target target = target_of(w->server->port, HEALTH_HTTP);
 	struct outcome_of anne[N], bert[N], carl[OTHERS];
 
-	renew_with_descriptors(w, LIMIT);
+	divide_few_descriptors(w);
 	server_says(w->server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", KEEP_OPEN);
 	for (size_t i = 0; i < N; i++) {
 		start_for(w, ANNE, &silence, GENEROUS_MS, &anne[i]);
