@@ -68,10 +68,14 @@ class StopTest(harness.PortDaddyTest):
         self.assertIn("SIGKILL", answer.err)
         self.assert_nobody_left(run)
 
-    def test_run_is_ended_by_its_port_and_by_its_own_id(self):
-        for by in ("port", "id"):
+    def test_run_is_ended_by_its_port_by_its_own_id_and_as_pd_why_says(self):
+        for by in ("port", "id", "remedy"):
             with self.subTest(by):
                 child, run = self.run_pd(trees.STUBBORN_CHILD)
+                why = self.daemon.json("why", str(run["port"]), code=NO)
+                run["remedy"] = why["remedies"][0]["command"].removeprefix("pd stop ")
+                self.assertEqual(run["remedy"], ID)
+                self.assertEqual(why["remedies"][0]["kills"], [why["holders"][0]["pid"]])
                 self.daemon.pd("stop", str(run[by]), "--kill")
                 self.assert_nobody_left(run)
                 child.wait()

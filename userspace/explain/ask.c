@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who would start a process again, or has it listen on behalf of somebody else, is the one to ask:
- * the container's engine, systemd, a supervisor.
+ * the container's engine, systemd, a supervisor, the pd of a run.
  */
 #include "explain/stop_parts.h"
 
@@ -260,6 +260,18 @@ static void stop_by_supervisor(const struct why_facts *f, const struct why_holde
 	stop_say_hits(new);
 }
 
+static void stop_run(const struct why_holder *h, struct why_remedies *list)
+{
+	char command[sizeof("pd stop ") + IDENTITY_MAX];
+	struct why_remedy *new;
+
+	snprintf(command, sizeof(command), "pd stop %s", h->run_of);
+	new = stop_add(list, command, "stop %s (%d), and what else runs as %s", stop_name_of(h),
+		       h->process.id.pid, h->run_of);
+	stop_note_end(new, h->process.id.pid, &h->hits);
+	stop_say_hits(new);
+}
+
 /* To end it would end the shell in which the command is typed. */
 static void step_down(const struct why_holder *h, struct why_remedies *list)
 {
@@ -329,6 +341,8 @@ bool stop_by_manager(const struct why_facts *f, const struct why_holder *h,
 		return true;
 	else if (h->carries_asker || (h->supervisor_carries_asker && h->supervisor.ends_it))
 		step_down(h, list);
+	else if (*h->run_of && !h->freezer) /* what is frozen does not hear of it */
+		stop_run(h, list);
 	else if (h->supervised && stop_may_end(f, h))
 		stop_by_supervisor(f, h, list);
 	else if (*h->cgroup.unit)

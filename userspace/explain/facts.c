@@ -251,6 +251,7 @@ static int add_holders(struct explainer *x, struct why_facts *f)
 {
 	_cleanup_free_ struct holding *list = NULL;
 	struct why_reader reader = { .inv = f->inv,
+				     .registry = x->registry,
 				     .kernel = x->kernel,
 				     .viewer = f->viewer,
 				     .netns = f->netns.inode,

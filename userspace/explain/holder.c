@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "explain/process.h"
 #include "provenance/lineage.h"
+#include "registry/runs.h"
 
 #define GROUPS_MAX 64			   /* of a user, looked through for the engine's */
 #define TERM_BIT   (1ULL << (SIGTERM - 1)) /* of SigIgn and SigCgt in status */
@@ -120,6 +121,7 @@ void why_hits_add(struct why_hits *hits, const struct why_hits *from)
 struct hit_search {
 	const struct why_reader *reader;
 	const struct why_holder *holder;
+	uint32_t with_run; /* 0 = it is ended alone, or with: */
 	bool with_supervisor, with_cgroup;
 	struct why_hits *hits;
 };
@@ -131,6 +133,8 @@ static bool ends_with_holder(const struct hit_search *search, const struct proce
 
 	if (process_id_equal(&process->id, &holder->id))
 		return true;
+	if (search->with_run)
+		return inventory_run_of(search->reader->inv, &process->id) == search->with_run;
 	if (search->with_cgroup)
 		return process->cgroup_id && process->cgroup_id == holder->cgroup_id;
 	for (size_t i = 0; search->with_supervisor && i < process->n_ancestors; i++)
@@ -162,17 +166,19 @@ static bool add_hit(const struct process *process, void *user_data)
 /* All processes are gone through only where more than one may end. */
 static void find_hits(struct why_holder *h, const struct why_reader *reader)
 {
+	bool with_run = *h->run_of;
 	struct hit_search search = {
 		.reader = reader,
 		.holder = h,
+		.with_run = with_run ? inventory_run_of(reader->inv, &h->process.id) : 0,
 		.with_supervisor = h->supervised && h->supervisor.ends_it,
 		.with_cgroup = !h->supervised && (*h->cgroup.unit || *h->cgroup.container),
 		.hits = &h->hits,
 	};
 
-	if (h->forwards || (h->supervised && h->supervisor.listens))
+	if (h->forwards || (h->supervised && h->supervisor.listens && !with_run))
 		return; /* it goes on, and so does what else it serves */
-	if (search.with_supervisor || search.with_cgroup)
+	if (with_run || search.with_supervisor || search.with_cgroup)
 		inventory_for_each_process(reader->inv, add_hit, &search);
 	else
 		add_hit(&h->process, &search);
@@ -275,6 +281,22 @@ static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
 		h->tunnel.forward[0] = h->tunnel.control[0] = '\0';
 }
 
+/*
+ * A run is ended as a whole: its pd takes the end of one process for a failure, and pd up may start
+ * it again.  Not where who is outside of it would start the whole run again.
+ */
+static void find_run(struct why_holder *h, const struct why_reader *reader)
+{
+	uint32_t number = inventory_run_of(reader->inv, &h->process.id);
+	const struct run *run = number ? registry_run(reader->registry, number) : NULL;
+
+	if (!run || run->uid != reader->viewer || !text_is_shell_word(run->service) ||
+	    *h->cgroup.unit ||
+	    (h->supervised && inventory_run_of(reader->inv, &h->supervisor.id) != number))
+		return;
+	identity_bare(run->service, h->run_of);
+}
+
 void why_holder_read_backing(struct why_holder *h, const struct why_reader *reader, bool first,
 			     unsigned *n_ended)
 {
@@ -294,6 +316,7 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 	if (!engine && h->known && (first || may)) {
 		find_tunnel(h, reader);
 		find_supervisor(h, reader);
+		find_run(h, reader);
 	}
 	h->carries_asker = ancestry_has(&reader->asker, &h->process.id);
 	h->started_by_viewer = h->process.uid == 0 && reader->viewer &&

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/identity.h"
 #include "base/process.h"
 #include "base/user.h"
 #include "inventory/inventory.h"
@@ -68,6 +69,7 @@ void why_hits_add(struct why_hits *hits, const struct why_hits *from);
 /* For whom a holder is described. */
 struct why_reader {
 	const struct inventory *inv;
+	const struct registry *registry; /* of runs */
 	const struct kernel_source *kernel;
 	uid_t viewer;
 	uint32_t netns;
@@ -95,6 +97,8 @@ struct why_holder {
 	struct why_supervisor supervisor;
 	char supervisor_comm[PROCESS_COMM_SIZE];
 	struct why_tunnel tunnel;
+	/* the service whose run it is ended with, for it is the viewer's own; "" = it is not */
+	char run_of[IDENTITY_MAX + 1];
 	/* who asks runs below it, or below its supervisor: ended, it takes the asker along */
 	bool carries_asker, supervisor_carries_asker;
 	bool ignores_term, catches_term; /* SIGTERM */
