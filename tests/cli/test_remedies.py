@@ -235,6 +235,7 @@ class HarmTest(RemedyTest):
             self.skipTest("no eBPF here: signals are not seen")
         server = self.serve(self.port, more="import signal\n"
                             "signal.signal(signal.SIGTERM, lambda *_: None)")
+        wait_until(lambda: "kill -KILL" in self.first()["text"], "it catches SIGTERM by now")
         self.assertEqual(self.first()["command"], f"kill {server.pid}")
         os.kill(server.pid, signal.SIGTERM)
         remedy = wait_until(lambda: next((r for r in self.why()["remedies"][:1]
