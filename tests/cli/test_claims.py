@@ -4,6 +4,7 @@
 import collections
 import concurrent.futures
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -46,6 +47,9 @@ class PortChoiceTest(harness.PortDaddyTest):
         answer = self.daemon.run("claim", "app:r4", "--range", "21000-21003")
         self.assertEqual(answer.code, CONFLICT)
         self.assertIsNone(self.daemon.service("app:r4"))
+        self.assertIn("4 of them by claims of yours that nothing serves", answer.err)
+        self.daemon.pd("release", re.search(r"pd release (\S+)", answer.err)[1])
+        self.daemon.pd("claim", "app:r4", "--range", "21000-21003")
 
     def test_exact_port_is_given(self):
         port = harness.free_port()

@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "api/state.h"
 #include "base/health_path.h"
+#include "base/moment.h"
 #include "http/parse.h"
 #include "registry/service_list.h"
 #include "runs/protection.h"
@@ -155,6 +156,55 @@ static int add_answer(struct request *r, const struct claim_batch *b,
 	return claim_words_notices(&reader, b, order, o);
 }
 
+/* Claims of a user in a range that nothing serves. */
+struct idle {
+	uid_t uid;
+	struct port_range range;
+	size_t n;
+	int64_t since; /* of the one that was untouched longest: */
+	char oldest[IDENTITY_MAX + 1];
+};
+
+static bool count_idle(const struct service *s, void *user_data)
+{
+	struct idle *idle = user_data;
+	bool serves = s->status == SERVICE_ACTIVE || s->status == SERVICE_ORPHANED ||
+		      s->status == SERVICE_SQUATTED;
+
+	if (s->uid != idle->uid || serves || s->runs || s->port < idle->range.first ||
+	    s->port > idle->range.last)
+		return true;
+	if (!idle->n++ || s->updated_at < idle->since) {
+		idle->since = s->updated_at;
+		identity_bare(s->id, idle->oldest);
+	}
+	return true;
+}
+
+static int refuse_full_range(struct request *r, struct port_range range)
+{
+	static const struct service_filter all = { .status = -1 };
+	struct idle idle = { .uid = request_user(r), .range = range };
+	int fault = registry_for_each_service(r->api->config.registry, &all, count_idle, &idle);
+	bool is_stale = r->now - idle.since > RECONCILE_STALE_AGE_S;
+	char age[16];
+
+	if (fault)
+		return fault;
+	if (!idle.n)
+		return request_fail(r, OUTCOME_NO_FREE_PORT,
+				    "every port from %u to %u is taken; give another range",
+				    range.first, range.last);
+	return request_fail(
+		r, OUTCOME_NO_FREE_PORT,
+		"every port from %u to %u is taken, %zu of them by claims of yours that "
+		"nothing serves: pd release %s gives the oldest back (%s)%s; or give "
+		"another range",
+		range.first, range.last, idle.n, idle.oldest,
+		duration_format_short(r->now - idle.since, age),
+		is_stale ? ", pd cleanup --older-than 30m all such" : "");
+}
+
 static int refuse(struct request *r, int outcome, const struct claim_batch *b)
 {
 	const struct claim_reader reader = reader_of(r);
@@ -171,9 +221,7 @@ static int refuse(struct request *r, int outcome, const struct claim_batch *b)
 	case OUTCOME_TOO_LARGE:
 		return request_fail_quota(r, QUOTA_CLAIMS, b->refused->result.over);
 	case OUTCOME_NO_FREE_PORT:
-		return request_fail(r, outcome,
-				    "every port from %u to %u is taken; give another range",
-				    range.first, range.last);
+		return refuse_full_range(r, range);
 	default:
 		return outcome;
 	}
