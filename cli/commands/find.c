@@ -132,7 +132,7 @@ static int say_nothing_found(const struct query *q, bool json)
 		render_note("no service is called '%s'; the port is: pd find :%s", q->pattern,
 			    q->pattern);
 	else if (q->pattern && !q->status && namesakes_find(q->pattern, namesakes))
-		render_note("%s: pd find '%s:*'", namesakes, q->pattern);
+		render_note("%s", namesakes);
 	else if (q->pattern && q->status)
 		render_note("no service that fits '%s' is %s", q->pattern, q->status);
 	else if (q->pattern)

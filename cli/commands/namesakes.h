@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A project's name in the place of a service's: nothing is called shop, and shop:web is. */
+/* What was meant by a name that no service has: shop, and shop:web has it; or shop:wbe. */
 #ifndef CLI_COMMANDS_NAMESAKES_H
 #define CLI_COMMANDS_NAMESAKES_H
 
@@ -7,9 +7,10 @@
 
 #include "base/identity.h"
 
-#define NAMESAKES_SIZE (3 * IDENTITY_MAX + 64)
+#define NAMESAKES_SIZE (4 * IDENTITY_MAX + 96)
 
-/* "no service is called 'shop' alone; shop:web and others are".  False where there are none. */
+/* "no service is called 'shop' alone; shop:web and others are: pd find 'shop:*'".  False where
+ * there are none, and none is near. */
 bool namesakes_find(const char *name, char ret[static NAMESAKES_SIZE]);
 
 #endif

@@ -3,9 +3,10 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "base/identity.h"
 #include "cli/arguments/check.h"
 #include "cli/command.h"
 #include "cli/project/config.h"
@@ -40,7 +41,9 @@ static int refuse_unknown(const struct command *self, const struct command_line 
 	const char *near = NULL;
 
 	for (size_t i = 0; i < config->n; i++)
-		near = text_nearer(name, near, config->services[i].name);
+		near = identity_nearer(name, near,
+				       strchr(name, ':') ? config->services[i].id
+							 : config->services[i].name);
 	return render_usage_error(line->json, self->name, "%s has no service '%.100s'%s%s%s",
 				  config->path, name, near ? "; did you mean '" : "",
 				  near ? near : "", near ? "'?" : "");

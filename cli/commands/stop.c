@@ -244,7 +244,8 @@ static int end(struct stop *s)
 
 static int stop(struct stop *s)
 {
-	char message[256 + HARDCODED_WORDS_SIZE], elsewhere[HARDCODED_WORDS_SIZE] = "";
+	char message[256 + IDENTITY_MAX + HARDCODED_WORDS_SIZE],
+		elsewhere[HARDCODED_WORDS_SIZE] = "";
 	bool by_port = s->target.port;
 	int r = stopping_find(&s->target, s->line->json);
 
@@ -261,6 +262,9 @@ static int stop(struct stop *s)
 				 "%s: a process of user %s that is hidden from here has it; pd why "
 				 "%u says how it can be seen",
 				 s->target.name, s->target.hidden, s->target.port);
+		else if (*s->target.near && !s->target.n)
+			snprintf(message, sizeof(message), "%s: %s; did you mean %s?",
+				 s->target.name, s->target.nobody, s->target.near);
 		else
 			snprintf(message, sizeof(message), "%s: %s%s%s", s->target.name,
 				 s->target.n ? "nothing of it is ended" : s->target.nobody,

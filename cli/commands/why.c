@@ -135,11 +135,9 @@ static int check_target(const struct command *self, const struct command_line *l
 static int say_no_service(bool json, const char *id)
 {
 	_cleanup_(answer_freep) struct json_object *error = NULL;
-	char message[NAMESAKES_SIZE + IDENTITY_MAX + 32], namesakes[NAMESAKES_SIZE];
+	char message[NAMESAKES_SIZE];
 
-	if (namesakes_find(id, namesakes))
-		snprintf(message, sizeof(message), "%s: pd find '%s:*'", namesakes, id);
-	else
+	if (!namesakes_find(id, message))
 		snprintf(message, sizeof(message), "no service is called '%s'; pd find lists them",
 			 id);
 	error = render_error_object(OUTCOME_NO, message);

@@ -225,7 +225,7 @@ static bool is_me(const char *user)
 	return strcmp(user, user_name(geteuid())) == 0;
 }
 
-static bool take_service(struct stopping *s, struct json_object *service)
+static void take_service(struct stopping *s, struct json_object *service)
 {
 	const char *status = answer_text(service, "status");
 
@@ -234,7 +234,6 @@ static bool take_service(struct stopping *s, struct json_object *service)
 	if (!*s->service)
 		snprintf(s->service, sizeof(s->service), "%s", answer_text(service, "id"));
 	s->own = is_me(answer_text(service, "user")) && strcmp(status, "squatted") != 0;
-	return true;
 }
 
 /* 0, or the exit code of what was said. */
@@ -254,7 +253,10 @@ static int look_at_service(struct stopping *s, bool json)
 	if (r)
 		return r;
 	list = answer_member(answer, "services");
-	return answer_length(list) && take_service(s, answer_at(list, 0)) ? 0 : 0;
+	if (answer_length(list))
+		take_service(s, answer_at(list, 0));
+	snprintf(s->near, sizeof(s->near), "%s", answer_text(answer, "near"));
+	return 0;
 }
 
 static int add_run(struct stopping *s, uint32_t run)

@@ -33,6 +33,7 @@ struct stopping {
 	bool udp;	    /* some of its sockets are */
 	bool own;	    /* all that is to be ended is of the caller's own claim or run */
 	const char *nobody; /* what to say where there is none */
+	char near[IDENTITY_MAX + 1];	  /* the claim that was meant by a name that none has; "" */
 	char hidden[USER_NAME_SIZE];	  /* whose process is not seen, and has it; "" = nobody's */
 	struct json_object *restarted_by; /* NULL = nobody would */
 	char way_out[512];		  /* the engine's or manager's own command; "" = none */

@@ -84,6 +84,7 @@ static int look_at_service(struct waiting *w, struct json_object **ret_error)
 	struct json_object *service;
 	enum outcome outcome;
 	char path[PATH_SIZE];
+	const char *near;
 
 	client_path("/v1/services", params, 1, path, sizeof(path));
 	outcome = client_request("GET", path, NULL, &answer);
@@ -93,8 +94,10 @@ static int look_at_service(struct waiting *w, struct json_object **ret_error)
 	}
 	service = answer_at(answer_member(answer, "services"), 0);
 	w->port = (uint16_t)answer_int(service, "port");
+	near = answer_text(answer, "near");
 	if (!w->port)
-		snprintf(w->still, sizeof(w->still), "is not claimed yet");
+		snprintf(w->still, sizeof(w->still), "is not claimed yet%s%s%s",
+			 *near ? "; did you mean " : "", near, *near ? "?" : "");
 	else if (strcmp(answer_text(service, "status"), "squatted") == 0)
 		snprintf(w->still, sizeof(w->still), "its port %u: %s", w->port,
 			 answer_text(service, "reason"));

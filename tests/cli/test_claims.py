@@ -150,6 +150,15 @@ class ReleaseTest(harness.PortDaddyTest):
     def test_release_of_an_unknown_service_is_a_no(self):
         self.assertEqual(self.daemon.run("release", "no:such").code, harness.NO)
 
+    def test_name_that_is_near_to_a_claim_is_answered_with_it(self):
+        self.daemon.claim("shop:web")
+        for line in ("release shop:wbe", "release web", "health shop:wbe", "stop shop:wbe",
+                     "find shop:wbe", "why shop:wbe", "wait shop:wbe --timeout 1ms"):
+            answer = self.daemon.run(*line.split())
+            self.assertEqual(answer.code, harness.NO, answer)
+            self.assertIn("did you mean shop:web?", answer.err, line)
+        self.assertNotIn("did you mean", self.daemon.run("release", "shop:api").err)
+
 
 @needs_root
 class OwnershipTest(harness.PortDaddyTest):

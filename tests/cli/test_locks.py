@@ -486,6 +486,9 @@ class InputTest(LockTestBase):
     def test_a_lock_that_nobody_used_is_a_no(self):
         self.assertEqual(self.daemon.run("lock", "--status", "never").code, NO)
         self.assertEqual(self.daemon.run("unlock", "never").code, NO)
+        self.daemon.pd("lock", "ever")
+        for line in ("unlock evre", "lock --status evre"):
+            self.assertIn("did you mean ever?", self.daemon.run(*line.split()).err, line)
         self.assertEqual(self.daemon.run("locks").code, DONE)
 
     def test_every_command_has_help_with_an_example(self):

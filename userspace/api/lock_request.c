@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/lock_request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/state.h"
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "base/user.h"
 #include "coordination/locks.h"
 
@@ -70,8 +73,27 @@ int lock_request_asker(struct request *r, struct lock_asker *a)
 	return result;
 }
 
-int lock_request_fail(struct request *r, const struct lock_namesakes *others, const char *sentence)
+/* One's own that is held and may have been meant; "" = none is near. */
+static int find_near(struct request *r, struct lock_key key, char ret[static LOCK_NAME_MAX + 1])
 {
+	_cleanup_free_ struct lock *locks = NULL;
+	const char *near = NULL;
+	size_t n = 0;
+	int fault = locks_look_all(r->api->locks, true, &locks, &n);
+
+	for (size_t i = 0; !fault && i < n; i++)
+		if (locks[i].owner == key.owner)
+			near = text_nearer(key.name, near, locks[i].name);
+	snprintf(ret, LOCK_NAME_MAX + 1, "%s", near ? near : "");
+	return fault;
+}
+
+int lock_request_fail(struct request *r, struct lock_key key, const struct lock_namesakes *others,
+		      const char *sentence)
+{
+	char near[LOCK_NAME_MAX + 1];
+	int fault;
+
 	if (lock_is_held(&others->machine))
 		return request_fail(r, OUTCOME_NO,
 				    "%s; the machine's lock of that name is held: --machine",
@@ -80,5 +102,8 @@ int lock_request_fail(struct request *r, const struct lock_namesakes *others, co
 		return request_fail(r, OUTCOME_NO, "%s; user %s has one of that name: --user %s",
 				    sentence, user_name(others->other.owner),
 				    user_name(others->other.owner));
-	return request_fail(r, OUTCOME_NO, "%s", sentence);
+	fault = find_near(r, key, near);
+	return fault ? fault
+		     : request_fail(r, OUTCOME_NO, "%s%s%s%s", sentence,
+				    *near ? "; did you mean " : "", near, *near ? "?" : "");
 }

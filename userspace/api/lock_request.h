@@ -32,7 +32,9 @@ int lock_request_owner(struct request *r, bool machine, const char *user, uid_t 
 /* lock_asker_find() for whoever connected.  0, OUTCOME_BAD_REQUEST, negative errno. */
 int lock_request_asker(struct request *r, struct lock_asker *a);
 
-/* OUTCOME_NO: the sentence, which says that there is nothing, and where there is something. */
-int lock_request_fail(struct request *r, const struct lock_namesakes *others, const char *sentence);
+/* OUTCOME_NO: the sentence, which says that there is nothing, and where there is something, or what
+ * may have been meant. */
+int lock_request_fail(struct request *r, struct lock_key key, const struct lock_namesakes *others,
+		      const char *sentence);
 
 #endif

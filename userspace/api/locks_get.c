@@ -21,20 +21,22 @@ static int show_one(struct request *r, const struct question *q, struct json_obj
 {
 	char sentence[LOCK_NAME_MAX + sizeof("there is no lock ")];
 	struct lock_namesakes others;
+	struct lock_key key;
 	struct lock lock;
 	uid_t owner;
 	int fault = lock_request_owner(r, q->machine, q->user, &owner);
 
 	if (fault)
 		return fault;
-	fault = locks_look(r->api->locks, lock_key_make(q->name, owner), &lock);
+	key = lock_key_make(q->name, owner);
+	fault = locks_look(r->api->locks, key, &lock);
 	if (!fault)
 		json_append(list, view_lock(r->api->locks, &lock, request_user(r)));
 	if (fault != OUTCOME_NO)
 		return fault;
-	fault = locks_find_namesakes(r->api->locks, lock_key_make(q->name, owner), &others);
+	fault = locks_find_namesakes(r->api->locks, key, &others);
 	snprintf(sentence, sizeof(sentence), "there is no lock %s", q->name);
-	return fault ? fault : lock_request_fail(r, &others, sentence);
+	return fault ? fault : lock_request_fail(r, key, &others, sentence);
 }
 
 static int handle(struct request *r)

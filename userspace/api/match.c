@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/match.h"
 
+#include <string.h>
+
 #include "api/state.h"
 #include "base/identity.h"
 #include "base/net.h"
@@ -44,15 +46,46 @@ const char *match_shown_id(struct request *r, const char *id, uid_t owner,
 	return registry_shown_id(r->api->config.registry, id, owner, request_user(r), ret);
 }
 
+struct near {
+	struct request *r;
+	const char *name;
+	char *best; /* "" = none yet */
+};
+
+static bool take_nearer(const struct service *s, void *user_data)
+{
+	const struct near *n = user_data;
+	char id[IDENTITY_MAX + 1];
+
+	if (s->uid == request_user(n->r) &&
+	    identity_nearer(n->name, *n->best ? n->best : NULL, identity_bare(s->id, id)) == id)
+		strcpy(n->best, id);
+	return true;
+}
+
+const char *match_near(struct request *r, const char *name, char ret[static IDENTITY_MAX + 1])
+{
+	static const struct service_filter all = { .status = -1 };
+	struct near near = { r, name, ret };
+
+	ret[0] = '\0';
+	if (!pattern_has_wildcard(name))
+		registry_for_each_service(r->api->config.registry, &all, take_nearer, &near);
+	return ret;
+}
+
 int match_fail(struct request *r, const struct match *match)
 {
+	char near[IDENTITY_MAX + 1];
 	uint16_t port;
 
 	if (!net_port_parse(match->text, &port))
 		return request_fail(r, OUTCOME_NO,
 				    "there is no service %s; the service of a port is meant by :%s",
 				    match->text, match->text);
-	return request_fail(r, OUTCOME_NO,
-			    match->many ? "no service matches %s" : "there is no service %s",
-			    match->text);
+	if (match->many)
+		return request_fail(r, OUTCOME_NO, "no service matches %s", match->text);
+	match_near(r, match->text, near);
+	return request_fail(r, OUTCOME_NO, "there is no service %s%s%s%s", match->text,
+			    *near ? "; did you mean " : "", near, *near ? "?" : "");
 }

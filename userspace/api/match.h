@@ -31,6 +31,10 @@ int match_meant(struct request *r, const char **name, char id[static IDENTITY_MA
 const char *match_shown_id(struct request *r, const char *id, uid_t owner,
 			   char ret[static IDENTITY_MAX + 1]);
 
+/* The id, as they are shown it, of a claim of whoever asks that is near to a name which none has;
+ * "" where none is.  Returns ret. */
+const char *match_near(struct request *r, const char *name, char ret[static IDENTITY_MAX + 1]);
+
 /* "no service matches shop:*", where that says it all: not of a port.  OUTCOME_NO. */
 int match_fail(struct request *r, const struct match *match);
 

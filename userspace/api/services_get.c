@@ -215,6 +215,16 @@ static int list_orphans(struct request *r, const struct question *q,
 	return written_list_end(r);
 }
 
+/* What was meant by a name that nobody has claimed. */
+static int add_near(struct request *r, const struct question *q)
+{
+	char id[IDENTITY_MAX + 1];
+
+	if (!q->pattern || q->status_name || q->page.after || written_rows(&r->written))
+		return 0;
+	return written_member(r, "near", json_text(match_near(r, q->pattern, id)));
+}
+
 static int answer(struct request *r, int error)
 {
 	struct question *q = r->params;
@@ -230,6 +240,8 @@ static int answer(struct request *r, int error)
 		fault = list_services(r, q);
 	if (!fault)
 		fault = list_orphans(r, q, next);
+	if (!fault)
+		fault = add_near(r, q);
 	return fault ? fault : page_end(r, q->claims_are_through ? next : q->after);
 }
 

@@ -92,7 +92,7 @@ static int find_of_another(struct request *r, const struct unlock *u, struct loc
 	snprintf(sentence, sizeof(sentence), "%s is not held", u->key.name);
 	/* where no owner was named root's search goes on where root has none */
 	if (u->machine || u->user || !others.n_others)
-		return lock_request_fail(r, &others, sentence);
+		return lock_request_fail(r, u->key, &others, sentence);
 	if (r->uid == 0 && others.n_others > 1)
 		return request_fail(r, OUTCOME_CONFLICT,
 				    "%zu users hold a lock %s; say whose is meant: --user %s",

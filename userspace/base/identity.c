@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "base/net.h"
+#include "base/text.h"
 
 /* Not isalnum(): the answer may not depend on the locale. */
 static bool is_part_char(char c)
@@ -84,6 +85,43 @@ const char *identity_bare(const char *id, char ret[static IDENTITY_MAX + 1])
 static bool is_letter_or_digit(char c)
 {
 	return is_part_char(c) && !strchr("._-", c);
+}
+
+/* --- near ones --- */
+
+#define TOO_FAR 1000
+
+/* The part that begins there, and where the next one does; NULL behind the last. */
+static const char *split(const char *id, char ret[static IDENTITY_PART_MAX + 1])
+{
+	size_t n = strcspn(id, ":");
+
+	snprintf(ret, IDENTITY_PART_MAX + 1, "%.*s", (int)n, id);
+	return id[n] ? id + n + 1 : NULL;
+}
+
+static unsigned distance(const char *given, const char *id)
+{
+	char wanted[IDENTITY_PART_MAX + 1], part[IDENTITY_PART_MAX + 1];
+	unsigned sum = 0;
+
+	if (!strchr(given, ':') && strchr(id, ':'))
+		id = strchr(id, ':') + 1;
+	while (given && id) {
+		given = split(given, wanted);
+		id = split(id, part);
+		if (strcmp(wanted, part) != 0 && !text_nearer(wanted, NULL, part))
+			return TOO_FAR;
+		sum += text_distance(wanted, part);
+	}
+	return given ? TOO_FAR : sum;
+}
+
+const char *identity_nearer(const char *given, const char *best, const char *candidate)
+{
+	unsigned far = distance(given, candidate);
+
+	return far == TOO_FAR || (best && distance(given, best) <= far) ? best : candidate;
 }
 
 bool identity_part_from(const char *text, char ret[static IDENTITY_PART_MAX + 1])

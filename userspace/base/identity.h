@@ -41,6 +41,12 @@ bool identity_is_number(const char *id);
 const char *identity_bare(const char *id, char ret[static IDENTITY_MAX + 1]);
 
 /*
+ * Of two names the one that was more likely meant by `given`, as text_nearer(), but part by part:
+ * shop:api is not near to shop:web.  A name alone is also near to that of a project's service.
+ */
+const char *identity_nearer(const char *given, const char *best, const char *candidate);
+
+/*
  * Makes one legal part out of any text (a directory's or a branch's name): every other byte becomes
  * '-', cut to IDENTITY_PART_MAX, never empty ("x" at worst).  False where that leaves no letter and
  * no digit of it: then the part is its hash, "x-1f2e3d4c", the same wherever it is made.

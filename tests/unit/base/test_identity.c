@@ -328,4 +328,24 @@ TEST(names_spread_over_the_range)
 		assert_in_range(buckets[i], 800, 1200);
 }
 
+TEST(near_is_a_name_whose_every_part_is)
+{
+	static const struct {
+		const char *given, *candidate;
+		bool near;
+	} cases[] = {
+		{ "shop:wbe", "shop:web", true },   { "shpo:wbe", "shop:web", true },
+		{ "shop:api", "shop:web", false },  { "shop:web", "blog:web", false },
+		{ "web", "shop:web", true },	    { "wbe", "shop:web:main", true },
+		{ "shop", "shop:web", false },	    { "shop:wbe", "shop", false },
+		{ "shop:wbe", "shop:web:a", true }, { "wbe", "web", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_ptr_equal(identity_nearer(cases[i].given, NULL, cases[i].candidate),
+				 cases[i].near ? cases[i].candidate : NULL);
+	assert_string_equal(identity_nearer("shop:wbe", "shop:wxyz", "shop:web"), "shop:web");
+	assert_string_equal(identity_nearer("shop:wbe", "shop:web", "shop:wxe"), "shop:web");
+}
+
 TEST_MAIN(NULL, NULL)
