@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the path of a cgroup says of a process; users make and name cgroups of their own. */
-#include "explain/holder.h"
+#include "provenance/cgroup.h"
 
 #include "fuzz/fuzz.h"
 

@@ -15,29 +15,11 @@
 #include "base/process.h"
 #include "base/user.h"
 #include "inventory/inventory.h"
+#include "provenance/cgroup.h"
 #include "provenance/engine.h"
 #include "provenance/program.h"
 #include "provenance/supervisor.h"
 #include "provenance/tunnel.h"
-
-/* --- its cgroup --- */
-
-#define CGROUP_UNIT_SIZE 256 /* NAME_MAX and a NUL: a unit is a directory's name */
-
-struct cgroup_owner {
-	char unit[CGROUP_UNIT_SIZE]; /* "nginx.service"; "" = in none */
-	bool of_user; /* the unit or container is one of a user's own manager or engine */
-	uid_t uid;    /* of that user; PROCESS_UID_UNKNOWN = not known */
-	char container[CONTAINER_ID_SIZE]; /* "" = in none */
-	const char *engine; /* "docker", "podman", "crictl"; NULL without container */
-};
-
-/*
- * Reads ".../nginx.service", ".../docker-<64 hex>.scope", "/docker/<64 hex>", "libpod-<hex>.scope",
- * "cri-containerd-<hex>.scope".  A user's session (user@1000.service, a .scope of a terminal) is no
- * unit: stopping it would end far more than the process.
- */
-void cgroup_parse(const char *path, struct cgroup_owner *ret);
 
 /* --- what else it serves --- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Units and containers by the paths that real systems use. */
-#include "explain/holder.h"
+#include "provenance/cgroup.h"
 #include "testing.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
