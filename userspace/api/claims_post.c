@@ -4,9 +4,12 @@
  * connected, never what the body says.
  */
 #include <errno.h>
+#include <netinet/in.h>
 
+#include "api/match.h"
 #include "api/routes.h"
 #include "api/state.h"
+#include "base/cleanup.h"
 #include "base/health_path.h"
 #include "base/moment.h"
 #include "http/parse.h"
@@ -136,24 +139,79 @@ static int read_orders(struct request *r, struct claims *c)
 
 /* --- done --- */
 
-static struct claim_reader reader_of(struct request *r)
+/* What the caller is told of the port: about now, and wherever the caller is, of the daemon's. */
+static int explain(struct request *r, uint16_t protocol, uint16_t port, uid_t uid, uid_t viewer,
+		   struct why_facts *ret)
 {
-	return (struct claim_reader){ &r->api->explainer, r->api->protection, r->uid,
-				      request_user(r), r->now };
+	struct why_asked asked = { .question = why_default_question(protocol, port),
+				   .viewer = viewer,
+				   .now = r->now };
+
+	asked.question.uid = uid;
+	why_facts_deinit(ret);
+	*ret = (struct why_facts){ 0 };
+	return explain_question(&r->api->explainer, &asked, ret);
+}
+
+/* What runs/ and explain/ know of it beside the tracker; then all of it is written. */
+static int add_notices(struct request *r, const struct claim_batch *b,
+		       const struct claim_order *order, struct json_object *o)
+{
+	const struct api *api = r->api;
+	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
+	char lift[WHY_MISSING_SIZE], command[WHY_COMMAND_SIZE];
+	struct claim_notes notes = {
+		.batch = b, .order = order, .viewer = r->uid, .user = request_user(r)
+	};
+	int lost = protection_is_lost(api->protection, order->result.port), fault = 0;
+
+	if (lost < 0)
+		return lost;
+	if (order->around.may_be_refused)
+		fault = explain(r, IPPROTO_TCP, order->result.port, b->uid, b->uid, &f);
+	if (fault)
+		return fault;
+	if (order->around.may_be_refused && !f.answer.free)
+		notes.refusal = f.summary;
+	if (lost) {
+		why_lift_obstacle(api->explainer.report, r->uid, lift, command);
+		notes.lift = lift;
+		notes.command = command;
+	}
+	claim_words_notices(&notes, o);
+	return 0;
 }
 
 static int add_answer(struct request *r, const struct claim_batch *b,
 		      const struct claim_order *order, struct json_object *o)
 {
-	const struct claim_reader reader = reader_of(r);
-
 	json_add_text(o, "id", order->id);
 	json_add_int(o, "port", order->result.port);
 	json_add_int(o, "home", order->result.home);
 	json_add_bool(o, "existing", order->result.existing);
 	json_add_text(o, "status", service_status_name(order->status));
 	json_add_known(o, "previousPort", order->result.previous_port);
-	return claim_words_notices(&reader, b, order, o);
+	return add_notices(r, b, order, o);
+}
+
+/* A port that only UDP holds is free to a TCP server, but is not handed out. */
+static int refuse_port(struct request *r, const struct claim_batch *b)
+{
+	const struct claim_result *result = &b->refused->result;
+	_cleanup_(why_facts_deinit) struct why_facts f = { 0 };
+	struct claim_conflict c = { .batch = b, .why = &f, .user = request_user(r) };
+	char id[IDENTITY_MAX + 1], words[CLAIM_WORDS_SIZE];
+	int fault;
+
+	if (*result->holder_id)
+		c.claim = match_shown_id(r, result->holder_id, result->holder_uid, id);
+	fault = explain(r, IPPROTO_TCP, b->port, 0, r->uid, &f);
+	if (!fault && f.answer.free)
+		fault = explain(r, IPPROTO_UDP, b->port, 0, r->uid, &f);
+	if (fault)
+		return fault;
+	claim_words_conflict(&c, request_extras(r), words);
+	return request_fail(r, OUTCOME_CONFLICT, "%s", words);
 }
 
 /* Claims of a user in a range that nothing serves. */
@@ -207,17 +265,13 @@ static int refuse_full_range(struct request *r, struct port_range range)
 
 static int refuse(struct request *r, int outcome, const struct claim_batch *b)
 {
-	const struct claim_reader reader = reader_of(r);
 	struct port_range range = b->range;
-	char words[CLAIM_WORDS_SIZE];
-	int fault;
 
 	if (!range.first)
 		range = (struct port_range){ PORT_RANGE_FIRST, PORT_RANGE_LAST };
 	switch (outcome) {
 	case OUTCOME_CONFLICT:
-		fault = claim_words_conflict(&reader, b, request_extras(r), words);
-		return fault ? fault : request_fail(r, outcome, "%s", words);
+		return refuse_port(r, b);
 	case OUTCOME_TOO_LARGE:
 		return request_fail_quota(r, QUOTA_CLAIMS, b->refused->result.over);
 	case OUTCOME_NO_FREE_PORT:

@@ -116,6 +116,15 @@ void protection_follow(struct protection *p)
 	p->may_differ = r || portset_next(&l.ports, 0) < PORTSET_END;
 }
 
+int protection_is_lost(const struct protection *p, uint16_t port)
+{
+	struct listing l = { .uid = 0 };
+	int r = protection_is_possible(p) ? 0
+					  : registry_for_each_protected(p->c.registry, note, &l);
+
+	return r ? r : portset_has(&l.ports, port);
+}
+
 int protection_count(const struct protection *p, size_t *ret_promised, size_t *ret_lost)
 {
 	struct listing l = { .uid = 0 };

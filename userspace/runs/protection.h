@@ -52,6 +52,10 @@ bool protection_refuses(const struct protection *p, uint16_t port, pid_t pid);
 /* Can this daemon have a port refused at all?  A claim may be protected since an earlier one. */
 bool protection_is_possible(const struct protection *p);
 
+/* Is the port promised by its claim, and this daemon can have none refused?  1, 0, negative errno.
+ */
+int protection_is_lost(const struct protection *p, uint16_t port);
+
 /* Ports that are protected by their claims, and those of them that anybody can bind.  0, negative
  * errno. */
 int protection_count(const struct protection *p, size_t *ret_promised, size_t *ret_lost);

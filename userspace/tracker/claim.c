@@ -167,6 +167,24 @@ static int settle(struct tracker *t, const struct claim_batch *b, struct claim_o
 	return order->status < 0 ? -ENOENT : 0;
 }
 
+/* --- what is said of them --- */
+
+static int look_around(struct tracker *t, struct claim_batch *b, int outcome)
+{
+	int r = 0;
+
+	if (outcome == OUTCOME_CONFLICT && !*b->refused->result.holder_id)
+		r = port_holder_find(t, b->port, b->now, &b->holder);
+	for (size_t i = 0; !outcome && !r && i < b->n; i++) {
+		struct claim_order *order = &b->orders[i];
+		const struct claim_result *result = &order->result;
+
+		r = claim_look_around(t, result, result->previous_port && b->port, b->now,
+				      &order->around);
+	}
+	return r ? r : outcome;
+}
+
 int claim_make_all(struct tracker *t, struct claim_batch *b)
 {
 	int r = registry_begin(t->config.registry);
@@ -175,7 +193,7 @@ int claim_make_all(struct tracker *t, struct claim_batch *b)
 		r = make_rows(t, b);
 	for (size_t i = 0; !r && i < b->n; i++)
 		r = settle(t, b, &b->orders[i]);
-	return r;
+	return r < 0 ? r : look_around(t, b, r);
 }
 
 int claim_release(struct tracker *t, const struct service *s, const char *why,

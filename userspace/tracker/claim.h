@@ -9,6 +9,7 @@
 #include "base/health_path.h"
 #include "base/process.h"
 #include "registry/registry.h"
+#include "tracker/claim_around.h"
 #include "tracker/release.h"
 
 struct tracker;
@@ -20,6 +21,7 @@ struct claim_order {
 
 	struct claim_result result;
 	int status; /* enum service_status, as judged now */
+	struct claim_around around;
 };
 
 /* What one request claims: all of it or nothing. */
@@ -38,12 +40,13 @@ struct claim_batch {
 	struct claim_order *orders; /* borrowed, n of them */
 	size_t n;
 	const struct claim_order *refused; /* the first that could not be, where it failed */
+	struct port_holder holder;	   /* of `port`, where that refused it and is in no claim */
 };
 
 /*
  * The claims belong to the program that ran the one that asks.  0, an outcome as registry_claim()
  * has it, with `refused` and its result set, negative errno; no entry is written before all of them
- * stand.
+ * stand.  What is around them is looked at then.
  */
 int claim_make_all(struct tracker *t, struct claim_batch *batch);
 

@@ -1,40 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* What is said of a claim beside its port: why it was refused, and what is on the port that it got.
- */
+ * All of it was found out before; nothing is asked here. */
 #ifndef VIEW_CLAIM_WORDS_H
 #define VIEW_CLAIM_WORDS_H
 
-#include <stdint.h>
-#include <sys/types.h>
+#include "explain/explain.h"
+#include "tracker/claim.h"
 
-struct claim_batch;
-struct claim_order;
-struct explainer;
 struct json_object;
-struct protection;
 
 #define CLAIM_WORDS_SIZE 1024
 
-/* Who is told, and what is asked for it (borrowed). */
-struct claim_reader {
-	struct explainer *explainer;
-	const struct protection *protection;
-	uid_t viewer; /* who connected */
-	uid_t user;   /* whose names are meant: below sudo who called it */
-	int64_t now;  /* Unix seconds */
+/* Of a port that somebody has, `batch->refused` (everything is borrowed). */
+struct claim_conflict {
+	const struct claim_batch *batch;
+	const char *claim; /* that has it, as the user calls it; NULL = none */
+	const struct why_facts *why;
+	uid_t user; /* whose names are meant: below sudo who called it */
 };
 
-/* The sentence for a port that somebody has, `b->refused`; adds "why", and "holder" where it is a
- * claim, to `extra`.  0, negative errno. */
-int claim_words_conflict(const struct claim_reader *c, const struct claim_batch *b,
-			 struct json_object *extra, char ret[static CLAIM_WORDS_SIZE]);
+/* The sentence; adds "why", and "holder" where it is a claim, to `extra`. */
+void claim_words_conflict(const struct claim_conflict *c, struct json_object *extra,
+			  char ret[static CLAIM_WORDS_SIZE]);
+
+/* What a claim that was made has around it (everything is borrowed). */
+struct claim_notes {
+	const struct claim_batch *batch;
+	const struct claim_order *order;
+	const char *refusal; /* why nobody can bind its port now; NULL = whoever may can */
+	/* what would have the kernel keep its port, where the claim is promised that and this
+	 * daemon cannot; NULL = it is not, or can */
+	const char *lift, *command;
+	uid_t viewer; /* who connected */
+	uid_t user;   /* as above */
+};
 
 /*
  * Adds "notices" to `o`, one sentence each: who has the claim's home, that its own server runs on
  * the port, that the port cannot be bound, what a move left behind, that a range was not obeyed.
- * Without any of that there is no such member.  0, negative errno.
+ * Without any of that there is no such member.
  */
-int claim_words_notices(const struct claim_reader *c, const struct claim_batch *b,
-			const struct claim_order *order, struct json_object *o);
+void claim_words_notices(const struct claim_notes *n, struct json_object *o);
 
 #endif

@@ -60,6 +60,40 @@ TEST_WITH(a_port_that_is_claimed_is_refused_with_whose_it_is, struct world *w)
 	assert_string_equal(order.result.holder_id, ID);
 }
 
+TEST_WITH(a_port_that_a_process_has_is_refused_with_who_it_is, struct world *w)
+{
+	const struct release_actor actor = { 1, CLAIM_UID, "pd" };
+	const struct service claimed = { .id = ID, .port = PORT };
+	struct claim_order order = { .id = "shop:api" };
+	struct claim_batch batch = batch_of(&order, 1, CLAIM_UID);
+
+	start_server(w, "/elsewhere", CLAIM_UID + 1);
+	turn_until(w, SERVICE_SQUATTED);
+	assert_int_equal(claim_release(w->tracker, &claimed, NULL, &actor, time(NULL)), 0);
+	batch.port = PORT;
+	assert_int_equal(claim_make_all(w->tracker, &batch), OUTCOME_CONFLICT);
+	assert_string_equal(order.result.holder_id, "");
+	assert_true(batch.holder.seen);
+	assert_int_equal(batch.holder.uid, CLAIM_UID + 1);
+}
+
+TEST_WITH(a_claim_that_gets_another_port_knows_who_has_its_home, struct world *w)
+{
+	struct claim_order order = { .id = ID };
+	struct claim_batch batch = batch_of(&order, 1, CLAIM_UID);
+
+	start_server(w, "/elsewhere", CLAIM_UID + 1);
+	turn_until(w, SERVICE_SQUATTED);
+	assert_int_equal(claim_make_all(w->tracker, &batch), 0);
+	assert_int_equal(order.result.home, PORT);
+	assert_int_not_equal(order.result.port, PORT);
+	assert_true(order.around.home.seen);
+	assert_int_equal(order.around.home.uid, CLAIM_UID + 1);
+	assert_non_null(strstr(order.around.home.where, "listening on "));
+	assert_false(order.around.port.seen || order.around.left.seen);
+	assert_false(order.around.may_be_refused);
+}
+
 /* The server came and the batch in which its claim had gone is undone: the row is as it was, and
  * what was seen meanwhile counts again. */
 TEST_WITH(after_a_batch_that_is_undone_its_claims_are_judged_again, struct world *w)
