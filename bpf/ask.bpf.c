@@ -254,7 +254,7 @@ __noinline int fill_hold(struct abi_hold *to, __u64 address)
 		return 0;
 	file = BPF_CORE_READ(socket, file);
 	sock_waiters(sk, file, &waiters);
-	to->file_refs = file_references_probed(file) - waiters.references;
+	to->file_refs = lasting_references(file_references_probed(file), &waiters);
 	return 0;
 }
 

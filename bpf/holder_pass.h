@@ -98,7 +98,7 @@ int pass(struct bpf_iter__task_file *ctx)
 	holder.socket.file_refs = file_references(file) - 1; /* the iterator's own */
 	if (may_probe) {
 		sock_waiters(sk, file, &waiters);
-		holder.socket.file_refs -= waiters.references;
+		holder.socket.file_refs = lasting_references(holder.socket.file_refs, &waiters);
 	}
 	/* Tracked while its file is held here: its close is yet to come, and will be told. */
 	if (!is_ignored(task->tgid))

@@ -55,31 +55,29 @@ static __always_inline struct task_struct *current_task(void)
 	return bpf_get_current_task_btf();
 }
 
+static __always_inline __u32 not_negative(long count)
+{
+	return count > 0 ? count : 0;
+}
+
 /*
- * How many references a file has.  90ee6ed776c0 ("fs: port files to file_ref", 6.13) replaced
- * f_count by f_ref, which is stored biased by one.
+ * How many references a file has: none while it is being released, which may take long (SO_LINGER).
+ * 90ee6ed776c0 ("fs: port files to file_ref", 6.13) replaced f_count by f_ref, which is stored
+ * biased by one, and far below zero once the last one is gone.
  */
 static __always_inline __u32 file_references(struct file *file)
 {
 	if (bpf_core_field_exists(file->f_ref))
-		return file->f_ref.refcnt.counter + 1;
-	return file->f_count.counter;
-}
-
-/* Nobody has the file open any more: it is being released. */
-static __always_inline bool file_is_dead(struct file *file)
-{
-	if (bpf_core_field_exists(file->f_ref))
-		return file->f_ref.refcnt.counter < 0;
-	return file->f_count.counter == 0;
+		return not_negative(file->f_ref.refcnt.counter + 1);
+	return not_negative(file->f_count.counter);
 }
 
 /* The same through a pointer that the verifier did not type. */
-static __always_inline __u64 file_references_probed(const struct file *file)
+static __always_inline __u32 file_references_probed(const struct file *file)
 {
 	if (bpf_core_field_exists(file->f_ref))
-		return BPF_CORE_READ(file, f_ref.refcnt.counter) + 1;
-	return BPF_CORE_READ(file, f_count.counter);
+		return not_negative(BPF_CORE_READ(file, f_ref.refcnt.counter) + 1);
+	return not_negative(BPF_CORE_READ(file, f_count.counter));
 }
 
 /* The last thread of its group is going: the kernel counts down before sched_process_exit. */
@@ -357,6 +355,12 @@ static __always_inline void sock_waiters(const struct sock *sk, struct file *fil
 	node = to->head;
 	to->node = BPF_CORE_READ(node, next);
 	bpf_loop(WAITERS_MAX, look_at_waiter, to, 0);
+}
+
+/* Of this many references to a file those that last: who waits in its release has none. */
+static __always_inline __u32 lasting_references(__u32 references, const struct waiters *w)
+{
+	return references > w->references ? references - w->references : 0;
 }
 
 /*

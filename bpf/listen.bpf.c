@@ -135,7 +135,7 @@ static __always_inline bool is_close(struct sock *sk)
 	if (!socket)
 		return true;
 	file = socket->file;
-	return !file || file_is_dead(file);
+	return !file || !file_references(file);
 }
 
 /*

@@ -82,7 +82,7 @@ static __always_inline void fill_owner_file(struct abi_owner *to, const struct s
 	to->inode = BPF_CORE_READ(file, f_inode, i_ino);
 	sock_waiters(sk, file, &waiters);
 	to->sleeper = waiters.sleeper;
-	to->file_refs = file_references_probed(file) - waiters.references;
+	to->file_refs = lasting_references(file_references_probed(file), &waiters);
 }
 
 /*

@@ -189,6 +189,8 @@ static inline uint16_t local_port(int fd)
 
 /* --- a connection to the case's port --- */
 
+#define LINGER_S 600
+
 static inline int connect_to(uint16_t port)
 {
 	struct endpoint e = { .addr = "127.0.0.1", .port = port };
@@ -259,6 +261,17 @@ static inline void send_until_full(int fd)
 		n = send(fd, data, sizeof(data), MSG_DONTWAIT);
 	while (n > 0);
 	need(errno == EAGAIN);
+}
+
+/* A connection whose close() waits: for data that the client does not read. */
+static inline int serve_lingering(struct scene *s)
+{
+	struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
+	int fd = serve_one(s);
+
+	need(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0);
+	send_until_full(fd);
+	return fd;
 }
 
 /* A server that closes with data that the client does not read. */

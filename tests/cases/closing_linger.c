@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* close() waits for data that the peer does not take (SO_LINGER). */
+/* A thread's close() waits for data that the peer does not take (SO_LINGER). */
 #include <pthread.h>
 #include <sys/syscall.h>
 
 #include "case.h"
-
-#define LINGER_S 600
 
 static volatile pid_t closer;
 
@@ -23,12 +21,9 @@ static bool sleeps_in_close(struct scene *s)
 
 static void run_lingering(struct scene *s)
 {
-	struct linger linger = { .l_onoff = 1, .l_linger = LINGER_S };
-	int fd = serve_one(s);
+	int fd = serve_lingering(s);
 	pthread_t thread;
 
-	need(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0);
-	send_until_full(fd);
 	need(pthread_create(&thread, NULL, close_it, &fd) == 0);
 	await(sleeps_in_close, s);
 	tell(s, 0);
