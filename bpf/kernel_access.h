@@ -364,15 +364,15 @@ static __always_inline __u32 lasting_references(__u32 references, const struct w
 }
 
 /*
- * The hash table of a namespace's UDP sockets.  NULL before ba6aac151674 ("udp: Access &udp_table
- * via net.", 6.2): then there is one table, a symbol that is looked for in 200,000 lines of
- * kallsyms at each load, which is not worth it.
+ * The hash table of a namespace's UDP sockets.  Before ba6aac151674 ("udp: Access &udp_table via
+ * net.", 6.2) all namespaces have one, which their protocol names: of each UDP socket, also of the
+ * kernel's own for multicast.
  */
 static __always_inline struct udp_table *net_udp_table(const struct net *net)
 {
 	if (bpf_core_field_exists(net->ipv4.udp_table))
 		return BPF_CORE_READ(net, ipv4.udp_table);
-	return NULL;
+	return BPF_CORE_READ(net, ipv4.mc_autojoin_sk, __sk_common.skc_prot, h.udp_table);
 }
 
 #endif

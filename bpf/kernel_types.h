@@ -188,7 +188,8 @@ struct local_ports___pair {
 
 struct netns_ipv4 {
 	struct inet_timewait_death_row tcp_death_row;
-	struct udp_table *udp_table;
+	struct udp_table *udp_table; /* since 6.2 */
+	struct sock *mc_autojoin_sk; /* a UDP socket */
 	struct local_ports ip_local_ports;
 	int sysctl_ip_prot_sock;
 	__u8 sysctl_ip_nonlocal_bind; /* a wider type before 5.14, whose low byte this is */
@@ -374,6 +375,12 @@ struct inet_bind2_bucket {
 	struct hlist_head owners;
 };
 
+struct proto {
+	union {
+		struct udp_table *udp_table; /* before 6.2 */
+	} h;
+};
+
 struct sock_common {
 	__u32 skc_daddr;
 	__u32 skc_rcv_saddr;
@@ -389,6 +396,7 @@ struct sock_common {
 	int skc_bound_dev_if;
 	struct hlist_node skc_bind_node;
 	struct hlist_node skc_portaddr_node;
+	struct proto *skc_prot;
 	struct possible_net skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;

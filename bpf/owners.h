@@ -61,7 +61,8 @@ static __always_inline bool was_shut_down(const struct abi_owner *to, const stru
 
 static __always_inline __u32 owner_lock_flags(const struct sock *sk)
 {
-	__u8 locks = BPF_CORE_READ(sk, sk_userlocks);
+	/* four bits of a byte on older kernels */
+	__u8 locks = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks);
 	__u32 flags = 0;
 
 	if (locks & SOCK_BINDADDR_LOCK)

@@ -359,20 +359,6 @@ static unsigned check_situation(struct world *w, unsigned i, unsigned *ret_compa
 	return wrong;
 }
 
-/* Before 6.2 all namespaces share one UDP table, and the walk does not know where it is. */
-static bool can_walk_udp(void)
-{
-	struct bindtable_question where = { .protocol = IPPROTO_UDP, .port = FIRST_PORT };
-	struct bind_table table;
-	int r = bindtable_read(sentinel_kernel_source(sentinel), &where, &table);
-
-	if (r == -EOPNOTSUPP)
-		return false;
-	assert_int_equal(r, 0);
-	bindtable_deinit(&table);
-	return true;
-}
-
 /*
  * Linux 6.1 looks for a socket on this address where it never put one, and lets two TCP sockets
  * have a port that newer kernels give to one.  The oracle knows no such kernel: it says of two
@@ -438,12 +424,10 @@ static unsigned run_situations(unsigned n, unsigned *ret_compared, unsigned *ret
 {
 	bool has_rules = ruled_worlds_start(sentinel);
 	struct world w = { .random = random_start("oracle_and_kernel_agree") };
-	bool udp_too = can_walk_udp(), crowds;
+	bool crowds = the_kernel_sees_a_crowd_from_a_wildcard(&w);
 	unsigned wrong = 0;
 
-	print_message("# TCP%s\n", udp_too ? " and UDP" : " only");
-	crowds = udp_too && the_kernel_sees_a_crowd_from_a_wildcard(&w);
-	if (udp_too && !crowds)
+	if (!crowds)
 		print_message("# without crowds, which this kernel does not see from a wildcard\n");
 	if (!the_kernel_sees_a_mapped_wildcard()) {
 		print_message("# without " MAPPED_WILDCARD ", which this kernel does not see\n");
@@ -457,7 +441,7 @@ static unsigned run_situations(unsigned n, unsigned *ret_compared, unsigned *ret
 		unsigned holders = random_below(&w.random, HOLDERS_MAX);
 
 		w.port = (uint16_t)(FIRST_PORT + random_below(&w.random, PORTS));
-		w.udp = udp_too && chance(&w, 33);
+		w.udp = chance(&w, 33);
 		if (w.udp && chance(&w, 20) && crowds)
 			add_crowd(&w);
 		for (unsigned h = 0; h < holders; h++)
