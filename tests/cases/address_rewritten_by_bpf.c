@@ -6,13 +6,14 @@
 static void attach(struct scene *s)
 {
 	struct bpf_insn code[] = {
-		BPF_STORE32(BPF_REG_1, USER_IP4, (int32_t)htonl(0x7f000002)),
+		BPF_SET(BPF_REG_2, (int32_t)htonl(0x7f000002)),
+		BPF_STORE32(BPF_REG_1, USER_IP4, BPF_REG_2),
 		BPF_SET(BPF_REG_0, 1),
 		BPF_RETURN(),
 	};
 
 	start_holder(s, run_bound);
-	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 4);
 }
 
 const struct scenario scenario = {

@@ -125,10 +125,11 @@ static inline void cgroup_detach(int program, enum bpf_attach_type where)
 	{                                                                             \
 		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (reg), .imm = (value) \
 	}
-#define BPF_STORE32(reg, offset, value)                                              \
-	{                                                                            \
-		.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = (reg), .off = (offset), \
-		.imm = (value)                                                       \
+/* From a register: what a program has been given takes no constant before Linux 6.3. */
+#define BPF_STORE32(reg, offset, from)                                                \
+	{                                                                             \
+		.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = (reg), .off = (offset), \
+		.src_reg = (from)                                                     \
 	}
 #define BPF_HELPER(id)                                  \
 	{                                               \

@@ -6,7 +6,8 @@
 static void attach(struct scene *s)
 {
 	struct bpf_insn code[] = {
-		BPF_STORE32(BPF_REG_1, USER_PORT, 0),
+		BPF_SET(BPF_REG_2, 0),
+		BPF_STORE32(BPF_REG_1, USER_PORT, BPF_REG_2),
 		BPF_SET(BPF_REG_0, 1),
 		BPF_RETURN(),
 	};
@@ -14,7 +15,7 @@ static void attach(struct scene *s)
 	s->holder.port = (uint16_t)(s->port + 1);
 	start_holder(s, run_listener);
 	code[0].imm = htons(s->holder.port);
-	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 3);
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND, code, 4);
 }
 
 const struct scenario scenario = {

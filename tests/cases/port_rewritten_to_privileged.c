@@ -8,12 +8,13 @@
 static void attach(struct scene *s)
 {
 	struct bpf_insn code[] = {
-		BPF_STORE32(BPF_REG_1, USER_PORT, htons(PRIVILEGED)),
+		BPF_SET(BPF_REG_2, htons(PRIVILEGED)),
+		BPF_STORE32(BPF_REG_1, USER_PORT, BPF_REG_2),
 		BPF_SET(BPF_REG_0, 1),
 		BPF_RETURN(),
 	};
 
-	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_BIND, code, 3);
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_BIND, code, 4);
 }
 
 const struct scenario scenario = {
