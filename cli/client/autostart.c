@@ -375,11 +375,11 @@ static enum outcome explain_failure(struct start *s, int log, off_t log_from, bo
 		    s->state, PATHS_LOG_NAME);
 }
 
-enum outcome autostart(const struct autostart_wish *wish, struct autostarted *ret, char *ret_error,
-		       int size)
+enum outcome autostart(const struct autostart_request *request, struct autostarted *ret,
+		       char *ret_error, int size)
 {
 	_cleanup_(start_deinit) struct start s = {
-		.error = ret_error, .size = size, .restore = wish->restore, .reasons = -1
+		.error = ret_error, .size = size, .restore = request->restore, .reasons = -1
 	};
 	_cleanup_close_ int log = -1;
 	char elsewhere[108];
@@ -388,7 +388,7 @@ enum outcome autostart(const struct autostart_wish *wish, struct autostarted *re
 	pid_t pid;
 	int r;
 
-	choose_owner(&s, wish->instead_of);
+	choose_owner(&s, request->instead_of);
 	r = paths_state_dir(s.service, s.uid, s.state, sizeof(s.state));
 	if (r < 0)
 		return fail(&s,

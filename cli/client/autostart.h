@@ -11,7 +11,7 @@
 
 struct peer;
 
-struct autostart_wish {
+struct autostart_request {
 	const struct peer *instead_of; /* a daemon that was stopped for it; NULL = of none */
 	bool restore;		       /* with the backup in the place of the database */
 };
@@ -27,7 +27,7 @@ struct autostarted {
  * that is NULL, by the daemon's own rule.  OUTCOME_OK once it
  * answers, else OUTCOME_NO_DAEMON with one sentence in ret_error.
  */
-enum outcome autostart(const struct autostart_wish *wish, struct autostarted *ret, char *ret_error,
-		       int size);
+enum outcome autostart(const struct autostart_request *request, struct autostarted *ret,
+		       char *ret_error, int size);
 
 #endif

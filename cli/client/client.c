@@ -126,7 +126,8 @@ static enum outcome dial(struct connection *c, struct json_object **ret_error)
 		return fail(ret_error, OUTCOME_NO_DAEMON,
 			    "no daemon is running; start one with: pd daemon start");
 	if (r == -ENOENT) {
-		outcome = autostart(&(struct autostart_wish){ 0 }, &started, error, sizeof(error));
+		outcome = autostart(&(struct autostart_request){ 0 }, &started, error,
+				    sizeof(error));
 		if (outcome != OUTCOME_OK)
 			return fail(ret_error, outcome, error);
 		if (started.pid)

@@ -140,13 +140,13 @@ static void show_running(const struct command_line *line, const struct running *
 		render_note("it only polls: %s", polling_words(d->status, words));
 }
 
-static int start_new(const struct command_line *line, const struct autostart_wish *wish,
+static int start_new(const struct command_line *line, const struct autostart_request *request,
 		     const char *done)
 {
 	_cleanup_(running_deinit) struct running d = { .peer.fd = -1 };
 	struct autostarted started;
 	char error[1024];
-	enum outcome outcome = autostart(wish, &started, error, sizeof(error));
+	enum outcome outcome = autostart(request, &started, error, sizeof(error));
 
 	if (outcome != OUTCOME_OK)
 		return render_fail(line->json, outcome, error);
@@ -156,7 +156,7 @@ static int start_new(const struct command_line *line, const struct autostart_wis
 	return 0;
 }
 
-static const struct autostart_wish nothing;
+static const struct autostart_request nothing;
 
 /* What would be lost: root alone can start one that listens. */
 static bool is_beyond_us(const struct running *d)
@@ -170,7 +170,7 @@ static int replace(const struct command_line *line, struct running *d, const cha
 	enum outcome outcome = stop_daemon(&d->peer, "restart", !d->status, error);
 
 	return outcome == OUTCOME_OK
-		       ? start_new(line, &(struct autostart_wish){ &d->peer, false }, done)
+		       ? start_new(line, &(struct autostart_request){ &d->peer, false }, done)
 		       : render_fail(line->json, outcome, error);
 }
 
@@ -216,19 +216,19 @@ static int restart(const struct command_line *line)
 static int restore(const struct command_line *line)
 {
 	_cleanup_(running_deinit) struct running d;
-	struct autostart_wish wish = { .restore = true };
+	struct autostart_request request = { .restore = true };
 	char error[STOP_DAEMON_ERROR_SIZE];
 	enum outcome outcome = OUTCOME_OK;
 
 	if (running_find(&d)) {
 		if (d.status && is_beyond_us(&d))
 			return refuse(line, "restore");
-		wish.instead_of = &d.peer;
+		request.instead_of = &d.peer;
 		outcome = stop_daemon(&d.peer, "restore", !d.status, error);
 	}
 	if (outcome != OUTCOME_OK)
 		return render_fail(line->json, outcome, error);
-	return start_new(line, &wish, "started on the backup");
+	return start_new(line, &request, "started on the backup");
 }
 
 static int run(const struct command *self, const struct command_line *line)

@@ -19,7 +19,7 @@
 enum answer { NOT_ASKED = 0, NO, YES };
 
 static enum answer utf8, colors;
-static const char *color_wish;
+static const char *color_option;
 
 /* The locale's name as setlocale(LC_CTYPE, "") looks for it. */
 static const char *wanted_locale(void)
@@ -47,7 +47,7 @@ static bool decide_utf8(void)
 
 static bool decide_colors(void)
 {
-	const char *when = color_wish;
+	const char *when = color_option;
 	const char *no_color = getenv("NO_COLOR");
 	const char *term = getenv("TERM");
 
@@ -62,7 +62,7 @@ static bool decide_colors(void)
 
 void render_setup(const char *color_when)
 {
-	color_wish = color_when;
+	color_option = color_when;
 	utf8 = colors = NOT_ASKED;
 }
 

@@ -152,7 +152,7 @@ static int remembered_port(const struct choice *c, uint16_t *ret)
  * that was asked for; where none was asked for it counts wherever it lies: a service once given
  * 3000 by name gets 3000 again.  0 = it counts not.
  */
-static uint16_t wish(const struct choice *c, unsigned n, uint16_t remembered)
+static uint16_t candidate(const struct choice *c, unsigned n, uint16_t remembered)
 {
 	bool is_inside = remembered >= c->range.first && remembered <= c->range.last;
 
@@ -161,15 +161,16 @@ static uint16_t wish(const struct choice *c, unsigned n, uint16_t remembered)
 	return c->request->range.first == 0 || is_inside ? remembered : 0;
 }
 
-/* The first wish that is free; the first that no other claim has is the home of one without. */
-static int choose_wish(const struct choice *c, struct claim_result *ret)
+/* The first candidate that is free; the first that no other claim has is the home of one without.
+ */
+static int choose_candidate(const struct choice *c, struct claim_result *ret)
 {
 	unsigned size = c->range.last - c->range.first + 1u;
 	uint16_t remembered = 0;
 	int error = ret->home ? 0 : remembered_port(c, &remembered);
 
 	for (unsigned n = 0; error >= 0 && n <= size; n++) {
-		uint16_t port = wish(c, n, remembered);
+		uint16_t port = candidate(c, n, remembered);
 		enum port_use use;
 
 		error = port && port != c->current->port ? is_of_another(c, port) : 1;
@@ -202,7 +203,7 @@ static int choose_again(const struct choice *c, struct claim_result *ret)
 	if (home_is_free < 0)
 		return home_is_free;
 	if (!home_is_free && ret->use != PORT_FREE)
-		return choose_wish(c, ret);
+		return choose_candidate(c, ret);
 	if (home_is_free)
 		ret->port = current->home;
 	ret->use = PORT_FREE;
@@ -213,7 +214,7 @@ static int choose_port(const struct choice *c, struct claim_result *ret)
 {
 	if (c->request->port != 0)
 		return choose_exact(c, ret);
-	return c->current->port != 0 ? choose_again(c, ret) : choose_wish(c, ret);
+	return c->current->port != 0 ? choose_again(c, ret) : choose_candidate(c, ret);
 }
 
 /* --- the row --- */
