@@ -16,10 +16,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/sanitized.h"
 
 #define UNKNOWN SCMP_ACT_ERRNO(ENOSYS)
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SANITIZED
 /* The leak checker looks at the threads from a process beside them, and symbols are found by a
  * program. */
 #define SANITIZERS "clone", "execve", "fork", "personality", "process_vm_readv", "ptrace", "vfork",
@@ -107,7 +108,7 @@ static const struct condition conditions[] = {
 	{ "bpf", FIRST(SCMP_CMP_EQ, BPF_LINK_CREATE) },
 	{ "bpf", FIRST(SCMP_CMP_EQ, BPF_ITER_CREATE) },
 /* a thread, and no process */
-#ifndef __SANITIZE_ADDRESS__
+#ifndef SANITIZED
 	{ "clone", FIRST(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD) },
 #endif
 	/* the kernel over netlink, clients over Unix, health checks over IP */

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sanitized.h"
 #include "daemon/sandbox.h"
 #include "registry/registry.h"
 #include "testing.h"
@@ -125,7 +126,7 @@ static const struct {
 	const char *name;
 	long number, arguments[4];
 } refused[] = {
-#ifndef __SANITIZE_ADDRESS__ /* which needs them */
+#ifndef SANITIZED /* which needs them */
 	{ "execve", SYS_execve, { 0 } },
 	{ "ptrace", SYS_ptrace, { -1, 'p' } },
 	{ "process_vm_readv", SYS_process_vm_readv, { 'p', 0, 0, 0 } },
@@ -197,7 +198,7 @@ TEST_WITH(call_that_no_daemon_makes_is_answered_as_by_a_kernel_without_it, struc
 	go_in(p, ask_before, ask_for_refused);
 }
 
-#ifndef __SANITIZE_ADDRESS__
+#ifndef SANITIZED
 static void try_to_fork(struct place *p)
 {
 	need_system_calls(p);
