@@ -7,15 +7,14 @@
 #define KERNEL_OBEDIENT_H
 
 #include <linux/capability.h>
-#include <linux/io_uring.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "base/net.h"
 #include "kernel/actors.h"
+#include "kernel/ring.h"
 
 #define NOBODY	  65534
 #define SERVERS	  8
@@ -68,46 +67,18 @@ static inline int open_for(const struct order *o, const struct sockaddr_storage 
 	return fd;
 }
 
-/* One request of io_uring, and its result: what bind() and connect() would return. */
-static inline int ask_ring(uint8_t opcode, int fd, const struct sockaddr_storage *address,
-			   socklen_t n)
-{
-	struct io_uring_params p = { 0 };
-	int ring = (int)syscall(SYS_io_uring_setup, 1, &p), r = ring < 0 ? -errno : 0;
-	size_t sq_size = p.sq_off.array + p.sq_entries * sizeof(uint32_t);
-	size_t cq_size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
-	struct io_uring_sqe *request;
-	char *sq, *cq;
-
-	if (r)
-		return r;
-	sq = mmap(NULL, sq_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, cq_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
-	request = mmap(NULL, sizeof(*request), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
-		       IORING_OFF_SQES);
-	assert_true(sq != MAP_FAILED && cq != MAP_FAILED && request != MAP_FAILED);
-	*request = (struct io_uring_sqe){
-		.opcode = opcode, .fd = fd, .addr = (uintptr_t)address, .addr2 = n
-	};
-	__atomic_store_n((uint32_t *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
-		r = -errno;
-	else
-		r = ((struct io_uring_cqe *)(cq + p.cq_off.cqes))->res;
-	munmap(sq, sq_size);
-	munmap(cq, cq_size);
-	munmap(request, sizeof(*request));
-	close(ring);
-	return r;
-}
-
 static inline int bind_or_connect(const struct order *o, int fd,
 				  const struct sockaddr_storage *address, socklen_t n)
 {
 	bool connects = o->verb == CONNECT;
 
 	if (o->flags & RING)
-		return ask_ring(connects ? IORING_OP_CONNECT : RING_BIND, fd, address, n);
+		return ring_ask(&(struct io_uring_sqe){
+			.opcode = connects ? IORING_OP_CONNECT : RING_BIND,
+			.fd = fd,
+			.addr = (uintptr_t)address,
+			.addr2 = n,
+		});
 	return (connects ? connect : bind)(fd, (const struct sockaddr *)address, n) < 0 ? -errno
 											: 0;
 }
@@ -156,16 +127,17 @@ static inline int leave_network(void)
 	return unshare(CLONE_NEWNET) < 0 ? -errno : raise_loopback();
 }
 
-/* Of this process and what it starts; those that it may have are kept. */
-static inline void take_capabilities(bool on)
+/* Of this process and what it starts; those that it may have are kept.  0, negative errno. */
+static inline int take_capabilities(bool on)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 
-	assert_int_equal(syscall(SYS_capget, &header, sets), 0);
+	if (syscall(SYS_capget, &header, sets))
+		return -errno;
 	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
 		sets[i].effective = on ? sets[i].permitted : 0;
-	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
+	return syscall(SYS_capset, &header, sets) ? -errno : 0;
 }
 
 static inline int run_obedient(struct act *act)
@@ -173,7 +145,8 @@ static inline int run_obedient(struct act *act)
 	int servers[SERVERS], n = 0;
 	struct order o;
 
-	take_capabilities(true);
+	if (take_capabilities(true))
+		return 1;
 	while (read(act->from, &o, sizeof(o)) == sizeof(o)) {
 		struct told told = { 0 };
 		int fd = -1;

@@ -332,8 +332,7 @@ static int start_watching_apart(void **state)
 #endif
 	r = leave_network() ?: start_watching(state);
 	/* as the daemon does: from here on it has descriptors, and no right */
-	take_capabilities(false);
-	return r;
+	return r ?: take_capabilities(false);
 }
 
 WATCHING_TEST_MAIN(start_watching_apart, stop_watching)
