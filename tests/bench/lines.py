@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The lines of the benchmark: what is held against what, and how far it has to reach."""
 import collections
+import concurrent.futures
 import contextlib
 import dataclasses
 import json
@@ -554,13 +555,13 @@ def flooded():
         while not ended.wait(max(0, begins - time.monotonic())):
             stand.tool("loops", "listen", FLOOD_A_SECOND)
             begins += 1
-    thread = threading.Thread(target=flood)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        flooding = threads.submit(flood)
+        try:
+            yield
+        finally:
+            ended.set()
+        flooding.result()  # raises what went wrong there
 
 
 @line("longest answer beside 100,000 sockets a minute", "", "more", 250, " ms")

@@ -17,7 +17,7 @@
 #define COOKIES	    8
 
 struct world {
-	struct fake fake;
+	struct fake fake; /* the first: what it answers itself is called with the world, too */
 	struct fuzz_input in;
 	struct inventory *inv;
 	unsigned resyncs;
@@ -85,21 +85,6 @@ static int recheck(void *user_data, struct abi_hold *holds, size_t n)
 	for (size_t i = 0; i < n; i++)
 		fuzz_take(&w->in, (char *)&holds[i] + offsetof(struct abi_hold, start_ns), 12);
 	return 0;
-}
-
-static int track_socket(void *user_data, uint64_t cookie)
-{
-	return 0;
-}
-
-static int track(void *user_data, const struct process_id *id, bool on)
-{
-	return 0;
-}
-
-static enum process_stage stage(void *user_data, const struct process_id *id)
-{
-	return fake_stage(&((struct world *)user_data)->fake, id);
 }
 
 /* --- what happens --- */
@@ -204,16 +189,12 @@ static void step(struct world *w)
 int fuzz(const uint8_t *bytes, size_t size)
 {
 	static struct world w;
-	const struct kernel_source source = { .user_data = &w,
-					      .open_holder_pass = open_pass,
-					      .look = look,
-					      .recheck_descriptors = recheck,
-					      .track_socket = track_socket,
-					      .track_process = track,
-					      .track_exit = track,
-					      .stage = stage };
+	struct kernel_source source = fake_source(&w.fake);
 	const char *fault;
 
+	source.open_holder_pass = open_pass;
+	source.look = look;
+	source.recheck_descriptors = recheck;
 	w = (struct world){ .in = { bytes, size } };
 	must(inventory_new(&source, &w.inv) == 0);
 	for (int i = 0; i < STEPS_MAX && w.in.size; i++) {
