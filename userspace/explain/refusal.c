@@ -261,6 +261,7 @@ static int recall_owners(const struct refusal *from, struct why_facts *f)
 		rows[i] = &from->rows[i];
 	/* an event without owners of a port that is taken: its walk failed, the table remembers */
 	if (!e->n_owners && e->error == EADDRINUSE && from->n_rows) {
+		f->walk_error = -EOPNOTSUPP;
 		r = why_join_rows(f, &k);
 	} else {
 		r = why_join_walk(f, e->owners, e->n_owners, &k);
