@@ -170,6 +170,11 @@ static void show(const struct command *self, const struct command_line *line,
 			render_text(TONE_DIM, " (it had %d)", previous);
 		else if (answer_bool(answer, "existing"))
 			render_text(TONE_DIM, " (already yours)");
+		if (request->protect)
+			render_text(TONE_GOOD,
+				    ", protected: only what pd run starts as it gets it");
+		else if (request->unprotect)
+			render_text(TONE_PLAIN, ", not protected any more");
 		render_newline();
 	}
 }

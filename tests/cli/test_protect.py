@@ -50,6 +50,7 @@ class ProtectTest(harness.PortDaddyTest):
 
     def test_nobody_but_its_run_gets_a_protected_port(self):
         port = self.protect(f"{NAME}:web")
+        self.assertIn(", protected", self.daemon.pd("claim", f"{NAME}:web", "--protect"))
         refused = self.tried(port)
         self.assertIn(refused, ({"EADDRINUSE"}, {"EPERM"}))
         if os.geteuid() == 0:
