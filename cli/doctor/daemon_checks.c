@@ -192,15 +192,27 @@ void doctor_check_ebpf(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, NULL, "the kernel tells what happens");
 }
 
+/* Of what this kernel lacks, or refuses to everybody, another daemon has no more. */
+static bool is_mended_by_restart(const char *state, const char *reason)
+{
+	static const char *const passing[] = { "permi", "mounted", "--trace" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
+		if (strstr(reason, passing[i]))
+			return true;
+	return !strcmp(state, "silent");
+}
+
 /* One that does not work. */
 static void check_probe(struct doctor *d, struct json_object *probe)
 {
-	const char *reason = answer_text(probe, "reason");
+	const char *reason = answer_text(probe, "reason"), *state = answer_text(probe, "state");
+	bool is_mended = is_mended_by_restart(state, reason);
 	char id[PROBE_ID_SIZE], command[DOCTOR_COMMAND_SIZE];
 
 	snprintf(id, sizeof(id), "probe-%.48s", answer_text(probe, "name"));
-	doctor_say_of(d, id, DOCTOR_WARN, by_root("daemon restart", command), "%s is %s%s%s: %s",
-		      answer_text(probe, "attached"), answer_text(probe, "state"),
+	doctor_say_of(d, id, DOCTOR_WARN, is_mended ? by_root("daemon restart", command) : NULL,
+		      "%s is %s%s%s: %s", answer_text(probe, "attached"), state,
 		      *reason ? ", " : "", reason, answer_text(probe, "blind"));
 }
 

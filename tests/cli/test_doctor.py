@@ -271,6 +271,8 @@ class DoctorTest(harness.PortDaddyTest):
             ("probes", "warn", "0 of 1 work", None, status("kernel", probes=[probe], total=1)),
             ("probe-bind", "warn", "refused, Operation not permitted: refused binds",
              "daemon restart", status("kernel", probes=[probe], total=1)),
+            ("probe-bind", "warn", "refused, Argument list too long: refused binds", None,
+             status("kernel", probes=[{**probe, "reason": "Argument list too long"}], total=1)),
             ("losses", "warn", "3 events were lost", "log --filter GAP", status("kernel", lost=3)),
             ("database", "fail", "page 7", "help daemon",
              status("database", healthy=False, state="damaged", detail="page 7 is not whole")),
