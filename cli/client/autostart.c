@@ -23,6 +23,8 @@
 #include "base/own_pd.h"
 #include "base/paths.h"
 #include "base/run.h"
+#include "base/text.h"
+#include "base/user.h"
 #include "cli/client/connection.h"
 #include "cli/client/peer.h"
 
@@ -152,6 +154,33 @@ static int open_log(struct start *s)
 	    fchown(fd, s->uid, (gid_t)-1) < 0)
 		return -errno;
 	return TAKE_FD(fd);
+}
+
+/* The files of another user's daemon that is gone are in the way: whose, and how they become one's
+ * own. */
+static enum outcome fail_at_log(struct start *s, int error)
+{
+	char path[PATH_MAX + 32], me[USER_NAME_SIZE], owner[USER_NAME_SIZE];
+	const char *name = user_name(s->uid);
+	struct stat st;
+
+	snprintf(me, sizeof(me), "%s", name ? name : "");
+	snprintf(path, sizeof(path), "%s/%s", s->state, PATHS_LOG_NAME);
+	if (stat(path, &st) && stat(s->state, &st))
+		st.st_uid = s->uid;
+	name = user_name(st.st_uid);
+	snprintf(owner, sizeof(owner), "%s", name ? name : "another");
+	if ((error == EACCES || error == EPERM) && st.st_uid != s->uid && text_is_shell_word(me) &&
+	    text_is_shell_word(s->state))
+		return fail(s,
+			    "the daemon's log %s cannot be written: %s, it is user %s's (sudo "
+			    "chown -R %s %s gives all there to you; or choose another place with "
+			    "PORT_DADDY_HOME)",
+			    path, strerror(error), owner, me, s->state);
+	return fail(s,
+		    "the daemon's log %s cannot be written: %s (choose another place with "
+		    "PORT_DADDY_HOME)",
+		    path, strerror(error));
 }
 
 /* The daemon leaves the caller's directory, so relative paths are made absolute first. */
@@ -401,11 +430,7 @@ enum outcome autostart(const struct autostart_request *request, struct autostart
 			    getenv("PORT_DADDY_SOCKET"), s.state, elsewhere);
 	log = open_log(&s);
 	if (log < 0)
-		return fail(&s,
-			    "the daemon's log %s/%s cannot be written: %s (%schoose another place "
-			    "with PORT_DADDY_HOME)",
-			    s.state, PATHS_LOG_NAME, strerror(-log),
-			    log == -EACCES || log == -EPERM ? "give it to its user, or " : "");
+		return fail_at_log(&s, -log);
 	find_program(&s);
 	find_crashed(&s);
 	log_from = lseek(log, 0, SEEK_END);

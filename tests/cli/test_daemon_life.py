@@ -216,6 +216,27 @@ class PollingTest(LifeTest):
         self.as_nobody("daemon", "stop")
         self.assertNotIn("crashed", self.as_nobody("find").err)
 
+    def test_what_roots_daemon_has_left_is_named_with_its_owner_and_goes_as_is_said(self):
+        os.chown(self.daemon.home, 0, 0)
+        answer = self.as_nobody("find")
+        self.assertEqual(answer.code, harness.NO_DAEMON, answer)
+        self.assertIn("it is user root's", answer.err)
+        self.as_sudo(re.search(r"\((sudo chown .*) gives", answer.err)[1])
+        self.assertEqual(self.as_nobody("claim", "app:web").code, DONE)
+        self.assertEqual(self.as_nobody("daemon", "stop").code, DONE)
+        place = harness.temp_dir("pd-left-", 0o1777)
+        self.addCleanup(shutil.rmtree, place)
+        path = os.path.join(place, "pd.sock")
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(path)
+        os.chmod(path, 0o666)
+        here = {"uid": NOBODY, "env": {**self.env, "HOME": place, "PORT_DADDY_SOCKET": path}}
+        answer = self.daemon.run("find", **here)
+        self.assertIn(f"cannot replace {path}, which a daemon of user root has left", answer.err)
+        self.as_sudo(re.search(r"\((sudo rm .*) removes", answer.err)[1])
+        self.assertEqual(self.daemon.run("find", "app:web", **here).code, DONE)
+        self.assertEqual(self.daemon.run("daemon", "stop", **here).code, DONE)
+
     def test_restart_by_a_user_does_not_take_ebpf_away(self):
         self.starts_with_bpf()
         self.as_sudo(self.command_of(self.as_nobody("find")))

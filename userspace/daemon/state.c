@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/procfs.h"
+#include "base/user.h"
 #include "daemon/notify.h"
 
 #define ELSEWHERE      "choose another place with PORT_DADDY_HOME"
@@ -214,8 +215,9 @@ int state_lock(struct state *s, char *ret_error)
 static int clear_socket_path(const struct sockaddr_un *address, char *ret_error)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const char *path = address->sun_path;
+	const char *path = address->sun_path, *owner;
 	struct stat st;
+	int r;
 
 	if (fd < 0)
 		return fail(ret_error, -errno, "no Unix socket: %m");
@@ -233,8 +235,13 @@ static int clear_socket_path(const struct sockaddr_un *address, char *ret_error)
 			"another program has the socket %s: end it (`pd daemon stop` if it is a "
 			"daemon), or choose another place with PORT_DADDY_SOCKET",
 			path);
-	if (unlink(path) && errno != ENOENT)
-		return fail(ret_error, -errno, "cannot replace %s: %m", path);
+	r = unlink(path) && errno != ENOENT ? -errno : 0;
+	owner = r ? user_name(st.st_uid) : NULL;
+	if (r)
+		return fail(ret_error, r,
+			    "cannot replace %s, which a daemon of user %s has left: %s (sudo rm %s "
+			    "removes it; or choose another place with PORT_DADDY_SOCKET)",
+			    path, owner ? owner : "unknown", strerror(-r), path);
 	return 0;
 }
 
