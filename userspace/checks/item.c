@@ -17,6 +17,7 @@
 #include "checks/round.h"
 #include "reconcile/belongs.h"
 #include "registry/health.h"
+#include "registry/runs.h"
 #include "tracker/judge.h"
 #include "tracker/tracker.h"
 
@@ -64,6 +65,16 @@ static void know_ghost(struct health_item *item, const struct service *s, int64_
 	snprintf(details_of(item), HEALTH_DETAILS_SIZE, "nothing listens on %u since %s ago",
 		 s->port, ago(now, s->updated_at, age));
 	know(item, "ghost", WELLNESS_ILL);
+}
+
+/* What was there before is gone, and a run of it is still to listen. */
+static void know_starting(struct health_item *item, const struct run *run, int64_t now)
+{
+	char age[16];
+
+	snprintf(details_of(item), HEALTH_DETAILS_SIZE,
+		 "its run began %s ago, nothing of it listens yet", ago(now, run->since, age));
+	know(item, "waiting", WELLNESS_ILL);
 }
 
 static void know_stale(struct health_item *item, const struct service *s, int64_t now)
@@ -292,7 +303,7 @@ static void know_ending(struct health_item *item)
 	know(item, "ghost", WELLNESS_ILL);
 }
 
-static void judge_item(struct health_item *item, const struct inventory *inv,
+static void judge_item(struct health_item *item, const struct checks *checks,
 		       const struct service *s, const struct status_verdict *verdict, int64_t now)
 {
 	static void (*const silent[_SERVICE_STATUS_MAX])(struct health_item *,
@@ -301,6 +312,9 @@ static void judge_item(struct health_item *item, const struct inventory *inv,
 		[SERVICE_GHOST] = know_ghost,
 		[SERVICE_STALE] = know_stale,
 	};
+
+	const struct run *run = registry_run_of_service(checks->registry, s->id, s->port);
+	const struct inventory *inv = checks->inventory;
 
 	item->status = verdict->status;
 	if (verdict->status == SERVICE_SQUATTED) {
@@ -313,7 +327,10 @@ static void judge_item(struct health_item *item, const struct inventory *inv,
 		aim(item, inv, verdict);
 		warn(item, inv, verdict);
 	} else {
-		silent[verdict->status](item, s, now);
+		if (verdict->status == SERVICE_GHOST && run && run->state == RUN_STARTING)
+			know_starting(item, run, now);
+		else
+			silent[verdict->status](item, s, now);
 		look_elsewhere(item, inv, s);
 	}
 }
@@ -331,7 +348,7 @@ int health_item_init(const struct checks *checks, const struct service *service,
 	free(judged.holdings);
 	if (r)
 		return r;
-	judge_item(ret, checks->inventory, service, &judged.verdict, now);
+	judge_item(ret, checks, service, &judged.verdict, now);
 	r = registry_health_by_id(checks->registry, service->id, copy_previous, &ret->previous);
 	/* the look at the holders saw more than the events had told */
 	if (judged.verdict.status != service->status)
