@@ -64,7 +64,7 @@ static int64_t sooner(int64_t one_ms, int64_t other_ms)
 /* Until something is due; -1 = nothing ever is. */
 static int timeout_ms(const struct up *u)
 {
-	int64_t due_ms = u->look_due_ms, left_ms;
+	int64_t due_ms = sooner(u->look_due_ms, up_ready_lasts_at_ms(u)), left_ms;
 
 	if (!u->told_waiting && !up_ready_is_settled(u))
 		due_ms = sooner(due_ms, u->began_ms + WAITING_TOLD_MS);
@@ -363,8 +363,11 @@ static int fail(struct up *u)
 
 static bool is_over(const struct up *u)
 {
-	return u->asked_to_end || u->culprit < u->n ||
-	       (up_ready_is_settled(u) && (u->o->detach || !count_in_state(u, NEEDS_READY)));
+	if (u->asked_to_end || u->culprit < u->n)
+		return true;
+	if (!up_ready_is_settled(u))
+		return false;
+	return u->o->detach ? !up_ready_lasts_at_ms(u) : !count_in_state(u, NEEDS_READY);
 }
 
 static int watch(struct up *u)

@@ -29,7 +29,8 @@ struct up_service {
 	int pd_fd; /* of an adopted one: of the process that looks after it; -1 = nobody does */
 
 	int64_t begun_ms, begun_unix_us; /* 0 = not yet */
-	bool listens, told_elsewhere;
+	bool listens, told_serving, told_elsewhere;
+	int64_t ready_ms;     /* when its listen made it ready; 0 = something else did */
 	char server[64];      /* "python3, pid 4711" */
 	struct follow health; /* a check that is under way; c.fd -1 = none */
 	bool is_healthy;
@@ -92,6 +93,8 @@ void up_ready_look_around(struct up *u);
 void up_ready_look_later(struct up *u);
 /* Nobody waits for others, or is still to get ready. */
 bool up_ready_is_settled(const struct up *u);
+/* When everybody who is ready has been so for long enough to rely on it; 0 = by now. */
+int64_t up_ready_lasts_at_ms(const struct up *u);
 void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, const char *comm,
 			  pid_t pid);
 /* Begins the check that is due, reads one that is under way. */

@@ -11,8 +11,10 @@
 #include "cli/supervise/members.h"
 #include "cli/supervise/up_parts.h"
 
-#define LOOK_MS		1000 /* where events are not told */
-#define LOST_MS		3000 /* where they are: one may be lost in a flood of others */
+#define LOOK_MS 1000 /* where events are not told */
+#define LOST_MS 3000 /* where they are: one may be lost in a flood of others */
+/* A server that only tries whether the port is free, as vite does, has closed it again by then. */
+#define TRIAL_MS	100
 #define HELLO_MS	2000 /* until the daemon has taken the stream on */
 #define HEALTH_FIRST_MS 50   /* until a service that did not answer well is asked again */
 #define HEALTH_MOST_MS	1000
@@ -33,10 +35,11 @@ static void set_ready(struct up *u, struct up_service *s)
 		return;
 	s->node->state = NEEDS_READY;
 	up_ready_look_later(u);
-	if (!s->adopted)
+	if (!s->adopted && !s->told_serving)
 		up_say(u, "%s serves on http://localhost:%d (%s%s, after %.1fs)", s->config->name,
 		       s->own.port, own_run_asked_for(&s->own, s->own.port, asked), s->server,
 		       seconds_since_begin(s));
+	s->told_serving = true;
 }
 
 void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, const char *comm,
@@ -61,10 +64,55 @@ void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, con
 	}
 	s->listens = true;
 	snprintf(s->server, sizeof(s->server), "%.16s, pid %d", comm, pid);
-	if (*s->config->health)
+	if (*s->config->health) {
 		s->health_due_ms = clock_ms(CLOCK_MONOTONIC);
-	else
-		set_ready(u, s);
+		return;
+	}
+	s->ready_ms = s->adopted ? 0 : clock_ms(CLOCK_MONOTONIC);
+	set_ready(u, s);
+}
+
+/* True also where nobody can be asked. */
+static bool listens_still(const struct up_service *s)
+{
+	_cleanup_(members_deinit) struct members m = { 0 };
+	bool asked = members_look(s->own.number, &m), listens = !asked;
+
+	for (size_t i = 0; i < m.n; i++)
+		for (size_t j = 0; j < answer_length(m.list[i].ports); j++)
+			listens = listens || (m.list[i].run == s->own.number &&
+					      answer_item_int(m.list[i].ports, j) == s->own.port);
+	return listens;
+}
+
+static int64_t lasts_at_ms(const struct up_service *s)
+{
+	int64_t at_ms = s->ready_ms + TRIAL_MS;
+
+	if (s->node->state != NEEDS_READY || !s->ready_ms || clock_ms(CLOCK_MONOTONIC) >= at_ms)
+		return 0;
+	return at_ms;
+}
+
+int64_t up_ready_lasts_at_ms(const struct up *u)
+{
+	int64_t last_ms = 0;
+
+	for (size_t i = 0; i < u->n; i++)
+		if (lasts_at_ms(&u->services[i]) > last_ms)
+			last_ms = lasts_at_ms(&u->services[i]);
+	return last_ms;
+}
+
+/* It was a trial: what needs it has begun, and is a moment early; nobody else is told. */
+static void note_close(struct up *u, struct up_service *s, uint16_t port)
+{
+	if (port != s->own.port || !lasts_at_ms(s) || listens_still(s))
+		return;
+	s->node->state = NEEDS_BEGUN;
+	s->listens = false;
+	up_ready_look_later(u);
+	members_tell(s->own.number, NULL, "starting", false);
 }
 
 /* --- its health --- */
@@ -139,6 +187,8 @@ static void take_event(struct json_object *line, void *user_data)
 	if (strcmp(event, "LISTEN") == 0)
 		up_ready_note_listen(u, s, (uint16_t)answer_int(line, "port"),
 				     answer_text(line, "comm"), (pid_t)answer_int(line, "pid"));
+	else if (strcmp(event, "CLOSE") == 0)
+		note_close(u, s, (uint16_t)answer_int(line, "port"));
 	else if (strcmp(event, "FAIL") == 0 && own_run_explain_refusal(&s->own, line, words))
 		up_say(u, "%s: %s", s->config->name, words);
 }
