@@ -214,7 +214,10 @@ static void show(const struct stop *s)
 	} else {
 		render_text(TONE_PLAIN, "%zu processes ended", n);
 	}
-	if (s->target.port)
+	if (s->free && s->target.restarted_by)
+		render_text(TONE_WARN, "; %.48s may start it again on port %u",
+			    answer_text(s->target.restarted_by, "comm"), s->target.port);
+	else if (s->target.port)
 		render_text(s->free ? TONE_GOOD : TONE_BAD, "; port %u is %s", s->target.port,
 			    s->is_protected ? "free for its own runs"
 			    : s->free	    ? "free"

@@ -213,6 +213,7 @@ class StopTest(harness.PortDaddyTest):
         wait_until(lambda: harness.listens(port), "it is started again")
         again = self.daemon.run("stop", str(port), "-y")
         self.assertRegex(again.err, rf"sh \(pid {loop.pid}\) may start it again")
+        self.assertNotIn("is free", again.out)
         loop.kill()
         self.daemon.run("stop", str(port), "-y")
 
