@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -33,6 +34,8 @@ static struct json_object *view(const struct config_service *s, const struct pro
 	json_object_object_add(o, "ended", json_object_new_int64((int64_t)e->n_ended));
 	json_object_object_add(o, "left", json_object_new_int64((int64_t)e->n_left));
 	json_object_object_add(o, "free", json_object_new_boolean(e->free));
+	json_object_object_add(o, "elsewhere",
+			       *e->elsewhere ? json_object_new_string(e->elsewhere) : NULL);
 	return o;
 }
 
@@ -61,11 +64,14 @@ static void show_service(const struct config_service *s, const struct project_en
 			render_text(e->free ? TONE_GOOD : TONE_BAD, "; port %u is %s", e->port,
 				    e->free ? "free" : "still taken");
 		render_newline();
-	} else if (!e->free) {
+	} else if (!e->free && !*e->elsewhere) {
 		render_text(TONE_BAD, "%s does not run, and port %u is taken", s->id, e->port);
 		render_newline();
 	}
-	if (!e->free)
+	if (*e->elsewhere)
+		render_note("%s was started in %s, and goes on; pd down %s ends it", s->id,
+			    e->elsewhere, s->name);
+	else if (!e->free)
 		stopping_tell_who_holds_it(&port);
 }
 
@@ -93,6 +99,7 @@ static int run(const struct command *self, const struct command_line *line)
 		.grace_ms = -1, .json = line->json, .say = say, .user_data = (void *)line
 	};
 	const char *grace = command_value(self, line, "grace");
+	char directory[PATH_MAX];
 	int64_t grace_us;
 	int r = grace ? check_fine_duration(self, line, "grace", grace, &grace_us) : 0;
 
@@ -106,6 +113,8 @@ static int run(const struct command *self, const struct command_line *line)
 	for (size_t i = 0; i < config->n; i++)
 		services[i].wanted = wanted[i];
 	e.config = config;
+	/* two checkouts may have one project's name: what the other one runs has to be named */
+	e.directory = line->n_args ? NULL : config_directory(config, directory);
 	e.services = services;
 	r = project_end(&e);
 	if (r > 1)
@@ -122,10 +131,11 @@ const struct command cmd_down = {
 	.arguments = "[SERVICE]... [--grace DUR]",
 	.summary = "end the services of a project, to the last process",
 	.details =
-		"Ends the runs of the nearest .portdaddyrc, or of the services that are named, whoever\n"
-		"started them: what nobody needs first, and what it needs when it has ended.  Each gets\n"
-		"its stopSignal (SIGTERM), and SIGKILL after its stopTimeout (5s) or the grace.  Every\n"
-		"process that descends from a service belongs to it, however it left its parent.\n"
+		"Ends the runs of the nearest .portdaddyrc that were started in its directory or below,\n"
+		"or those of the services that are named, wherever they were: what nobody needs first,\n"
+		"and what it needs when it has ended.  Each gets its stopSignal (SIGTERM), and SIGKILL\n"
+		"after its stopTimeout (5s) or the grace.  Every process that descends from a service\n"
+		"belongs to it, however it left its parent.\n"
 		"\n"
 		"The exit code is 0 when no process is left and each port can be bound again, also\n"
 		"where nothing ran; else 1, and who is left or holds the port is said.\n",

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/outcome.h"
@@ -15,6 +16,7 @@
 #include "cli/client/follow.h"
 #include "cli/command.h"
 #include "cli/commands/claiming.h"
+#include "cli/project/config.h"
 #include "cli/project/config_start.h"
 #include "cli/render/render.h"
 #include "cli/supervise/ending.h"
@@ -329,6 +331,7 @@ static void show_json(const struct run *run, int code)
 
 static int run_command(struct run *run)
 {
+	char words[SUPERVISE_WORDS_SIZE];
 	int code;
 
 	open_stream(run); /* without it nothing is told, and all goes on */
@@ -341,6 +344,8 @@ static int run_command(struct run *run)
 	}
 	if (run->s.fd >= 0)
 		on_readable(run); /* what came with the end, such as a refusal */
+	if (!run->asked_to_end_ms && supervise_explain_end(&run->s, words))
+		say(run, "%s", words);
 	if (code)
 		end_members(run);
 	else
@@ -348,6 +353,37 @@ static int run_command(struct run *run)
 	if (run->line->json)
 		show_json(run, code);
 	return code;
+}
+
+/*
+ * Another checkout of the project may have begun a run of the same service: the claim, and its
+ * port, are one for both.
+ */
+static void tell_of_another_checkout(const struct run *run, const struct claiming *wanted)
+{
+	const char *directory = *run->own.project ? run->own.project : wanted->cwd;
+	_cleanup_(answer_freep) struct json_object *error = NULL;
+	_cleanup_(members_deinit) struct members m = { 0 };
+	char elsewhere[PROCESS_PATH_SIZE];
+	struct json_object *runs;
+
+	if (members_ask(run->own.service, 0, &m, &error) != OUTCOME_OK)
+		return;
+	runs = answer_member(m.answer, "runs");
+	for (size_t i = 0; i < answer_length(runs); i++) {
+		struct json_object *other = answer_at(runs, i);
+
+		if ((uid_t)answer_int(other, "uid") != geteuid() ||
+		    !*members_begun_elsewhere(other, directory, elsewhere))
+			continue;
+		say(run,
+		    "%s was started in %s, and serves what is there; pd stop %s ends it; for both "
+		    "at once %s",
+		    run->own.service, elsewhere, run->own.service,
+		    wanted->config ? "\"project\" in one's " CONFIG_NAME " has to be another"
+				   : "one needs another name: pd run NAME -- CMD");
+		return;
+	}
 }
 
 /* --- the command line --- */
@@ -463,6 +499,8 @@ static int run(const struct command *self, const struct command_line *line)
 	r = choose_hardcoded(self, &run);
 	if (r)
 		return r;
+	if (answer_bool(claim, "existing"))
+		tell_of_another_checkout(&run, &wanted);
 	run.s = (struct supervision){ .argv = argv,
 				      .outlives_us = true,
 				      .tick = tick,

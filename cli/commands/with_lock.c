@@ -94,6 +94,7 @@ static int run_command(struct guarded *g)
 		.tick = renew,
 		.user_data = g,
 	};
+	char words[SUPERVISE_WORDS_SIZE];
 	bool ended_by_us;
 	int code;
 
@@ -103,6 +104,8 @@ static int run_command(struct guarded *g)
 		render_note("no process could be started: %s", strerror(-code));
 	if (code < 0)
 		code = outcome_row(OUTCOME_FAILED)->exit_code;
+	else if (!g->lost && !g->locking.line->quiet && supervise_explain_end(&s, words))
+		render_note("%s", words);
 	ended_by_us = g->lost;
 	give_back(g);
 	if (g->locking.line->json)

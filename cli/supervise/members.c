@@ -124,6 +124,26 @@ static bool is_port_of(struct json_object *run, int64_t port)
 	return is;
 }
 
+const char *members_begun_elsewhere(struct json_object *run, const char *directory,
+				    char ret[static PROCESS_PATH_SIZE])
+{
+	const struct process_id pd = { (pid_t)answer_int(run, "pid"),
+				       (uint64_t)answer_int(run, "startTicks") };
+	size_t n = strlen(directory);
+	char link[32], cwd[PATH_MAX];
+	ssize_t length;
+
+	ret[0] = '\0';
+	snprintf(link, sizeof(link), "/proc/%d/cwd", pd.pid);
+	length = pd.pid ? readlink(link, cwd, sizeof(cwd) - 1) : -1;
+	if (length < 0 || !procfs_alive(&pd))
+		return ret;
+	cwd[length] = '\0';
+	if (strncmp(cwd, directory, n) || (n > 1 && cwd[n] && cwd[n] != '/'))
+		procfs_link(pd.pid, "cwd", ret); /* shortened where it is long */
+	return ret;
+}
+
 int members_elsewhere(const struct members *m, struct json_object *run)
 {
 	uint32_t number = run_id_parse(answer_text(run, "id"));

@@ -48,6 +48,13 @@ bool members_look(uint32_t run, struct members *ret);
 /* What the answer says of a run (borrowed); NULL = it knows none of that number. */
 struct json_object *members_run(const struct members *m, uint32_t run);
 
+/*
+ * Where the pd of a run (of the answer) was called, which may be another checkout of the project;
+ * "" where that cannot be seen, or is the directory or below.  Returns ret.
+ */
+const char *members_begun_elsewhere(struct json_object *run, const char *directory,
+				    char ret[static PROCESS_PATH_SIZE]);
+
 /* The port that members of a run listen on while none does on the run's own; 0 = there is none. */
 int members_elsewhere(const struct members *m, struct json_object *run);
 

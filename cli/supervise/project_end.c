@@ -62,6 +62,9 @@ static int add_run(struct step *s, size_t service, struct json_object *run)
 
 	if (only && number != only)
 		return 0;
+	if (s->e->directory &&
+	    *members_begun_elsewhere(run, s->e->directory, s->e->services[service].elsewhere))
+		return 0;
 	s->e->services[service].ran = true;
 	if (answer_int(run, "port"))
 		s->e->services[service].port = (uint16_t)answer_int(run, "port");
@@ -273,7 +276,7 @@ static size_t look_at_ports(struct project_end *e)
 
 		if (!service->wanted)
 			continue;
-		service->free = stopping_await_free(&port, &is_protected);
+		service->free = !*service->elsewhere && stopping_await_free(&port, &is_protected);
 		taken += !service->free;
 	}
 	return taken;

@@ -11,12 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/process.h"
+
 struct config;
 
 struct project_end_service {
-	bool wanted;	/* filled in by the caller */
-	uint32_t run;	/* by the caller: it alone; 0 = all that there are of the service */
-	bool ran;	/* a run of it was found */
+	bool wanted;  /* filled in by the caller */
+	uint32_t run; /* by the caller: it alone; 0 = all that there are of the service */
+	bool ran;     /* a run of it was found, and ended */
+	/* where one was begun that was left alone, being not of the directory; "" = none was */
+	char elsewhere[PROCESS_PATH_SIZE];
 	uint16_t port;	/* of its claim; 0 = it has none */
 	size_t n_ended; /* processes */
 	size_t n_left;
@@ -25,6 +29,7 @@ struct project_end_service {
 
 struct project_end {
 	const struct config *config;
+	const char *directory; /* only runs that were begun there; NULL = wherever they were */
 	struct project_end_service *services; /* one for each of the file's */
 	int64_t grace_ms;		      /* for all of them; -1 = as the file says */
 	bool json;

@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/render/render.h"
 
 #define EXIT_NOT_RUN   126
@@ -114,6 +115,7 @@ static void forward(const struct running *r, const struct signalfd_siginfo *info
 	bool for_leader = number == SIGHUP && getsid(0) == getpid();
 	bool from_terminal = info->ssi_code > 0 && !for_leader && getpgid(pid) == getpgrp();
 
+	r->s->asked_by |= 1ULL << number;
 	if (!from_terminal && (pid_t)info->ssi_pid != pid)
 		kill(pid, number);
 	if (r->s->asked_to_end && number != SIGUSR1 && number != SIGUSR2 && number != SIGWINCH)
@@ -195,16 +197,17 @@ static void wait_for_something(struct running *r, int64_t until_ms)
 static int wait_for_end(struct running *r)
 {
 	int64_t last_ms = clock_ms(CLOCK_MONOTONIC);
-	int status;
 
-	while (!reap(r, &status)) {
+	while (!reap(r, &r->s->status)) {
 		wait_for_something(r, last_ms + r->s->every_ms);
 		if (!r->s->every_ms || clock_ms(CLOCK_MONOTONIC) < last_ms + r->s->every_ms)
 			continue;
 		tick(r);
 		last_ms = clock_ms(CLOCK_MONOTONIC);
 	}
-	return WIFSIGNALED(status) ? EXIT_SIGNALED + WTERMSIG(status) : WEXITSTATUS(status);
+	if (WIFSIGNALED(r->s->status))
+		return EXIT_SIGNALED + WTERMSIG(r->s->status);
+	return WEXITSTATUS(r->s->status);
 }
 
 int supervise(struct supervision *s)
@@ -223,4 +226,17 @@ int supervise(struct supervision *s)
 	give_signals_back(&r);
 	close(r.signal_fd);
 	return result;
+}
+
+bool supervise_explain_end(const struct supervision *s, char ret[static SUPERVISE_WORDS_SIZE])
+{
+	int number = WIFSIGNALED(s->status) ? WTERMSIG(s->status) : 0;
+
+	/* a shell says nothing of these two either: they end what a terminal, or a pipe, is for */
+	if (!number || number == SIGINT || number == SIGPIPE ||
+	    (number < 64 && s->asked_by & 1ULL << number))
+		return false;
+	snprintf(ret, SUPERVISE_WORDS_SIZE, "%.64s (pid %d): %s%s", text_base_name(s->argv[0]),
+		 s->pid, strsignal(number), WCOREDUMP(s->status) ? " (core dumped)" : "");
+	return true;
 }

@@ -24,7 +24,10 @@ struct supervision {
 	void (*asked_to_end)(int signal, void *user_data);
 	void *user_data;
 
-	pid_t pid; /* filled in: of the command */
+	/* filled in, of the command: */
+	pid_t pid;
+	int status;	   /* as waitpid() has it */
+	uint64_t asked_by; /* signals that have come and that it has, too: a bit each */
 };
 
 /*
@@ -37,5 +40,10 @@ struct supervision {
  * does.  Children that others have left to us (PR_SET_CHILD_SUBREAPER) are reaped.
  */
 int supervise(struct supervision *s);
+
+/* "node (pid 4711): Segmentation fault (core dumped)", as a shell says it of a signal that nobody
+ * has asked for; false where it ended otherwise. */
+#define SUPERVISE_WORDS_SIZE 128
+bool supervise_explain_end(const struct supervision *s, char ret[static SUPERVISE_WORDS_SIZE]);
 
 #endif

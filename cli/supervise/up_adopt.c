@@ -58,26 +58,6 @@ static bool was_started_as(const struct members *m, const struct up_service *s)
 	return !hash || hash == config_start_hash(&s->config->start);
 }
 
-/* Where its pd was called, which may be another checkout of the project; "" where that cannot be
- * seen, or is here. */
-static const char *begun_elsewhere(const struct up *u, const struct process_id *pd,
-				   char ret[static PROCESS_PATH_SIZE])
-{
-	size_t n = strlen(u->o->directory);
-	char link[32], cwd[PATH_MAX];
-	ssize_t length;
-
-	ret[0] = '\0';
-	snprintf(link, sizeof(link), "/proc/%d/cwd", pd->pid);
-	length = readlink(link, cwd, sizeof(cwd) - 1);
-	if (length < 0 || !procfs_alive(pd))
-		return ret;
-	cwd[length] = '\0';
-	if (strncmp(cwd, u->o->directory, n) || (n > 1 && cwd[n] && cwd[n] != '/'))
-		procfs_link(pd->pid, "cwd", ret); /* shortened where it is long */
-	return ret;
-}
-
 /* --- one of them --- */
 
 static void watch_pd(struct up_service *s, const struct process_id *pd)
@@ -121,7 +101,7 @@ static void adopt(struct up *u, struct up_service *s, struct json_object *run,
 		snprintf(by, sizeof(by), "pd %d looks after it", pd.pid);
 	up_say(u, "%s runs already (%s, %s; %s): adopted", s->config->name,
 	       run_id_format(s->own.number, id), state, by);
-	if (*begun_elsewhere(u, &pd, elsewhere))
+	if (*members_begun_elsewhere(run, u->o->directory, elsewhere))
 		up_say(u,
 		       "%s was started in %s, and serves what is there; pd down %s, then pd up, "
 		       "starts it here; for both at once \"project\" in one's " CONFIG_NAME

@@ -95,6 +95,18 @@ class RunTest(harness.PortDaddyTest):
         self.assertEqual(entries()[1], "began")
         self.assertRegex(entries()[8], r", exit code 7$")
 
+    def test_signal_that_ended_it_is_told_unless_it_was_passed_on(self):
+        for line, code in (("run -q x:y", 139), ("run x:y", 139), ("with-lock x", 139)):
+            answer = self.daemon.run(*line.split(), "--", "sh", "-c", "kill -SEGV $$")
+            self.assertEqual(answer.code, code, answer)
+            (self.assertEqual if "-q" in line else self.assertRegex)(
+                answer.err, "" if "-q" in line else r"^pd: sh \(pid \d+\): Segmentation fault")
+        child = self.run_pd(trees.SERVER)
+        self.wait_ready()
+        child.process.send_signal(signal.SIGTERM)
+        self.assertEqual(child.wait(), 128 + signal.SIGTERM)
+        self.assertNotIn("Terminated", self.words())
+
     def test_command_line_is_refused_with_what_is_missing(self):
         for line, words in ((["run", "npm", "start"], '"--" stands in front'),
                             (["run", "--"], "missing"),

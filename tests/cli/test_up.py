@@ -215,10 +215,20 @@ rest()
         said = self.daemon.run("up", "-d", cwd=other).err
         self.assertIn(f"api was started in {os.path.realpath(self.work)}, and serves what is there",
                       said)
-        self.assertIn("for both at once \"project\" in one's .portdaddyrc has to be another", said)
+        both = "for both at once \"project\" in one's .portdaddyrc has to be another"
+        self.assertIn(both, said)
+        self.assertEqual(self.runs(), runs)
+        said = self.daemon.run("run", "api", "--", "true", cwd=other).err
+        self.assertIn(f"api was started in {os.path.realpath(self.work)}, and serves what is there; "
+                      f"pd stop {self.project}:api ends it; {both}", said)
+        # and ends them by their names alone
+        down = self.daemon.run("down", cwd=other)
+        self.assertEqual((down.code, down.out), (NO, ""), down)
+        self.assertIn(f"api was started in {os.path.realpath(self.work)}, and goes on; pd down api "
+                      "ends it", down.err)
         self.assertEqual(self.runs(), runs)
 
-        down = self.pd("down", "web")
+        down = self.daemon.run("down", "web", cwd=other)
         self.assertEqual((down.code, down.out), (DONE, f"{self.project}:web: 1 process ended; "
                                                        f"port {port} is free\n"))
         self.assertEqual(set(self.runs()), {"api"})
@@ -229,6 +239,30 @@ rest()
         nothing = self.pd("down")
         self.assertEqual(nothing.code, DONE)
         self.assertIn(f"nothing of {self.project} runs", nothing.err)
+
+    def test_server_that_only_tries_the_port_is_not_ready(self):
+        if not self.daemon.uses_bpf():
+            self.skipTest("no eBPF here: a moment's listener is not seen")
+        self.write("trying.py", trees.SERVE + """
+serve().close()
+open("tried", "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.01)
+s = serve()
+rest()
+""")
+        self.services(web={"cmd": f"{FAST} trying.py"})
+        child = self.up("-d")
+        wait_until(lambda: os.path.exists(os.path.join(self.work, "tried")), "it has tried")
+        wait_until(lambda: self.runs()["web"]["state"] == "starting", "that is noticed")
+        health = self.daemon.json("health", f"{self.project}:web", code=NO)["services"][0]
+        self.assertEqual(health["result"], "waiting", health)
+        self.assertIsNone(child.process.poll(), self.read(self.said_path))
+        self.write("go", "")
+        self.assertEqual(child.wait(), DONE)
+        self.assertEqual(self.read(self.said_path).count("web serves on"), 1)
+        self.assertEqual(self.pd("health", f"{self.project}:web").code, DONE)
+        self.assertEqual(self.pd("down").code, DONE)
 
     def test_services_go_on_without_the_pd_that_started_them(self):
         self.services(api=self.noting("api"), web=self.noting("web", "api"))
