@@ -36,13 +36,6 @@ struct inventory {
 	bool lists_bound_inactive; /* sock_diag of this kernel does */
 };
 
-/*
- * Looks at one process now: adds and drops it as a holder, unsettles rows whose references do not
- * add up.  A process that is gone or holds nothing is dropped everywhere and not tracked any more.
- * 0, negative errno.
- */
-int pass_look(struct inventory *inv, struct proc *proc);
-
 /* Looks at those that are wanted, at most *budget of them.  0, negative errno. */
 #define LOOKS_MAX 64 /* in one call: some milliseconds */
 int looks_run(struct inventory *inv, unsigned *budget, bool anew);

@@ -143,7 +143,12 @@ static bool lost_all(const struct proc *proc)
 	return true;
 }
 
-int pass_look(struct inventory *inv, struct proc *proc)
+/*
+ * Looks at one process now: adds and drops it as a holder, unsettles rows whose references do not
+ * add up.  A process that is gone or holds nothing is dropped everywhere and not tracked any more.
+ * 0, negative errno.
+ */
+static int look_at(struct inventory *inv, struct proc *proc)
 {
 	struct table *t = inv->table;
 	bool all;
@@ -173,7 +178,7 @@ int looks_run(struct inventory *inv, unsigned *budget, bool anew)
 {
 	while (inv->table->looks && *budget > 0) {
 		struct proc *proc = inv->table->looks;
-		int r = pass_look(inv, proc);
+		int r = look_at(inv, proc);
 
 		if (r)
 			return r;

@@ -2,7 +2,7 @@
 /*
  * A pass: who holds which socket, of all processes, read in parts.  What is found goes into the
  * table at once, in the part in which the kernel showed it.  Between the parts events are applied,
- * and single processes are looked at (pass_look()); so each descriptor that is known of a holder
+ * and single processes are looked at (look.c); so each descriptor that is known of a holder
  * bears the number of the pass or look that found it, and the newest counts.
  */
 #ifndef INVENTORY_PASS_H

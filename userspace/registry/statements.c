@@ -463,15 +463,10 @@ void query_bind_int(struct query *q, int index, int64_t value)
 	keep_first(q, sqlite3_bind_int64(q->stmt, index, value));
 }
 
-void query_bind_null(struct query *q, int index)
-{
-	keep_first(q, sqlite3_bind_null(q->stmt, index));
-}
-
 void query_bind_int_or_null(struct query *q, int index, int64_t value, int64_t none)
 {
 	if (value == none)
-		query_bind_null(q, index);
+		keep_first(q, sqlite3_bind_null(q->stmt, index));
 	else
 		query_bind_int(q, index, value);
 }

@@ -335,7 +335,6 @@ void query_done(struct query *q);
 /* The text is borrowed until query_done(); NULL is bound as NULL. */
 void query_bind_text(struct query *q, int index, const char *text);
 void query_bind_int(struct query *q, int index, int64_t value);
-void query_bind_null(struct query *q, int index);
 /* NULL instead of `none`. */
 void query_bind_int_or_null(struct query *q, int index, int64_t value, int64_t none);
 

@@ -56,7 +56,8 @@ bool protection_refuses(const struct protection *p, uint16_t port, pid_t pid)
 	return !run || (run->port != port && !run_asked_port(run, port));
 }
 
-bool protection_is_possible(const struct protection *p)
+/* Can this daemon have a port refused at all?  A claim may be protected since an earlier one. */
+static bool is_possible(const struct protection *p)
 {
 	return p->c.kernel->protect_port != NULL;
 }
@@ -95,7 +96,7 @@ void protection_follow(struct protection *p)
 	struct listing l = { .uid = 0 };
 	int r;
 
-	if (!p->may_differ || !protection_is_possible(p))
+	if (!p->may_differ || !is_possible(p))
 		return;
 	r = registry_for_each_protected(p->c.registry, note, &l);
 	if (r) {
@@ -119,8 +120,7 @@ void protection_follow(struct protection *p)
 int protection_is_lost(const struct protection *p, uint16_t port)
 {
 	struct listing l = { .uid = 0 };
-	int r = protection_is_possible(p) ? 0
-					  : registry_for_each_protected(p->c.registry, note, &l);
+	int r = is_possible(p) ? 0 : registry_for_each_protected(p->c.registry, note, &l);
 
 	return r ? r : portset_has(&l.ports, port);
 }
@@ -148,10 +148,9 @@ void protection_start(struct protection *p)
 	if (protection_count(p, &n, &lost) || !n)
 		return;
 	snprintf(words, sizeof(words),
-		 protection_is_possible(p)
-			 ? "%zu protected port%s nobody protected while no daemon ran"
-			 : "%zu protected port%s anybody can bind: this kernel, or a daemon "
-			   "without eBPF, refuses nothing",
+		 is_possible(p) ? "%zu protected port%s nobody protected while no daemon ran"
+				: "%zu protected port%s anybody can bind: this kernel, or a daemon "
+				  "without eBPF, refuses nothing",
 		 n, n > 1 ? "s" : "");
 	activity_note(p->c.activity, ACTIVITY_DAEMON, words, time(NULL));
 }
@@ -173,7 +172,7 @@ int protection_set(struct protection *p, const struct service *service, bool on)
 {
 	int r = 0;
 
-	if (on && !protection_is_possible(p))
+	if (on && !is_possible(p))
 		r = PROTECTION_NOT_HERE;
 	else if (on && !service->is_protected)
 		r = check(p, service);

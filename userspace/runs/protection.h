@@ -49,9 +49,6 @@ bool protection_holds(const struct protection *p, uint16_t port);
  */
 bool protection_refuses(const struct protection *p, uint16_t port, pid_t pid);
 
-/* Can this daemon have a port refused at all?  A claim may be protected since an earlier one. */
-bool protection_is_possible(const struct protection *p);
-
 /* Is the port promised by its claim, and this daemon can have none refused?  1, 0, negative errno.
  */
 int protection_is_lost(const struct protection *p, uint16_t port);
