@@ -154,8 +154,12 @@ static uint16_t asked_port(const struct api *api, const struct event *event)
 static void show_event(struct api *api, const struct event *event, const char *service,
 		       const struct why_obstacle *obstacle, int64_t at_unix)
 {
-	streams_show_event(&(struct shown_event){
-		api, { event, service, obstacle, asked_port(api, event), at_unix } });
+	streams_show_event(&(struct shown_event){ api,
+						  { .event = event,
+						    .service = service,
+						    .obstacle = obstacle,
+						    .asked_port = asked_port(api, event),
+						    .at_unix = at_unix } });
 }
 
 static void on_event(const struct event *event, const char *service, int64_t at_unix,

@@ -7,6 +7,7 @@
 #include "api/state.h"
 #include "base/cleanup.h"
 #include "base/event.h"
+#include "explain/two_servers.h"
 #include "http/commit.h"
 #include "http/watchers.h"
 
@@ -46,8 +47,14 @@ static bool accepts_entry_as_event(const void *filter, const void *what)
 static struct json_object *view_shown(const void *what, uid_t viewer)
 {
 	const struct shown_event *shown = what;
+	const struct event *e = shown->what.event;
+	struct view_event event = shown->what;
+	char warning[TWO_SERVERS_WARNING_SIZE];
 
-	return view_event(shown->api->config.inventory, &shown->what, viewer);
+	if (e->kind == EVENT_LISTEN && two_servers_warning(shown->api->config.inventory, e->netns,
+							   e->protocol, e->port, warning))
+		event.warning = warning;
+	return view_event(&event, viewer);
 }
 
 struct staged_entry {

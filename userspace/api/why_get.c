@@ -11,6 +11,7 @@
 #include "api/search.h"
 #include "api/state.h"
 #include "base/cleanup.h"
+#include "explain/since.h"
 #include "http/parse.h"
 #include "http/parts.h"
 #include "http/request.h"
@@ -215,14 +216,33 @@ static bool keep_refusal(const struct refusal_record *failure, void *user_data)
 	return recall->n < REFUSALS_MAX;
 }
 
+/* Read from what was stored, asked anew, and written into it. */
+static int bring_up_to_date(struct request *r, const struct process_id *caller,
+			    struct json_object *o)
+{
+	_cleanup_(why_facts_deinit) struct why_facts f = { .caller = r->pid,
+							   .viewer = r->uid,
+							   .now = r->now };
+	const struct why_holder *by;
+	struct why_past past;
+	enum why_since since;
+	int fault;
+
+	json_add(o, "since", NULL);
+	if (!why_read_stored(o, caller, &past, &f))
+		return 0;
+	fault = explain_since(&r->api->explainer, &past, &f, &since, &by);
+	if (!fault)
+		why_view_since(since, by, &past, &f, o);
+	return fault;
+}
+
 /* Behind the cursor, for each is explained anew. */
 static int add_refusals(struct request *r, struct recall *recall, bool all)
 {
-	const struct why_reading reading = { r->pid, r->uid, r->now };
-
 	for (size_t i = 0; i < recall->n; i++) {
 		struct json_object *o = json_object_array_get_idx(recall->list, i);
-		int fault = why_add_since(&r->api->explainer, &reading, &recall->callers[i], o);
+		int fault = bring_up_to_date(r, &recall->callers[i], o);
 
 		if (fault)
 			return fault;

@@ -7,12 +7,15 @@
 #include "base/run.h"
 #include "base/user.h"
 #include "explain/brief.h"
-#include "explain/two_servers.h"
 #include "http/json.h"
 #include "registry/history.h"
 #include "registry/registry.h"
 
-const char *view_past_id(const char *id, uid_t viewer, char ret[static IDENTITY_MAX + 1])
+/*
+ * The id of a service of which only the name may be left, as a user sees it: his own without his
+ * name.  Returns ret, or id.
+ */
+static const char *past_id(const char *id, uid_t viewer, char ret[static IDENTITY_MAX + 1])
 {
 	const char *user = id ? strchr(id, '@') : NULL;
 
@@ -28,7 +31,7 @@ struct json_object *view_entry(const void *what, uid_t viewer)
 	json_add_int(o, "id", entry->id);
 	json_add_int(o, "at", entry->timestamp);
 	json_add_text(o, "action", activity_action_name(entry->action));
-	json_add_text(o, "service", view_past_id(entry->service, viewer, id));
+	json_add_text(o, "service", past_id(entry->service, viewer, id));
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "port", entry->port);
 	json_add_known(o, "pid", entry->pid);
@@ -52,7 +55,7 @@ struct json_object *view_entry_as_event(const void *what, uid_t viewer)
 	o = json_object_new_object();
 	json_add_int(o, "at", entry->timestamp);
 	json_add_text(o, "event", activity_action_name(entry->action));
-	json_add_text(o, "service", view_past_id(entry->service, viewer, id));
+	json_add_text(o, "service", past_id(entry->service, viewer, id));
 	json_add_known(o, "port", entry->port);
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "pid", entry->pid);
@@ -86,7 +89,7 @@ struct json_object *view_history(const struct history_entry *entry, uid_t viewer
 	json_add_known(o, "pid", entry->process.pid);
 	json_add_text(o, "comm", entry->comm);
 	json_add_text(o, "user", user_name(entry->uid));
-	json_add_text(o, "service", view_past_id(entry->service, viewer, service));
+	json_add_text(o, "service", past_id(entry->service, viewer, service));
 	json_add_known(o, "since", entry->since);
 	json_add_known(o, "until", entry->end.at);
 	json_add(o, "ended", view_end(&entry->end));
@@ -120,13 +123,12 @@ static void add_exit(struct json_object *o, const struct event *event)
 	json_add(o, "signal", WIFSIGNALED(status) ? json_object_new_int(WTERMSIG(status)) : NULL);
 }
 
-struct json_object *view_event(const struct inventory *inv, const struct view_event *what,
-			       uid_t viewer)
+struct json_object *view_event(const struct view_event *what, uid_t viewer)
 {
 	const struct event *event = what->event;
 	struct json_object *o;
 	char id[IDENTITY_MAX + 1];
-	char addr[NET_ADDR_STR_SIZE], warning[TWO_SERVERS_WARNING_SIZE], run[RUN_ID_SIZE];
+	char addr[NET_ADDR_STR_SIZE], run[RUN_ID_SIZE];
 	bool has_socket = event->kind != EVENT_EXIT;
 	/* a close is seen by cookie alone where nobody knew the socket: no port, no address */
 	bool has_addr = has_socket && event->family && event->port;
@@ -145,16 +147,15 @@ struct json_object *view_event(const struct inventory *inv, const struct view_ev
 	json_add_known(o, "pid", event->actor.pid);
 	json_add_text(o, "comm", event->comm);
 	json_add_text(o, "user", user_name(event->uid));
-	json_add_text(o, "service", view_past_id(what->service, viewer, id));
+	json_add_text(o, "service", past_id(what->service, viewer, id));
 	json_add_text(o, "run", event->named_run ? run_id_format(event->named_run, run) : NULL);
 	json_add_text(o, "errno", event->error ? net_errno_name(event->error) : NULL);
 	if (event->kind == EVENT_FAIL) {
 		json_add_text(o, "call", event->call == EVENT_CALL_LISTEN ? "listen" : "bind");
 		add_holder_in_the_way(o, what->obstacle);
 	}
-	if (event->kind == EVENT_LISTEN &&
-	    two_servers_warning(inv, event->netns, event->protocol, event->port, warning))
-		json_add_text(o, "warning", warning);
+	if (what->warning)
+		json_add_text(o, "warning", what->warning);
 	if (event->kind == EVENT_EXIT)
 		add_exit(o, event);
 	return o;

@@ -6,20 +6,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/identity.h"
-
 struct activity;
 struct event;
 struct history_entry;
-struct inventory;
 struct json_object;
 struct why_obstacle;
-
-/*
- * The id of a service of which only the name may be left, as a user sees it: his own without his
- * name.  Returns ret, or id.
- */
-const char *view_past_id(const char *id, uid_t viewer, char ret[static IDENTITY_MAX + 1]);
 
 /* An entry (a struct activity) as a user sees it: his own services without his name; owned by the
  * caller. */
@@ -35,11 +26,11 @@ struct view_event {
 	const struct event *event;
 	const char *service;
 	const struct why_obstacle *obstacle;
+	const char *warning; /* of its port; NULL = of nothing */
 	uint16_t asked_port; /* that is hard-coded in its program; 0 = the same */
 	int64_t at_unix;
 };
 /* NULL for steps of the bookkeeping. */
-struct json_object *view_event(const struct inventory *inv, const struct view_event *what,
-			       uid_t viewer);
+struct json_object *view_event(const struct view_event *what, uid_t viewer);
 
 #endif

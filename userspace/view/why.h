@@ -3,7 +3,7 @@
 #ifndef VIEW_WHY_H
 #define VIEW_WHY_H
 
-#include "explain/explain.h"
+#include "explain/since.h"
 #include "http/json.h"
 
 /* Adds the members of the why object to `o` (borrowed). */
@@ -18,23 +18,22 @@ void why_view_holders(const struct why_facts *f, struct json_object *o);
 /* Puts restartedBy and remedies into `o`, in place of any that are there. */
 void why_view_remedies(const struct why_facts *f, struct json_object *o);
 
-/* A refusal as why_view_text() had it stored (why_since.c): an explainer's read_past. */
+/* --- a refusal as why_view_text() had it stored (why_since.c) --- */
+
+/* An explainer's read_past. */
 bool why_read_past(const struct refusal_record *record, struct why_past *ret);
 
-/* Who reads it, and when. */
-struct why_reading {
-	pid_t pid; /* 0 = not visible */
-	uid_t uid;
-	int64_t now; /* Unix seconds */
-};
-
 /*
- * Brings the stored why object of a refusal (borrowed) up to date for whoever reads it now
- * (why_since.c): adds `since`, and puts remedies in it that hold now.  `caller` was refused; its
- * start is 0 when that was before this boot.  Of a refusal that no socket made nothing changes.  0,
- * negative errno.
+ * Reads from a stored why object (borrowed) what explain_since() asks: fills *ret and the question
+ * of *f.  `caller` was refused; its start is 0 when that was before this boot.  False where there
+ * is nothing to ask, for no socket made it, or somebody edited its row.
  */
-int why_add_since(struct explainer *x, const struct why_reading *reading,
-		  const struct process_id *caller, struct json_object *o);
+bool why_read_stored(struct json_object *o, const struct process_id *caller, struct why_past *ret,
+		     struct why_facts *f);
+
+/* Brings the object up to date by what that has answered: adds `since`, and puts remedies in it
+ * that hold now. */
+void why_view_since(enum why_since since, const struct why_holder *by, const struct why_past *past,
+		    const struct why_facts *f, struct json_object *o);
 
 #endif

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "explain/since.h"
-
 static uint16_t protocol_of(struct json_object *o)
 {
 	return strcmp(json_text_of(o, "proto"), "udp") ? IPPROTO_TCP : IPPROTO_UDP;
@@ -162,37 +160,31 @@ bool why_read_past(const struct refusal_record *record, struct why_past *ret)
 	return true;
 }
 
-int why_add_since(struct explainer *x, const struct why_reading *reading,
-		  const struct process_id *caller, struct json_object *o)
+bool why_read_stored(struct json_object *o, const struct process_id *caller, struct why_past *ret,
+		     struct why_facts *f)
 {
-	_cleanup_(why_facts_deinit) struct why_facts f = { .caller = reading->pid,
-							   .viewer = reading->uid,
-							   .now = reading->now };
-	struct why_past past;
-	const struct why_holder *by;
-	char sentence[WHY_SINCE_SIZE];
-	enum why_since since;
-	int fault;
-
-	json_add(o, "since", NULL);
-	if (!is_about_sockets(o) || !read_question(o, &f))
-		return 0;
-	read_past(o, &past);
-	past.caller = *caller;
+	if (!is_about_sockets(o) || !read_question(o, f))
+		return false;
+	read_past(o, ret);
+	ret->caller = *caller;
 	if (!caller->start_ticks) /* of an earlier boot: no process of then is there */
-		past.n_holders = 0;
-	fault = explain_since(x, &past, &f, &since, &by);
-	if (fault)
-		return fault;
+		ret->n_holders = 0;
+	return true;
+}
+
+void why_view_since(enum why_since since, const struct why_holder *by, const struct why_past *past,
+		    const struct why_facts *f, struct json_object *o)
+{
+	char sentence[WHY_SINCE_SIZE];
+
 	if (since == WHY_SINCE_UNKNOWN) {
 		drop_kills(o);
-		return 0;
+		return;
 	}
-	if (since == WHY_SINCE_HELD && !past.n_holders && by)
-		why_view_holders(&f, o);
+	if (since == WHY_SINCE_HELD && !past->n_holders && by)
+		why_view_holders(f, o);
 	add_since(since, by, o);
 	why_say_since(since, by, sentence);
 	add_sentence(sentence, o);
-	why_view_remedies(&f, o);
-	return 0;
+	why_view_remedies(f, o);
 }
