@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/outcome.h"
 #include "base/procfs.h"
+#include "base/text.h"
 #include "cli/client/answer.h"
 #include "cli/project/config.h"
 #include "cli/render/render.h"
@@ -55,15 +56,24 @@ static struct ended_run *find_run(const struct step *s, uint32_t number)
 	return NULL;
 }
 
+/* Of one whose directory is gone nobody else is left to end it. */
+static bool is_anothers(const struct step *s, size_t service, struct json_object *run)
+{
+	char elsewhere[PROCESS_PATH_SIZE];
+
+	if (!s->e->directory || !*members_begun_elsewhere(run, s->e->directory, elsewhere) ||
+	    text_ends_with(elsewhere, " (deleted)"))
+		return false;
+	strcpy(s->e->services[service].elsewhere, elsewhere);
+	return true;
+}
+
 static int add_run(struct step *s, size_t service, struct json_object *run)
 {
 	uint32_t number = run_id_parse(answer_text(run, "id")), only = s->e->services[service].run;
 	struct ended_run *grown;
 
-	if (only && number != only)
-		return 0;
-	if (s->e->directory &&
-	    *members_begun_elsewhere(run, s->e->directory, s->e->services[service].elsewhere))
+	if ((only && number != only) || is_anothers(s, service, run))
 		return 0;
 	s->e->services[service].ran = true;
 	if (answer_int(run, "port"))
