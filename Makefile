@@ -143,7 +143,7 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Werror \
 	$(PREFIX_MAP) -I. $(if $(MULTIARCH),-I$(SYSROOT)/usr/include/$(MULTIARCH))
 
-BPF_OBJECTS := listen ask
+BPF_OBJECTS := listen listen_5_10 ask
 
 # A source archive has the skeletons of some architectures with it, and needs no clang for them.
 PREBUILT := $(wildcard bpf/prebuilt/$(BPF_ARCH))
@@ -152,7 +152,7 @@ $(BPF_OBJECTS:%=$(BUILD)/%.skel.h): $(BUILD)/%.skel.h: $(PREBUILT)/%.skel.h
 	@mkdir -p $(@D)
 	cp $< $@
 else
-$(BPF_OBJECTS:%=$(BUILD)/%.bpf.o): $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) Makefile
+$(BPF_OBJECTS:%=$(BUILD)/%.bpf.o): $(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.[ch]) Makefile
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
 	$(BPFTOOL) gen object $@ $@.tmp

@@ -283,6 +283,7 @@ _Static_assert(sizeof(struct abi_recheck) == 32 + 32 * ABI_HOLDS_MAX, "abi_reche
 #define ABI_ESRCH      3
 #define ABI_EFAULT     14
 #define ABI_EOPNOTSUPP 95
+#define ABI_EPERM      1
 #define ABI_EADDRINUSE 98
 
 /* Owners in one answer of the bind walk; a longer walk is asked for again from `skip`. */

@@ -8,6 +8,7 @@
 
 #include "abi.h"
 #include "kernel_access.h"
+#include "repeat.h"
 
 /* The record has what changes from turn to turn: what stands on the stack is a constant to the
  * verifier of Linux 6.1, which looks at the first turn only. */
@@ -41,8 +42,9 @@ static long hash_chunk(__u32 turn, struct arguments_walk *w)
  */
 static __noinline void fill_arguments(struct abi_arguments *to, struct task_struct *task)
 {
-	struct mm_struct *mm = task->mm;
-	__u64 start = mm->arg_start, end = mm->arg_end; /* a kernel thread's mm reads as zeros */
+	struct mm_struct *mm = MEMBER(task, mm);
+	__u64 start = MEMBER(mm, arg_start),
+	      end = MEMBER(mm, arg_end); /* a kernel thread's mm reads as zeros */
 	struct arguments_walk w = { .to = to, .start = start };
 	char last = 0;
 
@@ -50,7 +52,7 @@ static __noinline void fill_arguments(struct abi_arguments *to, struct task_stru
 	    last)
 		return;
 	to->bytes = end - start < ABI_ARGUMENTS_MAX ? end - start : ABI_ARGUMENTS_MAX;
-	bpf_loop(ABI_ARGUMENTS_MAX / ABI_ARGUMENTS_CHUNK, hash_chunk, &w, 0);
+	REPEAT(ABI_ARGUMENTS_MAX / ABI_ARGUMENTS_CHUNK, hash_chunk, &w);
 }
 
 #endif

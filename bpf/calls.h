@@ -36,6 +36,10 @@ static __always_inline void emit_listening(struct task_struct *task, struct call
 
 	if (!sk)
 		return;
+	if (COOKIES_CAN_LACK && call->listen_cookie == COOKIE_UNKNOWN) {
+		count(&lost_map); /* a pass gives it one */
+		return;
+	}
 	track_holder(task);
 	e = reserve_socket_event(task, ABI_LISTEN);
 	if (!e)

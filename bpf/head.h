@@ -11,15 +11,15 @@ const volatile __u32 abi_version = ABI_VERSION;
 static __always_inline void fill_head(struct abi_head *head, struct task_struct *task, __u16 kind,
 				      __u16 size)
 {
-	struct task_struct *leader = task->group_leader;
+	struct task_struct *leader = MEMBER(task, group_leader);
 
 	head->kind = kind;
 	head->size = size;
-	head->pid = task->tgid;
+	head->pid = MEMBER(task, tgid);
 	head->boot_ns = bpf_ktime_get_boot_ns();
-	head->start_ns = leader->start_boottime;
-	head->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
-	head->uid = task->cred->euid.val;
+	head->start_ns = MEMBER(leader, start_boottime);
+	head->cgroup_id = MEMBER(task, cgroups, dfl_cgrp, kn, id);
+	head->uid = MEMBER(task, cred, euid.val);
 	task_copy_comm(head->comm, leader);
 }
 

@@ -22,6 +22,15 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "repeat.h"
+
+/* Follows pointers from a task; the verifier knows the type of the current one from 5.11 on. */
+#ifdef HELPERS_OF_5_10
+#define MEMBER(p, ...) BPF_CORE_READ(p, __VA_ARGS__)
+#else
+#define MEMBER(p, ...) ___arrow(p, __VA_ARGS__)
+#endif
+
 #define ACCESS(typed, p, member) ((typed) ? (p)->member : BPF_CORE_READ(p, member))
 #define ACCESS_BITS(typed, p, member) \
 	((typed) ? BPF_CORE_READ_BITFIELD(p, member) : BPF_CORE_READ_BITFIELD_PROBED(p, member))
@@ -52,7 +61,11 @@ static __always_inline struct task_struct *current_task(void)
 {
 	if (can_cast())
 		return AS_TYPE(task_struct, bpf_get_current_task());
+#ifdef HELPERS_OF_5_10
+	return (struct task_struct *)bpf_get_current_task();
+#else
 	return bpf_get_current_task_btf();
+#endif
 }
 
 static __always_inline __u32 not_negative(long count)
@@ -99,11 +112,15 @@ static __always_inline int task_exit_code(struct task_struct *task)
 /* to: ABI_COMM_SIZE bytes, aligned to eight. */
 static __always_inline void task_copy_comm(char *to, struct task_struct *task)
 {
+#ifdef HELPERS_OF_5_10
+	bpf_core_read(to, sizeof(task->comm), &task->comm);
+#else
 	const __u64 *from = (const __u64 *)task->comm;
 	__u64 *words = (__u64 *)to;
 
 	words[0] = from[0];
 	words[1] = from[1];
+#endif
 }
 
 static __always_inline struct path read_path(const struct path *path)
@@ -119,6 +136,19 @@ static __always_inline struct path read_path(const struct path *path)
 static __always_inline __u16 file_type(const bool typed, struct file *file)
 {
 	return (typed ? file->f_inode->i_mode : BPF_CORE_READ(file, f_inode, i_mode)) & S_IFMT;
+}
+
+/*
+ * To a program on a tracepoint.  Before such a program could give a socket its cookie (5.12): 0 of
+ * one that nobody has asked for it yet, which no bind() of ours has met.
+ */
+static __always_inline __u64 traced_cookie(struct sock *sk)
+{
+#ifdef HELPERS_OF_5_10
+	return sk->__sk_common.skc_cookie.counter;
+#else
+	return bpf_get_socket_cookie(sk);
+#endif
 }
 
 /* What the slot of a descriptor table points to. */
@@ -139,13 +169,13 @@ static __always_inline struct file *file_in_slot(const bool typed, struct file *
 static __always_inline struct sock *task_sock_of_fd(const bool typed, struct task_struct *task,
 						    __u32 fd)
 {
-	struct fdtable *fdt = task->files->fdt;
+	struct fdtable *fdt = MEMBER(task, files, fdt);
 	struct socket *socket;
 	struct file *file;
 
-	if (fd >= fdt->max_fds)
+	if (fd >= MEMBER(fdt, max_fds))
 		return NULL;
-	file = file_in_slot(typed, fdt->fd + fd);
+	file = file_in_slot(typed, MEMBER(fdt, fd) + fd);
 	if (!file || file_type(typed, file) != S_IFSOCK)
 		return NULL;
 	socket = ACCESS(typed, file, private_data);
@@ -206,9 +236,9 @@ static __always_inline __u16 group_closed_members(const struct sock_reuseport *g
 /* May something answer this task's calls in the kernel's place: a seccomp filter, a tracer? */
 static __always_inline bool task_is_intercepted(struct task_struct *task)
 {
-	if (task->ptrace)
+	if (MEMBER(task, ptrace))
 		return true;
-	return bpf_core_field_exists(task->seccomp.mode) && task->seccomp.mode;
+	return bpf_core_field_exists(task->seccomp.mode) && MEMBER(task, seccomp.mode);
 }
 
 struct call_arguments {
@@ -221,7 +251,9 @@ struct call_arguments {
  */
 static __always_inline bool read_call_arguments(struct call_arguments *to)
 {
-#if defined(__TARGET_ARCH_x86)
+#if defined(HELPERS_OF_5_10) /* bpf_task_pt_regs() is of 5.15 */
+	return false;
+#elif defined(__TARGET_ARCH_x86)
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
 	to->first = BPF_CORE_READ(regs, di);
@@ -244,11 +276,24 @@ static __always_inline bool read_call_arguments(struct call_arguments *to)
 
 #define CGROUP_LEVELS_MAX 32 /* deeper ones are not searched */
 
+/* Before 6fc88c354f3a ("bpf: Migrate cgroup_bpf to internal cgroup_bpf_attach_type enum", 5.15):
+ * the number that bpf() knows the hook by. */
+static __always_inline int cgroup_hook_by_attach_type(bool post_bind, const bool v6)
+{
+#ifdef HELPERS_OF_5_10
+	if (post_bind)
+		return v6 ? BPF_CGROUP_INET6_POST_BIND : BPF_CGROUP_INET4_POST_BIND;
+	return v6 ? BPF_CGROUP_INET6_BIND : BPF_CGROUP_INET4_BIND;
+#else
+	return -1;
+#endif
+}
+
 /* The index of a hook among those of a cgroup; negative where the kernel counts differently. */
 static __always_inline int cgroup_hook(bool post_bind, const bool v6)
 {
 	if (!bpf_core_enum_value_exists(enum cgroup_bpf_attach_type, CGROUP_INET4_BIND))
-		return -1;
+		return cgroup_hook_by_attach_type(post_bind, v6);
 	if (post_bind)
 		return v6 ? bpf_core_enum_value(enum cgroup_bpf_attach_type, CGROUP_INET6_POST_BIND)
 			  : bpf_core_enum_value(enum cgroup_bpf_attach_type,
@@ -263,8 +308,12 @@ static __always_inline int cgroup_hook(bool post_bind, const bool v6)
  */
 static __always_inline bool cgroup_has_program(const struct cgroup *cgroup, int hook)
 {
+#ifdef HELPERS_OF_5_10
+	__u32 list_bytes = bpf_core_type_size(struct list_head);
+#else
 	__u32 hooks = bpf_core_enum_value(enum cgroup_bpf_attach_type, MAX_CGROUP_BPF_ATTACH_TYPE);
 	__u32 list_bytes = bpf_core_field_size(cgroup->bpf.progs) / hooks;
+#endif
 	const void *list = (const void *)cgroup + bpf_core_field_offset(struct cgroup, bpf.progs) +
 			   hook * list_bytes;
 	const void *first = NULL;
@@ -297,7 +346,7 @@ static __always_inline __u64 nearest_cgroup_with_program(const struct sock *sk, 
 
 /* --- who waits on a socket --- */
 
-#define WAITERS_MAX 256 /* entries of one wait queue that are looked at */
+#define WAITERS_MAX TURNS(256, 8) /* entries of one wait queue that are looked at */
 
 struct waiters {
 	struct list_head *head, *node;
@@ -354,7 +403,7 @@ static __always_inline void sock_waiters(const struct sock *sk, struct file *fil
 		   bpf_core_field_offset(struct wait_queue_head, head);
 	node = to->head;
 	to->node = BPF_CORE_READ(node, next);
-	bpf_loop(WAITERS_MAX, look_at_waiter, to, 0);
+	REPEAT(WAITERS_MAX, look_at_waiter, to);
 }
 
 /* Of this many references to a file those that last: who waits in its release has none. */
@@ -366,13 +415,18 @@ static __always_inline __u32 lasting_references(__u32 references, const struct w
 /*
  * The hash table of a namespace's UDP sockets.  Before ba6aac151674 ("udp: Access &udp_table via
  * net.", 6.2) all namespaces have one, which their protocol names: of each UDP socket, also of the
- * kernel's own for multicast.
+ * kernel's own for multicast.  NULL where the verifier follows each step: a second walk is too
+ * much.
  */
 static __always_inline struct udp_table *net_udp_table(const struct net *net)
 {
 	if (bpf_core_field_exists(net->ipv4.udp_table))
 		return BPF_CORE_READ(net, ipv4.udp_table);
+#ifdef HELPERS_OF_5_10
+	return NULL;
+#else
 	return BPF_CORE_READ(net, ipv4.mc_autojoin_sk, __sk_common.skc_prot, h.udp_table);
+#endif
 }
 
 #endif

@@ -159,6 +159,17 @@ static __always_inline bool waits_for_result(__u64 cookie, bool listens)
 	return true;
 }
 
+/*
+ * A socket that was never bound and that nobody has asked for its cookie.  User space finds it in
+ * the kernel's tables, where it gets one.
+ */
+static __always_inline int miss_listener(bool listens)
+{
+	if (listens && !waits_for_result(COOKIE_UNKNOWN, true))
+		count(&lost_map);
+	return 0;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 {
@@ -178,11 +189,13 @@ int BPF_PROG(set_state, struct sock *sk, int old_state, int new_state)
 	/* not the MPTCP socket itself: its TCP subflow owns the port */
 	if (sk->sk_protocol != IPPROTO_TCP || !family_is_ours(sk->__sk_common.skc_family))
 		return 0;
-	cookie = bpf_get_socket_cookie(sk);
+	cookie = traced_cookie(sk);
+	if (COOKIES_CAN_LACK && !cookie)
+		return miss_listener(listens);
 	if (listens) {
-		track_socket(sk, cookie);
+		track_traced(sk, cookie);
 	} else {
-		mark = mark_of(sk);
+		mark = traced_mark_of(sk);
 		/* a close() that was reported when it began: CLOSE says it all */
 		if (!is_tracked(mark, cookie))
 			return 0;
@@ -352,7 +365,7 @@ static __always_inline void fill_bound_from_call(struct abi_socket *to, struct b
 		fill_socket(false, to, sk);
 	} else {
 		to->protocol = ctx->protocol;
-		to->netns = task->nsproxy->net_ns->ns.inum;
+		to->netns = MEMBER(task, nsproxy, net_ns, ns.inum);
 		to->tcp_state = TCP_CLOSE;
 		to->sk_uid = bpf_get_current_uid_gid();
 	}

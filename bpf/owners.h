@@ -13,10 +13,11 @@
 
 #include "abi.h"
 #include "kernel_access.h"
+#include "repeat.h"
 
-#define CHAIN_MAX (1024 * 1024) /* steps along one chain; the kernel allows 8 million */
+#define CHAIN_MAX TURNS(1024 * 1024, 128) /* steps along one chain; the kernel allows 8 million */
 
-enum { STEP_AGAIN = 0, STEP_LAST = 1 }; /* for bpf_loop() */
+enum { STEP_AGAIN = 0, STEP_LAST = 1 }; /* for REPEAT() */
 
 /* --- one owner --- */
 
@@ -90,7 +91,7 @@ static __always_inline void fill_owner_file(struct abi_owner *to, const struct s
  * Global, so that the verifier looks at it once for a program and not once for every state in which
  * a walk may come here; hence the socket as a number.  The result means nothing.
  */
-__noinline int fill_owner(struct abi_owner *to, __u64 address)
+GLOBAL int fill_owner(struct abi_owner *to, __u64 address)
 {
 	const struct sock *sk = (const struct sock *)address;
 	struct socket *socket;
@@ -201,7 +202,7 @@ static __always_inline struct inet_bind_bucket *find_bucket(const struct net *ne
 	struct bucket_search search = { .net = net, .port = port };
 
 	search.node = BPF_CORE_READ(chain, chain.first);
-	bpf_loop(CHAIN_MAX, bucket_step, &search, 0);
+	REPEAT(CHAIN_MAX, bucket_step, &search);
 	return search.found;
 }
 
@@ -244,7 +245,7 @@ static __always_inline void fill_ephemeral_range(struct abi_netns *to, const str
 }
 
 /* Global, as fill_owner() is. */
-__noinline int fill_netns(struct abi_netns *to, __u64 address)
+GLOBAL int fill_netns(struct abi_netns *to, __u64 address)
 {
 	const struct net *net = (const struct net *)address;
 	int start;

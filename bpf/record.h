@@ -6,6 +6,7 @@
 #include "abi.h"
 #include "head.h"
 #include "kernel_access.h"
+#include "repeat.h"
 #include "state.h"
 #include "wake.h"
 
@@ -29,7 +30,7 @@ struct walk {
 	__u8 *cut;
 };
 
-enum { TURN_AGAIN = 0, TURN_LAST = 1 }; /* for bpf_loop() */
+enum { TURN_AGAIN = 0, TURN_LAST = 1 }; /* for REPEAT() */
 
 /*
  * How much may be written at an offset so that the verifier, which knows the offset's range and the
@@ -110,11 +111,11 @@ static __always_inline void fill_ancestors(struct abi_process_event *to, struct 
 	for (int i = 0; i < ABI_ANCESTORS_MAX; i++) {
 		struct abi_ancestor *ancestor = &to->ancestors[i];
 
-		task = task->group_leader->real_parent->group_leader;
-		ancestor->pid = task->tgid;
+		task = MEMBER(task, group_leader, real_parent, group_leader);
+		ancestor->pid = MEMBER(task, tgid);
 		if (!ancestor->pid) /* the idle task is nobody's parent */
 			break;
-		ancestor->start_ns = task->start_boottime;
+		ancestor->start_ns = MEMBER(task, start_boottime);
 		ancestor->sid = session_of(task);
 		task_copy_comm(ancestor->comm, task);
 		to->n_ancestors = i + 1;
@@ -136,18 +137,18 @@ static __always_inline void fill_path(const struct path *of, const struct path *
 	};
 
 	*used = 0;
-	bpf_loop(PATH_TURNS + 1, walk_up, &w, 0);
+	REPEAT(PATH_TURNS + 1, walk_up, &w);
 }
 
 /* `to` is zeroed.  One empty component stands for a path that is not known. */
 static __always_inline void fill_process(struct abi_process_event *to, struct task_struct *task)
 {
-	struct file *exe = task->mm->exe_file;
-	struct fs_struct *fs = task->fs;
+	struct file *exe = MEMBER(task, mm, exe_file);
+	struct fs_struct *fs = MEMBER(task, fs);
 	struct path root, path;
 
 	fill_head(&to->head, task, ABI_PROCESS, sizeof(*to));
-	to->ppid = task->group_leader->real_parent->tgid;
+	to->ppid = MEMBER(task, group_leader, real_parent, tgid);
 	to->sid = session_of(task);
 	fill_ancestors(to, task);
 	to->exe_len = 1;
@@ -183,15 +184,15 @@ static __always_inline bool description_equal(const struct description *a,
 /* False for a process that has no memory: a kernel thread, or one on its way out. */
 static __always_inline bool read_description(struct description *to, struct task_struct *task)
 {
-	struct mm_struct *mm = task->mm;
-	struct fs_struct *fs = task->fs;
+	struct mm_struct *mm = MEMBER(task, mm);
+	struct fs_struct *fs = MEMBER(task, fs);
 
 	if (!mm || !fs)
 		return false;
-	to->start_ns = task->group_leader->start_boottime;
-	to->exe = (__u64)mm->exe_file;
-	to->cwd = (__u64)fs->pwd.dentry;
-	to->ppid = task->group_leader->real_parent->tgid;
+	to->start_ns = MEMBER(task, group_leader, start_boottime);
+	to->exe = (__u64)MEMBER(mm, exe_file);
+	to->cwd = (__u64)MEMBER(fs, pwd.dentry);
+	to->ppid = MEMBER(task, group_leader, real_parent, tgid);
 	return true;
 }
 
@@ -312,7 +313,7 @@ static __always_inline struct abi_socket_event *reserve_socket_event(struct task
 	}
 	__builtin_memset(e, 0, sizeof(*e));
 	fill_head(&e->head, task, kind, sizeof(*e));
-	e->head.run = named_run_of(task->tgid);
+	e->head.run = named_run_of(MEMBER(task, tgid));
 	return e;
 }
 

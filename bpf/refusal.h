@@ -13,6 +13,7 @@
 #include "kernel_access.h"
 #include "owners.h"
 #include "record.h"
+#include "repeat.h"
 #include "state.h"
 
 /*
@@ -20,7 +21,7 @@
  * for each in cold memory: a millisecond is the most that a refusal may cost.  A listener behind
  * more connections than this is missed; `more` says that there was something.
  */
-#define REFUSAL_STEPS 2048
+#define REFUSAL_STEPS TURNS(2048, 32)
 
 /* --- the call --- */
 
@@ -138,6 +139,25 @@ static __always_inline bool is_of_this_port(const struct owners_walk *w, const s
 	       family_is_ours(BPF_CORE_READ(sk, __sk_common.skc_family));
 }
 
+/* Where the verifier follows each step, all are filled in together behind the last one. */
+static __always_inline void keep_owner(struct abi_owner *to, const struct sock *sk)
+{
+#ifdef HELPERS_OF_5_10
+	to->sock = (__u64)sk;
+#else
+	fill_owner(to, (__u64)sk);
+#endif
+}
+
+static __always_inline void fill_kept_owners(struct abi_failure *to)
+{
+#ifdef HELPERS_OF_5_10
+	for (int i = 0; i < ABI_FAILURE_OWNERS; i++)
+		if (to->owners[i].sock)
+			fill_owner(&to->owners[i], to->owners[i].sock);
+#endif
+}
+
 static long refusal_step(__u64 turn, struct owners_walk *w)
 {
 	struct abi_failure *to = w->to;
@@ -154,7 +174,7 @@ static long refusal_step(__u64 turn, struct owners_walk *w)
 		to->more = 1;
 		return STEP_LAST;
 	}
-	fill_owner(&to->owners[n], (__u64)sk);
+	keep_owner(&to->owners[n], sk);
 	to->n_owners = n + 1;
 	return STEP_AGAIN;
 }
@@ -193,12 +213,12 @@ static __noinline void fill_owners(struct abi_failure *to, const struct sock *sk
 
 	if (!w.port || to->socket.protocol == IPPROTO_UDPLITE || !start_walk(&w))
 		return;
-	if (bpf_loop(REFUSAL_STEPS, refusal_step, &w, 0) == REFUSAL_STEPS)
+	if (REPEAT(REFUSAL_STEPS, refusal_step, &w) == REFUSAL_STEPS)
 		to->more = 1;
 	if (to->n_owners == ABI_FAILURE_OWNERS || !start_walk(&w))
 		return;
 	w.others = true;
-	bpf_loop(REFUSAL_STEPS, refusal_step, &w, 0);
+	REPEAT(REFUSAL_STEPS, refusal_step, &w);
 }
 
 /* --- the record --- */
@@ -234,9 +254,17 @@ static __always_inline void fill_group(struct abi_failure *to, const struct sock
 	to->group_closed = group_closed_members(group);
 }
 
+/* Before 5.18 the programs of cgroups refuse with EPERM alone, which no rule of the kernel's
+ * answers behind them; of whether others have refused ours see nothing. */
+#ifdef HELPERS_OF_5_10
+#define REFUSED_WITH_EPERM true
+#else
+#define REFUSED_WITH_EPERM false
+#endif
+
 /* What was asked, what the programs of cgroups made of it, and how far it came. */
 static __always_inline void fill_bind(struct abi_failure *to, const struct sock *sk,
-				      const struct call *call)
+				      const struct call *call, int error)
 {
 	to->bound_port = to->socket.port;
 	fill_asked_address(&to->socket, &call->addr);
@@ -249,6 +277,8 @@ static __always_inline void fill_bind(struct abi_failure *to, const struct sock 
 	if (call->stage == ABI_STAGE_ENTERED && !binds_are_seen)
 		return;
 	to->stage = call->stage;
+	if (REFUSED_WITH_EPERM && error == ABI_EPERM && call->stage == ABI_STAGE_PASSED)
+		to->stage = ABI_STAGE_DENIED;
 	to->rule = call->rule;
 	to->program_cgroup = nearest_cgroup_with_program(
 		sk, cgroup_hook(call->stage == ABI_STAGE_BOUND, to->socket.family == AF_INET6));
@@ -346,10 +376,10 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	}
 	__builtin_memset(f, 0, sizeof(*f));
 	fill_head(&f->head, task, ABI_FAIL, sizeof(*f));
-	f->head.run = named_run_of(task->tgid);
+	f->head.run = named_run_of(MEMBER(task, tgid));
 	fill_socket(false, &f->socket, sk);
 	if (call->kind == ABI_CALL_BIND)
-		fill_bind(f, sk, call);
+		fill_bind(f, sk, call, error);
 	fill_group(f, sk);
 	f->call = call->kind;
 	f->error = error;
@@ -359,6 +389,7 @@ static __always_inline void emit_refusal(struct task_struct *task, const struct 
 	fill_netns(&f->netns_settings, (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net));
 	if (error == ABI_EADDRINUSE) {
 		fill_owners(f, sk);
+		fill_kept_owners(f);
 		fill_arguments(&f->arguments, task);
 	}
 	submit_at_once(f);

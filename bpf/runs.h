@@ -58,6 +58,27 @@ static __always_inline void emit_run_end(struct task_struct *last, __u64 run)
 	submit_at_once(e);
 }
 
+/*
+ * Counts a member out.  True for the last, with which the run goes; *outer gets the one around it.
+ * Before atomic additions told what they had found (5.12) two may both see that none is left: who
+ * removes the run is the last.
+ */
+static __always_inline bool leaves_none(struct abi_run *r, __u64 *run, __u64 *outer)
+{
+#ifdef HELPERS_OF_5_10
+	*outer = r->outer;
+	__sync_fetch_and_add(&r->members, -1);
+	barrier();
+	return !r->members && !bpf_map_delete_elem(&runs, run);
+#else
+	if (__sync_fetch_and_add(&r->members, -1) != 1)
+		return false;
+	*outer = r->outer;
+	bpf_map_delete_elem(&runs, run);
+	return true;
+#endif
+}
+
 /* A member's last thread has ended; with the last member of a run, one of the run around it. */
 static __always_inline void leave_run(struct task_struct *task)
 {
@@ -75,10 +96,8 @@ static __always_inline void leave_run(struct task_struct *task)
 		struct abi_run *r = bpf_map_lookup_elem(&runs, &run);
 		__u64 outer;
 
-		if (!r || __sync_fetch_and_add(&r->members, -1) != 1)
+		if (!r || !leaves_none(r, &run, &outer))
 			return;
-		outer = r->outer;
-		bpf_map_delete_elem(&runs, &run);
 		emit_run_end(task, run);
 		run = outer;
 	}

@@ -40,6 +40,13 @@
 #define PACE_TERM_NS	   (1000 * 1000 * 1000) /* SIGTERM to a holder */
 #define PACES_MAX	   4096
 
+#ifdef HELPERS_OF_5_10
+#define COOKIES_CAN_LACK true
+#else
+#define COOKIES_CAN_LACK false
+#endif
+#define COOKIE_UNKNOWN (~0ULL)
+
 /* A bind or listen on its way: what was asked, and what set_state saw meanwhile. */
 struct call {
 	__u64 user_addr;     /* where the program keeps its sockaddr */
@@ -278,6 +285,23 @@ static __always_inline struct mark *mark_of(void *sk)
 	return bpf_sk_storage_get(&marked, sk, NULL, 0);
 }
 
+/* Programs on tracepoints reach the storage of sockets from 5.11 on: before, they go by the cookie.
+ */
+#ifdef HELPERS_OF_5_10
+#define traced_mark_of(sk) ((struct mark *)NULL)
+
+static __always_inline void track_traced(struct sock *sk, __u64 cookie)
+{
+	__u8 yes = 1;
+
+	if (bpf_map_update_elem(&tracked, &cookie, &yes, BPF_ANY))
+		count(&lost_map);
+}
+#else
+#define traced_mark_of mark_of
+#define track_traced   track_socket
+#endif
+
 /* By its mark; by its cookie one that has none. */
 static __always_inline bool is_tracked(const struct mark *mark, __u64 cookie)
 {
@@ -297,8 +321,8 @@ static __always_inline bool untrack_socket(struct mark *mark, __u64 cookie)
 /* Looks first: to write what is there already costs an allocation. */
 static __always_inline void track_holder(struct task_struct *task)
 {
-	__u64 start_ns = task->group_leader->start_boottime, *known;
-	__u32 pid = task->tgid;
+	__u64 start_ns = MEMBER(task, group_leader, start_boottime), *known;
+	__u32 pid = MEMBER(task, tgid);
 
 	known = bpf_map_lookup_elem(&holders, &pid);
 	if (known && *known == start_ns)

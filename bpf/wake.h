@@ -32,14 +32,46 @@ struct {
 	__type(value, struct alarm);
 } alarms SEC(".maps");
 
-static __u32 alarm_is_set;
-static __u64 written_before; /* the ring's position at the last alarm */
-static __u64 wake_after_ns = WAKE_AFTER_NS;
+#ifdef HELPERS_OF_5_10
+#define KEPT __attribute__((used))
+#else
+#define KEPT
+#endif
+
+/* There in both objects, though only one of them has timers: user space knows one layout. */
+static __u32 alarm_is_set KEPT;
+static __u64 written_before KEPT; /* the ring's position at the last alarm */
+static __u64 wake_after_ns KEPT = WAKE_AFTER_NS;
 
 static __always_inline __u64 ring_bytes_waiting(void)
 {
 	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 }
+
+static __always_inline void submit_at_once(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+}
+
+/* What follows it in the ring wakes for both. */
+static __always_inline void submit_with_next(void *record)
+{
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+#ifdef HELPERS_OF_5_10 /* there are no timers before 5.15 */
+
+static __always_inline void submit_soon(void *record)
+{
+	submit_at_once(record);
+}
+
+static __always_inline void submit_along(void *record)
+{
+	submit_at_once(record);
+}
+
+#else
 
 /* A record of nothing carries the wake-up. */
 static __always_inline void wake_now(void)
@@ -96,15 +128,6 @@ static __always_inline void submit_along(void *record)
 		wake_now();
 }
 
-static __always_inline void submit_at_once(void *record)
-{
-	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
-}
-
-/* What follows it in the ring wakes for both. */
-static __always_inline void submit_with_next(void *record)
-{
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-}
+#endif
 
 #endif

@@ -30,8 +30,8 @@ bool bpf_load_probing_is_allowed(void);
 bool bpf_load_functions_can_be_traced(void);
 
 /*
- * What this kernel lacks that no program of the objects can do without, in words: then none of them
- * need be tried.  NULL = nothing that is known of.
+ * What this kernel lacks that the objects cannot do without, but for that of bpf/listen_5_10.bpf.c;
+ * in words.  NULL = nothing that is known of.
  */
 const char *bpf_load_missing(void);
 

@@ -21,6 +21,7 @@ struct choice {
 	enum sentinel_trace trace;
 	unsigned probes; /* a bit for each */
 	bool may_cast;
+	bool helpers_of_5_10; /* the object that listens is listen_5_10.bpf.c's */
 };
 
 static void choose_programs(struct bpf_object *object, const struct choice *choice)
@@ -49,13 +50,39 @@ static int load_programs(struct bpf_object_skeleton *skeleton, struct bpf_object
 	return bpf_object__load_skeleton(skeleton);
 }
 
+_Static_assert(sizeof(struct portdaddy_listen__bss) == sizeof(struct portdaddy_listen_5_10__bss) &&
+		       sizeof(struct portdaddy_listen__rodata) ==
+			       sizeof(struct portdaddy_listen_5_10__rodata),
+	       "one layout of the variables");
+
+/* Its maps, programs and variables are found by the names that both objects have. */
+static struct portdaddy_listen *open_listen_5_10(void)
+{
+	struct portdaddy_listen *skel = calloc(1, sizeof(*skel));
+
+	if (!skel || portdaddy_listen__create_skeleton(skel)) {
+		free(skel);
+		errno = ENOMEM;
+		return NULL;
+	}
+	skel->skeleton->data = (void *)portdaddy_listen_5_10__elf_bytes(&skel->skeleton->data_sz);
+	if (bpf_object__open_skeleton(skel->skeleton, NULL)) {
+		int error = errno;
+
+		portdaddy_listen__destroy(skel);
+		errno = error;
+		return NULL;
+	}
+	return skel;
+}
+
 static int load_listen(const struct choice *choice, struct portdaddy_listen **ret)
 {
 	struct portdaddy_listen *skel;
 	int r;
 
 	bpf_load_reset_message();
-	skel = portdaddy_listen__open();
+	skel = choice->helpers_of_5_10 ? open_listen_5_10() : portdaddy_listen__open();
 	if (!skel)
 		return -errno;
 	skel->rodata->bind_number = SYS_bind;
@@ -150,19 +177,15 @@ static int try_to_create_a_map(void)
 	return fd < 0 ? -errno : 0;
 }
 
-/* Returns the error. */
-static int refuse_all(struct sentinel_probe *probes, const char *reason, int error)
-{
-	for (int i = 0; i < _PROBE_MAX; i++)
-		probe_refuse(&probes[i], reason, error);
-	return error;
-}
-
 static void find_refused_probes(struct sentinel_probe *probes, const struct choice *choice)
 {
 	for (int i = 0; i < _PROBE_MAX; i++) {
-		int r = probe_row(choice->trace, i)->programs[0] ? try_alone(i, *choice) : 0;
+		int r;
 
+		if (probes[i].state == SENTINEL_PROBE_REFUSED ||
+		    !probe_row(choice->trace, i)->programs[0])
+			continue;
+		r = try_alone(i, *choice);
 		if (r < 0)
 			probe_refuse(&probes[i], bpf_load_message(), r);
 	}
@@ -201,16 +224,20 @@ int bpf_objects_load(enum sentinel_trace trace, struct sentinel_probe *probes,
 	const char *missing;
 
 	if (r < 0)
-		return refuse_all(probes, r == -EPERM ? "no permission to use BPF" : NULL, r);
+		return probes_refuse_from(0, probes,
+					  r == -EPERM ? "no permission to use BPF" : NULL, r);
 	r = load_by_subset(&choice, ret, ret_types_refused);
+	missing = r < 0 ? bpf_load_missing() : NULL;
+	if (missing) {
+		probes_refuse_from(PROBE_HOLDERS, probes, missing, -EOPNOTSUPP);
+		choice.probes = not_refused(probes);
+		choice.helpers_of_5_10 = true;
+	}
 	if (r < 0)
 		r = load_both(&choice, ret);
 	if (r == 0)
 		return 0;
-	missing = bpf_load_missing();
-	if (missing)
-		return refuse_all(probes, missing, -EOPNOTSUPP);
-	choice.may_cast = try_alone(PROBE_SET_STATE, choice) == 0;
+	choice.may_cast = !missing && try_alone(PROBE_SET_STATE, choice) == 0;
 	find_refused_probes(probes, &choice);
 	choice.probes = not_refused(probes);
 	return load_both(&choice, ret);

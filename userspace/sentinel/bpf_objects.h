@@ -3,12 +3,16 @@
  * The two BPF objects: one listens (bpf/listen.bpf.c), one answers (bpf/ask.bpf.c).  They share no
  * map, and are loaded at the same time: half of the time of a load goes into relocations and half
  * into the verifier, and two processors can do that at once.  Private to the room.
+ *
+ * Where the kernel has no bpf_loop() the one that listens is that of bpf/listen_5_10.bpf.c, which
+ * has the same maps, programs and variables, and nothing answers.
  */
 #ifndef SENTINEL_BPF_OBJECTS_H
 #define SENTINEL_BPF_OBJECTS_H
 
 #include "ask.skel.h"
 #include "listen.skel.h"
+#include "listen_5_10.skel.h"
 #include "sentinel/probes.h"
 
 struct bpf_objects {

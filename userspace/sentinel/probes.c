@@ -130,6 +130,14 @@ void probe_refuse(struct sentinel_probe *probe, const char *reason, int error)
 	snprintf(probe->reason, sizeof(probe->reason), "%s", reason);
 }
 
+int probes_refuse_from(enum probe first, struct sentinel_probe *probes, const char *reason,
+		       int error)
+{
+	for (int i = first; i < _PROBE_MAX; i++)
+		probe_refuse(&probes[i], reason, error);
+	return error;
+}
+
 static void refuse_also(struct sentinel_probe *probe, const char *reason)
 {
 	if (probe->state != SENTINEL_PROBE_REFUSED)

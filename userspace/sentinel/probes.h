@@ -49,6 +49,10 @@ void probes_describe(enum sentinel_trace trace, struct sentinel_probe *probes);
 /* Marks it refused.  Without a reason (NULL or "") the errno's text is it. */
 void probe_refuse(struct sentinel_probe *probe, const char *reason, int error);
 
+/* This one and all that follow.  Returns the error. */
+int probes_refuse_from(enum probe first, struct sentinel_probe *probes, const char *reason,
+		       int error);
+
 /* Before the proof, those whose work another one shows; `rules`: 0, or why rules have no effect. */
 void probes_refuse_dependents(struct sentinel_probe *probes, int rules);
 
