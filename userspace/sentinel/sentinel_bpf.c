@@ -36,6 +36,10 @@
 #define PROOF_LOOK_MS  5
 #define STOP_CONSUMING (-ECANCELED)
 
+/* Then nobody tells the kernel side what is tracked. */
+#define NO_ORDERS \
+	"before Linux 5.19 bpf() is refused without rights, and no cgroup v2 program takes orders"
+
 struct bpf_backend {
 	struct sentinel base;
 	struct bpf_objects bpf;
@@ -336,10 +340,13 @@ static int cause_events(struct bpf_backend *b, const struct process_id *self)
 static int prove_all(struct bpf_backend *b, const struct process_id *self)
 {
 	uint64_t lost_before = 0;
-	int r = 0;
+	int r = maps_choose(&b->questions.maps);
 
-	probes_refuse_dependents(b->base.probes, maps_choose(&b->questions.maps));
 	b->base.report.orders = maps_are_ordered(&b->questions.maps);
+	if (maps_bpf_is_refused(&b->questions.maps) && !b->base.report.orders)
+		return probes_refuse_from(0, b->base.probes, NO_ORDERS, -EOPNOTSUPP);
+	probes_refuse_dependents(b->base.probes, r);
+	r = 0;
 	for (int i = 0; !r && i < PROOF_TRIES && !all_are_proved(b); i++) {
 		if (i > 1 && lost(b) == lost_before)
 			break; /* it had its event twice */
