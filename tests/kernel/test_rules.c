@@ -58,6 +58,14 @@ static void lift(struct watcher *w, uint32_t run)
 	ASK(w->sentinel, set_run_rules, run, NULL);
 }
 
+/* Without MPTCP where the kernel has none. */
+static int here(int flags)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, NET_PROTOCOL_MPTCP);
+
+	return fd < 0 ? flags & ~MPTCP : flags;
+}
+
 /* --- hard-coded ports --- */
 
 TEST_WITH(hardcoded_port_is_bound_as_that_of_the_run, struct watcher *w)
@@ -72,8 +80,8 @@ TEST_WITH(hardcoded_port_is_bound_as_that_of_the_run, struct watcher *w)
 	struct child member = begin(w, OWN, 1, &run);
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		assert_int_equal(has(&member, LISTEN, kinds[i].address, ASKED, kinds[i].flags),
-				 OWN);
+		assert_int_equal(
+			has(&member, LISTEN, kinds[i].address, ASKED, here(kinds[i].flags)), OWN);
 		order(&member, CLOSE_ALL, "", 0, 0);
 	}
 	lift(w, run);
@@ -148,7 +156,7 @@ TEST_WITH(port_is_had_as_long_as_one_socket_has_it, struct watcher *w)
 	assert_int_equal(reached(&other, "::1", ASKED), OWN);
 	order(&member, CLOSE_ALL, "", 0, 0);
 	assert_int_equal(refused(&other, CONNECT, "127.0.0.1", ASKED, 0), ECONNREFUSED);
-	assert_int_equal(has(&member, LISTEN, "127.0.0.1", ASKED, MPTCP), OWN);
+	assert_int_equal(has(&member, LISTEN, "127.0.0.1", ASKED, here(MPTCP)), OWN);
 	assert_int_equal(reached(&other, "127.0.0.1", ASKED), OWN);
 	kill(member.pid, SIGKILL);
 	end_child(&member);

@@ -165,12 +165,23 @@ static int run_listen_without_bind(struct act *act)
 	return act_stay(act, &told);
 }
 
+/*
+ * Its socket has no cookie, and before 5.12 no program on a tracepoint gives it one: then it counts
+ * as lost, and the table is read.
+ */
 TEST_WITH(listen_without_bind_has_its_port, struct watcher *w)
 {
+	uint64_t lost = sentinel_counters(w->sentinel).lost;
 	struct child child = start_child(run_listen_without_bind);
 	struct told told = hear_well(&child);
-	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
+	const struct event *e;
 
+	if (sentinel_counters(w->sentinel).lost > lost) {
+		dispatch(w);
+		assert_int_equal(w->resyncs, 1);
+		skip();
+	}
+	e = await_event(w, EVENT_LISTEN, child.pid);
 	assert_int_not_equal(told.port, 0);
 	assert_int_equal(e->port, told.port);
 	assert_int_equal(e->cookie, told.cookie);
@@ -399,6 +410,10 @@ TEST(socket_from_before_that_a_pass_has_shown_reports_its_close)
 	void *later = NULL;
 
 	assert_int_equal(start_watching(&later), 0);
+	if (!sentinel_kernel_source(((struct watcher *)later)->sentinel)->open_holder_pass) {
+		stop_watching(&later);
+		skip();
+	}
 	read_pass(later);
 	end_child(&child);
 	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, told.cookie);
@@ -507,12 +522,17 @@ TEST_WITH(listener_that_the_watcher_shuts_down_listens_no_more, struct watcher *
 	await_own_event(w, EVENT_UNLISTEN, told.cookie);
 }
 
-/* What every kernel that we support must give; the others may be refused, but say why. */
-static bool is_needed(const char *probe)
+/*
+ * What every kernel that we support must give; the others may be refused, but say why.  Where
+ * orders are given instead of calls of bpf() nothing can be asked.
+ */
+static bool is_needed(const char *probe, bool by_orders)
 {
-	static const char *const optional[] = { "walk", "roll", "grips", "queued", "mapped" };
+	static const char *const optional[] = { "walk",	  "roll",    "grips", "queued",
+						"mapped", "holders", "look" };
+	size_t n = ARRAY_SIZE(optional) - (by_orders ? 0 : 2);
 
-	for (size_t i = 0; i < ARRAY_SIZE(optional); i++)
+	for (size_t i = 0; i < n; i++)
 		if (!strcmp(probe, optional[i]))
 			return false;
 	return true;
@@ -530,7 +550,7 @@ TEST_WITH(every_probe_proved_itself, struct watcher *w)
 		if (p->state != SENTINEL_PROBE_WORKS)
 			print_message("# %s: %s\n", p->name, p->reason);
 		assert_int_not_equal(p->state, SENTINEL_PROBE_SILENT);
-		if (is_needed(p->name))
+		if (is_needed(p->name, report->orders))
 			assert_int_equal(p->state, SENTINEL_PROBE_WORKS);
 	}
 }

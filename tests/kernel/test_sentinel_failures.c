@@ -241,11 +241,13 @@ TEST_WITH(refusal_by_the_kernel_under_a_filter_has_its_entry, struct watcher *w)
 static int run_filtered_unix(struct act *act)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "/nowhere/at/all" };
-	struct told told = { .error = install_filter(SYS_bind, EPERM) };
+	struct told told = { 0 };
+	int fd = open_bound(SOCK_STREAM, &told);
 
+	told.error = told.error ?: install_filter(SYS_bind, EPERM);
 	bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a));
 	bind(-1, (struct sockaddr *)&a, sizeof(a));
-	told.error = told.error ?: listen(socket(AF_INET, SOCK_STREAM, 0), 8) < 0 ? -errno : 0;
+	told.error = told.error ?: listen(fd, 8) < 0 ? -errno : 0;
 	return act_stay(act, &told);
 }
 
