@@ -226,7 +226,7 @@ static const char *note_of(struct json_object *service, char *ret, size_t size)
 	return ret;
 }
 
-static void show_table(struct json_object *services)
+static void show_table(struct json_object *services, bool is_protected)
 {
 	static const char *const headings[] = { "Service", "Port", "Claim" };
 	struct render_table *t = render_table_new(headings, ARRAY_SIZE(headings));
@@ -239,8 +239,9 @@ static void show_table(struct json_object *services)
 
 		render_table_cell(t, TONE_PLAIN, "%s", answer_text(service, "id"));
 		render_table_cell(t, TONE_PLAIN, "%d", (int)answer_int(service, "port"));
-		render_table_cell(t, existing ? TONE_DIM : TONE_GOOD, "%s",
-				  note_of(service, note, sizeof(note)));
+		render_table_cell(t, existing ? TONE_DIM : TONE_GOOD, "%s%s",
+				  note_of(service, note, sizeof(note)),
+				  is_protected ? ", protected" : "");
 	}
 	render_table_print(t);
 }
@@ -261,7 +262,7 @@ static void show_all(const struct command *self, const struct command_line *line
 		for (size_t i = 0; i < answer_length(services); i++)
 			printf("%d\n", (int)answer_int(answer_at(services, i), "port"));
 	} else {
-		show_table(services);
+		show_table(services, command_value(self, line, "protect"));
 	}
 }
 
