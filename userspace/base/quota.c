@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A table that cannot grow refuses the entry instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/cleanup.h"
@@ -370,6 +373,10 @@ int quota_charge_existing(struct quota *q, uid_t uid, enum quota_kind kind, uint
 			return -ENOMEM;
 		user->uid = uid;
 		HASH_ADD(hh, q->users, uid, sizeof(user->uid), user);
+		if (!user->hh.tbl) {
+			free(user);
+			return -ENOMEM;
+		}
 	}
 	user->used[kind] += amount;
 	q->used[kind] += amount;

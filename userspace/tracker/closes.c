@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A table that cannot grow refuses the entry instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/clock.h"
@@ -107,6 +110,10 @@ bool closes_undone(struct closes *c, uint16_t port, const struct process_id *pro
 			return false; /* its end is written at once, then */
 		s->port = port;
 		HASH_ADD_INT(c->servers, port, s);
+		if (!s->hh.tbl) {
+			free(s);
+			return false;
+		}
 	}
 	s->waits = false;
 	s->process = *process;

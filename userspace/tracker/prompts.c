@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+
+/* A table that cannot grow refuses the entry instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/cleanup.h"
@@ -63,7 +66,11 @@ static int add(struct prompts *p, struct prompt *prompt)
 		return r;
 	}
 	HASH_ADD_INT(p->prompts, sid, prompt);
-	return 0;
+	if (prompt->hh.tbl)
+		return 0;
+	quota_give_back(p->quota, prompt->uid, QUOTA_PROMPTS, 1);
+	free(prompt);
+	return -ENOMEM;
 }
 
 /* --- the file -------------------------------------------------------------------------------- */

@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <uthash.h>
 #include <utlist.h>
+
+/* A table that cannot grow refuses the entry instead of ending the process. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 #include "base/cleanup.h"
 #include "base/quota.h"
