@@ -24,7 +24,16 @@ static inline void json_object_putp(struct json_object **o)
 }
 #define _cleanup_json_ _cleanup_(json_object_putp)
 
-/* Keys are string literals: they are not copied. */
+/*
+ * Keys are string literals: they are not copied.  What is to be added to may be NULL, where there
+ * was no memory for it.
+ */
+
+/*
+ * There was no memory for a part of something since the last call: what is being made is not whole.
+ * Whoever hands it on asks, and says so.
+ */
+bool json_fell_short(void);
 
 /* Adds value, which is consumed also when memory is short; NULL adds null. */
 void json_add(struct json_object *o, const char *key, struct json_object *value);
@@ -38,7 +47,7 @@ struct json_object *json_add_array(struct json_object *o, const char *key);
 struct json_object *json_add_object(struct json_object *o, const char *key);
 /* The same where something is known; else the member is null, and so is what is returned. */
 struct json_object *json_add_object_if(struct json_object *o, const char *key, bool known);
-/* Appends value, which is consumed, to an array. */
+/* Appends value, which is consumed, to an array; NULL appends null. */
 void json_append(struct json_object *array, struct json_object *value);
 /* A new empty object, already an element of the array; borrowed. */
 struct json_object *json_append_object(struct json_object *array);
@@ -48,6 +57,10 @@ void json_merge(struct json_object *o, struct json_object *from);
 const char *json_text_of(struct json_object *o, const char *key);
 int64_t json_int_of(struct json_object *o, const char *key);
 bool json_bool_of(struct json_object *o, const char *key);
+/* Values for json_add() and json_append(); text is UTF-8. */
+struct json_object *json_int(int64_t value);
+struct json_object *json_boolean(bool value);
+struct json_object *json_string(const char *text);
 /* A string object of any bytes; NULL for NULL and "". */
 struct json_object *json_text(const char *text);
 /* As decimal text: scripts read numbers as doubles, which end at 2^53. */

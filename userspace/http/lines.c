@@ -132,7 +132,7 @@ static int gather(struct lines *l, struct json_object *line)
 	size_t length = 0, gathered = evbuffer_get_length(l->gathered);
 	const char *json = json_object_to_json_string_length(line, ANSWER_JSON_FLAGS, &length);
 
-	if (!json)
+	if (!json || json_fell_short())
 		return -ENOMEM;
 	if (gathered + length > LINES_BACKLOG_BYTES || connection_hold(l->connection, length + 1))
 		return -ENOBUFS;

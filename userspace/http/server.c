@@ -116,7 +116,11 @@ static void send_error(struct request *r, int result)
 void server_answer(struct request *r, int result)
 {
 	struct server *s = r->server;
+	bool is_whole = !json_fell_short();
 
+	/* what was written stays written, and its answer says what it can */
+	if (!result && !r->writes && !is_whole)
+		result = -ENOMEM;
 	if (!result && r->writes)
 		result = commit_stage_reply(s->commits, r);
 	else if (!result && r->written.text)

@@ -26,7 +26,9 @@ static int add_object(struct written *w, struct json_object *o, size_t without)
 	size_t length = 0;
 	const char *json = json_object_to_json_string_length(o, ANSWER_JSON_FLAGS, &length);
 
-	return json ? add_text(w, json, length - without) : -ENOMEM;
+	if (!json || json_fell_short())
+		return -ENOMEM;
+	return add_text(w, json, length - without);
 }
 
 static int begin(struct request *r)

@@ -84,7 +84,7 @@ struct json_object *view_claim(const struct view_claim *c)
 	json_add_text(o, "status", judge_status_name(&now->verdict));
 	pids = json_add_array(o, "pids");
 	for (size_t i = 0; i < now->n_holdings; i++)
-		json_append(pids, json_object_new_int(now->holdings[i].holder->id.pid));
+		json_append(pids, json_int(now->holdings[i].holder->id.pid));
 	json_add_text(o, "process", found->process);
 	json_add_int(o, "createdAt", s->created_at);
 	json_add_int(o, "updatedAt", s->updated_at);

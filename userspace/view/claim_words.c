@@ -74,7 +74,7 @@ static void say(struct json_object *o, const char *format, ...)
 	va_end(args);
 	if (!json_object_object_get_ex(o, "notices", &list))
 		list = json_add_array(o, "notices");
-	json_append(list, json_object_new_string(text));
+	json_append(list, json_string(text));
 }
 
 static void say_aside(const struct claim_notes *n, struct json_object *o)

@@ -67,7 +67,7 @@ struct json_object *view_session(const struct session *s, uid_t viewer)
 	if (!note)
 		return o;
 	json_add_int(note, "at", s->last_note_at);
-	json_add(note, "text", json_object_new_string(s->last_note));
+	json_add(note, "text", json_string(s->last_note));
 	return o;
 }
 
@@ -77,7 +77,7 @@ struct json_object *view_note(const struct note *note)
 
 	json_add_int(o, "id", note->id);
 	json_add_int(o, "at", note->timestamp);
-	json_add(o, "text", json_object_new_string(note->text));
+	json_add(o, "text", json_string(note->text));
 	json_add_text(o, "user", user_name(note->uid));
 	json_add_known(o, "pid", note->pid);
 	json_add_text(o, "comm", note->comm);

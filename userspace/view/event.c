@@ -35,8 +35,7 @@ struct json_object *view_entry(const void *what, uid_t viewer)
 	json_add_text(o, "details", entry->details);
 	json_add_known(o, "port", entry->port);
 	json_add_known(o, "pid", entry->pid);
-	json_add(o, "uid",
-		 entry->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(entry->uid));
+	json_add(o, "uid", entry->uid == PROCESS_UID_UNKNOWN ? NULL : json_int(entry->uid));
 	json_add_text(o, "user", user_name(entry->uid));
 	json_add_text(o, "comm", entry->comm);
 	json_add_text(o, "errno", entry->error ? net_errno_name(entry->error) : NULL);
@@ -72,7 +71,7 @@ static struct json_object *view_end(const struct history_end *end)
 		return NULL;
 	o = json_object_new_object();
 	json_add_text(o, "how", history_how_name(end->how));
-	json_add(o, "code", has_code ? json_object_new_int(end->code) : NULL);
+	json_add(o, "code", has_code ? json_int(end->code) : NULL);
 	return o;
 }
 
@@ -118,9 +117,8 @@ static void add_exit(struct json_object *o, const struct event *event)
 {
 	int status = event->exit_code;
 
-	json_add(o, "exitCode",
-		 WIFEXITED(status) ? json_object_new_int(WEXITSTATUS(status)) : NULL);
-	json_add(o, "signal", WIFSIGNALED(status) ? json_object_new_int(WTERMSIG(status)) : NULL);
+	json_add(o, "exitCode", WIFEXITED(status) ? json_int(WEXITSTATUS(status)) : NULL);
+	json_add(o, "signal", WIFSIGNALED(status) ? json_int(WTERMSIG(status)) : NULL);
 }
 
 struct json_object *view_event(const struct view_event *what, uid_t viewer)

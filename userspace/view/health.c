@@ -9,8 +9,7 @@
 
 static struct json_object *wellness_view(enum wellness wellness)
 {
-	return wellness == WELLNESS_UNKNOWN ? NULL
-					    : json_object_new_boolean(wellness == WELLNESS_WELL);
+	return wellness == WELLNESS_UNKNOWN ? NULL : json_boolean(wellness == WELLNESS_WELL);
 }
 
 /* Milliseconds with their fraction: a check on this machine often takes less than one. */

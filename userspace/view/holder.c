@@ -40,11 +40,10 @@ struct json_object *view_holder(const struct why_holder *h, uid_t viewer)
 	json_add_text(o, "exe", may ? process->exe : NULL);
 	json_add_text(o, "cwd", may ? process->cwd : NULL);
 	json_add_text(o, "user", h->user);
-	json_add(o, "uid",
-		 process->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(process->uid));
+	json_add(o, "uid", process->uid == PROCESS_UID_UNKNOWN ? NULL : json_int(process->uid));
 	fds = json_add_array(o, "fds");
 	for (int i = 0; i < holder->n_fds && i < INVENTORY_HOLDER_FDS; i++)
-		json_append(fds, json_object_new_int(holder->fds[i]));
+		json_append(fds, json_int(holder->fds[i]));
 	json_add_text(o, "via", h->holding.via);
 	json_add_known(o, "since", h->holding.socket->since);
 	add_ancestry(o, h);

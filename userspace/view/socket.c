@@ -28,14 +28,13 @@ struct json_object *view_socket(uint32_t own_netns, const struct socket_row *row
 	json_add_text(o, "user", user_name(row->uid));
 	json_add_known(o, "since", row->since);
 	json_add_text(o, "family", row->family == AF_INET6 ? "ipv6" : "ipv4");
-	json_add(o, "uid",
-		 row->uid == PROCESS_UID_UNKNOWN ? NULL : json_object_new_int64(row->uid));
+	json_add(o, "uid", row->uid == PROCESS_UID_UNKNOWN ? NULL : json_int(row->uid));
 	json_add_known(o, "inode", row->inode);
 	json_add(o, "cookie", row->cookie ? json_u64_text(row->cookie) : NULL);
 	/* no interface of the kernel tells the flags of another process's socket without BPF */
 	json_add(o, "reuseaddr", NULL);
 	json_add(o, "reuseport", NULL);
-	json_add(o, "v6only", v6only ? json_object_new_boolean(row->v6only) : NULL);
+	json_add(o, "v6only", v6only ? json_boolean(row->v6only) : NULL);
 	json_add_text(o, "dev", net_device_format(row->dev, own, dev));
 	json_add_known(o, "timerMs", row->timer_ms);
 	return o;
@@ -86,7 +85,7 @@ struct json_object *view_found(const struct found_socket *socket, uid_t viewer)
 	json_add_known(o, "askedPort", socket->asked_port);
 	pids = json_add_array(o, "pids");
 	for (size_t i = 0; i < row->n_holders; i++)
-		json_append(pids, json_object_new_int(row->holders[i].id.pid));
+		json_append(pids, json_int(row->holders[i].id.pid));
 	json_add_text(o, "process", socket->process);
 	holders = json_add_array(o, "holders");
 	for (size_t i = 0; i < socket->n_holders; i++)

@@ -131,7 +131,7 @@ static void add_hits(const struct why_remedy *remedy, struct json_object *o)
 			   *hits = json_add_array(o, "alsoHits");
 
 	for (size_t i = 0; i < remedy->n_kills; i++)
-		json_append(kills, json_object_new_int(remedy->kills[i]));
+		json_append(kills, json_int(remedy->kills[i]));
 	for (size_t i = 0; i < remedy->hits.n; i++) {
 		const struct why_hit *hit = &remedy->hits.list[i];
 		struct json_object *item = json_append_object(hits);
@@ -141,7 +141,7 @@ static void add_hits(const struct why_remedy *remedy, struct json_object *o)
 		json_add_text(item, "comm", hit->comm);
 		ports = json_add_array(item, "ports");
 		for (size_t j = 0; j < hit->n_ports; j++)
-			json_append(ports, json_object_new_int(hit->ports[j]));
+			json_append(ports, json_int(hit->ports[j]));
 	}
 }
 
@@ -224,6 +224,6 @@ int why_view_text(const struct why_facts *f, char **ret)
 	view_facts(f, o);
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 							 JSON_C_TO_STRING_NOSLASHESCAPE);
-	*ret = text ? strdup(text) : NULL;
+	*ret = text && !json_fell_short() ? strdup(text) : NULL;
 	return *ret ? 0 : -ENOMEM;
 }
