@@ -55,8 +55,9 @@ int answer_get_list(bool json, const char *path, size_t rows, struct json_object
 
 /*
  * The same for lists that are read row by row, as client_list() does: each() takes the rows of all
- * pages.
+ * pages; *ret has the other members, of the last page.
  */
-int answer_list(bool json, const char *path, rows_each each, void *user_data);
+int answer_list(bool json, const char *path, rows_each each, void *user_data,
+		struct json_object **ret);
 
 #endif

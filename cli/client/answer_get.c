@@ -96,13 +96,16 @@ int answer_get_list(bool json, const char *path, size_t rows, struct json_object
 	return 0;
 }
 
-int answer_list(bool json, const char *path, rows_each each, void *user_data)
+int answer_list(bool json, const char *path, rows_each each, void *user_data,
+		struct json_object **ret)
 {
 	_cleanup_(answer_freep) struct json_object *rest = NULL;
 	enum outcome outcome = client_list(path, each, user_data, &rest);
 
-	if (outcome == OUTCOME_OK)
+	if (outcome == OUTCOME_OK) {
+		*ret = TAKE_PTR(rest);
 		return 0;
+	}
 	render_error(json, rest);
 	return outcome_row(outcome)->exit_code;
 }

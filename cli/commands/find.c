@@ -176,6 +176,14 @@ static const char *quiet_list(const struct query *q)
 	return q->status && strcmp(q->status, "orphan") == 0 ? "orphans" : "services";
 }
 
+/* The list of all sockets is the daemon's table. */
+static void say_whether_behind(struct json_object *answer)
+{
+	if (answer_bool(answer, "behind"))
+		render_note("some sockets may be missing here: events were lost, and the table is "
+			    "being read anew; ask again");
+}
+
 /* For scripts: JSON, or the ports alone; nothing is printed of an answer that is wrong somewhere.
  */
 static int find_for_scripts(const struct query *q, const char *path, bool json, size_t *ret_n)
@@ -198,6 +206,7 @@ static int find_for_scripts(const struct query *q, const char *path, bool json, 
 	list = answer_member(answer, quiet_list(q));
 	*ret_n = answer_length(list);
 	print_values(list, q->urls);
+	say_whether_behind(answer);
 	return 0;
 }
 
@@ -227,13 +236,15 @@ static void add_row(const char *list, struct json_object *row, void *user_data)
 static int find_for_people(const struct query *q, const char *path, size_t *ret_n)
 {
 	_cleanup_(find_view_freep) struct find_view *view = find_view_new(q->all, q->urls);
+	_cleanup_(answer_freep) struct json_object *rest = NULL;
 	struct listing l = { .q = q, .view = view };
-	int r = answer_list(false, path, add_row, &l);
+	int r = answer_list(false, path, add_row, &l, &rest);
 
 	if (r)
 		return r;
 	if (l.n > 0)
 		find_view_print(view);
+	say_whether_behind(rest);
 	*ret_n = l.n;
 	return 0;
 }

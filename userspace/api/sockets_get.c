@@ -6,6 +6,7 @@
 #include "api/search.h"
 #include "api/state.h"
 #include "base/cleanup.h"
+#include "http/json.h"
 #include "http/page.h"
 #include "http/parts.h"
 #include "tracker/found_socket.h"
@@ -77,6 +78,7 @@ static int answer(struct request *r, int error)
 	page_begin(&q->page, q->brief ? PAGE_BRIEF_ROWS : PAGE_MAX_ROWS);
 	if (!fault && q->page.after)
 		fault = page_after_socket(r, &q->page, &l.walk.place.port, &l.walk.place.cookie);
+	json_add_bool(r->answer, "behind", inventory_is_behind(r->api->config.inventory));
 	if (!fault)
 		fault = written_list_begin(r, "sockets");
 	if (!fault)

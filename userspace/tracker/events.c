@@ -55,6 +55,14 @@ static void tell_loss(struct tracker *t, int64_t now)
 	activity_note(&t->activity, ACTIVITY_GAP, details, now);
 }
 
+/* For want of memory the table lacks something, as it does where the kernel could not tell of it.
+ */
+static void note_failure(struct tracker *t, int error)
+{
+	if (error == -ENOMEM)
+		inventory_note_loss(t->config.inventory);
+}
+
 static int begin_resync(struct tracker *t, int64_t now)
 {
 	t->lost = t->config.source.counters(t->config.source.user_data).lost;
@@ -164,6 +172,7 @@ static void on_event(const struct event *seen, void *user_data)
 	t->deferring = false;
 	if (r)
 		log_error("an event of pid %d was not applied: %s", event->actor.pid, strerror(-r));
+	note_failure(t, r);
 	if (settle || t->pending || inventory_launcher_ends_wait(t->config.inventory))
 		events_schedule_settle(t);
 
@@ -255,6 +264,7 @@ void events_on_settle(evutil_socket_t fd, short what, void *user_data)
 	r = inventory_settle(t->config.inventory, now, claims_port_found_changed, t, &again);
 	if (r)
 		log_error("the table was not settled: %s", strerror(-r));
+	note_failure(t, r);
 	until_ms = clock_ms(CLOCK_MONOTONIC) + JUDGE_MS;
 	left_behind_store(t, until_ms);
 	if (!inventory_is_resyncing(t->config.inventory))

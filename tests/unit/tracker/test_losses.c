@@ -27,6 +27,31 @@ TEST_WITH(a_listener_that_was_lost_is_found_by_reading_anew, struct world *w)
 	assert_int_equal(assert_entry(w, ACTIVITY_SQUAT, "Port 3000: ").pid, getpid());
 }
 
+/* calloc() is wrapped at link time (see the Makefile). */
+static bool no_memory;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(n, size);
+}
+
+TEST_WITH(a_listener_for_which_there_was_no_memory_is_found_by_reading_anew, struct world *w)
+{
+	_cleanup_close_ int fd = netns_bind(AF_INET, SOCK_STREAM, NULL, PORT, NETNS_LISTEN);
+
+	assert_true(fd >= 0);
+	no_memory = true;
+	tell(w, socket_event(EVENT_LISTEN, 1, COOKIE, PORT));
+	no_memory = false;
+	assert_status(w, SERVICE_CLAIMED);
+	assert_true(inventory_is_behind(w->inventory));
+	turn_until(w, SERVICE_SQUATTED);
+	assert_false(inventory_is_behind(w->inventory));
+}
+
 static void leave_port(uint32_t netns, uint16_t port, void *user_data)
 {
 }
