@@ -4,17 +4,25 @@
 
 Each test floods as one user, is refused or forgotten with a sentence, and asks as another."""
 import json
+import os
+import re
+import sqlite3
 import subprocess
 import sys
+import time
+import unittest
 
 import harness
-from harness import DONE, NO, needs_root
+from harness import DONE, NO, needs_root, wait_until
 
 ATTACKER, VICTIM = harness.NOBODY, 65533
 # The limits of base/quota.c
 CLAIMS, LOCKS_HELD, SESSIONS_ACTIVE, NOTE_BYTES = 2000, 256, 256, 16 << 20
 NOTES_PER_SESSION_BYTES, NOTE_MAX_BYTES = 2 << 20, 16 * 1024
 RUNS, WAITERS, PROMPTS, PROTECTED = 256, 64, 256, 100
+PROCESS_FDS, CHECKS = 96, 4096
+REFUSALS_KEPT, HISTORY_KEPT, SESSIONS_KEPT, LOCKS_KEPT, PORTS_KEPT = 1000, 20000, 1000, 256, 100000
+HISTORY = 1000         # written down at once
 RANGE = "10000-31999"  # of claims: other programs take whole ranges of ports, too
 PRUNE_EVERY = 1000     # entries of the log between two prunings
 
@@ -123,6 +131,21 @@ def log():
         post("/v1/releases", match="flood:*")
     return {"status": 200}
 
+def kept():
+    # what is over stays listed: sessions that ended, locks that are free
+    for i in range(int(arguments[0])):
+        session = post("/v1/sessions", purpose="over %d" % i)[1]["id"]
+        post("/v1/sessions/end", session=session)
+    for i in range(int(arguments[1])):
+        post("/v1/locks", name="free%d" % i, owner="caller")
+        post("/v1/unlocks", name="free%d" % i)
+    return {"status": 200}
+
+def listens():
+    for i in range(int(arguments[0])):
+        socket.create_server(("127.0.0.1", 0)).close()
+    return {"status": 200}
+
 def health():
     listeners, rounds, held = [], int(arguments[2]), []
     for i in range(int(arguments[1])):
@@ -132,7 +155,10 @@ def health():
     for i in range(rounds):
         held.append(connect())
         held[-1].sendall(b"GET /v1/health?match=silent:*&timeout=300s HTTP/1.1\r\nHost: p\r\n\r\n")
-        held[-1].recv(65536)  # it has begun
+        begun = held[-1].recv(65536)
+        if not begun.startswith(b"HTTP/1.1 200"):
+            head, _, rest = begun.partition(b"\r\n\r\n")
+            return {"done": i, "status": int(head[9:12]), **json.loads(rest)["error"]}
     kept.extend((listeners, held))
     return {"status": 200}
 
@@ -174,9 +200,16 @@ class UserLimitsTest(harness.PortDaddyTest):
     def test_locks_of_one_user_leave_some_for_others(self):
         said = self.flood("locks")
         self.assert_refused(said, LOCKS_HELD, ["held locks", "pd unlock"])
+        # each is watched; those beyond this are looked at every second
+        self.assertLessEqual(self.pidfds(), PROCESS_FDS)
         self.assertEqual(self.as_victim("with-lock", "n1", "--", "true").code, DONE)
         self.flood("locks", uid=VICTIM - 1)
         self.daemon.pd("lock", "of-root")
+
+    def pidfds(self):
+        directory = f"/proc/{self.daemon.pid}/fd"
+        return sum("pidfd" in os.readlink(os.path.join(directory, fd))
+                   for fd in os.listdir(directory))
 
     def test_sessions_of_one_user_leave_some_for_others(self):
         said = self.flood("sessions")
@@ -260,6 +293,75 @@ class UserLimitsTest(harness.PortDaddyTest):
         self.assertEqual(json.loads(answer.out)["services"][0]["result"], "ok")
         self.assertIsNone(server.process.poll())
 
+    def test_checks_of_one_user_that_wait_leave_others_theirs(self):
+        claimed = self.as_victim("claim", "victim:web", "--range", RANGE, "--health", "/", "-q",
+                                 cwd=self.work)
+        self.http_server(int(claimed.out), uid=VICTIM)
+        self.daemon.wait_status("victim:web", "active")
+        said = self.flood("health", RANGE, 60, CHECKS // 60 + 2)
+        self.assertEqual((said["done"], said["status"]), (CHECKS // 60 + 1, 413), said)
+        self.assertIn(f"{CHECKS} health checks that are not done", said["message"])
+        answer = self.as_victim("health", "victim:web", "--timeout", "20s", "-j")
+        self.assertEqual(json.loads(answer.out)["services"][0]["result"], "ok", answer)
+
+    def fill(self, db, table, columns, rows):
+        places = ", ".join("?" * len(columns.split(",")))
+        db.executemany(f"INSERT INTO {table}({columns}) VALUES({places})", rows)
+
+    def fill_with_rows_that_are_kept(self):
+        """The attacker has all that may be kept, and newer ones than the victim's."""
+        now = int(time.time())
+        with sqlite3.connect(self.daemon.database) as db:
+            self.fill(db, "ports", "id, port, claimedAt, uid",
+                      [("victim:old", 20000, now - 9000, VICTIM)] +
+                      [(f"flood:{i}", 20001, now - 90, ATTACKER) for i in range(PORTS_KEPT + 50)])
+            self.fill(db, "history", "port, proto, uid, comm, since, until, how",
+                      [(9, "tcp", VICTIM, "precious", now - 9000, now - 8999, "closed")] +
+                      [(9, "tcp", ATTACKER, "flood", now - 90, now - 89, "closed")] * HISTORY_KEPT)
+            self.fill(db, "failures", "timestamp, uid, comm, port, error, explanation",
+                      [(now - 9000, VICTIM, "precious", 9, 98, "{}")] +
+                      [(now - 90, ATTACKER, "flood", 9, 98, "{}")] * (REFUSALS_KEPT + 100))
+            self.fill(db, "sessions", "id, purpose, startedAt, endedAt, status, uid",
+                      [(f"session-over{i}", "over", now - 90, now - 90, "completed", ATTACKER)
+                       for i in range(SESSIONS_KEPT)])
+            self.fill(db, "locks", "name, owner, fence, releasedAt",
+                      [(f"flood{i}", ATTACKER, i, now - 90) for i in range(LOCKS_KEPT)])
+
+    def owned_rows(self, table, where="1", uid="uid"):
+        """{uid: rows} of a table."""
+        return dict(self.daemon.query(
+            f"SELECT {uid}, count(*) FROM {table} WHERE {where} GROUP BY 1"))
+
+    def test_rows_that_are_kept_of_one_user_push_out_no_others(self):
+        self.need_bpf("refusals are not recorded")
+        session = self.as_victim("session", "start", "precious", "-q").out.strip()
+        self.as_victim("session", "end", "--session", session)
+        self.as_victim("with-lock", "precious", "--", "true")
+        self.daemon.stop()
+        self.fill_with_rows_that_are_kept()
+        self.daemon.start()
+        self.flood("kept", 20, 20)
+        self.flood("listens", HISTORY + 500)
+        port = harness.free_port()
+        server = self.http_server(port, uid=VICTIM)
+        refused = self.spawn([harness.PYTHON, "-m", "http.server", str(port)], uid=VICTIM)
+        self.assertNotEqual(refused.wait(), 0)
+        # what comes of the victim while the attacker has used up all that is his
+        wait_until(lambda: self.daemon.query("SELECT 1 FROM history WHERE pid = ?", server.pid),
+                   "the victim's server is in the history")
+        wait_until(lambda: self.daemon.query("SELECT 1 FROM failures WHERE pid = ?", refused.pid),
+                   "the victim's refusal is explained")
+        for most, *table in ((HISTORY_KEPT + HISTORY, "history"), (REFUSALS_KEPT + 50, "failures"),
+                             (SESSIONS_KEPT + PRUNE_EVERY, "sessions", "status = 'completed'"),
+                             (LOCKS_KEPT + PRUNE_EVERY, "locks", "holder IS NULL", "owner"),
+                             (PORTS_KEPT, "ports")):
+            with self.subTest(table=table[0]):
+                rows = self.owned_rows(*table)
+                self.assertLessEqual(sum(rows.values()), most, rows)
+                self.assertGreaterEqual(rows.get(VICTIM, 0), 1, rows)
+        self.assertEqual(self.daemon.query("SELECT comm FROM history WHERE uid = ? AND port = 9",
+                                           VICTIM), [("precious",)])
+
     def test_a_check_that_had_no_turn_is_said_and_stored_nowhere(self):
         self.daemon.stop()
         self.daemon = self.start_daemon(most_files=256)
@@ -271,6 +373,47 @@ class UserLimitsTest(harness.PortDaddyTest):
         self.assertIn("NOT TRIED", self.daemon.run("health", "silent:*", "--timeout", "1s",
                                                    uid=ATTACKER).out)
         self.assertEqual(self.daemon.query("SELECT count(*) FROM health")[0][0], 0)
+
+
+class TableTest(unittest.TestCase):
+    """The test that floods each row of base/quota.c; a row without one is named."""
+
+    FLOODS = {
+        "CONNECTIONS": "cli/test_connection_floods.py a_user_with_all_connections",
+        "UNSENT_BYTES": "cli/test_connection_floods.py answers_that_nobody_reads",
+        "REFUSALS": "cli/test_refusal_floods.py flood_of_one_user_takes_no_explanation",
+        "REFUSALS_WAITING": "unit/tracker/test_refusal_queue.c",
+        "REFUSALS_KEPT": "cli/test_user_limits.py rows_that_are_kept",
+        "HISTORY": "cli/test_user_limits.py rows_that_are_kept",
+        "HISTORY_KEPT": "cli/test_user_limits.py rows_that_are_kept",
+        "SEARCHES": "unit/explain/test_explain.c",
+        "LOCKS_HELD": "cli/test_user_limits.py locks_of_one_user",
+        "LOCK_WAITERS": "cli/test_user_limits.py waiters_of_one_user",
+        "HEALTH_CHECKS": "cli/test_user_limits.py checks_of_one_user_that_wait",
+        "HEALTH_RUNNING": "cli/test_user_limits.py silent_services_of_one_user",
+        "PROCESS_FDS": "cli/test_user_limits.py locks_of_one_user",
+        "RUNS": "cli/test_user_limits.py runs_of_one_user",
+        "PROMPTS": "cli/test_user_limits.py shells_of_one_user",
+        "CLAIMS": "cli/test_user_limits.py claims_of_one_user",
+        "SESSIONS_ACTIVE": "cli/test_user_limits.py sessions_of_one_user",
+        "SESSIONS_KEPT": "cli/test_user_limits.py rows_that_are_kept",
+        "NOTE_BYTES": "cli/test_user_limits.py notes_of_one_user",
+        "LOG_ROWS": "cli/test_user_limits.py a_flood_of_log_entries",
+        "LOCKS_KEPT": "cli/test_user_limits.py rows_that_are_kept",
+        "PORTS_KEPT": "cli/test_user_limits.py rows_that_are_kept",
+    }
+
+    def read(self, path):
+        with open(os.path.join(harness.ROOT, path), encoding="utf-8") as f:
+            return f.read()
+
+    def test_each_limit_of_a_user_has_a_test_that_floods_it(self):
+        enum = self.read("userspace/base/quota.h").partition("enum quota_kind {")[2]
+        kinds = re.findall(r"^\tQUOTA_(\w+),", enum.partition("}")[0], re.M)
+        self.assertEqual(set(kinds), set(self.FLOODS))
+        for kind, place in self.FLOODS.items():
+            path, _, name = place.partition(" ")
+            self.assertIn(f"def test_{name}" if name else kind, self.read(f"tests/{path}"))
 
 
 if __name__ == "__main__":
