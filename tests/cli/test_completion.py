@@ -54,12 +54,22 @@ class CompletionTest(harness.PortDaddyTest):
         terminal.wait_for("ready")
         return terminal
 
+    def listened_port(self):
+        """One that is listened on here and that its first digits complete to: somebody else's on
+        this machine may begin with the same."""
+        for _ in range(ATTEMPTS):
+            port = harness.free_port()
+            server = self.http_server(port)
+            if set(self.candidates("why", str(port)[:-1])) == {str(port)}:
+                return str(port)
+            server.kill()
+        raise AssertionError("each port has a neighbour")
+
     def check_shell(self, shell):
         """Types the beginning of each line and Tab, and looks what pd is called with."""
-        port = str(harness.free_port())
         self.daemon.claim(NAME)
         self.daemon.pd("lock", "db-migrations", "--ttl", "1h", "--holder", "me")
-        self.http_server(int(port))
+        port = self.listened_port()
         begin = NAME[:NAME.index(":") + 2]
         terminal = self.terminal(shell)
         for typed, called in ((f"pd fin", "find"),

@@ -274,6 +274,8 @@ class HarmTest(RemedyTest):
 
     def test_command_made_of_hostile_names_runs_nothing_of_them(self):
         mark = os.path.join(self.work, "mark")
+        # the real one would start a daemon of its own, which nobody ends
+        self.write("programs/pm2", "#!/bin/sh\n", 0o755)
         for hostile in (f"/tmp/x'; touch {mark}; '", f"/tmp/$(touch {mark})", f"/tmp/`touch {mark}`",
                         f"/tmp/x\n touch {mark}\n", "/tmp/\x1b[2J", f"/tmp/x\" ; touch {mark} #"):
             imitation = self.imitate_pm2(f"PM2 v6.0: God Daemon ({hostile})")
