@@ -127,7 +127,7 @@ const char *net_errno_name(int error)
 	return name ? name : "E?";
 }
 
-const char *net_device_format(uint32_t dev, bool own_netns, char *ret)
+const char *net_device_format(uint32_t dev, bool own_netns, char ret[static NET_DEVICE_STR_SIZE])
 {
 	if (!dev)
 		return NULL;

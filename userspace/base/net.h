@@ -11,8 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define NET_ADDR_STR_SIZE  46  /* INET6_ADDRSTRLEN */
-#define NET_PROTOCOL_MPTCP 262 /* IPPROTO_MPTCP; older libc headers do not have it */
+#define NET_ADDR_STR_SIZE   46	/* INET6_ADDRSTRLEN */
+#define NET_DEVICE_STR_SIZE 16	/* IF_NAMESIZE */
+#define NET_PROTOCOL_MPTCP  262 /* IPPROTO_MPTCP; older libc headers do not have it */
 
 struct net_addr {
 	uint8_t bytes[16];
@@ -92,8 +93,8 @@ int net_port_parse(const char *text, uint16_t *ret_port);
 /* "EADDRINUSE" for 98 and so on; static storage; "E?" for a number without a name. */
 const char *net_errno_name(int error);
 
-/* An interface by its index: "lo", or "if2" where that is of another namespace or gone; ret holds
- * IF_NAMESIZE bytes.  NULL for 0. */
-const char *net_device_format(uint32_t dev, bool own_netns, char *ret);
+/* An interface by its index: "lo", or "if2" where that is of another namespace or gone.  NULL
+ * for 0. */
+const char *net_device_format(uint32_t dev, bool own_netns, char ret[static NET_DEVICE_STR_SIZE]);
 
 #endif

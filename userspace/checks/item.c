@@ -379,7 +379,7 @@ void health_item_answer(struct health_item *item, const struct health_answer *an
 
 /* --- words --- */
 
-char *health_item_url(const struct health_item *item, char *ret)
+char *health_item_url(const struct health_item *item, char ret[static HEALTH_URL_SIZE])
 {
 	ret[0] = '\0';
 	if (item->target.path)
@@ -389,7 +389,7 @@ char *health_item_url(const struct health_item *item, char *ret)
 	return ret;
 }
 
-char *health_item_sentence(const struct health_item *item, char *ret)
+char *health_item_sentence(const struct health_item *item, char ret[static HEALTH_SENTENCE_SIZE])
 {
 	const struct health_answer *a = &item->answer;
 	const char *verdict = item->wellness == WELLNESS_WELL ? "healthy" : "unhealthy";

@@ -72,10 +72,10 @@ void health_item_answer(struct health_item *item, const struct health_answer *an
 
 /* "https://localhost:3100/health", or "" where there is none to ask for.  Returns ret. */
 #define HEALTH_URL_SIZE (HEALTH_HOST_SIZE + 1024 + 32)
-char *health_item_url(const struct health_item *item, char *ret);
+char *health_item_url(const struct health_item *item, char ret[static HEALTH_URL_SIZE]);
 
 /* "healthy: 200 OK (45ms)", "unhealthy: no response for 5s": for the audit trail.  Returns ret. */
 #define HEALTH_SENTENCE_SIZE (HEALTH_DETAILS_SIZE + HEALTH_REASON_SIZE + 64)
-char *health_item_sentence(const struct health_item *item, char *ret);
+char *health_item_sentence(const struct health_item *item, char ret[static HEALTH_SENTENCE_SIZE]);
 
 #endif

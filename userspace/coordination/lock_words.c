@@ -27,7 +27,7 @@ int locks_find_namesakes(struct locks *l, struct lock_key key, struct lock_names
 	return r;
 }
 
-const char *lock_words_held(const struct lock *lock, int64_t now, char *ret)
+const char *lock_words_held(const struct lock *lock, int64_t now, char ret[static LOCK_WORDS_SIZE])
 {
 	char age[32], rest[32], process[sizeof(lock->comm) + 32] = "";
 	int64_t left = lock->expires_at > now ? lock->expires_at - now : 0;

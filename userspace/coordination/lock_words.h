@@ -12,8 +12,8 @@ struct locks;
 
 #define LOCK_WORDS_SIZE 320 /* a holder, a process's name and two durations */
 
-/* "held by myapp:db-init (bash, pid 94120) for 45s, 4m 15s left"; ret holds LOCK_WORDS_SIZE. */
-const char *lock_words_held(const struct lock *lock, int64_t now, char *ret);
+/* "held by myapp:db-init (bash, pid 94120) for 45s, 4m 15s left". */
+const char *lock_words_held(const struct lock *lock, int64_t now, char ret[static LOCK_WORDS_SIZE]);
 
 /* Held locks of the name that are not the key's. */
 struct lock_namesakes {

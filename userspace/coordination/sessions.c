@@ -163,7 +163,7 @@ static int write_entry(struct sessions *s, const struct session_caller *caller,
 }
 
 int sessions_start(struct sessions *s, const struct session_caller *caller, struct session *session,
-		   char *ret_id)
+		   char ret_id[static SESSION_ID_MAX + 1])
 {
 	char details[DETAILS_SIZE];
 	int r = begin_write(s);

@@ -80,11 +80,11 @@ int sessions_for_each_beside(struct sessions *s, uid_t uid, const struct process
 
 /*
  * Starts one for the caller: purpose, agent and cwd are given (NULL: as the kernel says), the rest
- * is filled in, but for the id, which goes to ret_id (SESSION_ID_MAX + 1 bytes).  Its tty is
+ * is filled in, but for the id, which goes to ret_id.  Its tty is
  * borrowed from the caller.  0; an enum quota_outcome of QUOTA_SESSIONS_ACTIVE; negative errno.
  */
 int sessions_start(struct sessions *s, const struct session_caller *caller, struct session *session,
-		   char *ret_id);
+		   char ret_id[static SESSION_ID_MAX + 1]);
 
 /* Ends one that has not ended, with a last note (NULL = none).  0; OUTCOME_NO when its row is gone;
  * negative errno. */

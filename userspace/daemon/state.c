@@ -91,7 +91,7 @@ static int make_system_directories(const struct identity_target *target, const s
 }
 
 int state_find(bool service, const struct identity_target *target, struct state *ret,
-	       char *ret_error)
+	       char ret_error[static STATE_ERROR_SIZE])
 {
 	int r;
 
@@ -172,7 +172,7 @@ static int take_lock(int fd, pid_t *ret_holder)
 	return 0;
 }
 
-int state_lock(struct state *s, char *ret_error)
+int state_lock(struct state *s, char ret_error[static STATE_ERROR_SIZE])
 {
 	char who[32] = "";
 	_cleanup_close_ int fd = -1;
@@ -269,7 +269,7 @@ static int take_handed(struct state *s, int fd, char *ret_error)
 	return 0;
 }
 
-int state_listen(struct state *s, char *ret_error)
+int state_listen(struct state *s, char ret_error[static STATE_ERROR_SIZE])
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
@@ -299,7 +299,7 @@ int state_listen(struct state *s, char *ret_error)
 	return 0;
 }
 
-int state_check(const struct state *s, char *ret_error)
+int state_check(const struct state *s, char ret_error[static STATE_ERROR_SIZE])
 {
 	if (!is_still(s->lock, &s->own_lock))
 		return fail(ret_error, -ESTALE,

@@ -34,16 +34,16 @@ struct state {
 
 /*
  * Finds the paths and, as root for the service, makes its directories and gives them to the target.
- * 0, or a negative errno with one sentence in ret_error (STATE_ERROR_SIZE bytes).
+ * 0, or a negative errno with one sentence in ret_error.
  */
 int state_find(bool service, const struct identity_target *target, struct state *ret,
-	       char *ret_error);
+	       char ret_error[static STATE_ERROR_SIZE]);
 
 /*
  * Makes the directory and takes the lock; as the target user.  -EBUSY names who holds it; one that
  * is about to end is waited for.
  */
-int state_lock(struct state *s, char *ret_error);
+int state_lock(struct state *s, char ret_error[static STATE_ERROR_SIZE]);
 
 /*
  * Takes the socket that the service manager has handed over (daemon/notify.h), or binds it, as the
@@ -51,13 +51,13 @@ int state_lock(struct state *s, char *ret_error);
  * more is replaced.  What is no socket stays (-EEXIST), and so does a socket that somebody has:
  * -EADDRINUSE.  Mode 0666 where it is for everybody, else 0600.
  */
-int state_listen(struct state *s, char *ret_error);
+int state_listen(struct state *s, char ret_error[static STATE_ERROR_SIZE]);
 
 /*
  * 0 while the paths of the lock file and the socket lead to ours.  Else -ESTALE and one sentence:
  * nobody can reach this daemon, or another one can take its place.
  */
-int state_check(const struct state *s, char *ret_error);
+int state_check(const struct state *s, char ret_error[static STATE_ERROR_SIZE]);
 
 /* Leaves word for the next pd that this daemon listens with eBPF, until state_deinit(). */
 void state_note_ebpf(const struct state *s);

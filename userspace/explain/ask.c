@@ -46,7 +46,7 @@ static uid_t engine_user(const struct why_facts *f, const struct why_holder *h)
 }
 
 bool stop_run_by_engine(const struct why_facts *f, const struct why_holder *h, const char *command,
-			char *ret)
+			char ret[static COMMAND_SIZE])
 {
 	return run_as(f, engine_user(f, h), command, ret);
 }

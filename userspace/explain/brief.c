@@ -213,7 +213,7 @@ static void describe_rewriting(const struct event *e, char *ret, size_t size)
 }
 
 void why_describe_refusal(const struct event *e, const struct why_obstacle *obstacle,
-			  unsigned repeated, char *ret)
+			  unsigned repeated, char ret[static WHY_DETAILS_SIZE])
 {
 	char address[NET_ADDR_STR_SIZE] = "", made[112] = "", holder[128] = "", again[48] = "";
 	char port[RUN_PORT_SIZE];

@@ -35,9 +35,9 @@ bool why_obstacle_is_open(const struct why_obstacle *obstacle);
 bool why_in_the_way(const struct event *e, const struct inventory *inv, struct why_obstacle *ret);
 
 /* "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)"; obstacle: NULL where nothing was in the
- * way; repeated: how often it came before that.  ret: WHY_DETAILS_SIZE bytes. */
+ * way; repeated: how often it came before that. */
 void why_describe_refusal(const struct event *e, const struct why_obstacle *obstacle,
-			  unsigned repeated, char *ret);
+			  unsigned repeated, char ret[static WHY_DETAILS_SIZE]);
 
 /* "listening on :::3000 since 2:47:23" */
 #define WHY_SOCKET_SIZE (NET_ADDR_STR_SIZE + 80)

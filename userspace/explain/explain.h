@@ -237,9 +237,10 @@ static inline const struct socket_row *why_row(const struct why_facts *f,
 /* Is every reference to this socket's file accounted for? */
 bool why_owner_is_complete(const struct why_owner *owner);
 
-/* What would give a daemon that runs without BPF more to see.  ret_lift and ret_command:
- * WHY_MISSING_SIZE and WHY_COMMAND_SIZE bytes; "" where there is no such command. */
-void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer, char *ret_lift,
-		       char *ret_command);
+/* What would give a daemon that runs without BPF more to see; ret_command "" where there is no such
+ * command. */
+void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer,
+		       char ret_lift[static WHY_MISSING_SIZE],
+		       char ret_command[static WHY_COMMAND_SIZE]);
 
 #endif

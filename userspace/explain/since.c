@@ -133,7 +133,8 @@ int explain_since(struct explainer *x, const struct why_past *past, struct why_f
 	return 0;
 }
 
-void why_say_since(enum why_since since, const struct why_holder *by, char *ret)
+void why_say_since(enum why_since since, const struct why_holder *by,
+		   char ret[static WHY_SINCE_SIZE])
 {
 	char who[64] = "somebody else";
 

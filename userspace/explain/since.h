@@ -47,8 +47,9 @@ int explain_since(struct explainer *x, const struct why_past *past, struct why_f
 		  enum why_since *ret, const struct why_holder **ret_by);
 
 /* " It is gone, and the port is free now.", to stand behind what was said then; "" where nothing is
- * known.  ret: WHY_SINCE_SIZE bytes. */
+ * known. */
 #define WHY_SINCE_SIZE 128
-void why_say_since(enum why_since since, const struct why_holder *by, char *ret);
+void why_say_since(enum why_since since, const struct why_holder *by,
+		   char ret[static WHY_SINCE_SIZE]);
 
 #endif

@@ -47,10 +47,10 @@ void stop_say_hits(struct why_remedy *remedy);
 
 /*
  * The command as the viewer has to run it for the engine of the holder: root's by sudo, a user's as
- * that user.  ret: COMMAND_SIZE bytes.  False where no command can name that user.
+ * that user.  False where no command can name that user.
  */
 bool stop_run_by_engine(const struct why_facts *f, const struct why_holder *h, const char *command,
-			char *ret);
+			char ret[static COMMAND_SIZE]);
 
 bool stop_is_pid1_among_holders(const struct why_facts *f);
 

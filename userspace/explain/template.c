@@ -16,7 +16,7 @@
 #define WIDER_FIRST   10000 /* leaves the ports that services are usually given alone */
 #define WIDEST_FIRST  1024  /* below, ports are privileged */
 
-char *why_age(int64_t s, char *ret)
+char *why_age(int64_t s, char ret[static WHY_AGE_SIZE])
 {
 	static const struct {
 		int64_t seconds;
@@ -92,7 +92,7 @@ static void fill_that(const struct why_facts *f, char *ret)
 static void fill_for(const struct why_facts *f, char *ret)
 {
 	int64_t since = f->n_shown ? why_row(f, f->shown[0])->since : 0;
-	char age[32];
+	char age[WHY_AGE_SIZE];
 
 	if (since)
 		snprintf(ret, PLACE_SIZE, " for %s", why_age(f->now - since, age));
@@ -115,7 +115,7 @@ static void fill_listens(const struct why_facts *f, char *ret)
 /* TCP_TIMEWAIT_LEN and the default of tcp_fin_timeout; sock_diag alone tells what is left. */
 static void fill_wait(const struct why_facts *f, char *ret)
 {
-	char age[32];
+	char age[WHY_AGE_SIZE];
 
 	if (wait_seconds(f))
 		snprintf(ret, PLACE_SIZE, "another %s", why_age(wait_seconds(f), age));
@@ -227,7 +227,7 @@ static void fill_remains(const struct why_facts *f, char *ret)
 {
 	size_t connections = 0;
 	uint32_t most_ms = 0;
-	char age[32];
+	char age[WHY_AGE_SIZE];
 
 	for (size_t i = 0; i < f->n_owners; i++) {
 		const struct why_owner *o = &f->owners[i];

@@ -24,7 +24,8 @@ static inline const char *why_sudo(const struct why_facts *f)
 	return f->viewer == 0 ? "" : "sudo ";
 }
 
-/* "5 days", "1 minute", "42 seconds".  ret: 32 bytes. */
-char *why_age(int64_t seconds, char *ret);
+/* "5 days", "1 minute", "42 seconds". */
+#define WHY_AGE_SIZE 32
+char *why_age(int64_t seconds, char ret[static WHY_AGE_SIZE]);
 
 #endif

@@ -355,8 +355,9 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(obstacles) == _SENTINEL_OBSTACLE_MAX, "every obstacle has its words");
 
-void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer, char *ret_lift,
-		       char *ret_command)
+void why_lift_obstacle(const struct sentinel_report *report, uid_t viewer,
+		       char ret_lift[static WHY_MISSING_SIZE],
+		       char ret_command[static WHY_COMMAND_SIZE])
 {
 	char pd[OWN_PD_SIZE];
 

@@ -140,7 +140,8 @@ void lineage_note(struct lineage *l, const struct inventory *inv, const struct e
 	}
 }
 
-void lineage_forward(const struct lineage *l, uint32_t netns, uint16_t port, char *ret)
+void lineage_forward(const struct lineage *l, uint32_t netns, uint16_t port,
+		     char ret[static TUNNEL_FORWARD_SIZE])
 {
 	const struct descent *d = look_up(l, netns, port);
 

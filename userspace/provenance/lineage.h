@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/event.h"
+#include "provenance/tunnel.h"
 
 struct inventory;
 struct lineage;
@@ -39,9 +40,9 @@ bool lineage_restarts(const struct lineage *l, uint32_t netns, uint16_t port,
 
 /*
  * The option by which an ssh client came to listen on the port, as it stood in its command line
- * then: in the background it writes a title over that.  ret: TUNNEL_FORWARD_SIZE bytes, "" = not
- * known.
+ * then: in the background it writes a title over that.  "" = not known.
  */
-void lineage_forward(const struct lineage *l, uint32_t netns, uint16_t port, char *ret);
+void lineage_forward(const struct lineage *l, uint32_t netns, uint16_t port,
+		     char ret[static TUNNEL_FORWARD_SIZE]);
 
 #endif

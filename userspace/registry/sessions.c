@@ -106,7 +106,8 @@ static int count_active(struct registry *r, uid_t uid, int64_t *ret_of_user, int
 	return 0;
 }
 
-int registry_session_start(struct registry *r, const struct session *session, char *ret_id)
+int registry_session_start(struct registry *r, const struct session *session,
+			   char ret_id[static SESSION_ID_MAX + 1])
 {
 	bool exempt = quota_exempts(session->uid, r->own_uid);
 	int64_t of_user = 0, all = 0;

@@ -61,11 +61,12 @@ struct session {
 };
 
 /*
- * Starts an active session with a new random id, copied to ret_id (SESSION_ID_MAX + 1 bytes);
+ * Starts an active session with a new random id, copied to ret_id;
  * session->id and status are not read.  0; an enum quota_outcome of QUOTA_SESSIONS_ACTIVE; negative
  * errno.
  */
-int registry_session_start(struct registry *r, const struct session *session, char *ret_id);
+int registry_session_start(struct registry *r, const struct session *session,
+			   char ret_id[static SESSION_ID_MAX + 1]);
 
 /* 0, OUTCOME_NO when there is no such session, negative errno. */
 int registry_session_end(struct registry *r, const char *id, int64_t now);
