@@ -63,7 +63,7 @@ static int count_of_harmless(const struct kind *kind, bool listens, const char *
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		struct program p = { .process.id.pid = 1 << 30 };
-		struct why_supervisor s = { .listens = listens, .how = "" };
+		struct supervisor s = { .listens = listens, .how = "" };
 
 		for (; lines[i][p.n]; p.n++)
 			p.words[p.n] = lines[i][p.n];
@@ -77,7 +77,7 @@ static int count_of_harmless(const struct kind *kind, bool listens, const char *
 static void check_supervisor(const struct program *p)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct why_supervisor s = { .listens = kinds[i].listens, .how = "" };
+		struct supervisor s = { .listens = kinds[i].listens, .how = "" };
 
 		has_words(p, &kinds[i]);
 		if (!kinds[i].stop || !p->n)
@@ -95,7 +95,7 @@ static void check_supervisor(const struct program *p)
 	is_loop(p);
 	ends_with_its_child(p);
 	if (p->n) {
-		struct why_supervisor s = { .how = "" };
+		struct supervisor s = { .how = "" };
 
 		name_program(p, &s);
 		must(fuzz_ends(s.name, sizeof(s.name)));
@@ -109,7 +109,7 @@ static void check_line(const struct process *process, const char *line)
 	char control[TUNNEL_PATH_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(forwarders); i++) {
-		struct why_forward forward = { .engine = forwarders[i].engine };
+		struct engine_forward forward = { .engine = forwarders[i].engine };
 
 		if (forwarders[i].read)
 			forwarders[i].read(process, line, PORT, &forward);
@@ -131,7 +131,7 @@ int fuzz(const uint8_t *bytes, size_t size)
 
 	take_program(&in, &p);
 	check_supervisor(&p);
-	if (why_program_name(p.words, p.n, runs))
+	if (program_name(p.words, p.n, runs))
 		must(*runs && fuzz_ends(runs, sizeof(runs)));
 	for (size_t i = 0; i < p.n && used < sizeof(line); i++)
 		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", i ? " " : "",

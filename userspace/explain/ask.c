@@ -87,7 +87,7 @@ static void stop_container(const struct why_facts *f, const struct why_holder *h
 /* Containers on other addresses of the machine may publish the same port. */
 static bool is_only_container(const struct why_facts *f, const struct why_holder *h)
 {
-	const struct why_forward *a = &h->forward, *b;
+	const struct engine_forward *a = &h->forward, *b;
 
 	for (size_t i = 0; i < f->n_holders; i++) {
 		b = &f->holders[i].forward;
@@ -100,8 +100,8 @@ static bool is_only_container(const struct why_facts *f, const struct why_holder
 
 /* "127[.]0[.]0[.]2:", as its ps shows the address before the port, where that address alone was
  * asked for: a container that publishes the port on another one goes on.  ":" where any will do. */
-static void write_address(const struct why_facts *f, const struct why_forward *forward, char *ret,
-			  size_t size)
+static void write_address(const struct why_facts *f, const struct engine_forward *forward,
+			  char *ret, size_t size)
 {
 	const uint8_t *b = forward->host_addr.bytes;
 
@@ -116,7 +116,7 @@ static void write_address(const struct why_facts *f, const struct why_forward *f
 static void write_forwarded(const struct why_facts *f, const struct why_holder *h, char *ret)
 {
 	const char *proto = f->question.protocol == IPPROTO_UDP ? "udp" : "tcp";
-	const struct why_forward *forward = &h->forward;
+	const struct engine_forward *forward = &h->forward;
 	char engine[64], list[PART_SIZE / 2], address[32];
 
 	write_address(f, forward, address, sizeof(address));
@@ -228,7 +228,7 @@ static void stop_unit(const struct why_facts *f, const struct why_holder *h,
 static void stop_by_supervisor(const struct why_facts *f, const struct why_holder *h,
 			       struct why_remedies *list)
 {
-	const struct why_supervisor *s = &h->supervisor;
+	const struct supervisor *s = &h->supervisor;
 	char command[COMMAND_SIZE] = "";
 	struct why_remedy *new;
 
@@ -292,7 +292,7 @@ static void step_down(const struct why_holder *h, struct why_remedies *list)
 static void close_shared_tunnel(const struct why_facts *f, const struct why_holder *h,
 				struct why_remedies *list)
 {
-	const struct why_tunnel *tunnel = &h->tunnel;
+	const struct tunnel *tunnel = &h->tunnel;
 	char control[TUNNEL_PATH_SIZE + 8], spec[TUNNEL_FORWARD_SIZE + 8], part[PART_SIZE];
 	char command[COMMAND_SIZE] = "";
 	const char *option = tunnel->forward;

@@ -179,25 +179,25 @@ static void name_programs(struct why_holder *h, uid_t viewer, bool first)
 	const struct process *process = &h->process;
 
 	if (user_may_see(viewer, process->uid))
-		why_program_runs(&process->id, h->runs);
+		program_runs(&process->id, h->runs);
 	for (int i = 0; first && i < process->n_ancestors; i++) {
 		const struct process_id *id = &process->ancestors[i].id;
 
 		if (viewer == 0 || user_may_see(viewer, procfs_uid(id->pid)))
-			why_program_runs(id, h->ancestors_run[i]);
+			program_runs(id, h->ancestors_run[i]);
 	}
 }
 
 /* A unit may run a supervisor for many programs, and is stopped only where nobody stops the one. */
 static void find_supervisor(struct why_holder *h, const struct why_reader *reader)
 {
-	const struct why_watched watched = { reader->netns, reader->port, reader->lineage,
-					     &reader->asker };
-	struct why_supervisor *s = &h->supervisor;
+	const struct supervisor_watched watched = { reader->netns, reader->port, reader->lineage,
+						    &reader->asker };
+	struct supervisor *s = &h->supervisor;
 
 	/* sshd starts a session for whoever connects: that one comes back, if anybody does */
 	h->supervised = h->tunnel.kind != TUNNEL_SSHD &&
-			why_supervisor_find(&h->process, &watched, s) &&
+			supervisor_find(&h->process, &watched, s) &&
 			!(*h->cgroup.unit && s->ends_it);
 	if (h->supervised)
 		inventory_process_name(reader->inv, &s->id, h->supervisor_comm);
@@ -213,7 +213,7 @@ static void find_tunnel(struct why_holder *h, const struct why_reader *reader)
 
 	if (reader->lineage)
 		lineage_forward(reader->lineage, reader->netns, reader->port, then);
-	why_tunnel_find(&h->process, reader->port, then, &h->tunnel);
+	tunnel_find(&h->process, reader->port, then, &h->tunnel);
 	/* where nobody moves sessions into scopes of their own: stopped, it would end them all */
 	if (h->tunnel.kind == TUNNEL_SSHD)
 		h->cgroup.unit[0] = '\0';
@@ -249,7 +249,7 @@ void why_holder_read_backing(struct why_holder *h, const struct why_reader *read
 	if (*n_ended <= WHY_ENDED_MAX)
 		name_programs(h, reader->viewer, first);
 	if (!engine && h->known)
-		h->forwards = why_forward_find(&h->process, reader->port, &h->forward);
+		h->forwards = engine_forward_find(&h->process, reader->port, &h->forward);
 	if (h->forwards)
 		engine = h->forward.engine;
 	h->runs_engine = engine && is_in_group(reader->viewer, engine);

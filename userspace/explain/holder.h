@@ -75,10 +75,10 @@ struct why_holder {
 	char ancestors_run[PROCESS_ANCESTORS_MAX][PROGRAM_RUNS_SIZE];
 	bool ended; /* nothing of it runs any more */
 	bool forwards, supervised;
-	struct why_forward forward;
-	struct why_supervisor supervisor;
+	struct engine_forward forward;
+	struct supervisor supervisor;
 	char supervisor_comm[PROCESS_COMM_SIZE];
-	struct why_tunnel tunnel;
+	struct tunnel tunnel;
 	/* the service whose run it is ended with, for it is the viewer's own; "" = it is not */
 	char run_of[IDENTITY_MAX + 1];
 	/* who asks runs below it, or below its supervisor: ended, it takes the asker along */

@@ -33,7 +33,7 @@ static bool are_workers(const struct process *a, const struct process *b, uint16
 /* The two that docker starts for a published port, one for each family. */
 static bool are_forwarders(const struct process *a, const struct process *b, uint16_t port)
 {
-	return are_siblings(a, b) && why_forward_find(a, port, &(struct why_forward){ 0 });
+	return are_siblings(a, b) && engine_forward_find(a, port, &(struct engine_forward){ 0 });
 }
 
 static bool have_one_server(const struct inventory *inv, const struct socket_row *a,

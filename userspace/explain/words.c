@@ -211,7 +211,7 @@ static void add_draining(const struct why_facts *f, char *ret)
 	add(ret, text);
 }
 
-static void add_tunnel(const struct why_tunnel *tunnel, char *ret)
+static void add_tunnel(const struct tunnel *tunnel, char *ret)
 {
 	static const struct {
 		const char *what, *more;

@@ -67,10 +67,10 @@ static void find_programs_of_pm2(const struct process *pm2, struct process_behal
 
 void behalf_find(const struct process *process, uint16_t port, struct process_behalf *ret)
 {
-	struct why_forward forward;
+	struct engine_forward forward;
 
 	*ret = (struct process_behalf){ .started_by = procfs_starter(&process->id) };
-	if (why_forward_find(process, port, &forward) && !forward.own)
+	if (engine_forward_find(process, port, &forward) && !forward.own)
 		ret->engine = forward.engine;
 	if (!strncmp(process->comm, "PM2 ", strlen("PM2 ")))
 		find_programs_of_pm2(process, ret);

@@ -28,7 +28,7 @@ static bool parse_container(const char *name, const char *parent, bool of_user,
 		size_t skip = strlen(schemes[i].prefix);
 
 		if (strncmp(name, schemes[i].prefix, skip) != 0 ||
-		    !why_is_container_id(name + skip))
+		    !engine_is_container_id(name + skip))
 			continue;
 		if (schemes[i].parent && strcmp(schemes[i].parent, parent) != 0)
 			continue;

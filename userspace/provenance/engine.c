@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 
-bool why_is_container_id(const char *s)
+bool engine_is_container_id(const char *s)
 {
 	int n = 0;
 
@@ -42,7 +42,7 @@ static bool port_behind(const char *line, const char *name, uint16_t *ret)
 	return word_behind(line, name, text, sizeof(text)) && net_port_parse(text, ret) == 0;
 }
 
-bool why_forward_parse(const char *cmdline, struct why_forward *ret)
+bool engine_forward_parse(const char *cmdline, struct engine_forward *ret)
 {
 	char addr[NET_ADDR_STR_SIZE];
 
@@ -59,7 +59,7 @@ bool why_forward_parse(const char *cmdline, struct why_forward *ret)
 
 /* One of root's, or of a dockerd of its own user: a name alone says nothing. */
 static bool read_docker_proxy(const struct process *process, const char *line, uint16_t port,
-			      struct why_forward *ret)
+			      struct engine_forward *ret)
 {
 	const struct process_ancestor *parent = process->n_ancestors ? process->ancestors : NULL;
 	char host[NET_ADDR_STR_SIZE];
@@ -69,7 +69,7 @@ static bool read_docker_proxy(const struct process *process, const char *line, u
 	if (word_behind(line, "-host-ip", host, sizeof(host)) &&
 	    net_addr_parse(host, &ret->host_family, &ret->host_addr))
 		ret->host_family = 0;
-	return why_forward_parse(line, ret) && published == port &&
+	return engine_forward_parse(line, ret) && published == port &&
 	       (process->uid == 0 || (parent && !strcmp(parent->comm, "dockerd")));
 }
 
@@ -82,7 +82,7 @@ enum own_port {
 	OWN_ROOTLESS_API,
 };
 
-static const struct why_own_port own_ports[] = {
+static const struct engine_own_port own_ports[] = {
 	[OWN_API] = { "API",
 		      "take its tcp:// address out of dockerd's -H options, or of \"hosts\" in "
 		      "/etc/docker/daemon.json, and restart the service docker" },
@@ -129,7 +129,7 @@ static bool has_address(const char *line, const char *mark, uint16_t port, const
 
 /* It reserves ports where userland-proxy is off, and listens for itself where it is told to. */
 static bool read_dockerd(const struct process *process, const char *line, uint16_t port,
-			 struct why_forward *ret)
+			 struct engine_forward *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(registered_ports); i++)
 		if (registered_ports[i].port == port)
@@ -144,7 +144,7 @@ static bool read_dockerd(const struct process *process, const char *line, uint16
 
 /* What was published to dockerd itself when it was started: "-p 127.0.0.1:2376:2376/tcp". */
 static bool read_rootlesskit(const struct process *process, const char *line, uint16_t port,
-			     struct why_forward *ret)
+			     struct engine_forward *ret)
 {
 	if (has_address(line, " -p ", port, ":") || has_address(line, " --publish ", port, ":") ||
 	    has_address(line, " --publish=", port, ":"))
@@ -154,7 +154,7 @@ static bool read_rootlesskit(const struct process *process, const char *line, ui
 
 /* Its socket is named after the container: ".../libpod/tmp/ID.net". */
 static bool read_slirp4netns(const struct process *process, const char *line, uint16_t port,
-			     struct why_forward *ret)
+			     struct engine_forward *ret)
 {
 	char path[PROCESS_PATH_SIZE];
 	const char *name;
@@ -162,23 +162,23 @@ static bool read_slirp4netns(const struct process *process, const char *line, ui
 	if (!word_behind(line, "--api-socket", path, sizeof(path)))
 		return false;
 	name = strrchr(path, '/');
-	if (name && why_is_container_id(name + 1))
+	if (name && engine_is_container_id(name + 1))
 		snprintf(ret->container, sizeof(ret->container), "%.12s", name + 1);
 	return true;
 }
 
 static bool read_pasta(const struct process *process, const char *line, uint16_t port,
-		       struct why_forward *ret)
+		       struct engine_forward *ret)
 {
 	return strstr(line, " --netns ");
 }
 
 static bool read_conmon(const struct process *process, const char *line, uint16_t port,
-			struct why_forward *ret)
+			struct engine_forward *ret)
 {
 	char id[CONTAINER_HEX + 1];
 
-	if (!word_behind(line, "-c", id, sizeof(id)) || !why_is_container_id(id))
+	if (!word_behind(line, "-c", id, sizeof(id)) || !engine_is_container_id(id))
 		return false;
 	snprintf(ret->container, sizeof(ret->container), "%.12s", id);
 	return true;
@@ -189,7 +189,7 @@ static const struct {
 	bool lists_by_port;
 	/* false: it only has the name; NULL = its arguments tell nothing */
 	bool (*read)(const struct process *process, const char *line, uint16_t port,
-		     struct why_forward *ret);
+		     struct engine_forward *ret);
 } forwarders[] = {
 	{ "docker-proxy", "docker", true, read_docker_proxy },
 	{ "dockerd", "docker", true, read_dockerd },
@@ -202,16 +202,16 @@ static const struct {
 	{ "conmon", "podman", false, read_conmon },
 };
 
-bool why_forward_find(const struct process *process, uint16_t port, struct why_forward *ret)
+bool engine_forward_find(const struct process *process, uint16_t port, struct engine_forward *ret)
 {
 	char line[PROCFS_CMDLINE_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(forwarders); i++) {
 		if (strcmp(process->comm, forwarders[i].comm) != 0)
 			continue;
-		*ret = (struct why_forward){ .engine = forwarders[i].engine,
-					     .uid = process->uid,
-					     .lists_by_port = forwarders[i].lists_by_port };
+		*ret = (struct engine_forward){ .engine = forwarders[i].engine,
+						.uid = process->uid,
+						.lists_by_port = forwarders[i].lists_by_port };
 		/* of one that ended nothing can be read, and nothing is asked */
 		return !procfs_cmdline(&process->id, line, sizeof(line)) &&
 		       (!forwarders[i].read || forwarders[i].read(process, line, port, ret));

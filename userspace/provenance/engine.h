@@ -20,16 +20,16 @@
 #define CONTAINER_ID_SIZE 13 /* the short form, 12 digits, that docker and podman print */
 
 /* A port on which an engine listens for itself. */
-struct why_own_port {
+struct engine_own_port {
 	const char *what;  /* "API" */
 	const char *close; /* how it is closed, as an advice */
 };
 
-struct why_forward {
+struct engine_forward {
 	const char *engine;		   /* "docker", "podman"; static */
 	uid_t uid;			   /* whose engine it is */
 	bool lists_by_port;		   /* its ps has --filter publish=PORT */
-	const struct why_own_port *own;	   /* the engine's own port, of no container; NULL = none */
+	const struct engine_own_port *own; /* the engine's own port, of no container; NULL = none */
 	char container[CONTAINER_ID_SIZE]; /* "" = the command line does not tell */
 	uint8_t family;			   /* of addr; 0 = … where it goes */
 	struct net_addr addr;
@@ -39,12 +39,12 @@ struct why_forward {
 };
 
 /* True when the process has the port for a container, or is the engine: docker-proxy, conmon, … */
-bool why_forward_find(const struct process *process, uint16_t port, struct why_forward *ret);
+bool engine_forward_find(const struct process *process, uint16_t port, struct engine_forward *ret);
 
 /* Reads "-container-ip A … -container-port N" of a command line; false where it is not there. */
-bool why_forward_parse(const char *cmdline, struct why_forward *ret);
+bool engine_forward_parse(const char *cmdline, struct engine_forward *ret);
 
 /* Does it begin with the 64 digits of a container's full id, and nothing more of that kind? */
-bool why_is_container_id(const char *s);
+bool engine_is_container_id(const char *s);
 
 #endif

@@ -136,7 +136,7 @@ void lineage_note(struct lineage *l, const struct inventory *inv, const struct e
 	if (event->kind == EVENT_LISTEN) {
 		d->forward[0] = '\0';
 		if (!strcmp(process->comm, "ssh"))
-			why_tunnel_forward(&event->actor, event->port, d->forward);
+			tunnel_forward(&event->actor, event->port, d->forward);
 	}
 }
 

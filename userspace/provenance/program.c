@@ -103,7 +103,7 @@ static void add_subcommands(const char *const *words, size_t n, char *ret)
 	}
 }
 
-bool why_program_name(const char *const *words, size_t n, char ret[PROGRAM_RUNS_SIZE])
+bool program_name(const char *const *words, size_t n, char ret[PROGRAM_RUNS_SIZE])
 {
 	const struct interpreter *interpreter = n ? find_interpreter(words[0]) : NULL;
 	size_t i = 1;
@@ -133,7 +133,7 @@ bool why_program_name(const char *const *words, size_t n, char ret[PROGRAM_RUNS_
 	return *ret;
 }
 
-bool why_program_runs(const struct process_id *id, char ret[PROGRAM_RUNS_SIZE])
+bool program_runs(const struct process_id *id, char ret[PROGRAM_RUNS_SIZE])
 {
 	char line[PROCFS_CMDLINE_SIZE];
 	const char *words[WORDS_MAX];
@@ -142,5 +142,5 @@ bool why_program_runs(const struct process_id *id, char ret[PROGRAM_RUNS_SIZE])
 
 	for (ssize_t i = 0; i < size && n < WORDS_MAX; i += (ssize_t)strlen(line + i) + 1)
 		words[n++] = line + i;
-	return why_program_name(words, n, ret);
+	return program_name(words, n, ret);
 }

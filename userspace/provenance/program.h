@@ -15,9 +15,9 @@
  * "server.js", "http.server" of `python3 -m http.server`.  False, and "", where the program is no
  * interpreter, or runs what stands in its arguments or what it is fed.  Pure.
  */
-bool why_program_name(const char *const *words, size_t n, char ret[PROGRAM_RUNS_SIZE]);
+bool program_name(const char *const *words, size_t n, char ret[PROGRAM_RUNS_SIZE]);
 
 /* The same of a process; false also when it is gone. */
-bool why_program_runs(const struct process_id *id, char ret[PROGRAM_RUNS_SIZE]);
+bool program_runs(const struct process_id *id, char ret[PROGRAM_RUNS_SIZE]);
 
 #endif

@@ -59,7 +59,7 @@ static const char *value_of(const struct program *p, const char *letter, const c
 /* --- how one service of it is stopped -------------------------------------------------------- */
 
 /* One that only shows which services there are: its user has to find the name. */
-static void show_only(struct why_supervisor *ret, const char *how)
+static void show_only(struct supervisor *ret, const char *how)
 {
 	ret->stops = 0;
 	ret->how = how;
@@ -103,7 +103,7 @@ static pid_t only_app(const struct program *pm2)
 
 /* In cluster mode it listens itself, and all instances of the app have to be stopped. */
 static void stop_in_pm2(const struct program *pm2, const struct program *child, uint16_t port,
-			struct why_supervisor *ret)
+			struct supervisor *ret)
 {
 	pid_t app = ret->listens ? only_app(pm2) : child->process.id.pid;
 	const char *part = ret->listens ? ".*/\\(.*\\)-[0-9]*" : ".*-\\([0-9]*\\)";
@@ -129,7 +129,7 @@ static void stop_in_pm2(const struct program *pm2, const struct program *child, 
  * for its pid: "status" tells none of one that has been started a moment ago.
  */
 static void stop_in_supervisord(const struct program *supervisord, const struct program *child,
-				uint16_t port, struct why_supervisor *ret)
+				uint16_t port, struct supervisor *ret)
 {
 	const char *file = value_of(supervisord, "-c", "--configuration");
 	char path[PLACE_SIZE], quoted[PLACE_SIZE] = "", ctl[PLACE_SIZE + 32];
@@ -154,7 +154,7 @@ static void stop_in_supervisord(const struct program *supervisord, const struct 
 
 /* The supervisor's first argument names the directory of the one service that it runs. */
 static void stop_named(const char *format, const struct program *p, const struct program *child,
-		       struct why_supervisor *ret)
+		       struct supervisor *ret)
 {
 	char name[SERVICE_SIZE];
 
@@ -167,25 +167,25 @@ static void stop_named(const char *format, const struct program *p, const struct
 }
 
 static void stop_in_runit(const struct program *p, const struct program *child, uint16_t port,
-			  struct why_supervisor *ret)
+			  struct supervisor *ret)
 {
 	stop_named("sv down ", p, child, ret);
 }
 
 static void stop_in_s6(const struct program *p, const struct program *child, uint16_t port,
-		       struct why_supervisor *ret)
+		       struct supervisor *ret)
 {
 	stop_named("s6-svc -d /run/service/", p, child, ret);
 }
 
 static void stop_in_daemontools(const struct program *p, const struct program *child, uint16_t port,
-				struct why_supervisor *ret)
+				struct supervisor *ret)
 {
 	stop_named("svc -d /service/", p, child, ret);
 }
 
 static void stop_in_circus(const struct program *p, const struct program *child, uint16_t port,
-			   struct why_supervisor *ret)
+			   struct supervisor *ret)
 {
 	show_only(ret, ": find its name here, then circusctl stop NAME");
 	snprintf(ret->command, sizeof(ret->command), "circusctl status");
@@ -196,7 +196,7 @@ static void stop_in_circus(const struct program *p, const struct program *child,
  * service stands there by number or by name.
  */
 static void stop_in_inetd(const struct program *inetd, const struct program *child, uint16_t port,
-			  struct why_supervisor *ret)
+			  struct supervisor *ret)
 {
 	const char *file = inetd->n > 1 ? inetd->words[inetd->n - 1] : "";
 	const struct servent *service = getservbyport(htons(port), "tcp");
@@ -228,9 +228,9 @@ struct kind {
 	const char *then; /* NULL = none is needed; one that ends with "*" is what it begins with */
 	bool listens;	  /* recognized where it holds the socket itself, too */
 	bool of_root;	  /* anybody else's is none */
-	bool hands_on;	  /* as in struct why_supervisor: by SIGTERM it starts its programs again */
+	bool hands_on;	  /* as in struct supervisor: by SIGTERM it starts its programs again */
 	void (*stop)(const struct program *supervisor, const struct program *child, uint16_t port,
-		     struct why_supervisor *ret);
+		     struct supervisor *ret);
 };
 
 static const struct kind kinds[] = {
@@ -313,17 +313,17 @@ static bool is_loop(const struct program *p)
 	return code && (strstr(code, "while ") || strstr(code, "until ")) && strstr(code, "do");
 }
 
-static void name_kind(struct why_supervisor *ret)
+static void name_kind(struct supervisor *ret)
 {
 	snprintf(ret->name, sizeof(ret->name), "%s", ret->kind);
 }
 
 static bool recognize(const struct program *p, const struct program *child, uint16_t port,
-		      struct why_supervisor *ret)
+		      struct supervisor *ret)
 {
 	bool itself = p == child;
 
-	*ret = (struct why_supervisor){
+	*ret = (struct supervisor){
 		.id = p->process.id, .listens = itself, .ends_it = true, .how = ""
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -371,7 +371,7 @@ static bool ends_with_its_child(const struct program *p)
 }
 
 /* "bash watchdog.sh": what is run, and by what. */
-static void name_program(const struct program *p, struct why_supervisor *ret)
+static void name_program(const struct program *p, struct supervisor *ret)
 {
 	size_t i = 1;
 
@@ -383,7 +383,7 @@ static void name_program(const struct program *p, struct why_supervisor *ret)
 
 /* Nobody knows its name, but it was seen to do so. */
 static bool is_observed(const struct program *p, const struct program *child,
-			const struct why_watched *watched, struct why_supervisor *ret)
+			const struct supervisor_watched *watched, struct supervisor *ret)
 {
 	if (!watched->lineage || ancestry_has(watched->asker, &p->process.id) ||
 	    (is_shell(p) && !ends_with_its_child(p)) || p->process.id.pid == 1 ||
@@ -397,8 +397,8 @@ static bool is_observed(const struct program *p, const struct program *child,
 
 /* --- from the process upwards ---------------------------------------------------------------- */
 
-static bool climb(const struct process *process, const struct why_watched *watched,
-		  struct why_supervisor *ret)
+static bool climb(const struct process *process, const struct supervisor_watched *watched,
+		  struct supervisor *ret)
 {
 	_cleanup_free_ struct program *programs = calloc(2, sizeof(*programs));
 	struct program *child = programs, *parent;
@@ -422,8 +422,8 @@ static bool climb(const struct process *process, const struct why_watched *watch
 	return false;
 }
 
-bool why_supervisor_find(const struct process *process, const struct why_watched *watched,
-			 struct why_supervisor *ret)
+bool supervisor_find(const struct process *process, const struct supervisor_watched *watched,
+		     struct supervisor *ret)
 {
 	if (!climb(process, watched, ret))
 		return false;

@@ -21,7 +21,7 @@ struct lineage;
 #define WHY_SUPERVISOR_NAME_SIZE 48
 #define WHY_SUPERVISOR_CLIMB	 32 /* npm and shells may stand between it and the process */
 
-struct why_supervisor {
+struct supervisor {
 	const char *kind; /* "pm2", "a shell loop"; "observed": only events told of it; static */
 	char name[WHY_SUPERVISOR_NAME_SIZE]; /* for people: the same, or "bash watchdog.sh" */
 	struct process_id id;
@@ -35,7 +35,7 @@ struct why_supervisor {
 };
 
 /* Where a supervisor is looked for. */
-struct why_watched {
+struct supervisor_watched {
 	uint32_t netns;
 	uint16_t port;
 	const struct lineage *lineage; /* NULL = no events are known */
@@ -47,7 +47,7 @@ struct why_watched {
  * True when the process is started again by somebody above it, or is a supervisor that listens for
  * what it runs.  Between the two stand only programs that end with their child.
  */
-bool why_supervisor_find(const struct process *process, const struct why_watched *watched,
-			 struct why_supervisor *ret);
+bool supervisor_find(const struct process *process, const struct supervisor_watched *watched,
+		     struct supervisor *ret);
 
 #endif

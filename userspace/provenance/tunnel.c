@@ -29,7 +29,7 @@ static bool listens_on(const char *spec, uint16_t port)
 	return false;
 }
 
-bool why_tunnel_forward(const struct process_id *id, uint16_t port, char ret[TUNNEL_FORWARD_SIZE])
+bool tunnel_forward(const struct process_id *id, uint16_t port, char ret[TUNNEL_FORWARD_SIZE])
 {
 	char line[PROCFS_CMDLINE_SIZE];
 	ssize_t size = procfs_argv(id, line, sizeof(line));
@@ -75,19 +75,18 @@ static bool is_editor(const char *line)
 	return false;
 }
 
-void why_tunnel_find(const struct process *process, uint16_t port, const char *then,
-		     struct why_tunnel *ret)
+void tunnel_find(const struct process *process, uint16_t port, const char *then, struct tunnel *ret)
 {
 	char line[PROCFS_CMDLINE_SIZE];
 
-	*ret = (struct why_tunnel){ .kind = TUNNEL_NONE };
+	*ret = (struct tunnel){ .kind = TUNNEL_NONE };
 	if (procfs_cmdline(&process->id, line, sizeof(line)))
 		return;
 	if (!strcmp(process->comm, "ssh")) {
 		ret->kind = TUNNEL_SSH;
 		if (read_control(line, ret->control))
 			ret->kind = TUNNEL_SSH_SHARED;
-		if (!why_tunnel_forward(&process->id, port, ret->forward))
+		if (!tunnel_forward(&process->id, port, ret->forward))
 			snprintf(ret->forward, sizeof(ret->forward), "%s", then);
 	} else if (!strncmp(process->comm, "sshd", strlen("sshd")) &&
 		   strncmp(line, "sshd: ", 6) == 0 && !strstr(line, "[listener]")) {

@@ -15,7 +15,7 @@
 #define TUNNEL_FORWARD_SIZE 96	/* "-L 3000:localhost:80"; a longer one is not known */
 #define TUNNEL_PATH_SIZE    256 /* of a control socket, likewise */
 
-enum why_tunnel_kind {
+enum tunnel_kind {
 	TUNNEL_NONE = 0,
 	TUNNEL_SSH,	   /* ssh -L or -D, alone */
 	TUNNEL_SSH_SHARED, /* the same in a connection that others share (ControlMaster) */
@@ -23,8 +23,8 @@ enum why_tunnel_kind {
 	TUNNEL_EDITOR,	   /* VS Code and its kin */
 };
 
-struct why_tunnel {
-	enum why_tunnel_kind kind;
+struct tunnel {
+	enum tunnel_kind kind;
 	char forward[TUNNEL_FORWARD_SIZE]; /* "" = not known */
 	char control[TUNNEL_PATH_SIZE];	   /* the socket of a shared one */
 };
@@ -33,10 +33,10 @@ struct why_tunnel {
  * What the process, which has the port, is of these.  `then`: the option that stood in the command
  * line when it began to listen, which ssh may have written over since; "" = not known.
  */
-void why_tunnel_find(const struct process *process, uint16_t port, const char *then,
-		     struct why_tunnel *ret);
+void tunnel_find(const struct process *process, uint16_t port, const char *then,
+		 struct tunnel *ret);
 
 /* The option of an ssh client's command line that has it listen on the port; false without one. */
-bool why_tunnel_forward(const struct process_id *id, uint16_t port, char ret[TUNNEL_FORWARD_SIZE]);
+bool tunnel_forward(const struct process_id *id, uint16_t port, char ret[TUNNEL_FORWARD_SIZE]);
 
 #endif

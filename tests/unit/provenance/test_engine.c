@@ -7,13 +7,13 @@
 
 TEST(command_line_of_a_proxy_tells_the_container)
 {
-	struct why_forward forward = { .engine = NULL };
+	struct engine_forward forward = { .engine = NULL };
 	char addr[NET_ADDR_STR_SIZE];
 
-	assert_true(why_forward_parse("/usr/bin/docker-proxy -proto tcp -host-ip 0.0.0.0 "
-				      "-host-port 3000 -container-ip 172.17.0.2 -container-port "
-				      "80 -use-listen-fd",
-				      &forward));
+	assert_true(engine_forward_parse("/usr/bin/docker-proxy -proto tcp -host-ip 0.0.0.0 "
+					 "-host-port 3000 -container-ip 172.17.0.2 -container-port "
+					 "80 -use-listen-fd",
+					 &forward));
 	assert_int_equal(forward.family, AF_INET);
 	assert_string_equal(net_addr_format(forward.family, &forward.addr, addr), "172.17.0.2");
 	assert_int_equal(forward.port, 80);
@@ -37,9 +37,9 @@ TEST(hostile_command_lines_tell_nothing)
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-		struct why_forward forward = { .engine = NULL };
+		struct engine_forward forward = { .engine = NULL };
 
-		if (why_forward_parse(lines[i], &forward) || forward.port)
+		if (engine_forward_parse(lines[i], &forward) || forward.port)
 			fail_msg("\"%s\" was read", lines[i]);
 	}
 }

@@ -50,7 +50,7 @@ TEST(interpreter_is_called_by_what_it_runs)
 
 		while (n < WORDS_MAX && rows[i].words[n])
 			n++;
-		if (why_program_name(rows[i].words, n, runs) != (*rows[i].runs != '\0') ||
+		if (program_name(rows[i].words, n, runs) != (*rows[i].runs != '\0') ||
 		    strcmp(runs, rows[i].runs) != 0)
 			fail_msg("%s %s: \"%s\"", rows[i].words[0], n > 1 ? rows[i].words[1] : "",
 				 runs);
@@ -64,7 +64,7 @@ TEST(names_of_any_length_are_cut)
 
 	memset(path, 'a', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
-	assert_true(why_program_name(words, ARRAY_SIZE(words), runs));
+	assert_true(program_name(words, ARRAY_SIZE(words), runs));
 	assert_int_equal(strlen(runs), PROGRAM_RUNS_SIZE - 1);
 }
 
