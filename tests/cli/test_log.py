@@ -105,7 +105,7 @@ class LogFilterTest(harness.PortDaddyTest):
         taken = harness.free_port()
         with socket.create_server(("127.0.0.1", taken)), socket.socket() as second:
             self.assertRaises(OSError, second.bind, ("127.0.0.1", taken))
-            if self.daemon.uses_bpf():
+            if self.records_refusals():
                 wait_until(lambda: self.daemon.run("log", f":{taken}").code == 0, "the refusal")
                 self.assertEqual(self.entries(f"{taken}")[-1][0], "FAIL")
         answer = self.daemon.run("log", "--filter", ":99999")
@@ -185,7 +185,7 @@ class LogFilterTest(harness.PortDaddyTest):
 
 class LogOfTheDaemonTest(harness.PortDaddyTest):
     def test_start_of_another_daemon_is_no_failure(self):
-        self.need_bpf("refusals are not recorded")
+        self.need_refusals()
         other, port = self.start_daemon(), harness.free_port()
         self.http_server(port)
         victim = self.spawn([harness.PYTHON, "-m", "http.server", str(port)])

@@ -14,7 +14,7 @@ from remedies import RemedyTest
 class SinceTest(RemedyTest):
     def setUp(self):
         super().setUp()
-        self.need_bpf("refusals are not recorded")
+        self.need_refusals()
 
     def serve(self):
         return self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", self.port)

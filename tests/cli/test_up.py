@@ -367,7 +367,7 @@ rest()
         self.assert_nobody_left(runs)
 
     def test_refused_bind_is_told_with_its_holder_and_what_the_file_lacks(self):
-        self.need_bpf("refusals are not recorded")
+        self.need_refusals()
         port = harness.free_port()
         with harness.socket.socket() as s:
             s.bind(("127.0.0.1", port))

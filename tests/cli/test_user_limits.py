@@ -333,7 +333,7 @@ class UserLimitsTest(harness.PortDaddyTest):
             f"SELECT {uid}, count(*) FROM {table} WHERE {where} GROUP BY 1"))
 
     def test_rows_that_are_kept_of_one_user_push_out_no_others(self):
-        self.need_bpf("refusals are not recorded")
+        self.need_refusals()
         session = self.as_victim("session", "start", "precious", "-q").out.strip()
         self.as_victim("session", "end", "--session", session)
         self.as_victim("with-lock", "precious", "--", "true")
