@@ -131,7 +131,7 @@ def log():
         post("/v1/releases", match="flood:*")
     return {"status": 200}
 
-def kept():
+def over():
     # what is over stays listed: sessions that ended, locks that are free
     for i in range(int(arguments[0])):
         session = post("/v1/sessions", purpose="over %d" % i)[1]["id"]
@@ -340,7 +340,7 @@ class UserLimitsTest(harness.PortDaddyTest):
         self.daemon.stop()
         self.fill_with_rows_that_are_kept()
         self.daemon.start()
-        self.flood("kept", 20, 20)
+        self.flood("over", 20, 20)
         self.flood("listens", HISTORY + 500)
         port = harness.free_port()
         server = self.http_server(port, uid=VICTIM)
