@@ -294,14 +294,15 @@ class UserLimitsTest(harness.PortDaddyTest):
         self.assertIsNone(server.process.poll())
 
     def test_checks_of_one_user_that_wait_leave_others_theirs(self):
-        claimed = self.as_victim("claim", "victim:web", "--range", RANGE, "--health", "/", "-q",
+        name = f"victim{os.getpid()}:web"
+        claimed = self.as_victim("claim", name, "--range", RANGE, "--health", "/", "-q",
                                  cwd=self.work)
         self.http_server(int(claimed.out), uid=VICTIM)
-        self.daemon.wait_status("victim:web", "active")
+        self.daemon.wait_status(name, "active")
         said = self.flood("health", RANGE, 60, CHECKS // 60 + 2)
         self.assertEqual((said["done"], said["status"]), (CHECKS // 60 + 1, 413), said)
         self.assertIn(f"{CHECKS} health checks that are not done", said["message"])
-        answer = self.as_victim("health", "victim:web", "--timeout", "20s", "-j")
+        answer = self.as_victim("health", name, "--timeout", "20s", "-j")
         self.assertEqual(json.loads(answer.out)["services"][0]["result"], "ok", answer)
 
     def fill(self, db, table, columns, rows):
