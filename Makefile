@@ -183,6 +183,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c Makefile $$(foreach r,$$(call linked,$$(ca
 
 # lets allocations of the rooms fail
 $(BUILD)/tests/unit/api/test_start: ALL_LDFLAGS += -Wl,--wrap=calloc
+$(BUILD)/tests/unit/sentinel/test_proof: ALL_LDFLAGS += -Wl,--wrap=kill
 $(BUILD)/tests/unit/tracker/test_losses: ALL_LDFLAGS += -Wl,--wrap=calloc
 $(BUILD)/tests/unit/api/test_memory: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup \
 	json_object_new_object json_object_new_array json_object_new_string json_object_new_int64 \

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,11 +104,13 @@ bool proof_is_refusal(const struct proof *proof, const struct event *e)
 	return proof->listens && e->port == proof->port && e->error == EADDRINUSE;
 }
 
-/* In the child: what waits since before it was born ends it, and never runs the parent's handler.
- */
-static void end_by_signal(const sigset_t *term)
+/* In the child: the parent's signal ends it and never runs the parent's handler, or the parent's
+ * own end does, which may come first. */
+static void end_by_signal(const sigset_t *term, pid_t parent)
 {
 	signal(SIGTERM, SIG_DFL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(EXIT_FAILURE);
 	sigprocmask(SIG_UNBLOCK, term, NULL);
 	for (;;)
 		pause();
@@ -115,7 +119,7 @@ static void end_by_signal(const sigset_t *term)
 int proof_run_child(pid_t *ret)
 {
 	sigset_t term, before;
-	pid_t child;
+	pid_t parent = getpid(), child;
 	int r = 0;
 
 	sigemptyset(&term);
@@ -125,7 +129,7 @@ int proof_run_child(pid_t *ret)
 	if (child < 0)
 		r = -errno;
 	if (child == 0)
-		end_by_signal(&term);
+		end_by_signal(&term, parent);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r < 0)
 		return r;
