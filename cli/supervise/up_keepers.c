@@ -81,7 +81,6 @@ static const char *how_it_ended(int status, char ret[static 64])
 
 static void note_end(struct up *u, struct up_service *s, const struct keeper_message *m)
 {
-	bool was_ready = s->node->state == NEEDS_READY;
 	char how[64];
 
 	if (s->node->state == NEEDS_OVER || u->n_asked)
@@ -90,16 +89,16 @@ static void note_end(struct up *u, struct up_service *s, const struct keeper_mes
 	if (m->gave_up)
 		up_say(u, "%s has ended too often within a minute and is given up",
 		       s->config->name);
-	else if (was_ready)
+	else if (s->was_ready)
 		up_say(u, "%s %s: %s", s->config->name, m->on_request ? "was ended" : "has ended",
 		       how);
 	else
 		render_note("%s ended before it was ready: %s", s->config->name, how);
-	u->failed = u->failed || !was_ready || (m->status && !m->on_request);
-	if (!was_ready && !u->o->keep_going)
+	u->failed = u->failed || !s->was_ready || (m->status && !m->on_request);
+	if (!s->was_ready && !u->o->keep_going)
 		u->culprit = (size_t)(s - u->services);
 	needs_give_up(&u->needs, (size_t)(s - u->services));
-	if (!was_ready && u->o->keep_going)
+	if (!s->was_ready && u->o->keep_going)
 		up_output_show_last(u, s);
 }
 
@@ -147,7 +146,7 @@ static void note_lost_keeper(struct up *u, struct up_service *s)
 			    "down %s ends them",
 			    s->config->name, s->config->name);
 	u->failed = true;
-	if (!u->o->keep_going && s->node->state != NEEDS_READY)
+	if (!u->o->keep_going && !s->was_ready)
 		u->culprit = (size_t)(s - u->services);
 	needs_give_up(&u->needs, (size_t)(s - u->services));
 }
@@ -175,7 +174,7 @@ void up_keepers_note_adopted_end(struct up *u, struct up_service *s)
 	if (s->node->state == NEEDS_OVER || u->n_asked)
 		return;
 	up_say(u, "%s, which was adopted, has ended", s->config->name);
-	if (s->node->state != NEEDS_READY) {
+	if (!s->was_ready) {
 		u->failed = true;
 		u->culprit = u->o->keep_going ? u->culprit : (size_t)(s - u->services);
 	}

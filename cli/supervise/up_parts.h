@@ -28,8 +28,8 @@ struct up_service {
 	bool adopted;
 	int pd_fd; /* of an adopted one: of the process that looks after it; -1 = nobody does */
 
-	int64_t begun_ms, begun_unix_us; /* 0 = not yet */
-	bool listens, told_serving, told_elsewhere;
+	int64_t begun_ms, begun_unix_us;	 /* 0 = not yet */
+	bool listens, was_ready, told_elsewhere; /* ready once, be it by a trial */
 	int64_t ready_ms;     /* when its listen made it ready; 0 = something else did */
 	char server[64];      /* "python3, pid 4711" */
 	struct follow health; /* a check that is under way; c.fd -1 = none */

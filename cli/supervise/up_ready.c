@@ -35,11 +35,11 @@ static void set_ready(struct up *u, struct up_service *s)
 		return;
 	s->node->state = NEEDS_READY;
 	up_ready_look_later(u);
-	if (!s->adopted && !s->told_serving)
+	if (!s->adopted && !s->was_ready)
 		up_say(u, "%s serves on http://localhost:%d (%s%s, after %.1fs)", s->config->name,
 		       s->own.port, own_run_asked_for(&s->own, s->own.port, asked), s->server,
 		       seconds_since_begin(s));
-	s->told_serving = true;
+	s->was_ready = true;
 }
 
 void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, const char *comm,

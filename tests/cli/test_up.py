@@ -264,6 +264,24 @@ rest()
         self.assertEqual(self.pd("health", f"{self.project}:web").code, DONE)
         self.assertEqual(self.pd("down").code, DONE)
 
+    def test_service_that_has_listened_and_ends_well_ends_nobody(self):
+        self.write("brief.py", trees.SERVE + """
+serve().close()
+while not os.path.exists("go"):
+    time.sleep(0.01)
+""")
+        self.services(brief={"cmd": f"{FAST} brief.py"}, web=self.noting("web"))
+        child = self.up()
+        self.wait_said("brief serves on")
+        if self.daemon.uses_bpf():
+            wait_until(lambda: self.runs()["brief"]["state"] == "starting", "that is taken back")
+        self.write("go", "")
+        self.wait_said("brief has ended: exit code 0")
+        self.wait_said("web serves on")
+        self.assertIn("web", self.runs())
+        self.assertIsNone(child.process.poll(), self.read(self.said_path))
+        self.end(child)
+
     def test_services_go_on_without_the_pd_that_started_them(self):
         self.services(api=self.noting("api"), web=self.noting("web", "api"))
         child = self.up()
