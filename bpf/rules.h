@@ -42,13 +42,18 @@ struct {
 	__type(value, __u8);
 } protected_ports SEC(".maps");
 
-/* By which number a member has asked for the sibling that a socket is connected to; of runs only
- * whose members are to be told so. */
+/* By which number a member has asked for the sibling that a socket is connected to, and the port
+ * that it was sent to: the socket may be connected elsewhere later. */
+struct asked_peer {
+	__u16 asked, port;
+};
+
+/* Of runs only whose members are to be told so. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, __u16);
+	__type(value, struct asked_peer);
 } asked_peers SEC(".maps");
 
 static __always_inline bool is_tcp(__u32 protocol)
@@ -220,12 +225,15 @@ static __always_inline __u16 port_of_sibling(struct abi_run_rules *own, __u16 as
 	return port;
 }
 
-static __always_inline void note_asked_peer(struct bpf_sock_addr *ctx, __u16 asked)
+static __always_inline void note_asked_peer(struct bpf_sock_addr *ctx, __u16 asked, __u16 port)
 {
 	struct bpf_sock *sk = ctx->sk;
+	struct asked_peer *peer = NULL;
 
 	if (sk)
-		bpf_sk_storage_get(&asked_peers, sk, &asked, BPF_SK_STORAGE_GET_F_CREATE);
+		peer = bpf_sk_storage_get(&asked_peers, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (peer)
+		*peer = (struct asked_peer){ asked, port };
 }
 
 static __always_inline int connect_by_rules(struct bpf_sock_addr *ctx)
@@ -244,7 +252,7 @@ static __always_inline int connect_by_rules(struct bpf_sock_addr *ctx)
 		return 1;
 	ctx->user_port = bpf_htons(port);
 	if (own->transparent)
-		note_asked_peer(ctx, asked);
+		note_asked_peer(ctx, asked, port);
 	return 1;
 }
 
@@ -275,13 +283,13 @@ static __always_inline void name_own_port(struct bpf_sock_addr *ctx)
 static __always_inline void name_peer_port(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
-	__u16 *asked;
+	struct asked_peer *peer;
 
 	if (!rules_of_names(ctx) || !sk)
 		return;
-	asked = bpf_sk_storage_get(&asked_peers, sk, NULL, 0);
-	if (asked)
-		ctx->user_port = bpf_htons(*asked);
+	peer = bpf_sk_storage_get(&asked_peers, sk, NULL, 0);
+	if (peer && ctx->user_port == bpf_htons(peer->port))
+		ctx->user_port = bpf_htons(peer->asked);
 }
 
 #endif

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Ports that stand in a program's source: what is said of them, and what does not fit."""
+import errno
 import json
 import os
 import re
@@ -91,14 +92,24 @@ class HardcodedTest(harness.PortDaddyTest):
                 "client = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"
                 "accepted = server.accept()[0]\n"
                 "print('told', server.getsockname()[1], accepted.getsockname()[1],\n"
-                "      client.getpeername()[1], flush=True)\n")
+                "      client.getpeername()[1], flush=True)\n"
+                # refused where it was sent to, and connected elsewhere then
+                "server.close(), accepted.close(), client.close()\n"
+                "bound, client = socket.socket(), socket.socket()\n"
+                "bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+                "bound.bind(('127.0.0.1', int(sys.argv[1])))\n"
+                "other = socket.create_server(('127.0.0.1', 0))\n"
+                "print(client.connect_ex(('127.0.0.1', int(sys.argv[1]))),\n"
+                "      client.connect_ex(other.getsockname()),\n"
+                "      client.getpeername() == other.getsockname(), flush=True)\n")
         program = [harness.PYTHON, "-c", "import sys\n" + told, str(self.front)]
         for options, transparent in (((), False), (("--transparent",), True)):
             identity = f"{NAME}:told-{transparent}".lower()
             answer = self.daemon.run("run", identity, "--hardcoded", str(self.front), *options,
                                      "--", *program, cwd=self.work)
             port = self.front if transparent else self.port_of(identity)
-            self.assertEqual(answer.out, f"told {port} {port} {port}\n", answer)
+            self.assertEqual(answer.out, f"told {port} {port} {port}\n"
+                             f"{errno.ECONNREFUSED} 0 True\n", answer)
         answer = self.daemon.run("run", f"{NAME}:none", "--transparent", "--", "true")
         self.assertEqual(answer.code, WRONG, answer)
         self.assertIn("--hardcoded", answer.err)
