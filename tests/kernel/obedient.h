@@ -7,9 +7,6 @@
 #define KERNEL_OBEDIENT_H
 
 #include <linux/capability.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "base/net.h"
@@ -110,21 +107,6 @@ static inline struct told accept_on(int server)
 	_cleanup_close_ int fd = accept(server, NULL, NULL);
 
 	return fd < 0 ? (struct told){ .error = -errno } : (struct told){ .port = port_of(fd) };
-}
-
-static inline int raise_loopback(void)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r = ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
-
-	close(fd);
-	return r;
-}
-
-static inline int leave_network(void)
-{
-	return unshare(CLONE_NEWNET) < 0 ? -errno : raise_loopback();
 }
 
 /* Of this process and what it starts; those that it may have are kept.  0, negative errno. */

@@ -2,9 +2,7 @@
 /* What the sentinel tells of sockets, with the real programs in the real kernel. */
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -303,27 +301,15 @@ TEST_WITH(udp_socket_is_seen_when_bound_and_when_closed, struct watcher *w)
 	hear_well(&child);
 }
 
-static int raise_loopback(void)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
-}
-
 static int run_in_own_netns(struct act *act)
 {
 	struct told told = { 0 };
-	struct stat st = { 0 };
 
-	if (unshare(CLONE_NEWNET) < 0 || stat("/proc/self/ns/net", &st) < 0)
-		told.error = -errno;
-	told.error = told.error ?: raise_loopback();
+	act_leave_network(&told);
 	if (told.error == 0) {
 		open_listener(0, &told);
 		open_bound(SOCK_DGRAM, &told);
 	}
-	told.netns = (uint32_t)st.st_ino;
 	return act_stay(act, &told);
 }
 

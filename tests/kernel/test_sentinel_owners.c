@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a refusal of a taken port carries: who asked, and who owned the port just then. */
 #include <linux/filter.h>
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 
 #include "kernel/refusals.h"
 #include "unit/inventory/netns.h"
@@ -324,24 +321,13 @@ TEST_WITH(owners_are_those_of_the_sockets_namespace, struct watcher *w)
 	assert_listens(e, told.cookie);
 }
 
-static int raise_loopback(void)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
-}
-
 static int run_in_own_netns(struct act *act)
 {
 	struct told told = { 0 };
-	struct stat st;
 
-	if (unshare(CLONE_NEWNET) < 0 || stat("/proc/self/ns/net", &st) < 0)
-		told.error = -errno;
-	told.error = told.error ?: raise_loopback();
-	told.netns = (uint32_t)st.st_ino;
-	open_listener(0, &told);
+	act_leave_network(&told);
+	if (!told.error)
+		open_listener(0, &told);
 	return act_stay(act, &told);
 }
 
@@ -405,11 +391,8 @@ static int write_file(const char *path, const char *text)
 
 static int run_exhausted(struct act *act)
 {
-	struct told told = { 0 };
+	struct told told = { .error = leave_network() };
 
-	if (unshare(CLONE_NEWNET) < 0)
-		told.error = -errno;
-	told.error = told.error ?: raise_loopback();
 	told.error = told.error
 			     ?: write_file("/proc/sys/net/ipv4/ip_local_port_range", "40001 40001");
 	told.error = told.error ?: bind_to(socket(AF_INET, SOCK_STREAM, 0), 0);
