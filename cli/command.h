@@ -59,17 +59,17 @@ const char *command_value(const struct command *self, const struct command_line 
 const char *command_value_at(const struct command *self, const struct command_line *line,
 			     const char *name, int n);
 
-extern const struct command cmd_claim, cmd_release, cmd_find, cmd_why, cmd_status, cmd_log,
-	cmd_watch, cmd_daemon, cmd_version, cmd_help, cmd_completion;
-extern const struct command cmd_health, cmd_open;
-extern const struct command cmd_session, cmd_sessions, cmd_note, cmd_notes, cmd_metrics;
-extern const struct command cmd_cleanup;
-extern const struct command cmd_doctor, cmd_hook;
-extern const struct command cmd_run, cmd_up, cmd_down, cmd_logs, cmd_ps, cmd_stop, cmd_wait;
-extern const struct command cmd_history;
-extern const struct command cmd_lock, cmd_unlock, cmd_locks, cmd_with_lock;
+/* Every command, in the order in which help lists them; cmd_NAME is a row of commands/NAME.c. */
+#define COMMANDS(X)                                                                               \
+	X(claim), X(release), X(cleanup), X(find), X(open), X(why), X(status), X(health), X(log), \
+		X(watch), X(run), X(up), X(down), X(logs), X(ps), X(stop), X(wait), X(history),   \
+		X(session), X(sessions), X(note), X(notes), X(metrics), X(lock), X(unlock),       \
+		X(locks), X(with_lock), X(daemon), X(completion), X(version), X(doctor), X(hook), \
+		X(help)
+#define COMMAND_ROW(name) cmd_##name
+extern const struct command COMMANDS(COMMAND_ROW);
 
-/* All of them, in the order in which help lists them; ends with NULL. */
+/* Their rows; ends with NULL. */
 extern const struct command *const commands[];
 
 #endif
