@@ -3,9 +3,8 @@
 #include "unit/registry/fixture.h"
 
 #include "base/quota.h"
-#include "database/schema.h"
 #include "registry/history.h"
-#include "unit/registry/stored_v11.h"
+#include "unit/registry/stored.h"
 
 static struct history_entry entry_of(uint16_t port, uint64_t cookie)
 {
@@ -183,24 +182,11 @@ TEST_WITH(no_row_is_written_outside_of_a_batch, struct fixture *f)
 	assert_int_equal(registry_history_end(f->registry, 3000, 1, &entry.end), -EINVAL);
 }
 
-static void setup_stored(struct fixture *f)
-{
-	char version[16];
-
-	fixture_close(f);
-	fixture_remove(f->directory, "port-registry.db");
-	fixture_shell(f, stored_v11);
-	fixture_expect(f, "PRAGMA user_version", "11");
-	fixture_open(f);
-	snprintf(version, sizeof(version), "%d", schema_version());
-	fixture_expect(f, "PRAGMA user_version", version);
-}
-
-TEST_WITH(a_database_of_version_11_gets_an_empty_history_and_keeps_the_rest, struct fixture *f)
+UNOPENED_TEST(a_database_of_version_11_gets_an_empty_history_and_keeps_the_rest, struct fixture *f)
 {
 	const struct history_entry entry = entry_of(8075, 1);
 
-	setup_stored(f);
+	open_stored(f, stored_v11, "11");
 	assert_int_equal(find(f, (struct history_filter){ 0 }).n, 0);
 	add(f, &entry);
 	assert_int_equal(find(f, (struct history_filter){ .port = 8075 }).n, 1);

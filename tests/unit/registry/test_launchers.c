@@ -3,7 +3,7 @@
 #include "unit/registry/fixture.h"
 
 #include "registry/launchers.h"
-#include "unit/registry/stored_v6.h"
+#include "unit/registry/stored.h"
 
 #define KILLED 9
 
@@ -111,8 +111,7 @@ UNOPENED_TEST(database_of_version_6_takes_ends_and_keeps_its_claims, struct fixt
 {
 	struct process_ancestor launcher = launcher_of(77, "sh");
 
-	fixture_shell(f, stored_v6);
-	fixture_open(f);
+	open_stored(f, stored_v6, "6");
 	assert_int_equal(read_all(f).n, 0);
 	store(f, &launcher);
 	assert_int_equal(read_all(f).n, 1);

@@ -2,8 +2,7 @@
 #include "unit/registry/fixture.h"
 
 #include "base/quota.h"
-#include "database/schema.h"
-#include "unit/registry/stored_v1.h"
+#include "unit/registry/stored.h"
 
 #define EVERY_FAILURE                      \
 	(struct refusal_filter)            \
@@ -335,16 +334,10 @@ TEST_WITH(values_that_a_person_typed_do_not_get_out_of_range, struct fixture *f)
 
 UNOPENED_TEST(database_of_version_1_is_brought_forward_with_its_rows, struct fixture *f)
 {
-	char version[16];
-
-	snprintf(version, sizeof(version), "%d", schema_version());
-	fixture_shell(f, stored_v1);
-	fixture_expect(f, "PRAGMA user_version", "1");
-	fixture_open(f);
+	open_stored(f, stored_v1, "1");
 	record_of(f, 81, 1000, 3000);
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 1);
 	fixture_close(f);
-	fixture_expect(f, "PRAGMA user_version", version);
 	fixture_expect(f, "SELECT port FROM services WHERE id = 'myapp:web'", "8075");
 	fixture_expect(f, "SELECT details FROM activity", "bind 0.0.0.0:3000: EADDRINUSE");
 	fixture_expect(f, "SELECT value FROM meta WHERE key = 'lastAlive'", "1700000002");

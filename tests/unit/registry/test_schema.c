@@ -4,9 +4,7 @@
 #include <sys/wait.h>
 
 #include "database/schema.h"
-#include "unit/registry/stored_v2.h"
-#include "unit/registry/stored_v4.h"
-#include "unit/registry/stored_v6.h"
+#include "unit/registry/stored.h"
 
 /* --- what a refused file must keep ---------------------------------------------------------------
  */
@@ -384,14 +382,8 @@ TEST_WITH(read_only_file_is_refused, struct fixture *f)
 
 UNOPENED_TEST(database_of_version_2_keeps_its_locks_and_sessions, struct fixture *f)
 {
-	char version[16];
-
-	snprintf(version, sizeof(version), "%d", schema_version());
-	fixture_shell(f, stored_v2);
-	fixture_expect(f, "PRAGMA user_version", "2");
-	fixture_open(f);
+	open_stored(f, stored_v2, "2");
 	fixture_close(f);
-	fixture_expect(f, "PRAGMA user_version", version);
 	fixture_expect(f, "SELECT healthPath FROM services WHERE id = 'myapp:web'", "/health");
 	fixture_expect(f, "SELECT holder FROM locks WHERE name = 'db-migrations'", "myapp:db-init");
 	fixture_expect(f, "SELECT purpose FROM sessions", "Building checkout UI");
@@ -402,14 +394,8 @@ UNOPENED_TEST(database_of_version_2_keeps_its_locks_and_sessions, struct fixture
 
 UNOPENED_TEST(database_of_version_4_has_owners_of_locks_and_sums_of_notes, struct fixture *f)
 {
-	char version[16];
-
-	snprintf(version, sizeof(version), "%d", schema_version());
-	fixture_shell(f, stored_v4);
-	fixture_expect(f, "PRAGMA user_version", "4");
-	fixture_open(f);
+	open_stored(f, stored_v4, "4");
 	fixture_close(f);
-	fixture_expect(f, "PRAGMA user_version", version);
 	fixture_expect(f, "SELECT notes || ' ' || bytes FROM noteSums WHERE kind = 'all'", "2 262");
 	fixture_expect(f, "SELECT notes FROM noteSums WHERE kind = 'user' AND owner = 1000", "1");
 	fixture_expect(f, "SELECT bytes FROM noteSums WHERE owner = 'session-tth'", "262");
@@ -421,17 +407,11 @@ UNOPENED_TEST(database_of_version_4_has_owners_of_locks_and_sums_of_notes, struc
 
 UNOPENED_TEST(database_of_version_6_has_all_its_claims_at_home, struct fixture *f)
 {
-	char version[16];
-
-	snprintf(version, sizeof(version), "%d", schema_version());
-	fixture_shell(f, stored_v6);
-	fixture_expect(f, "PRAGMA user_version", "6");
-	fixture_open(f);
+	open_stored(f, stored_v6, "6");
 	assert_int_equal(fixture_service(f, "myapp:web").service.home, 8075);
 	assert_int_equal(fixture_claim(f, "myapp:web", 0), 8075);
 	assert_int_equal(fixture_claim(f, "legacy", 0), 3000);
 	fixture_close(f);
-	fixture_expect(f, "PRAGMA user_version", version);
 	fixture_expect(f, "SELECT count(*) FROM services WHERE home IS NULL", "2");
 	fixture_expect(f, "SELECT group_concat(id || port || uid) FROM ports WHERE id = 'legacy'",
 		       "legacy30001000");
@@ -461,13 +441,9 @@ UNOPENED_TEST(database_of_version_2_has_refusals_without_call_and_address, struc
 				  .call = "listen",
 				  .addr = "::1" };
 	const struct activity_filter everything = { 0 };
-	char version[16];
 	unsigned n = 0;
 
-	snprintf(version, sizeof(version), "%d", schema_version());
-	fixture_shell(f, stored_v2);
-	fixture_expect(f, "PRAGMA user_version", "2");
-	fixture_open(f);
+	open_stored(f, stored_v2, "2");
 	assert_int_equal(registry_for_each_activity(f->registry, &everything, expect_no_call, &n),
 			 0);
 	assert_int_equal(n, 2);
@@ -475,7 +451,6 @@ UNOPENED_TEST(database_of_version_2_has_refusals_without_call_and_address, struc
 	assert_int_equal(registry_log(f->registry, &entry, NULL), 0);
 	assert_int_equal(registry_commit(f->registry), 0);
 	fixture_close(f);
-	fixture_expect(f, "PRAGMA user_version", version);
 	fixture_expect(f, "SELECT details FROM activity WHERE id = 5",
 		       "bind 0.0.0.0:8075: EADDRINUSE; held by python3 (7035)");
 	fixture_expect(f, "SELECT call || ' ' || addr FROM activity WHERE id = 6", "listen ::1");
