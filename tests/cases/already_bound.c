@@ -14,18 +14,12 @@ static void allow_victim(struct scene *s)
 	may_be_named(s, s->victim.pid);
 }
 
-static void bind_once(struct scene *s)
-{
-	(void)s; /* the next victim does, see bind_elsewhere() */
-}
-
 const struct scenario scenario = {
 	.verdict = "already_bound",
 	.live = "free",
 	.error = EINVAL,
-	.complete = COMPLETE_OR_NOT,
 	.attempt = { .addr = "127.0.0.1" },
 	.prepare = bind_elsewhere,
 	.arm = allow_victim,
-	.remedy = bind_once,
+	.remedy = change_victim,
 };

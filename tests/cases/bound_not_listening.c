@@ -4,9 +4,6 @@
 
 const struct scenario scenario = {
 	.verdict = "bound_not_listening",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_bound,
 	.remedy = stop_holder,
 };

@@ -42,12 +42,12 @@
 
 /* What a program asks of a socket. */
 struct endpoint {
-	int family;   /* 0 = AF_INET */
-	int type;     /* 0 = SOCK_STREAM */
-	int protocol; /* as for socket() */
-	const char *addr;
-	uint16_t port; /* 0 = the case's port */
-	bool any_port; /* port 0: the kernel chooses */
+	int family;	  /* 0 = AF_INET */
+	int type;	  /* 0 = SOCK_STREAM */
+	int protocol;	  /* as for socket() */
+	const char *addr; /* NULL = 0.0.0.0 */
+	uint16_t port;	  /* 0 = the case's port */
+	bool any_port;	  /* port 0: the kernel chooses */
 	bool reuseaddr, reuseport, v6only;
 	bool program;	    /* SO_ATTACH_REUSEPORT_CBPF before bind() */
 	const char *device; /* SO_BINDTODEVICE */
@@ -86,24 +86,25 @@ struct outcome {
 	int error;
 };
 
-enum completeness { COMPLETE = 0, INCOMPLETE, COMPLETE_OR_NOT };
-
 struct scenario {
-	const char *verdict; /* of the recorded refusal; NULL: nothing may be recorded */
+	const char *verdict; /* of the recorded refusal; NULL: there is none, the port is free */
 	const char *live; /* of `pd why PORT`: words separated by |; NULL = verdict, "" = unasked */
 	bool live_after;  /* asked after the attempt instead of before */
-	int error;	  /* that the victim gets */
+	int error;	  /* that the victim gets where there is a verdict; 0 = EADDRINUSE */
 	enum call call;
-	enum completeness complete;
+	bool maybe_incomplete; /* not all of who is in the way can be named for sure */
 	struct endpoint holder, attempt;
+	const char *set_up_command; /* comes first */
 	void (*set_up)(struct scene *s);
 	void (*run_holder)(struct scene *s);	/* in the process on the port, see start_holder() */
+	void (*run_server)(struct scene *s);	/* the same with a client, see start_connection() */
 	void (*prepare)(struct scene *s);	/* in the victim, before anybody asks */
 	void (*arm)(struct scene *s);		/* when the victim is prepared */
 	void (*before)(struct scene *s);	/* when the victim is about to try */
 	struct outcome (*try)(struct scene *s); /* in the victim; NULL: binds and listens */
 	void (*after)(struct scene *s);		/* as soon as the victim has its answer */
 	void (*remedy)(struct scene *s);
+	const char *remedy_command;
 	bool comes_back;	   /* what is stopped: pd's commands are not tried */
 	bool in_the_daemons_netns; /* what pd does to ports, it does there alone */
 };
@@ -156,6 +157,18 @@ static inline void __attribute__((format(printf, 1, 2))) command(const char *for
 	va_end(args);
 	if (system(line) != 0) /* NOLINT: the case's own words */
 		broken("%s", line);
+}
+
+/* What the file of /proc or /sys says, up to `size`. */
+static inline void read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (n <= 0)
+		broken("%s", path);
+	text[n] = '\0';
+	close(fd);
 }
 
 /* Polls a condition of another process or of the kernel; there is nothing to wait on. */
@@ -304,13 +317,10 @@ static inline void end_descendants(void)
 /* Does this thread of this process sleep in the call of this number? */
 static inline bool sleeps_in(pid_t tid, int call)
 {
-	char path[64], text[64] = "";
-	int fd;
+	char path[64], text[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	need(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
+	read_file(path, text, sizeof(text));
 	return text[0] != 'r' && atoi(text) == call; /* r: "running" */
 }
 
@@ -335,6 +345,24 @@ static inline void must_be_named(struct scene *s, pid_t pid)
 static inline void may_be_named(struct scene *s, pid_t pid)
 {
 	add_pid(s->bystanders, pid);
+}
+
+/* Must, where there is a refusal to explain. */
+static inline void name_holder(struct scene *s, pid_t pid)
+{
+	add_pid(scenario.verdict ? s->holders : s->bystanders, pid);
+}
+
+/* arm: it is in its own way. */
+static inline void name_victim(struct scene *s)
+{
+	must_be_named(s, s->victim.pid);
+}
+
+/* remedy: the next victim does not what its `prepare` did before. */
+static inline void change_victim(struct scene *s)
+{
+	(void)s;
 }
 
 #include "case_sockets.h"
@@ -374,10 +402,15 @@ static inline const char *call_name(enum call call)
 	return call == CALL_LISTEN ? "listen" : "bind";
 }
 
+static inline int expected_error(void)
+{
+	return scenario.error ?: scenario.verdict ? EADDRINUSE : 0;
+}
+
 /* The options of `pd why PORT` that ask what the victim asks. */
 static inline void print_flags(const struct endpoint *e)
 {
-	printf(",\"flags\":[\"--addr\",\"%s\"", e->addr);
+	printf(",\"flags\":[\"--addr\",\"%s\"", endpoint_addr(e));
 	if (e->type == SOCK_DGRAM)
 		printf(",\"--udp\"");
 	printf(",\"%s\"", e->reuseaddr ? "--reuseaddr" : "--no-reuseaddr");
@@ -394,19 +427,17 @@ static inline void print_flags(const struct endpoint *e)
 
 static inline void print_ready(struct scene *s)
 {
-	static const char *const complete[] = {
-		[COMPLETE] = "true", [INCOMPLETE] = "false", [COMPLETE_OR_NOT] = "null"
-	};
-	const char *verdict = scenario.verdict ?: "";
+	const char *verdict = scenario.verdict;
+	int error = expected_error();
+	bool complete = error == EADDRINUSE && !scenario.maybe_incomplete;
 
 	printf("{\"event\":\"ready\",\"port\":%u,\"netns\":%d,\"uid\":%u", asked_port(s), getpid(),
 	       case_uid(s->attempt.user));
-	printf(",\"verdict\":\"%s\",\"live\":\"%s\",\"liveAfter\":%s", verdict,
-	       scenario.live ?: verdict, scenario.live_after ? "true" : "false");
-	printf(",\"errno\":\"%s\",\"call\":\"%s\"", error_name(scenario.error),
-	       call_name(scenario.call));
-	printf(",\"complete\":%s,\"remedy\":%s", complete[scenario.complete],
-	       scenario.remedy ? "true" : "false");
+	printf(",\"verdict\":\"%s\",\"live\":\"%s\",\"liveAfter\":%s", verdict ?: "",
+	       scenario.live ?: verdict ?: "free", scenario.live_after ? "true" : "false");
+	printf(",\"errno\":\"%s\",\"call\":\"%s\"", error_name(error), call_name(scenario.call));
+	printf(",\"complete\":%s,\"remedy\":%s", complete ? "true" : "null",
+	       scenario.remedy || scenario.remedy_command ? "true" : "false");
 	printf(",\"command\":%s", scenario.comes_back ? "false" : "true");
 	print_pids("holders", s->holders);
 	print_pids("bystanders", s->bystanders);
@@ -443,6 +474,8 @@ static inline void play_again(struct scene *s)
 static inline void play_remedy(struct scene *s)
 {
 	s->remedied = true;
+	if (scenario.remedy_command)
+		command("%s", scenario.remedy_command);
 	if (scenario.remedy)
 		scenario.remedy(s);
 	printf("{\"event\":\"remedied\"}\n");
@@ -490,10 +523,14 @@ int main(int argc, char **argv)
 		need(unshare(CLONE_NEWNET) == 0);
 		command("ip link set lo up");
 	}
+	if (scenario.set_up_command)
+		command("%s", scenario.set_up_command);
 	if (scenario.set_up)
 		scenario.set_up(&s);
 	if (scenario.run_holder)
 		start_holder(&s, scenario.run_holder);
+	if (scenario.run_server)
+		start_server(&s, scenario.run_server);
 	s.victim = actor_start(&s, "victim", run_victim);
 	if (scenario.arm)
 		scenario.arm(&s);

@@ -70,13 +70,10 @@ static inline void cgroup_enter(void)
 
 static inline bool cgroup_is_frozen(struct scene *s)
 {
-	char path[sizeof(cgroup_path) + 32], text[128] = "";
-	int fd;
+	char path[sizeof(cgroup_path) + 32], text[128];
 
 	snprintf(path, sizeof(path), "%s/cgroup.events", cgroup_path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	need(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
+	read_file(path, text, sizeof(text));
 	return strstr(text, "frozen 1");
 }
 
@@ -149,18 +146,48 @@ static inline void cgroup_start_program(enum bpf_prog_type type, enum bpf_attach
 	cgroup_enter();
 }
 
-/* With a program that refuses, with this errno or (0) with the kernel's own for it, EPERM. */
-static inline void cgroup_start_refusing(enum bpf_prog_type type, enum bpf_attach_type where,
-					 int error)
+/* With one that refuses with the case's error; without one set the kernel's is EPERM. */
+static inline void cgroup_start_refusing(enum bpf_prog_type type, enum bpf_attach_type where)
 {
 	const struct bpf_insn with_error[] = {
-		BPF_SET(BPF_REG_1, -error),
+		BPF_SET(BPF_REG_1, -expected_error()),
 		BPF_HELPER(BPF_FUNC_set_retval),
 		BPF_SET(BPF_REG_0, 0),
 		BPF_RETURN(),
 	};
+	bool plain = expected_error() == EPERM;
 
-	cgroup_start_program(type, where, error ? with_error : with_error + 2, error ? 4 : 2);
+	cgroup_start_program(type, where, plain ? with_error + 2 : with_error, plain ? 2 : 4);
+}
+
+/* For set_up: the address is refused. */
+static inline void cgroup_refuse_bind(struct scene *s)
+{
+	cgroup_start_refusing(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_BIND);
+}
+
+/* For set_up: the socket is refused once it has its port. */
+static inline void cgroup_refuse_post_bind(struct scene *s)
+{
+	cgroup_start_refusing(BPF_PROG_TYPE_CGROUP_SOCK, s->attempt.family == AF_INET6
+								 ? BPF_CGROUP_INET6_POST_BIND
+								 : BPF_CGROUP_INET4_POST_BIND);
+}
+
+/* With one that puts a value into a member of the address that is asked for. */
+static inline void cgroup_rewrite_bind(struct scene *s, int member, uint32_t value)
+{
+	const struct bpf_insn code[] = {
+		BPF_SET(BPF_REG_2, (int32_t)value),
+		BPF_STORE32(BPF_REG_1, member, BPF_REG_2),
+		BPF_SET(BPF_REG_0, 1),
+		BPF_RETURN(),
+	};
+
+	cgroup_start_program(BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+			     s->attempt.family == AF_INET6 ? BPF_CGROUP_INET6_BIND
+							   : BPF_CGROUP_INET4_BIND,
+			     code, 4);
 }
 
 /* For remedy. */

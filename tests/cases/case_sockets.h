@@ -38,6 +38,11 @@ static inline void attach_program(int fd)
 	need(setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0);
 }
 
+static inline const char *endpoint_addr(const struct endpoint *e)
+{
+	return e->addr ?: "0.0.0.0";
+}
+
 /* A socket with the options of the endpoint; not bound. */
 static inline int endpoint_open(const struct endpoint *e)
 {
@@ -77,7 +82,7 @@ static inline socklen_t endpoint_address(const struct endpoint *e, uint16_t port
 	}
 	in->sin_family = AF_INET;
 	in->sin_port = port;
-	need(inet_pton(AF_INET, e->addr, &in->sin_addr) == 1);
+	need(inet_pton(AF_INET, endpoint_addr(e), &in->sin_addr) == 1);
 	return sizeof(*in);
 }
 
@@ -88,6 +93,15 @@ static inline int endpoint_bind(int fd, const struct endpoint *e, uint16_t port)
 	socklen_t n = endpoint_address(e, port, &a);
 
 	return bind(fd, (struct sockaddr *)&a, n);
+}
+
+/* The same of connect(). */
+static inline int endpoint_connect(int fd, const struct endpoint *e, uint16_t port)
+{
+	struct sockaddr_storage a;
+	socklen_t n = endpoint_address(e, port, &a);
+
+	return connect(fd, (struct sockaddr *)&a, n);
 }
 
 static inline struct outcome try_listen(int fd)
@@ -148,14 +162,11 @@ static inline void run_listener(struct scene *s)
 	tell(s, 0);
 }
 
-/* The process on the port, which must be named where there is a refusal to explain. */
+/* The process on the port. */
 static inline void start_holder(struct scene *s, void (*run)(struct scene *s))
 {
 	s->first = actor_start(s, "holder", run);
-	if (scenario.verdict)
-		must_be_named(s, s->first.pid);
-	else
-		may_be_named(s, s->first.pid);
+	name_holder(s, s->first.pid);
 }
 
 /* remedy: the holder is stopped, and nothing stands in its place. */
@@ -193,12 +204,10 @@ static inline uint16_t local_port(int fd)
 
 static inline int connect_to(uint16_t port)
 {
-	struct endpoint e = { .addr = "127.0.0.1", .port = port };
-	struct sockaddr_storage a;
-	socklen_t n = endpoint_address(&e, port, &a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct endpoint e = { .addr = "127.0.0.1" };
+	int fd = endpoint_open(&e);
 
-	need(fd >= 0 && connect(fd, (struct sockaddr *)&a, n) == 0);
+	need(endpoint_connect(fd, &e, port) == 0);
 	return fd;
 }
 
@@ -232,6 +241,13 @@ static inline void start_connection(struct scene *s, void (*server)(struct scene
 	s->server = actor_start(s, "server", server);
 	s->client = actor_start(s, "client", run_client);
 	actor_step(&s->server);
+}
+
+/* The same of a server that is on the port. */
+static inline void start_server(struct scene *s, void (*run)(struct scene *s))
+{
+	start_connection(s, run);
+	name_holder(s, s->server.pid);
 }
 
 /* A server that keeps its connection until it is told otherwise. */
@@ -303,6 +319,14 @@ static inline void await_state(struct scene *s, const char *state)
 		 " do i=$((i+1)); [ $i -lt 2000 ] || exit 1; sleep 0.01; done",
 		 s->port, state);
 	command("%s", line);
+}
+
+/* set_up: the server has closed first and its client is gone, too. */
+static inline void leave_time_wait(struct scene *s)
+{
+	start_connection(s, run_server_closing);
+	actor_kill(&s->client);
+	await_state(s, STATE_TIME_WAIT);
 }
 
 /* Resets the connection from the client's side: its unread data does. */

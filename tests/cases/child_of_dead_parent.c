@@ -29,9 +29,6 @@ static void kill_worker(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "child_of_dead_parent",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start_and_lose_server,
 	.remedy = kill_worker,
 };

@@ -29,18 +29,9 @@ static void run_lingering(struct scene *s)
 	tell(s, 0);
 }
 
-static void start_lingering(struct scene *s)
-{
-	start_connection(s, run_lingering);
-	must_be_named(s, s->server.pid);
-}
-
 const struct scenario scenario = {
 	.verdict = "closing_linger",
-	.error = EADDRINUSE,
-	.complete = COMPLETE_OR_NOT,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_lingering,
+	.maybe_incomplete = true,
+	.run_server = run_lingering,
 	.remedy = kill_client,
 };

@@ -17,20 +17,16 @@ static void run_lingering(struct scene *s)
 	close(fd);
 }
 
-static void start_lingering(struct scene *s)
+static void begin_to_close(struct scene *s)
 {
-	start_connection(s, run_lingering);
-	must_be_named(s, s->server.pid);
 	actor_go(&s->server);
 	await(sleeps_in_close, s);
 }
 
 const struct scenario scenario = {
 	.verdict = "closing_linger",
-	.error = EADDRINUSE,
-	.complete = COMPLETE_OR_NOT,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_lingering,
+	.maybe_incomplete = true,
+	.run_server = run_lingering,
+	.arm = begin_to_close,
 	.remedy = kill_client,
 };

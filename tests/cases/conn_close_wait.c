@@ -2,11 +2,9 @@
 /* The client has said goodbye; the server never closes its side. */
 #include "case.h"
 
-static void start(struct scene *s)
+static void close_client(struct scene *s)
 {
-	start_connection(s, run_server_keeping);
 	actor_step(&s->client);
-	must_be_named(s, s->server.pid);
 	await_state(s, STATE_CLOSE_WAIT);
 }
 
@@ -17,9 +15,7 @@ static void restart_server(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "conn_close_wait",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start,
+	.run_server = run_server_keeping,
+	.arm = close_client,
 	.remedy = restart_server,
 };

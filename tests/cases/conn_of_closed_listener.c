@@ -2,12 +2,6 @@
 /* The listener is closed; a connection that it accepted keeps the port. */
 #include "case.h"
 
-static void start(struct scene *s)
-{
-	start_connection(s, run_server_keeping);
-	must_be_named(s, s->server.pid);
-}
-
 /* The client first, or the server's side would be in TIME_WAIT for a minute. */
 static void close_connection(struct scene *s)
 {
@@ -17,9 +11,6 @@ static void close_connection(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "conn_of_closed_listener",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start,
+	.run_server = run_server_keeping,
 	.remedy = close_connection,
 };

@@ -2,12 +2,6 @@
 /* The holder is bound to a device, the victim to none: it would get that device's packets, too. */
 #include "case.h"
 
-static void start_on_device(struct scene *s)
-{
-	command("ip link add case0 type veth peer name case1");
-	start_holder(s, run_listener);
-}
-
 static void bind_to_another_device(struct scene *s)
 {
 	s->attempt.device = "case0";
@@ -15,9 +9,8 @@ static void bind_to_another_device(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "device_overlap",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0", .device = "lo" },
-	.attempt = { .addr = "0.0.0.0" },
-	.set_up = start_on_device,
+	.holder = { .device = "lo" },
+	.set_up_command = "ip link add case0 type veth peer name case1",
+	.run_holder = run_listener,
 	.remedy = bind_to_another_device,
 };

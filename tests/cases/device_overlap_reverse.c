@@ -11,9 +11,7 @@ static void bind_to_another_device(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "device_overlap",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0", .device = "lo" },
+	.attempt = { .device = "lo" },
 	.run_holder = run_listener,
 	.remedy = bind_to_another_device,
 };

@@ -10,9 +10,7 @@ static void split_families(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "dual_stack",
-	.error = EADDRINUSE,
 	.holder = { .family = AF_INET6, .addr = "::" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_listener,
 	.remedy = split_families,
 };

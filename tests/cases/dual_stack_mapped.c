@@ -4,7 +4,6 @@
 
 const struct scenario scenario = {
 	.verdict = "dual_stack",
-	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .family = AF_INET6, .addr = "::ffff:127.0.0.1" },
 	.run_holder = run_listener,

@@ -9,8 +9,6 @@ static void split_families(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "dual_stack",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .family = AF_INET6, .addr = "::" },
 	.run_holder = run_listener,
 	.remedy = split_families,

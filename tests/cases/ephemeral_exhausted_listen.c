@@ -10,11 +10,9 @@ static struct outcome listen_unbound(struct scene *s)
 const struct scenario scenario = {
 	.verdict = "ephemeral_exhausted",
 	.live = "", /* no port to ask about */
-	.error = EADDRINUSE,
 	.call = CALL_LISTEN,
-	.complete = COMPLETE_OR_NOT,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0", .any_port = true },
+	.maybe_incomplete = true,
+	.attempt = { .any_port = true },
 	.set_up = take_all,
 	.try = listen_unbound,
 	.remedy = widen_range,

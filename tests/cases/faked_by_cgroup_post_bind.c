@@ -3,17 +3,11 @@
 #include "case.h"
 #include "case_cgroup.h"
 
-static void attach(struct scene *s)
-{
-	cgroup_start_refusing(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET6_POST_BIND, EADDRINUSE);
-}
-
 const struct scenario scenario = {
 	.verdict = "faked_by_cgroup_bpf",
 	.live = "free", /* of anybody outside of the cgroup */
-	.error = EADDRINUSE,
-	.complete = COMPLETE_OR_NOT,
+	.maybe_incomplete = true,
 	.attempt = { .family = AF_INET6, .addr = "::1", .user = 1 },
-	.set_up = attach,
+	.set_up = cgroup_refuse_post_bind,
 	.remedy = cgroup_stop_program,
 };

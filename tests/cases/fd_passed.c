@@ -17,7 +17,6 @@ static void pass_it_on(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "fd_passed",
-	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .addr = "127.0.0.1" },
 	.set_up = pass_it_on,

@@ -32,7 +32,6 @@ static void take(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "fd_passed",
-	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .addr = "127.0.0.1" },
 	.set_up = take,

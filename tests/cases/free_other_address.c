@@ -3,8 +3,6 @@
 #include "case.h"
 
 const struct scenario scenario = {
-	.live = "free",
-	.complete = COMPLETE_OR_NOT,
 	.holder = { .addr = "127.0.0.2" },
 	.attempt = { .addr = "127.0.0.1" },
 	.run_holder = run_listener,

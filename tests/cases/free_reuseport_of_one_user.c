@@ -3,9 +3,7 @@
 #include "case.h"
 
 const struct scenario scenario = {
-	.live = "free",
-	.complete = COMPLETE_OR_NOT,
-	.holder = { .addr = "0.0.0.0", .reuseport = true, .user = 1 },
-	.attempt = { .addr = "0.0.0.0", .reuseport = true, .user = 1 },
+	.holder = { .reuseport = true, .user = 1 },
+	.attempt = { .reuseport = true, .user = 1 },
 	.run_holder = run_listener,
 };

@@ -3,9 +3,6 @@
 #include "case.h"
 
 const struct scenario scenario = {
-	.live = "free",
-	.complete = COMPLETE_OR_NOT,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .type = SOCK_DGRAM, .addr = "0.0.0.0" },
+	.attempt = { .type = SOCK_DGRAM },
 	.run_holder = run_listener,
 };

@@ -3,9 +3,6 @@
 #include "case.h"
 
 const struct scenario scenario = {
-	.live = "free",
-	.complete = COMPLETE_OR_NOT,
-	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .family = AF_INET6, .addr = "::", .v6only = true },
 	.run_holder = run_listener,
 };

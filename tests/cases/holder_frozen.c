@@ -21,9 +21,6 @@ static void thaw_and_end(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "holder_frozen",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = freeze_listener,
 	.remedy = thaw_and_end,
 };

@@ -18,9 +18,6 @@ static void end_and_continue(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "holder_stopped",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = stop_by_signal,
 	.remedy = end_and_continue,
 };

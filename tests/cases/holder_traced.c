@@ -31,9 +31,6 @@ static void detach_and_end(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "holder_traced",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = trace_listener,
 	.remedy = detach_and_end,
 };

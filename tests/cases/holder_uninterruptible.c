@@ -31,9 +31,6 @@ static void end_the_wait(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "holder_uninterruptible",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_waiting,
 	.remedy = end_the_wait,
 };

@@ -19,7 +19,6 @@ static void send_and_leave(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "in_flight",
-	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .addr = "127.0.0.1" },
 	.set_up = send_and_leave,

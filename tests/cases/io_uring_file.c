@@ -26,9 +26,6 @@ static void unregister(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "io_uring_file",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = skip_without_ring,
 	.run_holder = run_registered,
 	.remedy = unregister,

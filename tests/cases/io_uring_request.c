@@ -24,9 +24,6 @@ static void stop_and_wait(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "io_uring_request",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = skip_without_ring,
 	.run_holder = run_accepting,
 	.remedy = stop_and_wait,

@@ -18,13 +18,10 @@ static pid_t start_inheritor(int fd)
 
 static bool inheritor_sleeps(struct scene *s)
 {
-	char path[64], name[16] = "";
-	int fd;
+	char path[64], name[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", s->holders[0]);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	need(fd >= 0 && read(fd, name, sizeof(name) - 1) > 0);
-	close(fd);
+	read_file(path, name, sizeof(name));
 	return strcmp(name, "sleep\n") == 0;
 }
 
@@ -48,9 +45,6 @@ static void kill_inheritor(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "listener_inherited",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start_and_lose_server,
 	.remedy = kill_inheritor,
 };

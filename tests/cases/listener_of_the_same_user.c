@@ -4,9 +4,8 @@
 
 const struct scenario scenario = {
 	.verdict = "listener",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0", .user = 1 },
-	.attempt = { .addr = "0.0.0.0", .user = 1 },
+	.holder = { .user = 1 },
+	.attempt = { .user = 1 },
 	.run_holder = run_listener,
 	.remedy = stop_holder,
 };

@@ -43,9 +43,6 @@ static void stop_both(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "listener",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start_supervisor,
 	.remedy = stop_both,
 	.comes_back = true,

@@ -35,9 +35,6 @@ static void stop_all(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "listener_shared",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start_master,
 	.remedy = stop_all,
 };

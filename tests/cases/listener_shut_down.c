@@ -14,9 +14,6 @@ static void run_shut_down(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "listener_shut_down",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_shut_down,
 	.remedy = let_holder_go_on,
 };

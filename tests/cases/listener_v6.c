@@ -4,7 +4,6 @@
 
 const struct scenario scenario = {
 	.verdict = "listener",
-	.error = EADDRINUSE,
 	.holder = { .family = AF_INET6, .addr = "::1" },
 	.attempt = { .family = AF_INET6, .addr = "::1" },
 	.run_holder = run_listener,

@@ -10,8 +10,6 @@ static void bind_specifically(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "listener_wildcard_overlap",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
 	.attempt = { .addr = "127.0.0.1" },
 	.run_holder = run_listener,
 	.remedy = bind_specifically,

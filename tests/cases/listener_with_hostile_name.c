@@ -11,9 +11,6 @@ static void run_hostile(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "listener",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_hostile,
 	.remedy = stop_holder,
 };

@@ -19,9 +19,6 @@ static void run_mapped(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "mmap_pinned",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_mapped,
 	.remedy = let_holder_go_on,
 };

@@ -11,9 +11,6 @@ static void start(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "orphan_fin_wait1",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start,
 	.remedy = kill_client,
 };

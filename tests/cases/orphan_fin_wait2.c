@@ -10,9 +10,6 @@ static void start(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "orphan_fin_wait2",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start,
 	.remedy = destroy_sockets,
 };

@@ -11,8 +11,5 @@ static void run_elsewhere(struct scene *s)
 
 const struct scenario scenario = {
 	.live = "other_netns",
-	.complete = COMPLETE_OR_NOT,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_elsewhere,
 };

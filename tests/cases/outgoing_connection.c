@@ -20,9 +20,7 @@ static void start_outgoing(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "outgoing_connection",
-	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.1" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start_outgoing,
 	.remedy = destroy_sockets,
 };

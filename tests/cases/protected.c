@@ -25,8 +25,7 @@ static void release(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "protected",
-	.error = EADDRINUSE,
-	.complete = COMPLETE_OR_NOT,
+	.maybe_incomplete = true,
 	.attempt = { .addr = "127.0.0.1", .user = 1 },
 	.in_the_daemons_netns = true,
 	.set_up = protect,

@@ -10,9 +10,8 @@ static void attach_later(struct scene *s)
 const struct scenario scenario = {
 	.verdict = "reuseport_program",
 	.live = "free", /* a question cannot tell of a program */
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0", .reuseport = true },
-	.attempt = { .addr = "0.0.0.0", .reuseport = true, .program = true },
+	.holder = { .reuseport = true },
+	.attempt = { .reuseport = true, .program = true },
 	.run_holder = run_listener,
 	.remedy = attach_later,
 };

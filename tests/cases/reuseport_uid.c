@@ -9,9 +9,8 @@ static void run_as_one_user(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "reuseport_uid",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0", .reuseport = true, .user = 1 },
-	.attempt = { .addr = "0.0.0.0", .reuseport = true, .user = 2 },
+	.holder = { .reuseport = true, .user = 1 },
+	.attempt = { .reuseport = true, .user = 2 },
 	.run_holder = run_listener,
 	.remedy = run_as_one_user,
 };

@@ -17,7 +17,6 @@ static void start_service(struct scene *s)
 const struct scenario scenario = {
 	.verdict = "same_service",
 	.live = "listener",
-	.error = EADDRINUSE,
 	.holder = { .addr = "127.0.0.1" },
 	.attempt = { .addr = "127.0.0.1" },
 	.set_up = start_service,

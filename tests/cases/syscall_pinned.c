@@ -44,9 +44,6 @@ static void run_threads(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "syscall_pinned",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_threads,
 	.remedy = let_holder_go_on,
 };

@@ -23,9 +23,6 @@ static void run_threads(struct scene *s)
 
 const struct scenario scenario = {
 	.verdict = "thread_private_fds",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.run_holder = run_threads,
 	.remedy = stop_holder,
 };

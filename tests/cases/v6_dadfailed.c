@@ -17,17 +17,11 @@ static void add_address_twice(struct scene *s)
 	command("ip addr del 2001:db8::1/64 dev case0");
 }
 
-static void do_without_detection(struct scene *s)
-{
-	command("ip addr del 2001:db8::1/64 dev case1");
-	command("ip addr add 2001:db8::1/64 dev case1 nodad");
-}
-
 const struct scenario scenario = {
 	.verdict = "v6_dadfailed",
 	.error = EADDRNOTAVAIL,
-	.complete = COMPLETE_OR_NOT,
 	.attempt = { .family = AF_INET6, .addr = "2001:db8::1" },
 	.set_up = add_address_twice,
-	.remedy = do_without_detection,
+	.remedy_command = "ip addr del 2001:db8::1/64 dev case1 && "
+			  "ip addr add 2001:db8::1/64 dev case1 nodad",
 };

@@ -25,17 +25,11 @@ static void lose_link(struct scene *s)
 	command("ip link set case0 down");
 }
 
-static void set_up_link(struct scene *s)
-{
-	command("ip link set case0 up");
-	command("ip addr add 2001:db8::1/64 dev case0 nodad");
-}
-
 const struct scenario scenario = {
 	.verdict = "v6_link_down",
 	.error = EADDRNOTAVAIL,
-	.complete = COMPLETE_OR_NOT,
 	.attempt = { .family = AF_INET6, .addr = "2001:db8::1" },
 	.set_up = lose_link,
-	.remedy = set_up_link,
+	.remedy_command = "ip link set case0 up && "
+			  "ip addr add 2001:db8::1/64 dev case0 nodad",
 };

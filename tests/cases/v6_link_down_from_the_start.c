@@ -2,12 +2,6 @@
 /* The address is there, but its link is down. */
 #include "case.h"
 
-static void add_address(struct scene *s)
-{
-	command("ip link add case0 type veth peer name case1");
-	command("ip addr add 2001:db8::1/64 dev case0");
-}
-
 static void set_up_link(struct scene *s)
 {
 	write_file("/proc/sys/net/ipv6/conf/case0/accept_dad", "0"); /* no second to wait */
@@ -18,8 +12,8 @@ static void set_up_link(struct scene *s)
 const struct scenario scenario = {
 	.verdict = "v6_link_down",
 	.error = EADDRNOTAVAIL,
-	.complete = COMPLETE_OR_NOT,
 	.attempt = { .family = AF_INET6, .addr = "2001:db8::1" },
-	.set_up = add_address,
+	.set_up_command = "ip link add case0 type veth peer name case1 && "
+			  "ip addr add 2001:db8::1/64 dev case0",
 	.remedy = set_up_link,
 };

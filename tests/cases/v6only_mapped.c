@@ -10,7 +10,6 @@ static void allow_both(struct scene *s)
 const struct scenario scenario = {
 	.verdict = "v6only_mapped",
 	.error = EINVAL,
-	.complete = COMPLETE_OR_NOT,
 	.attempt = { .family = AF_INET6, .addr = "::ffff:127.0.0.1", .v6only = true },
 	.remedy = allow_both,
 };

@@ -22,30 +22,23 @@ static void run_and_lose_leader(struct scene *s)
 
 static bool leader_is_gone(struct scene *s)
 {
-	char path[64], text[256] = "";
+	char path[64], text[256];
 	const char *state;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", s->first.pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	need(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
+	read_file(path, text, sizeof(text));
 	state = strrchr(text, ')');
 	return state && state[2] == 'Z';
 }
 
 static void start_threads(struct scene *s)
 {
-	s->first = actor_start(s, "holder", run_and_lose_leader);
-	must_be_named(s, s->first.pid);
+	start_holder(s, run_and_lose_leader);
 	await(leader_is_gone, s);
 }
 
 const struct scenario scenario = {
 	.verdict = "zombie_leader",
-	.error = EADDRINUSE,
-	.holder = { .addr = "0.0.0.0" },
-	.attempt = { .addr = "0.0.0.0" },
 	.set_up = start_threads,
 	.remedy = stop_holder,
 };
