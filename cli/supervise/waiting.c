@@ -181,7 +181,7 @@ static void note_obstacle(struct waiting *w, struct json_object *why)
 		w->again_ms = now_ms + left_ms + 1;
 	else if (!told)
 		w->again_ms = now_ms + CONNECTION_LOOK_MS;
-	if (strncmp(answer_text(why, "verdict"), "time_wait", strlen("time_wait")) == 0)
+	if (strstr(answer_text(why, "verdict"), "time_wait")) /* whoever left it behind */
 		w->time_wait_ms = w->again_ms;
 	note_by(w, answer_text(holder, "comm"), answer_int(holder, "pid"));
 	if (*w->by)
