@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Each situation and each refusal has its verdict, and each verdict its situation. */
+/* Each situation and each refusal has its verdict, and each verdict its situation or its
+ * case. */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "unit/reconcile/situations.h"
 
 TEST(each_situation_has_its_verdict)
@@ -56,6 +60,15 @@ TEST(what_refuses_before_the_owners_is_foreseen)
 	}
 }
 
+/* With real processes, by the case that has its name. */
+static bool is_played(enum why_verdict v)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "tests/cases/%s.c", why_verdict_name(v));
+	return access(path, R_OK) == 0;
+}
+
 TEST(every_verdict_is_given_by_some_situation)
 {
 	bool seen[_WHY_VERDICT_MAX] = { [WHY_OTHER_NETNS] = true, [WHY_GONE] = true };
@@ -65,9 +78,8 @@ TEST(every_verdict_is_given_by_some_situation)
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		seen[refusals[i].verdict] = true;
 	for (int v = 0; v < _WHY_VERDICT_MAX; v++) {
-		if (!seen[v])
-			print_error("%s is never given\n", why_verdict_name(v));
-		assert_true(seen[v]);
+		if (!seen[v] && !is_played((enum why_verdict)v))
+			fail_msg("%s is never given", why_verdict_name((enum why_verdict)v));
 	}
 }
 
