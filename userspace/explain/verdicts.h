@@ -336,6 +336,13 @@ VERDICT(OUTGOING_CONNECTING, outgoing_connecting, 6, NEEDS_RESERVED,
 	"tries and after.",
 	&wait_connect, &reserve, &claim)
 
+VERDICT(OUTGOING_TIME_WAIT, outgoing_time_wait, 0, NEEDS_RESERVED,
+	"{port} {is} taken for {wait}: no process {holds} it, an outgoing connection{peer} that "
+	"used it as its own port is being closed (TIME_WAIT).",
+	"A closed outgoing connection has {owner} as its own end until its TIME_WAIT is over; such "
+	"connections get any port from {first} to {last}.",
+	&wait_timer, &close_time_wait, &reserve)
+
 /* --- D: UDP and the kernel --- */
 
 VERDICT(UDP_BOUND, udp_bound, 5, COMES_BACK,

@@ -203,6 +203,16 @@ static bool is_outgoing(const struct why_case *c)
 	       (o->bind.peer_port && o->bind.peer_port < e->ephemeral_first);
 }
 
+/* A client left it behind, not a server whose SO_REUSEADDR could have helped. */
+static enum why_verdict name_outgoing_time_wait(const struct why_case *c)
+{
+	const struct bind_owner *b = &c->owner->bind;
+
+	return b->state == SOCKET_TIME_WAIT && b->substate != SOCKET_FIN_WAIT2 && is_outgoing(c)
+		       ? WHY_OUTGOING_TIME_WAIT
+		       : WHY_FREE;
+}
+
 static bool is_connection(enum socket_state s)
 {
 	return s >= SOCKET_SYN_SENT && s < _SOCKET_STATE_MAX && s != SOCKET_TIME_WAIT;
@@ -342,12 +352,15 @@ static enum why_verdict name_listener(const struct why_case *c)
 
 /* Most specific first; the last one always has an answer. */
 static enum why_verdict (*const steps[])(const struct why_case *c) = {
-	name_self,	name_kernel_socket, name_linger,
-	name_file_ref,	name_udp,	    name_time_wait,
-	name_orphan,	name_connection,    name_listen_conflict,
-	name_reuseport, name_holder_state,  name_device,
-	name_nobody,	name_bound,	    name_holder,
-	name_reuseaddr, name_listener,
+	name_self,	 name_kernel_socket,
+	name_linger,	 name_file_ref,
+	name_udp,	 name_outgoing_time_wait,
+	name_time_wait,	 name_orphan,
+	name_connection, name_listen_conflict,
+	name_reuseport,	 name_holder_state,
+	name_device,	 name_nobody,
+	name_bound,	 name_holder,
+	name_reuseaddr,	 name_listener,
 };
 
 /* What has to go first, whatever is said of it. */

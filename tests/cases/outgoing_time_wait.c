@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* A client closed its connection first; the kernel remembers its source port for a minute, and no
+ * server was ever there whose flags would matter. */
+#include "case.h"
+
+static void run_closing(struct scene *s)
+{
+	int fd = connect_to(s->port);
+	uint16_t port = local_port(fd);
+
+	close(fd);
+	tell(s, port);
+}
+
+static void start_outgoing(struct scene *s)
+{
+	s->server = actor_start(s, "server", run_server_keeping);
+	s->client = actor_start(s, "client", run_closing);
+	actor_step(&s->server); /* has accepted it, */
+	actor_step(&s->server); /* and hangs up as well */
+	s->port = (uint16_t)s->client.told;
+	await_state(s, STATE_TIME_WAIT);
+}
+
+const struct scenario scenario = {
+	.verdict = "outgoing_time_wait",
+	.error = EADDRINUSE,
+	.holder = { .addr = "127.0.0.1" },
+	.attempt = { .addr = "0.0.0.0", .reuseaddr = true },
+	.set_up = start_outgoing,
+	.remedy = destroy_sockets,
+};
