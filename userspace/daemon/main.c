@@ -33,6 +33,7 @@
 #include "daemon/state.h"
 #include "daemon/wall_clock.h"
 #include "database/backup.h"
+#include "http/reserve.h"
 #include "inventory/inventory.h"
 #include "registry/registry.h"
 #include "sentinel/sentinel.h"
@@ -458,6 +459,7 @@ int main(int argc, char **argv)
 	scheduling_ask();
 	/* The threads wait, and allocate nearly nothing: an arena each is memory for nobody. */
 	mallopt(M_ARENA_MAX, 1);
+	reserve_begin();
 
 	r = start(&d, &options);
 	if (!r) {

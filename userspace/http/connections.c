@@ -21,6 +21,7 @@
 #include "base/quota.h"
 #include "http/answer.h"
 #include "http/internal.h"
+#include "http/reserve.h"
 #include "http/trim.h"
 
 /* Connections that wait to be accepted, as many as are served; a client beyond them waits in its
@@ -329,7 +330,9 @@ static void judge(struct connections *cs, struct bufferevent *bev)
 	bufferevent_getcb(bev, NULL, NULL, NULL, (void **)&http);
 	if (!http)
 		return;
-	r = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) ? -errno : charge(cs, peer.uid);
+	r = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) ? -errno : 0;
+	if (!r)
+		r = reserve_is_there() ? charge(cs, peer.uid) : -ENOMEM;
 	if (!r) {
 		r = admit(cs, http, fd, peer.uid);
 		if (r)

@@ -79,6 +79,15 @@ static void refuse(struct reply *reply, const struct quota_limit *limit, int res
 	reply->content_type = "application/json";
 }
 
+/* A part of it could not be written: nothing of it is sent as if it were whole. */
+static void lose(struct reply *reply)
+{
+	log_error("an answer was lost: %s", strerror(ENOMEM));
+	reply->outcome = OUTCOME_FAILED;
+	if (reply->body)
+		evbuffer_drain(reply->body, evbuffer_get_length(reply->body));
+}
+
 /* Charges the body to its reader, or puts a refusal in its place. */
 static void charge(const struct quota *quota, struct connection *c, struct reply *reply,
 		   const struct request_trace *trace)
@@ -132,7 +141,7 @@ void reply_send(struct server *server, struct evhttp_request *http, enum outcome
 	if (!reply.body || !json ||
 	    (wants_body(http) &&
 	     (evbuffer_add(reply.body, json, length) || evbuffer_add(reply.body, "\n", 1))))
-		log_error("an answer was lost: %s", strerror(ENOMEM));
+		lose(&reply);
 	transmit(server, http, reply, trace);
 }
 
@@ -142,7 +151,7 @@ void reply_send_written(struct server *server, struct evhttp_request *http, stru
 	struct reply reply = { OUTCOME_OK, "application/json", TAKE_PTR(written->text) };
 
 	if (evbuffer_add(reply.body, "}\n", 2))
-		log_error("an answer was lost: %s", strerror(ENOMEM));
+		lose(&reply);
 	transmit(server, http, reply, trace);
 }
 
@@ -152,6 +161,6 @@ void reply_send_text(struct server *server, struct evhttp_request *http, const c
 	struct reply reply = { OUTCOME_OK, content_type, evbuffer_new() };
 
 	if (!reply.body || (wants_body(http) && evbuffer_add(reply.body, body, strlen(body))))
-		log_error("an answer was lost: %s", strerror(ENOMEM));
+		lose(&reply);
 	transmit(server, http, reply, trace);
 }

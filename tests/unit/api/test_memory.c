@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An answer is whole, or it says that it is not: each allocation that it takes fails in turn.  The
- * allocations are those of the rooms and the objects of json-c, wrapped at link time (see the
- * Makefile); libevent's are left alone.
+ * allocations are those of the rooms, libevent's among them, and the objects of json-c, wrapped at
+ * link time (see the Makefile).
  */
+#include "http/reserve.h"
 #include "registry/registry.h"
 #include "world.h"
 
@@ -139,4 +140,8 @@ TEST_WITH(answer_for_which_memory_was_short_is_whole_or_an_error, struct world *
 		assert_whole_or_refused(w, questions[i]);
 }
 
-EACH_TEST_MAIN(world_open, world_close)
+int main(void)
+{
+	reserve_begin();
+	return cmocka_run_group_tests_name(__BASE_FILE__, tests, world_open, world_close);
+}
