@@ -463,7 +463,7 @@ static unsigned run_situations(unsigned n, unsigned *ret_compared, unsigned *ret
 /* A network of our own: loopback, a second device, a few more addresses. */
 static void enter_network(void)
 {
-	static const char setup[] = "ip link set lo up && ip addr add fd00::2/128 dev lo nodad && "
+	static const char setup[] = "ip link set lo up && ip addr add fd00::2/128 dev lo && "
 				    "ip link add pd0 type bridge && ip link set pd0 up && "
 				    "echo 100000 > /proc/sys/net/ipv4/tcp_max_tw_buckets";
 
