@@ -365,9 +365,10 @@ static void add_beside(struct why_facts *f)
 	const struct socket_row *rows[BESIDE_ROWS_MAX];
 	size_t n = inventory_by_port(f->inv, f->netns.inode, f->question.port, rows,
 				     BESIDE_ROWS_MAX);
+	uint16_t other = f->question.protocol == IPPROTO_UDP ? IPPROTO_TCP : IPPROTO_UDP;
 
 	for (size_t i = 0; i < n && i < BESIDE_ROWS_MAX && !f->beside; i++) {
-		if (!socket_serves(rows[i]) || why_same_table(rows[i], f->question.protocol))
+		if (!socket_serves(rows[i]) || !why_same_table(rows[i], other))
 			continue;
 		f->beside = true;
 		if (!rows[i]->n_holders)

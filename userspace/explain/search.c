@@ -23,6 +23,9 @@ int why_walk_now(struct explainer *x, const struct why_facts *f, struct bind_tab
 		.addr = f->question.addr,
 	};
 
+	/* without a process in that namespace it would be the daemon's own */
+	if (!f->netns.own && !q.pid)
+		return -ESRCH;
 	return bindtable_read(x->kernel, &q, ret);
 }
 

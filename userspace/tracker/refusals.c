@@ -312,24 +312,26 @@ void refusals_record(struct refusals *r, const struct event *event, const char *
 {
 	struct why_obstacle known, *obstacle;
 	unsigned repeated;
+	/* nobody reads its table of ports: what happened is all that can be said of it */
+	bool is_lite = event->protocol == IPPROTO_UDPLITE;
 	bool untold, quiet = is_proof_of_another(event, service);
 	int error;
 
 	if (is_proof(event))
 		return;
-	obstacle = why_in_the_way(event, r->config.inventory, &known) ? &known : NULL;
+	obstacle = !is_lite && why_in_the_way(event, r->config.inventory, &known) ? &known : NULL;
 	if (!refusal_shares_admit(r->shares, event, now, &repeated)) {
 		tell(r, event, service, obstacle, now);
 		return;
 	}
-	if (!quiet)
+	if (!quiet && !is_lite)
 		note_prompt(r, event);
 	if (now - r->gap_noted >= GAP_EVERY_S || now < r->gap_noted)
 		note_missing(r, now);
 	untold = !quiet && obstacle && why_obstacle_is_open(obstacle);
 	if (!untold && !quiet)
 		write_entry(r, event, service, obstacle, repeated, now);
-	error = put_aside(r, event, service, untold, repeated, now);
+	error = is_lite ? 0 : put_aside(r, event, service, untold, repeated, now);
 	if (!error)
 		return;
 	log_error("why pid %d was refused port %u will not be known: %s", event->actor.pid,

@@ -239,6 +239,20 @@ TEST_WITH(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks, struct wo
 	assert_int_equal(w->explained, 1);
 }
 
+/* Nobody reads its table of ports, and TCP's or UDP's would name the wrong holder. */
+TEST_WITH(a_refusal_of_udp_lite_is_an_entry_alone, struct world *w)
+{
+	const struct refusal_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
+	struct event fail = socket_event(EVENT_FAIL, 1, 0, PORT);
+
+	fail.protocol = IPPROTO_UDPLITE;
+	fail.error = EADDRINUSE;
+	tell(w, fail);
+	assert_int_equal(count_entries(w, ACTIVITY_FAIL), 1);
+	assert_int_equal(tracker_explain_waiting(w->tracker, &asked), 0);
+	assert_int_equal(w->explained, 0);
+}
+
 /* No table of ours has connections: the entry waits for the search. */
 TEST_WITH(a_refusal_by_a_connection_is_told_with_who_the_search_found, struct world *w)
 {
