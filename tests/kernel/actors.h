@@ -9,13 +9,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +36,7 @@
 
 #define WAIT_MS	   20000 /* for what should come at once */
 #define EVENTS_MAX 20000
+#define NOBODY	   65534
 
 /* --- the watching side --- */
 
@@ -113,6 +118,17 @@ static inline const struct event *await_event(struct watcher *w, enum event_kind
 	return await_events(w, kind, pid, 1);
 }
 
+static inline const struct sentinel_probe *probe(const struct sentinel *s, const char *name)
+{
+	const struct sentinel_report *report = sentinel_report(s);
+
+	for (int i = 0; i < report->n_probes; i++)
+		if (!strcmp(report->probes[i].name, name))
+			return &report->probes[i];
+	fail_msg("no probe %s", name);
+	return NULL;
+}
+
 /* PD_TRACE=WORD: by what refused calls are seen, and by nothing better; see sentinel.h. */
 static inline enum sentinel_trace trace_under_test(void)
 {
@@ -124,14 +140,34 @@ static inline enum sentinel_trace trace_under_test(void)
 	return trace;
 }
 
-static inline int start_watching(void **state)
+/* To be ended by stop(). */
+static inline struct watcher *watch_by(enum sentinel_trace trace)
 {
 	struct watcher *w = calloc(1, sizeof(*w));
 
-	if (!w || !(w->events = calloc(EVENTS_MAX, sizeof(*w->events))))
-		return -1;
-	*state = w;
-	return sentinel_new(trace_under_test(), &w->sentinel);
+	assert_non_null(w);
+	w->events = calloc(EVENTS_MAX, sizeof(*w->events));
+	assert_non_null(w->events);
+	assert_int_equal(sentinel_new(trace, &w->sentinel), 0);
+	return w;
+}
+
+static inline struct watcher *watch(void)
+{
+	return watch_by(trace_under_test());
+}
+
+static inline void stop(struct watcher *w)
+{
+	sentinel_free(w->sentinel);
+	free(w->events);
+	free(w);
+}
+
+static inline int start_watching(void **state)
+{
+	*state = watch();
+	return 0;
 }
 
 static inline int forget_events(void **state)
@@ -146,11 +182,7 @@ static inline int forget_events(void **state)
 
 static inline int stop_watching(void **state)
 {
-	struct watcher *w = *state;
-
-	sentinel_free(w->sentinel);
-	free(w->events);
-	free(w);
+	stop(*state);
 	return 0;
 }
 
@@ -169,6 +201,7 @@ struct told {
 struct child {
 	pid_t pid;
 	int to, from;
+	struct told told; /* by start_and_hear() */
 };
 
 #define CHILDREN_MAX 16
@@ -250,8 +283,7 @@ static inline struct child start_child(int (*run)(struct act *act))
 	}
 	close(down[0]);
 	close(up[1]);
-	child.to = down[1];
-	child.from = up[0];
+	child = (struct child){ .pid = child.pid, .to = down[1], .from = up[0] };
 	assert_true(n_children < CHILDREN_MAX);
 	return children[n_children++] = child;
 }
@@ -271,6 +303,36 @@ static inline struct told hear_well(struct child *child)
 
 	assert_int_equal(told.error, 0);
 	return told;
+}
+
+static void (*first_act)(struct told *told); /* of the child that is started */
+
+static inline int run_first_act(struct act *act)
+{
+	struct told told = { 0 };
+
+	first_act(&told);
+	return act_stay(act, &told);
+}
+
+/* A child that does something, tells of it, and stays as it is until a step, or the test's end. */
+static inline struct child start_and_hear(void (*run)(struct told *told))
+{
+	struct child child;
+
+	first_act = run;
+	child = start_child(run_first_act);
+	child.told = hear(&child);
+	return child;
+}
+
+/* The same for a child that is expected to have managed it. */
+static inline struct child start_and_hear_well(void (*run)(struct told *told))
+{
+	struct child child = start_and_hear(run);
+
+	assert_int_equal(child.told.error, 0);
+	return child;
 }
 
 static inline void step(struct child *child)
@@ -308,12 +370,40 @@ static inline int end_children(void **state)
 	return 0;
 }
 
+/* What the daemon does once it has opened everything.  0, negative errno. */
+static inline int drop_everything(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
 /* The child's error is none, or that there is no IPv6 on the loopback interface: then skips. */
 static inline void need_ipv6(int error)
 {
 	if (error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT)
 		skip();
 	assert_int_equal(error, 0);
+}
+
+/* The same of MPTCP. */
+static inline void need_mptcp(int error)
+{
+	if (error == -EPROTONOSUPPORT || error == -ENOPROTOOPT || error == -EINVAL)
+		skip();
+	assert_int_equal(error, 0);
+}
+
+static inline struct process_id identity(pid_t pid)
+{
+	struct process_id id;
+
+	assert_int_equal(procfs_identity(pid, &id), 0);
+	return id;
 }
 
 /* --- sockets --- */
@@ -346,6 +436,17 @@ static inline int bind_to(int fd, uint16_t port)
 	};
 
 	return bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+}
+
+static inline int connect_to(int fd, uint16_t port)
+{
+	struct sockaddr_in a = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(port),
+	};
+
+	return connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 }
 
 static inline int bind6_to(int fd, uint16_t port)
@@ -385,13 +486,9 @@ static inline int open_bound(int type, struct told *told)
 	return fd;
 }
 
-static inline int run_listener(struct act *act)
+static inline void run_listener(struct told *told)
 {
-	struct told told = { 0 };
-
-	open_listener(0, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	open_listener(0, told);
 }
 
 /* One watcher for all tests; each begins without events and children. */

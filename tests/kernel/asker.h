@@ -14,20 +14,9 @@ struct asker {
 	struct inventory *inventory;
 };
 
-static inline const struct sentinel_probe *probe(const struct asker *a, const char *name)
-{
-	const struct sentinel_report *report = sentinel_report(a->sentinel);
-
-	for (int i = 0; i < report->n_probes; i++)
-		if (!strcmp(report->probes[i].name, name))
-			return &report->probes[i];
-	fail_msg("no probe %s", name);
-	return NULL;
-}
-
 static inline void need_probe(const struct asker *a, const char *name)
 {
-	const struct sentinel_probe *p = probe(a, name);
+	const struct sentinel_probe *p = probe(a->sentinel, name);
 
 	if (p->state == SENTINEL_PROBE_WORKS)
 		return;
@@ -110,10 +99,9 @@ static inline const struct holder *first_holder(const struct asker *a, uint16_t 
 
 static inline void assert_process(const struct file_ref *file_ref, pid_t pid)
 {
-	struct process_id id;
+	struct process_id id = identity(pid);
 
 	assert_int_equal(file_ref->process.pid, pid);
-	assert_int_equal(procfs_identity(pid, &id), 0);
 	assert_true(process_id_equal(&file_ref->process, &id));
 }
 
@@ -133,14 +121,13 @@ static inline void assert_only_file_ref(const struct asker *a, uint16_t port,
 }
 
 /* The child gives its descriptor up for another file reference, and is named for that. */
-static inline void assert_child_is_named(const struct asker *a, int (*run)(struct act *act),
+static inline void assert_child_is_named(const struct asker *a, void (*run)(struct told *told),
 					 const char *what, enum file_ref_kind kind)
 {
-	struct child child = start_child(run);
-	struct told told = hear(&child);
+	struct child child = start_and_hear(run);
 
-	need(told.error, what);
-	assert_only_file_ref(a, told.port, kind, child.pid);
+	need(child.told.error, what);
+	assert_only_file_ref(a, child.told.port, kind, child.pid);
 }
 
 /* One inventory for all tests. */

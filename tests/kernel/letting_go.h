@@ -9,6 +9,12 @@
 
 #include "kernel/ring.h"
 
+/* 0, negative errno. */
+static inline int open_pair(int type, int *ends)
+{
+	return socketpair(AF_UNIX, type, 0, ends) < 0 ? -errno : 0;
+}
+
 static inline int send_fds(int over, const int *fds, size_t n)
 {
 	union {

@@ -13,7 +13,6 @@
 #include "kernel/actors.h"
 #include "kernel/ring.h"
 
-#define NOBODY	  65534
 #define SERVERS	  8
 #define REUSEPORT 1 /* flags of an order */
 #define V6ONLY	  2

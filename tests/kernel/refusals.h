@@ -27,12 +27,29 @@ static inline void assert_listens(const struct event *e, uint64_t cookie)
 	assert_int_equal(owner->state, SOCKET_LISTEN);
 }
 
-/* Runs a child to where it told, and gives its refusal. */
-static inline const struct event *refusal_of(struct watcher *w, struct child *child,
-					     struct told *ret)
+/* In a child: another socket must be refused the port that it will tell of. */
+static inline void find_it_taken(struct told *told, int type)
 {
-	*ret = hear_well(child);
-	return await_event(w, EVENT_FAIL, child->pid);
+	told->error = told->error
+			      ?: refused_with(bind_to(socket(AF_INET, type, 0), told->port),
+					      EADDRINUSE);
+}
+
+static inline void run_refused(struct told *told)
+{
+	open_listener(0, told);
+	find_it_taken(told, SOCK_STREAM);
+}
+
+/* The refusal of a child that is started; `ret` may be NULL. */
+static inline const struct event *refusal_of(struct watcher *w, void (*run)(struct told *told),
+					     struct child *ret)
+{
+	struct child child = start_and_hear_well(run);
+
+	if (ret)
+		*ret = child;
+	return await_event(w, EVENT_FAIL, child.pid);
 }
 
 #endif

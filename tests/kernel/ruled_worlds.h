@@ -83,7 +83,7 @@ static inline bool ruled_worlds_start(struct sentinel *sentinel)
 		return false;
 	ruled_member = start_child(run_binder);
 	ruled_stranger = start_child(run_binder);
-	assert_int_equal(procfs_identity(ruled_member.pid, &id), 0);
+	id = identity(ruled_member.pid);
 	assert_int_equal(ASK(sentinel, begin_run, RULED_RUN, &id), 0);
 	return true;
 }

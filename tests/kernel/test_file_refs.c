@@ -1,31 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything that holds a socket and is no descriptor: each made for real by a child. */
 #include <dirent.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "kernel/actors.h"
 #include "kernel/asker.h"
 #include "kernel/letting_go.h"
 
-#define NOBODY	    65534
 #define MANY_OWNERS 70 /* more than one pass looks for */
 
 /* --- descriptors ----------------------------------------------------------------------------- */
 
 TEST_WITH(ordinary_descriptor_is_no_file_ref_and_complete, struct asker *a)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 	struct file_ref file_ref;
 
-	find_file_ref(a, told.port, &file_ref);
+	find_file_ref(a, child.told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_NONE);
 	assert_int_equal(file_ref.process.pid, 0);
 	assert_int_equal(file_ref.descriptors, 1);
@@ -54,19 +48,18 @@ static int stop_at_once(size_t owner, const struct process_id *id, int fd, void 
 
 TEST_WITH(descriptors_of_an_owner_are_visited, struct asker *a)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 	struct inventory *proc_only = NULL;
 	struct descriptors by_kernel = { 0 }, by_proc = { 0 };
 	struct bind_table table;
 
-	read_table(a, told.port, &table);
+	read_table(a, child.told.port, &table);
 	assert_int_equal(inventory_find_descriptors(a->inventory, table.owners, 1, keep_descriptor,
 						    &by_kernel),
 			 0);
 	assert_int_equal(by_kernel.n, 1);
 	assert_int_equal(by_kernel.id.pid, child.pid);
-	assert_int_equal(by_kernel.fd, told.fd);
+	assert_int_equal(by_kernel.fd, child.told.fd);
 	assert_int_equal(
 		inventory_find_descriptors(a->inventory, table.owners, 1, stop_at_once, NULL),
 		-ECANCELED);
@@ -76,31 +69,27 @@ TEST_WITH(descriptors_of_an_owner_are_visited, struct asker *a)
 		0);
 	assert_int_equal(by_proc.n, 1);
 	assert_true(process_id_equal(&by_proc.id, &by_kernel.id));
-	assert_int_equal(by_proc.fd, told.fd);
+	assert_int_equal(by_proc.fd, child.told.fd);
 	inventory_free(proc_only);
 	bindtable_deinit(&table);
 }
 
 /* --- in flight ------------------------------------------------------------------------------- */
 
-static int run_sender(struct act *act)
+static void run_sender(struct told *told)
 {
-	struct told told = { 0 };
-	int ends[2], fd = open_listener(0, &told);
+	int ends[2], fd = open_listener(0, told);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-		return 1;
-	told.error = send_fds(ends[0], (int[]){ fd }, 1);
+	told->error = told->error ?: open_pair(SOCK_STREAM, ends);
+	told->error = told->error ?: send_fds(ends[0], (int[]){ fd }, 1);
 	close(fd);
-	return act_stay(act, &told);
 }
 
 TEST_WITH(message_that_nobody_received_is_named_with_its_receiver, struct asker *a)
 {
-	struct child child = start_child(run_sender);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_sender);
 
-	assert_only_file_ref(a, told.port, FILE_REF_IN_FLIGHT, child.pid);
+	assert_only_file_ref(a, child.told.port, FILE_REF_IN_FLIGHT, child.pid);
 }
 
 /* The listener and its copies, in two messages, and in a process that shares the socket pair. */
@@ -109,9 +98,8 @@ static int run_sender_of_many(struct act *act)
 	struct told told = { 0 };
 	int ends[2], fd = open_listener(0, &told);
 
-	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0)
-		return 1;
-	told.error = send_fds(ends[0], (int[]){ ends[0], fd, fd }, 3);
+	told.error = told.error ?: open_pair(SOCK_DGRAM, ends);
+	told.error = told.error ?: send_fds(ends[0], (int[]){ ends[0], fd, fd }, 3);
 	told.error = told.error ?: send_fds(ends[0], (int[]){ fd }, 1);
 	close(fd);
 	told.pid = fork();
@@ -138,38 +126,33 @@ TEST_WITH(every_copy_in_every_message_counts_once, struct asker *a)
 }
 
 /* A socket pair whose receiving end travels too: no process has it open. */
-static int run_sender_in_a_message(struct act *act)
+static void run_sender_in_a_message(struct told *told)
 {
-	struct told told = { 0 };
-	int inner[2], outer[2], fd = open_listener(0, &told);
+	int inner[2], outer[2], fd = open_listener(0, told);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, inner) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM, 0, outer) < 0)
-		return 1;
-	told.error = send_fds(inner[0], (int[]){ fd }, 1);
-	told.error = told.error ?: send_fds(outer[0], (int[]){ inner[1] }, 1);
+	told->error = told->error ?: open_pair(SOCK_STREAM, inner);
+	told->error = told->error ?: open_pair(SOCK_STREAM, outer);
+	told->error = told->error ?: send_fds(inner[0], (int[]){ fd }, 1);
+	told->error = told->error ?: send_fds(outer[0], (int[]){ inner[1] }, 1);
 	close(fd);
 	close(inner[1]);
-	return act_stay(act, &told);
 }
 
 TEST_WITH(message_in_a_socket_that_is_itself_in_flight_is_nobodys, struct asker *a)
 {
 	struct child child;
-	struct told told;
 	struct file_ref file_ref;
 
 	need_probe(a, "queued");
-	child = start_child(run_sender_in_a_message);
-	told = hear_well(&child);
-	find_file_ref(a, told.port, &file_ref);
+	child = start_and_hear_well(run_sender_in_a_message);
+	find_file_ref(a, child.told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT);
 	assert_int_equal(file_ref.process.pid, 0);
 	assert_int_equal(file_ref.references, 1);
 	assert_true(file_ref.complete);
 }
 
-static int run_receiver(struct act *act)
+static void run_receiver(struct told *told)
 {
 	char control[CMSG_SPACE(sizeof(int))], byte;
 	struct iovec data = { &byte, 1 };
@@ -177,25 +160,21 @@ static int run_receiver(struct act *act)
 				  .msg_iovlen = 1,
 				  .msg_control = control,
 				  .msg_controllen = sizeof(control) };
-	struct told told = { 0 };
-	int ends[2], fd = open_listener(0, &told);
+	int ends[2], fd = open_listener(0, told);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-		return 1;
-	told.error = send_fds(ends[0], (int[]){ fd }, 1);
+	told->error = told->error ?: open_pair(SOCK_STREAM, ends);
+	told->error = told->error ?: send_fds(ends[0], (int[]){ fd }, 1);
 	close(fd);
 	if (recvmsg(ends[1], &message, 0) < 0)
-		told.error = -errno;
-	return act_stay(act, &told);
+		told->error = -errno;
 }
 
 TEST_WITH(message_that_was_received_is_a_descriptor_again, struct asker *a)
 {
-	struct child child = start_child(run_receiver);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_receiver);
 	struct file_ref file_ref;
 
-	find_file_ref(a, told.port, &file_ref);
+	find_file_ref(a, child.told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_NONE);
 	assert_int_equal(file_ref.descriptors, 1);
 	assert_true(file_ref.complete);
@@ -203,41 +182,35 @@ TEST_WITH(message_that_was_received_is_a_descriptor_again, struct asker *a)
 
 /* --- mappings -------------------------------------------------------------------------------- */
 
-static int run_mapper(struct act *act)
+static void run_mapper(struct told *told)
 {
-	struct told told = { 0 };
-	int fd = open_listener(0, &told);
+	int fd = open_listener(0, told);
 
 	if (mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
-		told.error = -errno;
+		told->error = -errno;
 	close(fd);
-	return act_stay(act, &told);
 }
 
 TEST_WITH(mapping_of_a_closed_socket_is_named, struct asker *a)
 {
 	struct child child;
-	struct told told;
 
 	need_probe(a, "mapped");
-	child = start_child(run_mapper);
-	told = hear(&child);
-	need(told.error, "mapping of a TCP socket");
-	assert_only_file_ref(a, told.port, FILE_REF_MMAP, child.pid);
+	child = start_and_hear(run_mapper);
+	need(child.told.error, "mapping of a TCP socket");
+	assert_only_file_ref(a, child.told.port, FILE_REF_MMAP, child.pid);
 }
 
 /* --- io_uring -------------------------------------------------------------------------------- */
 
-static int run_registered(struct act *act)
+static void run_registered(struct told *told)
 {
-	struct told told = { 0 };
 	struct ring ring;
-	int fd = open_listener(0, &told);
+	int fd = open_listener(0, told);
 
-	told.error = told.error ?: ring_open(&ring);
-	told.error = told.error ?: ring_register(&ring, fd);
+	told->error = told->error ?: ring_open(&ring);
+	told->error = told->error ?: ring_register(&ring, fd);
 	close(fd);
-	return act_stay(act, &told);
 }
 
 TEST_WITH(file_registered_with_a_ring_is_named, struct asker *a)
@@ -245,16 +218,14 @@ TEST_WITH(file_registered_with_a_ring_is_named, struct asker *a)
 	assert_child_is_named(a, run_registered, "io_uring", FILE_REF_IO_URING_FILE);
 }
 
-static int run_accept_request(struct act *act)
+static void run_accept_request(struct told *told)
 {
-	struct told told = { 0 };
 	struct ring ring;
-	int fd = open_listener(0, &told);
+	int fd = open_listener(0, told);
 
-	told.error = told.error ?: ring_open(&ring);
-	told.error = told.error ?: ring_submit_accept(&ring, fd, 0);
+	told->error = told->error ?: ring_open(&ring);
+	told->error = told->error ?: ring_submit_accept(&ring, fd, 0);
 	close(fd);
-	return act_stay(act, &told);
 }
 
 TEST_WITH(pending_request_of_a_ring_is_named, struct asker *a)
@@ -262,17 +233,15 @@ TEST_WITH(pending_request_of_a_ring_is_named, struct asker *a)
 	assert_child_is_named(a, run_accept_request, "io_uring", FILE_REF_IO_URING_REQUEST);
 }
 
-static int run_request_on_registered(struct act *act)
+static void run_request_on_registered(struct told *told)
 {
-	struct told told = { 0 };
 	struct ring ring;
-	int fd = open_listener(0, &told);
+	int fd = open_listener(0, told);
 
-	told.error = told.error ?: ring_open(&ring);
-	told.error = told.error ?: ring_register(&ring, fd);
-	told.error = told.error ?: ring_submit_accept(&ring, 1, IOSQE_FIXED_FILE);
+	told->error = told->error ?: ring_open(&ring);
+	told->error = told->error ?: ring_register(&ring, fd);
+	told->error = told->error ?: ring_submit_accept(&ring, 1, IOSQE_FIXED_FILE);
 	close(fd);
-	return act_stay(act, &told);
 }
 
 TEST_WITH(request_on_a_registered_file_counts_the_file_only, struct asker *a)
@@ -443,9 +412,8 @@ static int run_leaderless(struct act *act)
 static void await_zombie(pid_t pid)
 {
 	int64_t deadline = now_ms() + WAIT_MS;
-	struct process_id id;
+	struct process_id id = identity(pid);
 
-	assert_int_equal(procfs_identity(pid, &id), 0);
 	while (procfs_state(&id) != 'Z' && now_ms() < deadline)
 		sched_yield();
 	assert_int_equal(procfs_state(&id), 'Z');
@@ -474,27 +442,14 @@ TEST_WITH(process_whose_main_thread_has_exited_is_named, struct asker *a)
 /* --- without any capability --------------------------------------------------------------------
  */
 
-/* What the daemon does once it has opened everything. */
-static int drop_everything(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
-}
-
 TEST_WITH(file_refs_of_others_are_found_without_any_capability, struct asker *a)
 {
-	struct child child = start_child(run_sender);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_sender);
 	struct bind_table table;
 	int status = 0;
 	pid_t pid;
 
-	read_table(a, told.port, &table);
+	read_table(a, child.told.port, &table);
 	pid = fork();
 	if (pid == 0) {
 		struct file_ref file_ref;
@@ -512,32 +467,28 @@ TEST_WITH(file_refs_of_others_are_found_without_any_capability, struct asker *a)
 /* --- together -------------------------------------------------------------------------------- */
 
 /* One socket, held in three ways. */
-static int run_everything(struct act *act)
+static void run_everything(struct told *told)
 {
-	struct told told = { 0 };
-	int ends[2], fd = open_listener(0, &told);
+	int ends[2], fd = open_listener(0, told);
 	struct ring ring;
 
-	told.error = told.error ?: ring_open(&ring);
-	told.error = told.error ?: ring_register(&ring, fd);
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-		return 1;
-	told.error = told.error ?: send_fds(ends[0], (int[]){ fd, fd }, 2);
-	return act_stay(act, &told);
+	told->error = told->error ?: ring_open(&ring);
+	told->error = told->error ?: ring_register(&ring, fd);
+	told->error = told->error ?: open_pair(SOCK_STREAM, ends);
+	told->error = told->error ?: send_fds(ends[0], (int[]){ fd, fd }, 2);
 }
 
 TEST_WITH(row_is_complete_when_file_refs_explain_the_rest, struct asker *a)
 {
-	struct child child = start_child(run_everything);
-	struct told told = hear(&child);
+	struct child child = start_and_hear(run_everything);
 	const struct socket_row *row;
 	struct file_ref file_ref;
 
-	need(told.error, "io_uring");
-	assert_int_equal(count_holders(a, told.port), 1);
-	inventory_by_port(a->inventory, 0, told.port, &row, 1);
+	need(child.told.error, "io_uring");
+	assert_int_equal(count_holders(a, child.told.port), 1);
+	inventory_by_port(a->inventory, 0, child.told.port, &row, 1);
 	assert_false(row->complete);
-	find_file_ref(a, told.port, &file_ref);
+	find_file_ref(a, child.told.port, &file_ref);
 	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT); /* two of the four references */
 	assert_int_equal(file_ref.references, 3);
 	assert_int_equal(file_ref.descriptors, 1);
@@ -545,46 +496,42 @@ TEST_WITH(row_is_complete_when_file_refs_explain_the_rest, struct asker *a)
 	assert_true(row->complete);
 }
 
-static int run_many(struct act *act)
+static void run_many(struct told *told)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET };
-	struct told told = { 0 };
 	int one = 1, ends[2];
 
-	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0)
-		return 1;
-	for (int i = 0; i < MANY_OWNERS && !told.error; i++) {
+	told->error = told->error ?: open_pair(SOCK_DGRAM, ends);
+	for (int i = 0; i < MANY_OWNERS && !told->error; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (unsigned)i);
-		addr.sin_port = htons(told.port);
+		addr.sin_port = htons(told->port);
 		if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-			told.error = -errno;
-		told.port = port_of(fd);
+			told->error = -errno;
+		told->port = port_of(fd);
 		if (i != MANY_OWNERS - 1)
 			continue;
 		/* only the last of them */
-		told.cookie = cookie_of(fd);
-		told.error = told.error ?: send_fds(ends[0], (int[]){ fd }, 1);
+		told->cookie = cookie_of(fd);
+		told->error = told->error ?: send_fds(ends[0], (int[]){ fd }, 1);
 		close(fd);
 	}
-	return act_stay(act, &told);
 }
 
 TEST_WITH(more_owners_than_one_pass_takes_are_all_looked_for, struct asker *a)
 {
-	struct child child = start_child(run_many);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_many);
 	struct file_ref file_refs[MANY_OWNERS];
 	struct bind_table table;
 
-	read_table(a, told.port, &table);
+	read_table(a, child.told.port, &table);
 	assert_int_equal(table.n_owners, MANY_OWNERS);
 	assert_int_equal(
 		inventory_find_file_refs(a->inventory, table.owners, table.n_owners, file_refs), 0);
 	for (size_t i = 0; i < table.n_owners; i++) {
-		assert_int_equal(file_refs[i].kind, table.owners[i].cookie == told.cookie
+		assert_int_equal(file_refs[i].kind, table.owners[i].cookie == child.told.cookie
 							    ? FILE_REF_IN_FLIGHT
 							    : FILE_REF_NONE);
 		assert_true(file_refs[i].complete);

@@ -13,39 +13,19 @@
 #define LONG_BYTES	(2 * ABI_ARGUMENTS_MAX)
 #define ARGUMENTS_FIELD 48 /* of /proc/PID/stat: arg_start, and behind it arg_end */
 
-/* The caller has a taken port refused to it. */
-static int be_refused(void)
-{
-	struct told told = { 0 };
-
-	open_listener(0, &told);
-	return told.error
-		       ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
-				       EADDRINUSE);
-}
-
-static int run_refused(struct act *act)
-{
-	struct told told = { .error = be_refused() };
-
-	return act_stay(act, &told);
-}
-
 static struct process_arguments arguments_of(const struct child *child)
 {
 	struct process_arguments arguments = { 0 };
-	struct process_id id;
+	struct process_id id = identity(child->pid);
 
-	assert_int_equal(procfs_identity(child->pid, &id), 0);
 	assert_int_equal(procfs_arguments(&id, &arguments), 0);
 	return arguments;
 }
 
 TEST_WITH(refusal_has_the_callers_command_line_as_proc_has_it, struct watcher *w)
 {
-	struct child child = start_child(run_refused);
-	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	struct child child;
+	const struct event *e = refusal_of(w, run_refused, &child);
 	struct process_arguments proc = arguments_of(&child);
 
 	assert_int_not_equal(proc.bytes, 0);
@@ -158,34 +138,27 @@ TEST_WITH(command_line_that_cannot_be_read_is_not_known, struct watcher *w)
 	assert_int_equal(then.bytes, 0);
 }
 
-static int run_titled(struct act *act)
+static void run_titled(struct told *told)
 {
 	*(char *)(stat_field(ARGUMENTS_FIELD + 1) - 1) = '!';
-	return run_refused(act);
+	run_refused(told);
 }
 
 TEST_WITH(title_that_ran_over_the_end_is_not_taken_for_a_command_line, struct watcher *w)
 {
-	struct child child = start_child(run_titled);
-	struct told told;
-
-	assert_int_equal(refusal_of(w, &child, &told)->arguments.bytes, 0);
+	assert_int_equal(refusal_of(w, run_titled, NULL)->arguments.bytes, 0);
 }
 
-static int run_bound_twice(struct act *act)
+static void run_bound_twice(struct told *told)
 {
-	struct told told = { 0 };
-	int fd = open_bound(SOCK_STREAM, &told);
+	int fd = open_bound(SOCK_STREAM, told);
 
-	told.error = told.error ?: refused_with(bind_to(fd, told.port), EINVAL);
-	return act_stay(act, &told);
+	told->error = told->error ?: refused_with(bind_to(fd, told->port), EINVAL);
 }
 
 TEST_WITH(refusal_of_a_port_that_nobody_has_carries_none, struct watcher *w)
 {
-	struct child child = start_child(run_bound_twice);
-	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	const struct event *e = refusal_of(w, run_bound_twice, NULL);
 
 	assert_int_equal(e->error, EINVAL);
 	assert_int_equal(e->arguments.bytes, 0);
@@ -193,8 +166,13 @@ TEST_WITH(refusal_of_a_port_that_nobody_has_carries_none, struct watcher *w)
 
 int main(int argc, char **argv)
 {
+	struct told told = { 0 };
+
 	if (strcmp(argv[0], REFUSED) == 0 || strcmp(argv[0], HIDDEN) == 0) {
-		if ((argv[0][0] == HIDDEN[0] && hide_arguments()) || be_refused())
+		if (argv[0][0] == HIDDEN[0] && hide_arguments())
+			return 1;
+		run_refused(&told);
+		if (told.error)
 			return 1;
 		for (;;)
 			pause();

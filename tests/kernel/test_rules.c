@@ -16,30 +16,24 @@ static uint32_t next_run = 100;
 
 static void need_rules(struct watcher *w)
 {
-	const struct sentinel_report *report = sentinel_report(w->sentinel);
-
 #ifdef BY_ORDERS
-	assert_true(report->orders);
+	assert_true(sentinel_report(w->sentinel)->orders);
 #endif
 	if (sentinel_kernel_source(w->sentinel)->set_run_rules)
 		return;
-	for (int i = 0; i < report->n_probes; i++)
-		if (!strcmp(report->probes[i].name, "rules"))
-			fail_msg("no rules: %s", report->probes[i].reason);
-	fail_msg("no eBPF");
+	fail_msg("no rules: %s", probe(w->sentinel, "rules")->reason);
 }
 
 static struct child begin_by(struct watcher *w, struct run_rules rules, uint32_t *ret_run)
 {
 	struct child child = start_child(run_obedient);
-	struct process_id id;
+	struct process_id id = identity(child.pid);
 
 	need_rules(w);
 	for (uint16_t i = 0; i < rules.n; i++)
 		rules.hardcoded[i] = (struct run_hardcoded){ (uint16_t)(ASKED + i),
 							     (uint16_t)(rules.port + i) };
 	*ret_run = next_run++;
-	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	assert_int_equal(ASK(w->sentinel, set_run_rules, *ret_run, &rules), 0);
 	assert_int_equal(ASK(w->sentinel, begin_run, *ret_run, &id), 0);
 	return child;

@@ -7,10 +7,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "kernel/actors.h"
+#include "kernel/refusals.h"
 
-#define MPTCP  262
-#define NOBODY 65534
+#define MPTCP 262
 
 static void assert_loopback(const struct event *e, uint16_t protocol, uint16_t port)
 {
@@ -22,111 +21,91 @@ static void assert_loopback(const struct event *e, uint16_t protocol, uint16_t p
 
 /* --- what was refused --- */
 
-static int run_refused_bind(struct act *act)
-{
-	struct told told = { 0 };
-
-	open_listener(0, &told);
-	if (bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port) != -EADDRINUSE)
-		told.error = -ENOTRECOVERABLE;
-	return act_stay(act, &told);
-}
-
 TEST_WITH(refused_bind_reports_the_asked_port_errno_and_pid, struct watcher *w)
 {
-	struct child child = start_child(run_refused_bind);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_refused);
 	const struct event *e = await_event(w, EVENT_FAIL, child.pid);
 
-	assert_loopback(e, IPPROTO_TCP, told.port);
+	assert_loopback(e, IPPROTO_TCP, child.told.port);
 	assert_int_equal(e->error, EADDRINUSE);
 	assert_int_equal(e->call, EVENT_CALL_BIND);
 	assert_int_not_equal(e->inode, 0);
 	assert_int_not_equal(e->netns, 0);
 }
 
-static int run_refused_bind6(struct act *act)
+static void run_refused_bind6(struct told *told)
 {
 	int first = socket(AF_INET6, SOCK_DGRAM, 0), second = socket(AF_INET6, SOCK_DGRAM, 0);
-	struct told told = { .error = bind6_to(first, 0), .port = port_of(first) };
 
-	if (told.error == 0 && bind6_to(second, told.port) != -EADDRINUSE)
-		told.error = -ENOTRECOVERABLE;
-	return act_stay(act, &told);
+	told->error = bind6_to(first, 0);
+	told->port = port_of(first);
+	if (told->error == 0 && bind6_to(second, told->port) != -EADDRINUSE)
+		told->error = -ENOTRECOVERABLE;
 }
 
 TEST_WITH(refused_bind_of_ipv6_reports_the_asked_address, struct watcher *w)
 {
-	struct child child = start_child(run_refused_bind6);
-	struct told told = hear(&child);
+	struct child child = start_and_hear(run_refused_bind6);
 	const struct event *e;
 
-	need_ipv6(told.error);
+	need_ipv6(child.told.error);
 	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->family, AF_INET6);
 	assert_memory_equal(e->addr.bytes, &in6addr_loopback, 16);
 	assert_int_equal(e->protocol, IPPROTO_UDP);
-	assert_int_equal(e->port, told.port);
+	assert_int_equal(e->port, child.told.port);
 }
 
-static int run_refused_listen(struct act *act)
+static void run_refused_listen(struct told *told)
 {
 	int one = 1, first = socket(AF_INET, SOCK_STREAM, 0),
 	    second = socket(AF_INET, SOCK_STREAM, 0);
-	struct told told = { 0 };
 
 	setsockopt(first, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(second, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind_to(first, 0) < 0 || bind_to(second, port_of(first)) < 0 || listen(first, 8) < 0)
-		told.error = -errno;
-	told.port = port_of(first);
-	told.cookie = cookie_of(second);
+		told->error = -errno;
+	told->port = port_of(first);
+	told->cookie = cookie_of(second);
 	if (listen(second, 8) == 0)
-		told.error = -ENOTRECOVERABLE;
-	return act_stay(act, &told);
+		told->error = -ENOTRECOVERABLE;
 }
 
 TEST_WITH(refused_listen_is_reported, struct watcher *w)
 {
-	struct child child = start_child(run_refused_listen);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_refused_listen);
 	const struct event *e = await_event(w, EVENT_FAIL, child.pid);
 
-	assert_loopback(e, IPPROTO_TCP, told.port);
+	assert_loopback(e, IPPROTO_TCP, child.told.port);
 	assert_int_equal(e->error, EADDRINUSE);
 	assert_int_equal(e->call, EVENT_CALL_LISTEN);
-	assert_int_equal(e->cookie, told.cookie);
+	assert_int_equal(e->cookie, child.told.cookie);
 }
 
 TEST_WITH(refused_listen_is_no_listener, struct watcher *w)
 {
-	struct child child = start_child(run_refused_listen);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_refused_listen);
 
 	await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(count_events(w, EVENT_LISTEN, child.pid), 1);
-	assert_int_not_equal(find_event(w, EVENT_LISTEN, child.pid, 0)->cookie, told.cookie);
+	assert_int_not_equal(find_event(w, EVENT_LISTEN, child.pid, 0)->cookie, child.told.cookie);
 	assert_int_equal(count_events(w, EVENT_UNLISTEN, child.pid), 0);
 }
 
-static int run_refusals_elsewhere(struct act *act)
+static void run_refusals_elsewhere(struct told *told)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
-	struct told told = { 0 };
 
 	bind_to(-1, 80);
 	bind_to(STDIN_FILENO, 80);
 	bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a));
 	listen(socket(AF_UNIX, SOCK_STREAM, 0), 1);
-	open_bound(SOCK_DGRAM, &told);
-	return act_stay(act, &told);
+	open_bound(SOCK_DGRAM, told);
 }
 
 TEST_WITH(refusals_that_concern_no_port_are_not_reported, struct watcher *w)
 {
-	struct child child = start_child(run_refusals_elsewhere);
-
-	hear_well(&child);
+	struct child child = start_and_hear_well(run_refusals_elsewhere);
 	await_event(w, EVENT_BIND, child.pid);
 	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 0);
 }
@@ -135,32 +114,29 @@ TEST_WITH(refusals_that_concern_no_port_are_not_reported, struct watcher *w)
 
 TEST_WITH(listener_has_cookie_inode_port_and_namespace, struct watcher *w)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
-	struct process_id id;
+	struct process_id id = identity(child.pid);
 	char path[64];
 	struct stat st;
 
-	assert_loopback(e, IPPROTO_TCP, told.port);
-	assert_int_equal(e->cookie, told.cookie);
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", child.pid, told.fd);
+	assert_loopback(e, IPPROTO_TCP, child.told.port);
+	assert_int_equal(e->cookie, child.told.cookie);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", child.pid, child.told.fd);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(e->inode, st.st_ino);
 	assert_int_equal(stat("/proc/self/ns/net", &st), 0);
 	assert_int_equal(e->netns, st.st_ino);
-	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	assert_true(process_id_equal(&e->actor, &id));
 }
 
-static int run_listen_without_bind(struct act *act)
+static void run_listen_without_bind(struct told *told)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	struct told told = { .error = listen(fd, 8) < 0 ? -errno : 0 };
 
-	told.port = port_of(fd);
-	told.cookie = cookie_of(fd);
-	return act_stay(act, &told);
+	told->error = listen(fd, 8) < 0 ? -errno : 0;
+	told->port = port_of(fd);
+	told->cookie = cookie_of(fd);
 }
 
 /*
@@ -170,8 +146,7 @@ static int run_listen_without_bind(struct act *act)
 TEST_WITH(listen_without_bind_has_its_port, struct watcher *w)
 {
 	uint64_t lost = sentinel_counters(w->sentinel).lost;
-	struct child child = start_child(run_listen_without_bind);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listen_without_bind);
 	const struct event *e;
 
 	if (sentinel_counters(w->sentinel).lost > lost) {
@@ -180,65 +155,57 @@ TEST_WITH(listen_without_bind_has_its_port, struct watcher *w)
 		skip();
 	}
 	e = await_event(w, EVENT_LISTEN, child.pid);
-	assert_int_not_equal(told.port, 0);
-	assert_int_equal(e->port, told.port);
-	assert_int_equal(e->cookie, told.cookie);
+	assert_int_not_equal(child.told.port, 0);
+	assert_int_equal(e->port, child.told.port);
+	assert_int_equal(e->cookie, child.told.cookie);
 }
 
 TEST_WITH(killed_holder_ends_the_listener, struct watcher *w)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 
 	kill(child.pid, SIGKILL);
-	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, child.told.cookie);
 	assert_int_equal(await_event(w, EVENT_EXIT, child.pid)->exit_code, SIGKILL);
 }
 
 /* Then binds a second socket, whose event comes after whatever the connection caused. */
-static int run_accept(struct act *act)
+static void run_accept(struct told *told)
 {
-	struct told told = { 0 }, marker = { 0 };
-	int fd = open_listener(0, &told), client = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(told.port) };
+	struct told marker = { 0 };
+	int fd = open_listener(0, told), client = socket(AF_INET, SOCK_STREAM, 0);
 
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (connect(client, (struct sockaddr *)&a, sizeof(a)) < 0 || accept(fd, NULL, NULL) < 0)
-		told.error = -errno;
+	if (connect_to(client, told->port) < 0 || accept(fd, NULL, NULL) < 0)
+		told->error = -errno;
 	open_bound(SOCK_DGRAM, &marker);
-	return act_stay(act, &told);
 }
 
 TEST_WITH(accepted_connection_is_not_the_end_of_its_listener, struct watcher *w)
 {
-	struct child child = start_child(run_accept);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_accept);
 
 	await_events(w, EVENT_BIND, child.pid, 2);
 	/* of whatever process: the connection is made where its packets are received */
 	for (size_t i = 0; i < w->n; i++)
 		if (w->events[i].kind == EVENT_UNLISTEN)
-			assert_int_not_equal(w->events[i].port, told.port);
+			assert_int_not_equal(w->events[i].port, child.told.port);
 }
 
-static int run_shutdown(struct act *act)
+static void run_shutdown(struct told *told)
 {
-	struct told told = { 0 };
-	int fd = open_listener(0, &told);
+	int fd = open_listener(0, told);
 
 	shutdown(fd, SHUT_RDWR);
-	return act_stay(act, &told);
 }
 
 TEST_WITH(shut_down_listener_is_not_closed, struct watcher *w)
 {
-	struct child child = start_child(run_shutdown);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_shutdown);
 
-	assert_int_equal(await_event(w, EVENT_UNLISTEN, child.pid)->cookie, told.cookie);
+	assert_int_equal(await_event(w, EVENT_UNLISTEN, child.pid)->cookie, child.told.cookie);
 	assert_int_equal(count_events(w, EVENT_CLOSE, child.pid), 0);
 	end_child(&child);
-	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, child.told.cookie);
 }
 
 static int run_mptcp_listener(struct act *act)
@@ -260,9 +227,7 @@ TEST_WITH(mptcp_listener_is_reported_as_such, struct watcher *w)
 	char path[64];
 	struct stat st;
 
-	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL)
-		skip(); /* this kernel has no MPTCP */
-	assert_int_equal(told.error, 0);
+	need_mptcp(told.error);
 	e = await_event(w, EVENT_LISTEN, child.pid);
 	assert_loopback(e, MPTCP, told.port);
 	cookie = e->cookie; /* of the subflow, which owns the port */
@@ -322,25 +287,22 @@ TEST_WITH(sockets_of_another_namespace_carry_it, struct watcher *w)
 	assert_int_equal(await_event(w, EVENT_BIND, child.pid)->netns, told.netns);
 }
 
-static int run_socket_of_another_netns(struct act *act)
+static void run_socket_of_another_netns(struct told *told)
 {
-	struct told told = { 0 };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	struct stat st = { 0 };
 
 	if (stat("/proc/self/ns/net", &st) < 0 || unshare(CLONE_NEWNET) < 0)
-		told.error = -errno;
-	told.error = told.error ?: bind_to(fd, 0);
-	told.netns = (uint32_t)st.st_ino;
-	return act_stay(act, &told);
+		told->error = -errno;
+	told->error = told->error ?: bind_to(fd, 0);
+	told->netns = (uint32_t)st.st_ino;
 }
 
 TEST_WITH(namespace_is_the_sockets_and_not_the_process, struct watcher *w)
 {
-	struct child child = start_child(run_socket_of_another_netns);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_socket_of_another_netns);
 
-	assert_int_equal(await_event(w, EVENT_BIND, child.pid)->netns, told.netns);
+	assert_int_equal(await_event(w, EVENT_BIND, child.pid)->netns, child.told.netns);
 }
 
 /* --- what was there before, and what is ours --- */
@@ -361,20 +323,18 @@ TEST(tracked_socket_and_process_from_before_report_their_end)
 {
 	struct child child = start_child(run_before_the_sentinel);
 	struct told told = hear_well(&child);
-	struct process_id id;
-	void *later = NULL;
+	struct process_id id = identity(child.pid);
+	struct watcher *later = watch();
 
-	assert_int_equal(start_watching(&later), 0);
-	assert_int_equal(procfs_identity(child.pid, &id), 0);
-	assert_int_equal(ASK(((struct watcher *)later)->sentinel, track_socket, told.cookie), 0);
-	assert_int_equal(ASK(((struct watcher *)later)->sentinel, track_process, &id, true), 0);
+	assert_int_equal(ASK(later->sentinel, track_socket, told.cookie), 0);
+	assert_int_equal(ASK(later->sentinel, track_process, &id, true), 0);
 	step(&child);
 	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, told.cookie);
 	hear_well(&child);
 	step(&child);
 	assert_int_equal(await_event(later, EVENT_EXIT, child.pid)->exit_code, 3 << 8);
 	end_child(&child);
-	stop_watching(&later);
+	stop(later);
 }
 
 static void read_pass(struct watcher *w)
@@ -391,19 +351,17 @@ static void read_pass(struct watcher *w)
 
 TEST(socket_from_before_that_a_pass_has_shown_reports_its_close)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
-	void *later = NULL;
+	struct child child = start_and_hear_well(run_listener);
+	struct watcher *later = watch();
 
-	assert_int_equal(start_watching(&later), 0);
-	if (!sentinel_kernel_source(((struct watcher *)later)->sentinel)->open_holder_pass) {
-		stop_watching(&later);
+	if (!sentinel_kernel_source(later->sentinel)->open_holder_pass) {
+		stop(later);
 		skip();
 	}
 	read_pass(later);
 	end_child(&child);
-	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, told.cookie);
-	stop_watching(&later);
+	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, child.told.cookie);
+	stop(later);
 }
 
 #define COOKIES_MAX (1024 * 1024) /* far more than anybody keeps room for */
@@ -411,39 +369,31 @@ TEST(socket_from_before_that_a_pass_has_shown_reports_its_close)
 /* Whoever has very many sockets takes no room from those of another. */
 TEST(socket_is_tracked_also_when_no_cookie_can_be_added)
 {
-	void *later = NULL;
+	struct watcher *later = watch();
 	struct sentinel *sentinel;
 	uint64_t cookie = UINT64_MAX; /* the kernel counts upwards */
 	struct child child;
-	struct told told;
 
-	assert_int_equal(start_watching(&later), 0);
-	sentinel = ((struct watcher *)later)->sentinel;
+	sentinel = later->sentinel;
 	while (ASK(sentinel, track_socket, cookie) == 0 && UINT64_MAX - cookie < COOKIES_MAX)
 		cookie--;
 	assert_int_equal(ASK(sentinel, track_socket, cookie), -E2BIG);
-	child = start_child(run_listener);
-	told = hear_well(&child);
+	child = start_and_hear_well(run_listener);
 	end_child(&child);
-	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, told.cookie);
-	stop_watching(&later);
+	assert_int_equal(await_event(later, EVENT_CLOSE, child.pid)->cookie, child.told.cookie);
+	stop(later);
 }
 
-static int run_untracked(struct act *act)
+static void run_untracked(struct told *told)
 {
-	struct told told = { 0 };
-
-	open_bound(SOCK_DGRAM, &told);
-	return act_stay(act, &told);
+	open_bound(SOCK_DGRAM, told);
 }
 
 TEST_WITH(untracked_process_is_left_alone, struct watcher *w)
 {
-	struct child child = start_child(run_untracked);
-	struct process_id id;
+	struct child child = start_and_hear_well(run_untracked);
+	struct process_id id = identity(child.pid);
 
-	hear_well(&child);
-	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	assert_int_equal(ASK(w->sentinel, track_process, &id, false), 0);
 	assert_int_equal(ASK(w->sentinel, track_process, &id, false), 0);
 	end_child(&child);
@@ -457,8 +407,7 @@ TEST_WITH(own_sockets_are_not_reported, struct watcher *w)
 	struct child child;
 
 	close(open_listener(0, &told));
-	child = start_child(run_listener);
-	hear_well(&child);
+	child = start_and_hear_well(run_listener);
 	await_event(w, EVENT_LISTEN, child.pid);
 	for (size_t i = 0; i < w->n; i++)
 		assert_int_not_equal(w->events[i].actor.pid, getpid());
@@ -487,25 +436,23 @@ static const struct event *await_own_event(struct watcher *w, enum event_kind ki
 
 TEST_WITH(socket_whose_last_descriptor_the_watcher_closes_is_closed, struct watcher *w)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
-	int copy = take_descriptor(&child, told.fd);
+	struct child child = start_and_hear_well(run_listener);
+	int copy = take_descriptor(&child, child.told.fd);
 
 	end_child(&child);
 	await_event(w, EVENT_LISTEN, child.pid);
 	close(copy);
-	await_own_event(w, EVENT_CLOSE, told.cookie);
+	await_own_event(w, EVENT_CLOSE, child.told.cookie);
 	assert_int_equal(count_events(w, EVENT_UNLISTEN, getpid()), 0);
 }
 
 TEST_WITH(listener_that_the_watcher_shuts_down_listens_no_more, struct watcher *w)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
-	_cleanup_close_ int copy = take_descriptor(&child, told.fd);
+	struct child child = start_and_hear_well(run_listener);
+	_cleanup_close_ int copy = take_descriptor(&child, child.told.fd);
 
 	assert_int_equal(shutdown(copy, SHUT_RDWR), 0);
-	await_own_event(w, EVENT_UNLISTEN, told.cookie);
+	await_own_event(w, EVENT_UNLISTEN, child.told.cookie);
 }
 
 /*

@@ -15,7 +15,6 @@
 
 #include "kernel/actors.h"
 
-#define NOBODY	   65534
 #define PATH_BYTES 256
 #define CODE_MAX   8
 
@@ -338,18 +337,16 @@ struct landlock_rules {
 #define SYS_landlock_restrict_self  446
 #endif
 
-static int run_under_landlock(struct act *act)
+static void run_under_landlock(struct told *told)
 {
 	struct landlock_rules rules = { .handled_access_net = LANDLOCK_BIND_TCP };
 	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
-	struct told told = { 0 };
 
 	if (fd < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    syscall(SYS_landlock_restrict_self, fd, 0) < 0)
-		told.error = -errno;
+		told->error = -errno;
 	else
-		told.error = bind_to(socket(AF_INET, SOCK_STREAM, 0), 80);
-	return act_stay(act, &told);
+		told->error = bind_to(socket(AF_INET, SOCK_STREAM, 0), 80);
 }
 
 TEST_WITH(bind_that_a_security_module_refuses_never_came_to_the_programs, struct watcher *w)
@@ -358,8 +355,8 @@ TEST_WITH(bind_that_a_security_module_refuses_never_came_to_the_programs, struct
 
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < LANDLOCK_VERSION_WITH_NET)
 		skip();
-	child = start_child(run_under_landlock);
-	assert_int_equal(hear(&child).error, -EACCES);
+	child = start_and_hear(run_under_landlock);
+	assert_int_equal(child.told.error, -EACCES);
 	assert_int_equal(await_event(w, EVENT_FAIL, child.pid)->stage, EVENT_STAGE_ENTERED);
 }
 

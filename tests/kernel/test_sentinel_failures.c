@@ -9,8 +9,6 @@
 #include "base/clock.h"
 #include "kernel/refusals.h"
 
-#define NOBODY 65534
-
 /* --- the port is not what is wrong --- */
 
 static int unprivileged_port_start(void)
@@ -21,27 +19,21 @@ static int unprivileged_port_start(void)
 	return f && fscanf(f, "%d", &start) == 1 ? start : 1024;
 }
 
-static int run_privileged_port(struct act *act)
+static void run_privileged_port(struct told *told)
 {
-	struct told told = { .port = 80 };
-
 	if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
-		told.error = -errno;
-	told.error = told.error
-			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), 80), EACCES);
-	return act_stay(act, &told);
+		told->error = -errno;
+	told->error = told->error
+			      ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), 80), EACCES);
 }
 
 TEST_WITH(privileged_port_is_refused_to_a_user_and_recorded, struct watcher *w)
 {
-	struct child child;
-	struct told told;
 	const struct event *e;
 
 	if (unprivileged_port_start() <= 80)
 		skip(); /* everybody may here */
-	child = start_child(run_privileged_port);
-	e = refusal_of(w, &child, &told);
+	e = refusal_of(w, run_privileged_port, NULL);
 	assert_int_equal(e->error, EACCES);
 	assert_int_equal(e->port, 80);
 	assert_int_equal(e->uid, NOBODY);
@@ -50,23 +42,19 @@ TEST_WITH(privileged_port_is_refused_to_a_user_and_recorded, struct watcher *w)
 	assert_false(e->no_entry);
 }
 
-static int run_nonlocal(struct act *act)
+static void run_nonlocal(struct told *told)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(3000) };
-	struct told told = { 0 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	a.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1, RFC 5737: nobody's */
-	told.error = refused_with(bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0,
-				  EADDRNOTAVAIL);
-	return act_stay(act, &told);
+	told->error = refused_with(bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0,
+				   EADDRNOTAVAIL);
 }
 
 TEST_WITH(address_that_is_not_local_is_recorded_as_asked, struct watcher *w)
 {
-	struct child child = start_child(run_nonlocal);
-	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	const struct event *e = refusal_of(w, run_nonlocal, NULL);
 
 	assert_int_equal(e->error, EADDRNOTAVAIL);
 	assert_memory_equal(e->addr.bytes, "\xc0\x00\x02\x01", 4);
@@ -74,43 +62,36 @@ TEST_WITH(address_that_is_not_local_is_recorded_as_asked, struct watcher *w)
 	assert_int_equal(e->n_owners, 0);
 }
 
-static int run_bound_twice(struct act *act)
+static void run_bound_twice(struct told *told)
 {
-	struct told told = { 0 };
-	int fd = open_bound(SOCK_STREAM, &told);
+	int fd = open_bound(SOCK_STREAM, told);
 
-	told.error = told.error ?: refused_with(bind_to(fd, 3000), EINVAL);
-	return act_stay(act, &told);
+	told->error = told->error ?: refused_with(bind_to(fd, 3000), EINVAL);
 }
 
 TEST_WITH(second_bind_tells_the_port_that_the_socket_has, struct watcher *w)
 {
-	struct child child = start_child(run_bound_twice);
-	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	struct child child;
+	const struct event *e = refusal_of(w, run_bound_twice, &child);
 
 	assert_int_equal(e->error, EINVAL);
 	assert_int_equal(e->port, 3000);
-	assert_int_equal(e->bound_port, told.port);
-	assert_int_equal(e->cookie, told.cookie);
+	assert_int_equal(e->bound_port, child.told.port);
+	assert_int_equal(e->cookie, child.told.cookie);
 }
 
-static int run_foreign_address(struct act *act)
+static void run_foreign_address(struct told *told)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "/nowhere/at/all" };
-	struct told told = { 0 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	told.error = refused_with(bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0,
-				  EAFNOSUPPORT);
-	return act_stay(act, &told);
+	told->error = refused_with(bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0,
+				   EAFNOSUPPORT);
 }
 
 TEST_WITH(address_of_another_family_is_no_port_and_nobodys_interception, struct watcher *w)
 {
-	struct child child = start_child(run_foreign_address);
-	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	const struct event *e = refusal_of(w, run_foreign_address, NULL);
 
 	assert_int_equal(e->error, EAFNOSUPPORT);
 	assert_int_equal(e->family, AF_INET);
@@ -118,21 +99,17 @@ TEST_WITH(address_of_another_family_is_no_port_and_nobodys_interception, struct 
 	assert_false(e->no_entry);
 }
 
-static int run_short_address(struct act *act)
+static void run_short_address(struct told *told)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(3000) };
-	struct told told = { 0 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	told.error = refused_with(bind(fd, (struct sockaddr *)&a, 8) < 0 ? -errno : 0, EINVAL);
-	return act_stay(act, &told);
+	told->error = refused_with(bind(fd, (struct sockaddr *)&a, 8) < 0 ? -errno : 0, EINVAL);
 }
 
 TEST_WITH(address_that_is_too_short_is_recorded_without_a_port, struct watcher *w)
 {
-	struct child child = start_child(run_short_address);
-	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	const struct event *e = refusal_of(w, run_short_address, NULL);
 
 	assert_int_equal(e->error, EINVAL);
 	assert_int_equal(e->port, 0);
@@ -159,13 +136,11 @@ static int install_filter(int call, int error)
 	return 0;
 }
 
-static int run_filtered_bind(struct act *act)
+static void run_filtered_bind(struct told *told)
 {
-	struct told told = { .error = install_filter(SYS_bind, EPERM) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	told.error = told.error ?: refused_with(bind_to(fd, 3000), EPERM);
-	return act_stay(act, &told);
+	told->error = install_filter(SYS_bind, EPERM);
+	told->error =
+		told->error ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), 3000), EPERM);
 }
 
 /* A call that a filter answers does not come to the functions behind it. */
@@ -177,12 +152,10 @@ static void need_calls_to_be_traced(const struct watcher *w)
 
 TEST_WITH(bind_answered_by_seccomp_has_no_entry_and_yet_its_address, struct watcher *w)
 {
-	struct child child = start_child(run_filtered_bind);
-	struct told told;
 	const struct event *e;
 
 	need_calls_to_be_traced(w);
-	e = refusal_of(w, &child, &told);
+	e = refusal_of(w, run_filtered_bind, NULL);
 	assert_true(e->no_entry);
 	assert_int_equal(e->error, EPERM);
 	assert_int_equal(e->call, EVENT_CALL_BIND);
@@ -192,70 +165,58 @@ TEST_WITH(bind_answered_by_seccomp_has_no_entry_and_yet_its_address, struct watc
 	assert_int_equal(e->port, 3000);
 }
 
-static int run_filtered_listen(struct act *act)
+static void run_filtered_listen(struct told *told)
 {
-	struct told told = { 0 };
-	int fd = open_bound(SOCK_STREAM, &told);
+	int fd = open_bound(SOCK_STREAM, told);
 
-	told.error = told.error ?: install_filter(SYS_listen, EACCES);
-	told.error = told.error ?: refused_with(listen(fd, 8) < 0 ? -errno : 0, EACCES);
-	return act_stay(act, &told);
+	told->error = told->error ?: install_filter(SYS_listen, EACCES);
+	told->error = told->error ?: refused_with(listen(fd, 8) < 0 ? -errno : 0, EACCES);
 }
 
 TEST_WITH(listen_answered_by_seccomp_has_the_sockets_port, struct watcher *w)
 {
-	struct child child = start_child(run_filtered_listen);
-	struct told told;
+	struct child child;
 	const struct event *e;
 
 	need_calls_to_be_traced(w);
-	e = refusal_of(w, &child, &told);
+	e = refusal_of(w, run_filtered_listen, &child);
 	assert_true(e->no_entry);
 	assert_int_equal(e->error, EACCES);
 	assert_int_equal(e->call, EVENT_CALL_LISTEN);
-	assert_int_equal(e->port, told.port);
-	assert_int_equal(e->cookie, told.cookie);
+	assert_int_equal(e->port, child.told.port);
+	assert_int_equal(e->cookie, child.told.cookie);
 }
 
-static int run_harmless_filter(struct act *act)
+static void run_harmless_filter(struct told *told)
 {
-	struct told told = { .error = install_filter(SYS_read, 0) };
-
-	open_listener(0, &told);
-	told.error = told.error
-			     ?: refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port),
-					     EADDRINUSE);
-	return act_stay(act, &told);
+	told->error = install_filter(SYS_read, 0);
+	open_listener(0, told);
+	find_it_taken(told, SOCK_STREAM);
 }
 
 TEST_WITH(refusal_by_the_kernel_under_a_filter_has_its_entry, struct watcher *w)
 {
-	struct child child = start_child(run_harmless_filter);
-	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	struct child child;
+	const struct event *e = refusal_of(w, run_harmless_filter, &child);
 
 	assert_false(e->no_entry);
-	assert_listens(e, told.cookie);
+	assert_listens(e, child.told.cookie);
 }
 
-static int run_filtered_unix(struct act *act)
+static void run_filtered_unix(struct told *told)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "/nowhere/at/all" };
-	struct told told = { 0 };
-	int fd = open_bound(SOCK_STREAM, &told);
+	int fd = open_bound(SOCK_STREAM, told);
 
-	told.error = told.error ?: install_filter(SYS_bind, EPERM);
+	told->error = told->error ?: install_filter(SYS_bind, EPERM);
 	bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, sizeof(a));
 	bind(-1, (struct sockaddr *)&a, sizeof(a));
-	told.error = told.error ?: listen(fd, 8) < 0 ? -errno : 0;
-	return act_stay(act, &told);
+	told->error = told->error ?: listen(fd, 8) < 0 ? -errno : 0;
 }
 
 TEST_WITH(filtered_bind_of_a_unix_socket_is_not_reported, struct watcher *w)
 {
-	struct child child = start_child(run_filtered_unix);
-
-	hear_well(&child);
+	struct child child = start_and_hear_well(run_filtered_unix);
 	await_event(w, EVENT_LISTEN, child.pid);
 	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 0);
 }
@@ -266,30 +227,27 @@ TEST_WITH(filtered_bind_of_a_unix_socket_is_not_reported, struct watcher *w)
 /* Several times what lies between two records of a process in a loop (bpf/state.h). */
 #define PACE_NS (10 * NS_PER_MS)
 
-static int run_loop(struct act *act)
+static void run_loop(struct told *told)
 {
-	struct told told = { 0 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	uint64_t ended_ns;
 
-	open_listener(0, &told);
-	for (int i = 0; i < LOOPS - 1 && !told.error; i++)
-		told.error = refused_with(bind_to(fd, told.port), EADDRINUSE);
+	open_listener(0, told);
+	for (int i = 0; i < LOOPS - 1 && !told->error; i++)
+		told->error = refused_with(bind_to(fd, told->port), EADDRINUSE);
 	/* a fast machine is through before the next record is due, which tells of the others */
 	ended_ns = clock_ns(CLOCK_MONOTONIC);
 	while (clock_ns(CLOCK_MONOTONIC) < ended_ns + PACE_NS)
 		;
-	told.error = told.error ?: refused_with(bind_to(fd, told.port), EADDRINUSE);
-	return act_stay(act, &told);
+	told->error = told->error ?: refused_with(bind_to(fd, told->port), EADDRINUSE);
 }
 
 TEST_WITH(program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted, struct watcher *w)
 {
-	struct child loop = start_child(run_loop);
 	uint64_t lost = sentinel_counters(w->sentinel).lost, recorded, left_out = 0;
+	struct child loop = start_and_hear_well(run_loop); /* it waited in the ring meanwhile */
 	const struct event *e;
 
-	hear_well(&loop); /* all of it waited in the ring meanwhile */
 	await_event(w, EVENT_FAIL, loop.pid);
 	recorded = count_events(w, EVENT_FAIL, loop.pid);
 	for (e = w->events; (e = find_event(w, EVENT_FAIL, loop.pid, (size_t)(e - w->events))); e++)
@@ -301,25 +259,14 @@ TEST_WITH(program_that_is_refused_in_a_loop_fills_no_ring_and_is_counted, struct
 	assert_true(recorded + left_out <= LOOPS);
 }
 
-static int run_refused(struct act *act)
-{
-	struct told told = { 0 };
-
-	open_listener(0, &told);
-	told.error = refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port), EADDRINUSE);
-	return act_stay(act, &told);
-}
-
 TEST_WITH(refusal_behind_somebody_elses_loop_is_recorded, struct watcher *w)
 {
-	struct child loop = start_child(run_loop), victim;
-	struct told told;
+	struct child victim;
 	const struct event *e;
 
-	hear_well(&loop); /* nobody has read the ring since */
-	victim = start_child(run_refused);
-	e = refusal_of(w, &victim, &told);
-	assert_listens(e, told.cookie);
+	start_and_hear_well(run_loop); /* nobody has read the ring since */
+	e = refusal_of(w, run_refused, &victim);
+	assert_listens(e, victim.told.cookie);
 	assert_int_equal(e->left_out, 0);
 }
 

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Who holds a socket: the pass over all processes, the look at one, and all of it unprivileged. */
-#include <grp.h>
-#include <linux/capability.h>
-#include <sched.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "kernel/actors.h"
 #include "sentinel/decode.h"
 #include "sentinel/maps.h"
 
-#define NOBODY	    65534
 #define MPTCP	    262
 #define HOLDERS_MAX 64
 #define ATTEMPTS    5	/* of a measurement */
@@ -152,82 +146,64 @@ TEST_WITH(pass_is_the_same_in_small_reads, struct watcher *w)
 	assert_int_equal(seen.n, 3);
 }
 
-static int run_no_owner_of_a_port(struct act *act)
+static void run_no_owner_of_a_port(struct told *told)
 {
-	struct told told = { 0 };
-	int listener = open_listener(0, &told), client = socket(AF_INET, SOCK_STREAM, 0);
-	struct sockaddr_in a = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons(told.port),
-	};
+	int listener = open_listener(0, told), client = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (connect(client, (struct sockaddr *)&a, sizeof(a)) < 0)
-		told.error = -errno;
+	told->error = told->error ?: connect_to(client, told->port);
 	close(listener);
-	told.cookie = cookie_of(client);
-	return act_stay(act, &told);
+	told->cookie = cookie_of(client);
 }
 
 TEST_WITH(pass_leaves_connections_out, struct watcher *w)
 {
-	struct child child = start_child(run_no_owner_of_a_port);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_no_owner_of_a_port);
 	struct seen seen;
 
-	pass_over_all(w->sentinel, 65536, told.cookie, 0, &seen);
+	pass_over_all(w->sentinel, 65536, child.told.cookie, 0, &seen);
 	assert_int_equal(seen.n, 0);
 }
 
-static int run_mptcp_listener(struct act *act)
+static void run_mptcp_listener(struct told *told)
 {
-	struct told told = { 0 };
-
-	open_listener(MPTCP, &told);
-	return act_stay(act, &told);
+	open_listener(MPTCP, told);
 }
 
 TEST_WITH(pass_and_event_of_an_mptcp_listener_meet_in_the_inode, struct watcher *w)
 {
-	struct child child = start_child(run_mptcp_listener);
-	struct told told = hear(&child);
+	struct child child = start_and_hear(run_mptcp_listener);
 	struct seen seen;
 
-	if (told.error == -EPROTONOSUPPORT || told.error == -ENOPROTOOPT || told.error == -EINVAL)
-		skip(); /* this kernel has no MPTCP */
-	assert_int_equal(told.error, 0);
+	need_mptcp(child.told.error);
 	pass_over_all(w->sentinel, 65536, 0, await_event(w, EVENT_LISTEN, child.pid)->inode, &seen);
 	assert_int_equal(seen.n, 1);
 	assert_int_equal(seen.holders[0].socket.protocol, MPTCP);
-	assert_int_equal(seen.holders[0].socket.port, told.port);
+	assert_int_equal(seen.holders[0].socket.port, child.told.port);
 }
 
-static int run_bound_elsewhere(struct act *act)
+static void run_bound_elsewhere(struct told *told)
 {
-	struct told told = { 0 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in any = { .sin_family = AF_INET };
 
 	if (unshare(CLONE_NEWNET) < 0)
-		told.error = -errno;
+		told->error = -errno;
 	close(fd);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0)
-		told.error = -errno;
-	told.cookie = cookie_of(fd);
-	told.port = port_of(fd);
-	return act_stay(act, &told);
+		told->error = -errno;
+	told->cookie = cookie_of(fd);
+	told->port = port_of(fd);
 }
 
 TEST_WITH(pass_sees_bound_sockets_of_other_namespaces, struct watcher *w)
 {
-	struct child child = start_child(run_bound_elsewhere);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_bound_elsewhere);
 	struct seen seen;
 
-	pass_over_all(w->sentinel, 65536, told.cookie, 0, &seen);
+	pass_over_all(w->sentinel, 65536, child.told.cookie, 0, &seen);
 	assert_int_equal(seen.n, 1);
-	assert_int_equal(seen.holders[0].socket.port, told.port);
+	assert_int_equal(seen.holders[0].socket.port, child.told.port);
 	assert_int_equal(seen.holders[0].socket.netns,
 			 await_event(w, EVENT_BIND, child.pid)->netns);
 }
@@ -243,8 +219,7 @@ static int look_at(struct watcher *w, struct abi_look *look)
 
 TEST_WITH(look_finds_what_a_process_holds, struct watcher *w)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
 	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
 
@@ -252,59 +227,49 @@ TEST_WITH(look_finds_what_a_process_holds, struct watcher *w)
 	assert_int_equal(look.result, 0);
 	assert_int_equal(look.n_fds, 1);
 	assert_int_equal(look.more, 0);
-	assert_int_equal(look.fds[0].cookie, told.cookie);
+	assert_int_equal(look.fds[0].cookie, child.told.cookie);
 	assert_int_equal(look.fds[0].inode, e->inode);
-	assert_int_equal(look.fds[0].fd, told.fd);
+	assert_int_equal(look.fds[0].fd, child.told.fd);
 	assert_int_equal(look.fds[0].file_refs, 1);
 	assert_int_equal(look.start_ns / 10000000, e->actor.start_ticks);
 }
 
-static int run_many(struct act *act)
+static void run_many(struct told *told)
 {
-	struct told told = { 0 };
-
 	for (int i = 0; i < MANY_FDS; i++)
-		open_bound(SOCK_DGRAM, &told);
-	return act_stay(act, &told);
+		open_bound(SOCK_DGRAM, told);
 }
 
 TEST_WITH(look_says_when_there_is_more, struct watcher *w)
 {
-	struct child child = start_child(run_many);
+	struct child child = start_and_hear_well(run_many);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
 
-	hear_well(&child);
 	assert_int_equal(look_at(w, &look), 0);
 	assert_int_equal(look.n_fds, ABI_LOOK_FDS_MAX);
 	assert_int_equal(look.more, 1);
 }
 
-static int run_nothing(struct act *act)
+static void run_nothing(struct told *told)
 {
-	struct told told = { 0 };
-
-	return act_stay(act, &told);
 }
 
 TEST_WITH(look_at_a_process_without_sockets_finds_none, struct watcher *w)
 {
-	struct child child = start_child(run_nothing);
+	struct child child = start_and_hear_well(run_nothing);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
-	struct process_id id;
+	struct process_id id = identity(child.pid);
 
-	hear_well(&child);
 	assert_int_equal(look_at(w, &look), 0);
 	assert_int_equal(look.n_fds, 0);
-	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	assert_int_equal(look.start_ns / 10000000, id.start_ticks);
 }
 
 TEST_WITH(look_at_a_process_that_is_gone_says_so, struct watcher *w)
 {
-	struct child child = start_child(run_nothing);
+	struct child child = start_and_hear_well(run_nothing);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
 
-	hear_well(&child);
 	end_child(&child);
 	assert_int_equal(look_at(w, &look), -ESRCH);
 	assert_int_equal(look.result, -ESRCH);
@@ -314,14 +279,16 @@ TEST_WITH(look_at_a_process_that_is_gone_says_so, struct watcher *w)
 
 /* --- the re-check --- */
 
+static struct abi_hold hold_of(const struct child *child)
+{
+	return (struct abi_hold){ .cookie = child->told.cookie,
+				  .pid = (uint32_t)child->pid,
+				  .fd = (uint32_t)child->told.fd };
+}
+
 static bool can_recheck(struct watcher *w)
 {
-	const struct sentinel_report *report = sentinel_report(w->sentinel);
-
-	for (int i = 0; i < report->n_probes; i++)
-		if (!strcmp(report->probes[i].name, "roll"))
-			return report->probes[i].state == SENTINEL_PROBE_WORKS;
-	return false;
+	return probe(w->sentinel, "roll")->state == SENTINEL_PROBE_WORKS;
 }
 
 /* Where BPF may not be run when it is asked, there is none. */
@@ -335,16 +302,13 @@ static struct watcher *watcher_that_rechecks(struct watcher *w)
 TEST_WITH(recheck_tells_which_descriptors_still_are_the_sockets, struct watcher *any)
 {
 	struct watcher *w = watcher_that_rechecks(any);
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 	const struct event *e = await_event(w, EVENT_LISTEN, child.pid);
-	struct abi_hold holds[] = {
-		{ .cookie = told.cookie, .pid = (uint32_t)child.pid, .fd = (uint32_t)told.fd },
-		{ .cookie = told.cookie, .pid = (uint32_t)child.pid, .fd = (uint32_t)told.fd + 1 },
-		{ .cookie = told.cookie + 1, .pid = (uint32_t)child.pid, .fd = (uint32_t)told.fd },
-		{ .cookie = told.cookie, .pid = (uint32_t)getpid(), .fd = (uint32_t)told.fd },
-	};
+	struct abi_hold hold = hold_of(&child), holds[] = { hold, hold, hold, hold };
 
+	holds[1].fd++;
+	holds[2].cookie++;
+	holds[3].pid = (uint32_t)getpid();
 	assert_int_equal(ASK(w->sentinel, recheck_descriptors, holds, 4), 0);
 	assert_int_equal(holds[0].file_refs, 1);
 	assert_int_equal(holds[0].start_ns / 10000000, e->actor.start_ticks);
@@ -361,16 +325,13 @@ TEST_WITH(recheck_tells_which_descriptors_still_are_the_sockets, struct watcher 
 TEST_WITH(recheck_and_look_count_the_same_references, struct watcher *any)
 {
 	struct watcher *w = watcher_that_rechecks(any);
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 	struct abi_look look = { .pid = (uint32_t)child.pid };
-	struct abi_hold hold = { .cookie = told.cookie,
-				 .pid = (uint32_t)child.pid,
-				 .fd = (uint32_t)told.fd };
+	struct abi_hold hold = hold_of(&child);
 	int epoll = epoll_create1(0);
 	struct epoll_event event = { .events = EPOLLIN };
 	int pidfd = (int)syscall(SYS_pidfd_open, child.pid, 0);
-	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, told.fd, 0);
+	int copy = (int)syscall(SYS_pidfd_getfd, pidfd, child.told.fd, 0);
 
 	assert_true(copy >= 0);
 	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, copy, &event), 0);
@@ -386,15 +347,12 @@ TEST_WITH(recheck_and_look_count_the_same_references, struct watcher *any)
 TEST_WITH(a_long_recheck_is_made_in_parts, struct watcher *any)
 {
 	struct watcher *w = watcher_that_rechecks(any);
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 	const size_t n = 2 * ABI_HOLDS_MAX + 7;
 	struct abi_hold *holds = calloc(n, sizeof(*holds));
 
 	for (size_t i = 0; i < n; i++)
-		holds[i] = (struct abi_hold){ .cookie = told.cookie,
-					      .pid = (uint32_t)child.pid,
-					      .fd = (uint32_t)told.fd };
+		holds[i] = hold_of(&child);
 	assert_int_equal(ASK(w->sentinel, recheck_descriptors, holds, n), 0);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(holds[i].file_refs, 1);
@@ -409,29 +367,16 @@ static bool gives_orders(const struct watcher *w)
 	return sentinel_report(w->sentinel)->orders;
 }
 
-/* Keeps the capabilities of this mask (none of those above 63 exists). */
-static int keep_capabilities(uint64_t mask)
+/* What loading and tracing take, and nothing that cgroups would ask for. */
+static int drop_network_rights(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const uint64_t mask = 1ULL << CAP_BPF | 1ULL << CAP_PERFMON;
 	struct __user_cap_data_struct data[2] = { 0 };
 
 	for (int i = 0; i < 2; i++)
 		data[i].effective = data[i].permitted = (uint32_t)(mask >> (32 * i));
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
-}
-
-static int drop_everything(void)
-{
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	return keep_capabilities(0);
-}
-
-/* What loading and tracing take, and nothing that cgroups would ask for. */
-static int drop_network_rights(void)
-{
-	return keep_capabilities(1ULL << CAP_BPF | 1ULL << CAP_PERFMON);
 }
 
 /* Runs the test's body in a child that gave up rights; its failed asserts fail the test. */
@@ -461,16 +406,14 @@ static void unprivileged(struct watcher *w, void (*body)(void **state))
 }
 
 static struct child others_listener; /* root's, started before the drop */
-static struct told others_told;
 
 static void see_events_of_others(void **state)
 {
-	struct child child = start_child(run_listener);
-	struct told told = hear_well(&child);
+	struct child child = start_and_hear_well(run_listener);
 
-	assert_int_equal(await_event(*state, EVENT_LISTEN, child.pid)->port, told.port);
+	assert_int_equal(await_event(*state, EVENT_LISTEN, child.pid)->port, child.told.port);
 	assert_int_equal(await_event(*state, EVENT_LISTEN, others_listener.pid)->port,
-			 others_told.port);
+			 others_listener.told.port);
 	end_child(&child);
 }
 
@@ -478,16 +421,14 @@ static void pass_and_look_at_others(void **state)
 {
 	struct watcher *w = *state;
 	struct abi_look look = { .pid = (uint32_t)others_listener.pid };
-	struct abi_hold hold = { .cookie = others_told.cookie,
-				 .pid = (uint32_t)others_listener.pid,
-				 .fd = (uint32_t)others_told.fd };
+	struct abi_hold hold = hold_of(&others_listener);
 	struct seen seen;
 
-	pass_over_all(w->sentinel, 65536, others_told.cookie, 0, &seen);
+	pass_over_all(w->sentinel, 65536, others_listener.told.cookie, 0, &seen);
 	assert_int_equal(seen.n, 1);
 	assert_int_equal(look_at(w, &look), 0);
 	assert_int_equal(look.n_fds, 1);
-	assert_int_equal(look.fds[0].cookie, others_told.cookie);
+	assert_int_equal(look.fds[0].cookie, others_listener.told.cookie);
 	if (!can_recheck(w))
 		return;
 	assert_int_equal(ASK(w->sentinel, recheck_descriptors, &hold, 1), 0);
@@ -497,18 +438,16 @@ static void pass_and_look_at_others(void **state)
 static void track_and_untrack(void **state)
 {
 	struct watcher *w = *state;
-	struct process_id id;
+	struct process_id id = identity(others_listener.pid);
 
-	assert_int_equal(procfs_identity(others_listener.pid, &id), 0);
-	assert_int_equal(ASK(w->sentinel, track_socket, others_told.cookie), 0);
+	assert_int_equal(ASK(w->sentinel, track_socket, others_listener.told.cookie), 0);
 	assert_int_equal(ASK(w->sentinel, track_process, &id, true), 0);
 	assert_int_equal(ASK(w->sentinel, track_process, &id, false), 0);
 }
 
 TEST_WITH(everything_works_without_capabilities_as_another_user, struct watcher *w)
 {
-	others_listener = start_child(run_listener);
-	others_told = hear_well(&others_listener);
+	others_listener = start_and_hear_well(run_listener);
 	if (!gives_orders(w)) {
 		unprivileged(w, pass_and_look_at_others);
 		unprivileged(w, track_and_untrack);
@@ -558,36 +497,21 @@ static bool asks_for_resync(struct sentinel *s, int within_ms)
 	return resync;
 }
 
-static enum sentinel_probe_state state_of(const struct sentinel *s, const char *probe)
-{
-	const struct sentinel_report *report = sentinel_report(s);
-
-	for (int i = 0; i < report->n_probes; i++)
-		if (strcmp(report->probes[i].name, probe) == 0)
-			return report->probes[i].state;
-	fail_msg("no probe %s", probe);
-	return SENTINEL_PROBE_REFUSED;
-}
-
 static void stand_with_cgroups_refused(void **state)
 {
 	struct child child;
-	struct watcher *w;
-	void *started = NULL;
+	struct watcher *w = watch();
 
-	assert_int_equal(start_watching(&started), 0);
-	w = started;
 	assert_int_equal(sentinel_report(w->sentinel)->mode, SENTINEL_MODE_BPF);
-	assert_int_equal(state_of(w->sentinel, "post_bind"), SENTINEL_PROBE_REFUSED);
-	assert_int_equal(state_of(w->sentinel, "release"), SENTINEL_PROBE_REFUSED);
-	assert_int_equal(state_of(w->sentinel, "set_state"), SENTINEL_PROBE_WORKS);
-	assert_int_equal(state_of(w->sentinel, "holders"), SENTINEL_PROBE_WORKS);
-	child = start_child(run_listener);
-	hear_well(&child);
+	assert_int_equal(probe(w->sentinel, "post_bind")->state, SENTINEL_PROBE_REFUSED);
+	assert_int_equal(probe(w->sentinel, "release")->state, SENTINEL_PROBE_REFUSED);
+	assert_int_equal(probe(w->sentinel, "set_state")->state, SENTINEL_PROBE_WORKS);
+	assert_int_equal(probe(w->sentinel, "holders")->state, SENTINEL_PROBE_WORKS);
+	child = start_and_hear_well(run_listener);
 	await_event(w, EVENT_LISTEN, child.pid);
 	end_child(&child);
 	assert_true(asks_for_resync(w->sentinel, WAIT_MS));
-	stop_watching(&started);
+	stop(w);
 }
 
 TEST_WITH(refused_probes_leave_the_others_and_polling_fills_the_gap, struct watcher *w)
@@ -600,7 +524,7 @@ static void find_runs_without_the_kernel_side(void **state)
 {
 	const struct kernel_source *kernel;
 	struct sentinel *s;
-	struct process_id id;
+	struct process_id id = identity(getpid());
 
 	setenv(MAPS_ORDERS_VARIABLE, "1", true);
 	assert_int_equal(sentinel_new(SENTINEL_TRACE_AUTO, &s), 0);
@@ -609,7 +533,6 @@ static void find_runs_without_the_kernel_side(void **state)
 	kernel = sentinel_kernel_source(s);
 	assert_null(kernel->begin_run);
 	assert_non_null(kernel->run_of);
-	assert_int_equal(procfs_identity(getpid(), &id), 0);
 	assert_int_equal(kernel->run_of(kernel->user_data, &id), 0);
 	sentinel_free(s);
 }

@@ -12,21 +12,17 @@
 
 /* --- descriptions --- */
 
-static int run_bind_loop(struct act *act)
+static void run_bind_loop(struct told *told)
 {
-	struct told told = { 0 };
-
 	for (int i = 0; i < LOOP_BINDS; i++)
-		close(open_bound(SOCK_DGRAM, &told));
-	return act_stay(act, &told);
+		close(open_bound(SOCK_DGRAM, told));
 }
 
 TEST_WITH(process_is_described_before_its_first_event_and_not_again, struct watcher *w)
 {
-	struct child child = start_child(run_bind_loop);
+	struct child child = start_and_hear_well(run_bind_loop);
 	const struct event *e;
 
-	hear_well(&child);
 	e = await_event(w, EVENT_PROCESS, child.pid);
 	for (const struct event *before = w->events; before < e; before++)
 		assert_int_not_equal(before->actor.pid, child.pid);
@@ -36,11 +32,10 @@ TEST_WITH(process_is_described_before_its_first_event_and_not_again, struct watc
 
 TEST_WITH(description_agrees_with_proc, struct watcher *w)
 {
-	struct child child = start_child(run_bind_loop);
+	struct child child = start_and_hear_well(run_bind_loop);
 	const struct process *p;
 	struct process proc;
 
-	hear_well(&child);
 	assert_int_equal(procfs_describe(child.pid, &proc), 0);
 	p = &await_event(w, EVENT_PROCESS, child.pid)->process;
 	assert_true(process_id_equal(&p->id, &proc.id));
@@ -57,21 +52,16 @@ TEST_WITH(description_agrees_with_proc, struct watcher *w)
 	}
 }
 
-static int run_change_directory(struct act *act)
+static void run_change_directory(struct told *told)
 {
-	struct told told = { 0 };
-
-	open_bound(SOCK_DGRAM, &told);
-	told.error = chdir("/usr") < 0 ? -errno : told.error;
-	open_bound(SOCK_DGRAM, &told);
-	return act_stay(act, &told);
+	open_bound(SOCK_DGRAM, told);
+	told->error = chdir("/usr") < 0 ? -errno : told->error;
+	open_bound(SOCK_DGRAM, told);
 }
 
 TEST_WITH(process_is_described_again_when_its_directory_changed, struct watcher *w)
 {
-	struct child child = start_child(run_change_directory);
-
-	hear_well(&child);
+	struct child child = start_and_hear_well(run_change_directory);
 	await_events(w, EVENT_BIND, child.pid, 2);
 	assert_int_equal(count_events(w, EVENT_PROCESS, child.pid), 2);
 	assert_string_equal(await_events(w, EVENT_PROCESS, child.pid, 2)->process.cwd, "/usr");
@@ -104,38 +94,36 @@ static int ascend_and_remove(const char *top, int depth, int length)
 	return rmdir(top) < 0 ? -errno : 0;
 }
 
-static int run_in_deep_directory(struct act *act, int depth, int length)
+static void run_in_deep_directory(struct told *told, int depth, int length)
 {
 	char top[] = "/tmp/pd-deep-XXXXXX";
-	struct told told = { .error = descend(top, depth, length) };
 
-	if (told.error == 0)
-		open_bound(SOCK_DGRAM, &told);
-	told.error = told.error ?: ascend_and_remove(top, depth, length);
-	return act_stay(act, &told);
+	told->error = descend(top, depth, length);
+	if (told->error == 0)
+		open_bound(SOCK_DGRAM, told);
+	told->error = told->error ?: ascend_and_remove(top, depth, length);
 }
 
-static int run_at_length_limit(struct act *act)
+static void run_at_length_limit(struct told *told)
 {
-	return run_in_deep_directory(act, 2, 200);
+	run_in_deep_directory(told, 2, 200);
 }
 
-static int run_beyond_length_limit(struct act *act)
+static void run_beyond_length_limit(struct told *told)
 {
-	return run_in_deep_directory(act, 4, 200);
+	run_in_deep_directory(told, 4, 200);
 }
 
-static int run_beyond_depth_limit(struct act *act)
+static void run_beyond_depth_limit(struct told *told)
 {
-	return run_in_deep_directory(act, 40, 1);
+	run_in_deep_directory(told, 40, 1);
 }
 
 TEST_WITH(long_directory_is_told_whole, struct watcher *w)
 {
-	struct child child = start_child(run_at_length_limit);
+	struct child child = start_and_hear_well(run_at_length_limit);
 	const char *cwd;
 
-	hear_well(&child);
 	cwd = await_event(w, EVENT_PROCESS, child.pid)->process.cwd;
 	assert_memory_equal(cwd, "/tmp/pd-deep-", 13);
 	assert_int_equal(strlen(cwd), strlen("/tmp/pd-deep-XXXXXX") + 2 * 201);
@@ -143,13 +131,12 @@ TEST_WITH(long_directory_is_told_whole, struct watcher *w)
 
 TEST_WITH(directory_beyond_the_limits_keeps_its_end, struct watcher *w)
 {
-	int (*const runs[])(struct act *) = { run_beyond_length_limit, run_beyond_depth_limit };
+	void (*const runs[])(struct told *) = { run_beyond_length_limit, run_beyond_depth_limit };
 
 	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
-		struct child child = start_child(runs[i]);
+		struct child child = start_and_hear_well(runs[i]);
 		const char *cwd;
 
-		hear_well(&child);
 		cwd = await_event(w, EVENT_PROCESS, child.pid)->process.cwd;
 		assert_memory_equal(cwd, "\xe2\x80\xa6/d", 5);
 		assert_int_equal(cwd[strlen(cwd) - 1], 'd');
@@ -157,47 +144,39 @@ TEST_WITH(directory_beyond_the_limits_keeps_its_end, struct watcher *w)
 	}
 }
 
-static int run_below_a_mount(struct act *act)
+static void run_below_a_mount(struct told *told)
 {
 	char top[] = "/tmp/pd-mount-XXXXXX";
-	struct told told = { 0 };
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    !mkdtemp(top) || mount("none", top, "tmpfs", 0, NULL) < 0 || chdir(top) < 0 ||
 	    mkdir("inner", 0700) < 0 || chdir("inner") < 0)
-		told.error = -errno;
-	open_bound(SOCK_DGRAM, &told);
-	if (told.error == 0 && (chdir("/") < 0 || umount2(top, MNT_DETACH) < 0 || rmdir(top) < 0))
-		told.error = -errno;
-	return act_stay(act, &told);
+		told->error = -errno;
+	open_bound(SOCK_DGRAM, told);
+	if (told->error == 0 && (chdir("/") < 0 || umount2(top, MNT_DETACH) < 0 || rmdir(top) < 0))
+		told->error = -errno;
 }
 
 TEST_WITH(directory_is_told_across_mount_points, struct watcher *w)
 {
-	struct child child = start_child(run_below_a_mount);
+	struct child child = start_and_hear_well(run_below_a_mount);
 	const char *cwd;
 
-	hear_well(&child);
 	cwd = await_event(w, EVENT_PROCESS, child.pid)->process.cwd;
 	assert_memory_equal(cwd, "/tmp/pd-mount-", 14);
 	assert_string_equal(cwd + strlen("/tmp/pd-mount-XXXXXX"), "/inner");
 }
 
-static int run_in_chroot(struct act *act)
+static void run_in_chroot(struct told *told)
 {
-	struct told told = { 0 };
-
 	if (chroot("/usr") < 0 || chdir("/bin") < 0)
-		told.error = -errno;
-	open_bound(SOCK_DGRAM, &told);
-	return act_stay(act, &told);
+		told->error = -errno;
+	open_bound(SOCK_DGRAM, told);
 }
 
 TEST_WITH(directory_is_told_as_the_process_sees_it, struct watcher *w)
 {
-	struct child child = start_child(run_in_chroot);
-
-	hear_well(&child);
+	struct child child = start_and_hear_well(run_in_chroot);
 	assert_string_equal(await_event(w, EVENT_PROCESS, child.pid)->process.cwd, "/bin");
 }
 
@@ -258,23 +237,17 @@ TEST_WITH(end_of_a_holder_carries_its_exit_code, struct watcher *w)
 	assert_int_equal(end_child(&child), 7 << 8);
 }
 
-static int run_deaf(struct act *act)
+static void run_deaf(struct told *told)
 {
-	struct told told = { 0 };
-
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
-	open_bound(SOCK_DGRAM, &told);
-	act_tell_and_await(act, &told);
-	return 0;
+	open_bound(SOCK_DGRAM, told);
 }
 
 /* Also of one that ignores it. */
 TEST_WITH(sigterm_to_a_holder_is_told_and_no_other_signal, struct watcher *w)
 {
-	struct child child = start_child(run_deaf);
-
-	hear_well(&child);
+	struct child child = start_and_hear_well(run_deaf);
 	assert_int_equal(kill(child.pid, SIGUSR1), 0);
 	assert_int_equal(kill(child.pid, SIGTERM), 0);
 	step(&child);
@@ -304,11 +277,10 @@ static int run_threads(struct act *act)
 TEST_WITH(process_ends_once_with_its_last_thread, struct watcher *w)
 {
 	struct child child = start_child(run_threads);
-	struct process_id id;
+	struct process_id id = identity(child.pid);
 	const struct event *e;
 
 	hear_well(&child);
-	assert_int_equal(procfs_identity(child.pid, &id), 0);
 	/* of the main thread alone */
 	for (int64_t end = now_ms() + WAIT_MS; procfs_state(&id) != 'Z' && now_ms() < end;)
 		poll(NULL, 0, 1);
@@ -345,9 +317,8 @@ TEST_WITH(fork_of_a_holder_names_the_child_and_tracks_it, struct watcher *w)
 	struct child child = start_child(run_forking_holder);
 	struct told told = hear_well(&child);
 	const struct event *e = await_event(w, EVENT_FORK, child.pid);
-	struct process_id id;
+	struct process_id id = identity(told.pid);
 
-	assert_int_equal(procfs_identity(told.pid, &id), 0);
 	assert_true(process_id_equal(&e->child, &id));
 	step(&child);
 	assert_int_equal(await_event(w, EVENT_EXIT, told.pid)->exit_code, 5 << 8);
@@ -413,18 +384,10 @@ static int run_launcher(struct act *act)
 	return 3;
 }
 
-static struct process_id id_of(pid_t pid)
-{
-	struct process_id id;
-
-	assert_int_equal(procfs_identity(pid, &id), 0);
-	return id;
-}
-
 TEST_WITH(exit_of_a_launcher_is_told_and_nothing_else_of_it, struct watcher *w)
 {
 	struct child child = start_child(run_launcher);
-	struct process_id id = id_of(child.pid);
+	struct process_id id = identity(child.pid);
 	struct told told;
 
 	assert_int_equal(ASK(w->sentinel, track_exit, &id, true), 0);
@@ -439,7 +402,7 @@ TEST_WITH(exit_of_a_launcher_is_told_and_nothing_else_of_it, struct watcher *w)
 TEST_WITH(exit_of_a_launcher_that_nobody_follows_any_more_is_not_told, struct watcher *w)
 {
 	struct child child = start_child(run_launcher), later;
-	struct process_id id = id_of(child.pid);
+	struct process_id id = identity(child.pid);
 
 	assert_int_equal(ASK(w->sentinel, track_exit, &id, true), 0);
 	assert_int_equal(ASK(w->sentinel, track_exit, &id, false), 0);

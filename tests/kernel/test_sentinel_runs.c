@@ -23,6 +23,12 @@ static void rest(void)
 	_exit(0);
 }
 
+static void let_them_end(void)
+{
+	close(hold[0]);
+	close(hold[1]);
+}
+
 /* The child of its child leads a session, and its parent is gone: as daemons do. */
 static int run_daemonizing(struct act *act)
 {
@@ -38,14 +44,6 @@ static int run_daemonizing(struct act *act)
 	}
 	waitpid(middle, NULL, 0);
 	return 0;
-}
-
-static struct process_id identity(pid_t pid)
-{
-	struct process_id id;
-
-	assert_int_equal(procfs_identity(pid, &id), 0);
-	return id;
 }
 
 static uint64_t begin_numbered(struct watcher *w, uint64_t run, pid_t pid)
@@ -121,8 +119,7 @@ TEST_WITH(run_lasts_until_a_daemon_below_it_has_ended, struct watcher *w)
 	dispatch(w);
 	assert_int_equal(count_ends(w, run), 0);
 	assert_true(ASK(w->sentinel, run_lives, run));
-	close(hold[0]);
-	close(hold[1]);
+	let_them_end();
 	await_end(w, run);
 }
 
@@ -137,8 +134,7 @@ TEST_WITH(run_lasts_when_its_first_process_is_killed, struct watcher *w)
 	step(&child);
 	kill(child.pid, SIGKILL); /* before, amid or behind its fork */
 	end_child(&child);
-	close(hold[0]);
-	close(hold[1]);
+	let_them_end();
 	await_end(w, run);
 }
 
@@ -197,8 +193,7 @@ TEST_WITH(run_inside_a_run_is_one_member_of_it, struct watcher *w)
 	step(&child);
 	assert_int_equal(end_child(&child), 0);
 	assert_true(ASK(w->sentinel, run_lives, inner));
-	close(hold[0]);
-	close(hold[1]);
+	let_them_end();
 	await_end(w, inner);
 	await_end(w, outer);
 }
@@ -230,8 +225,7 @@ TEST_WITH(members_of_a_run_that_has_no_name_are_of_the_one_around_it, struct wat
 	step(&child);
 	assert_int_equal(end_child(&child), 0);
 	await_members(w, outer, 1); /* the daemon that the inner one left */
-	close(hold[0]);
-	close(hold[1]);
+	let_them_end();
 	await_end(w, inner);
 	await_end(w, outer);
 	assert_int_equal(count_members(w, outer), 0);
@@ -256,8 +250,7 @@ TEST_WITH(process_that_joins_a_run_hands_it_on, struct watcher *w)
 	assert_int_equal(end_child(&first), 0);
 	await_members(w, run, 1);
 	assert_true(ASK(w->sentinel, run_lives, run));
-	close(hold[0]);
-	close(hold[1]);
+	let_them_end();
 	await_end(w, run);
 }
 

@@ -7,34 +7,17 @@
 #include "kernel/refusals.h"
 
 /* A watcher that traces calls in this way; ended by the test. */
-static struct watcher *watch_by(enum sentinel_trace trace)
+static struct watcher *watch_with_bpf_by(enum sentinel_trace trace)
 {
-	struct watcher *w = calloc(1, sizeof(*w));
+	struct watcher *w = watch_by(trace);
 
-	assert_non_null(w);
-	w->events = calloc(EVENTS_MAX, sizeof(*w->events));
-	assert_non_null(w->events);
-	assert_int_equal(sentinel_new(trace, &w->sentinel), 0);
 	assert_int_equal(sentinel_report(w->sentinel)->mode, SENTINEL_MODE_BPF);
 	return w;
 }
 
-static void stop(struct watcher *w)
-{
-	void *state = w;
-
-	stop_watching(&state);
-}
-
 static enum sentinel_probe_state state_of(const struct watcher *w, const char *name)
 {
-	const struct sentinel_report *report = sentinel_report(w->sentinel);
-
-	for (int i = 0; i < report->n_probes; i++)
-		if (strcmp(report->probes[i].name, name) == 0)
-			return report->probes[i].state;
-	fail_msg("no probe %s", name);
-	return SENTINEL_PROBE_REFUSED;
+	return probe(w->sentinel, name)->state;
 }
 
 static bool sees_refusals(const struct watcher *w)
@@ -46,7 +29,7 @@ static bool sees_refusals(const struct watcher *w)
 /* The same; skips where it does not work. */
 static struct watcher *watch_well_by(enum sentinel_trace trace)
 {
-	struct watcher *w = watch_by(trace);
+	struct watcher *w = watch_with_bpf_by(trace);
 
 	if (sees_refusals(w))
 		return w;
@@ -55,21 +38,12 @@ static struct watcher *watch_well_by(enum sentinel_trace trace)
 	return NULL;
 }
 
-static int run_refused(struct act *act)
-{
-	struct told told = { 0 };
-
-	open_listener(0, &told);
-	told.error = refused_with(bind_to(socket(AF_INET, SOCK_STREAM, 0), told.port), EADDRINUSE);
-	return act_stay(act, &told);
-}
-
 /* --- which one --- */
 
 TEST(way_that_is_forced_is_the_one_in_use)
 {
 	for (int i = SENTINEL_TRACE_FEXIT; i < _SENTINEL_TRACE_MAX; i++) {
-		struct watcher *w = watch_by(i);
+		struct watcher *w = watch_with_bpf_by(i);
 
 		assert_int_equal(sentinel_report(w->sentinel)->trace, i);
 		assert_null(sentinel_report(w->sentinel)->why_not_fexit);
@@ -81,12 +55,12 @@ TEST(way_that_is_forced_is_the_one_in_use)
 
 TEST(chosen_is_fexit_where_it_works_and_else_why_it_does_not_is_said)
 {
-	struct watcher *forced = watch_by(SENTINEL_TRACE_FEXIT), *chosen;
+	struct watcher *forced = watch_with_bpf_by(SENTINEL_TRACE_FEXIT), *chosen;
 	bool works = sees_refusals(forced);
 	const struct sentinel_report *report;
 
 	stop(forced);
-	chosen = watch_by(SENTINEL_TRACE_AUTO);
+	chosen = watch_with_bpf_by(SENTINEL_TRACE_AUTO);
 	report = sentinel_report(chosen->sentinel);
 	assert_int_equal(report->trace, works ? SENTINEL_TRACE_FEXIT : SENTINEL_TRACE_SYSCALLS);
 	if (works)
@@ -101,16 +75,15 @@ TEST(chosen_is_fexit_where_it_works_and_else_why_it_does_not_is_said)
 static void see_refusal_by(enum sentinel_trace trace)
 {
 	struct watcher *w = watch_well_by(trace);
-	struct child child = start_child(run_refused);
-	struct told told;
-	const struct event *e = refusal_of(w, &child, &told);
+	struct child child;
+	const struct event *e = refusal_of(w, run_refused, &child);
 
 	assert_int_equal(e->error, EADDRINUSE);
 	assert_int_equal(e->call, EVENT_CALL_BIND);
-	assert_int_equal(e->port, told.port);
+	assert_int_equal(e->port, child.told.port);
 	assert_false(e->no_entry);
-	assert_listens(e, told.cookie);
-	/* the success of before is told as one, and once */
+	assert_listens(e, child.told.cookie);
+	/* the success of before is child.told as one, and once */
 	assert_int_equal(count_events(w, EVENT_LISTEN, child.pid), 1);
 	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 1);
 	stop(w);
@@ -128,14 +101,13 @@ TEST(refused_bind_is_seen_by_syscalls)
 
 TEST(hooks_see_what_listens_and_say_that_they_see_no_refusal)
 {
-	struct watcher *w = watch_by(SENTINEL_TRACE_HOOKS);
-	struct child child = start_child(run_refused);
-	struct told told = hear_well(&child);
+	struct watcher *w = watch_with_bpf_by(SENTINEL_TRACE_HOOKS);
+	struct child child = start_and_hear_well(run_refused);
 
 	assert_int_equal(state_of(w, "bind"), SENTINEL_PROBE_REFUSED);
-	assert_int_equal(await_event(w, EVENT_LISTEN, child.pid)->port, told.port);
+	assert_int_equal(await_event(w, EVENT_LISTEN, child.pid)->port, child.told.port);
 	end_child(&child);
-	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, told.cookie);
+	assert_int_equal(await_event(w, EVENT_CLOSE, child.pid)->cookie, child.told.cookie);
 	assert_int_equal(count_events(w, EVENT_FAIL, child.pid), 0);
 	stop(w);
 }
@@ -206,8 +178,7 @@ TEST(refused_bind_of_a_32_bit_program_is_seen_by_fexit)
 	}
 	w = watch_well_by(SENTINEL_TRACE_FEXIT);
 	child = start_child(run_refused32);
-	told = hear(&child);
-	assert_int_equal(told.error, 0);
+	told = hear_well(&child);
 	e = await_event(w, EVENT_FAIL, child.pid);
 	assert_int_equal(e->error, EADDRINUSE);
 	assert_int_equal(e->port, told.port);
