@@ -17,43 +17,30 @@ struct owner {
 	struct lock_answer answer;
 };
 
-struct room {
-	struct world *world;
-	struct locks *locks;
-};
-
 static unsigned n_told;
 
-static inline int open_room(void **state)
+static inline int open_locks(void **state)
 {
-	struct room *room = calloc(1, sizeof(*room));
-	void *world;
+	struct world *w;
 
-	assert_non_null(room);
-	assert_int_equal(world_open(&world), 0);
-	room->world = world;
-	assert_int_equal(locks_new(&room->world->c, &room->locks), 0);
-	*state = room;
+	assert_int_equal(world_open(state), 0);
+	w = *state;
 	n_told = 0;
-	return 0;
+	return locks_new(&w->c, &w->locks);
 }
 
-static inline int close_room(void **state)
+static inline int close_locks(void **state)
 {
-	struct room *room = *state;
-	void *world = room->world;
-
-	locks_free(room->locks);
-	free(room);
-	return world_close(&world);
+	locks_free(((struct world *)*state)->locks);
+	return world_close(state);
 }
 
-static inline void restart(struct room *room)
+static inline void restart(struct world *w)
 {
-	locks_free(room->locks);
-	assert_int_equal(locks_new(&room->world->c, &room->locks), 0);
-	assert_int_equal(locks_start(room->locks), 0);
-	world_commit(room->world);
+	locks_free(w->locks);
+	assert_int_equal(locks_new(&w->c, &w->locks), 0);
+	assert_int_equal(locks_start(w->locks), 0);
+	world_commit(w);
 }
 
 static inline struct lock wanted_by(const struct process_id *process, const char *holder)
@@ -65,33 +52,40 @@ static inline struct lock wanted_by(const struct process_id *process, const char
 	return lock;
 }
 
+static inline struct lock wanted_by_child(const char *holder)
+{
+	const struct process_id child = child_new();
+
+	return wanted_by(&child, holder);
+}
+
 static inline struct lock_key key(void)
 {
 	return lock_key_make("a", ANNE);
 }
 
-static inline int acquire(struct room *room, const struct lock *wanted, struct lock_answer *ret)
+static inline int acquire(struct world *w, const struct lock *wanted, struct lock_answer *ret)
 {
-	int result = locks_acquire(room->locks, wanted, ret);
+	int result = locks_acquire(w->locks, wanted, ret);
 
-	world_commit(room->world);
+	world_commit(w);
 	return result;
 }
 
-static inline int64_t grant(struct room *room, const struct lock *wanted)
+static inline int64_t grant(struct world *w, const struct lock *wanted)
 {
 	struct lock_answer answer;
 
-	assert_int_equal(acquire(room, wanted, &answer), LOCK_GRANTED);
+	assert_int_equal(acquire(w, wanted, &answer), LOCK_GRANTED);
 	return answer.lock.fence;
 }
 
-static inline bool held(struct room *room)
+static inline bool held(struct world *w)
 {
 	struct lock lock;
-	int r = locks_look(room->locks, key(), &lock);
+	int r = locks_look(w->locks, key(), &lock);
 
-	world_commit(room->world);
+	world_commit(w);
 	assert_in_range(r, 0, OUTCOME_NO);
 	return r == 0 && lock_is_held(&lock);
 }
@@ -108,19 +102,19 @@ static inline void on_told(int result, const struct lock_answer *answer, void *u
 		owner->answer = *answer;
 }
 
-static inline void queue(struct room *room, const struct lock *wanted, int64_t wait_s,
+static inline void queue(struct world *w, const struct lock *wanted, int64_t wait_s,
 			 struct owner *owner)
 {
 	struct lock_answer answer;
 
-	assert_int_equal(locks_wait(room->locks, wanted, wait_s, on_told, owner, &answer),
+	assert_int_equal(locks_wait(w->locks, wanted, wait_s, on_told, owner, &answer),
 			 LOCK_QUEUED);
 	owner->ticket = answer.ticket;
 }
 
-static inline void wait_told(struct room *room, const struct owner *owner)
+static inline void wait_told(struct world *w, const struct owner *owner)
 {
-	world_wait(room->world, owner->told);
+	world_wait(w, owner->told);
 	assert_int_equal(owner->told, 1);
 }
 
@@ -129,11 +123,11 @@ static inline void count(const struct lock *wanted, int64_t since, void *n)
 	(*(size_t *)n)++;
 }
 
-static inline size_t waiting(struct room *room)
+static inline size_t waiting(struct world *w)
 {
 	size_t n = 0;
 
-	locks_for_each_waiter(room->locks, key(), count, &n);
+	locks_for_each_waiter(w->locks, key(), count, &n);
 	return n;
 }
 

@@ -13,32 +13,44 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/kernel_source.h"
 #include "base/procfs.h"
 #include "base/quota.h"
 #include "coordination/coordination.h"
 #include "coordination/process_watch.h"
-#include "registry/registry.h"
 #include "testing.h"
 #include "tracker/activity.h"
 #include "tracker/listener.h"
+#include "unit/home.h"
 
 #define DEADLINE_MS 20000 /* generous: sanitizers, emulated machines */
 #define OWN	    900	  /* the daemon's user */
 #define ANNE	    1000
 #define BERT	    1001
 
+#define CHILDREN_MAX 8
+
 static inline int64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 /* --- processes --- */
 
-/* A child that does nothing until child_kill(). */
+static pid_t children[CHILDREN_MAX]; /* those that are still to be killed; 0 = none */
+
+/* Exchanges one entry of the list. */
+static inline void child_note(pid_t old, pid_t new)
+{
+	size_t i = 0;
+
+	while (children[i] != old)
+		assert_true(++i < CHILDREN_MAX);
+	children[i] = new;
+}
+
+/* A child that does nothing until child_kill(), or until the world is closed. */
 static inline struct process_id child_new(void)
 {
 	struct process_id id;
@@ -50,6 +62,7 @@ static inline struct process_id child_new(void)
 		for (;;)
 			pause();
 	}
+	child_note(0, pid);
 	assert_int_equal(procfs_identity(pid, &id), 0);
 	return id;
 }
@@ -58,16 +71,20 @@ static inline void child_kill(const struct process_id *id)
 {
 	assert_int_equal(kill(id->pid, SIGKILL), 0);
 	assert_int_equal(waitpid(id->pid, NULL, 0), id->pid);
+	child_note(id->pid, 0);
 }
 
 /* --- the world --- */
 
 struct world {
-	char dir[64], database[96];
+	char dir[HOME_PATH_SIZE], database[HOME_PATH_SIZE];
 	struct coordination c;
 	struct activity_writer activity;
 	struct tracker_listener listener;
 	bool commit_due;
+	/* what stands on it, of the one that is tested */
+	struct locks *locks;
+	struct sessions *sessions;
 	/* the kernel side: one run at most is begun */
 	struct kernel_source kernel;
 	struct process_id first;
@@ -120,16 +137,11 @@ static inline bool run_lives(void *user_data, uint64_t run)
 static inline int world_open(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	char error[256] = "";
 
 	assert_non_null(w);
-	snprintf(w->dir, sizeof(w->dir), "/tmp/pd-coordination-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	snprintf(w->database, sizeof(w->database), "%s/port-registry.db", w->dir);
+	w->c.registry = home_open(w->dir, w->database);
 	w->c.loop = event_base_new();
 	assert_non_null(w->c.loop);
-	if (registry_open(w->database, &w->c.registry, error, sizeof(error)))
-		fail_msg("registry: %s", error);
 	assert_int_equal(activity_init(&w->activity, w->c.loop, w->c.registry), 0);
 	w->listener = (struct tracker_listener){ .entry_written = hear_entry,
 						 .commit_due = hear_commit,
@@ -149,8 +161,10 @@ static inline int world_open(void **state)
 static inline int world_close(void **state)
 {
 	struct world *w = *state;
-	char command[128];
 
+	for (size_t i = 0; i < CHILDREN_MAX; i++)
+		if (children[i])
+			child_kill(&(struct process_id){ .pid = children[i] });
 	process_watcher_free(w->c.processes);
 	for (int kind = 0; kind < _QUOTA_MAX; kind++)
 		assert_int_equal(quota_used_by_all(w->c.quota, kind), 0);
@@ -158,8 +172,7 @@ static inline int world_close(void **state)
 	activity_deinit(&w->activity);
 	registry_close(w->c.registry);
 	event_base_free(w->c.loop);
-	snprintf(command, sizeof(command), "rm -r %s", w->dir);
-	assert_int_equal(system(command), 0);
+	home_remove(w->dir);
 	free(w);
 	return 0;
 }
