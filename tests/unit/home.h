@@ -1,40 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A directory of the test's own, a registry in it, and the shell of a person at the same file. */
+/* A registry in a directory of the test's own, and the shell of a person at the same file. */
 #ifndef TESTS_UNIT_HOME_H
 #define TESTS_UNIT_HOME_H
 
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include "registry/registry.h"
 #include "testing.h"
+#include "unit/directory.h"
 
 #define HOME_PATH_SIZE 64
 #define HOME_BUSY_MS   20000 /* generous: sanitizers, emulated machines */
 
-static inline void home_make(char ret_directory[static HOME_PATH_SIZE])
-{
-	strcpy(ret_directory, "/tmp/pd-test-XXXXXX");
-	assert_non_null(mkdtemp(ret_directory));
-}
-
-/* With whatever is in it. */
-static inline void home_remove(const char *directory)
-{
-	char command[HOME_PATH_SIZE + 8];
-
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	assert_int_equal(system(command), 0);
-}
-
-/* The registry is the caller's; home_remove() comes after its end. */
-static inline struct registry *home_open(char ret_directory[static HOME_PATH_SIZE],
+/* The registry is the caller's; directory_remove() comes after its end. */
+static inline struct registry *home_open(char ret_directory[static DIRECTORY_SIZE],
 					 char ret_database[static HOME_PATH_SIZE])
 {
 	struct registry *registry = NULL;
 	char error[256] = "";
 
-	home_make(ret_directory);
+	directory_make(ret_directory);
 	snprintf(ret_database, HOME_PATH_SIZE, "%s/port-registry.db", ret_directory);
 	if (registry_open(ret_database, &registry, error, sizeof(error)))
 		fail_msg("registry: %s", error);

@@ -32,6 +32,33 @@ static inline int listening_socket(uint16_t *ret_port)
 	return fd;
 }
 
+/* A listener on exactly this port; negative where that is taken. */
+static inline int listen_at(uint16_t port)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_port = htons(port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) || listen(fd, 8))
+		return -1;
+	return TAKE_FD(fd);
+}
+
+/* A listener in the range that services are given, on a port that is free by chance. */
+static inline int listen_in_range(uint16_t *ret_port)
+{
+	for (uint16_t port = 9900; port > 9000; port--) {
+		int fd = listen_at(port);
+
+		*ret_port = port;
+		if (fd >= 0)
+			return fd;
+	}
+	fail_msg("no port of 9000-9900 is free");
+	return -1;
+}
+
 /* A loopback port that nothing holds, for an explicit claim. */
 static inline uint16_t free_port(void)
 {

@@ -3,46 +3,7 @@
 #include <sys/prctl.h>
 
 #include "tracker/socket_walk.h"
-#include "unit/api/answers.h"
-
-static struct answer claim_port(struct world *w, const char *id, uint16_t port)
-{
-	char body[128];
-
-	snprintf(body, sizeof(body), "{\"id\":\"%s\",\"port\":%u}", id, port);
-	return ask_post(w, "/v1/claims", body);
-}
-
-/* A listener on exactly this port. */
-static int listen_at(uint16_t port)
-{
-	struct sockaddr_in name = { .sin_family = AF_INET,
-				    .sin_port = htons(port),
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) || listen(fd, 8)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* A listener in the range that services are given, on a port that is free by chance. */
-static int listen_in_range(uint16_t *ret_port)
-{
-	for (uint16_t port = 9900; port > 9000; port--) {
-		int fd = listen_at(port);
-
-		if (fd >= 0) {
-			*ret_port = port;
-			return fd;
-		}
-	}
-	fail_msg("no port of 9000-9900 is free");
-	*ret_port = 0;
-	return -1;
-}
+#include "unit/api/world.h"
 
 /* --- find --- */
 
@@ -57,11 +18,10 @@ TEST_WITH(nothing_found_is_two_empty_arrays, struct world *w)
 
 TEST_WITH(a_served_claim_is_active_with_its_process, struct world *w)
 {
-	uint16_t port = free_port();
-	_cleanup_answer_ struct answer claimed = claim_port(w, "served", port), a = { 0 };
+	uint16_t port = claim(w, "served", free_port());
+	_cleanup_answer_ struct answer a = { 0 };
 	_cleanup_close_ int fd = listen_at(port);
 
-	assert_ok(&claimed);
 	assert_true(fd >= 0);
 	world_resync(w);
 	a = ask_get(w, "/v1/services?pattern=serv*");
@@ -75,19 +35,14 @@ TEST_WITH(a_served_claim_is_active_with_its_process, struct world *w)
 TEST_WITH(a_pid_that_died_is_not_printed, struct world *w)
 {
 	uint16_t port;
-	int fd = listening_socket(&port), status;
-	pid_t child = fork();
+	int fd = listening_socket(&port);
+	pid_t child = child_begin(NULL, NULL);
 	_cleanup_answer_ struct answer both = { 0 }, one = { 0 }, none = { 0 };
 
-	if (!child) {
-		pause();
-		_exit(0);
-	}
 	world_resync(w); /* parent and child hold the socket */
 	both = get(w, "/v1/sockets?port=%u", port);
 	assert_int_equal(count_of(&both, "sockets.0.pids"), 2);
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, &status, 0), child);
+	child_end(child);
 	one = get(w, "/v1/sockets?port=%u", port); /* no event has told the table */
 	assert_int_equal(count_of(&one, "sockets.0.pids"), 1);
 	assert_int_equal(int_of(&one, "sockets.0.pids.0"), getpid());
@@ -124,16 +79,15 @@ TEST_WITH(a_claimed_port_is_no_orphan, struct world *w)
 {
 	uint16_t port;
 	int fd = listen_in_range(&port);
-	_cleanup_answer_ struct answer claimed = { 0 }, a = { 0 };
+	_cleanup_answer_ struct answer a = { 0 };
 
 	close(fd);
 	world_resync(w);
-	claimed = claim_port(w, "claimed:served", port);
+	claim(w, "claimed:served", port);
 	fd = listen_at(port);
 	world_resync(w);
 	a = get(w, "/v1/services?port=%u", port);
 	close(fd);
-	assert_ok(&claimed);
 	assert_int_equal(count_of(&a, "services"), 1);
 	assert_int_equal(count_of(&a, "orphans"), 0);
 }
@@ -155,8 +109,7 @@ static enum service_status stored_status(struct world *w, uint16_t port)
 
 TEST_WITH(a_status_filters_by_what_is_now, struct world *w)
 {
-	uint16_t port = free_port();
-	_cleanup_answer_ struct answer claimed = claim_port(w, "turns", port);
+	uint16_t port = claim(w, "turns", free_port());
 	_cleanup_answer_ struct answer before = { 0 }, active = { 0 };
 	int fd;
 
@@ -175,8 +128,8 @@ TEST_WITH(a_status_filters_by_what_is_now, struct world *w)
 
 TEST_WITH(sockets_name_their_holders_and_their_claim, struct world *w)
 {
-	uint16_t port = free_port();
-	_cleanup_answer_ struct answer claimed = claim_port(w, "all:web", port), a = { 0 };
+	uint16_t port = claim(w, "all:web", free_port());
+	_cleanup_answer_ struct answer a = { 0 };
 	_cleanup_close_ int fd = listen_at(port);
 
 	world_resync(w);
@@ -186,7 +139,7 @@ TEST_WITH(sockets_name_their_holders_and_their_claim, struct world *w)
 	assert_string_equal(text_of(&a, "sockets.0.state"), "LISTEN");
 	assert_string_equal(text_of(&a, "sockets.0.service"), "all:web");
 	assert_string_equal(text_of(&a, "sockets.0.status"), "active");
-	assert_true(json_object_get_boolean(member(a.body, "sockets.0.ownNetns")));
+	assert_true(bool_of(&a, "sockets.0.ownNetns"));
 	assert_int_equal(int_of(&a, "sockets.0.holders.0.pid"), getpid());
 	assert_int_equal(int_of(&a, "sockets.0.holders.0.fds.0"), fd);
 	assert_non_null(member(a.body, "sockets.0.cookie"));
@@ -287,14 +240,12 @@ TEST_WITH(a_long_list_has_every_socket_once, struct world *w)
 
 TEST_WITH(services_without_details_say_what_a_table_shows, struct world *w)
 {
-	uint16_t served = free_port(), silent;
-	_cleanup_answer_ struct answer one = claim_port(w, "brief:a", served), two = { 0 };
+	uint16_t served = claim(w, "brief:a", free_port()), silent;
 	_cleanup_close_ int fd = listen_at(served);
 	_cleanup_answer_ struct answer brief = { 0 }, full = { 0 };
 
 	assert_true(fd >= 0);
-	silent = free_port();
-	two = claim_port(w, "brief:b", silent);
+	silent = claim(w, "brief:b", free_port());
 	world_resync(w);
 	brief = get(w, "/v1/services?details=no&pattern=brief:*");
 	full = get(w, "/v1/services?details=yes&pattern=brief:*");

@@ -4,41 +4,23 @@
 
 TEST_WITH(parameters_are_checked, struct world *w)
 {
-	static const struct {
-		const char *path, *words;
-		int status;
-		const char *code;
-	} rows[] = {
-		{ "/v1/health?match=a%20b", "cannot be read", 400, "bad_request" },
-		{ "/v1/health?match=:0", "not a port", 400, "bad_request" },
-		{ "/v1/health?timeout=5", "no duration", 400, "bad_request" },
-		{ "/v1/health?timeout=301s", "300s", 400, "bad_request" },
-		{ "/v1/health?pattern=x", "match, timeout", 400, "bad_request" },
+	static const struct bad_request bad[] = {
+		{ "/v1/health?match=a%20b", "cannot be read" },
+		{ "/v1/health?match=:0", "not a port" },
+		{ "/v1/health?timeout=5", "no duration" },
+		{ "/v1/health?timeout=301s", "300s" },
+		{ "/v1/health?pattern=x", "match, timeout" },
 		{ "/v1/health?paths=shop%3Aapi",
-		  "paths \"shop:api\" cannot be read; write it like shop:api /health shop:web /",
-		  400, "bad_request" },
-		{ "/v1/health?match=nobody", "there is no service nobody", 404, "not_found" },
-		{ "/v1/health?match=no*", "no service matches", 404, "not_found" },
-		{ "/v1/health?match=:1", "no service owns port 1", 404, "not_found" },
+		  "paths \"shop:api\" cannot be read; write it like shop:api /health shop:web /" },
 	};
+	_cleanup_answer_ struct answer id = ask_get(w, "/v1/health?match=nobody"),
+				       pattern = ask_get(w, "/v1/health?match=no*"),
+				       port = ask_get(w, "/v1/health?match=:1");
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_get(w, rows[i].path);
-
-		assert_error(&a, rows[i].status, rows[i].code, rows[i].words);
-	}
-}
-
-static void claim(struct world *w, const char *id, uint16_t port, const char *health)
-{
-	char body[256];
-	struct answer a;
-
-	snprintf(body, sizeof(body), "{\"id\":\"%s\",\"port\":%u,\"health\":\"%s\"}", id, port,
-		 health);
-	a = ask_post(w, "/v1/claims", body);
-	assert_ok(&a);
-	answer_free(&a);
+	assert_bad_paths(w, bad, ARRAY_SIZE(bad));
+	assert_error(&id, 404, "not_found", "there is no service nobody");
+	assert_error(&pattern, 404, "not_found", "no service matches");
+	assert_error(&port, 404, "not_found", "no service owns port 1");
 }
 
 TEST_WITH(without_services_the_first_line_is_followed_by_the_last, struct world *w)
@@ -55,8 +37,11 @@ TEST_WITH(what_nothing_listens_for_is_said_and_kept, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_client_ struct client again = client_new(w);
+	_cleanup_answer_ struct answer a =
+		post(w, "/v1/claims", "{\"id\":\"t:web\",\"port\":%u,\"health\":\"/health\"}",
+		     free_port());
 
-	claim(w, "t:web", free_port(), "/health");
+	assert_ok(&a);
 	client_say(w, &c, "GET /v1/health?match=t:web HTTP/1.0\r\n\r\n");
 	client_wait_end(w, &c);
 	assert_non_null(strstr(c.text, "\"result\":\"waiting\",\"healthy\":false"));
@@ -70,27 +55,17 @@ TEST_WITH(what_nothing_listens_for_is_said_and_kept, struct world *w)
 /* A listener of this very process, whose claim is asked for: accepts and says nothing. */
 static int silent_service(struct world *w, const char *id)
 {
-	uint16_t port;
-	int fd = bound_socket(SOCK_STREAM, &port);
-	char cwd[4096], body[4400];
-	struct answer a;
+	uint16_t port = free_port();
+	char cwd[4096];
+	_cleanup_answer_ struct answer a = { 0 };
+	int fd;
 
-	close(fd);
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
-	snprintf(body, sizeof(body), "{\"id\":\"%s\",\"port\":%u,\"health\":\"/h\",\"cwd\":\"%s\"}",
+	a = post(w, "/v1/claims", "{\"id\":\"%s\",\"port\":%u,\"health\":\"/h\",\"cwd\":\"%s\"}",
 		 id, port, cwd);
-	a = ask_post(w, "/v1/claims", body);
 	assert_ok(&a);
-	answer_free(&a);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd,
-			      (struct sockaddr *)&(struct sockaddr_in){
-				      .sin_family = AF_INET,
-				      .sin_port = htons(port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
-			      sizeof(struct sockaddr_in)),
-			 0);
-	assert_int_equal(listen(fd, 8), 0);
+	fd = listen_at(port);
+	assert_true(fd >= 0);
 	world_resync(w);
 	return fd;
 }

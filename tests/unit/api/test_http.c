@@ -6,6 +6,7 @@
 #include "http/answer.h"
 #include "http/metrics.h"
 #include "http/parse.h"
+#include "unit/random.h"
 
 static void assert_alive(struct world *w)
 {
@@ -220,24 +221,6 @@ TEST_WITH(requests_that_are_not_http_do_no_harm, struct world *w)
 	}
 }
 
-static uint64_t seed_of_run(void)
-{
-	const char *given = getenv("PD_SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 0)
-			      : (uint64_t)time(NULL) * 1000003 + getpid();
-
-	print_message("PD_SEED=%llu\n", (unsigned long long)seed);
-	return seed;
-}
-
-static uint32_t next_random(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return (uint32_t)(*seed >> 16);
-}
-
 /* Good requests with some bytes changed, cut, doubled, sent in pieces. */
 TEST_WITH(mutated_requests_do_no_harm, struct world *w)
 {
@@ -250,21 +233,21 @@ TEST_WITH(mutated_requests_do_no_harm, struct world *w)
 		"POST /v1/claims HTTP/1.1\r\nTransfer-Encoding: "
 		"chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 	};
-	uint64_t seed = seed_of_run() | 1;
+	struct random_source random = random_start(__func__);
 
 	for (int round = 0; round < 400; round++) {
 		_cleanup_client_ struct client c = client_new(w);
-		const char *text = seeds[next_random(&seed) % ARRAY_SIZE(seeds)];
-		size_t n = strlen(text);
+		const char *text = seeds[random_below(&random, ARRAY_SIZE(seeds))];
+		unsigned n = (unsigned)strlen(text);
 		char bytes[512];
 
 		memcpy(bytes, text, n);
-		for (uint32_t change = next_random(&seed) % 6; change; change--)
-			bytes[next_random(&seed) % n] = (char)next_random(&seed);
-		if (next_random(&seed) % 4 == 0)
-			n = next_random(&seed) % n;
-		for (size_t at = 0; at < n;) {
-			size_t piece = 1 + next_random(&seed) % (n - at);
+		for (unsigned change = random_below(&random, 6); change; change--)
+			bytes[random_below(&random, n)] = (char)random_u64(&random);
+		if (random_below(&random, 4) == 0)
+			n = random_below(&random, n);
+		for (unsigned at = 0; at < n;) {
+			unsigned piece = 1 + random_below(&random, n - at);
 
 			if (!client_write(w, &c, bytes + at, piece))
 				break;
@@ -312,9 +295,7 @@ TEST_WITH(the_end_of_the_server_answers_whom_it_has_heard, struct world *w)
 
 TEST_WITH(parameters_are_checked, struct world *w)
 {
-	static const struct {
-		const char *path, *words;
-	} rows[] = {
+	static const struct bad_request rows[] = {
 		{ "/v1/services?prot=3000",
 		  "unknown parameter \"prot\"; /v1/services takes: pattern" },
 		{ "/v1/services?port=3000&port=3001", "twice" },
@@ -332,26 +313,17 @@ TEST_WITH(parameters_are_checked, struct world *w)
 		{ "/v1/services?status=dead",
 		  "claimed, active, ghost, stale, orphaned, squatted, ending, orphan" },
 		{ "/v1/status?x=1", "takes: none" },
-		{ "/v1/claims?id=x", NULL },
 	};
+	_cleanup_answer_ struct answer post_alone = ask_get(w, "/v1/claims?id=x");
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_get(w, rows[i].path);
-
-		if (rows[i].words)
-			assert_error(&a, 400, "bad_request", rows[i].words);
-		else
-			assert_error(&a, 405, "no_method", "POST");
-	}
+	assert_bad_paths(w, rows, ARRAY_SIZE(rows));
+	assert_error(&post_alone, 405, "no_method", "POST");
 }
 
 TEST_WITH(a_parameter_of_a_kilobyte_is_too_large, struct world *w)
 {
-	char path[2048];
-	_cleanup_answer_ struct answer a = { 0 };
+	_cleanup_answer_ struct answer a = get(w, "/v1/services?pattern=%01500d", 0);
 
-	snprintf(path, sizeof(path), "/v1/services?pattern=%01500d", 0);
-	a = ask_get(w, path);
 	assert_error(&a, 413, "too_large", "pattern");
 }
 

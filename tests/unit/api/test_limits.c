@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* How many may be connected, and that nobody can lock the others out. */
-#include <signal.h>
-
 #include "api/state.h"
 #include "base/quota.h"
 #include "http/connections.h"
@@ -100,14 +98,11 @@ struct other {
 
 static void connect_as(const struct world *w, uid_t uid, int *ret_fds, size_t n)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
-	if (setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+	if (!become_user(uid))
 		_exit(1);
 	for (size_t i = 0; i < n; i++) {
-		ret_fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
-		if (connect(ret_fds[i], (struct sockaddr *)&name, sizeof(name)))
+		ret_fds[i] = world_connect(w);
+		if (ret_fds[i] < 0)
 			_exit(2);
 	}
 }
@@ -194,13 +189,9 @@ static struct other other_new(struct world *w, uid_t uid,
 static int other_report(struct world *w, struct other *o)
 {
 	struct pollfd p = { .fd = o->reports, .events = POLLIN };
-	int64_t deadline = now_ms() + DEADLINE_MS;
 	int value;
 
-	while (poll(&p, 1, 1) == 0) {
-		world_turn(w);
-		assert_true(now_ms() < deadline);
-	}
+	world_wait(w, poll(&p, 1, 1));
 	assert_int_equal(read(o->reports, &value, sizeof(value)), sizeof(value));
 	return value;
 }
@@ -352,10 +343,8 @@ TEST_WITH(half_a_request_is_dropped_however_busily_it_drips, struct world *w)
 	struct client c;
 	int64_t deadline = now_ms() + DEADLINE_MS;
 
-	api_free(w->api);
-	unlink(w->socket);
 	w->request_timeout_ms = 200;
-	world_open_api(w);
+	world_restart_api(w);
 	c = client_new(w);
 	client_say(w, &c, "GET /v1/log HTTP/1.1\r\nX-Slow: ");
 	while (!c.ended) {

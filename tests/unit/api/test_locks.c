@@ -2,7 +2,6 @@
 /* Locks over the wire: bodies, whose a lock is, open requests, and answers that nobody takes. */
 #include "world.h"
 
-#include <signal.h>
 #include <sys/prctl.h>
 
 #include "base/quota.h"
@@ -17,20 +16,18 @@ struct rival {
 
 static void be_rival(struct world *w, const char *text, int relay)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	char bytes[4096];
+	int fd;
 	ssize_t n;
 
 	/* when a test fails before it has killed us */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* a copy of the server's descriptors would keep its connections open */
 	for (int other = 3; other < 1024; other++)
-		if (other != fd && other != relay)
+		if (other != relay)
 			close(other);
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
-	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) ||
-	    send(fd, text, strlen(text), 0) < 0)
+	fd = world_connect(w);
+	if (send(fd, text, strlen(text), 0) < 0)
 		_exit(1);
 	while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
 		if (send(relay, bytes, n, 0) != n)
@@ -47,6 +44,16 @@ static char *http_1_0(const char *path, const char *body)
 	assert_true(asprintf(&text, "POST %s HTTP/1.0\r\nContent-Length: %zu\r\n\r\n%s", path,
 			     strlen(body), body) > 0);
 	return text;
+}
+
+/* Asks for a lock without the loop turning: the server has not heard of it yet. */
+static struct client client_wants(struct world *w, const char *body)
+{
+	struct client c = client_new(w);
+	_cleanup_free_ char *text = http_1_0("/v1/locks", body);
+
+	assert_int_equal(send(c.fd, text, strlen(text), 0), strlen(text));
+	return c;
 }
 
 static struct rival rival_new(struct world *w, const char *body)
@@ -88,35 +95,26 @@ static int64_t rival_granted(struct world *w, struct rival *r)
 
 static size_t waiting(struct world *w, const char *name)
 {
-	_cleanup_answer_ struct answer a = { 0 };
-	char path[64];
+	_cleanup_answer_ struct answer a = get(w, "/v1/locks?name=%s", name);
 
-	snprintf(path, sizeof(path), "/v1/locks?name=%s", name);
-	a = ask_get(w, path);
 	return count_of(&a, "locks.0.waiters");
 }
 
 static void wait_waiting(struct world *w, const char *name, size_t n)
 {
-	int64_t deadline = now_ms() + DEADLINE_MS;
+	world_wait(w, waiting(w, name) == n);
+}
 
-	while (waiting(w, name) != n)
-		assert_true(now_ms() < deadline);
+static bool is_held(struct world *w, const char *name)
+{
+	_cleanup_answer_ struct answer a = get(w, "/v1/locks?name=%s", name);
+
+	return bool_of(&a, "locks.0.held");
 }
 
 static void wait_held(struct world *w, const char *name, bool held)
 {
-	int64_t deadline = now_ms() + DEADLINE_MS;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/v1/locks?name=%s", name);
-	for (;;) {
-		_cleanup_answer_ struct answer a = ask_get(w, path);
-
-		if (json_object_get_boolean(member(a.body, "locks.0.held")) == held)
-			return;
-		assert_true(now_ms() < deadline);
-	}
+	world_wait(w, is_held(w, name) == held);
 }
 
 static int64_t lock(struct world *w, const char *body)
@@ -129,11 +127,8 @@ static int64_t lock(struct world *w, const char *body)
 
 static void last_log_says(struct world *w, const char *name, const char *words)
 {
-	_cleanup_answer_ struct answer a = { 0 };
-	char path[64];
+	_cleanup_answer_ struct answer a = get(w, "/v1/log?filter=%s&n=1", name);
 
-	snprintf(path, sizeof(path), "/v1/log?filter=%s&n=1", name);
-	a = ask_get(w, path);
 	assert_ok(&a);
 	if (!strstr(text_of(&a, "entries.0.details"), words))
 		fail_msg("\"%s\" is not in: %s", words, text_of(&a, "entries.0.details"));
@@ -151,7 +146,7 @@ TEST_WITH(a_grant_names_holder_fence_and_end, struct world *w)
 	assert_string_equal(text_of(&a, "name"), "db-migrations");
 	assert_string_equal(text_of(&a, "holder"), "myapp:db");
 	assert_true(int_of(&a, "fence") > 0);
-	assert_false(json_object_get_boolean(member(a.body, "existing")));
+	assert_false(bool_of(&a, "existing"));
 	assert_int_equal(int_of(&a, "expiresAt"), int_of(&a, "acquiredAt") + 300);
 	last_log_says(w, "db-migrations", "Locked by myapp:db for 5m");
 }
@@ -163,7 +158,7 @@ TEST_WITH(the_same_process_and_holder_renew_with_the_same_fence, struct world *w
 		ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\",\"ttl\":\"9s\"}");
 
 	assert_ok(&again);
-	assert_true(json_object_get_boolean(member(again.body, "existing")));
+	assert_true(bool_of(&again, "existing"));
 	assert_int_equal(int_of(&again, "fence"), fence);
 	assert_int_equal(int_of(&again, "ttl"), 9);
 }
@@ -215,21 +210,17 @@ TEST_WITH(a_grant_to_renew_that_is_gone_is_a_conflict, struct world *w)
 	_cleanup_answer_ struct answer ended = ask_post(w, "/v1/unlocks",
 							"{\"name\":\"a\",\"holder\":\"h\"}");
 	_cleanup_answer_ struct answer a = { 0 };
-	char body[80];
 
 	assert_ok(&ended);
-	snprintf(body, sizeof(body), "{\"name\":\"a\",\"holder\":\"h\",\"fence\":%lld}",
+	a = post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\",\"fence\":%lld}",
 		 (long long)fence);
-	a = ask_post(w, "/v1/locks", body);
 	assert_error(&a, 409, "conflict", "any more");
 	wait_held(w, "a", false);
 }
 
 TEST_WITH(requests_that_make_no_sense_are_refused, struct world *w)
 {
-	static const struct {
-		const char *body, *words;
-	} rows[] = {
+	static const struct bad_request rows[] = {
 		{ "{}", "missing" },
 		{ "{\"name\":\"\"}", "empty" },
 		{ "{\"name\":\"a b\"}", "letters" },
@@ -247,11 +238,7 @@ TEST_WITH(requests_that_make_no_sense_are_refused, struct world *w)
 	};
 	char long_name[10100], body[10200];
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks", rows[i].body);
-
-		assert_error(&a, 400, "bad_request", rows[i].words);
-	}
+	assert_bad_bodies(w, "/v1/locks", rows, ARRAY_SIZE(rows));
 	memset(long_name, 'x', sizeof(long_name));
 	long_name[10000] = '\0';
 	snprintf(body, sizeof(body), "{\"name\":\"%s\"}", long_name);
@@ -274,7 +261,7 @@ TEST_WITH(a_lock_of_others_is_not_unlocked_without_force, struct world *w)
 	wait_held(w, "a", true);
 	forced = ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"holder\":\"x\",\"force\":true}");
 	assert_ok(&forced);
-	assert_true(json_object_get_boolean(member(forced.body, "forced")));
+	assert_true(bool_of(&forced, "forced"));
 	wait_held(w, "a", false);
 	last_log_says(w, "a", "by x, with --force");
 }
@@ -288,7 +275,7 @@ TEST_WITH(the_holders_name_unlocks_from_another_process, struct world *w)
 	rival_granted(w, &r);
 	a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"onBehalf\":\"session-1\"}");
 	assert_ok(&a);
-	assert_false(json_object_get_boolean(member(a.body, "forced")));
+	assert_false(bool_of(&a, "forced"));
 }
 
 TEST_WITH(a_lock_of_another_user_is_not_unlocked_even_with_force, struct world *w)
@@ -379,11 +366,8 @@ TEST_WITH(more_waiters_than_the_limit_are_refused, struct world *w)
 
 TEST_WITH(a_grant_whose_client_has_left_before_it_is_taken_back, struct world *w)
 {
-	struct client c = client_new(w);
-	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
+	struct client c = client_wants(w, "{\"name\":\"a\"}");
 
-	assert_int_equal(send(c.fd, text, strlen(text), 0), strlen(text));
-	free(text);
 	client_free(&c);
 	world_turn(w);
 	wait_held(w, "a", false);
@@ -392,17 +376,10 @@ TEST_WITH(a_grant_whose_client_has_left_before_it_is_taken_back, struct world *w
 
 TEST_WITH(a_grant_whose_answer_was_not_read_is_taken_back, struct world *w)
 {
-	struct client c = client_new(w);
+	struct client c = client_wants(w, "{\"name\":\"a\"}");
 	struct pollfd p = { .fd = c.fd, .events = POLLIN };
-	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
-	int64_t deadline = now_ms() + DEADLINE_MS;
 
-	assert_int_equal(send(c.fd, text, strlen(text), 0), strlen(text));
-	free(text);
-	while (!poll(&p, 1, 0)) {
-		world_turn(w);
-		assert_true(now_ms() < deadline);
-	}
+	world_wait(w, poll(&p, 1, 0));
 	client_free(&c);
 	wait_held(w, "a", false);
 	last_log_says(w, "a", "left before the answer");
@@ -413,33 +390,25 @@ TEST_WITH(a_grant_that_was_taken_back_goes_to_the_next, struct world *w)
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
 	_cleanup_rival_ struct rival next = { 0 };
 	struct client c;
-	char *text = http_1_0("/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
 	struct pollfd p = { .events = POLLIN };
 
 	rival_granted(w, &holder);
-	c = client_new(w);
-	client_say(w, &c, text);
-	free(text);
+	c = client_wants(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
 	wait_waiting(w, "a", 1);
 	next = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
 	wait_waiting(w, "a", 2);
 	rival_kill(&holder);
 	p.fd = c.fd;
-	while (!poll(&p, 1, 0))
-		world_turn(w);
+	world_wait(w, poll(&p, 1, 0));
 	client_free(&c);
 	rival_granted(w, &next);
 }
 
 TEST_WITH(a_grant_whose_answer_was_read_stays, struct world *w)
 {
-	struct client c = client_new(w);
-	_cleanup_answer_ struct answer a = { 0 };
-	char *text = http_1_0("/v1/locks", "{\"name\":\"a\"}");
+	struct client c = client_wants(w, "{\"name\":\"a\"}");
+	_cleanup_answer_ struct answer a = client_answer(w, &c);
 
-	client_say(w, &c, text);
-	free(text);
-	a = client_answer(w, &c);
 	assert_ok(&a);
 	client_free(&c);
 	for (int i = 0; i < 20; i++)
@@ -449,13 +418,6 @@ TEST_WITH(a_grant_whose_answer_was_read_stays, struct world *w)
 
 /* --- a restart --- */
 
-static void restart(struct world *w)
-{
-	api_free(w->api);
-	unlink(w->socket);
-	world_open_api(w);
-}
-
 TEST_WITH(waiters_hear_of_the_servers_end, struct world *w)
 {
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
@@ -464,7 +426,7 @@ TEST_WITH(waiters_hear_of_the_servers_end, struct world *w)
 	rival_granted(w, &holder);
 	client_post(w, &c, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
 	wait_waiting(w, "a", 1);
-	restart(w);
+	world_restart_api(w);
 	client_wait_end(w, &c);
 	assert_int_equal(waiting(w, "a"), 0);
 }
@@ -483,7 +445,7 @@ TEST_WITH(locks_are_listed_held_and_available, struct world *w)
 	assert_int_equal(count_of(&list, "locks"), 2);
 	assert_string_equal(text_of(&list, "locks.0.name"), "db-migrations");
 	assert_string_equal(text_of(&list, "locks.0.holder"), "myapp:db-init");
-	assert_false(json_object_get_boolean(member(list.body, "locks.1.held")));
+	assert_false(bool_of(&list, "locks.1.held"));
 	status = ask_get(w, "/v1/status");
 	assert_int_equal(int_of(&status, "locks.held"), 1);
 	assert_string_equal(text_of(&status, "locks.names.0"), "db-migrations");

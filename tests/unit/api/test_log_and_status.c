@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What log and status answer. */
-#include "unit/api/answers.h"
+#include "unit/api/world.h"
 
 /* --- log --- */
 
 TEST_WITH(the_log_is_newest_first_and_counted, struct world *w)
 {
-	_cleanup_answer_ struct answer one = ask_post(w, "/v1/claims", "{\"id\":\"log:1\"}");
-	_cleanup_answer_ struct answer two = ask_post(w, "/v1/claims", "{\"id\":\"log:2\"}");
-	_cleanup_answer_ struct answer both = ask_get(w, "/v1/log?filter=log:*");
-	_cleanup_answer_ struct answer last = ask_get(w, "/v1/log?n=1&filter=claim");
+	_cleanup_answer_ struct answer both = { 0 }, last = { 0 };
 
+	claim(w, "log:1", 0);
+	claim(w, "log:2", 0);
+	both = ask_get(w, "/v1/log?filter=log:*");
+	last = ask_get(w, "/v1/log?n=1&filter=claim");
 	assert_int_equal(count_of(&both, "entries"), 2);
 	assert_string_equal(text_of(&both, "entries.0.service"), "log:2");
 	assert_true(int_of(&both, "entries.0.id") > int_of(&both, "entries.1.id"));
@@ -37,9 +38,7 @@ TEST_WITH(the_log_is_cut_by_time, struct world *w)
 
 TEST_WITH(a_log_that_cannot_be_cut_is_refused, struct world *w)
 {
-	static const struct {
-		const char *path, *words;
-	} rows[] = {
+	static const struct bad_request rows[] = {
 		{ "/v1/log?n=0", "1 to 10000" },
 		{ "/v1/log?n=10001", "1 to 10000" },
 		{ "/v1/log?n=-5", "1 to 10000" },
@@ -53,11 +52,7 @@ TEST_WITH(a_log_that_cannot_be_cut_is_refused, struct world *w)
 		{ "/v1/log?filter=what%20ever", "CLAIM" },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_get(w, rows[i].path);
-
-		assert_error(&a, 400, "bad_request", rows[i].words);
-	}
+	assert_bad_paths(w, rows, ARRAY_SIZE(rows));
 }
 
 /* --- status --- */
@@ -80,7 +75,7 @@ TEST_WITH(the_status_has_every_part_of_the_contract, struct world *w)
 	assert_int_equal(int_of(&a, "daemon.pid"), getpid());
 	assert_string_equal(text_of(&a, "daemon.socket"), w->socket);
 	assert_string_equal(text_of(&a, "kernel.mode"), "poll");
-	assert_true(json_object_get_boolean(member(a.body, "database.healthy")));
+	assert_true(bool_of(&a, "database.healthy"));
 	assert_true(int_of(&a, "activity.recent") > 0);
 }
 
@@ -99,18 +94,18 @@ TEST_WITH(a_write_without_its_file_is_refused_and_the_status_tells_it_at_once, s
 
 	assert_string_equal(text_of(&before, "database.state"), "healthy");
 	move_database(w, "", ".aside");
-	_cleanup_answer_ struct answer claim = ask_post(w, "/v1/claims", "{\"id\":\"lost:1\"}");
+	_cleanup_answer_ struct answer refused = ask_claim(w, "lost:1", 0);
 	_cleanup_answer_ struct answer lost = ask_get(w, "/v1/status");
 
 	move_database(w, ".aside", "");
 	_cleanup_answer_ struct answer again = ask_get(w, "/v1/status");
 	_cleanup_answer_ struct answer found = ask_get(w, "/v1/services?pattern=lost:1");
 
-	assert_error(&claim, 500, "failed", w->database);
-	assert_error(&claim, 500, "failed", "pd daemon stop");
+	assert_error(&refused, 500, "failed", w->database);
+	assert_error(&refused, 500, "failed", "pd daemon stop");
 	assert_ok(&lost);
 	assert_string_equal(text_of(&lost, "database.state"), "lost");
-	assert_false(json_object_get_boolean(member(lost.body, "database.healthy")));
+	assert_false(bool_of(&lost, "database.healthy"));
 	assert_non_null(strstr(text_of(&lost, "database.detail"), w->database));
 	assert_string_equal(text_of(&again, "database.state"), "healthy");
 	assert_int_equal(count_of(&found, "services"), 0);

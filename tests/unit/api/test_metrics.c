@@ -14,11 +14,11 @@ TEST(this_process_has_memory_and_not_more_than_the_machine)
 
 TEST_WITH(a_claim_is_remembered_with_its_subject_and_its_commit, struct world *w)
 {
-	_cleanup_answer_ struct answer claim = ask_post(w, "/v1/claims", "{\"id\":\"a:b\"}");
+	_cleanup_answer_ struct answer claimed = ask_claim(w, "a:b", 0);
 	_cleanup_answer_ struct answer metrics = ask_get(w, "/v1/metrics?over=0");
 	struct json_object *list = member(metrics.body, "slow.requests"), *row = NULL;
 
-	assert_ok(&claim);
+	assert_ok(&claimed);
 	assert_ok(&metrics);
 	for (size_t i = 0; i < json_object_array_length(list) && !row; i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
@@ -37,14 +37,13 @@ TEST_WITH(a_claim_is_remembered_with_its_subject_and_its_commit, struct world *w
 
 TEST_WITH(a_threshold_that_is_no_number_is_refused, struct world *w)
 {
-	static const char *const paths[] = { "/v1/metrics?over=5ms", "/v1/metrics?over=-1",
-					     "/v1/metrics?over=99999999999999999999" };
+	static const struct bad_request bad[] = {
+		{ "/v1/metrics?over=5ms", "microseconds" },
+		{ "/v1/metrics?over=-1", "microseconds" },
+		{ "/v1/metrics?over=99999999999999999999", "microseconds" },
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		_cleanup_answer_ struct answer a = ask_get(w, paths[i]);
-
-		assert_error(&a, 400, "bad_request", "microseconds");
-	}
+	assert_bad_paths(w, bad, ARRAY_SIZE(bad));
 }
 
 TEST_WITH(the_text_for_prometheus_has_its_type_and_escaped_labels, struct world *w)

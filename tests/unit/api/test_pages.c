@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Long lists come in pages: all rows, each once, and none longer than it may be. */
-#include "answers.h"
 #include "http/page.h"
 #include "registry/sessions.h"
+#include "world.h"
 
 #define CLAIMS 7
 
@@ -33,11 +33,9 @@ static struct rows walk(struct world *w, const char *path, const char *list, con
 	char next[256] = "";
 
 	do {
-		char page[512];
-		_cleanup_answer_ struct answer a = { 0 };
+		_cleanup_answer_ struct answer a = get(w, "%s%s%s", path, *next ? "&after=" : "",
+						       next);
 
-		snprintf(page, sizeof(page), "%s%s%s", path, *next ? "&after=" : "", next);
-		a = ask_get(w, page);
 		assert_ok(&a);
 		add_rows(&rows, &a, list, key);
 		snprintf(next, sizeof(next), "%s",
@@ -60,12 +58,10 @@ static struct rows whole(struct world *w, const char *path, const char *list, co
 static void claim_some(struct world *w)
 {
 	for (int i = 0; i < CLAIMS; i++) {
-		char body[64];
-		_cleanup_answer_ struct answer a = { 0 };
+		char id[32];
 
-		snprintf(body, sizeof(body), "{\"id\":\"page:%d\"}", i);
-		a = ask_post(w, "/v1/claims", body);
-		assert_ok(&a);
+		snprintf(id, sizeof(id), "page:%d", i);
+		claim(w, id, 0);
 	}
 }
 
@@ -85,10 +81,9 @@ static void change_services(struct world *w)
 {
 	_cleanup_answer_ struct answer released = ask_post(w, "/v1/releases",
 							   "{\"match\":\"page:1\"}");
-	_cleanup_answer_ struct answer claimed = ask_post(w, "/v1/claims", "{\"id\":\"page:00\"}");
 
 	assert_ok(&released);
-	assert_ok(&claimed);
+	claim(w, "page:00", 0);
 }
 
 TEST_WITH(what_was_there_all_the_time_is_in_the_pages_once, struct world *w)
@@ -131,22 +126,12 @@ TEST_WITH(pages_of_sockets_end_within_a_port, struct world *w)
 TEST_WITH(pages_of_orphans_follow_those_of_claims, struct world *w)
 {
 	int fds[5];
+	uint16_t port;
 	struct rows all, paged, claims;
 
 	claim_some(w);
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		struct sockaddr_in name = { .sin_family = AF_INET,
-					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-
-		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		/* of the default range, wherever there is room */
-		for (uint16_t port = 9000; port < 9900; port++) {
-			name.sin_port = htons(port);
-			if (!bind(fds[i], (struct sockaddr *)&name, sizeof(name)))
-				break;
-		}
-		assert_int_equal(listen(fds[i], 1), 0);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = listen_in_range(&port);
 	world_resync(w);
 	all = whole(w, "/v1/services", "orphans", "port");
 	assert_true(all.n >= ARRAY_SIZE(fds));
@@ -215,14 +200,13 @@ TEST_WITH(pages_of_sessions_have_open_ones_before_those_that_are_over, struct wo
 	struct rows all, paged;
 
 	for (int i = 0; i < 7; i++) {
-		char id[128], body[192];
+		char id[128];
 		_cleanup_answer_ struct answer a = { 0 };
 
 		start_session(w, id, sizeof(id));
 		if (i % 2)
 			continue;
-		snprintf(body, sizeof(body), "{\"session\":\"%s\"}", id);
-		a = ask_post(w, "/v1/sessions/end", body);
+		a = post(w, "/v1/sessions/end", "{\"session\":\"%s\"}", id);
 		assert_ok(&a);
 	}
 	all = whole(w, "/v1/sessions?all=1", "sessions", "id");
@@ -233,28 +217,20 @@ TEST_WITH(pages_of_sessions_have_open_ones_before_those_that_are_over, struct wo
 
 TEST_WITH(a_cursor_that_nobody_gave_is_refused, struct world *w)
 {
-	static const char *const paths[] = {
-		"/v1/services?after=:3000",
-		"/v1/services?after=:x.1",
-		"/v1/sockets?after=3000",
-		"/v1/sockets?after=70000.1",
-		"/v1/sockets?after=3000.-1",
-		"/v1/log?after=x",
-		"/v1/log?after=9999999999999999999",
+	static const struct bad_request rows[] = {
+		{ "/v1/services?after=:3000", "\"next\"" },
+		{ "/v1/services?after=:x.1", "\"next\"" },
+		{ "/v1/sockets?after=3000", "\"next\"" },
+		{ "/v1/sockets?after=70000.1", "\"next\"" },
+		{ "/v1/sockets?after=3000.-1", "\"next\"" },
+		{ "/v1/log?after=x", "\"next\"" },
+		{ "/v1/log?after=9999999999999999999", "\"next\"" },
+		{ "/v1/services?n=0", "from 1 to 500" },
+		{ "/v1/sockets?n=501", "from 1 to 500" },
+		{ "/v1/sessions?n=x", "from 1 to 500" },
 	};
-	static const char *const counts[] = { "/v1/services?n=0", "/v1/sockets?n=501",
-					      "/v1/sessions?n=x" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		_cleanup_answer_ struct answer a = ask_get(w, paths[i]);
-
-		assert_error(&a, 400, "bad_request", "\"next\"");
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		_cleanup_answer_ struct answer a = ask_get(w, counts[i]);
-
-		assert_error(&a, 400, "bad_request", "from 1 to 500");
-	}
+	assert_bad_paths(w, rows, ARRAY_SIZE(rows));
 }
 
 TEST_MAIN(world_open, world_close)

@@ -41,12 +41,7 @@ static int64_t claims_left(struct world *w)
 /* Turns the loop until the first part is done, and no further. */
 static void wait_for_the_first_part(struct world *w)
 {
-	int64_t deadline = now_ms() + DEADLINE_MS;
-
-	while (claims_left(w) == CLAIMS) {
-		assert_true(now_ms() < deadline);
-		world_turn(w);
-	}
+	world_wait(w, claims_left(w) < CLAIMS);
 	assert_in_range(claims_left(w), CLAIMS - AT_ONCE, CLAIMS - 1);
 }
 

@@ -2,7 +2,7 @@
 /* What `pd why` answers of refusals that were recorded, and to whom. */
 #include "explain/brief.h"
 #include "explain/refusal.h"
-#include "unit/api/answers.h"
+#include "unit/api/world.h"
 
 /* --- why, of recorded refusals --- */
 
@@ -160,6 +160,13 @@ TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
 	json_object_put(o);
 }
 
+static void apply(struct world *w, const struct event *e, int64_t at)
+{
+	bool settle;
+
+	assert_int_equal(inventory_apply(w->inventory, e, at, world_ignore, w, &settle), 0);
+}
+
 /* A table that learned of one listener, 12, by events: of a process that no /proc knows. */
 static struct event table_with_a_listener(struct world *w)
 {
@@ -167,7 +174,7 @@ static struct event table_with_a_listener(struct world *w)
 				 .actor = { .pid = (1 << 22) + 1, .start_ticks = 7 } };
 	struct event listens = {
 		.kind = EVENT_LISTEN,
-		.boot_ns = world_boot_ns(),
+		.boot_ns = clock_ns(CLOCK_BOOTTIME),
 		.actor = process.actor,
 		.cookie = 12,
 		.inode = 34,
@@ -175,55 +182,59 @@ static struct event table_with_a_listener(struct world *w)
 		.family = AF_INET,
 		.port = 3000,
 	};
-	bool settle;
 
 	strcpy(process.comm, "node");
 	process.process.id = process.actor;
 	strcpy(process.process.comm, "node");
 	strcpy(process.process.cwd, "/srv/shop");
 	listens.netns = inventory_own_netns(w->inventory);
-	assert_int_equal(inventory_apply(w->inventory, &process, 1, world_ignore, w, &settle), 0);
-	assert_int_equal(inventory_apply(w->inventory, &listens, 1, world_ignore, w, &settle), 0);
+	apply(w, &process, 1);
+	apply(w, &listens, 1);
 	return listens;
+}
+
+/* The kernel names that listener as the one that was in the way. */
+static struct event refusal_by(const struct event *listens)
+{
+	struct event e = refusal(listens->port);
+
+	e.netns = listens->netns;
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .id = 1,
+					   .cookie = listens->cookie,
+					   .inode = listens->inode,
+					   .protocol = IPPROTO_TCP,
+					   .family = AF_INET,
+					   .state = SOCKET_LISTEN,
+					   .file_refs = 1 };
+	return e;
 }
 
 /* The listener is closed, its process has ended, and so many others that it was forgotten. */
 static void forget_listener(struct world *w, const struct event *listens)
 {
 	struct event gone = *listens, other = { .kind = EVENT_PROCESS };
-	bool settle;
 
 	gone.kind = EVENT_CLOSE;
-	assert_int_equal(inventory_apply(w->inventory, &gone, 2, world_ignore, w, &settle), 0);
+	apply(w, &gone, 2);
 	gone.kind = EVENT_EXIT;
-	assert_int_equal(inventory_apply(w->inventory, &gone, 2, world_ignore, w, &settle), 0);
+	apply(w, &gone, 2);
 	for (int i = 0; inventory_process(w->inventory, &listens->actor); i++) {
 		assert_true(i < 10000);
 		other.actor = (struct process_id){ .pid = (1 << 23) + i, .start_ticks = 7 };
 		other.kind = EVENT_PROCESS;
-		assert_int_equal(inventory_apply(w->inventory, &other, 2, world_ignore, w, &settle),
-				 0);
+		apply(w, &other, 2);
 		other.kind = EVENT_EXIT;
-		assert_int_equal(inventory_apply(w->inventory, &other, 2, world_ignore, w, &settle),
-				 0);
+		apply(w, &other, 2);
 	}
 }
 
 TEST_WITH(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory, struct world *w)
 {
-	struct event e = refusal(3000), listens = table_with_a_listener(w);
+	struct event listens = table_with_a_listener(w), e = refusal_by(&listens);
 	struct refusal *evidence;
 	struct json_object *o;
 
-	e.netns = listens.netns;
-	e.n_owners = 1;
-	e.owners[0] = (struct bind_owner){ .id = 1,
-					   .cookie = 12,
-					   .inode = 34,
-					   .protocol = IPPROTO_TCP,
-					   .family = AF_INET,
-					   .state = SOCKET_LISTEN,
-					   .file_refs = 1 };
 	evidence = take(w, &e, "shop:web");
 	forget_listener(w, &listens);
 	o = explain_later(w, evidence);
@@ -238,27 +249,17 @@ TEST_WITH(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory, stru
 
 TEST_WITH(port_that_has_a_new_listener_by_now_is_not_its_doing, struct world *w)
 {
-	struct event e = refusal(3000), listens = table_with_a_listener(w), later;
+	struct event listens = table_with_a_listener(w), e = refusal_by(&listens), later;
 	struct refusal *evidence;
 	struct json_object *o;
-	bool settle;
 
-	e.netns = listens.netns;
-	e.n_owners = 1;
-	e.owners[0] = (struct bind_owner){ .id = 1,
-					   .cookie = 12,
-					   .inode = 34,
-					   .protocol = IPPROTO_TCP,
-					   .family = AF_INET,
-					   .state = SOCKET_LISTEN,
-					   .file_refs = 1 };
 	evidence = take(w, &e, NULL);
 	forget_listener(w, &listens);
 	later = listens;
 	later.cookie = 13;
 	later.inode = 35;
 	later.actor.pid++;
-	assert_int_equal(inventory_apply(w->inventory, &later, 2, world_ignore, w, &settle), 0);
+	apply(w, &later, 2);
 	o = explain_later(w, evidence);
 	assert_int_equal(json_object_array_length(member(o, "holders")), 1);
 	assert_int_equal(json_object_get_int(member(o, "holders.0.pid")), listens.actor.pid);
@@ -281,39 +282,38 @@ TEST_WITH(a_refusal_without_owners_keeps_its_errno, struct world *w)
 	json_object_put(o);
 }
 
+struct two_servers {
+	uint16_t port;
+	int four;
+};
+
+static bool listen_on_ipv6_alone(void *data)
+{
+	const struct two_servers *servers = data;
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
+				    .sin6_addr = in6addr_loopback,
+				    .sin6_port = htons(servers->port) };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+
+	close(servers->four);
+	return !setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) &&
+	       !bind(fd, (struct sockaddr *)&six, sizeof(six)) && !listen(fd, 8);
+}
+
 TEST_WITH(two_servers_on_one_port_are_warned_of, struct world *w)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
-	uint16_t port;
-	int four = listening_socket(&port), fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int status, yes = 1, go[2];
+	struct two_servers servers;
 	_cleanup_answer_ struct answer why = { 0 }, one = { 0 };
 	pid_t child;
-	char byte;
 
-	assert_int_equal(pipe(go), 0);
+	servers.four = listening_socket(&servers.port);
 	world_resync(w);
-	one = get(w, "/v1/why?port=%u", port);
-	child = fork();
-	if (!child) {
-		close(four);
-		six.sin6_port = htons(port);
-		if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) ||
-		    bind(fd, (struct sockaddr *)&six, sizeof(six)) || listen(fd, 8) ||
-		    write(go[1], "x", 1) != 1)
-			_exit(1);
-		pause();
-		_exit(0);
-	}
-	close(fd);
-	assert_int_equal(read(go[0], &byte, 1), 1);
+	one = get(w, "/v1/why?port=%u", servers.port);
+	child = child_begin(listen_on_ipv6_alone, &servers);
 	world_resync(w);
-	why = get(w, "/v1/why?port=%u", port);
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	close(four);
-	close(go[0]);
-	close(go[1]);
+	why = get(w, "/v1/why?port=%u", servers.port);
+	child_end(child);
+	close(servers.four);
 	assert_null(member(one.body, "warning"));
 	assert_non_null(strstr(text_of(&why, "warning"), "two servers share port"));
 }

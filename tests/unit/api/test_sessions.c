@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions and notes over the wire: bodies, owners, whose session is meant, and undone commits. */
-#include <sqlite3.h>
-
 #include "base/session.h"
 #include "world.h"
 
 static struct answer start(struct world *w, const char *purpose, const char *cwd)
 {
-	char body[512];
-
-	snprintf(body, sizeof(body), "{\"purpose\":\"%s\",\"cwd\":\"%s\"}", purpose, cwd);
-	return ask_post(w, "/v1/sessions", body);
-}
-
-static struct answer note(struct world *w, const char *session, const char *text)
-{
-	char body[512];
-
-	snprintf(body, sizeof(body), "{\"session\":\"%s\",\"text\":\"%s\"}", session, text);
-	return ask_post(w, "/v1/notes", body);
+	return post(w, "/v1/sessions", "{\"purpose\":\"%s\",\"cwd\":\"%s\"}", purpose, cwd);
 }
 
 static int64_t status_count(struct world *w, const char *path)
@@ -128,7 +115,7 @@ TEST_WITH(another_users_session_is_neither_implied_nor_changed, struct world *w)
 {
 	_cleanup_answer_ struct answer s = start(w, "p", "/tmp");
 	_cleanup_answer_ struct answer implied = { 0 }, named = { 0 }, looked = { 0 };
-	char body[256], path[128];
+	char body[256];
 
 	if (geteuid() != 0)
 		skip();
@@ -138,8 +125,7 @@ TEST_WITH(another_users_session_is_neither_implied_nor_changed, struct world *w)
 	snprintf(body, sizeof(body), "{\"text\":\"x\",\"session\":\"%s\"}", text_of(&s, "id"));
 	named = ask_as_other(w, "POST", "/v1/notes", body);
 	assert_error(&named, 403, "not_allowed", "root");
-	snprintf(path, sizeof(path), "/v1/sessions?all=1");
-	looked = ask_as_other(w, "GET", path, "");
+	looked = ask_as_other(w, "GET", "/v1/sessions?all=1", "");
 	assert_ok(&looked);
 	assert_string_equal(text_of(&looked, "sessions.0.purpose"), "p");
 	assert_string_equal(text_of(&looked, "sessions.0.cwd"), "(null)");
@@ -148,18 +134,12 @@ TEST_WITH(another_users_session_is_neither_implied_nor_changed, struct world *w)
 TEST_WITH(root_writes_into_a_stalled_session_of_another_without_reviving_it, struct world *w)
 {
 	_cleanup_answer_ struct answer noted = { 0 };
-	sqlite3 *db;
 
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(sqlite3_open(w->database, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db,
-				      "INSERT INTO sessions(id, purpose, startedAt, status, uid) "
-				      "VALUES('session-ab3', 'p', 1, 'stalled', 1000)",
-				      NULL, NULL, NULL),
-			 SQLITE_OK);
-	sqlite3_close(db);
-	noted = note(w, "ab3", "x");
+	home_type_sql(w->database, "INSERT INTO sessions(id, purpose, startedAt, status, uid) "
+				   "VALUES('session-ab3', 'p', 1, 'stalled', 1000)");
+	noted = ask_post(w, "/v1/notes", "{\"session\":\"ab3\",\"text\":\"x\"}");
 	assert_ok(&noted);
 	assert_int_equal(status_count(w, "sessions.stalled"), 1);
 }

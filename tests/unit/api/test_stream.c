@@ -15,16 +15,6 @@ static struct client watch(struct world *w, const char *path)
 	return c;
 }
 
-static void claim(struct world *w, const char *id)
-{
-	char body[128];
-	_cleanup_answer_ struct answer a = { 0 };
-
-	snprintf(body, sizeof(body), "{\"id\":\"%s\"}", id);
-	a = ask_post(w, "/v1/claims", body);
-	assert_ok(&a);
-}
-
 static struct event event_of(enum event_kind kind)
 {
 	struct event e = {
@@ -42,7 +32,6 @@ static struct event event_of(enum event_kind kind)
 	return e;
 }
 
-/* As the tracker tells it. */
 /* As the tracker does. */
 static void publish(struct world *w, const struct event *event, const char *service, int64_t at)
 {
@@ -110,7 +99,7 @@ TEST_WITH(a_claim_is_streamed_as_event_and_as_entry, struct world *w)
 	_cleanup_client_ struct client events = watch(w, "/v1/events");
 	_cleanup_client_ struct client entries = watch(w, "/v1/activity");
 
-	claim(w, "live:web");
+	claim(w, "live:web", 0);
 	client_wait_text(w, &events, "\"event\":\"CLAIM\",\"service\":\"live:web\"");
 	client_wait_text(w, &entries, "\"action\":\"CLAIM\",\"service\":\"live:web\"");
 }
@@ -185,7 +174,7 @@ TEST_WITH(a_pattern_lets_only_its_services_through, struct world *w)
 
 	publish(w, &e, "other", 1);
 	publish(w, &e, NULL, 1);
-	claim(w, "unwanted");
+	claim(w, "unwanted", 0);
 	wait_published(w, &c);
 	assert_null(strstr(c.text, "other"));
 	assert_null(strstr(c.text, "unwanted"));
@@ -197,7 +186,7 @@ TEST_WITH(a_filter_by_action_lets_only_it_through, struct world *w)
 	_cleanup_client_ struct client c = watch(w, "/v1/activity?filter=release");
 	_cleanup_answer_ struct answer a = { 0 };
 
-	claim(w, "acted");
+	claim(w, "acted", 0);
 	a = ask_post(w, "/v1/releases", "{\"match\":\"acted\"}");
 	assert_ok(&a);
 	client_wait_text(w, &c, "\"RELEASE\"");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What `pd why PORT` answers, and to whom. */
-#include "unit/api/answers.h"
+#include "unit/api/world.h"
 
 /* --- why --- */
 
@@ -9,7 +9,7 @@ TEST_WITH(a_free_port_is_free, struct world *w)
 	_cleanup_answer_ struct answer a = get(w, "/v1/why?port=%u", free_port());
 
 	assert_ok(&a);
-	assert_true(json_object_get_boolean(member(a.body, "free")));
+	assert_true(bool_of(&a, "free"));
 	assert_string_equal(text_of(&a, "verdict"), "free");
 	assert_non_null(strstr(text_of(&a, "summary"), "is free"));
 	assert_null(member(a.body, "errno"));
@@ -50,8 +50,8 @@ TEST_WITH(a_wildcard_question_meets_a_specific_listener, struct world *w)
 	other = get(w, "/v1/why?port=%u&addr=127.0.0.2", port);
 	v6only = get(w, "/v1/why?port=%u&v6only=1", port);
 	assert_string_equal(text_of(&taken, "verdict"), "listener_wildcard_overlap");
-	assert_true(json_object_get_boolean(member(other.body, "free")));
-	assert_true(json_object_get_boolean(member(v6only.body, "free")));
+	assert_true(bool_of(&other, "free"));
+	assert_true(bool_of(&v6only, "free"));
 }
 
 TEST_WITH(udp_is_asked_about_by_itself, struct world *w)
@@ -63,7 +63,7 @@ TEST_WITH(udp_is_asked_about_by_itself, struct world *w)
 	world_resync(w);
 	tcp = get(w, "/v1/why?port=%u", port);
 	udp = get(w, "/v1/why?port=%u&proto=udp", port);
-	assert_true(json_object_get_boolean(member(tcp.body, "free")));
+	assert_true(bool_of(&tcp, "free"));
 	assert_string_equal(text_of(&udp, "verdict"), "udp_bound");
 	assert_string_equal(text_of(&udp, "proto"), "udp");
 	assert_non_null(strstr(text_of(&udp, "summary"), "UDP port"));
@@ -97,32 +97,24 @@ TEST_WITH(what_a_process_was_told_is_shown_to_root_and_its_user_only, struct wor
 	assert_null(strstr(json_object_get_string(member(theirs.body, "remedies")), "\"kill "));
 }
 
+static bool become_other(void *unused)
+{
+	return become_user(OTHER_UID);
+}
+
 TEST_WITH(a_user_sees_what_the_own_process_was_told, struct world *w)
 {
 	uint16_t port;
-	int fd = listening_socket(&port), go[2], status;
+	int fd = listening_socket(&port);
 	_cleanup_answer_ struct answer theirs = { 0 };
-	char path[64], byte;
-	pid_t child;
+	char path[64];
+	pid_t child = child_begin(become_other, NULL);
 
-	assert_int_equal(pipe(go), 0);
-	child = fork();
-	if (!child) {
-		if (setresgid(OTHER_UID, OTHER_UID, OTHER_UID) ||
-		    setresuid(OTHER_UID, OTHER_UID, OTHER_UID) || write(go[1], "x", 1) != 1)
-			_exit(1);
-		pause();
-		_exit(0);
-	}
-	assert_int_equal(read(go[0], &byte, 1), 1);
 	close(fd); /* the child alone holds it */
 	world_resync(w);
 	snprintf(path, sizeof(path), "/v1/why?port=%u", port);
 	theirs = ask_as_other(w, "GET", path, "");
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	close(go[0]);
-	close(go[1]);
+	child_end(child);
 	assert_int_equal(int_of(&theirs, "holders.0.pid"), child);
 	assert_non_null(member(theirs.body, "holders.0.cmdline"));
 }
@@ -142,40 +134,30 @@ TEST_WITH(a_stopped_holder_is_named_stopped, struct world *w)
 	close(fd);
 	world_resync(w);
 	a = get(w, "/v1/why?port=%u", port);
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, &status, 0), child);
+	child_end(child);
 	assert_string_equal(text_of(&a, "holders.0.state"), "stopped");
 	assert_non_null(strstr(text_of(&a, "summary"), "Ctrl-Z"));
 	assert_non_null(strstr(json_object_get_string(member(a.body, "remedies")), "kill -CONT"));
 }
 
+static bool take_hostile_name(void *unused)
+{
+	FILE *comm = fopen("/proc/self/comm", "w");
+
+	return comm && fputs("\x1b[31m\"\xff\xfe\n\\", comm) >= 0 && !fclose(comm);
+}
+
 TEST_WITH(a_hostile_process_name_is_valid_json, struct world *w)
 {
 	uint16_t port;
-	int fd = listening_socket(&port), status, go[2];
+	int fd = listening_socket(&port);
 	_cleanup_answer_ struct answer a = { 0 };
-	pid_t child;
-	char byte;
+	pid_t child = child_begin(take_hostile_name, NULL);
 
-	assert_int_equal(pipe(go), 0);
-	child = fork();
-	if (!child) {
-		FILE *comm = fopen("/proc/self/comm", "w");
-
-		if (!comm || fputs("\x1b[31m\"\xff\xfe\n\\", comm) < 0 || fclose(comm) ||
-		    write(go[1], "x", 1) != 1)
-			_exit(1);
-		pause();
-		_exit(0);
-	}
-	assert_int_equal(read(go[0], &byte, 1), 1);
 	close(fd);
 	world_resync(w);
 	a = get(w, "/v1/why?port=%u", port);
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	close(go[0]);
-	close(go[1]);
+	child_end(child);
 	assert_non_null(a.body);
 	assert_int_equal(int_of(&a, "holders.0.pid"), child);
 	assert_int_equal(strncmp(text_of(&a, "holders.0.comm"), "\x1b[31m\"\xef\xbf\xbd", 9), 0);
@@ -221,9 +203,7 @@ TEST_WITH(refusals_of_the_port_are_listed, struct world *w)
 
 TEST_WITH(a_question_that_cannot_be_read_is_refused, struct world *w)
 {
-	static const struct {
-		const char *path, *words; /* the thing that is wrong */
-	} questions[] = {
+	static const struct bad_request questions[] = {
 		{ "/v1/why?port=0", "port" },
 		{ "/v1/why?port=3000&proto=sctp", "proto \"sctp\"" },
 		{ "/v1/why?port=3000&addr=256.1.1.1", "addr \"256.1.1.1\"" },
@@ -249,11 +229,7 @@ TEST_WITH(a_question_that_cannot_be_read_is_refused, struct world *w)
 		{ "/v1/sockets?details=maybe", "maybe" },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {
-		_cleanup_answer_ struct answer a = ask_get(w, questions[i].path);
-
-		assert_error(&a, 400, "bad_request", questions[i].words);
-	}
+	assert_bad_paths(w, questions, ARRAY_SIZE(questions));
 }
 
 TEST_MAIN(world_open, world_close)

@@ -13,6 +13,7 @@
 #include <json-c/json.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -21,8 +22,10 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "base/clock.h"
 #include "testing.h"
 #include "tracker/tracker.h"
+#include "unit/home.h"
 #include "unit/sockets.h"
 
 #define DEADLINE_MS 20000 /* generous: sanitizers, emulated machines */
@@ -35,7 +38,7 @@ struct world {
 	struct sentinel *sentinel;
 	struct tracker *tracker;
 	struct api *api;
-	char dir[64], database[96], socket[96];
+	char dir[DIRECTORY_SIZE], database[HOME_PATH_SIZE], socket[HOME_PATH_SIZE];
 	unsigned request_timeout_ms; /* of the api that is opened next; 0 = as usual */
 };
 
@@ -54,10 +57,7 @@ struct answer {
 
 static inline int64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 /* --- the world --- */
@@ -100,15 +100,6 @@ static inline void world_ignore(uint32_t netns, uint16_t port, void *user_data)
 {
 }
 
-/* The clock of events: what happens now is newer than the table. */
-static inline uint64_t world_boot_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static inline void world_resync(struct world *w)
 {
 	assert_int_equal(inventory_resync(w->inventory, time(NULL), world_ignore, NULL), 0);
@@ -149,19 +140,14 @@ static inline int world_open(void **state)
 {
 	static const struct kernel_source proc_only;
 	struct world *w = calloc(1, sizeof(*w));
-	char error[256] = "";
 
 	assert_non_null(w);
-	snprintf(w->dir, sizeof(w->dir), "/tmp/pd-api-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
+	w->registry = home_open(w->dir, w->database);
 	assert_int_equal(chmod(w->dir, 0755), 0); /* other users connect as well */
-	snprintf(w->database, sizeof(w->database), "%s/port-registry.db", w->dir);
 	snprintf(w->socket, sizeof(w->socket), "%s/pd.sock", w->dir);
 	w->loop = event_base_new();
 	assert_non_null(w->loop);
 	assert_int_equal(event_base_priority_init(w->loop, 3), 0);
-	if (registry_open(w->database, &w->registry, error, sizeof(error)))
-		fail_msg("registry: %s", error);
 	assert_int_equal(inventory_new(&proc_only, &w->inventory), 0);
 	assert_int_equal(sentinel_new(SENTINEL_TRACE_NONE, &w->sentinel), 0);
 	world_resync(w);
@@ -174,7 +160,6 @@ static inline int world_open(void **state)
 static inline int world_close(void **state)
 {
 	struct world *w = *state;
-	char command[128];
 
 	api_free(w->api);
 	tracker_free(w->tracker);
@@ -182,8 +167,7 @@ static inline int world_close(void **state)
 	inventory_free(w->inventory);
 	registry_close(w->registry);
 	event_base_free(w->loop);
-	snprintf(command, sizeof(command), "rm -r %s", w->dir);
-	assert_int_equal(system(command), 0);
+	directory_remove(w->dir);
 	free(w);
 	return 0;
 }
@@ -193,16 +177,47 @@ static inline void world_turn(struct world *w)
 	event_base_loop(w->loop, EVLOOP_NONBLOCK);
 }
 
+/* Turns the loop until it is so. */
+#define world_wait(w, condition)                           \
+	do {                                               \
+		int64_t deadline = now_ms() + DEADLINE_MS; \
+		while (!(condition)) {                     \
+			assert_true(now_ms() < deadline);  \
+			world_turn(w);                     \
+		}                                          \
+	} while (0)
+
+/* The next daemon, on the same socket. */
+static inline void world_restart_api(struct world *w)
+{
+	api_free(w->api);
+	unlink(w->socket);
+	world_open_api(w);
+}
+
 /* --- clients --- */
+
+/* Negative where nobody listens. */
+static inline int world_connect(const struct world *w)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
+	return connect(fd, (struct sockaddr *)&name, sizeof(name)) ? -1 : TAKE_FD(fd);
+}
+
+/* For good, in a child. */
+static inline bool become_user(uid_t uid)
+{
+	return !setresgid(uid, uid, uid) && !setresuid(uid, uid, uid);
+}
 
 static inline struct client client_new(struct world *w)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	struct client c = { .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	struct client c = { .fd = world_connect(w) };
 
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
 	assert_true(c.fd >= 0);
-	assert_int_equal(connect(c.fd, (struct sockaddr *)&name, sizeof(name)), 0);
 	assert_int_equal(fcntl(c.fd, F_SETFL, O_NONBLOCK), 0);
 	c.size = 4096;
 	c.text = calloc(1, c.size);
@@ -385,6 +400,33 @@ static inline struct answer ask_post(struct world *w, const char *path, const ch
 	return client_answer(w, &c);
 }
 
+/* GET of a path that is put together. */
+__attribute__((format(printf, 2, 3))) static inline struct answer get(struct world *w,
+								      const char *format, ...)
+{
+	char path[2048];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	return ask_get(w, path);
+}
+
+/* POST of a body that is put together. */
+__attribute__((format(printf, 3, 4))) static inline struct answer post(struct world *w,
+								       const char *path,
+								       const char *format, ...)
+{
+	char body[4400]; /* a path is in it at most */
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(body, sizeof(body), format, args);
+	va_end(args);
+	return ask_post(w, path, body);
+}
+
 /* The same as user OTHER_UID: a child connects, the parent turns the loop. */
 static inline struct answer ask_as_other(struct world *w, const char *method, const char *path,
 					 const char *body)
@@ -402,16 +444,11 @@ static inline struct answer ask_as_other(struct world *w, const char *method, co
 	child = fork();
 	assert_true(child >= 0);
 	if (!child) {
-		struct sockaddr_un name = { .sun_family = AF_UNIX };
 		char bytes[4096];
 		ssize_t n = 0;
-		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		int fd = become_user(OTHER_UID) ? world_connect(w) : -1;
 
-		snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
-		if (setresgid(OTHER_UID, OTHER_UID, OTHER_UID) ||
-		    setresuid(OTHER_UID, OTHER_UID, OTHER_UID) ||
-		    connect(fd, (struct sockaddr *)&name, sizeof(name)) ||
-		    send(fd, text, strlen(text), 0) < 0)
+		if (send(fd, text, strlen(text), 0) < 0)
 			_exit(1);
 		while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
 			if (send(pair[1], bytes, n, 0) != n)
@@ -486,6 +523,85 @@ static inline void assert_error(const struct answer *a, int status, const char *
 	assert_string_equal(text_of(a, "error.code"), code);
 	if (!strstr(text_of(a, "error.message"), words))
 		fail_msg("\"%s\" is not in: %s", words, text_of(a, "error.message"));
+}
+
+static inline bool bool_of(const struct answer *a, const char *path)
+{
+	return json_object_get_boolean(member(a->body, path));
+}
+
+/* What is refused as a bad request, with these words: the path of a GET or the body of a POST. */
+struct bad_request {
+	const char *asked, *words;
+};
+
+static inline void assert_bad_paths(struct world *w, const struct bad_request *bad, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_answer_ struct answer a = ask_get(w, bad[i].asked);
+
+		assert_error(&a, 400, "bad_request", bad[i].words);
+	}
+}
+
+static inline void assert_bad_bodies(struct world *w, const char *path,
+				     const struct bad_request *bad, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_answer_ struct answer a = ask_post(w, path, bad[i].asked);
+
+		assert_error(&a, 400, "bad_request", bad[i].words);
+	}
+}
+
+/* --- children --- */
+
+/* A child that has done what it is told to, and lives on until child_end(). */
+static inline pid_t child_begin(bool (*act)(void *data), void *data)
+{
+	int done[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe2(done, O_CLOEXEC), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		if (act && !act(data))
+			_exit(1);
+		(void)!write(done[1], "x", 1);
+		pause();
+		_exit(0);
+	}
+	close(done[1]);
+	assert_int_equal(read(done[0], &byte, 1), 1);
+	close(done[0]);
+	return child;
+}
+
+static inline void child_end(pid_t child)
+{
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* --- claims --- */
+
+/* Without a port (0) the daemon chooses. */
+static inline struct answer ask_claim(struct world *w, const char *id, uint16_t port)
+{
+	if (port)
+		return post(w, "/v1/claims", "{\"id\":\"%s\",\"port\":%u}", id, port);
+	return post(w, "/v1/claims", "{\"id\":\"%s\"}", id);
+}
+
+/* It is granted; the port. */
+static inline uint16_t claim(struct world *w, const char *id, uint16_t port)
+{
+	_cleanup_answer_ struct answer a = ask_claim(w, id, port);
+
+	assert_ok(&a);
+	return (uint16_t)int_of(&a, "port");
 }
 
 /* PROJECT:0 and so on, with one request. */

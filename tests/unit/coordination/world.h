@@ -77,7 +77,7 @@ static inline void child_kill(const struct process_id *id)
 /* --- the world --- */
 
 struct world {
-	char dir[HOME_PATH_SIZE], database[HOME_PATH_SIZE];
+	char dir[DIRECTORY_SIZE], database[HOME_PATH_SIZE];
 	struct coordination c;
 	struct activity_writer activity;
 	struct tracker_listener listener;
@@ -172,7 +172,7 @@ static inline int world_close(void **state)
 	activity_deinit(&w->activity);
 	registry_close(w->c.registry);
 	event_base_free(w->c.loop);
-	home_remove(w->dir);
+	directory_remove(w->dir);
 	free(w);
 	return 0;
 }

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "bpf/abi.h"
 #include "inventory/inventory.h"
 
@@ -220,19 +220,11 @@ static inline struct kernel_source fake_source(struct fake *f)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static inline uint64_t fake_boot_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* It happens now. */
 static inline struct event event_of(enum event_kind kind, unsigned actor)
 {
 	struct event e = { .kind = kind,
-			   .boot_ns = fake_boot_ns(),
+			   .boot_ns = clock_ns(CLOCK_BOOTTIME),
 			   .actor = fake_id(actor),
 			   .uid = 1000,
 			   .comm = "server" };

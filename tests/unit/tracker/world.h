@@ -8,7 +8,6 @@
 #define TESTS_TRACKER_WORLD_H
 
 #include <event2/event.h>
-#include <sqlite3.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "tracker/activity.h"
 #include "tracker/listener.h"
 #include "tracker/tracker.h"
+#include "unit/home.h"
 #include "unit/inventory/fake.h"
 #include "unit/inventory/netns.h"
 
@@ -30,7 +30,7 @@
 #define EVENTS_MAX 8
 
 struct world {
-	char dir[64], database[96];
+	char dir[DIRECTORY_SIZE], database[HOME_PATH_SIZE];
 	struct event_base *loop;
 	struct registry *registry;
 	struct inventory *inventory;
@@ -185,18 +185,13 @@ static inline void world_restart_tracker(struct world *w)
 static inline int world_open(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	char error[256] = "";
 
 	assert_non_null(w);
-	snprintf(w->dir, sizeof(w->dir), "/tmp/pd-tracker-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	snprintf(w->database, sizeof(w->database), "%s/port-registry.db", w->dir);
+	w->registry = home_open(w->dir, w->database);
 	w->loop = event_base_new();
 	assert_non_null(w->loop);
 	assert_int_equal(event_base_priority_init(w->loop, 3), 0);
 	w->report.mode = SENTINEL_MODE_BPF;
-	if (registry_open(w->database, &w->registry, error, sizeof(error)))
-		fail_msg("registry: %s", error);
 	world_open_tracker(w);
 	*state = w;
 	return 0;
@@ -205,13 +200,11 @@ static inline int world_open(void **state)
 static inline int world_close(void **state)
 {
 	struct world *w = *state;
-	char command[128];
 
 	world_close_tracker(w);
 	registry_close(w->registry);
 	event_base_free(w->loop);
-	snprintf(command, sizeof(command), "rm -r %s", w->dir);
-	assert_int_equal(system(command), 0);
+	directory_remove(w->dir);
 	free(w);
 	return 0;
 }
@@ -227,12 +220,8 @@ static inline int commit(struct world *w)
 /* As somebody with sqlite3 would, once everything is committed. */
 static inline void shell(struct world *w, const char *sql)
 {
-	sqlite3 *db;
-
 	assert_int_equal(commit(w), 0);
-	assert_int_equal(sqlite3_open(w->database, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	home_type_sql(w->database, sql);
 }
 
 /* --- claims --- */
