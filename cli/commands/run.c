@@ -39,6 +39,7 @@ struct run {
 	struct follow stream;
 	struct supervision s;
 
+	int64_t listened_ms;	 /* of which nothing was said yet: it may be a trial; 0 = none */
 	int64_t asked_to_end_ms; /* by a signal, for the first time; 0 = not yet */
 	bool told_serving, told_elsewhere;
 	size_t n_ended, n_left; /* members that the end of the command left behind */
@@ -77,7 +78,8 @@ static bool was_told_beside(struct run *run, uint16_t port)
 
 static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t pid)
 {
-	double after_s = (double)(clock_ms(CLOCK_MONOTONIC) - run->began_ms) / 1000;
+	int64_t at_ms = run->listened_ms ? run->listened_ms : (int64_t)clock_ms(CLOCK_MONOTONIC);
+	double after_s = (double)(at_ms - run->began_ms) / 1000;
 	char asked[OWN_RUN_ASKED_SIZE], way[OWN_RUN_WAY_SIZE];
 
 	if (port == run->own.port && !run->told_serving) {
@@ -100,6 +102,19 @@ static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t
 	}
 }
 
+/* It is told once it has lasted.  The last trial of a port counts; other ports put nothing off. */
+static void note_listen(struct run *run, uint16_t port)
+{
+	char asked[OWN_RUN_ASKED_SIZE];
+	bool is_own = port == run->own.port || *own_run_asked_for(&run->own, port, asked);
+	bool told = run->told_serving && (!is_own || run->own.n_hardcoded < 2);
+
+	if (told || run->asked_to_end_ms || (!is_own && (run->told_elsewhere || run->listened_ms)))
+		return;
+	run->listened_ms = clock_ms(CLOCK_MONOTONIC);
+	run->s.every_ms = OWN_RUN_TRIAL_MS;
+}
+
 static void tell_refusal(struct run *run, struct json_object *event)
 {
 	char words[OWN_RUN_WORDS_SIZE];
@@ -113,8 +128,7 @@ static void take_line(struct json_object *line, void *user_data)
 	const char *event = answer_text(line, "event");
 
 	if (strcmp(event, "LISTEN") == 0)
-		tell_serving(user_data, (uint16_t)answer_int(line, "port"),
-			     answer_text(line, "comm"), (pid_t)answer_int(line, "pid"));
+		note_listen(user_data, (uint16_t)answer_int(line, "port"));
 	else if (strcmp(event, "FAIL") == 0)
 		tell_refusal(user_data, line);
 }
@@ -218,7 +232,7 @@ static void note_asked_to_end(int signal, void *user_data)
 	struct run *run = user_data;
 
 	if (run->asked_to_end_ms ||
-	    (signal == SIGINT && !run->told_serving && !run->told_elsewhere))
+	    (signal == SIGINT && !run->told_serving && !run->told_elsewhere && !run->listened_ms))
 		return;
 	run->asked_to_end_ms = clock_ms(CLOCK_MONOTONIC);
 	run->s.every_ms = ENDING_TICK_MS;
@@ -248,10 +262,10 @@ static void look_for_server(struct run *run)
 		     m.list[i].run == run->own.number && j < answer_length(m.list[i].ports); j++)
 			tell_serving(run, (uint16_t)answer_item_int(m.list[i].ports, j),
 				     m.list[i].comm, m.list[i].id.pid);
-	if (!run->told_serving)
+	if (!run->told_serving && !run->listened_ms)
 		look_for_own_server(run, &m);
-	if (run->told_serving)
-		run->s.every_ms = 0;
+	run->listened_ms = 0;
+	run->s.every_ms = run->s.fd < 0 || is_looked_for(run) ? RECONNECT_MS : 0;
 }
 
 /* A daemon that is there again has found the run by itself, but for what it could not read, and for
@@ -268,13 +282,14 @@ static void reconnect(struct run *run)
 static bool tick(void *user_data)
 {
 	struct run *run = user_data;
-	int64_t grace_ms = run->grace_us / 1000;
+	int64_t grace_ms = run->grace_us / 1000, now_ms = clock_ms(CLOCK_MONOTONIC);
 
 	if (!run->asked_to_end_ms) {
 		reconnect(run);
-		if (is_looked_for(run))
+		if (run->listened_ms ? now_ms >= run->listened_ms + OWN_RUN_TRIAL_MS
+				     : is_looked_for(run))
 			look_for_server(run);
-	} else if (clock_ms(CLOCK_MONOTONIC) >= run->asked_to_end_ms + grace_ms) {
+	} else if (now_ms >= run->asked_to_end_ms + grace_ms) {
 		say(run, "%s was asked to end and has not", run->s.argv[0]);
 		end_members(run);
 		run->asked_to_end_ms = clock_ms(CLOCK_MONOTONIC);

@@ -15,6 +15,11 @@
 #include "cli/supervise/members.h"
 
 #define OWN_RUN_REFUSALS_TOLD 16
+/*
+ * A server that only tries whether the port is free, as vite does, has closed it again by then; and
+ * one that clears the terminal once it listens has done so.
+ */
+#define OWN_RUN_TRIAL_MS 100
 
 struct config_start;
 struct ending;

@@ -11,10 +11,8 @@
 #include "cli/supervise/members.h"
 #include "cli/supervise/up_parts.h"
 
-#define LOOK_MS 1000 /* where events are not told */
-#define LOST_MS 3000 /* where they are: one may be lost in a flood of others */
-/* A server that only tries whether the port is free, as vite does, has closed it again by then. */
-#define TRIAL_MS	100
+#define LOOK_MS		1000 /* where events are not told */
+#define LOST_MS		3000 /* where they are: one may be lost in a flood of others */
 #define HELLO_MS	2000 /* until the daemon has taken the stream on */
 #define HEALTH_FIRST_MS 50   /* until a service that did not answer well is asked again */
 #define HEALTH_MOST_MS	1000
@@ -87,7 +85,7 @@ static bool listens_still(const struct up_service *s)
 
 static int64_t lasts_at_ms(const struct up_service *s)
 {
-	int64_t at_ms = s->ready_ms + TRIAL_MS;
+	int64_t at_ms = s->ready_ms + OWN_RUN_TRIAL_MS;
 
 	if (s->node->state != NEEDS_READY || !s->ready_ms || clock_ms(CLOCK_MONOTONIC) >= at_ms)
 		return 0;

@@ -174,6 +174,22 @@ class RunTest(harness.PortDaddyTest):
         child.kill(signal.SIGTERM)
         self.assertEqual(self.words().count("\n"), 1, self.words())
 
+    def test_listener_of_a_moment_is_told_once_it_lasts(self):
+        self.needs_bpf()
+        flag = os.path.join(self.work, "go")
+        child = self.run_pd(trees.SERVE + f"""
+serve().close()
+while not os.path.exists({flag!r}):
+    time.sleep(0.01)
+s = serve(); rest()""")
+        wait_until(lambda: "GHOST" in self.daemon.run("log", ID).out,
+                   "the end of the trial is written")
+        self.assertEqual(self.words(), "")
+        open(flag, "w", encoding="ascii").close()
+        self.wait_words("serves on")
+        child.kill(signal.SIGTERM)
+        self.assertEqual(self.words().count("\n"), 1, self.words())
+
     def test_quiet_run_says_nothing(self):
         child = self.run_pd(trees.SERVER, options=["-q"])
         self.wait_ready()
