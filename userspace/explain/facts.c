@@ -180,7 +180,7 @@ int why_facts_judge(struct explainer *x, struct why_facts *f)
 		why_environment_read_rest(f, &f->environment);
 	r = look_closer(x, f);
 	if (!r) /* last: its rows are borrowed until the table changes */
-		r = why_list_rows(f->inv, 0, f->question.port, &elsewhere, &n);
+		r = inventory_rows_of_port(f->inv, 0, f->question.port, &elsewhere, &n);
 	if (r)
 		return r;
 	n = keep_elsewhere(f, elsewhere, n);
@@ -440,7 +440,8 @@ static int dump_owners(struct explainer *x, struct why_facts *f, struct why_know
 
 static int read_owners(struct explainer *x, struct why_facts *f, struct why_known *k)
 {
-	int r = why_list_rows(f->inv, f->netns.inode, f->question.port, &k->rows, &k->n_rows);
+	int r = inventory_rows_of_port(f->inv, f->netns.inode, f->question.port, &k->rows,
+				       &k->n_rows);
 
 	if (!r && !f->netns.unreachable)
 		r = read_table(x, f);

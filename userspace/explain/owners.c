@@ -66,18 +66,6 @@ int why_by_cookie(const void *left, const void *right)
 	return (a->cookie > b->cookie) - (a->cookie < b->cookie);
 }
 
-int why_list_rows(const struct inventory *inv, uint32_t netns, uint16_t port,
-		  const struct socket_row ***ret, size_t *ret_n)
-{
-	size_t n = inventory_by_port(inv, netns, port, NULL, SIZE_MAX);
-
-	*ret = calloc(n + 1, sizeof(struct socket_row *));
-	if (!*ret)
-		return -ENOMEM;
-	*ret_n = inventory_by_port(inv, netns, port, *ret, n);
-	return 0;
-}
-
 const struct socket_row *why_find_known(const struct why_known *k, const struct bind_owner *o)
 {
 	struct socket_row key = { .cookie = o->cookie };

@@ -29,9 +29,6 @@ void why_sort_known(struct why_known *k);
 /* NULL when nothing knows this owner.  Borrowed. */
 const struct socket_row *why_find_known(const struct why_known *k, const struct bind_owner *o);
 
-/* All rows of a port; netns 0 = of all namespaces.  *ret is the caller's: free().  0, -ENOMEM. */
-int why_list_rows(const struct inventory *inv, uint32_t netns, uint16_t port,
-		  const struct socket_row ***ret, size_t *ret_n);
 /* Does the row take its port from the table of this protocol?  MPTCP does from TCP's. */
 bool why_same_table(const struct socket_row *row, uint16_t protocol);
 

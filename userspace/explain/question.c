@@ -110,8 +110,7 @@ int explain_question(struct explainer *x, const struct why_asked *asked, struct 
 	if (!r && asked->remembers)
 		r = recall(x, f);
 	if (!r)
-		r = explain_port(x, f);
-	return r ? r
-		 : registry_port_refusals(x->registry, f->question.port, WHY_FAILURES_MAX,
-					  f->failures, &f->n_failures);
+		r = registry_port_refusals(x->registry, f->question.port, WHY_FAILURES_MAX,
+					   f->failures, &f->n_failures);
+	return r ? r : explain_port(x, f);
 }

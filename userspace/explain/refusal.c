@@ -86,7 +86,7 @@ static int find_known(const struct inventory *inv, const struct event *e, struct
 		by_inode |= e->owners[i].inode && (!e->owners[i].cookie ||
 						   !inventory_by_cookie(inv, e->owners[i].cookie));
 	if (by_inode || (!e->n_owners && e->error == EADDRINUSE)) {
-		r = why_list_rows(inv, e->netns, port_of(e), &rows, &k.n_rows);
+		r = inventory_rows_of_port(inv, e->netns, port_of(e), &rows, &k.n_rows);
 		if (r)
 			return r;
 	}

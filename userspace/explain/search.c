@@ -99,7 +99,8 @@ static int search_now(struct explainer *x, struct why_facts *f, struct why_owner
 	int r = why_find_file_refs(x, owners, n);
 
 	if (!r)
-		r = why_list_rows(f->inv, f->netns.inode, f->question.port, &k.rows, &k.n_rows);
+		r = inventory_rows_of_port(f->inv, f->netns.inode, f->question.port, &k.rows,
+					   &k.n_rows);
 	for (size_t i = 0; !r && i < f->n_owners; i++)
 		borrow_anew(f, &k, &f->owners[i]);
 	free(k.rows);
@@ -172,7 +173,8 @@ static int look_at_holders(struct explainer *x, struct why_facts *f, struct why_
 	int r = inventory_look_at_port(x->inventory, f->netns.inode, f->question.port);
 
 	if (!r)
-		r = why_list_rows(f->inv, f->netns.inode, f->question.port, &k.rows, &k.n_rows);
+		r = inventory_rows_of_port(f->inv, f->netns.inode, f->question.port, &k.rows,
+					   &k.n_rows);
 	if (r)
 		return r;
 	/* whose socket vanished during the look: nothing that was not seen proves anything */

@@ -85,22 +85,24 @@ static int verify(struct inventory *inv, uint32_t netns, uint16_t port)
 	return 0;
 }
 
+int inventory_rows_of_port(const struct inventory *inv, uint32_t netns, uint16_t port,
+			   const struct socket_row ***ret, size_t *ret_n)
+{
+	size_t n = inventory_by_port(inv, netns, port, NULL, SIZE_MAX);
+
+	*ret = calloc(n + 1, sizeof(struct socket_row *));
+	if (!*ret)
+		return -ENOMEM;
+	*ret_n = inventory_by_port(inv, netns, port, *ret, n);
+	return 0;
+}
+
 int inventory_verified_rows(struct inventory *inv, uint32_t netns, uint16_t port,
 			    const struct socket_row ***ret, size_t *ret_n)
 {
-	const struct socket_row **rows;
-	size_t n;
 	int r = verify(inv, netns, port);
 
-	if (r)
-		return r;
-	n = inventory_by_port(inv, netns, port, NULL, SIZE_MAX);
-	rows = calloc(n + 1, sizeof(struct socket_row *));
-	if (!rows)
-		return -ENOMEM;
-	*ret_n = inventory_by_port(inv, netns, port, rows, n);
-	*ret = rows;
-	return 0;
+	return r ? r : inventory_rows_of_port(inv, netns, port, ret, ret_n);
 }
 
 /* --- processes --- */

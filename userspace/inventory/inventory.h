@@ -312,10 +312,12 @@ int inventory_holdings(const struct socket_row *const *rows, size_t n, bool serv
 		       struct holding **ret, size_t *ret_n);
 
 /*
- * All rows of a port, netns 0 = of all namespaces, after the holders of each were looked at: what
- * is shown is alive.  *ret is the caller's: free(); the rows are borrowed until the inventory
- * changes.  0, negative errno.
+ * All rows of a port, netns 0 = of all namespaces; verified: after the holders of each were looked
+ * at, what is shown is alive.  *ret is the caller's: free(); the rows are borrowed until the
+ * inventory changes.  0, negative errno.
  */
+int inventory_rows_of_port(const struct inventory *inv, uint32_t netns, uint16_t port,
+			   const struct socket_row ***ret, size_t *ret_n);
 int inventory_verified_rows(struct inventory *inv, uint32_t netns, uint16_t port,
 			    const struct socket_row ***ret, size_t *ret_n);
 
