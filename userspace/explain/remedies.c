@@ -46,15 +46,20 @@ static bool knows_program(const struct why_facts *f)
 
 /* --- the table ------------------------------------------------------------------------------- */
 
+enum remedy_flag {
+	THERE = 1 << 0, /* it acts in the network namespace that is asked about: entered first where
+			 * that is another one, and left out where no way in is known */
+	ROOT = 1 << 1,	/* it needs root */
+	PASSING = 1 << 2, /* it is of no use when what is in the way is gone */
+};
+
 /*
- * Text and command are templates; no command: words only.  `there` and `root`: the command acts in
- * the network namespace that is asked about (entered first where that is another one, and left out
- * where no way in is known), and needs root.  `passing`: it is of no use when what is in the way is
- * gone.  A remedy about processes is written by a function.
+ * Text and command are templates; no command: words only.  A remedy about processes is written by a
+ * function.
  */
 struct remedy {
 	const char *text, *command;
-	bool there, root, passing;
+	unsigned flags;
 	bool (*when)(const struct why_facts *f); /* NULL = always */
 	void (*write)(const struct why_facts *f, struct why_remedies *list);
 	const struct remedy *otherwise; /* instead, when `when` says no */
@@ -65,7 +70,7 @@ struct remedy {
 static const struct remedy show_hidden = {
 	"{reveal}",
 	"{lift_command}",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy stop = { .write = remedy_stop };
 static const struct remedy stop_or_show = {
@@ -82,42 +87,35 @@ static const struct remedy detach = { .write = remedy_detach };
 static const struct remedy close_connection = {
 	"close what is left of it {by_ss}",
 	"ss -K -t state connected 'sport = :{n}'",
-	.there = true,
-	.root = true,
-	.passing = true,
+	.flags = THERE | ROOT | PASSING,
 };
 static const struct remedy close_time_wait = {
 	"close what is left of it {by_ss}",
 	"ss -K -t state time-wait 'sport = :{n}'",
-	.there = true,
-	.root = true,
-	.passing = true,
+	.flags = THERE | ROOT | PASSING,
 };
 static const struct remedy wake = {
 	"wake the waiting thread by one connection; in the program, shutdown() before close() does "
 	"that",
 	"bash -c ': < /dev/tcp/{reach}/{n}'",
-	.there = true,
-	.passing = true,
+	.flags = THERE | PASSING,
 };
 static const struct remedy look_at_sockets = {
 	"look at every socket of the port as root",
 	"ss -tanup 'sport = :{n}'",
-	.there = true,
-	.root = true,
-	.passing = true,
+	.flags = THERE | ROOT | PASSING,
 };
 static const struct remedy lift_obstacle = {
 	"{lift}",
 	"{lift_command}",
 	.when = has_lift,
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy enter_namespace = {
 	"look at the sockets of that namespace; here nothing need be done",
 	"{sudo}nsenter -t {holder} -n ss -ltnup",
 	.when = has_holder,
-	.passing = true,
+	.flags = PASSING,
 };
 
 /* The port itself. */
@@ -125,22 +123,22 @@ static const struct remedy enter_namespace = {
 static const struct remedy claim = {
 	"take another port, one that is free and stays yours",
 	"pd claim NAME",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy run_claim = {
 	"start it as what has the claim",
 	"pd run {claim} -- CMD",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy unprotect = {
 	"let everybody bind it; it stays claimed",
 	"pd claim {claim} --no-protect",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy release = {
 	"give it back",
 	"pd release {claim}",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy retry = {
 	"start the server again; this tells whether it will work",
@@ -149,32 +147,27 @@ static const struct remedy retry = {
 static const struct remedy reserve = {
 	"keep outgoing connections off it from now on{replaces}",
 	"sysctl net.ipv4.ip_local_reserved_ports={reserved}{n}",
-	.there = true,
-	.root = true,
+	.flags = THERE | ROOT,
 };
 static const struct remedy widen_range = {
 	"let the system choose from more ports",
 	"sysctl net.ipv4.ip_local_port_range=\"{wider} 65535\"",
-	.there = true,
-	.root = true,
+	.flags = THERE | ROOT,
 };
 static const struct remedy list_connections = {
 	"see which connections use them up",
 	"ss -tan",
-	.there = true,
-	.passing = true,
+	.flags = THERE | PASSING,
 };
 static const struct remedy open_low_ports = {
 	"open the ports from {n} on to every program{of_network}",
 	"sysctl net.ipv4.ip_unprivileged_port_start={n}",
-	.there = true,
-	.root = true,
+	.flags = THERE | ROOT,
 };
 static const struct remedy open_low_ports_in_host = {
 	"as root of the host: open the ports from {n} on to every program{of_network}",
 	"sysctl net.ipv4.ip_unprivileged_port_start={n}",
-	.there = true,
-	.root = true,
+	.flags = THERE | ROOT,
 };
 static const struct remedy allow_program = {
 	"allow this program low ports (every script of an interpreter, too); a service has "
@@ -189,15 +182,14 @@ static const struct remedy find_tunnel = {
 	"find the device with dstport {n} (vxlan, geneve, wireguard): delete it, or change its "
 	"port",
 	"ip -d link show",
-	.there = true,
+	.flags = THERE | PASSING,
 	.when = is_udp,
-	.passing = true,
 };
 static const struct remedy stop_kernel_service = {
 	"stop the kernel service that has it (NFS, iSCSI)",
 	"cat /proc/fs/nfsd/portlist",
 	.when = is_tcp,
-	.passing = true,
+	.flags = PASSING,
 };
 
 /* Addresses and interfaces. */
@@ -205,7 +197,7 @@ static const struct remedy stop_kernel_service = {
 static const struct remedy list_addresses = {
 	"use an address of this machine, or {any} for all of them",
 	"ip -{ip} addr",
-	.there = true,
+	.flags = THERE,
 };
 static const struct remedy start_later = {
 	"where it comes up later: start after it (systemd: After=network-online.target), or set "
@@ -214,21 +206,20 @@ static const struct remedy start_later = {
 static const struct remedy enable_ipv6 = {
 	"switch IPv6 on",
 	"sysctl net.ipv6.conf.all.disable_ipv6=0",
-	.there = true,
-	.root = true,
+	.flags = THERE | ROOT,
 };
 static const struct remedy use_ipv4 = { "or bind an IPv4 address: 127.0.0.1, or 0.0.0.0 for all" };
 static const struct remedy find_link = {
 	"find the interface that is down",
 	"ip -br link",
-	.there = true,
+	.flags = THERE,
 };
 static const struct remedy link_up = {
 	"bring the interface up (ip link set DEV up) and give it its address again"
 };
 static const struct remedy wait_dad = {
 	"wait for the check to end (about a second), or add the address with `nodad`",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy change_address = { "give one of the two machines another IPv6 address" };
 static const struct remedy add_scope = {
@@ -266,27 +257,27 @@ static const struct remedy allow_in_selinux = {
 
 static const struct remedy wait_timer = {
 	"wait {left}",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy wait_moment = {
 	"wait a moment (about 100 ms) and start again",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy wait_end = {
 	"wait: it frees the port when it has ended",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy wait_device = {
 	"wait for the disk or network file system; no signal ends it before",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy wait_peer = {
 	"wait, or end the program on the other side of the connection",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy wait_connect = {
 	"wait: the attempt fails after about two minutes, or connects",
-	.passing = true,
+	.flags = PASSING,
 };
 
 /* To mend in a program. */
@@ -328,7 +319,7 @@ static const struct remedy close_in_program = {
 static const struct remedy close_after_connect = { "close() the socket when its connect() fails" };
 static const struct remedy receive = {
 	"let the receiver take the message (recvmsg), or end both ends of that Unix socket",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy fix_leak = {
 	"mend the leak: the server must close connections that the other side hung up"
@@ -336,7 +327,7 @@ static const struct remedy fix_leak = {
 static const struct remedy stop_child = {
 	"then stop the child, too; killed first, it leaves its "
 	"side of the connection behind for a minute",
-	.passing = true,
+	.flags = PASSING,
 };
 static const struct remedy fix_program = { "mend the program: the struct sockaddr that it passes" };
 
@@ -349,9 +340,9 @@ static const struct remedy *const steps[][STEPS_MAX] = {
 /* "" where it does not fit: half a command is another one. */
 static void write_command(const struct why_facts *f, const struct remedy *r, char *ret, size_t size)
 {
-	bool enter = r->there && *f->netns.enter;
-	size_t used = (size_t)snprintf(ret, size, "%s%s", r->root || enter ? why_sudo(f) : "",
-				       r->there ? f->netns.enter : "");
+	const char *enter = r->flags & THERE ? f->netns.enter : "";
+	bool sudo = r->flags & ROOT || *enter;
+	size_t used = (size_t)snprintf(ret, size, "%s%s", sudo ? why_sudo(f) : "", enter);
 
 	why_template_fill(f, r->command, ret + used, size - used);
 	if (strlen(ret) == size - 1)
@@ -371,9 +362,9 @@ static void write_step(const struct why_facts *f, const struct remedy *r, struct
 		return;
 	}
 	list->n++;
-	*new = (struct why_remedy){ .passing = r->passing };
+	*new = (struct why_remedy){ .passing = r->flags & PASSING };
 	why_template_fill(f, r->text, new->text, sizeof(new->text));
-	if (r->command && !(r->there && f->netns.shut))
+	if (r->command && !(r->flags & THERE && f->netns.shut))
 		write_command(f, r, new->command, sizeof(new->command));
 }
 
@@ -397,6 +388,6 @@ void why_list_remedies_when_free(struct why_facts *f)
 	f->remedies.n = 0;
 	write_step(f, &retry, &f->remedies);
 	for (size_t i = 0; i < STEPS_MAX && todo[i]; i++)
-		if (!todo[i]->passing && !todo[i]->write)
+		if (!(todo[i]->flags & PASSING) && !todo[i]->write)
 			write_step(f, todo[i], &f->remedies);
 }
