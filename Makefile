@@ -266,7 +266,7 @@ test-vm: all kernel-tests cases ## stock and degraded kernels, in virtual machin
 	@PD_BUILD=$(BUILD) tests/vm/suite $(if $(K),-k '$(K)') $(VM_FLAGS)
 
 # The distribution's cross compiler, a root with its libraries, and an emulated machine.
-test-vm-arm64: ## cross-built for arm64, the kernel tests in an emulated machine; K=TEXT (Debian, root; an hour)
+test-vm-arm64: ## cross-built for arm64, the kernel tests in an emulated machine; K=TEXT (Debian, root; ten minutes)
 	@BUILD=$(BUILD) K='$(K)' tests/vm/suite-arm64
 
 test-cli: ## the command-line tests: the real daemon and pd; T=TEXT as above
