@@ -26,6 +26,7 @@ struct request {
 	bool protect, unprotect;
 	/* of the file that the service is in; NULL = of none: its ID says */
 	const char *name;
+	const struct config *config; /* of the directory; NULL = none was asked */
 };
 
 static int check_range(const struct command *self, const struct command_line *line,
@@ -207,6 +208,8 @@ static int claim_one(const struct command *self, const struct command_line *line
 		show(self, line, request, answer);
 	if (!line->json)
 		show_notices(answer);
+	if (!line->json)
+		claiming_tell_near(request->config, answer);
 	return 0;
 }
 
@@ -388,6 +391,7 @@ static int claim_named(const struct command *self, const struct command_line *li
 
 	if (r)
 		return r;
+	request->config = config;
 	if (config)
 		mean_service(request, config);
 	return claim_one(self, line, request);

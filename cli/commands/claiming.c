@@ -20,15 +20,6 @@
 #include "cli/render/render.h"
 #include "cli/supervise/own_run.h"
 
-static const struct config_service *service_of(const struct config *config, const char *id)
-{
-	for (size_t i = 0; config && i < config->n; i++)
-		if (strcmp(config->services[i].id, id) == 0 ||
-		    strcmp(config->services[i].name, id) == 0)
-			return &config->services[i];
-	return NULL;
-}
-
 static int take_service(const struct config *config, const struct config_service *s,
 			struct claiming *w)
 {
@@ -70,7 +61,7 @@ static int find_here(const struct command *self, const struct command_line *line
 static int find(const struct command *self, const struct command_line *line,
 		const struct config *config, const char *id, struct claiming *w)
 {
-	const struct config_service *s = id ? service_of(config, id) : NULL;
+	const struct config_service *s = id && config ? config_service_of(config, id) : NULL;
 	int r;
 
 	if (!id)
@@ -81,6 +72,17 @@ static int find(const struct command *self, const struct command_line *line,
 	if (!r)
 		strcpy(w->id, id);
 	return r;
+}
+
+void claiming_tell_near(const struct config *config, struct json_object *answer)
+{
+	const char *id = answer_text(answer, "id");
+	bool is_new = config && !answer_bool(answer, "existing") && !config_service_of(config, id);
+	const char *near = is_new ? config_nearest(config, id) : NULL;
+
+	if (near)
+		render_note("%s has no service '%s'; if '%s' was meant: pd release %s",
+			    config->path, id, near, id);
 }
 
 static int claim(const struct command_line *line, const struct claiming *w,
@@ -104,6 +106,8 @@ static int claim(const struct command_line *line, const struct claiming *w,
 	notices = r ? NULL : answer_member(*ret, "notices");
 	for (size_t i = 0; i < answer_length(notices); i++)
 		render_note("%s", answer_item_text(notices, i));
+	if (!r)
+		claiming_tell_near(w->config, *ret);
 	return r;
 }
 

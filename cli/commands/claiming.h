@@ -40,6 +40,9 @@ int claiming_find(const struct command *self, const struct command_line *line, c
 int claiming_claim(const struct command_line *line, const struct claiming *c,
 		   struct json_object **ret, struct own_run *ret_run);
 void claiming_deinit(struct claiming *c);
+/* Says which service of the file (NULL = none) may have been meant, where what the answer has
+ * claimed is new and none of them, and nearly is. */
+void claiming_tell_near(const struct config *config, struct json_object *answer);
 
 /* --- all services of a file, all of them or none --- */
 

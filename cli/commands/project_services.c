@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/identity.h"
 #include "cli/arguments/check.h"
 #include "cli/command.h"
 #include "cli/project/config.h"
@@ -38,12 +37,8 @@ static int find_config(const struct command *self, const struct command_line *li
 static int refuse_unknown(const struct command *self, const struct command_line *line,
 			  const struct config *config, const char *name)
 {
-	const char *near = NULL;
+	const char *near = config_nearest(config, name);
 
-	for (size_t i = 0; i < config->n; i++)
-		near = identity_nearer(name, near,
-				       strchr(name, ':') ? config->services[i].id
-							 : config->services[i].name);
 	return render_usage_error(line->json, self->name, "%s has no service '%.100s'%s%s%s",
 				  config->path, name, near ? "; did you mean '" : "",
 				  near ? near : "", near ? "'?" : "");

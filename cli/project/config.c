@@ -345,6 +345,16 @@ const struct config_service *config_service_of(const struct config *c, const cha
 	return NULL;
 }
 
+const char *config_nearest(const struct config *c, const char *id)
+{
+	const char *near = NULL;
+
+	for (size_t i = 0; i < c->n; i++)
+		near = identity_nearer(id, near,
+				       strchr(id, ':') ? c->services[i].id : c->services[i].name);
+	return near;
+}
+
 /* The file of the current directory; NULL where there is none, or where it cannot be read. */
 static struct config *find_here(void)
 {

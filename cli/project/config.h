@@ -61,6 +61,9 @@ int config_find(const char *directory, struct config **ret, char *ret_error, siz
  * none of them.  Borrowed.
  */
 const struct config_service *config_service_of(const struct config *c, const char *id);
+/* The name of one, borrowed, that was likely meant by an ID which means none; NULL = none is near.
+ */
+const char *config_nearest(const struct config *c, const char *id);
 
 /*
  * What a name that was typed means in the current directory: the ID of the service of its file,

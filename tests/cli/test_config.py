@@ -101,6 +101,16 @@ class ConfigTest(harness.PortDaddyTest):
         self.daemon.pd("release", "api", cwd=self.work)
         self.assertEqual(self.services(), [("shop:web",)])
 
+    def test_new_name_that_is_near_to_one_of_the_file_is_told_once(self):
+        self.write(SHOP)
+        answer = self.claim("wbe")
+        self.assertRegex(answer.err, r"\.portdaddyrc has no service 'wbe'; if 'web' was meant: "
+                                     r"pd release wbe\n")
+        self.assertEqual(self.claim("wbe").err, "")
+        self.assertEqual(self.claim("other").err, "")
+        answer = self.daemon.run("run", "shop:wbe", "--", "true", cwd=self.work)
+        self.assertIn("if 'shop:web' was meant: pd release shop:wbe\n", answer.err)
+
     def test_a_changed_health_path_works_without_a_new_claim(self):
         """http.server has a page for each file, and none for /gone."""
         def write(path):
