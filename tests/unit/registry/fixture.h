@@ -108,8 +108,27 @@ static inline void fixture_commit(struct fixture *f)
 	assert_int_equal(registry_commit(f->registry), 0);
 }
 
-/* What a person types into sqlite3, with the file opened for it alone. */
-static inline void fixture_shell(const struct fixture *f, const char *sql)
+/* A call in a batch of its own, which returns what is expected. */
+#define assert_in_batch(f, call, expected)        \
+	do {                                      \
+		fixture_begin(f);                 \
+		assert_int_equal(call, expected); \
+		fixture_commit(f);                \
+	} while (0)
+
+/* The file beside the database that has what was committed last; its size. */
+static inline off_t fixture_log_bytes(const struct fixture *f)
+{
+	char path[sizeof(f->path) + sizeof("-wal")];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s-wal", f->path);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* A shell that a person has open after having typed this into it; to be closed by the caller. */
+static inline sqlite3 *fixture_shell_open(const struct fixture *f, const char *sql)
 {
 	sqlite3 *db = NULL;
 	char *message = NULL;
@@ -118,18 +137,52 @@ static inline void fixture_shell(const struct fixture *f, const char *sql)
 	sqlite3_busy_timeout(db, 5000);
 	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
 		fail_msg("%s: %s", sql, message);
-	sqlite3_close(db);
+	return db;
+}
+
+/* What a person types into sqlite3, with the file opened for it alone. */
+static inline void fixture_shell(const struct fixture *f, const char *sql)
+{
+	sqlite3_close(fixture_shell_open(f, sql));
+}
+
+/* The same with values put into it. */
+__attribute__((format(printf, 2, 3))) static inline void fixture_shellf(const struct fixture *f,
+									const char *format, ...)
+{
+	char sql[2048];
+	va_list values;
+
+	va_start(values, format);
+	vsnprintf(sql, sizeof(sql), format, values);
+	va_end(values);
+	fixture_shell(f, sql);
+}
+
+/* Inserts as many rows, which what is said makes of the numbers n.i from 1 on. */
+__attribute__((format(printf, 3, 4))) static inline void fixture_insert(const struct fixture *f,
+									int rows,
+									const char *format, ...)
+{
+	char into[1024];
+	va_list values;
+
+	va_start(values, format);
+	vsnprintf(into, sizeof(into), format, values);
+	va_end(values);
+	fixture_shellf(f,
+		       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d) "
+		       "INSERT INTO %s",
+		       rows, into);
 }
 
 /* The first column of the first row as text; "NULL" for NULL, "none" without a row. */
 static inline void fixture_ask(const struct fixture *f, const char *sql, char *ret, size_t size)
 {
-	sqlite3 *db = NULL;
+	sqlite3 *db = fixture_shell_open(f, "");
 	sqlite3_stmt *stmt = NULL;
 	const char *found = "none";
 
-	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
 	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	if (sqlite3_step(stmt) == SQLITE_ROW) {
@@ -149,6 +202,14 @@ static inline void fixture_expect(const struct fixture *f, const char *sql, cons
 	assert_string_equal(found, expected);
 }
 
+static inline void fixture_expect_number(const struct fixture *f, const char *sql, int64_t expected)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRId64, expected);
+	fixture_expect(f, sql, text);
+}
+
 static inline struct claim_request fixture_request(const char *id)
 {
 	return (struct claim_request){ .id = id,
@@ -159,8 +220,8 @@ static inline struct claim_request fixture_request(const char *id)
 				       .now = FIXTURE_NOW };
 }
 
-/* A claim in a batch of its own, which has to succeed; its port. */
-static inline uint16_t fixture_claim(struct fixture *f, const char *id, uint16_t port)
+/* Begins a batch with a claim in it, which has to succeed; its port. */
+static inline uint16_t fixture_begin_claim(struct fixture *f, const char *id, uint16_t port)
 {
 	struct claim_request request = fixture_request(id);
 	struct claim_result result;
@@ -168,15 +229,25 @@ static inline uint16_t fixture_claim(struct fixture *f, const char *id, uint16_t
 	request.port = port;
 	fixture_begin(f);
 	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
-	fixture_commit(f);
 	return result.port;
+}
+
+/* The same in a batch of its own. */
+static inline uint16_t fixture_claim(struct fixture *f, const char *id, uint16_t port)
+{
+	port = fixture_begin_claim(f, id, port);
+	fixture_commit(f);
+	return port;
 }
 
 static inline void fixture_release(struct fixture *f, const char *id)
 {
-	fixture_begin(f);
-	assert_int_equal(registry_release(f->registry, id, FIXTURE_NOW), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_release(f->registry, id, FIXTURE_NOW), 0);
+}
+
+static inline void fixture_set_status(struct fixture *f, const char *id, enum service_status status)
+{
+	assert_in_batch(f, registry_set_status(f->registry, id, status, true, 5), 0);
 }
 
 /* A copy of a service whose strings live as long as the copy. */
@@ -245,9 +316,5 @@ static inline unsigned fixture_seed(void)
 /* A test before which nothing is opened. */
 #define UNOPENED_TEST(name, parameter) \
 	TEST_BETWEEN(name, parameter, fixture_setup_empty, fixture_teardown)
-
-#define registry_test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-#define registry_test_unopened(name) \
-	cmocka_unit_test_setup_teardown(name, fixture_setup_empty, fixture_teardown)
 
 #endif

@@ -62,13 +62,19 @@ static void log_some(struct fixture *f)
 	fixture_commit(f);
 }
 
-static void expect(struct fixture *f, struct activity_filter filter, const char *expected)
+static const struct activity_filter everything;
+
+static struct listing listed(struct fixture *f, struct activity_filter filter)
 {
 	struct listing l = { .stop_after = -1 };
 
 	assert_int_equal(registry_for_each_activity(f->registry, &filter, list, &l), 0);
-	assert_string_equal(l.text, expected);
+	return l;
 }
+
+/* With the members of a filter, or 0 for one that has none. */
+#define expect(f, expected, ...) \
+	assert_string_equal(listed(f, (struct activity_filter){ __VA_ARGS__ }).text, expected)
 
 /* The ids that a filter should give, found by asking for everything. */
 struct agreement {
@@ -101,13 +107,12 @@ static bool compare_fitting(const struct activity *e, void *user_data)
 TEST_WITH(newest_entries_come_first, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ 0 }, "5:b_web 4: 3:a:web 2:a:api 1:a:web ");
+	expect(f, "5:b_web 4: 3:a:web 2:a:api 1:a:web ", 0);
 }
 
 TEST_WITH(every_field_is_read_back, struct fixture *f)
 {
-	struct activity_filter all = { 0 };
-	struct listing l = { .stop_after = -1 };
+	struct listing l;
 	struct activity entry = { .action = ACTIVITY_FAIL,
 				  .service = "a:web",
 				  .details = "bind 127.0.0.1:3100",
@@ -119,10 +124,8 @@ TEST_WITH(every_field_is_read_back, struct fixture *f)
 				  .error = EADDRINUSE };
 	int64_t id = 0;
 
-	fixture_begin(f);
-	assert_int_equal(registry_log(f->registry, &entry, &id), 0);
-	fixture_commit(f);
-	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
+	assert_in_batch(f, registry_log(f->registry, &entry, &id), 0);
+	l = listed(f, everything);
 	assert_int_equal(l.last.id, id);
 	assert_int_equal(l.last.action, ACTIVITY_FAIL);
 	assert_string_equal(l.service, "a:web");
@@ -137,8 +140,7 @@ TEST_WITH(every_field_is_read_back, struct fixture *f)
 
 TEST_WITH(what_is_not_known_is_null_to_a_shell, struct fixture *f)
 {
-	struct activity_filter all = { 0 };
-	struct listing l = { .stop_after = -1 };
+	struct listing l;
 
 	fixture_begin(f);
 	log_entry(f, ACTIVITY_GAP, "", 5);
@@ -147,7 +149,7 @@ TEST_WITH(what_is_not_known_is_null_to_a_shell, struct fixture *f)
 		       "SELECT count(*) FROM activity WHERE service IS NULL AND port IS NULL AND "
 		       "pid IS NULL AND uid IS NULL AND comm IS NULL AND error IS NULL",
 		       "1");
-	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
+	l = listed(f, everything);
 	assert_int_equal(l.last.uid, PROCESS_UID_UNKNOWN);
 	assert_string_equal(l.service, "");
 	assert_string_equal(l.comm, "");
@@ -156,69 +158,54 @@ TEST_WITH(what_is_not_known_is_null_to_a_shell, struct fixture *f)
 TEST_WITH(filter_without_wildcard_is_the_whole_name, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ .subjects = { "a:web" } }, "3:a:web 1:a:web ");
-	expect(f, (struct activity_filter){ .subjects = { "a" } }, "");
+	expect(f, "3:a:web 1:a:web ", .subjects = { "a:web" });
+	expect(f, "", .subjects = { "a" });
 }
 
 TEST_WITH(filter_with_wildcard_is_a_pattern, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ .subjects = { "*web" } }, "5:b_web 3:a:web 1:a:web ");
-	expect(f, (struct activity_filter){ .subjects = { "a?api" } }, "2:a:api ");
+	expect(f, "5:b_web 3:a:web 1:a:web ", .subjects = { "*web" });
+	expect(f, "2:a:api ", .subjects = { "a?api" });
 }
 
 TEST_WITH(underscore_and_percent_are_literal, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ .subjects = { "a_web" } }, "");
-	expect(f, (struct activity_filter){ .subjects = { "%" } }, "");
+	expect(f, "", .subjects = { "a_web" });
+	expect(f, "", .subjects = { "%" });
 }
 
 TEST_WITH(filters_combine, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
-	       "5:b_web 2:a:api 1:a:web ");
-	expect(f,
-	       (struct activity_filter){ .subjects = { "a:web" },
-					 .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
-	       "1:a:web ");
-	expect(f, (struct activity_filter){ .subjects = { "a:*" }, .from = 102 },
-	       "3:a:web 2:a:api ");
-	expect(f, (struct activity_filter){ .subjects = { "a:web" }, .to = 102 }, "1:a:web ");
+	expect(f, "5:b_web 2:a:api 1:a:web ", .actions = ACTIVITY_BIT(ACTIVITY_CLAIM));
+	expect(f, "1:a:web ", .subjects = { "a:web" }, .actions = ACTIVITY_BIT(ACTIVITY_CLAIM));
+	expect(f, "3:a:web 2:a:api ", .subjects = { "a:*" }, .from = 102);
+	expect(f, "1:a:web ", .subjects = { "a:web" }, .to = 102);
 }
 
 TEST_WITH(subjects_are_alternatives_and_so_are_actions, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ .subjects = { "a:api", "b*" } }, "5:b_web 2:a:api ");
-	expect(f, (struct activity_filter){ .subjects = { "a:w*", "*:web", "a:web" } },
-	       "3:a:web 1:a:web ");
-	expect(f,
-	       (struct activity_filter){ .actions = ACTIVITY_BIT(ACTIVITY_GHOST) |
-						    ACTIVITY_BIT(ACTIVITY_DAEMON) },
-	       "4: 3:a:web ");
-	expect(f,
-	       (struct activity_filter){ .subjects = { "a:api", "a:w*" },
-					 .actions = ACTIVITY_BIT(ACTIVITY_GHOST) |
-						    ACTIVITY_BIT(ACTIVITY_CLAIM),
-					 .limit = 2 },
-	       "3:a:web 2:a:api ");
+	expect(f, "5:b_web 2:a:api ", .subjects = { "a:api", "b*" });
+	expect(f, "3:a:web 1:a:web ", .subjects = { "a:w*", "*:web", "a:web" });
+	expect(f, "4: 3:a:web ",
+	       .actions = ACTIVITY_BIT(ACTIVITY_GHOST) | ACTIVITY_BIT(ACTIVITY_DAEMON));
+	expect(f, "3:a:web 2:a:api ", .subjects = { "a:api", "a:w*" },
+	       .actions = ACTIVITY_BIT(ACTIVITY_GHOST) | ACTIVITY_BIT(ACTIVITY_CLAIM), .limit = 2);
 }
 
 TEST_WITH(ports_are_alternatives_to_subjects, struct fixture *f)
 {
 	log_some(f);
 	fixture_shell(f, "UPDATE activity SET port = 3000 + id % 4");
-	expect(f, (struct activity_filter){ .ports = { 3001 } }, "5:b_web 1:a:web ");
-	expect(f, (struct activity_filter){ .ports = { 3003, 3000 } }, "4: 3:a:web ");
-	expect(f, (struct activity_filter){ .ports = { 3000 }, .subjects = { "a:api" } },
-	       "4: 2:a:api ");
-	expect(f,
-	       (struct activity_filter){ .ports = { 3001, 3000 },
-					 .actions = ACTIVITY_BIT(ACTIVITY_CLAIM) },
-	       "5:b_web 1:a:web ");
-	expect(f, (struct activity_filter){ .ports = { 9 } }, "");
+	expect(f, "5:b_web 1:a:web ", .ports = { 3001 });
+	expect(f, "4: 3:a:web ", .ports = { 3003, 3000 });
+	expect(f, "4: 2:a:api ", .ports = { 3000 }, .subjects = { "a:api" });
+	expect(f, "5:b_web 1:a:web ", .ports = { 3001, 3000 },
+	       .actions = ACTIVITY_BIT(ACTIVITY_CLAIM));
+	expect(f, "", .ports = { 9 });
 }
 
 TEST_WITH(clock_that_was_set_back_changes_no_order, struct fixture *f)
@@ -228,23 +215,23 @@ TEST_WITH(clock_that_was_set_back_changes_no_order, struct fixture *f)
 	log_entry(f, ACTIVITY_CLAIM, "b", 100);
 	log_entry(f, ACTIVITY_CLAIM, "c", 200);
 	fixture_commit(f);
-	expect(f, (struct activity_filter){ 0 }, "3:c 2:b 1:a ");
-	expect(f, (struct activity_filter){ .from = 200 }, "3:c 1:a ");
-	expect(f, (struct activity_filter){ .to = 200 }, "3:c 2:b ");
-	expect(f, (struct activity_filter){ .from = 301 }, "");
+	expect(f, "3:c 2:b 1:a ", 0);
+	expect(f, "3:c 1:a ", .from = 200);
+	expect(f, "3:c 2:b ", .to = 200);
+	expect(f, "", .from = 301);
 }
 
 /* More names than are walked one by one: the answer stays the same. */
 TEST_WITH(pattern_over_thousands_of_names_gives_the_newest, struct fixture *f)
 {
-	fixture_shell(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT "
-			 "5000) INSERT INTO activity(id, action, service, timestamp) "
-			 "SELECT i, 'NOTE', 's-' || i, i FROM n");
-	expect(f, (struct activity_filter){ .subjects = { "s-*" }, .limit = 3 },
-	       "5000:s-5000 4999:s-4999 4998:s-4998 ");
-	expect(f, (struct activity_filter){ .subjects = { "s-1?", "s-4999" } },
+	fixture_insert(f, 5000,
+		       "activity(id, action, service, timestamp) "
+		       "SELECT i, 'NOTE', 's-' || i, i FROM n");
+	expect(f, "5000:s-5000 4999:s-4999 4998:s-4998 ", .subjects = { "s-*" }, .limit = 3);
+	expect(f,
 	       "4999:s-4999 19:s-19 18:s-18 17:s-17 16:s-16 15:s-15 14:s-14 13:s-13 12:s-12 "
-	       "11:s-11 10:s-10 ");
+	       "11:s-11 10:s-10 ",
+	       .subjects = { "s-1?", "s-4999" });
 }
 
 /* What a filter gives is what a look at each entry gives. */
@@ -264,7 +251,6 @@ TEST_WITH(filters_agree_with_a_look_at_each_entry, struct fixture *f)
 	for (int round = 0; round < 400; round++) {
 		struct activity_filter filter = { .actions = (uint32_t)random() % 16,
 						  .limit = random() % 4 ? random() % 40 : 0 };
-		struct activity_filter all = { 0 };
 		struct agreement a = { .filter = &filter };
 
 		for (long i = random() % 4; i > 0; i--)
@@ -277,8 +263,9 @@ TEST_WITH(filters_agree_with_a_look_at_each_entry, struct fixture *f)
 			filter.to = 1000 + random() % 320;
 		if (random() % 3 == 0)
 			filter.after_id = random() % 300;
-		assert_int_equal(registry_for_each_activity(f->registry, &all, expect_fitting, &a),
-				 0);
+		assert_int_equal(
+			registry_for_each_activity(f->registry, &everything, expect_fitting, &a),
+			0);
 		assert_int_equal(
 			registry_for_each_activity(f->registry, &filter, compare_fitting, &a), 0);
 		assert_int_equal(a.compared, a.n);
@@ -288,38 +275,35 @@ TEST_WITH(filters_agree_with_a_look_at_each_entry, struct fixture *f)
 TEST_WITH(both_ends_of_a_time_span_are_included, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ .from = 102, .to = 104 }, "4: 3:a:web 2:a:api ");
+	expect(f, "4: 3:a:web 2:a:api ", .from = 102, .to = 104);
 }
 
 TEST_WITH(only_newer_entries_are_given_after_an_id, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ .after_id = 3 }, "5:b_web 4: ");
-	expect(f, (struct activity_filter){ .after_id = 5 }, "");
+	expect(f, "5:b_web 4: ", .after_id = 3);
+	expect(f, "", .after_id = 5);
 }
 
 TEST_WITH(limit_counts_entries_that_match, struct fixture *f)
 {
 	log_some(f);
-	expect(f, (struct activity_filter){ .limit = 2 }, "5:b_web 4: ");
-	expect(f, (struct activity_filter){ .subjects = { "a:*" }, .limit = 2 },
-	       "3:a:web 2:a:api ");
+	expect(f, "5:b_web 4: ", .limit = 2);
+	expect(f, "3:a:web 2:a:api ", .subjects = { "a:*" }, .limit = 2);
 }
 
 TEST_WITH(visit_may_stop, struct fixture *f)
 {
-	struct activity_filter all = { 0 };
 	struct listing l = { .stop_after = 1 };
 
 	log_some(f);
-	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
+	assert_int_equal(registry_for_each_activity(f->registry, &everything, list, &l), 0);
 	assert_int_equal(l.rows, 1);
 }
 
 TEST_WITH(rows_typed_by_hand_do_no_harm, struct fixture *f)
 {
-	struct activity_filter all = { 0 };
-	struct listing l = { .stop_after = -1 };
+	struct listing l;
 
 	fixture_shell(
 		f, "INSERT INTO activity VALUES(-5, 'claim', x'ff41', x'c328', 'late', "
@@ -327,7 +311,7 @@ TEST_WITH(rows_typed_by_hand_do_no_harm, struct fixture *f)
 		   "NULL, NULL, NULL, NULL, NULL, NULL, NULL), (9, 'MYSTERY', 'a', 'b', 5, 1, 1, "
 		   "1, 'c', 0, "
 		   "'bind', '::')");
-	assert_int_equal(registry_for_each_activity(f->registry, &all, list, &l), 0);
+	l = listed(f, everything);
 	assert_int_equal(l.rows, 1);
 	assert_int_equal(l.last.id, -5);
 	assert_int_equal(l.last.action, ACTIVITY_CLAIM);
@@ -353,9 +337,7 @@ TEST_WITH(names_of_processes_are_stored_as_text, struct fixture *f)
 		.comm = "\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff\xfe\xff"
 	};
 
-	fixture_begin(f);
-	assert_int_equal(registry_log(f->registry, &entry, NULL), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_log(f->registry, &entry, NULL), 0);
 	fixture_expect(f, "SELECT length(comm) FROM activity", "15");
 }
 
@@ -389,16 +371,13 @@ TEST(action_names_are_read_back_in_any_case)
 
 static void fill(struct fixture *f, int rows, int64_t first_timestamp)
 {
-	char sql[512];
-
-	snprintf(sql, sizeof(sql),
-		 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT %d) "
-		 "INSERT INTO activity(action, service, details, timestamp, port, pid, uid, comm) "
-		 "SELECT CASE i %% 1000 WHEN 0 THEN 'FAIL' ELSE 'CLAIM' END, "
-		 "'project' || (i %% 500) || ':web', 'Port 3100 assigned', %" PRId64 " + i, 3100, "
-		 "1234, 1000, 'bash' FROM n",
-		 rows, first_timestamp);
-	fixture_shell(f, sql);
+	fixture_insert(f, rows,
+		       "activity(action, service, details, timestamp, port, pid, uid, comm) "
+		       "SELECT CASE i %% 1000 WHEN 0 THEN 'FAIL' ELSE 'CLAIM' END, "
+		       "'project' || (i %% 500) || ':web', 'Port 3100 assigned', %" PRId64
+		       " + i - 1, "
+		       "3100, 1234, 1000, 'bash' FROM n",
+		       first_timestamp);
 }
 
 static int prune(struct fixture *f, int64_t now, int max_rows)
@@ -458,9 +437,9 @@ TEST_WITH(limits_may_be_others_and_still_keep_the_newest_thousand, struct fixtur
 /* A flood of one user, and the trail of another that is older than all of it. */
 TEST_WITH(too_many_entries_are_taken_from_who_has_most, struct fixture *f)
 {
-	fixture_shell(f, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 40) "
-			 "INSERT INTO activity(action, service, timestamp, uid) "
-			 "SELECT 'CLAIM', 'precious', 1700000000, 2000 FROM n");
+	fixture_insert(f, 40,
+		       "activity(action, service, timestamp, uid) "
+		       "SELECT 'CLAIM', 'precious', 1700000000, 2000 FROM n");
 	fill(f, KEEP_ROWS + 60, FIXTURE_NOW);
 	assert_int_equal(prune(f, FIXTURE_NOW, 1000), 100);
 	fixture_expect(f, "SELECT count(*) FROM activity WHERE uid = 2000", "40");
@@ -472,11 +451,10 @@ TEST_WITH(those_with_as_many_come_down_together, struct fixture *f)
 	static const struct activity_limits few = { .rows = 1000, .age_s = ACTIVITY_KEEP_S };
 
 	registry_set_activity_limits(f->registry, &few);
-	fixture_shell(
-		f,
-		"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 3000) "
-		"INSERT INTO activity(action, timestamp, uid) SELECT 'CLAIM', 1700000000, "
-		"CASE WHEN i % 30 = 0 THEN 1 WHEN i % 3 = 0 THEN NULL ELSE 3 - i % 2 END FROM n");
+	fixture_insert(
+		f, 3000,
+		"activity(action, timestamp, uid) SELECT 'CLAIM', 1700000000, CASE "
+		"WHEN i %% 30 = 0 THEN 1 WHEN i %% 3 = 0 THEN NULL ELSE 3 - i %% 2 END FROM n");
 	assert_int_equal(prune(f, FIXTURE_NOW, 10000), 2000);
 	fixture_expect(f, "SELECT count(*) FROM activity", "1000");
 	fixture_expect(f, "SELECT count(*) FROM activity WHERE uid = 1", "100");
@@ -532,15 +510,10 @@ TEST_WITH(who_has_most_is_known_without_counting_again, struct fixture *f)
 TEST_WITH(remembered_ports_are_bounded_and_stay_known_as_claimed, struct fixture *f)
 {
 	const int most = (int)quota_limit(QUOTA_PORTS_KEPT)->machine;
-	char sql[256];
 
-	snprintf(sql, sizeof(sql),
-		 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT %d) "
-		 "INSERT INTO ports SELECT 'x' || i, 3100 + i %% 100, 5, 2000 FROM n",
-		 most + 500);
 	fixture_claim(f, "only", 9000);
 	fixture_release(f, "only");
-	fixture_shell(f, sql);
+	fixture_insert(f, most + 500, "ports SELECT 'x' || i, 3100 + i %% 100, 5, 2000 FROM n");
 	assert_int_equal(prune(f, FIXTURE_NOW, 400), 0);
 	fixture_expect(f, "SELECT count(*) FROM ports", "100101");
 	assert_int_equal(prune(f, FIXTURE_NOW, 400), 0);

@@ -2,10 +2,51 @@
 /* Which port a claim gets: asked for, free, remembered; against a model, too. */
 #include "unit/registry/claims.h"
 
-static enum port_use refuse_even(uint16_t port, bool own, void *user_data)
+static struct kernel_view view; /* of the test that runs */
+
+static int setup(void **state)
 {
-	return port % 2 == 1 ? PORT_FREE : PORT_TAKEN;
+	view = (struct kernel_view){ 0 };
+	return fixture_setup(state);
 }
+
+static void take_even_ports(void)
+{
+	for (size_t port = 0; port < ARRAY_SIZE(view.use); port += 2)
+		view.use[port] = PORT_TAKEN;
+}
+
+/* A claim of that port, without a look at the kernel. */
+static int claim_port(struct fixture *f, const char *id, uint16_t port, struct claim_result *ret)
+{
+	struct claim_request request = fixture_request(id);
+
+	request.port = port;
+	return claim(f, &request, ret);
+}
+
+/* The same of any port of a range. */
+static int claim_of_range(struct fixture *f, const char *id, struct port_range range,
+			  struct claim_result *ret)
+{
+	struct claim_request request = fixture_request(id);
+
+	request.range = range;
+	return claim(f, &request, ret);
+}
+
+/* A claim of "web" by whoever looks at the view, which has to succeed. */
+static struct claim_result claim_web(struct fixture *f, struct port_range range)
+{
+	struct claim_request request = fixture_request("web");
+	struct claim_result result;
+
+	request.range = range;
+	assert_int_equal(claim_in(f, &request, &view, &result), 0);
+	return result;
+}
+
+static const struct port_range any_range;
 
 TEST_WITH(exact_port_is_given, struct fixture *f)
 {
@@ -14,12 +55,10 @@ TEST_WITH(exact_port_is_given, struct fixture *f)
 
 TEST_WITH(claim_of_taken_port_names_the_holder, struct fixture *f)
 {
-	struct claim_request request = fixture_request("other");
 	struct claim_result result;
 
 	fixture_claim(f, "web", 5000);
-	request.port = 5000;
-	assert_int_equal(claim(f, &request, &result), OUTCOME_CONFLICT);
+	assert_int_equal(claim_port(f, "other", 5000, &result), OUTCOME_CONFLICT);
 	assert_string_equal(result.holder_id, "web");
 	assert_int_equal(result.port, 5000);
 	assert_int_equal(fixture_service_by_id(f, "other", service_copy_visit, NULL), OUTCOME_NO);
@@ -31,21 +70,17 @@ TEST_WITH(claim_of_unusable_port_names_no_holder, struct fixture *f)
 	struct claim_result result;
 
 	request.port = 5000;
-	fixture_begin(f);
-	assert_int_equal(registry_claim(f->registry, &request, refuse_even, NULL, &result),
-			 OUTCOME_CONFLICT);
-	fixture_commit(f);
+	take_even_ports();
+	assert_int_equal(claim_in(f, &request, &view, &result), OUTCOME_CONFLICT);
 	assert_string_equal(result.holder_id, "");
 }
 
 TEST_WITH(exact_port_moves_an_existing_claim, struct fixture *f)
 {
 	uint16_t port = fixture_claim(f, "web", 0);
-	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
-	request.port = 5000;
-	assert_int_equal(claim(f, &request, &result), 0);
+	assert_int_equal(claim_port(f, "web", 5000, &result), 0);
 	assert_true(result.existing);
 	assert_int_equal(result.port, 5000);
 	assert_int_equal(result.previous_port, port);
@@ -56,24 +91,19 @@ TEST_WITH(exact_port_moves_an_existing_claim, struct fixture *f)
 TEST_WITH(refused_move_leaves_the_claim_where_it_was, struct fixture *f)
 {
 	uint16_t port = fixture_claim(f, "web", 0);
-	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
 	fixture_claim(f, "other", 5000);
-	request.port = 5000;
-	assert_int_equal(claim(f, &request, &result), OUTCOME_CONFLICT);
+	assert_int_equal(claim_port(f, "web", 5000, &result), OUTCOME_CONFLICT);
 	assert_int_equal(fixture_service(f, "web").service.port, port);
 }
 
 TEST_WITH(unusable_candidates_are_passed_over, struct fixture *f)
 {
-	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
-	request.range = small_range;
-	fixture_begin(f);
-	assert_int_equal(registry_claim(f->registry, &request, refuse_even, NULL, &result), 0);
-	fixture_commit(f);
+	take_even_ports();
+	result = claim_web(f, small_range);
 	assert_int_equal(result.port % 2, 1);
 	assert_in_range(result.port, 4000, 4007);
 }
@@ -81,7 +111,6 @@ TEST_WITH(unusable_candidates_are_passed_over, struct fixture *f)
 TEST_WITH(full_range_has_no_free_port, struct fixture *f)
 {
 	struct claim_request request = fixture_request("last");
-	static struct kernel_view view;
 	struct claim_result result;
 	char id[16];
 
@@ -96,14 +125,11 @@ TEST_WITH(full_range_has_no_free_port, struct fixture *f)
 
 TEST_WITH(range_of_a_claim_is_kept_for_its_next_move, struct fixture *f)
 {
-	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
-	request.range = small_range;
-	assert_int_equal(claim(f, &request, &result), 0);
+	assert_int_equal(claim_of_range(f, "web", small_range, &result), 0);
 	fixture_shell(f, "UPDATE services SET port = NULL; DELETE FROM ports");
-	request.range = (struct port_range){ 0 };
-	assert_int_equal(claim(f, &request, &result), 0);
+	assert_int_equal(claim_of_range(f, "web", any_range, &result), 0);
 	assert_in_range(result.port, 4000, 4007);
 }
 
@@ -126,27 +152,20 @@ TEST_WITH(released_port_is_remembered_after_another_had_it, struct fixture *f)
 
 TEST_WITH(remembered_port_outside_of_the_asked_range_is_not_given, struct fixture *f)
 {
-	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
 	fixture_claim(f, "web", 3000);
 	fixture_release(f, "web");
-	request.range = small_range;
-	assert_int_equal(claim(f, &request, &result), 0);
+	assert_int_equal(claim_of_range(f, "web", small_range, &result), 0);
 	assert_in_range(result.port, 4000, 4007);
 }
 
 TEST_WITH(remembered_port_that_is_unusable_is_not_given, struct fixture *f)
 {
-	struct claim_request request = fixture_request("web");
-	struct claim_result result;
-
 	fixture_claim(f, "web", 3000);
 	fixture_release(f, "web");
-	fixture_begin(f);
-	assert_int_equal(registry_claim(f->registry, &request, refuse_even, NULL, &result), 0);
-	fixture_commit(f);
-	assert_int_equal(result.port % 2, 1);
+	take_even_ports();
+	assert_int_equal(claim_web(f, any_range).port % 2, 1);
 }
 
 TEST_WITH(last_of_several_ports_is_remembered, struct fixture *f)
@@ -163,11 +182,9 @@ TEST_WITH(last_of_several_ports_is_remembered, struct fixture *f)
 TEST_WITH(port_claimed_by_hand_is_not_given, struct fixture *f)
 {
 	uint16_t port = fixture_claim(f, "web", 0);
-	char sql[128];
 
 	fixture_release(f, "web");
-	snprintf(sql, sizeof(sql), "INSERT INTO services(id, port) VALUES('hand', %u)", port);
-	fixture_shell(f, sql);
+	fixture_shellf(f, "INSERT INTO services(id, port) VALUES('hand', %u)", port);
 	assert_true(fixture_claim(f, "web", 0) != port);
 	assert_int_equal(fixture_service(f, "hand").service.port, port);
 }
@@ -203,22 +220,16 @@ TEST_WITH(port_is_ever_claimed_after_release_and_by_hand, struct fixture *f)
 /* --- a home, and the way back to it --- */
 
 /* "web", claimed while its home is free, then once more in a world where somebody holds that. */
-static struct claim_result claim_aside(struct fixture *f, struct kernel_view *view)
+static struct claim_result claim_aside(struct fixture *f)
 {
-	struct claim_request request = fixture_request("web");
-	struct claim_result result;
-
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
-	view->use[result.port] = PORT_TAKEN;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
-	return result;
+	view.use[claim_web(f, any_range).port] = PORT_TAKEN;
+	return claim_web(f, any_range);
 }
 
 TEST_WITH(claim_whose_port_is_taken_moves_aside, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
 	uint16_t home = port_candidate("web", (struct port_range){ 3100, 9999 }, 0);
-	struct claim_result result = claim_aside(f, view);
+	struct claim_result result = claim_aside(f);
 
 	assert_int_equal(result.home, home);
 	assert_int_not_equal(result.port, home);
@@ -226,163 +237,124 @@ TEST_WITH(claim_whose_port_is_taken_moves_aside, struct fixture *f)
 	assert_true(result.existing);
 	assert_int_equal(fixture_service(f, "web").service.port, result.port);
 	assert_int_equal(fixture_service(f, "web").service.home, home);
-	free(view);
 }
 
 TEST_WITH(claim_returns_home_when_that_is_free, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct claim_request request = fixture_request("web");
-	struct claim_result aside = claim_aside(f, view), result;
+	struct claim_result aside = claim_aside(f), result = claim_web(f, any_range);
 
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
 	assert_int_equal(result.port, aside.port); /* nothing has changed */
 	assert_int_equal(result.previous_port, 0);
 	fixture_reopen(f);
-	view->use[aside.home] = PORT_FREE;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	view.use[aside.home] = PORT_FREE;
+	result = claim_web(f, any_range);
 	assert_int_equal(result.port, aside.home);
 	assert_int_equal(result.home, aside.home);
 	assert_int_equal(result.previous_port, aside.port);
 	fixture_expect(f, "SELECT home FROM services", "NULL");
-	free(view);
 }
 
 TEST_WITH(claim_does_not_return_while_its_server_is_elsewhere, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct claim_request request = fixture_request("web");
-	struct claim_result aside = claim_aside(f, view), result;
+	struct claim_result aside = claim_aside(f), result;
 
-	view->use[aside.home] = PORT_FREE;
-	view->use[aside.port] = PORT_SERVED;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	view.use[aside.home] = PORT_FREE;
+	view.use[aside.port] = PORT_SERVED;
+	result = claim_web(f, any_range);
 	assert_int_equal(result.port, aside.port);
 	assert_int_equal(result.use, PORT_SERVED);
-	free(view);
 }
 
 TEST_WITH(claim_aside_moves_on_when_that_port_is_taken_too, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct claim_request request = fixture_request("web");
-	struct claim_result aside = claim_aside(f, view), result;
+	struct claim_result aside = claim_aside(f), result;
 
-	view->use[aside.port] = PORT_TAKEN;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	view.use[aside.port] = PORT_TAKEN;
+	result = claim_web(f, any_range);
 	assert_int_not_equal(result.port, aside.port);
 	assert_int_not_equal(result.port, aside.home);
 	assert_int_equal(result.home, aside.home);
-	free(view);
 }
 
 TEST_WITH(first_claim_of_a_taken_port_has_it_as_its_home, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct claim_request request = fixture_request("web");
+	uint16_t home = port_candidate("web", small_range, 0);
 	struct claim_result result;
-	uint16_t home;
 
-	request.range = small_range;
-	home = port_candidate("web", small_range, 0);
-	view->use[home] = PORT_TAKEN;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	view.use[home] = PORT_TAKEN;
+	result = claim_web(f, small_range);
 	assert_int_equal(result.home, home);
 	assert_int_equal(result.port, port_candidate("web", small_range, 1));
 	assert_false(result.existing);
-	free(view);
 }
 
 TEST_WITH(reserved_port_is_nobodys_home, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
-	request.range = small_range;
-	view->use[port_candidate("web", small_range, 0)] = PORT_RESERVED;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	view.use[port_candidate("web", small_range, 0)] = PORT_RESERVED;
+	result = claim_web(f, small_range);
 	assert_int_equal(result.port, port_candidate("web", small_range, 1));
 	assert_int_equal(result.home, result.port);
-	free(view);
 }
 
 TEST_WITH(home_of_a_claim_that_moved_aside_is_given_to_nobody_else, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct claim_request other = fixture_request("other");
-	struct claim_result aside = claim_aside(f, view), result;
+	struct claim_result aside = claim_aside(f), result;
+	const struct port_range home = { aside.home, aside.home };
 
 	fixture_reopen(f);
-	other.port = aside.home;
-	assert_int_equal(claim(f, &other, &result), OUTCOME_CONFLICT);
+	assert_int_equal(claim_port(f, "other", aside.home, &result), OUTCOME_CONFLICT);
 	assert_string_equal(result.holder_id, "web");
-	other.port = 0;
-	other.range = (struct port_range){ aside.home, aside.home };
-	assert_int_equal(claim(f, &other, &result), OUTCOME_NO_FREE_PORT);
-	free(view);
+	assert_int_equal(claim_of_range(f, "other", home, &result), OUTCOME_NO_FREE_PORT);
 }
 
 TEST_WITH(exact_port_becomes_the_home, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
 	struct claim_request request = fixture_request("web");
-	struct claim_result aside = claim_aside(f, view), result;
+	struct claim_result aside = claim_aside(f), result;
 
 	request.port = aside.port;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
+	assert_int_equal(claim_in(f, &request, &view, &result), 0);
 	assert_int_equal(result.home, aside.port);
-	view->use[aside.home] = PORT_FREE;
-	request.port = 0;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
-	assert_int_equal(result.port, aside.port);
+	view.use[aside.home] = PORT_FREE;
+	assert_int_equal(claim_web(f, any_range).port, aside.port);
 	assert_int_equal(fixture_claim(f, "other", aside.home), aside.home);
-	free(view);
 }
 
 TEST_WITH(exact_port_that_is_taken_is_refused_to_the_claim_that_has_it, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
 
 	request.port = fixture_claim(f, "web", 0);
-	view->use[request.port] = PORT_SERVED;
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
-	view->use[request.port] = PORT_TAKEN;
-	assert_int_equal(claim_in(f, &request, view, &result), OUTCOME_CONFLICT);
+	view.use[request.port] = PORT_SERVED;
+	assert_int_equal(claim_in(f, &request, &view, &result), 0);
+	view.use[request.port] = PORT_TAKEN;
+	assert_int_equal(claim_in(f, &request, &view, &result), OUTCOME_CONFLICT);
 	assert_string_equal(result.holder_id, "");
-	free(view);
 }
 
 TEST_WITH(home_is_remembered_and_not_where_the_claim_has_been, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct claim_result aside = claim_aside(f, view);
+	struct claim_result aside = claim_aside(f);
 
 	fixture_release(f, "web");
 	assert_int_equal(registry_port_ever_claimed(f->registry, aside.port), 1);
 	assert_int_equal(fixture_claim(f, "web", 0), aside.home);
 	assert_int_equal(fixture_claim(f, "other", aside.port), aside.port);
-	free(view);
 }
 
 /* People write into the file: the home of one is the port of another. */
 TEST_WITH(home_that_another_claim_has_is_left_to_it, struct fixture *f)
 {
-	struct kernel_view *view = calloc(1, sizeof(*view));
-	struct claim_request request = fixture_request("web");
-	struct claim_result aside = claim_aside(f, view), result;
-	char sql[128];
+	struct claim_result aside = claim_aside(f);
 
-	view->use[aside.home] = PORT_FREE;
-	snprintf(sql, sizeof(sql), "INSERT INTO services(id, port) VALUES('hand', %u)", aside.home);
-	fixture_shell(f, sql);
-	assert_int_equal(claim_in(f, &request, view, &result), 0);
-	assert_int_equal(result.port, aside.port);
+	view.use[aside.home] = PORT_FREE;
+	fixture_shellf(f, "INSERT INTO services(id, port) VALUES('hand', %u)", aside.home);
+	assert_int_equal(claim_web(f, any_range).port, aside.port);
 	fixture_shell(f, "UPDATE services SET home = 'nonsense' WHERE id = 'web'");
 	assert_int_equal(fixture_service(f, "web").service.home, aside.port);
-	free(view);
 }
 
 /* --- a random world against a model --- */
@@ -493,4 +465,4 @@ TEST_WITH(random_claims_and_releases_agree_with_a_model, struct fixture *f)
 	model_compare(f, &m);
 }
 
-EACH_TEST_MAIN(fixture_setup, fixture_teardown)
+EACH_TEST_MAIN(setup, fixture_teardown)

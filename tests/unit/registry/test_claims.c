@@ -64,16 +64,6 @@ TEST_WITH(second_claim_keeps_the_port_and_refreshes, struct fixture *f)
 	assert_int_equal(found.service.sid, 90);
 }
 
-static off_t wal_size(const struct fixture *f)
-{
-	char path[sizeof(f->path) + sizeof("-wal")];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s-wal", f->path);
-	assert_int_equal(stat(path, &st), 0);
-	return st.st_size;
-}
-
 TEST_WITH(claim_that_changes_nothing_writes_nothing, struct fixture *f)
 {
 	struct claim_request request = fixture_request("web");
@@ -81,18 +71,18 @@ TEST_WITH(claim_that_changes_nothing_writes_nothing, struct fixture *f)
 	off_t before;
 
 	assert_int_equal(claim(f, &request, &result), 0);
-	before = wal_size(f);
+	before = fixture_log_bytes(f);
 	request.now += REGISTRY_TOUCH_STEP_S;
 	assert_int_equal(claim(f, &request, &result), 0);
 	assert_true(result.existing);
-	assert_int_equal(wal_size(f), before);
+	assert_int_equal(fixture_log_bytes(f), before);
 	request.now++;
 	assert_int_equal(claim(f, &request, &result), 0);
 	assert_int_equal(fixture_service(f, "web").service.updated_at, request.now);
-	before = wal_size(f);
+	before = fixture_log_bytes(f);
 	request.claimer.pid++;
 	assert_int_equal(claim(f, &request, &result), 0);
-	assert_true(wal_size(f) > before);
+	assert_true(fixture_log_bytes(f) > before);
 	assert_int_equal(fixture_service(f, "web").service.claimer.pid, request.claimer.pid);
 }
 
@@ -161,10 +151,8 @@ TEST_WITH(second_claim_asks_for_its_own_port_alone, struct fixture *f)
 TEST_WITH(claim_of_a_ghost_counts_as_claimed_again, struct fixture *f)
 {
 	fixture_claim(f, "web", 0);
-	fixture_begin(f);
-	assert_int_equal(registry_set_status(f->registry, "web", SERVICE_ACTIVE, true, 1), 0);
-	assert_int_equal(registry_set_status(f->registry, "web", SERVICE_GHOST, true, 2), 0);
-	fixture_commit(f);
+	fixture_set_status(f, "web", SERVICE_ACTIVE);
+	fixture_set_status(f, "web", SERVICE_GHOST);
 	fixture_claim(f, "web", 0);
 	assert_int_equal(fixture_service(f, "web").service.status, SERVICE_CLAIMED);
 	assert_false(fixture_service(f, "web").service.ever_active);
@@ -173,9 +161,7 @@ TEST_WITH(claim_of_a_ghost_counts_as_claimed_again, struct fixture *f)
 TEST_WITH(claim_of_an_active_service_leaves_it_active, struct fixture *f)
 {
 	fixture_claim(f, "web", 0);
-	fixture_begin(f);
-	assert_int_equal(registry_set_status(f->registry, "web", SERVICE_ACTIVE, true, 1), 0);
-	fixture_commit(f);
+	fixture_set_status(f, "web", SERVICE_ACTIVE);
 	fixture_claim(f, "web", 0);
 	assert_int_equal(fixture_service(f, "web").service.status, SERVICE_ACTIVE);
 	assert_true(fixture_service(f, "web").service.ever_active);
@@ -266,9 +252,7 @@ TEST_WITH(ones_own_service_is_shown_without_its_user, struct fixture *f)
 
 TEST_WITH(release_of_nothing_says_no, struct fixture *f)
 {
-	fixture_begin(f);
-	assert_int_equal(registry_release(f->registry, "web", FIXTURE_NOW), OUTCOME_NO);
-	fixture_commit(f);
+	assert_in_batch(f, registry_release(f->registry, "web", FIXTURE_NOW), OUTCOME_NO);
 }
 
 TEST_WITH(illegal_requests_are_refused, struct fixture *f)
@@ -320,11 +304,7 @@ TEST_WITH(claims_of_one_batch_see_each_other, struct fixture *f)
 
 TEST_WITH(uncommitted_claims_are_gone_after_close, struct fixture *f)
 {
-	struct claim_request request = fixture_request("web");
-	struct claim_result result;
-
-	fixture_begin(f);
-	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
+	fixture_begin_claim(f, "web", 0);
 	fixture_reopen(f);
 	assert_int_equal(fixture_service_by_id(f, "web", service_copy_visit, NULL), OUTCOME_NO);
 }
@@ -394,9 +374,7 @@ TEST_WITH(a_user_who_claims_in_a_loop_leaves_ports_for_others, struct fixture *f
 	assert_int_equal(try_claim(f, "flood:more", 1000, &result), OUTCOME_TOO_LARGE);
 	fixture_commit(f);
 	fixture_reopen(f);
-	fixture_begin(f);
-	assert_int_equal(try_claim(f, "flood:more", 1000, &result), OUTCOME_TOO_LARGE);
-	fixture_commit(f);
+	assert_in_batch(f, try_claim(f, "flood:more", 1000, &result), OUTCOME_TOO_LARGE);
 }
 
 TEST_WITH(what_people_delete_and_what_is_undone_counts_no_more, struct fixture *f)

@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Claims that change by time alone: which are due, and when the next one is. */
-#include "fixture.h"
-
-static int claim(struct fixture *f, const struct claim_request *request, struct claim_result *ret)
-{
-	int error;
-
-	fixture_begin(f);
-	error = registry_claim(f->registry, request, NULL, NULL, ret);
-	fixture_commit(f);
-	return error;
-}
+#include "unit/registry/claims.h"
 
 static int64_t deadline(struct fixture *f)
 {
@@ -46,10 +36,8 @@ TEST_WITH(active_and_stale_services_have_no_deadline, struct fixture *f)
 {
 	fixture_claim(f, "a", 0);
 	fixture_claim(f, "b", 0);
-	fixture_begin(f);
-	assert_int_equal(registry_set_status(f->registry, "a", SERVICE_ACTIVE, true, 5), 0);
-	assert_int_equal(registry_set_status(f->registry, "b", SERVICE_STALE, true, 5), 0);
-	fixture_commit(f);
+	fixture_set_status(f, "a", SERVICE_ACTIVE);
+	fixture_set_status(f, "b", SERVICE_STALE);
 	assert_true(deadline(f) == INT64_MAX);
 }
 
@@ -70,42 +58,26 @@ TEST_WITH(claim_that_expired_in_use_has_no_deadline, struct fixture *f)
 	request.id = "next";
 	request.ttl_s = 90;
 	assert_int_equal(claim(f, &request, &result), 0);
-	fixture_begin(f);
-	assert_int_equal(registry_set_status(f->registry, "used", SERVICE_ACTIVE, true, 5), 0);
-	fixture_commit(f);
+	fixture_set_status(f, "used", SERVICE_ACTIVE);
 	assert_int_equal(deadline(f), FIXTURE_NOW + 90);
 }
 
 /* --- what is due --- */
 
-struct names {
-	char text[256];
-	int left; /* visits that are still wanted */
-};
-
-static bool add_name(const struct service *service, void *user_data)
-{
-	struct names *names = user_data;
-
-	snprintf(names->text + strlen(names->text), sizeof(names->text) - strlen(names->text),
-		 "%s ", service->id);
-	return --names->left > 0;
-}
-
 static void expect_silent(struct fixture *f, int64_t since, int most, const char *expected)
 {
-	struct names names = { .left = most };
+	struct id_list list = { .stop_after = most };
 
-	assert_int_equal(registry_for_each_silent(f->registry, since, add_name, &names), 0);
-	assert_string_equal(names.text, expected);
+	assert_int_equal(registry_for_each_silent(f->registry, since, append_id, &list), 0);
+	assert_string_equal(list.text, expected);
 }
 
 static void expect_expired(struct fixture *f, int64_t now, int most, const char *expected)
 {
-	struct names names = { .left = most };
+	struct id_list list = { .stop_after = most };
 
-	assert_int_equal(registry_for_each_expired(f->registry, now, add_name, &names), 0);
-	assert_string_equal(names.text, expected);
+	assert_int_equal(registry_for_each_expired(f->registry, now, append_id, &list), 0);
+	assert_string_equal(list.text, expected);
 }
 
 TEST_WITH(silent_are_claimed_and_ghosts_the_oldest_first, struct fixture *f)

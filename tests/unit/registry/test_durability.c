@@ -222,15 +222,31 @@ static void on_a_small_disk(struct fixture *f, void (*body)(struct fixture *f))
 	assert_int_equal(status, 0);
 }
 
+/* A test there, with CHECK() in place of what asserts. */
+#define SMALL_DISK_TEST(name)                        \
+	static void name##_there(struct fixture *f); \
+	UNOPENED_TEST(name, struct fixture *f)       \
+	{                                            \
+		on_a_small_disk(f, name##_there);    \
+	}                                            \
+	static void name##_there(struct fixture *f)
+
+static struct registry *open_there(struct fixture *f)
+{
+	struct registry *r = NULL;
+
+	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == 0);
+	return r;
+}
+
 /* Claims whose pages fit the cache, but not what the small disk has left for the log. */
 #define MORE_THAN_ROOM 1000
 
-static void small_batch_on_a_full_disk(struct fixture *f)
+SMALL_DISK_TEST(full_disk_undoes_the_batch_and_nothing_else)
 {
-	struct registry *r = NULL;
+	struct registry *r = open_there(f);
 	int filler;
 
-	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == 0);
 	CHECK(claim_many(r, "before", 3) == 0);
 	filler = fill_disk(f->directory);
 	CHECK(filler >= 0);
@@ -245,20 +261,14 @@ static void small_batch_on_a_full_disk(struct fixture *f)
 	registry_close(r);
 }
 
-UNOPENED_TEST(full_disk_undoes_the_batch_and_nothing_else, struct fixture *f)
-{
-	on_a_small_disk(f, small_batch_on_a_full_disk);
-}
-
 /* More changed pages than the cache holds: the disk is met inside of a claim, not at the commit. */
-static void large_batch_on_a_full_disk(struct fixture *f)
+SMALL_DISK_TEST(full_disk_inside_of_a_batch_undoes_it_as_a_whole)
 {
-	struct registry *r = NULL;
+	struct registry *r = open_there(f);
 	struct activity entry = { .action = ACTIVITY_GAP, .timestamp = 1 };
 	char detail[128];
 	int filler;
 
-	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == 0);
 	CHECK(claim_many(r, "before", 3) == 0);
 	filler = fill_disk(f->directory);
 	CHECK(filler >= 0);
@@ -271,24 +281,17 @@ static void large_batch_on_a_full_disk(struct fixture *f)
 	CHECK(claim_many(r, "after", 10) == 0);
 	CHECK(registry_check(r, detail, sizeof(detail)) == 0);
 	registry_close(r);
-	r = NULL;
-	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == 0);
+	r = open_there(f);
 	CHECK(count_pattern(r, "*") == 13);
 	registry_close(r);
 }
 
-UNOPENED_TEST(full_disk_inside_of_a_batch_undoes_it_as_a_whole, struct fixture *f)
+SMALL_DISK_TEST(batch_that_was_undone_takes_no_more_writes)
 {
-	on_a_small_disk(f, large_batch_on_a_full_disk);
-}
-
-static void lost_batch_refuses_every_write(struct fixture *f)
-{
-	struct registry *r = NULL;
+	struct registry *r = open_there(f);
 	struct activity entry = { .action = ACTIVITY_GAP, .timestamp = 1 };
 	int error = 0;
 
-	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == 0);
 	CHECK(fill_disk(f->directory) >= 0);
 	CHECK(registry_begin(r) == 0);
 	while (error == 0)
@@ -303,12 +306,7 @@ static void lost_batch_refuses_every_write(struct fixture *f)
 	registry_close(r);
 }
 
-UNOPENED_TEST(batch_that_was_undone_takes_no_more_writes, struct fixture *f)
-{
-	on_a_small_disk(f, lost_batch_refuses_every_write);
-}
-
-static void open_without_space(struct fixture *f)
+SMALL_DISK_TEST(database_is_created_once_there_is_space)
 {
 	struct registry *r = NULL;
 	int filler = fill_disk(f->directory);
@@ -317,31 +315,20 @@ static void open_without_space(struct fixture *f)
 	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == -ENOSPC);
 	CHECK(strstr(f->error, f->path));
 	CHECK(ftruncate(filler, 0) == 0);
-	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == 0);
+	r = open_there(f);
 	CHECK(claim_many(r, "after", 3) == 0);
 	registry_close(r);
 }
 
-UNOPENED_TEST(database_is_created_once_there_is_space, struct fixture *f)
+SMALL_DISK_TEST(read_only_filesystem_is_refused_and_named)
 {
-	on_a_small_disk(f, open_without_space);
-}
+	struct registry *r = open_there(f);
 
-static void open_on_a_read_only_filesystem(struct fixture *f)
-{
-	struct registry *r = NULL;
-
-	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == 0);
 	registry_close(r);
 	r = NULL;
 	CHECK(mount(NULL, f->directory, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == -EROFS);
 	CHECK(strstr(f->error, f->directory));
-}
-
-UNOPENED_TEST(read_only_filesystem_is_refused_and_named, struct fixture *f)
-{
-	on_a_small_disk(f, open_on_a_read_only_filesystem);
 }
 
 /* --- several writers -----------------------------------------------------------------------------
@@ -398,16 +385,6 @@ TEST_WITH(writers_of_several_processes_share_a_range_without_loss, struct fixtur
 	fixture_expect(f, "SELECT count(DISTINCT port) FROM services", "200");
 }
 
-static off_t log_bytes(const struct fixture *f)
-{
-	char log[256];
-	struct stat st;
-
-	snprintf(log, sizeof(log), "%s-wal", f->path);
-	assert_int_equal(stat(log, &st), 0);
-	return st.st_size;
-}
-
 TEST_WITH(log_grows_until_a_checkpoint_and_then_begins_anew, struct fixture *f)
 {
 	char id[32];
@@ -417,7 +394,7 @@ TEST_WITH(log_grows_until_a_checkpoint_and_then_begins_anew, struct fixture *f)
 		snprintf(id, sizeof(id), "room:n%d", i);
 		fixture_claim(f, id, 0);
 	}
-	assert_in_range(log_bytes(f), 1000 * 4096, 5 * 1024 * 1024);
+	assert_in_range(fixture_log_bytes(f), 1000 * 4096, 5 * 1024 * 1024);
 }
 
 EACH_TEST_MAIN(fixture_setup, fixture_teardown)

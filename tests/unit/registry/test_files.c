@@ -22,11 +22,7 @@ static mode_t mode_of(const struct fixture *f, const char *suffix)
 /* A batch with a claim in it; what its commit returns. */
 static int claim_one(struct fixture *f, const char *id)
 {
-	struct claim_request request = fixture_request(id);
-	struct claim_result result;
-
-	fixture_begin(f);
-	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
+	fixture_begin_claim(f, id, 0);
 	return registry_commit(f->registry);
 }
 

@@ -13,20 +13,16 @@ TEST_WITH(changes_of_a_shell_are_noticed_once, struct fixture *f)
 
 TEST_WITH(shell_in_a_read_transaction_does_not_stop_claims, struct fixture *f)
 {
-	sqlite3 *shell;
+	sqlite3 *shell = fixture_shell_open(f, "BEGIN; SELECT * FROM services");
 
-	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(shell, "BEGIN; SELECT * FROM services", NULL, NULL, NULL), 0);
 	fixture_claim(f, "web", 0);
 	sqlite3_close(shell);
 }
 
 TEST_WITH(shell_in_a_write_transaction_makes_begin_busy, struct fixture *f)
 {
-	sqlite3 *shell;
+	sqlite3 *shell = fixture_shell_open(f, "BEGIN IMMEDIATE");
 
-	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(shell, "BEGIN IMMEDIATE", NULL, NULL, NULL), 0);
 	assert_int_equal(registry_begin(f->registry), -EBUSY);
 	assert_false(registry_in_batch(f->registry));
 	assert_int_equal(sqlite3_exec(shell, "ROLLBACK", NULL, NULL, NULL), 0);

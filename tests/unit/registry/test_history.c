@@ -23,16 +23,12 @@ static struct history_entry entry_of(uint16_t port, uint64_t cookie)
 
 static void add(struct fixture *f, const struct history_entry *entry)
 {
-	fixture_begin(f);
-	assert_int_equal(registry_history_add(f->registry, entry), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_history_add(f->registry, entry), 0);
 }
 
 static void end(struct fixture *f, uint16_t port, uint64_t cookie, struct history_end end)
 {
-	fixture_begin(f);
-	assert_int_equal(registry_history_end(f->registry, port, cookie, &end), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_history_end(f->registry, port, cookie, &end), 0);
 }
 
 struct found {
@@ -150,27 +146,18 @@ TEST_WITH(what_a_person_typed_into_it_reads_as_valid_values, struct fixture *f)
 TEST_WITH(the_oldest_of_whoever_has_most_are_forgotten_and_what_ended_long_ago, struct fixture *f)
 {
 	const struct history_entry few = entry_of(3000, 1);
-	char sql[512];
 
 	add(f, &few);
-	snprintf(sql, sizeof(sql),
-		 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %llu) "
-		 "INSERT INTO history(port, uid, since, until, how) SELECT 4000, 1001, %lld, %lld, "
-		 "'closed' FROM n",
-		 (unsigned long long)quota_limit(QUOTA_HISTORY_KEPT)->machine + 150,
-		 (long long)FIXTURE_NOW, (long long)FIXTURE_NOW);
-	fixture_shell(f, sql);
-	for (int i = 0; i < 2; i++) {
-		fixture_begin(f);
-		assert_int_equal(registry_history_prune(f->registry, FIXTURE_NOW, 100), 0);
-		fixture_commit(f);
-	}
+	fixture_insert(f, (int)quota_limit(QUOTA_HISTORY_KEPT)->machine + 150,
+		       "history(port, uid, since, until, how) "
+		       "SELECT 4000, 1001, 1700000000, 1700000000, 'closed' FROM n");
+	for (int i = 0; i < 2; i++)
+		assert_in_batch(f, registry_history_prune(f->registry, FIXTURE_NOW, 100), 0);
 	fixture_expect(f, "SELECT count(*) FROM history", "20000");
 	assert_int_equal(find(f, (struct history_filter){ .port = 3000 }).n, 1);
-	fixture_begin(f);
-	assert_int_equal(
-		registry_history_prune(f->registry, FIXTURE_NOW + ACTIVITY_KEEP_S + 1, 30000), 0);
-	fixture_commit(f);
+	assert_in_batch(
+		f, registry_history_prune(f->registry, FIXTURE_NOW + ACTIVITY_KEEP_S + 1, 30000),
+		0);
 	fixture_expect(f, "SELECT count(*) FROM history", "1"); /* it has not ended */
 }
 
@@ -186,7 +173,7 @@ UNOPENED_TEST(a_database_of_version_11_gets_an_empty_history_and_keeps_the_rest,
 {
 	const struct history_entry entry = entry_of(8075, 1);
 
-	open_stored(f, stored_v11, "11");
+	open_stored(f, stored_v11, 11);
 	assert_int_equal(find(f, (struct history_filter){ 0 }).n, 0);
 	add(f, &entry);
 	assert_int_equal(find(f, (struct history_filter){ .port = 8075 }).n, 1);

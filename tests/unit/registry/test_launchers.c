@@ -27,9 +27,7 @@ static struct process_ancestor launcher_of(pid_t pid, const char *comm)
 
 static void store(struct fixture *f, const struct process_ancestor *launcher)
 {
-	fixture_begin(f);
-	assert_int_equal(registry_launcher_store(f->registry, &server, launcher), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_launcher_store(f->registry, &server, launcher), 0);
 }
 
 static void note(const struct process_id *of, const struct process_ancestor *launcher,
@@ -101,9 +99,7 @@ TEST_WITH(what_another_boot_or_a_person_wrote_is_skipped, struct fixture *f)
 			 "SELECT 2, bootId, 'x', 7 FROM launchers WHERE serverPid = 4711;"
 			 "INSERT INTO launchers(serverPid) VALUES(NULL)");
 	assert_int_equal(read_all(f).n, 1);
-	fixture_begin(f);
-	assert_int_equal(registry_launchers_clear(f->registry), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_launchers_clear(f->registry), 0);
 	fixture_expect(f, "SELECT count(*) FROM launchers", "0");
 }
 
@@ -111,7 +107,7 @@ UNOPENED_TEST(database_of_version_6_takes_ends_and_keeps_its_claims, struct fixt
 {
 	struct process_ancestor launcher = launcher_of(77, "sh");
 
-	open_stored(f, stored_v6, "6");
+	open_stored(f, stored_v6, 6);
 	assert_int_equal(read_all(f).n, 0);
 	store(f, &launcher);
 	assert_int_equal(read_all(f).n, 1);

@@ -22,14 +22,19 @@ static struct lock lock_of(const char *name, const char *holder)
 	return lock;
 }
 
-static int64_t granted(struct fixture *f, const char *name, const char *holder)
+static int64_t granted_to(struct fixture *f, const char *name, uid_t owner, const char *holder)
 {
 	struct lock lock = lock_of(name, holder);
 
-	fixture_begin(f);
-	assert_int_equal(registry_lock_grant(f->registry, &lock), 0);
-	fixture_commit(f);
+	lock.owner = owner;
+	lock.uid = owner == LOCK_OF_MACHINE ? 7 : owner;
+	assert_in_batch(f, registry_lock_grant(f->registry, &lock), 0);
 	return lock.fence;
+}
+
+static int64_t granted(struct fixture *f, const char *name, const char *holder)
+{
+	return granted_to(f, name, 1000, holder);
 }
 
 static int released(struct fixture *f, const char *name, int64_t fence, int64_t now)
@@ -143,9 +148,7 @@ TEST_WITH(a_renewal_keeps_the_fence_and_moves_the_end, struct fixture *f)
 
 	lock.ttl_s = 60;
 	lock.expires_at = FIXTURE_NOW + 1060;
-	fixture_begin(f);
-	assert_int_equal(registry_lock_renew(f->registry, &lock), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_lock_renew(f->registry, &lock), 0);
 	lock = loaded(f, "a");
 	assert_int_equal(lock.fence, fence);
 	assert_int_equal(lock.expires_at, FIXTURE_NOW + 1060);
@@ -158,9 +161,7 @@ TEST_WITH(a_free_lock_is_not_renewed, struct fixture *f)
 	struct lock lock = loaded(f, "a");
 
 	released(f, "a", fence, FIXTURE_NOW);
-	fixture_begin(f);
-	assert_int_equal(registry_lock_renew(f->registry, &lock), OUTCOME_NO);
-	fixture_commit(f);
+	assert_in_batch(f, registry_lock_renew(f->registry, &lock), OUTCOME_NO);
 }
 
 TEST_WITH(the_longest_free_locks_are_forgotten_and_held_ones_never, struct fixture *f)
@@ -222,18 +223,6 @@ TEST_WITH(free_locks_are_forgotten_after_a_day, struct fixture *f)
 		       "held,now,young");
 }
 
-static int64_t granted_to(struct fixture *f, const char *name, uid_t owner, const char *holder)
-{
-	struct lock lock = lock_of(name, holder);
-
-	lock.owner = owner;
-	lock.uid = owner == LOCK_OF_MACHINE ? 7 : owner;
-	fixture_begin(f);
-	assert_int_equal(registry_lock_grant(f->registry, &lock), 0);
-	fixture_commit(f);
-	return lock.fence;
-}
-
 static void expect_holder(struct fixture *f, const char *name, uid_t owner, const char *holder)
 {
 	struct lock lock;
@@ -282,9 +271,7 @@ TEST_WITH(what_one_does_with_a_name_leaves_the_others_alone, struct fixture *f)
 	fixture_shell(f, "DELETE FROM locks WHERE name = 'deploy'");
 	assert_int_equal(registry_lock_load(f->registry, lock_key_make("deploy", 2000), &lock), 0);
 	lock.ttl_s = 77;
-	fixture_begin(f);
-	assert_int_equal(registry_lock_renew(f->registry, &lock), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_lock_renew(f->registry, &lock), 0);
 	fixture_expect(f, "SELECT name || ttl FROM locks", "deploy@200077");
 	granted_to(f, "deploy", 3000, "c");
 	fixture_expect(f, "SELECT owner FROM locks WHERE name = 'deploy'", "3000");
@@ -352,11 +339,10 @@ TEST_WITH(rows_that_people_wrote_do_no_harm, struct fixture *f)
 	assert_int_equal(all[0].ttl_s, 0);
 	assert_int_equal(all[0].process.pid, 0);
 	assert_int_equal(all[0].owner, geteuid());
-	fixture_begin(f);
-	assert_int_equal(
+	assert_in_batch(
+		f,
 		registry_lock_release(f->registry, lock_key_of(&all[0]), all[0].fence, FIXTURE_NOW),
 		0);
-	fixture_commit(f);
 }
 
 TEST_WITH(outside_of_a_batch_nothing_is_written, struct fixture *f)

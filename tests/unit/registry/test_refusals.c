@@ -27,9 +27,7 @@ static int64_t record(struct fixture *f, const struct refusal_record *row)
 {
 	int64_t id = 0;
 
-	fixture_begin(f);
-	assert_int_equal(registry_record_refusal(f->registry, row, &id), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_record_refusal(f->registry, row, &id), 0);
 	return id;
 }
 
@@ -334,7 +332,7 @@ TEST_WITH(values_that_a_person_typed_do_not_get_out_of_range, struct fixture *f)
 
 UNOPENED_TEST(database_of_version_1_is_brought_forward_with_its_rows, struct fixture *f)
 {
-	open_stored(f, stored_v1, "1");
+	open_stored(f, stored_v1, 1);
 	record_of(f, 81, 1000, 3000);
 	assert_int_equal(find(f, &EVERY_FAILURE)->n, 1);
 	fixture_close(f);

@@ -21,9 +21,7 @@ static void add(struct fixture *f, uint32_t number, const char *service)
 {
 	struct run run = run_of(number, service);
 
-	fixture_begin(f);
-	assert_int_equal(registry_run_add(f->registry, &run), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_run_add(f->registry, &run), 0);
 }
 
 static void reload(struct fixture *f)
@@ -37,9 +35,7 @@ TEST_WITH(a_run_reads_back_as_it_was_stored, struct fixture *f)
 	const struct run *run;
 
 	add(f, 0x1a2b, "myapp:web@bob");
-	fixture_begin(f);
-	assert_int_equal(registry_run_set_state(f->registry, 0x1a2b, RUN_READY), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_run_set_state(f->registry, 0x1a2b, RUN_READY), 0);
 	reload(f);
 	run = registry_run(f->registry, 0x1a2b);
 	assert_non_null(run);
@@ -62,9 +58,7 @@ TEST_WITH(hardcoded_ports_read_back_and_end_where_people_wrote_into_them, struct
 	run.n_hardcoded = 2;
 	run.hardcoded[0] = (struct run_hardcoded){ 3000, 3100 };
 	run.hardcoded[1] = (struct run_hardcoded){ 65535, 3101 };
-	fixture_begin(f);
-	assert_int_equal(registry_run_add(f->registry, &run), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_run_add(f->registry, &run), 0);
 	fixture_expect(f, "SELECT hardcoded FROM runs", "3000:3100 65535:3101 transparent");
 	reload(f);
 	read = registry_run(f->registry, 1);
@@ -89,9 +83,7 @@ TEST_WITH(a_run_that_was_removed_does_not_come_back, struct fixture *f)
 {
 	add(f, 1, "myapp:web");
 	add(f, 2, "");
-	fixture_begin(f);
-	assert_int_equal(registry_run_remove(f->registry, 1), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_run_remove(f->registry, 1), 0);
 	assert_null(registry_run(f->registry, 1));
 	reload(f);
 	assert_null(registry_run(f->registry, 1));

@@ -96,12 +96,8 @@ TEST_WITH(promised_columns_come_first_and_are_plain, struct fixture *f)
 
 TEST_WITH(file_says_whose_and_of_which_version_it_is, struct fixture *f)
 {
-	char version[16], id[16];
-
-	snprintf(version, sizeof(version), "%d", schema_version());
-	snprintf(id, sizeof(id), "%d", SCHEMA_APPLICATION_ID);
-	fixture_expect(f, "PRAGMA user_version", version);
-	fixture_expect(f, "PRAGMA application_id", id);
+	fixture_expect_number(f, "PRAGMA user_version", schema_version());
+	fixture_expect_number(f, "PRAGMA application_id", SCHEMA_APPLICATION_ID);
 	fixture_expect(f, "PRAGMA journal_mode", "wal");
 }
 
@@ -200,15 +196,11 @@ UNOPENED_TEST(database_with_another_application_id_is_refused_by_it, struct fixt
 
 UNOPENED_TEST(log_of_another_application_is_left_as_it_is, struct fixture *f)
 {
-	sqlite3 *other;
+	sqlite3 *other =
+		fixture_shell_open(f, "PRAGMA journal_mode = WAL; CREATE TABLE bookmarks(url)");
 	char log[256];
 	struct content before;
 
-	assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other,
-				      "PRAGMA journal_mode = WAL; CREATE TABLE bookmarks(url)",
-				      NULL, NULL, NULL),
-			 SQLITE_OK);
 	snprintf(log, sizeof(log), "%s-wal", f->path);
 	before = read_content(log);
 	assert_true(before.size > 0);
@@ -226,15 +218,11 @@ TEST_WITH(newer_schema_is_refused_by_its_number, struct fixture *f)
 
 TEST_WITH(newer_schema_that_is_only_in_the_log_is_refused, struct fixture *f)
 {
-	struct registry *r = NULL;
 	sqlite3 *shell;
-	int error;
 
 	fixture_close(f);
-	assert_int_equal(sqlite3_open(f->path, &shell), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(shell, "PRAGMA user_version = 9041", NULL, NULL, NULL), 0);
-	error = registry_open(f->path, &r, f->error, sizeof(f->error));
-	assert_int_equal(error, -EPROTONOSUPPORT);
+	shell = fixture_shell_open(f, "PRAGMA user_version = 9041");
+	assert_int_equal(fixture_open_fails(f), -EPROTONOSUPPORT);
 	assert_non_null(strstr(f->error, "9041"));
 	sqlite3_close(shell);
 }
@@ -382,7 +370,7 @@ TEST_WITH(read_only_file_is_refused, struct fixture *f)
 
 UNOPENED_TEST(database_of_version_2_keeps_its_locks_and_sessions, struct fixture *f)
 {
-	open_stored(f, stored_v2, "2");
+	open_stored(f, stored_v2, 2);
 	fixture_close(f);
 	fixture_expect(f, "SELECT healthPath FROM services WHERE id = 'myapp:web'", "/health");
 	fixture_expect(f, "SELECT holder FROM locks WHERE name = 'db-migrations'", "myapp:db-init");
@@ -394,7 +382,7 @@ UNOPENED_TEST(database_of_version_2_keeps_its_locks_and_sessions, struct fixture
 
 UNOPENED_TEST(database_of_version_4_has_owners_of_locks_and_sums_of_notes, struct fixture *f)
 {
-	open_stored(f, stored_v4, "4");
+	open_stored(f, stored_v4, 4);
 	fixture_close(f);
 	fixture_expect(f, "SELECT notes || ' ' || bytes FROM noteSums WHERE kind = 'all'", "2 262");
 	fixture_expect(f, "SELECT notes FROM noteSums WHERE kind = 'user' AND owner = 1000", "1");
@@ -407,7 +395,7 @@ UNOPENED_TEST(database_of_version_4_has_owners_of_locks_and_sums_of_notes, struc
 
 UNOPENED_TEST(database_of_version_6_has_all_its_claims_at_home, struct fixture *f)
 {
-	open_stored(f, stored_v6, "6");
+	open_stored(f, stored_v6, 6);
 	assert_int_equal(fixture_service(f, "myapp:web").service.home, 8075);
 	assert_int_equal(fixture_claim(f, "myapp:web", 0), 8075);
 	assert_int_equal(fixture_claim(f, "legacy", 0), 3000);
@@ -443,7 +431,7 @@ UNOPENED_TEST(database_of_version_2_has_refusals_without_call_and_address, struc
 	const struct activity_filter everything = { 0 };
 	unsigned n = 0;
 
-	open_stored(f, stored_v2, "2");
+	open_stored(f, stored_v2, 2);
 	assert_int_equal(registry_for_each_activity(f->registry, &everything, expect_no_call, &n),
 			 0);
 	assert_int_equal(n, 2);

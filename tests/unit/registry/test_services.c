@@ -44,9 +44,7 @@ TEST_WITH(filter_takes_pattern_port_and_status_together, struct fixture *f)
 	fixture_claim(f, "a:web", 5000);
 	fixture_claim(f, "a:api", 5001);
 	fixture_claim(f, "ab:web", 5002);
-	fixture_begin(f);
-	assert_int_equal(registry_set_status(f->registry, "a:api", SERVICE_GHOST, true, 5), 0);
-	fixture_commit(f);
+	fixture_set_status(f, "a:api", SERVICE_GHOST);
 	expect_ids(f, (struct service_filter){ .pattern = "a:*", .status = -1 }, "a:api a:web ");
 	expect_ids(f, (struct service_filter){ .pattern = "*web", .status = -1 }, "a:web ab:web ");
 	expect_ids(f, (struct service_filter){ .pattern = "a?:web", .status = -1 }, "ab:web ");
@@ -135,10 +133,7 @@ TEST_WITH(counts_follow_our_writes_and_those_of_others, struct fixture *f)
 	assert_int_equal(registry_count_services(f->registry, counts), 0);
 	assert_int_equal(counts[SERVICE_CLAIMED], 1);
 	fixture_claim(f, "b", 0);
-	fixture_begin(f);
-	assert_int_equal(registry_set_status(f->registry, "a", SERVICE_GHOST, true, FIXTURE_NOW),
-			 0);
-	fixture_commit(f);
+	fixture_set_status(f, "a", SERVICE_GHOST);
 	assert_int_equal(registry_count_services(f->registry, counts), 0);
 	assert_int_equal(counts[SERVICE_CLAIMED], 1);
 	assert_int_equal(counts[SERVICE_GHOST], 1);
@@ -154,19 +149,17 @@ TEST_WITH(counts_follow_our_writes_and_those_of_others, struct fixture *f)
 TEST_WITH(status_without_touch_leaves_the_time, struct fixture *f)
 {
 	fixture_claim(f, "a", 0);
-	fixture_begin(f);
-	assert_int_equal(
-		registry_set_status(f->registry, "a", SERVICE_STALE, false, FIXTURE_NOW + 50), 0);
-	fixture_commit(f);
+	assert_in_batch(
+		f, registry_set_status(f->registry, "a", SERVICE_STALE, false, FIXTURE_NOW + 50),
+		0);
 	assert_int_equal(fixture_service(f, "a").service.updated_at, FIXTURE_NOW);
 	assert_int_equal(fixture_service(f, "a").service.status, SERVICE_STALE);
 }
 
 TEST_WITH(status_of_nothing_says_no, struct fixture *f)
 {
-	fixture_begin(f);
-	assert_int_equal(registry_set_status(f->registry, "a", SERVICE_STALE, true, 1), OUTCOME_NO);
-	fixture_commit(f);
+	assert_in_batch(f, registry_set_status(f->registry, "a", SERVICE_STALE, true, 1),
+			OUTCOME_NO);
 }
 
 TEST(status_names_are_read_back)
@@ -182,9 +175,7 @@ TEST_WITH(last_alive_is_what_was_marked, struct fixture *f)
 
 	assert_int_equal(registry_last_alive(f->registry, &at), 0);
 	assert_int_equal(at, 0);
-	fixture_begin(f);
-	assert_int_equal(registry_mark_alive(f->registry, FIXTURE_NOW), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_mark_alive(f->registry, FIXTURE_NOW), 0);
 	fixture_reopen(f);
 	assert_int_equal(registry_last_alive(f->registry, &at), 0);
 	assert_int_equal(at, FIXTURE_NOW);

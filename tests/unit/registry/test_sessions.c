@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fixture.h"
+#include "unit/registry/fixture.h"
 
 #include "base/outcome.h"
 #include "base/procfs.h"
@@ -24,9 +24,7 @@ static struct session session_of(const char *purpose)
 
 static void start(struct fixture *f, const struct session *s, char *ret_id)
 {
-	fixture_begin(f);
-	assert_int_equal(registry_session_start(f->registry, s, ret_id), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_session_start(f->registry, s, ret_id), 0);
 }
 
 static void add_note(struct fixture *f, const char *session, const char *text, int64_t at)
@@ -38,9 +36,7 @@ static void add_note(struct fixture *f, const char *session, const char *text, i
 				   .pid = 5,
 				   .comm = "pd" };
 
-	fixture_begin(f);
-	assert_int_equal(registry_note_add(f->registry, &note, NULL), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_note_add(f->registry, &note, NULL), 0);
 }
 
 /* The ids (or texts) that were visited, each followed by a blank. */
@@ -128,9 +124,7 @@ TEST_WITH(the_contracts_columns_hold_what_people_expect, struct fixture *f)
 		       "SELECT purpose || '|' || startedAt || '|' || (endedAt IS NULL) || '|' "
 		       "|| status FROM sessions",
 		       "Building checkout UI|1700000000|1|active");
-	fixture_begin(f);
-	assert_int_equal(registry_session_end(f->registry, id, 1700000100), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_session_end(f->registry, id, 1700000100), 0);
 	fixture_expect(f, "SELECT endedAt || status FROM sessions", "1700000100completed");
 }
 
@@ -159,15 +153,11 @@ TEST_WITH(a_stalled_session_is_revived_on_another_process, struct fixture *f)
 	struct seen seen;
 
 	start(f, &s, id);
-	fixture_begin(f);
-	assert_int_equal(registry_session_stall(f->registry, id, FIXTURE_NOW + 5), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_session_stall(f->registry, id, FIXTURE_NOW + 5), 0);
 	seen = find(f, id);
 	assert_int_equal(seen.last.status, SESSION_STALLED);
 	assert_int_equal(seen.last.stalled_at, FIXTURE_NOW + 5);
-	fixture_begin(f);
-	assert_int_equal(registry_session_revive(f->registry, id, &other, "pts/9"), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_session_revive(f->registry, id, &other, "pts/9"), 0);
 	seen = find(f, id);
 	assert_int_equal(seen.last.status, SESSION_ACTIVE);
 	assert_int_equal(seen.last.stalled_at, 0);
@@ -306,17 +296,13 @@ TEST_WITH(notes_come_oldest_first_and_the_limit_keeps_the_newest, struct fixture
 TEST_WITH(a_session_keeps_its_newest_notes, struct fixture *f)
 {
 	const struct session s = session_of("p");
-	char id[SESSION_ID_MAX + 1], text[16], sql[256];
+	char id[SESSION_ID_MAX + 1];
 
 	start(f, &s, id);
-	snprintf(sql, sizeof(sql),
-		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
-		 "INSERT INTO notes(session, timestamp, text) SELECT '%s', i, i FROM c",
-		 NOTES_PER_SESSION, id);
-	fixture_shell(f, sql);
+	fixture_insert(f, NOTES_PER_SESSION,
+		       "notes(session, timestamp, text) SELECT '%s', i, i FROM n", id);
 	add_note(f, id, "last", 99);
-	snprintf(text, sizeof(text), "%d", NOTES_PER_SESSION);
-	fixture_expect(f, "SELECT count(*) FROM notes", text);
+	fixture_expect_number(f, "SELECT count(*) FROM notes", NOTES_PER_SESSION);
 	fixture_expect(f, "SELECT min(id) FROM notes", "2");
 }
 
@@ -349,16 +335,13 @@ static void expect_sums_right(struct fixture *f)
 TEST_WITH(a_session_keeps_no_more_bytes_than_one_answer_may_have, struct fixture *f)
 {
 	const struct session s = session_of("p");
-	char id[SESSION_ID_MAX + 1], sql[128];
+	char id[SESSION_ID_MAX + 1], sum[32];
 
 	start(f, &s, id);
 	flood(f, id, ANN, NOTES_PER_SESSION_BYTES / NOTE_MAX_BYTES + 20);
-	snprintf(sql, sizeof(sql), "SELECT sum(length(text)) <= %d FROM notes",
-		 NOTES_PER_SESSION_BYTES);
-	fixture_expect(f, sql, "1");
-	snprintf(sql, sizeof(sql), "SELECT sum(length(text)) > %d FROM notes",
-		 NOTES_PER_SESSION_BYTES - 3 * NOTE_MAX_BYTES);
-	fixture_expect(f, sql, "1");
+	fixture_ask(f, "SELECT sum(length(text)) FROM notes", sum, sizeof(sum));
+	assert_in_range(atoi(sum), NOTES_PER_SESSION_BYTES - 3 * NOTE_MAX_BYTES + 1,
+			NOTES_PER_SESSION_BYTES);
 	expect_sums_right(f);
 }
 
@@ -367,7 +350,7 @@ TEST_WITH(a_user_who_floods_notes_loses_their_own_oldest, struct fixture *f)
 {
 	struct session s = session_of("p");
 	const uint64_t most = quota_limit(QUOTA_NOTE_BYTES)->per_user;
-	char id[SESSION_ID_MAX + 1], sql[128];
+	char id[SESSION_ID_MAX + 1], sum[32];
 
 	s.uid = BEN;
 	start(f, &s, id);
@@ -377,33 +360,27 @@ TEST_WITH(a_user_who_floods_notes_loses_their_own_oldest, struct fixture *f)
 		start(f, &s, id);
 		flood(f, id, ANN, NOTES_PER_SESSION_BYTES / (NOTE_MAX_BYTES + 128));
 	}
-	snprintf(sql, sizeof(sql),
-		 "SELECT bytes BETWEEN %" PRIu64 " AND %" PRIu64
-		 " FROM noteSums WHERE kind = 'user' AND owner = %d",
-		 most - 2 * NOTE_MAX_BYTES, most, ANN);
-	fixture_expect(f, sql, "1");
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM notes WHERE uid = %d", BEN);
-	fixture_expect(f, sql, "3");
+	fixture_ask(f, "SELECT bytes FROM noteSums WHERE kind = 'user' AND owner = 1000", sum,
+		    sizeof(sum));
+	assert_in_range(atoll(sum), most - 2 * NOTE_MAX_BYTES, most);
+	fixture_expect(f, "SELECT count(*) FROM notes WHERE uid = 1001", "3");
 	expect_sums_right(f);
 }
 
 TEST_WITH(where_all_have_too_many_notes_who_has_most_loses_them, struct fixture *f)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_NOTE_BYTES);
-	char sql[512];
+	char sum[32];
 
-	snprintf(sql, sizeof(sql),
-		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i <= %d) "
-		 "INSERT INTO notes(session, text, uid) SELECT 's' || i / 1000, "
-		 "CAST(zeroblob(%d) AS TEXT), 5000 + i %% 4 FROM c;"
-		 "INSERT INTO notes(session, text, uid) VALUES('rare', 'kept', 6000);"
-		 "INSERT INTO sessions(id, status, uid) VALUES('rare', 'active', 6000)",
-		 (int)(limit->machine / (1 << 18)), (1 << 18) - 128);
-	fixture_shell(f, sql);
+	fixture_insert(f, (int)(limit->machine / (1 << 18)) + 1,
+		       "notes(session, text, uid) SELECT 's' || i / 1000, "
+		       "CAST(zeroblob(%d) AS TEXT), 5000 + i %% 4 FROM n",
+		       (1 << 18) - 128);
+	fixture_shell(f, "INSERT INTO notes(session, text, uid) VALUES('rare', 'kept', 6000);"
+			 "INSERT INTO sessions(id, status, uid) VALUES('rare', 'active', 6000)");
 	flood(f, "rare", 6000, 1);
-	snprintf(sql, sizeof(sql), "SELECT bytes <= %" PRIu64 " FROM noteSums WHERE kind = 'all'",
-		 limit->machine);
-	fixture_expect(f, sql, "1");
+	fixture_ask(f, "SELECT bytes FROM noteSums WHERE kind = 'all'", sum, sizeof(sum));
+	assert_in_range(atoll(sum), 1, limit->machine);
 	fixture_expect(f, "SELECT count(*) FROM notes WHERE uid = 6000", "2");
 }
 
@@ -433,48 +410,38 @@ TEST_WITH(sums_of_notes_follow_what_people_do_by_hand, struct fixture *f)
 
 static void prune(struct fixture *f)
 {
-	fixture_begin(f);
-	assert_int_equal(registry_prune_activity(f->registry, FIXTURE_NOW, 100000), 0);
-	fixture_commit(f);
+	assert_in_batch(f, registry_prune_activity(f->registry, FIXTURE_NOW, 100000), 0);
 }
 
 TEST_WITH(sessions_beyond_the_limits_go_with_their_notes, struct fixture *f)
 {
-	char sql[512];
-
 	/* all of them ended long ago, but for one that is active */
-	snprintf(sql, sizeof(sql),
-		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
-		 "INSERT INTO sessions(id, startedAt, endedAt, status) "
-		 "SELECT 's' || i, i, i, 'completed' FROM c;"
-		 "INSERT INTO sessions(id, startedAt, status) VALUES('old-active', 1, 'active');"
-		 "INSERT INTO notes(session, text) VALUES('s1', 'x'), ('old-active', 'y'), "
-		 "(NULL, 'z')",
-		 SESSIONS_KEPT + 50);
-	fixture_shell(f, sql);
+	fixture_insert(f, SESSIONS_KEPT + 50,
+		       "sessions(id, startedAt, endedAt, status) "
+		       "SELECT 's' || i, i, i, 'completed' FROM n");
+	fixture_shell(f, "INSERT INTO sessions(id, startedAt, status) "
+			 "VALUES('old-active', 1, 'active');"
+			 "INSERT INTO notes(session, text) VALUES('s1', 'x'), ('old-active', 'y'), "
+			 "(NULL, 'z')");
 	prune(f);
-	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEEP_NEWEST);
-	fixture_expect(f, "SELECT count(*) FROM sessions WHERE status = 'completed'", sql);
+	fixture_expect_number(f, "SELECT count(*) FROM sessions WHERE status = 'completed'",
+			      SESSIONS_KEEP_NEWEST);
 	fixture_expect(f, "SELECT min(endedAt) FROM sessions", "1031");
 	fixture_expect(f, "SELECT group_concat(text) FROM notes", "y");
 }
 
 TEST_WITH(stalled_sessions_are_completed_after_a_week_or_beyond_their_number, struct fixture *f)
 {
-	char sql[1024];
-
-	snprintf(sql, sizeof(sql),
-		 "INSERT INTO sessions(id, startedAt, stalledAt, status, uid) VALUES"
-		 "('old', 1, %d, 'stalled', %d), ('young', 1, %d, 'stalled', %d);"
-		 "INSERT INTO sessions(id, startedAt, status, uid) VALUES('active', 1, 'active', "
-		 "%d);"
-		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
-		 "INSERT INTO sessions(id, startedAt, stalledAt, status, uid) "
-		 "SELECT 's' || i, 1, %d + i, 'stalled', %d FROM c",
-		 FIXTURE_NOW - SESSIONS_STALLED_KEEP_S - 1, ANN,
-		 FIXTURE_NOW - SESSIONS_STALLED_KEEP_S, ANN, ANN, SESSIONS_STALLED_KEEP_NEWEST + 1,
-		 FIXTURE_NOW - 1000, BEN);
-	fixture_shell(f, sql);
+	fixture_shellf(f,
+		       "INSERT INTO sessions(id, startedAt, stalledAt, status, uid) VALUES"
+		       "('old', 1, %d, 'stalled', 1000), ('young', 1, %d, 'stalled', 1000),"
+		       "('active', 1, NULL, 'active', 1000)",
+		       FIXTURE_NOW - SESSIONS_STALLED_KEEP_S - 1,
+		       FIXTURE_NOW - SESSIONS_STALLED_KEEP_S);
+	fixture_insert(f, SESSIONS_STALLED_KEEP_NEWEST + 1,
+		       "sessions(id, startedAt, stalledAt, status, uid) "
+		       "SELECT 's' || i, 1, %d + i, 'stalled', 1001 FROM n",
+		       FIXTURE_NOW - 1000);
 	prune(f);
 	fixture_expect(f,
 		       "SELECT group_concat(id) FROM (SELECT id FROM sessions "
@@ -486,35 +453,25 @@ TEST_WITH(stalled_sessions_are_completed_after_a_week_or_beyond_their_number, st
 
 TEST_WITH(a_user_who_starts_and_ends_sessions_pushes_out_their_own, struct fixture *f)
 {
-	char sql[512];
-
-	snprintf(sql, sizeof(sql),
-		 "INSERT INTO sessions(id, startedAt, endedAt, status, uid) "
-		 "VALUES('precious', 1, %d, 'completed', %d);"
-		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
-		 "INSERT INTO sessions(id, startedAt, endedAt, status, uid) "
-		 "SELECT 's' || i, 1, %d, 'completed', %d FROM c",
-		 FIXTURE_NOW - 100, BEN, SESSIONS_KEPT + 50, FIXTURE_NOW, ANN);
-	fixture_shell(f, sql);
+	fixture_shellf(f,
+		       "INSERT INTO sessions(id, startedAt, endedAt, status, uid) "
+		       "VALUES('precious', 1, %d, 'completed', 1001)",
+		       FIXTURE_NOW - 100);
+	fixture_insert(f, SESSIONS_KEPT + 50,
+		       "sessions(id, startedAt, endedAt, status, uid) "
+		       "SELECT 's' || i, 1, 1700000000, 'completed', 1000 FROM n");
 	prune(f);
-	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEPT);
-	fixture_expect(f, "SELECT count(*) FROM sessions", sql);
+	fixture_expect_number(f, "SELECT count(*) FROM sessions", SESSIONS_KEPT);
 	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 'precious'", "1");
 }
 
 TEST_WITH(young_sessions_are_kept_up_to_their_number, struct fixture *f)
 {
-	char sql[512];
-
-	snprintf(sql, sizeof(sql),
-		 "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c WHERE i < %d) "
-		 "INSERT INTO sessions(id, startedAt, stalledAt, status) "
-		 "SELECT 's' || i, 1, %d - i, 'stalled' FROM c",
-		 SESSIONS_KEPT + 50, FIXTURE_NOW);
-	fixture_shell(f, sql);
+	fixture_insert(f, SESSIONS_KEPT + 50,
+		       "sessions(id, startedAt, stalledAt, status) "
+		       "SELECT 's' || i, 1, 1700000000 - i, 'stalled' FROM n");
 	prune(f);
-	snprintf(sql, sizeof(sql), "%d", SESSIONS_KEPT);
-	fixture_expect(f, "SELECT count(*) FROM sessions", sql);
+	fixture_expect_number(f, "SELECT count(*) FROM sessions", SESSIONS_KEPT);
 	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 's1'", "1");
 }
 

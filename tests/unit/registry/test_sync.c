@@ -30,11 +30,7 @@ int fdatasync(int fd)
 
 static void claim_unsynced(struct fixture *f, const char *id)
 {
-	struct claim_request request = fixture_request(id);
-	struct claim_result result;
-
-	fixture_begin(f);
-	assert_int_equal(registry_claim(f->registry, &request, NULL, NULL, &result), 0);
+	fixture_begin_claim(f, id, 0);
 	assert_int_equal(registry_commit_unsynced(f->registry), 0);
 }
 
@@ -118,16 +114,6 @@ static void *sync_until_the_end(void *registry)
 	return NULL;
 }
 
-static off_t log_bytes(const struct fixture *f)
-{
-	char path[sizeof(f->path) + sizeof("-wal")];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s-wal", f->path);
-	assert_int_equal(stat(path, &st), 0);
-	return st.st_size;
-}
-
 /* Some 12 frames each: many times what a checkpoint waits for. */
 static void commit_many(struct fixture *f)
 {
@@ -136,7 +122,7 @@ static void commit_many(struct fixture *f)
 	for (int i = 0; i < 1200; i++) {
 		snprintf(id, sizeof(id), "many:n%d", i);
 		claim_unsynced(f, id);
-		assert_true(log_bytes(f) < LOG_BOUND_BYTES);
+		assert_true(fixture_log_bytes(f) < LOG_BOUND_BYTES);
 	}
 }
 
@@ -171,10 +157,9 @@ TEST_WITH(a_large_file_is_looked_through_by_the_next_sync, struct fixture *f)
 		const char *here;
 
 		if (large)
-			fixture_shell(f,
-				      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 "
-				      "FROM n LIMIT 30000) INSERT INTO activity(action, details, "
-				      "timestamp) SELECT 'CLAIM', 'Port 3100 assigned', 1 FROM n");
+			fixture_insert(f, 30000,
+				       "activity(action, details, timestamp) "
+				       "SELECT 'CLAIM', 'Port 3100 assigned', 1 FROM n");
 		claim_unsynced(f, large ? "api" : "web");
 		assert_int_equal(registry_sync(f->registry), 0);
 		/* two tables in one place */
