@@ -7,11 +7,13 @@
 #include "explain/brief.h"
 #include "testing.h"
 
-static struct event refusal(pid_t pid, uint16_t port)
+/* Of process 10, where the table is. */
+static struct event refusal(const struct inventory *inv, uint16_t port)
 {
 	return (struct event){
 		.kind = EVENT_FAIL,
-		.actor = { .pid = pid, .start_ticks = 7 },
+		.actor = { .pid = 10, .start_ticks = 7 },
+		.netns = inv ? inventory_own_netns(inv) : 0,
 		.family = AF_INET,
 		.port = port,
 		.call = EVENT_CALL_BIND,
@@ -19,29 +21,37 @@ static struct event refusal(pid_t pid, uint16_t port)
 	};
 }
 
-static void describe(const struct event *e, const struct inventory *inv, unsigned repeated,
-		     char *ret)
+/* Of what is in its way, or NULL. */
+static void assert_says(const struct event *e, const struct why_obstacle *obstacle,
+			unsigned repeated, const char *expected)
+{
+	char text[WHY_DETAILS_SIZE];
+
+	why_describe_refusal(e, obstacle, repeated, text);
+	assert_string_equal(text, expected);
+}
+
+static void assert_described(const struct event *e, const struct inventory *inv,
+			     const char *expected)
 {
 	struct why_obstacle obstacle;
 	bool found = why_in_the_way(e, inv, &obstacle);
 
-	why_describe_refusal(e, found ? &obstacle : NULL, repeated, ret);
+	assert_says(e, found ? &obstacle : NULL, 0, expected);
 }
 
-TEST(description_names_call_address_and_errno)
+TEST_ALONE(description_names_call_address_and_errno)
 {
-	struct event e = refusal(10, 3000);
-	char text[WHY_DETAILS_SIZE];
+	struct event e = refusal(NULL, 3000);
 
 	e.error = EACCES;
 	e.family = AF_INET6;
 	e.call = EVENT_CALL_LISTEN;
-	describe(&e, NULL, 3, text);
-	assert_string_equal(text, "listen [::]:3000: EACCES (and 3 times more before)");
+	assert_says(&e, NULL, 3, "listen [::]:3000: EACCES (and 3 times more before)");
 }
 
 /* A table that knows of one listener, 12, held by "node" (94120). */
-static struct inventory *table_with_a_listener(void)
+static int open_table(void **state)
 {
 	struct event process = { .kind = EVENT_PROCESS,
 				 .actor = { .pid = 94120, .start_ticks = 7 } };
@@ -56,7 +66,7 @@ static struct inventory *table_with_a_listener(void)
 	};
 	const struct kernel_source nobody = { 0 };
 	struct inventory *inv = NULL;
-	bool settle = false;
+	bool settle;
 
 	strcpy(process.comm, "node");
 	process.process.id = process.actor;
@@ -65,198 +75,153 @@ static struct inventory *table_with_a_listener(void)
 	listens.netns = inventory_own_netns(inv);
 	assert_int_equal(inventory_apply(inv, &process, 1000, NULL, NULL, &settle), 0);
 	assert_int_equal(inventory_apply(inv, &listens, 1000, NULL, NULL, &settle), 0);
-	return inv;
+	*state = inv;
+	return 0;
 }
 
-TEST(description_names_the_owner_of_that_moment)
+static int close_table(void **state)
 {
-	struct inventory *inv = table_with_a_listener();
-	struct event e = refusal(10, 3000);
-	char text[WHY_DETAILS_SIZE];
-
-	e.netns = inventory_own_netns(inv);
-	e.n_owners = 1;
-	e.owners[0] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
-	describe(&e, inv, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
-	inventory_free(inv);
+	inventory_free(*state);
+	return 0;
 }
 
-TEST(owner_of_that_moment_counts_and_not_who_listens_by_now)
+/* What was seen to have the port as the call was refused. */
+static void add_owner(struct event *e, struct bind_owner owner)
 {
-	struct inventory *inv = table_with_a_listener();
-	struct event e = refusal(10, 3000);
-	char text[WHY_DETAILS_SIZE];
-
-	e.netns = inventory_own_netns(inv);
-	e.n_owners = 1;
-	e.owners[0] = (struct bind_owner){ .minisocket = true, .state = SOCKET_TIME_WAIT };
-	describe(&e, inv, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection in "
-				  "TIME_WAIT");
-	inventory_free(inv);
+	e->owners[e->n_owners++] = owner;
 }
 
-TEST(table_is_asked_where_the_owners_were_not_seen)
+TEST_WITH(description_names_the_owner_of_that_moment, struct inventory *inv)
 {
-	struct inventory *inv = table_with_a_listener();
-	struct event e = refusal(10, 3000);
-	char text[WHY_DETAILS_SIZE];
+	struct event e = refusal(inv, 3000);
 
-	e.netns = inventory_own_netns(inv);
-	describe(&e, inv, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
-	inventory_free(inv);
+	add_owner(&e, (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN });
+	assert_described(&e, inv, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 }
 
-TEST(listener_behind_too_many_connections_is_known_to_the_table)
+TEST_WITH(owner_of_that_moment_counts_and_not_who_listens_by_now, struct inventory *inv)
 {
-	struct inventory *inv = table_with_a_listener();
-	struct event e = refusal(10, 3000);
-	char text[WHY_DETAILS_SIZE];
+	struct event e = refusal(inv, 3000);
 
-	e.netns = inventory_own_netns(inv);
-	e.n_owners = 1;
+	add_owner(&e, (struct bind_owner){ .minisocket = true, .state = SOCKET_TIME_WAIT });
+	assert_described(&e, inv,
+			 "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection in TIME_WAIT");
+}
+
+TEST_WITH(table_is_asked_where_the_owners_were_not_seen, struct inventory *inv)
+{
+	struct event e = refusal(inv, 3000);
+
+	assert_described(&e, inv, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
+}
+
+TEST_WITH(listener_behind_too_many_connections_is_known_to_the_table, struct inventory *inv)
+{
+	struct event e = refusal(inv, 3000);
+
 	e.more_owners = true;
-	e.owners[0] = (struct bind_owner){ .cookie = 99,
-					   .state = SOCKET_ESTABLISHED,
-					   .peer_port = 40000 };
-	describe(&e, inv, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
-	inventory_free(inv);
+	add_owner(&e, (struct bind_owner){
+			      .cookie = 99, .state = SOCKET_ESTABLISHED, .peer_port = 40000 });
+	assert_described(&e, inv, "bind 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 }
 
 /* Before it was searched for, nothing is said of who holds it; nor is it called hidden. */
-TEST(nobody_is_called_unseen_who_was_not_looked_for)
+TEST_ALONE(nobody_is_called_unseen_who_was_not_looked_for)
 {
 	struct why_obstacle obstacle = { .state = SOCKET_ESTABLISHED };
-	struct event e = refusal(10, 3000);
-	char text[WHY_DETAILS_SIZE];
+	struct event e = refusal(NULL, 3000);
 
 	assert_true(why_obstacle_is_open(&obstacle));
-	why_describe_refusal(&e, &obstacle, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection "
-				  "(ESTAB)");
+	assert_says(&e, &obstacle, 0,
+		    "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection (ESTAB)");
 	obstacle.searched = true;
-	why_describe_refusal(&e, &obstacle, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection "
-				  "(ESTAB) that no process is seen to hold");
+	assert_says(&e, &obstacle, 0,
+		    "bind 0.0.0.0:3000: EADDRINUSE; the port has a connection (ESTAB) "
+		    "that no process is seen to hold");
 	obstacle.holder.pid = 77;
 	strcpy(obstacle.comm, "curl");
 	assert_false(why_obstacle_is_open(&obstacle));
-	why_describe_refusal(&e, &obstacle, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; held by a connection of curl "
-				  "(77)");
+	assert_says(&e, &obstacle, 0,
+		    "bind 0.0.0.0:3000: EADDRINUSE; held by a connection of curl (77)");
 }
 
-TEST(callers_own_socket_is_not_in_its_way)
+TEST_WITH(callers_own_socket_is_not_in_its_way, struct inventory *inv)
 {
-	struct inventory *inv = table_with_a_listener();
-	struct event e = refusal(10, 3000);
-	char text[WHY_DETAILS_SIZE];
+	struct event e = refusal(inv, 3000);
 
 	e.call = EVENT_CALL_LISTEN;
 	e.cookie = 11;
-	e.n_owners = 2;
-	e.owners[0] = (struct bind_owner){ .cookie = 11, .state = SOCKET_BOUND };
-	e.owners[1] = (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN };
-	describe(&e, inv, 0, text);
-	assert_string_equal(text, "listen 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
-	inventory_free(inv);
+	add_owner(&e, (struct bind_owner){ .cookie = 11, .state = SOCKET_BOUND });
+	add_owner(&e, (struct bind_owner){ .cookie = 12, .state = SOCKET_LISTEN });
+	assert_described(&e, inv, "listen 0.0.0.0:3000: EADDRINUSE; held by node (94120)");
 }
 
-TEST(answer_in_the_kernels_place_is_said)
+TEST_ALONE(answer_in_the_kernels_place_is_said)
 {
-	struct event e = refusal(10, 3000);
-	char text[WHY_DETAILS_SIZE];
+	struct event e = refusal(NULL, 3000);
 
 	e.error = EPERM;
 	e.no_entry = true;
-	describe(&e, NULL, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:3000: EPERM; answered in the kernel's place "
-				  "(a seccomp filter)");
+	assert_described(&e, NULL,
+			 "bind 0.0.0.0:3000: EPERM; answered in the kernel's place "
+			 "(a seccomp filter)");
 }
 
-TEST(answer_of_a_program_is_said_whoever_owns_the_port)
+TEST_WITH(answer_of_a_program_is_said_whoever_owns_the_port, struct inventory *inv)
 {
 	static const enum event_stage stages[] = { EVENT_STAGE_DENIED, EVENT_STAGE_BOUND };
-	struct inventory *inv = table_with_a_listener();
-	char text[WHY_DETAILS_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
-		struct event e = refusal(10, 3000);
+		struct event e = refusal(inv, 3000);
 
-		e.netns = inventory_own_netns(inv);
 		e.stage = stages[i];
-		describe(&e, inv, 0, text);
-		assert_string_equal(text, "bind 0.0.0.0:3000: EADDRINUSE; answered by a BPF "
-					  "program of its cgroup");
+		assert_described(&e, inv,
+				 "bind 0.0.0.0:3000: EADDRINUSE; answered by a BPF "
+				 "program of its cgroup");
 	}
-	inventory_free(inv);
 }
 
-TEST(rewritten_port_is_said_and_who_holds_it)
+TEST_WITH(rewritten_port_is_said_and_who_holds_it, struct inventory *inv)
 {
-	struct inventory *inv = table_with_a_listener();
-	struct event e = refusal(10, 4000);
-	char text[WHY_DETAILS_SIZE];
+	struct event e = refusal(inv, 4000);
 
-	e.netns = inventory_own_netns(inv);
 	e.stage = EVENT_STAGE_PASSED;
 	e.given_port = 3000;
-	describe(&e, inv, 0, text);
-	assert_string_equal(text, "bind 0.0.0.0:4000: EADDRINUSE; made 0.0.0.0:3000 by a BPF "
-				  "program of its cgroup; held by node (94120)");
-	inventory_free(inv);
+	assert_described(&e, inv,
+			 "bind 0.0.0.0:4000: EADDRINUSE; made 0.0.0.0:3000 by a BPF "
+			 "program of its cgroup; held by node (94120)");
 }
 
 /* Two listeners, and the first that was listed does not meet the address that was asked for. */
-static struct event refusal_beside_another_address(const struct inventory *inv)
+TEST_WITH(owner_that_does_not_overlap_is_not_blamed, struct inventory *inv)
 {
-	struct event e = refusal(10, 3000);
-
-	e.netns = inventory_own_netns(inv);
-	e.addr.bytes[0] = 127;
-	e.addr.bytes[3] = 1;
-	e.n_owners = 2;
-	e.owners[0] =
-		(struct bind_owner){ .cookie = 99, .family = AF_INET, .state = SOCKET_LISTEN };
-	e.owners[0].addr.bytes[0] = 127;
-	e.owners[0].addr.bytes[3] = 2;
-	e.owners[1] =
-		(struct bind_owner){ .cookie = 12, .family = AF_INET, .state = SOCKET_LISTEN };
-	return e;
-}
-
-TEST(owner_that_does_not_overlap_is_not_blamed)
-{
-	struct inventory *inv = table_with_a_listener();
-	struct event e = refusal_beside_another_address(inv);
+	struct event e = refusal(inv, 3000);
 	struct why_obstacle obstacle;
-	char text[WHY_DETAILS_SIZE];
 
-	describe(&e, inv, 0, text);
-	assert_string_equal(text, "bind 127.0.0.1:3000: EADDRINUSE; held by node (94120)");
+	e.addr = (struct net_addr){ .bytes = { 127, 0, 0, 1 } };
+	add_owner(&e, (struct bind_owner){ .cookie = 99,
+					   .family = AF_INET,
+					   .state = SOCKET_LISTEN,
+					   .addr.bytes = { 127, 0, 0, 2 } });
+	add_owner(&e,
+		  (struct bind_owner){ .cookie = 12, .family = AF_INET, .state = SOCKET_LISTEN });
+	assert_described(&e, inv, "bind 127.0.0.1:3000: EADDRINUSE; held by node (94120)");
 	assert_true(why_in_the_way(&e, inv, &obstacle));
 	assert_int_equal(obstacle.holder.pid, 94120);
-	inventory_free(inv);
 }
 
-TEST(nobody_is_in_the_way_of_a_call_that_was_answered_elsewhere)
+TEST_WITH(nobody_is_in_the_way_of_a_call_that_was_answered_elsewhere, struct inventory *inv)
 {
-	struct inventory *inv = table_with_a_listener();
-	struct event program = refusal(10, 3000), filter = refusal(10, 3000);
-	struct event other = refusal(10, 3000);
+	struct event program = refusal(inv, 3000), filter = refusal(inv, 3000);
+	struct event other = refusal(inv, 3000);
 	struct why_obstacle obstacle;
 
-	program.netns = filter.netns = other.netns = inventory_own_netns(inv);
 	program.stage = EVENT_STAGE_DENIED;
 	filter.no_entry = true;
 	other.error = EACCES;
 	assert_false(why_in_the_way(&program, inv, &obstacle));
 	assert_false(why_in_the_way(&filter, inv, &obstacle));
 	assert_false(why_in_the_way(&other, inv, &obstacle));
-	inventory_free(inv);
 }
 
-TEST_MAIN(NULL, NULL)
+EACH_TEST_MAIN(open_table, close_table)

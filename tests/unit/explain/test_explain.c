@@ -22,7 +22,7 @@
 struct rooms {
 	struct explainer explainer;
 	struct sentinel *sentinel;
-	char directory[32];
+	char directory[32], path[64];
 };
 
 static void ignore(uint32_t netns, uint16_t port, void *user_data)
@@ -33,13 +33,13 @@ static int rooms_open(void **state)
 {
 	static const struct kernel_source proc_only;
 	struct rooms *r = calloc(1, sizeof(*r));
-	char path[64], error[256] = "";
+	char error[256] = "";
 
 	assert_non_null(r);
 	snprintf(r->directory, sizeof(r->directory), "/tmp/pd-explain-XXXXXX");
 	assert_non_null(mkdtemp(r->directory));
-	snprintf(path, sizeof(path), "%s/port-registry.db", r->directory);
-	if (registry_open(path, &r->explainer.registry, error, sizeof(error)))
+	snprintf(r->path, sizeof(r->path), "%s/port-registry.db", r->directory);
+	if (registry_open(r->path, &r->explainer.registry, error, sizeof(error)))
 		fail_msg("registry: %s", error);
 	assert_int_equal(inventory_new(&proc_only, &r->explainer.inventory), 0);
 	assert_int_equal(sentinel_new(SENTINEL_TRACE_NONE, &r->sentinel), 0);
@@ -52,13 +52,11 @@ static int rooms_open(void **state)
 static int rooms_close(void **state)
 {
 	struct rooms *r = *state;
-	char path[64];
 
 	sentinel_free(r->sentinel);
 	inventory_free(r->explainer.inventory);
 	registry_close(r->explainer.registry);
-	snprintf(path, sizeof(path), "%s/port-registry.db", r->directory);
-	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unlink(r->path), 0);
 	assert_int_equal(rmdir(r->directory), 0);
 	free(r);
 	return 0;
@@ -265,23 +263,29 @@ TEST_WITH(an_event_with_too_many_owners_is_refused, struct rooms *r)
 	assert_int_equal(refusal_new(r->explainer.inventory, &e, NULL, 1, &evidence), -EINVAL);
 }
 
+/* Of a bind of a process that has gone. */
+static struct event refused(uid_t uid, uint32_t netns, uint16_t port)
+{
+	return (struct event){ .kind = EVENT_FAIL,
+			       .uid = uid,
+			       .comm = "victim",
+			       .actor = { .pid = 1 << 22, .start_ticks = 7 }, /* above every pid */
+			       .netns = netns,
+			       .protocol = IPPROTO_TCP,
+			       .family = AF_INET,
+			       .port = port,
+			       .call = EVENT_CALL_BIND,
+			       .error = EADDRINUSE };
+}
+
 TEST_WITH(a_refusal_is_explained_to_its_own_user_and_as_it_was, struct rooms *r)
 {
 	uint16_t port;
 	pid_t child = stopped_holder(&port);
 	_cleanup_(why_facts_deinit) struct why_facts now = ask(r, port), f = { 0 };
-	struct event e = { .kind = EVENT_FAIL,
-			   .uid = 65534,
-			   .comm = "victim",
-			   .actor = { .pid = 1 << 22, .start_ticks = 7 }, /* above every pid */
-			   .protocol = IPPROTO_TCP,
-			   .family = AF_INET,
-			   .port = port,
-			   .call = EVENT_CALL_BIND,
-			   .error = EADDRINUSE };
+	struct event e = refused(65534, now.netns.inode, port);
 	struct refusal *evidence;
 
-	e.netns = now.netns.inode;
 	assert_int_equal(refusal_new(r->explainer.inventory, &e, "shop:web", 1000, &evidence), 0);
 	assert_int_equal(explain_refusal(&r->explainer, evidence, &f), 0);
 	refusal_free(evidence);
@@ -301,35 +305,26 @@ TEST_WITH(a_refusal_is_explained_to_its_own_user_and_as_it_was, struct rooms *r)
 #define FLOODER 2300000
 #define VICTIM	2400000
 
-/* A listener that the walk finds and no process holds, as one in flight is: all are looked through.
- */
+/* A listener that the walk finds and no process holds, as one in flight: all are looked through. */
 static struct why_facts explain_unheld(struct rooms *r, uid_t uid)
 {
 	const struct kernel_source *before = r->explainer.kernel, walks = { .walk = walk };
 	struct why_facts f = { 0 };
-	struct event e = { .kind = EVENT_FAIL,
-			   .uid = uid,
-			   .actor = { .pid = 1 << 22, .start_ticks = 7 },
-			   .protocol = IPPROTO_TCP,
-			   .family = AF_INET,
-			   .port = 3000,
-			   .call = EVENT_CALL_BIND,
-			   .error = EADDRINUSE,
-			   .netns = inventory_own_netns(r->explainer.inventory),
-			   .n_owners = 1,
-			   .owners[0] = { .id = 1,
-					  .file_id = 2,
-					  .cookie = 1ull << 60,
-					  .inode = 1ull << 60,
-					  .file_refs = 1,
-					  .protocol = IPPROTO_TCP,
-					  .family = AF_INET,
-					  .state = SOCKET_LISTEN } };
+	struct event e = refused(uid, inventory_own_netns(r->explainer.inventory), 3000);
 	const struct socket_row row = { .netns = e.netns,
 					.protocol = IPPROTO_TCP,
 					.family = AF_INET };
 	struct refusal *evidence;
 
+	e.n_owners = 1;
+	e.owners[0] = (struct bind_owner){ .id = 1,
+					   .file_id = 2,
+					   .cookie = 1ull << 60,
+					   .inode = 1ull << 60,
+					   .file_refs = 1,
+					   .protocol = IPPROTO_TCP,
+					   .family = AF_INET,
+					   .state = SOCKET_LISTEN };
 	let_walk_find(&row, e.owners[0].cookie, e.owners[0].inode);
 	assert_int_equal(refusal_new(r->explainer.inventory, &e, NULL, 1000, &evidence), 0);
 	r->explainer.kernel = &walks;
