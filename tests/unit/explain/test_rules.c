@@ -68,8 +68,6 @@ TEST(every_refusal_has_a_rule_then_and_now)
 
 TEST(a_port_that_is_free_has_a_rule)
 {
-	static const struct situation plain = { WHY_LISTENER, "::", "0.0.0.0", LISTENS,
-						FILE_OF_ONE };
 	struct socket_row row = { .protocol = IPPROTO_TCP, .state = SOCKET_LISTEN };
 	struct why_question q = question_of(&plain);
 	struct why_answer a;

@@ -14,40 +14,20 @@
 
 enum { SHELL = 10, SERVER = 20, CHILD = 21, DAEMON = 22, STRANGER = 30, SQUATTER = 40 };
 
+#define PROCESS_OF(pid, start, user, session, name, directory) \
+	.id = { pid, start }, .uid = user, .sid = session, .comm = name, .cwd = directory
+#define PARENT(pid, start, name) .n_ancestors = 1, .ancestors = { { { pid, start }, name } }
+
 static const struct process world[] = {
-	{ .id = { SHELL, 1 }, .uid = ME, .sid = SHELL, .comm = "bash", .cwd = "/home/me" },
-	{ .id = { SERVER, 5 },
-	  .uid = ME,
-	  .sid = SHELL,
-	  .comm = "node",
-	  .cwd = "/srv",
-	  .n_ancestors = 1,
-	  .ancestors = { { { SHELL, 1 }, "bash" } } },
+	{ PROCESS_OF(SHELL, 1, ME, SHELL, "bash", "/home/me") },
+	{ PROCESS_OF(SERVER, 5, ME, SHELL, "node", "/srv"), PARENT(SHELL, 1, "bash") },
 	/* an inheritor that was reparented to init */
-	{ .id = { CHILD, 6 },
-	  .uid = ME,
-	  .sid = SHELL,
-	  .comm = "sleep",
-	  .cwd = "/srv",
-	  .n_ancestors = 1,
-	  .ancestors = { { { 1, 0 }, "init" } } },
+	{ PROCESS_OF(CHILD, 6, ME, SHELL, "sleep", "/srv"), PARENT(1, 0, "init") },
 	/* an inheritor that leads its own session */
-	{ .id = { DAEMON, 7 },
-	  .uid = ME,
-	  .sid = DAEMON,
-	  .comm = "nginx",
-	  .cwd = "/",
-	  .n_ancestors = 1,
-	  .ancestors = { { { 1, 0 }, "init" } } },
+	{ PROCESS_OF(DAEMON, 7, ME, DAEMON, "nginx", "/"), PARENT(1, 0, "init") },
 	/* the same user's, from elsewhere */
-	{ .id = { STRANGER, 8 },
-	  .uid = ME,
-	  .sid = STRANGER,
-	  .comm = "vite",
-	  .cwd = "/home/me/other",
-	  .n_ancestors = 1,
-	  .ancestors = { { { 1, 0 }, "init" } } },
-	{ .id = { SQUATTER, 9 }, .uid = OTHER, .sid = SQUATTER, .comm = "apache", .cwd = "/work" },
+	{ PROCESS_OF(STRANGER, 8, ME, STRANGER, "vite", "/home/me/other"), PARENT(1, 0, "init") },
+	{ PROCESS_OF(SQUATTER, 9, OTHER, SQUATTER, "apache", "/work") },
 };
 
 static inline const struct process *look_up(const struct process_id *id, void *user_data)

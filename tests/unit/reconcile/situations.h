@@ -225,6 +225,8 @@ static const struct situation situations[] = {
 	{ WHY_UNKNOWN, "::", "127.0.0.1", .owner.bind.state = SOCKET_UNKNOWN },
 };
 
+static const struct situation plain = { WHY_LISTENER, "::", "0.0.0.0", LISTENS, FILE_OF_ONE };
+
 /* A situation with everything that it borrows. */
 struct world {
 	struct why_question question;

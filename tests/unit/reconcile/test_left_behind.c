@@ -100,19 +100,18 @@ TEST(a_claim_whose_server_was_left_behind_is_orphaned)
 					.holders = (struct holder *)&holder };
 	const struct socket_row *rows[] = { &row };
 	struct process server = { .id = { 50, 1 }, .uid = 100, .sid = 10, .n_ancestors = 1 };
+	const struct status_sources sources = { only_process, NULL, &server };
 	struct status_verdict verdict;
 
 	strcpy(server.comm, "node");
 	server.ancestors[0] = (struct process_ancestor){ { 30, 1 }, "npm" };
 	server.ancestors[0].sid = 10;
-	reconcile_service(&claim, rows, 1, &(struct status_sources){ only_process, NULL, &server },
-			  ENDED_AT, 1800, &verdict);
+	reconcile_service(&claim, rows, 1, &sources, ENDED_AT, 1800, &verdict);
 	assert_int_equal(verdict.status, SERVICE_ACTIVE);
 
 	server.ancestors[0].exit_code = KILLED;
 	server.ancestors[0].ended_at = ENDED_AT;
-	reconcile_service(&claim, rows, 1, &(struct status_sources){ only_process, NULL, &server },
-			  ENDED_AT, 1800, &verdict);
+	reconcile_service(&claim, rows, 1, &sources, ENDED_AT, 1800, &verdict);
 	assert_int_equal(verdict.status, SERVICE_ORPHANED);
 	assert_int_equal(verdict.process.pid, 50);
 	assert_non_null(strstr(verdict.reason,

@@ -29,13 +29,48 @@ static struct socket_row *listener_init(struct listener *l, const pid_t *holders
 	return &l->row;
 }
 
-static struct status_verdict judge(const struct service *claim, const struct socket_row *row)
+static struct service claim; /* of the test that runs */
+static struct listener l;
+
+static int setup(void **state)
+{
+	claim = claim_of_shell();
+	return 0;
+}
+
+/* The one that the test is about; 0: nobody is seen to hold it. */
+static struct socket_row *listener_of(pid_t holder)
+{
+	return listener_init(&l, (pid_t[]){ holder, 0 });
+}
+
+/* Who bound it was killed. */
+static void kill_binder(struct socket_row *row)
+{
+	row->binder = (struct process_id){ 4711, 3 };
+	row->binder_fate = BINDER_EXITED_BADLY;
+}
+
+static const struct status_sources looking_up = { look_up };
+
+static struct status_verdict judge_by(const struct status_sources *sources,
+				      const struct socket_row *const *rows, size_t n)
 {
 	struct status_verdict v;
 
-	reconcile_service(claim, &row, row ? 1 : 0, &(struct status_sources){ look_up }, NOW,
-			  STALE_S, &v);
+	reconcile_service(&claim, rows, n, sources, NOW, STALE_S, &v);
 	return v;
+}
+
+static struct status_verdict judge(const struct socket_row *row)
+{
+	return judge_by(&looking_up, &row, row ? 1 : 0);
+}
+
+static void assert_verdict(struct status_verdict v, enum service_status status, const char *reason)
+{
+	assert_int_equal(v.status, status);
+	assert_string_equal(v.reason, reason);
 }
 
 static const struct process *only_that(const struct process_id *id, void *holder)
@@ -141,26 +176,21 @@ static const struct {
 
 TEST(statuses_follow_from_holders_and_binder)
 {
-	struct service claim = claim_of_shell();
-
 	for (size_t i = 0; i < ARRAY_SIZE(status_cases); i++) {
 		const struct binder *binder = status_cases[i].binder;
 		const struct expected *expected = status_cases[i].expected;
+		struct socket_row *row = listener_init(&l, status_cases[i].holders);
 		struct status_verdict v;
-		struct socket_row *row;
-		struct listener l;
 
-		row = listener_init(&l, status_cases[i].holders);
 		row->binder_fate = binder->fate;
 		row->binder_sid = binder->sid;
 		if (binder->pid)
 			row->binder = binder->pid < 0 ? (struct process_id){ 4711, 3 }
 						      : process(binder->pid)->id;
-		v = judge(&claim, row);
+		v = judge(row);
 		if (v.status != expected->status)
 			print_error("%s\n", status_cases[i].what);
-		assert_int_equal(v.status, expected->status);
-		assert_string_equal(v.reason, expected->reason);
+		assert_verdict(v, expected->status, expected->reason);
 		assert_int_equal(v.process.pid, expected->decided_by);
 		assert_ptr_equal(v.socket, row);
 	}
@@ -171,34 +201,25 @@ TEST(the_status_stays_while_the_process_ends)
 {
 	static const enum service_status before[] = { SERVICE_ACTIVE, SERVICE_ORPHANED,
 						      SERVICE_SQUATTED };
-	struct service claim = claim_of_shell();
-	struct listener l;
-	struct socket_row *row = listener_init(&l, (pid_t[]){ 0 });
+	struct socket_row *row = listener_of(0);
 
 	claim.ever_active = true;
-	row->binder = (struct process_id){ 4711, 3 };
-	row->binder_fate = BINDER_EXITED_BADLY;
+	kill_binder(row);
 	row->undecided = true;
 	for (size_t i = 0; i < ARRAY_SIZE(before); i++) {
 		claim.status = before[i];
-		assert_int_equal(judge(&claim, row).status, before[i]);
+		assert_int_equal(judge(row).status, before[i]);
 	}
 }
 
 TEST(a_process_that_does_not_let_go_is_named)
 {
-	struct service claim = claim_of_shell();
-	struct listener l;
-	struct socket_row *row = listener_init(&l, (pid_t[]){ 0 });
-	struct status_verdict v;
+	struct socket_row *row = listener_of(0);
 
-	row->binder = (struct process_id){ 4711, 3 };
-	row->binder_fate = BINDER_EXITED_BADLY;
+	kill_binder(row);
 	row->leaving = row->binder;
-	v = judge(&claim, row);
-	assert_int_equal(v.status, SERVICE_ORPHANED);
-	assert_string_equal(v.reason,
-			    "process 4711 has ended, but the kernel still keeps its port");
+	assert_verdict(judge(row), SERVICE_ORPHANED,
+		       "process 4711 has ended, but the kernel still keeps its port");
 }
 
 /* --- runs --- */
@@ -212,19 +233,14 @@ static const struct process *look_up_member(const struct process_id *id, void *u
 
 static struct status_verdict judge_member(pid_t pid, struct run *run, enum run_state state)
 {
-	struct service claim = claim_of_shell();
-	struct listener l;
-	struct socket_row *row = listener_init(&l, (pid_t[]){ pid, 0 });
-	struct status_verdict v;
+	const struct socket_row *row = listener_of(pid);
 
 	run->state = state;
 	claim.runs = run;
 	member = *process(pid);
 	member.run = 7;
-	row->uid = member.uid;
-	reconcile_service(&claim, (const struct socket_row *[]){ row }, 1,
-			  &(struct status_sources){ look_up_member }, NOW, STALE_S, &v);
-	return v;
+	l.row.uid = member.uid;
+	return judge_by(&(struct status_sources){ look_up_member }, &row, 1);
 }
 
 TEST(a_member_of_a_run_of_the_claim_always_fits)
@@ -248,61 +264,46 @@ TEST(a_member_of_another_services_run_squats)
 TEST(a_member_of_an_unattended_run_is_orphaned)
 {
 	struct run run = { .number = 7, .service = "myapp:web", .pd.pid = 77 };
-	struct status_verdict v = judge_member(SERVER, &run, RUN_UNATTENDED);
 
-	assert_int_equal(v.status, SERVICE_ORPHANED);
-	assert_string_equal(v.reason, "node (20) is of an unattended run: pd (77), which started "
-				      "it, is gone; pd stop myapp:web ends it");
+	assert_verdict(judge_member(SERVER, &run, RUN_UNATTENDED), SERVICE_ORPHANED,
+		       "node (20) is of an unattended run: pd (77), which started it, is gone; "
+		       "pd stop myapp:web ends it");
 }
 
 TEST(a_hidden_holder_of_another_user_squats)
 {
-	struct service claim = claim_of_shell();
-	struct listener l;
-	struct socket_row *row = listener_init(&l, (pid_t[]){ 0 });
-	struct status_verdict v;
+	struct socket_row *row = listener_of(0);
 
 	row->uid = OTHER;
-	v = judge(&claim, row);
-	assert_int_equal(v.status, SERVICE_SQUATTED);
-	assert_string_equal(v.reason, "held by a hidden process of user 33, not by this claim");
+	assert_verdict(judge(row), SERVICE_SQUATTED,
+		       "held by a hidden process of user 33, not by this claim");
 	row->uid = PROCESS_UID_UNKNOWN;
-	v = judge(&claim, row);
-	assert_int_equal(v.status, SERVICE_SQUATTED);
-	assert_string_equal(v.reason, "held by a hidden process, not by this claim");
+	assert_verdict(judge(row), SERVICE_SQUATTED, "held by a hidden process, not by this claim");
 }
 
 TEST(a_holder_of_which_nothing_is_known_counts_as_the_sockets_user)
 {
-	struct service claim = claim_of_shell();
-	struct listener l;
-	struct socket_row *row = listener_init(&l, (pid_t[]){ 0 });
-	struct status_verdict v;
+	struct socket_row *row = listener_of(0);
 
 	row->n_holders = 1;
 	row->holders[0].id = (struct process_id){ 812, 4 };
-	v = judge(&claim, row);
-	assert_int_equal(v.status, SERVICE_ACTIVE);
-	assert_string_equal(v.reason, "process 812 listens");
+	assert_verdict(judge(row), SERVICE_ACTIVE, "process 812 listens");
 	row->uid = OTHER;
-	v = judge(&claim, row);
-	assert_int_equal(v.status, SERVICE_SQUATTED);
-	assert_string_equal(v.reason, "held by process 812 of user 33, not by this claim");
+	assert_verdict(judge(row), SERVICE_SQUATTED,
+		       "held by process 812 of user 33, not by this claim");
 }
 
 /* The binder's pid lives on as another process: the binder is gone all the same. */
 TEST(a_reused_pid_does_not_keep_the_binder_alive)
 {
-	struct service claim = claim_of_shell();
-	struct listener l;
-	struct socket_row *row = listener_init(&l, (pid_t[]){ CHILD, 0 });
+	struct socket_row *row = listener_of(CHILD);
 
 	row->binder = (struct process_id){ CHILD, 2 };
 	row->binder_fate = BINDER_EXITED_BADLY;
 	row->binder_sid = SHELL;
-	assert_int_equal(judge(&claim, row).status, SERVICE_ORPHANED);
+	assert_int_equal(judge(row).status, SERVICE_ORPHANED);
 	row->binder.start_ticks = process(CHILD)->id.start_ticks;
-	assert_int_equal(judge(&claim, row).status, SERVICE_ACTIVE);
+	assert_int_equal(judge(row).status, SERVICE_ACTIVE);
 }
 
 /* All 16 bytes in use and no NUL: as the kernel never writes a name, and a bad event may. */
@@ -319,41 +320,32 @@ static const struct process *look_up_hostile(const struct process_id *id, void *
 
 TEST(a_hostile_name_is_escaped_in_the_reason)
 {
-	struct service claim = claim_of_shell();
-	struct listener l;
-	const struct socket_row *row = listener_init(&l, (pid_t[]){ SQUATTER, 0 });
-	struct status_verdict v;
+	const struct socket_row *row = listener_of(SQUATTER);
+	const struct status_sources sources = { look_up_hostile };
 
-	reconcile_service(&claim, &row, 1, &(struct status_sources){ look_up_hostile }, NOW,
-			  STALE_S, &v);
-	assert_string_equal(v.reason, "held by \\e[2J\\n\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff"
-				      "\\xff\\xff\\xff (60) of user 33, not by this claim");
+	assert_string_equal(judge_by(&sources, &row, 1).reason,
+			    "held by \\e[2J\\n\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff"
+			    "\\xff\\xff\\xff (60) of user 33, not by this claim");
 }
 
 TEST(active_wins_over_orphaned_and_orphaned_over_squatted)
 {
-	struct service claim = claim_of_shell();
 	struct listener active, orphaned, squatted;
 	const struct socket_row *rows[3] = { listener_init(&squatted, (pid_t[]){ SQUATTER, 0 }),
 					     listener_init(&orphaned, (pid_t[]){ CHILD, 0 }),
 					     listener_init(&active, (pid_t[]){ SERVER, 0 }) };
-	struct status_verdict v;
 
-	orphaned.row.binder = (struct process_id){ 4711, 3 };
-	orphaned.row.binder_fate = BINDER_EXITED_BADLY;
+	kill_binder(&orphaned.row);
 	for (int turn = 0; turn < 3; turn++) {
 		const struct socket_row *turned[] = { rows[turn], rows[(turn + 1) % 3],
 						      rows[(turn + 2) % 3] };
+		struct status_verdict v = judge_by(&looking_up, turned, 3);
 
-		reconcile_service(&claim, turned, 3, &(struct status_sources){ look_up }, NOW,
-				  STALE_S, &v);
 		assert_int_equal(v.status, SERVICE_ACTIVE);
 		assert_ptr_equal(v.socket, &active.row);
 	}
-	reconcile_service(&claim, rows, 2, &(struct status_sources){ look_up }, NOW, STALE_S, &v);
-	assert_int_equal(v.status, SERVICE_ORPHANED);
-	reconcile_service(&claim, rows, 1, &(struct status_sources){ look_up }, NOW, STALE_S, &v);
-	assert_int_equal(v.status, SERVICE_SQUATTED);
+	assert_int_equal(judge_by(&looking_up, rows, 2).status, SERVICE_ORPHANED);
+	assert_int_equal(judge_by(&looking_up, rows, 1).status, SERVICE_SQUATTED);
 }
 
 static const char *name_of(uid_t uid)
@@ -363,20 +355,15 @@ static const char *name_of(uid_t uid)
 
 TEST(a_squatters_user_is_named_where_the_name_is_known)
 {
-	const struct service claim = claim_of_shell();
-	const pid_t holders[] = { SQUATTER, 0 };
-	struct listener l;
-	const struct socket_row *row = listener_init(&l, holders);
-	struct status_verdict v;
+	const struct socket_row *row = listener_of(SQUATTER);
+	const struct status_sources sources = { look_up, .user = name_of };
 
-	reconcile_service(&claim, &row, 1, &(struct status_sources){ look_up, .user = name_of },
-			  NOW, STALE_S, &v);
-	assert_string_equal(v.reason, "held by apache (40) of user www-data, not by this claim");
+	assert_string_equal(judge_by(&sources, &row, 1).reason,
+			    "held by apache (40) of user www-data, not by this claim");
 }
 
 TEST(a_stranger_beside_the_service_is_named)
 {
-	struct service claim = claim_of_shell();
 	struct listener own, strange;
 	const struct socket_row *rows[] = { listener_init(&own, (pid_t[]){ SERVER, 0 }),
 					    listener_init(&strange, (pid_t[]){ STRANGER, 0 }) };
@@ -390,24 +377,22 @@ TEST(a_stranger_beside_the_service_is_named)
 	for (int turn = 0; turn < 2; turn++) {
 		const struct socket_row *turned[] = { rows[turn], rows[1 - turn] };
 
-		reconcile_service(&claim, turned, 2, &(struct status_sources){ look_up }, NOW,
-				  STALE_S, &v);
+		v = judge_by(&looking_up, turned, 2);
 		assert_int_equal(v.status, SERVICE_ACTIVE);
 		assert_ptr_equal(v.strange_socket, &strange.row);
 		assert_int_equal(v.stranger.pid, STRANGER);
-		assert_true(status_warning(&v, &(struct status_sources){ look_up }, warning));
+		assert_true(status_warning(&v, &looking_up, warning));
 		assert_string_equal(warning, "vite (30) of user 100 listens on 127.0.0.2:3100 as "
 					     "well, and is not of this claim");
 	}
-	reconcile_socket(&claim, rows[1], &(struct status_sources){ look_up }, &v);
+	reconcile_socket(&claim, rows[1], &looking_up, &v);
 	assert_int_equal(v.status, SERVICE_SQUATTED);
 
 	/* alone it is the reason, and there is nothing to warn of */
-	reconcile_service(&claim, rows + 1, 1, &(struct status_sources){ look_up }, NOW, STALE_S,
-			  &v);
+	v = judge(rows[1]);
 	assert_int_equal(v.status, SERVICE_SQUATTED);
 	assert_null(v.strange_socket);
-	assert_false(status_warning(&v, &(struct status_sources){ look_up }, warning));
+	assert_false(status_warning(&v, &looking_up, warning));
 	assert_string_equal(warning, "");
 }
 
@@ -430,14 +415,12 @@ TEST(without_a_serving_socket_time_decides)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct service claim = claim_of_shell();
 		struct status_verdict v;
 
 		claim.ever_active = cases[i].ever_active;
 		claim.updated_at = NOW - cases[i].silent_s;
-		v = judge(&claim, NULL);
-		assert_int_equal(v.status, cases[i].status);
-		assert_string_equal(v.reason, cases[i].reason);
+		v = judge(NULL);
+		assert_verdict(v, cases[i].status, cases[i].reason);
 		assert_null(v.socket);
 		assert_int_equal(v.process.pid, 0);
 	}
@@ -445,25 +428,19 @@ TEST(without_a_serving_socket_time_decides)
 
 TEST(a_socket_that_does_not_serve_changes_nothing)
 {
-	struct service claim = claim_of_shell();
-	struct listener l;
-	struct socket_row *row = listener_init(&l, (pid_t[]){ SQUATTER, 0 });
+	struct socket_row *row = listener_of(SQUATTER);
 
 	row->state = SOCKET_BOUND;
-	assert_int_equal(judge(&claim, row).status, SERVICE_CLAIMED);
+	assert_int_equal(judge(row).status, SERVICE_CLAIMED);
 	row->state = SOCKET_TIME_WAIT;
 	claim.ever_active = true;
-	assert_int_equal(judge(&claim, row).status, SERVICE_GHOST);
+	assert_int_equal(judge(row).status, SERVICE_GHOST);
 }
 
 TEST(a_live_listener_is_never_stale)
 {
-	struct service claim = claim_of_shell();
-	struct listener l;
-
 	claim.updated_at = 0;
-	assert_int_equal(judge(&claim, listener_init(&l, (pid_t[]){ SERVER, 0 })).status,
-			 SERVICE_ACTIVE);
+	assert_int_equal(judge(listener_of(SERVER)).status, SERVICE_ACTIVE);
 }
 
 /* --- orphan rows ----------------------------------------------------------------------------- */
@@ -512,39 +489,34 @@ static void tell_behalf(const struct process *holder, uint16_t port, struct proc
 /* The status of a socket that one process holds, with what is known of whoever it does so for. */
 static enum service_status judge_with(const struct process *holder, struct process_behalf behalf)
 {
-	const struct service claim = claim_of_shell();
-	struct listener l;
-	struct status_verdict v;
-	const struct socket_row *row = listener_init(&l, (pid_t[]){ SHELL, 0 });
+	const struct socket_row *row = listener_of(SHELL);
 	const struct status_sources sources = { only_that, tell_behalf, (void *)holder };
 
 	l.holders[0].id = holder->id;
 	behalf_of_all = behalf;
-	reconcile_service(&claim, &row, 1, &sources, NOW, STALE_S, &v);
-	return v.status;
+	return judge_by(&sources, &row, 1).status;
 }
+
+static const struct process_behalf docker = { .engine = "docker",
+					      .started_by = PROCESS_UID_UNKNOWN };
 
 TEST(engine_of_roots_or_of_the_claims_user_is_active)
 {
-	const struct process_behalf behalf = { .engine = "docker",
-					       .started_by = PROCESS_UID_UNKNOWN };
 	struct process proxy = *process(SQUATTER);
 
 	proxy.uid = 0;
-	assert_int_equal(judge_with(&proxy, behalf), SERVICE_ACTIVE);
+	assert_int_equal(judge_with(&proxy, docker), SERVICE_ACTIVE);
 	proxy.uid = ME;
-	assert_int_equal(judge_with(&proxy, behalf), SERVICE_ACTIVE);
+	assert_int_equal(judge_with(&proxy, docker), SERVICE_ACTIVE);
 }
 
 TEST(engine_of_another_user_is_a_squatter)
 {
-	const struct process_behalf behalf = { .engine = "docker",
-					       .started_by = PROCESS_UID_UNKNOWN };
 	struct process proxy = *process(SQUATTER);
 
-	assert_int_equal(judge_with(&proxy, behalf), SERVICE_SQUATTED);
+	assert_int_equal(judge_with(&proxy, docker), SERVICE_SQUATTED);
 	proxy.uid = PROCESS_UID_UNKNOWN;
-	assert_int_equal(judge_with(&proxy, behalf), SERVICE_SQUATTED);
+	assert_int_equal(judge_with(&proxy, docker), SERVICE_SQUATTED);
 }
 
 TEST(server_below_sudo_fits_as_if_it_were_its_starters)
@@ -579,4 +551,4 @@ TEST(supervisor_that_listens_for_a_program_of_the_claim_is_active)
 	assert_int_equal(judge_with(&supervisor, behalf), SERVICE_SQUATTED);
 }
 
-TEST_MAIN(NULL, NULL)
+EACH_TEST_MAIN(setup, NULL)

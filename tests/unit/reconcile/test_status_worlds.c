@@ -184,6 +184,15 @@ static void check_shape(const struct random_world *w, const struct status_verdic
 	assert_int_equal(held, v->socket->n_holders > 0);
 }
 
+static enum service_status judge(const struct random_world *w, const struct socket_row *const *rows,
+				 struct status_verdict *ret)
+{
+	const struct status_sources sources = { look_up_random, NULL, (void *)w };
+
+	reconcile_service(&w->claim, rows, w->n_sockets, &sources, NOW, STALE_S, ret);
+	return ret->status;
+}
+
 TEST(random_worlds_are_judged_as_the_contract_says)
 {
 	struct random_source r = random_start(__func__);
@@ -197,10 +206,7 @@ TEST(random_worlds_are_judged_as_the_contract_says)
 		fill_world(&r, &w);
 		for (size_t s = 0; s < w.n_sockets; s++)
 			rows[s] = &w.sockets[s];
-		reconcile_service(&w.claim, rows, w.n_sockets,
-				  &(struct status_sources){ look_up_random, NULL, &w }, NOW,
-				  STALE_S, &v);
-		if (v.status != says_world(&w))
+		if (judge(&w, rows, &v) != says_world(&w))
 			print_error("world %d: %s\n", i, v.reason);
 		assert_int_equal(v.status, says_world(&w));
 		check_shape(&w, &v);
@@ -216,19 +222,13 @@ TEST(the_order_of_sockets_does_not_matter)
 
 	for (int i = 0; i < WORLDS / 10; i++) {
 		const struct socket_row *rows[SOCKETS], *reversed[SOCKETS];
-		struct status_verdict a, b;
+		struct status_verdict v;
 		struct random_world w;
 
 		fill_world(&r, &w);
 		for (size_t s = 0; s < w.n_sockets; s++)
 			rows[s] = reversed[w.n_sockets - 1 - s] = &w.sockets[s];
-		reconcile_service(&w.claim, rows, w.n_sockets,
-				  &(struct status_sources){ look_up_random, NULL, &w }, NOW,
-				  STALE_S, &a);
-		reconcile_service(&w.claim, reversed, w.n_sockets,
-				  &(struct status_sources){ look_up_random, NULL, &w }, NOW,
-				  STALE_S, &b);
-		assert_int_equal(a.status, b.status);
+		assert_int_equal(judge(&w, rows, &v), judge(&w, reversed, &v));
 	}
 }
 

@@ -4,8 +4,6 @@
 
 /* --- other questions --- */
 
-static const struct situation plain = { WHY_LISTENER, "::", "0.0.0.0", LISTENS, FILE_OF_ONE };
-
 TEST(a_port_that_is_busy_elsewhere_is_free_here)
 {
 	struct socket_row row = { .protocol = IPPROTO_TCP, .state = SOCKET_LISTEN };
