@@ -224,8 +224,7 @@ TEST(hostile_patterns_end_quickly)
 	for (int i = 0; i < 100; i++)
 		assert_false(pattern_match(pattern, id));
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	/* 100 x 256 x 194 steps take milliseconds; exponential ones would take the age of the world
-	 */
+	/* 100 x 256 x 194 steps take milliseconds; exponential ones the age of the world */
 	assert_true(end.tv_sec - start.tv_sec < 10);
 }
 
@@ -296,8 +295,7 @@ TEST(candidates_visit_every_port_of_a_range_once)
 	}
 }
 
-/* Known values: a port that was printed once must come out on every machine and in every release.
- */
+/* Known values: a port that was printed once comes out on every machine and in every release. */
 TEST(first_candidates_are_those_of_the_published_hash)
 {
 	static const struct {

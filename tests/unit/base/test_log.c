@@ -5,71 +5,6 @@
 #include "base/log.h"
 #include "testing.h"
 
-/* Runs log_line() with stderr in a file; what was written is in ret. */
-static void logged(enum log_level level, const char *text, bool as_journal, char *ret, size_t size)
-{
-	char name[] = "/tmp/log-test-XXXXXX", stream[64];
-	_cleanup_close_ int file = mkstemp(name), saved = dup(STDERR_FILENO);
-	struct stat st;
-	ssize_t n;
-
-	assert_true(file >= 0 && saved >= 0);
-	unlink(name);
-	assert_int_equal(fstat(file, &st), 0);
-	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino + (as_journal ? 0 : 1));
-	setenv("JOURNAL_STREAM", stream, 1);
-	assert_true(dup2(file, STDERR_FILENO) >= 0);
-	log_line(level, "%s", text);
-	assert_true(dup2(saved, STDERR_FILENO) >= 0);
-	n = pread(file, ret, size - 1, 0);
-	assert_true(n >= 0);
-	ret[n] = '\0';
-}
-
-TEST(the_journal_gets_priorities)
-{
-	char out[256];
-
-	logged(LOG_LEVEL_WARNING, "careful", true, out, sizeof(out));
-	assert_string_equal(out, "<4>careful\n");
-}
-
-TEST(a_redirected_stderr_gets_words_and_the_time)
-{
-	char out[256];
-
-	logged(LOG_LEVEL_WARNING, "careful", false, out, sizeof(out));
-	assert_int_equal(strlen(out), strlen("2024-02-28 02:47:23 warning: careful\n"));
-	assert_string_equal(out + strlen("2024-02-28 02:47:23"), " warning: careful\n");
-}
-
-TEST(lines_above_the_level_are_dropped)
-{
-	char out[256];
-
-	logged(LOG_LEVEL_DEBUG, "detail", true, out, sizeof(out));
-	assert_string_equal(out, "");
-	log_set_level(LOG_LEVEL_DEBUG);
-	logged(LOG_LEVEL_DEBUG, "detail", true, out, sizeof(out));
-	assert_string_equal(out, "<7>detail\n");
-	log_set_level(LOG_LEVEL_INFO);
-}
-
-TEST(a_message_stays_one_line_however_hostile_or_long)
-{
-	char out[8192], longest[4096];
-
-	logged(LOG_LEVEL_INFO, "a\n<3>forged\x1b[2J", true, out, sizeof(out));
-	assert_string_equal(out, "<6>a\\n<3>forged\\e[2J\n");
-	memset(longest, '\x01', sizeof(longest) - 1);
-	longest[sizeof(longest) - 1] = '\0';
-	logged(LOG_LEVEL_INFO, longest, false, out, sizeof(out));
-	assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
-}
-
-/* --- how much of it --- */
-
 /* stderr in a file of its own, until log_end(). */
 struct redirected {
 	char name[32];
@@ -107,6 +42,63 @@ static char *log_end(struct redirected *r)
 	unlink(r->name);
 	return text;
 }
+
+/* What a line looks like there, or in the journal; owned by the caller. */
+static char *logged(enum log_level level, const char *text, bool as_journal)
+{
+	struct redirected r = log_begin(O_RDWR | O_APPEND);
+	char stream[64];
+	struct stat st;
+
+	assert_int_equal(fstat(r.file, &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino + (as_journal ? 0 : 1));
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_line(level, "%s", text);
+	return log_end(&r);
+}
+
+static void assert_in_journal(enum log_level level, const char *text, const char *expected)
+{
+	_cleanup_free_ char *out = logged(level, text, true);
+
+	assert_string_equal(out, expected);
+}
+
+TEST(the_journal_gets_priorities)
+{
+	assert_in_journal(LOG_LEVEL_WARNING, "careful", "<4>careful\n");
+}
+
+TEST(a_redirected_stderr_gets_words_and_the_time)
+{
+	_cleanup_free_ char *out = logged(LOG_LEVEL_WARNING, "careful", false);
+
+	assert_int_equal(strlen(out), strlen("2024-02-28 02:47:23 warning: careful\n"));
+	assert_string_equal(out + strlen("2024-02-28 02:47:23"), " warning: careful\n");
+}
+
+TEST(lines_above_the_level_are_dropped)
+{
+	assert_in_journal(LOG_LEVEL_DEBUG, "detail", "");
+	log_set_level(LOG_LEVEL_DEBUG);
+	assert_in_journal(LOG_LEVEL_DEBUG, "detail", "<7>detail\n");
+	log_set_level(LOG_LEVEL_INFO);
+}
+
+TEST(a_message_stays_one_line_however_hostile_or_long)
+{
+	_cleanup_free_ char *out = NULL;
+	char longest[4096];
+
+	assert_in_journal(LOG_LEVEL_INFO, "a\n<3>forged\x1b[2J", "<6>a\\n<3>forged\\e[2J\n");
+	memset(longest, '\x01', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	out = logged(LOG_LEVEL_INFO, longest, false);
+	assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+}
+
+/* --- how much of it --- */
 
 static size_t count(const char *text, const char *part)
 {
@@ -148,21 +140,23 @@ TEST(debugging_gets_every_line)
 	assert_int_equal(count(text, "detail"), 1000);
 }
 
-static void log_lines(int n)
+/* What is left of 20,000 lines in a file that was opened so; NULL: it is the one to be bounded. */
+static char *log_much(int flags, const char *bounded)
 {
-	for (int i = 0; i < n; i++)
-		log_line(LOG_LEVEL_INFO, "line %d of %d, some sixty bytes long with the time", i,
-			 n);
+	struct redirected r = log_begin(flags);
+
+	log_bound_file(bounded ? bounded : r.name);
+	for (int i = 0; i < 20000; i++)
+		log_line(LOG_LEVEL_INFO, "line %d of 20000, some sixty bytes long with the time",
+			 i);
+	return log_end(&r);
 }
 
 TEST(file_of_its_own_stays_bounded_and_keeps_whole_newest_lines)
 {
-	struct redirected r = log_begin(O_RDWR); /* a hole would show what O_APPEND is for */
-	_cleanup_free_ char *text = NULL;
+	/* a hole would show what O_APPEND is for */
+	_cleanup_free_ char *text = log_much(O_RDWR, NULL);
 
-	log_bound_file(r.name);
-	log_lines(20000);
-	text = log_end(&r);
 	assert_in_range(strlen(text), LOG_FILE_KEEP_BYTES / 2, LOG_FILE_MAX_BYTES);
 	assert_non_null(strstr(text, "line 19999 of 20000"));
 	assert_null(strstr(text, "line 0 of"));
@@ -173,24 +167,16 @@ TEST(file_of_its_own_stays_bounded_and_keeps_whole_newest_lines)
 
 TEST(file_that_cannot_be_read_is_bounded_too)
 {
-	struct redirected r = log_begin(O_WRONLY | O_APPEND);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = log_much(O_WRONLY | O_APPEND, NULL);
 
-	log_bound_file(r.name);
-	log_lines(20000);
-	text = log_end(&r);
 	assert_true(strlen(text) < LOG_FILE_MAX_BYTES);
 	assert_non_null(strstr(text, "line 19999 of 20000"));
 }
 
 TEST(file_of_somebody_else_is_not_cut)
 {
-	struct redirected r = log_begin(O_RDWR | O_APPEND);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = log_much(O_RDWR | O_APPEND, "/dev/null");
 
-	log_bound_file("/dev/null");
-	log_lines(20000);
-	text = log_end(&r);
 	assert_true(strlen(text) > LOG_FILE_MAX_BYTES);
 	assert_non_null(strstr(text, "line 0 of"));
 }

@@ -438,8 +438,7 @@ TEST(a_time_that_comes_twice_means_its_first_occurrence)
 	assert_int_equal(parsed("2024-10-27 03:00", NOW), utc(2024, 10, 27, 2, 0, 0));
 }
 
-/* Clocks in New York went from 2:00 to 3:00 on 10 March 2024, and from 2:00 to 1:00 on 3 November.
- */
+/* Clocks in New York went from 2:00 to 3:00 on 10 March 2024, from 2:00 to 1:00 on 3 November. */
 #define NEW_YORK "EST5EDT,M3.2.0,M11.1.0"
 
 TEST(clocks_west_of_greenwich_skip_and_repeat_by_the_same_rules)

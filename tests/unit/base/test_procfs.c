@@ -148,8 +148,7 @@ TEST(a_kept_description_of_a_process_that_ended_is_dropped)
 	procfs_kept_deinit(&kept);
 }
 
-/* Leaves a grandchild behind, whose number it writes into the pipe, and ends when that is closed.
- */
+/* Leaves a grandchild behind, writes its number into the pipe, and ends when that is closed. */
 static void leave_a_grandchild(const int to_test[2], const int to_child[2])
 {
 	pid_t pid;
@@ -315,28 +314,34 @@ TEST(a_process_that_is_not_there_is_esrch)
 	}
 }
 
-/* Of `sleep` with these arguments, once it runs. */
-static struct process_arguments arguments_of_sleep(const char *first, const char *second)
+static struct child start_sleep(const char *first, const char *second)
 {
-	struct process_arguments own, arguments = { 0 };
-	pid_t pid = fork();
-	struct process_id id;
-	time_t end = time(NULL) + DEADLINE_S;
+	struct child c = { .pid = fork() };
 
-	assert_true(pid >= 0);
-	if (pid == 0) {
+	assert_true(c.pid >= 0);
+	if (c.pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execlp("sleep", "sleep", first, second, (char *)NULL);
 		_exit(127);
 	}
-	assert_int_equal(procfs_identity(getpid(), &id), 0);
-	assert_int_equal(procfs_arguments(&id, &own), 0);
-	assert_int_equal(procfs_identity(pid, &id), 0);
+	assert_int_equal(procfs_identity(c.pid, &c.id), 0);
+	return c;
+}
+
+/* Of `sleep` with these arguments, once it runs. */
+static struct process_arguments arguments_of_sleep(const char *first, const char *second)
+{
+	struct child c = start_sleep(first, second);
+	struct process_arguments own, arguments = { 0 };
+	time_t end = time(NULL) + DEADLINE_S;
+	struct process_id self;
+
+	assert_int_equal(procfs_identity(getpid(), &self), 0);
+	assert_int_equal(procfs_arguments(&self, &own), 0);
 	do /* until its exec: before, it has ours, and in between none */
-		assert_int_equal(procfs_arguments(&id, &arguments), 0);
+		assert_int_equal(procfs_arguments(&c.id, &arguments), 0);
 	while ((!arguments.bytes || arguments.hash == own.hash) && time(NULL) < end);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	child_end(&c);
 	return arguments;
 }
 
@@ -360,31 +365,22 @@ TEST(arguments_tell_command_lines_apart)
 
 TEST(a_command_line_is_joined_with_spaces_and_cut)
 {
-	pid_t pid = fork();
-	struct process_id id;
+	struct child c = start_sleep("1000", "0");
 	time_t end = time(NULL) + DEADLINE_S;
 	char line[64] = "";
 
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execlp("sleep", "sleep", "1000", "0", (char *)NULL);
-		_exit(127);
-	}
-	assert_int_equal(procfs_identity(pid, &id), 0);
 	while (strcmp(line, "sleep 1000 0") != 0 && time(NULL) < end)
-		assert_int_equal(procfs_cmdline(&id, line, sizeof(line)), 0);
+		assert_int_equal(procfs_cmdline(&c.id, line, sizeof(line)), 0);
 	assert_string_equal(line, "sleep 1000 0");
-	assert_int_equal(procfs_argv(&id, line, sizeof(line)), sizeof("sleep\0001000\0000"));
+	assert_int_equal(procfs_argv(&c.id, line, sizeof(line)), sizeof("sleep\0001000\0000"));
 	assert_memory_equal(line, "sleep\0001000\0000\0", sizeof("sleep\0001000\0000\0"));
-	assert_int_equal(procfs_argv(&id, line, 8), 6);
+	assert_int_equal(procfs_argv(&c.id, line, 8), 6);
 	assert_memory_equal(line, "sleep\0", 7);
-	assert_int_equal(procfs_cmdline(&id, line, 6), 0);
+	assert_int_equal(procfs_cmdline(&c.id, line, 6), 0);
 	assert_string_equal(line, "sleep");
-	assert_int_equal(procfs_cmdline(&id, line, 1), 0);
+	assert_int_equal(procfs_cmdline(&c.id, line, 1), 0);
 	assert_string_equal(line, "");
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	child_end(&c);
 }
 
 /* Forks down; the innermost looks at itself.  Exit status 0 = as it should be. */
