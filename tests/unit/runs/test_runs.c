@@ -100,10 +100,7 @@ static int room_close(void **state)
 
 static struct run wanted(const struct room *room)
 {
-	struct run run = { .port = PORT, .uid = ANNE, .pd = room->pd };
-
-	strcpy(run.service, "shop:web");
-	return run;
+	return (struct run){ .port = PORT, .uid = ANNE, .pd = room->pd, .service = "shop:web" };
 }
 
 static uint32_t begin_one_of(struct room *room, uid_t uid)
@@ -113,7 +110,6 @@ static uint32_t begin_one_of(struct room *room, uid_t uid)
 	enum quota_outcome excess;
 
 	want.uid = uid;
-
 	assert_int_equal(runs_begin(room->runs, &want, &run, &excess), RUNS_BEGUN);
 	world_commit(room->world);
 	return run->number;
@@ -124,9 +120,13 @@ static uint32_t begin_one(struct room *room)
 	return begin_one_of(room, ANNE);
 }
 
-static void add_member(struct room *room, uint32_t run, const struct process_id *id)
+/* A new process in the run, as the kernel side has it. */
+static struct process_id member_of(struct room *room, uint32_t run)
 {
-	room->members[room->n++] = (struct run_member){ *id, run };
+	struct process_id id = child_new();
+
+	join_run(room, run, &id);
+	return id;
 }
 
 static const struct run *find(const struct room *room, uint32_t run)
@@ -210,9 +210,8 @@ TEST_WITH(a_run_without_members_is_over_with_its_pd, struct room *room)
 TEST_WITH(a_run_whose_pd_was_killed_is_unattended, struct room *room)
 {
 	uint32_t run = begin_one(room);
-	struct process_id member = child_new();
+	struct process_id member = member_of(room, run);
 
-	add_member(room, run, &member);
 	child_kill(&room->pd);
 	world_wait(room->world, find(room, run)->state == RUN_UNATTENDED);
 	assert_run_entry(room, "is unattended");
@@ -225,9 +224,8 @@ TEST_WITH(a_run_whose_pd_was_killed_is_unattended, struct room *room)
 TEST_WITH(a_run_that_was_left_on_purpose_stays_detached, struct room *room)
 {
 	uint32_t run = begin_one(room);
-	struct process_id member = child_new();
+	struct process_id member = member_of(room, run);
 
-	add_member(room, run, &member);
 	runs_set_state(room->runs, find(room, run), RUN_DETACHED);
 	world_commit(room->world);
 	child_kill(&room->pd);
@@ -241,9 +239,8 @@ TEST_WITH(a_run_that_was_left_on_purpose_stays_detached, struct room *room)
 TEST_WITH(the_end_of_a_run_is_not_believed_while_members_live, struct room *room)
 {
 	uint32_t run = begin_one(room);
-	struct process_id member = child_new();
+	struct process_id member = member_of(room, run);
 
-	add_member(room, run, &member);
 	tell(room, EVENT_RUN_END, run);
 	assert_non_null(find(room, run));
 	child_kill(&member);
@@ -256,7 +253,7 @@ TEST_WITH(the_pd_of_a_run_is_a_member_of_the_run_around_it, struct room *room)
 	size_t n;
 
 	outer = begin_one(room);
-	add_member(room, outer, &room->pd); /* as the kernel side has it: of its own */
+	join_run(room, outer, &room->pd); /* as the kernel side has it: of its own */
 	inner = begin_one(room);
 	assert_int_equal(find(room, inner)->outer, outer);
 	assert_int_equal(runs_members(room->runs, &members, &n), 0);
