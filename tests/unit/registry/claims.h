@@ -28,7 +28,7 @@ static inline int claim_in(struct fixture *f, const struct claim_request *reques
 	int error;
 
 	fixture_begin(f);
-	error = registry_claim(f->registry, request, look_at_view, view, ret);
+	error = registry_claim(f->registry, request, view ? look_at_view : NULL, view, ret);
 	fixture_commit(f);
 	return error;
 }
@@ -36,12 +36,7 @@ static inline int claim_in(struct fixture *f, const struct claim_request *reques
 static inline int claim(struct fixture *f, const struct claim_request *request,
 			struct claim_result *ret)
 {
-	int error;
-
-	fixture_begin(f);
-	error = registry_claim(f->registry, request, NULL, NULL, ret);
-	fixture_commit(f);
-	return error;
+	return claim_in(f, request, NULL, ret);
 }
 
 struct id_list {

@@ -154,7 +154,7 @@ __attribute__((format(printf, 2, 3))) static inline void fixture_shellf(const st
 	va_list values;
 
 	va_start(values, format);
-	vsnprintf(sql, sizeof(sql), format, values);
+	assert_in_range(vsnprintf(sql, sizeof(sql), format, values), 1, sizeof(sql) - 1);
 	va_end(values);
 	fixture_shell(f, sql);
 }
@@ -168,7 +168,7 @@ __attribute__((format(printf, 3, 4))) static inline void fixture_insert(const st
 	va_list values;
 
 	va_start(values, format);
-	vsnprintf(into, sizeof(into), format, values);
+	assert_in_range(vsnprintf(into, sizeof(into), format, values), 1, sizeof(into) - 1);
 	va_end(values);
 	fixture_shellf(f,
 		       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d) "
@@ -202,12 +202,12 @@ static inline void fixture_expect(const struct fixture *f, const char *sql, cons
 	assert_string_equal(found, expected);
 }
 
-static inline void fixture_expect_number(const struct fixture *f, const char *sql, int64_t expected)
+static inline int64_t fixture_number(const struct fixture *f, const char *sql)
 {
-	char text[32];
+	char found[32];
 
-	snprintf(text, sizeof(text), "%" PRId64, expected);
-	fixture_expect(f, sql, text);
+	fixture_ask(f, sql, found, sizeof(found));
+	return strtoll(found, NULL, 10);
 }
 
 static inline struct claim_request fixture_request(const char *id)
@@ -270,36 +270,29 @@ static inline bool service_copy_visit(const struct service *service, void *user_
 	return true;
 }
 
-struct fixture_find {
-	service_visit visit;
-	void *user_data;
-	bool found;
-};
-
-static inline bool fixture_visit_found(const struct service *service, void *user_data)
-{
-	struct fixture_find *find = user_data;
-
-	find->found = true;
-	return find->visit(service, find->user_data);
-}
-
-/* As registry_service_by_port(): 0, OUTCOME_NO, negative errno. */
-static inline int fixture_service_by_id(struct fixture *f, const char *id, service_visit visit,
-					void *user_data)
+/* 0, OUTCOME_NO, negative errno. */
+static inline int fixture_find(struct fixture *f, const char *id, struct service_copy *ret)
 {
 	const struct service_filter filter = { .pattern = id, .status = -1 };
-	struct fixture_find find = { visit, user_data };
-	int error = registry_for_each_service(f->registry, &filter, fixture_visit_found, &find);
+	int error;
 
-	return error ? error : find.found ? 0 : OUTCOME_NO;
+	ret->service.id = NULL;
+	error = registry_for_each_service(f->registry, &filter, service_copy_visit, ret);
+	return error ? error : ret->service.id ? 0 : OUTCOME_NO;
+}
+
+static inline void fixture_expect_none(struct fixture *f, const char *id)
+{
+	struct service_copy copy;
+
+	assert_int_equal(fixture_find(f, id, &copy), OUTCOME_NO);
 }
 
 static inline struct service_copy fixture_service(struct fixture *f, const char *id)
 {
 	struct service_copy copy;
 
-	assert_int_equal(fixture_service_by_id(f, id, service_copy_visit, &copy), 0);
+	assert_int_equal(fixture_find(f, id, &copy), 0);
 	return copy;
 }
 

@@ -345,9 +345,9 @@ static const char stored_v11[] =
 static inline void open_stored(struct fixture *f, const char *dump, int version)
 {
 	fixture_shell(f, dump);
-	fixture_expect_number(f, "PRAGMA user_version", version);
+	assert_int_equal(fixture_number(f, "PRAGMA user_version"), version);
 	fixture_open(f);
-	fixture_expect_number(f, "PRAGMA user_version", schema_version());
+	assert_int_equal(fixture_number(f, "PRAGMA user_version"), schema_version());
 }
 
 #endif

@@ -366,8 +366,7 @@ TEST(action_names_are_read_back_in_any_case)
 	assert_int_equal(activity_action_of_name("claims"), -1);
 }
 
-/* --- many rows ----------------------------------------------------------------------------------
- */
+/* --- many rows --- */
 
 static void fill(struct fixture *f, int rows, int64_t first_timestamp)
 {

@@ -61,7 +61,7 @@ TEST_WITH(claim_of_taken_port_names_the_holder, struct fixture *f)
 	assert_int_equal(claim_port(f, "other", 5000, &result), OUTCOME_CONFLICT);
 	assert_string_equal(result.holder_id, "web");
 	assert_int_equal(result.port, 5000);
-	assert_int_equal(fixture_service_by_id(f, "other", service_copy_visit, NULL), OUTCOME_NO);
+	fixture_expect_none(f, "other");
 }
 
 TEST_WITH(claim_of_unusable_port_names_no_holder, struct fixture *f)
@@ -409,7 +409,7 @@ static void model_compare(struct fixture *f, const struct model *m)
 		int found;
 
 		snprintf(id, sizeof(id), "id:%d", i);
-		found = fixture_service_by_id(f, id, service_copy_visit, &copy);
+		found = fixture_find(f, id, &copy);
 		assert_int_equal(found, m->port[i] ? 0 : OUTCOME_NO);
 		if (found == 0) {
 			assert_int_equal(copy.service.port, m->port[i]);

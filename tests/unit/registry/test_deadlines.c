@@ -64,19 +64,13 @@ TEST_WITH(claim_that_expired_in_use_has_no_deadline, struct fixture *f)
 
 /* --- what is due --- */
 
-static void expect_silent(struct fixture *f, int64_t since, int most, const char *expected)
+static void expect_due(struct fixture *f,
+		       int (*for_each)(struct registry *, int64_t, service_visit, void *),
+		       int64_t moment, int most, const char *expected)
 {
 	struct id_list list = { .stop_after = most };
 
-	assert_int_equal(registry_for_each_silent(f->registry, since, append_id, &list), 0);
-	assert_string_equal(list.text, expected);
-}
-
-static void expect_expired(struct fixture *f, int64_t now, int most, const char *expected)
-{
-	struct id_list list = { .stop_after = most };
-
-	assert_int_equal(registry_for_each_expired(f->registry, now, append_id, &list), 0);
+	assert_int_equal(for_each(f->registry, moment, append_id, &list), 0);
 	assert_string_equal(list.text, expected);
 }
 
@@ -87,10 +81,10 @@ TEST_WITH(silent_are_claimed_and_ghosts_the_oldest_first, struct fixture *f)
 			 "('a', 4003, 200, 'claimed'), ('g', 4004, 100, 'ghost'), "
 			 "('active', 4005, 1, 'active'), ('stale', 4006, 1, 'stale'), "
 			 "('bad name', 4007, 1, 'ghost')");
-	expect_silent(f, 300, 9, "a b g ");
-	expect_silent(f, 300, 2, "a b ");
-	expect_silent(f, 300, 1, "a ");
-	expect_silent(f, 50, 9, "");
+	expect_due(f, registry_for_each_silent, 300, 9, "a b g ");
+	expect_due(f, registry_for_each_silent, 300, 2, "a b ");
+	expect_due(f, registry_for_each_silent, 300, 1, "a ");
+	expect_due(f, registry_for_each_silent, 50, 9, "");
 }
 
 TEST_WITH(expired_are_those_whose_time_is_over_and_that_nothing_serves, struct fixture *f)
@@ -100,10 +94,10 @@ TEST_WITH(expired_are_those_whose_time_is_over_and_that_nothing_serves, struct f
 			 "('a', 4003, 200, 'stale'), ('used', 4004, 100, 'active'), "
 			 "('heir', 4005, 100, 'orphaned'), ('never', 4006, 0, 'claimed'), "
 			 "('beyond', 4007, 999999999999999, 'claimed')");
-	expect_expired(f, 300, 9, "a b ");
-	expect_expired(f, 300, 1, "a ");
-	expect_expired(f, 100, 9, "");
-	expect_expired(f, INT64_MAX, 9, "a b later ");
+	expect_due(f, registry_for_each_expired, 300, 9, "a b ");
+	expect_due(f, registry_for_each_expired, 300, 1, "a ");
+	expect_due(f, registry_for_each_expired, 100, 9, "");
+	expect_due(f, registry_for_each_expired, INT64_MAX, 9, "a b later ");
 }
 
 EACH_TEST_MAIN(fixture_setup, fixture_teardown)

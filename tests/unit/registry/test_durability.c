@@ -12,8 +12,7 @@
 
 #define DEADLINE_MS 20000
 
-/* --- kill -9 -------------------------------------------------------------------------------------
- */
+/* --- kill -9 --- */
 
 struct printed {
 	uint32_t number; /* of the service */
@@ -133,8 +132,15 @@ UNOPENED_TEST(file_is_usable_after_kill_9_while_it_was_created, struct fixture *
 	}
 }
 
-/* --- a full disk ---------------------------------------------------------------------------------
- */
+/* --- a full disk --- */
+
+#define CHECK(condition)                                                          \
+	do {                                                                      \
+		if (!(condition)) {                                               \
+			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition); \
+			_exit(1);                                                 \
+		}                                                                 \
+	} while (0)
 
 /* Fills the filesystem under directory with one file; its descriptor. */
 static int fill_disk(const char *directory)
@@ -146,7 +152,8 @@ static int fill_disk(const char *directory)
 
 	snprintf(path, sizeof(path), "%s/filler", directory);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	while (fd >= 0 && size > 0)
+	CHECK(fd >= 0);
+	while (size > 0)
 		if (write(fd, block, size) < 0)
 			size /= 2;
 	return fd;
@@ -190,14 +197,6 @@ static int count_pattern(struct registry *r, const char *pattern)
 		return -1;
 	return n;
 }
-
-#define CHECK(condition)                                                          \
-	do {                                                                      \
-		if (!(condition)) {                                               \
-			fprintf(stderr, "# line %d: %s\n", __LINE__, #condition); \
-			_exit(1);                                                 \
-		}                                                                 \
-	} while (0)
 
 /* In a child with a mount namespace of its own, where directory is a tmpfs of 1 MiB. */
 static void on_a_small_disk(struct fixture *f, void (*body)(struct fixture *f))
@@ -249,7 +248,6 @@ SMALL_DISK_TEST(full_disk_undoes_the_batch_and_nothing_else)
 
 	CHECK(claim_many(r, "before", 3) == 0);
 	filler = fill_disk(f->directory);
-	CHECK(filler >= 0);
 	CHECK(claim_many(r, "full", MORE_THAN_ROOM) == -ENOSPC);
 	CHECK(!registry_in_batch(r));
 	CHECK(count_pattern(r, "before:*") == 3);
@@ -271,7 +269,6 @@ SMALL_DISK_TEST(full_disk_inside_of_a_batch_undoes_it_as_a_whole)
 
 	CHECK(claim_many(r, "before", 3) == 0);
 	filler = fill_disk(f->directory);
-	CHECK(filler >= 0);
 	CHECK(claim_many(r, "full", 40000) == -ENOSPC);
 	CHECK(count_pattern(r, "*") == 3);
 	CHECK(ftruncate(filler, 0) == 0);
@@ -292,7 +289,7 @@ SMALL_DISK_TEST(batch_that_was_undone_takes_no_more_writes)
 	struct activity entry = { .action = ACTIVITY_GAP, .timestamp = 1 };
 	int error = 0;
 
-	CHECK(fill_disk(f->directory) >= 0);
+	fill_disk(f->directory);
 	CHECK(registry_begin(r) == 0);
 	while (error == 0)
 		error = registry_log(r, &entry, NULL);
@@ -311,7 +308,6 @@ SMALL_DISK_TEST(database_is_created_once_there_is_space)
 	struct registry *r = NULL;
 	int filler = fill_disk(f->directory);
 
-	CHECK(filler >= 0);
 	CHECK(registry_open(f->path, &r, f->error, sizeof(f->error)) == -ENOSPC);
 	CHECK(strstr(f->error, f->path));
 	CHECK(ftruncate(filler, 0) == 0);
@@ -331,8 +327,7 @@ SMALL_DISK_TEST(read_only_filesystem_is_refused_and_named)
 	CHECK(strstr(f->error, f->directory));
 }
 
-/* --- several writers -----------------------------------------------------------------------------
- */
+/* --- several writers --- */
 
 #define WRITERS		  4
 #define CLAIMS_PER_WRITER 50
@@ -363,8 +358,7 @@ static int claim_as_writer(const char *path, int writer)
 	return failed != 0;
 }
 
-/* Exactly as many ports as claims: one port given twice, or one lost, would leave somebody without.
- */
+/* Exactly as many ports as claims: one given twice, or one lost, would leave somebody without. */
 TEST_WITH(writers_of_several_processes_share_a_range_without_loss, struct fixture *f)
 {
 	pid_t children[WRITERS];

@@ -26,16 +26,6 @@ static int claim_one(struct fixture *f, const char *id)
 	return registry_commit(f->registry);
 }
 
-static bool stop_at_it(const struct service *service, void *user_data)
-{
-	return false;
-}
-
-static bool has(struct fixture *f, const char *id)
-{
-	return fixture_service_by_id(f, id, stop_at_it, NULL) == 0;
-}
-
 static void expect_words(struct fixture *f, int error, const char *path)
 {
 	const char *words = registry_strerror(f->registry, error);
@@ -56,10 +46,10 @@ TEST_WITH(commit_is_refused_when_a_file_is_gone_and_made_when_it_is_back, struct
 		assert_int_equal(registry_files_check(f->registry), -ESTALE);
 		assert_int_equal(claim_one(f, "app:lost"), -ESTALE);
 		expect_words(f, -ESTALE, path);
-		assert_false(has(f, "app:lost"));
+		fixture_expect_none(f, "app:lost");
 		assert_int_equal(rename(aside, path), 0);
 		assert_int_equal(claim_one(f, "app:kept"), 0);
-		assert_true(has(f, "app:kept"));
+		fixture_service(f, "app:kept");
 	}
 }
 

@@ -39,7 +39,7 @@ TEST_WITH(rows_that_violate_the_rules_are_skipped, struct fixture *f)
 			 "('p:null', NULL), ('p:real', 3100.5), (x'00ff', 4102), "
 			 "('p:\xff', 4103), ('', 4104)");
 	expect_ids(f, (struct service_filter){ .status = -1 }, "good ");
-	assert_int_equal(fixture_service_by_id(f, "p:big", service_copy_visit, NULL), OUTCOME_NO);
+	fixture_expect_none(f, "p:big");
 	assert_int_equal(registry_service_by_port(f->registry, 4100, service_copy_visit, NULL),
 			 OUTCOME_NO);
 }
@@ -96,10 +96,11 @@ TEST_WITH(dropped_table_is_an_error_and_not_a_crash, struct fixture *f)
 {
 	struct claim_request request = fixture_request("web");
 	struct claim_result result;
+	struct service_copy found;
 
 	fixture_shell(f, "DROP TABLE services");
 	assert_true(claim(f, &request, &result) < 0);
-	assert_true(fixture_service_by_id(f, "web", service_copy_visit, NULL) < 0);
+	assert_true(fixture_find(f, "web", &found) < 0);
 	assert_true(registry_counters(f->registry).errors > 0);
 }
 

@@ -26,11 +26,10 @@ static void write_entries(struct fixture *f)
 /* The first page of a table or an index. */
 static int64_t root_of(struct fixture *f, const char *tree)
 {
-	char sql[128], page[16];
+	char sql[128];
 
 	snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_master WHERE name = '%s'", tree);
-	fixture_ask(f, sql, page, sizeof(page));
-	return atoi(page);
+	return fixture_number(f, sql);
 }
 
 static void damage(struct fixture *f, int64_t page)

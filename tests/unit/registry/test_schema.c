@@ -6,8 +6,7 @@
 #include "database/schema.h"
 #include "unit/registry/stored.h"
 
-/* --- what a refused file must keep ---------------------------------------------------------------
- */
+/* --- what a refused file must keep --- */
 
 struct content {
 	char *bytes;
@@ -66,8 +65,7 @@ static void write_file(const char *path, const void *bytes, size_t size)
 	assert_int_equal(write(fd, bytes, size), (ssize_t)size);
 }
 
-/* --- the schema ----------------------------------------------------------------------------------
- */
+/* --- the schema --- */
 
 TEST_WITH(promised_columns_come_first_and_are_plain, struct fixture *f)
 {
@@ -96,8 +94,8 @@ TEST_WITH(promised_columns_come_first_and_are_plain, struct fixture *f)
 
 TEST_WITH(file_says_whose_and_of_which_version_it_is, struct fixture *f)
 {
-	fixture_expect_number(f, "PRAGMA user_version", schema_version());
-	fixture_expect_number(f, "PRAGMA application_id", SCHEMA_APPLICATION_ID);
+	assert_int_equal(fixture_number(f, "PRAGMA user_version"), schema_version());
+	assert_int_equal(fixture_number(f, "PRAGMA application_id"), SCHEMA_APPLICATION_ID);
 	fixture_expect(f, "PRAGMA journal_mode", "wal");
 }
 
@@ -310,37 +308,31 @@ UNOPENED_TEST(missing_directory_is_named, struct fixture *f)
 	assert_non_null(strstr(f->error, "nowhere"));
 }
 
-/* Runs `check` in a child that is not root; its exit status is the verdict. */
-static void as_nobody(struct fixture *f, int (*check)(struct fixture *f))
+/* Of a child that is not root, with this mode of the directory. */
+static void expect_not_permitted(struct fixture *f, mode_t mode)
 {
-	pid_t child = fork();
+	struct registry *r = NULL;
+	pid_t child;
 	int status;
 
+	assert_int_equal(chmod(f->directory, mode), 0);
+	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
 		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
 			_exit(99);
-		_exit(check(f));
+		if (registry_open(f->path, &r, f->error, sizeof(f->error)) != -EACCES)
+			_exit(1);
+		_exit(strstr(f->error, f->directory) ? 0 : 2);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-}
-
-static int open_is_not_permitted(struct fixture *f)
-{
-	struct registry *r = NULL;
-	int error = registry_open(f->path, &r, f->error, sizeof(f->error));
-
-	if (error != -EACCES)
-		return 1;
-	return strstr(f->error, f->directory) ? 0 : 2;
+	assert_int_equal(chmod(f->directory, 0700), 0);
 }
 
 UNOPENED_TEST(read_only_directory_is_refused_and_named, struct fixture *f)
 {
-	assert_int_equal(chmod(f->directory, 0555), 0);
-	as_nobody(f, open_is_not_permitted);
-	assert_int_equal(chmod(f->directory, 0700), 0);
+	expect_not_permitted(f, 0555);
 	assert_false(exists(f, ""));
 }
 
@@ -351,9 +343,7 @@ TEST_WITH(read_only_directory_with_a_database_is_refused, struct fixture *f)
 	fixture_close(f);
 	before = read_content(f->path);
 	assert_int_equal(chmod(f->path, 0666), 0);
-	assert_int_equal(chmod(f->directory, 0555), 0);
-	as_nobody(f, open_is_not_permitted);
-	assert_int_equal(chmod(f->directory, 0700), 0);
+	expect_not_permitted(f, 0555);
 	assert_unchanged(f->path, &before);
 }
 
@@ -361,9 +351,7 @@ TEST_WITH(read_only_file_is_refused, struct fixture *f)
 {
 	fixture_close(f);
 	assert_int_equal(chmod(f->path, 0444), 0);
-	assert_int_equal(chmod(f->directory, 0777), 0);
-	as_nobody(f, open_is_not_permitted);
-	assert_int_equal(chmod(f->directory, 0700), 0);
+	expect_not_permitted(f, 0777);
 }
 
 /* --- files of older versions ------------------------------------------------------------------ */
@@ -435,9 +423,7 @@ UNOPENED_TEST(database_of_version_2_has_refusals_without_call_and_address, struc
 	assert_int_equal(registry_for_each_activity(f->registry, &everything, expect_no_call, &n),
 			 0);
 	assert_int_equal(n, 2);
-	assert_int_equal(registry_begin(f->registry), 0);
-	assert_int_equal(registry_log(f->registry, &entry, NULL), 0);
-	assert_int_equal(registry_commit(f->registry), 0);
+	assert_in_batch(f, registry_log(f->registry, &entry, NULL), 0);
 	fixture_close(f);
 	fixture_expect(f, "SELECT details FROM activity WHERE id = 5",
 		       "bind 0.0.0.0:8075: EADDRINUSE; held by python3 (7035)");

@@ -27,6 +27,14 @@ static void start(struct fixture *f, const struct session *s, char *ret_id)
 	assert_in_batch(f, registry_session_start(f->registry, s, ret_id), 0);
 }
 
+/* One whose members do not matter. */
+static void start_one(struct fixture *f, char *ret_id)
+{
+	const struct session s = session_of("p");
+
+	start(f, &s, ret_id);
+}
+
 static void add_note(struct fixture *f, const char *session, const char *text, int64_t at)
 {
 	const struct note note = { .session = session,
@@ -102,11 +110,10 @@ TEST_WITH(a_session_comes_back_as_it_was_started, struct fixture *f)
 
 TEST_WITH(ids_are_short_legal_and_differ, struct fixture *f)
 {
-	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1];
 
 	for (int i = 0; i < 100; i++) {
-		start(f, &s, id);
+		start_one(f, id);
 		assert_memory_equal(id, SESSION_ID_PREFIX, strlen(SESSION_ID_PREFIX));
 		assert_int_equal(strlen(id), strlen(SESSION_ID_PREFIX) + SESSION_ID_CHARS);
 		assert_true(id[8] >= 'a' && id[8] <= 'z');
@@ -147,12 +154,11 @@ TEST_WITH(any_beginning_of_an_id_finds_it, struct fixture *f)
 
 TEST_WITH(a_stalled_session_is_revived_on_another_process, struct fixture *f)
 {
-	const struct session s = session_of("p");
 	const struct process_id other = { .pid = 99, .start_ticks = 1234 };
 	char id[SESSION_ID_MAX + 1];
 	struct seen seen;
 
-	start(f, &s, id);
+	start_one(f, id);
 	assert_in_batch(f, registry_session_stall(f->registry, id, FIXTURE_NOW + 5), 0);
 	seen = find(f, id);
 	assert_int_equal(seen.last.status, SESSION_STALLED);
@@ -276,11 +282,10 @@ static struct seen notes_of(struct fixture *f, const char *session, int64_t limi
 
 TEST_WITH(notes_come_oldest_first_and_the_limit_keeps_the_newest, struct fixture *f)
 {
-	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1], other[SESSION_ID_MAX + 1];
 
-	start(f, &s, id);
-	start(f, &s, other);
+	start_one(f, id);
+	start_one(f, other);
 	add_note(f, id, "one", 1);
 	add_note(f, other, "elsewhere", 2);
 	add_note(f, id, "two\n\x1b[31m", 3);
@@ -295,14 +300,13 @@ TEST_WITH(notes_come_oldest_first_and_the_limit_keeps_the_newest, struct fixture
 
 TEST_WITH(a_session_keeps_its_newest_notes, struct fixture *f)
 {
-	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1];
 
-	start(f, &s, id);
+	start_one(f, id);
 	fixture_insert(f, NOTES_PER_SESSION,
 		       "notes(session, timestamp, text) SELECT '%s', i, i FROM n", id);
 	add_note(f, id, "last", 99);
-	fixture_expect_number(f, "SELECT count(*) FROM notes", NOTES_PER_SESSION);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM notes"), NOTES_PER_SESSION);
 	fixture_expect(f, "SELECT min(id) FROM notes", "2");
 }
 
@@ -334,14 +338,12 @@ static void expect_sums_right(struct fixture *f)
 
 TEST_WITH(a_session_keeps_no_more_bytes_than_one_answer_may_have, struct fixture *f)
 {
-	const struct session s = session_of("p");
-	char id[SESSION_ID_MAX + 1], sum[32];
+	char id[SESSION_ID_MAX + 1];
 
-	start(f, &s, id);
+	start_one(f, id);
 	flood(f, id, ANN, NOTES_PER_SESSION_BYTES / NOTE_MAX_BYTES + 20);
-	fixture_ask(f, "SELECT sum(length(text)) FROM notes", sum, sizeof(sum));
-	assert_in_range(atoi(sum), NOTES_PER_SESSION_BYTES - 3 * NOTE_MAX_BYTES + 1,
-			NOTES_PER_SESSION_BYTES);
+	assert_in_range(fixture_number(f, "SELECT sum(length(text)) FROM notes"),
+			NOTES_PER_SESSION_BYTES - 3 * NOTE_MAX_BYTES + 1, NOTES_PER_SESSION_BYTES);
 	expect_sums_right(f);
 }
 
@@ -350,7 +352,7 @@ TEST_WITH(a_user_who_floods_notes_loses_their_own_oldest, struct fixture *f)
 {
 	struct session s = session_of("p");
 	const uint64_t most = quota_limit(QUOTA_NOTE_BYTES)->per_user;
-	char id[SESSION_ID_MAX + 1], sum[32];
+	char id[SESSION_ID_MAX + 1];
 
 	s.uid = BEN;
 	start(f, &s, id);
@@ -360,9 +362,10 @@ TEST_WITH(a_user_who_floods_notes_loses_their_own_oldest, struct fixture *f)
 		start(f, &s, id);
 		flood(f, id, ANN, NOTES_PER_SESSION_BYTES / (NOTE_MAX_BYTES + 128));
 	}
-	fixture_ask(f, "SELECT bytes FROM noteSums WHERE kind = 'user' AND owner = 1000", sum,
-		    sizeof(sum));
-	assert_in_range(atoll(sum), most - 2 * NOTE_MAX_BYTES, most);
+	assert_in_range(
+		fixture_number(f,
+			       "SELECT bytes FROM noteSums WHERE kind = 'user' AND owner = 1000"),
+		most - 2 * NOTE_MAX_BYTES, most);
 	fixture_expect(f, "SELECT count(*) FROM notes WHERE uid = 1001", "3");
 	expect_sums_right(f);
 }
@@ -370,7 +373,6 @@ TEST_WITH(a_user_who_floods_notes_loses_their_own_oldest, struct fixture *f)
 TEST_WITH(where_all_have_too_many_notes_who_has_most_loses_them, struct fixture *f)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_NOTE_BYTES);
-	char sum[32];
 
 	fixture_insert(f, (int)(limit->machine / (1 << 18)) + 1,
 		       "notes(session, text, uid) SELECT 's' || i / 1000, "
@@ -379,17 +381,16 @@ TEST_WITH(where_all_have_too_many_notes_who_has_most_loses_them, struct fixture 
 	fixture_shell(f, "INSERT INTO notes(session, text, uid) VALUES('rare', 'kept', 6000);"
 			 "INSERT INTO sessions(id, status, uid) VALUES('rare', 'active', 6000)");
 	flood(f, "rare", 6000, 1);
-	fixture_ask(f, "SELECT bytes FROM noteSums WHERE kind = 'all'", sum, sizeof(sum));
-	assert_in_range(atoll(sum), 1, limit->machine);
+	assert_in_range(fixture_number(f, "SELECT bytes FROM noteSums WHERE kind = 'all'"), 1,
+			limit->machine);
 	fixture_expect(f, "SELECT count(*) FROM notes WHERE uid = 6000", "2");
 }
 
 TEST_WITH(sums_of_notes_follow_what_people_do_by_hand, struct fixture *f)
 {
-	const struct session s = session_of("p");
 	char id[SESSION_ID_MAX + 1];
 
-	start(f, &s, id);
+	start_one(f, id);
 	for (int i = 0; i < 4; i++)
 		add_note(f, id, "12345", 1);
 	fixture_shell(f, "DELETE FROM notes WHERE id = 1; UPDATE notes SET text = '1' WHERE id = 2;"
@@ -424,8 +425,9 @@ TEST_WITH(sessions_beyond_the_limits_go_with_their_notes, struct fixture *f)
 			 "INSERT INTO notes(session, text) VALUES('s1', 'x'), ('old-active', 'y'), "
 			 "(NULL, 'z')");
 	prune(f);
-	fixture_expect_number(f, "SELECT count(*) FROM sessions WHERE status = 'completed'",
-			      SESSIONS_KEEP_NEWEST);
+	assert_int_equal(
+		fixture_number(f, "SELECT count(*) FROM sessions WHERE status = 'completed'"),
+		SESSIONS_KEEP_NEWEST);
 	fixture_expect(f, "SELECT min(endedAt) FROM sessions", "1031");
 	fixture_expect(f, "SELECT group_concat(text) FROM notes", "y");
 }
@@ -461,7 +463,7 @@ TEST_WITH(a_user_who_starts_and_ends_sessions_pushes_out_their_own, struct fixtu
 		       "sessions(id, startedAt, endedAt, status, uid) "
 		       "SELECT 's' || i, 1, 1700000000, 'completed', 1000 FROM n");
 	prune(f);
-	fixture_expect_number(f, "SELECT count(*) FROM sessions", SESSIONS_KEPT);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM sessions"), SESSIONS_KEPT);
 	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 'precious'", "1");
 }
 
@@ -471,7 +473,7 @@ TEST_WITH(young_sessions_are_kept_up_to_their_number, struct fixture *f)
 		       "sessions(id, startedAt, stalledAt, status) "
 		       "SELECT 's' || i, 1, 1700000000 - i, 'stalled' FROM n");
 	prune(f);
-	fixture_expect_number(f, "SELECT count(*) FROM sessions", SESSIONS_KEPT);
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM sessions"), SESSIONS_KEPT);
 	fixture_expect(f, "SELECT count(*) FROM sessions WHERE id = 's1'", "1");
 }
 

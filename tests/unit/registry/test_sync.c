@@ -7,9 +7,8 @@
 #include <stdatomic.h>
 #include <sys/syscall.h>
 
-#define LOG_BOUND_BYTES                                                          \
-	(20 << 20) /* of any number of commits: five times a checkpoint's frames \
-		    */
+/* Of any number of commits: five times a checkpoint's frames. */
+#define LOG_BOUND_BYTES (20 << 20)
 
 static atomic_int syncs, error_of_sync;
 static int disk[2] = { -1, -1 }; /* each sync waits for a byte of it, where it is open */
