@@ -25,6 +25,7 @@ struct command;
 /* What was given on the command line; all borrowed from argv. */
 struct command_line {
 	const struct command *const *table; /* that it was read by; ends with NULL */
+	const struct command *command;	    /* that it names; NULL = none */
 	bool json, quiet;
 	int n_args;
 	int n_before;		 /* of the operands in front of a "--"; -1 = there is none */
@@ -48,16 +49,14 @@ struct command {
 	bool leaves_daemons;
 	struct command_option options[COMMAND_OPTIONS_MAX]; /* ends at a NULL name */
 	/* Runs it; returns pd's exit code. */
-	int (*run)(const struct command *self, const struct command_line *line);
+	int (*run)(const struct command_line *line);
 };
 
 /* The value of an option by its long name; NULL when it was not given. */
-const char *command_value(const struct command *self, const struct command_line *line,
-			  const char *name);
+const char *command_value(const struct command_line *line, const char *name);
 
 /* The n-th value (from 0) of an option that may come again; NULL behind the last. */
-const char *command_value_at(const struct command *self, const struct command_line *line,
-			     const char *name, int n);
+const char *command_value_at(const struct command_line *line, const char *name, int n);
 
 /* Every command, in the order in which help lists them; cmd_NAME is a row of commands/NAME.c. */
 #define COMMANDS(X)                                                                               \

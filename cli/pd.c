@@ -24,37 +24,39 @@ static int finish(int exit_code)
 
 static int run(const struct options *options)
 {
+	const struct command *command = options->line.command;
 	static const struct command_line no_arguments = { .table = commands };
 
 	if (options->version)
-		return cmd_version.run(&cmd_version, &options->line);
-	if (options->help && options->command) {
-		help_command(options->command);
+		return cmd_version.run(&options->line);
+	if (options->help && command) {
+		help_command(command);
 		return 0;
 	}
 	if (options->help)
-		return cmd_help.run(&cmd_help, &no_arguments);
-	if (!options->command && options->line.json)
-		return render_usage_error(true, NULL, "no command given; pd help lists them all");
-	if (!options->command) {
+		return cmd_help.run(&no_arguments);
+	if (!command && options->line.json)
+		return render_usage_error(&options->line,
+					  "no command given; pd help lists them all");
+	if (!command) {
 		help_all(stderr, commands);
 		return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
 	}
-	if (!options->command->leaves_daemons)
+	if (!command->leaves_daemons)
 		handover();
-	return options->command->run(options->command, &options->line);
+	return command->run(&options->line);
 }
 
 int main(int argc, char **argv)
 {
 	struct options options;
 	char error[512];
-	bool json = options_want_json(argc, argv);
 	int r = options_parse(argc, argv, commands, &options, error, sizeof(error));
 
 	render_setup(options.color);
-	if (r < 0)
-		return finish(render_usage_error(
-			json, options.command ? options.command->name : NULL, "%s", error));
+	if (r < 0) {
+		options.line.json = options_want_json(argc, argv);
+		return finish(render_usage_error(&options.line, "%s", error));
+	}
 	return finish(run(&options));
 }

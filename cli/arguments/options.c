@@ -141,7 +141,8 @@ static int set_option(struct reader *reader, struct found f, const char *value)
 {
 	if (f.global)
 		return set_global(reader, f.option - options_global, value);
-	reader->out->line.values[f.option - reader->out->command->options] = value ? value : "";
+	reader->out->line.values[f.option - reader->out->line.command->options] = value ? value
+											: "";
 	return f.option->repeats ? keep_repeat(reader, f.option, value) : 0;
 }
 
@@ -172,7 +173,7 @@ static int read_long(struct reader *reader, const char *text)
 {
 	const char *equals = strchr(text, '=');
 	size_t length = equals ? (size_t)(equals - text) : strlen(text);
-	struct found f = find_option(reader->out->command, text, length, 0);
+	struct found f = find_option(reader->out->line.command, text, length, 0);
 	const char *value = equals ? equals + 1 : NULL;
 
 	if (!f.option) {
@@ -180,7 +181,7 @@ static int read_long(struct reader *reader, const char *text)
 		const char *near;
 
 		snprintf(name, sizeof(name), "%.*s", (int)length, text);
-		near = nearest_option(reader->out->command, name);
+		near = nearest_option(reader->out->line.command, name);
 		if (near)
 			return fail(reader, "unknown option --%s; did you mean --%s?", name, near);
 		return fail(reader, "unknown option --%s", name);
@@ -201,7 +202,7 @@ static int read_long(struct reader *reader, const char *text)
 static int read_letters(struct reader *reader, const char *letters)
 {
 	for (; *letters; letters++) {
-		struct found f = find_option(reader->out->command, NULL, 0, *letters);
+		struct found f = find_option(reader->out->line.command, NULL, 0, *letters);
 		const char *value = NULL;
 		int r;
 
@@ -224,13 +225,13 @@ static int read_operand(struct reader *reader, char *word)
 {
 	const char *near;
 
-	if (reader->out->command) {
+	if (reader->out->line.command) {
 		reader->argv[reader->n_operands++] = word;
 		return 0;
 	}
 	for (const struct command *const *c = reader->table; *c; c++) {
 		if (strcmp((*c)->name, word) == 0) {
-			reader->out->command = *c;
+			reader->out->line.command = *c;
 			return 0;
 		}
 	}
@@ -254,7 +255,7 @@ static int read_word(struct reader *reader, char *word)
 
 static int check_count(struct reader *reader)
 {
-	const struct command *c = reader->out->command;
+	const struct command *c = reader->out->line.command;
 	int n = reader->n_operands;
 
 	if (!c || reader->out->help || reader->out->version)
@@ -302,17 +303,17 @@ bool options_want_json(int argc, char *const *argv)
 	return false;
 }
 
-const char *command_value(const struct command *self, const struct command_line *line,
-			  const char *name)
+const char *command_value(const struct command_line *line, const char *name)
 {
-	for (int i = 0; i < COMMAND_OPTIONS_MAX && self->options[i].name; i++)
-		if (strcmp(self->options[i].name, name) == 0)
+	const struct command_option *options = line->command->options;
+
+	for (int i = 0; i < COMMAND_OPTIONS_MAX && options[i].name; i++)
+		if (strcmp(options[i].name, name) == 0)
 			return line->values[i];
 	return NULL;
 }
 
-const char *command_value_at(const struct command *self, const struct command_line *line,
-			     const char *name, int n)
+const char *command_value_at(const struct command_line *line, const char *name, int n)
 {
 	for (int i = 0; i < line->n_repeats; i++)
 		if (strcmp(line->repeats[i].option->name, name) == 0 && n-- == 0)

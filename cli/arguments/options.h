@@ -16,15 +16,14 @@
 extern const struct command_option options_global[];
 
 struct options {
-	const struct command *command; /* NULL when none was named */
-	struct command_line line;      /* args point into the argv that was handed in */
-	const char *color;	       /* of --color; NULL when it was not given */
+	struct command_line line; /* args point into the argv that was handed in */
+	const char *color;	  /* of --color; NULL when it was not given */
 	bool help, version;
 };
 
 /*
  * Reads argv[1…] and reorders it: the operands move to its front, where ret->line.args finds them.
- * 0, or -EINVAL with one sentence in ret_error (cut to size); ret->command is then the command
+ * 0, or -EINVAL with one sentence in ret_error (cut to size); ret->line.command is then the command
  * whose options were being read, NULL when the fault came before it.
  */
 int options_parse(int argc, char **argv, const struct command *const *table, struct options *ret,

@@ -29,82 +29,75 @@ struct request {
 	const struct config *config; /* of the directory; NULL = none was asked */
 };
 
-static int check_range(const struct command *self, const struct command_line *line,
-		       const struct request *request)
+static int check_range(const struct command_line *line, const struct request *request)
 {
 	struct port_range range;
 
 	if (!request->range)
 		return 0;
 	if (request->port)
-		return render_usage_error(line->json, self->name,
-					  "--port and --range exclude each other");
+		return render_usage_error(line, "--port and --range exclude each other");
 	if (port_range_parse(request->range, &range) == 0)
 		return 0;
-	return render_usage_error(line->json, self->name,
+	return render_usage_error(line,
 				  "--range '%.100s' is no range of ports, for example 4000-4999",
 				  request->range);
 }
 
-static int check_health(const struct command *self, const struct command_line *line,
-			const char *text)
+static int check_health(const struct command_line *line, const char *text)
 {
 	struct health_path path;
 	const char *why;
 
 	if (!text || health_path_parse(text, &path, &why) == 0)
 		return 0;
-	return render_usage_error(line->json, self->name,
-				  "--health '%.100s' cannot be used: %s; for example /health, or "
-				  "https:/health",
-				  text, why);
+	return render_usage_error(
+		line, "--health '%.100s' cannot be used: %s; for example /health, or https:/health",
+		text, why);
 }
 
 /* What was meant by `pd claim 3000`. */
-static int check_name(const struct command *self, const struct command_line *line, const char *id)
+static int check_name(const struct command_line *line, const char *id)
 {
 	uint16_t port;
 
 	if (!identity_is_number(id))
-		return check_identity(self, line, id);
-	if (check_port(self, line, id, &port))
+		return check_identity(line, id);
+	if (check_port(line, id, &port))
 		return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
-	return render_usage_error(
-		line->json, self->name,
-		"%s is a port and no name: pd claim NAME -p %s claims it, and pd why "
-		"%s says who has it",
-		id, id, id);
+	return render_usage_error(line,
+				  "%s is a port and no name: pd claim NAME -p %s claims it, and pd "
+				  "why %s says who has it",
+				  id, id, id);
 }
 
-static int read_request(const struct command *self, const struct command_line *line,
-			struct request *request)
+static int read_request(const struct command_line *line, struct request *request)
 {
-	const char *port = command_value(self, line, "port");
+	const char *port = command_value(line, "port");
 	int64_t ttl_s;
 	int r = 0;
 
 	*request = (struct request){
 		.id = line->n_args ? line->args[0] : NULL,
-		.range = command_value(self, line, "range"),
-		.ttl = command_value(self, line, "ttl"),
-		.health = command_value(self, line, "health"),
-		.protect = command_value(self, line, "protect"),
-		.unprotect = command_value(self, line, "no-protect"),
+		.range = command_value(line, "range"),
+		.ttl = command_value(line, "ttl"),
+		.health = command_value(line, "health"),
+		.protect = command_value(line, "protect"),
+		.unprotect = command_value(line, "no-protect"),
 	};
 	if (request->protect && request->unprotect)
-		return render_usage_error(line->json, self->name,
-					  "--protect and --no-protect exclude each other");
+		return render_usage_error(line, "--protect and --no-protect exclude each other");
 	if (!getcwd(request->cwd, sizeof(request->cwd)))
 		request->cwd[0] = '\0';
 	if (request->id)
-		r = check_name(self, line, request->id);
+		r = check_name(line, request->id);
 	if (!r && port)
-		r = check_port(self, line, port, &request->port);
+		r = check_port(line, port, &request->port);
 	if (!r)
-		r = check_range(self, line, request);
+		r = check_range(line, request);
 	if (!r && request->ttl)
-		r = check_duration(self, line, "ttl", request->ttl, &ttl_s);
-	return r ? r : check_health(self, line, request->health);
+		r = check_duration(line, "ttl", request->ttl, &ttl_s);
+	return r ? r : check_health(line, request->health);
 }
 
 static struct json_object *body_of(const struct request *request)
@@ -142,27 +135,26 @@ static void name_of(const char *id, char ret[static IDENTITY_PART_MAX + 1])
 	snprintf(ret, IDENTITY_PART_MAX + 1, "%.*s", (int)strcspn(name, ":"), name);
 }
 
-static bool prints_variables(const struct command *self, const struct command_line *line)
+static bool prints_variables(const struct command_line *line)
 {
-	return command_value(self, line, "export") || command_value(self, line, "env");
+	return command_value(line, "export") || command_value(line, "env");
 }
 
-static void show_variable(const struct command *self, const struct command_line *line,
-			  const char *name, int port, bool alone)
+static void show_variable(const struct command_line *line, const char *name, int port, bool alone)
 {
-	port_variable_show(name, port, alone, command_value(self, line, "export") != NULL);
+	port_variable_show(name, port, alone, command_value(line, "export") != NULL);
 }
 
-static void show(const struct command *self, const struct command_line *line,
-		 const struct request *request, struct json_object *answer)
+static void show(const struct command_line *line, const struct request *request,
+		 struct json_object *answer)
 {
 	char name[IDENTITY_PART_MAX + 1];
 	int port = (int)answer_int(answer, "port");
 	int previous = (int)answer_int(answer, "previousPort");
 
-	if (prints_variables(self, line)) {
+	if (prints_variables(line)) {
 		name_of(request->id, name);
-		show_variable(self, line, request->name ? request->name : name, port, true);
+		show_variable(line, request->name ? request->name : name, port, true);
 	} else if (line->quiet) {
 		printf("%d\n", port);
 	} else {
@@ -191,8 +183,7 @@ static int check_answer(const struct command_line *line, struct json_object *ans
 	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
 }
 
-static int claim_one(const struct command *self, const struct command_line *line,
-		     const struct request *request)
+static int claim_one(const struct command_line *line, const struct request *request)
 {
 	_cleanup_(answer_freep) struct json_object *body = body_of(request);
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
@@ -205,7 +196,7 @@ static int claim_one(const struct command *self, const struct command_line *line
 	if (line->json)
 		render_json(answer);
 	else
-		show(self, line, request, answer);
+		show(line, request, answer);
 	if (!line->json)
 		show_notices(answer);
 	if (!line->json)
@@ -249,34 +240,34 @@ static void show_table(struct json_object *services, bool is_protected)
 	render_table_print(t);
 }
 
-static void show_all(const struct command *self, const struct command_line *line,
-		     struct json_object *answer, const struct config *config)
+static void show_all(const struct command_line *line, struct json_object *answer,
+		     const struct config *config)
 {
 	struct json_object *services = answer_member(answer, "services");
 
 	if (line->json) {
 		render_json(answer);
-	} else if (prints_variables(self, line)) {
+	} else if (prints_variables(line)) {
 		for (size_t i = 0; i < config->n; i++)
-			show_variable(self, line, config->services[i].name,
+			show_variable(line, config->services[i].name,
 				      (int)answer_int(answer_at(services, i), "port"),
 				      config->n == 1);
 	} else if (line->quiet) {
 		for (size_t i = 0; i < answer_length(services); i++)
 			printf("%d\n", (int)answer_int(answer_at(services, i), "port"));
 	} else {
-		show_table(services, command_value(self, line, "protect"));
+		show_table(services, command_value(line, "protect"));
 	}
 }
 
 /* All of them or none: a project half of whose ports belong to somebody else does not run. */
-static int claim_services(const struct command *self, const struct command_line *line,
-			  struct request *request, const struct config *config)
+static int claim_services(const struct command_line *line, struct request *request,
+			  const struct config *config)
 {
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct json_object *services;
-	int r = prints_variables(self, line) ? claiming_check_variables(self, line, config) : 0;
+	int r = prints_variables(line) ? claiming_check_variables(line, config) : 0;
 
 	if (r)
 		return r;
@@ -290,7 +281,7 @@ static int claim_services(const struct command *self, const struct command_line 
 	if (!r)
 		r = claiming_check_services(line, answer, config);
 	if (!r)
-		show_all(self, line, answer, config);
+		show_all(line, answer, config);
 	services = answer_member(answer, "services");
 	for (size_t i = 0; !r && !line->json && i < answer_length(services); i++)
 		show_notices(answer_at(services, i));
@@ -298,17 +289,15 @@ static int claim_services(const struct command *self, const struct command_line 
 }
 
 /* What a configuration that names several services cannot share out. */
-static int check_shared(const struct command *self, const struct command_line *line,
-			const struct request *request, const struct config *config)
+static int check_shared(const struct command_line *line, const struct request *request,
+			const struct config *config)
 {
 	if (config->n == 0)
-		return render_usage_error(line->json, self->name,
-					  "%s names no services: {\"services\": {\"web\": {}}}",
-					  config->path);
+		return render_usage_error(
+			line, "%s names no services: {\"services\": {\"web\": {}}}", config->path);
 	if (request->health || (request->port && config->n > 1))
-		return render_usage_error(line->json, self->name,
-					  "%s names the services; --%s needs an ID", config->path,
-					  request->health ? "health" : "port");
+		return render_usage_error(line, "%s names the services; --%s needs an ID",
+					  config->path, request->health ? "health" : "port");
 	return 0;
 }
 
@@ -325,45 +314,43 @@ static void say_if_nameless(const char *cwd, const char *id)
 }
 
 /* Without ID: what the configuration names, else the directory. */
-static int claim_here(const struct command *self, const struct command_line *line,
-		      struct request *request)
+static int claim_here(const struct command_line *line, struct request *request)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	char id[IDENTITY_MAX + 1];
 	int r;
 
 	if (!*request->cwd)
-		return render_usage_error(line->json, self->name,
-					  "this directory was deleted and has no name; give one: "
-					  "pd claim myapp:web");
-	r = check_config(self, line, request->cwd, &config);
+		return render_usage_error(
+			line,
+			"this directory was deleted and has no name; give one: pd claim myapp:web");
+	r = check_config(line, request->cwd, &config);
 	if (!r && config)
-		r = check_shared(self, line, request, config);
+		r = check_shared(line, request, config);
 	if (r)
 		return r;
 	if (config && request->port) {
 		request->id = config->services[0].id;
 		request->name = config->services[0].name;
 		request->health = config->services[0].health;
-		return claim_one(self, line, request);
+		return claim_one(line, request);
 	}
 	if (config)
-		return claim_services(self, line, request, config);
+		return claim_services(line, request, config);
 	r = project_identity(request->cwd, id);
 	if (r < 0)
-		return render_usage_error(line->json, self->name,
+		return render_usage_error(line,
 					  "git's files around this directory cannot be read (%s); "
 					  "give a name: pd claim myapp:web",
 					  strerror(-r));
 	if (identity_is_number(id))
 		return render_usage_error(
-			line->json, self->name,
-			"this directory's name, %s, is a number; give a name: pd claim "
-			"myapp:web",
+			line,
+			"this directory's name, %s, is a number; give a name: pd claim myapp:web",
 			id);
 	say_if_nameless(request->cwd, id);
 	request->id = id;
-	return claim_one(self, line, request);
+	return claim_one(line, request);
 }
 
 /* In a project a service's name means the one of its file, with what the file says of it. */
@@ -383,28 +370,27 @@ static void mean_service(struct request *request, const struct config *config)
 		request->health = service->health;
 }
 
-static int claim_named(const struct command *self, const struct command_line *line,
-		       struct request *request)
+static int claim_named(const struct command_line *line, struct request *request)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
-	int r = *request->cwd ? check_config(self, line, request->cwd, &config) : 0;
+	int r = *request->cwd ? check_config(line, request->cwd, &config) : 0;
 
 	if (r)
 		return r;
 	request->config = config;
 	if (config)
 		mean_service(request, config);
-	return claim_one(self, line, request);
+	return claim_one(line, request);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct request request;
-	int r = read_request(self, line, &request);
+	int r = read_request(line, &request);
 
 	if (r)
 		return r;
-	return request.id ? claim_named(self, line, &request) : claim_here(self, line, &request);
+	return request.id ? claim_named(line, &request) : claim_here(line, &request);
 }
 
 const struct command cmd_claim = {

@@ -32,43 +32,43 @@ static int take_service(const struct config *config, const struct config_service
 }
 
 /* Without ID: the only service of the project, else what the directory is called. */
-static int find_here(const struct command *self, const struct command_line *line,
-		     const struct config *config, struct claiming *w)
+static int find_here(const struct command_line *line, const struct config *config,
+		     struct claiming *w)
 {
 	int r;
 
 	if (!*w->cwd)
-		return render_usage_error(line->json, self->name,
-					  "this directory was deleted and has no name; give one: "
-					  "pd %s myapp:web",
-					  self->name);
+		return render_usage_error(
+			line,
+			"this directory was deleted and has no name; give one: pd %s myapp:web",
+			line->command->name);
 	if (config && config->n == 1)
 		return take_service(config, &config->services[0], w);
 	if (config && config->n)
-		return render_usage_error(
-			line->json, self->name, "%s names %zu services; say which one: pd %s %s%s",
-			config->path, config->n, self->name, config->services[0].name,
-			line->n_args ? " -- CMD..." : "");
+		return render_usage_error(line, "%s names %zu services; say which one: pd %s %s%s",
+					  config->path, config->n, line->command->name,
+					  config->services[0].name,
+					  line->n_args ? " -- CMD..." : "");
 	r = project_identity(w->cwd, w->id);
 	if (r < 0)
-		return render_usage_error(line->json, self->name,
+		return render_usage_error(line,
 					  "git's files around this directory cannot be read (%s); "
 					  "give a name: pd %s myapp:web",
-					  strerror(-r), self->name);
+					  strerror(-r), line->command->name);
 	return 0;
 }
 
-static int find(const struct command *self, const struct command_line *line,
-		const struct config *config, const char *id, struct claiming *w)
+static int find(const struct command_line *line, const struct config *config, const char *id,
+		struct claiming *w)
 {
 	const struct config_service *s = id && config ? config_service_of(config, id) : NULL;
 	int r;
 
 	if (!id)
-		return find_here(self, line, config, w);
+		return find_here(line, config, w);
 	if (s)
 		return take_service(config, s, w);
-	r = check_identity(self, line, id);
+	r = check_identity(line, id);
 	if (!r)
 		strcpy(w->id, id);
 	return r;
@@ -122,17 +122,16 @@ static const char *project_of(const struct config *config, const char *cwd,
 	return ret;
 }
 
-int claiming_find(const struct command *self, const struct command_line *line, const char *id,
-		  struct claiming *w)
+int claiming_find(const struct command_line *line, const char *id, struct claiming *w)
 {
 	int r;
 
 	if (!getcwd(w->cwd, sizeof(w->cwd)))
 		w->cwd[0] = '\0';
-	r = *w->cwd ? check_config(self, line, w->cwd, &w->config) : 0;
+	r = *w->cwd ? check_config(line, w->cwd, &w->config) : 0;
 	if (!r)
-		r = find(self, line, w->config, id, w);
-	w->protect |= command_value(self, line, "protect") != NULL;
+		r = find(line, w->config, id, w);
+	w->protect |= command_value(line, "protect") != NULL;
 	return r;
 }
 
@@ -156,8 +155,7 @@ void claiming_deinit(struct claiming *w)
 
 /* --- all services of a file --- */
 
-int claiming_check_variables(const struct command *self, const struct command_line *line,
-			     const struct config *config)
+int claiming_check_variables(const struct command_line *line, const struct config *config)
 {
 	char one[PORT_VARIABLE_SIZE], other[PORT_VARIABLE_SIZE];
 
@@ -167,7 +165,7 @@ int claiming_check_variables(const struct command *self, const struct command_li
 			port_variable_of(config->services[j].name, other);
 			if (strcmp(one, other) == 0)
 				return render_usage_error(
-					line->json, self->name,
+					line,
 					"%s: services '%s' and '%s' would both be %s; rename one, "
 					"or claim them by their IDs",
 					config->path, config->services[j].name,
@@ -215,11 +213,11 @@ static int protect(const struct command_line *line, const char *id)
 	return answer_get(line->json, "POST", "/v1/claims", body, &answer);
 }
 
-int claiming_claim_all(const struct command *self, const struct command_line *line,
-		       const struct config *config, const char *directory, struct json_object **ret)
+int claiming_claim_all(const struct command_line *line, const struct config *config,
+		       const char *directory, struct json_object **ret)
 {
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
-	int r = claiming_check_variables(self, line, config);
+	int r = claiming_check_variables(line, config);
 
 	if (r)
 		return r;

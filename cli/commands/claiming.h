@@ -8,7 +8,6 @@
 
 #include "base/identity.h"
 
-struct command;
 struct command_line;
 struct config;
 struct config_start;
@@ -30,8 +29,7 @@ struct claiming {
  * nearest .portdaddyrc, or one that is named after the current directory.  *c begins as { 0 } and
  * is the caller's to end.  0, or the exit code of what was said.
  */
-int claiming_find(const struct command *self, const struct command_line *line, const char *id,
-		  struct claiming *c);
+int claiming_find(const struct command_line *line, const char *id, struct claiming *c);
 /*
  * Claims it.  0 and the daemon's answer in *ret (the caller's), and in *ret_run what a run of it
  * begins with: service and port, borrowed from the answer, the project, and the hard-coded ports
@@ -50,8 +48,7 @@ void claiming_tell_near(const struct config *config, struct json_object *answer)
  * Two names that differ only in what a variable cannot hold would overwrite each other.  0, or the
  * exit code of what was said.
  */
-int claiming_check_variables(const struct command *self, const struct command_line *line,
-			     const struct config *config);
+int claiming_check_variables(const struct command_line *line, const struct config *config);
 /* Adds them to the body of a request. */
 void claiming_add_services(struct json_object *body, const struct config *config);
 /* Does the answer have them, in the order of the file?  0, or the exit code of what was said. */
@@ -59,8 +56,7 @@ int claiming_check_services(const struct command_line *line, struct json_object 
 			    const struct config *config);
 /* Claims them as pd claim without a name does, from that directory; their notices are in the
  * answer. As claiming_find(). */
-int claiming_claim_all(const struct command *self, const struct command_line *line,
-		       const struct config *config, const char *directory,
-		       struct json_object **ret);
+int claiming_claim_all(const struct command_line *line, const struct config *config,
+		       const char *directory, struct json_object **ret);
 
 #endif

@@ -16,8 +16,7 @@
  * Where no age was typed, the nearest .portdaddyrc may have one: for its own project, and for no
  * service of another.  0, or pd's exit code.
  */
-static int add_configured(const struct command *self, const struct command_line *line,
-			  struct json_object *body)
+static int add_configured(const struct command_line *line, struct json_object *body)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	char cwd[PATH_MAX];
@@ -26,7 +25,7 @@ static int add_configured(const struct command *self, const struct command_line 
 	/* a directory that was deleted has no configuration */
 	if (!getcwd(cwd, sizeof(cwd)))
 		return 0;
-	r = check_config(self, line, cwd, &config);
+	r = check_config(line, cwd, &config);
 	if (r || !config || !*config->cleanup_age)
 		return r;
 	json_object_object_add(body, "olderThan", json_object_new_string(config->cleanup_age));
@@ -34,21 +33,20 @@ static int add_configured(const struct command *self, const struct command_line 
 	return 0;
 }
 
-static int fill_body(const struct command *self, const struct command_line *line,
-		     struct json_object *body)
+static int fill_body(const struct command_line *line, struct json_object *body)
 {
-	const char *older_than = command_value(self, line, "older-than");
+	const char *older_than = command_value(line, "older-than");
 	int64_t age_s;
-	int r = older_than ? check_duration(self, line, "older-than", older_than, &age_s)
-			   : add_configured(self, line, body);
+	int r = older_than ? check_duration(line, "older-than", older_than, &age_s)
+			   : add_configured(line, body);
 
 	if (r)
 		return r;
 	if (older_than)
 		json_object_object_add(body, "olderThan", json_object_new_string(older_than));
-	if (command_value(self, line, "stale"))
+	if (command_value(line, "stale"))
 		json_object_object_add(body, "stale", json_object_new_boolean(true));
-	if (command_value(self, line, "dry-run"))
+	if (command_value(line, "dry-run"))
 		json_object_object_add(body, "dryRun", json_object_new_boolean(true));
 	return 0;
 }
@@ -129,12 +127,12 @@ static void show(const struct command_line *line, struct json_object *answer)
 	}
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	static const struct answer_rule rule = { "released", "id", ANSWER_SERVICE };
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int r = fill_body(self, line, body);
+	int r = fill_body(line, body);
 
 	if (!r)
 		r = answer_get(line->json, "POST", "/v1/cleanups", body, &answer);

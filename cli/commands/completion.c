@@ -116,19 +116,18 @@ static int print_script(const struct command_line *line, const char *script)
 	return 0;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	const char *script = scripts_of(line->args[0]);
 
 	if (!script)
 		return render_usage_error(
-			line->json, self->name,
-			"'%.100s' is no shell that is known here: bash, zsh, fish", line->args[0]);
+			line, "'%.100s' is no shell that is known here: bash, zsh, fish",
+			line->args[0]);
 	if (line->n_before < 0)
 		return print_script(line, script);
 	if (line->n_before != 1)
-		return render_usage_error(line->json, self->name,
-					  "in front of -- stands the shell alone");
+		return render_usage_error(line, "in front of -- stands the shell alone");
 	return complete(line);
 }
 

@@ -231,7 +231,7 @@ static int restore(const struct command_line *line)
 	return start_new(line, &request, "started on the backup");
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	static const struct {
 		const char *name;
@@ -243,11 +243,10 @@ static int run(const struct command *self, const struct command_line *line)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (strcmp(line->args[0], verbs[i].name) == 0)
 			return verbs[i].run(line);
-	return render_usage_error(
-		line->json, self->name,
-		"'%.100s' is none of start, stop, restart and restore; pd status tells how "
-		"the daemon is",
-		line->args[0]);
+	return render_usage_error(line,
+				  "'%.100s' is none of start, stop, restart and restore; pd status "
+				  "tells how the daemon is",
+				  line->args[0]);
 }
 
 const struct command cmd_daemon = {

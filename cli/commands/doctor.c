@@ -65,7 +65,7 @@ static void show_json(struct json_object *checks)
 	render_json(o);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(doctor_deinit) struct doctor d = { 0 };
 	const char *state;

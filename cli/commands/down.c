@@ -90,7 +90,7 @@ static void show(const struct command_line *line, const struct project_end *e)
 		render_note("nothing of %s runs", e->config->project);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_free_ struct project_end_service *services = NULL;
@@ -98,13 +98,13 @@ static int run(const struct command *self, const struct command_line *line)
 	struct project_end e = {
 		.grace_ms = -1, .json = line->json, .say = say, .user_data = (void *)line
 	};
-	const char *grace = command_value(self, line, "grace");
+	const char *grace = command_value(line, "grace");
 	char directory[PATH_MAX];
 	int64_t grace_us;
-	int r = grace ? check_fine_duration(self, line, "grace", grace, &grace_us) : 0;
+	int r = grace ? check_fine_duration(line, "grace", grace, &grace_us) : 0;
 
 	if (!r)
-		r = project_services(self, line, &config, &wanted);
+		r = project_services(line, &config, &wanted);
 	if (r)
 		return r;
 	if (grace)

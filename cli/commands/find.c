@@ -31,27 +31,26 @@ struct query {
 	bool all, urls;
 };
 
-static int check_status(const struct command *self, const struct command_line *line,
-			const char *status)
+static int check_status(const struct command_line *line, const char *status)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
 		if (strcmp(statuses[i], status) == 0)
 			return 0;
-	return render_usage_error(line->json, self->name,
+	return render_usage_error(line,
 				  "--status '%.100s' is none of claimed, active, ghost, stale, "
 				  "orphaned, squatted, ending, orphan",
 				  status);
 }
 
-static int read_query(const struct command *self, const struct command_line *line, struct query *q)
+static int read_query(const struct command_line *line, struct query *q)
 {
 	const char *operand = line->n_args ? line->args[0] : NULL;
-	int r = operand ? check_match(self, line, operand) : 0;
+	int r = operand ? check_match(line, operand) : 0;
 
 	*q = (struct query){
-		.status = command_value(self, line, "status"),
-		.all = command_value(self, line, "all") != NULL,
-		.urls = command_value(self, line, "url") != NULL,
+		.status = command_value(line, "status"),
+		.all = command_value(line, "all") != NULL,
+		.urls = command_value(line, "url") != NULL,
 	};
 	if (r)
 		return r;
@@ -60,11 +59,9 @@ static int read_query(const struct command *self, const struct command_line *lin
 	else
 		q->pattern = operand ? config_meant_id(operand, q->id) : NULL;
 	if (q->all && q->urls)
-		return render_usage_error(
-			line->json, self->name,
-			"--all and --url exclude each other: what a socket that is "
-			"no service's speaks is not known");
-	return q->status ? check_status(self, line, q->status) : 0;
+		return render_usage_error(line, "--all and --url exclude each other: what a socket "
+						"that is no service's speaks is not known");
+	return q->status ? check_status(line, q->status) : 0;
 }
 
 /* The daemon selects services; of sockets it knows only the port as a question. */
@@ -86,18 +83,19 @@ static void keep_wanted_sockets(struct json_object *answer, const struct query *
 	json_object_object_add(answer, "sockets", kept);
 }
 
-static int make_path(const struct query *q, bool json, char *ret, int size)
+static int make_path(const struct query *q, const struct command_line *line, char *ret, int size)
 {
 	struct client_param params[] = {
 		{ "pattern", q->all ? NULL : q->pattern },
 		{ "port", q->port },
 		{ "status", q->all ? NULL : q->status },
-		{ "details", json || q->urls ? NULL : "no" }, /* the table has no room for them */
+		{ "details",
+		  line->json || q->urls ? NULL : "no" }, /* the table has no room for them */
 	};
 
 	if (client_path(q->all ? "/v1/sockets" : "/v1/services", params, ARRAY_SIZE(params), ret,
 			size) < 0)
-		return render_usage_error(json, "find", "the pattern is too long");
+		return render_usage_error(line, "the pattern is too long");
 	return 0;
 }
 
@@ -249,15 +247,15 @@ static int find_for_people(const struct query *q, const char *path, size_t *ret_
 	return 0;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	char path[PATTERN_MAX * 3 + 128], elsewhere[HARDCODED_WORDS_SIZE];
 	struct query q;
 	size_t n;
-	int r = read_query(self, line, &q);
+	int r = read_query(line, &q);
 
 	if (!r)
-		r = make_path(&q, line->json, path, sizeof(path));
+		r = make_path(&q, line, path, sizeof(path));
 	if (!r)
 		r = line->json || line->quiet ? find_for_scripts(&q, path, line->json, &n)
 					      : find_for_people(&q, path, &n);

@@ -21,7 +21,6 @@
 struct query {
 	char id[IDENTITY_MAX + 1];     /* of the project's service that a name means */
 	char paths[CONFIG_PATHS_SIZE]; /* the health paths that its file has now */
-	const struct command *self;
 	const struct command_line *line;
 	const char *match, *timeout; /* NULL = not given */
 	bool watch;
@@ -38,38 +37,36 @@ struct round {
 
 static int check_span(const struct query *q, const char *option, int64_t max, int64_t *ret_s)
 {
-	const char *text = command_value(q->self, q->line, option);
+	const char *text = command_value(q->line, option);
 	int64_t seconds;
 	int r;
 
 	if (!text)
 		return 0;
-	r = check_duration(q->self, q->line, option, text, &seconds);
+	r = check_duration(q->line, option, text, &seconds);
 	if (r)
 		return r;
 	if (seconds < 1 || seconds > max)
-		return render_usage_error(q->line->json, q->self->name,
-					  "--%s '%.100s' is none from 1s to %llds", option, text,
-					  (long long)max);
+		return render_usage_error(q->line, "--%s '%.100s' is none from 1s to %llds", option,
+					  text, (long long)max);
 	*ret_s = seconds;
 	return 0;
 }
 
-static int read_query(const struct command *self, const struct command_line *line, struct query *q)
+static int read_query(const struct command_line *line, struct query *q)
 {
 	int64_t timeout_s;
 	size_t left_out = 0;
 	int r;
 
 	*q = (struct query){
-		.self = self,
 		.line = line,
 		.match = line->n_args ? line->args[0] : NULL,
-		.timeout = command_value(self, line, "timeout"),
-		.watch = command_value(self, line, "watch") != NULL,
+		.timeout = command_value(line, "timeout"),
+		.watch = command_value(line, "watch") != NULL,
 		.interval_s = INTERVAL_DEFAULT_S,
 	};
-	r = q->match ? check_match(self, line, q->match) : 0;
+	r = q->match ? check_match(line, q->match) : 0;
 	if (!r)
 		q->match = config_meant_health(q->match, q->id, q->paths, &left_out);
 	if (left_out)
@@ -81,8 +78,8 @@ static int read_query(const struct command *self, const struct command_line *lin
 		r = check_span(q, "timeout", TIMEOUT_MAX_S, &timeout_s);
 	if (!r)
 		r = check_span(q, "interval", INTERVAL_MAX_S, &q->interval_s);
-	if (!r && !q->watch && command_value(self, line, "interval"))
-		r = render_usage_error(line->json, self->name, "--interval needs --watch");
+	if (!r && !q->watch && command_value(line, "interval"))
+		r = render_usage_error(line, "--interval needs --watch");
 	return r;
 }
 
@@ -145,7 +142,7 @@ static int check_all(const struct query *q, struct round *round)
 
 	*round = (struct round){ .services = json_object_new_array() };
 	if (client_path("/v1/health", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
-		return render_usage_error(q->line->json, q->self->name, "the pattern is too long");
+		return render_usage_error(q->line, "the pattern is too long");
 	outcome = client_stream(path, on_line, round, &error);
 	render_progress_end();
 	if (outcome != OUTCOME_OK)
@@ -299,10 +296,10 @@ static int watch(const struct query *q)
 	return stop_guard_end() ? 0 : r;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct query q;
-	int r = read_query(self, line, &q);
+	int r = read_query(line, &q);
 
 	if (r)
 		return r;

@@ -111,22 +111,21 @@ static const struct command *command_of(const struct command *const *table, cons
 	return NULL;
 }
 
-static int refuse_unknown(const struct command *self, const struct command_line *line,
-			  const char *name)
+static int refuse_unknown(const struct command_line *line, const char *name)
 {
 	const char *near = options_nearest_command(line->table, name);
 
-	return render_usage_error(line->json, self->name, "there is no command '%.100s'%s%s", name,
+	return render_usage_error(line, "there is no command '%.100s'%s%s", name,
 				  near ? "; did you mean: pd help " : "", near ? near : "");
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	const struct command *command = line->n_args ? command_of(line->table, line->args[0])
 						     : NULL;
 
 	if (line->n_args && !command)
-		return refuse_unknown(self, line, line->args[0]);
+		return refuse_unknown(line, line->args[0]);
 	if (line->json)
 		help_json(line->table, command);
 	else if (command)

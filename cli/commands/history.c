@@ -25,23 +25,22 @@ struct query {
 	long rows;
 };
 
-static int read_query(const struct command *self, const struct command_line *line, struct query *q)
+static int read_query(const struct command_line *line, struct query *q)
 {
-	const char *rows = command_value(self, line, "lines");
-	const char *since = command_value(self, line, "since");
+	const char *rows = command_value(line, "lines");
+	const char *since = command_value(line, "since");
 	int64_t from;
 	int r;
 
 	*q = (struct query){ .line = line, .rows = ROWS_DEFAULT };
-	r = line->n_args ? target_read(self, line, line->args[0], &q->target) : 0;
+	r = line->n_args ? target_read(line, line->args[0], &q->target) : 0;
 	if (!r && q->target.run)
-		r = render_usage_error(line->json, self->name,
-				       "'%s' is a run; its service or its port has a history",
+		r = render_usage_error(line, "'%s' is a run; its service or its port has a history",
 				       line->args[0]);
 	if (!r && rows)
-		r = check_count(self, line, "--lines", rows, ROWS_MAX, &q->rows);
+		r = check_count(line, "--lines", rows, ROWS_MAX, &q->rows);
 	if (!r && since)
-		r = check_moment(self, line, "since", since, (int64_t)time(NULL), &from);
+		r = check_moment(line, "since", since, (int64_t)time(NULL), &from);
 	if (!r && since)
 		snprintf(q->since, sizeof(q->since), "%" PRId64, from);
 	return r;
@@ -137,12 +136,12 @@ static void show_table(struct json_object *entries)
 	render_table_print(t);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct json_object *entries;
 	struct query q;
-	int r = read_query(self, line, &q);
+	int r = read_query(line, &q);
 
 	if (!r)
 		r = ask(&q, &answer);

@@ -66,7 +66,7 @@ static int find(const struct command_line *line, char ret_file[static PATH_MAX])
 	return ask(line, ret_file);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	char file[PATH_MAX], pd[OWN_PD_SIZE];
 	const struct shell *shell = NULL;
@@ -76,8 +76,8 @@ static int run(const struct command *self, const struct command_line *line)
 		if (!strcmp(shells[i].name, line->args[0]))
 			shell = &shells[i];
 	if (!shell)
-		return render_usage_error(line->json, self->name,
-					  "'%.100s' is none of bash, zsh and fish", line->args[0]);
+		return render_usage_error(line, "'%.100s' is none of bash, zsh and fish",
+					  line->args[0]);
 	r = find(line, file);
 	if (r)
 		return r;

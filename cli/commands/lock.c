@@ -67,7 +67,7 @@ static int show_status(const struct locking *l)
 	int r;
 
 	if (locking_path(l, path, sizeof(path)) < 0)
-		return render_usage_error(l->line->json, l->self->name, "the name is too long");
+		return render_usage_error(l->line, "the name is too long");
 	r = answer_get(l->line->json, "GET", path, NULL, &answer);
 	if (r)
 		return r;
@@ -126,20 +126,20 @@ static int acquire(const struct locking *l)
 	return 0;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct locking l;
-	int r = locking_read(self, line, &l);
+	int r = locking_read(line, &l);
 
 	if (r)
 		return r;
-	if (!command_value(self, line, "status") && l.user)
-		return render_usage_error(line->json, self->name,
+	if (!command_value(line, "status") && l.user)
+		return render_usage_error(line,
 					  "--user looks at another user's lock: it needs --status");
-	if (!command_value(self, line, "status"))
+	if (!command_value(line, "status"))
 		return acquire(&l);
-	if (l.ttl || l.waits || command_value(self, line, "holder"))
-		return render_usage_error(line->json, self->name,
+	if (l.ttl || l.waits || command_value(line, "holder"))
+		return render_usage_error(line,
 					  "--status only looks; it excludes the other options");
 	return show_status(&l);
 }

@@ -33,7 +33,7 @@
 
 static const char *value_of(const struct locking *l, const char *option)
 {
-	return command_value(l->self, l->line, option);
+	return command_value(l->line, option);
 }
 
 static int read_wait(struct locking *l)
@@ -43,7 +43,7 @@ static int read_wait(struct locking *l)
 	l->waits = wait != NULL;
 	if (!wait || !*wait)
 		return 0;
-	return check_duration(l->self, l->line, "wait", wait, &l->wait_s);
+	return check_duration(l->line, "wait", wait, &l->wait_s);
 }
 
 /* The session, else the service that this runs for; NULL when the environment names none. */
@@ -67,32 +67,29 @@ static int read_name(const struct locking *l, const char *option, const char **r
 
 	if (!name || (*name && text_is_utf8(name, strlen(name))))
 		return 0;
-	return render_usage_error(l->line->json, l->self->name, "--%s '%.100s' is no name", option,
-				  name);
+	return render_usage_error(l->line, "--%s '%.100s' is no name", option, name);
 }
 
-int locking_read(const struct command *self, const struct command_line *line, struct locking *ret)
+int locking_read(const struct command_line *line, struct locking *ret)
 {
 	const char *why;
 	int r = 0;
 
-	*ret = (struct locking){ .self = self, .line = line, .name = line->args[0] };
+	*ret = (struct locking){ .line = line, .name = line->args[0] };
 	if (lock_name_check(ret->name, &why) < 0)
-		return render_usage_error(line->json, self->name,
-					  "'%.100s' is no lock: %s; for example db-migrations",
-					  ret->name, why);
+		return render_usage_error(
+			line, "'%.100s' is no lock: %s; for example db-migrations", ret->name, why);
 	ret->machine = value_of(ret, "machine") != NULL;
 	if (ret->machine && value_of(ret, "user"))
-		return render_usage_error(line->json, self->name,
-					  "--machine and --user exclude each other: the machine's "
-					  "lock is everybody's");
+		return render_usage_error(line, "--machine and --user exclude each other: the "
+						"machine's lock is everybody's");
 	ret->on_behalf = environment_holder();
 	r = read_name(ret, "user", &ret->user);
 	if (!r)
 		r = read_name(ret, "holder", &ret->holder);
 	ret->ttl = value_of(ret, "ttl");
 	if (!r && ret->ttl)
-		r = check_duration(self, line, "ttl", ret->ttl, &ret->ttl_s);
+		r = check_duration(line, "ttl", ret->ttl, &ret->ttl_s);
 	return r ? r : read_wait(ret);
 }
 

@@ -11,7 +11,6 @@
 struct json_object;
 
 struct locking {
-	const struct command *self;
 	const struct command_line *line;
 	const char *name;
 	bool machine;	       /* the one of that name for everybody */
@@ -30,7 +29,7 @@ struct locking {
  * Reads NAME and the options that the command has.  0, or, having
  * said what is wrong, pd's exit code.
  */
-int locking_read(const struct command *self, const struct command_line *line, struct locking *ret);
+int locking_read(const struct command_line *line, struct locking *ret);
 
 /*
  * Asks for the lock, waits as wished, and asks anew when the daemon ends meanwhile: a lock that was

@@ -53,7 +53,7 @@ static void show_lock(struct json_object *lock, int width, int64_t now)
 	render_wrapped(held ? TONE_WARN : TONE_GOOD, column, CONTINUED_INDENT, 0, line);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	static const struct answer_rule rule = { "locks", "name", ANSWER_LOCK };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;

@@ -35,8 +35,7 @@ struct query {
 };
 
 /* "CLAIM,myapp:*": each word an action, or what an entry is about. */
-static int check_filter(const struct command *self, const struct command_line *line,
-			const char *filter)
+static int check_filter(const struct command_line *line, const char *filter)
 {
 	for (const char *word = filter;; word++) {
 		size_t n = strcspn(word, ",");
@@ -46,10 +45,10 @@ static int check_filter(const struct command *self, const struct command_line *l
 
 		snprintf(text, sizeof(text), "%.*s", (int)n, word);
 		if (*text == ':' && net_port_parse(text + 1, &port) < 0)
-			return check_port(self, line, text + 1, &port);
+			return check_port(line, text + 1, &port);
 		if (*text != ':' && pattern_check(text, &why) < 0)
 			return render_usage_error(
-				line->json, self->name,
+				line,
 				"the filter '%.100s' is no action, service, lock, session, :PORT "
 				"or pattern: %s; for example CLAIM, :3000 or 'myapp:*'",
 				text, why);
@@ -60,14 +59,14 @@ static int check_filter(const struct command *self, const struct command_line *l
 }
 
 /* The values of --filter, then the operands, which mean the same; NULL behind the last. */
-static const char *filter_word(const struct command *self, const struct command_line *line, int i)
+static const char *filter_word(const struct command_line *line, int i)
 {
-	const char *word = command_value_at(self, line, "filter", i);
+	const char *word = command_value_at(line, "filter", i);
 	int given = 0;
 
 	if (word)
 		return word;
-	while (command_value_at(self, line, "filter", given))
+	while (command_value_at(line, "filter", given))
 		given++;
 	return i - given < line->n_args ? line->args[i - given] : NULL;
 }
@@ -109,97 +108,92 @@ static size_t add_values(const char *values, char ret[static FILTER_SIZE + 1], s
 	return used;
 }
 
-static int read_filter(const struct command *self, const struct command_line *line,
-		       char ret[static FILTER_SIZE + 1])
+static int read_filter(const struct command_line *line, char ret[static FILTER_SIZE + 1])
 {
 	size_t used = 0;
 	const char *word;
 
 	ret[0] = '\0';
-	for (int i = 0; (word = filter_word(self, line, i)); i++) {
-		int r = check_filter(self, line, word);
+	for (int i = 0; (word = filter_word(line, i)); i++) {
+		int r = check_filter(line, word);
 
 		if (r)
 			return r;
 		used = add_values(word, ret, used);
 		if (used > FILTER_SIZE)
-			return render_usage_error(line->json, self->name,
-						  "the filter is longer than %d characters",
+			return render_usage_error(line, "the filter is longer than %d characters",
 						  FILTER_SIZE);
 	}
 	return 0;
 }
 
 /* RFC 3339: a moment in words means the caller's zone, and the daemon may live in another one. */
-static int put_moment(const struct command *self, const struct command_line *line,
-		      const char *option, int64_t at, char ret[static MOMENT_SIZE])
+static int put_moment(const struct command_line *line, const char *option, int64_t at,
+		      char ret[static MOMENT_SIZE])
 {
 	time_t t = (time_t)at;
 	struct tm tm;
 
 	if (gmtime_r(&t, &tm) && strftime(ret, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
 		return 0;
-	return render_usage_error(line->json, self->name, "--%s '%.100s' is too far away", option,
-				  command_value(self, line, option));
+	return render_usage_error(line, "--%s '%.100s' is too far away", option,
+				  command_value(line, option));
 }
 
 /* 0 in *ret when the option was not given. */
-static int read_moment(const struct command *self, const struct command_line *line,
-		       const char *option, int64_t now, char *ret_text, int64_t *ret)
+static int read_moment(const struct command_line *line, const char *option, int64_t now,
+		       char *ret_text, int64_t *ret)
 {
-	const char *text = command_value(self, line, option);
+	const char *text = command_value(line, option);
 	int r;
 
 	*ret = 0;
 	ret_text[0] = '\0';
 	if (!text)
 		return 0;
-	r = check_moment(self, line, option, text, now, ret);
-	return r ? r : put_moment(self, line, option, *ret, ret_text);
+	r = check_moment(line, option, text, now, ret);
+	return r ? r : put_moment(line, option, *ret, ret_text);
 }
 
-static int read_span(const struct command *self, const struct command_line *line, struct query *q)
+static int read_span(const struct command_line *line, struct query *q)
 {
-	const char *since = command_value(self, line, "since");
+	const char *since = command_value(line, "since");
 	int64_t now = (int64_t)time(NULL), from, to;
 	int r;
 
-	if (since && command_value(self, line, "from"))
-		return render_usage_error(line->json, self->name,
-					  "--since and --from exclude each other");
-	r = read_moment(self, line, since ? "since" : "from", now, q->from, &from);
+	if (since && command_value(line, "from"))
+		return render_usage_error(line, "--since and --from exclude each other");
+	r = read_moment(line, since ? "since" : "from", now, q->from, &from);
 	if (!r)
-		r = read_moment(self, line, "to", now, q->to, &to);
+		r = read_moment(line, "to", now, q->to, &to);
 	if (r)
 		return r;
 	if (*q->from && *q->to && from > to)
 		return render_usage_error(
-			line->json, self->name,
-			"--%s '%.100s' lies after --to '%.100s': no entry can fit",
-			since ? "since" : "from", since ? since : command_value(self, line, "from"),
-			command_value(self, line, "to"));
+			line, "--%s '%.100s' lies after --to '%.100s': no entry can fit",
+			since ? "since" : "from", since ? since : command_value(line, "from"),
+			command_value(line, "to"));
 	if (q->follow && *q->to)
-		return render_usage_error(line->json, self->name,
-					  "--follow and --to exclude each other");
+		return render_usage_error(line, "--follow and --to exclude each other");
 	return 0;
 }
 
-static int read_query(const struct command *self, const struct command_line *line, struct query *q)
+static int read_query(const struct command_line *line, struct query *q)
 {
 	long rows = LOG_DEFAULT_ROWS;
 	int r;
 
 	*q = (struct query){
 		.line = line,
-		.n = command_value(self, line, "lines"),
-		.follow = command_value(self, line, "follow") != NULL,
-		.verbose = command_value(self, line, "verbose") != NULL,
+		.n = command_value(line, "lines"),
+		.follow = command_value(line, "follow") != NULL,
+		.verbose = command_value(line, "verbose") != NULL,
 	};
-	r = read_filter(self, line, q->filter);
+	r = read_filter(line, q->filter);
 	if (!r && q->n)
-		r = check_count(self, line, "--lines", q->n, LOG_MAX_ROWS, &rows);
+		r = check_count(line, "--lines", q->n, LOG_MAX_ROWS, &rows);
 	q->rows = (size_t)rows;
-	return r ? r : read_span(self, line, q);
+	return r ? r : read_span(line, q);
 }
 
 static int ask(const struct query *q, struct json_object **ret)
@@ -213,7 +207,7 @@ static int ask(const struct query *q, struct json_object **ret)
 	char path[FILTER_SIZE * 3 + 512];
 
 	if (client_path("/v1/log", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
-		return render_usage_error(q->line->json, "log", "the filter is too long");
+		return render_usage_error(q->line, "the filter is too long");
 	return answer_get_list(q->line->json, path, q->rows, ret);
 }
 
@@ -294,7 +288,7 @@ static int follow(struct query *q)
 	enum outcome outcome;
 
 	if (client_path("/v1/activity", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
-		return render_usage_error(q->line->json, "log", "the filter is too long");
+		return render_usage_error(q->line, "the filter is too long");
 	stop_guard_begin(); /* around the look back as well */
 	outcome = client_follow(path, on_line, q, &error);
 	if (stop_guard_end())
@@ -306,10 +300,10 @@ static int follow(struct query *q)
 	return outcome_row(outcome)->exit_code;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct query q;
-	int r = read_query(self, line, &q);
+	int r = read_query(line, &q);
 
 	if (r)
 		return r;

@@ -172,23 +172,22 @@ static int show_logs(struct logs *l, const struct config *config, const bool *wa
 	return lines ? 0 : outcome_row(OUTCOME_NO)->exit_code;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_free_ struct source *sources = NULL;
 	_cleanup_free_ bool *wanted = NULL;
 	static struct logs l;
-	const char *since = command_value(self, line, "since"),
-		   *count = command_value(self, line, "lines");
+	const char *since = command_value(line, "since"), *count = command_value(line, "lines");
 	char stamp[LOG_FILE_STAMP_SIZE];
 	long n = LINES_DEFAULT;
 	int64_t since_unix;
-	int r = project_services(self, line, &config, &wanted);
+	int r = project_services(line, &config, &wanted);
 
 	if (!r && count)
-		r = check_count(self, line, "lines", count, LINES_MOST, &n);
+		r = check_count(line, "lines", count, LINES_MOST, &n);
 	if (!r && since)
-		r = check_moment(self, line, "since", since, time(NULL), &since_unix);
+		r = check_moment(line, "since", since, time(NULL), &since_unix);
 	if (r)
 		return r;
 	if (since)
@@ -196,7 +195,7 @@ static int run(const struct command *self, const struct command_line *line)
 	sources = render_must(calloc(config->n, sizeof(*sources)));
 	l = (struct logs){ .line = line, .sources = sources };
 	r = show_logs(&l, config, wanted, since && !count ? SIZE_MAX : (size_t)n,
-		      since ? stamp : NULL, command_value(self, line, "follow"));
+		      since ? stamp : NULL, command_value(line, "follow"));
 	for (size_t i = 0; i < l.n; i++)
 		log_reader_close(&sources[i].reader);
 	return r;

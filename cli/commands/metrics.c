@@ -179,35 +179,33 @@ static int show_prometheus(const struct command_line *line)
 	return outcome_row(outcome)->exit_code;
 }
 
-static int read_over(const struct command *self, const struct command_line *line, char *ret,
-		     size_t size)
+static int read_over(const struct command_line *line, char *ret, size_t size)
 {
-	const char *over = command_value(self, line, "over");
+	const char *over = command_value(line, "over");
 	int64_t us;
 	int r;
 
 	snprintf(ret, size, "/v1/metrics");
 	if (!over)
 		return 0;
-	r = check_fine_duration(self, line, "over", over, &us);
+	r = check_fine_duration(line, "over", over, &us);
 	if (!r)
 		snprintf(ret, size, "/v1/metrics?over=%lld", (long long)us);
 	return r;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	static const struct answer_rule rule = { NULL, "requests", ANSWER_COUNT };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	bool slow = command_value(self, line, "slow") || command_value(self, line, "over");
-	bool prometheus = command_value(self, line, "prometheus") != NULL;
+	bool slow = command_value(line, "slow") || command_value(line, "over");
+	bool prometheus = command_value(line, "prometheus") != NULL;
 	char path[64];
-	int r = read_over(self, line, path, sizeof(path));
+	int r = read_over(line, path, sizeof(path));
 
 	if (!r && prometheus && (slow || line->json))
-		r = render_usage_error(line->json, self->name,
-				       "--prometheus is a format of its own: it goes with neither "
-				       "--slow nor --json");
+		r = render_usage_error(line, "--prometheus is a format of its own: it goes with "
+					     "neither --slow nor --json");
 	if (r)
 		return r;
 	if (prometheus)

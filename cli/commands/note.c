@@ -26,21 +26,21 @@ static void show(const struct command_line *line, struct json_object *answer)
 	}
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	static const struct answer_rule rule = { NULL, "session", ANSWER_SESSION };
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	_cleanup_free_ char *text = NULL;
 	struct session_args args;
-	int r = session_args_read(self, line, command_value(self, line, "session"), &args);
+	int r = session_args_read(line, command_value(line, "session"), &args);
 
 	if (!r)
-		r = session_text_read(self, line, 0, "note", NOTE_MAX_BYTES, &text);
+		r = session_text_read(line, 0, "note", NOTE_MAX_BYTES, &text);
 	if (r)
 		return r;
 	if (session_text_is_blank(text))
-		return render_usage_error(line->json, self->name, "the note is empty");
+		return render_usage_error(line, "the note is empty");
 	session_args_add(&args, body);
 	json_object_object_add(body, "text", json_object_new_string(text));
 	r = answer_get(line->json, "POST", "/v1/notes", body, &answer);

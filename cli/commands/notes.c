@@ -72,21 +72,21 @@ static int ask(const struct command_line *line, const struct session_args *args,
 	char path[3 * CWD_SENT_BYTES + 512];
 
 	if (client_path("/v1/notes", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
-		return render_usage_error(line->json, "notes", "the session's name is too long");
+		return render_usage_error(line, "the session's name is too long");
 	return answer_get_list(line->json, path, 0, ret);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	const char *rows = command_value(self, line, "lines");
+	const char *rows = command_value(line, "lines");
 	struct session_args args;
 	struct json_object *notes;
 	long n;
-	int r = session_args_read(self, line, line->n_args ? line->args[0] : NULL, &args);
+	int r = session_args_read(line, line->n_args ? line->args[0] : NULL, &args);
 
 	if (!r && rows)
-		r = check_count(self, line, "--lines", rows, NOTES_MAX, &n);
+		r = check_count(line, "--lines", rows, NOTES_MAX, &n);
 	if (!r)
 		r = ask(line, &args, rows, &answer);
 	if (r)

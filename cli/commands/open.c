@@ -72,7 +72,7 @@ static int find_service(const struct command_line *line, struct json_object **re
 	int r;
 
 	if (client_path("/v1/services", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
-		return render_usage_error(line->json, "open", "the name is too long");
+		return render_usage_error(line, "the name is too long");
 	r = answer_get_list(line->json, path, 1, ret_answer);
 	if (!r)
 		r = answer_check(line->json, *ret_answer, rules, ARRAY_SIZE(rules));
@@ -169,15 +169,14 @@ static void print_json(struct json_object *service, const char *url)
 	render_json(o);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	char url[SHOW_URL_SIZE];
 	struct json_object *service;
 	const char *status;
 	bool by_port = line->args[0][0] == ':';
-	int r = by_port ? check_match(self, line, line->args[0])
-			: check_identity(self, line, line->args[0]);
+	int r = by_port ? check_match(line, line->args[0]) : check_identity(line, line->args[0]);
 
 	if (!r)
 		r = find_service(line, &answer);

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 
-struct command;
 struct command_line;
 struct config;
 
@@ -14,7 +13,6 @@ struct config;
  * both (the caller's: config_free(), free()); else the error was said, and the exit code is
  * returned.
  */
-int project_services(const struct command *self, const struct command_line *line,
-		     struct config **ret, bool **ret_wanted);
+int project_services(const struct command_line *line, struct config **ret, bool **ret_wanted);
 
 #endif

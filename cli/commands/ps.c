@@ -183,14 +183,14 @@ static void show_remedies(const struct members *m)
 	}
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	const char *pattern = line->n_args ? line->args[0] : NULL;
 	_cleanup_(answer_freep) struct json_object *error = NULL;
 	_cleanup_(members_deinit) struct members m = { 0 };
 	enum outcome outcome;
 	uint32_t number = pattern ? run_id_parse(pattern) : 0;
-	int r = pattern && !number ? check_pattern(self, line, pattern) : 0;
+	int r = pattern && !number ? check_pattern(line, pattern) : 0;
 	bool none;
 
 	if (r)

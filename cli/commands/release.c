@@ -53,7 +53,7 @@ static void show_refused(struct json_object *refused)
 	}
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	static const struct answer_rule rules[] = {
 		{ "released", "port", ANSWER_PORT },
@@ -62,7 +62,7 @@ static int run(const struct command *self, const struct command_line *line)
 	_cleanup_(answer_freep) struct json_object *body = NULL;
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	char id[IDENTITY_MAX + 1];
-	int r = check_match(self, line, line->args[0]);
+	int r = check_match(line, line->args[0]);
 
 	if (r)
 		return r;

@@ -414,64 +414,61 @@ static const char **command_of(const struct command_line *line)
 }
 
 /* The ports of --hardcoded, each once. */
-static int read_hardcoded(const struct command *self, const struct command_line *line,
-			  struct run *run)
+static int read_hardcoded(const struct command_line *line, struct run *run)
 {
 	const char *text;
 	int r = 0;
 
-	for (int i = 0; !r && (text = command_value_at(self, line, "hardcoded", i)); i++) {
+	for (int i = 0; !r && (text = command_value_at(line, "hardcoded", i)); i++) {
 		uint16_t *port = &run->typed[run->n_typed];
 
 		if (run->n_typed == RUN_HARDCODED_MAX)
-			return render_usage_error(line->json, self->name,
-						  "a run has at most %d hard-coded ports",
+			return render_usage_error(line, "a run has at most %d hard-coded ports",
 						  RUN_HARDCODED_MAX);
-		r = check_port(self, line, text, port);
+		r = check_port(line, text, port);
 		for (size_t k = 0; !r && k < run->n_typed; k++)
 			if (run->typed[k] == *port)
-				return render_usage_error(line->json, self->name,
-							  "--hardcoded %u is there twice", *port);
+				return render_usage_error(line, "--hardcoded %u is there twice",
+							  *port);
 		run->n_typed++;
 	}
 	return r;
 }
 
-static int check_line(const struct command *self, const struct command_line *line, struct run *run)
+static int check_line(const struct command_line *line, struct run *run)
 {
-	const char *grace = command_value(self, line, "grace");
+	const char *grace = command_value(line, "grace");
 	int r = 0;
 
 	if (line->n_before < 0)
 		return render_usage_error(
-			line->json, self->name,
-			"\"--\" stands in front of the command: pd run %.100s -- CMD "
-			"for the service of that name, pd run -- %.100s for the "
-			"program",
+			line,
+			"\"--\" stands in front of the command: pd run %.100s -- CMD for the "
+			"service of that name, pd run -- %.100s for the program",
 			line->args[0], line->args[0]);
 	if (line->n_before > 1)
-		return render_usage_error(line->json, self->name, "'%.100s' is too much: pd run %s",
-					  line->args[1], self->arguments);
+		return render_usage_error(line, "'%.100s' is too much: pd run %s", line->args[1],
+					  line->command->arguments);
 	if (line->n_before == line->n_args)
-		return render_usage_error(line->json, self->name,
+		return render_usage_error(line,
 					  "there is no command behind \"--\": pd run -- npm start");
 	run->grace_us = GRACE_DEFAULT_US;
 	if (grace)
-		r = check_fine_duration(self, line, "grace", grace, &run->grace_us);
-	return r ? r : read_hardcoded(self, line, run);
+		r = check_fine_duration(line, "grace", grace, &run->grace_us);
+	return r ? r : read_hardcoded(line, run);
 }
 
 /* What is typed takes the place of what the file says. */
-static int choose_hardcoded(const struct command *self, struct run *run)
+static int choose_hardcoded(struct run *run)
 {
 	struct own_run *own = &run->own;
 
-	own->transparent |= command_value(self, run->line, "transparent") != NULL;
+	own->transparent |= command_value(run->line, "transparent") != NULL;
 	if (run->n_typed)
 		own->n_hardcoded = 0;
 	for (size_t i = 0; i < run->n_typed; i++) {
 		if (run->typed[i] == own->port)
-			return render_usage_error(run->line->json, self->name,
+			return render_usage_error(run->line,
 						  "--hardcoded %u is the port of %s itself: there "
 						  "is nothing to rewrite",
 						  own->port, own->service);
@@ -480,38 +477,36 @@ static int choose_hardcoded(const struct command *self, struct run *run)
 	return 0;
 }
 
-static int check_transparent(const struct command *self, const struct run *run,
-			     const struct config_start *of_file)
+static int check_transparent(const struct run *run, const struct config_start *of_file)
 {
-	if (!command_value(self, run->line, "transparent") || run->n_typed ||
+	if (!command_value(run->line, "transparent") || run->n_typed ||
 	    (of_file && of_file->n_hardcoded))
 		return 0;
-	return render_usage_error(run->line->json, self->name,
-				  "--transparent is about the ports of --hardcoded, and there is "
-				  "none");
+	return render_usage_error(
+		run->line, "--transparent is about the ports of --hardcoded, and there is none");
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct run run = { .line = line, .stream = { .c = { .fd = -1 } } };
 	_cleanup_(answer_freep) struct json_object *claim = NULL;
 	_cleanup_(claiming_deinit) struct claiming wanted = { 0 };
 	_cleanup_free_ const char **argv = NULL;
-	int r = check_line(self, line, &run);
+	int r = check_line(line, &run);
 
 	if (r)
 		return r;
 	argv = command_of(line);
 	if (!argv)
 		return EXIT_OF_PD;
-	if (claiming_find(self, line, line->n_before ? line->args[0] : NULL, &wanted))
+	if (claiming_find(line, line->n_before ? line->args[0] : NULL, &wanted))
 		return EXIT_OF_PD;
-	r = check_transparent(self, &run, wanted.start);
+	r = check_transparent(&run, wanted.start);
 	if (r)
 		return r;
 	if (claiming_claim(line, &wanted, &claim, &run.own))
 		return EXIT_OF_PD;
-	r = choose_hardcoded(self, &run);
+	r = choose_hardcoded(&run);
 	if (r)
 		return r;
 	if (answer_bool(claim, "existing"))

@@ -27,14 +27,13 @@ static void tell_of_others(struct json_object *answer)
 			    answer_item_text(others, 0), answer_item_text(others, 0));
 }
 
-static void show_started(const struct command *self, const struct command_line *line,
-			 struct json_object *answer)
+static void show_started(const struct command_line *line, struct json_object *answer)
 {
 	const char *id = answer_text(answer, "id");
 
 	if (line->json) {
 		render_json(answer);
-	} else if (command_value(self, line, "export")) {
+	} else if (command_value(line, "export")) {
 		printf("export " SESSION_ENVIRONMENT "=%s\n", id);
 	} else {
 		printf("%s\n", id);
@@ -43,43 +42,40 @@ static void show_started(const struct command *self, const struct command_line *
 	}
 }
 
-static int check_agent(const struct command *self, const struct command_line *line,
-		       const char *agent)
+static int check_agent(const struct command_line *line, const char *agent)
 {
 	size_t n = agent ? strlen(agent) : 0;
 
 	if (n > SESSION_AGENT_MAX_BYTES)
-		return render_usage_error(line->json, self->name,
-					  "the agent's name is longer than %d bytes",
+		return render_usage_error(line, "the agent's name is longer than %d bytes",
 					  SESSION_AGENT_MAX_BYTES);
 	if (agent && (session_text_is_blank(agent) || !text_is_utf8(agent, n)))
-		return render_usage_error(line->json, self->name,
+		return render_usage_error(line,
 					  "the agent's name is no text; for example 'Agent 1'");
 	return 0;
 }
 
-static int start(const struct command *self, const struct command_line *line)
+static int start(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	_cleanup_free_ char *purpose = NULL;
-	const char *agent = command_value(self, line, "agent");
+	const char *agent = command_value(line, "agent");
 	struct session_args args;
-	int r = session_text_read(self, line, 1, "purpose", SESSION_PURPOSE_MAX_BYTES, &purpose);
+	int r = session_text_read(line, 1, "purpose", SESSION_PURPOSE_MAX_BYTES, &purpose);
 
 	if (!r)
-		r = check_agent(self, line, agent);
+		r = check_agent(line, agent);
 	if (!r)
-		r = session_args_read(self, line, NULL, &args);
+		r = session_args_read(line, NULL, &args);
 	if (r)
 		return r;
 	if (session_text_is_blank(purpose))
-		return render_usage_error(line->json, self->name,
+		return render_usage_error(line,
 					  "what for? pd session start 'Building checkout UI'");
-	if (command_value(self, line, "session"))
+	if (command_value(line, "session"))
 		return render_usage_error(
-			line->json, self->name,
-			"a new session gets a name of its own: no --session here");
+			line, "a new session gets a name of its own: no --session here");
 	json_object_object_add(body, "purpose", json_object_new_string(purpose));
 	if (agent)
 		json_object_object_add(body, "agent", json_object_new_string(agent));
@@ -88,7 +84,7 @@ static int start(const struct command *self, const struct command_line *line)
 	if (!r)
 		r = answer_check(line->json, answer, &has_id, 1);
 	if (!r)
-		show_started(self, line, answer);
+		show_started(line, answer);
 	return r;
 }
 
@@ -110,21 +106,20 @@ static void show_ended(const struct command_line *line, struct json_object *answ
 	}
 }
 
-static int end(const struct command *self, const struct command_line *line)
+static int end(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	_cleanup_free_ char *note = NULL;
 	struct session_args args;
-	int r = session_text_read(self, line, 1, "note", NOTE_MAX_BYTES, &note);
+	int r = session_text_read(line, 1, "note", NOTE_MAX_BYTES, &note);
 
 	if (!r)
-		r = session_args_read(self, line, command_value(self, line, "session"), &args);
+		r = session_args_read(line, command_value(line, "session"), &args);
 	if (r)
 		return r;
-	if (command_value(self, line, "agent") || command_value(self, line, "export"))
-		return render_usage_error(line->json, self->name,
-					  "--agent and --export belong to pd session start");
+	if (command_value(line, "agent") || command_value(line, "export"))
+		return render_usage_error(line, "--agent and --export belong to pd session start");
 	session_args_add(&args, body);
 	if (!session_text_is_blank(note))
 		json_object_object_add(body, "note", json_object_new_string(note));
@@ -136,18 +131,17 @@ static int end(const struct command *self, const struct command_line *line)
 	return r;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	static const struct {
 		const char *name;
-		int (*run)(const struct command *self, const struct command_line *line);
+		int (*run)(const struct command_line *line);
 	} verbs[] = { { "start", start }, { "end", end } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (strcmp(line->args[0], verbs[i].name) == 0)
-			return verbs[i].run(self, line);
-	return render_usage_error(line->json, self->name,
-				  "'%.100s' is neither start nor end; pd sessions lists them",
+			return verbs[i].run(line);
+	return render_usage_error(line, "'%.100s' is neither start nor end; pd sessions lists them",
 				  line->args[0]);
 }
 

@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stddef.h>
 
-struct command;
 struct command_line;
 struct json_object;
 
@@ -19,8 +18,7 @@ struct session_args {
 };
 
 /* named: what the command line says, or NULL.  0, or pd's exit code, having said what is wrong. */
-int session_args_read(const struct command *self, const struct command_line *line,
-		      const char *named, struct session_args *ret);
+int session_args_read(const struct command_line *line, const char *named, struct session_args *ret);
 
 /* Adds them to the body of a request. */
 void session_args_add(const struct session_args *a, struct json_object *body);
@@ -30,7 +28,7 @@ void session_args_add(const struct session_args *a, struct json_object *body);
  * "" when there are none.  Owned by the caller: free().  0, or pd's exit code: too long, not UTF-8,
  * or with a NUL byte.  `what` names it: "note".
  */
-int session_text_read(const struct command *self, const struct command_line *line, int from,
-		      const char *what, size_t max_bytes, char **ret);
+int session_text_read(const struct command_line *line, int from, const char *what, size_t max_bytes,
+		      char **ret);
 
 #endif

@@ -111,8 +111,7 @@ static void show_session(struct json_object *s, const struct layout *layout)
 		render_newline();
 }
 
-static void show(const struct command *self, const struct command_line *line,
-		 struct json_object *answer)
+static void show(const struct command_line *line, struct json_object *answer)
 {
 	struct json_object *sessions = answer_member(answer, "sessions");
 	const struct layout layout = lay_out(sessions);
@@ -125,16 +124,16 @@ static void show(const struct command *self, const struct command_line *line,
 			printf("%s\n", answer_text(answer_at(sessions, i), "id"));
 		else
 			show_session(answer_at(sessions, i), &layout);
-	if (!line->quiet && (int64_t)n < total && !command_value(self, line, "all"))
+	if (!line->quiet && (int64_t)n < total && !command_value(line, "all"))
 		render_note("%lld older ones are not shown: pd sessions --all",
 			    (long long)(total - (int64_t)n));
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	static const struct answer_rule rule = { "sessions", "id", ANSWER_SESSION };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	bool all = command_value(self, line, "all") != NULL;
+	bool all = command_value(line, "all") != NULL;
 	int r = answer_get_list(line->json, all ? "/v1/sessions?all=1" : "/v1/sessions", 0,
 				&answer);
 
@@ -145,7 +144,7 @@ static int run(const struct command *self, const struct command_line *line)
 	if (line->json)
 		render_json(answer);
 	else
-		show(self, line, answer);
+		show(line, answer);
 	if (answer_length(answer_member(answer, "sessions")))
 		return 0;
 	if (!line->json)

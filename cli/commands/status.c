@@ -222,7 +222,7 @@ static void show(struct json_object *status)
 	}
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *status = NULL;
 	int r = answer_get(line->json, "GET", "/v1/status", NULL, &status);

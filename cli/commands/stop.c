@@ -291,23 +291,22 @@ static int stop(struct stop *s)
 	return r ? r : end(s);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct stop s = { .line = line,
-			  .kill = command_value(self, line, "kill"),
-			  .dry_run = command_value(self, line, "dry-run"),
-			  .yes = command_value(self, line, "yes"),
+			  .kill = command_value(line, "kill"),
+			  .dry_run = command_value(line, "dry-run"),
+			  .yes = command_value(line, "yes"),
 			  .grace_us = GRACE_DEFAULT_US };
-	const char *grace = command_value(self, line, "grace");
+	const char *grace = command_value(line, "grace");
 	int r;
 
 	if (!line->n_args)
-		return render_usage_error(line->json, self->name,
-					  "say what to stop: pd stop 3000, pd stop shop:web; the "
-					  "daemon itself: pd daemon stop");
-	r = grace ? check_fine_duration(self, line, "grace", grace, &s.grace_us) : 0;
+		return render_usage_error(line, "say what to stop: pd stop 3000, pd stop shop:web; "
+						"the daemon itself: pd daemon stop");
+	r = grace ? check_fine_duration(line, "grace", grace, &s.grace_us) : 0;
 	if (!r)
-		r = stopping_read(self, line, line->args[0], &s.target);
+		r = stopping_read(line, line->args[0], &s.target);
 	if (!r)
 		r = stop(&s);
 	ending_deinit(&s.e);

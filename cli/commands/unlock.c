@@ -4,14 +4,14 @@
 #include "cli/commands/locking.h"
 #include "cli/render/render.h"
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	struct locking l;
-	int r = locking_read(self, line, &l);
+	int r = locking_read(line, &l);
 
 	if (!r)
-		r = locking_release(&l, command_value(self, line, "force") != NULL, 0, &answer);
+		r = locking_release(&l, command_value(line, "force") != NULL, 0, &answer);
 	if (r)
 		return r;
 	if (line->json) {

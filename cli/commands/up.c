@@ -23,8 +23,8 @@ static const char *name_of(const struct config *config, size_t i)
 }
 
 /* Whoever names a service means it; of all of them those without a command are claimed alone. */
-static int leave_out_those_without_cmd(const struct command *self, const struct command_line *line,
-				       const struct config *config, bool *wanted)
+static int leave_out_those_without_cmd(const struct command_line *line, const struct config *config,
+				       bool *wanted)
 {
 	size_t left = 0;
 
@@ -34,66 +34,65 @@ static int leave_out_those_without_cmd(const struct command *self, const struct 
 			continue;
 		}
 		if (line->n_args)
-			return render_usage_error(line->json, self->name,
+			return render_usage_error(line,
 						  "%s: service '%s' has no \"cmd\" to start it",
 						  config->path, name_of(config, i));
 		wanted[i] = false;
 	}
 	if (left)
 		return 0;
-	return render_usage_error(line->json, self->name,
-				  "%s: no service has a \"cmd\" to start it, like \"%s\": "
-				  "{\"cmd\": \"npm start\"}",
-				  config->path, name_of(config, 0));
+	return render_usage_error(
+		line,
+		"%s: no service has a \"cmd\" to start it, like \"%s\": {\"cmd\": \"npm start\"}",
+		config->path, name_of(config, 0));
 }
 
 /* Who is needed has to be started, too. */
-static int check_needs(const struct command *self, const struct command_line *line,
-		       const struct config *config, const bool *wanted)
+static int check_needs(const struct command_line *line, const struct config *config,
+		       const bool *wanted)
 {
 	struct needs needs;
 	char error[PATH_MAX + 512];
 	int r = 0;
 
 	if (needs_new(config, &needs, error, sizeof(error)))
-		return render_usage_error(line->json, self->name, "%s", error);
+		return render_usage_error(line, "%s", error);
 	for (size_t i = 0; i < config->n; i++)
 		if (wanted[i])
 			needs_want(&needs, i);
 	for (size_t i = 0; !r && i < config->n; i++)
 		if (needs.nodes[i].state != NEEDS_LEFT_OUT && !config->services[i].start.cmd)
-			r = render_usage_error(line->json, self->name,
-					       "%s: service '%s' is needed, and has no \"cmd\" to "
-					       "start it",
-					       config->path, name_of(config, i));
+			r = render_usage_error(
+				line, "%s: service '%s' is needed, and has no \"cmd\" to start it",
+				config->path, name_of(config, i));
 	needs_deinit(&needs);
 	return r;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_(answer_freep) struct json_object *claims = NULL;
 	_cleanup_free_ bool *wanted = NULL;
 	struct up_options options;
 	char directory[PATH_MAX];
-	int r = project_services(self, line, &config, &wanted);
+	int r = project_services(line, &config, &wanted);
 
 	if (!r)
-		r = leave_out_those_without_cmd(self, line, config, wanted);
+		r = leave_out_those_without_cmd(line, config, wanted);
 	if (!r)
-		r = check_needs(self, line, config, wanted);
+		r = check_needs(line, config, wanted);
 	if (r)
 		return r;
-	r = claiming_claim_all(self, line, config, config_directory(config, directory), &claims);
+	r = claiming_claim_all(line, config, config_directory(config, directory), &claims);
 	if (r)
 		return r;
 	options = (struct up_options){ .config = config,
 				       .directory = directory,
 				       .claims = answer_member(claims, "services"),
 				       .wanted = wanted,
-				       .detach = command_value(self, line, "detach"),
-				       .keep_going = command_value(self, line, "keep-going"),
+				       .detach = command_value(line, "detach"),
+				       .keep_going = command_value(line, "keep-going"),
 				       .quiet = line->quiet,
 				       .json = line->json };
 	return up(&options);

@@ -58,7 +58,7 @@ static void show(const struct build *daemon, bool by_root)
 		render_note("%s", other_build_words(daemon, by_root, words));
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct build daemon;
 	bool runs, by_root = false;

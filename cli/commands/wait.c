@@ -269,47 +269,46 @@ static void show(const struct wait *w)
 
 /* --- the command line --- */
 
-static int read_targets(const struct command *self, const struct command_line *line, struct wait *w)
+static int read_targets(const struct command_line *line, struct wait *w)
 {
 	int r = 0;
 
 	for (w->n = 0; !r && w->n < line->n_args; w->n++) {
 		w->list[w->n].goal = w->goal;
-		r = target_read(self, line, line->args[w->n], &w->list[w->n].target);
+		r = target_read(line, line->args[w->n], &w->list[w->n].target);
 		if (!r && w->list[w->n].target.run)
-			r = render_usage_error(line->json, self->name,
-					       "'%s' is a run; wait for its service or its port: "
-					       "pd wait shop:web",
-					       line->args[w->n]);
+			r = render_usage_error(
+				line,
+				"'%s' is a run; wait for its service or its port: pd wait shop:web",
+				line->args[w->n]);
 	}
 	return r;
 }
 
-static int read_line(const struct command *self, const struct command_line *line, struct wait *w)
+static int read_line(const struct command_line *line, struct wait *w)
 {
-	const char *timeout = command_value(self, line, "timeout");
+	const char *timeout = command_value(line, "timeout");
 	int64_t timeout_us;
-	bool is_free = command_value(self, line, "free");
-	bool healthy = command_value(self, line, "healthy");
+	bool is_free = command_value(line, "free");
+	bool healthy = command_value(line, "healthy");
 
 	*w = (struct wait){ .line = line,
 			    .timeout = timeout ? timeout : TIMEOUT_DEFAULT,
 			    .began_ms = clock_ms(CLOCK_MONOTONIC),
 			    .stream = { .c = { .fd = -1 } } };
 	if (is_free && healthy)
-		return render_usage_error(line->json, self->name,
-					  "--free and --healthy exclude each other");
+		return render_usage_error(line, "--free and --healthy exclude each other");
 	w->goal = is_free ? WAITING_FREE : healthy ? WAITING_HEALTHY : WAITING_LISTENS;
-	if (check_fine_duration(self, line, "timeout", w->timeout, &timeout_us))
+	if (check_fine_duration(line, "timeout", w->timeout, &timeout_us))
 		return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
 	w->until_ms = w->began_ms + (timeout_us + 999) / 1000;
-	return read_targets(self, line, w);
+	return read_targets(line, w);
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct wait w;
-	int r = read_line(self, line, &w);
+	int r = read_line(line, &w);
 
 	if (r)
 		return r;

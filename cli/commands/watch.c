@@ -148,14 +148,14 @@ static int watch_path(const struct command_line *line, const char *path)
 	return outcome_row(outcome)->exit_code;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct client_param params[] = { { "pattern", line->n_args ? line->args[0] : NULL } };
 	char path[PATTERN_MAX * 3 + 128];
-	int r = line->n_args ? check_pattern(self, line, line->args[0]) : 0;
+	int r = line->n_args ? check_pattern(line, line->args[0]) : 0;
 
 	if (!r && client_path("/v1/events", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
-		r = render_usage_error(line->json, self->name, "the pattern is too long");
+		r = render_usage_error(line, "the pattern is too long");
 	if (r)
 		return r;
 	stop_guard_begin();

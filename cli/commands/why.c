@@ -35,10 +35,9 @@ struct question {
 	char port[NUMBER_WIDTH], uid[NUMBER_WIDTH], netns[NAMESPACE_TEXT_SIZE];
 };
 
-static int check_address(const struct command *self, const struct command_line *line,
-			 const char *text)
+static int check_address(const struct command_line *line, const char *text)
 {
-	bool v6only = command_value(self, line, "v6only");
+	bool v6only = command_value(line, "v6only");
 	struct net_addr address;
 	uint8_t family;
 
@@ -46,10 +45,10 @@ static int check_address(const struct command *self, const struct command_line *
 		return 0;
 	if (net_addr_parse(text, &family, &address))
 		return render_usage_error(
-			line->json, self->name,
-			"--addr '%.100s' is no address, for example 127.0.0.1, ::1 or *", text);
+			line, "--addr '%.100s' is no address, for example 127.0.0.1, ::1 or *",
+			text);
 	if (v6only && family == AF_INET)
-		return render_usage_error(line->json, self->name,
+		return render_usage_error(line,
 					  "--v6only is a flag of IPv6 sockets, and --addr '%.100s' "
 					  "is an IPv4 address",
 					  text);
@@ -57,8 +56,7 @@ static int check_address(const struct command *self, const struct command_line *
 }
 
 /* A number or a name; the daemon takes numbers. */
-static int check_user(const struct command *self, const struct command_line *line, const char *text,
-		      char *ret)
+static int check_user(const struct command_line *line, const char *text, char *ret)
 {
 	const struct passwd *entry;
 	unsigned long uid;
@@ -71,52 +69,47 @@ static int check_user(const struct command *self, const struct command_line *lin
 	if (text[0] < '0' || text[0] > '9' || *end || errno || uid > UID_MAX)
 		uid = *text && (entry = getpwnam(text)) ? entry->pw_uid : UINT32_MAX;
 	if (uid > UID_MAX)
-		return render_usage_error(line->json, self->name,
+		return render_usage_error(line,
 					  "--uid '%.100s' is no user, and no number from 0 to %u",
 					  text, UID_MAX);
 	snprintf(ret, NUMBER_WIDTH, "%lu", uid);
 	return 0;
 }
 
-static int check_namespace(const struct command *self, const struct command_line *line,
-			   const char *text, char *ret)
+static int check_namespace(const struct command_line *line, const char *text, char *ret)
 {
 	if (!text)
 		return 0;
 	if (namespace_find(text, ret) == 0)
 		return 0;
 	return render_usage_error(
-		line->json, self->name,
+		line,
 		"--netns '%.100s' is no process, and no namespace in " NAMESPACE_DIRECTORY
 		" (ip netns lists them)",
 		text);
 }
 
 /* An interface of another namespace is not visible from here: the daemon looks. */
-static int check_device(const struct command *self, const struct command_line *line,
-			const char *text)
+static int check_device(const struct command_line *line, const char *text)
 {
-	if (!text || (*text && command_value(self, line, "netns")) || if_nametoindex(text))
+	if (!text || (*text && command_value(line, "netns")) || if_nametoindex(text))
 		return 0;
-	return render_usage_error(line->json, self->name,
-				  "--dev '%.100s' is no network interface (ip link lists them)",
-				  text);
+	return render_usage_error(
+		line, "--dev '%.100s' is no network interface (ip link lists them)", text);
 }
 
 /* The first given option of a list, or NULL. */
-static const char *first_given(const struct command *self, const struct command_line *line,
-			       const char *const *names)
+static const char *first_given(const struct command_line *line, const char *const *names)
 {
 	for (; *names; names++)
-		if (command_value(self, line, *names))
+		if (command_value(line, *names))
 			return *names;
 	return NULL;
 }
 
 /* "3000" and ":3000" are ports, "127.0.0.1:3000" has one, and an address; a service is found when
  * everything else is known to be right. */
-static int check_target(const struct command *self, const struct command_line *line,
-			const char *text, struct question *ret)
+static int check_target(const struct command_line *line, const char *text, struct question *ret)
 {
 	const char *digits = text + (text[0] == ':');
 	uint16_t port;
@@ -125,9 +118,9 @@ static int check_target(const struct command *self, const struct command_line *l
 	if (endpoint_read(text, &port, ret->pasted_addr))
 		ret->addr = *ret->pasted_addr ? ret->pasted_addr : NULL;
 	else if (digits == text && text[strspn(text, "0123456789")])
-		return check_service(self, line, text);
+		return check_service(line, text);
 	else
-		e = check_port(self, line, digits, &port);
+		e = check_port(line, digits, &port);
 	snprintf(ret->port, NUMBER_WIDTH, "%u", port);
 	return e;
 }
@@ -165,89 +158,83 @@ static int find_service(const struct command_line *line, const char *id, char re
 	return 0;
 }
 
-static int check_question(const struct command *self, const struct command_line *line,
-			  struct question *ret)
+static int check_question(const struct command_line *line, struct question *ret)
 {
 	static const char *const of_refusals[] = { "pid", "last", NULL };
-	const char *wrong = first_given(self, line, of_refusals);
-	int e = check_target(self, line, line->args[0], ret);
+	const char *wrong = first_given(line, of_refusals);
+	int e = check_target(line, line->args[0], ret);
 
-	if (command_value(self, line, "addr"))
-		ret->addr = command_value(self, line, "addr");
-	if (!e && command_value(self, line, "reuseaddr") &&
-	    command_value(self, line, "no-reuseaddr"))
-		e = render_usage_error(line->json, self->name,
-				       "--reuseaddr and --no-reuseaddr ask for opposites");
+	if (command_value(line, "addr"))
+		ret->addr = command_value(line, "addr");
+	if (!e && command_value(line, "reuseaddr") && command_value(line, "no-reuseaddr"))
+		e = render_usage_error(line, "--reuseaddr and --no-reuseaddr ask for opposites");
 	if (!e && wrong)
-		e = render_usage_error(line->json, self->name,
-				       "--%s asks for recorded refusals and takes no PORT", wrong);
+		e = render_usage_error(line, "--%s asks for recorded refusals and takes no PORT",
+				       wrong);
 	if (!e)
-		e = check_address(self, line, ret->addr);
+		e = check_address(line, ret->addr);
 	if (!e)
-		e = check_user(self, line, command_value(self, line, "uid"), ret->uid);
+		e = check_user(line, command_value(line, "uid"), ret->uid);
 	if (!e)
-		e = check_namespace(self, line, command_value(self, line, "netns"), ret->netns);
+		e = check_namespace(line, command_value(line, "netns"), ret->netns);
 	if (!e)
-		e = check_device(self, line, command_value(self, line, "dev"));
+		e = check_device(line, command_value(line, "dev"));
 	return e;
 }
 
-static int check_refusals(const struct command *self, const struct command_line *line)
+static int check_refusals(const struct command_line *line)
 {
 	static const char *const of_questions[] = {
 		"udp",	  "addr", "reuseaddr", "no-reuseaddr", "reuseport",
 		"v6only", "dev",  "uid",       "netns",	       NULL
 	};
-	const char *wrong = first_given(self, line, of_questions);
-	const char *pid = command_value(self, line, "pid"),
-		   *last = command_value(self, line, "last");
+	const char *wrong = first_given(line, of_questions);
+	const char *pid = command_value(line, "pid"), *last = command_value(line, "last");
 	long number;
 	int e = 0;
 
 	if (wrong)
-		return render_usage_error(line->json, self->name,
-					  "--%s needs a PORT: pd why 3000 --%s", wrong, wrong);
+		return render_usage_error(line, "--%s needs a PORT: pd why 3000 --%s", wrong,
+					  wrong);
 	if (pid)
-		e = check_count(self, line, "--pid", pid, PID_MAX, &number);
+		e = check_count(line, "--pid", pid, PID_MAX, &number);
 	if (!e && last)
-		e = check_count(self, line, "--last", last, LAST_MAX, &number);
+		e = check_count(line, "--last", last, LAST_MAX, &number);
 	return e;
 }
 
 /* NULL: neither is asked for, and the daemon takes what servers usually set. */
-static const char *reuseaddr(const struct command *self, const struct command_line *line)
+static const char *reuseaddr(const struct command_line *line)
 {
-	if (command_value(self, line, "reuseaddr"))
+	if (command_value(line, "reuseaddr"))
 		return "1";
-	return command_value(self, line, "no-reuseaddr") ? "0" : NULL;
+	return command_value(line, "no-reuseaddr") ? "0" : NULL;
 }
 
-static const char *flag(const struct command *self, const struct command_line *line,
-			const char *name)
+static const char *flag(const struct command_line *line, const char *name)
 {
-	return command_value(self, line, name) ? "1" : NULL;
+	return command_value(line, name) ? "1" : NULL;
 }
 
-static int make_path(const struct command *self, const struct command_line *line,
-		     const struct question *q, char *ret, int size)
+static int make_path(const struct command_line *line, const struct question *q, char *ret, int size)
 {
 	const struct client_param params[] = {
 		{ "port", *q->port ? q->port : NULL },
-		{ "proto", command_value(self, line, "udp") ? "udp" : NULL },
+		{ "proto", command_value(line, "udp") ? "udp" : NULL },
 		{ "addr", q->addr },
-		{ "reuseaddr", reuseaddr(self, line) },
-		{ "reuseport", flag(self, line, "reuseport") },
-		{ "v6only", flag(self, line, "v6only") },
-		{ "dev", command_value(self, line, "dev") },
+		{ "reuseaddr", reuseaddr(line) },
+		{ "reuseport", flag(line, "reuseport") },
+		{ "v6only", flag(line, "v6only") },
+		{ "dev", command_value(line, "dev") },
 		{ "uid", *q->uid ? q->uid : NULL },
 		{ "netns", *q->netns ? q->netns : NULL },
-		{ "pid", command_value(self, line, "pid") },
-		{ "last", command_value(self, line, "last") },
+		{ "pid", command_value(line, "pid") },
+		{ "last", command_value(line, "last") },
 	};
 
 	if (client_path("/v1/why", params, ARRAY_SIZE(params), ret, size) >= 0)
 		return 0;
-	return render_usage_error(line->json, self->name, "the question is too long");
+	return render_usage_error(line, "the question is too long");
 }
 
 static void show_one(struct json_object *why)
@@ -294,14 +281,13 @@ static void show_briefly(struct json_object *why)
 	render_newline();
 }
 
-static void show(const struct command *self, const struct command_line *line,
-		 struct json_object *why)
+static void show(const struct command_line *line, struct json_object *why)
 {
 	struct json_object *refusals = answer_member(why, "refusals");
 
 	if (line->json)
 		render_json(why);
-	else if (command_value(self, line, "brief"))
+	else if (command_value(line, "brief"))
 		show_briefly(refusals ? answer_at(refusals, 0) : why);
 	else if (line->quiet)
 		show_verdicts(why, refusals);
@@ -342,28 +328,28 @@ static int check_verdicts(const struct command_line *line, struct json_object *w
 	return line->quiet || line->json ? answer_check(line->json, why, &rule, 1) : 0;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	_cleanup_(answer_freep) struct json_object *why = NULL;
 	struct question q = { .port = "" };
 	const char *service = NULL;
 	char path[2048], id[IDENTITY_MAX + 1];
-	int e = line->n_args ? check_question(self, line, &q) : check_refusals(self, line);
+	int e = line->n_args ? check_question(line, &q) : check_refusals(line);
 
 	if (!e && line->n_args && !*q.port)
 		service = config_meant_id(line->args[0], id);
 	if (service)
 		e = find_service(line, service, q.port);
 	if (!e)
-		e = make_path(self, line, &q, path, sizeof(path));
+		e = make_path(line, &q, path, sizeof(path));
 	if (!e)
 		e = answer_get(line->json, "GET", path, NULL, &why);
 	if (!e)
 		e = check_verdicts(line, why);
 	if (e)
 		return e;
-	show(self, line, why);
-	if (service && !line->json && !line->quiet && !command_value(self, line, "brief"))
+	show(line, why);
+	if (service && !line->json && !line->quiet && !command_value(line, "brief"))
 		tell_elsewhere(service);
 	return answer_bool(why, "free") ? 0 : outcome_row(OUTCOME_NO)->exit_code;
 }

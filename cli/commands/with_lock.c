@@ -113,11 +113,11 @@ static int run_command(struct guarded *g)
 	return ended_by_us ? outcome_row(OUTCOME_CONFLICT)->exit_code : code;
 }
 
-static int run(const struct command *self, const struct command_line *line)
+static int run(const struct command_line *line)
 {
 	struct guarded g = { 0 };
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int r = locking_read(self, line, &g.locking);
+	int r = locking_read(line, &g.locking);
 
 	if (r)
 		return r;

@@ -10,6 +10,7 @@
 
 #include "base/outcome.h"
 
+struct command_line;
 struct json_object;
 
 enum render_tone { TONE_PLAIN = 0, TONE_GOOD, TONE_WARN, TONE_BAD, TONE_DIM };
@@ -115,7 +116,7 @@ struct json_object *render_error_object(enum outcome outcome, const char *messag
 /* Renders one; returns the outcome's exit code. */
 int render_fail(bool json, enum outcome outcome, const char *message);
 /* The same for a fault of the command line itself: exit code 2. */
-int render_usage_error(bool json, const char *command, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int render_usage_error(const struct command_line *line, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/outcome.h"
 #include "cli/client/answer.h"
+#include "cli/command.h"
 #include "cli/render/terminal.h"
 
 /* ECMA-48, as every terminal of the last decades knows it: EL; CUP and ED. */
@@ -131,16 +132,17 @@ int render_fail(bool json, enum outcome outcome, const char *message)
 	return outcome_row(outcome)->exit_code;
 }
 
-int render_usage_error(bool json, const char *command, const char *format, ...)
+int render_usage_error(const struct command_line *line, const char *format, ...)
 {
+	const struct command *command = line->command;
 	char message[TERMINAL_TEXT_MAX_BYTES];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	if (json)
+	if (line->json)
 		return render_fail(true, OUTCOME_BAD_REQUEST, message);
-	render_note("%s%s%s", command ? command : "", command ? ": " : "", message);
+	render_note("%s%s%s", command ? command->name : "", command ? ": " : "", message);
 	return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
 }

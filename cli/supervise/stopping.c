@@ -26,11 +26,10 @@
 #define FREE_WAIT_MS	2000
 #define FREE_PAUSE_MS	10
 
-int stopping_read(const struct command *self, const struct command_line *line, const char *text,
-		  struct stopping *ret)
+int stopping_read(const struct command_line *line, const char *text, struct stopping *ret)
 {
 	struct target target;
-	int r = target_read(self, line, text, &target);
+	int r = target_read(line, text, &target);
 
 	*ret = (struct stopping){ .run = target.run, .port = target.port };
 	if (r)

@@ -11,7 +11,6 @@
 #include "base/process.h"
 #include "base/user.h"
 
-struct command;
 struct command_line;
 struct json_object;
 
@@ -46,8 +45,7 @@ struct stopping {
 };
 
 /* Reads "3000", ":3000", a service's name or a run's; as check_port(). */
-int stopping_read(const struct command *self, const struct command_line *line, const char *text,
-		  struct stopping *ret);
+int stopping_read(const struct command_line *line, const char *text, struct stopping *ret);
 void stopping_deinit(struct stopping *s);
 
 /* Looks, by the daemon and in /proc, who it is now.  0, or the exit code of what was said. */

@@ -7,7 +7,6 @@
 
 #include "base/identity.h"
 
-struct command;
 struct command_line;
 
 struct target {
@@ -21,7 +20,6 @@ struct target {
  * Reads "3000", ":3000", a run's id, or a service: in a project the name alone.  0, or, having said
  * what is wrong, pd's exit code.
  */
-int target_read(const struct command *self, const struct command_line *line, const char *text,
-		struct target *ret);
+int target_read(const struct command_line *line, const char *text, struct target *ret);
 
 #endif

@@ -29,13 +29,13 @@ static void check_line(int argc, char **argv)
 	must(options.line.n_args >= 0 && options.line.n_args < argc);
 	must(options.line.n_before <= options.line.n_args);
 	must(options.line.n_repeats <= COMMAND_REPEATS_MAX);
-	if (!options.command || options.help || options.version)
+	if (!options.line.command || options.help || options.version)
 		return;
-	must(options.line.n_args >= options.command->min_args);
-	must(options.command->max_args < 0 || options.line.n_args <= options.command->max_args);
-	for (int i = 0; i < COMMAND_OPTIONS_MAX && options.command->options[i].name; i++)
-		command_value_at(options.command, &options.line, options.command->options[i].name,
-				 0);
+	must(options.line.n_args >= options.line.command->min_args);
+	must(options.line.command->max_args < 0 ||
+	     options.line.n_args <= options.line.command->max_args);
+	for (int i = 0; i < COMMAND_OPTIONS_MAX && options.line.command->options[i].name; i++)
+		command_value_at(&options.line, options.line.command->options[i].name, 0);
 }
 
 int fuzz(const uint8_t *bytes, size_t size)

@@ -68,12 +68,12 @@ static void refused(const struct parsed *p, const char *word)
 
 static const char *value(const struct parsed *p, const char *name)
 {
-	return command_value(p->options.command, &p->options.line, name);
+	return command_value(&p->options.line, name);
 }
 
 static const char *value_at(const struct parsed *p, const char *name, int n)
 {
-	return command_value_at(p->options.command, &p->options.line, name, n);
+	return command_value_at(&p->options.line, name, n);
 }
 
 TEST(every_value_of_an_option_that_may_come_again_counts)
@@ -135,7 +135,7 @@ TEST(options_may_stand_before_the_command_and_behind_the_operands)
 	struct parsed *p = parse("-j", "--color", "never", "give", "x", "-f", NULL);
 
 	assert_int_equal(p->result, 0);
-	assert_ptr_equal(p->options.command, &give);
+	assert_ptr_equal(p->options.line.command, &give);
 	assert_true(p->options.line.json);
 	assert_string_equal(p->options.color, "never");
 	assert_int_equal(p->options.line.n_args, 1);
@@ -209,8 +209,8 @@ TEST(json_is_recognised_in_a_faulty_line)
 
 TEST(faults_know_the_command_that_they_belong_to)
 {
-	assert_ptr_equal(parse("give", "--nope", NULL)->options.command, &give);
-	assert_null(parse("--nope", "give", NULL)->options.command);
+	assert_ptr_equal(parse("give", "--nope", NULL)->options.line.command, &give);
+	assert_null(parse("--nope", "give", NULL)->options.line.command);
 }
 
 TEST(any_words_are_taken_or_refused_with_a_sentence)
@@ -256,7 +256,7 @@ static int run_why(const char *first, ...)
 	assert_int_equal(setenv("PORT_DADDY_NO_AUTOSTART", "1", 1), 0);
 	if (options_parse(n, argv, only_why, &options, error, sizeof(error)) < 0)
 		return 2;
-	return cmd_why.run(&cmd_why, &options.line);
+	return cmd_why.run(&options.line);
 }
 
 TEST(why_asks_the_daemon_what_makes_sense)
