@@ -12,11 +12,10 @@
 #include "cli/client/answer.h"
 #include "cli/render/render.h"
 
-#define LETTERS	     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define DIGITS	     "0123456789"
-#define WORD_MAX     64 /* bytes; far above the longest name of a verdict */
-#define OWNER_MAX    64 /* of a user's name behind an identity; useradd takes 32 */
-#define MESSAGE_SIZE 512
+#define LETTERS	  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS	  "0123456789"
+#define WORD_MAX  64 /* bytes; far above the longest name of a verdict */
+#define OWNER_MAX 64 /* of a user's name behind an identity; useradd takes 32 */
 
 static bool is_service(const char *text)
 {
@@ -80,16 +79,13 @@ static bool is_of_kind(struct json_object *value, enum answer_kind kind)
 
 static int fail(bool json, const struct answer_rule *rule, struct json_object *value)
 {
-	const char *what = kinds[rule->kind].what;
-	char message[MESSAGE_SIZE];
-
 	if (!value)
-		snprintf(message, sizeof(message), "the daemon's answer has no \"%s\"", rule->key);
-	else
-		snprintf(message, sizeof(message),
-			 "the daemon's answer says \"%s\": %.100s, which is no %s", rule->key,
-			 json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN), what);
-	return render_fail(json, OUTCOME_FAILED, message);
+		return render_fail(json, OUTCOME_FAILED, "the daemon's answer has no \"%s\"",
+				   rule->key);
+	return render_fail(json, OUTCOME_FAILED,
+			   "the daemon's answer says \"%s\": %.100s, which is no %s", rule->key,
+			   json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN),
+			   kinds[rule->kind].what);
 }
 
 static int check_one(bool json, struct json_object *o, const struct answer_rule *rule)

@@ -13,13 +13,11 @@ int answer_get(bool json, const char *method, const char *path, struct json_obje
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	enum outcome outcome = client_request(method, path, body, &answer);
 
-	if (outcome != OUTCOME_OK) {
-		if (!stop_guard_asked()) /* whoever gave up waiting is not told of it */
-			render_error(json, answer);
-		return outcome_row(outcome)->exit_code;
-	}
-	*ret = TAKE_PTR(answer);
-	return 0;
+	if (outcome == OUTCOME_OK)
+		*ret = TAKE_PTR(answer);
+	else if (!stop_guard_asked()) /* whoever gave up waiting is not told of it */
+		render_outcome(json, outcome, answer);
+	return outcome_row(outcome)->exit_code;
 }
 
 /* --- lists in pages --- */
@@ -102,10 +100,7 @@ int answer_list(bool json, const char *path, rows_each each, void *user_data,
 	_cleanup_(answer_freep) struct json_object *rest = NULL;
 	enum outcome outcome = client_list(path, each, user_data, &rest);
 
-	if (outcome == OUTCOME_OK) {
+	if (outcome == OUTCOME_OK)
 		*ret = TAKE_PTR(rest);
-		return 0;
-	}
-	render_error(json, rest);
-	return outcome_row(outcome)->exit_code;
+	return render_outcome(json, outcome, rest);
 }

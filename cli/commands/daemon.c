@@ -50,7 +50,7 @@ static int stop(const struct command_line *line)
 	enum outcome outcome = runs ? stop_daemon(&daemon, "stop", false, error) : OUTCOME_OK;
 
 	if (outcome != OUTCOME_OK)
-		return render_fail(line->json, outcome, error);
+		return render_fail(line->json, outcome, "%s", error);
 	show_stopped(line, runs ? &daemon : NULL);
 	return 0;
 }
@@ -149,7 +149,7 @@ static int start_new(const struct command_line *line, const struct autostart_req
 	enum outcome outcome = autostart(request, &started, error, sizeof(error));
 
 	if (outcome != OUTCOME_OK)
-		return render_fail(line->json, outcome, error);
+		return render_fail(line->json, outcome, "%s", error);
 	if (!running_find(&d))
 		return render_fail(line->json, OUTCOME_NO_DAEMON, "the daemon ended again");
 	show_running(line, &d, done);
@@ -171,7 +171,7 @@ static int replace(const struct command_line *line, struct running *d, const cha
 
 	return outcome == OUTCOME_OK
 		       ? start_new(line, &(struct autostart_request){ &d->peer, false }, done)
-		       : render_fail(line->json, outcome, error);
+		       : render_fail(line->json, outcome, "%s", error);
 }
 
 static int start(const struct command_line *line)
@@ -193,13 +193,12 @@ static int start(const struct command_line *line)
 
 static int refuse(const struct command_line *line, const char *verb)
 {
-	char message[OWN_PD_SIZE + 128], pd[OWN_PD_SIZE];
+	char pd[OWN_PD_SIZE];
 
-	snprintf(message, sizeof(message),
-		 "the daemon listens with eBPF, and only root can start another that does: %s "
-		 "daemon %s",
-		 own_pd_sudo(pd), verb);
-	return render_fail(line->json, OUTCOME_NOT_ALLOWED, message);
+	return render_fail(line->json, OUTCOME_NOT_ALLOWED,
+			   "the daemon listens with eBPF, and only root can start another that "
+			   "does: %s daemon %s",
+			   own_pd_sudo(pd), verb);
 }
 
 static int restart(const struct command_line *line)
@@ -227,7 +226,7 @@ static int restore(const struct command_line *line)
 		outcome = stop_daemon(&d.peer, "restore", !d.status, error);
 	}
 	if (outcome != OUTCOME_OK)
-		return render_fail(line->json, outcome, error);
+		return render_fail(line->json, outcome, "%s", error);
 	return start_new(line, &request, "started on the backup");
 }
 

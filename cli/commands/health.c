@@ -145,12 +145,10 @@ static int check_all(const struct query *q, struct round *round)
 		return render_usage_error(q->line, "the pattern is too long");
 	outcome = client_stream(path, on_line, round, &error);
 	render_progress_end();
-	if (outcome != OUTCOME_OK)
-		render_error(q->line->json, error);
 	json_object_array_sort(round->services, by_id);
 	if (outcome == OUTCOME_OK)
 		return check_services(q->line, round->services);
-	return outcome_row(outcome)->exit_code;
+	return render_outcome(q->line->json, outcome, error);
 }
 
 /* --- what it says --- */

@@ -186,10 +186,8 @@ static int finish(const struct locking *l, enum outcome outcome, struct json_obj
 	_cleanup_(answer_freep) struct json_object *owned = answer;
 	int r;
 
-	if (outcome != OUTCOME_OK) {
-		render_error(l->line->json, answer);
-		return outcome_row(outcome)->exit_code;
-	}
+	if (outcome != OUTCOME_OK)
+		return render_outcome(l->line->json, outcome, answer);
 	r = answer_check(l->line->json, answer, &rule, 1);
 	if (!r)
 		*ret = TAKE_PTR(owned);

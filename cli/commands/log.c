@@ -295,9 +295,7 @@ static int follow(struct query *q)
 		return 0;
 	if (q->failed)
 		return q->failed;
-	if (outcome != OUTCOME_OK)
-		render_error(q->line->json, error);
-	return outcome_row(outcome)->exit_code;
+	return render_outcome(q->line->json, outcome, error);
 }
 
 static int run(const struct command_line *line)

@@ -123,7 +123,7 @@ static int follow(struct logs *l)
 		while (read(fd, events, sizeof(events)) > 0)
 			;
 	}
-	return render_fail(l->line->json, OUTCOME_FAILED, strerror(-r));
+	return render_fail(l->line->json, OUTCOME_FAILED, "%s", strerror(-r));
 }
 
 /* --- the command line --- */
@@ -131,8 +131,6 @@ static int follow(struct logs *l)
 static int open_sources(struct logs *l, const struct config *config, const bool *wanted,
 			size_t last, const char *since, size_t *ret_lines)
 {
-	char message[PATH_MAX + 128];
-
 	for (size_t i = 0; i < config->n; i++) {
 		struct source *s = &l->sources[l->n];
 		int r;
@@ -142,11 +140,10 @@ static int open_sources(struct logs *l, const struct config *config, const bool 
 		s->service = &config->services[i];
 		l->n++;
 		r = log_reader_open(&s->reader, s->service->id, last, since);
-		if (r) {
-			snprintf(message, sizeof(message), "the log of %s cannot be read: %s",
-				 s->service->id, strerror(-r));
-			return render_fail(l->line->json, OUTCOME_FAILED, message);
-		}
+		if (r)
+			return render_fail(l->line->json, OUTCOME_FAILED,
+					   "the log of %s cannot be read: %s", s->service->id,
+					   strerror(-r));
 		*ret_lines += s->reader.n_lines;
 		if ((int)strlen(s->service->name) > l->width)
 			l->width = (int)strlen(s->service->name);

@@ -174,9 +174,7 @@ static int show_prometheus(const struct command_line *line)
 	/* nothing of it is hazardous to a terminal, or it is not what it should be */
 	if (outcome == OUTCOME_OK)
 		show_lines(text);
-	else
-		render_error(line->json, error);
-	return outcome_row(outcome)->exit_code;
+	return render_outcome(line->json, outcome, error);
 }
 
 static int read_over(const struct command_line *line, char *ret, size_t size)

@@ -24,35 +24,22 @@ extern char **environ;
 
 /* --- which service --- */
 
-static int fail(const struct command_line *line, enum outcome outcome, const char *message)
-{
-	_cleanup_(answer_freep) struct json_object *o = render_error_object(outcome, message);
-
-	render_error(line->json, o);
-	return outcome_row(outcome)->exit_code;
-}
-
 static int say_not_there(const struct command_line *line, const char *match, bool by_port)
 {
-	char message[256];
-
-	snprintf(message, sizeof(message),
-		 by_port ? "no service has port %s; what is on it: pd why %s"
-			 : "no service is called '%s'; those that there are: pd find --url",
-		 match, match);
-	return fail(line, OUTCOME_NO, message);
+	return render_fail(
+		line->json, OUTCOME_NO,
+		by_port ? "no service has port %s; what is on it: pd why %s"
+			: "no service is called '%s'; those that there are: pd find --url",
+		match, match);
 }
 
 /* Of what nothing of the service's own serves, a browser would show an error, or somebody else's.
  */
 static int say_not_serving(const struct command_line *line, struct json_object *service)
 {
-	char message[512];
-
-	snprintf(message, sizeof(message), "%s is %s, there is nothing to open: %s",
-		 answer_text(service, "id"), answer_text(service, "status"),
-		 answer_text(service, "reason"));
-	return fail(line, OUTCOME_NO, message);
+	return render_fail(line->json, OUTCOME_NO, "%s is %s, there is nothing to open: %s",
+			   answer_text(service, "id"), answer_text(service, "status"),
+			   answer_text(service, "reason"));
 }
 
 /* *ret_answer has the one service that is meant as services[0]. */
@@ -125,7 +112,7 @@ static int start(char *const words[], pid_t *ret_pid)
 /* Without a shell: $BROWSER is split at blanks, and nothing else in it means anything. */
 static int open_url(const struct command_line *line, const char *url)
 {
-	char text[BROWSER_MAX_BYTES], message[BROWSER_MAX_BYTES + 256] = "";
+	char text[BROWSER_MAX_BYTES];
 	char *words[BROWSER_WORDS_MAX + 2];
 	int r = EINVAL, status = 0;
 	bool is_missing;
@@ -138,23 +125,22 @@ static int open_url(const struct command_line *line, const char *url)
 	/* EACCES: of a directory of $PATH that may not be looked into */
 	is_missing = r == ENOENT || r == EACCES;
 	if (r && getenv("BROWSER") && *getenv("BROWSER"))
-		snprintf(message, sizeof(message),
-			 "the browser of $BROWSER, '%s', cannot be started: "
-			 "%s; the URL is %s",
-			 words[0], strerror(r), url);
-	else if (r)
-		snprintf(message, sizeof(message),
-			 "no browser to open it with: $BROWSER is not set, and xdg-open %s%s; the "
-			 "URL is %s",
-			 is_missing ? "is not installed" : "cannot be started: ",
-			 is_missing ? "" : strerror(r), url);
-	else if (status)
-		snprintf(message, sizeof(message), "%s could not open it (%s %d); the URL is %s",
-			 words[0], WIFSIGNALED(status) ? "signal" : "exit code",
-			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), url);
-	if (!*message)
+		return render_fail(line->json, OUTCOME_FAILED,
+				   "the browser of $BROWSER, '%s', cannot be started: %s; the URL "
+				   "is %s",
+				   words[0], strerror(r), url);
+	if (r)
+		return render_fail(line->json, OUTCOME_FAILED,
+				   "no browser to open it with: $BROWSER is not set, and xdg-open "
+				   "%s%s; the URL is %s",
+				   is_missing ? "is not installed" : "cannot be started: ",
+				   is_missing ? "" : strerror(r), url);
+	if (!status)
 		return 0;
-	return fail(line, OUTCOME_FAILED, message);
+	return render_fail(line->json, OUTCOME_FAILED,
+			   "%s could not open it (%s %d); the URL is %s", words[0],
+			   WIFSIGNALED(status) ? "signal" : "exit code",
+			   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), url);
 }
 
 /* --- the command --- */

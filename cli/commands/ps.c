@@ -200,10 +200,8 @@ static int run(const struct command_line *line)
 		members_deinit(&m);
 		outcome = members_ask(number ? NULL : pattern, number, &m, &error);
 	}
-	if (outcome != OUTCOME_OK) {
-		render_error(line->json, error);
-		return outcome_row(outcome)->exit_code;
-	}
+	if (outcome != OUTCOME_OK)
+		return render_outcome(line->json, outcome, error);
 	none = !answer_length(answer_member(m.answer, "runs"));
 	if (line->json)
 		show_json(&m);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +29,7 @@
 
 struct run {
 	const struct command_line *line;
+	bool quiet;
 	struct own_run own;
 	uint16_t typed[RUN_HARDCODED_MAX]; /* --hardcoded */
 	size_t n_typed;
@@ -45,20 +45,6 @@ struct run {
 	size_t n_ended, n_left; /* members that the end of the command left behind */
 	bool detached;
 };
-
-static void __attribute__((format(printf, 2, 3)))
-say(const struct run *run, const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-
-	if (run->line->quiet)
-		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	render_note("%s", text);
-}
 
 /* --- what the daemon tells --- */
 
@@ -85,20 +71,23 @@ static void tell_serving(struct run *run, uint16_t port, const char *comm, pid_t
 	if (port == run->own.port && !run->told_serving) {
 		run->told_serving = true;
 		was_told_beside(run, port);
-		say(run, "%s serves on http://localhost:%d (%s%.16s, pid %d, after %.1fs)",
-		    run->own.service, port, own_run_asked_for(&run->own, port, asked), comm, pid,
-		    after_s);
+		render_say(run->quiet,
+			   "%s serves on http://localhost:%d (%s%.16s, pid %d, after %.1fs)",
+			   run->own.service, port, own_run_asked_for(&run->own, port, asked), comm,
+			   pid, after_s);
 	} else if (*own_run_asked_for(&run->own, port, asked)) {
 		if (!was_told_beside(run, port))
-			say(run, "%s also serves on http://localhost:%d (%s%.16s, pid %d)",
-			    run->own.service, port, asked, comm, pid);
+			render_say(run->quiet,
+				   "%s also serves on http://localhost:%d (%s%.16s, pid %d)",
+				   run->own.service, port, asked, comm, pid);
 	} else if (port != run->own.port && !run->told_serving && !run->told_elsewhere) {
 		run->told_elsewhere = true;
-		say(run,
-		    "%s listens on port %d, its own is %d, in $PORT (%s, pid %d, after %.1fs); "
-		    "%s makes that of it",
-		    run->own.service, port, run->own.port, comm, pid, after_s,
-		    own_run_way(&run->own, port, way));
+		render_say(
+			run->quiet,
+			"%s listens on port %d, its own is %d, in $PORT (%s, pid %d, after %.1fs); "
+			"%s makes that of it",
+			run->own.service, port, run->own.port, comm, pid, after_s,
+			own_run_way(&run->own, port, way));
 	}
 }
 
@@ -120,7 +109,7 @@ static void tell_refusal(struct run *run, struct json_object *event)
 	char words[OWN_RUN_WORDS_SIZE];
 
 	if (own_run_explain_refusal(&run->own, event, words))
-		say(run, "%s", words);
+		render_say(run->quiet, "%s", words);
 }
 
 static void take_line(struct json_object *line, void *user_data)
@@ -171,16 +160,18 @@ static int register_run(struct run *run)
 	char words[OWN_RUN_WORDS_SIZE];
 
 	if (!r && !run->own.followed)
-		say(run, "without eBPF a program that clears its environment and leaves its "
-			 "parents is not seen; pd status says why there is none");
+		render_say(run->quiet,
+			   "without eBPF a program that clears its environment and leaves its "
+			   "parents is not seen; pd status says why there is none");
 	if (!r && own_run_explain_unrewritten(&run->own, words))
-		say(run, "%s", words);
+		render_say(run->quiet, "%s", words);
 	if (!r && run->own.rewritten)
-		say(run,
-		    "port %u in its source becomes %u%s for TCP, not for UDP, not in another "
-		    "network namespace, and not for a socket that somebody else has bound",
-		    run->own.hardcoded[0].asked, run->own.hardcoded[0].port,
-		    run->own.n_hardcoded > 1 ? ", and each of the others one of its own," : "");
+		render_say(
+			run->quiet,
+			"port %u in its source becomes %u%s for TCP, not for UDP, not in another "
+			"network namespace, and not for a socket that somebody else has bound",
+			run->own.hardcoded[0].asked, run->own.hardcoded[0].port,
+			run->own.n_hardcoded > 1 ? ", and each of the others one of its own," : "");
 	return r;
 }
 
@@ -201,7 +192,7 @@ static void tell_ending(const struct ending_process *p, int signal, void *user_d
 			  : signal == 0	      ? "is left: it belongs to another user"
 					      : "is left: it does not end";
 
-	say(run, "%.16s (pid %d) %s", p->comm, p->id.pid, how);
+	render_say(run->quiet, "%.16s (pid %d) %s", p->comm, p->id.pid, how);
 }
 
 static void end_members(struct run *run)
@@ -290,7 +281,7 @@ static bool tick(void *user_data)
 				     : is_looked_for(run))
 			look_for_server(run);
 	} else if (now_ms >= run->asked_to_end_ms + grace_ms) {
-		say(run, "%s was asked to end and has not", run->s.argv[0]);
+		render_say(run->quiet, "%s was asked to end and has not", run->s.argv[0]);
 		end_members(run);
 		run->asked_to_end_ms = clock_ms(CLOCK_MONOTONIC);
 	}
@@ -318,14 +309,15 @@ static void leave_members(struct run *run)
 	run->detached = true;
 	server = first_server(&m);
 	if (server)
-		say(run,
-		    "%s has ended, and %.16s (pid %d) goes on to listen on port %" PRId64
-		    "; pd stop %s ends it",
-		    run->s.argv[0], server->comm, server->id.pid, answer_item_int(server->ports, 0),
-		    run->own.service);
+		render_say(run->quiet,
+			   "%s has ended, and %.16s (pid %d) goes on to listen on port %" PRId64
+			   "; pd stop %s ends it",
+			   run->s.argv[0], server->comm, server->id.pid,
+			   answer_item_int(server->ports, 0), run->own.service);
 	else
-		say(run, "%s has ended, and %.16s (pid %d) goes on; pd stop %s ends it",
-		    run->s.argv[0], m.list[0].comm, m.list[0].id.pid, run->own.service);
+		render_say(run->quiet,
+			   "%s has ended, and %.16s (pid %d) goes on; pd stop %s ends it",
+			   run->s.argv[0], m.list[0].comm, m.list[0].id.pid, run->own.service);
 }
 
 static void show_json(const struct run *run, int code)
@@ -360,7 +352,7 @@ static int run_command(struct run *run)
 	if (run->s.fd >= 0)
 		on_readable(run); /* what came with the end, such as a refusal */
 	if (!run->asked_to_end_ms && supervise_explain_end(&run->s, words))
-		say(run, "%s", words);
+		render_say(run->quiet, "%s", words);
 	if (code)
 		end_members(run);
 	else
@@ -391,12 +383,13 @@ static void tell_of_another_checkout(const struct run *run, const struct claimin
 		if ((uid_t)answer_int(other, "uid") != geteuid() ||
 		    !*members_begun_elsewhere(other, directory, elsewhere))
 			continue;
-		say(run,
-		    "%s was started in %s, and serves what is there; pd stop %s ends it; for both "
-		    "at once %s",
-		    run->own.service, elsewhere, run->own.service,
-		    wanted->config ? "\"project\" in one's " CONFIG_NAME " has to be another"
-				   : "one needs another name: pd run NAME -- CMD");
+		render_say(run->quiet,
+			   "%s was started in %s, and serves what is there; pd stop %s "
+			   "ends it; for both "
+			   "at once %s",
+			   run->own.service, elsewhere, run->own.service,
+			   wanted->config ? "\"project\" in one's " CONFIG_NAME " has to be another"
+					  : "one needs another name: pd run NAME -- CMD");
 		return;
 	}
 }
@@ -488,7 +481,7 @@ static int check_transparent(const struct run *run, const struct config_start *o
 
 static int run(const struct command_line *line)
 {
-	struct run run = { .line = line, .stream = { .c = { .fd = -1 } } };
+	struct run run = { .line = line, .quiet = line->quiet, .stream = { .c = { .fd = -1 } } };
 	_cleanup_(answer_freep) struct json_object *claim = NULL;
 	_cleanup_(claiming_deinit) struct claiming wanted = { 0 };
 	_cleanup_free_ const char **argv = NULL;

@@ -32,14 +32,6 @@ struct stop {
 	bool is_protected; /* free for its own runs alone */
 };
 
-static int fail(const struct stop *s, enum outcome outcome, const char *message)
-{
-	_cleanup_(answer_freep) struct json_object *o = render_error_object(outcome, message);
-
-	render_error(s->line->json, o);
-	return outcome_row(outcome)->exit_code;
-}
-
 /* --- who is to be ended --- */
 
 static int look(struct ending *e, void *user_data)
@@ -99,17 +91,17 @@ static int check_rights(const struct stop *s)
 {
 	for (size_t i = 0; i < s->target.n; i++) {
 		const struct stopping_process *p = &s->target.list[i];
-		char message[OWN_PD_SIZE + IDENTITY_MAX + 256], pd[OWN_PD_SIZE];
+		char pd[OWN_PD_SIZE];
 
 		if (p->spared || !kill(p->id.pid, 0) || errno != EPERM)
 			continue;
-		snprintf(message, sizeof(message),
-			 "%.16s (pid %d) belongs to user %s; nothing was signalled: with root's "
-			 "rights, %s stop %.100s",
-			 p->comm, p->id.pid,
-			 p->uid == PROCESS_UID_UNKNOWN ? "root or another" : user_name(p->uid),
-			 own_pd_sudo(pd), s->line->args[0]);
-		return fail(s, OUTCOME_NOT_ALLOWED, message);
+		return render_fail(
+			s->line->json, OUTCOME_NOT_ALLOWED,
+			"%.16s (pid %d) belongs to user %s; nothing was signalled: with root's "
+			"rights, %s stop %.100s",
+			p->comm, p->id.pid,
+			p->uid == PROCESS_UID_UNKNOWN ? "root or another" : user_name(p->uid),
+			own_pd_sudo(pd), s->line->args[0]);
 	}
 	return 0;
 }
@@ -142,26 +134,25 @@ static bool ask(const struct stop *s)
 /* 0 when it may go on. */
 static int confirm(struct stop *s)
 {
-	char message[512];
 	int r;
 
 	if (s->target.own || s->yes)
 		return 0;
-	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-		snprintf(message, sizeof(message),
-			 "%s is held by %.16s (pid %d), which is not of your own claims or runs; "
-			 "say -y to end it all the same",
-			 s->target.name, s->target.list[0].comm, s->target.list[0].id.pid);
-		return fail(s, OUTCOME_CONFLICT, message);
-	}
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return render_fail(s->line->json, OUTCOME_CONFLICT,
+				   "%s is held by %.16s (pid %d), which is not of your own claims "
+				   "or runs; say -y to end it all the same",
+				   s->target.name, s->target.list[0].comm,
+				   s->target.list[0].id.pid);
 	if (!ask(s))
-		return fail(s, OUTCOME_NO, "nothing was signalled");
+		return render_fail(s->line->json, OUTCOME_NO, "nothing was signalled");
 	/* the answer may have taken its time */
 	r = stopping_has_changed(&s->target);
 	if (r)
-		return fail(s, OUTCOME_CONFLICT,
-			    "who holds it has changed meanwhile, and nothing was signalled; look "
-			    "again: pd stop");
+		return render_fail(
+			s->line->json, OUTCOME_CONFLICT,
+			"who holds it has changed meanwhile, and nothing was signalled; look "
+			"again: pd stop");
 	return 0;
 }
 
@@ -239,16 +230,32 @@ static int end(struct stop *s)
 	stopping_tell_runs(&s->target, "ending");
 	r = ending_run(&s->e);
 	if (r < 0)
-		return fail(s, OUTCOME_FAILED, strerror(-r));
+		return render_fail(s->line->json, OUTCOME_FAILED, "%s", strerror(-r));
 	s->free = stopping_await_free(&s->target, &s->is_protected);
 	show(s);
 	return s->e.n_left || !s->free ? outcome_row(OUTCOME_NO)->exit_code : 0;
 }
 
+static int say_nothing_to_end(const struct stop *s, const char *elsewhere)
+{
+	const struct stopping *t = &s->target;
+
+	if (*t->hidden && !t->n)
+		return render_fail(s->line->json, OUTCOME_NO,
+				   "%s: a process of user %s that is hidden from here has it; pd "
+				   "why %u says how it can be seen",
+				   t->name, t->hidden, t->port);
+	if (*t->near && !t->n)
+		return render_fail(s->line->json, OUTCOME_NO, "%s: %s; did you mean %s?", t->name,
+				   t->nobody, t->near);
+	return render_fail(s->line->json, OUTCOME_NO, "%s: %s%s%s", t->name,
+			   t->n ? "nothing of it is ended" : t->nobody, *elsewhere ? "; " : "",
+			   elsewhere);
+}
+
 static int stop(struct stop *s)
 {
-	char message[256 + IDENTITY_MAX + HARDCODED_WORDS_SIZE],
-		elsewhere[HARDCODED_WORDS_SIZE] = "";
+	char elsewhere[HARDCODED_WORDS_SIZE] = "";
 	bool by_port = s->target.port;
 	int r = stopping_find(&s->target, s->line->json);
 
@@ -259,21 +266,8 @@ static int stop(struct stop *s)
 	if (by_port && hardcoded_words(s->target.port, "stop", elsewhere) && count_targets(s) &&
 	    !s->line->json)
 		render_note("%s", elsewhere);
-	if (!count_targets(s)) {
-		if (*s->target.hidden && !s->target.n)
-			snprintf(message, sizeof(message),
-				 "%s: a process of user %s that is hidden from here has it; pd why "
-				 "%u says how it can be seen",
-				 s->target.name, s->target.hidden, s->target.port);
-		else if (*s->target.near && !s->target.n)
-			snprintf(message, sizeof(message), "%s: %s; did you mean %s?",
-				 s->target.name, s->target.nobody, s->target.near);
-		else
-			snprintf(message, sizeof(message), "%s: %s%s%s", s->target.name,
-				 s->target.n ? "nothing of it is ended" : s->target.nobody,
-				 *elsewhere ? "; " : "", elsewhere);
-		return fail(s, OUTCOME_NO, message);
-	}
+	if (!count_targets(s))
+		return say_nothing_to_end(s, elsewhere);
 	stopping_tell_restarter(&s->target, s->line->json);
 	if (s->dry_run && !s->line->json) {
 		render_note("would be ended, the root first:");

@@ -77,8 +77,7 @@ static int look(struct wait *w)
 			one->again_ms = clock_ms(CLOCK_MONOTONIC) + LOOK_MS;
 			snprintf(one->still, sizeof(one->still), "%s", answer_error_message(error));
 		} else if (outcome) {
-			render_error(w->line->json, error);
-			return outcome_row((enum outcome)outcome)->exit_code;
+			return render_outcome(w->line->json, (enum outcome)outcome, error);
 		}
 	}
 	return 0;
@@ -201,7 +200,7 @@ static int give_up(const struct wait *w)
 		if (!w->list[i].reached)
 			used += (size_t)snprintf(line + used, sizeof(line) - used, "; %s",
 						 words_of(&w->list[i], words));
-	return render_fail(w->line->json, OUTCOME_NO, line);
+	return render_fail(w->line->json, OUTCOME_NO, "%s", line);
 }
 
 /* The stream stands before the first look, so that nothing is missed in between. */

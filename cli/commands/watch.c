@@ -143,9 +143,7 @@ static int watch_path(const struct command_line *line, const char *path)
 	if (r)
 		return r;
 	outcome = client_follow(path, on_line, &watch, &error);
-	if (outcome != OUTCOME_OK)
-		render_error(line->json, error);
-	return outcome_row(outcome)->exit_code;
+	return render_outcome(line->json, outcome, error);
 }
 
 static int run(const struct command_line *line)

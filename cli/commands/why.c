@@ -127,15 +127,11 @@ static int check_target(const struct command_line *line, const char *text, struc
 
 static int say_no_service(bool json, const char *id)
 {
-	_cleanup_(answer_freep) struct json_object *error = NULL;
-	char message[NAMESAKES_SIZE];
+	char namesakes[NAMESAKES_SIZE];
 
-	if (!namesakes_find(id, message))
-		snprintf(message, sizeof(message), "no service is called '%s'; pd find lists them",
-			 id);
-	error = render_error_object(OUTCOME_NO, message);
-	render_error(json, error);
-	return outcome_row(OUTCOME_NO)->exit_code;
+	if (namesakes_find(id, namesakes))
+		return render_fail(json, OUTCOME_NO, "%s", namesakes);
+	return render_fail(json, OUTCOME_NO, "no service is called '%s'; pd find lists them", id);
 }
 
 /* The port of the service that was named in place of one. */

@@ -58,6 +58,8 @@ const char *render_cut(const char *text, int columns, char ret[static RENDER_CUT
 void render_long_text(const char *text);
 /* "pd: text" on stderr, escaped likewise: what is not a result. */
 void render_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, unless -q was given. */
+void render_say(bool quiet, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What an allocation returned; without memory nothing sensible is left to be done, and pd ends. */
 void *render_must(void *allocated);
 
@@ -109,12 +111,16 @@ void render_json(struct json_object *o);
 /* One JSON object on one line, flushed: an element of a stream. */
 void render_json_line(struct json_object *o);
 
-/* The one-line error: "pd: message" on stderr, or the JSON error object on stdout with --json. */
-void render_error(bool json, struct json_object *answer);
+/*
+ * The error of an answer, where that has one: "pd: message" on stderr, or the JSON error object on
+ * stdout with --json.  Returns the outcome's exit code.
+ */
+int render_outcome(bool json, enum outcome outcome, struct json_object *answer);
 /* The error object of the API's shape for a failure of pd itself.  Owned by the caller. */
 struct json_object *render_error_object(enum outcome outcome, const char *message);
 /* Renders one; returns the outcome's exit code. */
-int render_fail(bool json, enum outcome outcome, const char *message);
+int render_fail(bool json, enum outcome outcome, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* The same for a fault of the command line itself: exit code 2. */
 int render_usage_error(const struct command_line *line, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

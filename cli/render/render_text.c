@@ -57,18 +57,34 @@ void render_newline(void)
 	putchar('\n');
 }
 
-void render_note(const char *format, ...)
+static void __attribute__((format(printf, 1, 0))) put_note(const char *format, va_list args)
 {
 	char text[TERMINAL_TEXT_MAX_BYTES];
-	va_list args;
 
-	va_start(args, format);
 	terminal_format(text, format, args);
-	va_end(args);
 	/* Notes and results meet on one terminal: keep them in the order in which they were made.
 	 */
 	fflush(stdout);
 	fprintf(stderr, "pd: %s\n", text);
+}
+
+void render_note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_note(format, args);
+	va_end(args);
+}
+
+void render_say(bool quiet, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (!quiet)
+		put_note(format, args);
+	va_end(args);
 }
 
 static bool in_progress;
@@ -116,20 +132,26 @@ void render_redraw(void)
 	fputs(HOME_AND_ERASE, stdout);
 }
 
-void render_error(bool json, struct json_object *answer)
+int render_outcome(bool json, enum outcome outcome, struct json_object *answer)
 {
-	if (json)
+	if (outcome != OUTCOME_OK && json)
 		render_json(answer);
-	else
+	else if (outcome != OUTCOME_OK)
 		render_note("%s", answer_error_message(answer));
+	return outcome_row(outcome)->exit_code;
 }
 
-int render_fail(bool json, enum outcome outcome, const char *message)
+int render_fail(bool json, enum outcome outcome, const char *format, ...)
 {
-	_cleanup_(answer_freep) struct json_object *o = render_error_object(outcome, message);
+	_cleanup_(answer_freep) struct json_object *o = NULL;
+	char message[TERMINAL_TEXT_MAX_BYTES];
+	va_list args;
 
-	render_error(json, o);
-	return outcome_row(outcome)->exit_code;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	o = render_error_object(outcome, message);
+	return render_outcome(json, outcome, o);
 }
 
 int render_usage_error(const struct command_line *line, const char *format, ...)
@@ -142,7 +164,7 @@ int render_usage_error(const struct command_line *line, const char *format, ...)
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	if (line->json)
-		return render_fail(true, OUTCOME_BAD_REQUEST, message);
+		return render_fail(true, OUTCOME_BAD_REQUEST, "%s", message);
 	render_note("%s%s%s", command ? command->name : "", command ? ": " : "", message);
 	return outcome_row(OUTCOME_BAD_REQUEST)->exit_code;
 }

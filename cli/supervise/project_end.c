@@ -241,7 +241,7 @@ static int end_step(struct step *s)
 	int r = ending_run(&e);
 
 	if (r < 0)
-		render_fail(s->e->json, OUTCOME_FAILED, strerror(-r));
+		render_fail(s->e->json, OUTCOME_FAILED, "%s", strerror(-r));
 	count(s, &e);
 	ending_deinit(&e);
 	free(s->runs);
@@ -302,7 +302,8 @@ int project_end(struct project_end *e)
 	int r;
 
 	if (!steps || needs_new(e->config, &needs, error, sizeof(error)))
-		return render_fail(e->json, OUTCOME_BAD_REQUEST, steps ? error : strerror(ENOMEM));
+		return render_fail(e->json, OUTCOME_BAD_REQUEST, "%s",
+				   steps ? error : strerror(ENOMEM));
 	n_steps = needs_order_of_end(&needs, steps);
 	needs_deinit(&needs);
 	r = find_ports(e);

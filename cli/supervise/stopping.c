@@ -298,10 +298,8 @@ static int find_runs(struct stopping *s, bool json)
 	enum outcome outcome = members_ask(NULL, 0, &m, &error);
 	struct json_object *runs = answer_member(m.answer, "runs");
 
-	if (outcome != OUTCOME_OK) {
-		render_error(json, error);
-		return outcome_row(outcome)->exit_code;
-	}
+	if (outcome != OUTCOME_OK)
+		return render_outcome(json, outcome, error);
 	for (size_t i = 0; i < answer_length(runs); i++) {
 		struct json_object *run = answer_at(runs, i);
 
@@ -373,10 +371,8 @@ int stopping_find(struct stopping *s, bool json)
 	int r = s->run ? 0 : look_at_service(s, json);
 
 	s->with_runs = *s->service && strncmp(s->name, "port ", 5) != 0;
-	if (!r && s->port && look_at_port(s, &answer)) {
-		render_error(json, answer);
-		return outcome_row(OUTCOME_FAILED)->exit_code;
-	}
+	if (!r && s->port && look_at_port(s, &answer))
+		return render_outcome(json, OUTCOME_FAILED, answer);
 	s->n_holders = s->n;
 	if (!r)
 		r = find_runs(s, json);

@@ -135,7 +135,9 @@ static bool while_ending(void *user_data)
 
 static void say_while_ending(const char *words, void *user_data)
 {
-	up_say(user_data, "%s", words);
+	const struct up *u = user_data;
+
+	render_say(u->o->quiet, "%s", words);
 }
 
 /* What was written last, once its keepers have ended. */
@@ -175,8 +177,8 @@ static void tell_who_goes_on(const struct up *u)
 		const struct up_service *s = &u->services[i];
 
 		if (s->adopted && s->node->state != NEEDS_OVER)
-			up_say(u, "%s ran before and goes on; pd down %s ends it", s->config->name,
-			       s->config->name);
+			render_say(u->o->quiet, "%s ran before and goes on; pd down %s ends it",
+				   s->config->name, s->config->name);
 	}
 }
 
@@ -206,13 +208,13 @@ static int end_all(struct up *u)
 	if (!u->n_asked)
 		u->n_asked = 1;
 	else if (started_any)
-		up_say(u, "ending them; a second Ctrl-C kills them");
+		render_say(u->o->quiet, "ending them; a second Ctrl-C kills them");
 	r = project_end(&e);
 	show_rest(u);
 	if (r <= 1)
 		tell_what_is_left(u, ended);
 	if (!r && started_any)
-		up_say(u, "all have ended, and their ports are free");
+		render_say(u->o->quiet, "all have ended, and their ports are free");
 	tell_who_goes_on(u);
 	return r;
 }
@@ -227,7 +229,7 @@ static void tell_notices(const struct up *u)
 
 		for (size_t j = 0; j < answer_length(notices); j++)
 			if (u->services[i].node->state == NEEDS_WAITING)
-				up_say(u, "%s", answer_item_text(notices, j));
+				render_say(u->o->quiet, "%s", answer_item_text(notices, j));
 	}
 }
 
@@ -269,10 +271,10 @@ static void tell_waiting(struct up *u)
 		const struct up_service *s = &u->services[i];
 
 		if (s->node->state == NEEDS_BEGUN)
-			up_say(u, "%s is not ready yet: %s %d", s->config->name,
-			       s->listens ? "it does not answer well on port"
-					  : "nothing of it listens on port",
-			       s->own.port);
+			render_say(u->o->quiet, "%s is not ready yet: %s %d", s->config->name,
+				   s->listens ? "it does not answer well on port"
+					      : "nothing of it listens on port",
+				   s->own.port);
 	}
 }
 
@@ -289,10 +291,10 @@ static void tell_ready(struct up *u)
 		snprintf(whom, sizeof(whom), "them");
 	u->told_ready = true;
 	if (!u->o->detach && n)
-		up_say(u, "%zu %s ready after %.1fs; Ctrl-C %s %s", n,
-		       n == 1 ? "service is" : "services are",
-		       (double)(clock_ms(CLOCK_MONOTONIC) - u->began_ms) / 1000,
-		       started ? "ends" : "leaves", whom);
+		render_say(u->o->quiet, "%zu %s ready after %.1fs; Ctrl-C %s %s", n,
+			   n == 1 ? "service is" : "services are",
+			   (double)(clock_ms(CLOCK_MONOTONIC) - u->began_ms) / 1000,
+			   started ? "ends" : "leaves", whom);
 }
 
 /* --- results --- */
@@ -347,15 +349,12 @@ static void show_table(const struct up *u)
 static int fail(struct up *u)
 {
 	const struct up_service *s = &u->services[u->culprit];
-	char message[512];
 
 	if (s->begun_unix_us)
 		up_output_show_last(u, s);
 	end_all(u);
-	if (u->o->json) {
-		snprintf(message, sizeof(message), "%s ended before it was ready", s->config->id);
-		return render_fail(true, OUTCOME_NO, message);
-	}
+	if (u->o->json)
+		return render_fail(true, OUTCOME_NO, "%s ended before it was ready", s->config->id);
 	return outcome_row(OUTCOME_NO)->exit_code;
 }
 
@@ -470,7 +469,7 @@ int up(const struct up_options *options)
 	int r;
 
 	if (needs_new(options->config, &u.needs, error, sizeof(error)))
-		return render_fail(options->json, OUTCOME_BAD_REQUEST, error);
+		return render_fail(options->json, OUTCOME_BAD_REQUEST, "%s", error);
 	u.services = render_must(calloc(u.n + 1, sizeof(*u.services)));
 	init(&u);
 	up_output_init(&u);

@@ -99,19 +99,20 @@ static void adopt(struct up *u, struct up_service *s, struct json_object *run,
 	watch_pd(s, &pd);
 	if (s->pd_fd >= 0)
 		snprintf(by, sizeof(by), "pd %d looks after it", pd.pid);
-	up_say(u, "%s runs already (%s, %s; %s): adopted", s->config->name,
-	       run_id_format(s->own.number, id), state, by);
+	render_say(u->o->quiet, "%s runs already (%s, %s; %s): adopted", s->config->name,
+		   run_id_format(s->own.number, id), state, by);
 	if (*members_begun_elsewhere(run, u->o->directory, elsewhere))
-		up_say(u,
-		       "%s was started in %s, and serves what is there; pd down %s, then pd up, "
-		       "starts it here; for both at once \"project\" in one's " CONFIG_NAME
-		       " has to be another",
-		       s->config->name, elsewhere, s->config->name);
+		render_say(
+			u->o->quiet,
+			"%s was started in %s, and serves what is there; pd down %s, then pd up, "
+			"starts it here; for both at once \"project\" in one's " CONFIG_NAME
+			" has to be another",
+			s->config->name, elsewhere, s->config->name);
 	if (!was_started_as(m, s))
-		up_say(u,
-		       "%s would start differently by now: " CONFIG_NAME
-		       " has changed since; pd down %s, then pd up",
-		       s->config->name, s->config->name);
+		render_say(u->o->quiet,
+			   "%s would start differently by now: " CONFIG_NAME
+			   " has changed since; pd down %s, then pd up",
+			   s->config->name, s->config->name);
 	for (size_t i = 0; i < m->n; i++)
 		for (size_t j = 0;
 		     m->list[i].run == s->own.number && j < answer_length(m->list[i].ports); j++)
@@ -201,18 +202,13 @@ int up_adopt(struct up *u)
 	const struct up_service *ending = NULL;
 	enum outcome outcome = ask_of_settled(u, &m, &ending, &error);
 	struct json_object *runs = answer_member(m.answer, "runs");
-	char message[256];
 
-	if (outcome != OUTCOME_OK) {
-		render_error(u->o->json, error);
-		return outcome_row(outcome)->exit_code;
-	}
-	if (ending) {
-		snprintf(message, sizeof(message),
-			 "%s is being ended; wait until it is, or pd down %s", ending->config->id,
-			 ending->config->name);
-		return render_fail(u->o->json, OUTCOME_CONFLICT, message);
-	}
+	if (outcome != OUTCOME_OK)
+		return render_outcome(u->o->json, outcome, error);
+	if (ending)
+		return render_fail(u->o->json, OUTCOME_CONFLICT,
+				   "%s is being ended; wait until it is, or pd down %s",
+				   ending->config->id, ending->config->name);
 	for (size_t i = 0; i < u->n; i++) {
 		struct up_service *s = &u->services[i];
 		struct json_object *run = s->node->state == NEEDS_WAITING ? run_of(s, runs) : NULL;

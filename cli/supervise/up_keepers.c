@@ -60,7 +60,7 @@ int up_keepers_start(struct up *u)
 			r = keeper_new(&plan, &s->keeper);
 	}
 	if (r)
-		return render_fail(u->o->json, OUTCOME_FAILED, strerror(-r));
+		return render_fail(u->o->json, OUTCOME_FAILED, "%s", strerror(-r));
 	return 0;
 }
 
@@ -87,11 +87,11 @@ static void note_end(struct up *u, struct up_service *s, const struct keeper_mes
 		return;
 	how_it_ended(m->status, how);
 	if (m->gave_up)
-		up_say(u, "%s has ended too often within a minute and is given up",
-		       s->config->name);
+		render_say(u->o->quiet, "%s has ended too often within a minute and is given up",
+			   s->config->name);
 	else if (s->was_ready)
-		up_say(u, "%s %s: %s", s->config->name, m->on_request ? "was ended" : "has ended",
-		       how);
+		render_say(u->o->quiet, "%s %s: %s", s->config->name,
+			   m->on_request ? "was ended" : "has ended", how);
 	else
 		render_note("%s ended before it was ready: %s", s->config->name, how);
 	u->failed = u->failed || !s->was_ready || (m->status && !m->on_request);
@@ -116,17 +116,18 @@ static void take_message(struct up *u, struct up_service *s, const struct keeper
 		s->registered = true;
 		break;
 	case KEEPER_RESTARTS:
-		up_say(u, "%s has ended: %s; it is started again in %.2fs", s->config->name,
-		       how_it_ended(m->status, how), (double)m->pause_ms / 1000);
+		render_say(u->o->quiet, "%s has ended: %s; it is started again in %.2fs",
+			   s->config->name, how_it_ended(m->status, how),
+			   (double)m->pause_ms / 1000);
 		s->listens = s->is_healthy = false;
 		break;
 	case KEEPER_DETACHED:
-		up_say(u, "%s made itself a daemon; pd down %s ends it", s->config->name,
-		       s->config->name);
+		render_say(u->o->quiet, "%s made itself a daemon; pd down %s ends it",
+			   s->config->name, s->config->name);
 		break;
 	case KEEPER_LOG_LOST:
-		up_say(u, "the log of %s cannot be written: %s; it goes on without",
-		       s->config->name, strerror(m->error));
+		render_say(u->o->quiet, "the log of %s cannot be written: %s; it goes on without",
+			   s->config->name, strerror(m->error));
 		break;
 	case KEEPER_ENDED:
 		while (up_output_read(u, s))
@@ -173,7 +174,7 @@ void up_keepers_note_adopted_end(struct up *u, struct up_service *s)
 	s->pd_fd = -1;
 	if (s->node->state == NEEDS_OVER || u->n_asked)
 		return;
-	up_say(u, "%s, which was adopted, has ended", s->config->name);
+	render_say(u->o->quiet, "%s, which was adopted, has ended", s->config->name);
 	if (!s->was_ready) {
 		u->failed = true;
 		u->culprit = u->o->keep_going ? u->culprit : (size_t)(s - u->services);

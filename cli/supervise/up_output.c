@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,19 +15,6 @@
 #define CHUNK_BYTES 16384
 #define WRITE_BYTES 4096 /* a pipe that poll() calls writable takes so many without waiting */
 #define LAST_LINES  20
-
-void up_say(const struct up *u, const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-
-	if (u->o->quiet)
-		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	render_note("%s", text);
-}
 
 void up_output_init(struct up *u)
 {

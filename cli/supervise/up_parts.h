@@ -67,9 +67,6 @@ struct up {
 
 /* --- up_output.c --- */
 
-/* A note on stderr, unless -q. */
-void up_say(const struct up *u, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 void up_output_init(struct up *u);
 void up_output_deinit(struct up *u);
 /* Reads what a service wrote; false when nothing is there now, or earlier lines have to go first.

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/client/answer.h"
 #include "cli/project/config.h"
+#include "cli/render/render.h"
 #include "cli/supervise/members.h"
 #include "cli/supervise/up_parts.h"
 
@@ -34,9 +35,10 @@ static void set_ready(struct up *u, struct up_service *s)
 	s->node->state = NEEDS_READY;
 	up_ready_look_later(u);
 	if (!s->adopted && !s->was_ready)
-		up_say(u, "%s serves on http://localhost:%d (%s%s, after %.1fs)", s->config->name,
-		       s->own.port, own_run_asked_for(&s->own, s->own.port, asked), s->server,
-		       seconds_since_begin(s));
+		render_say(u->o->quiet, "%s serves on http://localhost:%d (%s%s, after %.1fs)",
+			   s->config->name, s->own.port,
+			   own_run_asked_for(&s->own, s->own.port, asked), s->server,
+			   seconds_since_begin(s));
 	s->was_ready = true;
 }
 
@@ -52,11 +54,12 @@ void up_ready_note_listen(struct up *u, struct up_service *s, uint16_t port, con
 		if (*own_run_asked_for(&s->own, port, asked))
 			return;
 		if (!s->told_elsewhere)
-			up_say(u,
-			       "%s listens on port %d, its own is %d, in $PORT (%.16s, pid %d); "
-			       "%s makes that of it",
-			       s->config->name, port, s->own.port, comm, pid,
-			       own_run_way(&s->own, port, way));
+			render_say(
+				u->o->quiet,
+				"%s listens on port %d, its own is %d, in $PORT (%.16s, pid %d); "
+				"%s makes that of it",
+				s->config->name, port, s->own.port, comm, pid,
+				own_run_way(&s->own, port, way));
 		s->told_elsewhere = true;
 		return;
 	}
@@ -188,7 +191,7 @@ static void take_event(struct json_object *line, void *user_data)
 	else if (strcmp(event, "CLOSE") == 0)
 		note_close(u, s, (uint16_t)answer_int(line, "port"));
 	else if (strcmp(event, "FAIL") == 0 && own_run_explain_refusal(&s->own, line, words))
-		up_say(u, "%s: %s", s->config->name, words);
+		render_say(u->o->quiet, "%s: %s", s->config->name, words);
 }
 
 bool up_ready_is_settled(const struct up *u)
