@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <json-c/json.h>
 #include <limits.h>
-#include <string.h>
+#include <stdint.h>
 #include <unistd.h>
 
 #include "base/moment.h"
@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/project/config.h"
 #include "cli/render/render.h"
+#include "cli/render/show.h"
 
 /*
  * Where no age was typed, the nearest .portdaddyrc may have one: for its own project, and for no
@@ -51,44 +52,29 @@ static int fill_body(const struct command_line *line, struct json_object *body)
 	return 0;
 }
 
-static int widest_id(struct json_object *services)
-{
-	int width = 0;
-
-	for (size_t i = 0; i < answer_length(services); i++) {
-		int n = (int)strlen(answer_text(answer_at(services, i), "id"));
-
-		width = n > width ? n : width;
-	}
-	return width;
-}
-
 static void show_released(struct json_object *answer)
 {
 	struct json_object *released = answer_member(answer, "released");
 	bool dry_run = answer_bool(answer, "dryRun");
 	const char *project = answer_text(answer, "project");
 	size_t n = answer_length(released);
-	int width = widest_id(released);
+	int width = show_width(released, "id", 0, SIZE_MAX);
 	char age[16];
 
 	if (!n) {
-		render_text(TONE_PLAIN, "Nothing%s%s is untouched for longer than %s",
+		render_line(TONE_PLAIN, "Nothing%s%s is untouched for longer than %s",
 			    *project ? " of " : "", project,
 			    duration_format_short(answer_int(answer, "olderThan"), age));
-		render_newline();
 		return;
 	}
-	render_text(TONE_PLAIN, "%s %s %zu stale service%s",
+	render_line(TONE_PLAIN, "%s %s %zu stale service%s",
 		    dry_run ? render_either("•", "*") : render_sign(TONE_GOOD),
 		    dry_run ? "Would release" : "Released", n, n == 1 ? "" : "s");
-	render_newline();
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *service = answer_at(released, i);
 
-		render_text(TONE_PLAIN, "- %-*s (%s old)", width, answer_text(service, "id"),
+		render_line(TONE_PLAIN, "- %-*s (%s old)", width, answer_text(service, "id"),
 			    duration_format_short(answer_int(service, "age"), age));
-		render_newline();
 	}
 }
 
@@ -121,10 +107,8 @@ static void show(const struct command_line *line, struct json_object *answer)
 		show_left(answer);
 		return;
 	}
-	for (size_t i = 0; i < answer_length(released); i++) {
-		render_text(TONE_PLAIN, "%s", answer_text(answer_at(released, i), "id"));
-		render_newline();
-	}
+	for (size_t i = 0; i < answer_length(released); i++)
+		render_line(TONE_PLAIN, "%s", answer_text(answer_at(released, i), "id"));
 }
 
 static int run(const struct command_line *line)

@@ -34,8 +34,7 @@ static void show_stopped(const struct command_line *line, const struct peer *dae
 		json_object_object_add(o, "pid", daemon ? json_object_new_int(daemon->pid) : NULL);
 		render_json(o);
 	} else if (daemon) {
-		render_text(TONE_PLAIN, "Daemon stopped (pid %d)", daemon->pid);
-		render_newline();
+		render_line(TONE_PLAIN, "Daemon stopped (pid %d)", daemon->pid);
 	} else {
 		render_note("no daemon is running");
 	}
@@ -129,13 +128,11 @@ static void show_running(const struct command_line *line, const struct running *
 		render_json(o);
 		return;
 	}
-	if (line->quiet) {
+	if (line->quiet)
 		printf("%d\n", d->peer.pid);
-	} else {
-		render_text(TONE_PLAIN, "Daemon %s (pid %d, %s)", done, d->peer.pid,
+	else
+		render_line(TONE_PLAIN, "Daemon %s (pid %d, %s)", done, d->peer.pid,
 			    d->peer.socket);
-		render_newline();
-	}
 	if (d->polls)
 		render_note("it only polls: %s", polling_words(d->status, words));
 }

@@ -35,10 +35,8 @@ static void show(struct json_object *check)
 	column += render_head(column, ID_COLUMNS, answer_text(check, "id")) - column;
 	render_wrapped(TONE_PLAIN, column, STATE_COLUMNS + ID_COLUMNS, 0,
 		       answer_text(check, "fact"));
-	if (*command) {
-		render_text(TONE_PLAIN, "%*s%s", STATE_COLUMNS + ID_COLUMNS, "", command);
-		render_newline();
-	}
+	if (*command)
+		render_line(TONE_PLAIN, "%*s%s", STATE_COLUMNS + ID_COLUMNS, "", command);
 }
 
 /* "fail" where one has failed, else "warn", else "ok". */

@@ -65,8 +65,7 @@ static void show_service(const struct config_service *s, const struct project_en
 				    e->free ? "free" : "still taken");
 		render_newline();
 	} else if (!e->free && !*e->elsewhere) {
-		render_text(TONE_BAD, "%s does not run, and port %u is taken", s->id, e->port);
-		render_newline();
+		render_line(TONE_BAD, "%s does not run, and port %u is taken", s->id, e->port);
 	}
 	if (*e->elsewhere)
 		render_note("%s was started in %s, and goes on; pd down %s ends it", s->id,

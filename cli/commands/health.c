@@ -252,10 +252,9 @@ static void redraw(const struct query *q, struct round *round)
 	int width = health_view_width(round->services);
 
 	render_redraw();
-	render_text(TONE_DIM, "every %llds: %lld healthy, %lld unhealthy; ^C ends",
+	render_line(TONE_DIM, "every %llds: %lld healthy, %lld unhealthy; ^C ends",
 		    (long long)q->interval_s, (long long)answer_int(round->summary, "healthy"),
 		    (long long)answer_int(round->summary, "unhealthy"));
-	render_newline();
 	for (size_t i = 0; i < answer_length(round->services); i++)
 		health_view_line(answer_at(round->services, i), width);
 }

@@ -20,43 +20,34 @@ static void words_of_duration(int64_t s, char *ret, size_t size)
 		snprintf(ret, size, "%s", duration_format_long(s, text));
 }
 
-static void show_line(const char *label, const char *text)
-{
-	render_text(TONE_PLAIN, "%s: %s", label, text);
-	render_newline();
-}
-
 static void show_held(struct json_object *lock)
 {
 	int64_t now = (int64_t)time(NULL), left = answer_int(lock, "expiresAt") - now;
-	size_t waiting = answer_length(answer_member(lock, "waiters"));
+	struct json_object *waiters = answer_member(lock, "waiters"),
+			   *first = answer_at(waiters, 0);
+	size_t waiting = answer_length(waiters);
 	char text[512], duration[32];
 
-	show_line("Status", "HELD");
-	show_line("Holder", answer_text(lock, "holder"));
+	render_line(TONE_PLAIN, "Status: HELD");
+	render_line(TONE_PLAIN, "Holder: %s", answer_text(lock, "holder"));
 	words_of_duration(now - answer_int(lock, "acquiredAt"), text, sizeof(text));
-	show_line("Duration", text);
+	render_line(TONE_PLAIN, "Duration: %s", text);
 	if (answer_has(lock, "ttl"))
-		snprintf(text, sizeof(text), "%s remaining",
-			 duration_format_long(left > 0 ? left : 0, duration));
+		render_line(TONE_PLAIN, "TTL: %s remaining",
+			    duration_format_long(left > 0 ? left : 0, duration));
 	else
-		snprintf(text, sizeof(text), "none, it ends with its process");
-	show_line("TTL", text);
+		render_line(TONE_PLAIN, "TTL: none, it ends with its process");
 	if (answer_has(lock, "pid"))
-		snprintf(text, sizeof(text), "%s (pid %d, user %s)", answer_text(lock, "process"),
-			 (int)answer_int(lock, "pid"), answer_text(lock, "user"));
+		render_line(TONE_PLAIN, "Process: %s (pid %d, user %s)",
+			    answer_text(lock, "process"), (int)answer_int(lock, "pid"),
+			    answer_text(lock, "user"));
 	else
-		snprintf(text, sizeof(text), "none, it ends with its time (user %s)",
-			 answer_text(lock, "user"));
-	show_line("Process", text);
-	snprintf(text, sizeof(text), "%" PRId64, answer_int(lock, "fence"));
-	show_line("Fence", text);
-	if (!waiting)
-		return;
-	snprintf(text, sizeof(text), "%zu, first %s (pid %d)", waiting,
-		 answer_text(answer_at(answer_member(lock, "waiters"), 0), "holder"),
-		 (int)answer_int(answer_at(answer_member(lock, "waiters"), 0), "pid"));
-	show_line("Waiting", text);
+		render_line(TONE_PLAIN, "Process: none, it ends with its time (user %s)",
+			    answer_text(lock, "user"));
+	render_line(TONE_PLAIN, "Fence: %" PRId64, answer_int(lock, "fence"));
+	if (waiting)
+		render_line(TONE_PLAIN, "Waiting: %zu, first %s (pid %d)", waiting,
+			    answer_text(first, "holder"), (int)answer_int(first, "pid"));
 }
 
 static int show_status(const struct locking *l)
@@ -79,7 +70,7 @@ static int show_status(const struct locking *l)
 	else if (answer_bool(lock, "held"))
 		show_held(lock);
 	else
-		show_line("Status", "AVAILABLE");
+		render_line(TONE_PLAIN, "Status: AVAILABLE");
 	return 0;
 }
 

@@ -26,8 +26,7 @@ static void show_line(const char *label, const char *value)
 	char head[LABEL_COLUMNS + 16];
 
 	snprintf(head, sizeof(head), "%s:", label);
-	render_text(TONE_PLAIN, "%-*s%s", LABEL_COLUMNS, head, value);
-	render_newline();
+	render_line(TONE_PLAIN, "%-*s%s", LABEL_COLUMNS, head, value);
 }
 
 static void show_count(const char *label, struct json_object *o, const char *key)
@@ -96,8 +95,7 @@ static void show_kernel(struct json_object *kernel)
 		show_line("Probes", "none: the kernel's tables are read once a second");
 		return;
 	}
-	render_text(TONE_PLAIN, "Probes:");
-	render_newline();
+	render_line(TONE_PLAIN, "Probes:");
 	for (size_t i = 0; i < answer_length(probes); i++)
 		show_probe(answer_at(probes, i));
 }
@@ -134,8 +132,7 @@ static void show_slow(struct json_object *slow)
 
 	show_latency(answer_int(slow, "overUs"), over);
 	if (!n) {
-		render_text(TONE_PLAIN, "No request took longer than %s", over);
-		render_newline();
+		render_line(TONE_PLAIN, "No request took longer than %s", over);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -144,8 +141,7 @@ static void show_slow(struct json_object *slow)
 		if (width > columns && width <= SUBJECT_COLUMNS_MAX)
 			columns = width;
 	}
-	render_text(TONE_PLAIN, "Slowest requests (>%s):", over);
-	render_newline();
+	render_line(TONE_PLAIN, "Slowest requests (>%s):", over);
 	for (size_t i = 0; i < n; i++)
 		show_slow_request(answer_at(requests, i), columns);
 	if (!answer_bool(slow, "complete"))

@@ -19,8 +19,7 @@ static void show(const struct command_line *line, struct json_object *answer)
 		printf("%s\n", id);
 	} else {
 		render_text(TONE_PLAIN, "Noted in %s", id);
-		render_text(TONE_DIM, " (%s)", answer_text(answer, "purpose"));
-		render_newline();
+		render_line(TONE_DIM, " (%s)", answer_text(answer, "purpose"));
 		if (answer_bool(answer, "revived"))
 			render_note("%s was stalled and is active again", id);
 	}

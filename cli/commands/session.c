@@ -99,11 +99,9 @@ static void show_ended(const struct command_line *line, struct json_object *answ
 		render_json(answer);
 	else if (line->quiet)
 		printf("%s\n", answer_text(answer, "id"));
-	else {
-		render_text(TONE_PLAIN, "%s ended after %s: %s", answer_text(answer, "id"),
+	else
+		render_line(TONE_PLAIN, "%s ended after %s: %s", answer_text(answer, "id"),
 			    duration_format_long(lasted, age), answer_text(answer, "purpose"));
-		render_newline();
-	}
 }
 
 static int end(const struct command_line *line)

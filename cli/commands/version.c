@@ -51,9 +51,8 @@ static void show(const struct build *daemon, bool by_root)
 	char text[BUILD_TEXT_SIZE], words[OTHER_BUILD_WORDS_SIZE];
 
 	printf("pd         %s\n", build_text(&build_own, text));
-	render_text(TONE_PLAIN, "portdaddyd %s",
+	render_line(TONE_PLAIN, "portdaddyd %s",
 		    daemon ? build_text(daemon, text) : "does not run");
-	render_newline();
 	if (daemon && !build_is_own(daemon))
 		render_note("%s", other_build_words(daemon, by_root, words));
 }

@@ -267,14 +267,12 @@ static void show_briefly(struct json_object *why)
 	struct json_object *first = answer_at(answer_member(why, "remedies"), 0);
 	const char *command = answer_text(first, "command");
 
-	render_text(TONE_PLAIN, "pd: %s", answer_text(why, "summary"));
-	render_newline();
+	render_line(TONE_PLAIN, "pd: %s", answer_text(why, "summary"));
 	if (!first)
 		return;
-	render_text(TONE_PLAIN, "pd: %s%s%s%s", *command ? command : answer_text(first, "text"),
+	render_line(TONE_PLAIN, "pd: %s%s%s%s", *command ? command : answer_text(first, "text"),
 		    *command ? "  (" : "", *command ? answer_text(first, "text") : "",
 		    *command ? ")" : "");
-	render_newline();
 }
 
 static void show(const struct command_line *line, struct json_object *why)

@@ -143,13 +143,10 @@ static void show_times(struct json_object *service)
 {
 	char age[SHOW_AGE_SIZE], elapsed[ELAPSED_SIZE];
 
-	if (was_answered(service)) {
-		render_text(TONE_PLAIN, "Response time: %s", elapsed_of(service, elapsed));
-		render_newline();
-	}
-	render_text(TONE_PLAIN, "Last checked: %s",
+	if (was_answered(service))
+		render_line(TONE_PLAIN, "Response time: %s", elapsed_of(service, elapsed));
+	render_line(TONE_PLAIN, "Last checked: %s",
 		    show_ago(answer_int(service, "checkedAt"), age));
-	render_newline();
 }
 
 /* "✅ 200 OK", and what belongs to it on lines of their own. */
@@ -160,19 +157,13 @@ void health_view_one(struct json_object *service)
 
 	show_health(service, 0, false);
 	show_times(service);
-	if (!answer_bool(service, "healthy")) {
-		render_text(TONE_PLAIN, "Last claimed: %s",
+	if (!answer_bool(service, "healthy"))
+		render_line(TONE_PLAIN, "Last claimed: %s",
 			    show_ago(answer_int(service, "claimedAt"), age));
-		render_newline();
-	}
 	if (*url)
-		render_text(TONE_PLAIN, "URL: %s", url);
-	if (*url)
-		render_newline();
-	if (!*url || !answer_bool(service, "healthy")) {
-		render_text(TONE_PLAIN, "Port: %d", (int)answer_int(service, "port"));
-		render_newline();
-	}
+		render_line(TONE_PLAIN, "URL: %s", url);
+	if (!*url || !answer_bool(service, "healthy"))
+		render_line(TONE_PLAIN, "Port: %d", (int)answer_int(service, "port"));
 	if (was_answered(service) && *details) {
 		render_text(TONE_PLAIN, "Details: ");
 		render_wrapped(TONE_PLAIN, 9, 9, 0, details);

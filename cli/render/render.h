@@ -34,6 +34,9 @@ const char *render_either(const char *utf8, const char *plain);
 void render_text(enum render_tone tone, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void render_newline(void);
+/* Both. */
+void render_line(enum render_tone tone, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* How many columns the text fills once it is printed so. */
 int render_width(const char *text);
 /* Columns of the terminal that stdout is; 0 = it is none. */

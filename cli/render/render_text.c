@@ -16,10 +16,13 @@
 #define ERASE_LINE     "\033[K"
 #define HOME_AND_ERASE "\033[H\033[J"
 
-static void put(enum render_tone tone, const char *text)
+static void __attribute__((format(printf, 2, 0)))
+put(enum render_tone tone, const char *format, va_list args)
 {
 	const char *start = terminal_tone_start(tone);
+	char text[TERMINAL_TEXT_MAX_BYTES];
 
+	terminal_format(text, format, args);
 	if (start)
 		printf("%s%s%s", start, text, TERMINAL_TONE_END);
 	else
@@ -28,12 +31,21 @@ static void put(enum render_tone tone, const char *text)
 
 void render_text(enum render_tone tone, const char *format, ...)
 {
-	char text[TERMINAL_TEXT_MAX_BYTES];
 	va_list args;
 
 	va_start(args, format);
-	put(tone, terminal_format(text, format, args));
+	put(tone, format, args);
 	va_end(args);
+}
+
+void render_line(enum render_tone tone, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put(tone, format, args);
+	va_end(args);
+	render_newline();
 }
 
 /* A bound on what is escaped at once: eight bytes for each at worst. */

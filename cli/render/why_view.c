@@ -191,8 +191,7 @@ static void show_failures(struct json_object *failures)
 	if (n == 0)
 		return;
 	render_newline();
-	render_text(TONE_PLAIN, "Refused lately:");
-	render_newline();
+	render_line(TONE_PLAIN, "Refused lately:");
 	for (size_t i = 0; i < n && i < FAILURES_SHOWN_MAX; i++) {
 		struct json_object *failure = answer_at(failures, i);
 		char age[SHOW_AGE_SIZE];
@@ -277,7 +276,6 @@ void why_view(struct json_object *why)
 	if (answer_length(remedies) == 0)
 		return;
 	render_newline();
-	render_text(TONE_PLAIN, "What to do:");
-	render_newline();
+	render_line(TONE_PLAIN, "What to do:");
 	show_remedies(remedies);
 }
