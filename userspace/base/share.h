@@ -11,6 +11,7 @@
 #define BASE_SHARE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* All zero: nothing used. */
@@ -25,5 +26,16 @@ void share_settle(struct share *s, int64_t now, int64_t per_s);
 
 /* May more be used?  `all` is the share around it, of `size`; both are settled. */
 bool share_allows(const struct share *own, const struct share *all, int64_t size);
+
+/* Of a list of those who are told apart, all zero at first: users, processes, ports. */
+struct share_of {
+	uint64_t turn; /* of its last use; 0 = nobody's */
+	uint64_t key[2];
+	struct share share;
+};
+
+/* The share of that key.  Where it has none it gets the place of whoever used theirs least
+ * recently, and has used nothing.  `turn` grows with each use. */
+struct share *share_of(struct share_of *list, size_t n, uint64_t turn, uint64_t a, uint64_t b);
 
 #endif

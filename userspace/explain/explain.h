@@ -52,11 +52,7 @@ struct why_past;
  */
 struct why_searches {
 	struct share machine;
-	struct why_searcher {
-		uint64_t turn; /* of its last search; 0 = free */
-		uid_t uid;
-		struct share share;
-	} users[WHY_SEARCHERS_MAX];
+	struct share_of users[WHY_SEARCHERS_MAX]; /* by uid */
 	uint64_t turn;
 	unsigned left_out; /* since the last search */
 };

@@ -188,50 +188,30 @@ static int look_at_holders(struct explainer *x, struct why_facts *f, struct why_
 
 /* --- how often ------------------------------------------------------------------------------- */
 
-static struct why_searcher *find_searcher(struct why_searches *s, uid_t uid)
-{
-	struct why_searcher *found = s->users;
-
-	for (size_t i = 0; i < WHY_SEARCHERS_MAX; i++) {
-		struct why_searcher *at = &s->users[i];
-
-		if (at->turn && at->uid == uid) {
-			found = at;
-			break;
-		}
-		if (at->turn < found->turn)
-			found = at;
-	}
-	if (!found->turn || found->uid != uid)
-		*found = (struct why_searcher){ .uid = uid };
-	found->turn = ++s->turn;
-	return found;
-}
-
-static bool may_search(struct why_searches *s, struct why_searcher *user)
+static bool may_search(struct why_searches *s, uid_t uid, struct share *user)
 {
 	const struct quota_limit *limit = quota_limit(QUOTA_SEARCHES);
-	bool exempt = user->uid == 0 || user->uid == geteuid();
+	bool exempt = uid == 0 || uid == geteuid();
 	uint64_t machine = limit->machine - (exempt ? 0 : limit->reserved);
 	int64_t now_s = (int64_t)(clock_us(CLOCK_MONOTONIC) / 1000000);
 
 	share_settle(&s->machine, now_s, limit->machine_s);
-	share_settle(&user->share, now_s, limit->per_user_s);
-	return user->share.used < (int64_t)limit->per_user &&
-	       share_allows(&user->share, &s->machine, (int64_t)machine);
+	share_settle(user, now_s, limit->per_user_s);
+	return user->used < (int64_t)limit->per_user &&
+	       share_allows(user, &s->machine, (int64_t)machine);
 }
 
 static int search_within_budget(struct explainer *x, struct why_facts *f,
 				struct why_owner *const *owners, size_t n)
 {
 	struct why_searches *s = &x->searches;
-	struct why_searcher *user = find_searcher(s, f->viewer);
+	struct share *user = share_of(s->users, WHY_SEARCHERS_MAX, ++s->turn, f->viewer, 0);
 	/* not by the clock: whoever has the processor meanwhile is not charged to the user */
 	uint64_t began = clock_us(CLOCK_THREAD_CPUTIME_ID);
 	int64_t took;
 	int r;
 
-	f->left_out = !may_search(s, user);
+	f->left_out = !may_search(s, f->viewer, user);
 	if (f->left_out) {
 		f->unsearched = true;
 		f->left_out_in_row = ++s->left_out;
@@ -244,7 +224,7 @@ static int search_within_budget(struct explainer *x, struct why_facts *f,
 		r = why_find_holders(x, f, owners, n);
 	took = (int64_t)(clock_us(CLOCK_THREAD_CPUTIME_ID) - began);
 	s->machine.used += took;
-	user->share.used += took;
+	user->used += took;
 	return r;
 }
 

@@ -16,13 +16,6 @@
 /* Processes, and ports, of one user that are told apart: more of them run wild on few machines. */
 #define SOURCES_MAX 16
 
-/* What one process, or one port, had of its user's share. */
-struct source {
-	uint64_t used_turn; /* 0 = free */
-	uint64_t key[2];
-	struct share share;
-};
-
 /* A refusal that was written, and how often it came since. */
 struct seen {
 	struct process_id actor;
@@ -36,7 +29,8 @@ struct seen {
 struct user {
 	uint64_t used_turn;
 	struct share share;
-	struct source processes[SOURCES_MAX], ports[SOURCES_MAX];
+	/* what one process, or one port, had of the user's share */
+	struct share_of processes[SOURCES_MAX], ports[SOURCES_MAX];
 	struct seen seen[REFUSALS_REMEMBERED];
 	unsigned next_seen; /* the one to overwrite */
 };
@@ -100,24 +94,6 @@ static struct user *find_user(struct refusal_shares *s, uid_t uid)
 	return s->users[i];
 }
 
-static struct source *find_source(struct source *sources, uint64_t a, uint64_t b, uint64_t turn)
-{
-	struct source *found = sources;
-
-	for (size_t i = 0; i < SOURCES_MAX; i++) {
-		struct source *at = &sources[i];
-
-		if (at->used_turn && at->key[0] == a && at->key[1] == b) {
-			at->used_turn = turn;
-			return at;
-		}
-		if (at->used_turn < found->used_turn)
-			found = at;
-	}
-	*found = (struct source){ .used_turn = turn, .key = { a, b } };
-	return found;
-}
-
 static struct seen *find_seen(struct user *user, const struct event *e)
 {
 	for (size_t i = 0; i < REFUSALS_REMEMBERED; i++) {
@@ -137,22 +113,22 @@ static bool take_share(struct refusal_shares *s, struct user *user, const struct
 	bool exempt = e->uid == 0 || e->uid == s->own_uid;
 	int64_t machine = (int64_t)(limit->machine - (exempt ? 0 : limit->reserved));
 	int64_t per_user = (int64_t)limit->per_user;
-	struct source *process = find_source(user->processes, (uint64_t)e->actor.pid,
-					     e->actor.start_ticks, s->turn);
-	struct source *port = find_source(user->ports, e->port, 0, s->turn);
+	struct share *process = share_of(user->processes, SOURCES_MAX, s->turn,
+					 (uint64_t)e->actor.pid, e->actor.start_ticks);
+	struct share *port = share_of(user->ports, SOURCES_MAX, s->turn, e->port, 0);
 
 	share_settle(&s->machine, now, limit->machine_s);
 	share_settle(&user->share, now, limit->per_user_s);
-	share_settle(&process->share, now, limit->per_user_s);
-	share_settle(&port->share, now, limit->per_user_s);
+	share_settle(process, now, limit->per_user_s);
+	share_settle(port, now, limit->per_user_s);
 	if (!share_allows(&user->share, &s->machine, machine) ||
-	    !share_allows(&process->share, &user->share, per_user) ||
-	    !share_allows(&port->share, &user->share, per_user))
+	    !share_allows(process, &user->share, per_user) ||
+	    !share_allows(port, &user->share, per_user))
 		return false;
 	s->machine.used++;
 	user->share.used++;
-	process->share.used++;
-	port->share.used++;
+	process->used++;
+	port->used++;
 	return true;
 }
 

@@ -348,7 +348,7 @@ TEST_WITH(searches_of_one_user_leave_time_for_those_of_another, struct rooms *r)
 	const int64_t flood = (int64_t)quota_limit(QUOTA_SEARCHES)->per_user * 3 / 2;
 
 	assert_true(is_searched_for(r, FLOODER));
-	assert_int_equal(searches->users[0].uid, FLOODER);
+	assert_int_equal(searches->users[0].key[0], FLOODER);
 	assert_true(searches->users[0].share.used > 0 && searches->machine.used > 0);
 	searches->users[0].share.used += flood;
 	searches->machine.used += flood;
