@@ -69,14 +69,6 @@ static void write_end(struct closes *c, struct server *s)
 	forget(c, s);
 }
 
-static void arm(struct closes *c, int64_t in_ms)
-{
-	const struct timeval wait = { .tv_sec = in_ms / 1000, .tv_usec = in_ms % 1000 * 1000 };
-
-	if (!event_pending(c->timer, EV_TIMEOUT, NULL))
-		event_add(c->timer, &wait);
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *user_data)
 {
 	struct closes *c = user_data;
@@ -90,7 +82,7 @@ static void on_timer(evutil_socket_t fd, short what, void *user_data)
 			next_ms = s->due_ms;
 	}
 	if (next_ms != INT64_MAX)
-		arm(c, next_ms - now_ms);
+		timer_start(c->timer, next_ms - now_ms);
 }
 
 /* --- what happens --- */
@@ -139,7 +131,7 @@ bool closes_wait(struct closes *c, const struct activity *entry)
 	s->entry.comm = s->comm;
 	s->waits = true;
 	s->due_ms = clock_ms(CLOCK_MONOTONIC) + CLOSES_MOMENT_MS;
-	arm(c, CLOSES_MOMENT_MS);
+	timer_start(c->timer, CLOSES_MOMENT_MS);
 	return true;
 }
 

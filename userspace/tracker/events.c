@@ -125,10 +125,7 @@ static const char *owner_of(struct tracker *t, const struct event *event, struct
 
 void events_schedule_settle(struct tracker *t)
 {
-	static const struct timeval wait = { .tv_usec = INVENTORY_SETTLE_MS * 1000 };
-
-	if (!event_pending(t->settle, EV_TIMEOUT, NULL))
-		event_add(t->settle, &wait);
+	timer_start(t->settle, INVENTORY_SETTLE_MS);
 }
 
 /*
@@ -189,7 +186,6 @@ static void mend_losses(struct tracker *t)
 {
 	struct inventory *inv = t->config.inventory;
 	int64_t wait_ms = t->resync_after_ms - clock_ms(CLOCK_MONOTONIC);
-	struct timeval wait;
 
 	if (inventory_is_resyncing(inv) || (inventory_is_behind(inv) && wait_ms <= 0)) {
 		if (may_work_long(t))
@@ -204,9 +200,7 @@ static void mend_losses(struct tracker *t)
 	}
 	if (wait_ms < NEXT_TURN_MS)
 		wait_ms = NEXT_TURN_MS;
-	wait = (struct timeval){ .tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000 };
-	if (!event_pending(t->resync, EV_TIMEOUT, NULL))
-		event_add(t->resync, &wait);
+	timer_start(t->resync, wait_ms);
 }
 
 void events_on_resync(evutil_socket_t fd, short what, void *user_data)

@@ -22,7 +22,7 @@
 #include "registry/history.h"
 #include "registry/registry.h"
 #include "registry/runs.h"
-#include "tracker/activity.h"
+#include "tracker/internal.h"
 
 #define WAITING_MAX	 256 /* 400 bytes each; then they are written at once, some 3 ms */
 #define WRITTEN_AT_ONCE	 64  /* in a turn of the loop: a millisecond */
@@ -73,14 +73,6 @@ struct history {
 static struct waiting *at(struct history *h, size_t i)
 {
 	return &h->waiting[(h->first + i) % WAITING_MAX];
-}
-
-static void arm(struct history *h, int64_t in_ms)
-{
-	const struct timeval wait = { .tv_sec = in_ms / 1000, .tv_usec = in_ms % 1000 * 1000 };
-
-	if (!event_pending(h->timer, EV_TIMEOUT, NULL))
-		event_add(h->timer, &wait);
 }
 
 /* --- shares --- */
@@ -186,7 +178,7 @@ static struct waiting *wait_for_write(struct history *h)
 		write_some(h, WAITING_MAX);
 	w = at(h, h->n++);
 	*w = (struct waiting){ 0 };
-	arm(h, HISTORY_DELAY_MS);
+	timer_start(h->timer, HISTORY_DELAY_MS);
 	return w;
 }
 
@@ -436,7 +428,7 @@ void history_check_port(struct history *h, uint16_t port)
 {
 	portset_add(&h->to_check, port);
 	h->checks = true;
-	arm(h, HISTORY_DELAY_MS);
+	timer_start(h->timer, HISTORY_DELAY_MS);
 }
 
 static void check_open_port(uint16_t port, void *user_data)
@@ -469,7 +461,7 @@ static void on_timer(evutil_socket_t fd, short what, void *user_data)
 	check_some(h, CHECKED_AT_ONCE);
 	write_some(h, WRITTEN_AT_ONCE);
 	if (h->n || h->checks)
-		arm(h, inventory_is_resyncing(h->inventory) ? HISTORY_DELAY_MS : 0);
+		timer_start(h->timer, inventory_is_resyncing(h->inventory) ? HISTORY_DELAY_MS : 0);
 }
 
 void history_write(struct history *h)

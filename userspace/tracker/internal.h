@@ -20,6 +20,15 @@
 
 #define TRACKER_DETAILS_SIZE (STATUS_REASON_SIZE + 64) /* of an entry */
 
+/* Starts a timer that does not run yet. */
+static inline void timer_start(struct event *timer, int64_t in_ms)
+{
+	const struct timeval wait = { .tv_sec = in_ms / 1000, .tv_usec = in_ms % 1000 * 1000 };
+
+	if (!event_pending(timer, EV_TIMEOUT, NULL))
+		event_add(timer, &wait);
+}
+
 struct tracker {
 	struct tracker_config config;
 	struct event *readable, *settle, *resync;

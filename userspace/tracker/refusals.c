@@ -15,7 +15,7 @@
 #include "base/quota.h"
 #include "explain/brief.h"
 #include "explain/refusal.h"
-#include "tracker/activity.h"
+#include "tracker/internal.h"
 #include "tracker/listener.h"
 #include "tracker/prompts.h"
 #include "tracker/refusal_queue.h"
@@ -204,14 +204,10 @@ static void explain(struct refusals *r, struct waiting *w)
 
 static void schedule(struct refusals *r)
 {
-	static const struct timeval at_once, wait = { .tv_usec = REFUSALS_WAIT_MAX_MS * 1000 };
-
 	if (!refusal_queue_count(r->queue))
 		return;
-	if (!event_pending(r->slice, EV_TIMEOUT, NULL))
-		event_add(r->slice, &at_once);
-	if (!event_pending(r->latest, EV_TIMEOUT, NULL))
-		event_add(r->latest, &wait);
+	timer_start(r->slice, 0);
+	timer_start(r->latest, REFUSALS_WAIT_MAX_MS);
 }
 
 static void explain_for(struct refusals *r, int64_t ms)
