@@ -24,6 +24,7 @@
 #include "inventory/inventory.h"
 #include "reconcile/why.h"
 #include "registry/registry.h"
+#include "registry/service_list.h"
 
 #define WHY_MISSING_SIZE	256
 #define WHY_COMMAND_SIZE	256
@@ -130,6 +131,7 @@ struct why_facts {
 	struct why_holder *holders;
 	size_t n_holders, n_foremost; /* of whom the sentence speaks; the others are behind them */
 	char *claim;		      /* owned: the service that owns the port; NULL = none */
+	struct service_list claims;   /* the same, as it is stored */
 	struct activity *failures[WHY_FAILURES_MAX]; /* owned: of the port, newest first */
 	size_t n_failures;
 	char warning[TWO_SERVERS_WARNING_SIZE];

@@ -33,6 +33,7 @@ void why_facts_deinit(struct why_facts *f)
 	free(f->found);
 	free(f->then);
 	free(f->claim);
+	service_list_free(&f->claims);
 	for (size_t i = 0; i < f->n_failures; i++)
 		free(f->failures[i]);
 }
@@ -304,59 +305,26 @@ static void add_what_is_named(struct why_facts *f)
 		snprintf(f->caller_program, sizeof(f->caller_program), "%s", process.exe);
 }
 
-/* The claim of the port, by the name that the viewer knows it by. */
-struct claim_search {
-	struct registry *registry;
-	struct why_facts *facts;
-};
-
 static const struct process *look_up(const struct process_id *id, void *facts)
 {
 	return inventory_process(((const struct why_facts *)facts)->inv, id);
 }
 
 /* Of the claim's sockets and somebody else's. */
-static void warn_of_stranger(const struct service *claim, struct why_facts *f)
+static void warn_of_stranger(struct why_facts *f)
 {
+	const struct service *claim = f->claims.services;
 	const struct socket_row *rows[WHY_BLOCKING_MAX];
 	const struct status_sources sources = { look_up, behalf_find, f, user_name };
-	size_t n = inventory_by_port(f->inv, f->netns.inode, claim->port, rows, ARRAY_SIZE(rows));
 	struct status_verdict verdict;
+	size_t n;
 
+	if (*f->warning || !f->claims.n || claim->port != f->question.port)
+		return;
+	n = inventory_by_port(f->inv, f->netns.inode, claim->port, rows, ARRAY_SIZE(rows));
 	reconcile_service(claim, rows, n < ARRAY_SIZE(rows) ? n : ARRAY_SIZE(rows), &sources,
 			  claim->updated_at, RECONCILE_STALE_AGE_S, &verdict);
 	status_warning(&verdict, &sources, f->warning);
-}
-
-/* Of a refusal the name was kept. */
-static bool read_claim(const struct service *claim, void *user_data)
-{
-	const struct claim_search *search = user_data;
-	struct why_facts *f = search->facts;
-	char id[IDENTITY_MAX + 1];
-
-	if (!f->claim)
-		f->claim = strdup(
-			registry_shown_id(search->registry, claim->id, claim->uid, f->viewer, id));
-	if (!*f->warning && claim->port == f->question.port)
-		warn_of_stranger(claim, f);
-	return false;
-}
-
-static int add_claim(struct explainer *x, struct why_facts *f)
-{
-	struct claim_search search = { x->registry, f };
-	bool refused = f->question.caller.pid;
-	int r;
-
-	if (refused ? !f->claim : !f->netns.own) /* claims are about this namespace */
-		return 0;
-	r = registry_service_by_port(x->registry,
-				     refused ? f->question.port : why_asked_port(&f->question),
-				     read_claim, &search);
-	if (r == OUTCOME_NO)
-		return 0;
-	return r || f->claim ? r : -ENOMEM;
 }
 
 /* TCP and UDP have ports of their own: who asks about one may have met the other. */
@@ -390,7 +358,30 @@ int why_facts_finish(struct explainer *x, struct why_facts *f)
 	why_netns_find_entry(x, f);
 	two_servers_warning(f->inv, f->netns.inode, f->question.protocol, f->question.port,
 			    f->warning);
-	return add_claim(x, f);
+	warn_of_stranger(f);
+	return 0;
+}
+
+/* --- the claim --- */
+
+int why_facts_read_claim(struct explainer *x, struct why_facts *f)
+{
+	bool refused = f->question.caller.pid; /* then the name was kept */
+	uint16_t port = refused ? f->question.port : why_asked_port(&f->question);
+	const struct service *claim;
+	char id[IDENTITY_MAX + 1];
+	int r;
+
+	if (refused ? !f->claim : !f->netns.own) /* claims are about this namespace */
+		return 0;
+	r = registry_service_by_port(x->registry, port, service_list_add, &f->claims);
+	claim = f->claims.services;
+	if (!r && f->claims.n && !f->claim)
+		f->claim = strdup(
+			registry_shown_id(x->registry, claim->id, claim->uid, f->viewer, id));
+	if (r == OUTCOME_NO)
+		return 0;
+	return r || f->claim ? r : -ENOMEM;
 }
 
 /* --- now --- */
@@ -459,7 +450,9 @@ int why_facts_gather(struct explainer *x, struct why_facts *f)
 
 	f->inv = x->inventory;
 	f->own_netns = inventory_own_netns(f->inv);
-	r = inventory_verified_rows(x->inventory, 0, f->question.port, &verified, &n);
+	r = why_facts_read_claim(x, f);
+	if (!r)
+		r = inventory_verified_rows(x->inventory, 0, f->question.port, &verified, &n);
 	if (!r)
 		r = read_owners(x, f, &k);
 	f->question.blind = !f->walked && !f->netns.own;

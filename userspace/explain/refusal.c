@@ -288,13 +288,15 @@ int why_facts_recall(struct explainer *x, const struct refusal *from, struct why
 	if (!f->netns.own)
 		f->netns.pid = why_netns_inhabitant(x, e->netns, &e->actor);
 	recall_caller(e, f);
-	r = recall_owners(from, f);
+	if (from->service && !(f->claim = strdup(from->service)))
+		return -ENOMEM;
+	r = why_facts_read_claim(x, f);
+	if (!r)
+		r = recall_owners(from, f);
 	if (!r)
 		r = why_facts_judge(x, f);
 	if (r)
 		return r;
 	recall_program(e, f);
-	if (from->service && !(f->claim = strdup(from->service)))
-		return -ENOMEM;
 	return why_facts_finish(x, f);
 }
