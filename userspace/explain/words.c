@@ -16,27 +16,19 @@
 
 #define BEHIND_SIZE 320 /* of a sentence that is said behind the first */
 
-static const unsigned flags[] = {
-#define VERDICT(NAME, name, rank, flags, ...) [WHY_##NAME] = flags,
-#include "explain/verdicts.h"
-#undef VERDICT
-};
-
-static const char *const sentences[] = {
-#define VERDICT(NAME, name, rank, flags, sentence, ...) [WHY_##NAME] = sentence,
-#include "explain/verdicts.h"
-#undef VERDICT
-};
-
-static const char *const rules[] = {
-#define VERDICT(NAME, name, rank, flags, sentence, rule, ...) [WHY_##NAME] = rule,
+static const struct {
+	unsigned flags;
+	const char *sentence, *rule;
+} rows[] = {
+#define VERDICT(NAME, name, rank, flags, sentence, rule, ...) \
+	[WHY_##NAME] = { flags, sentence, rule },
 #include "explain/verdicts.h"
 #undef VERDICT
 };
 
 bool why_verdict_has(enum why_verdict v, unsigned flag)
 {
-	return flags[v] & flag;
+	return rows[v].flags & flag;
 }
 
 /* --- the kernel's rule, where it depends on more than the verdict ---------------------------- */
@@ -55,7 +47,7 @@ static const char *choose_free(enum bind_rule rule)
 		return "{target} is free for this socket: it may join the sockets that share the "
 		       "port by SO_REUSEPORT.";
 	default:
-		return rules[WHY_FREE];
+		return rows[WHY_FREE].rule;
 	}
 }
 
@@ -91,7 +83,7 @@ static const char *choose_unknown(const struct why_facts *f, const struct why_ow
 	if (v6only_is_missing(o))
 		return "Whether the socket on {owner} is V6ONLY cannot be read without eBPF, and "
 		       "that decides about {target}.";
-	return rules[WHY_UNKNOWN];
+	return rows[WHY_UNKNOWN].rule;
 }
 
 static const char *choose_dual_stack(const struct why_question *q, const struct bind_owner *b)
@@ -105,7 +97,7 @@ static const char *choose_dual_stack(const struct why_question *q, const struct 
 	if (owned_ipv4)
 		return "A socket listens on {owner}; an IPv6 socket on {target} that is not V6ONLY "
 		       "wants the port for IPv4 as well.";
-	return rules[WHY_DUAL_STACK];
+	return rows[WHY_DUAL_STACK].rule;
 }
 
 static const char *choose_rule(const struct why_facts *f)
@@ -136,7 +128,7 @@ static const char *choose_rule(const struct why_facts *f)
 	if (verdict == WHY_OUTGOING_CONNECTION && o && o->bind.port_asked)
 		return "An outgoing connection asked for {owner} as its own end and keeps the port "
 		       "until it is closed.";
-	return rules[verdict];
+	return rows[verdict].rule;
 }
 
 void why_write_rule(struct why_facts *f)
@@ -282,7 +274,7 @@ static const char *choose_sentence(const struct why_facts *f)
 	if (f->answer.verdict == WHY_FREE && f->question.flags_assumed &&
 	    f->answer.free_rule == BIND_RULE_REUSEADDR)
 		return free_for_most;
-	return sentences[f->answer.verdict];
+	return rows[f->answer.verdict].sentence;
 }
 
 static void add_hardcoded(const struct why_facts *f, char *ret)
