@@ -54,8 +54,8 @@ static const struct bind_owner *find_listed(const struct bind_table *table,
  * moment later did not last: somebody who walks through all files takes one for as long as he
  * looks.
  */
-static size_t keep_present(struct explainer *x, const struct why_facts *f,
-			   struct why_owner **owners, size_t n)
+static size_t keep_present(struct explainer *x, struct why_facts *f, struct why_owner **owners,
+			   size_t n)
 {
 	struct bind_table table;
 	size_t kept = 0;
@@ -71,6 +71,8 @@ static size_t keep_present(struct explainer *x, const struct why_facts *f,
 			owners[i]->bind.file_refs = now->file_refs;
 		owners[kept++] = owners[i];
 	}
+	if (kept) /* which an event does not carry, and which lasts as long as one of them */
+		f->table.bucket = table.bucket;
 	bindtable_deinit(&table);
 	return kept;
 }
