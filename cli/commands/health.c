@@ -74,10 +74,8 @@ static int read_query(const struct command_line *line, struct query *q)
 			"%zu services are asked by the health path of their claim: the file has "
 			"too many to send",
 			left_out);
-	if (!r)
-		r = check_span(q, "timeout", TIMEOUT_MAX_S, &timeout_s);
-	if (!r)
-		r = check_span(q, "interval", INTERVAL_MAX_S, &q->interval_s);
+	r = r ?: check_span(q, "timeout", TIMEOUT_MAX_S, &timeout_s);
+	r = r ?: check_span(q, "interval", INTERVAL_MAX_S, &q->interval_s);
 	if (!r && !q->watch && command_value(line, "interval"))
 		r = render_usage_error(line, "--interval needs --watch");
 	return r;

@@ -64,10 +64,8 @@ static int start(const struct command_line *line)
 	struct session_args args;
 	int r = session_text_read(line, 1, "purpose", SESSION_PURPOSE_MAX_BYTES, &purpose);
 
-	if (!r)
-		r = check_agent(line, agent);
-	if (!r)
-		r = session_args_read(line, NULL, &args);
+	r = r ?: check_agent(line, agent);
+	r = r ?: session_args_read(line, NULL, &args);
 	if (r)
 		return r;
 	if (session_text_is_blank(purpose))

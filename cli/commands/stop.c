@@ -299,10 +299,8 @@ static int run(const struct command_line *line)
 		return render_usage_error(line, "say what to stop: pd stop 3000, pd stop shop:web; "
 						"the daemon itself: pd daemon stop");
 	r = grace ? check_fine_duration(line, "grace", grace, &s.grace_us) : 0;
-	if (!r)
-		r = stopping_read(line, line->args[0], &s.target);
-	if (!r)
-		r = stop(&s);
+	r = r ?: stopping_read(line, line->args[0], &s.target);
+	r = r ?: stop(&s);
 	ending_deinit(&s.e);
 	stopping_deinit(&s.target);
 	return r;

@@ -78,10 +78,8 @@ static int run(const struct command_line *line)
 	char directory[PATH_MAX];
 	int r = project_services(line, &config, &wanted);
 
-	if (!r)
-		r = leave_out_those_without_cmd(line, config, wanted);
-	if (!r)
-		r = check_needs(line, config, wanted);
+	r = r ?: leave_out_those_without_cmd(line, config, wanted);
+	r = r ?: check_needs(line, config, wanted);
 	if (r)
 		return r;
 	r = claiming_claim_all(line, config, config_directory(config, directory), &claims);

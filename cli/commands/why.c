@@ -167,14 +167,10 @@ static int check_question(const struct command_line *line, struct question *ret)
 	if (!e && wrong)
 		e = render_usage_error(line, "--%s asks for recorded refusals and takes no PORT",
 				       wrong);
-	if (!e)
-		e = check_address(line, ret->addr);
-	if (!e)
-		e = check_user(line, command_value(line, "uid"), ret->uid);
-	if (!e)
-		e = check_namespace(line, command_value(line, "netns"), ret->netns);
-	if (!e)
-		e = check_device(line, command_value(line, "dev"));
+	e = e ?: check_address(line, ret->addr);
+	e = e ?: check_user(line, command_value(line, "uid"), ret->uid);
+	e = e ?: check_namespace(line, command_value(line, "netns"), ret->netns);
+	e = e ?: check_device(line, command_value(line, "dev"));
 	return e;
 }
 
@@ -334,12 +330,9 @@ static int run(const struct command_line *line)
 		service = config_meant_id(line->args[0], id);
 	if (service)
 		e = find_service(line, service, q.port);
-	if (!e)
-		e = make_path(line, &q, path, sizeof(path));
-	if (!e)
-		e = answer_get(line->json, "GET", path, NULL, &why);
-	if (!e)
-		e = check_verdicts(line, why);
+	e = e ?: make_path(line, &q, path, sizeof(path));
+	e = e ?: answer_get(line->json, "GET", path, NULL, &why);
+	e = e ?: check_verdicts(line, why);
 	if (e)
 		return e;
 	show(line, why);

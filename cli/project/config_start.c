@@ -243,22 +243,14 @@ int config_start_read(const struct config_text *t, const char *name, struct json
 	*ret = (struct config_start){ .stop_signal = SIGTERM,
 				      .stop_timeout_ms = CONFIG_STOP_TIMEOUT_MS };
 	r = read_text(t, name, service, "cmd", "\"npm run dev -- --port ${PORT}\"", &ret->cmd);
-	if (!r)
-		r = read_text(t, name, service, "cwd", "\"packages/api\"", &ret->cwd);
-	if (!r)
-		r = read_env(t, name, service, ret);
-	if (!r)
-		r = read_needs(t, name, service, ret);
-	if (!r)
-		r = read_hardcoded(t, name, service, ret);
-	if (!r)
-		r = read_flag(t, name, service, "transparent", &ret->transparent);
-	if (!r)
-		r = read_flag(t, name, service, "protect", &ret->protect);
-	if (!r)
-		r = read_restart(t, name, service, ret);
-	if (!r)
-		r = read_stop(t, name, service, ret);
+	r = r ?: read_text(t, name, service, "cwd", "\"packages/api\"", &ret->cwd);
+	r = r ?: read_env(t, name, service, ret);
+	r = r ?: read_needs(t, name, service, ret);
+	r = r ?: read_hardcoded(t, name, service, ret);
+	r = r ?: read_flag(t, name, service, "transparent", &ret->transparent);
+	r = r ?: read_flag(t, name, service, "protect", &ret->protect);
+	r = r ?: read_restart(t, name, service, ret);
+	r = r ?: read_stop(t, name, service, ret);
 	if (r)
 		config_start_deinit(ret);
 	return r;

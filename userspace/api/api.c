@@ -303,16 +303,11 @@ static int build_coordination(struct api *api)
 	int r = process_watcher_new(c.loop, c.quota, &api->processes);
 
 	c.processes = api->processes;
-	if (!r)
-		r = sessions_new(&c, &api->sessions);
-	if (!r)
-		r = locks_new(&c, &api->locks);
-	if (!r)
-		r = locks_start(api->locks);
-	if (!r)
-		r = runs_new(&c, &tracker, &api->runs);
-	if (!r)
-		r = protection_new(&c, &api->protection);
+	r = r ?: sessions_new(&c, &api->sessions);
+	r = r ?: locks_new(&c, &api->locks);
+	r = r ?: locks_start(api->locks);
+	r = r ?: runs_new(&c, &tracker, &api->runs);
+	r = r ?: protection_new(&c, &api->protection);
 	return r;
 }
 
@@ -322,18 +317,13 @@ static int build(struct api *api)
 
 	if (!r && api->config.descriptors)
 		quota_divide_descriptors(api->quota, api->config.descriptors);
-	if (!r)
-		r = build_server(api);
-	if (!r)
-		r = watchers_new("events", &api->events_watchers);
-	if (!r)
-		r = watchers_new("activity", &api->activity_watchers);
+	r = r ?: build_server(api);
+	r = r ?: watchers_new("events", &api->events_watchers);
+	r = r ?: watchers_new("activity", &api->activity_watchers);
 	if (!r)
 		listen_to_tracker(api); /* what follows may write already */
-	if (!r)
-		r = build_coordination(api);
-	if (!r)
-		r = health_new(api->config.loop, api->quota, &api->checks.health);
+	r = r ?: build_coordination(api);
+	r = r ?: health_new(api->config.loop, api->quota, &api->checks.health);
 	return r;
 }
 

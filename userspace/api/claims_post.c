@@ -374,10 +374,8 @@ static int handle(struct request *r)
 	struct json_object *list;
 	int fault = check_combination(r, c);
 
-	if (!fault)
-		fault = read_orders(r, c);
-	if (!fault)
-		fault = claim(r, &c->batch);
+	fault = fault ?: read_orders(r, c);
+	fault = fault ?: claim(r, &c->batch);
 	if (!fault && parse_was_given(r, "protect"))
 		fault = protect_all(r, &c->batch, c->protect);
 	if (!fault && c->services) {

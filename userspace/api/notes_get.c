@@ -58,13 +58,9 @@ static int handle(struct request *r)
 	page_begin(&q->page, PAGE_MAX_ROWS);
 	session_request_caller(r, &caller);
 	fault = session_request_find(r, &q->session, &caller, &s);
-	if (!fault)
-		fault = find_begin(r, &q->page, s.id, &after);
-	if (!fault)
-		fault = registry_session_find(registry, s.id, add_session, r);
-	if (!fault)
-		fault = written_list_begin(r, "notes");
-	if (!fault)
-		fault = registry_for_each_note(registry, s.id, after, list_note, &list);
+	fault = fault ?: find_begin(r, &q->page, s.id, &after);
+	fault = fault ?: registry_session_find(registry, s.id, add_session, r);
+	fault = fault ?: written_list_begin(r, "notes");
+	fault = fault ?: registry_for_each_note(registry, s.id, after, list_note, &list);
 	return page_list_end(&list, fault);
 }

@@ -234,14 +234,10 @@ static int answer(struct request *r, int error)
 	q->filter = (struct service_filter){ .pattern = q->pattern, .port = q->port, .status = -1 };
 	if (!fault && q->pattern)
 		fault = match_meant(r, &q->filter.pattern, q->id);
-	if (!fault)
-		fault = read_status(r, q);
-	if (!fault)
-		fault = list_services(r, q);
-	if (!fault)
-		fault = list_orphans(r, q, next);
-	if (!fault)
-		fault = add_near(r, q);
+	fault = fault ?: read_status(r, q);
+	fault = fault ?: list_services(r, q);
+	fault = fault ?: list_orphans(r, q, next);
+	fault = fault ?: add_near(r, q);
 	return fault ? fault : page_end(r, q->claims_are_through ? next : q->after);
 }
 

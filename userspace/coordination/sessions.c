@@ -252,10 +252,8 @@ int sessions_end(struct sessions *s, const struct session_caller *caller,
 
 	if (!r && note)
 		r = write_note(s, caller, session->id, note, NULL);
-	if (!r)
-		r = registry_session_end(s->c.registry, session->id, caller->now);
-	if (!r)
-		r = write_entry(s, caller, ACTIVITY_SESSION, session->id, "ended");
+	r = r ?: registry_session_end(s->c.registry, session->id, caller->now);
+	r = r ?: write_entry(s, caller, ACTIVITY_SESSION, session->id, "ended");
 	if (!r)
 		session_unwatch(s->watches, session->id);
 	return r;

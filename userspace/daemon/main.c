@@ -154,10 +154,8 @@ static int take_state(struct daemon *d, const struct options *options)
 	int r = state_find(options->service, &d->target, &d->state, error);
 	int back;
 
-	if (!r)
-		r = become_for_files(&d->target, error);
-	if (!r)
-		r = state_lock(&d->state, error);
+	r = r ?: become_for_files(&d->target, error);
+	r = r ?: state_lock(&d->state, error);
 	back = privileges_as_user(&d->target, false);
 	if (r)
 		log_error("%s", error);
@@ -297,14 +295,10 @@ static int serve(struct daemon *d)
 	if (r)
 		return r;
 	r = api_new(&config, TAKE_FD(d->state.listen_fd), &d->api);
-	if (!r)
-		r = wall_clock_new(d->loop, on_clock_changed, d, &d->wall_clock);
-	if (!r)
-		r = tracker_start(d->tracker);
-	if (!r)
-		r = backup_new(d->loop, d->registry, &d->backup);
-	if (!r)
-		r = notify_watchdog_new(d->loop, &d->watchdog);
+	r = r ?: wall_clock_new(d->loop, on_clock_changed, d, &d->wall_clock);
+	r = r ?: tracker_start(d->tracker);
+	r = r ?: backup_new(d->loop, d->registry, &d->backup);
+	r = r ?: notify_watchdog_new(d->loop, &d->watchdog);
 	if (r) {
 		log_error("cannot serve: %s", registry_strerror(d->registry, r));
 		return r;
@@ -388,20 +382,15 @@ static int start(struct daemon *d, const struct options *options)
 		return r;
 	}
 	r = take_state(d, options);
-	if (!r)
-		r = open_kernel(d, options);
-	if (!r)
-		r = drop_privileges(d, options);
+	r = r ?: open_kernel(d, options);
+	r = r ?: drop_privileges(d, options);
 	if (!r && sentinel_report(d->sentinel)->mode == SENTINEL_MODE_BPF)
 		state_note_ebpf(&d->state);
 	if (!r)
 		enter_sandbox(d, options);
-	if (!r)
-		r = open_registry(d, options);
-	if (!r)
-		r = new_loop(d);
-	if (!r)
-		r = serve(d);
+	r = r ?: open_registry(d, options);
+	r = r ?: new_loop(d);
+	r = r ?: serve(d);
 	if (!r)
 		watch_place(d);
 	return r;

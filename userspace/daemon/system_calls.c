@@ -192,10 +192,8 @@ static int load(uint32_t otherwise, int (*fill)(scmp_filter_ctx filter), bool lo
 		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!r && logs)
 		seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1); /* Linux 4.14 */
-	if (!r)
-		r = fill(filter);
-	if (!r)
-		r = seccomp_load(filter);
+	r = r ?: fill(filter);
+	r = r ?: seccomp_load(filter);
 	if (filter)
 		seccomp_release(filter);
 	return r;

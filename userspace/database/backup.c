@@ -194,10 +194,8 @@ int backup_restore(const char *path, char *ret_said, size_t size)
 	}
 	unlink(copy);
 	error = files_copy(backup, copy);
-	if (error == 0)
-		error = mend_name_aside(path, aside, sizeof(aside));
-	if (error == 0)
-		error = set_aside(path, aside);
+	error = error ?: mend_name_aside(path, aside, sizeof(aside));
+	error = error ?: set_aside(path, aside);
 	if (error == 0 && rename(copy, path) < 0)
 		error = -errno;
 	if (error < 0)

@@ -280,10 +280,8 @@ static int fill_new(const char *path, const char *new_path, struct mend *m, char
 	int version = 0;
 	int error = open_damaged(path, &m->from, &version);
 
-	if (error == 0)
-		error = open_new(new_path, version, &m->to, ret_error, size);
-	if (error == 0)
-		error = take_over_all(m);
+	error = error ?: open_new(new_path, version, &m->to, ret_error, size);
+	error = error ?: take_over_all(m);
 	sqlite3_close(m->from);
 	sqlite3_close(m->to);
 	return error == -EMEDIUMTYPE ? -EUCLEAN : error;

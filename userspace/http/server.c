@@ -228,16 +228,11 @@ int server_new(const struct server_config *config, struct server **ret)
 	metrics_init(&s->metrics, config->routes);
 	signal(SIGPIPE, SIG_IGN);
 	r = build_http(s);
-	if (!r)
-		r = trim_new(config->loop, give_back, s, &s->trim);
-	if (!r)
-		r = connections_new(s, &s->connections);
-	if (!r)
-		r = turns_new(s, handle_request, s, &s->turns);
-	if (!r)
-		r = commit_queue_new(s, &s->commits);
-	if (!r)
-		r = deliveries_new(config->loop, &s->deliveries);
+	r = r ?: trim_new(config->loop, give_back, s, &s->trim);
+	r = r ?: connections_new(s, &s->connections);
+	r = r ?: turns_new(s, handle_request, s, &s->turns);
+	r = r ?: commit_queue_new(s, &s->commits);
+	r = r ?: deliveries_new(config->loop, &s->deliveries);
 	if (r) {
 		server_free(s);
 		return r;

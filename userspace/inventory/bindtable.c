@@ -140,10 +140,8 @@ static int walk_chain(struct walker *w, uint32_t slot2)
 
 	do {
 		r = w->kernel->walk(w->kernel->user_data, &asked, &answer);
-		if (!r)
-			r = answer->head.result;
-		if (!r)
-			r = append(w->table, answer);
+		r = r ?: answer->head.result;
+		r = r ?: append(w->table, answer);
 		if (r)
 			return r;
 		asked.skip += answer->head.n_owners;

@@ -29,10 +29,8 @@ int inventory_new(const struct kernel_source *kernel, struct inventory **ret)
 		return -errno;
 	inv->own_netns = (uint32_t)st.st_ino;
 	r = table_new(&inv->kernel, &inv->table);
-	if (!r)
-		r = sockdiag_open(&inv->diag);
-	if (!r)
-		r = sockdiag_lists_bound_inactive(inv->diag, &inv->lists_bound_inactive);
+	r = r ?: sockdiag_open(&inv->diag);
+	r = r ?: sockdiag_lists_bound_inactive(inv->diag, &inv->lists_bound_inactive);
 	if (r)
 		return r;
 	*ret = TAKE_PTR(inv);

@@ -162,10 +162,8 @@ int registry_prune_activity(struct registry *r, int64_t now, int max_rows)
 	if (max_rows > 0) {
 		pruned = prune_rows(r, now, max_rows);
 		error = pruned < 0 ? pruned : registry_ports_prune(r, max_rows);
-		if (error == 0)
-			error = registry_sessions_prune(r, now, max_rows);
-		if (error == 0)
-			error = registry_locks_prune(r, now);
+		error = error ?: registry_sessions_prune(r, now, max_rows);
+		error = error ?: registry_locks_prune(r, now);
 	}
 	error = registry_savepoint_close(r, error);
 	return error < 0 ? error : pruned;

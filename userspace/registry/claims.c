@@ -388,12 +388,9 @@ int registry_claim(struct registry *r, const struct claim_request *request, port
 
 	*ret = (struct claim_result){ 0 };
 	own.id = ret->id;
-	if (error == 0)
-		error = request_check(request);
-	if (error == 0)
-		error = registry_ports_refresh(r);
-	if (error == 0)
-		error = registry_own_id(r, request->id, request->uid, ret->id);
+	error = error ?: request_check(request);
+	error = error ?: registry_ports_refresh(r);
+	error = error ?: registry_own_id(r, request->id, request->uid, ret->id);
 	if (error >= 0)
 		error = current_load(r, ret->id, &current);
 	if (error < 0)

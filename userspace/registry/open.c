@@ -50,10 +50,8 @@ static int file_accept(struct registry *r, const char *path, int kind, char *ret
 
 	if (kind != SCHEMA_FILE_NEW && !is_empty(r))
 		error = file_check(r, path, ret_error, size);
-	if (error == 0)
-		error = schema_migrate(r->db, path, ret_error, size);
-	if (error == 0)
-		error = connection_set_up(r->db, path, ret_error, size);
+	error = error ?: schema_migrate(r->db, path, ret_error, size);
+	error = error ?: connection_set_up(r->db, path, ret_error, size);
 	if (error < 0)
 		return error;
 	rc = statements_prepare(r->db, r->statements);
@@ -87,10 +85,8 @@ static int file_open(struct registry *r, const char *path, char *ret_error, size
 
 	if (error == 0 && kind == SCHEMA_FILE_NEW)
 		error = files_create(path, ret_error, size);
-	if (error == 0)
-		error = connection_open(path, &r->db, &r->owner, ret_error, size);
-	if (error == 0)
-		error = file_accept(r, path, kind, ret_error, size);
+	error = error ?: connection_open(path, &r->db, &r->owner, ret_error, size);
+	error = error ?: file_accept(r, path, kind, ret_error, size);
 	if (error == 0) {
 		/* from now on; and the log has its index after a read */
 		registry_changed_by_others(r);

@@ -212,10 +212,8 @@ int registry_run_add(struct registry *r, const struct run *run)
 {
 	int error = registry_write_check(r);
 
-	if (!error)
-		error = keep(r, run);
-	if (!error)
-		error = insert(r, run);
+	error = error ?: keep(r, run);
+	error = error ?: insert(r, run);
 	if (error)
 		forget(r, run->number);
 	return error;

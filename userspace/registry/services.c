@@ -210,10 +210,8 @@ int registry_release(struct registry *r, const char *id, int64_t now)
 	struct released was;
 	int error = registry_write_check(r);
 
-	if (error == 0)
-		error = registry_ports_refresh(r);
-	if (error == 0)
-		error = released_load(r, id, &was);
+	error = error ?: registry_ports_refresh(r);
+	error = error ?: released_load(r, id, &was);
 	if (error != 0)
 		return error;
 	error = registry_savepoint_open(r);

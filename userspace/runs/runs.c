@@ -208,10 +208,8 @@ static int add(struct runs *rs, struct run *run)
 
 	set_rules(rs, run);
 	r = begin_in_kernel(rs, run);
-	if (!r)
-		r = begin_write(rs);
-	if (!r)
-		r = registry_run_add(rs->c.registry, run);
+	r = r ?: begin_write(rs);
+	r = r ?: registry_run_add(rs->c.registry, run);
 	if (r)
 		run_rules_lift(rs->c.kernel, rs->c.registry, run);
 	return r;
