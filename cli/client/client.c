@@ -27,8 +27,6 @@
 #define FOLLOW_SAME_MS 1000 /* for a daemon that ends, and is still asked meanwhile */
 #define REPEATS_MAX    3 /* of a request that nobody read: each time, a daemon has ended meanwhile */
 
-DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
-
 static enum outcome fail(struct json_object **ret, enum outcome outcome, const char *message)
 {
 	*ret = render_error_object(outcome, message);
@@ -94,13 +92,10 @@ static bool may_start(void)
 /* On stderr, in one line: that a daemon was started, and what it does not see. */
 static void tell_of_start(const struct autostarted *started)
 {
-	_cleanup_(answer_freep) struct json_object *status = NULL;
-	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	_cleanup_(answer_freep) struct json_object *status = client_ask_running("/v1/status");
 	char words[POLLING_WORDS_SIZE], crashed[96] = "no daemon ran";
 
-	if (connection_open_any(&c, NULL, 0) < 0 ||
-	    client_request_on(TAKE_FD(c.fd), "/v1/status", &status) != OUTCOME_OK ||
-	    !polling_is(status)) {
+	if (!status || !polling_is(status)) {
 		render_note("started the daemon (pid %d, log %s)", started->pid, started->log);
 		return;
 	}
@@ -138,25 +133,6 @@ static enum outcome dial(struct connection *c, struct json_object **ret_error)
 		return fail(ret_error, OUTCOME_NO_DAEMON,
 			    "the daemon ended again; see: pd daemon start");
 	return r < 0 ? fail_exchange(ret_error, r) : OUTCOME_OK;
-}
-
-static struct json_object *parse(const char *text, size_t n)
-{
-	_cleanup_(json_tokener_freep) struct json_tokener *t = rows_tokener_new();
-	_cleanup_(answer_freep) struct json_object *o = NULL;
-	size_t end;
-
-	/* What passes is printed again, as JSON with -j; json-c's own check lets overlong forms
-	 * pass. */
-	if (!t || !text_is_utf8(text, n))
-		return NULL;
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
-	o = json_tokener_parse_ex(t, text, (int)n);
-	end = json_tokener_get_parse_end(t);
-	if (!o || json_tokener_get_error(t) != json_tokener_success ||
-	    strspn(text + end, " \t\r\n") != n - end || !rows_is_finite(o))
-		return NULL;
-	return TAKE_PTR(o);
 }
 
 /* A question that a daemon of another build has no answer to. */
@@ -208,7 +184,7 @@ static enum outcome read_answer(struct connection *c, const char *method, struct
 
 	if (r < 0)
 		return fail_connection(c, method, ret, r);
-	return judge(parse(c->bytes + c->head.size, n), &c->head, ret);
+	return judge(rows_parse_whole(c->bytes + c->head.size, n), &c->head, ret);
 }
 
 struct request {
@@ -283,7 +259,7 @@ static bool wants_less(struct connection *c, const struct request *request, char
 	if (c->head.status != outcome_row(OUTCOME_BAD_REQUEST)->http || *c->head.daemon.version ||
 	    connection_read_body(c, &n) < 0)
 		return false;
-	answer = parse(c->bytes + c->head.size, n);
+	answer = rows_parse_whole(c->bytes + c->head.size, n);
 	return other_build_drop(answer_text(answer_member(answer, "error"), "message"),
 				request->path, request->body, ret_path, ret_body);
 }
@@ -344,8 +320,33 @@ enum outcome client_request_within(int fd, const char *path, int64_t timeout_s,
 	const struct request request = { .method = "GET", .path = path, .timeout_s = timeout_s };
 	int r = exchange(&c, &request);
 
-	return r < 0 ? fail_connection(&c, request.method, ret, r)
-		     : read_answer(&c, request.method, ret);
+	return r < 0 ? fail_connection(&c, "GET", ret, r) : read_answer(&c, "GET", ret);
+}
+
+struct json_object *client_ask_running(const char *path)
+{
+	_cleanup_(answer_freep) struct json_object *answer = NULL;
+	struct connection c;
+
+	if (connection_open_any(&c, NULL, 0) < 0 ||
+	    client_request_on(c.fd, path, &answer) != OUTCOME_OK)
+		return NULL;
+	return TAKE_PTR(answer);
+}
+
+static struct request get(const char *path)
+{
+	return (struct request){ .method = "GET", .path = path, .timeout_s = CONNECTION_TIMEOUT_S };
+}
+
+/* The head of an answer that is no object of the API's unless it is an error. */
+static enum outcome check_head(struct connection *c, enum outcome outcome,
+			       struct json_object **ret_error)
+{
+	if (outcome != OUTCOME_OK || c->head.status == 200)
+		return outcome;
+	outcome = read_answer(c, "GET", ret_error);
+	return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
 }
 
 /* --- lists, in pages --- */
@@ -371,12 +372,15 @@ static void ask_ahead(const char *path, const char *next, struct connection *ret
 static enum outcome await_page(struct connection *ahead, const struct request *request,
 			       struct connection *ret, struct json_object **ret_error)
 {
+	enum outcome outcome = OUTCOME_OK;
+
 	*ret = *ahead;
 	*ahead = (struct connection){ .fd = -1 };
-	if (ret->fd >= 0 && await_head(ret, request->timeout_s) == 0)
-		return OUTCOME_OK;
-	connection_close(ret);
-	return ask(ret, request, ret_error);
+	if (ret->fd < 0 || await_head(ret, request->timeout_s)) {
+		connection_close(ret);
+		outcome = ask(ret, request, ret_error);
+	}
+	return check_head(ret, outcome, ret_error);
 }
 
 /* The daemon makes the next page while the rows of this one are read. */
@@ -384,19 +388,13 @@ static enum outcome list_page(const char *path, const char *page, struct connect
 			      rows_each each, void *user_data, struct json_object **ret)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	const struct request request = { .method = "GET",
-					 .path = page,
-					 .timeout_s = CONNECTION_TIMEOUT_S };
+	const struct request request = get(page);
 	enum outcome outcome = await_page(ahead, &request, &c, ret);
 	size_t n;
 	int r;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	if (c.head.status != 200) {
-		outcome = read_answer(&c, request.method, ret);
-		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
-	}
 	r = connection_read_body(&c, &n);
 	if (r < 0)
 		return fail_connection(&c, request.method, ret, r);
@@ -429,19 +427,13 @@ enum outcome client_list(const char *path, rows_each each, void *user_data,
 enum outcome client_text(const char *path, char **ret_text, struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	const struct request request = { .method = "GET",
-					 .path = path,
-					 .timeout_s = CONNECTION_TIMEOUT_S };
-	enum outcome outcome = ask(&c, &request, ret_error);
+	const struct request request = get(path);
+	enum outcome outcome = check_head(&c, ask(&c, &request, ret_error), ret_error);
 	size_t n;
 	int r;
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	if (c.head.status != 200) {
-		outcome = read_answer(&c, request.method, ret_error);
-		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
-	}
 	r = connection_read_body(&c, &n);
 	if (r < 0)
 		return fail_exchange(ret_error, r);
@@ -451,9 +443,8 @@ enum outcome client_text(const char *path, char **ret_text, struct json_object *
 
 /* --- streams --- */
 
-static enum outcome read_lines(struct connection *c,
-			       bool (*each)(struct json_object *line, void *user_data),
-			       void *user_data, struct json_object **ret_error)
+static enum outcome read_lines(struct connection *c, client_each each, void *user_data,
+			       struct json_object **ret_error)
 {
 	while (!stop_guard_asked()) { /* a flood of lines is not waited for */
 		_cleanup_(answer_freep) struct json_object *o = NULL;
@@ -467,7 +458,7 @@ static enum outcome read_lines(struct connection *c,
 		c->broken = r == 0;
 		if (r == 0)
 			return fail(ret_error, OUTCOME_FAILED, "the daemon ended the stream");
-		o = parse(line, strlen(line));
+		o = rows_parse_whole(line, strlen(line));
 		if (!o)
 			return fail_exchange(ret_error, -EBADMSG);
 		if (!each(o, user_data))
@@ -482,38 +473,19 @@ struct stream_end {
 	pid_t pid;
 };
 
-static enum outcome stream(const char *path,
-			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+static enum outcome stream(const char *path, client_each each, void *user_data,
 			   struct stream_end *ret_end, struct json_object **ret_error)
 {
 	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	const struct request request = { .method = "GET",
-					 .path = path,
-					 .timeout_s = CONNECTION_TIMEOUT_S };
-	enum outcome outcome = ask(&c, &request, ret_error);
+	const struct request request = get(path);
+	enum outcome outcome = check_head(&c, ask(&c, &request, ret_error), ret_error);
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	if (c.head.status != 200) {
-		outcome = read_answer(&c, request.method, ret_error);
-		return outcome == OUTCOME_OK ? OUTCOME_FAILED : outcome;
-	}
 	ret_end->pid = connection_peer_pid(&c);
 	outcome = read_lines(&c, each, user_data, ret_error);
 	ret_end->by_daemon = c.broken;
 	return outcome;
-}
-
-enum outcome client_stream(const char *path,
-			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
-			   struct json_object **ret_error)
-{
-	struct stream_end end = { 0 };
-	enum outcome outcome;
-
-	stop_guard_begin();
-	outcome = stream(path, each, user_data, &end, ret_error);
-	return stop_guard_end() ? OUTCOME_OK : outcome;
 }
 
 /*
@@ -539,9 +511,8 @@ static bool is_replaced(const struct stream_end *end)
 	return false;
 }
 
-enum outcome client_follow(const char *path,
-			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
-			   struct json_object **ret_error)
+enum outcome client_stream(const char *path, enum client_end at_end, client_each each,
+			   void *user_data, struct json_object **ret_error)
 {
 	enum outcome outcome;
 
@@ -550,7 +521,7 @@ enum outcome client_follow(const char *path,
 		struct stream_end end = { 0 };
 
 		outcome = stream(path, each, user_data, &end, ret_error);
-		if (!end.by_daemon || !is_replaced(&end))
+		if (at_end == CLIENT_ENDS || !end.by_daemon || !is_replaced(&end))
 			break;
 		answer_free(TAKE_PTR(*ret_error));
 	}

@@ -81,6 +81,10 @@ enum outcome client_request_on(int fd, const char *path, struct json_object **re
 enum outcome client_request_within(int fd, const char *path, int64_t timeout_s,
 				   struct json_object **ret);
 
+/* The answer to a question of the daemon that runs, the caller's; NULL where none gives one.
+ * Nothing is started. */
+struct json_object *client_ask_running(const char *path);
+
 /*
  * Opens a stream of JSON lines and calls each() with every object until it returns false, SIGINT or
  * SIGTERM asks to stop, or the reader of our stdout leaves: OUTCOME_OK.  The first object is the
@@ -89,17 +93,14 @@ enum outcome client_request_within(int fd, const char *path, int64_t timeout_s,
  * cli/client/stop_guard.h from the first moment on; a caller that does more than this until it is
  * asked to stop has a guard around all of it.
  */
-enum outcome client_stream(const char *path,
-			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
-			   struct json_object **ret_error);
-
+typedef bool (*client_each)(struct json_object *line, void *user_data);
 /*
- * The same without an end: when the daemon ends it and another one is there within seconds, as
- * after a restart, each() gets that one's "stream" line, and so knows that something may be
+ * Of a stream that CLIENT_FOLLOWS: when the daemon ends it and another one is there within seconds,
+ * as after a restart, each() gets that one's "stream" line, and so knows that something may be
  * missing.
  */
-enum outcome client_follow(const char *path,
-			   bool (*each)(struct json_object *line, void *user_data), void *user_data,
+enum client_end { CLIENT_ENDS, CLIENT_FOLLOWS };
+enum outcome client_stream(const char *path, enum client_end end, client_each each, void *user_data,
 			   struct json_object **ret_error);
 
 #endif

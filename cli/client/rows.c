@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "cli/client/answer.h"
 
 #define JSON_DEPTH_MAX 32 /* the deepest answer, `why`, has six levels */
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
-struct json_tokener *rows_tokener_new(void)
+static struct json_tokener *tokener_new(void)
 {
 	/* The keys are our own daemon's: nobody picks them so that they collide. */
 	json_global_set_string_hash(JSON_C_STR_HASH_PERLLIKE);
@@ -38,6 +39,25 @@ bool rows_is_finite(struct json_object *o)
 				return false;
 	}
 	return true;
+}
+
+struct json_object *rows_parse_whole(const char *text, size_t n)
+{
+	_cleanup_(json_tokener_freep) struct json_tokener *t = tokener_new();
+	_cleanup_(answer_freep) struct json_object *o = NULL;
+	size_t end;
+
+	/* What passes is printed again, as JSON with -j; json-c's own check lets overlong forms
+	 * pass. */
+	if (!t || !text_is_utf8(text, n))
+		return NULL;
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
+	o = json_tokener_parse_ex(t, text, (int)n);
+	end = json_tokener_get_parse_end(t);
+	if (!o || json_tokener_get_error(t) != json_tokener_success ||
+	    strspn(text + end, " \t\r\n") != n - end || !rows_is_finite(o))
+		return NULL;
+	return TAKE_PTR(o);
 }
 
 /* What is left of it to be read. */
@@ -112,7 +132,7 @@ static bool read_member(struct reader *r, struct json_object *o)
 
 struct json_object *rows_parse(const char *text, size_t n, rows_each each, void *user_data)
 {
-	_cleanup_(json_tokener_freep) struct json_tokener *tokener = rows_tokener_new();
+	_cleanup_(json_tokener_freep) struct json_tokener *tokener = tokener_new();
 	_cleanup_(answer_freep) struct json_object *o = json_object_new_object();
 	struct reader r = { tokener, text, text + n, each, user_data };
 	bool more;

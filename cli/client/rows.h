@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 struct json_object;
-struct json_tokener;
 
 /* Takes an element of the list of that name; borrowed, NULL for a JSON null. */
 typedef void (*rows_each)(const char *list, struct json_object *row, void *user_data);
@@ -25,7 +24,7 @@ struct json_object *rows_parse(const char *text, size_t n, rows_each each, void 
 /* json-c reads NaN and Infinity, which are no JSON; a number may overflow to one of them, too. */
 bool rows_is_finite(struct json_object *o);
 
-/* A tokener for answers of the daemon, NULL without memory: json_tokener_free(). */
-struct json_tokener *rows_tokener_new(void);
+/* The same bytes as one value with nothing behind it but blanks, and the caller's; else NULL. */
+struct json_object *rows_parse_whole(const char *text, size_t n);
 
 #endif

@@ -141,7 +141,7 @@ static int check_all(const struct query *q, struct round *round)
 	*round = (struct round){ .services = json_object_new_array() };
 	if (client_path("/v1/health", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return render_usage_error(q->line, "the pattern is too long");
-	outcome = client_stream(path, on_line, round, &error);
+	outcome = client_stream(path, CLIENT_ENDS, on_line, round, &error);
 	render_progress_end();
 	json_object_array_sort(round->services, by_id);
 	if (outcome == OUTCOME_OK)

@@ -290,7 +290,7 @@ static int follow(struct query *q)
 	if (client_path("/v1/activity", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return render_usage_error(q->line, "the filter is too long");
 	stop_guard_begin(); /* around the look back as well */
-	outcome = client_follow(path, on_line, q, &error);
+	outcome = client_stream(path, CLIENT_FOLLOWS, on_line, q, &error);
 	if (stop_guard_end())
 		return 0;
 	if (q->failed)

@@ -5,7 +5,6 @@
 
 #include "base/build.h"
 #include "cli/client/answer.h"
-#include "cli/client/connection.h"
 #include "cli/client/other_build.h"
 #include "cli/client/polling.h"
 #include "cli/command.h"
@@ -17,11 +16,9 @@
  */
 static bool daemon_build(struct build *ret, bool *ret_by_root)
 {
-	_cleanup_(answer_freep) struct json_object *status = NULL;
-	_cleanup_(connection_close) struct connection c = { .fd = -1 };
+	_cleanup_(answer_freep) struct json_object *status = client_ask_running("/v1/status");
 
-	if (connection_open_any(&c, NULL, 0) < 0 ||
-	    client_request_on(TAKE_FD(c.fd), "/v1/status", &status) != OUTCOME_OK)
+	if (!status)
 		return false;
 	other_build_read(status, ret);
 	*ret_by_root = !polling_is(status) && geteuid() != 0;

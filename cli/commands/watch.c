@@ -142,7 +142,7 @@ static int watch_path(const struct command_line *line, const char *path)
 
 	if (r)
 		return r;
-	outcome = client_follow(path, on_line, &watch, &error);
+	outcome = client_stream(path, CLIENT_FOLLOWS, on_line, &watch, &error);
 	return render_outcome(line->json, outcome, error);
 }
 

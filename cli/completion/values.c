@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "cli/client/answer.h"
 #include "cli/client/client.h"
-#include "cli/client/connection.h"
 #include "cli/project/config.h"
 
 #define PATH_SIZE     512
@@ -44,20 +43,6 @@ static void tell(const struct search *s, const char *value, const char *about)
 		s->each(value, text_escape_terminal(about, fit, sizeof(fit)), s->user_data);
 }
 
-/* NULL where no daemon gives an answer. */
-static struct json_object *ask(const char *path)
-{
-	_cleanup_(connection_close) struct connection c = { .fd = -1 };
-	struct json_object *answer = NULL;
-
-	if (connection_open_any(&c, NULL, 0) < 0)
-		return NULL;
-	if (client_request_on(TAKE_FD(c.fd), path, &answer) == OUTCOME_OK)
-		return answer;
-	answer_free(answer);
-	return NULL;
-}
-
 /* --- one function for each kind --- */
 
 static void find_of_project(const struct search *s)
@@ -85,7 +70,7 @@ static void find_services(const struct search *s)
 	if ((*s->prefix && !is_plain(s->prefix)) ||
 	    client_path("/v1/services", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return;
-	answer = ask(path);
+	answer = client_ask_running(path);
 	list = answer_member(answer, "services");
 	for (size_t i = 0; i < answer_length(list); i++) {
 		struct json_object *service = answer_at(list, i);
@@ -115,7 +100,8 @@ static bool listens(struct json_object *socket)
  */
 static void find_ports_behind(const struct search *s, const char *colon)
 {
-	_cleanup_(answer_freep) struct json_object *answer = ask("/v1/sockets?details=no");
+	_cleanup_(answer_freep) struct json_object *answer =
+		client_ask_running("/v1/sockets?details=no");
 	struct json_object *list = answer_member(answer, "sockets");
 	int64_t last = 0;
 
@@ -150,7 +136,7 @@ static void find_colon_ports(const struct search *s)
 static void find_rows(const struct search *s, const char *path, const char *list_name,
 		      const char *value, const char *about)
 {
-	_cleanup_(answer_freep) struct json_object *answer = ask(path);
+	_cleanup_(answer_freep) struct json_object *answer = client_ask_running(path);
 	struct json_object *list = answer_member(answer, list_name);
 
 	for (size_t i = 0; i < answer_length(list); i++)

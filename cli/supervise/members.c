@@ -14,7 +14,6 @@
 #include "base/procfs.h"
 #include "cli/client/answer.h"
 #include "cli/client/body.h"
-#include "cli/client/connection.h"
 
 DEFINE_CLEANUP(DIR *, closedir);
 
@@ -91,16 +90,13 @@ enum outcome members_ask(const char *pattern, uint32_t run, struct members *ret,
 
 bool members_look(uint32_t run, struct members *ret)
 {
-	struct connection c;
 	char path[512];
 
-	*ret = (struct members){ 0 };
 	path_of(NULL, run, path, sizeof(path));
-	if (connection_open_any(&c, NULL, 0) < 0 ||
-	    client_request_on(c.fd, path, &ret->answer) != OUTCOME_OK)
-		return false;
-	read_members(ret);
-	return true;
+	*ret = (struct members){ .answer = client_ask_running(path) };
+	if (ret->answer)
+		read_members(ret);
+	return ret->answer != NULL;
 }
 
 struct json_object *members_run(const struct members *m, uint32_t run)
@@ -218,13 +214,10 @@ const struct member *members_server(const struct members *m, uint16_t port)
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	const struct member *found = NULL;
 	struct json_object *sockets;
-	struct connection c;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/v1/sockets?port=%u", port);
-	if (connection_open_any(&c, NULL, 0) < 0 ||
-	    client_request_on(c.fd, path, &answer) != OUTCOME_OK)
-		return NULL;
+	answer = client_ask_running(path);
 	sockets = answer_member(answer, "sockets");
 	for (size_t i = 0; !found && i < answer_length(sockets); i++)
 		found = holder_of(m, answer_at(sockets, i));

@@ -141,7 +141,7 @@ static int look_at_health(struct waiting *w, struct json_object **ret_error)
 	params[0].value = config_meant_health(match, id, paths, &left_out);
 	params[1].value = *paths ? paths : NULL;
 	client_path("/v1/health", params, 2, path, sizeof(path));
-	outcome = client_stream(path, take_health, &service, ret_error);
+	outcome = client_stream(path, CLIENT_ENDS, take_health, &service, ret_error);
 	if (outcome == OUTCOME_NO) { /* a server that nobody has claimed the port for */
 		snprintf(w->still, sizeof(w->still), "%s", answer_error_message(*ret_error));
 		answer_free(TAKE_PTR(*ret_error));

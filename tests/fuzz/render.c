@@ -104,7 +104,7 @@ int fuzz(const uint8_t *bytes, size_t size)
 {
 	struct fuzz_input in = { bytes, size };
 	uint8_t view = fuzz_take_byte(&in) % ARRAY_SIZE(views);
-	struct json_tokener *tokener = rows_tokener_new();
+	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *o;
 	size_t n = 0;
 	char *text;
