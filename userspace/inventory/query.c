@@ -69,26 +69,37 @@ static int add_answer(const struct sockdiag_socket *s, void *user_data)
 	return 0;
 }
 
-int inventory_query_port(struct inventory *inv, uint16_t protocol, uint16_t port,
-			 struct socket_row **ret, size_t *ret_n)
+/* Both families, in all states. */
+static int dump_port(struct inventory *inv, uint16_t protocol, uint16_t port, sockdiag_visit visit,
+		     void *user_data)
 {
-	struct answer a = { .inv = inv };
+	int r = 0;
 
-	if (port == 0 || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
-		return -EINVAL;
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct sockdiag_query query = {
+	for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++) {
+		const struct sockdiag_query query = {
 			.family = families[i],
 			.protocol = (uint8_t)protocol,
 			.states = SOCKDIAG_ALL,
 			.port = port,
 		};
-		int r = sockdiag_dump(inv->diag, &query, add_answer, &a);
 
-		if (r) {
-			free(a.rows);
-			return r;
-		}
+		r = sockdiag_dump(inv->diag, &query, visit, user_data);
+	}
+	return r;
+}
+
+int inventory_query_port(struct inventory *inv, uint16_t protocol, uint16_t port,
+			 struct socket_row **ret, size_t *ret_n)
+{
+	struct answer a = { .inv = inv };
+	int r;
+
+	if (port == 0 || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+		return -EINVAL;
+	r = dump_port(inv, protocol, port, add_answer, &a);
+	if (r) {
+		free(a.rows);
+		return r;
 	}
 	*ret = a.rows;
 	*ret_n = a.n;
@@ -102,23 +113,6 @@ static int note_owner(const struct sockdiag_socket *s, void *user_data)
 {
 	if (s->timer != SOCKDIAG_TIMER_TIMEWAIT)
 		*(bool *)user_data = true;
-	return 0;
-}
-
-static int list_has_owner(struct inventory *inv, uint16_t protocol, uint16_t port, bool *ret)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !*ret; i++) {
-		struct sockdiag_query query = {
-			.family = families[i],
-			.protocol = (uint8_t)protocol,
-			.states = SOCKDIAG_ALL,
-			.port = port,
-		};
-		int r = sockdiag_dump(inv->diag, &query, note_owner, ret);
-
-		if (r)
-			return r;
-	}
 	return 0;
 }
 
@@ -165,7 +159,7 @@ int inventory_port_is_free(struct inventory *inv, uint16_t port, bool *ret_free)
 		int r = walk_has_owner(inv, protocols[i], port, &taken);
 
 		if (r == -EOPNOTSUPP)
-			r = list_has_owner(inv, protocols[i], port, &taken);
+			r = dump_port(inv, protocols[i], port, note_owner, &taken);
 		if (r)
 			return r;
 	}

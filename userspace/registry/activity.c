@@ -92,11 +92,9 @@ int registry_log(struct registry *r, const struct activity *entry, int64_t *ret_
 int registry_count_activity_since(struct registry *r, int64_t since, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_ACTIVITY_COUNT_SINCE);
-	int more;
 
 	query_bind_int(&q, 1, since);
-	more = query_number(&q, ret);
-	return more > 0 ? 0 : more < 0 ? more : -EIO;
+	return query_number(&q, ret);
 }
 
 /* How many more there are than are kept.  0, negative errno. */

@@ -134,17 +134,17 @@ static int remembered_port(const struct choice *c, uint16_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(c->r, STATEMENT_PORT_REMEMBERED);
 	char with_user[IDENTITY_MAX + 1];
-	int more;
+	int64_t port;
+	int error;
 
 	snprintf(with_user, sizeof(with_user), "%s@%s", c->name, user_word(c->request->uid));
 	query_bind_text(&q, 1, with_user);
 	query_bind_text(&q, 2, c->name);
 	query_bind_int(&q, 3, c->request->uid);
-	more = query_next(&q);
-	if (more < 0)
-		return more;
-	*ret = more ? (uint16_t)query_column_int(&q, 0, 1, UINT16_MAX, 0) : 0;
-	return 0;
+	error = query_number_or(&q, 1, UINT16_MAX, 0, &port);
+	if (error == 0)
+		*ret = (uint16_t)port;
+	return error;
 }
 
 /*

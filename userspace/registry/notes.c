@@ -179,15 +179,10 @@ int registry_note_add(struct registry *r, const struct note *note, int64_t *ret_
 int registry_newest_notes(struct registry *r, const char *session, int64_t n, int64_t *ret_after)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_NOTE_BEFORE_NEWEST);
-	int more;
 
 	query_bind_text(&q, 1, session);
 	query_bind_int(&q, 2, n);
-	more = query_next(&q);
-	if (more < 0)
-		return more;
-	*ret_after = more ? query_column_int(&q, 0, INT64_MIN, INT64_MAX, INT64_MIN) : INT64_MIN;
-	return 0;
+	return query_number_or(&q, INT64_MIN, INT64_MAX, INT64_MIN, ret_after);
 }
 
 int registry_for_each_note(struct registry *r, const char *session, int64_t after, note_visit visit,

@@ -274,14 +274,9 @@ bool registry_port_may_be_claimed(const struct registry *r, uint16_t port)
 int registry_last_alive(struct registry *r, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LAST_ALIVE);
-	int more;
 
 	query_bind_text(&q, 1, "lastAlive");
-	more = query_next(&q);
-	if (more < 0)
-		return more;
-	*ret = more ? query_column_int(&q, 0, 0, REGISTRY_TIME_MAX_S, 0) : 0;
-	return 0;
+	return query_number_or(&q, 0, REGISTRY_TIME_MAX_S, 0, ret);
 }
 
 int registry_mark_alive(struct registry *r, int64_t now)

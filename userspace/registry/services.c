@@ -258,11 +258,9 @@ int registry_set_protected(struct registry *r, const char *id, bool on)
 static int count_status(struct registry *r, enum service_status status, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SERVICES_COUNT_OF_STATUS);
-	int more;
 
 	query_bind_text(&q, 1, service_status_name(status));
-	more = query_number(&q, ret);
-	return more > 0 ? 0 : more < 0 ? more : -EIO;
+	return query_number(&q, ret);
 }
 
 /* From the indexes alone, 50,000 services in a few milliseconds.  What has no other status counts

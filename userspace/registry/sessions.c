@@ -95,12 +95,12 @@ static int insert_under_new_id(struct registry *r, const struct session *s, char
 static int count_active(struct registry *r, uid_t uid, int64_t *ret_of_user, int64_t *ret_all)
 {
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_SESSIONS_COUNT_ACTIVE);
-	int more;
+	int error;
 
 	query_bind_int(&q, 1, uid);
-	more = query_next(&q);
-	if (more <= 0)
-		return more < 0 ? more : -EIO;
+	error = query_row(&q);
+	if (error < 0)
+		return error;
 	*ret_of_user = query_column_int(&q, 0, 0, INT64_MAX, 0);
 	*ret_all = query_column_int(&q, 1, 0, INT64_MAX, 0);
 	return 0;

@@ -528,21 +528,36 @@ int query_execute_with(struct registry *r, enum statement which, const int64_t *
 	return query_run(&q);
 }
 
-int query_number(struct query *q, int64_t *ret)
+int query_row(struct query *q)
 {
 	int more = query_next(q);
 
-	if (more > 0)
+	return more > 0 ? 0 : more < 0 ? more : -EIO;
+}
+
+int query_number(struct query *q, int64_t *ret)
+{
+	int error = query_row(q);
+
+	if (error == 0)
 		*ret = query_column_int(q, 0, INT64_MIN, INT64_MAX, 0);
-	return more;
+	return error;
+}
+
+int query_number_or(struct query *q, int64_t min, int64_t max, int64_t otherwise, int64_t *ret)
+{
+	int more = query_next(q);
+
+	if (more >= 0)
+		*ret = more ? query_column_int(q, 0, min, max, otherwise) : otherwise;
+	return more < 0 ? more : 0;
 }
 
 int query_count(struct registry *r, enum statement which, int64_t *ret)
 {
 	_cleanup_(query_done) struct query q = query_start(r, which);
-	int more = query_number(&q, ret);
 
-	return more > 0 ? 0 : more < 0 ? more : -EIO;
+	return query_number(&q, ret);
 }
 
 int64_t query_column_int(const struct query *q, int column, int64_t min, int64_t max,

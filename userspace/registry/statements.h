@@ -353,8 +353,13 @@ int query_run_on_one(struct query *q);
 			   sizeof((const int64_t[]){ 0, ##__VA_ARGS__ }) / sizeof(int64_t))
 /* The same; the first of the n values is not bound. */
 int query_execute_with(struct registry *r, enum statement which, const int64_t *values, size_t n);
-/* One number, the first column of the first row: 1; 0 without a row; negative errno. */
+/* The row of a statement that always has one: 0; negative errno, -EIO without one. */
+int query_row(struct query *q);
+/* The same with the number in its first column. */
 int query_number(struct query *q, int64_t *ret);
+/* The first column of the first row, as query_column_int() takes it, and `otherwise` without a row.
+ * 0, negative errno. */
+int query_number_or(struct query *q, int64_t min, int64_t max, int64_t otherwise, int64_t *ret);
 /* query_start() and query_number() of a statement that counts, and always has a row.  0, negative
  * errno. */
 int query_count(struct registry *r, enum statement which, int64_t *ret);
