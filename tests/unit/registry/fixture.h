@@ -12,11 +12,12 @@
 
 #include "registry/registry.h"
 #include "testing.h"
+#include "unit/directory.h"
 
 #define FIXTURE_NOW 1700000000
 
 struct fixture {
-	char directory[64];
+	char directory[DIRECTORY_SIZE];
 	char path[128];
 	struct registry *registry;
 	char error[512]; /* of the last fixture_open_fails() */
@@ -60,9 +61,7 @@ static inline int fixture_setup_empty(void **state)
 
 	if (!f)
 		return -1;
-	strcpy(f->directory, "/tmp/pd-registry-XXXXXX");
-	if (!mkdtemp(f->directory))
-		return -1;
+	directory_make(f->directory);
 	snprintf(f->path, sizeof(f->path), "%s/port-registry.db", f->directory);
 	*state = f;
 	return 0;
@@ -76,24 +75,12 @@ static inline int fixture_setup(void **state)
 	return 0;
 }
 
-static inline void fixture_remove(const char *directory, const char *name)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	unlink(path);
-}
-
 static inline int fixture_teardown(void **state)
 {
-	static const char *const names[] = { "port-registry.db", "port-registry.db-wal",
-					     "port-registry.db-shm", "port-registry.db-journal" };
 	struct fixture *f = *state;
 
 	registry_close(f->registry);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		fixture_remove(f->directory, names[i]);
-	rmdir(f->directory);
+	directory_remove(f->directory);
 	free(f);
 	return 0;
 }

@@ -65,8 +65,6 @@ static bool is_aside(const struct fixture *f)
 
 	snprintf(pattern, sizeof(pattern), "%s.damaged-*", f->path);
 	is = glob(pattern, 0, NULL, &found) == 0;
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		unlink(found.gl_pathv[i]);
 	globfree(&found);
 	return is;
 }
@@ -151,8 +149,6 @@ TEST_WITH(a_backup_is_made_in_steps_and_gone_back_to, struct fixture *f)
 	assert_null(registry_news(f->registry));
 	fixture_expect(f, "SELECT group_concat(id) FROM (SELECT id FROM services ORDER BY id)",
 		       "api,web");
-	fixture_close(f);
-	unlink(backup);
 }
 
 TEST_WITH(damage_that_is_met_while_it_runs_is_mended_before_the_next_batch, struct fixture *f)
