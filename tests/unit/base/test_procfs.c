@@ -12,6 +12,7 @@
 
 #include "base/procfs.h"
 #include "testing.h"
+#include "unit/directory.h"
 
 #define DEADLINE_S 10
 
@@ -426,11 +427,11 @@ static void enter_a_deep_directory(void)
 
 TEST(a_long_directory_keeps_its_end)
 {
-	char top[] = "/tmp/procfs-test-XXXXXX", command[64];
+	char top[DIRECTORY_SIZE];
 	struct child c;
 	struct process p;
 
-	assert_non_null(mkdtemp(top));
+	directory_make(top);
 	assert_int_equal(chdir(top), 0);
 	c = child_start(enter_a_deep_directory);
 	assert_int_equal(procfs_describe(c.pid, &p), 0);
@@ -440,8 +441,7 @@ TEST(a_long_directory_keeps_its_end)
 	assert_string_equal(p.cwd + strlen(p.cwd) - 3, "d\xC3\xA9");
 	child_end(&c);
 	assert_int_equal(chdir("/"), 0);
-	snprintf(command, sizeof(command), "rm -rf %s", top);
-	assert_int_equal(system(command), 0);
+	directory_remove(top);
 }
 
 TEST(start_time_is_near_now_for_a_new_process)

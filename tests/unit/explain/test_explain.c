@@ -17,12 +17,13 @@
 #include "explain/remedies.h"
 #include "explain/words.h"
 #include "sentinel/sentinel.h"
+#include "unit/home.h"
 #include "unit/sockets.h"
 
 struct rooms {
 	struct explainer explainer;
 	struct sentinel *sentinel;
-	char directory[32], path[64];
+	char directory[DIRECTORY_SIZE];
 };
 
 static void ignore(uint32_t netns, uint16_t port, void *user_data)
@@ -33,14 +34,10 @@ static int rooms_open(void **state)
 {
 	static const struct kernel_source proc_only;
 	struct rooms *r = calloc(1, sizeof(*r));
-	char error[256] = "";
+	char database[HOME_PATH_SIZE];
 
 	assert_non_null(r);
-	snprintf(r->directory, sizeof(r->directory), "/tmp/pd-explain-XXXXXX");
-	assert_non_null(mkdtemp(r->directory));
-	snprintf(r->path, sizeof(r->path), "%s/port-registry.db", r->directory);
-	if (registry_open(r->path, &r->explainer.registry, error, sizeof(error)))
-		fail_msg("registry: %s", error);
+	r->explainer.registry = home_open(r->directory, database);
 	assert_int_equal(inventory_new(&proc_only, &r->explainer.inventory), 0);
 	assert_int_equal(sentinel_new(SENTINEL_TRACE_NONE, &r->sentinel), 0);
 	r->explainer.report = sentinel_report(r->sentinel);
@@ -56,8 +53,7 @@ static int rooms_close(void **state)
 	sentinel_free(r->sentinel);
 	inventory_free(r->explainer.inventory);
 	registry_close(r->explainer.registry);
-	assert_int_equal(unlink(r->path), 0);
-	assert_int_equal(rmdir(r->directory), 0);
+	directory_remove(r->directory);
 	free(r);
 	return 0;
 }

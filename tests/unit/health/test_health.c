@@ -3,17 +3,15 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/quota.h"
 #include "base/text.h"
 #include "health/health.h"
 #include "testing.h"
 #include "unit/random.h"
+#include "unit/sockets.h"
 
 #define TIMEOUT_MS   300 /* of a check that is to time out */
 #define GENEROUS_MS  20000
@@ -118,20 +116,14 @@ static void on_acceptable(evutil_socket_t fd, short what, void *user_data)
 
 static struct server *server_new(struct event_base *loop, const void *bytes, size_t size)
 {
-	struct sockaddr_in name = { .sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof(name);
 	struct server *s = calloc(1, sizeof(*s));
 
 	assert_non_null(s);
 	s->loop = loop;
 	s->answer = bytes;
 	s->size = size;
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	s->fd = bound_socket(SOCK_STREAM | SOCK_NONBLOCK, &s->port);
 	assert_int_equal(listen(s->fd, CLIENTS_MAX), 0);
-	assert_int_equal(getsockname(s->fd, (struct sockaddr *)&name, &length), 0);
-	s->port = ntohs(name.sin_port);
 	s->acceptable = event_new(loop, s->fd, EV_READ | EV_PERSIST, on_acceptable, s);
 	event_add(s->acceptable, NULL);
 	return s;
