@@ -9,7 +9,6 @@
 #include "base/identity.h"
 #include "cli/arguments/check.h"
 #include "cli/client/answer.h"
-#include "cli/client/answer_check.h"
 #include "cli/client/body.h"
 #include "cli/command.h"
 #include "cli/commands/claiming.h"
@@ -116,15 +115,6 @@ static struct json_object *body_of(const struct request *request)
 	return o;
 }
 
-/* On stderr, so that $(pd claim ID -q) stays a number. */
-static void show_notices(struct json_object *service)
-{
-	struct json_object *notices = answer_member(service, "notices");
-
-	for (size_t i = 0; i < answer_length(notices); i++)
-		render_note("%s", answer_item_text(notices, i));
-}
-
 /* --- for the shell and for .env --- */
 
 /* The service's own name of "shop:web:fix-cart": its second part, or the only one. */
@@ -172,35 +162,21 @@ static void show(const struct command_line *line, const struct request *request,
 	}
 }
 
-/* Of an answer about one service. */
-static int check_answer(const struct command_line *line, struct json_object *answer)
-{
-	static const struct answer_rule rules[] = {
-		{ NULL, "port", ANSWER_PORT },
-		{ NULL, "id", ANSWER_SERVICE },
-	};
-
-	return answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
-}
-
 static int claim_one(const struct command_line *line, const struct request *request)
 {
 	_cleanup_(answer_freep) struct json_object *body = body_of(request);
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	int r = answer_get(line->json, "POST", "/v1/claims", body, &answer);
+	int r = claiming_post(line->json, body, &answer);
 
-	if (!r)
-		r = check_answer(line, answer);
 	if (r)
 		return r;
-	if (line->json)
+	if (line->json) {
 		render_json(answer);
-	else
-		show(line, request, answer);
-	if (!line->json)
-		show_notices(answer);
-	if (!line->json)
-		claiming_tell_near(request->config, answer);
+		return 0;
+	}
+	show(line, request, answer);
+	claiming_tell_notices(answer);
+	claiming_tell_near(request->config, answer);
 	return 0;
 }
 
@@ -284,7 +260,7 @@ static int claim_services(const struct command_line *line, struct request *reque
 		show_all(line, answer, config);
 	services = answer_member(answer, "services");
 	for (size_t i = 0; !r && !line->json && i < answer_length(services); i++)
-		show_notices(answer_at(services, i));
+		claiming_tell_notices(answer_at(services, i));
 	return r;
 }
 

@@ -85,13 +85,28 @@ void claiming_tell_near(const struct config *config, struct json_object *answer)
 			    config->path, id, near, id);
 }
 
-static int claim(const struct command_line *line, const struct claiming *w,
-		 struct json_object **ret)
+/* On stderr, so that $(pd claim ID -q) stays a number. */
+void claiming_tell_notices(struct json_object *service)
+{
+	struct json_object *notices = answer_member(service, "notices");
+
+	for (size_t i = 0; i < answer_length(notices); i++)
+		render_note("%s", answer_item_text(notices, i));
+}
+
+int claiming_post(bool json, struct json_object *body, struct json_object **ret)
 {
 	static const struct answer_rule rules[] = { { NULL, "port", ANSWER_PORT },
 						    { NULL, "id", ANSWER_SERVICE } };
+	int r = answer_get(json, "POST", "/v1/claims", body, ret);
+
+	return r ? r : answer_check(json, *ret, rules, ARRAY_SIZE(rules));
+}
+
+static int claim(const struct command_line *line, const struct claiming *w,
+		 struct json_object **ret)
+{
 	_cleanup_(answer_freep) struct json_object *body = json_object_new_object();
-	struct json_object *notices;
 	int r;
 
 	body_add_text(body, "id", w->id);
@@ -100,15 +115,12 @@ static int claim(const struct command_line *line, const struct claiming *w,
 	body_add_text(body, "cwd", w->cwd);
 	if (w->protect)
 		json_object_object_add(body, "protect", json_object_new_boolean(true));
-	r = answer_get(line->json, "POST", "/v1/claims", body, ret);
-	if (!r)
-		r = answer_check(line->json, *ret, rules, ARRAY_SIZE(rules));
-	notices = r ? NULL : answer_member(*ret, "notices");
-	for (size_t i = 0; i < answer_length(notices); i++)
-		render_note("%s", answer_item_text(notices, i));
-	if (!r)
-		claiming_tell_near(w->config, *ret);
-	return r;
+	r = claiming_post(line->json, body, ret);
+	if (r)
+		return r;
+	claiming_tell_notices(*ret);
+	claiming_tell_near(w->config, *ret);
+	return 0;
 }
 
 /* Where its file is; without one, the top of the working tree; "" where neither is. */

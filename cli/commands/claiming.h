@@ -38,6 +38,11 @@ int claiming_find(const struct command_line *line, const char *id, struct claimi
 int claiming_claim(const struct command_line *line, const struct claiming *c,
 		   struct json_object **ret, struct own_run *ret_run);
 void claiming_deinit(struct claiming *c);
+
+/* The claim of one service, and an answer that has its port and ID.  As claiming_claim(). */
+int claiming_post(bool json, struct json_object *body, struct json_object **ret);
+/* What the daemon has to say beside the port. */
+void claiming_tell_notices(struct json_object *service);
 /* Says which service of the file (NULL = none) may have been meant, where what the answer has
  * claimed is new and none of them, and nearly is. */
 void claiming_tell_near(const struct config *config, struct json_object *answer);
