@@ -32,6 +32,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define TESTS_MAX 128 /* of one program; cmocka passes over what is empty */
 
@@ -63,6 +64,19 @@ static inline void set_up_each_test(CMFixtureFunction setup, CMFixtureFunction t
 	{                                                                            \
 		enter_test((struct CMUnitTest){ #name, __VA_ARGS__ });               \
 	}
+
+#define AWAIT_MS 20000 /* generous: sanitizers, emulated machines */
+
+/* Does what stands behind the condition, again and again, until that is so. */
+#define AWAIT(condition, ...)                                                  \
+	do {                                                                   \
+		int64_t deadline_ms_ = clock_ms(CLOCK_MONOTONIC) + AWAIT_MS;   \
+                                                                               \
+		while (!(condition)) {                                         \
+			assert_true(clock_ms(CLOCK_MONOTONIC) < deadline_ms_); \
+			__VA_ARGS__;                                           \
+		}                                                              \
+	} while (0)
 
 #define TEST(name)                               \
 	static void name(void **unused);         \

@@ -50,8 +50,7 @@ static void expect_all_released(struct world *w, struct client *c)
 	_cleanup_answer_ struct answer a = client_answer(w, c);
 
 	assert_int_equal(a.status, 200);
-	assert_int_equal(json_object_array_length(json_object_object_get(a.body, "released")),
-			 CLAIMS);
+	assert_int_equal(count_of(&a, "released"), CLAIMS);
 	assert_int_equal(claims_left(w), 0);
 	assert_false(registry_in_batch(w->registry));
 }
@@ -90,8 +89,7 @@ TEST_WITH(a_dry_run_over_many_claims_counts_each_once, struct world *w)
 
 	claim_many(w, time(NULL) - 86400);
 	a = ask_post(w, "/v1/cleanups", "{\"olderThan\":\"1h\",\"dryRun\":true}");
-	assert_int_equal(json_object_array_length(json_object_object_get(a.body, "released")),
-			 CLAIMS);
+	assert_int_equal(count_of(&a, "released"), CLAIMS);
 	assert_int_equal(claims_left(w), CLAIMS);
 }
 
@@ -167,7 +165,7 @@ static void begin_crowded_run(struct world *w)
 	_cleanup_answer_ struct answer a = ask_post(w, "/v1/runs", "{}");
 
 	assert_ok(&a);
-	the_run = run_id_parse(json_object_get_string(json_object_object_get(a.body, "id")));
+	the_run = run_id_parse(text_of(&a, "id"));
 	kernel->run_members = crowd;
 }
 

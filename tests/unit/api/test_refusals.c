@@ -93,34 +93,26 @@ static struct refusal *take(struct world *w, const struct event *e, const char *
 	return evidence;
 }
 
-static struct json_object *explain_later(struct world *w, const struct refusal *evidence)
+static struct answer explain_later(struct world *w, const struct refusal *evidence)
 {
+	_cleanup_free_ char *text = NULL;
 	struct why_obstacle obstacle;
-	struct json_object *o;
-	char *text = NULL;
+	struct answer a = { 0 };
 	bool found;
 
 	assert_int_equal(api_explain_refusal(w->api, evidence, &text, &obstacle, &found), 0);
-	o = json_tokener_parse(text);
-	assert_non_null(o);
-	free(text);
-	return o;
+	a.body = json_tokener_parse(text);
+	assert_non_null(a.body);
+	return a;
 }
 
-static struct json_object *explain(struct world *w, const struct event *e)
+static struct answer explain(struct world *w, const struct event *e)
 {
 	struct refusal *evidence = take(w, e, NULL);
-	struct json_object *o = explain_later(w, evidence);
+	struct answer a = explain_later(w, evidence);
 
 	refusal_free(evidence);
-	return o;
-}
-
-static const char *text_in(struct json_object *o, const char *path)
-{
-	const char *text = json_object_get_string(member(o, path));
-
-	return text ? text : "(null)";
+	return a;
 }
 
 TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
@@ -129,7 +121,7 @@ TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
 	int fd = listening_socket(&port);
 	struct event e = refusal(port);
 	const struct socket_row *row;
-	struct json_object *o;
+	_cleanup_answer_ struct answer a = { 0 };
 	char words[32];
 
 	world_resync(w);
@@ -146,18 +138,17 @@ TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
 					   .file_refs = 1,
 					   .port_asked = true };
 	close(fd); /* gone before anybody looks; the table has not been told */
-	o = explain(w, &e);
-	assert_string_equal(text_in(o, "errno"), "EADDRINUSE");
-	assert_false(json_object_get_boolean(member(o, "free")));
-	assert_int_equal(json_object_get_int(member(o, "holders.0.pid")), getpid());
+	a = explain(w, &e);
+	assert_string_equal(text_of(&a, "errno"), "EADDRINUSE");
+	assert_false(bool_of(&a, "free"));
+	assert_int_equal(int_of(&a, "holders.0.pid"), getpid());
 	snprintf(words, sizeof(words), "(pid %d)", getpid());
-	assert_non_null(strstr(text_in(o, "summary"), words));
-	assert_non_null(strstr(text_in(o, "summary"), "was taken"));
-	assert_string_equal(text_in(o, "asked.call"), "bind");
-	assert_string_equal(text_in(o, "asked.comm"), "victim");
-	assert_int_equal(json_object_get_int(member(o, "asked.pid")), 1 << 22);
-	assert_in_range(time(NULL) - json_object_get_int64(member(o, "asked.at")), 11, 40);
-	json_object_put(o);
+	assert_non_null(strstr(text_of(&a, "summary"), words));
+	assert_non_null(strstr(text_of(&a, "summary"), "was taken"));
+	assert_string_equal(text_of(&a, "asked.call"), "bind");
+	assert_string_equal(text_of(&a, "asked.comm"), "victim");
+	assert_int_equal(int_of(&a, "asked.pid"), 1 << 22);
+	assert_in_range(time(NULL) - int_of(&a, "asked.at"), 11, 40);
 }
 
 static void apply(struct world *w, const struct event *e, int64_t at)
@@ -233,17 +224,16 @@ TEST_WITH(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory, stru
 {
 	struct event listens = table_with_a_listener(w), e = refusal_by(&listens);
 	struct refusal *evidence;
-	struct json_object *o;
+	_cleanup_answer_ struct answer a = { 0 };
 
 	evidence = take(w, &e, "shop:web");
 	forget_listener(w, &listens);
-	o = explain_later(w, evidence);
-	assert_string_equal(text_in(o, "verdict"), "listener");
-	assert_int_equal(json_object_array_length(member(o, "holders")), 1);
-	assert_int_equal(json_object_get_int(member(o, "holders.0.pid")), listens.actor.pid);
-	assert_string_equal(text_in(o, "holders.0.comm"), "node");
-	assert_string_equal(text_in(o, "service"), "shop:web");
-	json_object_put(o);
+	a = explain_later(w, evidence);
+	assert_string_equal(text_of(&a, "verdict"), "listener");
+	assert_int_equal(count_of(&a, "holders"), 1);
+	assert_int_equal(int_of(&a, "holders.0.pid"), listens.actor.pid);
+	assert_string_equal(text_of(&a, "holders.0.comm"), "node");
+	assert_string_equal(text_of(&a, "service"), "shop:web");
 	refusal_free(evidence);
 }
 
@@ -251,7 +241,7 @@ TEST_WITH(port_that_has_a_new_listener_by_now_is_not_its_doing, struct world *w)
 {
 	struct event listens = table_with_a_listener(w), e = refusal_by(&listens), later;
 	struct refusal *evidence;
-	struct json_object *o;
+	_cleanup_answer_ struct answer a = { 0 };
 
 	evidence = take(w, &e, NULL);
 	forget_listener(w, &listens);
@@ -260,26 +250,24 @@ TEST_WITH(port_that_has_a_new_listener_by_now_is_not_its_doing, struct world *w)
 	later.inode = 35;
 	later.actor.pid++;
 	apply(w, &later, 2);
-	o = explain_later(w, evidence);
-	assert_int_equal(json_object_array_length(member(o, "holders")), 1);
-	assert_int_equal(json_object_get_int(member(o, "holders.0.pid")), listens.actor.pid);
-	json_object_put(o);
+	a = explain_later(w, evidence);
+	assert_int_equal(count_of(&a, "holders"), 1);
+	assert_int_equal(int_of(&a, "holders.0.pid"), listens.actor.pid);
 	refusal_free(evidence);
 }
 
 TEST_WITH(a_refusal_without_owners_keeps_its_errno, struct world *w)
 {
 	struct event e = refusal(80);
-	struct json_object *o;
+	_cleanup_answer_ struct answer a = { 0 };
 
 	e.error = EACCES;
 	e.uid = e.sk_uid = OTHER_UID;
 	e.netns = inventory_own_netns(w->inventory);
-	o = explain(w, &e);
-	assert_string_equal(text_in(o, "errno"), "EACCES");
-	assert_string_equal(text_in(o, "verdict"), "privileged_port");
-	assert_int_equal(json_object_array_length(member(o, "holders")), 0);
-	json_object_put(o);
+	a = explain(w, &e);
+	assert_string_equal(text_of(&a, "errno"), "EACCES");
+	assert_string_equal(text_of(&a, "verdict"), "privileged_port");
+	assert_int_equal(count_of(&a, "holders"), 0);
 }
 
 struct two_servers {

@@ -178,14 +178,7 @@ static inline void world_turn(struct world *w)
 }
 
 /* Turns the loop until it is so. */
-#define world_wait(w, condition)                           \
-	do {                                               \
-		int64_t deadline = now_ms() + DEADLINE_MS; \
-		while (!(condition)) {                     \
-			assert_true(now_ms() < deadline);  \
-			world_turn(w);                     \
-		}                                          \
-	} while (0)
+#define world_wait(w, condition) AWAIT(condition, world_turn(w))
 
 /* The next daemon, on the same socket. */
 static inline void world_restart_api(struct world *w)

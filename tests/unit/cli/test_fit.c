@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <time.h>
-
 #include "cli/render/fit.h"
 #include "cli/render/terminal.h"
 #include "testing.h"
+#include "unit/random.h"
 
 #define TEXTS 40
 
@@ -52,12 +51,8 @@ TEST(texts_alike_at_both_ends_show_where_they_differ)
 TEST(texts_that_differ_never_look_alike)
 {
 	static const char *const parts[] = { "a", "é", "名前", "stack-one", "stack-two", "-", ":" };
-	const char *given = getenv("SEED");
-	unsigned int seed = given ? (unsigned int)strtoul(given, NULL, 10)
-				  : (unsigned int)time(NULL);
+	struct random_source random = random_start(__func__);
 
-	print_message("SEED=%u\n", seed);
-	srand(seed);
 	for (int round = 0; round < 300; round++) {
 		char texts[TEXTS][256] = { "" };
 		const char *all[TEXTS];
@@ -65,11 +60,11 @@ TEST(texts_that_differ_never_look_alike)
 
 		in_locale(round % 2 ? "C.UTF-8" : "C");
 		for (int i = 0; i < TEXTS; i++) {
-			for (int n = rand() % 12 + 1; n > 0; n--)
-				strcat(texts[i], parts[(size_t)rand() % ARRAY_SIZE(parts)]);
+			for (unsigned n = random_below(&random, 12) + 1; n > 0; n--)
+				strcat(texts[i], parts[random_below(&random, ARRAY_SIZE(parts))]);
 			all[i] = texts[i];
 		}
-		fit_texts(all, TEXTS, 8 + rand() % 30, shown);
+		fit_texts(all, TEXTS, 8 + (int)random_below(&random, 30), shown);
 		for (int i = 0; i < TEXTS; i++)
 			for (int j = 0; j < i; j++)
 				assert_int_equal(strcmp(texts[i], texts[j]) == 0,

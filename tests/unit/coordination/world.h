@@ -24,10 +24,9 @@
 #include "tracker/listener.h"
 #include "unit/home.h"
 
-#define DEADLINE_MS 20000 /* generous: sanitizers, emulated machines */
-#define OWN	    900	  /* the daemon's user */
-#define ANNE	    1000
-#define BERT	    1001
+#define OWN  900 /* the daemon's user */
+#define ANNE 1000
+#define BERT 1001
 
 #define CHILDREN_MAX 8
 
@@ -196,14 +195,7 @@ static inline void world_turn(struct world *w)
 	world_commit(w);
 }
 
-#define world_wait(w, condition)                           \
-	do {                                               \
-		int64_t deadline = now_ms() + DEADLINE_MS; \
-		while (!(condition)) {                     \
-			assert_true(now_ms() < deadline);  \
-			world_turn(w);                     \
-		}                                          \
-	} while (0)
+#define world_wait(w, condition) AWAIT(condition, world_turn(w))
 
 /* The newest entry is of that kind, about that, with these words. */
 static inline void assert_entry(const struct world *w, enum activity_action action,

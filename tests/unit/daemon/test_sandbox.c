@@ -25,11 +25,12 @@
 #include "daemon/sandbox.h"
 #include "registry/registry.h"
 #include "testing.h"
+#include "unit/directory.h"
 
 #define SKIPS 77 /* the child's exit status */
 
 struct place {
-	char root[32], own[64], socket[64],
+	char root[DIRECTORY_SIZE], own[64], socket[64],
 		outside[64]; /* directories of root; a file in outside */
 	struct sandbox_config config;
 	struct sandbox_report report;
@@ -41,8 +42,7 @@ static int setup(void **state)
 	char path[96];
 
 	assert_non_null(p);
-	strcpy(p->root, "/tmp/pd-sandbox-XXXXXX");
-	assert_non_null(mkdtemp(p->root));
+	directory_make(p->root);
 	snprintf(p->own, sizeof(p->own), "%s/own", p->root);
 	snprintf(p->socket, sizeof(p->socket), "%s/run", p->root);
 	snprintf(p->outside, sizeof(p->outside), "%s/theirs", p->root);
@@ -57,10 +57,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct place *p = *state;
-	char command[96];
 
-	snprintf(command, sizeof(command), "rm -r %s", p->root);
-	assert_int_equal(system(command), 0);
+	directory_remove(p->root);
 	free((char *)p->config.socket);
 	free(p);
 	return 0;
@@ -97,6 +95,12 @@ static void go_in(struct place *p, void (*before)(void), void (*inside)(struct p
 		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
+
+#define TEST_INSIDE(name, before, inside) \
+	TEST_WITH(name, struct place *p)  \
+	{                                 \
+		go_in(p, before, inside); \
+	}
 
 static void need_system_calls(const struct place *p)
 {
@@ -193,10 +197,8 @@ static void ask_for_refused(struct place *p)
 	CHECK(n > ARRAY_SIZE(refused) / 2);
 }
 
-TEST_WITH(call_that_no_daemon_makes_is_answered_as_by_a_kernel_without_it, struct place *p)
-{
-	go_in(p, ask_before, ask_for_refused);
-}
+TEST_INSIDE(call_that_no_daemon_makes_is_answered_as_by_a_kernel_without_it, ask_before,
+	    ask_for_refused)
 
 #ifndef SANITIZED
 static void try_to_fork(struct place *p)
@@ -205,10 +207,7 @@ static void try_to_fork(struct place *p)
 	CHECK(fork() < 0 && errno == ENOSYS);
 }
 
-TEST_WITH(no_process_is_started, struct place *p)
-{
-	go_in(p, NULL, try_to_fork);
-}
+TEST_INSIDE(no_process_is_started, NULL, try_to_fork)
 #endif
 
 static int gate[2];
@@ -238,10 +237,7 @@ static void let_thread_try(struct place *p)
 	CHECK(refuses);
 }
 
-TEST_WITH(thread_that_runs_already_is_held_as_well, struct place *p)
-{
-	go_in(p, start_thread, let_thread_try);
-}
+TEST_INSIDE(thread_that_runs_already_is_held_as_well, start_thread, let_thread_try)
 
 /* --- what is left --- */
 
@@ -295,10 +291,7 @@ static void work(struct place *p)
 	CHECK(fd >= 0 && read(fd, text, sizeof(text)) > 0);
 }
 
-TEST_WITH(what_the_daemon_does_is_left, struct place *p)
-{
-	go_in(p, start_server, work);
-}
+TEST_INSIDE(what_the_daemon_does_is_left, start_server, work)
 
 /* --- files, ports, signals --- */
 
@@ -346,10 +339,7 @@ static void touch_others(struct place *p)
 	CHECK(open(path, O_RDWR | O_CREAT, 0600) < 0 && errno == EACCES);
 }
 
-TEST_WITH(only_own_files_are_written_and_nobodys_read, struct place *p)
-{
-	go_in(p, NULL, touch_others);
-}
+TEST_INSIDE(only_own_files_are_written_and_nobodys_read, NULL, touch_others)
 
 static void bind_a_port(struct place *p)
 {
@@ -360,10 +350,7 @@ static void bind_a_port(struct place *p)
 	CHECK(bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 && errno == EACCES);
 }
 
-TEST_WITH(no_port_is_bound, struct place *p)
-{
-	go_in(p, NULL, bind_a_port);
-}
+TEST_INSIDE(no_port_is_bound, NULL, bind_a_port)
 
 static void look_at_parent(struct place *p)
 {
@@ -389,9 +376,6 @@ static void raise_limits(struct place *p)
 	      limit.rlim_cur > 0);
 }
 
-TEST_WITH(limits_are_as_low_as_what_is_in_use, struct place *p)
-{
-	go_in(p, NULL, raise_limits);
-}
+TEST_INSIDE(limits_are_as_low_as_what_is_in_use, NULL, raise_limits)
 
 EACH_TEST_MAIN(setup, teardown)

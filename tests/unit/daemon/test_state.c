@@ -12,6 +12,7 @@
 #include "daemon/place.h"
 #include "daemon/state.h"
 #include "testing.h"
+#include "unit/directory.h"
 
 #define DEADLINE_S 20
 
@@ -36,8 +37,7 @@ static int setup(void **state)
 	struct room *r = calloc(1, sizeof(*r));
 
 	assert_non_null(r);
-	strcpy(r->directory, "/tmp/pd-state-XXXXXX");
-	assert_non_null(mkdtemp(r->directory));
+	directory_make(r->directory);
 	snprintf(r->socket, sizeof(r->socket), "%s/pd.sock", r->directory);
 	snprintf(r->aside, sizeof(r->aside), "%s/aside", r->directory);
 	setenv("PORT_DADDY_HOME", r->directory, 1);
@@ -87,10 +87,9 @@ static int bind_at(const char *path, int kind)
 
 static void make_file(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 
 	assert_true(fd >= 0);
-	close(fd);
 }
 
 /* --- the socket's path --- */
@@ -211,8 +210,6 @@ static void turn(struct room *r, bool until_told)
 	assert_int_equal(r->lost, 1);
 }
 
-typedef void (*changes)(struct room *r);
-
 static void remove_socket(struct room *r)
 {
 	assert_int_equal(unlink(r->socket), 0);
@@ -249,7 +246,7 @@ static void rename_directory(struct room *r)
 	strcpy(r->directory, moved);
 }
 
-static void expect_told(struct room *r, changes change)
+static void expect_told(struct room *r, void (*change)(struct room *r))
 {
 	struct place *place = NULL;
 
@@ -263,35 +260,18 @@ static void expect_told(struct room *r, changes change)
 	place_free(place);
 }
 
-TEST_WITH(removed_socket_is_told, struct room *r)
-{
-	expect_told(r, remove_socket);
-}
+#define TOLD(name, change)              \
+	TEST_WITH(name, struct room *r) \
+	{                               \
+		expect_told(r, change); \
+	}
 
-TEST_WITH(replaced_socket_is_told, struct room *r)
-{
-	expect_told(r, replace_socket);
-}
-
-TEST_WITH(renamed_socket_is_told, struct room *r)
-{
-	expect_told(r, rename_socket);
-}
-
-TEST_WITH(removed_lock_is_told, struct room *r)
-{
-	expect_told(r, remove_lock);
-}
-
-TEST_WITH(replaced_lock_is_told, struct room *r)
-{
-	expect_told(r, replace_lock);
-}
-
-TEST_WITH(renamed_directory_is_told, struct room *r)
-{
-	expect_told(r, rename_directory);
-}
+TOLD(removed_socket_is_told, remove_socket)
+TOLD(replaced_socket_is_told, replace_socket)
+TOLD(renamed_socket_is_told, rename_socket)
+TOLD(removed_lock_is_told, remove_lock)
+TOLD(replaced_lock_is_told, replace_lock)
+TOLD(renamed_directory_is_told, rename_directory)
 
 TEST_WITH(loss_before_the_watch_is_told_too, struct room *r)
 {

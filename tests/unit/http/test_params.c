@@ -141,31 +141,27 @@ TEST(members_of_another_kind_are_refused_with_their_sentence)
 	}
 }
 
-TEST(texts_of_a_query_are_read_by_their_kind)
+static struct values value_of(const char *name, const char *text)
 {
 	struct request r;
 	struct values v;
 
-	assert_int_equal(read_text(&r, "flag", "1", &v), 0);
-	assert_true(v.flag);
-	assert_int_equal(read_text(&r, "flag", "0", &v), 0);
-	assert_false(v.flag);
-	assert_int_equal(read_text(&r, "all", "1", &v), 0);
-	assert_true(v.one);
-	assert_int_equal(read_text(&r, "details", "no", &v), 0);
-	assert_true(v.brief);
-	assert_int_equal(read_text(&r, "details", "yes", &v), 0);
-	assert_false(v.brief);
-	assert_int_equal(read_text(&r, "uid", "99", &v), 0);
-	assert_int_equal(v.number, 99);
-	assert_int_equal(read_text(&r, "from", "1700000000", &v), 0);
-	assert_int_equal(v.moment, 1700000000);
-	assert_int_equal(read_text(&r, "from", "2024-02-28T02:00:00Z", &v), 0);
-	assert_int_equal(v.moment, 1709085600);
-	assert_int_equal(read_text(&r, "since", "1h", &v), 0);
-	assert_int_equal(v.since, NOW - 3600);
-	assert_int_equal(read_text(&r, "since", "1700000000", &v), 0);
-	assert_int_equal(v.since, 1700000000);
+	assert_int_equal(read_text(&r, name, text, &v), 0);
+	return v;
+}
+
+TEST(texts_of_a_query_are_read_by_their_kind)
+{
+	assert_true(value_of("flag", "1").flag);
+	assert_false(value_of("flag", "0").flag);
+	assert_true(value_of("all", "1").one);
+	assert_true(value_of("details", "no").brief);
+	assert_false(value_of("details", "yes").brief);
+	assert_int_equal(value_of("uid", "99").number, 99);
+	assert_int_equal(value_of("from", "1700000000").moment, 1700000000);
+	assert_int_equal(value_of("from", "2024-02-28T02:00:00Z").moment, 1709085600);
+	assert_int_equal(value_of("since", "1h").since, NOW - 3600);
+	assert_int_equal(value_of("since", "1700000000").since, 1700000000);
 }
 
 TEST(texts_of_another_kind_are_refused_with_their_sentence)

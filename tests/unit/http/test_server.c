@@ -18,8 +18,7 @@
 #include "http/server.h"
 #include "testing.h"
 
-#define DEADLINE_S 20
-#define TEXT_SIZE  (64 * 1024)
+#define TEXT_SIZE (64 * 1024)
 
 /* What the handlers below work with. */
 struct api {
@@ -239,6 +238,11 @@ static int close_server(void **state)
 	return 0;
 }
 
+static void turn(struct api *api)
+{
+	event_base_loop(api->loop, EVLOOP_NONBLOCK);
+}
+
 /* --- a client --- */
 
 static int send_text(struct api *api, const char *text)
@@ -254,24 +258,22 @@ static int send_text(struct api *api, const char *text)
 	return fd;
 }
 
+/* Takes what has arrived; is that all that will ever come? */
+static bool has_ended(int fd, char text[static TEXT_SIZE], size_t *used)
+{
+	ssize_t n = recv(fd, text + *used, TEXT_SIZE - 1 - *used, 0);
+
+	*used += n > 0 ? (size_t)n : 0;
+	return !n || (n < 0 && errno != EAGAIN);
+}
+
 /* Turns the loop until the server has ended the connection; what it said. */
 static const char *read_all(struct api *api, int fd)
 {
 	static char text[TEXT_SIZE];
-	time_t deadline = time(NULL) + DEADLINE_S;
 	size_t used = 0;
 
-	for (;;) {
-		ssize_t n;
-
-		event_base_loop(api->loop, EVLOOP_NONBLOCK);
-		n = recv(fd, text + used, sizeof(text) - 1 - used, 0);
-		if (n > 0)
-			used += (size_t)n;
-		else if (!n || errno != EAGAIN)
-			break;
-		assert_true(time(NULL) < deadline);
-	}
+	AWAIT(has_ended(fd, text, &used), turn(api));
 	text[used] = '\0';
 	close(fd);
 	return text;
@@ -373,14 +375,12 @@ TEST_WITH(what_is_no_route_or_method_is_said, struct api *api)
 
 TEST_WITH(an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken, struct api *api)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
 	const char *answer = post(api, "/write", "{\"id\":\"a:b\"}");
 
 	assert_non_null(strstr(answer, " 200 "));
 	assert_non_null(strstr(answer, "\"id\":\"a:b\""));
 	assert_int_equal(api->commits, 1);
-	while (api->taken < 0 && time(NULL) < deadline)
-		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	AWAIT(api->taken >= 0, turn(api));
 	assert_int_equal(api->taken, 1);
 }
 
@@ -398,11 +398,8 @@ TEST_WITH(a_commit_that_fails_is_the_answer_in_the_owners_words, struct api *api
 
 TEST_WITH(a_client_that_leaves_before_its_answer_has_not_taken_it, struct api *api)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
-
 	close(send_text(api, "POST /write HTTP/1.0\r\nContent-Length: 12\r\n\r\n{\"id\":\"a:b\"}"));
-	while (api->taken < 0 && time(NULL) < deadline)
-		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	AWAIT(api->taken >= 0, turn(api));
 	assert_int_equal(api->commits, 1);
 	assert_int_equal(api->taken, 0);
 }
@@ -425,13 +422,11 @@ static void expect_nothing_yet(int fd)
 /* Sends a write, and turns the loop until its commit is made. */
 static int write_and_commit(struct api *api)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
 	int commits = api->commits;
 	int fd = send_text(api,
 			   "POST /write HTTP/1.0\r\nContent-Length: 12\r\n\r\n{\"id\":\"a:b\"}");
 
-	while (api->commits == commits && time(NULL) < deadline)
-		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	AWAIT(api->commits != commits, turn(api));
 	assert_int_equal(api->commits, commits + 1);
 	return fd;
 }
@@ -467,16 +462,13 @@ TEST_WITH(what_the_disk_did_not_take_is_said, struct api *api)
 
 TEST_WITH(a_client_that_leaves_while_the_disk_is_waited_for_has_not_taken_it, struct api *api)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
-
 	api->is_slow = true;
 	close(write_and_commit(api));
 	for (int i = 0; i < 10; i++)
 		event_base_loop(api->loop, EVLOOP_NONBLOCK);
 	assert_int_equal(api->taken, -1);
 	let_the_disk_sync(api);
-	while (api->taken < 0 && time(NULL) < deadline)
-		event_base_loop(api->loop, EVLOOP_NONBLOCK);
+	AWAIT(api->taken >= 0, turn(api));
 	assert_int_equal(api->taken, 0);
 }
 
@@ -537,13 +529,11 @@ static int pending_events(struct api *api)
 
 TEST_WITH(memory_is_given_back_once_behind_any_amount_of_work, struct api *api)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
 	int idle = pending_events(api);
 
 	for (int i = 0; i < 20; i++)
 		ask(api, "GET /look?id=a:b HTTP/1.0\r\n\r\n");
-	while (!api->gave_back && time(NULL) < deadline)
-		event_base_loop(api->loop, EVLOOP_ONCE);
+	AWAIT(api->gave_back, event_base_loop(api->loop, EVLOOP_ONCE));
 	assert_int_equal(api->gave_back, 1);
 	assert_int_equal(pending_events(api), idle); /* nothing wakes it up any more */
 }

@@ -51,6 +51,15 @@ static inline int netns_run_tests(CMFixtureFunction setup, CMFixtureFunction tea
 		return netns_run_tests(setup, teardown); \
 	}
 
+/* The same, and where that is not allowed, outside. */
+#define EACH_TEST_MAYBE_IN_NETNS_MAIN(setup, teardown)                                \
+	int main(void)                                                                \
+	{                                                                             \
+		netns_enter();                                                        \
+		set_up_each_test(setup, teardown);                                    \
+		return cmocka_run_group_tests_name(__BASE_FILE__, tests, NULL, NULL); \
+	}
+
 #define NETNS_REUSEPORT 1
 #define NETNS_V6ONLY	2
 #define NETNS_LISTEN	4

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder of the full pass, and the reader around it. */
-#include <time.h>
-
 #include "inventory/holders_pass.h"
 #include "testing.h"
 #include "unit/inventory/fake.h"
+#include "unit/random.h"
 
 #define TICKS 100
 
@@ -146,31 +145,22 @@ TEST(names_are_always_terminated)
 	assert_int_equal(strlen(r.holder.comm), PROCESS_COMM_SIZE - 1);
 }
 
-static unsigned seed_of_test(void)
-{
-	const char *text = getenv("PD_SEED");
-	unsigned seed = text ? (unsigned)strtoul(text, NULL, 10) : (unsigned)time(NULL);
-
-	printf("# PD_SEED=%u\n", seed);
-	return seed;
-}
-
 /* Bytes at random, mostly behind a head that gets past the first checks. */
 TEST(random_bytes_never_lead_out_of_bounds)
 {
-	unsigned seed = seed_of_test();
+	struct random_source random = random_start(__func__);
 	struct pass_record r;
 	size_t used;
 
 	for (int i = 0; i < 100000; i++) {
-		size_t size = (unsigned)rand_r(&seed) % (sizeof(struct abi_process_event) + 8);
+		size_t size = random_below(&random, sizeof(struct abi_process_event) + 8);
 		_cleanup_free_ uint8_t *bytes = malloc(size ? size : 1);
 		struct abi_head head = { .kind = ABI_PROCESS,
 					 .size = sizeof(struct abi_process_event),
 					 .pid = 1 };
 
 		for (size_t j = 0; j < size; j++)
-			bytes[j] = (uint8_t)(rand_r(&seed) % 4 ? rand_r(&seed) : 0);
+			bytes[j] = (uint8_t)(random_below(&random, 4) ? random_u64(&random) : 0);
 		if (i % 2) {
 			head.kind = ABI_HOLDER;
 			head.size = sizeof(struct abi_holder);

@@ -75,7 +75,7 @@ TEST_WITH(a_bind_that_waited_and_whose_close_was_lost_goes, struct world *w)
 
 TEST_WITH(an_event_that_waited_changes_no_row_that_was_read_since, struct world *w)
 {
-	struct event listen = socket_event(EVENT_LISTEN, 1, 10, PORT);
+	const struct event listen = socket_event(EVENT_LISTEN, 1, 10, PORT);
 
 	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
 	w->fake.tcp_state = 7; /* bound, after a shutdown that was lost */
@@ -397,8 +397,7 @@ TEST_WITH(whatever_happens_meanwhile_the_table_is_what_the_kernel_has, struct wo
 	m.random = random_start("whatever_happens_meanwhile_the_table_is_what_the_kernel_has");
 	model = &m;
 	source.open_holder_pass = open_pass;
-	inventory_free(w->inv);
-	assert_int_equal(inventory_new(&source, &w->inv), 0);
+	use_source(w, &source);
 	for (int i = 0; i < STEPS; i++) {
 		if (any(&m, 2))
 			happen(&m);
@@ -414,9 +413,5 @@ TEST_WITH(whatever_happens_meanwhile_the_table_is_what_the_kernel_has, struct wo
 	come_to_rest(&m);
 }
 
-int main(void)
-{
-	netns_enter(); /* where it may: the sockets of whoever works beside it are read, too */
-	set_up_each_test(setup, teardown);
-	return cmocka_run_group_tests_name(__BASE_FILE__, tests, NULL, NULL);
-}
+/* Where it may: the sockets of whoever works beside it are read, too. */
+EACH_TEST_MAYBE_IN_NETNS_MAIN(setup, teardown)

@@ -1,39 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Holders that answer to their descriptors' numbers, and those that do not. */
 #include <errno.h>
-#include <time.h>
 
-#include "testing.h"
-#include "unit/inventory/fake.h"
+#include "base/clock.h"
+#include "unit/inventory/table_world.h"
 
-#define PORT	   3000
-#define COOKIE	   10
-#define DEADLINE_S 20
+#define COOKIE 10
 
 static const struct inventory_place from_the_start;
-
-struct world {
-	struct fake fake;
-	struct inventory *inv;
-};
-
-static int setup(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-	struct kernel_source source = fake_source(&w->fake);
-
-	*state = w;
-	return inventory_new(&source, &w->inv);
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	inventory_free(w->inv);
-	free(w);
-	return 0;
-}
 
 /* Process n has the socket under descriptor 3; all of them are known by a full pass. */
 static void start_servers(struct world *w, unsigned n)
@@ -44,19 +18,19 @@ static void start_servers(struct world *w, unsigned n)
 	w->fake.passes = 0;
 }
 
-static void ask(struct world *w)
+/* As a listing of all ports does, or a question about this one. */
+static void ask_for(struct world *w, bool listing)
 {
 	inventory_refresh(w->inv);
-	assert_int_equal(inventory_recheck(w->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
+	if (listing)
+		assert_int_equal(inventory_recheck(w->inv, from_the_start, SIZE_MAX, NULL, NULL),
+				 0);
 	assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
 }
 
-static const struct socket_row *only_row(struct world *w)
+static void ask(struct world *w)
 {
-	const struct socket_row *row;
-
-	assert_int_equal(inventory_by_port(w->inv, FAKE_NETNS, PORT, &row, 1), 1);
-	return row;
+	ask_for(w, true);
 }
 
 TEST_WITH(holders_that_answer_are_not_looked_at, struct world *w)
@@ -73,8 +47,7 @@ TEST_WITH(holders_that_answer_are_not_looked_at, struct world *w)
 TEST_WITH(a_port_alone_is_asked_for_by_recheck_too, struct world *w)
 {
 	start_servers(w, 2);
-	inventory_refresh(w->inv);
-	assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
+	ask_for(w, false);
 	assert_int_equal(w->fake.rechecks, 1);
 	assert_int_equal(w->fake.looks, 0);
 }
@@ -162,24 +135,8 @@ TEST(a_source_that_cannot_call_is_asked_once)
 static void ask_until_passed(struct world *w, bool listing)
 {
 	unsigned before = w->fake.passes;
-	time_t deadline = time(NULL) + DEADLINE_S;
 
-	while (w->fake.passes == before) {
-		assert_true(time(NULL) < deadline);
-		inventory_refresh(w->inv);
-		if (listing)
-			assert_int_equal(
-				inventory_recheck(w->inv, from_the_start, SIZE_MAX, NULL, NULL), 0);
-		assert_int_equal(inventory_verify_port(w->inv, FAKE_NETNS, PORT), 0);
-	}
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	AWAIT(w->fake.passes != before, ask_for(w, listing));
 }
 
 /* The kernel tells of its end, and a descriptor of somebody hidden keeps it open. */
@@ -191,12 +148,12 @@ TEST_WITH(a_listing_searches_less_often_than_the_question_about_the_port, struct
 	w->fake.n_fds = 0;
 	ask_until_passed(w, false);
 	ask_until_passed(w, false);
-	began = now_ms();
+	began = clock_ms(CLOCK_MONOTONIC);
 	ask_until_passed(w, false);
-	assert_true(now_ms() - began < 500);
-	began = now_ms();
+	assert_true(clock_ms(CLOCK_MONOTONIC) - began < 500);
+	began = clock_ms(CLOCK_MONOTONIC);
 	ask_until_passed(w, true);
-	assert_true(now_ms() - began > 500);
+	assert_true(clock_ms(CLOCK_MONOTONIC) - began > 500);
 }
 
 EACH_TEST_MAIN(setup, teardown)

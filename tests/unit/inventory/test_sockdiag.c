@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What sock_diag says of real sockets, in a network namespace of the test's own. */
 #include <sys/stat.h>
-#include <time.h>
 
 #include <linux/netlink.h>
 
@@ -150,14 +149,17 @@ static bool is_time_wait_there(uint16_t port)
 	return false;
 }
 
+static void make_time_wait(uint16_t port)
+{
+	assert_int_equal(netns_make_time_wait(port), 0);
+	AWAIT(is_time_wait_there(port));
+}
+
 TEST(time_wait_tells_what_is_left_of_it)
 {
 	struct sockdiag_socket s;
-	time_t deadline = time(NULL) + 10;
 
-	assert_int_equal(netns_make_time_wait(PORT + 7), 0);
-	while (!is_time_wait_there(PORT + 7))
-		assert_true(time(NULL) < deadline);
+	make_time_wait(PORT + 7);
 	s = dump(AF_INET, IPPROTO_TCP, SOCKDIAG_ALL, PORT + 7).sockets[0];
 	assert_int_equal(s.timer, SOCKDIAG_TIMER_TIMEWAIT);
 	assert_in_range(s.expires_ms, 1, 60000);
@@ -260,13 +262,10 @@ TEST(resync_tells_which_ports_came_and_went)
 TEST(a_query_lists_time_wait_with_what_is_left)
 {
 	struct inventory *inv = new_inventory();
-	time_t deadline = time(NULL) + 10;
 	struct socket_row *rows;
 	size_t n;
 
-	assert_int_equal(netns_make_time_wait(PORT + 8), 0);
-	while (!is_time_wait_there(PORT + 8))
-		assert_true(time(NULL) < deadline);
+	make_time_wait(PORT + 8);
 	assert_int_equal(inventory_query_port(inv, IPPROTO_TCP, PORT + 8, &rows, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(rows[0].state, SOCKET_TIME_WAIT);
@@ -292,16 +291,26 @@ TEST(a_query_has_the_holders_of_the_table)
 	inventory_free(inv);
 }
 
-TEST(an_mptcp_listener_is_one_row_with_its_holder)
+/* Negative where the kernel has none. */
+static int mptcp_listener(void)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, MPTCP);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, MPTCP);
+
+	if (fd < 0)
+		return fd;
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+TEST(an_mptcp_listener_is_one_row_with_its_holder)
+{
+	_cleanup_close_ int fd = mptcp_listener();
 	struct inventory *inv;
 
 	if (fd < 0)
 		skip(); /* kernel without MPTCP */
-	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	assert_int_equal(listen(fd, 1), 0);
 	inv = new_inventory();
 	assert_int_equal(only_row(inv)->n_holders, 1);
 	assert_int_equal(only_row(inv)->holders[0].id.pid, getpid());
@@ -310,8 +319,7 @@ TEST(an_mptcp_listener_is_one_row_with_its_holder)
 
 TEST(a_query_joins_an_mptcp_listener_by_inode)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, MPTCP);
+	_cleanup_close_ int fd = mptcp_listener();
 	struct event e = { .kind = EVENT_LISTEN,
 			   .cookie = UINT64_MAX, /* the subflow has another one */
 			   .protocol = MPTCP,
@@ -326,8 +334,6 @@ TEST(a_query_joins_an_mptcp_listener_by_inode)
 
 	if (fd < 0)
 		skip(); /* kernel without MPTCP */
-	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(inventory_new(&none, &inv), 0);
 	e.inode = inode_of(fd);
 	e.netns = inventory_own_netns(inv);

@@ -97,9 +97,8 @@ TEST_WITH(a_failed_resync_leaves_the_table, struct world *w)
 {
 	struct kernel_source source = fake_source(&w->fake);
 
-	inventory_free(w->inv);
 	source.open_holder_pass = broken_pass;
-	assert_int_equal(inventory_new(&source, &w->inv), 0);
+	use_source(w, &source);
 	start_server(w);
 	assert_int_equal(inventory_resync(w->inv, NOW, count_change, w), -EBADMSG);
 	assert_holders(only_row(w), 1, (unsigned[]){ 1 });
@@ -117,9 +116,8 @@ TEST_WITH(a_loss_is_made_good_by_a_resync_that_succeeds, struct world *w)
 	resync(w);
 	assert_false(inventory_is_behind(w->inv));
 
-	inventory_free(w->inv);
 	source.open_holder_pass = broken_pass;
-	assert_int_equal(inventory_new(&source, &w->inv), 0);
+	use_source(w, &source);
 	inventory_note_loss(w->inv);
 	assert_int_equal(inventory_resync(w->inv, NOW, count_change, w), -EBADMSG);
 	assert_true(inventory_is_behind(w->inv));
@@ -186,11 +184,10 @@ TEST_WITH(what_cannot_be_tracked_is_told_and_listed, struct world *w)
 	uint16_t port;
 	int fd = listen_unheld(&port);
 
-	inventory_free(w->inv);
 	source.track_socket = has_no_room_for_a_socket;
 	source.track_process = has_no_room_for_a_process;
 	source.not_tracked = count_not_tracked;
-	assert_int_equal(inventory_new(&source, &w->inv), 0);
+	use_source(w, &source);
 	fake_hold(&w->fake, fake_id(1), 10, 3, 1);
 	resync(w);
 	assert_true(sockets_not_tracked > 0);
@@ -213,7 +210,6 @@ TEST_WITH(a_socket_that_nobody_holds_and_the_list_shows_stays, struct world *w)
 
 TEST_WITH(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows, struct world *w)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
 	uint16_t port;
 	int fd = listen_unheld(&port);
 
@@ -221,11 +217,9 @@ TEST_WITH(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows
 	settle(w);
 	close(fd);
 	/* a question looks into it at most every 250 ms */
-	while (count_listed(w, port)) {
-		assert_true(time(NULL) < deadline);
-		assert_int_equal(inventory_verify_port(w->inv, inventory_own_netns(w->inv), port),
-				 0);
-	}
+	AWAIT(!count_listed(w, port),
+	      assert_int_equal(inventory_verify_port(w->inv, inventory_own_netns(w->inv), port),
+			       0));
 }
 
 TEST_WITH(what_nobody_held_before_is_looked_into_once, struct world *w)
@@ -296,9 +290,5 @@ TEST_WITH(what_happens_after_the_table_was_read_counts, struct world *w)
 	assert_int_equal(only_row(w)->state, SOCKET_BOUND);
 }
 
-int main(void)
-{
-	netns_enter(); /* where it may: the sockets of whoever works beside it are read, too */
-	set_up_each_test(setup, teardown);
-	return cmocka_run_group_tests_name(__BASE_FILE__, tests, NULL, NULL);
-}
+/* Where it may: the sockets of whoever works beside it are read, too. */
+EACH_TEST_MAYBE_IN_NETNS_MAIN(setup, teardown)

@@ -101,6 +101,17 @@ static int decode(const void *bytes, size_t size, struct event *ret)
 	return decode_event(bytes, size, TICKS, ret);
 }
 
+/* What a good record, changed like that, is decoded to. */
+#define DECODED(make, ...)                                                       \
+	({                                                                       \
+		__typeof__(make) record = make;                                  \
+		struct event decoded_;                                           \
+                                                                                 \
+		__VA_ARGS__;                                                     \
+		assert_int_equal(decode(&record, sizeof(record), &decoded_), 0); \
+		decoded_;                                                        \
+	})
+
 TEST(socket_events_keep_every_field)
 {
 	static const struct {
@@ -112,10 +123,8 @@ TEST(socket_events_keep_every_field)
 		      { ABI_CLOSE, EVENT_CLOSE } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct abi_socket_event record = socket_event(kinds[i].abi);
-		struct event e;
+		struct event e = DECODED(socket_event(kinds[i].abi));
 
-		assert_int_equal(decode(&record, sizeof(record), &e), 0);
 		assert_int_equal(e.kind, kinds[i].kind);
 		assert_int_equal(e.actor.pid, 4711);
 		assert_int_equal(e.boot_ns, 9000000001);
@@ -136,19 +145,13 @@ TEST(socket_events_keep_every_field)
 
 TEST(start_time_is_in_whole_ticks_as_proc_shows_it)
 {
-	struct abi_socket_event record = socket_event(ABI_BIND);
-	struct event e;
-
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
-	assert_int_equal(e.actor.start_ticks, 123);
+	assert_int_equal(DECODED(socket_event(ABI_BIND)).actor.start_ticks, 123);
 }
 
 TEST(refusal_tells_call_and_errno)
 {
-	struct abi_failure record = refusal();
-	struct event e;
+	struct event e = DECODED(refusal());
 
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
 	assert_int_equal(e.kind, EVENT_FAIL);
 	assert_int_equal(e.call, EVENT_CALL_LISTEN);
 	assert_int_equal(e.error, EADDRINUSE);
@@ -232,24 +235,14 @@ TEST(refused_bind_of_a_hardcoded_port_is_about_the_one_that_it_was_given)
 
 TEST(reuseport_group_with_closed_members_keeps_nobody_from_sharing)
 {
-	struct abi_failure record = refusal();
-	struct event e;
-
-	record.in_group = 1;
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
-	assert_true(e.has_program);
-	record.group_closed = 1;
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
-	assert_false(e.has_program);
+	assert_true(DECODED(refusal(), record.in_group = 1).has_program);
+	assert_false(DECODED(refusal(), record.in_group = record.group_closed = 1).has_program);
 }
 
 TEST(refusal_keeps_the_owners_in_their_order)
 {
-	struct abi_failure record = refusal();
-	struct event e;
+	struct event e = DECODED(refusal(), record.more = 1);
 
-	record.more = 1;
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
 	assert_int_equal(e.n_owners, 2);
 	assert_true(e.more_owners);
 	assert_int_equal(e.owners[0].cookie, 100);
@@ -268,11 +261,8 @@ TEST(refusal_keeps_the_owners_in_their_order)
 
 TEST(owner_that_was_freed_under_the_walk_is_left_out)
 {
-	struct abi_failure record = refusal();
-	struct event e;
+	struct event e = DECODED(refusal(), record.owners[0].family = 0);
 
-	record.owners[0].family = 0;
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
 	assert_int_equal(e.n_owners, 1);
 	assert_int_equal(e.owners[0].cookie, 101);
 }
@@ -280,11 +270,9 @@ TEST(owner_that_was_freed_under_the_walk_is_left_out)
 TEST(bytes_after_an_ipv4_address_are_zero)
 {
 	static const uint8_t zeroes[12];
-	struct abi_socket_event record = socket_event(ABI_BIND);
-	struct event e;
+	struct event e = DECODED(socket_event(ABI_BIND),
+				 memset(record.socket.addr, 0xAA, sizeof(record.socket.addr)));
 
-	memset(record.socket.addr, 0xAA, sizeof(record.socket.addr));
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
 	assert_memory_equal(e.addr.bytes + 4, zeroes, sizeof(zeroes));
 }
 
@@ -308,10 +296,8 @@ TEST(task_events_name_child_and_exit_code)
 
 TEST(process_has_paths_from_the_root_and_ancestors_nearest_first)
 {
-	struct abi_process_event record = process_event();
-	struct event e;
+	struct event e = DECODED(process_event());
 
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
 	assert_int_equal(e.kind, EVENT_PROCESS);
 	assert_true(process_id_equal(&e.process.id, &e.actor));
 	assert_int_equal(e.process.uid, 1000);
@@ -329,32 +315,18 @@ TEST(process_has_paths_from_the_root_and_ancestors_nearest_first)
 
 TEST(path_without_components_is_the_root)
 {
-	struct abi_process_event record = process_event();
-	struct event e;
-
-	record.cwd_len = 0;
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
-	assert_string_equal(e.process.cwd, "/");
+	assert_string_equal(DECODED(process_event(), record.cwd_len = 0).process.cwd, "/");
 }
 
 TEST(empty_component_alone_is_an_unknown_path)
 {
-	struct abi_process_event record = process_event();
-	struct event e;
-
-	SET_PATH(&record, exe, "");
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
-	assert_string_equal(e.process.exe, "");
+	assert_string_equal(DECODED(process_event(), SET_PATH(&record, exe, "")).process.exe, "");
 }
 
 TEST(cut_path_says_so_in_front)
 {
-	struct abi_process_event record = process_event();
-	struct event e;
-
-	record.cwd_cut = 1;
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
-	assert_string_equal(e.process.cwd, "\xe2\x80\xa6/src/web");
+	assert_string_equal(DECODED(process_event(), record.cwd_cut = 1).process.cwd,
+			    "\xe2\x80\xa6/src/web");
 }
 
 TEST(longest_path_keeps_its_end)
@@ -378,11 +350,9 @@ TEST(longest_path_keeps_its_end)
 
 TEST(name_without_terminator_is_cut)
 {
-	struct abi_socket_event record = socket_event(ABI_BIND);
-	struct event e;
+	struct event e = DECODED(socket_event(ABI_BIND),
+				 memset(record.head.comm, 'a', sizeof(record.head.comm)));
 
-	memset(record.head.comm, 'a', sizeof(record.head.comm));
-	assert_int_equal(decode(&record, sizeof(record), &e), 0);
 	assert_int_equal(strlen(e.comm), PROCESS_COMM_SIZE - 1);
 }
 

@@ -49,10 +49,7 @@ TEST_WITH(a_ghost_turns_stale_at_its_moment, struct world *w)
 
 static void turn_until_entries(struct world *w, enum activity_action action, unsigned n)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
-
-	while (count_entries(w, action) < n && time(NULL) <= deadline)
-		turn(w);
+	AWAIT(count_entries(w, action) >= n, turn(w));
 	assert_int_equal(count_entries(w, action), n);
 }
 

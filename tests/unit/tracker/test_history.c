@@ -7,6 +7,7 @@
 
 #include "base/quota.h"
 #include "registry/history.h"
+#include "unit/sockets.h"
 
 #define FREE_PORT 20123 /* that nobody has claimed */
 
@@ -154,7 +155,6 @@ TEST_WITH(what_ended_while_no_daemon_ran_ended_nobody_knows_how, struct world *w
 
 TEST_WITH(what_ended_unseen_has_ended_however_much_of_it_there_was_on_one_port, struct world *w)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
 	struct seen seen;
 
 	listen_on(w, COOKIE, FREE_PORT);
@@ -165,10 +165,8 @@ TEST_WITH(what_ended_unseen_has_ended_however_much_of_it_there_was_on_one_port, 
 		 "SELECT port, proto, pid, startTicks, bootId, since, cookie + i FROM history, n");
 	world_restart_tracker(w);
 	/* some of them at a time */
-	while ((seen = history_of(w, FREE_PORT)).n_open && time(NULL) < deadline)
-		turn(w);
+	AWAIT(!(seen = history_of(w, FREE_PORT)).n_open, turn(w));
 	assert_int_equal(seen.n, 201);
-	assert_int_equal(seen.n_open, 0);
 }
 
 TEST_WITH(what_an_earlier_boot_left_has_ended, struct world *w)
@@ -183,35 +181,23 @@ TEST_WITH(what_an_earlier_boot_left_has_ended, struct world *w)
 /* The table is read anew, and what it shows has a row; the server itself is real. */
 TEST_WITH(a_socket_whose_events_were_lost_is_found, struct world *w)
 {
-	struct sockaddr_in name = { .sin_family = AF_INET };
-	socklen_t size = sizeof(name);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	time_t deadline = time(NULL) + DEADLINE_S;
-	struct seen seen = { 0 };
+	uint16_t port;
+	int fd = listening_socket(&port);
+	struct seen seen;
 	pid_t pid;
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
-	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
 	pid = fork(); /* what the daemon itself has is none of its business */
 	if (!pid)
 		for (;;)
 			pause();
 	close(fd);
 	lose_events(w, 1);
-	while (!seen.n && time(NULL) < deadline) {
-		turn(w);
-		seen = history_of(w, ntohs(name.sin_port));
-	}
+	AWAIT((seen = history_of(w, port)).n, turn(w));
 	assert_int_equal(seen.n, 1);
 	assert_int_equal(seen.newest.process.pid, pid);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	while (!seen.newest.end.at && time(NULL) < deadline) {
-		lose_events(w, 1);
-		turn(w);
-		seen = history_of(w, ntohs(name.sin_port));
-	}
+	AWAIT((seen = history_of(w, port)).newest.end.at, lose_events(w, 1); turn(w));
 	assert_ended(&seen, HISTORY_UNKNOWN, 0);
 }
 
@@ -236,16 +222,13 @@ TEST_WITH(a_flood_of_listeners_is_written_up_to_the_share_and_counted_beyond_it,
 
 TEST_WITH(it_is_written_by_itself_before_long, struct world *w)
 {
-	time_t deadline = time(NULL) + DEADLINE_S;
 	const struct history_filter filter = { .port = FREE_PORT, .limit = 10 };
 	struct seen seen = { 0 };
 
 	listen_on(w, COOKIE, FREE_PORT);
 	w->commits = 0;
-	while (!seen.n && time(NULL) < deadline) {
-		turn(w);
-		assert_int_equal(registry_for_each_history(w->registry, &filter, see, &seen), 0);
-	}
+	AWAIT(seen.n, turn(w);
+	      assert_int_equal(registry_for_each_history(w->registry, &filter, see, &seen), 0));
 	assert_int_equal(seen.n, 1);
 	assert_true(w->commits > 0);
 }

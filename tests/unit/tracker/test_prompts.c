@@ -10,20 +10,21 @@
 #include "base/quota.h"
 #include "testing.h"
 #include "tracker/prompts.h"
+#include "unit/directory.h"
 
 enum { ANNE = 1000, BERT = 1001, ROOT = 0 };
 
 #define SHELLS_MAX 300
 
-static char directory[] = "/tmp/pd-prompts-XXXXXX";
+static char directory[DIRECTORY_SIZE];
 static struct prompts *prompts;
 static pid_t shells[SHELLS_MAX];
 static size_t n_shells;
 
 static int set_up(void **state)
 {
-	strcpy(directory + sizeof(directory) - 7, "XXXXXX");
-	return mkdtemp(directory) ? prompts_new(directory, true, &prompts) : -1;
+	directory_make(directory);
+	return prompts_new(directory, true, &prompts);
 }
 
 static void end_shells(void)
@@ -36,12 +37,10 @@ static void end_shells(void)
 
 static int tear_down(void **state)
 {
-	char command[64];
-
 	end_shells();
 	prompts_free(prompts);
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	return system(command);
+	directory_remove(directory);
+	return 0;
 }
 
 /* A process that lives until the test ends. */

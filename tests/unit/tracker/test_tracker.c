@@ -225,14 +225,20 @@ TEST_WITH(an_event_is_told_with_the_service_that_owns_its_port, struct world *w)
 	assert_int_equal(w->owned_events, 2);
 }
 
-TEST_WITH(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks, struct world *w)
+static struct event refused_bind(void)
 {
-	const struct refusal_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
 	struct event fail = socket_event(EVENT_FAIL, 1, 0, PORT);
 
 	fail.call = EVENT_CALL_BIND;
 	fail.error = EADDRINUSE;
-	tell(w, fail);
+	return fail;
+}
+
+TEST_WITH(a_refusal_is_an_entry_at_once_and_is_explained_for_who_asks, struct world *w)
+{
+	const struct refusal_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
+
+	tell(w, refused_bind());
 	assert_int_equal(count_entries(w, ACTIVITY_FAIL), 1);
 	assert_int_equal(w->explained, 0);
 	assert_int_equal(tracker_explain_waiting(w->tracker, &asked), 0);
@@ -257,10 +263,8 @@ TEST_WITH(a_refusal_of_udp_lite_is_an_entry_alone, struct world *w)
 TEST_WITH(a_refusal_by_a_connection_is_told_with_who_the_search_found, struct world *w)
 {
 	const struct refusal_filter asked = { .uid = PROCESS_UID_UNKNOWN, .limit = 1 };
-	struct event fail = socket_event(EVENT_FAIL, 1, 0, PORT);
+	struct event fail = refused_bind();
 
-	fail.call = EVENT_CALL_BIND;
-	fail.error = EADDRINUSE;
 	fail.n_owners = 1;
 	fail.owners[0] = (struct bind_owner){ .cookie = COOKIE + 9,
 					      .family = AF_INET,
@@ -285,19 +289,25 @@ TEST_WITH(without_a_listener_everything_is_written_all_the_same, struct world *w
 
 /* --- the pen --- */
 
+static void write_note(struct world *w, const char *comm)
+{
+	const struct activity note = { .action = ACTIVITY_NOTE,
+				       .service = ID,
+				       .details = "n",
+				       .timestamp = time(NULL),
+				       .uid = CLAIM_UID,
+				       .comm = comm };
+
+	assert_int_equal(activity_write(tracker_activity(w->tracker), &note), 0);
+}
+
 TEST_WITH(old_entries_go_whoever_writes_new_ones, struct world *w)
 {
 	static const struct activity_limits limits = { ACTIVITY_KEEP_NEWEST, ACTIVITY_KEEP_S };
 
 	registry_set_activity_limits(w->registry, &limits);
 	for (unsigned i = 0; i < 3 * ACTIVITY_KEEP_NEWEST; i++) {
-		assert_int_equal(activity_write(tracker_activity(w->tracker),
-						&(struct activity){ .action = ACTIVITY_NOTE,
-								    .service = ID,
-								    .details = "n",
-								    .timestamp = time(NULL),
-								    .uid = CLAIM_UID }),
-				 0);
+		write_note(w, NULL);
 		/* they go in a turn of their own */
 		event_base_loop(w->loop, EVLOOP_NONBLOCK);
 	}
@@ -323,14 +333,7 @@ TEST_WITH(an_entry_is_a_sign_that_the_daemon_is_alive, struct world *w)
 
 TEST_WITH(an_entry_is_committed_soon_and_its_name_is_text, struct world *w)
 {
-	assert_int_equal(activity_write(tracker_activity(w->tracker),
-					&(struct activity){ .action = ACTIVITY_NOTE,
-							    .service = ID,
-							    .details = "n",
-							    .timestamp = time(NULL),
-							    .uid = CLAIM_UID,
-							    .comm = "no\xff" }),
-			 0);
+	write_note(w, "no\xff");
 	assert_int_equal(w->commits, 1);
 	assert_string_equal(w->comm, "no\xEF\xBF\xBD");
 }
