@@ -8,21 +8,20 @@
 #include "cli/project/config.h"
 #include "cli/supervise/needs.h"
 #include "testing.h"
+#include "unit/directory.h"
 
-static char directory[] = "/tmp/pd-needs-XXXXXX", error[2048];
+static char directory[DIRECTORY_SIZE], error[2048];
 
 static int make_directory(void **state)
 {
-	return mkdtemp(directory) ? 0 : -1;
+	directory_make(directory);
+	return 0;
 }
 
 static int remove_directory(void **state)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "%s/" CONFIG_NAME, directory);
-	unlink(path);
-	return rmdir(directory);
+	directory_remove(directory);
+	return 0;
 }
 
 /* NULL where it is refused; the caller's. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,11 +7,12 @@
 #include "cli/project/config.h"
 #include "cli/project/project.h"
 #include "testing.h"
+#include "unit/directory.h"
 #include "unit/random.h"
 
 /* --- a tree of files of one's own --- */
 
-static char root[] = "/tmp/pd-project-XXXXXX";
+static char root[DIRECTORY_SIZE];
 
 static const char *at(const char *path)
 {
@@ -48,18 +48,14 @@ static void write_file(const char *path, const char *text)
 
 static int make_root(void **state)
 {
-	strcpy(root, "/tmp/pd-project-XXXXXX");
-	return mkdtemp(root) ? 0 : -1;
-}
-
-static int unlink_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-	return remove(path);
+	directory_make(root);
+	return 0;
 }
 
 static int remove_root(void **state)
 {
-	return nftw(root, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+	directory_remove(root);
+	return 0;
 }
 
 static void identity_is(const char *path, const char *expected)
@@ -161,17 +157,29 @@ static struct config *found(const char *path)
 	return c;
 }
 
-static void refused(const char *text, const char *word)
+static struct config *read_config(const char *text)
+{
+	write_file(".portdaddyrc", text);
+	return found(root);
+}
+
+/* The file that is there. */
+static void is_refused(const char *word)
 {
 	_cleanup_(config_freep) struct config *c = NULL;
 	char error[PATH_MAX + 256] = "";
 
-	write_file(".portdaddyrc", text);
 	assert_int_equal(config_find(root, &c, error, sizeof(error)), -EINVAL);
 	assert_null(c);
 	assert_non_null(strstr(error, ".portdaddyrc"));
 	if (!strstr(error, word))
 		fail_msg("'%s' does not say '%s'", error, word);
+}
+
+static void refused(const char *text, const char *word)
+{
+	write_file(".portdaddyrc", text);
+	is_refused(word);
 }
 
 TEST(services_are_read_in_order_from_above_with_comments_and_commas)
@@ -260,12 +268,10 @@ TEST(name_that_stands_twice_is_refused_where_it_stands_again)
 
 TEST(same_name_in_different_objects_is_no_duplicate)
 {
-	_cleanup_(config_freep) struct config *c = NULL;
+	_cleanup_(config_freep) struct config *c = read_config(
+		"{\"services\": {\"cmd\": {\"cmd\": \"\\\"cmd\\\":\"},"
+		"\"env\": {\"env\": {\"cmd\": \"a\", \"env\": \"b\"}, \"cmd\": \"c\"}}}");
 
-	write_file(".portdaddyrc",
-		   "{\"services\": {\"cmd\": {\"cmd\": \"\\\"cmd\\\":\"},"
-		   "\"env\": {\"env\": {\"cmd\": \"a\", \"env\": \"b\"}, \"cmd\": \"c\"}}}");
-	c = found(root);
 	assert_int_equal(c->n, 2);
 	assert_int_equal(c->n_warnings, 0);
 }
@@ -277,28 +283,21 @@ TEST(columns_count_characters)
 
 TEST(file_that_is_no_text_is_refused)
 {
-	_cleanup_(config_freep) struct config *c = NULL;
 	static const char bytes[] = "{\"services\":\n{\"w\0b\": {}}}";
-	char error[PATH_MAX + 256] = "";
 	_cleanup_file_ FILE *f = fopen(at(".portdaddyrc"), "w");
 
 	assert_int_equal(fwrite(bytes, sizeof(bytes) - 1, 1, f), 1);
 	assert_int_equal(fflush(f), 0);
-	assert_int_equal(config_find(root, &c, error, sizeof(error)), -EINVAL);
-	assert_non_null(strstr(error, "line 2, column 4: a NUL byte"));
+	is_refused("line 2, column 4: a NUL byte");
 	refused("{\"services\": {\"\xff\": {}}}", "line 1");
 	refused("{\"project\": \"cut off", "line 1, column 21: unexpected end");
 }
 
 TEST(file_of_ten_megabytes_is_refused_with_the_limit)
 {
-	_cleanup_(config_freep) struct config *c = NULL;
-	char error[PATH_MAX + 256] = "";
-
 	write_file(".portdaddyrc", "{}");
 	assert_int_equal(truncate(at(".portdaddyrc"), 10 << 20), 0);
-	assert_int_equal(config_find(root, &c, error, sizeof(error)), -EINVAL);
-	assert_non_null(strstr(error, "10485760 bytes long; at most 1048576"));
+	is_refused("10485760 bytes long; at most 1048576");
 }
 
 static void warned(const struct config *c, const char *words)
@@ -312,12 +311,10 @@ static void warned(const struct config *c, const char *words)
 
 TEST(names_that_are_not_known_are_warned_of_with_the_nearest)
 {
-	_cleanup_(config_freep) struct config *c = NULL;
+	_cleanup_(config_freep) struct config *c = read_config(
+		"{\n\"projct\": \"x\", \"zzz\": null,\n\"services\": {\"web\": {\n"
+		"  \"healthpath\": \"/x\", \"needs\": [\"api\"], \"port\": 3000}}}");
 
-	write_file(".portdaddyrc",
-		   "{\n\"projct\": \"x\", \"zzz\": null,\n\"services\": {\"web\": {\n"
-		   "  \"healthpath\": \"/x\", \"needs\": [\"api\"], \"port\": 3000}}}");
-	c = found(root);
 	warned(c, "line 2, column 1: \"projct\" is not known; did you mean \"project\"?");
 	warned(c, "\"zzz\" is not known and not obeyed");
 	warned(c, "line 4, column 3: \"healthpath\" is not known of a service; did you mean "
@@ -337,18 +334,16 @@ TEST(warnings_are_bounded)
 	for (int i = 0; i < 100; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "\"u%d\": 1,", i);
 	strcat(text, "}");
-	write_file(".portdaddyrc", text);
-	c = found(root);
+	c = read_config(text);
 	assert_int_equal(c->n_warnings, CONFIG_WARNINGS_MAX);
 	assert_non_null(strstr(c->warnings[CONFIG_WARNINGS_MAX - 1], "and more"));
 }
 
 TEST(settings_without_services_are_read)
 {
-	_cleanup_(config_freep) struct config *c = NULL;
+	_cleanup_(config_freep) struct config *c =
+		read_config("{\"cleanupAge\": \"2d\", \"range\": \"4000-4999\"}");
 
-	write_file(".portdaddyrc", "{\"cleanupAge\": \"2d\", \"range\": \"4000-4999\"}");
-	c = found(root);
 	assert_int_equal(c->n, 0);
 	assert_string_equal(c->cleanup_age, "2d");
 	assert_string_equal(c->range, "4000-4999");
@@ -383,23 +378,25 @@ TEST(random_damage_to_a_file_does_no_harm)
 	}
 }
 
-TEST(top_of_a_tree_is_the_nearest_directory_with_git_in_it)
+static void top_is(const char *path, const char *expected)
 {
 	char top[PATH_MAX];
 
+	assert_int_equal(project_top(at(path), top), 0);
+	assert_string_equal(top, at(expected));
+}
+
+TEST(top_of_a_tree_is_the_nearest_directory_with_git_in_it)
+{
 	directory("shop/.git");
 	directory("shop/web/src");
 	directory("shop/vendor/lib/src");
 	write_file("shop/vendor/lib/.git", "gitdir: ../../.git/modules/lib\n");
 	directory("elsewhere/deep");
-	assert_int_equal(project_top(at("shop/web/src"), top), 0);
-	assert_string_equal(top, at("shop"));
-	assert_int_equal(project_top(at("shop"), top), 0);
-	assert_string_equal(top, at("shop"));
-	assert_int_equal(project_top(at("shop/vendor/lib/src"), top), 0);
-	assert_string_equal(top, at("shop/vendor/lib"));
-	assert_int_equal(project_top(at("elsewhere/deep"), top), 0);
-	assert_string_equal(top, at("elsewhere/deep"));
+	top_is("shop/web/src", "shop");
+	top_is("shop", "shop");
+	top_is("shop/vendor/lib/src", "shop/vendor/lib");
+	top_is("elsewhere/deep", "elsewhere/deep");
 }
 
 EACH_TEST_MAIN(make_root, remove_root)

@@ -293,15 +293,19 @@ static const char *post(struct api *api, const char *path, const char *body)
 	return ask(api, text);
 }
 
+/* Both stand in it. */
+static void assert_answer(const char *answer, const char *status, const char *words)
+{
+	if (!strstr(answer, status) || !strstr(answer, words))
+		fail_msg("no \"%s\", or no \"%s\": %s", status, words, answer);
+}
+
 /* --- tests --- */
 
 TEST_WITH(a_query_is_read_into_the_handlers_struct, struct api *api)
 {
-	const char *answer = ask(api, "GET /look?id=a:b&port=3000 HTTP/1.0\r\n\r\n");
-
-	assert_non_null(strstr(answer, " 200 "));
-	assert_non_null(strstr(answer, "{\"ok\":true,\"version\":1,\"id\":\"a:b\",\"port\":3000,"
-				       "\"n\":4}"));
+	assert_answer(ask(api, "GET /look?id=a:b&port=3000 HTTP/1.0\r\n\r\n"), " 200 ",
+		      "{\"ok\":true,\"version\":1,\"id\":\"a:b\",\"port\":3000,\"n\":4}");
 }
 
 TEST_WITH(a_query_that_no_row_reads_is_refused, struct api *api)
@@ -319,12 +323,9 @@ TEST_WITH(a_query_that_no_row_reads_is_refused, struct api *api)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char text[128];
-		const char *answer;
 
 		snprintf(text, sizeof(text), "GET /look?%s HTTP/1.0\r\n\r\n", cases[i].query);
-		answer = ask(api, text);
-		if (!strstr(answer, " 400 ") || !strstr(answer, cases[i].says))
-			fail_msg("%s: %s", cases[i].query, answer);
+		assert_answer(ask(api, text), " 400 ", cases[i].says);
 	}
 }
 
@@ -334,13 +335,11 @@ TEST_WITH(names_that_another_builds_pd_knows_are_left_out_and_said, struct api *
 	const char *answer = ask(api, "GET /look?id=a:b&new=1&port=3000 HTTP/1.0\r\n"
 				      "User-Agent: pd/9.9.9 (fedcba9; 99)\r\n\r\n");
 
-	assert_non_null(strstr(answer, " 200 "));
+	assert_answer(answer, " 200 ", "Port-Daddy-Ignored: new\r\n");
 	assert_non_null(strstr(answer, "\"id\":\"a:b\",\"port\":3000"));
-	assert_non_null(strstr(answer, "Port-Daddy-Ignored: new\r\n"));
 	answer = ask(api, "POST /write HTTP/1.0\r\nUser-Agent: pd/9.9.9\r\n"
 			  "Content-Length: 22\r\n\r\n{\"new\":[1],\"id\":\"a:b\"}");
-	assert_non_null(strstr(answer, " 200 "));
-	assert_non_null(strstr(answer, "Port-Daddy-Ignored: new\r\n"));
+	assert_answer(answer, " 200 ", "Port-Daddy-Ignored: new\r\n");
 	/* whoever types by hand, or is of this build, has mistyped it */
 	answer = ask(api, "GET /look?new=1 HTTP/1.0\r\nUser-Agent: curl/8.5.0\r\n\r\n");
 	assert_non_null(strstr(answer, " 400 "));
@@ -364,21 +363,14 @@ TEST_WITH(every_answer_tells_the_daemons_build, struct api *api)
 
 TEST_WITH(what_is_no_route_or_method_is_said, struct api *api)
 {
-	const char *answer = ask(api, "GET /nowhere HTTP/1.0\r\n\r\n");
-
-	assert_non_null(strstr(answer, " 404 "));
-	assert_non_null(strstr(answer, "there is no /nowhere here"));
-	answer = ask(api, "GET /write HTTP/1.0\r\n\r\n");
-	assert_non_null(strstr(answer, " 405 "));
-	assert_non_null(strstr(answer, "Allow: POST\r\n"));
+	assert_answer(ask(api, "GET /nowhere HTTP/1.0\r\n\r\n"), " 404 ",
+		      "there is no /nowhere here");
+	assert_answer(ask(api, "GET /write HTTP/1.0\r\n\r\n"), " 405 ", "Allow: POST\r\n");
 }
 
 TEST_WITH(an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken, struct api *api)
 {
-	const char *answer = post(api, "/write", "{\"id\":\"a:b\"}");
-
-	assert_non_null(strstr(answer, " 200 "));
-	assert_non_null(strstr(answer, "\"id\":\"a:b\""));
+	assert_answer(post(api, "/write", "{\"id\":\"a:b\"}"), " 200 ", "\"id\":\"a:b\"");
 	assert_int_equal(api->commits, 1);
 	AWAIT(api->taken >= 0, turn(api));
 	assert_int_equal(api->taken, 1);
@@ -386,12 +378,9 @@ TEST_WITH(an_answer_to_a_write_comes_with_its_commit_and_is_seen_taken, struct a
 
 TEST_WITH(a_commit_that_fails_is_the_answer_in_the_owners_words, struct api *api)
 {
-	const char *answer;
-
 	api->fails = -EIO;
-	answer = post(api, "/write", "{\"id\":\"a:b\"}");
-	assert_non_null(strstr(answer, " 500 "));
-	assert_non_null(strstr(answer, "nothing was changed: the disk, says the owner"));
+	assert_answer(post(api, "/write", "{\"id\":\"a:b\"}"), " 500 ",
+		      "nothing was changed: the disk, says the owner");
 	assert_int_equal(api->taken, 1); /* nothing was given */
 	api->fails = 0;
 }
@@ -496,11 +485,10 @@ TEST_WITH(a_body_without_what_it_needs_never_reaches_its_handler, struct api *ap
 
 TEST_WITH(a_failure_that_nobody_described_is_told_and_counted, struct api *api)
 {
-	const char *answer = ask(api, "GET /fail HTTP/1.0\r\n\r\n");
 	const struct metrics *m = server_metrics(api->server);
 
-	assert_non_null(strstr(answer, " 500 "));
-	assert_non_null(strstr(answer, "the daemon failed at /fail: Device or resource busy"));
+	assert_answer(ask(api, "GET /fail HTTP/1.0\r\n\r\n"), " 500 ",
+		      "the daemon failed at /fail: Device or resource busy");
 	assert_int_equal(m->errors, 1);
 	assert_ptr_equal(m->rows[2].route, &failing);
 	assert_int_equal(m->rows[2].answers[OUTCOME_FAILED], 1);
@@ -508,10 +496,8 @@ TEST_WITH(a_failure_that_nobody_described_is_told_and_counted, struct api *api)
 
 TEST_WITH(lines_go_on_in_steps_until_they_are_finished, struct api *api)
 {
-	const char *answer = ask(api, "GET /lines HTTP/1.0\r\n\r\n");
-
-	assert_non_null(strstr(answer, "Content-Type: application/x-ndjson"));
-	assert_non_null(strstr(answer, "\r\n\r\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n"));
+	assert_answer(ask(api, "GET /lines HTTP/1.0\r\n\r\n"), "Content-Type: application/x-ndjson",
+		      "\r\n\r\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
 }
 
 static char order[8];

@@ -148,6 +148,16 @@ static struct file_ref add_up(const struct abi_file_ref *found, size_t n, uint32
 	return file_ref;
 }
 
+/* All of the file's references are found, of which so many are this process's. */
+static void assert_found(const struct file_ref *file_ref, enum file_ref_kind kind, pid_t pid,
+			 uint32_t references)
+{
+	assert_int_equal(file_ref->kind, kind);
+	assert_int_equal(file_ref->process.pid, pid);
+	assert_int_equal(file_ref->references, references);
+	assert_true(file_ref->complete);
+}
+
 TEST(nothing_found_proves_nothing)
 {
 	struct file_ref file_ref = add_up(NULL, 0, 1, 0);
@@ -162,10 +172,7 @@ TEST(one_ring_of_two_processes_counts_once_and_is_the_older_ones)
 						  record(ABI_FILE_REF_RING_FILE, 8, 1) };
 	struct file_ref file_ref = add_up(file_refs, 2, 1, 0);
 
-	assert_int_equal(file_ref.kind, FILE_REF_IO_URING_FILE);
-	assert_int_equal(file_ref.references, 1);
-	assert_int_equal(file_ref.process.pid, 8);
-	assert_true(file_ref.complete);
+	assert_found(&file_ref, FILE_REF_IO_URING_FILE, 8, 1);
 }
 
 TEST(a_message_seen_twice_keeps_its_process)
@@ -187,11 +194,8 @@ TEST(what_explains_more_names_the_file_ref)
 
 	file_refs[2].references = 2;
 	file_ref = add_up(file_refs, 3, 4, 0);
-	assert_int_equal(file_ref.kind, FILE_REF_MMAP);
-	assert_int_equal(file_ref.process.pid, 5);
-	assert_int_equal(file_ref.references, 3);
+	assert_found(&file_ref, FILE_REF_MMAP, 5, 3);
 	assert_int_equal(file_ref.descriptors, 1);
-	assert_true(file_ref.complete);
 	file_ref = add_up(file_refs, 3, 5, 0);
 	assert_false(file_ref.complete);
 }
@@ -249,14 +253,10 @@ TEST(a_sleeper_without_a_descriptor_is_the_file_ref)
 	const struct abi_file_ref file_refs[] = { record(ABI_FILE_REF_FD, 3, 1) };
 	struct file_ref file_ref = add_up(NULL, 0, 0, 3);
 
-	assert_int_equal(file_ref.kind, FILE_REF_SYSCALL);
-	assert_int_equal(file_ref.process.pid, 3);
-	assert_int_equal(file_ref.references, 0);
-	assert_true(file_ref.complete);
+	assert_found(&file_ref, FILE_REF_SYSCALL, 3, 0);
 	/* its call's reference counts where the walk did not know it for one */
 	file_ref = add_up(NULL, 0, 1, 3);
-	assert_int_equal(file_ref.references, 1);
-	assert_true(file_ref.complete);
+	assert_found(&file_ref, FILE_REF_SYSCALL, 3, 1);
 	file_ref = add_up(file_refs, 1, 1, 3);
 	assert_int_equal(file_ref.kind, FILE_REF_NONE);
 }
