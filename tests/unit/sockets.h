@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "testing.h"
@@ -57,6 +58,28 @@ static inline int listen_in_range(uint16_t *ret_port)
 	}
 	fail_msg("no port of 9000-9900 is free");
 	return -1;
+}
+
+/* Type SOCK_STREAM or SOCK_DGRAM. */
+static inline int bound_unix_socket(int type, const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	return fd;
+}
+
+/* Negative where nobody listens. */
+static inline int connect_unix(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	return connect(fd, (struct sockaddr *)&name, sizeof(name)) ? -1 : TAKE_FD(fd);
 }
 
 /* A loopback port that nothing holds, for an explicit claim. */

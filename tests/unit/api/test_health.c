@@ -13,14 +13,14 @@ TEST_WITH(parameters_are_checked, struct world *w)
 		{ "/v1/health?paths=shop%3Aapi",
 		  "paths \"shop:api\" cannot be read; write it like shop:api /health shop:web /" },
 	};
-	_cleanup_answer_ struct answer id = ask_get(w, "/v1/health?match=nobody"),
-				       pattern = ask_get(w, "/v1/health?match=no*"),
-				       port = ask_get(w, "/v1/health?match=:1");
+	const struct answer *id = ask_get(w, "/v1/health?match=nobody"),
+			    *pattern = ask_get(w, "/v1/health?match=no*"),
+			    *port = ask_get(w, "/v1/health?match=:1");
 
 	assert_bad_paths(w, bad, ARRAY_SIZE(bad));
-	assert_error(&id, 404, "not_found", "there is no service nobody");
-	assert_error(&pattern, 404, "not_found", "no service matches");
-	assert_error(&port, 404, "not_found", "no service owns port 1");
+	assert_error(id, 404, "not_found", "there is no service nobody");
+	assert_error(pattern, 404, "not_found", "no service matches");
+	assert_error(port, 404, "not_found", "no service owns port 1");
 }
 
 TEST_WITH(without_services_the_first_line_is_followed_by_the_last, struct world *w)
@@ -37,11 +37,9 @@ TEST_WITH(what_nothing_listens_for_is_said_and_kept, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_client_ struct client again = client_new(w);
-	_cleanup_answer_ struct answer a =
-		post(w, "/v1/claims", "{\"id\":\"t:web\",\"port\":%u,\"health\":\"/health\"}",
-		     free_port());
 
-	assert_ok(&a);
+	assert_ok(post(w, "/v1/claims", "{\"id\":\"t:web\",\"port\":%u,\"health\":\"/health\"}",
+		       free_port()));
 	client_say(w, &c, "GET /v1/health?match=t:web HTTP/1.0\r\n\r\n");
 	client_wait_end(w, &c);
 	assert_non_null(strstr(c.text, "\"result\":\"waiting\",\"healthy\":false"));
@@ -57,13 +55,12 @@ static int silent_service(struct world *w, const char *id)
 {
 	uint16_t port = free_port();
 	char cwd[4096];
-	_cleanup_answer_ struct answer a = { 0 };
 	int fd;
 
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
-	a = post(w, "/v1/claims", "{\"id\":\"%s\",\"port\":%u,\"health\":\"/h\",\"cwd\":\"%s\"}",
-		 id, port, cwd);
-	assert_ok(&a);
+	assert_ok(post(w, "/v1/claims",
+		       "{\"id\":\"%s\",\"port\":%u,\"health\":\"/h\",\"cwd\":\"%s\"}", id, port,
+		       cwd));
 	fd = listen_at(port);
 	assert_true(fd >= 0);
 	world_resync(w);

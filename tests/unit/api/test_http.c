@@ -10,32 +10,28 @@
 
 static void assert_alive(struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(w, "/v1/log?n=1");
-
-	assert_ok(&a);
+	assert_ok(ask_get(w, "/v1/log?n=1"));
 }
 
 TEST_WITH(every_body_says_ok_and_its_version, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(w, "/v1/services");
+	const struct answer *a = ask_get(w, "/v1/services");
 
-	assert_ok(&a);
-	assert_non_null(strcasestr(a.head, "Content-Type: application/json"));
+	assert_ok(a);
+	assert_non_null(strcasestr(a->head, "Content-Type: application/json"));
 }
 
 TEST_WITH(an_unknown_path_is_404_in_json, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(w, "/v2/services");
-
-	assert_error(&a, 404, "no_route", "/v2/services");
+	assert_error(ask_get(w, "/v2/services"), 404, "no_route", "/v2/services");
 }
 
 TEST_WITH(a_wrong_method_is_405_and_names_the_right_one, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_post(w, "/v1/services", "{}");
+	const struct answer *a = ask_post(w, "/v1/services", "{}");
 
-	assert_error(&a, 405, "no_method", "GET");
-	assert_non_null(strstr(a.head, "Allow: GET"));
+	assert_error(a, 405, "no_method", "GET");
+	assert_non_null(strstr(a->head, "Allow: GET"));
 }
 
 TEST_WITH(a_head_request_is_answered_without_a_body, struct world *w)
@@ -62,18 +58,15 @@ TEST_WITH(a_connection_serves_one_request_after_another, struct world *w)
 	_cleanup_client_ struct client c = client_new(w);
 
 	for (int i = 0; i < 20; i++) {
-		_cleanup_answer_ struct answer a = { 0 };
-
 		client_get(w, &c, "/v1/services");
-		a = client_answer(w, &c);
-		assert_ok(&a);
+		assert_ok(client_answer(w, &c));
 	}
 }
 
 TEST_WITH(pipelined_requests_are_answered_in_their_order, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
-	_cleanup_answer_ struct answer claim = { 0 }, find = { 0 }, lost = { 0 };
+	const struct answer *claim, *find, *lost;
 
 	client_say(w, &c,
 		   "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n{\"id\":\"pipe\"}"
@@ -82,20 +75,18 @@ TEST_WITH(pipelined_requests_are_answered_in_their_order, struct world *w)
 	claim = client_answer(w, &c);
 	find = client_answer(w, &c);
 	lost = client_answer(w, &c);
-	assert_ok(&claim);
-	assert_ok(&find);
-	assert_int_equal(int_of(&find, "services.0.port"), int_of(&claim, "port"));
-	assert_error(&lost, 404, "no_route", "");
+	assert_ok(claim);
+	assert_ok(find);
+	assert_int_equal(int_of(find, "services.0.port"), int_of(claim, "port"));
+	assert_error(lost, 404, "no_route", "");
 }
 
 TEST_WITH(garbage_behind_a_good_request_ends_the_connection_only, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
-	_cleanup_answer_ struct answer a = { 0 };
 
 	client_say(w, &c, "GET /v1/services HTTP/1.1\r\n\r\n\x01\x02 garbage\r\n\r\n");
-	a = client_answer(w, &c);
-	assert_ok(&a);
+	assert_ok(client_answer(w, &c));
 	client_wait_end(w, &c);
 	assert_alive(w);
 }
@@ -105,25 +96,23 @@ TEST_WITH(a_request_may_arrive_byte_by_byte, struct world *w)
 	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n"
 				   "{\"id\":\"slow\"}";
 	_cleanup_client_ struct client c = client_new(w);
-	_cleanup_answer_ struct answer a = { 0 };
 
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
 		assert_true(client_write(w, &c, text + i, 1));
-	a = client_answer(w, &c);
-	assert_ok(&a);
+	assert_ok(client_answer(w, &c));
 }
 
 TEST_WITH(a_chunked_body_is_read, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 
 	client_say(w, &c,
 		   "POST /v1/claims HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 		   "5\r\n{\"id\"\r\na\r\n:\"chunked\"\r\n1\r\n}\r\n0\r\n\r\n");
 	a = client_answer(w, &c);
-	assert_ok(&a);
-	assert_string_equal(text_of(&a, "id"), "chunked");
+	assert_ok(a);
+	assert_string_equal(text_of(a, "id"), "chunked");
 }
 
 TEST_WITH(a_client_may_expect_100_continue, struct world *w)
@@ -138,7 +127,7 @@ TEST_WITH(a_client_may_expect_100_continue, struct world *w)
 	client_wait_text(w, &c, "\"ok\":true");
 }
 
-static struct answer post_bytes(struct world *w, size_t size)
+static const struct answer *post_bytes(struct world *w, size_t size)
 {
 	_cleanup_client_ struct client c = client_new(w);
 	_cleanup_free_ char *body = malloc(size);
@@ -155,18 +144,13 @@ static struct answer post_bytes(struct world *w, size_t size)
 
 TEST_WITH(a_body_of_64_kb_is_read_and_one_byte_more_is_too_large, struct world *w)
 {
-	_cleanup_answer_ struct answer fits = post_bytes(w, PARSE_BODY_MAX_BYTES);
-	_cleanup_answer_ struct answer over = post_bytes(w, PARSE_BODY_MAX_BYTES + 1);
-
-	assert_error(&fits, 400, "bad_request", "not JSON");
-	assert_error(&over, 413, "too_large", "65536");
+	assert_error(post_bytes(w, PARSE_BODY_MAX_BYTES), 400, "bad_request", "not JSON");
+	assert_error(post_bytes(w, PARSE_BODY_MAX_BYTES + 1), 413, "too_large", "65536");
 }
 
 TEST_WITH(a_body_of_megabytes_is_refused_with_413, struct world *w)
 {
-	_cleanup_answer_ struct answer a = post_bytes(w, 8 << 20);
-
-	assert_int_equal(a.status, 413);
+	assert_int_equal(post_bytes(w, 8 << 20)->status, 413);
 	assert_alive(w);
 }
 
@@ -262,7 +246,7 @@ TEST_WITH(a_client_that_leaves_before_its_answer_harms_nobody, struct world *w)
 {
 	static const char text[] = "POST /v1/claims HTTP/1.1\r\nContent-Length: 13\r\n\r\n"
 				   "{\"id\":\"left\"}";
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 
 	for (int i = 0; i < 50; i++) {
 		struct client c = client_new(w);
@@ -272,14 +256,13 @@ TEST_WITH(a_client_that_leaves_before_its_answer_harms_nobody, struct world *w)
 		client_free(&c);
 	}
 	a = ask_get(w, "/v1/services?pattern=left");
-	assert_ok(&a);
-	assert_int_equal(count_of(&a, "services"), 1);
+	assert_ok(a);
+	assert_int_equal(count_of(a, "services"), 1);
 }
 
 TEST_WITH(the_end_of_the_server_answers_whom_it_has_heard, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
-	_cleanup_answer_ struct answer a = { 0 };
 	int64_t deadline = now_ms() + DEADLINE_MS;
 
 	client_post(w, &c, "/v1/claims", "{\"id\":\"end\"}");
@@ -287,8 +270,7 @@ TEST_WITH(the_end_of_the_server_answers_whom_it_has_heard, struct world *w)
 	while (!registry_in_batch(w->registry) && !c.n)
 		client_step(w, &c, deadline);
 	api_free(w->api);
-	a = client_answer(w, &c);
-	assert_ok(&a);
+	assert_ok(client_answer(w, &c));
 	unlink(w->socket);
 	world_open_api(w);
 }
@@ -314,25 +296,23 @@ TEST_WITH(parameters_are_checked, struct world *w)
 		  "claimed, active, ghost, stale, orphaned, squatted, ending, orphan" },
 		{ "/v1/status?x=1", "takes: none" },
 	};
-	_cleanup_answer_ struct answer post_alone = ask_get(w, "/v1/claims?id=x");
+	const struct answer *post_alone = ask_get(w, "/v1/claims?id=x");
 
 	assert_bad_paths(w, rows, ARRAY_SIZE(rows));
-	assert_error(&post_alone, 405, "no_method", "POST");
+	assert_error(post_alone, 405, "no_method", "POST");
 }
 
 TEST_WITH(a_parameter_of_a_kilobyte_is_too_large, struct world *w)
 {
-	_cleanup_answer_ struct answer a = get(w, "/v1/services?pattern=%01500d", 0);
-
-	assert_error(&a, 413, "too_large", "pattern");
+	assert_error(get(w, "/v1/services?pattern=%01500d", 0), 413, "too_large", "pattern");
 }
 
 TEST_WITH(requests_and_refusals_are_counted, struct world *w)
 {
 	struct metrics before = *server_metrics(w->api->server), after;
-	_cleanup_answer_ struct answer good = ask_get(w, "/v1/services");
-	_cleanup_answer_ struct answer bad = ask_get(w, "/nowhere");
 
+	ask_get(w, "/v1/services");
+	ask_get(w, "/nowhere");
 	after = *server_metrics(w->api->server);
 	assert_int_equal(after.requests - before.requests, 2);
 	assert_int_equal(after.refused - before.refused, 1);

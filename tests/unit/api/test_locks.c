@@ -26,7 +26,7 @@ static void be_rival(struct world *w, const char *text, int relay)
 	for (int other = 3; other < 1024; other++)
 		if (other != relay)
 			close(other);
-	fd = world_connect(w);
+	fd = connect_unix(w->socket);
 	if (send(fd, text, strlen(text), 0) < 0)
 		_exit(1);
 	while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
@@ -87,17 +87,15 @@ static void rival_kill(struct rival *r)
 
 static int64_t rival_granted(struct world *w, struct rival *r)
 {
-	_cleanup_answer_ struct answer a = client_answer(w, &r->answer);
+	const struct answer *a = client_answer(w, &r->answer);
 
-	assert_ok(&a);
-	return int_of(&a, "fence");
+	assert_ok(a);
+	return int_of(a, "fence");
 }
 
 static size_t waiting(struct world *w, const char *name)
 {
-	_cleanup_answer_ struct answer a = get(w, "/v1/locks?name=%s", name);
-
-	return count_of(&a, "locks.0.waiters");
+	return count_of(get(w, "/v1/locks?name=%s", name), "locks.0.waiters");
 }
 
 static void wait_waiting(struct world *w, const char *name, size_t n)
@@ -107,9 +105,7 @@ static void wait_waiting(struct world *w, const char *name, size_t n)
 
 static bool is_held(struct world *w, const char *name)
 {
-	_cleanup_answer_ struct answer a = get(w, "/v1/locks?name=%s", name);
-
-	return bool_of(&a, "locks.0.held");
+	return bool_of(get(w, "/v1/locks?name=%s", name), "locks.0.held");
 }
 
 static void wait_held(struct world *w, const char *name, bool held)
@@ -119,102 +115,97 @@ static void wait_held(struct world *w, const char *name, bool held)
 
 static int64_t lock(struct world *w, const char *body)
 {
-	_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks", body);
+	const struct answer *a = ask_post(w, "/v1/locks", body);
 
-	assert_ok(&a);
-	return int_of(&a, "fence");
+	assert_ok(a);
+	return int_of(a, "fence");
 }
 
 static void last_log_says(struct world *w, const char *name, const char *words)
 {
-	_cleanup_answer_ struct answer a = get(w, "/v1/log?filter=%s&n=1", name);
+	const struct answer *a = get(w, "/v1/log?filter=%s&n=1", name);
 
-	assert_ok(&a);
-	if (!strstr(text_of(&a, "entries.0.details"), words))
-		fail_msg("\"%s\" is not in: %s", words, text_of(&a, "entries.0.details"));
+	assert_ok(a);
+	if (!strstr(text_of(a, "entries.0.details"), words))
+		fail_msg("\"%s\" is not in: %s", words, text_of(a, "entries.0.details"));
 }
 
 /* --- grants --- */
 
 TEST_WITH(a_grant_names_holder_fence_and_end, struct world *w)
 {
-	_cleanup_answer_ struct answer a =
+	const struct answer *a =
 		ask_post(w, "/v1/locks",
 			 "{\"name\":\"db-migrations\",\"holder\":\"myapp:db\",\"ttl\":\"5m\"}");
 
-	assert_ok(&a);
-	assert_string_equal(text_of(&a, "name"), "db-migrations");
-	assert_string_equal(text_of(&a, "holder"), "myapp:db");
-	assert_true(int_of(&a, "fence") > 0);
-	assert_false(bool_of(&a, "existing"));
-	assert_int_equal(int_of(&a, "expiresAt"), int_of(&a, "acquiredAt") + 300);
+	assert_ok(a);
+	assert_string_equal(text_of(a, "name"), "db-migrations");
+	assert_string_equal(text_of(a, "holder"), "myapp:db");
+	assert_true(int_of(a, "fence") > 0);
+	assert_false(bool_of(a, "existing"));
+	assert_int_equal(int_of(a, "expiresAt"), int_of(a, "acquiredAt") + 300);
 	last_log_says(w, "db-migrations", "Locked by myapp:db for 5m");
 }
 
 TEST_WITH(the_same_process_and_holder_renew_with_the_same_fence, struct world *w)
 {
 	int64_t fence = lock(w, "{\"name\":\"a\",\"holder\":\"h\"}");
-	_cleanup_answer_ struct answer again =
-		ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\",\"ttl\":\"9s\"}");
+	const struct answer *again = ask_post(w, "/v1/locks",
+					      "{\"name\":\"a\",\"holder\":\"h\",\"ttl\":\"9s\"}");
 
-	assert_ok(&again);
-	assert_true(bool_of(&again, "existing"));
-	assert_int_equal(int_of(&again, "fence"), fence);
-	assert_int_equal(int_of(&again, "ttl"), 9);
+	assert_ok(again);
+	assert_true(bool_of(again, "existing"));
+	assert_int_equal(int_of(again, "fence"), fence);
+	assert_int_equal(int_of(again, "ttl"), 9);
 }
 
 TEST_WITH(another_holder_of_the_same_process_is_refused, struct world *w)
 {
-	_cleanup_answer_ struct answer a = { 0 };
-
 	lock(w, "{\"name\":\"a\",\"holder\":\"one\"}");
-	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"two\"}");
-	assert_error(&a, 409, "conflict", "held by one");
+	assert_error(ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"two\"}"), 409,
+		     "conflict", "held by one");
 }
 
 TEST_WITH(another_process_of_the_same_holder_is_refused, struct world *w)
 {
 	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 
 	rival_granted(w, &r);
 	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\"}");
-	assert_error(&a, 409, "conflict", "held by h");
-	assert_int_equal(int_of(&a, "lock.pid"), r.pid);
+	assert_error(a, 409, "conflict", "held by h");
+	assert_int_equal(int_of(a, "lock.pid"), r.pid);
 }
 
 TEST_WITH(a_holder_that_nobody_names_is_the_service_of_its_directory, struct world *w)
 {
-	_cleanup_answer_ struct answer claimed =
-		ask_post(w, "/v1/claims", "{\"id\":\"shop:db\",\"cwd\":\"/srv/shop\"}");
+	const struct answer *claimed = ask_post(w, "/v1/claims",
+						"{\"id\":\"shop:db\",\"cwd\":\"/srv/shop\"}");
 	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"cwd\":\"/srv/shop\"}");
-	_cleanup_answer_ struct answer a = client_answer(w, &r.answer);
+	const struct answer *a = client_answer(w, &r.answer);
 
-	assert_ok(&claimed);
-	assert_ok(&a);
-	assert_string_equal(text_of(&a, "holder"), "shop:db");
+	assert_ok(claimed);
+	assert_ok(a);
+	assert_string_equal(text_of(a, "holder"), "shop:db");
 }
 
 TEST_WITH(a_holder_without_any_service_is_user_and_program, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks",
-						    "{\"name\":\"a\",\"program\":\"npm run\"}");
+	const struct answer *a = ask_post(w, "/v1/locks",
+					  "{\"name\":\"a\",\"program\":\"npm run\"}");
 
-	assert_ok(&a);
-	assert_non_null(strstr(text_of(&a, "holder"), ":npm-run"));
+	assert_ok(a);
+	assert_non_null(strstr(text_of(a, "holder"), ":npm-run"));
 }
 
 TEST_WITH(a_grant_to_renew_that_is_gone_is_a_conflict, struct world *w)
 {
 	int64_t fence = lock(w, "{\"name\":\"a\",\"holder\":\"h\"}");
-	_cleanup_answer_ struct answer ended = ask_post(w, "/v1/unlocks",
-							"{\"name\":\"a\",\"holder\":\"h\"}");
-	_cleanup_answer_ struct answer a = { 0 };
 
-	assert_ok(&ended);
-	a = post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\",\"fence\":%lld}",
-		 (long long)fence);
-	assert_error(&a, 409, "conflict", "any more");
+	assert_ok(ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"holder\":\"h\"}"));
+	assert_error(post(w, "/v1/locks", "{\"name\":\"a\",\"holder\":\"h\",\"fence\":%lld}",
+			  (long long)fence),
+		     409, "conflict", "any more");
 	wait_held(w, "a", false);
 }
 
@@ -242,8 +233,8 @@ TEST_WITH(requests_that_make_no_sense_are_refused, struct world *w)
 	memset(long_name, 'x', sizeof(long_name));
 	long_name[10000] = '\0';
 	snprintf(body, sizeof(body), "{\"name\":\"%s\"}", long_name);
-	_cleanup_answer_ struct answer a = ask_post(w, "/v1/locks", body);
-	assert_error(&a, 400, "bad_request", "at most 128");
+	const struct answer *a = ask_post(w, "/v1/locks", body);
+	assert_error(a, 400, "bad_request", "at most 128");
 }
 
 /* --- what ends a lock --- */
@@ -251,17 +242,16 @@ TEST_WITH(requests_that_make_no_sense_are_refused, struct world *w)
 TEST_WITH(a_lock_of_others_is_not_unlocked_without_force, struct world *w)
 {
 	_cleanup_rival_ struct rival r = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
-	_cleanup_answer_ struct answer refused = { 0 }, other = { 0 }, forced = { 0 };
+	const struct answer *forced;
 
 	rival_granted(w, &r);
-	refused = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
-	assert_error(&refused, 403, "not_allowed", "--force");
-	other = ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"holder\":\"x\"}");
-	assert_error(&other, 403, "not_allowed", "held by h");
+	assert_error(ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}"), 403, "not_allowed", "--force");
+	assert_error(ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"holder\":\"x\"}"), 403,
+		     "not_allowed", "held by h");
 	wait_held(w, "a", true);
 	forced = ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"holder\":\"x\",\"force\":true}");
-	assert_ok(&forced);
-	assert_true(bool_of(&forced, "forced"));
+	assert_ok(forced);
+	assert_true(bool_of(forced, "forced"));
 	wait_held(w, "a", false);
 	last_log_says(w, "a", "by x, with --force");
 }
@@ -270,32 +260,28 @@ TEST_WITH(the_holders_name_unlocks_from_another_process, struct world *w)
 {
 	_cleanup_rival_ struct rival r = rival_new(w,
 						   "{\"name\":\"a\",\"onBehalf\":\"session-1\"}");
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 
 	rival_granted(w, &r);
 	a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\",\"onBehalf\":\"session-1\"}");
-	assert_ok(&a);
-	assert_false(bool_of(&a, "forced"));
+	assert_ok(a);
+	assert_false(bool_of(a, "forced"));
 }
 
 TEST_WITH(a_lock_of_another_user_is_not_unlocked_even_with_force, struct world *w)
 {
-	_cleanup_answer_ struct answer a = { 0 };
-
 	if (geteuid() != 0)
 		skip();
 	lock(w, "{\"name\":\"a\",\"holder\":\"h\"}");
-	a = ask_as_other(w, "POST", "/v1/unlocks",
-			 "{\"name\":\"a\",\"holder\":\"h\",\"force\":true}");
-	assert_error(&a, 403, "not_allowed", "belongs to user");
+	assert_error(ask_as_other(w, "POST", "/v1/unlocks",
+				  "{\"name\":\"a\",\"holder\":\"h\",\"force\":true}"),
+		     403, "not_allowed", "belongs to user");
 	wait_held(w, "a", true);
 }
 
 TEST_WITH(what_is_not_held_is_not_unlocked, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
-
-	assert_error(&a, 404, "not_found", "not held");
+	assert_error(ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}"), 404, "not_found", "not held");
 }
 
 /* --- the queue --- */
@@ -303,13 +289,11 @@ TEST_WITH(what_is_not_held_is_not_unlocked, struct world *w)
 TEST_WITH(a_release_is_followed_by_the_next_grant, struct world *w)
 {
 	_cleanup_rival_ struct rival r = { 0 };
-	_cleanup_answer_ struct answer a = { 0 };
 
 	lock(w, "{\"name\":\"a\"}");
 	r = rival_new(w, "{\"name\":\"a\",\"wait\":\"forever\"}");
 	wait_waiting(w, "a", 1);
-	a = ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}");
-	assert_ok(&a);
+	assert_ok(ask_post(w, "/v1/unlocks", "{\"name\":\"a\"}"));
 	rival_granted(w, &r);
 }
 
@@ -331,13 +315,12 @@ TEST_WITH(a_waiter_whose_connection_ends_leaves_the_queue, struct world *w)
 TEST_WITH(a_waiter_is_refused_when_its_time_is_over, struct world *w)
 {
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\",\"holder\":\"h\"}");
-	_cleanup_answer_ struct answer a = { 0 };
 	int64_t began;
 
 	rival_granted(w, &holder);
 	began = now_ms();
-	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"wait\":\"1s\"}");
-	assert_error(&a, 409, "conflict", "waited 1s");
+	assert_error(ask_post(w, "/v1/locks", "{\"name\":\"a\",\"wait\":\"1s\"}"), 409, "conflict",
+		     "waited 1s");
 	assert_true(now_ms() - began >= 1000 - TICK_MS);
 	assert_int_equal(waiting(w, "a"), 0);
 }
@@ -347,7 +330,6 @@ TEST_WITH(more_waiters_than_the_limit_are_refused, struct world *w)
 	_cleanup_rival_ struct rival holder = rival_new(w, "{\"name\":\"a\"}");
 	const size_t most = quota_limit(QUOTA_LOCK_WAITERS)->machine;
 	_cleanup_free_ struct client *waiters = calloc(most, sizeof(*waiters));
-	_cleanup_answer_ struct answer a = { 0 };
 
 	rival_granted(w, &holder);
 	for (size_t i = 0; i < most; i++) {
@@ -355,8 +337,8 @@ TEST_WITH(more_waiters_than_the_limit_are_refused, struct world *w)
 		client_post(w, &waiters[i], "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
 	}
 	wait_waiting(w, "a", most);
-	a = ask_post(w, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}");
-	assert_error(&a, 413, "too_large", "128");
+	assert_error(ask_post(w, "/v1/locks", "{\"name\":\"a\",\"wait\":\"forever\"}"), 413,
+		     "too_large", "128");
 	for (size_t i = 0; i < most; i++)
 		client_free(&waiters[i]);
 	wait_waiting(w, "a", 0);
@@ -407,9 +389,8 @@ TEST_WITH(a_grant_that_was_taken_back_goes_to_the_next, struct world *w)
 TEST_WITH(a_grant_whose_answer_was_read_stays, struct world *w)
 {
 	struct client c = client_wants(w, "{\"name\":\"a\"}");
-	_cleanup_answer_ struct answer a = client_answer(w, &c);
 
-	assert_ok(&a);
+	assert_ok(client_answer(w, &c));
 	client_free(&c);
 	for (int i = 0; i < 20; i++)
 		world_turn(w);
@@ -435,27 +416,24 @@ TEST_WITH(waiters_hear_of_the_servers_end, struct world *w)
 
 TEST_WITH(locks_are_listed_held_and_available, struct world *w)
 {
-	_cleanup_answer_ struct answer freed = { 0 }, list = { 0 }, status = { 0 };
+	const struct answer *list, *status;
 
 	lock(w, "{\"name\":\"payment-config\"}");
-	freed = ask_post(w, "/v1/unlocks", "{\"name\":\"payment-config\"}");
-	assert_ok(&freed);
+	assert_ok(ask_post(w, "/v1/unlocks", "{\"name\":\"payment-config\"}"));
 	lock(w, "{\"name\":\"db-migrations\",\"holder\":\"myapp:db-init\"}");
 	list = ask_get(w, "/v1/locks");
-	assert_int_equal(count_of(&list, "locks"), 2);
-	assert_string_equal(text_of(&list, "locks.0.name"), "db-migrations");
-	assert_string_equal(text_of(&list, "locks.0.holder"), "myapp:db-init");
-	assert_false(bool_of(&list, "locks.1.held"));
+	assert_int_equal(count_of(list, "locks"), 2);
+	assert_string_equal(text_of(list, "locks.0.name"), "db-migrations");
+	assert_string_equal(text_of(list, "locks.0.holder"), "myapp:db-init");
+	assert_false(bool_of(list, "locks.1.held"));
 	status = ask_get(w, "/v1/status");
-	assert_int_equal(int_of(&status, "locks.held"), 1);
-	assert_string_equal(text_of(&status, "locks.names.0"), "db-migrations");
+	assert_int_equal(int_of(status, "locks.held"), 1);
+	assert_string_equal(text_of(status, "locks.names.0"), "db-migrations");
 }
 
 TEST_WITH(a_lock_that_was_never_used_is_a_no, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(w, "/v1/locks?name=never");
-
-	assert_error(&a, 404, "not_found", "no lock never");
+	assert_error(ask_get(w, "/v1/locks?name=never"), 404, "not_found", "no lock never");
 }
 
 EACH_TEST_MAIN(world_open, world_close)

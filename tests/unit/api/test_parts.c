@@ -47,10 +47,10 @@ static void wait_for_the_first_part(struct world *w)
 
 static void expect_all_released(struct world *w, struct client *c)
 {
-	_cleanup_answer_ struct answer a = client_answer(w, c);
+	const struct answer *a = client_answer(w, c);
 
-	assert_int_equal(a.status, 200);
-	assert_int_equal(count_of(&a, "released"), CLAIMS);
+	assert_int_equal(a->status, 200);
+	assert_int_equal(count_of(a, "released"), CLAIMS);
 	assert_int_equal(claims_left(w), 0);
 	assert_false(registry_in_batch(w->registry));
 }
@@ -59,12 +59,10 @@ static void others_are_answered_between_the_parts(struct world *w, const char *p
 						  const char *body)
 {
 	_cleanup_client_ struct client c = client_new(w);
-	_cleanup_answer_ struct answer status = { 0 };
 
 	client_post(w, &c, path, body);
 	wait_for_the_first_part(w);
-	status = ask_get(w, "/v1/locks");
-	assert_int_equal(status.status, 200);
+	assert_int_equal(ask_get(w, "/v1/locks")->status, 200);
 	client_read(&c);
 	assert_int_equal(answer_size(&c), 0);
 	assert_true(claims_left(w) > 0);
@@ -85,11 +83,11 @@ TEST_WITH(a_cleanup_of_many_claims_lets_others_in_between, struct world *w)
 
 TEST_WITH(a_dry_run_over_many_claims_counts_each_once, struct world *w)
 {
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 
 	claim_many(w, time(NULL) - 86400);
 	a = ask_post(w, "/v1/cleanups", "{\"olderThan\":\"1h\",\"dryRun\":true}");
-	assert_int_equal(count_of(&a, "released"), CLAIMS);
+	assert_int_equal(count_of(a, "released"), CLAIMS);
 	assert_int_equal(claims_left(w), CLAIMS);
 }
 
@@ -103,8 +101,7 @@ TEST_WITH(who_leaves_in_between_leaves_the_rest_claimed, struct world *w)
 	wait_for_the_first_part(w);
 	client_free(&c);
 	do {
-		_cleanup_answer_ struct answer a = ask_get(w, "/v1/locks");
-
+		ask_get(w, "/v1/locks");
 		left = claims_left(w);
 		for (int i = 0; i < 50; i++)
 			world_turn(w);
@@ -115,7 +112,7 @@ TEST_WITH(who_leaves_in_between_leaves_the_rest_claimed, struct world *w)
 TEST_WITH(what_was_released_before_a_failure_is_said, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 	char command[128];
 
 	claim_many(w, time(NULL));
@@ -127,9 +124,9 @@ TEST_WITH(what_was_released_before_a_failure_is_said, struct world *w)
 	snprintf(command, sizeof(command), "mv %s %s.gone", w->database, w->database);
 	assert_int_equal(system(command), 0);
 	a = client_answer(w, &c);
-	assert_int_equal(a.status, 500);
+	assert_int_equal(a->status, 500);
 	assert_non_null(
-		strstr(json_object_to_json_string(a.body), " claims were released, then: "));
+		strstr(json_object_to_json_string(a->body), " claims were released, then: "));
 	assert_true(claims_left(w) > 0);
 }
 
@@ -162,10 +159,10 @@ static int crowd(void *user_data, struct run_member **ret, size_t *ret_n)
 static void begin_crowded_run(struct world *w)
 {
 	struct kernel_source *kernel = (struct kernel_source *)sentinel_kernel_source(w->sentinel);
-	_cleanup_answer_ struct answer a = ask_post(w, "/v1/runs", "{}");
+	const struct answer *a = ask_post(w, "/v1/runs", "{}");
 
-	assert_ok(&a);
-	the_run = run_id_parse(text_of(&a, "id"));
+	assert_ok(a);
+	the_run = run_id_parse(text_of(a, "id"));
 	kernel->run_members = crowd;
 }
 
@@ -192,7 +189,7 @@ TEST_WITH(members_of_a_crowded_run_are_written_in_slices, struct world *w)
 {
 	_cleanup_client_ struct client c = client_new(w);
 	struct neighbour n = { .client = &c };
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 	struct json_object *members;
 
 	begin_crowded_run(w);
@@ -202,10 +199,10 @@ TEST_WITH(members_of_a_crowded_run_are_written_in_slices, struct world *w)
 	client_get(w, &c, "/v1/runs");
 	a = client_answer(w, &c);
 	event_free(n.next);
-	assert_ok(&a);
+	assert_ok(a);
 	assert_true(n.turns > 5);
 
-	members = json_object_object_get(a.body, "members");
+	members = json_object_object_get(a->body, "members");
 	assert_int_equal(json_object_array_length(members), MEMBERS);
 	for (size_t i = 0; i < MEMBERS; i += MEMBERS / 8)
 		assert_int_equal(json_object_get_int(json_object_object_get(
@@ -216,12 +213,10 @@ TEST_WITH(members_of_a_crowded_run_are_written_in_slices, struct world *w)
 TEST_WITH(a_client_that_leaves_between_the_slices_takes_nothing_along, struct world *w)
 {
 	struct client c = client_new(w);
-	_cleanup_answer_ struct answer a = { 0 };
 
 	begin_crowded_run(w);
 	client_get(w, &c, "/v1/runs");
 	world_turn(w);
 	client_free(&c);
-	a = ask_get(w, "/v1/locks");
-	assert_ok(&a);
+	assert_ok(ask_get(w, "/v1/locks"));
 }

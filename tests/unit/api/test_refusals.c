@@ -28,43 +28,41 @@ static void record(struct world *w, uid_t uid, pid_t pid, uint16_t port, const c
 
 TEST_WITH(without_a_recorded_refusal_the_answer_says_what_to_do, struct world *w)
 {
-	_cleanup_answer_ struct answer a = ask_get(w, "/v1/why");
-
-	assert_error(&a, 404, "not_found", "name the port");
+	assert_error(ask_get(w, "/v1/why"), 404, "not_found", "name the port");
 }
 
 TEST_WITH(the_newest_refusal_is_the_answer, struct world *w)
 {
-	_cleanup_answer_ struct answer newest = { 0 }, of_pid = { 0 }, two = { 0 };
+	const struct answer *newest, *of_pid, *two;
 
 	record(w, 0, 7001, 3001, "listener");
 	record(w, 0, 7002, 3002, "time_wait");
 	newest = ask_get(w, "/v1/why");
 	of_pid = ask_get(w, "/v1/why?pid=7001");
 	two = ask_get(w, "/v1/why?last=2");
-	assert_ok(&newest);
-	assert_int_equal(int_of(&newest, "port"), 3002);
-	assert_string_equal(text_of(&newest, "verdict"), "time_wait");
-	assert_null(member(newest.body, "refusals"));
-	assert_int_equal(int_of(&of_pid, "port"), 3001);
-	assert_int_equal(int_of(&two, "port"), 3002);
-	assert_int_equal(count_of(&two, "refusals"), 2);
-	assert_int_equal(int_of(&two, "refusals.0.port"), 3002);
-	assert_int_equal(int_of(&two, "refusals.1.port"), 3001);
+	assert_ok(newest);
+	assert_int_equal(int_of(newest, "port"), 3002);
+	assert_string_equal(text_of(newest, "verdict"), "time_wait");
+	assert_null(member(newest->body, "refusals"));
+	assert_int_equal(int_of(of_pid, "port"), 3001);
+	assert_int_equal(int_of(two, "port"), 3002);
+	assert_int_equal(count_of(two, "refusals"), 2);
+	assert_int_equal(int_of(two, "refusals.0.port"), 3002);
+	assert_int_equal(int_of(two, "refusals.1.port"), 3001);
 }
 
 TEST_WITH(refusals_are_shown_to_root_and_their_own_user_only, struct world *w)
 {
-	_cleanup_answer_ struct answer mine = { 0 }, theirs = { 0 }, of_pid = { 0 };
+	const struct answer *mine, *theirs, *of_pid;
 
 	record(w, OTHER_UID, 7003, 3003, "listener");
 	record(w, 0, 7004, 3004, "listener");
 	mine = ask_get(w, "/v1/why?pid=7003");
 	theirs = ask_as_other(w, "GET", "/v1/why", "");
 	of_pid = ask_as_other(w, "GET", "/v1/why?pid=7004", "");
-	assert_int_equal(int_of(&mine, "port"), 3003);
-	assert_int_equal(int_of(&theirs, "port"), 3003);
-	assert_error(&of_pid, 404, "not_found", "");
+	assert_int_equal(int_of(mine, "port"), 3003);
+	assert_int_equal(int_of(theirs, "port"), 3003);
+	assert_error(of_pid, 404, "not_found", "");
 }
 
 /* --- explaining a refusal --- */
@@ -93,23 +91,23 @@ static struct refusal *take(struct world *w, const struct event *e, const char *
 	return evidence;
 }
 
-static struct answer explain_later(struct world *w, const struct refusal *evidence)
+static const struct answer *explain_later(struct world *w, const struct refusal *evidence)
 {
 	_cleanup_free_ char *text = NULL;
 	struct why_obstacle obstacle;
-	struct answer a = { 0 };
+	struct answer *a = answer_new(w);
 	bool found;
 
 	assert_int_equal(api_explain_refusal(w->api, evidence, &text, &obstacle, &found), 0);
-	a.body = json_tokener_parse(text);
-	assert_non_null(a.body);
+	a->body = json_tokener_parse(text);
+	assert_non_null(a->body);
 	return a;
 }
 
-static struct answer explain(struct world *w, const struct event *e)
+static const struct answer *explain(struct world *w, const struct event *e)
 {
 	struct refusal *evidence = take(w, e, NULL);
-	struct answer a = explain_later(w, evidence);
+	const struct answer *a = explain_later(w, evidence);
 
 	refusal_free(evidence);
 	return a;
@@ -121,7 +119,7 @@ TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
 	int fd = listening_socket(&port);
 	struct event e = refusal(port);
 	const struct socket_row *row;
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 	char words[32];
 
 	world_resync(w);
@@ -139,23 +137,23 @@ TEST_WITH(a_refusal_names_the_holder_of_that_moment, struct world *w)
 					   .port_asked = true };
 	close(fd); /* gone before anybody looks; the table has not been told */
 	a = explain(w, &e);
-	assert_string_equal(text_of(&a, "errno"), "EADDRINUSE");
-	assert_false(bool_of(&a, "free"));
-	assert_int_equal(int_of(&a, "holders.0.pid"), getpid());
+	assert_string_equal(text_of(a, "errno"), "EADDRINUSE");
+	assert_false(bool_of(a, "free"));
+	assert_int_equal(int_of(a, "holders.0.pid"), getpid());
 	snprintf(words, sizeof(words), "(pid %d)", getpid());
-	assert_non_null(strstr(text_of(&a, "summary"), words));
-	assert_non_null(strstr(text_of(&a, "summary"), "was taken"));
-	assert_string_equal(text_of(&a, "asked.call"), "bind");
-	assert_string_equal(text_of(&a, "asked.comm"), "victim");
-	assert_int_equal(int_of(&a, "asked.pid"), 1 << 22);
-	assert_in_range(time(NULL) - int_of(&a, "asked.at"), 11, 40);
+	assert_non_null(strstr(text_of(a, "summary"), words));
+	assert_non_null(strstr(text_of(a, "summary"), "was taken"));
+	assert_string_equal(text_of(a, "asked.call"), "bind");
+	assert_string_equal(text_of(a, "asked.comm"), "victim");
+	assert_int_equal(int_of(a, "asked.pid"), 1 << 22);
+	assert_in_range(time(NULL) - int_of(a, "asked.at"), 11, 40);
 }
 
 static void apply(struct world *w, const struct event *e, int64_t at)
 {
 	bool settle;
 
-	assert_int_equal(inventory_apply(w->inventory, e, at, world_ignore, w, &settle), 0);
+	assert_int_equal(inventory_apply(w->inventory, e, at, NULL, NULL, &settle), 0);
 }
 
 /* A table that learned of one listener, 12, by events: of a process that no /proc knows. */
@@ -224,16 +222,16 @@ TEST_WITH(evidence_of_the_moment_outlives_the_socket_and_the_tables_memory, stru
 {
 	struct event listens = table_with_a_listener(w), e = refusal_by(&listens);
 	struct refusal *evidence;
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 
 	evidence = take(w, &e, "shop:web");
 	forget_listener(w, &listens);
 	a = explain_later(w, evidence);
-	assert_string_equal(text_of(&a, "verdict"), "listener");
-	assert_int_equal(count_of(&a, "holders"), 1);
-	assert_int_equal(int_of(&a, "holders.0.pid"), listens.actor.pid);
-	assert_string_equal(text_of(&a, "holders.0.comm"), "node");
-	assert_string_equal(text_of(&a, "service"), "shop:web");
+	assert_string_equal(text_of(a, "verdict"), "listener");
+	assert_int_equal(count_of(a, "holders"), 1);
+	assert_int_equal(int_of(a, "holders.0.pid"), listens.actor.pid);
+	assert_string_equal(text_of(a, "holders.0.comm"), "node");
+	assert_string_equal(text_of(a, "service"), "shop:web");
 	refusal_free(evidence);
 }
 
@@ -241,7 +239,7 @@ TEST_WITH(port_that_has_a_new_listener_by_now_is_not_its_doing, struct world *w)
 {
 	struct event listens = table_with_a_listener(w), e = refusal_by(&listens), later;
 	struct refusal *evidence;
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 
 	evidence = take(w, &e, NULL);
 	forget_listener(w, &listens);
@@ -251,23 +249,23 @@ TEST_WITH(port_that_has_a_new_listener_by_now_is_not_its_doing, struct world *w)
 	later.actor.pid++;
 	apply(w, &later, 2);
 	a = explain_later(w, evidence);
-	assert_int_equal(count_of(&a, "holders"), 1);
-	assert_int_equal(int_of(&a, "holders.0.pid"), listens.actor.pid);
+	assert_int_equal(count_of(a, "holders"), 1);
+	assert_int_equal(int_of(a, "holders.0.pid"), listens.actor.pid);
 	refusal_free(evidence);
 }
 
 TEST_WITH(a_refusal_without_owners_keeps_its_errno, struct world *w)
 {
 	struct event e = refusal(80);
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 
 	e.error = EACCES;
 	e.uid = e.sk_uid = OTHER_UID;
 	e.netns = inventory_own_netns(w->inventory);
 	a = explain(w, &e);
-	assert_string_equal(text_of(&a, "errno"), "EACCES");
-	assert_string_equal(text_of(&a, "verdict"), "privileged_port");
-	assert_int_equal(count_of(&a, "holders"), 0);
+	assert_string_equal(text_of(a, "errno"), "EACCES");
+	assert_string_equal(text_of(a, "verdict"), "privileged_port");
+	assert_int_equal(count_of(a, "holders"), 0);
 }
 
 struct two_servers {
@@ -291,19 +289,17 @@ static bool listen_on_ipv6_alone(void *data)
 TEST_WITH(two_servers_on_one_port_are_warned_of, struct world *w)
 {
 	struct two_servers servers;
-	_cleanup_answer_ struct answer why = { 0 }, one = { 0 };
+	const struct answer *why, *one;
 	pid_t child;
 
 	servers.four = listening_socket(&servers.port);
-	world_resync(w);
-	one = get(w, "/v1/why?port=%u", servers.port);
+	one = get_anew(w, "/v1/why?port=%u", servers.port);
 	child = child_begin(listen_on_ipv6_alone, &servers);
-	world_resync(w);
-	why = get(w, "/v1/why?port=%u", servers.port);
+	why = get_anew(w, "/v1/why?port=%u", servers.port);
 	child_end(child);
 	close(servers.four);
-	assert_null(member(one.body, "warning"));
-	assert_non_null(strstr(text_of(&why, "warning"), "two servers share port"));
+	assert_null(member(one->body, "warning"));
+	assert_non_null(strstr(text_of(why, "warning"), "two servers share port"));
 }
 
 TEST_MAIN(world_open, world_close)

@@ -3,17 +3,17 @@
 #include "base/session.h"
 #include "world.h"
 
-static struct answer start(struct world *w, const char *purpose, const char *cwd)
+static const struct answer *start(struct world *w, const char *purpose, const char *cwd)
 {
 	return post(w, "/v1/sessions", "{\"purpose\":\"%s\",\"cwd\":\"%s\"}", purpose, cwd);
 }
 
 static int64_t status_count(struct world *w, const char *path)
 {
-	_cleanup_answer_ struct answer a = ask_get(w, "/v1/status");
+	const struct answer *a = ask_get(w, "/v1/status");
 
-	assert_ok(&a);
-	return int_of(&a, path);
+	assert_ok(a);
+	return int_of(a, path);
 }
 
 /* --- bodies --- */
@@ -40,9 +40,8 @@ TEST_WITH(members_are_checked, struct world *w)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_answer_ struct answer a = ask_post(w, rows[i].path, rows[i].body);
-
-		assert_error(&a, 400, "bad_request", rows[i].words);
+		assert_error(ask_post(w, rows[i].path, rows[i].body), 400, "bad_request",
+			     rows[i].words);
 	}
 }
 
@@ -73,110 +72,103 @@ TEST_WITH(texts_over_their_limits_are_too_large, struct world *w)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_free_ char *body = long_body(rows[i].before, rows[i].limit + 1);
-		_cleanup_answer_ struct answer a = ask_post(w, rows[i].path, body);
+		const struct answer *a = ask_post(w, rows[i].path, body);
 		char limit[32];
 
 		snprintf(limit, sizeof(limit), "%zu", rows[i].limit);
-		assert_error(&a, 413, "too_large", limit);
+		assert_error(a, 413, "too_large", limit);
 	}
 }
 
 TEST_WITH(a_note_of_the_longest_kind_comes_back_whole, struct world *w)
 {
-	_cleanup_answer_ struct answer s = start(w, "p", "/tmp");
+	const struct answer *s = start(w, "p", "/tmp");
 	_cleanup_free_ char *body = long_body("{\"text\":\"", NOTE_MAX_BYTES);
-	_cleanup_answer_ struct answer posted = { 0 }, got = { 0 };
+	const struct answer *got;
 
-	assert_ok(&s);
+	assert_ok(s);
 	/* the only session of this shell */
-	posted = ask_post(w, "/v1/notes", body);
-	assert_ok(&posted);
+	assert_ok(ask_post(w, "/v1/notes", body));
 	got = ask_get(w, "/v1/notes");
-	assert_ok(&got);
-	assert_int_equal(strlen(text_of(&got, "notes.0.text")), NOTE_MAX_BYTES);
+	assert_ok(got);
+	assert_int_equal(strlen(text_of(got, "notes.0.text")), NOTE_MAX_BYTES);
 }
 
 /* --- whose --- */
 
 TEST_WITH(the_process_is_the_parent_of_who_connects, struct world *w)
 {
-	_cleanup_answer_ struct answer s = start(w, "p", "/tmp");
-	_cleanup_answer_ struct answer list = ask_get(w, "/v1/sessions");
+	const struct answer *s = start(w, "p", "/tmp");
+	const struct answer *list = ask_get(w, "/v1/sessions");
 
-	assert_ok(&s);
+	assert_ok(s);
 	/* this test connects: what started it is the shell */
-	assert_int_equal(int_of(&s, "pid"), getppid());
-	assert_int_equal(int_of(&list, "sessions.0.pid"), getppid());
-	assert_string_equal(text_of(&list, "sessions.0.status"), "active");
-	assert_string_equal(text_of(&list, "sessions.0.cwd"), "/tmp");
+	assert_int_equal(int_of(s, "pid"), getppid());
+	assert_int_equal(int_of(list, "sessions.0.pid"), getppid());
+	assert_string_equal(text_of(list, "sessions.0.status"), "active");
+	assert_string_equal(text_of(list, "sessions.0.cwd"), "/tmp");
 }
 
 TEST_WITH(another_users_session_is_neither_implied_nor_changed, struct world *w)
 {
-	_cleanup_answer_ struct answer s = start(w, "p", "/tmp");
-	_cleanup_answer_ struct answer implied = { 0 }, named = { 0 }, looked = { 0 };
+	const struct answer *s = start(w, "p", "/tmp");
+	const struct answer *looked;
 	char body[256];
 
 	if (geteuid() != 0)
 		skip();
-	assert_ok(&s);
-	implied = ask_as_other(w, "POST", "/v1/notes", "{\"text\":\"x\",\"cwd\":\"/tmp\"}");
-	assert_error(&implied, 404, "not_found", "pd session start");
-	snprintf(body, sizeof(body), "{\"text\":\"x\",\"session\":\"%s\"}", text_of(&s, "id"));
-	named = ask_as_other(w, "POST", "/v1/notes", body);
-	assert_error(&named, 403, "not_allowed", "root");
+	assert_ok(s);
+	assert_error(ask_as_other(w, "POST", "/v1/notes", "{\"text\":\"x\",\"cwd\":\"/tmp\"}"), 404,
+		     "not_found", "pd session start");
+	snprintf(body, sizeof(body), "{\"text\":\"x\",\"session\":\"%s\"}", text_of(s, "id"));
+	assert_error(ask_as_other(w, "POST", "/v1/notes", body), 403, "not_allowed", "root");
 	looked = ask_as_other(w, "GET", "/v1/sessions?all=1", "");
-	assert_ok(&looked);
-	assert_string_equal(text_of(&looked, "sessions.0.purpose"), "p");
-	assert_string_equal(text_of(&looked, "sessions.0.cwd"), "(null)");
+	assert_ok(looked);
+	assert_string_equal(text_of(looked, "sessions.0.purpose"), "p");
+	assert_string_equal(text_of(looked, "sessions.0.cwd"), "(null)");
 }
 
 TEST_WITH(root_writes_into_a_stalled_session_of_another_without_reviving_it, struct world *w)
 {
-	_cleanup_answer_ struct answer noted = { 0 };
-
 	if (geteuid() != 0)
 		skip();
 	home_type_sql(w->database, "INSERT INTO sessions(id, purpose, startedAt, status, uid) "
 				   "VALUES('session-ab3', 'p', 1, 'stalled', 1000)");
-	noted = ask_post(w, "/v1/notes", "{\"session\":\"ab3\",\"text\":\"x\"}");
-	assert_ok(&noted);
+	assert_ok(ask_post(w, "/v1/notes", "{\"session\":\"ab3\",\"text\":\"x\"}"));
 	assert_int_equal(status_count(w, "sessions.stalled"), 1);
 }
 
 TEST_WITH(an_ended_session_is_not_ended_again, struct world *w)
 {
-	_cleanup_answer_ struct answer s = start(w, "p", "/tmp"), ended = { 0 }, again = { 0 };
+	const struct answer *s = start(w, "p", "/tmp"), *ended, *again;
 	char body[128];
 
-	snprintf(body, sizeof(body), "{\"session\":\"%s\"}", text_of(&s, "id"));
+	snprintf(body, sizeof(body), "{\"session\":\"%s\"}", text_of(s, "id"));
 	ended = ask_post(w, "/v1/sessions/end", body);
-	assert_ok(&ended);
-	assert_int_equal(int_of(&ended, "startedAt"), int_of(&s, "startedAt"));
+	assert_ok(ended);
+	assert_int_equal(int_of(ended, "startedAt"), int_of(s, "startedAt"));
 	again = ask_post(w, "/v1/sessions/end", body);
-	assert_error(&again, 404, "not_found", "has ended");
+	assert_error(again, 404, "not_found", "has ended");
 }
 
 /* --- names in the status --- */
 
 TEST_WITH(the_status_names_agents_else_purposes_and_is_bounded, struct world *w)
 {
-	_cleanup_answer_ struct answer agent =
-		ask_post(w, "/v1/sessions", "{\"purpose\":\"p\",\"agent\":\"Agent 1\"}");
-	_cleanup_answer_ struct answer status = { 0 };
+	const struct answer *agent = ask_post(w, "/v1/sessions",
+					      "{\"purpose\":\"p\",\"agent\":\"Agent 1\"}");
+	const struct answer *status;
 
-	assert_ok(&agent);
+	assert_ok(agent);
 	for (int i = 0; i < 12; i++) {
-		_cleanup_answer_ struct answer s =
-			start(w, "\xc3\xa4 purpose that is far too long for one line of the status",
-			      "/tmp");
-
-		assert_ok(&s);
+		assert_ok(start(w,
+				"\xc3\xa4 purpose that is far too long for one line of the status",
+				"/tmp"));
 	}
 	status = ask_get(w, "/v1/status");
-	assert_int_equal(int_of(&status, "sessions.active"), 13);
-	assert_int_equal(count_of(&status, "sessions.names"), 8);
-	assert_true(strlen(text_of(&status, "sessions.names.7")) <= 40);
+	assert_int_equal(int_of(status, "sessions.active"), 13);
+	assert_int_equal(count_of(status, "sessions.names"), 8);
+	assert_true(strlen(text_of(status, "sessions.names.7")) <= 40);
 }
 
 EACH_TEST_MAIN(world_open, world_close)

@@ -6,74 +6,68 @@
 
 TEST_WITH(a_free_port_is_free, struct world *w)
 {
-	_cleanup_answer_ struct answer a = get(w, "/v1/why?port=%u", free_port());
+	const struct answer *a = get(w, "/v1/why?port=%u", free_port());
 
-	assert_ok(&a);
-	assert_true(bool_of(&a, "free"));
-	assert_string_equal(text_of(&a, "verdict"), "free");
-	assert_non_null(strstr(text_of(&a, "summary"), "is free"));
-	assert_null(member(a.body, "errno"));
-	assert_int_equal(count_of(&a, "remedies"), 0);
-	assert_string_equal(text_of(&a, "asked.call"), "bind");
+	assert_ok(a);
+	assert_true(bool_of(a, "free"));
+	assert_string_equal(text_of(a, "verdict"), "free");
+	assert_non_null(strstr(text_of(a, "summary"), "is free"));
+	assert_null(member(a->body, "errno"));
+	assert_int_equal(count_of(a, "remedies"), 0);
+	assert_string_equal(text_of(a, "asked.call"), "bind");
 }
 
 TEST_WITH(a_listener_is_explained_with_process_and_remedies, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
-	_cleanup_answer_ struct answer a = { 0 };
 	char words[32];
+	const struct answer *a = get_anew(w, "/v1/why?port=%u&addr=127.0.0.1", port);
 
-	world_resync(w);
-	a = get(w, "/v1/why?port=%u&addr=127.0.0.1", port);
-	assert_ok(&a);
-	assert_string_equal(text_of(&a, "verdict"), "listener");
-	assert_string_equal(text_of(&a, "errno"), "EADDRINUSE");
+	assert_ok(a);
+	assert_string_equal(text_of(a, "verdict"), "listener");
+	assert_string_equal(text_of(a, "errno"), "EADDRINUSE");
 	snprintf(words, sizeof(words), "(pid %d)", getpid());
-	assert_non_null(strstr(text_of(&a, "summary"), words));
-	assert_int_equal(int_of(&a, "holders.0.pid"), getpid());
-	assert_int_equal(int_of(&a, "holders.0.fds.0"), fd);
-	assert_int_equal(int_of(&a, "holders.0.ancestry.0.pid"), getppid());
-	assert_true(int_of(&a, "holders.0.startTime") > 1000000000);
-	assert_non_null(member(a.body, "holders.0.cmdline"));
-	assert_non_null(strstr(json_object_get_string(member(a.body, "remedies")), "pd claim"));
+	assert_non_null(strstr(text_of(a, "summary"), words));
+	assert_int_equal(int_of(a, "holders.0.pid"), getpid());
+	assert_int_equal(int_of(a, "holders.0.fds.0"), fd);
+	assert_int_equal(int_of(a, "holders.0.ancestry.0.pid"), getppid());
+	assert_true(int_of(a, "holders.0.startTime") > 1000000000);
+	assert_non_null(member(a->body, "holders.0.cmdline"));
+	assert_non_null(strstr(json_object_get_string(member(a->body, "remedies")), "pd claim"));
 }
 
 TEST_WITH(a_wildcard_question_meets_a_specific_listener, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
-	_cleanup_answer_ struct answer taken = { 0 }, other = { 0 }, v6only = { 0 };
+	const struct answer *taken = get_anew(w, "/v1/why?port=%u&addr=0.0.0.0", port),
+			    *other = get(w, "/v1/why?port=%u&addr=127.0.0.2", port),
+			    *v6only = get(w, "/v1/why?port=%u&v6only=1", port);
 
-	world_resync(w);
-	taken = get(w, "/v1/why?port=%u&addr=0.0.0.0", port);
-	other = get(w, "/v1/why?port=%u&addr=127.0.0.2", port);
-	v6only = get(w, "/v1/why?port=%u&v6only=1", port);
-	assert_string_equal(text_of(&taken, "verdict"), "listener_wildcard_overlap");
-	assert_true(bool_of(&other, "free"));
-	assert_true(bool_of(&v6only, "free"));
+	assert_string_equal(text_of(taken, "verdict"), "listener_wildcard_overlap");
+	assert_true(bool_of(other, "free"));
+	assert_true(bool_of(v6only, "free"));
 }
 
 TEST_WITH(udp_is_asked_about_by_itself, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = bound_socket(SOCK_DGRAM, &port);
-	_cleanup_answer_ struct answer tcp = { 0 }, udp = { 0 };
+	const struct answer *tcp = get_anew(w, "/v1/why?port=%u", port),
+			    *udp = get(w, "/v1/why?port=%u&proto=udp", port);
 
-	world_resync(w);
-	tcp = get(w, "/v1/why?port=%u", port);
-	udp = get(w, "/v1/why?port=%u&proto=udp", port);
-	assert_true(bool_of(&tcp, "free"));
-	assert_string_equal(text_of(&udp, "verdict"), "udp_bound");
-	assert_string_equal(text_of(&udp, "proto"), "udp");
-	assert_non_null(strstr(text_of(&udp, "summary"), "UDP port"));
+	assert_true(bool_of(tcp, "free"));
+	assert_string_equal(text_of(udp, "verdict"), "udp_bound");
+	assert_string_equal(text_of(udp, "proto"), "udp");
+	assert_non_null(strstr(text_of(udp, "summary"), "UDP port"));
 }
 
 TEST_WITH(what_a_process_was_told_is_shown_to_root_and_its_user_only, struct world *w)
 {
 	uint16_t port;
 	_cleanup_close_ int fd = listening_socket(&port);
-	_cleanup_answer_ struct answer mine = { 0 }, theirs = { 0 }, sockets = { 0 };
+	const struct answer *mine, *theirs, *sockets;
 	static const char *const hidden[] = { "cmdline", "exe", "cwd" };
 	char path[64], name[64];
 
@@ -83,18 +77,18 @@ TEST_WITH(what_a_process_was_told_is_shown_to_root_and_its_user_only, struct wor
 	theirs = ask_as_other(w, "GET", path, "");
 	snprintf(path, sizeof(path), "/v1/sockets?port=%u", port);
 	sockets = ask_as_other(w, "GET", path, "");
-	assert_ok(&theirs);
-	assert_int_equal(int_of(&theirs, "holders.0.pid"), getpid());
-	assert_string_equal(text_of(&theirs, "holders.0.user"), "root");
+	assert_ok(theirs);
+	assert_int_equal(int_of(theirs, "holders.0.pid"), getpid());
+	assert_string_equal(text_of(theirs, "holders.0.user"), "root");
 	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
 		snprintf(name, sizeof(name), "holders.0.%s", hidden[i]);
-		assert_non_null(member(mine.body, name));
-		assert_null(member(theirs.body, name));
+		assert_non_null(member(mine->body, name));
+		assert_null(member(theirs->body, name));
 		snprintf(name, sizeof(name), "sockets.0.holders.0.%s", hidden[i]);
-		assert_null(member(sockets.body, name));
+		assert_null(member(sockets->body, name));
 	}
 	/* nor is a command offered that would not work */
-	assert_null(strstr(json_object_get_string(member(theirs.body, "remedies")), "\"kill "));
+	assert_null(strstr(json_object_get_string(member(theirs->body, "remedies")), "\"kill "));
 }
 
 static bool become_other(void *unused)
@@ -106,7 +100,7 @@ TEST_WITH(a_user_sees_what_the_own_process_was_told, struct world *w)
 {
 	uint16_t port;
 	int fd = listening_socket(&port);
-	_cleanup_answer_ struct answer theirs = { 0 };
+	const struct answer *theirs;
 	char path[64];
 	pid_t child = child_begin(become_other, NULL);
 
@@ -115,15 +109,15 @@ TEST_WITH(a_user_sees_what_the_own_process_was_told, struct world *w)
 	snprintf(path, sizeof(path), "/v1/why?port=%u", port);
 	theirs = ask_as_other(w, "GET", path, "");
 	child_end(child);
-	assert_int_equal(int_of(&theirs, "holders.0.pid"), child);
-	assert_non_null(member(theirs.body, "holders.0.cmdline"));
+	assert_int_equal(int_of(theirs, "holders.0.pid"), child);
+	assert_non_null(member(theirs->body, "holders.0.cmdline"));
 }
 
 TEST_WITH(a_stopped_holder_is_named_stopped, struct world *w)
 {
 	uint16_t port;
 	int fd = listening_socket(&port), status;
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 	pid_t child = fork();
 
 	if (!child) {
@@ -132,12 +126,11 @@ TEST_WITH(a_stopped_holder_is_named_stopped, struct world *w)
 	}
 	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
 	close(fd);
-	world_resync(w);
-	a = get(w, "/v1/why?port=%u", port);
+	a = get_anew(w, "/v1/why?port=%u", port);
 	child_end(child);
-	assert_string_equal(text_of(&a, "holders.0.state"), "stopped");
-	assert_non_null(strstr(text_of(&a, "summary"), "Ctrl-Z"));
-	assert_non_null(strstr(json_object_get_string(member(a.body, "remedies")), "kill -CONT"));
+	assert_string_equal(text_of(a, "holders.0.state"), "stopped");
+	assert_non_null(strstr(text_of(a, "summary"), "Ctrl-Z"));
+	assert_non_null(strstr(json_object_get_string(member(a->body, "remedies")), "kill -CONT"));
 }
 
 static bool take_hostile_name(void *unused)
@@ -151,22 +144,21 @@ TEST_WITH(a_hostile_process_name_is_valid_json, struct world *w)
 {
 	uint16_t port;
 	int fd = listening_socket(&port);
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 	pid_t child = child_begin(take_hostile_name, NULL);
 
 	close(fd);
-	world_resync(w);
-	a = get(w, "/v1/why?port=%u", port);
+	a = get_anew(w, "/v1/why?port=%u", port);
 	child_end(child);
-	assert_non_null(a.body);
-	assert_int_equal(int_of(&a, "holders.0.pid"), child);
-	assert_int_equal(strncmp(text_of(&a, "holders.0.comm"), "\x1b[31m\"\xef\xbf\xbd", 9), 0);
+	assert_non_null(a->body);
+	assert_int_equal(int_of(a, "holders.0.pid"), child);
+	assert_int_equal(strncmp(text_of(a, "holders.0.comm"), "\x1b[31m\"\xef\xbf\xbd", 9), 0);
 }
 
 TEST_WITH(refusals_of_the_port_are_listed, struct world *w)
 {
 	uint16_t port = free_port();
-	_cleanup_answer_ struct answer a = { 0 };
+	const struct answer *a;
 	char details[64];
 	struct activity entry = { .action = ACTIVITY_FAIL,
 				  .service = "",
@@ -190,13 +182,13 @@ TEST_WITH(refusals_of_the_port_are_listed, struct world *w)
 	assert_int_equal(registry_log(w->registry, &entry, NULL), 0);
 	assert_int_equal(registry_commit(w->registry), 0);
 	a = get(w, "/v1/why?port=%u", port);
-	assert_int_equal(count_of(&a, "failures"), 2);
-	assert_null(member(a.body, "failures.0.addr"));
-	assert_null(member(a.body, "failures.0.call"));
-	assert_string_equal(text_of(&a, "failures.1.comm"), "vite");
-	assert_string_equal(text_of(&a, "failures.1.errno"), "EADDRINUSE");
-	assert_string_equal(text_of(&a, "failures.1.addr"), "::1");
-	assert_string_equal(text_of(&a, "failures.1.call"), "bind");
+	assert_int_equal(count_of(a, "failures"), 2);
+	assert_null(member(a->body, "failures.0.addr"));
+	assert_null(member(a->body, "failures.0.call"));
+	assert_string_equal(text_of(a, "failures.1.comm"), "vite");
+	assert_string_equal(text_of(a, "failures.1.errno"), "EADDRINUSE");
+	assert_string_equal(text_of(a, "failures.1.addr"), "::1");
+	assert_string_equal(text_of(a, "failures.1.call"), "bind");
 }
 
 /* --- explaining a refusal --- */

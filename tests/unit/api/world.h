@@ -40,6 +40,7 @@ struct world {
 	struct api *api;
 	char dir[DIRECTORY_SIZE], database[HOME_PATH_SIZE], socket[HOME_PATH_SIZE];
 	unsigned request_timeout_ms; /* of the api that is opened next; 0 = as usual */
+	struct answer *answers;	     /* all that it gave; they end with it */
 };
 
 struct client {
@@ -53,6 +54,7 @@ struct answer {
 	int status;
 	char *head;
 	struct json_object *body; /* NULL when it is not JSON */
+	struct answer *next;
 };
 
 static inline int64_t now_ms(void)
@@ -85,24 +87,16 @@ static inline int64_t world_count_entries(struct world *w)
 
 static inline int world_listen(struct world *w)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = bound_unix_socket(SOCK_STREAM, w->socket);
 
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
 	assert_int_equal(chmod(w->socket, 0666), 0);
 	assert_int_equal(listen(fd, 128), 0);
 	return fd;
 }
 
-static inline void world_ignore(uint32_t netns, uint16_t port, void *user_data)
-{
-}
-
 static inline void world_resync(struct world *w)
 {
-	assert_int_equal(inventory_resync(w->inventory, time(NULL), world_ignore, NULL), 0);
+	assert_int_equal(inventory_resync(w->inventory, time(NULL), NULL, NULL), 0);
 }
 
 static inline void world_open_tracker(struct world *w)
@@ -157,6 +151,18 @@ static inline int world_open(void **state)
 	return 0;
 }
 
+static inline void answers_free(struct answer *a)
+{
+	while (a) {
+		struct answer *next = a->next;
+
+		free(a->head);
+		json_object_put(a->body);
+		free(a);
+		a = next;
+	}
+}
+
 static inline int world_close(void **state)
 {
 	struct world *w = *state;
@@ -168,6 +174,7 @@ static inline int world_close(void **state)
 	registry_close(w->registry);
 	event_base_free(w->loop);
 	directory_remove(w->dir);
+	answers_free(w->answers);
 	free(w);
 	return 0;
 }
@@ -190,16 +197,6 @@ static inline void world_restart_api(struct world *w)
 
 /* --- clients --- */
 
-/* Negative where nobody listens. */
-static inline int world_connect(const struct world *w)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", w->socket);
-	return connect(fd, (struct sockaddr *)&name, sizeof(name)) ? -1 : TAKE_FD(fd);
-}
-
 /* For good, in a child. */
 static inline bool become_user(uid_t uid)
 {
@@ -208,7 +205,7 @@ static inline bool become_user(uid_t uid)
 
 static inline struct client client_new(struct world *w)
 {
-	struct client c = { .fd = world_connect(w) };
+	struct client c = { .fd = connect_unix(w->socket) };
 
 	assert_true(c.fd >= 0);
 	assert_int_equal(fcntl(c.fd, F_SETFL, O_NONBLOCK), 0);
@@ -321,11 +318,21 @@ static inline size_t answer_size(const struct client *c)
 	return size <= c->n ? size : 0;
 }
 
+static inline struct answer *answer_new(struct world *w)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	assert_non_null(a);
+	a->next = w->answers;
+	w->answers = a;
+	return a;
+}
+
 /* Waits for one answer and takes it off the client's text. */
-static inline struct answer client_answer(struct world *w, struct client *c)
+static inline const struct answer *client_answer(struct world *w, struct client *c)
 {
 	int64_t deadline = now_ms() + DEADLINE_MS;
-	struct answer a = { 0 };
+	struct answer *a = answer_new(w);
 	size_t size, head;
 
 	while (!(size = answer_size(c))) {
@@ -334,12 +341,12 @@ static inline struct answer client_answer(struct world *w, struct client *c)
 		client_step(w, c, deadline);
 	}
 	head = strstr(c->text, "\r\n\r\n") + 4 - c->text;
-	a.head = strndup(c->text, head);
-	assert_int_equal(sscanf(c->text, "HTTP/1.%*d %d", &a.status), 1);
+	a->head = strndup(c->text, head);
+	assert_int_equal(sscanf(c->text, "HTTP/1.%*d %d", &a->status), 1);
 	if (size > head) {
 		char *body = strndup(c->text + head, size - head);
 
-		a.body = json_tokener_parse(body);
+		a->body = json_tokener_parse(body);
 		free(body);
 	}
 	memmove(c->text, c->text + size, c->n - size + 1);
@@ -347,13 +354,6 @@ static inline struct answer client_answer(struct world *w, struct client *c)
 	return a;
 }
 
-static inline void answer_free(struct answer *a)
-{
-	free(a->head);
-	json_object_put(a->body);
-	*a = (struct answer){ 0 };
-}
-#define _cleanup_answer_ _cleanup_(answer_free)
 #define _cleanup_client_ _cleanup_(client_free)
 
 static inline void client_post(struct world *w, struct client *c, const char *path,
@@ -377,7 +377,7 @@ static inline void client_get(struct world *w, struct client *c, const char *pat
 }
 
 /* One request on a connection of its own. */
-static inline struct answer ask_get(struct world *w, const char *path)
+static inline const struct answer *ask_get(struct world *w, const char *path)
 {
 	_cleanup_client_ struct client c = client_new(w);
 
@@ -385,7 +385,7 @@ static inline struct answer ask_get(struct world *w, const char *path)
 	return client_answer(w, &c);
 }
 
-static inline struct answer ask_post(struct world *w, const char *path, const char *body)
+static inline const struct answer *ask_post(struct world *w, const char *path, const char *body)
 {
 	_cleanup_client_ struct client c = client_new(w);
 
@@ -394,8 +394,9 @@ static inline struct answer ask_post(struct world *w, const char *path, const ch
 }
 
 /* GET of a path that is put together. */
-__attribute__((format(printf, 2, 3))) static inline struct answer get(struct world *w,
-								      const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline const struct answer *get(struct world *w,
+									     const char *format,
+									     ...)
 {
 	char path[2048];
 	va_list args;
@@ -406,10 +407,14 @@ __attribute__((format(printf, 2, 3))) static inline struct answer get(struct wor
 	return ask_get(w, path);
 }
 
+/* The same of a table that is read first. */
+#define get_anew(w, ...) (world_resync(w), get(w, __VA_ARGS__))
+
 /* POST of a body that is put together. */
-__attribute__((format(printf, 3, 4))) static inline struct answer post(struct world *w,
-								       const char *path,
-								       const char *format, ...)
+__attribute__((format(printf, 3, 4))) static inline const struct answer *post(struct world *w,
+									      const char *path,
+									      const char *format,
+									      ...)
 {
 	char body[4400]; /* a path is in it at most */
 	va_list args;
@@ -421,14 +426,14 @@ __attribute__((format(printf, 3, 4))) static inline struct answer post(struct wo
 }
 
 /* The same as user OTHER_UID: a child connects, the parent turns the loop. */
-static inline struct answer ask_as_other(struct world *w, const char *method, const char *path,
-					 const char *body)
+static inline const struct answer *ask_as_other(struct world *w, const char *method,
+						const char *path, const char *body)
 {
 	int pair[2], status;
 	char *text;
 	pid_t child;
 	struct client reader = { .size = 4096, .text = calloc(1, 4096) };
-	struct answer a;
+	const struct answer *a;
 
 	assert_true(asprintf(&text,
 			     "%s %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
@@ -439,7 +444,7 @@ static inline struct answer ask_as_other(struct world *w, const char *method, co
 	if (!child) {
 		char bytes[4096];
 		ssize_t n = 0;
-		int fd = become_user(OTHER_UID) ? world_connect(w) : -1;
+		int fd = become_user(OTHER_UID) ? connect_unix(w->socket) : -1;
 
 		if (send(fd, text, strlen(text), 0) < 0)
 			_exit(1);
@@ -531,9 +536,9 @@ struct bad_request {
 static inline void assert_bad_paths(struct world *w, const struct bad_request *bad, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_answer_ struct answer a = ask_get(w, bad[i].asked);
+		const struct answer *a = ask_get(w, bad[i].asked);
 
-		assert_error(&a, 400, "bad_request", bad[i].words);
+		assert_error(a, 400, "bad_request", bad[i].words);
 	}
 }
 
@@ -541,9 +546,7 @@ static inline void assert_bad_bodies(struct world *w, const char *path,
 				     const struct bad_request *bad, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_answer_ struct answer a = ask_post(w, path, bad[i].asked);
-
-		assert_error(&a, 400, "bad_request", bad[i].words);
+		assert_error(ask_post(w, path, bad[i].asked), 400, "bad_request", bad[i].words);
 	}
 }
 
@@ -581,7 +584,7 @@ static inline void child_end(pid_t child)
 /* --- claims --- */
 
 /* Without a port (0) the daemon chooses. */
-static inline struct answer ask_claim(struct world *w, const char *id, uint16_t port)
+static inline const struct answer *ask_claim(struct world *w, const char *id, uint16_t port)
 {
 	if (port)
 		return post(w, "/v1/claims", "{\"id\":\"%s\",\"port\":%u}", id, port);
@@ -591,17 +594,16 @@ static inline struct answer ask_claim(struct world *w, const char *id, uint16_t 
 /* It is granted; the port. */
 static inline uint16_t claim(struct world *w, const char *id, uint16_t port)
 {
-	_cleanup_answer_ struct answer a = ask_claim(w, id, port);
+	const struct answer *a = ask_claim(w, id, port);
 
-	assert_ok(&a);
-	return (uint16_t)int_of(&a, "port");
+	assert_ok(a);
+	return (uint16_t)int_of(a, "port");
 }
 
 /* PROJECT:0 and so on, with one request. */
 static inline void claim_project(struct world *w, const char *project, int n)
 {
 	struct json_object *body = json_object_new_object(), *list = json_object_new_array();
-	_cleanup_answer_ struct answer a = { 0 };
 
 	for (int i = 0; i < n; i++) {
 		struct json_object *o = json_object_new_object();
@@ -612,8 +614,7 @@ static inline void claim_project(struct world *w, const char *project, int n)
 		json_object_array_add(list, o);
 	}
 	json_object_object_add(body, "services", list);
-	a = ask_post(w, "/v1/claims", json_object_to_json_string(body));
-	assert_ok(&a);
+	assert_ok(ask_post(w, "/v1/claims", json_object_to_json_string(body)));
 	json_object_put(body);
 }
 

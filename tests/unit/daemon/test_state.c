@@ -6,13 +6,13 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/place.h"
 #include "daemon/state.h"
 #include "testing.h"
 #include "unit/directory.h"
+#include "unit/sockets.h"
 
 #define DEADLINE_S 20
 
@@ -74,17 +74,6 @@ static bool exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
-static int bind_at(const char *path, int kind)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, kind | SOCK_CLOEXEC, 0);
-
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	return fd;
-}
-
 static void make_file(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -116,13 +105,13 @@ TEST_WITH(what_is_no_socket_is_not_removed, struct room *r)
 
 TEST_WITH(socket_that_somebody_has_is_not_removed, struct room *r)
 {
-	_cleanup_close_ int stream = bind_at(r->socket, SOCK_STREAM);
+	_cleanup_close_ int stream = bound_unix_socket(SOCK_STREAM, r->socket);
 	_cleanup_close_ int datagrams = -1;
 
 	assert_int_equal(listen(stream, 1), 0);
 	expect_listen_fails(r, -EADDRINUSE);
 	assert_int_equal(unlink(r->socket), 0);
-	datagrams = bind_at(r->socket, SOCK_DGRAM);
+	datagrams = bound_unix_socket(SOCK_DGRAM, r->socket);
 	expect_listen_fails(r, -EADDRINUSE);
 }
 
@@ -131,7 +120,7 @@ TEST_WITH(socket_that_a_dead_server_left_is_replaced, struct room *r)
 	static const int kinds[] = { SOCK_STREAM, SOCK_DGRAM };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		close(bind_at(r->socket, kinds[i]));
+		close(bound_unix_socket(kinds[i], r->socket));
 		assert_int_equal(state_listen(&r->state, r->error), 0);
 		assert_int_equal(state_check(&r->state, r->error), 0);
 		state_deinit(&r->state);
@@ -161,7 +150,7 @@ TEST_WITH(socket_of_a_successor_is_not_removed, struct room *r)
 
 	listen_here(r);
 	assert_int_equal(unlink(r->socket), 0);
-	successor = bind_at(r->socket, SOCK_STREAM);
+	successor = bound_unix_socket(SOCK_STREAM, r->socket);
 	assert_int_equal(state_check(&r->state, r->error), -ESTALE);
 	state_deinit(&r->state);
 	assert_true(exists(r->socket));
@@ -179,7 +168,7 @@ TEST_WITH(socket_is_left_to_whoever_has_the_lock_now, struct room *r)
 
 TEST_WITH(nothing_is_removed_by_a_daemon_that_never_listened, struct room *r)
 {
-	_cleanup_close_ int other = bind_at(r->socket, SOCK_STREAM);
+	_cleanup_close_ int other = bound_unix_socket(SOCK_STREAM, r->socket);
 
 	state_deinit(&r->state);
 	assert_true(exists(r->socket));
@@ -217,7 +206,7 @@ static void remove_socket(struct room *r)
 
 static void replace_socket(struct room *r)
 {
-	close(bind_at(r->aside, SOCK_STREAM));
+	close(bound_unix_socket(SOCK_STREAM, r->aside));
 	assert_int_equal(rename(r->aside, r->socket), 0);
 }
 

@@ -4,7 +4,6 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "http/request.h"
 #include "http/server.h"
 #include "testing.h"
+#include "unit/sockets.h"
 
 #define TEXT_SIZE (64 * 1024)
 
@@ -189,17 +189,6 @@ static const struct server_calls calls = {
 	.database_us = database_us,
 };
 
-static int listen_on(const char *path)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	return fd;
-}
-
 static int open_server(void **state)
 {
 	struct api *api = calloc(1, sizeof(*api));
@@ -217,7 +206,7 @@ static int open_server(void **state)
 	config.loop = api->loop;
 	config.quota = api->quota;
 	assert_int_equal(server_new(&config, &api->server), 0);
-	assert_int_equal(server_listen(api->server, listen_on(api->path)), 0);
+	assert_int_equal(server_listen(api->server, bound_unix_socket(SOCK_STREAM, api->path)), 0);
 	*state = api;
 	return 0;
 }
@@ -247,12 +236,9 @@ static void turn(struct api *api)
 
 static int send_text(struct api *api, const char *text)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = connect_unix(api->path);
 
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", api->path);
 	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 	return fd;

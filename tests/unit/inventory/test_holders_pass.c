@@ -21,16 +21,25 @@ static int decode(const void *bytes, size_t size, struct pass_record *ret, size_
 	return holders_pass_decode(bytes, size, TICKS, ret, ret_used);
 }
 
+/* Of a record that is good and whole. */
+static struct pass_record decoded(const void *bytes, size_t size)
+{
+	struct pass_record r;
+	size_t used;
+
+	assert_int_equal(decode(bytes, size, &r, &used), 0);
+	assert_int_equal(used, size);
+	return r;
+}
+
 TEST(a_holder_is_decoded)
 {
 	struct abi_holder h = holder();
 	struct pass_record r;
-	size_t used;
 
 	h.head.start_ns = 12349999999;
 	h.socket.v6only = 1;
-	assert_int_equal(decode(&h, sizeof(h), &r, &used), 0);
-	assert_int_equal(used, sizeof(h));
+	r = decoded(&h, sizeof(h));
 	assert_int_equal(r.kind, PASS_HOLDER);
 	assert_int_equal(r.holder.id.pid, FAKE_PID);
 	assert_int_equal(r.holder.id.start_ticks, 1234);
@@ -44,11 +53,8 @@ TEST(a_holder_is_decoded)
 TEST(a_process_is_decoded_with_its_paths)
 {
 	struct abi_process_event p = fake_process(&server);
-	struct pass_record r;
-	size_t used;
+	struct pass_record r = decoded(&p, sizeof(p));
 
-	assert_int_equal(decode(&p, sizeof(p), &r, &used), 0);
-	assert_int_equal(used, sizeof(p));
 	assert_int_equal(r.kind, PASS_PROCESS);
 	assert_string_equal(r.process.exe, "/usr/bin/server");
 	assert_string_equal(r.process.cwd, "/home/app");
@@ -58,14 +64,11 @@ TEST(a_process_is_decoded_with_its_paths)
 static void check_path(const char *names, size_t size, bool cut, const char *expected)
 {
 	struct abi_process_event p = fake_process(&server);
-	struct pass_record r;
-	size_t used;
 
 	memcpy(p.cwd, names, size);
 	p.cwd_len = (uint16_t)size;
 	p.cwd_cut = cut;
-	assert_int_equal(decode(&p, sizeof(p), &r, &used), 0);
-	assert_string_equal(r.process.cwd, expected);
+	assert_string_equal(decoded(&p, sizeof(p)).process.cwd, expected);
 }
 
 TEST(paths_are_put_together_from_the_leaf)
@@ -82,14 +85,13 @@ TEST(a_path_that_does_not_fit_keeps_its_end)
 	char names[ABI_PATH_SIZE];
 	struct abi_process_event p = fake_process(&server);
 	struct pass_record r;
-	size_t used;
 
 	memset(names, 'x', sizeof(names));
 	for (size_t i = 0; i < sizeof(names); i += 2)
 		names[i + 1] = '\0';
 	memcpy(p.cwd, names, sizeof(names));
 	p.cwd_len = sizeof(p.cwd);
-	assert_int_equal(decode(&p, sizeof(p), &r, &used), 0);
+	r = decoded(&p, sizeof(p));
 	assert_true(strlen(r.process.cwd) < PROCESS_PATH_SIZE);
 	assert_memory_equal(r.process.cwd + strlen(r.process.cwd) - 4, "/x/x", 4);
 }
@@ -137,12 +139,9 @@ TEST(an_incomplete_record_asks_for_more)
 TEST(names_are_always_terminated)
 {
 	struct abi_holder h = holder();
-	struct pass_record r;
-	size_t used;
 
 	memset(h.head.comm, 'x', sizeof(h.head.comm));
-	assert_int_equal(decode(&h, sizeof(h), &r, &used), 0);
-	assert_int_equal(strlen(r.holder.comm), PROCESS_COMM_SIZE - 1);
+	assert_int_equal(strlen(decoded(&h, sizeof(h)).holder.comm), PROCESS_COMM_SIZE - 1);
 }
 
 /* Bytes at random, mostly behind a head that gets past the first checks. */

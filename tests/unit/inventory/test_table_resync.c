@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The table is read anew: what stays, what goes, what the losses had hidden. */
-#include <arpa/inet.h>
-
 #include "unit/inventory/netns.h"
 #include "unit/inventory/table_world.h"
+#include "unit/sockets.h"
 
 TEST_WITH(resync_makes_rows_with_holders_and_processes, struct world *w)
 {
@@ -125,18 +124,7 @@ TEST_WITH(a_loss_is_made_good_by_a_resync_that_succeeds, struct world *w)
 
 /* --- sockets that only the list shows -------------------------------------------------------- */
 
-/* A real listener of this namespace; no process of the fake kernel's holds it. */
-static int listen_unheld(uint16_t *ret_port)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET };
-	socklen_t size = sizeof(addr);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
-	*ret_port = ntohs(addr.sin_port);
-	return fd;
-}
+/* They are real listeners of this namespace; no process of the fake kernel's holds them. */
 
 static size_t count_listed(const struct world *w, uint16_t port)
 {
@@ -147,7 +135,7 @@ static size_t count_listed(const struct world *w, uint16_t port)
 TEST_WITH(a_closing_socket_that_the_list_still_showed_goes, struct world *w)
 {
 	uint16_t port;
-	int fd = listen_unheld(&port);
+	int fd = listening_socket(&port);
 
 	resync(w);
 	assert_true(w->fake.tracked_sockets > 0);
@@ -182,7 +170,7 @@ TEST_WITH(what_cannot_be_tracked_is_told_and_listed, struct world *w)
 {
 	struct kernel_source source = fake_source(&w->fake);
 	uint16_t port;
-	int fd = listen_unheld(&port);
+	int fd = listening_socket(&port);
 
 	source.track_socket = has_no_room_for_a_socket;
 	source.track_process = has_no_room_for_a_process;
@@ -200,7 +188,7 @@ TEST_WITH(what_cannot_be_tracked_is_told_and_listed, struct world *w)
 TEST_WITH(a_socket_that_nobody_holds_and_the_list_shows_stays, struct world *w)
 {
 	uint16_t port;
-	int fd = listen_unheld(&port);
+	int fd = listening_socket(&port);
 
 	resync(w);
 	settle(w);
@@ -211,7 +199,7 @@ TEST_WITH(a_socket_that_nobody_holds_and_the_list_shows_stays, struct world *w)
 TEST_WITH(who_asks_for_a_port_gets_no_socket_that_nobody_holds_and_no_list_shows, struct world *w)
 {
 	uint16_t port;
-	int fd = listen_unheld(&port);
+	int fd = listening_socket(&port);
 
 	resync(w);
 	settle(w);
@@ -226,7 +214,7 @@ TEST_WITH(what_nobody_held_before_is_looked_into_once, struct world *w)
 {
 	unsigned passes;
 	uint16_t port;
-	int fd = listen_unheld(&port);
+	int fd = listening_socket(&port);
 
 	resync(w);
 	settle(w);

@@ -100,18 +100,10 @@ TEST_WITH(a_clock_that_is_set_back_makes_nothing_stale, struct world *w)
 
 TEST_WITH(each_of_two_deadlines_is_kept, struct world *w)
 {
-	const struct claim_request later = { .id = "shop:later",
-					     .port = PORT + 1,
-					     .ttl_s = 4,
-					     .uid = CLAIM_UID,
-					     .cwd = CLAIM_CWD,
-					     .now = time(NULL) };
-	struct claim_result result;
-
 	shell(w, "UPDATE services SET expiresAt = unixepoch() + 1");
 	assert_int_equal(tracker_claim_changed(w->tracker, PORT), SERVICE_CLAIMED);
-	assert_int_equal(registry_begin(w->registry), 0);
-	assert_int_equal(registry_claim(w->registry, &later, any_port, NULL, &result), 0);
+	assert_int_equal(commit(w), 0);
+	claim_port(w, "shop:later", PORT + 1, 0, 4);
 	assert_int_equal(tracker_claim_changed(w->tracker, PORT + 1), SERVICE_CLAIMED);
 	turn_until_entries(w, ACTIVITY_RELEASE, 1);
 	turn_until_entries(w, ACTIVITY_RELEASE, 2); /* by the timer that the first one left */

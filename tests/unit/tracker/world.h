@@ -231,11 +231,12 @@ static inline enum port_use any_port(uint16_t port, bool own, void *user_data)
 	return PORT_FREE;
 }
 
-/* The claim of ID on PORT, by the user of the fake events, made `age_s` ago. */
-static inline void claim(struct world *w, int64_t age_s, int64_t ttl_s)
+/* By the user of the fake events, made `age_s` ago. */
+static inline void claim_port(struct world *w, const char *id, uint16_t port, int64_t age_s,
+			      int64_t ttl_s)
 {
-	const struct claim_request request = { .id = ID,
-					       .port = PORT,
+	const struct claim_request request = { .id = id,
+					       .port = port,
 					       .ttl_s = ttl_s,
 					       .uid = CLAIM_UID,
 					       .cwd = CLAIM_CWD,
@@ -245,6 +246,11 @@ static inline void claim(struct world *w, int64_t age_s, int64_t ttl_s)
 	assert_int_equal(registry_begin(w->registry), 0);
 	assert_int_equal(registry_claim(w->registry, &request, any_port, NULL, &result), 0);
 	assert_int_equal(registry_commit(w->registry), 0);
+}
+
+static inline void claim(struct world *w, int64_t age_s, int64_t ttl_s)
+{
+	claim_port(w, ID, PORT, age_s, ttl_s);
 }
 
 static inline bool keep_service(const struct service *service, void *ret)
