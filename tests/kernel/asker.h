@@ -105,18 +105,28 @@ static inline void assert_process(const struct file_ref *file_ref, pid_t pid)
 	assert_true(process_id_equal(&file_ref->process, &id));
 }
 
-/* A file reference that no descriptor shares, and the proof that it is all. */
-static inline void assert_only_file_ref(const struct asker *a, uint16_t port,
-					enum file_ref_kind kind, pid_t pid)
+/* What holds the only owner of the port, all in all: a process (0: nobody) by this many of each. */
+static inline void assert_file_ref(const struct asker *a, uint16_t port, enum file_ref_kind kind,
+				   pid_t pid, unsigned descriptors, unsigned references)
 {
 	struct file_ref file_ref;
 
 	find_file_ref(a, port, &file_ref);
 	assert_int_equal(file_ref.kind, kind);
-	assert_process(&file_ref, pid);
-	assert_int_equal(file_ref.descriptors, 0);
-	assert_int_equal(file_ref.references, 1);
+	if (pid)
+		assert_process(&file_ref, pid);
+	else
+		assert_int_equal(file_ref.process.pid, 0);
+	assert_int_equal(file_ref.descriptors, descriptors);
+	assert_int_equal(file_ref.references, references);
 	assert_true(file_ref.complete);
+}
+
+/* A file reference that no descriptor shares. */
+static inline void assert_only_file_ref(const struct asker *a, uint16_t port,
+					enum file_ref_kind kind, pid_t pid)
+{
+	assert_file_ref(a, port, kind, pid, 0, 1);
 	assert_int_equal(count_holders(a, port), 0);
 }
 

@@ -17,14 +17,8 @@
 TEST_WITH(ordinary_descriptor_is_no_file_ref_and_complete, struct asker *a)
 {
 	struct child child = start_and_hear_well(run_listener);
-	struct file_ref file_ref;
 
-	find_file_ref(a, child.told.port, &file_ref);
-	assert_int_equal(file_ref.kind, FILE_REF_NONE);
-	assert_int_equal(file_ref.process.pid, 0);
-	assert_int_equal(file_ref.descriptors, 1);
-	assert_int_equal(file_ref.references, 0);
-	assert_true(file_ref.complete);
+	assert_file_ref(a, child.told.port, FILE_REF_NONE, 0, 1, 0);
 }
 
 struct descriptors {
@@ -116,13 +110,8 @@ TEST_WITH(every_copy_in_every_message_counts_once, struct asker *a)
 {
 	struct child child = start_child(run_sender_of_many);
 	struct told told = hear_well(&child);
-	struct file_ref file_ref;
 
-	find_file_ref(a, told.port, &file_ref);
-	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT);
-	assert_int_equal(file_ref.references, 3);
-	assert_true(file_ref.complete);
-	assert_process(&file_ref, child.pid);
+	assert_file_ref(a, told.port, FILE_REF_IN_FLIGHT, child.pid, 0, 3);
 }
 
 /* A socket pair whose receiving end travels too: no process has it open. */
@@ -141,15 +130,10 @@ static void run_sender_in_a_message(struct told *told)
 TEST_WITH(message_in_a_socket_that_is_itself_in_flight_is_nobodys, struct asker *a)
 {
 	struct child child;
-	struct file_ref file_ref;
 
 	need_probe(a, "queued");
 	child = start_and_hear_well(run_sender_in_a_message);
-	find_file_ref(a, child.told.port, &file_ref);
-	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT);
-	assert_int_equal(file_ref.process.pid, 0);
-	assert_int_equal(file_ref.references, 1);
-	assert_true(file_ref.complete);
+	assert_file_ref(a, child.told.port, FILE_REF_IN_FLIGHT, 0, 0, 1);
 }
 
 static void run_receiver(struct told *told)
@@ -172,12 +156,8 @@ static void run_receiver(struct told *told)
 TEST_WITH(message_that_was_received_is_a_descriptor_again, struct asker *a)
 {
 	struct child child = start_and_hear_well(run_receiver);
-	struct file_ref file_ref;
 
-	find_file_ref(a, child.told.port, &file_ref);
-	assert_int_equal(file_ref.kind, FILE_REF_NONE);
-	assert_int_equal(file_ref.descriptors, 1);
-	assert_true(file_ref.complete);
+	assert_file_ref(a, child.told.port, FILE_REF_NONE, 0, 1, 0);
 }
 
 /* --- mappings -------------------------------------------------------------------------------- */
@@ -361,14 +341,8 @@ TEST_WITH(descriptor_private_to_a_thread_is_named, struct asker *a)
 {
 	struct child child = start_child(run_private_table);
 	struct told told = hear_well(&child);
-	struct file_ref file_ref;
 
-	find_file_ref(a, told.port, &file_ref);
-	assert_int_equal(file_ref.kind, FILE_REF_THREAD);
-	assert_process(&file_ref, child.pid);
-	assert_int_equal(file_ref.descriptors, 1);
-	assert_int_equal(file_ref.references, 0);
-	assert_true(file_ref.complete);
+	assert_file_ref(a, told.port, FILE_REF_THREAD, child.pid, 1, 0);
 	assert_int_equal(count_holders(a, told.port), 1);
 	assert_true(first_holder(a, told.port)->private_only);
 	assert_true(is_private_when_verified(a, told.port));
@@ -424,14 +398,10 @@ TEST_WITH(process_whose_main_thread_has_exited_is_named, struct asker *a)
 	struct child child = start_child(run_leaderless);
 	struct told told = hear_well(&child);
 	const struct socket_row *row;
-	struct file_ref file_ref;
 
 	await_zombie(child.pid);
-	find_file_ref(a, told.port, &file_ref);
-	assert_int_equal(file_ref.kind, FILE_REF_ZOMBIE_LEADER);
-	assert_int_equal(file_ref.process.pid, child.pid);
-	assert_int_equal(file_ref.descriptors, 1); /* three threads, one table */
-	assert_true(file_ref.complete);
+	/* three threads, one table */
+	assert_file_ref(a, told.port, FILE_REF_ZOMBIE_LEADER, child.pid, 1, 0);
 	assert_int_equal(count_holders(a, told.port), 1);
 	assert_int_equal(inventory_by_port(a->inventory, 0, told.port, &row, 1), 1);
 	assert_int_equal(row->holders[0].fd_count, 1);
@@ -482,17 +452,13 @@ TEST_WITH(row_is_complete_when_file_refs_explain_the_rest, struct asker *a)
 {
 	struct child child = start_and_hear(run_everything);
 	const struct socket_row *row;
-	struct file_ref file_ref;
 
 	need(child.told.error, "io_uring");
 	assert_int_equal(count_holders(a, child.told.port), 1);
 	inventory_by_port(a->inventory, 0, child.told.port, &row, 1);
 	assert_false(row->complete);
-	find_file_ref(a, child.told.port, &file_ref);
-	assert_int_equal(file_ref.kind, FILE_REF_IN_FLIGHT); /* two of the four references */
-	assert_int_equal(file_ref.references, 3);
-	assert_int_equal(file_ref.descriptors, 1);
-	assert_true(file_ref.complete);
+	/* two of the four references are in flight */
+	assert_file_ref(a, child.told.port, FILE_REF_IN_FLIGHT, child.pid, 1, 3);
 	assert_true(row->complete);
 }
 
