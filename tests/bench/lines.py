@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 import typing
+from functools import partial
 
 import stand
 from stand import harness
@@ -101,29 +102,12 @@ def per_row(processes, *how):
                    f"find {took[1]:.1f}, why {took[2]:.1f}, status {took[3]:.1f} ms")
 
 
-@line("pd find --all, 18,000 sockets of 1 process", "ss -ltnp", "less", 1)
-def find_all_of_one():
-    return find_among_many_sockets(1)
-
-
-@line("pd find --all, 18,000 sockets of 18 processes", "ss -ltnp", "less", 1)
-def find_all_of_eighteen():
-    return find_among_many_sockets(18)
-
-
-@line("each row of pd find --all, 18 processes", "", "more", 10, " µs")
-def find_all_per_row():
-    return per_row(18)
-
-
-@line("each row of pd find --all, 18,000 processes", "", "more", 10, " µs")
-def find_all_of_as_many():
-    return per_row(SOCKETS)
-
-
-@line("each row of pd find --all, 1,000 namespaces", "", "more", 10, " µs")
-def find_all_in_namespaces():
-    return per_row(1000, "alone")
+for whose, n in (("1 process", 1), ("18 processes", 18)):
+    line(f"pd find --all, 18,000 sockets of {whose}", "ss -ltnp", "less", 1)(
+        partial(find_among_many_sockets, n))
+for whose, *how in (("18 processes", 18), ("18,000 processes", SOCKETS),
+                    ("1,000 namespaces", 1000, "alone")):
+    line(f"each row of pd find --all, {whose}", "", "more", 10, " µs")(partial(per_row, *how))
 
 
 @line("pd why PORT, herd of 2,000", "lsof -nP -iTCP:PORT -sTCP:LISTEN", "less", 100)
@@ -443,34 +427,17 @@ def listen_loop(trace):
     return costlier(*(ns / 1e3 for ns in with_and_without("listen", 20000, trace)), "µs")
 
 
-@line("socket, bind, listen, close, by tracepoints", "without probes", "more", 1.25)
-def listen_loop_by_syscalls():
-    return listen_loop("syscalls")
+def other_call(trace):
+    return costlier(*with_and_without("call", 2000000, trace), "ns")
 
 
-@line("socket, bind, listen, close, by fexit", "without probes", "more", 1.15)
-def listen_loop_by_fexit():
-    return listen_loop("fexit")
-
-
-@line("socket, bind, listen, close, by hooks alone", "without probes", "more", 1.15)
-def listen_loop_by_hooks():
-    return listen_loop("hooks")
-
-
-@line("a system call without sockets, by tracepoints", "without probes", "more", 1.03)
-def other_call_by_syscalls():
-    return costlier(*with_and_without("call", 2000000, "syscalls"), "ns")
-
-
-@line("a system call without sockets, by fexit", "without probes", "more", 1.03)
-def other_call_by_fexit():
-    return costlier(*with_and_without("call", 2000000, "fexit"), "ns")
-
-
-@line("a system call without sockets, by hooks alone", "without probes", "more", 1.03)
-def other_call_by_hooks():
-    return costlier(*with_and_without("call", 2000000, "hooks"), "ns")
+TRACES = (("tracepoints", "syscalls"), ("fexit", "fexit"), ("hooks alone", "hooks"))
+for how, trace in TRACES:
+    line(f"socket, bind, listen, close, by {how}", "without probes", "more",
+         1.25 if trace == "syscalls" else 1.15)(partial(listen_loop, trace))
+for how, trace in TRACES:
+    line(f"a system call without sockets, by {how}", "without probes", "more", 1.03)(
+        partial(other_call, trace))
 
 
 # As the kernel counts the time of each program: the calls take a hundred times as long.
