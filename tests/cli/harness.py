@@ -23,6 +23,7 @@ import threading
 import time
 import unittest
 
+import trees
 # The tests know them by this module's name
 from proc import (connections, listens, make_subreaper,  # noqa: F401
                   proc_status, runs, socket_inodes)
@@ -84,6 +85,11 @@ def wait_until(condition, what="the condition", deadline_s=DEADLINE_S, every_s=0
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline_s:g} s; last seen: {value!r}")
         time.sleep(every_s)
+
+
+def read_text(path):
+    with open(path, encoding="utf-8", errors="backslashreplace") as f:
+        return f.read()
 
 
 def temp_dir(prefix="pd-", mode=0o755):
@@ -252,6 +258,9 @@ class Daemon:
     def answers(self):
         if self.process.poll() is not None:
             raise AssertionError("the daemon ended")
+        return self.is_reached()
+
+    def is_reached(self):
         try:
             connect(self.socket).close()
             return True
@@ -260,8 +269,7 @@ class Daemon:
 
     def log(self):
         try:
-            with open(self.log_path, encoding="utf-8", errors="backslashreplace") as f:
-                return f.read()
+            return read_text(self.log_path)
         except FileNotFoundError:
             return ""
 
@@ -278,6 +286,10 @@ class Daemon:
             self.process.wait()
             raise AssertionError("the daemon did not end within its deadline") from None
 
+    def restart(self, number=signal.SIGTERM):
+        self.stop(number)
+        return self.start()
+
     def discard(self):
         if self.process and self.process.poll() is None:
             self.process.kill()
@@ -287,8 +299,10 @@ class Daemon:
 
     # --- asking it ---
 
-    def run(self, *arguments, uid=None, cwd=None, env=None, input_text=None, deadline_s=30 * SCALE):
-        """Runs pd; the exit code is the caller's business."""
+    def run(self, *arguments, uid=None, cwd=None, env=None, input_text=None, code=None,
+            says=(), deadline_s=30 * SCALE):
+        """Runs pd, which must end with this exit code (None: that is the caller's business) and say
+        this, or each of these, on stderr."""
         program, options = self.pd_program, {}
         if uid is not None:
             program = public_copy(program)
@@ -297,16 +311,19 @@ class Daemon:
                               cwd=cwd or self.home, input=input_text, capture_output=True,
                               timeout=deadline_s,
                               **({} if input_text is not None else {}), **options)
-        return Answer(done.returncode, done.stdout.decode(errors="surrogateescape"),
-                      done.stderr.decode(errors="surrogateescape"))
+        answer = Answer(done.returncode, done.stdout.decode(errors="surrogateescape"),
+                        done.stderr.decode(errors="surrogateescape"))
+        unsaid = [words for words in ([says] if isinstance(says, str) else says)
+                  if words not in answer.err]
+        if unsaid or code not in (None, answer.code):
+            raise AssertionError(f"pd {' '.join(arguments)}: exit {answer.code}, for {code}; "
+                                 f"not said: {unsaid}\nstdout: {answer.out}\n"
+                                 f"stderr: {answer.err}\n{self.log()}")
+        return answer
 
     def pd(self, *arguments, **options):
         """Runs pd, which must succeed; its stdout."""
-        answer = self.run(*arguments, **options)
-        if answer.code != DONE:
-            raise AssertionError(f"pd {' '.join(arguments)}: exit {answer.code}\n"
-                                 f"stdout: {answer.out}\nstderr: {answer.err}\n{self.log()}")
-        return answer.out
+        return self.run(*arguments, code=DONE, **options).out
 
     def json(self, *arguments, code=DONE, **options):
         answer = self.run(*arguments, "-j", **options)
@@ -320,31 +337,21 @@ class Daemon:
         return parsed
 
     def get(self, path):
-        """Asks without pd, whose start takes longer than some things last."""
-        with connect(self.socket) as s:
-            s.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-            answer = b""
-            while chunk := s.recv(65536):
-                answer += chunk
-        return json.loads(answer.partition(b"\r\n\r\n")[2])
+        return exchange(self.socket, "GET", path)[1]
+
+    def post(self, path, body):
+        return exchange(self.socket, "POST", path, body)[1]
 
     def clients(self, state):
         return clients_of(self.socket, state)
 
     def is_decided(self):
         """Behind launch(): it can be reached, or has ended."""
-        if self.process.poll() is not None:
-            return True
-        try:
-            connect(self.socket).close()
-            return True
-        except OSError:
-            return False
+        return self.process.poll() is not None or self.is_reached()
 
     def waits_for_writer(self):
         """It has a request, and sleeps until somebody else's transaction ends (by SQLite's way)."""
-        with open(f"/proc/{self.pid}/wchan", encoding="ascii") as f:
-            return "nanosleep" in f.read() and self.clients("03") > 0
+        return "nanosleep" in read_text(f"/proc/{self.pid}/wchan") and self.clients("03") > 0
 
     def claim(self, identity, *arguments, **options):
         return int(self.pd("claim", identity, "-q", *arguments, **options))
@@ -389,6 +396,22 @@ def connect(path, timeout_s=DEADLINE_S):
         raise
     s.settimeout(timeout_s)
     return s
+
+
+def exchange(path, method, target, body=None, timeout_s=DEADLINE_S):
+    """(status, parsed body) of one request without pd, whose start takes longer than some things
+    last; OSError where the daemon is not there or ends meanwhile."""
+    text = b"" if body is None else json.dumps(body).encode()
+    answer = b""
+    with connect(path, timeout_s) as s:
+        s.sendall(f"{method} {target} HTTP/1.0\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+                  + text)
+        while chunk := s.recv(65536):
+            answer += chunk
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    if not rest:
+        raise ConnectionResetError("no answer")
+    return int(head.split()[1]), json.loads(rest)
 
 
 # Behind those of tests/cases/run.py, and all below the ports that the kernel gives to connections.
@@ -451,6 +474,7 @@ class PortDaddyTest(unittest.TestCase):
     """A test with a daemon (self.daemon) and children that end with it."""
 
     daemon_arguments, daemon_options = (), {}
+    makes_runs = False  # what they leave ends with the test
     longMessage = True
 
     def setUp(self):
@@ -459,6 +483,16 @@ class PortDaddyTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.work, True)
         self.addCleanup(self._end_everything)
         self.daemon = self.start_daemon(*self.daemon_arguments, **self.daemon_options)
+        if self.makes_runs:
+            self.addCleanup(trees.kill_all, self.daemon.home)
+
+    def write(self, name, text, mode=0o644):
+        """A file in self.work; its path."""
+        path = os.path.join(self.work, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
 
     def need_bpf(self, missing):
         """Skips a test that needs more than polling; missing: what there is not without eBPF."""
@@ -503,11 +537,23 @@ class PortDaddyTest(unittest.TestCase):
             raise AssertionError(f"the helper did not start: {child.ready}\n{child.output()}")
         return child
 
+    def listener(self, port, more="", **options):
+        """A process that listens and does nothing else; more: arguments of LISTEN's listener()."""
+        return self.spawn_python(f"s = listener(int(sys.argv[1]), {more})\nready()\nrest()", port,
+                                 **options)
+
     def http_server(self, port, **options):
         """`python3 -m http.server PORT`, as people start it; returns once it listens."""
         child = self.spawn([PYTHON, "-m", "http.server", str(port)], **options)
         self.wait_listening(child, port)
         return child
+
+    def serve_claim(self, identity):
+        """Claims a port and starts a server there: both, once the claim is active."""
+        port = self.daemon.claim(identity)
+        server = self.http_server(port)
+        self.daemon.wait_status(identity, "active")
+        return port, server
 
     def wait_listening(self, child, port):
         def there():

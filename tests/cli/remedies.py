@@ -47,13 +47,6 @@ class RemedyTest(harness.PortDaddyTest):
 
     # --- what stands on the port ---
 
-    def write(self, name, text, mode=0o644):
-        path = os.path.join(self.work, name)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-        os.chmod(path, mode)
-        return path
-
     def tree(self, argv, **options):
         """Starts argv in a session of its own, which ends with the test, whatever comes of it."""
         options.setdefault("env", self.env)

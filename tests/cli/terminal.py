@@ -9,7 +9,6 @@ import signal
 import struct
 import subprocess
 import termios
-import time
 import unicodedata
 
 import harness
@@ -52,38 +51,69 @@ def width(line):
 
 
 class Terminal:
-    """An interactive program on a terminal of its own; what it shows, without escape sequences."""
+    """A program on a terminal of its own, whose session it leads; it ends with its test."""
 
-    def __init__(self, argv, env, cwd):
+    def __init__(self, test, argv, env):
         self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
+        if not self.pid:
+            os.chdir(test.work)
             os.execvpe(argv[0], argv, env)
-        self.bytes = b""
+        os.set_inheritable(self.fd, False)  # another terminal's program would keep this one open
+        self.bytes, self.status = b"", None
+        test.addCleanup(self.discard)
+
+    def read(self):
+        while self.fd >= 0 and select.select([self.fd], [], [], 0)[0]:
+            try:
+                more = os.read(self.fd, 65536)
+            except OSError:  # nobody has the other end any more
+                break
+            if not more:
+                break
+            self.bytes += more
+            if b"\x1b[c" in more or b"\x1b[0c" in more:  # fish asks: what are you?
+                os.write(self.fd, b"\x1b[?62;c")
 
     def shown(self):
+        """What it shows by now, without escape sequences."""
+        self.read()
         text = re.sub(rb"\x1b(\[[0-9;?]*[a-zA-Z]|[=>]|\([A-B]|\][^\x07\x1b]*(\x07|\x1b\\))", b"",
                       self.bytes)
         return text.replace(b"\r", b"").decode(errors="replace")
 
+    def send(self, keys):
+        os.write(self.fd, keys)
+
     def type(self, line):
         """Enters a line; what is shown from here on counts."""
         self.bytes = b""
-        os.write(self.fd, line.encode() + b"\r")
+        self.send(line.encode() + b"\r")
+
+    def wait_match(self, pattern):
+        try:
+            return harness.wait_until(lambda: re.search(pattern, self.shown()), pattern)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; shown was {self.shown()!r}") from None
 
     def wait_for(self, text):
-        end = time.monotonic() + harness.DEADLINE_S
-        while text not in self.shown():
-            if select.select([self.fd], [], [], 0.1)[0]:
-                chunk = os.read(self.fd, 65536)
-                self.bytes += chunk
-                if b"\x1b[c" in chunk or b"\x1b[0c" in chunk:  # fish asks: what are you?
-                    os.write(self.fd, b"\x1b[?62;c")
-            if time.monotonic() > end:
-                raise AssertionError(f"{text!r} was not shown, but {self.shown()!r}")
-        return self.shown()
+        """All that is shown once the text is."""
+        return self.wait_match(re.escape(text)).string
+
+    def ended(self):
+        self.read()
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if pid else None
+        return self.status is not None
 
     def close(self):
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        os.close(self.fd)
+        """Takes the terminal away."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def discard(self):
+        self.close()
+        if not self.ended():
+            os.kill(self.pid, signal.SIGKILL)
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])

@@ -76,8 +76,7 @@ class BadInputTest(harness.PortDaddyTest):
 
     def refused(self, arguments, words):
         before = self.state()
-        answer = self.daemon.run(*arguments)
-        self.assertEqual(answer.code, WRONG, f"{arguments}: {answer.out}{answer.err}")
+        answer = self.daemon.run(*arguments, code=WRONG)
         self.assertEqual(answer.out, "")
         lines = answer.err.splitlines()
         self.assertGreaterEqual(len(lines), 1, "nothing was said")
@@ -87,8 +86,7 @@ class BadInputTest(harness.PortDaddyTest):
         self.assertEqual(self.state(), before)
 
     def refused_as_json(self, arguments):
-        answer = self.daemon.run(*arguments, "--json")
-        self.assertEqual(answer.code, WRONG, f"{arguments}: {answer.out}{answer.err}")
+        answer = self.daemon.run(*arguments, "--json", code=WRONG)
         error = json.loads(answer.out)
         self.assertEqual((error["ok"], error["version"]), (False, 1))
         self.assertEqual(error["error"]["code"], "bad_request")
@@ -96,9 +94,7 @@ class BadInputTest(harness.PortDaddyTest):
 
     def test_a_bare_port_for_a_service_is_answered_with_the_colon(self):
         for command in ("release", "health"):
-            answer = self.shared.run(command, "6000")
-            self.assertEqual(answer.code, harness.NO)
-            self.assertIn("meant by :6000", answer.err)
+            self.shared.run(command, "6000", code=harness.NO, says="meant by :6000")
 
     def test_no_command_prints_the_usage(self):
         answer = self.daemon.run()
@@ -109,8 +105,7 @@ class BadInputTest(harness.PortDaddyTest):
         self.refused(["claim", "x" * 100000], [])
 
     def test_escape_in_a_bad_argument_does_not_reach_the_terminal(self):
-        answer = self.daemon.run("claim", "\x1b[31mred\x07")
-        self.assertEqual(answer.code, WRONG)
+        answer = self.daemon.run("claim", "\x1b[31mred\x07", code=WRONG)
         self.assertNotIn("\x1b", answer.err)
         self.assertNotIn("\x07", answer.err)
 

@@ -150,8 +150,7 @@ class CheckoutsTest(harness.PortDaddyTest):
         for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
             checkout = next((c for c in self.checkouts if c.is_of(pid)), None)
             for inode in harness.socket_inodes(pid) & ports.keys() if checkout else ():
-                with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-                    comm = f.read().strip()
+                comm = harness.read_text(f"/proc/{pid}/comm").strip()
                 service = "web" if comm.startswith("node") else "api"
                 found[checkout.id(service)] = (ports[inode], pid, comm)
         return found
@@ -312,8 +311,7 @@ class CheckoutsTest(harness.PortDaddyTest):
         self.check_history(listeners, True)
 
     def check_after_a_restart(self, listeners):
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         wait_until(lambda: all(r["members"] for r in self.daemon.json("ps")["runs"]), "the runs")
         self.check_answers(listeners, "after-a-restart")
         self.check_everything(listeners)

@@ -44,8 +44,7 @@ class PortChoiceTest(harness.PortDaddyTest):
     def test_range_that_is_full_is_refused_and_not_left(self):
         ports = {self.daemon.claim(f"app:r{n}", "--range", "21000-21003") for n in range(4)}
         self.assertEqual(ports, set(range(21000, 21004)))
-        answer = self.daemon.run("claim", "app:r4", "--range", "21000-21003")
-        self.assertEqual(answer.code, CONFLICT)
+        answer = self.daemon.run("claim", "app:r4", "--range", "21000-21003", code=CONFLICT)
         self.assertIsNone(self.daemon.service("app:r4"))
         self.assertIn("4 of them by claims of yours that nothing serves", answer.err)
         self.daemon.pd("release", re.search(r"pd release (\S+)", answer.err)[1])
@@ -82,8 +81,7 @@ class PortChoiceTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.service("shop:api")["healthPath"], "/health")
 
     def test_broken_configuration_is_refused_with_its_place(self):
-        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
-            f.write('{ "services": { "api": \n')
+        self.write(".portdaddyrc", '{ "services": { "api": \n')
         answer = self.daemon.run("claim", cwd=self.work)
         self.assertNotEqual(answer.code, harness.DONE)
         self.assertIn(".portdaddyrc", answer.err)
@@ -109,16 +107,13 @@ class ConflictTest(harness.PortDaddyTest):
         port = harness.free_port()
         server = self.http_server(port)
         before = self.daemon.query("SELECT * FROM services")
-        answer = self.daemon.run("claim", "app:taken", "-p", str(port))
-        self.assertEqual(answer.code, CONFLICT)
+        answer = self.daemon.run("claim", "app:taken", "-p", str(port), code=CONFLICT)
         self.assertIn(str(server.pid), answer.err)
         self.assertEqual(self.daemon.query("SELECT * FROM services"), before)
 
     def test_claim_of_a_port_that_another_service_has_names_it(self):
         port = self.daemon.claim("app:first")
-        answer = self.daemon.run("claim", "app:second", "-p", str(port))
-        self.assertEqual(answer.code, CONFLICT)
-        self.assertIn("app:first", answer.err)
+        self.daemon.run("claim", "app:second", "-p", str(port), code=CONFLICT, says="app:first")
         self.assertIsNone(self.daemon.service("app:second"))
 
     def test_conflict_as_json_has_a_stable_code(self):
@@ -154,8 +149,7 @@ class ReleaseTest(harness.PortDaddyTest):
         self.daemon.claim("shop:web")
         for line in ("release shop:wbe", "release web", "health shop:wbe", "stop shop:wbe",
                      "find shop:wbe", "why shop:wbe", "wait shop:wbe --timeout 1ms"):
-            answer = self.daemon.run(*line.split())
-            self.assertEqual(answer.code, harness.NO, answer)
+            answer = self.daemon.run(*line.split(), code=harness.NO)
             self.assertIn("did you mean shop:web?", answer.err, line)
         self.assertNotIn("did you mean", self.daemon.run("release", "shop:api").err)
 
@@ -168,8 +162,7 @@ class OwnershipTest(harness.PortDaddyTest):
 
     def test_release_of_another_users_service_is_refused_and_changes_nothing(self):
         before = self.daemon.query("SELECT * FROM services")
-        answer = self.daemon.run("release", "root:web", uid=NOBODY)
-        self.assertEqual(answer.code, NOT_ALLOWED)
+        self.daemon.run("release", "root:web", uid=NOBODY, code=NOT_ALLOWED)
         self.assertEqual(self.daemon.query("SELECT * FROM services"), before)
 
     def test_everybody_may_look(self):

@@ -34,8 +34,7 @@ class CleanupTest(harness.PortDaddyTest):
         self.stale("legacy:service", 9 * DAY)
         self.stale("old:api", 8 * DAY)
         self.daemon.claim("new:one")
-        answer = self.cleanup()
-        self.assertEqual(answer.code, DONE)
+        answer = self.cleanup(code=DONE)
         self.assertEqual(answer.out, "✅ Released 2 stale services\n"
                                      "- legacy:service (9d old)\n"
                                      "- old:api        (8d old)\n")
@@ -44,8 +43,7 @@ class CleanupTest(harness.PortDaddyTest):
     def test_younger_stale_ones_are_left_and_said(self):
         self.stale("a:a", 5 * DAY)
         self.stale("a:b", 3 * DAY + HOUR)
-        answer = self.cleanup()
-        self.assertEqual(answer.code, DONE)
+        answer = self.cleanup(code=DONE)
         self.assertIn("2 younger stale services were left; pd cleanup --older-than 3d releases "
                       "them", answer.err)
         self.assertEqual(self.ids(), ["a:a", "a:b"])
@@ -67,9 +65,7 @@ class CleanupTest(harness.PortDaddyTest):
                          ["entries"], [])
 
     def test_service_with_a_live_socket_stays_whatever_its_row_says(self):
-        port = self.daemon.claim("a:live")
-        self.http_server(port)
-        self.daemon.wait_status("a:live", "active")
+        port, _ = self.serve_claim("a:live")
         self.age("a:live", 30 * DAY, "ghost")
         # whether the row is still a ghost then is the daemon's affair: it may have judged it anew
         self.assertEqual(self.daemon.json("cleanup", "--stale")["released"], [])
@@ -97,8 +93,7 @@ class CleanupTest(harness.PortDaddyTest):
         self.assertIn("Released 2", self.cleanup().out)
 
     def test_age_comes_from_the_configuration_unless_it_is_typed(self):
-        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
-            f.write('{"project": "a", "cleanupAge": "1d"} // no services\n')
+        self.write(".portdaddyrc", '{"project": "a", "cleanupAge": "1d"} // no services\n')
         self.stale("a:old", 2 * DAY)
         self.assertEqual(self.cleanup("--older-than", "3d", "-q", cwd=self.work).out, "")
         self.assertEqual(self.cleanup("-q", cwd=self.work).out, "a:old\n")

@@ -23,8 +23,7 @@ rest()
 class ClosesTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: so short a pause is not seen")
+        self.need_bpf("so short a pause is not seen")
         self.port = self.daemon.claim("app:web")
 
     def actions(self):

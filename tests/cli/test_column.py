@@ -3,7 +3,6 @@
 """From the kernel's bind to `pd find`: what a claim's status says while real servers come and go."""
 import contextlib
 import os
-import re
 import signal
 import socket
 import statistics
@@ -11,7 +10,7 @@ import sys
 import time
 
 import harness
-from harness import DEADLINE_S, LISTEN, NOBODY, PYTHON, needs_root, wait_until
+from harness import NOBODY, PYTHON, needs_root, wait_until
 
 REACTION_S = 0.1 * harness.SCALE  # a killed server is a ghost in the database within this time
 
@@ -57,18 +56,14 @@ class ClaimLifeTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.wait_status("demo:web", "active")["pids"], [again.pid])
 
     def test_ghost_stands_in_the_log_with_its_time(self):
-        port = self.daemon.claim("demo:web")
-        server = self.http_server(port)
-        self.daemon.wait_status("demo:web", "active")
+        port, server = self.serve_claim("demo:web")
         server.kill()
         self.daemon.wait_status("demo:web", "ghost")
         line = self.daemon.pd("log", "--filter", "GHOST,demo:web")
         self.assertRegex(line, r"^\[\d{1,2}:\d\d:\d\d\] GHOST +demo:web ")
 
     def test_server_that_was_killed_for_good_reason_also_leaves_a_ghost(self):
-        port = self.daemon.claim("demo:web")
-        server = self.http_server(port)
-        self.daemon.wait_status("demo:web", "active")
+        port, server = self.serve_claim("demo:web")
         server.kill(signal.SIGTERM)
         self.daemon.wait_status("demo:web", "ghost")
 
@@ -79,19 +74,15 @@ class ClaimLifeTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.claim("demo:web"), port)
 
     def test_release_says_that_a_process_still_holds_the_port(self):
-        port = self.daemon.claim("demo:web")
-        server = self.http_server(port)
-        self.daemon.wait_status("demo:web", "active")
-        answer = self.daemon.run("release", "demo:web")
-        self.assertEqual(answer.code, harness.DONE, answer.err)
+        port, server = self.serve_claim("demo:web")
+        answer = self.daemon.run("release", "demo:web", code=harness.DONE)
         self.assertIn(str(server.pid), answer.out + answer.err)
 
     def test_claim_after_the_server_listens_is_active_at_once(self):
         port = harness.free_port()
         server = self.http_server(port)
         # the port is taken by somebody who will fit the claim: the claim must name the holder
-        answer = self.daemon.run("claim", "demo:late", "-p", str(port))
-        self.assertEqual(answer.code, harness.CONFLICT)
+        answer = self.daemon.run("claim", "demo:late", "-p", str(port), code=harness.CONFLICT)
         self.assertIn(str(server.pid), answer.err + answer.out)
 
 
@@ -334,9 +325,7 @@ class PollingColumnTest(harness.PortDaddyTest):
     daemon_arguments = ("--no-bpf",)
 
     def test_polling_daemon_follows_a_server_from_active_to_ghost_and_back(self):
-        port = self.daemon.claim("demo:web")
-        server = self.http_server(port)
-        self.daemon.wait_status("demo:web", "active")
+        port, server = self.serve_claim("demo:web")
         server.kill()
         self.daemon.wait_status("demo:web", "ghost")
         self.http_server(port)

@@ -48,8 +48,7 @@ class CompletionTest(harness.PortDaddyTest):
         self.executable(PROGRAM, "#!/bin/sh\n")
         env = {**self.daemon.env, "HOME": self.work, "TERM": "xterm", "XDG_DATA_DIRS": self.work,
                "PATH": f"{self.work}/bin:{harness.BASE_ENV['PATH']}"}
-        terminal = Terminal(argv, env, self.work)
-        self.addCleanup(terminal.close)
+        terminal = Terminal(self, argv, env)
         terminal.type(f"{setup}; echo rea''dy")
         terminal.wait_for("ready")
         return terminal
@@ -112,8 +111,7 @@ class CompletionTest(harness.PortDaddyTest):
         self.daemon.claim("shop:web")
         session = self.daemon.json("session", "start", "Building checkout")["id"]
         self.daemon.pd("lock", "deploy", "--ttl", "1h", "--holder", "me")
-        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
-            f.write('{"project": "mine", "services": {"api": {}}}')
+        self.write(".portdaddyrc", '{"project": "mine", "services": {"api": {}}}')
         for line, expected in (("find api", {"api": "mine:api"}),
                                ("find shop:", {"shop:web"}),
                                ("down ", {"api": "mine:api"}),
@@ -158,8 +156,7 @@ class CompletionTest(harness.PortDaddyTest):
             self.assertLess(best, 0.010 * harness.SCALE, kind)
 
     def test_shell_that_is_not_known_is_named(self):
-        answer = self.daemon.run("completion", "tcsh")
-        self.assertEqual(answer.code, WRONG)
+        answer = self.daemon.run("completion", "tcsh", code=WRONG)
         self.assertIn("'tcsh' is no shell that is known here: bash, zsh, fish", answer.err)
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """.portdaddyrc: what it says is done, what it says wrongly is told with its place."""
 import json
-import os
 import subprocess
 import sys
 
@@ -22,9 +21,8 @@ SHOP = """{
 
 
 class ConfigTest(harness.PortDaddyTest):
-    def write(self, text, mode="w"):
-        with open(os.path.join(self.work, ".portdaddyrc"), mode) as f:
-            f.write(text)
+    def configure(self, text):
+        self.write(".portdaddyrc", text)
 
     def claim(self, *arguments, **options):
         return self.daemon.run("claim", *arguments, cwd=self.work, **options)
@@ -36,9 +34,8 @@ class ConfigTest(harness.PortDaddyTest):
         return self.daemon.query("SELECT id FROM services ORDER BY id")
 
     def test_all_services_are_claimed_and_shown_as_a_table(self):
-        self.write(SHOP)
-        answer = self.claim()
-        self.assertEqual(answer.code, DONE)
+        self.configure(SHOP)
+        answer = self.claim(code=DONE)
         self.assertNotIn(".portdaddyrc", answer.err)
         rows = [line.split() for line in answer.out.splitlines()]
         self.assertEqual(rows[0], ["Service", "Port", "Claim"])
@@ -48,7 +45,7 @@ class ConfigTest(harness.PortDaddyTest):
         self.assertIn("already yours", self.claim().out)
 
     def test_log_takes_the_name_of_a_service_of_the_project(self):
-        self.write('{"project": "shop", "services": {"web": {}, "claim": {}}}')
+        self.configure('{"project": "shop", "services": {"web": {}, "claim": {}}}')
         self.claim()
         def told(word):
             log = self.daemon.json("log", word, cwd=self.work)["entries"]
@@ -60,19 +57,19 @@ class ConfigTest(harness.PortDaddyTest):
         self.assertIn(("LOCK", "web"), told("web"))
 
     def test_quiet_prints_the_ports_in_the_order_of_the_file(self):
-        self.write(SHOP)
+        self.configure(SHOP)
         self.assertEqual(self.claim("-q").out,
                          f"{self.port('shop:web')}\n{self.port('shop:api')}\n")
 
     def test_json_lists_the_services(self):
-        self.write(SHOP)
+        self.configure(SHOP)
         answer = json.loads(self.claim("-j").out)
         self.assertEqual([(s["id"], s["existing"]) for s in answer["services"]],
                          [("shop:web", False), ("shop:api", False)])
         self.assertEqual((answer["ok"], answer["version"]), (True, 1))
 
     def test_export_is_for_eval(self):
-        self.write(SHOP)
+        self.configure(SHOP)
         shell = subprocess.run(
             ["sh", "-c", f'eval "$({self.daemon.pd_program} claim --export)"; '
              'echo $WEB_PORT $API_PORT $PORT'],
@@ -81,8 +78,8 @@ class ConfigTest(harness.PortDaddyTest):
                          [str(self.port("shop:web")), str(self.port("shop:api"))])
 
     def test_a_services_name_means_that_of_the_file_by_whatever_spelling(self):
-        self.write('{"project": "shop", "range": "31520-31529", '
-                   '"services": {"api": {"healthPath": "/up"}, "web": {}}}')
+        self.configure('{"project": "shop", "range": "31520-31529", '
+                       '"services": {"api": {"healthPath": "/up"}, "web": {}}}')
         port = int(self.daemon.pd("claim", "api", "-q", cwd=self.work))
         self.assertIn(port, range(31520, 31530))
         self.assertEqual(int(self.daemon.pd("claim", "shop:api", "-q", cwd=self.work)), port)
@@ -96,8 +93,7 @@ class ConfigTest(harness.PortDaddyTest):
             self.assertEqual([s["port"] for s in checked], [port])
             self.assertEqual(self.daemon.json("why", name, cwd=self.work, code=None)["port"], port)
             # nothing serves there: the service that was meant is named
-            opened = self.daemon.run("open", name, cwd=self.work)
-            self.assertIn("shop:api is claimed", opened.err)
+            self.daemon.run("open", name, cwd=self.work, says="shop:api is claimed")
         self.daemon.pd("release", "api", cwd=self.work)
         self.assertEqual(self.services(), [("shop:web",)])
 
@@ -114,7 +110,7 @@ class ConfigTest(harness.PortDaddyTest):
     def test_a_changed_health_path_works_without_a_new_claim(self):
         """http.server has a page for each file, and none for /gone."""
         def write(path):
-            self.write('{"project": "shop", "services": {"api": {"healthPath": "%s"}}}' % path)
+            self.configure('{"project": "shop", "services": {"api": {"healthPath": "%s"}}}' % path)
 
         write("/gone")
         port = int(self.daemon.pd("claim", "api", "-q", cwd=self.work))
@@ -132,13 +128,13 @@ class ConfigTest(harness.PortDaddyTest):
         self.assertEqual(checked[0]["url"], f"http://localhost:{port}/gone")
 
     def test_what_a_file_says_holds_for_its_own_project_alone(self):
-        self.write('{"project": "shop", "range": "31530-31539", "services": {"api": {}}}')
+        self.configure('{"project": "shop", "range": "31530-31539", "services": {"api": {}}}')
         self.assertNotIn(self.daemon.claim("other:api", cwd=self.work), range(31530, 31540))
         self.assertIn(self.daemon.claim("shop:extra", cwd=self.work), range(31530, 31540))
         self.assertEqual(self.services(), [("other:api",), ("shop:extra",)])
 
     def test_one_service_has_its_own_variable_and_port(self):
-        self.write('{"project": "shop", "services": {"api": {}}}')
+        self.configure('{"project": "shop", "services": {"api": {}}}')
         port = int(self.claim("-q").out)
         for arguments in ((), ("api",), ("shop:api",)):
             self.assertEqual(self.daemon.pd("claim", *arguments, "--export", cwd=self.work),
@@ -147,16 +143,16 @@ class ConfigTest(harness.PortDaddyTest):
                          f"API_PORT={port}\nPORT={port}\n")
 
     def test_env_prints_a_line_for_each_service(self):
-        self.write(SHOP)
+        self.configure(SHOP)
         self.assertRegex(self.claim("--env").out, r"^WEB_PORT=\d+\nAPI_PORT=\d+\n$")
 
     def test_exported_names_are_names_of_variables(self):
-        self.write('{"project": "shop", "services": {"web-2.x": {}, "2nd": {}}}')
+        self.configure('{"project": "shop", "services": {"web-2.x": {}, "2nd": {}}}')
         self.assertRegex(self.claim("--export").out,
                          r"^export WEB_2_X_PORT=\d+\nexport _2ND_PORT=\d+\n$")
 
     def test_exported_names_that_collide_are_said_and_nothing_is_claimed(self):
-        self.write('{"project": "shop", "services": {"a-b": {}, "a.b": {}}}')
+        self.configure('{"project": "shop", "services": {"a-b": {}, "a.b": {}}}')
         answer = self.claim("--export")
         self.assertEqual((answer.code, answer.out), (WRONG, ""))
         self.assertIn("'a-b' and 'a.b' would both be A_B_PORT", answer.err)
@@ -164,33 +160,31 @@ class ConfigTest(harness.PortDaddyTest):
         self.assertEqual(self.claim().code, DONE)
 
     def test_all_or_none_are_claimed(self):
-        self.write('{"project": "shop", "range": "31510-31510", "services": {"web": {}, "api": {}}}')
-        answer = self.claim()
-        self.assertEqual(answer.code, CONFLICT)
-        self.assertIn("none of the 2 services", answer.err)
+        self.configure('{"project": "shop", "range": "31510-31510", '
+                       '"services": {"web": {}, "api": {}}}')
+        self.claim(code=CONFLICT, says="none of the 2 services")
         self.assertEqual(self.services(), [])
         self.assertEqual(self.daemon.json("log", "--filter", "shop:web", code=None)["entries"], [])
         self.assertEqual(self.daemon.json("find", "shop:web", code=None)["services"], [])
 
     def test_range_of_the_file_is_where_the_ports_come_from(self):
-        self.write('{"project": "shop", "range": "31500-31501", '
-                   '"services": {"a": {}, "b": {}}}')
+        self.configure('{"project": "shop", "range": "31500-31501", '
+                       '"services": {"a": {}, "b": {}}}')
         self.assertEqual(sorted(self.claim("-q").out.split()), ["31500", "31501"])
-        self.write('{"project": "shop", "range": "31500-31501", '
-                   '"services": {"c": {}}}')
+        self.configure('{"project": "shop", "range": "31500-31501", '
+                       '"services": {"c": {}}}')
         self.assertEqual(self.claim().code, CONFLICT)
         self.assertEqual(self.claim("--range", "31600-31600", "-q").out, "31600\n")
 
     def test_unknown_names_are_warned_of_and_the_rest_is_obeyed(self):
-        self.write('{"project": "shop",\n "services": {"web": {\n  "healthpath": "/up"}}}')
-        answer = self.claim("-q")
-        self.assertEqual(answer.code, DONE)
+        self.configure('{"project": "shop",\n "services": {"web": {\n  "healthpath": "/up"}}}')
+        answer = self.claim("-q", code=DONE)
         self.assertEqual(answer.out, f"{self.port('shop:web')}\n")
         self.assertIn('.portdaddyrc: line 3, column 3: "healthpath" is not known of a service; '
                       'did you mean "healthPath"?', answer.err)
 
     def test_port_is_not_obeyed_but_said(self):
-        self.write('{"project": "shop", "services": {"web": {"port": 3000}}}')
+        self.configure('{"project": "shop", "services": {"web": {"port": 3000}}}')
         answer = self.claim("-q")
         self.assertNotEqual(answer.out, "3000\n")
         self.assertIn("pd claim shop:web -p 3000", answer.err)
@@ -210,7 +204,7 @@ class ConfigTest(harness.PortDaddyTest):
         }
         for text, words in cases.items():
             with self.subTest(text=text[:40]):
-                self.write(text)
+                self.configure(text)
                 answer = self.claim()
                 self.assertEqual((answer.code, answer.out), (WRONG, ""))
                 self.assertIn(words, answer.err)

@@ -54,8 +54,7 @@ class PlainBuildTest(harness.PortDaddyTest):
 
     def sleeps_for_s(self):
         """How long it sleeps unless something happens; 0 while it does something."""
-        with open(f"/proc/{self.daemon.pid}/syscall", encoding="ascii") as f:
-            call = f.read().split()
+        call = harness.read_text(f"/proc/{self.daemon.pid}/syscall").split()
         if len(call) < 5 or not os.readlink(
                 f"/proc/{self.daemon.pid}/fd/{int(call[1], 16)}").endswith("[eventpoll]"):
             return 0
@@ -63,8 +62,7 @@ class PlainBuildTest(harness.PortDaddyTest):
         return ms / 1000 if ms >= 0 else math.inf
 
     def test_idle_daemon_uses_no_cpu(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: polling wakes once a second")
+        self.need_bpf("polling wakes once a second")
         self.daemon.claim("app:web")
         heard = self.kernel_events()
         for _ in range(QUIET_WINDOWS):
@@ -111,8 +109,7 @@ class PrivilegeTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.run("status", uid=NOBODY).code, harness.DONE)
 
     def test_stop_by_another_user_is_refused_and_names_the_owner(self):
-        answer = self.daemon.run("daemon", "stop", uid=NOBODY)
-        self.assertEqual(answer.code, harness.NOT_ALLOWED, answer)
+        answer = self.daemon.run("daemon", "stop", uid=NOBODY, code=harness.NOT_ALLOWED)
         owner = pwd.getpwuid(os.stat(f"/proc/{self.daemon.pid}").st_uid).pw_name
         self.assertIn(f"belongs to user {owner}", answer.err)
 
@@ -167,8 +164,7 @@ class OneDaemonTest(harness.PortDaddyTest):
 
     def test_daemon_starts_again_after_kill_9(self):
         self.daemon.claim("app:web")
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         self.assertIsNotNone(self.daemon.service("app:web"))
 
     def test_session_is_its_own_unless_a_terminal_controls_it(self):
@@ -223,8 +219,7 @@ class AutostartTest(harness.PortDaddyTest):
         try:
             self.assertEqual(first.code, harness.DONE, first.err)
             pid = self.daemon.json("status")["daemon"]["pid"]
-            second = self.daemon.run("daemon", "start", env=self.env)
-            self.assertEqual(second.code, harness.DONE, second.err)
+            self.daemon.run("daemon", "start", env=self.env, code=harness.DONE)
             self.assertEqual(self.daemon.json("status")["daemon"]["pid"], pid)
         finally:
             self.end_started()
@@ -248,8 +243,7 @@ class AutostartTest(harness.PortDaddyTest):
             self.end_started()
 
     def test_autostart_can_be_forbidden(self):
-        answer = self.daemon.run("find")
-        self.assertEqual(answer.code, harness.NO_DAEMON)
+        answer = self.daemon.run("find", code=harness.NO_DAEMON)
         self.assertEqual(len(answer.err.splitlines()), 1, answer.err)
 
     def test_pd_says_why_the_daemon_did_not_start(self):
@@ -343,8 +337,7 @@ class FullDiskTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.service("app:before")["port"], before)
         os.unlink(ballast)
         after = self.daemon.claim("app:after")
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.assertEqual(self.daemon.service("app:after")["port"], after)
         self.assertEqual(self.daemon.service("app:before")["port"], before)
 
@@ -383,9 +376,7 @@ class RebuildTest(harness.PortDaddyTest):
                    "the gap is written down")
 
     def test_another_process_on_a_ghosts_port_is_not_taken_for_the_old_one(self):
-        port = self.daemon.claim("app:web")
-        first = self.http_server(port)
-        self.daemon.wait_status("app:web", "active")
+        port, first = self.serve_claim("app:web")
         self.daemon.stop(signal.SIGKILL)
         first.kill()
         second = self.http_server(port)
@@ -434,9 +425,7 @@ class LossTest(harness.PortDaddyTest):
     """Thousands of events at once: the table is right afterwards, whatever was lost."""
 
     def test_storm_of_sockets_ends_in_a_true_table(self):
-        port = self.daemon.claim("app:web")
-        server = self.http_server(port)
-        self.daemon.wait_status("app:web", "active")
+        port, server = self.serve_claim("app:web")
         storm = self.spawn_python("""
 for n in range(20000):
     s = socket.socket()

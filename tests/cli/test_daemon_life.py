@@ -51,8 +51,7 @@ class VerbTest(LifeTest):
     def test_bare_start_and_stop_say_pd_daemon_and_do_nothing(self):
         self.daemon.start()
         for words in (("start",), ("stop",), ("restart",)):
-            answer = self.daemon.run(*words)
-            self.assertEqual(answer.code, WRONG, answer)
+            answer = self.daemon.run(*words, code=WRONG)
             self.assertEqual(len(answer.err.splitlines()), 1, answer)
             self.assertIn(f"pd daemon {words[0]}", answer.err)
         self.daemon.pd("status")
@@ -118,8 +117,7 @@ class VerbTest(LifeTest):
 
     def test_what_is_no_verb_is_refused(self):
         for words in (("daemon",), ("daemon", "halt"), ("daemon", "stop", "3000")):
-            answer = self.daemon.run(*words)
-            self.assertEqual(answer.code, WRONG, answer)
+            self.daemon.run(*words, code=WRONG)
 
     def test_version_names_both_builds(self):
         self.assertIn("does not run", self.daemon.pd("version"))
@@ -133,8 +131,8 @@ class VerbTest(LifeTest):
 
     def test_relative_home_is_refused_by_name(self):
         for command in (("find",), ("daemon", "start")):
-            answer = self.daemon.run(*command, env={**self.env, "PORT_DADDY_HOME": "state"})
-            self.assertEqual(answer.code, harness.NO_DAEMON, answer)
+            answer = self.daemon.run(*command, env={**self.env, "PORT_DADDY_HOME": "state"},
+                                     code=harness.NO_DAEMON)
             self.assertEqual(len(answer.err.splitlines()), 1, answer)
             self.assertIn("PORT_DADDY_HOME", answer.err)
             self.assertIn("absolute", answer.err)
@@ -297,8 +295,7 @@ class OtherBuildTest(LifeTest):
 
     def test_parameter_that_an_older_daemon_does_not_know_is_left_out_and_said_once(self):
         self.older({"/v1/services": []})
-        answer = self.daemon.run("find", "shop:*")
-        self.assertEqual(answer.code, harness.NO, answer)
+        answer = self.daemon.run("find", "shop:*", code=harness.NO)
         said = [l for l in answer.err.splitlines() if "older" in l]
         self.assertEqual(len(said), 1, answer)
         self.assertIn("pattern", said[0])
@@ -306,8 +303,7 @@ class OtherBuildTest(LifeTest):
 
     def test_question_that_an_older_daemon_cannot_answer_says_so(self):
         self.older({})
-        answer = self.daemon.run("find")
-        self.assertEqual(answer.code, harness.FAILED, answer)
+        answer = self.daemon.run("find", code=harness.FAILED)
         self.assertEqual(len(answer.err.splitlines()), 1, answer)
         self.assertIn("older", answer.err)
         self.assertIn("daemon restart", answer.err)

@@ -127,8 +127,7 @@ class LogDamageTest(DamageTest):
         super().setUp()
         self.log = self.daemon.database + "-wal"
         self.first = {f"app:e{n}": self.daemon.claim(f"app:e{n}") for n in range(self.early)}
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.then = {f"app:l{n}": self.daemon.claim(f"app:l{n}") for n in range(self.late)}
         self.ports = self.first | self.then
 
@@ -169,16 +168,14 @@ class LogDamageTest(DamageTest):
                     self.assertIn("from there on", self.daemon.log())
                 self.assertEqual(self.daemon.run("claim", "app:more").code, DONE)
                 # it is told once, also when this daemon does not end in order
-                self.daemon.stop(signal.SIGKILL)
-                self.daemon.start()
+                self.daemon.restart(signal.SIGKILL)
                 self.assertIsNone(self.daemon.json("status")["database"]["detail"])
                 self.assertIn("app:more", self.served())
                 self.daemon.stop()
         self.assertGreater(lossy, 5)
 
     def test_log_of_a_killed_daemon_that_is_whole_is_taken_without_a_word(self):
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         self.assertEqual(self.served(), self.ports)
         self.assertIsNone(self.daemon.json("status")["database"]["detail"])
 
@@ -199,8 +196,7 @@ class LogDamageTest(DamageTest):
                                          self.ports)
                     self.daemon.run("claim", f"app:more{restart}")
                     self.assertIsNone(self.daemon.process.poll())
-                    self.daemon.stop()
-                    self.daemon.start()
+                    self.daemon.restart()
                 self.daemon.stop()
 
 

@@ -114,7 +114,7 @@ class ShellTest(harness.PortDaddyTest):
 class HandWrittenTest(harness.PortDaddyTest):
     """Rows that a person wrote are noticed at the next look, and crash nothing."""
 
-    def write(self, *statements):
+    def execute(self, *statements):
         db = sqlite3.connect(self.daemon.database, timeout=10, isolation_level=None)
         try:
             for statement in statements:
@@ -133,16 +133,14 @@ class HandWrittenTest(harness.PortDaddyTest):
         self.assertIsNone(self.daemon.process.poll(), self.daemon.log())
 
     def test_service_that_was_inserted_is_found_and_its_port_is_taken(self):
-        self.write("INSERT INTO services(id, port, status) VALUES('by:hand', 31700, 'claimed')")
+        self.execute("INSERT INTO services(id, port, status) VALUES('by:hand', 31700, 'claimed')")
         self.assertEqual(self.daemon.service("by:hand")["port"], 31700)
-        answer = self.daemon.run("claim", "other:one", "-p", "31700")
-        self.assertEqual(answer.code, harness.CONFLICT)
-        self.assertIn("by:hand", answer.err)
+        self.daemon.run("claim", "other:one", "-p", "31700", code=harness.CONFLICT, says="by:hand")
         self.looks_fine()
 
     def test_service_that_was_deleted_is_gone_and_its_port_is_free(self):
         port = self.daemon.claim("soon:gone")
-        self.write("DELETE FROM services")
+        self.execute("DELETE FROM services")
         self.assertIsNone(self.daemon.service("soon:gone"))
         self.assertEqual(self.daemon.claim("other:one", "-p", str(port)), port)
         self.looks_fine()
@@ -150,33 +148,33 @@ class HandWrittenTest(harness.PortDaddyTest):
     def test_port_that_was_changed_is_the_one_that_is_watched(self):
         self.daemon.claim("moved:one")
         port = harness.free_port()
-        self.write(f"UPDATE services SET port = {port} WHERE id = 'moved:one'")
+        self.execute(f"UPDATE services SET port = {port} WHERE id = 'moved:one'")
         self.assertEqual(self.daemon.service("moved:one")["port"], port)
         self.http_server(port)
         self.daemon.wait_status("moved:one", "active")
         self.looks_fine()
 
     def test_entry_that_was_inserted_is_in_the_log(self):
-        self.write("INSERT INTO activity(action, service, details, timestamp) "
-                   "VALUES('NOTE', 'by:hand', 'line one' || char(10, 27) || '[2J', 1700000000)")
+        self.execute("INSERT INTO activity(action, service, details, timestamp) "
+                     "VALUES('NOTE', 'by:hand', 'line one' || char(10, 27) || '[2J', 1700000000)")
         self.assertIn("by:hand", self.daemon.pd("log", "-n", "1000"))
-        self.write("DELETE FROM activity")
+        self.execute("DELETE FROM activity")
         wait_until(lambda: self.daemon.run("log", "--filter", "by:hand").code == NO,
                    "the entry is gone")
         self.looks_fine()
 
     def test_locks_and_sessions_that_were_written_are_counted_and_crash_nothing(self):
-        self.write("INSERT INTO locks(name, holder, acquiredAt, ttl) "
-                   "VALUES('by-hand', 'me', strftime('%s', 'now'), 3600)",
-                   "INSERT INTO sessions(id, purpose, startedAt, status) "
-                   "VALUES('session-xyz', 'By hand', strftime('%s', 'now'), 'active')")
+        self.execute("INSERT INTO locks(name, holder, acquiredAt, ttl) "
+                     "VALUES('by-hand', 'me', strftime('%s', 'now'), 3600)",
+                     "INSERT INTO sessions(id, purpose, startedAt, status) "
+                     "VALUES('session-xyz', 'By hand', strftime('%s', 'now'), 'active')")
         self.looks_fine()
-        self.write("UPDATE locks SET holder = NULL", "UPDATE sessions SET status = 'completed'",
-                   "DELETE FROM locks", "DELETE FROM sessions")
+        self.execute("UPDATE locks SET holder = NULL", "UPDATE sessions SET status = 'completed'",
+                     "DELETE FROM locks", "DELETE FROM sessions")
         self.looks_fine()
 
     def test_rows_of_nonsense_crash_nothing(self):
-        self.write(
+        self.execute(
             "INSERT INTO services(id, port, status, createdAt, updatedAt) "
             "VALUES('no name', 'many', 7, 'then', -1), (NULL, 99999, NULL, NULL, NULL), "
             "('ok:but', 31701, 'dancing', 9e18, 9e18), (x'00ff', 31702, 'active', 1, 1)",
@@ -194,8 +192,7 @@ class HandWrittenTest(harness.PortDaddyTest):
 
     def test_daemon_starts_on_rows_of_nonsense(self):
         self.test_rows_of_nonsense_crash_nothing()
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.looks_fine()
 
 

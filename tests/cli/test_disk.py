@@ -30,8 +30,7 @@ class DiskTest(harness.PortDaddyTest):
         return [line for line in self.daemon.log().splitlines() if word in line]
 
     def database_line(self):
-        answer = self.daemon.run("status")
-        self.assertEqual(answer.code, NO, answer)
+        answer = self.daemon.run("status", code=NO)
         return next(l for l in answer.out.splitlines() if l.startswith("Database"))
 
     def assert_one_line(self, answer, *words):
@@ -48,8 +47,7 @@ class LostDatabaseTest(DiskTest):
         self.before = self.daemon.claim("app:before")
 
     def expect_refusal(self, path):
-        answer = self.daemon.run("claim", "app:late")
-        self.assertEqual(answer.code, FAILED, answer)
+        answer = self.daemon.run("claim", "app:late", code=FAILED)
         self.assert_one_line(answer, path, "pd daemon stop")
         self.assertNotIn("Healthy", self.database_line())
         self.assertIn(path, self.database_line())
@@ -102,8 +100,7 @@ class LostDatabaseTest(DiskTest):
         os.rename(aside, self.daemon.database)
         port = self.daemon.claim("app:after")
         self.assertEqual(self.daemon.json("status")["database"]["state"], "healthy")
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.assertEqual(self.daemon.service("app:after")["port"], port)
 
     def test_other_writes_are_refused_like_claims(self):
@@ -111,8 +108,7 @@ class LostDatabaseTest(DiskTest):
         self.remove(*SIDECARS)
         for command in (("release", "app:before"), ("lock", "a-lock"), ("note", "a note"),
                         ("session", "start", "After")):
-            answer = self.daemon.run(*command)
-            self.assertEqual(answer.code, FAILED, (command, answer))
+            answer = self.daemon.run(*command, code=FAILED)
             self.assert_one_line(answer, self.daemon.database, "pd daemon stop")
 
     def test_events_of_the_kernel_fill_no_log(self):
@@ -242,8 +238,7 @@ class ForeignFileTest(DiskTest):
         with open(self.path, "w", encoding="ascii") as f:
             f.write("my notes\n")
         self.refused("is not a socket", "PORT_DADDY_SOCKET")
-        with open(self.path, encoding="ascii") as f:
-            self.assertEqual(f.read(), "my notes\n")
+        self.assertEqual(harness.read_text(self.path), "my notes\n")
 
     def test_link_at_the_sockets_path_is_kept(self):
         os.symlink("nowhere", self.path)
@@ -308,8 +303,7 @@ class DamageTest(DiskTest):
         self.assertEqual({s["id"]: s["port"] for s in self.daemon.json("find")["services"]},
                          self.ports)
         self.daemon.claim("app:after")
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         self.assertIsNotNone(self.daemon.service("app:after"))
 
     def test_damaged_log_is_set_aside_and_claims_go_on(self):
@@ -353,8 +347,7 @@ class DamageTest(DiskTest):
         except AssertionError as error:
             raise AssertionError(f"{error}; {answers[-1]}\n{self.daemon.log()}") from None
         for words in (("claim", "app:late"), ("find",), ("lock", "l"), ("release", "app:n1")):
-            answer = self.daemon.run(*words)
-            self.assertEqual(answer.code, FAILED, answer)
+            answer = self.daemon.run(*words, code=FAILED)
             self.assert_one_line(answer, self.daemon.database, "damaged", command)
         self.assertIn("Damaged", self.database_line())
         self.assertIn(command, self.database_line())
@@ -363,8 +356,7 @@ class DamageTest(DiskTest):
 
     def test_damaged_claims_are_refused_and_come_back_from_the_backup(self):
         wait_until(lambda: os.path.exists(self.backup()), "the backup is made")
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         self.daemon.pd("status")
         self.damage("services")
         self.expect_refusal_of_claims("daemon restore")
@@ -377,8 +369,7 @@ class DamageTest(DiskTest):
         if self.daemon.get("/v1/status")["kernel"]["mode"] == "bpf":
             wait_until(seen, "the watcher is told of servers")
         # a start says the same
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.expect_refusal_of_claims("daemon restore")
         env = {"PORT_DADDY_NO_AUTOSTART": ""}
         self.daemon.pd("daemon", "restore", env=env)
@@ -414,8 +405,7 @@ class DamageTest(DiskTest):
         db.close()
         self.ports["app:n1"] = 9998
         self.daemon.start()
-        self.assertEqual(self.daemon.run("claim", "app:other", "-p", "9998").code,
-                         harness.CONFLICT)
+        self.daemon.run("claim", "app:other", "-p", "9998", code=harness.CONFLICT)
         self.expect_mended("nothing is lost")
 
     def test_claims_survive_a_daemon_that_a_cut_index_killed(self):
@@ -439,8 +429,7 @@ class BusyTest(DiskTest):
         writer = sqlite3.connect(self.daemon.database, isolation_level=None)
         self.addCleanup(writer.close)
         writer.execute("BEGIN IMMEDIATE")
-        answer = self.daemon.run("claim", "late:one")
-        self.assertEqual(answer.code, FAILED, answer)
+        answer = self.daemon.run("claim", "late:one", code=FAILED)
         self.assert_one_line(answer, self.daemon.database, "another program", "try again")
 
     def test_daemon_that_cannot_start_on_a_locked_database_says_what_to_do(self):
@@ -460,8 +449,8 @@ class BusyTest(DiskTest):
         os.chmod(self.daemon.home, 0o755)
         os.unlink(self.daemon.database)
         os.mkdir(self.daemon.database)
-        answer = self.daemon.run("find", env={"PORT_DADDY_NO_AUTOSTART": ""})
-        self.assertEqual(answer.code, harness.NO_DAEMON, answer)
+        answer = self.daemon.run("find", env={"PORT_DADDY_NO_AUTOSTART": ""},
+                                 code=harness.NO_DAEMON)
         self.assert_one_line(answer, self.daemon.database, "PORT_DADDY_HOME")
 
 
@@ -490,8 +479,7 @@ class LogFileTest(DiskTest):
 
     def lines(self, word):
         """All of them, once the word is in one."""
-        with open(self.path, encoding="ascii") as f:
-            text = f.read()
+        text = harness.read_text(self.path)
         return text.splitlines() if word in text else None
 
     def test_log_of_a_daemon_that_pd_started_stays_bounded_and_keeps_its_newest_lines(self):

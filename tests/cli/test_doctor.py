@@ -75,15 +75,9 @@ class DoctorTest(harness.PortDaddyTest):
     def with_mounts(self, script):
         return ["unshare", "--mount", "sh", "-ec", script + '\nexec "$@"', "sh"]
 
-    def file(self, name, text):
-        path = os.path.join(self.work, name)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-        return path
-
     def over(self, path, text):
         """Shows this text at a path, within a namespace of mounts."""
-        return self.with_mounts(f"mount --bind {self.file(path.replace('/', '_'), text)} {path}")
+        return self.with_mounts(f"mount --bind {self.write(path.replace('/', '_'), text)} {path}")
 
     def test_without_anything_wrong_each_check_says_what_it_looked_at(self):
         code, checks = self.doctor()
@@ -97,8 +91,7 @@ class DoctorTest(harness.PortDaddyTest):
                 self.assertIn(f"\n  {id_}: ", help_)
         listed = re.findall(r"^  ([a-z0-9-]+): ", help_, re.M)
         self.assertEqual([i for i in checks if not i.startswith(("probe-", "leftover-"))], listed)
-        with open(__file__, encoding="utf-8") as f:
-            cases = f.read()
+        cases = harness.read_text(__file__)
         self.assertEqual([id_ for id_ in listed if f'"{id_}"' not in cases], [], "without a case")
         lines = self.daemon.pd("doctor").splitlines()
         for id_, check in checks.items():
@@ -187,8 +180,7 @@ class DoctorTest(harness.PortDaddyTest):
                           home="/proc/no/such")
         nowhere = os.path.join(self.work, "x.sock")
         lost = self.daemon.run("find", env={"PORT_DADDY_SOCKET": nowhere,
-                                            "PORT_DADDY_NO_AUTOSTART": "0"})
-        self.assertEqual(lost.code, NO_DAEMON, lost)
+                                            "PORT_DADDY_NO_AUTOSTART": "0"}, code=NO_DAEMON)
         self.assertIn(f"nothing listens on {nowhere}, which PORT_DADDY_SOCKET names", lost.err)
         self.assertIn(f"listens on {self.daemon.socket}", lost.err)
         filter_ = forbid_unix_sockets(1)

@@ -148,8 +148,7 @@ class EngineTest(RemedyTest):
     @needs_root
     def test_stop_of_a_containers_port_names_the_engines_command_and_kills_no_proxy(self):
         pid = self.proxy("cafe")
-        answer = self.daemon.run("stop", str(self.port), "-y")
-        self.assertEqual(answer.code, harness.NO, answer)
+        answer = self.daemon.run("stop", str(self.port), "-y", code=harness.NO)
         self.assertIn(f"docker stop $(docker ps -q --filter publish={self.port})", answer.err)
         self.assertTrue(harness.runs(pid))
 

@@ -194,9 +194,7 @@ class UrlTest(harness.PortDaddyTest):
         self.assertLessEqual(max(map(width, text.splitlines())), 40, text)
 
     def test_project_without_a_service_of_its_name_offers_the_pattern(self):
-        answer = self.daemon.run("find", "shop")
-        self.assertEqual(answer.code, harness.NO)
-        self.assertIn("pd find 'shop:*'", answer.err)
+        self.daemon.run("find", "shop", code=harness.NO, says="pd find 'shop:*'")
         self.assertNotIn(":*", self.daemon.run("find", "shoe").err)
 
     def opened(self, *arguments, browser, path=None):
@@ -212,8 +210,7 @@ class UrlTest(harness.PortDaddyTest):
         return program.replace(" ", "-")
 
     def given(self, browser):
-        with open(browser + ".log", encoding="utf-8") as file:
-            return file.read().split("\n")[:-1]
+        return harness.read_text(browser + ".log").split("\n")[:-1]
 
     def test_open_hands_the_url_to_the_browser_by_name_and_by_port(self):
         self.serve()

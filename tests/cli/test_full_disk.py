@@ -102,8 +102,7 @@ class FullDiskSweepTest(harness.PortDaddyTest):
                 self.resize((self.used() + left) * PAGE)
                 printed = self.claims()
                 if self.pid() and len(printed) < CLAIMS:
-                    status = self.daemon.run("status")
-                    self.assertEqual(status.code, NO, status)
+                    status = self.daemon.run("status", code=NO)
                     self.assertRegex(status.out, r"Database: .* Full: .*" + re.escape(self.disk))
                     self.assertIn(self.daemon.run("why", "1").code, (DONE, NO))
                 elif not self.pid():

@@ -82,8 +82,7 @@ class HandoverTest(harness.PortDaddyTest):
         wait_until(answers, "the service answers")
 
     def service_log(self):
-        with open(os.path.join(self.work, "service.log"), encoding="utf-8") as f:
-            return f.read()
+        return harness.read_text(os.path.join(self.work, "service.log"))
 
     def claim(self, name, *more):
         answer = self.pd("claim", name, "-q", *more)

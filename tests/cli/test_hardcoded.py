@@ -10,7 +10,6 @@ import socket
 import sys
 
 import harness
-import trees
 from harness import DONE, NO, WRONG, wait_until
 
 NAME = f"shop{os.getpid()}"
@@ -23,9 +22,10 @@ time.sleep(1000)
 
 
 class HardcodedTest(harness.PortDaddyTest):
+    makes_runs = True
+
     def setUp(self):
         super().setUp()
-        self.addCleanup(trees.kill_all, self.daemon.home)
         self.need_rules("ports are not rewritten")
         self.front = harness.free_port()
         self.api = harness.free_port(but=(self.front,))
@@ -38,8 +38,7 @@ class HardcodedTest(harness.PortDaddyTest):
         return child
 
     def words(self, child):
-        with open(child.said, encoding="utf-8") as f:
-            return f.read()
+        return harness.read_text(child.said)
 
     def wait_words(self, child, pattern):
         def there():
@@ -110,8 +109,7 @@ class HardcodedTest(harness.PortDaddyTest):
             port = self.front if transparent else self.port_of(identity)
             self.assertEqual(answer.out, f"told {port} {port} {port}\n"
                              f"{errno.ECONNREFUSED} 0 True\n", answer)
-        answer = self.daemon.run("run", f"{NAME}:none", "--transparent", "--", "true")
-        self.assertEqual(answer.code, WRONG, answer)
+        answer = self.daemon.run("run", f"{NAME}:none", "--transparent", "--", "true", code=WRONG)
         self.assertIn("--hardcoded", answer.err)
         self.assertIsNone(self.daemon.service(f"{NAME}:none"))
 
@@ -133,15 +131,13 @@ class HardcodedTest(harness.PortDaddyTest):
         self.check_who_asks_by_the_asked_port(f"{NAME}:two")
 
     def test_second_port_is_no_stranger_to_pd_up(self):
-        with open(os.path.join(self.work, "two.py"), "w", encoding="utf-8") as f:
-            f.write(TWO_PORTS)
+        self.write("two.py", TWO_PORTS)
         with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
             json.dump({"project": f"{NAME}up", "services": {"two": {
                 "cmd": f"exec {harness.PYTHON} two.py {self.api} {self.front}",
                 "hardcoded": [self.front, self.api]}}}, f)
         for way in ("begun", "adopted"):
-            answer = self.daemon.run("up", "-d", cwd=self.work)
-            self.assertEqual(answer.code, DONE, answer)
+            answer = self.daemon.run("up", "-d", cwd=self.work, code=DONE)
             if way == "begun":
                 self.assertRegex(answer.err, rf"localhost:(\d+) \({self.front}(→|->)\1, python3")
             self.assertNotIn("listens on port", answer.err)
@@ -153,13 +149,11 @@ class HardcodedTest(harness.PortDaddyTest):
         for command in ("stop", "wait", "find"):
             options = ("--timeout", "100ms") if command == "wait" else ()
             asked = f":{self.front}" if command == "find" else str(self.front)
-            answer = self.daemon.run(command, asked, *options)
-            self.assertEqual(answer.code, NO, answer)
+            answer = self.daemon.run(command, asked, *options, code=NO)
             self.assertRegex(answer.err, rf"{self.front}(→|->){port} is of {identity}, whose "
                                          rf"source has {self.front}: pd {command} {identity}")
-        self.spawn_python("s = listener(int(sys.argv[1])); ready(); rest()", self.front)
-        answer = self.daemon.run("stop", str(self.front), "--dry-run")
-        self.assertIn(f": pd stop {identity}", answer.err)
+        self.listener(self.front)
+        self.daemon.run("stop", str(self.front), "--dry-run", says=f": pd stop {identity}")
 
     def test_refusal_of_a_hardcoded_port_says_both_and_who_is_in_the_way(self):
         identity, begin = f"{NAME}:taken", os.path.join(self.work, "begin")
@@ -170,7 +164,7 @@ class HardcodedTest(harness.PortDaddyTest):
                             harness.PYTHON, "-c", bind, str(self.front), begin)
         port = wait_until(lambda: self.port_of(identity), "the claim")
         wait_until(lambda: self.run_of(identity), "the run")
-        holder = self.spawn_python("s = listener(int(sys.argv[1])); ready(); rest()", port)
+        holder = self.listener(port)
         open(begin, "wb").close()
         child.wait()
         why = wait_until(lambda: self.refusal_of(port), "the refusal is explained")
@@ -187,10 +181,8 @@ class HardcodedTest(harness.PortDaddyTest):
                             (["3000", "3000"], "twice"), ([str(own)], "nothing to rewrite"),
                             ([str(n) for n in range(3000, 3009)], "at most 8")):
             options = [o for p in ports for o in ("--hardcoded", p)]
-            answer = self.daemon.run("run", f"{NAME}:bad", *options, "--", "touch",
-                                     os.path.join(self.work, "ran"))
-            self.assertEqual(answer.code, WRONG, answer)
-            self.assertIn(word, answer.err)
+            self.daemon.run("run", f"{NAME}:bad", *options, "--", "touch",
+                            os.path.join(self.work, "ran"), code=WRONG, says=word)
         self.assertFalse(os.path.exists(os.path.join(self.work, "ran")))
         self.assertEqual(self.daemon.json("ps", code=None)["runs"], [])
 

@@ -147,8 +147,7 @@ class HealthTest(PortDaddyTest):
 class OneService(HealthTest):
     def test_a_well_service_is_shown_as_the_story_shows_it(self):
         server = self.service("well")
-        answer = self.daemon.run("health", "t:well")
-        self.assertEqual(answer.code, DONE, answer.err)
+        answer = self.daemon.run("health", "t:well", code=DONE)
         self.assertRegex(answer.out, rf"^✅ 200 OK\nResponse time: {TOOK}\n"
                          rf"Last checked: {AGO}\nURL: http://localhost:{server.port}/health\n$")
 
@@ -170,8 +169,7 @@ class OneService(HealthTest):
 
     def test_a_silent_server_times_out_at_the_deadline(self):
         server = self.service("silent")
-        answer = self.daemon.run("health", "t:silent", "--timeout", "1s")
-        self.assertEqual(answer.code, NO)
+        answer = self.daemon.run("health", "t:silent", "--timeout", "1s", code=NO)
         self.assertRegex(answer.out, r"^❌ TIMEOUT \(no response for 1s\)\nLast checked: .*\n"
                          rf"Last claimed: .* ago\nURL: .*\nPort: {server.port}\n$")
         took = self.quickest_ms(1100 * SCALE, "t:silent", "--timeout", "1s")
@@ -214,8 +212,7 @@ class OneService(HealthTest):
 
     def test_without_a_path_a_connection_is_enough(self):
         server = self.service("silent", health=None)
-        answer = self.daemon.run("health", "t:silent")
-        self.assertEqual(answer.code, DONE)
+        answer = self.daemon.run("health", "t:silent", code=DONE)
         self.assertRegex(answer.out, rf"^✅ TCP OK\nResponse time: .*\nLast checked: {AGO}\n"
                          rf"Port: {server.port}\n$")
 
@@ -223,8 +220,7 @@ class OneService(HealthTest):
         server = self.service("well")
         self.halt(server)
         self.assertEqual(self.check("well", code=NO)["result"], "stopped")
-        answer = self.daemon.run("health", "t:well")
-        self.assertEqual(answer.code, NO)
+        answer = self.daemon.run("health", "t:well", code=NO)
         self.assertRegex(answer.out, rf"^❌ STOPPED \(.*\({server.pid}\) is stopped.*kill -CONT "
                          rf"{server.pid}\)\n")
         self.assertIn("active (stopped)", self.daemon.pd("find", "t:well"))
@@ -252,8 +248,7 @@ class OneService(HealthTest):
         self.assertEqual(first["previous"]["result"], "ok")
         self.assertEqual(self.daemon.query("SELECT result, httpStatus, url FROM health"),
                          [("ok", 200, first["url"])])
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.daemon.wait_status("t:well", "active")
         self.assertEqual(self.check("well")["previous"]["httpStatus"], 200)
 
@@ -261,8 +256,7 @@ class OneService(HealthTest):
 class Https(HealthTest):
     def test_a_certificate_of_ones_own_is_accepted_and_said(self):
         server = self.service("https", self.certificate(), health="https:/health")
-        answer = self.daemon.run("health", "t:https")
-        self.assertEqual(answer.code, DONE, answer.out)
+        answer = self.daemon.run("health", "t:https", code=DONE)
         self.assertRegex(answer.out, r"^✅ 200 OK\n")
         self.assertIn(f"URL: https://localhost:{server.port}/health\n", answer.out)
         self.assertIn("Details: certificate not verified\n", answer.out)
@@ -294,8 +288,7 @@ class Https(HealthTest):
 class KnownByTheKernel(HealthTest):
     def test_what_never_listened_is_waited_for_and_not_connected_to(self):
         self.daemon.claim("t:new", "--health", "/health")
-        answer = self.daemon.run("health", "t:new")
-        self.assertEqual(answer.code, NO)
+        answer = self.daemon.run("health", "t:new", code=NO)
         self.assertRegex(answer.out, r"^⚠️  WAITING \(claimed (a moment|\d+s) ago, nothing listens yet\)\n")
 
     def test_what_died_is_a_ghost_at_once(self):
@@ -362,8 +355,7 @@ while True:
     def test_udp_is_not_checked_and_not_ill(self):
         port = free_port()
         self.daemon.claim("t:udp", "-p", str(port), cwd=self.work)
-        child = self.spawn_python("s = listener(int(sys.argv[1]), kind=socket.SOCK_DGRAM)\n"
-                                  "ready()\nrest()", port)
+        child = self.listener(port, "kind=socket.SOCK_DGRAM")
         self.daemon.wait_status("t:udp", "active")
         answer = self.daemon.run("health")
         self.assertEqual((answer.code, answer.out),
@@ -392,8 +384,7 @@ class Rounds(HealthTest):
         self.service("well")
         self.assertEqual(self.daemon.run("health").code, DONE)
         self.service("error")
-        answer = self.daemon.run("health")
-        self.assertEqual(answer.code, NO)
+        answer = self.daemon.run("health", code=NO)
         self.assertRegex(answer.out, rf"^t:error ❌ 500 Internal Server Error \({TOOK}\)\n"
                          rf"t:well  ✅ 200 OK \({TOOK}\)\n$")
         counts = self.daemon.json("health", code=NO)

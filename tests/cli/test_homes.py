@@ -23,8 +23,7 @@ class HomePortTest(harness.PortDaddyTest):
 
     def claim(self, *arguments, name="app:web"):
         """(port, what was said beside it) of a claim that succeeds."""
-        answer = self.daemon.run("claim", name, "-q", *arguments)
-        self.assertEqual(answer.code, harness.DONE, answer.err)
+        answer = self.daemon.run("claim", name, "-q", *arguments, code=harness.DONE)
         return int(answer.out), answer.err
 
     def test_claim_of_a_free_port_says_nothing(self):
@@ -46,8 +45,7 @@ class HomePortTest(harness.PortDaddyTest):
     def test_claim_that_moved_aside_returns_once_its_home_is_free(self):
         squatter = self.squat()
         aside, _ = self.claim()
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.assertEqual(self.claim()[0], aside)
         squatter.kill()
         self.assertEqual(self.claim(), (self.home, ""))
@@ -83,14 +81,11 @@ class HomePortTest(harness.PortDaddyTest):
         squatter = self.squat()
         self.claim()
         squatter.kill()
-        answer = self.daemon.run("claim", "app:other", "-p", str(self.home))
-        self.assertEqual(answer.code, CONFLICT)
-        self.assertIn("app:web", answer.err)
+        self.daemon.run("claim", "app:other", "-p", str(self.home), code=CONFLICT, says="app:web")
 
     def test_exact_port_that_is_squatted_is_a_conflict_for_its_own_claim_too(self):
         squatter = self.squat()
-        answer = self.daemon.run("claim", "app:web", "-p", str(self.home))
-        self.assertEqual(answer.code, CONFLICT)
+        answer = self.daemon.run("claim", "app:web", "-p", str(self.home), code=CONFLICT)
         self.assertIn(str(squatter.pid), answer.err)
         self.assertEqual(self.daemon.service("app:web")["port"], self.home)
 

@@ -49,8 +49,7 @@ class HookTest(harness.RefusalTest):
         argv, setup = SHELLS[shell]
         env = {**self.daemon.env, "HOME": self.work, "TERM": "xterm",
                "PATH": os.path.dirname(self.daemon.pd_program) + ":" + harness.BASE_ENV["PATH"]}
-        terminal = Terminal(argv, env, self.work)
-        self.addCleanup(terminal.close)
+        terminal = Terminal(self, argv, env)
         terminal.type(f"{before}{setup}{after}; echo rea''dy")
         terminal.wait_for("ready\n")
         return terminal
@@ -92,8 +91,7 @@ class HookTest(harness.RefusalTest):
     def test_a_prompt_of_bash_explains_each_refusal_of_its_terminal_once(self):
         terminal = self.check("bash")
         # the next daemon goes on with the same file
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.explained(terminal)
 
     def test_a_prompt_of_zsh_explains_each_refusal_of_its_terminal_once(self):
@@ -135,11 +133,7 @@ class HookTest(harness.RefusalTest):
             self.say(terminal, "fifo", "false\r")
             self.assertFalse(os.path.exists(os.path.join(self.work, "hacked")))
             os.unlink(path)
-            terminal.close()
-            self.doCleanups_of(terminal)
-
-    def doCleanups_of(self, terminal):
-        self._cleanups = [c for c in self._cleanups if c[0] != terminal.close]
+            terminal.discard()
 
     @needs_root
     def test_a_file_is_its_users_alone(self):

@@ -5,11 +5,9 @@ and release: what was printed is in the database each time, with its port, and n
 
 PD_SEED repeats a run, PD_KILLS=1000 makes a long one.
 """
-import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -74,16 +72,8 @@ class Client(threading.Thread):
 
     def post(self, target, body, or_missing=False):
         """The answer, or None where the daemon ended before it was whole."""
-        text = json.dumps(body)
         try:
-            with harness.connect(self.test.daemon.socket) as s:
-                s.sendall(f"POST {target} HTTP/1.0\r\nContent-Length: {len(text)}\r\n\r\n{text}"
-                          .encode())
-                answer = b""
-                while chunk := s.recv(65536):
-                    answer += chunk
-            head, _, rest = answer.partition(b"\r\n\r\n")
-            answer = json.loads(rest)
+            answer = self.test.daemon.post(target, body)
         except (OSError, ValueError):
             return None
         if not answer["ok"] and not (or_missing and answer["error"]["code"] == "not_found"):

@@ -38,12 +38,6 @@ class LeftoverTest(harness.PortDaddyTest):
         self.server_file = self.write("server.py", harness.LISTEN + SERVER)
         self.launcher_file = self.write("launcher.py", LAUNCHER)
 
-    def write(self, name, text):
-        path = os.path.join(self.work, name)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-        return path
-
     def launch(self, way, wrapper=()):
         """A launcher and the pid of the server that it has started."""
         launcher = self.spawn([*wrapper, harness.PYTHON, self.launcher_file, str(self.port), way,
@@ -79,8 +73,7 @@ class LeftoverTest(harness.PortDaddyTest):
         text = self.daemon.run("why", str(self.port)).out
         self.assertRegex(" ".join(text.split()), f"orphaned left behind by {words}")
         self.assertIn(" (ended)", text)
-        answer = self.daemon.run("health", "app:web")
-        self.assertEqual(answer.code, harness.DONE)
+        answer = self.daemon.run("health", "app:web", code=harness.DONE)
         self.assertRegex(answer.out, rf", but orphaned: \S+ \({server}\) was left behind by {words}")
 
     def test_server_of_a_killed_launcher_is_orphaned(self):
@@ -129,8 +122,7 @@ class LeftoverTest(harness.PortDaddyTest):
         self.addCleanup(os.kill, pid, signal.SIGTERM)
 
     def crash(self):
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
 
     def stored(self):
         with contextlib.closing(sqlite3.connect(self.daemon.database)) as db:

@@ -5,11 +5,9 @@
 PD_SEED repeats which process is killed when; the rest is the scheduler's.
 """
 import collections
-import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,19 +24,9 @@ KILL_EVERY = 25  # grants
 RECORD = 24  # bytes: fighter, fence
 
 
-def request(path, verb, body):
-    """One exchange as pd does it; OSError when the daemon is not there or ends meanwhile."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.connect(path)
-        text = json.dumps(body).encode()
-        s.sendall(b"POST %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (verb, len(text), text))
-        answer = b""
-        while chunk := s.recv(4096):
-            answer += chunk
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if not body:
-        raise ConnectionResetError("no answer")
-    return int(head.split()[1]), json.loads(body)
+def request(path, target, body):
+    """One exchange as pd does it: without a deadline."""
+    return harness.exchange(path, "POST", target, body, timeout_s=None)
 
 
 class Fighter:
@@ -67,7 +55,7 @@ class Fighter:
             if done.returncode:
                 raise ConnectionError(done.stderr)
             return int(done.stdout)
-        status, answer = request(arena.socket, b"/v1/locks", {"name": "ring", "wait": "forever"})
+        status, answer = request(arena.socket, "/v1/locks", {"name": "ring", "wait": "forever"})
         if status != 200:
             self.complain(f"refused: {answer}")
         return answer["fence"]
@@ -82,8 +70,7 @@ class Fighter:
                 os.link(self.own, self.mark)  # fails when there is one: O_EXCL with content
                 break
             except FileExistsError:
-                with open(self.mark, encoding="ascii") as f:
-                    other = int(f.read())
+                other = int(harness.read_text(self.mark))
                 if runs(other):
                     self.complain(f"has fence {fence} while {other} holds the lock")
                 os.unlink(self.mark)  # its owner was killed
@@ -92,7 +79,7 @@ class Fighter:
     def give(self, fence):
         os.unlink(self.mark)
         body = {"name": "ring", "fence": fence}
-        status, answer = self.patiently(lambda: request(self.arena.socket, b"/v1/unlocks", body))
+        status, answer = self.patiently(lambda: request(self.arena.socket, "/v1/unlocks", body))
         # not found: it was unlocked, and the daemon was killed before it could say so
         if status not in (200, 404):
             self.complain(f"cannot unlock: {answer}")

@@ -106,8 +106,7 @@ class LockOwnerTest(harness.PortDaddyTest):
                        env=self.env(), cwd=self.work, check=True, **options)
 
         def told():
-            with open(out, encoding="utf-8") as f:
-                text = f.read()
+            text = harness.read_text(out)
             return text if "code " in text else None
         return harness.wait_until(lambda: os.path.exists(out) and told(), "it has ended")
 

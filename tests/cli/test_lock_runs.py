@@ -51,8 +51,7 @@ class LockRunTest(harness.PortDaddyTest):
 
     def lines(self):
         try:
-            with open(self.log, encoding="ascii") as f:
-                return f.read().split("\n")[:-1]
+            return harness.read_text(self.log).split("\n")[:-1]
         except FileNotFoundError:
             return []
 

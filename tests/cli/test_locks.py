@@ -3,7 +3,6 @@
 """Locks as people and scripts use them: whose they are, what ends them, what waits for them."""
 import json
 import os
-import pty
 import shutil
 import signal
 import sqlite3
@@ -14,6 +13,7 @@ import time
 
 import harness
 from harness import CONFLICT, DONE, NO, NOT_ALLOWED, SCALE, WRONG, needs_root, wait_until
+from terminal import Terminal
 
 DEATH_MAX_S = 0.1 * SCALE
 
@@ -82,9 +82,7 @@ class StoryTest(LockTestBase):
                          {"held": 1, "names": ["db-migrations"]})
 
     def test_unlock_with_force_takes_it_and_the_log_says_who_did(self):
-        refused = self.daemon.run("unlock", "db-migrations")
-        self.assertEqual(refused.code, NOT_ALLOWED)
-        self.assertIn("myapp:db-init", refused.err)
+        self.daemon.run("unlock", "db-migrations", code=NOT_ALLOWED, says="myapp:db-init")
         self.daemon.pd("unlock", "db-migrations", "--force")
         self.assertEqual(self.daemon.run("unlock", "db-migrations").code, NO)
         entries = self.daemon.json("log", "--filter", "db-migrations")["entries"]
@@ -156,14 +154,12 @@ class OwnerTest(LockTestBase):
         with sqlite3.connect(self.daemon.database) as db:
             db.execute("UPDATE locks SET expiresAt = ? WHERE name = 'a'", (time.time() - 60,))
         db.close()
-        answer = self.daemon.run("lock", "a")
-        self.assertEqual(answer.code, DONE, answer.err)
+        self.daemon.pd("lock", "a")
         self.assertIn("its time is over", self.daemon.run("log", "--filter", "a").out)
 
     def test_a_second_script_is_told_who_holds_it(self):
         shell = self.holder("a", "--holder", "myapp:web", "--ttl", "10m")
-        answer = self.daemon.run("lock", "a")
-        self.assertEqual(answer.code, CONFLICT)
+        answer = self.daemon.run("lock", "a", code=CONFLICT)
         for part in ("myapp:web", f"pid {shell.pid}", "left", "--wait"):
             self.assertIn(part, answer.err)
         error = self.daemon.json("lock", "a", code=CONFLICT)
@@ -197,8 +193,7 @@ class OwnerTest(LockTestBase):
     @needs_root
     def test_another_users_lock_is_not_unlocked_even_with_force(self):
         self.holder()
-        answer = self.daemon.run("unlock", "a", "--force", uid=harness.NOBODY)
-        self.assertEqual(answer.code, NOT_ALLOWED)
+        self.daemon.run("unlock", "a", "--force", uid=harness.NOBODY, code=NOT_ALLOWED)
         self.assertTrue(self.lock()["held"])
 
 
@@ -243,24 +238,19 @@ class NamesOfUsersTest(LockTestBase):
 
     def test_the_machines_lock_is_one_for_everybody(self):
         _, fence = self.held_by(harness.NOBODY, "apt", "--machine")
-        answer = self.daemon.run("lock", "apt", "--machine", uid=self.OTHER)
-        self.assertEqual(answer.code, CONFLICT)
-        self.assertIn("nobody", answer.err)
+        self.daemon.run("lock", "apt", "--machine", uid=self.OTHER, code=CONFLICT, says="nobody")
         self.assertEqual(self.daemon.run("with-lock", "apt", "--machine", "--", "true",
                                          uid=self.OTHER).code, CONFLICT)
         self.assertEqual(self.daemon.run("lock", "apt", uid=self.OTHER).code, DONE)
         status = self.daemon.json("lock", "--status", "apt", "--machine")["locks"][0]
         self.assertEqual((status["machine"], status["fence"]), (True, fence))
-        forced = self.daemon.run("unlock", "apt", "--machine", "--force", uid=self.OTHER)
-        self.assertEqual(forced.code, NOT_ALLOWED)
+        self.daemon.run("unlock", "apt", "--machine", "--force", uid=self.OTHER, code=NOT_ALLOWED)
         self.daemon.pd("unlock", "apt", "--machine", "--force")
 
     def test_root_takes_anothers_lock_by_the_users_name(self):
         self.held_by(harness.NOBODY, "a")
         self.held_by(self.OTHER, "a")
-        unclear = self.daemon.run("unlock", "a", "--force")
-        self.assertEqual(unclear.code, CONFLICT)
-        self.assertIn("--user", unclear.err)
+        self.daemon.run("unlock", "a", "--force", code=CONFLICT, says="--user")
         self.daemon.pd("unlock", "a", "--user", "nobody", "--force")
         self.assertTrue(self.daemon.json("lock", "--status", "a", "--user",
                                          str(self.OTHER))["locks"][0]["held"])
@@ -269,15 +259,11 @@ class NamesOfUsersTest(LockTestBase):
 
     def test_who_has_no_lock_of_the_name_is_told_where_there_is_one(self):
         self.held_by(harness.NOBODY, "a", "--machine")
-        answer = self.daemon.run("lock", "--status", "a", uid=self.OTHER)
-        self.assertEqual(answer.code, NO)
-        self.assertIn("--machine", answer.err)
+        self.daemon.run("lock", "--status", "a", uid=self.OTHER, code=NO, says="--machine")
         self.held_by(harness.NOBODY, "b")
-        answer = self.daemon.run("lock", "--status", "b", uid=self.OTHER)
-        self.assertEqual(answer.code, NO)
-        self.assertIn("--user nobody", answer.err)
-        refused = self.daemon.run("unlock", "b", "--user", "nobody", "--force", uid=self.OTHER)
-        self.assertEqual(refused.code, NOT_ALLOWED)
+        self.daemon.run("lock", "--status", "b", uid=self.OTHER, code=NO, says="--user nobody")
+        self.daemon.run("unlock", "b", "--user", "nobody", "--force", uid=self.OTHER,
+                        code=NOT_ALLOWED)
 
     def test_waiters_wait_for_the_lock_of_their_own_user(self):
         mine, _ = self.held_by(self.OTHER, "a")
@@ -295,9 +281,7 @@ class NamesOfUsersTest(LockTestBase):
                 (["unlock", "a", "--machine", "--user", "nobody"], "exclude"),
                 (["unlock", "a", "--user", "no-such-user"], "no user"),
                 (["lock", "a@65534"], "letters")):
-            answer = self.daemon.run(*arguments)
-            self.assertEqual(answer.code, WRONG, arguments)
-            self.assertIn(words, answer.err)
+            self.daemon.run(*arguments, code=WRONG, says=words)
 
 
 class WaitTest(LockTestBase):
@@ -318,9 +302,7 @@ class WaitTest(LockTestBase):
 
     def test_a_wait_that_is_over_is_a_conflict(self):
         self.holder()
-        answer = self.daemon.run("lock", "a", "--wait=1s")
-        self.assertEqual(answer.code, CONFLICT)
-        self.assertIn("waited 1s", answer.err)
+        self.daemon.run("lock", "a", "--wait=1s", code=CONFLICT, says="waited 1s")
 
     def test_a_waiter_that_is_killed_gets_nothing(self):
         holder = self.holder()
@@ -336,8 +318,7 @@ class WaitTest(LockTestBase):
         waiter = self.script("pd lock a --wait=2m -q; read line")
         self.wait_waiting(1)
         before = self.lock()
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         self.wait_waiting(1)
         self.assertEqual((self.lock()["pid"], self.lock()["fence"]),
                          (before["pid"], before["fence"]))
@@ -432,28 +413,14 @@ class WithLockTest(LockTestBase):
                    "signal.signal(signal.SIGINT, count)\n"
                    "print('ready', flush=True)\n"
                    "for line in iter(sys.stdin.readline, ''): print('line', n, flush=True)\n")
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execve(self.daemon.pd_program, ["pd", "with-lock", "a", "--", harness.PYTHON, "-c",
-                                               counter], self.env)
-        self.strays.append(pid)
-        seen = b""
-
-        def read_until(words):
-            nonlocal seen
-            while words not in seen:
-                seen += os.read(terminal, 4096)
-        read_until(b"ready")
-        os.write(terminal, b"\x03")
-        read_until(b"int 1")
-        os.write(terminal, b"go\n")
-        read_until(b"line 1")
-        os.write(terminal, b"\x04")
-        _, status = os.waitpid(pid, 0)
-        self.strays.remove(pid)
-        os.close(terminal)
-        self.assertEqual(status, 0)
-        self.assertNotIn(b"int 2", seen)
+        terminal = Terminal(self, [self.daemon.pd_program, "with-lock", "a", "--", harness.PYTHON,
+                                   "-c", counter], self.env)
+        for words, keys in (("ready", b"\x03"), ("int 1", b"go\n"), ("line 1", b"\x04")):
+            terminal.wait_for(words)
+            terminal.send(keys)
+        wait_until(terminal.ended, "the command has read the end")
+        self.assertEqual(terminal.status, 0)
+        self.assertNotIn("int 2", terminal.shown())
 
 
 class InputTest(LockTestBase):

@@ -61,8 +61,7 @@ class NamesTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.claim("shop:web", uid=OTHER), self.second)
 
     def test_another_users_service_is_named_with_its_user(self):
-        self.assertEqual(self.daemon.run("release", "shop:web@nobody", uid=OTHER).code,
-                         NOT_ALLOWED)
+        self.daemon.run("release", "shop:web@nobody", uid=OTHER, code=NOT_ALLOWED)
         self.daemon.pd("release", f"shop:web@{OTHER}")  # root
         self.assertEqual(self.daemon.query("SELECT id FROM services"), [("shop:web",)])
         self.assertEqual(self.daemon.run("find", f"shop:web@{OTHER}").code, NO)

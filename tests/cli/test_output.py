@@ -184,8 +184,7 @@ class LogTest(harness.PortDaddyTest):
 class WatchTest(harness.PortDaddyTest):
     def setUp(self):
         super().setUp()
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: there are no events to watch")
+        self.need_bpf("there are no events to watch")
 
     def test_claims_and_kernel_events_come_as_json_lines(self):
         port = self.daemon.claim("app:web")
@@ -321,8 +320,7 @@ class HostileNameTest(harness.PortDaddyTest):
             self.assertRegex(line, r"^\[")
 
     def test_failure_line_in_the_stream_is_valid_json(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: there are no events to watch")
+        self.need_bpf("there are no events to watch")
         watch = self.pd_stream("watch", "-j")
 
         def refused():

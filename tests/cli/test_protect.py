@@ -10,7 +10,6 @@ import sys
 
 import contenders
 import harness
-import trees
 from harness import CONFLICT, NOBODY, wait_until
 
 NAME = f"safe{os.getpid()}"
@@ -36,9 +35,10 @@ for family, kind, host in ((socket.AF_INET, socket.SOCK_STREAM, "127.0.0.1"),
 
 
 class ProtectTest(harness.PortDaddyTest):
+    makes_runs = True
+
     def setUp(self):
         super().setUp()
-        self.addCleanup(trees.kill_all, self.daemon.home)
         self.need_rules("nothing is refused for a claim")
 
     def tried(self, port, uid=None):
@@ -115,9 +115,8 @@ class ProtectTest(harness.PortDaddyTest):
         for port, word in ((80, "below 1024"), (40000, "ip_local_port_range")):
             if not harness.is_free(port):
                 continue
-            answer = self.daemon.run("claim", f"{NAME}:p{port}", "-p", str(port), "--protect")
-            self.assertEqual(answer.code, CONFLICT, answer)
-            self.assertIn(word, answer.err)
+            self.daemon.run("claim", f"{NAME}:p{port}", "-p", str(port), "--protect",
+                            code=CONFLICT, says=word)
         port = self.daemon.claim(f"{NAME}:held")
         self.spawn_python("import os; os.chdir('/'); s = listener(int(sys.argv[1])); ready(); rest()",
                           port, cwd="/", start_new_session=True,
@@ -131,14 +130,13 @@ class ProtectTest(harness.PortDaddyTest):
     def check_stranger_beside_the_own_server(self):
         """He has it on another address, or only bound, or by UDP."""
         port = self.daemon.claim(f"{NAME}:beside")
-        self.spawn_python("s = listener(int(sys.argv[1])); ready(); rest()", port)
+        self.listener(port)
         for kind in ("DGRAM", "STREAM"):
             stranger = self.spawn_python(
                 f"s = socket.socket(socket.AF_INET6, socket.SOCK_{kind})\n"
                 "s.bind(('::1', int(sys.argv[1]))); ready(); rest()",
                 port, cwd="/", start_new_session=True, uid=NOBODY)
-            answer = self.daemon.run("claim", f"{NAME}:beside", "--protect")
-            self.assertEqual(answer.code, CONFLICT, answer)
+            answer = self.daemon.run("claim", f"{NAME}:beside", "--protect", code=CONFLICT)
             self.assertIn(f"held by python3 ({stranger.pid}) of user nobody, not by", answer.err)
             stranger.kill()
         self.daemon.pd("claim", f"{NAME}:beside", "--protect")

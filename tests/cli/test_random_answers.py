@@ -134,7 +134,7 @@ class RandomAnswersTest(harness.PortDaddyTest):
     def something_to_tell(self):
         """Claims, a holder, a refusal, a lock and a session, of which answers have rows."""
         self.daemon.pd("claim", "a:b", "-p", str(PORT))
-        self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", PORT)
+        self.listener(PORT)
         self.spawn_python("try:\n    listener(int(sys.argv[1]))\nexcept OSError:\n    ready()\nrest()",
                           PORT)
         self.daemon.pd("lock", "held", "--ttl", "1h")

@@ -17,8 +17,7 @@ import lines  # noqa: E402
 
 class Readme(unittest.TestCase):
     def setUp(self):
-        with open(os.path.join(harness.ROOT, "README.md"), encoding="utf-8") as f:
-            self.text = f.read()
+        self.text = harness.read_text(os.path.join(harness.ROOT, "README.md"))
 
     def test_it_is_short_and_its_links_lead_somewhere(self):
         self.assertLess(self.text.count("\n"), 150)
@@ -28,8 +27,7 @@ class Readme(unittest.TestCase):
 
 class Speed(unittest.TestCase):
     def setUp(self):
-        with open(os.path.join(BENCH, "README.md"), encoding="utf-8") as f:
-            self.section = f.read()
+        self.section = harness.read_text(os.path.join(BENCH, "README.md"))
         with open(os.path.join(BENCH, "baseline.json"), encoding="utf-8") as f:
             self.stored = json.load(f)
 

@@ -151,7 +151,7 @@ class FloodTest(harness.RefusalTest):
         port = harness.free_port()
         os.kill(self.daemon.pid, signal.SIGSTOP)
         try:
-            holder = self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", port)
+            holder = self.listener(port)
             first = self.refused(port)[0]
             holder.kill()
             self.refused(self.hold()[0], BURST, uid=FLOODER)

@@ -231,8 +231,7 @@ class HarmTest(RemedyTest):
         wait_until(lambda: "kill -KILL" in self.first()["text"], "what comes after SIGTERM")
 
     def test_sigterm_that_had_no_effect_is_not_advised_again(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: signals are not seen")
+        self.need_bpf("signals are not seen")
         server = self.serve(self.port, more="import signal\n"
                             "signal.signal(signal.SIGTERM, lambda *_: None)")
         wait_until(lambda: "kill -KILL" in self.first()["text"], "it catches SIGTERM by now")

@@ -18,9 +18,7 @@ PD_FAILED = 125
 
 
 class RunTest(harness.PortDaddyTest):
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(trees.kill_all, self.daemon.home)
+    makes_runs = True
 
     def run_pd(self, program, *arguments, options=(), **more):
         """pd run of a python program; what it says is in the file said."""
@@ -31,8 +29,7 @@ class RunTest(harness.PortDaddyTest):
                           cwd=self.work, **more)
 
     def words(self):
-        with open(self.said, encoding="utf-8") as f:
-            return f.read()
+        return harness.read_text(self.said)
 
     def wait_words(self, pattern):
         return wait_until(lambda: re.search(pattern, self.words(), re.M), pattern)
@@ -66,8 +63,7 @@ class RunTest(harness.PortDaddyTest):
         return wait_until(there, f"members {names}")
 
     def needs_bpf(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: who clears its environment is not followed")
+        self.need_bpf("who clears its environment is not followed")
 
     def kill(self, pid, run):
         os.kill(pid, signal.SIGKILL)
@@ -119,10 +115,8 @@ class RunTest(harness.PortDaddyTest):
             self.assertIn(words, answer.err)
 
     def test_one_of_several_services_has_to_be_named_in_front_of_the_command(self):
-        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
-            f.write('{"project": "shop", "services": {"api": {}, "web": {}}}')
-        answer = self.daemon.run("run", "--", "true", cwd=self.work)
-        self.assertEqual(answer.code, PD_FAILED, answer)
+        self.write(".portdaddyrc", '{"project": "shop", "services": {"api": {}, "web": {}}}')
+        answer = self.daemon.run("run", "--", "true", cwd=self.work, code=PD_FAILED)
         self.assertRegex(answer.err, r"say which one: pd run api -- CMD\.\.\.")
 
     def test_what_may_not_be_looked_into_in_the_path_is_not_the_command(self):
@@ -139,8 +133,7 @@ class RunTest(harness.PortDaddyTest):
 
     def test_failure_of_pd_itself_has_a_code_of_its_own(self):
         self.daemon.stop()
-        answer = self.daemon.run("run", ID, "--", "true")
-        self.assertEqual(answer.code, PD_FAILED, answer)
+        self.daemon.run("run", ID, "--", "true", code=PD_FAILED)
 
     def test_command_finds_its_port_in_the_environment(self):
         answer = self.daemon.run("run", ID, "-q", "--", "env", env={"PORT": "1"})
@@ -261,9 +254,7 @@ s = serve(); rest()""")
 
     def test_ps_without_runs_says_so(self):
         self.assertIn("nothing was started", self.daemon.run("ps").err)
-        answer = self.daemon.run("ps", "no:body")
-        self.assertEqual(answer.code, NO)
-        self.assertIn("no run of no:body", answer.err)
+        self.daemon.run("ps", "no:body", code=NO, says="no run of no:body")
 
     def test_run_inside_a_run_is_of_its_own(self):
         script = (f"{self.daemon.pd_program} run shop:inner -q -- sleep 600 & sleep 600; true")
@@ -328,8 +319,7 @@ s = serve(); rest()""")
         wait_until(lambda: len(self.daemon.json("ps", "shop:api", code=None)["runs"]
                                and self.daemon.json("ps", "shop:api")["runs"][0]["members"]) == 2,
                    "the second tree")
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         def known():
             runs = {r["service"]: r for r in self.daemon.json("ps")["runs"]}
             return runs if len(runs.get("shop:api", {"members": []})["members"]) == 2 else None
@@ -362,8 +352,7 @@ while not os.path.exists({flag!r}):
     time.sleep(0.05)
 s = serve(); rest()""")
         self.wait_members(1)
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         self.wait_members(1)
         wait_until(lambda: self.daemon.clients("03") > 0, "pd follows the new daemon")
         open(flag, "w", encoding="ascii").close()
@@ -374,9 +363,7 @@ s = serve(); rest()""")
 class RunWithoutBpfTest(harness.PortDaddyTest):
     daemon_arguments = ("--no-bpf",)
 
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(trees.kill_all, self.daemon.home)
+    makes_runs = True
 
     def test_members_are_found_by_their_environment(self):
         child = self.spawn([self.daemon.pd_program, "run", ID, "--grace", "200ms", "--",

@@ -5,8 +5,6 @@
 What is left is not asked of pd: /proc is searched for the run's mark in the environment."""
 import json
 import os
-import pty
-import select
 import shutil
 import signal
 import sys
@@ -15,6 +13,7 @@ import harness
 import trees
 from harness import DONE, NO, PYTHON, is_free, wait_until
 from remedies import NPM
+from terminal import Terminal
 
 ID = f"shop{os.getpid()}:web"  # two programs at once have ports of their own
 
@@ -36,62 +35,11 @@ def app(environ, start_response):
 """
 
 
-class Terminal:
-    """A program in a terminal of its own, whose session it leads."""
-
-    def __init__(self, argv, env, cwd):
-        self.pid, self.fd = pty.fork()
-        if not self.pid:
-            os.chdir(cwd)
-            os.execvpe(argv[0], argv, env)
-        os.set_inheritable(self.fd, False)  # another terminal's program would keep this one open
-        self.seen, self.status = b"", None
-
-    def read(self):
-        while self.fd >= 0 and select.select([self.fd], [], [], 0)[0]:
-            try:
-                more = os.read(self.fd, 65536)
-            except OSError:  # nobody has the other end any more
-                break
-            if not more:
-                break
-            self.seen += more
-        return self.seen
-
-    def wait_for(self, text):
-        wait_until(lambda: text in self.read(), f"{text!r} on the terminal")
-
-    def type(self, text):
-        os.write(self.fd, text)
-
-    def ended(self):
-        self.read()
-        if self.status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self.status = os.waitstatus_to_exitcode(status) if pid else None
-        return self.status is not None
-
-    def close(self):
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-    def discard(self):
-        self.close()
-        if not self.ended():
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-
-
 class TerminalTest(harness.PortDaddyTest):
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(trees.kill_all, self.daemon.home)
+    makes_runs = True
 
     def terminal(self, *argv):
-        terminal = Terminal(argv, {**self.daemon.env, "TERM": "xterm"}, self.work)
-        self.addCleanup(terminal.discard)
-        return terminal
+        return Terminal(self, argv, {**self.daemon.env, "TERM": "xterm"})
 
 
 class Tree:
@@ -147,8 +95,7 @@ class TreeTest(TerminalTest):
                     for name, tree in self.trees.items()}
         config = json.dumps({"project": self.project, "services": services})
         for name, text in {**FILES, ".portdaddyrc": config}.items():
-            with open(os.path.join(self.work, name), "w", encoding="utf-8") as f:
-                f.write(text)
+            self.write(name, text)
 
     def test_program_of_every_tree_is_here(self):
         missing = sorted(name for name, tree in TREES.items()
@@ -231,7 +178,7 @@ class TreeTest(TerminalTest):
         return runs
 
     def test_nobody_of_any_tree_is_left_by_pd_run(self):
-        for way, how in (("ctrl-c", lambda terminal: terminal.type(b"\x03")),
+        for way, how in (("ctrl-c", lambda terminal: terminal.send(b"\x03")),
                          ("hangup", Terminal.close),
                          ("kill -9, and pd stop", lambda t: os.kill(t.pid, signal.SIGKILL))):
             with self.subTest(way):
@@ -260,36 +207,35 @@ class TreeTest(TerminalTest):
 class JobControlTest(TerminalTest):
     def test_stopped_job_is_continued_and_interrupted_as_without_pd(self):
         shell = self.terminal("bash", "--norc", "-i")
-        shell.type(f"{self.daemon.pd_program} run {ID} -q -- sleep 600\n".encode())
+        shell.type(f"{self.daemon.pd_program} run {ID} -q -- sleep 600")
         members = lambda: [m for r in self.daemon.json("ps", ID, code=None)["runs"]
                            for m in r["members"]]
         sleep = wait_until(members, "it runs")[0]["pid"]
-        wait_until(lambda: b"sleep 600" in shell.read(), "the shell has it")
-        shell.type(b"\x1a")
-        shell.wait_for(b"Stopped")
+        shell.wait_for("sleep 600")
+        shell.send(b"\x1a")
+        shell.wait_for("Stopped")
         wait_until(lambda: "(stopped)" in harness.proc_status(sleep)["State"], "it is stopped")
-        shell.type(b"fg\n")
+        shell.type("fg")
         wait_until(lambda: "(sleeping)" in harness.proc_status(sleep)["State"], "it goes on")
-        shell.type(b"\x03")
-        shell.type(b"echo code $?\n")
-        shell.wait_for(b"code 130")
+        shell.send(b"\x03")
+        shell.type("echo code $?")
+        shell.wait_for("code 130")
         self.assertEqual(members(), [])
 
     def test_command_that_stops_itself_stops_the_job(self):
         shell = self.terminal("bash", "--norc", "-i")
         script = "kill -STOP $$; echo went on; exit 4"
-        shell.type(f"{self.daemon.pd_program} run {ID} -q -- sh -c '{script}'\n".encode())
-        shell.wait_for(b"Stopped")
-        shell.type(b"fg\n")
-        shell.wait_for(b"went on\r\n")
-        shell.type(b"echo code $?\n")
-        shell.wait_for(b"code 4")
+        shell.type(f"{self.daemon.pd_program} run {ID} -q -- sh -c '{script}'")
+        shell.wait_for("Stopped")
+        shell.type("fg")
+        shell.wait_for("went on\n")
+        shell.type("echo code $?")
+        shell.wait_for("code 4")
 
     def test_window_size_is_that_of_the_terminal(self):
         shell = self.terminal("bash", "--norc", "-i")
-        shell.type(f"stty cols 77 rows 33; {self.daemon.pd_program} run {ID} -q -- stty size\n"
-                   .encode())
-        shell.wait_for(b"33 77\r\n")
+        shell.type(f"stty cols 77 rows 33; {self.daemon.pd_program} run {ID} -q -- stty size")
+        shell.wait_for("33 77\n")
 
 
 if __name__ == "__main__":

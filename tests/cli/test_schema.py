@@ -4,7 +4,6 @@
 import copy
 import json
 import os
-import shutil
 import sys
 
 import jsonschema
@@ -73,8 +72,7 @@ class SchemaTest(harness.PortDaddyTest):
 
     def test_every_answer_is_as_its_schema_says(self):
         jsonschema.Draft202012Validator.check_schema(self.schema)
-        with open(os.path.join(self.work, ".portdaddyrc"), "w", encoding="utf-8") as f:
-            f.write(RC)
+        self.write(".portdaddyrc", RC)
         self.check("error", "claim", "a:b:c:d", code=WRONG)
         self.check("claim", "claim")
         port = self.check("claim", "claim", "demo:web", "--ttl", "1h")["port"]

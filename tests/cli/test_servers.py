@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """Real servers of every kind: each is found with its port, protocol and processes."""
 import os
-import subprocess
 import sys
 
 import harness
@@ -59,8 +58,7 @@ class RealServersTest(harness.PortDaddyTest):
 
     def test_udp_socket_makes_a_service_active_and_its_close_a_ghost(self):
         port = self.daemon.claim("demo:udp")
-        server = self.spawn_python(
-            "s = listener(int(sys.argv[1]), kind=socket.SOCK_DGRAM)\nready()\nrest()", port)
+        server = self.listener(port, "kind=socket.SOCK_DGRAM")
         self.assertEqual(self.daemon.wait_status("demo:udp", "active")["pids"], [server.pid])
         server.kill()
         self.daemon.wait_status("demo:udp", "ghost")
@@ -98,8 +96,7 @@ class RealServersTest(harness.PortDaddyTest):
 
     def test_dual_stack_listener_is_active_and_one_row(self):
         port = self.daemon.claim("demo:dual")
-        server = self.spawn_python("s = listener(int(sys.argv[1]), '::', socket.AF_INET6)\n"
-                                   "ready()\nrest()", port)
+        server = self.listener(port, "'::', socket.AF_INET6")
         self.assertEqual(self.daemon.wait_status("demo:dual", "active")["pids"], [server.pid])
         self.assertEqual(len(self.sockets(port)), 1)
 
@@ -109,7 +106,7 @@ class RealServersTest(harness.PortDaddyTest):
             "s = socket.socket(socket.AF_INET6)\n"
             "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n"
             "s.bind(('::1', int(sys.argv[1])))\ns.listen()\nready()\nrest()", port)
-        second = self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", port)
+        second = self.listener(port)
         wait_until(lambda: self.holders(port) == sorted([first.pid, second.pid]), "both holders")
 
     def test_server_that_ran_before_the_daemon_is_found(self):
@@ -143,8 +140,7 @@ class RealServersTest(harness.PortDaddyTest):
         port = self.daemon.claim("demo:one")
         server = self.http_server(port)
         crowd = self.crowd()
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.assertEqual(self.daemon.wait_status("demo:one", "active")["pids"], [server.pid])
         wait_until(lambda: len(self.sockets_of(crowd)) == CROWD, "the crowd is there")
 
@@ -182,8 +178,7 @@ class NamespaceTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.wait_status("demo:here", "active")["pids"], [server.pid])
 
     def test_why_says_that_the_port_is_busy_in_another_namespace(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: other namespaces are not seen")
+        self.need_bpf("other namespaces are not seen")
         port = harness.free_port()
         other = self.in_namespace(port)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import harness
-from harness import CONFLICT, DONE, NOBODY, NOT_ALLOWED, needs_root, wait_until
+from harness import DONE, NOBODY, NOT_ALLOWED, needs_root, wait_until
 
 UNITS = os.path.join(harness.ROOT, "scripts/packaging/systemd")
 UNIT = os.path.join(UNITS, "portdaddyd.service.in")
@@ -184,8 +184,7 @@ class ServiceTest(harness.PortDaddyTest):
         self.assertEqual(own["daemon"]["uid"], SERVICE_UID)
         self.assertEqual(own["database"]["path"], "/var/lib/port-daddy/port-registry.db")
         self.assertTrue(self.json("claim", "shop:web")["port"])
-        with open(f"/proc/{own['daemon']['pid']}/status", encoding="utf-8") as f:
-            status = f.read()
+        status = harness.read_text(f"/proc/{own['daemon']['pid']}/status")
         for line in ("CapEff:\t0+", "CapPrm:\t0+", "NoNewPrivs:\t1", "Seccomp:\t2"):
             self.assertRegex(status, f"(?m)^{line}$")
 
@@ -198,8 +197,7 @@ class ServiceTest(harness.PortDaddyTest):
     def install_units(self):
         """As they are, but for the user, whom this machine need not have, and the program's place."""
         for name in ("portdaddyd.service.in", "portdaddyd.socket"):
-            with open(os.path.join(UNITS, name), encoding="utf-8") as f:
-                text = f.read().replace("@bindir@", "/var/lib/bin")
+            text = harness.read_text(os.path.join(UNITS, name)).replace("@bindir@", "/var/lib/bin")
             text = re.sub(r"(User|Group)=port-daddy$", rf"\g<1>={SERVICE_UID}", text, flags=re.M)
             with open(os.path.join(self.work, name.removesuffix(".in")), "w", encoding="utf-8") as f:
                 f.write(text)
@@ -234,8 +232,7 @@ class ServiceTest(harness.PortDaddyTest):
         manager.process.stdin.flush()
         int(manager.read_line())
         self.assertRegex(manager.read_line(), "ended [1-9]")
-        with open(self.log, encoding="utf-8") as f:
-            self.assertIn("was removed: restart its socket unit", f.read())
+        self.assertIn("was removed: restart its socket unit", harness.read_text(self.log))
 
     def test_daemon_of_the_system_unit_is_left_to_systemctl(self):
         group = self.cgroup("system.slice/portdaddyd.service")
@@ -244,8 +241,7 @@ class ServiceTest(harness.PortDaddyTest):
         self.addCleanup(self.daemon.stop)
         for verb, instead in (("stop", "systemctl stop "), ("restart", "systemctl restart "),
                               ("restore", "systemctl stop ")):
-            answer = self.daemon.run("daemon", verb)
-            self.assertEqual(answer.code, NOT_ALLOWED)
+            answer = self.daemon.run("daemon", verb, code=NOT_ALLOWED)
             self.assertIn(f"{instead}portdaddyd.socket portdaddyd.service", answer.err)
 
 

@@ -3,9 +3,7 @@
 """pd session, sessions, note and notes: real shells, real terminals, and shells that are killed."""
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -13,6 +11,7 @@ import time
 
 import harness
 from harness import CONFLICT, DONE, NO, NOBODY, NOT_ALLOWED, WRONG, PortDaddyTest, wait_until
+from terminal import Terminal
 
 ID = r"session-[a-z][a-z2-9]{2,}"
 NOTE_MAX_BYTES = 16 * 1024
@@ -49,42 +48,13 @@ class Shell:
         self.child.kill(signal.SIGKILL)
 
 
-class Terminal:
-    """A program on a pseudo-terminal; close() takes the terminal away."""
-
-    def __init__(self, test, argv, env=None):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(test.work)
-            os.execve(argv[0], argv, {**test.daemon.env, "PD": test.daemon.pd_program,
-                                      "PS1": "", **(env or {})})
-        self.text, self.ended = "", False
-        test.strays.append(self.pid)
-        test.addCleanup(self.close)
-
-    def type(self, line):
-        os.write(self.fd, line.encode() + b"\n")
-
-    def wait_for(self, pattern):
-        def there():
-            while select.select([self.fd], [], [], 0)[0]:
-                try:
-                    self.text += os.read(self.fd, 65536).decode(errors="replace")
-                except OSError:
-                    break
-            return re.search(pattern, self.text)
-        return wait_until(there, f"{pattern!r} on the terminal; so far {self.text!r}")
-
-    def close(self):
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-
 class SessionsTest(PortDaddyTest):
     def start(self, *words, **options):
         options.setdefault("cwd", self.work)
         return self.daemon.pd("session", "start", *words, "-q", **options).strip()
+
+    def terminal(self, *argv):
+        return Terminal(self, argv, {**self.daemon.env, "PD": self.daemon.pd_program, "PS1": ""})
 
     def row(self, session):
         listed = self.daemon.json("sessions", "--all", code=None)["sessions"]
@@ -160,9 +130,9 @@ class SessionsTest(PortDaddyTest):
         self.assertEqual(shell.type("$PD session end -q").strip(), own)
 
     def test_a_terminals_session_needs_nothing_exported(self):
-        terminal = Terminal(self, ["/bin/bash", "--norc", "--noprofile"])
+        terminal = self.terminal("/bin/bash", "--norc", "--noprofile")
         terminal.type("$PD session start on a terminal; $PD note x")
-        match = terminal.wait_for(rf"({ID})\r\nNoted in ({ID})")
+        match = terminal.wait_match(rf"({ID})\nNoted in ({ID})")
         self.assertEqual(match[1], match[2])
 
     def test_words_are_joined_and_dash_reads_standard_input(self):
@@ -188,9 +158,7 @@ class SessionsTest(PortDaddyTest):
             self.assertIn(session, answer["error"]["message"])
 
     def test_no_session_is_an_error_with_the_way_out(self):
-        answer = self.daemon.run("note", "x", cwd=self.work)
-        self.assertEqual(answer.code, NO)
-        self.assertIn("pd session start", answer.err)
+        self.daemon.run("note", "x", cwd=self.work, code=NO, says="pd session start")
         self.assertEqual(self.daemon.run("notes", "zzz").code, NO)
         self.assertEqual(self.daemon.run("sessions").code, NO)
         self.assertEqual(self.daemon.run("session", "end", cwd=self.work).code, NO)
@@ -213,10 +181,10 @@ class SessionsTest(PortDaddyTest):
     def test_other_shell_of_the_same_terminal_finds_its_session(self):
         elsewhere = harness.temp_dir("pd-elsewhere-")
         self.addCleanup(os.rmdir, elsewhere)
-        terminal = Terminal(self, ["/bin/bash", "--norc", "--noprofile"])
+        terminal = self.terminal("/bin/bash", "--norc", "--noprofile")
         # a sibling that is no child of the shell with the session: only the terminal is shared
         terminal.type("bash -c '$PD session start here -q; echo started; exec sleep 1000' &")
-        session = terminal.wait_for(rf"({ID})\s+started")[1]
+        session = terminal.wait_match(rf"({ID})\s+started")[1]
         terminal.type(f"cd {elsewhere} && $PD note from the same terminal")
         terminal.wait_for(f"Noted in {session}")
 
@@ -231,18 +199,14 @@ class SessionsTest(PortDaddyTest):
         self.assertEqual(self.daemon.run("note", "x", cwd=os.path.join(self.work, "b")).code, NO)
 
     def test_environment_that_names_no_session_is_said(self):
-        answer = self.daemon.run("note", "x", env={"PORT_DADDY_SESSION": "session-zzz"})
-        self.assertEqual(answer.code, NO)
+        answer = self.daemon.run("note", "x", env={"PORT_DADDY_SESSION": "session-zzz"}, code=NO)
         self.assertIn("$PORT_DADDY_SESSION", answer.err)
-        answer = self.daemon.run("note", "x", env={"PORT_DADDY_SESSION": "no such;"})
-        self.assertEqual(answer.code, WRONG)
+        answer = self.daemon.run("note", "x", env={"PORT_DADDY_SESSION": "no such;"}, code=WRONG)
 
     def test_ended_session_takes_no_note_and_stays_visible(self):
         session = self.start("p")
         self.daemon.pd("session", "end", "--session", session)
-        answer = self.daemon.run("note", "x", "--session", session)
-        self.assertEqual(answer.code, NO)
-        self.assertIn("ended", answer.err)
+        self.daemon.run("note", "x", "--session", session, code=NO, says="ended")
         self.assertEqual(self.row(session)["status"], "completed")
 
     def test_only_the_newest_ended_ones_are_shown_unless_all_are_asked_for(self):
@@ -260,11 +224,10 @@ class SessionsTest(PortDaddyTest):
         os.chmod(self.work, 0o777)
         self.assertEqual(self.daemon.run("note", "x", uid=NOBODY, cwd=self.work).code, NO)
         for arguments in (("note", "x"), ("session", "end")):
-            refused = self.daemon.run(*arguments, "--session", session, uid=NOBODY, cwd=self.work)
-            self.assertEqual(refused.code, NOT_ALLOWED, refused.err)
-        refused = self.daemon.run("note", "x", uid=NOBODY, cwd=self.work,
-                                  env={"PORT_DADDY_SESSION": session})
-        self.assertEqual(refused.code, NOT_ALLOWED)
+            self.daemon.run(*arguments, "--session", session, uid=NOBODY, cwd=self.work,
+                            code=NOT_ALLOWED)
+        self.daemon.run("note", "x", uid=NOBODY, cwd=self.work,
+                        env={"PORT_DADDY_SESSION": session}, code=NOT_ALLOWED)
         # looking is free
         self.assertIn("of root", self.daemon.run("sessions", uid=NOBODY).out)
 
@@ -296,9 +259,9 @@ class SessionsTest(PortDaddyTest):
         self.wait_status(out.stdout.decode().strip(), "stalled")
 
     def test_closed_terminal_stalls_the_session(self):
-        terminal = Terminal(self, ["/bin/bash", "--norc", "--noprofile"])
+        terminal = self.terminal("/bin/bash", "--norc", "--noprofile")
         terminal.type("$PD session start p -q")
-        session = terminal.wait_for(f"{ID}(?=\r\n)")[0]
+        session = terminal.wait_match(f"{ID}(?=\n)")[0]
         terminal.close()
         self.wait_status(session, "stalled")
 
@@ -308,8 +271,8 @@ class SessionsTest(PortDaddyTest):
                     "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
                     "subprocess.run([os.environ['PD'], 'session', 'start', 'p', '-q'])\n"
                     "while True: signal.pause()\n")
-        terminal = Terminal(self, [harness.PYTHON, "-c", survivor])
-        session = terminal.wait_for(f"{ID}(?=\r\n)")[0]
+        terminal = self.terminal(harness.PYTHON, "-c", survivor)
+        session = terminal.wait_match(f"{ID}(?=\n)")[0]
         self.assertRegex(self.row(session)["tty"], r"^pts/\d+$")
         terminal.close()
         self.wait_status(session, "stalled")
@@ -333,8 +296,8 @@ class SessionsTest(PortDaddyTest):
     def test_notes_over_the_limit_are_refused_with_it(self):
         session = self.start("p")
         for size in (NOTE_MAX_BYTES + 1, 1024 * 1024):
-            answer = self.daemon.run("note", "-", "--session", session, input_text=b"a" * size)
-            self.assertEqual(answer.code, WRONG)
+            answer = self.daemon.run("note", "-", "--session", session, input_text=b"a" * size,
+                                     code=WRONG)
             self.assertIn(str(NOTE_MAX_BYTES), answer.err)
         self.daemon.pd("note", "-", "--session", session, input_text=b"a" * NOTE_MAX_BYTES)
         notes = self.daemon.json("notes", session)["notes"]
@@ -350,11 +313,8 @@ class SessionsTest(PortDaddyTest):
                           ("session", "begin"), ("note", ""), ("note", b"\xff", "-s", session),
                           ("note",), ("note", "x", "-s", "a;b"), ("notes", "a b"),
                           ("notes", session, "-n", "0"), ("notes", session, "-n", "2001")):
-            answer = self.daemon.run(*arguments)
-            self.assertEqual(answer.code, WRONG, f"{arguments}: {answer}")
-        answer = self.daemon.run("note", "-", "-s", session, input_text=b"a\0b")
-        self.assertEqual(answer.code, WRONG)
-        self.assertIn("NUL", answer.err)
+            self.daemon.run(*arguments, code=WRONG)
+        self.daemon.run("note", "-", "-s", session, input_text=b"a\0b", code=WRONG, says="NUL")
 
     def test_hostile_bytes_are_kept_and_escaped_when_shown(self):
         text = "line one\nline \x1b[31mtwo\x07 \u202egnp \u0085"
@@ -396,10 +356,9 @@ class SessionsTest(PortDaddyTest):
         session = self.start("Building checkout UI")
         self.daemon.pd("note", "ä" * 300, "-s", session)
         for columns, lines in ((80, 2), (120, 1)):
-            terminal = Terminal(self, ["/bin/bash", "--norc", "--noprofile"])
+            terminal = self.terminal("/bin/bash", "--norc", "--noprofile")
             terminal.type(f"stty cols {columns}; $PD sessions --color never; echo DONE")
-            terminal.wait_for("\nDONE\r\n")
-            shown = re.search(rf"({session}.*)DONE\r\n", terminal.text, re.S)[1].split("\r\n")[:-1]
+            shown = terminal.wait_match(rf"(?s)({session}.*)\nDONE\n")[1].split("\n")
             self.assertEqual(len(shown), lines, shown)
             self.assertLessEqual(max(map(len, shown)), columns)
             self.assertRegex(shown[-1], r"ää… \((just now|\d+s ago)\)$")

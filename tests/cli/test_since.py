@@ -17,7 +17,7 @@ class SinceTest(RemedyTest):
         self.need_refusals()
 
     def serve(self):
-        return self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", self.port)
+        return self.listener(self.port)
 
     def refused(self):
         """The pid of a server that the port was refused to."""
@@ -65,8 +65,7 @@ class SinceTest(RemedyTest):
         self.is_freed_by(self.first(answer))
 
     def test_refusal_of_one_address_says_nothing_of_another(self):
-        server = self.spawn_python("s = listener(int(sys.argv[1]), '0.0.0.0')\nready()\nrest()",
-                                   self.port)
+        server = self.listener(self.port, "'0.0.0.0'")
         victim = self.spawn([PYTHON, "-m", "http.server", "--bind", "0.0.0.0", str(self.port)])
         self.assertNotEqual(victim.wait(), 0)
         self.since(victim.pid, "held")

@@ -2,21 +2,19 @@
 # SPDX-License-Identifier: MIT
 """pd stop: ends who serves on a port, and what a service has started, and nobody else."""
 import os
-import pty
 import signal
 import sys
 
 import harness
 import trees
 from harness import CONFLICT, DONE, NO, NOBODY, NOT_ALLOWED, WRONG, is_free, needs_root, wait_until
+from terminal import Terminal
 
 ID = f"shop{os.getpid()}:web"  # two programs at once have ports of their own
 
 
 class StopTest(harness.PortDaddyTest):
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(trees.kill_all, self.daemon.home)
+    makes_runs = True
 
     def run_pd(self, program, *arguments):
         child = self.spawn([self.daemon.pd_program, "run", ID, "-q", "--", harness.PYTHON, "-c",
@@ -44,8 +42,7 @@ class StopTest(harness.PortDaddyTest):
             with self.subTest(name):
                 child, run = self.run_pd(getattr(trees, name))
                 self.assertTrue(trees.marked(run["id"]))
-                answer = self.daemon.run("stop", ID, "--grace", "300ms")
-                self.assertEqual(answer.code, DONE, answer)
+                answer = self.daemon.run("stop", ID, "--grace", "300ms", code=DONE)
                 self.assert_nobody_left(run)
                 self.assertIn(f"port {run['port']} is free", answer.out)
                 child.wait()
@@ -63,9 +60,7 @@ class StopTest(harness.PortDaddyTest):
         child, run = self.run_pd(trees.STUBBORN_CHILD)
         child.kill()
         self.daemon.wait_status(ID, "orphaned")
-        answer = self.daemon.run("stop", ID, "--grace", "200ms")
-        self.assertEqual(answer.code, DONE, answer)
-        self.assertIn("SIGKILL", answer.err)
+        self.daemon.run("stop", ID, "--grace", "200ms", code=DONE, says="SIGKILL")
         self.assert_nobody_left(run)
 
     def test_run_is_ended_by_its_port_by_its_own_id_and_as_pd_why_says(self):
@@ -83,8 +78,7 @@ class StopTest(harness.PortDaddyTest):
     def test_run_is_ended_after_the_daemon_was_killed(self):
         child, run = self.run_pd(trees.STUBBORN_CHILD)
         child.kill()
-        self.daemon.stop(signal.SIGKILL)
-        self.daemon.start()
+        self.daemon.restart(signal.SIGKILL)
         self.daemon.pd("stop", ID, "--kill")
         self.assert_nobody_left(run)
 
@@ -92,10 +86,7 @@ class StopTest(harness.PortDaddyTest):
 
     def test_holder_of_no_claim_is_ended_with_yes_alone(self):
         port, server = self.foreign_server()
-        answer = self.daemon.run("stop", str(port))
-        self.assertEqual(answer.code, CONFLICT, answer)
-        self.assertIn(f"(pid {server.pid})", answer.err)
-        self.assertIn("-y", answer.err)
+        self.daemon.run("stop", str(port), code=CONFLICT, says=(f"(pid {server.pid})", "-y"))
         self.assertIsNone(server.process.poll())
         self.assertEqual(self.daemon.run("stop", f":{port}", "-y").code, DONE)
         self.assertEqual(server.wait(), -signal.SIGTERM)
@@ -132,8 +123,7 @@ class StopTest(harness.PortDaddyTest):
     def test_another_users_process_is_not_signalled(self):
         port, server = self.foreign_server()
         os.chmod(self.daemon.home, 0o755)
-        answer = self.daemon.run("stop", str(port), "-y", uid=NOBODY)
-        self.assertEqual(answer.code, NOT_ALLOWED, answer)
+        answer = self.daemon.run("stop", str(port), "-y", uid=NOBODY, code=NOT_ALLOWED)
         self.assertIn("nothing was signalled", answer.err)
         self.assertRegex(answer.err, rf"sudo .*pd stop {port}\n")
         self.assertIsNone(server.process.poll())
@@ -141,8 +131,7 @@ class StopTest(harness.PortDaddyTest):
         child, run = self.run_pd(trees.STUBBORN_CHILD)
         before = trees.marked(run["id"])
         for by in (run["id"], str(run["port"])):
-            answer = self.daemon.run("stop", by, "-y", uid=NOBODY)
-            self.assertEqual(answer.code, NOT_ALLOWED, answer)
+            answer = self.daemon.run("stop", by, "-y", uid=NOBODY, code=NOT_ALLOWED)
             self.assertIn("nothing was signalled", answer.err)
             self.assertEqual(len(answer.err.splitlines()), 1, answer)
         self.assertEqual(trees.marked(run["id"]), before)
@@ -151,8 +140,7 @@ class StopTest(harness.PortDaddyTest):
     def test_dry_run_ends_nobody(self):
         child, run = self.run_pd(trees.STUBBORN_CHILD)
         before = trees.marked(run["id"])
-        answer = self.daemon.run("stop", ID, "--dry-run")
-        self.assertEqual(answer.code, DONE, answer)
+        answer = self.daemon.run("stop", ID, "--dry-run", code=DONE)
         for pid in before:
             self.assertIn(f"(pid {pid})", answer.err)
         self.assertEqual(trees.marked(run["id"]), before)
@@ -167,15 +155,11 @@ class StopTest(harness.PortDaddyTest):
 
     def test_port_of_nobody_is_told(self):
         port = harness.free_port()
-        answer = self.daemon.run("stop", str(port))
-        self.assertEqual(answer.code, NO)
-        self.assertIn(f"port {port}: nobody serves there", answer.err)
+        self.daemon.run("stop", str(port), code=NO, says=f"port {port}: nobody serves there")
         self.assertEqual(self.daemon.run("stop", "no:body").code, NO)
 
     def test_command_line_is_refused_with_the_way_to_the_daemon(self):
-        answer = self.daemon.run("stop")
-        self.assertEqual(answer.code, WRONG)
-        self.assertIn("pd daemon stop", answer.err)
+        self.daemon.run("stop", code=WRONG, says="pd daemon stop")
         self.assertEqual(self.daemon.run("stop", "70000").code, WRONG)
         self.assertEqual(self.daemon.run("stop", "3000", "--grace", "soon").code, WRONG)
 
@@ -190,18 +174,12 @@ class StopTest(harness.PortDaddyTest):
     def test_terminal_is_asked_first(self):
         port, server = self.foreign_server()
         for typed, code in ((b"n\n", NO), (b"y\n", DONE)):
-            pid, terminal = pty.fork()
-            if not pid:
-                os.execve(self.daemon.pd_program, ["pd", "stop", str(port)], self.daemon.env)
-            seen = b""
-            while b"[y/N]" not in seen:
-                seen += os.read(terminal, 4096)
-            self.assertIn(f"(pid {server.pid})".encode(), seen)
+            terminal = Terminal(self, [self.daemon.pd_program, "stop", str(port)], self.daemon.env)
+            self.assertIn(f"(pid {server.pid})", terminal.wait_for("[y/N]"))
             self.assertIsNone(server.process.poll())
-            os.write(terminal, typed)
-            status = os.waitpid(pid, 0)[1]
-            os.close(terminal)
-            self.assertEqual(os.waitstatus_to_exitcode(status), code)
+            terminal.send(typed)
+            wait_until(terminal.ended, "pd has its answer")
+            self.assertEqual(terminal.status, code)
         self.assertEqual(server.wait(), -signal.SIGTERM)
 
     def test_holder_that_is_started_again_is_said_to_be_so(self):
@@ -232,8 +210,7 @@ class StopTest(harness.PortDaddyTest):
         why = wait_until(lambda: (found := holder()) and found["holders"][0]["pid"] != first and
                          found, "it is started again")
         self.assertEqual(why["restartedBy"]["comm"], "sh", why)
-        answer = self.daemon.run("stop", ID)
-        self.assertEqual(answer.code, DONE, answer)
+        answer = self.daemon.run("stop", ID, code=DONE)
         self.assertNotIn("may start it again", answer.err)
         self.assert_nobody_left(run)
         child.wait()

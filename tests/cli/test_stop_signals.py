@@ -8,7 +8,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import DONE, SCALE, PortDaddyTest, main, proc_status, wait_until
+from harness import DONE, SCALE, PortDaddyTest, main, proc_status, read_text, wait_until
 
 SIGNALS = 100
 FIRST_MS = 50  # of a command: start, questions, the first round and the pause behind it
@@ -56,8 +56,7 @@ class StopSignals(PortDaddyTest):
 
 
 def wait_channel(pid):
-    with open(f"/proc/{pid}/wchan", encoding="ascii") as f:
-        return f.read()
+    return read_text(f"/proc/{pid}/wchan")
 
 
 if __name__ == "__main__":

@@ -142,8 +142,7 @@ while True:
 
     def god(self):
         """The pid of pm2's daemon."""
-        with open(os.path.join(self.work, "my pm2/pm2.pid"), encoding="ascii") as f:
-            return int(f.read())
+        return int(harness.read_text(os.path.join(self.work, "my pm2/pm2.pid")))
 
     def start_in_pm2(self, *arguments):
         """An app of this test, beside another one on self.other."""

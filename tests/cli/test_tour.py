@@ -20,8 +20,7 @@ TOUR = os.path.join(harness.ROOT, "scripts/packaging/doc/tour.md")
 
 def steps_of(path):
     """[(command, [expected lines])] of a page."""
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
+    text = harness.read_text(path)
     steps = []
     for block in re.findall(r"```console\n(.*?)```", text, re.S):
         for line in block.splitlines():

@@ -251,18 +251,9 @@ class FileTest(harness.PortDaddyTest):
     def test_daemon_refuses_a_project_that_is_no_name(self):
         for project in ("a:b", "a*", ""):
             with self.subTest(project):
-                answer = self.post("/v1/cleanups", {"project": project})
+                answer = self.daemon.post("/v1/cleanups", {"project": project})
                 self.assertEqual(answer["error"]["code"], "bad_request", answer)
                 self.assertIn("no name of a project", answer["error"]["message"])
-
-    def post(self, path, body):
-        text = json.dumps(body)
-        with harness.connect(self.daemon.socket) as s:
-            s.sendall(f"POST {path} HTTP/1.0\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
-            answer = b""
-            while chunk := s.recv(65536):
-                answer += chunk
-        return json.loads(answer.partition(b"\r\n\r\n")[2])
 
 
 class NoTextTest(harness.PortDaddyTest):
@@ -274,8 +265,7 @@ class NoTextTest(harness.PortDaddyTest):
         os.mkdir(self.odd)
 
     def done(self, *arguments, **options):
-        answer = self.daemon.run(*arguments, cwd=self.odd, **options)
-        self.assertEqual(answer.code, DONE, answer)
+        answer = self.daemon.run(*arguments, cwd=self.odd, **options, code=DONE)
         self.assertNotIn("JSON", answer.err)
         return answer.out
 
@@ -310,9 +300,7 @@ class NoTextTest(harness.PortDaddyTest):
                                 (("lock", "m", "--holder", ""), "--holder"),
                                 (("note", "caf\udce9"), "UTF-8")):
             with self.subTest(arguments):
-                answer = self.daemon.run(*arguments)
-                self.assertEqual(answer.code, WRONG, answer)
-                self.assertIn(word, answer.err)
+                answer = self.daemon.run(*arguments, code=WRONG, says=word)
                 self.assertNotIn("JSON", answer.err)
 
     def test_place_of_the_daemon_is_still_json(self):
@@ -432,8 +420,7 @@ class StopTest(harness.PortDaddyTest):
 
     @harness.needs_root
     def test_daemon_of_another_user_is_named_with_the_way_out(self):
-        answer = self.daemon.run("daemon", "stop", uid=NOBODY)
-        self.assertEqual(answer.code, NOT_ALLOWED)
+        answer = self.daemon.run("daemon", "stop", uid=NOBODY, code=NOT_ALLOWED)
         self.assertRegex(answer.err, r"belongs to user root: sudo .*pd daemon stop")
         self.assertTrue(self.daemon.answers())
 

@@ -39,10 +39,10 @@ rest()
 class ProjectTest(harness.PortDaddyTest):
     """A project in self.work; as who pd is called there."""
     n_projects, user = 0, None
+    makes_runs = True
 
     def setUp(self):
         super().setUp()
-        self.addCleanup(trees.kill_all, self.daemon.home)
         ProjectTest.n_projects += 1  # each has ports that no earlier connection keeps
         self.project = f"shop{os.getpid()}-{ProjectTest.n_projects}"
         if self.user is not None:
@@ -53,9 +53,7 @@ class ProjectTest(harness.PortDaddyTest):
     # --- a project ---
 
     def write(self, name, text):
-        path = os.path.join(self.work, name)
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
+        path = super().write(name, text)
         if self.user is not None:
             os.chown(path, self.user, self.user)
 
@@ -67,8 +65,7 @@ class ProjectTest(harness.PortDaddyTest):
 
     def notes(self):
         try:
-            with open(os.path.join(self.work, "notes"), encoding="utf-8") as f:
-                return f.read().splitlines()
+            return harness.read_text(os.path.join(self.work, "notes")).splitlines()
         except FileNotFoundError:
             return []
 
@@ -85,8 +82,7 @@ class ProjectTest(harness.PortDaddyTest):
         return self.spawn([self.daemon.pd_program, "up", *arguments], env=self.daemon.env, **options)
 
     def read(self, path):
-        with open(path, encoding="utf-8") as f:
-            return f.read()
+        return harness.read_text(path)
 
     def wait_said(self, pattern):
         try:
@@ -200,8 +196,7 @@ rest()
         self.assertEqual(json.loads(self.pd("logs", "api", "-j").out)["line"], "api serves")
 
         self.services(api=self.noting("api"), web={**web, "env": {"MODE": "other"}})
-        again = self.pd("up", "-d")
-        self.assertEqual(again.code, DONE, again)
+        again = self.pd("up", "-d", code=DONE)
         self.assertIn(f"api runs already ({runs['api']['id']}, ready; pd {runs['api']['pid']} "
                       "looks after it): adopted", again.err)
         self.assertIn("web would start differently by now", again.err)
@@ -236,13 +231,10 @@ rest()
         self.assertEqual([(s["ran"], s["ended"], s["left"], s["free"]) for s in down["services"]],
                          [(True, 1, 0, True), (False, 0, 0, True)])
         self.assert_nobody_left(runs)
-        nothing = self.pd("down")
-        self.assertEqual(nothing.code, DONE)
-        self.assertIn(f"nothing of {self.project} runs", nothing.err)
+        self.pd("down", code=DONE, says=f"nothing of {self.project} runs")
 
     def test_server_that_only_tries_the_port_is_not_ready(self):
-        if not self.daemon.uses_bpf():
-            self.skipTest("no eBPF here: a moment's listener is not seen")
+        self.need_bpf("a moment's listener is not seen")
         self.write("trying.py", trees.SERVE + """
 serve().close()
 open("tried", "w").close()
@@ -343,20 +335,16 @@ while not os.path.exists("go"):
         lines = "".join(f"echo line {i};" for i in range(30))
         self.services(db=self.noting("db"), api={"cmd": f"{lines} exit 3", "needs": ["db"]},
                       web=self.noting("web", "api"))
-        answer = self.pd("up", "-d")
-        self.assertEqual(answer.code, NO, answer)
-        self.assertIn("api ended before it was ready: exit code 3", answer.err)
-        self.assertIn("\n  line 10\n", answer.err)
+        answer = self.pd("up", "-d", code=NO,
+                         says=("api ended before it was ready: exit code 3", "\n  line 10\n"))
         self.assertNotIn("\n  line 9\n", answer.err)
         self.assertEqual(self.notes(), ["db began", "db listens", "db ended"])
         wait_until(lambda: not self.runs(), "no run is left")
 
         # its command is not found, and the others go on
         self.services(db=self.noting("db"), api={"cmd": "no-such-program"})
-        answer = self.pd("up", "-d", "--keep-going")
-        self.assertEqual(answer.code, NO, answer)
-        self.assertIn("api ended before it was ready: exit code 127", answer.err)
-        self.assertIn("no-such-program", answer.err)
+        self.pd("up", "-d", "--keep-going", code=NO,
+                says=("api ended before it was ready: exit code 127", "no-such-program"))
         self.assertEqual(set(self.runs()), {"db"})
         self.assertEqual(self.pd("down").code, DONE)
 
@@ -364,16 +352,13 @@ while not os.path.exists("go"):
         again = "[ $(echo x >> tries; wc -l < tries) -gt 2 ] || exit 7; "
         self.services(web={"cmd": again + f"{FAST} server.py", "restart": "on-failure"},
                       hopeless={"cmd": "echo x >> hopeless; exit 7", "restart": "on-failure"})
-        answer = self.pd("up", "-d", "web")
-        self.assertEqual(answer.code, DONE, answer)
+        answer = self.pd("up", "-d", "web", code=DONE)
         self.assertEqual(answer.err.count("is started again"), 2)
         begun = [f"[pd: {self.runs()['web']['id']} begins again]"] * 2
         self.assertEqual(self.logged("web", 2), begun)
         self.assertEqual(self.pd("down").code, DONE)
         self.assertEqual(self.read(os.path.join(self.work, "tries")), "x\n" * 3)
-        answer = self.pd("up", "-d", "hopeless")
-        self.assertEqual(answer.code, NO, answer)
-        self.assertIn("is given up", answer.err)
+        self.pd("up", "-d", "hopeless", code=NO, says="is given up")
         self.assertEqual(self.read(os.path.join(self.work, "hopeless")), "x\n" * 6)
 
         # to be ended is no failure
@@ -408,14 +393,10 @@ while not os.path.exists("go"):
                 ({"a": {"cmd": "x"}}, ["b"], "has no service 'b'"),
                 ({"web": {"cmd": "x"}}, ["wbe"], "did you mean 'web'?")):
             self.services(**services)
-            answer = self.pd("up", *arguments)
-            self.assertEqual(answer.code, WRONG, answer)
-            self.assertIn(words, answer.err)
+            self.pd("up", *arguments, code=WRONG, says=words)
         os.unlink(os.path.join(self.work, ".portdaddyrc"))
         for command in ("up", "down", "logs"):
-            answer = self.pd(command)
-            self.assertEqual(answer.code, WRONG)
-            self.assertIn("there is no .portdaddyrc here", answer.err)
+            self.pd(command, code=WRONG, says="there is no .portdaddyrc here")
         self.assertFalse(self.daemon.json("find", f"{self.project}:*", code=None)["services"])
         if harness.IS_ROOT:
             self.refuse_files_of_others()
@@ -424,14 +405,10 @@ while not os.path.exists("go"):
         self.services(web={"cmd": "touch written"})
         path = os.path.join(self.work, ".portdaddyrc")
         os.chown(path, NOBODY, NOBODY)
-        answer = self.pd("up")
-        self.assertEqual(answer.code, WRONG)
-        self.assertIn(".portdaddyrc is passed over: it belongs to", answer.err)
+        self.pd("up", code=WRONG, says=".portdaddyrc is passed over: it belongs to")
         os.chown(path, 0, 0)
         os.chmod(self.work, 0o777)
-        answer = self.pd("up")
-        self.assertEqual(answer.code, WRONG)
-        self.assertIn("others may write to its directory", answer.err)
+        self.pd("up", code=WRONG, says="others may write to its directory")
         self.assertFalse(os.path.exists(os.path.join(self.work, "written")))
 
     # --- trees ---
@@ -542,8 +519,7 @@ while True:
         self.addCleanup(subprocess.run, ["umount", "-l", logs], check=False)
         self.services(web={"cmd": f"{PYTHON} -c 'print((\"z\" * 99 + chr(10)) * 5000)'; "
                                   f"{FAST} server.py"})
-        answer = self.pd("up", "-d")
-        self.assertEqual(answer.code, DONE, answer)
+        answer = self.pd("up", "-d", code=DONE)
         self.assertIn("the log of web cannot be written: No space left on device", answer.err)
         lines = self.pd("logs").out.splitlines()
         self.assertEqual({line for line in lines if "pd:" not in line} - {""}, {"z" * 99}, lines)
@@ -558,8 +534,7 @@ class PollingTest(ProjectTest):
     def test_without_events_services_get_ready_and_nobody_is_left(self):
         self.write("daemon.py", trees.DAEMON)
         self.services(web=self.noting("web", "api"), api={"cmd": f"{FAST} daemon.py"})
-        answer = self.pd("up", "-d")
-        self.assertEqual(answer.code, DONE, answer)
+        self.pd("up", "-d", code=DONE)
         runs = self.runs()
         self.assertEqual(self.notes(), ["web began", "web listens"])
         self.assertEqual(self.pd("down").code, DONE)

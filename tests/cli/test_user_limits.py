@@ -189,10 +189,8 @@ class UserLimitsTest(harness.PortDaddyTest):
         said = self.flood("claims", RANGE)
         self.assert_refused(said, CLAIMS, ["claims", "pd release"])
         for uid in (VICTIM, 0):
-            self.assertEqual(self.daemon.run("claim", f"other:u{uid}", "--range", RANGE, "-q",
-                                             uid=uid).code, DONE)
-        again = self.daemon.run("claim", "flood:n0-0", "-q", uid=ATTACKER)
-        self.assertEqual(again.code, DONE, again.err)
+            self.daemon.pd("claim", f"other:u{uid}", "--range", RANGE, "-q", uid=uid)
+        self.daemon.pd("claim", "flood:n0-0", "-q", uid=ATTACKER)
         refused = self.daemon.run("claim", "flood:more", "--range", RANGE, uid=ATTACKER)
         self.assertNotEqual(refused.code, DONE)
         self.assertIn(f"you have {CLAIMS} claims", refused.err)
@@ -218,8 +216,7 @@ class UserLimitsTest(harness.PortDaddyTest):
 
     def test_runs_of_one_user_leave_some_for_others(self):
         self.assert_refused(self.flood("runs"), RUNS, ["runs", "pd ps"])
-        answer = self.as_victim("run", "-q", "--", "true", cwd="/")
-        self.assertEqual(answer.code, DONE, answer.err)
+        self.as_victim("run", "-q", "--", "true", cwd="/", code=DONE)
 
     def test_waiters_of_one_user_leave_some_for_others(self):
         said = self.flood("waiters", WAITERS + 1)
@@ -243,15 +240,13 @@ class UserLimitsTest(harness.PortDaddyTest):
     def test_protected_ports_of_one_user_leave_some_for_others(self):
         self.need_rules("no port is protected")
         self.assert_refused(self.flood("protected", RANGE), PROTECTED, ["protected ports"])
-        answer = self.as_victim("claim", "victim:web", "--protect", "-q", "--range", RANGE)
-        self.assertEqual(answer.code, DONE, answer.err)
+        self.as_victim("claim", "victim:web", "--protect", "-q", "--range", RANGE, code=DONE)
         self.assertEqual(self.daemon.json("status")["services"]["protected"], PROTECTED + 1)
 
     def test_notes_of_one_user_are_bounded_and_push_out_no_other(self):
         session = self.as_victim("session", "start", "precious", "-q").out.strip()
         for n in range(3):
-            self.assertEqual(self.as_victim("note", f"precious {n}", "--session", session).code,
-                             DONE)
+            self.as_victim("note", f"precious {n}", "--session", session, code=DONE)
         of_session = NOTES_PER_SESSION_BYTES // NOTE_MAX_BYTES + 10
         sessions = NOTE_BYTES // NOTES_PER_SESSION_BYTES + 2
         said = self.flood("notes", NOTE_MAX_BYTES - 256, of_session, sessions)
@@ -281,15 +276,13 @@ class UserLimitsTest(harness.PortDaddyTest):
         self.daemon.stop()
         self.daemon = self.start_daemon(most_files=256)
         claimed = self.as_victim("claim", "victim:web", "--range", RANGE, "--health", "/", "-q",
-                                 cwd=self.work)
-        self.assertEqual(claimed.code, DONE, claimed.err)
+                                 cwd=self.work, code=DONE)
         port = int(claimed.out)
         server = self.http_server(port, uid=VICTIM)
         self.daemon.wait_status("victim:web", "active")
         # three rounds of 60 for fewer places: all that there are, if they were one user's to take
         self.assertEqual(self.flood("health", RANGE, 60, 3), {"status": 200})
-        answer = self.as_victim("health", "victim:web", "--timeout", "20s", "-j")
-        self.assertEqual(answer.code, DONE, answer.out)
+        answer = self.as_victim("health", "victim:web", "--timeout", "20s", "-j", code=DONE)
         self.assertEqual(json.loads(answer.out)["services"][0]["result"], "ok")
         self.assertIsNone(server.process.poll())
 
@@ -367,8 +360,8 @@ class UserLimitsTest(harness.PortDaddyTest):
         self.daemon.stop()
         self.daemon = self.start_daemon(most_files=256)
         self.assertEqual(self.flood("health", RANGE, 60, 2), {"status": 200})
-        answer = self.daemon.run("health", "silent:*", "--timeout", "1s", "-j", uid=ATTACKER)
-        self.assertEqual(answer.code, NO, answer)
+        answer = self.daemon.run("health", "silent:*", "--timeout", "1s", "-j", uid=ATTACKER,
+                                 code=NO)
         found = json.loads(answer.out)["services"]
         self.assertEqual({(s["result"], s["healthy"]) for s in found}, {("not_tried", None)})
         self.assertIn("NOT TRIED", self.daemon.run("health", "silent:*", "--timeout", "1s",
@@ -405,8 +398,7 @@ class TableTest(unittest.TestCase):
     }
 
     def read(self, path):
-        with open(os.path.join(harness.ROOT, path), encoding="utf-8") as f:
-            return f.read()
+        return harness.read_text(os.path.join(harness.ROOT, path))
 
     def test_each_limit_of_a_user_has_a_test_that_floods_it(self):
         enum = self.read("userspace/base/quota.h").partition("enum quota_kind {")[2]

@@ -57,8 +57,7 @@ class WhyTest(harness.PortDaddyTest):
             raise AssertionError(f"{error}; it is {self.why(*arguments)}") from None
 
     def test_free_port_is_free_and_exit_0(self):
-        answer = self.daemon.run("why", str(self.port))
-        self.assertEqual(answer.code, harness.DONE)
+        answer = self.daemon.run("why", str(self.port), code=harness.DONE)
         self.assertIn("free", answer.out)
         self.assertEqual(self.why()["verdict"], "free")
 
@@ -67,8 +66,7 @@ class WhyTest(harness.PortDaddyTest):
         answer = self.wait_verdict("listener")
         self.agrees(answer, kernel_says(self.port))
         self.assertIn(server.pid, [h["pid"] for h in answer["holders"]])
-        text = self.daemon.run("why", str(self.port))
-        self.assertEqual(text.code, harness.NO)
+        text = self.daemon.run("why", str(self.port), code=harness.NO)
         self.assertIn(str(server.pid), text.out)
 
     def test_all_holders_of_a_shared_listener_are_named(self):
@@ -82,7 +80,7 @@ class WhyTest(harness.PortDaddyTest):
     def test_answer_is_complete_when_every_reference_to_the_socket_is_a_holder(self):
         self.need_bpf("references are not counted")
         # not http.server: a process that sleeps in poll() has a second reference for as long
-        self.spawn_python("s = listener(int(sys.argv[1]))\nready()\nrest()", self.port)
+        self.listener(self.port)
         wait_until(lambda: self.why()["complete"], "one process, one descriptor, nothing else")
 
     def test_json_has_the_contracts_members(self):
@@ -108,18 +106,7 @@ class WhyTest(harness.PortDaddyTest):
         self.assertIn(holder.pid, [h["pid"] for h in answer["holders"]])
 
     def test_time_wait_is_explained_and_has_no_holder(self):
-        code = """
-server = socket.socket()
-server.bind(("127.0.0.1", int(sys.argv[1])))
-server.listen()
-client = socket.create_connection(server.getsockname())
-accepted, _ = server.accept()
-accepted.close()
-client.close()
-server.close()
-ready()
-"""
-        self.spawn_python(code, self.port).wait()
+        self.leave_time_wait(reuseaddr=False)
         answer = self.wait_verdict("time_wait", "--no-reuseaddr")
         self.agrees(answer, kernel_says(self.port))
         self.assertEqual(answer["holders"], [])
@@ -220,12 +207,10 @@ rest()
                           self.port)
         self.assertEqual(self.wait_verdict("listener")["errno"], "EADDRINUSE")
         self.assertEqual(self.why("--reuseaddr")["verdict"], "reuseaddr_vs_listener")
-        both = self.daemon.run("why", str(self.port), "--reuseaddr", "--no-reuseaddr")
-        self.assertEqual(both.code, harness.WRONG)
+        self.daemon.run("why", str(self.port), "--reuseaddr", "--no-reuseaddr", code=harness.WRONG)
 
     def test_other_protocol_on_the_number_is_mentioned(self):
-        udp = self.spawn_python("s = listener(int(sys.argv[1]), kind=socket.SOCK_DGRAM)\n"
-                                "ready()\nrest()", self.port)
+        udp = self.listener(self.port, "kind=socket.SOCK_DGRAM")
         answer = wait_until(lambda: self.why() if "UDP" in self.why()["summary"] else None,
                             "UDP is mentioned")
         self.agrees(answer, kernel_says(self.port))
@@ -247,21 +232,18 @@ rest()
             answer = self.daemon.json("why", pasted)
             self.assertEqual((answer["port"], answer["asked"]["addr"]), (port, addr))
         server = self.http_server(port)
-        answer = self.daemon.run("why", "shop:web")
-        self.assertEqual(answer.code, harness.NO)
+        answer = self.daemon.run("why", "shop:web", code=harness.NO)
         self.assertIn(str(server.pid), answer.out)
         unknown = self.daemon.run("why", "shop:db")
         self.assertEqual((unknown.code, unknown.out), (harness.NO, ""))
         self.assertIn("no service is called 'shop:db'", unknown.err)
-        project = self.daemon.run("why", "shop")
-        self.assertEqual(project.code, harness.NO)
-        self.assertIn("no service is called 'shop' alone", project.err)
-        self.assertIn("pd find 'shop:*'", project.err)
+        self.daemon.run("why", "shop", code=harness.NO,
+                        says=("no service is called 'shop' alone", "pd find 'shop:*'"))
         self.assertEqual(self.daemon.json("why", "shop:db", code=harness.NO)["ok"], False)
         self.assertEqual(self.daemon.run("why", ":0").code, harness.WRONG)
 
     def test_listener_on_another_address_leaves_a_specific_address_free(self):
-        self.spawn_python("s = listener(int(sys.argv[1]), '127.0.0.2')\nready()\nrest()", self.port)
+        self.listener(self.port, "'127.0.0.2'")
         answer = self.wait_verdict("free", "--addr", "127.0.0.1")
         self.agrees(answer, kernel_says(self.port, socket.AF_INET, "127.0.0.1"))
         refused = self.why("--addr", "0.0.0.0")
@@ -277,8 +259,7 @@ rest()
         self.agrees(answer, kernel_says(self.port, socket.AF_INET, "0.0.0.0"))
 
     def test_udp_holder_blocks_udp_and_not_tcp(self):
-        holder = self.spawn_python("s = listener(int(sys.argv[1]), '0.0.0.0', "
-                                   "kind=socket.SOCK_DGRAM)\nready()\nrest()", self.port)
+        holder = self.listener(self.port, "'0.0.0.0', kind=socket.SOCK_DGRAM")
         answer = self.wait_verdict("udp_bound", "--udp")
         self.agrees(answer, kernel_says(self.port, kind=socket.SOCK_DGRAM))
         self.assertIn(holder.pid, [h["pid"] for h in answer["holders"]])
@@ -328,7 +309,7 @@ rest()
         self.assertEqual(self.wait_verdict("other_netns")["free"], True)
 
     def test_two_servers_on_one_port_are_warned_of(self):
-        self.spawn_python("s = listener(int(sys.argv[1]), '127.0.0.1')\nready()\nrest()", self.port)
+        self.listener(self.port, "'127.0.0.1'")
         self.spawn_python("s = socket.socket(socket.AF_INET6)\n"
                           "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n"
                           "s.bind(('::1', int(sys.argv[1])))\ns.listen()\nready()\nrest()",
@@ -388,8 +369,7 @@ class RefusalTest(harness.RefusalTest):
         victim = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])
         answer = self.recorded("--pid", str(victim), pid=victim)
         self.agree(answer, victim, server.pid)
-        text = self.daemon.run("why", "--pid", str(victim))
-        self.assertEqual(text.code, harness.NO)
+        text = self.daemon.run("why", "--pid", str(victim), code=harness.NO)
         self.assertIn(f"pid {server.pid}", text.out)
         self.assertRegex(text.out, rf"\(pid {victim}\) asked for .*:{self.port}, ")
 
@@ -475,8 +455,7 @@ rest()""", port)
         server = self.http_server(self.port)
         victim = self.refuse([harness.PYTHON, "-m", "http.server", str(self.port)])
         self.recorded("--pid", str(victim), pid=victim)
-        self.daemon.stop()
-        self.daemon.start()
+        self.daemon.restart()
         self.agree(self.recorded("--pid", str(victim), pid=victim), victim, server.pid)
 
     def test_last_lists_the_newest_first(self):
@@ -491,9 +470,7 @@ rest()""", port)
         self.assertLess(pids.index(victims[1]), pids.index(victims[0]))
 
     def test_nothing_recorded_says_what_to_do(self):
-        answer = self.daemon.run("why", "--pid", "1")
-        self.assertEqual(answer.code, harness.NO)
-        self.assertIn("again", answer.err)
+        self.daemon.run("why", "--pid", "1", code=harness.NO, says="again")
         self.assertEqual(json.loads(self.daemon.run("why", "--pid", "1", "-j").out)["error"]["code"],
                          "not_found")
 

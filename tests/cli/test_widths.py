@@ -18,9 +18,7 @@ class WidthTest(harness.PortDaddyTest):
         self.names = [LONG.format(letter) for letter in ("one", "two", "three")]
         for name in self.names:
             self.daemon.claim(name)
-        self.port = self.daemon.claim("shop:web")
-        self.http_server(self.port)
-        self.daemon.wait_status("shop:web", "active")
+        self.port, _ = self.serve_claim("shop:web")
         # the shell of `pd session` has ended by the time of its note
         session = self.daemon.pd("session", "start", PURPOSE, "-q").strip()
         self.daemon.pd("note", "--session", session, NOTE)
