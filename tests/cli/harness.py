@@ -382,6 +382,14 @@ class Daemon:
         finally:
             connection.close()
 
+    def execute(self, sql, *values):
+        """Writes into the database as that person would."""
+        connection = sqlite3.connect(self.database, timeout=DEADLINE_S, isolation_level=None)
+        try:
+            connection.execute(sql, values)
+        finally:
+            connection.close()
+
     def uses_bpf(self):
         return self.json("status")["kernel"]["mode"] == "bpf"
 

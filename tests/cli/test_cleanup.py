@@ -15,10 +15,9 @@ STALE_AGE = 30 * 60
 class CleanupTest(harness.PortDaddyTest):
     def age(self, identity, seconds, status="stale"):
         """Makes a claim look as if nothing had touched it for that long."""
-        with sqlite3.connect(self.daemon.database, timeout=10) as db:
-            then = int(time.time()) - seconds
-            db.execute("UPDATE services SET createdAt = ?, updatedAt = ?, status = ? WHERE id = ?",
-                       (then, then, status, identity))
+        then = int(time.time()) - seconds
+        self.daemon.execute("UPDATE services SET createdAt = ?, updatedAt = ?, status = ? "
+                            "WHERE id = ?", then, then, status, identity)
 
     def stale(self, identity, seconds):
         self.daemon.claim(identity)

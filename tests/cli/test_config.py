@@ -98,7 +98,7 @@ class ConfigTest(harness.PortDaddyTest):
         self.assertEqual(self.services(), [("shop:web",)])
 
     def test_new_name_that_is_near_to_one_of_the_file_is_told_once(self):
-        self.write(SHOP)
+        self.configure(SHOP)
         answer = self.claim("wbe")
         self.assertRegex(answer.err, r"\.portdaddyrc has no service 'wbe'; if 'web' was meant: "
                                      r"pd release wbe\n")

@@ -115,12 +115,8 @@ class HandWrittenTest(harness.PortDaddyTest):
     """Rows that a person wrote are noticed at the next look, and crash nothing."""
 
     def execute(self, *statements):
-        db = sqlite3.connect(self.daemon.database, timeout=10, isolation_level=None)
-        try:
-            for statement in statements:
-                db.execute(statement)
-        finally:
-            db.close()
+        for statement in statements:
+            self.daemon.execute(statement)
 
     def looks_fine(self):
         for command in (["find"], ["find", "--all"], ["log", "-v"], ["log", "--filter", "x*"],

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import struct
 import subprocess
 import sys
@@ -299,10 +298,8 @@ class DoctorTest(harness.PortDaddyTest):
     def test_claims_that_nobody_uses_and_copies_of_a_damaged_database_are_named(self):
         self.daemon.claim("old:one")
         self.daemon.stop()
-        with sqlite3.connect(self.daemon.database) as db:
-            db.execute("UPDATE services SET createdAt=?1, updatedAt=?1",
-                       (int(time.time()) - 8 * 86400,))
-        db.close()
+        self.daemon.execute("UPDATE services SET createdAt=?1, updatedAt=?1",
+                            int(time.time()) - 8 * 86400)
         open(self.daemon.database + ".damaged-2024-01-01", "wb").close()
         self.daemon.start()
         self.assert_found("unused-claims", "warn", "1 of your claims is untouched.*old:one",

@@ -1,13 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Servers whose launcher is gone: npm killed, a terminal closed, an agent that has crashed."""
-import contextlib
 import os
 import pty
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 
@@ -125,8 +123,7 @@ class LeftoverTest(harness.PortDaddyTest):
         self.daemon.restart(signal.SIGKILL)
 
     def stored(self):
-        with contextlib.closing(sqlite3.connect(self.daemon.database)) as db:
-            return db.execute("SELECT serverPid, pid FROM launchers").fetchall()
+        return self.daemon.query("SELECT serverPid, pid FROM launchers")
 
     def test_restarted_daemon_knows_who_left_a_server_behind(self):
         launcher, server = self.launch("stay")

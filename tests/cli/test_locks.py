@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -151,9 +150,7 @@ class OwnerTest(LockTestBase):
     def test_a_lock_whose_time_is_over_by_the_clock_is_handed_on(self):
         """As after a night in which the machine slept, and the daemon's timers stood."""
         self.holder("a", "--ttl", "1h")
-        with sqlite3.connect(self.daemon.database) as db:
-            db.execute("UPDATE locks SET expiresAt = ? WHERE name = 'a'", (time.time() - 60,))
-        db.close()
+        self.daemon.execute("UPDATE locks SET expiresAt = ? WHERE name = 'a'", time.time() - 60)
         self.daemon.pd("lock", "a")
         self.assertIn("its time is over", self.daemon.run("log", "--filter", "a").out)
 
@@ -465,9 +462,7 @@ class InputTest(LockTestBase):
 
     def test_a_held_lock_whose_row_is_deleted_leaves_the_daemon_well(self):
         shells = [self.holder(name) for name in ("a", "b")]
-        with sqlite3.connect(self.daemon.database, timeout=harness.DEADLINE_S) as db:
-            db.execute("DELETE FROM locks WHERE name = 'a'")
-        db.close()
+        self.daemon.execute("DELETE FROM locks WHERE name = 'a'")
         self.assertEqual([l["name"] for l in self.daemon.json("locks")["locks"]], ["b"])
         self.assertEqual(self.daemon.run("lock", "a").code, DONE)
         self.assertTrue(self.lock("b")["held"])

@@ -128,9 +128,8 @@ class LogFilterTest(harness.PortDaddyTest):
         self.assertIn(("CLAIM", "shop:web"), self.entries("--to", "now"))
 
     def test_moments_mean_the_callers_zone(self):
-        with sqlite3.connect(self.daemon.database) as db:
-            db.execute("INSERT INTO activity(action, service, timestamp) "
-                       "VALUES('NOTE', 'noon', 1719828000)")  # 2024-07-01 12:00 in Berlin
+        self.daemon.execute("INSERT INTO activity(action, service, timestamp) "
+                            "VALUES('NOTE', 'noon', 1719828000)")  # 2024-07-01 12:00 in Berlin
         span = ("--from", "2024-07-01 12:00", "--to", "2024-07-01 12:00")
         berlin = self.daemon.run("log", *span, env={"TZ": BERLIN})
         self.assertIn("noon", berlin.out)
@@ -138,10 +137,9 @@ class LogFilterTest(harness.PortDaddyTest):
         self.assertEqual(self.daemon.run("log", *span, env={"TZ": NEW_YORK}).code, NO)
 
     def test_entry_of_another_day_shows_its_date(self):
-        with sqlite3.connect(self.daemon.database) as db:
-            db.execute("INSERT INTO activity(action, service, details, timestamp) "
-                       "VALUES('CLAIM', 'old', 'Port 3101 assigned', ?)",
-                       (int(time.time()) - 3 * 86400,))
+        self.daemon.execute("INSERT INTO activity(action, service, details, timestamp) "
+                            "VALUES('CLAIM', 'old', 'Port 3101 assigned', ?)",
+                            int(time.time()) - 3 * 86400)
         self.assertRegex(self.daemon.pd("log", "--filter", "old"),
                          r"^\[[A-Z][a-z]{2} \d+ (\d{4} )?\d+:\d\d:\d\d\] CLAIM   old  ")
 

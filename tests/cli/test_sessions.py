@@ -330,11 +330,9 @@ class SessionsTest(PortDaddyTest):
     def test_change_of_day_is_shown_with_its_date(self):
         session = self.start("p")
         now = int(time.time())
-        with harness.sqlite3.connect(self.daemon.database) as db:
-            for days, text in ((400, "long ago"), (2, "older"), (2, "same day"), (0, "today")):
-                db.execute("INSERT INTO notes(session, timestamp, text) VALUES(?, ?, ?)",
-                           (session, now - days * DAY_S, text))
-        db.close()
+        for days, text in ((400, "long ago"), (2, "older"), (2, "same day"), (0, "today")):
+            self.daemon.execute("INSERT INTO notes(session, timestamp, text) VALUES(?, ?, ?)",
+                                session, now - days * DAY_S, text)
         lines = self.daemon.pd("notes", session).splitlines()
         self.assertRegex(lines[0], r"^\[[A-Z][a-z]{2} \d+ \d{4} \d+:\d\d[ap]m\] long ago$")
         self.assertRegex(lines[1], r"^\[[A-Z][a-z]{2} \d+(?: \d{4})? \d+:\d\d[ap]m\] older$")
@@ -344,11 +342,9 @@ class SessionsTest(PortDaddyTest):
         self.assertRegex(newest, r"^\[\d+:\d\d[ap]m\] today\n$")
 
     def test_rows_that_people_typed_are_shown(self):
-        with harness.sqlite3.connect(self.daemon.database) as db:
-            db.execute("INSERT INTO sessions(id, purpose, startedAt, endedAt, status) VALUES"
-                       "('session-ef2', 'Database schema', ?, ?, 'completed')",
-                       (time.time() - 600, time.time() - 120))
-        db.close()
+        self.daemon.execute("INSERT INTO sessions(id, purpose, startedAt, endedAt, status) VALUES"
+                            "('session-ef2', 'Database schema', ?, ?, 'completed')",
+                            time.time() - 600, time.time() - 120)
         self.assertRegex(self.daemon.pd("sessions"),
                          r"^session-ef2  Database schema +completed, 2m\n$")
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """What `pd why` says of a refusal of the past, by what has become of the port since."""
 import os
-import sqlite3
 import sys
 import unittest
 
@@ -55,9 +54,8 @@ class SinceTest(RemedyTest):
         victim = self.refused()
         self.since(victim, "held")
         # as it is written down where there was no time left for a search
-        with sqlite3.connect(self.daemon.database) as db:
-            db.execute("UPDATE failures SET explanation = json_set(explanation, '$.holders', "
-                       "json('[]'), '$.complete', json('false')) WHERE pid = ?", (victim,))
+        self.daemon.execute("UPDATE failures SET explanation = json_set(explanation, '$.holders', "
+                            "json('[]'), '$.complete', json('false')) WHERE pid = ?", victim)
         answer = self.since(victim, "held")
         self.assertEqual(answer["since"]["by"]["pid"], server.pid)
         self.assertEqual([h["pid"] for h in answer["holders"]], [server.pid])
