@@ -388,7 +388,8 @@ class RunWithoutBpfTest(harness.PortDaddyTest):
         self.assertIn("without eBPF", child.read_line())
         self.assertIn(f"port {port} in the source of {ID} stays as it is: the daemon only polls",
                       child.read_line())
-        wait_until(lambda: not harness.is_free(port), "it has the port of its source")
+        # who asks by a bind of his own takes the port from it
+        wait_until(lambda: harness.listens(port), "it has the port of its source")
         run, = self.daemon.json("ps", ID)["runs"]
         self.assertEqual(run["askedPort"], None, run)
         child.kill(signal.SIGTERM)
@@ -404,8 +405,8 @@ class RunWithoutBpfTest(harness.PortDaddyTest):
                             trees.SERVER], env=self.daemon.env, cwd=self.work)
         self.assertIn("without eBPF", child.read_line())
         self.assertRegex(child.read_line(), rf"^pd: {ID} serves on http://localhost:\d+ \(python3, ")
-        run, = self.daemon.json("ps", ID)["runs"]
-        self.assertEqual(run["state"], "ready")
+        wait_until(lambda: [r["state"] for r in self.daemon.json("ps", ID)["runs"]] == ["ready"],
+                   "the daemon knows it as well")
         child.kill(signal.SIGTERM)
 
 
