@@ -92,7 +92,7 @@ const struct command cmd_doctor = {
 		"warn or fail the command that mends it.  It changes nothing and starts no "
 		"daemon.\n"
 		"Exit code 1 only where something fails; -q prints the worst state.\n"
-		"\nChecks\n" DOCTOR_CHECKS(DESCRIBE),
+		"\nChecks\n" DOCTOR_CHECKS(DESCRIBE, DESCRIBE),
 	.examples = "  pd doctor\n"
 		    "  pd doctor -j | jq '.checks[] | select(.state != \"ok\")'\n",
 	.leaves_daemons = true,

@@ -126,8 +126,6 @@ void doctor_check_build(struct doctor *d)
 	char command[DOCTOR_COMMAND_SIZE], theirs[BUILD_TEXT_SIZE], ours[BUILD_TEXT_SIZE];
 	struct build build;
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	other_build_read(d->status, &build);
 	if (build_is_own(&build))
 		doctor_say(d, DOCTOR_OK, NULL, "%s, as this pd", build_text(&build, theirs));
@@ -164,8 +162,6 @@ void doctor_check_sandbox(struct doctor *d)
 	int landlock = (int)answer_int(sandbox, "landlock");
 	const char *why = answer_length(missing) ? answer_item_text(missing, 0) : "";
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (!sandbox)
 		doctor_say(d, DOCTOR_SKIP, NULL, "this daemon does not tell");
 	else if (!system_calls)
@@ -183,8 +179,6 @@ void doctor_check_ebpf(struct doctor *d)
 {
 	char words[POLLING_WORDS_SIZE], command[DOCTOR_COMMAND_SIZE];
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (polling_is(d->status))
 		doctor_say(d, DOCTOR_WARN, by_root("daemon start", command),
 			   "it only polls, once a second: %s", polling_words(d->status, words));
@@ -223,8 +217,6 @@ void doctor_check_probes(struct doctor *d)
 	long long working = (long long)answer_int(kernel, "working");
 	long long total = (long long)answer_int(kernel, "total");
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (polling_is(d->status)) {
 		doctor_say(d, DOCTOR_SKIP, NULL, "it polls");
 		return;
@@ -243,8 +235,6 @@ void doctor_check_trace(struct doctor *d)
 	const char *why_not_fexit = answer_text(kernel, "whyNotFexit");
 	char command[DOCTOR_COMMAND_SIZE];
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (polling_is(d->status) || !*trace)
 		doctor_say(d, DOCTOR_SKIP, NULL, "it %s",
 			   *trace ? "polls" : "is older, and does not say");
@@ -271,8 +261,6 @@ void doctor_check_losses(struct doctor *d)
 	long long lost = (long long)answer_int(kernel, "lost");
 	char command[DOCTOR_COMMAND_SIZE];
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (answer_bool(kernel, "behind"))
 		doctor_say(d, DOCTOR_WARN, NULL,
 			   "%lld events were lost, and the table of sockets is being read anew",

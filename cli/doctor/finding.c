@@ -66,13 +66,6 @@ const char *doctor_own(const char *verb, char ret[static DOCTOR_COMMAND_SIZE])
 	return ret;
 }
 
-bool doctor_skips_without_daemon(struct doctor *d)
-{
-	if (!d->status)
-		doctor_say(d, DOCTOR_SKIP, NULL, "no daemon answers");
-	return !d->status;
-}
-
 struct json_object *doctor_ask(const struct doctor *d, const char *path)
 {
 	_cleanup_(answer_freep) struct json_object *answer = NULL;

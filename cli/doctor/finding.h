@@ -32,8 +32,6 @@ void doctor_say_of(struct doctor *d, const char *id, enum doctor_state state, co
 /* "pd VERB", as it is typed here.  Returns ret. */
 #define DOCTOR_COMMAND_SIZE (OWN_PD_SIZE + 64)
 const char *doctor_own(const char *verb, char ret[static DOCTOR_COMMAND_SIZE]);
-/* "no daemon answers" where none does: the caller has nothing to look at. */
-bool doctor_skips_without_daemon(struct doctor *d);
 /* Asks the daemon (GET).  NULL where it has no answer; the caller's: answer_free(). */
 struct json_object *doctor_ask(const struct doctor *d, const char *path);
 

@@ -54,8 +54,6 @@ void doctor_check_database(struct doctor *d)
 	bool healthy = answer_bool(database, "healthy");
 	char command[COMMAND_SIZE];
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (healthy && !*detail)
 		doctor_say(d, DOCTOR_OK, NULL, "healthy (%s)", path);
 	else
@@ -64,49 +62,49 @@ void doctor_check_database(struct doctor *d)
 			   answer_text(database, "state"), *detail ? detail : path);
 }
 
+/* A command with the file behind it; NULL where no word of a shell is its path. */
+static const char *about_database(const struct doctor *d, const char *command, const char *then,
+				  char ret[static COMMAND_SIZE])
+{
+	const char *path = answer_text(answer_member(d->status, "database"), "path");
+	char quoted[PATH_MAX];
+
+	if (!text_shell_quote(path, quoted, sizeof(quoted)))
+		return NULL;
+	snprintf(ret, COMMAND_SIZE, "%s %s%s%s", command, quoted, *then ? " " : "", then);
+	return ret;
+}
+
 void doctor_check_database_size(struct doctor *d)
 {
 	struct json_object *database = answer_member(d->status, "database");
 	int64_t bytes = answer_int(database, "bytes");
-	char size[SHOW_NUMBER_SIZE], command[COMMAND_SIZE], quoted[PATH_MAX];
+	char size[SHOW_NUMBER_SIZE], command[COMMAND_SIZE];
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (!answer_has(database, "bytes"))
 		doctor_say(d, DOCTOR_SKIP, NULL, "the daemon does not tell its size");
 	else if (bytes <= LARGE_BYTES)
 		doctor_say(d, DOCTOR_OK, NULL, "%s", show_bytes(bytes, size));
-	else {
-		bool named = text_shell_quote(answer_text(database, "path"), quoted,
-					      sizeof(quoted));
-
-		snprintf(command, sizeof(command), "sqlite3 %s VACUUM", quoted);
-		doctor_say(d, DOCTOR_WARN, named ? command : NULL,
+	else
+		doctor_say(d, DOCTOR_WARN, about_database(d, "sqlite3", "VACUUM", command),
 			   "%s: far more than what is kept needs", show_bytes(bytes, size));
-	}
 }
 
 void doctor_check_disk(struct doctor *d)
 {
 	struct json_object *database = answer_member(d->status, "database");
 	int64_t room = answer_int(database, "freeBytes");
-	char size[SHOW_NUMBER_SIZE], command[COMMAND_SIZE], quoted[PATH_MAX];
+	char size[SHOW_NUMBER_SIZE], command[COMMAND_SIZE];
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (!answer_has(database, "freeBytes"))
 		doctor_say(d, DOCTOR_SKIP, NULL, "the daemon does not tell what is free");
 	else if (room >= LOW_DISK_BYTES)
 		doctor_say(d, DOCTOR_OK, NULL, "%s are free", show_bytes(room, size));
-	else {
-		bool named = text_shell_quote(answer_text(database, "path"), quoted,
-					      sizeof(quoted));
-
-		snprintf(command, sizeof(command), "df -h %s", quoted);
-		doctor_say(d, room ? DOCTOR_WARN : DOCTOR_FAIL, named ? command : NULL,
+	else
+		doctor_say(d, room ? DOCTOR_WARN : DOCTOR_FAIL,
+			   about_database(d, "df -h", "", command),
 			   "%s are free where the database is: without room no claim is written",
 			   show_bytes(room, size));
-	}
 }
 
 /*
@@ -119,8 +117,6 @@ void doctor_check_clock(struct doctor *d)
 	int64_t booted = (clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME)) / 1000;
 	int64_t by = booted - answer_int(daemon, "bootedAt");
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	if (!answer_has(daemon, "bootedAt"))
 		doctor_say(d, DOCTOR_SKIP, NULL, "the daemon does not tell what its clock was");
 	else if (by >= -CLOCK_SET_S && by <= CLOCK_SET_S)
@@ -160,16 +156,13 @@ void doctor_check_docker_proxy(struct doctor *d)
 
 void doctor_check_unused_claims(struct doctor *d)
 {
-	_cleanup_(answer_freep) struct json_object *answer = NULL;
-	struct json_object *services;
+	_cleanup_(answer_freep) struct json_object *answer = doctor_ask(d,
+									"/v1/services?pattern=*");
+	struct json_object *services = answer_member(answer, "services");
 	struct names names = { 0 };
 	int64_t now = time(NULL);
 	char command[COMMAND_SIZE];
 
-	if (doctor_skips_without_daemon(d))
-		return;
-	answer = doctor_ask(d, "/v1/services?pattern=*");
-	services = answer_member(answer, "services");
 	for (size_t i = 0; i < answer_length(services); i++) {
 		struct json_object *s = answer_at(services, i);
 
@@ -224,8 +217,6 @@ void doctor_check_leftovers(struct doctor *d)
 	char command[COMMAND_SIZE], directory[PATH_MAX], quoted[PATH_MAX];
 	int kinds;
 
-	if (doctor_skips_without_daemon(d))
-		return;
 	find_unattended(d, &runs);
 	find_damaged(d, &files, directory);
 	kinds = (runs.n > 0) + (orphaned > 0) + (files.n > 0);
