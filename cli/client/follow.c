@@ -11,8 +11,7 @@ int follow_open(struct follow *f, const char *path)
 {
 	int r = connection_open_any(&f->c, NULL, 0);
 
-	if (!r)
-		r = connection_send(&f->c, "GET", path, NULL);
+	r = r ?: connection_send(&f->c, "GET", path, NULL);
 	if (r)
 		follow_close(f);
 	return r;

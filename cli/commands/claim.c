@@ -92,8 +92,7 @@ static int read_request(const struct command_line *line, struct request *request
 		r = check_name(line, request->id);
 	if (!r && port)
 		r = check_port(line, port, &request->port);
-	if (!r)
-		r = check_range(line, request);
+	r = r ?: check_range(line, request);
 	if (!r && request->ttl)
 		r = check_duration(line, "ttl", request->ttl, &ttl_s);
 	return r ? r : check_health(line, request->health);
@@ -254,8 +253,7 @@ static int claim_services(const struct command_line *line, struct request *reque
 	r = answer_get(line->json, "POST", "/v1/claims", body, &answer);
 	if (r && !line->json && config->n > 1)
 		render_note("none of the %zu services of %s was claimed", config->n, config->path);
-	if (!r)
-		r = claiming_check_services(line, answer, config);
+	r = r ?: claiming_check_services(line, answer, config);
 	if (!r)
 		show_all(line, answer, config);
 	services = answer_member(answer, "services");

@@ -141,8 +141,7 @@ int claiming_find(const struct command_line *line, const char *id, struct claimi
 	if (!getcwd(w->cwd, sizeof(w->cwd)))
 		w->cwd[0] = '\0';
 	r = *w->cwd ? check_config(line, w->cwd, &w->config) : 0;
-	if (!r)
-		r = find(line, w->config, id, w);
+	r = r ?: find(line, w->config, id, w);
 	w->protect |= command_value(line, "protect") != NULL;
 	return r;
 }
@@ -237,8 +236,7 @@ int claiming_claim_all(const struct command_line *line, const struct config *con
 	body_add_text(body, "cwd", directory);
 	claiming_add_services(body, config);
 	r = answer_get(line->json, "POST", "/v1/claims", body, ret);
-	if (!r)
-		r = claiming_check_services(line, *ret, config);
+	r = r ?: claiming_check_services(line, *ret, config);
 	for (size_t i = 0; !r && i < config->n; i++)
 		if (config->services[i].start.protect)
 			r = protect(line, config->services[i].id);

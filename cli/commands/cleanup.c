@@ -118,8 +118,7 @@ static int run(const struct command_line *line)
 	_cleanup_(answer_freep) struct json_object *answer = NULL;
 	int r = fill_body(line, body);
 
-	if (!r)
-		r = answer_get(line->json, "POST", "/v1/cleanups", body, &answer);
+	r = r ?: answer_get(line->json, "POST", "/v1/cleanups", body, &answer);
 	if (!r && (line->quiet || line->json))
 		r = answer_check(line->json, answer, &rule, 1);
 	if (r)

@@ -102,8 +102,7 @@ static int run(const struct command_line *line)
 	int64_t grace_us;
 	int r = grace ? check_fine_duration(line, "grace", grace, &grace_us) : 0;
 
-	if (!r)
-		r = project_services(line, &config, &wanted);
+	r = r ?: project_services(line, &config, &wanted);
 	if (r)
 		return r;
 	if (grace)

@@ -190,8 +190,7 @@ static int find_for_scripts(const struct query *q, const char *path, bool json, 
 	struct json_object *list;
 	int r = answer_get_list(json, path, 0, &answer);
 
-	if (!r)
-		r = check_answer(json, answer);
+	r = r ?: check_answer(json, answer);
 	if (r)
 		return r;
 	if (q->all)
@@ -254,8 +253,7 @@ static int run(const struct command_line *line)
 	size_t n;
 	int r = read_query(line, &q);
 
-	if (!r)
-		r = make_path(&q, line, path, sizeof(path));
+	r = r ?: make_path(&q, line, path, sizeof(path));
 	if (!r)
 		r = line->json || line->quiet ? find_for_scripts(&q, path, line->json, &n)
 					      : find_for_people(&q, path, &n);

@@ -143,8 +143,7 @@ static int run(const struct command_line *line)
 	struct query q;
 	int r = read_query(line, &q);
 
-	if (!r)
-		r = ask(&q, &answer);
+	r = r ?: ask(&q, &answer);
 	if (r)
 		return r;
 	entries = answer_member(answer, "entries");

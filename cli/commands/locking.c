@@ -85,8 +85,7 @@ int locking_read(const struct command_line *line, struct locking *ret)
 						"machine's lock is everybody's");
 	ret->on_behalf = environment_holder();
 	r = read_name(ret, "user", &ret->user);
-	if (!r)
-		r = read_name(ret, "holder", &ret->holder);
+	r = r ?: read_name(ret, "holder", &ret->holder);
 	ret->ttl = value_of(ret, "ttl");
 	if (!r && ret->ttl)
 		r = check_duration(line, "ttl", ret->ttl, &ret->ttl_s);

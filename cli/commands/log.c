@@ -164,8 +164,7 @@ static int read_span(const struct command_line *line, struct query *q)
 	if (since && command_value(line, "from"))
 		return render_usage_error(line, "--since and --from exclude each other");
 	r = read_moment(line, since ? "since" : "from", now, q->from, &from);
-	if (!r)
-		r = read_moment(line, "to", now, q->to, &to);
+	r = r ?: read_moment(line, "to", now, q->to, &to);
 	if (r)
 		return r;
 	if (*q->from && *q->to && from > to)

@@ -34,8 +34,7 @@ static int run(const struct command_line *line)
 	struct session_args args;
 	int r = session_args_read(line, command_value(line, "session"), &args);
 
-	if (!r)
-		r = session_text_read(line, 0, "note", NOTE_MAX_BYTES, &text);
+	r = r ?: session_text_read(line, 0, "note", NOTE_MAX_BYTES, &text);
 	if (r)
 		return r;
 	if (session_text_is_blank(text))
@@ -43,8 +42,7 @@ static int run(const struct command_line *line)
 	session_args_add(&args, body);
 	json_object_object_add(body, "text", json_object_new_string(text));
 	r = answer_get(line->json, "POST", "/v1/notes", body, &answer);
-	if (!r)
-		r = answer_check(line->json, answer, &rule, 1);
+	r = r ?: answer_check(line->json, answer, &rule, 1);
 	if (!r)
 		show(line, answer);
 	return r;

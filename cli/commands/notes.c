@@ -87,8 +87,7 @@ static int run(const struct command_line *line)
 
 	if (!r && rows)
 		r = check_count(line, "--lines", rows, NOTES_MAX, &n);
-	if (!r)
-		r = ask(line, &args, rows, &answer);
+	r = r ?: ask(line, &args, rows, &answer);
 	if (r)
 		return r;
 	notes = answer_member(answer, "notes");

@@ -61,8 +61,7 @@ static int find_service(const struct command_line *line, struct json_object **re
 	if (client_path("/v1/services", params, ARRAY_SIZE(params), path, sizeof(path)) < 0)
 		return render_usage_error(line, "the name is too long");
 	r = answer_get_list(line->json, path, 1, ret_answer);
-	if (!r)
-		r = answer_check(line->json, *ret_answer, rules, ARRAY_SIZE(rules));
+	r = r ?: answer_check(line->json, *ret_answer, rules, ARRAY_SIZE(rules));
 	if (!r && !answer_length(answer_member(*ret_answer, "services")))
 		r = say_not_there(line, match, by_port);
 	return r;
@@ -103,8 +102,7 @@ static int start(char *const words[], pid_t *ret_pid)
 	if (r)
 		return r;
 	r = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	if (!r)
-		r = posix_spawnp(ret_pid, words[0], &actions, NULL, words, environ);
+	r = r ?: posix_spawnp(ret_pid, words[0], &actions, NULL, words, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return r;
 }
@@ -164,8 +162,7 @@ static int run(const struct command_line *line)
 	bool by_port = line->args[0][0] == ':';
 	int r = by_port ? check_match(line, line->args[0]) : check_identity(line, line->args[0]);
 
-	if (!r)
-		r = find_service(line, &answer);
+	r = r ?: find_service(line, &answer);
 	if (r)
 		return r;
 	service = answer_at(answer_member(answer, "services"), 0);

@@ -70,8 +70,7 @@ static int run(const struct command_line *line)
 	json_object_object_add(body, "match",
 			       json_object_new_string(config_meant_id(line->args[0], id)));
 	r = answer_get(line->json, "POST", "/v1/releases", body, &answer);
-	if (!r)
-		r = answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
+	r = r ?: answer_check(line->json, answer, rules, ARRAY_SIZE(rules));
 	if (r)
 		return r;
 	if (line->json) {

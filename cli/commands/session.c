@@ -79,8 +79,7 @@ static int start(const struct command_line *line)
 		json_object_object_add(body, "agent", json_object_new_string(agent));
 	body_add_text(body, "cwd", args.cwd);
 	r = answer_get(line->json, "POST", "/v1/sessions", body, &answer);
-	if (!r)
-		r = answer_check(line->json, answer, &has_id, 1);
+	r = r ?: answer_check(line->json, answer, &has_id, 1);
 	if (!r)
 		show_started(line, answer);
 	return r;
@@ -110,8 +109,7 @@ static int end(const struct command_line *line)
 	struct session_args args;
 	int r = session_text_read(line, 1, "note", NOTE_MAX_BYTES, &note);
 
-	if (!r)
-		r = session_args_read(line, command_value(line, "session"), &args);
+	r = r ?: session_args_read(line, command_value(line, "session"), &args);
 	if (r)
 		return r;
 	if (command_value(line, "agent") || command_value(line, "export"))
@@ -120,8 +118,7 @@ static int end(const struct command_line *line)
 	if (!session_text_is_blank(note))
 		json_object_object_add(body, "note", json_object_new_string(note));
 	r = answer_get(line->json, "POST", "/v1/sessions/end", body, &answer);
-	if (!r)
-		r = answer_check(line->json, answer, &has_id, 1);
+	r = r ?: answer_check(line->json, answer, &has_id, 1);
 	if (!r)
 		show_ended(line, answer);
 	return r;

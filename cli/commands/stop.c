@@ -280,8 +280,7 @@ static int stop(struct stop *s)
 		return 0;
 	}
 	r = check_rights(s);
-	if (!r)
-		r = confirm(s);
+	r = r ?: confirm(s);
 	return r ? r : end(s);
 }
 

@@ -10,8 +10,7 @@ static int run(const struct command_line *line)
 	struct locking l;
 	int r = locking_read(line, &l);
 
-	if (!r)
-		r = locking_release(&l, command_value(line, "force") != NULL, 0, &answer);
+	r = r ?: locking_release(&l, command_value(line, "force") != NULL, 0, &answer);
 	if (r)
 		return r;
 	if (line->json) {

@@ -288,8 +288,7 @@ static int load(const char *path, int fd, struct config **ret, char *ret_error, 
 	}
 	r = config_text_read(path, fd, ret_error, size, &text);
 	reader.text = text;
-	if (r == 0)
-		r = read_root(&reader);
+	r = r ?: read_root(&reader);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(c);

@@ -181,8 +181,7 @@ static int read_stop(const struct config_text *t, const char *name, struct json_
 	int64_t us;
 	int r = read_text(t, name, service, "stopSignal", "\"SIGINT\"", &sig);
 
-	if (!r)
-		r = read_text(t, name, service, "stopTimeout", "\"10s\"", &timeout);
+	r = r ?: read_text(t, name, service, "stopTimeout", "\"10s\"", &timeout);
 	if (r)
 		return r;
 	if (sig && !(ret->stop_signal = signal_of(sig)))

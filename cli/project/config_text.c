@@ -296,8 +296,7 @@ int config_text_read(const char *path, int fd, char *error, size_t size, struct 
 
 	*ret = (struct config_text){ .path = path, .error = error, .error_size = size };
 	r = read_all(ret, fd);
-	if (!r)
-		r = parse(ret);
+	r = r ?: parse(ret);
 	return r ? r : find_places(ret);
 }
 

@@ -88,8 +88,7 @@ static int read_git_file(int fd, struct worktree *w)
 	char text[PATH_MAX], path[PATH_MAX];
 	int r = read_line(fd, "gitdir: ", text);
 
-	if (r == 0)
-		r = join(w->gitdir, w->top, text);
+	r = r ?: join(w->gitdir, w->top, text);
 	if (r < 0)
 		return r == -EINVAL ? 0 : r;
 	r = read_member(w->gitdir, "commondir", "", text);

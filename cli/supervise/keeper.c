@@ -441,8 +441,7 @@ become_keeper(const struct keeper_plan *plan, int control, int forward_to)
 	r = settle(&k, control, forward_to);
 	if (r)
 		render_note("%s: no process could be started: %s", plan->service, strerror(-r));
-	if (!r)
-		r = own_run_begin(&k.own, false);
+	r = r ?: own_run_begin(&k.own, false);
 	if (!r && own_run_explain_unrewritten(&k.own, words))
 		render_note("%s", words);
 	/* the terminal, or whoever reads our words, is not ours from here on */

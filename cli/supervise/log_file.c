@@ -185,8 +185,7 @@ static void write_out(struct log_file *f)
 	if (f->fd >= 0 && f->size + f->n > LOG_FILE_MAX_BYTES && f->size)
 		rotate(f);
 	r = write_gap(f);
-	if (!r)
-		r = write_bytes(f, f->bytes, f->n);
+	r = r ?: write_bytes(f, f->bytes, f->n);
 	if (r)
 		f->missed += count_lines(f->bytes, f->n);
 	f->error = -r;

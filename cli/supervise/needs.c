@@ -108,8 +108,7 @@ int needs_new(const struct config *config, struct needs *ret, char *ret_error, s
 	for (; !r && ret->n < config->n; ret->n++)
 		r = read_node(config, &config->services[ret->n], &ret->nodes[ret->n], ret_error,
 			      size);
-	if (!r)
-		r = refuse_circles(config, ret, ret_error, size);
+	r = r ?: refuse_circles(config, ret, ret_error, size);
 	if (r)
 		needs_deinit(ret);
 	return r;

@@ -78,8 +78,7 @@ int own_run_begin(struct own_run *r, bool json)
 	if (r->transparent)
 		json_object_object_add(body, "transparent", json_object_new_boolean(true));
 	code = find_ports(r, json, body);
-	if (!code)
-		code = answer_get(json, "POST", "/v1/runs", body, &answer);
+	code = code ?: answer_get(json, "POST", "/v1/runs", body, &answer);
 	if (code)
 		return code;
 	r->rewritten = answer_bool(answer, "rewritten");

@@ -374,8 +374,7 @@ int stopping_find(struct stopping *s, bool json)
 	if (!r && s->port && look_at_port(s, &answer))
 		return render_outcome(json, OUTCOME_FAILED, answer);
 	s->n_holders = s->n;
-	if (!r)
-		r = find_runs(s, json);
+	r = r ?: find_runs(s, json);
 	if (r)
 		return r;
 	if (s->n_holders)

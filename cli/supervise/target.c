@@ -30,8 +30,7 @@ static int read_service(const struct command_line *line, const char *text, struc
 	service = !r && config ? config_service_of(config, text) : NULL;
 	if (service)
 		text = service->id;
-	if (!r)
-		r = check_identity(line, text);
+	r = r ?: check_identity(line, text);
 	if (r)
 		return r;
 	snprintf(ret->service, sizeof(ret->service), "%s", text);

@@ -351,8 +351,7 @@ int api_new(const struct api_config *config, int listen_fd, struct api **ret)
 		.read_past = why_read_past,
 	};
 	r = build(api);
-	if (!r)
-		r = server_listen(api->server, TAKE_FD(fd));
+	r = r ?: server_listen(api->server, TAKE_FD(fd));
 	if (r) {
 		api_free(api);
 		return r;

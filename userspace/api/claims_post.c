@@ -289,8 +289,7 @@ static int claim(struct request *r, struct claim_batch *b)
 	b->uid = request_user(r);
 	b->now = r->now;
 	request_caller(r, &b->peer);
-	if (!fault)
-		fault = claim_make_all(r->api->config.tracker, b);
+	fault = fault ?: claim_make_all(r->api->config.tracker, b);
 	return fault > 0 ? refuse(r, fault, b) : fault;
 }
 

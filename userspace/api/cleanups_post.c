@@ -77,8 +77,7 @@ static int end(struct request *r, int fault)
 	struct json_object *left;
 
 	c->actor.comm = request_caller_name(r, comm);
-	if (!fault)
-		fault = cleanup_end(r->api->config.tracker, c);
+	fault = fault ?: cleanup_end(r->api->config.tracker, c);
 	if (fault)
 		return fault;
 	left = json_add_object(r->answer, "left");

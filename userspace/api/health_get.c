@@ -231,8 +231,7 @@ static int handle(struct request *r)
 		return fault;
 	if (q->match.text && !health_round_counts(w->round).total)
 		fault = nothing_matched(r, &q->match);
-	if (!fault)
-		fault = lines_begin(r, &lines_calls, w, &w->lines);
+	fault = fault ?: lines_begin(r, &lines_calls, w, &w->lines);
 	if (fault) {
 		health_round_free(w->round);
 		return fault;

@@ -55,8 +55,7 @@ static int handle(struct request *r)
 	struct page_list list = { .r = r, .page = &q->page };
 	int fault = read_bounds(r, q);
 
-	if (!fault)
-		fault = written_list_begin(r, "entries");
+	fault = fault ?: written_list_begin(r, "entries");
 	if (fault)
 		return fault;
 	page_begin(&q->page, DEFAULT_ROWS);

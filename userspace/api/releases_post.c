@@ -93,8 +93,7 @@ static int release_one(struct request *r, struct release *rel, const struct serv
 {
 	int fault = request_begin_write(r);
 
-	if (!fault)
-		fault = claim_release(r->api->config.tracker, s, NULL, actor, r->now);
+	fault = fault ?: claim_release(r->api->config.tracker, s, NULL, actor, r->now);
 	return fault ? fault : add_held_by(r, s->port, add_claim(r, rel->released, s));
 }
 
@@ -130,8 +129,7 @@ static int release_next(struct request *r, struct release *rel, bool *ret_more)
 
 	if (!fault && chunk.no_memory)
 		fault = -ENOMEM;
-	if (!fault)
-		fault = release_chunk(r, rel, &chunk);
+	fault = fault ?: release_chunk(r, rel, &chunk);
 	*ret_more = !fault && chunk.n == CHUNK;
 	rel->match.filter.after = rel->last;
 	service_list_free(&chunk);

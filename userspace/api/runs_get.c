@@ -133,8 +133,7 @@ static int begin(struct request *r, struct listing **ret)
 	     run = run->next)
 		if (is_asked(r, run))
 			fault = write_run(r, run);
-	if (!fault)
-		fault = written_list_end(r);
+	fault = fault ?: written_list_end(r);
 	return fault ? fault : written_list_begin(r, "members");
 }
 

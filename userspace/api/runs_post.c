@@ -115,8 +115,7 @@ static int change(struct request *r, const struct beginning *b)
 	if (b->state)
 		runs_set_state(r->api->runs, run, (enum run_state)(b->state - 1));
 	fault = join_members(r, run, b->members);
-	if (!fault)
-		fault = answer(r, run);
+	fault = fault ?: answer(r, run);
 	if (!fault && b->members)
 		runs_are_told(r->api->runs, run);
 	return fault;
@@ -138,8 +137,7 @@ static int find_claim(struct request *r, const char *id, struct run *run)
 	struct service_filter filter = { .pattern = id, .status = -1 };
 	int fault = match_meant(r, &filter.pattern, own);
 
-	if (!fault)
-		fault = registry_for_each_service(registry, &filter, copy_claim, run);
+	fault = fault ?: registry_for_each_service(registry, &filter, copy_claim, run);
 
 	if (fault || run->port)
 		return fault;
@@ -222,7 +220,6 @@ static int handle(struct request *r)
 		return request_fail_quota(r, QUOTA_RUNS, excess);
 	if (fault == RUNS_PROCESS_ENDED)
 		return request_fail(r, OUTCOME_BAD_REQUEST, "whoever asks has ended");
-	if (!fault)
-		fault = join_members(r, run, b->members);
+	fault = fault ?: join_members(r, run, b->members);
 	return fault ? fault : answer(r, run);
 }

@@ -70,8 +70,7 @@ static int add_service(struct request *r, const struct service *s, const struct 
 
 	if (fault < 0)
 		return fault;
-	if (!fault)
-		fault = write_claim(r, &found, q->brief);
+	fault = fault ?: write_claim(r, &found, q->brief);
 	/* the look at the holders saw more than the events had told */
 	if (found.now.verdict.status != s->status)
 		tracker_status_differs(config->tracker, s->port);

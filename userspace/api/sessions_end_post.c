@@ -21,8 +21,7 @@ static int handle(struct request *r)
 	int fault;
 
 	fault = session_request_change(r, &ending->session, &caller, &s);
-	if (!fault)
-		fault = sessions_end(r->api->sessions, &caller, &s, ending->note);
+	fault = fault ?: sessions_end(r->api->sessions, &caller, &s, ending->note);
 	if (fault)
 		return fault;
 	json_add_text(r->answer, "id", s.id);

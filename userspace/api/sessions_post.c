@@ -46,8 +46,7 @@ static int handle(struct request *r)
 
 	session_request_caller(r, &caller);
 	fault = request_begin_write(r);
-	if (!fault)
-		fault = sessions_start(r->api->sessions, &caller, &s, id);
+	fault = fault ?: sessions_start(r->api->sessions, &caller, &s, id);
 	if (fault > 0)
 		return request_fail(r, OUTCOME_CONFLICT, "%s",
 				    quota_refusal(quota_limit(QUOTA_SESSIONS_ACTIVE),

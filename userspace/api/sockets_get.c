@@ -79,8 +79,7 @@ static int answer(struct request *r, int error)
 	if (!fault && q->page.after)
 		fault = page_after_socket(r, &q->page, &l.walk.place.port, &l.walk.place.cookie);
 	json_add_bool(r->answer, "behind", inventory_is_behind(r->api->config.inventory));
-	if (!fault)
-		fault = written_list_begin(r, "sockets");
+	fault = fault ?: written_list_begin(r, "sockets");
 	if (!fault)
 		more = add_sockets(&l);
 	found_sockets_deinit(&l.found);

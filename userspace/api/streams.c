@@ -88,8 +88,7 @@ int streams_show_entry(struct api *api, const struct activity *entry)
 		return -ENOMEM;
 	staged->api = api;
 	r = activity_copy(entry, &staged->entry);
-	if (!r)
-		r = commit_stage_call(server_commits(api->server), on_committed, staged);
+	r = r ?: commit_stage_call(server_commits(api->server), on_committed, staged);
 	if (r) {
 		free(staged->entry);
 		free(staged);

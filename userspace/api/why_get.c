@@ -157,8 +157,7 @@ static int view(struct request *r, const struct why_asked *asked)
 	int fault = hardcoded_find(api->config.registry, asked->question.port, r->uid,
 				   request_user(r), &hardcoded, &n);
 
-	if (!fault)
-		fault = explain_question(&api->explainer, asked, &f);
+	fault = fault ?: explain_question(&api->explainer, asked, &f);
 	if (fault)
 		return fault > 0 ? refuse_netns(r, asked, fault) : fault;
 	why_view(&f, r->answer);
@@ -186,8 +185,7 @@ static int ask(struct request *r, const struct question *q)
 	int fault = check_not_given(r, others, ARRAY_SIZE(others),
 				    "asks for recorded refusals and takes no port");
 
-	if (!fault)
-		fault = fill_question(r, q, &asked.question);
+	fault = fault ?: fill_question(r, q, &asked.question);
 	if (fault)
 		return fault;
 	explain_waiting(r, &newest);
@@ -300,8 +298,7 @@ static int recall(struct request *r, const struct question *asked)
 	waiting = explain_waiting(r, &filter);
 	fault = registry_for_each_refusal(r->api->config.registry, &filter, keep_refusal,
 					  &recalled);
-	if (!fault)
-		fault = add_refusals(r, &recalled, all);
+	fault = fault ?: add_refusals(r, &recalled, all);
 	if (all)
 		json_add_int(r->answer, "waiting", (int64_t)waiting);
 	if (!fault && !recalled.n)

@@ -343,8 +343,7 @@ int health_item_init(const struct checks *checks, const struct service *service,
 
 	*ret = (struct health_item){ .checked_at = now };
 	r = copy_service(ret, service);
-	if (!r)
-		r = judge_claim(checks->inventory, service, now, JUDGE_VERIFIED, &judged);
+	r = r ?: judge_claim(checks->inventory, service, now, JUDGE_VERIFIED, &judged);
 	free(judged.holdings);
 	if (r)
 		return r;

@@ -167,8 +167,7 @@ static void store(struct health_round *round, const struct health_item *item)
 {
 	int r = registry_begin(round->checks->registry);
 
-	if (!r)
-		r = store_item(round, item);
+	r = r ?: store_item(round, item);
 	if (!r)
 		return;
 	log_error("the result of a health check was not stored: %s",
@@ -395,8 +394,7 @@ int health_round_new(const struct checks *checks, const struct service_filter *f
 	round->paths = asker->paths ? strdup(asker->paths) : NULL;
 	if ((filter->pattern && !round->pattern) || (asker->paths && !round->paths))
 		r = -ENOMEM;
-	if (!r)
-		r = gather(round);
+	r = r ?: gather(round);
 	if (r)
 		health_round_free(round);
 	else

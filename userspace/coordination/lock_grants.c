@@ -282,8 +282,7 @@ static int grant_new(struct lock_grants *grants, const struct lock *lock, int64_
 	g->lock = *lock;
 	TAILQ_INSERT_TAIL(&grants->all, g, entry);
 	r = watch_process(g);
-	if (!r)
-		r = set_expiry(g, expires_in_s);
+	r = r ?: set_expiry(g, expires_in_s);
 	if (r) {
 		lock_grant_free(g);
 		return r;
@@ -310,8 +309,7 @@ static int write_grant(struct lock_grant *g)
 {
 	int r = begin_write(g->grants);
 
-	if (!r)
-		r = registry_lock_grant(g->grants->c->registry, &g->lock);
+	r = r ?: registry_lock_grant(g->grants->c->registry, &g->lock);
 	return r ? r : write_grant_entry(g->grants, &g->lock);
 }
 
@@ -350,8 +348,7 @@ int lock_grant_renew(struct lock_grant *g, int64_t ttl_s, struct lock_answer *re
 	if (ttl_s)
 		lock.ttl_s = ttl_s;
 	lock.expires_at = lock.ttl_s ? time(NULL) + lock.ttl_s : 0;
-	if (!r)
-		r = registry_lock_renew(g->grants->c->registry, &lock);
+	r = r ?: registry_lock_renew(g->grants->c->registry, &lock);
 	if (r)
 		return r > 0 ? -EUCLEAN : r; /* settled just now: the row is there */
 	g->lock = lock;

@@ -66,8 +66,7 @@ static int write_stalled(const struct coordination *c, const struct watched *s, 
 	int64_t now = time(NULL);
 	int r = registry_begin(c->registry);
 
-	if (!r)
-		r = registry_session_stall(c->registry, s->id, now);
+	r = r ?: registry_session_stall(c->registry, s->id, now);
 	activity_commit_due(c->activity, true);
 	if (r)
 		return r;

@@ -174,8 +174,7 @@ int sessions_start(struct sessions *s, const struct session_caller *caller, stru
 	session->tty = caller->tty;
 	if (!session->cwd)
 		session->cwd = caller->process.cwd;
-	if (!r)
-		r = registry_session_start(s->c.registry, session, ret_id);
+	r = r ?: registry_session_start(s->c.registry, session, ret_id);
 	if (r)
 		return r;
 	snprintf(details, sizeof(details), "started: %s", session->purpose);
@@ -222,8 +221,7 @@ static int revive(struct sessions *s, const struct session_caller *caller,
 	int r = registry_session_revive(s->c.registry, session->id, &shell, caller->tty);
 
 	snprintf(details, sizeof(details), "active again, on %d", shell.pid);
-	if (!r)
-		r = write_entry(s, caller, ACTIVITY_SESSION, session->id, details);
+	r = r ?: write_entry(s, caller, ACTIVITY_SESSION, session->id, details);
 	return r ? r : session_watch(s->watches, session->id, session->uid, &shell, caller->tty);
 }
 
@@ -238,8 +236,7 @@ int sessions_add_note(struct sessions *s, const struct session_caller *caller,
 
 	if (!r && revives)
 		r = revive(s, caller, session);
-	if (!r)
-		r = write_note(s, caller, session->id, text, ret_id);
+	r = r ?: write_note(s, caller, session->id, text, ret_id);
 	if (!r)
 		*ret_revived = revives;
 	return r;

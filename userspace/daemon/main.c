@@ -227,8 +227,7 @@ static int open_registry(struct daemon *d, const struct options *options)
 
 	if (!r && *error)
 		log_warning("%s", error);
-	if (!r)
-		r = registry_open(d->state.database, &d->registry, error, sizeof(error));
+	r = r ?: registry_open(d->state.database, &d->registry, error, sizeof(error));
 	if (r)
 		log_error("%s", error);
 	else

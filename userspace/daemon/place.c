@@ -109,8 +109,7 @@ int place_new(struct event_base *loop, const struct state *s, place_lost lost, v
 	*p = (struct place){ .state = s, .lost = lost, .user_data = user_data };
 	p->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	r = p->fd < 0 ? -errno : watch_both(p, s->lock);
-	if (!r)
-		r = watch_both(p, s->socket);
+	r = r ?: watch_both(p, s->socket);
 	/* a file that is gone by now is found out below, by the first look */
 	if (!r || r == -ENOENT) {
 		p->readable = event_new(loop, p->fd, EV_READ | EV_PERSIST, on_readable, p);

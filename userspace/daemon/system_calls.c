@@ -188,8 +188,7 @@ static int load(uint32_t otherwise, int (*fill)(scmp_filter_ctx filter), bool lo
 	scmp_filter_ctx filter = seccomp_init(otherwise);
 	int r = filter ? seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, UNKNOWN) : -ENOMEM;
 
-	if (!r)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	r = r ?: seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!r && logs)
 		seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1); /* Linux 4.14 */
 	r = r ?: fill(filter);
@@ -203,8 +202,7 @@ const char *system_calls_limit(void)
 {
 	int r = load(SCMP_ACT_ALLOW, refuse_some, false);
 
-	if (!r)
-		r = load(UNKNOWN, allow_needed, true);
+	r = r ?: load(UNKNOWN, allow_needed, true);
 	return r ? "this kernel, or what surrounds the daemon, takes no seccomp filter" : NULL;
 }
 #else

@@ -298,8 +298,7 @@ int mend_file(const char *path, char *ret_said, size_t size)
 	snprintf(new_path, sizeof(new_path), "%s.mended", path);
 	unlink(new_path); /* of a daemon that was killed meanwhile */
 	error = fill_new(path, new_path, &m, ret_said, size);
-	if (error == 0)
-		error = exchange(path, new_path, aside);
+	error = error ?: exchange(path, new_path, aside);
 	if (error) {
 		unlink(new_path);
 		return error;

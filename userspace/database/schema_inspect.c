@@ -166,8 +166,7 @@ static int inspect_content(const char *path, char *ret_error, size_t size)
 	int64_t file_bytes = 0;
 	int error = open_immutable(path, &db);
 
-	if (error == 0)
-		error = read_header(db, header, &file_bytes);
+	error = error ?: read_header(db, header, &file_bytes);
 	if (error < 0)
 		return words_of_error(path, error, "", ret_error, size);
 	if (memcmp(header, header_magic, sizeof(header_magic)) != 0) {

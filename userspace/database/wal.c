@@ -166,8 +166,7 @@ void wal_check(const char *path, char *ret_said, size_t size)
 				     : 0),
 		 lost, lost == 1 ? "" : "s", lost == 1 ? "is" : "are");
 	error = mend_name_aside(name, aside, sizeof(aside));
-	if (error == 0)
-		error = files_copy(name, aside);
+	error = error ?: files_copy(name, aside);
 	if (error == 0)
 		snprintf(ret_said + strlen(ret_said), size - strlen(ret_said),
 			 "; a copy of it is %s (remove it when nothing of it is needed)", aside);

@@ -305,8 +305,7 @@ int health_check_start(struct health *h, const struct health_target *target, uid
 	if (r)
 		return r;
 	r = check_new(h, target, &c);
-	if (!r)
-		r = put_on(c, uid);
+	r = r ?: put_on(c, uid);
 	if (r) {
 		quota_give_back(h->quota, uid, QUOTA_HEALTH_CHECKS, 1);
 		if (c)

@@ -284,8 +284,7 @@ void health_http_begin(struct health_check *c, bool tls)
 {
 	int r = open_connection(c, tls);
 
-	if (!r)
-		r = send_request(c);
+	r = r ?: send_request(c);
 	if (r)
 		health_settle(c, health_connect_failed(c, -r));
 }

@@ -123,8 +123,7 @@ static int attach_actor(struct apply *a, struct row *row)
 		table_unsettle(a->table, row);
 		return 0;
 	}
-	if (!r)
-		r = row_add_holder(a->table, row, proc, NULL);
+	r = r ?: row_add_holder(a->table, row, proc, NULL);
 	if (!r && row->view.binder.pid == 0)
 		r = row_set_binder(a->table, row, proc);
 	if (r)

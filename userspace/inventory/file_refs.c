@@ -158,8 +158,7 @@ static int search_by_pass(struct inventory *inv, const struct search *search)
 		for (size_t i = 0; i < step; i++)
 			round.files[i] = round.owners[i].file_id;
 		r = run_pass(inv, &round, ABI_FILE_REFS_TASKS);
-		if (!r)
-			r = visit_records(search, at, &round.records);
+		r = r ?: visit_records(search, at, &round.records);
 		file_ref_records_deinit(&round.records);
 	}
 	return r;

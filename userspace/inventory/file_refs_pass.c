@@ -52,8 +52,7 @@ static int append(struct file_ref_records *to, const struct file_ref_record *rec
 {
 	int r = to->n == FILE_REFS_RECORDS_MAX ? -E2BIG : 0;
 
-	if (!r)
-		r = array_reserve(to->records, to->size, to->n + 1, RECORDS_FIRST);
+	r = r ?: array_reserve(to->records, to->size, to->n + 1, RECORDS_FIRST);
 	if (!r)
 		to->records[to->n++] = *record;
 	return r;
@@ -69,8 +68,7 @@ static ssize_t drain(char *bytes, size_t used, size_t n_targets, struct file_ref
 
 	for (; used - at >= sizeof(struct abi_file_ref); at += sizeof(struct abi_file_ref)) {
 		r = file_refs_pass_decode(bytes + at, used - at, n_targets, ticks_per_s, &record);
-		if (!r)
-			r = append(records, &record);
+		r = r ?: append(records, &record);
 		if (r)
 			return r;
 	}

@@ -117,8 +117,7 @@ int listing_next(struct listing *l, bool *ret_more)
 
 	if (!r && !l->is_asked)
 		r = sockdiag_begin(l->own, &queries[l->query]);
-	if (!r)
-		r = sockdiag_next(l->own, merge, l, &more);
+	r = r ?: sockdiag_next(l->own, merge, l, &more);
 	if (r)
 		return r;
 	l->is_asked = more;

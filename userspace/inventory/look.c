@@ -82,8 +82,7 @@ static int ask(struct inventory *inv, struct proc *proc, bool *ret_all)
 		forget_all_fds(proc);
 		return holders_proc_look(&proc->process.id, visit_link, inv->table);
 	}
-	if (!r)
-		r = look.result;
+	r = r ?: look.result;
 	if (!r && look.start_ns / ns_per_tick != proc->process.id.start_ticks)
 		r = -ESRCH;
 	if (r) {

@@ -83,8 +83,7 @@ static int enlist(struct inventory *inv, struct recheck *recheck, struct row *ro
 	if (!n)
 		return 0;
 	r = array_reserve(recheck->rows, recheck->rows_size, recheck->n_rows + 1, RECHECK_FIRST);
-	if (!r)
-		r = array_reserve(recheck->holds, recheck->size, recheck->n + n, RECHECK_FIRST);
+	r = r ?: array_reserve(recheck->holds, recheck->size, recheck->n + n, RECHECK_FIRST);
 	if (r)
 		return r;
 	recheck->rows[recheck->n_rows++] = row;

@@ -230,8 +230,7 @@ int inventory_settle(struct inventory *inv, int64_t now, inventory_changed chang
 	bool again = false;
 	int r = go_on_with_pass(inv), flushed;
 
-	if (!r)
-		r = settle(inv, now, &again);
+	r = r ?: settle(inv, now, &again);
 	flushed = changes_flush(&inv->table->changes, changed, user_data);
 	*ret_again = again || (inv->reading && !inventory_is_resyncing(inv));
 	return r ? r : flushed;

@@ -216,8 +216,7 @@ int inventory_verify_port(struct inventory *inv, uint32_t netns, uint16_t port)
 	r = reading_begin(inv, READING_PASS, 0);
 	if (inv->search_begun)
 		until_ns = clock_ns(CLOCK_MONOTONIC) + SEARCH_AT_ONCE_NS;
-	if (!r)
-		r = reading_go_on(inv, until_ns);
+	r = r ?: reading_go_on(inv, until_ns);
 	if (inv->reading)
 		inv->search_begun(inv->user_data);
 	return r;

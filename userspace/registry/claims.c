@@ -308,8 +308,7 @@ static int store_moved(struct registry *r, const struct claim_request *request,
 	if (error < 0)
 		return error;
 	error = store_service(r, request, current, result);
-	if (error == 0)
-		error = remember(r, request, result);
+	error = error ?: remember(r, request, result);
 	return registry_savepoint_close(r, error);
 }
 
@@ -397,11 +396,9 @@ int registry_claim(struct registry *r, const struct claim_request *request, port
 		return error;
 	choice.range = range_of(request, &current);
 	error = check_quota(r, request, &current, ret);
-	if (error == 0)
-		error = choose_port(&choice, ret);
+	error = error ?: choose_port(&choice, ret);
 	ret->existing = current.port != 0;
-	if (error == 0)
-		error = store_claim(r, &own, &current, ret);
+	error = error ?: store_claim(r, &own, &current, ret);
 	if (error == 0 && current.port != 0 && current.port != ret->port)
 		ret->previous_port = current.port;
 	return error;

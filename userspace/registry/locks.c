@@ -240,8 +240,7 @@ int registry_lock_grant(struct registry *r, struct lock *lock)
 	if (error < 0)
 		return error;
 	error = next_fence(r, &lock->fence);
-	if (error == 0)
-		error = grant(r, lock);
+	error = error ?: grant(r, lock);
 	return registry_savepoint_close(r, error);
 }
 
@@ -251,8 +250,7 @@ int registry_lock_renew(struct registry *r, const struct lock *lock)
 	char stored[STORED_NAME_SIZE];
 	int error = registry_write_check(r);
 
-	if (error == 0)
-		error = find(r, &key, NULL, stored);
+	error = error ?: find(r, &key, NULL, stored);
 	if (error)
 		return error;
 	_cleanup_(query_done) struct query q = query_start(r, STATEMENT_LOCK_RENEW);
@@ -294,8 +292,7 @@ int registry_lock_release(struct registry *r, struct lock_key key, int64_t fence
 	int rows = 0;
 	int error = registry_write_check(r);
 
-	if (error == 0)
-		error = release(r, &key, fence, now, &rows);
+	error = error ?: release(r, &key, fence, now, &rows);
 	if (rows)
 		r->locks_freed_at = now;
 	return error < 0 ? error : rows ? 0 : OUTCOME_NO;

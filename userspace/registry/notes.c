@@ -71,8 +71,7 @@ static int sums_check(struct registry *r, bool *ret_renewed)
 	if (error < 0 || (r->sums_checked && r->sums_version == version))
 		return error;
 	error = query_execute(r, STATEMENT_NOTE_SUMS_CLEAR);
-	if (error == 0)
-		error = query_execute(r, STATEMENT_NOTE_SUMS_FILL);
+	error = error ?: query_execute(r, STATEMENT_NOTE_SUMS_FILL);
 	r->sums_checked = error == 0;
 	r->sums_version = version;
 	*ret_renewed = error == 0;
@@ -168,8 +167,7 @@ int registry_note_add(struct registry *r, const struct note *note, int64_t *ret_
 	if (error < 0)
 		return error;
 	error = note_insert(r, note, &id);
-	if (error == 0)
-		error = keep_notes_within(r, note);
+	error = error ?: keep_notes_within(r, note);
 	error = registry_savepoint_close(r, error);
 	if (error == 0 && ret_id)
 		*ret_id = id;

@@ -66,8 +66,7 @@ int registry_record_refusal(struct registry *r, const struct refusal_record *ref
 	if (error < 0)
 		return error;
 	error = insert(r, refusal, &id);
-	if (error == 0)
-		error = prune(r);
+	error = error ?: prune(r);
 	error = registry_savepoint_close(r, error);
 	if (error == 0 && ret_id)
 		*ret_id = id;

@@ -114,9 +114,9 @@ int registry_session_start(struct registry *r, const struct session *session,
 	int error = registry_write_check(r);
 
 	error = error ?: count_active(r, session->uid, &of_user, &all);
-	error = error
-			?: quota_judge(QUOTA_SESSIONS_ACTIVE, exempt, (uint64_t)of_user,
-				       (uint64_t)all, 1);
+	if (error == 0)
+		error = quota_judge(QUOTA_SESSIONS_ACTIVE, exempt, (uint64_t)of_user, (uint64_t)all,
+				    1);
 	return error ? error : insert_under_new_id(r, session, ret_id);
 }
 
@@ -326,13 +326,12 @@ int registry_sessions_prune(struct registry *r, int64_t now, int max_rows)
 {
 	int error = give_up_stalled(r, now);
 
-	error = error
-			?: query_execute(r, STATEMENT_SESSIONS_PRUNE_OLD, SESSIONS_KEEP_NEWEST,
-					 now - SESSIONS_KEEP_S, max_rows);
-	error = error
-			?: query_execute(r, STATEMENT_SESSIONS_FORGET,
-					 (int64_t)quota_limit(QUOTA_SESSIONS_KEPT)->machine,
-					 max_rows);
+	if (error == 0)
+		error = query_execute(r, STATEMENT_SESSIONS_PRUNE_OLD, SESSIONS_KEEP_NEWEST,
+				      now - SESSIONS_KEEP_S, max_rows);
+	if (error == 0)
+		error = query_execute(r, STATEMENT_SESSIONS_FORGET,
+				      (int64_t)quota_limit(QUOTA_SESSIONS_KEPT)->machine, max_rows);
 	return error < 0 ? error : query_execute(r, STATEMENT_NOTES_PRUNE_LEFT, max_rows);
 }
 

@@ -181,7 +181,6 @@ int protection_set(struct protection *p, const struct service *service, bool on)
 	p->may_differ = true;
 	if (on)
 		r = tell_kernel(p, service->port, true);
-	if (!r)
-		r = registry_set_protected(p->c.registry, service->id, on);
+	r = r ?: registry_set_protected(p->c.registry, service->id, on);
 	return r == OUTCOME_NO ? -ENOENT : r;
 }

@@ -144,8 +144,7 @@ int run_members_place(const struct run_members *m)
 		size_t n = 0;
 
 		r = find_in_proc(m, &members, &n);
-		if (!r)
-			r = run_members_join(m, members, n);
+		r = r ?: run_members_join(m, members, n);
 	}
 	return r < 0 ? r : 0;
 }

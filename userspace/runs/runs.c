@@ -119,8 +119,7 @@ static void end_run(struct runs *rs, uint32_t number, const struct event *last)
 	run_entry_ended(rs->c.activity, run, last);
 	run_rules_lift(rs->c.kernel, rs->c.registry, run);
 	r = begin_write(rs);
-	if (!r)
-		r = registry_run_remove(rs->c.registry, number);
+	r = r ?: registry_run_remove(rs->c.registry, number);
 	if (r)
 		log_error("a run that has ended is still in the database: %s",
 			  registry_strerror(rs->c.registry, r));
@@ -231,8 +230,7 @@ int runs_begin(struct runs *rs, const struct run *wanted, const struct run **ret
 		*ret_excess = (enum quota_outcome)r;
 	if (r > 0)
 		return RUNS_LIMIT;
-	if (!r)
-		r = add(rs, &run);
+	r = r ?: add(rs, &run);
 	if (r) {
 		attendant_free(rs, attendant_of(rs, run.number));
 		return r == -ESRCH ? RUNS_PROCESS_ENDED : r;

@@ -46,8 +46,7 @@ int question_set_run_rules(void *questions, uint32_t run, const struct run_rules
 	if (rules)
 		return add_run_rules(q, run, rules);
 	r = maps_lookup(&q->maps, ABI_MAP_RUN_RULES, &run, &before);
-	if (!r)
-		r = maps_delete(&q->maps, ABI_MAP_RUN_RULES, &run);
+	r = r ?: maps_delete(&q->maps, ABI_MAP_RUN_RULES, &run);
 	if (!r)
 		add_in_force(q, -before.n);
 	return r == -ENOENT ? 0 : r;
