@@ -102,7 +102,7 @@ static int close_watcher(void **state)
 	return 0;
 }
 
-static void claim_port(struct watcher *w, const char *id, uint16_t port, const char *health)
+static void claim_checked(struct watcher *w, const char *id, uint16_t port, const char *health)
 {
 	const struct claim_request request = { .id = id,
 					       .port = port,
@@ -200,9 +200,9 @@ TEST_WITH(each_claim_that_was_asked_for_is_told_once_in_steps, struct watcher *w
 
 	for (int i = 0; i < 300; i++) {
 		snprintf(id, sizeof(id), "shop:web%03d", i);
-		claim_port(w, id, (uint16_t)(20000 + i), NULL);
+		claim_checked(w, id, (uint16_t)(20000 + i), NULL);
 	}
-	claim_port(w, "blog:web", 21000, NULL);
+	claim_checked(w, "blog:web", 21000, NULL);
 	run_round(w, "shop:*", TIMEOUT_S);
 	assert_int_equal(w->total, 300);
 	assert_int_equal(w->counted, 1);
@@ -218,7 +218,7 @@ TEST_WITH(each_claim_that_was_asked_for_is_told_once_in_steps, struct watcher *w
 
 TEST_WITH(where_nothing_listens_the_table_answers_and_nothing_is_connected_to, struct watcher *w)
 {
-	claim_port(w, "shop:web", 20000, "/health");
+	claim_checked(w, "shop:web", 20000, "/health");
 	begin_round(w, NULL, TIMEOUT_S);
 	step(w); /* without a turn of the loop no connection goes on */
 	assert_int_equal(w->known, 1);
@@ -235,7 +235,7 @@ TEST_WITH(a_listener_is_connected_to_and_its_answer_is_kept, struct watcher *w)
 	uint16_t port;
 
 	fd = listening_socket(&port);
-	claim_port(w, "shop:web", port, NULL);
+	claim_checked(w, "shop:web", port, NULL);
 	look_again(w);
 	run_round(w, NULL, TIMEOUT_S);
 	assert_string_equal(w->result, "ok");
@@ -251,7 +251,7 @@ TEST_WITH(an_illness_is_an_entry_once_and_its_end_another, struct watcher *w)
 	uint16_t port;
 
 	fd = listening_socket(&port);
-	claim_port(w, "shop:web", port, "/health");
+	claim_checked(w, "shop:web", port, "/health");
 	look_again(w);
 	run_round(w, NULL, 1);
 	assert_string_equal(w->result, "timeout");
@@ -268,7 +268,7 @@ TEST_WITH(an_illness_is_an_entry_once_and_its_end_another, struct watcher *w)
 
 TEST_WITH(a_round_ends_behind_the_commit_of_its_last_result, struct watcher *w)
 {
-	claim_port(w, "shop:web", 20000, NULL);
+	claim_checked(w, "shop:web", 20000, NULL);
 	begin_round(w, NULL, TIMEOUT_S);
 	step(w);
 	assert_int_equal(w->known, 1);
@@ -282,7 +282,7 @@ TEST_WITH(a_round_ends_behind_the_commit_of_its_last_result, struct watcher *w)
 
 TEST_WITH(a_commit_that_fails_is_told_and_changes_nothing_of_what_was_found, struct watcher *w)
 {
-	claim_port(w, "shop:web", 20000, NULL);
+	claim_checked(w, "shop:web", 20000, NULL);
 	begin_round(w, NULL, TIMEOUT_S);
 	step(w);
 	end_turn(w, -EIO);
@@ -297,8 +297,8 @@ TEST_WITH(a_cancelled_round_tells_no_more_and_keeps_what_it_found, struct watche
 	uint16_t port;
 
 	fd = listening_socket(&port); /* a check that does not end by itself */
-	claim_port(w, "shop:api", 20000, NULL);
-	claim_port(w, "shop:web", port, "/health");
+	claim_checked(w, "shop:api", 20000, NULL);
+	claim_checked(w, "shop:web", port, "/health");
 	look_again(w);
 	begin_round(w, NULL, TIMEOUT_S);
 	step(w);
