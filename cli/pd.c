@@ -51,11 +51,12 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	char error[512];
+	bool json = options_want_json(argc, argv); /* before the words are moved */
 	int r = options_parse(argc, argv, commands, &options, error, sizeof(error));
 
 	render_setup(options.color);
 	if (r < 0) {
-		options.line.json = options_want_json(argc, argv);
+		options.line.json = json;
 		return finish(render_usage_error(&options.line, "%s", error));
 	}
 	return finish(run(&options));
