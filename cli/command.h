@@ -29,7 +29,7 @@ struct command_line {
 	bool json, quiet;
 	int n_args;
 	int n_before;		 /* of the operands in front of a "--"; -1 = there is none */
-	const char *const *args; /* operands */
+	const char *const *args; /* operands; ends with NULL, as exec() wants it */
 	const char *values[COMMAND_OPTIONS_MAX]; /* by index into options; "" for a given flag */
 	struct {
 		const struct command_option *option;

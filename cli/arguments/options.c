@@ -290,6 +290,7 @@ int options_parse(int argc, char **argv, const struct command *const *table, str
 		if (r < 0)
 			return r;
 	}
+	argv[reader.n_operands] = NULL;
 	ret->line.n_args = reader.n_operands;
 	ret->line.args = (const char *const *)argv;
 	return check_count(&reader);

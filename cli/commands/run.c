@@ -396,16 +396,6 @@ static void tell_of_another_checkout(const struct run *run, const struct claimin
 
 /* --- the command line --- */
 
-/* The operands behind "--", with the NULL that exec() wants. */
-static const char **command_of(const struct command_line *line)
-{
-	const char **argv = calloc((size_t)(line->n_args - line->n_before) + 1, sizeof(*argv));
-
-	for (int i = line->n_before; argv && i < line->n_args; i++)
-		argv[i - line->n_before] = line->args[i];
-	return argv;
-}
-
 /* The ports of --hardcoded, each once. */
 static int read_hardcoded(const struct command_line *line, struct run *run)
 {
@@ -484,14 +474,10 @@ static int run(const struct command_line *line)
 	struct run run = { .line = line, .quiet = line->quiet, .stream = { .c = { .fd = -1 } } };
 	_cleanup_(answer_freep) struct json_object *claim = NULL;
 	_cleanup_(claiming_deinit) struct claiming wanted = { 0 };
-	_cleanup_free_ const char **argv = NULL;
 	int r = check_line(line, &run);
 
 	if (r)
 		return r;
-	argv = command_of(line);
-	if (!argv)
-		return EXIT_OF_PD;
 	if (claiming_find(line, line->n_before ? line->args[0] : NULL, &wanted))
 		return EXIT_OF_PD;
 	r = check_transparent(&run, wanted.start);
@@ -504,7 +490,7 @@ static int run(const struct command_line *line)
 		return r;
 	if (answer_bool(claim, "existing"))
 		tell_of_another_checkout(&run, &wanted);
-	run.s = (struct supervision){ .argv = argv,
+	run.s = (struct supervision){ .argv = line->args + line->n_before,
 				      .outlives_us = true,
 				      .tick = tick,
 				      .asked_to_end = note_asked_to_end,

@@ -74,21 +74,10 @@ static void give_back(struct guarded *g)
 		g->lost = true;
 }
 
-/* The operands behind NAME, with the NULL that exec() wants. */
-static const char **command_of(const struct command_line *line)
-{
-	const char **argv = calloc((size_t)line->n_args, sizeof(*argv));
-
-	for (int i = 1; argv && i < line->n_args; i++)
-		argv[i - 1] = line->args[i];
-	return argv;
-}
-
 static int run_command(struct guarded *g)
 {
-	_cleanup_free_ const char **argv = command_of(g->locking.line);
 	struct supervision s = {
-		.argv = argv,
+		.argv = g->locking.line->args + 1, /* behind NAME */
 		.every_ms = g->locking.ttl_s * 1000 / RENEWALS_PER_TTL,
 		.fd = -1,
 		.tick = renew,
@@ -99,7 +88,7 @@ static int run_command(struct guarded *g)
 	int code;
 
 	set_environment(g);
-	code = argv ? supervise(&s) : -ENOMEM;
+	code = supervise(&s);
 	if (code < 0)
 		render_note("no process could be started: %s", strerror(-code));
 	if (code < 0)
