@@ -3,7 +3,6 @@
 
 #include <json-c/json.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/identity.h"

@@ -6,11 +6,9 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/time.h>
 
 #include "base/cleanup.h"
-#include "base/outcome.h"
 #include "base/text.h"
 #include "cli/arguments/options.h"
 #include "cli/client/answer.h"

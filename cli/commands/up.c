@@ -3,12 +3,9 @@
 
 #include <json-c/json.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
-#include "base/outcome.h"
 #include "cli/client/answer.h"
 #include "cli/command.h"
 #include "cli/commands/claiming.h"

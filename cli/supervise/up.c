@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/supervise/up.h"
 
-#include <errno.h>
 #include <json-c/json.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>

@@ -4,8 +4,6 @@
  * With "run", the pd of that run, or whoever ends it, says what has become of it; where it is not
  * known, for a daemon was killed before it was stored, its pd begins it once more.
  */
-#include <errno.h>
-#include <string.h>
 
 #include "api/match.h"
 #include "api/routes.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* GET /v1/why: what is asked, and of whom; without a port, refusals as they happened: pd why. */
-#include <errno.h>
 #include <json-c/json_tokener.h>
 #include <netinet/in.h>
 #include <stdlib.h>

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/health_path.h"
 #include "base/log.h"

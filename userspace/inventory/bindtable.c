@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/cleanup.h"
 #include "bpf/abi.h"
 
 #define UDP_CROWDED_SLOT 10 /* udp_lib_get_port(): above this the address hash is looked at */

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "inventory/listing.h"
 #include "inventory/reading.h"

@@ -8,7 +8,6 @@
 #include <sys/random.h>
 
 #include "base/cleanup.h"
-#include "base/outcome.h"
 #include "base/procfs.h"
 #include "registry/internal.h"
 
