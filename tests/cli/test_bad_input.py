@@ -101,6 +101,11 @@ class BadInputTest(harness.PortDaddyTest):
         self.assertIn(answer.code, (harness.DONE, WRONG))
         self.assertIn("claim", answer.out + answer.err)
 
+    def test_word_behind_two_dashes_asks_for_no_json(self):
+        answer = self.daemon.run("claim", "one", "two", "--", "-j", code=WRONG)
+        self.assertEqual(answer.out, "")
+        self.assertIn("one argument too many", answer.err)
+
     def test_very_long_argument_is_refused(self):
         self.refused(["claim", "x" * 100000], [])
 
